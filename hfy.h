@@ -8,7 +8,7 @@
 
    and in every other source file the include alone. Link with -lm. There is nothing else to build, start or shut down.
 
-   A COMPLETE PROGRAM          cc -std=c99 -O3 first.c -o first -lm && ./first
+   A COMPLETE PROGRAM          cc -std=c99 -O2 first.c -o first -lm && ./first
 
        #define HFY_IMPLEMENTATION
        #include "hfy.h"
@@ -64,6 +64,8 @@
    Three levels:  hfy_retrieve runs the whole walk for many queries at once;  hfy_sim_scores, hfy_sep_apply and
    hfy_post_apply are its stages;  a hfy_work with your own buffer makes either of them run without allocation.
    Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives. Energies: hfy_energy.
+   Large memories: hfy_index_build prepares the keys once, and retrievals with a margin then read 4 to 40 times fewer
+   bytes for the same bits; hfy_shard_find, _merge and _finish answer over patterns that lie in several places.
 
    -----------------------------------------------------------------------------------------------------------------
    CONFIGURATION   macros to define before the include; none is needed but the first
@@ -84,8 +86,18 @@
      HFY_NO_STDIO              not defined     global            no <stdio.h>: the three functions that open files
                                                                  (hfy_file_npy_info, _read, _write) go, .npy in memory
                                                                  (hfy_file_npy_parse, _decode, _header) stays
-     HFY_CORE_ONLY             not defined     global            drops every room after `file`. This version has no room
-                                                                 after `file`, so today it drops nothing
+     HFY_CORE_ONLY             not defined     global            drops every room after `file`: in this version `shard`
+     HFY_FILE                  "hfy.h"         implementation    under which name hfy.h includes itself, once for each
+                                                                 instruction set; define it if you renamed the file
+     HFY_NO_SIMD               not defined     implementation    plain C kernels only, no intrinsics
+     HFY_PARALLEL_FOR          not defined     implementation    your threads; see THREADS. Without it: OpenMP where the
+     (n, body, context)                                          file is compiled for that (-fopenmp), else one thread
+     HFY_WORKERS               8; OpenMP: its  implementation    how many tasks may run at once: an expression, taken
+                               threads                           anew in each call. Scratch memory grows with it
+     HFY_CBLAS                 not defined     implementation    matrix products by the BLAS of <cblas.h>
+     HFY_SGEMM, HFY_DGEMM      not defined     implementation    or by functions of yours; arguments: see >>linalg.gemm.
+                                                                 No public function of this version multiplies matrices
+                                                                 yet, so today these three change nothing
 
      hfy.h itself defines HFY_VERSION ("0.1.0") and HFY_VERSION_NUMBER (major * 10000 + minor * 100 + patch).
      HFY_STATIC together with HFY_API, or one of HFY_MALLOC and HFY_FREE alone, stops the compiler with an #error.
@@ -114,8 +126,12 @@
    THREADS
 
      There are no globals and no locks. Nets, separations and arrays are only read, so any number of threads may share
-     them; a hfy_work belongs to one thread at a time. To split a batch give each thread its own rows of queries and
-     out. The bits of an answer do not depend on the split.
+     them; a hfy_work belongs to one thread at a time. To split a batch yourself give each thread its own rows of
+     queries and out.
+     Or let a call split its work: compile the implementation file with OpenMP, or define HFY_PARALLEL_FOR(n, body,
+     context), which has to call body(context, i) once for every i below n (void (*body)(void *, size_t); any order, any
+     threads) and to return when all are done. hfy_retrieve then shares out queries, or the patterns if queries are few.
+     The bits of an answer depend neither on the split nor on the number of threads.
 
    PRECISION
 
@@ -128,20 +144,22 @@
    ACCURACY AND DETERMINISM
 
      Scores are within 4 eps sqrt(D) beta |x||q| of the exact ones, eps that of hfy_real. Separations and
-     post-transformations are, for the input they get, within a few units in the last place in float and within 1e-12
-     in double. Weights of 0 and of 1 are exact, and where p is one-hot the pattern is copied to the bit. On one
-     machine and build, a query's bits depend neither on the batch it came in nor on threads nor on the run: every dot
-     product is summed in one fixed order and projections add patterns in ascending order. Another compiler, other
-     flags or another libm may differ in the last bits. Random numbers come only from a hfy_rng that you seed. Compile
-     the implementation file without -ffast-math (and /fp:fast, -Ofast): masks and missing bounds are infinities, and
-     exact bits rest on the order of sums and on the sign of zero. Nothing is promised under it.
+     post-transformations are, for the input they get, within a few units in the last place in float and within 1e-12 in
+     double. Weights of 0 and of 1 are exact, and where p is one-hot the pattern is copied to the bit.
+     A query's bits depend neither on the batch it came in, nor on threads, nor on the run: every dot product is summed
+     in one fixed order, and projections add patterns in ascending order. They do depend on the instruction set (which
+     hfy_simd_isa tells and work.isa forces), and in the last places on compiler, flags and libm. SOFTMAX and EXP are
+     computed in another order when the report asks for weights, support, top or energies: equal up to rounding.
+     Random numbers come only from a hfy_rng that you seed.
+     Compile the implementation file without -ffast-math (or -Ofast, /fp:fast): masks and missing bounds are infinities,
+     and exact bits rest on the order of sums and on the sign of zero. Nothing is promised under it.
 
    hfy.h DOES NOT
 
-     - start threads, print, read the environment, or keep global state
+     - print, read the environment, keep global state, or start threads unasked
      - allocate anything but scratch; store, copy or own your patterns
      - choose beta, the separation or the number of steps for your data
-     - approximate: no pruning of patterns that could matter, no hashing, no quantisation
+     - approximate: what is left out (patterns beyond the margin, weights below rounding) cannot change the answer
      - learn by itself: it gives gradients and losses, the optimiser is yours
      - read images; .npy is the only file format
      - promise a binary interface between versions: compile it with your program
@@ -153,11 +171,14 @@
      >>base        statuses, scratch memory, random numbers          >>base.impl
      >>simd        which instruction set runs                        >>simd.impl     the kernels
      >>linalg      (nothing public)                                  >>linalg.impl   Cholesky factor, solves
+                                                                     >>linalg.gemm   matrix products
      >>sim         similarities of queries and keys                  >>sim.impl
+     >>index       a prepared memory: reads fewer bytes              >>index.impl
      >>sep         from scores to weights: separations               >>sep.impl
      >>post        post-transformations of the projection            >>post.impl
      >>net         the memory: retrieve, energies, gradients         >>net.impl
      >>file        .npy arrays in and out                            >>file.impl
+     >>shard       one step over patterns in several places          >>shard.impl
 
      A room calls only rooms above it. Public names are hfy_<room>_<verb> (the net's own: hfy_retrieve, hfy_energy);
      private ones end in an underscore.
@@ -172,7 +193,7 @@
 
    HISTORY
 
-     0.1.0   base, sim, sep, post, net and .npy files: the walk, its energies and its gradients
+     0.1.0   base, simd, linalg, sim, index, sep, post, net, file, shard: the walk, its energies and its gradients
    ----------------------------------------------------------------------------------------------------------------- */
 
 #ifndef HFY_H
@@ -220,6 +241,7 @@ typedef double hfy_real;
 #define hfy_net hfy_net_d
 #define hfy_report hfy_report_d
 #define hfy_grad hfy_grad_d
+#define hfy_index hfy_index_d
 /* every function */
 #define hfy_status_text hfy_status_text_d
 #define hfy_work_free hfy_work_free_d
@@ -231,6 +253,9 @@ typedef double hfy_real;
 #define hfy_simd_isa hfy_simd_isa_d
 #define hfy_simd_text hfy_simd_text_d
 #define hfy_sim_scores hfy_sim_scores_d
+#define hfy_index_size hfy_index_size_d
+#define hfy_index_build hfy_index_build_d
+#define hfy_index_check hfy_index_check_d
 #define hfy_sep_apply hfy_sep_apply_d
 #define hfy_sep_vjp hfy_sep_vjp_d
 #define hfy_sep_value hfy_sep_value_d
@@ -252,6 +277,12 @@ typedef double hfy_real;
 #define hfy_file_npy_info hfy_file_npy_info_d
 #define hfy_file_npy_read hfy_file_npy_read_d
 #define hfy_file_npy_write hfy_file_npy_write_d
+#define hfy_shard_bytes hfy_shard_bytes_d
+#define hfy_shard_find hfy_shard_find_d
+#define hfy_shard_used hfy_shard_used_d
+#define hfy_shard_needed hfy_shard_needed_d
+#define hfy_shard_merge hfy_shard_merge_d
+#define hfy_shard_finish hfy_shard_finish_d
 #else
 typedef float hfy_real;
 #endif
@@ -282,7 +313,8 @@ typedef enum hfy_status {
 /* A few words for a status, never NULL ("unknown status" for a number that is none). */
 HFY_API const char *hfy_status_text(hfy_status status);
 
-/* The instruction sets a kernel can be written for; hfy_work.isa picks one, HFY_ISA_BEST (0) lets the library choose. */
+/* The instruction sets a kernel can be written for; hfy_work.isa picks one, HFY_ISA_BEST (0) lets the library choose.
+   */
 typedef enum hfy_isa {
     HFY_ISA_BEST,
     HFY_ISA_SCALAR,
@@ -311,7 +343,8 @@ typedef struct hfy_work {
    NULL is allowed. */
 HFY_API void hfy_work_free(hfy_work *work);
 
-/* A random generator: SplitMix64, with a cached second normal. Plain data: copy it to fork a stream. Zeroed = seed 0. */
+/* A random generator: SplitMix64, with a cached second normal. Plain data: copy it to fork a stream. Zeroed = seed 0.
+   */
 typedef struct hfy_rng {
     uint64_t state;
     double cached;
@@ -351,6 +384,62 @@ HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys
                                   size_t key_stride, const hfy_real *queries, size_t n_queries, hfy_real *scores,
                                   hfy_work *work);
 
+/* HFY_DOUBLE renames, for >>precision:
+   types that hold or describe hfy_real:  hfy_index
+   functions:  hfy_index_size  hfy_index_build  hfy_index_check */
+/* ------------------------------------------------------------------------------------------------------------------
+   >>index   a prepared memory: short copies of the keys that say which few of them a query must be compared with
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* How a prepared memory is built. Zeroed (or NULL) = the defaults. */
+typedef struct hfy_index_options {
+    size_t prefix; /* principal directions put in front of the rows. 0: up to 128, as many as pay, none where the keys
+                      have no low-dimensional structure or dim < 128; SIZE_MAX: none; else this many, at most dim */
+    size_t sample; /* rows from which the mean and the directions are estimated; 0 = 2048 */
+} hfy_index_options;
+
+/* A prepared memory: every key in one byte an element with a certified bound on what that leaves out, so that a
+   retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax over dots) reads 4 to 40 times fewer bytes
+   and still returns the bits of the full scan. It borrows the caller's memory; the keys must stay as they are (the
+   retrieval reads the few that matter). Plain data: struct and the bytes at `data` may be saved and loaded again on the
+   same kind of machine; `data` is then pointed at the copy, aligned to 64 bytes. All members are read-only. */
+typedef struct hfy_index {
+    const void *data;     /* in the caller's memory, aligned to 64 bytes */
+    size_t bytes;         /* of data in use */
+    size_t count, dim;    /* shape of the keys */
+    size_t prefix;        /* principal directions in front of the rows; 0 = none */
+    double residual;      /* share of the keys' norm, their mean direction apart, that the directions leave; or 1 */
+    double error;         /* root mean square of |key - its int8 row| over that of |key| */
+    uint64_t format;      /* version and precision of the build; anything else is refused */
+    uint64_t fingerprint; /* of every byte of the keys */
+    uint64_t sampled;     /* of a fixed sample of the keys' rows: looked at before every retrieval */
+    uint64_t seal;        /* of data and the members */
+    double mean_norm, basis_norm, largest; /* bounds: the mean row, the directions as a matrix, the longest key */
+    int exponent, reserved; /* inside, keys are divided by 2^exponent: the largest element is then in [1/2, 1) */
+} hfy_index;
+
+/* Bytes of memory that hfy_index_build needs, whatever the alignment: about dim + 16 a key, and up to 148 more with a
+   prefix; SIZE_MAX if there is no such size (0, overflow, dim above 2^24, count above 2^32 - 1, prefix above dim). */
+HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options);
+
+/* Prepares the keys (count rows of dim, key_stride apart, 0 = dim) in `memory` (any alignment, `bytes` of it, at least
+   hfy_index_size). *index is written only on success. Deterministic for one instruction set. Cost: a few passes over
+   the keys; with a prefix also 2 count dim prefix multiply-adds.
+   Errors: ARG (NULL, sizes, options, bytes), NOMEM (scratch: about dim (264 + 16 prefix) bytes with a prefix, 8 dim
+   without, and 16 sample), NONFINITE (NaN or infinity in a key; the message says in which row).
+   EXAMPLE  size_t bytes = hfy_index_size(count, dim, NULL);
+            void *memory = malloc(bytes);
+            status = hfy_index_build(keys, count, dim, 0, NULL, memory, bytes, &index, &work); */
+HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t dim, size_t key_stride,
+                                   const hfy_index_options *options, void *memory, size_t bytes, hfy_index *index,
+                                   hfy_work *work);
+
+/* The full check that an index belongs to these keys and is whole: reads every byte of both. (A retrieval looks at the
+   shape and at a few rows only.) Errors: ARG (NULL, no index of this version and precision, another shape, keys that
+   have changed, data that has changed). */
+HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
+                                   size_t key_stride, hfy_work *work);
+
 /* ------------------------------------------------------------------------------------------------------------------
    >>sep   separations: y = argmax over dom(Omega) of theta.y - Omega(y)   (HFY eq. 9)
    ------------------------------------------------------------------------------------------------------------------ */
@@ -361,10 +450,10 @@ typedef enum hfy_sep_kind {
     HFY_SEP_NORMMAX,   /* gamma-normmax;  Omega = |y|_gamma - 1 on the simplex (HFY eq. 19) */
     HFY_SEP_KSUBSETS,  /* projection onto {0 <= y <= 1, sum y = k};  Omega = rho/2 |y|^2 */
     HFY_SEP_IDENTITY,  /* theta;  Omega = 1/2|y|^2 */
-    HFY_SEP_POWER,     /* sign(theta)|theta|^(degree-1);  Omega = 1/s |y|_s^s, 1/degree + 1/s = 1 (HFY eq. 10, mended) */
-    HFY_SEP_EXP,       /* e^theta;  Omega = sum y log y - y on y >= 0 (HFY eq. 12, mended) */
-    HFY_SEP_ARGMAX,    /* 1 on the k largest (ties: lowest index), 0 elsewhere;  Omega = 0 on their hull */
-    HFY_SEP_UNIFORM    /* 1/n on every pattern that is not masked, whatever its score */
+    HFY_SEP_POWER,  /* sign(theta)|theta|^(degree-1);  Omega = 1/s |y|_s^s, 1/degree + 1/s = 1 (HFY eq. 10, mended) */
+    HFY_SEP_EXP,    /* e^theta;  Omega = sum y log y - y on y >= 0 (HFY eq. 12, mended) */
+    HFY_SEP_ARGMAX, /* 1 on the k largest (ties: lowest index), 0 elsewhere;  Omega = 0 on their hull */
+    HFY_SEP_UNIFORM /* 1/n on every pattern that is not masked, whatever its score */
 } hfy_sep_kind;
 
 /* A separation. Zeroed = softmax. Members that a kind does not use are ignored. */
@@ -381,9 +470,9 @@ typedef struct hfy_sep {
     const struct hfy_sep *plus;   /* a second separation whose prediction is added (sum of energies, HFY 3.3.7): NULL */
 } hfy_sep;
 
-/* y[j*n + i]: prediction for each row of scores. theta: rows x n, finite or -INFINITY (masked: weight 0, never counted).
-   y may be theta itself. Simplex kinds sum to one within rounding; equal scores get equal weights (ARGMAX: lowest index
-   first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
+/* y[j*n + i]: prediction for each row of scores. theta: rows x n, finite or -INFINITY (masked: weight 0, never
+   counted). y may be theta itself. Simplex kinds sum to one within rounding; equal scores get equal weights (ARGMAX:
+   lowest index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
    Accuracy: a few ulp in float, 1e-12 in double, of the exact prediction for the given scores.
    Cost: O(n) a row (ENTMAX alpha > 2 and NORMMAX infinity: plus a sort of the scores within the margin).
    Errors, found before anything is written: ARG (NULL, n = 0, a parameter outside its range, lower > upper, k > n),
@@ -404,8 +493,9 @@ typedef struct hfy_sep_grad {
 } hfy_sep_grad;
 
 /* Vector-Jacobian products: grad->theta = J^T dy and the like, at y = prediction(theta). Overwrites what it is given.
-   y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER and `plus`; else it may be NULL). At a kink the support of y decides (one element of the generalized Jacobian). ARGMAX, UNIFORM, NORMMAX
-   and ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha. Cost O(n) a row.
+   y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER and `plus`; else it may be
+   NULL). At a kink the support of y decides (one element of the generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and
+   ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha. Cost O(n) a row.
    Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have; parameters of a `plus`);
    NONFINITE in dy is carried through, not reported. Sources: HFY 3.3 and B, spec 2. */
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
@@ -428,8 +518,9 @@ HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, 
 HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
                                 double *loss, hfy_work *work);
 
-/* The margin m: a score m or more above all others takes all the weight (HFY Def. 2, Prop. 5; KSUBSETS: the k-th above the
-   (k+1)-th). INFINITY where there is none, where bounds are set, or where sep is not valid; `plus`: the larger. */
+/* The margin m: a score m or more above all others takes all the weight (HFY Def. 2, Prop. 5; KSUBSETS: the k-th
+   above the (k+1)-th). INFINITY where there is none, where bounds are set, or where sep is not valid; `plus`: the
+   larger. */
 HFY_API double hfy_sep_margin(const hfy_sep *sep);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -461,10 +552,11 @@ typedef struct hfy_post {
     const hfy_real *matrix; /* LINEAR: n x n, row by row */
 } hfy_post;
 
-/* q[j*n + i] for each row of z. z: rows x n; previous: rows x n, what sign(0) keeps (NULL: sign(0) = 0); q may be z, and
-   for SIGN previous too. Zero vectors: L2 gives 0; constant ones: LAYERNORM gives delta.
+/* q[j*n + i] for each row of z. z: rows x n; previous: rows x n, what sign(0) keeps (NULL: sign(0) = 0); q may be z,
+   and for SIGN previous too. Zero vectors: L2 gives 0; constant ones: LAYERNORM gives delta.
    Errors: ARG (NULL, n = 0, a parameter outside its range, LAYERNORM with n = dof_minus, no matrix), NOMEM; one row:
-   NONFINITE (z not finite, or the result beyond the range of hfy_real), that row untouched. Cost O(n) a row, LINEAR O(n^2). */
+   NONFINITE (z not finite, or the result beyond the range of hfy_real), that row untouched. Cost O(n) a row, LINEAR
+   O(n^2). */
 HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous, size_t rows,
                                   size_t n, hfy_real *q, hfy_work *work);
 
@@ -481,13 +573,13 @@ typedef struct hfy_post_grad {
 HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows, size_t n,
                                 const hfy_post_grad *grad, hfy_work *work);
 
-/* psi[j] = Psi(q_j); +INFINITY outside its domain, judged with a tolerance of max(1e-9, 8 eps)(1 + radius).
-   Errors: ARG, NOMEM, NONFINITE (a row with NaN); UNSUPPORTED where no Psi exists: a matrix that is not symmetric positive
-   definite, a gain vector, sigma > 0. */
+/* psi[j] = Psi(q_j); +INFINITY outside its domain (an infinite q too), judged with a tolerance of max(1e-9, 8 eps)
+   (1 + radius); LAYERNORM: (1 + radius + |delta|). Errors: ARG, NOMEM, NONFINITE (a row with NaN); UNSUPPORTED where
+   no Psi exists: a matrix that is not symmetric positive definite, a gain vector, sigma > 0. */
 HFY_API hfy_status hfy_post_value(const hfy_post *post, const hfy_real *q, size_t rows, size_t n, double *psi,
                                   hfy_work *work);
 
-/* psi_star[j] = Psi*(z_j) = max over q of z.q - Psi(q). Errors as hfy_post_value. */
+/* psi_star[j] = Psi*(z_j) = max over q of z.q - Psi(q). Errors as hfy_post_value; NONFINITE for infinities too. */
 HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, size_t rows, size_t n, double *psi_star,
                                       hfy_work *work);
 
@@ -503,18 +595,21 @@ typedef struct hfy_net {
     size_t dim, count;            /* D: length of a pattern; N: how many; both >= 1 */
     const hfy_real *keys;         /* N rows of dim */
     size_t key_stride;            /* from one row to the next; 0 = dim */
+    const struct hfy_index
+        *index; /* the keys prepared by hfy_index_build: DOT with a margin then reads far fewer bytes for
+                                     the same bits; ignored where it cannot help; or NULL */
     const hfy_real *values;       /* N rows of dim, used in every step; NULL = keys */
     size_t value_stride;          /* 0 = dim (key_stride while values is NULL) */
     const hfy_real *self_coupling; /* dim: z <- z - self_coupling o q (classical nets without self-coupling); or NULL */
     const hfy_real *readout;      /* N rows of readout_dim: out = readout^T p of the last step, no post; or NULL */
     size_t readout_dim, readout_stride; /* >= 1 with a readout; stride 0 = readout_dim */
     hfy_sim sim;
-    double beta;                  /* inverse temperature > 0; 0 = 1/sqrt(dim) for DOT with a simplex or polytope Omega, else 1 */
+    double beta; /* inverse temperature > 0; 0 = 1/sqrt(dim) for DOT with a simplex or polytope Omega, else 1 */
     hfy_sep sep;
     hfy_post post;
     const hfy_real *bias;         /* added to the scores; -INFINITY masks a pattern, whatever its key holds; or NULL */
     size_t bias_stride;           /* rows of N, one a query, this far apart; 0 = one row for all queries */
-    const size_t *visible;        /* one a query: only patterns 0 .. visible-1 exist for it (causal, padding); or NULL */
+    const size_t *visible; /* one a query: only patterns 0 .. visible-1 exist for it (causal, padding); or NULL */
     double step;                  /* leak 0 < step <= 1; 0 = 1 */
     double tol;                   /* >= 0: stop once max|f(q) - q| <= tol; 0: once f(q) = q to the bit */
     size_t max_steps;             /* 0 = 1 */
@@ -528,7 +623,7 @@ typedef struct hfy_report {
     size_t *support;      /* how many weights of it are not zero */
     size_t *steps;        /* updates made, 1 .. max_steps */
     double *residual;     /* max|f(q) - q| of the last update: how far from standing still */
-    size_t *cycle;        /* 0, or the length of a cycle of states, equal to the bit, that the query was found to go round */
+    size_t *cycle; /* 0, or the length of a cycle of states, equal to the bit, that the query was found to go round */
     double *energy;       /* n_queries x (max_steps+1): E of the start and after each step; the tail repeats the last */
     size_t top;           /* how many of the heaviest patterns to list */
     size_t *top_index;    /* n_queries x top, heaviest first, ties by index; then SIZE_MAX */
@@ -538,19 +633,20 @@ typedef struct hfy_report {
 
 /* Runs every query through the net until it stands still or max_steps are made.
    queries: n_queries x dim. out: n_queries x dim, or x readout_dim with a readout; may be queries if the widths agree.
-   Cost a step and query: N dim multiply-adds for the scores, |support| dim for the projection; a query that stands still
-   costs nothing more. Where p is one-hot the pattern is copied to the bit. The bits of a query's answer depend neither on
-   the other queries nor on the number of threads.
-   With the EXP separation p is kept as e^(theta - max theta) so that nothing overflows inside; report->weights are e^theta,
-   +INFINITY where hfy_real cannot hold them.
-   Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider one (a
-   synchronous classical net has them) whole turns are skipped, and the answer is that of max_steps all the same.
-   SOFTMAX and EXP keep running sums in one pass over the keys; asked for support, top, weights or energies they keep whole
-   rows of weights, in more memory, with answers equal up to rounding. All others give the same bits either way.
+   Cost a step and query: N dim multiply-adds for the scores, |support| dim for the projection; a query that stands
+   still costs nothing more. Where p is one-hot the pattern is copied to the bit. The bits of a query's answer depend
+   neither on the other queries nor on the number of threads.
+   With the EXP separation p is kept as e^(theta - max theta) so that nothing overflows inside; report->weights are
+   e^theta, +INFINITY where hfy_real cannot hold them.
+   Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider
+   one (a synchronous classical net has them) whole turns are skipped, and the answer is that of max_steps all the same.
+   SOFTMAX and EXP keep running sums in one pass over the keys; asked for support, top, weights or energies they keep
+   whole rows of weights, in more memory, with answers equal up to rounding. All others give the same bits either way.
    Errors before anything is written: ARG, NOMEM, UNSUPPORTED
    (report->energy where no energy exists). Errors of one query, whose outputs stay untouched while all others are
    answered; the first is returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real),
-   ARG (every pattern masked, or k above the unmasked), INFEASIBLE (bounds). */
+   ARG (every pattern masked, or k above the unmasked), INFEASIBLE (bounds). An index that does not belong to the keys
+   is an ARG of the call. */
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work);
 
@@ -568,15 +664,15 @@ typedef struct hfy_grad {
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_retrieve at dout (the shape of out), through all the
    steps that hfy_retrieve makes (how many is taken as constant). Zero the arrays first for the bare gradient.
    Runs the forward pass again: memory (max_steps+1) dim a query, time about three times that of the retrieval.
-   Errors as hfy_retrieve: a query with an error adds nothing. UNSUPPORTED: alpha or gamma for a kind without it, EXP beyond
-   the range of hfy_real. */
+   Errors as hfy_retrieve: a query with an error adds nothing. UNSUPPORTED: alpha or gamma for a kind without it, EXP
+   beyond the range of hfy_real. */
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work);
 
 /* energy[j] = -1/beta Omega*(beta K q + bias) + Psi(q) + 1/2 sum self_coupling q^2 (HFY eq. 8, no constant): what the
    steps descend (CCCP; step = 1, no self-coupling). +INFINITY for q outside dom Psi. q: n_queries x dim.
-   Errors: UNSUPPORTED where no energy exists: a similarity other than DOT, values that are not the keys, or a post without
-   Psi; else as hfy_retrieve. */
+   Errors: UNSUPPORTED where no energy exists: a similarity other than DOT, values that are not the keys, or a post
+   without Psi; else as hfy_retrieve. */
 HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work);
 
 /* The constants that the papers add to the raw energy; u = prediction(0), M = max |x_i|. */
@@ -587,8 +683,8 @@ typedef enum hfy_energy_form {
 } hfy_energy_form;
 HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work);
 
-/* Checks everything about a net that does not depend on the queries and, if resolved is not NULL, gives back the net with
-   all defaults filled in. Errors: ARG with the member, its value and what it should have been. */
+/* Checks everything about a net that does not depend on the queries and, if resolved is not NULL, gives back the net
+   with all defaults filled in. Errors: ARG with the member, its value and what it should have been. */
 HFY_API hfy_status hfy_net_check(const hfy_net *net, hfy_net *resolved, hfy_work *work);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -613,9 +709,10 @@ typedef struct hfy_npy {
    shape whose bytes overflow size_t); info is untouched then. */
 HFY_API hfy_status hfy_file_npy_parse(const void *bytes, size_t size, hfy_npy *info, hfy_work *work);
 
-/* Decodes a whole .npy file in memory to row-major hfy_real. capacity: elements that out has room for. info may be NULL.
-   Errors: as hfy_file_npy_parse; FORMAT (fewer bytes than the shape needs); ARG (capacity too small: the message says how
-   much is needed). Values beyond the range of hfy_real become infinite; i8 is rounded to hfy_real. */
+/* Decodes a whole .npy file in memory to row-major hfy_real. capacity: elements that out has room for. info may be
+   NULL.
+   Errors: as hfy_file_npy_parse; FORMAT (fewer bytes than the shape needs); ARG (capacity too small: the message says
+   how much is needed). Values beyond the range of hfy_real become infinite; i8 is rounded to hfy_real. */
 HFY_API hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real *out, size_t capacity, hfy_npy *info,
                                        hfy_work *work);
 
@@ -625,14 +722,88 @@ HFY_API hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *b
                                        hfy_work *work);
 
 #ifndef HFY_NO_STDIO
-/* The same on files. hfy_file_npy_info reads the header only, so that the caller can make room; hfy_file_npy_read checks the
-   file's length against the shape before it reads the elements into out (untouched on every error but an IO error midway).
+/* The same on files. hfy_file_npy_info reads the header only, so that the caller can make room; hfy_file_npy_read
+   checks the file's length against the shape before it reads the elements into out (untouched on every error but an
+   IO error midway).
    Errors: ARG, IO (open, read, write), FORMAT, NOMEM. */
 HFY_API hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *work);
 HFY_API hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t capacity, hfy_npy *info, hfy_work *work);
 HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, const size_t *shape, size_t rank,
                                       hfy_work *work);
 #endif
+
+#ifndef HFY_CORE_ONLY /* from here on: rooms that small programs leave out */
+
+/* HFY_DOUBLE renames, for >>precision:
+   functions:  hfy_shard_bytes  hfy_shard_find  hfy_shard_used  hfy_shard_needed  hfy_shard_merge  hfy_shard_finish */
+/* ------------------------------------------------------------------------------------------------------------------
+   >>shard   one step over patterns that lie in several places: what each finds, merged in any order, finished once
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* A partial is what a slice of the patterns has to say to a batch of queries, in one block of bytes: no pointers
+   inside, any alignment, to be copied or sent as it is between machines of one kind.
+     separations with a margin       the candidates: global number, score, row of the values (or of the readout)
+     SOFTMAX, EXP, IDENTITY, POWER   maximum, sum, weighted sum of the rows
+   Partials of disjoint slices merge in any order and any tree, and finishing gives what one step of hfy_retrieve on the
+   whole net gives: with a margin to the bit (the same instruction set everywhere), else up to rounding. Bias and masks
+   are used where the slice is; step, self_coupling and post where it is finished.
+   UNSUPPORTED: UNIFORM, ENTMAX with alpha < 1, bounds, `plus`.
+   What goes wrong with one query (NaN in its scores, too many candidates) travels in the partial, and hfy_shard_finish
+   reports it: hfy_shard_find and hfy_shard_merge return only what is wrong with the whole call.
+   In this room a net has a readout if readout_dim is not 0. max_steps and tol are not used: for more steps finish in
+   one place, send the new states to all and find again, without the readout in all but the last.
+   EXAMPLE  two halves, here one after the other in one process:
+     hfy_net slice = net;
+     size_t half = net.count / 2, bytes = hfy_shard_bytes(&net, n_queries, 0);
+     slice.count = half;
+     hfy_shard_find(&slice, 0, queries, n_queries, 0, a, bytes, &work);
+     slice.count = net.count - half, slice.keys += half * net.dim; (values, readout and bias move on likewise)
+     hfy_shard_find(&slice, half, queries, n_queries, 0, b, bytes, &work);
+     hfy_shard_merge(a, bytes, b, hfy_shard_used(b, bytes), &work);
+     hfy_shard_finish(&net, queries, n_queries, a, bytes, out, NULL, &work); */
+
+/* Bytes that a partial needs at most: 152 + n_queries (56 + capacity (16 + row)), row the bytes of a row rounded up to
+   a multiple of 8; without a margin 152 + n_queries (56 + row). Of the net only dim, readout_dim and sep are looked at.
+   capacity: how many candidates one query may have; 0 = 64, and k more for KSUBSETS and ARGMAX; ignored without a
+   margin. SIZE_MAX if there is no such size: net NULL, dim 0, overflow, a separation that has no partials. */
+HFY_API size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capacity);
+
+/* Makes the partial of a slice. net: the slice's own keys, values, readout and bias (all from its first pattern on)
+   and its count; with 0 patterns, keys may be NULL: the partial that changes nothing. first: the number of its first
+   pattern in the whole. visible counts in the whole: patterns 0 .. visible-1. k may be above the slice's count.
+   bytes: at least hfy_shard_bytes. More than `capacity` candidates are no error yet: the best are kept, and the query
+   fails at last if and only if the whole has more than `capacity`, whatever the slices and the order of merging.
+   An index is that of the slice. Cost: a step of hfy_retrieve; with a margin nothing is projected. The bits depend on
+   neither threads nor batch nor index.
+   Errors, partial untouched: as hfy_net_check; ARG (NULL, bytes, first + count of 2^64 or more), NOMEM, UNSUPPORTED. */
+HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries, size_t n_queries,
+                                  size_t capacity, void *partial, size_t bytes, hfy_work *work);
+
+/* How many of its bytes are in use: what must be sent. 0 if it is no partial (only its head is looked at). */
+HFY_API size_t hfy_shard_used(const void *partial, size_t bytes);
+
+/* A capacity that surely serves all of its queries: the most candidates of one, those that found no room included.
+   0 without a margin, and if it is no partial. */
+HFY_API size_t hfy_shard_needed(const void *partial, size_t bytes);
+
+/* Merges `from` into `into`, which needs the room that it was made with; of `from` the bytes in use do. They may have
+   different capacities. Cost: a copy of both; scratch: the bytes in use of `into`, about.
+   Errors, `into` untouched: FORMAT (a block that is no partial, is truncated, damaged, of another version or
+   precision); ARG (NULL, too little room, `from` is `into`, other queries, another net, a pattern in both), NOMEM. */
+HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *from, size_t from_bytes, hfy_work *work);
+
+/* The answers: what one step of hfy_retrieve gives. net: the whole's; keys, values, readout, bias, visible and index
+   are not read and may be NULL. Its count is how many patterns there are: unless the partial covers each of
+   0 .. count-1 exactly once nothing is answered; count 0: the answer of whatever it covers. queries: those that it was
+   made with, to the bit. out and report as in hfy_retrieve.
+   Errors, nothing written: as hfy_shard_merge; UNSUPPORTED (report->energy, weights; residual with a readout; support
+   and top without a margin). Errors of one query: as hfy_retrieve, and NOMEM (more candidates than the capacity; the
+   message and hfy_shard_needed say how many would do). */
+HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
+                                    size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work);
+
+
+#endif /* HFY_CORE_ONLY */
 
 #ifdef __cplusplus
 }
@@ -743,7 +914,8 @@ HFY_PRIVATE_ size_t hfy_base_put_whole_(char *out, size_t size, size_t at, uint6
     return hfy_base_put_(out, size, at, digits + n);
 }
 
-/* Six significant digits at most. Our own, so that messages need no stdio and no locale turns the point into a comma. */
+/* Six significant digits at most. Our own, so that messages need no stdio and no locale turns the point into a comma.
+   */
 HFY_PRIVATE_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double x)
 {
     char digits[16];
@@ -1046,9 +1218,10 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n)
 /* ------------------------------------------------------------------------------------------------------------------
    >>simd.impl   the kernels, one table of them for each instruction set
    May call: base.
-   How: plain C (the definition of every kernel); then one template over a small vocabulary of vector operations, compiled
-   for SSE2, AVX2+FMA, AVX-512 and NEON by this file including itself. On x86 each function carries its instruction set as
-   an attribute, so a plain `cc -O2` makes them all and the machine decides at run time; NEON is decided by the compiler.
+   How: plain C (the definition of every kernel); then one template over a small vocabulary of vector operations,
+   compiled for SSE2, AVX2+FMA, AVX-512 and NEON by this file including itself. On x86 each function carries its
+   instruction set as an attribute, so a plain `cc -O2` makes them all and the machine decides at run time; NEON is
+   decided by the compiler.
    Numerics: one canonical dot. The products of a row run along the dimension into LANES accumulators, lane l taking
    elements l, l + LANES, ...; then the lanes are folded in halves; sums of BLOCK elements are added in double. Every
    (row, query) pair is summed this way whatever tile it stands in, so a query's bits do not depend on its batch.
@@ -1082,8 +1255,8 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n)
 #endif
 
 /* out[j*out_stride + i] = pairwise(x_i, q_j) for rows x_i and nq queries q_j of dim. */
-typedef void hfy_simd_pairs_(const hfy_real *x, size_t x_stride, size_t rows, const hfy_real *q, size_t q_stride, size_t nq,
-                             size_t dim, hfy_real *out, size_t out_stride);
+typedef void hfy_simd_pairs_(const hfy_real *x, size_t x_stride, size_t rows, const hfy_real *q, size_t q_stride,
+                             size_t nq, size_t dim, hfy_real *out, size_t out_stride);
 
 typedef struct hfy_simd_ {
     const char *name;
@@ -1113,6 +1286,9 @@ typedef struct hfy_simd_ {
     size_t (*keep_below)(double *d, size_t *index, size_t n, double t);
     /* b = 1 - u d; p = b^e where b > 0, else 0; sums = {sum of p, sum of p/b over p > 0}. p may be d. */
     void (*powers)(const double *d, size_t n, double u, double e, double *p, double sums[2]);
+    /* y = v - tau cut to lower (NULL: 0) and upper (NULL: cap); sums = {sum of y, how many lie strictly between} */
+    void (*clip)(const double *v, const double *lower, const double *upper, double cap, size_t n, double tau,
+                 double sums[2]);
 } hfy_simd_;
 
 /* --- scalar: plain C, the definition of every kernel --- */
@@ -1282,6 +1458,19 @@ HFY_PRIVATE_ void hfy_simd_powers_scalar_(const double *d, size_t n, double u, d
     sums[0] = sum, sums[1] = slope;
 }
 
+HFY_PRIVATE_ void hfy_simd_clip_scalar_(const double *v, const double *lower, const double *upper, double cap, size_t n,
+                                        double tau, double sums[2])
+{
+    double sum = 0, between = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        double y = v[i] - tau, low = lower ? lower[i] : 0, high = upper ? upper[i] : cap;
+        between += y > low && y < high;
+        sum += y < low ? low : y > high ? high : y;
+    }
+    sums[0] = sum, sums[1] = between;
+}
+
 static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
                                            HFY_ISA_SCALAR,
                                            hfy_simd_dot_scalar_,
@@ -1296,7 +1485,8 @@ static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
                                            hfy_simd_exp_scalar_,
                                            hfy_simd_below_scalar_,
                                            hfy_simd_keep_below_scalar_,
-                                           hfy_simd_powers_scalar_};
+                                           hfy_simd_powers_scalar_,
+                                           hfy_simd_clip_scalar_};
 
 #endif /* HFY_BODIES_ rest while the templates are defined */
 
@@ -1450,7 +1640,7 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(abs)(HFY_D_(vec) a) { return HFY_MM_(andnot_pd)(H
 
 #if HFY_SIMD_PASS_ == 2
 /* A compiler that may use FMA for the whole file must not fuse here. */
-#if defined(__FMA__) && defined(__GNUC__)
+#if (defined(__FMA__) || defined(__FMA4__)) && defined(__GNUC__)
 #define HFY_SEPARATE_(v) __asm__("" : HFY_REGISTER_(v))
 #else
 #define HFY_SEPARATE_(v) (void)0
@@ -1483,8 +1673,14 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(fnma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c
 #else
 HFY_INLINE_ HFY_F_(vec) HFY_F_(fma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c) { return HFY_MM_(fmadd_ps)(a, b, c); }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(fma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c) { return HFY_MM_(fmadd_pd)(a, b, c); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(fnma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c) { return HFY_MM_(fnmadd_ps)(a, b, c); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(fnma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c) { return HFY_MM_(fnmadd_pd)(a, b, c); }
+HFY_INLINE_ HFY_F_(vec) HFY_F_(fnma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c)
+{
+    return HFY_MM_(fnmadd_ps)(a, b, c);
+}
+HFY_INLINE_ HFY_D_(vec) HFY_D_(fnma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c)
+{
+    return HFY_MM_(fnmadd_pd)(a, b, c);
+}
 #endif
 
 /* To whole numbers; 2^n p for whole n and a result that stays normal; round(v) bits as a number: v units of the least
@@ -1501,8 +1697,8 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(round)(HFY_F_(vec) a) { return _mm256_round_ps(a,
 HFY_INLINE_ HFY_D_(vec) HFY_D_(round)(HFY_D_(vec) a) { return _mm256_round_pd(a, 8); }
 HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_D_(vec) a) { return _mm256_cvtepi32_epi64(_mm256_cvtpd_epi32(a)); }
 #else
-HFY_INLINE_ HFY_F_(vec) HFY_F_(round)(HFY_F_(vec) a) { return _mm512_roundscale_ps(a, 8); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(round)(HFY_D_(vec) a) { return _mm512_roundscale_pd(a, 8); }
+HFY_INLINE_ HFY_F_(vec) HFY_F_(round)(HFY_F_(vec) a) { return _mm512_cvtepi32_ps(_mm512_cvtps_epi32(a)); }
+HFY_INLINE_ HFY_D_(vec) HFY_D_(round)(HFY_D_(vec) a) { return _mm512_cvtepi64_pd(_mm512_cvtpd_epi64(a)); }
 HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_D_(vec) a) { return _mm512_cvtpd_epi64(a); }
 #endif
 HFY_INLINE_ HFY_F_(vec) HFY_F_(scale2)(HFY_F_(vec) p, HFY_F_(vec) n)
@@ -1550,8 +1746,14 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(load_n)(const double *p, HFY_D_(tail) t) { return
 HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_F_(vec) a, HFY_F_(tail) t) { _mm512_mask_storeu_ps(p, t, a); }
 HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_D_(vec) a, HFY_D_(tail) t) { _mm512_mask_storeu_pd(p, t, a); }
 /* a in the lanes of the tail, b beyond it */
-HFY_INLINE_ HFY_F_(vec) HFY_F_(inside)(HFY_F_(tail) t, HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_mask_mov_ps(b, t, a); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_mask_mov_pd(b, t, a); }
+HFY_INLINE_ HFY_F_(vec) HFY_F_(inside)(HFY_F_(tail) t, HFY_F_(vec) a, HFY_F_(vec) b)
+{
+    return _mm512_mask_mov_ps(b, t, a);
+}
+HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b)
+{
+    return _mm512_mask_mov_pd(b, t, a);
+}
 HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
@@ -1563,8 +1765,14 @@ HFY_INLINE_ HFY_F_(cond) HFY_F_(either)(HFY_F_(cond) a, HFY_F_(cond) b) { return
 HFY_INLINE_ HFY_D_(cond) HFY_D_(either)(HFY_D_(cond) a, HFY_D_(cond) b) { return (__mmask8)(a | b); }
 HFY_INLINE_ unsigned HFY_F_(bits)(HFY_F_(cond) c) { return (unsigned)c; }
 HFY_INLINE_ unsigned HFY_D_(bits)(HFY_D_(cond) c) { return (unsigned)c; }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_mask_mov_ps(b, c, a); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(select)(HFY_D_(cond) c, HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_mask_mov_pd(b, c, a); }
+HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b)
+{
+    return _mm512_mask_mov_ps(b, c, a);
+}
+HFY_INLINE_ HFY_D_(vec) HFY_D_(select)(HFY_D_(cond) c, HFY_D_(vec) a, HFY_D_(vec) b)
+{
+    return _mm512_mask_mov_pd(b, c, a);
+}
 /* the lower and upper half of a float vector in double, and back */
 HFY_INLINE_ HFY_D_(vec) HFY_F_(low)(HFY_F_(vec) a) { return _mm512_cvtps_pd(_mm512_castps512_ps256(a)); }
 HFY_INLINE_ HFY_D_(vec) HFY_F_(high)(HFY_F_(vec) a) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)); }
@@ -1582,7 +1790,8 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(halve)(HFY_F_(vec) a, HFY_F_(vec) b, int half)
         return _mm512_add_ps(_mm512_mask_blend_ps(0xF0F0, a, b), _mm512_permutex2var_ps(a, cross, b));
     }
     if (half == 2) return _mm512_add_ps(_mm512_mask_blend_ps(0xCCCC, a, b), _mm512_shuffle_ps(a, b, 0x4E));
-    return _mm512_add_ps(_mm512_mask_blend_ps(0xAAAA, a, b), _mm512_permute_ps(_mm512_mask_blend_ps(0xAAAA, b, a), 0xB1));
+    return _mm512_add_ps(_mm512_mask_blend_ps(0xAAAA, a, b),
+                         _mm512_permute_ps(_mm512_mask_blend_ps(0xAAAA, b, a), 0xB1));
 }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
 {
@@ -1629,8 +1838,14 @@ HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm25
 HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm256_cmp_pd(a, b, _CMP_UNORD_Q); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b) { return _mm256_blendv_ps(b, a, c); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(select)(HFY_D_(cond) c, HFY_D_(vec) a, HFY_D_(vec) b) { return _mm256_blendv_pd(b, a, c); }
+HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b)
+{
+    return _mm256_blendv_ps(b, a, c);
+}
+HFY_INLINE_ HFY_D_(vec) HFY_D_(select)(HFY_D_(cond) c, HFY_D_(vec) a, HFY_D_(vec) b)
+{
+    return _mm256_blendv_pd(b, a, c);
+}
 HFY_INLINE_ HFY_D_(vec) HFY_F_(low)(HFY_F_(vec) a) { return _mm256_cvtps_pd(_mm256_castps256_ps128(a)); }
 HFY_INLINE_ HFY_D_(vec) HFY_F_(high)(HFY_F_(vec) a) { return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1)); }
 HFY_INLINE_ HFY_F_(vec) HFY_F_(join)(HFY_D_(vec) low, HFY_D_(vec) high)
@@ -1660,7 +1875,10 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(load_n)(const float *p, HFY_F_(tail) t)
     memcpy(&pair, p, sizeof pair);
     return _mm_movelh_ps(_mm_castpd_ps(_mm_set_sd(pair)), t == 3 ? _mm_load_ss(p + 2) : _mm_setzero_ps());
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(load_n)(const double *p, HFY_D_(tail) t) { return t ? _mm_load_sd(p) : _mm_setzero_pd(); }
+HFY_INLINE_ HFY_D_(vec) HFY_D_(load_n)(const double *p, HFY_D_(tail) t)
+{
+    return t ? _mm_load_sd(p) : _mm_setzero_pd();
+}
 HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_F_(vec) a, HFY_F_(tail) t)
 {
     double pair = _mm_cvtsd_f64(_mm_castps_pd(a));
@@ -1684,7 +1902,10 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(inside)(HFY_F_(tail) t, HFY_F_(vec) a, HFY_F_(vec
 {
     return HFY_F_(select)(_mm_castsi128_ps(_mm_cmpgt_epi32(_mm_set1_epi32((int)t), _mm_setr_epi32(0, 1, 2, 3))), a, b);
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b) { return t ? _mm_move_sd(b, a) : b; }
+HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b)
+{
+    return t ? _mm_move_sd(b, a) : b;
+}
 HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm_cmplt_ps(a, b); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm_cmplt_pd(a, b); }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm_cmple_ps(a, b); }
@@ -1715,14 +1936,20 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
 #if HFY_SIMD_PASS_ > 2 && SIZE_MAX > 0xFFFFFFFF
 #define HFY_PACK_
 HFY_INLINE_ size_t HFY_D_(count)(unsigned bits) { return (size_t)_mm_popcnt_u32(bits); }
-HFY_INLINE_ HFY_D_(whole) HFY_D_(index_load)(const size_t *p) { return HFY_MM_INT_(loadu)((const HFY_D_(whole) *)(const void *)p); }
+HFY_INLINE_ HFY_D_(whole) HFY_D_(index_load)(const size_t *p)
+{
+    return HFY_MM_INT_(loadu)((const HFY_D_(whole) *)(const void *)p);
+}
 HFY_INLINE_ void HFY_D_(index_store)(size_t *p, HFY_D_(whole) a) { HFY_MM_INT_(storeu)((HFY_D_(whole) *)(void *)p, a); }
 #if HFY_SIMD_PASS_ == 4
 HFY_INLINE_ HFY_D_(whole) HFY_D_(index_from)(size_t i)
 {
     return _mm512_add_epi64(_mm512_set1_epi64((int64_t)i), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(pack)(unsigned bits, HFY_D_(vec) a) { return _mm512_maskz_compress_pd((__mmask8)bits, a); }
+HFY_INLINE_ HFY_D_(vec) HFY_D_(pack)(unsigned bits, HFY_D_(vec) a)
+{
+    return _mm512_maskz_compress_pd((__mmask8)bits, a);
+}
 HFY_INLINE_ HFY_D_(whole) HFY_D_(index_pack)(unsigned bits, HFY_D_(whole) a)
 {
     return _mm512_maskz_compress_epi64((__mmask8)bits, a);
@@ -1734,10 +1961,12 @@ HFY_INLINE_ HFY_D_(whole) HFY_D_(index_from)(size_t i)
 }
 /* where the 32-bit halves go, for each of the 16 sets of kept lanes */
 static const uint64_t HFY_D_(places)[16] = {
-    UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000100), UINT64_C(0x0000000000000302), UINT64_C(0x0000000003020100),
-    UINT64_C(0x0000000000000504), UINT64_C(0x0000000005040100), UINT64_C(0x0000000005040302), UINT64_C(0x0000050403020100),
-    UINT64_C(0x0000000000000706), UINT64_C(0x0000000007060100), UINT64_C(0x0000000007060302), UINT64_C(0x0000070603020100),
-    UINT64_C(0x0000000007060504), UINT64_C(0x0000070605040100), UINT64_C(0x0000070605040302), UINT64_C(0x0706050403020100)};
+    UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000100), UINT64_C(0x0000000000000302),
+    UINT64_C(0x0000000003020100), UINT64_C(0x0000000000000504), UINT64_C(0x0000000005040100),
+    UINT64_C(0x0000000005040302), UINT64_C(0x0000050403020100), UINT64_C(0x0000000000000706),
+    UINT64_C(0x0000000007060100), UINT64_C(0x0000000007060302), UINT64_C(0x0000070603020100),
+    UINT64_C(0x0000000007060504), UINT64_C(0x0000070605040100), UINT64_C(0x0000070605040302),
+    UINT64_C(0x0706050403020100)};
 HFY_INLINE_ HFY_D_(whole) HFY_D_(index_pack)(unsigned bits, HFY_D_(whole) a)
 {
     return _mm256_permutevar8x32_epi32(a, _mm256_cvtepu8_epi32(_mm_set1_epi64x((int64_t)HFY_D_(places)[bits])));
@@ -1881,7 +2110,8 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(join)(HFY_D_(vec) low, HFY_D_(vec) high)
 HFY_INLINE_ HFY_F_(vec) HFY_F_(halve)(HFY_F_(vec) a, HFY_F_(vec) b, int half)
 {
     if (half == 2)
-        return vaddq_f32(vcombine_f32(vget_low_f32(a), vget_low_f32(b)), vcombine_f32(vget_high_f32(a), vget_high_f32(b)));
+        return vaddq_f32(vcombine_f32(vget_low_f32(a), vget_low_f32(b)),
+                         vcombine_f32(vget_high_f32(a), vget_high_f32(b)));
     return vaddq_f32(vtrn1q_f32(a, b), vtrn2q_f32(a, b));
 }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
@@ -1935,8 +2165,8 @@ HFY_INLINE_ HFY_V_(vec) HFY_V_(accumulate)(int kind, HFY_V_(vec) acc, HFY_V_(vec
 
 /* sum[j*rows + i] of rows x queries pairs; kind, rows and queries are constants where this is expanded. ahead: how many
    bytes further on in x to prefetch, or 0. */
-HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const HFY_S_ *const *x, const HFY_S_ *const *q, size_t dim,
-                              size_t ahead, HFY_S_ *sum)
+HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const HFY_S_ *const *x, const HFY_S_ *const *q,
+                              size_t dim, size_t ahead, HFY_S_ *sum)
 {
     enum { lanes = HFY_LANES_ };
     double total[8 * HFY_QUERIES_];
@@ -1982,8 +2212,8 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const HFY_S_ *con
 
 /* All pairs. Rows stay in L1 while the queries pass; queries in L2 while the rows pass; edges repeat the last row or
    query and drop what comes of it. */
-HFY_INLINE_ void HFY_V_(pairs)(int kind, const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,
-                               size_t nq, size_t dim, HFY_S_ *out, size_t out_stride)
+HFY_INLINE_ void HFY_V_(pairs)(int kind, const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q,
+                               size_t q_stride, size_t nq, size_t dim, HFY_S_ *out, size_t out_stride)
 {
     const HFY_S_ *px[8], *pq[HFY_QUERIES_];
     HFY_S_ sum[8 * HFY_QUERIES_];
@@ -2090,7 +2320,8 @@ HFY_INLINE_ void HFY_V_(rows4)(const HFY_S_ *w, const HFY_S_ *const *row, size_t
 }
 
 /* The same for any number of rows. row: room for 4 entries more. */
-HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(rows)(const HFY_S_ *w, const HFY_S_ **row, size_t count, size_t dim, HFY_S_ *z)
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(rows)(const HFY_S_ *w, const HFY_S_ **row, size_t count, size_t dim,
+                                                 HFY_S_ *z)
 {
     enum { lanes = HFY_LANES_ };
     size_t i = 0, k;
@@ -2109,12 +2340,12 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(rows)(const HFY_S_ *w, const HFY_S_ *
     }
 }
 
-/* z of BATCH queries, columns k .. k + strip*LANES (or the n columns of a masked tail), += count rows. Either all weights
-   count (used NULL): w[j][i] for row i at x + i x_stride; or packed: w[0][i*BATCH + j] for the listed rows, used[i] telling by
-   bits which of them are not zero. */
+/* z of BATCH queries, columns k .. k + strip*LANES (or the n columns of a masked tail), += count rows. Either all
+   weights count (used NULL): w[j][i] for row i at x + i x_stride; or packed: w[0][i*BATCH + j] for the listed rows,
+   used[i] telling by bits which of them are not zero. */
 HFY_INLINE_ void HFY_V_(strip)(int strip, int masked, int packed, const HFY_S_ *const *w, const unsigned char *used,
-                               const HFY_S_ *const *row, const HFY_S_ *x, size_t x_stride, size_t count, size_t k, size_t n,
-                               HFY_S_ *const *z, size_t queries)
+                               const HFY_S_ *const *row, const HFY_S_ *x, size_t x_stride, size_t count, size_t k,
+                               size_t n, HFY_S_ *const *z, size_t queries)
 {
     enum { lanes = HFY_LANES_ };
     const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 0);
@@ -2154,8 +2385,8 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, int masked, int packed, const HFY_S_ *
 
 /* All columns. While a strip is worked on, the same columns of `ahead` rows at `next` are fetched into L2. */
 HFY_INLINE_ void HFY_V_(strips)(int packed, const HFY_S_ *const *w, const unsigned char *used, const HFY_S_ *const *row,
-                                const HFY_S_ *x, size_t x_stride, size_t count, size_t dim, HFY_S_ *const *z, size_t queries,
-                                const HFY_S_ *next, size_t ahead)
+                                const HFY_S_ *x, size_t x_stride, size_t count, size_t dim, HFY_S_ *const *z,
+                                size_t queries, const HFY_S_ *next, size_t ahead)
 {
     enum { lanes = HFY_LANES_, wide = HFY_STRIP_ * HFY_LANES_, line = 64 / sizeof(HFY_S_) };
     size_t k = 0, i, l;
@@ -2166,7 +2397,8 @@ HFY_INLINE_ void HFY_V_(strips)(int packed, const HFY_S_ *const *w, const unsign
     }
     for (i = 0; i < ahead; i++)
         for (l = k; l < dim; l += line) HFY_PREFETCH_L2_(next + i * x_stride + l);
-    for (; k + lanes <= dim; k += lanes) HFY_V_(strip)(1, 0, packed, w, used, row, x, x_stride, count, k, 0, z, queries);
+    for (; k + lanes <= dim; k += lanes)
+        HFY_V_(strip)(1, 0, packed, w, used, row, x, x_stride, count, k, 0, z, queries);
     if (k < dim) HFY_V_(strip)(1, 1, packed, w, used, row, x, x_stride, count, k, dim - k, z, queries);
 }
 
@@ -2185,8 +2417,8 @@ HFY_INLINE_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n)
     return (size_t)sum;
 }
 
-HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride, size_t rows,
-                                 size_t dim, HFY_S_ *z, size_t z_stride)
+HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
+                                 size_t rows, size_t dim, HFY_S_ *z, size_t z_stride)
 {
     const HFY_S_ *row[HFY_LIST_ + 4], *pw[HFY_BATCH_];
     HFY_S_ part[HFY_LIST_ * HFY_BATCH_], *pz[HFY_BATCH_];
@@ -2220,7 +2452,8 @@ HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, co
                     count += bits != 0;
                 }
                 pw[0] = part;
-                HFY_V_(strips)(1, pw, used, row, px, x_stride, count, dim, pz, queries, px + (n + next) * x_stride, fetch);
+                HFY_V_(strips)(1, pw, used, row, px, x_stride, count, dim, pz, queries, px + (n + next) * x_stride,
+                               fetch);
             } else { /* few weights: one query after the other */
                 for (s = 0; s < queries; s++) {
                     for (i = 0, count = 0; i < n; i++)
@@ -2281,8 +2514,8 @@ HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n)
 
 #ifdef HFY_PACK_
 /* The window's step for one vector of doubles that stand at i .. */
-HFY_INLINE_ size_t HFY_D_(keep)(HFY_D_(vec) x, HFY_D_(vec) max, HFY_D_(vec) width, size_t i, size_t *index, double *delta,
-                                size_t count)
+HFY_INLINE_ size_t HFY_D_(keep)(HFY_D_(vec) x, HFY_D_(vec) max, HFY_D_(vec) width, size_t i, size_t *index,
+                                double *delta, size_t count)
 {
     HFY_D_(vec) d = HFY_D_(sub)(max, x);
     unsigned bits = HFY_D_(bits)(HFY_D_(either)(HFY_D_(lt)(d, width), HFY_D_(le)(d, HFY_D_(zero)())));
@@ -2366,8 +2599,8 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(exp_parts)(HFY_F_(vec) x, HFY_F_(vec) low, HFY_F_
     p = HFY_F_(fma)(p, r, HFY_F_(set)(0.49999994f));
     return HFY_F_(add)(HFY_F_(fma)(HFY_F_(mul)(r, r), p, r), HFY_F_(set)(1.0f));
 }
-/* least argument with a normal result, with a result above half the least denormal, largest with a finite result; how many
-   powers of two the least denormal is down */
+/* least argument with a normal result, with a result above half the least denormal, largest with a finite result; how
+   many powers of two the least denormal is down */
 #define HFY_EXP_NORMAL_ (-87.33654022f)
 #define HFY_EXP_LEAST_ (-104.0f)
 #define HFY_EXP_MOST_ 88.72283173f
@@ -2551,7 +2784,8 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(log1p)(HFY_D_(vec) v, HFY_D_(vec) b, HFY_D_(vec) 
 }
 
 /* One vector of powers; adds to the two sums. */
-HFY_INLINE_ HFY_D_(vec) HFY_D_(powers1)(HFY_D_(vec) d, HFY_D_(vec) u, HFY_D_(vec) e, HFY_D_(vec) *sum, HFY_D_(vec) *slope)
+HFY_INLINE_ HFY_D_(vec)
+    HFY_D_(powers1)(HFY_D_(vec) d, HFY_D_(vec) u, HFY_D_(vec) e, HFY_D_(vec) *sum, HFY_D_(vec) *slope)
 {
     const HFY_D_(vec) zero = HFY_D_(zero)(), least = HFY_D_(set)(-708.0), most = HFY_D_(set)(709.782712893384);
     HFY_D_(vec) v = HFY_D_(min)(HFY_D_(fnma)(u, d, zero), HFY_D_(set)(1e300)), b = HFY_D_(add)(HFY_D_(set)(1.0), v);
@@ -2585,6 +2819,29 @@ HFY_TARGET_ void HFY_D_(powers)(const double *d, size_t n, double u, double e, d
     sums[1] = HFY_D_(total)(slope, HFY_D_(zero)());
 }
 
+HFY_TARGET_ void HFY_D_(clip)(const double *v, const double *lower, const double *upper, double cap, size_t n,
+                              double tau, double sums[2])
+{
+    enum { lanes = HFY_BYTES_ / 8 };
+    const HFY_D_(vec) shift = HFY_D_(set)(tau), zero = HFY_D_(zero)(), one = HFY_D_(set)(1.0), most = HFY_D_(set)(cap);
+    HFY_D_(vec) sum = zero, between = zero;
+    size_t i;
+    for (i = 0; i < n; i += lanes) {
+        const int whole = i + lanes <= n;
+        HFY_D_(tail) t = HFY_D_(first)(whole ? 0 : n - i);
+        HFY_D_(vec) y = HFY_D_(sub)(whole ? HFY_D_(load)(v + i) : HFY_D_(load_n)(v + i, t), shift);
+        HFY_D_(vec) low = !lower ? zero : whole ? HFY_D_(load)(lower + i) : HFY_D_(load_n)(lower + i, t);
+        HFY_D_(vec) high = !upper ? most : whole ? HFY_D_(load)(upper + i) : HFY_D_(load_n)(upper + i, t);
+        HFY_D_(vec) is_free = HFY_D_(select)(HFY_D_(lt)(low, y), HFY_D_(select)(HFY_D_(lt)(y, high), one, zero), zero);
+        y = HFY_D_(max)(y, low);
+        y = HFY_D_(select)(HFY_D_(lt)(y, high), y, high);
+        sum = HFY_D_(add)(sum, whole ? y : HFY_D_(inside)(t, y, zero));
+        between = HFY_D_(add)(between, whole ? is_free : HFY_D_(inside)(t, is_free, zero));
+    }
+    sums[0] = HFY_D_(total)(sum, zero);
+    sums[1] = HFY_D_(total)(between, zero);
+}
+
 #define HFY_TEXT_2_(token) #token
 #define HFY_TEXT_(token) HFY_TEXT_2_(token)
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {HFY_TEXT_(HFY_ISA_),
@@ -2601,7 +2858,8 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {HFY_TEXT_(HFY_ISA_),
                                                             HFY_V_(exp),
                                                             HFY_D_(below),
                                                             HFY_D_(keep_below),
-                                                            HFY_D_(powers)};
+                                                            HFY_D_(powers),
+                                                            HFY_D_(clip)};
 #undef HFY_TEXT_
 #undef HFY_TEXT_2_
 #undef HFY_EXP_NORMAL_
@@ -2700,7 +2958,8 @@ HFY_PRIVATE_ const hfy_simd_ *hfy_simd_choose_(hfy_work *work)
 {
     const hfy_simd_ *simd = hfy_simd_of_(work->isa);
     if (!simd)
-        hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "work->isa is %s, which this machine or build has not; 0 picks the best",
+        hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
+                       "work->isa is %s, which this machine or build has not; 0 picks the best",
                        hfy_simd_text(work->isa));
     return simd;
 }
@@ -2716,6 +2975,441 @@ HFY_API const char *hfy_simd_text(hfy_isa isa)
     static const char *const text[] = {"best", "scalar", "sse2", "avx2", "avx512", "neon"};
     size_t i = (size_t)isa;
     return i < sizeof text / sizeof text[0] ? text[i] : "unknown";
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>simd.int8   integer kernels of a prepared memory: int8 rows against an int16 query or a panel of int8 queries
+   May call: base.
+   Numerics: whole numbers, so every instruction set returns the same dots. A query that dots with one row has at most
+   `levels` steps on either side of 0, chosen so that a segment of the dimension cannot overflow 32 bits.
+   vpdpbusd multiplies unsigned by signed: one query is split into two unsigned bytes (the high one plus 128, mended by
+   the row's sum); for panels the keys are made unsigned while they are packed (mended by the query's sum).
+   Rows may be read up to 63 bytes beyond their end: the query is 0 there, and the last row has that much behind it.
+   ------------------------------------------------------------------------------------------------------------------ */
+#define HFY_SIMD_SEGMENT_ 32768 /* elements before a whole-number dot moves to double: 255 * 128 * 32768 < 2^31 */
+#define HFY_SIMD_GROUP_ 8       /* queries of a panel */
+#define HFY_SIMD_PAD_ 64        /* bytes readable behind the last row, zeros behind a query */
+#define HFY_SIMD_TILE_ 32       /* the most rows of a tile */
+
+/* A query in whole numbers, zeros behind it up to a multiple of HFY_SIMD_PAD_ elements. */
+typedef struct hfy_simd_wide_ {
+    size_t dim;
+    const int16_t *whole;
+    const unsigned char *high, *low; /* whole = 256 (high - 128) + low; read by kernels with planes only */
+} hfy_simd_wide_;
+
+/* The upper bound of a row's score is  (dot - offset) row_scale scale + shift + row_error near + row_spread rest. */
+typedef struct hfy_simd_bound_ {
+    double scale, shift, near, rest;
+    double least; /* a row passes unless its bound is below this */
+    int32_t offset;
+} hfy_simd_bound_;
+
+typedef struct hfy_simd_int8_ {
+    const char *name;
+    int planes;     /* dots come out too large by 32768 times the row's sum */
+    int32_t offset; /* panel dots come out too large by this many times the query's sum */
+    size_t step;    /* elements in a 32-bit word of a panel: int8 of them (4) or int16 (2) */
+    size_t rows;    /* rows of a tile */
+    /* out[i] = <row i, q> + the planes' 32768 sum; row list[i], or row i for a list of NULL */
+    void (*dot)(const signed char *rows, size_t stride, const size_t *list, size_t count, const hfy_simd_wide_ *q,
+                double *out);
+    /* packs up to `rows` rows into tile: word w of row i at w*rows + i; room: ceil(dim/64) * 64 * rows * 4/step */
+    void (*pack)(const signed char *rows, size_t stride, size_t count, size_t dim, void *tile);
+    /* out[j*rows + i] = <row i, query j> (plus offset) for the GROUP queries of a panel: words at w*GROUP + j */
+    void (*tile)(const void *tile, const int32_t *panel, size_t words, int32_t *out);
+    /* bit i: row i of a tile passes */
+    uint32_t (*pass)(const int32_t *dots, const float *scale, const float *error, const float *spread, size_t count,
+                     const hfy_simd_bound_ *bound);
+} hfy_simd_int8_;
+
+/* --- portable --- */
+
+HFY_PRIVATE_ void hfy_simd_int8_dot_scalar_(const signed char *rows, size_t stride, const size_t *list, size_t count,
+                                            const hfy_simd_wide_ *q, double *out)
+{
+    size_t i, at, l;
+    for (i = 0; i < count; i++) {
+        const signed char *row = rows + (list ? list[i] : i) * stride;
+        double total = 0;
+        for (at = 0; at < q->dim;) {
+            size_t end = at + hfy_base_min_(q->dim - at, HFY_SIMD_SEGMENT_);
+            int32_t lane[8] = {0};
+            for (; at + 8 <= end; at += 8)
+                for (l = 0; l < 8; l++) lane[l] += (int32_t)q->whole[at + l] * row[at + l];
+            for (; at < end; at++) lane[0] += (int32_t)q->whole[at] * row[at];
+            for (l = 0; l < 8; l++) total += (double)lane[l];
+        }
+        out[i] = total;
+    }
+}
+
+HFY_PRIVATE_ void hfy_simd_int8_pack_scalar_(const signed char *rows, size_t stride, size_t count, size_t dim,
+                                             void *tile)
+{
+    int16_t *out = (int16_t *)tile;
+    size_t i, d;
+    for (i = 0; i < 16; i++) {
+        const signed char *row = rows + (i < count ? i : count - 1) * stride;
+        for (d = 0; d < dim; d++) out[(d / 2 * 16 + i) * 2 + d % 2] = row[d];
+        if (dim % 2) out[(dim / 2 * 16 + i) * 2 + 1] = 0;
+    }
+}
+
+HFY_PRIVATE_ void hfy_simd_int8_tile_scalar_(const void *tile, const int32_t *panel, size_t words, int32_t *out)
+{
+    const int16_t *x = (const int16_t *)tile;
+    size_t w, i, j;
+    for (j = 0; j < HFY_SIMD_GROUP_; j++) {
+        int32_t sum[16] = {0};
+        for (w = 0; w < words; w++) {
+            int16_t pair[2];
+            memcpy(pair, panel + w * HFY_SIMD_GROUP_ + j, sizeof pair);
+            for (i = 0; i < 16; i++)
+                sum[i] += (int32_t)x[32 * w + 2 * i] * pair[0] + (int32_t)x[32 * w + 2 * i + 1] * pair[1];
+        }
+        memcpy(out + j * 16, sum, sizeof sum);
+    }
+}
+
+HFY_PRIVATE_ uint32_t hfy_simd_int8_pass_scalar_(const int32_t *dots, const float *scale, const float *error,
+                                                 const float *spread, size_t count, const hfy_simd_bound_ *b)
+{
+    uint32_t mask = 0;
+    size_t i;
+    for (i = 0; i < count; i++) {
+        double up = (double)(dots[i] - b->offset) * (double)scale[i] * b->scale +
+                    ((double)error[i] * b->near + ((double)spread[i] * b->rest + b->shift));
+        mask |= (uint32_t)!(up < b->least) << i;
+    }
+    return mask;
+}
+
+static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {"portable",
+                                                     0,
+                                                     0,
+                                                     2,
+                                                     16,
+                                                     hfy_simd_int8_dot_scalar_,
+                                                     hfy_simd_int8_pack_scalar_,
+                                                     hfy_simd_int8_tile_scalar_,
+                                                     hfy_simd_int8_pass_scalar_};
+
+#if defined(HFY_SIMD_X86_) && defined(__GNUC__) && defined(__x86_64__)
+#define HFY_SIMD_INT8_X86_
+#define HFY_SIMD_AVX2_ __attribute__((target("avx2,fma")))
+#define HFY_SIMD_VNNI_ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")))
+#define HFY_SIMD_AHEAD_ 8 /* memory is sent for this many rows ahead */
+#if !defined(__clang__)
+#pragma GCC diagnostic push /* g++ warns of its own AVX-512 header */
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+/* The rows i .. i+3 of a call, the last one again where there are fewer; rows to come are sent for. */
+HFY_PRIVATE_ size_t hfy_simd_int8_four_(const signed char *rows, size_t stride, const size_t *list, size_t i,
+                                        size_t count, size_t dim, const signed char *row[4])
+{
+    size_t l, d, n = count - i < 4 ? count - i : 4, most = hfy_base_min_(dim, 4096);
+    for (l = 0; l < 4; l++) {
+        size_t at = i + (l < n ? l : n - 1);
+        uintptr_t next;
+        row[l] = rows + (list ? list[at] : at) * stride;
+        next = (uintptr_t)row[l] + HFY_SIMD_AHEAD_ * 768;
+        if (list) next = (uintptr_t)(rows + list[at + HFY_SIMD_AHEAD_ < count ? at + HFY_SIMD_AHEAD_ : at] * stride);
+        for (d = 0; d < most; d += 64) __builtin_prefetch((const void *)(next + d));
+    }
+    return n;
+}
+
+/* --- AVX2 --- */
+
+HFY_PRIVATE_ HFY_SIMD_AVX2_ __m256i hfy_simd_int8_load_avx2_(const void *p)
+{
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+
+/* 16 bytes as int16. */
+HFY_PRIVATE_ HFY_SIMD_AVX2_ __m256i hfy_simd_int8_widen_avx2_(const void *p)
+{
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p));
+}
+
+/* The four sums of four vectors. */
+HFY_PRIVATE_ HFY_SIMD_AVX2_ __m128i hfy_simd_int8_sums_avx2_(__m256i a, __m256i b, __m256i c, __m256i d)
+{
+    __m256i v = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    return _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+}
+
+HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_dot_avx2_(const signed char *rows, size_t stride, const size_t *list,
+                                                         size_t count, const hfy_simd_wide_ *q, double *out)
+{
+    const signed char *row[4];
+    double four[4];
+    size_t i, n, at;
+    for (i = 0; i < count; i += n) {
+        __m256d total = _mm256_setzero_pd();
+        n = hfy_simd_int8_four_(rows, stride, list, i, count, q->dim, row);
+        for (at = 0; at < q->dim;) {
+            size_t end = at + hfy_base_min_(q->dim - at, HFY_SIMD_SEGMENT_);
+            __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
+            for (; at < end; at += 16) {
+                __m256i v = hfy_simd_int8_load_avx2_(q->whole + at);
+                a = _mm256_add_epi32(a, _mm256_madd_epi16(v, hfy_simd_int8_widen_avx2_(row[0] + at)));
+                b = _mm256_add_epi32(b, _mm256_madd_epi16(v, hfy_simd_int8_widen_avx2_(row[1] + at)));
+                c = _mm256_add_epi32(c, _mm256_madd_epi16(v, hfy_simd_int8_widen_avx2_(row[2] + at)));
+                d = _mm256_add_epi32(d, _mm256_madd_epi16(v, hfy_simd_int8_widen_avx2_(row[3] + at)));
+            }
+            total = _mm256_add_pd(total, _mm256_cvtepi32_pd(hfy_simd_int8_sums_avx2_(a, b, c, d)));
+        }
+        _mm256_storeu_pd(four, total);
+        memcpy(out + i, four, n * sizeof *out);
+    }
+}
+
+HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_pack_avx2_(const signed char *rows, size_t stride, size_t count,
+                                                          size_t dim, void *tile)
+{
+    unsigned char *out = (unsigned char *)tile;
+    size_t half, d, l;
+    for (half = 0; half < 2; half++) {
+        const signed char *row[8];
+        for (l = 0; l < 8; l++) row[l] = rows + hfy_base_min_(8 * half + l, count - 1) * stride;
+        for (d = 0; d < dim; d += 16) { /* 8 rows x 8 pairs of int16, transposed */
+            __m256i r[8], t[8];
+#define HFY_SIMD_ROW_(l) r[l] = hfy_simd_int8_widen_avx2_(row[l] + d);
+            HFY_SIMD_ROW_(0) HFY_SIMD_ROW_(1) HFY_SIMD_ROW_(2) HFY_SIMD_ROW_(3)
+            HFY_SIMD_ROW_(4) HFY_SIMD_ROW_(5) HFY_SIMD_ROW_(6) HFY_SIMD_ROW_(7)
+#undef HFY_SIMD_ROW_
+#define HFY_SIMD_TWO_(l)                                                                                               \
+    t[l] = _mm256_unpacklo_epi32(r[l], r[l + 1]), t[l + 1] = _mm256_unpackhi_epi32(r[l], r[l + 1]);
+            HFY_SIMD_TWO_(0) HFY_SIMD_TWO_(2) HFY_SIMD_TWO_(4) HFY_SIMD_TWO_(6)
+#undef HFY_SIMD_TWO_
+#define HFY_SIMD_FOUR_(l)                                                                                              \
+    r[l] = _mm256_unpacklo_epi64(t[l], t[l + 2]), r[l + 1] = _mm256_unpackhi_epi64(t[l], t[l + 2]);                    \
+    r[l + 2] = _mm256_unpacklo_epi64(t[l + 1], t[l + 3]), r[l + 3] = _mm256_unpackhi_epi64(t[l + 1], t[l + 3]);
+            HFY_SIMD_FOUR_(0) HFY_SIMD_FOUR_(4)
+#undef HFY_SIMD_FOUR_
+#define HFY_SIMD_OUT_(l)                                                                                               \
+    _mm256_storeu_si256((__m256i *)(void *)(out + (d / 2 + l) * 64 + half * 32),                                       \
+                        _mm256_permute2x128_si256(r[l], r[l + 4], 0x20));                                              \
+    _mm256_storeu_si256((__m256i *)(void *)(out + (d / 2 + l + 4) * 64 + half * 32),                                   \
+                        _mm256_permute2x128_si256(r[l], r[l + 4], 0x31));
+            HFY_SIMD_OUT_(0) HFY_SIMD_OUT_(1) HFY_SIMD_OUT_(2) HFY_SIMD_OUT_(3)
+#undef HFY_SIMD_OUT_
+        }
+    }
+}
+
+HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_tile_avx2_(const void *tile, const int32_t *panel, size_t words,
+                                                          int32_t *out)
+{
+    const unsigned char *x = (const unsigned char *)tile;
+    size_t j, w;
+    for (j = 0; j < HFY_SIMD_GROUP_; j += 4) {
+        __m256i a0 = _mm256_setzero_si256(), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+        for (w = 0; w < words; w++) {
+            __m256i u = hfy_simd_int8_load_avx2_(x + w * 64), v = hfy_simd_int8_load_avx2_(x + w * 64 + 32), q;
+            const int32_t *p = panel + w * HFY_SIMD_GROUP_ + j;
+#define HFY_SIMD_STEP_(l)                                                                                              \
+    q = _mm256_set1_epi32(p[l]);                                                                                       \
+    a##l = _mm256_add_epi32(a##l, _mm256_madd_epi16(u, q)), b##l = _mm256_add_epi32(b##l, _mm256_madd_epi16(v, q));
+            HFY_SIMD_STEP_(0) HFY_SIMD_STEP_(1) HFY_SIMD_STEP_(2) HFY_SIMD_STEP_(3)
+#undef HFY_SIMD_STEP_
+        }
+#define HFY_SIMD_OUT_(l)                                                                                               \
+    _mm256_storeu_si256((__m256i *)(void *)(out + (j + l) * 16), a##l);                                                \
+    _mm256_storeu_si256((__m256i *)(void *)(out + (j + l) * 16 + 8), b##l);
+        HFY_SIMD_OUT_(0) HFY_SIMD_OUT_(1) HFY_SIMD_OUT_(2) HFY_SIMD_OUT_(3)
+#undef HFY_SIMD_OUT_
+    }
+}
+
+HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dots, const float *scale,
+                                                              const float *error, const float *spread, size_t count,
+                                                              const hfy_simd_bound_ *b)
+{
+    uint32_t mask = 0;
+    size_t i;
+    for (i = 0; i < count; i += 4) {
+        __m128i dot =
+            _mm_sub_epi32(_mm_loadu_si128((const __m128i *)(const void *)(dots + i)), _mm_set1_epi32(b->offset));
+        __m256d up = _mm256_mul_pd(_mm256_cvtepi32_pd(dot), _mm256_cvtps_pd(_mm_loadu_ps(scale + i)));
+        __m256d more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(spread + i)), _mm256_set1_pd(b->rest),
+                                       _mm256_set1_pd(b->shift));
+        more = _mm256_fmadd_pd(_mm256_cvtps_pd(_mm_loadu_ps(error + i)), _mm256_set1_pd(b->near), more);
+        up = _mm256_fmadd_pd(up, _mm256_set1_pd(b->scale), more);
+        mask |= (uint32_t)_mm256_movemask_pd(_mm256_cmp_pd(up, _mm256_set1_pd(b->least), _CMP_NLT_UQ)) << i;
+    }
+    return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
+}
+
+static const hfy_simd_int8_ hfy_simd_int8_avx2_ = {"avx2",
+                                                   0,
+                                                   0,
+                                                   2,
+                                                   16,
+                                                   hfy_simd_int8_dot_avx2_,
+                                                   hfy_simd_int8_pack_avx2_,
+                                                   hfy_simd_int8_tile_avx2_,
+                                                   hfy_simd_int8_pass_avx2_};
+
+/* --- AVX-512 with VNNI --- */
+
+HFY_PRIVATE_ HFY_SIMD_VNNI_ __m256i hfy_simd_int8_halve_vnni_(__m512i v)
+{
+    return _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+}
+
+HFY_PRIVATE_ HFY_SIMD_VNNI_ __m256d hfy_simd_int8_sums_vnni_(__m512i a, __m512i b, __m512i c, __m512i d)
+{
+    __m256i v = _mm256_hadd_epi32(_mm256_hadd_epi32(hfy_simd_int8_halve_vnni_(a), hfy_simd_int8_halve_vnni_(b)),
+                                  _mm256_hadd_epi32(hfy_simd_int8_halve_vnni_(c), hfy_simd_int8_halve_vnni_(d)));
+    return _mm256_cvtepi32_pd(_mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
+}
+
+HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_dot_vnni_(const signed char *rows, size_t stride, const size_t *list,
+                                                         size_t count, const hfy_simd_wide_ *q, double *out)
+{
+    const signed char *row[4];
+    double four[4];
+    size_t i, n, at;
+    for (i = 0; i < count; i += n) {
+        __m256d total = _mm256_setzero_pd();
+        n = hfy_simd_int8_four_(rows, stride, list, i, count, q->dim, row);
+        for (at = 0; at < q->dim;) {
+            size_t end = at + hfy_base_min_(q->dim - at, HFY_SIMD_SEGMENT_);
+            __m512i a0 = _mm512_setzero_si512(), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+            for (; at < end; at += 64) {
+                __m512i high = _mm512_loadu_si512(q->high + at), low = _mm512_loadu_si512(q->low + at), x;
+#define HFY_SIMD_STEP_(l)                                                                                              \
+    x = _mm512_loadu_si512(row[l] + at);                                                                               \
+    a##l = _mm512_dpbusd_epi32(a##l, high, x), b##l = _mm512_dpbusd_epi32(b##l, low, x);
+                HFY_SIMD_STEP_(0) HFY_SIMD_STEP_(1) HFY_SIMD_STEP_(2) HFY_SIMD_STEP_(3)
+#undef HFY_SIMD_STEP_
+            }
+            total = _mm256_fmadd_pd(hfy_simd_int8_sums_vnni_(a0, a1, a2, a3), _mm256_set1_pd(256), total);
+            total = _mm256_add_pd(hfy_simd_int8_sums_vnni_(b0, b1, b2, b3), total);
+        }
+        _mm256_storeu_pd(four, total);
+        memcpy(out + i, four, n * sizeof *out);
+    }
+}
+
+HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_pack_vnni_(const signed char *rows, size_t stride, size_t count,
+                                                          size_t dim, void *tile)
+{
+    unsigned char *out = (unsigned char *)tile;
+    const __m512i sign = _mm512_set1_epi8(-128);
+    size_t half, d, l;
+    for (half = 0; half < 2; half++) {
+        const signed char *row[16];
+        for (l = 0; l < 16; l++) row[l] = rows + hfy_base_min_(16 * half + l, count - 1) * stride;
+        for (d = 0; d < dim; d += 64) { /* 16 rows x 16 words, transposed */
+            unsigned char *to = out + d / 4 * 128 + half * 64;
+            __m512i r[16], t[16];
+#define HFY_SIMD_ROW_(l) r[l] = _mm512_loadu_si512(row[l] + d);
+            HFY_SIMD_ROW_(0) HFY_SIMD_ROW_(1) HFY_SIMD_ROW_(2) HFY_SIMD_ROW_(3)
+            HFY_SIMD_ROW_(4) HFY_SIMD_ROW_(5) HFY_SIMD_ROW_(6) HFY_SIMD_ROW_(7)
+            HFY_SIMD_ROW_(8) HFY_SIMD_ROW_(9) HFY_SIMD_ROW_(10) HFY_SIMD_ROW_(11)
+            HFY_SIMD_ROW_(12) HFY_SIMD_ROW_(13) HFY_SIMD_ROW_(14) HFY_SIMD_ROW_(15)
+#undef HFY_SIMD_ROW_
+#define HFY_SIMD_TWO_(l)                                                                                               \
+    t[l] = _mm512_unpacklo_epi32(r[l], r[l + 1]), t[l + 1] = _mm512_unpackhi_epi32(r[l], r[l + 1]);
+            HFY_SIMD_TWO_(0) HFY_SIMD_TWO_(2) HFY_SIMD_TWO_(4) HFY_SIMD_TWO_(6)
+            HFY_SIMD_TWO_(8) HFY_SIMD_TWO_(10) HFY_SIMD_TWO_(12) HFY_SIMD_TWO_(14)
+#undef HFY_SIMD_TWO_
+#define HFY_SIMD_FOUR_(l)                                                                                              \
+    r[l] = _mm512_unpacklo_epi64(t[l], t[l + 2]), r[l + 1] = _mm512_unpackhi_epi64(t[l], t[l + 2]);                    \
+    r[l + 2] = _mm512_unpacklo_epi64(t[l + 1], t[l + 3]), r[l + 3] = _mm512_unpackhi_epi64(t[l + 1], t[l + 3]);
+            HFY_SIMD_FOUR_(0) HFY_SIMD_FOUR_(4) HFY_SIMD_FOUR_(8) HFY_SIMD_FOUR_(12)
+#undef HFY_SIMD_FOUR_
+#define HFY_SIMD_OUT_(l)                                                                                               \
+    t[0] = _mm512_shuffle_i32x4(r[l], r[l + 4], 0x88), t[1] = _mm512_shuffle_i32x4(r[l], r[l + 4], 0xdd);              \
+    t[2] = _mm512_shuffle_i32x4(r[l + 8], r[l + 12], 0x88), t[3] = _mm512_shuffle_i32x4(r[l + 8], r[l + 12], 0xdd);    \
+    _mm512_storeu_si512(to + (l)*128, _mm512_xor_si512(sign, _mm512_shuffle_i32x4(t[0], t[2], 0x88)));                 \
+    _mm512_storeu_si512(to + (l + 4) * 128, _mm512_xor_si512(sign, _mm512_shuffle_i32x4(t[1], t[3], 0x88)));           \
+    _mm512_storeu_si512(to + (l + 8) * 128, _mm512_xor_si512(sign, _mm512_shuffle_i32x4(t[0], t[2], 0xdd)));           \
+    _mm512_storeu_si512(to + (l + 12) * 128, _mm512_xor_si512(sign, _mm512_shuffle_i32x4(t[1], t[3], 0xdd)));
+            HFY_SIMD_OUT_(0) HFY_SIMD_OUT_(1) HFY_SIMD_OUT_(2) HFY_SIMD_OUT_(3)
+#undef HFY_SIMD_OUT_
+        }
+    }
+}
+
+HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_tile_vnni_(const void *tile, const int32_t *panel, size_t words,
+                                                          int32_t *out)
+{
+    const unsigned char *x = (const unsigned char *)tile;
+    __m512i a0 = _mm512_setzero_si512(), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+    __m512i b0 = a0, b1 = a0, b2 = a0, b3 = a0, b4 = a0, b5 = a0, b6 = a0, b7 = a0;
+    size_t w;
+    for (w = 0; w < words; w++, x += 128, panel += HFY_SIMD_GROUP_) {
+        __m512i u = _mm512_loadu_si512(x), v = _mm512_loadu_si512(x + 64), q;
+#define HFY_SIMD_STEP_(l)                                                                                              \
+    q = _mm512_set1_epi32(panel[l]);                                                                                   \
+    a##l = _mm512_dpbusd_epi32(a##l, u, q), b##l = _mm512_dpbusd_epi32(b##l, v, q);
+        HFY_SIMD_STEP_(0) HFY_SIMD_STEP_(1) HFY_SIMD_STEP_(2) HFY_SIMD_STEP_(3)
+        HFY_SIMD_STEP_(4) HFY_SIMD_STEP_(5) HFY_SIMD_STEP_(6) HFY_SIMD_STEP_(7)
+#undef HFY_SIMD_STEP_
+    }
+#define HFY_SIMD_OUT_(l) _mm512_storeu_si512(out + (l)*32, a##l), _mm512_storeu_si512(out + (l)*32 + 16, b##l);
+    HFY_SIMD_OUT_(0) HFY_SIMD_OUT_(1) HFY_SIMD_OUT_(2) HFY_SIMD_OUT_(3)
+    HFY_SIMD_OUT_(4) HFY_SIMD_OUT_(5) HFY_SIMD_OUT_(6) HFY_SIMD_OUT_(7)
+#undef HFY_SIMD_OUT_
+}
+
+HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dots, const float *scale,
+                                                              const float *error, const float *spread, size_t count,
+                                                              const hfy_simd_bound_ *b)
+{
+    uint32_t mask = 0;
+    size_t i;
+    for (i = 0; i < count; i += 8) {
+        __m256i dot = _mm256_sub_epi32(hfy_simd_int8_load_avx2_(dots + i), _mm256_set1_epi32(b->offset));
+        __m512d up = _mm512_mul_pd(_mm512_cvtepi32_pd(dot), _mm512_cvtps_pd(_mm256_loadu_ps(scale + i)));
+        __m512d more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(spread + i)), _mm512_set1_pd(b->rest),
+                                       _mm512_set1_pd(b->shift));
+        more = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(error + i)), _mm512_set1_pd(b->near), more);
+        up = _mm512_fmadd_pd(up, _mm512_set1_pd(b->scale), more);
+        mask |= (uint32_t)_mm512_cmp_pd_mask(up, _mm512_set1_pd(b->least), _CMP_NLT_UQ) << i;
+    }
+    return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
+}
+
+static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {"avx512vnni",
+                                                   1,
+                                                   128,
+                                                   4,
+                                                   32,
+                                                   hfy_simd_int8_dot_vnni_,
+                                                   hfy_simd_int8_pack_vnni_,
+                                                   hfy_simd_int8_tile_vnni_,
+                                                   hfy_simd_int8_pass_vnni_};
+#if !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+#undef HFY_SIMD_AVX2_
+#undef HFY_SIMD_VNNI_
+#undef HFY_SIMD_AHEAD_
+#endif
+
+/* The integer kernels that go with an instruction set: the widest of this machine that asks for no more. */
+HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa)
+{
+#ifdef HFY_SIMD_INT8_X86_
+    int any = isa == HFY_ISA_BEST;
+    if ((any || isa == HFY_ISA_AVX512) && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        return &hfy_simd_int8_vnni_;
+    if ((any || isa == HFY_ISA_AVX512 || isa == HFY_ISA_AVX2) && __builtin_cpu_supports("avx2") &&
+        __builtin_cpu_supports("fma"))
+        return &hfy_simd_int8_avx2_;
+#else
+    (void)isa;
+#endif
+    return &hfy_simd_int8_scalar_;
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -2778,14 +3472,647 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
+   >>linalg.gemm   C = alpha A B + beta C and y = alpha A x + beta y, float and double in every build
+   May call: simd.
+   Shapes: A m x k, B k x n, C m x n, each element at row*stride + column*stride with any two strides, so a transpose
+   is a swap of two arguments. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
+   How: blocks of k rows of B are packed into panels as wide as a tile of registers, which stay in L2 while panels of
+   A pass through L1; a small product reads A and B where they are. One template, compiled for every instruction set.
+   Numerics: every element of a matrix is summed along k in ascending order, fused where the machine can, in blocks
+   that depend on k alone: so its bits depend neither on m, n and the strides nor on how rows and columns are split
+   among threads (a task takes some rows or columns of C as a product of its own, with its own scratch). beta = 0
+   overwrites C unread; alpha = 0 leaves A and B unread.
+   A BLAS instead: define HFY_CBLAS (includes <cblas.h>; strides that no BLAS takes and sizes beyond int stay here), or
+   HFY_SGEMM and/or HFY_DGEMM as a macro or function
+       (m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col)
+   of these very meanings: sizes and strides size_t, alpha and beta and arrays float or double.
+   ------------------------------------------------------------------------------------------------------------------ */
+#ifdef HFY_CBLAS
+#include <cblas.h>
+#endif
+
+#define HFY_LINALG_DEPTH_ 1536 /* bytes of a panel along k: with a tile's rows in L1 */
+#define HFY_LINALG_WIDTH_ 2304 /* bytes of a row of the block of B: the block in L2; a multiple of all tile widths */
+#define HFY_LINALG_BAND_ 2048  /* elements of a vector that is packed */
+
+/* Elements of scratch that a product of this shape needs at most, of elements of `size` bytes. */
+HFY_PRIVATE_ size_t hfy_linalg_gemm_scratch_(size_t m, size_t n, size_t k, size_t size)
+{
+    size_t depth = hfy_base_min_(k, HFY_LINALG_DEPTH_ / size), wide = m > n ? m : n;
+    size_t width = hfy_base_min_((hfy_base_min_(wide, HFY_LINALG_WIDTH_) + 95) / 96 * 96, HFY_LINALG_WIDTH_ / size);
+    size_t panels = depth * (width + 16) + 32;
+    size_t band = hfy_base_min_(wide > k ? wide : k, HFY_LINALG_BAND_);
+    return panels > band ? panels : band;
+}
+
+typedef struct hfy_linalg_f32_ {
+    void (*gemm)(size_t m, size_t n, size_t k, float alpha, const float *a, size_t a_row, size_t a_col, const float *b,
+                 size_t b_row, size_t b_col, float beta, float *c, size_t c_row, size_t c_col, float *scratch);
+    void (*gemv)(size_t m, size_t k, float alpha, const float *a, size_t a_row, size_t a_col, const float *x,
+                 size_t x_step, float beta, float *y, size_t y_step, float *scratch);
+} hfy_linalg_f32_;
+
+typedef struct hfy_linalg_f64_ {
+    void (*gemm)(size_t m, size_t n, size_t k, double alpha, const double *a, size_t a_row, size_t a_col,
+                 const double *b, size_t b_row, size_t b_col, double beta, double *c, size_t c_row, size_t c_col,
+                 double *scratch);
+    void (*gemv)(size_t m, size_t k, double alpha, const double *a, size_t a_row, size_t a_col, const double *x,
+                 size_t x_step, double beta, double *y, size_t y_step, double *scratch);
+} hfy_linalg_f64_;
+
+#endif /* HFY_BODIES_ rest while the template is defined */
+
+#ifdef HFY_GEMM_PASS_
+
+/* A tile is MR rows (a multiple of 4) by NV vectors. */
+#if HFY_SIMD_PASS_ == 4
+#define HFY_MR_ 12
+#define HFY_NV_ 2
+#elif HFY_SIMD_PASS_ == 3
+#define HFY_MR_ 4
+#define HFY_NV_ 3
+#elif HFY_SIMD_PASS_ == 5
+#define HFY_MR_ 8
+#define HFY_NV_ 3
+#elif HFY_SIMD_PASS_ == 2
+#define HFY_MR_ 4
+#define HFY_NV_ 2
+#else /* plain C: a vector of one lane */
+#define HFY_MR_ 4
+#define HFY_NV_ 4
+typedef HFY_S_ HFY_V_(vec);
+typedef size_t HFY_V_(tail);
+HFY_INLINE_ HFY_V_(vec) HFY_V_(zero)(void) { return 0; }
+HFY_INLINE_ HFY_V_(vec) HFY_V_(set)(HFY_S_ a) { return a; }
+HFY_INLINE_ HFY_V_(vec) HFY_V_(load)(const HFY_S_ *p) { return *p; }
+HFY_INLINE_ void HFY_V_(store)(HFY_S_ *p, HFY_V_(vec) a) { *p = a; }
+HFY_INLINE_ HFY_V_(vec) HFY_V_(mul)(HFY_V_(vec) a, HFY_V_(vec) b) { return a * b; }
+#if HFY_GEMM_PASS_ == 32 && defined(__FP_FAST_FMAF) /* said aloud, or the compiler fuses some tiles and not others */
+HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return fmaf(a, b, c); }
+#elif HFY_GEMM_PASS_ == 64 && defined(__FP_FAST_FMA)
+HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return fma(a, b, c); }
+#else
+HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return a * b + c; }
+#endif
+/* one lane has no tail */
+HFY_INLINE_ HFY_V_(tail) HFY_V_(first)(size_t n) { return n; }
+HFY_INLINE_ HFY_V_(vec) HFY_V_(load_n)(const HFY_S_ *p, HFY_V_(tail) t) { return t ? *p : 0; }
+HFY_INLINE_ void HFY_V_(store_n)(HFY_S_ *p, HFY_V_(vec) a, HFY_V_(tail) t)
+{
+    if (t) *p = a;
+}
+HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
+{
+    int i;
+    for (i = 0; i < n; i++) sum[i] = acc[i];
+}
+#endif
+#define HFY_NR_ (HFY_NV_ * HFY_LANES_)
+
+/* to[p*to_stride + j] = from[j*from_stride + p] for j, p < 4. */
+HFY_INLINE_ void HFY_G_(transpose4)(const HFY_S_ *from, size_t from_stride, HFY_S_ *to, size_t to_stride)
+{
+#if HFY_SIMD_PASS_ >= 2 && HFY_SIMD_PASS_ <= 4 && HFY_GEMM_PASS_ == 32
+    __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + from_stride);
+    __m128 c = _mm_loadu_ps(from + 2 * from_stride), d = _mm_loadu_ps(from + 3 * from_stride);
+    __m128 ab = _mm_unpacklo_ps(a, b), cd = _mm_unpacklo_ps(c, d);
+    _mm_storeu_ps(to, _mm_movelh_ps(ab, cd));
+    _mm_storeu_ps(to + to_stride, _mm_movehl_ps(cd, ab));
+    ab = _mm_unpackhi_ps(a, b), cd = _mm_unpackhi_ps(c, d);
+    _mm_storeu_ps(to + 2 * to_stride, _mm_movelh_ps(ab, cd));
+    _mm_storeu_ps(to + 3 * to_stride, _mm_movehl_ps(cd, ab));
+#elif HFY_SIMD_PASS_ >= 2 && HFY_SIMD_PASS_ <= 4
+    size_t j, p;
+    for (j = 0; j < 4; j += 2)
+        for (p = 0; p < 4; p += 2) {
+            __m128d a = _mm_loadu_pd(from + j * from_stride + p), b = _mm_loadu_pd(from + (j + 1) * from_stride + p);
+            _mm_storeu_pd(to + p * to_stride + j, _mm_unpacklo_pd(a, b));
+            _mm_storeu_pd(to + (p + 1) * to_stride + j, _mm_unpackhi_pd(a, b));
+        }
+#elif HFY_SIMD_PASS_ == 5 && HFY_GEMM_PASS_ == 32
+    float32x4_t a = vld1q_f32(from), b = vld1q_f32(from + from_stride);
+    float32x4_t c = vld1q_f32(from + 2 * from_stride), d = vld1q_f32(from + 3 * from_stride);
+    float32x4_t ab = vzip1q_f32(a, b), cd = vzip1q_f32(c, d);
+    vst1q_f32(to, vcombine_f32(vget_low_f32(ab), vget_low_f32(cd)));
+    vst1q_f32(to + to_stride, vcombine_f32(vget_high_f32(ab), vget_high_f32(cd)));
+    ab = vzip2q_f32(a, b), cd = vzip2q_f32(c, d);
+    vst1q_f32(to + 2 * to_stride, vcombine_f32(vget_low_f32(ab), vget_low_f32(cd)));
+    vst1q_f32(to + 3 * to_stride, vcombine_f32(vget_high_f32(ab), vget_high_f32(cd)));
+#else
+    size_t j, p;
+    for (j = 0; j < 4; j++)
+        for (p = 0; p < 4; p++) to[p * to_stride + j] = from[j * from_stride + p];
+#endif
+}
+
+/* to[p*width + j] = from[j*across + p*along], j < have; zeros up to width. */
+HFY_INLINE_ void HFY_G_(pack)(HFY_S_ *to, size_t width, const HFY_S_ *from, size_t across, size_t along, size_t have,
+                              size_t k)
+{
+    size_t j = 0, p;
+    if (across == 1 && have == width) {
+        for (p = 0; p < k; p++, to += width, from += along) {
+            for (j = 0; j + 4 <= width; j += 4) memcpy(to + j, from + j, 4 * sizeof *to);
+            for (; j < width; j++) to[j] = from[j];
+        }
+        return;
+    }
+    if (along == 1)
+        for (; j + 4 <= have; j += 4) {
+            for (p = 0; p + 4 <= k; p += 4)
+                HFY_G_(transpose4)(from + j * across + p, across, to + p * width + j, width);
+            for (; p < k; p++) {
+                to[p * width + j] = from[j * across + p], to[p * width + j + 1] = from[(j + 1) * across + p];
+                to[p * width + j + 2] = from[(j + 2) * across + p], to[p * width + j + 3] = from[(j + 3) * across + p];
+            }
+        }
+    if (j < width)
+        for (p = 0; p < k; p++) {
+            size_t l = j;
+            for (; l < have; l++) to[p * width + l] = from[l * across + p * along];
+            for (; l < width; l++) to[p * width + l] = 0;
+        }
+}
+
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(pack_a)(HFY_S_ *to, size_t width, const HFY_S_ *from, size_t across,
+                                                   size_t along, size_t have, size_t k)
+{
+    if (width == HFY_MR_)
+        HFY_G_(pack)(to, HFY_MR_, from, across, along, have, k);
+    else
+        HFY_G_(pack)(to, width, from, across, along, have, k);
+}
+
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(pack_b)(HFY_S_ *to, size_t width, const HFY_S_ *from, size_t across,
+                                                   size_t along, size_t have, size_t k)
+{
+    if (width == HFY_NR_)
+        HFY_G_(pack)(to, HFY_NR_, from, across, along, have, k);
+    else
+        HFY_G_(pack)(to, width, from, across, along, have, k);
+}
+
+/* Where a tile goes and how. */
+typedef struct HFY_G_(target) {
+    HFY_S_ *c;
+    size_t row, col, rows, columns; /* strides; how much of the tile exists */
+    HFY_S_ alpha, beta;
+} HFY_G_(target);
+
+/* c = t + beta c for a tile t (vecs*LANES wide) that is cut off or has strided columns. */
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(edge)(const HFY_G_(target) *to, const HFY_S_ *tile, size_t width)
+{
+    const HFY_V_(vec) beta = HFY_V_(set)(to->beta);
+    HFY_S_ lane[HFY_LANES_];
+    size_t i, j, l;
+    for (i = 0; i < to->rows; i++)
+        for (j = 0; j < to->columns; j += HFY_LANES_) {
+            HFY_S_ *c = to->c + i * to->row + j * to->col;
+            const size_t n = hfy_base_min_(to->columns - j, HFY_LANES_);
+            HFY_V_(vec) t = HFY_V_(load)(tile + i * width + j);
+            if (to->beta > 0 || to->beta < 0) {
+                for (l = 0; l < HFY_LANES_; l++) lane[l] = l < n ? c[l * to->col] : 0;
+                t = HFY_V_(fma)(beta, HFY_V_(load)(lane), t);
+            }
+            HFY_V_(store)(lane, t);
+            for (l = 0; l < n; l++) c[l * to->col] = lane[l];
+        }
+}
+
+/* One tile: rows x vecs accumulators along k. a: packed, rows together (direct 0), or rows a_stride apart, each along
+   k. */
+HFY_INLINE_ void HFY_G_(tile)(int rows, int vecs, int direct, const HFY_S_ *a, size_t a_stride, const HFY_S_ *b,
+                              size_t b_stride, size_t k, const HFY_G_(target) *to)
+{
+    enum { lanes = HFY_LANES_ };
+    const HFY_V_(vec) alpha = HFY_V_(set)(to->alpha), beta = HFY_V_(set)(to->beta);
+    HFY_V_(vec) acc[HFY_MR_ * HFY_NV_], v[HFY_NV_];
+    const HFY_S_ *pa[HFY_MR_];
+    HFY_S_ *c = to->c;
+    size_t p;
+    int i, j;
+    HFY_UNROLL_ for (i = 0; i < rows; i++) {
+        if (direct) pa[i] = a + ((size_t)i < to->rows ? (size_t)i : to->rows - 1) * a_stride;
+        HFY_UNROLL_ for (j = 0; j < vecs; j++) acc[i * HFY_NV_ + j] = HFY_V_(zero)();
+        for (j = 0; j < vecs * HFY_BYTES_; j += 64)
+            HFY_PREFETCH_(c + ((size_t)i < to->rows ? (size_t)i : 0) * to->row + j / (int)sizeof *c);
+    }
+    for (p = 0; p < k; p++, b += b_stride) {
+        HFY_UNROLL_ for (j = 0; j < vecs; j++) v[j] = HFY_V_(load)(b + j * lanes);
+        HFY_UNROLL_ for (i = 0; i < rows; i++) {
+            HFY_V_(vec) w = HFY_V_(set)(direct ? pa[i][p] : a[i]);
+            HFY_PIN_(w);
+            HFY_UNROLL_ for (j = 0; j < vecs; j++) acc[i * HFY_NV_ + j] = HFY_V_(fma)(w, v[j], acc[i * HFY_NV_ + j]);
+        }
+        if (!direct) a += rows;
+    }
+    HFY_UNROLL_ for (i = 0; i < rows * HFY_NV_; i++)
+        if (i % HFY_NV_ < vecs) acc[i] = HFY_V_(mul)(alpha, acc[i]);
+    if (to->rows < (size_t)rows || to->columns < (size_t)(vecs * lanes) || to->col != 1) {
+        HFY_S_ tile[HFY_MR_ * HFY_NR_];
+        HFY_UNROLL_ for (i = 0; i < rows; i++)
+            HFY_UNROLL_ for (j = 0; j < vecs; j++) HFY_V_(store)(tile + (i * vecs + j) * lanes, acc[i * HFY_NV_ + j]);
+        HFY_G_(edge)(to, tile, (size_t)(vecs * lanes));
+    } else if (to->beta > 0 || to->beta < 0) {
+        HFY_UNROLL_ for (i = 0; i < rows; i++, c += to->row)
+            HFY_UNROLL_ for (j = 0; j < vecs; j++)
+                HFY_V_(store)(c + j * lanes, HFY_V_(fma)(beta, HFY_V_(load)(c + j * lanes), acc[i * HFY_NV_ + j]));
+    } else {
+        HFY_UNROLL_ for (i = 0; i < rows; i++, c += to->row)
+            HFY_UNROLL_ for (j = 0; j < vecs; j++) HFY_V_(store)(c + j * lanes, acc[i * HFY_NV_ + j]);
+    }
+}
+
+/* The tile of `rows` (4, 8 or 12, up to MR) and `vecs`. */
+#define HFY_TILE_(r, v)                                                                                                \
+    if (HFY_MR_ >= (r) && HFY_NV_ >= (v) && rows == (r) && vecs == (v)) {                                              \
+        HFY_G_(tile)(HFY_MR_ >= (r) ? (r) : 4, HFY_NV_ >= (v) ? (v) : 1, direct, a, a_stride, b, b_stride, k, to);     \
+        return;                                                                                                        \
+    }
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(packed)(size_t rows, size_t vecs, const HFY_S_ *a, const HFY_S_ *b,
+                                                   size_t b_stride, size_t k, const HFY_G_(target) *to)
+{
+    enum { direct = 0, a_stride = 0 };
+    HFY_TILE_(12, 2) HFY_TILE_(8, 3) HFY_TILE_(8, 2) HFY_TILE_(4, 4) HFY_TILE_(4, 3) HFY_TILE_(4, 2)
+    HFY_TILE_(12, 1) HFY_TILE_(8, 1) HFY_TILE_(4, 1)
+}
+
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(direct)(size_t rows, size_t vecs, const HFY_S_ *a, size_t a_stride,
+                                                   const HFY_S_ *b, size_t b_stride, size_t k, const HFY_G_(target) *to)
+{
+    enum { direct = 1 };
+    HFY_TILE_(8, 3) HFY_TILE_(8, 2) HFY_TILE_(4, 4) HFY_TILE_(4, 3) HFY_TILE_(4, 2)
+    HFY_TILE_(8, 1) HFY_TILE_(4, 1)
+}
+#undef HFY_TILE_
+
+HFY_TARGET_ void HFY_G_(gemm)(size_t m, size_t n, size_t k, HFY_S_ alpha, const HFY_S_ *a, size_t a_row, size_t a_col,
+                              const HFY_S_ *b, size_t b_row, size_t b_col, HFY_S_ beta, HFY_S_ *c, size_t c_row,
+                              size_t c_col, HFY_S_ *scratch)
+{
+    enum { size = (int)sizeof(HFY_S_), most = HFY_LINALG_WIDTH_ / size / HFY_NR_ * HFY_NR_ };
+    const size_t blocks = (k + HFY_LINALG_DEPTH_ / size - 1) / (HFY_LINALG_DEPTH_ / size);
+    const size_t depth = blocks > 1 ? (k + blocks - 1) / blocks : k; /* blocks of one size */
+    size_t width;
+    HFY_G_(target) to;
+    size_t i, j, j0, p0;
+    if (!m || !n) return;
+    if (c_col != 1 && c_row == 1) { /* C^T = B^T A^T: columns together */
+        const HFY_S_ *swap = a;
+        size_t row = a_row, col = a_col, rows = m;
+        a = b, a_row = b_col, a_col = b_row;
+        b = swap, b_row = col, b_col = row;
+        m = n, n = rows;
+        c_row = c_col, c_col = 1;
+    }
+    if (!k || !(alpha > 0 || alpha < 0 || hfy_base_is_nan_((double)alpha))) {
+        for (i = 0; i < m; i++)
+            for (j = 0; j < n; j++) {
+                HFY_S_ *p = c + i * c_row + j * c_col;
+                *p = beta > 0 || beta < 0 ? beta * *p : 0;
+            }
+        return;
+    }
+    width = n;
+    if (n > most) {
+        width = (n + most - 1) / most;
+        width = ((n + width - 1) / width + HFY_NR_ - 1) / HFY_NR_ * HFY_NR_;
+    }
+    to.row = c_row, to.col = c_col, to.alpha = alpha;
+    for (j0 = 0; j0 < n; j0 += width)
+        for (p0 = 0; p0 < k; p0 += depth) {
+            const size_t nc = hfy_base_min_(width, n - j0), kc = hfy_base_min_(depth, k - p0);
+            /* Small products: packing would cost more than it saves. Not in plain C, where gcc 12 vectorises two
+               strided columns by loads that go one row too far: harmless in scratch only. */
+            const int b_direct = HFY_SIMD_PASS_ > 1 && b_col == 1 && m <= 128 && kc * nc * size <= 131072;
+            const int a_direct = a_col == 1 && nc * size <= 1024 && kc * a_row * size <= 65536;
+            const size_t full = nc / HFY_NR_ * HFY_NR_, rest = (nc - full + HFY_LANES_ - 1) / HFY_LANES_ * HFY_LANES_;
+            const size_t whole = !b_direct ? 0 : nc % HFY_LANES_ ? full : nc; /* columns of B used where they are */
+            const size_t step = a_direct && HFY_MR_ > 8 ? 8 : HFY_MR_;
+            HFY_S_ *block = scratch, *panel = scratch + ((full + rest) * kc + 15) / 16 * 16;
+            to.beta = p0 ? 1 : beta;
+            for (j = whole; j < nc; j += HFY_NR_) {
+                size_t have = hfy_base_min_(HFY_NR_, nc - j);
+                HFY_G_(pack_b)(block + j * kc, have == HFY_NR_ ? HFY_NR_ : rest, b + (j0 + j) * b_col + p0 * b_row,
+                               b_col, b_row, have, kc);
+            }
+            for (i = 0; i < m; i += step) {
+                const size_t rows = hfy_base_min_((m - i + 3) / 4 * 4, step);
+                const HFY_S_ *pa = a + i * a_row + p0 * a_col;
+                to.rows = hfy_base_min_(rows, m - i);
+                if (!a_direct) HFY_G_(pack_a)(panel, rows, pa, a_row, a_col, to.rows, kc);
+                for (j = 0; j < nc; j += HFY_NR_) {
+                    const size_t wide = j < full ? HFY_NR_ : rest;
+                    const HFY_S_ *pb = block + j * kc;
+                    size_t b_stride = wide;
+                    if (j < whole) pb = b + (j0 + j) + p0 * b_row, b_stride = b_row;
+                    to.c = c + i * c_row + (j0 + j) * c_col;
+                    to.columns = hfy_base_min_(HFY_NR_, nc - j);
+                    if (a_direct)
+                        HFY_G_(direct)(rows, wide / HFY_LANES_, pa, a_row, pb, b_stride, kc, &to);
+                    else
+                        HFY_G_(packed)(rows, wide / HFY_LANES_, panel, pb, b_stride, kc, &to);
+                }
+            }
+        }
+}
+
+/* y = alpha A x + beta y, the rows of A along its memory: eight dots at a time. */
+HFY_INLINE_ void HFY_G_(gemv_rows)(size_t m, size_t k, HFY_S_ alpha, const HFY_S_ *a, size_t a_row, const HFY_S_ *x,
+                                   HFY_S_ beta, HFY_S_ *y, size_t y_step)
+{
+    enum { lanes = HFY_LANES_ };
+    const size_t bytes = 8 * a_row * sizeof *a;
+    const size_t ahead = m * k * sizeof *a > 32768 ? bytes * (1 + 16383 / bytes)
+                                                   : 0; /* the next rows, 16 KiB on at least */
+    size_t i, p;
+    int r;
+    for (i = 0; i < m; i += 8) {
+        const size_t left = hfy_base_min_(8, m - i);
+        const HFY_S_ *pa[8];
+        HFY_V_(vec) acc[8], v;
+        HFY_S_ sum[8];
+        HFY_UNROLL_ for (r = 0; r < 8; r++) {
+            pa[r] = a + (i + ((size_t)r < left ? (size_t)r : left - 1)) * a_row;
+            acc[r] = HFY_V_(zero)();
+        }
+        for (p = 0; p + lanes <= k; p += lanes) {
+            v = HFY_V_(load)(x + p);
+            HFY_UNROLL_ for (r = 0; r < 8; r++) acc[r] = HFY_V_(fma)(v, HFY_V_(load)(pa[r] + p), acc[r]);
+            if (ahead && (HFY_BYTES_ >= 64 || !(p * sizeof *a & 63)))
+                HFY_UNROLL_ for (r = 0; r < 8; r++) HFY_PREFETCH_((uintptr_t)(pa[r] + p) + ahead);
+        }
+        if (p < k) {
+            HFY_V_(tail) t = HFY_V_(first)(k - p);
+            v = HFY_V_(load_n)(x + p, t);
+            HFY_UNROLL_ for (r = 0; r < 8; r++) acc[r] = HFY_V_(fma)(v, HFY_V_(load_n)(pa[r] + p, t), acc[r]);
+        }
+        HFY_UNROLL_ for (r = 0; r < 8; r += lanes < 8 ? lanes : 8)
+            HFY_V_(fold)(acc + r, lanes < 8 ? lanes : 8, sum + r);
+        for (p = 0; p < left; p++) {
+            HFY_S_ *to = y + (i + p) * y_step;
+            *to = beta > 0 || beta < 0 ? alpha * sum[p] + beta * *to : alpha * sum[p];
+        }
+    }
+}
+
+/* y += alpha A x, the columns of A along its memory: four at a time onto a band of y. */
+HFY_INLINE_ void HFY_G_(gemv_columns)(size_t m, size_t k, HFY_S_ alpha, const HFY_S_ *a, size_t a_col, const HFY_S_ *x,
+                                      size_t x_step, HFY_S_ *y)
+{
+    enum { lanes = HFY_LANES_ };
+    size_t i, p;
+    for (p = 0; p < k; p += 4) {
+        const size_t left = k - p;
+        const HFY_S_ *a0 = a + p * a_col, *a1 = left > 1 ? a0 + a_col : a0;
+        const HFY_S_ *a2 = left > 2 ? a1 + a_col : a0, *a3 = left > 3 ? a2 + a_col : a0;
+        const HFY_S_ *next = left > 7 ? a3 + a_col : a0; /* the four to come */
+        const size_t ahead = left > 7 ? a_col : 0;
+        const HFY_V_(vec) x0 = HFY_V_(set)(alpha * x[p * x_step]);
+        const HFY_V_(vec) x1 = HFY_V_(set)(left > 1 ? alpha * x[(p + 1) * x_step] : 0);
+        const HFY_V_(vec) x2 = HFY_V_(set)(left > 2 ? alpha * x[(p + 2) * x_step] : 0);
+        const HFY_V_(vec) x3 = HFY_V_(set)(left > 3 ? alpha * x[(p + 3) * x_step] : 0);
+        HFY_V_(vec) v;
+        for (i = 0; i + lanes <= m; i += lanes) {
+            v = HFY_V_(fma)(x0, HFY_V_(load)(a0 + i), HFY_V_(load)(y + i));
+            if (left > 1) v = HFY_V_(fma)(x1, HFY_V_(load)(a1 + i), v);
+            if (left > 2) v = HFY_V_(fma)(x2, HFY_V_(load)(a2 + i), v);
+            if (left > 3) v = HFY_V_(fma)(x3, HFY_V_(load)(a3 + i), v);
+            HFY_V_(store)(y + i, v);
+            if (HFY_BYTES_ >= 64 || !(i * sizeof *a & 63)) {
+                HFY_PREFETCH_(next + i), HFY_PREFETCH_(next + ahead + i);
+                HFY_PREFETCH_(next + 2 * ahead + i), HFY_PREFETCH_(next + 3 * ahead + i);
+            }
+        }
+        if (i < m) {
+            HFY_V_(tail) t = HFY_V_(first)(m - i);
+            v = HFY_V_(fma)(x0, HFY_V_(load_n)(a0 + i, t), HFY_V_(load_n)(y + i, t));
+            if (left > 1) v = HFY_V_(fma)(x1, HFY_V_(load_n)(a1 + i, t), v);
+            if (left > 2) v = HFY_V_(fma)(x2, HFY_V_(load_n)(a2 + i, t), v);
+            if (left > 3) v = HFY_V_(fma)(x3, HFY_V_(load_n)(a3 + i, t), v);
+            HFY_V_(store_n)(y + i, v, t);
+        }
+    }
+}
+
+HFY_TARGET_ void HFY_G_(gemv)(size_t m, size_t k, HFY_S_ alpha, const HFY_S_ *a, size_t a_row, size_t a_col,
+                              const HFY_S_ *x, size_t x_step, HFY_S_ beta, HFY_S_ *y, size_t y_step, HFY_S_ *scratch)
+{
+    size_t i, i0, p, p0;
+    if (!k || !(alpha > 0 || alpha < 0 || hfy_base_is_nan_((double)alpha))) {
+        for (i = 0; i < m; i++) y[i * y_step] = beta > 0 || beta < 0 ? beta * y[i * y_step] : 0;
+    } else if (a_col == 1 && x_step == 1) {
+        HFY_G_(gemv_rows)(m, k, alpha, a, a_row, x, beta, y, y_step);
+    } else if (a_col == 1) {
+        for (p0 = 0; p0 < k; p0 += HFY_LINALG_BAND_) {
+            size_t n = hfy_base_min_(HFY_LINALG_BAND_, k - p0);
+            for (p = 0; p < n; p++) scratch[p] = x[(p0 + p) * x_step];
+            HFY_G_(gemv_rows)(m, n, alpha, a + p0, a_row, scratch, p0 ? 1 : beta, y, y_step);
+        }
+    } else if (a_row == 1) {
+        for (i0 = 0; i0 < m; i0 += HFY_LINALG_BAND_) {
+            size_t n = hfy_base_min_(HFY_LINALG_BAND_, m - i0);
+            HFY_S_ *band = y_step == 1 ? y + i0 : scratch, *to = y + i0 * y_step;
+            for (i = 0; i < n; i++) band[i] = beta > 0 || beta < 0 ? beta * to[i * y_step] : 0;
+            HFY_G_(gemv_columns)(n, k, alpha, a + i0, a_col, x, x_step, band);
+            if (y_step != 1)
+                for (i = 0; i < n; i++) to[i * y_step] = band[i];
+        }
+    } else {
+        for (i = 0; i < m; i++) {
+            HFY_S_ sum = 0, *to = y + i * y_step;
+            for (p = 0; p < k; p++) sum += a[i * a_row + p * a_col] * x[p * x_step];
+            *to = beta > 0 || beta < 0 ? alpha * sum + beta * *to : alpha * sum;
+        }
+    }
+}
+
+#if HFY_GEMM_PASS_ == 64
+static const hfy_linalg_f64_ HFY_G_(products) = {HFY_G_(gemm), HFY_G_(gemv)};
+#else
+static const hfy_linalg_f32_ HFY_G_(products) = {HFY_G_(gemm), HFY_G_(gemv)};
+#endif
+#undef HFY_MR_
+#undef HFY_NV_
+#undef HFY_NR_
+#endif /* HFY_GEMM_PASS_ */
+
+#if defined(HFY_BODIES_) && !defined(HFY_SIMD_PASS_)
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push /* g++ warns of its own AVX-512 header */
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#define HFY_SIMD_PASS_ 1 /* HFY_ISA_SCALAR */
+#define HFY_GEMM_PASS_ 32
+#include HFY_FILE
+#define HFY_SIMD_PASS_ 1
+#define HFY_GEMM_PASS_ 64
+#include HFY_FILE
+#if defined(HFY_SIMD_X86_)
+#define HFY_SIMD_PASS_ 2 /* HFY_ISA_SSE2 */
+#define HFY_GEMM_PASS_ 32
+#include HFY_FILE
+#define HFY_SIMD_PASS_ 2
+#define HFY_GEMM_PASS_ 64
+#include HFY_FILE
+#define HFY_SIMD_PASS_ 3 /* HFY_ISA_AVX2 */
+#define HFY_GEMM_PASS_ 32
+#include HFY_FILE
+#define HFY_SIMD_PASS_ 3
+#define HFY_GEMM_PASS_ 64
+#include HFY_FILE
+#define HFY_SIMD_PASS_ 4 /* HFY_ISA_AVX512 */
+#define HFY_GEMM_PASS_ 32
+#include HFY_FILE
+#define HFY_SIMD_PASS_ 4
+#define HFY_GEMM_PASS_ 64
+#include HFY_FILE
+#elif defined(HFY_SIMD_NEON_)
+#define HFY_SIMD_PASS_ 5 /* HFY_ISA_NEON */
+#define HFY_GEMM_PASS_ 32
+#include HFY_FILE
+#define HFY_SIMD_PASS_ 5
+#define HFY_GEMM_PASS_ 64
+#include HFY_FILE
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+/* by hfy_isa */
+static const hfy_linalg_f32_ *const hfy_linalg_of_f32_[] = {
+    &hfy_linalg_products_f32_scalar_, &hfy_linalg_products_f32_scalar_,
+#if defined(HFY_SIMD_X86_)
+    &hfy_linalg_products_f32_sse2_,   &hfy_linalg_products_f32_avx2_,   &hfy_linalg_products_f32_avx512_
+#elif defined(HFY_SIMD_NEON_)
+    &hfy_linalg_products_f32_scalar_, &hfy_linalg_products_f32_scalar_, &hfy_linalg_products_f32_scalar_,
+    &hfy_linalg_products_f32_neon_
+#endif
+};
+
+static const hfy_linalg_f64_ *const hfy_linalg_of_f64_[] = {
+    &hfy_linalg_products_f64_scalar_, &hfy_linalg_products_f64_scalar_,
+#if defined(HFY_SIMD_X86_)
+    &hfy_linalg_products_f64_sse2_,   &hfy_linalg_products_f64_avx2_,   &hfy_linalg_products_f64_avx512_
+#elif defined(HFY_SIMD_NEON_)
+    &hfy_linalg_products_f64_scalar_, &hfy_linalg_products_f64_scalar_, &hfy_linalg_products_f64_scalar_,
+    &hfy_linalg_products_f64_neon_
+#endif
+};
+
+#ifdef HFY_CBLAS
+/* Can a BLAS take rows x columns with these strides? *lead: its leading dimension, *across: columns are together. */
+HFY_PRIVATE_ int hfy_linalg_blas_takes_(size_t rows, size_t columns, size_t row, size_t col, int *lead, int *across)
+{
+    size_t stride, least;
+    *across = col != 1 && row == 1;
+    stride = *across ? col : row, least = *across ? rows : columns;
+    if ((*across ? columns : rows) <= 1) stride = least; /* one line: its stride means nothing */
+    if ((*across ? row : col) != 1 || stride < least || rows > INT_MAX || columns > INT_MAX || stride > INT_MAX)
+        return 0;
+    *lead = (int)(stride ? stride : 1);
+    return 1;
+}
+#endif
+
+/* C = alpha A B + beta C for float; scratch: hfy_linalg_gemm_scratch_(m, n, k, sizeof(float)) elements. No overlaps. */
+HFY_PRIVATE_ void hfy_linalg_sgemm_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, float alpha, const float *a,
+                                    size_t a_row, size_t a_col, const float *b, size_t b_row, size_t b_col, float beta,
+                                    float *c, size_t c_row, size_t c_col, float *scratch)
+{
+#ifdef HFY_SGEMM
+    (void)simd, (void)scratch;
+    HFY_SGEMM(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col);
+#else
+#ifdef HFY_CBLAS
+    int la, lb, lc, ta, tb, tc;
+    if (m && n && k && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
+        hfy_linalg_blas_takes_(k, n, b_row, b_col, &lb, &tb) && hfy_linalg_blas_takes_(m, n, c_row, c_col, &lc, &tc)) {
+        cblas_sgemm(tc ? CblasColMajor : CblasRowMajor, ta == tc ? CblasNoTrans : CblasTrans,
+                    tb == tc ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k, alpha, a, la, b, lb, beta, c, lc);
+        return;
+    }
+#endif
+    hfy_linalg_of_f32_[simd->isa]->gemm(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col,
+                                        scratch);
+#endif
+}
+
+/* The same for double. */
+HFY_PRIVATE_ void hfy_linalg_dgemm_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, double alpha, const double *a,
+                                    size_t a_row, size_t a_col, const double *b, size_t b_row, size_t b_col,
+                                    double beta, double *c, size_t c_row, size_t c_col, double *scratch)
+{
+#ifdef HFY_DGEMM
+    (void)simd, (void)scratch;
+    HFY_DGEMM(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col);
+#else
+#ifdef HFY_CBLAS
+    int la, lb, lc, ta, tb, tc;
+    if (m && n && k && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
+        hfy_linalg_blas_takes_(k, n, b_row, b_col, &lb, &tb) && hfy_linalg_blas_takes_(m, n, c_row, c_col, &lc, &tc)) {
+        cblas_dgemm(tc ? CblasColMajor : CblasRowMajor, ta == tc ? CblasNoTrans : CblasTrans,
+                    tb == tc ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k, alpha, a, la, b, lb, beta, c, lc);
+        return;
+    }
+#endif
+    hfy_linalg_of_f64_[simd->isa]->gemm(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col,
+                                        scratch);
+#endif
+}
+
+/* y = alpha A x + beta y, A m x k; scratch: hfy_linalg_gemm_scratch_(m, 1, k, size) elements. */
+HFY_PRIVATE_ void hfy_linalg_sgemv_(const hfy_simd_ *simd, size_t m, size_t k, float alpha, const float *a,
+                                    size_t a_row, size_t a_col, const float *x, size_t x_step, float beta, float *y,
+                                    size_t y_step, float *scratch)
+{
+#ifdef HFY_SGEMM
+    (void)simd, (void)scratch;
+    HFY_SGEMM(m, (size_t)1, k, alpha, a, a_row, a_col, x, x_step, (size_t)1, beta, y, y_step, (size_t)1);
+#else
+#ifdef HFY_CBLAS
+    int la, ta;
+    if (m && k && x_step <= INT_MAX && y_step <= INT_MAX && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta)) {
+        cblas_sgemv(ta ? CblasColMajor : CblasRowMajor, CblasNoTrans, (int)m, (int)k, alpha, a, la, x, (int)x_step,
+                    beta, y, (int)y_step);
+        return;
+    }
+#endif
+    hfy_linalg_of_f32_[simd->isa]->gemv(m, k, alpha, a, a_row, a_col, x, x_step, beta, y, y_step, scratch);
+#endif
+}
+
+HFY_PRIVATE_ void hfy_linalg_dgemv_(const hfy_simd_ *simd, size_t m, size_t k, double alpha, const double *a,
+                                    size_t a_row, size_t a_col, const double *x, size_t x_step, double beta, double *y,
+                                    size_t y_step, double *scratch)
+{
+#ifdef HFY_DGEMM
+    (void)simd, (void)scratch;
+    HFY_DGEMM(m, (size_t)1, k, alpha, a, a_row, a_col, x, x_step, (size_t)1, beta, y, y_step, (size_t)1);
+#else
+#ifdef HFY_CBLAS
+    int la, ta;
+    if (m && k && x_step <= INT_MAX && y_step <= INT_MAX && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta)) {
+        cblas_dgemv(ta ? CblasColMajor : CblasRowMajor, CblasNoTrans, (int)m, (int)k, alpha, a, la, x, (int)x_step,
+                    beta, y, (int)y_step);
+        return;
+    }
+#endif
+    hfy_linalg_of_f64_[simd->isa]->gemv(m, k, alpha, a, a_row, a_col, x, x_step, beta, y, y_step, scratch);
+#endif
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
    >>sim.impl   scores of queries against keys
-   May call: simd.   Numerics: distances are summed from differences, not from norms and dots, so near matches keep their
-   digits; beta multiplies in double.
+   May call: simd.   Numerics: distances are summed from differences, not from norms and dots, so near matches keep
+   their digits; beta multiplies in double.
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* 1/|x_i|, 0 for the zero vector: what COSINE needs. */
-HFY_PRIVATE_ void hfy_sim_inverse_norms_(const hfy_simd_ *simd, const hfy_real *x, size_t stride, size_t rows, size_t dim,
-                                         double *inverse)
+HFY_PRIVATE_ void hfy_sim_inverse_norms_(const hfy_simd_ *simd, const hfy_real *x, size_t stride, size_t rows,
+                                         size_t dim, double *inverse)
 {
     size_t i;
     for (i = 0; i < rows; i++) {
@@ -2808,7 +4135,8 @@ HFY_PRIVATE_ void hfy_sim_inverse_norms_(const hfy_simd_ *simd, const hfy_real *
 }
 
 /* One cosine, where the dot product itself would leave the range of hfy_real. */
-HFY_PRIVATE_ double hfy_sim_cosine_(const hfy_real *x, double inverse_x, const hfy_real *q, double inverse_q, size_t dim)
+HFY_PRIVATE_ double hfy_sim_cosine_(const hfy_real *x, double inverse_x, const hfy_real *q, double inverse_q,
+                                    size_t dim)
 {
     double sum = 0;
     size_t d;
@@ -2840,7 +4168,8 @@ HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta,
             double inverse = inverse_q[j] * inverse_x[i];
             s[i] = inverse > 4 / HFY_REAL_MAX_ && inverse < HFY_REAL_EPS_ / HFY_REAL_MIN_
                        ? (hfy_real)(beta * (inverse * (double)s[i]))
-                       : (hfy_real)(beta * hfy_sim_cosine_(x + i * x_stride, inverse_x[i], q + j * q_stride, inverse_q[j], dim));
+                       : (hfy_real)(beta * hfy_sim_cosine_(x + i * x_stride, inverse_x[i], q + j * q_stride,
+                                                           inverse_q[j], dim));
         }
     }
 }
@@ -2864,11 +4193,12 @@ HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys
     else if (!count || !dim)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", count, dim);
     else if (key_stride && key_stride < dim)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", key_stride, dim);
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", key_stride,
+                                dim);
     else if (!hfy_base_fits_(count, key_stride ? key_stride : dim, sizeof *keys) ||
              !hfy_base_fits_(n_queries, count > dim ? count : dim, sizeof *keys))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "count %z, dim %z, n_queries %z: an array of that size cannot exist", count,
-                                dim, n_queries);
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "count %z, dim %z, n_queries %z: an array of that size cannot exist",
+                                count, dim, n_queries);
     else if (!keys || (n_queries && (!queries || !scores)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !keys ? "keys" : !queries ? "queries" : "scores");
     for (pass = 0; !status && pass < 2; pass++) {
@@ -2883,19 +4213,1336 @@ HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys
             hfy_sim_inverse_norms_(simd, keys, key_stride, count, dim, inverse_x);
             hfy_sim_inverse_norms_(simd, queries, dim, n_queries, dim, inverse_q);
         }
-        hfy_sim_tile_(simd, sim, beta, keys, key_stride, count, inverse_x, queries, dim, n_queries, inverse_q, dim, scores,
-                      count);
+        hfy_sim_tile_(simd, sim, beta, keys, key_stride, count, inverse_x, queries, dim, n_queries, inverse_q, dim,
+                      scores, count);
     }
     return hfy_base_close_(w, &local, status);
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
+   >>index.impl   a prepared memory: which few keys a query must be compared with
+   May call: base, simd, linalg.
+   How: every key x is held as x^ = scale * int8. For a query q ~ q^ = step * int, and any row m (the mean of the keys),
+       x.q = x^.q^ + m.(q - q^) + rest,   |rest| <= |x - x^| |q| + |x^ - m| |q - q^|,
+   so one whole-number dot bounds a score. In front of the rows may stand a prefix: coefficients of x - v m in a few
+   directions B, as int8 c^, with y ~ B (q - a m) and q' = q - a m - B^T y:
+       x.q = v m.q + c^.y + rest,   |rest| <= |c - c^||y| + |c^||B q'| + |x - v m - B^T c^||q'| + |a||(x - v m).m|.
+   Nothing here asks B to be orthonormal. Bounds become upper bounds of theta by the very expression that makes theta of
+   a score, which is monotone; rows that cannot reach the best, by the separation's own comparison, are dropped, the
+   others are scored by the canonical dot. So the candidates are those of the full scan, to the bit.
+   Numerics: proof of every slack in docs/math.md. Keys and queries are scaled by powers of two to a largest element in
+   [1/2, 1), so that nothing overflows; row constants are floats rounded up; bounds are added up in double.
+   ------------------------------------------------------------------------------------------------------------------ */
+#define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000100) + sizeof(hfy_real))
+#define HFY_INDEX_CHUNK_ 256  /* rows whose dots are made at a time */
+#define HFY_INDEX_FEW_ 8      /* rows scored for a first threshold */
+#define HFY_INDEX_BATCH_ 16   /* queries from which on they share a pass in tiles */
+#define HFY_INDEX_LIST_ 2048  /* candidates of a query of a batch */
+#define HFY_INDEX_BUILD_ 64   /* rows of a step of the build */
+#define HFY_INDEX_SAMPLES_ 16 /* rows looked at to recognise the keys */
+#define HFY_INDEX_ROUNDS_ 4   /* of the block power iteration */
+#define HFY_INDEX_ROOF_ 2048  /* most additions one product passes through in float before a dot moves to double */
+#define HFY_INDEX_TINY_ 8.271806125530277e-25 /* 2^-80: what underflow can add to a prefix's norms, with room */
+#define HFY_INDEX_SPEC_ 0.001953125           /* 2^-9: share of |c^| that stands for |B q'| / |y| */
+#ifdef HFY_DOUBLE
+#define HFY_INDEX_MIN_ DBL_MIN
+#else
+#define HFY_INDEX_MIN_ ((double)FLT_MIN)
+#endif
+
+/* The arrays in the caller's memory. */
+typedef struct hfy_index_view_ {
+    signed char *rows;             /* count x dim */
+    float *scale, *error, *spread; /* x^ = scale * row; |x - x^| with all slack; |x^ - mean| */
+    int32_t *sum;                  /* of the row's integers */
+    float *mean;                   /* dim */
+    signed char *coef;             /* count x prefix */
+    float *c_scale, *c_mean;       /* c^ = c_scale * coef; v */
+    float *c_error, *c_rest;       /* |c - c^| with all slack; |x - v m - B^T c^| */
+    int32_t *c_sum;                /* of the coefficients' integers */
+    hfy_real *basis;               /* prefix x dim */
+} hfy_index_view_;
+
+HFY_PRIVATE_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t dim, size_t prefix, hfy_index_view_ *v)
+{
+    size_t n = hfy_base_plus_(count, 8);
+    v->rows = (signed char *)hfy_base_take_(arena, hfy_base_plus_(hfy_base_times_(count, dim), HFY_SIMD_PAD_), 1);
+    v->scale = (float *)hfy_base_take_(arena, n, sizeof(float));
+    v->error = (float *)hfy_base_take_(arena, n, sizeof(float));
+    v->spread = (float *)hfy_base_take_(arena, n, sizeof(float));
+    v->sum = (int32_t *)hfy_base_take_(arena, n, sizeof(int32_t));
+    v->mean = (float *)hfy_base_take_(arena, dim, sizeof(float));
+    if (!prefix) return;
+    v->coef = (signed char *)hfy_base_take_(arena, hfy_base_plus_(hfy_base_times_(count, prefix), HFY_SIMD_PAD_), 1);
+    v->c_scale = (float *)hfy_base_take_(arena, n, sizeof(float));
+    v->c_mean = (float *)hfy_base_take_(arena, n, sizeof(float));
+    v->c_error = (float *)hfy_base_take_(arena, n, sizeof(float));
+    v->c_rest = (float *)hfy_base_take_(arena, n, sizeof(float));
+    v->c_sum = (int32_t *)hfy_base_take_(arena, n, sizeof(int32_t));
+    v->basis = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(prefix, dim), sizeof(hfy_real));
+}
+
+HFY_PRIVATE_ hfy_index_view_ hfy_index_view_of_(const hfy_index *index)
+{
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_index_view_ v;
+    memset(&v, 0, sizeof v);
+    arena.base = (unsigned char *)index->data;
+    hfy_index_layout_(&arena, index->count, index->dim, index->prefix, &v);
+    return v;
+}
+
+/* --- numbers --- */
+
+/* 2^e as two factors: multiplying by one and then the other neither overflows nor rounds where the product does not. */
+typedef struct hfy_index_power_ {
+    double a, b;
+} hfy_index_power_;
+
+HFY_PRIVATE_ hfy_index_power_ hfy_index_power_of_(int e)
+{
+    hfy_index_power_ p;
+    p.a = ldexp(1.0, e / 2);
+    p.b = ldexp(1.0, e - e / 2);
+    return p;
+}
+
+/* A float not below x >= 0. */
+HFY_PRIVATE_ float hfy_index_up_(double x) { return (float)((x + 1e-36) * (1 + 3e-7)); }
+
+/* An upper bound of the square root of a sum of n squares that was added up in double. */
+HFY_PRIVATE_ double hfy_index_norm_(double squares, size_t n)
+{
+    return sqrt(squares) * (1 + ((double)n + 8) * DBL_EPSILON);
+}
+
+/* |canonical dot - x.q| <= this |x||q| (but for underflow), for any order of adding within a block, fused or not. */
+HFY_PRIVATE_ double hfy_index_slack_(size_t dim)
+{
+    double additions = (double)hfy_base_min_(dim, HFY_INDEX_ROOF_) + 16;
+    return 0.51 * additions * HFY_REAL_EPS_ + ((double)dim / HFY_INDEX_ROOF_ + 4) * DBL_EPSILON;
+}
+
+/* --- fingerprints --- */
+
+HFY_PRIVATE_ uint64_t hfy_index_mix_(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+/* Four lanes of invertible steps: one changed word always changes the result. */
+HFY_PRIVATE_ uint64_t hfy_index_hash_(uint64_t seed, const void *data, size_t bytes)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    uint64_t lane[4], w;
+    size_t l;
+    for (l = 0; l < 4; l++) lane[l] = hfy_index_mix_(seed + l + 1);
+    for (; bytes >= 32; bytes -= 32)
+        for (l = 0; l < 4; l++, p += 8) {
+            memcpy(&w, p, 8);
+            lane[l] = (lane[l] ^ w) * UINT64_C(0x9E3779B97F4A7C15);
+            lane[l] ^= lane[l] >> 29;
+        }
+    for (l = 0; bytes; l++) {
+        size_t n = hfy_base_min_(bytes, 8);
+        w = 0;
+        memcpy(&w, p, n);
+        lane[l] = hfy_index_mix_((lane[l] ^ w) * UINT64_C(0x9E3779B97F4A7C15));
+        p += n, bytes -= n;
+    }
+    for (l = 0; l < 4; l++) seed = hfy_index_mix_((seed + 1) * 5 ^ lane[l]);
+    return seed;
+}
+
+HFY_PRIVATE_ uint64_t hfy_index_hash_keys_(const hfy_real *keys, size_t count, size_t dim, size_t stride)
+{
+    uint64_t h = hfy_index_mix_(count) ^ dim;
+    size_t i;
+    for (i = 0; i < count; i++) h = hfy_index_hash_(h, keys + i * stride, dim * sizeof *keys);
+    return h;
+}
+
+/* The same of a few rows, first and last among them. */
+HFY_PRIVATE_ uint64_t hfy_index_hash_sample_(const hfy_real *keys, size_t count, size_t dim, size_t stride)
+{
+    uint64_t h = hfy_index_mix_(count) ^ dim, i, n = count < HFY_INDEX_SAMPLES_ ? count : HFY_INDEX_SAMPLES_;
+    for (i = 0; i < n; i++)
+        h = hfy_index_hash_(h, keys + (n > 1 ? (size_t)(i * (count - 1) / (n - 1)) : 0) * stride, dim * sizeof *keys);
+    return h;
+}
+
+HFY_PRIVATE_ uint64_t hfy_index_seal_(const hfy_index *index)
+{
+    uint64_t member[14];
+    member[0] = index->bytes, member[1] = index->count, member[2] = index->dim, member[3] = index->prefix;
+    member[4] = hfy_base_bits_(index->residual), member[5] = hfy_base_bits_(index->error), member[6] = index->format;
+    member[7] = index->fingerprint, member[8] = index->sampled, member[9] = hfy_base_bits_(index->mean_norm);
+    member[10] = hfy_base_bits_(index->basis_norm), member[11] = hfy_base_bits_(index->largest);
+    member[12] = (uint64_t)(int64_t)index->exponent, member[13] = 0;
+    return hfy_index_hash_(hfy_index_hash_(0, member, sizeof member), index->data, index->bytes);
+}
+
+/* Is this an index of such keys? Shape and a few rows. */
+HFY_PRIVATE_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
+                                           size_t stride, hfy_work *work)
+{
+    if (!index->data || index->format != HFY_INDEX_FORMAT_)
+        return hfy_base_fail_(work, HFY_ERR_ARG,
+                              "index was not built by hfy_index_build of this version and precision");
+    if (index->count != count || index->dim != dim)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "index is of %z keys of dim %z; these are %z of dim %z", index->count,
+                              index->dim, count, dim);
+    if (index->sampled != hfy_index_hash_sample_(keys, count, dim, stride))
+        return hfy_base_fail_(work, HFY_ERR_ARG,
+                              "index was built from other keys, or they have changed since: build it again");
+    return HFY_OK;
+}
+
+/* --- sizes --- */
+
+/* The most directions that options allow; SIZE_MAX: no index of that size. */
+HFY_PRIVATE_ size_t hfy_index_prefix_(size_t count, size_t dim, const hfy_index_options *options)
+{
+    size_t want = options ? options->prefix : 0;
+    if (!count || !dim || dim > ((size_t)1 << 24) || (uint64_t)count > UINT32_MAX) return SIZE_MAX;
+    if (want == SIZE_MAX) return 0;
+    if (want) return want <= dim ? want : SIZE_MAX;
+    return dim < 128 || count < 1024 ? 0 : hfy_base_min_(128, dim / 4 / 32 * 32);
+}
+
+HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options)
+{
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_index_view_ view;
+    size_t prefix = hfy_index_prefix_(count, dim, options);
+    if (prefix == SIZE_MAX) return SIZE_MAX;
+    hfy_index_layout_(&arena, count, dim, prefix, &view);
+    return arena.used < (size_t)PTRDIFF_MAX ? arena.used + 63 : SIZE_MAX;
+}
+
+/* --- build --- */
+
+typedef struct hfy_index_build_ {
+    const hfy_real *keys;
+    size_t count, dim, stride, prefix, samples;
+    const hfy_simd_ *simd;
+    hfy_index_power_ unit; /* a key's element times this lies within [-1, 1] */
+    double *norm, *sorted; /* samples */
+    double *wide;          /* dim */
+    double *directions;    /* prefix x dim */
+    hfy_real *block;       /* prefix x dim: the directions, rounded */
+    hfy_real *next;        /* prefix x dim */
+    hfy_real *tile;        /* BUILD x dim */
+    hfy_real *coef;        /* BUILD x prefix */
+    double *energy;        /* prefix */
+} hfy_index_build_;
+
+HFY_PRIVATE_ void hfy_index_plan_build_(hfy_base_arena_ *arena, hfy_index_build_ *b)
+{
+    size_t r = b->prefix, tile = r ? HFY_INDEX_BUILD_ : 0;
+    b->norm = (double *)hfy_base_take_(arena, b->samples, sizeof(double));
+    b->sorted = (double *)hfy_base_take_(arena, b->samples, sizeof(double));
+    b->wide = (double *)hfy_base_take_(arena, b->dim, sizeof(double));
+    b->directions = (double *)hfy_base_take_(arena, hfy_base_times_(r, b->dim), sizeof(double));
+    b->block = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(r, b->dim), sizeof(hfy_real));
+    b->next = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(r, b->dim), sizeof(hfy_real));
+    b->tile = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(tile, b->dim), sizeof(hfy_real));
+    b->coef = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(tile, r), sizeof(hfy_real));
+    b->energy = (double *)hfy_base_take_(arena, r, sizeof(double));
+}
+
+HFY_PRIVATE_ double hfy_index_element_(const hfy_index_build_ *b, hfy_real x)
+{
+    return (double)x * b->unit.a * b->unit.b;
+}
+
+/* The t-th sampled row. */
+HFY_PRIVATE_ const hfy_real *hfy_index_sampled_(const hfy_index_build_ *b, size_t t)
+{
+    return b->keys + (size_t)((uint64_t)t * b->count / b->samples) * b->stride;
+}
+
+/* The mean of the sampled rows, those far longer than most left out (marked by a norm below 0): any row would do, a
+   good one narrows the bounds. Returns an upper bound of its norm. */
+HFY_PRIVATE_ double hfy_index_mean_(hfy_index_build_ *b, float *mean)
+{
+    size_t t, d, used = 0;
+    double typical, squares = 0;
+    for (d = 0; d < b->dim; d++) b->wide[d] = 0;
+    for (t = 0; t < b->samples; t++) {
+        const hfy_real *x = hfy_index_sampled_(b, t);
+        double sum = 0;
+        for (d = 0; d < b->dim; d++) {
+            double v = hfy_index_element_(b, x[d]);
+            sum += v * v;
+        }
+        b->norm[t] = sqrt(sum);
+    }
+    memcpy(b->sorted, b->norm, b->samples * sizeof *b->sorted);
+    typical = hfy_base_kth_largest_(b->sorted, b->samples, (b->samples + 1) / 2);
+    for (t = 0; t < b->samples; t++) {
+        const hfy_real *x = hfy_index_sampled_(b, t);
+        if (b->norm[t] > 4 * typical) {
+            b->norm[t] = -1;
+            continue;
+        }
+        used++;
+        for (d = 0; d < b->dim; d++) b->wide[d] += hfy_index_element_(b, x[d]);
+    }
+    for (d = 0; d < b->dim; d++) {
+        mean[d] = used ? (float)(b->wide[d] / (double)used) : 0;
+        if (fabs((double)mean[d]) < 1e-18) mean[d] = 0;
+        squares += (double)mean[d] * (double)mean[d];
+    }
+    return hfy_index_norm_(squares, b->dim);
+}
+
+/* One row in int8: row, scale, sum. Returns its squared distance from the key; norm and spread are bounds. */
+HFY_PRIVATE_ double hfy_index_quantise_(const hfy_index_build_ *b, const hfy_real *x, const float *mean,
+                                        signed char *row, float *scale, int32_t *sum, double *norm, double *spread)
+{
+    size_t d;
+    double largest = 0, inverse, s, squares = 0, error = 0, away = 0;
+    int32_t total = 0;
+    for (d = 0; d < b->dim; d++) {
+        double v = fabs(hfy_index_element_(b, x[d]));
+        largest = v > largest ? v : largest;
+    }
+    *scale = largest > 1e-30 ? (float)(largest / 127) : 0;
+    s = (double)*scale;
+    inverse = s > 0 ? 1 / s : 0;
+    for (d = 0; d < b->dim; d++) {
+        double v = hfy_index_element_(b, x[d]), t = v * inverse, w;
+        int k = (int)(t < 0 ? t - 0.5 : t + 0.5);
+        k = k > 127 ? 127 : k < -127 ? -127 : k;
+        row[d] = (signed char)k;
+        total += k;
+        w = s * (double)k;
+        squares += v * v;
+        error += (v - w) * (v - w);
+        away += (w - (double)mean[d]) * (w - (double)mean[d]);
+    }
+    *sum = total;
+    *norm = hfy_index_norm_(squares, b->dim);
+    *spread = hfy_index_norm_(away, b->dim);
+    return error;
+}
+
+/* x - v m of one key, rounded to hfy_real, and v; returns x.m. */
+HFY_PRIVATE_ double hfy_index_deflate_(const hfy_index_build_ *b, const hfy_real *x, const float *mean,
+                                       double mean_square, float *v, hfy_real *out)
+{
+    double along = 0;
+    size_t d;
+    for (d = 0; d < b->dim; d++) along += hfy_index_element_(b, x[d]) * (double)mean[d];
+    *v = mean_square > 0 ? (float)(along / mean_square) : 0;
+    for (d = 0; d < b->dim; d++) out[d] = (hfy_real)(hfy_index_element_(b, x[d]) - (double)*v * (double)mean[d]);
+    return along;
+}
+
+/* Orthonormal directions from the rows of next, in double, by Gram and Schmidt done twice; a row that depends on
+   earlier ones becomes 0. Into directions and, rounded, block. */
+HFY_PRIVATE_ void hfy_index_orthonormal_(hfy_index_build_ *b)
+{
+    size_t i, j, d, n = b->dim;
+    int pass;
+    for (i = 0; i < b->prefix; i++) {
+        double *v = b->directions + i * n, before, scale;
+        for (d = 0; d < n; d++) v[d] = (double)b->next[i * n + d];
+        before = hfy_linalg_dot_(v, v, n);
+        for (pass = 0; pass < 2; pass++)
+            for (j = 0; j < i; j++) {
+                const double *u = b->directions + j * n;
+                double c = hfy_linalg_dot_(u, v, n);
+                for (d = 0; d < n; d++) v[d] -= c * u[d];
+            }
+        scale = hfy_linalg_dot_(v, v, n);
+        scale = scale > 1e-10 * before && scale > 1e-40 ? 1 / sqrt(scale) : 0;
+        for (d = 0; d < n; d++) {
+            v[d] *= scale;
+            b->block[i * n + d] = (hfy_real)v[d];
+        }
+    }
+}
+
+/* Principal directions of the sampled rows, their mean direction apart: block power iteration with C = sum x x^T,
+   which is never formed. Leaves them in b->block and the sum of squares along each in b->energy; returns that of the
+   rows. */
+HFY_PRIVATE_ double hfy_index_directions_(hfy_index_build_ *b, const float *mean, double mean_square)
+{
+    size_t round, from, t, i, n, dim = b->dim, r = b->prefix;
+    double total = 0;
+    hfy_rng rng = hfy_rng_seed(1);
+    for (i = 0; i < r; i++) b->energy[i] = 0;
+    for (round = 0; round < HFY_INDEX_ROUNDS_ + 2; round++) {
+        int first = round == 0, last = round > HFY_INDEX_ROUNDS_;
+        if (!first) hfy_index_orthonormal_(b);
+        if (!last) memset(b->next, 0, r * dim * sizeof *b->next);
+        for (from = 0; from < b->samples; from += HFY_INDEX_BUILD_) {
+            for (n = 0, t = from; t < b->samples && t < from + HFY_INDEX_BUILD_; t++) {
+                float v;
+                if (b->norm[t] < 0) continue; /* too long to speak for the others */
+                hfy_index_deflate_(b, hfy_index_sampled_(b, t), mean, mean_square, &v, b->tile + n * dim);
+                n++;
+            }
+            if (!n) continue;
+            if (first)
+                for (i = 0; i < r * HFY_INDEX_BUILD_; i++) b->coef[i] = (hfy_real)hfy_rng_sign(&rng);
+            else /* coef[i*BUILD + t] = <row t, direction i> */
+                b->simd->dot(b->tile, dim, n, b->block, dim, r, dim, b->coef, HFY_INDEX_BUILD_);
+            if (last) {
+                for (t = 0; t < n * dim; t++) total += (double)b->tile[t] * (double)b->tile[t];
+                for (i = 0; i < r; i++)
+                    for (t = 0; t < n; t++) {
+                        double c = (double)b->coef[i * HFY_INDEX_BUILD_ + t];
+                        b->energy[i] += c * c;
+                    }
+                continue;
+            }
+            b->simd->combine(b->coef, HFY_INDEX_BUILD_, r, b->tile, dim, n, dim, b->next, dim);
+        }
+    }
+    return total;
+}
+
+/* How many of the directions, best first, pay: the fewest that leave a quarter of the rows' norm, all of them if they
+   leave at most half, else none. Puts the best first. */
+HFY_PRIVATE_ size_t hfy_index_choose_(hfy_index_build_ *b, double total, int forced, double *residual)
+{
+    size_t i, j, d, r = b->prefix, choice;
+    double left = total;
+    for (i = 0; i < r; i++) { /* selection sort: as many swaps as directions */
+        size_t best = i;
+        for (j = i + 1; j < r; j++)
+            if (b->energy[j] > b->energy[best]) best = j;
+        if (best != i) {
+            double e = b->energy[i];
+            b->energy[i] = b->energy[best], b->energy[best] = e;
+            for (d = 0; d < b->dim; d++) {
+                hfy_real v = b->block[i * b->dim + d];
+                b->block[i * b->dim + d] = b->block[best * b->dim + d], b->block[best * b->dim + d] = v;
+            }
+        }
+    }
+    choice = r;
+    for (i = 0; i < r; i++) {
+        left -= b->energy[i];
+        if (!forced && (i + 1) % 32 == 0 && left <= total / 16) {
+            choice = i + 1;
+            break;
+        }
+    }
+    *residual = total > 0 && left > 0 ? sqrt(left / total) : 0;
+    if (!forced && (!(total > 0) || *residual > 0.5)) choice = 0;
+    if (!choice) *residual = 1;
+    return choice;
+}
+
+/* The prefix of all keys in the directions of view->basis. */
+HFY_PRIVATE_ void hfy_index_fill_prefix_(hfy_index_build_ *b, const hfy_index *index, double mean_square,
+                                         hfy_index_view_ *view)
+{
+    size_t from, n, t, k, d, dim = b->dim, r = index->prefix;
+    double mean_norm = index->mean_norm, gamma = hfy_index_slack_(dim), rounding = (2 * (double)r + 4) * HFY_REAL_EPS_;
+    double frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
+    for (from = 0; from < b->count; from += n) {
+        float v[HFY_INDEX_BUILD_];
+        double norm[HFY_INDEX_BUILD_], along[HFY_INDEX_BUILD_], start[HFY_INDEX_BUILD_];
+        n = hfy_base_min_(HFY_INDEX_BUILD_, b->count - from);
+        for (t = 0; t < n; t++) {
+            const hfy_real *x = b->keys + (from + t) * b->stride;
+            double squares = 0, inner = 0;
+            along[t] = hfy_index_deflate_(b, x, view->mean, mean_square, v + t, b->tile + t * dim);
+            for (d = 0; d < dim; d++) {
+                double a = hfy_index_element_(b, x[d]), z = (double)b->tile[t * dim + d];
+                squares += a * a;
+                inner += z * z;
+            }
+            norm[t] = hfy_index_norm_(squares, dim);
+            start[t] = hfy_index_norm_(inner, dim);
+        }
+        b->simd->dot(view->basis, dim, r, b->tile, dim, n, dim, b->coef, r);
+        for (t = 0; t < n; t++) {
+            hfy_real *c = b->coef + t * r;
+            size_t at = from + t;
+            double largest = 0, scale, inverse, error = 0, size = 0;
+            int32_t sum = 0;
+            for (k = 0; k < r; k++) largest = fabs((double)c[k]) > largest ? fabs((double)c[k]) : largest;
+            view->c_scale[at] = largest > 1e-30 ? (float)(largest / 127) : 0;
+            scale = (double)view->c_scale[at];
+            inverse = scale > 0 ? 1 / scale : 0;
+            for (k = 0; k < r; k++) {
+                double f = (double)c[k], s = f * inverse;
+                int whole = (int)(s < 0 ? s - 0.5 : s + 0.5);
+                whole = whole > 127 ? 127 : whole < -127 ? -127 : whole;
+                view->coef[at * r + k] = (signed char)whole;
+                sum += whole;
+                error += (f - scale * whole) * (f - scale * whole);
+                size += scale * whole * (scale * whole);
+                c[k] = (hfy_real)(-scale * whole);
+            }
+            view->c_sum[at] = sum;
+            view->c_mean[at] = v[t];
+            error = hfy_index_norm_(error, r);
+            size = hfy_index_norm_(size, r);
+            { /* what docs/math.md calls A and H */
+                double all = norm[t] + fabs((double)v[t]) * mean_norm, moved = HFY_REAL_EPS_ * all;
+                double tilt =
+                    fabs(along[t] - (double)v[t] * mean_square) + 2 * ((double)dim + 8) * DBL_EPSILON * all * mean_norm;
+                error += frobenius * (gamma * start[t] + moved) + HFY_INDEX_SPEC_ * size + 16 * (gamma + 9.6e-7) * all;
+                if (mean_norm > 0) error += 17 * tilt / mean_norm;
+                view->c_error[at] = hfy_index_up_(error + HFY_INDEX_TINY_);
+                norm[t] = moved + rounding * (start[t] + size * frobenius) + HFY_INDEX_TINY_;
+            }
+        }
+        b->simd->combine(b->coef, r, n, view->basis, dim, r, dim, b->tile, dim);
+        for (t = 0; t < n; t++) {
+            double squares = 0;
+            for (d = 0; d < dim; d++) squares += (double)b->tile[t * dim + d] * (double)b->tile[t * dim + d];
+            view->c_rest[from + t] = hfy_index_up_(hfy_index_norm_(squares, dim) + norm[t]);
+        }
+    }
+}
+
+/* An upper bound of the largest singular value of the stored directions: the largest row sum of |B B^T|. */
+HFY_PRIVATE_ double hfy_index_basis_norm_(const hfy_real *basis, size_t r, size_t dim)
+{
+    size_t i, j, d;
+    double largest = 0;
+    for (i = 0; i < r; i++) {
+        double sum = 0;
+        for (j = 0; j < r; j++) {
+            double g = 0;
+            for (d = 0; d < dim; d++) g += (double)basis[i * dim + d] * (double)basis[j * dim + d];
+            sum += fabs(g);
+        }
+        largest = sum > largest ? sum : largest;
+    }
+    return sqrt(largest) * (1 + 1e-8) + 1e-8;
+}
+
+/* Looks at every element: their largest, a fingerprint, and the first row that is not finite (count if none). */
+HFY_PRIVATE_ size_t hfy_index_survey_(const hfy_index_build_ *b, double *largest, uint64_t *fingerprint)
+{
+    size_t i, d;
+    double most = 0;
+    for (i = 0; i < b->count; i++) {
+        const hfy_real *x = b->keys + i * b->stride;
+        int bad = 0;
+        for (d = 0; d < b->dim; d++) {
+            double v = fabs((double)x[d]);
+            bad |= !hfy_base_is_finite_(v);
+            most = v > most ? v : most;
+        }
+        if (bad) return i;
+    }
+    *largest = most;
+    *fingerprint = hfy_index_hash_keys_(b->keys, b->count, b->dim, b->stride);
+    return b->count;
+}
+
+HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t dim, size_t key_stride,
+                                   const hfy_index_options *options, void *memory, size_t bytes, hfy_index *index,
+                                   hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0}, place = {NULL, 0};
+    hfy_index_build_ b;
+    hfy_index_view_ view;
+    hfy_index made;
+    hfy_status status = HFY_OK;
+    size_t need = hfy_index_size(count, dim, options), bad, i, d;
+    double largest = 0;
+    int pass;
+    memset(&b, 0, sizeof b);
+    memset(&view, 0, sizeof view);
+    memset(&made, 0, sizeof made);
+    b.keys = keys, b.count = count, b.dim = dim, b.stride = key_stride ? key_stride : dim;
+    b.simd = hfy_simd_choose_(w);
+    if (!b.simd)
+        status = HFY_ERR_UNSUPPORTED;
+    else if (!keys || !memory || !index)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !keys ? "keys" : !memory ? "memory" : "index");
+    else if (!count || !dim)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", count, dim);
+    else if (options && options->prefix != SIZE_MAX && options->prefix > dim)
+        status =
+            hfy_base_fail_(w, HFY_ERR_ARG, "options->prefix is %z; it should be at most dim, %z, or SIZE_MAX for none",
+                           options->prefix, dim);
+    else if (b.stride < dim)
+        status =
+            hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", key_stride, dim);
+    else if (need == SIZE_MAX || !hfy_base_fits_(count, b.stride, sizeof *keys))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "count %z, dim %z: too many for an index", count, dim);
+    else if (bytes < need)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this index needs %z", bytes, need);
+    b.prefix = status ? 0 : hfy_index_prefix_(count, dim, options);
+    b.samples = hfy_base_min_(count, options && options->sample ? options->sample : 2048);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) hfy_index_plan_build_(&arena, &b);
+    }
+    if (!status) {
+        bad = hfy_index_survey_(&b, &largest, &made.fingerprint);
+        if (bad < count)
+            status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "keys: NaN or infinity in row %z; all should be finite", bad);
+        else if (largest > 0)
+            (void)frexp(largest, &made.exponent);
+    }
+    if (!status) {
+        double gamma = hfy_index_slack_(dim), squares = 0, errors = 0, mean_square = 0;
+        made.data = (unsigned char *)memory + ((64 - (size_t)((uintptr_t)memory & 63)) & 63);
+        made.count = count, made.dim = dim;
+        made.format = HFY_INDEX_FORMAT_;
+        made.sampled = hfy_index_hash_sample_(keys, count, dim, b.stride);
+        made.residual = 1;
+        b.unit = hfy_index_power_of_(-made.exponent);
+        place.base = (unsigned char *)memory + ((64 - (size_t)((uintptr_t)memory & 63)) & 63);
+        memset(place.base, 0, need - 63);
+        hfy_index_layout_(&place, count, dim, 0, &view);
+        made.mean_norm = hfy_index_mean_(&b, view.mean);
+        for (i = 0; i < count; i++) {
+            double norm, spread, error;
+            error = hfy_index_quantise_(&b, keys + i * b.stride, view.mean, view.rows + i * dim, view.scale + i,
+                                        view.sum + i, &norm, &spread);
+            squares += norm * norm, errors += error;
+            made.largest = norm > made.largest ? norm : made.largest;
+            error = hfy_index_norm_(error, dim);
+            view.error[i] = hfy_index_up_(error + gamma * norm + 1.2e-13 * (norm + error));
+            view.spread[i] = hfy_index_up_(spread);
+        }
+        made.error = squares > 0 ? sqrt(errors / squares) : 0;
+        for (d = 0; d < dim; d++) mean_square += (double)view.mean[d] * (double)view.mean[d];
+        if (b.prefix) {
+            double total = hfy_index_directions_(&b, view.mean, mean_square);
+            made.prefix = hfy_index_choose_(&b, total, options && options->prefix, &made.residual);
+        }
+        place.used = 0;
+        hfy_index_layout_(&place, count, dim, made.prefix, &view);
+        made.bytes = place.used;
+        if (made.prefix) {
+            memcpy(view.basis, b.block, made.prefix * dim * sizeof *view.basis);
+            made.basis_norm = hfy_index_basis_norm_(view.basis, made.prefix, dim);
+            hfy_index_fill_prefix_(&b, &made, mean_square, &view);
+        }
+        made.seal = hfy_index_seal_(&made);
+        *index = made;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
+                                   size_t key_stride, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = HFY_OK;
+    size_t stride = key_stride ? key_stride : dim;
+    if (!index || !keys)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !index ? "index" : "keys");
+    else if (stride < dim)
+        status =
+            hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", key_stride, dim);
+    else
+        status = hfy_index_matches_(index, keys, count, dim, stride, w);
+    if (!status && index->fingerprint != hfy_index_hash_keys_(keys, count, dim, stride))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "keys have changed since the index was built: build it again");
+    if (!status && index->seal != hfy_index_seal_(index))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "index->data or a member has changed since it was built");
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- search --- */
+
+/* What the queries of a call share. */
+typedef struct hfy_index_seek_ {
+    const hfy_index *index;
+    hfy_index_view_ view;
+    const hfy_simd_ *simd;
+    const hfy_simd_int8_ *int8;
+    const hfy_real *keys;
+    size_t key_stride;
+    double beta;  /* > 0 */
+    double width; /* >= 0: how far below the kth best theta a candidate may lie */
+    size_t kth;   /* >= 1 */
+} hfy_index_seek_;
+
+/* A query of a batch while the tiles pass. */
+typedef struct hfy_index_one_ {
+    hfy_simd_bound_ bound;
+    double about;  /* the bound's slack that is not in row constants */
+    double middle; /* the bound's shift without it */
+    hfy_index_power_ unit;
+    double top;                  /* the kth best lower bound of theta */
+    double best[HFY_INDEX_FEW_]; /* the best of them, descending */
+    size_t count;                /* of its list; SIZE_MAX: to be sought alone */
+    const hfy_real *bias;
+    size_t visible;
+} hfy_index_one_;
+
+/* What one worker works in. */
+typedef struct hfy_index_scratch_ {
+    double *q;                 /* dim: the query, scaled */
+    int16_t *whole;            /* dim, padded */
+    unsigned char *high, *low; /* dim, padded */
+    hfy_real *upper;           /* count: upper bounds of theta */
+    double *select;            /* count, kth > FEW only */
+    double *dots;              /* CHUNK */
+    hfy_real *off, *y;         /* dim, prefix: the query beside the directions and along them */
+    /* batches */
+    int32_t *panel; /* the queries of a batch in groups */
+    void *tile;     /* packed rows */
+    int32_t *out;   /* GROUP x TILE */
+    hfy_index_one_ *one;
+    uint32_t *listed; /* batch x LIST: rows, ascending */
+    hfy_real *above;  /* batch x LIST: their upper bounds */
+} hfy_index_scratch_;
+
+/* kth: of the searches to come; batch: queries of a scan at most. 4 bytes a key (double: 8), 8 more for kth above 8; a
+   query of a batch takes 16 KiB (24) and 2 dim bytes. */
+HFY_PRIVATE_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index *index, size_t kth, size_t batch,
+                                  hfy_index_scratch_ *s)
+{
+    size_t padded = (index->dim + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1), shared;
+    if (batch < HFY_INDEX_BATCH_ || kth > HFY_INDEX_FEW_ || index->dim > HFY_SIMD_SEGMENT_) batch = 0;
+    shared = (batch + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_;
+    s->q = (double *)hfy_base_take_(arena, index->dim, sizeof(double));
+    s->whole = (int16_t *)hfy_base_take_(arena, padded, sizeof(int16_t));
+    s->high = (unsigned char *)hfy_base_take_(arena, padded, 1);
+    s->low = (unsigned char *)hfy_base_take_(arena, padded, 1);
+    s->upper = (hfy_real *)hfy_base_take_(arena, index->count, sizeof(hfy_real));
+    s->select = (double *)hfy_base_take_(arena, kth > HFY_INDEX_FEW_ ? index->count : 0, sizeof(double));
+    s->dots = (double *)hfy_base_take_(arena, HFY_INDEX_CHUNK_, sizeof(double));
+    s->off = (hfy_real *)hfy_base_take_(arena, index->prefix ? index->dim : 0, sizeof(hfy_real));
+    s->y = (hfy_real *)hfy_base_take_(arena, index->prefix, sizeof(hfy_real));
+    s->panel = (int32_t *)hfy_base_take_(arena, hfy_base_times_(shared, padded / 2), sizeof(int32_t));
+    s->tile = hfy_base_take_(arena, shared ? padded : 0, HFY_SIMD_TILE_ * 2);
+    s->out = (int32_t *)hfy_base_take_(arena, shared ? HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0, sizeof(int32_t));
+    s->one = (hfy_index_one_ *)hfy_base_take_(arena, shared, sizeof(hfy_index_one_));
+    s->listed = (uint32_t *)hfy_base_take_(arena, hfy_base_times_(shared, HFY_INDEX_LIST_), sizeof(uint32_t));
+    s->above = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(shared, HFY_INDEX_LIST_), sizeof(hfy_real));
+}
+
+/* Starts a search over the keys of an index that belongs to them. */
+HFY_PRIVATE_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *simd, const hfy_real *keys,
+                                         size_t count, size_t dim, size_t key_stride, double beta, double width,
+                                         size_t kth, hfy_index_seek_ *seek, hfy_work *work)
+{
+    hfy_status status = hfy_index_matches_(index, keys, count, dim, key_stride, work);
+    if (status) return status;
+    seek->index = index;
+    seek->view = hfy_index_view_of_(index);
+    seek->simd = simd;
+    seek->int8 = hfy_simd_int8_of_(simd->isa);
+    seek->keys = keys;
+    seek->key_stride = key_stride;
+    seek->beta = beta;
+    seek->width = width;
+    seek->kth = kth;
+    return HFY_OK;
+}
+
+/* theta of a score, as the full scan makes it: monotone in the score. */
+HFY_PRIVATE_ hfy_real hfy_index_theta_(double beta, double score, const hfy_real *bias, size_t i)
+{
+    hfy_real theta = (hfy_real)(beta * score);
+    if (!bias) return theta;
+    return hfy_base_is_neg_inf_((double)bias[i]) ? bias[i] : theta + bias[i];
+}
+
+/* Can a row with this theta (or one below) be a candidate while the kth best is at least top? */
+HFY_PRIVATE_ int hfy_index_matters_(double top, double width, double theta)
+{
+    double d = top - theta;
+    return d < width || !(d > 0);
+}
+
+/* Scores n rows from `row` on by the canonical dot. */
+HFY_PRIVATE_ void hfy_index_score_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias, size_t row,
+                                   size_t n, double *theta)
+{
+    hfy_real score[64];
+    size_t i, at;
+    for (at = 0; at < n; at += 64) {
+        size_t now = hfy_base_min_(64, n - at), dim = seek->index->dim;
+        seek->simd->dot(seek->keys + (row + at) * seek->key_stride, seek->key_stride, now, q, dim, 1, dim, score, now);
+        for (i = 0; i < now; i++)
+            theta[at + i] = (double)hfy_index_theta_(seek->beta, (double)score[i], bias, row + at + i);
+    }
+}
+
+/* The query times 2^-exponent into s->q, its largest element then in [1/2, 1); 0: not finite. */
+HFY_PRIVATE_ int hfy_index_scale_(const hfy_real *q, size_t dim, int *exponent, double *norm, double *out)
+{
+    hfy_index_power_ unit;
+    double largest = 0, squares = 0;
+    size_t d;
+    int bad = 0;
+    for (d = 0; d < dim; d++) {
+        double v = fabs((double)q[d]);
+        bad |= !hfy_base_is_finite_(v);
+        largest = v > largest ? v : largest;
+    }
+    if (bad) return 0;
+    *exponent = 0;
+    if (largest > 0) (void)frexp(largest, exponent);
+    unit = hfy_index_power_of_(-*exponent);
+    for (d = 0; d < dim; d++) {
+        out[d] = (double)q[d] * unit.a * unit.b;
+        squares += out[d] * out[d];
+    }
+    *norm = hfy_index_norm_(squares, dim);
+    return 1;
+}
+
+/* The most steps on either side of 0 whose dots fit in 32 bits. */
+HFY_PRIVATE_ double hfy_index_levels_(const hfy_simd_int8_ *int8, size_t dim)
+{
+    double most = floor(2147483647.0 / (128.0 * (double)hfy_base_min_(dim, HFY_SIMD_SEGMENT_)));
+    return int8->planes || most > 32767 ? 32767 : most;
+}
+
+/* v ~ step * whole numbers; returns step. */
+HFY_PRIVATE_ double hfy_index_widen_(const hfy_simd_int8_ *int8, const double *v, size_t n, hfy_index_scratch_ *s,
+                                     hfy_simd_wide_ *wide)
+{
+    double largest = 0, levels = hfy_index_levels_(int8, n), step, inverse;
+    size_t d, padded = (n + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1);
+    for (d = 0; d < n; d++) largest = fabs(v[d]) > largest ? fabs(v[d]) : largest;
+    step = largest > 1e-60 ? largest / levels : 0;
+    inverse = step > 0 ? 1 / step : 0;
+    for (d = 0; d < n; d++) {
+        double t = v[d] * inverse;
+        int k = (int)(t < 0 ? t - 0.5 : t + 0.5);
+        if ((double)k > levels) k = (int)levels;
+        if ((double)k < -levels) k = -(int)levels;
+        s->whole[d] = (int16_t)k;
+    }
+    memset(s->whole + n, 0, (padded - n) * sizeof *s->whole);
+    if (int8->planes) {
+        for (d = 0; d < n; d++) {
+            unsigned u = (unsigned)((int)s->whole[d] + 32768);
+            s->high[d] = (unsigned char)(u >> 8);
+            s->low[d] = (unsigned char)(u & 255);
+        }
+        memset(s->high + n, 0, padded - n);
+        memset(s->low + n, 0, padded - n);
+    }
+    wide->dim = n, wide->whole = s->whole, wide->high = s->high, wide->low = s->low;
+    return step;
+}
+
+/* For q^ = step * whole: middle = m.(q - q^), how far that may be off (about), and rest >= |q - q^|. */
+HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, const int16_t *whole, double norm,
+                                  const double *q, double *middle, double *about, double *rest)
+{
+    size_t d, dim = seek->index->dim;
+    double squares = 0, along = 0, m = seek->index->mean_norm;
+    for (d = 0; d < dim; d++) {
+        double r = q[d] - step * (double)whole[d];
+        squares += r * r;
+        along += (double)seek->view.mean[d] * r;
+    }
+    *rest = hfy_index_norm_(squares, dim) + 8 * DBL_EPSILON * norm;
+    *middle = along;
+    *about = m * (8 * DBL_EPSILON * norm + ((double)dim + 8) * DBL_EPSILON * *rest);
+    *rest *= 1 + 1e-13;
+}
+
+/* Does the canonical dot stay in range for every row, and is its underflow of no weight? *about: the underflow. */
+HFY_PRIVATE_ int hfy_index_in_range_(const hfy_index_seek_ *seek, double norm, int exponent, double *about)
+{
+    int both = seek->index->exponent + exponent;
+    *about = ldexp(4 * ((double)seek->index->dim + 64) * HFY_INDEX_MIN_, -both);
+    return ldexp(seek->index->largest * norm, both) <= HFY_REAL_MAX_ / 4 && *about < 1e9;
+}
+
+/* How a level of the index bounds a row: dot scale step + a A + b B + c C + shift. */
+typedef struct hfy_index_level_ {
+    const signed char *rows;
+    size_t stride;
+    const float *scale, *a, *b, *c; /* c: the prefix's v */
+    const int32_t *sum;
+    hfy_simd_wide_ q;
+    double step, A, B, C, shift, planes;
+    hfy_index_power_ unit;
+} hfy_index_level_;
+
+HFY_PRIVATE_ hfy_real hfy_index_bound_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, double dot,
+                                       const hfy_real *bias, size_t i)
+{
+    double up = (dot - l->planes * (double)l->sum[i]) * (double)l->scale[i] * l->step +
+                ((double)l->a[i] * l->A + ((double)l->b[i] * l->B + l->shift));
+    if (l->c) up += (double)l->c[i] * l->C;
+    return hfy_index_theta_(seek->beta, up * l->unit.a * l->unit.b, bias, i);
+}
+
+/* Upper bounds of all rows below n. */
+HFY_PRIVATE_ void hfy_index_bound_all_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
+                                       size_t n, hfy_index_scratch_ *s)
+{
+    size_t from, i, now;
+    for (from = 0; from < n; from += now) {
+        now = hfy_base_min_(HFY_INDEX_CHUNK_, n - from);
+        seek->int8->dot(l->rows + from * l->stride, l->stride, NULL, now, &l->q, s->dots);
+        for (i = 0; i < now; i++) s->upper[from + i] = hfy_index_bound_(seek, l, s->dots[i], bias, from + i);
+    }
+}
+
+/* Lowers the upper bounds of the listed rows. */
+HFY_PRIVATE_ void hfy_index_bound_list_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
+                                        const size_t *list, size_t n, hfy_index_scratch_ *s)
+{
+    size_t from, i, now;
+    for (from = 0; from < n; from += now) {
+        now = hfy_base_min_(HFY_INDEX_CHUNK_, n - from);
+        seek->int8->dot(l->rows, l->stride, list + from, now, &l->q, s->dots);
+        for (i = 0; i < now; i++) {
+            hfy_real up = hfy_index_bound_(seek, l, s->dots[i], bias, list[from + i]);
+            if (up < s->upper[from + i]) s->upper[from + i] = up;
+        }
+    }
+}
+
+HFY_PRIVATE_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, double norm, double about, int exponent,
+                                        hfy_index_scratch_ *s, hfy_index_level_ *l)
+{
+    double middle, off, rest;
+    memset(l, 0, sizeof *l);
+    l->rows = seek->view.rows, l->stride = seek->index->dim;
+    l->scale = seek->view.scale, l->a = seek->view.error, l->b = seek->view.spread, l->sum = seek->view.sum;
+    l->step = hfy_index_widen_(seek->int8, s->q, seek->index->dim, s, &l->q);
+    hfy_index_rest_(seek, l->step, s->whole, norm, s->q, &middle, &off, &rest);
+    l->A = norm * (1 + 1e-13), l->B = rest;
+    l->shift = middle + off + about;
+    l->planes = seek->int8->planes ? 32768 : 0;
+    l->unit = hfy_index_power_of_(seek->index->exponent + exponent);
+}
+
+HFY_PRIVATE_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, double norm, double about, int exponent,
+                                          hfy_index_scratch_ *s, hfy_index_level_ *l)
+{
+    const hfy_index *index = seek->index;
+    const hfy_index_view_ *v = &seek->view;
+    size_t d, k, dim = index->dim, r = index->prefix;
+    double m = index->mean_norm, along = 0, factor, moved, size = 0, squares = 0, leak = 0;
+    double frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
+    memset(l, 0, sizeof *l);
+    for (d = 0; d < dim; d++) along += (double)v->mean[d] * s->q[d];
+    factor = m > 0 ? along / (m * m) : 0;
+    for (d = 0; d < dim; d++) s->off[d] = (hfy_real)(s->q[d] - factor * (double)v->mean[d]);
+    seek->simd->dot(v->basis, dim, r, s->off, dim, 1, dim, s->y, r);
+    { /* whole numbers of y, straight from hfy_real */
+        double largest = 0, levels = hfy_index_levels_(seek->int8, r), inverse;
+        size_t padded = (r + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1);
+        for (k = 0; k < r; k++) largest = fabs((double)s->y[k]) > largest ? fabs((double)s->y[k]) : largest;
+        l->step = largest > 1e-30 ? largest / levels : 0;
+        inverse = l->step > 0 ? 1 / l->step : 0;
+        for (k = 0; k < r; k++) {
+            double t = (double)s->y[k] * inverse;
+            int whole = (int)(t < 0 ? t - 0.5 : t + 0.5);
+            if ((double)whole > levels) whole = (int)levels;
+            if ((double)whole < -levels) whole = -(int)levels;
+            s->whole[k] = (int16_t)whole;
+            size += l->step * whole * (l->step * whole);
+            s->y[k] = (hfy_real)(-l->step * whole);
+            s->high[k] = (unsigned char)((unsigned)(whole + 32768) >> 8);
+            s->low[k] = (unsigned char)((unsigned)(whole + 32768) & 255);
+        }
+        memset(s->whole + r, 0, (padded - r) * sizeof *s->whole);
+        memset(s->high + r, 0, padded - r);
+        memset(s->low + r, 0, padded - r);
+    }
+    size = hfy_index_norm_(size, r);
+    moved = 2.1 * HFY_REAL_EPS_ * norm + (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * norm + size * frobenius) +
+            HFY_INDEX_TINY_;
+    seek->simd->combine(s->y, r, 1, v->basis, dim, r, dim, s->off, dim);
+    for (d = 0; d < dim; d++) squares += (double)s->off[d] * (double)s->off[d];
+    squares = hfy_index_norm_(squares, dim);
+    seek->simd->dot(v->basis, dim, r, s->off, dim, 1, dim, s->y, r);
+    for (k = 0; k < r; k++) leak += (double)s->y[k] * (double)s->y[k];
+    leak = hfy_index_norm_(leak, r) + hfy_index_slack_(dim) * frobenius * squares + index->basis_norm * moved +
+           HFY_INDEX_TINY_;
+    leak /= HFY_INDEX_SPEC_;
+    l->rows = v->coef, l->stride = r;
+    l->scale = v->c_scale, l->a = v->c_error, l->b = v->c_rest, l->c = v->c_mean, l->sum = v->c_sum;
+    l->q.dim = r, l->q.whole = s->whole, l->q.high = s->high, l->q.low = s->low;
+    l->A = size > leak ? size : leak;
+    if (norm / 16 > l->A) l->A = norm / 16;
+    l->A *= 1 + 1e-12;
+    l->B = (squares + moved) * (1 + 1e-12);
+    l->C = along;
+    l->shift = about;
+    l->planes = seek->int8->planes ? 32768 : 0;
+    l->unit = hfy_index_power_of_(index->exponent + exponent);
+}
+
+/* A lower bound of the kth best theta: exact scores of the rows that promise most. rows NULL: rows 0 .. n-1. */
+HFY_PRIVATE_ double hfy_index_first_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias,
+                                     const size_t *rows, size_t n, hfy_index_scratch_ *s)
+{
+    size_t i, j, m = 0;
+    double theta;
+    if (seek->kth <= HFY_INDEX_FEW_) {
+        hfy_real best[HFY_INDEX_FEW_], least = (hfy_real)-HUGE_VAL;
+        size_t place[HFY_INDEX_FEW_];
+        double exact[HFY_INDEX_FEW_];
+        for (i = 0; i < n; i++) {
+            hfy_real u = s->upper[i];
+            if (!(u > least)) continue;
+            j = m < HFY_INDEX_FEW_ ? m++ : HFY_INDEX_FEW_ - 1;
+            for (; j && u > best[j - 1]; j--) best[j] = best[j - 1], place[j] = place[j - 1];
+            best[j] = u, place[j] = rows ? rows[i] : i;
+            if (m == HFY_INDEX_FEW_) least = best[m - 1];
+        }
+        for (i = j = 0; i < m; i++) {
+            hfy_index_score_(seek, q, bias, place[i], 1, &theta);
+            if (!hfy_base_is_nan_(theta)) exact[j++] = theta;
+        }
+        return j < seek->kth ? -HUGE_VAL : hfy_base_kth_largest_(exact, j, seek->kth);
+    }
+    for (i = 0; i < n; i++)
+        if (s->upper[i] > (hfy_real)-HUGE_VAL) s->select[m++] = (double)s->upper[i];
+    if (m < seek->kth) return -HUGE_VAL;
+    theta = hfy_base_kth_largest_(s->select, m, seek->kth);
+    for (i = m = 0; i < n; i++) {
+        double exact;
+        if (!((double)s->upper[i] >= theta)) continue;
+        hfy_index_score_(seek, q, bias, rows ? rows[i] : i, 1, &exact);
+        if (!hfy_base_is_nan_(exact)) s->select[m++] = exact;
+    }
+    return m < seek->kth ? -HUGE_VAL : hfy_base_kth_largest_(s->select, m, seek->kth);
+}
+
+/* Keeps of n candidates with exact thetas those that the full scan keeps. */
+HFY_PRIVATE_ hfy_status hfy_index_last_(const hfy_index_seek_ *seek, size_t n, size_t *index, double *theta,
+                                        size_t *count, hfy_index_scratch_ *s)
+{
+    size_t i, kept = 0;
+    double top = -HUGE_VAL;
+    if (seek->kth > 1) {
+        double few[HFY_INDEX_FEW_];
+        size_t m = 0;
+        for (i = 0; i < n; i++) {
+            if (hfy_base_is_nan_(theta[i])) continue;
+            if (seek->kth > HFY_INDEX_FEW_) {
+                s->select[m++] = theta[i];
+            } else if (m < seek->kth || theta[i] > few[m - 1]) {
+                size_t j = m < seek->kth ? m++ : m - 1;
+                for (; j && theta[i] > few[j - 1]; j--) few[j] = few[j - 1];
+                few[j] = theta[i];
+            }
+        }
+        if (m >= seek->kth)
+            top = seek->kth > HFY_INDEX_FEW_ ? hfy_base_kth_largest_(s->select, m, seek->kth) : few[m - 1];
+    } else {
+        for (i = 0; i < n; i++) top = theta[i] > top ? theta[i] : top;
+    }
+    for (i = 0; i < n; i++) {
+        if (hfy_base_is_nan_(theta[i]) || hfy_base_is_pos_inf_(theta[i])) return HFY_ERR_NONFINITE;
+        if (hfy_base_is_neg_inf_(theta[i]) || !hfy_index_matters_(top, seek->width, theta[i])) continue;
+        index[kept] = index[i];
+        theta[kept++] = theta[i];
+    }
+    *count = kept;
+    return kept ? HFY_OK : HFY_ERR_ARG;
+}
+
+/* From listed rows (ascending) with their upper bounds in s->upper to the candidates. */
+HFY_PRIVATE_ hfy_status hfy_index_finish_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias,
+                                          size_t n, double top, size_t *index, double *theta, size_t *count,
+                                          hfy_index_scratch_ *s)
+{
+    size_t i, l, run, kept = 0;
+    if (n > HFY_INDEX_FEW_) {
+        double better = hfy_index_first_(seek, q, bias, index, n, s);
+        if (better > top) top = better;
+    }
+    for (i = 0; i < n; i += run) {
+        run = 1;
+        if (!hfy_index_matters_(top, seek->width, (double)s->upper[i])) continue;
+        while (i + run < n && run < 64 && index[i + run] == index[i] + run &&
+               hfy_index_matters_(top, seek->width, (double)s->upper[i + run]))
+            run++;
+        hfy_index_score_(seek, q, bias, index[i], run, theta + kept);
+        for (l = 0; l < run; l++, kept++) {
+            index[kept] = index[i + l];
+            if (seek->kth == 1 && theta[kept] > top) top = theta[kept];
+        }
+    }
+    return hfy_index_last_(seek, kept, index, theta, count, s);
+}
+
+/* Lists the rows below n whose upper bound can still matter; upper bounds move along. */
+HFY_PRIVATE_ size_t hfy_index_list_(const hfy_index_seek_ *seek, double top, size_t n, size_t *index,
+                                    hfy_index_scratch_ *s)
+{
+    size_t i, kept = 0;
+    for (i = 0; i < n; i++) {
+        hfy_real u = s->upper[i];
+        if (!hfy_index_matters_(top, seek->width, (double)u) || hfy_base_is_neg_inf_((double)u)) continue;
+        index[kept] = i;
+        s->upper[kept++] = u;
+    }
+    return kept;
+}
+
+/* One query: the candidates of the full scan, ascending, with theta as the full scan has it (values of hfy_real).
+   q: dim; bias: count, or NULL; visible: rows below it exist. index, theta: room for count.
+   NONFINITE: NaN or +infinity in theta; ARG: no theta above -infinity; *count is untouched then. */
+HFY_PRIVATE_ hfy_status hfy_index_candidates_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias,
+                                              size_t visible, size_t *index, double *theta, size_t *count,
+                                              hfy_index_scratch_ *s)
+{
+    const hfy_index *ix = seek->index;
+    hfy_index_level_ level;
+    double norm, about, top;
+    int exponent;
+    size_t i, n = hfy_base_min_(visible, ix->count), listed;
+    if (!hfy_index_scale_(q, ix->dim, &exponent, &norm, s->q) || !hfy_index_in_range_(seek, norm, exponent, &about)) {
+        for (i = 0; i < n; i++) index[i] = i;
+        hfy_index_score_(seek, q, bias, 0, n, theta);
+        return hfy_index_last_(seek, n, index, theta, count, s);
+    }
+    if (ix->prefix) {
+        hfy_index_level_prefix_(seek, norm, about, exponent, s, &level);
+        hfy_index_bound_all_(seek, &level, bias, n, s);
+        top = hfy_index_first_(seek, q, bias, NULL, n, s);
+        for (i = listed = 0; i < n; i++)
+            if (hfy_index_matters_(top, seek->width, (double)s->upper[i])) listed++;
+        hfy_index_level_rows_(seek, norm, about, exponent, s, &level);
+        if (listed <= n / 4) {
+            listed = hfy_index_list_(seek, top, n, index, s);
+            if (listed > 4 * HFY_INDEX_FEW_) hfy_index_bound_list_(seek, &level, bias, index, listed, s);
+            return hfy_index_finish_(seek, q, bias, listed, top, index, theta, count, s);
+        }
+        hfy_index_bound_all_(seek, &level, bias, n, s);
+    } else {
+        hfy_index_level_rows_(seek, norm, about, exponent, s, &level);
+        hfy_index_bound_all_(seek, &level, bias, n, s);
+        top = -HUGE_VAL;
+    }
+    {
+        double better = hfy_index_first_(seek, q, bias, NULL, n, s);
+        if (better > top) top = better;
+    }
+    listed = hfy_index_list_(seek, top, n, index, s);
+    return hfy_index_finish_(seek, q, bias, listed, top, index, theta, count, s);
+}
+
+/* --- batches --- */
+
+/* A score below which no theta matters any more while the kth best is at least top; no bias. Verified, so that its own
+   rounding cannot do harm. */
+HFY_PRIVATE_ double hfy_index_least_(const hfy_index_seek_ *seek, const hfy_index_one_ *one)
+{
+    double goal = (one->top - seek->width) / seek->beta,
+           slack = 4 * HFY_REAL_EPS_ * (fabs(one->top) + seek->width) / seek->beta;
+    int tries;
+    if (!hfy_base_is_finite_(goal)) return -HUGE_VAL;
+    for (tries = 0; tries < 8; tries++, slack *= 8) {
+        double least = (goal - slack) / one->unit.a / one->unit.b;
+        double theta = (double)hfy_index_theta_(seek->beta, least * one->unit.a * one->unit.b, NULL, 0);
+        if (hfy_base_is_finite_(least) && !hfy_index_matters_(one->top, seek->width, theta)) return least;
+    }
+    return -HUGE_VAL;
+}
+
+/* A lower bound of one more row's theta: may raise the bar. */
+HFY_PRIVATE_ void hfy_index_raise_(const hfy_index_seek_ *seek, hfy_index_one_ *one, double theta)
+{
+    size_t k = seek->kth, j;
+    if (!(theta > one->best[k - 1])) return;
+    for (j = k - 1; j && theta > one->best[j - 1]; j--) one->best[j] = one->best[j - 1];
+    one->best[j] = theta;
+    if (one->best[k - 1] > one->top) {
+        one->top = one->best[k - 1];
+        if (!one->bias) one->bound.least = hfy_index_least_(seek, one);
+    }
+}
+
+/* Takes in the rows of a tile that passed. */
+HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *one, uint32_t mask, const int32_t *dots,
+                                  size_t from, uint32_t *listed, hfy_real *above)
+{
+    const hfy_index_view_ *v = &seek->view;
+    size_t i, l, kept;
+    for (i = 0; mask; i++, mask >>= 1) {
+        size_t row = from + i;
+        double middle, reach;
+        hfy_real up;
+        if (!(mask & 1)) continue;
+        middle = (double)(dots[i] - one->bound.offset) * (double)v->scale[row] * one->bound.scale + one->middle;
+        reach = (double)v->error[row] * one->bound.near + (double)v->spread[row] * one->bound.rest + one->about;
+        up = hfy_index_theta_(seek->beta, (middle + reach) * one->unit.a * one->unit.b, one->bias, row);
+        if (!hfy_index_matters_(one->top, seek->width, (double)up) || hfy_base_is_neg_inf_((double)up)) continue;
+        if (one->count == HFY_INDEX_LIST_) {
+            for (l = kept = 0; l < one->count; l++)
+                if (hfy_index_matters_(one->top, seek->width, (double)above[l])) {
+                    listed[kept] = listed[l];
+                    above[kept++] = above[l];
+                }
+            one->count = kept;
+            if (kept > HFY_INDEX_LIST_ / 4 * 3) {
+                one->count = SIZE_MAX;
+                one->bound.least = HUGE_VAL;
+                return;
+            }
+        }
+        listed[one->count] = (uint32_t)row;
+        above[one->count++] = up;
+        hfy_index_raise_(
+            seek, one,
+            (double)hfy_index_theta_(seek->beta, (middle - reach) * one->unit.a * one->unit.b, one->bias, row));
+    }
+}
+
+/* Makes query j of a batch ready: its words in the panel, its bound. */
+HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias, size_t visible,
+                                   size_t j, size_t words, hfy_index_scratch_ *s)
+{
+    hfy_index_one_ *one = s->one + j;
+    const hfy_simd_int8_ *int8 = seek->int8;
+    size_t d, dim = seek->index->dim, w;
+    int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_, sum = 0;
+    double norm, about, middle, off, rest, largest = 0, step, inverse;
+    int exponent, k;
+    memset(one, 0, sizeof *one);
+    for (w = 0; w < words; w++) panel[w * HFY_SIMD_GROUP_] = 0;
+    one->count = SIZE_MAX;
+    one->bound.least = HUGE_VAL;
+    if (!q || !hfy_index_scale_(q, dim, &exponent, &norm, s->q) || !hfy_index_in_range_(seek, norm, exponent, &about))
+        return;
+    for (d = 0; d < dim; d++) largest = fabs(s->q[d]) > largest ? fabs(s->q[d]) : largest;
+    step = largest / 127;
+    inverse = step > 0 ? 1 / step : 0;
+    for (d = 0; d < dim; d++) {
+        double t = s->q[d] * inverse;
+        k = (int)(t < 0 ? t - 0.5 : t + 0.5);
+        s->whole[d] = (int16_t)(k > 127 ? 127 : k < -127 ? -127 : k);
+        sum += s->whole[d];
+    }
+    for (w = 0; w < words; w++) {
+        signed char byte[4] = {0, 0, 0, 0};
+        int16_t pair[2] = {0, 0};
+        for (d = 0; d < int8->step && w * int8->step + d < dim; d++) {
+            int16_t whole = s->whole[w * int8->step + d];
+            if (int8->step == 4)
+                byte[d] = (signed char)whole;
+            else
+                pair[d] = whole;
+        }
+        if (int8->step == 4)
+            memcpy(panel + w * HFY_SIMD_GROUP_, byte, 4);
+        else
+            memcpy(panel + w * HFY_SIMD_GROUP_, pair, 4);
+    }
+    hfy_index_rest_(seek, step, s->whole, norm, s->q, &middle, &off, &rest);
+    one->count = 0;
+    one->middle = middle, one->about = off + about;
+    one->bound.scale = step, one->bound.shift = middle + one->about, one->bound.near = norm * (1 + 1e-13),
+    one->bound.rest = rest;
+    one->bound.offset = sum * int8->offset;
+    one->bound.least = -HUGE_VAL;
+    one->unit = hfy_index_power_of_(seek->index->exponent + exponent);
+    one->top = -HUGE_VAL;
+    for (k = 0; k < HFY_INDEX_FEW_; k++) one->best[k] = -HUGE_VAL;
+    one->bias = bias;
+    one->visible = hfy_base_min_(visible, seek->index->count);
+}
+
+/* How many queries a scan takes in one go: 0 if they are better sought alone. */
+HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq)
+{
+    return nq >= HFY_INDEX_BATCH_ && seek->kth <= HFY_INDEX_FEW_ && seek->index->dim <= HFY_SIMD_SEGMENT_;
+}
+
+/* One pass over the rows for nq queries standing one after another (nq at most what hfy_index_plan_ was told): lists
+   what hfy_index_take_ then scores, query by query. who: which bias and visible are theirs (bias_stride apart). */
+HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, const hfy_real *q, size_t nq, const size_t *who,
+                                  const hfy_real *bias, size_t bias_stride, const size_t *visible,
+                                  hfy_index_scratch_ *s)
+{
+    const hfy_index_view_ *v = &seek->view;
+    const hfy_simd_int8_ *int8 = seek->int8;
+    size_t dim = seek->index->dim, words = (dim + int8->step - 1) / int8->step, from, j, l, n, limit = 0;
+    size_t shared = (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_;
+    if (!hfy_index_shares_(seek, nq)) return;
+    for (j = 0; j < shared; j++) {
+        size_t rows = visible && j < nq ? visible[who[j]] : seek->index->count;
+        hfy_index_enter_(seek, j < nq ? q + j * dim : NULL, j < nq && bias ? bias + who[j] * bias_stride : NULL, rows,
+                         j, words, s);
+        if (s->one[j].count != SIZE_MAX && s->one[j].visible > limit) limit = s->one[j].visible;
+    }
+    for (from = 0; from < limit; from += n) {
+        n = hfy_base_min_(int8->rows, limit - from);
+        int8->pack(v->rows + from * dim, dim, n, dim, s->tile);
+        for (j = 0; j < nq; j += HFY_SIMD_GROUP_) {
+            int8->tile(s->tile, s->panel + j * words, words, s->out);
+            for (l = j; l < nq && l < j + HFY_SIMD_GROUP_; l++) {
+                hfy_index_one_ *one = s->one + l;
+                const int32_t *dots = s->out + (l - j) * int8->rows;
+                size_t rows;
+                uint32_t mask;
+                if (one->count == SIZE_MAX || from >= one->visible) continue;
+                rows = hfy_base_min_(n, one->visible - from);
+                if (one->bias)
+                    mask = rows < 32 ? ((uint32_t)1 << rows) - 1 : ~(uint32_t)0;
+                else
+                    mask = int8->pass(dots, v->scale + from, v->error + from, v->spread + from, rows, &one->bound);
+                if (mask)
+                    hfy_index_hits_(seek, one, mask, dots, from, s->listed + l * HFY_INDEX_LIST_,
+                                    s->above + l * HFY_INDEX_LIST_);
+            }
+        }
+    }
+}
+
+/* Query j of the last scan of nq queries (or one alone: nq 1), as hfy_index_candidates_. q: its own. */
+HFY_PRIVATE_ hfy_status hfy_index_take_(const hfy_index_seek_ *seek, size_t nq, size_t j, const hfy_real *q,
+                                        const hfy_real *bias, size_t visible, size_t *index, double *theta,
+                                        size_t *count, hfy_index_scratch_ *s)
+{
+    const hfy_index_one_ *one = s->one + j;
+    size_t l, kept = 0;
+    if (!hfy_index_shares_(seek, nq) || one->count == SIZE_MAX)
+        return hfy_index_candidates_(seek, q, bias, visible, index, theta, count, s);
+    for (l = 0; l < one->count; l++) {
+        hfy_real up = s->above[j * HFY_INDEX_LIST_ + l];
+        if (!hfy_index_matters_(one->top, seek->width, (double)up)) continue;
+        index[kept] = s->listed[j * HFY_INDEX_LIST_ + l];
+        s->upper[kept++] = up;
+    }
+    return hfy_index_finish_(seek, q, bias, kept, one->top, index, theta, count, s);
+}
+
+#undef HFY_INDEX_FORMAT_
+#undef HFY_INDEX_CHUNK_
+#undef HFY_INDEX_FEW_
+#undef HFY_INDEX_BATCH_
+#undef HFY_INDEX_LIST_
+#undef HFY_INDEX_BUILD_
+#undef HFY_INDEX_SAMPLES_
+#undef HFY_INDEX_ROUNDS_
+#undef HFY_INDEX_ROOF_
+#undef HFY_INDEX_TINY_
+#undef HFY_INDEX_SPEC_
+#undef HFY_INDEX_MIN_
+#undef HFY_SIMD_SEGMENT_
+#undef HFY_SIMD_GROUP_
+#undef HFY_SIMD_PAD_
+#undef HFY_SIMD_TILE_
+#undef HFY_SIMD_INT8_X86_
+
+/* ------------------------------------------------------------------------------------------------------------------
    >>sep.impl   from scores to weights: rows x n in, rows x n out
    May call: base, simd.
-   Numerics: every threshold is solved in double and in distances from the maximum, d_i = max(theta) - theta_i, never in the
-   scores themselves, so large scores lose nothing. Only scores within the margin can get weight: a row is first cut down to
-   that window. Newton's method starts right of the root of a convex increasing function and walks down to it, dropping the
-   entries that reach 0; they never come back. Jensen's inequality gives a start that is exact when all scores are equal.
+   Numerics: every threshold is solved in double and in distances from the maximum, d_i = max(theta) - theta_i, never
+   in the scores themselves, so large scores lose nothing. Only scores within the margin can get weight: a row is
+   first cut down to that window. Newton's method starts right of the root of a convex increasing function and walks
+   down to it, dropping the entries that reach 0; they never come back. Jensen's inequality gives a start that is
+   exact when all scores are equal.
 
    Where a solution stands:   list   index[0..count) ascending and weight[] in double: kinds with few nonzeros
                               fill   n weights in hfy_real: SOFTMAX, UNIFORM, IDENTITY, POWER, EXP, sums of kinds
@@ -2926,7 +5573,7 @@ typedef struct hfy_sep_scratch_ {
     size_t *index;  /* n */
     double *weight; /* n: distances, then weights */
     double *sorted; /* n: where something is sorted or selected */
-    size_t *open;   /* n: BOX, entries not yet classified */
+    double *low, *high; /* n: bounds of the entries that are not masked */
     double *power;  /* n: TSALLIS, NORM */
     double *sum;    /* n: `plus` */
     hfy_real *row;  /* n: a prediction of its own (`plus`, losses) */
@@ -2962,7 +5609,8 @@ HFY_PRIVATE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full)
         if (full->alpha > 2) return HFY_SEP_BY_STEEP_;
         if (full->alpha < 2) {
             if (full->alpha < 1 || full->alpha > 1.5) return HFY_SEP_BY_TSALLIS_;
-            return full->alpha < 1.5 ? (full->alpha > 1 ? HFY_SEP_BY_TSALLIS_ : HFY_SEP_BY_SOFTMAX_) : HFY_SEP_BY_SQUARE_;
+            return full->alpha < 1.5 ? (full->alpha > 1 ? HFY_SEP_BY_TSALLIS_ : HFY_SEP_BY_SOFTMAX_)
+                                     : HFY_SEP_BY_SQUARE_;
         }
         return HFY_SEP_BY_LINE_;
     case HFY_SEP_NORMMAX:
@@ -2999,21 +5647,23 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n
         if (full.kind == HFY_SEP_NORMMAX && !(full.gamma >= 1))
             return hfy_base_fail_(work, HFY_ERR_ARG, "%sgamma is %g; it should be at least 1", where, full.gamma);
         if (full.kind == HFY_SEP_POWER && !(full.degree > 1 && hfy_base_is_finite_(full.degree)))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%sdegree is %g; it should be above 1 and finite", where, full.degree);
+            return hfy_base_fail_(work, HFY_ERR_ARG, "%sdegree is %g; it should be above 1 and finite", where,
+                                  full.degree);
         if (full.kind == HFY_SEP_KSUBSETS && !(full.rho > 0 && hfy_base_is_finite_(full.rho)))
             return hfy_base_fail_(work, HFY_ERR_ARG, "%srho is %g; it should be above 0 and finite", where, full.rho);
         if (full.kind == HFY_SEP_KSUBSETS && !(full.k > 0 && full.k <= (double)n) && !full.upper)
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be above 0 and at most n, %z", where, full.k, n);
+            return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be above 0 and at most n, %z", where, full.k,
+                                  n);
         if (full.kind == HFY_SEP_KSUBSETS && !(full.k > 0 && hfy_base_is_finite_(full.k)))
             return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be above 0 and finite", where, full.k);
         if (full.kind == HFY_SEP_ARGMAX && !(full.k >= 1 && full.k <= (double)n && !(floor(full.k) < full.k)))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be a whole number from 1 to n, %z", where, full.k,
-                                  n);
+            return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be a whole number from 1 to n, %z", where,
+                                  full.k, n);
         if (hfy_sep_has_bounds_(&full)) {
             size_t r, i, bound_rows = full.bound_stride ? rows : hfy_base_min_(rows, 1);
             if (full.bound_stride && full.bound_stride < n)
-                return hfy_base_fail_(work, HFY_ERR_ARG, "%sbound_stride is %z; it should be 0 or at least n, %z", where,
-                                      full.bound_stride, n);
+                return hfy_base_fail_(work, HFY_ERR_ARG, "%sbound_stride is %z; it should be 0 or at least n, %z",
+                                      where, full.bound_stride, n);
             if (!hfy_base_fits_(bound_rows, full.bound_stride, sizeof(double)))
                 return hfy_base_fail_(work, HFY_ERR_ARG, "%sbound_stride is %z: %z rows of it cannot exist", where,
                                       full.bound_stride, rows);
@@ -3023,9 +5673,10 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n
                     double low = full.lower ? full.lower[at] : 0;
                     double high = full.upper ? full.upper[at] : full.kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL;
                     if (!(low >= 0 && low <= high && hfy_base_is_finite_(low)))
-                        return hfy_base_fail_(work, HFY_ERR_ARG,
-                                              "%sbounds: those of entry %z in row %z are %g and %g; 0 <= lower <= upper should hold",
-                                              where, i, r, low, high);
+                        return hfy_base_fail_(
+                            work, HFY_ERR_ARG,
+                            "%sbounds: those of entry %z in row %z are %g and %g; 0 <= lower <= upper should hold",
+                            where, i, r, low, high);
                 }
         }
     }
@@ -3033,10 +5684,10 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n
 }
 
 /* Takes the arrays that any link of the chain needs. own_row: a prediction is wanted besides the caller's array. */
-HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, const hfy_sep *sep, size_t n, int own_row,
-                                hfy_sep_scratch_ *s)
+HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, const hfy_sep *sep, size_t n,
+                                int own_row, hfy_sep_scratch_ *s)
 {
-    int list = 0, sorts = 0, powers = 0, box = 0, plus = sep->plus != NULL;
+    int list = 0, sorts = 0, powers = 0, bounds = 0, plus = sep->plus != NULL;
     for (; sep; sep = sep->plus) {
         hfy_sep full = hfy_sep_resolve_(sep);
         hfy_sep_method_ method = hfy_sep_method_of_(&full);
@@ -3044,12 +5695,13 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
         sorts |= method == HFY_SEP_BY_STEEP_ || method == HFY_SEP_BY_MAXNORM_ || method == HFY_SEP_BY_TOP_ ||
                  method == HFY_SEP_BY_BOX_;
         powers |= method == HFY_SEP_BY_TSALLIS_ || method == HFY_SEP_BY_NORM_;
-        box |= method == HFY_SEP_BY_BOX_;
+        bounds |= hfy_sep_has_bounds_(&full);
     }
     s->index = (size_t *)hfy_base_take_(arena, list ? n : 0, sizeof *s->index);
     s->weight = (double *)hfy_base_take_(arena, list ? n : 0, sizeof *s->weight);
     s->sorted = (double *)hfy_base_take_(arena, sorts ? n : 0, sizeof *s->sorted);
-    s->open = (size_t *)hfy_base_take_(arena, box ? n : 0, sizeof *s->open);
+    s->low = (double *)hfy_base_take_(arena, bounds ? n : 0, sizeof *s->low);
+    s->high = (double *)hfy_base_take_(arena, bounds ? n : 0, sizeof *s->high);
     s->power = (double *)hfy_base_take_(arena, powers ? n : 0, sizeof *s->power);
     s->sum = (double *)hfy_base_take_(arena, plus ? n : 0, sizeof *s->sum);
     s->row = (hfy_real *)hfy_base_take_(arena, plus || own_row ? n : 0, sizeof *s->row);
@@ -3161,8 +5813,8 @@ HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha)
     s->simd->powers(s->weight, s->count, a * exp(-a * log(big)), 1 / a, s->weight, sums); /* the scale big drops out */
 }
 
-/* alpha-entmax, alpha > 2: infinite slopes where an entry enters the support. So find the support first, from the sorted
-   distances, then solve for its smallest weight u: p_i = (u^a + D_k - D_i)^(1/a), D = a d. */
+/* alpha-entmax, alpha > 2: infinite slopes where an entry enters the support. So find the support first, from the
+   sorted distances, then solve for its smallest weight u: p_i = (u^a + D_k - D_i)^(1/a), D = a d. */
 HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
 {
     double a = alpha - 1, *sorted = s->sorted, edge, u, next, g, slope;
@@ -3207,8 +5859,8 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
     }
 }
 
-/* gamma-normmax: t with |(t - d)_+|_e = 1, e = gamma/(gamma-1); p ~ (t - d)_+^(1/(gamma-1)). Scaled by the largest entry t so
-   that nothing underflows as gamma -> 1. (HFY Algorithm 4 with its exponent mended, eq. 30-33) */
+/* gamma-normmax: t with |(t - d)_+|_e = 1, e = gamma/(gamma-1); p ~ (t - d)_+^(1/(gamma-1)). Scaled by the largest
+   entry t so that nothing underflows as gamma -> 1. (HFY Algorithm 4 with its exponent mended, eq. 30-33) */
 HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma)
 {
     double a = gamma - 1, e = gamma / a, sums[2], next;
@@ -3229,7 +5881,8 @@ HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma)
     s->simd->powers(s->weight, s->count, 1 / t, 1 / a, s->weight, sums);
 }
 
-/* gamma = infinity: uniform over the top m, the first m at which the sum of the gaps down to the next score reaches 1. */
+/* gamma = infinity: uniform over the top m, the first m at which the sum of the gaps down to the next score reaches
+   1. */
 HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s)
 {
     size_t m, i;
@@ -3267,98 +5920,64 @@ HFY_PRIVATE_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s)
 
 /* --- projection onto a box cut by a plane (constrained sparsemax, k-subsets) --- */
 
-/* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper). s->index and s->weight hold the
-   entries and their v. The sum falls in tau with corners at v - upper and v - lower: random corners halve the bracket of tau
-   until no corner is left inside, each time over the entries still open only: expected O(count). lower, upper: by entry
-   index, NULL = 0 and `cap`. */
-HFY_PRIVATE_ hfy_status hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const double *upper, double cap, double budget)
+/* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper). s->weight holds v,
+   count of them, and gets y; lower, upper: as many, or NULL = 0 and `cap`. The sum falls in tau, piecewise linearly:
+   Newton's method inside a bracket, which is halved where a step would leave it; O(count) each, a handful of them. */
+HFY_PRIVATE_ hfy_status hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const double *upper, double cap,
+                                     double budget, double tau)
 {
     double left = -HUGE_VAL, right = HUGE_VAL; /* sum(left) >= budget > sum(right) */
-    double fixed = 0, free_v = 0, floor_sum = 0, cap_sum = 0, tau = 0;
-    size_t open = s->count, free_count = 0, i;
-    uint64_t dice = UINT64_C(0x2545F4914F6CDD1D);
-    for (i = 0; i < s->count; i++) {
-        floor_sum += lower ? lower[s->index[i]] : 0;
-        cap_sum += upper ? upper[s->index[i]] : cap;
-        s->open[i] = i;
-    }
-    if (floor_sum > budget + 1e-9 * (budget > 1 ? budget : 1) || cap_sum < budget - 1e-9 * (budget > 1 ? budget : 1))
-        return HFY_ERR_INFEASIBLE;
+    double floor_sum = 0, cap_sum = 0, slack = budget > 1 ? budget : 1, sums[2], sum = 0, lost = 0, next, reach = 1;
+    double *v = s->weight;
+    size_t i, n = s->count, free_count = 0;
+    int step;
+    for (i = 0; lower && i < n; i++) floor_sum += lower[i];
+    for (i = 0; upper && i < n; i++) cap_sum += upper[i];
+    if (!upper) cap_sum = n ? cap * (double)n : 0;
+    if (floor_sum > budget + 1e-9 * slack || cap_sum < budget - 1e-9 * slack) return HFY_ERR_INFEASIBLE;
     if (cap_sum <= budget || floor_sum >= budget) { /* rounding of repeated subtraction is forgiven */
-        int full = cap_sum <= budget;
-        for (i = 0; i < s->count; i++) {
-            size_t at = s->index[i];
-            s->weight[i] = full ? (upper ? upper[at] : cap) : lower ? lower[at] : 0;
-        }
+        for (i = 0; i < n; i++) v[i] = cap_sum <= budget ? (upper ? upper[i] : cap) : lower ? lower[i] : 0;
         return HFY_OK;
     }
-    while (open) {
-        size_t entry, kept = 0;
-        double low, high, v, pivot, sum;
-        dice ^= dice << 13, dice ^= dice >> 7, dice ^= dice << 17;
-        entry = s->open[(size_t)(dice % open)];
-        v = s->weight[entry];
-        low = lower ? lower[s->index[entry]] : 0;
-        high = upper ? upper[s->index[entry]] : cap;
-        pivot = v - high; /* one of its corners that is inside the bracket */
-        if (!(pivot > left && pivot < right) || ((dice >> 40) & 1 && v - low > left && v - low < right)) pivot = v - low;
-        if (pivot > left && pivot < right) {
-            sum = fixed + free_v - (double)free_count * pivot;
-            for (i = 0; i < open; i++) {
-                double y = s->weight[s->open[i]] - pivot;
-                size_t at = s->index[s->open[i]];
-                low = lower ? lower[at] : 0;
-                high = upper ? upper[at] : cap;
-                sum += y < low ? low : y > high ? high : y;
-            }
-            if (sum >= budget)
-                left = pivot;
+    for (step = 0; step < 300; step++) {
+        s->simd->clip(v, lower, upper, cap, n, tau, sums);
+        if (!(sums[1] > 0) && fabs(sums[0] - budget) <= 1e-15 * slack) break; /* a vertex */
+        if (sums[0] >= budget)
+            left = tau;
+        else
+            right = tau;
+        next = sums[1] > 0 ? tau + (sums[0] - budget) / sums[1] : tau;
+        if (sums[1] > 0 && fabs(next - tau) <= 4e-16 * (1 + fabs(tau))) break;
+        if (!(next > left && next < right)) {
+            if (left > -HUGE_VAL && right < HUGE_VAL)
+                next = left + 0.5 * (right - left);
             else
-                right = pivot;
+                next = left > -HUGE_VAL ? left + reach : right - reach;
+            reach *= 4;
+            if (!(next > left && next < right)) break; /* nothing is left between */
         }
-        for (i = 0; i < open; i++) {
-            size_t at = s->index[s->open[i]];
-            v = s->weight[s->open[i]];
-            low = lower ? lower[at] : 0;
-            high = upper ? upper[at] : cap;
-            if (v - high >= right) {
-                fixed += high;
-            } else if (v - low <= left) {
-                fixed += low;
-            } else if (v - high <= left && v - low >= right) {
-                free_v += v;
-                free_count++;
-            } else {
-                s->open[kept++] = s->open[i];
-            }
-        }
-        open = kept;
+        tau = next;
     }
-    { /* tau from fresh sums in ascending order, so that the path of the search leaves no trace */
-        double sum = 0, lost = 0;
-        free_count = 0;
-        for (i = 0; i < s->count; i++) {
-            double v = s->weight[i], low = lower ? lower[s->index[i]] : 0, high = upper ? upper[s->index[i]] : cap;
-            double term = v - high >= right ? high : v - low <= left ? low : v, next = sum + term;
-            free_count += !(v - high >= right) && !(v - low <= left);
-            lost += fabs(sum) >= fabs(term) ? (sum - next) + term : (term - next) + sum; /* Neumaier */
-            sum = next;
-        }
-        if (free_count) tau = (sum - budget + lost) / (double)free_count;
-        for (i = 0; i < s->count; i++) {
-            double v = s->weight[i], low = lower ? lower[s->index[i]] : 0, high = upper ? upper[s->index[i]] : cap;
-            double y = v - tau, snap = 4e-16 * (1 + fabs(v) + fabs(tau)); /* exact bounds make exact retrieval */
-            if (v - high >= right || y >= high - snap)
-                y = high;
-            else if (v - low <= left || y <= low + snap)
-                y = low;
-            s->weight[i] = y;
-        }
+    /* tau once more from the classes, with a compensated sum (Neumaier): the path of the search leaves no trace */
+    for (i = 0; i < n; i++) {
+        double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau;
+        double term = y >= high ? high : y <= low ? low : v[i];
+        free_count += y < high && y > low;
+        next = sum + term;
+        lost += fabs(sum) >= fabs(term) ? (sum - next) + term : (term - next) + sum;
+        sum = next;
+    }
+    if (free_count) tau = (sum - budget + lost) / (double)free_count;
+    for (i = 0; i < n; i++) {
+        double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau;
+        double snap = 4e-16 * (1 + fabs(v[i]) + fabs(tau)); /* exact bounds make exact retrieval */
+        v[i] = y >= high - snap ? high : y <= low + snap ? low : y;
     }
     return HFY_OK;
 }
 
-/* k-subsets without bounds, from the scores in s->weight: only those within rho of the ceil(k)-th best can be fractional. */
+/* k-subsets without bounds, from the scores in s->weight: only those within rho of the ceil(k)-th best can be
+   fractional. */
 HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_ *s)
 {
     size_t i, ones = 0, kept = 0, up = (size_t)ceil(k), entries;
@@ -3378,7 +5997,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
     for (i = 0; i < entries; i++)
         if (s->sorted[i] < rho) s->weight[kept++] = s->sorted[i] / rho;
     s->count = kept;
-    status = hfy_sep_box_(s, NULL, NULL, 1, k - (double)ones);
+    status = hfy_sep_box_(s, NULL, NULL, 1, k - (double)ones, -0.5);
     if (status) return status;
     for (i = entries; i--;) s->sorted[i] = s->sorted[i] < rho ? s->weight[--kept] : 1;
     for (i = 0, kept = 0; i < entries; i++) {
@@ -3396,8 +6015,9 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
 {
     const double *lower = full->lower ? full->lower + row * full->bound_stride : NULL;
     const double *upper = full->upper ? full->upper + row * full->bound_stride : NULL;
+    const double *low = lower, *high = upper;
     double budget = full->k, cap = full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL;
-    size_t i, at, kept = 0;
+    size_t i, kept = 0, live = 0;
     hfy_status status;
     s->count = 0;
     for (i = 0; i < n; i++) {
@@ -3409,32 +6029,31 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
         s->index[s->count] = i;
         s->weight[s->count++] = -d;
     }
+    for (i = 0; s->count < n && i < s->count; i++) { /* bounds of what is left, side by side */
+        if (lower) s->low[i] = lower[s->index[i]];
+        if (upper) s->high[i] = upper[s->index[i]];
+    }
+    if (s->count < n) low = lower ? s->low : NULL, high = upper ? s->high : NULL;
     if (budget < 0) {
         if (budget < -1e-9 * (full->k > 1 ? full->k : 1)) return HFY_ERR_INFEASIBLE;
         budget = 0;
     }
-    status = hfy_sep_box_(s, lower, upper, cap, budget);
+    status = hfy_sep_box_(s, low, high, cap, budget, -budget);
     if (status) return status;
-    if (lower) { /* put the masked ones back in their places: from the end, where there is room */
-        size_t have = s->count;
-        for (i = n; i--;) {
-            if (have && s->index[have - 1] == i) {
-                have--;
-                s->sorted[i] = s->weight[have];
-            } else {
-                s->sorted[i] = lower[i];
-            }
-        }
-        for (i = 0, kept = 0; i < n; i++)
-            if (s->sorted[i] > 0) {
-                s->weight[kept] = s->sorted[i];
+    if (lower) { /* the masked ones come back into their places */
+        memcpy(s->low, s->weight, s->count * sizeof *s->low);
+        memcpy(s->high, lower, n * sizeof *s->high);
+        for (i = 0; i < s->count; i++) s->high[s->index[i]] = s->low[i];
+        for (i = 0; i < n; i++)
+            if (s->high[i] > 0) {
+                s->weight[kept] = s->high[i];
                 s->index[kept++] = i;
             }
     } else {
-        for (at = 0; at < s->count; at++)
-            if (s->weight[at] > 0) {
-                s->weight[kept] = s->weight[at];
-                s->index[kept++] = s->index[at];
+        for (live = 0; live < s->count; live++)
+            if (s->weight[live] > 0) {
+                s->weight[kept] = s->weight[live];
+                s->index[kept++] = s->index[live];
             }
     }
     s->count = kept;
@@ -3462,8 +6081,8 @@ HFY_PRIVATE_ double hfy_sep_link_margin_(const hfy_sep *full)
     return HUGE_VAL;
 }
 
-/* Solves a window: s->index ascending, s->weight the distances from the top below the margin; kinds on the k-th best: the
-   scores themselves of everything that is not masked. Both become the solution. */
+/* Solves a window: s->index ascending, s->weight the distances from the top below the margin; kinds on the k-th best:
+   the scores themselves of everything that is not masked. Both become the solution. */
 HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_scratch_ *s)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
@@ -3505,28 +6124,49 @@ HFY_PRIVATE_ int hfy_sep_by_rank_(const hfy_sep *full)
     return method == HFY_SEP_BY_TOP_ || (method == HFY_SEP_BY_BOX_ && !hfy_sep_has_bounds_(full));
 }
 
+/* The scores that can be among the k best or within the margin of them. The k-th best of the maxima of chunks is no
+   better than the k-th best of all, so most of a long row is passed over without a selection. */
+HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, double k, double margin, hfy_sep_scratch_ *s)
+{
+    size_t i, m = 0, chunk = 4 * k < (double)n ? (size_t)((double)n / (4 * k)) & ~(size_t)15 : 0;
+    double bar;
+    if (chunk > 256) chunk = 256;
+    for (i = 0; chunk && i < n; i += chunk) {
+        double top = (double)s->simd->max(theta + i, hfy_base_min_(chunk, n - i));
+        if (!hfy_base_is_neg_inf_(top)) s->sorted[m++] = top;
+    }
+    if ((double)m >= k) {
+        bar = s->top - hfy_base_kth_largest_(s->sorted, m, (size_t)k) + margin;
+        s->count = s->simd->window(theta, n, (hfy_real)s->top, bar * (1 + 1e-15) + DBL_MIN, s->index, s->weight);
+        for (i = 0; i < s->count; i++) s->weight[i] = (double)theta[s->index[i]];
+        return;
+    }
+    for (i = 0, s->count = 0; i < n; i++) {
+        if (hfy_base_is_neg_inf_((double)theta[i])) continue;
+        s->index[s->count] = i;
+        s->weight[s->count++] = (double)theta[i];
+    }
+}
+
 /* Solves one row of a list kind; `row` chooses its bounds. theta is only read. */
-HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row, hfy_sep_scratch_ *s)
+HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
+                                      hfy_sep_scratch_ *s)
 {
     hfy_status status = hfy_sep_top_(s->simd, theta, n, &s->top);
     double margin = hfy_sep_link_margin_(full);
-    size_t i;
     if (status) return status;
     if (hfy_sep_has_bounds_(full)) return hfy_sep_bounded_(full, theta, n, row, s);
     if (hfy_sep_by_rank_(full)) {
-        for (i = 0, s->count = 0; i < n; i++) {
-            if (hfy_base_is_neg_inf_((double)theta[i])) continue;
-            s->index[s->count] = i;
-            s->weight[s->count++] = (double)theta[i];
-        }
+        hfy_sep_rank_window_(theta, n, ceil(full->k), margin, s);
     } else {
-        s->count = s->simd->window(theta, n, (hfy_real)s->top, margin < DBL_MAX ? margin : DBL_MAX, s->index, s->weight);
+        s->count = s->simd->window(theta, n, (hfy_real)s->top, margin < DBL_MAX ? margin : DBL_MAX, s->index,
+                                   s->weight);
     }
     return hfy_sep_solve_(full, s);
 }
 
-/* The same from candidates found before: s->index ascending, s->weight their scores. They hold at least all that can matter:
-   what lies within the margin of the best, or of the k-th best. */
+/* The same from candidates found before: s->index ascending, s->weight their scores. They hold at least all that can
+   matter: what lies within the margin of the best, or of the k-th best. */
 HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch_ *s)
 {
     double margin = hfy_sep_link_margin_(full);
@@ -3622,9 +6262,10 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
 
 /* --- Omega, its conjugate, the loss --- */
 
-/* Omega of one row of weights, +infinity outside its domain: y[0..n), or a list (y NULL) of n weights at these indices. */
-HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const double *list, const size_t *index, size_t n,
-                                   size_t row)
+/* Omega of one row of weights, +infinity outside its domain: y[0..n), or a list (y NULL) of n weights at these
+   indices. */
+HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const double *list, const size_t *index,
+                                   size_t n, size_t row)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     double sum = 0, square = 0, total = 0, largest = 0, first = 0, s = full->degree / (full->degree - 1);
@@ -3679,8 +6320,8 @@ HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const
 }
 
 /* Omega*(theta) of one row and one link. */
-HFY_PRIVATE_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row, double *value,
-                                            hfy_sep_scratch_ *s)
+HFY_PRIVATE_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
+                                            double *value, hfy_sep_scratch_ *s)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     double sum = 0, linear = 0, square = 0, live = 0;
@@ -3726,8 +6367,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real 
 }
 
 /* The same for a whole chain: the conjugate of an infimal convolution is the sum of the conjugates. */
-HFY_PRIVATE_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *theta, size_t n, size_t row, double *value,
-                                           hfy_sep_scratch_ *s)
+HFY_PRIVATE_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *theta, size_t n, size_t row,
+                                           double *value, hfy_sep_scratch_ *s)
 {
     double sum = 0, one = 0;
     for (; sep; sep = sep->plus) {
@@ -3740,10 +6381,11 @@ HFY_PRIVATE_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *t
     return HFY_OK;
 }
 
-/* Omega(y) + Omega*(theta) - theta.y of one row, without cancellation: kinds of fixed sum in distances from the top against
-   the prediction as it rounds to hfy_real, elementwise kinds term by term. So the prediction itself has loss exactly 0. */
-HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, size_t n, size_t row,
-                                      double *value, hfy_sep_scratch_ *s)
+/* Omega(y) + Omega*(theta) - theta.y of one row, without cancellation: kinds of fixed sum in distances from the top
+   against the prediction as it rounds to hfy_real, elementwise kinds term by term. So the prediction itself has loss
+   exactly 0. */
+HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, size_t n,
+                                      size_t row, double *value, hfy_sep_scratch_ *s)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     int elementwise = method == HFY_SEP_BY_IDENTITY_ || method == HFY_SEP_BY_POWER_ || method == HFY_SEP_BY_EXP_;
@@ -3853,7 +6495,8 @@ HFY_PRIVATE_ void hfy_sep_norm_vjp_(double gamma, const hfy_real *y, const hfy_r
         along_y += p * (double)v[i];
     }
     if (d_gamma) { /* with w = theta - mu = t (y/top)^a: |w|_e = 1 gives t, so the scores are not needed */
-        double t = pow(power, -1 / e), log_t = log(t), num = 0, den = 0, mu, sum_u = 0, sum_du = 0, along_du = 0, along_u = 0;
+        double t = pow(power, -1 / e), log_t = log(t), num = 0, den = 0, mu, sum_u = 0, sum_du = 0, along_du = 0,
+               along_u = 0;
         for (i = 0; i < n; i++) {
             double ratio = (double)y[i] / top, w, log_w;
             if (!((double)y[i] >= 1e-30)) continue;
@@ -3911,9 +6554,9 @@ HFY_PRIVATE_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_real *y, const
 }
 
 /* One row: out = J^T v (or not, if NULL; may be v), and adds to the parameters' gradients that are not NULL. */
-HFY_PRIVATE_ void hfy_sep_row_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v, size_t n,
-                                   size_t row, hfy_real *out, double *d_alpha, double *d_gamma, double *d_upper,
-                                   double *d_lower)
+HFY_PRIVATE_ void hfy_sep_row_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v,
+                                   size_t n, size_t row, hfy_real *out, double *d_alpha, double *d_gamma,
+                                   double *d_upper, double *d_lower)
 {
     size_t i;
     switch (hfy_sep_method_of_(full)) {
@@ -3946,8 +6589,8 @@ HFY_PRIVATE_ void hfy_sep_row_vjp_(const hfy_sep *full, const hfy_real *theta, c
     for (i = 0; out && i < n; i++) out[i] = 0;
 }
 
-/* The same for a chain: the products of its links add up; each link's own prediction is made again from theta. In s: sum
-   and row. Rows that cannot be answered give 0. */
+/* The same for a chain: the products of its links add up; each link's own prediction is made again from theta. In s:
+   sum and row. Rows that cannot be answered give 0. */
 HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *v, size_t n, size_t row,
                                      hfy_real *out, hfy_sep_scratch_ *s)
 {
@@ -3986,23 +6629,24 @@ HFY_PRIVATE_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, c
         for (i = 0; theta && i < n; i++) {
             double v = (double)theta[i];
             if (hfy_base_is_nan_(v) || hfy_base_is_pos_inf_(v))
-                return hfy_base_fail_(work, status, "%s %z: entry %z is %g; scores should be finite or -infinity", what, row,
-                                      i, v);
+                return hfy_base_fail_(work, status, "%s %z: entry %z is %g; scores should be finite or -infinity", what,
+                                      row, i, v);
         }
         return hfy_base_fail_(work, status, "%s %z: NaN or infinity where a number should be", what, row);
     case HFY_ERR_ARG:
-        return hfy_base_fail_(work, status, "%s %z: too few scores are not masked; at least 1, and k, should be left", what,
-                              row);
-    case HFY_ERR_INFEASIBLE:
-        return hfy_base_fail_(work, status, "%s %z: within their bounds its unmasked entries cannot sum to 1 (KSUBSETS: k)",
+        return hfy_base_fail_(work, status, "%s %z: too few scores are not masked; at least 1, and k, should be left",
                               what, row);
+    case HFY_ERR_INFEASIBLE:
+        return hfy_base_fail_(
+            work, status, "%s %z: within their bounds its unmasked entries cannot sum to 1 (KSUBSETS: k)", what, row);
     default:
         return hfy_base_fail_(work, status, "%s %z: the result is beyond the range of the number type", what, row);
     }
 }
 
 /* Arguments that all functions share. Names the first array that is NULL. */
-HFY_PRIVATE_ hfy_status hfy_sep_check_rows_(const hfy_sep *sep, size_t rows, size_t n, const char *missing, hfy_work *work)
+HFY_PRIVATE_ hfy_status hfy_sep_check_rows_(const hfy_sep *sep, size_t rows, size_t n, const char *missing,
+                                            hfy_work *work)
 {
     if (!sep) return hfy_base_fail_(work, HFY_ERR_ARG, "sep is NULL");
     if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; it should be at least 1");
@@ -4012,7 +6656,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_rows_(const hfy_sep *sep, size_t rows, siz
     return hfy_sep_check_(sep, rows, n, "sep->", work);
 }
 
-HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, hfy_real *y, hfy_work *work)
+HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, hfy_real *y,
+                                 hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0};
@@ -4037,8 +6682,8 @@ HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size
     return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy, size_t rows,
-                               size_t n, const hfy_sep_grad *grad, hfy_work *work)
+HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
+                               size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0};
@@ -4053,9 +6698,11 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
     if (!status && grad) {
         const char *none;
         full = hfy_sep_resolve_(sep);
-        none = hfy_sep_no_gradient_(&full, grad->alpha != NULL, grad->gamma != NULL, grad->upper != NULL, grad->lower != NULL);
+        none = hfy_sep_no_gradient_(&full, grad->alpha != NULL, grad->gamma != NULL, grad->upper != NULL,
+                                    grad->lower != NULL);
         if (none)
-            status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient", none);
+            status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient",
+                                    none);
     }
     if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
     if (!status) {
@@ -4085,14 +6732,16 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
     return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega, hfy_work *work)
+HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
+                                 hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_sep full;
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, !y ? "y" : !omega ? "omega" : NULL, w);
     size_t i, j;
     if (!status && sep->plus)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "sep->plus is set; an infimal convolution has no value in closed form");
+        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
+                                "sep->plus is set; an infimal convolution has no value in closed form");
     if (!status) {
         full = hfy_sep_resolve_(sep);
         for (j = 0; j < rows; j++) {
@@ -4100,14 +6749,15 @@ HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t r
             if (i == n)
                 omega[j] = hfy_sep_omega_(&full, y + j * n, NULL, NULL, n, j);
             else if (!status)
-                status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "y, row %z: entry %z is NaN; it should be a number", j, i);
+                status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "y, row %z: entry %z is NaN; it should be a number", j,
+                                        i);
         }
     }
     return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, double *omega_star,
-                                     hfy_work *work)
+HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
+                                     double *omega_star, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0};
@@ -4141,7 +6791,8 @@ HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !y ? "y" : !loss ? "loss" : NULL, w);
     size_t j;
     if (!status && sep->plus)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "sep->plus is set; the loss of a sum of energies is not offered");
+        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
+                                "sep->plus is set; the loss of a sum of energies is not offered");
     if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
     if (!status) {
         hfy_sep_plan_(&arena, simd, sep, n, 1, &scratch);
@@ -4816,20 +7467,24 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
 #undef HFY_POST_TOLERANCE_
 
 /* ------------------------------------------------------------------------------------------------------------------
-   >>net.impl   the one walk:  q -> theta = beta sim(K, q) + bias -> p -> z = V^T p - c o q -> f(q) -> q + step (f(q) - q)
-   May call: base, simd, sim, sep, post.
-   Numerics: queries run in tiles that share one read of the keys; a query that stands still leaves its tile. Nothing of a
-   query's arithmetic depends on its tile, nor on the number of workers: canonical dots, rows added in ascending order
-   inside segments of the keys whose bounds depend on the net alone, segments added in ascending order.
+   >>net.impl   the one walk:  q -> theta = beta sim(K, q) + bias -> p -> z = V^T p - c o q -> f(q) -> q + step (f(q)
+   - q)
+   May call: base, simd, sim, index, sep, post.
+   Numerics: queries run in tiles that share one read of the keys; a query that stands still leaves its tile. Nothing
+   of a query's arithmetic depends on its tile, nor on the number of workers: canonical dots; rows added in ascending
+   order inside folds of a few hundred (so that rounding does not pile up over a large memory), folds inside segments,
+   segments one after another, all with bounds that depend on the net alone.
    How a tile gets from scores to projections, in one pass over the keys unless the report asks for all the weights:
      lists   a separation with a margin: keep the candidates within the margin of the best score so far (or of the k-th
-             best), solve on those, add the rows of the support. The same bits as `plain`.
+             best), solve on those, add the rows of the support. The same bits as `plain`. With an index, its short
+             rows say which few keys to score.
      sums    SOFTMAX, EXP, IDENTITY, POWER: running maximum, rescaled sums. Equal to `plain` up to rounding.
      plain   whole rows of scores, in tiles of few queries
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_NET_TILE_ 64                  /* queries of a tile at most */
 #define HFY_NET_TILE_BYTES_ (2048 * 1024) /* plain: bytes of scores at most, as long as that leaves a query */
 #define HFY_NET_BLOCK_BYTES_ (128 * 1024) /* keys of a block: they stay in the cache between scores and projection */
+#define HFY_NET_FOLD_ 256                 /* rows of a fold at least; entries of a list's fold */
 #define HFY_NET_SEGMENT_ 4096             /* rows of a segment, about: what one worker takes at a time */
 #define HFY_NET_LISTED_ 32768             /* candidates of a tile, over all its queries */
 
@@ -4842,6 +7497,7 @@ typedef struct hfy_net_run_ {
     hfy_post post;
     const hfy_simd_ *simd;
     double *inverse_norms; /* COSINE: 1/|x_i| */
+    hfy_index_seek_ seek;  /* lists with an index */
     hfy_net_mode_ mode;
     int needs_step;    /* 0: one step into a readout that asks for nothing else: no projection onto values */
     int exponential;   /* sums: SOFTMAX or EXP */
@@ -4850,7 +7506,8 @@ typedef struct hfy_net_run_ {
     double negligible; /* sums: weights this far below the running maximum add nothing: -log */
     size_t tile;       /* queries of a tile */
     size_t block;      /* rows of a block */
-    size_t segment;    /* rows of a segment: whole blocks */
+    size_t fold;       /* rows of a fold: whole blocks */
+    size_t segment;    /* rows of a segment: whole folds */
     size_t capacity;   /* lists: candidates of one query */
     size_t workers;    /* that share one tile's keys */
 } hfy_net_run_;
@@ -4880,6 +7537,8 @@ typedef struct hfy_net_stream_ {
     hfy_net_list_ *list; /* lists: tile */
     hfy_net_sum_ *sum;   /* sums: tile */
     hfy_real *z;         /* sums, plain: tile x width */
+    hfy_net_sum_ *fold;  /* sums: tile */
+    hfy_real *part;      /* tile x width (lists: width): a fold */
 } hfy_net_stream_;
 
 /* What one tile works in. */
@@ -4888,9 +7547,9 @@ typedef struct hfy_net_scratch_ {
     hfy_post_scratch_ post;
     hfy_net_stream_ *stream; /* workers */
     hfy_net_list_ *list;     /* lists: tile */
+    hfy_index_scratch_ index; /* lists with an index */
     hfy_net_sum_ *sum;       /* sums: tile */
     hfy_real *scores;        /* plain: tile x N: scores, then weights of kinds that fill */
-    hfy_real *weight;        /* lists, and plain lists: N, a list's weights */
     hfy_real *q;             /* tile x D: the queries still running, one after another */
     hfy_real *before;        /* sums into a readout, many steps: the states before the last move */
     hfy_real *z;             /* tile x D */
@@ -4914,15 +7573,17 @@ HFY_PRIVATE_ int hfy_net_on_polytope_(const hfy_sep *sep)
     return sep->kind != HFY_SEP_IDENTITY && sep->kind != HFY_SEP_POWER && sep->kind != HFY_SEP_EXP;
 }
 
-HFY_PRIVATE_ hfy_status hfy_net_bad_size_(hfy_work *work, const char *what, size_t value, const char *wanted, size_t bound)
+HFY_PRIVATE_ hfy_status hfy_net_bad_size_(hfy_work *work, const char *what, size_t value, const char *wanted,
+                                          size_t bound)
 {
     return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s is %z; it should be %s %z", what, value, wanted, bound);
 }
 
-HFY_PRIVATE_ hfy_status hfy_net_too_large_(hfy_work *work, const char *what, size_t value, const char *times, size_t rows)
+HFY_PRIVATE_ hfy_status hfy_net_too_large_(hfy_work *work, const char *what, size_t value, const char *times,
+                                           size_t rows)
 {
-    return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s is %z: with a %s of %z such an array cannot exist", what, value, times,
-                          rows);
+    return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s is %z: with a %s of %z such an array cannot exist", what, value,
+                          times, rows);
 }
 
 /* Everything that can be wrong with a net for this many queries; fills in the defaults. */
@@ -4935,7 +7596,8 @@ HFY_PRIVATE_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, h
     if (!net->count) return hfy_net_bad_size_(work, "count", 0, "at least", 1);
     if (!net->keys) return hfy_base_fail_(work, HFY_ERR_ARG, "net->keys is NULL");
     if (!full->key_stride) full->key_stride = net->dim;
-    if (full->key_stride < net->dim) return hfy_net_bad_size_(work, "key_stride", net->key_stride, "0 or at least dim,", net->dim);
+    if (full->key_stride < net->dim)
+        return hfy_net_bad_size_(work, "key_stride", net->key_stride, "0 or at least dim,", net->dim);
     if (!net->values) {
         full->values = net->keys;
         full->value_stride = full->key_stride;
@@ -4944,10 +7606,12 @@ HFY_PRIVATE_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, h
     if (full->value_stride < net->dim)
         return hfy_net_bad_size_(work, "value_stride", net->value_stride, "0 or at least dim,", net->dim);
     if (!net->readout) full->readout_dim = full->readout_stride = 0;
-    if (net->readout && !net->readout_dim) return hfy_net_bad_size_(work, "readout_dim", 0, "with a readout at least", 1);
+    if (net->readout && !net->readout_dim)
+        return hfy_net_bad_size_(work, "readout_dim", 0, "with a readout at least", 1);
     if (net->readout && !full->readout_stride) full->readout_stride = full->readout_dim;
     if (full->readout_stride < full->readout_dim)
-        return hfy_net_bad_size_(work, "readout_stride", net->readout_stride, "0 or at least readout_dim,", net->readout_dim);
+        return hfy_net_bad_size_(work, "readout_stride", net->readout_stride, "0 or at least readout_dim,",
+                                 net->readout_dim);
     if (full->bias_stride && full->bias_stride < net->count)
         return hfy_net_bad_size_(work, "bias_stride", net->bias_stride, "0 or at least count,", net->count);
     if (!hfy_base_fits_(net->count, full->key_stride, sizeof(hfy_real)))
@@ -4963,12 +7627,13 @@ HFY_PRIVATE_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, h
     if ((unsigned)net->sim > HFY_SIM_MANHATTAN)
         return hfy_base_fail_(work, HFY_ERR_ARG, "net->sim is %z; it should be one of hfy_sim", (size_t)net->sim);
     if (!(net->beta >= 0 && hfy_base_is_finite_(net->beta)))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "net->beta is %g; it should be above 0 and finite, or 0 for the default",
-                              net->beta);
+        return hfy_base_fail_(work, HFY_ERR_ARG,
+                              "net->beta is %g; it should be above 0 and finite, or 0 for the default", net->beta);
     if (!(net->beta > 0))
         full->beta = net->sim == HFY_SIM_DOT && hfy_net_on_polytope_(&net->sep) ? 1 / sqrt((double)net->dim) : 1;
     if (!(net->step >= 0 && net->step <= 1))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "net->step is %g; it should be above 0 and at most 1, or 0 for 1", net->step);
+        return hfy_base_fail_(work, HFY_ERR_ARG, "net->step is %g; it should be above 0 and at most 1, or 0 for 1",
+                              net->step);
     if (!(net->step > 0)) full->step = 1;
     if (!(net->tol >= 0)) return hfy_base_fail_(work, HFY_ERR_ARG, "net->tol is %g; it should be at least 0", net->tol);
     if (!net->max_steps) full->max_steps = 1;
@@ -4982,14 +7647,18 @@ HFY_PRIVATE_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, h
 HFY_PRIVATE_ hfy_status hfy_net_has_energy_(const hfy_net *full, hfy_post_scratch_ *scratch, hfy_work *work)
 {
     if (full->sim != HFY_SIM_DOT)
-        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sim is not HFY_SIM_DOT; only dot products have an energy");
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
+                              "net->sim is not HFY_SIM_DOT; only dot products have an energy");
     if (full->values != full->keys || full->value_stride != full->key_stride)
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->values are not the keys; such a net has no energy");
     return hfy_post_has_energy_(&full->post, full->dim, scratch, work);
 }
 
 /* The longest row that a projection makes. */
-HFY_PRIVATE_ size_t hfy_net_width_(const hfy_net *net) { return net->dim > net->readout_dim ? net->dim : net->readout_dim; }
+HFY_PRIVATE_ size_t hfy_net_width_(const hfy_net *net)
+{
+    return net->dim > net->readout_dim ? net->dim : net->readout_dim;
+}
 
 HFY_PRIVATE_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hfy_net_run_ *run)
 {
@@ -5007,21 +7676,25 @@ HFY_PRIVATE_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hf
 
 HFY_PRIVATE_ void hfy_net_plan_stream_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_stream_ *t)
 {
-    size_t one_pass = run->mode != HFY_NET_PLAIN_, lists = run->mode == HFY_NET_LISTS_;
+    size_t lists = run->mode == HFY_NET_LISTS_, one_pass = run->mode != HFY_NET_PLAIN_ && !run->seek.index;
     t->scores = (hfy_real *)hfy_base_take_(arena, one_pass * hfy_base_times_(run->tile, run->block), sizeof(hfy_real));
-    t->at = (size_t *)hfy_base_take_(arena, lists * run->block, sizeof(size_t));
-    t->distance = (double *)hfy_base_take_(arena, lists * (run->block > run->capacity ? run->block : run->capacity),
-                                           sizeof(double));
+    t->at = (size_t *)hfy_base_take_(arena, lists * one_pass * run->block, sizeof(size_t));
+    t->distance = (double *)hfy_base_take_(
+        arena, lists * one_pass * (run->block > run->capacity ? run->block : run->capacity), sizeof(double));
     t->sum = (hfy_net_sum_ *)hfy_base_take_(arena, run->tile, sizeof(hfy_net_sum_));
-    t->z = (hfy_real *)hfy_base_take_(arena, !lists * hfy_base_times_(run->tile, hfy_net_width_(&run->net)), sizeof(hfy_real));
-    t->list = lists ? hfy_net_plan_lists_(arena, run) : NULL;
+    t->z = (hfy_real *)hfy_base_take_(arena, !lists * hfy_base_times_(run->tile, hfy_net_width_(&run->net)),
+                                      sizeof(hfy_real));
+    t->fold = (hfy_net_sum_ *)hfy_base_take_(arena, run->tile, sizeof(hfy_net_sum_));
+    t->part = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(lists ? 1 : run->tile, hfy_net_width_(&run->net)),
+                                         sizeof(hfy_real));
+    t->list = lists && one_pass ? hfy_net_plan_lists_(arena, run) : NULL;
 }
 
 /* energies: the plan is for a call that evaluates energies too. */
 HFY_PRIVATE_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s)
 {
     const hfy_net *net = &run->net;
-    size_t t = run->tile, i, plain = run->mode == HFY_NET_PLAIN_, lists = (size_t)hfy_sep_is_list_(&run->sep);
+    size_t t = run->tile, i, plain = run->mode == HFY_NET_PLAIN_;
     hfy_sep_plan_(arena, run->simd, &net->sep, net->count, 0, &s->sep);
     if (energies)
         hfy_post_plan_value_(arena, &run->post, net->dim, &s->post);
@@ -5032,10 +7705,10 @@ HFY_PRIVATE_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run,
         hfy_net_stream_ counted;
         hfy_net_plan_stream_(arena, run, s->stream ? s->stream + i : &counted);
     }
-    s->list = run->mode == HFY_NET_LISTS_ ? hfy_net_plan_lists_(arena, run) : NULL;
+    s->list = run->mode == HFY_NET_LISTS_ && !run->seek.index ? hfy_net_plan_lists_(arena, run) : NULL;
+    if (run->seek.index) hfy_index_plan_(arena, run->seek.index, run->seek.kth, t, &s->index);
     s->sum = (hfy_net_sum_ *)hfy_base_take_(arena, t, sizeof *s->sum);
     s->scores = (hfy_real *)hfy_base_take_(arena, plain * hfy_base_times_(t, net->count), sizeof(hfy_real));
-    s->weight = (hfy_real *)hfy_base_take_(arena, lists * net->count, sizeof(hfy_real));
     s->q = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(t, net->dim), sizeof(hfy_real));
     s->before = (hfy_real *)hfy_base_take_(arena, net->readout && net->max_steps > 1 ? hfy_base_times_(t, net->dim) : 0,
                                            sizeof(hfy_real));
@@ -5047,7 +7720,8 @@ HFY_PRIVATE_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run,
     s->who = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
     s->step = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
     s->limit = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
-    s->mark = (hfy_real *)hfy_base_take_(arena, net->max_steps > 2 ? hfy_base_times_(t, net->dim) : 0, sizeof(hfy_real));
+    s->mark = (hfy_real *)hfy_base_take_(arena, net->max_steps > 2 ? hfy_base_times_(t, net->dim) : 0,
+                                         sizeof(hfy_real));
     s->marked = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
     s->cycle = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
     s->status = (hfy_status *)hfy_base_take_(arena, t, sizeof(hfy_status));
@@ -5058,8 +7732,8 @@ HFY_PRIVATE_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run,
 /* --- the four steps --- */
 
 /* Scores of nq queries, standing one after another, against keys from .. from+n-1; no bias yet. */
-HFY_PRIVATE_ void hfy_net_scores_(const hfy_net_run_ *run, const hfy_real *q, size_t nq, const double *inverse_q, size_t from,
-                                  size_t n, hfy_real *scores, size_t score_stride)
+HFY_PRIVATE_ void hfy_net_scores_(const hfy_net_run_ *run, const hfy_real *q, size_t nq, const double *inverse_q,
+                                  size_t from, size_t n, hfy_real *scores, size_t score_stride)
 {
     const hfy_net *net = &run->net;
     hfy_sim_tile_(run->simd, net->sim, net->beta, net->keys + from * net->key_stride, net->key_stride, n,
@@ -5093,17 +7767,45 @@ HFY_PRIVATE_ void hfy_net_zero_(hfy_real *z, size_t n)
     for (d = 0; d < n; d++) z[d] = (hfy_real)-0.0;
 }
 
-/* z += the n weighted rows from .. of nq queries, segment by segment: the order of the sums in every mode. part: nq x width. */
-HFY_PRIVATE_ void hfy_net_project_(const hfy_net_run_ *run, const hfy_real *weight, size_t weight_stride, size_t nq,
-                                   const hfy_real *rows, size_t stride, size_t width, hfy_real *part, hfy_real *z)
+HFY_PRIVATE_ void hfy_net_add_(const hfy_real *HFY_RESTRICT_ part, size_t n, hfy_real *HFY_RESTRICT_ z)
 {
-    size_t from, i, n = run->net.count;
+    size_t d;
+    for (d = 0; d < n; d++) z[d] += part[d];
+}
+
+/* z = the weighted rows of nq queries, all N of them, in the order that every mode adds them. t: z and part, nq x
+   width. */
+HFY_PRIVATE_ void hfy_net_project_(const hfy_net_run_ *run, const hfy_real *weight, size_t weight_stride, size_t nq,
+                                   const hfy_real *rows, size_t stride, size_t width, const hfy_net_stream_ *t,
+                                   hfy_real *z)
+{
+    size_t from = 0, to, end, n = run->net.count;
     hfy_net_zero_(z, nq * width);
-    for (from = 0; from < n; from += run->segment) {
-        hfy_net_zero_(part, nq * width);
-        run->simd->combine(weight + from, weight_stride, nq, rows + from * stride, stride, hfy_base_min_(run->segment, n - from),
-                           width, part, width);
-        for (i = 0; i < nq * width; i++) z[i] += part[i];
+    while (from < n) {
+        end = hfy_base_min_(from + run->segment, n);
+        hfy_net_zero_(t->z, nq * width);
+        for (; from < end; from = to) {
+            to = hfy_base_min_(from + run->fold, end);
+            hfy_net_zero_(t->part, nq * width);
+            run->simd->combine(weight + from, weight_stride, nq, rows + from * stride, stride, to - from, width,
+                               t->part, width);
+            hfy_net_add_(t->part, nq * width, t->z);
+        }
+        hfy_net_add_(t->z, nq * width, z);
+    }
+}
+
+/* The same for one query and a list of rows, index ascending. part: width. */
+HFY_PRIVATE_ void hfy_net_gather_(const hfy_simd_ *simd, const size_t *index, const hfy_real *weight, size_t count,
+                                  const hfy_real *rows, size_t stride, size_t width, hfy_real *part, hfy_real *z)
+{
+    size_t from, n;
+    hfy_net_zero_(z, width);
+    for (from = 0; from < count; from += n) {
+        n = hfy_base_min_(HFY_NET_FOLD_, count - from);
+        hfy_net_zero_(part, width);
+        simd->gather(index + from, weight + from, n, rows, stride, width, part);
+        hfy_net_add_(part, width, z);
     }
 }
 
@@ -5148,7 +7850,8 @@ HFY_PRIVATE_ void hfy_net_compact_(const hfy_net_run_ *run, hfy_net_list_ *list,
 }
 
 /* Appends one candidate; a full list is compacted first, and overflows if that makes no room. */
-HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, size_t index, double theta, double *scratch)
+HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, size_t index, double theta,
+                                  double *scratch)
 {
     if (list->overflow) return;
     if (list->count == list->capacity) {
@@ -5164,13 +7867,14 @@ HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, 
 }
 
 /* Takes in a block of scores. */
-HFY_PRIVATE_ void hfy_net_collect_(const hfy_net_run_ *run, hfy_net_list_ *list, const hfy_real *theta, size_t from, size_t n,
-                                   hfy_net_stream_ *t)
+HFY_PRIVATE_ void hfy_net_collect_(const hfy_net_run_ *run, hfy_net_list_ *list, const hfy_real *theta, size_t from,
+                                   size_t n, hfy_net_stream_ *t)
 {
     size_t i, found;
     double top;
     hfy_status status = hfy_sep_top_(run->simd, theta, n, &top);
-    if (status == HFY_ERR_ARG || list->status || list->overflow) return; /* all of the block is masked, or it is no use */
+    if (status == HFY_ERR_ARG || list->status || list->overflow)
+        return; /* all of the block is masked, or it is no use */
     if (status) {
         list->status = status;
         return;
@@ -5207,8 +7911,8 @@ HFY_PRIVATE_ void hfy_net_scale_row_(hfy_real *z, size_t n, double factor)
 
 /* Turns a block of scores into weights relative to the running maximum, which may rise: z then shrinks. 0: all of them
    are 0. */
-HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, size_t from, size_t n, hfy_real *z,
-                                size_t width)
+HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, size_t from, size_t n,
+                                hfy_real *z, size_t width)
 {
     double top, cut;
     size_t i;
@@ -5297,26 +8001,37 @@ HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i)
         if (run->mode == HFY_NET_SUMS_) hfy_net_clear_sum_(t->sum + j);
     }
     if (run->mode == HFY_NET_SUMS_) hfy_net_zero_(t->z, round->nq * round->width);
-    for (; from < to; from += n) {
-        int any = 0;
-        n = hfy_base_min_(run->block, to - from);
-        hfy_net_scores_(run, round->q, round->nq, round->inverse_q, from, n, t->scores, run->block);
-        for (j = 0; j < round->nq; j++) {
-            hfy_real *theta = t->scores + j * run->block;
-            hfy_net_mask_(&run->net, round->who[j], from, n, theta);
-            if (run->mode == HFY_NET_LISTS_)
-                hfy_net_collect_(run, t->list + j, theta, from, n, t);
-            else
-                any |= hfy_net_weigh_(run, t->sum + j, theta, from, n, t->z + j * round->width, round->width);
+    while (from < to) {
+        size_t fold = hfy_base_min_(from + run->fold, to);
+        for (j = 0; run->mode == HFY_NET_SUMS_ && j < round->nq; j++) {
+            hfy_net_clear_sum_(t->fold + j);
+            t->fold[j].top = t->sum[j].top; /* what is negligible already need not be summed */
         }
-        if (any)
-            run->simd->combine(t->scores, run->block, round->nq, round->rows + from * round->stride, round->stride, n,
-                               round->width, t->z, round->width);
+        if (run->mode == HFY_NET_SUMS_) hfy_net_zero_(t->part, round->nq * round->width);
+        for (; from < fold; from += n) {
+            int some = 0;
+            n = hfy_base_min_(run->block, fold - from);
+            hfy_net_scores_(run, round->q, round->nq, round->inverse_q, from, n, t->scores, run->block);
+            for (j = 0; j < round->nq; j++) {
+                hfy_real *theta = t->scores + j * run->block;
+                hfy_net_mask_(&run->net, round->who[j], from, n, theta);
+                if (run->mode == HFY_NET_LISTS_)
+                    hfy_net_collect_(run, t->list + j, theta, from, n, t);
+                else
+                    some |= hfy_net_weigh_(run, t->fold + j, theta, from, n, t->part + j * round->width, round->width);
+            }
+            if (some)
+                run->simd->combine(t->scores, run->block, round->nq, round->rows + from * round->stride, round->stride,
+                                   n, round->width, t->part, round->width);
+        }
+        for (j = 0; run->mode == HFY_NET_SUMS_ && j < round->nq; j++)
+            hfy_net_merge_(run, t->sum + j, t->z + j * round->width, t->fold + j, t->part + j * round->width,
+                           round->width);
     }
 }
 
-/* Streams the keys past nq queries. lists: leaves the candidates in s->list. sums: leaves sum and z, nq x width, divided by
-   the sum for SOFTMAX. */
+/* Streams the keys past nq queries. lists: leaves the candidates in s->list. sums: leaves sum and z, nq x width,
+   divided by the sum for SOFTMAX. */
 HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, const hfy_real *q, const size_t *who, size_t nq,
                                        const double *inverse_q, const hfy_real *rows, size_t stride, size_t width,
                                        hfy_net_sum_ *sum, hfy_real *z, hfy_net_scratch_ *s)
@@ -5360,15 +8075,16 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, const hfy_real *
     }
 }
 
-/* The candidates of the query in place j, solved into s->sep. A list that overflowed is made again where there is room for
+/* The candidates of the query in place j, into s->sep. A list that overflowed is made again where there is room for
    all keys: the separation's own arrays. */
-HFY_PRIVATE_ hfy_status hfy_net_solve_list_(const hfy_net_run_ *run, size_t j, hfy_net_scratch_ *s)
+HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t j, hfy_net_scratch_ *s)
 {
     hfy_net_list_ *list = s->list + j, all;
     hfy_net_stream_ *t = s->stream;
     if (list->status) return list->status;
     if (list->overflow) {
-        size_t from, n, limit = run->net.visible ? hfy_base_min_(run->net.visible[s->who[j]], run->net.count) : run->net.count;
+        size_t from, n,
+            limit = run->net.visible ? hfy_base_min_(run->net.visible[s->who[j]], run->net.count) : run->net.count;
         hfy_net_run_ alone = *run;
         all = *list;
         alone.capacity = 0; /* never ranks: nothing is dropped before the end */
@@ -5388,14 +8104,29 @@ HFY_PRIVATE_ hfy_status hfy_net_solve_list_(const hfy_net_run_ *run, size_t j, h
         memcpy(s->sep.weight, list->theta, list->count * sizeof *list->theta);
         s->sep.count = list->count;
     }
-    return hfy_sep_candidates_(&run->sep, &s->sep);
+    return HFY_OK;
 }
 
-/* The list's weights in hfy_real. */
-HFY_PRIVATE_ void hfy_net_round_weights_(const hfy_sep_scratch_ *sep, hfy_real *weight)
+/* The same with an index, after its scan for the live queries. */
+HFY_PRIVATE_ hfy_status hfy_net_seek_(const hfy_net_run_ *run, size_t live, size_t j, hfy_net_scratch_ *s)
 {
+    const hfy_net *net = &run->net;
+    size_t who = s->who[j];
+    return hfy_index_take_(
+        &run->seek, live, j, s->q + j * net->dim, net->bias ? net->bias + who * net->bias_stride : NULL,
+        net->visible ? net->visible[who] : net->count, s->sep.index, s->sep.weight, &s->sep.count, &s->index);
+}
+
+/* The list's weights in hfy_real, over the same memory: a list may be as long as the net. */
+HFY_PRIVATE_ const hfy_real *hfy_net_round_weights_(hfy_sep_scratch_ *sep)
+{
+    unsigned char *bytes = (unsigned char *)sep->weight;
     size_t i;
-    for (i = 0; i < sep->count; i++) weight[i] = (hfy_real)sep->weight[i];
+    for (i = 0; i < sep->count; i++) {
+        hfy_real w = (hfy_real)sep->weight[i];
+        memcpy(bytes + i * sizeof w, &w, sizeof w);
+    }
+    return (const hfy_real *)(const void *)bytes;
 }
 
 /* E(q) = -Omega*(theta)/beta + Psi(q) + 1/2 sum c q^2, from the scores with their bias. */
@@ -5446,14 +8177,15 @@ HFY_PRIVATE_ double hfy_net_move_(const hfy_net *net, const hfy_real *f, hfy_rea
 
 /* --- the report --- */
 
-/* The heaviest weight after `previous` in the order of the list of the heaviest (descending, ties by position); SIZE_MAX as
-   previous asks for the first, as an answer it means that no nonzero weight is left. */
+/* The heaviest weight after `previous` in the order of the list of the heaviest (descending, ties by position);
+   SIZE_MAX as previous asks for the first, as an answer it means that no nonzero weight is left. */
 HFY_PRIVATE_ size_t hfy_net_next_heaviest_(const hfy_real *weight, size_t count, size_t previous)
 {
     size_t i, choice = SIZE_MAX;
     for (i = 0; i < count; i++) {
         if (!(weight[i] > 0 || weight[i] < 0)) continue;
-        if (previous != SIZE_MAX && (weight[i] > weight[previous] || (!(weight[i] < weight[previous]) && i <= previous)))
+        if (previous != SIZE_MAX &&
+            (weight[i] > weight[previous] || (!(weight[i] < weight[previous]) && i <= previous)))
             continue;
         if (choice == SIZE_MAX || weight[i] > weight[choice]) choice = i;
     }
@@ -5487,7 +8219,8 @@ HFY_PRIVATE_ void hfy_net_report_weights_(const hfy_report *report, size_t who, 
             if (l == 0 || at != SIZE_MAX) at = hfy_net_next_heaviest_(weight, count, at);
             if (report->top_index) report->top_index[who * report->top + l] = at == SIZE_MAX || !index ? at : index[at];
             if (report->top_weight)
-                report->top_weight[who * report->top + l] = at == SIZE_MAX ? 0 : hfy_net_rescaled_(weight[at], log_scale);
+                report->top_weight[who * report->top + l] = at == SIZE_MAX ? 0
+                                                                           : hfy_net_rescaled_(weight[at], log_scale);
         }
     }
     if (report->weights) {
@@ -5513,9 +8246,9 @@ HFY_PRIVATE_ hfy_status hfy_net_read_out_(hfy_real *gathered, size_t n, double l
     return HFY_OK;
 }
 
-/* Has the query in place j been in this state before? (Brent: compare with a marked state, mark anew at powers of two.) A
-   cycle within a few last bits is standing still as well as it can: 1, stop. Around a wider one the walk is cut short by
-   whole turns, which changes nothing: the map is deterministic. */
+/* Has the query in place j been in this state before? (Brent: compare with a marked state, mark anew at powers of
+   two.) A cycle within a few last bits is standing still as well as it can: 1, stop. Around a wider one the walk is
+   cut short by whole turns, which changes nothing: the map is deterministic. */
 HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, size_t j, double residual, int whole, hfy_net_scratch_ *s)
 {
     const hfy_net *net = &run->net;
@@ -5538,12 +8271,13 @@ HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, size_t j, double residu
     return 0;
 }
 
-/* The second half of a step for the query in place j: its weights are given (index NULL: all N; weight NULL: nobody asks)
-   and its projection is in z. Post-transformation, move, and, if it stands still or this was the last step, answer and
-   report. read: its readout is in s->out already. projected: 0 in a last step whose new state nobody wants. */
+/* The second half of a step for the query in place j: its weights are given (index NULL: all N; weight NULL: nobody
+   asks) and its projection is in z. Post-transformation, move, and, if it stands still or this was the last step,
+   answer and report. read: its readout is in s->out already. projected: 0 in a last step whose new state nobody
+   wants. */
 HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, const hfy_report *report, size_t j, const size_t *index,
-                                  const hfy_real *weight, size_t count, int projected, int read, hfy_real *out, hfy_real *path,
-                                  hfy_net_scratch_ *s)
+                                  const hfy_real *weight, size_t count, int projected, int read, hfy_real *out,
+                                  hfy_real *path, hfy_net_scratch_ *s)
 {
     const hfy_net *net = &run->net;
     size_t dim = net->dim, who = s->who[j], out_dim = net->readout ? net->readout_dim : dim;
@@ -5562,15 +8296,15 @@ HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, const hfy_report *rep
     s->step[j]++;
     if (!stop && !(projected && hfy_net_turns_(run, j, residual, report && report->energy, s))) return;
     if (net->readout && !read) {
-        hfy_net_zero_(gathered, out_dim);
         if (index)
-            run->simd->gather(index, weight, count, net->readout, net->readout_stride, out_dim, gathered);
+            hfy_net_gather_(run->simd, index, weight, count, net->readout, net->readout_stride, out_dim,
+                            s->stream->part, gathered);
         else if (weight)
-            hfy_net_project_(run, weight, count, 1, net->readout, net->readout_stride, out_dim, s->stream->z, gathered);
+            hfy_net_project_(run, weight, count, 1, net->readout, net->readout_stride, out_dim, s->stream, gathered);
         else { /* it stands still before its time: once more from the state that this step began with */
             hfy_net_sum_ sum;
-            hfy_net_stream_keys_(run, s->before + j * dim, s->who + j, 1, s->inverse_q ? s->inverse_q + j : NULL, net->readout,
-                                 net->readout_stride, out_dim, &sum, gathered, s);
+            hfy_net_stream_keys_(run, s->before + j * dim, s->who + j, 1, s->inverse_q ? s->inverse_q + j : NULL,
+                                 net->readout, net->readout_stride, out_dim, &sum, gathered, s);
         }
     }
     s->ended[j] = 1;
@@ -5600,7 +8334,8 @@ HFY_PRIVATE_ size_t hfy_net_leave_(const hfy_net_run_ *run, const hfy_report *re
         }
         if (!s->status[j] && (!s->ended[j] || (stays && s->ended[j] == 1))) {
             if (kept < j) memcpy(s->q + kept * dim, s->q + j * dim, dim * sizeof *s->q);
-            if (kept < j && s->mark && s->marked[j]) memcpy(s->mark + kept * dim, s->mark + j * dim, dim * sizeof *s->mark);
+            if (kept < j && s->mark && s->marked[j])
+                memcpy(s->mark + kept * dim, s->mark + j * dim, dim * sizeof *s->mark);
             s->limit[kept] = s->limit[j];
             s->marked[kept] = s->marked[j];
             s->cycle[kept] = s->cycle[j];
@@ -5616,7 +8351,8 @@ HFY_PRIVATE_ size_t hfy_net_leave_(const hfy_net_run_ *run, const hfy_report *re
 }
 
 /* Seats query `who` in place j. */
-HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *queries, size_t who, size_t j, hfy_net_scratch_ *s)
+HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *queries, size_t who, size_t j,
+                                 hfy_net_scratch_ *s)
 {
     size_t d, dim = run->net.dim;
     memcpy(s->q + j * dim, queries + who * dim, dim * sizeof *s->q);
@@ -5634,13 +8370,15 @@ HFY_PRIVATE_ void hfy_net_one_pass_(const hfy_net_run_ *run, size_t live, int pr
                                     const hfy_report *report, hfy_real *path, hfy_net_scratch_ *s)
 {
     const hfy_net *net = &run->net;
+    const hfy_real *weight;
     size_t j, dim = net->dim;
     if (run->mode == HFY_NET_SUMS_) {
         if (read)
-            hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, net->readout, net->readout_stride, net->readout_dim,
-                                 s->sum, s->out, s);
+            hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, net->readout, net->readout_stride,
+                                 net->readout_dim, s->sum, s->out, s);
         if (project)
-            hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, net->values, net->value_stride, dim, s->sum, s->z, s);
+            hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, net->values, net->value_stride, dim, s->sum,
+                                 s->z, s);
         for (j = 0; j < live; j++) {
             s->status[j] = s->sum[j].status;
             s->log_scale[j] = run->sep.kind == HFY_SEP_EXP ? s->sum[j].top : 0;
@@ -5648,17 +8386,20 @@ HFY_PRIVATE_ void hfy_net_one_pass_(const hfy_net_run_ *run, size_t live, int pr
         }
         return;
     }
-    hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, NULL, 0, 0, NULL, NULL, s);
+    if (run->seek.index)
+        hfy_index_scan_(&run->seek, s->q, live, s->who, net->bias, net->bias_stride, net->visible, &s->index);
+    else
+        hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, NULL, 0, 0, NULL, NULL, s);
     for (j = 0; j < live; j++) {
         s->log_scale[j] = 0;
-        s->status[j] = hfy_net_solve_list_(run, j, s);
+        s->status[j] = run->seek.index ? hfy_net_seek_(run, live, j, s) : hfy_net_candidates_(run, j, s);
+        if (!s->status[j]) s->status[j] = hfy_sep_candidates_(&run->sep, &s->sep);
         if (s->status[j]) continue;
-        hfy_net_round_weights_(&s->sep, s->weight);
-        if (project) {
-            hfy_net_zero_(s->z + j * dim, dim);
-            run->simd->gather(s->sep.index, s->weight, s->sep.count, net->values, net->value_stride, dim, s->z + j * dim);
-        }
-        hfy_net_settle_(run, report, j, s->sep.index, s->weight, s->sep.count, project, 0, out, path, s);
+        weight = hfy_net_round_weights_(&s->sep);
+        if (project)
+            hfy_net_gather_(run->simd, s->sep.index, weight, s->sep.count, net->values, net->value_stride, dim,
+                            s->stream->part, s->z + j * dim);
+        hfy_net_settle_(run, report, j, s->sep.index, weight, s->sep.count, project, 0, out, path, s);
     }
 }
 
@@ -5667,11 +8408,12 @@ HFY_PRIVATE_ void hfy_net_plainly_(const hfy_net_run_ *run, size_t live, int pro
                                    const hfy_report *report, hfy_real *path, hfy_net_scratch_ *s)
 {
     const hfy_net *net = &run->net;
+    const hfy_real *weight;
     size_t j, dim = net->dim, n = net->count;
     int list = hfy_sep_is_list_(&run->sep);
     hfy_net_scores_(run, s->q, live, s->inverse_q, 0, n, s->scores, n);
     for (j = 0; j < live; j++) {
-        hfy_real *theta = s->scores + j * n, *z = s->z + j * dim;
+        hfy_real *theta = s->scores + j * n;
         s->log_scale[j] = 0;
         hfy_net_mask_(net, s->who[j], 0, n, theta);
         if (report && report->energy) {
@@ -5686,12 +8428,11 @@ HFY_PRIVATE_ void hfy_net_plainly_(const hfy_net_run_ *run, size_t live, int pro
         if (s->ended[j] || !list) continue;
         s->status[j] = hfy_sep_list_(&run->sep, theta, n, s->who[j], &s->sep);
         if (s->status[j]) continue;
-        hfy_net_round_weights_(&s->sep, s->weight);
-        if (project) {
-            hfy_net_zero_(z, dim);
-            run->simd->gather(s->sep.index, s->weight, s->sep.count, net->values, net->value_stride, dim, z);
-        }
-        hfy_net_settle_(run, report, j, s->sep.index, s->weight, s->sep.count, project, 0, out, path, s);
+        weight = hfy_net_round_weights_(&s->sep);
+        if (project)
+            hfy_net_gather_(run->simd, s->sep.index, weight, s->sep.count, net->values, net->value_stride, dim,
+                            s->stream->part, s->z + j * dim);
+        hfy_net_settle_(run, report, j, s->sep.index, weight, s->sep.count, project, 0, out, path, s);
     }
     if (list) return;
     for (j = 0; j < live; j++) {
@@ -5700,20 +8441,21 @@ HFY_PRIVATE_ void hfy_net_plainly_(const hfy_net_run_ *run, size_t live, int pro
             s->status[j] = hfy_sep_fill_(&run->sep, theta, n, s->who[j], theta, &s->log_scale[j], &s->sep);
         if (s->ended[j] || s->status[j]) memset(theta, 0, n * sizeof *theta); /* takes no part below */
     }
-    if (project) hfy_net_project_(run, s->scores, n, live, net->values, net->value_stride, dim, s->stream->z, s->z);
+    if (project) hfy_net_project_(run, s->scores, n, live, net->values, net->value_stride, dim, s->stream, s->z);
     if (read)
-        hfy_net_project_(run, s->scores, n, live, net->readout, net->readout_stride, net->readout_dim, s->stream->z, s->out);
+        hfy_net_project_(run, s->scores, n, live, net->readout, net->readout_stride, net->readout_dim, s->stream,
+                         s->out);
     for (j = 0; j < live; j++)
         if (!s->ended[j] && !s->status[j])
             hfy_net_settle_(run, report, j, NULL, s->scores + j * n, n, project, read, out, path, s);
 }
 
-/* Runs queries first .. last-1 to their end; a place that falls free is taken by the next query. out may be NULL. path (one
-   query only): its states, (max_steps+1) x D. A query without an answer lowers *failed to its number and leaves its status
-   in *failure. */
-HFY_PRIVATE_ void hfy_net_walk_(const hfy_net_run_ *run, const hfy_real *queries, size_t first, size_t last, hfy_real *out,
-                                const hfy_report *report, hfy_real *path, size_t *failed, hfy_status *failure,
-                                hfy_net_scratch_ *s)
+/* Runs queries first .. last-1 to their end; a place that falls free is taken by the next query. out may be NULL.
+   path (one query only): its states, (max_steps+1) x D. A query without an answer lowers *failed to its number and
+   leaves its status in *failure. */
+HFY_PRIVATE_ void hfy_net_walk_(const hfy_net_run_ *run, const hfy_real *queries, size_t first, size_t last,
+                                hfy_real *out, const hfy_report *report, hfy_real *path, size_t *failed,
+                                hfy_status *failure, hfy_net_scratch_ *s)
 {
     const hfy_net *net = &run->net;
     size_t live = 0;
@@ -5744,15 +8486,15 @@ HFY_PRIVATE_ void hfy_net_walk_(const hfy_net_run_ *run, const hfy_real *queries
 HFY_PRIVATE_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_t who)
 {
     if (status == HFY_ERR_NONFINITE)
-        return hfy_base_fail_(work, status, "query %z: NaN or infinity in it, its scores or its new state; all should be finite",
-                              who);
+        return hfy_base_fail_(
+            work, status, "query %z: NaN or infinity in it, its scores or its new state; all should be finite", who);
     return hfy_sep_row_failed_(work, status, "query", who, NULL, 0);
 }
 
-/* Checks a call's net, chooses kernels, mode and sizes. whole_rows: the call wants weights, energies or the like. Returns
-   how many walks share the queries, through *walks. */
-HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, int needs_step, int whole_rows, int supports,
-                                       hfy_net_run_ *run, size_t *walks, hfy_work *work)
+/* Checks a call's net, chooses kernels, mode and sizes. whole_rows: the call wants weights, energies or the like.
+   Returns how many walks share the queries, through *walks. */
+HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, int needs_step, int whole_rows,
+                                       int supports, hfy_net_run_ *run, size_t *walks, hfy_work *work)
 {
     hfy_status status;
     hfy_sep_method_ method;
@@ -5781,7 +8523,9 @@ HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, int
     row_bytes = hfy_base_times_(run->net.dim, sizeof(hfy_real));
     run->block = HFY_NET_BLOCK_BYTES_ / row_bytes & ~(size_t)7;
     run->block = run->block < 8 ? 8 : run->block > 512 ? 512 : run->block;
-    run->segment = run->block * (run->block < HFY_NET_SEGMENT_ ? HFY_NET_SEGMENT_ / run->block : 1);
+    run->block = hfy_base_min_(run->block, (run->net.count | 7) + 1);
+    run->fold = run->block * ((HFY_NET_FOLD_ - 1) / run->block + 1);
+    run->segment = run->fold * (HFY_NET_SEGMENT_ / run->fold);
     /* many queries are shared out; few share the keys */
     run->tile = HFY_NET_TILE_;
     if (run->mode == HFY_NET_PLAIN_) {
@@ -5794,19 +8538,27 @@ HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, int
     else
         run->workers = hfy_base_min_(most, (run->net.count - 1) / run->segment + 1);
     run->tile = hfy_base_min_(run->tile, n_queries ? (n_queries - 1) / *walks + 1 : 1);
-    run->capacity = HFY_NET_LISTED_ / run->tile;
+    run->capacity = hfy_base_min_(HFY_NET_LISTED_ / run->tile, run->net.count);
+    if (run->net.index && run->net.sim == HFY_SIM_DOT && run->mode == HFY_NET_LISTS_) {
+        run->workers = 1; /* one query's search is not shared out */
+        return hfy_index_begin_(run->net.index, run->simd, run->net.keys, run->net.count, run->net.dim,
+                                run->net.key_stride, run->net.beta, run->margin,
+                                run->by_rank ? (size_t)ceil(run->sep.k) : 1, &run->seek, work);
+    }
     return HFY_OK;
 }
 
 HFY_PRIVATE_ void hfy_net_plan_shared_(hfy_base_arena_ *arena, hfy_net_run_ *run)
 {
-    run->inverse_norms = (double *)hfy_base_take_(arena, run->net.sim == HFY_SIM_COSINE ? run->net.count : 0, sizeof(double));
+    run->inverse_norms = (double *)hfy_base_take_(arena, run->net.sim == HFY_SIM_COSINE ? run->net.count : 0,
+                                                  sizeof(double));
 }
 
 HFY_PRIVATE_ void hfy_net_prepare_(hfy_net_run_ *run)
 {
     if (run->net.sim == HFY_SIM_COSINE)
-        hfy_sim_inverse_norms_(run->simd, run->net.keys, run->net.key_stride, run->net.count, run->net.dim, run->inverse_norms);
+        hfy_sim_inverse_norms_(run->simd, run->net.keys, run->net.key_stride, run->net.count, run->net.dim,
+                               run->inverse_norms);
 }
 
 HFY_API hfy_status hfy_net_check(const hfy_net *net, hfy_net *resolved, hfy_work *work)
@@ -5835,8 +8587,8 @@ HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i)
     const hfy_net_call_ *call = (const hfy_net_call_ *)context;
     size_t share = call->n_queries / call->walks, rest = call->n_queries % call->walks;
     size_t first = i * share + hfy_base_min_(i, rest);
-    hfy_net_walk_(call->run, call->queries, first, first + share + (i < rest), call->out, call->report, NULL, call->failed + i,
-                  call->failure + i, call->scratch + i);
+    hfy_net_walk_(call->run, call->queries, first, first + share + (i < rest), call->out, call->report, NULL,
+                  call->failed + i, call->failure + i, call->scratch + i);
 }
 
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
@@ -5849,14 +8601,15 @@ HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, siz
     int energies = report && report->energy;
     int needs_step = !net || !net->readout || energies || (report && report->residual);
     int supports = report && (report->support || report->top_index || report->top_weight);
-    hfy_status status = hfy_net_begin_(net, n_queries, needs_step, energies || (report && report->weights), supports, &run,
-                                       &call.walks, w);
+    hfy_status status = hfy_net_begin_(net, n_queries, needs_step, energies || (report && report->weights), supports,
+                                       &run, &call.walks, w);
     size_t i, first = SIZE_MAX;
     int pass;
     if (!status && n_queries && (!queries || !out))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !queries ? "queries" : "out");
     if (!status && n_queries && net->readout && queries == out && net->readout_dim != net->dim)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "out is queries, but readout_dim %z is not dim %z", net->readout_dim, net->dim);
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "out is queries, but readout_dim %z is not dim %z", net->readout_dim,
+                                net->dim);
     if (!status && report &&
         ((report->weights && !hfy_base_fits_(n_queries, run.net.count, sizeof(hfy_real))) ||
          ((report->top_index || report->top_weight) && !hfy_base_fits_(n_queries, report->top, sizeof(size_t))) ||
@@ -5897,7 +8650,8 @@ HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_qu
     size_t walks, first, j, d;
     hfy_status status = hfy_net_begin_(net, n_queries, 1, 1, 0, &run, &walks, w);
     int pass;
-    if (!status && n_queries && (!q || !energy)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !q ? "q" : "energy");
+    if (!status && n_queries && (!q || !energy))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !q ? "q" : "energy");
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
         if (status) break;
@@ -5939,7 +8693,8 @@ HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form,
     if (!status && (unsigned)form > HFY_ENERGY_FY)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "form is %z; it should be one of hfy_energy_form", (size_t)form);
     if (!status && run.sep.plus && form != HFY_ENERGY_RAW)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep.plus is set; a sum of energies has only its raw form");
+        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
+                                "net->sep.plus is set; a sum of energies has only its raw form");
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
         if (status) break;
@@ -5966,7 +8721,8 @@ HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form,
             }
             value += 0.5 * extra;
         } else if (!status) {
-            hfy_net_project_(&run, scratch.scores, n, 1, run.net.keys, run.net.key_stride, dim, scratch.stream->z, scratch.z);
+            hfy_net_project_(&run, scratch.scores, n, 1, run.net.keys, run.net.key_stride, dim, scratch.stream,
+                             scratch.z);
             status = hfy_post_row_conjugate_(&run.post, scratch.z, dim, &extra, &scratch.post);
             value += extra;
         }
@@ -5986,7 +8742,7 @@ typedef struct hfy_net_back_ {
     hfy_real *theta;   /* N: the scores of a step */
     hfy_real *y, *dy;  /* N: weights and their cotangent, which becomes that of the scores */
     hfy_real *dz, *df; /* D */
-    hfy_real *part;    /* D */
+    hfy_net_stream_ stream; /* its z and part: D */
     double *dq;        /* D: cotangent of the state */
     double *sum;       /* D */
 } hfy_net_back_;
@@ -5994,20 +8750,22 @@ typedef struct hfy_net_back_ {
 HFY_PRIVATE_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_back_ *b)
 {
     size_t n = run->net.count, dim = run->net.dim;
-    b->path = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(hfy_base_plus_(run->net.max_steps, 1), dim), sizeof(hfy_real));
+    b->path = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(hfy_base_plus_(run->net.max_steps, 1), dim),
+                                         sizeof(hfy_real));
     b->theta = (hfy_real *)hfy_base_take_(arena, n, sizeof(hfy_real));
     b->y = (hfy_real *)hfy_base_take_(arena, n, sizeof(hfy_real));
     b->dy = (hfy_real *)hfy_base_take_(arena, n, sizeof(hfy_real));
     b->dz = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
     b->df = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
-    b->part = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
+    b->stream.z = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
+    b->stream.part = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
     b->dq = (double *)hfy_base_take_(arena, dim, sizeof(double));
     b->sum = (double *)hfy_base_take_(arena, dim, sizeof(double));
 }
 
 /* d sim(x, q): adds g times its gradients to dq and, unless NULL, to dx. score: sim(x, q) itself. */
-HFY_PRIVATE_ void hfy_net_sim_vjp_(hfy_sim sim, const hfy_real *x, const hfy_real *q, size_t dim, double g, double score,
-                                   double inverse_x, double inverse_q, double *dq, hfy_real *dx)
+HFY_PRIVATE_ void hfy_net_sim_vjp_(hfy_sim sim, const hfy_real *x, const hfy_real *q, size_t dim, double g,
+                                   double score, double inverse_x, double inverse_q, double *dq, hfy_real *dx)
 {
     size_t d;
     for (d = 0; d < dim; d++) {
@@ -6026,8 +8784,8 @@ HFY_PRIVATE_ void hfy_net_sim_vjp_(hfy_sim sim, const hfy_real *x, const hfy_rea
     }
 }
 
-/* Through p = separation(beta sim(K, q) + bias): b->dy holds the cotangent of p, b->y is p, b->theta are the scores with
-   their bias. Adds the state's part to b->dq and the parameters' to grad. */
+/* Through p = separation(beta sim(K, q) + bias): b->dy holds the cotangent of p, b->y is p, b->theta are the scores
+   with their bias. Adds the state's part to b->dq and the parameters' to grad. */
 HFY_PRIVATE_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, const hfy_real *q, const hfy_grad *grad,
                                            hfy_net_scratch_ *s, hfy_net_back_ *b)
 {
@@ -6046,8 +8804,8 @@ HFY_PRIVATE_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, 
         score = ((double)b->theta[i] - bias) / net->beta;
         d_beta += g * score;
         if (grad->bias) grad->bias[who * net->bias_stride + i] += (hfy_real)g;
-        hfy_net_sim_vjp_(net->sim, x, q, dim, g * net->beta, score, run->inverse_norms ? run->inverse_norms[i] : 0, inverse_q,
-                         b->dq, grad->keys ? grad->keys + i * net->key_stride : NULL);
+        hfy_net_sim_vjp_(net->sim, x, q, dim, g * net->beta, score, run->inverse_norms ? run->inverse_norms[i] : 0,
+                         inverse_q, b->dq, grad->keys ? grad->keys + i * net->key_stride : NULL);
     }
     if (grad->beta) *grad->beta += d_beta;
 }
@@ -6094,10 +8852,10 @@ HFY_PRIVATE_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, s
         status = hfy_sep_fill_(&run->sep, b->theta, n, who, b->y, NULL, &s->sep);
         if (status) return status; /* never: the forward pass has been here */
         if (net->readout && t + 1 == steps) {
-            hfy_net_projection_vjp_(run, net->readout, net->readout_stride, net->readout_dim, dout + who * net->readout_dim,
-                                    grad->readout, b);
+            hfy_net_projection_vjp_(run, net->readout, net->readout_stride, net->readout_dim,
+                                    dout + who * net->readout_dim, grad->readout, b);
         } else {
-            hfy_net_project_(run, b->y, n, 1, net->values, net->value_stride, dim, b->part, s->z);
+            hfy_net_project_(run, b->y, n, 1, net->values, net->value_stride, dim, &b->stream, s->z);
             s->log_scale[0] = 0;
             hfy_net_uncouple_(net, q, s->z, &s->log_scale[0]);
             for (d = 0; d < dim; d++) {
@@ -6131,15 +8889,17 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
     int pass;
     status = hfy_net_begin_(net, n_queries, 1, 0, 0, &run, &walks, w);
     run.tile = 1;
-    run.capacity = HFY_NET_LISTED_;
+    run.capacity = hfy_base_min_(HFY_NET_LISTED_, run.net.count);
     if (!status && n_queries && (!queries || !dout))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !queries ? "queries" : "dout");
     if (!status && !grad) status = hfy_base_fail_(w, HFY_ERR_ARG, "grad is NULL");
     if (!status && grad->values && !net->values)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "grad->values is set, but net->values is NULL: grad->keys receives their part");
+        status = hfy_base_fail_(w, HFY_ERR_ARG,
+                                "grad->values is set, but net->values is NULL: grad->keys receives their part");
     if (!status) {
         const char *none = hfy_sep_no_gradient_(&run.sep, grad->alpha != NULL, grad->gamma != NULL, 0, 0);
-        if (none) status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
+        if (none)
+            status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
     }
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
@@ -6165,6 +8925,7 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 #undef HFY_NET_TILE_
 #undef HFY_NET_TILE_BYTES_
 #undef HFY_NET_BLOCK_BYTES_
+#undef HFY_NET_FOLD_
 #undef HFY_NET_SEGMENT_
 #undef HFY_NET_LISTED_
 
@@ -6740,6 +9501,832 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
 #undef HFY_FILE_CHUNK_
 #endif
 
+#ifndef HFY_CORE_ONLY
+/* ------------------------------------------------------------------------------------------------------------------
+   >>shard.impl   partials of one step over slices of the patterns
+   A block: head, one record a query, entries. With a margin the entries are the candidates of query 0, 1, ..., each
+   list ascending by global number; else one row a query. Everything in it is 8 bytes wide but the rows, which are
+   padded to that; it is read and written by memcpy, so it may lie anywhere.
+   May call: base, index, sep, post, net.
+   Numerics: candidates carry the canonical score, and what is solved at last are exactly those within the margin of
+   the global best (k-th best) in ascending order: the bits do not depend on slices, order or tree. A query with more
+   candidates than capacity keeps the best and remembers the best that it lost: if that is out of the margin in the
+   end, nothing was lost. For a candidate of the whole to be lost, `capacity` others must be at least as good, and
+   those are candidates too: so a query fails if and only if the whole has more than capacity.
+   ------------------------------------------------------------------------------------------------------------------ */
+#define HFY_SHARD_MAGIC_ UINT64_C(0x4452414853594648)            /* "HFYSHARD", where the first byte is the lowest */
+#define HFY_SHARD_FORMAT_ ((uint64_t)(0x100 + sizeof(hfy_real))) /* version 1 of this precision */
+#define HFY_SHARD_CAPACITY_ 64
+
+/* What two partials must agree on. Parameters that the separation does not use are 0. */
+typedef struct hfy_shard_recipe_ {
+    uint64_t n_queries, dim, width, readout; /* width: of the rows; readout: 1 if they are its */
+    uint64_t sim, kind;
+    double beta, k, alpha, gamma, degree, rho;
+    uint64_t queries; /* their fingerprint */
+} hfy_shard_recipe_;
+
+typedef struct hfy_shard_head_ {
+    uint64_t magic, format;
+    uint64_t bytes; /* in use */
+    uint64_t capacity;
+    uint64_t patterns; /* how many it covers */
+    uint64_t cover;    /* and which: sum of h(end) - h(first) over its slices, h a hash: h(n) - h(0) if and only if they
+                          cover each of 0 .. n-1 once, but for a chance of 2^-64 */
+    hfy_shard_recipe_ recipe;
+} hfy_shard_head_;
+
+typedef struct hfy_shard_record_ {
+    uint64_t status;
+    uint64_t count;   /* candidates */
+    uint64_t dropped; /* candidates that found no room */
+    double lost;      /* the best score of those */
+    uint64_t best;    /* sums: where the maximum is */
+    double top, sum;  /* sums: the maximum (-infinity: all is masked), the sum */
+} hfy_shard_record_;
+
+/* A head and what follows from it. */
+typedef struct hfy_shard_block_ {
+    hfy_shard_head_ head;
+    hfy_sep sep;
+    int lists, by_rank;
+    double margin;
+    size_t n_queries, capacity;
+    size_t row, entry; /* bytes of a row, of an entry */
+    size_t pool;       /* where the entries begin */
+    size_t full;       /* bytes of the block at most; SIZE_MAX: it cannot exist */
+} hfy_shard_block_;
+
+/* --- blocks --- */
+
+HFY_PRIVATE_ hfy_shard_record_ hfy_shard_record_at_(const void *partial, size_t who)
+{
+    hfy_shard_record_ record;
+    memcpy(&record, (const unsigned char *)partial + sizeof(hfy_shard_head_) + who * sizeof record, sizeof record);
+    return record;
+}
+
+HFY_PRIVATE_ void hfy_shard_put_record_(void *partial, size_t who, const hfy_shard_record_ *record)
+{
+    memcpy((unsigned char *)partial + sizeof(hfy_shard_head_) + who * sizeof *record, record, sizeof *record);
+}
+
+HFY_PRIVATE_ hfy_shard_record_ hfy_shard_nothing_(void)
+{
+    hfy_shard_record_ record;
+    memset(&record, 0, sizeof record);
+    record.lost = record.top = -HUGE_VAL;
+    return record;
+}
+
+/* An entry with a margin: number, score, row. */
+HFY_PRIVATE_ uint64_t hfy_shard_number_(const unsigned char *entry)
+{
+    uint64_t number;
+    memcpy(&number, entry, sizeof number);
+    return number;
+}
+
+HFY_PRIVATE_ double hfy_shard_score_(const unsigned char *entry)
+{
+    double score;
+    memcpy(&score, entry + 8, sizeof score);
+    return score;
+}
+
+/* Why a separation has no partials, in a net of n patterns. */
+HFY_PRIVATE_ hfy_status hfy_shard_sep_(const hfy_sep *sep, size_t n, hfy_sep *full, hfy_work *work)
+{
+    hfy_status status;
+    *full = hfy_sep_resolve_(sep);
+    if (sep->plus)
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.plus is set; a sum of energies has no partials");
+    if (hfy_sep_has_bounds_(sep))
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep has bounds; such a separation has no partials");
+    status = hfy_sep_check_(sep, 1, n, "net->sep.", work);
+    if (status) return status;
+    if (full->kind == HFY_SEP_UNIFORM)
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.kind is HFY_SEP_UNIFORM, which has no partials");
+    if (hfy_sep_is_list_(full) && !(hfy_sep_link_margin_(full) < DBL_MAX))
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep has no margin; such a separation has no partials");
+    return HFY_OK;
+}
+
+/* What follows from head.recipe, head.capacity and the separation. */
+HFY_PRIVATE_ void hfy_shard_lay_out_(hfy_shard_block_ *b)
+{
+    size_t width = (size_t)b->head.recipe.width;
+    b->lists = hfy_sep_is_list_(&b->sep);
+    b->by_rank = hfy_sep_by_rank_(&b->sep);
+    b->margin = hfy_sep_link_margin_(&b->sep);
+    b->n_queries = (size_t)b->head.recipe.n_queries;
+    b->capacity = (size_t)b->head.capacity;
+    b->row = hfy_base_plus_(hfy_base_times_(width, sizeof(hfy_real)), 7);
+    b->row = b->row == SIZE_MAX ? b->row : b->row & ~(size_t)7;
+    b->entry = b->lists ? hfy_base_plus_(b->row, 16) : b->row;
+    b->pool = hfy_base_plus_(sizeof b->head, hfy_base_times_(b->n_queries, sizeof(hfy_shard_record_)));
+    b->full = hfy_base_plus_(b->pool, hfy_base_times_(hfy_base_times_(b->n_queries, b->capacity), b->entry));
+    if (b->full > (size_t)PTRDIFF_MAX) b->full = SIZE_MAX;
+}
+
+/* The block of an empty partial for a resolved separation. queries NULL: without their fingerprint. */
+HFY_PRIVATE_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, double beta, const hfy_real *queries,
+                                      size_t n_queries, size_t capacity, hfy_shard_block_ *b)
+{
+    hfy_shard_recipe_ *r = &b->head.recipe;
+    int rank;
+    memset(b, 0, sizeof *b);
+    b->sep = *full;
+    rank = hfy_sep_by_rank_(full);
+    if (!capacity) capacity = HFY_SHARD_CAPACITY_ + (rank ? (size_t)ceil(full->k) : 0);
+    b->head.magic = HFY_SHARD_MAGIC_;
+    b->head.format = HFY_SHARD_FORMAT_;
+    b->head.capacity = hfy_sep_is_list_(full) ? capacity : 1;
+    r->n_queries = n_queries;
+    r->dim = net->dim;
+    r->width = net->readout_dim ? net->readout_dim : net->dim;
+    r->readout = net->readout_dim != 0;
+    r->sim = (uint64_t)net->sim;
+    r->kind = (uint64_t)full->kind;
+    r->beta = beta;
+    if (rank) r->k = full->k;
+    if (full->kind == HFY_SEP_ENTMAX) r->alpha = full->alpha;
+    if (full->kind == HFY_SEP_NORMMAX) r->gamma = full->gamma;
+    if (full->kind == HFY_SEP_POWER) r->degree = full->degree;
+    if (full->kind == HFY_SEP_KSUBSETS) r->rho = full->rho;
+    if (queries) {
+        size_t bytes = n_queries * net->dim * sizeof *queries, at, n;
+        hfy_rng rng = hfy_rng_seed(bytes);
+        for (at = 0; at < bytes; at += n) {
+            uint64_t word = 0;
+            n = hfy_base_min_(sizeof word, bytes - at);
+            memcpy(&word, (const unsigned char *)queries + at, n);
+            rng.state ^= word;
+            rng.state = hfy_rng_u64(&rng);
+        }
+        r->queries = rng.state;
+    }
+    hfy_shard_lay_out_(b);
+}
+
+/* h(first + count) - h(first) */
+HFY_PRIVATE_ uint64_t hfy_shard_cover_(uint64_t first, uint64_t count)
+{
+    hfy_rng a = hfy_rng_seed(first), b = hfy_rng_seed(first + count);
+    return hfy_rng_u64(&b) - hfy_rng_u64(&a);
+}
+
+/* Reads and checks a head; `entries` as well: records and entries. name: what messages call the block. */
+HFY_PRIVATE_ hfy_status hfy_shard_read_(const void *partial, size_t bytes, int entries, const char *name,
+                                        hfy_shard_block_ *b, hfy_work *work)
+{
+    const hfy_shard_recipe_ *r = &b->head.recipe;
+    hfy_work quiet;
+    hfy_sep asked;
+    size_t who, l, at;
+    int bad;
+    memset(b, 0, sizeof *b);
+    if (!partial) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", name);
+    if (bytes < sizeof b->head)
+        return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s has %z bytes; a partial has at least %z", name, bytes,
+                              sizeof b->head);
+    memcpy(&b->head, partial, sizeof b->head);
+    if (b->head.magic != HFY_SHARD_MAGIC_)
+        return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s is no partial of this kind of machine", name);
+    if (b->head.format != HFY_SHARD_FORMAT_)
+        return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s is a partial of another version or precision", name);
+    if (b->head.bytes > bytes)
+        return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s has %z bytes; this partial has %z", name, bytes,
+                              (size_t)b->head.bytes);
+    memset(&quiet, 0, sizeof quiet);
+    memset(&asked, 0, sizeof asked);
+    bad = r->n_queries > (uint64_t)PTRDIFF_MAX || r->dim > (uint64_t)PTRDIFF_MAX || r->width > (uint64_t)PTRDIFF_MAX ||
+          b->head.capacity > (uint64_t)PTRDIFF_MAX || !r->dim || !r->width || !b->head.capacity || r->readout > 1 ||
+          (!r->readout && r->width != r->dim) || r->sim > HFY_SIM_MANHATTAN || r->kind > HFY_SEP_UNIFORM;
+    if (!bad) {
+        asked.kind = (hfy_sep_kind)r->kind;
+        asked.k = r->k, asked.alpha = r->alpha, asked.gamma = r->gamma, asked.degree = r->degree, asked.rho = r->rho;
+        bad = hfy_shard_sep_(&asked, SIZE_MAX / 16, &b->sep, &quiet) != HFY_OK;
+    }
+    if (!bad) {
+        hfy_shard_lay_out_(b);
+        bad = b->pool > b->head.bytes || b->full < b->head.bytes || (!b->lists && b->capacity != 1);
+    }
+    for (who = 0, at = b->pool; !bad && entries && who < b->n_queries; who++) {
+        hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
+        size_t count = b->lists ? (size_t)hfy_base_min_((size_t)record.count, b->capacity) : 1, last = at;
+        if (count > ((size_t)b->head.bytes - at) / b->entry || record.status > HFY_ERR_FORMAT ||
+            (b->lists && record.count != count) || hfy_base_is_nan_(record.lost) || hfy_base_is_nan_(record.top) ||
+            hfy_base_is_pos_inf_(record.top) || !(record.sum >= 0)) {
+            bad = 1;
+            break;
+        }
+        for (l = 0; b->lists && l < count; l++, last = at, at += b->entry) {
+            const unsigned char *entry = (const unsigned char *)partial + at;
+            bad |= !hfy_base_is_finite_(hfy_shard_score_(entry)) ||
+                   (l && hfy_shard_number_(entry) <= hfy_shard_number_((const unsigned char *)partial + last));
+        }
+        if (!b->lists) at += b->entry;
+    }
+    if (bad || (entries && at != b->head.bytes))
+        return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s is a damaged partial", name);
+    return HFY_OK;
+}
+
+/* Do two partials answer the same question? */
+HFY_PRIVATE_ hfy_status hfy_shard_agree_(const hfy_shard_block_ *a, const hfy_shard_block_ *b, const char *what,
+                                         hfy_work *work)
+{
+    hfy_shard_recipe_ x = a->head.recipe, y = b->head.recipe;
+    if (x.n_queries != y.n_queries)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%s is for %z queries; it should be for %z", what, (size_t)y.n_queries,
+                              (size_t)x.n_queries);
+    if (x.dim != y.dim || x.width != y.width || x.readout != y.readout)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%s: dim is %z, readout_dim %z; they should be %z and %z", what,
+                              (size_t)y.dim, (size_t)(y.readout * y.width), (size_t)x.dim,
+                              (size_t)(x.readout * x.width));
+    if (x.queries != y.queries)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%s was made for other queries; they should be the same to the bit",
+                              what);
+    if (memcmp(&x, &y, sizeof x))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%s was made with another sim, beta or separation", what);
+    return HFY_OK;
+}
+
+/* --- choosing candidates --- */
+
+/* Who of a list stays: what can still matter, and of that the best `capacity`, ties in ascending order. */
+typedef struct hfy_shard_sieve_ {
+    hfy_net_list_ bar; /* its top: the best score, or the k-th best */
+    double margin;
+    double cut;   /* the lowest score that finds room */
+    size_t equal; /* how many equal to it still do */
+} hfy_shard_sieve_;
+
+/* The k-th largest of n scores, which stay in their order and need no copy: bit by bit from the top, in the order that
+   the bits of numbers have once those of negative ones are flipped. */
+HFY_PRIVATE_ double hfy_shard_kth_(const double *score, size_t n, size_t k)
+{
+    const uint64_t sign = UINT64_C(1) << 63;
+    uint64_t found = 0, bit;
+    double value;
+    for (bit = sign; bit; bit >>= 1) {
+        size_t i, above = 0;
+        for (i = 0; i < n; i++) {
+            uint64_t bits = hfy_base_bits_(score[i]);
+            above += (bits & sign ? ~bits : bits | sign) >= (found | bit);
+        }
+        if (above >= k) found |= bit;
+    }
+    found = found & sign ? found & ~sign : ~found;
+    memcpy(&value, &found, sizeof value);
+    return value;
+}
+
+/* For these n candidates. */
+HFY_PRIVATE_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, const double *score, size_t n,
+                                       hfy_shard_sieve_ *sieve)
+{
+    size_t i, above = 0, k = b->by_rank ? (size_t)ceil(b->sep.k) : 1;
+    double cut;
+    sieve->bar.top = n >= k ? hfy_shard_kth_(score, n, k) : -HUGE_VAL;
+    sieve->margin = b->margin;
+    sieve->cut = -HUGE_VAL;
+    sieve->equal = SIZE_MAX;
+    if (n <= b->capacity) return;
+    cut = hfy_shard_kth_(score, n, b->capacity);
+    if (!hfy_net_matters_(&sieve->bar, sieve->margin, cut)) return;
+    for (i = 0; i < n; i++) above += score[i] > cut;
+    sieve->cut = cut;
+    sieve->equal = b->capacity - above;
+}
+
+/* Does the next candidate stay? */
+HFY_PRIVATE_ int hfy_shard_passes_(hfy_shard_sieve_ *sieve, double theta, hfy_shard_record_ *record)
+{
+    if (!hfy_net_matters_(&sieve->bar, sieve->margin, theta)) return 0;
+    if (theta > sieve->cut) return 1;
+    if (!(theta < sieve->cut) && sieve->equal) {
+        sieve->equal--;
+        return 1;
+    }
+    record->dropped++;
+    if (theta > record->lost) record->lost = theta;
+    return 0;
+}
+
+/* Forgets what found no room once it cannot matter. */
+HFY_PRIVATE_ void hfy_shard_forget_(const hfy_shard_sieve_ *sieve, hfy_shard_record_ *record)
+{
+    if (!record->dropped || hfy_net_matters_(&sieve->bar, sieve->margin, record->lost)) return;
+    record->dropped = 0;
+    record->lost = -HUGE_VAL;
+}
+
+/* --- what a slice finds --- */
+
+typedef struct hfy_shard_call_ {
+    const hfy_net_run_ *run;
+    const hfy_shard_block_ *block;
+    const hfy_real *queries;
+    const hfy_real *rows; /* values or readout */
+    void *partial;
+    hfy_net_scratch_ *scratch; /* one a walk */
+    size_t stride, n_queries, walks;
+    uint64_t first;
+} hfy_shard_call_;
+
+/* The candidates of the query in place j of `live` to where its entries stand if all queries have `capacity`. */
+HFY_PRIVATE_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, size_t j, hfy_net_scratch_ *s)
+{
+    const hfy_shard_block_ *b = call->block;
+    hfy_shard_record_ record = hfy_shard_nothing_();
+    hfy_shard_sieve_ sieve;
+    unsigned char *entry = (unsigned char *)call->partial + b->pool + s->who[j] * b->capacity * b->entry;
+    size_t l;
+    hfy_status status = call->run->seek.index ? hfy_net_seek_(call->run, live, j, s)
+                                              : hfy_net_candidates_(call->run, j, s);
+    if (status && status != HFY_ERR_ARG) { /* ARG: all of the slice is masked */
+        record.status = (uint64_t)status;
+    } else if (!status) {
+        hfy_shard_set_sieve_(b, s->sep.weight, s->sep.count, &sieve);
+        for (l = 0; l < s->sep.count; l++) {
+            uint64_t number = call->first + s->sep.index[l];
+            if (!hfy_shard_passes_(&sieve, s->sep.weight[l], &record)) continue;
+            memset(entry, 0, b->entry);
+            memcpy(entry, &number, 8);
+            memcpy(entry + 8, s->sep.weight + l, 8);
+            memcpy(entry + 16, call->rows + s->sep.index[l] * call->stride, b->head.recipe.width * sizeof(hfy_real));
+            entry += b->entry;
+            record.count++;
+        }
+        hfy_shard_forget_(&sieve, &record);
+    }
+    hfy_shard_put_record_(call->partial, s->who[j], &record);
+}
+
+HFY_PRIVATE_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, const hfy_net_sum_ *sum,
+                                      const hfy_real *z)
+{
+    hfy_shard_record_ record = hfy_shard_nothing_();
+    if (sum->status && sum->status != HFY_ERR_ARG) { /* the same */
+        record.status = (uint64_t)sum->status;
+    } else if (!sum->status) {
+        record.top = sum->top;
+        record.sum = sum->sum;
+        record.best = call->first + sum->best;
+        memcpy((unsigned char *)call->partial + call->block->pool + who * call->block->entry, z,
+               call->block->head.recipe.width * sizeof *z);
+    }
+    hfy_shard_put_record_(call->partial, who, &record);
+}
+
+/* One walk's share of the queries. */
+HFY_PRIVATE_ void hfy_shard_share_(void *context, size_t i)
+{
+    const hfy_shard_call_ *call = (const hfy_shard_call_ *)context;
+    const hfy_net_run_ *run = call->run;
+    hfy_net_scratch_ *s = call->scratch + i;
+    size_t share = call->n_queries / call->walks, rest = call->n_queries % call->walks;
+    size_t who = i * share + hfy_base_min_(i, rest), last = who + share + (i < rest), j;
+    size_t width = (size_t)call->block->head.recipe.width;
+    hfy_real *z = run->net.readout ? s->out : s->z;
+    while (who < last) {
+        size_t live = 0;
+        for (; live < run->tile && who < last; who++) {
+            hfy_net_admit_(run, call->queries, who, live, s);
+            if (s->status[live]) {
+                hfy_shard_record_ record = hfy_shard_nothing_();
+                record.status = (uint64_t)s->status[live];
+                hfy_shard_put_record_(call->partial, who, &record);
+            } else {
+                live++;
+            }
+        }
+        if (!live) continue;
+        hfy_net_norms_(run, s->q, live, s->inverse_q);
+        if (run->seek.index)
+            hfy_index_scan_(&run->seek, s->q, live, s->who, run->net.bias, run->net.bias_stride, run->net.visible,
+                            &s->index);
+        else
+            hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, call->rows, call->stride, width, s->sum, z, s);
+        for (j = 0; j < live; j++) {
+            if (call->block->lists)
+                hfy_shard_keep_list_(call, live, j, s);
+            else
+                hfy_shard_keep_sum_(call, s->who[j], s->sum + j, z + j * width);
+        }
+    }
+}
+
+/* Closes the gaps that lists shorter than capacity have left; returns the bytes in use. */
+HFY_PRIVATE_ size_t hfy_shard_pack_(const hfy_shard_block_ *b, void *partial)
+{
+    unsigned char *pool = (unsigned char *)partial + b->pool;
+    size_t who, at = 0;
+    for (who = 0; b->lists && who < b->n_queries; who++) {
+        size_t count = (size_t)hfy_shard_record_at_(partial, who).count;
+        if (at < who * b->capacity && count)
+            memmove(pool + at * b->entry, pool + who * b->capacity * b->entry, count * b->entry);
+        at += count;
+    }
+    return b->lists ? b->pool + at * b->entry : b->full;
+}
+
+/* Checks a net and describes its partial. n: patterns of the whole as far as known. hollow: there are no patterns here;
+   the net borrows one, `none`, that nobody will look at. */
+HFY_PRIVATE_ hfy_status hfy_shard_begin_(const hfy_net *net, size_t n, const hfy_real *queries, size_t n_queries,
+                                         size_t capacity, int hollow, const hfy_real *none, hfy_net_run_ *run,
+                                         size_t *walks, hfy_shard_block_ *block, hfy_work *work)
+{
+    hfy_net alone = *net;
+    hfy_sep full;
+    hfy_status status = hfy_shard_sep_(&net->sep, n, &full, work);
+    if (status) return status;
+    alone.max_steps = 1;
+    if (hollow) {
+        alone.count = 1;
+        alone.keys = none;
+        alone.values = alone.bias = NULL;
+        alone.readout = net->readout_dim ? none : NULL;
+        alone.visible = NULL;
+        alone.index = NULL;
+        alone.key_stride = alone.value_stride = alone.readout_stride = alone.bias_stride = 0;
+    } else if (net->readout_dim && !net->readout) {
+        return hfy_base_fail_(work, HFY_ERR_ARG, "net->readout is NULL, but readout_dim is %z", net->readout_dim);
+    }
+    if (hfy_sep_by_rank_(&full) && full.k > (double)alone.count) alone.sep.k = (double)alone.count;
+    status = hfy_net_begin_(&alone, n_queries, !alone.readout, 0, 0, run, walks, work);
+    if (status) return status;
+    run->sep.k = run->net.sep.k = full.k;
+    if (n_queries && !queries) return hfy_base_fail_(work, HFY_ERR_ARG, "queries is NULL");
+    hfy_shard_describe_(&run->net, &full, run->net.beta, queries, n_queries, capacity, block);
+    if (block->full == SIZE_MAX)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%z queries with a capacity of %z: such a partial cannot exist",
+                              n_queries, (size_t)block->head.capacity);
+    return HFY_OK;
+}
+
+HFY_API size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capacity)
+{
+    hfy_work quiet;
+    hfy_shard_block_ block;
+    hfy_sep full;
+    memset(&quiet, 0, sizeof quiet);
+    if (!net || !net->dim || hfy_shard_sep_(&net->sep, SIZE_MAX / 16, &full, &quiet)) return SIZE_MAX;
+    hfy_shard_describe_(net, &full, 1, NULL, n_queries, capacity, &block);
+    return block.full;
+}
+
+HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries, size_t n_queries,
+                                  size_t capacity, void *partial, size_t bytes, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_net_run_ run;
+    hfy_shard_block_ block;
+    hfy_shard_call_ call;
+    hfy_real none = 0;
+    size_t *visible = NULL, i;
+    hfy_status status = net ? HFY_OK : hfy_base_fail_(w, HFY_ERR_ARG, "net is NULL");
+    int pass;
+    memset(&call, 0, sizeof call);
+    if (!status)
+        status = hfy_shard_begin_(net, SIZE_MAX / 16, queries, n_queries, capacity, !net->count, &none, &run,
+                                  &call.walks, &block, w);
+    if (!status && !partial) status = hfy_base_fail_(w, HFY_ERR_ARG, "partial is NULL");
+    if (!status && bytes < block.full)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this partial needs room for %z", bytes, block.full);
+    if (!status && first > UINT64_MAX - net->count)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
+    for (pass = 0; !status && net->count && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        hfy_net_plan_shared_(&arena, &run);
+        call.scratch = (hfy_net_scratch_ *)hfy_base_take_(&arena, call.walks, sizeof *call.scratch);
+        visible = (size_t *)hfy_base_take_(&arena, net->visible ? n_queries : 0, sizeof *visible);
+        for (i = 0; i < call.walks; i++) {
+            hfy_net_scratch_ counted;
+            hfy_net_plan_(&arena, &run, 0, call.scratch ? call.scratch + i : &counted);
+        }
+    }
+    if (!status) {
+        hfy_shard_record_ record = hfy_shard_nothing_();
+        block.head.patterns = net->count;
+        block.head.cover = hfy_shard_cover_(first, net->count);
+        for (i = 0; i < n_queries; i++) hfy_shard_put_record_(partial, i, &record);
+        if (!block.lists) memset((unsigned char *)partial + block.pool, 0, block.full - block.pool);
+        if (net->count && n_queries) {
+            for (i = 0; visible && i < n_queries; i++) /* of the slice */
+                visible[i] = net->visible[i] > first ? net->visible[i] - (size_t)first : 0;
+            run.net.visible = visible;
+            call.run = &run, call.block = &block, call.queries = queries, call.partial = partial, call.first = first;
+            call.rows = run.net.readout ? run.net.readout : run.net.values;
+            call.stride = run.net.readout ? run.net.readout_stride : run.net.value_stride;
+            call.n_queries = n_queries;
+            hfy_net_prepare_(&run);
+            hfy_base_parallel_(call.walks, hfy_shard_share_, &call);
+        }
+        block.head.bytes = hfy_shard_pack_(&block, partial);
+        memcpy(partial, &block.head, sizeof block.head);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API size_t hfy_shard_used(const void *partial, size_t bytes)
+{
+    hfy_work quiet;
+    hfy_shard_block_ block;
+    memset(&quiet, 0, sizeof quiet);
+    return hfy_shard_read_(partial, bytes, 0, "partial", &block, &quiet) ? 0 : (size_t)block.head.bytes;
+}
+
+HFY_API size_t hfy_shard_needed(const void *partial, size_t bytes)
+{
+    hfy_work quiet;
+    hfy_shard_block_ block;
+    size_t who, most = 0;
+    memset(&quiet, 0, sizeof quiet);
+    if (hfy_shard_read_(partial, bytes, 1, "partial", &block, &quiet)) return 0;
+    for (who = 0; block.lists && who < block.n_queries; who++) {
+        hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
+        size_t all = hfy_base_plus_((size_t)record.count, (size_t)record.dropped);
+        if (all > most) most = all;
+    }
+    return most;
+}
+
+/* --- merging --- */
+
+/* One query's lists a and b into `out`; both ascending, and so is what comes out. */
+HFY_PRIVATE_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *into, const hfy_shard_record_ *a,
+                                                      const unsigned char *a_entry, const hfy_shard_record_ *b,
+                                                      const unsigned char *b_entry, unsigned char *out, double *score)
+{
+    hfy_shard_record_ record = hfy_shard_nothing_();
+    hfy_shard_sieve_ sieve;
+    size_t na = (size_t)a->count, nb = (size_t)b->count, i;
+    for (i = 0; i < na; i++) score[i] = hfy_shard_score_(a_entry + i * into->entry);
+    for (i = 0; i < nb; i++) score[na + i] = hfy_shard_score_(b_entry + i * into->entry);
+    hfy_shard_set_sieve_(into, score, na + nb, &sieve);
+    record.dropped = a->dropped + b->dropped;
+    record.lost = a->lost > b->lost ? a->lost : b->lost;
+    while (na || nb) {
+        const unsigned char *next;
+        if (!nb || (na && hfy_shard_number_(a_entry) < hfy_shard_number_(b_entry)))
+            next = a_entry, a_entry += into->entry, na--;
+        else
+            next = b_entry, b_entry += into->entry, nb--;
+        if (!hfy_shard_passes_(&sieve, hfy_shard_score_(next), &record)) continue;
+        memcpy(out, next, into->entry);
+        out += into->entry;
+        record.count++;
+    }
+    hfy_shard_forget_(&sieve, &record);
+    return record;
+}
+
+/* One query's sums; a's row becomes that of both. x, y: width. SOFTMAX's rows are means, EXP's wait for e^top. */
+HFY_PRIVATE_ hfy_shard_record_ hfy_shard_merge_sums_(const hfy_shard_block_ *into, const hfy_shard_record_ *a,
+                                                     unsigned char *a_row, const hfy_shard_record_ *b,
+                                                     const unsigned char *b_row, hfy_real *x, hfy_real *y)
+{
+    hfy_shard_record_ record = *a;
+    hfy_sep_method_ method = hfy_sep_method_of_(&into->sep);
+    size_t d, width = (size_t)into->head.recipe.width;
+    double keep = 1, add = 1;
+    if (hfy_base_is_neg_inf_(b->top)) return record;
+    if (b->top > a->top || (!(b->top < a->top) && b->best < a->best)) {
+        record.top = b->top;
+        record.best = b->best;
+    }
+    if (method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_) {
+        keep = exp(a->top - record.top);
+        add = exp(b->top - record.top);
+        record.sum = a->sum * keep + b->sum * add;
+    }
+    if (method == HFY_SEP_BY_SOFTMAX_) {
+        keep = a->sum * keep / record.sum;
+        add = b->sum * add / record.sum;
+    }
+    memcpy(x, a_row, width * sizeof *x);
+    memcpy(y, b_row, width * sizeof *y);
+    if (!(keep > 0) || hfy_base_is_neg_inf_(a->top)) /* to the bit */
+        memcpy(x, y, width * sizeof *x);
+    else if (add > 0)
+        for (d = 0; d < width; d++) x[d] = (hfy_real)(keep * (double)x[d] + add * (double)y[d]);
+    memcpy(a_row, x, width * sizeof *x);
+    return record;
+}
+
+/* A number that stands in both lists; *overlap tells whether there is one. */
+HFY_PRIVATE_ size_t hfy_shard_overlap_(const hfy_shard_block_ *a, const void *into, const hfy_shard_block_ *b,
+                                       const void *from, int *overlap)
+{
+    const unsigned char *x = (const unsigned char *)into + a->pool, *y = (const unsigned char *)from + b->pool;
+    size_t who;
+    *overlap = 0;
+    for (who = 0; who < a->n_queries; who++) {
+        size_t na = (size_t)hfy_shard_record_at_(into, who).count, nb = (size_t)hfy_shard_record_at_(from, who).count;
+        while (na && nb) {
+            uint64_t p = hfy_shard_number_(x), q = hfy_shard_number_(y);
+            if (p == q) {
+                *overlap = 1;
+                return (size_t)p;
+            }
+            if (p < q)
+                x += a->entry, na--;
+            else
+                y += b->entry, nb--;
+        }
+        x += na * a->entry, y += nb * b->entry;
+    }
+    return 0;
+}
+
+HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *from, size_t from_bytes, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_shard_block_ a, b;
+    unsigned char *copy = NULL, *x, *out;
+    const unsigned char *y;
+    double *score = NULL;
+    hfy_real *rows = NULL;
+    size_t who, used = 0, most = 0;
+    hfy_status status = hfy_shard_read_(into, into_bytes, 1, "into", &a, w);
+    int pass, overlap;
+    if (!status) status = hfy_shard_read_(from, from_bytes, 1, "from", &b, w);
+    if (!status) status = hfy_shard_agree_(&a, &b, "from", w);
+    if (!status && into == from) status = hfy_base_fail_(w, HFY_ERR_ARG, "from is into; a partial counts once");
+    if (!status && into_bytes < a.full)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "into_bytes is %z; into needs room for %z", into_bytes, a.full);
+    if (!status && a.lists) {
+        size_t twice = hfy_shard_overlap_(&a, into, &b, from, &overlap);
+        if (overlap)
+            status = hfy_base_fail_(w, HFY_ERR_ARG,
+                                    "into and from both hold pattern %z; their slices should not overlap", twice);
+    }
+    for (who = 0; !status && a.lists && who < a.n_queries; who++) {
+        size_t both = (size_t)(hfy_shard_record_at_(into, who).count + hfy_shard_record_at_(from, who).count);
+        if (both > most) most = both;
+    }
+    if (!status) used = (size_t)a.head.bytes - a.pool;
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        copy = (unsigned char *)hfy_base_take_(&arena, a.lists ? used : 0, 1);
+        score = (double *)hfy_base_take_(&arena, most, sizeof *score);
+        rows = (hfy_real *)hfy_base_take_(&arena, a.lists ? 0 : 2 * (size_t)a.head.recipe.width, sizeof *rows);
+    }
+    if (!status) {
+        x = out = (unsigned char *)into + a.pool;
+        y = (const unsigned char *)from + b.pool;
+        if (copy) {
+            memcpy(copy, x, used);
+            x = copy;
+        }
+        for (who = 0; who < a.n_queries; who++) {
+            hfy_shard_record_ one = hfy_shard_record_at_(into, who), two = hfy_shard_record_at_(from, who), both;
+            if (one.status || two.status) {
+                both = hfy_shard_nothing_();
+                both.status = !two.status || (one.status && one.status < two.status) ? one.status : two.status;
+            } else if (a.lists) {
+                both = hfy_shard_merge_lists_(&a, &one, x, &two, y, out, score);
+            } else {
+                both = hfy_shard_merge_sums_(&a, &one, x, &two, y, rows, rows + a.head.recipe.width);
+            }
+            hfy_shard_put_record_(into, who, &both);
+            x += (a.lists ? (size_t)one.count : 1) * a.entry;
+            y += (b.lists ? (size_t)two.count : 1) * b.entry;
+            out += (a.lists ? (size_t)both.count : 1) * a.entry;
+        }
+        a.head.bytes = (uint64_t)(out - (unsigned char *)into);
+        a.head.patterns += b.head.patterns;
+        a.head.cover += b.head.cover;
+        memcpy(into, &a.head, sizeof a.head);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- finishing --- */
+
+/* The last half of the step for the query that sits in s; its entries begin at `entry`. rows, number: room for them. */
+HFY_PRIVATE_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_block_ *b,
+                                          const hfy_shard_record_ *record, const unsigned char *entry, hfy_real *rows,
+                                          size_t *number, hfy_real *out, const hfy_report *report, hfy_net_scratch_ *s)
+{
+    size_t l, count = (size_t)record->count, width = (size_t)b->head.recipe.width;
+    hfy_real *z = run->net.readout ? s->out : s->z;
+    const hfy_real *weight;
+    hfy_status status;
+    if (s->status[0]) return s->status[0];
+    if (record->status) return (hfy_status)record->status;
+    if (record->dropped) return HFY_ERR_NOMEM;
+    s->log_scale[0] = 0;
+    if (!b->lists) {
+        if (hfy_base_is_neg_inf_(record->top)) return HFY_ERR_ARG;
+        if (b->sep.kind == HFY_SEP_EXP) s->log_scale[0] = record->top;
+        memcpy(z, entry, width * sizeof *z);
+        s->sum[0].best = (size_t)record->best;
+        hfy_net_settle_(run, report, 0, NULL, NULL, 0, !run->net.readout, 1, out, NULL, s);
+        return s->status[0];
+    }
+    for (l = 0; l < count; l++, entry += b->entry) {
+        uint64_t global = hfy_shard_number_(entry);
+        number[l] = global < SIZE_MAX ? (size_t)global : SIZE_MAX;
+        s->sep.index[l] = l;
+        s->sep.weight[l] = hfy_shard_score_(entry);
+        memcpy(rows + l * width, entry + 16, width * sizeof *rows);
+    }
+    s->sep.count = count;
+    status = hfy_sep_candidates_(&run->sep, &s->sep);
+    if (status) return status;
+    weight = hfy_net_round_weights_(&s->sep);
+    hfy_net_gather_(run->simd, s->sep.index, weight, s->sep.count, rows, width, width, s->stream->part, z);
+    for (l = 0; l < s->sep.count; l++) s->sep.index[l] = number[s->sep.index[l]];
+    hfy_net_settle_(run, report, 0, s->sep.index, weight, s->sep.count, !run->net.readout, 1, out, NULL, s);
+    return s->status[0];
+}
+
+HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
+                                    size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_net_run_ run;
+    hfy_shard_block_ asked, block;
+    hfy_net_scratch_ scratch;
+    hfy_real none = 0, *rows = NULL;
+    size_t *number = NULL, walks, who, most = 1;
+    hfy_status status = net ? HFY_OK : hfy_base_fail_(w, HFY_ERR_ARG, "net is NULL");
+    int pass;
+    if (!status)
+        status = hfy_shard_begin_(net, net->count ? net->count : SIZE_MAX / 16, queries, n_queries, 1, 1, &none, &run,
+                                  &walks, &asked, w);
+    if (!status) status = hfy_shard_read_(partial, bytes, 1, "partial", &block, w);
+    if (!status) status = hfy_shard_agree_(&asked, &block, "partial", w);
+    if (!status && net->count &&
+        (block.head.patterns != net->count || block.head.cover != hfy_shard_cover_(0, net->count)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG,
+                                "partial covers %z patterns; it should cover each of the %z of the net once",
+                                (size_t)block.head.patterns, net->count);
+    if (!status && n_queries && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
+    if (!status && n_queries && queries == out && net->readout_dim && net->readout_dim != net->dim)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "out is queries, but readout_dim %z is not dim %z", net->readout_dim,
+                                net->dim);
+    if (!status && report) {
+        const char *none_such = report->energy ? "energy" : report->weights ? "weights" : NULL;
+        if (report->residual && net->readout_dim) none_such = "residual";
+        if (!block.lists && (report->support || report->top_index || report->top_weight))
+            none_such = report->support ? "support" : "top";
+        if (none_such)
+            status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; a partial does not know it", none_such);
+        else if ((report->top_index || report->top_weight) && !hfy_base_fits_(n_queries, report->top, sizeof(size_t)))
+            status = hfy_base_fail_(w, HFY_ERR_ARG, "report: arrays for %z queries cannot exist", n_queries);
+    }
+    for (who = 0; !status && block.lists && who < n_queries; who++) {
+        hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
+        if (record.count > most) most = (size_t)record.count;
+    }
+    if (!status) { /* a net of `most` candidates, one query at a time */
+        run.net.count = most;
+        run.tile = run.workers = run.capacity = 1;
+        run.block = 8;
+    }
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        number = (size_t *)hfy_base_take_(&arena, block.lists ? most : 0, sizeof *number);
+        rows = (hfy_real *)hfy_base_take_(
+            &arena, block.lists ? hfy_base_times_(most, (size_t)block.head.recipe.width) : 0, sizeof *rows);
+        hfy_net_plan_(&arena, &run, 0, &scratch);
+    }
+    if (!status) {
+        const unsigned char *entry = (const unsigned char *)partial + block.pool;
+        for (who = 0; who < n_queries; who++) {
+            hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
+            hfy_status one;
+            hfy_net_admit_(&run, queries, who, 0, &scratch);
+            one = hfy_shard_answer_(&run, &block, &record, entry, rows, number, out, report, &scratch);
+            entry += (block.lists ? (size_t)record.count : 1) * block.entry;
+            if (report && report->status) report->status[who] = one;
+            if (!one || status) continue;
+            status = one;
+            if (one == HFY_ERR_NOMEM)
+                hfy_base_fail_(w, one, "query %z has more candidates than its partials' capacity; %z would do", who,
+                               (size_t)(record.count + record.dropped));
+            else
+                hfy_net_failed_(w, one, who);
+        }
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+#undef HFY_SHARD_MAGIC_
+#undef HFY_SHARD_FORMAT_
+#undef HFY_SHARD_CAPACITY_
+#endif /* HFY_CORE_ONLY */
 
 /* ------------------------------------------------------------------------------------------------------------------
    LICENCE   This software is available under two licences; choose whichever you prefer.
@@ -6781,6 +10368,11 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
 
 #undef HFY_BODIES_
 #undef HFY_SIMD_LANES_
+#undef HFY_PRIVATE_
+#undef HFY_RESTRICT_
+#undef HFY_REAL_MAX_
+#undef HFY_REAL_MIN_
+#undef HFY_REAL_EPS_
 #undef HFY_SIMD_BLOCK_
 #undef HFY_SIMD_NOINLINE_
 #undef HFY_SIMD_TINY_

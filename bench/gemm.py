@@ -1,0 +1,133 @@
+"""gemm.py: matrix products against OpenBLAS, BLIS and Eigen; scores and projections of a retrieval; products with one vector."""
+import ctypes, os
+import numpy as np
+import blas, data
+from harness import BUILD, FULL, THREADS, Case, Peer, Race, pick
+
+HASWELL = os.environ.get("OPENBLAS_CORETYPE") == "Haswell"  # a process of its own: OpenBLAS chooses its kernels at loading
+AVX2 = 3
+OPENBLAS = "OpenBLAS Haswell" if HASWELL else "OpenBLAS"
+
+
+def address(f): return ctypes.cast(f, ctypes.c_void_p)
+
+
+def functions(name, threads, isa):
+    """(library's name, address) of everyone's function of that CBLAS name, hfy.h first."""
+    lib = blas.library(threads)
+    lib.bench_gemm_set(isa, threads)
+    found = [("hfy", address(getattr(lib, "bench_" + name)))]
+    if blas.openblas: found.append((OPENBLAS, address(getattr(blas.openblas, "cblas_" + name))))
+    if blas.blis: found.append(("BLIS", address(getattr(blas.blis, "cblas_" + name))))
+    if blas.eigen and hasattr(blas.eigen, "eigen_" + name): found.append(("Eigen", address(getattr(blas.eigen, "eigen_" + name))))
+    return found
+
+
+def gemm_case(letter, m, n, k, ta, tb, threads, isa, rows, label=None, peers=None):
+    """rows: peer -> row of GOALS."""
+    real = np.float32 if letter == "s" else np.float64
+
+    def build():
+        rng = np.random.default_rng(5)
+        A = data.place(rng.uniform(-1, 1, (k, m) if ta else (m, k)).astype(real))
+        B = data.place(rng.uniform(-1, 1, (n, k) if tb else (k, n)).astype(real))
+        C = data.aligned((m, n), real)
+        loop = getattr(blas.probe, "loop_%sgemm" % letter)
+        few = np.arange(min(m, 8)) * (m // min(m, 8))
+        exact = (A[:, few].T if ta else A[few]).astype(np.float64) @ (B.T if tb else B).astype(np.float64)
+        error = lambda _: np.abs(C[few] - exact).max() / np.sqrt(k)
+
+        def caller(f):
+            arguments = (f, 112 if ta else 111, 112 if tb else 111, m, n, k, data.at(A), A.shape[1], data.at(B),
+                         B.shape[1], data.at(C), n)
+            return lambda times: loop(times, *arguments)
+        found = functions(letter + "gemm", threads, isa)
+        ours = caller(found[0][1])
+        theirs = [Peer(name, caller(f), rows.get(name), error, loop=True) for name, f in found[1:] if not peers or name in peers]
+        return Race(ours, theirs, error=error, tolerance=2e-6 if letter == "s" else 1e-14, loop=True, flops=2.0 * m * n * k,
+                    isa=blas.hfy.bench_isa(isa).decode()) if theirs else None
+    return Case(label or "%sgemm" % letter, "%dx%dx%d" % (m, n, k), threads, build)
+
+
+def gemv_case(count, dim, across, threads, rows):
+    def build():
+        X = data.random_patterns(count, dim)
+        rng = np.random.default_rng(6)
+        v = data.place(rng.uniform(-1, 1, count if across else dim).astype(np.float32))
+        y = data.aligned(dim if across else count)
+        loop = blas.probe.loop_sgemv
+        few = slice(0, 8)
+        exact = (X[:, few].T.astype(np.float64) if across else X[few].astype(np.float64)) @ v.astype(np.float64)
+        error = lambda _: np.abs(y[few] - exact).max()
+
+        def caller(f):
+            arguments = (f, 112 if across else 111, count, dim, data.at(X), dim, data.at(v), data.at(y))
+            return lambda times: loop(times, *arguments)
+        found = functions("sgemv", threads, 0)
+        theirs = [Peer(name, caller(f), rows.get(name), error, loop=True) for name, f in found[1:]]
+        return Race(caller(found[0][1]), theirs, error=error, tolerance=1e-4, loop=True, bytes=4.0 * count * dim,
+                    flops=2.0 * count * dim, isa=blas.hfy.bench_isa(0).decode()) if theirs else None
+    return Case("sgemv_XTp" if across else "sgemv_Xq", "%dx%d" % (count, dim), threads, build)
+
+
+def tile_case(count, dim, batch, combine, threads):
+    """The dot tile and the projection that a retrieval runs, against a BLAS product of the same shape."""
+    def build():
+        X = data.random_patterns(count, dim)
+        rng = np.random.default_rng(8)
+        Q = data.place(rng.uniform(-1, 1, (batch, dim)).astype(np.float32))
+        S = data.place(rng.uniform(0, 1, (batch, count)).astype(np.float32) / count) if combine else data.aligned((batch, count))
+        lib, x, q, s = blas.library(threads), data.at(X), data.at(Q), data.at(S)
+        few = slice(0, 8)
+        loop = blas.probe.loop_sgemm
+        if combine:
+            ours = lambda _: lib.bench_combine(0, s, batch, x, count, dim, q, threads)
+            exact = S[few].astype(np.float64) @ X.astype(np.float64)
+            error = lambda _: np.abs(Q[few] - exact).max()
+            call = lambda f: (f, 111, 111, batch, dim, count, s, count, x, dim, q, dim)
+        else:
+            ours = lambda _: lib.bench_scores(0, x, count, dim, q, batch, s, threads)
+            exact = Q.astype(np.float64) @ X[few].astype(np.float64).T
+            error = lambda _: np.abs(S[:, few] - exact).max()
+            call = lambda f: (f, 111, 112, batch, count, dim, q, dim, x, dim, s, count)
+        theirs = []
+        for name, library in ((OPENBLAS, blas.openblas), ("BLIS", blas.blis), ("Eigen", blas.eigen)):
+            if not library: continue
+            arguments = call(address(library.eigen_sgemm if name == "Eigen" else library.cblas_sgemm))
+            theirs.append(Peer(name, lambda times, arguments=arguments: loop(times, *arguments),
+                               "5" if name == OPENBLAS and batch == 64 else None, error, loop=True))
+        return Race(ours, theirs, error=error, tolerance=1e-5, flops=2.0 * count * dim * batch, bytes=4.0 * count * dim,
+                    isa=blas.hfy.bench_isa(0).decode()) if theirs else None
+    return Case("combine_PX" if combine else "scores_QXt", "%dx%dx%d" % (count, dim, batch), threads, build)
+
+
+def cases():
+    out = []
+    squares = pick((64, 128, 256, 512, 1024, 2048), (64, 256, 1024), (64, 96))
+    if HASWELL:
+        if blas.hfy.bench_isa(AVX2):
+            for threads in THREADS:
+                for n in squares:
+                    for letter in "sd":
+                        rows = {OPENBLAS: "2", "BLIS": "2b"} if letter == "s" and n >= 256 else {}
+                        out.append(gemm_case(letter, n, n, n, 0, 0, threads, AVX2, rows, letter + "gemm_avx2", (OPENBLAS, "BLIS")))
+        return out
+    for threads in THREADS:
+        for n in pick((8, 16, 32, 48), (16, 32), (8, 16)) if threads == 1 else ():
+            out.append(gemm_case("s", n, n, n, 0, 0, threads, 0, {OPENBLAS: "4", "Eigen": "3"}))
+        for n in squares:
+            out.append(gemm_case("s", n, n, n, 0, 0, threads, 0, {OPENBLAS: "1" if n >= 256 else "4" if n <= 64 else None, "Eigen": "3"}))
+        for n in squares: out.append(gemm_case("d", n, n, n, 0, 0, threads, 0, {}))
+        for N, D, B in pick(((10000, 784, 64), (60000, 784, 256), (100000, 128, 64)), ((10000, 784, 64),), ((300, 50, 7),)):
+            out.append(gemm_case("s", B, N, D, 0, 1, threads, 0, {}, "sgemm_QXt"))
+            out.append(gemm_case("s", B, D, N, 0, 0, threads, 0, {}, "sgemm_PX"))
+            if FULL: out.append(gemm_case("s", D, B, N, 1, 0, threads, 0, {}, "sgemm_XtP"))
+    shapes = pick(((1000, 784), (10000, 784), (60000, 784), (100000, 128)), ((10000, 784),), ((300, 50),))
+    for N, D in shapes:
+        for threads in THREADS:
+            for B in pick((64, 256), (64,), (64,)) if D != 128 else (64,):
+                out += [tile_case(N, D, B, 0, threads), tile_case(N, D, B, 1, threads)]
+            if D != 128:
+                rows = {OPENBLAS: "6"} if N >= 10000 else {}
+                out += [gemv_case(N, D, 0, threads, rows), gemv_case(N, D, 1, threads, rows)]
+    return out

@@ -1,0 +1,269 @@
+/* kernels.c: hfy.h as a shared library with flat functions that ctypes can call, private kernels included.
+ * Built four times: float and -DHFY_DOUBLE, plain and -fopenmp. */
+#define HFY_STATIC
+#define HFY_IMPLEMENTATION
+#include "hfy.h"
+#include <stdio.h>
+
+#define BENCH_API extern __attribute__((visibility("default")))
+
+#ifdef _OPENMP
+BENCH_API void bench_threads(int n) { omp_set_num_threads(n); }
+#else
+BENCH_API void bench_threads(int n) { (void)n; }
+#endif
+
+/* The instruction set that runs when `isa` is asked for; NULL if this machine has it not. */
+BENCH_API const char *bench_isa(int isa)
+{
+    hfy_work work = {0};
+    work.isa = (hfy_isa)isa;
+    return hfy_simd_of_(work.isa) ? hfy_simd_text(hfy_simd_isa(&work)) : NULL;
+}
+
+BENCH_API const char *bench_version(void) { return HFY_VERSION; }
+
+/* --- separations --- */
+
+typedef struct bench_sep {
+    hfy_sep sep;
+    hfy_work work;
+} bench_sep;
+
+static int bench_sep_of(const char *name, double parameter, hfy_sep *sep)
+{
+    static const struct {
+        const char *name;
+        hfy_sep_kind kind;
+    } kinds[] = {{"softmax", HFY_SEP_SOFTMAX},   {"sparsemax", HFY_SEP_SPARSEMAX}, {"entmax", HFY_SEP_ENTMAX},
+                 {"normmax", HFY_SEP_NORMMAX},   {"ksubsets", HFY_SEP_KSUBSETS},   {"argmax", HFY_SEP_ARGMAX},
+                 {"identity", HFY_SEP_IDENTITY}, {"power", HFY_SEP_POWER},         {"exp", HFY_SEP_EXP}};
+    size_t i;
+    memset(sep, 0, sizeof *sep);
+    for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (!strcmp(name, kinds[i].name)) {
+            sep->kind = kinds[i].kind;
+            if (sep->kind == HFY_SEP_ENTMAX) sep->alpha = parameter;
+            if (sep->kind == HFY_SEP_NORMMAX) sep->gamma = parameter;
+            if (sep->kind == HFY_SEP_KSUBSETS || sep->kind == HFY_SEP_ARGMAX) sep->k = parameter;
+            return 1;
+        }
+    return 0;
+}
+
+BENCH_API void *bench_sep_new(const char *name, double parameter, int isa)
+{
+    bench_sep *b = (bench_sep *)calloc(1, sizeof *b);
+    if (b && !bench_sep_of(name, parameter, &b->sep)) free(b), b = NULL;
+    if (b) b->work.isa = (hfy_isa)isa;
+    return b;
+}
+
+BENCH_API void bench_sep_bound(bench_sep *b, const double *upper) { b->sep.upper = upper; }
+
+/* `times` times; 0 or the first error. */
+BENCH_API int bench_sep_apply(long times, bench_sep *b, const hfy_real *theta, size_t rows, size_t n, hfy_real *y)
+{
+    hfy_status status = HFY_OK;
+    while (times-- && !status) status = hfy_sep_apply(&b->sep, theta, rows, n, y, &b->work);
+    return status;
+}
+
+BENCH_API const char *bench_sep_message(const bench_sep *b) { return b->work.message; }
+
+BENCH_API void bench_sep_free(bench_sep *b)
+{
+    hfy_work_free(&b->work);
+    free(b);
+}
+
+/* --- nets --- */
+
+typedef struct bench_net {
+    hfy_net net;
+    hfy_work work;
+    hfy_index index;
+    void *memory;
+} bench_net;
+
+BENCH_API void *bench_net_new(const hfy_real *keys, size_t count, size_t dim, double beta, const char *sep, double parameter,
+                              size_t max_steps, int isa)
+{
+    bench_net *b = (bench_net *)calloc(1, sizeof *b);
+    if (b && !bench_sep_of(sep, parameter, &b->net.sep)) free(b), b = NULL;
+    if (!b) return NULL;
+    b->net.keys = keys, b->net.count = count, b->net.dim = dim, b->net.beta = beta, b->net.max_steps = max_steps;
+    b->work.isa = (hfy_isa)isa;
+    return b;
+}
+
+BENCH_API int bench_retrieve(long times, bench_net *b, const hfy_real *queries, size_t n_queries, hfy_real *out)
+{
+    hfy_status status = HFY_OK;
+    while (times-- && !status) status = hfy_retrieve(&b->net, queries, n_queries, out, NULL, &b->work);
+    return status;
+}
+
+/* The same, and how many weights were not zero and how many steps each query made. */
+BENCH_API int bench_retrieve_report(bench_net *b, const hfy_real *queries, size_t n_queries, hfy_real *out, size_t *support,
+                                    size_t *steps)
+{
+    hfy_report report = {0};
+    report.support = support, report.steps = steps;
+    return hfy_retrieve(&b->net, queries, n_queries, out, &report, &b->work);
+}
+
+BENCH_API size_t bench_net_peak(const bench_net *b) { return b->work.peak; }
+BENCH_API const char *bench_net_message(const bench_net *b) { return b->work.message; }
+
+/* Prepares the net's memory. prefix: as hfy_index_options. Returns its bytes, 0 on failure. */
+BENCH_API size_t bench_net_prepare(bench_net *b, size_t prefix)
+{
+    hfy_index_options options = {0};
+    size_t bytes;
+    options.prefix = prefix;
+    bytes = hfy_index_size(b->net.count, b->net.dim, &options);
+    free(b->memory);
+    b->net.index = NULL;
+    b->memory = bytes == SIZE_MAX ? NULL : malloc(bytes);
+    if (!b->memory || hfy_index_build(b->net.keys, b->net.count, b->net.dim, 0, &options, b->memory, bytes, &b->index, &b->work))
+        return 0;
+    b->net.index = &b->index;
+    return b->index.bytes;
+}
+
+/* How many principal directions it has. */
+BENCH_API size_t bench_net_prefix(const bench_net *b)
+{
+    return b->net.index ? b->index.prefix : 0;
+}
+
+BENCH_API void bench_net_free(bench_net *b)
+{
+    hfy_work_free(&b->work);
+    free(b->memory);
+    free(b);
+}
+
+/* --- private kernels: the dot tile and the projection of a retrieval --- */
+
+typedef struct bench_split {
+    const hfy_simd_ *simd;
+    const hfy_real *x, *q, *w;
+    hfy_real *out;
+    size_t rows, dim, nq, parts;
+} bench_split;
+
+static void bench_scores_part(void *context, size_t i)
+{
+    const bench_split *s = (const bench_split *)context;
+    size_t from = s->rows * i / s->parts, to = s->rows * (i + 1) / s->parts;
+    s->simd->dot(s->x + from * s->dim, s->dim, to - from, s->q, s->dim, s->nq, s->dim, s->out + from, s->rows);
+}
+
+/* out[j*rows + i] = <x_i, q_j>: the canonical dot of every retrieval. */
+BENCH_API void bench_scores(int isa, const hfy_real *x, size_t rows, size_t dim, const hfy_real *q, size_t nq, hfy_real *out,
+                            int threads)
+{
+    bench_split s = {0};
+    s.simd = hfy_simd_of_((hfy_isa)isa), s.x = x, s.rows = rows, s.dim = dim, s.q = q, s.nq = nq, s.out = out;
+    s.parts = (size_t)threads;
+    hfy_base_parallel_(s.parts, bench_scores_part, &s);
+}
+
+static void bench_combine_part(void *context, size_t i)
+{
+    const bench_split *s = (const bench_split *)context;
+    size_t from = s->nq * i / s->parts, to = s->nq * (i + 1) / s->parts;
+    memset(s->out + from * s->dim, 0, (to - from) * s->dim * sizeof *s->out);
+    s->simd->combine(s->w + from * s->rows, s->rows, to - from, s->x, s->dim, s->rows, s->dim, s->out + from * s->dim, s->dim);
+}
+
+/* z_j = sum over i of w[j*rows + i] x_i. */
+BENCH_API void bench_combine(int isa, const hfy_real *w, size_t nq, const hfy_real *x, size_t rows, size_t dim, hfy_real *z,
+                             int threads)
+{
+    bench_split s = {0};
+    s.simd = hfy_simd_of_((hfy_isa)isa), s.x = x, s.rows = rows, s.dim = dim, s.w = w, s.nq = nq, s.out = z;
+    s.parts = (size_t)threads;
+    hfy_base_parallel_(s.parts, bench_combine_part, &s);
+}
+
+/* --- private kernels: the matrix products, with the arguments of CBLAS (row-major; 111 = as it is, 112 = transposed) --- */
+
+static int bench_gemm_isa = 0, bench_gemm_threads = 1;
+
+/* Which instruction set and how many threads (rows or columns of C, whichever are more, are shared out; products up to
+   64^3 stay on one, as in OpenBLAS). */
+BENCH_API void bench_gemm_set(int isa, int threads) { bench_gemm_isa = isa, bench_gemm_threads = threads; }
+
+#define BENCH_PRODUCT(letter, real)                                                                                     \
+    typedef struct bench_##letter##product {                                                                            \
+        const hfy_simd_ *simd;                                                                                          \
+        size_t m, n, k, a_row, a_col, b_row, b_col, c_row, parts, room;                                                 \
+        real alpha, beta, *c, *scratch;                                                                                 \
+        const real *a, *b;                                                                                              \
+    } bench_##letter##product;                                                                                          \
+    static void bench_##letter##gemm_part(void *context, size_t i)                                                      \
+    {                                                                                                                   \
+        const bench_##letter##product *p = (const bench_##letter##product *)context;                                    \
+        size_t tall = p->m >= p->n, all = tall ? p->m : p->n, cut = (all / p->parts + 47) / 48 * 48;                    \
+        size_t from = hfy_base_min_(i * cut, all), to = i + 1 == p->parts ? all : hfy_base_min_(from + cut, all);       \
+        if (to > from)                                                                                                  \
+            hfy_linalg_##letter##gemm_(p->simd, tall ? to - from : p->m, tall ? p->n : to - from, p->k, p->alpha,       \
+                                       tall ? p->a + from * p->a_row : p->a, p->a_row, p->a_col,                        \
+                                       tall ? p->b : p->b + from * p->b_col, p->b_row, p->b_col, p->beta,               \
+                                       tall ? p->c + from * p->c_row : p->c + from, p->c_row, (size_t)1,                \
+                                       p->scratch + i * p->room);                                                       \
+    }                                                                                                                   \
+    BENCH_API void bench_##letter##gemm(int order, int ta, int tb, int m, int n, int k, real alpha, const real *a, int lda, \
+                                        const real *b, int ldb, real beta, real *c, int ldc)                            \
+    {                                                                                                                   \
+        static real *scratch;                                                                                           \
+        static size_t room;                                                                                             \
+        bench_##letter##product p = {0};                                                                                \
+        (void)order;                                                                                                    \
+        p.simd = hfy_simd_of_((hfy_isa)bench_gemm_isa);                                                                 \
+        p.parts = (double)m * n * k > 262144 ? (size_t)bench_gemm_threads : 1;                                          \
+        p.m = (size_t)m, p.n = (size_t)n, p.k = (size_t)k, p.alpha = alpha, p.beta = beta, p.a = a, p.b = b, p.c = c;   \
+        p.a_row = ta == 112 ? 1 : (size_t)lda, p.a_col = ta == 112 ? (size_t)lda : 1;                                   \
+        p.b_row = tb == 112 ? 1 : (size_t)ldb, p.b_col = tb == 112 ? (size_t)ldb : 1, p.c_row = (size_t)ldc;            \
+        p.room = (hfy_linalg_gemm_scratch_(p.m, p.n, p.k, sizeof(real)) + 63) / 64 * 64;                                \
+        if (room < p.room * p.parts) {                                                                                  \
+            room = p.room * p.parts;                                                                                    \
+            free(scratch);                                                                                              \
+            scratch = (real *)aligned_alloc(64, room * sizeof(real));                                                   \
+        }                                                                                                               \
+        p.scratch = scratch;                                                                                            \
+        hfy_base_parallel_(p.parts, bench_##letter##gemm_part, &p);                                                     \
+    }                                                                                                                   \
+    static void bench_##letter##gemv_part(void *context, size_t i)                                                      \
+    {                                                                                                                   \
+        const bench_##letter##product *p = (const bench_##letter##product *)context;                                    \
+        size_t from = p->m * i / p->parts, to = p->m * (i + 1) / p->parts;                                              \
+        if (to > from)                                                                                                  \
+            hfy_linalg_##letter##gemv_(p->simd, to - from, p->k, p->alpha, p->a + from * p->a_row, p->a_row, p->a_col,  \
+                                       p->b, (size_t)1, p->beta, p->c + from, (size_t)1, p->scratch + i * p->room);     \
+    }                                                                                                                   \
+    BENCH_API void bench_##letter##gemv(int order, int ta, int m, int n, real alpha, const real *a, int lda, const real *x, \
+                                        int step_x, real beta, real *y, int step_y)                                     \
+    {                                                                                                                   \
+        static real *scratch;                                                                                           \
+        static size_t room;                                                                                             \
+        bench_##letter##product p = {0};                                                                                \
+        (void)order, (void)step_x, (void)step_y;                                                                        \
+        p.simd = hfy_simd_of_((hfy_isa)bench_gemm_isa), p.parts = (size_t)bench_gemm_threads;                           \
+        p.m = (size_t)(ta == 112 ? n : m), p.k = (size_t)(ta == 112 ? m : n), p.alpha = alpha, p.beta = beta;           \
+        p.a = a, p.b = x, p.c = y;                                                                                      \
+        p.a_row = ta == 112 ? 1 : (size_t)lda, p.a_col = ta == 112 ? (size_t)lda : 1;                                   \
+        p.room = (hfy_linalg_gemm_scratch_(p.m, 1, p.k, sizeof(real)) + 63) / 64 * 64;                                  \
+        if (room < p.room * p.parts) {                                                                                  \
+            room = p.room * p.parts;                                                                                    \
+            free(scratch);                                                                                              \
+            scratch = (real *)aligned_alloc(64, room * sizeof(real));                                                   \
+        }                                                                                                               \
+        p.scratch = scratch;                                                                                            \
+        hfy_base_parallel_(p.parts, bench_##letter##gemv_part, &p);                                                     \
+    }
+BENCH_PRODUCT(s, float)
+BENCH_PRODUCT(d, double)

@@ -1,0 +1,182 @@
+"""retrieval.py: one step, five steps, a prepared memory, two threads; against numpy, torch and FAISS."""
+import time
+import numpy as np
+import blas, data, peers
+from harness import CORES, FULL, SMOKE, THREADS, Case, Peer, Race, pick
+from nets import Net, checker, reference
+from peers import faiss, torch
+
+D = pick(784, 784, 49)
+LARGE = pick(60000, 60000, 500)
+BETA = 25.0        # patterns and queries of norm about 1: a handful of patterns matters
+AVX2 = 3
+TORCH = {"softmax": lambda: peers.torch_softmax, "sparsemax": lambda: peers.torch_sparsemax, "entmax": lambda: peers.torch_entmax15}
+
+
+def step_rows(X, Q, sep, k=None):
+    """Queries as rows, as a programmer writes it."""
+    if k: return lambda r: sep(BETA * (Q @ X.T), k=k) @ X
+    return lambda r: sep(BETA * (Q @ X.T)) @ X
+
+
+def keys(kind, N, dim=None): return data.mnist(N, unit=True) if kind == "mnist" else data.random_patterns(N, dim or D)
+
+
+def queries(kind, X, B): return data.mnist_queries(B, unit=True) if kind == "mnist" else data.stored_queries(X, B)
+
+
+def work(N, dim, B, sep):
+    """Multiply-adds that are needed, twice, and bytes that must be read once."""
+    return dict(flops=(4.0 if sep == "softmax" else 2.0) * N * dim * B, bytes=4.0 * N * dim)
+
+
+def one_step(kind, N, B, sep, threads, dim=None, goals=True):
+    """sep: softmax, sparsemax, entmax (1.5) or argmax. Without goals: against numpy, or torch and a sort, alone."""
+    def build():
+        X = keys(kind, N, dim)
+        Q, beta = queries(kind, X, B), BETA
+        out = np.zeros_like(Q)
+        net = Net(X, beta, sep, 1.5 if sep == "entmax" else 0.0, threads=threads)
+        error = checker(X, Q, beta, sep, 1.5)
+        big = goals and kind == "random" and X.shape[1] == D
+        theirs = []
+        if sep == "softmax":
+            if B == 1: theirs.append(Peer("numpy", lambda r: peers.numpy_one(X, Q[0], beta), "7" if N >= 10000 and big or kind == "mnist" else None, error))
+            else: theirs.append(Peer("numpy rows", lambda r: peers.numpy_rows(X, Q, beta), "10" if B in (64, 256) else None, error))
+        if torch:
+            T, tq = torch.from_numpy(X), torch.from_numpy(Q)
+            if sep == "argmax":
+                theirs.append(Peer("torch argmax", lambda r: (tq @ T.T).max(1)))
+            elif B == 1 and sep == "softmax":
+                q = tq[0].clone()
+                theirs.append(Peer("torch 1-d", lambda r: T.T @ torch.softmax(beta * (T @ q), 0), None, error))
+            else:
+                f = TORCH[sep]()
+                row = None
+                if sep == "softmax" and B in (64, 256): row = "10"
+                if sep != "softmax" and N == LARGE: row = "8" if B == 1 else "11"
+                theirs.append(Peer("torch rows" + ("" if sep == "softmax" else ", sort"), step_rows(T, tq, f), row, error))
+                if sep != "softmax" and B > 1 and N >= 10000 and big:
+                    tc = tq.T.contiguous()
+                    theirs.append(Peer("torch columns, sort", lambda r: T.T @ f(beta * (T @ tc), dim=0),
+                                       "12" if N == LARGE else None, lambda answer: error(answer.T)))
+                if sep != "softmax" and B == 64 and goals:
+                    theirs.append(Peer("torch rows, top 100", step_rows(T, tq, f, 100), "13" if N == LARGE else None, error))
+        if faiss and big and (sep == "argmax" or B == 1 and sep == "softmax"):
+            index = faiss.IndexFlatIP(X.shape[1])
+            index.add(X)
+            found = lambda answer: np.abs(X[answer[1][:, 0]][:4] - X[(Q[:4] @ X.T).argmax(1)]).max()
+            theirs.append(Peer("FAISS IndexFlatIP", lambda r: index.search(Q, 1), "9" if B == 1 and sep == "softmax" and N >= 10000 else None, found))
+        if not goals:
+            theirs = theirs[:1]
+            for p in theirs: p.row = None
+        return Race(net.call(Q, out), theirs, lambda: out, error, 5e-4, loop=True, isa=net.isa_name(),
+                    note="" if sep == "softmax" else "support %.1f" % net.report(Q)[0].mean(), **work(N, X.shape[1], B, sep))
+    name = "retrieve_%s%s" % (sep + "15" if sep == "entmax" else sep, "_mnist" if kind == "mnist" else "")
+    return Case(name, "%dx%dx%d" % (N, dim or (784 if kind == "mnist" else D), B), threads, build)
+
+
+def five_steps(N, B, threads):
+    """Row 36: MNIST test images, pixels in [-1, 1], beta 0.1; a textbook loop makes all five steps for every query."""
+    def build():
+        X, Q, beta = data.mnist(N), data.mnist_queries(B), 0.1
+        out = np.zeros_like(Q)
+        net = Net(X, beta, "sparsemax", steps=5, threads=threads)
+        exact = reference(X, Q[:8], beta, "sparsemax", steps=5)
+        middle = lambda a: float(np.median(np.abs(np.asarray(a)[:8] - exact).max(1)))  # at a tie of patterns one may turn elsewhere
+        T, tq = torch.from_numpy(X), torch.from_numpy(Q)
+
+        def loop(r):
+            q = tq
+            for _ in range(5): q = peers.torch_sparsemax(beta * (q @ T.T)) @ T
+            return q
+        made = net.report(Q)[1]
+        return Race(net.call(Q, out), [Peer("torch rows, sort, 5 steps", loop, "36", middle)], lambda: out, middle, 2e-2, loop=True,
+                    isa=net.isa_name(), note="steps made: mean %.2f" % made.mean())
+    return Case("five_steps_sparsemax_mnist", "%dx784x%d" % (N, B), threads, build)
+
+
+def prepared(kind, N, B, sep, threads, isa=0, prefix=0, row=None):
+    """Rows 35, 35b: MNIST clean, noise, half, or random patterns of the same norm; a query a round, nothing left in the caches."""
+    def build():
+        if kind == "random":
+            X, beta = data.random_patterns(N, D, 28.0), 0.08
+            Q = data.stored_queries(X, 64, 0.5)
+        else:
+            X, beta = data.mnist(N), 0.1
+            Q = data.mnist_queries(64, kind)
+        parameter = {"entmax": 1.5, "normmax": 2.0}.get(sep, 0.0)
+        net, plain = (Net(X, beta, sep, parameter, threads=threads, isa=isa) for _ in "ab")
+        began = time.perf_counter()
+        size = net.prepare(prefix)
+        built = time.perf_counter() - began
+        if not size: raise RuntimeError(net.message())
+        out, again = np.zeros_like(Q), np.zeros_like(Q)
+        for j in range(0, 64, B):  # the same bits as the full scan, for every query that is timed
+            net.call(Q[j:j + B], out[j:j + B])()
+            plain.call(Q[j:j + B], again[j:j + B])()
+        same = out.tobytes() == again.tobytes()
+        error = checker(X, Q, beta, sep, parameter)
+        calls = [net.call(Q[j:j + B], out[j:j + B]) for j in range(0, 64, B)]
+        full = [plain.call(Q[j:j + B], again[j:j + B]) for j in range(0, 64, B)]
+        if B == 1:
+            two = Peer("two sgemv, softmax", lambda r: peers.numpy_one(X, Q[r % 64], beta), row)
+        else:
+            two = Peer("two sgemm, softmax", lambda r: peers.numpy_rows(X, Q, beta), row)
+            if torch:
+                T, tq = torch.from_numpy(X), torch.from_numpy(Q)
+                two = Peer("two sgemm, softmax", lambda r: torch.softmax(beta * (tq @ T.T), 1) @ T, row)
+        return Race(lambda r: calls[r % len(calls)](), [two, Peer("hfy.h, full scan", lambda r: full[r % len(full)]())], lambda: out,
+                    lambda a: error(a) if same else float("inf"), 2e-2, once=True, isa=net.isa_name(), rounds=pick(25, 9, 2),
+                    note="index %.0f MB (%.2f of the keys), %d directions, built in %.2f s; support %.1f" % (
+                        size * 1e-6, size / X.nbytes, net.prefix(), built, plain.report(Q)[0].mean()))
+    name = "prepared_%s_%s" % (sep + "15" if sep == "entmax" else sep + "2" if sep == "normmax" else sep, kind)
+    return Case(name + ("_avx2" if isa == AVX2 else ""), "%dx784x%d" % (N, B), threads, build)
+
+
+def two_threads(N, B, sep):
+    """Row 34: the OpenMP build on two threads against the plain build."""
+    def build():
+        X = keys("random", N)
+        Q = queries("random", X, B)
+        out, alone = np.zeros_like(Q), np.zeros_like(Q)
+        parameter = 1.5 if sep == "entmax" else 0.0
+        both, one = (Net(X, BETA, sep, parameter, threads=t) for t in (2, 1))
+        same = lambda a: 0.0 if out.tobytes() == alone.tobytes() else 1.0
+        one.call(Q, alone)()
+        return Race(both.call(Q, out), [Peer("hfy.h, 1 thread", one.call(Q, alone), "34", loop=True)], lambda: out, same, 0.0, loop=True,
+                    isa=both.isa_name(), **work(N, D, B, sep))
+    return Case("two_threads_" + (sep + "15" if sep == "entmax" else sep), "%dx%dx%d" % (N, D, B), 2, build)
+
+
+def cases():
+    out, mnist = [], data.has_mnist()
+    for N in pick((1000, 10000, 60000), (10000, 60000), (500,)):
+        for B in pick((1, 64, 256), (1, 64), (1, 64)):
+            for threads in THREADS:
+                if not FULL and not SMOKE and (threads == 2 or N < LARGE) and B > 1: continue
+                for sep in ("softmax", "sparsemax", "entmax", "argmax"):
+                    if sep == "entmax" and not FULL and B > 1: continue
+                    out.append(one_step("random", N, B, sep, threads))
+    if CORES > 1:
+        for B in pick((1, 64, 256), (1, 64), (1, 64)):
+            for sep in ("softmax", "sparsemax"): out.append(two_threads(LARGE, B, sep))
+    if mnist:
+        for B in pick((1, 64, 256), (1,), (1,)):
+            for threads in THREADS if FULL else (1,):
+                for sep in ("softmax", "sparsemax", "entmax"): out.append(one_step("mnist", LARGE, B, sep, threads))
+        if torch:
+            for threads in THREADS if FULL else (1,): out.append(five_steps(LARGE, pick(256, 64, 8), threads))
+    for kind in (("clean", "noise", "half") if mnist else ()) + (("random",) if not SMOKE else ()):
+        row = "35" if kind in ("clean", "noise") else "35r"
+        for threads in THREADS if FULL else (1,):
+            for sep in ("sparsemax", "entmax", "normmax", "argmax") if FULL else ("sparsemax",):
+                out.append(prepared(kind, LARGE, 1, sep, threads, row=row))
+            out.append(prepared(kind, LARGE, 64, "sparsemax", threads, row="35b"))
+        if blas.hfy.bench_isa(AVX2) and blas.hfy.bench_isa(0) != blas.hfy.bench_isa(AVX2):
+            out.append(prepared(kind, LARGE, 1, "sparsemax", 1, AVX2, row="35a"))
+    if FULL:
+        for B in (1, 64):
+            for threads in THREADS:
+                for sep in ("softmax", "sparsemax"): out.append(one_step("random", 1000000, B, sep, threads, 64))
+    return out

@@ -1,0 +1,87 @@
+/* check.h: the tests' own small harness. A test file includes it, writes TEST(name) { ... } functions and ends with
+
+       int main(int argc, char **argv)
+       {
+           CHECK_BEGIN(argc, argv);
+           RUN(name);
+           return CHECK_END();
+       }
+
+   A test fails if any CHECK in it fails; the first few failures of each are printed with file and line. An argument on the
+   command line runs only the tests whose names contain it. The last line printed is `FILE: N passed, N failed`. */
+#ifndef CHECK_H
+#define CHECK_H
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef HFY_DOUBLE
+#define CHECK_PRECISION "double"
+#define REAL_EPS 2.220446049250313e-16
+#else
+#define CHECK_PRECISION "float"
+#define REAL_EPS 1.1920928955078125e-07
+#endif
+
+#if defined(__GNUC__)
+#define CHECK_UNUSED __attribute__((unused))
+#else
+#define CHECK_UNUSED
+#endif
+
+static CHECK_UNUSED int check_passed, check_failed, check_errors;
+static CHECK_UNUSED const char *check_test = "", *check_filter = "";
+
+static CHECK_UNUSED int check_report(int ok, const char *file, int line, const char *what)
+{
+    if (!ok && ++check_errors <= 5) printf("    %s:%d: in %s: %s\n", file, line, check_test, what);
+    return ok;
+}
+
+static CHECK_UNUSED int check_near(double got, double want, double tol, const char *file, int line, const char *what)
+{
+    /* |got - want| <= tol max(1, |want|); equal infinities are near, NaN is near nothing */
+    double size = fabs(want) > 1 ? fabs(want) : 1;
+    int ok = got == want || fabs(got - want) <= tol * size;
+    char text[300];
+    if (ok) return 1;
+    snprintf(text, sizeof text, "%s is %.17g, want %.17g (off by %.3g, tolerance %.3g)", what, got, want,
+             fabs(got - want), tol * size);
+    return check_report(0, file, line, text);
+}
+
+static CHECK_UNUSED int check_string(const char *text, const char *part, const char *file, int line)
+{
+    char words[500];
+    if (strstr(text, part)) return 1;
+    snprintf(words, sizeof words, "\"%.200s\" does not contain \"%.200s\"", text, part);
+    return check_report(0, file, line, words);
+}
+
+#define CHECK(condition) check_report(!!(condition), __FILE__, __LINE__, #condition)
+#define CHECK_NEAR(got, want, tol) check_near((double)(got), (double)(want), (double)(tol), __FILE__, __LINE__, #got)
+#define CHECK_EQ(got, want) check_near((double)(got), (double)(want), 0.0, __FILE__, __LINE__, #got)
+#define CHECK_CONTAINS(text, part) check_string(text, part, __FILE__, __LINE__)
+/* expression returns this status, and the message of the work names the argument (part of it is given) */
+#define CHECK_FAILS(expression, status, work, part) \
+    (CHECK((expression) == (status)), check_string((work)->message, part, __FILE__, __LINE__))
+
+#define TEST(name) static void name(void)
+#define RUN(name)                                                          \
+    do {                                                                   \
+        if (!strstr(#name, check_filter)) break;                           \
+        check_test = #name, check_errors = 0;                              \
+        name();                                                            \
+        if (check_errors)                                                  \
+            check_failed++, printf("  FAIL %s (%s)\n", #name, CHECK_PRECISION); \
+        else                                                               \
+            check_passed++;                                                \
+    } while (0)
+#define CHECK_BEGIN(argc, argv) (check_filter = (argc) > 1 ? (argv)[1] : "")
+#define CHECK_END()                                                                                                  \
+    (printf("%s (%s): %d passed, %d failed\n", __FILE__, CHECK_PRECISION, check_passed, check_failed), check_failed != 0)
+
+#endif

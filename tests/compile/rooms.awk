@@ -1,0 +1,102 @@
+# rooms.awk: the house rules of hfy.h that the compiler does not see. Input: hfy.h. Prints one line for each breach.
+#   - a room calls only itself and the rooms above it; a function is defined in the room that its name bears
+#   - nothing private is declared ahead of its body
+#   - intrinsics only in simd and linalg; no malloc but HFY_MALLOC's default; nothing prints, exits or reads the environment
+#   - at most 120 columns, no tabs, ASCII
+function room_of(name)
+{
+    if (name ~ /^hfy_(retrieve|energy)/) return "net"
+    if (name ~ /^hfy_(status|work|rng)_/) return "base"
+    sub(/^hfy_/, "", name)
+    sub(/_.*/, "", name)
+    return name
+}
+function breach(what) { printf "hfy.h:%d: %s\n", FNR, what }
+# code without comments and without what stands between quotes; `inside` remembers an open comment
+function bare(line,    out, c, two)
+{
+    out = ""
+    while (length(line)) {
+        two = substr(line, 1, 2)
+        c = substr(line, 1, 1)
+        if (inside) {
+            if (two == "*/") { inside = 0; line = substr(line, 3) } else line = substr(line, 2)
+        } else if (two == "/*") {
+            inside = 1
+            line = substr(line, 3)
+        } else if (two == "//") {
+            return out
+        } else if (c == "\"") {
+            line = substr(line, 2)
+            while (length(line) && substr(line, 1, 1) != "\"") line = substr(line, substr(line, 1, 1) == "\\" ? 3 : 2)
+            line = substr(line, 2)
+            out = out "\"\""
+        } else {
+            out = out c
+            line = substr(line, 2)
+        }
+    }
+    return out
+}
+pass == 1 { # the order of the rooms
+    if (/defined\(HFY_IMPLEMENTATION\)/) bodies = FNR
+    if (bodies && match($0, /^ *>>[a-z0-9]+\.impl/)) {
+        name = substr($0, RSTART, RLENGTH)
+        gsub(/[ >]|\.impl/, "", name)
+        if (!(name in order)) order[name] = ++rooms
+    }
+    next
+}
+FNR == 1 { inside = 0; here = "" }
+{
+    if (length($0) > 120) breach("more than 120 columns")
+    if ($0 ~ /\t/) breach("a tab")
+    if ($0 ~ /[^ -~]/) breach("not ASCII")
+    if ($0 ~ / $/) breach("a blank at the end")
+    if (FNR >= bodies && match($0, /^ *>>[a-z0-9]+\./)) {
+        here = substr($0, RSTART, RLENGTH)
+        gsub(/[ >.]/, "", here)
+        if (!(here in order)) breach("a room that has no place: " here)
+    }
+    code = bare($0)
+    if (code ~ /^ *# *define +HFY_(MALLOC|FREE|PARALLEL_FOR)/) code = ""
+    if (code ~ /(^|[^A-Za-z0-9_])(malloc|calloc|realloc|free) *\(/) breach("an allocation of its own")
+    if (code ~ /(^|[^A-Za-z0-9_])(v?f?printf|v?sn?printf|puts|fputs|putchar|perror|abort|exit|assert|getenv|setlocale|srand|rand|system) *\(/)
+        breach("prints, exits, or asks the environment: " code)
+    if (!here) next
+    if (here != "simd" && here != "linalg" && code ~ /(^|[^A-Za-z0-9_])(_mm[0-9]*_|__m(128|256|512)|_cvt|v(ld1|st1|fma|add|mul|dup|max|get)q?_[a-z0-9]+|float(32x4|64x2)_t|__builtin_ia32)/)
+        breach("an intrinsic in room " here)
+    if (code ~ /^(HFY_API|HFY_PRIVATE_) /) {
+        head = ""
+        open = 1
+    }
+    if (open) {
+        head = head " " code
+        brace = index(head, "{")
+        stop = index(head, ";")
+        if (brace || stop) {
+            open = 0
+            text = head
+            sub(/ *\(.*/, "", text)
+            sub(/.*[ *]/, "", text)
+            if (text ~ /^hfy_/ && room_of(text) != here) breach(text " is defined in room " here)
+            if (stop && (!brace || stop < brace) && head ~ /HFY_PRIVATE_/) breach(text " is declared ahead of its body")
+            if (text ~ /^hfy_/ && head ~ /HFY_PRIVATE_/ && text !~ /_$/) breach("private, but without an underscore: " text)
+            defined_functions++
+        }
+    }
+    rest = code
+    while (match(rest, /hfy_[a-z0-9_]+ *\(/)) {
+        name = substr(rest, RSTART, RLENGTH)
+        rest = substr(rest, RSTART + RLENGTH)
+        sub(/ *\(/, "", name)
+        other = room_of(name)
+        calls++
+        if (other in order && order[other] > order[here]) breach("room " here " calls " name " of a room below")
+    }
+}
+END {
+    if (rooms < 7 || defined_functions < 100 || calls < 300)
+        printf "hfy.h: found only %d rooms, %d functions, %d calls: these rules no longer read it right\n", rooms,
+               defined_functions, calls
+}

@@ -1,0 +1,34 @@
+# strict.sh DIR: every test file and the header alone, in both precisions, with all warnings as errors: gcc and clang
+# where they are, C99, C11, GNU C, C++11 and C++17.
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$1" && cd "$1" || exit 2
+base="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wdouble-promotion -Werror"
+failed=0 done=0
+run() {
+    done=$((done + 1))
+    "$@" || { failed=$((failed + 1)); echo "  FAIL $*"; }
+}
+for cc in gcc clang; do
+    command -v $cc >/dev/null 2>&1 || { echo "  skipped: no $cc"; continue; }
+    align=-Wcast-align
+    test $cc = gcc && align=-Wcast-align=strict
+    for p in "" -DHFY_DOUBLE; do
+        for test in "$here"/../test_*.c; do run $cc -std=c99 $base $align -O2 $p -c -o /dev/null "$test"; done
+        for std in c99 c11 gnu99; do run $cc -std=$std $base $align -O1 $p -c -o /dev/null "$here/implementation.c"; done
+        for d in -DHFY_STATIC -DHFY_NO_STDIO -DHFY_CORE_ONLY -DHFY_NO_SIMD; do
+            case $d in -DHFY_STATIC) file=static.c ;; *) file=implementation.c ;; esac
+            test $d = -DHFY_STATIC && d=
+            run $cc -std=c99 $base $align $d $p -fsyntax-only "$here/$file"
+        done
+    done
+done
+for cxx in g++ clang++; do
+    command -v $cxx >/dev/null 2>&1 || { echo "  skipped: no $cxx"; continue; }
+    for std in c++11 c++17; do
+        for p in "" -DHFY_DOUBLE; do
+            run $cxx -std=$std -Wall -Wextra -Wshadow -Wconversion -Werror -O1 $p -c -o /dev/null "$here/cpp.cc"
+        done
+    done
+done
+echo "strict: $((done - failed)) passed, $failed failed"
+test $failed = 0 && test $done -gt 0

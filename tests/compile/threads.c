@@ -1,0 +1,109 @@
+/* Prints a hash of the bits of many retrievals: it must not depend on who does the work. With POSIX_THREADS the work is
+   handed to POSIX threads through HFY_PARALLEL_FOR. */
+#ifdef POSIX_THREADS
+#include <pthread.h>
+#include <stddef.h>
+
+typedef struct gang {
+    void (*body)(void *context, size_t i);
+    void *context;
+    size_t n, first, step;
+} gang;
+
+static void *gang_run(void *p)
+{
+    gang *g = (gang *)p;
+    size_t i;
+    for (i = g->first; i < g->n; i += g->step) g->body(g->context, i);
+    return NULL;
+}
+
+static void gang_for(size_t n, void (*body)(void *context, size_t i), void *context)
+{
+    enum { THREADS = 4 };
+    pthread_t thread[THREADS];
+    gang g[THREADS];
+    size_t t;
+    for (t = 0; t < THREADS; t++) {
+        g[t].body = body, g[t].context = context, g[t].n = n, g[t].first = t, g[t].step = THREADS;
+        if (pthread_create(&thread[t], NULL, gang_run, &g[t])) g[t].n = 0, thread[t] = pthread_self(), gang_run(&g[t]);
+    }
+    for (t = 0; t < THREADS; t++)
+        if (!pthread_equal(thread[t], pthread_self())) pthread_join(thread[t], NULL);
+}
+#define HFY_PARALLEL_FOR(n, body, context) gang_for(n, body, context)
+#define HFY_WORKERS 4
+#endif
+#define HFY_IMPLEMENTATION
+#include "../../hfy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t hash(uint64_t h, const void *data, size_t bytes)
+{
+    const unsigned char *p = (const unsigned char *)data;
+    while (bytes--) h = (h ^ *p++) * UINT64_C(1099511628211);
+    return h;
+}
+
+int main(void)
+{
+    enum { D = 24, SMALL = 300, LARGE = 30000, MANY = 130 };
+    hfy_real *keys = (hfy_real *)malloc(sizeof *keys * LARGE * D), *q = (hfy_real *)malloc(sizeof *q * MANY * D);
+    hfy_real *out = (hfy_real *)malloc(sizeof *out * MANY * D),
+             *weights = (hfy_real *)malloc(sizeof *out * MANY * SMALL);
+    hfy_real *grad_keys = (hfy_real *)malloc(sizeof *out * SMALL * D);
+    double *energy = (double *)malloc(sizeof *energy * MANY * 4);
+    size_t *best = (size_t *)malloc(sizeof *best * MANY), i, failures = 0;
+    hfy_rng rng = hfy_rng_seed(5);
+    uint64_t h = UINT64_C(14695981039346656037);
+    int kind, size, sim;
+    if (!keys || !q || !out || !weights || !energy || !best || !grad_keys) return 2;
+    for (i = 0; i < LARGE * D; i++) keys[i] = (hfy_real)hfy_rng_normal(&rng);
+    for (i = 0; i < MANY * D; i++) q[i] = keys[(i * 7) % (LARGE * D)] + (hfy_real)(0.3 * hfy_rng_normal(&rng));
+    q[17 * D + 3] = (hfy_real)HUGE_VAL; /* one query without an answer */
+    for (kind = 0; kind < 10; kind++)
+        for (size = 0; size < 3; size++)
+            for (sim = 0; sim < 4; sim++) {
+                hfy_net net;
+                hfy_report report;
+                hfy_work work;
+                size_t n =
+                    size == 1 ? 2 : MANY; /* many queries of few patterns; few of many; many with a whole report */
+                memset(&net, 0, sizeof net);
+                memset(&report, 0, sizeof report);
+                memset(&work, 0, sizeof work);
+                memset(out, 0, sizeof *out * MANY * D);
+                net.dim = D, net.count = size == 1 ? LARGE : SMALL, net.keys = keys, net.max_steps = 3;
+                net.sep.kind = (hfy_sep_kind)kind, net.sim = (hfy_sim)sim, net.sep.k = kind == HFY_SEP_KSUBSETS ? 3 : 1;
+                if (kind >= HFY_SEP_IDENTITY) net.post.kind = HFY_POST_L2;
+                net.beta = sim == HFY_SIM_DOT ? 0.3 : 1;
+                report.best = best;
+                if (size == 2) report.weights = weights;
+                if (size == 2 && sim == 0) report.energy = energy;
+                failures += hfy_retrieve(&net, q, n, out, &report, &work) != HFY_OK;
+                h = hash(h, out, sizeof *out * n * D);
+                h = hash(h, work.message, strlen(work.message));
+                best[17] = 0;
+                h = hash(h, best, sizeof *best * n);
+                if (size == 2) h = hash(h, weights, sizeof *weights * SMALL * 17);
+                if (report.energy) h = hash(h, energy, sizeof *energy * 17 * 4);
+                if (size == 0 && (kind < 4 || kind == 5) && sim < 2) {
+                    hfy_grad grad;
+                    double beta = 0;
+                    memset(&grad, 0, sizeof grad);
+                    memset(grad_keys, 0, sizeof *grad_keys * SMALL * D);
+                    grad.keys = grad_keys, grad.beta = &beta;
+                    failures += hfy_retrieve_vjp(&net, q, n, q, &grad, &work) != HFY_OK;
+                    h = hash(h, grad_keys, sizeof *grad_keys * SMALL * D);
+                    h = hash(h, &beta, sizeof beta);
+                }
+                hfy_work_free(&work);
+            }
+    printf("%08lx%08lx after %lu refusals\n", (unsigned long)(h >> 32), (unsigned long)(h & 0xFFFFFFFFu),
+           (unsigned long)failures);
+    free(keys), free(q), free(out), free(weights), free(energy), free(best), free(grad_keys);
+    return 0;
+}

@@ -1,0 +1,37 @@
+# threads.sh DIR: a serial build, OpenMP builds of 1, 2, 3 and 8 threads and one with POSIX threads give the same bits; the
+# thread sanitizer finds nothing. Ways that CC does not know are skipped.
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$1" && cd "$1" || exit 2
+CC=${CC:-cc} LDLIBS=${LDLIBS--lm}
+passed=0 failed=0
+same() {
+    if test "$2" = "$3" && test -n "$2"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "  FAIL $1: $3, serial $2"
+    fi
+}
+for p in "" -DHFY_DOUBLE; do
+    flags="$KNOWN -O2 $p"
+    $CC $flags -o serial "$here/threads.c" $LDLIBS || exit 1
+    serial=$(./serial)
+    same "serial again $p" "$serial" "$(./serial)"
+    if $CC -fopenmp -o openmp "$here/threads.c" $flags $LDLIBS 2>/dev/null; then
+        for t in 1 2 3 8; do same "OpenMP, $t threads $p" "$serial" "$(OMP_NUM_THREADS=$t ./openmp)"; done
+    else
+        echo "  skipped: $CC has no -fopenmp"
+    fi
+    if $CC $flags -DPOSIX_THREADS -pthread -o posix "$here/threads.c" $LDLIBS 2>/dev/null; then
+        same "POSIX threads $p" "$serial" "$(./posix)"
+    else
+        echo "  skipped: no POSIX threads"
+    fi
+    if $CC $flags -g -DPOSIX_THREADS -pthread -fsanitize=thread -o tsan "$here/threads.c" $LDLIBS 2>/dev/null; then
+        same "thread sanitizer $p" "$serial" "$(TSAN_OPTIONS=exitcode=66 ./tsan 2>&1)"
+    else
+        echo "  skipped: no thread sanitizer"
+    fi
+done
+echo "threads: $passed passed, $failed failed"
+test $failed = 0

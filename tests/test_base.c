@@ -1,0 +1,803 @@
+/* test_base.c: statuses, random numbers, scratch memory (grown, given, refused, failing), messages, selection. */
+#include <stddef.h>
+static void *counted_malloc(size_t bytes);
+static void counted_free(void *pointer);
+#define HFY_MALLOC(bytes) counted_malloc(bytes)
+#define HFY_FREE(pointer) counted_free(pointer)
+#define HFY_IMPLEMENTATION
+#include "../hfy.h"
+#include "check.h"
+#include "targets.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* An allocator that counts, and that fails at the call with number `fail_at` (from 1; 0 = never). */
+static size_t live, calls, fail_at;
+
+static void *counted_malloc(size_t bytes)
+{
+    void *p;
+    if (++calls == fail_at) return NULL;
+    p = malloc(bytes ? bytes : 1);
+    if (p) {
+        live++;
+        memset(p, 0xA7, bytes); /* scratch comes with anything in it */
+    }
+    return p;
+}
+
+static void counted_free(void *pointer)
+{
+    if (pointer) live--;
+    free(pointer);
+}
+
+/* --- statuses --- */
+
+TEST(every_status_has_its_text)
+{
+    int i, j;
+    CHECK(strcmp(hfy_status_text(HFY_OK), "ok") == 0);
+    CHECK(strcmp(hfy_status_text(HFY_ERR_NOMEM), "not enough scratch memory") == 0);
+    CHECK(HFY_OK == 0 && HFY_ERR_FORMAT == 9);
+    for (i = 0; i <= (int)HFY_ERR_FORMAT; i++) {
+        const char *text = hfy_status_text((hfy_status)i);
+        CHECK(text && *text && strcmp(text, "unknown status") != 0);
+        for (j = 0; j < i; j++) CHECK(strcmp(text, hfy_status_text((hfy_status)j)) != 0);
+    }
+    for (i = (int)HFY_ERR_FORMAT + 1; i < 16; i++) CHECK(strcmp(hfy_status_text((hfy_status)i), "unknown status") == 0);
+}
+
+TEST(status_list_is_the_enum)
+{
+#define ONE(name, text) CHECK(strcmp(hfy_status_text(name), text) == 0);
+    HFY_STATUS_LIST(ONE)
+#undef ONE
+}
+
+TEST(instruction_sets_have_names)
+{
+    CHECK(strcmp(hfy_simd_text(HFY_ISA_BEST), "best") == 0);
+    CHECK(strcmp(hfy_simd_text(HFY_ISA_SCALAR), "scalar") == 0);
+    CHECK(strcmp(hfy_simd_text(HFY_ISA_SSE2), "sse2") == 0);
+    CHECK(strcmp(hfy_simd_text(HFY_ISA_AVX2), "avx2") == 0);
+    CHECK(strcmp(hfy_simd_text(HFY_ISA_AVX512), "avx512") == 0);
+    CHECK(strcmp(hfy_simd_text(HFY_ISA_NEON), "neon") == 0);
+    CHECK(hfy_simd_text((hfy_isa)7) != NULL);
+    CHECK(hfy_simd_isa(NULL) != HFY_ISA_BEST);
+}
+
+TEST(version)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%d.%d.%d", HFY_VERSION_NUMBER / 10000, HFY_VERSION_NUMBER / 100 % 100,
+             HFY_VERSION_NUMBER % 100);
+    CHECK(strcmp(text, HFY_VERSION) == 0);
+}
+
+/* --- random numbers --- */
+
+TEST(row_rng_integers)
+{
+    hfy_rng rng = hfy_rng_seed(0), zeroed;
+    size_t i;
+    memset(&zeroed, 0, sizeof zeroed);
+    for (i = 0; i < 3; i++) CHECK(hfy_rng_u64(&rng) == t001_u64[i]);
+    for (i = 0; i < 3; i++) CHECK(hfy_rng_u64(&zeroed) == t001_u64[i]); /* zeroed = seed 0 */
+}
+
+TEST(row_rng_uniforms)
+{
+    hfy_rng rng = hfy_rng_seed(42);
+    size_t i;
+    for (i = 0; i < 3; i++) CHECK_NEAR(hfy_rng_uniform(&rng), t002_uni[i], 1e-15);
+}
+
+TEST(row_rng_normals_and_signs)
+{
+    hfy_rng rng = hfy_rng_seed(42);
+    size_t i;
+    for (i = 0; i < 5; i++) CHECK_NEAR(hfy_rng_normal(&rng), t003_normals[i], 5e-15);
+    rng = hfy_rng_seed(42);
+    for (i = 0; i < 6; i++) CHECK_EQ(hfy_rng_sign(&rng), t003_signs[i]);
+}
+
+TEST(rng_is_plain_data)
+{
+    hfy_rng rng = hfy_rng_seed(7), fork;
+    size_t i;
+    (void)hfy_rng_normal(&rng);
+    fork = rng; /* with its cached normal */
+    for (i = 0; i < 20; i++) CHECK_EQ(hfy_rng_normal(&rng), hfy_rng_normal(&fork));
+}
+
+TEST(rng_ranges_and_moments)
+{
+    enum { N = 40000 };
+    hfy_rng rng = hfy_rng_seed(8);
+    double low = 1, high = 0, sum = 0, square = 0, signs = 0, fourth = 0;
+    int i;
+    for (i = 0; i < N; i++) {
+        double u = hfy_rng_uniform(&rng), z = hfy_rng_normal(&rng), s = hfy_rng_sign(&rng);
+        if (u < low) low = u;
+        if (u > high) high = u;
+        CHECK_EQ(u * 9007199254740992.0, floor(u * 9007199254740992.0));
+        sum += z, square += z * z, fourth += z * z * z * z, signs += s;
+        CHECK(s > 0 ? !(s < 1 || s > 1) : !(s < -1 || s > -1));
+    }
+    CHECK(low >= 0 && low < 1e-3 && high < 1 && high > 0.999);
+    CHECK_NEAR(sum / N, 0, 0.02);
+    CHECK_NEAR(square / N, 1, 0.03);
+    CHECK_NEAR(fourth / N, 3, 0.1);
+    CHECK_NEAR(signs / N, 0, 0.02);
+}
+
+TEST(rng_sign_is_the_top_bit)
+{
+    hfy_rng a = hfy_rng_seed(9), b = a;
+    int i;
+    for (i = 0; i < 100; i++) CHECK_EQ(hfy_rng_sign(&a), hfy_rng_u64(&b) >> 63 ? 1 : -1);
+}
+
+/* --- one call of every public function that takes a work --- */
+
+enum { N = 37, D = 11, B = 5, T = 3, V = 4 };
+static hfy_real keys[N * D], values[N * D], readout[N * V], queries[B * D], theta[B * N], weights[B * N],
+    cotangent[B * N];
+static hfy_real matrix[D * D], bias[N], self_coupling[D];
+static double upper[N], lower[N];
+static unsigned char file[8192];
+static size_t file_size;
+static char path[64];
+static size_t six[2] = {3, 2};
+
+/* all that any call writes */
+static struct outputs {
+    hfy_real real[B * N], more[N * D], top_weight[B * 3], weights[B * N], bytes_like[64];
+    double number[B * (T + 1)], scalar, bound[N];
+    size_t whole[4][B], top_index[B * 3], size;
+    hfy_status status[B];
+    hfy_net net;
+    hfy_npy npy;
+    unsigned char bytes[256];
+} out;
+
+static hfy_net a_net(void)
+{
+    hfy_net net;
+    memset(&net, 0, sizeof net);
+    net.dim = D, net.count = N, net.keys = keys, net.max_steps = T;
+    return net;
+}
+
+static void prepare(void)
+{
+    hfy_rng rng = hfy_rng_seed(77);
+    hfy_sep soft;
+    size_t i, j;
+    if (file_size) return;
+    memset(&soft, 0, sizeof soft);
+    for (i = 0; i < N * D; i++) keys[i] = (hfy_real)hfy_rng_normal(&rng), values[i] = (hfy_real)hfy_rng_normal(&rng);
+    for (i = 0; i < N * V; i++) readout[i] = (hfy_real)hfy_rng_normal(&rng);
+    for (i = 0; i < B * D; i++) queries[i] = (hfy_real)hfy_rng_normal(&rng);
+    for (i = 0; i < B * N; i++)
+        theta[i] = (hfy_real)hfy_rng_normal(&rng), cotangent[i] = (hfy_real)hfy_rng_normal(&rng);
+    for (i = 0; i < D; i++)
+        for (j = 0; j < D; j++) matrix[i * D + j] = (hfy_real)(i == j ? 2 : i + 1 == j || j + 1 == i ? -0.5 : 0);
+    for (i = 0; i < N; i++) upper[i] = 0.3, lower[i] = 0.001, bias[i] = (hfy_real)(0.1 * hfy_rng_normal(&rng));
+    for (i = 0; i < D; i++) self_coupling[i] = (hfy_real)0.1;
+    CHECK(hfy_sep_apply(&soft, theta, B, N, weights, NULL) == HFY_OK);
+    CHECK(hfy_file_npy_header(six, 2, file, sizeof file, &file_size, NULL) == HFY_OK);
+    memcpy(file + file_size, keys, 6 * sizeof *keys);
+    file_size += 6 * sizeof *keys;
+    snprintf(path, sizeof path, "test_base_%s.npy", CHECK_PRECISION);
+}
+
+static hfy_status run_scores(hfy_work *w)
+{
+    return hfy_sim_scores(HFY_SIM_DOT, 1, keys, N, D, 0, queries, B, out.real, w);
+}
+static hfy_status run_cosine(hfy_work *w)
+{
+    return hfy_sim_scores(HFY_SIM_COSINE, 1, keys, N, D, 0, queries, B, out.real, w);
+}
+
+static hfy_sep which_sep;
+static hfy_status run_apply(hfy_work *w) { return hfy_sep_apply(&which_sep, theta, B, N, out.real, w); }
+static hfy_status run_conjugate(hfy_work *w) { return hfy_sep_conjugate(&which_sep, theta, B, N, out.number, w); }
+static hfy_status run_value(hfy_work *w) { return hfy_sep_value(&which_sep, weights, B, N, out.number, w); }
+static hfy_status run_loss(hfy_work *w) { return hfy_sep_loss(&which_sep, theta, weights, B, N, out.number, w); }
+static hfy_status run_vjp(hfy_work *w)
+{
+    hfy_sep_grad grad;
+    memset(&grad, 0, sizeof grad);
+    grad.theta = out.real;
+    if (which_sep.kind == HFY_SEP_ENTMAX && !which_sep.plus) grad.alpha = &out.scalar;
+    if (which_sep.kind == HFY_SEP_NORMMAX) grad.gamma = &out.scalar;
+    if (which_sep.upper) grad.upper = out.bound;
+    return hfy_sep_vjp(&which_sep, theta, weights, cotangent, B, N, &grad, w);
+}
+
+static hfy_post which_post;
+static hfy_status run_post(hfy_work *w) { return hfy_post_apply(&which_post, queries, NULL, B, D, out.real, w); }
+static hfy_status run_post_value(hfy_work *w) { return hfy_post_value(&which_post, queries, B, D, out.number, w); }
+static hfy_status run_post_conjugate(hfy_work *w)
+{
+    return hfy_post_conjugate(&which_post, queries, B, D, out.number, w);
+}
+static hfy_status run_post_vjp(hfy_work *w)
+{
+    hfy_post_grad grad;
+    memset(&grad, 0, sizeof grad);
+    grad.z = out.real;
+    if (which_post.kind == HFY_POST_LAYERNORM) grad.gain = out.more, grad.delta = out.more + D;
+    if (which_post.kind == HFY_POST_LINEAR) grad.matrix = out.more;
+    return hfy_post_vjp(&which_post, queries, cotangent, B, D, &grad, w);
+}
+
+static hfy_net which_net;
+static hfy_status run_check(hfy_work *w) { return hfy_net_check(&which_net, &out.net, w); }
+static hfy_status run_energy(hfy_work *w) { return hfy_energy(&which_net, queries, B, out.number, w); }
+static hfy_status run_constant(hfy_work *w) { return hfy_energy_constant(&which_net, HFY_ENERGY_FY, &out.scalar, w); }
+static hfy_status run_retrieve(hfy_work *w) { return hfy_retrieve(&which_net, queries, B, out.real, NULL, w); }
+static hfy_status run_report(hfy_work *w)
+{
+    hfy_report r;
+    memset(&r, 0, sizeof r);
+    r.status = out.status, r.best = out.whole[0], r.support = out.whole[1], r.steps = out.whole[2];
+    r.residual = out.bound, r.top = 3, r.top_index = out.top_index, r.top_weight = out.top_weight,
+    r.weights = out.weights;
+    if (!which_net.values && which_net.sim == HFY_SIM_DOT) r.energy = out.number;
+    return hfy_retrieve(&which_net, queries, B, out.real, &r, w);
+}
+static hfy_status run_retrieve_vjp(hfy_work *w)
+{
+    hfy_grad grad;
+    memset(&grad, 0, sizeof grad);
+    grad.queries = out.real, grad.keys = out.more, grad.beta = &out.scalar;
+    return hfy_retrieve_vjp(&which_net, queries, B, cotangent, &grad, w);
+}
+
+static hfy_status run_npy_parse(hfy_work *w) { return hfy_file_npy_parse(file, file_size, &out.npy, w); }
+static hfy_status run_npy_decode(hfy_work *w) { return hfy_file_npy_decode(file, file_size, out.real, 6, &out.npy, w); }
+static hfy_status run_npy_header(hfy_work *w)
+{
+    return hfy_file_npy_header(six, 2, out.bytes, sizeof out.bytes, &out.size, w);
+}
+static hfy_status run_npy_write(hfy_work *w) { return hfy_file_npy_write(path, keys, six, 2, w); }
+static hfy_status run_npy_info(hfy_work *w) { return hfy_file_npy_info(path, &out.npy, w); }
+static hfy_status run_npy_read(hfy_work *w) { return hfy_file_npy_read(path, out.real, 6, &out.npy, w); }
+
+typedef hfy_status run_call(hfy_work *work);
+
+/* Hands every call with many settings to `judge`; counts those that need scratch. */
+static size_t each_call(void (*judge)(run_call *run, const char *name))
+{
+    static const hfy_sep zero_sep;
+    static const hfy_post zero_post;
+    hfy_sep more = zero_sep;
+    int i;
+    prepare();
+    judge(run_scores, "sim_scores");
+    judge(run_cosine, "sim_scores cosine");
+    for (i = 0; i < 16; i++) {
+        which_sep = zero_sep;
+        which_sep.kind = i < 10   ? (hfy_sep_kind)i
+                         : i < 13 ? HFY_SEP_ENTMAX
+                         : i < 15 ? HFY_SEP_NORMMAX
+                                  : HFY_SEP_SPARSEMAX;
+        which_sep.k = i == HFY_SEP_KSUBSETS || i == HFY_SEP_ARGMAX ? 3 : 0;
+        if (i == 10) which_sep.alpha = 1.2;
+        if (i == 11) which_sep.alpha = 4;
+        if (i == 12) more.kind = HFY_SEP_KSUBSETS, more.k = 2, which_sep.plus = &more;
+        if (i == 13) which_sep.gamma = 5;
+        if (i == 14) which_sep.gamma = 1.5;
+        if (i == 15) which_sep.upper = upper, which_sep.lower = lower;
+        judge(run_apply, "sep_apply");
+        judge(run_conjugate, "sep_conjugate");
+        judge(run_vjp, "sep_vjp");
+        if (i != 12) judge(run_value, "sep_value"), judge(run_loss, "sep_loss");
+    }
+    for (i = 0; i < 7; i++) {
+        which_post = zero_post;
+        which_post.kind = (hfy_post_kind)i;
+        which_post.matrix = matrix;
+        judge(run_post, "post_apply");
+        judge(run_post_value, "post_value");
+        judge(run_post_conjugate, "post_conjugate");
+        judge(run_post_vjp, "post_vjp");
+    }
+    for (i = 0; i < 14; i++) {
+        which_net = a_net();
+        if (i == 1) which_net.sep.kind = HFY_SEP_SPARSEMAX;
+        if (i == 2) which_net.sep.kind = HFY_SEP_ENTMAX, which_net.bias = bias;
+        if (i == 3) which_net.sep.kind = HFY_SEP_NORMMAX, which_net.post.kind = HFY_POST_LAYERNORM;
+        if (i == 4) which_net.sep.kind = HFY_SEP_KSUBSETS, which_net.sep.k = 2.5;
+        if (i == 5) which_net.sep.kind = HFY_SEP_EXP, which_net.post.kind = HFY_POST_TANH;
+        if (i == 6) which_net.sep.kind = HFY_SEP_IDENTITY, which_net.post.kind = HFY_POST_SIGN;
+        if (i == 7) which_net.sim = HFY_SIM_COSINE;
+        if (i == 8) which_net.values = values;
+        if (i == 9) which_net.readout = readout, which_net.readout_dim = V;
+        if (i == 10) which_net.sep.kind = HFY_SEP_SPARSEMAX, which_net.sep.upper = upper;
+        if (i == 11) which_net.sep.plus = &more;
+        if (i == 12) which_net.post.kind = HFY_POST_LINEAR, which_net.post.matrix = matrix;
+        if (i == 13) which_net.sep.kind = HFY_SEP_ARGMAX, which_net.self_coupling = self_coupling;
+        judge(run_check, "net_check");
+        judge(run_retrieve, "retrieve");
+        judge(run_report, "retrieve with report");
+        judge(run_retrieve_vjp, "retrieve_vjp");
+        if (which_net.sim == HFY_SIM_DOT && !which_net.values) judge(run_energy, "energy");
+        if (which_net.sim == HFY_SIM_DOT && !which_net.values && !which_net.sep.plus)
+            judge(run_constant, "energy_constant");
+    }
+    judge(run_npy_parse, "npy_parse");
+    judge(run_npy_decode, "npy_decode");
+    judge(run_npy_header, "npy_header");
+    judge(run_npy_write, "npy_write");
+    if (hfy_file_npy_write(path, keys, six, 2, NULL)) check_report(0, __FILE__, __LINE__, "a file to read");
+    judge(run_npy_info, "npy_info");
+    judge(run_npy_read, "npy_read");
+    remove(path);
+    return 0;
+}
+
+static void complain(const char *name)
+{
+    static int seen;
+    if (check_errors < seen) seen = 0;
+    if (check_errors > seen && seen < 5)
+        printf("      (%s, sep %d, post %d)\n", name, (int)which_sep.kind, (int)which_post.kind);
+    seen = check_errors;
+}
+
+/* what the call writes with all the memory it wants; `out` starts as zeros, or as a mark that must survive a refusal */
+static struct outputs right, marked;
+static hfy_status settle(run_call *run, hfy_work *work, int mark)
+{
+    memset(&out, mark, sizeof out);
+    return run(work);
+}
+
+/* --- scratch memory --- */
+
+static size_t needing;
+
+static void grows_and_leaves_nothing(run_call *run, const char *name)
+{
+    hfy_work work;
+    size_t before, peak;
+    memset(&work, 0, sizeof work);
+    CHECK(live == 0);
+    CHECK(settle(run, NULL, 0) == HFY_OK); /* NULL: allocates and frees by itself */
+    CHECK(live == 0);
+    right = out;
+    CHECK(settle(run, &work, 0) == HFY_OK);
+    CHECK(memcmp(&right, &out, sizeof out) == 0);
+    CHECK(work.message[0] == 0);
+    CHECK(live == (work.owned ? 1u : 0u));
+    CHECK(work.peak == work.used && work.capacity >= work.used);
+    peak = work.peak;
+    needing += peak > 0;
+    before = calls;
+    CHECK(settle(run, &work, 0) == HFY_OK); /* the same again: nothing to allocate */
+    CHECK(calls == before && work.peak == peak);
+    hfy_work_free(&work);
+    CHECK(live == 0 && !work.buffer && !work.capacity && !work.owned);
+    hfy_work_free(&work); /* twice is harmless */
+    complain(name);
+}
+
+TEST(work_grows_and_leaves_nothing)
+{
+    needing = 0;
+    each_call(grows_and_leaves_nothing);
+    CHECK(needing > 60);
+    hfy_work_free(NULL);
+}
+
+static void peak_would_do(run_call *run, const char *name)
+{
+    static const size_t shifts[] = {0, 1, 4, 8, 17, 63};
+    unsigned char *memory;
+    hfy_work work;
+    size_t peak, i, before;
+    memset(&work, 0, sizeof work);
+    CHECK(settle(run, &work, 0) == HFY_OK);
+    peak = work.peak;
+    right = out;
+    hfy_work_free(&work);
+    if (!peak) return;
+    memory = (unsigned char *)malloc(peak + 128);
+    if (!memory) exit(3);
+    for (i = 0; i < COUNT(shifts); i++) { /* exactly `peak` bytes, wherever they lie */
+        memset(&work, 0, sizeof work);
+        memset(memory, 0x3C, peak + 128);
+        work.buffer = memory + shifts[i];
+        work.capacity = peak;
+        before = calls;
+        CHECK(settle(run, &work, 0) == HFY_OK);
+        CHECK(memcmp(&right, &out, sizeof out) == 0);
+        CHECK(calls == before && !work.owned && work.buffer == (void *)(memory + shifts[i]) && work.capacity == peak);
+        CHECK(memory[shifts[i] + peak] == 0x3C && (!shifts[i] || memory[shifts[i] - 1] == 0x3C));
+    }
+    work.capacity = peak - 1; /* one byte less: refused before anything is written */
+    work.peak = 0;
+    before = calls;
+    memset(&marked, 0x5A, sizeof marked);
+    CHECK(settle(run, &work, 0x5A) == HFY_ERR_NOMEM);
+    CHECK(memcmp(&marked, &out, sizeof out) == 0);
+    CHECK(work.peak == peak);
+    CHECK(calls == before);
+    CHECK_CONTAINS(work.message, "capacity");
+    {
+        char number[40];
+        snprintf(number, sizeof number, " %lu", (unsigned long)(peak - 1));
+        CHECK_CONTAINS(work.message, number);
+        snprintf(number, sizeof number, " %lu", (unsigned long)peak);
+        CHECK_CONTAINS(work.message, number);
+    }
+    hfy_work_free(&work); /* a user's buffer is left alone */
+    CHECK(work.buffer == (void *)(memory + 63) && work.capacity == peak - 1);
+    free(memory);
+    CHECK(live == 0);
+    complain(name);
+}
+
+TEST(peak_bytes_do_and_one_less_do_not) { each_call(peak_would_do); }
+
+static size_t refused;
+
+static void survives_every_failure(run_call *run, const char *name)
+{
+    hfy_work work;
+    size_t n;
+    int with_work;
+    memset(&marked, 0x5A, sizeof marked);
+    for (with_work = 0; with_work < 2; with_work++)
+        for (n = 1; n < 50; n++) {
+            hfy_status status;
+            memset(&work, 0, sizeof work);
+            calls = 0;
+            fail_at = n;
+            status = settle(run, with_work ? &work : NULL, 0x5A);
+            fail_at = 0;
+            if (calls < n) { /* it needed fewer: all is well */
+                CHECK(status == HFY_OK);
+                hfy_work_free(&work);
+                break;
+            }
+            refused++;
+            CHECK(status == HFY_ERR_NOMEM);
+            CHECK(memcmp(&marked, &out, sizeof out) == 0);
+            if (with_work) {
+                CHECK_CONTAINS(work.message, "allocate");
+                CHECK(settle(run, &work, 0x5A) == HFY_OK); /* and goes on once there is memory */
+                CHECK(work.message[0] == 0);
+                hfy_work_free(&work);
+            }
+            CHECK(live == 0);
+        }
+    CHECK(n < 50);
+    CHECK(live == 0);
+    complain(name);
+}
+
+TEST(an_allocator_that_fails_at_every_call)
+{
+    refused = 0;
+    each_call(survives_every_failure);
+    CHECK(refused > 120);
+}
+
+static hfy_work shared;
+static void share(run_call *run, const char *name)
+{
+    CHECK(settle(run, NULL, 0) == HFY_OK);
+    right = out;
+    CHECK(settle(run, &shared, 0) == HFY_OK);
+    CHECK(memcmp(&right, &out, sizeof out) == 0);
+    CHECK(live <= 1);
+    complain(name);
+}
+
+TEST(one_work_serves_every_call)
+{
+    memset(&shared, 0, sizeof shared);
+    each_call(share);
+    each_call(share);
+    CHECK(shared.capacity == shared.peak);
+    hfy_work_free(&shared);
+    CHECK(live == 0);
+}
+
+TEST(a_failed_growth_keeps_the_old_memory)
+{
+    hfy_work work;
+    void *buffer;
+    prepare();
+    memset(&work, 0, sizeof work);
+    which_net = a_net();
+    CHECK(run_cosine(&work) == HFY_OK);
+    buffer = work.buffer;
+    CHECK(buffer != NULL);
+    calls = 0, fail_at = 1;
+    CHECK(run_retrieve_vjp(&work) == HFY_ERR_NOMEM);
+    fail_at = 0;
+    CHECK(work.buffer == buffer && work.owned && live == 1);
+    CHECK(run_cosine(&work) == HFY_OK);
+    hfy_work_free(&work);
+    CHECK(live == 0);
+}
+
+static void any_isa(run_call *run, const char *name)
+{
+    int isa, done = 0, none = 0;
+    for (isa = 0; isa < 6; isa++) {
+        hfy_work work;
+        hfy_status status;
+        memset(&work, 0, sizeof work);
+        work.isa = (hfy_isa)isa;
+        memset(&marked, 0x5A, sizeof marked);
+        status = settle(run, &work, 0x5A);
+        CHECK(status == HFY_OK || status == HFY_ERR_UNSUPPORTED);
+        done += status == HFY_OK, none += status != HFY_OK;
+        if (status) {
+            CHECK(memcmp(&marked, &out, sizeof out) == 0);
+            CHECK_CONTAINS(work.message, hfy_simd_text((hfy_isa)isa));
+        }
+        if (isa <= HFY_ISA_SCALAR) CHECK(status == HFY_OK);
+        hfy_work_free(&work);
+    }
+    CHECK(done >= 2);
+    complain(name);
+}
+
+TEST(every_instruction_set_or_a_refusal) { each_call(any_isa); }
+
+/* --- messages --- */
+
+static const char *number_after(const char *message, const char *words)
+{
+    const char *at = strstr(message, words);
+    return at ? at + strlen(words) : "";
+}
+
+/* the sign and digits of a number as the messages print it */
+static void message_of(double value, hfy_work *work)
+{
+    hfy_sep sep;
+    hfy_real x = 1, y;
+    memset(&sep, 0, sizeof sep);
+    sep.kind = HFY_SEP_ENTMAX;
+    sep.alpha = value;
+    CHECK(hfy_sep_apply(&sep, &x, 1, 1, &y, work) == HFY_ERR_ARG);
+}
+
+TEST(numbers_in_messages)
+{
+    static const struct {
+        double value;
+        const char *text;
+    } known[] = {{-1, "-1;"},          {-0.5, "-0.5;"},         {-1.5, "-1.5;"},       {-2.25e-3, "-0.00225;"},
+                 {-123456, "-123456;"}, {-999999.9, "-1000000;"}, {-1e-20, "-1e-20;"},   {-1.5e300, "-1.5e300;"},
+                 {-1e15, "-1e15;"},     {-1e14, "-100000000000000;"}, {-9.99999951e-5, "-0.0001;"}};
+    hfy_work work;
+    size_t i;
+    memset(&work, 0, sizeof work);
+    for (i = 0; i < COUNT(known); i++) {
+        message_of(known[i].value, &work);
+        CHECK(strncmp(number_after(work.message, "alpha is "), known[i].text, strlen(known[i].text)) == 0);
+    }
+    message_of(-HUGE_VAL, &work);
+    CHECK_CONTAINS(work.message, "alpha is -inf;");
+    message_of(HUGE_VAL - HUGE_VAL, &work);
+    CHECK_CONTAINS(work.message, "alpha is nan;");
+    hfy_work_free(&work);
+}
+
+TEST(numbers_in_messages_read_back)
+{
+    hfy_rng rng = hfy_rng_seed(5);
+    hfy_work work;
+    int i;
+    memset(&work, 0, sizeof work);
+    for (i = 0; i < 2000; i++) {
+        double value = -pow(10.0, 630 * hfy_rng_uniform(&rng) - 322) * (1 + 9 * hfy_rng_uniform(&rng)), got;
+        if (i % 4 == 0) value = -pow(10.0, floor(40 * hfy_rng_uniform(&rng) - 20));
+        if (i % 4 == 1) value = -floor(1e7 * hfy_rng_uniform(&rng)) / 1000 - 1e-3;
+        if (value < -1.7e308) value = -1.7e308;
+        message_of(value, &work);
+        got = strtod(number_after(work.message, "alpha is "), NULL);
+        CHECK(fabs(got - value) <= 5.5e-6 * fabs(value) + 1e-322);
+        if (!(fabs(got - value) <= 5.5e-6 * fabs(value) + 1e-322)) printf("      (%.17g: %s)\n", value, work.message);
+    }
+    hfy_work_free(&work);
+}
+
+TEST(sizes_in_messages)
+{
+    static const size_t sizes[] = {0, 1, 9, 10, 12345, SIZE_MAX};
+    hfy_work work;
+    hfy_real x[4] = {0};
+    char text[64];
+    size_t i;
+    memset(&work, 0, sizeof work);
+    for (i = 0; i < COUNT(sizes); i++) {
+        CHECK(hfy_sim_scores(HFY_SIM_DOT, 1, x, sizes[i], 0, 0, x, 1, x, &work) == HFY_ERR_ARG);
+        snprintf(text, sizeof text, "count is %llu and", (unsigned long long)sizes[i]);
+        CHECK_CONTAINS(work.message, text);
+    }
+    hfy_work_free(&work);
+}
+
+TEST(messages_end_and_go)
+{
+    hfy_work work;
+    hfy_real x[1] = {1}, y[1];
+    hfy_sep sep;
+    memset(&work, 0, sizeof work);
+    memset(&sep, 0, sizeof sep);
+    memset(work.message, 'x', sizeof work.message);
+    message_of(-1.23456e-300, &work);
+    CHECK(memchr(work.message, 0, sizeof work.message) != NULL);
+    CHECK(strlen(work.message) > 10 && strlen(work.message) < 120);
+    CHECK(hfy_sep_apply(&sep, x, 1, 1, y, &work) == HFY_OK);
+    CHECK(work.message[0] == 0); /* empty after success */
+    hfy_work_free(&work);
+}
+
+TEST(long_messages_are_cut)
+{
+    hfy_work work;
+    memset(&work, 0x77, sizeof work);
+    work.buffer = NULL, work.capacity = 0, work.owned = 0;
+    hfy_base_fail_(
+        &work, HFY_ERR_ARG, "%s%s%s%s", "0123456789012345678901234567890123456789012345678901234567890123456789",
+        "0123456789012345678901234567890123456789012345678901234567890123456789", "0123456789", "01234567890123456789");
+    CHECK(strlen(work.message) == sizeof work.message - 1);
+}
+
+/* --- private parts of the room --- */
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* shapes: 0 random, 1 few values, 2 ascending, 3 descending, 4 equal, 5 organ pipe */
+static void numbers(hfy_rng *rng, int shape, double *x, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; i++) {
+        double u = hfy_rng_normal(rng);
+        x[i] = shape == 0   ? u
+               : shape == 1 ? floor(u)
+               : shape == 2 ? (double)i
+               : shape == 3 ? -(double)i
+               : shape == 4 ? 3
+                            : (double)(i < n / 2 ? i : n - i);
+    }
+}
+
+TEST(selection_finds_the_kth_largest)
+{
+    static double x[300], sorted[300], copy[300];
+    static const size_t sizes[] = {1, 2, 3, 4, 5, 8, 17, 64, 300};
+    hfy_rng rng = hfy_rng_seed(1);
+    size_t c, k;
+    int shape;
+    for (shape = 0; shape < 6; shape++)
+        for (c = 0; c < COUNT(sizes); c++) {
+            size_t n = sizes[c];
+            numbers(&rng, shape, x, n);
+            memcpy(sorted, x, n * sizeof *x);
+            qsort(sorted, n, sizeof *sorted, ascending);
+            for (k = 1; k <= n; k += 1 + n / 40) {
+                memcpy(copy, x, n * sizeof *x);
+                CHECK_EQ(hfy_base_kth_largest_(copy, n, k), sorted[n - k]);
+                qsort(copy, n, sizeof *copy, ascending);
+                CHECK(memcmp(copy, sorted, n * sizeof *copy) == 0); /* permuted only */
+            }
+        }
+}
+
+TEST(selection_with_infinities)
+{
+    double x[] = {1, -HUGE_VAL, 3, HUGE_VAL, -HUGE_VAL};
+    CHECK_EQ(hfy_base_kth_largest_(x, 5, 1), HUGE_VAL);
+    CHECK_EQ(hfy_base_kth_largest_(x, 5, 2), 3);
+    CHECK_EQ(hfy_base_kth_largest_(x, 5, 5), -HUGE_VAL);
+}
+
+TEST(sorting)
+{
+    static double x[2000], sorted[2000];
+    static const size_t sizes[] = {0, 1, 2, 3, 4, 5, 7, 8, 100, 1023, 2000};
+    hfy_rng rng = hfy_rng_seed(2);
+    size_t c;
+    int shape;
+    for (shape = 0; shape < 6; shape++)
+        for (c = 0; c < COUNT(sizes); c++) {
+            numbers(&rng, shape, x, sizes[c]);
+            memcpy(sorted, x, sizes[c] * sizeof *x);
+            qsort(sorted, sizes[c], sizeof *sorted, ascending);
+            hfy_base_sort_(x, sizes[c]);
+            CHECK(memcmp(x, sorted, sizes[c] * sizeof *x) == 0);
+        }
+}
+
+TEST(selection_and_sorting_have_no_slow_input)
+{
+    enum { MANY = 200000 };
+    double *x = (double *)malloc(MANY * sizeof *x);
+    hfy_rng rng = hfy_rng_seed(3);
+    int shape;
+    CHECK(x != NULL);
+    for (shape = 0; x && shape < 6; shape++) { /* quadratic time would take minutes */
+        size_t i;
+        numbers(&rng, shape, x, MANY);
+        (void)hfy_base_kth_largest_(x, MANY, MANY / 2);
+        numbers(&rng, shape, x, MANY);
+        hfy_base_sort_(x, MANY);
+        for (i = 1; i < MANY && x[i - 1] <= x[i];) i++;
+        CHECK(i == MANY);
+    }
+    free(x);
+}
+
+TEST(sizes_do_not_wrap)
+{
+    CHECK(hfy_base_times_(3, 4) == 12 && hfy_base_times_(0, SIZE_MAX) == 0 && hfy_base_times_(SIZE_MAX, 0) == 0);
+    CHECK(hfy_base_times_(SIZE_MAX, 1) == SIZE_MAX && hfy_base_times_(SIZE_MAX / 2, 3) == SIZE_MAX);
+    CHECK(hfy_base_times_((size_t)1 << (4 * sizeof(size_t)), (size_t)1 << (4 * sizeof(size_t))) == SIZE_MAX);
+    CHECK(hfy_base_plus_(3, 4) == 7 && hfy_base_plus_(SIZE_MAX, 1) == SIZE_MAX &&
+          hfy_base_plus_(SIZE_MAX - 1, 1) == SIZE_MAX);
+    CHECK(hfy_base_fits_(1000, 1000, 8) && !hfy_base_fits_(SIZE_MAX / 2, 4, 1) &&
+          !hfy_base_fits_(SIZE_MAX, SIZE_MAX, 8));
+    CHECK(hfy_base_fits_(0, SIZE_MAX, 8) || !hfy_base_fits_(0, SIZE_MAX, 8)); /* whichever: nothing is read */
+}
+
+TEST(nan_and_infinity_by_their_bits)
+{
+    double inf = HUGE_VAL, none = inf - inf;
+    CHECK(hfy_base_is_nan_(none) && hfy_base_is_nan_(-none) && !hfy_base_is_nan_(inf) && !hfy_base_is_nan_(0));
+    CHECK(!hfy_base_is_finite_(none) && !hfy_base_is_finite_(inf) && !hfy_base_is_finite_(-inf));
+    CHECK(hfy_base_is_finite_(1.7e308) && hfy_base_is_finite_(-0.0) && hfy_base_is_finite_(4.9e-324));
+    CHECK(hfy_base_is_pos_inf_(inf) && !hfy_base_is_pos_inf_(-inf) && !hfy_base_is_pos_inf_(none) &&
+          !hfy_base_is_pos_inf_(1e308));
+    CHECK(hfy_base_is_neg_inf_(-inf) && !hfy_base_is_neg_inf_(inf) && !hfy_base_is_neg_inf_(none));
+}
+
+int main(int argc, char **argv)
+{
+    CHECK_BEGIN(argc, argv);
+    RUN(every_status_has_its_text);
+    RUN(status_list_is_the_enum);
+    RUN(instruction_sets_have_names);
+    RUN(version);
+    RUN(row_rng_integers);
+    RUN(row_rng_uniforms);
+    RUN(row_rng_normals_and_signs);
+    RUN(rng_is_plain_data);
+    RUN(rng_ranges_and_moments);
+    RUN(rng_sign_is_the_top_bit);
+    RUN(work_grows_and_leaves_nothing);
+    RUN(peak_bytes_do_and_one_less_do_not);
+    RUN(an_allocator_that_fails_at_every_call);
+    RUN(one_work_serves_every_call);
+    RUN(a_failed_growth_keeps_the_old_memory);
+    RUN(every_instruction_set_or_a_refusal);
+    RUN(numbers_in_messages);
+    RUN(numbers_in_messages_read_back);
+    RUN(sizes_in_messages);
+    RUN(messages_end_and_go);
+    RUN(long_messages_are_cut);
+    RUN(selection_finds_the_kth_largest);
+    RUN(selection_with_infinities);
+    RUN(sorting);
+    RUN(selection_and_sorting_have_no_slow_input);
+    RUN(sizes_do_not_wrap);
+    RUN(nan_and_infinity_by_their_bits);
+    return CHECK_END();
+}

@@ -1,0 +1,326 @@
+/* test_gemm.c: matrix products of every instruction set, float and double, against long double: all transposes and strides,
+   sizes around every tile and block, beta = 0 over NaN, parts of a product bit for bit, at the end of a page. */
+#if defined(__unix__) && !defined(_DEFAULT_SOURCE)
+#define _DEFAULT_SOURCE
+#endif
+#define HFY_IMPLEMENTATION
+#include "../hfy.h"
+
+#include "check.h"
+#if defined(__unix__)
+#include <sys/mman.h>
+#endif
+
+static const hfy_simd_ *table[8];
+static size_t tables;
+static hfy_rng dice;
+
+#define EACH_TABLE(simd, i) for (i = 0; i < tables && ((simd) = table[i]) != NULL; i++)
+
+/* Memory whose last byte is the last of a readable page, so that a step too far is a crash. Never freed. */
+static void *at_the_edge(size_t bytes)
+{
+#if defined(__unix__)
+    size_t page = 65536, room = (bytes + page) / page * page;
+    char *p = (char *)mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p != (char *)MAP_FAILED && !mprotect(p + room, page, PROT_NONE)) return p + room - bytes;
+#endif
+    return malloc(bytes + 1);
+}
+
+/* One shape: which way each matrix lies (0 rows together, 1 columns together, 2 neither) and the gaps between lines. */
+typedef struct shape {
+    size_t m, n, k;
+    int lie_a, lie_b, lie_c;
+    size_t gap;
+} shape;
+
+static void strides(int lie, size_t rows, size_t columns, size_t gap, size_t *row, size_t *col)
+{
+    *col = lie == 0 ? 1 : lie == 1 ? rows + gap : 2;
+    *row = lie == 0 ? columns + gap : lie == 1 ? 1 : 2 * columns + gap;
+}
+
+static size_t extent(size_t rows, size_t columns, size_t row, size_t col)
+{
+    return rows && columns ? (rows - 1) * row + (columns - 1) * col + 1 : 0;
+}
+
+enum { most = 1 << 20 };
+
+/* The test of one product, once for each precision. */
+#define PRODUCT(test, real, gemm, epsilon)                                                                             \
+    static real *test##_a, *test##_b, *test##_c, *test##_scratch;                                                      \
+    static void test(const hfy_simd_ *simd, shape s, real alpha, real beta)                                            \
+    {                                                                                                                  \
+        size_t ar, ac, br, bc, cr, cc, i, j, p, na, nb, nc, ns = hfy_linalg_gemm_scratch_(s.m, s.n, s.k, sizeof(real)); \
+        real *a, *b, *c, *scratch;                                                                                     \
+        int good = 1, kept = 1;                                                                                        \
+        if (!test##_a) {                                                                                               \
+            test##_a = (real *)at_the_edge(most * sizeof(real)), test##_b = (real *)at_the_edge(most * sizeof(real));  \
+            test##_c = (real *)at_the_edge(most * sizeof(real)), test##_scratch = (real *)at_the_edge(most * sizeof(real)); \
+        }                                                                                                              \
+        strides(s.lie_a, s.m, s.k, s.gap, &ar, &ac);                                                                   \
+        strides(s.lie_b, s.k, s.n, s.gap, &br, &bc);                                                                   \
+        strides(s.lie_c, s.m, s.n, s.gap, &cr, &cc);                                                                   \
+        na = extent(s.m, s.k, ar, ac), nb = extent(s.k, s.n, br, bc), nc = extent(s.m, s.n, cr, cc);                   \
+        if (na > most || nb > most || nc > most || ns > most) {                                                        \
+            CHECK(!"the test's arrays are too small");                                                                 \
+            return;                                                                                                    \
+        }                                                                                                              \
+        a = test##_a + (most - na), b = test##_b + (most - nb), c = test##_c + (most - nc);                            \
+        scratch = test##_scratch + (most - ns);                                                                        \
+        for (i = 0; i < na; i++) a[i] = (real)strtod("nan", NULL);                                                     \
+        for (i = 0; i < nb; i++) b[i] = (real)strtod("nan", NULL);                                                     \
+        for (i = 0; i < ns; i++) scratch[i] = (real)strtod("nan", NULL);                                               \
+        for (i = 0; i < nc; i++) c[i] = 7;                                                                             \
+        for (i = 0; i < s.m; i++)                                                                                      \
+            for (p = 0; p < s.k; p++) a[i * ar + p * ac] = (real)hfy_rng_normal(&dice);                                \
+        for (p = 0; p < s.k; p++)                                                                                      \
+            for (j = 0; j < s.n; j++) b[p * br + j * bc] = (real)hfy_rng_normal(&dice);                                \
+        for (i = 0; i < s.m; i++)                                                                                      \
+            for (j = 0; j < s.n; j++)                                                                                  \
+                c[i * cr + j * cc] = beta == 0 ? (real)strtod("nan", NULL) : (real)((double)i - 0.5 * (double)j);      \
+        gemm(simd, s.m, s.n, s.k, alpha, a, ar, ac, b, br, bc, beta, c, cr, cc, scratch);                              \
+        for (i = 0; i < s.m; i += 1 + s.m / 40)                                                                        \
+            for (j = 0; j < s.n; j += 1 + s.n / 40) {                                                                  \
+                long double want = 0, size = 0, before = (long double)i - 0.5L * (long double)j;                       \
+                for (p = 0; p < s.k; p++) {                                                                            \
+                    long double v = (long double)a[i * ar + p * ac] * (long double)b[p * br + j * bc];                 \
+                    want += v, size += fabsl(v);                                                                       \
+                }                                                                                                      \
+                want = (long double)alpha * want + (beta == 0 ? 0 : (long double)beta * before);                       \
+                size = fabsl((long double)alpha) * size + fabsl((long double)beta * before);                           \
+                good &= fabsl((long double)c[i * cr + j * cc] - want) <=                                               \
+                        (4 + 2 * sqrtl((long double)s.k)) * (long double)(epsilon) * size;                             \
+                c[i * cr + j * cc] = 7;                                                                                \
+            }                                                                                                          \
+        for (i = 0; i < s.m; i++)                                                                                      \
+            for (j = 0; j < s.n; j++) c[i * cr + j * cc] = 7;                                                          \
+        for (i = 0; i < nc; i++) kept &= c[i] == 7;                                                                    \
+        if (!CHECK(good) || !CHECK(kept))                                                                              \
+            printf("      %s %s m %zu n %zu k %zu lie %d %d %d gap %zu\n", #test, simd->name, s.m, s.n, s.k, s.lie_a,  \
+                   s.lie_b, s.lie_c, s.gap);                                                                           \
+    }
+PRODUCT(single, float, hfy_linalg_sgemm_, 1.1920928955078125e-07)
+PRODUCT(twice, double, hfy_linalg_dgemm_, 2.220446049250313e-16)
+
+static void both(size_t m, size_t n, size_t k, int a, int b, int c, size_t gap, double alpha, double beta)
+{
+    const hfy_simd_ *simd;
+    size_t t;
+    shape s;
+    s.m = m, s.n = n, s.k = k, s.lie_a = a, s.lie_b = b, s.lie_c = c, s.gap = gap;
+    EACH_TABLE(simd, t)
+    {
+        single(simd, s, (float)alpha, (float)beta);
+        twice(simd, s, alpha, beta);
+    }
+}
+
+/* Every size up to 36 of one side while the others vary, no gaps: tiles and their edges. */
+TEST(edges)
+{
+    size_t i;
+    for (i = 1; i <= 50; i++) {
+        both(i, 33, 17, 0, 0, 0, 0, 1, 0);
+        both(13, i, 9, 0, 0, 0, 0, 1, 1);
+        both(15, 35, i, 0, 0, 0, 0, 1, 0);
+        both(i, 70, 21, 1, 0, 0, 1, 1, 0);
+        both(14, i, 12, 0, 1, 0, 2, 1, 0);
+        both(i, i, i, 1, 1, 0, 0, 2, 0);
+    }
+}
+
+/* Each way the three matrices can lie. */
+TEST(layouts)
+{
+    static const double betas[] = {0, 1, -0.75};
+    int a, b, c, t;
+    for (a = 0; a < 3; a++)
+        for (b = 0; b < 3; b++)
+            for (c = 0; c < 3; c++)
+                for (t = 0; t < 3; t++) {
+                    both(29, 37, 23, a, b, c, (size_t)t, 1.5, betas[t]);
+                    both(130, 75, 40, a, b, c, 3, 1, betas[t]);
+                    both(2, 3, 5, a, b, c, 0, -1, betas[t]);
+                }
+}
+
+/* Beyond the blocks of k and of columns. */
+TEST(blocks)
+{
+    both(30, 41, 1000, 0, 0, 0, 0, 1, 0);
+    both(30, 41, 385, 1, 1, 0, 1, 1, 0.5);
+    both(17, 1000, 193, 0, 0, 0, 0, 1, 1);
+    both(17, 1000, 40, 0, 1, 1, 0, 1, 0);
+    both(1000, 17, 200, 0, 0, 1, 0, 1, 0);
+    both(200, 500, 400, 0, 0, 0, 0, 0.1, 0);
+    both(64, 64, 64, 0, 0, 0, 0, 1, 0);
+    both(256, 256, 256, 0, 1, 0, 0, 1, 0);
+}
+
+/* No columns of A: only beta acts, and NaN is overwritten; alpha 0: A and B are not read. */
+TEST(nothing_to_add)
+{
+    const hfy_simd_ *simd;
+    size_t t, i;
+    float c[15], a[6], b[10];
+    double y[3];
+    EACH_TABLE(simd, t)
+    {
+        int ok = 1;
+        for (i = 0; i < 15; i++) c[i] = (float)strtod("nan", NULL);
+        hfy_linalg_sgemm_(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
+        for (i = 0; i < 15; i++) ok &= c[i] == 0, c[i] = (float)i;
+        hfy_linalg_sgemm_(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 2, c, 5, 1, NULL);
+        for (i = 0; i < 15; i++) ok &= c[i] == 2 * (float)i;
+        for (i = 0; i < 6; i++) a[i] = (float)strtod("nan", NULL);
+        for (i = 0; i < 10; i++) b[i] = (float)strtod("inf", NULL);
+        hfy_linalg_sgemm_(simd, 3, 5, 2, 0, a, 2, 1, b, 5, 1, 1, c, 5, 1, NULL);
+        for (i = 0; i < 15; i++) ok &= c[i] == 2 * (float)i;
+        hfy_linalg_sgemm_(simd, 0, 5, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
+        hfy_linalg_sgemm_(simd, 3, 0, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
+        for (i = 0; i < 15; i++) ok &= c[i] == 2 * (float)i;
+        for (i = 0; i < 3; i++) y[i] = strtod("nan", NULL);
+        hfy_linalg_dgemv_(simd, 3, 0, 1, y, 1, 1, y, 1, 0, y, 1, NULL);
+        for (i = 0; i < 3; i++) ok &= y[i] == 0;
+        CHECK(ok);
+    }
+}
+
+/* NaN and infinity come out where they belong and nowhere else. */
+TEST(nonfinite)
+{
+    enum { m = 19, n = 45, k = 30 };
+    const hfy_simd_ *simd;
+    static float a[m * k], b[k * n], c[m * n], scratch[400000];
+    size_t t, i, j;
+    CHECK(hfy_linalg_gemm_scratch_(m, n, k, sizeof *a) <= 400000);
+    for (i = 0; i < m * k; i++) a[i] = (float)hfy_rng_normal(&dice);
+    for (i = 0; i < k * n; i++) b[i] = (float)hfy_rng_normal(&dice);
+    a[7 * k + 29] = (float)strtod("nan", NULL);
+    b[3 * n + 44] = (float)strtod("inf", NULL);
+    EACH_TABLE(simd, t)
+    {
+        int ok = 1;
+        hfy_linalg_sgemm_(simd, m, n, k, 1, a, k, 1, b, n, 1, 0, c, n, 1, scratch);
+        for (i = 0; i < m; i++)
+            for (j = 0; j < n; j++) ok &= hfy_base_is_finite_((double)c[i * n + j]) == (i != 7 && j != 44);
+        CHECK(ok);
+    }
+}
+
+/* Any part of a product has the bits of the whole, whichever way it is read. */
+CHECK_UNUSED TEST(parts)
+{
+    enum { m = 170, n = 200, k = 500 };
+    const hfy_simd_ *simd;
+    static float a[m * k], at[k * m], b[k * n], c[m * n], part[m * n];
+    static double da[m * k], db[k * n], dc[m * n], dpart[m * n];
+    size_t t, i, j, ns = hfy_linalg_gemm_scratch_(m, n, k, sizeof *a);
+    float *scratch = (float *)malloc(ns * sizeof *a);
+    double *dscratch = (double *)malloc(hfy_linalg_gemm_scratch_(m, n, k, sizeof *da) * sizeof *da);
+    for (i = 0; i < m; i++)
+        for (j = 0; j < k; j++) at[j * m + i] = a[i * k + j] = (float)hfy_rng_normal(&dice), da[i * k + j] = (double)a[i * k + j];
+    for (i = 0; i < k * n; i++) b[i] = (float)hfy_rng_normal(&dice), db[i] = (double)b[i];
+    EACH_TABLE(simd, t)
+    {
+        static const size_t cut[] = {0, 2, 7, 50, 97, 170};
+        size_t p, q;
+        hfy_linalg_sgemm_(simd, m, n, k, 1, a, k, 1, b, n, 1, 0, c, n, 1, scratch);
+        hfy_linalg_dgemm_(simd, m, n, k, 1, da, k, 1, db, n, 1, 0, dc, n, 1, dscratch);
+        for (i = 0; i < m * n; i++) part[i] = 0, dpart[i] = 0;
+        for (p = 0; p + 1 < sizeof cut / sizeof cut[0]; p++) /* blocks of rows */
+            for (q = 0; q < n; q += 67) {                    /* and of columns */
+                size_t rows = cut[p + 1] - cut[p], columns = hfy_base_min_(67, n - q);
+                hfy_linalg_sgemm_(simd, rows, columns, k, 1, at + cut[p], 1, m, b + q, n, 1, 0, part + cut[p] * n + q, n, 1,
+                                  scratch);
+                hfy_linalg_dgemm_(simd, rows, columns, k, 1, da + cut[p] * k, k, 1, db + q, n, 1, 0, dpart + cut[p] * n + q,
+                                  n, 1, dscratch);
+            }
+        CHECK(!memcmp(part, c, sizeof c));
+        CHECK(!memcmp(dpart, dc, sizeof dc));
+    }
+    free(scratch), free(dscratch);
+}
+
+/* y = alpha A x + beta y both ways, strided vectors, odd sizes, at the end of a page. */
+TEST(vectors)
+{
+    static const size_t sizes[] = {1, 2, 3, 7, 8, 9, 16, 17, 31, 63, 64, 65, 130, 2100};
+    const hfy_simd_ *simd;
+    size_t t, u, v, i, p, way, step;
+    float *fa = (float *)at_the_edge(2100 * 140 * sizeof *fa), *fx = (float *)at_the_edge(4200 * sizeof *fx);
+    float *fy = (float *)at_the_edge(4200 * sizeof *fy);
+    double *da = (double *)at_the_edge(2100 * 140 * sizeof *da), *dx = (double *)at_the_edge(4200 * sizeof *dx);
+    double *dy = (double *)at_the_edge(4200 * sizeof *dy);
+    static double scratch[400000];
+    for (u = 0; u < sizeof sizes / sizeof sizes[0]; u++)
+        for (v = 0; v < sizeof sizes / sizeof sizes[0]; v++) {
+            size_t m = sizes[u], k = sizes[v];
+            if (m * k > 2100 * 140) continue;
+            for (way = 0; way < 2; way++)
+                for (step = 1; step <= 2; step++) {
+                    size_t row = way ? 1 : k, col = way ? m : 1;
+                    size_t nx = (k - 1) * step + 1, ny = (m - 1) * (3 - step) + 1, y_step = 3 - step;
+                    float *pa = fa + (2100 * 140 - m * k), *px = fx + (4200 - nx), *py = fy + (4200 - ny);
+                    double *qa = da + (2100 * 140 - m * k), *qx = dx + (4200 - nx), *qy = dy + (4200 - ny);
+                    const double beta = (double)((u + v) % 3) / 2;
+                    for (i = 0; i < m * k; i++) pa[i] = (float)hfy_rng_normal(&dice), qa[i] = (double)pa[i];
+                    for (i = 0; i < nx; i++) px[i] = (float)hfy_rng_normal(&dice), qx[i] = (double)px[i];
+                    EACH_TABLE(simd, t)
+                    {
+                        int ok = 1;
+                        for (i = 0; i < ny; i++) py[i] = 7, qy[i] = 7;
+                        for (i = 0; i < m; i++) {
+                            py[i * y_step] = beta > 0 ? 3 : (float)strtod("nan", NULL);
+                            qy[i * y_step] = (double)py[i * y_step];
+                        }
+                        hfy_linalg_sgemv_(simd, m, k, 2, pa, row, col, px, step, (float)beta, py, y_step, (float *)scratch);
+                        hfy_linalg_dgemv_(simd, m, k, 2, qa, row, col, qx, step, beta, qy, y_step, scratch);
+                        for (i = 0; i < m; i++) {
+                            long double want = beta > 0 ? 3 * (long double)beta : 0, size = want;
+                            for (p = 0; p < k; p++) {
+                                want += 2 * (long double)(qa[i * row + p * col] * qx[p * step]);
+                                size += 2 * fabsl((long double)(qa[i * row + p * col] * qx[p * step]));
+                            }
+                            ok &= fabsl((long double)py[i * y_step] - want) <= (4 + 2 * sqrtl((long double)k)) * 1.2e-7L * size;
+                            ok &= fabsl((long double)qy[i * y_step] - want) <= (4 + 2 * sqrtl((long double)k)) * 2.3e-16L * size;
+                            py[i * y_step] = 7, qy[i * y_step] = 7;
+                        }
+                        for (i = 0; i < ny; i++) ok &= py[i] == 7 && qy[i] == 7;
+                        if (!CHECK(ok)) printf("      %s m %zu k %zu way %zu step %zu\n", simd->name, m, k, way, step);
+                    }
+                }
+        }
+    { /* neither rows nor columns of A together */
+        double a[2 * 3 * 4], x[4] = {1, 2, 3, 4}, y[3] = {0, 0, 0};
+        for (i = 0; i < 24; i++) a[i] = (double)i;
+        EACH_TABLE(simd, t)
+        {
+            hfy_linalg_dgemv_(simd, 3, 4, 1, a, 8, 2, x, 1, 0, y, 1, scratch);
+            CHECK_EQ(y[0], 0 + 2 * 2 + 3 * 4 + 4 * 6);
+            CHECK_EQ(y[2], 16 + 2 * 18 + 3 * 20 + 4 * 22);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int isa;
+    CHECK_BEGIN(argc, argv);
+    dice = hfy_rng_seed(36);
+    for (isa = HFY_ISA_SCALAR; isa <= HFY_ISA_NEON; isa++)
+        if (hfy_simd_of_((hfy_isa)isa)) table[tables++] = hfy_simd_of_((hfy_isa)isa);
+    RUN(edges);
+    RUN(layouts);
+    RUN(blocks);
+    RUN(nothing_to_add);
+    RUN(nonfinite);
+#if !defined(HFY_CBLAS) /* a BLAS promises no bits */
+    RUN(parts);
+#endif
+    RUN(vectors);
+    return CHECK_END();
+}
