@@ -377,16 +377,13 @@ typedef enum hfy_sim {
 
 /* scores[j*count + i] = beta * sim(key i, query j).
    keys: count rows of dim, key_stride apart (0 = dim); queries: n_queries rows of dim; scores: n_queries x count.
-   beta: any finite number. Each score is within 4 eps sqrt(dim) |beta| |x||q| of the exact one (eps of hfy_real);
+   beta: any finite number. A dot product is within 4 eps sqrt(dim) |beta| |x||q| of the exact one (eps of hfy_real);
    a score beyond the range of hfy_real comes out infinite, NaN in gives NaN out.
    Cost: count x dim x n_queries multiply-adds. Errors: ARG (NULL, dim or count 0, stride < dim, beta not finite). */
 HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys, size_t count, size_t dim,
                                   size_t key_stride, const hfy_real *queries, size_t n_queries, hfy_real *scores,
                                   hfy_work *work);
 
-/* HFY_DOUBLE renames, for >>precision:
-   types that hold or describe hfy_real:  hfy_index
-   functions:  hfy_index_size  hfy_index_build  hfy_index_check */
 /* ------------------------------------------------------------------------------------------------------------------
    >>index   a prepared memory: short copies of the keys that say which few of them a query must be compared with
    ------------------------------------------------------------------------------------------------------------------ */
@@ -441,13 +438,13 @@ HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys,
                                    size_t key_stride, hfy_work *work);
 
 /* ------------------------------------------------------------------------------------------------------------------
-   >>sep   separations: y = argmax over dom(Omega) of theta.y - Omega(y)   (HFY eq. 9)
+   >>sep   separations: y = argmax over dom(Omega) of theta.y - Omega(y)   (HFY eq. 4)
    ------------------------------------------------------------------------------------------------------------------ */
 typedef enum hfy_sep_kind {
     HFY_SEP_SOFTMAX,   /* e^theta / sum;  Omega = sum y log y on the simplex */
     HFY_SEP_SPARSEMAX, /* projection onto the simplex;  Omega = 1/2|y|^2 - 1/2 (with bounds: 1/2|y|^2) */
     HFY_SEP_ENTMAX,    /* alpha-entmax;  Omega = (sum y^alpha - 1) / (alpha (alpha-1)) on the simplex (HFY eq. 17) */
-    HFY_SEP_NORMMAX,   /* gamma-normmax;  Omega = |y|_gamma - 1 on the simplex (HFY eq. 19) */
+    HFY_SEP_NORMMAX,   /* gamma-normmax;  Omega = |y|_gamma - 1 on the simplex (HFY eq. 18) */
     HFY_SEP_KSUBSETS,  /* projection onto {0 <= y <= 1, sum y = k};  Omega = rho/2 |y|^2 */
     HFY_SEP_IDENTITY,  /* theta;  Omega = 1/2|y|^2 */
     HFY_SEP_POWER,  /* sign(theta)|theta|^(degree-1);  Omega = 1/s |y|_s^s, 1/degree + 1/s = 1 (HFY eq. 10, mended) */
@@ -497,7 +494,7 @@ typedef struct hfy_sep_grad {
    NULL). At a kink the support of y decides (one element of the generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and
    ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha. Cost O(n) a row.
    Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have; parameters of a `plus`);
-   NONFINITE in dy is carried through, not reported. Sources: HFY 3.3 and B, spec 2. */
+   NONFINITE in dy is carried through, not reported. Derived in docs/math.md, section 7. */
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work);
 
@@ -511,24 +508,24 @@ HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t r
 HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
                                      double *omega_star, hfy_work *work);
 
-/* loss[j] = Omega(y) + Omega*(theta) - theta.y >= 0, the Fenchel-Young loss (HFY eq. 3): 0 if and only if
+/* loss[j] = Omega(y) + Omega*(theta) - theta.y >= 0, the Fenchel-Young loss (HFY eq. 5): 0 if and only if
    y = prediction(theta); its gradient with respect to theta is prediction(theta) - y. +INFINITY for y outside the
    domain or with weight on a masked score. Computed without cancellation of large scores. Errors as hfy_sep_apply;
    UNSUPPORTED with `plus`. */
 HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
                                 double *loss, hfy_work *work);
 
-/* The margin m: a score m or more above all others takes all the weight (HFY Def. 2, Prop. 5; KSUBSETS: the k-th
+/* The margin m: a score m or more above all others takes all the weight (HFY Def. 5, Prop. 6; KSUBSETS: the k-th
    above the (k+1)-th). INFINITY where there is none, where bounds are set, or where sep is not valid; `plus`: the
    larger. */
 HFY_API double hfy_sep_margin(const hfy_sep *sep);
 
 /* ------------------------------------------------------------------------------------------------------------------
-   >>post   post-transformations: q = argmax over dom(Psi) of z.q - Psi(q)   (HFY eq. 9)
+   >>post   post-transformations: q = argmax over dom(Psi) of z.q - Psi(q)   (HFY eq. 4)
    ------------------------------------------------------------------------------------------------------------------ */
 typedef enum hfy_post_kind {
     HFY_POST_NONE,           /* z;  Psi = 1/2|q|^2 */
-    HFY_POST_TANH,           /* tanh(beta z);  Psi = -1/beta H_b((1+q)/2) on |q| <= 1 (HFY eq. 12, mended) */
+    HFY_POST_TANH,           /* tanh(beta z);  Psi = -1/beta H_b((1+q)/2) on |q| <= 1 (HFY eq. 9, mended) */
     HFY_POST_SIGN,           /* sign(z), 0 keeps `previous`;  Psi = 0 on |q| <= 1 */
     HFY_POST_L2,             /* radius z / sqrt(|z|^2 + eps);  Psi = -sqrt(eps (radius^2 - |q|^2)) on |q| <= radius */
     HFY_POST_LAYERNORM,      /* eta (z - mean) / sqrt(var + eps) + delta (HFY eq. 14, 38) */
@@ -584,7 +581,7 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
                                       hfy_work *work);
 
 /* ------------------------------------------------------------------------------------------------------------------
-   >>net   the memory: similarity, separation, projection, post-transformation, again   (HFY eq. 8, spec 5)
+   >>net   the memory: similarity, separation, projection, post-transformation, again   (HFY eq. 8)
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* An associative memory. It borrows every array; no function keeps a pointer past its return. Zeroed but for dim, count
@@ -669,7 +666,7 @@ typedef struct hfy_grad {
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work);
 
-/* energy[j] = -1/beta Omega*(beta K q + bias) + Psi(q) + 1/2 sum self_coupling q^2 (HFY eq. 8, no constant): what the
+/* energy[j] = -1/beta Omega*(beta K q + bias) + Psi(q) + 1/2 sum self_coupling q^2 (HFY eq. 6, no constant): what the
    steps descend (CCCP; step = 1, no self-coupling). +INFINITY for q outside dom Psi. q: n_queries x dim.
    Errors: UNSUPPORTED where no energy exists: a similarity other than DOT, values that are not the keys, or a post
    without Psi; else as hfy_retrieve. */
@@ -734,8 +731,6 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
 
 #ifndef HFY_CORE_ONLY /* from here on: rooms that small programs leave out */
 
-/* HFY_DOUBLE renames, for >>precision:
-   functions:  hfy_shard_bytes  hfy_shard_find  hfy_shard_used  hfy_shard_needed  hfy_shard_merge  hfy_shard_finish */
 /* ------------------------------------------------------------------------------------------------------------------
    >>shard   one step over patterns that lie in several places: what each finds, merged in any order, finished once
    ------------------------------------------------------------------------------------------------------------------ */
@@ -1275,9 +1270,10 @@ typedef struct hfy_simd_ {
     /* Lists, ascending, the i whose distance d = (double)max - (double)x[i] is below width, or 0: index and delta get i
        and d; returns how many. max: the largest of x. index, delta: room for n. Fast where few are kept. */
     size_t (*window)(const hfy_real *x, size_t n, hfy_real max, double width, size_t *index, double *delta);
-    /* y[i] = e^(x[i] - max), within 2 ulp of exact, 0 below 1e-37 (double: 1e-300); returns their sum. y may be x. */
+    /* y[i] = e^(x[i] - max), within 2 ulp of exact, 0 below 1e-37 (double: 1e-300). y may be x. Returns their sum, in
+       double (float: added four at a time in float). */
     double (*softmax)(const hfy_real *x, size_t n, hfy_real max, hfy_real *y);
-    void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, in double, then rounded */
+    void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, a rounded to hfy_real */
     void (*exp)(const hfy_real *x, size_t n, hfy_real *y);          /* y = e^x; y may be x */
     /* Double precision whatever hfy_real is: candidates and their distances d from the largest score. */
     /* r = max(t - d, 0): sums = {how many d < t, sum of r, sum of r^2} */
@@ -1416,7 +1412,7 @@ HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_re
 HFY_PRIVATE_ void hfy_simd_scale_scalar_(hfy_real *y, size_t n, double a)
 {
     size_t i;
-    for (i = 0; i < n; i++) y[i] = (hfy_real)(a * (double)y[i]);
+    for (i = 0; i < n; i++) y[i] = (hfy_real)a * y[i];
 }
 
 HFY_PRIVATE_ void hfy_simd_exp_scalar_(const hfy_real *x, size_t n, hfy_real *y)
@@ -1758,9 +1754,6 @@ HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm51
 HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
-/* is either NaN */
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_cmp_pd_mask(a, b, _CMP_UNORD_Q); }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(either)(HFY_F_(cond) a, HFY_F_(cond) b) { return (__mmask16)(a | b); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(either)(HFY_D_(cond) a, HFY_D_(cond) b) { return (__mmask8)(a | b); }
 HFY_INLINE_ unsigned HFY_F_(bits)(HFY_F_(cond) c) { return (unsigned)c; }
@@ -1836,8 +1829,6 @@ HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm25
 HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm256_cmp_pd(a, b, _CMP_UNORD_Q); }
 HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b)
 {
     return _mm256_blendv_ps(b, a, c);
@@ -1910,8 +1901,6 @@ HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm_c
 HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm_cmplt_pd(a, b); }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm_cmple_ps(a, b); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm_cmple_pd(a, b); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm_cmpunord_ps(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm_cmpunord_pd(a, b); }
 HFY_INLINE_ HFY_D_(vec) HFY_F_(low)(HFY_F_(vec) a) { return _mm_cvtps_pd(a); }
 HFY_INLINE_ HFY_D_(vec) HFY_F_(high)(HFY_F_(vec) a) { return _mm_cvtps_pd(_mm_movehl_ps(a, a)); }
 HFY_INLINE_ HFY_F_(vec) HFY_F_(join)(HFY_D_(vec) low, HFY_D_(vec) high)
@@ -1930,6 +1919,42 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
     return _mm_add_pd(_mm_unpacklo_pd(a, b), _mm_unpackhi_pd(a, b));
 }
 #endif
+#endif
+
+/* Is either NaN? Where the compiler may assume that there is none, by the bits. */
+#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
+HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) /* carries into the sign from beyond infinity */
+{
+    HFY_D_(whole) no_sign = HFY_MM_(set1_epi32)(0x7FFFFFFF), carry = HFY_MM_(set1_epi32)(0x007FFFFF);
+    HFY_D_(whole) is = HFY_MM_INT_(or)(HFY_MM_(add_epi32)(HFY_MM_INT_(and)(HFY_MM_INT_(castps)(a), no_sign), carry),
+                                       HFY_MM_(add_epi32)(HFY_MM_INT_(and)(HFY_MM_INT_(castps)(b), no_sign), carry));
+#if HFY_SIMD_PASS_ == 4
+    return _mm512_movepi32_mask(is);
+#else
+    return HFY_MM_CAST_(ps)(HFY_MM_(srai_epi32)(is, 31));
+#endif
+}
+HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b)
+{
+    HFY_D_(whole) no_sign = HFY_MM_SET64_(INT64_C(0x7FFFFFFFFFFFFFFF)),
+                  carry = HFY_MM_SET64_(INT64_C(0x000FFFFFFFFFFFFF));
+    HFY_D_(whole) is = HFY_MM_INT_(or)(HFY_MM_(add_epi64)(HFY_MM_INT_(and)(HFY_MM_INT_(castpd)(a), no_sign), carry),
+                                       HFY_MM_(add_epi64)(HFY_MM_INT_(and)(HFY_MM_INT_(castpd)(b), no_sign), carry));
+#if HFY_SIMD_PASS_ == 4
+    return _mm512_movepi64_mask(is);
+#else
+    return HFY_MM_CAST_(pd)(HFY_MM_(shuffle_epi32)(HFY_MM_(srai_epi32)(is, 31), 0xF5));
+#endif
+}
+#elif HFY_SIMD_PASS_ == 4
+HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_cmp_pd_mask(a, b, _CMP_UNORD_Q); }
+#elif HFY_SIMD_PASS_ == 3
+HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm256_cmp_pd(a, b, _CMP_UNORD_Q); }
+#else
+HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm_cmpunord_ps(a, b); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm_cmpunord_pd(a, b); }
 #endif
 
 /* Moves the lanes whose bit is set to the front, of numbers and of indices. */
@@ -2588,16 +2613,18 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(exp_parts)(HFY_D_(vec) x, HFY_D_(vec) low, HFY_D_
 #ifndef HFY_DOUBLE
 HFY_INLINE_ HFY_F_(vec) HFY_F_(exp_parts)(HFY_F_(vec) x, HFY_F_(vec) low, HFY_F_(vec) *n)
 {
-    HFY_F_(vec) r, p;
+    HFY_F_(vec) r, p, h, u, tail;
     *n = HFY_F_(round)(HFY_F_(mul)(x, HFY_F_(set)(1.44269502f)));
-    r = HFY_F_(fnma)(*n, HFY_F_(set)(0.693359375f), x);
-    r = HFY_F_(add)(HFY_F_(fnma)(*n, HFY_F_(set)(-2.12194442e-4f), r), low);
+    h = HFY_F_(fnma)(*n, HFY_F_(set)(0.693359375f), x);
+    u = HFY_F_(fnma)(*n, HFY_F_(set)(-2.12194442e-4f), low);
+    r = HFY_F_(add)(h, u);
+    tail = HFY_F_(sub)(u, HFY_F_(sub)(r, h)); /* what r lost */
     p = HFY_F_(set)(1.38145988e-3f);
     p = HFY_F_(fma)(p, r, HFY_F_(set)(8.36871658e-3f));
     p = HFY_F_(fma)(p, r, HFY_F_(set)(4.1668389e-2f));
     p = HFY_F_(fma)(p, r, HFY_F_(set)(0.166665211f));
     p = HFY_F_(fma)(p, r, HFY_F_(set)(0.49999994f));
-    return HFY_F_(add)(HFY_F_(fma)(HFY_F_(mul)(r, r), p, r), HFY_F_(set)(1.0f));
+    return HFY_F_(add)(HFY_F_(add)(r, HFY_F_(fma)(HFY_F_(mul)(r, r), p, tail)), HFY_F_(set)(1.0f));
 }
 /* least argument with a normal result, with a result above half the least denormal, largest with a finite result; how
    many powers of two the least denormal is down */
@@ -2660,6 +2687,21 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_
     const HFY_V_(vec) m = HFY_V_(set)(max);
     HFY_D_(vec) low = HFY_D_(zero)(), high = HFY_D_(zero)();
     size_t i = 0;
+#ifndef HFY_DOUBLE
+    for (; i + 4 * lanes <= n; i += 4 * lanes) { /* four at a time are added in float, their sum in double */
+        HFY_F_(vec) a = HFY_F_(softmax1)(HFY_F_(load)(x + i), m);
+        HFY_F_(vec) b = HFY_F_(softmax1)(HFY_F_(load)(x + i + lanes), m);
+        HFY_F_(vec) c = HFY_F_(softmax1)(HFY_F_(load)(x + i + 2 * lanes), m);
+        HFY_F_(vec) d = HFY_F_(softmax1)(HFY_F_(load)(x + i + 3 * lanes), m);
+        HFY_F_(store)(y + i, a);
+        HFY_F_(store)(y + i + lanes, b);
+        HFY_F_(store)(y + i + 2 * lanes, c);
+        HFY_F_(store)(y + i + 3 * lanes, d);
+        a = HFY_F_(add)(HFY_F_(add)(a, b), HFY_F_(add)(c, d));
+        low = HFY_D_(add)(low, HFY_F_(low)(a));
+        high = HFY_D_(add)(high, HFY_F_(high)(a));
+    }
+#endif
     while (i < n) {
         HFY_V_(vec) v;
         if (i + lanes <= n) {
@@ -2687,18 +2729,10 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_
 HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_D_(vec) by = HFY_D_(set)(a);
+    const HFY_V_(vec) by = HFY_V_(set)((HFY_S_)a);
     size_t i = 0;
-    for (; i + lanes <= n; i += lanes) {
-        HFY_V_(vec) v = HFY_V_(load)(y + i);
-#ifdef HFY_DOUBLE
-        v = HFY_D_(mul)(by, v);
-#else
-        v = HFY_F_(join)(HFY_D_(mul)(by, HFY_F_(low)(v)), HFY_D_(mul)(by, HFY_F_(high)(v)));
-#endif
-        HFY_V_(store)(y + i, v);
-    }
-    for (; i < n; i++) y[i] = (HFY_S_)(a * (double)y[i]);
+    for (; i + lanes <= n; i += lanes) HFY_V_(store)(y + i, HFY_V_(mul)(by, HFY_V_(load)(y + i)));
+    for (; i < n; i++) y[i] = (HFY_S_)a * y[i];
 }
 
 HFY_TARGET_ void HFY_D_(below)(const double *d, size_t n, double t, double sums[3])
@@ -3485,7 +3519,8 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *
    A BLAS instead: define HFY_CBLAS (includes <cblas.h>; strides that no BLAS takes and sizes beyond int stay here), or
    HFY_SGEMM and/or HFY_DGEMM as a macro or function
        (m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col)
-   of these very meanings: sizes and strides size_t, alpha and beta and arrays float or double.
+   of these very meanings: sizes and strides size_t, alpha and beta and arrays float or double. Either is called only
+   with m, n, k >= 1 and alpha not 0; n = 1 for a vector.
    ------------------------------------------------------------------------------------------------------------------ */
 #ifdef HFY_CBLAS
 #include <cblas.h>
@@ -4022,22 +4057,24 @@ HFY_PRIVATE_ void hfy_linalg_sgemm_(const hfy_simd_ *simd, size_t m, size_t n, s
                                     size_t a_row, size_t a_col, const float *b, size_t b_row, size_t b_col, float beta,
                                     float *c, size_t c_row, size_t c_col, float *scratch)
 {
-#ifdef HFY_SGEMM
-    (void)simd, (void)scratch;
-    HFY_SGEMM(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col);
-#else
-#ifdef HFY_CBLAS
+    const int something = m && n && k && (alpha > 0 || alpha < 0);
+#if defined(HFY_SGEMM)
+    if (something) {
+        HFY_SGEMM(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col);
+        return;
+    }
+#elif defined(HFY_CBLAS)
     int la, lb, lc, ta, tb, tc;
-    if (m && n && k && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
+    if (something && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
         hfy_linalg_blas_takes_(k, n, b_row, b_col, &lb, &tb) && hfy_linalg_blas_takes_(m, n, c_row, c_col, &lc, &tc)) {
         cblas_sgemm(tc ? CblasColMajor : CblasRowMajor, ta == tc ? CblasNoTrans : CblasTrans,
                     tb == tc ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k, alpha, a, la, b, lb, beta, c, lc);
         return;
     }
 #endif
+    (void)something;
     hfy_linalg_of_f32_[simd->isa]->gemm(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col,
                                         scratch);
-#endif
 }
 
 /* The same for double. */
@@ -4045,22 +4082,24 @@ HFY_PRIVATE_ void hfy_linalg_dgemm_(const hfy_simd_ *simd, size_t m, size_t n, s
                                     size_t a_row, size_t a_col, const double *b, size_t b_row, size_t b_col,
                                     double beta, double *c, size_t c_row, size_t c_col, double *scratch)
 {
-#ifdef HFY_DGEMM
-    (void)simd, (void)scratch;
-    HFY_DGEMM(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col);
-#else
-#ifdef HFY_CBLAS
+    const int something = m && n && k && (alpha > 0 || alpha < 0);
+#if defined(HFY_DGEMM)
+    if (something) {
+        HFY_DGEMM(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col);
+        return;
+    }
+#elif defined(HFY_CBLAS)
     int la, lb, lc, ta, tb, tc;
-    if (m && n && k && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
+    if (something && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
         hfy_linalg_blas_takes_(k, n, b_row, b_col, &lb, &tb) && hfy_linalg_blas_takes_(m, n, c_row, c_col, &lc, &tc)) {
         cblas_dgemm(tc ? CblasColMajor : CblasRowMajor, ta == tc ? CblasNoTrans : CblasTrans,
                     tb == tc ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k, alpha, a, la, b, lb, beta, c, lc);
         return;
     }
 #endif
+    (void)something;
     hfy_linalg_of_f64_[simd->isa]->gemm(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col,
                                         scratch);
-#endif
 }
 
 /* y = alpha A x + beta y, A m x k; scratch: hfy_linalg_gemm_scratch_(m, 1, k, size) elements. */
@@ -4068,40 +4107,44 @@ HFY_PRIVATE_ void hfy_linalg_sgemv_(const hfy_simd_ *simd, size_t m, size_t k, f
                                     size_t a_row, size_t a_col, const float *x, size_t x_step, float beta, float *y,
                                     size_t y_step, float *scratch)
 {
-#ifdef HFY_SGEMM
-    (void)simd, (void)scratch;
-    HFY_SGEMM(m, (size_t)1, k, alpha, a, a_row, a_col, x, x_step, (size_t)1, beta, y, y_step, (size_t)1);
-#else
-#ifdef HFY_CBLAS
+    const int something = m && k && (alpha > 0 || alpha < 0);
+#if defined(HFY_SGEMM)
+    if (something) {
+        HFY_SGEMM(m, (size_t)1, k, alpha, a, a_row, a_col, x, x_step, (size_t)1, beta, y, y_step, (size_t)1);
+        return;
+    }
+#elif defined(HFY_CBLAS)
     int la, ta;
-    if (m && k && x_step <= INT_MAX && y_step <= INT_MAX && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta)) {
+    if (something && x_step <= INT_MAX && y_step <= INT_MAX && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta)) {
         cblas_sgemv(ta ? CblasColMajor : CblasRowMajor, CblasNoTrans, (int)m, (int)k, alpha, a, la, x, (int)x_step,
                     beta, y, (int)y_step);
         return;
     }
 #endif
+    (void)something;
     hfy_linalg_of_f32_[simd->isa]->gemv(m, k, alpha, a, a_row, a_col, x, x_step, beta, y, y_step, scratch);
-#endif
 }
 
 HFY_PRIVATE_ void hfy_linalg_dgemv_(const hfy_simd_ *simd, size_t m, size_t k, double alpha, const double *a,
                                     size_t a_row, size_t a_col, const double *x, size_t x_step, double beta, double *y,
                                     size_t y_step, double *scratch)
 {
-#ifdef HFY_DGEMM
-    (void)simd, (void)scratch;
-    HFY_DGEMM(m, (size_t)1, k, alpha, a, a_row, a_col, x, x_step, (size_t)1, beta, y, y_step, (size_t)1);
-#else
-#ifdef HFY_CBLAS
+    const int something = m && k && (alpha > 0 || alpha < 0);
+#if defined(HFY_DGEMM)
+    if (something) {
+        HFY_DGEMM(m, (size_t)1, k, alpha, a, a_row, a_col, x, x_step, (size_t)1, beta, y, y_step, (size_t)1);
+        return;
+    }
+#elif defined(HFY_CBLAS)
     int la, ta;
-    if (m && k && x_step <= INT_MAX && y_step <= INT_MAX && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta)) {
+    if (something && x_step <= INT_MAX && y_step <= INT_MAX && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta)) {
         cblas_dgemv(ta ? CblasColMajor : CblasRowMajor, CblasNoTrans, (int)m, (int)k, alpha, a, la, x, (int)x_step,
                     beta, y, (int)y_step);
         return;
     }
 #endif
+    (void)something;
     hfy_linalg_of_f64_[simd->isa]->gemv(m, k, alpha, a, a_row, a_col, x, x_step, beta, y, y_step, scratch);
-#endif
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -6442,7 +6485,7 @@ HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_real *y, const hf
         if (p > top) top = p;
     }
     mean = sum > 0 ? along / sum : 0;
-    if (d_alpha) { /* spec 2: p o g - s sum(p o g)/sum s, with g free of cancellation at alpha = 1 */
+    if (d_alpha) { /* docs/math.md 7: p o g - s sum(p o g)/sum s, with g free of cancellation at alpha = 1 */
         ell = log(top);
         for (i = 0; i < n; i++) {
             double p = (double)y[i], l, x, g;
@@ -8204,12 +8247,14 @@ HFY_PRIVATE_ hfy_real hfy_net_rescaled_(hfy_real w, double log_scale)
 HFY_PRIVATE_ void hfy_net_report_weights_(const hfy_report *report, size_t who, size_t n, const size_t *index,
                                           const hfy_real *weight, size_t count, double log_scale)
 {
-    size_t i, l, support = 0, best = 0;
+    size_t i, l, support = 0, best = SIZE_MAX;
     if (report->best || report->support) {
         for (i = 0; i < count; i++) {
-            support += weight[i] > 0 || weight[i] < 0;
-            if (weight[i] > weight[best]) best = i;
+            if (!(weight[i] > 0 || weight[i] < 0)) continue;
+            support++;
+            if (best == SIZE_MAX || weight[i] > weight[best]) best = i;
         }
+        if (best == SIZE_MAX) best = 0;
         if (report->best) report->best[who] = index ? index[best] : best;
         if (report->support) report->support[who] = support;
     }
@@ -8281,7 +8326,7 @@ HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, const hfy_report *rep
 {
     const hfy_net *net = &run->net;
     size_t dim = net->dim, who = s->who[j], out_dim = net->readout ? net->readout_dim : dim;
-    hfy_real *q = s->q + j * dim, *z = s->z + j * dim, *gathered = s->out + j * net->readout_dim;
+    hfy_real *q = s->q + j * dim, *z = s->z + j * dim, *gathered = s->out ? s->out + j * net->readout_dim : NULL;
     double residual = 0, log_scale = s->log_scale[j];
     int stop = s->step[j] + 1 >= s->limit[j];
     if (s->before) memcpy(s->before + j * dim, q, dim * sizeof *q);
@@ -9512,7 +9557,8 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
    the global best (k-th best) in ascending order: the bits do not depend on slices, order or tree. A query with more
    candidates than capacity keeps the best and remembers the best that it lost: if that is out of the margin in the
    end, nothing was lost. For a candidate of the whole to be lost, `capacity` others must be at least as good, and
-   those are candidates too: so a query fails if and only if the whole has more than capacity.
+   those are candidates too: so a query fails if and only if the whole has more than capacity. (ARGMAX never has more
+   than k: ties go to the lowest numbers, which is an order that merging keeps.)
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_SHARD_MAGIC_ UINT64_C(0x4452414853594648)            /* "HFYSHARD", where the first byte is the lowest */
 #define HFY_SHARD_FORMAT_ ((uint64_t)(0x100 + sizeof(hfy_real))) /* version 1 of this precision */
@@ -9761,6 +9807,7 @@ typedef struct hfy_shard_sieve_ {
     double margin;
     double cut;   /* the lowest score that finds room */
     size_t equal; /* how many equal to it still do */
+    int enough;   /* what finds no room does not matter: ARGMAX has its k, ties of the lowest numbers */
 } hfy_shard_sieve_;
 
 /* The k-th largest of n scores, which stay in their order and need no copy: bit by bit from the top, in the order that
@@ -9787,18 +9834,20 @@ HFY_PRIVATE_ double hfy_shard_kth_(const double *score, size_t n, size_t k)
 HFY_PRIVATE_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, const double *score, size_t n,
                                        hfy_shard_sieve_ *sieve)
 {
-    size_t i, above = 0, k = b->by_rank ? (size_t)ceil(b->sep.k) : 1;
+    size_t i, above = 0, k = b->by_rank ? (size_t)ceil(b->sep.k) : 1, room = b->capacity;
     double cut;
     sieve->bar.top = n >= k ? hfy_shard_kth_(score, n, k) : -HUGE_VAL;
     sieve->margin = b->margin;
     sieve->cut = -HUGE_VAL;
     sieve->equal = SIZE_MAX;
-    if (n <= b->capacity) return;
-    cut = hfy_shard_kth_(score, n, b->capacity);
+    sieve->enough = b->sep.kind == HFY_SEP_ARGMAX && k <= room;
+    if (sieve->enough) room = k;
+    if (n <= room) return;
+    cut = hfy_shard_kth_(score, n, room);
     if (!hfy_net_matters_(&sieve->bar, sieve->margin, cut)) return;
     for (i = 0; i < n; i++) above += score[i] > cut;
     sieve->cut = cut;
-    sieve->equal = b->capacity - above;
+    sieve->equal = room - above;
 }
 
 /* Does the next candidate stay? */
@@ -9810,6 +9859,7 @@ HFY_PRIVATE_ int hfy_shard_passes_(hfy_shard_sieve_ *sieve, double theta, hfy_sh
         sieve->equal--;
         return 1;
     }
+    if (sieve->enough) return 0;
     record->dropped++;
     if (theta > record->lost) record->lost = theta;
     return 0;

@@ -415,7 +415,7 @@ TEST(softmax_values)
                 }
                 CHECK(ok);
                 CHECK(worst <= 2);
-                CHECK_NEAR(sum, total, 1e-14);
+                CHECK_NEAR(sum, total, sizeof(hfy_real) == 4 ? 1.2e-7 : 1e-14); /* float adds four at a time */
                 CHECK(py[n / 2] == 0 || n <= 3);
                 memcpy(py, p, n * sizeof *p); /* in place */
                 CHECK(simd->softmax(py, n, max, py) == sum);
@@ -437,7 +437,7 @@ TEST(scale_values)
             int ok = 1;
             memcpy(p, y, n * sizeof *p);
             simd->scale(p, n, 1 / 3.0);
-            for (i = 0; i < n; i++) ok &= p[i] == (hfy_real)((double)y[i] * (1 / 3.0));
+            for (i = 0; i < n; i++) ok &= p[i] == (hfy_real)((hfy_real)(1 / 3.0) * y[i]);
             CHECK(ok);
         }
     }

@@ -13,8 +13,9 @@ for cc in gcc clang; do
     align=-Wcast-align
     test $cc = gcc && align=-Wcast-align=strict
     for p in "" -DHFY_DOUBLE; do
-        for test in "$here"/../test_*.c; do run $cc -std=c99 $base $align -O2 $p -c -o /dev/null "$test"; done
-        for std in c99 c11 gnu99; do run $cc -std=$std $base $align -O1 $p -c -o /dev/null "$here/implementation.c"; done
+        for test in "$here"/../test_*.c; do run $cc -std=c99 $base $align $p -fsyntax-only "$test"; done
+        run $cc -std=c99 $base $align -O2 $p -c -o /dev/null "$here/implementation.c"
+        for std in c11 gnu99; do run $cc -std=$std $base $align $p -fsyntax-only "$here/implementation.c"; done
         for d in -DHFY_STATIC -DHFY_NO_STDIO -DHFY_CORE_ONLY -DHFY_NO_SIMD; do
             case $d in -DHFY_STATIC) file=static.c ;; *) file=implementation.c ;; esac
             test $d = -DHFY_STATIC && d=
@@ -26,7 +27,7 @@ for cxx in g++ clang++; do
     command -v $cxx >/dev/null 2>&1 || { echo "  skipped: no $cxx"; continue; }
     for std in c++11 c++17; do
         for p in "" -DHFY_DOUBLE; do
-            run $cxx -std=$std -Wall -Wextra -Wshadow -Wconversion -Werror -O1 $p -c -o /dev/null "$here/cpp.cc"
+            run $cxx -std=$std -Wall -Wextra -Wshadow -Wconversion -Werror $p -fsyntax-only "$here/cpp.cc"
         done
     done
 done
