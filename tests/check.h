@@ -12,6 +12,7 @@
 #ifndef CHECK_H
 #define CHECK_H
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,9 +22,11 @@
 #ifdef HFY_DOUBLE
 #define CHECK_PRECISION "double"
 #define REAL_EPS 2.220446049250313e-16
+#define REAL_MAX DBL_MAX
 #else
 #define CHECK_PRECISION "float"
 #define REAL_EPS 1.1920928955078125e-07
+#define REAL_MAX ((double)FLT_MAX)
 #endif
 
 #if defined(__GNUC__)

@@ -315,7 +315,7 @@ TEST(odd_queries)
             if (c == 1) q[7] = (hfy_real)NAN;
             if (c == 2) q[39] = (hfy_real)HUGE_VAL;
             if (c == 3)
-                for (d = 0; d < dim; d++) q[d] *= (hfy_real)(HFY_REAL_MAX_ / 16);
+                for (d = 0; d < dim; d++) q[d] *= (hfy_real)(REAL_MAX / 16);
             if (c == 4) bias[3] = (hfy_real)NAN;
             if (c == 5) bias[49] = (hfy_real)HUGE_VAL;
             if (c == 6)
@@ -323,7 +323,7 @@ TEST(odd_queries)
             if (c == 7)
                 for (d = 0; d < dim; d++) q[d] *= (hfy_real)TINY;
             if (c == 8)
-                for (d = 0; d < dim; d++) q[d] *= (hfy_real)(HFY_REAL_MAX_ / 4000);
+                for (d = 0; d < dim; d++) q[d] *= (hfy_real)(REAL_MAX / 4000);
             CHECK(hfy_index_begin_(&m.index, hfy_simd_of_(HFY_ISA_BEST), m.keys, m.count, dim, dim, c == 7 ? 1 : 0.5, 1,
                                    1, &m.seek, &work) == HFY_OK);
             m.seek.int8 = list[i];

@@ -762,7 +762,7 @@ TEST(layernorm_keeps_digits_far_from_zero)
 TEST(rectified_power_extremes)
 {
     static const double power[] = {0.3, 0.5, 1, 1.5, 3}, sigma[] = {0, 1e-300, 0.01, 1, 50};
-    const double v[] = {-HFY_REAL_MAX_, -1e10, -1000, -40, -0.1, 0, 0.1, 40, 1000, 1e10, HFY_REAL_MAX_};
+    const double v[] = {-REAL_MAX, -1e10, -1000, -40, -0.1, 0, 0.1, 40, 1000, 1e10, REAL_MAX};
     size_t p, s, i;
     hfy_post post = {0};
     post.kind = HFY_POST_RECTIFIED_POWER;
@@ -776,7 +776,7 @@ TEST(rectified_power_extremes)
                 hfy_post_grad grad = {0};
                 hfy_status status = hfy_post_apply(&post, &z, NULL, 1, 1, &q, NULL);
                 grad.z = &dz;
-                if (want > HFY_REAL_MAX_) {
+                if (want > REAL_MAX) {
                     CHECK(status == HFY_ERR_NONFINITE);
                     CHECK_EQ(q, -7);
                     continue;
@@ -1159,7 +1159,7 @@ TEST(bad_rows_leave_the_others)
 
 TEST(results_beyond_hfy_real)
 {
-    hfy_real z[2] = {0, (hfy_real)(0.5 * HFY_REAL_MAX_)}, q[2] = {7, 8}, a[4] = {1, 0, 0, 4};
+    hfy_real z[2] = {0, (hfy_real)(0.5 * REAL_MAX)}, q[2] = {7, 8}, a[4] = {1, 0, 0, 4};
     hfy_work work = {0};
     hfy_post post = {0};
     post.kind = HFY_POST_LINEAR;
@@ -1168,7 +1168,7 @@ TEST(results_beyond_hfy_real)
     CHECK(q[0] == 7 && q[1] == 8);
     a[3] = 2; /* the largest number itself */
     CHECK(hfy_post_apply(&post, z, NULL, 1, 2, q, &work) == HFY_OK);
-    CHECK_EQ(q[1], HFY_REAL_MAX_);
+    CHECK_EQ(q[1], REAL_MAX);
     post.kind = HFY_POST_RECTIFIED_POWER;
     post.power = 2;
     q[1] = 8;

@@ -1529,13 +1529,13 @@ TEST(vjp_gamma)
 /* random bounds around a third each, some of them 0, wide or equal */
 static void bounds(hfy_rng *rng, size_t n, double total, double *lower, double *upper)
 {
-    double low = 0, high = 0;
+    double high = 0;
     size_t i;
     for (i = 0; i < n; i++) {
         double u = hfy_rng_uniform(rng);
         lower[i] = u < 0.3 ? 0 : 0.5 * total / (double)n * hfy_rng_uniform(rng);
         upper[i] = lower[i] + (u > 0.9 ? 0 : u > 0.8 ? 5 : 3.0 * total / (double)n * hfy_rng_uniform(rng));
-        low += lower[i], high += upper[i];
+        high += upper[i];
     }
     if (high < total)
         for (i = 0; i < n; i++) upper[i] += (total - high) / (double)n * 1.5;
