@@ -1155,12 +1155,23 @@ HFY_API double hfy_rng_sign(hfy_rng *rng) { return hfy_rng_u64(rng) >> 63 ? 1.0 
 
 /* --- selection and sorting --- */
 
-/* The k-th largest (k = 1 .. n) of x, expected O(n); x is permuted. No NaN inside. Three-way partition around a
+/* The k-th largest (k = 1 .. n) of x, expected O(n); x may be permuted. No NaN inside. Three-way partition around a
    pseudo-random pivot, so neither ties nor sorted input are slow. */
 HFY_PRIVATE_ double hfy_base_kth_largest_(double *x, size_t n, size_t k)
 {
     size_t lo = 0, hi = n, want = k - 1;
     uint64_t dice = UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)n;
+    if (k <= 8) { /* few: one pass with the best so far in order */
+        double best[8];
+        size_t have = 0, i, at;
+        for (i = 0; i < n; i++) {
+            double v = x[i];
+            if (have == k && !(v > best[k - 1])) continue;
+            for (at = have < k ? have++ : k - 1; at && best[at - 1] < v; at--) best[at] = best[at - 1];
+            best[at] = v;
+        }
+        return best[k - 1];
+    }
     for (;;) {
         double pivot;
         size_t above = lo, i = lo, below = hi;
@@ -6174,8 +6185,9 @@ HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, double k
     size_t i, m = 0, chunk = 4 * k < (double)n ? (size_t)((double)n / (4 * k)) & ~(size_t)15 : 0;
     double bar;
     if (chunk > 256) chunk = 256;
+    if (!chunk && k <= 8) chunk = 1;
     for (i = 0; chunk && i < n; i += chunk) {
-        double top = (double)s->simd->max(theta + i, hfy_base_min_(chunk, n - i));
+        double top = (double)(chunk > 1 ? s->simd->max(theta + i, hfy_base_min_(chunk, n - i)) : theta[i]);
         if (!hfy_base_is_neg_inf_(top)) s->sorted[m++] = top;
     }
     if ((double)m >= k) {
