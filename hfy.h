@@ -6071,7 +6071,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
     const double *upper = full->upper ? full->upper + row * full->bound_stride : NULL;
     const double *low = lower, *high = upper;
     double budget = full->k, cap = full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL;
-    size_t i, kept = 0, live = 0;
+    size_t i, kept = 0;
     hfy_status status;
     s->count = 0;
     for (i = 0; i < n; i++) {
@@ -6104,10 +6104,10 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
                 s->index[kept++] = i;
             }
     } else {
-        for (live = 0; live < s->count; live++)
-            if (s->weight[live] > 0) {
-                s->weight[kept] = s->weight[live];
-                s->index[kept++] = s->index[live];
+        for (i = 0; i < s->count; i++)
+            if (s->weight[i] > 0) {
+                s->weight[kept] = s->weight[i];
+                s->index[kept++] = s->index[i];
             }
     }
     s->count = kept;
@@ -7877,7 +7877,7 @@ HFY_PRIVATE_ void hfy_net_clear_list_(hfy_net_list_ *list, double top)
 /* Can a score still matter? By rank the k-th best and its equals always can. */
 HFY_PRIVATE_ int hfy_net_matters_(const hfy_net_list_ *list, double margin, double theta)
 {
-    return list->top - theta < margin || theta >= list->top;
+    return hfy_index_matters_(list->top, margin, theta);
 }
 
 /* By rank: raises the bar to the k-th best of what is listed. */
