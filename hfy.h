@@ -1161,14 +1161,17 @@ HFY_PRIVATE_ double hfy_base_kth_largest_(double *x, size_t n, size_t k)
 {
     size_t lo = 0, hi = n, want = k - 1;
     uint64_t dice = UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)n;
-    if (k <= 8) { /* few: one pass with the best so far in order */
+    if (k <= 8) { /* few: one pass with the best so far in order, each new one let down between them */
         double best[8];
-        size_t have = 0, i, at;
+        size_t i, at;
+        for (at = 0; at < k; at++) best[at] = -HUGE_VAL;
         for (i = 0; i < n; i++) {
             double v = x[i];
-            if (have == k && !(v > best[k - 1])) continue;
-            for (at = have < k ? have++ : k - 1; at && best[at - 1] < v; at--) best[at] = best[at - 1];
-            best[at] = v;
+            if (!(v > best[k - 1])) continue;
+            for (at = 0; at < k; at++) {
+                double high = best[at] > v ? best[at] : v, low = best[at] > v ? v : best[at];
+                best[at] = high, v = low;
+            }
         }
         return best[k - 1];
     }
@@ -1267,6 +1270,7 @@ typedef void hfy_simd_pairs_(const hfy_real *x, size_t x_stride, size_t rows, co
 typedef struct hfy_simd_ {
     const char *name;
     hfy_isa isa;
+    size_t lanes;               /* of a vector of hfy_real, at most HFY_SIMD_LANES_ */
     hfy_simd_pairs_ *dot;       /* <x, q> */
     hfy_simd_pairs_ *euclidean; /* |x - q|^2 */
     hfy_simd_pairs_ *manhattan; /* |x - q|_1 */
@@ -1276,8 +1280,9 @@ typedef struct hfy_simd_ {
     /* the same for one query and the listed rows: z += sum over l of w[l] x[index[l]], index ascending */
     void (*gather)(const size_t *index, const hfy_real *w, size_t count, const hfy_real *x, size_t x_stride, size_t dim,
                    hfy_real *z);
-    /* the largest of n >= 1; NaN if any is NaN */
-    hfy_real (*max)(const hfy_real *x, size_t n);
+    /* the largest of n >= 1; NaN if any is NaN. tops, or NULL: its `lanes` maxima of disjoint parts of x, -infinity for
+       a part without members (nothing of use if there is a NaN) */
+    hfy_real (*max)(const hfy_real *x, size_t n, hfy_real *tops);
     /* Lists, ascending, the i whose distance d = (double)max - (double)x[i] is below width, or 0: index and delta get i
        and d; returns how many. max: the largest of x. index, delta: room for n. Fast where few are kept. */
     size_t (*window)(const hfy_real *x, size_t n, hfy_real max, double width, size_t *index, double *delta);
@@ -1374,7 +1379,7 @@ HFY_PRIVATE_ void hfy_simd_gather_scalar_(const size_t *index, const hfy_real *w
         if (w[l] > 0 || w[l] < 0) hfy_simd_axpy_scalar_(w[l], x + index[l] * x_stride, dim, z);
 }
 
-HFY_PRIVATE_ hfy_real hfy_simd_max_scalar_(const hfy_real *x, size_t n)
+HFY_PRIVATE_ hfy_real hfy_simd_max_scalar_(const hfy_real *x, size_t n, hfy_real *tops)
 {
     hfy_real most = x[0];
     size_t i;
@@ -1382,6 +1387,7 @@ HFY_PRIVATE_ hfy_real hfy_simd_max_scalar_(const hfy_real *x, size_t n)
         if (hfy_base_is_nan_((double)x[i])) return x[i];
         if (x[i] > most) most = x[i];
     }
+    if (tops) tops[0] = most;
     return most;
 }
 
@@ -1480,6 +1486,7 @@ HFY_PRIVATE_ void hfy_simd_clip_scalar_(const double *v, const double *lower, co
 
 static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
                                            HFY_ISA_SCALAR,
+                                           1,
                                            hfy_simd_dot_scalar_,
                                            hfy_simd_euclidean_scalar_,
                                            hfy_simd_manhattan_scalar_,
@@ -1712,6 +1719,11 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(scale2)(HFY_F_(vec) p, HFY_F_(vec) n)
 {
     return HFY_MM_CAST_(ps)(
         HFY_MM_(add_epi32)(HFY_MM_INT_(castps)(p), HFY_MM_(slli_epi32)(HFY_MM_(cvtps_epi32)(n), 23)));
+}
+/* The same for n in the last bits of t. */
+HFY_INLINE_ HFY_F_(vec) HFY_F_(shift2)(HFY_F_(vec) p, HFY_F_(vec) t)
+{
+    return HFY_MM_CAST_(ps)(HFY_MM_(add_epi32)(HFY_MM_INT_(castps)(p), HFY_MM_(slli_epi32)(HFY_MM_INT_(castps)(t), 23)));
 }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(scale2)(HFY_D_(vec) p, HFY_D_(vec) n)
 {
@@ -2055,6 +2067,10 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(round)(HFY_D_(vec) a) { return vrndnq_f64(a); }
 HFY_INLINE_ HFY_F_(vec) HFY_F_(scale2)(HFY_F_(vec) p, HFY_F_(vec) n)
 {
     return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(vcvtnq_s32_f32(n), 23)));
+}
+HFY_INLINE_ HFY_F_(vec) HFY_F_(shift2)(HFY_F_(vec) p, HFY_F_(vec) t)
+{
+    return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(vreinterpretq_s32_f32(t), 23)));
 }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(scale2)(HFY_D_(vec) p, HFY_D_(vec) n)
 {
@@ -2515,7 +2531,7 @@ HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t cou
 }
 #undef HFY_LIST_
 
-HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n)
+HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops)
 {
     enum { lanes = HFY_LANES_ };
     const HFY_V_(vec) least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
@@ -2542,7 +2558,9 @@ HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n)
         for (i = 0; i + 1 < n && !hfy_base_is_nan_((double)x[i]);) i++;
         return x[i];
     }
-    HFY_V_(store)(lane, HFY_V_(max)(HFY_V_(max)(a, b), HFY_V_(max)(c, d)));
+    a = HFY_V_(max)(HFY_V_(max)(a, b), HFY_V_(max)(c, d));
+    HFY_V_(store)(lane, a);
+    if (tops) HFY_V_(store)(tops, a);
     for (i = 1; i < lanes; i++)
         if (lane[i] > lane[0]) lane[0] = lane[i];
     return lane[0];
@@ -2622,6 +2640,15 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(exp_parts)(HFY_D_(vec) x, HFY_D_(vec) low, HFY_D_
     return HFY_D_(add)(HFY_D_(fma)(HFY_D_(mul)(r, r), p, r), HFY_D_(set)(1.0));
 }
 #ifndef HFY_DOUBLE
+/* (e^r - 1 - r)/r^2 for |r| <= log(2)/2, minimax. */
+HFY_INLINE_ HFY_F_(vec) HFY_F_(exp_series)(HFY_F_(vec) r)
+{
+    HFY_F_(vec) p = HFY_F_(set)(1.38145988e-3f);
+    p = HFY_F_(fma)(p, r, HFY_F_(set)(8.36871658e-3f));
+    p = HFY_F_(fma)(p, r, HFY_F_(set)(4.1668389e-2f));
+    p = HFY_F_(fma)(p, r, HFY_F_(set)(0.166665211f));
+    return HFY_F_(fma)(p, r, HFY_F_(set)(0.49999994f));
+}
 HFY_INLINE_ HFY_F_(vec) HFY_F_(exp_parts)(HFY_F_(vec) x, HFY_F_(vec) low, HFY_F_(vec) *n)
 {
     HFY_F_(vec) r, p, h, u, tail;
@@ -2630,11 +2657,7 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(exp_parts)(HFY_F_(vec) x, HFY_F_(vec) low, HFY_F_
     u = HFY_F_(fnma)(*n, HFY_F_(set)(-2.12194442e-4f), low);
     r = HFY_F_(add)(h, u);
     tail = HFY_F_(sub)(u, HFY_F_(sub)(r, h)); /* what r lost */
-    p = HFY_F_(set)(1.38145988e-3f);
-    p = HFY_F_(fma)(p, r, HFY_F_(set)(8.36871658e-3f));
-    p = HFY_F_(fma)(p, r, HFY_F_(set)(4.1668389e-2f));
-    p = HFY_F_(fma)(p, r, HFY_F_(set)(0.166665211f));
-    p = HFY_F_(fma)(p, r, HFY_F_(set)(0.49999994f));
+    p = HFY_F_(exp_series)(r);
     return HFY_F_(add)(HFY_F_(add)(r, HFY_F_(fma)(HFY_F_(mul)(r, r), p, tail)), HFY_F_(set)(1.0f));
 }
 /* least argument with a normal result, with a result above half the least denormal, largest with a finite result; how
@@ -2673,15 +2696,30 @@ HFY_TARGET_ void HFY_V_(exp)(const HFY_S_ *x, size_t n, HFY_S_ *y)
     }
 }
 
-/* e^(x - max), with what the subtraction lost (Knuth's two-sum) put back. */
-HFY_INLINE_ HFY_V_(vec) HFY_V_(softmax1)(HFY_V_(vec) x, HFY_V_(vec) max)
+/* e^(x - max), with what the subtraction lost (Knuth's two-sum) put back; 0 below 1e-300. */
+HFY_INLINE_ HFY_D_(vec) HFY_D_(softmax1)(HFY_D_(vec) x, HFY_D_(vec) max)
 {
-    const HFY_V_(vec) tiny = HFY_V_(set)((HFY_S_)HFY_SIMD_TINY_);
-    HFY_V_(vec) d = HFY_V_(sub)(x, max), part = HFY_V_(sub)(d, x), n, p;
-    HFY_V_(vec) lost = HFY_V_(sub)(HFY_V_(sub)(x, HFY_V_(sub)(d, part)), HFY_V_(add)(max, part));
-    p = HFY_V_(exp_parts)(HFY_V_(max)(d, tiny), lost, &n);
-    return HFY_V_(select)(HFY_V_(le)(tiny, d), HFY_V_(scale2)(p, n), HFY_V_(zero)());
+    const HFY_D_(vec) tiny = HFY_D_(set)(HFY_SIMD_TINY_);
+    HFY_D_(vec) d = HFY_D_(sub)(x, max), part = HFY_D_(sub)(d, x), n, p;
+    HFY_D_(vec) lost = HFY_D_(sub)(HFY_D_(sub)(x, HFY_D_(sub)(d, part)), HFY_D_(add)(max, part));
+    p = HFY_D_(exp_parts)(HFY_D_(max)(d, tiny), lost, &n);
+    return HFY_D_(select)(HFY_D_(le)(tiny, d), HFY_D_(scale2)(p, n), HFY_D_(zero)());
 }
+#ifndef HFY_DOUBLE
+/* The same in float, 0 below 1e-37 and without the last quarter of an ulp. x is raised to what still counts, so that
+   n >= -123; 1.5 2^23 added and taken away rounds to whole numbers, which the sum's last bits hold. */
+HFY_INLINE_ HFY_F_(vec) HFY_F_(softmax1)(HFY_F_(vec) raw, HFY_F_(vec) max)
+{
+    const HFY_F_(vec) least = HFY_F_(add)(max, HFY_F_(set)((float)HFY_SIMD_TINY_)), whole = HFY_F_(set)(12582912.0f);
+    HFY_F_(vec) x = HFY_F_(max)(raw, least), d = HFY_F_(sub)(x, max), part = HFY_F_(sub)(d, x), t, n, r, p;
+    HFY_F_(vec) lost = HFY_F_(sub)(HFY_F_(sub)(x, HFY_F_(sub)(d, part)), HFY_F_(add)(max, part));
+    t = HFY_F_(fma)(d, HFY_F_(set)(1.44269502f), whole);
+    n = HFY_F_(sub)(t, whole);
+    r = HFY_F_(add)(HFY_F_(fnma)(n, HFY_F_(set)(0.693359375f), d), HFY_F_(fnma)(n, HFY_F_(set)(-2.12194442e-4f), lost));
+    p = HFY_F_(add)(HFY_F_(fma)(HFY_F_(mul)(r, r), HFY_F_(exp_series)(r), r), HFY_F_(set)(1.0f));
+    return HFY_F_(select)(HFY_F_(le)(least, raw), HFY_F_(shift2)(p, t), HFY_F_(zero)());
+}
+#endif
 
 HFY_INLINE_ double HFY_D_(total)(HFY_D_(vec) a, HFY_D_(vec) b)
 {
@@ -2891,6 +2929,7 @@ HFY_TARGET_ void HFY_D_(clip)(const double *v, const double *lower, const double
 #define HFY_TEXT_(token) HFY_TEXT_2_(token)
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {HFY_TEXT_(HFY_ISA_),
                                                             (hfy_isa)HFY_SIMD_PASS_,
+                                                            HFY_LANES_,
                                                             HFY_V_(dot),
                                                             HFY_V_(euclidean),
                                                             HFY_V_(manhattan),
@@ -3537,16 +3576,21 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *
 #include <cblas.h>
 #endif
 
-#define HFY_LINALG_DEPTH_ 1536 /* bytes of a panel along k: with a tile's rows in L1 */
-#define HFY_LINALG_WIDTH_ 2304 /* bytes of a row of the block of B: the block in L2; a multiple of all tile widths */
-#define HFY_LINALG_BAND_ 2048  /* elements of a vector that is packed */
+#if defined(__GNUC__) && !defined(__clang__) /* 5 % in the loop along k */
+#define HFY_LINALG_ALIGN_ __attribute__((optimize("align-loops=64")))
+#else
+#define HFY_LINALG_ALIGN_
+#endif
+#define HFY_LINALG_DEPTH_ 1536              /* most bytes of a panel along k: with a tile's rows in L1 */
+#define HFY_LINALG_BLOCK_ (1179648 + 49152) /* most bytes of the packed blocks of B and A: in L2 */
+#define HFY_LINALG_BAND_ 2048               /* elements of a vector that is packed */
 
 /* Elements of scratch that a product of this shape needs at most, of elements of `size` bytes. */
 HFY_PRIVATE_ size_t hfy_linalg_gemm_scratch_(size_t m, size_t n, size_t k, size_t size)
 {
     size_t depth = hfy_base_min_(k, HFY_LINALG_DEPTH_ / size), wide = m > n ? m : n;
-    size_t width = hfy_base_min_((hfy_base_min_(wide, HFY_LINALG_WIDTH_) + 95) / 96 * 96, HFY_LINALG_WIDTH_ / size);
-    size_t panels = depth * (width + 16) + 32;
+    size_t both = hfy_base_min_(wide, HFY_LINALG_BLOCK_) + 95 + hfy_base_min_(wide + 15, 48);
+    size_t panels = hfy_base_min_(depth * both, HFY_LINALG_BLOCK_ / size) + 32;
     size_t band = hfy_base_min_(wide > k ? wide : k, HFY_LINALG_BAND_);
     return panels > band ? panels : band;
 }
@@ -3570,13 +3614,21 @@ typedef struct hfy_linalg_f64_ {
 
 #ifdef HFY_GEMM_PASS_
 
-/* A tile is MR rows (a multiple of 4) by NV vectors. */
+/* A tile is MR rows (a multiple of 4) by NV vectors. KC bytes along k, NC bytes of a row of B (a multiple of a tile's) and
+   MC rows of A (a multiple of MR, at most 48) are packed at a time. MC > MR: all these rows meet one panel of B in L1.
+   MC = MR: their panel stays in L1 and the panels of B come by. */
 #if HFY_SIMD_PASS_ == 4
 #define HFY_MR_ 12
 #define HFY_NV_ 2
+#define HFY_KC_ 1536
+#define HFY_NC_ 2304
+#define HFY_MC_ 12
 #elif HFY_SIMD_PASS_ == 3
 #define HFY_MR_ 4
 #define HFY_NV_ 3
+#define HFY_KC_ 1024
+#define HFY_NC_ 4608
+#define HFY_MC_ 48
 #elif HFY_SIMD_PASS_ == 5
 #define HFY_MR_ 8
 #define HFY_NV_ 3
@@ -3614,6 +3666,11 @@ HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
 }
 #endif
 #define HFY_NR_ (HFY_NV_ * HFY_LANES_)
+#ifndef HFY_MC_
+#define HFY_KC_ 1536
+#define HFY_NC_ 2304
+#define HFY_MC_ HFY_MR_
+#endif
 
 /* to[p*to_stride + j] = from[j*from_stride + p] for j, p < 4. */
 HFY_INLINE_ void HFY_G_(transpose4)(const HFY_S_ *from, size_t from_stride, HFY_S_ *to, size_t to_stride)
@@ -3655,7 +3712,7 @@ HFY_INLINE_ void HFY_G_(transpose4)(const HFY_S_ *from, size_t from_stride, HFY_
 HFY_INLINE_ void HFY_G_(pack)(HFY_S_ *to, size_t width, const HFY_S_ *from, size_t across, size_t along, size_t have,
                               size_t k)
 {
-    size_t j = 0, p;
+    size_t j = 0, p, l;
     if (across == 1 && have == width) {
         for (p = 0; p < k; p++, to += width, from += along) {
             for (j = 0; j + 4 <= width; j += 4) memcpy(to + j, from + j, 4 * sizeof *to);
@@ -3665,8 +3722,12 @@ HFY_INLINE_ void HFY_G_(pack)(HFY_S_ *to, size_t width, const HFY_S_ *from, size
     }
     if (along == 1)
         for (; j + 4 <= have; j += 4) {
-            for (p = 0; p + 4 <= k; p += 4)
+            for (p = 0; p + 4 <= k; p += 4) {
+                if (!(p * sizeof *to & 63)) /* the next panel's, on its way */
+                    for (l = 0; l < 4; l++)
+                        HFY_PREFETCH_((uintptr_t)(from + p) + (j + l + width) * across * sizeof *to);
                 HFY_G_(transpose4)(from + j * across + p, across, to + p * width + j, width);
+            }
             for (; p < k; p++) {
                 to[p * width + j] = from[j * across + p], to[p * width + j + 1] = from[(j + 1) * across + p];
                 to[p * width + j + 2] = from[(j + 2) * across + p], to[p * width + j + 3] = from[(j + 3) * across + p];
@@ -3674,8 +3735,7 @@ HFY_INLINE_ void HFY_G_(pack)(HFY_S_ *to, size_t width, const HFY_S_ *from, size
         }
     if (j < width)
         for (p = 0; p < k; p++) {
-            size_t l = j;
-            for (; l < have; l++) to[p * width + l] = from[l * across + p * along];
+            for (l = j; l < have; l++) to[p * width + l] = from[l * across + p * along];
             for (; l < width; l++) to[p * width + l] = 0;
         }
 }
@@ -3740,8 +3800,12 @@ HFY_INLINE_ void HFY_G_(tile)(int rows, int vecs, int direct, const HFY_S_ *a, s
     HFY_UNROLL_ for (i = 0; i < rows; i++) {
         if (direct) pa[i] = a + ((size_t)i < to->rows ? (size_t)i : to->rows - 1) * a_stride;
         HFY_UNROLL_ for (j = 0; j < vecs; j++) acc[i * HFY_NV_ + j] = HFY_V_(zero)();
-        for (j = 0; j < vecs * HFY_BYTES_; j += 64)
-            HFY_PREFETCH_(c + ((size_t)i < to->rows ? (size_t)i : 0) * to->row + j / (int)sizeof *c);
+        for (j = 0; j < vecs * HFY_BYTES_; j += 64) {
+            const uintptr_t place = (uintptr_t)(c + ((size_t)i < to->rows ? (size_t)i : 0) * to->row) + (uintptr_t)j;
+            if (HFY_MC_ > HFY_MR_)
+                HFY_PREFETCH_L2_(place + 4 * (uintptr_t)rows * to->row * sizeof *c); /* four tiles on */
+            HFY_PREFETCH_(place);
+        }
     }
     for (p = 0; p < k; p++, b += b_stride) {
         HFY_UNROLL_ for (j = 0; j < vecs; j++) v[j] = HFY_V_(load)(b + j * lanes);
@@ -3775,7 +3839,7 @@ HFY_INLINE_ void HFY_G_(tile)(int rows, int vecs, int direct, const HFY_S_ *a, s
         HFY_G_(tile)(HFY_MR_ >= (r) ? (r) : 4, HFY_NV_ >= (v) ? (v) : 1, direct, a, a_stride, b, b_stride, k, to);     \
         return;                                                                                                        \
     }
-HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(packed)(size_t rows, size_t vecs, const HFY_S_ *a, const HFY_S_ *b,
+HFY_LINALG_ALIGN_ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(packed)(size_t rows, size_t vecs, const HFY_S_ *a, const HFY_S_ *b,
                                                    size_t b_stride, size_t k, const HFY_G_(target) *to)
 {
     enum { direct = 0, a_stride = 0 };
@@ -3796,12 +3860,12 @@ HFY_TARGET_ void HFY_G_(gemm)(size_t m, size_t n, size_t k, HFY_S_ alpha, const 
                               const HFY_S_ *b, size_t b_row, size_t b_col, HFY_S_ beta, HFY_S_ *c, size_t c_row,
                               size_t c_col, HFY_S_ *scratch)
 {
-    enum { size = (int)sizeof(HFY_S_), most = HFY_LINALG_WIDTH_ / size / HFY_NR_ * HFY_NR_ };
-    const size_t blocks = (k + HFY_LINALG_DEPTH_ / size - 1) / (HFY_LINALG_DEPTH_ / size);
+    enum { size = (int)sizeof(HFY_S_), most = HFY_NC_ / size / HFY_NR_ * HFY_NR_ };
+    const size_t blocks = (k + HFY_KC_ / size - 1) / (HFY_KC_ / size);
     const size_t depth = blocks > 1 ? (k + blocks - 1) / blocks : k; /* blocks of one size */
     size_t width;
     HFY_G_(target) to;
-    size_t i, j, j0, p0;
+    size_t i, j, i0, j0, p0;
     if (!m || !n) return;
     if (c_col != 1 && c_row == 1) { /* C^T = B^T A^T: columns together */
         const HFY_S_ *swap = a;
@@ -3834,7 +3898,7 @@ HFY_TARGET_ void HFY_G_(gemm)(size_t m, size_t n, size_t k, HFY_S_ alpha, const 
             const int a_direct = a_col == 1 && nc * size <= 1024 && kc * a_row * size <= 65536;
             const size_t full = nc / HFY_NR_ * HFY_NR_, rest = (nc - full + HFY_LANES_ - 1) / HFY_LANES_ * HFY_LANES_;
             const size_t whole = !b_direct ? 0 : nc % HFY_LANES_ ? full : nc; /* columns of B used where they are */
-            const size_t step = a_direct && HFY_MR_ > 8 ? 8 : HFY_MR_;
+            const size_t step = a_direct && HFY_MR_ > 8 ? 8 : HFY_MR_, tall = a_direct ? step : HFY_MC_;
             HFY_S_ *block = scratch, *panel = scratch + ((full + rest) * kc + 15) / 16 * 16;
             to.beta = p0 ? 1 : beta;
             for (j = whole; j < nc; j += HFY_NR_) {
@@ -3842,22 +3906,27 @@ HFY_TARGET_ void HFY_G_(gemm)(size_t m, size_t n, size_t k, HFY_S_ alpha, const 
                 HFY_G_(pack_b)(block + j * kc, have == HFY_NR_ ? HFY_NR_ : rest, b + (j0 + j) * b_col + p0 * b_row,
                                b_col, b_row, have, kc);
             }
-            for (i = 0; i < m; i += step) {
-                const size_t rows = hfy_base_min_((m - i + 3) / 4 * 4, step);
-                const HFY_S_ *pa = a + i * a_row + p0 * a_col;
-                to.rows = hfy_base_min_(rows, m - i);
-                if (!a_direct) HFY_G_(pack_a)(panel, rows, pa, a_row, a_col, to.rows, kc);
+            for (i0 = 0; i0 < m; i0 += tall) {
+                const size_t end = hfy_base_min_(m, i0 + tall);
+                for (i = i0; i < end && !a_direct; i += step)
+                    HFY_G_(pack_a)(panel + (i - i0) * kc, hfy_base_min_((m - i + 3) / 4 * 4, step),
+                                   a + i * a_row + p0 * a_col, a_row, a_col, hfy_base_min_(step, m - i), kc);
                 for (j = 0; j < nc; j += HFY_NR_) {
                     const size_t wide = j < full ? HFY_NR_ : rest;
                     const HFY_S_ *pb = block + j * kc;
                     size_t b_stride = wide;
                     if (j < whole) pb = b + (j0 + j) + p0 * b_row, b_stride = b_row;
-                    to.c = c + i * c_row + (j0 + j) * c_col;
                     to.columns = hfy_base_min_(HFY_NR_, nc - j);
-                    if (a_direct)
-                        HFY_G_(direct)(rows, wide / HFY_LANES_, pa, a_row, pb, b_stride, kc, &to);
-                    else
-                        HFY_G_(packed)(rows, wide / HFY_LANES_, panel, pb, b_stride, kc, &to);
+                    for (i = i0; i < end; i += step) {
+                        const size_t rows = hfy_base_min_((m - i + 3) / 4 * 4, step);
+                        to.rows = hfy_base_min_(rows, m - i);
+                        to.c = c + i * c_row + (j0 + j) * c_col;
+                        if (a_direct)
+                            HFY_G_(direct)(rows, wide / HFY_LANES_, a + i * a_row + p0 * a_col, a_row, pb, b_stride, kc,
+                                           &to);
+                        else
+                            HFY_G_(packed)(rows, wide / HFY_LANES_, panel + (i - i0) * kc, pb, b_stride, kc, &to);
+                    }
                 }
             }
         }
@@ -3981,6 +4050,9 @@ static const hfy_linalg_f32_ HFY_G_(products) = {HFY_G_(gemm), HFY_G_(gemv)};
 #undef HFY_MR_
 #undef HFY_NV_
 #undef HFY_NR_
+#undef HFY_KC_
+#undef HFY_NC_
+#undef HFY_MC_
 #endif /* HFY_GEMM_PASS_ */
 
 #if defined(HFY_BODIES_) && !defined(HFY_SIMD_PASS_)
@@ -5767,9 +5839,9 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
 /* --- the row as a whole --- */
 
 /* The largest score, and whether the row can be answered at all. */
-HFY_PRIVATE_ hfy_status hfy_sep_top_(const hfy_simd_ *simd, const hfy_real *theta, size_t n, double *top)
+HFY_PRIVATE_ hfy_status hfy_sep_top_(const hfy_simd_ *simd, const hfy_real *theta, size_t n, hfy_real *tops, double *top)
 {
-    *top = (double)simd->max(theta, n);
+    *top = (double)simd->max(theta, n, tops);
     if (hfy_base_is_nan_(*top) || hfy_base_is_pos_inf_(*top)) return HFY_ERR_NONFINITE;
     return hfy_base_is_neg_inf_(*top) ? HFY_ERR_ARG : HFY_OK;
 }
@@ -5981,7 +6053,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, c
                                      double budget, double tau)
 {
     double left = -HUGE_VAL, right = HUGE_VAL; /* sum(left) >= budget > sum(right) */
-    double floor_sum = 0, cap_sum = 0, slack = budget > 1 ? budget : 1, sums[2], sum = 0, lost = 0, next, reach = 1;
+    double floor_sum = 0, cap_sum = 0, slack = budget > 1 ? budget : 1, sums[2], sum = 0, lost = 0, next, part, reach = 1;
     double *v = s->weight;
     size_t i, n = s->count, free_count = 0;
     int step;
@@ -6012,13 +6084,14 @@ HFY_PRIVATE_ hfy_status hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, c
         }
         tau = next;
     }
-    /* tau once more from the classes, with a compensated sum (Neumaier): the path of the search leaves no trace */
+    /* tau once more from the classes, with a compensated sum (Knuth): the path of the search leaves no trace */
     for (i = 0; i < n; i++) {
         double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau;
         double term = y >= high ? high : y <= low ? low : v[i];
         free_count += y < high && y > low;
         next = sum + term;
-        lost += fabs(sum) >= fabs(term) ? (sum - next) + term : (term - next) + sum;
+        part = next - sum;
+        lost += (sum - (next - part)) + (term - part);
         sum = next;
     }
     if (free_count) tau = (sum - budget + lost) / (double)free_count;
@@ -6034,31 +6107,29 @@ HFY_PRIVATE_ hfy_status hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, c
    fractional. */
 HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_ *s)
 {
-    size_t i, ones = 0, kept = 0, up = (size_t)ceil(k), entries;
-    double kth;
+    size_t i, ones = 0, kept = 0, up = (size_t)ceil(k), entries = 0, count = s->count, *index = s->index;
+    double kth, *weight = s->weight, *sorted = s->sorted;
     hfy_status status;
-    if (up > s->count) return HFY_ERR_ARG;
-    memcpy(s->sorted, s->weight, s->count * sizeof *s->sorted);
-    kth = hfy_base_kth_largest_(s->sorted, s->count, up);
-    for (i = 0, entries = 0; i < s->count; i++) {
-        double above = s->weight[i] - kth;
-        if (!(above > -rho)) continue;
-        ones += above >= rho;
-        s->sorted[entries] = above;
-        s->index[entries++] = s->index[i];
+    if (up > count) return HFY_ERR_ARG;
+    memcpy(sorted, weight, count * sizeof *sorted);
+    kth = hfy_base_kth_largest_(sorted, count, up);
+    /* the window goes to the front for the projection; sorted remembers all */
+    for (i = 0; i < count; i++) {
+        double above = weight[i] - kth;
+        size_t near = above > -rho, one = above >= rho;
+        sorted[entries] = above, index[entries] = index[i], weight[kept] = above / rho;
+        entries += near, ones += one, kept += near - one;
     }
-    /* the window goes to the front for the projection; s->sorted remembers all */
-    for (i = 0; i < entries; i++)
-        if (s->sorted[i] < rho) s->weight[kept++] = s->sorted[i] / rho;
     s->count = kept;
     status = hfy_sep_box_(s, NULL, NULL, 1, k - (double)ones, -0.5);
     if (status) return status;
-    for (i = entries; i--;) s->sorted[i] = s->sorted[i] < rho ? s->weight[--kept] : 1;
-    for (i = 0, kept = 0; i < entries; i++) {
-        if (!(s->sorted[i] > 0)) continue;
-        s->weight[kept] = s->sorted[i];
-        s->index[kept++] = s->index[i];
+    for (i = 0, kept = 0, count = 0; i < entries; i++) {
+        double y = sorted[i] < rho ? weight[count++] : 1;
+        if (!(y > 0)) continue;
+        sorted[kept] = y;
+        index[kept++] = index[i];
     }
+    memcpy(weight, sorted, kept * sizeof *weight);
     s->count = kept;
     return HFY_OK;
 }
@@ -6178,41 +6249,60 @@ HFY_PRIVATE_ int hfy_sep_by_rank_(const hfy_sep *full)
     return method == HFY_SEP_BY_TOP_ || (method == HFY_SEP_BY_BOX_ && !hfy_sep_has_bounds_(full));
 }
 
-/* The scores that can be among the k best or within the margin of them. The k-th best of the maxima of chunks is no
-   better than the k-th best of all, so most of a long row is passed over without a selection. */
-HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, double k, double margin, hfy_sep_scratch_ *s)
+/* The scores that can get weight: among the k best or, with a margin, above tau. The k-th best of the maxima of disjoint
+   parts is no better than the k-th best of all, and where the maxima alone fill the budget, tau lies higher still; so
+   most of a long row is passed over without a selection. The parts: those of the pass for the maximum (tops), or
+   chunks. */
+HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hfy_real *tops, double k, double margin,
+                                       hfy_sep_scratch_ *s)
 {
-    size_t i, m = 0, chunk = 4 * k < (double)n ? (size_t)((double)n / (4 * k)) & ~(size_t)15 : 0;
-    double bar;
-    if (chunk > 256) chunk = 256;
-    if (!chunk && k <= 8) chunk = 1;
-    for (i = 0; chunk && i < n; i += chunk) {
-        double top = (double)(chunk > 1 ? s->simd->max(theta + i, hfy_base_min_(chunk, n - i)) : theta[i]);
-        if (!hfy_base_is_neg_inf_(top)) s->sorted[m++] = top;
+    size_t i, m = 0, up = (size_t)ceil(k), chunk = 4 * up < n ? n / (4 * up) & ~(size_t)15 : 0;
+    double *weight = s->weight, bar, v, sums[2];
+    if (2 * up <= s->simd->lanes) {
+        for (i = 0; i < s->simd->lanes && i < n; i++)
+            if (!hfy_base_is_neg_inf_((double)tops[i])) s->sorted[m++] = (double)tops[i];
+    } else {
+        if (chunk > 256) chunk = 256;
+        for (i = 0; chunk && i < n; i += chunk) {
+            v = (double)s->simd->max(theta + i, hfy_base_min_(chunk, n - i), NULL);
+            if (!hfy_base_is_neg_inf_(v)) s->sorted[m++] = v;
+        }
     }
-    if ((double)m >= k) {
-        bar = s->top - hfy_base_kth_largest_(s->sorted, m, (size_t)k) + margin;
-        s->count = s->simd->window(theta, n, (hfy_real)s->top, bar * (1 + 1e-15) + DBL_MIN, s->index, s->weight);
-        for (i = 0; i < s->count; i++) s->weight[i] = (double)theta[s->index[i]];
+    if (m >= up) {
+        const size_t *index = s->index;
+        double step = margin;
+        memcpy(weight, s->sorted, m * sizeof *weight);
+        bar = hfy_base_kth_largest_(weight, m, up) - margin;
+        for (i = 0; margin > 0 && i < 4; i++) { /* tau >= bar; four halvings */
+            step *= 0.5;
+            s->simd->clip(s->sorted, NULL, NULL, margin, m, bar + step, sums);
+            if (sums[0] >= k * margin * (1 + 1e-12)) bar += step;
+        }
+        bar = (s->top - bar) * (1 + 1e-15) + DBL_MIN;
+        m = s->count = s->simd->window(theta, n, (hfy_real)s->top, bar, s->index, weight);
+        for (i = 0; i < m; i++) weight[i] = (double)theta[index[i]];
         return;
     }
-    for (i = 0, s->count = 0; i < n; i++) {
-        if (hfy_base_is_neg_inf_((double)theta[i])) continue;
-        s->index[s->count] = i;
-        s->weight[s->count++] = (double)theta[i];
+    for (i = 0, m = 0; i < n; i++) {
+        v = (double)theta[i];
+        if (hfy_base_is_neg_inf_(v)) continue;
+        s->index[m] = i;
+        weight[m++] = v;
     }
+    s->count = m;
 }
 
 /* Solves one row of a list kind; `row` chooses its bounds. theta is only read. */
 HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                       hfy_sep_scratch_ *s)
 {
-    hfy_status status = hfy_sep_top_(s->simd, theta, n, &s->top);
+    hfy_real tops[HFY_SIMD_LANES_];
+    hfy_status status = hfy_sep_top_(s->simd, theta, n, tops, &s->top);
     double margin = hfy_sep_link_margin_(full);
     if (status) return status;
     if (hfy_sep_has_bounds_(full)) return hfy_sep_bounded_(full, theta, n, row, s);
     if (hfy_sep_by_rank_(full)) {
-        hfy_sep_rank_window_(theta, n, ceil(full->k), margin, s);
+        hfy_sep_rank_window_(theta, n, tops, full->k, margin, s);
     } else {
         s->count = s->simd->window(theta, n, (hfy_real)s->top, margin < DBL_MAX ? margin : DBL_MAX, s->index,
                                    s->weight);
@@ -6290,7 +6380,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
         for (i = 0; i < s->count; i++) y[s->index[i]] = (hfy_real)s->weight[i];
         return HFY_OK;
     }
-    status = hfy_sep_top_(s->simd, theta, n, &s->top);
+    status = hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
     if (status) return status;
     switch (method) {
     case HFY_SEP_BY_SOFTMAX_:
@@ -6400,7 +6490,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real 
             *value = s->top - linear - hfy_sep_omega_(full, NULL, s->weight, s->index, s->count, row);
         return HFY_OK;
     }
-    status = hfy_sep_top_(s->simd, theta, n, &s->top);
+    status = hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
     if (status) return status;
     for (i = 0; i < n; i++) {
         double v = (double)theta[i];
@@ -7927,7 +8017,7 @@ HFY_PRIVATE_ void hfy_net_collect_(const hfy_net_run_ *run, hfy_net_list_ *list,
 {
     size_t i, found;
     double top;
-    hfy_status status = hfy_sep_top_(run->simd, theta, n, &top);
+    hfy_status status = hfy_sep_top_(run->simd, theta, n, NULL, &top);
     if (status == HFY_ERR_ARG || list->status || list->overflow)
         return; /* all of the block is masked, or it is no use */
     if (status) {
@@ -7971,7 +8061,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
 {
     double top, cut;
     size_t i;
-    hfy_status status = hfy_sep_top_(run->simd, theta, n, &top);
+    hfy_status status = hfy_sep_top_(run->simd, theta, n, NULL, &top);
     if (status == HFY_ERR_NONFINITE) sum->status = status;
     if (status || sum->status || (run->exponential && top < sum->top - run->negligible)) {
         memset(theta, 0, n * sizeof *theta);
@@ -10441,7 +10531,8 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_
 #undef HFY_LINALG_DEPTH_
-#undef HFY_LINALG_WIDTH_
+#undef HFY_LINALG_ALIGN_
+#undef HFY_LINALG_BLOCK_
 #undef HFY_LINALG_BAND_
 
 #endif /* HFY_BODIES_ */

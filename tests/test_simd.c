@@ -330,19 +330,19 @@ TEST(max_values)
         for (i = 0; i < n; i += 1 + n / 5) { /* the largest at several places */
             hfy_real kept = p[i];
             p[i] = want = 2;
-            EACH_TABLE(simd, t) CHECK(simd->max(p, n) == want);
+            EACH_TABLE(simd, t) CHECK(simd->max(p, n, NULL) == want);
             p[i] = quiet_nan();
-            EACH_TABLE(simd, t) CHECK(hfy_base_is_nan_((double)simd->max(p, n)));
+            EACH_TABLE(simd, t) CHECK(hfy_base_is_nan_((double)simd->max(p, n, NULL)));
             p[i] = (hfy_real)HUGE_VAL;
-            EACH_TABLE(simd, t) CHECK(hfy_base_is_pos_inf_((double)simd->max(p, n)));
+            EACH_TABLE(simd, t) CHECK(hfy_base_is_pos_inf_((double)simd->max(p, n, NULL)));
             p[i] = kept;
         }
         for (i = 0; i < n; i++) p[i] = (hfy_real)-HUGE_VAL;
-        EACH_TABLE(simd, t) CHECK(hfy_base_is_neg_inf_((double)simd->max(p, n)));
+        EACH_TABLE(simd, t) CHECK(hfy_base_is_neg_inf_((double)simd->max(p, n, NULL)));
         p[n - 1] = (hfy_real)-1e30;
-        EACH_TABLE(simd, t) CHECK(simd->max(p, n) == (hfy_real)-1e30);
+        EACH_TABLE(simd, t) CHECK(simd->max(p, n, NULL) == (hfy_real)-1e30);
         p[0] = quiet_nan();
-        EACH_TABLE(simd, t) CHECK(hfy_base_is_nan_((double)simd->max(p, n)));
+        EACH_TABLE(simd, t) CHECK(hfy_base_is_nan_((double)simd->max(p, n, NULL)));
     }
 }
 
