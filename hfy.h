@@ -1723,7 +1723,8 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(scale2)(HFY_F_(vec) p, HFY_F_(vec) n)
 /* The same for n in the last bits of t. */
 HFY_INLINE_ HFY_F_(vec) HFY_F_(shift2)(HFY_F_(vec) p, HFY_F_(vec) t)
 {
-    return HFY_MM_CAST_(ps)(HFY_MM_(add_epi32)(HFY_MM_INT_(castps)(p), HFY_MM_(slli_epi32)(HFY_MM_INT_(castps)(t), 23)));
+    return HFY_MM_CAST_(ps)(
+        HFY_MM_(add_epi32)(HFY_MM_INT_(castps)(p), HFY_MM_(slli_epi32)(HFY_MM_INT_(castps)(t), 23)));
 }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(scale2)(HFY_D_(vec) p, HFY_D_(vec) n)
 {
@@ -3614,9 +3615,9 @@ typedef struct hfy_linalg_f64_ {
 
 #ifdef HFY_GEMM_PASS_
 
-/* A tile is MR rows (a multiple of 4) by NV vectors. KC bytes along k, NC bytes of a row of B (a multiple of a tile's) and
-   MC rows of A (a multiple of MR, at most 48) are packed at a time. MC > MR: all these rows meet one panel of B in L1.
-   MC = MR: their panel stays in L1 and the panels of B come by. */
+/* A tile is MR rows (a multiple of 4) by NV vectors. KC bytes along k, NC bytes of a row of B (a multiple of a tile's)
+   and MC rows of A (a multiple of MR, at most 48) are packed at a time. MC > MR: all these rows meet one panel of B in
+   L1. MC = MR: their panel stays in L1 and the panels of B come by. */
 #if HFY_SIMD_PASS_ == 4
 #define HFY_MR_ 12
 #define HFY_NV_ 2
@@ -3839,8 +3840,9 @@ HFY_INLINE_ void HFY_G_(tile)(int rows, int vecs, int direct, const HFY_S_ *a, s
         HFY_G_(tile)(HFY_MR_ >= (r) ? (r) : 4, HFY_NV_ >= (v) ? (v) : 1, direct, a, a_stride, b, b_stride, k, to);     \
         return;                                                                                                        \
     }
-HFY_LINALG_ALIGN_ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(packed)(size_t rows, size_t vecs, const HFY_S_ *a, const HFY_S_ *b,
-                                                   size_t b_stride, size_t k, const HFY_G_(target) *to)
+HFY_LINALG_ALIGN_ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(packed)(size_t rows, size_t vecs, const HFY_S_ *a,
+                                                                     const HFY_S_ *b, size_t b_stride, size_t k,
+                                                                     const HFY_G_(target) *to)
 {
     enum { direct = 0, a_stride = 0 };
     HFY_TILE_(12, 2) HFY_TILE_(8, 3) HFY_TILE_(8, 2) HFY_TILE_(4, 4) HFY_TILE_(4, 3) HFY_TILE_(4, 2)
@@ -5839,7 +5841,8 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
 /* --- the row as a whole --- */
 
 /* The largest score, and whether the row can be answered at all. */
-HFY_PRIVATE_ hfy_status hfy_sep_top_(const hfy_simd_ *simd, const hfy_real *theta, size_t n, hfy_real *tops, double *top)
+HFY_PRIVATE_ hfy_status hfy_sep_top_(const hfy_simd_ *simd, const hfy_real *theta, size_t n, hfy_real *tops,
+                                     double *top)
 {
     *top = (double)simd->max(theta, n, tops);
     if (hfy_base_is_nan_(*top) || hfy_base_is_pos_inf_(*top)) return HFY_ERR_NONFINITE;
@@ -6053,7 +6056,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, c
                                      double budget, double tau)
 {
     double left = -HUGE_VAL, right = HUGE_VAL; /* sum(left) >= budget > sum(right) */
-    double floor_sum = 0, cap_sum = 0, slack = budget > 1 ? budget : 1, sums[2], sum = 0, lost = 0, next, part, reach = 1;
+    double floor_sum = 0, cap_sum = 0, slack = budget > 1 ? budget : 1, sums[2], sum = 0, lost = 0, next, part;
+    double reach = 1;
     double *v = s->weight;
     size_t i, n = s->count, free_count = 0;
     int step;
@@ -6249,10 +6253,10 @@ HFY_PRIVATE_ int hfy_sep_by_rank_(const hfy_sep *full)
     return method == HFY_SEP_BY_TOP_ || (method == HFY_SEP_BY_BOX_ && !hfy_sep_has_bounds_(full));
 }
 
-/* The scores that can get weight: among the k best or, with a margin, above tau. The k-th best of the maxima of disjoint
-   parts is no better than the k-th best of all, and where the maxima alone fill the budget, tau lies higher still; so
-   most of a long row is passed over without a selection. The parts: those of the pass for the maximum (tops), or
-   chunks. */
+/* The scores that can get weight: among the k best or, with a margin, above tau. The k-th best of the maxima of
+   disjoint parts is no better than the k-th best of all, and where the maxima alone fill the budget, tau lies higher
+   still; so most of a long row is passed over without a selection. The parts: those of the pass for the maximum (tops),
+   or chunks. */
 HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hfy_real *tops, double k, double margin,
                                        hfy_sep_scratch_ *s)
 {
