@@ -4,7 +4,9 @@
 #define HFY_IMPLEMENTATION
 #include "hfy.h"
 #include <stdio.h>
+#include <sys/mman.h>
 
+#define HUGE_PAGE ((size_t)2 << 20)
 #define BENCH_API extern __attribute__((visibility("default")))
 
 #ifdef _OPENMP
@@ -125,7 +127,10 @@ BENCH_API size_t bench_net_prepare(bench_net *b, size_t prefix)
     bytes = hfy_index_size(b->net.count, b->net.dim, &options);
     free(b->memory);
     b->net.index = NULL;
-    b->memory = bytes == SIZE_MAX ? NULL : malloc(bytes);
+    b->memory = bytes == SIZE_MAX ? NULL : aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE) / HUGE_PAGE * HUGE_PAGE);
+#ifdef MADV_HUGEPAGE
+    if (b->memory) madvise(b->memory, bytes, MADV_HUGEPAGE); /* as numpy does for the keys */
+#endif
     if (!b->memory || hfy_index_build(b->net.keys, b->net.count, b->net.dim, 0, &options, b->memory, bytes, &b->index, &b->work))
         return 0;
     b->net.index = &b->index;

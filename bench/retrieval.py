@@ -76,12 +76,13 @@ def one_step(kind, N, B, sep, threads, dim=None, goals=True):
     return Case(name, "%dx%dx%d" % (N, dim or (784 if kind == "mnist" else D), B), threads, build)
 
 
-def five_steps(N, B, threads):
+def five_steps(N, B, threads, prepared=False):
     """Row 36: MNIST test images, pixels in [-1, 1], beta 0.1; a textbook loop makes all five steps for every query."""
     def build():
         X, Q, beta = data.mnist(N), data.mnist_queries(B), 0.1
         out = np.zeros_like(Q)
         net = Net(X, beta, "sparsemax", steps=5, threads=threads)
+        if prepared and not net.prepare(): raise RuntimeError(net.message())
         exact = reference(X, Q[:8], beta, "sparsemax", steps=5)
         middle = lambda a: float(np.median(np.abs(np.asarray(a)[:8] - exact).max(1)))  # at a tie of patterns one may turn elsewhere
         T, tq = torch.from_numpy(X), torch.from_numpy(Q)
@@ -93,7 +94,7 @@ def five_steps(N, B, threads):
         made = net.report(Q)[1]
         return Race(net.call(Q, out), [Peer("torch rows, sort, 5 steps", loop, "36", middle)], lambda: out, middle, 2e-2, loop=True,
                     isa=net.isa_name(), note="steps made: mean %.2f" % made.mean())
-    return Case("five_steps_sparsemax_mnist", "%dx784x%d" % (N, B), threads, build)
+    return Case("five_steps_sparsemax_mnist" + ("_prepared" if prepared else ""), "%dx784x%d" % (N, B), threads, build)
 
 
 def prepared(kind, N, B, sep, threads, isa=0, prefix=0, row=None):
@@ -166,7 +167,8 @@ def cases():
             for threads in THREADS if FULL else (1,):
                 for sep in ("softmax", "sparsemax", "entmax"): out.append(one_step("mnist", LARGE, B, sep, threads))
         if torch:
-            for threads in THREADS if FULL else (1,): out.append(five_steps(LARGE, pick(256, 64, 8), threads))
+            for threads in THREADS if FULL else (1,):
+                for index in (False, True): out.append(five_steps(LARGE, pick(256, 64, 8), threads, index))
     for kind in (("clean", "noise", "half") if mnist else ()) + (("random",) if not SMOKE else ()):
         row = "35" if kind in ("clean", "noise") else "35r"
         for threads in THREADS if FULL else (1,):
