@@ -471,7 +471,8 @@ typedef struct hfy_sep {
    counted). y may be theta itself. Simplex kinds sum to one within rounding; equal scores get equal weights (ARGMAX:
    lowest index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
    Accuracy: a few ulp in float, 1e-12 in double, of the exact prediction for the given scores.
-   Cost: O(n) a row (ENTMAX alpha > 2 and NORMMAX infinity: plus a sort of the scores within the margin).
+   Cost: O(n) a row (ENTMAX alpha > 2 and NORMMAX infinity: plus a sort of the scores within the margin); rows are shared
+   among threads, each with up to 56 n bytes of scratch.
    Errors, found before anything is written: ARG (NULL, n = 0, a parameter outside its range, lower > upper, k > n),
    NOMEM. Errors of one row, which leave that row of y untouched while all others are answered; the first is returned:
    NONFINITE (NaN or +INFINITY in it), ARG (everything masked, or k above the unmasked), INFEASIBLE (bounds cannot be
@@ -5696,6 +5697,8 @@ typedef enum hfy_sep_method_ {
 } hfy_sep_method_;
 
 /* One row's arrays, and its solution as a list. */
+#define HFY_SEP_SHARE_ 16384 /* scores that are worth a thread */
+
 typedef struct hfy_sep_scratch_ {
     const hfy_simd_ *simd;
     size_t *index;  /* n */
@@ -6805,27 +6808,61 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_rows_(const hfy_sep *sep, size_t rows, siz
     return hfy_sep_check_(sep, rows, n, "sep->", work);
 }
 
+/* A call's rows, shared out in order. */
+typedef struct hfy_sep_call_ {
+    const hfy_sep *full;
+    const hfy_real *theta;
+    hfy_real *y;
+    size_t rows, n, shares;
+    hfy_sep_scratch_ *scratch; /* one a share */
+    size_t *failed;
+    hfy_status *failure; /* its first row that failed */
+} hfy_sep_call_;
+
+HFY_PRIVATE_ void hfy_sep_share_(void *context, size_t i)
+{
+    const hfy_sep_call_ *call = (const hfy_sep_call_ *)context;
+    size_t share = call->rows / call->shares, rest = call->rows % call->shares, n = call->n;
+    size_t j = i * share + hfy_base_min_(i, rest), end = j + share + (i < rest);
+    call->failure[i] = HFY_OK;
+    for (; j < end; j++) {
+        hfy_status one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, call->scratch + i);
+        if (one && !call->failure[i]) call->failure[i] = one, call->failed[i] = j;
+    }
+}
+
 HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, hfy_real *y,
                                  hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
-    hfy_sep_scratch_ scratch;
     hfy_sep full;
+    hfy_sep_call_ call;
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !y ? "y" : NULL, w);
-    size_t j;
+    size_t i;
+    int pass;
     if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-    if (!status) {
-        hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
-        status = hfy_base_reserve_(w, &arena);
+    call.full = &full, call.theta = theta, call.y = y, call.rows = rows, call.n = n;
+    call.shares = hfy_base_min_(hfy_base_min_(rows, rows * n / HFY_SEP_SHARE_ + 1), hfy_base_workers_());
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        call.scratch = (hfy_sep_scratch_ *)hfy_base_take_(&arena, call.shares, sizeof *call.scratch);
+        call.failed = (size_t *)hfy_base_take_(&arena, call.shares, sizeof *call.failed);
+        call.failure = (hfy_status *)hfy_base_take_(&arena, call.shares, sizeof *call.failure);
+        for (i = 0; i < call.shares; i++) {
+            hfy_sep_scratch_ counted;
+            hfy_sep_plan_(&arena, simd, sep, n, 0, call.scratch ? call.scratch + i : &counted);
+        }
     }
     if (!status) {
-        hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
         full = hfy_sep_resolve_(sep);
-        for (j = 0; j < rows; j++) {
-            hfy_status one = hfy_sep_fill_(&full, theta + j * n, n, j, y + j * n, NULL, &scratch);
-            if (one && !status) status = hfy_sep_row_failed_(w, one, "theta, row", j, theta + j * n, n);
+        hfy_base_parallel_(call.shares, hfy_sep_share_, &call);
+        for (i = 0; i < call.shares && !status; i++) {
+            size_t row = call.failed[i];
+            if (call.failure[i])
+                status = hfy_sep_row_failed_(w, call.failure[i], "theta, row", row, theta + row * n, n);
         }
     }
     return hfy_base_close_(w, &local, status);
@@ -10535,6 +10572,7 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_
 #undef HFY_LINALG_DEPTH_
+#undef HFY_SEP_SHARE_
 #undef HFY_LINALG_ALIGN_
 #undef HFY_LINALG_BLOCK_
 #undef HFY_LINALG_BAND_

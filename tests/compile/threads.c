@@ -64,6 +64,19 @@ int main(void)
     for (i = 0; i < LARGE * D; i++) keys[i] = (hfy_real)hfy_rng_normal(&rng);
     for (i = 0; i < MANY * D; i++) q[i] = keys[(i * 7) % (LARGE * D)] + (hfy_real)(0.3 * hfy_rng_normal(&rng));
     q[17 * D + 3] = (hfy_real)HUGE_VAL; /* one query without an answer */
+    for (kind = 0; kind < 6; kind++) { /* rows of scores, two without an answer */
+        hfy_sep sep;
+        hfy_work work;
+        memset(&sep, 0, sizeof sep);
+        memset(&work, 0, sizeof work);
+        sep.kind = (hfy_sep_kind)kind, sep.k = kind == HFY_SEP_KSUBSETS ? 3 : 1;
+        for (i = 0; i < (size_t)MANY * SMALL; i++) weights[i] = keys[i];
+        weights[41 * SMALL + 7] = weights[99 * SMALL] = (hfy_real)HUGE_VAL;
+        failures += hfy_sep_apply(&sep, weights, MANY, SMALL, weights, &work) == HFY_ERR_NONFINITE;
+        h = hash(h, weights, sizeof *weights * MANY * SMALL);
+        h = hash(h, work.message, strlen(work.message));
+        hfy_work_free(&work);
+    }
     for (kind = 0; kind < 10; kind++)
         for (size = 0; size < 3; size++)
             for (sim = 0; sim < 4; sim++) {
