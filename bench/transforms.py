@@ -1,7 +1,7 @@
 """transforms.py: rows of scores to rows of weights, against torch.softmax and the textbook algorithms of the field in torch."""
 import numpy as np
 import blas, data, peers
-from harness import FULL, Case, Peer, Race, pick
+from harness import FULL, THREADS, Case, Peer, Race, pick
 from peers import torch
 
 AVX2 = 3
@@ -15,8 +15,8 @@ KINDS = {"softmax": ("softmax", 0, 1e-6), "sparsemax": ("sparsemax", 0, 1e-7), "
 class Sep:
     """hfy_sep_apply with scratch of its own."""
 
-    def __init__(self, name, parameter=0.0, isa=0, double=False, upper=None):
-        self.lib, self.upper = blas.library(1, double), upper
+    def __init__(self, name, parameter=0.0, isa=0, double=False, upper=None, threads=1):
+        self.lib, self.upper = blas.library(threads, double), upper
         self.handle = self.lib.bench_sep_new(name.encode(), parameter, isa)
         if upper is not None: self.lib.bench_sep_bound(self.handle, data.at(upper))
 
@@ -55,7 +55,7 @@ def goal(kind, n, spread, isa, which):
     return "20" if dense else "19"
 
 
-def transform(kind, n, spread, isa=0, rows=None, most=9, goals=True):
+def transform(kind, n, spread, isa=0, rows=None, most=9, goals=True, threads=1):
     """most: how many peers at most."""
     sep, parameter, tolerance = KINDS[kind]
 
@@ -63,7 +63,7 @@ def transform(kind, n, spread, isa=0, rows=None, most=9, goals=True):
         bisect = sep in ("entmax", "normmax") and kind != "entmax15"
         count = rows or (16 if bisect and n > 10000 else ROWS)
         theta = data.scores(count, n, spread)
-        y, s = data.aligned(theta.shape), Sep(sep, parameter, isa)
+        y, s = data.aligned(theta.shape), Sep(sep, parameter, isa, threads=threads)
         few = slice(0, 4 if n > 10000 else 16)
         exact = peers.REFERENCE[sep](theta[few].astype(np.float64), parameter)
         total = exact.sum(1)
@@ -81,7 +81,7 @@ def transform(kind, n, spread, isa=0, rows=None, most=9, goals=True):
         # the sum of n rounded weights may be off by their rounding; single weights are held to the tighter number
         slack = tolerance + 6e-8 * np.sqrt(n) * (1 if kind == "softmax" or spread == "dense" else 0)
         return Race(s.call(theta, y), theirs, lambda: y, error, slack, loop=True, isa=blas.hfy.bench_isa(isa).decode(), note=note)
-    return Case("%s_%s%s" % (kind, spread, "_avx2" if isa == AVX2 else ""), "%dx%d" % (rows or ROWS, n), 1, build)
+    return Case("%s_%s%s" % (kind, spread, "_avx2" if isa == AVX2 else ""), "%dx%d" % (rows or ROWS, n), threads, build)
 
 
 def cases():
@@ -95,6 +95,8 @@ def cases():
                 out.append(transform(kind, n, spread))
         if avx2:
             for kind in ("softmax", "sparsemax", "entmax15") if FULL else ("softmax",): out.append(transform(kind, n, "flat", AVX2))
+    for n in pick((4096, 60000), (4096,), ()):  # rows shared out
+        for kind in ("softmax", "sparsemax"): out += [transform(kind, n, "flat", threads=t) for t in THREADS if t > 1]
     for n in pick((512, 4096), (512,), (64,)):  # nearly everything in the support
         for kind in ("sparsemax", "entmax15", "entmax1.3", "normmax2", "normmax5"): out.append(transform(kind, n, "dense"))
     return out
