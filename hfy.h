@@ -86,7 +86,7 @@
      HFY_NO_STDIO              not defined     global            no <stdio.h>: the three functions that open files
                                                                  (hfy_file_npy_info, _read, _write) go, .npy in memory
                                                                  (hfy_file_npy_parse, _decode, _header) stays
-     HFY_CORE_ONLY             not defined     global            drops every room after `file`: in this version `shard`
+     HFY_CORE_ONLY             not defined     global            drops every room after `file`: here `theory`, `shard`
      HFY_FILE                  "hfy.h"         implementation    under which name hfy.h includes itself, once for each
                                                                  instruction set; define it if you renamed the file
      HFY_NO_SIMD               not defined     implementation    plain C kernels only, no intrinsics
@@ -179,6 +179,7 @@
      >>post        post-transformations of the projection            >>post.impl
      >>net         the memory: retrieve, energies, gradients         >>net.impl
      >>file        .npy arrays in and out                            >>file.impl
+     >>theory      what the papers prove, computed                   >>theory.impl
      >>shard       one step over patterns in several places          >>shard.impl
 
      A room calls only rooms above it. Public names are hfy_<room>_<verb> (the net's own: hfy_retrieve, hfy_energy);
@@ -288,6 +289,7 @@ typedef double hfy_real;
 #define hfy_file_npy_info hfy_file_npy_info_d
 #define hfy_file_npy_read hfy_file_npy_read_d
 #define hfy_file_npy_write hfy_file_npy_write_d
+#define hfy_theory_association hfy_theory_association_d
 #define hfy_shard_bytes hfy_shard_bytes_d
 #define hfy_shard_find hfy_shard_find_d
 #define hfy_shard_used hfy_shard_used_d
@@ -528,8 +530,9 @@ HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rh
                                        const double *higher, hfy_structure_answer *answer, hfy_work *work);
 
 /* Vector-Jacobian products of a solution's u: d_unary = (du/d unary)^T du, d_higher = (du/d higher)^T du (either may be
-   NULL; d_unary may be du). vertices, count, on, stride: the mixture as hfy_structure_solve gave it (stride = most): with
-   one vertex, 0. At a kink the mixture decides. Cost O(a^3).
+   NULL; d_unary may be du). vertices, count, on: the mixture as hfy_structure_solve gave it, its lists structure->most
+   apart; with one vertex, 0. At a kink the mixture decides, and so it does where scores tie so exactly that a few vertices
+   make a point that is inside a larger face: directions that they do not span are left out. Cost O(a^3).
    Errors: ARG, NOMEM; SINGULAR if the vertices are not affinely independent in u, as a solve's always are. */
 HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
                                      const size_t *on, const double *du, double *d_unary, double *d_higher,
@@ -858,6 +861,35 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
 #endif
 
 #ifndef HFY_CORE_ONLY /* from here on: rooms that small programs leave out */
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>theory   what the papers prove, computed
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* The terms of exact structured retrieval (HFY Prop. 14, in a sharper form: only unary bits count, rho is any). */
+typedef struct hfy_association {
+    double separation; /* Delta: the least of (score of y - score of y')/beta over all vertices y' with other unaries, the
+                          scores those of the query X^T y; INFINITY if there is no other */
+    double overlap;    /* the most of 2 u_y.(u_y - u_y'): D^2, where vertices have equally many unaries on */
+    double distance;   /* D^2: the most unary bits in which another vertex differs */
+    double spectral;   /* sigma_max(X), from above: within 1e-6 of it */
+    double longest;    /* M = max |x_i| */
+    double needed;     /* rho overlap / (2 beta): X^T y stands still, and is one step's answer, if separation >= needed */
+    double radius;     /* (separation - needed) / min(spectral D, M D^2): every query within this distance of X^T y has
+                          X^T y as the answer of one step; negative: nothing is promised */
+} hfy_association;
+
+/* Does a net retrieve the association X^T y, the sum of these patterns, and from how far? patterns: count of them, each
+   once: the unary bits of a vertex y. For SPARSEMAX (count = 1), KSUBSETS (whole k), SEQUENCE_KSUBSETS and SPARSEMAP,
+   whose structure may not have a vertex that holds all of y's unaries and more.
+   Exact arithmetic is assumed: at the very edge rounding decides. Whether a single query q is answered with X^T y tells
+   hfy_structure_margin at the scores beta X q + bias. Cost: count + 4 calls of the oracle, and min(N, dim)^2 max(N, dim)
+   for the spectral norm. Scratch: 16 min(N, dim)^2 bytes.
+   Errors: ARG (NULL, a pattern out of range or twice, patterns that are no vertex), NOMEM, NONFINITE, as hfy_net_check;
+   UNSUPPORTED (another separation, bounds, `plus`, a similarity other than DOT, values that are not the keys, a post,
+   self_coupling, a bias for each query, a vertex above y). */
+HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patterns, size_t count,
+                                          hfy_association *association, hfy_work *work);
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>shard   one step over patterns that lie in several places: what each finds, merged in any order, finished once
@@ -5729,11 +5761,13 @@ HFY_PRIVATE_ hfy_status hfy_index_take_(const hfy_index_seek_ *seek, size_t nq, 
      p = H^-1 b/rho + kappa H^-1 1,  kappa = (1 - 1.H^-1 b/rho) / (1.H^-1 1)
      gap = max over Y of c.y - c.(u, v),  c = (unary - rho u, higher)   (concavity: value* <= value + gap)
    Every step raises the value strictly and there are finitely many sets of vertices, so none comes twice: ties and
-   degenerate vertices cannot make it cycle. Where rounding hides the rise for several steps it ends as well.
+   degenerate vertices cannot make it cycle. The rise is of the order of gap^2, so rounding hides it at a gap of 1e-8
+   already: only a long row of hidden ones ends a solve before the gap does.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_STRUCTURE_ACTIVE_ 1024 /* default of max_active */
-#define HFY_STRUCTURE_STALLS_ 6    /* steps without a visible rise that end a solve */
+#define HFY_STRUCTURE_STALLS_ 32   /* steps, and one for each vertex, without a visible rise that end a solve */
 #define HFY_STRUCTURE_PIVOT_ 1e-10 /* below this share of its diagonal a pivot counts as 0 */
+#define HFY_STRUCTURE_PASSES_ 12   /* of refinement at most */
 
 /* --- the built-in oracles --- */
 
@@ -6215,28 +6249,6 @@ HFY_PRIVATE_ void hfy_structure_backward_(const hfy_structure_solver_ *s, size_t
     }
 }
 
-/* Row `count` of the factor for the fresh vertex; its pivot, squared, into *pivot: 0 if it depends on the others.
-   Returns the place of a vertex with the very same bits, or SIZE_MAX. */
-HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivot)
-{
-    double *row = hfy_structure_factor_row_(s, s->count), diagonal = (double)s->fresh_unaries + 1;
-    size_t v, i, same = SIZE_MAX;
-    for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 1;
-    for (v = 0; v < s->count; v++) {
-        const uint32_t *on = s->on + v * s->structure->most;
-        size_t shared = 0, parts = 0;
-        for (i = 0; i < s->unaries[v]; i++) shared += s->mark[on[i]];
-        for (; i < s->bits[v]; i++) parts += s->mark[on[i]];
-        if (shared + parts == s->bits[v] && s->bits[v] == s->fresh_bits) same = v;
-        row[v] = (double)shared + 1;
-    }
-    for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 0;
-    hfy_structure_forward_(s, s->count, row);
-    *pivot = diagonal - hfy_linalg_dot_(row, row, s->count);
-    if (!(*pivot > HFY_STRUCTURE_PIVOT_ * diagonal)) *pivot = 0;
-    return same;
-}
-
 /* The fresh vertex joins with this weight, its row of the factor being in place. */
 HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, double pivot)
 {
@@ -6301,6 +6313,39 @@ HFY_PRIVATE_ void hfy_structure_mix_(hfy_structure_solver_ *s, const double *wei
     }
 }
 
+/* Row `count` of the factor for the fresh vertex; its pivot, squared, into *pivot: 0 if it depends on the others.
+   Returns the place of a vertex with the very same bits, or SIZE_MAX. */
+HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivot)
+{
+    double *row = hfy_structure_factor_row_(s, s->count), diagonal = (double)s->fresh_unaries + 1;
+    size_t v, i, same = SIZE_MAX;
+    for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 1;
+    for (v = 0; v < s->count; v++) {
+        const uint32_t *on = s->on + v * s->structure->most;
+        size_t shared = 0, parts = 0;
+        for (i = 0; i < s->unaries[v]; i++) shared += s->mark[on[i]];
+        for (; i < s->bits[v]; i++) parts += s->mark[on[i]];
+        if (shared + parts == s->bits[v] && s->bits[v] == s->fresh_bits) same = v;
+        row[v] = (double)shared + 1;
+    }
+    for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 0;
+    hfy_structure_forward_(s, s->count, row);
+    *pivot = diagonal - hfy_linalg_dot_(row, row, s->count);
+    if (s->count && *pivot < 1e-2 * diagonal) { /* small: measured on the vertices themselves, |fresh - combination|^2 */
+        double square = (double)s->fresh_unaries, ones = -1;
+        memcpy(s->side, row, s->count * sizeof *row);
+        hfy_structure_backward_(s, s->count, s->side);
+        hfy_structure_mix_(s, s->side);
+        for (v = 0; v < s->count; v++) ones += s->side[v];
+        for (i = 0; i < s->n_touched; i++) square += s->u[s->touched[i]] * s->u[s->touched[i]];
+        for (i = 0; i < s->fresh_unaries; i++) square -= 2 * s->u[s->fresh[i]];
+        *pivot = square + ones * ones;
+        hfy_structure_mix_(s, s->weight);
+    }
+    if (!(*pivot > HFY_STRUCTURE_PIVOT_ * diagonal)) *pivot = 0;
+    return same;
+}
+
 /* The sum of u over the unaries of vertex v. */
 HFY_PRIVATE_ double hfy_structure_along_(const hfy_structure_solver_ *s, size_t v)
 {
@@ -6315,7 +6360,7 @@ HFY_PRIVATE_ double hfy_structure_along_(const hfy_structure_solver_ *s, size_t 
 HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s)
 {
     size_t v, count = s->count;
-    double top = s->linear[0], sum = 0, all = 0, kappa, mean = 0;
+    double top = s->linear[0], sum = 0, all = 0, kappa, mean, before = HUGE_VAL;
     int pass;
     if (count == 1) {
         s->target[0] = 1;
@@ -6330,15 +6375,21 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s)
     hfy_structure_forward_(s, count, s->ones);
     hfy_structure_backward_(s, count, s->ones);
     for (v = 0; v < count; v++) all += s->ones[v];
-    for (pass = 0; pass < 2; pass++) {
-        if (pass) { /* refinement: what the conditions A u = b/rho + kappa still lack */
+    for (pass = 0; pass < HFY_STRUCTURE_PASSES_; pass++) {
+        if (pass) { /* refinement: what the conditions A u = b/rho + kappa still lack, while that shrinks */
+            double lack = 0;
             hfy_structure_mix_(s, s->target);
             for (v = 0, mean = sum = 0; v < count; v++) {
                 s->side[v] = (s->linear[v] - top) / s->rho - hfy_structure_along_(s, v);
                 mean += s->side[v] / (double)count;
                 sum += s->target[v];
             }
-            for (v = 0; v < count; v++) s->side[v] -= mean;
+            for (v = 0; v < count; v++) {
+                s->side[v] -= mean;
+                lack = fabs(s->side[v]) > lack ? fabs(s->side[v]) : lack;
+            }
+            if (pass > 1 && !(lack < 0.5 * before)) break;
+            before = lack;
         }
         hfy_structure_forward_(s, count, s->side);
         hfy_structure_backward_(s, count, s->side);
@@ -6369,6 +6420,24 @@ HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s)
             if (!(s->target[v] > 0) && !(s->weight[v] > 0) && s->count > 1) hfy_structure_leave_(s, v);
     }
     memcpy(s->weight, s->target, s->count * sizeof *s->weight);
+}
+
+/* Vertices whose weight is rounding leave at the end: derivatives follow from who is left. */
+HFY_PRIVATE_ void hfy_structure_prune_(hfy_structure_solver_ *s)
+{
+    double low = s->linear[0], high = low, dust;
+    size_t v, before = s->count;
+    for (v = 1; v < s->count; v++) {
+        if (s->linear[v] < low) low = s->linear[v];
+        if (s->linear[v] > high) high = s->linear[v];
+    }
+    dust = 64 * DBL_EPSILON * (1 + (high - low) / s->rho);
+    if (dust > 1e-9) dust = 1e-9;
+    for (v = s->count; v-- > 0;)
+        if (s->weight[v] <= dust && s->count > 1) hfy_structure_leave_(s, v);
+    if (s->count == before) return;
+    hfy_structure_settle_(s);
+    hfy_structure_mix_(s, s->weight);
 }
 
 /* The fresh vertex joins. While it depends on the active ones, u can stay while weight moves to it, which raises the
@@ -6439,7 +6508,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
         }
         if (s->gap <= s->structure->tol || s->gap <= rounding) break;
         same = hfy_structure_border_(s, &pivot);
-        if (same != SIZE_MAX || stalls >= HFY_STRUCTURE_STALLS_) { /* rounding, unless the oracle is wrong */
+        if (same != SIZE_MAX || stalls >= HFY_STRUCTURE_STALLS_ + s->count) { /* rounding, unless the oracle is wrong */
             if (s->gap > 64 * rounding + 1e-10 * s->rho) s->fault = HFY_STRUCTURE_WORSE_, status = HFY_ERR_CONVERGENCE;
             break;
         }
@@ -6451,6 +6520,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
         status = hfy_structure_enter_(s, pivot);
         if (status) break;
     }
+    hfy_structure_prune_(s);
     /* bits that all vertices share are 1, whatever the weights sum to */
     for (i = 0; i < s->n_touched; i++)
         if (fabs(s->u[s->touched[i]] - 1) <= 4 * DBL_EPSILON) s->u[s->touched[i]] = 1;
@@ -6479,17 +6549,19 @@ HFY_PRIVATE_ double hfy_structure_beyond_(const hfy_structure_solver_ *s, size_t
 /* The loss of the list in s->fresh at the solution that is in place: differences of scores only. */
 HFY_PRIVATE_ double hfy_structure_fresh_loss_(const hfy_structure_solver_ *s)
 {
-    double loss = 0.5 * s->rho * (double)s->fresh_unaries, infinite = 0, own = s->fresh_linear, own_infinite = 0;
+    double loss = 0.5 * s->rho * (double)s->fresh_unaries, infinite = 0, own = 0, own_infinite = 0, beyond = 0;
     size_t v, i;
     for (i = s->fresh_unaries; i < s->fresh_bits; i++) own += hfy_structure_beyond_(s, s->fresh[i], &own_infinite);
     for (v = 0; v < s->count; v++) {
         const uint32_t *on = s->on + v * s->structure->most;
-        double linear = s->linear[v], in_this = 0;
-        for (i = s->unaries[v]; i < s->bits[v]; i++) linear += hfy_structure_beyond_(s, on[i], &in_this);
-        loss += s->weight[v] * (linear - own);
+        double more = 0, in_this = 0;
+        for (i = s->unaries[v]; i < s->bits[v]; i++) more += hfy_structure_beyond_(s, on[i], &in_this);
+        loss += s->weight[v] * (s->linear[v] - s->fresh_linear);
+        beyond += s->weight[v] * (more - own); /* apart: it may be huge, and is 0 among vertices of equal parts */
         infinite += s->weight[v] * in_this;
     }
     for (i = 0; i < s->n_touched; i++) loss -= 0.5 * s->rho * s->u[s->touched[i]] * s->u[s->touched[i]];
+    loss += beyond;
     if (fabs(infinite - own_infinite) > 1e-9) return HUGE_VAL; /* not among the vertices that the infinite scores leave */
     return loss > 0 ? loss : 0;
 }
@@ -6665,6 +6737,7 @@ HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho,
         memset(s.mark, 0, structure->unaries + structure->higher);
         memset(s.part, 0, structure->higher * sizeof *s.part);
         memset(s.unary, 0, structure->unaries * sizeof *s.unary);
+        memset(s.u, 0, structure->unaries * sizeof *s.u);
         s.count = s.n_touched = 0;
         for (v = 0; v < vertices && !status; v++) {
             status = hfy_structure_take_list_(&s, on + v * structure->most, count[v]);
@@ -6748,6 +6821,7 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
 #undef HFY_STRUCTURE_ACTIVE_
 #undef HFY_STRUCTURE_STALLS_
 #undef HFY_STRUCTURE_PIVOT_
+#undef HFY_STRUCTURE_PASSES_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>sep.impl   from scores to weights: rows x n in, rows x n out
@@ -10975,6 +11049,281 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
 #endif
 
 #ifndef HFY_CORE_ONLY
+/* ------------------------------------------------------------------------------------------------------------------
+   >>theory.impl   what the papers prove, computed
+   May call: base, linalg, structure, sep, net.
+   Numerics: everything in double. A spectral norm is promised from above: a power iteration guesses it, and the Cholesky
+   factor of lambda 1 - X X^T, which exists only for lambda > sigma^2, confirms a guess that is a little larger.
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* X X^T or X^T X, whichever is smaller, m x m, into gram. */
+HFY_PRIVATE_ void hfy_theory_gram_(const hfy_net *net, size_t m, double *gram)
+{
+    size_t i, j, d, n = net->count, dim = net->dim;
+    const hfy_real *keys = net->keys;
+    memset(gram, 0, m * m * sizeof *gram);
+    if (m == n && n <= dim) {
+        for (i = 0; i < n; i++)
+            for (j = 0; j <= i; j++) {
+                const hfy_real *x = keys + i * net->key_stride, *y = keys + j * net->key_stride;
+                double sum = 0;
+                for (d = 0; d < dim; d++) sum += (double)x[d] * (double)y[d];
+                gram[i * m + j] = gram[j * m + i] = sum;
+            }
+        return;
+    }
+    for (i = 0; i < n; i++)
+        for (d = 0; d < dim; d++) {
+            double v = (double)keys[i * net->key_stride + d];
+            for (j = 0; j <= d; j++) gram[d * m + j] += v * (double)keys[i * net->key_stride + j];
+        }
+    for (d = 0; d < m; d++)
+        for (j = 0; j < d; j++) gram[j * m + d] = gram[d * m + j];
+}
+
+/* An upper bound of the largest eigenvalue of a positive semidefinite matrix, close to it. test: m x m; x, y: m. */
+HFY_PRIVATE_ double hfy_theory_top_eigenvalue_(const double *gram, size_t m, double *test, double *x, double *y)
+{
+    hfy_rng rng = hfy_rng_seed(1);
+    double guess = 0, more = 1e-9, trace = 0, size;
+    size_t i, j;
+    int step;
+    for (i = 0; i < m; i++) {
+        x[i] = hfy_rng_normal(&rng);
+        trace += gram[i * m + i];
+    }
+    if (!(trace > 0)) return 0;
+    for (step = 0; step < 300; step++) {
+        for (i = 0, size = 0; i < m; i++) {
+            y[i] = hfy_linalg_dot_(gram + i * m, x, m);
+            size += y[i] * y[i];
+        }
+        size = sqrt(size);
+        if (!(size > 0)) break;
+        for (i = 0, guess = 0; i < m; i++) guess += x[i] * y[i]; /* once x has length 1: from below */
+        for (i = 0; i < m; i++) x[i] = y[i] / size;
+    }
+    if (!(guess > 0)) return trace;
+    for (; more < 4; more *= 4) {
+        double lambda = guess * (1 + more);
+        if (lambda >= trace) break;
+        for (i = 0; i < m; i++)
+            for (j = 0; j <= i; j++) test[i * m + j] = (i == j ? lambda : 0) - gram[i * m + j];
+        if (!hfy_linalg_cholesky_(test, m)) return lambda;
+    }
+    return trace;
+}
+
+/* What the check works in. */
+typedef struct hfy_theory_scratch_ {
+    hfy_structure_solver_ solver;
+    double *theta; /* N: scores of the query X^T y */
+    double *query; /* dim */
+    double *gram, *test; /* min(N, dim)^2 */
+    double *x, *y; /* min(N, dim) */
+} hfy_theory_scratch_;
+
+HFY_PRIVATE_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
+                                   hfy_theory_scratch_ *s)
+{
+    size_t m = hfy_base_min_(net->count, net->dim), square = hfy_base_times_(m, m);
+    hfy_structure_plan_(arena, structure, 1, &s->solver);
+    s->theta = (double *)hfy_base_take_(arena, net->count, sizeof(double));
+    s->query = (double *)hfy_base_take_(arena, net->dim, sizeof(double));
+    s->gram = (double *)hfy_base_take_(arena, square, sizeof(double));
+    s->test = (double *)hfy_base_take_(arena, square, sizeof(double));
+    s->x = (double *)hfy_base_take_(arena, m, sizeof(double));
+    s->y = (double *)hfy_base_take_(arena, m, sizeof(double));
+}
+
+/* The separation's higher-order scores, or none (NULL), into the solver. */
+HFY_PRIVATE_ void hfy_theory_parts_(hfy_structure_solver_ *s, const hfy_sep *sep)
+{
+    size_t i;
+    for (i = 0; i < s->structure->higher; i++)
+        s->raw[i] = !sep ? 0 : sep->transitions ? (double)sep->transitions[i] : sep->transition;
+}
+
+/* The best vertex at these scores for patterns in and out of the set; it is left in the solver's fresh list. */
+HFY_PRIVATE_ hfy_status hfy_theory_extreme_(hfy_structure_solver_ *s, const unsigned char *in, double on, double off,
+                                            const hfy_sep *sep)
+{
+    size_t i;
+    hfy_status status;
+    for (i = 0; i < s->structure->unaries; i++) s->unary[i] = in[i] ? on : off;
+    hfy_theory_parts_(s, sep);
+    status = hfy_structure_ready_(s);
+    return status ? status : hfy_structure_ask_(s);
+}
+
+/* Score of the fresh list at theta and the true higher-order scores. */
+HFY_PRIVATE_ double hfy_theory_score_(const hfy_structure_solver_ *s, const double *theta)
+{
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < s->fresh_unaries; i++) sum += theta[s->fresh[i]];
+    for (; i < s->fresh_bits; i++) sum += s->part[s->fresh[i] - s->structure->unaries];
+    return sum;
+}
+
+/* How many of the fresh list's unaries are in the set. */
+HFY_PRIVATE_ double hfy_theory_shared_(const hfy_structure_solver_ *s, const unsigned char *in)
+{
+    size_t i, shared = 0;
+    for (i = 0; i < s->fresh_unaries; i++) shared += in[s->fresh[i]];
+    return (double)shared;
+}
+
+HFY_PRIVATE_ hfy_status hfy_theory_fits_(const hfy_net *net, hfy_work *work)
+{
+    const char *not_so = NULL;
+    if (hfy_sep_has_bounds_(&net->sep)) not_so = "net->sep has bounds";
+    if (net->sep.plus) not_so = "net->sep.plus is set";
+    if (net->sep.kind != HFY_SEP_SPARSEMAX && net->sep.kind != HFY_SEP_KSUBSETS &&
+        net->sep.kind != HFY_SEP_SEQUENCE_KSUBSETS && net->sep.kind != HFY_SEP_SPARSEMAP)
+        not_so = "net->sep.kind has no structure";
+    if (net->sep.kind == HFY_SEP_KSUBSETS && floor(net->sep.k) < net->sep.k) not_so = "net->sep.k is not whole";
+    if (net->sim != HFY_SIM_DOT) not_so = "net->sim is not HFY_SIM_DOT";
+    if (net->values != net->keys || net->value_stride != net->key_stride) not_so = "net->values are not the keys";
+    if (net->post.kind != HFY_POST_NONE) not_so = "net->post is not HFY_POST_NONE";
+    if (net->self_coupling) not_so = "net->self_coupling is set";
+    if (net->bias && net->bias_stride) not_so = "net->bias is one row for each query";
+    if (!not_so) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%s; the theorem is about another net", not_so);
+}
+
+/* The terms, scratch being ready; in: N flags, 1 for the patterns. */
+HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patterns, size_t count,
+                                          const unsigned char *in, hfy_association *a, hfy_theory_scratch_ *s,
+                                          hfy_work *work)
+{
+    hfy_structure_solver_ *solver = &s->solver;
+    size_t i, d, m = hfy_base_min_(net->count, net->dim);
+    double own, force, largest = 0, step, nearest;
+    hfy_status status;
+    memset(s->query, 0, net->dim * sizeof *s->query);
+    for (i = 0; i < count; i++)
+        for (d = 0; d < net->dim; d++) s->query[d] += (double)net->keys[patterns[i] * net->key_stride + d];
+    a->longest = 0;
+    for (i = 0; i < net->count; i++) {
+        const hfy_real *x = net->keys + i * net->key_stride;
+        double sum = 0, square = 0;
+        for (d = 0; d < net->dim; d++) {
+            sum += (double)x[d] * s->query[d];
+            square += (double)x[d] * (double)x[d];
+        }
+        s->theta[i] = net->beta * sum + (net->bias ? (double)net->bias[i] : 0);
+        if (net->visible && i >= net->visible[0]) s->theta[i] = -HUGE_VAL;
+        a->longest = square > a->longest * a->longest ? sqrt(square) : a->longest;
+    }
+    solver->rho = net->sep.rho;
+    /* y itself, with its best parts; and whether anything lies above it */
+    for (i = 0; i < solver->structure->higher; i++) {
+        double t = net->sep.transitions ? (double)net->sep.transitions[i] : net->sep.transition;
+        if (hfy_base_is_finite_(t) && fabs(t) > largest) largest = fabs(t);
+    }
+    force = 1 + 2 * largest * (double)solver->structure->most;
+    status = hfy_theory_extreme_(solver, in, force, -force, &net->sep);
+    if (!status && (hfy_theory_shared_(solver, in) < (double)count || solver->fresh_unaries != count))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: these %z are no vertex of the structure", count);
+    if (status) return hfy_structure_failed_(work, status, solver);
+    for (i = 0; i < net->count; i++) solver->unary[i] = s->theta[i];
+    if (solver->structure->oracle == hfy_structure_sequence_) hfy_structure_bound_parts_(solver);
+    own = hfy_theory_score_(solver, s->theta);
+    if (!hfy_base_is_finite_(own))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: one of them is masked");
+    status = hfy_theory_extreme_(solver, in, 2 * (double)net->count, 1, NULL);
+    if (!status && solver->fresh_unaries > count && !(hfy_theory_shared_(solver, in) < (double)count))
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
+                              "net->sep.structure has a vertex that holds all %z patterns and more", count);
+    if (!status) status = hfy_theory_extreme_(solver, in, -1, 0, NULL);
+    if (status) return hfy_structure_failed_(work, status, solver);
+    a->overlap = 2 * ((double)count - hfy_theory_shared_(solver, in));
+    status = hfy_theory_extreme_(solver, in, -1, 1, NULL);
+    if (status) return hfy_structure_failed_(work, status, solver);
+    a->distance = (double)count + (double)solver->fresh_unaries - 2 * hfy_theory_shared_(solver, in);
+    /* the best vertex without one of the patterns, for each of them: all but y are seen */
+    a->separation = HUGE_VAL;
+    hfy_theory_parts_(solver, &net->sep);
+    for (i = 0; i < count; i++) {
+        double gap;
+        memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
+        solver->unary[patterns[i]] = -HUGE_VAL;
+        status = hfy_structure_ready_(solver);
+        if (!status) status = hfy_structure_ask_(solver);
+        if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
+        if (status) return hfy_structure_failed_(work, status, solver);
+        if (solver->structure->oracle == hfy_structure_sequence_) {
+            memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
+            hfy_structure_bound_parts_(solver); /* one measure of infinite transitions for both */
+        }
+        gap = (own - hfy_theory_score_(solver, s->theta)) / net->beta;
+        if (gap < a->separation) a->separation = gap;
+    }
+    hfy_theory_gram_(net, m, s->gram);
+    a->spectral = sqrt(hfy_theory_top_eigenvalue_(s->gram, m, s->test, s->x, s->y));
+    a->needed = net->sep.rho * a->overlap / (2 * net->beta);
+    step = sqrt(a->distance) * a->spectral;
+    nearest = a->longest * a->distance < step ? a->longest * a->distance : step;
+    a->radius = nearest > 0 ? (a->separation - a->needed) / nearest : HUGE_VAL;
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patterns, size_t count,
+                                          hfy_association *association, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_theory_scratch_ s;
+    hfy_association result;
+    hfy_structure structure;
+    hfy_net full;
+    unsigned char *in = NULL;
+    hfy_status status = hfy_net_resolve_(net, 1, &full, w);
+    size_t i, d;
+    int pass;
+    if (!status && (!patterns || !association))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !patterns ? "patterns" : "association");
+    if (!status) status = hfy_theory_fits_(&full, w);
+    if (!status && (!count || count > net->count))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most net->count, %z", count,
+                                net->count);
+    if (!status) {
+        if (full.sep.kind == HFY_SEP_SPARSEMAP)
+            structure = *full.sep.structure;
+        else if (full.sep.kind == HFY_SEP_SEQUENCE_KSUBSETS)
+            structure = hfy_structure_sequence(net->count, (size_t)full.sep.k);
+        else
+            structure = hfy_structure_ksubsets(net->count, (size_t)full.sep.k);
+        status = hfy_structure_check_(&structure, "net->sep.structure->", w);
+    }
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        hfy_theory_plan_(&arena, &full, &structure, &s);
+        in = (unsigned char *)hfy_base_take_(&arena, full.count, 1);
+    }
+    if (!status) {
+        memset(in, 0, full.count);
+        for (i = 0; i < count && !status; i++) {
+            if (patterns[i] >= full.count)
+                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: entry %z is %z; it should be below net->count, %z", i,
+                                        patterns[i], full.count);
+            else if (in[patterns[i]])
+                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: %z is listed twice", patterns[i]);
+            else
+                in[patterns[i]] = 1;
+        }
+        for (i = 0; i < full.count && !status; i++)
+            for (d = 0; d < full.dim && !status; d++)
+                if (!hfy_base_is_finite_((double)full.keys[i * full.key_stride + d]))
+                    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "net->keys: row %z holds NaN or infinity", i);
+    }
+    if (!status) status = hfy_theory_terms_(&full, patterns, count, in, &result, &s, w);
+    if (!status) *association = result;
+    return hfy_base_close_(w, &local, status);
+}
+
 /* ------------------------------------------------------------------------------------------------------------------
    >>shard.impl   partials of one step over slices of the patterns
    A block: head, one record a query, entries. With a margin the entries are the candidates of query 0, 1, ..., each

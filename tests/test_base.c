@@ -280,23 +280,24 @@ static size_t each_call(void (*judge)(run_call *run, const char *name))
     prepare();
     judge(run_scores, "sim_scores");
     judge(run_cosine, "sim_scores cosine");
-    for (i = 0; i < 16; i++) {
+    for (i = 0; i < 18; i++) {
         which_sep = zero_sep;
-        which_sep.kind = i < 10   ? (hfy_sep_kind)i
-                         : i < 13 ? HFY_SEP_ENTMAX
-                         : i < 15 ? HFY_SEP_NORMMAX
+        which_sep.kind = i < 12   ? (hfy_sep_kind)i
+                         : i < 15 ? HFY_SEP_ENTMAX
+                         : i < 17 ? HFY_SEP_NORMMAX
                                   : HFY_SEP_SPARSEMAX;
-        which_sep.k = i == HFY_SEP_KSUBSETS || i == HFY_SEP_ARGMAX ? 3 : 0;
-        if (i == 10) which_sep.alpha = 1.2;
-        if (i == 11) which_sep.alpha = 4;
-        if (i == 12) more.kind = HFY_SEP_KSUBSETS, more.k = 2, which_sep.plus = &more;
-        if (i == 13) which_sep.gamma = 5;
-        if (i == 14) which_sep.gamma = 1.5;
-        if (i == 15) which_sep.upper = upper, which_sep.lower = lower;
+        which_sep.k = i == HFY_SEP_KSUBSETS || i == HFY_SEP_SEQUENCE_KSUBSETS || i == HFY_SEP_ARGMAX ? 3 : 0;
+        which_sep.structure = &structured;
+        if (i == 12) which_sep.alpha = 1.2;
+        if (i == 13) which_sep.alpha = 4;
+        if (i == 14) more.kind = HFY_SEP_KSUBSETS, more.k = 2, which_sep.plus = &more;
+        if (i == 15) which_sep.gamma = 5;
+        if (i == 16) which_sep.gamma = 1.5;
+        if (i == 17) which_sep.upper = upper, which_sep.lower = lower;
         judge(run_apply, "sep_apply");
         judge(run_conjugate, "sep_conjugate");
         judge(run_vjp, "sep_vjp");
-        if (i != 12) judge(run_value, "sep_value"), judge(run_loss, "sep_loss");
+        if (i != 14) judge(run_value, "sep_value"), judge(run_loss, "sep_loss");
     }
     for (i = 0; i < 7; i++) {
         which_post = zero_post;
