@@ -455,8 +455,8 @@ HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys,
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* A structure is a finite set Y of vertices y = (u, v): `unaries` bits u, the patterns or labels, then `higher` bits v,
-   the higher-order parts (HFY 5.1). It is told by its MAP oracle alone. A vertex is written as the list of its bits that
-   are on: i for unary i, unaries + j for higher-order part j, each once, in any order.
+   the higher-order parts (HFY 5.1). It is told by its MAP oracle alone. A vertex is written as the list of its bits
+   that are on: i for unary i, unaries + j for higher-order part j, each once, in any order.
 
    The oracle finds a vertex with the highest unary.u + higher.v, writes its list to `on` (room for `most`) and returns
    how many there are; SIZE_MAX if every vertex holds a score of -INFINITY. Scores are never NaN or +INFINITY. It must
@@ -487,8 +487,8 @@ typedef struct hfy_structure {
      at_most    no more than k of n bits on                                     O(n)
      sequence   k of n bits on; part i: bits i and i+1 both on, i = 0 .. n-2    O(n k), scratch n (k+1) bytes
      chain      variables in a row, variable i in one of states[i]              O(sum over i of states[i] states[i+1])
-                unaries: the states of variable 0, of 1, ...; parts: the pairs of states of variables 0 and 1, row by row
-                (the state of 0 is the row), of 1 and 2, ...
+                unaries: the states of variable 0, of 1, ...; parts: the pairs of states of variables 0 and 1, row by
+                row (the state of 0 is the row), of 1 and 2, ...
      matching   one-to-one pairs of n rows and n columns, unary i n + j: row i has column j    O(n^3) */
 HFY_API hfy_structure hfy_structure_ksubsets(size_t n, size_t k);
 HFY_API hfy_structure hfy_structure_at_most(size_t n, size_t k);
@@ -510,8 +510,8 @@ HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const doubl
 /* What a solve can tell: every pointer is optional. */
 typedef struct hfy_structure_answer {
     double *unary, *higher; /* u and v of the solution; u is unique, v need not be */
-    double value;           /* the maximum: the conjugate Omega*(unary, higher). Parts with an infinite score are left out */
-    double gap;             /* duality gap: the value is at most this far from the best, |u - best u|^2 at most gap/rho */
+    double value;           /* the maximum, Omega*(unary, higher); parts with an infinite score are left out */
+    double gap;             /* duality gap: how far at most the value is from the best; |u - best u|^2 <= gap/rho */
     size_t steps;           /* calls of the oracle */
     size_t vertices;        /* of the mixture: (u, v) is the sum of weight[j] times vertex j */
     size_t room;            /* vertices that the three arrays below have room for; see hfy_structure_solve */
@@ -521,8 +521,8 @@ typedef struct hfy_structure_answer {
 } hfy_structure_answer;
 
 /* SparseMAP by an active-set method: the quadratic is solved on the affine hull of a few vertices, and the oracle says
-   which vertex is missing. Ends after finitely many steps, at a gap that it tells; integral answers are exact to the bit.
-   Cost a step: the oracle and O(a^2 + a most), a the vertices at hand.
+   which vertex is missing. Ends after finitely many steps, at a gap that it tells; integral answers are exact to the
+   bit. Cost a step: the oracle and O(a^2 + a most), a the vertices at hand.
    weight, count and on are filled with the vertices that fit in `room`; `vertices` tells how many there are.
    Errors as above; CONVERGENCE: max_steps or max_active met, or the oracle's answer is not its best: then the answer
    holds the last iterate and its gap. */
@@ -531,15 +531,15 @@ HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rh
 
 /* Vector-Jacobian products of a solution's u: d_unary = (du/d unary)^T du, d_higher = (du/d higher)^T du (either may be
    NULL; d_unary may be du). vertices, count, on: the mixture as hfy_structure_solve gave it, its lists structure->most
-   apart; with one vertex, 0. At a kink the mixture decides, and so it does where scores tie so exactly that a few vertices
-   make a point that is inside a larger face: directions that they do not span are left out. Cost O(a^3).
+   apart; with one vertex, 0. At a kink the mixture decides, and so it does where scores tie so exactly that a few
+   vertices make a point that is inside a larger face: directions that they do not span are left out. Cost O(a^3).
    Errors: ARG, NOMEM; SINGULAR if the vertices are not affinely independent in u, as a solve's always are. */
 HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
                                      const size_t *on, const double *du, double *d_unary, double *d_higher,
                                      hfy_work *work);
 
-/* The SparseMAP loss of the vertex with these bits on: rho/2(|u_y|^2 - |u|^2) + scores.((u, v) - y) >= 0, u the solution
-   (HFY 5.3); 0 if and only if the solution is that vertex. Its gradient with respect to unary is u - u_y.
+/* The SparseMAP loss of the vertex with these bits on: rho/2(|u_y|^2 - |u|^2) + scores.((u, v) - y) >= 0, u the
+   solution (HFY 5.3); 0 if and only if the solution is that vertex. Its gradient with respect to unary is u - u_y.
    Errors as hfy_structure_solve; ARG (a bit out of range or twice). +INFINITY for a vertex with a masked bit. */
 HFY_API hfy_status hfy_structure_loss(const hfy_structure *structure, double rho, const double *unary,
                                       const double *higher, const size_t *on, size_t count, double *loss,
@@ -617,17 +617,17 @@ typedef struct hfy_sep_grad {
 
 /* Vector-Jacobian products: grad->theta = J^T dy and the like, at y = prediction(theta). Overwrites what it is given.
    y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER, SEQUENCE_KSUBSETS, SPARSEMAP
-   and `plus`; else it may be NULL). At a kink the support of y decides (one element of the generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and
-   ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha. Cost O(n) a row; SEQUENCE_KSUBSETS and SPARSEMAP
-   solve again, and rows without an answer give 0.
+   and `plus`; else it may be NULL). At a kink the support of y decides (one element of the generalized Jacobian).
+   ARGMAX, UNIFORM, NORMMAX and ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha. Cost O(n) a row;
+   SEQUENCE_KSUBSETS and SPARSEMAP solve again, and rows without an answer give 0.
    Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have; parameters of a `plus`);
    NONFINITE in dy is carried through, not reported. Derived in docs/math.md, section 7. */
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work);
 
 /* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged with a tolerance of 1e-6). y: rows x n.
-   SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with y
-   can score (infinite ones left out), for rows of zeros and ones.
+   SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with
+   y can score (infinite ones left out), for rows of zeros and ones.
    Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED with `plus`, and for a mixture under higher-order
    scores, whose value has no closed form. */
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
@@ -868,13 +868,13 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
 
 /* The terms of exact structured retrieval (HFY Prop. 14, in a sharper form: only unary bits count, rho is any). */
 typedef struct hfy_association {
-    double separation; /* Delta: the least of (score of y - score of y')/beta over all vertices y' with other unaries, the
-                          scores those of the query X^T y; INFINITY if there is no other */
+    double separation; /* Delta: the least of (score of y - score of y')/beta over all vertices y' with other unaries,
+                          the scores those of the query X^T y; INFINITY if there is no other */
     double overlap;    /* the most of 2 u_y.(u_y - u_y'): D^2, where vertices have equally many unaries on */
     double distance;   /* D^2: the most unary bits in which another vertex differs */
     double spectral;   /* sigma_max(X), from above: within 1e-6 of it */
     double longest;    /* M = max |x_i| */
-    double needed;     /* rho overlap / (2 beta): X^T y stands still, and is one step's answer, if separation >= needed */
+    double needed;     /* rho overlap / (2 beta): X^T y stands still if separation >= needed */
     double radius;     /* (separation - needed) / min(spectral D, M D^2): every query within this distance of X^T y has
                           X^T y as the answer of one step; negative: nothing is promised */
 } hfy_association;
@@ -883,8 +883,8 @@ typedef struct hfy_association {
    once: the unary bits of a vertex y. For SPARSEMAX (count = 1), KSUBSETS (whole k), SEQUENCE_KSUBSETS and SPARSEMAP,
    whose structure may not have a vertex that holds all of y's unaries and more.
    Exact arithmetic is assumed: at the very edge rounding decides. Whether a single query q is answered with X^T y tells
-   hfy_structure_margin at the scores beta X q + bias. Cost: count + 4 calls of the oracle, and min(N, dim)^2 max(N, dim)
-   for the spectral norm. Scratch: 16 min(N, dim)^2 bytes.
+   hfy_structure_margin at the scores beta X q + bias. Cost: count + 4 calls of the oracle, and min(N, dim)^2 max(N,
+   dim) for the spectral norm. Scratch: 16 min(N, dim)^2 bytes.
    Errors: ARG (NULL, a pattern out of range or twice, patterns that are no vertex), NOMEM, NONFINITE, as hfy_net_check;
    UNSUPPORTED (another separation, bounds, `plus`, a similarity other than DOT, values that are not the keys, a post,
    self_coupling, a bias for each query, a vertex above y). */
@@ -5751,13 +5751,13 @@ HFY_PRIVATE_ hfy_status hfy_index_take_(const hfy_index_seek_ *seek, size_t nq, 
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>structure.impl   MAP oracles, and SparseMAP on top of any of them: an active-set method
-   Shapes: unary scores n = unaries, higher-order scores m = higher; an active vertex is a row of `most` bit numbers, its
-   unaries first.   May call: base, linalg.
-   Numerics: everything in double. With A the unary bits of the active vertices, one a row, and b their linear scores less
-   the largest, the weights on their affine hull solve  A A^T p = b/rho + kappa 1, 1.p = 1.  H = A A^T + 1 1^T is a
+   Shapes: unary scores n = unaries, higher-order scores m = higher; an active vertex is a row of `most` bit numbers,
+   its unaries first.   May call: base, linalg.
+   Numerics: everything in double. With A the unary bits of the active vertices, one a row, and b their linear scores
+   less the largest, the weights on their affine hull solve  A A^T p = b/rho + kappa 1, 1.p = 1.  H = A A^T + 1 1^T is a
    matrix of whole numbers, positive definite if and only if the vertices are affinely independent in u; its Cholesky
-   factor is kept, packed by rows: a new vertex appends a row whose pivot tells dependence, a dropped one is rotated out.
-   Residuals come from the vertices themselves, so that one step of refinement takes back what the factor has lost.
+   factor is kept, packed by rows: a new vertex appends a row whose pivot tells dependence, a dropped one is rotated
+   out. Residuals come from the vertices themselves, so that one step of refinement takes back what the factor has lost.
      p = H^-1 b/rho + kappa H^-1 1,  kappa = (1 - 1.H^-1 b/rho) / (1.H^-1 1)
      gap = max over Y of c.y - c.(u, v),  c = (unary - rho u, higher)   (concavity: value* <= value + gap)
    Every step raises the value strictly and there are finitely many sets of vertices, so none comes twice: ties and
@@ -5820,7 +5820,7 @@ HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, 
     for (i = 1; i < n; i++) {
         unsigned char *choice = came + i * (k + 1);
         double gain = score[i], pair = part[i - 1], off_below, run_below;
-        size_t least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* counts that can still end at k */
+        size_t least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* that can end at k */
         off_below = off[least - 1], run_below = run[least - 1];
         for (j = least; j <= top; j++) {
             double a = off[j], b = run[j], joined = run_below + pair;
@@ -5908,7 +5908,7 @@ HFY_PRIVATE_ size_t hfy_structure_matching_(const hfy_structure *structure, cons
 {
     size_t n = structure->k, i, j;
     double *row_price = (double *)scratch, *column_price = row_price + n + 1, *least = column_price + n + 1;
-    size_t *match = (size_t *)(void *)(least + n + 1), *before = match + n + 1; /* columns from 1; column 0 is the start */
+    size_t *match = (size_t *)(void *)(least + n + 1), *before = match + n + 1; /* columns from 1; 0 is the start */
     unsigned char *done = (unsigned char *)(before + n + 1);
     double low = HUGE_VAL, high = -HUGE_VAL, barred;
     (void)higher;
@@ -5982,8 +5982,8 @@ HFY_API hfy_structure hfy_structure_at_most(size_t n, size_t k)
 
 HFY_API hfy_structure hfy_structure_sequence(size_t n, size_t k)
 {
-    size_t row = hfy_base_plus_(k, 1), scratch = hfy_base_plus_(hfy_base_times_(2 * sizeof(double), row),
-                                                                hfy_base_times_(n, row));
+    size_t row = hfy_base_plus_(k, 1),
+           scratch = hfy_base_plus_(hfy_base_times_(2 * sizeof(double), row), hfy_base_times_(n, row));
     return hfy_structure_make_(n, n ? n - 1 : 0, k ? hfy_base_plus_(k, k - 1) : 0, hfy_structure_sequence_, scratch, k);
 }
 
@@ -6054,27 +6054,27 @@ HFY_PRIVATE_ hfy_status hfy_structure_check_rho_(double *rho, hfy_work *work)
 
 typedef enum hfy_structure_fault_ {
     HFY_STRUCTURE_FINE_,
-    HFY_STRUCTURE_MASKED_,   /* no vertex without a masked bit */
-    HFY_STRUCTURE_MANY_,     /* a list longer than most */
-    HFY_STRUCTURE_RANGE_,    /* a bit that does not exist */
-    HFY_STRUCTURE_TWICE_,    /* a bit listed twice */
-    HFY_STRUCTURE_WORSE_,    /* an answer worse than a vertex known before */
-    HFY_STRUCTURE_STEPS_,    /* max_steps met */
-    HFY_STRUCTURE_CROWDED_   /* max_active met */
+    HFY_STRUCTURE_MASKED_, /* no vertex without a masked bit */
+    HFY_STRUCTURE_MANY_,   /* a list longer than most */
+    HFY_STRUCTURE_RANGE_,  /* a bit that does not exist */
+    HFY_STRUCTURE_TWICE_,  /* a bit listed twice */
+    HFY_STRUCTURE_WORSE_,  /* an answer worse than a vertex known before */
+    HFY_STRUCTURE_STEPS_,  /* max_steps met */
+    HFY_STRUCTURE_CROWDED_ /* max_active met */
 } hfy_structure_fault_;
 
 typedef struct hfy_structure_solver_ {
     const hfy_structure *structure;
     double rho;
-    size_t room, max_steps;  /* vertices, steps at most */
-    double *unary, *raw;     /* n, m: the scores as given */
-    double *part;            /* m: the higher-order scores that the oracle sees: raw, but for infinite ones of a sequence */
-    double *c;               /* n: unary - rho u */
-    double *u;               /* n */
-    uint32_t *touched;       /* n: where u is not 0 */
-    unsigned char *mark;     /* n + m, 0 between uses */
-    size_t *fresh;           /* most: the vertex that came last */
-    void *oracle;            /* the oracle's scratch */
+    size_t room, max_steps; /* vertices, steps at most */
+    double *unary, *raw;    /* n, m: the scores as given */
+    double *part;        /* m: the higher-order scores that the oracle sees: raw, but for infinite ones of a sequence */
+    double *c;           /* n: unary - rho u */
+    double *u;           /* n */
+    uint32_t *touched;   /* n: where u is not 0 */
+    unsigned char *mark; /* n + m, 0 between uses */
+    size_t *fresh;       /* most: the vertex that came last */
+    void *oracle;        /* the oracle's scratch */
     double *weight, *target; /* room: p, and p on the affine hull */
     double *linear;          /* room: b */
     double *ones, *side;     /* room: H^-1 1; and of another right-hand side */
@@ -6096,7 +6096,8 @@ HFY_PRIVATE_ size_t hfy_structure_room_(const hfy_structure *structure)
 HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *structure, size_t room,
                                       hfy_structure_solver_ *s)
 {
-    size_t n = structure->unaries, m = structure->higher, packed = hfy_base_times_(room + 1, room + 2); /* one row more: for the vertex on trial */
+    size_t n = structure->unaries, m = structure->higher,
+           packed = hfy_base_times_(room + 1, room + 2); /* one row more: for the vertex on trial */
     if (packed < SIZE_MAX) packed /= 2;
     s->structure = structure;
     s->room = room;
@@ -6122,9 +6123,9 @@ HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structur
     s->on = (uint32_t *)hfy_base_take_(arena, hfy_base_times_(room, structure->most), sizeof(uint32_t));
 }
 
-/* A sequence's infinite transitions become as large as it takes: twice what all k scores can differ by, however much the
-   quadratic moves them. One value for all transitions is cut to that as well: more of it changes no choice, and would
-   cost digits. */
+/* A sequence's infinite transitions become as large as it takes: twice what all k scores can differ by, however much
+   the quadratic moves them. One value for all transitions is cut to that as well: more of it changes no choice, and
+   would cost digits. */
 HFY_PRIVATE_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s)
 {
     size_t i, n = s->structure->unaries, m = s->structure->higher;
@@ -6331,7 +6332,7 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
     for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 0;
     hfy_structure_forward_(s, s->count, row);
     *pivot = diagonal - hfy_linalg_dot_(row, row, s->count);
-    if (s->count && *pivot < 1e-2 * diagonal) { /* small: measured on the vertices themselves, |fresh - combination|^2 */
+    if (s->count && *pivot < 1e-2 * diagonal) { /* small: measured on the vertices: |fresh - combination|^2 */
         double square = (double)s->fresh_unaries, ones = -1;
         memcpy(s->side, row, s->count * sizeof *row);
         hfy_structure_backward_(s, s->count, s->side);
@@ -6399,8 +6400,8 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s)
     }
 }
 
-/* Walks to the best weights that are not negative: towards the target until a weight falls to 0, which leaves, and again
-   from there. */
+/* Walks to the best weights that are not negative: towards the target until a weight falls to 0, which leaves, and
+   again from there. */
 HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s)
 {
     for (;;) {
@@ -6465,8 +6466,8 @@ HFY_PRIVATE_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pi
     return HFY_OK;
 }
 
-/* SparseMAP of the scores in s->unary and s->raw. Leaves u, the mixture, gap, value and steps; on CONVERGENCE those of the
-   last iterate. */
+/* SparseMAP of the scores in s->unary and s->raw. Leaves u, the mixture, gap, value and steps; on CONVERGENCE those of
+   the last iterate. */
 HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
 {
     hfy_status status = hfy_structure_ready_(s);
@@ -6562,7 +6563,8 @@ HFY_PRIVATE_ double hfy_structure_fresh_loss_(const hfy_structure_solver_ *s)
     }
     for (i = 0; i < s->n_touched; i++) loss -= 0.5 * s->rho * s->u[s->touched[i]] * s->u[s->touched[i]];
     loss += beyond;
-    if (fabs(infinite - own_infinite) > 1e-9) return HUGE_VAL; /* not among the vertices that the infinite scores leave */
+    if (fabs(infinite - own_infinite) > 1e-9)
+        return HUGE_VAL; /* not among the vertices that the infinite scores leave */
     return loss > 0 ? loss : 0;
 }
 
@@ -6608,14 +6610,16 @@ HFY_PRIVATE_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status,
     switch (s->fault) {
     case HFY_STRUCTURE_MASKED_:
         return hfy_base_fail_(work, status, "unary: every vertex has a bit that is masked by -infinity");
-    case HFY_STRUCTURE_MANY_: return hfy_base_fail_(work, status, "a list of bits is longer than structure->most, %z", most);
+    case HFY_STRUCTURE_MANY_:
+        return hfy_base_fail_(work, status, "a list of bits is longer than structure->most, %z", most);
     case HFY_STRUCTURE_RANGE_:
         return hfy_base_fail_(work, status, "a list names a bit that the structure has not; it has %z", bits);
     case HFY_STRUCTURE_TWICE_: return hfy_base_fail_(work, status, "a list names one bit twice");
     case HFY_STRUCTURE_WORSE_:
         return hfy_base_fail_(work, status, "structure->oracle: its answer is not its best; the gap is %g", s->gap);
     case HFY_STRUCTURE_STEPS_:
-        return hfy_base_fail_(work, status, "structure->max_steps: the gap is still %g after %z steps", s->gap, s->steps);
+        return hfy_base_fail_(work, status, "structure->max_steps: the gap is still %g after %z steps", s->gap,
+                              s->steps);
     case HFY_STRUCTURE_CROWDED_:
         return hfy_base_fail_(work, status, "structure->max_active: the gap is still %g with %z vertices", s->gap,
                               s->count);
@@ -7433,8 +7437,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real 
     return HFY_OK;
 }
 
-/* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is told
-   by projecting onto it; with them only vertices can be valued, and those the oracle finds when it is made to. */
+/* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is
+   told by projecting onto it; with them only vertices can be valued, and those the oracle finds when it is made to. */
 HFY_PRIVATE_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
                                                   hfy_sep_scratch_ *s)
 {
@@ -8122,8 +8126,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, c
         return hfy_base_fail_(work, status, "%s %z: NaN or infinity where a number should be", what, row);
     case HFY_ERR_ARG:
         return hfy_base_fail_(work, status,
-                              "%s %z: too few scores are not masked; at least 1, and k, should be left (SPARSEMAP: or the "
-                              "oracle's list is no vertex)",
+                              "%s %z: too few scores are not masked; at least 1, and k, should be left (SPARSEMAP: or "
+                              "the oracle's list is no vertex)",
                               what, row);
     case HFY_ERR_CONVERGENCE:
         return hfy_base_fail_(work, status,
@@ -11052,8 +11056,9 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
 /* ------------------------------------------------------------------------------------------------------------------
    >>theory.impl   what the papers prove, computed
    May call: base, linalg, structure, sep, net.
-   Numerics: everything in double. A spectral norm is promised from above: a power iteration guesses it, and the Cholesky
-   factor of lambda 1 - X X^T, which exists only for lambda > sigma^2, confirms a guess that is a little larger.
+   Numerics: everything in double. A spectral norm is promised from above: a power iteration guesses it, and the
+   Cholesky factor of lambda 1 - X X^T, which exists only for lambda > sigma^2, confirms a guess that is a little
+   larger.
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* X X^T or X^T X, whichever is smaller, m x m, into gram. */
@@ -11117,10 +11122,10 @@ HFY_PRIVATE_ double hfy_theory_top_eigenvalue_(const double *gram, size_t m, dou
 /* What the check works in. */
 typedef struct hfy_theory_scratch_ {
     hfy_structure_solver_ solver;
-    double *theta; /* N: scores of the query X^T y */
-    double *query; /* dim */
+    double *theta;       /* N: scores of the query X^T y */
+    double *query;       /* dim */
     double *gram, *test; /* min(N, dim)^2 */
-    double *x, *y; /* min(N, dim) */
+    double *x, *y;       /* min(N, dim) */
 } hfy_theory_scratch_;
 
 HFY_PRIVATE_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
@@ -11194,8 +11199,8 @@ HFY_PRIVATE_ hfy_status hfy_theory_fits_(const hfy_net *net, hfy_work *work)
 
 /* The terms, scratch being ready; in: N flags, 1 for the patterns. */
 HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patterns, size_t count,
-                                          const unsigned char *in, hfy_association *a, hfy_theory_scratch_ *s,
-                                          hfy_work *work)
+                                          const unsigned char *in,
+                                          hfy_association *a, hfy_theory_scratch_ *s, hfy_work *work)
 {
     hfy_structure_solver_ *solver = &s->solver;
     size_t i, d, m = hfy_base_min_(net->count, net->dim);
@@ -11230,8 +11235,7 @@ HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patt
     for (i = 0; i < net->count; i++) solver->unary[i] = s->theta[i];
     if (solver->structure->oracle == hfy_structure_sequence_) hfy_structure_bound_parts_(solver);
     own = hfy_theory_score_(solver, s->theta);
-    if (!hfy_base_is_finite_(own))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: one of them is masked");
+    if (!hfy_base_is_finite_(own)) return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: one of them is masked");
     status = hfy_theory_extreme_(solver, in, 2 * (double)net->count, 1, NULL);
     if (!status && solver->fresh_unaries > count && !(hfy_theory_shared_(solver, in) < (double)count))
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
@@ -11286,8 +11290,8 @@ HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patt
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !patterns ? "patterns" : "association");
     if (!status) status = hfy_theory_fits_(&full, w);
     if (!status && (!count || count > net->count))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most net->count, %z", count,
-                                net->count);
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most net->count, %z",
+                                count, net->count);
     if (!status) {
         if (full.sep.kind == HFY_SEP_SPARSEMAP)
             structure = *full.sep.structure;
@@ -11307,8 +11311,8 @@ HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patt
         memset(in, 0, full.count);
         for (i = 0; i < count && !status; i++) {
             if (patterns[i] >= full.count)
-                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: entry %z is %z; it should be below net->count, %z", i,
-                                        patterns[i], full.count);
+                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: entry %z is %z; it should be below net->count, %z",
+                                        i, patterns[i], full.count);
             else if (in[patterns[i]])
                 status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: %z is listed twice", patterns[i]);
             else
