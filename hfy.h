@@ -48,6 +48,8 @@
        modern Hopfield network, attention    DOT        SOFTMAX                   keys; readout V      NONE
        sparse modern Hopfield network        DOT        SPARSEMAX ENTMAX NORMMAX  keys; readout        NONE L2 LAYERNORM
        patterns recalled k at a time         DOT        KSUBSETS                  keys; readout        the same
+       structured Hopfield network           DOT        SEQUENCE_KSUBSETS         keys; readout        the same
+                                                        SPARSEMAP
        classical Hopfield network            DOT        IDENTITY                  keys; self_coupling  SIGN TANH
        pseudo-inverse (projection) rule *    DOT        IDENTITY                  values               SIGN
        polynomial, exponential dense memory  DOT        POWER EXP                 keys                 SIGN TANH
@@ -185,7 +187,7 @@
      A room calls only rooms above it. Public names are hfy_<room>_<verb> (the net's own: hfy_retrieve, hfy_energy);
      private ones end in an underscore.
 
-   FURTHER   examples (hello, recall, attention, hetero, embedded), docs/guide.md (by tasks), docs/math.md (every
+   FURTHER   examples (hello, recall, attention, hetero, associations, embedded), docs/guide.md (by tasks), docs/math.md (every
              equation and its function), docs/design.md (why it is built so), docs/porting.md
 
    SOURCES   HFY   Santos, Niculae, McNamee, Martins: Hopfield-Fenchel-Young Networks
@@ -195,7 +197,7 @@
 
    HISTORY
 
-     0.1.0   base, simd, linalg, sim, index, sep, post, net, file, shard: the walk, its energies and its gradients
+     0.1.0   base, simd, linalg, sim, index, structure, sep, post, net, file, theory, shard: the walk, its energies and its gradients
    ----------------------------------------------------------------------------------------------------------------- */
 
 #ifndef HFY_H
