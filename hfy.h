@@ -187,8 +187,8 @@
      A room calls only rooms above it. Public names are hfy_<room>_<verb> (the net's own: hfy_retrieve, hfy_energy);
      private ones end in an underscore.
 
-   FURTHER   examples (hello, recall, attention, hetero, associations, embedded), docs/guide.md (by tasks), docs/math.md (every
-             equation and its function), docs/design.md (why it is built so), docs/porting.md
+   FURTHER   examples (hello, recall, attention, hetero, associations, embedded), docs/guide.md (by tasks), docs/math.md
+             (every equation and its function), docs/design.md (why it is built so), docs/porting.md
 
    SOURCES   HFY   Santos, Niculae, McNamee, Martins: Hopfield-Fenchel-Young Networks
              MHN   Ramsauer et al.: Hopfield Networks is All You Need
@@ -197,7 +197,8 @@
 
    HISTORY
 
-     0.1.0   base, simd, linalg, sim, index, structure, sep, post, net, file, theory, shard: the walk, its energies and its gradients
+     0.1.0   base, simd, linalg, sim, index, structure, sep, post, net, file, theory, shard: the walk, its energies and
+             its gradients
    ----------------------------------------------------------------------------------------------------------------- */
 
 #ifndef HFY_H
