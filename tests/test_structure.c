@@ -493,6 +493,48 @@ TEST(integral_answers_are_exact)
     CHECK(exact > 150);
 }
 
+/* Bits that all vertices of a mixture share are 1 to the bit, however the weights round. */
+TEST(shared_bits_are_exact)
+{
+    int seed, mixtures = 0;
+    for (seed = 0; seed < 200; seed++) {
+        hfy_rng rng = hfy_rng_seed((uint64_t)seed);
+        double unary[40];
+        size_t i;
+        hfy_structure s = hfy_structure_sequence(40, 8);
+        for (i = 0; i < 40; i++) unary[i] = hfy_rng_normal(&rng) + (i % 13 == 4 ? 20 : 0);
+        CHECK(!solve(&s, 1, unary, NULL, NULL));
+        mixtures += sol.a.vertices > 4;
+        for (i = 4; i < 40; i += 13) CHECK(sol.u[i] >= 1 && sol.u[i] <= 1);
+    }
+    CHECK(mixtures > 100);
+}
+
+/* Omega is infinite outside the hull: a mixture that is none, zeros and ones that are no vertex. */
+TEST(values_outside)
+{
+    static const size_t states[3] = {2, 2, 2};
+    hfy_structure pairs = hfy_structure_matching(2), row = hfy_structure_chain(3, states);
+    const hfy_real inside[4] = {(hfy_real)0.25, (hfy_real)0.75, (hfy_real)0.75, (hfy_real)0.25};
+    const hfy_real outside[4] = {(hfy_real)0.5, (hfy_real)0.5, (hfy_real)0.75, (hfy_real)0.25};
+    hfy_real labels[6] = {1, 0, 0, 1, 1, 0}, parts[8] = {0};
+    hfy_sep sep;
+    double omega;
+    memset(&sep, 0, sizeof sep);
+    sep.kind = HFY_SEP_SPARSEMAP, sep.structure = &pairs;
+    CHECK(!hfy_sep_value(&sep, inside, 1, 4, &omega, NULL));
+    CHECK_NEAR(omega, 0.625, 1e-6);
+    CHECK(!hfy_sep_value(&sep, outside, 1, 4, &omega, NULL) && omega > DBL_MAX);
+    sep.structure = &row, sep.transitions = parts;
+    parts[1] = (hfy_real)0.5, parts[6] = 2; /* 0 then 1 in the first pair, 1 then 0 in the second */
+    CHECK(!hfy_sep_value(&sep, labels, 1, 6, &omega, NULL));
+    CHECK_NEAR(omega, 1.5 - 2.5, 1e-12);
+    labels[1] = 1; /* two states at once */
+    CHECK(!hfy_sep_value(&sep, labels, 1, 6, &omega, NULL) && omega > DBL_MAX);
+    labels[0] = labels[1] = 0; /* and none */
+    CHECK(!hfy_sep_value(&sep, labels, 1, 6, &omega, NULL) && omega > DBL_MAX);
+}
+
 /* t beyond every score: whole windows. HUGE_VAL and finite values that large agree to the bit; masks cut windows. */
 TEST(transitions_without_limit)
 {
@@ -1218,6 +1260,8 @@ int main(int argc, char **argv)
     RUN(derivatives);
     RUN(losses_and_margins);
     RUN(integral_answers_are_exact);
+    RUN(shared_bits_are_exact);
+    RUN(values_outside);
     RUN(transitions_without_limit);
     RUN(large_and_tied);
     RUN(mid_sized);
