@@ -6575,7 +6575,7 @@ HFY_PRIVATE_ double hfy_structure_fresh_loss_(const hfy_structure_solver_ *s)
 HFY_PRIVATE_ void hfy_structure_parts_(const hfy_structure_solver_ *s, const double *weight, double *higher)
 {
     size_t v, i, n = s->structure->unaries;
-    memset(higher, 0, s->structure->higher * sizeof *higher);
+    if (s->structure->higher) memset(higher, 0, s->structure->higher * sizeof *higher);
     for (v = 0; v < s->count; v++) {
         const uint32_t *on = s->on + v * s->structure->most;
         for (i = s->unaries[v]; i < s->bits[v]; i++) higher[on[i] - n] += weight[v];
@@ -6654,7 +6654,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_begin_(const hfy_structure *structure, dou
     hfy_structure_plan_(&arena, structure, room, s);
     s->rho = *rho;
     memcpy(s->unary, unary, structure->unaries * sizeof *unary);
-    if (higher)
+    if (structure->higher && higher)
         memcpy(s->raw, higher, structure->higher * sizeof *higher);
     else if (structure->higher)
         memset(s->raw, 0, structure->higher * sizeof *s->raw);
@@ -6742,7 +6742,7 @@ HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho,
         status = hfy_structure_begin_(structure, &rho, du, NULL, missing, vertices, &s, w);
     if (!status) {
         memset(s.mark, 0, structure->unaries + structure->higher);
-        memset(s.part, 0, structure->higher * sizeof *s.part);
+        if (structure->higher) memset(s.part, 0, structure->higher * sizeof *s.part);
         memset(s.unary, 0, structure->unaries * sizeof *s.unary);
         memset(s.u, 0, structure->unaries * sizeof *s.u);
         s.count = s.n_touched = 0;
