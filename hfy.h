@@ -174,6 +174,7 @@
                                                                      >>linalg.gemm   matrix products
      >>sim         similarities of queries and keys                  >>sim.impl
      >>index       a prepared memory: reads fewer bytes              >>index.impl
+     >>structure   SparseMAP over any structure                      >>structure.impl
      >>sep         from scores to weights: separations               >>sep.impl
      >>post        post-transformations of the projection            >>post.impl
      >>net         the memory: retrieve, energies, gradients         >>net.impl
@@ -256,6 +257,16 @@ typedef double hfy_real;
 #define hfy_index_size hfy_index_size_d
 #define hfy_index_build hfy_index_build_d
 #define hfy_index_check hfy_index_check_d
+#define hfy_structure_ksubsets hfy_structure_ksubsets_d
+#define hfy_structure_at_most hfy_structure_at_most_d
+#define hfy_structure_sequence hfy_structure_sequence_d
+#define hfy_structure_chain hfy_structure_chain_d
+#define hfy_structure_matching hfy_structure_matching_d
+#define hfy_structure_map hfy_structure_map_d
+#define hfy_structure_solve hfy_structure_solve_d
+#define hfy_structure_vjp hfy_structure_vjp_d
+#define hfy_structure_loss hfy_structure_loss_d
+#define hfy_structure_margin hfy_structure_margin_d
 #define hfy_sep_apply hfy_sep_apply_d
 #define hfy_sep_vjp hfy_sep_vjp_d
 #define hfy_sep_value hfy_sep_value_d
@@ -438,6 +449,107 @@ HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys,
                                    size_t key_stride, hfy_work *work);
 
 /* ------------------------------------------------------------------------------------------------------------------
+   >>structure   SparseMAP over any structure: argmax over conv(Y) of unary.u + higher.v - rho/2|u|^2   (HFY 5)
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* A structure is a finite set Y of vertices y = (u, v): `unaries` bits u, the patterns or labels, then `higher` bits v,
+   the higher-order parts (HFY 5.1). It is told by its MAP oracle alone. A vertex is written as the list of its bits that
+   are on: i for unary i, unaries + j for higher-order part j, each once, in any order.
+
+   The oracle finds a vertex with the highest unary.u + higher.v, writes its list to `on` (room for `most`) and returns
+   how many there are; SIZE_MAX if every vertex holds a score of -INFINITY. Scores are never NaN or +INFINITY. It must
+   answer equal scores equally. scratch: `scratch` bytes, aligned to 64, holding anything. It may be called from several
+   threads at once (hfy_retrieve shares queries out), and must not call hfy_* functions with the caller's work. */
+struct hfy_structure;
+typedef size_t (*hfy_structure_oracle)(const struct hfy_structure *structure, const double *unary, const double *higher,
+                                       size_t *on, void *scratch);
+
+/* Plain data: it borrows context and states. Zeroed but for unaries, higher, most and oracle is a structure. */
+typedef struct hfy_structure {
+    size_t unaries, higher;      /* bits of u, at least 1, and of v; together below 2^32 */
+    size_t most;                 /* bits that a vertex may have on, at least 1 */
+    hfy_structure_oracle oracle; /* the MAP oracle */
+    size_t scratch;              /* bytes that the oracle works in, or 0 */
+    const void *context;         /* for an oracle of yours */
+    size_t k;                    /* KSUBSETS and the like: budget; chain: variables; matching: side */
+    const size_t *states;        /* chain: states of each variable */
+    double tol;                  /* duality gap to stop at, >= 0; 0 = what rounding leaves */
+    size_t max_steps;            /* oracle calls of a solve at most; 0 = 1000 + 10 max_active */
+    size_t max_active;           /* vertices of the mixture at most; 0 = 1024, or unaries + 1 if that is less. Scratch
+                                    grows with 4 max_active^2 bytes */
+} hfy_structure;
+
+/* The built-in structures. Equal scores: the lowest bits first, off before on. Sizes that make no sense (k above n) are
+   reported by the function that is given the structure.
+     ksubsets   k of n bits on, exactly                                         O(n)
+     at_most    no more than k of n bits on                                     O(n)
+     sequence   k of n bits on; part i: bits i and i+1 both on, i = 0 .. n-2    O(n k), scratch n (k+1) bytes
+     chain      variables in a row, variable i in one of states[i]              O(sum over i of states[i] states[i+1])
+                unaries: the states of variable 0, of 1, ...; parts: the pairs of states of variables 0 and 1, row by row
+                (the state of 0 is the row), of 1 and 2, ...
+     matching   one-to-one pairs of n rows and n columns, unary i n + j: row i has column j    O(n^3) */
+HFY_API hfy_structure hfy_structure_ksubsets(size_t n, size_t k);
+HFY_API hfy_structure hfy_structure_at_most(size_t n, size_t k);
+HFY_API hfy_structure hfy_structure_sequence(size_t n, size_t k);
+HFY_API hfy_structure hfy_structure_chain(size_t variables, const size_t *states);
+HFY_API hfy_structure hfy_structure_matching(size_t n);
+
+/* In all functions below: unary: `unaries` scores, finite or -INFINITY (that bit stays off); higher: `higher` of them
+   (NULL = 0), finite or -INFINITY; for a sequence +INFINITY too: as many neighbours as can be, before anything else
+   (-INFINITY: as few). rho > 0 weighs the quadratic; 0 = 1 (2: HFY's Example 2 with its bits for on and off).
+   Common errors: ARG (NULL, a structure or rho out of range, every vertex masked, an oracle's list that is no vertex),
+   NOMEM, NONFINITE (NaN or a forbidden infinity in the scores, sums beyond the range of double). */
+
+/* A best vertex: its bits, ascending, into on (room for structure->most), how many into *count, its score into *score
+   (each may be NULL). One call of the oracle. */
+HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const double *unary, const double *higher,
+                                     size_t *on, size_t *count, double *score, hfy_work *work);
+
+/* What a solve can tell: every pointer is optional. */
+typedef struct hfy_structure_answer {
+    double *unary, *higher; /* u and v of the solution; u is unique, v need not be */
+    double value;           /* the maximum: the conjugate Omega*(unary, higher). Parts with an infinite score are left out */
+    double gap;             /* duality gap: the value is at most this far from the best, |u - best u|^2 at most gap/rho */
+    size_t steps;           /* calls of the oracle */
+    size_t vertices;        /* of the mixture: (u, v) is the sum of weight[j] times vertex j */
+    size_t room;            /* vertices that the three arrays below have room for; see hfy_structure_solve */
+    double *weight;         /* room: above 0, sum 1, newest last */
+    size_t *count;          /* room: how many bits a vertex has on */
+    size_t *on;             /* room x structure->most: its bits, ascending */
+} hfy_structure_answer;
+
+/* SparseMAP by an active-set method: the quadratic is solved on the affine hull of a few vertices, and the oracle says
+   which vertex is missing. Ends after finitely many steps, at a gap that it tells; integral answers are exact to the bit.
+   Cost a step: the oracle and O(a^2 + a most), a the vertices at hand.
+   weight, count and on are filled with the vertices that fit in `room`; `vertices` tells how many there are.
+   Errors as above; CONVERGENCE: max_steps or max_active met, or the oracle's answer is not its best: then the answer
+   holds the last iterate and its gap. */
+HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rho, const double *unary,
+                                       const double *higher, hfy_structure_answer *answer, hfy_work *work);
+
+/* Vector-Jacobian products of a solution's u: d_unary = (du/d unary)^T du, d_higher = (du/d higher)^T du (either may be
+   NULL; d_unary may be du). vertices, count, on, stride: the mixture as hfy_structure_solve gave it (stride = most): with
+   one vertex, 0. At a kink the mixture decides. Cost O(a^3).
+   Errors: ARG, NOMEM; SINGULAR if the vertices are not affinely independent in u, as a solve's always are. */
+HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
+                                     const size_t *on, const double *du, double *d_unary, double *d_higher,
+                                     hfy_work *work);
+
+/* The SparseMAP loss of the vertex with these bits on: rho/2(|u_y|^2 - |u|^2) + scores.((u, v) - y) >= 0, u the solution
+   (HFY 5.3); 0 if and only if the solution is that vertex. Its gradient with respect to unary is u - u_y.
+   Errors as hfy_structure_solve; ARG (a bit out of range or twice). +INFINITY for a vertex with a masked bit. */
+HFY_API hfy_status hfy_structure_loss(const hfy_structure *structure, double rho, const double *unary,
+                                      const double *higher, const size_t *on, size_t count, double *loss,
+                                      hfy_work *work);
+
+/* The structured margin (HFY Def. 12, Prop. 13, in its sharp form): the least over all vertices y' of
+   scores.(y - y') - rho u_y.(u_y - u_y'); for vertices with equally many unaries on the last term is
+   rho/2 |u_y - u_y'|^2. At most 0, and 0 if and only if the solution at these scores is y. One call of the oracle. */
+HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double rho, const double *unary,
+                                        const double *higher, const size_t *on, size_t count, double *slack,
+                                        hfy_work *work);
+
+/* ------------------------------------------------------------------------------------------------------------------
    >>sep   separations: y = argmax over dom(Omega) of theta.y - Omega(y)   (HFY eq. 4)
    ------------------------------------------------------------------------------------------------------------------ */
 typedef enum hfy_sep_kind {
@@ -446,6 +558,8 @@ typedef enum hfy_sep_kind {
     HFY_SEP_ENTMAX,    /* alpha-entmax;  Omega = (sum y^alpha - 1) / (alpha (alpha-1)) on the simplex (HFY eq. 17) */
     HFY_SEP_NORMMAX,   /* gamma-normmax;  Omega = |y|_gamma - 1 on the simplex (HFY eq. 18) */
     HFY_SEP_KSUBSETS,  /* projection onto {0 <= y <= 1, sum y = k};  Omega = rho/2 |y|^2 */
+    HFY_SEP_SEQUENCE_KSUBSETS, /* k patterns, `transition` more for each two neighbours: SparseMAP (HFY Example 2) */
+    HFY_SEP_SPARSEMAP, /* SparseMAP over `structure`;  Omega = rho/2 |y|^2 on the hull of its vertices (HFY 5) */
     HFY_SEP_IDENTITY,  /* theta;  Omega = 1/2|y|^2 */
     HFY_SEP_POWER,  /* sign(theta)|theta|^(degree-1);  Omega = 1/s |y|_s^s, 1/degree + 1/s = 1 (HFY eq. 10, mended) */
     HFY_SEP_EXP,    /* e^theta;  Omega = sum y log y - y on y >= 0 (HFY eq. 12, mended) */
@@ -455,15 +569,20 @@ typedef enum hfy_sep_kind {
 
 /* A separation. Zeroed = softmax. Members that a kind does not use are ignored. */
 typedef struct hfy_sep {
-    double k; /* KSUBSETS: budget, any real 0 < k <= n; ARGMAX: whole, 1 <= k <= n; 0 = 1 */
+    double k; /* KSUBSETS: budget, any real 0 < k <= n; SEQUENCE_KSUBSETS, ARGMAX: whole, 1 <= k <= n; 0 = 1 */
     hfy_sep_kind kind;
     double alpha;                 /* ENTMAX: index alpha > 0, HUGE_VAL allowed (uniform over exact ties); 0 = 1.5 */
     double gamma;                 /* NORMMAX: gamma >= 1, HUGE_VAL allowed; 1 = argmax, ties shared; 0 = 2 */
     double degree;                /* POWER: r > 1, y = sign(theta)|theta|^(r-1); 0 = 3 */
-    double rho;                   /* KSUBSETS: weight rho > 0 of the quadratic; 0 = 1 */
+    double rho;                   /* KSUBSETS, SEQUENCE_KSUBSETS, SPARSEMAP: weight rho > 0 of the quadratic; 0 = 1 */
+    double transition;            /* SEQUENCE_KSUBSETS: score of two neighbours both on, never multiplied by beta;
+                                     HUGE_VAL: contiguous runs (-HUGE_VAL: neighbours only if it must be).
+                                     SPARSEMAP: score of every higher-order part */
+    const hfy_real *transitions;  /* n-1 of them (SPARSEMAP: structure->higher) instead of that one; or NULL */
     const double *upper, *lower;  /* SPARSEMAX, KSUBSETS: bounds, rows of n, lower <= upper (upper may be HUGE_VAL);
                                      NULL = 0 below and, above, none (SPARSEMAX) or 1 (KSUBSETS) */
     size_t bound_stride;          /* doubles between the bounds of two rows; 0 = one row of bounds for all */
+    const struct hfy_structure *structure; /* SPARSEMAP: the structure, with unaries = n */
     const struct hfy_sep *plus;   /* a second separation whose prediction is added (sum of energies, HFY 3.3.7): NULL */
 } hfy_sep;
 
@@ -471,11 +590,13 @@ typedef struct hfy_sep {
    counted). y may be theta itself. Simplex kinds sum to one within rounding; equal scores get equal weights (ARGMAX:
    lowest index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
    Accuracy: a few ulp in float, 1e-12 in double, of the exact prediction for the given scores.
-   Cost: O(n) a row (ENTMAX alpha > 2 and NORMMAX infinity: plus a sort of the scores within the margin).
+   Cost: O(n) a row (ENTMAX alpha > 2 and NORMMAX infinity: plus a sort of the scores within the margin);
+   SEQUENCE_KSUBSETS and SPARSEMAP: see hfy_structure_solve, which also tells the gap (a sequence: O(n k) a step).
    Errors, found before anything is written: ARG (NULL, n = 0, a parameter outside its range, lower > upper, k > n),
    NOMEM. Errors of one row, which leave that row of y untouched while all others are answered; the first is returned:
    NONFINITE (NaN or +INFINITY in it), ARG (everything masked, or k above the unmasked), INFEASIBLE (bounds cannot be
-   met; a shortfall of 1e-9 is forgiven), UNSUPPORTED (EXP, POWER: beyond the range of hfy_real).
+   met; a shortfall of 1e-9 is forgiven), UNSUPPORTED (EXP, POWER: beyond the range of hfy_real),
+   CONVERGENCE and ARG (SPARSEMAP: what hfy_structure_solve says in more words).
    EXAMPLE  hfy_sep sep = {0}; sep.kind = HFY_SEP_SPARSEMAX; hfy_sep_apply(&sep, theta, 1, n, y, NULL); */
 HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, hfy_real *y,
                                  hfy_work *work);
@@ -487,19 +608,25 @@ typedef struct hfy_sep_grad {
     double *gamma;   /* 1, summed over the rows: NORMMAX only, 1 < gamma < infinity */
     double *upper;   /* like sep->upper: n summed over the rows if bound_stride is 0, else rows of bound_stride */
     double *lower;   /* the same for sep->lower */
+    double *transition;  /* 1, summed over parts and rows: SEQUENCE_KSUBSETS, SPARSEMAP */
+    double *transitions; /* n-1 (SPARSEMAP: structure->higher), summed over the rows */
 } hfy_sep_grad;
 
 /* Vector-Jacobian products: grad->theta = J^T dy and the like, at y = prediction(theta). Overwrites what it is given.
-   y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER and `plus`; else it may be
-   NULL). At a kink the support of y decides (one element of the generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and
-   ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha. Cost O(n) a row.
+   y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER, SEQUENCE_KSUBSETS, SPARSEMAP
+   and `plus`; else it may be NULL). At a kink the support of y decides (one element of the generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and
+   ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha. Cost O(n) a row; SEQUENCE_KSUBSETS and SPARSEMAP
+   solve again, and rows without an answer give 0.
    Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have; parameters of a `plus`);
    NONFINITE in dy is carried through, not reported. Derived in docs/math.md, section 7. */
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work);
 
 /* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged with a tolerance of 1e-6). y: rows x n.
-   Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED with `plus`. */
+   SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with y
+   can score (infinite ones left out), for rows of zeros and ones.
+   Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED with `plus`, and for a mixture under higher-order
+   scores, whose value has no closed form. */
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
                                  hfy_work *work);
 
@@ -511,7 +638,7 @@ HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, 
 /* loss[j] = Omega(y) + Omega*(theta) - theta.y >= 0, the Fenchel-Young loss (HFY eq. 5): 0 if and only if
    y = prediction(theta); its gradient with respect to theta is prediction(theta) - y. +INFINITY for y outside the
    domain or with weight on a masked score. Computed without cancellation of large scores. Errors as hfy_sep_apply;
-   UNSUPPORTED with `plus`. */
+   UNSUPPORTED with `plus`, and for targets whose hfy_sep_value is (but the prediction itself has loss 0). */
 HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
                                 double *loss, hfy_work *work);
 
@@ -656,6 +783,7 @@ typedef struct hfy_grad {
     hfy_real *self_coupling; /* dim */
     double *beta;            /* 1 */
     double *alpha, *gamma;   /* 1: the separation's */
+    double *transition, *transitions; /* the separation's: see hfy_sep_grad */
 } hfy_grad;
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_retrieve at dout (the shape of out), through all the
@@ -5590,8 +5718,1040 @@ HFY_PRIVATE_ hfy_status hfy_index_take_(const hfy_index_seek_ *seek, size_t nq, 
 #undef HFY_SIMD_INT8_X86_
 
 /* ------------------------------------------------------------------------------------------------------------------
+   >>structure.impl   MAP oracles, and SparseMAP on top of any of them: an active-set method
+   Shapes: unary scores n = unaries, higher-order scores m = higher; an active vertex is a row of `most` bit numbers, its
+   unaries first.   May call: base, linalg.
+   Numerics: everything in double. With A the unary bits of the active vertices, one a row, and b their linear scores less
+   the largest, the weights on their affine hull solve  A A^T p = b/rho + kappa 1, 1.p = 1.  H = A A^T + 1 1^T is a
+   matrix of whole numbers, positive definite if and only if the vertices are affinely independent in u; its Cholesky
+   factor is kept, packed by rows: a new vertex appends a row whose pivot tells dependence, a dropped one is rotated out.
+   Residuals come from the vertices themselves, so that one step of refinement takes back what the factor has lost.
+     p = H^-1 b/rho + kappa H^-1 1,  kappa = (1 - 1.H^-1 b/rho) / (1.H^-1 1)
+     gap = max over Y of c.y - c.(u, v),  c = (unary - rho u, higher)   (concavity: value* <= value + gap)
+   Every step raises the value strictly and there are finitely many sets of vertices, so none comes twice: ties and
+   degenerate vertices cannot make it cycle. Where rounding hides the rise for several steps it ends as well.
+   ------------------------------------------------------------------------------------------------------------------ */
+#define HFY_STRUCTURE_ACTIVE_ 1024 /* default of max_active */
+#define HFY_STRUCTURE_STALLS_ 6    /* steps without a visible rise that end a solve */
+#define HFY_STRUCTURE_PIVOT_ 1e-10 /* below this share of its diagonal a pivot counts as 0 */
+
+/* --- the built-in oracles --- */
+
+/* The k best scores (at most: those above 0 of them), equal ones by index. scratch: n doubles. */
+HFY_PRIVATE_ size_t hfy_structure_best_(const double *unary, size_t n, size_t k, int at_most, size_t *on,
+                                        double *scratch)
+{
+    size_t i, count = 0, equal = k;
+    double kth;
+    memcpy(scratch, unary, n * sizeof *scratch);
+    kth = hfy_base_kth_largest_(scratch, n, k);
+    if (!at_most && hfy_base_is_neg_inf_(kth)) return SIZE_MAX;
+    for (i = 0; i < n; i++) equal -= unary[i] > kth;
+    for (i = 0; i < n && count < k; i++) {
+        if (unary[i] < kth || (at_most && !(unary[i] > 0))) continue;
+        if (!(unary[i] > kth)) {
+            if (!equal) continue;
+            equal--;
+        }
+        on[count++] = i;
+    }
+    return count;
+}
+
+HFY_PRIVATE_ size_t hfy_structure_ksubsets_(const hfy_structure *structure, const double *unary, const double *higher,
+                                            size_t *on, void *scratch)
+{
+    (void)higher;
+    return hfy_structure_best_(unary, structure->unaries, structure->k, 0, on, (double *)scratch);
+}
+
+HFY_PRIVATE_ size_t hfy_structure_at_most_(const hfy_structure *structure, const double *unary, const double *higher,
+                                           size_t *on, void *scratch)
+{
+    (void)higher;
+    return hfy_structure_best_(unary, structure->unaries, structure->k, 1, on, (double *)scratch);
+}
+
+/* Best k of n in a row, part[i] more for i and i+1 together: dynamic programming over how many are
+   on so far and whether the last one is. Each of n steps leaves 2 bits for each count, the choices that led there.
+   off, run: k+1; came: n (k+1). On return `on` is ascending; SIZE_MAX if every choice is masked. */
+HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, size_t n, size_t k, size_t *on,
+                                       double *off, double *run, unsigned char *came)
+{
+    size_t i, j, left = k;
+    int last;
+    for (j = 0; j <= k; j++) off[j] = run[j] = -HUGE_VAL;
+    off[0] = 0;
+    run[1] = score[0];
+    for (i = 1; i < n; i++) {
+        unsigned char *choice = came + i * (k + 1);
+        double gain = score[i], pair = part[i - 1], off_below, run_below;
+        size_t least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* counts that can still end at k */
+        off_below = off[least - 1], run_below = run[least - 1];
+        for (j = least; j <= top; j++) {
+            double a = off[j], b = run[j], joined = run_below + pair;
+            int from_run = b > a, joins = joined > off_below;
+            off[j] = from_run ? b : a;
+            run[j] = (joins ? joined : off_below) + gain;
+            choice[j] = (unsigned char)(from_run | joins << 1);
+            off_below = a, run_below = b;
+        }
+    }
+    last = run[k] > off[k];
+    if (hfy_base_is_neg_inf_(last ? run[k] : off[k])) return SIZE_MAX;
+    for (i = n; i-- > 0 && left;) {
+        int choice = i ? came[i * (k + 1) + left] : 0;
+        if (last) {
+            on[--left] = i;
+            last = choice >> 1;
+        } else {
+            last = choice & 1;
+        }
+    }
+    return k;
+}
+
+HFY_PRIVATE_ size_t hfy_structure_sequence_(const hfy_structure *structure, const double *unary, const double *higher,
+                                            size_t *on, void *scratch)
+{
+    size_t n = structure->unaries, k = structure->k, count, i;
+    double *off = (double *)scratch, *run = off + k + 1;
+    count = hfy_structure_row_(unary, higher, n, k, on, off, run, (unsigned char *)(run + k + 1));
+    if (count == SIZE_MAX) return count;
+    for (i = 1; i < k; i++)
+        if (on[i] == on[i - 1] + 1) on[count++] = n + on[i - 1];
+    return count;
+}
+
+/* Viterbi. scratch: two rows of scores, as long as the most states, then a state for each unary: where it came from. */
+HFY_PRIVATE_ size_t hfy_structure_chain_(const hfy_structure *structure, const double *unary, const double *higher,
+                                         size_t *on, void *scratch)
+{
+    const size_t *states = structure->states;
+    size_t variables = structure->k, i, a, b, widest = 0, unary_at = 0, part_at = 0;
+    double *score, *next;
+    uint32_t *came;
+    for (i = 0; i < variables; i++) widest = states[i] > widest ? states[i] : widest;
+    score = (double *)scratch, next = score + widest, came = (uint32_t *)(void *)(next + widest);
+    memcpy(score, unary, states[0] * sizeof *score);
+    for (i = 1; i < variables; i++) {
+        double *swap = score;
+        unary_at += states[i - 1];
+        for (b = 0; b < states[i]; b++) {
+            next[b] = score[0] + higher[part_at + b];
+            came[unary_at + b] = 0;
+        }
+        for (a = 1; a < states[i - 1]; a++)
+            for (b = 0; b < states[i]; b++) {
+                double value = score[a] + higher[part_at + a * states[i] + b];
+                if (!(value > next[b])) continue;
+                next[b] = value;
+                came[unary_at + b] = (uint32_t)a;
+            }
+        for (b = 0; b < states[i]; b++) next[b] += unary[unary_at + b];
+        part_at += states[i - 1] * states[i];
+        score = next, next = swap;
+    }
+    for (a = 0, b = 1; b < states[variables - 1]; b++)
+        if (score[b] > score[a]) a = b;
+    if (hfy_base_is_neg_inf_(score[a])) return SIZE_MAX;
+    for (i = variables; i--;) { /* a: the state of variable i */
+        on[i] = unary_at + a;
+        if (!i) break;
+        b = came[unary_at + a];
+        part_at -= states[i - 1] * states[i];
+        on[variables + i - 1] = structure->unaries + part_at + b * states[i] + a;
+        unary_at -= states[i - 1];
+        a = b;
+    }
+    return 2 * variables - 1;
+}
+
+/* Assignment by shortest augmenting paths with potentials (Jonker, Volgenant 1987): n searches of O(n^2). A masked pair
+   costs more than any whole matching without it can. scratch: 3 (n+1) doubles, 2 (n+1) size_t, n+1 bytes. */
+HFY_PRIVATE_ size_t hfy_structure_matching_(const hfy_structure *structure, const double *unary, const double *higher,
+                                            size_t *on, void *scratch)
+{
+    size_t n = structure->k, i, j;
+    double *row_price = (double *)scratch, *column_price = row_price + n + 1, *least = column_price + n + 1;
+    size_t *match = (size_t *)(void *)(least + n + 1), *before = match + n + 1; /* columns from 1; column 0 is the start */
+    unsigned char *done = (unsigned char *)(before + n + 1);
+    double low = HUGE_VAL, high = -HUGE_VAL, barred;
+    (void)higher;
+    for (i = 0; i < n * n; i++) {
+        if (hfy_base_is_neg_inf_(unary[i])) continue;
+        if (unary[i] < low) low = unary[i];
+        if (unary[i] > high) high = unary[i];
+    }
+    if (!(low <= high)) return SIZE_MAX;
+    barred = (high - low + 1) * 2 * (double)(n + 1);
+    for (i = 0; i <= n; i++) row_price[i] = column_price[i] = 0, match[i] = 0;
+    for (i = 1; i <= n; i++) {
+        size_t column = 0;
+        match[0] = i;
+        for (j = 0; j <= n; j++) least[j] = HUGE_VAL, done[j] = 0;
+        do { /* the unfinished column nearest to row i, and the prices on the way */
+            const double *scores = unary + (match[column] - 1) * n - 1;
+            double step = HUGE_VAL;
+            size_t row = match[column], next = 0;
+            done[column] = 1;
+            for (j = 1; j <= n; j++) {
+                double cost;
+                if (done[j]) continue;
+                cost = hfy_base_is_neg_inf_(scores[j]) ? barred : high - scores[j];
+                cost -= row_price[row] + column_price[j];
+                if (cost < least[j]) least[j] = cost, before[j] = column;
+                if (least[j] < step) step = least[j], next = j;
+            }
+            for (j = 0; j <= n; j++) {
+                if (done[j])
+                    row_price[match[j]] += step, column_price[j] -= step;
+                else
+                    least[j] -= step;
+            }
+            column = next;
+        } while (match[column]);
+        for (; column; column = before[column]) match[column] = match[before[column]];
+    }
+    for (j = 1; j <= n; j++) on[match[j] - 1] = (match[j] - 1) * n + j - 1;
+    for (i = 0; i < n; i++)
+        if (hfy_base_is_neg_inf_(unary[on[i]])) return SIZE_MAX;
+    return n;
+}
+
+/* --- the built-in structures --- */
+
+/* Sizes beyond reach become SIZE_MAX or 0, which hfy_structure_check_ refuses. */
+HFY_PRIVATE_ hfy_structure hfy_structure_make_(size_t unaries, size_t higher, size_t most, hfy_structure_oracle oracle,
+                                               size_t scratch, size_t k)
+{
+    hfy_structure structure;
+    memset(&structure, 0, sizeof structure);
+    structure.unaries = unaries;
+    structure.higher = higher;
+    structure.most = most;
+    structure.oracle = oracle;
+    structure.scratch = scratch;
+    structure.k = k;
+    return structure;
+}
+
+HFY_API hfy_structure hfy_structure_ksubsets(size_t n, size_t k)
+{
+    return hfy_structure_make_(n, 0, k, hfy_structure_ksubsets_, hfy_base_times_(n, sizeof(double)), k);
+}
+
+HFY_API hfy_structure hfy_structure_at_most(size_t n, size_t k)
+{
+    return hfy_structure_make_(n, 0, k, hfy_structure_at_most_, hfy_base_times_(n, sizeof(double)), k);
+}
+
+HFY_API hfy_structure hfy_structure_sequence(size_t n, size_t k)
+{
+    size_t row = hfy_base_plus_(k, 1), scratch = hfy_base_plus_(hfy_base_times_(2 * sizeof(double), row),
+                                                                hfy_base_times_(n, row));
+    return hfy_structure_make_(n, n ? n - 1 : 0, k ? hfy_base_plus_(k, k - 1) : 0, hfy_structure_sequence_, scratch, k);
+}
+
+HFY_API hfy_structure hfy_structure_chain(size_t variables, const size_t *states)
+{
+    size_t i, unaries = 0, higher = 0, widest = 0, scratch;
+    hfy_structure structure;
+    for (i = 0; states && i < variables; i++) {
+        if (!states[i]) { /* a variable without a state: no vertices */
+            unaries = 0;
+            break;
+        }
+        unaries = hfy_base_plus_(unaries, states[i]);
+        if (i) higher = hfy_base_plus_(higher, hfy_base_times_(states[i - 1], states[i]));
+        if (states[i] > widest) widest = states[i];
+    }
+    scratch = hfy_base_plus_(hfy_base_times_(2 * sizeof(double), widest), hfy_base_times_(unaries, sizeof(uint32_t)));
+    structure = hfy_structure_make_(unaries, higher, variables ? hfy_base_plus_(variables, variables - 1) : 0,
+                                    hfy_structure_chain_, scratch, variables);
+    structure.states = states;
+    return structure;
+}
+
+HFY_API hfy_structure hfy_structure_matching(size_t n)
+{
+    size_t each = 3 * sizeof(double) + 2 * sizeof(size_t) + 1;
+    return hfy_structure_make_(hfy_base_times_(n, n), 0, n, hfy_structure_matching_,
+                               hfy_base_times_(hfy_base_plus_(n, 1), each), n);
+}
+
+/* --- checks --- */
+
+/* where begins the members' names: "structure->". */
+HFY_PRIVATE_ hfy_status hfy_structure_check_(const hfy_structure *structure, const char *where, hfy_work *work)
+{
+    size_t bits, k;
+    if (!structure->oracle) return hfy_base_fail_(work, HFY_ERR_ARG, "%soracle is NULL", where);
+    k = structure->k;
+    if (!structure->unaries)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sunaries is 0; a structure should have at least 1", where);
+    if ((structure->oracle == hfy_structure_ksubsets_ || structure->oracle == hfy_structure_at_most_ ||
+         structure->oracle == hfy_structure_sequence_) &&
+        (!k || k > structure->unaries))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %z; it should be at least 1 and at most n, %z", where, k,
+                              structure->unaries);
+    bits = hfy_base_plus_(structure->unaries, structure->higher);
+    if (bits > UINT32_MAX)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sunaries and higher are %z and %z; together should be below 2^32",
+                              where, structure->unaries, structure->higher);
+    if (!structure->most || structure->most > bits)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%smost is %z; it should be at least 1 and at most all %z bits", where,
+                              structure->most, bits);
+    if (!(structure->tol >= 0 && hfy_base_is_finite_(structure->tol)))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%stol is %g; it should be at least 0 and finite", where,
+                              structure->tol);
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ hfy_status hfy_structure_check_rho_(double *rho, hfy_work *work)
+{
+    if (!(*rho >= 0 && hfy_base_is_finite_(*rho)))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "rho is %g; it should be above 0 and finite, or 0 for 1", *rho);
+    if (!(*rho > 0)) *rho = 1;
+    return HFY_OK;
+}
+
+/* --- the solver --- */
+
+typedef enum hfy_structure_fault_ {
+    HFY_STRUCTURE_FINE_,
+    HFY_STRUCTURE_MASKED_,   /* no vertex without a masked bit */
+    HFY_STRUCTURE_MANY_,     /* a list longer than most */
+    HFY_STRUCTURE_RANGE_,    /* a bit that does not exist */
+    HFY_STRUCTURE_TWICE_,    /* a bit listed twice */
+    HFY_STRUCTURE_WORSE_,    /* an answer worse than a vertex known before */
+    HFY_STRUCTURE_STEPS_,    /* max_steps met */
+    HFY_STRUCTURE_CROWDED_   /* max_active met */
+} hfy_structure_fault_;
+
+typedef struct hfy_structure_solver_ {
+    const hfy_structure *structure;
+    double rho;
+    size_t room, max_steps;  /* vertices, steps at most */
+    double *unary, *raw;     /* n, m: the scores as given */
+    double *part;            /* m: the higher-order scores that the oracle sees: raw, but for infinite ones of a sequence */
+    double *c;               /* n: unary - rho u */
+    double *u;               /* n */
+    uint32_t *touched;       /* n: where u is not 0 */
+    unsigned char *mark;     /* n + m, 0 between uses */
+    size_t *fresh;           /* most: the vertex that came last */
+    void *oracle;            /* the oracle's scratch */
+    double *weight, *target; /* room: p, and p on the affine hull */
+    double *linear;          /* room: b */
+    double *ones, *side;     /* room: H^-1 1; and of another right-hand side */
+    double *factor;          /* (room+1)(room+2)/2: L, packed by rows, and a row on trial */
+    size_t *unaries, *bits;  /* room: bits on among the unaries, and in all */
+    uint32_t *on;            /* room x most */
+    size_t n_touched, count, fresh_unaries, fresh_bits, steps;
+    double fresh_linear, fresh_size; /* score of the fresh vertex; sum of |terms| */
+    double gap, value;
+    hfy_structure_fault_ fault;
+} hfy_structure_solver_;
+
+HFY_PRIVATE_ size_t hfy_structure_room_(const hfy_structure *structure)
+{
+    size_t wanted = structure->max_active ? structure->max_active : HFY_STRUCTURE_ACTIVE_;
+    return hfy_base_min_(wanted, structure->unaries + 1);
+}
+
+HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *structure, size_t room,
+                                      hfy_structure_solver_ *s)
+{
+    size_t n = structure->unaries, m = structure->higher, packed = hfy_base_times_(room + 1, room + 2); /* one row more: for the vertex on trial */
+    if (packed < SIZE_MAX) packed /= 2;
+    s->structure = structure;
+    s->room = room;
+    s->max_steps = structure->max_steps ? structure->max_steps : hfy_base_plus_(1000, hfy_base_times_(10, room));
+    s->unary = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->raw = (double *)hfy_base_take_(arena, m, sizeof(double));
+    s->part = s->raw;
+    if (structure->oracle == hfy_structure_sequence_) s->part = (double *)hfy_base_take_(arena, m, sizeof(double));
+    s->c = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->u = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->touched = (uint32_t *)hfy_base_take_(arena, n, sizeof(uint32_t));
+    s->mark = (unsigned char *)hfy_base_take_(arena, n + m, 1);
+    s->fresh = (size_t *)hfy_base_take_(arena, structure->most, sizeof(size_t));
+    s->oracle = hfy_base_take_(arena, structure->scratch, 1);
+    s->weight = (double *)hfy_base_take_(arena, room, sizeof(double));
+    s->target = (double *)hfy_base_take_(arena, room, sizeof(double));
+    s->linear = (double *)hfy_base_take_(arena, room, sizeof(double));
+    s->ones = (double *)hfy_base_take_(arena, room, sizeof(double));
+    s->side = (double *)hfy_base_take_(arena, room, sizeof(double));
+    s->factor = (double *)hfy_base_take_(arena, packed, sizeof(double));
+    s->unaries = (size_t *)hfy_base_take_(arena, room, sizeof(size_t));
+    s->bits = (size_t *)hfy_base_take_(arena, room, sizeof(size_t));
+    s->on = (uint32_t *)hfy_base_take_(arena, hfy_base_times_(room, structure->most), sizeof(uint32_t));
+}
+
+/* A sequence's infinite transitions become as large as it takes: twice what all k scores can differ by, however much the
+   quadratic moves them. One value for all transitions is cut to that as well: more of it changes no choice, and would
+   cost digits. */
+HFY_PRIVATE_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s)
+{
+    size_t i, n = s->structure->unaries, m = s->structure->higher;
+    double low = HUGE_VAL, high = -HUGE_VAL, largest = 0, bound;
+    int even = 1;
+    for (i = 0; i < n; i++) {
+        if (hfy_base_is_neg_inf_(s->unary[i])) continue;
+        if (s->unary[i] < low) low = s->unary[i];
+        if (s->unary[i] > high) high = s->unary[i];
+    }
+    for (i = 0; i < m; i++) {
+        if (hfy_base_bits_(s->raw[i]) != hfy_base_bits_(s->raw[0])) even = 0;
+        if (hfy_base_is_finite_(s->raw[i]) && fabs(s->raw[i]) > largest) largest = fabs(s->raw[i]);
+    }
+    bound = 2 * (double)s->structure->k * (high - low + s->rho + (even ? 0 : 2 * largest));
+    for (i = 0; i < m; i++) {
+        double t = s->raw[i];
+        int cut = !hfy_base_is_finite_(t) || (even && fabs(t) > bound);
+        s->part[i] = !cut ? t : t > 0 ? bound : -bound;
+    }
+}
+
+/* Looks at the scores in s->unary and s->raw and makes the solver ready for them. */
+HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s)
+{
+    size_t i, n = s->structure->unaries, m = s->structure->higher, live = 0;
+    int sequence = s->structure->oracle == hfy_structure_sequence_;
+    double largest = s->rho;
+    s->count = s->n_touched = s->steps = s->fresh_bits = s->fresh_unaries = 0;
+    s->fresh_linear = s->fresh_size = 0;
+    s->gap = HUGE_VAL;
+    s->value = 0;
+    s->fault = HFY_STRUCTURE_FINE_;
+    for (i = 0; i < n + m; i++) {
+        double v = i < n ? s->unary[i] : s->raw[i - n];
+        if (hfy_base_is_nan_(v) || (hfy_base_is_pos_inf_(v) && (i < n || !sequence))) return HFY_ERR_NONFINITE;
+        if (!hfy_base_is_finite_(v)) continue;
+        live += i < n;
+        if (fabs(v) > largest) largest = fabs(v);
+    }
+    if (!(largest < DBL_MAX / 64 / ((double)s->structure->most + 1))) return HFY_ERR_NONFINITE;
+    s->fault = HFY_STRUCTURE_MASKED_;
+    if (!live) return HFY_ERR_ARG;
+    s->fault = HFY_STRUCTURE_FINE_;
+    if (sequence) hfy_structure_bound_parts_(s);
+    memcpy(s->c, s->unary, n * sizeof *s->c);
+    memset(s->u, 0, n * sizeof *s->u);
+    memset(s->mark, 0, n + m);
+    return HFY_OK;
+}
+
+/* Puts a list of bits into s->fresh, unaries first, and its score and sizes beside it. */
+HFY_PRIVATE_ hfy_status hfy_structure_take_list_(hfy_structure_solver_ *s, const size_t *on, size_t count)
+{
+    size_t i, n = s->structure->unaries, bits = n + s->structure->higher, marked;
+    hfy_structure_fault_ fault = HFY_STRUCTURE_FINE_;
+    s->fault = HFY_STRUCTURE_MANY_;
+    if (count > s->structure->most) return HFY_ERR_ARG;
+    for (marked = 0; marked < count && !fault; marked++) {
+        if (on[marked] >= bits)
+            fault = HFY_STRUCTURE_RANGE_;
+        else if (s->mark[on[marked]])
+            fault = HFY_STRUCTURE_TWICE_;
+        else
+            s->mark[on[marked]] = 1;
+        if (fault) break;
+    }
+    for (i = 0; i < marked; i++) s->mark[on[i]] = 0;
+    s->fault = fault;
+    if (fault) return HFY_ERR_ARG;
+    s->fresh_bits = count;
+    s->fresh_unaries = 0;
+    s->fresh_linear = s->fresh_size = 0;
+    for (i = 0; i < count; i++) {
+        size_t bit = on[i];
+        double v = bit < n ? s->unary[bit] : s->part[bit - n];
+        s->fresh[i] = bit;
+        s->fresh_linear += v;
+        s->fresh_size += fabs(v);
+        if (bit >= n) continue;
+        s->fresh[i] = s->fresh[s->fresh_unaries]; /* keeps the unaries in front */
+        s->fresh[s->fresh_unaries++] = bit;
+    }
+    if (hfy_base_is_finite_(s->fresh_linear)) return HFY_OK;
+    s->fault = HFY_STRUCTURE_MASKED_;
+    return HFY_ERR_ARG;
+}
+
+/* One call of the oracle at the scores c and part. */
+HFY_PRIVATE_ hfy_status hfy_structure_ask_(hfy_structure_solver_ *s)
+{
+    size_t count = s->structure->oracle(s->structure, s->c, s->part, s->fresh, s->oracle);
+    s->steps++;
+    if (count != SIZE_MAX) return hfy_structure_take_list_(s, s->fresh, count);
+    s->fault = HFY_STRUCTURE_MASKED_;
+    return HFY_ERR_ARG;
+}
+
+HFY_PRIVATE_ double *hfy_structure_factor_row_(const hfy_structure_solver_ *s, size_t i)
+{
+    return s->factor + i * (i + 1) / 2;
+}
+
+/* x <- L^-1 x over the first `count` rows. */
+HFY_PRIVATE_ void hfy_structure_forward_(const hfy_structure_solver_ *s, size_t count, double *x)
+{
+    size_t i;
+    for (i = 0; i < count; i++) {
+        const double *row = hfy_structure_factor_row_(s, i);
+        x[i] = (x[i] - hfy_linalg_dot_(row, x, i)) / row[i];
+    }
+}
+
+/* x <- L^-T x. */
+HFY_PRIVATE_ void hfy_structure_backward_(const hfy_structure_solver_ *s, size_t count, double *x)
+{
+    size_t i, j;
+    for (i = count; i-- > 0;) {
+        const double *row = hfy_structure_factor_row_(s, i);
+        double v = x[i] /= row[i];
+        for (j = 0; j < i; j++) x[j] -= v * row[j];
+    }
+}
+
+/* Row `count` of the factor for the fresh vertex; its pivot, squared, into *pivot: 0 if it depends on the others.
+   Returns the place of a vertex with the very same bits, or SIZE_MAX. */
+HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivot)
+{
+    double *row = hfy_structure_factor_row_(s, s->count), diagonal = (double)s->fresh_unaries + 1;
+    size_t v, i, same = SIZE_MAX;
+    for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 1;
+    for (v = 0; v < s->count; v++) {
+        const uint32_t *on = s->on + v * s->structure->most;
+        size_t shared = 0, parts = 0;
+        for (i = 0; i < s->unaries[v]; i++) shared += s->mark[on[i]];
+        for (; i < s->bits[v]; i++) parts += s->mark[on[i]];
+        if (shared + parts == s->bits[v] && s->bits[v] == s->fresh_bits) same = v;
+        row[v] = (double)shared + 1;
+    }
+    for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 0;
+    hfy_structure_forward_(s, s->count, row);
+    *pivot = diagonal - hfy_linalg_dot_(row, row, s->count);
+    if (!(*pivot > HFY_STRUCTURE_PIVOT_ * diagonal)) *pivot = 0;
+    return same;
+}
+
+/* The fresh vertex joins with this weight, its row of the factor being in place. */
+HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, double pivot)
+{
+    size_t i, v = s->count++;
+    uint32_t *on = s->on + v * s->structure->most;
+    hfy_structure_factor_row_(s, v)[v] = sqrt(pivot);
+    for (i = 0; i < s->fresh_bits; i++) on[i] = (uint32_t)s->fresh[i];
+    s->unaries[v] = s->fresh_unaries;
+    s->bits[v] = s->fresh_bits;
+    s->linear[v] = s->fresh_linear;
+    s->weight[v] = weight;
+}
+
+/* Takes vertex v out: its row of L goes, and rotations of neighbouring columns make the rest triangular again. */
+HFY_PRIVATE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v)
+{
+    size_t i, j, most = s->structure->most, after = s->count - v - 1;
+    for (j = v; j + 1 < s->count; j++) { /* row j+1 has an entry too many, at column j+1 */
+        double *row = hfy_structure_factor_row_(s, j + 1), size, cosine, sine;
+        size = sqrt(row[j] * row[j] + row[j + 1] * row[j + 1]);
+        cosine = row[j] / size, sine = row[j + 1] / size;
+        row[j] = size;
+        for (i = j + 2; i < s->count; i++) {
+            double *below = hfy_structure_factor_row_(s, i), a = below[j], b = below[j + 1];
+            below[j] = cosine * a + sine * b;
+            below[j + 1] = cosine * b - sine * a;
+        }
+    }
+    for (j = v; j + 1 < s->count; j++)
+        memmove(hfy_structure_factor_row_(s, j), hfy_structure_factor_row_(s, j + 1), (j + 1) * sizeof(double));
+    memmove(s->on + v * most, s->on + (v + 1) * most, after * most * sizeof *s->on);
+    memmove(s->unaries + v, s->unaries + v + 1, after * sizeof *s->unaries);
+    memmove(s->bits + v, s->bits + v + 1, after * sizeof *s->bits);
+    memmove(s->linear + v, s->linear + v + 1, after * sizeof *s->linear);
+    memmove(s->weight + v, s->weight + v + 1, after * sizeof *s->weight);
+    memmove(s->target + v, s->target + v + 1, after * sizeof *s->target);
+    s->count--;
+}
+
+/* u and c of these weights. */
+HFY_PRIVATE_ void hfy_structure_mix_(hfy_structure_solver_ *s, const double *weight)
+{
+    size_t v, i;
+    for (i = 0; i < s->n_touched; i++) {
+        size_t at = s->touched[i];
+        s->u[at] = 0;
+        s->c[at] = s->unary[at];
+        s->mark[at] = 0;
+    }
+    s->n_touched = 0;
+    for (v = 0; v < s->count; v++) {
+        const uint32_t *on = s->on + v * s->structure->most;
+        for (i = 0; i < s->unaries[v]; i++) {
+            if (!s->mark[on[i]]) s->mark[on[i]] = 1, s->touched[s->n_touched++] = on[i];
+            s->u[on[i]] += weight[v];
+        }
+    }
+    for (i = 0; i < s->n_touched; i++) {
+        size_t at = s->touched[i];
+        s->c[at] = s->unary[at] - s->rho * s->u[at];
+        s->mark[at] = 0;
+    }
+}
+
+/* The sum of u over the unaries of vertex v. */
+HFY_PRIVATE_ double hfy_structure_along_(const hfy_structure_solver_ *s, size_t v)
+{
+    const uint32_t *on = s->on + v * s->structure->most;
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < s->unaries[v]; i++) sum += s->u[on[i]];
+    return sum;
+}
+
+/* s->target: the weights that are best on the affine hull of the active vertices. */
+HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s)
+{
+    size_t v, count = s->count;
+    double top = s->linear[0], sum = 0, all = 0, kappa, mean = 0;
+    int pass;
+    if (count == 1) {
+        s->target[0] = 1;
+        return;
+    }
+    for (v = 1; v < count; v++) top = s->linear[v] > top ? s->linear[v] : top;
+    for (v = 0; v < count; v++) {
+        s->ones[v] = 1;
+        s->target[v] = 0;
+        s->side[v] = (s->linear[v] - top) / s->rho;
+    }
+    hfy_structure_forward_(s, count, s->ones);
+    hfy_structure_backward_(s, count, s->ones);
+    for (v = 0; v < count; v++) all += s->ones[v];
+    for (pass = 0; pass < 2; pass++) {
+        if (pass) { /* refinement: what the conditions A u = b/rho + kappa still lack */
+            hfy_structure_mix_(s, s->target);
+            for (v = 0, mean = sum = 0; v < count; v++) {
+                s->side[v] = (s->linear[v] - top) / s->rho - hfy_structure_along_(s, v);
+                mean += s->side[v] / (double)count;
+                sum += s->target[v];
+            }
+            for (v = 0; v < count; v++) s->side[v] -= mean;
+        }
+        hfy_structure_forward_(s, count, s->side);
+        hfy_structure_backward_(s, count, s->side);
+        for (v = 0; v < count; v++) sum += s->side[v];
+        kappa = (1 - sum) / all;
+        for (v = 0; v < count; v++) s->target[v] += s->side[v] + kappa * s->ones[v];
+    }
+}
+
+/* Walks to the best weights that are not negative: towards the target until a weight falls to 0, which leaves, and again
+   from there. */
+HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s)
+{
+    for (;;) {
+        size_t v, first = SIZE_MAX;
+        double reach = 1;
+        hfy_structure_aim_(s);
+        for (v = 0; v < s->count; v++) {
+            double step;
+            if (s->target[v] > 0) continue;
+            step = s->weight[v] > 0 ? s->weight[v] / (s->weight[v] - s->target[v]) : 0;
+            if (first == SIZE_MAX || step < reach) first = v, reach = step;
+        }
+        if (first == SIZE_MAX) break;
+        for (v = 0; v < s->count; v++) s->weight[v] += reach * (s->target[v] - s->weight[v]);
+        s->weight[first] = 0;
+        for (v = s->count; v-- > 0;)
+            if (!(s->target[v] > 0) && !(s->weight[v] > 0) && s->count > 1) hfy_structure_leave_(s, v);
+    }
+    memcpy(s->weight, s->target, s->count * sizeof *s->weight);
+}
+
+/* The fresh vertex joins. While it depends on the active ones, u can stay while weight moves to it, which raises the
+   linear part, until one of them has none left and leaves. */
+HFY_PRIVATE_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pivot)
+{
+    double weight = 0;
+    while (!(pivot > 0)) {
+        double *c = hfy_structure_factor_row_(s, s->count), step = HUGE_VAL;
+        size_t v, first = 0;
+        hfy_structure_backward_(s, s->count, c);
+        for (v = 0; v < s->count; v++)
+            if (c[v] > 1e-12 && s->weight[v] / c[v] < step) step = s->weight[v] / c[v], first = v;
+        if (!(step < HUGE_VAL)) step = 0;
+        for (v = 0; v < s->count; v++) s->weight[v] -= step * c[v];
+        weight += step;
+        hfy_structure_leave_(s, first);
+        hfy_structure_border_(s, &pivot);
+    }
+    if (s->count == s->room) {
+        s->fault = HFY_STRUCTURE_CROWDED_;
+        return HFY_ERR_CONVERGENCE;
+    }
+    hfy_structure_join_(s, weight, pivot);
+    return HFY_OK;
+}
+
+/* SparseMAP of the scores in s->unary and s->raw. Leaves u, the mixture, gap, value and steps; on CONVERGENCE those of the
+   last iterate. */
+HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
+{
+    hfy_status status = hfy_structure_ready_(s);
+    double best = -HUGE_VAL, base = 0, pivot;
+    size_t v, i, stalls = 0, same;
+    if (!status) status = hfy_structure_ask_(s);
+    if (status) return status;
+    base = s->fresh_linear;
+    hfy_structure_border_(s, &pivot);
+    hfy_structure_join_(s, 1, pivot);
+    for (;;) {
+        double level = 0, rise = 0, square = 0, fresh, rounding, size = 0;
+        hfy_structure_settle_(s);
+        hfy_structure_mix_(s, s->weight);
+        for (v = 0; v < s->count; v++) {
+            level += s->weight[v] * (s->linear[v] - s->rho * hfy_structure_along_(s, v));
+            rise += s->weight[v] * (s->linear[v] - base);
+        }
+        for (i = 0; i < s->n_touched; i++) square += s->u[s->touched[i]] * s->u[s->touched[i]];
+        rise -= 0.5 * s->rho * square;
+        if (rise > best)
+            best = rise, stalls = 0;
+        else
+            stalls++;
+        status = hfy_structure_ask_(s);
+        if (status) return status;
+        fresh = s->fresh_linear;
+        for (i = 0; i < s->fresh_unaries; i++) {
+            fresh -= s->rho * s->u[s->fresh[i]];
+            size += s->rho * s->u[s->fresh[i]];
+        }
+        size += s->fresh_size + fabs(level);
+        s->gap = fresh > level ? fresh - level : 0;
+        rounding = 8 * DBL_EPSILON * size;
+        if (fresh - level < -64 * rounding - 1e-12 * s->rho) {
+            s->fault = HFY_STRUCTURE_WORSE_;
+            status = HFY_ERR_CONVERGENCE;
+            break;
+        }
+        if (s->gap <= s->structure->tol || s->gap <= rounding) break;
+        same = hfy_structure_border_(s, &pivot);
+        if (same != SIZE_MAX || stalls >= HFY_STRUCTURE_STALLS_) { /* rounding, unless the oracle is wrong */
+            if (s->gap > 64 * rounding + 1e-10 * s->rho) s->fault = HFY_STRUCTURE_WORSE_, status = HFY_ERR_CONVERGENCE;
+            break;
+        }
+        if (s->steps >= s->max_steps) {
+            s->fault = HFY_STRUCTURE_STEPS_;
+            status = HFY_ERR_CONVERGENCE;
+            break;
+        }
+        status = hfy_structure_enter_(s, pivot);
+        if (status) break;
+    }
+    /* bits that all vertices share are 1, whatever the weights sum to */
+    for (i = 0; i < s->n_touched; i++)
+        if (fabs(s->u[s->touched[i]] - 1) <= 4 * DBL_EPSILON) s->u[s->touched[i]] = 1;
+    for (v = 0; v < s->count; v++) {
+        const uint32_t *on = s->on + v * s->structure->most;
+        double linear = 0;
+        for (i = 0; i < s->bits[v]; i++) {
+            double score = i < s->unaries[v] ? s->unary[on[i]] : s->raw[on[i] - s->structure->unaries];
+            if (hfy_base_is_finite_(score)) linear += score;
+        }
+        s->value += s->weight[v] * linear;
+    }
+    for (i = 0; i < s->n_touched; i++) s->value -= 0.5 * s->rho * s->u[s->touched[i]] * s->u[s->touched[i]];
+    return status;
+}
+
+/* What a list's parts score beyond what the oracle is shown, and how many of their scores are infinite, + less -. */
+HFY_PRIVATE_ double hfy_structure_beyond_(const hfy_structure_solver_ *s, size_t bit, double *infinite)
+{
+    double raw = s->raw[bit - s->structure->unaries];
+    if (hfy_base_is_finite_(raw)) return raw - s->part[bit - s->structure->unaries];
+    *infinite += raw > 0 ? 1 : -1;
+    return 0;
+}
+
+/* The loss of the list in s->fresh at the solution that is in place: differences of scores only. */
+HFY_PRIVATE_ double hfy_structure_fresh_loss_(const hfy_structure_solver_ *s)
+{
+    double loss = 0.5 * s->rho * (double)s->fresh_unaries, infinite = 0, own = s->fresh_linear, own_infinite = 0;
+    size_t v, i;
+    for (i = s->fresh_unaries; i < s->fresh_bits; i++) own += hfy_structure_beyond_(s, s->fresh[i], &own_infinite);
+    for (v = 0; v < s->count; v++) {
+        const uint32_t *on = s->on + v * s->structure->most;
+        double linear = s->linear[v], in_this = 0;
+        for (i = s->unaries[v]; i < s->bits[v]; i++) linear += hfy_structure_beyond_(s, on[i], &in_this);
+        loss += s->weight[v] * (linear - own);
+        infinite += s->weight[v] * in_this;
+    }
+    for (i = 0; i < s->n_touched; i++) loss -= 0.5 * s->rho * s->u[s->touched[i]] * s->u[s->touched[i]];
+    if (fabs(infinite - own_infinite) > 1e-9) return HUGE_VAL; /* not among the vertices that the infinite scores leave */
+    return loss > 0 ? loss : 0;
+}
+
+/* v of the mixture into higher (m). */
+HFY_PRIVATE_ void hfy_structure_parts_(const hfy_structure_solver_ *s, const double *weight, double *higher)
+{
+    size_t v, i, n = s->structure->unaries;
+    memset(higher, 0, s->structure->higher * sizeof *higher);
+    for (v = 0; v < s->count; v++) {
+        const uint32_t *on = s->on + v * s->structure->most;
+        for (i = s->unaries[v]; i < s->bits[v]; i++) higher[on[i] - n] += weight[v];
+    }
+}
+
+/* The cotangent of the weights from that of u: s->side = (H^-1 - H^-1 1 1^T H^-1 / 1.H^-1 1) A du / rho. */
+HFY_PRIVATE_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const double *du)
+{
+    double all = 0, sum = 0;
+    size_t v, i;
+    for (v = 0; v < s->count; v++) {
+        const uint32_t *on = s->on + v * s->structure->most;
+        s->ones[v] = 1;
+        s->side[v] = 0;
+        for (i = 0; i < s->unaries[v]; i++) s->side[v] += du[on[i]];
+    }
+    if (s->count == 1) {
+        s->side[0] = 0;
+        return;
+    }
+    hfy_structure_forward_(s, s->count, s->ones);
+    hfy_structure_backward_(s, s->count, s->ones);
+    hfy_structure_forward_(s, s->count, s->side);
+    hfy_structure_backward_(s, s->count, s->side);
+    for (v = 0; v < s->count; v++) all += s->ones[v], sum += s->side[v];
+    for (v = 0; v < s->count; v++) s->side[v] = (s->side[v] - s->ones[v] * (sum / all)) / s->rho;
+}
+
+/* --- the public functions --- */
+
+HFY_PRIVATE_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status, const hfy_structure_solver_ *s)
+{
+    size_t most = s->structure->most, bits = s->structure->unaries + s->structure->higher;
+    switch (s->fault) {
+    case HFY_STRUCTURE_MASKED_:
+        return hfy_base_fail_(work, status, "unary: every vertex has a bit that is masked by -infinity");
+    case HFY_STRUCTURE_MANY_: return hfy_base_fail_(work, status, "a list of bits is longer than structure->most, %z", most);
+    case HFY_STRUCTURE_RANGE_:
+        return hfy_base_fail_(work, status, "a list names a bit that the structure has not; it has %z", bits);
+    case HFY_STRUCTURE_TWICE_: return hfy_base_fail_(work, status, "a list names one bit twice");
+    case HFY_STRUCTURE_WORSE_:
+        return hfy_base_fail_(work, status, "structure->oracle: its answer is not its best; the gap is %g", s->gap);
+    case HFY_STRUCTURE_STEPS_:
+        return hfy_base_fail_(work, status, "structure->max_steps: the gap is still %g after %z steps", s->gap, s->steps);
+    case HFY_STRUCTURE_CROWDED_:
+        return hfy_base_fail_(work, status, "structure->max_active: the gap is still %g with %z vertices", s->gap,
+                              s->count);
+    case HFY_STRUCTURE_FINE_: break;
+    }
+    return hfy_base_fail_(work, status,
+                          "unary or higher: scores should be finite or -infinity, and their sums within the range of "
+                          "double");
+}
+
+/* What the four functions on scores begin with: checks, scratch, a copy of the scores. missing: the first array that is
+   NULL. */
+HFY_PRIVATE_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double *rho, const double *unary,
+                                             const double *higher, const char *missing, size_t room,
+                                             hfy_structure_solver_ *s, hfy_work *work)
+{
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_status status;
+    if (!structure) return hfy_base_fail_(work, HFY_ERR_ARG, "structure is NULL");
+    status = hfy_structure_check_(structure, "structure->", work);
+    if (!status) status = hfy_structure_check_rho_(rho, work);
+    if (!status && !unary) missing = "unary";
+    if (!status && missing) status = hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", missing);
+    if (status) return status;
+    if (!room) room = hfy_structure_room_(structure);
+    hfy_structure_plan_(&arena, structure, room, s);
+    status = hfy_base_reserve_(work, &arena);
+    if (status) return status;
+    hfy_structure_plan_(&arena, structure, room, s);
+    s->rho = *rho;
+    memcpy(s->unary, unary, structure->unaries * sizeof *unary);
+    if (higher)
+        memcpy(s->raw, higher, structure->higher * sizeof *higher);
+    else if (structure->higher)
+        memset(s->raw, 0, structure->higher * sizeof *s->raw);
+    return HFY_OK;
+}
+
+/* The list of vertex v, or of the fresh one (SIZE_MAX), ascending. */
+HFY_PRIVATE_ void hfy_structure_list_(hfy_structure_solver_ *s, size_t v, size_t *on)
+{
+    size_t i, bits = s->structure->unaries + s->structure->higher, have = v == SIZE_MAX ? s->fresh_bits : s->bits[v];
+    const uint32_t *from = v == SIZE_MAX ? NULL : s->on + v * s->structure->most;
+    for (i = 0; i < have; i++) s->mark[from ? from[i] : s->fresh[i]] = 1;
+    for (i = 0; i < bits; i++)
+        if (s->mark[i]) s->mark[i] = 0, *on++ = i;
+}
+
+HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const double *unary, const double *higher,
+                                     size_t *on, size_t *count, double *score, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_structure_solver_ s;
+    double rho = 1;
+    hfy_status status = hfy_structure_begin_(structure, &rho, unary, higher, NULL, 1, &s, w);
+    if (!status) {
+        status = hfy_structure_ready_(&s);
+        if (!status) status = hfy_structure_ask_(&s);
+        if (status) {
+            status = hfy_structure_failed_(w, status, &s);
+        } else {
+            size_t i, n = structure->unaries;
+            double sum = 0;
+            for (i = 0; i < s.fresh_bits; i++) {
+                double v = s.fresh[i] < n ? s.unary[s.fresh[i]] : s.raw[s.fresh[i] - n];
+                sum += v;
+            }
+            if (score) *score = sum;
+            if (count) *count = s.fresh_bits;
+            if (on) hfy_structure_list_(&s, SIZE_MAX, on);
+        }
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rho, const double *unary,
+                                       const double *higher, hfy_structure_answer *answer, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_structure_solver_ s;
+    hfy_status status = hfy_structure_begin_(structure, &rho, unary, higher, answer ? NULL : "answer", 0, &s, w);
+    size_t v;
+    if (!status) {
+        status = hfy_structure_run_(&s);
+        if (answer && (!status || status == HFY_ERR_CONVERGENCE)) {
+            if (answer->unary) memcpy(answer->unary, s.u, structure->unaries * sizeof *s.u);
+            if (answer->higher) hfy_structure_parts_(&s, s.weight, answer->higher);
+            answer->value = s.value;
+            answer->gap = s.gap;
+            answer->steps = s.steps;
+            answer->vertices = s.count;
+            for (v = 0; v < hfy_base_min_(s.count, answer->room); v++) {
+                if (answer->weight) answer->weight[v] = s.weight[v];
+                if (answer->count) answer->count[v] = s.bits[v];
+                if (answer->on) hfy_structure_list_(&s, v, answer->on + v * structure->most);
+            }
+        }
+        if (status) status = hfy_structure_failed_(w, status, &s);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
+                                     const size_t *on, const double *du, double *d_unary, double *d_higher,
+                                     hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_structure_solver_ s;
+    const char *missing = !count ? "count" : !on ? "on" : NULL;
+    hfy_status status = HFY_OK;
+    size_t v;
+    double pivot;
+    if (!vertices || (structure && vertices > hfy_base_plus_(structure->unaries, 1)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "vertices is %z; it should be at least 1 and at most unaries + 1",
+                                vertices);
+    if (!status) /* du stands in for the scores: a vertex's own part of the cotangent is its score */
+        status = hfy_structure_begin_(structure, &rho, du, NULL, missing, vertices, &s, w);
+    if (!status) {
+        memset(s.mark, 0, structure->unaries + structure->higher);
+        memset(s.part, 0, structure->higher * sizeof *s.part);
+        memset(s.unary, 0, structure->unaries * sizeof *s.unary);
+        s.count = s.n_touched = 0;
+        for (v = 0; v < vertices && !status; v++) {
+            status = hfy_structure_take_list_(&s, on + v * structure->most, count[v]);
+            if (status) {
+                status = hfy_structure_failed_(w, status, &s);
+                break;
+            }
+            hfy_structure_border_(&s, &pivot);
+            if (!(pivot > 0))
+                status = hfy_base_fail_(w, HFY_ERR_SINGULAR, "on: vertex %z depends on those before it", v);
+            else
+                hfy_structure_join_(&s, 1, pivot);
+        }
+    }
+    if (!status) {
+        hfy_structure_weights_vjp_(&s, du);
+        if (d_unary) { /* may be du */
+            hfy_structure_mix_(&s, s.side);
+            memcpy(d_unary, s.u, structure->unaries * sizeof *s.u);
+        }
+        if (d_higher) hfy_structure_parts_(&s, s.side, d_higher);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_structure_loss(const hfy_structure *structure, double rho, const double *unary,
+                                      const double *higher, const size_t *on, size_t count, double *loss,
+                                      hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_structure_solver_ s;
+    const char *missing = !on && count ? "on" : !loss ? "loss" : NULL;
+    hfy_status status = hfy_structure_begin_(structure, &rho, unary, higher, missing, 0, &s, w);
+    if (!status) {
+        status = hfy_structure_run_(&s);
+        if (status) status = hfy_structure_failed_(w, status, &s);
+    }
+    if (!status) {
+        status = hfy_structure_take_list_(&s, on, count);
+        if (!status)
+            *loss = hfy_structure_fresh_loss_(&s);
+        else if (s.fault == HFY_STRUCTURE_MASKED_)
+            *loss = HUGE_VAL, status = HFY_OK;
+        else
+            status = hfy_structure_failed_(w, status, &s);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double rho, const double *unary,
+                                        const double *higher, const size_t *on, size_t count, double *slack,
+                                        hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_structure_solver_ s;
+    const char *missing = !on && count ? "on" : !slack ? "slack" : NULL;
+    hfy_status status = hfy_structure_begin_(structure, &rho, unary, higher, missing, 1, &s, w);
+    double own = 0, best = 0;
+    size_t i;
+    if (!status) {
+        status = hfy_structure_ready_(&s);
+        if (!status) status = hfy_structure_take_list_(&s, on, count);
+        if (status && s.fault == HFY_STRUCTURE_MASKED_ && s.fresh_bits == count && count) {
+            *slack = -HUGE_VAL; /* a masked bit: never the solution */
+            return hfy_base_close_(w, &local, HFY_OK);
+        }
+        own = s.fresh_linear - rho * (double)s.fresh_unaries;
+        for (i = 0; !status && i < s.fresh_unaries; i++) s.c[s.fresh[i]] -= rho;
+        if (!status) status = hfy_structure_ask_(&s); /* its answer replaces the list */
+        if (status) {
+            status = hfy_structure_failed_(w, status, &s);
+        } else {
+            for (i = 0; i < s.fresh_bits; i++)
+                best += i < s.fresh_unaries ? s.c[s.fresh[i]] : s.part[s.fresh[i] - structure->unaries];
+            *slack = best > own ? own - best : 0;
+        }
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+#undef HFY_STRUCTURE_ACTIVE_
+#undef HFY_STRUCTURE_STALLS_
+#undef HFY_STRUCTURE_PIVOT_
+
+/* ------------------------------------------------------------------------------------------------------------------
    >>sep.impl   from scores to weights: rows x n in, rows x n out
-   May call: base, simd.
+   May call: base, simd, structure.
    Numerics: every threshold is solved in double and in distances from the maximum, d_i = max(theta) - theta_i, never
    in the scores themselves, so large scores lose nothing. Only scores within the margin can get weight: a row is
    first cut down to that window. Newton's method starts right of the root of a convex increasing function and walks
@@ -5618,7 +6778,8 @@ typedef enum hfy_sep_method_ {
     HFY_SEP_BY_MAXNORM_,  /* gamma = infinity */
     HFY_SEP_BY_TIES_,     /* uniform over the exact maxima */
     HFY_SEP_BY_TOP_,      /* the k largest */
-    HFY_SEP_BY_BOX_       /* projection onto {lower <= y <= upper, sum y = k} */
+    HFY_SEP_BY_BOX_,      /* projection onto {lower <= y <= upper, sum y = k} */
+    HFY_SEP_BY_STRUCTURE_ /* SparseMAP */
 } hfy_sep_method_;
 
 /* One row's arrays, and its solution as a list. */
@@ -5633,6 +6794,9 @@ typedef struct hfy_sep_scratch_ {
     hfy_real *row;  /* n: a prediction of its own (`plus`, losses) */
     size_t count;   /* entries of the list */
     double top;     /* the largest score of the row */
+    void *structured;             /* scratch of a SparseMAP solver: the most that a link needs */
+    hfy_structure sequence;       /* SEQUENCE_KSUBSETS as a structure */
+    hfy_structure_solver_ solver; /* the last one that was solved */
 } hfy_sep_scratch_;
 
 HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep)
@@ -5672,6 +6836,8 @@ HFY_PRIVATE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full)
         if (full->gamma > 2 || full->gamma < 2) return full->gamma > 1 ? HFY_SEP_BY_NORM_ : HFY_SEP_BY_TIES_;
         return HFY_SEP_BY_CONE_;
     case HFY_SEP_KSUBSETS: return HFY_SEP_BY_BOX_;
+    case HFY_SEP_SEQUENCE_KSUBSETS:
+    case HFY_SEP_SPARSEMAP: return HFY_SEP_BY_STRUCTURE_;
     case HFY_SEP_IDENTITY: return HFY_SEP_BY_IDENTITY_;
     case HFY_SEP_POWER: return HFY_SEP_BY_POWER_;
     case HFY_SEP_EXP: return HFY_SEP_BY_EXP_;
@@ -5684,6 +6850,38 @@ HFY_PRIVATE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full)
 HFY_PRIVATE_ int hfy_sep_is_list_(const hfy_sep *full)
 {
     return !full->plus && hfy_sep_method_of_(full) >= HFY_SEP_BY_LINE_;
+}
+
+/* The structure of a structured kind; a sequence is made in *sequence. */
+HFY_PRIVATE_ const hfy_structure *hfy_sep_structure_of_(const hfy_sep *full, size_t n, hfy_structure *sequence)
+{
+    if (full->kind == HFY_SEP_SPARSEMAP) return full->structure;
+    *sequence = hfy_structure_sequence(n, (size_t)full->k);
+    return sequence;
+}
+
+/* What only structured kinds can have wrong. */
+HFY_PRIVATE_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, const char *where, hfy_work *work)
+{
+    char longer[64];
+    hfy_structure sequence;
+    const hfy_structure *structure;
+    size_t i, at = hfy_base_put_(longer, sizeof longer, 0, where);
+    hfy_status status;
+    if (full->kind == HFY_SEP_SPARSEMAP && !full->structure)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sstructure is NULL", where);
+    if (full->kind == HFY_SEP_SPARSEMAP) hfy_base_put_(longer, sizeof longer, at, "structure->");
+    structure = hfy_sep_structure_of_(full, n, &sequence);
+    status = hfy_structure_check_(structure, longer, work);
+    if (status) return status;
+    if (structure->unaries != n)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sunaries is %z; it should be n, %z", longer, structure->unaries, n);
+    if (hfy_base_is_nan_(full->transition))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%stransition is NaN; it should be a number", where);
+    for (i = 0; full->transitions && i < structure->higher; i++)
+        if (hfy_base_is_nan_((double)full->transitions[i]))
+            return hfy_base_fail_(work, HFY_ERR_ARG, "%stransitions: entry %z is NaN; it should be a number", where, i);
+    return HFY_OK;
 }
 
 /* Checks a separation for rows of n (and its chain of `plus`); `where` begins its members' names: "sep->". */
@@ -5703,16 +6901,22 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n
         if (full.kind == HFY_SEP_POWER && !(full.degree > 1 && hfy_base_is_finite_(full.degree)))
             return hfy_base_fail_(work, HFY_ERR_ARG, "%sdegree is %g; it should be above 1 and finite", where,
                                   full.degree);
-        if (full.kind == HFY_SEP_KSUBSETS && !(full.rho > 0 && hfy_base_is_finite_(full.rho)))
+        if ((full.kind == HFY_SEP_KSUBSETS || hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_) &&
+            !(full.rho > 0 && hfy_base_is_finite_(full.rho)))
             return hfy_base_fail_(work, HFY_ERR_ARG, "%srho is %g; it should be above 0 and finite", where, full.rho);
         if (full.kind == HFY_SEP_KSUBSETS && !(full.k > 0 && full.k <= (double)n) && !full.upper)
             return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be above 0 and at most n, %z", where, full.k,
                                   n);
         if (full.kind == HFY_SEP_KSUBSETS && !(full.k > 0 && hfy_base_is_finite_(full.k)))
             return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be above 0 and finite", where, full.k);
-        if (full.kind == HFY_SEP_ARGMAX && !(full.k >= 1 && full.k <= (double)n && !(floor(full.k) < full.k)))
+        if ((full.kind == HFY_SEP_ARGMAX || full.kind == HFY_SEP_SEQUENCE_KSUBSETS) &&
+            !(full.k >= 1 && full.k <= (double)n && !(floor(full.k) < full.k)))
             return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be a whole number from 1 to n, %z", where,
                                   full.k, n);
+        if (hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_) {
+            hfy_status status = hfy_sep_check_structure_(&full, n, where, work);
+            if (status) return status;
+        }
         if (hfy_sep_has_bounds_(&full)) {
             size_t r, i, bound_rows = full.bound_stride ? rows : hfy_base_min_(rows, 1);
             if (full.bound_stride && full.bound_stride < n)
@@ -5742,9 +6946,16 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
                                 int own_row, hfy_sep_scratch_ *s)
 {
     int list = 0, sorts = 0, powers = 0, bounds = 0, plus = sep->plus != NULL;
+    size_t structured = 0;
     for (; sep; sep = sep->plus) {
         hfy_sep full = hfy_sep_resolve_(sep);
         hfy_sep_method_ method = hfy_sep_method_of_(&full);
+        if (method == HFY_SEP_BY_STRUCTURE_) {
+            hfy_base_arena_ alone = {NULL, 0};
+            const hfy_structure *structure = hfy_sep_structure_of_(&full, n, &s->sequence);
+            hfy_structure_plan_(&alone, structure, hfy_structure_room_(structure), &s->solver);
+            if (alone.used > structured) structured = alone.used;
+        }
         list |= method >= HFY_SEP_BY_LINE_;
         sorts |= method == HFY_SEP_BY_STEEP_ || method == HFY_SEP_BY_MAXNORM_ || method == HFY_SEP_BY_TOP_ ||
                  method == HFY_SEP_BY_BOX_;
@@ -5759,6 +6970,7 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
     s->power = (double *)hfy_base_take_(arena, powers ? n : 0, sizeof *s->power);
     s->sum = (double *)hfy_base_take_(arena, plus ? n : 0, sizeof *s->sum);
     s->row = (hfy_real *)hfy_base_take_(arena, plus || own_row ? n : 0, sizeof *s->row);
+    s->structured = hfy_base_take_(arena, structured, 1);
     s->simd = simd;
     s->count = 0;
     s->top = 0;
@@ -6114,6 +7326,137 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
     return HFY_OK;
 }
 
+/* --- structured kinds --- */
+
+/* The solver for rows of n, with the higher-order scores in place. */
+HFY_PRIVATE_ hfy_structure_solver_ *hfy_sep_solver_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s)
+{
+    hfy_base_arena_ arena = {NULL, 0};
+    const hfy_structure *structure = hfy_sep_structure_of_(full, n, &s->sequence);
+    size_t i;
+    arena.base = (unsigned char *)s->structured;
+    hfy_structure_plan_(&arena, structure, hfy_structure_room_(structure), &s->solver);
+    s->solver.rho = full->rho;
+    for (i = 0; i < structure->higher; i++)
+        s->solver.raw[i] = full->transitions ? (double)full->transitions[i] : full->transition;
+    return &s->solver;
+}
+
+/* SparseMAP of a row; the solver keeps the mixture, the value and the gap. */
+HFY_PRIVATE_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_sep_scratch_ *s)
+{
+    hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
+    hfy_status status;
+    size_t i;
+    for (i = 0; i < n; i++) solver->unary[i] = (double)theta[i];
+    status = hfy_structure_run_(solver);
+    if (status) return status;
+    for (i = 0, s->count = 0; i < n; i++) {
+        if (!(solver->u[i] > 0)) continue;
+        s->index[s->count] = i;
+        s->weight[s->count++] = solver->u[i];
+    }
+    return HFY_OK;
+}
+
+/* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is told
+   by projecting onto it; with them only vertices can be valued, and those the oracle finds when it is made to. */
+HFY_PRIVATE_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
+                                                  hfy_sep_scratch_ *s)
+{
+    hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
+    double square = 0, sum = 0, largest = 0, far = 0, force;
+    size_t i, m = solver->structure->higher;
+    int vertex = 1, plain = 1, inside = 1, sequence = full->kind == HFY_SEP_SEQUENCE_KSUBSETS;
+    hfy_status status;
+    for (i = 0; i < n; i++) {
+        double v = (double)y[i];
+        square += v * v;
+        sum += v;
+        if (fabs(v) > 1e-6 && fabs(v - 1) > 1e-6) vertex = 0;
+        if (v < -1e-6 || v > 1 + 1e-6) inside = 0;
+    }
+    for (i = 0; i < m; i++) {
+        if (solver->raw[i] > 0 || solver->raw[i] < 0) plain = 0;
+        if (hfy_base_is_finite_(solver->raw[i]) && fabs(solver->raw[i]) > largest) largest = fabs(solver->raw[i]);
+    }
+    *value = HUGE_VAL;
+    if (!inside || (sequence && fabs(sum - full->k) > 1e-6 * full->k)) return HFY_OK;
+    if (!vertex && !plain) return HFY_ERR_UNSUPPORTED;
+    *value = 0.5 * full->rho * square;
+    if (sequence) { /* every such y is in the hull */
+        for (i = 0; !plain && i + 1 < n; i++)
+            if (hfy_base_is_finite_(solver->raw[i]) && (double)y[i] > 0.5 && (double)y[i + 1] > 0.5)
+                *value -= solver->raw[i];
+        return HFY_OK;
+    }
+    if (plain) {
+        for (i = 0; i < n; i++) solver->unary[i] = full->rho * (double)y[i];
+        status = hfy_structure_run_(solver);
+        for (i = 0; !status && i < n; i++)
+            if (fabs(solver->u[i] - (double)y[i]) > far) far = fabs(solver->u[i] - (double)y[i]);
+        if (!status && far > 1e-6) *value = HUGE_VAL;
+        return status;
+    }
+    force = 1 + 2 * largest * (double)solver->structure->most; /* more than all parts together can score */
+    for (i = 0; i < n; i++) solver->unary[i] = (double)y[i] > 0.5 ? force : -force;
+    status = hfy_structure_ready_(solver);
+    if (!status) status = hfy_structure_ask_(solver);
+    if (status) return status;
+    for (i = 0; i < solver->fresh_bits; i++) {
+        size_t bit = solver->fresh[i];
+        if (i < solver->fresh_unaries)
+            sum -= 1, inside &= (double)y[bit] > 0.5;
+        else
+            *value -= solver->raw[bit - n];
+    }
+    if (!inside || fabs(sum) > 1e-6 * (double)n) *value = HUGE_VAL;
+    return HFY_OK;
+}
+
+/* The loss of a row against y; the prediction stands in s->row. */
+HFY_PRIVATE_ hfy_status hfy_sep_structured_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y,
+                                                 size_t n, double *value, hfy_sep_scratch_ *s)
+{
+    double conjugate = s->solver.value, omega, along = 0;
+    size_t i;
+    int same = 1;
+    hfy_status status;
+    for (i = 0; i < n && same; i++) same = !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
+    *value = 0;
+    if (same) return HFY_OK;
+    status = hfy_sep_structured_omega_(full, y, n, &omega, s);
+    if (status) return status;
+    for (i = 0; i < n; i++) {
+        if (!(y[i] < 0) && !(y[i] > 0)) continue;
+        if (hfy_base_is_neg_inf_((double)theta[i])) omega = HUGE_VAL;
+        along += (double)theta[i] * (double)y[i];
+    }
+    *value = hfy_base_is_pos_inf_(omega) ? HUGE_VAL : conjugate + omega - along;
+    if (!(*value > 0)) *value = 0;
+    return HFY_OK;
+}
+
+/* out = J^T v (may be v, or NULL) from the mixture that the solver still holds; adds to what is not NULL of the others.
+   Overwrites s->weight. */
+HFY_PRIVATE_ void hfy_sep_structured_vjp_(const hfy_real *v, size_t n, hfy_real *out, double *d_transition,
+                                          double *d_transitions, hfy_sep_scratch_ *s)
+{
+    hfy_structure_solver_ *solver = &s->solver;
+    size_t i, j;
+    for (i = 0; i < n; i++) s->weight[i] = (double)v[i];
+    hfy_structure_weights_vjp_(solver, s->weight);
+    hfy_structure_mix_(solver, solver->side);
+    for (i = 0; out && i < n; i++) out[i] = (hfy_real)solver->u[i];
+    for (j = 0; j < solver->count; j++) {
+        const uint32_t *on = solver->on + j * solver->structure->most;
+        for (i = solver->unaries[j]; i < solver->bits[j]; i++) {
+            if (d_transition) *d_transition += solver->side[j];
+            if (d_transitions) d_transitions[on[i] - n] += solver->side[j];
+        }
+    }
+}
+
 /* --- one row --- */
 
 /* The margin of one link, HUGE_VAL if it has none. */
@@ -6126,6 +7469,8 @@ HFY_PRIVATE_ double hfy_sep_link_margin_(const hfy_sep *full)
     case HFY_SEP_NORMMAX: return full->gamma > 1 ? 1 : 0;
     case HFY_SEP_KSUBSETS: return full->rho;
     case HFY_SEP_ARGMAX: return 0;
+    case HFY_SEP_SEQUENCE_KSUBSETS:
+    case HFY_SEP_SPARSEMAP:
     case HFY_SEP_SOFTMAX:
     case HFY_SEP_IDENTITY:
     case HFY_SEP_POWER:
@@ -6211,6 +7556,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta
     double margin = hfy_sep_link_margin_(full);
     if (status) return status;
     if (hfy_sep_has_bounds_(full)) return hfy_sep_bounded_(full, theta, n, row, s);
+    if (hfy_sep_method_of_(full) == HFY_SEP_BY_STRUCTURE_) return hfy_sep_structured_(full, theta, n, s);
     if (hfy_sep_by_rank_(full)) {
         hfy_sep_rank_window_(theta, n, ceil(full->k), margin, s);
     } else {
@@ -6385,6 +7731,10 @@ HFY_PRIVATE_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real 
     if (method >= HFY_SEP_BY_LINE_) { /* theta.p - Omega(p), in distances from the top; masked entries do not count */
         status = hfy_sep_list_(full, theta, n, row, s);
         if (status) return status;
+        if (method == HFY_SEP_BY_STRUCTURE_) {
+            *value = s->solver.value;
+            return HFY_OK;
+        }
         for (i = 0; i < s->count; i++) {
             double p = s->weight[i], d = s->top - (double)theta[s->index[i]];
             if (hfy_base_is_pos_inf_(d)) continue;
@@ -6450,6 +7800,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta
     if (status) return status;
     for (i = 0; i < n; i++)
         if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
+    if (method == HFY_SEP_BY_STRUCTURE_) return hfy_sep_structured_loss_(full, theta, y, n, value, s);
     omega = hfy_sep_omega_(full, y, NULL, NULL, n, row);
     for (i = 0; i < n; i++) {
         double t = (double)theta[i], v = (double)y[i], p = (double)s->row[i], term;
@@ -6639,6 +7990,7 @@ HFY_PRIVATE_ void hfy_sep_row_vjp_(const hfy_sep *full, const hfy_real *theta, c
     case HFY_SEP_BY_UNIFORM_:
     case HFY_SEP_BY_MAXNORM_:
     case HFY_SEP_BY_TIES_:
+    case HFY_SEP_BY_STRUCTURE_: /* see hfy_sep_structured_vjp_ */
     case HFY_SEP_BY_TOP_: break;
     }
     for (i = 0; out && i < n; i++) out[i] = 0;
@@ -6655,20 +8007,26 @@ HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_real *theta, 
         hfy_sep alone = hfy_sep_resolve_(sep);
         alone.plus = NULL;
         if (hfy_sep_fill_(&alone, theta, n, row, s->row, NULL, s)) continue;
-        hfy_sep_row_vjp_(&alone, theta, s->row, v, n, row, s->row, NULL, NULL, NULL, NULL);
+        if (hfy_sep_method_of_(&alone) == HFY_SEP_BY_STRUCTURE_)
+            hfy_sep_structured_vjp_(v, n, s->row, NULL, NULL, s);
+        else
+            hfy_sep_row_vjp_(&alone, theta, s->row, v, n, row, s->row, NULL, NULL, NULL, NULL);
         for (i = 0; i < n; i++) s->sum[i] += (double)s->row[i];
     }
     for (i = 0; i < n; i++) out[i] = (hfy_real)s->sum[i];
 }
 
 /* Which parameter gradient of a separation does not exist: its name, or NULL. */
-HFY_PRIVATE_ const char *hfy_sep_no_gradient_(const hfy_sep *full, int alpha, int gamma, int upper, int lower)
+HFY_PRIVATE_ const char *hfy_sep_no_gradient_(const hfy_sep *full, int alpha, int gamma, int upper, int lower,
+                                              int transition, int transitions)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     if (alpha && (full->plus || full->kind != HFY_SEP_ENTMAX || method == HFY_SEP_BY_TIES_)) return "alpha";
     if (gamma && (full->plus || (method != HFY_SEP_BY_CONE_ && method != HFY_SEP_BY_NORM_))) return "gamma";
     if (upper && (full->plus || method != HFY_SEP_BY_BOX_ || !full->upper)) return "upper";
     if (lower && (full->plus || method != HFY_SEP_BY_BOX_ || !full->lower)) return "lower";
+    if (transition && (full->plus || method != HFY_SEP_BY_STRUCTURE_)) return "transition";
+    if (transitions && (full->plus || method != HFY_SEP_BY_STRUCTURE_)) return "transitions";
     return NULL;
 }
 
@@ -6689,7 +8047,13 @@ HFY_PRIVATE_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, c
         }
         return hfy_base_fail_(work, status, "%s %z: NaN or infinity where a number should be", what, row);
     case HFY_ERR_ARG:
-        return hfy_base_fail_(work, status, "%s %z: too few scores are not masked; at least 1, and k, should be left",
+        return hfy_base_fail_(work, status,
+                              "%s %z: too few scores are not masked; at least 1, and k, should be left (SPARSEMAP: or the "
+                              "oracle's list is no vertex)",
+                              what, row);
+    case HFY_ERR_CONVERGENCE:
+        return hfy_base_fail_(work, status,
+                              "%s %z: SparseMAP met max_steps or max_active, or the oracle's answer is not its best",
                               what, row);
     case HFY_ERR_INFEASIBLE:
         return hfy_base_fail_(
@@ -6697,6 +8061,13 @@ HFY_PRIVATE_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, c
     default:
         return hfy_base_fail_(work, status, "%s %z: the result is beyond the range of the number type", what, row);
     }
+}
+
+HFY_PRIVATE_ hfy_status hfy_sep_no_value_(hfy_work *work, const char *what, size_t row)
+{
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
+                          "%s %z: a mixture of vertices; with higher-order scores only zeros and ones have a value",
+                          what, row);
 }
 
 /* Arguments that all functions share. Names the first array that is NULL. */
@@ -6748,13 +8119,16 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
     const char *missing = !y ? "y" : !dy ? "dy" : !grad ? "grad" : NULL;
     hfy_status status;
     size_t j;
-    if (sep && !theta && (sep->plus || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_IDENTITY)) missing = "theta";
+    if (sep && !theta &&
+        (sep->plus || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_IDENTITY ||
+         sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP))
+        missing = "theta";
     status = hfy_sep_check_rows_(sep, rows, n, missing, w);
     if (!status && grad) {
         const char *none;
         full = hfy_sep_resolve_(sep);
         none = hfy_sep_no_gradient_(&full, grad->alpha != NULL, grad->gamma != NULL, grad->upper != NULL,
-                                    grad->lower != NULL);
+                                    grad->lower != NULL, grad->transition != NULL, grad->transitions != NULL);
         if (none)
             status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient",
                                     none);
@@ -6768,6 +8142,10 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
         hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
         if (grad->alpha) *grad->alpha = 0;
         if (grad->gamma) *grad->gamma = 0;
+        if (grad->transition) *grad->transition = 0;
+        if (grad->transitions)
+            memset(grad->transitions, 0,
+                   hfy_sep_structure_of_(&full, n, &scratch.sequence)->higher * sizeof *grad->transitions);
         for (j = 0; j < (full.bound_stride ? rows : 1); j++) { /* the padding of wide strides is not ours */
             if (grad->upper) memset(grad->upper + j * full.bound_stride, 0, n * sizeof *grad->upper);
             if (grad->lower) memset(grad->lower + j * full.bound_stride, 0, n * sizeof *grad->lower);
@@ -6777,6 +8155,11 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
             hfy_real *out = grad->theta ? grad->theta + j * n : NULL;
             if (full.plus) {
                 if (out) hfy_sep_chain_vjp_(&full, t, dy + j * n, n, j, out, &scratch);
+            } else if (hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_) {
+                if (!hfy_sep_list_(&full, t, n, j, &scratch))
+                    hfy_sep_structured_vjp_(dy + j * n, n, out, grad->transition, grad->transitions, &scratch);
+                else if (out)
+                    memset(out, 0, n * sizeof *out);
             } else {
                 hfy_sep_row_vjp_(&full, t, y + j * n, dy + j * n, n, j, out, grad->alpha, grad->gamma,
                                  grad->upper ? grad->upper + j * full.bound_stride : NULL,
@@ -6791,16 +8174,38 @@ HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t r
                                  hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_sep_scratch_ scratch;
     hfy_sep full;
-    hfy_status status = hfy_sep_check_rows_(sep, rows, n, !y ? "y" : !omega ? "omega" : NULL, w);
+    hfy_status status = hfy_sep_check_rows_(sep, rows, n, !y ? "y" : !omega ? "omega" : NULL, w), one;
     size_t i, j;
+    int structured = 0;
     if (!status && sep->plus)
         status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
                                 "sep->plus is set; an infimal convolution has no value in closed form");
     if (!status) {
         full = hfy_sep_resolve_(sep);
+        structured = hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_;
+    }
+    if (structured) {
+        hfy_sep_plan_(&arena, NULL, sep, n, 0, &scratch);
+        status = hfy_base_reserve_(w, &arena);
+        if (!status) hfy_sep_plan_(&arena, NULL, sep, n, 0, &scratch);
+    }
+    if (!status) {
         for (j = 0; j < rows; j++) {
             for (i = 0; i < n && !hfy_base_is_nan_((double)y[j * n + i]);) i++;
+            if (i == n && structured) {
+                double value;
+                one = hfy_sep_structured_omega_(&full, y + j * n, n, &value, &scratch);
+                if (!one)
+                    omega[j] = value;
+                else if (!status && one == HFY_ERR_UNSUPPORTED)
+                    status = hfy_sep_no_value_(w, "y, row", j);
+                else if (!status)
+                    status = hfy_sep_row_failed_(w, one, "y, row", j, NULL, n);
+                continue;
+            }
             if (i == n)
                 omega[j] = hfy_sep_omega_(&full, y + j * n, NULL, NULL, n, j);
             else if (!status)
@@ -6857,7 +8262,11 @@ HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const
         hfy_sep_plan_(&arena, simd, sep, n, 1, &scratch);
         full = hfy_sep_resolve_(sep);
         for (j = 0; j < rows; j++) {
-            hfy_status one = hfy_sep_loss_(&full, theta + j * n, y + j * n, n, j, loss + j, &scratch);
+            double value;
+            hfy_status one = hfy_sep_loss_(&full, theta + j * n, y + j * n, n, j, &value, &scratch);
+            if (!one) loss[j] = value;
+            if (one == HFY_ERR_UNSUPPORTED && !status && hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_)
+                status = hfy_sep_no_value_(w, "y, row", j);
             if (one && !status) status = hfy_sep_row_failed_(w, one, "theta or y, row", j, theta + j * n, n);
         }
     }
@@ -6875,6 +8284,7 @@ HFY_API double hfy_sep_margin(const hfy_sep *sep)
         hfy_sep full = hfy_sep_resolve_(sep);
         double margin = hfy_sep_link_margin_(&full);
         full.plus = NULL;
+        if (hfy_base_is_pos_inf_(margin)) return HUGE_VAL; /* before arrays of n are looked at */
         if (hfy_sep_has_bounds_(&full) || hfy_sep_check_(&full, 1, SIZE_MAX / 16, "sep->", &scratch)) return HUGE_VAL;
         if (margin > largest) largest = margin;
     }
@@ -7524,7 +8934,7 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
 /* ------------------------------------------------------------------------------------------------------------------
    >>net.impl   the one walk:  q -> theta = beta sim(K, q) + bias -> p -> z = V^T p - c o q -> f(q) -> q + step (f(q)
    - q)
-   May call: base, simd, sim, index, sep, post.
+   May call: base, simd, sim, index, structure, sep, post.
    Numerics: queries run in tiles that share one read of the keys; a query that stands still leaves its tile. Nothing
    of a query's arithmetic depends on its tile, nor on the number of workers: canonical dots; rows added in ascending
    order inside folds of a few hundred (so that rounding does not pile up over a large memory), folds inside segments,
@@ -8766,7 +10176,10 @@ HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form,
         double value = 0, extra = 0;
         memset(scratch.scores, 0, n * sizeof *scratch.scores);
         status = hfy_sep_fill_(&run.sep, scratch.scores, n, 0, scratch.scores, NULL, &scratch.sep);
-        if (!status) value = -hfy_sep_omega_(&run.sep, scratch.scores, NULL, NULL, n, 0) / run.net.beta;
+        if (!status && hfy_sep_method_of_(&run.sep) == HFY_SEP_BY_STRUCTURE_) /* -Omega(u) = Omega*(0) */
+            value = scratch.sep.solver.value / run.net.beta;
+        else if (!status)
+            value = -hfy_sep_omega_(&run.sep, scratch.scores, NULL, NULL, n, 0) / run.net.beta;
         if (!status && form == HFY_ENERGY_PAPER) {
             for (i = 0; i < n; i++) {
                 double square = 0;
@@ -8851,6 +10264,8 @@ HFY_PRIVATE_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, 
     double d_beta = 0, inverse_q = 0;
     if (run->sep.plus)
         hfy_sep_chain_vjp_(&run->sep, b->theta, b->dy, n, who, b->dy, &s->sep);
+    else if (hfy_sep_method_of_(&run->sep) == HFY_SEP_BY_STRUCTURE_) /* the solver still holds this step's mixture */
+        hfy_sep_structured_vjp_(b->dy, n, b->dy, grad->transition, grad->transitions, &s->sep);
     else
         hfy_sep_row_vjp_(&run->sep, b->theta, b->y, b->dy, n, who, b->dy, grad->alpha, grad->gamma, NULL, NULL);
     if (net->sim == HFY_SIM_COSINE) inverse_q = s->inverse_q[0];
@@ -8954,7 +10369,8 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
         status = hfy_base_fail_(w, HFY_ERR_ARG,
                                 "grad->values is set, but net->values is NULL: grad->keys receives their part");
     if (!status) {
-        const char *none = hfy_sep_no_gradient_(&run.sep, grad->alpha != NULL, grad->gamma != NULL, 0, 0);
+        const char *none = hfy_sep_no_gradient_(&run.sep, grad->alpha != NULL, grad->gamma != NULL, 0, 0,
+                                                grad->transition != NULL, grad->transitions != NULL);
         if (none)
             status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
     }
