@@ -1031,7 +1031,8 @@ typedef struct hfy_theory_softmax {
     double log_count, count; /* the promise; count may be +INFINITY */
     int holds;               /* 1: c >= c_needed */
 } hfy_theory_softmax;
-HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out, hfy_work *work);
+HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out,
+                                               hfy_work *work);
 
 /* The dimension from which on c^((d-1)/4) patterns of length K sqrt(d-1) are stored with probability 1 - p (MHN Theorem
    A6). UNSUPPORTED where A6 gives none. */
@@ -1055,7 +1056,7 @@ HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double
 typedef struct hfy_theory_convergence {
     double separation; /* Delta_i */
     double largest;    /* M = max|x| */
-    /* Lemmas A5, A6: in the sphere of this radius around x_i lies one fixed point, to which all its points converge ... */
+    /* Lemmas A5, A6: in the sphere of this radius around x_i is one fixed point, to which all its points converge ... */
     double sphere; /* 1/(beta N M) (A130) */
     double needed; /* ... if Delta_i >= 2/(beta N) + log(2 (N-1) N beta M^2)/beta (A131) */
     int stored;    /* 1: it is */
@@ -1140,11 +1141,11 @@ typedef struct hfy_recall_state {
 } hfy_recall_state;
 
 /* Begins: fills the arrays of state. cue: D, may be state->query itself.
-   net: what is recalled and how: sim, beta, keys, values, sep (BOUNDED: ignored, it is sparsemax), post, bias and visible
-   (one query; masked patterns are never recalled), tol. No readout, self_coupling or step (UNSUPPORTED); its max_steps
+   net: what is recalled and how: sim, beta, keys, values, sep (BOUNDED: ignored, it is sparsemax), post, bias and
+   visible (one query; masked patterns are never recalled), tol. No readout, self_coupling or step (UNSUPPORTED); its max_steps
    is not used. SEQUENTIAL starts from a cue close to a pattern and recalls the one stored after it.
-   Errors: as hfy_net_check; ARG (NULL, a member of how outside its range, SEQUENTIAL: fewer than 2 patterns that are not
-   masked), NONFINITE (the cue). */
+   Errors: as hfy_net_check; ARG (NULL, a member of how outside its range, SEQUENTIAL: fewer than 2 patterns that are
+   not masked), NONFINITE (the cue). */
 HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
                                     hfy_recall_state *state, hfy_work *work);
 
@@ -12226,7 +12227,8 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker)
         for (second = first; second < n; second += HFY_THEORY_BLOCK_) {
             size_t columns = hfy_base_min_(HFY_THEORY_BLOCK_, n - second);
             double *product = g->products[worker];
-            hfy_theory_widen_(full->keys + second * full->key_stride, full->key_stride, columns, dim, g->columns[worker]);
+            hfy_theory_widen_(full->keys + second * full->key_stride, full->key_stride, columns, dim,
+                              g->columns[worker]);
             hfy_linalg_dgemm_(g->simd, rows, columns, dim, 1, g->rows[worker], dim, 1, g->columns[worker], 1, dim, 0,
                               product, HFY_THEORY_BLOCK_, 1, g->scratch[worker]);
             for (i = 0; i < rows; i++)
@@ -12254,7 +12256,8 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
     if (!status && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
     if (!status && wants_margin) status = hfy_theory_margin_(&full, &margin, &k, w);
     if (!status && wants_margin && k > 1)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep.k is %z; single patterns are retrieved with k = 1", k);
+        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep.k is %z; single patterns are retrieved with k = 1",
+                                k);
     if (!status) {
         g.simd = hfy_simd_choose_(w);
         if (!g.simd) status = HFY_ERR_UNSUPPORTED;
@@ -12334,7 +12337,8 @@ HFY_PRIVATE_ hfy_status hfy_theory_query_(const hfy_net *full, const hfy_real *q
 }
 
 /* x.q + bias/beta of every pattern, -infinity where it is masked; counts those that are not. */
-HFY_PRIVATE_ hfy_status hfy_theory_scores_(const hfy_net *full, size_t who, const double *q, double *score, size_t *seen)
+HFY_PRIVATE_ hfy_status hfy_theory_scores_(const hfy_net *full, size_t who, const double *q, double *score,
+                                           size_t *seen)
 {
     size_t i, n = full->count, visible = full->visible ? hfy_base_min_(full->visible[who], n) : n;
     const hfy_real *bias = full->bias ? full->bias + who * full->bias_stride : NULL;
@@ -12382,7 +12386,8 @@ HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *quer
         if (one) {
             if (!status)
                 status = one == HFY_ERR_ARG
-                             ? hfy_base_fail_(w, one, "query %z: %z patterns are not masked, fewer than k = %z", j, seen, k)
+                             ? hfy_base_fail_(w, one, "query %z: %z patterns are not masked, fewer than k = %z", j,
+                                              seen, k)
                              : hfy_net_failed_(w, one, j);
             continue;
         }
@@ -12514,7 +12519,8 @@ HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hf
         status = hfy_theory_bad_(w, "sphere->margin", sphere->margin, "at least 0 and finite");
     if (!status && !(sphere->angle >= 0 && sphere->angle < pi / 2))
         status = hfy_theory_bad_(w, "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
-    if (!status && !(sphere->zeta >= 0 && hfy_base_is_finite_(sphere->zeta) && !(sphere->zeta > 0 && sphere->zeta <= 1)))
+    if (!status &&
+        !(sphere->zeta >= 0 && hfy_base_is_finite_(sphere->zeta) && !(sphere->zeta > 0 && sphere->zeta <= 1)))
         status = hfy_theory_bad_(w, "sphere->zeta", sphere->zeta, "above 1 and finite, or 0 for the default");
     if (!status) {
         const double d = sphere->dim, m = sphere->radius, angle = sphere->angle > 0 ? sphere->angle : pi / 3;
@@ -12759,7 +12765,8 @@ HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, cons
     memset(&c, 0, sizeof c);
     if (!status && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
     if (!status && pattern >= full.count)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "pattern is %z; it should be below net->count, %z", pattern, full.count);
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "pattern is %z; it should be below net->count, %z", pattern,
+                                full.count);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
         if (status) break;
@@ -13103,7 +13110,8 @@ HFY_PRIVATE_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall
     bounded.kind = HFY_SEP_SPARSEMAX;
     if (!net || !how) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", !net ? "net" : "how");
     if ((unsigned)how->kind > HFY_RECALL_SEQUENTIAL)
-        return hfy_base_fail_(work, HFY_ERR_ARG, "how->kind is %z; it should be one of hfy_recall_kind", (size_t)how->kind);
+        return hfy_base_fail_(work, HFY_ERR_ARG, "how->kind is %z; it should be one of hfy_recall_kind",
+                              (size_t)how->kind);
     call->how = *how;
     if (!how->inner_steps) call->how.inner_steps = 20;
     status = hfy_recall_member_("penalty", &call->how.penalty, 0, HUGE_VAL, 1e9, work);
@@ -13217,7 +13225,8 @@ HFY_PRIVATE_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *b
 }
 
 /* Algorithm 1, an item: everything happens in the state's own arrays, which a failed retrieval leaves alone. */
-HFY_PRIVATE_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_state *state, size_t *item, hfy_work *work)
+HFY_PRIVATE_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
+                                            hfy_work *work)
 {
     hfy_report report;
     hfy_status status;

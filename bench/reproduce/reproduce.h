@@ -7,8 +7,6 @@
 #include <stdarg.h>
 #include <time.h>
 
-static clock_t reproduce_started;
-
 /* Ends the program with a message. */
 static void die(const char *format, ...)
 {
