@@ -96,8 +96,7 @@
                                threads                           anew in each call. Scratch memory grows with it
      HFY_CBLAS                 not defined     implementation    matrix products by the BLAS of <cblas.h>
      HFY_SGEMM, HFY_DGEMM      not defined     implementation    or by functions of yours; arguments: see >>linalg.gemm.
-                                                                 No public function of this version multiplies matrices
-                                                                 yet, so today these three change nothing
+                                                                 Used by hfy_theory_separate
 
      hfy.h itself defines HFY_VERSION ("0.1.0") and HFY_VERSION_NUMBER (major * 10000 + minor * 100 + patch).
      HFY_STATIC together with HFY_API, or one of HFY_MALLOC and HFY_FREE alone, stops the compiler with an #error.
@@ -310,6 +309,7 @@ typedef double hfy_real;
 #define hfy_theory_jacobian hfy_theory_jacobian_d
 #define hfy_theory_metastable hfy_theory_metastable_d
 #define hfy_theory_classify hfy_theory_classify_d
+#define hfy_theory_association hfy_theory_association_d
 #define hfy_theory_lambert hfy_theory_lambert_d
 #define hfy_theory_lambert_exp hfy_theory_lambert_exp_d
 #define hfy_recall_begin hfy_recall_begin_d
@@ -477,8 +477,8 @@ HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys,
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* A structure is a finite set Y of vertices y = (u, v): `unaries` bits u, the patterns or labels, then `higher` bits v,
-   the higher-order parts (HFY 5.1). It is told by its MAP oracle alone. A vertex is written as the list of its bits that
-   are on: i for unary i, unaries + j for higher-order part j, each once, in any order.
+   the higher-order parts (HFY 5.1). It is told by its MAP oracle alone. A vertex is written as the list of its bits
+   that are on: i for unary i, unaries + j for higher-order part j, each once, in any order.
 
    The oracle finds a vertex with the highest unary.u + higher.v, writes its list to `on` (room for `most`) and returns
    how many there are; SIZE_MAX if every vertex holds a score of -INFINITY. Scores are never NaN or +INFINITY. It must
@@ -509,8 +509,8 @@ typedef struct hfy_structure {
      at_most    no more than k of n bits on                                     O(n)
      sequence   k of n bits on; part i: bits i and i+1 both on, i = 0 .. n-2    O(n k), scratch n (k+1) bytes
      chain      variables in a row, variable i in one of states[i]              O(sum over i of states[i] states[i+1])
-                unaries: the states of variable 0, of 1, ...; parts: the pairs of states of variables 0 and 1, row by row
-                (the state of 0 is the row), of 1 and 2, ...
+                unaries: the states of variable 0, of 1, ...; parts: the pairs of states of variables 0 and 1, row by
+                row (the state of 0 is the row), of 1 and 2, ...
      matching   one-to-one pairs of n rows and n columns, unary i n + j: row i has column j    O(n^3) */
 HFY_API hfy_structure hfy_structure_ksubsets(size_t n, size_t k);
 HFY_API hfy_structure hfy_structure_at_most(size_t n, size_t k);
@@ -532,8 +532,8 @@ HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const doubl
 /* What a solve can tell: every pointer is optional. */
 typedef struct hfy_structure_answer {
     double *unary, *higher; /* u and v of the solution; u is unique, v need not be */
-    double value;           /* the maximum: the conjugate Omega*(unary, higher). Parts with an infinite score are left out */
-    double gap;             /* duality gap: the value is at most this far from the best, |u - best u|^2 at most gap/rho */
+    double value;           /* the maximum, Omega*(unary, higher); parts with an infinite score are left out */
+    double gap;             /* duality gap: how far at most the value is from the best; |u - best u|^2 <= gap/rho */
     size_t steps;           /* calls of the oracle */
     size_t vertices;        /* of the mixture: (u, v) is the sum of weight[j] times vertex j */
     size_t room;            /* vertices that the three arrays below have room for; see hfy_structure_solve */
@@ -543,8 +543,8 @@ typedef struct hfy_structure_answer {
 } hfy_structure_answer;
 
 /* SparseMAP by an active-set method: the quadratic is solved on the affine hull of a few vertices, and the oracle says
-   which vertex is missing. Ends after finitely many steps, at a gap that it tells; integral answers are exact to the bit.
-   Cost a step: the oracle and O(a^2 + a most), a the vertices at hand.
+   which vertex is missing. Ends after finitely many steps, at a gap that it tells; integral answers are exact to the
+   bit. Cost a step: the oracle and O(a^2 + a most), a the vertices at hand.
    weight, count and on are filled with the vertices that fit in `room`; `vertices` tells how many there are.
    Errors as above; CONVERGENCE: max_steps or max_active met, or the oracle's answer is not its best: then the answer
    holds the last iterate and its gap. */
@@ -552,15 +552,16 @@ HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rh
                                        const double *higher, hfy_structure_answer *answer, hfy_work *work);
 
 /* Vector-Jacobian products of a solution's u: d_unary = (du/d unary)^T du, d_higher = (du/d higher)^T du (either may be
-   NULL; d_unary may be du). vertices, count, on, stride: the mixture as hfy_structure_solve gave it (stride = most): with
-   one vertex, 0. At a kink the mixture decides. Cost O(a^3).
+   NULL; d_unary may be du). vertices, count, on: the mixture as hfy_structure_solve gave it, its lists structure->most
+   apart; with one vertex, 0. At a kink the mixture decides, and so it does where scores tie so exactly that a few
+   vertices make a point that is inside a larger face: directions that they do not span are left out. Cost O(a^3).
    Errors: ARG, NOMEM; SINGULAR if the vertices are not affinely independent in u, as a solve's always are. */
 HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
                                      const size_t *on, const double *du, double *d_unary, double *d_higher,
                                      hfy_work *work);
 
-/* The SparseMAP loss of the vertex with these bits on: rho/2(|u_y|^2 - |u|^2) + scores.((u, v) - y) >= 0, u the solution
-   (HFY 5.3); 0 if and only if the solution is that vertex. Its gradient with respect to unary is u - u_y.
+/* The SparseMAP loss of the vertex with these bits on: rho/2(|u_y|^2 - |u|^2) + scores.((u, v) - y) >= 0, u the
+   solution (HFY 5.3); 0 if and only if the solution is that vertex. Its gradient with respect to unary is u - u_y.
    Errors as hfy_structure_solve; ARG (a bit out of range or twice). +INFINITY for a vertex with a masked bit. */
 HFY_API hfy_status hfy_structure_loss(const hfy_structure *structure, double rho, const double *unary,
                                       const double *higher, const size_t *on, size_t count, double *loss,
@@ -638,17 +639,17 @@ typedef struct hfy_sep_grad {
 
 /* Vector-Jacobian products: grad->theta = J^T dy and the like, at y = prediction(theta). Overwrites what it is given.
    y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER, SEQUENCE_KSUBSETS, SPARSEMAP
-   and `plus`; else it may be NULL). At a kink the support of y decides (one element of the generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and
-   ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha. Cost O(n) a row; SEQUENCE_KSUBSETS and SPARSEMAP
-   solve again, and rows without an answer give 0.
+   and `plus`; else it may be NULL). At a kink the support of y decides (one element of the generalized Jacobian).
+   ARGMAX, UNIFORM, NORMMAX and ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha. Cost O(n) a row;
+   SEQUENCE_KSUBSETS and SPARSEMAP solve again, and rows without an answer give 0.
    Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have; parameters of a `plus`);
    NONFINITE in dy is carried through, not reported. Derived in docs/math.md, section 7. */
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work);
 
 /* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged with a tolerance of 1e-6). y: rows x n.
-   SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with y
-   can score (infinite ones left out), for rows of zeros and ones.
+   SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with
+   y can score (infinite ones left out), for rows of zeros and ones.
    Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED with `plus`, and for a mixture under higher-order
    scores, whose value has no closed form. */
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
@@ -1056,7 +1057,7 @@ HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double
 typedef struct hfy_theory_convergence {
     double separation; /* Delta_i */
     double largest;    /* M = max|x| */
-    /* Lemmas A5, A6: in the sphere of this radius around x_i is one fixed point, to which all its points converge ... */
+    /* Lemmas A5, A6: in the sphere of this radius around x_i is one fixed point, where all its points end ... */
     double sphere; /* 1/(beta N M) (A130) */
     double needed; /* ... if Delta_i >= 2/(beta N) + log(2 (N-1) N beta M^2)/beta (A131) */
     int stored;    /* 1: it is */
@@ -1092,6 +1093,31 @@ typedef struct hfy_theory_jacobian_norm {
    the matrix N dim^2. Errors: as hfy_theory_converges. */
 HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
                                        hfy_theory_jacobian_norm *norms, hfy_work *work);
+
+/* The terms of exact structured retrieval (HFY Prop. 14, in a sharper form: only unary bits count, rho is any). */
+typedef struct hfy_association {
+    double separation; /* Delta: the least of (score of y - score of y')/beta over all vertices y' with other unaries,
+                          the scores those of the query X^T y; INFINITY if there is no other */
+    double overlap;    /* the most of 2 u_y.(u_y - u_y'): D^2, where vertices have equally many unaries on */
+    double distance;   /* D^2: the most unary bits in which another vertex differs */
+    double spectral;   /* sigma_max(X), from above: within 1e-6 of it */
+    double longest;    /* M = max |x_i| */
+    double needed;     /* rho overlap / (2 beta): X^T y stands still if separation >= needed */
+    double radius;     /* (separation - needed) / min(spectral D, M D^2): every query within this distance of X^T y has
+                          X^T y as the answer of one step; negative: nothing is promised */
+} hfy_association;
+
+/* Does a net retrieve the association X^T y, the sum of these patterns, and from how far? patterns: count of them, each
+   once: the unary bits of a vertex y. For SPARSEMAX (count = 1), KSUBSETS (whole k), SEQUENCE_KSUBSETS and SPARSEMAP,
+   whose structure may not have a vertex that holds all of y's unaries and more.
+   Exact arithmetic is assumed: at the very edge rounding decides. Whether a single query q is answered with X^T y tells
+   hfy_structure_margin at the scores beta X q + bias. Cost: count + 4 calls of the oracle, and min(N, dim)^2 max(N,
+   dim) for the spectral norm. Scratch: 16 min(N, dim)^2 bytes.
+   Errors: ARG (NULL, a pattern out of range or twice, patterns that are no vertex), NOMEM, NONFINITE, as hfy_net_check;
+   UNSUPPORTED (another separation, bounds, `plus`, a similarity other than DOT, values that are not the keys, a post,
+   self_coupling, a bias for each query, a vertex above y). */
+HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patterns, size_t count,
+                                          hfy_association *association, hfy_work *work);
 
 /* The size of a metastable state (MHN, "Operating classes"): sizes[j] is the least number of weights of row j that sum
    to `mass` (0 = 0.90) or more; n if even all do not. weights: rows x n, none negative.
@@ -1142,8 +1168,8 @@ typedef struct hfy_recall_state {
 
 /* Begins: fills the arrays of state. cue: D, may be state->query itself.
    net: what is recalled and how: sim, beta, keys, values, sep (BOUNDED: ignored, it is sparsemax), post, bias and
-   visible (one query; masked patterns are never recalled), tol. No readout, self_coupling or step (UNSUPPORTED); its max_steps
-   is not used. SEQUENTIAL starts from a cue close to a pattern and recalls the one stored after it.
+   visible (one query; masked patterns are never recalled), tol. No readout, self_coupling or step (UNSUPPORTED); its
+   max_steps is not used. SEQUENTIAL starts from a cue close to a pattern and recalls the one stored after it.
    Errors: as hfy_net_check; ARG (NULL, a member of how outside its range, SEQUENTIAL: fewer than 2 patterns that are
    not masked), NONFINITE (the cue). */
 HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
@@ -5971,21 +5997,23 @@ HFY_PRIVATE_ hfy_status hfy_index_take_(const hfy_index_seek_ *seek, size_t nq, 
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>structure.impl   MAP oracles, and SparseMAP on top of any of them: an active-set method
-   Shapes: unary scores n = unaries, higher-order scores m = higher; an active vertex is a row of `most` bit numbers, its
-   unaries first.   May call: base, linalg.
-   Numerics: everything in double. With A the unary bits of the active vertices, one a row, and b their linear scores less
-   the largest, the weights on their affine hull solve  A A^T p = b/rho + kappa 1, 1.p = 1.  H = A A^T + 1 1^T is a
+   Shapes: unary scores n = unaries, higher-order scores m = higher; an active vertex is a row of `most` bit numbers,
+   its unaries first.   May call: base, linalg.
+   Numerics: everything in double. With A the unary bits of the active vertices, one a row, and b their linear scores
+   less the largest, the weights on their affine hull solve  A A^T p = b/rho + kappa 1, 1.p = 1.  H = A A^T + 1 1^T is a
    matrix of whole numbers, positive definite if and only if the vertices are affinely independent in u; its Cholesky
-   factor is kept, packed by rows: a new vertex appends a row whose pivot tells dependence, a dropped one is rotated out.
-   Residuals come from the vertices themselves, so that one step of refinement takes back what the factor has lost.
+   factor is kept, packed by rows: a new vertex appends a row whose pivot tells dependence, a dropped one is rotated
+   out. Residuals come from the vertices themselves, so that one step of refinement takes back what the factor has lost.
      p = H^-1 b/rho + kappa H^-1 1,  kappa = (1 - 1.H^-1 b/rho) / (1.H^-1 1)
      gap = max over Y of c.y - c.(u, v),  c = (unary - rho u, higher)   (concavity: value* <= value + gap)
    Every step raises the value strictly and there are finitely many sets of vertices, so none comes twice: ties and
-   degenerate vertices cannot make it cycle. Where rounding hides the rise for several steps it ends as well.
+   degenerate vertices cannot make it cycle. The rise is of the order of gap^2, so rounding hides it at a gap of 1e-8
+   already: only a long row of hidden ones ends a solve before the gap does.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_STRUCTURE_ACTIVE_ 1024 /* default of max_active */
-#define HFY_STRUCTURE_STALLS_ 6    /* steps without a visible rise that end a solve */
+#define HFY_STRUCTURE_STALLS_ 32   /* steps, and one for each vertex, without a visible rise that end a solve */
 #define HFY_STRUCTURE_PIVOT_ 1e-10 /* below this share of its diagonal a pivot counts as 0 */
+#define HFY_STRUCTURE_PASSES_ 12   /* of refinement at most */
 
 /* --- the built-in oracles --- */
 
@@ -6038,7 +6066,7 @@ HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, 
     for (i = 1; i < n; i++) {
         unsigned char *choice = came + i * (k + 1);
         double gain = score[i], pair = part[i - 1], off_below, run_below;
-        size_t least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* counts that can still end at k */
+        size_t least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* that can end at k */
         off_below = off[least - 1], run_below = run[least - 1];
         for (j = least; j <= top; j++) {
             double a = off[j], b = run[j], joined = run_below + pair;
@@ -6126,7 +6154,7 @@ HFY_PRIVATE_ size_t hfy_structure_matching_(const hfy_structure *structure, cons
 {
     size_t n = structure->k, i, j;
     double *row_price = (double *)scratch, *column_price = row_price + n + 1, *least = column_price + n + 1;
-    size_t *match = (size_t *)(void *)(least + n + 1), *before = match + n + 1; /* columns from 1; column 0 is the start */
+    size_t *match = (size_t *)(void *)(least + n + 1), *before = match + n + 1; /* columns from 1; 0 is the start */
     unsigned char *done = (unsigned char *)(before + n + 1);
     double low = HUGE_VAL, high = -HUGE_VAL, barred;
     (void)higher;
@@ -6200,8 +6228,8 @@ HFY_API hfy_structure hfy_structure_at_most(size_t n, size_t k)
 
 HFY_API hfy_structure hfy_structure_sequence(size_t n, size_t k)
 {
-    size_t row = hfy_base_plus_(k, 1), scratch = hfy_base_plus_(hfy_base_times_(2 * sizeof(double), row),
-                                                                hfy_base_times_(n, row));
+    size_t row = hfy_base_plus_(k, 1),
+           scratch = hfy_base_plus_(hfy_base_times_(2 * sizeof(double), row), hfy_base_times_(n, row));
     return hfy_structure_make_(n, n ? n - 1 : 0, k ? hfy_base_plus_(k, k - 1) : 0, hfy_structure_sequence_, scratch, k);
 }
 
@@ -6272,27 +6300,27 @@ HFY_PRIVATE_ hfy_status hfy_structure_check_rho_(double *rho, hfy_work *work)
 
 typedef enum hfy_structure_fault_ {
     HFY_STRUCTURE_FINE_,
-    HFY_STRUCTURE_MASKED_,   /* no vertex without a masked bit */
-    HFY_STRUCTURE_MANY_,     /* a list longer than most */
-    HFY_STRUCTURE_RANGE_,    /* a bit that does not exist */
-    HFY_STRUCTURE_TWICE_,    /* a bit listed twice */
-    HFY_STRUCTURE_WORSE_,    /* an answer worse than a vertex known before */
-    HFY_STRUCTURE_STEPS_,    /* max_steps met */
-    HFY_STRUCTURE_CROWDED_   /* max_active met */
+    HFY_STRUCTURE_MASKED_, /* no vertex without a masked bit */
+    HFY_STRUCTURE_MANY_,   /* a list longer than most */
+    HFY_STRUCTURE_RANGE_,  /* a bit that does not exist */
+    HFY_STRUCTURE_TWICE_,  /* a bit listed twice */
+    HFY_STRUCTURE_WORSE_,  /* an answer worse than a vertex known before */
+    HFY_STRUCTURE_STEPS_,  /* max_steps met */
+    HFY_STRUCTURE_CROWDED_ /* max_active met */
 } hfy_structure_fault_;
 
 typedef struct hfy_structure_solver_ {
     const hfy_structure *structure;
     double rho;
-    size_t room, max_steps;  /* vertices, steps at most */
-    double *unary, *raw;     /* n, m: the scores as given */
-    double *part;            /* m: the higher-order scores that the oracle sees: raw, but for infinite ones of a sequence */
-    double *c;               /* n: unary - rho u */
-    double *u;               /* n */
-    uint32_t *touched;       /* n: where u is not 0 */
-    unsigned char *mark;     /* n + m, 0 between uses */
-    size_t *fresh;           /* most: the vertex that came last */
-    void *oracle;            /* the oracle's scratch */
+    size_t room, max_steps; /* vertices, steps at most */
+    double *unary, *raw;    /* n, m: the scores as given */
+    double *part;        /* m: the higher-order scores that the oracle sees: raw, but for infinite ones of a sequence */
+    double *c;           /* n: unary - rho u */
+    double *u;           /* n */
+    uint32_t *touched;   /* n: where u is not 0 */
+    unsigned char *mark; /* n + m, 0 between uses */
+    size_t *fresh;       /* most: the vertex that came last */
+    void *oracle;        /* the oracle's scratch */
     double *weight, *target; /* room: p, and p on the affine hull */
     double *linear;          /* room: b */
     double *ones, *side;     /* room: H^-1 1; and of another right-hand side */
@@ -6314,7 +6342,8 @@ HFY_PRIVATE_ size_t hfy_structure_room_(const hfy_structure *structure)
 HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *structure, size_t room,
                                       hfy_structure_solver_ *s)
 {
-    size_t n = structure->unaries, m = structure->higher, packed = hfy_base_times_(room + 1, room + 2); /* one row more: for the vertex on trial */
+    size_t n = structure->unaries, m = structure->higher,
+           packed = hfy_base_times_(room + 1, room + 2); /* one row more: for the vertex on trial */
     if (packed < SIZE_MAX) packed /= 2;
     s->structure = structure;
     s->room = room;
@@ -6340,9 +6369,9 @@ HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structur
     s->on = (uint32_t *)hfy_base_take_(arena, hfy_base_times_(room, structure->most), sizeof(uint32_t));
 }
 
-/* A sequence's infinite transitions become as large as it takes: twice what all k scores can differ by, however much the
-   quadratic moves them. One value for all transitions is cut to that as well: more of it changes no choice, and would
-   cost digits. */
+/* A sequence's infinite transitions become as large as it takes: twice what all k scores can differ by, however much
+   the quadratic moves them. One value for all transitions is cut to that as well: more of it changes no choice, and
+   would cost digits. */
 HFY_PRIVATE_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s)
 {
     size_t i, n = s->structure->unaries, m = s->structure->higher;
@@ -6467,28 +6496,6 @@ HFY_PRIVATE_ void hfy_structure_backward_(const hfy_structure_solver_ *s, size_t
     }
 }
 
-/* Row `count` of the factor for the fresh vertex; its pivot, squared, into *pivot: 0 if it depends on the others.
-   Returns the place of a vertex with the very same bits, or SIZE_MAX. */
-HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivot)
-{
-    double *row = hfy_structure_factor_row_(s, s->count), diagonal = (double)s->fresh_unaries + 1;
-    size_t v, i, same = SIZE_MAX;
-    for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 1;
-    for (v = 0; v < s->count; v++) {
-        const uint32_t *on = s->on + v * s->structure->most;
-        size_t shared = 0, parts = 0;
-        for (i = 0; i < s->unaries[v]; i++) shared += s->mark[on[i]];
-        for (; i < s->bits[v]; i++) parts += s->mark[on[i]];
-        if (shared + parts == s->bits[v] && s->bits[v] == s->fresh_bits) same = v;
-        row[v] = (double)shared + 1;
-    }
-    for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 0;
-    hfy_structure_forward_(s, s->count, row);
-    *pivot = diagonal - hfy_linalg_dot_(row, row, s->count);
-    if (!(*pivot > HFY_STRUCTURE_PIVOT_ * diagonal)) *pivot = 0;
-    return same;
-}
-
 /* The fresh vertex joins with this weight, its row of the factor being in place. */
 HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, double pivot)
 {
@@ -6553,6 +6560,39 @@ HFY_PRIVATE_ void hfy_structure_mix_(hfy_structure_solver_ *s, const double *wei
     }
 }
 
+/* Row `count` of the factor for the fresh vertex; its pivot, squared, into *pivot: 0 if it depends on the others.
+   Returns the place of a vertex with the very same bits, or SIZE_MAX. */
+HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivot)
+{
+    double *row = hfy_structure_factor_row_(s, s->count), diagonal = (double)s->fresh_unaries + 1;
+    size_t v, i, same = SIZE_MAX;
+    for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 1;
+    for (v = 0; v < s->count; v++) {
+        const uint32_t *on = s->on + v * s->structure->most;
+        size_t shared = 0, parts = 0;
+        for (i = 0; i < s->unaries[v]; i++) shared += s->mark[on[i]];
+        for (; i < s->bits[v]; i++) parts += s->mark[on[i]];
+        if (shared + parts == s->bits[v] && s->bits[v] == s->fresh_bits) same = v;
+        row[v] = (double)shared + 1;
+    }
+    for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 0;
+    hfy_structure_forward_(s, s->count, row);
+    *pivot = diagonal - hfy_linalg_dot_(row, row, s->count);
+    if (s->count && *pivot < 1e-2 * diagonal) { /* small: measured on the vertices: |fresh - combination|^2 */
+        double square = (double)s->fresh_unaries, ones = -1;
+        memcpy(s->side, row, s->count * sizeof *row);
+        hfy_structure_backward_(s, s->count, s->side);
+        hfy_structure_mix_(s, s->side);
+        for (v = 0; v < s->count; v++) ones += s->side[v];
+        for (i = 0; i < s->n_touched; i++) square += s->u[s->touched[i]] * s->u[s->touched[i]];
+        for (i = 0; i < s->fresh_unaries; i++) square -= 2 * s->u[s->fresh[i]];
+        *pivot = square + ones * ones;
+        hfy_structure_mix_(s, s->weight);
+    }
+    if (!(*pivot > HFY_STRUCTURE_PIVOT_ * diagonal)) *pivot = 0;
+    return same;
+}
+
 /* The sum of u over the unaries of vertex v. */
 HFY_PRIVATE_ double hfy_structure_along_(const hfy_structure_solver_ *s, size_t v)
 {
@@ -6567,7 +6607,7 @@ HFY_PRIVATE_ double hfy_structure_along_(const hfy_structure_solver_ *s, size_t 
 HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s)
 {
     size_t v, count = s->count;
-    double top = s->linear[0], sum = 0, all = 0, kappa, mean = 0;
+    double top = s->linear[0], sum = 0, all = 0, kappa, mean, before = HUGE_VAL;
     int pass;
     if (count == 1) {
         s->target[0] = 1;
@@ -6582,15 +6622,21 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s)
     hfy_structure_forward_(s, count, s->ones);
     hfy_structure_backward_(s, count, s->ones);
     for (v = 0; v < count; v++) all += s->ones[v];
-    for (pass = 0; pass < 2; pass++) {
-        if (pass) { /* refinement: what the conditions A u = b/rho + kappa still lack */
+    for (pass = 0; pass < HFY_STRUCTURE_PASSES_; pass++) {
+        if (pass) { /* refinement: what the conditions A u = b/rho + kappa still lack, while that shrinks */
+            double lack = 0;
             hfy_structure_mix_(s, s->target);
             for (v = 0, mean = sum = 0; v < count; v++) {
                 s->side[v] = (s->linear[v] - top) / s->rho - hfy_structure_along_(s, v);
                 mean += s->side[v] / (double)count;
                 sum += s->target[v];
             }
-            for (v = 0; v < count; v++) s->side[v] -= mean;
+            for (v = 0; v < count; v++) {
+                s->side[v] -= mean;
+                lack = fabs(s->side[v]) > lack ? fabs(s->side[v]) : lack;
+            }
+            if (pass > 1 && !(lack < 0.5 * before)) break;
+            before = lack;
         }
         hfy_structure_forward_(s, count, s->side);
         hfy_structure_backward_(s, count, s->side);
@@ -6600,8 +6646,8 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s)
     }
 }
 
-/* Walks to the best weights that are not negative: towards the target until a weight falls to 0, which leaves, and again
-   from there. */
+/* Walks to the best weights that are not negative: towards the target until a weight falls to 0, which leaves, and
+   again from there. */
 HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s)
 {
     for (;;) {
@@ -6621,6 +6667,24 @@ HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s)
             if (!(s->target[v] > 0) && !(s->weight[v] > 0) && s->count > 1) hfy_structure_leave_(s, v);
     }
     memcpy(s->weight, s->target, s->count * sizeof *s->weight);
+}
+
+/* Vertices whose weight is rounding leave at the end: derivatives follow from who is left. */
+HFY_PRIVATE_ void hfy_structure_prune_(hfy_structure_solver_ *s)
+{
+    double low = s->linear[0], high = low, dust;
+    size_t v, before = s->count;
+    for (v = 1; v < s->count; v++) {
+        if (s->linear[v] < low) low = s->linear[v];
+        if (s->linear[v] > high) high = s->linear[v];
+    }
+    dust = 64 * DBL_EPSILON * (1 + (high - low) / s->rho);
+    if (dust > 1e-9) dust = 1e-9;
+    for (v = s->count; v-- > 0;)
+        if (s->weight[v] <= dust && s->count > 1) hfy_structure_leave_(s, v);
+    if (s->count == before) return;
+    hfy_structure_settle_(s);
+    hfy_structure_mix_(s, s->weight);
 }
 
 /* The fresh vertex joins. While it depends on the active ones, u can stay while weight moves to it, which raises the
@@ -6648,8 +6712,8 @@ HFY_PRIVATE_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pi
     return HFY_OK;
 }
 
-/* SparseMAP of the scores in s->unary and s->raw. Leaves u, the mixture, gap, value and steps; on CONVERGENCE those of the
-   last iterate. */
+/* SparseMAP of the scores in s->unary and s->raw. Leaves u, the mixture, gap, value and steps; on CONVERGENCE those of
+   the last iterate. */
 HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
 {
     hfy_status status = hfy_structure_ready_(s);
@@ -6691,7 +6755,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
         }
         if (s->gap <= s->structure->tol || s->gap <= rounding) break;
         same = hfy_structure_border_(s, &pivot);
-        if (same != SIZE_MAX || stalls >= HFY_STRUCTURE_STALLS_) { /* rounding, unless the oracle is wrong */
+        if (same != SIZE_MAX || stalls >= HFY_STRUCTURE_STALLS_ + s->count) { /* rounding, unless the oracle is wrong */
             if (s->gap > 64 * rounding + 1e-10 * s->rho) s->fault = HFY_STRUCTURE_WORSE_, status = HFY_ERR_CONVERGENCE;
             break;
         }
@@ -6703,6 +6767,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
         status = hfy_structure_enter_(s, pivot);
         if (status) break;
     }
+    hfy_structure_prune_(s);
     /* bits that all vertices share are 1, whatever the weights sum to */
     for (i = 0; i < s->n_touched; i++)
         if (fabs(s->u[s->touched[i]] - 1) <= 4 * DBL_EPSILON) s->u[s->touched[i]] = 1;
@@ -6731,18 +6796,21 @@ HFY_PRIVATE_ double hfy_structure_beyond_(const hfy_structure_solver_ *s, size_t
 /* The loss of the list in s->fresh at the solution that is in place: differences of scores only. */
 HFY_PRIVATE_ double hfy_structure_fresh_loss_(const hfy_structure_solver_ *s)
 {
-    double loss = 0.5 * s->rho * (double)s->fresh_unaries, infinite = 0, own = s->fresh_linear, own_infinite = 0;
+    double loss = 0.5 * s->rho * (double)s->fresh_unaries, infinite = 0, own = 0, own_infinite = 0, beyond = 0;
     size_t v, i;
     for (i = s->fresh_unaries; i < s->fresh_bits; i++) own += hfy_structure_beyond_(s, s->fresh[i], &own_infinite);
     for (v = 0; v < s->count; v++) {
         const uint32_t *on = s->on + v * s->structure->most;
-        double linear = s->linear[v], in_this = 0;
-        for (i = s->unaries[v]; i < s->bits[v]; i++) linear += hfy_structure_beyond_(s, on[i], &in_this);
-        loss += s->weight[v] * (linear - own);
+        double more = 0, in_this = 0;
+        for (i = s->unaries[v]; i < s->bits[v]; i++) more += hfy_structure_beyond_(s, on[i], &in_this);
+        loss += s->weight[v] * (s->linear[v] - s->fresh_linear);
+        beyond += s->weight[v] * (more - own); /* apart: it may be huge, and is 0 among vertices of equal parts */
         infinite += s->weight[v] * in_this;
     }
     for (i = 0; i < s->n_touched; i++) loss -= 0.5 * s->rho * s->u[s->touched[i]] * s->u[s->touched[i]];
-    if (fabs(infinite - own_infinite) > 1e-9) return HUGE_VAL; /* not among the vertices that the infinite scores leave */
+    loss += beyond;
+    if (fabs(infinite - own_infinite) > 1e-9)
+        return HUGE_VAL; /* not among the vertices that the infinite scores leave */
     return loss > 0 ? loss : 0;
 }
 
@@ -6788,14 +6856,16 @@ HFY_PRIVATE_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status,
     switch (s->fault) {
     case HFY_STRUCTURE_MASKED_:
         return hfy_base_fail_(work, status, "unary: every vertex has a bit that is masked by -infinity");
-    case HFY_STRUCTURE_MANY_: return hfy_base_fail_(work, status, "a list of bits is longer than structure->most, %z", most);
+    case HFY_STRUCTURE_MANY_:
+        return hfy_base_fail_(work, status, "a list of bits is longer than structure->most, %z", most);
     case HFY_STRUCTURE_RANGE_:
         return hfy_base_fail_(work, status, "a list names a bit that the structure has not; it has %z", bits);
     case HFY_STRUCTURE_TWICE_: return hfy_base_fail_(work, status, "a list names one bit twice");
     case HFY_STRUCTURE_WORSE_:
         return hfy_base_fail_(work, status, "structure->oracle: its answer is not its best; the gap is %g", s->gap);
     case HFY_STRUCTURE_STEPS_:
-        return hfy_base_fail_(work, status, "structure->max_steps: the gap is still %g after %z steps", s->gap, s->steps);
+        return hfy_base_fail_(work, status, "structure->max_steps: the gap is still %g after %z steps", s->gap,
+                              s->steps);
     case HFY_STRUCTURE_CROWDED_:
         return hfy_base_fail_(work, status, "structure->max_active: the gap is still %g with %z vertices", s->gap,
                               s->count);
@@ -6917,6 +6987,7 @@ HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho,
         memset(s.mark, 0, structure->unaries + structure->higher);
         memset(s.part, 0, structure->higher * sizeof *s.part);
         memset(s.unary, 0, structure->unaries * sizeof *s.unary);
+        memset(s.u, 0, structure->unaries * sizeof *s.u);
         s.count = s.n_touched = 0;
         for (v = 0; v < vertices && !status; v++) {
             status = hfy_structure_take_list_(&s, on + v * structure->most, count[v]);
@@ -7000,6 +7071,7 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
 #undef HFY_STRUCTURE_ACTIVE_
 #undef HFY_STRUCTURE_STALLS_
 #undef HFY_STRUCTURE_PIVOT_
+#undef HFY_STRUCTURE_PASSES_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>sep.impl   from scores to weights: rows x n in, rows x n out
@@ -7611,8 +7683,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real 
     return HFY_OK;
 }
 
-/* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is told
-   by projecting onto it; with them only vertices can be valued, and those the oracle finds when it is made to. */
+/* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is
+   told by projecting onto it; with them only vertices can be valued, and those the oracle finds when it is made to. */
 HFY_PRIVATE_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
                                                   hfy_sep_scratch_ *s)
 {
@@ -8300,8 +8372,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, c
         return hfy_base_fail_(work, status, "%s %z: NaN or infinity where a number should be", what, row);
     case HFY_ERR_ARG:
         return hfy_base_fail_(work, status,
-                              "%s %z: too few scores are not masked; at least 1, and k, should be left (SPARSEMAP: or the "
-                              "oracle's list is no vertex)",
+                              "%s %z: too few scores are not masked; at least 1, and k, should be left (SPARSEMAP: or "
+                              "the oracle's list is no vertex)",
                               what, row);
     case HFY_ERR_CONVERGENCE:
         return hfy_base_fail_(work, status,
@@ -12977,6 +13049,277 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
             }
         }
     }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- associations (HFY Prop. 14) ---
+   A spectral norm is promised from above: a power iteration guesses it, and the Cholesky factor of lambda 1 - X X^T,
+   which exists only for lambda > sigma^2, confirms a guess that is a little larger. */
+
+/* X X^T or X^T X, whichever is smaller, m x m, into gram. */
+HFY_PRIVATE_ void hfy_theory_gram_(const hfy_net *net, size_t m, double *gram)
+{
+    size_t i, j, d, n = net->count, dim = net->dim;
+    const hfy_real *keys = net->keys;
+    memset(gram, 0, m * m * sizeof *gram);
+    if (m == n && n <= dim) {
+        for (i = 0; i < n; i++)
+            for (j = 0; j <= i; j++) {
+                const hfy_real *x = keys + i * net->key_stride, *y = keys + j * net->key_stride;
+                double sum = 0;
+                for (d = 0; d < dim; d++) sum += (double)x[d] * (double)y[d];
+                gram[i * m + j] = gram[j * m + i] = sum;
+            }
+        return;
+    }
+    for (i = 0; i < n; i++)
+        for (d = 0; d < dim; d++) {
+            double v = (double)keys[i * net->key_stride + d];
+            for (j = 0; j <= d; j++) gram[d * m + j] += v * (double)keys[i * net->key_stride + j];
+        }
+    for (d = 0; d < m; d++)
+        for (j = 0; j < d; j++) gram[j * m + d] = gram[d * m + j];
+}
+
+/* An upper bound of the largest eigenvalue of a positive semidefinite matrix, close to it. test: m x m; x, y: m. */
+HFY_PRIVATE_ double hfy_theory_top_eigenvalue_(const double *gram, size_t m, double *test, double *x, double *y)
+{
+    hfy_rng rng = hfy_rng_seed(1);
+    double guess = 0, more = 1e-9, trace = 0, size;
+    size_t i, j;
+    int step;
+    for (i = 0; i < m; i++) {
+        x[i] = hfy_rng_normal(&rng);
+        trace += gram[i * m + i];
+    }
+    if (!(trace > 0)) return 0;
+    for (step = 0; step < 300; step++) {
+        for (i = 0, size = 0; i < m; i++) {
+            y[i] = hfy_linalg_dot_(gram + i * m, x, m);
+            size += y[i] * y[i];
+        }
+        size = sqrt(size);
+        if (!(size > 0)) break;
+        for (i = 0, guess = 0; i < m; i++) guess += x[i] * y[i]; /* once x has length 1: from below */
+        for (i = 0; i < m; i++) x[i] = y[i] / size;
+    }
+    if (!(guess > 0)) return trace;
+    for (; more < 4; more *= 4) {
+        double lambda = guess * (1 + more);
+        if (lambda >= trace) break;
+        for (i = 0; i < m; i++)
+            for (j = 0; j <= i; j++) test[i * m + j] = (i == j ? lambda : 0) - gram[i * m + j];
+        if (!hfy_linalg_cholesky_(test, m)) return lambda;
+    }
+    return trace;
+}
+
+/* What the check works in. */
+typedef struct hfy_theory_scratch_ {
+    hfy_structure_solver_ solver;
+    double *theta;       /* N: scores of the query X^T y */
+    double *query;       /* dim */
+    double *gram, *test; /* min(N, dim)^2 */
+    double *x, *y;       /* min(N, dim) */
+} hfy_theory_scratch_;
+
+HFY_PRIVATE_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
+                                   hfy_theory_scratch_ *s)
+{
+    size_t m = hfy_base_min_(net->count, net->dim), square = hfy_base_times_(m, m);
+    hfy_structure_plan_(arena, structure, 1, &s->solver);
+    s->theta = (double *)hfy_base_take_(arena, net->count, sizeof(double));
+    s->query = (double *)hfy_base_take_(arena, net->dim, sizeof(double));
+    s->gram = (double *)hfy_base_take_(arena, square, sizeof(double));
+    s->test = (double *)hfy_base_take_(arena, square, sizeof(double));
+    s->x = (double *)hfy_base_take_(arena, m, sizeof(double));
+    s->y = (double *)hfy_base_take_(arena, m, sizeof(double));
+}
+
+/* The separation's higher-order scores, or none (NULL), into the solver. */
+HFY_PRIVATE_ void hfy_theory_parts_(hfy_structure_solver_ *s, const hfy_sep *sep)
+{
+    size_t i;
+    for (i = 0; i < s->structure->higher; i++)
+        s->raw[i] = !sep ? 0 : sep->transitions ? (double)sep->transitions[i] : sep->transition;
+}
+
+/* The best vertex at these scores for patterns in and out of the set; it is left in the solver's fresh list. */
+HFY_PRIVATE_ hfy_status hfy_theory_extreme_(hfy_structure_solver_ *s, const unsigned char *in, double on, double off,
+                                            const hfy_sep *sep)
+{
+    size_t i;
+    hfy_status status;
+    for (i = 0; i < s->structure->unaries; i++) s->unary[i] = in[i] ? on : off;
+    hfy_theory_parts_(s, sep);
+    status = hfy_structure_ready_(s);
+    return status ? status : hfy_structure_ask_(s);
+}
+
+/* Score of the fresh list at theta and the true higher-order scores. */
+HFY_PRIVATE_ double hfy_theory_score_(const hfy_structure_solver_ *s, const double *theta)
+{
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < s->fresh_unaries; i++) sum += theta[s->fresh[i]];
+    for (; i < s->fresh_bits; i++) sum += s->part[s->fresh[i] - s->structure->unaries];
+    return sum;
+}
+
+/* How many of the fresh list's unaries are in the set. */
+HFY_PRIVATE_ double hfy_theory_shared_(const hfy_structure_solver_ *s, const unsigned char *in)
+{
+    size_t i, shared = 0;
+    for (i = 0; i < s->fresh_unaries; i++) shared += in[s->fresh[i]];
+    return (double)shared;
+}
+
+HFY_PRIVATE_ hfy_status hfy_theory_fits_(const hfy_net *net, hfy_work *work)
+{
+    const char *not_so = NULL;
+    if (hfy_sep_has_bounds_(&net->sep)) not_so = "net->sep has bounds";
+    if (net->sep.plus) not_so = "net->sep.plus is set";
+    if (net->sep.kind != HFY_SEP_SPARSEMAX && net->sep.kind != HFY_SEP_KSUBSETS &&
+        net->sep.kind != HFY_SEP_SEQUENCE_KSUBSETS && net->sep.kind != HFY_SEP_SPARSEMAP)
+        not_so = "net->sep.kind has no structure";
+    if (net->sep.kind == HFY_SEP_KSUBSETS && floor(net->sep.k) < net->sep.k) not_so = "net->sep.k is not whole";
+    if (net->sim != HFY_SIM_DOT) not_so = "net->sim is not HFY_SIM_DOT";
+    if (net->values != net->keys || net->value_stride != net->key_stride) not_so = "net->values are not the keys";
+    if (net->post.kind != HFY_POST_NONE) not_so = "net->post is not HFY_POST_NONE";
+    if (net->self_coupling) not_so = "net->self_coupling is set";
+    if (net->bias && net->bias_stride) not_so = "net->bias is one row for each query";
+    if (!not_so) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%s; the theorem is about another net", not_so);
+}
+
+/* The terms, scratch being ready; in: N flags, 1 for the patterns. */
+HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patterns, size_t count,
+                                          const unsigned char *in,
+                                          hfy_association *a, hfy_theory_scratch_ *s, hfy_work *work)
+{
+    hfy_structure_solver_ *solver = &s->solver;
+    size_t i, d, m = hfy_base_min_(net->count, net->dim);
+    double own, force, largest = 0, step, nearest;
+    hfy_status status;
+    memset(s->query, 0, net->dim * sizeof *s->query);
+    for (i = 0; i < count; i++)
+        for (d = 0; d < net->dim; d++) s->query[d] += (double)net->keys[patterns[i] * net->key_stride + d];
+    a->longest = 0;
+    for (i = 0; i < net->count; i++) {
+        const hfy_real *x = net->keys + i * net->key_stride;
+        double sum = 0, square = 0;
+        for (d = 0; d < net->dim; d++) {
+            sum += (double)x[d] * s->query[d];
+            square += (double)x[d] * (double)x[d];
+        }
+        s->theta[i] = net->beta * sum + (net->bias ? (double)net->bias[i] : 0);
+        if (net->visible && i >= net->visible[0]) s->theta[i] = -HUGE_VAL;
+        a->longest = square > a->longest * a->longest ? sqrt(square) : a->longest;
+    }
+    solver->rho = net->sep.rho;
+    /* y itself, with its best parts; and whether anything lies above it */
+    for (i = 0; i < solver->structure->higher; i++) {
+        double t = net->sep.transitions ? (double)net->sep.transitions[i] : net->sep.transition;
+        if (hfy_base_is_finite_(t) && fabs(t) > largest) largest = fabs(t);
+    }
+    force = 1 + 2 * largest * (double)solver->structure->most;
+    status = hfy_theory_extreme_(solver, in, force, -force, &net->sep);
+    if (!status && (hfy_theory_shared_(solver, in) < (double)count || solver->fresh_unaries != count))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: these %z are no vertex of the structure", count);
+    if (status) return hfy_structure_failed_(work, status, solver);
+    for (i = 0; i < net->count; i++) solver->unary[i] = s->theta[i];
+    if (solver->structure->oracle == hfy_structure_sequence_) hfy_structure_bound_parts_(solver);
+    own = hfy_theory_score_(solver, s->theta);
+    if (!hfy_base_is_finite_(own)) return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: one of them is masked");
+    status = hfy_theory_extreme_(solver, in, 2 * (double)net->count, 1, NULL);
+    if (!status && solver->fresh_unaries > count && !(hfy_theory_shared_(solver, in) < (double)count))
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
+                              "net->sep.structure has a vertex that holds all %z patterns and more", count);
+    if (!status) status = hfy_theory_extreme_(solver, in, -1, 0, NULL);
+    if (status) return hfy_structure_failed_(work, status, solver);
+    a->overlap = 2 * ((double)count - hfy_theory_shared_(solver, in));
+    status = hfy_theory_extreme_(solver, in, -1, 1, NULL);
+    if (status) return hfy_structure_failed_(work, status, solver);
+    a->distance = (double)count + (double)solver->fresh_unaries - 2 * hfy_theory_shared_(solver, in);
+    /* the best vertex without one of the patterns, for each of them: all but y are seen */
+    a->separation = HUGE_VAL;
+    hfy_theory_parts_(solver, &net->sep);
+    for (i = 0; i < count; i++) {
+        double gap;
+        memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
+        solver->unary[patterns[i]] = -HUGE_VAL;
+        status = hfy_structure_ready_(solver);
+        if (!status) status = hfy_structure_ask_(solver);
+        if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
+        if (status) return hfy_structure_failed_(work, status, solver);
+        if (solver->structure->oracle == hfy_structure_sequence_) {
+            memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
+            hfy_structure_bound_parts_(solver); /* one measure of infinite transitions for both */
+        }
+        gap = (own - hfy_theory_score_(solver, s->theta)) / net->beta;
+        if (gap < a->separation) a->separation = gap;
+    }
+    hfy_theory_gram_(net, m, s->gram);
+    a->spectral = sqrt(hfy_theory_top_eigenvalue_(s->gram, m, s->test, s->x, s->y));
+    a->needed = net->sep.rho * a->overlap / (2 * net->beta);
+    step = sqrt(a->distance) * a->spectral;
+    nearest = a->longest * a->distance < step ? a->longest * a->distance : step;
+    a->radius = nearest > 0 ? (a->separation - a->needed) / nearest : HUGE_VAL;
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patterns, size_t count,
+                                          hfy_association *association, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_theory_scratch_ s;
+    hfy_association result;
+    hfy_structure structure;
+    hfy_net full;
+    unsigned char *in = NULL;
+    hfy_status status = hfy_net_resolve_(net, 1, &full, w);
+    size_t i, d;
+    int pass;
+    if (!status && (!patterns || !association))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !patterns ? "patterns" : "association");
+    if (!status) status = hfy_theory_fits_(&full, w);
+    if (!status && (!count || count > net->count))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most net->count, %z",
+                                count, net->count);
+    if (!status) {
+        if (full.sep.kind == HFY_SEP_SPARSEMAP)
+            structure = *full.sep.structure;
+        else if (full.sep.kind == HFY_SEP_SEQUENCE_KSUBSETS)
+            structure = hfy_structure_sequence(net->count, (size_t)full.sep.k);
+        else
+            structure = hfy_structure_ksubsets(net->count, (size_t)full.sep.k);
+        status = hfy_structure_check_(&structure, "net->sep.structure->", w);
+    }
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        hfy_theory_plan_(&arena, &full, &structure, &s);
+        in = (unsigned char *)hfy_base_take_(&arena, full.count, 1);
+    }
+    if (!status) {
+        memset(in, 0, full.count);
+        for (i = 0; i < count && !status; i++) {
+            if (patterns[i] >= full.count)
+                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: entry %z is %z; it should be below net->count, %z",
+                                        i, patterns[i], full.count);
+            else if (in[patterns[i]])
+                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: %z is listed twice", patterns[i]);
+            else
+                in[patterns[i]] = 1;
+        }
+        for (i = 0; i < full.count && !status; i++)
+            for (d = 0; d < full.dim && !status; d++)
+                if (!hfy_base_is_finite_((double)full.keys[i * full.key_stride + d]))
+                    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "net->keys: row %z holds NaN or infinity", i);
+    }
+    if (!status) status = hfy_theory_terms_(&full, patterns, count, in, &result, &s, w);
+    if (!status) *association = result;
     return hfy_base_close_(w, &local, status);
 }
 

@@ -148,6 +148,21 @@ says '^sparsemax: [0-9.]* tokens a query'
 run 0 hetero
 says '^readout:  zero one two three four five six seven eight nine$'
 says '^right: 50 of 50 letters, 5 of 5 counts, 70 of 70 turned rows$'
+run 0 associations - 3 "$build/check.pgm"
+says '^k-subsets  *A  E  I$'
+says '^k-subsets  *A  G  I$'
+says '^sequential k-subsets  *G  H  I$'
+says '^promised for that run: .*: it stands still'
+says '^subtrees  *A  C  G$'
+says '^right: 3 of 3$'
+[ "$(dd if="$build/check.pgm" bs=2 count=1 2>/dev/null)" = P5 ]; result $? "$last: the sheet should be a binary PGM"
+run 0 associations - 4
+says '^k-subsets  *A  D  G  J$'
+says '^sequential k-subsets  *G  H  I  J$'
+run 2 associations - 5
+says 'K is 5; it should be at least 2'
+run 1 associations "$build/no-such-file"
+says 'cannot be opened'
 run 0 embedded
 says '^with 16 bytes: not enough scratch memory'
 says '^right: 4 of 4; heap calls: 0; scratch needed: [0-9]* bytes'

@@ -240,6 +240,8 @@ static CHECK_UNUSED void oracle_sep_bounds(const hfy_sep *sep, const wide *theta
     case HFY_SEP_EXP:
         for (i = 0; i < n; i++) y[i] = expl(theta[i]);
         break;
+    case HFY_SEP_SEQUENCE_KSUBSETS: /* test_structure.c has its own */
+    case HFY_SEP_SPARSEMAP:
     case HFY_SEP_ARGMAX:
         for (i = 0; i < n; i++) y[i] = 0;
         for (k = (size_t)oracle_or(sep->k, 1); k; k--) {
@@ -311,6 +313,8 @@ static CHECK_UNUSED wide oracle_omega(const hfy_sep *sep, const wide *y, size_t 
     case HFY_SEP_POWER:
         for (i = 0; i < n; i++) sum += powl(fabsl(y[i]), s) / s;
         return sum;
+    case HFY_SEP_SEQUENCE_KSUBSETS: /* test_structure.c has its own */
+    case HFY_SEP_SPARSEMAP:
     case HFY_SEP_ARGMAX:
     case HFY_SEP_UNIFORM: return 0;
     }

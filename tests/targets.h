@@ -1,6 +1,6 @@
-/* targets.h: reference numbers for the rooms base, sep and net, one block a row, named t<row>_<key>. Computed in double
-   by an independent reference; the inputs of every row stand in its comment. Matrices are row by row. F2, V5, Y5 are
-   the scores, the cotangent and the loss target of rows T004 to T037. */
+/* targets.h: reference numbers for the rooms base, structure, sep and net, one block a row, named t<row>_<key>. Computed
+   in double by an independent reference; the inputs of every row stand in its comment. Matrices are row by row. F2, V5,
+   Y5 are the scores, the cotangent and the loss target of rows T004 to T037. */
 #ifndef TARGETS_H
 #define TARGETS_H
 
@@ -248,6 +248,67 @@ static const double t037_e15[4] = {2560, 0.0045165458580226, 0.00128893317229723
 static const double t037_sp[4] = {66, 0.0431434412854878, 0.0244305258958873, 0.451922314782549};
 static const double t037_nm5[4] = {144, 0.010301877296701, 0.00749036069520531, 0.474166493991061};
 static const double t037_k100[4] = {3059, 0.142167058107453, 5.37683541577214, 49.7070728839166};
+
+/* T038: sequential k-subsets k=2 t=0 rho=1, s=[.9 .2 .5 -.3 .8 .7 -.1], cotangent [.3 -.2 .5 .1 -.4 .6 .2] */
+static const double t038_u[7] = {0.675, 0, 0.275, 0, 0.575, 0.475, 0};
+static const double t038_edges[6] = {0, 0, 0, 0, 0.0499999999999999, 0};
+static const double t038_vjp_s[7] = {0.05, 0, 0.25, 0, -0.65, 0.35, 0};
+static const double t038_vjp_t_sum[1] = {-0.3};
+static const double t038_loss_top[1] = {0.89375};
+
+/* T039: sequential k-subsets k=2 t=0.4 rho=1, s=[.9 .2 .5 -.3 .8 .7 -.1], cotangent [.3 -.2 .5 .1 -.4 .6 .2] */
+static const double t039_u[7] = {0.442857142857143, 0.271428571428572, 0.171428571428571, 0, 0.557142857142857,
+    0.557142857142857, 0};
+static const double t039_edges[6] = {0.271428571428572, 0, 0, 0, 0.557142857142857, 0};
+static const double t039_vjp_s[7] = {0.0714285714285715, -0.314285714285714, 0.385714285714286, 0,
+    -0.0714285714285715, -0.0714285714285715, 0};
+static const double t039_vjp_t_sum[1] = {-0.385714285714286};
+static const double t039_loss_top[1] = {0.745714285714286};
+
+/* T040: sequential k-subsets k=3 t=0.4 rho=1, s=[.9 .2 .5 -.3 .8 .7 -.1], cotangent [.3 -.2 .5 .1 -.4 .6 .2] */
+static const double t040_u[7] = {0.8, 0.4, 0.4, 0, 0.6, 0.6, 0.2};
+static const double t040_edges[6] = {0.4, 0.4, 0, 0, 0.6, 0.2};
+static const double t040_vjp_s[7] = {0.05, 0.025, 0.025, 0, -0.025, -0.025, -0.05};
+static const double t040_vjp_t_sum[1] = {-0.025};
+static const double t040_loss_top[1] = {0.76};
+
+/* T041: sequential k-subsets k=3 t=-0.5 rho=1, s=[.9 .2 .5 -.3 .8 .7 -.1], cotangent [.3 -.2 .5 .1 -.4 .6 .2] */
+static const double t041_u[7] = {0.85, 0.15, 0.775, 0, 0.575, 0.475, 0.175};
+static const double t041_edges[6] = {0, 0, 0, 0, 0.05, 0};
+static const double t041_vjp_s[7] = {0.25, -0.25, 0.275, 0, -0.625, 0.375, -0.025};
+static const double t041_vjp_t_sum[1] = {-0.25};
+static const double t041_loss_top[1] = {1.86625};
+
+/* T042: sequential k-subsets k=3 t=0.4 rho=2, s=[.9 .2 .5 -.3 .8 .7 -.1], cotangent [.3 -.2 .5 .1 -.4 .6 .2] */
+static const double t042_u[7] = {0.566666666666667, 0.45, 0.45, 0.166666666666667, 0.55, 0.55, 0.266666666666667};
+static const double t042_edges[6] = {0.45, 0.45, 0, 0.166666666666667, 0.55, 0.266666666666667};
+static const double t042_vjp_s[7] = {0.05, 0.0125, 0.0125, -0.05, -0.0125, -0.0125, 3.46944695195361e-18};
+static const double t042_vjp_t_sum[1] = {-0.0375};
+static const double t042_loss_top[1] = {1.49666666666667};
+
+/* T043: sequential k-subsets k=2 t=100 rho=1, s=[.9 .2 .5 -.3 .8 .7 -.1], cotangent [.3 -.2 .5 .1 -.4 .6 .2] */
+static const double t043_u[7] = {0.399999999999999, 0.399999999999999, 0, 0, 0.600000000000001, 0.600000000000001, 0};
+static const double t043_edges[6] = {0.399999999999999, 0, 0, 0, 0.600000000000001, 0};
+static const double t043_vjp_s[7] = {-0.025, -0.025, 0, 0, 0.025, 0.025, 0};
+static const double t043_vjp_t_sum[1] = {0};
+static const double t043_loss_top[1] = {0.720000000000013};
+
+/* T044: MAP oracle k=3, t=0.4 and t=-0.5 (bits) */
+static const double t044_t04[7] = {1, 0, 0, 0, 1, 1, 0};
+static const double t044_tm05[7] = {1, 0, 1, 0, 1, 0, 0};
+
+/* T045: user factor: 3x3 matchings (projection onto the Birkhoff polytope), S row-major [.9 .1 -.3; .4 .7 .2; -.5
+   .6 .8], cotangent [.3 -.2 .5; .1 -.4 .6; .2 .7 -.1] */
+static const double t045_u[9] = {0.846666666666667, 0.153333333333333, 0, 0.153333333333333, 0.56, 0.286666666666667,
+    0, 0.286666666666667, 0.713333333333333};
+static const double t045_vjp[9] = {0.12, -0.12, 0, -0.12, -0.36, 0.48, 0, 0.48, -0.48};
+
+/* T046: N=60, k=6, t=0.3, s=normals(seed 77): [nnz, max, sum u^2, sum (i+1)u_i/N], sum of edges */
+static const double t046_dig[4] = {22, 0.808740798068071, 2.8811951829834, 3.42478366774332};
+static const double t046_edges[1] = {2.46097609137828};
+
+/* T047: k-subsets by the active set equals the exact projection (max abs difference < 1e-12) */
+static const double t047_dig[4] = {19, 0.918484717514432, 3.20576313017388, 3.37817489863182};
 
 /* T057: X and q0 */
 static const double t057_x[15] = {-0.0342673217918511, -1.29260853323732, -2.50006749336987, 0.911466586409297,

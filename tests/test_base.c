@@ -145,7 +145,8 @@ enum { N = 37, D = 11, B = 5, T = 3, V = 4 };
 static hfy_real keys[N * D], values[N * D], readout[N * V], queries[B * D], theta[B * N], weights[B * N],
     cotangent[B * N];
 static hfy_real matrix[D * D], bias[N], self_coupling[D];
-static double upper[N], lower[N];
+static double upper[N], lower[N], unary_of[N];
+static hfy_structure structured;
 static unsigned char file[8192];
 static size_t file_size;
 static char path[64];
@@ -186,6 +187,8 @@ static void prepare(void)
         for (j = 0; j < D; j++) matrix[i * D + j] = (hfy_real)(i == j ? 2 : i + 1 == j || j + 1 == i ? -0.5 : 0);
     for (i = 0; i < N; i++) upper[i] = 0.3, lower[i] = 0.001, bias[i] = (hfy_real)(0.1 * hfy_rng_normal(&rng));
     for (i = 0; i < D; i++) self_coupling[i] = (hfy_real)0.1;
+    for (i = 0; i < N; i++) unary_of[i] = hfy_rng_normal(&rng);
+    structured = hfy_structure_at_most(N, 5);
     CHECK(hfy_sep_apply(&soft, theta, B, N, weights, NULL) == HFY_OK);
     CHECK(hfy_file_npy_header(six, 2, file, sizeof file, &file_size, NULL) == HFY_OK);
     memcpy(file + file_size, keys, 6 * sizeof *keys);
@@ -216,6 +219,46 @@ static hfy_status run_vjp(hfy_work *w)
     if (which_sep.kind == HFY_SEP_NORMMAX) grad.gamma = &out.scalar;
     if (which_sep.upper) grad.upper = out.bound;
     return hfy_sep_vjp(&which_sep, theta, weights, cotangent, B, N, &grad, w);
+}
+
+static size_t lists[2 * 9] = {0, 1, 2, 37, 38, 0, 0, 0, 0, 0, 1, 3, 37}, lengths[2] = {5, 4};
+static hfy_status run_map(hfy_work *w)
+{
+    return hfy_structure_map(&structured, unary_of, NULL, out.whole[0], &out.size, &out.scalar, w);
+}
+static hfy_status run_solve(hfy_work *w)
+{
+    hfy_structure_answer answer;
+    hfy_status status;
+    memset(&answer, 0, sizeof answer);
+    answer.unary = out.bound;
+    status = hfy_structure_solve(&structured, 1, unary_of, NULL, &answer, w);
+    if (!status) out.scalar = answer.value;
+    return status;
+}
+static hfy_status run_structure_vjp(hfy_work *w)
+{
+    hfy_structure sequence = hfy_structure_sequence(N, 5);
+    sequence.most = 9;
+    return hfy_structure_vjp(&sequence, 1, 2, lengths, lists, unary_of, out.bound, NULL, w);
+}
+static hfy_status run_structure_loss(hfy_work *w)
+{
+    return hfy_structure_loss(&structured, 1, unary_of, NULL, lists, 3, &out.scalar, w);
+}
+static hfy_status run_structure_margin(hfy_work *w)
+{
+    return hfy_structure_margin(&structured, 1, unary_of, NULL, lists, 3, &out.scalar, w);
+}
+static hfy_association association;
+static hfy_status run_association(hfy_work *w)
+{
+    hfy_net net = a_net();
+    hfy_status status;
+    net.sep.kind = HFY_SEP_KSUBSETS, net.sep.k = 3;
+    status = hfy_theory_association(&net, lists, 3, &association, w);
+    if (!status) out.scalar = association.radius;
+    return status;
 }
 
 static hfy_post which_post;
@@ -280,24 +323,31 @@ static size_t each_call(void (*judge)(run_call *run, const char *name))
     prepare();
     judge(run_scores, "sim_scores");
     judge(run_cosine, "sim_scores cosine");
-    for (i = 0; i < 16; i++) {
+    for (i = 0; i < 18; i++) {
         which_sep = zero_sep;
-        which_sep.kind = i < 10   ? (hfy_sep_kind)i
-                         : i < 13 ? HFY_SEP_ENTMAX
-                         : i < 15 ? HFY_SEP_NORMMAX
+        which_sep.kind = i < 12   ? (hfy_sep_kind)i
+                         : i < 15 ? HFY_SEP_ENTMAX
+                         : i < 17 ? HFY_SEP_NORMMAX
                                   : HFY_SEP_SPARSEMAX;
-        which_sep.k = i == HFY_SEP_KSUBSETS || i == HFY_SEP_ARGMAX ? 3 : 0;
-        if (i == 10) which_sep.alpha = 1.2;
-        if (i == 11) which_sep.alpha = 4;
-        if (i == 12) more.kind = HFY_SEP_KSUBSETS, more.k = 2, which_sep.plus = &more;
-        if (i == 13) which_sep.gamma = 5;
-        if (i == 14) which_sep.gamma = 1.5;
-        if (i == 15) which_sep.upper = upper, which_sep.lower = lower;
+        which_sep.k = i == HFY_SEP_KSUBSETS || i == HFY_SEP_SEQUENCE_KSUBSETS || i == HFY_SEP_ARGMAX ? 3 : 0;
+        which_sep.structure = &structured;
+        if (i == 12) which_sep.alpha = 1.2;
+        if (i == 13) which_sep.alpha = 4;
+        if (i == 14) more.kind = HFY_SEP_KSUBSETS, more.k = 2, which_sep.plus = &more;
+        if (i == 15) which_sep.gamma = 5;
+        if (i == 16) which_sep.gamma = 1.5;
+        if (i == 17) which_sep.upper = upper, which_sep.lower = lower;
         judge(run_apply, "sep_apply");
         judge(run_conjugate, "sep_conjugate");
         judge(run_vjp, "sep_vjp");
-        if (i != 12) judge(run_value, "sep_value"), judge(run_loss, "sep_loss");
+        if (i != 14) judge(run_value, "sep_value"), judge(run_loss, "sep_loss");
     }
+    judge(run_map, "structure_map");
+    judge(run_solve, "structure_solve");
+    judge(run_structure_vjp, "structure_vjp");
+    judge(run_structure_loss, "structure_loss");
+    judge(run_structure_margin, "structure_margin");
+    judge(run_association, "theory_association");
     for (i = 0; i < 7; i++) {
         which_post = zero_post;
         which_post.kind = (hfy_post_kind)i;
@@ -307,7 +357,7 @@ static size_t each_call(void (*judge)(run_call *run, const char *name))
         judge(run_post_conjugate, "post_conjugate");
         judge(run_post_vjp, "post_vjp");
     }
-    for (i = 0; i < 14; i++) {
+    for (i = 0; i < 16; i++) {
         which_net = a_net();
         if (i == 1) which_net.sep.kind = HFY_SEP_SPARSEMAX;
         if (i == 2) which_net.sep.kind = HFY_SEP_ENTMAX, which_net.bias = bias;
@@ -322,6 +372,8 @@ static size_t each_call(void (*judge)(run_call *run, const char *name))
         if (i == 11) which_net.sep.plus = &more;
         if (i == 12) which_net.post.kind = HFY_POST_LINEAR, which_net.post.matrix = matrix;
         if (i == 13) which_net.sep.kind = HFY_SEP_ARGMAX, which_net.self_coupling = self_coupling;
+        if (i == 14) which_net.sep.kind = HFY_SEP_SEQUENCE_KSUBSETS, which_net.sep.k = 3, which_net.sep.transition = 0.3;
+        if (i == 15) which_net.sep.kind = HFY_SEP_SPARSEMAP, which_net.sep.structure = &structured;
         judge(run_check, "net_check");
         judge(run_retrieve, "retrieve");
         judge(run_report, "retrieve with report");

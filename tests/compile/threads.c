@@ -64,10 +64,11 @@ int main(void)
     for (i = 0; i < LARGE * D; i++) keys[i] = (hfy_real)hfy_rng_normal(&rng);
     for (i = 0; i < MANY * D; i++) q[i] = keys[(i * 7) % (LARGE * D)] + (hfy_real)(0.3 * hfy_rng_normal(&rng));
     q[17 * D + 3] = (hfy_real)HUGE_VAL; /* one query without an answer */
-    for (kind = 0; kind < 10; kind++)
+    for (kind = 0; kind <= HFY_SEP_UNIFORM; kind++)
         for (size = 0; size < 3; size++)
             for (sim = 0; sim < 4; sim++) {
                 hfy_net net;
+                hfy_structure structure;
                 hfy_report report;
                 hfy_work work;
                 size_t n =
@@ -77,7 +78,9 @@ int main(void)
                 memset(&work, 0, sizeof work);
                 memset(out, 0, sizeof *out * MANY * D);
                 net.dim = D, net.count = size == 1 ? LARGE : SMALL, net.keys = keys, net.max_steps = 3;
-                net.sep.kind = (hfy_sep_kind)kind, net.sim = (hfy_sim)sim, net.sep.k = kind == HFY_SEP_KSUBSETS ? 3 : 1;
+                net.sep.kind = (hfy_sep_kind)kind, net.sim = (hfy_sim)sim;
+                net.sep.k = kind == HFY_SEP_KSUBSETS || kind == HFY_SEP_SEQUENCE_KSUBSETS ? 3 : 1;
+                structure = hfy_structure_at_most(net.count, 3), net.sep.structure = &structure;
                 if (kind >= HFY_SEP_IDENTITY) net.post.kind = HFY_POST_L2;
                 net.beta = sim == HFY_SIM_DOT ? 0.3 : 1;
                 report.best = best;
@@ -90,7 +93,8 @@ int main(void)
                 h = hash(h, best, sizeof *best * n);
                 if (size == 2) h = hash(h, weights, sizeof *weights * SMALL * 17);
                 if (report.energy) h = hash(h, energy, sizeof *energy * 17 * 4);
-                if (size == 0 && (kind < 4 || kind == 5) && sim < 2) {
+                if (size == 0 && (kind <= HFY_SEP_ENTMAX || kind == HFY_SEP_NORMMAX || kind == HFY_SEP_IDENTITY ||
+                                  kind == HFY_SEP_SEQUENCE_KSUBSETS) && sim < 2) {
                     hfy_grad grad;
                     double beta = 0;
                     memset(&grad, 0, sizeof grad);
