@@ -1,7 +1,7 @@
 /* hfy_dynamics.c: HFY Figures 8 (no post-transformation), 9 (unit length) and 10 (layer norm): contours of the energy,
    trajectories and basins of attraction of five patterns in the plane, for every Omega and Psi. Needs no data.
 
-   hfy_dynamics [--out DIR] [--seed 30] [--points 120] [--basin_beta 10]
+   hfy_dynamics [--out DIR] [--seed 60] [--points 100] [--basin_beta 10]
 
    The patterns are normal, drawn from the seed, of unit length; for the layer norm the third coordinate is -x - y, and
    they are layer-normed (unbiased, eps 1e-8). Contours and trajectories at beta 1: at every point of the grid the energy
@@ -40,9 +40,9 @@ int main(int argc, char **argv)
     } psis[] = {{"identity", HFY_POST_NONE}, {"norm", HFY_POST_L2}, {"lnorm", HFY_POST_LAYERNORM}};
     enum { OMEGAS = sizeof omegas / sizeof *omegas, PSIS = sizeof psis / sizeof *psis };
     const char *out = option(argc, argv, "out", ".");
-    const size_t points = (size_t)number(argc, argv, "points", 120);
+    const size_t points = (size_t)number(argc, argv, "points", 100);
     const double basin_beta = number(argc, argv, "basin_beta", 10);
-    const uint64_t seed = (uint64_t)number(argc, argv, "seed", 30);
+    const uint64_t seed = (uint64_t)number(argc, argv, "seed", 60);
     size_t total = points * points, w, p, i, j, d, step;
     double raw[PATTERNS * 2], *grid, *energy, *end;
     size_t *basin;

@@ -1,7 +1,7 @@
 /* hfy_paths.c: HFY Figure 2 (regularisation paths: the prediction for beta theta against the temperature 1/beta) and
    Figure 3 (entropies, predictions and losses in the binary case). Needs no data.
 
-   hfy_paths [--out DIR] [--points 200]
+   hfy_paths [--out DIR] [--points 80]
 
    Writes DIR/paths.csv (method, temperature, y_1 .. y_5) and DIR/binary.csv (method, p or s, -Omega(p, 1-p), y_1(s, 0),
    loss(s, 0; e_1)). The sequence is the 2-subsets with a transition of 0.4. */
@@ -22,7 +22,7 @@ int main(int argc, char **argv)
                    {"2-normmax", HFY_SEP_NORMMAX, 2, 1},    {"5-normmax", HFY_SEP_NORMMAX, 5, 1},
                    {"2-subsets", HFY_SEP_KSUBSETS, 2, 0},   {"2-sequence", HFY_SEP_SEQUENCE_KSUBSETS, 2, 0}};
     const char *out = option(argc, argv, "out", ".");
-    const size_t points = (size_t)number(argc, argv, "points", 200);
+    const size_t points = (size_t)number(argc, argv, "points", 80);
     size_t m, i, t;
     hfy_work work = {0};
     FILE *paths = create(out, "paths.csv"), *binary = create(out, "binary.csv");
