@@ -888,6 +888,51 @@ TEST(lambert)
     CHECK(got >= 7 && got <= 7);
 }
 
+/* --- basins (rows T085 to T094) --- */
+
+#ifdef HFY_DOUBLE
+TEST(rows_of_basins)
+{
+    static const int want[10][6] = {{400, 0, 0, 0, 0, 0},       {400, 0, 0, 0, 0, 0},       {293, 0, 0, 107, 0, 0},
+                                    {293, 0, 0, 107, 0, 0},     {123, 48, 0, 110, 0, 119},  {123, 48, 0, 110, 0, 119},
+                                    {124, 48, 0, 109, 0, 119},  {124, 48, 0, 109, 0, 119},  {209, 21, 0, 93, 0, 77},
+                                    {202, 21, 0, 97, 0, 80}};
+    static const hfy_sep_kind kinds[5] = {HFY_SEP_SOFTMAX, HFY_SEP_ENTMAX, HFY_SEP_SPARSEMAX, HFY_SEP_NORMMAX,
+                                          HFY_SEP_NORMMAX};
+    hfy_rng rng = hfy_rng_seed(30);
+    hfy_real queries[800], ends[800], low[2] = {9, 9}, high[2] = {-9, -9};
+    size_t i, j, d, which;
+    normals(&rng, keys, 10);
+    for (i = 0; i < 5; i++) {
+        hfy_real norm = sqrt(dot_of(keys + 2 * i, keys + 2 * i, 2));
+        for (d = 0; d < 2; d++) {
+            keys[2 * i + d] /= norm;
+            if (keys[2 * i + d] < low[d]) low[d] = keys[2 * i + d];
+            if (keys[2 * i + d] > high[d]) high[d] = keys[2 * i + d];
+        }
+    }
+    for (i = 0; i < 400; i++) {
+        queries[2 * i] = low[0] - 0.1 + (high[0] - low[0] + 0.2) * (double)(i % 20) / 19;
+        queries[2 * i + 1] = low[1] - 0.1 + (high[1] - low[1] + 0.2) * (double)(i / 20) / 19;
+    }
+    for (which = 0; which < 10; which++) {
+        hfy_net net = net_of(5, 2, 10, kinds[which / 2], which < 8 ? 2 : 5);
+        int count[6] = {0};
+        if (which / 2 == 1) net.sep.alpha = 1.5;
+        if (which & 1) net.post.kind = HFY_POST_L2;
+        net.max_steps = 50;
+        CHECK(hfy_retrieve(&net, queries, 400, ends, NULL, &work) == HFY_OK);
+        for (i = 0; i < 400; i++) {
+            size_t home = 0;
+            for (j = 0; j < 5; j++)
+                if (norm_of(ends + 2 * i, keys + 2 * j, 2) < (which < 2 ? 0.01 : 1e-3)) home = j + 1;
+            count[home]++;
+        }
+        for (j = 0; j < 6; j++) CHECK(count[j] - want[which][j] <= 2 && want[which][j] - count[j] <= 2);
+    }
+}
+#endif
+
 /* --- errors --- */
 
 TEST(nets_that_the_theory_does_not_cover)
@@ -1093,6 +1138,9 @@ int main(int argc, char **argv)
     RUN(row_metastable_size_and_classes);
     RUN(sizes_of_given_rows);
     RUN(lambert);
+#ifdef HFY_DOUBLE
+    RUN(rows_of_basins);
+#endif
     RUN(nets_that_the_theory_does_not_cover);
     RUN(numbers_out_of_range);
     RUN(memory_of_the_caller);
