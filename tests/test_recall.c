@@ -398,6 +398,16 @@ TEST(a_sequence_with_the_papers_settings)
     CHECK_EQ(wrong, 0);
 }
 
+TEST(of_equal_weights_the_lowest)
+{
+    hfy_net net = net_of(3, 2, 2, 2);
+    hfy_recall how = how_of(HFY_RECALL_BOUNDED, 3);
+    size_t items[3];
+    keys[0] = 0, keys[1] = 3, keys[2] = keys[4] = 3, keys[3] = keys[5] = 0;
+    CHECK(hfy_recall_all(&net, &how, keys + 4, 1, items, NULL, &work) == HFY_OK);
+    CHECK_EQ(items[0], 1);
+}
+
 TEST(other_similarities_values_and_posts)
 {
     static const hfy_sim sims[4] = {HFY_SIM_DOT, HFY_SIM_COSINE, HFY_SIM_EUCLIDEAN, HFY_SIM_MANHATTAN};
@@ -577,6 +587,7 @@ int main(int argc, char **argv)
     RUN(it_ends_when_all_is_taken);
     RUN(masked_patterns_are_never_recalled);
     RUN(a_sequence_with_the_papers_settings);
+    RUN(of_equal_weights_the_lowest);
     RUN(other_similarities_values_and_posts);
     RUN(what_cannot_be_recalled);
     RUN(nothing_changes_when_an_item_fails);

@@ -146,6 +146,25 @@ TEST(separations_by_brute_force)
     }
 }
 
+TEST(exactly_at_the_margin)
+{
+    hfy_net net = net_of(2, 2, 1, HFY_SEP_SPARSEMAX, 0);
+    hfy_theory_separation out;
+    unsigned char stationary[2];
+    double radius[2], slack;
+    hfy_real q[2] = {1, 7}, back[2];
+    keys[0] = 1, keys[1] = 0, keys[2] = 0, keys[3] = 0; /* 1 before its rival, which is 0 before it */
+    memset(&out, 0, sizeof out);
+    out.stationary = stationary, out.radius = radius;
+    CHECK(hfy_theory_separate(&net, &out, &work) == HFY_OK);
+    CHECK(stationary[0] == 1 && stationary[1] == 0);
+    CHECK_EQ(radius[0], 0);
+    CHECK_EQ(radius[1], -1);
+    CHECK(hfy_theory_retrieves(&net, q, 1, &slack, NULL, &work) == HFY_OK);
+    CHECK_EQ(slack, 0);
+    CHECK(hfy_retrieve(&net, q, 1, back, NULL, &work) == HFY_OK && back[0] >= 1 && back[1] <= 0);
+}
+
 TEST(the_lowest_of_tied_rivals)
 {
     hfy_net net = net_of(300, 2, 1, HFY_SEP_SPARSEMAX, 0);
@@ -753,6 +772,8 @@ TEST(jacobians_and_their_bounds)
         CHECK(norms.norm <= norms.by_spread * (1 + 1e-12));
         CHECK(norms.norm <= norms.by_top && norms.by_largest <= norms.by_top * (1 + 1e-9));
         tight += norms.by_top < HUGE_VAL;
+        for (i = 0, top = 0; i < n; i++) top = p[i] > top ? p[i] : top;
+        CHECK((norms.by_top < HUGE_VAL) == (top >= 0.5));
         if (norms.by_spread < 0.99) { /* one fixed point, wherever one starts */
             hfy_real a[8], b[8];
             hfy_net far = net;
@@ -1115,6 +1136,7 @@ int main(int argc, char **argv)
     CHECK_BEGIN(argc, argv);
     RUN(row_separations_and_radii);
     RUN(separations_by_brute_force);
+    RUN(exactly_at_the_margin);
     RUN(the_lowest_of_tied_rivals);
     RUN(proposition_9_holds_in_the_network);
     RUN(exact_answers_are_predicted);
