@@ -48,6 +48,8 @@
        modern Hopfield network, attention    DOT        SOFTMAX                   keys; readout V      NONE
        sparse modern Hopfield network        DOT        SPARSEMAX ENTMAX NORMMAX  keys; readout        NONE L2 LAYERNORM
        patterns recalled k at a time         DOT        KSUBSETS                  keys; readout        the same
+       structured Hopfield network           DOT        SEQUENCE_KSUBSETS         keys; readout        the same
+                                                        SPARSEMAP
        classical Hopfield network            DOT        IDENTITY                  keys; self_coupling  SIGN TANH
        pseudo-inverse (projection) rule *    DOT        IDENTITY                  values               SIGN
        polynomial, exponential dense memory  DOT        POWER EXP                 keys                 SIGN TANH
@@ -185,8 +187,8 @@
      A room calls only rooms above it. Public names are hfy_<room>_<verb> (the net's own: hfy_retrieve, hfy_energy);
      private ones end in an underscore.
 
-   FURTHER   examples (hello, recall, attention, hetero, embedded), docs/guide.md (by tasks), docs/math.md (every
-             equation and its function), docs/design.md (why it is built so), docs/porting.md
+   FURTHER   examples (hello, recall, attention, hetero, associations, embedded), docs/guide.md (by tasks), docs/math.md
+             (every equation and its function), docs/design.md (why it is built so), docs/porting.md
 
    SOURCES   HFY   Santos, Niculae, McNamee, Martins: Hopfield-Fenchel-Young Networks
              MHN   Ramsauer et al.: Hopfield Networks is All You Need
@@ -195,8 +197,8 @@
 
    HISTORY
 
-     0.1.0   base, simd, linalg, sim, index, sep, post, net, file, shard: the walk, its energies and its gradients;
-             theory, recall
+     0.1.0   base, simd, linalg, sim, index, structure, sep, post, net, file, shard: the walk, its energies and its
+             gradients; theory, recall
    ----------------------------------------------------------------------------------------------------------------- */
 
 #ifndef HFY_H
@@ -6818,7 +6820,7 @@ HFY_PRIVATE_ double hfy_structure_fresh_loss_(const hfy_structure_solver_ *s)
 HFY_PRIVATE_ void hfy_structure_parts_(const hfy_structure_solver_ *s, const double *weight, double *higher)
 {
     size_t v, i, n = s->structure->unaries;
-    memset(higher, 0, s->structure->higher * sizeof *higher);
+    if (s->structure->higher) memset(higher, 0, s->structure->higher * sizeof *higher);
     for (v = 0; v < s->count; v++) {
         const uint32_t *on = s->on + v * s->structure->most;
         for (i = s->unaries[v]; i < s->bits[v]; i++) higher[on[i] - n] += weight[v];
@@ -6897,7 +6899,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_begin_(const hfy_structure *structure, dou
     hfy_structure_plan_(&arena, structure, room, s);
     s->rho = *rho;
     memcpy(s->unary, unary, structure->unaries * sizeof *unary);
-    if (higher)
+    if (structure->higher && higher)
         memcpy(s->raw, higher, structure->higher * sizeof *higher);
     else if (structure->higher)
         memset(s->raw, 0, structure->higher * sizeof *s->raw);
@@ -6985,7 +6987,7 @@ HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho,
         status = hfy_structure_begin_(structure, &rho, du, NULL, missing, vertices, &s, w);
     if (!status) {
         memset(s.mark, 0, structure->unaries + structure->higher);
-        memset(s.part, 0, structure->higher * sizeof *s.part);
+        if (structure->higher) memset(s.part, 0, structure->higher * sizeof *s.part);
         memset(s.unary, 0, structure->unaries * sizeof *s.unary);
         memset(s.u, 0, structure->unaries * sizeof *s.u);
         s.count = s.n_touched = 0;

@@ -16,6 +16,7 @@ def _hfy(path):
     for name, result, arguments in (
             ("bench_isa", c_char_p, [c_int]), ("bench_version", c_char_p, []), ("bench_threads", None, [c_int]),
             ("bench_sep_new", c_void_p, [c_char_p, c_double, c_int]), ("bench_sep_free", None, [c_void_p]),
+            ("bench_sequence", c_int, [c_long, c_size_t, c_size_t] + [c_void_p] * 6),
             ("bench_sep_apply", c_int, [c_long, c_void_p, c_void_p, c_size_t, c_size_t, c_void_p]),
             ("bench_sep_bound", None, [c_void_p, c_void_p]), ("bench_sep_message", c_char_p, [c_void_p]),
             ("bench_net_new", c_void_p, [c_void_p, c_size_t, c_size_t, c_double, c_char_p, c_double, c_size_t, c_int]),

@@ -48,6 +48,8 @@ GOALS = {
     "20": (0.15, 0.06),   # the same, full support
     "23": (0.02, 0.005),  # k-subsets, one row / the faster of lp-sparsemap and bisection
     "24": (0.05, 0.02),   # k-subsets, 64 rows / bisection
+    "25": (0.15, 0.05),   # sequential k-subsets, gap 1e-8 / lp-sparsemap, 100 inner iterations
+    "26": (0.50, 0.20),   # ... / its defaults, which are not exact
     "27": (0.02, 0.005),  # constrained sparsemax / numpy
     "32": (0.05, 0.02),   # process start and one retrieval / numpy
     "32b": (0.005, 0.001),  # ... / torch

@@ -77,6 +77,22 @@ BENCH_API void bench_sep_free(bench_sep *b)
     free(b);
 }
 
+/* Sequential k-subsets, `times` times: u (n) and edges (n-1) of the solution, the gap and the steps that it took; 0 or the
+   error. */
+BENCH_API int bench_sequence(long times, size_t n, size_t k, const double *scores, const double *transitions, double *u,
+                             double *edges, double *gap, double *steps)
+{
+    static hfy_work work;
+    hfy_structure structure = hfy_structure_sequence(n, k);
+    hfy_structure_answer answer;
+    hfy_status status = HFY_OK;
+    memset(&answer, 0, sizeof answer);
+    answer.unary = u, answer.higher = edges;
+    while (times-- && !status) status = hfy_structure_solve(&structure, 1, scores, transitions, &answer, &work);
+    *gap = answer.gap, *steps = (double)answer.steps;
+    return status;
+}
+
 /* --- nets --- */
 
 typedef struct bench_net {

@@ -29,6 +29,39 @@ def ksubsets(rows, n, k, double):
     return Case("ksubsets%d%s" % (k, "_double" if double else ""), "%dx%d" % (rows, n), 1, build)
 
 
+def sequence_best(c, t, k):
+    """The best score of k of n, t more for each two neighbours: a plain recursion over the row, all counts at once."""
+    off, on = np.full(k + 1, -np.inf), np.full(k + 1, -np.inf)
+    off[0] = 0
+    for s in c:
+        both = np.maximum(off, on)
+        on[1:] = np.maximum(off[:-1], on[:-1] + t) + s
+        off = both
+    return max(off[k], on[k])
+
+
+def sequence(n, k, t):
+    """One row, double, against lp-sparsemap's recorded figures; the error is the duality gap, by a recursion of our own."""
+    def build():
+        s, transitions = row_of(1, n, np.float64), np.full(max(n - 1, 1), float(t))
+        u, edges, told = data.aligned((1, n), np.float64), data.aligned((1, max(n - 1, 1)), np.float64), np.zeros(2)
+        f = blas.hfyd.bench_sequence
+        arguments = (n, k, data.at(s), data.at(transitions), data.at(u), data.at(edges), data.at(told), data.at(told[1:]))
+
+        def run(times):
+            if f(times, *arguments): raise RuntimeError("no solution")
+
+        def gap(_):
+            c = s[0] - u[0]
+            return abs(sequence_best(c, t, k) - c @ u[0] - t * edges.sum()) + abs(u.sum() - k) * 1e-3
+        run(1)
+        theirs = [Peer("lp-sparsemap, 100 inner iterations (recorded)", None, "25", seconds=peers.RECORDED["lp-sparsemap sequence"][n, k, t][0]),
+                  Peer("lp-sparsemap, defaults (recorded)", None, "26", seconds=peers.RECORDED["lp-sparsemap sequence"][n, k, t][1])]
+        return Race(run, theirs, lambda: u, gap, 1e-8, loop=True, isa="scalar",
+                    note="nonzeros %d, steps %d, gap told %.1e" % ((u > 0).sum(), told[1], told[0]))
+    return Case("sequence%d_t%d" % (k, t), "1x%d" % n, 1, build)
+
+
 def bounded(n, bounds):
     """One row, double; bounds: loose = all 1, tight = uniform on 0 .. 8/n."""
     def build():
@@ -51,6 +84,9 @@ def cases():
     for n in pick((100, 1000, 10000), (100, 1000, 10000), (100,)):
         for k in pick((2, 4, 8), (4,), (4,)):
             out += [ksubsets(1, n, k, False), ksubsets(1, n, k, True), ksubsets(64, n, k, False)]
+    for n in pick((100, 1000, 10000), (100, 1000, 10000), (100,)):
+        for k in pick((2, 4, 8), (2, 8), (2,)):
+            out += [sequence(n, k, t) for t in (0, 1)]
     for n in pick((128, 1024, 10000), (128, 10000), (128,)):
         out += [bounded(n, "loose"), bounded(n, "tight")]
     return out

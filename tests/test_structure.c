@@ -493,6 +493,48 @@ TEST(integral_answers_are_exact)
     CHECK(exact > 150);
 }
 
+/* Bits that all vertices of a mixture share are 1 to the bit, however the weights round. */
+TEST(shared_bits_are_exact)
+{
+    int seed, mixtures = 0;
+    for (seed = 0; seed < 200; seed++) {
+        hfy_rng rng = hfy_rng_seed((uint64_t)seed);
+        double unary[40];
+        size_t i;
+        hfy_structure s = hfy_structure_sequence(40, 8);
+        for (i = 0; i < 40; i++) unary[i] = hfy_rng_normal(&rng) + (i % 13 == 4 ? 20 : 0);
+        CHECK(!solve(&s, 1, unary, NULL, NULL));
+        mixtures += sol.a.vertices > 4;
+        for (i = 4; i < 40; i += 13) CHECK(sol.u[i] >= 1 && sol.u[i] <= 1);
+    }
+    CHECK(mixtures > 100);
+}
+
+/* Omega is infinite outside the hull: a mixture that is none, zeros and ones that are no vertex. */
+TEST(values_outside)
+{
+    static const size_t states[3] = {2, 2, 2};
+    hfy_structure pairs = hfy_structure_matching(2), row = hfy_structure_chain(3, states);
+    const hfy_real inside[4] = {(hfy_real)0.25, (hfy_real)0.75, (hfy_real)0.75, (hfy_real)0.25};
+    const hfy_real outside[4] = {(hfy_real)0.5, (hfy_real)0.5, (hfy_real)0.75, (hfy_real)0.25};
+    hfy_real labels[6] = {1, 0, 0, 1, 1, 0}, parts[8] = {0};
+    hfy_sep sep;
+    double omega;
+    memset(&sep, 0, sizeof sep);
+    sep.kind = HFY_SEP_SPARSEMAP, sep.structure = &pairs;
+    CHECK(!hfy_sep_value(&sep, inside, 1, 4, &omega, NULL));
+    CHECK_NEAR(omega, 0.625, 1e-6);
+    CHECK(!hfy_sep_value(&sep, outside, 1, 4, &omega, NULL) && omega > DBL_MAX);
+    sep.structure = &row, sep.transitions = parts;
+    parts[1] = (hfy_real)0.5, parts[6] = 2; /* 0 then 1 in the first pair, 1 then 0 in the second */
+    CHECK(!hfy_sep_value(&sep, labels, 1, 6, &omega, NULL));
+    CHECK_NEAR(omega, 1.5 - 2.5, 1e-12);
+    labels[1] = 1; /* two states at once */
+    CHECK(!hfy_sep_value(&sep, labels, 1, 6, &omega, NULL) && omega > DBL_MAX);
+    labels[0] = labels[1] = 0; /* and none */
+    CHECK(!hfy_sep_value(&sep, labels, 1, 6, &omega, NULL) && omega > DBL_MAX);
+}
+
 /* t beyond every score: whole windows. HUGE_VAL and finite values that large agree to the bit; masks cut windows. */
 TEST(transitions_without_limit)
 {
@@ -631,10 +673,10 @@ static size_t bad_oracle(const hfy_structure *structure, const double *unary, co
 
 TEST(statuses)
 {
-    static const double nan_score[3] = {0, NAN, 0}, inf_score[3] = {0, 0, INFINITY}, ok[3] = {0.5, 0.4, 0.3};
-    static const double none[3] = {-INFINITY, -INFINITY, -INFINITY}, huge[3] = {1e308, 1e308, 1e308};
+    static const double nan_score[3] = {0, (double)NAN, 0}, inf_score[3] = {0, 0, HUGE_VAL}, ok[3] = {0.5, 0.4, 0.3};
+    static const double none[3] = {-HUGE_VAL, -HUGE_VAL, -HUGE_VAL}, huge[3] = {1e308, 1e308, 1e308};
     static const size_t no_state[2] = {2, 0}, states[2] = {1, 2};
-    double u[9], nan_part[2] = {0, NAN}, inf_part[2] = {0, INFINITY}, out;
+    double u[9], nan_part[2] = {0, (double)NAN}, inf_part[2] = {0, HUGE_VAL}, out;
     size_t on[4] = {0, 1, 3, 9}, count, i;
     hfy_structure s = hfy_structure_ksubsets(3, 2), bad;
     hfy_structure_answer a;
@@ -660,7 +702,7 @@ TEST(statuses)
     s = hfy_structure_ksubsets(3, 2);
     REFUSED((s.oracle = NULL, s), ok, NULL, HFY_ERR_ARG, "structure->oracle is NULL");
     s = hfy_structure_ksubsets(3, 2);
-    REFUSED((s.tol = NAN, s), ok, NULL, HFY_ERR_ARG, "structure->tol is nan");
+    REFUSED((s.tol = (double)NAN, s), ok, NULL, HFY_ERR_ARG, "structure->tol is nan");
     s = hfy_structure_ksubsets(3, 2);
     REFUSED(s, NULL, NULL, HFY_ERR_ARG, "unary is NULL");
     REFUSED(s, nan_score, NULL, HFY_ERR_NONFINITE, "unary or higher");
@@ -672,7 +714,7 @@ TEST(statuses)
     CHECK_FAILS(hfy_structure_solve(NULL, 1, ok, NULL, &a, &work), HFY_ERR_ARG, &work, "structure is NULL");
     CHECK_FAILS(hfy_structure_solve(&s, 1, ok, NULL, NULL, &work), HFY_ERR_ARG, &work, "answer is NULL");
     CHECK_FAILS(hfy_structure_solve(&s, -1, ok, NULL, &a, &work), HFY_ERR_ARG, &work, "rho is -1");
-    CHECK_FAILS(hfy_structure_solve(&s, INFINITY, ok, NULL, &a, &work), HFY_ERR_ARG, &work, "rho is inf");
+    CHECK_FAILS(hfy_structure_solve(&s, HUGE_VAL, ok, NULL, &a, &work), HFY_ERR_ARG, &work, "rho is inf");
     CHECK_FAILS(hfy_structure_map(&s, NULL, NULL, on, &count, NULL, &work), HFY_ERR_ARG, &work, "unary is NULL");
     CHECK_FAILS(hfy_structure_loss(&s, 1, ok, NULL, NULL, 2, &out, &work), HFY_ERR_ARG, &work, "on is NULL");
     CHECK_FAILS(hfy_structure_loss(&s, 1, ok, NULL, on, 2, NULL, &work), HFY_ERR_ARG, &work, "loss is NULL");
@@ -843,7 +885,7 @@ TEST(relatives)
             double v = seed % 3 ? hfy_rng_normal(&rng) : (double)below(&rng, 3);
             theta[i] = (hfy_real)v, half[i] = theta[i] / 2;
         }
-        if (seed % 5 == 1) theta[0] = half[0] = (hfy_real)-INFINITY, k = k < n ? k : n - 1;
+        if (seed % 5 == 1) theta[0] = half[0] = (hfy_real)-HUGE_VAL, k = k < n ? k : n - 1;
         sequence.k = subsets.k = (double)k;
         CHECK(!hfy_sep_apply(&sequence, theta, 1, n, a, NULL) && !hfy_sep_apply(&subsets, theta, 1, n, b, NULL));
         for (i = 0; i < n; i++) CHECK_NEAR(a[i], b[i], 1e-12 + REAL_EPS);
@@ -891,14 +933,14 @@ TEST(separation_statuses)
     BAD((s = hfy_structure_ksubsets(4, 2), sep.rho = -1), HFY_ERR_ARG, "sep->rho is -1");
     BAD((sep.rho = 0, sep.kind = HFY_SEP_SEQUENCE_KSUBSETS, sep.k = 5), HFY_ERR_ARG, "sep->k is 5");
     BAD(sep.k = 1.5, HFY_ERR_ARG, "sep->k is 1.5");
-    BAD((sep.k = 2, sep.transition = NAN), HFY_ERR_ARG, "sep->transition is NaN");
+    BAD((sep.k = 2, sep.transition = (double)NAN), HFY_ERR_ARG, "sep->transition is NaN");
     BAD((sep.transition = 0, sep.transitions = nan_part), HFY_ERR_ARG, "entry 1 is NaN");
     sep.transitions = NULL;
     /* one row without an answer leaves the other alone */
     theta[1] = (hfy_real)NAN;
     BAD(y[4] = 9, HFY_ERR_NONFINITE, "row 0: entry 1 is nan");
     CHECK(y[0] >= 9 && y[0] <= 9 && y[7] >= 1 && y[7] <= 1);
-    for (i = 0; i < 3; i++) theta[i] = (hfy_real)-INFINITY;
+    for (i = 0; i < 3; i++) theta[i] = (hfy_real)-HUGE_VAL;
     BAD(y[4] = 9, HFY_ERR_ARG, "too few scores are not masked");
     for (i = 0; i < 8; i++) theta[i] = (hfy_real)(0.1 * (double)i);
     sep.kind = HFY_SEP_SPARSEMAP, s.max_steps = 1;
@@ -926,7 +968,7 @@ TEST(sums_of_structured_kinds)
     hfy_sep first, second, joined;
     hfy_sep_grad grad;
     hfy_rng rng = hfy_rng_seed(3);
-    double a, b, c;
+    double a = 0, b = 0, c = 0;
     size_t i;
     memset(&first, 0, sizeof first);
     memset(&second, 0, sizeof second);
@@ -1198,7 +1240,7 @@ TEST(association_statuses)
     y[0] = 5;
     NOT((void)0, HFY_ERR_ARG, "5 is listed twice");
     y[0] = 3;
-    bias[4] = (hfy_real)-INFINITY;
+    bias[4] = (hfy_real)-HUGE_VAL;
     NOT(bad.bias = bias, HFY_ERR_ARG, "masked");
     CHECK_FAILS(hfy_theory_association(&net, NULL, 3, &a, &work), HFY_ERR_ARG, &work, "patterns is NULL");
     CHECK_FAILS(hfy_theory_association(&net, y, 3, NULL, &work), HFY_ERR_ARG, &work, "association is NULL");
@@ -1218,6 +1260,8 @@ int main(int argc, char **argv)
     RUN(derivatives);
     RUN(losses_and_margins);
     RUN(integral_answers_are_exact);
+    RUN(shared_bits_are_exact);
+    RUN(values_outside);
     RUN(transitions_without_limit);
     RUN(large_and_tied);
     RUN(mid_sized);

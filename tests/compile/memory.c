@@ -26,6 +26,6 @@ void my_free(void *pointer)
 int main(void)
 {
     hfy_real theta[3] = {1, 2, 3}, y[3];
-    hfy_sep sep = {0, HFY_SEP_ENTMAX, 0, 0, 0, 0, NULL, NULL, 0, NULL};
+    hfy_sep sep = {0, HFY_SEP_ENTMAX, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL, NULL};
     return hfy_sep_apply(&sep, theta, 1, 3, y, NULL) != HFY_OK || !asked || taken;
 }
