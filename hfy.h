@@ -10003,7 +10003,7 @@ HFY_PRIVATE_ void hfy_net_report_weights_(const hfy_report *report, size_t who, 
             if (best == SIZE_MAX || weight[i] > weight[best]) best = i;
         }
         if (best == SIZE_MAX) best = 0;
-        if (report->best) report->best[who] = index ? index[best] : best;
+        if (report->best) report->best[who] = index && count ? index[best] : best; /* no weight at all: 0 */
         if (report->support) report->support[who] = support;
     }
     if (report->top_index || report->top_weight) {
