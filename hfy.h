@@ -978,8 +978,8 @@ typedef struct hfy_theory_separation {
    idempotent and x_i in its image (HFY Prop. 11). values, bias and visible are not looked at.
    "If" of Prop. 9.1 always holds, "only if" for an x_i outside the hull of the others.
    Cost: N^2 dim / 2 multiply-adds in double, shared out among workers; the bits do not depend on how many.
-   Errors: as hfy_net_check; ARG (out NULL), NOMEM (scratch: about 1 MiB and 24 N bytes a worker), UNSUPPORTED,
-   NONFINITE (NaN or infinity in a key).
+   Errors: as hfy_net_check; ARG (out NULL), NOMEM (scratch a worker: about 2048 dim + 24 N + 460,000 bytes),
+   UNSUPPORTED, NONFINITE (NaN or infinity in a key).
    EXAMPLE  double delta[N]; hfy_theory_separation out = {0}; out.separation = delta;
             hfy_theory_separate(&net, &out, &work); */
 HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_separation *out, hfy_work *work);
