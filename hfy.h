@@ -88,7 +88,7 @@
      HFY_NO_STDIO              not defined     global            no <stdio.h>: the three functions that open files
                                                                  (hfy_file_npy_info, _read, _write) go, .npy in memory
                                                                  (hfy_file_npy_parse, _decode, _header) stays
-     HFY_CORE_ONLY             not defined     global            drops every room after `file`: here `theory`, `shard`
+     HFY_CORE_ONLY             not defined     global            drops every room after `file`: shard, theory, recall
      HFY_FILE                  "hfy.h"         implementation    under which name hfy.h includes itself, once for each
                                                                  instruction set; define it if you renamed the file
      HFY_NO_SIMD               not defined     implementation    plain C kernels only, no intrinsics
@@ -98,8 +98,7 @@
                                threads                           anew in each call. Scratch memory grows with it
      HFY_CBLAS                 not defined     implementation    matrix products by the BLAS of <cblas.h>
      HFY_SGEMM, HFY_DGEMM      not defined     implementation    or by functions of yours; arguments: see >>linalg.gemm.
-                                                                 No public function of this version multiplies matrices
-                                                                 yet, so today these three change nothing
+                                                                 Used by hfy_theory_separate
 
      hfy.h itself defines HFY_VERSION ("0.1.0") and HFY_VERSION_NUMBER (major * 10000 + minor * 100 + patch).
      HFY_STATIC together with HFY_API, or one of HFY_MALLOC and HFY_FREE alone, stops the compiler with an #error.
@@ -181,8 +180,9 @@
      >>post        post-transformations of the projection            >>post.impl
      >>net         the memory: retrieve, energies, gradients         >>net.impl
      >>file        .npy arrays in and out                            >>file.impl
-     >>theory      what the papers prove, computed                   >>theory.impl
      >>shard       one step over patterns in several places          >>shard.impl
+     >>theory      what the papers prove, computed for a net         >>theory.impl
+     >>recall      free and sequential recall, forgetting            >>recall.impl
 
      A room calls only rooms above it. Public names are hfy_<room>_<verb> (the net's own: hfy_retrieve, hfy_energy);
      private ones end in an underscore.
@@ -197,8 +197,8 @@
 
    HISTORY
 
-     0.1.0   base, simd, linalg, sim, index, structure, sep, post, net, file, theory, shard: the walk, its energies and
-             its gradients
+     0.1.0   base, simd, linalg, sim, index, structure, sep, post, net, file, shard: the walk, its energies and its
+             gradients; theory, recall
    ----------------------------------------------------------------------------------------------------------------- */
 
 #ifndef HFY_H
@@ -247,6 +247,7 @@ typedef double hfy_real;
 #define hfy_report hfy_report_d
 #define hfy_grad hfy_grad_d
 #define hfy_index hfy_index_d
+#define hfy_recall_state hfy_recall_state_d
 /* every function */
 #define hfy_status_text hfy_status_text_d
 #define hfy_work_free hfy_work_free_d
@@ -292,13 +293,33 @@ typedef double hfy_real;
 #define hfy_file_npy_info hfy_file_npy_info_d
 #define hfy_file_npy_read hfy_file_npy_read_d
 #define hfy_file_npy_write hfy_file_npy_write_d
-#define hfy_theory_association hfy_theory_association_d
 #define hfy_shard_bytes hfy_shard_bytes_d
 #define hfy_shard_find hfy_shard_find_d
 #define hfy_shard_used hfy_shard_used_d
 #define hfy_shard_needed hfy_shard_needed_d
 #define hfy_shard_merge hfy_shard_merge_d
 #define hfy_shard_finish hfy_shard_finish_d
+#define hfy_theory_separate hfy_theory_separate_d
+#define hfy_theory_retrieves hfy_theory_retrieves_d
+#define hfy_theory_bound_energy hfy_theory_bound_energy_d
+#define hfy_theory_capacity_exact hfy_theory_capacity_exact_d
+#define hfy_theory_capacity_softmax hfy_theory_capacity_softmax_d
+#define hfy_theory_dimension hfy_theory_dimension_d
+#define hfy_theory_slack hfy_theory_slack_d
+#define hfy_theory_capacity_binary hfy_theory_capacity_binary_d
+#define hfy_theory_converges hfy_theory_converges_d
+#define hfy_theory_jacobian hfy_theory_jacobian_d
+#define hfy_theory_metastable hfy_theory_metastable_d
+#define hfy_theory_classify hfy_theory_classify_d
+#define hfy_theory_association hfy_theory_association_d
+#define hfy_theory_lambert hfy_theory_lambert_d
+#define hfy_theory_lambert_exp hfy_theory_lambert_exp_d
+#define hfy_recall_begin hfy_recall_begin_d
+#define hfy_recall_next hfy_recall_next_d
+#define hfy_recall_all hfy_recall_all_d
+#define hfy_recall_unique hfy_recall_unique_d
+#define hfy_recall_levenshtein hfy_recall_levenshtein_d
+#define hfy_recall_bias hfy_recall_bias_d
 #else
 typedef float hfy_real;
 #endif
@@ -867,35 +888,6 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
 #ifndef HFY_CORE_ONLY /* from here on: rooms that small programs leave out */
 
 /* ------------------------------------------------------------------------------------------------------------------
-   >>theory   what the papers prove, computed
-   ------------------------------------------------------------------------------------------------------------------ */
-
-/* The terms of exact structured retrieval (HFY Prop. 14, in a sharper form: only unary bits count, rho is any). */
-typedef struct hfy_association {
-    double separation; /* Delta: the least of (score of y - score of y')/beta over all vertices y' with other unaries,
-                          the scores those of the query X^T y; INFINITY if there is no other */
-    double overlap;    /* the most of 2 u_y.(u_y - u_y'): D^2, where vertices have equally many unaries on */
-    double distance;   /* D^2: the most unary bits in which another vertex differs */
-    double spectral;   /* sigma_max(X), from above: within 1e-6 of it */
-    double longest;    /* M = max |x_i| */
-    double needed;     /* rho overlap / (2 beta): X^T y stands still if separation >= needed */
-    double radius;     /* (separation - needed) / min(spectral D, M D^2): every query within this distance of X^T y has
-                          X^T y as the answer of one step; negative: nothing is promised */
-} hfy_association;
-
-/* Does a net retrieve the association X^T y, the sum of these patterns, and from how far? patterns: count of them, each
-   once: the unary bits of a vertex y. For SPARSEMAX (count = 1), KSUBSETS (whole k), SEQUENCE_KSUBSETS and SPARSEMAP,
-   whose structure may not have a vertex that holds all of y's unaries and more.
-   Exact arithmetic is assumed: at the very edge rounding decides. Whether a single query q is answered with X^T y tells
-   hfy_structure_margin at the scores beta X q + bias. Cost: count + 4 calls of the oracle, and min(N, dim)^2 max(N,
-   dim) for the spectral norm. Scratch: 16 min(N, dim)^2 bytes.
-   Errors: ARG (NULL, a pattern out of range or twice, patterns that are no vertex), NOMEM, NONFINITE, as hfy_net_check;
-   UNSUPPORTED (another separation, bounds, `plus`, a similarity other than DOT, values that are not the keys, a post,
-   self_coupling, a bias for each query, a vertex above y). */
-HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patterns, size_t count,
-                                          hfy_association *association, hfy_work *work);
-
-/* ------------------------------------------------------------------------------------------------------------------
    >>shard   one step over patterns that lie in several places: what each finds, merged in any order, finished once
    ------------------------------------------------------------------------------------------------------------------ */
 
@@ -961,6 +953,259 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
 HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
                                     size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work);
 
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>theory   what the papers prove, computed for a given net: separations, exact retrieval, capacities, error bounds
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* Everything in this room is computed in double, whatever hfy_real is. The functions that take a net want DOT scores;
+   those that speak of its energy or of softmax want the plain net besides: values that are the keys, no bias, visible,
+   self_coupling, post or step (UNSUPPORTED names the member otherwise). Where a promise hangs on a comparison, the
+   network itself compares scores rounded to hfy_real: the two agree unless the slack is below that rounding,
+   4 eps sqrt(dim) |x||q| (see ACCURACY). */
+
+/* What is known of every pattern. Each pointer is optional and has room for N entries. */
+typedef struct hfy_theory_separation {
+    double *separation; /* Delta_i = x_i.x_i - max over j != i of x_i.x_j (HFY 4.5, MHN eq. 5); +INFINITY if N = 1 */
+    size_t *rival;      /* the j of that maximum, the lowest of ties; SIZE_MAX if N = 1 */
+    unsigned char *stationary; /* 1: Delta_i >= m/beta. A step from x_i then returns x_i (HFY Prop. 9.1) */
+    double *radius; /* the largest eps for which every query within eps of x_i is answered by x_i in one step: the min
+                       over j of (x_i.(x_i - x_j) - m/beta) / |x_i - x_j|. Negative: not even x_i itself is */
+    double *radius_bound; /* HFY Prop. 9.3's smaller one, (Delta_i - m/beta) / (2 max|x|) */
+} hfy_theory_separation;
+
+/* Fills what out asks for. stationary and the radii take the margin m of net->sep (UNSUPPORTED if it has none, or k is
+   not 1) and the weights p alone: with a post-transformation x_i is returned as post(x_i), which is x_i where post is
+   idempotent and x_i in its image (HFY Prop. 11). values, bias and visible are not looked at.
+   "If" of Prop. 9.1 always holds, "only if" for an x_i outside the hull of the others.
+   Cost: N^2 dim / 2 multiply-adds in double, shared out among workers; the bits do not depend on how many.
+   Errors: as hfy_net_check; ARG (out NULL), NOMEM (scratch a worker: about 2048 dim + 24 N + 460,000 bytes),
+   UNSUPPORTED, NONFINITE (NaN or infinity in a key).
+   EXAMPLE  double delta[N]; hfy_theory_separation out = {0}; out.separation = delta;
+            hfy_theory_separate(&net, &out, &work); */
+HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_separation *out, hfy_work *work);
+
+/* Will one step answer these queries exactly (HFY Prop. 9.2; k-subsets: Prop. 14 in its sharp form)?
+   slack[j] = (k-th best of x.q + bias/beta) - (the (k+1)-th best) - m/beta, k that of KSUBSETS and ARGMAX, else 1.
+   It is >= 0 if and only if p is 1 on the k best patterns and 0 elsewhere, so that the step returns the sum of their
+   values; +INFINITY if there are no more than k. chosen: n_queries x k, those patterns in ascending order, whatever
+   the slack; or NULL. Masks count as in hfy_retrieve.
+   Errors: as hfy_net_check; ARG (NULL), NOMEM, UNSUPPORTED (no margin, a broken k, `plus`); one query, its outputs
+   untouched: NONFINITE, ARG (fewer than k patterns that are not masked). */
+HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *slack,
+                                        size_t *chosen, hfy_work *work);
+
+/* Bounds on the energy with the constant HFY_ENERGY_PAPER (HFY Prop. 7) for the plain net with a negentropy on the
+   simplex (SOFTMAX, SPARSEMAX, ENTMAX, NORMMAX without bounds):
+     lower[j] = 1/2 |x_k - q|^2, k the best pattern: at any q
+     *upper   = min(2 M^2, M^2/2 - Omega(1/N)/beta), M = max|x|: at any q in the hull of the patterns
+   Each may be NULL. Errors: as hfy_net_check; ARG, NOMEM, UNSUPPORTED; NONFINITE (one query: its entry untouched). */
+HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *lower,
+                                           double *upper, hfy_work *work);
+
+/* Patterns on a sphere, for the capacities. */
+typedef struct hfy_theory_sphere {
+    double dim;     /* D >= 2 */
+    double radius;  /* M > 0, the length of the patterns; MHN writes K sqrt(D - 1) */
+    double beta;    /* > 0 */
+    double margin;  /* HFY: m >= 0 */
+    double failure; /* random patterns: the probability 0 < p <= 1 with which the promise may fail */
+    double angle;   /* HFY, placed patterns: the least angle between two, in (0, pi/2); 0 = pi/3 */
+    double zeta;    /* HFY, random patterns: > 1; 0 = the root of its limit */
+} hfy_theory_sphere;
+
+/* How many patterns are stored and retrieved exactly in one step, and from how far (HFY Prop. 10, mended: the counts
+   are lower bounds). A count may be +INFINITY; its logarithm is finite. */
+typedef struct hfy_theory_exact {
+    double placed_log, placed_count; /* patterns placed at will: sqrt(2 pi D) cos(angle) / sin(angle)^(D-1) */
+    double placed_radius;            /* eps = M/2 (1 - cos angle) - m/(2 beta M); above 0 or nothing is promised */
+    double zeta_limit;               /* zeta must be below 1/arccos(1 - m/(beta M^2)); 0 if there is none */
+    double zeta;                     /* the one used */
+    double random_log, random_count; /* random patterns: sqrt(2p/kappa_(D-1)) zeta^((D-1)/2) */
+    double random_radius;            /* eps = M/2 (1 - cos(1/zeta)) - m/(2 beta M) (HFY eq. 22) */
+    double kappa;                    /* kappa_(D-1) of HFY eq. 40 */
+} hfy_theory_exact;
+HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out, hfy_work *work);
+
+/* How many random patterns softmax stores (MHN Theorem 3 = A5): sqrt(p) c^((d-1)/4). */
+typedef struct hfy_theory_softmax {
+    double a, b, c;          /* MHN A322 */
+    double c_needed;         /* (2/sqrt p)^(4/(d-1)) (A323; mended in Theorem 3): the promise holds from here on */
+    double c_bound;          /* Corollary A1's lower bound of c, without Lambert's function */
+    double log_count, count; /* the promise; count may be +INFINITY */
+    int holds;               /* 1: c >= c_needed */
+} hfy_theory_softmax;
+HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out,
+                                               hfy_work *work);
+
+/* The dimension from which on c^((d-1)/4) patterns of length K sqrt(d-1) are stored with probability 1 - p (MHN Theorem
+   A6). UNSUPPORTED where A6 gives none. */
+HFY_API hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim, hfy_work *work);
+
+/* Left side minus right side of the inequality by which MHN's other theorems promise N patterns of length K sqrt(d-1):
+   they are stored if it is >= 0. (The placements of A3 and A4 do not exist in general: HFY, footnote 7.) */
+typedef enum hfy_theory_law {
+    HFY_THEORY_PLACED,  /* A3, A4 (A306): N = c^(d-1) patterns; A3 is c = 4, A4 c = 8 */
+    HFY_THEORY_EXPECTED /* A7 (A376): N = c^((d-1)/4) random patterns, for their expected least separation */
+} hfy_theory_law;
+HFY_API hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta, double k, double c, double *slack,
+                                    hfy_work *work);
+
+/* Binary patterns and F = exp (MHN Theorem A10): with `flipped` of the bits wrong (0 .. 1/2), e^(rate dim) + 1 random
+   patterns are each restored in one sweep, as dim grows, for any rate below *rate = I(1 - 2 flipped)/2. count may be
+   NULL: e^(*rate dim) + 1, where the promise ends; dim is read for it alone. */
+HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double *rate, double *count, hfy_work *work);
+
+/* One pattern of a plain SOFTMAX net: what MHN's Theorems 4 and 5 and Lemma A5 promise, next to what is measured. */
+typedef struct hfy_theory_convergence {
+    double separation; /* Delta_i */
+    double largest;    /* M = max|x| */
+    /* Lemmas A5, A6: in the sphere of this radius around x_i is one fixed point, where all its points end ... */
+    double sphere; /* 1/(beta N M) (A130) */
+    double needed; /* ... if Delta_i >= 2/(beta N) + log(2 (N-1) N beta M^2)/beta (A131) */
+    int stored;    /* 1: it is */
+    int inside;    /* 1: the query is in the sphere */
+    /* measured: the fixed point x* that the iteration reaches from x_i */
+    size_t steps;          /* that it took, 10,000 at most */
+    double residual;       /* |f(x*) - x*| */
+    double error;          /* |x_i - x*|: the retrieval error */
+    double query_distance; /* |xi - x_i|, xi the query */
+    double before, after;  /* |xi - x*| and |f(xi) - x*| */
+    /* promised */
+    double contraction;  /* Theorem 4 (eq. 7, A383): after <= contraction before */
+    double error_bound;  /* Theorem 5 (eq. 8, A390): error <= it, which needs the measured error */
+    double error_sphere; /* eq. 9: the same for an error of 1/(beta N M) at most */
+    double error_closed; /* 2e (N-1) M e^(-beta Delta_i) (A391, mended): for an error of 1/(2 beta M) at most */
+} hfy_theory_convergence;
+
+/* query: dim, or NULL = x_i itself. Cost: N dim a step.
+   Errors: as hfy_net_check; ARG (pattern >= N, out NULL), NOMEM, UNSUPPORTED (not a plain SOFTMAX net), NONFINITE. */
+HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
+                                        hfy_theory_convergence *out, hfy_work *work);
+
+/* The Jacobian of a plain SOFTMAX net's step, beta X^T (diag p - p p^T) X = beta Var_p[x] (MHN A48). */
+typedef struct hfy_theory_jacobian_norm {
+    double norm;        /* |J|, the spectral norm: below 1 the step contracts here */
+    double by_spectrum; /* 2 beta |X|^2 m, m = max p(1-p) */
+    double by_largest;  /* 2 beta N M^2 m (A49) */
+    double by_spread;   /* beta m_max^2, m_max = max|x - mean| (A71): below 1 there is one fixed point, near the mean */
+    double by_top;      /* 2 beta N M^2 eps(1 - eps), eps = 1 - max p (A50); +INFINITY for eps > 1/2 */
+} hfy_theory_jacobian_norm;
+
+/* At one query of dim. jacobian: dim x dim, or NULL; norms: or NULL. Cost: N dim for each of a few dozen Lanczos steps;
+   the matrix N dim^2. Errors: as hfy_theory_converges. */
+HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
+                                       hfy_theory_jacobian_norm *norms, hfy_work *work);
+
+/* The terms of exact structured retrieval (HFY Prop. 14, in a sharper form: only unary bits count, rho is any). */
+typedef struct hfy_association {
+    double separation; /* Delta: the least of (score of y - score of y')/beta over all vertices y' with other unaries,
+                          the scores those of the query X^T y; INFINITY if there is no other */
+    double overlap;    /* the most of 2 u_y.(u_y - u_y'): D^2, where vertices have equally many unaries on */
+    double distance;   /* D^2: the most unary bits in which another vertex differs */
+    double spectral;   /* sigma_max(X), from above: within 1e-6 of it */
+    double longest;    /* M = max |x_i| */
+    double needed;     /* rho overlap / (2 beta): X^T y stands still if separation >= needed */
+    double radius;     /* (separation - needed) / min(spectral D, M D^2): every query within this distance of X^T y has
+                          X^T y as the answer of one step; negative: nothing is promised */
+} hfy_association;
+
+/* Does a net retrieve the association X^T y, the sum of these patterns, and from how far? patterns: count of them, each
+   once: the unary bits of a vertex y. For SPARSEMAX (count = 1), KSUBSETS (whole k), SEQUENCE_KSUBSETS and SPARSEMAP,
+   whose structure may not have a vertex that holds all of y's unaries and more.
+   Exact arithmetic is assumed: at the very edge rounding decides. Whether a single query q is answered with X^T y tells
+   hfy_structure_margin at the scores beta X q + bias. Cost: count + 4 calls of the oracle, and min(N, dim)^2 max(N,
+   dim) for the spectral norm. Scratch: 16 min(N, dim)^2 bytes.
+   Errors: ARG (NULL, a pattern out of range or twice, patterns that are no vertex), NOMEM, NONFINITE, as hfy_net_check;
+   UNSUPPORTED (another separation, bounds, `plus`, a similarity other than DOT, values that are not the keys, a post,
+   self_coupling, a bias for each query, a vertex above y). */
+HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patterns, size_t count,
+                                          hfy_association *association, hfy_work *work);
+
+/* The size of a metastable state (MHN, "Operating classes"): sizes[j] is the least number of weights of row j that sum
+   to `mass` (0 = 0.90) or more; n if even all do not. weights: rows x n, none negative.
+   Errors: ARG (NULL, n = 0, mass outside 0 .. 1), NOMEM; one row: NONFINITE, ARG (a negative weight). */
+HFY_API hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, size_t n, double mass, size_t *sizes,
+                                         hfy_work *work);
+
+/* The operating class of a head over n patterns from its `count` sizes: 1 if n/2 < median, 2 if n/8 < median, 3 if
+   n/32 < median, else 4 (MHN I .. IV). median may be NULL. Errors: ARG (NULL, 0, a size above n), NOMEM. */
+HFY_API hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t n, int *operating, double *median,
+                                       hfy_work *work);
+
+/* Lambert's W: w e^w = x. branch 0: x >= -1/e, w >= -1; branch -1: -1/e <= x < 0, w <= -1. Within a few ulp, but next
+   to -1/e, where w itself is sensitive. Errors: ARG (NULL, another branch), UNSUPPORTED (x outside; NaN). */
+HFY_API hfy_status hfy_theory_lambert(int branch, double x, double *w, hfy_work *work);
+/* W_0(e^u), whatever the size of u: w + log w = u. NaN for NaN. */
+HFY_API double hfy_theory_lambert_exp(double u);
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>recall   one item after another: free recall and sequential recall (HFY section 6), causal and forgetting biases
+   ------------------------------------------------------------------------------------------------------------------ */
+typedef enum hfy_recall_kind {
+    HFY_RECALL_BOUNDED,   /* free recall, every pattern's weight bounded by what is left of it (HFY Algorithm 1) */
+    HFY_RECALL_PENALISED, /* free recall, recalled patterns penalised for a while (HFY Algorithm 2) */
+    HFY_RECALL_SEQUENTIAL /* the next in the order of storage, through sequential 2-subsets (HFY Algorithm 3) */
+} hfy_recall_kind;
+
+/* How to recall. Zeroed = the paper's settings with Algorithm 1. */
+typedef struct hfy_recall {
+    size_t inner_steps; /* T: retrieval steps an item; 0 = 20 */
+    hfy_recall_kind kind;
+    double penalty;    /* PENALISED, SEQUENTIAL: lambda > 0; 0 = 1e9 */
+    double decay;      /* the same: 0 < tau <= 1 of the moving average; 0 = 1e-3 */
+    double transition; /* SEQUENTIAL: t > 0, the score of two neighbours, not multiplied by beta; 0 = 1e8 */
+    double boost;      /* SEQUENTIAL: omega >= 1, how far the last item's penalty goes below 0; 0 = 1.1 */
+    double rho;        /* SEQUENTIAL: weight > 0 of the 2-subsets' quadratic; 0 = 1; 2 = the paper's and its code's */
+    double inner_beta; /* SEQUENTIAL: beta > 0 of the T inner steps (net->beta is the 2-subsets'); 0 = 1, as printed */
+} hfy_recall;
+
+/* Where a recall stands. The arrays are yours and must last as long as it; copy them and the struct to branch off. */
+typedef struct hfy_recall_state {
+    double *left;      /* N. BOUNDED: what is left of each pattern's weight, from 1 down; else the moving average a */
+    hfy_real *query;   /* D: the state of the walk */
+    hfy_real *weights; /* N: p of the last retrieval step; all 0 at the beginning */
+    size_t recalled;   /* items so far */
+    int exhausted;     /* 1: BOUNDED, and less than one item's weight is left: nothing more can be recalled */
+} hfy_recall_state;
+
+/* Begins: fills the arrays of state. cue: D, may be state->query itself.
+   net: what is recalled and how: sim, beta, keys, values, sep (BOUNDED: ignored, it is sparsemax), post, bias and
+   visible (one query; masked patterns are never recalled), tol. No readout, self_coupling or step (UNSUPPORTED); its
+   max_steps is not used. SEQUENTIAL starts from a cue close to a pattern and recalls the one stored after it.
+   Errors: as hfy_net_check; ARG (NULL, a member of how outside its range, SEQUENTIAL: fewer than 2 patterns that are
+   not masked), NONFINITE (the cue). */
+HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
+                                    hfy_recall_state *state, hfy_work *work);
+
+/* Recalls one item: the heaviest pattern after the T inner steps, the lowest of ties. *item is SIZE_MAX and
+   state->exhausted 1 once nothing is left: that is a clean end, HFY_OK, and changes nothing else.
+   Cost: T steps of hfy_retrieve, fewer where the query stands still, and for SEQUENTIAL a hfy_structure_solve of O(N) a
+   step. On any error state and item are untouched. Errors: as hfy_recall_begin and hfy_retrieve; CONVERGENCE. */
+HFY_API hfy_status hfy_recall_next(const hfy_net *net, const hfy_recall *how, hfy_recall_state *state, size_t *item,
+                                   hfy_work *work);
+
+/* Begin and next in one: recalls `count` items (0 = N) into items; *made (may be NULL) says how many there were before
+   the weights were exhausted, the rest of items is SIZE_MAX. Errors: as the two; NOMEM (scratch: theirs, 12 N or 16 N
+   bytes and a row). An error midway leaves the items before it and *made. */
+HFY_API hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, const hfy_real *cue, size_t count,
+                                  size_t *items, size_t *made, hfy_work *work);
+
+/* The unique memory ratio: how many different patterns are among the items, over n, the patterns there are (HFY 6.3).
+   SIZE_MAX entries do not count. Errors: ARG (NULL, n = 0, an item of n or more), NOMEM. */
+HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio, hfy_work *work);
+
+/* Levenshtein distance of two sequences, and the coefficient 1 - distance/count (HFY 6.3), count >= 1 the length of the
+   first; either may be NULL. Cost: count x n_reference. Errors: ARG, NOMEM. */
+HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, const size_t *reference,
+                                          size_t n_reference, size_t *distance, double *coefficient, hfy_work *work);
+
+/* Fills rows x n biases for hfy_net.bias (bias_stride = n): row j is a query at the time when `first` + j patterns have
+   been seen (at most n: then all). The newest of them gets 0, the one before -forget, the next -2 forget, ...; those
+   still to come -INFINITY (MHN A2.7: causal masking; A443, mended: forgetting). forget 0: the mask alone.
+   The bias is added to beta x.q, so forget is not multiplied by beta.
+   Errors: ARG (NULL, first = 0 or above n, forget negative or not finite, sizes). */
+HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work);
 
 #endif /* HFY_CORE_ONLY */
 
@@ -11191,281 +11436,6 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
 
 #ifndef HFY_CORE_ONLY
 /* ------------------------------------------------------------------------------------------------------------------
-   >>theory.impl   what the papers prove, computed
-   May call: base, linalg, structure, sep, net.
-   Numerics: everything in double. A spectral norm is promised from above: a power iteration guesses it, and the
-   Cholesky factor of lambda 1 - X X^T, which exists only for lambda > sigma^2, confirms a guess that is a little
-   larger.
-   ------------------------------------------------------------------------------------------------------------------ */
-
-/* X X^T or X^T X, whichever is smaller, m x m, into gram. */
-HFY_PRIVATE_ void hfy_theory_gram_(const hfy_net *net, size_t m, double *gram)
-{
-    size_t i, j, d, n = net->count, dim = net->dim;
-    const hfy_real *keys = net->keys;
-    memset(gram, 0, m * m * sizeof *gram);
-    if (m == n && n <= dim) {
-        for (i = 0; i < n; i++)
-            for (j = 0; j <= i; j++) {
-                const hfy_real *x = keys + i * net->key_stride, *y = keys + j * net->key_stride;
-                double sum = 0;
-                for (d = 0; d < dim; d++) sum += (double)x[d] * (double)y[d];
-                gram[i * m + j] = gram[j * m + i] = sum;
-            }
-        return;
-    }
-    for (i = 0; i < n; i++)
-        for (d = 0; d < dim; d++) {
-            double v = (double)keys[i * net->key_stride + d];
-            for (j = 0; j <= d; j++) gram[d * m + j] += v * (double)keys[i * net->key_stride + j];
-        }
-    for (d = 0; d < m; d++)
-        for (j = 0; j < d; j++) gram[j * m + d] = gram[d * m + j];
-}
-
-/* An upper bound of the largest eigenvalue of a positive semidefinite matrix, close to it. test: m x m; x, y: m. */
-HFY_PRIVATE_ double hfy_theory_top_eigenvalue_(const double *gram, size_t m, double *test, double *x, double *y)
-{
-    hfy_rng rng = hfy_rng_seed(1);
-    double guess = 0, more = 1e-9, trace = 0, size;
-    size_t i, j;
-    int step;
-    for (i = 0; i < m; i++) {
-        x[i] = hfy_rng_normal(&rng);
-        trace += gram[i * m + i];
-    }
-    if (!(trace > 0)) return 0;
-    for (step = 0; step < 300; step++) {
-        for (i = 0, size = 0; i < m; i++) {
-            y[i] = hfy_linalg_dot_(gram + i * m, x, m);
-            size += y[i] * y[i];
-        }
-        size = sqrt(size);
-        if (!(size > 0)) break;
-        for (i = 0, guess = 0; i < m; i++) guess += x[i] * y[i]; /* once x has length 1: from below */
-        for (i = 0; i < m; i++) x[i] = y[i] / size;
-    }
-    if (!(guess > 0)) return trace;
-    for (; more < 4; more *= 4) {
-        double lambda = guess * (1 + more);
-        if (lambda >= trace) break;
-        for (i = 0; i < m; i++)
-            for (j = 0; j <= i; j++) test[i * m + j] = (i == j ? lambda : 0) - gram[i * m + j];
-        if (!hfy_linalg_cholesky_(test, m)) return lambda;
-    }
-    return trace;
-}
-
-/* What the check works in. */
-typedef struct hfy_theory_scratch_ {
-    hfy_structure_solver_ solver;
-    double *theta;       /* N: scores of the query X^T y */
-    double *query;       /* dim */
-    double *gram, *test; /* min(N, dim)^2 */
-    double *x, *y;       /* min(N, dim) */
-} hfy_theory_scratch_;
-
-HFY_PRIVATE_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
-                                   hfy_theory_scratch_ *s)
-{
-    size_t m = hfy_base_min_(net->count, net->dim), square = hfy_base_times_(m, m);
-    hfy_structure_plan_(arena, structure, 1, &s->solver);
-    s->theta = (double *)hfy_base_take_(arena, net->count, sizeof(double));
-    s->query = (double *)hfy_base_take_(arena, net->dim, sizeof(double));
-    s->gram = (double *)hfy_base_take_(arena, square, sizeof(double));
-    s->test = (double *)hfy_base_take_(arena, square, sizeof(double));
-    s->x = (double *)hfy_base_take_(arena, m, sizeof(double));
-    s->y = (double *)hfy_base_take_(arena, m, sizeof(double));
-}
-
-/* The separation's higher-order scores, or none (NULL), into the solver. */
-HFY_PRIVATE_ void hfy_theory_parts_(hfy_structure_solver_ *s, const hfy_sep *sep)
-{
-    size_t i;
-    for (i = 0; i < s->structure->higher; i++)
-        s->raw[i] = !sep ? 0 : sep->transitions ? (double)sep->transitions[i] : sep->transition;
-}
-
-/* The best vertex at these scores for patterns in and out of the set; it is left in the solver's fresh list. */
-HFY_PRIVATE_ hfy_status hfy_theory_extreme_(hfy_structure_solver_ *s, const unsigned char *in, double on, double off,
-                                            const hfy_sep *sep)
-{
-    size_t i;
-    hfy_status status;
-    for (i = 0; i < s->structure->unaries; i++) s->unary[i] = in[i] ? on : off;
-    hfy_theory_parts_(s, sep);
-    status = hfy_structure_ready_(s);
-    return status ? status : hfy_structure_ask_(s);
-}
-
-/* Score of the fresh list at theta and the true higher-order scores. */
-HFY_PRIVATE_ double hfy_theory_score_(const hfy_structure_solver_ *s, const double *theta)
-{
-    double sum = 0;
-    size_t i;
-    for (i = 0; i < s->fresh_unaries; i++) sum += theta[s->fresh[i]];
-    for (; i < s->fresh_bits; i++) sum += s->part[s->fresh[i] - s->structure->unaries];
-    return sum;
-}
-
-/* How many of the fresh list's unaries are in the set. */
-HFY_PRIVATE_ double hfy_theory_shared_(const hfy_structure_solver_ *s, const unsigned char *in)
-{
-    size_t i, shared = 0;
-    for (i = 0; i < s->fresh_unaries; i++) shared += in[s->fresh[i]];
-    return (double)shared;
-}
-
-HFY_PRIVATE_ hfy_status hfy_theory_fits_(const hfy_net *net, hfy_work *work)
-{
-    const char *not_so = NULL;
-    if (hfy_sep_has_bounds_(&net->sep)) not_so = "net->sep has bounds";
-    if (net->sep.plus) not_so = "net->sep.plus is set";
-    if (net->sep.kind != HFY_SEP_SPARSEMAX && net->sep.kind != HFY_SEP_KSUBSETS &&
-        net->sep.kind != HFY_SEP_SEQUENCE_KSUBSETS && net->sep.kind != HFY_SEP_SPARSEMAP)
-        not_so = "net->sep.kind has no structure";
-    if (net->sep.kind == HFY_SEP_KSUBSETS && floor(net->sep.k) < net->sep.k) not_so = "net->sep.k is not whole";
-    if (net->sim != HFY_SIM_DOT) not_so = "net->sim is not HFY_SIM_DOT";
-    if (net->values != net->keys || net->value_stride != net->key_stride) not_so = "net->values are not the keys";
-    if (net->post.kind != HFY_POST_NONE) not_so = "net->post is not HFY_POST_NONE";
-    if (net->self_coupling) not_so = "net->self_coupling is set";
-    if (net->bias && net->bias_stride) not_so = "net->bias is one row for each query";
-    if (!not_so) return HFY_OK;
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%s; the theorem is about another net", not_so);
-}
-
-/* The terms, scratch being ready; in: N flags, 1 for the patterns. */
-HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patterns, size_t count,
-                                          const unsigned char *in,
-                                          hfy_association *a, hfy_theory_scratch_ *s, hfy_work *work)
-{
-    hfy_structure_solver_ *solver = &s->solver;
-    size_t i, d, m = hfy_base_min_(net->count, net->dim);
-    double own, force, largest = 0, step, nearest;
-    hfy_status status;
-    memset(s->query, 0, net->dim * sizeof *s->query);
-    for (i = 0; i < count; i++)
-        for (d = 0; d < net->dim; d++) s->query[d] += (double)net->keys[patterns[i] * net->key_stride + d];
-    a->longest = 0;
-    for (i = 0; i < net->count; i++) {
-        const hfy_real *x = net->keys + i * net->key_stride;
-        double sum = 0, square = 0;
-        for (d = 0; d < net->dim; d++) {
-            sum += (double)x[d] * s->query[d];
-            square += (double)x[d] * (double)x[d];
-        }
-        s->theta[i] = net->beta * sum + (net->bias ? (double)net->bias[i] : 0);
-        if (net->visible && i >= net->visible[0]) s->theta[i] = -HUGE_VAL;
-        a->longest = square > a->longest * a->longest ? sqrt(square) : a->longest;
-    }
-    solver->rho = net->sep.rho;
-    /* y itself, with its best parts; and whether anything lies above it */
-    for (i = 0; i < solver->structure->higher; i++) {
-        double t = net->sep.transitions ? (double)net->sep.transitions[i] : net->sep.transition;
-        if (hfy_base_is_finite_(t) && fabs(t) > largest) largest = fabs(t);
-    }
-    force = 1 + 2 * largest * (double)solver->structure->most;
-    status = hfy_theory_extreme_(solver, in, force, -force, &net->sep);
-    if (!status && (hfy_theory_shared_(solver, in) < (double)count || solver->fresh_unaries != count))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: these %z are no vertex of the structure", count);
-    if (status) return hfy_structure_failed_(work, status, solver);
-    for (i = 0; i < net->count; i++) solver->unary[i] = s->theta[i];
-    if (solver->structure->oracle == hfy_structure_sequence_) hfy_structure_bound_parts_(solver);
-    own = hfy_theory_score_(solver, s->theta);
-    if (!hfy_base_is_finite_(own)) return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: one of them is masked");
-    status = hfy_theory_extreme_(solver, in, 2 * (double)net->count, 1, NULL);
-    if (!status && solver->fresh_unaries > count && !(hfy_theory_shared_(solver, in) < (double)count))
-        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                              "net->sep.structure has a vertex that holds all %z patterns and more", count);
-    if (!status) status = hfy_theory_extreme_(solver, in, -1, 0, NULL);
-    if (status) return hfy_structure_failed_(work, status, solver);
-    a->overlap = 2 * ((double)count - hfy_theory_shared_(solver, in));
-    status = hfy_theory_extreme_(solver, in, -1, 1, NULL);
-    if (status) return hfy_structure_failed_(work, status, solver);
-    a->distance = (double)count + (double)solver->fresh_unaries - 2 * hfy_theory_shared_(solver, in);
-    /* the best vertex without one of the patterns, for each of them: all but y are seen */
-    a->separation = HUGE_VAL;
-    hfy_theory_parts_(solver, &net->sep);
-    for (i = 0; i < count; i++) {
-        double gap;
-        memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
-        solver->unary[patterns[i]] = -HUGE_VAL;
-        status = hfy_structure_ready_(solver);
-        if (!status) status = hfy_structure_ask_(solver);
-        if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
-        if (status) return hfy_structure_failed_(work, status, solver);
-        if (solver->structure->oracle == hfy_structure_sequence_) {
-            memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
-            hfy_structure_bound_parts_(solver); /* one measure of infinite transitions for both */
-        }
-        gap = (own - hfy_theory_score_(solver, s->theta)) / net->beta;
-        if (gap < a->separation) a->separation = gap;
-    }
-    hfy_theory_gram_(net, m, s->gram);
-    a->spectral = sqrt(hfy_theory_top_eigenvalue_(s->gram, m, s->test, s->x, s->y));
-    a->needed = net->sep.rho * a->overlap / (2 * net->beta);
-    step = sqrt(a->distance) * a->spectral;
-    nearest = a->longest * a->distance < step ? a->longest * a->distance : step;
-    a->radius = nearest > 0 ? (a->separation - a->needed) / nearest : HUGE_VAL;
-    return HFY_OK;
-}
-
-HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patterns, size_t count,
-                                          hfy_association *association, hfy_work *work)
-{
-    hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
-    hfy_theory_scratch_ s;
-    hfy_association result;
-    hfy_structure structure;
-    hfy_net full;
-    unsigned char *in = NULL;
-    hfy_status status = hfy_net_resolve_(net, 1, &full, w);
-    size_t i, d;
-    int pass;
-    if (!status && (!patterns || !association))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !patterns ? "patterns" : "association");
-    if (!status) status = hfy_theory_fits_(&full, w);
-    if (!status && (!count || count > net->count))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most net->count, %z",
-                                count, net->count);
-    if (!status) {
-        if (full.sep.kind == HFY_SEP_SPARSEMAP)
-            structure = *full.sep.structure;
-        else if (full.sep.kind == HFY_SEP_SEQUENCE_KSUBSETS)
-            structure = hfy_structure_sequence(net->count, (size_t)full.sep.k);
-        else
-            structure = hfy_structure_ksubsets(net->count, (size_t)full.sep.k);
-        status = hfy_structure_check_(&structure, "net->sep.structure->", w);
-    }
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
-        hfy_theory_plan_(&arena, &full, &structure, &s);
-        in = (unsigned char *)hfy_base_take_(&arena, full.count, 1);
-    }
-    if (!status) {
-        memset(in, 0, full.count);
-        for (i = 0; i < count && !status; i++) {
-            if (patterns[i] >= full.count)
-                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: entry %z is %z; it should be below net->count, %z",
-                                        i, patterns[i], full.count);
-            else if (in[patterns[i]])
-                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: %z is listed twice", patterns[i]);
-            else
-                in[patterns[i]] = 1;
-        }
-        for (i = 0; i < full.count && !status; i++)
-            for (d = 0; d < full.dim && !status; d++)
-                if (!hfy_base_is_finite_((double)full.keys[i * full.key_stride + d]))
-                    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "net->keys: row %z holds NaN or infinity", i);
-    }
-    if (!status) status = hfy_theory_terms_(&full, patterns, count, in, &result, &s, w);
-    if (!status) *association = result;
-    return hfy_base_close_(w, &local, status);
-}
-
-/* ------------------------------------------------------------------------------------------------------------------
    >>shard.impl   partials of one step over slices of the patterns
    A block: head, one record a query, entries. With a margin the entries are the candidates of query 0, 1, ..., each
    list ascending by global number; else one row a query. Everything in it is 8 bytes wide but the rows, which are
@@ -12294,6 +12264,1749 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
 #undef HFY_SHARD_MAGIC_
 #undef HFY_SHARD_FORMAT_
 #undef HFY_SHARD_CAPACITY_
+/* ------------------------------------------------------------------------------------------------------------------
+   >>theory.impl   what the papers prove, computed
+   Shapes: keys N x D are widened to double block by block; a block of the Gram matrix at a time, never all of it.
+   May call: base, simd, linalg, structure, sep, post, net.
+   Numerics: double throughout. Products are those of hfy_linalg_dgemm_, whose elements do not depend on blocks, and
+   what is kept of them is a maximum or a minimum: so the bits do not depend on the number of workers. Exponentials of
+   large numbers are kept as logarithms; 1 - cos is taken as 2 sin^2 of the half.
+   ------------------------------------------------------------------------------------------------------------------ */
+#define HFY_THEORY_BLOCK_ 128    /* rows of a block of the Gram matrix */
+#define HFY_THEORY_STEPS_ 10000  /* of an iteration to a fixed point at most */
+#define HFY_THEORY_LANCZOS_ 256  /* steps at most */
+#define HFY_THEORY_LOG_ 709.78   /* the exponential of more is infinite */
+
+/* --- nets --- */
+
+/* The net with its defaults, if it is one of dot products. */
+HFY_PRIVATE_ hfy_status hfy_theory_resolve_(const hfy_net *net, size_t n_queries, hfy_net *full, hfy_work *work)
+{
+    hfy_status status = hfy_net_resolve_(net, n_queries, full, work);
+    if (!status && full->sim != HFY_SIM_DOT)
+        status = hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sim is not HFY_SIM_DOT; the theory is that of dots");
+    return status;
+}
+
+/* The margin of the net's separation and its k, if it has a margin and a whole k. */
+HFY_PRIVATE_ hfy_status hfy_theory_margin_(const hfy_net *full, double *margin, size_t *k, hfy_work *work)
+{
+    *k = full->sep.kind == HFY_SEP_KSUBSETS || full->sep.kind == HFY_SEP_ARGMAX ? (size_t)full->sep.k : 1;
+    *margin = hfy_sep_link_margin_(&full->sep);
+    if (full->sep.plus) return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.plus is set; sums are not covered");
+    if (!(*margin < DBL_MAX))
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep has no margin; it never answers exactly");
+    if (full->sep.kind == HFY_SEP_KSUBSETS && ((double)*k < full->sep.k || (double)*k > full->sep.k))
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.k is %g; exact answers need a whole number",
+                              full->sep.k);
+    return HFY_OK;
+}
+
+/* The plain net of Propositions 7 and 9 and of MHN. */
+HFY_PRIVATE_ hfy_status hfy_theory_plain_(const hfy_net *full, hfy_work *work)
+{
+    const char *member = NULL;
+    if (full->values != full->keys || full->value_stride != full->key_stride) member = "values";
+    if (full->self_coupling) member = "self_coupling";
+    if (full->bias) member = "bias";
+    if (full->visible) member = "visible";
+    if (full->post.kind != HFY_POST_NONE) member = "post";
+    if (full->step < 1) member = "step";
+    if (full->sep.plus) member = "sep.plus";
+    if (!member) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; this is proved for the plain net alone", member);
+}
+
+/* rows of dim as doubles, one after another; 0 if one of them is not finite. */
+HFY_PRIVATE_ int hfy_theory_widen_(const hfy_real *x, size_t stride, size_t rows, size_t dim, double *out)
+{
+    size_t i, d;
+    int finite = 1;
+    for (i = 0; i < rows; i++)
+        for (d = 0; d < dim; d++) {
+            out[i * dim + d] = (double)x[i * stride + d];
+            finite &= hfy_base_is_finite_(out[i * dim + d]);
+        }
+    return finite;
+}
+
+/* <x_i, q> of a key and a vector of doubles. */
+HFY_PRIVATE_ double hfy_theory_dot_(const hfy_net *full, size_t i, const double *q)
+{
+    const hfy_real *x = full->keys + i * full->key_stride;
+    double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+    size_t d, n = full->dim;
+    for (d = 0; d + 4 <= n; d += 4) {
+        s0 += (double)x[d] * q[d];
+        s1 += (double)x[d + 1] * q[d + 1];
+        s2 += (double)x[d + 2] * q[d + 2];
+        s3 += (double)x[d + 3] * q[d + 3];
+    }
+    for (; d < n; d++) s0 += (double)x[d] * q[d];
+    return (s0 + s1) + (s2 + s3);
+}
+
+/* |x_i - q|^2. */
+HFY_PRIVATE_ double hfy_theory_square_(const hfy_net *full, size_t i, const double *q)
+{
+    const hfy_real *x = full->keys + i * full->key_stride;
+    double sum = 0;
+    size_t d;
+    for (d = 0; d < full->dim; d++) {
+        double v = (double)x[d] - q[d];
+        sum += v * v;
+    }
+    return sum;
+}
+
+HFY_PRIVATE_ void hfy_theory_add_(const hfy_net *full, size_t i, double weight, double *z)
+{
+    const hfy_real *x = full->keys + i * full->key_stride;
+    size_t d;
+    for (d = 0; d < full->dim; d++) z[d] += weight * (double)x[d];
+}
+
+/* max |x|^2 and the mean (or NULL); NONFINITE names the key. */
+HFY_PRIVATE_ hfy_status hfy_theory_survey_(const hfy_net *full, double *square, double *mean, hfy_work *work)
+{
+    size_t i, d;
+    *square = 0;
+    if (mean) memset(mean, 0, full->dim * sizeof *mean);
+    for (i = 0; i < full->count; i++) {
+        const hfy_real *x = full->keys + i * full->key_stride;
+        double sum = 0;
+        for (d = 0; d < full->dim; d++) sum += (double)x[d] * (double)x[d];
+        if (!hfy_base_is_finite_(sum))
+            return hfy_base_fail_(work, HFY_ERR_NONFINITE, "net->keys: NaN or infinity in pattern %z", i);
+        if (sum > *square) *square = sum;
+        if (mean) hfy_theory_add_(full, i, 1 / (double)full->count, mean);
+    }
+    return HFY_OK;
+}
+
+/* --- separations of all patterns --- */
+
+typedef struct hfy_theory_pairs_ {
+    const hfy_net *full;
+    const hfy_simd_ *simd;
+    double threshold; /* m/beta */
+    int radii;
+    const double *square; /* N: |x_i|^2 */
+    double **nearest;     /* of each worker, N: max x_i.x_j */
+    size_t **rival;
+    double **radius;
+    double **rows, **columns, **products, **scratch; /* blocks */
+    size_t workers;
+} hfy_theory_pairs_;
+
+/* What pattern j says about pattern i. */
+HFY_PRIVATE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t worker, size_t i, size_t j, double dot)
+{
+    double *nearest = g->nearest[worker] + i;
+    size_t *rival = g->rival[worker] + i;
+    if (dot > *nearest || (!(dot < *nearest) && j < *rival)) *nearest = dot, *rival = j;
+    if (g->radii) {
+        double gap = g->square[i] - dot - g->threshold;
+        double apart = g->square[i] + g->square[j] - 2 * dot;
+        double r;
+        if (!(apart > 4 * DBL_EPSILON * (g->square[i] + g->square[j]))) { /* the same pattern: no distance helps */
+            if (!(gap < 0)) return;
+            r = -HUGE_VAL;
+        } else {
+            r = gap / sqrt(apart);
+        }
+        if (r < g->radius[worker][i]) g->radius[worker][i] = r;
+    }
+}
+
+/* A worker takes every workers-th row of blocks on and right of the diagonal. */
+HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker)
+{
+    const hfy_theory_pairs_ *g = (const hfy_theory_pairs_ *)context;
+    const hfy_net *full = g->full;
+    size_t n = full->count, dim = full->dim, first, second, i, j;
+    for (i = 0; i < n; i++) {
+        g->nearest[worker][i] = -HUGE_VAL, g->rival[worker][i] = SIZE_MAX;
+        if (g->radii) g->radius[worker][i] = HUGE_VAL;
+    }
+    for (first = worker * HFY_THEORY_BLOCK_; first < n; first += g->workers * HFY_THEORY_BLOCK_) {
+        size_t rows = hfy_base_min_(HFY_THEORY_BLOCK_, n - first);
+        hfy_theory_widen_(full->keys + first * full->key_stride, full->key_stride, rows, dim, g->rows[worker]);
+        for (second = first; second < n; second += HFY_THEORY_BLOCK_) {
+            size_t columns = hfy_base_min_(HFY_THEORY_BLOCK_, n - second);
+            double *product = g->products[worker];
+            hfy_theory_widen_(full->keys + second * full->key_stride, full->key_stride, columns, dim,
+                              g->columns[worker]);
+            hfy_linalg_dgemm_(g->simd, rows, columns, dim, 1, g->rows[worker], dim, 1, g->columns[worker], 1, dim, 0,
+                              product, HFY_THEORY_BLOCK_, 1, g->scratch[worker]);
+            for (i = 0; i < rows; i++)
+                for (j = 0; j < columns; j++) {
+                    double dot = product[i * HFY_THEORY_BLOCK_ + j];
+                    if (first + i >= second + j) continue; /* the diagonal block: each pair once */
+                    hfy_theory_meet_(g, worker, first + i, second + j, dot);
+                    hfy_theory_meet_(g, worker, second + j, first + i, dot);
+                }
+        }
+    }
+}
+
+HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_separation *out, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_theory_pairs_ g;
+    hfy_net full;
+    double margin = 0, largest = 0, *square = NULL;
+    size_t k = 1, i, n, worker, block, product;
+    int pass, wants_margin = out && (out->stationary || out->radius || out->radius_bound);
+    hfy_status status = hfy_theory_resolve_(net, 1, &full, w);
+    memset(&g, 0, sizeof g);
+    if (!status && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
+    if (!status && wants_margin) status = hfy_theory_margin_(&full, &margin, &k, w);
+    if (!status && wants_margin && k > 1)
+        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep.k is %z; single patterns are retrieved with k = 1",
+                                k);
+    if (!status) {
+        g.simd = hfy_simd_choose_(w);
+        if (!g.simd) status = HFY_ERR_UNSUPPORTED;
+    }
+    if (status) return hfy_base_close_(w, &local, status);
+    n = full.count;
+    block = hfy_base_times_(hfy_base_min_(n, HFY_THEORY_BLOCK_), full.dim);
+    product = hfy_linalg_gemm_scratch_(HFY_THEORY_BLOCK_, HFY_THEORY_BLOCK_, full.dim, sizeof(double));
+    g.workers = hfy_base_min_(hfy_base_workers_(), (n - 1) / HFY_THEORY_BLOCK_ + 1);
+    g.radii = out->radius != NULL;
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        square = (double *)hfy_base_take_(&arena, n, sizeof(double));
+        g.nearest = (double **)hfy_base_take_(&arena, g.workers, sizeof *g.nearest);
+        g.rival = (size_t **)hfy_base_take_(&arena, g.workers, sizeof *g.rival);
+        g.radius = (double **)hfy_base_take_(&arena, g.workers, sizeof *g.radius);
+        g.rows = (double **)hfy_base_take_(&arena, g.workers, sizeof *g.rows);
+        g.columns = (double **)hfy_base_take_(&arena, g.workers, sizeof *g.columns);
+        g.products = (double **)hfy_base_take_(&arena, g.workers, sizeof *g.products);
+        g.scratch = (double **)hfy_base_take_(&arena, g.workers, sizeof *g.scratch);
+        for (worker = 0; worker < g.workers; worker++) {
+            void *part[7];
+            part[0] = hfy_base_take_(&arena, n, sizeof(double));
+            part[1] = hfy_base_take_(&arena, n, sizeof(size_t));
+            part[2] = hfy_base_take_(&arena, g.radii ? n : 0, sizeof(double));
+            part[3] = hfy_base_take_(&arena, block, sizeof(double));
+            part[4] = hfy_base_take_(&arena, block, sizeof(double));
+            part[5] = hfy_base_take_(&arena, HFY_THEORY_BLOCK_ * HFY_THEORY_BLOCK_, sizeof(double));
+            part[6] = hfy_base_take_(&arena, product, sizeof(double));
+            if (!pass) continue;
+            g.nearest[worker] = (double *)part[0], g.rival[worker] = (size_t *)part[1];
+            g.radius[worker] = (double *)part[2], g.rows[worker] = (double *)part[3];
+            g.columns[worker] = (double *)part[4], g.products[worker] = (double *)part[5];
+            g.scratch[worker] = (double *)part[6];
+        }
+    }
+    if (status) return hfy_base_close_(w, &local, status);
+    for (i = 0; !status && i < n; i++) {
+        if (!hfy_theory_widen_(full.keys + i * full.key_stride, full.key_stride, 1, full.dim, g.rows[0]))
+            status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "net->keys: NaN or infinity in pattern %z", i);
+        square[i] = hfy_linalg_dot_(g.rows[0], g.rows[0], full.dim);
+        if (square[i] > largest) largest = square[i];
+    }
+    if (status) return hfy_base_close_(w, &local, status);
+    largest = sqrt(largest);
+    g.full = &full, g.square = square, g.threshold = margin / full.beta;
+    hfy_base_parallel_(g.workers, hfy_theory_rows_, &g);
+    for (i = 0; i < n; i++) {
+        double nearest = g.nearest[0][i], radius = g.radii ? g.radius[0][i] : 0, delta;
+        size_t rival = g.rival[0][i];
+        for (worker = 1; worker < g.workers; worker++) {
+            double dot = g.nearest[worker][i];
+            if (dot > nearest || (!(dot < nearest) && g.rival[worker][i] < rival))
+                nearest = dot, rival = g.rival[worker][i];
+            if (g.radii && g.radius[worker][i] < radius) radius = g.radius[worker][i];
+        }
+        delta = square[i] - nearest;
+        if (out->separation) out->separation[i] = delta;
+        if (out->rival) out->rival[i] = rival;
+        if (out->stationary) out->stationary[i] = delta >= g.threshold;
+        if (out->radius) out->radius[i] = radius;
+        if (out->radius_bound) /* patterns of zeros: no distance matters */
+            out->radius_bound[i] = largest > 0            ? (delta - g.threshold) / (2 * largest)
+                                   : delta >= g.threshold ? HUGE_VAL
+                                                          : -HUGE_VAL;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- queries --- */
+
+/* The query as doubles; NONFINITE if it is not finite. */
+HFY_PRIVATE_ hfy_status hfy_theory_query_(const hfy_net *full, const hfy_real *query, double *q)
+{
+    return hfy_theory_widen_(query, full->dim, 1, full->dim, q) ? HFY_OK : HFY_ERR_NONFINITE;
+}
+
+/* x.q + bias/beta of every pattern, -infinity where it is masked; counts those that are not. */
+HFY_PRIVATE_ hfy_status hfy_theory_scores_(const hfy_net *full, size_t who, const double *q, double *score,
+                                           size_t *seen)
+{
+    size_t i, n = full->count, visible = full->visible ? hfy_base_min_(full->visible[who], n) : n;
+    const hfy_real *bias = full->bias ? full->bias + who * full->bias_stride : NULL;
+    *seen = 0;
+    for (i = 0; i < n; i++) {
+        score[i] = -HUGE_VAL;
+        if (i >= visible || (bias && hfy_base_is_neg_inf_((double)bias[i]))) continue;
+        score[i] = hfy_theory_dot_(full, i, q) + (bias ? (double)bias[i] / full->beta : 0);
+        if (!hfy_base_is_finite_(score[i])) return HFY_ERR_NONFINITE;
+        ++*seen;
+    }
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *slack,
+                                        size_t *chosen, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_net full;
+    double margin = 0, *q = NULL, *score = NULL, *sorted = NULL;
+    size_t k = 1, i, j, n = 0;
+    int pass;
+    hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
+    if (!status) status = hfy_theory_margin_(&full, &margin, &k, w);
+    if (!status && n_queries && (!queries || !slack))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !queries ? "queries" : "slack");
+    if (!status && !hfy_base_fits_(n_queries, k, sizeof *chosen))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "n_queries is %z; chosen cannot exist", n_queries);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        n = full.count;
+        q = (double *)hfy_base_take_(&arena, full.dim, sizeof(double));
+        score = (double *)hfy_base_take_(&arena, n, sizeof(double));
+        sorted = (double *)hfy_base_take_(&arena, n, sizeof(double));
+    }
+    if (status) return hfy_base_close_(w, &local, status);
+    for (j = 0; j < n_queries; j++) {
+        double kth, next;
+        size_t seen = 0, above = 0, ties, at = 0;
+        hfy_status one = hfy_theory_query_(&full, queries + j * full.dim, q);
+        if (!one) one = hfy_theory_scores_(&full, j, q, score, &seen);
+        if (!one && seen < k) one = HFY_ERR_ARG;
+        if (one) {
+            if (!status)
+                status = one == HFY_ERR_ARG
+                             ? hfy_base_fail_(w, one, "query %z: %z patterns are not masked, fewer than k = %z", j,
+                                              seen, k)
+                             : hfy_net_failed_(w, one, j);
+            continue;
+        }
+        memcpy(sorted, score, n * sizeof *score);
+        kth = hfy_base_kth_largest_(sorted, n, k);
+        slack[j] = HUGE_VAL;
+        if (seen > k) {
+            memcpy(sorted, score, n * sizeof *score);
+            next = hfy_base_kth_largest_(sorted, n, k + 1);
+            slack[j] = kth - next - margin / full.beta;
+        }
+        if (!chosen) continue;
+        for (i = 0; i < n; i++) above += score[i] > kth;
+        for (i = 0, ties = k - above; i < n; i++) {
+            if (score[i] < kth || (!(score[i] > kth) && !ties)) continue;
+            if (!(score[i] > kth)) ties--;
+            chosen[j * k + at++] = i;
+        }
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* -Omega(1/N) of a negentropy on the simplex (Omega = 0 at its corners); NaN: the kind is none. */
+HFY_PRIVATE_ double hfy_theory_entropy_(const hfy_sep *full, double n)
+{
+    const double a = full->alpha, g = full->gamma;
+    if (hfy_sep_has_bounds_(full)) return -1;
+    switch (full->kind) {
+    case HFY_SEP_SOFTMAX: return log(n);
+    case HFY_SEP_SPARSEMAX: return 0.5 * (1 - 1 / n);
+    case HFY_SEP_ENTMAX:
+        if (!hfy_base_is_finite_(a)) return 0;
+        return a > 1 || a < 1 ? -expm1((1 - a) * log(n)) / (a * (a - 1)) : log(n);
+    case HFY_SEP_NORMMAX: return hfy_base_is_finite_(g) ? -expm1((1 - g) / g * log(n)) : 1 - 1 / n;
+    case HFY_SEP_KSUBSETS:
+    case HFY_SEP_SEQUENCE_KSUBSETS:
+    case HFY_SEP_SPARSEMAP:
+    case HFY_SEP_IDENTITY:
+    case HFY_SEP_POWER:
+    case HFY_SEP_EXP:
+    case HFY_SEP_ARGMAX:
+    case HFY_SEP_UNIFORM: break;
+    }
+    return -1;
+}
+
+HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *lower,
+                                           double *upper, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_net full;
+    double entropy = 0, square = 0, *q = NULL;
+    size_t i, j;
+    int pass;
+    hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
+    if (!status) status = hfy_theory_plain_(&full, w);
+    if (!status) {
+        entropy = hfy_theory_entropy_(&full.sep, (double)full.count);
+        if (entropy < 0) status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep is no negentropy on the simplex");
+    }
+    if (!status && lower && n_queries && !queries) status = hfy_base_fail_(w, HFY_ERR_ARG, "queries is NULL");
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) q = (double *)hfy_base_take_(&arena, full.dim, sizeof(double));
+    }
+    if (!status) status = hfy_theory_survey_(&full, &square, NULL, w);
+    if (status) return hfy_base_close_(w, &local, status);
+    if (upper) {
+        double by_entropy = square / 2 + entropy / full.beta;
+        *upper = by_entropy < 2 * square ? by_entropy : 2 * square;
+    }
+    for (j = 0; lower && j < n_queries; j++) {
+        double best = -HUGE_VAL;
+        size_t k = 0;
+        hfy_status one = hfy_theory_query_(&full, queries + j * full.dim, q);
+        for (i = 0; !one && i < full.count; i++) {
+            double dot = hfy_theory_dot_(&full, i, q);
+            if (dot > best) best = dot, k = i;
+        }
+        if (!one)
+            lower[j] = hfy_theory_square_(&full, k, q) / 2;
+        else if (!status)
+            status = hfy_net_failed_(w, one, j);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- capacities --- */
+
+HFY_PRIVATE_ int hfy_theory_positive_(double x) { return x > 0 && hfy_base_is_finite_(x); }
+
+HFY_PRIVATE_ hfy_status hfy_theory_bad_(hfy_work *work, const char *name, double value, const char *wanted)
+{
+    return hfy_base_fail_(work, HFY_ERR_ARG, "%s is %g; it should be %s", name, value, wanted);
+}
+
+HFY_PRIVATE_ hfy_status hfy_theory_sphere_(const hfy_theory_sphere *s, const void *out, hfy_work *work)
+{
+    if (!s || !out) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", !s ? "sphere" : "out");
+    if (!(s->dim >= 2 && hfy_base_is_finite_(s->dim)))
+        return hfy_theory_bad_(work, "sphere->dim", s->dim, "at least 2 and finite");
+    if (!hfy_theory_positive_(s->radius))
+        return hfy_theory_bad_(work, "sphere->radius", s->radius, "above 0 and finite");
+    if (!hfy_theory_positive_(s->beta)) return hfy_theory_bad_(work, "sphere->beta", s->beta, "above 0 and finite");
+    if (!(s->failure > 0 && s->failure <= 1))
+        return hfy_theory_bad_(work, "sphere->failure", s->failure, "above 0 and at most 1");
+    return HFY_OK;
+}
+
+/* e^x, infinite where double cannot hold it (without asking exp for it). */
+HFY_PRIVATE_ double hfy_theory_exp_(double x) { return x > HFY_THEORY_LOG_ ? HUGE_VAL : exp(x); }
+
+/* 1 - cos x without cancellation. */
+HFY_PRIVATE_ double hfy_theory_versine_(double x)
+{
+    double s = sin(x / 2);
+    return 2 * s * s;
+}
+
+HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out, hfy_work *work)
+{
+    const double pi = 3.14159265358979323846;
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_theory_exact e;
+    hfy_status status = hfy_theory_sphere_(sphere, out, w);
+    memset(&e, 0, sizeof e);
+    if (!status && !(sphere->margin >= 0 && hfy_base_is_finite_(sphere->margin)))
+        status = hfy_theory_bad_(w, "sphere->margin", sphere->margin, "at least 0 and finite");
+    if (!status && !(sphere->angle >= 0 && sphere->angle < pi / 2))
+        status = hfy_theory_bad_(w, "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
+    if (!status &&
+        !(sphere->zeta >= 0 && hfy_base_is_finite_(sphere->zeta) && !(sphere->zeta > 0 && sphere->zeta <= 1)))
+        status = hfy_theory_bad_(w, "sphere->zeta", sphere->zeta, "above 1 and finite, or 0 for the default");
+    if (!status) {
+        const double d = sphere->dim, m = sphere->radius, angle = sphere->angle > 0 ? sphere->angle : pi / 3;
+        const double lost = sphere->margin / (2 * sphere->beta * m), x = sphere->margin / (sphere->beta * m * m);
+        e.placed_log = 0.5 * log(2 * pi * d) + log(cos(angle)) - (d - 1) * log(sin(angle));
+        e.placed_count = hfy_theory_exp_(e.placed_log);
+        e.placed_radius = m / 2 * hfy_theory_versine_(angle) - lost;
+        e.zeta_limit = x > 2 ? 0 : x > 0 ? 1 / (2 * asin(sqrt(x / 2))) : HUGE_VAL; /* arccos(1-x) */
+        e.zeta = sphere->zeta > 0 ? sphere->zeta : e.zeta_limit > 1 ? sqrt(e.zeta_limit) : 1;
+        if (!(e.zeta < DBL_MAX)) e.zeta = 2; /* margin 0: no limit, any will do */
+        e.kappa = exp(lgamma(d / 2) - lgamma((d - 1) / 2)) / ((d - 1) * sqrt(pi));
+        e.random_log = 0.5 * log(2 * sphere->failure / e.kappa) + (d - 1) / 2 * log(e.zeta);
+        e.random_count = hfy_theory_exp_(e.random_log);
+        e.random_radius = m / 2 * hfy_theory_versine_(1 / e.zeta) - lost;
+        *out = e;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* Halley's iteration for w e^w = x from a start on the right branch. */
+HFY_PRIVATE_ double hfy_theory_halley_(double w, double x)
+{
+    int step;
+    for (step = 0; step < 50; step++) {
+        double e = exp(w), f = w * e - x, up = w + 1, move;
+        if (!(up > 0) && !(up < 0)) break; /* the branch point */
+        move = f / (e * up - (w + 2) * f / (2 * up));
+        w -= move;
+        if (!(fabs(move) > 1e-16 * (1 + fabs(w)))) break;
+    }
+    return w;
+}
+
+HFY_API hfy_status hfy_theory_lambert(int branch, double x, double *w, hfy_work *work)
+{
+    const double least = -0.36787944117144233; /* -1/e, rounded up: the last double inside */
+    hfy_work local, *k = hfy_base_open_(work, &local);
+    hfy_status status = HFY_OK;
+    double start;
+    if (!w) status = hfy_base_fail_(k, HFY_ERR_ARG, "w is NULL");
+    if (!status && branch != 0 && branch != -1)
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "branch is %g; it should be 0 or -1", (double)branch);
+    if (!status && (!(x >= least) || (branch && !(x < 0))))
+        status = hfy_base_fail_(k, HFY_ERR_UNSUPPORTED, "x is %g; W_%g exists from -1/e on%s", x, (double)branch,
+                                branch ? ", below 0" : "");
+    if (!status) {
+        if (hfy_base_is_pos_inf_(x)) {
+            *w = x;
+        } else if (!(x > 0) && !(x < 0)) {
+            *w = x;
+        } else {
+            if (x < -0.25) { /* the series in the root of the distance from the branch point */
+                double p = 2 * (2.718281828459045235 * x + 1);
+                p = (branch ? -1 : 1) * sqrt(p > 0 ? p : 0);
+                start = -1 + p - p * p / 3 + 11 * p * p * p / 72;
+            } else if (branch) {
+                double l = log(-x);
+                start = l - log(-l);
+            } else if (x < 3) {
+                double l = log1p(x);
+                start = l * (1 - log1p(l) / (2 + l));
+            } else {
+                double l = log(x);
+                start = l - log(l);
+            }
+            *w = hfy_theory_halley_(start, x);
+        }
+    }
+    return hfy_base_close_(k, &local, status);
+}
+
+HFY_API double hfy_theory_lambert_exp(double u)
+{
+    double w, next;
+    int step;
+    if (hfy_base_is_nan_(u) || hfy_base_is_pos_inf_(u)) return u;
+    if (u < 1) {
+        hfy_theory_lambert(0, exp(u), &w, NULL);
+        return w;
+    }
+    w = u > 3 ? u - log(u) : 1;
+    for (step = 0; step < 50; step++) { /* Newton on w + log w = u, in a form that stays positive */
+        next = w * (1 + u - log(w)) / (1 + w);
+        if (!(fabs(next - w) > 1e-16 * next)) break;
+        w = next;
+    }
+    return next;
+}
+
+HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_theory_softmax s;
+    hfy_status status = hfy_theory_sphere_(sphere, out, w);
+    memset(&s, 0, sizeof s);
+    if (!status) {
+        const double d = sphere->dim - 1, k2 = sphere->radius * sphere->radius / d, p = sphere->failure;
+        const double omega = 0.567143290409783873; /* W_0(1) */
+        double u;
+        s.a = 2 / d * (1 + log(2 * sphere->beta * k2 * p * d));
+        s.b = 2 * k2 * sphere->beta / 5;
+        u = s.a + log(s.b);
+        s.c = s.b / hfy_theory_lambert_exp(u);
+        s.c_needed = exp(4 / d * log(2 / sqrt(p)));
+        s.c_bound = u > 0 ? s.b * exp(-u / (1 + u) * log(u)) : s.b / log((omega * exp(u) + 1) / (omega * (1 + omega)));
+        s.log_count = 0.5 * log(p) + d / 4 * log(s.c);
+        s.count = hfy_theory_exp_(s.log_count);
+        s.holds = s.c >= s.c_needed;
+        *out = s;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = HFY_OK;
+    double a = 0, b = 0, x = 0, root = 0;
+    if (!dim) status = hfy_base_fail_(w, HFY_ERR_ARG, "dim is NULL");
+    if (!status && !hfy_theory_positive_(beta)) status = hfy_theory_bad_(w, "beta", beta, "above 0 and finite");
+    if (!status && !hfy_theory_positive_(k)) status = hfy_theory_bad_(w, "k", k, "above 0 and finite");
+    if (!status && !hfy_theory_positive_(c)) status = hfy_theory_bad_(w, "c", c, "above 0 and finite");
+    if (!status && !(failure > 0 && failure <= 1))
+        status = hfy_theory_bad_(w, "failure", failure, "above 0 and at most 1");
+    if (!status) {
+        a = log(c) / 2 - k * k * beta / (5 * c);
+        b = 1 + log(2 * failure * beta * k * k);
+        x = a * hfy_theory_exp_(-b);
+        if (!(a > 0) && !(a < 0)) { /* the limit of W(x)/a */
+            root = exp(-b);
+        } else {
+            if (!(x >= -0.36787944117144233))
+                status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
+                                        "c is %g: Theorem A6 has no dimension for it (a e^-b is %g, below -1/e)", c, x);
+            else
+                hfy_theory_lambert(a > 0 ? 0 : -1, x, &root, NULL);
+            root /= a;
+        }
+        if (!status) *dim = 1 + root;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta, double k, double c, double *slack,
+                                    hfy_work *work)
+{
+    const double two_pi = 6.283185307179586476925;
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = HFY_OK;
+    if (!slack) status = hfy_base_fail_(w, HFY_ERR_ARG, "slack is NULL");
+    if (!status && (unsigned)law > HFY_THEORY_EXPECTED)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "law is %z; it should be one of hfy_theory_law", (size_t)law);
+    if (!status && !(dim >= 2 && hfy_base_is_finite_(dim)))
+        status = hfy_theory_bad_(w, "dim", dim, "at least 2 and finite");
+    if (!status && !hfy_theory_positive_(beta)) status = hfy_theory_bad_(w, "beta", beta, "above 0 and finite");
+    if (!status && !hfy_theory_positive_(k)) status = hfy_theory_bad_(w, "k", k, "above 0 and finite");
+    if (!status && !(c >= 1 && hfy_base_is_finite_(c))) status = hfy_theory_bad_(w, "c", c, "at least 1 and finite");
+    if (!status) {
+        const double d = dim - 1, m2 = k * k * d; /* M^2 */
+        const double log_n = (law == HFY_THEORY_PLACED ? d : d / 4) * log(c);
+        const double shrink = 1 - log(d) / d;
+        const double separation = law == HFY_THEORY_PLACED ? m2 * hfy_theory_versine_(two_pi / c)
+                                                           : m2 / (5 * c) * shrink * shrink;
+        *slack = separation - 2 * exp(-log_n) / beta - (log(2 * beta * m2) + 2 * log_n) / beta;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double *rate, double *count, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = HFY_OK;
+    if (!rate) status = hfy_base_fail_(w, HFY_ERR_ARG, "rate is NULL");
+    if (!status && !(flipped >= 0 && flipped <= 0.5))
+        status = hfy_theory_bad_(w, "flipped", flipped, "at least 0 and at most 1/2");
+    if (!status && count && !(dim >= 1 && hfy_base_is_finite_(dim)))
+        status = hfy_theory_bad_(w, "dim", dim, "at least 1 and finite");
+    if (!status) {
+        const double low = 2 * flipped, a = 1 - low; /* I(a)/2 */
+        double sum = (1 + a) * log1p(a);
+        if (low > 0) sum += low * log(low);
+        *rate = sum > 0 ? sum / 4 : 0;
+        if (count) *count = hfy_theory_exp_(*rate * dim) + 1;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- softmax: convergence, retrieval error, Jacobian --- */
+
+/* The plain softmax net with its defaults. */
+HFY_PRIVATE_ hfy_status hfy_theory_softmax_(const hfy_net *net, hfy_net *full, hfy_work *work)
+{
+    hfy_status status = hfy_theory_resolve_(net, 1, full, work);
+    if (!status && full->sep.kind != HFY_SEP_SOFTMAX)
+        status = hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.kind is not HFY_SEP_SOFTMAX");
+    if (!status) status = hfy_theory_plain_(full, work);
+    return status;
+}
+
+/* p = softmax(beta X q). */
+HFY_PRIVATE_ void hfy_theory_weigh_(const hfy_net *full, const double *q, double *p)
+{
+    double top = -HUGE_VAL, sum = 0;
+    size_t i;
+    for (i = 0; i < full->count; i++) {
+        p[i] = full->beta * hfy_theory_dot_(full, i, q);
+        if (p[i] > top) top = p[i];
+    }
+    for (i = 0; i < full->count; i++) sum += p[i] = exp(p[i] - top);
+    for (i = 0; i < full->count; i++) p[i] /= sum;
+}
+
+/* z = X^T p. */
+HFY_PRIVATE_ void hfy_theory_project_(const hfy_net *full, const double *p, double *z)
+{
+    size_t i;
+    memset(z, 0, full->dim * sizeof *z);
+    for (i = 0; i < full->count; i++)
+        if (p[i] > 0) hfy_theory_add_(full, i, p[i], z);
+}
+
+HFY_PRIVATE_ double hfy_theory_apart_(const double *x, const double *y, size_t n)
+{
+    double sum = 0;
+    size_t d;
+    for (d = 0; d < n; d++) sum += (x[d] - y[d]) * (x[d] - y[d]);
+    return sqrt(sum);
+}
+
+HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
+                                        hfy_theory_convergence *out, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_theory_convergence c;
+    hfy_net full;
+    double *p = NULL, *x = NULL, *q = NULL, *fixed = NULL, *next = NULL, square = 0, best = -HUGE_VAL, own, n, beta;
+    double farther;
+    size_t i;
+    int pass;
+    hfy_status status = hfy_theory_softmax_(net, &full, w);
+    memset(&c, 0, sizeof c);
+    if (!status && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
+    if (!status && pattern >= full.count)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "pattern is %z; it should be below net->count, %z", pattern,
+                                full.count);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        p = (double *)hfy_base_take_(&arena, full.count, sizeof(double));
+        x = (double *)hfy_base_take_(&arena, full.dim, sizeof(double));
+        q = (double *)hfy_base_take_(&arena, full.dim, sizeof(double));
+        fixed = (double *)hfy_base_take_(&arena, full.dim, sizeof(double));
+        next = (double *)hfy_base_take_(&arena, full.dim, sizeof(double));
+    }
+    if (!status) status = hfy_theory_survey_(&full, &square, NULL, w);
+    if (!status && query && hfy_theory_query_(&full, query, q))
+        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
+    if (status) return hfy_base_close_(w, &local, status);
+    hfy_theory_widen_(full.keys + pattern * full.key_stride, full.key_stride, 1, full.dim, x);
+    if (!query) memcpy(q, x, full.dim * sizeof *q);
+    own = hfy_theory_dot_(&full, pattern, x);
+    for (i = 0; i < full.count; i++)
+        if (i != pattern) {
+            double dot = hfy_theory_dot_(&full, i, x);
+            if (dot > best) best = dot;
+        }
+    n = (double)full.count, beta = full.beta;
+    c.separation = own - best;
+    c.largest = sqrt(square);
+    c.sphere = square > 0 ? 1 / (beta * n * c.largest) : HUGE_VAL;
+    c.needed = full.count > 1 ? (2 / n + log(2 * (n - 1) * n * beta * square)) / beta : -HUGE_VAL;
+    c.stored = c.separation >= c.needed;
+    /* measured: from x_i on until it stands still */
+    memcpy(fixed, x, full.dim * sizeof *x);
+    for (c.steps = 0; c.steps < HFY_THEORY_STEPS_;) {
+        hfy_theory_weigh_(&full, fixed, p);
+        hfy_theory_project_(&full, p, next);
+        c.residual = hfy_theory_apart_(fixed, next, full.dim);
+        memcpy(fixed, next, full.dim * sizeof *next);
+        c.steps++;
+        if (!(c.residual > DBL_EPSILON * c.largest)) break;
+    }
+    c.error = hfy_theory_apart_(x, fixed, full.dim);
+    c.query_distance = hfy_theory_apart_(q, x, full.dim);
+    c.inside = c.query_distance <= c.sphere;
+    c.before = hfy_theory_apart_(q, fixed, full.dim);
+    hfy_theory_weigh_(&full, q, p);
+    hfy_theory_project_(&full, p, next);
+    c.after = hfy_theory_apart_(next, fixed, full.dim);
+    /* promised; alone a pattern has separation infinity and the factor N - 1 = 0 */
+    if (full.count > 1) {
+        farther = c.query_distance > c.error ? c.query_distance : c.error;
+        c.contraction = 2 * beta * n * square * (n - 1) *
+                        hfy_theory_exp_(-beta * (c.separation - 2 * farther * c.largest));
+        c.error_bound = 2 * (n - 1) * c.largest * hfy_theory_exp_(-beta * (c.separation - 2 * c.error * c.largest));
+        c.error_sphere = 2 * (n - 1) * c.largest * hfy_theory_exp_(-beta * c.separation + 2 / n);
+        c.error_closed = 2 * (n - 1) * c.largest * hfy_theory_exp_(1 - beta * c.separation);
+    }
+    *out = c;
+    return hfy_base_close_(w, &local, status);
+}
+
+/* What Lanczos's iteration asks about: y = sum over i of weight_i <x_i - centre, v> (x_i - centre). */
+typedef struct hfy_theory_operator_ {
+    const hfy_net *full;
+    const double *weight; /* N, or NULL = 1 */
+    const double *centre; /* D, or NULL = 0 */
+} hfy_theory_operator_;
+
+HFY_PRIVATE_ void hfy_theory_apply_(const hfy_theory_operator_ *op, const double *v, double *y)
+{
+    const hfy_net *full = op->full;
+    size_t i, d;
+    double shift = op->centre ? hfy_linalg_dot_(op->centre, v, full->dim) : 0, sum = 0;
+    memset(y, 0, full->dim * sizeof *y);
+    for (i = 0; i < full->count; i++) {
+        double weight = op->weight ? op->weight[i] : 1, a;
+        if (!(weight > 0)) continue;
+        a = weight * (hfy_theory_dot_(full, i, v) - shift);
+        hfy_theory_add_(full, i, a, y);
+        sum += a;
+    }
+    for (d = 0; op->centre && d < full->dim; d++) y[d] -= sum * op->centre[d];
+}
+
+/* The largest eigenvalue of the symmetric tridiagonal matrix (a, b) of order n, by bisection on Sturm's count. */
+HFY_PRIVATE_ double hfy_theory_tridiagonal_(const double *a, const double *b, size_t n)
+{
+    double low = a[0], high = a[0], least;
+    size_t i;
+    int step;
+    for (i = 0; i < n; i++) {
+        double around = (i ? fabs(b[i - 1]) : 0) + (i + 1 < n ? fabs(b[i]) : 0);
+        if (a[i] > low) low = a[i]; /* the largest eigenvalue is at least every diagonal entry */
+        if (a[i] + around > high) high = a[i] + around;
+    }
+    least = DBL_EPSILON * (fabs(low) + fabs(high)) * 1e-3 + DBL_MIN;
+    for (step = 0; step < 200; step++) {
+        double mid = low + (high - low) / 2, pivot = 1;
+        size_t above = 0;
+        if (!(mid > low && mid < high)) break;
+        for (i = 0; i < n; i++) { /* signs of the pivots of A - mid */
+            pivot = a[i] - mid - (i ? b[i - 1] * b[i - 1] / pivot : 0);
+            if (fabs(pivot) < least) pivot = -least;
+            above += pivot > 0;
+        }
+        if (above)
+            low = mid;
+        else
+            high = mid;
+    }
+    return high;
+}
+
+/* The largest eigenvalue, by Lanczos's iteration with every vector kept orthogonal to all before. basis: room for
+   `most` rows of D; a, b: most each. */
+HFY_PRIVATE_ double hfy_theory_largest_(const hfy_theory_operator_ *op, size_t most, double *basis, double *a,
+                                        double *b, double *y)
+{
+    size_t dim = op->full->dim, j, k, d;
+    hfy_rng rng = hfy_rng_seed(1);
+    double value = 0, previous = -1, norm;
+    int twice, still = 0;
+    for (d = 0; d < dim; d++) basis[d] = hfy_rng_normal(&rng);
+    norm = sqrt(hfy_linalg_dot_(basis, basis, dim));
+    for (d = 0; d < dim; d++) basis[d] /= norm;
+    for (j = 0; j < most; j++) {
+        double *v = basis + j * dim;
+        hfy_theory_apply_(op, v, y);
+        a[j] = hfy_linalg_dot_(v, y, dim);
+        for (twice = 0; twice < 2; twice++)
+            for (k = 0; k <= j; k++) {
+                double along = hfy_linalg_dot_(basis + k * dim, y, dim);
+                for (d = 0; d < dim; d++) y[d] -= along * basis[k * dim + d];
+            }
+        b[j] = sqrt(hfy_linalg_dot_(y, y, dim));
+        value = hfy_theory_tridiagonal_(a, b, j + 1);
+        still = value - previous <= 4 * DBL_EPSILON * value ? still + 1 : 0;
+        if (still == 3 || j + 1 == most || !(b[j] > 16 * DBL_EPSILON * value)) break;
+        previous = value;
+        for (d = 0; d < dim; d++) v[dim + d] = y[d] / b[j];
+    }
+    return value;
+}
+
+HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
+                                       hfy_theory_jacobian_norm *norms, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_theory_operator_ op;
+    hfy_net full;
+    double *p = NULL, *q = NULL, *mean = NULL, *y = NULL, *basis = NULL, *a = NULL, *b = NULL, square = 0, most, spread;
+    size_t i, d, e, dim = 0, steps = 0;
+    int pass;
+    hfy_status status = hfy_theory_softmax_(net, &full, w);
+    if (!status && !query) status = hfy_base_fail_(w, HFY_ERR_ARG, "query is NULL");
+    if (!status && jacobian && !hfy_base_fits_(full.dim, full.dim, sizeof *jacobian))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "net->dim is %z; such a jacobian cannot exist", full.dim);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        dim = full.dim, steps = norms ? hfy_base_min_(dim, HFY_THEORY_LANCZOS_) : 0;
+        p = (double *)hfy_base_take_(&arena, full.count, sizeof(double));
+        q = (double *)hfy_base_take_(&arena, dim, sizeof(double));
+        mean = (double *)hfy_base_take_(&arena, dim, sizeof(double));
+        y = (double *)hfy_base_take_(&arena, dim, sizeof(double));
+        basis = (double *)hfy_base_take_(&arena, hfy_base_times_(steps, dim), sizeof(double));
+        a = (double *)hfy_base_take_(&arena, steps, sizeof(double));
+        b = (double *)hfy_base_take_(&arena, steps, sizeof(double));
+    }
+    if (!status && hfy_theory_query_(&full, query, q))
+        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
+    if (!status) status = hfy_theory_survey_(&full, &square, mean, w);
+    if (status) return hfy_base_close_(w, &local, status);
+    hfy_theory_weigh_(&full, q, p);
+    for (i = 0, most = spread = 0; i < full.count; i++) { /* mean is that of the patterns, until here */
+        double s = norms ? hfy_theory_square_(&full, i, mean) : 0;
+        if (p[i] * (1 - p[i]) > most) most = p[i] * (1 - p[i]);
+        if (s > spread) spread = s;
+    }
+    if (norms) {
+        const double n = (double)full.count, beta = full.beta;
+        double others = 0, top = 0;
+        for (i = 0; i < full.count; i++)
+            if (p[i] > top) top = p[i];
+        for (i = 0, pass = 0; i < full.count; i++) { /* 1 - top without cancellation: the others' sum */
+            if (!pass && !(p[i] < top))
+                pass = 1;
+            else
+                others += p[i];
+        }
+        op.full = &full, op.weight = NULL, op.centre = NULL;
+        norms->by_spectrum = 2 * beta * hfy_theory_largest_(&op, steps, basis, a, b, y) * most;
+        norms->by_largest = 2 * beta * n * square * most;
+        norms->by_spread = beta * spread;
+        norms->by_top = others <= 0.5 ? 2 * beta * n * square * others * (1 - others) : HUGE_VAL;
+    }
+    hfy_theory_project_(&full, p, mean); /* and now the one that p weighs: J = beta times their variance around it */
+    if (norms) {
+        op.weight = p, op.centre = mean;
+        norms->norm = full.beta * hfy_theory_largest_(&op, steps, basis, a, b, y);
+    }
+    if (jacobian) {
+        memset(jacobian, 0, dim * dim * sizeof *jacobian);
+        for (i = 0; i < full.count; i++) {
+            const hfy_real *x = full.keys + i * full.key_stride;
+            if (!(p[i] > 0)) continue;
+            for (d = 0; d < dim; d++) y[d] = (double)x[d] - mean[d];
+            for (d = 0; d < dim; d++) {
+                double weight = full.beta * p[i] * y[d];
+                for (e = 0; e < dim; e++) jacobian[d * dim + e] += weight * y[e];
+            }
+        }
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- associations (HFY Prop. 14) ---
+   A spectral norm is promised from above: a power iteration guesses it, and the Cholesky factor of lambda 1 - X X^T,
+   which exists only for lambda > sigma^2, confirms a guess that is a little larger. */
+
+/* X X^T or X^T X, whichever is smaller, m x m, into gram. */
+HFY_PRIVATE_ void hfy_theory_gram_(const hfy_net *net, size_t m, double *gram)
+{
+    size_t i, j, d, n = net->count, dim = net->dim;
+    const hfy_real *keys = net->keys;
+    memset(gram, 0, m * m * sizeof *gram);
+    if (m == n && n <= dim) {
+        for (i = 0; i < n; i++)
+            for (j = 0; j <= i; j++) {
+                const hfy_real *x = keys + i * net->key_stride, *y = keys + j * net->key_stride;
+                double sum = 0;
+                for (d = 0; d < dim; d++) sum += (double)x[d] * (double)y[d];
+                gram[i * m + j] = gram[j * m + i] = sum;
+            }
+        return;
+    }
+    for (i = 0; i < n; i++)
+        for (d = 0; d < dim; d++) {
+            double v = (double)keys[i * net->key_stride + d];
+            for (j = 0; j <= d; j++) gram[d * m + j] += v * (double)keys[i * net->key_stride + j];
+        }
+    for (d = 0; d < m; d++)
+        for (j = 0; j < d; j++) gram[j * m + d] = gram[d * m + j];
+}
+
+/* An upper bound of the largest eigenvalue of a positive semidefinite matrix, close to it. test: m x m; x, y: m. */
+HFY_PRIVATE_ double hfy_theory_top_eigenvalue_(const double *gram, size_t m, double *test, double *x, double *y)
+{
+    hfy_rng rng = hfy_rng_seed(1);
+    double guess = 0, more = 1e-9, trace = 0, size;
+    size_t i, j;
+    int step;
+    for (i = 0; i < m; i++) {
+        x[i] = hfy_rng_normal(&rng);
+        trace += gram[i * m + i];
+    }
+    if (!(trace > 0)) return 0;
+    for (step = 0; step < 300; step++) {
+        for (i = 0, size = 0; i < m; i++) {
+            y[i] = hfy_linalg_dot_(gram + i * m, x, m);
+            size += y[i] * y[i];
+        }
+        size = sqrt(size);
+        if (!(size > 0)) break;
+        for (i = 0, guess = 0; i < m; i++) guess += x[i] * y[i]; /* once x has length 1: from below */
+        for (i = 0; i < m; i++) x[i] = y[i] / size;
+    }
+    if (!(guess > 0)) return trace;
+    for (; more < 4; more *= 4) {
+        double lambda = guess * (1 + more);
+        if (lambda >= trace) break;
+        for (i = 0; i < m; i++)
+            for (j = 0; j <= i; j++) test[i * m + j] = (i == j ? lambda : 0) - gram[i * m + j];
+        if (!hfy_linalg_cholesky_(test, m)) return lambda;
+    }
+    return trace;
+}
+
+/* What the check works in. */
+typedef struct hfy_theory_scratch_ {
+    hfy_structure_solver_ solver;
+    double *theta;       /* N: scores of the query X^T y */
+    double *query;       /* dim */
+    double *gram, *test; /* min(N, dim)^2 */
+    double *x, *y;       /* min(N, dim) */
+} hfy_theory_scratch_;
+
+HFY_PRIVATE_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
+                                   hfy_theory_scratch_ *s)
+{
+    size_t m = hfy_base_min_(net->count, net->dim), square = hfy_base_times_(m, m);
+    hfy_structure_plan_(arena, structure, 1, &s->solver);
+    s->theta = (double *)hfy_base_take_(arena, net->count, sizeof(double));
+    s->query = (double *)hfy_base_take_(arena, net->dim, sizeof(double));
+    s->gram = (double *)hfy_base_take_(arena, square, sizeof(double));
+    s->test = (double *)hfy_base_take_(arena, square, sizeof(double));
+    s->x = (double *)hfy_base_take_(arena, m, sizeof(double));
+    s->y = (double *)hfy_base_take_(arena, m, sizeof(double));
+}
+
+/* The separation's higher-order scores, or none (NULL), into the solver. */
+HFY_PRIVATE_ void hfy_theory_parts_(hfy_structure_solver_ *s, const hfy_sep *sep)
+{
+    size_t i;
+    for (i = 0; i < s->structure->higher; i++)
+        s->raw[i] = !sep ? 0 : sep->transitions ? (double)sep->transitions[i] : sep->transition;
+}
+
+/* The best vertex at these scores for patterns in and out of the set; it is left in the solver's fresh list. */
+HFY_PRIVATE_ hfy_status hfy_theory_extreme_(hfy_structure_solver_ *s, const unsigned char *in, double on, double off,
+                                            const hfy_sep *sep)
+{
+    size_t i;
+    hfy_status status;
+    for (i = 0; i < s->structure->unaries; i++) s->unary[i] = in[i] ? on : off;
+    hfy_theory_parts_(s, sep);
+    status = hfy_structure_ready_(s);
+    return status ? status : hfy_structure_ask_(s);
+}
+
+/* Score of the fresh list at theta and the true higher-order scores. */
+HFY_PRIVATE_ double hfy_theory_score_(const hfy_structure_solver_ *s, const double *theta)
+{
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < s->fresh_unaries; i++) sum += theta[s->fresh[i]];
+    for (; i < s->fresh_bits; i++) sum += s->part[s->fresh[i] - s->structure->unaries];
+    return sum;
+}
+
+/* How many of the fresh list's unaries are in the set. */
+HFY_PRIVATE_ double hfy_theory_shared_(const hfy_structure_solver_ *s, const unsigned char *in)
+{
+    size_t i, shared = 0;
+    for (i = 0; i < s->fresh_unaries; i++) shared += in[s->fresh[i]];
+    return (double)shared;
+}
+
+HFY_PRIVATE_ hfy_status hfy_theory_fits_(const hfy_net *net, hfy_work *work)
+{
+    const char *not_so = NULL;
+    if (hfy_sep_has_bounds_(&net->sep)) not_so = "net->sep has bounds";
+    if (net->sep.plus) not_so = "net->sep.plus is set";
+    if (net->sep.kind != HFY_SEP_SPARSEMAX && net->sep.kind != HFY_SEP_KSUBSETS &&
+        net->sep.kind != HFY_SEP_SEQUENCE_KSUBSETS && net->sep.kind != HFY_SEP_SPARSEMAP)
+        not_so = "net->sep.kind has no structure";
+    if (net->sep.kind == HFY_SEP_KSUBSETS && floor(net->sep.k) < net->sep.k) not_so = "net->sep.k is not whole";
+    if (net->sim != HFY_SIM_DOT) not_so = "net->sim is not HFY_SIM_DOT";
+    if (net->values != net->keys || net->value_stride != net->key_stride) not_so = "net->values are not the keys";
+    if (net->post.kind != HFY_POST_NONE) not_so = "net->post is not HFY_POST_NONE";
+    if (net->self_coupling) not_so = "net->self_coupling is set";
+    if (net->bias && net->bias_stride) not_so = "net->bias is one row for each query";
+    if (!not_so) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%s; the theorem is about another net", not_so);
+}
+
+/* The terms, scratch being ready; in: N flags, 1 for the patterns. */
+HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patterns, size_t count,
+                                          const unsigned char *in,
+                                          hfy_association *a, hfy_theory_scratch_ *s, hfy_work *work)
+{
+    hfy_structure_solver_ *solver = &s->solver;
+    size_t i, d, m = hfy_base_min_(net->count, net->dim);
+    double own, force, largest = 0, step, nearest;
+    hfy_status status;
+    memset(s->query, 0, net->dim * sizeof *s->query);
+    for (i = 0; i < count; i++)
+        for (d = 0; d < net->dim; d++) s->query[d] += (double)net->keys[patterns[i] * net->key_stride + d];
+    a->longest = 0;
+    for (i = 0; i < net->count; i++) {
+        const hfy_real *x = net->keys + i * net->key_stride;
+        double sum = 0, square = 0;
+        for (d = 0; d < net->dim; d++) {
+            sum += (double)x[d] * s->query[d];
+            square += (double)x[d] * (double)x[d];
+        }
+        s->theta[i] = net->beta * sum + (net->bias ? (double)net->bias[i] : 0);
+        if (net->visible && i >= net->visible[0]) s->theta[i] = -HUGE_VAL;
+        a->longest = square > a->longest * a->longest ? sqrt(square) : a->longest;
+    }
+    solver->rho = net->sep.rho;
+    /* y itself, with its best parts; and whether anything lies above it */
+    for (i = 0; i < solver->structure->higher; i++) {
+        double t = net->sep.transitions ? (double)net->sep.transitions[i] : net->sep.transition;
+        if (hfy_base_is_finite_(t) && fabs(t) > largest) largest = fabs(t);
+    }
+    force = 1 + 2 * largest * (double)solver->structure->most;
+    status = hfy_theory_extreme_(solver, in, force, -force, &net->sep);
+    if (!status && (hfy_theory_shared_(solver, in) < (double)count || solver->fresh_unaries != count))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: these %z are no vertex of the structure", count);
+    if (status) return hfy_structure_failed_(work, status, solver);
+    for (i = 0; i < net->count; i++) solver->unary[i] = s->theta[i];
+    if (solver->structure->oracle == hfy_structure_sequence_) hfy_structure_bound_parts_(solver);
+    own = hfy_theory_score_(solver, s->theta);
+    if (!hfy_base_is_finite_(own)) return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: one of them is masked");
+    status = hfy_theory_extreme_(solver, in, 2 * (double)net->count, 1, NULL);
+    if (!status && solver->fresh_unaries > count && !(hfy_theory_shared_(solver, in) < (double)count))
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
+                              "net->sep.structure has a vertex that holds all %z patterns and more", count);
+    if (!status) status = hfy_theory_extreme_(solver, in, -1, 0, NULL);
+    if (status) return hfy_structure_failed_(work, status, solver);
+    a->overlap = 2 * ((double)count - hfy_theory_shared_(solver, in));
+    status = hfy_theory_extreme_(solver, in, -1, 1, NULL);
+    if (status) return hfy_structure_failed_(work, status, solver);
+    a->distance = (double)count + (double)solver->fresh_unaries - 2 * hfy_theory_shared_(solver, in);
+    /* the best vertex without one of the patterns, for each of them: all but y are seen */
+    a->separation = HUGE_VAL;
+    hfy_theory_parts_(solver, &net->sep);
+    for (i = 0; i < count; i++) {
+        double gap;
+        memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
+        solver->unary[patterns[i]] = -HUGE_VAL;
+        status = hfy_structure_ready_(solver);
+        if (!status) status = hfy_structure_ask_(solver);
+        if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
+        if (status) return hfy_structure_failed_(work, status, solver);
+        if (solver->structure->oracle == hfy_structure_sequence_) {
+            memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
+            hfy_structure_bound_parts_(solver); /* one measure of infinite transitions for both */
+        }
+        gap = (own - hfy_theory_score_(solver, s->theta)) / net->beta;
+        if (gap < a->separation) a->separation = gap;
+    }
+    hfy_theory_gram_(net, m, s->gram);
+    a->spectral = sqrt(hfy_theory_top_eigenvalue_(s->gram, m, s->test, s->x, s->y));
+    a->needed = net->sep.rho * a->overlap / (2 * net->beta);
+    step = sqrt(a->distance) * a->spectral;
+    nearest = a->longest * a->distance < step ? a->longest * a->distance : step;
+    a->radius = nearest > 0 ? (a->separation - a->needed) / nearest : HUGE_VAL;
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patterns, size_t count,
+                                          hfy_association *association, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_theory_scratch_ s;
+    hfy_association result;
+    hfy_structure structure;
+    hfy_net full;
+    unsigned char *in = NULL;
+    hfy_status status = hfy_net_resolve_(net, 1, &full, w);
+    size_t i, d;
+    int pass;
+    if (!status && (!patterns || !association))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !patterns ? "patterns" : "association");
+    if (!status) status = hfy_theory_fits_(&full, w);
+    if (!status && (!count || count > net->count))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most net->count, %z",
+                                count, net->count);
+    if (!status) {
+        if (full.sep.kind == HFY_SEP_SPARSEMAP)
+            structure = *full.sep.structure;
+        else if (full.sep.kind == HFY_SEP_SEQUENCE_KSUBSETS)
+            structure = hfy_structure_sequence(net->count, (size_t)full.sep.k);
+        else
+            structure = hfy_structure_ksubsets(net->count, (size_t)full.sep.k);
+        status = hfy_structure_check_(&structure, "net->sep.structure->", w);
+    }
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        hfy_theory_plan_(&arena, &full, &structure, &s);
+        in = (unsigned char *)hfy_base_take_(&arena, full.count, 1);
+    }
+    if (!status) {
+        memset(in, 0, full.count);
+        for (i = 0; i < count && !status; i++) {
+            if (patterns[i] >= full.count)
+                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: entry %z is %z; it should be below net->count, %z",
+                                        i, patterns[i], full.count);
+            else if (in[patterns[i]])
+                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: %z is listed twice", patterns[i]);
+            else
+                in[patterns[i]] = 1;
+        }
+        for (i = 0; i < full.count && !status; i++)
+            for (d = 0; d < full.dim && !status; d++)
+                if (!hfy_base_is_finite_((double)full.keys[i * full.key_stride + d]))
+                    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "net->keys: row %z holds NaN or infinity", i);
+    }
+    if (!status) status = hfy_theory_terms_(&full, patterns, count, in, &result, &s, w);
+    if (!status) *association = result;
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- metastable states --- */
+
+HFY_API hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, size_t n, double mass, size_t *sizes,
+                                         hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    double *sorted = NULL;
+    size_t i, j;
+    int pass;
+    hfy_status status = HFY_OK;
+    if (!n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
+    if (!status && rows && (!weights || !sizes))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !weights ? "weights" : "sizes");
+    if (!status && !(mass >= 0 && mass <= 1))
+        status = hfy_theory_bad_(w, "mass", mass, "above 0 and at most 1, or 0 for 0.9");
+    if (!status && !hfy_base_fits_(rows, n, sizeof *weights))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) sorted = (double *)hfy_base_take_(&arena, n, sizeof(double));
+    }
+    if (status) return hfy_base_close_(w, &local, status);
+    if (!(mass > 0)) mass = 0.9;
+    for (j = 0; j < rows; j++) {
+        hfy_status one = HFY_OK;
+        double sum = 0;
+        for (i = 0; i < n; i++) {
+            sorted[i] = (double)weights[j * n + i];
+            if (!hfy_base_is_finite_(sorted[i]))
+                one = HFY_ERR_NONFINITE;
+            else if (sorted[i] < 0 && !one)
+                one = HFY_ERR_ARG;
+        }
+        if (one) {
+            if (!status)
+                status = hfy_base_fail_(w, one, "weights: row %z has %s", j,
+                                        one == HFY_ERR_ARG ? "a negative weight" : "NaN or infinity in it");
+            continue;
+        }
+        hfy_base_sort_(sorted, n);
+        for (i = n; i-- > 0;) {
+            sum += sorted[i];
+            if (sum >= mass) break;
+        }
+        sizes[j] = i < n ? n - i : n; /* i wraps if all of them do not do */
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t n, int *operating, double *median,
+                                       hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    double *sorted = NULL, middle;
+    size_t i;
+    int pass;
+    hfy_status status = HFY_OK;
+    if (!sizes || !operating) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !sizes ? "sizes" : "operating");
+    if (!status && (!count || !n))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is 0; it should be at least 1", !count ? "count" : "n");
+    for (i = 0; !status && i < count; i++)
+        if (sizes[i] > n) status = hfy_base_fail_(w, HFY_ERR_ARG, "sizes: entry %z is %z, above n, %z", i, sizes[i], n);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) sorted = (double *)hfy_base_take_(&arena, count, sizeof(double));
+    }
+    if (status) return hfy_base_close_(w, &local, status);
+    for (i = 0; i < count; i++) sorted[i] = (double)sizes[i];
+    hfy_base_sort_(sorted, count);
+    middle = (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
+    *operating = 2 * middle > (double)n ? 1 : 8 * middle > (double)n ? 2 : 32 * middle > (double)n ? 3 : 4;
+    if (median) *median = middle;
+    return hfy_base_close_(w, &local, status);
+}
+
+#undef HFY_THEORY_BLOCK_
+#undef HFY_THEORY_STEPS_
+#undef HFY_THEORY_LANCZOS_
+#undef HFY_THEORY_LOG_
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>recall.impl   one item after another
+   May call: base, simd, sim, structure, sep, post, net.
+   How: the T inner steps are hfy_retrieve's. A call's scratch is its own arrays and, behind them, the work of the calls
+   it makes: what those need is asked of them, by calling each with no room at all. A state changes only once nothing
+   can fail any more.
+   Numerics: penalties are large (beta lambda a is 1e5 in the paper), so penalised scores are summed in double and go to
+   the separation as distances from the best of them, which is where hfy_real is fine. Bounds that fall short of a
+   sum of 1 by the rounding of what was taken from them are scaled back to it.
+   ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct hfy_recall_call_ {
+    hfy_net net;    /* the inner steps', defaults filled in */
+    hfy_recall how; /* likewise */
+    double beta;    /* of the penalised step */
+} hfy_recall_call_;
+
+/* Is pattern i there for the query? */
+HFY_PRIVATE_ int hfy_recall_sees_(const hfy_net *net, size_t i)
+{
+    return (!net->visible || i < net->visible[0]) && !(net->bias && hfy_base_is_neg_inf_((double)net->bias[i]));
+}
+
+/* A member of how: 0 becomes its default; else it should be above 0 (or at least `least`), at most `most`, finite. */
+HFY_PRIVATE_ hfy_status hfy_recall_member_(const char *name, double *value, double least, double most, double standard,
+                                           hfy_work *work)
+{
+    if (!(*value > 0) && !(*value < 0) && !hfy_base_is_nan_(*value)) {
+        *value = standard;
+        return HFY_OK;
+    }
+    if (*value > 0 && *value >= least && *value <= most && hfy_base_is_finite_(*value)) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_ARG, "how->%s is %g; it should be %s%s and finite, or 0 for the default", name,
+                          *value, least > 0 ? "at least 1" : "above 0", most < 2 ? ", at most 1" : "");
+}
+
+/* Everything that can be wrong with net and how; fills in the defaults. */
+HFY_PRIVATE_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *how, hfy_recall_call_ *call,
+                                            hfy_work *work)
+{
+    hfy_sep bounded;
+    hfy_net used;
+    hfy_status status;
+    size_t i, seen = 0;
+    memset(&bounded, 0, sizeof bounded);
+    bounded.kind = HFY_SEP_SPARSEMAX;
+    if (!net || !how) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", !net ? "net" : "how");
+    if ((unsigned)how->kind > HFY_RECALL_SEQUENTIAL)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "how->kind is %z; it should be one of hfy_recall_kind",
+                              (size_t)how->kind);
+    call->how = *how;
+    if (!how->inner_steps) call->how.inner_steps = 20;
+    status = hfy_recall_member_("penalty", &call->how.penalty, 0, HUGE_VAL, 1e9, work);
+    if (!status) status = hfy_recall_member_("decay", &call->how.decay, 0, 1, 1e-3, work);
+    if (!status) status = hfy_recall_member_("transition", &call->how.transition, 0, HUGE_VAL, 1e8, work);
+    if (!status) status = hfy_recall_member_("boost", &call->how.boost, 1, HUGE_VAL, 1.1, work);
+    if (!status) status = hfy_recall_member_("rho", &call->how.rho, 0, HUGE_VAL, 1, work);
+    if (!status) status = hfy_recall_member_("inner_beta", &call->how.inner_beta, 0, HUGE_VAL, 1, work);
+    if (status) return status;
+    used = *net;
+    if (how->kind == HFY_RECALL_BOUNDED) used.sep = bounded;
+    used.max_steps = call->how.inner_steps;
+    if (net->readout || net->self_coupling || (net->step > 0 && net->step < 1))
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; recall is done without",
+                              net->readout         ? "readout"
+                              : net->self_coupling ? "self_coupling"
+                                                   : "step");
+    if (!hfy_net_on_polytope_(&used.sep) || used.sep.plus)
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
+                              "net->sep should share out weights of a fixed sum: no IDENTITY, POWER, EXP or plus");
+    status = hfy_net_resolve_(&used, 1, &call->net, work);
+    if (status) return status;
+    call->beta = call->net.beta;
+    if (how->kind != HFY_RECALL_SEQUENTIAL) return HFY_OK;
+    call->net.beta = call->how.inner_beta;
+    for (i = 0; i < net->count && seen < 2; i++) seen += (size_t)hfy_recall_sees_(net, i);
+    if (seen < 2)
+        return hfy_base_fail_(work, HFY_ERR_ARG,
+                              "net: %z patterns that are not masked; sequential recall takes 2 at a time", seen);
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ hfy_status hfy_recall_state_(const hfy_recall_state *state, hfy_work *work)
+{
+    if (!state) return hfy_base_fail_(work, HFY_ERR_ARG, "state is NULL");
+    if (state->left && state->query && state->weights) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_ARG, "state->%s is NULL",
+                          !state->left    ? "left"
+                          : !state->query ? "query"
+                                          : "weights");
+}
+
+HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
+                                    hfy_recall_state *state, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_recall_call_ call;
+    size_t i;
+    hfy_status status = hfy_recall_resolve_(net, how, &call, w);
+    if (!status) status = hfy_recall_state_(state, w);
+    if (!status && !cue) status = hfy_base_fail_(w, HFY_ERR_ARG, "cue is NULL");
+    for (i = 0; !status && i < net->dim; i++)
+        if (!hfy_base_is_finite_((double)cue[i]))
+            status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "cue: NaN or infinity in element %z", i);
+    if (!status) {
+        for (i = 0; i < net->count; i++) {
+            state->left[i] = call.how.kind == HFY_RECALL_BOUNDED;
+            state->weights[i] = 0;
+        }
+        memmove(state->query, cue, net->dim * sizeof *cue);
+        state->recalled = 0;
+        state->exhausted = 0;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* The first of the heaviest. */
+HFY_PRIVATE_ size_t hfy_recall_best_(const hfy_real *p, size_t n)
+{
+    size_t best = 0, i;
+    for (i = 1; i < n; i++)
+        if (p[i] > p[best]) best = i;
+    return best;
+}
+
+/* A work without any room: a call with it says in `peak` how much it needs and does nothing else. */
+HFY_PRIVATE_ hfy_work hfy_recall_no_room_(const hfy_work *work, void *somewhere)
+{
+    hfy_work none;
+    memset(&none, 0, sizeof none);
+    none.buffer = somewhere;
+    none.isa = work->isa;
+    return none;
+}
+
+/* Bytes that the inner calls of an item need, whatever the state. */
+HFY_PRIVATE_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *bytes, hfy_work *work)
+{
+    hfy_base_arena_ alone = {NULL, 0};
+    hfy_real nothing = 0; /* never read: there is no room */
+    hfy_net net = call->net;
+    hfy_report report;
+    hfy_work none = hfy_recall_no_room_(work, &alone);
+    hfy_status said;
+    memset(&report, 0, sizeof report);
+    report.weights = &nothing;
+    if (call->how.kind == HFY_RECALL_BOUNDED)
+        net.sep.kind = HFY_SEP_KSUBSETS; /* a box too, whose bounds need no array */
+    said = hfy_retrieve(&net, &nothing, 1, &nothing, &report, &none);
+    if (said != HFY_ERR_NOMEM) return hfy_base_fail_(work, said, "%s", none.message);
+    *bytes = none.peak;
+    if (call->how.kind == HFY_RECALL_BOUNDED) /* the bounds' own two arrays */
+        *bytes = hfy_base_plus_(*bytes, hfy_base_times_(net.count + 8, 2 * sizeof(double)));
+    if (call->how.kind == HFY_RECALL_SEQUENTIAL) {
+        hfy_structure pairs = hfy_structure_sequence(net.count, 2);
+        hfy_structure_solver_ solver;
+        hfy_structure_plan_(&alone, &pairs, hfy_structure_room_(&pairs), &solver);
+        if (hfy_base_plus_(alone.used, 63) > *bytes) *bytes = hfy_base_plus_(alone.used, 63);
+    }
+    return HFY_OK;
+}
+
+/* Algorithm 1, an item: everything happens in the state's own arrays, which a failed retrieval leaves alone. */
+HFY_PRIVATE_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
+                                            hfy_work *work)
+{
+    hfy_report report;
+    hfy_status status;
+    double mass = 0;
+    size_t i, seen = 0, n = call->net.count;
+    for (i = 0; i < n; i++)
+        if (hfy_recall_sees_(&call->net, i)) mass += state->left[i], seen++;
+    if (seen && !(mass >= 0.5)) { /* whole items have been taken: 1 is left, or nothing, but for rounding */
+        state->exhausted = 1;
+        *item = SIZE_MAX;
+        return HFY_OK;
+    }
+    call->net.sep.upper = state->left;
+    memset(&report, 0, sizeof report);
+    report.weights = state->weights;
+    status = hfy_retrieve(&call->net, state->query, 1, state->query, &report, work);
+    if (status) return status;
+    for (i = 0, mass = 0; i < n; i++) {
+        double left = state->left[i] - (double)state->weights[i];
+        state->left[i] = left > 0 ? left : 0;
+        if (hfy_recall_sees_(&call->net, i)) mass += state->left[i];
+    }
+    for (i = 0; mass >= 0.5 && mass < 1 && i < n; i++) state->left[i] /= mass;
+    *item = hfy_recall_best_(state->weights, n);
+    state->recalled++;
+    return HFY_OK;
+}
+
+/* What a penalised item works in. */
+typedef struct hfy_recall_scratch_ {
+    double *score;       /* N: beta sim + bias - beta lambda a */
+    double *weight;      /* N: y, the penalised step's weights */
+    double *part;        /* N - 1, SEQUENTIAL: t */
+    double *inverse;     /* N, COSINE: 1/|x_i| */
+    hfy_real *theta, *p; /* N: scores; weights */
+    hfy_real *z;         /* D: the state */
+    void *room;          /* of the calls that are made */
+    hfy_sep_scratch_ sep;
+    hfy_post_scratch_ post;
+} hfy_recall_scratch_;
+
+HFY_PRIVATE_ void hfy_recall_plan_(hfy_base_arena_ *arena, const hfy_recall_call_ *call, const hfy_simd_ *simd,
+                                   size_t room, hfy_recall_scratch_ *s)
+{
+    const hfy_net *net = &call->net;
+    size_t n = net->count;
+    int sequence = call->how.kind == HFY_RECALL_SEQUENTIAL;
+    s->score = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->weight = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->part = (double *)hfy_base_take_(arena, sequence ? n - 1 : 0, sizeof(double));
+    s->inverse = (double *)hfy_base_take_(arena, net->sim == HFY_SIM_COSINE ? n : 0, sizeof(double));
+    s->theta = (hfy_real *)hfy_base_take_(arena, n, sizeof(hfy_real));
+    s->p = (hfy_real *)hfy_base_take_(arena, n, sizeof(hfy_real));
+    s->z = (hfy_real *)hfy_base_take_(arena, net->dim, sizeof(hfy_real));
+    s->room = hfy_base_take_(arena, room, 1);
+    if (!sequence) hfy_sep_plan_(arena, simd, &net->sep, n, 0, &s->sep);
+    hfy_post_plan_(arena, &net->post, net->dim, &s->post);
+}
+
+/* The penalised scores of the state, and the best of them. */
+HFY_PRIVATE_ hfy_status hfy_recall_scores_(const hfy_recall_call_ *call, const hfy_recall_state *state,
+                                           const hfy_simd_ *simd, hfy_recall_scratch_ *s, double *top, hfy_work *work)
+{
+    const hfy_net *net = &call->net;
+    double inverse_q = 1;
+    size_t i, n = net->count;
+    if (net->sim == HFY_SIM_COSINE) {
+        hfy_sim_inverse_norms_(simd, net->keys, net->key_stride, n, net->dim, s->inverse);
+        hfy_sim_inverse_norms_(simd, state->query, net->dim, 1, net->dim, &inverse_q);
+    }
+    hfy_sim_tile_(simd, net->sim, call->beta, net->keys, net->key_stride, n, s->inverse, state->query, net->dim, 1,
+                  &inverse_q, net->dim, s->theta, n);
+    for (i = 0, *top = -HUGE_VAL; i < n; i++) {
+        s->score[i] = -HUGE_VAL;
+        if (!hfy_recall_sees_(net, i)) continue;
+        s->score[i] = (double)s->theta[i] + (net->bias ? (double)net->bias[i] : 0) -
+                      call->beta * call->how.penalty * state->left[i];
+        if (!hfy_base_is_finite_(s->score[i]))
+            return hfy_base_fail_(work, HFY_ERR_NONFINITE, "pattern %z: its penalised score is not finite", i);
+        if (s->score[i] > *top) *top = s->score[i];
+    }
+    return HFY_OK;
+}
+
+/* The penalised step: s->weight, and s->z the state it leads to. */
+HFY_PRIVATE_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_recall_state *state,
+                                         const hfy_simd_ *simd, hfy_recall_scratch_ *s, hfy_work *inner, hfy_work *work)
+{
+    const hfy_net *net = &call->net;
+    double top;
+    size_t i, d, n = net->count;
+    hfy_status status = hfy_recall_scores_(call, state, simd, s, &top, work);
+    if (status) return status;
+    if (call->how.kind == HFY_RECALL_SEQUENTIAL) {
+        hfy_structure pairs = hfy_structure_sequence(n, 2);
+        hfy_structure_answer answer;
+        memset(&answer, 0, sizeof answer);
+        answer.unary = s->weight;
+        for (i = 0; i + 1 < n; i++) s->part[i] = call->how.transition;
+        for (i = 0; i < n; i++) s->score[i] -= top; /* the same for every pair: changes nothing but rounding */
+        status = hfy_structure_solve(&pairs, call->how.rho, s->score, s->part, &answer, inner);
+        if (status) return hfy_base_fail_(work, status, "%s", inner->message);
+        for (i = 0; i < n; i++) s->p[i] = (hfy_real)s->weight[i];
+    } else {
+        for (i = 0; i < n; i++) s->theta[i] = (hfy_real)(s->score[i] > -HUGE_VAL ? s->score[i] - top : s->score[i]);
+        status = hfy_sep_fill_(&net->sep, s->theta, n, 0, s->p, NULL, &s->sep);
+        if (status) return hfy_sep_row_failed_(work, status, "query", 0, s->theta, n);
+        for (i = 0; i < n; i++) s->weight[i] = (double)s->p[i];
+    }
+    hfy_net_zero_(s->z, net->dim);
+    simd->combine(s->p, n, 1, net->values, net->value_stride, n, net->dim, s->z, net->dim);
+    if (call->how.kind == HFY_RECALL_SEQUENTIAL) {
+        for (d = 0; d < net->dim; d++) s->z[d] -= state->query[d];
+        return HFY_OK;
+    }
+    status = hfy_post_row_(&net->post, s->z, 0, state->query, net->dim, s->z, &s->post);
+    return status ? hfy_base_fail_(work, status, "the penalised step: its state has no post-transformation") : HFY_OK;
+}
+
+/* Algorithms 2 and 3, an item. */
+HFY_PRIVATE_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
+                                              hfy_work *work)
+{
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_recall_scratch_ s;
+    hfy_report report;
+    hfy_work inner;
+    const hfy_net *net = &call->net;
+    const hfy_simd_ *simd = hfy_simd_choose_(work);
+    size_t i, n = net->count, room = 0;
+    double tau = call->how.decay;
+    int pass, sequence = call->how.kind == HFY_RECALL_SEQUENTIAL;
+    hfy_status status = simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
+    memset(&report, 0, sizeof report);
+    if (!status) status = hfy_recall_need_(call, &room, work);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(work, &arena);
+        if (!status) hfy_recall_plan_(&arena, call, simd, room, &s);
+    }
+    if (status) return status;
+    inner = hfy_recall_no_room_(work, s.room);
+    inner.capacity = room;
+    status = hfy_recall_step_(call, state, simd, &s, &inner, work);
+    if (status) return status;
+    report.weights = s.p;
+    status = hfy_retrieve(net, s.z, 1, s.z, &report, &inner);
+    if (status) return hfy_base_fail_(work, status, "%s", inner.message);
+    for (i = 0; i < n; i++) {
+        double taken = sequence ? s.weight[i] - call->how.boost * (double)s.p[i] : s.weight[i];
+        state->left[i] = tau * taken + (1 - tau) * state->left[i];
+    }
+    memcpy(state->weights, s.p, n * sizeof *s.p);
+    memcpy(state->query, s.z, net->dim * sizeof *s.z);
+    *item = hfy_recall_best_(state->weights, n);
+    state->recalled++;
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_recall_next(const hfy_net *net, const hfy_recall *how, hfy_recall_state *state, size_t *item,
+                                   hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_recall_call_ call;
+    hfy_status status = hfy_recall_resolve_(net, how, &call, w);
+    if (!status) status = hfy_recall_state_(state, w);
+    if (!status && !item) status = hfy_base_fail_(w, HFY_ERR_ARG, "item is NULL");
+    if (!status)
+        status = call.how.kind == HFY_RECALL_BOUNDED ? hfy_recall_bounded_(&call, state, item, w)
+                                                     : hfy_recall_penalised_(&call, state, item, w);
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, const hfy_real *cue, size_t count,
+                                  size_t *items, size_t *made, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local), inner;
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_recall_call_ call;
+    hfy_recall_state state;
+    hfy_recall_scratch_ scratch;
+    const hfy_simd_ *simd = hfy_simd_choose_(w);
+    void *room = NULL;
+    size_t i, bytes = 0;
+    int pass;
+    hfy_status status = simd ? hfy_recall_resolve_(net, how, &call, w) : HFY_ERR_UNSUPPORTED;
+    memset(&state, 0, sizeof state);
+    if (!status) status = hfy_recall_need_(&call, &bytes, w);
+    if (!status && call.how.kind != HFY_RECALL_BOUNDED) { /* what an item needs: its arrays, and that behind them */
+        hfy_recall_plan_(&arena, &call, simd, bytes, &scratch);
+        bytes = hfy_base_plus_(arena.used, 63);
+        arena.used = 0;
+    }
+    if (!status && (!cue || !items)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !cue ? "cue" : "items");
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        state.left = (double *)hfy_base_take_(&arena, net->count, sizeof(double));
+        state.query = (hfy_real *)hfy_base_take_(&arena, net->dim, sizeof(hfy_real));
+        state.weights = (hfy_real *)hfy_base_take_(&arena, net->count, sizeof(hfy_real));
+        room = hfy_base_take_(&arena, bytes, 1);
+    }
+    if (!status) {
+        inner = hfy_recall_no_room_(w, room);
+        inner.capacity = bytes;
+        status = hfy_recall_begin(net, how, cue, &state, &inner);
+        for (i = 0; !status && i < (count ? count : net->count); i++)
+            status = hfy_recall_next(net, how, &state, items + i, &inner);
+        if (made) *made = state.recalled;
+        if (status) hfy_base_fail_(w, status, "%s", inner.message);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- scores --- */
+
+HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    unsigned char *seen = NULL;
+    size_t i, distinct = 0;
+    int pass;
+    hfy_status status = HFY_OK;
+    if ((count && !items) || !ratio) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !ratio ? "ratio" : "items");
+    if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
+    for (i = 0; !status && i < count; i++)
+        if (items[i] >= n && items[i] != SIZE_MAX)
+            status = hfy_base_fail_(w, HFY_ERR_ARG, "items: entry %z is %z; it should be below n, %z, or SIZE_MAX", i,
+                                    items[i], n);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) seen = (unsigned char *)hfy_base_take_(&arena, n, 1);
+    }
+    if (!status) {
+        memset(seen, 0, n);
+        for (i = 0; i < count; i++) {
+            if (items[i] == SIZE_MAX || seen[items[i]]) continue;
+            seen[items[i]] = 1;
+            distinct++;
+        }
+        *ratio = (double)distinct / (double)n;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, const size_t *reference,
+                                          size_t n_reference, size_t *distance, double *coefficient, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    size_t *row = NULL, i, j;
+    int pass;
+    hfy_status status = HFY_OK;
+    if (!items || (n_reference && !reference))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !items ? "items" : "reference");
+    if (!status && !count) status = hfy_base_fail_(w, HFY_ERR_ARG, "count is 0; it should be at least 1");
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) row = (size_t *)hfy_base_take_(&arena, hfy_base_plus_(n_reference, 1), sizeof *row);
+    }
+    if (!status) {
+        for (j = 0; j <= n_reference; j++) row[j] = j;
+        for (i = 0; i < count; i++) { /* row: distances of the first i items from every beginning of the reference */
+            size_t corner = row[0];
+            row[0] = i + 1;
+            for (j = 0; j < n_reference; j++) {
+                size_t best = corner + (items[i] != reference[j]);
+                if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
+                if (row[j] + 1 < best) best = row[j] + 1;
+                corner = row[j + 1];
+                row[j + 1] = best;
+            }
+        }
+        if (distance) *distance = row[n_reference];
+        if (coefficient) *coefficient = 1 - (double)row[n_reference] / (double)count;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- causal masks and forgetting --- */
+
+HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = HFY_OK;
+    size_t i, j;
+    if (!n || !first || first > n)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "first is %z and n %z; they should be at least 1, first at most n",
+                                first, n);
+    if (!status && !(forget >= 0 && hfy_base_is_finite_(forget)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "forget is %g; it should be at least 0 and finite", forget);
+    if (!status && !hfy_base_fits_(rows, n, sizeof *bias))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
+    if (!status && rows && !bias) status = hfy_base_fail_(w, HFY_ERR_ARG, "bias is NULL");
+    for (j = 0; !status && j < rows; j++) {
+        size_t seen = j < n - first ? first + j : n;
+        for (i = 0; i < n; i++)
+            bias[j * n + i] = i < seen ? (hfy_real)(0 - forget * (double)(seen - 1 - i)) : -(hfy_real)HUGE_VAL;
+    }
+    return hfy_base_close_(w, &local, status);
+}
 #endif /* HFY_CORE_ONLY */
 
 /* ------------------------------------------------------------------------------------------------------------------

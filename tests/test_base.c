@@ -261,6 +261,87 @@ static hfy_status run_association(hfy_work *w)
     return status;
 }
 
+static hfy_status run_separate(hfy_work *w)
+{
+    hfy_net net = a_net();
+    hfy_theory_separation what;
+    net.sep.kind = HFY_SEP_SPARSEMAX;
+    memset(&what, 0, sizeof what);
+    what.radius = out.bound;
+    return hfy_theory_separate(&net, &what, w);
+}
+static hfy_status run_theory_retrieves(hfy_work *w)
+{
+    hfy_net net = a_net();
+    net.sep.kind = HFY_SEP_KSUBSETS, net.sep.k = 3;
+    return hfy_theory_retrieves(&net, queries, B, out.number, out.top_index, w);
+}
+static hfy_status run_bound_energy(hfy_work *w)
+{
+    hfy_net net = a_net();
+    return hfy_theory_bound_energy(&net, queries, B, out.number, &out.scalar, w);
+}
+static hfy_status run_converges(hfy_work *w)
+{
+    hfy_net net = a_net();
+    hfy_theory_convergence c;
+    hfy_status status = hfy_theory_converges(&net, 2, queries, &c, w);
+    if (!status) out.scalar = c.error, out.size = c.steps;
+    return status;
+}
+static hfy_status run_jacobian(hfy_work *w)
+{
+    static double jacobian[D * D];
+    hfy_net net = a_net();
+    hfy_theory_jacobian_norm norms;
+    hfy_status status = hfy_theory_jacobian(&net, queries, jacobian, &norms, w);
+    if (!status) out.scalar = norms.norm, memcpy(out.bound, jacobian, sizeof out.bound);
+    return status;
+}
+static hfy_status run_metastable(hfy_work *w)
+{
+    hfy_real p[2 * N];
+    size_t i;
+    for (i = 0; i < 2 * N; i++) p[i] = (hfy_real)(1.0 / N);
+    return hfy_theory_metastable(p, 2, N, 0, out.whole[0], w);
+}
+static hfy_status run_classify(hfy_work *w)
+{
+    int operating;
+    hfy_status status = hfy_theory_classify(lengths, 2, N, &operating, &out.scalar, w);
+    if (!status) out.size = (size_t)operating;
+    return status;
+}
+static hfy_recall how_to_recall;
+static hfy_status run_recall_next(hfy_work *w)
+{
+    static double left[N];
+    static hfy_real query[D], weight[N];
+    hfy_recall_state state;
+    hfy_net net = a_net();
+    hfy_status status;
+    size_t item;
+    memset(&state, 0, sizeof state);
+    net.sep.kind = HFY_SEP_ENTMAX;
+    state.left = left, state.query = query, state.weights = weight;
+    if (hfy_recall_begin(&net, &how_to_recall, keys, &state, NULL)) return HFY_ERR_ARG;
+    status = hfy_recall_next(&net, &how_to_recall, &state, &item, w);
+    if (!status) out.size = item, memcpy(out.bound, left, sizeof left), memcpy(out.weights, weight, sizeof weight);
+    return status;
+}
+static hfy_status run_recall_all(hfy_work *w)
+{
+    hfy_net net = a_net();
+    net.sep.kind = HFY_SEP_ENTMAX;
+    return hfy_recall_all(&net, &how_to_recall, keys, B, out.whole[0], &out.size, w);
+}
+static hfy_status run_recall_unique(hfy_work *w) { return hfy_recall_unique(lengths, 2, N, &out.scalar, w); }
+static hfy_status run_recall_levenshtein(hfy_work *w)
+{
+    return hfy_recall_levenshtein(lengths, 2, lists, 3, &out.size, &out.scalar, w);
+}
+static hfy_status run_recall_bias(hfy_work *w) { return hfy_recall_bias(0.5, 2, B, N, out.weights, w); }
+
 static hfy_post which_post;
 static hfy_status run_post(hfy_work *w) { return hfy_post_apply(&which_post, queries, NULL, B, D, out.real, w); }
 static hfy_status run_post_value(hfy_work *w) { return hfy_post_value(&which_post, queries, B, D, out.number, w); }
@@ -348,6 +429,21 @@ static size_t each_call(void (*judge)(run_call *run, const char *name))
     judge(run_structure_loss, "structure_loss");
     judge(run_structure_margin, "structure_margin");
     judge(run_association, "theory_association");
+    judge(run_separate, "theory_separate");
+    judge(run_theory_retrieves, "theory_retrieves");
+    judge(run_bound_energy, "theory_bound_energy");
+    judge(run_converges, "theory_converges");
+    judge(run_jacobian, "theory_jacobian");
+    judge(run_metastable, "theory_metastable");
+    judge(run_classify, "theory_classify");
+    for (i = 0; i < 3; i++) {
+        how_to_recall.kind = (hfy_recall_kind)i;
+        judge(run_recall_next, "recall_next");
+        judge(run_recall_all, "recall_all");
+    }
+    judge(run_recall_unique, "recall_unique");
+    judge(run_recall_levenshtein, "recall_levenshtein");
+    judge(run_recall_bias, "recall_bias");
     for (i = 0; i < 7; i++) {
         which_post = zero_post;
         which_post.kind = (hfy_post_kind)i;

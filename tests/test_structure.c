@@ -1252,6 +1252,28 @@ TEST(association_statuses)
 }
 #endif
 
+/* A vertex without any bits: no weight at all, and the best is 0 whatever the scratch held before. */
+TEST(an_empty_answer_in_a_net)
+{
+    static unsigned char room[1 << 22];
+    const hfy_real three[6] = {1, 0, 0, 1, 1, 1}, q[4] = {-1, -1, -2, -3};
+    hfy_structure structure = hfy_structure_at_most(3, 2);
+    hfy_net net;
+    hfy_report report;
+    hfy_work work;
+    hfy_real out[4];
+    size_t best[2] = {9, 9}, support[2] = {9, 9};
+    memset(&net, 0, sizeof net), memset(&report, 0, sizeof report), memset(&work, 0, sizeof work);
+    memset(room, 0x5A, sizeof room);
+    net.dim = 2, net.count = 3, net.keys = three, net.beta = 1;
+    net.sep.kind = HFY_SEP_SPARSEMAP, net.sep.structure = &structure;
+    report.best = best, report.support = support;
+    work.buffer = room, work.capacity = sizeof room;
+    CHECK(hfy_retrieve(&net, q, 2, out, &report, &work) == HFY_OK);
+    CHECK(best[0] == 0 && best[1] == 0 && support[0] == 0 && support[1] == 0);
+    CHECK(!(out[0] > 0) && !(out[0] < 0) && !(out[3] > 0) && !(out[3] < 0));
+}
+
 int main(int argc, char **argv)
 {
     CHECK_BEGIN(argc, argv);
@@ -1277,5 +1299,6 @@ int main(int argc, char **argv)
     RUN(promised_associations);
     RUN(association_statuses);
 #endif
+    RUN(an_empty_answer_in_a_net);
     return CHECK_END();
 }

@@ -119,6 +119,19 @@ int main(void)
                 }
                 hfy_work_free(&work);
             }
+    { /* the Gram matrix, block by block */
+        hfy_theory_separation what;
+        hfy_net net;
+        memset(&net, 0, sizeof net);
+        memset(&what, 0, sizeof what);
+        net.dim = D, net.count = MANY * 4, net.keys = keys, net.beta = 0.1, net.sep.kind = HFY_SEP_SPARSEMAX;
+        what.radius = energy;
+        failures += hfy_theory_separate(&net, &what, NULL) != HFY_OK;
+        h = hash(h, energy, sizeof *energy * MANY * 4);
+        what.radius = NULL, what.separation = energy;
+        failures += hfy_theory_separate(&net, &what, NULL) != HFY_OK;
+        h = hash(h, energy, sizeof *energy * MANY * 4);
+    }
     printf("%08lx%08lx after %lu refusals\n", (unsigned long)(h >> 32), (unsigned long)(h & 0xFFFFFFFFu),
            (unsigned long)failures);
     free(keys), free(q), free(out), free(weights), free(energy), free(best), free(grad_keys);
