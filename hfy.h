@@ -252,6 +252,8 @@ typedef double hfy_real;
 #define hfy_rng_sign hfy_rng_sign_d
 #define hfy_simd_isa hfy_simd_isa_d
 #define hfy_simd_text hfy_simd_text_d
+#define hfy_eigenvalues hfy_eigenvalues_d
+#define hfy_eigenvectors hfy_eigenvectors_d
 #define hfy_sim_scores hfy_sim_scores_d
 #define hfy_index_size hfy_index_size_d
 #define hfy_index_build hfy_index_build_d
@@ -364,6 +366,26 @@ HFY_API double hfy_rng_sign(hfy_rng *rng);    /* +1 or -1: the top bit */
 /* The instruction set that a call with this work (or NULL) runs: work->isa, or the best of this machine. */
 HFY_API hfy_isa hfy_simd_isa(const hfy_work *work);
 HFY_API const char *hfy_simd_text(hfy_isa isa); /* "scalar", "sse2", "avx2", "avx512", "neon"; "best" for 0 */
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>linalg   eigenvalues and eigenvectors of a real square matrix, in double in every build
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* All eigenvalues of a (n x n, row by row, any real matrix): re[k] + i im[k], largest real part first, conjugate pairs
+   side by side with +im first and equal to the bit. Backward stable: each is the eigenvalue of a matrix within a small
+   multiple of eps of a (balanced); an eigenvalue alone in its row or column comes out exactly. re, im: n; may not
+   overlap a. Cost about 8 n^3; scratch about n^2 + 150 n doubles.
+   Errors, nothing written: ARG (NULL, n = 0, too large to exist), NONFINITE (an element of a), NOMEM, UNSUPPORTED
+   (work->isa), CONVERGENCE (60 iterations for one eigenvalue; never seen). */
+HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work);
+
+/* Right eigenvectors for `count` of the eigenvalues re[k] + i im[k] that hfy_eigenvalues found, by inverse iteration:
+   vectors_re, vectors_im count x n, each of length 1 with its largest element real and positive (im[k] = 0: real).
+   residual (count, or NULL): |A v - lambda v| / |A|_F. Equal eigenvalues get the same vector. Cost about 4 n^3 once
+   and 12 n^2 a vector (with residual 6 n^2 more); scratch about 4 n^2 doubles.
+   Errors, nothing written: as hfy_eigenvalues; NONFINITE for re and im too. */
+HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im, size_t count,
+                                    double *vectors_re, double *vectors_im, double *residual, hfy_work *work);
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>sim   similarities of queries and keys (universal Hopfield, HFY 3.2)
@@ -3566,6 +3588,12 @@ typedef struct hfy_linalg_f64_ {
                  size_t x_step, double beta, double *y, size_t y_step, double *scratch);
 } hfy_linalg_f64_;
 
+/* Sweeps of the QR algorithm: see >>linalg.eigen. */
+typedef struct hfy_linalg_chase_ {
+    void (*rows)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count);
+    void (*columns)(double *x, size_t stride, size_t rows, const double *coefficient, size_t count, double *block);
+} hfy_linalg_chase_;
+
 #endif /* HFY_BODIES_ rest while the template is defined */
 
 #ifdef HFY_GEMM_PASS_
@@ -3974,6 +4002,93 @@ HFY_TARGET_ void HFY_G_(gemv)(size_t m, size_t k, HFY_S_ alpha, const HFY_S_ *a,
 }
 
 #if HFY_GEMM_PASS_ == 64
+/* `count` reflections I - tau u u^T, u = (1, q, r), the k-th on rows k, k+1, k+2 of x (`stride` apart, `columns` wide):
+   one element of three is done with at each step, so two stay in registers. coefficient: q, r, tau of each. */
+HFY_TARGET_ void HFY_G_(chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count)
+{
+    enum { lanes = HFY_LANES_, wide = 4 };
+    size_t c = 0, k;
+    int v;
+    for (; c + wide * lanes <= columns; c += wide * lanes) {
+        HFY_V_(vec) a[wide], b[wide];
+        double *row = x + c;
+        HFY_UNROLL_ for (v = 0; v < wide; v++) {
+            a[v] = HFY_V_(load)(row + v * lanes);
+            b[v] = HFY_V_(load)(row + stride + v * lanes);
+        }
+        for (k = 0; k < count; k++, row += stride) {
+            const double *u = coefficient + 3 * k;
+            const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]), tau = HFY_V_(set)(-u[2]);
+            HFY_UNROLL_ for (v = 0; v < wide; v++) {
+                HFY_V_(vec) d = HFY_V_(load)(row + 2 * stride + v * lanes);
+                HFY_V_(vec) t = HFY_V_(mul)(tau, HFY_V_(fma)(r, d, HFY_V_(fma)(q, b[v], a[v])));
+                HFY_V_(store)(row + v * lanes, HFY_V_(fma)(t, HFY_V_(set)(1), a[v]));
+                a[v] = HFY_V_(fma)(t, q, b[v]);
+                b[v] = HFY_V_(fma)(t, r, d);
+            }
+        }
+        HFY_UNROLL_ for (v = 0; v < wide; v++) {
+            HFY_V_(store)(row + v * lanes, a[v]);
+            HFY_V_(store)(row + stride + v * lanes, b[v]);
+        }
+    }
+    for (; c < columns; c += lanes) {
+        const HFY_V_(tail) tail = HFY_V_(first)(hfy_base_min_(columns - c, lanes));
+        double *row = x + c;
+        HFY_V_(vec) a = HFY_V_(load_n)(row, tail), b = HFY_V_(load_n)(row + stride, tail);
+        for (k = 0; k < count; k++, row += stride) {
+            const double *u = coefficient + 3 * k;
+            const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]);
+            HFY_V_(vec) d = HFY_V_(load_n)(row + 2 * stride, tail);
+            HFY_V_(vec) t = HFY_V_(mul)(HFY_V_(set)(-u[2]), HFY_V_(fma)(r, d, HFY_V_(fma)(q, b, a)));
+            HFY_V_(store_n)(row, HFY_V_(fma)(t, HFY_V_(set)(1), a), tail);
+            a = HFY_V_(fma)(t, q, b);
+            b = HFY_V_(fma)(t, r, d);
+        }
+        HFY_V_(store_n)(row, a, tail);
+        HFY_V_(store_n)(row + stride, b, tail);
+    }
+}
+
+/* The same on columns k, k+1, k+2 of `rows` rows: transposed into `block` (count + 2 rows of 32), and back. */
+HFY_TARGET_ void HFY_G_(chase_columns)(double *x, size_t stride, size_t rows, const double *coefficient, size_t count,
+                                       double *block)
+{
+    const size_t width = count + 2;
+    size_t i, j, k, have;
+    for (i = 0; i < rows; i += 32) {
+        double *from = x + i * stride;
+        have = hfy_base_min_(32, rows - i);
+        for (j = 0; j + 4 <= have; j += 4) {
+            for (k = 0; k + 4 <= width; k += 4) HFY_G_(transpose4)(from + j * stride + k, stride, block + k * 32 + j, 32);
+            for (; k < width; k++) {
+                block[k * 32 + j] = from[j * stride + k];
+                block[k * 32 + j + 1] = from[(j + 1) * stride + k];
+                block[k * 32 + j + 2] = from[(j + 2) * stride + k];
+                block[k * 32 + j + 3] = from[(j + 3) * stride + k];
+            }
+        }
+        for (; j < have; j++)
+            for (k = 0; k < width; k++) block[k * 32 + j] = from[j * stride + k];
+        HFY_G_(chase)(block, 32, have, coefficient, count);
+        for (j = 0; j + 4 <= have; j += 4) {
+            for (k = 0; k + 4 <= width; k += 4) HFY_G_(transpose4)(block + k * 32 + j, 32, from + j * stride + k, stride);
+            for (; k < width; k++) {
+                from[j * stride + k] = block[k * 32 + j];
+                from[(j + 1) * stride + k] = block[k * 32 + j + 1];
+                from[(j + 2) * stride + k] = block[k * 32 + j + 2];
+                from[(j + 3) * stride + k] = block[k * 32 + j + 3];
+            }
+        }
+        for (; j < have; j++)
+            for (k = 0; k < width; k++) from[j * stride + k] = block[k * 32 + j];
+    }
+}
+
+static const hfy_linalg_chase_ HFY_G_(chases) = {HFY_G_(chase), HFY_G_(chase_columns)};
+#endif
+
+#if HFY_GEMM_PASS_ == 64
 static const hfy_linalg_f64_ HFY_G_(products) = {HFY_G_(gemm), HFY_G_(gemv)};
 #else
 static const hfy_linalg_f32_ HFY_G_(products) = {HFY_G_(gemm), HFY_G_(gemv)};
@@ -4045,6 +4160,16 @@ static const hfy_linalg_f64_ *const hfy_linalg_of_f64_[] = {
 #elif defined(HFY_SIMD_NEON_)
     &hfy_linalg_products_f64_scalar_, &hfy_linalg_products_f64_scalar_, &hfy_linalg_products_f64_scalar_,
     &hfy_linalg_products_f64_neon_
+#endif
+};
+
+static const hfy_linalg_chase_ *const hfy_linalg_chase_of_[] = {
+    &hfy_linalg_chases_f64_scalar_, &hfy_linalg_chases_f64_scalar_,
+#if defined(HFY_SIMD_X86_)
+    &hfy_linalg_chases_f64_sse2_,   &hfy_linalg_chases_f64_avx2_,   &hfy_linalg_chases_f64_avx512_
+#elif defined(HFY_SIMD_NEON_)
+    &hfy_linalg_chases_f64_scalar_, &hfy_linalg_chases_f64_scalar_, &hfy_linalg_chases_f64_scalar_,
+    &hfy_linalg_chases_f64_neon_
 #endif
 };
 
@@ -4157,6 +4282,638 @@ HFY_PRIVATE_ void hfy_linalg_dgemv_(const hfy_simd_ *simd, size_t m, size_t k, d
     (void)something;
     hfy_linalg_of_f64_[simd->isa]->gemv(m, k, alpha, a, a_row, a_col, x, x_step, beta, y, y_step, scratch);
 }
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>linalg.eigen   eigenvalues and eigenvectors of a real matrix without symmetry; thin Householder QR
+   May call: simd, linalg.gemm.
+   How: rows and columns that hold an eigenvalue alone are taken out, the rest is balanced by powers of two, reduced to
+   Hessenberg form in panels (most of it matrix products), and the double-shift QR algorithm runs on that. Its sweeps
+   are cut into chunks of reflections: inside a small diagonal window they run one by one, what lies right of it and
+   above it gets a chunk at once, vector by vector. Eigenvectors: inverse iteration on the Hessenberg form.
+   Numerics: backward stable. Exceptional shifts every 10 iterations; at most 60 for one eigenvalue.
+   ------------------------------------------------------------------------------------------------------------------ */
+#define HFY_LINALG_PANEL_ 32   /* columns of a panel of the reduction */
+#define HFY_LINALG_CHUNK_ 24   /* reflections of a chunk */
+#define HFY_LINALG_QR_MOST_ 60 /* iterations for one eigenvalue */
+
+/* y += a x */
+HFY_PRIVATE_ void hfy_linalg_axpy_(double a, const double *x, double *y, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+/* The reflection I - tau v v^T, v[0] = 1, that takes x to (beta, 0, ...): x becomes v, beta is returned. */
+HFY_PRIVATE_ double hfy_linalg_reflection_(double *x, size_t n, double *tau)
+{
+    double big = 0, sum = 0, alpha = n ? x[0] : 0, beta, scale;
+    size_t i;
+    *tau = 0;
+    for (i = 1; i < n; i++) big = fabs(x[i]) > big ? fabs(x[i]) : big;
+    if (n) x[0] = 1;
+    if (!(big > 0)) return alpha;
+    if (fabs(alpha) > big) big = fabs(alpha);
+    for (i = 1; i < n; i++) sum += (x[i] / big) * (x[i] / big);
+    sum += (alpha / big) * (alpha / big);
+    beta = big * sqrt(sum);
+    if (alpha > 0) beta = -beta;
+    *tau = (beta - alpha) / beta;
+    scale = alpha - beta; /* no cancellation: opposite signs */
+    for (i = 1; i < n; i++) x[i] /= scale;
+    return beta;
+}
+
+/* Scratch of the eigenvalue functions for n x n. */
+typedef struct hfy_linalg_eigen_ {
+    double *h;             /* n x n */
+    double *v, *y, *t, *w; /* reduction: reflectors and A V T by rows of n, T, products */
+    double *all, *tau;     /* all reflectors by rows of n and their tau; NULL: not kept */
+    double *scale;         /* n: what balancing multiplied by */
+    double *block, *gemm, *coefficient;
+    size_t *index, *counts;
+} hfy_linalg_eigen_;
+
+HFY_PRIVATE_ void hfy_linalg_plan_eigen_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_eigen_ *e)
+{
+    const size_t panel = HFY_LINALG_PANEL_, square = hfy_base_times_(n, n);
+    e->h = (double *)hfy_base_take_(arena, square, sizeof(double));
+    e->v = (double *)hfy_base_take_(arena, hfy_base_times_(n, panel), sizeof(double));
+    e->y = (double *)hfy_base_take_(arena, hfy_base_times_(n, panel), sizeof(double));
+    e->w = (double *)hfy_base_take_(arena, hfy_base_times_(n, panel), sizeof(double));
+    e->t = (double *)hfy_base_take_(arena, panel * panel + 2 * panel, sizeof(double));
+    e->all = (double *)hfy_base_take_(arena, vectors ? square : 0, sizeof(double));
+    e->tau = (double *)hfy_base_take_(arena, n, sizeof(double));
+    e->scale = (double *)hfy_base_take_(arena, n, sizeof(double));
+    e->block = (double *)hfy_base_take_(arena, 32 * (HFY_LINALG_CHUNK_ + 2), sizeof(double));
+    e->coefficient = (double *)hfy_base_take_(arena, 3 * HFY_LINALG_CHUNK_, sizeof(double));
+    e->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)), sizeof(double));
+    e->index = (size_t *)hfy_base_take_(arena, n, sizeof(size_t));
+    e->counts = (size_t *)hfy_base_take_(arena, hfy_base_times_(n, 2), sizeof(size_t));
+}
+
+/* Osborne's balancing in powers of two: rows and columns of like norm; scale[i] gets what column i was multiplied by.
+   A row or a column that is zero off the diagonal stays. */
+HFY_PRIVATE_ void hfy_linalg_balance_(double *a, size_t n, double *scale)
+{
+    size_t i, j, pass;
+    int moved = 1;
+    for (i = 0; i < n; i++) scale[i] = 1;
+    for (pass = 0; moved && pass < 60; pass++) {
+        moved = 0;
+        for (i = 0; i < n; i++) {
+            double c = 0, r = 0, f = 1, sum;
+            for (j = 0; j < n; j++)
+                if (j != i) c += fabs(a[j * n + i]), r += fabs(a[i * n + j]);
+            if (!(c > 0) || !(r > 0)) continue;
+            sum = c + r;
+            while (c < r / 2 && f < 1e150) f *= 2, c *= 4;
+            while (c >= r * 2 && f > 1e-150) f /= 2, c /= 4;
+            if (!((c + r) / f < 0.95 * sum) || !(scale[i] * f > 1e-150 && scale[i] * f < 1e150)) continue;
+            moved = 1;
+            scale[i] *= f;
+            for (j = 0; j < n; j++) a[i * n + j] /= f;
+            for (j = 0; j < n; j++) a[j * n + i] *= f;
+        }
+    }
+}
+
+/* a <- Q^T a Q, upper Hessenberg, in panels (Quintana-Orti, van de Geijn): inside a panel only its own columns are
+   brought up to date, A V T is gathered, and the rest of the matrix is updated by products. With e->all the reflector
+   that makes column c zero below row c+1 stays in its row c, from column c+1 on. */
+HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_t n, const hfy_linalg_eigen_ *e)
+{
+    size_t k, j, i, p, q;
+    double *dot = e->t + HFY_LINALG_PANEL_ * HFY_LINALG_PANEL_, *mix = dot + HFY_LINALG_PANEL_;
+    for (k = 0; k + 2 < n; k += HFY_LINALG_PANEL_) {
+        const size_t m = hfy_base_min_(HFY_LINALG_PANEL_, n - 2 - k), top = k + 1, tail = n - top;
+        double *v = e->v, *y = e->y, *t = e->t;
+        memset(v, 0, m * n * sizeof *v);
+        for (j = 0; j < m; j++) {
+            const size_t c = k + j, below = c + 1;
+            double *b = v + j * n, tau, beta; /* column c, which becomes the reflector */
+            for (i = top; i < n; i++) b[i] = a[i * n + c];
+            for (p = 0; p < j; p++) hfy_linalg_axpy_(-v[p * n + c], y + p * n + top, b + top, tail);
+            for (p = 0; p < j; p++) dot[p] = hfy_linalg_dot_(v + p * n + top, b + top, tail);
+            for (p = j; p-- > 0;) { /* T^T, lower */
+                double sum = 0;
+                for (q = 0; q <= p; q++) sum += t[q * m + p] * dot[q];
+                mix[p] = sum;
+            }
+            for (p = 0; p < j; p++) hfy_linalg_axpy_(-mix[p], v + p * n + top, b + top, tail);
+            for (i = top; i <= c; i++) a[i * n + c] = b[i], b[i] = 0;
+            beta = hfy_linalg_reflection_(b + below, n - below, &tau);
+            a[below * n + c] = beta;
+            for (i = below + 1; i < n; i++) a[i * n + c] = 0;
+            if (e->all) {
+                memcpy(e->all + c * n, b, n * sizeof *b);
+                e->tau[c] = tau;
+            }
+            hfy_linalg_dgemv_(simd, tail, n - below, 1, a + top * n + below, n, 1, b + below, 1, 0, y + j * n + top, 1,
+                              e->gemm);
+            for (p = 0; p < j; p++) dot[p] = hfy_linalg_dot_(v + p * n + below, b + below, n - below);
+            for (p = 0; p < j; p++) hfy_linalg_axpy_(-dot[p], y + p * n + top, y + j * n + top, tail);
+            for (i = top; i < n; i++) y[j * n + i] *= tau;
+            for (p = 0; p < j; p++) {
+                double sum = 0;
+                for (q = p; q < j; q++) sum += t[p * m + q] * dot[q];
+                t[p * m + j] = -tau * sum;
+            }
+            for (p = j; p < m; p++) t[p * m + j] = p == j ? tau : 0;
+        }
+        /* rows above: Y = A V T there too */
+        hfy_linalg_dgemm_(simd, top, m, tail, 1, a + top, n, 1, v + top, 1, n, 0, e->w, m, 1, e->gemm);
+        hfy_linalg_dgemm_(simd, top, m, m, 1, e->w, m, 1, t, m, 1, 0, y, 1, n, e->gemm);
+        if (m > 1)
+            hfy_linalg_dgemm_(simd, top, m - 1, m, -1, y, 1, n, v + top, n, 1, 1, a + top, n, 1, e->gemm);
+        /* the rest: A - Y V^T from the right, I - V T^T V^T from the left */
+        p = k + m;
+        hfy_linalg_dgemm_(simd, n, n - p, m, -1, y, 1, n, v + p, n, 1, 1, a + p, n, 1, e->gemm);
+        hfy_linalg_dgemm_(simd, m, n - p, tail, 1, v + top, n, 1, a + top * n + p, n, 1, 0, y, n, 1, e->gemm);
+        hfy_linalg_dgemm_(simd, m, n - p, m, 1, t, 1, m, y, n, 1, 0, e->w, n - p, 1, e->gemm);
+        hfy_linalg_dgemm_(simd, tail, n - p, m, -1, v + top, 1, n, e->w, n - p, 1, 1, a + top * n + p, n, 1, e->gemm);
+    }
+}
+
+/* Eigenvalues of the real 2 x 2 matrix (a b; c d), a conjugate pair exactly conjugate. */
+HFY_PRIVATE_ void hfy_linalg_pair_(double a, double b, double c, double d, double *re, double *im)
+{
+    const double half = 0.5 * (a - d), bc = b * c, under = half * half + bc;
+    if (under >= 0) {
+        double z = half + (half < 0 ? -sqrt(under) : sqrt(under));
+        re[0] = d + z;
+        re[1] = z > 0 || z < 0 ? d - bc / z : d;
+        im[0] = im[1] = 0;
+    } else {
+        re[0] = re[1] = d + half;
+        im[0] = sqrt(-under);
+        im[1] = -im[0];
+    }
+}
+
+/* Eigenvalues of the upper Hessenberg h, which is overwritten (Francis' double shift, as in EISPACK's hqr). */
+HFY_PRIVATE_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, size_t n, double *re, double *im,
+                                              const hfy_linalg_eigen_ *e)
+{
+    const hfy_linalg_chase_ *chase = hfy_linalg_chase_of_[simd->isa];
+    double norm = 0, shift = 0;
+    size_t i, j, left = n;
+    int tries = 0;
+    for (i = 0; i < n; i++)
+        for (j = i ? i - 1 : 0; j < n; j++) norm += fabs(h[i * n + j]);
+    while (left) {
+        const size_t hi = left - 1;
+        size_t l, m, k, k0;
+        double x, y, w, p = 0, q = 0, r = 0;
+        for (l = hi; l; l--) { /* a negligible subdiagonal element */
+            double s = fabs(h[(l - 1) * n + l - 1]) + fabs(h[l * n + l]);
+            if (!(s > 0)) s = norm;
+            if (fabs(h[l * n + l - 1]) <= DBL_EPSILON * s) {
+                h[l * n + l - 1] = 0;
+                break;
+            }
+        }
+        x = h[hi * n + hi];
+        if (l == hi) {
+            re[hi] = x + shift, im[hi] = 0;
+            left = hi, tries = 0;
+            continue;
+        }
+        y = h[(hi - 1) * n + hi - 1];
+        w = h[hi * n + hi - 1] * h[(hi - 1) * n + hi];
+        if (l + 1 == hi) {
+            hfy_linalg_pair_(y, h[(hi - 1) * n + hi], h[hi * n + hi - 1], x, re + hi - 1, im + hi - 1);
+            re[hi - 1] += shift, re[hi] += shift;
+            left = hi - 1, tries = 0;
+            continue;
+        }
+        if (tries == HFY_LINALG_QR_MOST_) return HFY_ERR_CONVERGENCE;
+        if (tries && tries % 10 == 0) { /* exceptional shift */
+            double s = fabs(h[hi * n + hi - 1]) + fabs(h[(hi - 1) * n + hi - 2]);
+            shift += x;
+            for (i = 0; i <= hi; i++) h[i * n + i] -= x;
+            x = y = 0.75 * s;
+            w = -0.4375 * s * s;
+        }
+        tries++;
+        for (m = hi - 2;; m--) { /* two consecutive small subdiagonal elements */
+            double z = h[m * n + m], a = x - z, b = y - z, s, u, v;
+            p = (a * b - w) / h[(m + 1) * n + m] + h[m * n + m + 1];
+            q = h[(m + 1) * n + m + 1] - z - a - b;
+            r = h[(m + 2) * n + m + 1];
+            s = fabs(p) + fabs(q) + fabs(r);
+            if (s > 0) p /= s, q /= s, r /= s;
+            if (m == l) break;
+            u = fabs(h[m * n + m - 1]) * (fabs(q) + fabs(r));
+            v = fabs(p) * (fabs(h[(m - 1) * n + m - 1]) + fabs(z) + fabs(h[(m + 1) * n + m + 1]));
+            if (u <= DBL_EPSILON * v) break;
+        }
+        for (i = m + 2; i <= hi; i++) {
+            h[i * n + i - 2] = 0;
+            if (i > m + 2) h[i * n + i - 3] = 0;
+        }
+        for (k0 = m; k0 < hi; k0 += HFY_LINALG_CHUNK_) {
+            const size_t stop = hfy_base_min_(k0 + HFY_LINALG_CHUNK_, hi), edge = hfy_base_min_(stop + 2, hi);
+            size_t done = 0;
+            for (k = k0; k < stop; k++, done++) {
+                const int last = k + 1 == hi;
+                double *row = h + k * n, tau, s;
+                double *u = e->coefficient + 3 * done;
+                if (k > m) {
+                    p = h[k * n + k - 1], q = h[(k + 1) * n + k - 1];
+                    r = last ? 0 : h[(k + 2) * n + k - 1];
+                    x = fabs(p) + fabs(q) + fabs(r);
+                    if (x > 0) p /= x, q /= x, r /= x;
+                }
+                s = sqrt(p * p + q * q + r * r);
+                if (p < 0) s = -s;
+                u[0] = u[1] = u[2] = 0;
+                if (!(s > 0 || s < 0)) continue;
+                if (k == m) {
+                    if (l != m) h[k * n + k - 1] = -h[k * n + k - 1];
+                } else {
+                    h[k * n + k - 1] = -s * x;
+                    h[(k + 1) * n + k - 1] = 0;
+                    if (!last) h[(k + 2) * n + k - 1] = 0;
+                }
+                u[0] = q / (p + s), u[1] = r / (p + s), u[2] = tau = (p + s) / s;
+                q = u[0], r = u[1];
+                if (last) {
+                    for (j = k; j <= edge; j++) {
+                        double sum = tau * (row[j] + q * row[n + j]);
+                        row[j] -= sum, row[n + j] -= sum * q;
+                    }
+                    for (i = k0; i <= edge; i++) {
+                        double *at = h + i * n + k, sum = tau * (at[0] + q * at[1]);
+                        at[0] -= sum, at[1] -= sum * q;
+                    }
+                } else {
+                    const size_t deep = hfy_base_min_(k + 3, hi);
+                    for (j = k; j <= edge; j++) {
+                        double sum = tau * (row[j] + q * row[n + j] + r * row[2 * n + j]);
+                        row[j] -= sum, row[n + j] -= sum * q, row[2 * n + j] -= sum * r;
+                    }
+                    for (i = k0; i <= deep; i++) {
+                        double *at = h + i * n + k, sum = tau * (at[0] + q * at[1] + r * at[2]);
+                        at[0] -= sum, at[1] -= sum * q, at[2] -= sum * r;
+                    }
+                }
+            }
+            if (hi > edge) chase->rows(h + k0 * n + edge + 1, n, hi - edge, e->coefficient, done);
+            if (k0 > l) {
+                if (stop == hi && done) done--; /* the last one has two columns */
+                chase->columns(h + l * n + k0, n, k0 - l, e->coefficient, done, e->block);
+                if (stop == hi) {
+                    const double *u = e->coefficient + 3 * done;
+                    for (i = l; i < k0; i++) {
+                        double *at = h + i * n + hi - 1, sum = u[2] * (at[0] + u[0] * at[1]);
+                        at[0] -= sum, at[1] -= sum * u[0];
+                    }
+                }
+            }
+        }
+    }
+    return HFY_OK;
+}
+
+/* Largest real part first, then the smaller |imaginary part|, then + before -. */
+HFY_PRIVATE_ void hfy_linalg_order_(double *re, double *im, size_t n)
+{
+    size_t start = n / 2, end = n;
+    while (end > 1) { /* heapsort, the first in order at the bottom */
+        size_t root, child;
+        double a, b;
+        if (start) {
+            start--;
+            a = re[start], b = im[start];
+        } else {
+            end--;
+            a = re[end], b = im[end];
+            re[end] = re[0], im[end] = im[0];
+        }
+#define HFY_LINALG_AFTER_(ra, ia, rb, ib)                                                                              \
+    ((ra) < (rb) ||                                                                                                    \
+     (!((ra) > (rb)) && (fabs(ia) > fabs(ib) || (!(fabs(ia) < fabs(ib)) && (ia) < (ib)))))
+        for (root = start; (child = 2 * root + 1) < end; root = child) {
+            if (child + 1 < end && HFY_LINALG_AFTER_(re[child + 1], im[child + 1], re[child], im[child])) child++;
+            if (!HFY_LINALG_AFTER_(re[child], im[child], a, b)) break;
+            re[root] = re[child], im[root] = im[child];
+        }
+#undef HFY_LINALG_AFTER_
+        re[root] = a, im[root] = b;
+    }
+}
+
+/* A power of two that brings the largest of a into [1/2, 1); 0 if one is not finite, 1 if all are 0. */
+HFY_PRIVATE_ double hfy_linalg_unit_(const double *a, size_t n)
+{
+    double big = 0;
+    size_t i;
+    int exponent = 0;
+    for (i = 0; i < n; i++) {
+        if (!hfy_base_is_finite_(a[i])) return 0;
+        if (fabs(a[i]) > big) big = fabs(a[i]);
+    }
+    if (!(big > 0)) return 1;
+    frexp(big, &exponent);
+    return ldexp(1, exponent > -1000 ? -exponent : 1000);
+}
+
+/* Eigenvalues of a (n x n, finite) in order, with scratch of hfy_linalg_plan_eigen_(n). */
+HFY_PRIVATE_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double *a, size_t n, double *re,
+                                                double *im, const hfy_linalg_eigen_ *e)
+{
+    const double unit = hfy_linalg_unit_(a, n * n);
+    size_t *rows = e->counts, *columns = e->counts + n, *index = e->index, left = n, i, j, alone = 0;
+    hfy_status status;
+    if (!(unit > 0)) return HFY_ERR_NONFINITE;
+    memset(rows, 0, 2 * n * sizeof *rows);
+    for (i = 0; i < n; i++) {
+        index[i] = i;
+        for (j = 0; j < n; j++)
+            if (j != i && (a[i * n + j] > 0 || a[i * n + j] < 0)) rows[i]++, columns[j]++;
+    }
+    for (i = left; i-- > 0;) { /* an eigenvalue alone in its row or column */
+        const size_t at = index[i];
+        if (rows[at] && columns[at]) continue;
+        re[alone] = a[at * n + at], im[alone] = 0;
+        alone++;
+        for (j = i; j + 1 < left; j++) index[j] = index[j + 1];
+        left--;
+        for (j = 0; j < left; j++) {
+            const double down = a[index[j] * n + at], across = a[at * n + index[j]];
+            if (down > 0 || down < 0) rows[index[j]]--;
+            if (across > 0 || across < 0) columns[index[j]]--;
+        }
+        i = left; /* from the end again */
+    }
+    for (i = 0; i < left; i++)
+        for (j = 0; j < left; j++) e->h[i * left + j] = unit * a[index[i] * n + index[j]];
+    hfy_linalg_balance_(e->h, left, e->scale);
+    hfy_linalg_hessenberg_(simd, e->h, left, e);
+    status = hfy_linalg_qr_sweeps_(simd, e->h, left, re + alone, im + alone, e);
+    if (status) return status;
+    for (i = alone; i < n; i++) re[i] /= unit, im[i] /= unit;
+    hfy_linalg_order_(re, im, n);
+    return HFY_OK;
+}
+
+/* One step of inverse iteration: (H - lambda) x = b in place, H upper Hessenberg, by elimination between neighbouring
+   rows. u: n x n complex (real parts, then imaginary ones); pivots below `tiny` become it. */
+HFY_PRIVATE_ void hfy_linalg_shifted_factor_(const double *h, size_t n, double lr, double li, double tiny, double *ur,
+                                             double *ui, double *mr, double *mi, unsigned char *swapped)
+{
+    size_t i, j;
+    for (i = 0; i < n; i++) {
+        memcpy(ur + i * n, h + i * n, n * sizeof *ur);
+        memset(ui + i * n, 0, n * sizeof *ui);
+        ur[i * n + i] -= lr, ui[i * n + i] = -li;
+    }
+    for (i = 0; i + 1 < n; i++) {
+        double *ar = ur + i * n, *ai = ui + i * n, *br = ar + n, *bi = ai + n, d, fr, fi;
+        swapped[i] = fabs(br[i]) + fabs(bi[i]) > fabs(ar[i]) + fabs(ai[i]);
+        if (swapped[i])
+            for (j = i; j < n; j++) {
+                double s = ar[j];
+                ar[j] = br[j], br[j] = s;
+                s = ai[j];
+                ai[j] = bi[j], bi[j] = s;
+            }
+        if (fabs(ar[i]) + fabs(ai[i]) < tiny) ar[i] = tiny, ai[i] = 0;
+        d = 1 / (ar[i] * ar[i] + ai[i] * ai[i]);
+        fr = (br[i] * ar[i] + bi[i] * ai[i]) * d;
+        fi = (bi[i] * ar[i] - br[i] * ai[i]) * d;
+        mr[i] = fr, mi[i] = fi;
+        for (j = i + 1; j < n; j++) {
+            br[j] -= fr * ar[j] - fi * ai[j];
+            bi[j] -= fr * ai[j] + fi * ar[j];
+        }
+    }
+    if (fabs(ur[n * n - 1]) + fabs(ui[n * n - 1]) < tiny) ur[n * n - 1] = tiny, ui[n * n - 1] = 0;
+}
+
+HFY_PRIVATE_ void hfy_linalg_shifted_solve_(size_t n, const double *ur, const double *ui, const double *mr,
+                                            const double *mi, const unsigned char *swapped, double *xr, double *xi)
+{
+    double norm = 0;
+    size_t i, j;
+    for (i = 0; i + 1 < n; i++) {
+        if (swapped[i]) {
+            double s = xr[i];
+            xr[i] = xr[i + 1], xr[i + 1] = s;
+            s = xi[i];
+            xi[i] = xi[i + 1], xi[i + 1] = s;
+        }
+        xr[i + 1] -= mr[i] * xr[i] - mi[i] * xi[i];
+        xi[i + 1] -= mr[i] * xi[i] + mi[i] * xr[i];
+    }
+    for (i = n; i-- > 0;) {
+        const double *ar = ur + i * n, *ai = ui + i * n;
+        double sr = xr[i], si = xi[i], d, size;
+        for (j = i + 1; j < n; j++) {
+            sr -= ar[j] * xr[j] - ai[j] * xi[j];
+            si -= ar[j] * xi[j] + ai[j] * xr[j];
+        }
+        d = 1 / (ar[i] * ar[i] + ai[i] * ai[i]);
+        xr[i] = (sr * ar[i] + si * ai[i]) * d;
+        xi[i] = (si * ar[i] - sr * ai[i]) * d;
+        size = fabs(xr[i]) + fabs(xi[i]);
+        if (size > 1e100) { /* long before it overflows */
+            for (j = 0; j < n; j++) xr[j] /= size, xi[j] /= size;
+        }
+    }
+    for (i = 0; i < n; i++) norm = fabs(xr[i]) + fabs(xi[i]) > norm ? fabs(xr[i]) + fabs(xi[i]) : norm;
+    if (norm > 0)
+        for (i = 0; i < n; i++) xr[i] /= norm, xi[i] /= norm;
+}
+
+/* Scratch of the eigenvectors beside that of the reduction. */
+typedef struct hfy_linalg_vectors_ {
+    hfy_linalg_eigen_ eigen;
+    double *ur, *ui, *mr, *mi, *xr, *xi;
+    unsigned char *swapped;
+    double norm, unit;
+} hfy_linalg_vectors_;
+
+HFY_PRIVATE_ void hfy_linalg_plan_vectors_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s)
+{
+    const size_t square = hfy_base_times_(n, n);
+    hfy_linalg_plan_eigen_(arena, n, 1, &s->eigen);
+    s->ur = (double *)hfy_base_take_(arena, square, sizeof(double));
+    s->ui = (double *)hfy_base_take_(arena, square, sizeof(double));
+    s->mr = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->mi = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->xr = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->xi = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->swapped = (unsigned char *)hfy_base_take_(arena, n, 1);
+}
+
+/* Reduces a once; then hfy_linalg_vector_ for any of its eigenvalues. */
+HFY_PRIVATE_ hfy_status hfy_linalg_vectors_begin_(const hfy_simd_ *simd, const double *a, size_t n,
+                                                  hfy_linalg_vectors_ *s)
+{
+    size_t i, j;
+    s->unit = hfy_linalg_unit_(a, n * n);
+    if (!(s->unit > 0)) return HFY_ERR_NONFINITE;
+    for (i = 0; i < n * n; i++) s->eigen.h[i] = s->unit * a[i];
+    hfy_linalg_balance_(s->eigen.h, n, s->eigen.scale);
+    hfy_linalg_hessenberg_(simd, s->eigen.h, n, &s->eigen);
+    s->norm = 0;
+    for (i = 0; i < n; i++) {
+        double sum = 0;
+        for (j = i ? i - 1 : 0; j < n; j++) sum += fabs(s->eigen.h[i * n + j]);
+        if (sum > s->norm) s->norm = sum;
+    }
+    return HFY_OK;
+}
+
+/* The right eigenvector of unit length, its largest element real and positive. */
+HFY_PRIVATE_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
+                                     const hfy_linalg_vectors_ *s)
+{
+    const double tiny = s->norm > 0 ? DBL_EPSILON * s->norm : 1;
+    double norm = 0, big = 0, cr = 1, ci = 0;
+    size_t i, c;
+    int pass;
+    hfy_linalg_shifted_factor_(s->eigen.h, n, s->unit * re, s->unit * im, tiny, s->ur, s->ui, s->mr, s->mi, s->swapped);
+    for (i = 0; i < n; i++) vr[i] = 1 - 0.5 * (double)(i % 7) / 7, vi[i] = 0; /* in no special position */
+    for (pass = 0; pass < 3; pass++)
+        hfy_linalg_shifted_solve_(n, s->ur, s->ui, s->mr, s->mi, s->swapped, vr, vi);
+    for (c = n > 2 ? n - 2 : 0; c-- > 0;) {
+        const double *v = s->eigen.all + c * n + c + 1, tau = s->eigen.tau[c];
+        hfy_linalg_axpy_(-tau * hfy_linalg_dot_(v, vr + c + 1, n - c - 1), v, vr + c + 1, n - c - 1);
+        hfy_linalg_axpy_(-tau * hfy_linalg_dot_(v, vi + c + 1, n - c - 1), v, vi + c + 1, n - c - 1);
+    }
+    for (i = 0; i < n; i++) vr[i] *= s->eigen.scale[i], vi[i] *= s->eigen.scale[i];
+    for (i = 0; i < n; i++) norm = fabs(vr[i]) > norm ? fabs(vr[i]) : fabs(vi[i]) > norm ? fabs(vi[i]) : norm;
+    if (norm > 0)
+        for (i = 0; i < n; i++) vr[i] /= norm, vi[i] /= norm;
+    norm = 0;
+    for (i = 0; i < n; i++) {
+        const double size = vr[i] * vr[i] + vi[i] * vi[i];
+        norm += size;
+        if (size > big * (1 + 1e-9)) big = size, cr = vr[i], ci = vi[i];
+    }
+    norm = 1 / (sqrt(norm) * sqrt(cr * cr + ci * ci));
+    for (i = 0; i < n; i++) {
+        const double a = vr[i], b = vi[i];
+        vr[i] = (a * cr + b * ci) * norm;
+        vi[i] = im > 0 || im < 0 ? (b * cr - a * ci) * norm : 0;
+    }
+}
+
+HFY_PRIVATE_ hfy_status hfy_linalg_check_square_(const double *a, size_t n, hfy_work *work)
+{
+    size_t i;
+    if (!a) return hfy_base_fail_(work, HFY_ERR_ARG, "a is NULL");
+    if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; it should be at least 1");
+    if (!hfy_base_fits_(n, n, sizeof *a))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "n is %z; a matrix of that size cannot exist", n);
+    for (i = 0; i < n * n; i++)
+        if (!hfy_base_is_finite_(a[i]))
+            return hfy_base_fail_(work, HFY_ERR_NONFINITE, "a[%z] is %g; it should be finite", i, a[i]);
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    const hfy_simd_ *simd = hfy_simd_choose_(w);
+    hfy_linalg_eigen_ scratch;
+    double *real = NULL, *imaginary = NULL;
+    hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
+    int pass;
+    if (!status && (!re || !im)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", re ? "im" : "re");
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        hfy_linalg_plan_eigen_(&arena, n, 0, &scratch);
+        real = (double *)hfy_base_take_(&arena, n, sizeof *real);
+        imaginary = (double *)hfy_base_take_(&arena, n, sizeof *imaginary);
+    }
+    if (!status) {
+        status = hfy_linalg_eigenvalues_(simd, a, n, real, imaginary, &scratch);
+        if (status)
+            hfy_base_fail_(w, status, "an eigenvalue of a did not converge in %z iterations",
+                           (size_t)HFY_LINALG_QR_MOST_);
+        else
+            memcpy(re, real, n * sizeof *re), memcpy(im, imaginary, n * sizeof *im);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im, size_t count,
+                                    double *vectors_re, double *vectors_im, double *residual, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    const hfy_simd_ *simd = hfy_simd_choose_(w);
+    hfy_linalg_vectors_ scratch;
+    hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
+    size_t i, j, k;
+    int pass;
+    if (!status && !hfy_base_fits_(count, n, sizeof *a))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "count %z, n %z: vectors of that size cannot exist", count, n);
+    if (!status && count && (!re || !im || !vectors_re || !vectors_im))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL",
+                                !re ? "re" : !im ? "im" : !vectors_re ? "vectors_re" : "vectors_im");
+    for (k = 0; !status && k < count; k++)
+        if (!hfy_base_is_finite_(re[k]) || !hfy_base_is_finite_(im[k]))
+            status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "eigenvalue %z is not finite", k);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) hfy_linalg_plan_vectors_(&arena, n, &scratch);
+    }
+    if (!status && count) {
+        status = hfy_linalg_vectors_begin_(simd, a, n, &scratch);
+        for (k = 0; !status && k < count; k++) {
+            double *x = vectors_re + k * n, *y = vectors_im + k * n, sum = 0, norm = 0;
+            hfy_linalg_vector_(n, re[k], im[k], x, y, &scratch);
+            for (i = 0; residual && i < n; i++) { /* everything scaled, so that no square overflows */
+                double s = -scratch.unit * (re[k] * x[i] - im[k] * y[i]);
+                double t = -scratch.unit * (re[k] * y[i] + im[k] * x[i]);
+                for (j = 0; j < n; j++) {
+                    const double one = scratch.unit * a[i * n + j];
+                    s += one * x[j], t += one * y[j], norm += one * one;
+                }
+                sum += s * s + t * t;
+            }
+            if (residual) residual[k] = norm > 0 ? sqrt(sum / norm) : 0;
+        }
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* Thin QR by reflections: rows 0 .. count-1 of x (count x n, count <= n) are the columns of the matrix and become the
+   orthonormal columns of Q; t (count x count) gets the triangle T, its lower part 0. tau: count. Cost 4 n count^2. */
+HFY_PRIVATE_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t, double *tau)
+{
+    size_t j, k;
+    memset(t, 0, count * count * sizeof *t);
+    for (k = 0; k < count; k++) {
+        double *v = x + k * n;
+        double beta;
+        for (j = 0; j < k; j++) t[j * count + k] = v[j];
+        beta = hfy_linalg_reflection_(v + k, n - k, &tau[k]);
+        t[k * count + k] = beta;
+        for (j = k + 1; j < count; j++) {
+            double *u = x + j * n + k;
+            hfy_linalg_axpy_(-tau[k] * hfy_linalg_dot_(v + k, u, n - k), v + k, u, n - k);
+        }
+    }
+    for (k = count; k-- > 0;) { /* Q column by column, from the last: unit vectors under all the reflections before */
+        double *v = x + k * n;
+        for (j = k + 1; j < count; j++) {
+            double *u = x + j * n + k;
+            hfy_linalg_axpy_(-tau[k] * hfy_linalg_dot_(v + k, u, n - k), v + k, u, n - k);
+        }
+        for (j = 0; j < n; j++) v[j] = j < k ? 0 : -tau[k] * v[j];
+        v[k] += 1;
+    }
+}
+#undef HFY_LINALG_PANEL_
+#undef HFY_LINALG_CHUNK_
+#undef HFY_LINALG_QR_MOST_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>sim.impl   scores of queries against keys
