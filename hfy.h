@@ -407,7 +407,8 @@ HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double
 
 /* Right eigenvectors for `count` of the eigenvalues re[k] + i im[k] that hfy_eigenvalues found, by inverse iteration:
    vectors_re, vectors_im count x n, each of length 1 with its largest element real and positive (im[k] = 0: real).
-   residual (count, or NULL): |A v - lambda v| / |A|_F. Equal eigenvalues get the same vector. Cost about 4 n^3 once
+   residual (count, or NULL): |A v - lambda v| / |A|_F, about eps unless rows and columns of a differ by many decades
+   (then it is eps times what balancing scaled by). Equal eigenvalues get the same vector. Cost about 4 n^3 once
    and 12 n^2 a vector (with residual 6 n^2 more); scratch about 4 n^2 doubles.
    Errors, nothing written: as hfy_eigenvalues; NONFINITE for re and im too. */
 HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im, size_t count,
@@ -4298,6 +4299,36 @@ HFY_TARGET_ void HFY_G_(gemv)(size_t m, size_t k, HFY_S_ alpha, const HFY_S_ *a,
 }
 
 #if HFY_GEMM_PASS_ == 64
+/* What chase does (below) on `have` columns, a vector's or fewer. */
+HFY_INLINE_ void HFY_G_(chase_narrow)(double *row, size_t stride, size_t have, const double *coefficient, size_t count)
+{
+    const int full = have == HFY_LANES_;
+    const HFY_V_(tail) tail = HFY_V_(first)(full ? 0 : have);
+    HFY_V_(vec) a = full ? HFY_V_(load)(row) : HFY_V_(load_n)(row, tail);
+    HFY_V_(vec) b = full ? HFY_V_(load)(row + stride) : HFY_V_(load_n)(row + stride, tail);
+    size_t k;
+    for (k = 0; k < count; k++, row += stride) {
+        const double *u = coefficient + 3 * k, *next = row + 2 * stride;
+        const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]);
+        HFY_V_(vec) d = full ? HFY_V_(load)(next) : HFY_V_(load_n)(next, tail);
+        HFY_V_(vec) t = HFY_V_(mul)(HFY_V_(set)(-u[2]), HFY_V_(fma)(r, d, HFY_V_(fma)(q, b, a)));
+        a = HFY_V_(fma)(t, HFY_V_(set)(1), a);
+        if (full)
+            HFY_V_(store)(row, a);
+        else
+            HFY_V_(store_n)(row, a, tail);
+        a = HFY_V_(fma)(t, q, b);
+        b = HFY_V_(fma)(t, r, d);
+    }
+    if (full) {
+        HFY_V_(store)(row, a);
+        HFY_V_(store)(row + stride, b);
+    } else {
+        HFY_V_(store_n)(row, a, tail);
+        HFY_V_(store_n)(row + stride, b, tail);
+    }
+}
+
 /* `count` reflections I - tau u u^T, u = (1, q, r), the k-th on rows k, k+1, k+2 of x (`stride` apart, `columns` wide):
    one element of three is done with at each step, so two stay in registers. coefficient: q, r, tau of each. */
 HFY_TARGET_ void HFY_G_(chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count)
@@ -4328,22 +4359,8 @@ HFY_TARGET_ void HFY_G_(chase)(double *x, size_t stride, size_t columns, const d
             HFY_V_(store)(row + stride + v * lanes, b[v]);
         }
     }
-    for (; c < columns; c += lanes) {
-        const HFY_V_(tail) tail = HFY_V_(first)(hfy_base_min_(columns - c, lanes));
-        double *row = x + c;
-        HFY_V_(vec) a = HFY_V_(load_n)(row, tail), b = HFY_V_(load_n)(row + stride, tail);
-        for (k = 0; k < count; k++, row += stride) {
-            const double *u = coefficient + 3 * k;
-            const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]);
-            HFY_V_(vec) d = HFY_V_(load_n)(row + 2 * stride, tail);
-            HFY_V_(vec) t = HFY_V_(mul)(HFY_V_(set)(-u[2]), HFY_V_(fma)(r, d, HFY_V_(fma)(q, b, a)));
-            HFY_V_(store_n)(row, HFY_V_(fma)(t, HFY_V_(set)(1), a), tail);
-            a = HFY_V_(fma)(t, q, b);
-            b = HFY_V_(fma)(t, r, d);
-        }
-        HFY_V_(store_n)(row, a, tail);
-        HFY_V_(store_n)(row + stride, b, tail);
-    }
+    for (; c + lanes <= columns; c += lanes) HFY_G_(chase_narrow)(x + c, stride, lanes, coefficient, count);
+    if (c < columns) HFY_G_(chase_narrow)(x + c, stride, columns - c, coefficient, count);
 }
 
 /* The same on columns k, k+1, k+2 of `rows` rows: transposed into `block` (count + 2 rows of 32), and back. */
@@ -4987,10 +5004,11 @@ HFY_PRIVATE_ void hfy_linalg_shifted_factor_(const double *h, size_t n, double l
     if (fabs(ur[n * n - 1]) + fabs(ui[n * n - 1]) < tiny) ur[n * n - 1] = tiny, ui[n * n - 1] = 0;
 }
 
-HFY_PRIVATE_ void hfy_linalg_shifted_solve_(size_t n, const double *ur, const double *ui, const double *mr,
+/* x <- (H - lambda)^-1 x, scaled to largest element about 1; returns by how much it grew. */
+HFY_PRIVATE_ double hfy_linalg_shifted_solve_(size_t n, const double *ur, const double *ui, const double *mr,
                                             const double *mi, const unsigned char *swapped, double *xr, double *xi)
 {
-    double norm = 0;
+    double norm = 0, grown = 1;
     size_t i, j;
     for (i = 0; i + 1 < n; i++) {
         if (swapped[i]) {
@@ -5015,11 +5033,13 @@ HFY_PRIVATE_ void hfy_linalg_shifted_solve_(size_t n, const double *ur, const do
         size = fabs(xr[i]) + fabs(xi[i]);
         if (size > 1e100) { /* long before it overflows */
             for (j = 0; j < n; j++) xr[j] /= size, xi[j] /= size;
+            grown *= size;
         }
     }
     for (i = 0; i < n; i++) norm = fabs(xr[i]) + fabs(xi[i]) > norm ? fabs(xr[i]) + fabs(xi[i]) : norm;
     if (norm > 0)
         for (i = 0; i < n; i++) xr[i] /= norm, xi[i] /= norm;
+    return grown * norm;
 }
 
 /* Scratch of the eigenvectors beside that of the reduction. */
@@ -5067,13 +5087,20 @@ HFY_PRIVATE_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr,
                                      const hfy_linalg_vectors_ *s)
 {
     const double tiny = s->norm > 0 ? DBL_EPSILON * s->norm : 1;
-    double norm = 0, big = 0, cr = 1, ci = 0;
+    double norm = 0, big = 0, cr = 1, ci = 0, most = 0;
     size_t i, c;
     int pass;
     hfy_linalg_shifted_factor_(s->eigen.h, n, s->unit * re, s->unit * im, tiny, s->ur, s->ui, s->mr, s->mi, s->swapped);
     for (i = 0; i < n; i++) vr[i] = 1 - 0.5 * (double)(i % 7) / 7, vi[i] = 0; /* in no special position */
-    for (pass = 0; pass < 3; pass++)
-        hfy_linalg_shifted_solve_(n, s->ur, s->ui, s->mr, s->mi, s->swapped, vr, vi);
+    for (pass = 0; pass < 3; pass++) { /* the residual is 1 / growth: a defective matrix is best served by fewer passes */
+        const double grown = hfy_linalg_shifted_solve_(n, s->ur, s->ui, s->mr, s->mi, s->swapped, vr, vi);
+        if (pass && grown < most) break;
+        most = grown;
+        memcpy(s->xr, vr, n * sizeof *vr);
+        memcpy(s->xi, vi, n * sizeof *vi);
+    }
+    memcpy(vr, s->xr, n * sizeof *vr);
+    memcpy(vi, s->xi, n * sizeof *vi);
     for (c = n > 2 ? n - 2 : 0; c-- > 0;) {
         const double *v = s->eigen.all + c * n + c + 1, tau = s->eigen.tau[c];
         hfy_linalg_axpy_(-tau * hfy_linalg_dot_(v, vr + c + 1, n - c - 1), v, vr + c + 1, n - c - 1);
