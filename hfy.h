@@ -4373,7 +4373,8 @@ HFY_TARGET_ void HFY_G_(chase_columns)(double *x, size_t stride, size_t rows, co
         double *from = x + i * stride;
         have = hfy_base_min_(32, rows - i);
         for (j = 0; j + 4 <= have; j += 4) {
-            for (k = 0; k + 4 <= width; k += 4) HFY_G_(transpose4)(from + j * stride + k, stride, block + k * 32 + j, 32);
+            for (k = 0; k + 4 <= width; k += 4)
+                HFY_G_(transpose4)(from + j * stride + k, stride, block + k * 32 + j, 32);
             for (; k < width; k++) {
                 block[k * 32 + j] = from[j * stride + k];
                 block[k * 32 + j + 1] = from[(j + 1) * stride + k];
@@ -4385,7 +4386,8 @@ HFY_TARGET_ void HFY_G_(chase_columns)(double *x, size_t stride, size_t rows, co
             for (k = 0; k < width; k++) block[k * 32 + j] = from[j * stride + k];
         HFY_G_(chase)(block, 32, have, coefficient, count);
         for (j = 0; j + 4 <= have; j += 4) {
-            for (k = 0; k + 4 <= width; k += 4) HFY_G_(transpose4)(block + k * 32 + j, 32, from + j * stride + k, stride);
+            for (k = 0; k + 4 <= width; k += 4)
+                HFY_G_(transpose4)(block + k * 32 + j, 32, from + j * stride + k, stride);
             for (; k < width; k++) {
                 from[j * stride + k] = block[k * 32 + j];
                 from[(j + 1) * stride + k] = block[k * 32 + j + 1];
@@ -5092,7 +5094,7 @@ HFY_PRIVATE_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr,
     int pass;
     hfy_linalg_shifted_factor_(s->eigen.h, n, s->unit * re, s->unit * im, tiny, s->ur, s->ui, s->mr, s->mi, s->swapped);
     for (i = 0; i < n; i++) vr[i] = 1 - 0.5 * (double)(i % 7) / 7, vi[i] = 0; /* in no special position */
-    for (pass = 0; pass < 3; pass++) { /* the residual is 1 / growth: a defective matrix is best served by fewer passes */
+    for (pass = 0; pass < 3; pass++) { /* the residual is 1 / growth: fewer passes serve a defective matrix best */
         const double grown = hfy_linalg_shifted_solve_(n, s->ur, s->ui, s->mr, s->mi, s->swapped, vr, vi);
         if (pass && grown < most) break;
         most = grown;
@@ -13121,7 +13123,8 @@ HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_ra
     size_t i, j;
     int pass;
     if (grid && (grid->powers || grid->sigmas)) g = *grid;
-    if (!status && (!best || !alpha_s)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", best ? "alpha_s" : "best");
+    if (!status && (!best || !alpha_s))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", best ? "alpha_s" : "best");
     if (!status && (!g.powers || !g.sigmas || !(g.power > 0) || !(g.power_step >= 0) ||
                     !hfy_base_is_finite_(g.power + g.power_step * (double)g.powers) ||
                     !hfy_base_is_finite_(g.log_sigma + g.log_sigma_step * (double)g.sigmas)))
@@ -13259,7 +13262,8 @@ HFY_API hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_
     if (!status && !disc) status = hfy_base_fail_(w, HFY_ERR_ARG, "disc is NULL");
     if (!status) {
         const double ratio = sigma_x / sigma_y, spread = ratio * ratio * (1 - tau * tau);
-        const double room = c - tau * ratio > 0 ? c - tau * ratio : 0, under = spread + (c - tau * ratio) * (c - tau * ratio);
+        const double room = c - tau * ratio > 0 ? c - tau * ratio : 0;
+        const double under = spread + (c - tau * ratio) * (c - tau * ratio);
         disc->centre = -c + tau * ratio;
         disc->radius = sqrt(spread * (alpha / (1 - alpha)));
         disc->lambda_plus = disc->centre + disc->radius;
@@ -13525,7 +13529,8 @@ HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size
     if (options) run.o = *options;
     if (!status) status = hfy_rate_check_sizes_(1, dim, k);
     if (!status && !hfy_base_fits_(n_states, dim, sizeof(double)))
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "n_states %z, dim %z: states of that size cannot exist", n_states, dim);
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "n_states %z, dim %z: states of that size cannot exist", n_states,
+                                dim);
     if (!status) status = hfy_rate_check_matrix_(w, dim, k);
     if (!status) status = hfy_rate_check_options_(&run.o, k);
     if (!status && n_states && (!start || !end))

@@ -8,7 +8,8 @@
 #include "targets_rate.h"
 
 #define MOST 130
-static double a[MOST * MOST], b[MOST * MOST], re[MOST], im[MOST], re2[MOST], im2[MOST], vr[MOST * MOST], vi[MOST * MOST], residual[MOST];
+static double a[MOST * MOST], b[MOST * MOST], re[MOST], im[MOST], re2[MOST], im2[MOST], vr[MOST * MOST],
+    vi[MOST * MOST], residual[MOST];
 
 static double want(const char *name)
 {
@@ -280,7 +281,8 @@ TEST(orthogonal_and_permutations)
     for (n = 1; n <= MOST; n += n < 20 ? 1 : 23) {
         memset(a, 0, sizeof a);
         for (i = 0; i < n; i++) a[(i + 1) % n * n + i] = 1;
-        for (i = 0; i < n; i++) re2[i] = cos(8 * atan(1) * (double)i / (double)n), im2[i] = sin(8 * atan(1) * (double)i / (double)n);
+        for (i = 0; i < n; i++)
+            re2[i] = cos(8 * atan(1) * (double)i / (double)n), im2[i] = sin(8 * atan(1) * (double)i / (double)n);
         CHECK(hfy_eigenvalues(a, n, re, im, NULL) == HFY_OK);
         CHECK(missed(re2, im2, n) < 1e-12);
     }
@@ -331,7 +333,8 @@ TEST(badly_scaled)
     }
     for (c = 1; c <= 3; c++) { /* rows and columns apart by up to 18 decades */
         for (i = 0; i < n; i++)
-            for (j = 0; j < n; j++) b[i * n + j] = a[i * n + j] * pow(10, (double)(3 * c) * (sin((double)(7 * i)) - sin((double)(7 * j))));
+            for (j = 0; j < n; j++)
+                b[i * n + j] = a[i * n + j] * pow(10, (double)(3 * c) * (sin((double)(7 * i)) - sin((double)(7 * j))));
         CHECK(hfy_eigenvalues(b, n, re, im, NULL) == HFY_OK);
         CHECK(missed(re2, im2, n) < 1e-11);
     }

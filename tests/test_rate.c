@@ -106,8 +106,10 @@ static double theta_star(double power, double sigma, double cv)
 
 TEST(the_unit_is_golden)
 {
-    static const double at[][3] = {{1, 1, 0}, {1.5, 0.7, 0.3}, {0.5, 2, -3}, {2, 0.1, -2}, {1.5, 0.01, 50}, {1, 1, -200}};
-    static const double rates[][3] = {{1, 1, 1e-12}, {1.5, 0.7, 0.2}, {0.5, 2, 1e-8}, {2, 0.1, 1e-30}, {1, 1, 100}, {0.1, 1, 1e-40}};
+    static const double at[][3] = {{1, 1, 0},    {1.5, 0.7, 0.3}, {0.5, 2, -3},
+                                   {2, 0.1, -2}, {1.5, 0.01, 50}, {1, 1, -200}};
+    static const double rates[][3] = {{1, 1, 1e-12},   {1.5, 0.7, 0.2}, {0.5, 2, 1e-8},
+                                      {2, 0.1, 1e-30}, {1, 1, 100},     {0.1, 1, 1e-40}};
     char name[80];
     size_t i;
     for (i = 0; i < 6; i++) {
@@ -183,7 +185,8 @@ TEST(the_unit_far_out)
 
 TEST(slopes_are_derivatives)
 {
-    static const double at[][3] = {{1, 1, 0.3}, {1.5, 0.7, -0.4}, {0.5, 2, -3}, {2, 0.1, 0.02}, {0.7, 0, 1.3}, {3, 0, 0.5}};
+    static const double at[][3] = {{1, 1, 0.3},    {1.5, 0.7, -0.4}, {0.5, 2, -3},
+                                   {2, 0.1, 0.02}, {0.7, 0, 1.3},    {3, 0, 0.5}};
     size_t i;
     for (i = 0; i < 6; i++) {
         hfy_rate one = unit(at[i][0], at[i][1], 0);
@@ -306,7 +309,8 @@ TEST(dense_theory_is_golden)
     hfy_rate one;
     size_t i;
     for (i = 0; i < 9; i++) {
-        snprintf(tag, sizeof tag, at[i][4] > 0 ? "C(%g,%g,%g,th=%g)" : "C(%g,%g,%g)", at[i][0], at[i][1], at[i][2], at[i][5]);
+        snprintf(tag, sizeof tag, at[i][4] > 0 ? "C(%g,%g,%g,th=%g)" : "C(%g,%g,%g)", at[i][0], at[i][1], at[i][2],
+                 at[i][5]);
         one = unit(at[i][0], at[i][1], at[i][5]);
         CHECK(hfy_rate_theory(&one, at[i][2], !(at[i][4] > 0), &t, NULL) == HFY_OK);
         averages(tag, &t, 1, 1e-9, 1e-11);
@@ -369,18 +373,18 @@ TEST(thresholds_bound_the_outliers)
             hfy_rate one = unit(power[i], sigma[j], 0);
             hfy_rate_averages star, t;
             CHECK(hfy_rate_theory(&one, 1, 1, &star, NULL) == HFY_OK);
-            CHECK_NEAR(star.lambda_ave, -1, 1e-12);                        /* M8 */
-            CHECK_NEAR(star.outlier_re[0], star.lambda_mem, 1e-12);        /* M15 */
+            CHECK_NEAR(star.lambda_ave, -1, 1e-12);                 /* M8 */
+            CHECK_NEAR(star.outlier_re[0], star.lambda_mem, 1e-12); /* M15 */
             CHECK_NEAR(star.outlier_re[1], -1, 1e-12);
             one.theta = star.theta_bulk + 0.7;
             CHECK(hfy_rate_theory(&one, 1, 0, &t, NULL) == HFY_OK);
-            CHECK_NEAR(t.cff - star.cff, t.vd * 0.49, 1e-12);              /* M8 */
+            CHECK_NEAR(t.cff - star.cff, t.vd * 0.49, 1e-12); /* M8 */
             one.theta = star.theta_ave;
             CHECK(hfy_rate_theory(&one, 1, 0, &t, NULL) == HFY_OK);
-            CHECK_NEAR(t.lambda_ave, 0, 1e-12);                            /* eq. 17 */
+            CHECK_NEAR(t.lambda_ave, 0, 1e-12); /* eq. 17 */
             one.theta = star.theta_mem;
             CHECK(hfy_rate_theory(&one, 1, 0, &t, NULL) == HFY_OK);
-            CHECK_NEAR(t.lambda_mem, 0, 1e-10);                            /* eq. 18 */
+            CHECK_NEAR(t.lambda_mem, 0, 1e-10); /* eq. 18 */
             one.theta += t.crd > 0 ? -0.1 : 0.1;
             CHECK(hfy_rate_theory(&one, 1, 0, &t, NULL) == HFY_OK);
             CHECK(t.lambda_mem < 0);
@@ -409,7 +413,8 @@ TEST(samples_and_quadrature_agree)
 TEST(corrected_theory_is_golden)
 {
     static const double at[][4] = {{1.5, 0.5, 1, 1}, {1.5, 0.5, 1, -2}, {1, 1, 1, 2}, {1, 1, 2, 1}, {1, 3, 1, 0.3}};
-    static const double edges[][4] = {{1, 1, 1, 0.1}, {1, 1, 1, 0.5}, {1, 1, 2, 0.3}, {0.9, 1, 1, 0.1}, {1, 0.3, 1, 0.5}};
+    static const double edges[][4] = {
+        {1, 1, 1, 0.1}, {1, 1, 1, 0.5}, {1, 1, 2, 0.3}, {0.9, 1, 1, 0.1}, {1, 0.3, 1, 0.5}};
     static const double loads[][3] = {{1, 1, 1}, {1, 1, 2}, {1, 0.3, 1}};
     hfy_rate_averages t;
     hfy_rate one;
@@ -486,7 +491,11 @@ TEST(optima_are_golden)
 TEST(replica_is_golden)
 {
     static const double fs[] = {1, 0.8, 0.5, 0.2, 0.1, 0.05, 0.01, 1e-3, 1e-6};
-    static const double at[][5] = {{0.5, 0.5, 1, 1, -0.5}, {1.2, 0.5, 1, 1, -0.5}, {1, 0.2, 2, 0.5, -1}, {2, 0.1, 0, 1, -0.5}, {0.5, 1, 1, 2, 0.3}};
+    static const double at[][5] = {{0.5, 0.5, 1, 1, -0.5},
+                                   {1.2, 0.5, 1, 1, -0.5},
+                                   {1, 0.2, 2, 0.5, -1},
+                                   {2, 0.1, 0, 1, -0.5},
+                                   {0.5, 1, 1, 2, 0.3}};
     char name[80];
     size_t i;
     double a, t, alpha;
@@ -579,7 +588,8 @@ TEST(circular_law_is_golden)
         }
     for (mu = 0; mu < p; mu++)
         for (nu = 0; nu < p; nu++)
-            for (i = 0; i < n; i++) yy[mu * p + nu] += y[mu * n + i] * y[nu * n + i], yx[mu * p + nu] += y[mu * n + i] * x[nu * n + i];
+            for (i = 0; i < n; i++)
+                yy[mu * p + nu] += y[mu * n + i] * y[nu * n + i], yx[mu * p + nu] += y[mu * n + i] * x[nu * n + i];
     solve(yy, p, yx, p);
     CHECK(hfy_eigenvalues(yx, p, re, im, NULL) == HFY_OK);
     CHECK(hfy_rate_circular_law(0.5, 0.5, 1, 2, 0, &disc, NULL) == HFY_OK);
@@ -774,7 +784,8 @@ TEST(dense_identities)
         for (nu = 0; nu < p; nu++)
             for (i = 0, gram[mu * p + nu] = b[mu * p + nu] = 0; i < n; i++) {
                 gram[mu * p + nu] += r[mu * n + i] * r[nu * n + i];
-                b[mu * p + nu] += r[mu * n + i] * hfy_rate_slope_at(&one, r[n + i]) * (hfy_rate_inverse(&one, r[nu * n + i]) + one.theta);
+                b[mu * p + nu] += r[mu * n + i] * hfy_rate_slope_at(&one, r[n + i]) *
+                                  (hfy_rate_inverse(&one, r[nu * n + i]) + one.theta);
             }
     solve(gram, p, b, p);
     CHECK(hfy_eigenvalues(b, p, re2, im2, NULL) == HFY_OK);
@@ -853,7 +864,8 @@ TEST(modes_are_eigenvectors)
     CHECK(hfy_rate_jacobian(&one, w, r, n, j, NULL) == HFY_OK);
     CHECK(hfy_eigenvectors(j, n, re, im, n, vr, vi, residual, NULL) == HFY_OK);
     for (k = 0; k < n; k++) {
-        double mean = total(r, n) / (double)n, mr = total(vr + k * n, n) / (double)n, mi = total(vi + k * n, n) / (double)n;
+        double mean = total(r, n) / (double)n, mr = total(vr + k * n, n) / (double)n,
+               mi = total(vi + k * n, n) / (double)n;
         double cr = 0, ci = 0, uu = 0, rr = 0;
         CHECK(residual[k] < 1e-13);
         for (i = 0; i < n; i++) {
@@ -884,7 +896,8 @@ static const struct {
     uint64_t seed;
     size_t dim, count;
     double f, cv, power, theta;
-} sparse[] = {{"F1", 11, 50, 25, 0.5, 1, 1, -1}, {"F2", 12, 60, 72, 0.3, 1, 1, -0.5}, {"F3", 13, 40, 8, 0.2, 0.5, 0.5, -0.75}};
+} sparse[] = {
+    {"F1", 11, 50, 25, 0.5, 1, 1, -1}, {"F2", 12, 60, 72, 0.3, 1, 1, -0.5}, {"F3", 13, 40, 8, 0.2, 0.5, 0.5, -0.75}};
 
 /* Karush, Kuhn, Tucker of every feasible row: stationary, feasible, multipliers of the right sign, complementary. */
 static void optimal(const hfy_rate *one, const double *r, size_t count, size_t dim, double margin, const double *w,
@@ -945,7 +958,8 @@ TEST(sparse_problems_are_golden)
         CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, w, &rows, NULL) == HFY_OK);
         optimal(&one, r, p, n, 0, w, &rows);
         for (i = 0; i < n * p; i++) nonzero += r[i] > 0;
-        for (i = 0; i < n; i++) active += (double)rows.active[i], bad += rows.status[i] != HFY_OK, silent += !(r[i] > 0);
+        for (i = 0; i < n; i++)
+            active += (double)rows.active[i], bad += rows.status[i] != HFY_OK, silent += !(r[i] > 0);
         tagged(tag, "nonzeros of R", nonzero, 0, 0);
         tagged(tag, "infeasible rows", bad, 0, 0);
         tagged(tag, "||W||_F", norm(w, n * n), 1e-7, 0);
@@ -978,7 +992,8 @@ TEST(feasible_rows_are_golden)
         hfy_status status;
         sparse_rows(&rows, p, 40);
         status = hfy_rate_weights_sparse(&one, r, p, 40, 0, w, &rows, NULL);
-        for (i = 0; i < 40; i++) good += rows.status[i] == HFY_OK, CHECK(rows.status[i] == HFY_OK || rows.status[i] == HFY_ERR_INFEASIBLE);
+        for (i = 0; i < 40; i++)
+            good += rows.status[i] == HFY_OK, CHECK(rows.status[i] == HFY_OK || rows.status[i] == HFY_ERR_INFEASIBLE);
         CHECK(status == (good < 40 ? HFY_ERR_INFEASIBLE : HFY_OK));
         snprintf(name, sizeof name, "F4.feasible rows P=%d", (int)p);
         golden(name, good, 0, 0);
@@ -1002,7 +1017,7 @@ TEST(sparse_rows_are_optimal)
         size_t i;
         if (seed % 5 == 1 && p > 3) memcpy(r + n, r, n * sizeof *r); /* a pattern twice: a redundant constraint */
         if (seed % 5 == 2)
-            for (i = 0; i < p; i++) r[i * n + 1] = 0; /* a unit that is always silent */
+            for (i = 0; i < p; i++) r[i * n + 1] = 0;       /* a unit that is always silent */
         if (seed % 7 == 3) memset(r + n, 0, n * sizeof *r); /* an empty pattern */
         sparse_rows(&rows, p, n);
         status = hfy_rate_weights_sparse(&one, r, p, n, margin, w, &rows, NULL);
@@ -1157,8 +1172,8 @@ TEST(dynamics_are_golden)
 TEST(integrators_and_forms_agree)
 {
     const size_t n = 30, p = 4;
-    double *r = patterns(101, p, n, 1, 1), *w = doubles(n * n), *x = doubles(2 * n), *y = doubles(2 * n), *v = doubles(2 * n),
-           *z = doubles(2 * n);
+    double *r = patterns(101, p, n, 1, 1), *w = doubles(n * n), *x = doubles(2 * n), *y = doubles(2 * n),
+           *v = doubles(2 * n), *z = doubles(2 * n);
     hfy_rate one = unit(1, 1, -0.9);
     hfy_rate_options o;
     size_t i, j, s, order;
@@ -1199,13 +1214,15 @@ TEST(integrators_and_forms_agree)
 TEST(batches_are_one_by_one)
 {
     const size_t n = 25, p = 4, many = 9;
-    double *r = patterns(103, p, n, 1, 1), *w = doubles(n * n), *x = doubles(many * n), *all = doubles(many * n), *one_ = doubles(n);
+    double *r = patterns(103, p, n, 1, 1), *w = doubles(n * n), *x = doubles(many * n), *all = doubles(many * n),
+           *one_ = doubles(n);
     hfy_rate one = unit(1, 1, -0.9);
     hfy_rate_options o;
     hfy_rng rng = hfy_rng_seed(8);
     size_t s;
     int form;
-    for (s = 0; s < many; s++) CHECK(hfy_rate_perturb(&rng, r + s % p * n, 1, n, 0.1 * (double)s, 0, x + s * n, NULL) == HFY_OK);
+    for (s = 0; s < many; s++)
+        CHECK(hfy_rate_perturb(&rng, r + s % p * n, 1, n, 0.1 * (double)s, 0, x + s * n, NULL) == HFY_OK);
     CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
     for (form = 0; form < 4; form++) {
         memset(&o, 0, sizeof o);
@@ -1223,13 +1240,15 @@ TEST(batches_are_one_by_one)
    perturbation a stable pattern is returned to, an unstable one is left. */
 TEST(the_jacobian_predicts_return_and_departure)
 {
-    static const double at[][4] = {{1, 1, 2, 0.06}, {1, 1, 2, 0.5}, {1, 1, 1, 0.1}, {1.4, 0.5, 1, 0.1}, {0.8, 0.5, 1, 0.2}, {1.1, 0.7, 1, 0.05}};
+    static const double at[][4] = {{1, 1, 2, 0.06},    {1, 1, 2, 0.5},     {1, 1, 1, 0.1},
+                                   {1.4, 0.5, 1, 0.1}, {0.8, 0.5, 1, 0.2}, {1.1, 0.7, 1, 0.05}};
     size_t c, returned = 0, left = 0, wrong = 0;
     uint64_t seed;
     for (c = 0; c < 6; c++)
         for (seed = 0; seed < 4; seed++) {
             const size_t n = 50, p = (size_t)(at[c][3] * 50 + 0.5);
-            double *r = patterns(500 + 10 * seed + c, p, n, at[c][2], 1), *w = doubles(n * n), *a = doubles(p), *x = doubles(n);
+            double *r = patterns(500 + 10 * seed + c, p, n, at[c][2], 1), *w = doubles(n * n), *a = doubles(p),
+                   *x = doubles(n);
             hfy_rate one = unit(at[c][0], at[c][1], theta_star(at[c][0], at[c][1], at[c][2]));
             size_t mu;
             CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
@@ -1270,7 +1289,8 @@ TEST(runs_that_settle_run_out_and_diverge)
     CHECK_NEAR(y[0], 0.5, 1e-8);
     CHECK(status[0] == HFY_OK && time[0] > 15 && time[0] < 30 && speed[0] <= 2e-9);
     o.duration = 1;
-    CHECK_FAILS(hfy_rate_simulate(&one, w, 2, x, 3, &o, y, &out, &work), HFY_ERR_CONVERGENCE, &work, "state 0 had not settled");
+    CHECK_FAILS(hfy_rate_simulate(&one, w, 2, x, 3, &o, y, &out, &work), HFY_ERR_CONVERGENCE, &work,
+                "state 0 had not settled");
     CHECK_NEAR(y[0], 0.5 + 0.5 * exp(-1), 1e-6); /* the state is there all the same */
     CHECK_EQ(time[0], 1);
     o.tol = -1;
@@ -1338,7 +1358,8 @@ TEST(asymmetry)
 
 TEST(bad_arguments)
 {
-    double r[12] = {1, 2, 3, 4, 2, 1, 5, 0.5, 3, 1, 1, 2}, w[16], x[16], re[4], im[4], a[4], theta, best, duplicate[8] = {1, 2, 3, 4, 1, 2, 3, 4};
+    double r[12] = {1, 2, 3, 4, 2, 1, 5, 0.5, 3, 1, 1, 2}, w[16], x[16], re[4], im[4], a[4], theta, best,
+           duplicate[8] = {1, 2, 3, 4, 1, 2, 3, 4};
     double zero[8] = {1, 2, 0, 4, 2, 1, 5, 0.5}, pinned[4] = {1, 1e-30, 1e-30, 1e-30};
     hfy_rate one = unit(1, 1, 0), bad;
     hfy_rate_averages t;
@@ -1353,7 +1374,8 @@ TEST(bad_arguments)
     hfy_rng rng = hfy_rng_seed(1);
     hfy_work work;
     size_t i;
-    memset(&work, 0, sizeof work), memset(&search, 0, sizeof search), memset(&o, 0, sizeof o), memset(&basin, 0, sizeof basin);
+    memset(&work, 0, sizeof work), memset(&search, 0, sizeof search), memset(&o, 0, sizeof o),
+        memset(&basin, 0, sizeof basin);
     for (i = 0; i < 16; i++) w[i] = 7;
 #define ARG(call, words) CHECK_FAILS(call, HFY_ERR_ARG, &work, words)
     bad = unit(0, 1, 0);
@@ -1374,7 +1396,8 @@ TEST(bad_arguments)
     CHECK_FAILS(hfy_rate_weights(&one, duplicate, 2, 4, 0, w, &work), HFY_ERR_SINGULAR, &work, "pattern 1");
     CHECK_FAILS(hfy_rate_weights(&one, pinned, 1, 4, 0, w, &work), HFY_ERR_SINGULAR, &work, "unit 0");
     bad = unit(1e-3, 0, 0); /* r^(1/n) overflows */
-    CHECK_FAILS(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), HFY_ERR_NONFINITE, &work, "g^-1 of pattern 0, unit 2 is inf");
+    CHECK_FAILS(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), HFY_ERR_NONFINITE, &work,
+                "g^-1 of pattern 0, unit 2 is inf");
     ARG(hfy_rate_weights_sparse(&one, zero, 2, 4, 0, w, NULL, &work), "sparse patterns need 0");
     bad = unit(1, 0, 0);
     ARG(hfy_rate_weights_sparse(&bad, zero, 2, 4, -1, w, NULL, &work), "margin is -1");
@@ -1391,7 +1414,8 @@ TEST(bad_arguments)
     ARG(hfy_rate_perturb(&rng, r, 1, 4, 0, 1.2, x, &work), "missing is 1.2");
     ARG(hfy_rate_net(&one, r, 3, 4, 0, 0, keys, values, self, &net, &work), "step is 0");
     ARG(hfy_rate_net(&one, r, 3, 4, 0, 1, NULL, values, self, &net, &work), "keys is NULL");
-    CHECK_FAILS(hfy_rate_net(&one, r, 4, 3, 0, 1, keys, values, self, &net, &work), HFY_ERR_INFEASIBLE, &work, "count is 4");
+    CHECK_FAILS(hfy_rate_net(&one, r, 4, 3, 0, 1, keys, values, self, &net, &work), HFY_ERR_INFEASIBLE, &work,
+                "count is 4");
     for (i = 0; i < 16; i++) w[i] = 0.1;
     ARG(hfy_rate_jacobian(&one, NULL, r, 4, x, &work), "w is NULL");
     ARG(hfy_rate_jacobian(&one, w, r, 4, NULL, &work), "j is NULL");
@@ -1432,7 +1456,8 @@ TEST(bad_arguments)
     ARG(hfy_rate_capacity(0, &best, NULL, &work), "f is 0");
     ARG(hfy_rate_capacity(0.5, NULL, NULL, &work), "alpha_c is NULL");
     bad = unit(1, 0, 0);
-    CHECK_FAILS(hfy_rate_solve_replica(&bad, 1, 0.5, 1.5, &rep, &work), HFY_ERR_INFEASIBLE, &work, "capacity is 1.4375");
+    CHECK_FAILS(hfy_rate_solve_replica(&bad, 1, 0.5, 1.5, &rep, &work), HFY_ERR_INFEASIBLE, &work,
+                "capacity is 1.4375");
     ARG(hfy_rate_solve_replica(&one, 1, 0.5, 0.5, &rep, &work), "need 0");
     ARG(hfy_rate_solve_replica(&bad, 0, 1, 0.5, &rep, &work), "do not vary");
     ARG(hfy_rate_solve_replica(&bad, 1, 0.5, 0, &rep, &work), "alpha is 0");
@@ -1463,7 +1488,8 @@ TEST(scratch_is_known_beforehand)
     const size_t n = 12, p = 4;
     double *r = patterns(121, p, n, 1, 1), *s = patterns(122, p, n, 1, 0.5), *w = doubles(n * n), *x = doubles(n * n);
     hfy_rate soft = unit(1, 1, -0.9), hard = unit(1, 0, -0.9);
-    hfy_real *keys = (hfy_real *)calloc(n * p, sizeof *keys), *values = (hfy_real *)calloc(n * p, sizeof *keys), self[12];
+    hfy_real *keys = (hfy_real *)calloc(n * p, sizeof *keys), *values = (hfy_real *)calloc(n * p, sizeof *keys),
+             self[12];
     int call, many = 15;
     for (call = 0; call < many; call++) {
         unsigned char *bytes = NULL;
