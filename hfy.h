@@ -12930,7 +12930,7 @@ HFY_API hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double al
 
 /* --- theory beyond the paper: the edge of the bulk with d row by row --- */
 
-/* Rows scaled by d: R = Q T with Q Haar gives the compression Q^T D Q, whose resolvent is that of D at a moved point. */
+/* R = Q T with Q Haar: Q^T D Q is a compression of D, whose resolvent is that of D at a moved point. */
 typedef struct hfy_rate_edge_ {
     const double *w, *d; /* weights (sum 1) and slopes at the nodes */
     double *scaled;
