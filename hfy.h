@@ -55,7 +55,7 @@
        sum of energies                       DOT        any, and sep.plus         keys                 any
        universal Hopfield network            the rest   any                       any                  any
        kernel memory, p = e^(-g|x-q|^2) *    EUCLIDEAN  EXP, beta = 2g            values               SIGN
-       graded rate network *                 DOT        IDENTITY                  values; step < 1     RECTIFIED_POWER
+       graded rate network (hfy_rate_net)    DOT        IDENTITY                  values; step < 1     RECTIFIED_POWER
        * its keys or values come out of a training of their own, which this version leaves to you
 
    A sparse separation has a margin m (hfy_sep_margin): once one pattern scores m or more above all others it takes
@@ -87,6 +87,7 @@
                                                                  (hfy_file_npy_info, _read, _write) go, .npy in memory
                                                                  (hfy_file_npy_parse, _decode, _header) stays
      HFY_CORE_ONLY             not defined     global            drops every room after `file`: in this version `shard`
+                                                                 and `rate`
      HFY_FILE                  "hfy.h"         implementation    under which name hfy.h includes itself, once for each
                                                                  instruction set; define it if you renamed the file
      HFY_NO_SIMD               not defined     implementation    plain C kernels only, no intrinsics
@@ -96,8 +97,8 @@
                                threads                           anew in each call. Scratch memory grows with it
      HFY_CBLAS                 not defined     implementation    matrix products by the BLAS of <cblas.h>
      HFY_SGEMM, HFY_DGEMM      not defined     implementation    or by functions of yours; arguments: see >>linalg.gemm.
-                                                                 No public function of this version multiplies matrices
-                                                                 yet, so today these three change nothing
+                                                                 In this version the rooms linalg (eigenvalues) and rate
+                                                                 multiply matrices, in double
 
      hfy.h itself defines HFY_VERSION ("0.1.0") and HFY_VERSION_NUMBER (major * 10000 + minor * 100 + patch).
      HFY_STATIC together with HFY_API, or one of HFY_MALLOC and HFY_FREE alone, stops the compiler with an #error.
@@ -170,8 +171,9 @@
      >>precision   every name that HFY_DOUBLE renames
      >>base        statuses, scratch memory, random numbers          >>base.impl
      >>simd        which instruction set runs                        >>simd.impl     the kernels
-     >>linalg      (nothing public)                                  >>linalg.impl   Cholesky factor, solves
+     >>linalg      eigenvalues of any real matrix                    >>linalg.impl   Cholesky factor, solves
                                                                      >>linalg.gemm   matrix products
+                                                                     >>linalg.eigen  eigenvalues, eigenvectors, thin QR
      >>sim         similarities of queries and keys                  >>sim.impl
      >>index       a prepared memory: reads fewer bytes              >>index.impl
      >>sep         from scores to weights: separations               >>sep.impl
@@ -179,11 +181,12 @@
      >>net         the memory: retrieve, energies, gradients         >>net.impl
      >>file        .npy arrays in and out                            >>file.impl
      >>shard       one step over patterns in several places          >>shard.impl
+     >>rate        graded attractor networks: are they stable?       >>rate.impl
 
      A room calls only rooms above it. Public names are hfy_<room>_<verb> (the net's own: hfy_retrieve, hfy_energy);
      private ones end in an underscore.
 
-   FURTHER   examples (hello, recall, attention, hetero, embedded), docs/guide.md (by tasks), docs/math.md (every
+   FURTHER   examples (hello, recall, attention, hetero, embedded, attractors), docs/guide.md (by tasks), docs/math.md (every
              equation and its function), docs/design.md (why it is built so), docs/porting.md
 
    SOURCES   HFY   Santos, Niculae, McNamee, Martins: Hopfield-Fenchel-Young Networks
@@ -193,7 +196,8 @@
 
    HISTORY
 
-     0.1.0   base, simd, linalg, sim, index, sep, post, net, file, shard: the walk, its energies and its gradients
+     0.1.0   base, simd, linalg, sim, index, sep, post, net, file, shard: the walk, its energies and its gradients;
+             rate: graded attractor networks
    ----------------------------------------------------------------------------------------------------------------- */
 
 #ifndef HFY_H

@@ -10,9 +10,7 @@ pick(c, v) = abs(column(c) - v) < 1e-6
 if (system('test -f '.at('fig1').' && echo 1') eq '1') {
 set output build.'/rate_fig1.svg'
 set multiplot layout 2,4 title 'Figure 1: weights, storage, asymmetry (points measured, lines theory)'
-set xlabel 'load'
-powers = '0.5 1 1 1.5'
-sigmas = '1 0.1 1 1'
+set xlabel 'load'; set xtics 0.2
 array PW[4] = [0.5, 1, 1, 1.5]
 array SG[4] = [1, 0.1, 1, 1]
 array CV[4] = [0.5, 1, 2, 4]
@@ -21,8 +19,8 @@ cved(p, k) = pick(1, p) && pick(4, CV[k])
 set ylabel 'row sum'
 plot for [k=1:4] at('fig1') using (same(0,k) ? column(5) : NaN):7 with points lc k title sprintf('n %g, s %g', PW[k], SG[k]), \
      for [k=1:4] at('fig1') using (same(0,k) ? column(5) : NaN):8 with lines lc k notitle
-set ylabel 'row norm'; set logscale y
-plot for [k=1:4] at('fig1') using (same(0,k) ? column(5) : NaN):9 with points lc k notitle, \
+set ylabel 'row norm (median)'; set logscale y
+plot for [k=1:4] at('fig1') using (same(0,k) ? column(5) : NaN):11 with points lc k notitle, \
      for [k=1:4] at('fig1') using (same(0,k) ? column(5) : NaN):10 with lines lc k notitle
 unset logscale y
 set ylabel 'stored (line), stable (points)'; set yrange [-0.05:1.05]
@@ -34,8 +32,8 @@ set autoscale y
 set ylabel 'row sum, n = 1.5'
 plot for [k=1:4] at('fig1') using (cved(2,k) ? column(5) : NaN):7 with points lc k title sprintf('CV %g', CV[k]), \
      for [k=1:4] at('fig1') using (cved(2,k) ? column(5) : NaN):8 with lines lc k notitle
-set ylabel 'row norm, n = 1.5'; set logscale y
-plot for [k=1:4] at('fig1') using (cved(2,k) ? column(5) : NaN):9 with points lc k notitle, \
+set ylabel 'row norm, n = 1.5 (median)'; set logscale y
+plot for [k=1:4] at('fig1') using (cved(2,k) ? column(5) : NaN):11 with points lc k notitle, \
      for [k=1:4] at('fig1') using (cved(2,k) ? column(5) : NaN):10 with lines lc k notitle
 unset logscale y
 set ylabel 'asymmetry'
@@ -43,13 +41,14 @@ plot for [k=1:4] at('fig1') using (cved(3,k) ? column(5) : NaN):14 with linespoi
 set ylabel 'Henrici index'
 plot for [k=1:4] at('fig1') using (cved(3,k) ? column(5) : NaN):15 with linespoints lc k notitle
 unset multiplot
+set xtics auto
 }
 
 # --- Figure 2 ---
 if (system('test -f '.at('fig2_points').' && echo 1') eq '1') {
 set output build.'/rate_fig2.svg'
 set multiplot layout 2,5 title 'Figure 2: spectra; the errors of theory (open: the paper, filled: corrected)'
-set xlabel 'Re'; set ylabel 'Im'; set yrange [-1.2:1.2]
+set xlabel 'Re'; set ylabel 'Im'; set yrange [-0.35:0.35]; set xtics 0.5
 do for [s=0:5] {
 plot at('fig2_points') using (pick(1,s) ? column(2) : NaN):3 with dots lc 'gray30' notitle, \
      at('fig2_marks') using (pick(1,s) ? column(7) : NaN):(0) with points pt 9 lc 'blue' title (s ? '' : 'bulk'), \
@@ -58,7 +57,7 @@ plot at('fig2_points') using (pick(1,s) ? column(2) : NaN):3 with dots lc 'gray3
      at('fig2_marks') using (pick(1,s) ? column(10) : NaN):(0.3) with points pt 11 lc 'blue' title (s ? '' : 'corrected edge'), \
      at('fig2_marks') using (pick(1,s) ? column(11) : NaN):(0.3) with points pt 11 lc 'red' title (s ? '' : 'corrected outlier')
 }
-set logscale x 2; set xrange [0.4:5]; set xlabel 'CV'; set yrange [-0.5:0.5]
+set xtics auto; set logscale x 2; set xrange [0.4:5]; set xlabel 'CV'; set yrange [-0.5:0.5]
 set ylabel 'bulk, measured - theory'
 plot at('fig2_errors') using 1:2 with points pt 6 lc 1 notitle, '' using ($1*1.08):3 with points pt 7 ps 0.5 lc 2 notitle, 0 lc 'gray' notitle
 set ylabel 'average, measured - theory'
