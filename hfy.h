@@ -186,8 +186,8 @@
      A room calls only rooms above it. Public names are hfy_<room>_<verb> (the net's own: hfy_retrieve, hfy_energy);
      private ones end in an underscore.
 
-   FURTHER   examples (hello, recall, attention, hetero, embedded, attractors), docs/guide.md (by tasks), docs/math.md (every
-             equation and its function), docs/design.md (why it is built so), docs/porting.md
+   FURTHER   examples (hello, recall, attention, hetero, embedded, attractors), docs/guide.md (by tasks), docs/math.md
+             (every equation and its function), docs/design.md (why it is built so), docs/porting.md
 
    SOURCES   HFY   Santos, Niculae, McNamee, Martins: Hopfield-Fenchel-Young Networks
              MHN   Ramsauer et al.: Hopfield Networks is All You Need
@@ -5153,6 +5153,7 @@ HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double
     hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
     int pass;
     if (!status && (!re || !im)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", re ? "im" : "re");
+    memset(&scratch, 0, sizeof scratch);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
         if (status) break;
@@ -5189,6 +5190,7 @@ HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re,
     for (k = 0; !status && k < count; k++)
         if (!hfy_base_is_finite_(re[k]) || !hfy_base_is_finite_(im[k]))
             status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "eigenvalue %z is not finite", k);
+    memset(&scratch, 0, sizeof scratch);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
         if (!status) hfy_linalg_plan_vectors_(&arena, n, &scratch);
@@ -11830,6 +11832,7 @@ HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_
     size_t i;
     int pass;
     if (!status && !w) status = hfy_base_fail_(k, HFY_ERR_ARG, "w is NULL");
+    memset(&s, 0, sizeof s);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(k, &arena);
         if (status) break;
@@ -11862,6 +11865,7 @@ HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t co
                                 !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : "net");
     if (!status && !(step > 0 && step <= 1))
         status = hfy_base_fail_(k, HFY_ERR_ARG, "step is %g; it should be above 0 and at most 1", step);
+    memset(&s, 0, sizeof s);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(k, &arena);
         if (!status) hfy_rate_plan_dense_(&arena, count, dim, &s);
@@ -12250,10 +12254,11 @@ HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r
     if (!status && !w) status = hfy_base_fail_(k, HFY_ERR_ARG, "w is NULL");
     if (!status && rows && rows->multipliers && !hfy_base_fits_(count, dim, sizeof *w))
         status = hfy_base_fail_(k, HFY_ERR_ARG, "rows->multipliers of that size cannot exist");
+    memset(&shared, 0, sizeof shared);
+    memset(&call, 0, sizeof call);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(k, &arena);
         if (status) break;
-        memset(&call, 0, sizeof call);
         hfy_rate_plan_rows_(&arena, &shared, &call, count, dim);
         gemm = (double *)hfy_base_take_(&arena, hfy_linalg_gemm_scratch_(count, count, dim, sizeof *gemm),
                                         sizeof *gemm);
@@ -12363,6 +12368,7 @@ HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, cons
     hfy_status status = simd ? hfy_rate_check_at_(rate, w, r, 1, dim, k) : HFY_ERR_UNSUPPORTED;
     int pass;
     if (!status && (!re || !im)) status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL", re ? "im" : "re");
+    memset(&s, 0, sizeof s);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(k, &arena);
         if (status) break;
@@ -12524,10 +12530,10 @@ HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, con
     hfy_status status = simd ? hfy_rate_check_at_(rate, w, r, count, dim, k) : HFY_ERR_UNSUPPORTED;
     size_t mu, found = 0;
     int pass;
+    memset(&call, 0, sizeof call);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(k, &arena);
         if (status) break;
-        memset(&call, 0, sizeof call);
         hfy_rate_plan_stable_(&arena, &call, dim, count, count);
     }
     if (!status) {
@@ -12572,6 +12578,7 @@ HFY_API hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hf
     size_t i;
     int pass;
     if (!status && !index) status = hfy_base_fail_(w, HFY_ERR_ARG, "index is NULL");
+    memset(&scratch, 0, sizeof scratch);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
         if (status) break;
@@ -12663,10 +12670,10 @@ HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, siz
     if (!status && (o.grid < 3 || o.grid > 1000000))
         status = hfy_base_fail_(k, HFY_ERR_ARG, "search->grid is %z; it should be in 3 .. 1000000", o.grid);
     if (!status) sample = o.sample && o.sample < count ? o.sample : count;
+    memset(&hunt, 0, sizeof hunt);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(k, &arena);
         if (status) break;
-        memset(&hunt, 0, sizeof hunt);
         hfy_rate_plan_stable_(&arena, &hunt.stable, dim, count, sample);
         hunt.w = (double *)hfy_base_take_(&arena, dim * dim, sizeof(double));
         if (zeros) {
@@ -12855,7 +12862,7 @@ HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal,
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0};
-    hfy_rate_nodes_ nodes;
+    hfy_rate_nodes_ nodes = {0, 0, 0};
     double *a[4] = {NULL, NULL, NULL, NULL};
     hfy_status status = hfy_rate_check_(rate, w);
     int pass;
