@@ -1049,6 +1049,94 @@ TEST(dense_patterns_are_the_case_without_inequalities)
     free(r), free(w);
 }
 
+/* what is marginal is not stable, whichever way rounding falls */
+TEST(marginal_is_not_stable)
+{
+    const size_t n = 20, p = 5;
+    uint64_t seed;
+    for (seed = 0; seed < 12; seed++) {
+        double *r = patterns(700 + seed, p, n, 1, 1), *w = doubles(n * n);
+        hfy_rate one = unit(1, 0, -0.5);
+        size_t stable = 9;
+        CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+        CHECK(hfy_rate_stability(&one, w, r, p, n, NULL, &stable, NULL) == HFY_OK);
+        CHECK_EQ(stable, 0);
+        free(r), free(w);
+    }
+}
+
+/* silent units count -1 and have no part in an eigenvector, but they do in its correlation */
+TEST(silent_units_in_spectra)
+{
+    static const double w3[9] = {-2, 5, 5, 5, 5, 5, 5, 5, 5}, r3[3] = {1, 0, 0};
+    const size_t n = 30, p = 8;
+    double *r = patterns(97, p, n, 1, 0.4), *w = doubles(n * n), *j = doubles(n * n), *re = doubles(n),
+           *im = doubles(n);
+    double *x = doubles(n), *y = doubles(n), a, cr = 0, ci = 0, uu = 0, rr = 0, mean, mr, mi;
+    hfy_rate one = unit(1, 0, -1);
+    hfy_rate_modes m;
+    size_t i;
+    CHECK(hfy_rate_stability(&one, w3, r3, 1, 3, &a, NULL, NULL) == HFY_OK);
+    CHECK_EQ(a, -1); /* not the -3 of the unit that is not silent */
+    CHECK(hfy_rate_spectrum(&one, w3, r3, 3, re, im, &m, NULL) == HFY_OK);
+    CHECK(re[0] == -1 && re[1] == -1 && re[2] == -3 && m.memory == 2 && m.abscissa == -1);
+    CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, w, NULL, NULL) == HFY_OK);
+    CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, &m, NULL) == HFY_OK);
+    CHECK(hfy_rate_jacobian(&one, w, r, n, j, NULL) == HFY_OK);
+    CHECK(hfy_eigenvectors(j, n, re + m.memory, im + m.memory, 1, x, y, NULL, NULL) == HFY_OK);
+    mean = total(r, n) / (double)n, mr = total(x, n) / (double)n, mi = total(y, n) / (double)n;
+    for (i = 0; i < n; i++) {
+        if (!(r[i] > 0)) CHECK(fabs(x[i]) + fabs(y[i]) < 1e-12);
+        cr += (x[i] - mr) * (r[i] - mean), ci += (y[i] - mi) * (r[i] - mean);
+        uu += (x[i] - mr) * (x[i] - mr) + (y[i] - mi) * (y[i] - mi);
+        rr += (r[i] - mean) * (r[i] - mean);
+    }
+    CHECK_NEAR(sqrt((cr * cr + ci * ci) / (uu * rr)), m.correlation, 1e-9);
+    free(r), free(w), free(j), free(re), free(im), free(x), free(y);
+}
+
+/* P = N dense patterns have no solution without self-coupling, in no row: rounding must not find one */
+TEST(no_row_has_more_constraints_than_weights)
+{
+    uint64_t seed;
+    for (seed = 0; seed < 20; seed++) {
+        const size_t n = 20 + 2 * (size_t)seed;
+        double *r = patterns(720 + seed, n, n, 1, 1), *w = doubles(n * n);
+        hfy_rate one = unit(1, 0, -0.5);
+        hfy_rate_rows rows;
+        size_t i;
+        sparse_rows(&rows, n, n);
+        CHECK(hfy_rate_weights_sparse(&one, r, n, n, 0, w, &rows, NULL) == HFY_ERR_INFEASIBLE);
+        for (i = 0; i < n; i++) CHECK(rows.status[i] == HFY_ERR_INFEASIBLE);
+        free(r), free(w), rows_free(&rows);
+    }
+}
+
+/* rows of huge norm, close to the capacity: what is active holds to the last digits */
+TEST(sparse_rows_are_polished)
+{
+    const size_t n = 60, p = 84;
+    double *r = patterns(741, p, n, 1, 0.5), *w = doubles(n * n), worst = 0;
+    hfy_rate one = unit(1, 0, -0.5);
+    hfy_rate_rows rows;
+    size_t i, j, mu, good = 0;
+    sparse_rows(&rows, p, n);
+    (void)hfy_rate_weights_sparse(&one, r, p, n, 0, w, &rows, NULL);
+    for (i = 0; i < n; i++) {
+        if (rows.status[i]) continue;
+        good++;
+        for (mu = 0; mu < p; mu++) {
+            double size = 1, u = -one.theta - (r[mu * n + i] > 0 ? r[mu * n + i] : 0);
+            for (j = 0; j < n; j++) u += w[i * n + j] * r[mu * n + j], size += fabs(w[i * n + j] * r[mu * n + j]);
+            if (rows.multipliers[i * p + mu] != 0) worst = fmax(worst, fabs(u) / size);
+        }
+    }
+    CHECK(good >= 5);
+    CHECK(worst < 5e-12);
+    if (!(worst < 5e-12)) printf("      (%g)\n", worst);
+    free(r), free(w), rows_free(&rows);
+}
+
 /* --- thresholds --- */
 
 TEST(threshold_search_is_golden)
@@ -1624,6 +1712,10 @@ int main(int argc, char **argv)
     RUN(feasible_rows_are_golden);
     RUN(sparse_rows_are_optimal);
     RUN(dense_patterns_are_the_case_without_inequalities);
+    RUN(marginal_is_not_stable);
+    RUN(silent_units_in_spectra);
+    RUN(no_row_has_more_constraints_than_weights);
+    RUN(sparse_rows_are_polished);
     RUN(threshold_search_is_golden);
     RUN(sparse_thresholds);
     RUN(dynamics_are_golden);
