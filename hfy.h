@@ -57,7 +57,7 @@
        sum of energies                       DOT        any, and sep.plus         keys                 any
        universal Hopfield network            the rest   any                       any                  any
        kernel memory, p = e^(-g|x-q|^2) *    EUCLIDEAN  EXP, beta = 2g            values               SIGN
-       graded rate network *                 DOT        IDENTITY                  values; step < 1     RECTIFIED_POWER
+       graded rate network (hfy_rate_net)    DOT        IDENTITY                  values; step < 1     RECTIFIED_POWER
        * its keys or values come out of a training of their own, which this version leaves to you
 
    A sparse separation has a margin m (hfy_sep_margin): once one pattern scores m or more above all others it takes
@@ -88,7 +88,8 @@
      HFY_NO_STDIO              not defined     global            no <stdio.h>: the three functions that open files
                                                                  (hfy_file_npy_info, _read, _write) go, .npy in memory
                                                                  (hfy_file_npy_parse, _decode, _header) stays
-     HFY_CORE_ONLY             not defined     global            drops every room after `file`: shard, theory, recall
+     HFY_CORE_ONLY             not defined     global            drops every room after `file`: shard, theory, recall,
+                                                                 rate
      HFY_FILE                  "hfy.h"         implementation    under which name hfy.h includes itself, once for each
                                                                  instruction set; define it if you renamed the file
      HFY_NO_SIMD               not defined     implementation    plain C kernels only, no intrinsics
@@ -98,7 +99,8 @@
                                threads                           anew in each call. Scratch memory grows with it
      HFY_CBLAS                 not defined     implementation    matrix products by the BLAS of <cblas.h>
      HFY_SGEMM, HFY_DGEMM      not defined     implementation    or by functions of yours; arguments: see >>linalg.gemm.
-                                                                 Used by hfy_theory_separate
+                                                                 Used by hfy_theory_separate, the eigenvalues and the
+                                                                 room rate
 
      hfy.h itself defines HFY_VERSION ("0.1.0") and HFY_VERSION_NUMBER (major * 10000 + minor * 100 + patch).
      HFY_STATIC together with HFY_API, or one of HFY_MALLOC and HFY_FREE alone, stops the compiler with an #error.
@@ -171,8 +173,9 @@
      >>precision   every name that HFY_DOUBLE renames
      >>base        statuses, scratch memory, random numbers          >>base.impl
      >>simd        which instruction set runs                        >>simd.impl     the kernels
-     >>linalg      (nothing public)                                  >>linalg.impl   Cholesky factor, solves
+     >>linalg      eigenvalues of any real matrix                    >>linalg.impl   Cholesky factor, solves
                                                                      >>linalg.gemm   matrix products
+                                                                     >>linalg.eigen  eigenvalues, eigenvectors, thin QR
      >>sim         similarities of queries and keys                  >>sim.impl
      >>index       a prepared memory: reads fewer bytes              >>index.impl
      >>structure   SparseMAP over any structure                      >>structure.impl
@@ -183,11 +186,12 @@
      >>shard       one step over patterns in several places          >>shard.impl
      >>theory      what the papers prove, computed for a net         >>theory.impl
      >>recall      free and sequential recall, forgetting            >>recall.impl
+     >>rate        graded attractor networks: are they stable?       >>rate.impl
 
      A room calls only rooms above it. Public names are hfy_<room>_<verb> (the net's own: hfy_retrieve, hfy_energy);
      private ones end in an underscore.
 
-   FURTHER   examples (hello, recall, attention, hetero, associations, embedded), docs/guide.md (by tasks), docs/math.md
+   FURTHER   examples (hello, recall, attention, hetero, associations, attractors, embedded), docs/guide.md, docs/math.md
              (every equation and its function), docs/design.md (why it is built so), docs/porting.md
 
    SOURCES   HFY   Santos, Niculae, McNamee, Martins: Hopfield-Fenchel-Young Networks
@@ -198,7 +202,7 @@
    HISTORY
 
      0.1.0   base, simd, linalg, sim, index, structure, sep, post, net, file, shard: the walk, its energies and its
-             gradients; theory, recall
+             gradients; theory, recall; rate
    ----------------------------------------------------------------------------------------------------------------- */
 
 #ifndef HFY_H
@@ -258,6 +262,8 @@ typedef double hfy_real;
 #define hfy_rng_sign hfy_rng_sign_d
 #define hfy_simd_isa hfy_simd_isa_d
 #define hfy_simd_text hfy_simd_text_d
+#define hfy_eigenvalues hfy_eigenvalues_d
+#define hfy_eigenvectors hfy_eigenvectors_d
 #define hfy_sim_scores hfy_sim_scores_d
 #define hfy_index_size hfy_index_size_d
 #define hfy_index_build hfy_index_build_d
@@ -320,6 +326,32 @@ typedef double hfy_real;
 #define hfy_recall_unique hfy_recall_unique_d
 #define hfy_recall_levenshtein hfy_recall_levenshtein_d
 #define hfy_recall_bias hfy_recall_bias_d
+#define hfy_rate_g hfy_rate_g_d
+#define hfy_rate_slope hfy_rate_slope_d
+#define hfy_rate_inverse hfy_rate_inverse_d
+#define hfy_rate_slope_at hfy_rate_slope_at_d
+#define hfy_rate_patterns hfy_rate_patterns_d
+#define hfy_rate_perturb hfy_rate_perturb_d
+#define hfy_rate_weights hfy_rate_weights_d
+#define hfy_rate_weights_sparse hfy_rate_weights_sparse_d
+#define hfy_rate_net hfy_rate_net_d
+#define hfy_rate_jacobian hfy_rate_jacobian_d
+#define hfy_rate_spectrum hfy_rate_spectrum_d
+#define hfy_rate_stability hfy_rate_stability_d
+#define hfy_rate_threshold hfy_rate_threshold_d
+#define hfy_rate_asymmetry hfy_rate_asymmetry_d
+#define hfy_rate_henrici hfy_rate_henrici_d
+#define hfy_rate_theory hfy_rate_theory_d
+#define hfy_rate_theory_of hfy_rate_theory_of_d
+#define hfy_rate_at_load hfy_rate_at_load_d
+#define hfy_rate_bulk_edge hfy_rate_bulk_edge_d
+#define hfy_rate_bulk_load hfy_rate_bulk_load_d
+#define hfy_rate_optimum hfy_rate_optimum_d
+#define hfy_rate_capacity hfy_rate_capacity_d
+#define hfy_rate_solve_replica hfy_rate_solve_replica_d
+#define hfy_rate_circular_law hfy_rate_circular_law_d
+#define hfy_rate_simulate hfy_rate_simulate_d
+#define hfy_rate_basin hfy_rate_basin_d
 #else
 typedef float hfy_real;
 #endif
@@ -401,6 +433,27 @@ HFY_API double hfy_rng_sign(hfy_rng *rng);    /* +1 or -1: the top bit */
 /* The instruction set that a call with this work (or NULL) runs: work->isa, or the best of this machine. */
 HFY_API hfy_isa hfy_simd_isa(const hfy_work *work);
 HFY_API const char *hfy_simd_text(hfy_isa isa); /* "scalar", "sse2", "avx2", "avx512", "neon"; "best" for 0 */
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>linalg   eigenvalues and eigenvectors of a real square matrix, in double in every build
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* All eigenvalues of a (n x n, row by row, any real matrix): re[k] + i im[k], largest real part first, conjugate pairs
+   side by side with +im first and equal to the bit. Backward stable: each is the eigenvalue of a matrix within a small
+   multiple of eps of a (balanced); an eigenvalue alone in its row or column comes out exactly. re, im: n; may not
+   overlap a. Cost about 8 n^3; scratch about n^2 + 150 n doubles.
+   Errors, nothing written: ARG (NULL, n = 0, too large to exist), NONFINITE (an element of a), NOMEM, UNSUPPORTED
+   (work->isa), CONVERGENCE (60 iterations for one eigenvalue; never seen). */
+HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work);
+
+/* Right eigenvectors for `count` of the eigenvalues re[k] + i im[k] that hfy_eigenvalues found, by inverse iteration:
+   vectors_re, vectors_im count x n, each of length 1 with its largest element real and positive (im[k] = 0: real).
+   residual (count, or NULL): |A v - lambda v| / |A|_F, about eps unless rows and columns of a differ by many decades
+   (then it is eps times what balancing scaled by). Equal eigenvalues get the same vector. Cost about 4 n^3 once
+   and 12 n^2 a vector (with residual 6 n^2 more); scratch about 4 n^2 doubles.
+   Errors, nothing written: as hfy_eigenvalues; NONFINITE for re and im too. */
+HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im, size_t count,
+                                    double *vectors_re, double *vectors_im, double *residual, hfy_work *work);
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>sim   similarities of queries and keys (universal Hopfield, HFY 3.2)
@@ -1206,6 +1259,276 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
    The bias is added to beta x.q, so forget is not multiplied by beta.
    Errors: ARG (NULL, first = 0 or above n, forget negative or not finite, sizes). */
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work);
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>rate   graded attractor networks: weights, stability, theory and dynamics (RATE); double in every build
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* The network  tau dr/dt = -r + g(W r - theta)  (RATE eq. 2), time in units of tau, and the unit that it is made of:
+   g(v) = ((sigma/pi) ln(1 + e^(pi v/sigma)))^power  (eq. 3), sigma = 0: max(v, 0)^power. All units share it.
+   Patterns are `count` rows of `dim` rates, as everywhere in this library (columns of R in the paper). A pattern r is
+   a fixed point if and only if W r = g^-1(r) + theta. W is dim x dim, w[i*dim + j] the weight from unit j to unit i.
+   Dense: every rate > 0. Sparse: some are exactly 0, sigma must be 0. cv: standard deviation of the rates that are not
+   0, whose mean is 1. Load alpha = count/dim.
+   Every function that takes a hfy_rate returns ARG for power <= 0, sigma < 0, or anything in it not finite. */
+typedef struct hfy_rate {
+    double power; /* exponent n > 0; there is no default */
+    double sigma; /* smoothness >= 0; 0 = the sharp rectifier */
+    double theta; /* threshold, any sign */
+} hfy_rate;
+
+/* g(v), g'(v), g^-1(r) and g'(g^-1(r)), v with the threshold taken off. Relative error below 1e-13 for r from 1e-300
+   to 1e300 where the result is a normal number; g underflows to 0 and never becomes NaN for finite v. The inverse
+   needs r > 0 (r = 0: 0 for sigma = 0, else -infinity; +infinity gives itself). NaN: a hfy_rate out of range, r < 0. */
+HFY_API double hfy_rate_g(const hfy_rate *rate, double v);
+HFY_API double hfy_rate_slope(const hfy_rate *rate, double v);
+HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r);
+HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r); /* r = 0: 0 (what a silent unit counts) */
+
+/* Log-normal rates of mean 1: r = count rows of dim; each is kept with probability f, else 0. Draws per rate: f < 1
+   one uniform, then always two more (cosine half of Box-Muller, nothing cached), so a seed means the same everywhere.
+   Errors, nothing drawn: ARG (NULL, a size 0 or too large, cv not in 0 .. 1e6, f not in (0, 1]). */
+HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t count, size_t dim, double *r,
+                                     hfy_work *work);
+
+/* out = r e^(noise z), z normal; then `missing` of the units, drawn anew for each row, are set to the mean of their
+   row: perturbed and partial patterns. out may be r. noise >= 0, missing in 0 .. 1 (rounded to a number of units).
+   Errors, nothing written: ARG, NOMEM. */
+HFY_API hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count, size_t dim, double noise,
+                                    double missing, double *out, hfy_work *work);
+
+/* Dense patterns: the weights of least norm that make all of them fixed points. self = 0: no self-coupling, the
+   diagonal exactly 0 (eq. 20); 1: with it, V times the pseudo-inverse of R (eq. 8). By Householder QR and one step of
+   refinement; max|W R - V| <= 1e-9 (1 + max|V|) is checked. w: dim x dim. Cost about 4 dim count (count + 2 dim);
+   scratch dim^2 + 3 dim count + 2 count^2 doubles.
+   Errors, nothing written: ARG (NULL, sizes, a rate that is not > 0 and finite), INFEASIBLE (count > dim, without
+   self-coupling count > dim - 1), SINGULAR (dependent patterns; a unit that the patterns pin to itself), NONFINITE
+   (g^-1 out of range), NOMEM, UNSUPPORTED (work->isa). */
+HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self,
+                                    double *w, hfy_work *work);
+
+/* What there is to say about each row of sparse weights; NULL members are left out. */
+typedef struct hfy_rate_rows {
+    hfy_status *status;  /* dim: OK, INFEASIBLE, CONVERGENCE */
+    size_t *active;      /* dim: inequalities that hold with equality */
+    double *multipliers; /* dim x count: lambda with w_i = sum over mu of lambda_mu r^mu off the diagonal; <= 0 where
+                            r_i^mu = 0 */
+} hfy_rate_rows;
+
+/* Sparse patterns: row i solves  min |w|^2,  w_i = 0,  w.r^mu = theta + g^-1(r_i^mu) where r_i^mu > 0,
+   w.r^mu <= theta - margin where r_i^mu = 0  (eq. 4, sharp rectifier), by a dual active-set method (Goldfarb, Idnani)
+   on the Gram matrix. margin >= 0 (the paper: 0). Dense patterns are the case without inequalities. Rows are
+   independent: one that has no solution becomes 0, its status says so, all others are right, and the call returns
+   INFEASIBLE (or CONVERGENCE: 20 count + 100 steps were not enough). The method ends with a certificate, so
+   INFEASIBLE is a proof up to rounding. Cost: seconds for dim 300 at 0.9 of the capacity.
+   Scratch: count^2 + workers (m^2 + m count + 8 count) doubles, m = min(count, dim).
+   Errors, nothing written: ARG (NULL, sizes, a rate < 0 or not finite, sigma > 0, margin), NOMEM, UNSUPPORTED. */
+HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                           double margin, double *w, const hfy_rate_rows *rows, hfy_work *work);
+
+/* The dense fixed-point map as a hfy_net: q <- q + step (g(W q - theta) - q), with W = V R+ - diag(gamma)(I - R R+).
+   keys (count x dim): the rows of R+;  values (count x dim): V + gamma R;  self_coupling (dim): gamma; with self = 1
+   gamma is 0. These arrays are yours and *net borrows them; it is made for hfy_retrieve with IDENTITY and
+   RECTIFIED_POWER, beta 1, tol and max_steps left 0. 0 < step <= 1. In float the fixed points carry rounding of about
+   1e-7 |W| |r|. Errors as hfy_rate_weights, and ARG for step. */
+HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self, double step,
+                                hfy_real *keys, hfy_real *values, hfy_real *self_coupling, hfy_net *net,
+                                hfy_work *work);
+
+/* j = -I + diag(g'(g^-1(r))) W at one pattern r of dim rates (eq. 5); silent units (r = 0, sigma = 0) have slope 0.
+   Errors, nothing written: ARG (NULL, dim, a rate that is negative, not finite, or 0 with sigma > 0), NONFINITE. */
+HFY_API hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *j,
+                                     hfy_work *work);
+
+/* What stands out in the spectrum of a Jacobian. Every eigenvalue is judged by its right eigenvector u. */
+typedef struct hfy_rate_modes {
+    size_t memory;      /* index of the eigenvalue whose u has the largest |Pearson correlation| with the pattern */
+    size_t average;     /* of the others, the one whose u has the largest |cosine| with the uniform vector */
+    double correlation; /* that of memory; below about 0.5 it has sunk into the bulk */
+    double overlap;     /* that of average */
+    double bulk;        /* largest real part once memory and average (and their conjugates) are set aside */
+    double abscissa;    /* largest real part of all */
+} hfy_rate_modes;
+
+/* All eigenvalues of the Jacobian at one pattern, in the order of hfy_eigenvalues; a silent unit counts -1.
+   modes may be NULL, which saves the eigenvectors: with them the cost doubles. Errors as hfy_rate_jacobian, NOMEM,
+   UNSUPPORTED, CONVERGENCE. */
+HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *re,
+                                     double *im, hfy_rate_modes *modes, hfy_work *work);
+
+/* abscissa[mu] (count, or NULL): the largest real part of the Jacobian at each pattern; *stable (or NULL): how many
+   are below -1e-9 (1 + |J|_F), so that a marginal pattern does not count. Threads share the patterns.
+   Cost count 8 dim^3. Errors as hfy_rate_spectrum. */
+HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count, size_t dim,
+                                      double *abscissa, size_t *stable, hfy_work *work);
+
+/* How the best threshold is looked for. Zeroed (or NULL) = the defaults. */
+typedef struct hfy_rate_search {
+    double low, high; /* bracket; both 0: theta* - 2 .. theta* + <r>/<d>, averages over the patterns (eq. 16, 17) */
+    size_t grid;      /* points of the first look, >= 3; 0 = 17 */
+    size_t steps;     /* of the golden section around the best one; 0 = 20 */
+    size_t sample;    /* patterns looked at, evenly spread; 0 = all */
+    double margin;    /* sparse: as in hfy_rate_weights_sparse */
+    int worst;        /* 1: minimise the largest abscissa; 0: the mean over the patterns */
+    int self;         /* dense: with self-coupling */
+} hfy_rate_search;
+
+/* The threshold at which the mean (or largest) spectral abscissa of the patterns is least: a grid, then a golden
+   section; the best point ever seen. *theta, *objective: the answer; rate->theta is not used. Patterns with zeros are
+   taken as sparse. The landscape is flat below theta* (compare objectives, not thresholds). A threshold at which a
+   row is infeasible counts as +infinity; INFEASIBLE if all do. Cost: 39 evaluations; dense W is affine in theta and
+   solved once. Errors, nothing written: as hfy_rate_weights, _weights_sparse, _stability; ARG (bracket, grid). */
+HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                      const hfy_rate_search *search, double *theta, double *objective, hfy_work *work);
+
+/* |A|_F / (|S|_F + |A|_F) of the symmetric and antisymmetric parts of w (dim x dim): 0 symmetric, 1 antisymmetric;
+   0 for w = 0; NaN for NULL or what is not finite. */
+HFY_API double hfy_rate_asymmetry(const double *w, size_t dim);
+
+/* Henrici's index sqrt(|a|_F^2 - sum of |lambda|^2) / |a|_F (mended) of a (n x n): 0 for a normal matrix, below 1.
+   Errors as hfy_eigenvalues. */
+HFY_API hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hfy_work *work);
+
+/* --- theory of dense patterns: averages over one rate r, h = g^-1(r), d = g'(h), phi = d (h + theta) --- */
+typedef struct hfy_rate_averages {
+    double theta;                          /* the threshold they are for */
+    double rbar, hbar, dbar;               /* <r>, <h>, <d> */
+    double crr, vh, vd, d2;                /* var r, var h, var d, <d^2> */
+    double crh, crd, cdh, crdh;            /* cov(r, h), cov(r, d), cov(d, h), <dr d h> */
+    double ve;                             /* var of h beyond its regression on r */
+    double crf, cff;                       /* of f = d(r')(h(r) + theta), r and r' independent */
+    double delta, gap;                     /* crr cff - crf^2 and crr - crf, without cancellation */
+    double crphi, cphiphi;                 /* cov(r, phi), var phi */
+    double lambda_ave, lambda_mem, tau_mem; /* eq. 12, 15, 14 */
+    double alpha_s_bulk, alpha_s;          /* eq. 11, 19 */
+    double theta_bulk;                     /* eq. 16: -<h> */
+    double theta_ave;                      /* eq. 17: lambda_ave < 0 below it */
+    double theta_mem;                      /* eq. 18 (mended): lambda_mem < 0 below it if crd > 0, above it if crd < 0;
+                                              infinite if crd = 0 */
+    double outlier_re[2], outlier_im[2];   /* not in the paper: the two outliers at any threshold, from the 2 x 2 matrix
+                                              on span{1, r}; the larger real part first */
+} hfy_rate_averages;
+
+/* The averages for log-normal rates by quadrature (trapezoid in z, relative error below 1e-10). optimal = 1: at theta*
+   (eq. 16) instead of rate->theta. Errors, nothing written: ARG (NULL, cv not in (0, 1e6]), NONFINITE (an average
+   overflows: small power, large cv), NOMEM. */
+HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
+                                   hfy_work *work);
+
+/* The same over n samples r > 0 of weight[k] >= 0 (NULL: all alike): the entries of given patterns, or one pattern.
+   Errors: ARG (a rate or a weight out of range, all rates equal), NONFINITE, NOMEM. */
+HFY_API hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
+                                      int optimal, hfy_rate_averages *averages, hfy_work *work);
+
+/* What follows for a load alpha. */
+typedef struct hfy_rate_load {
+    double lambda_bulk;      /* eq. 10 */
+    double weight_norm;      /* N <W^2> = sum of squares of a row, eq. 6 (without self-coupling) */
+    double weight_sum;       /* N <W> = sum of a row, eq. 7 */
+    double weight_norm_self; /* not in the paper: eq. 6 for weights with self-coupling */
+} hfy_rate_load;
+
+/* Errors, nothing written: ARG (NULL, alpha not in (0, 1), averages that no hfy_rate_theory made). */
+HFY_API hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double alpha, hfy_rate_load *load,
+                                    hfy_work *work);
+
+/* Not in the paper: the right edge of the bulk with d kept row by row (free probability), which does not depend on
+   theta. self: as in hfy_rate_weights. units: 0, or N > 1: rates beyond the (1 - 1/N) quantile are left out, which
+   power > 1 needs, as d is unbounded then. *edge: -1 if there is no bulk to speak of. Cost: 30 ms.
+   Errors, nothing written: ARG (NULL, cv, alpha not in (0, 1)), NONFINITE, NOMEM. */
+HFY_API hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
+                                      double *edge, hfy_work *work);
+
+/* Not in the paper: the load in 0.001 .. 0.999 at which that edge crosses 0; 0 if it is above at 0.001. Cost: 1 s. */
+HFY_API hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
+                                      hfy_work *work);
+
+/* Where the best unit is looked for: powers first + step k, sigmas 10^(first + step k). Zeroed (or NULL): 0.6 to 1.6
+   by 0.01, and 10^-2 to 10^1.5 by 10^0.025. */
+typedef struct hfy_rate_grid {
+    double power, power_step;
+    size_t powers;
+    double log_sigma, log_sigma_step;
+    size_t sigmas;
+} hfy_rate_grid;
+
+/* The unit of the grid with the largest alpha_S (eq. 19) at theta* for a cv: *best, with theta = theta*, and *alpha_s.
+   Ties: the first, power outer, sigma inner. best->power is NaN and *alpha_s 0 if none is stable anywhere.
+   Cost: 20 us a point. Errors, nothing written: ARG, NOMEM. Points whose averages overflow count 0. */
+HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
+                                    hfy_work *work);
+
+/* --- theory of sparse patterns: replica equations --- */
+
+/* The capacity alpha_C(f): above it no weights make the patterns fixed points. It depends on f alone.
+   theta0 may be NULL. Errors, nothing written: ARG (NULL, f not in (0, 1]). */
+HFY_API hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work);
+
+typedef struct hfy_rate_replica {
+    double q;      /* sum of squares of a row of W */
+    double m;      /* its sum */
+    double theta0; /* (theta - m <r>) / sqrt(var r q) */
+} hfy_rate_replica;
+
+/* The row moments at a load alpha < alpha_C(f); f = 1 gives eq. 6 and 7. Errors, nothing written: ARG (NULL, cv < 0,
+   f, alpha <= 0; f < 1 with sigma > 0; f = 1 with cv = 0), INFEASIBLE (alpha >= alpha_C), NONFINITE, NOMEM. */
+HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
+                                          hfy_rate_replica *replica, hfy_work *work);
+
+/* --- paired Gaussian matrices M = -c I + X Y+, X and Y N x P, alpha = P/N, entries of correlation tau --- */
+typedef struct hfy_rate_disc {
+    double centre, radius;             /* of the P eigenvalues that are not -c: eq. 21, c included in the centre */
+    double lambda_plus, lambda_minus;  /* eq. 22 */
+    double median;                     /* half of them lie within this distance of the centre */
+    double alpha_s;                    /* eq. 23: stable below this load */
+} hfy_rate_disc;
+
+/* Errors, nothing written: ARG (NULL, alpha not in (0, 1), tau not in -1 .. 1, a deviation not > 0, c). */
+HFY_API hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_x, double sigma_y, double c,
+                                         hfy_rate_disc *disc, hfy_work *work);
+
+/* --- dynamics --- */
+typedef struct hfy_rate_options {
+    double dt;       /* fixed step, or the first of the adaptive ones. 0: 0.1, less if the weights ask for it:
+                        2/(1 + max over i of sum over j of |W_ij| g'_i at the start) */
+    double duration; /* 0 = 1000 */
+    double tol;      /* settled once max|dx/dt| <= tol (1 + max|x|); 0 = 1e-9; below 0: never, the run ends on time */
+    double rtol;     /* > 0: Dormand-Prince 5(4) with this relative tolerance; 0: classical Runge-Kutta 4 */
+    int voltage;     /* 1: states are voltages, dv/dt = -v + W g(v - theta) (eq. 1); 0: rates (eq. 2) */
+} hfy_rate_options;
+
+/* What became of each state; NULL members are left out. n_states each. */
+typedef struct hfy_rate_outcome {
+    hfy_status *status; /* OK, CONVERGENCE (not settled in time), NONFINITE (diverged) */
+    double *time;       /* when it ended */
+    double *speed;      /* max|dx/dt| there */
+    size_t *steps;      /* steps taken, rejected ones too */
+} hfy_rate_outcome;
+
+/* Runs n_states states (rows of dim) from `start` to `end` (may be start). Each stage is one matrix product for all
+   states that still run; a state's bits do not depend on the others. Diverged: above 1e6 (1 + max|start|) or not
+   finite: the last finite state is in its row. options NULL = all defaults. Returns OK if all settled (or tol < 0 and
+   none diverged), else what the first other row came to; end and outcome are written all the same.
+   Errors before that, nothing written: ARG (NULL, sizes, an option out of range, what is not finite), NOMEM,
+   UNSUPPORTED. Scratch: 12 n_states dim doubles. */
+HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
+                                     size_t n_states, const hfy_rate_options *options, double *end,
+                                     const hfy_rate_outcome *outcome, hfy_work *work);
+
+typedef struct hfy_rate_basin_options {
+    size_t trials;     /* starts at each size of noise; 0 = 20 */
+    double most;       /* largest noise tried; 0 = 2 */
+    double success;    /* recalled: |end - r| / |r| below this; 0 = 1e-3 */
+    size_t bisections; /* 0 = 12 */
+    hfy_rate_options run;
+} hfy_rate_basin_options;
+
+/* The size of the basin of one pattern r: the noise e at which half of the starts r e^(e z) come back, by bisection
+   on common random numbers (so that it is one number for one rng). 0: even the smallest tried loses; `most`: nothing
+   does. Give run.duration some 12/|abscissa|. Errors, nothing written: as hfy_rate_simulate, ARG for the options;
+   starts that do not settle or diverge are failures, not errors. */
+HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const double *r, size_t dim, hfy_rng *rng,
+                                  const hfy_rate_basin_options *options, double *noise, hfy_work *work);
 
 #endif /* HFY_CORE_ONLY */
 
@@ -4020,6 +4343,12 @@ typedef struct hfy_linalg_f64_ {
                  size_t x_step, double beta, double *y, size_t y_step, double *scratch);
 } hfy_linalg_f64_;
 
+/* Sweeps of the QR algorithm: see >>linalg.eigen. */
+typedef struct hfy_linalg_chase_ {
+    void (*rows)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count);
+    void (*columns)(double *x, size_t stride, size_t rows, const double *coefficient, size_t count, double *block);
+} hfy_linalg_chase_;
+
 #endif /* HFY_BODIES_ rest while the template is defined */
 
 #ifdef HFY_GEMM_PASS_
@@ -4454,6 +4783,111 @@ HFY_TARGET_ void HFY_G_(gemv)(size_t m, size_t k, HFY_S_ alpha, const HFY_S_ *a,
 }
 
 #if HFY_GEMM_PASS_ == 64
+/* What chase does (below) on `have` columns, a vector's or fewer. */
+HFY_INLINE_ void HFY_G_(chase_narrow)(double *row, size_t stride, size_t have, const double *coefficient, size_t count)
+{
+    const int full = have == HFY_LANES_;
+    const HFY_V_(tail) tail = HFY_V_(first)(full ? 0 : have);
+    HFY_V_(vec) a = full ? HFY_V_(load)(row) : HFY_V_(load_n)(row, tail);
+    HFY_V_(vec) b = full ? HFY_V_(load)(row + stride) : HFY_V_(load_n)(row + stride, tail);
+    size_t k;
+    for (k = 0; k < count; k++, row += stride) {
+        const double *u = coefficient + 3 * k, *next = row + 2 * stride;
+        const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]);
+        HFY_V_(vec) d = full ? HFY_V_(load)(next) : HFY_V_(load_n)(next, tail);
+        HFY_V_(vec) t = HFY_V_(mul)(HFY_V_(set)(-u[2]), HFY_V_(fma)(r, d, HFY_V_(fma)(q, b, a)));
+        a = HFY_V_(fma)(t, HFY_V_(set)(1), a);
+        if (full)
+            HFY_V_(store)(row, a);
+        else
+            HFY_V_(store_n)(row, a, tail);
+        a = HFY_V_(fma)(t, q, b);
+        b = HFY_V_(fma)(t, r, d);
+    }
+    if (full) {
+        HFY_V_(store)(row, a);
+        HFY_V_(store)(row + stride, b);
+    } else {
+        HFY_V_(store_n)(row, a, tail);
+        HFY_V_(store_n)(row + stride, b, tail);
+    }
+}
+
+/* `count` reflections I - tau u u^T, u = (1, q, r), the k-th on rows k, k+1, k+2 of x (`stride` apart, `columns` wide):
+   one element of three is done with at each step, so two stay in registers. coefficient: q, r, tau of each. */
+HFY_TARGET_ void HFY_G_(chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count)
+{
+    enum { lanes = HFY_LANES_, wide = 4 };
+    size_t c = 0, k;
+    int v;
+    for (; c + wide * lanes <= columns; c += wide * lanes) {
+        HFY_V_(vec) a[wide], b[wide];
+        double *row = x + c;
+        HFY_UNROLL_ for (v = 0; v < wide; v++) {
+            a[v] = HFY_V_(load)(row + v * lanes);
+            b[v] = HFY_V_(load)(row + stride + v * lanes);
+        }
+        for (k = 0; k < count; k++, row += stride) {
+            const double *u = coefficient + 3 * k;
+            const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]), tau = HFY_V_(set)(-u[2]);
+            HFY_UNROLL_ for (v = 0; v < wide; v++) {
+                HFY_V_(vec) d = HFY_V_(load)(row + 2 * stride + v * lanes);
+                HFY_V_(vec) t = HFY_V_(mul)(tau, HFY_V_(fma)(r, d, HFY_V_(fma)(q, b[v], a[v])));
+                HFY_V_(store)(row + v * lanes, HFY_V_(fma)(t, HFY_V_(set)(1), a[v]));
+                a[v] = HFY_V_(fma)(t, q, b[v]);
+                b[v] = HFY_V_(fma)(t, r, d);
+            }
+        }
+        HFY_UNROLL_ for (v = 0; v < wide; v++) {
+            HFY_V_(store)(row + v * lanes, a[v]);
+            HFY_V_(store)(row + stride + v * lanes, b[v]);
+        }
+    }
+    for (; c + lanes <= columns; c += lanes) HFY_G_(chase_narrow)(x + c, stride, lanes, coefficient, count);
+    if (c < columns) HFY_G_(chase_narrow)(x + c, stride, columns - c, coefficient, count);
+}
+
+/* The same on columns k, k+1, k+2 of `rows` rows: transposed into `block` (count + 2 rows of 32), and back. */
+HFY_TARGET_ void HFY_G_(chase_columns)(double *x, size_t stride, size_t rows, const double *coefficient, size_t count,
+                                       double *block)
+{
+    const size_t width = count + 2;
+    size_t i, j, k, have;
+    for (i = 0; i < rows; i += 32) {
+        double *from = x + i * stride;
+        have = hfy_base_min_(32, rows - i);
+        for (j = 0; j + 4 <= have; j += 4) {
+            for (k = 0; k + 4 <= width; k += 4)
+                HFY_G_(transpose4)(from + j * stride + k, stride, block + k * 32 + j, 32);
+            for (; k < width; k++) {
+                block[k * 32 + j] = from[j * stride + k];
+                block[k * 32 + j + 1] = from[(j + 1) * stride + k];
+                block[k * 32 + j + 2] = from[(j + 2) * stride + k];
+                block[k * 32 + j + 3] = from[(j + 3) * stride + k];
+            }
+        }
+        for (; j < have; j++)
+            for (k = 0; k < width; k++) block[k * 32 + j] = from[j * stride + k];
+        HFY_G_(chase)(block, 32, have, coefficient, count);
+        for (j = 0; j + 4 <= have; j += 4) {
+            for (k = 0; k + 4 <= width; k += 4)
+                HFY_G_(transpose4)(block + k * 32 + j, 32, from + j * stride + k, stride);
+            for (; k < width; k++) {
+                from[j * stride + k] = block[k * 32 + j];
+                from[(j + 1) * stride + k] = block[k * 32 + j + 1];
+                from[(j + 2) * stride + k] = block[k * 32 + j + 2];
+                from[(j + 3) * stride + k] = block[k * 32 + j + 3];
+            }
+        }
+        for (; j < have; j++)
+            for (k = 0; k < width; k++) from[j * stride + k] = block[k * 32 + j];
+    }
+}
+
+static const hfy_linalg_chase_ HFY_G_(chases) = {HFY_G_(chase), HFY_G_(chase_columns)};
+#endif
+
+#if HFY_GEMM_PASS_ == 64
 static const hfy_linalg_f64_ HFY_G_(products) = {HFY_G_(gemm), HFY_G_(gemv)};
 #else
 static const hfy_linalg_f32_ HFY_G_(products) = {HFY_G_(gemm), HFY_G_(gemv)};
@@ -4528,6 +4962,16 @@ static const hfy_linalg_f64_ *const hfy_linalg_of_f64_[] = {
 #elif defined(HFY_SIMD_NEON_)
     &hfy_linalg_products_f64_scalar_, &hfy_linalg_products_f64_scalar_, &hfy_linalg_products_f64_scalar_,
     &hfy_linalg_products_f64_neon_
+#endif
+};
+
+static const hfy_linalg_chase_ *const hfy_linalg_chase_of_[] = {
+    &hfy_linalg_chases_f64_scalar_, &hfy_linalg_chases_f64_scalar_,
+#if defined(HFY_SIMD_X86_)
+    &hfy_linalg_chases_f64_sse2_,   &hfy_linalg_chases_f64_avx2_,   &hfy_linalg_chases_f64_avx512_
+#elif defined(HFY_SIMD_NEON_)
+    &hfy_linalg_chases_f64_scalar_, &hfy_linalg_chases_f64_scalar_, &hfy_linalg_chases_f64_scalar_,
+    &hfy_linalg_chases_f64_neon_
 #endif
 };
 
@@ -4640,6 +5084,650 @@ HFY_PRIVATE_ void hfy_linalg_dgemv_(const hfy_simd_ *simd, size_t m, size_t k, d
     (void)something;
     hfy_linalg_of_f64_[simd->isa]->gemv(m, k, alpha, a, a_row, a_col, x, x_step, beta, y, y_step, scratch);
 }
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>linalg.eigen   eigenvalues and eigenvectors of a real matrix without symmetry; thin Householder QR
+   May call: simd, linalg.gemm.
+   How: rows and columns that hold an eigenvalue alone are taken out, the rest is balanced by powers of two, reduced to
+   Hessenberg form in panels (most of it matrix products), and the double-shift QR algorithm runs on that. Its sweeps
+   are cut into chunks of reflections: inside a small diagonal window they run one by one, what lies right of it and
+   above it gets a chunk at once, vector by vector. Eigenvectors: inverse iteration on the Hessenberg form.
+   Numerics: backward stable. Exceptional shifts every 10 iterations; at most 60 for one eigenvalue.
+   ------------------------------------------------------------------------------------------------------------------ */
+#define HFY_LINALG_PANEL_ 32   /* columns of a panel of the reduction */
+#define HFY_LINALG_CHUNK_ 24   /* reflections of a chunk */
+#define HFY_LINALG_QR_MOST_ 60 /* iterations for one eigenvalue */
+
+/* y += a x */
+HFY_PRIVATE_ void hfy_linalg_axpy_(double a, const double *x, double *y, size_t n)
+{
+    size_t i;
+    for (i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+/* The reflection I - tau v v^T, v[0] = 1, that takes x to (beta, 0, ...): x becomes v, beta is returned. */
+HFY_PRIVATE_ double hfy_linalg_reflection_(double *x, size_t n, double *tau)
+{
+    double big = 0, sum = 0, alpha = n ? x[0] : 0, beta, scale;
+    size_t i;
+    *tau = 0;
+    for (i = 1; i < n; i++) big = fabs(x[i]) > big ? fabs(x[i]) : big;
+    if (n) x[0] = 1;
+    if (!(big > 0)) return alpha;
+    if (fabs(alpha) > big) big = fabs(alpha);
+    for (i = 1; i < n; i++) sum += (x[i] / big) * (x[i] / big);
+    sum += (alpha / big) * (alpha / big);
+    beta = big * sqrt(sum);
+    if (alpha > 0) beta = -beta;
+    *tau = (beta - alpha) / beta;
+    scale = alpha - beta; /* no cancellation: opposite signs */
+    for (i = 1; i < n; i++) x[i] /= scale;
+    return beta;
+}
+
+/* Scratch of the eigenvalue functions for n x n. */
+typedef struct hfy_linalg_eigen_ {
+    double *h;             /* n x n */
+    double *v, *y, *t, *w; /* reduction: reflectors and A V T by rows of n, T, products */
+    double *all, *tau;     /* all reflectors by rows of n and their tau; NULL: not kept */
+    double *scale;         /* n: what balancing multiplied by */
+    double *block, *gemm, *coefficient;
+    size_t *index, *counts;
+} hfy_linalg_eigen_;
+
+HFY_PRIVATE_ void hfy_linalg_plan_eigen_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_eigen_ *e)
+{
+    const size_t panel = HFY_LINALG_PANEL_, square = hfy_base_times_(n, n);
+    e->h = (double *)hfy_base_take_(arena, square, sizeof(double));
+    e->v = (double *)hfy_base_take_(arena, hfy_base_times_(n, panel), sizeof(double));
+    e->y = (double *)hfy_base_take_(arena, hfy_base_times_(n, panel), sizeof(double));
+    e->w = (double *)hfy_base_take_(arena, hfy_base_times_(n, panel), sizeof(double));
+    e->t = (double *)hfy_base_take_(arena, panel * panel + 2 * panel, sizeof(double));
+    e->all = (double *)hfy_base_take_(arena, vectors ? square : 0, sizeof(double));
+    e->tau = (double *)hfy_base_take_(arena, n, sizeof(double));
+    e->scale = (double *)hfy_base_take_(arena, n, sizeof(double));
+    e->block = (double *)hfy_base_take_(arena, 32 * (HFY_LINALG_CHUNK_ + 2), sizeof(double));
+    e->coefficient = (double *)hfy_base_take_(arena, 3 * HFY_LINALG_CHUNK_, sizeof(double));
+    e->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)), sizeof(double));
+    e->index = (size_t *)hfy_base_take_(arena, n, sizeof(size_t));
+    e->counts = (size_t *)hfy_base_take_(arena, hfy_base_times_(n, 2), sizeof(size_t));
+}
+
+/* Osborne's balancing in powers of two: rows and columns of like norm; scale[i] gets what column i was multiplied by.
+   A row or a column that is zero off the diagonal stays. */
+HFY_PRIVATE_ void hfy_linalg_balance_(double *a, size_t n, double *scale)
+{
+    size_t i, j, pass;
+    int moved = 1;
+    for (i = 0; i < n; i++) scale[i] = 1;
+    for (pass = 0; moved && pass < 60; pass++) {
+        moved = 0;
+        for (i = 0; i < n; i++) {
+            double c = 0, r = 0, f = 1, sum;
+            for (j = 0; j < n; j++)
+                if (j != i) c += fabs(a[j * n + i]), r += fabs(a[i * n + j]);
+            if (!(c > 0) || !(r > 0)) continue;
+            sum = c + r;
+            while (c < r / 2 && f < 1e150) f *= 2, c *= 4;
+            while (c >= r * 2 && f > 1e-150) f /= 2, c /= 4;
+            if (!((c + r) / f < 0.95 * sum) || !(scale[i] * f > 1e-150 && scale[i] * f < 1e150)) continue;
+            moved = 1;
+            scale[i] *= f;
+            for (j = 0; j < n; j++) a[i * n + j] /= f;
+            for (j = 0; j < n; j++) a[j * n + i] *= f;
+        }
+    }
+}
+
+/* a <- Q^T a Q, upper Hessenberg, in panels (Quintana-Orti, van de Geijn): inside a panel only its own columns are
+   brought up to date, A V T is gathered, and the rest of the matrix is updated by products. With e->all the reflector
+   that makes column c zero below row c+1 stays in its row c, from column c+1 on. */
+HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_t n, const hfy_linalg_eigen_ *e)
+{
+    size_t k, j, i, p, q;
+    double *dot = e->t + HFY_LINALG_PANEL_ * HFY_LINALG_PANEL_, *mix = dot + HFY_LINALG_PANEL_;
+    for (k = 0; k + 2 < n; k += HFY_LINALG_PANEL_) {
+        const size_t m = hfy_base_min_(HFY_LINALG_PANEL_, n - 2 - k), top = k + 1, tail = n - top;
+        double *v = e->v, *y = e->y, *t = e->t;
+        memset(v, 0, m * n * sizeof *v);
+        for (j = 0; j < m; j++) {
+            const size_t c = k + j, below = c + 1;
+            double *b = v + j * n, tau, beta; /* column c, which becomes the reflector */
+            for (i = top; i < n; i++) b[i] = a[i * n + c];
+            for (p = 0; p < j; p++) hfy_linalg_axpy_(-v[p * n + c], y + p * n + top, b + top, tail);
+            for (p = 0; p < j; p++) dot[p] = hfy_linalg_dot_(v + p * n + top, b + top, tail);
+            for (p = j; p-- > 0;) { /* T^T, lower */
+                double sum = 0;
+                for (q = 0; q <= p; q++) sum += t[q * m + p] * dot[q];
+                mix[p] = sum;
+            }
+            for (p = 0; p < j; p++) hfy_linalg_axpy_(-mix[p], v + p * n + top, b + top, tail);
+            for (i = top; i <= c; i++) a[i * n + c] = b[i], b[i] = 0;
+            beta = hfy_linalg_reflection_(b + below, n - below, &tau);
+            a[below * n + c] = beta;
+            for (i = below + 1; i < n; i++) a[i * n + c] = 0;
+            if (e->all) {
+                memcpy(e->all + c * n, b, n * sizeof *b);
+                e->tau[c] = tau;
+            }
+            hfy_linalg_dgemv_(simd, tail, n - below, 1, a + top * n + below, n, 1, b + below, 1, 0, y + j * n + top, 1,
+                              e->gemm);
+            for (p = 0; p < j; p++) dot[p] = hfy_linalg_dot_(v + p * n + below, b + below, n - below);
+            for (p = 0; p < j; p++) hfy_linalg_axpy_(-dot[p], y + p * n + top, y + j * n + top, tail);
+            for (i = top; i < n; i++) y[j * n + i] *= tau;
+            for (p = 0; p < j; p++) {
+                double sum = 0;
+                for (q = p; q < j; q++) sum += t[p * m + q] * dot[q];
+                t[p * m + j] = -tau * sum;
+            }
+            for (p = j; p < m; p++) t[p * m + j] = p == j ? tau : 0;
+        }
+        /* rows above: Y = A V T there too */
+        hfy_linalg_dgemm_(simd, top, m, tail, 1, a + top, n, 1, v + top, 1, n, 0, e->w, m, 1, e->gemm);
+        hfy_linalg_dgemm_(simd, top, m, m, 1, e->w, m, 1, t, m, 1, 0, y, 1, n, e->gemm);
+        if (m > 1)
+            hfy_linalg_dgemm_(simd, top, m - 1, m, -1, y, 1, n, v + top, n, 1, 1, a + top, n, 1, e->gemm);
+        /* the rest: A - Y V^T from the right, I - V T^T V^T from the left */
+        p = k + m;
+        hfy_linalg_dgemm_(simd, n, n - p, m, -1, y, 1, n, v + p, n, 1, 1, a + p, n, 1, e->gemm);
+        hfy_linalg_dgemm_(simd, m, n - p, tail, 1, v + top, n, 1, a + top * n + p, n, 1, 0, y, n, 1, e->gemm);
+        hfy_linalg_dgemm_(simd, m, n - p, m, 1, t, 1, m, y, n, 1, 0, e->w, n - p, 1, e->gemm);
+        hfy_linalg_dgemm_(simd, tail, n - p, m, -1, v + top, 1, n, e->w, n - p, 1, 1, a + top * n + p, n, 1, e->gemm);
+    }
+}
+
+/* Eigenvalues of the real 2 x 2 matrix (a b; c d), a conjugate pair exactly conjugate. */
+HFY_PRIVATE_ void hfy_linalg_pair_(double a, double b, double c, double d, double *re, double *im)
+{
+    const double half = 0.5 * (a - d), bc = b * c, under = half * half + bc;
+    if (under >= 0) {
+        double z = half + (half < 0 ? -sqrt(under) : sqrt(under));
+        re[0] = d + z;
+        re[1] = z > 0 || z < 0 ? d - bc / z : d;
+        im[0] = im[1] = 0;
+    } else {
+        re[0] = re[1] = d + half;
+        im[0] = sqrt(-under);
+        im[1] = -im[0];
+    }
+}
+
+/* Eigenvalues of the upper Hessenberg h, which is overwritten (Francis' double shift, as in EISPACK's hqr). */
+HFY_PRIVATE_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, size_t n, double *re, double *im,
+                                              const hfy_linalg_eigen_ *e)
+{
+    const hfy_linalg_chase_ *chase = hfy_linalg_chase_of_[simd->isa];
+    double norm = 0, shift = 0;
+    size_t i, j, left = n;
+    int tries = 0;
+    for (i = 0; i < n; i++)
+        for (j = i ? i - 1 : 0; j < n; j++) norm += fabs(h[i * n + j]);
+    while (left) {
+        const size_t hi = left - 1;
+        size_t l, m, k, k0;
+        double x, y, w, p = 0, q = 0, r = 0;
+        for (l = hi; l; l--) { /* a negligible subdiagonal element */
+            double s = fabs(h[(l - 1) * n + l - 1]) + fabs(h[l * n + l]);
+            if (!(s > 0)) s = norm;
+            if (fabs(h[l * n + l - 1]) <= DBL_EPSILON * s) {
+                h[l * n + l - 1] = 0;
+                break;
+            }
+        }
+        x = h[hi * n + hi];
+        if (l == hi) {
+            re[hi] = x + shift, im[hi] = 0;
+            left = hi, tries = 0;
+            continue;
+        }
+        y = h[(hi - 1) * n + hi - 1];
+        w = h[hi * n + hi - 1] * h[(hi - 1) * n + hi];
+        if (l + 1 == hi) {
+            hfy_linalg_pair_(y, h[(hi - 1) * n + hi], h[hi * n + hi - 1], x, re + hi - 1, im + hi - 1);
+            re[hi - 1] += shift, re[hi] += shift;
+            left = hi - 1, tries = 0;
+            continue;
+        }
+        if (tries == HFY_LINALG_QR_MOST_) return HFY_ERR_CONVERGENCE;
+        if (tries && tries % 10 == 0) { /* exceptional shift */
+            double s = fabs(h[hi * n + hi - 1]) + fabs(h[(hi - 1) * n + hi - 2]);
+            shift += x;
+            for (i = 0; i <= hi; i++) h[i * n + i] -= x;
+            x = y = 0.75 * s;
+            w = -0.4375 * s * s;
+        }
+        tries++;
+        for (m = hi - 2;; m--) { /* two consecutive small subdiagonal elements */
+            double z = h[m * n + m], a = x - z, b = y - z, s, u, v;
+            p = (a * b - w) / h[(m + 1) * n + m] + h[m * n + m + 1];
+            q = h[(m + 1) * n + m + 1] - z - a - b;
+            r = h[(m + 2) * n + m + 1];
+            s = fabs(p) + fabs(q) + fabs(r);
+            if (s > 0) p /= s, q /= s, r /= s;
+            if (m == l) break;
+            u = fabs(h[m * n + m - 1]) * (fabs(q) + fabs(r));
+            v = fabs(p) * (fabs(h[(m - 1) * n + m - 1]) + fabs(z) + fabs(h[(m + 1) * n + m + 1]));
+            if (u <= DBL_EPSILON * v) break;
+        }
+        for (i = m + 2; i <= hi; i++) {
+            h[i * n + i - 2] = 0;
+            if (i > m + 2) h[i * n + i - 3] = 0;
+        }
+        for (k0 = m; k0 < hi; k0 += HFY_LINALG_CHUNK_) {
+            const size_t stop = hfy_base_min_(k0 + HFY_LINALG_CHUNK_, hi), edge = hfy_base_min_(stop + 2, hi);
+            size_t done = 0;
+            for (k = k0; k < stop; k++, done++) {
+                const int last = k + 1 == hi;
+                double *row = h + k * n, tau, s;
+                double *u = e->coefficient + 3 * done;
+                if (k > m) {
+                    p = h[k * n + k - 1], q = h[(k + 1) * n + k - 1];
+                    r = last ? 0 : h[(k + 2) * n + k - 1];
+                    x = fabs(p) + fabs(q) + fabs(r);
+                    if (x > 0) p /= x, q /= x, r /= x;
+                }
+                s = sqrt(p * p + q * q + r * r);
+                if (p < 0) s = -s;
+                u[0] = u[1] = u[2] = 0;
+                if (!(s > 0 || s < 0)) continue;
+                if (k == m) {
+                    if (l != m) h[k * n + k - 1] = -h[k * n + k - 1];
+                } else {
+                    h[k * n + k - 1] = -s * x;
+                    h[(k + 1) * n + k - 1] = 0;
+                    if (!last) h[(k + 2) * n + k - 1] = 0;
+                }
+                u[0] = q / (p + s), u[1] = r / (p + s), u[2] = tau = (p + s) / s;
+                q = u[0], r = u[1];
+                if (last) {
+                    for (j = k; j <= edge; j++) {
+                        double sum = tau * (row[j] + q * row[n + j]);
+                        row[j] -= sum, row[n + j] -= sum * q;
+                    }
+                    for (i = k0; i <= edge; i++) {
+                        double *at = h + i * n + k, sum = tau * (at[0] + q * at[1]);
+                        at[0] -= sum, at[1] -= sum * q;
+                    }
+                } else {
+                    const size_t deep = hfy_base_min_(k + 3, hi);
+                    for (j = k; j <= edge; j++) {
+                        double sum = tau * (row[j] + q * row[n + j] + r * row[2 * n + j]);
+                        row[j] -= sum, row[n + j] -= sum * q, row[2 * n + j] -= sum * r;
+                    }
+                    for (i = k0; i <= deep; i++) {
+                        double *at = h + i * n + k, sum = tau * (at[0] + q * at[1] + r * at[2]);
+                        at[0] -= sum, at[1] -= sum * q, at[2] -= sum * r;
+                    }
+                }
+            }
+            if (hi > edge) chase->rows(h + k0 * n + edge + 1, n, hi - edge, e->coefficient, done);
+            if (k0 > l) {
+                if (stop == hi && done) done--; /* the last one has two columns */
+                chase->columns(h + l * n + k0, n, k0 - l, e->coefficient, done, e->block);
+                if (stop == hi) {
+                    const double *u = e->coefficient + 3 * done;
+                    for (i = l; i < k0; i++) {
+                        double *at = h + i * n + hi - 1, sum = u[2] * (at[0] + u[0] * at[1]);
+                        at[0] -= sum, at[1] -= sum * u[0];
+                    }
+                }
+            }
+        }
+    }
+    return HFY_OK;
+}
+
+/* Largest real part first, then the smaller |imaginary part|, then + before -. */
+HFY_PRIVATE_ void hfy_linalg_order_(double *re, double *im, size_t n)
+{
+    size_t start = n / 2, end = n;
+    while (end > 1) { /* heapsort, the first in order at the bottom */
+        size_t root, child;
+        double a, b;
+        if (start) {
+            start--;
+            a = re[start], b = im[start];
+        } else {
+            end--;
+            a = re[end], b = im[end];
+            re[end] = re[0], im[end] = im[0];
+        }
+#define HFY_LINALG_AFTER_(ra, ia, rb, ib)                                                                              \
+    ((ra) < (rb) ||                                                                                                    \
+     (!((ra) > (rb)) && (fabs(ia) > fabs(ib) || (!(fabs(ia) < fabs(ib)) && (ia) < (ib)))))
+        for (root = start; (child = 2 * root + 1) < end; root = child) {
+            if (child + 1 < end && HFY_LINALG_AFTER_(re[child + 1], im[child + 1], re[child], im[child])) child++;
+            if (!HFY_LINALG_AFTER_(re[child], im[child], a, b)) break;
+            re[root] = re[child], im[root] = im[child];
+        }
+#undef HFY_LINALG_AFTER_
+        re[root] = a, im[root] = b;
+    }
+}
+
+/* A power of two that brings the largest of a into [1/2, 1); 0 if one is not finite, 1 if all are 0. */
+HFY_PRIVATE_ double hfy_linalg_unit_(const double *a, size_t n)
+{
+    double big = 0;
+    size_t i;
+    int exponent = 0;
+    for (i = 0; i < n; i++) {
+        if (!hfy_base_is_finite_(a[i])) return 0;
+        if (fabs(a[i]) > big) big = fabs(a[i]);
+    }
+    if (!(big > 0)) return 1;
+    frexp(big, &exponent);
+    return ldexp(1, exponent > -1000 ? -exponent : 1000);
+}
+
+/* Eigenvalues of a (n x n, finite) in order, with scratch of hfy_linalg_plan_eigen_(n). */
+HFY_PRIVATE_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double *a, size_t n, double *re,
+                                                double *im, const hfy_linalg_eigen_ *e)
+{
+    const double unit = hfy_linalg_unit_(a, n * n);
+    size_t *rows = e->counts, *columns = e->counts + n, *index = e->index, left = n, i, j, alone = 0;
+    hfy_status status;
+    if (!(unit > 0)) return HFY_ERR_NONFINITE;
+    memset(rows, 0, 2 * n * sizeof *rows);
+    for (i = 0; i < n; i++) {
+        index[i] = i;
+        for (j = 0; j < n; j++)
+            if (j != i && (a[i * n + j] > 0 || a[i * n + j] < 0)) rows[i]++, columns[j]++;
+    }
+    for (i = left; i-- > 0;) { /* an eigenvalue alone in its row or column */
+        const size_t at = index[i];
+        if (rows[at] && columns[at]) continue;
+        re[alone] = a[at * n + at], im[alone] = 0;
+        alone++;
+        for (j = i; j + 1 < left; j++) index[j] = index[j + 1];
+        left--;
+        for (j = 0; j < left; j++) {
+            const double down = a[index[j] * n + at], across = a[at * n + index[j]];
+            if (down > 0 || down < 0) rows[index[j]]--;
+            if (across > 0 || across < 0) columns[index[j]]--;
+        }
+        i = left; /* from the end again */
+    }
+    for (i = 0; i < left; i++)
+        for (j = 0; j < left; j++) e->h[i * left + j] = unit * a[index[i] * n + index[j]];
+    hfy_linalg_balance_(e->h, left, e->scale);
+    hfy_linalg_hessenberg_(simd, e->h, left, e);
+    status = hfy_linalg_qr_sweeps_(simd, e->h, left, re + alone, im + alone, e);
+    if (status) return status;
+    for (i = alone; i < n; i++) re[i] /= unit, im[i] /= unit;
+    hfy_linalg_order_(re, im, n);
+    return HFY_OK;
+}
+
+/* One step of inverse iteration: (H - lambda) x = b in place, H upper Hessenberg, by elimination between neighbouring
+   rows. u: n x n complex (real parts, then imaginary ones); pivots below `tiny` become it. */
+HFY_PRIVATE_ void hfy_linalg_shifted_factor_(const double *h, size_t n, double lr, double li, double tiny, double *ur,
+                                             double *ui, double *mr, double *mi, unsigned char *swapped)
+{
+    size_t i, j;
+    for (i = 0; i < n; i++) {
+        memcpy(ur + i * n, h + i * n, n * sizeof *ur);
+        memset(ui + i * n, 0, n * sizeof *ui);
+        ur[i * n + i] -= lr, ui[i * n + i] = -li;
+    }
+    for (i = 0; i + 1 < n; i++) {
+        double *ar = ur + i * n, *ai = ui + i * n, *br = ar + n, *bi = ai + n, d, fr, fi;
+        swapped[i] = fabs(br[i]) + fabs(bi[i]) > fabs(ar[i]) + fabs(ai[i]);
+        if (swapped[i])
+            for (j = i; j < n; j++) {
+                double s = ar[j];
+                ar[j] = br[j], br[j] = s;
+                s = ai[j];
+                ai[j] = bi[j], bi[j] = s;
+            }
+        if (fabs(ar[i]) + fabs(ai[i]) < tiny) ar[i] = tiny, ai[i] = 0;
+        d = 1 / (ar[i] * ar[i] + ai[i] * ai[i]);
+        fr = (br[i] * ar[i] + bi[i] * ai[i]) * d;
+        fi = (bi[i] * ar[i] - br[i] * ai[i]) * d;
+        mr[i] = fr, mi[i] = fi;
+        for (j = i + 1; j < n; j++) {
+            br[j] -= fr * ar[j] - fi * ai[j];
+            bi[j] -= fr * ai[j] + fi * ar[j];
+        }
+    }
+    if (fabs(ur[n * n - 1]) + fabs(ui[n * n - 1]) < tiny) ur[n * n - 1] = tiny, ui[n * n - 1] = 0;
+}
+
+/* x <- (H - lambda)^-1 x, scaled to largest element about 1; returns by how much it grew. */
+HFY_PRIVATE_ double hfy_linalg_shifted_solve_(size_t n, const double *ur, const double *ui, const double *mr,
+                                            const double *mi, const unsigned char *swapped, double *xr, double *xi)
+{
+    double norm = 0, grown = 1;
+    size_t i, j;
+    for (i = 0; i + 1 < n; i++) {
+        if (swapped[i]) {
+            double s = xr[i];
+            xr[i] = xr[i + 1], xr[i + 1] = s;
+            s = xi[i];
+            xi[i] = xi[i + 1], xi[i + 1] = s;
+        }
+        xr[i + 1] -= mr[i] * xr[i] - mi[i] * xi[i];
+        xi[i + 1] -= mr[i] * xi[i] + mi[i] * xr[i];
+    }
+    for (i = n; i-- > 0;) {
+        const double *ar = ur + i * n, *ai = ui + i * n;
+        double sr = xr[i], si = xi[i], d, size;
+        for (j = i + 1; j < n; j++) {
+            sr -= ar[j] * xr[j] - ai[j] * xi[j];
+            si -= ar[j] * xi[j] + ai[j] * xr[j];
+        }
+        d = 1 / (ar[i] * ar[i] + ai[i] * ai[i]);
+        xr[i] = (sr * ar[i] + si * ai[i]) * d;
+        xi[i] = (si * ar[i] - sr * ai[i]) * d;
+        size = fabs(xr[i]) + fabs(xi[i]);
+        if (size > 1e100) { /* long before it overflows */
+            for (j = 0; j < n; j++) xr[j] /= size, xi[j] /= size;
+            grown *= size;
+        }
+    }
+    for (i = 0; i < n; i++) norm = fabs(xr[i]) + fabs(xi[i]) > norm ? fabs(xr[i]) + fabs(xi[i]) : norm;
+    if (norm > 0)
+        for (i = 0; i < n; i++) xr[i] /= norm, xi[i] /= norm;
+    return grown * norm;
+}
+
+/* Scratch of the eigenvectors beside that of the reduction. */
+typedef struct hfy_linalg_vectors_ {
+    hfy_linalg_eigen_ eigen;
+    double *ur, *ui, *mr, *mi, *xr, *xi;
+    unsigned char *swapped;
+    double norm, unit;
+} hfy_linalg_vectors_;
+
+HFY_PRIVATE_ void hfy_linalg_plan_vectors_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s)
+{
+    const size_t square = hfy_base_times_(n, n);
+    hfy_linalg_plan_eigen_(arena, n, 1, &s->eigen);
+    s->ur = (double *)hfy_base_take_(arena, square, sizeof(double));
+    s->ui = (double *)hfy_base_take_(arena, square, sizeof(double));
+    s->mr = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->mi = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->xr = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->xi = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->swapped = (unsigned char *)hfy_base_take_(arena, n, 1);
+}
+
+/* Reduces a once; then hfy_linalg_vector_ for any of its eigenvalues. */
+HFY_PRIVATE_ hfy_status hfy_linalg_vectors_begin_(const hfy_simd_ *simd, const double *a, size_t n,
+                                                  hfy_linalg_vectors_ *s)
+{
+    size_t i, j;
+    s->unit = hfy_linalg_unit_(a, n * n);
+    if (!(s->unit > 0)) return HFY_ERR_NONFINITE;
+    for (i = 0; i < n * n; i++) s->eigen.h[i] = s->unit * a[i];
+    hfy_linalg_balance_(s->eigen.h, n, s->eigen.scale);
+    hfy_linalg_hessenberg_(simd, s->eigen.h, n, &s->eigen);
+    s->norm = 0;
+    for (i = 0; i < n; i++) {
+        double sum = 0;
+        for (j = i ? i - 1 : 0; j < n; j++) sum += fabs(s->eigen.h[i * n + j]);
+        if (sum > s->norm) s->norm = sum;
+    }
+    return HFY_OK;
+}
+
+/* The right eigenvector of unit length, its largest element real and positive. */
+HFY_PRIVATE_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
+                                     const hfy_linalg_vectors_ *s)
+{
+    const double tiny = s->norm > 0 ? DBL_EPSILON * s->norm : 1;
+    double norm = 0, big = 0, cr = 1, ci = 0, most = 0;
+    size_t i, c;
+    int pass;
+    hfy_linalg_shifted_factor_(s->eigen.h, n, s->unit * re, s->unit * im, tiny, s->ur, s->ui, s->mr, s->mi, s->swapped);
+    for (i = 0; i < n; i++) vr[i] = 1 - 0.5 * (double)(i % 7) / 7, vi[i] = 0; /* in no special position */
+    for (pass = 0; pass < 3; pass++) { /* the residual is 1 / growth: fewer passes serve a defective matrix best */
+        const double grown = hfy_linalg_shifted_solve_(n, s->ur, s->ui, s->mr, s->mi, s->swapped, vr, vi);
+        if (pass && grown < most) break;
+        most = grown;
+        memcpy(s->xr, vr, n * sizeof *vr);
+        memcpy(s->xi, vi, n * sizeof *vi);
+    }
+    memcpy(vr, s->xr, n * sizeof *vr);
+    memcpy(vi, s->xi, n * sizeof *vi);
+    for (c = n > 2 ? n - 2 : 0; c-- > 0;) {
+        const double *v = s->eigen.all + c * n + c + 1, tau = s->eigen.tau[c];
+        hfy_linalg_axpy_(-tau * hfy_linalg_dot_(v, vr + c + 1, n - c - 1), v, vr + c + 1, n - c - 1);
+        hfy_linalg_axpy_(-tau * hfy_linalg_dot_(v, vi + c + 1, n - c - 1), v, vi + c + 1, n - c - 1);
+    }
+    for (i = 0; i < n; i++) vr[i] *= s->eigen.scale[i], vi[i] *= s->eigen.scale[i];
+    for (i = 0; i < n; i++) norm = fabs(vr[i]) > norm ? fabs(vr[i]) : fabs(vi[i]) > norm ? fabs(vi[i]) : norm;
+    if (norm > 0)
+        for (i = 0; i < n; i++) vr[i] /= norm, vi[i] /= norm;
+    norm = 0;
+    for (i = 0; i < n; i++) {
+        const double size = vr[i] * vr[i] + vi[i] * vi[i];
+        norm += size;
+        if (size > big * (1 + 1e-9)) big = size, cr = vr[i], ci = vi[i];
+    }
+    norm = 1 / (sqrt(norm) * sqrt(cr * cr + ci * ci));
+    for (i = 0; i < n; i++) {
+        const double a = vr[i], b = vi[i];
+        vr[i] = (a * cr + b * ci) * norm;
+        vi[i] = im > 0 || im < 0 ? (b * cr - a * ci) * norm : 0;
+    }
+}
+
+HFY_PRIVATE_ hfy_status hfy_linalg_check_square_(const double *a, size_t n, hfy_work *work)
+{
+    size_t i;
+    if (!a) return hfy_base_fail_(work, HFY_ERR_ARG, "a is NULL");
+    if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; it should be at least 1");
+    if (!hfy_base_fits_(n, n, sizeof *a))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "n is %z; a matrix of that size cannot exist", n);
+    for (i = 0; i < n * n; i++)
+        if (!hfy_base_is_finite_(a[i]))
+            return hfy_base_fail_(work, HFY_ERR_NONFINITE, "a[%z] is %g; it should be finite", i, a[i]);
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    const hfy_simd_ *simd = hfy_simd_choose_(w);
+    hfy_linalg_eigen_ scratch;
+    double *real = NULL, *imaginary = NULL;
+    hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
+    int pass;
+    if (!status && (!re || !im)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", re ? "im" : "re");
+    memset(&scratch, 0, sizeof scratch);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        hfy_linalg_plan_eigen_(&arena, n, 0, &scratch);
+        real = (double *)hfy_base_take_(&arena, n, sizeof *real);
+        imaginary = (double *)hfy_base_take_(&arena, n, sizeof *imaginary);
+    }
+    if (!status) {
+        status = hfy_linalg_eigenvalues_(simd, a, n, real, imaginary, &scratch);
+        if (status)
+            hfy_base_fail_(w, status, "an eigenvalue of a did not converge in %z iterations",
+                           (size_t)HFY_LINALG_QR_MOST_);
+        else
+            memcpy(re, real, n * sizeof *re), memcpy(im, imaginary, n * sizeof *im);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im, size_t count,
+                                    double *vectors_re, double *vectors_im, double *residual, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    const hfy_simd_ *simd = hfy_simd_choose_(w);
+    hfy_linalg_vectors_ scratch;
+    hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
+    size_t i, j, k;
+    int pass;
+    if (!status && !hfy_base_fits_(count, n, sizeof *a))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "count %z, n %z: vectors of that size cannot exist", count, n);
+    if (!status && count && (!re || !im || !vectors_re || !vectors_im))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL",
+                                !re ? "re" : !im ? "im" : !vectors_re ? "vectors_re" : "vectors_im");
+    for (k = 0; !status && k < count; k++)
+        if (!hfy_base_is_finite_(re[k]) || !hfy_base_is_finite_(im[k]))
+            status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "eigenvalue %z is not finite", k);
+    memset(&scratch, 0, sizeof scratch);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) hfy_linalg_plan_vectors_(&arena, n, &scratch);
+    }
+    if (!status && count) {
+        status = hfy_linalg_vectors_begin_(simd, a, n, &scratch);
+        for (k = 0; !status && k < count; k++) {
+            double *x = vectors_re + k * n, *y = vectors_im + k * n, sum = 0, norm = 0;
+            hfy_linalg_vector_(n, re[k], im[k], x, y, &scratch);
+            for (i = 0; residual && i < n; i++) { /* everything scaled, so that no square overflows */
+                double s = -scratch.unit * (re[k] * x[i] - im[k] * y[i]);
+                double t = -scratch.unit * (re[k] * y[i] + im[k] * x[i]);
+                for (j = 0; j < n; j++) {
+                    const double one = scratch.unit * a[i * n + j];
+                    s += one * x[j], t += one * y[j], norm += one * one;
+                }
+                sum += s * s + t * t;
+            }
+            if (residual) residual[k] = norm > 0 ? sqrt(sum / norm) : 0;
+        }
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* Thin QR by reflections: rows 0 .. count-1 of x (count x n, count <= n) are the columns of the matrix and become the
+   orthonormal columns of Q; t (count x count) gets the triangle T, its lower part 0. tau: count. Cost 4 n count^2. */
+HFY_PRIVATE_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t, double *tau)
+{
+    size_t j, k;
+    memset(t, 0, count * count * sizeof *t);
+    for (k = 0; k < count; k++) {
+        double *v = x + k * n;
+        double beta;
+        for (j = 0; j < k; j++) t[j * count + k] = v[j];
+        beta = hfy_linalg_reflection_(v + k, n - k, &tau[k]);
+        t[k * count + k] = beta;
+        for (j = k + 1; j < count; j++) {
+            double *u = x + j * n + k;
+            hfy_linalg_axpy_(-tau[k] * hfy_linalg_dot_(v + k, u, n - k), v + k, u, n - k);
+        }
+    }
+    for (k = count; k-- > 0;) { /* Q column by column, from the last: unit vectors under all the reflections before */
+        double *v = x + k * n;
+        for (j = k + 1; j < count; j++) {
+            double *u = x + j * n + k;
+            hfy_linalg_axpy_(-tau[k] * hfy_linalg_dot_(v + k, u, n - k), v + k, u, n - k);
+        }
+        for (j = 0; j < n; j++) v[j] = j < k ? 0 : -tau[k] * v[j];
+        v[k] += 1;
+    }
+}
+#undef HFY_LINALG_PANEL_
+#undef HFY_LINALG_CHUNK_
+#undef HFY_LINALG_QR_MOST_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>sim.impl   scores of queries against keys
@@ -14006,6 +15094,2172 @@ HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, siz
             bias[j * n + i] = i < seen ? (hfy_real)(0 - forget * (double)(seen - 1 - i)) : -(hfy_real)HUGE_VAL;
     }
     return hfy_base_close_(w, &local, status);
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>rate.impl   graded attractor networks
+   Shapes: patterns count x dim by rows (the transpose of the paper's R), W dim x dim, w[i*dim + j] from j to i.
+   May call: base, simd, linalg, net.   Everything in double.
+   Equations (RATE): dr/dt = -r + g(W r - theta) (2), g (3), J = -I + diag(d) W (5), W = V R+ (8) and without
+   self-coupling (20), the outliers and edges of its spectrum (10-19), replica moments (6, 7), circular law (21-23).
+   Numerics: g and its kin are written so that nothing cancels and nothing overflows before the result does; dense
+   weights by QR, never by the normal equations, and refined once; differences of averages (delta, gap) as averages of
+   differences. The sparse problem is solved in Gram form with its Cholesky factor kept up to date, and polished.
+   ------------------------------------------------------------------------------------------------------------------ */
+static const double hfy_rate_pi_ = 3.141592653589793238463;
+
+/* --- the unit --- */
+
+HFY_PRIVATE_ int hfy_rate_is_zero_(double x) { return !(x > 0) && !(x < 0) && !hfy_base_is_nan_(x); }
+
+HFY_PRIVATE_ double hfy_rate_nan_(void)
+{
+    const uint64_t bits = UINT64_C(0x7FF8000000000000);
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+HFY_PRIVATE_ int hfy_rate_is_unit_(const hfy_rate *rate)
+{
+    return rate && rate->power > 0 && rate->sigma >= 0 && hfy_base_is_finite_(rate->power) &&
+           hfy_base_is_finite_(rate->sigma);
+}
+
+/* x^power, exact for 1 */
+HFY_PRIVATE_ double hfy_rate_power_(double x, double power) { return power < 1 || power > 1 ? pow(x, power) : x; }
+
+/* A smoothness this small cannot be told from none. */
+HFY_PRIVATE_ int hfy_rate_is_sharp_(const hfy_rate *rate) { return !(rate->sigma > 1e-290); }
+
+HFY_API double hfy_rate_g(const hfy_rate *rate, double v)
+{
+    double scale, x;
+    if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_rate_nan_();
+    if (hfy_rate_is_sharp_(rate)) return v > 0 ? hfy_rate_power_(v, rate->power) : 0;
+    scale = rate->sigma / hfy_rate_pi_, x = v / scale;
+    if (x < -37) return exp(rate->power * (log(scale) + x)); /* softplus is e^x, which may underflow before g does */
+    return hfy_rate_power_((v > 0 ? v : 0) + scale * log1p(exp(-fabs(x))), rate->power);
+}
+
+HFY_API double hfy_rate_slope(const hfy_rate *rate, double v)
+{
+    double scale, x, e;
+    if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_rate_nan_();
+    if (hfy_rate_is_sharp_(rate)) return v > 0 ? rate->power * hfy_rate_power_(v, rate->power - 1) : 0;
+    scale = rate->sigma / hfy_rate_pi_, x = v / scale;
+    if (x < -37) return rate->power * exp(rate->power * (log(scale) + x)) / scale;
+    e = exp(-fabs(x));
+    return rate->power * pow((v > 0 ? v : 0) + scale * log1p(e), rate->power - 1) * ((x >= 0 ? 1 : e) / (1 + e));
+}
+
+HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r)
+{
+    double s, y, scale;
+    if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_rate_nan_();
+    if (hfy_base_is_pos_inf_(r)) return r;
+    s = hfy_rate_power_(r, 1 / rate->power);
+    if (hfy_rate_is_sharp_(rate)) return s;
+    if (!(r > 0)) return -HUGE_VAL;
+    scale = rate->sigma / hfy_rate_pi_;
+    y = s / scale;
+    if (y < 1e-17) return scale * (log(r) / rate->power - log(scale));
+    return y < 0.7 ? scale * log(expm1(y)) : s + scale * log1p(-exp(-y));
+}
+
+HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r)
+{
+    double y, steep;
+    if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_rate_nan_();
+    if (!(r > 0)) return 0;
+    steep = rate->power * hfy_rate_power_(r, (rate->power - 1) / rate->power);
+    if (hfy_rate_is_sharp_(rate)) return steep;
+    y = hfy_rate_power_(r, 1 / rate->power) * hfy_rate_pi_ / rate->sigma;
+    if (y < 1e-17) return rate->power * hfy_rate_pi_ * (r / rate->sigma);
+    return steep * -expm1(-y);
+}
+
+/* --- what is checked everywhere --- */
+
+HFY_PRIVATE_ hfy_status hfy_rate_check_(const hfy_rate *rate, hfy_work *work)
+{
+    if (!rate) return hfy_base_fail_(work, HFY_ERR_ARG, "rate is NULL");
+    if (!(rate->power > 0) || !hfy_base_is_finite_(rate->power))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "rate->power is %g; it should be above 0 and finite", rate->power);
+    if (!(rate->sigma >= 0) || !hfy_base_is_finite_(rate->sigma))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "rate->sigma is %g; it should be at least 0 and finite", rate->sigma);
+    if (!hfy_base_is_finite_(rate->theta))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "rate->theta is %g; it should be finite", rate->theta);
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ hfy_status hfy_rate_check_cv_(double cv, int zero, hfy_work *work)
+{
+    if (cv > 0 ? cv <= 1e6 : zero && hfy_rate_is_zero_(cv)) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_ARG, "cv is %g; it should be %s 0 and at most 1e6", cv,
+                          zero ? "at least" : "above");
+}
+
+HFY_PRIVATE_ hfy_status hfy_rate_check_load_(double alpha, hfy_work *work)
+{
+    if (alpha > 0 && alpha < 1) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_ARG, "alpha is %g; it should be above 0 and below 1", alpha);
+}
+
+HFY_PRIVATE_ hfy_status hfy_rate_check_f_(double f, hfy_work *work)
+{
+    if (f > 0 && f <= 1) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_ARG, "f is %g; it should be above 0 and at most 1", f);
+}
+
+HFY_PRIVATE_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *work)
+{
+    if (!count || !dim)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", count, dim);
+    if (!hfy_base_fits_(dim, dim, sizeof(double)) || !hfy_base_fits_(count, dim, sizeof(double)) ||
+        !hfy_base_fits_(count, count, sizeof(double)))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "count %z, dim %z: arrays of that size cannot exist", count, dim);
+    return HFY_OK;
+}
+
+/* Rates above 0, or with zeros: at least 0. */
+HFY_PRIVATE_ hfy_status hfy_rate_check_rates_(const double *r, size_t count, size_t dim, int zeros, hfy_work *work)
+{
+    size_t i;
+    if (!r) return hfy_base_fail_(work, HFY_ERR_ARG, "r is NULL");
+    for (i = 0; i < count * dim; i++)
+        if (!(zeros ? r[i] >= 0 : r[i] > 0) || !hfy_base_is_finite_(r[i]))
+            return hfy_base_fail_(work, HFY_ERR_ARG, "r: pattern %z, unit %z is %g; it should be %s 0 and finite",
+                                  i / dim, i % dim, r[i], zeros ? "at least" : "above");
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ hfy_status hfy_rate_check_matrix_(const double *w, size_t dim, hfy_work *work)
+{
+    size_t i;
+    if (!w) return hfy_base_fail_(work, HFY_ERR_ARG, "w is NULL");
+    for (i = 0; i < dim * dim; i++)
+        if (!hfy_base_is_finite_(w[i]))
+            return hfy_base_fail_(work, HFY_ERR_ARG, "w[%z] is %g; it should be finite", i, w[i]);
+    return HFY_OK;
+}
+
+/* --- patterns --- */
+
+/* The cosine half of Box-Muller: two draws, nothing cached. */
+HFY_PRIVATE_ double hfy_rate_normal_(hfy_rng *rng)
+{
+    const double u = hfy_rng_uniform(rng), v = hfy_rng_uniform(rng);
+    return sqrt(-2 * log(1 - u)) * cos(2 * hfy_rate_pi_ * v);
+}
+
+HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t count, size_t dim, double *r,
+                                     hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    const double s2 = log1p(cv * cv), s = sqrt(s2);
+    hfy_status status = hfy_rate_check_cv_(cv, 1, w);
+    size_t i;
+    if (!status) status = hfy_rate_check_f_(f, w);
+    if (!status) status = hfy_rate_check_sizes_(count, dim, w);
+    if (!status && (!rng || !r)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", rng ? "r" : "rng");
+    for (i = 0; !status && i < count * dim; i++) {
+        const int kept = f < 1 ? hfy_rng_uniform(rng) < f : 1;
+        const double one = exp(s * hfy_rate_normal_(rng) - 0.5 * s2);
+        r[i] = kept ? one : 0;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count, size_t dim, double noise,
+                                    double missing, double *out, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    size_t *unit = NULL, mu, i, gone;
+    hfy_status status = hfy_rate_check_sizes_(count, dim, w);
+    int pass;
+    if (!status && (!rng || !r || !out))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !rng ? "rng" : !r ? "r" : "out");
+    if (!status && (!(noise >= 0) || !hfy_base_is_finite_(noise)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "noise is %g; it should be at least 0 and finite", noise);
+    if (!status && !(missing >= 0 && missing <= 1))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "missing is %g; it should be in 0 .. 1", missing);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) unit = (size_t *)hfy_base_take_(&arena, dim, sizeof *unit);
+    }
+    for (mu = 0; !status && mu < count; mu++) {
+        const double *from = r + mu * dim;
+        double *to = out + mu * dim, mean = 0;
+        for (i = 0; i < dim; i++) mean += from[i], unit[i] = i;
+        mean /= (double)dim;
+        for (i = 0; i < dim; i++) to[i] = noise > 0 ? from[i] * exp(noise * hfy_rate_normal_(rng)) : from[i];
+        gone = (size_t)floor(missing * (double)dim + 0.5);
+        for (i = 0; i < gone; i++) { /* the first of a random order */
+            const size_t at = i + (size_t)(hfy_rng_uniform(rng) * (double)(dim - i)), who = unit[at];
+            unit[at] = unit[i], unit[i] = who;
+            to[who] = mean;
+        }
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- dense weights --- */
+
+/* R+ by thin QR, and the solver of W R = B with least norm. Everything is count x dim by rows but w. */
+typedef struct hfy_rate_dense_ {
+    const hfy_simd_ *simd;
+    size_t count, dim;
+    int self;
+    double *q, *t, *tau; /* R = Q T */
+    double *left;        /* dim: 1 - leverage */
+    double *gamma;       /* dim */
+    double *v, *x;       /* right-hand sides */
+    double *gemm;
+} hfy_rate_dense_;
+
+HFY_PRIVATE_ void hfy_rate_plan_dense_(hfy_base_arena_ *arena, size_t count, size_t dim, hfy_rate_dense_ *s)
+{
+    const size_t all = hfy_base_times_(count, dim), more = dim > count ? dim : count;
+    s->count = count, s->dim = dim;
+    s->q = (double *)hfy_base_take_(arena, all, sizeof(double));
+    s->v = (double *)hfy_base_take_(arena, all, sizeof(double));
+    s->x = (double *)hfy_base_take_(arena, all, sizeof(double));
+    s->t = (double *)hfy_base_take_(arena, hfy_base_times_(count, count), sizeof(double));
+    s->tau = (double *)hfy_base_take_(arena, count, sizeof(double));
+    s->left = (double *)hfy_base_take_(arena, dim, sizeof(double));
+    s->gamma = (double *)hfy_base_take_(arena, dim, sizeof(double));
+    s->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(more, more, more, sizeof(double)),
+                                       sizeof(double));
+}
+
+HFY_PRIVATE_ hfy_status hfy_rate_factor_(hfy_rate_dense_ *s, const double *r, hfy_work *work)
+{
+    double big = 0;
+    size_t i, k;
+    memcpy(s->q, r, s->count * s->dim * sizeof *r);
+    hfy_linalg_thin_qr_(s->q, s->count, s->dim, s->t, s->tau);
+    for (k = 0; k < s->count; k++)
+        if (fabs(s->t[k * s->count + k]) > big) big = fabs(s->t[k * s->count + k]);
+    for (k = 0; k < s->count; k++)
+        if (!(fabs(s->t[k * s->count + k]) > 1e-12 * big))
+            return hfy_base_fail_(work, HFY_ERR_SINGULAR,
+                                  "pattern %z is a combination of those before it; they should be independent", k);
+    for (i = 0; i < s->dim; i++) s->left[i] = 1;
+    for (k = 0; k < s->count; k++)
+        for (i = 0; i < s->dim; i++) s->left[i] -= s->q[k * s->dim + i] * s->q[k * s->dim + i];
+    for (i = 0; !s->self && i < s->dim; i++)
+        if (!(s->left[i] > 1e-12))
+            return hfy_base_fail_(work, HFY_ERR_SINGULAR,
+                                  "the patterns pin unit %z to itself; no weights without self-coupling do that", i);
+    return HFY_OK;
+}
+
+/* b <- T^-T b: the rows of b become those of B T^-1, in blocks, so that most of it is a matrix product. */
+HFY_PRIVATE_ void hfy_rate_forward_(const hfy_rate_dense_ *s, double *b)
+{
+    const size_t p = s->count, n = s->dim;
+    size_t k0, k, j, i;
+    for (k0 = 0; k0 < p; k0 += 32) {
+        const size_t end = hfy_base_min_(k0 + 32, p);
+        if (k0)
+            hfy_linalg_dgemm_(s->simd, end - k0, n, k0, -1, s->t + k0, 1, p, b, n, 1, 1, b + k0 * n, n, 1, s->gemm);
+        for (k = k0; k < end; k++) {
+            for (j = k0; j < k; j++) hfy_linalg_axpy_(-s->t[j * p + k], b + j * n, b + k * n, n);
+            for (i = 0; i < n; i++) b[k * n + i] /= s->t[k * p + k];
+        }
+    }
+}
+
+/* w = W of least norm with W R = B (+ w, with add), B given by its transpose in s->x, which is used up. */
+HFY_PRIVATE_ void hfy_rate_solve_(const hfy_rate_dense_ *s, int add, double *w)
+{
+    const size_t p = s->count, n = s->dim;
+    size_t i, k;
+    hfy_rate_forward_(s, s->x);
+    if (!s->self) { /* V R+ - diag(g)(I - Q Q^T) = (X + diag(g) Q) Q^T - diag(g) */
+        double *gamma = s->gamma;
+        memset(gamma, 0, n * sizeof *gamma);
+        for (k = 0; k < p; k++)
+            for (i = 0; i < n; i++) gamma[i] += s->x[k * n + i] * s->q[k * n + i];
+        for (i = 0; i < n; i++) gamma[i] /= s->left[i];
+        for (k = 0; k < p; k++)
+            for (i = 0; i < n; i++) s->x[k * n + i] += gamma[i] * s->q[k * n + i];
+    }
+    hfy_linalg_dgemm_(s->simd, n, n, p, 1, s->x, 1, n, s->q, n, 1, add ? 1 : 0, w, n, 1, s->gemm);
+    if (!s->self)
+        for (i = 0; i < n; i++) w[i * n + i] = 0;
+}
+
+/* s->x = V - W R, transposed; returns the largest of it. */
+HFY_PRIVATE_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *r, const double *v, const double *w)
+{
+    const size_t p = s->count, n = s->dim;
+    double most = 0;
+    size_t i;
+    memcpy(s->x, v, p * n * sizeof *v);
+    hfy_linalg_dgemm_(s->simd, p, n, n, -1, r, n, 1, w, 1, n, 1, s->x, n, 1, s->gemm);
+    for (i = 0; i < p * n; i++)
+        if (!(fabs(s->x[i]) <= most)) most = fabs(s->x[i]);
+    return most;
+}
+
+/* w for the right-hand side V (count x dim), refined once and checked. */
+HFY_PRIVATE_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, const double *r, const double *v, double *w,
+                                        hfy_work *work)
+{
+    double most = 0, defect;
+    size_t i;
+    for (i = 0; i < s->count * s->dim; i++) {
+        if (!hfy_base_is_finite_(v[i]))
+            return hfy_base_fail_(work, HFY_ERR_NONFINITE, "g^-1 of pattern %z, unit %z is %g; it should be finite",
+                                  i / s->dim, i % s->dim, v[i]);
+        if (fabs(v[i]) > most) most = fabs(v[i]);
+    }
+    memcpy(s->x, v, s->count * s->dim * sizeof *v);
+    hfy_rate_solve_(s, 0, w);
+    hfy_rate_defect_(s, r, v, w);
+    hfy_rate_solve_(s, 1, w);
+    defect = hfy_rate_defect_(s, r, v, w);
+    if (!(defect <= 1e-9 * (1 + most)))
+        return hfy_base_fail_(work, HFY_ERR_SINGULAR, "the patterns are nearly dependent: |W R - V| is %g", defect);
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ hfy_status hfy_rate_check_dense_(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                              int self, hfy_work *work)
+{
+    hfy_status status = hfy_rate_check_(rate, work);
+    if (!status) status = hfy_rate_check_sizes_(count, dim, work);
+    if (!status) status = hfy_rate_check_rates_(r, count, dim, 0, work);
+    if (!status && count > dim - (self ? 0 : 1))
+        status = hfy_base_fail_(work, HFY_ERR_INFEASIBLE, "count is %z; %z units can hold %z dense patterns at most",
+                                count, dim, dim - (self ? 0 : 1));
+    return status;
+}
+
+HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self,
+                                    double *w, hfy_work *work)
+{
+    hfy_work local, *k = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_rate_dense_ s;
+    const hfy_simd_ *simd = hfy_simd_choose_(k);
+    double *made = NULL;
+    hfy_status status = simd ? hfy_rate_check_dense_(rate, r, count, dim, self, k) : HFY_ERR_UNSUPPORTED;
+    size_t i;
+    int pass;
+    if (!status && !w) status = hfy_base_fail_(k, HFY_ERR_ARG, "w is NULL");
+    memset(&s, 0, sizeof s);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(k, &arena);
+        if (status) break;
+        hfy_rate_plan_dense_(&arena, count, dim, &s);
+        made = (double *)hfy_base_take_(&arena, dim * dim, sizeof *made);
+    }
+    if (!status) {
+        s.simd = simd, s.self = self != 0;
+        for (i = 0; i < count * dim; i++) s.v[i] = hfy_rate_inverse(rate, r[i]) + rate->theta;
+        status = hfy_rate_factor_(&s, r, k);
+    }
+    if (!status) status = hfy_rate_weigh_(&s, r, s.v, made, k);
+    if (!status) memcpy(w, made, dim * dim * sizeof *w);
+    return hfy_base_close_(k, &local, status);
+}
+
+HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self, double step,
+                                hfy_real *keys, hfy_real *values, hfy_real *self_coupling, hfy_net *net,
+                                hfy_work *work)
+{
+    hfy_work local, *k = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_rate_dense_ s;
+    const hfy_simd_ *simd = hfy_simd_choose_(k);
+    hfy_status status = simd ? hfy_rate_check_dense_(rate, r, count, dim, self, k) : HFY_ERR_UNSUPPORTED;
+    size_t i, mu, nu;
+    int pass;
+    if (!status && (!keys || !values || !self_coupling || !net))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL",
+                                !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : "net");
+    if (!status && !(step > 0 && step <= 1))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "step is %g; it should be above 0 and at most 1", step);
+    memset(&s, 0, sizeof s);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(k, &arena);
+        if (!status) hfy_rate_plan_dense_(&arena, count, dim, &s);
+    }
+    if (!status) {
+        s.simd = simd, s.self = self != 0;
+        status = hfy_rate_factor_(&s, r, k);
+    }
+    for (i = 0; !status && i < count * dim; i++) {
+        s.v[i] = hfy_rate_inverse(rate, r[i]) + rate->theta;
+        if (!(fabs(s.v[i]) < HFY_REAL_MAX_))
+            status = hfy_base_fail_(k, HFY_ERR_NONFINITE, "g^-1 of pattern %z, unit %z is %g: out of range", i / dim,
+                                    i % dim, s.v[i]);
+    }
+    if (!status) {
+        memcpy(s.x, s.v, count * dim * sizeof *s.x);
+        memset(s.gamma, 0, dim * sizeof *s.gamma);
+        hfy_rate_forward_(&s, s.x);
+        for (mu = 0; !s.self && mu < count; mu++)
+            for (i = 0; i < dim; i++) s.gamma[i] += s.x[mu * dim + i] * s.q[mu * dim + i];
+        for (i = 0; !s.self && i < dim; i++) s.gamma[i] /= s.left[i];
+        for (mu = count; mu-- > 0;) { /* R+ = T^-1 Q^T */
+            double *row = s.q + mu * dim;
+            for (nu = mu + 1; nu < count; nu++) hfy_linalg_axpy_(-s.t[mu * count + nu], s.q + nu * dim, row, dim);
+            for (i = 0; i < dim; i++) row[i] /= s.t[mu * count + mu];
+        }
+        for (i = 0; i < count * dim; i++) {
+            keys[i] = (hfy_real)s.q[i];
+            values[i] = (hfy_real)(s.v[i] + s.gamma[i % dim] * r[i]);
+        }
+        for (i = 0; i < dim; i++) self_coupling[i] = (hfy_real)s.gamma[i];
+        memset(net, 0, sizeof *net);
+        net->dim = dim, net->count = count;
+        net->keys = keys, net->values = values, net->self_coupling = self_coupling;
+        net->sim = HFY_SIM_DOT;
+        net->beta = 1;
+        net->sep.kind = HFY_SEP_IDENTITY;
+        net->post.kind = HFY_POST_RECTIFIED_POWER;
+        net->post.power = rate->power, net->post.sigma = rate->sigma, net->post.theta = rate->theta;
+        net->step = step;
+    }
+    return hfy_base_close_(k, &local, status);
+}
+
+/* --- sparse weights: one quadratic program a row --- */
+
+/* What all rows share. */
+typedef struct hfy_rate_sparse_ {
+    const hfy_simd_ *simd;
+    const double *r;
+    double *gram; /* count x count: r^mu . r^nu */
+    size_t count, dim, most, used;  /* most: active constraints; used: units that are not silent throughout */
+    unsigned char *alive;           /* dim: not silent throughout */
+    const hfy_rate *rate;
+    double theta, margin;
+} hfy_rate_sparse_;
+
+/* Scratch of one row. */
+typedef struct hfy_rate_row_ {
+    double *l, *g;          /* most x most: Cholesky factor of the active Gram matrix; most x count: its rows */
+    double *s, *b, *lambda, *across; /* count: residuals, right-hand sides, multipliers, a direction */
+    double *y, *d, *u;      /* most */
+    double *gemm;
+    size_t *active;         /* most */
+    unsigned char *on, *equal; /* count */
+} hfy_rate_row_;
+
+HFY_PRIVATE_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, size_t count, size_t dim, hfy_rate_sparse_ *s)
+{
+    s->count = count, s->dim = dim, s->most = hfy_base_min_(count, dim);
+    s->gram = (double *)hfy_base_take_(arena, hfy_base_times_(count, count), sizeof(double));
+    s->alive = (unsigned char *)hfy_base_take_(arena, dim, 1);
+}
+
+HFY_PRIVATE_ void hfy_rate_plan_row_(hfy_base_arena_ *arena, size_t count, size_t dim, hfy_rate_row_ *row)
+{
+    const size_t most = hfy_base_min_(count, dim), more = dim > count ? dim : count;
+    row->l = (double *)hfy_base_take_(arena, hfy_base_times_(most, most), sizeof(double));
+    row->g = (double *)hfy_base_take_(arena, hfy_base_times_(most, count), sizeof(double));
+    row->s = (double *)hfy_base_take_(arena, count, sizeof(double));
+    row->b = (double *)hfy_base_take_(arena, count, sizeof(double));
+    row->lambda = (double *)hfy_base_take_(arena, count, sizeof(double));
+    row->across = (double *)hfy_base_take_(arena, count, sizeof(double));
+    row->y = (double *)hfy_base_take_(arena, most, sizeof(double));
+    row->d = (double *)hfy_base_take_(arena, most, sizeof(double));
+    row->u = (double *)hfy_base_take_(arena, most, sizeof(double));
+    row->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(more, 1, more, sizeof(double)),
+                                         sizeof(double));
+    row->active = (size_t *)hfy_base_take_(arena, most, sizeof(size_t));
+    row->on = (unsigned char *)hfy_base_take_(arena, count, 1);
+    row->equal = (unsigned char *)hfy_base_take_(arena, count, 1);
+}
+
+HFY_PRIVATE_ void hfy_rate_gram_(hfy_rate_sparse_ *s, double *gemm)
+{
+    size_t i, mu;
+    hfy_linalg_dgemm_(s->simd, s->count, s->count, s->dim, 1, s->r, s->dim, 1, s->r, 1, s->dim, 0, s->gram, s->count,
+                      1, gemm);
+    memset(s->alive, 0, s->dim);
+    for (mu = 0; mu < s->count; mu++)
+        for (i = 0; i < s->dim; i++) s->alive[i] = (unsigned char)(s->alive[i] || s->r[mu * s->dim + i] > 0);
+    for (i = 0, s->used = 0; i < s->dim; i++) s->used += s->alive[i];
+}
+
+/* x <- L^-1 x for the k x k factor in rows of `most`, in blocks of 16 rows. */
+HFY_PRIVATE_ void hfy_rate_lower_(const hfy_simd_ *simd, const double *l, size_t most, size_t k, double *x,
+                                  double *gemm)
+{
+    size_t i0, i, j;
+    for (i0 = 0; i0 < k; i0 += 16) {
+        const size_t end = hfy_base_min_(i0 + 16, k);
+        if (i0) hfy_linalg_dgemv_(simd, end - i0, i0, -1, l + i0 * most, most, 1, x, 1, 1, x + i0, 1, gemm);
+        for (i = i0; i < end; i++) {
+            for (j = i0; j < i; j++) x[i] -= l[i * most + j] * x[j];
+            x[i] /= l[i * most + i];
+        }
+    }
+}
+
+/* x <- L^-T x */
+HFY_PRIVATE_ void hfy_rate_upper_(const hfy_simd_ *simd, const double *l, size_t most, size_t k, double *x,
+                                  double *gemm)
+{
+    size_t i, j, end = k;
+    while (end) {
+        const size_t i0 = (end - 1) / 16 * 16;
+        for (i = end; i-- > i0;) {
+            for (j = i + 1; j < end; j++) x[i] -= l[j * most + i] * x[j];
+            x[i] /= l[i * most + i];
+        }
+        if (i0) hfy_linalg_dgemv_(simd, i0, end - i0, -1, l + i0 * most, 1, most, x + i0, 1, 1, x, 1, gemm);
+        end = i0;
+    }
+}
+
+/* out = sum over the active of x_a K_i[a, .], K_i = K - r_i r_i^T; row_i strides: r[mu*dim + i]. */
+HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_sparse_ *s, const hfy_rate_row_ *row, size_t i, size_t k,
+                                    const double *x, double *out)
+{
+    double own = 0;
+    size_t a, mu;
+    for (a = 0; a < k; a++) own += x[a] * s->r[row->active[a] * s->dim + i];
+    hfy_linalg_dgemv_(s->simd, s->count, k, 1, row->g, 1, s->count, x, 1, 0, out, 1, row->gemm);
+    for (mu = 0; mu < s->count; mu++) out[mu] -= own * s->r[mu * s->dim + i];
+}
+
+/* y = L^-1 K_i[active, p]; returns K_i[p, p] - |y|^2. */
+HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_sparse_ *s, const hfy_rate_row_ *row, size_t i, size_t k, size_t p,
+                                    double own)
+{
+    size_t a;
+    for (a = 0; a < k; a++)
+        row->y[a] = s->gram[row->active[a] * s->count + p] - s->r[row->active[a] * s->dim + i] * s->r[p * s->dim + i];
+    hfy_rate_lower_(s->simd, row->l, s->most, k, row->y, row->gemm);
+    return own - hfy_linalg_dot_(row->y, row->y, k);
+}
+
+HFY_PRIVATE_ void hfy_rate_append_(const hfy_rate_sparse_ *s, const hfy_rate_row_ *row, size_t k, size_t p, double rest)
+{
+    memcpy(row->l + k * s->most, row->y, k * sizeof *row->y);
+    row->l[k * s->most + k] = sqrt(rest);
+    memcpy(row->g + k * s->count, s->gram + p * s->count, s->count * sizeof *row->g);
+    row->active[k] = p;
+    row->on[p] = 1;
+}
+
+/* Takes the j-th of k active constraints out; rotations make the factor lower again. */
+HFY_PRIVATE_ void hfy_rate_remove_(const hfy_rate_sparse_ *s, const hfy_rate_row_ *row, size_t k, size_t j)
+{
+    const size_t most = s->most;
+    size_t c, i;
+    row->on[row->active[j]] = 0;
+    for (i = j; i + 1 < k; i++) {
+        memcpy(row->l + i * most, row->l + (i + 1) * most, (i + 2) * sizeof *row->l);
+        row->active[i] = row->active[i + 1];
+        row->u[i] = row->u[i + 1];
+    }
+    memmove(row->g + j * s->count, row->g + (j + 1) * s->count, (k - 1 - j) * s->count * sizeof *row->g);
+    for (c = j; c + 1 < k; c++) {
+        double *at = row->l + c * most + c, a = at[0], b = at[1], h = sqrt(a * a + b * b);
+        const double cosine = a / h, sine = b / h;
+        for (i = c; i + 1 < k; i++, at += most) {
+            a = at[0], b = at[1];
+            at[0] = cosine * a + sine * b;
+            at[1] = cosine * b - sine * a;
+        }
+    }
+}
+
+/* Row i of the weights: OK with w_i and row->lambda, or INFEASIBLE, CONVERGENCE. Dual active set (Goldfarb, Idnani
+   1983, unit Hessian) in Gram form: w = sum over the active of lambda r, u = -lambda. Equalities that are independent
+   are taken in at once; then the most violated constraint enters, a full or a partial step, until none is. */
+HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(const hfy_rate_sparse_ *s, const hfy_rate_row_ *row, size_t i, double *w,
+                                            size_t *tight)
+{
+    const size_t count = s->count, dim = s->dim;
+    const size_t rank = s->used - s->alive[i];
+    size_t k = 0, p = 0, a, mu, next = 0, round, drop = 0;
+    double rest;
+    int pass;
+    for (mu = 0; mu < count; mu++) {
+        const double rate = s->r[mu * dim + i];
+        row->equal[mu] = rate > 0;
+        row->b[mu] = rate > 0 ? hfy_rate_inverse(s->rate, rate) + s->theta : s->theta - s->margin;
+        row->on[mu] = 0;
+        row->lambda[mu] = 0;
+    }
+    for (; next < count; next++) {
+        const double own = s->gram[next * count + next] - s->r[next * dim + i] * s->r[next * dim + i];
+        if (!row->equal[next]) continue;
+        if (k >= rank || k >= s->most) break;
+        rest = hfy_rate_reach_(s, row, i, k, next, own);
+        if (!(rest > 1e-13 * (double)(k + 1) * own)) break;
+        hfy_rate_append_(s, row, k, next, rest);
+        k++;
+    }
+    for (a = 0; a < k; a++) row->u[a] = row->b[row->active[a]];
+    hfy_rate_lower_(s->simd, row->l, s->most, k, row->u, row->gemm);
+    hfy_rate_upper_(s->simd, row->l, s->most, k, row->u, row->gemm);
+    hfy_rate_combine_(s, row, i, k, row->u, row->s);
+    for (a = 0; a < k; a++) row->u[a] = -row->u[a];
+    for (mu = 0; mu < count; mu++) row->s[mu] -= row->b[mu];
+    for (a = 0; a < k; a++) row->s[row->active[a]] = 0;
+
+    for (round = 0; round < 20 * count + 100; round++) {
+        double up = 0, own, sign;
+        while (next < count && !row->equal[next]) next++;
+        if (next < count) {
+            p = next++;
+        } else { /* the most violated inequality, in units of its own length */
+            double worst = 1e-10;
+            p = count;
+            for (mu = 0; mu < count; mu++) {
+                double v;
+                if (row->equal[mu] || row->on[mu] || !(row->s[mu] > 0)) continue;
+                own = s->gram[mu * count + mu] - s->r[mu * dim + i] * s->r[mu * dim + i];
+                v = own > 0 ? row->s[mu] / sqrt(own) : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
+                if (v > worst) worst = v, p = mu;
+            }
+            if (p == count) break;
+        }
+        own = s->gram[p * count + p] - s->r[p * dim + i] * s->r[p * dim + i];
+        for (;;) { /* until p is in, is found redundant, or cannot be */
+            double t1 = HUGE_VAL, t2, t;
+            int bound;
+            rest = hfy_rate_reach_(s, row, i, k, p, own);
+            memcpy(row->d, row->y, k * sizeof *row->d);
+            hfy_rate_upper_(s->simd, row->l, s->most, k, row->d, row->gemm);
+            bound = k >= rank || k >= s->most || !(rest > 1e-13 * (double)(k + 1) * own);
+            if (bound && row->equal[p] && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) break;
+            sign = row->equal[p] && row->s[p] < 0 ? -1 : 1;
+            for (a = 0; a < k; a++)
+                if (!row->equal[row->active[a]] && sign * row->d[a] > 0 && row->u[a] / (sign * row->d[a]) < t1)
+                    t1 = row->u[a] / (sign * row->d[a]), drop = a;
+            t2 = bound ? HUGE_VAL : fabs(row->s[p]) / rest;
+            t = t1 < t2 ? t1 : t2;
+            if (!hfy_base_is_finite_(t)) return HFY_ERR_INFEASIBLE;
+            up += sign * t;
+            for (a = 0; a < k; a++) row->u[a] -= sign * t * row->d[a];
+            if (!bound) {
+                hfy_rate_combine_(s, row, i, k, row->d, row->across);
+                for (mu = 0; mu < count; mu++)
+                    row->s[mu] -= sign * t *
+                                  (s->gram[p * count + mu] - s->r[p * dim + i] * s->r[mu * dim + i] - row->across[mu]);
+            }
+            if (t2 <= t1) {
+                hfy_rate_append_(s, row, k, p, rest);
+                row->u[k++] = up;
+                row->s[p] = 0;
+                break;
+            }
+            hfy_rate_remove_(s, row, k, drop);
+            k--;
+        }
+    }
+    if (round == 20 * count + 100) return HFY_ERR_CONVERGENCE;
+    /* polish: what is active holds exactly */
+    for (a = 0; a < k; a++) row->u[a] = -row->u[a];
+    for (pass = 0; pass < 3; pass++) {
+        hfy_rate_combine_(s, row, i, k, row->u, row->across);
+        for (a = 0; a < k; a++) row->y[a] = row->b[row->active[a]] - row->across[row->active[a]];
+        hfy_rate_lower_(s->simd, row->l, s->most, k, row->y, row->gemm);
+        hfy_rate_upper_(s->simd, row->l, s->most, k, row->y, row->gemm);
+        for (a = 0; a < k; a++) row->u[a] += row->y[a];
+    }
+    *tight = 0;
+    memset(w, 0, dim * sizeof *w);
+    for (a = 0; a < k; a++) {
+        const size_t at = row->active[a];
+        *tight += !row->equal[at];
+        row->lambda[at] = row->u[a];
+    }
+    for (mu = 0; mu < count; mu++) /* ascending: the bits do not depend on the order of entering */
+        if (row->on[mu]) hfy_linalg_axpy_(row->lambda[mu], s->r + mu * dim, w, dim);
+    w[i] = 0;
+    return HFY_OK;
+}
+
+/* All rows, shared out. */
+typedef struct hfy_rate_rows_call_ {
+    const hfy_rate_sparse_ *shared;
+    hfy_rate_row_ *row; /* tasks */
+    size_t tasks;
+    double *w;
+    const hfy_rate_rows *report;
+    hfy_status *status; /* dim */
+} hfy_rate_rows_call_;
+
+HFY_PRIVATE_ void hfy_rate_rows_share_(void *context, size_t task)
+{
+    const hfy_rate_rows_call_ *call = (const hfy_rate_rows_call_ *)context;
+    const size_t dim = call->shared->dim, count = call->shared->count;
+    size_t i;
+    for (i = task; i < dim; i += call->tasks) {
+        size_t tight = 0;
+        call->status[i] = hfy_rate_row_solve_(call->shared, &call->row[task], i, call->w + i * dim, &tight);
+        if (call->status[i]) {
+            memset(call->w + i * dim, 0, dim * sizeof *call->w);
+            tight = 0;
+            memset(call->row[task].lambda, 0, count * sizeof *call->row[task].lambda);
+        }
+        if (!call->report) continue;
+        if (call->report->status) call->report->status[i] = call->status[i];
+        if (call->report->active) call->report->active[i] = tight;
+        if (call->report->multipliers)
+            memcpy(call->report->multipliers + i * count, call->row[task].lambda,
+                   count * sizeof *call->report->multipliers);
+    }
+}
+
+HFY_PRIVATE_ void hfy_rate_plan_rows_(hfy_base_arena_ *arena, hfy_rate_sparse_ *shared, hfy_rate_rows_call_ *call,
+                                      size_t count, size_t dim)
+{
+    const size_t tasks = hfy_base_min_(hfy_base_workers_(), dim);
+    size_t task;
+    call->tasks = tasks;
+    hfy_rate_plan_sparse_(arena, count, dim, shared);
+    call->row = (hfy_rate_row_ *)hfy_base_take_(arena, tasks, sizeof *call->row);
+    call->status = (hfy_status *)hfy_base_take_(arena, dim, sizeof *call->status);
+    for (task = 0; task < tasks; task++) {
+        hfy_rate_row_ row;
+        hfy_rate_plan_row_(arena, count, dim, &row);
+        if (call->row) call->row[task] = row;
+    }
+}
+
+/* The first row that has no solution, or OK. */
+HFY_PRIVATE_ hfy_status hfy_rate_rows_status_(const hfy_rate_rows_call_ *call, size_t *first, size_t *failed)
+{
+    hfy_status status = HFY_OK;
+    size_t i;
+    *failed = 0;
+    for (i = 0; i < call->shared->dim; i++) {
+        if (!call->status[i]) continue;
+        if (!status) status = call->status[i], *first = i;
+        ++*failed;
+    }
+    return status;
+}
+
+HFY_PRIVATE_ hfy_status hfy_rate_check_sparse_(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                               double margin, hfy_work *work)
+{
+    hfy_status status = hfy_rate_check_(rate, work);
+    if (!status) status = hfy_rate_check_sizes_(count, dim, work);
+    if (!status && rate->sigma > 0)
+        status = hfy_base_fail_(work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", rate->sigma);
+    if (!status && (!(margin >= 0) || !hfy_base_is_finite_(margin)))
+        status = hfy_base_fail_(work, HFY_ERR_ARG, "margin is %g; it should be at least 0 and finite", margin);
+    if (!status) status = hfy_rate_check_rates_(r, count, dim, 1, work);
+    return status;
+}
+
+HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                           double margin, double *w, const hfy_rate_rows *rows, hfy_work *work)
+{
+    hfy_work local, *k = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_rate_sparse_ shared;
+    hfy_rate_rows_call_ call;
+    const hfy_simd_ *simd = hfy_simd_choose_(k);
+    hfy_status status = simd ? hfy_rate_check_sparse_(rate, r, count, dim, margin, k) : HFY_ERR_UNSUPPORTED;
+    double *gemm = NULL;
+    size_t first = 0, failed;
+    int pass;
+    if (!status && !w) status = hfy_base_fail_(k, HFY_ERR_ARG, "w is NULL");
+    if (!status && rows && rows->multipliers && !hfy_base_fits_(count, dim, sizeof *w))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "rows->multipliers of that size cannot exist");
+    memset(&shared, 0, sizeof shared);
+    memset(&call, 0, sizeof call);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(k, &arena);
+        if (status) break;
+        hfy_rate_plan_rows_(&arena, &shared, &call, count, dim);
+        gemm = (double *)hfy_base_take_(&arena, hfy_linalg_gemm_scratch_(count, count, dim, sizeof *gemm),
+                                        sizeof *gemm);
+    }
+    if (!status) {
+        shared.simd = simd, shared.r = r, shared.rate = rate, shared.theta = rate->theta, shared.margin = margin;
+        call.shared = &shared, call.w = w, call.report = rows;
+        hfy_rate_gram_(&shared, gemm);
+        hfy_base_parallel_(call.tasks, hfy_rate_rows_share_, &call);
+        status = hfy_rate_rows_status_(&call, &first, &failed);
+        if (status == HFY_ERR_INFEASIBLE)
+            hfy_base_fail_(k, status, "row %z has no solution, nor have %z others of %z", first, failed - 1, dim);
+        else if (status)
+            hfy_base_fail_(k, status, "row %z was not settled in %z steps", first, 20 * count + 100);
+    }
+    return hfy_base_close_(k, &local, status);
+}
+
+/* --- spectra --- */
+
+HFY_PRIVATE_ hfy_status hfy_rate_check_at_(const hfy_rate *rate, const double *w, const double *r, size_t count,
+                                           size_t dim, hfy_work *work)
+{
+    hfy_status status = hfy_rate_check_(rate, work);
+    if (!status) status = hfy_rate_check_sizes_(count, dim, work);
+    if (!status) status = hfy_rate_check_matrix_(w, dim, work);
+    if (!status) status = hfy_rate_check_rates_(r, count, dim, !(rate->sigma > 0), work);
+    return status;
+}
+
+/* The Jacobian among the units that are not silent: j (n x n, n returned), unit: which they are; the sum of squares of
+   the whole Jacobian goes to *square. w2 (or NULL): w + by w2 instead of w. */
+HFY_PRIVATE_ size_t hfy_rate_block_(const hfy_rate *rate, const double *w, const double *w2, double by,
+                                    const double *r, size_t dim, double *j, size_t *unit, double *square)
+{
+    size_t n = 0, a, b, i;
+    double sum = 0;
+    for (i = 0; i < dim; i++)
+        if (r[i] > 0) unit[n++] = i;
+    for (a = 0; a < n; a++) {
+        const double *row = w + unit[a] * dim, *row2 = w2 ? w2 + unit[a] * dim : NULL;
+        const double d = hfy_rate_slope_at(rate, r[unit[a]]);
+        double *to = j + a * n;
+        for (b = 0; b < n; b++) to[b] = d * (row2 ? row[unit[b]] + by * row2[unit[b]] : row[unit[b]]);
+        to[a] -= 1;
+        for (b = 0; b < n; b++) sum += to[b] * to[b];
+        for (i = 0; n < dim && i < dim; i++)
+            if (!(r[i] > 0)) sum += d * d * row[i] * row[i];
+    }
+    *square = sum + (double)(dim - n);
+    return n;
+}
+
+HFY_API hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *j,
+                                     hfy_work *work)
+{
+    hfy_work local, *k = hfy_base_open_(work, &local);
+    hfy_status status = hfy_rate_check_at_(rate, w, r, 1, dim, k);
+    size_t a, b;
+    if (!status && !j) status = hfy_base_fail_(k, HFY_ERR_ARG, "j is NULL");
+    for (a = 0; !status && a < dim; a++) {
+        const double d = hfy_rate_slope_at(rate, r[a]);
+        for (b = 0; !status && b < dim; b++)
+            if (!hfy_base_is_finite_(d * w[a * dim + b]))
+                status = hfy_base_fail_(k, HFY_ERR_NONFINITE, "the slope %g of unit %z times w is not finite", d, a);
+    }
+    for (a = 0; !status && a < dim; a++) {
+        const double d = hfy_rate_slope_at(rate, r[a]);
+        for (b = 0; b < dim; b++) j[a * dim + b] = d * w[a * dim + b] - (a == b ? 1 : 0);
+    }
+    return hfy_base_close_(k, &local, status);
+}
+
+/* How much u has in common with the pattern (Pearson) and with the uniform vector (cosine); silent units are 0 in u. */
+HFY_PRIVATE_ void hfy_rate_compare_(const double *ur, const double *ui, size_t n, const double *r, const size_t *unit,
+                                    size_t dim, double *correlation, double *overlap)
+{
+    double mr = 0, mi = 0, mean = 0, uu = 0, rr = 0, cr = 0, ci = 0, norm = 0;
+    size_t a, i;
+    for (a = 0; a < n; a++) mr += ur[a], mi += ui[a], norm += ur[a] * ur[a] + ui[a] * ui[a];
+    for (i = 0; i < dim; i++) mean += r[i];
+    mean /= (double)dim;
+    *overlap = norm > 0 ? sqrt((mr * mr + mi * mi) / (norm * (double)dim)) : 0;
+    mr /= (double)dim, mi /= (double)dim;
+    for (i = 0; i < dim; i++) rr += (r[i] - mean) * (r[i] - mean);
+    for (a = 0; a < n; a++) {
+        cr += (ur[a] - mr) * (r[unit[a]] - mean), ci += (ui[a] - mi) * (r[unit[a]] - mean);
+        uu += (ur[a] - mr) * (ur[a] - mr) + (ui[a] - mi) * (ui[a] - mi);
+    }
+    for (i = 0; n < dim && i < dim; i++) { /* silent: u = 0 */
+        if (r[i] > 0) continue;
+        cr -= mr * (r[i] - mean), ci -= mi * (r[i] - mean);
+        uu += mr * mr + mi * mi;
+    }
+    *correlation = uu > 0 && rr > 0 ? sqrt((cr * cr + ci * ci) / (uu * rr)) : 0;
+}
+
+HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *re,
+                                     double *im, hfy_rate_modes *modes, hfy_work *work)
+{
+    hfy_work local, *k = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    const hfy_simd_ *simd = hfy_simd_choose_(k);
+    hfy_linalg_vectors_ s;
+    double *j = NULL, *real = NULL, *imaginary = NULL, *ur = NULL, *ui = NULL, *like = NULL, *flat = NULL, square;
+    size_t *unit = NULL, n = 0, i;
+    hfy_status status = simd ? hfy_rate_check_at_(rate, w, r, 1, dim, k) : HFY_ERR_UNSUPPORTED;
+    int pass;
+    if (!status && (!re || !im)) status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL", re ? "im" : "re");
+    memset(&s, 0, sizeof s);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(k, &arena);
+        if (status) break;
+        if (modes)
+            hfy_linalg_plan_vectors_(&arena, dim, &s);
+        else
+            hfy_linalg_plan_eigen_(&arena, dim, 0, &s.eigen);
+        j = (double *)hfy_base_take_(&arena, dim * dim, sizeof *j);
+        real = (double *)hfy_base_take_(&arena, dim, sizeof *real);
+        imaginary = (double *)hfy_base_take_(&arena, dim, sizeof *imaginary);
+        ur = (double *)hfy_base_take_(&arena, dim, sizeof *ur);
+        ui = (double *)hfy_base_take_(&arena, dim, sizeof *ui);
+        like = (double *)hfy_base_take_(&arena, dim, sizeof *like);
+        flat = (double *)hfy_base_take_(&arena, dim, sizeof *flat);
+        unit = (size_t *)hfy_base_take_(&arena, dim, sizeof *unit);
+    }
+    if (!status) {
+        double *all = s.eigen.all;
+        n = hfy_rate_block_(rate, w, NULL, 0, r, dim, j, unit, &square);
+        s.eigen.all = NULL;
+        if (n) status = hfy_linalg_eigenvalues_(simd, j, n, real, imaginary, &s.eigen);
+        if (status == HFY_ERR_NONFINITE)
+            hfy_base_fail_(k, status, "the Jacobian is not finite: a slope is out of range");
+        else if (status)
+            hfy_base_fail_(k, status, "an eigenvalue of the Jacobian did not converge");
+        for (i = n; i < dim; i++) real[i] = -1, imaginary[i] = 0;
+        s.eigen.all = modes ? all : NULL;
+    }
+    if (!status && modes) { /* silent units: eigenvalue -1, no part in the choice */
+        hfy_rate_modes m;
+        memset(&m, 0, sizeof m);
+        m.correlation = m.overlap = -1;
+        if (n) status = hfy_linalg_vectors_begin_(simd, j, n, &s);
+        for (i = 0; i < n; i++) {
+            if (imaginary[i] < 0) { /* the conjugate has just been looked at */
+                like[i] = like[i - 1], flat[i] = flat[i - 1];
+                continue;
+            }
+            hfy_linalg_vector_(n, real[i], imaginary[i], ur, ui, &s);
+            hfy_rate_compare_(ur, ui, n, r, unit, dim, &like[i], &flat[i]);
+            if (like[i] > m.correlation) m.correlation = like[i], m.memory = i;
+        }
+        for (i = 0; i < n; i++)
+            if (i != m.memory && !(imaginary[m.memory] > 0 && i == m.memory + 1) && flat[i] > m.overlap)
+                m.overlap = flat[i], m.average = i;
+        if (n < 2) m.average = m.memory, m.overlap = n ? flat[0] : 0;
+        if (!n) m.correlation = 0;
+        m.bulk = -HUGE_VAL;
+        for (i = 0; i < dim; i++) {
+            const int aside = i < n && (i == m.memory || i == m.average ||
+                                        (i && imaginary[i] < 0 && (i - 1 == m.memory || i - 1 == m.average)));
+            if (!aside && real[i] > m.bulk) m.bulk = real[i];
+        }
+        if (m.bulk < -DBL_MAX) m.bulk = -1; /* nothing is left */
+        if (!status) {
+            const double memory_re = real[m.memory], memory_im = imaginary[m.memory];
+            const double average_re = real[m.average], average_im = imaginary[m.average];
+            hfy_linalg_order_(real, imaginary, dim); /* the silent ones go in among the others */
+            for (i = dim; i-- > 0;) {
+                if (real[i] <= memory_re && real[i] >= memory_re && imaginary[i] <= memory_im &&
+                    imaginary[i] >= memory_im)
+                    m.memory = i;
+                if (real[i] <= average_re && real[i] >= average_re && imaginary[i] <= average_im &&
+                    imaginary[i] >= average_im)
+                    m.average = i;
+            }
+            m.abscissa = real[0];
+            *modes = m;
+        }
+    }
+    if (!status) {
+        if (!modes) hfy_linalg_order_(real, imaginary, dim);
+        memcpy(re, real, dim * sizeof *re);
+        memcpy(im, imaginary, dim * sizeof *im);
+    }
+    return hfy_base_close_(k, &local, status);
+}
+
+/* Scratch of one task that works on Jacobians. */
+typedef struct hfy_rate_task_ {
+    hfy_linalg_eigen_ eigen;
+    double *j, *re, *im;
+    size_t *unit;
+} hfy_rate_task_;
+
+/* All patterns, shared out. */
+typedef struct hfy_rate_stable_call_ {
+    const hfy_simd_ *simd;
+    const hfy_rate *rate;
+    const double *w, *w2, *r;
+    double by;
+    size_t dim, count, tasks;
+    size_t sample; /* how many of the patterns are looked at, evenly spread */
+    hfy_rate_task_ *task;
+    double *abscissa; /* sample each */
+    unsigned char *stable;
+    hfy_status *status;
+} hfy_rate_stable_call_;
+
+HFY_PRIVATE_ void hfy_rate_stable_share_(void *context, size_t task)
+{
+    const hfy_rate_stable_call_ *call = (const hfy_rate_stable_call_ *)context;
+    const hfy_rate_task_ *s = &call->task[task];
+    size_t k;
+    for (k = task; k < call->sample; k += call->tasks) {
+        const size_t mu = (size_t)((double)k * (double)call->count / (double)call->sample);
+        const double *r = call->r + mu * call->dim;
+        double square, top;
+        size_t n = hfy_rate_block_(call->rate, call->w, call->w2, call->by, r, call->dim, s->j, s->unit, &square);
+        call->status[k] = n ? hfy_linalg_eigenvalues_(call->simd, s->j, n, s->re, s->im, &s->eigen) : HFY_OK;
+        top = n ? s->re[0] : -1;
+        if (n < call->dim && !(top > -1)) top = -1; /* a silent unit */
+        call->abscissa[k] = top;
+        call->stable[k] = top < -1e-9 * (1 + sqrt(square));
+    }
+}
+
+HFY_PRIVATE_ void hfy_rate_plan_stable_(hfy_base_arena_ *arena, hfy_rate_stable_call_ *call, size_t dim, size_t count,
+                                        size_t sample)
+{
+    size_t task;
+    call->dim = dim, call->count = count, call->sample = sample;
+    call->tasks = hfy_base_min_(hfy_base_workers_(), sample);
+    call->task = (hfy_rate_task_ *)hfy_base_take_(arena, call->tasks, sizeof *call->task);
+    call->abscissa = (double *)hfy_base_take_(arena, sample, sizeof(double));
+    call->stable = (unsigned char *)hfy_base_take_(arena, sample, 1);
+    call->status = (hfy_status *)hfy_base_take_(arena, sample, sizeof(hfy_status));
+    for (task = 0; task < call->tasks; task++) {
+        hfy_rate_task_ one;
+        hfy_linalg_plan_eigen_(arena, dim, 0, &one.eigen);
+        one.j = (double *)hfy_base_take_(arena, hfy_base_times_(dim, dim), sizeof(double));
+        one.re = (double *)hfy_base_take_(arena, dim, sizeof(double));
+        one.im = (double *)hfy_base_take_(arena, dim, sizeof(double));
+        one.unit = (size_t *)hfy_base_take_(arena, dim, sizeof(size_t));
+        if (call->task) call->task[task] = one;
+    }
+}
+
+/* Runs a planned call; the first failure in the order of the patterns. */
+HFY_PRIVATE_ hfy_status hfy_rate_run_stable_(hfy_rate_stable_call_ *call, hfy_work *work)
+{
+    size_t k;
+    hfy_base_parallel_(call->tasks, hfy_rate_stable_share_, call);
+    for (k = 0; k < call->sample; k++)
+        if (call->status[k])
+            return hfy_base_fail_(work, call->status[k], "the Jacobian at pattern %z %s", k,
+                                  call->status[k] == HFY_ERR_NONFINITE ? "is not finite: a slope is out of range"
+                                                                       : "has an eigenvalue that did not converge");
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count, size_t dim,
+                                      double *abscissa, size_t *stable, hfy_work *work)
+{
+    hfy_work local, *k = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_rate_stable_call_ call;
+    const hfy_simd_ *simd = hfy_simd_choose_(k);
+    hfy_status status = simd ? hfy_rate_check_at_(rate, w, r, count, dim, k) : HFY_ERR_UNSUPPORTED;
+    size_t mu, found = 0;
+    int pass;
+    memset(&call, 0, sizeof call);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(k, &arena);
+        if (status) break;
+        hfy_rate_plan_stable_(&arena, &call, dim, count, count);
+    }
+    if (!status) {
+        call.simd = simd, call.rate = rate, call.w = w, call.r = r;
+        status = hfy_rate_run_stable_(&call, k);
+    }
+    if (!status) {
+        for (mu = 0; mu < count; mu++) found += call.stable[mu];
+        if (abscissa) memcpy(abscissa, call.abscissa, count * sizeof *abscissa);
+        if (stable) *stable = found;
+    }
+    return hfy_base_close_(k, &local, status);
+}
+
+HFY_API double hfy_rate_asymmetry(const double *w, size_t dim)
+{
+    double even = 0, odd = 0, big = 0;
+    size_t i, j;
+    if (!w) return hfy_rate_nan_();
+    for (i = 0; i < dim * dim; i++) {
+        if (!hfy_base_is_finite_(w[i])) return hfy_rate_nan_();
+        if (fabs(w[i]) > big) big = fabs(w[i]);
+    }
+    if (!(big > 0)) return 0;
+    for (i = 0; i < dim; i++)
+        for (j = 0; j < dim; j++) {
+            const double a = w[i * dim + j] / big, b = w[j * dim + i] / big;
+            even += (a + b) * (a + b);
+            odd += (a - b) * (a - b);
+        }
+    return sqrt(odd) / (sqrt(even) + sqrt(odd));
+}
+
+HFY_API hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_linalg_eigen_ scratch;
+    const hfy_simd_ *simd = hfy_simd_choose_(w);
+    double *re = NULL, *im = NULL, norm = 0, sum = 0, unit;
+    hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
+    size_t i;
+    int pass;
+    if (!status && !index) status = hfy_base_fail_(w, HFY_ERR_ARG, "index is NULL");
+    memset(&scratch, 0, sizeof scratch);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        hfy_linalg_plan_eigen_(&arena, n, 0, &scratch);
+        re = (double *)hfy_base_take_(&arena, n, sizeof *re);
+        im = (double *)hfy_base_take_(&arena, n, sizeof *im);
+    }
+    if (!status) {
+        status = hfy_linalg_eigenvalues_(simd, a, n, re, im, &scratch);
+        if (status) hfy_base_fail_(w, status, "an eigenvalue of a did not converge");
+    }
+    if (!status) {
+        unit = hfy_linalg_unit_(a, n * n);
+        for (i = 0; i < n * n; i++) norm += unit * a[i] * (unit * a[i]);
+        for (i = 0; i < n; i++) sum += unit * re[i] * (unit * re[i]) + unit * im[i] * (unit * im[i]);
+        *index = norm > sum ? sqrt((norm - sum) / norm) : 0;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- the best threshold --- */
+
+/* All that one evaluation of the objective needs. */
+typedef struct hfy_rate_hunt_ {
+    hfy_rate_stable_call_ stable;
+    hfy_rate_sparse_ sparse;
+    hfy_rate_rows_call_ rows;
+    hfy_rate_dense_ dense;
+    double *w, *w2; /* dense: W = w + theta w2 */
+    double *gemm;
+    int is_sparse, worst;
+    size_t infeasible; /* evaluations without a solution */
+    hfy_status status;
+} hfy_rate_hunt_;
+
+HFY_PRIVATE_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta, hfy_work *work)
+{
+    hfy_rate_stable_call_ *call = &hunt->stable;
+    double sum = 0, most = -HUGE_VAL;
+    size_t k, first, failed;
+    if (hunt->status) return HUGE_VAL;
+    if (hunt->is_sparse) {
+        hfy_status status;
+        hunt->sparse.theta = theta;
+        hfy_base_parallel_(hunt->rows.tasks, hfy_rate_rows_share_, &hunt->rows);
+        status = hfy_rate_rows_status_(&hunt->rows, &first, &failed);
+        if (status) {
+            hunt->infeasible++;
+            return HUGE_VAL;
+        }
+    }
+    call->by = theta;
+    hunt->status = hfy_rate_run_stable_(call, work);
+    if (hunt->status) return HUGE_VAL;
+    for (k = 0; k < call->sample; k++) {
+        sum += call->abscissa[k];
+        if (call->abscissa[k] > most) most = call->abscissa[k];
+    }
+    return hunt->worst ? most : sum / (double)call->sample;
+}
+
+HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                      const hfy_rate_search *search, double *theta, double *objective, hfy_work *work)
+{
+    hfy_work local, *k = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_rate_hunt_ hunt;
+    hfy_rate_search o;
+    const hfy_simd_ *simd = hfy_simd_choose_(k);
+    hfy_status status = simd ? hfy_rate_check_(rate, k) : HFY_ERR_UNSUPPORTED;
+    size_t i, at = 0, sample = 0;
+    int pass, zeros = 0;
+    memset(&o, 0, sizeof o);
+    if (search) o = *search;
+    if (!o.grid) o.grid = 17;
+    if (!o.steps) o.steps = 20;
+    if (!status) status = hfy_rate_check_sizes_(count, dim, k);
+    if (!status) status = hfy_rate_check_rates_(r, count, dim, 1, k);
+    for (i = 0; !status && i < count * dim; i++) zeros |= !(r[i] > 0);
+    if (!status)
+        status = zeros ? hfy_rate_check_sparse_(rate, r, count, dim, o.margin, k)
+                       : hfy_rate_check_dense_(rate, r, count, dim, o.self, k);
+    if (!status && (!theta || !objective))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL", theta ? "objective" : "theta");
+    if (!status && (!hfy_base_is_finite_(o.low) || !hfy_base_is_finite_(o.high) || o.high < o.low ||
+                    (!(o.high > o.low) && !hfy_rate_is_zero_(o.low))))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "search: the bracket is %g .. %g; it should be finite and ascending",
+                                o.low, o.high);
+    if (!status && (o.grid < 3 || o.grid > 1000000))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "search->grid is %z; it should be in 3 .. 1000000", o.grid);
+    if (!status) sample = o.sample && o.sample < count ? o.sample : count;
+    memset(&hunt, 0, sizeof hunt);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(k, &arena);
+        if (status) break;
+        hfy_rate_plan_stable_(&arena, &hunt.stable, dim, count, sample);
+        hunt.w = (double *)hfy_base_take_(&arena, dim * dim, sizeof(double));
+        if (zeros) {
+            hfy_rate_plan_rows_(&arena, &hunt.sparse, &hunt.rows, count, dim);
+            hunt.gemm = (double *)hfy_base_take_(&arena, hfy_linalg_gemm_scratch_(count, count, dim, sizeof(double)),
+                                                 sizeof(double));
+        } else {
+            hfy_rate_plan_dense_(&arena, count, dim, &hunt.dense);
+            hunt.w2 = (double *)hfy_base_take_(&arena, dim * dim, sizeof(double));
+        }
+    }
+    if (!status) {
+        hunt.is_sparse = zeros, hunt.worst = o.worst;
+        hunt.stable.simd = simd, hunt.stable.rate = rate, hunt.stable.r = r;
+        hunt.stable.w = hunt.w, hunt.stable.w2 = hunt.w2;
+        if (zeros) {
+            hunt.sparse.simd = simd, hunt.sparse.r = r, hunt.sparse.rate = rate, hunt.sparse.margin = o.margin;
+            hunt.rows.shared = &hunt.sparse, hunt.rows.w = hunt.w;
+            hfy_rate_gram_(&hunt.sparse, hunt.gemm);
+        } else {
+            hfy_rate_dense_ *d = &hunt.dense;
+            d->simd = simd, d->self = o.self != 0;
+            status = hfy_rate_factor_(d, r, k);
+            for (i = 0; i < count * dim; i++) d->v[i] = hfy_rate_inverse(rate, r[i]);
+            if (!status) status = hfy_rate_weigh_(d, r, d->v, hunt.w, k);
+            for (i = 0; i < count * dim; i++) d->v[i] = 1;
+            if (!status) status = hfy_rate_weigh_(d, r, d->v, hunt.w2, k);
+        }
+    }
+    if (!status && hfy_rate_is_zero_(o.low) && hfy_rate_is_zero_(o.high)) {
+        double h = 0, d = 0, mean = 0, n = 0;
+        for (i = 0; i < count * dim; i++) {
+            if (!(r[i] > 0)) continue;
+            h += hfy_rate_inverse(rate, r[i]), d += hfy_rate_slope_at(rate, r[i]), mean += r[i], n += 1;
+        }
+        if (n > 0) o.low = -h / n - 2, o.high = -h / n + mean / d;
+        if (!(n > 0)) o.low = -1, o.high = 1; /* nothing but silence: any threshold does */
+        if (!hfy_base_is_finite_(o.low) || !(o.high > o.low) || !hfy_base_is_finite_(o.high))
+            status = hfy_base_fail_(k, HFY_ERR_NONFINITE, "the bracket %g .. %g of the patterns is of no use", o.low,
+                                    o.high);
+    }
+    if (!status) {
+        const double golden = 0.618033988749894848, cell = (o.high - o.low) / (double)(o.grid - 1);
+        double best = HUGE_VAL, where = o.low, a, c, p, q, fp, fq;
+        for (i = 0; i < o.grid; i++) {
+            const double x = o.low + cell * (double)i, y = hfy_rate_objective_(&hunt, x, k);
+            if (y < best) best = y, where = x, at = i;
+        }
+        a = o.low + cell * (double)(at ? at - 1 : 0);
+        c = o.low + cell * (double)hfy_base_min_(at + 1, o.grid - 1);
+        p = c - golden * (c - a), q = a + golden * (c - a);
+        fp = hfy_rate_objective_(&hunt, p, k), fq = hfy_rate_objective_(&hunt, q, k);
+        for (i = 0;; i++) {
+            if (fp < best) best = fp, where = p;
+            if (fq < best) best = fq, where = q;
+            if (i == o.steps) break;
+            if (fp < fq) {
+                c = q, q = p, fq = fp;
+                p = c - golden * (c - a);
+                fp = hfy_rate_objective_(&hunt, p, k);
+            } else {
+                a = p, p = q, fp = fq;
+                q = a + golden * (c - a);
+                fq = hfy_rate_objective_(&hunt, q, k);
+            }
+        }
+        status = hunt.status;
+        if (!status && !(best < HUGE_VAL))
+            status = hfy_base_fail_(k, HFY_ERR_INFEASIBLE, "no threshold in %g .. %g lets every row have a solution",
+                                    o.low, o.high);
+        if (!status) *theta = where, *objective = best;
+    }
+    return hfy_base_close_(k, &local, status);
+}
+
+/* --- theory: averages over one rate --- */
+
+/* Everything from samples r of weight w (sum 1), h and d filled in: two passes, so that no difference cancels. */
+HFY_PRIVATE_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, const double *w, const double *h,
+                                          const double *d, size_t n, int optimal, hfy_rate_averages *out,
+                                          hfy_work *work)
+{
+    hfy_rate_averages t;
+    double b, m, level, star = 0, mix, half, under, pbar = 0, sbar = 0;
+    size_t i;
+    memset(&t, 0, sizeof t);
+    for (i = 0; i < n; i++) {
+        t.rbar += w[i] * r[i], t.hbar += w[i] * h[i], t.dbar += w[i] * d[i];
+        t.d2 += w[i] * d[i] * d[i];
+    }
+    t.theta = optimal ? -t.hbar : rate->theta;
+    m = t.hbar + t.theta;
+    for (i = 0; i < n; i++) {
+        const double dr = r[i] - t.rbar, dh = h[i] - t.hbar, dd = d[i] - t.dbar;
+        t.crr += w[i] * dr * dr, t.vh += w[i] * dh * dh, t.vd += w[i] * dd * dd;
+        t.crh += w[i] * dr * dh, t.crd += w[i] * dr * dd, t.cdh += w[i] * dd * dh;
+        t.crdh += w[i] * dr * (d[i] * h[i]);
+        pbar += w[i] * (d[i] * (dh + m)), sbar += w[i] * (d[i] * dh);
+    }
+    if (!(t.crr > 0))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "the rates do not vary (variance %g); they should", t.crr);
+    b = t.crh / t.crr;
+    for (i = 0; i < n; i++) {
+        const double dr = r[i] - t.rbar, dh = h[i] - t.hbar, beyond = dh - b * dr;
+        const double phi = d[i] * (dh + m) - pbar;
+        t.ve += w[i] * beyond * beyond;
+        t.gap += w[i] * dr * (dr - t.dbar * dh);
+        t.crphi += w[i] * dr * phi, t.cphiphi += w[i] * phi * phi;
+        star += w[i] * dr * (d[i] * dh - sbar); /* cov(r, phi) at theta* */
+    }
+    t.crf = t.dbar * t.crh;
+    t.cff = t.d2 * t.vh + t.vd * m * m;
+    t.delta = t.crr * t.d2 * t.ve + t.vd * t.crh * t.crh + t.crr * t.vd * m * m;
+    t.lambda_ave = -1 + t.dbar * m / t.rbar;
+    t.lambda_mem = -1 + t.crphi / t.crr;
+    t.tau_mem = t.cphiphi > 0 ? t.crphi / (sqrt(t.crr) * sqrt(t.cphiphi)) : 0;
+    t.alpha_s_bulk = t.gap > 1e-14 * t.crr ? t.gap * t.gap / (t.delta + t.gap * t.gap) : 0;
+    t.alpha_s = t.lambda_mem < 0 && t.lambda_ave < 0 && t.tau_mem > 0.9 ? t.alpha_s_bulk : 0;
+    t.theta_bulk = -t.hbar;
+    t.theta_ave = -t.hbar + t.rbar / t.dbar;
+    t.theta_mem = t.crd > 0 || t.crd < 0 ? (t.crr - t.crdh) / t.crd : HUGE_VAL;
+    /* the outliers: J on span{1, r} is (lambda_ave, c_dh; (m/rbar) crd/crr, lambda_mem at theta*) */
+    level = -1 + star / t.crr;
+    mix = t.cdh * (m / t.rbar) * (t.crd / t.crr);
+    half = 0.5 * (t.lambda_ave - level), under = half * half + mix;
+    t.outlier_re[0] = t.outlier_re[1] = 0.5 * (t.lambda_ave + level);
+    if (under >= 0)
+        t.outlier_re[0] += sqrt(under), t.outlier_re[1] -= sqrt(under);
+    else
+        t.outlier_im[0] = sqrt(-under), t.outlier_im[1] = -t.outlier_im[0];
+    if (!hfy_base_is_finite_(t.delta) || !hfy_base_is_finite_(t.cff) || !hfy_base_is_finite_(t.lambda_ave) ||
+        !hfy_base_is_finite_(t.cphiphi) || !hfy_base_is_finite_(t.gap * t.gap) || !hfy_base_is_finite_(under))
+        return hfy_base_fail_(work, HFY_ERR_NONFINITE, "an average overflows (<h> %g, var h %g, var d %g)", t.hbar,
+                              t.vh, t.vd);
+    *out = t;
+    return HFY_OK;
+}
+
+/* Nodes of the trapezoidal rule in z, `steps` to the unit, `reach` deviations and what the tilted means need. */
+typedef struct hfy_rate_nodes_ {
+    double low, step;
+    size_t count;
+} hfy_rate_nodes_;
+
+HFY_PRIVATE_ hfy_rate_nodes_ hfy_rate_nodes_of_(double power, double cv, double steps, double reach, double cut)
+{
+    const double s = sqrt(log1p(cv * cv));
+    const double low = -(reach + 2 * s * (power < 1 ? (1 - power) / power : 0));
+    const double high = cut < HUGE_VAL ? cut : reach + s * (power < 1 ? 2 / power : 2);
+    const double first = floor(low * steps), last = cut < HUGE_VAL ? floor(high * steps) : ceil(high * steps);
+    hfy_rate_nodes_ nodes;
+    nodes.step = 1 / steps;
+    nodes.low = first;
+    nodes.count = last - first < 2e6 ? (size_t)(last - first) + 1 : 0; /* 0: far beyond the range of double */
+    return nodes;
+}
+
+/* r, h, d and weights at the nodes. */
+HFY_PRIVATE_ void hfy_rate_sample_(const hfy_rate *rate, double cv, const hfy_rate_nodes_ *nodes, double *r, double *w,
+                                   double *h, double *d)
+{
+    const double s2 = log1p(cv * cv), s = sqrt(s2), scale = nodes->step / sqrt(2 * hfy_rate_pi_);
+    size_t i;
+    for (i = 0; i < nodes->count; i++) {
+        const double z = (nodes->low + (double)i) * nodes->step;
+        r[i] = exp(s * z - 0.5 * s2);
+        w[i] = scale * exp(-0.5 * z * z);
+        if (h) h[i] = hfy_rate_inverse(rate, r[i]);
+        d[i] = hfy_rate_slope_at(rate, r[i]);
+    }
+}
+
+/* Plans or hands out the four arrays; NONFINITE where the quadrature would never end. */
+HFY_PRIVATE_ hfy_status hfy_rate_plan_nodes_(hfy_base_arena_ *arena, const hfy_rate_nodes_ *nodes, double **a,
+                                             hfy_work *work)
+{
+    size_t i;
+    if (!nodes->count)
+        return hfy_base_fail_(work, HFY_ERR_NONFINITE, "averages overflow for so small a power");
+    for (i = 0; i < 4; i++) a[i] = (double *)hfy_base_take_(arena, nodes->count, sizeof(double));
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
+                                   hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_rate_nodes_ nodes = {0, 0, 0};
+    double *a[4] = {NULL, NULL, NULL, NULL};
+    hfy_status status = hfy_rate_check_(rate, w);
+    int pass;
+    if (!status) status = hfy_rate_check_cv_(cv, 0, w);
+    if (!status && !averages) status = hfy_base_fail_(w, HFY_ERR_ARG, "averages is NULL");
+    if (!status) nodes = hfy_rate_nodes_of_(rate->power, cv, 32, 12, HUGE_VAL);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) status = hfy_rate_plan_nodes_(&arena, &nodes, a, w);
+    }
+    if (!status) {
+        hfy_rate_sample_(rate, cv, &nodes, a[0], a[1], a[2], a[3]);
+        status = hfy_rate_average_(rate, a[0], a[1], a[2], a[3], nodes.count, optimal, averages, w);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
+                                      int optimal, hfy_rate_averages *averages, hfy_work *work)
+{
+    hfy_work local, *k = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    double *w = NULL, *h = NULL, *d = NULL, sum = 0;
+    hfy_status status = hfy_rate_check_(rate, k);
+    size_t i;
+    int pass;
+    if (!status) status = hfy_rate_check_sizes_(n, 1, k);
+    if (!status && !averages) status = hfy_base_fail_(k, HFY_ERR_ARG, "averages is NULL");
+    if (!status) status = hfy_rate_check_rates_(r, n, 1, 0, k);
+    for (i = 0; !status && i < n; i++) {
+        const double one = weight ? weight[i] : 1;
+        if (!(one >= 0) || !hfy_base_is_finite_(one))
+            status = hfy_base_fail_(k, HFY_ERR_ARG, "weight[%z] is %g; it should be at least 0 and finite", i, one);
+        sum += one;
+    }
+    if (!status && (!(sum > 0) || !hfy_base_is_finite_(sum)))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(k, &arena);
+        if (status) break;
+        w = (double *)hfy_base_take_(&arena, n, sizeof *w);
+        h = (double *)hfy_base_take_(&arena, n, sizeof *h);
+        d = (double *)hfy_base_take_(&arena, n, sizeof *d);
+    }
+    if (!status) {
+        for (i = 0; i < n; i++) {
+            w[i] = (weight ? weight[i] : 1) / sum;
+            h[i] = hfy_rate_inverse(rate, r[i]), d[i] = hfy_rate_slope_at(rate, r[i]);
+        }
+        status = hfy_rate_average_(rate, r, w, h, d, n, optimal, averages, k);
+    }
+    return hfy_base_close_(k, &local, status);
+}
+
+HFY_API hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double alpha, hfy_rate_load *load,
+                                    hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = averages && load
+                            ? HFY_OK
+                            : hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", averages ? "load" : "averages");
+    if (!status) status = hfy_rate_check_load_(alpha, w);
+    if (!status && (!(averages->crr > 0) || !(averages->rbar > 0) || !(averages->delta >= 0)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "averages: var r is %g; hfy_rate_theory should have filled it in",
+                                averages->crr);
+    if (!status) {
+        const hfy_rate_averages *t = averages;
+        const double odds = alpha / (1 - alpha), b = t->crh / t->crr;
+        load->lambda_bulk = -1 + t->crf / t->crr + sqrt(odds * t->delta) / t->crr;
+        load->weight_norm = odds * t->vh / t->crr;
+        load->weight_sum = (t->theta + t->hbar) / t->rbar;
+        load->weight_norm_self = alpha * b * b + odds * t->ve / t->crr;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- theory beyond the paper: the edge of the bulk with d row by row --- */
+
+/* R = Q T with Q Haar: Q^T D Q is a compression of D, whose resolvent is that of D at a moved point. */
+typedef struct hfy_rate_edge_ {
+    const double *w, *d; /* weights (sum 1) and slopes at the nodes */
+    double *scaled;
+    size_t count;
+    double b, noise, alpha; /* crh/crr; ve/crr */
+    int self;
+} hfy_rate_edge_;
+
+/* At omega above all of D: x(omega) = omega - (1-alpha)/G1, its derivative, and <D^2/(omega - D)^2>. */
+HFY_PRIVATE_ void hfy_rate_compress_(const hfy_rate_edge_ *e, double omega, double out[3])
+{
+    double g1 = 0, g2 = 0, k = 0;
+    size_t i;
+    for (i = 0; i < e->count; i++) {
+        const double y = 1 / (omega - e->scaled[i]), wy = e->w[i] * y, dy = e->scaled[i] * y;
+        g1 += wy, g2 += wy * y, k += e->w[i] * dy * dy;
+    }
+    out[0] = omega - (1 - e->alpha) / g1;
+    out[1] = 1 - (1 - e->alpha) * g2 / (g1 * g1);
+    out[2] = k;
+}
+
+/* The smallest omega above max D from which on it holds that: noise (factor) < derivative, or with target > 0:
+   derivative > 0 and x >= target. Leaves the values there in out; 0 if it never holds. */
+HFY_PRIVATE_ double hfy_rate_omega_(const hfy_rate_edge_ *e, double factor, double target, double out[3])
+{
+    double top = 0, lo, hi;
+    size_t i;
+    int tries, ok = 0;
+    for (i = 0; i < e->count; i++) top = e->scaled[i] > top ? e->scaled[i] : top;
+    lo = top * (1 + 1e-12), hi = 2 * top;
+    for (tries = 0; tries < 1000 && hfy_base_is_finite_(hi); tries++, hi *= 2) {
+        hfy_rate_compress_(e, hi, out);
+        ok = target > 0 ? out[1] > 0 && out[0] >= target : factor * out[2] < out[1];
+        if (ok) break;
+    }
+    if (!ok) return 0;
+    for (tries = 0; tries < 100; tries++) {
+        const double mid = 0.5 * (lo + hi);
+        if (!(mid > lo && mid < hi)) break;
+        hfy_rate_compress_(e, mid, out);
+        ok = target > 0 ? out[1] > 0 && out[0] >= target : factor * out[2] < out[1];
+        if (ok)
+            hi = mid;
+        else
+            lo = mid;
+    }
+    hfy_rate_compress_(e, hi, out);
+    return hi;
+}
+
+/* Without self-coupling: is 1 + lambda = z right of the bulk? */
+HFY_PRIVATE_ int hfy_rate_outside_(const hfy_rate_edge_ *e, double z)
+{
+    const double beta = e->b / (1 - e->alpha);
+    double at[3];
+    size_t i;
+    for (i = 0; i < e->count; i++) e->scaled[i] = e->d[i] / (z + beta * e->alpha * e->d[i]);
+    if (!(hfy_rate_omega_(e, 0, 1 / beta, at) > 0)) return 0;
+    return fabs(at[0] * beta - 1) < 1e-7 && e->noise * (1 - e->alpha) / (e->b * e->b) * at[2] < at[1];
+}
+
+HFY_PRIVATE_ double hfy_rate_edge_at_(hfy_rate_edge_ *e, double alpha)
+{
+    double lo = 1e-9, hi = 4, at[3] = {0, 0, 0};
+    size_t i;
+    int tries;
+    e->alpha = alpha;
+    if (e->self) {
+        for (i = 0; i < e->count; i++) e->scaled[i] = e->b * e->d[i];
+        hfy_rate_omega_(e, e->noise / (e->b * e->b * (1 - alpha)), 0, at);
+        return at[0] - 1;
+    }
+    if (hfy_rate_outside_(e, lo)) return -1;
+    for (tries = 0; tries < 200 && !hfy_rate_outside_(e, hi); tries++) hi *= 2;
+    for (tries = 0; tries < 60; tries++) {
+        const double mid = 0.5 * (lo + hi);
+        if (hfy_rate_outside_(e, mid))
+            hi = mid;
+        else
+            lo = mid;
+    }
+    return hi - 1;
+}
+
+/* The quantile of the standard normal with 1/units above it. */
+HFY_PRIVATE_ double hfy_rate_quantile_(size_t units)
+{
+    double lo = -40, hi = 40;
+    int i;
+    for (i = 0; i < 200; i++) {
+        const double mid = 0.5 * (lo + hi);
+        if (0.5 * erfc(mid * 0.707106781186547524) > 1 / (double)units)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* Both public functions: the edge at *alpha, or (edge NULL) the load at which it is 0. */
+HFY_PRIVATE_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
+                                       double *edge, hfy_work *w)
+{
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_rate_nodes_ full = {0, 0, 0}, nodes = {0, 0, 0};
+    hfy_rate_averages t;
+    hfy_rate_edge_ e;
+    double *a[4] = {NULL, NULL, NULL, NULL}, *b[4] = {NULL, NULL, NULL, NULL}, sum = 0;
+    hfy_status status = hfy_rate_check_(rate, w);
+    size_t i;
+    int pass;
+    if (!status) status = hfy_rate_check_cv_(cv, 0, w);
+    if (!status && units == 1)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
+    if (!status) {
+        full = hfy_rate_nodes_of_(rate->power, cv, 32, 12, HUGE_VAL);
+        nodes = hfy_rate_nodes_of_(rate->power, cv, 16, 12, units ? hfy_rate_quantile_(units) : HUGE_VAL);
+    }
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) status = hfy_rate_plan_nodes_(&arena, &full, a, w);
+        if (!status) status = hfy_rate_plan_nodes_(&arena, &nodes, b, w);
+    }
+    if (!status) {
+        hfy_rate_sample_(rate, cv, &full, a[0], a[1], a[2], a[3]);
+        status = hfy_rate_average_(rate, a[0], a[1], a[2], a[3], full.count, 1, &t, w);
+    }
+    if (!status) {
+        hfy_rate_sample_(rate, cv, &nodes, b[0], b[1], NULL, b[3]);
+        for (i = 0; i < nodes.count; i++) sum += b[1][i];
+        for (i = 0; i < nodes.count; i++) b[1][i] /= sum;
+        e.w = b[1], e.d = b[3], e.scaled = b[2], e.count = nodes.count;
+        e.b = t.crh / t.crr, e.noise = t.ve / t.crr, e.self = self, e.alpha = 0;
+        for (i = 0; i < nodes.count && !status; i++)
+            if (!hfy_base_is_finite_(e.d[i]))
+                status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the slope at rate %g overflows", b[0][i]);
+    }
+    if (!status && edge) {
+        *edge = hfy_rate_edge_at_(&e, *alpha);
+    } else if (!status) {
+        double lo = 1e-3, hi = 0.999;
+        if (hfy_rate_edge_at_(&e, lo) >= 0) {
+            *alpha = 0;
+        } else if (hfy_rate_edge_at_(&e, hi) < 0) {
+            *alpha = hi;
+        } else {
+            for (pass = 0; pass < 34; pass++) {
+                const double mid = 0.5 * (lo + hi);
+                if (hfy_rate_edge_at_(&e, mid) < 0)
+                    lo = mid;
+                else
+                    hi = mid;
+            }
+            *alpha = 0.5 * (lo + hi);
+        }
+    }
+    return status;
+}
+
+HFY_API hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
+                                      double *edge, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = hfy_rate_check_load_(alpha, w);
+    if (!status && !edge) status = hfy_base_fail_(w, HFY_ERR_ARG, "edge is NULL");
+    if (!status) status = hfy_rate_bulk_(rate, cv, self, units, &alpha, edge, w);
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
+                                      hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = alpha ? HFY_OK : hfy_base_fail_(w, HFY_ERR_ARG, "alpha is NULL");
+    if (!status) status = hfy_rate_bulk_(rate, cv, self, units, alpha, NULL, w);
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
+                                    hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_rate_grid g = {0.6, 0.01, 101, -2, 0.025, 141};
+    hfy_rate_nodes_ nodes = {0, 0, 0};
+    hfy_rate found = {0, 0, 0};
+    double *a[4] = {NULL, NULL, NULL, NULL}, top = 0;
+    hfy_status status = hfy_rate_check_cv_(cv, 0, w);
+    size_t i, j;
+    int pass;
+    if (grid && (grid->powers || grid->sigmas)) g = *grid;
+    if (!status && (!best || !alpha_s))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", best ? "alpha_s" : "best");
+    if (!status && (!g.powers || !g.sigmas || !(g.power > 0) || !(g.power_step >= 0) ||
+                    !hfy_base_is_finite_(g.power + g.power_step * (double)g.powers) ||
+                    !hfy_base_is_finite_(g.log_sigma + g.log_sigma_step * (double)g.sigmas)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "grid: %z powers from %g and %z sigmas; both should be at least 1, "
+                                                "powers above 0 and ascending",
+                                g.powers, g.power, g.sigmas);
+    if (!status) nodes = hfy_rate_nodes_of_(g.power, cv, 32, 12, HUGE_VAL); /* the smallest power needs the most */
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) status = hfy_rate_plan_nodes_(&arena, &nodes, a, w);
+    }
+    found.power = hfy_rate_nan_();
+    for (i = 0; !status && i < g.powers; i++)
+        for (j = 0; j < g.sigmas; j++) {
+            hfy_rate one;
+            hfy_rate_averages t;
+            one.power = g.power + g.power_step * (double)i;
+            one.sigma = pow(10, g.log_sigma + g.log_sigma_step * (double)j);
+            one.theta = 0;
+            if (!hfy_base_is_finite_(one.sigma)) continue;
+            nodes = hfy_rate_nodes_of_(one.power, cv, one.power < 0.5 ? 32 : 8, 9, HUGE_VAL);
+            hfy_rate_sample_(&one, cv, &nodes, a[0], a[1], a[2], a[3]);
+            if (hfy_rate_average_(&one, a[0], a[1], a[2], a[3], nodes.count, 1, &t, w)) continue;
+            if (!(t.alpha_s > top)) continue;
+            top = t.alpha_s, found = one;
+            found.theta = t.theta_bulk;
+        }
+    if (!status) {
+        w->message[0] = 0; /* points that overflow are no news */
+        *best = found, *alpha_s = top;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- theory: replica equations of sparse patterns --- */
+
+HFY_PRIVATE_ double hfy_rate_tail_(double x) { return 0.5 * erfc(x * 0.707106781186547524); }
+
+HFY_PRIVATE_ double hfy_rate_bell_(double x) { return exp(-0.5 * x * x) / sqrt(2 * hfy_rate_pi_); }
+
+/* The root t of f (t + c) + (1-f)(t H(t) - h(t)): increasing and concave, so Newton from its left is monotone. */
+HFY_PRIVATE_ double hfy_rate_theta0_(double f, double c)
+{
+    double t = c > 0 ? -c : 0;
+    int i;
+    for (i = 0; i < 200; i++) {
+        const double tail = hfy_rate_tail_(t);
+        const double step = -(f * (t + c) + (1 - f) * (t * tail - hfy_rate_bell_(t))) / (f + (1 - f) * tail);
+        t += step;
+        if (!(fabs(step) > 1e-15 * (1 + fabs(t)))) break;
+    }
+    return t;
+}
+
+HFY_API hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = hfy_rate_check_f_(f, w);
+    if (!status && !alpha_c) status = hfy_base_fail_(w, HFY_ERR_ARG, "alpha_c is NULL");
+    if (!status) {
+        const double t = hfy_rate_theta0_(f, 0);
+        *alpha_c = 1 / (f + (1 - f) * hfy_rate_tail_(t));
+        if (theta0) *theta0 = t;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
+                                          hfy_rate_replica *replica, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    double x2 = 0, y1 = 0, y2 = 0, limit = 0, lo = 0, hi = 1;
+    hfy_status status = hfy_rate_check_(rate, w);
+    int i;
+    if (!status) status = hfy_rate_check_cv_(cv, 1, w);
+    if (!status) status = hfy_rate_check_f_(f, w);
+    if (!status && (!(alpha > 0) || !hfy_base_is_finite_(alpha)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "alpha is %g; it should be above 0 and finite", alpha);
+    if (!status && !replica) status = hfy_base_fail_(w, HFY_ERR_ARG, "replica is NULL");
+    if (!status && f < 1 && rate->sigma > 0)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns (f = %g) need 0", rate->sigma, f);
+    x2 = f * (1 + cv * cv) - f * f;
+    if (!status && !(x2 > 0))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "cv is %g and f %g: the rates do not vary", cv, f);
+    if (!status) limit = 1 / (f + (1 - f) * hfy_rate_tail_(hfy_rate_theta0_(f, 0)));
+    if (!status && !(alpha < limit))
+        status = hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "alpha is %g; the capacity is %g", alpha, limit);
+    if (!status && rate->sigma > 0) {
+        hfy_rate_averages t;
+        status = hfy_rate_theory(rate, cv, 0, &t, w);
+        if (!status) y1 = t.hbar, y2 = t.vh;
+    } else if (!status) {
+        const double s2 = log1p(cv * cv), power = rate->power;
+        y1 = exp(-0.5 * s2 / power + 0.5 * s2 / (power * power));
+        y2 = y1 * y1 * expm1(s2 / (power * power));
+    }
+    if (!status && (!hfy_base_is_finite_(y1) || !hfy_base_is_finite_(y2)))
+        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the moments of g^-1 overflow");
+    if (!status) {
+        double t = 0, u = 0;
+        int bracket = 1;
+        for (i = 0; i < 2000; i++) { /* u = 1/sqrt(x2 q): doubling, then bisection */
+            double a;
+            u = bracket ? hi : 0.5 * (lo + hi);
+            if (!bracket && !(u > lo && u < hi)) break;
+            t = hfy_rate_theta0_(f, y1 * u);
+            a = t + y1 * u;
+            if (f + (1 - f) * hfy_rate_tail_(t) + f * y2 * u * u + f * a * y1 * u < 1 / alpha) {
+                lo = u;
+                if (bracket) hi *= 2;
+            } else {
+                hi = u;
+                bracket = 0;
+            }
+        }
+        t = hfy_rate_theta0_(f, y1 * u);
+        replica->q = 1 / (x2 * u * u);
+        replica->theta0 = t;
+        replica->m = (rate->theta - t / u) / f;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_x, double sigma_y, double c,
+                                         hfy_rate_disc *disc, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = hfy_rate_check_load_(alpha, w);
+    if (!status && !(tau >= -1 && tau <= 1))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "tau is %g; it should be in -1 .. 1", tau);
+    if (!status && (!(sigma_x > 0) || !(sigma_y > 0) || !hfy_base_is_finite_(sigma_x) || !hfy_base_is_finite_(sigma_y)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "sigma_x is %g and sigma_y %g; both should be above 0 and finite",
+                                sigma_x, sigma_y);
+    if (!status && !hfy_base_is_finite_(c)) status = hfy_base_fail_(w, HFY_ERR_ARG, "c is %g; it should be finite", c);
+    if (!status && !disc) status = hfy_base_fail_(w, HFY_ERR_ARG, "disc is NULL");
+    if (!status) {
+        const double ratio = sigma_x / sigma_y, spread = ratio * ratio * (1 - tau * tau);
+        const double room = c - tau * ratio > 0 ? c - tau * ratio : 0;
+        const double under = spread + (c - tau * ratio) * (c - tau * ratio);
+        disc->centre = -c + tau * ratio;
+        disc->radius = sqrt(spread * (alpha / (1 - alpha)));
+        disc->lambda_plus = disc->centre + disc->radius;
+        disc->lambda_minus = disc->centre - disc->radius;
+        disc->median = disc->radius * sqrt((1 - alpha) / (2 - alpha));
+        disc->alpha_s = under > 0 ? room * room / under : 0;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- dynamics --- */
+
+/* Explicit Runge-Kutta: stages, the nodes' matrix, weights, and weights of the error estimate. */
+typedef struct hfy_rate_scheme_ {
+    size_t stages;
+    double a[7][6], b[7], error[7];
+} hfy_rate_scheme_;
+
+static const hfy_rate_scheme_ hfy_rate_rk4_ = {
+    4, {{0}, {0.5}, {0, 0.5}, {0, 0, 1}}, {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6}, {0}};
+
+/* Dormand, Prince 1980; the last stage is the first of the next step. */
+static const hfy_rate_scheme_ hfy_rate_dp5_ = {
+    7,
+    {{0},
+     {1.0 / 5},
+     {3.0 / 40, 9.0 / 40},
+     {44.0 / 45, -56.0 / 15, 32.0 / 9},
+     {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
+     {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
+     {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84}},
+    {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84, 0},
+    {71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.0 / 339200, 22.0 / 525, -1.0 / 40}};
+
+typedef struct hfy_rate_run_ {
+    const hfy_simd_ *simd;
+    const hfy_rate *rate;
+    const double *w;
+    size_t dim, states, live;
+    hfy_rate_options o;
+    const hfy_rate_scheme_ *scheme;
+    double *x, *next, *k[7]; /* states x dim: state, the one after, slopes */
+    double *in, *out;        /* states x dim, the live ones packed */
+    double *time, *dt, *most, *speed;
+    size_t *steps, *list;    /* states; the live ones */
+    hfy_status *status;
+    double *gemm;
+} hfy_rate_run_;
+
+HFY_PRIVATE_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, size_t states, size_t dim, hfy_rate_run_ *run)
+{
+    const size_t all = hfy_base_times_(states, dim);
+    size_t i;
+    run->states = states, run->dim = dim;
+    run->x = (double *)hfy_base_take_(arena, all, sizeof(double));
+    run->next = (double *)hfy_base_take_(arena, all, sizeof(double));
+    for (i = 0; i < 7; i++) run->k[i] = (double *)hfy_base_take_(arena, all, sizeof(double));
+    run->in = (double *)hfy_base_take_(arena, all, sizeof(double));
+    run->out = (double *)hfy_base_take_(arena, all, sizeof(double));
+    run->time = (double *)hfy_base_take_(arena, states, sizeof(double));
+    run->dt = (double *)hfy_base_take_(arena, states, sizeof(double));
+    run->most = (double *)hfy_base_take_(arena, states, sizeof(double));
+    run->speed = (double *)hfy_base_take_(arena, states, sizeof(double));
+    run->steps = (size_t *)hfy_base_take_(arena, states, sizeof(size_t));
+    run->list = (size_t *)hfy_base_take_(arena, states, sizeof(size_t));
+    run->status = (hfy_status *)hfy_base_take_(arena, states, sizeof(hfy_status));
+    run->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(states, dim, dim, sizeof(double)),
+                                         sizeof(double));
+}
+
+/* k = dx/dt at `from` (states x dim) for every live state: one product. */
+HFY_PRIVATE_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *from, double *k)
+{
+    const size_t n = run->dim;
+    size_t l, i;
+    for (l = 0; l < run->live; l++) {
+        const double *x = from + run->list[l] * n;
+        double *to = run->in + l * n;
+        for (i = 0; i < n; i++) to[i] = run->o.voltage ? hfy_rate_g(run->rate, x[i] - run->rate->theta) : x[i];
+    }
+    hfy_linalg_dgemm_(run->simd, run->live, n, n, 1, run->in, n, 1, run->w, 1, n, 0, run->out, n, 1, run->gemm);
+    for (l = 0; l < run->live; l++) {
+        const double *x = from + run->list[l] * n, *u = run->out + l * n;
+        double *to = k + run->list[l] * n;
+        for (i = 0; i < n; i++)
+            to[i] = (run->o.voltage ? u[i] : hfy_rate_g(run->rate, u[i] - run->rate->theta)) - x[i];
+    }
+}
+
+/* next = x + dt sum of a[l] k_l */
+HFY_PRIVATE_ void hfy_rate_move_(const hfy_rate_run_ *run, const double *a, size_t terms)
+{
+    const size_t n = run->dim;
+    size_t l, i, s;
+    for (l = 0; l < run->live; l++) {
+        const size_t at = run->list[l] * n;
+        for (i = 0; i < n; i++) {
+            double sum = 0;
+            for (s = 0; s < terms; s++) sum += a[s] * run->k[s][at + i];
+            run->next[at + i] = run->x[at + i] + run->dt[run->list[l]] * sum;
+        }
+    }
+}
+
+/* Is the state at rest? Sets its speed. */
+HFY_PRIVATE_ int hfy_rate_rests_(hfy_rate_run_ *run, size_t who)
+{
+    const double *x = run->x + who * run->dim, *k = run->k[0] + who * run->dim;
+    double speed = 0, size = 0;
+    size_t i;
+    for (i = 0; i < run->dim; i++) {
+        if (fabs(k[i]) > speed || hfy_base_is_nan_(k[i])) speed = fabs(k[i]);
+        if (fabs(x[i]) > size) size = fabs(x[i]);
+    }
+    run->speed[who] = speed;
+    return run->o.tol >= 0 && speed <= (run->o.tol > 0 ? run->o.tol : 1e-9) * (1 + size);
+}
+
+/* Drops what has ended: status OK or NONFINITE is set, CONVERGENCE means that it still runs. */
+HFY_PRIVATE_ void hfy_rate_prune_(hfy_rate_run_ *run, const unsigned char *ended)
+{
+    size_t l, kept = 0;
+    for (l = 0; l < run->live; l++)
+        if (!ended[l]) run->list[kept++] = run->list[l];
+    run->live = kept;
+}
+
+/* Runs all states, which sit in run->x. ended: room for `states`. */
+HFY_PRIVATE_ void hfy_rate_integrate_(hfy_rate_run_ *run, unsigned char *ended)
+{
+    const size_t n = run->dim;
+    const double duration = run->o.duration > 0 ? run->o.duration : 1000;
+    const int adaptive = run->o.rtol > 0;
+    size_t l, i, s;
+    run->scheme = adaptive ? &hfy_rate_dp5_ : &hfy_rate_rk4_;
+    run->live = run->states;
+    for (l = 0; l < run->states; l++) {
+        double big = 0;
+        for (i = 0; i < n; i++) big = fabs(run->x[l * n + i]) > big ? fabs(run->x[l * n + i]) : big;
+        run->list[l] = l, run->time[l] = 0, run->steps[l] = 0, run->most[l] = 1e6 * (1 + big);
+        run->status[l] = HFY_ERR_CONVERGENCE;
+    }
+    hfy_rate_flow_(run, run->x, run->k[0]);
+    for (l = 0; l < run->states; l++) {
+        double steep = 0;
+        for (i = 0; !(run->o.dt > 0) && i < n; i++) { /* a step that the weights allow */
+            const double *row = run->w + i * n, *x = run->x + l * n;
+            double sum = 0, u = 0;
+            for (s = 0; s < n; s++)
+                sum += fabs(row[s]) * (run->o.voltage ? hfy_rate_slope(run->rate, x[s] - run->rate->theta) : 1);
+            if (!run->o.voltage) {
+                u = hfy_linalg_dot_(row, x, n);
+                sum *= hfy_rate_slope(run->rate, u - run->rate->theta);
+            }
+            if (sum > steep) steep = sum;
+        }
+        run->dt[l] = run->o.dt;
+        if (!(run->o.dt > 0)) run->dt[l] = 2 / (1 + steep) < 0.1 ? 2 / (1 + steep) : 0.1;
+        if (run->dt[l] > duration) run->dt[l] = duration;
+        ended[l] = 1;
+        if (hfy_rate_rests_(run, l))
+            run->status[l] = HFY_OK;
+        else if (!hfy_base_is_finite_(run->speed[l]))
+            run->status[l] = HFY_ERR_NONFINITE;
+        else
+            ended[l] = 0;
+    }
+    hfy_rate_prune_(run, ended);
+    while (run->live) {
+        const hfy_rate_scheme_ *scheme = run->scheme;
+        for (l = 0; l < run->live; l++) { /* the last step ends on time */
+            const size_t who = run->list[l];
+            const double left = duration - run->time[who];
+            if (run->dt[who] * (1 + 1e-9) >= left) run->dt[who] = left;
+        }
+        for (s = 1; s < scheme->stages; s++) {
+            hfy_rate_move_(run, scheme->a[s], s);
+            hfy_rate_flow_(run, run->next, run->k[s]);
+        }
+        hfy_rate_move_(run, scheme->b, scheme->stages);
+        for (l = 0; l < run->live; l++) {
+            const size_t who = run->list[l];
+            double *x = run->x + who * n, *next = run->next + who * n;
+            double error = 0, big = 0, factor = 1;
+            int finite = 1, taken = 1;
+            run->steps[who]++;
+            ended[l] = 0;
+            for (i = 0; i < n; i++) {
+                finite &= hfy_base_is_finite_(next[i]);
+                if (fabs(next[i]) > big) big = fabs(next[i]);
+            }
+            if (adaptive) {
+                for (i = 0; i < n; i++) {
+                    double e = 0, size = fabs(x[i]) > fabs(next[i]) ? fabs(x[i]) : fabs(next[i]);
+                    for (s = 0; s < 7; s++) e += scheme->error[s] * run->k[s][who * n + i];
+                    e *= run->dt[who] / (run->o.rtol * (1 + size));
+                    error += e * e;
+                }
+                error = sqrt(error / (double)n);
+                if (!finite || !hfy_base_is_finite_(error)) error = 1e10;
+                taken = error <= 1;
+                factor = error > 1e-10 ? 0.9 * pow(error, -0.2) : 5;
+                factor = factor < 0.2 ? 0.2 : factor > 5 ? 5 : factor;
+                if (!taken && run->dt[who] < 1e-12) finite = 0; /* no step is small enough */
+            }
+            if ((taken || !adaptive || run->dt[who] < 1e-12) && (!finite || big > run->most[who])) {
+                ended[l] = 1, run->status[who] = HFY_ERR_NONFINITE;
+                continue;
+            }
+            if (taken) {
+                const double left = duration - run->time[who];
+                memcpy(x, next, n * sizeof *x);
+                if (run->dt[who] >= left)
+                    run->time[who] = duration;
+                else if (adaptive)
+                    run->time[who] += run->dt[who];
+                else
+                    run->time[who] = (double)run->steps[who] * run->dt[who];
+            }
+            run->dt[who] *= adaptive ? factor : 1;
+        }
+        hfy_rate_prune_(run, ended);
+        hfy_rate_flow_(run, run->x, run->k[0]); /* of rejected steps too: the same bits again */
+        for (l = 0; l < run->live; l++) {
+            const size_t who = run->list[l];
+            ended[l] = 0;
+            if (hfy_rate_rests_(run, who))
+                ended[l] = 1, run->status[who] = HFY_OK;
+            else if (run->time[who] >= duration)
+                ended[l] = 1, run->status[who] = run->o.tol < 0 ? HFY_OK : HFY_ERR_CONVERGENCE;
+        }
+        hfy_rate_prune_(run, ended);
+    }
+}
+
+HFY_PRIVATE_ hfy_status hfy_rate_check_options_(const hfy_rate_options *o, hfy_work *work)
+{
+    if (!(o->dt >= 0) || !hfy_base_is_finite_(o->dt))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "options->dt is %g; it should be at least 0 and finite", o->dt);
+    if (!(o->duration >= 0) || !hfy_base_is_finite_(o->duration))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "options->duration is %g; it should be at least 0 and finite",
+                              o->duration);
+    if (!hfy_base_is_finite_(o->tol))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "options->tol is %g; it should be finite", o->tol);
+    if (!(o->rtol >= 0) || !(o->rtol < 1))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "options->rtol is %g; it should be at least 0 and below 1", o->rtol);
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
+                                     size_t n_states, const hfy_rate_options *options, double *end,
+                                     const hfy_rate_outcome *outcome, hfy_work *work)
+{
+    hfy_work local, *k = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_rate_run_ run;
+    unsigned char *ended = NULL;
+    const hfy_simd_ *simd = hfy_simd_choose_(k);
+    hfy_status status = simd ? hfy_rate_check_(rate, k) : HFY_ERR_UNSUPPORTED;
+    size_t i;
+    int pass;
+    memset(&run, 0, sizeof run);
+    if (options) run.o = *options;
+    if (!status) status = hfy_rate_check_sizes_(1, dim, k);
+    if (!status && !hfy_base_fits_(n_states, dim, sizeof(double)))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "n_states %z, dim %z: states of that size cannot exist", n_states,
+                                dim);
+    if (!status) status = hfy_rate_check_matrix_(w, dim, k);
+    if (!status) status = hfy_rate_check_options_(&run.o, k);
+    if (!status && n_states && (!start || !end))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL", start ? "end" : "start");
+    for (i = 0; !status && i < n_states * dim; i++)
+        if (!hfy_base_is_finite_(start[i]))
+            status = hfy_base_fail_(k, HFY_ERR_ARG, "start: state %z, unit %z is %g; it should be finite", i / dim,
+                                    i % dim, start[i]);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(k, &arena);
+        if (status) break;
+        hfy_rate_plan_run_(&arena, n_states, dim, &run);
+        ended = (unsigned char *)hfy_base_take_(&arena, n_states, 1);
+    }
+    if (!status && n_states) {
+        run.simd = simd, run.rate = rate, run.w = w;
+        memcpy(run.x, start, n_states * dim * sizeof *start);
+        hfy_rate_integrate_(&run, ended);
+        memcpy(end, run.x, n_states * dim * sizeof *end);
+        for (i = 0; i < n_states; i++) {
+            if (outcome && outcome->status) outcome->status[i] = run.status[i];
+            if (outcome && outcome->time) outcome->time[i] = run.time[i];
+            if (outcome && outcome->speed) outcome->speed[i] = run.speed[i];
+            if (outcome && outcome->steps) outcome->steps[i] = run.steps[i];
+            if (!status && run.status[i])
+                status = hfy_base_fail_(k, run.status[i],
+                                        run.status[i] == HFY_ERR_NONFINITE
+                                            ? "state %z diverged at time %g"
+                                            : "state %z had not settled at time %g (speed %g)",
+                                        i, run.time[i], run.speed[i]);
+        }
+    }
+    return hfy_base_close_(k, &local, status);
+}
+
+HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const double *r, size_t dim, hfy_rng *rng,
+                                  const hfy_rate_basin_options *options, double *noise, hfy_work *work)
+{
+    hfy_work local, *k = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_rate_run_ run;
+    hfy_rate_basin_options o;
+    unsigned char *ended = NULL;
+    double *z = NULL, lo = 0, hi;
+    const hfy_simd_ *simd = hfy_simd_choose_(k);
+    hfy_status status = simd ? hfy_rate_check_at_(rate, w, r, 1, dim, k) : HFY_ERR_UNSUPPORTED;
+    size_t i, trial, look;
+    int pass;
+    memset(&run, 0, sizeof run);
+    memset(&o, 0, sizeof o);
+    if (options) o = *options;
+    if (!o.trials) o.trials = 20;
+    if (!o.bisections) o.bisections = 12;
+    if (hfy_rate_is_zero_(o.most)) o.most = 2;
+    if (hfy_rate_is_zero_(o.success)) o.success = 1e-3;
+    if (!status) status = hfy_rate_check_options_(&o.run, k);
+    if (!status && (!(o.most > 0) || !hfy_base_is_finite_(o.most)))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "options->most is %g; it should be above 0 and finite", o.most);
+    if (!status && !(o.success > 0))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "options->success is %g; it should be above 0", o.success);
+    if (!status && !hfy_base_fits_(o.trials, dim, sizeof(double)))
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "options->trials is %z; that many states cannot exist", o.trials);
+    if (!status && (!rng || !noise)) status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL", rng ? "noise" : "rng");
+    if (!status && o.run.voltage)
+        status = hfy_base_fail_(k, HFY_ERR_ARG, "options->run.voltage is set; a basin is one of rates");
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(k, &arena);
+        if (status) break;
+        hfy_rate_plan_run_(&arena, o.trials, dim, &run);
+        ended = (unsigned char *)hfy_base_take_(&arena, o.trials, 1);
+        z = (double *)hfy_base_take_(&arena, hfy_base_times_(o.trials, dim), sizeof *z);
+    }
+    if (!status) {
+        run.simd = simd, run.rate = rate, run.w = w, run.o = o.run;
+        for (i = 0; i < o.trials * dim; i++) z[i] = hfy_rate_normal_(rng);
+        hi = o.most;
+        for (look = 0; look <= o.bisections; look++) { /* the first look is at the most */
+            const double e = look ? 0.5 * (lo + hi) : hi;
+            size_t back = 0;
+            for (i = 0; i < o.trials * dim; i++) run.x[i] = r[i % dim] * exp(e * z[i]);
+            hfy_rate_integrate_(&run, ended);
+            for (trial = 0; trial < o.trials; trial++) {
+                double off = 0, size = 0;
+                for (i = 0; i < dim; i++) {
+                    const double d = run.x[trial * dim + i] - r[i];
+                    off += d * d, size += r[i] * r[i];
+                }
+                back += run.status[trial] != HFY_ERR_NONFINITE && sqrt(off) <= o.success * sqrt(size);
+            }
+            if (2 * back >= o.trials) {
+                lo = e;
+                if (!look) break;
+            } else {
+                hi = e;
+            }
+        }
+        *noise = lo;
+    }
+    return hfy_base_close_(k, &local, status);
 }
 #endif /* HFY_CORE_ONLY */
 

@@ -23,6 +23,12 @@ BENCH_API const char *bench_isa(int isa)
     return hfy_simd_of_(work.isa) ? hfy_simd_text(hfy_simd_isa(&work)) : NULL;
 }
 
+BENCH_API int bench_eigenvalues(const double *a, size_t n, double *re, double *im)
+{
+    static hfy_work work;
+    return hfy_eigenvalues(a, n, re, im, &work) != HFY_OK;
+}
+
 BENCH_API const char *bench_version(void) { return HFY_VERSION; }
 
 /* --- separations --- */

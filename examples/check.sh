@@ -166,6 +166,11 @@ says 'cannot be opened'
 run 0 embedded
 says '^with 16 bytes: not enough scratch memory'
 says '^right: 4 of 4; heap calls: 0; scratch needed: [0-9]* bytes'
+run 0 attractors
+says '^  0.05  *6  *6 of 6  *-0.[0-9]*  .* comes back$'
+says '^  0.60  *72  *0 of 6  *0.[0-9]*  .* drifts away$'
+run 1 attractors 0
+says 'cv is 0'
 
 rm -f "$out" "$build"/check.1 "$build"/check.2 "$build"/check.pgm "$idx" "$npy"
 echo "examples: $passed passed, $failed failed"

@@ -6,9 +6,8 @@ HFY_PROGRAMS = hfy_metastable hfy_capacity hfy_recall hfy_dynamics hfy_paths hfy
 
 hfy: hfy-table3 hfy-capacity hfy-recall hfy-dynamics hfy-paths mhn-error hfy-exact
 
-$(HFY_PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: %.c reproduce.h ../../hfy.h ../../examples/images.h
-	@mkdir -p $(BUILD)
-	$(CC) -std=c99 $(CFLAGS) $(OPENMP) -Wall -Wextra -Wno-unused-function -o $@ $< -lm
+$(HFY_PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: %.c reproduce.h ../../hfy.h ../../examples/images.h | $(BUILD)
+	$(COMPILE) $(OPENMP) -o $@ $< -lm
 
 hfy-need-data:
 	@test -n "$(MNIST)" || { echo "give MNIST=DIR, with train-images-idx3-ubyte and t10k-images-idx3-ubyte"; exit 1; }

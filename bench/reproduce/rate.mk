@@ -1,0 +1,44 @@
+# Graded attractor networks (RATE), Figures 1 to 8.
+#   make rate-quick    N 40 to 200, a minute or so; make rate-long the paper's sizes (N = 500 where it says so), hours
+#   make rate-one FIGURE=3 N=200 REPETITIONS=5 MODE=quick
+# CSV files and SVG pictures: $(BUILD)/rate_fig*.csv, .svg
+
+FIGURE = 1
+N = 100
+REPETITIONS = 2
+MODE = quick
+RATE = $(BUILD)/rate_figures
+
+$(RATE): rate_figures.c ../../hfy.h | $(BUILD)
+	$(COMPILE) rate_figures.c -o $@ -lm
+
+rate-quick: $(RATE)
+	$(RATE) 1 $(BUILD) 100 1 quick
+	$(RATE) 2 $(BUILD) 200 1 quick
+	$(RATE) 3 $(BUILD) 100 1 quick
+	$(RATE) 4 $(BUILD) 100 1 quick
+	$(RATE) 5 $(BUILD) 120 1 quick
+	$(RATE) 6 $(BUILD) 60 1 quick
+	$(RATE) 7 $(BUILD) 300 1 quick
+	$(RATE) 8 $(BUILD) 100 1 quick
+	@$(MAKE) --no-print-directory rate-plots
+
+rate-long: $(RATE)
+	$(RATE) 1 $(BUILD) 300 10
+	$(RATE) 2 $(BUILD) 500 1
+	$(RATE) 3 $(BUILD) 300 5
+	$(RATE) 4 $(BUILD) 300 5
+	$(RATE) 5 $(BUILD) 200 10
+	$(RATE) 6 $(BUILD) 100 10
+	$(RATE) 7 $(BUILD) 500 1
+	$(RATE) 8 $(BUILD) 300 5
+	@$(MAKE) --no-print-directory rate-plots
+
+rate-one: $(RATE)
+	$(RATE) $(FIGURE) $(BUILD) $(N) $(REPETITIONS) $(MODE)
+
+rate-plots:
+	@if command -v gnuplot >/dev/null; then gnuplot -e "build='$(BUILD)'" rate_figures.gp; \
+	else echo "reproduce: no gnuplot (Debian: gnuplot-nox): the CSV files are in $(BUILD)"; fi
+
+.PHONY: rate-quick rate-long rate-one rate-plots
