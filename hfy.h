@@ -11683,8 +11683,8 @@ HFY_PRIVATE_ void hfy_binary_table_(const hfy_binary_run_ *run, hfy_binary_slot_
     long dim = (long)run->memory->dim, h, s = run->exact ? 1 : hfy_binary_above_(most + 2);
     if (s == slot->scale) return;
     slot->scale = s;
-    for (h = -dim; h <= dim; h++) {
-        double over = (double)(h < -most - 1 ? -most - 1 : h > most + 1 ? most + 1 : h);
+    for (h = -dim; h <= dim; h++) { /* beyond s there is nothing to look up, and it could overflow */
+        double over = (double)(run->exact ? h : h < -s ? -s : h > s ? s : h);
         slot->table[h + dim] =
             hfy_binary_f_(run, over + 1, (double)s) - hfy_binary_f_(run, over - 1, (double)s);
     }
