@@ -4735,13 +4735,17 @@ HFY_PRIVATE_ hfy_status hfy_linalg_ql_(hfy_linalg_eigen_ *s)
 {
     double *d = s->diagonal, *e = s->off;
     size_t n = s->n, l, m, i;
+    double norm = 0;
     if (n) e[n - 1] = 0;
+    for (i = 0; i < n; i++) norm = fabs(d[i]) + fabs(e[i]) > norm ? fabs(d[i]) + fabs(e[i]) : norm;
     for (l = 0; l < n; l++) {
         int steps = 0;
         for (;;) {
             double g, r, sine = 1, cosine = 1, p = 0;
             for (m = l; m + 1 < n; m++)
-                if (fabs(e[m]) <= DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1])) + 1e-40) break;
+                if (fabs(e[m]) <= DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1])) + 1e-40 ||
+                    (steps > 4 && fabs(e[m]) <= DBL_EPSILON * norm)) /* rounding of larger entries keeps it alive */
+                    break;
             if (m == l) break;
             if (steps++ == HFY_LINALG_SWEEPS_) return HFY_ERR_CONVERGENCE;
             if (s->vectors && s->room - s->count < m - l) hfy_linalg_rotate_(s);
@@ -4924,7 +4928,7 @@ HFY_PRIVATE_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a,
     const size_t tall = s->tall, wide = s->wide, across = rows >= columns ? columns : 1,
                  along = rows >= columns ? 1 : columns; /* element (i, j) of the tall matrix: i across + j along */
     double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, rows * columns)), *b = s->matrix, tiny;
-    const double enough = DBL_EPSILON * sqrt((double)tall);
+    const double enough = 8 * DBL_EPSILON * sqrt((double)tall); /* what rounding leaves of a dot of unit vectors */
     size_t i, j, r, sweep, turns = 1;
     hfy_status status;
     for (i = 0; i < rows * columns; i++) s->scaled[i] = a[i] * scale;

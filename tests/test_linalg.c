@@ -68,6 +68,18 @@ TEST(closed_forms)
         CHECK(fabs(values[1]) < 1e-12 && fabs(values[n - 1]) < 1e-12);
         CHECK(orthogonality(vectors, n, n) < 1e-13);
     }
+    for (n = 20; n < 141; n += 40) { /* rank 6, sizes over decades: much rounding, little else */
+        hfy_rng rng = hfy_rng_seed(n);
+        size_t j, k;
+        normals(&rng, b, 6 * n);
+        for (i = 0; i < n; i++)
+            for (j = 0; j <= i; j++)
+                for (a[i * n + j] = 0, k = 0; k < 6; k++)
+                    a[i * n + j] += b[k * n + i] * b[k * n + j] * pow(10, -2.0 * (double)k);
+        CHECK(hfy_linalg_eigen(a, n, values, vectors, &work) == HFY_OK);
+        CHECK(fabs(values[6]) < 1e-13 * values[0] && fabs(values[n - 1]) < 1e-13 * values[0] && values[5] > 1e-9);
+        CHECK(residual(a, n) < 1e-12 * values[0] && orthogonality(vectors, n, n) < 1e-12);
+    }
     memset(a, 0, sizeof a);
     CHECK(hfy_linalg_eigen(a, 40, values, vectors, &work) == HFY_OK && values[0] == 0 && values[39] == 0);
     CHECK(orthogonality(vectors, 40, 40) == 0);
