@@ -152,6 +152,13 @@ run 0 embedded
 says '^with 16 bytes: not enough scratch memory'
 says '^right: 4 of 4; heap calls: 0; scratch needed: [0-9]* bytes'
 
+run 0 landscape
+says '^150 random patterns of 60 bits; trained to the optimum'
+says '^   0.100  *[3-5][0-9]  *1.00  *1.00  *1.00  *0.8[0-9]  *0.00  *0.00 '
+says '^   0.003  *[4-7][0-9]  *1.00  *0.00  *0.00  *0.00  *0.00  *0.9[0-9] .* 0.99 '
+run 0 landscape 1 10
+run 2 landscape 0
+
 rm -f "$out" "$build"/check.1 "$build"/check.2 "$build"/check.pgm "$idx" "$npy"
 echo "examples: $passed passed, $failed failed"
 [ $failed = 0 ]
