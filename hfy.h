@@ -161,7 +161,8 @@
      - allocate anything but scratch; store, copy or own your patterns
      - choose beta, the separation or the number of steps for your data
      - approximate: what is left out (patterns beyond the margin, weights below rounding) cannot change the answer
-     - learn by itself: it gives gradients and losses, the optimiser is yours
+     - train networks by gradient: it gives gradients and losses, the optimiser is yours (what has a convex training or
+       a closed form is trained: hfy_kernel_train, hfy_binary_weights)
      - read images; .npy is the only file format
      - promise a binary interface between versions: compile it with your program
 
@@ -187,8 +188,8 @@
      A room calls only rooms above it. Public names are hfy_<room>_<verb> (the net's own: hfy_retrieve, hfy_energy);
      private ones end in an underscore.
 
-   FURTHER   examples (hello, recall, attention, hetero, embedded), docs/guide.md (by tasks), docs/math.md (every
-             equation and its function), docs/design.md (why it is built so), docs/porting.md
+   FURTHER   examples (hello, recall, attention, hetero, embedded, landscape), docs/guide.md (by tasks), docs/math.md
+             (every equation and its function), docs/design.md (why it is built so), docs/porting.md
 
    SOURCES   HFY   Santos, Niculae, McNamee, Martins: Hopfield-Fenchel-Young Networks
              MHN   Ramsauer et al.: Hopfield Networks is All You Need
@@ -415,8 +416,8 @@ HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, d
 
 /* Singular values, largest first, and the vectors: A = sum over i of values[i] left_i right_i^T. a: rows x columns.
    values: r = min(rows, columns). left: r rows of `rows`, right: r rows of `columns`, or NULL. Absolute errors of a few
-   n eps values[0]. For a singular value of exactly 0 (or one that underflows) the left vector (where rows < columns: the
-   right one) is the zero vector; all others are orthonormal.
+   n eps values[0]. For a singular value of exactly 0 (or one that underflows) the left vector (where rows < columns:
+   the right one) is the zero vector; all others are orthonormal.
    How: eigenvectors V of the smaller of A^T A and A A^T make A V nearly orthogonal, one-sided Jacobi rotations finish,
    so small values keep what forming A^T A alone would lose. Cost: 2 rows columns r + 6 r^3 and a few times
    r^2 max(rows, columns) multiply-adds. Errors as hfy_linalg_eigen. */
@@ -878,9 +879,9 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
                                       size_t stride, int self_coupling, hfy_real *weights, hfy_work *work);
 
 /* The same memory as a net, without dim x dim weights: hfy_retrieve then updates all bits at once. Fills *net, which
-   borrows the arrays: keys (PSEUDO_INVERSE: the patterns, count x dim, are its values, and `keys`, room for count x dim,
-   gets their duals; HEBBIAN: NULL) and `coupling` (room for dim: the diagonal, taken out again; NULL keeps it). Set
-   net->max_steps yourself. Errors as hfy_binary_weights. */
+   borrows the arrays: keys (PSEUDO_INVERSE: the patterns, count x dim, are its values, and `keys`, room for count x
+   dim, gets their duals; HEBBIAN: NULL) and `coupling` (room for dim: the diagonal, taken out again; NULL keeps it).
+   Set net->max_steps yourself. Errors as hfy_binary_weights. */
 HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                   size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net, hfy_work *work);
 
@@ -922,10 +923,10 @@ typedef struct hfy_binary_report {
     double *log_energy; /* the same: ln(-E), which cannot overflow; NaN where E > 0 */
 } hfy_binary_report;
 
-/* Runs every query until a sweep changes nothing. queries, out: n_queries x dim, +1 and -1; may be the same. A bit whose
-   drive is exactly 0 stays. POWER and RECTIFIED are exact while count (dim+1)^degree < 2^52, else each term is rounded
-   once after a scaling by a power of two; EXP takes e^(x_i.q) relative to the largest: nothing overflows at any dim.
-   With an asynchronous order the energy never rises (WEIGHTS: if symmetric with a diagonal >= 0).
+/* Runs every query until a sweep changes nothing. queries, out: n_queries x dim, +1 and -1; may be the same. A bit
+   whose drive is exactly 0 stays. POWER and RECTIFIED are exact while count (dim+1)^degree < 2^52, else each term is
+   rounded once after a scaling by a power of two; EXP takes e^(x_i.q) relative to the largest: nothing overflows at any
+   dim. With an asynchronous order the energy never rises (WEIGHTS: if symmetric with a diagonal >= 0).
    Cost a sweep and query: dim count lookups, WEIGHTS dim^2 multiply-adds. Scratch: dim count bytes and little more.
    Errors, nothing written: ARG (NULL, sizes, kind, degree, sequence; an entry of patterns or queries that is neither +1
    nor -1; weights not finite), NOMEM.
@@ -945,8 +946,8 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
    |x - y|^2 = 4 d and x.y = dim - 2 d, so a kernel is a table over d = 0 .. dim.
    ------------------------------------------------------------------------------------------------------------------ */
 
-/* 64-bit words that hold dim bits: (dim + 63) / 64. Bit j of a state: word j / 64, bit j % 64, set for +1; bits from dim
-   on are 0. */
+/* 64-bit words that hold dim bits: (dim + 63) / 64. Bit j of a state: word j / 64, bit j % 64, set for +1; bits from
+   dim on are 0. */
 HFY_API size_t hfy_kernel_words(size_t dim);
 
 /* rows x dim entries of +1 and -1 into rows x words, and back. Errors: ARG (NULL, dim 0, an entry that is neither: the
@@ -961,8 +962,8 @@ typedef enum hfy_kernel_kind {
 } hfy_kernel_kind;
 
 /* A kernel memory: h(x) = sum over patterns mu of alpha_mu K(x, xi_mu), x_i <- sign h_i(x), h_i = 0 keeps the bit.
-   Borrows its arrays. Of alpha, alpha_float and alpha_bytes the first that is not NULL is used, in recall only; all else
-   takes alpha. */
+   Borrows its arrays. Of alpha, alpha_float and alpha_bytes the first that is not NULL is used, in recall only; all
+   else takes alpha. */
 typedef struct hfy_kernel {
     size_t dim, count;         /* N neurons (bits), P patterns */
     const uint64_t *patterns;  /* P rows of hfy_kernel_words(dim) */
@@ -994,8 +995,8 @@ HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_w
        L(a) = sum over mu of softplus(-xi_mu,i h_mu) + lambda/2 a.K a,   h = K a,   r = sigmoid(h) - y + lambda a,
    gradient K r, optimum r = 0. All N neurons share K and are trained at once. */
 typedef enum hfy_kernel_trainer {
-    HFY_KERNEL_EXACT,    /* accelerated steps in the metric of K/4 + lambda, one Cholesky factor for all neurons, restart
-                            by gradient; tens of iterations to a residual of 1e-8 on any kernel */
+    HFY_KERNEL_EXACT,    /* accelerated steps in the metric of K/4 + lambda, one Cholesky factor for all neurons,
+                            restart by gradient; tens of iterations to a residual of 1e-8 on any kernel */
     HFY_KERNEL_PAPER,    /* the papers': a <- a - eta K r from 0, full batch, max_iterations of them. Diverges or
                             oscillates where result->stability is above 1 */
     HFY_KERNEL_NEWTON,   /* Newton's method, neuron by neuron: P^3/3 each step, each neuron. A check on the others */
@@ -1022,7 +1023,7 @@ typedef struct hfy_kernel_training {
     const double *gram;        /* P x P if you have it already; or NULL: made in scratch */
     int (*progress)(void *context, const hfy_kernel_progress *now); /* after each iteration; not 0 = stop; or NULL */
     void *context;
-    double *state;             /* EXACT, PAPER: room for hfy_kernel_state_size doubles: where training stopped; or NULL */
+    double *state;             /* EXACT, PAPER: room for hfy_kernel_state_size doubles, where training stopped; NULL */
     int resume;                /* 1: go on from `state`: the same bits as if it had never stopped */
 } hfy_kernel_training;
 
@@ -1104,13 +1105,13 @@ HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_
 HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin, hfy_work *work);
 
 /* Basins: recovered[j] = share of the first `patterns` patterns that come back whole from cues with flips[j] bits
-   flipped; overlap (or NULL): the mean x.xi / N at the end. The cues of each j start from a copy of *rng (not changed). */
+   flipped; overlap (or NULL): the mean x.xi / N at the end. The cues of each j start from a copy of *rng (kept). */
 HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips, size_t n_flips,
                                      const hfy_rng *rng, double *recovered, double *overlap, hfy_work *work);
 
 /* What random starts meet. */
 typedef struct hfy_kernel_census {
-    double fixed;      /* share of random states that are fixed points already: near 1, the memory is the identity map */
+    double fixed;      /* share of random states that are fixed points already: near 1 it is the identity map */
     double stored;     /* share that ends on a stored pattern */
     double opposite;   /* share that ends on the opposite of one */
     double spurious;   /* share that ends on another fixed point */
@@ -1153,8 +1154,8 @@ typedef struct hfy_kernel_spectrum {
     double gram_1, gram_least, gram_rank;         /* of K: largest, least, trace / largest */
 } hfy_kernel_spectrum;
 
-/* gram: P x P, or NULL. Arrays, each or NULL: alpha_values, operator_values, effective_values (r each), gram_values (P),
-   largest first. The papers' alpha^(1/2) K alpha^(1/2) exists for square positive alpha only; |alpha| =
+/* gram: P x P, or NULL. Arrays, each or NULL: alpha_values, operator_values, effective_values (r each), gram_values
+   (P), largest first. The papers' alpha^(1/2) K alpha^(1/2) exists for square positive alpha only; |alpha| =
    (alpha alpha^T)^(1/2) replaces it. UNSUPPORTED: alpha = 0. Cost: P^3 and min(P, N)^3 multiply-adds, a few times. */
 HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *spectrum,
                                       double *alpha_values, double *operator_values, double *effective_values,
@@ -1179,7 +1180,7 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
                                           double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
                                           double *step, hfy_work *work);
 
-/* The way of the papers' gradient descent for one neuron: arrays of steps + 1 (gains: steps), each or NULL, and sums. */
+/* The way of the papers' gradient descent for one neuron: arrays of steps + 1 (gains: steps) or NULL, and sums. */
 typedef struct hfy_kernel_path {
     double *principal, *tail;     /* information gain of a step, 1/2 delta.G* delta with G* at the end: along the first
                                      eigenvector of G*, and the rest */
@@ -4584,12 +4585,12 @@ typedef struct hfy_linalg_rotation_ {
 
 typedef struct hfy_linalg_eigen_ {
     const hfy_simd_ *simd;
-    size_t n, room, count;       /* rotations: room for, collected so far */
-    double *reflectors;          /* n x n: row j the reflection of column j; without vectors one panel of them */
+    size_t n, room, count;        /* rotations: room for, collected so far */
+    double *reflectors;           /* n x n: row j the reflection of column j; without vectors one panel of them */
     double *tau, *diagonal, *off; /* n each */
-    double *w;                   /* panel x n */
-    double *small;               /* 4 panels' worth of inner products */
-    double *block, *turned;      /* panel x panel, n x panel: undoing the reflections */
+    double *w;                    /* panel x n */
+    double *small;                /* 4 panels' worth of inner products */
+    double *block, *turned;       /* panel x panel, n x panel: undoing the reflections */
     double *gemm;
     double *vectors;
     hfy_linalg_rotation_ *rotations;
@@ -4808,8 +4809,8 @@ HFY_PRIVATE_ void hfy_linalg_reflect_(hfy_linalg_eigen_ *s, double *vectors)
                           s->gemm);
         hfy_linalg_dgemm_(s->simd, n, width, width, 1, s->turned, width, 1, t, 1, width, 0, s->turned + n * width,
                           width, 1, s->gemm);
-        hfy_linalg_dgemm_(s->simd, n, n - k0, width, -1, s->turned + n * width, width, 1, v + k0, n, 1, 1,
-                          vectors + k0, n, 1, s->gemm);
+        hfy_linalg_dgemm_(s->simd, n, n - k0, width, -1, s->turned + n * width, width, 1, v + k0, n, 1, 1, vectors + k0,
+                          n, 1, s->gemm);
     }
 }
 
@@ -4886,11 +4887,11 @@ HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, d
 
 typedef struct hfy_linalg_svd_ {
     hfy_linalg_eigen_ eigen;
-    size_t tall, wide;  /* the larger and the smaller side */
-    double *matrix;     /* wide x tall: the columns of A V as rows */
-    double *scaled;     /* a copy of A, scaled */
-    double *gram, *v;   /* wide x wide */
-    double *square;     /* wide: |column|^2 */
+    size_t tall, wide; /* the larger and the smaller side */
+    double *matrix;    /* wide x tall: the columns of A V as rows */
+    double *scaled;    /* a copy of A, scaled */
+    double *gram, *v;  /* wide x wide */
+    double *square;    /* wide: |column|^2 */
 } hfy_linalg_svd_;
 
 HFY_PRIVATE_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size_t columns, hfy_linalg_svd_ *s)
@@ -4904,8 +4905,8 @@ HFY_PRIVATE_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size
     s->square = (double *)hfy_base_take_(arena, s->wide, sizeof(double));
     hfy_linalg_eigen_plan_(arena, s->wide, 1, &s->eigen);
     /* the eigenproblem's scratch for products serves those with A as well */
-    s->eigen.gemm = (double *)hfy_base_take_(
-        arena, hfy_linalg_gemm_scratch_(s->tall, s->tall, s->tall, sizeof(double)), sizeof(double));
+    s->eigen.gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(s->tall, s->tall, s->tall, sizeof(double)),
+                                             sizeof(double));
 }
 
 /* x <- c x - s y, y <- s x + c y. */
@@ -4919,8 +4920,8 @@ HFY_PRIVATE_ void hfy_linalg_turn_(double *x, double *y, size_t n, double c, dou
     }
 }
 
-/* a: finite. values: wide; the rows of s->matrix become the vectors of the longer side times the values (unit vectors if
-   `unit`), those of s->v the vectors of the shorter side, all in descending order. */
+/* a: finite. values: wide; the rows of s->matrix become the vectors of the longer side times the values (unit vectors
+   if `unit`), those of s->v the vectors of the shorter side, all in descending order. */
 HFY_PRIVATE_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns,
                                             double *values, int unit)
 {
@@ -5082,7 +5083,7 @@ typedef struct hfy_linalg_factor_ {
     size_t from, width; /* the block column at work */
     double *x;          /* right-hand sides, n x columns */
     size_t columns;
-    double *hold;       /* tasks x block x columns of a task */
+    double *hold; /* tasks x block x columns of a task */
     size_t held;
 } hfy_linalg_factor_;
 
@@ -5225,7 +5226,6 @@ HFY_PRIVATE_ void hfy_linalg_product_run_(const hfy_simd_ *simd, size_t m, size_
     p.a = a, p.b = b, p.c = c, p.gemm = gemm;
     hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
 }
-
 /* ------------------------------------------------------------------------------------------------------------------
    >>sim.impl   scores of queries against keys
    May call: simd.   Numerics: distances are summed from differences, not from norms and dots, so near matches keep
@@ -11493,7 +11493,7 @@ HFY_PRIVATE_ hfy_status hfy_binary_check_rows_(const hfy_real *x, size_t rows, s
 
 typedef struct hfy_binary_rules_ {
     const hfy_simd_ *simd;
-    double *x, *dual;            /* count x dim */
+    double *x, *dual; /* count x dim */
     double *gram, *values, *vectors, *turned, *gemm;
     hfy_linalg_eigen_ eigen;
 } hfy_binary_rules_;
@@ -11522,8 +11522,8 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rules_ *s, size_t count, siz
     hfy_linalg_dgemm_(s->simd, count, count, dim, 1, s->x, dim, 1, s->x, 1, dim, 0, s->gram, count, 1, s->gemm);
     s->eigen.simd = s->simd;
     status = hfy_linalg_eigen_run_(&s->eigen, s->gram, s->values, s->vectors);
-    if (status) return hfy_base_fail_(w, status, "QL did not converge on the %z x %z dots of the patterns", count,
-                                      count);
+    if (status)
+        return hfy_base_fail_(w, status, "QL did not converge on the %z x %z dots of the patterns", count, count);
     while (kept < count && s->values[kept] > 1e-12 * (double)count * s->values[0]) kept++;
     hfy_linalg_dgemm_(s->simd, kept, dim, count, 1, s->vectors, count, 1, s->x, dim, 1, 0, s->turned, dim, 1, s->gemm);
     for (i = 0; i < kept; i++)
@@ -11570,8 +11570,7 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
         hfy_linalg_dgemm_(s.simd, dim, dim, count, 1, s.x, 1, dim, rule == HFY_BINARY_HEBBIAN ? s.x : s.dual, dim, 1, 0,
                           sum, dim, 1, s.gemm);
         for (i = 0; i < dim; i++)
-            for (j = 0; j < dim; j++)
-                weights[i * dim + j] = i == j && !self_coupling ? 0 : (hfy_real)sum[i * dim + j];
+            for (j = 0; j < dim; j++) weights[i * dim + j] = i == j && !self_coupling ? 0 : (hfy_real)sum[i * dim + j];
     }
     return hfy_base_close_(w, &local, status);
 }
@@ -11689,8 +11688,7 @@ HFY_PRIVATE_ void hfy_binary_table_(const hfy_binary_run_ *run, hfy_binary_slot_
     slot->scale = s;
     for (h = -dim; h <= dim; h++) { /* beyond s there is nothing to look up, and it could overflow */
         double over = (double)(run->exact ? h : h < -s ? -s : h > s ? s : h);
-        slot->table[h + dim] =
-            hfy_binary_f_(run, over + 1, (double)s) - hfy_binary_f_(run, over - 1, (double)s);
+        slot->table[h + dim] = hfy_binary_f_(run, over + 1, (double)s) - hfy_binary_f_(run, over - 1, (double)s);
     }
 }
 
@@ -11785,7 +11783,10 @@ HFY_PRIVATE_ void hfy_binary_energies_(const hfy_binary_run_ *run, const hfy_bin
         }
     }
     *log_energy = sum > 0 ? log(sum) + shift : sum < 0 ? HUGE_VAL - HUGE_VAL : -HUGE_VAL;
-    *energy = factor <= DBL_MAX ? -sum * factor : sum > 0 ? -exp(log(sum) + shift) : sum < 0 ? exp(log(-sum) + shift) : 0;
+    *energy = factor <= DBL_MAX ? -sum * factor
+              : sum > 0         ? -exp(log(sum) + shift)
+              : sum < 0         ? exp(log(-sum) + shift)
+                                : 0;
 }
 
 HFY_PRIVATE_ void hfy_binary_note_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t who, size_t sweep)
@@ -11971,8 +11972,7 @@ HFY_API hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *q
     if (!status && n_queries && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
     if (!status && report && (report->energy || report->log_energy) &&
         (run.max_sweeps == SIZE_MAX || !hfy_base_fits_(n_queries, run.max_sweeps + 1, sizeof(double))))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "max_sweeps is %z: no array can hold so many energies",
-                                run.max_sweeps);
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "max_sweeps is %z: no array can hold so many energies", run.max_sweeps);
     if (!status && memory->order == HFY_BINARY_FIXED && memory->sequence) {
         for (j = 0; j < memory->dim && !status; j++)
             if (memory->sequence[j] >= memory->dim)
@@ -12020,7 +12020,6 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
 }
 
 #undef HFY_BINARY_EXPS_
-
 /* ------------------------------------------------------------------------------------------------------------------
    >>kernel.impl   kernel memories of +1 and -1
    Shapes: K P x P, alpha, H = K alpha P x N, pattern-major; states n x words, packed.
@@ -12041,6 +12040,15 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
     HFY_PRIVATE_ attribute void name(const uint64_t *x, size_t words, const uint64_t *rows, size_t n, uint32_t *d)     \
     {                                                                                                                  \
         size_t i, l;                                                                                                   \
+        if (words == 1) {                                                                                              \
+            for (i = 0; i < n; i++) d[i] = (uint32_t)(count(x[0] ^ rows[i]));                                          \
+            return;                                                                                                    \
+        }                                                                                                              \
+        if (words == 2) {                                                                                              \
+            for (i = 0; i < n; i++)                                                                                    \
+                d[i] = (uint32_t)(count(x[0] ^ rows[2 * i])) + (uint32_t)(count(x[1] ^ rows[2 * i + 1]));              \
+            return;                                                                                                    \
+        }                                                                                                              \
         for (i = 0; i < n; i++, rows += words) {                                                                       \
             uint32_t sum = 0;                                                                                          \
             for (l = 0; l < words; l++) sum += (uint32_t)(count(x[l] ^ rows[l]));                                      \
@@ -12282,8 +12290,8 @@ HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_w
 /* --- largest eigenvalues: Lanczos with full orthogonalisation --- */
 
 typedef struct hfy_kernel_lanczos_ {
-    double *basis; /* LANCZOS x P */
-    double *y, *z; /* P */
+    double *basis;                 /* LANCZOS x P */
+    double *y, *z;                 /* P */
     double *diagonal, *off, *copy; /* 2 LANCZOS, in copy */
     double *gemm;
 } hfy_kernel_lanczos_;
@@ -12415,10 +12423,7 @@ HFY_PRIVATE_ double hfy_kernel_sum_rows_(const hfy_kernel_fit_ *f)
 }
 
 /* The largest of the rows; NaN or infinity if anything in them was. */
-HFY_PRIVATE_ double hfy_kernel_most_(const hfy_kernel_fit_ *f)
-{
-    return hfy_linalg_largest_(f->row_most, f->P);
-}
+HFY_PRIVATE_ double hfy_kernel_most_(const hfy_kernel_fit_ *f) { return hfy_linalg_largest_(f->row_most, f->P); }
 
 /* R = residual at Z, next the same; row_most. */
 HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row)
@@ -12541,7 +12546,8 @@ HFY_PRIVATE_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, do
 {
     const size_t P = f->P;
     const double lambda = f->o.lambda;
-    double *m = s, *a = m + P * P, *h = a + P, *r = h + P, *d = r + P, *root = d + P, *trial = root + P, *kd = trial + P;
+    double *m = s, *a = m + P * P, *h = a + P, *r = h + P, *d = r + P, *root = d + P, *trial = root + P,
+           *kd = trial + P;
     const hfy_simd_ *simd = f->view.simd;
     double loss;
     size_t i, j, t;
@@ -12728,8 +12734,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_linear_(hfy_kernel_fit_ *f, hfy_work *w)
     const size_t P = f->P, N = f->N;
     size_t i, j, kept = 0;
     for (i = 0; i < P; i++)
-        for (j = 0; j < N; j++)
-            f->A[i * N + j] = hfy_kernel_bit_(f->view.k.patterns + i * f->view.words, j) ? 1 : -1;
+        for (j = 0; j < N; j++) f->A[i * N + j] = hfy_kernel_bit_(f->view.k.patterns + i * f->view.words, j) ? 1 : -1;
     if (f->o.trainer == HFY_KERNEL_RAW) return HFY_OK;
     memcpy(f->l, f->K, P * P * sizeof(double));
     if (f->o.trainer == HFY_KERNEL_RIDGE) {
@@ -12977,13 +12982,13 @@ HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_
 
 /* What one worker needs. */
 typedef struct hfy_kernel_slot_ {
-    uint64_t *now, *before;  /* BATCH x words */
-    uint32_t *d;             /* count */
-    uint32_t *tally;         /* dim + 1: how many patterns at each distance */
-    double *k, *h;           /* BATCH x count, BATCH x dim */
+    uint64_t *now, *before;   /* BATCH x words */
+    uint32_t *d;              /* count */
+    uint32_t *tally;          /* dim + 1: how many patterns at each distance */
+    double *k, *h;            /* BATCH x count, BATCH x dim */
     float *k_float, *h_float; /* the same, for alpha_float */
     double *gemm;
-    size_t *order;           /* dim */
+    size_t *order; /* dim */
 } hfy_kernel_slot_;
 
 typedef struct hfy_kernel_walk_ {
@@ -13005,8 +13010,8 @@ HFY_PRIVATE_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_view_
     walk->n = n;
     walk->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
     walk->slot = (hfy_kernel_slot_ *)hfy_base_take_(arena, walk->tasks, sizeof *walk->slot);
-    walk->turned = (double *)hfy_base_take_(
-        arena, v->k.order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0, sizeof(double));
+    walk->turned = (double *)hfy_base_take_(arena, v->k.order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0,
+                                            sizeof(double));
     for (t = 0; t < walk->tasks; t++) {
         hfy_kernel_slot_ s;
         memset(&s, 0, sizeof s);
@@ -13018,8 +13023,9 @@ HFY_PRIVATE_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_view_
         s.h = (double *)hfy_base_take_(arena, hfy_base_times_(batch, N), sizeof(double));
         s.k_float = (float *)hfy_base_take_(arena, floats ? hfy_base_times_(batch, P) : 0, sizeof(float));
         s.h_float = (float *)hfy_base_take_(arena, floats ? hfy_base_times_(batch, N) : 0, sizeof(float));
-        s.gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(batch, N, P, sizeof(double)) +
-                                                     hfy_linalg_gemm_scratch_(batch, N, P, sizeof(float)),
+        s.gemm = (double *)hfy_base_take_(arena,
+                                          hfy_linalg_gemm_scratch_(batch, N, P, sizeof(double)) +
+                                              hfy_linalg_gemm_scratch_(batch, N, P, sizeof(float)),
                                           sizeof(double));
         s.order = (size_t *)hfy_base_take_(arena, N, sizeof(size_t));
         if (arena->base) walk->slot[t] = s;
@@ -13068,54 +13074,59 @@ HFY_PRIVATE_ void hfy_kernel_values_(const hfy_kernel_view_ *v, const uint32_t *
     }
 }
 
-HFY_PRIVATE_ void hfy_kernel_add_row_(double c, const double *x, size_t n, double *y)
+/* h += c alpha_i, whatever alpha there is. */
+HFY_PRIVATE_ void hfy_kernel_add_(const hfy_kernel *k, double c, size_t i, double *h)
 {
+    const size_t N = k->dim;
     size_t j;
-    for (j = 0; j < n; j++) y[j] += c * x[j];
+    if (k->alpha) {
+        const double *x = k->alpha + i * N;
+        for (j = 0; j < N; j++) h[j] += c * x[j];
+    } else if (k->alpha_float) {
+        const float *x = k->alpha_float + i * N;
+        for (j = 0; j < N; j++) h[j] += c * (double)x[j];
+    } else {
+        const signed char *x = k->alpha_bytes + i * N;
+        for (j = 0; j < N; j++) h[j] += c * (double)x[j];
+    }
 }
 
-/* s->h = potentials of m <= BATCH packed states, with whatever alpha there is; relative != 0: RBF values relative to the
-   nearest pattern, whose exponents go to shift (or NULL). */
+/* s->h = potentials of m <= BATCH packed states, with whatever alpha there is; relative != 0: RBF values relative to
+   the nearest pattern, whose exponents go to shift (or NULL). */
 HFY_PRIVATE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_slot_ *s, const uint64_t *states, size_t m,
                                      int relative, double *shift)
 {
     const size_t P = v->k.count, N = v->k.dim;
+    const int dense = !v->k.nearest && (v->k.alpha || v->k.alpha_float);
     size_t a, i, j;
     for (a = 0; a < m; a++) {
-        uint32_t least;
+        double *h = s->h + a * N;
+        uint32_t least, at = UINT32_MAX;
+        size_t ties = 0;
         hfy_kernel_distances_(v, states + a * v->words, P, s->d);
         least = relative ? hfy_kernel_least_(v, s->d) : 0;
         if (shift) shift[a] = -4 * v->k.gamma * least;
-        hfy_kernel_values_(v, s->d, s->tally, least, s->k + a * P);
+        if (dense) {
+            hfy_kernel_values_(v, s->d, s->tally, least, s->k + a * P);
+            continue;
+        }
+        if (v->k.nearest) hfy_kernel_nearest_(v, s->d, s->tally, &at, &ties);
+        for (j = 0; j < N; j++) h[j] = 0;
+        for (i = 0; i < P; i++) {
+            if (s->d[i] > at || (s->d[i] == at && !ties)) continue;
+            if (s->d[i] == at) ties--;
+            hfy_kernel_add_(&v->k, v->table[s->d[i] - least], i, h);
+        }
     }
-    if (!v->k.nearest && v->k.alpha) {
+    if (!dense) return;
+    if (v->k.alpha) {
         hfy_linalg_dgemm_(v->simd, m, N, P, 1, s->k, P, 1, v->k.alpha, N, 1, 0, s->h, N, 1, s->gemm);
         return;
     }
-    if (!v->k.nearest && v->k.alpha_float) {
-        for (i = 0; i < m * P; i++) s->k_float[i] = (float)s->k[i];
-        hfy_linalg_sgemm_(v->simd, m, N, P, 1, s->k_float, P, 1, v->k.alpha_float, N, 1, 0, s->h_float, N, 1,
-                          (float *)(void *)s->gemm);
-        for (i = 0; i < m * N; i++) s->h[i] = (double)s->h_float[i];
-        return;
-    }
-    for (a = 0; a < m; a++) { /* few rows, or bytes */
-        double *h = s->h + a * N;
-        for (j = 0; j < N; j++) h[j] = 0;
-        for (i = 0; i < P; i++) {
-            double c = s->k[a * P + i];
-            if (!(c > 0) && !(c < 0)) continue;
-            if (v->k.alpha) {
-                hfy_kernel_add_row_(c, v->k.alpha + i * N, N, h);
-            } else if (v->k.alpha_float) {
-                const float *x = v->k.alpha_float + i * N;
-                for (j = 0; j < N; j++) h[j] += c * (double)x[j];
-            } else {
-                const signed char *x = v->k.alpha_bytes + i * N;
-                for (j = 0; j < N; j++) h[j] += c * (double)x[j];
-            }
-        }
-    }
+    for (i = 0; i < m * P; i++) s->k_float[i] = (float)s->k[i];
+    hfy_linalg_sgemm_(v->simd, m, N, P, 1, s->k_float, P, 1, v->k.alpha_float, N, 1, 0, s->h_float, N, 1,
+                      (float *)(void *)s->gemm);
+    for (i = 0; i < m * N; i++) s->h[i] = (double)s->h_float[i];
 }
 
 /* The signs of h as a packed state; 0 keeps the bit of x. Returns how many bits differ from x. */
@@ -13128,7 +13139,7 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
         for (j = 0; j < end; j++) {
             double v = h[word * 64 + j];
             up |= (uint64_t)(v > 0) << j;
-            same |= (uint64_t)!(v > 0 || v < 0) << j;
+            same |= (uint64_t) !(v > 0 || v < 0) << j;
         }
         up |= same & x[word];
         flips += hfy_kernel_ones_(up ^ x[word]);
@@ -13354,8 +13365,7 @@ HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_
     size_t i;
     if (!status && !hfy_base_fits_(n, dim, sizeof(double)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", n, dim);
-    if (!status && (!rng || (n && !out)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !rng ? "rng" : "out");
+    if (!status && (!rng || (n && !out))) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !rng ? "rng" : "out");
     for (i = 0; !status && i < n; i++) hfy_kernel_random_row_(out + i * hfy_kernel_words(dim), dim, rng);
     return hfy_base_close_(w, &local, status);
 }
@@ -13553,7 +13563,7 @@ HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, 
             value = hfy_kernel_of_(&v.k, dot, square);
             if (v.k.kind == HFY_KERNEL_RBF) {
                 slope = 2 * v.k.gamma * value; /* -dK/dx = slope (x - xi) */
-            } else { /* -dK/dx = slope xi */
+            } else {                           /* -dK/dx = slope xi */
                 hfy_kernel less = v.k;
                 less.degree = v.k.degree - 1;
                 slope = v.k.kind == HFY_KERNEL_LINEAR ? -v.k.gamma
@@ -13576,8 +13586,8 @@ HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, 
         geometry[at].sharpness = hfy_linalg_dot_(apart, apart, N);
         if (fd_most > 0 && fi_most > 0) { /* each scaled first: at large gamma the indirect force is tiny */
             for (j = 0; j < N; j++) fd[j] /= fd_most, fi[j] /= fi_most;
-            geometry[at].interference =
-                hfy_linalg_dot_(fd, fi, N) / sqrt(hfy_linalg_dot_(fd, fd, N) * hfy_linalg_dot_(fi, fi, N));
+            geometry[at].interference = hfy_linalg_dot_(fd, fi, N) /
+                                        sqrt(hfy_linalg_dot_(fd, fd, N) * hfy_linalg_dot_(fi, fi, N));
         } else {
             geometry[at].undefined = 1;
         }
@@ -13663,7 +13673,7 @@ HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gr
         for (i = 0; !status && i < N; i++) op[i] = op[i] > 0 ? sqrt(op[i]) : 0;
         if (!status) status = hfy_linalg_svd_run_(&svd, h, P, N, logits, 0);
         if (!status) status = hfy_linalg_svd_run_(&svd, v.k.alpha, P, N, sigma, 1);
-        if (!status) { /* |alpha|: sigma^(1/2) U^T K U sigma^(1/2) */
+        if (!status) {                       /* |alpha|: sigma^(1/2) U^T K U sigma^(1/2) */
             u = P >= N ? svd.matrix : svd.v; /* r rows of P */
             hfy_linalg_product_run_(v.simd, r, P, P, u, K, turned, gemm, slice);
             hfy_linalg_dgemm_(v.simd, r, r, P, 1, turned, P, 1, u, 1, P, 0, square, r, 1, gemm);
@@ -13712,8 +13722,8 @@ typedef struct hfy_kernel_info_ {
     const double *K;
     double *gram, *factor; /* P x P; the factor of K for natural steps */
     int singular;
-    double *damped, *scaled;               /* P x P: G + damping, D K */
-    double *a, *h, *p, *variance, *r, *g;  /* P */
+    double *damped, *scaled;              /* P x P: G + damping, D K */
+    double *a, *h, *p, *variance, *r, *g; /* P */
     double *step, *solved;
     double *gemm;
 } hfy_kernel_info_;
@@ -13802,7 +13812,8 @@ HFY_PRIVATE_ void hfy_kernel_measure_(hfy_kernel_info_ *s, hfy_kernel_fisher *ou
         out->log10_natural = norm > 0 ? (2 * top + log(norm)) / ln10 : -HUGE_VAL;
         for (i = 0; i < P; i++) s->step[i] = norm > 0 ? s->step[i] * exp(top < 709 ? top : 709.0) : 0;
         out->natural = top < 350 && norm > 0 ? hfy_linalg_dot_(s->step, s->step, P)
-                                             : norm > 0 ? pow(10, out->log10_natural) : 0;
+                       : norm > 0            ? pow(10, out->log10_natural)
+                                             : 0;
     }
     out->damped_riemannian = out->damped_natural = nan;
     if (s->damping > 0) {
@@ -13941,7 +13952,8 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
                 } else {
                     length += sqrt(hfy_linalg_dot_(moved, moved, P));
                 }
-                for (i = 0; i < P; i++) moved[i] -= c * vectors[i]; /* what is left, measured by itself: never negative */
+                for (i = 0; i < P; i++)
+                    moved[i] -= c * vectors[i]; /* what is left, measured by itself: never negative */
                 hfy_linalg_dgemv_(s.v.simd, P, P, 1, s.K, P, 1, moved, 1, 0, s.solved, 1, s.gemm);
                 for (i = 0; i < P; i++) tail += 0.5 * end[i] * s.solved[i] * s.solved[i];
                 if (path->principal) path->principal[t] = principal;
@@ -13993,7 +14005,6 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
 #undef HFY_KERNEL_BATCH_
 #undef HFY_KERNEL_LANCZOS_
 #undef HFY_KERNEL_BUILTIN_
-
 #endif /* HFY_CORE_ONLY */
 
 /* ------------------------------------------------------------------------------------------------------------------
