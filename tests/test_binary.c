@@ -301,6 +301,9 @@ TEST(projection_weights)
         CHECK_NEAR(trace, 15, 40 * REAL_EPS);
     }
     CHECK(hfy_binary_weights(HFY_BINARY_PSEUDO_INVERSE, x, 3, 13, D, 0, w, &work) == HFY_OK && w[0] == 0); /* stride */
+    signs(4, x, 50 * 30); /* more patterns than bits: they span everything */
+    CHECK(hfy_binary_weights(HFY_BINARY_PSEUDO_INVERSE, x, 50, 30, 0, 1, w, &work) == HFY_OK);
+    for (i = 0; i < 900; i++) CHECK_NEAR(w[i], i % 31 == 0, 100 * REAL_EPS);
 }
 
 TEST(ten_thousand_bits)
