@@ -13137,11 +13137,11 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
         uint64_t up = 0, same = 0;
         size_t end = hfy_base_min_(64, dim - word * 64);
         for (j = 0; j < end; j++) {
-            double v = h[word * 64 + j];
-            up |= (uint64_t)(v > 0) << j;
-            same |= (uint64_t) !(v > 0 || v < 0) << j;
+            uint64_t v = hfy_base_bits_(h[word * 64 + j]); /* its sign, and is it +0 or -0? */
+            up |= (v >> 63 ^ 1) << j;
+            same |= (uint64_t)(v << 1 == 0) << j;
         }
-        up |= same & x[word];
+        up = (up & ~same) | (same & x[word]);
         flips += hfy_kernel_ones_(up ^ x[word]);
         y[word] = up;
     }
