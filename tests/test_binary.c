@@ -304,6 +304,15 @@ TEST(projection_weights)
     signs(4, x, 50 * 30); /* more patterns than bits: they span everything */
     CHECK(hfy_binary_weights(HFY_BINARY_PSEUDO_INVERSE, x, 50, 30, 0, 1, w, &work) == HFY_OK);
     for (i = 0; i < 900; i++) CHECK_NEAR(w[i], i % 31 == 0, 100 * REAL_EPS);
+    { /* the duals are the columns of X^+ */
+        static double a[1500], inverse[1500];
+        hfy_net net;
+        for (i = 0; i < 1500; i++) a[i] = (double)x[i];
+        CHECK(hfy_linalg_pinv(a, 50, 30, 0, inverse, NULL, &work) == HFY_OK);
+        CHECK(hfy_binary_net(HFY_BINARY_PSEUDO_INVERSE, x, 50, 30, 0, keys, NULL, &net, &work) == HFY_OK);
+        for (i = 0; i < 50; i++)
+            for (j = 0; j < 30; j++) CHECK_NEAR(keys[i * 30 + j], inverse[j * 50 + i], 10 * REAL_EPS);
+    }
 }
 
 TEST(ten_thousand_bits)
