@@ -51,14 +51,14 @@
        structured Hopfield network           DOT        SEQUENCE_KSUBSETS         keys; readout        the same
                                                         SPARSEMAP
        classical Hopfield network            DOT        IDENTITY                  keys; self_coupling  SIGN TANH
-       pseudo-inverse (projection) rule *    DOT        IDENTITY                  values               SIGN
+       pseudo-inverse (projection) rule      DOT        IDENTITY                  values               SIGN
        polynomial, exponential dense memory  DOT        POWER EXP                 keys                 SIGN TANH
        hetero-associative memory             DOT        any                       readout or values    any, LINEAR
        sum of energies                       DOT        any, and sep.plus         keys                 any
        universal Hopfield network            the rest   any                       any                  any
-       kernel memory, p = e^(-g|x-q|^2) *    EUCLIDEAN  EXP, beta = 2g            values               SIGN
+       kernel memory, p = e^(-g|x-q|^2)      EUCLIDEAN  EXP, beta = 2g            values               SIGN
        graded rate network (hfy_rate_net)    DOT        IDENTITY                  values; step < 1     RECTIFIED_POWER
-       * its keys or values come out of a training of their own, which this version leaves to you
+       The two rules' keys and values: hfy_binary_net; the kernel memory's: hfy_kernel_train, hfy_kernel_net.
 
    A sparse separation has a margin m (hfy_sep_margin): once one pattern scores m or more above all others it takes
    all the weight, and the answer is that pattern to the bit.
@@ -89,7 +89,7 @@
                                                                  (hfy_file_npy_info, _read, _write) go, .npy in memory
                                                                  (hfy_file_npy_parse, _decode, _header) stays
      HFY_CORE_ONLY             not defined     global            drops every room after `file`: shard, theory, recall,
-                                                                 rate
+                                                                 binary, kernel, rate
      HFY_FILE                  "hfy.h"         implementation    under which name hfy.h includes itself, once for each
                                                                  instruction set; define it if you renamed the file
      HFY_NO_SIMD               not defined     implementation    plain C kernels only, no intrinsics
@@ -99,8 +99,7 @@
                                threads                           anew in each call. Scratch memory grows with it
      HFY_CBLAS                 not defined     implementation    matrix products by the BLAS of <cblas.h>
      HFY_SGEMM, HFY_DGEMM      not defined     implementation    or by functions of yours; arguments: see >>linalg.gemm.
-                                                                 Used by hfy_theory_separate, the eigenvalues and the
-                                                                 room rate
+                                                                 Used by linalg, theory, binary, kernel and rate
 
      hfy.h itself defines HFY_VERSION ("0.1.0") and HFY_VERSION_NUMBER (major * 10000 + minor * 100 + patch).
      HFY_STATIC together with HFY_API, or one of HFY_MALLOC and HFY_FREE alone, stops the compiler with an #error.
@@ -163,7 +162,8 @@
      - allocate anything but scratch; store, copy or own your patterns
      - choose beta, the separation or the number of steps for your data
      - approximate: what is left out (patterns beyond the margin, weights below rounding) cannot change the answer
-     - learn by itself: it gives gradients and losses, the optimiser is yours
+     - train networks by gradient: it gives gradients and losses, the optimiser is yours (what has a convex training or
+       a closed form is trained: hfy_kernel_train, hfy_binary_weights)
      - read images; .npy is the only file format
      - promise a binary interface between versions: compile it with your program
 
@@ -176,6 +176,7 @@
      >>linalg      eigenvalues of any real matrix                    >>linalg.impl   Cholesky factor, solves
                                                                      >>linalg.gemm   matrix products
                                                                      >>linalg.eigen  eigenvalues, eigenvectors, thin QR
+     >>linalg.spectra  symmetric eigenvalues, SVD, pseudo-inverse    >>linalg.spectra.impl
      >>sim         similarities of queries and keys                  >>sim.impl
      >>index       a prepared memory: reads fewer bytes              >>index.impl
      >>structure   SparseMAP over any structure                      >>structure.impl
@@ -186,23 +187,27 @@
      >>shard       one step over patterns in several places          >>shard.impl
      >>theory      what the papers prove, computed for a net         >>theory.impl
      >>recall      free and sequential recall, forgetting            >>recall.impl
+     >>binary      memories of +1 and -1: Hebb, dense, bit by bit    >>binary.impl
+     >>kernel      kernel memories: training, recall, landscape      >>kernel.impl
      >>rate        graded attractor networks: are they stable?       >>rate.impl
 
      A room calls only rooms above it. Public names are hfy_<room>_<verb> (the net's own: hfy_retrieve, hfy_energy);
      private ones end in an underscore.
 
-   FURTHER   examples (hello, recall, attention, hetero, associations, attractors, embedded), docs/guide.md, docs/math.md
-             (every equation and its function), docs/design.md (why it is built so), docs/porting.md
+   FURTHER   examples/, docs/guide.md (by tasks), docs/math.md (every equation and its function), docs/design.md (why it
+             is built so), docs/porting.md
 
    SOURCES   HFY   Santos, Niculae, McNamee, Martins: Hopfield-Fenchel-Young Networks
              MHN   Ramsauer et al.: Hopfield Networks is All You Need
+             KLR-S, KLR-L  Tamamori: Self-organization ... of attractor landscapes in ... kernel Hopfield networks
+                   (spectral mechanism; kernel logistic regression)
              RATE  Cohen, Lengyel: Dynamical stability for dense patterns in discrete attractor neural networks
              Equation numbers in comments are theirs; "mended" marks a misprint that docs/math.md explains.
 
    HISTORY
 
      0.1.0   base, simd, linalg, sim, index, structure, sep, post, net, file, shard: the walk, its energies and its
-             gradients; theory, recall; rate
+             gradients; theory, recall; binary, kernel: classical, dense and kernel memories; rate
    ----------------------------------------------------------------------------------------------------------------- */
 
 #ifndef HFY_H
@@ -252,6 +257,7 @@ typedef double hfy_real;
 #define hfy_grad hfy_grad_d
 #define hfy_index hfy_index_d
 #define hfy_recall_state hfy_recall_state_d
+#define hfy_binary hfy_binary_d
 /* every function */
 #define hfy_status_text hfy_status_text_d
 #define hfy_work_free hfy_work_free_d
@@ -264,6 +270,9 @@ typedef double hfy_real;
 #define hfy_simd_text hfy_simd_text_d
 #define hfy_eigenvalues hfy_eigenvalues_d
 #define hfy_eigenvectors hfy_eigenvectors_d
+#define hfy_linalg_eigen hfy_linalg_eigen_d
+#define hfy_linalg_svd hfy_linalg_svd_d
+#define hfy_linalg_pinv hfy_linalg_pinv_d
 #define hfy_sim_scores hfy_sim_scores_d
 #define hfy_index_size hfy_index_size_d
 #define hfy_index_build hfy_index_build_d
@@ -326,6 +335,30 @@ typedef double hfy_real;
 #define hfy_recall_unique hfy_recall_unique_d
 #define hfy_recall_levenshtein hfy_recall_levenshtein_d
 #define hfy_recall_bias hfy_recall_bias_d
+#define hfy_binary_weights hfy_binary_weights_d
+#define hfy_binary_net hfy_binary_net_d
+#define hfy_binary_recall hfy_binary_recall_d
+#define hfy_binary_energy hfy_binary_energy_d
+#define hfy_kernel_words hfy_kernel_words_d
+#define hfy_kernel_pack hfy_kernel_pack_d
+#define hfy_kernel_unpack hfy_kernel_unpack_d
+#define hfy_kernel_gamma hfy_kernel_gamma_d
+#define hfy_kernel_gram hfy_kernel_gram_d
+#define hfy_kernel_state_size hfy_kernel_state_size_d
+#define hfy_kernel_train hfy_kernel_train_d
+#define hfy_kernel_quantize hfy_kernel_quantize_d
+#define hfy_kernel_net hfy_kernel_net_d
+#define hfy_kernel_recall hfy_kernel_recall_d
+#define hfy_kernel_potentials hfy_kernel_potentials_d
+#define hfy_kernel_flip hfy_kernel_flip_d
+#define hfy_kernel_random hfy_kernel_random_d
+#define hfy_kernel_stored hfy_kernel_stored_d
+#define hfy_kernel_basins hfy_kernel_basins_d
+#define hfy_kernel_explore hfy_kernel_explore_d
+#define hfy_kernel_forces hfy_kernel_forces_d
+#define hfy_kernel_spectra hfy_kernel_spectra_d
+#define hfy_kernel_information hfy_kernel_information_d
+#define hfy_kernel_follow hfy_kernel_follow_d
 #define hfy_rate_g hfy_rate_g_d
 #define hfy_rate_slope hfy_rate_slope_d
 #define hfy_rate_inverse hfy_rate_inverse_d
@@ -454,6 +487,35 @@ HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double
    Errors, nothing written: as hfy_eigenvalues; NONFINITE for re and im too. */
 HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im, size_t count,
                                     double *vectors_re, double *vectors_im, double *residual, hfy_work *work);
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>linalg.spectra   symmetric eigenvalues, singular values, pseudo-inverse; double in every build
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* Eigenvalues of a symmetric matrix, largest first, and their vectors. a: n x n row by row; only its lower triangle is
+   read. values: n. vectors: n x n, row i the unit vector of values[i], or NULL. Values and residuals are within a few
+   n eps max|value| of exact ones; vectors are orthonormal to a few n eps. The same bits for any number of threads.
+   Cost: 4/3 n^3 multiply-adds, with vectors about 6 n^3; scratch: n^2 doubles, with vectors 2 n^2.
+   Errors, nothing written: ARG (NULL, n = 0, sizes), NOMEM, NONFINITE, CONVERGENCE (never seen).
+   EXAMPLE  double values[2], vectors[4], a[] = { 2, 1, 1, 2 };   3 and 1, (1, 1) and (1, -1) over the root of 2
+            hfy_linalg_eigen(a, 2, values, vectors, &work); */
+HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, double *vectors, hfy_work *work);
+
+/* Singular values, largest first, and the vectors: A = sum over i of values[i] left_i right_i^T. a: rows x columns.
+   values: r = min(rows, columns). left: r rows of `rows`, right: r rows of `columns`, or NULL. Absolute errors of a few
+   n eps values[0]. For a singular value of exactly 0 (or one that underflows) the left vector (where rows < columns:
+   the right one) is the zero vector; all others are orthonormal.
+   How: eigenvectors V of the smaller of A^T A and A A^T make A V nearly orthogonal, one-sided Jacobi rotations finish,
+   so small values keep what forming A^T A alone would lose. Cost: 2 rows columns r + 6 r^3 and a few times
+   r^2 max(rows, columns) multiply-adds. Errors as hfy_linalg_eigen. */
+HFY_API hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, double *values, double *left,
+                                  double *right, hfy_work *work);
+
+/* The pseudo-inverse, columns x rows, of a rows x columns matrix. Singular values up to `cut` times the largest count
+   as 0; cut = 0: max(rows, columns) eps. *rank, if not NULL: how many are left. Errors as hfy_linalg_svd; ARG (cut
+   negative or NaN, inverse NULL). */
+HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns, double cut, double *inverse,
+                                   size_t *rank, hfy_work *work);
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>sim   similarities of queries and keys (universal Hopfield, HFY 3.2)
@@ -1259,6 +1321,348 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
    The bias is added to beta x.q, so forget is not multiplied by beta.
    Errors: ARG (NULL, first = 0 or above n, forget negative or not finite, sizes). */
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work);
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>binary   memories of +1 and -1: Hebbian and pseudo-inverse weights, asynchronous recall, dense memories by energy
+              differences (MHN eq. A529, A530)
+   ------------------------------------------------------------------------------------------------------------------ */
+typedef enum hfy_binary_rule {
+    HFY_BINARY_HEBBIAN,       /* W = X^T X: sums of products, not divided, so that whole numbers stay exact */
+    HFY_BINARY_PSEUDO_INVERSE /* W = X^+ X, the projection onto the span of the patterns: each pattern is W's own */
+} hfy_binary_rule;
+
+/* weights[j*dim + k] for `count` patterns of dim, stride apart (0 = dim), of any finite numbers; self_coupling 0 makes
+   the diagonal zero. Duplicate and dependent patterns are fine. Cost: count dim^2 multiply-adds, PSEUDO_INVERSE also
+   count^2 dim; scratch: count dim and dim^2 doubles, and count^2.
+   Errors, nothing written: ARG (NULL, sizes), NOMEM, NONFINITE (in a pattern). */
+HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                      size_t stride, int self_coupling, hfy_real *weights, hfy_work *work);
+
+/* The same memory as a net, without dim x dim weights: hfy_retrieve then updates all bits at once. Fills *net, which
+   borrows the arrays: keys (PSEUDO_INVERSE: the patterns, count x dim, are its values, and `keys`, room for count x
+   dim, gets their duals; HEBBIAN: NULL) and `coupling` (room for dim: the diagonal, taken out again; NULL keeps it).
+   Set net->max_steps yourself. Errors as hfy_binary_weights. */
+HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                  size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net, hfy_work *work);
+
+typedef enum hfy_binary_kind {
+    HFY_BINARY_WEIGHTS,   /* E = -1/2 q.Wq; a bit becomes the sign of its row's product */
+    HFY_BINARY_POWER,     /* E = -sum F(x_i.q), F = a^degree */
+    HFY_BINARY_RECTIFIED, /* F = max(a, 0)^degree */
+    HFY_BINARY_EXP        /* F = e^a */
+} hfy_binary_kind;
+
+typedef enum hfy_binary_order {
+    HFY_BINARY_SYNCHRONOUS, /* all bits at once; may end in a cycle of two states */
+    HFY_BINARY_FIXED,       /* bit after bit, 0 .. dim-1 or as `sequence` says; each sees what the last one did */
+    HFY_BINARY_RANDOM       /* the same in a fresh random order each sweep */
+} hfy_binary_order;
+
+/* A binary memory and how it is run. Borrows its arrays. */
+typedef struct hfy_binary {
+    size_t dim;
+    size_t count;             /* POWER, RECTIFIED, EXP: N patterns of +1 and -1 */
+    const hfy_real *patterns; /* N rows of dim */
+    size_t stride;            /* 0 = dim */
+    const hfy_real *weights;  /* WEIGHTS: dim x dim */
+    hfy_binary_kind kind;
+    hfy_binary_order order;
+    double degree;            /* whole, 2 .. 512; 0 = 3 */
+    const size_t *sequence;   /* FIXED: a permutation of 0 .. dim-1; NULL = ascending */
+    uint64_t seed;            /* RANDOM: query j draws from a stream of its own, seed + j */
+    size_t max_sweeps;        /* 0 = 100 */
+} hfy_binary;
+
+/* What a recall can tell: every pointer optional, one entry a query unless said. */
+typedef struct hfy_binary_report {
+    size_t *sweeps;     /* sweeps made; the last one, if period is 1, changed nothing */
+    size_t *flips;      /* bits changed on the way, each time counted */
+    size_t *period;     /* 1: stands still; 2: a cycle of two (SYNCHRONOUS); 0: max_sweeps were not enough */
+    double *energy;     /* n_queries x (max_sweeps+1): before the first sweep and after each, the tail repeats the last;
+                           -INFINITY where it is beyond double */
+    double *log_energy; /* the same: ln(-E), which cannot overflow; NaN where E > 0 */
+} hfy_binary_report;
+
+/* Runs every query until a sweep changes nothing. queries, out: n_queries x dim, +1 and -1; may be the same. A bit
+   whose drive is exactly 0 stays. POWER and RECTIFIED are exact while count (dim+1)^degree < 2^52, else each term is
+   rounded once after a scaling by a power of two; EXP takes e^(x_i.q) relative to the largest: nothing overflows at any
+   dim. With an asynchronous order the energy never rises (WEIGHTS: if symmetric with a diagonal >= 0).
+   Cost a sweep and query: dim count lookups, WEIGHTS dim^2 multiply-adds. Scratch: dim count bytes and little more.
+   Errors, nothing written: ARG (NULL, sizes, kind, degree, sequence; an entry of patterns or queries that is neither +1
+   nor -1; weights not finite), NOMEM.
+   EXAMPLE  hfy_binary memory = {0};
+            memory.dim = D, memory.count = N, memory.patterns = x, memory.kind = HFY_BINARY_EXP;
+            hfy_binary_recall(&memory, cues, n, recalled, NULL, &work); */
+HFY_API hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *queries, size_t n_queries, hfy_real *out,
+                                     const hfy_binary_report *report, hfy_work *work);
+
+/* The energies of n states: energy and log_energy (n each, as in hfy_binary_report), either may be NULL. */
+HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *states, size_t n, double *energy,
+                                     double *log_energy, hfy_work *work);
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>kernel   kernel memories of +1 and -1 (KLR-S, KLR-L): training, recall, landscape, spectra, information geometry
+   Everything is double in both builds. Patterns and states are packed, a bit an entry: two states differ in d bits,
+   |x - y|^2 = 4 d and x.y = dim - 2 d, so a kernel is a table over d = 0 .. dim.
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* 64-bit words that hold dim bits: (dim + 63) / 64. Bit j of a state: word j / 64, bit j % 64, set for +1; bits from
+   dim on are 0. */
+HFY_API size_t hfy_kernel_words(size_t dim);
+
+/* rows x dim entries of +1 and -1 into rows x words, and back. Errors: ARG (NULL, dim 0, an entry that is neither: the
+   message says where; unpacking: bits set from dim on). */
+HFY_API hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, size_t dim, uint64_t *packed, hfy_work *work);
+HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t dim, hfy_real *x, hfy_work *work);
+
+typedef enum hfy_kernel_kind {
+    HFY_KERNEL_RBF,        /* K(x, y) = e^(-gamma |x - y|^2) */
+    HFY_KERNEL_POLYNOMIAL, /* (gamma x.y + offset)^degree */
+    HFY_KERNEL_LINEAR      /* gamma x.y */
+} hfy_kernel_kind;
+
+/* A kernel memory: h(x) = sum over patterns mu of alpha_mu K(x, xi_mu), x_i <- sign h_i(x), h_i = 0 keeps the bit.
+   Borrows its arrays. Of alpha, alpha_float and alpha_bytes the first that is not NULL is used, in recall only; all
+   else takes alpha. */
+typedef struct hfy_kernel {
+    size_t dim, count;         /* N neurons (bits), P patterns */
+    const uint64_t *patterns;  /* P rows of hfy_kernel_words(dim) */
+    hfy_kernel_kind kind;
+    double gamma;              /* > 0; 0 = RBF: hfy_kernel_gamma(0.2) = 0.1733, else 1/dim */
+    double degree;             /* POLYNOMIAL: whole, 1 .. 64; 0 = 3 */
+    double offset;             /* POLYNOMIAL: >= 0 */
+    const double *alpha;       /* P x N, row mu belongs to pattern mu */
+    const float *alpha_float;  /* the same in float */
+    const signed char *alpha_bytes; /* the same as hfy_kernel_quantize made them */
+    size_t nearest;            /* recall: only the k nearest patterns count (ties: lowest index); 0 = all */
+    hfy_binary_order order;    /* recall: 0 = all bits at once; HFY_BINARY_FIXED, _RANDOM: bit after bit */
+    uint64_t seed;             /* RANDOM: state j draws from seed + j */
+    size_t max_steps;          /* recall: steps or sweeps; 0 = 30 */
+} hfy_kernel;
+
+/* The gamma for which an untrained RBF memory of random patterns stands out of its crosstalk most clearly when a share
+   `flipped` of the bits is wrong: ln((1 - flipped) / flipped) / 8, for any number of neurons and patterns. 10 %: 0.275;
+   20 %: 0.173; 30 %: 0.106. NaN unless 0 < flipped < 1/2. */
+HFY_API double hfy_kernel_gamma(double flipped);
+
+/* gram: P x P kernel values of all pairs of patterns. Cost: P^2/2 dim/64 population counts.
+   Errors of this and all that follow: ARG (NULL, dim or count 0, sizes, kind, gamma, degree, offset, bits from dim on,
+   kernel values beyond double), NOMEM, UNSUPPORTED (work->isa), before anything is written. */
+HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_work *work);
+
+/* --- training ---
+   Neuron i is a logistic regression on the bits of the patterns with the penalty lambda/2 a.K a:
+       L(a) = sum over mu of softplus(-xi_mu,i h_mu) + lambda/2 a.K a,   h = K a,   r = sigmoid(h) - y + lambda a,
+   gradient K r, optimum r = 0. All N neurons share K and are trained at once. */
+typedef enum hfy_kernel_trainer {
+    HFY_KERNEL_EXACT,    /* accelerated steps in the metric of K/4 + lambda, one Cholesky factor for all neurons,
+                            restart by gradient; tens of iterations to a residual of 1e-8 on any kernel */
+    HFY_KERNEL_PAPER,    /* the papers': a <- a - eta K r from 0, full batch, max_iterations of them. Diverges or
+                            oscillates where result->stability is above 1 */
+    HFY_KERNEL_NEWTON,   /* Newton's method, neuron by neuron: P^3/3 each step, each neuron. A check on the others */
+    HFY_KERNEL_RIDGE,    /* kernel ridge regression: (K + lambda)^-1 X. A baseline */
+    HFY_KERNEL_PROJECTION, /* the pseudo-inverse rule in feature space: K^+ X. A baseline */
+    HFY_KERNEL_RAW       /* X: no training at all. A baseline, and at hfy_kernel_gamma hard to beat */
+} hfy_kernel_trainer;
+
+/* What a progress callback is told. */
+typedef struct hfy_kernel_progress {
+    size_t iteration;  /* made so far; NEWTON: neurons done */
+    double residual;   /* max |r| over patterns and neurons where the last step was taken from */
+    double residual_0; /* the same at the first step of this call */
+} hfy_kernel_progress;
+
+/* How to train. Zeroed (or NULL) = EXACT with the papers' lambda. */
+typedef struct hfy_kernel_training {
+    size_t max_iterations;     /* 0 = EXACT 2000, PAPER 200, NEWTON 100 (for each neuron) */
+    hfy_kernel_trainer trainer;
+    double lambda;             /* > 0; 0 = 0.01 */
+    int unpenalised;           /* PAPER: 1 = lambda is 0 (no optimum exists for patterns that can be told apart) */
+    double eta;                /* PAPER: step > 0; 0 = 0.1 */
+    double tol;                /* EXACT, NEWTON: stop at max |r| < tol; 0 = 1e-8. PAPER: 0 = make all steps */
+    const double *gram;        /* P x P if you have it already; or NULL: made in scratch */
+    int (*progress)(void *context, const hfy_kernel_progress *now); /* after each iteration; not 0 = stop; or NULL */
+    void *context;
+    double *state;             /* EXACT, PAPER: room for hfy_kernel_state_size doubles, where training stopped; NULL */
+    int resume;                /* 1: go on from `state`: the same bits as if it had never stopped */
+} hfy_kernel_training;
+
+/* What came of it. */
+typedef struct hfy_kernel_result {
+    size_t iterations;   /* of all calls, resumed ones included; NEWTON: the most of one neuron */
+    double residual;     /* max |r| */
+    double loss;         /* sum of L over the neurons; dim count ln 2 at alpha = 0 */
+    double gap;          /* loss - minimum is at most this (duality gap): a proof, whatever the trainer; infinity for
+                            lambda = 0 */
+    double gram_largest; /* largest eigenvalue of K */
+    double stability;    /* eta lambda_max(Hessian at 0) / 2: PAPER is stable at 0 below 1 */
+    int unstable;        /* PAPER: stability >= 1 */
+    int stopped;         /* by the callback */
+} hfy_kernel_result;
+
+/* Doubles of state for stopping and resuming: 4 dim count + 8; SIZE_MAX if there is no such size. */
+HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count);
+
+/* Trains: alpha (P x N, written at the end). result may be NULL. Cost an iteration: EXACT and PAPER 2 P^2 N
+   multiply-adds; EXACT once P^3/6. Scratch: EXACT 2 P^2 + 7 P N doubles, PAPER P^2 + 4 P N, NEWTON 2 P^2 a worker.
+   Deterministic for any number of threads. Duplicate and opposite patterns are fine.
+   Errors: as hfy_kernel_gram, and ARG for options out of range; NONFINITE (a run that left the range of double),
+   SINGULAR (K/4 + lambda not positive definite in rounding), CONVERGENCE of NEWTON: alpha untouched; CONVERGENCE of
+   EXACT (tol not reached in max_iterations): alpha and result are written and usable.
+   EXAMPLE  hfy_kernel k = {0};
+            k.dim = N, k.count = P, k.patterns = packed, k.gamma = 0.05;
+            if (!hfy_kernel_train(&k, NULL, alpha, &result, &work)) k.alpha = alpha; */
+HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training, double *alpha,
+                                    hfy_kernel_result *result, hfy_work *work);
+
+/* alpha (n numbers) in a byte each: bytes = round(alpha / scale), scale = largest |alpha| / 127, returned in *scale
+   (may be NULL: recall does not need it). Errors: ARG, NONFINITE. */
+HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale,
+                                       hfy_work *work);
+
+/* Fills *net with a net that recalls as this memory does: RBF: -1/2 |x - q|^2, beta = 2 gamma, EXP; LINEAR: DOT,
+   IDENTITY; values alpha, SIGN. keys and values: room for P x N, filled here and borrowed by the net. Steps are
+   synchronous. Answers are the same bits wherever |h_i| exceeds both sides' rounding, at most
+   eps (P + 16 + 8 gamma N) sum over mu of |alpha_mu,i| K(x, xi_mu), eps of hfy_real.
+   Errors: as hfy_kernel_gram; UNSUPPORTED (POLYNOMIAL); NONFINITE (alpha beyond hfy_real). */
+HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
+                                  hfy_work *work);
+
+/* --- recall --- */
+
+/* What a recall can tell: every pointer optional, one entry a state. */
+typedef struct hfy_kernel_report {
+    size_t *steps;   /* made; the last one, if period is 1, changed nothing */
+    size_t *period;  /* 1: stands still; 2: a cycle of two (SYNCHRONOUS); 0: max_steps were not enough */
+    size_t *flips;   /* bits changed on the way */
+} hfy_kernel_report;
+
+/* Runs n packed states until they stand still, turn round between two states, or max_steps are made. states, out: n x
+   words, may be the same. RBF values are taken relative to the nearest pattern, so that none of them underflows.
+   Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N instead. Synchronous
+   steps of many states are one matrix product. The bits depend neither on the batch nor on threads.
+   Scratch: bit-after-bit orders P N doubles (alpha turned round).
+   EXAMPLE  hfy_kernel_recall(&k, cues, n, recalled, NULL, &work); */
+HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
+                                     const hfy_kernel_report *report, hfy_work *work);
+
+/* h: n x N potentials at n packed states. shift NULL: h itself, which may underflow (RBF); else n exponents, and the
+   potential is h e^shift (RBF; 0 for others). */
+HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n, double *h,
+                                         double *shift, hfy_work *work);
+
+/* Copies `rows` packed states and flips exactly `flips` different bits in each. Each row draws `flips` numbers. */
+HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t dim, size_t flips, hfy_rng *rng,
+                                   uint64_t *out, hfy_work *work);
+
+/* n random packed states: one number of rng a bit, its top bit. */
+HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_t *out, hfy_work *work);
+
+/* --- how good a memory is --- */
+
+/* How the stored patterns stand: share that one synchronous step leaves alone, and the least xi h. Either may be NULL.
+   On its own `stored` says nothing: see hfy_kernel_census. */
+HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin, hfy_work *work);
+
+/* Basins: recovered[j] = share of the first `patterns` patterns that come back whole from cues with flips[j] bits
+   flipped; overlap (or NULL): the mean x.xi / N at the end. The cues of each j start from a copy of *rng (kept). */
+HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips, size_t n_flips,
+                                     const hfy_rng *rng, double *recovered, double *overlap, hfy_work *work);
+
+/* What random starts meet. */
+typedef struct hfy_kernel_census {
+    double fixed;      /* share of random states that are fixed points already: near 1 it is the identity map */
+    double stored;     /* share that ends on a stored pattern */
+    double opposite;   /* share that ends on the opposite of one */
+    double spurious;   /* share that ends on another fixed point */
+    double cycles;     /* share that ends in a cycle of two */
+    double unsettled;  /* share still moving after max_steps */
+    size_t different;  /* how many different spurious fixed points were met */
+    double steps;      /* mean number of steps */
+} hfy_kernel_census;
+
+/* Starts from n random states (hfy_kernel_random of *rng) and runs them as hfy_kernel_recall does. `fixed` is one
+   synchronous step. */
+HFY_API hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_t n, hfy_rng *rng, hfy_kernel_census *census,
+                                      hfy_work *work);
+
+/* --- landscape (KLR-L eq. 4 .. 9) ---
+   V(x) = -x.h(x), grad V = direct + indirect force. "Force" is the papers' word: the state is pushed against it. */
+typedef struct hfy_kernel_geometry {
+    double potential;    /* V */
+    double sharpness;    /* |grad V|^2: at a stored pattern the Pinnacle Sharpness M */
+    double direct;       /* |F_d|^2, F_d = -h */
+    double indirect;     /* |F_i|^2, F_i,j = -sum over k of x_k dh_k/dx_j */
+    double interference; /* rho, the cosine of F_d and F_i; 0 where undefined */
+    int undefined;       /* 1: one of the two is exactly 0 */
+} hfy_kernel_geometry;
+
+/* At n points x (n x N, any finite numbers). direct, indirect: n x N force vectors, or NULL; geometry: n, or NULL.
+   In the indirect force of an RBF the difference x - xi is taken first, so a stored pattern's own term is exactly 0.
+   Cost: 2 P N multiply-adds a point, one by one. NONFINITE in x is an error of the call. */
+HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
+                                     double *indirect, hfy_kernel_geometry *geometry, hfy_work *work);
+
+/* Spectra of a trained memory (KLR-S 3.3, 5; alpha is P x N, so "eigenvalues of alpha" are its singular values).
+   Stable rank: sum sigma^2 / sigma_1^2. r = min(P, N). */
+typedef struct hfy_kernel_spectrum {
+    double alpha_1, alpha_2, alpha_rank;          /* of alpha: sigma_1, sigma_2, stable rank */
+    double leading, trailing;                     /* shares of sigma_1^2 and of all others in the sum of squares */
+    double operator_1, operator_rank;             /* of K^(1/2) alpha, the weights as an operator in feature space */
+    double logits_1, logits_rank;                 /* of K alpha, the potentials at the patterns */
+    double effective;                             /* largest eigenvalue of K^(1/2) |alpha| K^(1/2) */
+    double gram_1, gram_least, gram_rank;         /* of K: largest, least, trace / largest */
+} hfy_kernel_spectrum;
+
+/* gram: P x P, or NULL. Arrays, each or NULL: alpha_values, operator_values, effective_values (r each), gram_values
+   (P), largest first. The papers' alpha^(1/2) K alpha^(1/2) exists for square positive alpha only; |alpha| =
+   (alpha alpha^T)^(1/2) replaces it. UNSUPPORTED: alpha = 0. Cost: P^3 and min(P, N)^3 multiply-adds, a few times. */
+HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *spectrum,
+                                      double *alpha_values, double *operator_values, double *effective_values,
+                                      double *gram_values, hfy_work *work);
+
+/* --- information geometry of one neuron (KLR-S appendix B) ---
+   Fisher information G = K D K, D = diag p(1-p), at any alpha of this neuron. */
+typedef struct hfy_kernel_fisher {
+    double loss;
+    double euclidean;        /* |grad|^2 = |K r|^2 */
+    double riemannian;       /* grad.G^-1 grad = sum of r^2 / (p(1-p)), without any inverse */
+    double natural;          /* |G^-1 grad|^2, the natural step; NaN where K is singular */
+    double log10_riemannian, log10_natural; /* the same, which cannot overflow */
+    double damped_riemannian, damped_natural; /* with (G + damping)^-1, as the papers plot them; NaN if damping is 0 */
+    double sharpness;        /* largest eigenvalue of the Hessian K D K + lambda K */
+} hfy_kernel_fisher;
+
+/* neuron: 0 .. N-1. a: its P dual variables, not those of kernel->alpha. gram: P x P or NULL. lambda >= 0, damping >= 0
+   (0: the damped values are NaN and cost nothing). gradient, step: P each, K r and the natural step, or NULL.
+   Cost: P^3/6 for the natural step, P^3 with damping. */
+HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
+                                          double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
+                                          double *step, hfy_work *work);
+
+/* The way of the papers' gradient descent for one neuron: arrays of steps + 1 (gains: steps) or NULL, and sums. */
+typedef struct hfy_kernel_path {
+    double *principal, *tail;     /* information gain of a step, 1/2 delta.G* delta with G* at the end: along the first
+                                     eigenvector of G*, and the rest */
+    double *progress, *deviation; /* a_t.u / |a_T| and |a_t - (a_t.u) u| / |a_T|, u = a_T / |a_T| */
+    hfy_kernel_fisher *fisher;    /* at each step */
+    double length;                /* out: |a_T| */
+    double path;                  /* out: sum |delta| / |a_T|: 1 if straight */
+    double sum_principal, sum_tail;
+    double most;                  /* out: largest deviation */
+    size_t most_at;               /* out: at which step */
+    double fisher_1, fisher_2, concentration; /* out: eigenvalues of G*, the first's share of the trace */
+    int ambiguous;                /* out: 1 if fisher_1 / fisher_2 < 1.01: the split is then arbitrary */
+    size_t last_principal;        /* out: last step whose principal gain is the larger; SIZE_MAX if none */
+} hfy_kernel_path;
+
+/* Runs eta, lambda (0 = 0.1, 0.01) for `steps` steps from 0, twice, so that nothing of the way is stored. in_logits 1:
+   progress and deviation in h = K a, the model's natural parameters, instead of a: straightness is the same, distances
+   are not. damping: for the fisher array. Errors: as above; ARG (steps 0), NONFINITE (a run that diverged). Cost: 2 P^2
+   a step, the fisher array as hfy_kernel_information each step, and one eigenproblem of P. */
+HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram, double eta,
+                                     double lambda, size_t steps, int in_logits, double damping, hfy_kernel_path *path,
+                                     hfy_work *work);
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>rate   graded attractor networks: weights, stability, theory and dynamics (RATE); double in every build
@@ -5728,6 +6132,669 @@ HFY_PRIVATE_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double 
 #undef HFY_LINALG_PANEL_
 #undef HFY_LINALG_CHUNK_
 #undef HFY_LINALG_QR_MOST_
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>linalg.spectra.impl   symmetric eigenvalues, singular values, pseudo-inverse, Cholesky in blocks
+   May call: base, simd, linalg.gemm.
+   How: Householder reflections make a symmetric matrix tridiagonal, in panels, so that one product with the matrix a
+   column is all that reads it and all else is a matrix product; implicit QL with Wilkinson's shift; its rotations are
+   collected and applied to strips of columns that stay in cache; the reflections are undone in blocks.
+   Numerics: everything in double; a matrix is first scaled by a power of two to a largest entry in [1/2, 1), so no
+   square overflows and a floor of 1e-40 under the off-diagonal is far below rounding.
+   ------------------------------------------------------------------------------------------------------------------ */
+#define HFY_LINALG_REFLECT_ 32 /* columns of a panel of reflections */
+#define HFY_LINALG_STRIP_ 16   /* columns that rotations are applied to at a time */
+#define HFY_LINALG_FACTOR_ 96  /* rows of a block of a Cholesky factor */
+#define HFY_LINALG_SWEEPS_ 60  /* most QL steps for one eigenvalue, most sweeps of Jacobi rotations */
+
+typedef struct hfy_linalg_rotation_ {
+    double c, s;
+    size_t row;
+} hfy_linalg_rotation_;
+
+typedef struct hfy_linalg_symmetric_ {
+    const hfy_simd_ *simd;
+    size_t n, room, count;        /* rotations: room for, collected so far */
+    double *reflectors;           /* n x n: row j the reflection of column j; without vectors one panel of them */
+    double *tau, *diagonal, *off; /* n each */
+    double *w;                    /* panel x n */
+    double *small;                /* 4 panels' worth of inner products */
+    double *block, *turned;       /* panel x panel, n x panel: undoing the reflections */
+    double *gemm;
+    double *vectors;
+    hfy_linalg_rotation_ *rotations;
+} hfy_linalg_symmetric_;
+
+HFY_PRIVATE_ void hfy_linalg_eigen_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_symmetric_ *s)
+{
+    size_t panel = HFY_LINALG_REFLECT_;
+    s->n = n;
+    s->room = vectors ? hfy_base_plus_(hfy_base_times_(n, 8), 64) : 0;
+    s->count = 0;
+    s->reflectors = (double *)hfy_base_take_(arena, hfy_base_times_(vectors ? n : panel, n), sizeof(double));
+    s->tau = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->diagonal = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->off = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->w = (double *)hfy_base_take_(arena, hfy_base_times_(panel, n), sizeof(double));
+    s->small = (double *)hfy_base_take_(arena, 4 * panel, sizeof(double));
+    s->block = (double *)hfy_base_take_(arena, vectors ? panel * panel : 0, sizeof(double));
+    s->turned = (double *)hfy_base_take_(arena, vectors ? hfy_base_times_(2 * panel, n) : 0, sizeof(double));
+    s->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)), sizeof(double));
+    s->rotations = (hfy_linalg_rotation_ *)hfy_base_take_(arena, s->room, sizeof(hfy_linalg_rotation_));
+}
+
+/* The largest |x|; NaN or infinity if there is one. */
+HFY_PRIVATE_ double hfy_linalg_largest_(const double *x, size_t n)
+{
+    double most = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        double v = fabs(x[i]);
+        if (!hfy_base_is_finite_(v)) return v;
+        if (v > most) most = v;
+    }
+    return most;
+}
+
+/* A power of two that brings a finite positive x into [1/2, 1). */
+HFY_PRIVATE_ double hfy_linalg_scale_(double x)
+{
+    int exponent;
+    if (!(x > 0)) return 1;
+    (void)frexp(x, &exponent);
+    return ldexp(1.0, exponent < -1000 ? 1000 : exponent > 1000 ? -1000 : -exponent);
+}
+
+/* Reflections I - tau v v^T, v[j+1] = 1, that make the symmetric a (n x n, both triangles, overwritten) tridiagonal. */
+HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a)
+{
+    size_t n = s->n, k0, j, i, r;
+    int keep = s->room > 0;
+    for (k0 = 0; k0 < n; k0 += HFY_LINALG_REFLECT_) {
+        size_t width = hfy_base_min_(HFY_LINALG_REFLECT_, n - k0), k1 = k0 + width;
+        double *v = keep ? s->reflectors + k0 * n : s->reflectors, *w = s->w;
+        for (j = k0; j < k1; j++) {
+            size_t done = j - k0, m = n - j - 1;
+            double *x = v + done * n, *y = w + done * n, head, norm, dot;
+            for (r = 0; r < j; r++) x[r] = 0;
+            for (r = j; r < n; r++) x[r] = a[j * n + r];
+            for (i = 0; i < done; i++) {
+                double vj = v[i * n + j], wj = w[i * n + j];
+                for (r = j; r < n; r++) x[r] -= v[i * n + r] * wj + w[i * n + r] * vj;
+            }
+            s->diagonal[j] = x[j];
+            x[j] = 0;
+            if (j + 1 < n) s->off[j] = x[j + 1];
+            s->tau[j] = 0;
+            for (r = 0; r < n; r++) y[r] = 0;
+            if (m < 2) {
+                for (r = j + 1; r < n; r++) x[r] = 0;
+                continue;
+            }
+            head = x[j + 1];
+            norm = sqrt(hfy_linalg_dot_(x + j + 1, x + j + 1, m));
+            if (!(norm > 0) || !(norm > fabs(head))) { /* nothing to reflect */
+                for (r = j + 1; r < n; r++) x[r] = 0;
+                continue;
+            }
+            if (head > 0) norm = -norm;
+            s->off[j] = norm;
+            s->tau[j] = (norm - head) / norm;
+            for (r = j + 2; r < n; r++) x[r] /= head - norm;
+            x[j + 1] = 1;
+            hfy_linalg_dgemv_(s->simd, m, m, 1, a + (j + 1) * n + j + 1, n, 1, x + j + 1, 1, 0, y + j + 1, 1, s->gemm);
+            for (i = 0; i < done; i++) {
+                s->small[i] = hfy_linalg_dot_(w + i * n + j + 1, x + j + 1, m);
+                s->small[HFY_LINALG_REFLECT_ + i] = hfy_linalg_dot_(v + i * n + j + 1, x + j + 1, m);
+            }
+            for (i = 0; i < done; i++)
+                for (r = j + 1; r < n; r++)
+                    y[r] -= v[i * n + r] * s->small[i] + w[i * n + r] * s->small[HFY_LINALG_REFLECT_ + i];
+            for (r = j + 1; r < n; r++) y[r] *= s->tau[j];
+            dot = 0.5 * s->tau[j] * hfy_linalg_dot_(x + j + 1, y + j + 1, m);
+            for (r = j + 1; r < n; r++) y[r] -= dot * x[r];
+        }
+        if (k1 < n) { /* what is left: A <- A - V W^T - W V^T */
+            size_t m = n - k1;
+            double *rest = a + k1 * n + k1;
+            hfy_linalg_dgemm_(s->simd, m, m, width, -1, v + k1, 1, n, w + k1, n, 1, 1, rest, n, 1, s->gemm);
+            hfy_linalg_dgemm_(s->simd, m, m, width, -1, w + k1, 1, n, v + k1, n, 1, 1, rest, n, 1, s->gemm);
+        }
+    }
+}
+
+/* The collected rotations on one strip of columns of the vectors (which are rows). */
+HFY_PRIVATE_ void hfy_linalg_rotate_strip_(void *context, size_t strip)
+{
+    const hfy_linalg_symmetric_ *s = (const hfy_linalg_symmetric_ *)context;
+    size_t n = s->n, first = strip * HFY_LINALG_STRIP_, i, l;
+    double *z = s->vectors + first;
+    if (n - first >= HFY_LINALG_STRIP_) {
+        for (i = 0; i < s->count; i++) {
+            double c = s->rotations[i].c, t = s->rotations[i].s;
+            double *x = z + s->rotations[i].row * n, *y = x + n;
+            for (l = 0; l < HFY_LINALG_STRIP_; l++) {
+                double f = y[l], g = x[l];
+                y[l] = t * g + c * f;
+                x[l] = c * g - t * f;
+            }
+        }
+        return;
+    }
+    for (i = 0; i < s->count; i++) {
+        double c = s->rotations[i].c, t = s->rotations[i].s;
+        double *x = z + s->rotations[i].row * n, *y = x + n;
+        for (l = 0; l < n - first; l++) {
+            double f = y[l], g = x[l];
+            y[l] = t * g + c * f;
+            x[l] = c * g - t * f;
+        }
+    }
+}
+
+HFY_PRIVATE_ void hfy_linalg_rotate_(hfy_linalg_symmetric_ *s)
+{
+    if (s->count && s->vectors)
+        hfy_base_parallel_((s->n + HFY_LINALG_STRIP_ - 1) / HFY_LINALG_STRIP_, hfy_linalg_rotate_strip_, s);
+    s->count = 0;
+}
+
+/* Eigenvalues of the tridiagonal matrix in s->diagonal and s->off, in place and in no order; s->vectors, if not NULL,
+   gets its rotations. */
+HFY_PRIVATE_ hfy_status hfy_linalg_ql_(hfy_linalg_symmetric_ *s)
+{
+    double *d = s->diagonal, *e = s->off;
+    size_t n = s->n, l, m, i;
+    double norm = 0;
+    if (n) e[n - 1] = 0;
+    for (i = 0; i < n; i++) norm = fabs(d[i]) + fabs(e[i]) > norm ? fabs(d[i]) + fabs(e[i]) : norm;
+    for (l = 0; l < n; l++) {
+        int steps = 0;
+        for (;;) {
+            double g, r, sine = 1, cosine = 1, p = 0;
+            for (m = l; m + 1 < n; m++)
+                if (fabs(e[m]) <= DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1])) + 1e-40 ||
+                    (steps > 4 && fabs(e[m]) <= DBL_EPSILON * norm)) /* rounding of larger entries keeps it alive */
+                    break;
+            if (m == l) break;
+            if (steps++ == HFY_LINALG_SWEEPS_) return HFY_ERR_CONVERGENCE;
+            if (s->vectors && s->room - s->count < m - l) hfy_linalg_rotate_(s);
+            g = (d[l + 1] - d[l]) / (2 * e[l]);
+            r = sqrt(g * g + 1);
+            g = d[m] - d[l] + e[l] / (g + (g < 0 ? -r : r));
+            for (i = m; i-- > l;) {
+                double f = sine * e[i], b = cosine * e[i];
+                r = sqrt(f * f + g * g);
+                e[i + 1] = r;
+                if (!(r > 0)) { /* splits here */
+                    d[i + 1] -= p;
+                    e[m] = 0;
+                    break;
+                }
+                sine = f / r;
+                cosine = g / r;
+                g = d[i + 1] - p;
+                r = (d[i] - g) * sine + 2 * cosine * b;
+                p = sine * r;
+                d[i + 1] = g + p;
+                g = cosine * r - b;
+                if (s->vectors) {
+                    hfy_linalg_rotation_ *turn = s->rotations + s->count++;
+                    turn->c = cosine, turn->s = sine, turn->row = i;
+                }
+                if (i == l) {
+                    d[l] -= p;
+                    e[l] = g;
+                    e[m] = 0;
+                }
+            }
+        }
+    }
+    hfy_linalg_rotate_(s);
+    return HFY_OK;
+}
+
+/* vectors <- vectors Q^T: the reflections, a panel at a time from the last: I - V^T T V with T upper triangular. */
+HFY_PRIVATE_ void hfy_linalg_reflect_(hfy_linalg_symmetric_ *s, double *vectors)
+{
+    size_t n = s->n, panels = (n + HFY_LINALG_REFLECT_ - 1) / HFY_LINALG_REFLECT_, which, i, j, l;
+    double *t = s->block;
+    for (which = panels; which-- > 0;) {
+        size_t k0 = which * HFY_LINALG_REFLECT_, width = hfy_base_min_(HFY_LINALG_REFLECT_, n - k0);
+        const double *v = s->reflectors + k0 * n;
+        for (j = 0; j < width; j++) {
+            double tau = s->tau[k0 + j];
+            for (i = 0; i < width; i++) t[i * width + j] = 0;
+            for (i = 0; i < j; i++) s->small[i] = hfy_linalg_dot_(v + i * n + k0, v + j * n + k0, n - k0);
+            for (i = 0; i < j; i++) {
+                double sum = 0;
+                for (l = i; l < j; l++) sum += t[i * width + l] * s->small[l];
+                t[i * width + j] = -tau * sum;
+            }
+            t[j * width + j] = tau;
+        }
+        /* each vector z <- (I - V^T T V) z: with vectors as rows, Z <- Z - ((Z V^T) T^T) V */
+        hfy_linalg_dgemm_(s->simd, n, width, n - k0, 1, vectors + k0, n, 1, v + k0, 1, n, 0, s->turned, width, 1,
+                          s->gemm);
+        hfy_linalg_dgemm_(s->simd, n, width, width, 1, s->turned, width, 1, t, 1, width, 0, s->turned + n * width,
+                          width, 1, s->gemm);
+        hfy_linalg_dgemm_(s->simd, n, n - k0, width, -1, s->turned + n * width, width, 1, v + k0, n, 1, 1, vectors + k0,
+                          n, 1, s->gemm);
+    }
+}
+
+/* Eigenvalues and vectors of the symmetric a: finite, both triangles, overwritten. Largest first. */
+HFY_PRIVATE_ hfy_status hfy_linalg_eigen_run_(hfy_linalg_symmetric_ *s, double *a, double *values, double *vectors)
+{
+    size_t n = s->n, i, j, best;
+    double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, n * n));
+    hfy_status status;
+    for (i = 0; i < n * n; i++) a[i] *= scale;
+    hfy_linalg_tridiagonal_(s, a);
+    s->vectors = vectors;
+    for (i = 0; vectors && i < n * n; i++) vectors[i] = 0;
+    for (i = 0; vectors && i < n; i++) vectors[i * n + i] = 1;
+    status = hfy_linalg_ql_(s);
+    if (status) return status;
+    if (vectors) hfy_linalg_reflect_(s, vectors);
+    for (i = 0; i < n; i++) { /* few swaps: the order is nearly found */
+        for (best = i, j = i + 1; j < n; j++)
+            if (s->diagonal[j] > s->diagonal[best]) best = j;
+        if (best != i) {
+            double v = s->diagonal[i];
+            s->diagonal[i] = s->diagonal[best], s->diagonal[best] = v;
+            for (j = 0; vectors && j < n; j++)
+                v = vectors[i * n + j], vectors[i * n + j] = vectors[best * n + j], vectors[best * n + j] = v;
+        }
+    }
+    for (i = 0; i < n; i++) values[i] = s->diagonal[i] / scale;
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, double *vectors, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_linalg_symmetric_ s;
+    hfy_status status = HFY_OK;
+    double *copy = NULL, *found = NULL, *turned = NULL;
+    size_t i, j;
+    int pass;
+    memset(&s, 0, sizeof s);
+    s.simd = hfy_simd_choose_(w);
+    if (!s.simd)
+        status = HFY_ERR_UNSUPPORTED;
+    else if (!a || !values)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !a ? "a" : "values");
+    else if (!n || !hfy_base_fits_(n, hfy_base_times_(n, 2), sizeof(double)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z; it should be at least 1, and n x n doubles should exist", n);
+    for (i = 0; !status && i < n; i++)
+        if (!hfy_base_is_finite_(hfy_linalg_largest_(a + i * n, i + 1)))
+            status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity in row %z", i);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        copy = (double *)hfy_base_take_(&arena, n * n, sizeof(double));
+        found = (double *)hfy_base_take_(&arena, n, sizeof(double));
+        turned = (double *)hfy_base_take_(&arena, vectors ? n * n : 0, sizeof(double));
+        hfy_linalg_eigen_plan_(&arena, n, vectors != NULL, &s);
+    }
+    if (!status) {
+        for (i = 0; i < n; i++)
+            for (j = 0; j <= i; j++) copy[i * n + j] = copy[j * n + i] = a[i * n + j];
+        status = hfy_linalg_eigen_run_(&s, copy, found, turned);
+        if (status) status = hfy_base_fail_(w, status, "QL did not converge on a matrix of %z rows", n);
+    }
+    if (!status) {
+        memcpy(values, found, n * sizeof(double));
+        if (vectors) memcpy(vectors, turned, n * n * sizeof(double));
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- singular values --- */
+
+typedef struct hfy_linalg_svd_ {
+    hfy_linalg_symmetric_ eigen;
+    size_t tall, wide; /* the larger and the smaller side */
+    double *matrix;    /* wide x tall: the columns of A V as rows */
+    double *scaled;    /* a copy of A, scaled */
+    double *gram, *v;  /* wide x wide */
+    double *square;    /* wide: |column|^2 */
+} hfy_linalg_svd_;
+
+HFY_PRIVATE_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size_t columns, hfy_linalg_svd_ *s)
+{
+    s->tall = rows > columns ? rows : columns;
+    s->wide = rows > columns ? columns : rows;
+    s->matrix = (double *)hfy_base_take_(arena, hfy_base_times_(rows, columns), sizeof(double));
+    s->scaled = (double *)hfy_base_take_(arena, hfy_base_times_(rows, columns), sizeof(double));
+    s->gram = (double *)hfy_base_take_(arena, hfy_base_times_(s->wide, s->wide), sizeof(double));
+    s->v = (double *)hfy_base_take_(arena, hfy_base_times_(s->wide, s->wide), sizeof(double));
+    s->square = (double *)hfy_base_take_(arena, s->wide, sizeof(double));
+    hfy_linalg_eigen_plan_(arena, s->wide, 1, &s->eigen);
+    /* the eigenproblem's scratch for products serves those with A as well */
+    s->eigen.gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(s->tall, s->tall, s->tall, sizeof(double)),
+                                             sizeof(double));
+}
+
+/* x <- c x - s y, y <- s x + c y. */
+HFY_PRIVATE_ void hfy_linalg_turn_(double *x, double *y, size_t n, double c, double s)
+{
+    size_t i;
+    for (i = 0; i < n; i++) {
+        double a = x[i], b = y[i];
+        x[i] = c * a - s * b;
+        y[i] = s * a + c * b;
+    }
+}
+
+/* a: finite. values: wide; the rows of s->matrix become the vectors of the longer side times the values (unit vectors
+   if `unit`), those of s->v the vectors of the shorter side, all in descending order. */
+HFY_PRIVATE_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns,
+                                            double *values, int unit)
+{
+    const hfy_simd_ *simd = s->eigen.simd;
+    const size_t tall = s->tall, wide = s->wide, across = rows >= columns ? columns : 1,
+                 along = rows >= columns ? 1 : columns; /* element (i, j) of the tall matrix: i across + j along */
+    double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, rows * columns)), *b = s->matrix, tiny;
+    const double enough = 8 * DBL_EPSILON * sqrt((double)tall); /* what rounding leaves of a dot of unit vectors */
+    size_t i, j, r, sweep, turns = 1;
+    hfy_status status;
+    for (i = 0; i < rows * columns; i++) s->scaled[i] = a[i] * scale;
+    a = s->scaled;
+    hfy_linalg_dgemm_(simd, wide, wide, tall, 1, a, along, across, a, across, along, 0, s->gram, wide, 1,
+                      s->eigen.gemm);
+    status = hfy_linalg_eigen_run_(&s->eigen, s->gram, s->square, s->v);
+    if (status) return status;
+    /* b_i = A v_i */
+    hfy_linalg_dgemm_(simd, wide, tall, wide, 1, s->v, wide, 1, a, along, across, 0, b, tall, 1, s->eigen.gemm);
+    for (i = 0; i < wide; i++) s->square[i] = hfy_linalg_dot_(b + i * tall, b + i * tall, tall);
+    tiny = DBL_MIN / DBL_EPSILON;
+    for (sweep = 0; turns && sweep < HFY_LINALG_SWEEPS_; sweep++) {
+        turns = 0;
+        for (i = 0; i + 1 < wide; i++)
+            for (j = i + 1; j < wide; j++) {
+                double *x = b + i * tall, *y = b + j * tall, dot, zeta, t, c, sine;
+                if (!(s->square[i] > tiny) || !(s->square[j] > tiny)) continue;
+                dot = hfy_linalg_dot_(x, y, tall);
+                if (fabs(dot) <= enough * sqrt(s->square[i]) * sqrt(s->square[j])) continue;
+                zeta = (s->square[j] - s->square[i]) / (2 * dot);
+                t = 1 / (fabs(zeta) + sqrt(1 + zeta * zeta));
+                if (zeta < 0) t = -t;
+                c = 1 / sqrt(1 + t * t);
+                sine = c * t;
+                hfy_linalg_turn_(x, y, tall, c, sine);
+                hfy_linalg_turn_(s->v + i * wide, s->v + j * wide, wide, c, sine);
+                s->square[i] = hfy_linalg_dot_(x, x, tall);
+                s->square[j] = hfy_linalg_dot_(y, y, tall);
+                turns++;
+            }
+    }
+    if (turns) return HFY_ERR_CONVERGENCE;
+    for (i = 0; i < wide; i++) { /* order */
+        size_t best = i;
+        for (j = i + 1; j < wide; j++)
+            if (s->square[j] > s->square[best]) best = j;
+        if (best != i) {
+            double v = s->square[i];
+            s->square[i] = s->square[best], s->square[best] = v;
+            for (r = 0; r < tall; r++)
+                v = b[i * tall + r], b[i * tall + r] = b[best * tall + r], b[best * tall + r] = v;
+            for (r = 0; r < wide; r++)
+                v = s->v[i * wide + r], s->v[i * wide + r] = s->v[best * wide + r], s->v[best * wide + r] = v;
+        }
+    }
+    for (i = 0; i < wide; i++) {
+        double norm = s->square[i] > tiny ? sqrt(s->square[i]) : 0;
+        for (r = 0; unit && r < tall; r++) b[i * tall + r] = norm > 0 ? b[i * tall + r] / norm : 0;
+        values[i] = norm / scale;
+    }
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size_t columns, const void *out,
+                                              const char *name, hfy_work *w)
+{
+    if (!a || !out) return hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !a ? "a" : name);
+    if (!rows || !columns || !hfy_base_fits_(rows, hfy_base_times_(columns, 2), sizeof(double)))
+        return hfy_base_fail_(w, HFY_ERR_ARG,
+                              "rows is %z and columns %z; both should be at least 1, and such an array should exist",
+                              rows, columns);
+    if (!hfy_base_is_finite_(hfy_linalg_largest_(a, rows * columns)))
+        return hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity");
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, double *values, double *left,
+                                  double *right, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_linalg_svd_ s;
+    hfy_status status;
+    double *found = NULL;
+    int pass;
+    memset(&s, 0, sizeof s);
+    s.eigen.simd = hfy_simd_choose_(w);
+    status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, values, "values", w) : HFY_ERR_UNSUPPORTED;
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        found = (double *)hfy_base_take_(&arena, hfy_base_min_(rows, columns), sizeof(double));
+        hfy_linalg_svd_plan_(&arena, rows, columns, &s);
+    }
+    if (!status) {
+        status = hfy_linalg_svd_run_(&s, a, rows, columns, found, left || right);
+        if (status) status = hfy_base_fail_(w, status, "the rotations did not converge on %z x %z", rows, columns);
+    }
+    if (!status) {
+        size_t tall = s.wide * s.tall * sizeof(double), wide = s.wide * s.wide * sizeof(double);
+        memcpy(values, found, s.wide * sizeof(double));
+        if (left) memcpy(left, rows >= columns ? s.matrix : s.v, rows >= columns ? tall : wide);
+        if (right) memcpy(right, rows >= columns ? s.v : s.matrix, rows >= columns ? wide : tall);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns, double cut, double *inverse,
+                                   size_t *rank, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_linalg_svd_ s;
+    hfy_status status;
+    double *values = NULL;
+    size_t i, j;
+    int pass;
+    memset(&s, 0, sizeof s);
+    s.eigen.simd = hfy_simd_choose_(w);
+    status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, inverse, "inverse", w) : HFY_ERR_UNSUPPORTED;
+    if (!status && (!(cut >= 0) || !hfy_base_is_finite_(cut)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "cut is %g; it should be finite and not negative", cut);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        values = (double *)hfy_base_take_(&arena, hfy_base_min_(rows, columns), sizeof(double));
+        hfy_linalg_svd_plan_(&arena, rows, columns, &s);
+    }
+    if (!status) {
+        status = hfy_linalg_svd_run_(&s, a, rows, columns, values, 1);
+        if (status) status = hfy_base_fail_(w, status, "the rotations did not converge on %z x %z", rows, columns);
+    }
+    if (!status) {
+        size_t kept = 0;
+        const double *l = rows >= columns ? s.matrix : s.v;
+        double *r = rows >= columns ? s.v : s.matrix;
+        if (!(cut > 0)) cut = (double)s.tall * DBL_EPSILON;
+        while (kept < s.wide && values[kept] > cut * values[0]) kept++;
+        for (i = 0; i < kept; i++)
+            for (j = 0; j < columns; j++) r[i * columns + j] /= values[i];
+        for (i = 0; !kept && i < rows * columns; i++) inverse[i] = 0;
+        hfy_linalg_dgemm_(s.eigen.simd, columns, rows, kept, 1, r, 1, columns, l, rows, 1, 0, inverse, rows, 1,
+                          s.eigen.gemm);
+        if (rank) *rank = kept;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- Cholesky in blocks: one factor that serves many right-hand sides --- */
+
+typedef struct hfy_linalg_factor_ {
+    const hfy_simd_ *simd;
+    size_t n, tasks;
+    double *l;        /* n x n: the factor in its lower triangle */
+    double *inverse;  /* of each diagonal block: n x block */
+    double *panel;    /* n x block */
+    double *diagonal; /* n: of A */
+    double *gemm;     /* tasks x slice */
+    size_t slice;
+    size_t from, width; /* the block column at work */
+    double *x;          /* right-hand sides, n x columns */
+    size_t columns;
+    double *hold; /* tasks x block x columns of a task */
+    size_t held;
+} hfy_linalg_factor_;
+
+/* l: the caller's n x n. columns: of all right-hand sides together, at most. */
+HFY_PRIVATE_ void hfy_linalg_factor_plan_(hfy_base_arena_ *arena, size_t n, size_t columns, hfy_linalg_factor_ *f)
+{
+    size_t block = HFY_LINALG_FACTOR_;
+    f->n = n;
+    f->columns = columns;
+    f->tasks = hfy_base_workers_();
+    f->slice = hfy_linalg_gemm_scratch_(n, columns > n ? columns : n, n, sizeof(double));
+    f->held = hfy_base_times_(block, columns / f->tasks + 1);
+    f->inverse = (double *)hfy_base_take_(arena, hfy_base_times_(n + block, block), sizeof(double));
+    f->panel = (double *)hfy_base_take_(arena, hfy_base_times_(n, block), sizeof(double));
+    f->diagonal = (double *)hfy_base_take_(arena, n, sizeof(double));
+    f->gemm = (double *)hfy_base_take_(arena, hfy_base_times_(f->tasks, f->slice), sizeof(double));
+    f->hold = (double *)hfy_base_take_(arena, hfy_base_times_(f->tasks, f->held), sizeof(double));
+}
+
+/* Rows of the block column at work: minus what the columns to the left explain. */
+HFY_PRIVATE_ void hfy_linalg_factor_left_(void *context, size_t task)
+{
+    const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
+    size_t n = f->n, rows = n - f->from, first = rows * task / f->tasks, last = rows * (task + 1) / f->tasks;
+    hfy_linalg_dgemm_(f->simd, last - first, f->width, f->from, -1, f->l + (f->from + first) * n, n, 1,
+                      f->l + f->from * n, 1, n, 1, f->l + (f->from + first) * n + f->from, n, 1,
+                      f->gemm + task * f->slice);
+}
+
+/* Rows below the diagonal block: times its inverse, transposed. */
+HFY_PRIVATE_ void hfy_linalg_factor_below_(void *context, size_t task)
+{
+    const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
+    size_t n = f->n, top = f->from + f->width, rows = n - top;
+    size_t first = rows * task / f->tasks, last = rows * (task + 1) / f->tasks, i;
+    double *to = f->l + top * n + f->from, *panel = f->panel;
+    for (i = first; i < last; i++) memcpy(panel + i * f->width, to + i * n, f->width * sizeof(double));
+    hfy_linalg_dgemm_(f->simd, last - first, f->width, f->width, 1, panel + first * f->width, f->width, 1,
+                      f->inverse + f->from * HFY_LINALG_FACTOR_, 1, f->width, 0, to + first * n, n, 1,
+                      f->gemm + task * f->slice);
+}
+
+/* A = L L^T in place in f->l (lower triangle). HFY_ERR_SINGULAR as hfy_linalg_cholesky_. */
+HFY_PRIVATE_ hfy_status hfy_linalg_factor_run_(hfy_linalg_factor_ *f)
+{
+    const size_t n = f->n;
+    const double rounding = 16 * (double)n * DBL_EPSILON;
+    size_t i, j, k;
+    for (i = 0; i < n; i++) f->diagonal[i] = f->l[i * n + i];
+    for (f->from = 0; f->from < n; f->from += f->width) {
+        double *l = f->l + f->from * n + f->from, *inverse = f->inverse + f->from * HFY_LINALG_FACTOR_;
+        size_t m = f->width = hfy_base_min_(HFY_LINALG_FACTOR_, n - f->from);
+        if (f->from) hfy_base_parallel_(f->tasks, hfy_linalg_factor_left_, f);
+        for (i = 0; i < m; i++) {
+            double *row = l + i * n, pivot;
+            for (j = 0; j < i; j++) row[j] = (row[j] - hfy_linalg_dot_(row, l + j * n, j)) / l[j * n + j];
+            pivot = row[i] - hfy_linalg_dot_(row, row, i);
+            if (!hfy_base_is_finite_(pivot) || !(pivot > rounding * f->diagonal[f->from + i])) return HFY_ERR_SINGULAR;
+            row[i] = sqrt(pivot);
+        }
+        for (i = 0; i < m; i++) /* row i of the inverse from the rows above */
+            for (j = 0; j < m; j++) {
+                double sum = i == j;
+                if (j > i) {
+                    inverse[i * m + j] = 0;
+                    continue;
+                }
+                for (k = j; k < i; k++) sum -= l[i * n + k] * inverse[k * m + j];
+                inverse[i * m + j] = sum / l[i * n + i];
+            }
+        if (f->from + m < n) hfy_base_parallel_(f->tasks, hfy_linalg_factor_below_, f);
+    }
+    return HFY_OK;
+}
+
+/* Some columns of X <- A^-1 X. */
+HFY_PRIVATE_ void hfy_linalg_factor_solve_task_(void *context, size_t task)
+{
+    const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
+    const size_t n = f->n, first = f->columns * task / f->tasks, last = f->columns * (task + 1) / f->tasks;
+    const size_t many = last - first, across = f->columns;
+    double *x = f->x + first, *hold = f->hold + task * f->held, *gemm = f->gemm + task * f->slice;
+    size_t from, m, i;
+    if (!many) return;
+    for (from = 0; from < n; from += m) {
+        m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from);
+        if (from)
+            hfy_linalg_dgemm_(f->simd, m, many, from, -1, f->l + from * n, n, 1, x, across, 1, 1, x + from * across,
+                              across, 1, gemm);
+        for (i = 0; i < m; i++) memcpy(hold + i * many, x + (from + i) * across, many * sizeof(double));
+        hfy_linalg_dgemm_(f->simd, m, many, m, 1, f->inverse + from * HFY_LINALG_FACTOR_, m, 1, hold, many, 1, 0,
+                          x + from * across, across, 1, gemm);
+    }
+    for (from = (n - 1) / HFY_LINALG_FACTOR_ * HFY_LINALG_FACTOR_;; from -= HFY_LINALG_FACTOR_) {
+        m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from);
+        if (from + m < n)
+            hfy_linalg_dgemm_(f->simd, m, many, n - from - m, -1, f->l + (from + m) * n + from, 1, n,
+                              x + (from + m) * across, across, 1, 1, x + from * across, across, 1, gemm);
+        for (i = 0; i < m; i++) memcpy(hold + i * many, x + (from + i) * across, many * sizeof(double));
+        hfy_linalg_dgemm_(f->simd, m, many, m, 1, f->inverse + from * HFY_LINALG_FACTOR_, 1, m, hold, many, 1, 0,
+                          x + from * across, across, 1, gemm);
+        if (!from) break;
+    }
+}
+
+/* X <- A^-1 X for the n x columns array x. */
+HFY_PRIVATE_ void hfy_linalg_factor_solve_(hfy_linalg_factor_ *f, double *x, size_t columns)
+{
+    f->x = x;
+    f->columns = columns;
+    hfy_base_parallel_(f->tasks, hfy_linalg_factor_solve_task_, f);
+}
+
+/* C = A B, split by rows among the workers: the bits are those of one product. */
+typedef struct hfy_linalg_product_ {
+    const hfy_simd_ *simd;
+    size_t m, n, k, tasks, slice;
+    const double *a, *b;
+    double *c, *gemm;
+} hfy_linalg_product_;
+
+HFY_PRIVATE_ void hfy_linalg_product_task_(void *context, size_t task)
+{
+    const hfy_linalg_product_ *p = (const hfy_linalg_product_ *)context;
+    size_t first = p->m * task / p->tasks, last = p->m * (task + 1) / p->tasks;
+    if (last > first)
+        hfy_linalg_dgemm_(p->simd, last - first, p->n, p->k, 1, p->a + first * p->k, p->k, 1, p->b, p->n, 1, 0,
+                          p->c + first * p->n, p->n, 1, p->gemm + task * p->slice);
+}
+
+/* gemm: workers x hfy_linalg_gemm_scratch_(m, n, k) doubles. */
+HFY_PRIVATE_ void hfy_linalg_product_run_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, const double *a,
+                                          const double *b, double *c, double *gemm, size_t slice)
+{
+    hfy_linalg_product_ p;
+    p.simd = simd;
+    p.m = m, p.n = n, p.k = k;
+    p.tasks = hfy_base_min_(hfy_base_workers_(), m / 16 + 1);
+    p.slice = slice;
+    p.a = a, p.b = b, p.c = c, p.gemm = gemm;
+    hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
+}
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>sim.impl   scores of queries against keys
@@ -15097,6 +16164,2555 @@ HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, siz
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
+   >>binary.impl   memories of +1 and -1
+   May call: base, linalg, net (its types).
+   How: a state's dots with the patterns, b_i = x_i.q, are whole numbers and are kept up to date, +-2 a flip. What bit j
+   would gain by being +1 (MHN eq. A530) is
+       T_j = sum over i of F(x_ij + h_ij) - F(-x_ij + h_ij) = sum of x_ij G(h_ij),   h_ij = b_i - x_ij q_j,
+       G(h) = F(h + 1) - F(h - 1),
+   and G is a table over whole numbers.
+   Numerics: powers are taken of h / s, s a power of two just above what occurs, so that no term overflows and the
+   largest is above 2^-degree; where whole numbers fit in 53 bits s = 1 and the sum is exact, ties included. For F = e^a
+   G is 2 sinh(1) e^h; only the sign is used, so e^(h - top) replaces it.
+   ------------------------------------------------------------------------------------------------------------------ */
+#define HFY_BINARY_EXPS_ 746 /* e^-746 is 0 */
+
+HFY_PRIVATE_ hfy_status hfy_binary_check_rows_(const hfy_real *x, size_t rows, size_t dim, size_t stride,
+                                               const char *name, hfy_work *w)
+{
+    size_t i, j;
+    if (!rows || !dim)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", rows, dim);
+    if (stride && stride < dim)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "stride is %z; it should be 0 or at least dim, %z", stride, dim);
+    if (!hfy_base_fits_(rows, stride ? stride : dim, sizeof(double)) || !hfy_base_fits_(dim, dim, sizeof(double)) ||
+        !hfy_base_fits_(rows, rows, sizeof(double)))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "count %z and dim %z: an array of that size cannot exist", rows, dim);
+    if (!x) return hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", name);
+    if (!stride) stride = dim;
+    for (i = 0; i < rows; i++)
+        for (j = 0; j < dim; j++)
+            if (!hfy_base_is_finite_((double)x[i * stride + j]))
+                return hfy_base_fail_(w, HFY_ERR_NONFINITE, "%s holds NaN or infinity in row %z", name, i);
+    return HFY_OK;
+}
+
+typedef struct hfy_binary_rules_ {
+    const hfy_simd_ *simd;
+    double *x, *dual; /* count x dim */
+    double *gram, *values, *vectors, *turned, *gemm;
+    hfy_linalg_symmetric_ eigen;
+} hfy_binary_rules_;
+
+HFY_PRIVATE_ void hfy_binary_plan_rules_(hfy_base_arena_ *arena, hfy_binary_rule rule, size_t count, size_t dim,
+                                         hfy_binary_rules_ *s)
+{
+    size_t most = count > dim ? count : dim;
+    s->x = (double *)hfy_base_take_(arena, hfy_base_times_(count, dim), sizeof(double));
+    s->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(most, most, most, sizeof(double)),
+                                       sizeof(double));
+    if (rule == HFY_BINARY_HEBBIAN) return;
+    s->dual = (double *)hfy_base_take_(arena, hfy_base_times_(count, dim), sizeof(double));
+    s->turned = (double *)hfy_base_take_(arena, hfy_base_times_(count, dim), sizeof(double));
+    s->gram = (double *)hfy_base_take_(arena, hfy_base_times_(count, count), sizeof(double));
+    s->vectors = (double *)hfy_base_take_(arena, hfy_base_times_(count, count), sizeof(double));
+    s->values = (double *)hfy_base_take_(arena, count, sizeof(double));
+    hfy_linalg_eigen_plan_(arena, count, 1, &s->eigen);
+}
+
+/* s->dual: the rows of (X^+)^T = (X X^T)^+ X, from the eigenvectors of X X^T. */
+HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rules_ *s, size_t count, size_t dim, hfy_work *w)
+{
+    size_t i, j, kept = 0;
+    hfy_status status;
+    hfy_linalg_dgemm_(s->simd, count, count, dim, 1, s->x, dim, 1, s->x, 1, dim, 0, s->gram, count, 1, s->gemm);
+    s->eigen.simd = s->simd;
+    status = hfy_linalg_eigen_run_(&s->eigen, s->gram, s->values, s->vectors);
+    if (status)
+        return hfy_base_fail_(w, status, "QL did not converge on the %z x %z dots of the patterns", count, count);
+    while (kept < count && s->values[kept] > 1e-12 * (double)count * s->values[0]) kept++;
+    hfy_linalg_dgemm_(s->simd, kept, dim, count, 1, s->vectors, count, 1, s->x, dim, 1, 0, s->turned, dim, 1, s->gemm);
+    for (i = 0; i < kept; i++)
+        for (j = 0; j < dim; j++) s->turned[i * dim + j] /= s->values[i];
+    memset(s->dual, 0, count * dim * sizeof(double));
+    hfy_linalg_dgemm_(s->simd, count, dim, kept, 1, s->vectors, 1, count, s->turned, dim, 1, 0, s->dual, dim, 1,
+                      s->gemm);
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                      size_t stride, int self_coupling, hfy_real *weights, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_binary_rules_ s;
+    hfy_status status = HFY_OK;
+    double *sum = NULL;
+    size_t i, j;
+    int pass;
+    memset(&s, 0, sizeof s);
+    s.simd = hfy_simd_choose_(w);
+    if (!s.simd)
+        status = HFY_ERR_UNSUPPORTED;
+    else if ((unsigned)rule > HFY_BINARY_PSEUDO_INVERSE)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "rule is %z; it should be one of hfy_binary_rule", (size_t)rule);
+    else if (!weights)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "weights is NULL");
+    else
+        status = hfy_binary_check_rows_(patterns, count, dim, stride, "patterns", w);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        sum = (double *)hfy_base_take_(&arena, dim * dim, sizeof(double));
+        hfy_binary_plan_rules_(&arena, rule, count, dim, &s);
+    }
+    if (!status) {
+        if (!stride) stride = dim;
+        for (i = 0; i < count; i++)
+            for (j = 0; j < dim; j++) s.x[i * dim + j] = (double)patterns[i * stride + j];
+        if (rule == HFY_BINARY_PSEUDO_INVERSE) status = hfy_binary_dual_(&s, count, dim, w);
+    }
+    if (!status) {
+        hfy_linalg_dgemm_(s.simd, dim, dim, count, 1, s.x, 1, dim, rule == HFY_BINARY_HEBBIAN ? s.x : s.dual, dim, 1, 0,
+                          sum, dim, 1, s.gemm);
+        for (i = 0; i < dim; i++)
+            for (j = 0; j < dim; j++) weights[i * dim + j] = i == j && !self_coupling ? 0 : (hfy_real)sum[i * dim + j];
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                  size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_binary_rules_ s;
+    hfy_status status = HFY_OK;
+    size_t i, j;
+    int pass;
+    memset(&s, 0, sizeof s);
+    s.simd = hfy_simd_choose_(w);
+    if (!s.simd)
+        status = HFY_ERR_UNSUPPORTED;
+    else if ((unsigned)rule > HFY_BINARY_PSEUDO_INVERSE)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "rule is %z; it should be one of hfy_binary_rule", (size_t)rule);
+    else if (!net || (rule == HFY_BINARY_PSEUDO_INVERSE && !keys))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !net ? "net" : "keys");
+    else
+        status = hfy_binary_check_rows_(patterns, count, dim, stride, "patterns", w);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        hfy_binary_plan_rules_(&arena, rule, count, dim, &s);
+    }
+    if (!status) {
+        if (!stride) stride = dim;
+        for (i = 0; i < count; i++)
+            for (j = 0; j < dim; j++) s.x[i * dim + j] = (double)patterns[i * stride + j];
+        if (rule == HFY_BINARY_PSEUDO_INVERSE) status = hfy_binary_dual_(&s, count, dim, w);
+    }
+    if (!status) {
+        const double *dual = rule == HFY_BINARY_HEBBIAN ? s.x : s.dual;
+        memset(net, 0, sizeof *net);
+        net->dim = dim;
+        net->count = count;
+        net->keys = patterns;
+        net->key_stride = stride;
+        if (rule == HFY_BINARY_PSEUDO_INVERSE) {
+            for (i = 0; i < count * dim; i++) keys[i] = (hfy_real)dual[i];
+            net->keys = keys;
+            net->key_stride = dim;
+            net->values = patterns;
+            net->value_stride = stride;
+        }
+        for (j = 0; coupling && j < dim; j++) {
+            double sum = 0;
+            for (i = 0; i < count; i++) sum += s.x[i * dim + j] * dual[i * dim + j];
+            coupling[j] = (hfy_real)sum;
+        }
+        net->self_coupling = coupling;
+        net->beta = 1;
+        net->sep.kind = HFY_SEP_IDENTITY;
+        net->post.kind = HFY_POST_SIGN;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- recall --- */
+
+/* What one worker needs for one query. */
+typedef struct hfy_binary_slot_ {
+    signed char *q, *next, *before; /* dim */
+    int32_t *dot;                   /* count */
+    double *table;                  /* G, or e^-k */
+    size_t *order;                  /* dim */
+    long scale;                     /* powers: what the table was made for */
+    int cycle;
+} hfy_binary_slot_;
+
+typedef struct hfy_binary_run_ {
+    const hfy_binary *memory;
+    size_t stride, max_sweeps, n, tasks;
+    double degree;
+    int exact;
+    const hfy_real *queries;
+    hfy_real *out;
+    hfy_binary_report report;
+    signed char *columns; /* dim x count */
+    hfy_binary_slot_ *slot;
+} hfy_binary_run_;
+
+HFY_PRIVATE_ double hfy_binary_power_(double x, double degree)
+{
+    unsigned n = (unsigned)degree;
+    double y = 1;
+    for (; n; n >>= 1, x *= x)
+        if (n & 1) y *= x;
+    return y;
+}
+
+/* F(a) / s^degree: powers only. */
+HFY_PRIVATE_ double hfy_binary_f_(const hfy_binary_run_ *run, double a, double s)
+{
+    if (run->memory->kind == HFY_BINARY_RECTIFIED && a < 0) return 0;
+    return hfy_binary_power_(a / s, run->degree);
+}
+
+/* A power of two at or above x >= 1. */
+HFY_PRIVATE_ long hfy_binary_above_(long x)
+{
+    long s = 1;
+    while (s < x) s *= 2;
+    return s;
+}
+
+/* The table of G for dots up to `most` in size. */
+HFY_PRIVATE_ void hfy_binary_table_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot, long most)
+{
+    long dim = (long)run->memory->dim, h, s = run->exact ? 1 : hfy_binary_above_(most + 2);
+    if (s == slot->scale) return;
+    slot->scale = s;
+    for (h = -dim; h <= dim; h++) { /* beyond s there is nothing to look up, and it could overflow */
+        double over = (double)(run->exact ? h : h < -s ? -s : h > s ? s : h);
+        slot->table[h + dim] = hfy_binary_f_(run, over + 1, (double)s) - hfy_binary_f_(run, over - 1, (double)s);
+    }
+}
+
+/* Makes the table fit the dots of now, and returns what EXP counts down from. */
+HFY_PRIVATE_ int32_t hfy_binary_ready_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot)
+{
+    int32_t most = INT32_MIN, least = INT32_MAX;
+    size_t i, n = run->memory->count;
+    for (i = 0; i < n; i++) {
+        if (slot->dot[i] > most) most = slot->dot[i];
+        if (slot->dot[i] < least) least = slot->dot[i];
+    }
+    if (run->memory->kind == HFY_BINARY_EXP) return most + 1;
+    if (run->memory->kind == HFY_BINARY_RECTIFIED)
+        hfy_binary_table_(run, slot, most > 0 ? most : 0);
+    else
+        hfy_binary_table_(run, slot, most > -least ? most : -(long)least);
+    return 0;
+}
+
+/* T_j up to a positive factor. */
+HFY_PRIVATE_ double hfy_binary_drive_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t j, int32_t top)
+{
+    const hfy_binary *m = run->memory;
+    size_t i, n = m->count;
+    double sum = 0;
+    if (m->kind == HFY_BINARY_WEIGHTS) {
+        const hfy_real *row = m->weights + j * m->dim;
+        double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
+        for (i = 0; i + 4 <= m->dim; i += 4) {
+            s0 += (double)row[i] * slot->q[i];
+            s1 += (double)row[i + 1] * slot->q[i + 1];
+            s2 += (double)row[i + 2] * slot->q[i + 2];
+            s3 += (double)row[i + 3] * slot->q[i + 3];
+        }
+        for (; i < m->dim; i++) s0 += (double)row[i] * slot->q[i];
+        return (s0 + s1) + (s2 + s3);
+    }
+    {
+        const signed char *x = run->columns + j * n;
+        const int32_t own = slot->q[j];
+        if (m->kind == HFY_BINARY_EXP) {
+            for (i = 0; i < n; i++) {
+                int32_t under = top - (slot->dot[i] - x[i] * own);
+                if (under < HFY_BINARY_EXPS_) sum += x[i] * slot->table[under];
+            }
+        } else {
+            const double *g = slot->table + m->dim;
+            for (i = 0; i < n; i++) sum += x[i] * g[slot->dot[i] - x[i] * own];
+        }
+    }
+    return sum;
+}
+
+HFY_PRIVATE_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot)
+{
+    size_t i, j, n = run->memory->count;
+    if (run->memory->kind == HFY_BINARY_WEIGHTS) return;
+    for (i = 0; i < n; i++) slot->dot[i] = 0;
+    for (j = 0; j < run->memory->dim; j++) {
+        const signed char *x = run->columns + j * n;
+        int32_t own = slot->q[j];
+        for (i = 0; i < n; i++) slot->dot[i] += x[i] * own;
+    }
+}
+
+/* E and ln(-E) of the slot's state. */
+HFY_PRIVATE_ void hfy_binary_energies_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, double *energy,
+                                       double *log_energy)
+{
+    const hfy_binary *m = run->memory;
+    double sum = 0, shift = 0, factor = 1; /* -E = sum factor, factor = e^shift */
+    size_t i;
+    if (m->kind == HFY_BINARY_WEIGHTS) {
+        for (i = 0; i < m->dim; i++) sum += 0.5 * slot->q[i] * hfy_binary_drive_(run, slot, i, 0);
+    } else {
+        double top = -HUGE_VAL, s = 1;
+        for (i = 0; i < m->count; i++) {
+            double d = (double)slot->dot[i];
+            if (m->kind == HFY_BINARY_POWER) d = fabs(d);
+            if (d > top) top = d;
+        }
+        if (m->kind == HFY_BINARY_EXP) {
+            for (i = 0; i < m->count; i++) sum += exp((double)slot->dot[i] - top);
+            shift = top;
+            factor = exp(top);
+        } else {
+            if (!run->exact && top > 1) s = (double)hfy_binary_above_((long)top);
+            for (i = 0; i < m->count; i++) sum += hfy_binary_f_(run, (double)slot->dot[i], s);
+            shift = run->degree * log(s);
+            factor = hfy_binary_power_(s, run->degree);
+        }
+    }
+    *log_energy = sum > 0 ? log(sum) + shift : sum < 0 ? HUGE_VAL - HUGE_VAL : -HUGE_VAL;
+    *energy = factor <= DBL_MAX ? -sum * factor
+              : sum > 0         ? -exp(log(sum) + shift)
+              : sum < 0         ? exp(log(-sum) + shift)
+                                : 0;
+}
+
+HFY_PRIVATE_ void hfy_binary_note_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t who, size_t sweep)
+{
+    double energy, log_energy;
+    size_t at = who * (run->max_sweeps + 1);
+    if (!run->report.energy && !run->report.log_energy) return;
+    hfy_binary_energies_(run, slot, &energy, &log_energy);
+    if (run->report.energy) run->report.energy[at + sweep] = energy;
+    if (run->report.log_energy) run->report.log_energy[at + sweep] = log_energy;
+}
+
+/* One sweep: how many bits changed. */
+HFY_PRIVATE_ size_t hfy_binary_sweep_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot, hfy_rng *rng)
+{
+    const hfy_binary *m = run->memory;
+    size_t flips = 0, i, l;
+    int32_t top = m->kind == HFY_BINARY_WEIGHTS ? 0 : hfy_binary_ready_(run, slot);
+    if (m->order == HFY_BINARY_SYNCHRONOUS) {
+        for (i = 0; i < m->dim; i++) {
+            double t = hfy_binary_drive_(run, slot, i, top);
+            slot->next[i] = (signed char)(t > 0 ? 1 : t < 0 ? -1 : slot->q[i]);
+            flips += slot->next[i] != slot->q[i];
+        }
+        slot->cycle = flips && !memcmp(slot->next, slot->before, m->dim); /* where it was two sweeps ago */
+        memcpy(slot->before, slot->q, m->dim);
+        memcpy(slot->q, slot->next, m->dim);
+        if (flips) hfy_binary_dots_(run, slot);
+        return flips;
+    }
+    if (m->order == HFY_BINARY_RANDOM) /* Fisher-Yates */
+        for (i = m->dim; i > 1; i--) {
+            size_t other = (size_t)(hfy_rng_u64(rng) % i), hold = slot->order[i - 1];
+            slot->order[i - 1] = slot->order[other];
+            slot->order[other] = hold;
+        }
+    for (l = 0; l < m->dim; l++) {
+        size_t j = slot->order[l];
+        double t = hfy_binary_drive_(run, slot, j, top);
+        int32_t want = t > 0 ? 1 : t < 0 ? -1 : slot->q[j];
+        if (want == slot->q[j]) continue;
+        slot->q[j] = (signed char)want;
+        flips++;
+        if (m->kind == HFY_BINARY_WEIGHTS) continue;
+        for (i = 0; i < m->count; i++) slot->dot[i] += 2 * want * run->columns[j * m->count + i];
+        top = hfy_binary_ready_(run, slot);
+    }
+    return flips;
+}
+
+HFY_PRIVATE_ void hfy_binary_task_(void *context, size_t task)
+{
+    const hfy_binary_run_ *run = (const hfy_binary_run_ *)context;
+    const hfy_binary *m = run->memory;
+    hfy_binary_slot_ *slot = run->slot + task;
+    size_t first = run->n * task / run->tasks, last = run->n * (task + 1) / run->tasks, who, i, t;
+    if (m->kind == HFY_BINARY_EXP)
+        for (i = 0; i < HFY_BINARY_EXPS_; i++) slot->table[i] = exp(-(double)i);
+    for (who = first; who < last; who++) {
+        hfy_rng rng = hfy_rng_seed(m->seed + who);
+        size_t total = 0, flips, period = 0;
+        for (i = 0; i < m->dim; i++) {
+            slot->q[i] = (signed char)(run->queries[who * m->dim + i] > 0 ? 1 : -1);
+            slot->order[i] = m->order == HFY_BINARY_FIXED && m->sequence ? m->sequence[i] : i;
+            slot->before[i] = 0;
+        }
+        slot->scale = 0;
+        slot->cycle = 0;
+        hfy_binary_dots_(run, slot);
+        hfy_binary_note_(run, slot, who, 0);
+        for (t = 0; t < run->max_sweeps && !period;) {
+            flips = hfy_binary_sweep_(run, slot, &rng);
+            total += flips;
+            t++;
+            hfy_binary_note_(run, slot, who, t);
+            period = !flips ? 1 : slot->cycle ? 2 : 0;
+        }
+        for (i = t + 1; i <= run->max_sweeps; i++) { /* the tail */
+            size_t at = who * (run->max_sweeps + 1);
+            if (run->report.energy) run->report.energy[at + i] = run->report.energy[at + t];
+            if (run->report.log_energy) run->report.log_energy[at + i] = run->report.log_energy[at + t];
+        }
+        for (i = 0; i < m->dim; i++) run->out[who * m->dim + i] = (hfy_real)slot->q[i];
+        if (run->report.sweeps) run->report.sweeps[who] = t;
+        if (run->report.flips) run->report.flips[who] = total;
+        if (run->report.period) run->report.period[who] = period;
+    }
+}
+
+/* Checks everything and fills run but for its arrays. */
+HFY_PRIVATE_ hfy_status hfy_binary_open_(const hfy_binary *m, const hfy_real *states, size_t n, const char *name,
+                                         hfy_binary_run_ *run, hfy_work *w)
+{
+    hfy_status status;
+    size_t i, j;
+    memset(run, 0, sizeof *run);
+    if (!m) return hfy_base_fail_(w, HFY_ERR_ARG, "memory is NULL");
+    if ((unsigned)m->kind > HFY_BINARY_EXP)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "kind is %z; it should be one of hfy_binary_kind", (size_t)m->kind);
+    if ((unsigned)m->order > HFY_BINARY_RANDOM)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "order is %z; it should be one of hfy_binary_order", (size_t)m->order);
+    run->memory = m;
+    run->stride = m->stride ? m->stride : m->dim;
+    run->max_sweeps = m->max_sweeps ? m->max_sweeps : 100;
+    run->degree = m->degree > 0 || m->degree < 0 || hfy_base_is_nan_(m->degree) ? m->degree : 3;
+    run->n = n;
+    run->queries = states;
+    if (m->kind == HFY_BINARY_WEIGHTS)
+        status = hfy_binary_check_rows_(m->weights, m->dim, m->dim, 0, "weights", w);
+    else
+        status = hfy_binary_check_rows_(m->patterns, m->count, m->dim, m->stride, "patterns", w);
+    if (status == HFY_ERR_NONFINITE) status = HFY_ERR_ARG;
+    if (status) return status;
+    if (m->dim > 1000000000 || m->count > 4000000000u)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "dim is %z and count %z; at most 1e9 and 4e9 are possible", m->dim,
+                              m->count);
+    if ((m->kind == HFY_BINARY_POWER || m->kind == HFY_BINARY_RECTIFIED) &&
+        !(run->degree >= 2 && run->degree <= 512 && run->degree <= floor(run->degree)))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "degree is %g; it should be a whole number from 2 to 512", run->degree);
+    if (m->kind != HFY_BINARY_WEIGHTS)
+        for (i = 0; i < m->count; i++)
+            for (j = 0; j < m->dim; j++) {
+                double v = (double)m->patterns[i * run->stride + j];
+                if (!(fabs(v) >= 1 && fabs(v) <= 1))
+                    return hfy_base_fail_(w, HFY_ERR_ARG, "patterns[%z][%z] is %g; it should be +1 or -1", i, j, v);
+            }
+    if (!hfy_base_fits_(n, m->dim, sizeof(double)))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", n, m->dim);
+    if (n && !states) return hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", name);
+    for (i = 0; i < n; i++)
+        for (j = 0; j < m->dim; j++) {
+            double v = (double)states[i * m->dim + j];
+            if (!(fabs(v) >= 1 && fabs(v) <= 1))
+                return hfy_base_fail_(w, HFY_ERR_ARG, "%s[%z][%z] is %g; it should be +1 or -1", name, i, j, v);
+        }
+    run->exact = (double)m->count * pow((double)m->dim + 1, run->degree) < 4503599627370496.0; /* 2^52 */
+    run->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
+    return HFY_OK;
+}
+
+/* Arrays of a run, and the patterns by columns. */
+HFY_PRIVATE_ hfy_status hfy_binary_reserve_(hfy_binary_run_ *run, hfy_work *w)
+{
+    hfy_base_arena_ arena = {NULL, 0};
+    const hfy_binary *m = run->memory;
+    hfy_status status = HFY_OK;
+    size_t i, j, t;
+    int pass, dense = m->kind != HFY_BINARY_WEIGHTS;
+    for (pass = 0; pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) return status;
+        run->slot = (hfy_binary_slot_ *)hfy_base_take_(&arena, run->tasks, sizeof *run->slot);
+        run->columns = (signed char *)hfy_base_take_(&arena, dense ? m->count * m->dim : 0, 1);
+        for (t = 0; t < run->tasks; t++) {
+            hfy_binary_slot_ slot;
+            memset(&slot, 0, sizeof slot);
+            slot.q = (signed char *)hfy_base_take_(&arena, m->dim, 1);
+            slot.next = (signed char *)hfy_base_take_(&arena, m->dim, 1);
+            slot.before = (signed char *)hfy_base_take_(&arena, m->dim, 1);
+            slot.order = (size_t *)hfy_base_take_(&arena, m->dim, sizeof(size_t));
+            slot.dot = (int32_t *)hfy_base_take_(&arena, dense ? m->count : 0, sizeof(int32_t));
+            slot.table = (double *)hfy_base_take_(&arena,
+                                                  m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_
+                                                  : dense                   ? 2 * m->dim + 1
+                                                                            : 0,
+                                                  sizeof(double));
+            if (pass) run->slot[t] = slot;
+        }
+    }
+    for (i = 0; dense && i < m->count; i++)
+        for (j = 0; j < m->dim; j++)
+            run->columns[j * m->count + i] = (signed char)(m->patterns[i * run->stride + j] > 0 ? 1 : -1);
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *queries, size_t n_queries, hfy_real *out,
+                                     const hfy_binary_report *report, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_binary_run_ run;
+    hfy_status status = hfy_binary_open_(memory, queries, n_queries, "queries", &run, w);
+    size_t j, k;
+    if (!status && n_queries && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
+    if (!status && report && (report->energy || report->log_energy) &&
+        (run.max_sweeps == SIZE_MAX || !hfy_base_fits_(n_queries, run.max_sweeps + 1, sizeof(double))))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "max_sweeps is %z: no array can hold so many energies", run.max_sweeps);
+    if (!status && memory->order == HFY_BINARY_FIXED && memory->sequence) {
+        for (j = 0; j < memory->dim && !status; j++)
+            if (memory->sequence[j] >= memory->dim)
+                status = hfy_base_fail_(w, HFY_ERR_ARG, "sequence[%z] is %z; it should be below dim, %z", j,
+                                        memory->sequence[j], memory->dim);
+    }
+    if (!status) status = hfy_binary_reserve_(&run, w);
+    if (!status && memory->order == HFY_BINARY_FIXED && memory->sequence) { /* each bit once */
+        signed char *seen = run.slot[0].next;
+        memset(seen, 0, memory->dim);
+        for (j = 0; j < memory->dim && !status; j++) {
+            k = memory->sequence[j];
+            if (seen[k]++)
+                status = hfy_base_fail_(w, HFY_ERR_ARG, "sequence has %z twice; it should be a permutation", k);
+        }
+    }
+    if (!status) {
+        run.out = out;
+        if (report) run.report = *report;
+        if (n_queries) hfy_base_parallel_(run.tasks, hfy_binary_task_, &run);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *states, size_t n, double *energy,
+                                     double *log_energy, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_binary_run_ run;
+    hfy_status status = hfy_binary_open_(memory, states, n, "states", &run, w);
+    size_t i, j;
+    if (!status) {
+        run.tasks = 1;
+        status = hfy_binary_reserve_(&run, w);
+    }
+    for (i = 0; !status && i < n; i++) {
+        double e, log_e;
+        for (j = 0; j < memory->dim; j++) run.slot->q[j] = (signed char)(states[i * memory->dim + j] > 0 ? 1 : -1);
+        hfy_binary_dots_(&run, run.slot);
+        hfy_binary_energies_(&run, run.slot, &e, &log_e);
+        if (energy) energy[i] = e;
+        if (log_energy) log_energy[i] = log_e;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+#undef HFY_BINARY_EXPS_
+/* ------------------------------------------------------------------------------------------------------------------
+   >>kernel.impl   kernel memories of +1 and -1
+   Shapes: K P x P, alpha, H = K alpha P x N, pattern-major; states n x words, packed.
+   May call: base, simd, linalg, net and binary (their types).
+   Numerics: everything in double. |x - y|^2 = 4 d exactly, so K is a table over d. r = -s sigmoid(-s h) + lambda a,
+   s = +-1, loses nothing where |h| is large; nor do p(1-p) = e / (1+e)^2 and 1 / (p(1-p)) = 2 + 2 cosh h, e = e^-|h|.
+   Sums over patterns and neurons are made row by row and then down the rows, whatever the number of threads.
+   Training: p(1-p) <= 1/4, so B = K/4 + lambda bounds every neuron's Hessian in the metric of K: the step
+   Z - B^-1 r(Z) never raises the loss, Nesterov's momentum speeds it up, and the sign of r.(H_new - H) = the gradient
+   along the last move restarts it. No inverse of K anywhere.
+   ------------------------------------------------------------------------------------------------------------------ */
+#define HFY_KERNEL_BATCH_ 64    /* states whose potentials are one matrix product */
+#define HFY_KERNEL_LANCZOS_ 160 /* most steps for a largest eigenvalue */
+
+/* --- bits --- */
+
+#define HFY_KERNEL_DISTANCES_(name, attribute, count)                                                                  \
+    HFY_PRIVATE_ attribute void name(const uint64_t *x, size_t words, const uint64_t *rows, size_t n, uint32_t *d)     \
+    {                                                                                                                  \
+        size_t i, l;                                                                                                   \
+        if (words == 1) {                                                                                              \
+            for (i = 0; i < n; i++) d[i] = (uint32_t)(count(x[0] ^ rows[i]));                                          \
+            return;                                                                                                    \
+        }                                                                                                              \
+        if (words == 2) {                                                                                              \
+            for (i = 0; i < n; i++)                                                                                    \
+                d[i] = (uint32_t)(count(x[0] ^ rows[2 * i])) + (uint32_t)(count(x[1] ^ rows[2 * i + 1]));              \
+            return;                                                                                                    \
+        }                                                                                                              \
+        for (i = 0; i < n; i++, rows += words) {                                                                       \
+            uint32_t sum = 0;                                                                                          \
+            for (l = 0; l < words; l++) sum += (uint32_t)(count(x[l] ^ rows[l]));                                      \
+            d[i] = sum;                                                                                                \
+        }                                                                                                              \
+    }
+
+/* Set bits, by halves. */
+HFY_PRIVATE_ uint32_t hfy_kernel_ones_(uint64_t x)
+{
+    x -= x >> 1 & UINT64_C(0x5555555555555555);
+    x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
+    x = (x + (x >> 4)) & UINT64_C(0x0F0F0F0F0F0F0F0F);
+    return (uint32_t)(x * UINT64_C(0x0101010101010101) >> 56);
+}
+HFY_KERNEL_DISTANCES_(hfy_kernel_distances_plain_, HFY_SIMD_NOINLINE_, hfy_kernel_ones_)
+#if defined(__GNUC__) && (defined(HFY_SIMD_X86_) || defined(HFY_SIMD_NEON_))
+#define HFY_KERNEL_BUILTIN_
+#ifdef HFY_SIMD_X86_
+HFY_KERNEL_DISTANCES_(hfy_kernel_distances_fast_, __attribute__((target("popcnt"), noinline)), __builtin_popcountll)
+#else
+HFY_KERNEL_DISTANCES_(hfy_kernel_distances_fast_, HFY_SIMD_NOINLINE_, __builtin_popcountll)
+#endif
+#endif
+#undef HFY_KERNEL_DISTANCES_
+
+HFY_PRIVATE_ int hfy_kernel_bit_(const uint64_t *x, size_t j) { return (int)(x[j / 64] >> (j % 64) & 1); }
+
+HFY_API size_t hfy_kernel_words(size_t dim) { return dim / 64 + (dim % 64 != 0); }
+
+/* Are the bits from dim on 0 in all rows? */
+HFY_PRIVATE_ hfy_status hfy_kernel_check_bits_(const uint64_t *x, size_t rows, size_t dim, const char *name,
+                                               hfy_work *w)
+{
+    size_t words = hfy_kernel_words(dim), i;
+    if (!dim) return hfy_base_fail_(w, HFY_ERR_ARG, "dim is 0; it should be at least 1");
+    if (dim > UINT32_MAX || !hfy_base_fits_(rows, words, sizeof *x) || !hfy_base_fits_(rows, dim, sizeof(double)))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", rows, dim);
+    if (rows && !x) return hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", name);
+    for (i = 0; dim % 64 && i < rows; i++)
+        if (x[i * words + words - 1] >> (dim % 64))
+            return hfy_base_fail_(w, HFY_ERR_ARG, "%s has a bit set beyond dim, %z, in row %z", name, dim, i);
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, size_t dim, uint64_t *packed, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = HFY_OK;
+    size_t words = hfy_kernel_words(dim), i, j;
+    if (!dim)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "dim is 0; it should be at least 1");
+    else if (dim > UINT32_MAX || !hfy_base_fits_(rows, dim, sizeof(double)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", rows, dim);
+    else if (rows && (!x || !packed))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !x ? "x" : "packed");
+    for (i = 0; !status && i < rows; i++)
+        for (j = 0; !status && j < dim; j++) {
+            double v = (double)x[i * dim + j];
+            if (!(fabs(v) >= 1 && fabs(v) <= 1))
+                status = hfy_base_fail_(w, HFY_ERR_ARG, "x[%z][%z] is %g; it should be +1 or -1", i, j, v);
+        }
+    if (!status) {
+        if (rows) memset(packed, 0, rows * words * sizeof *packed);
+        for (i = 0; i < rows; i++)
+            for (j = 0; j < dim; j++)
+                if (x[i * dim + j] > 0) packed[i * words + j / 64] |= UINT64_C(1) << (j % 64);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t dim, hfy_real *x, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = hfy_kernel_check_bits_(packed, rows, dim, "packed", w);
+    size_t words = hfy_kernel_words(dim), i, j;
+    if (!status && rows && !x) status = hfy_base_fail_(w, HFY_ERR_ARG, "x is NULL");
+    for (i = 0; !status && i < rows; i++)
+        for (j = 0; j < dim; j++) x[i * dim + j] = hfy_kernel_bit_(packed + i * words, j) ? 1 : -1;
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API double hfy_kernel_gamma(double flipped)
+{
+    if (!(flipped > 0 && flipped < 0.5)) return HUGE_VAL - HUGE_VAL;
+    return log((1 - flipped) / flipped) / 8;
+}
+
+/* --- a kernel with its defaults filled in --- */
+
+typedef struct hfy_kernel_view_ {
+    hfy_kernel k;
+    const hfy_simd_ *simd;
+    size_t words;
+    double *table; /* dim + 1: K of states that differ in d bits */
+} hfy_kernel_view_;
+
+/* K as a function of x.y (RBF: of |x-y|^2). */
+HFY_PRIVATE_ double hfy_kernel_of_(const hfy_kernel *k, double dot, double square)
+{
+    double base, y = 1;
+    unsigned n;
+    if (k->kind == HFY_KERNEL_RBF) return exp(-k->gamma * square);
+    if (k->kind == HFY_KERNEL_LINEAR) return k->gamma * dot;
+    for (base = k->gamma * dot + k->offset, n = (unsigned)k->degree; n; n >>= 1, base *= base)
+        if (n & 1) y *= base;
+    return y;
+}
+
+enum { HFY_KERNEL_NO_ALPHA_, HFY_KERNEL_ALPHA_, HFY_KERNEL_ANY_ALPHA_ };
+
+/* alpha: which is needed. */
+HFY_PRIVATE_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, hfy_kernel_view_ *v, hfy_work *w)
+{
+    hfy_kernel *k = &v->k;
+    hfy_status status;
+    memset(v, 0, sizeof *v);
+    v->simd = hfy_simd_choose_(w);
+    if (!v->simd) return HFY_ERR_UNSUPPORTED;
+    if (!kernel) return hfy_base_fail_(w, HFY_ERR_ARG, "kernel is NULL");
+    *k = *kernel;
+    if (!k->count) return hfy_base_fail_(w, HFY_ERR_ARG, "count is 0; it should be at least 1");
+    if ((unsigned)k->kind > HFY_KERNEL_LINEAR)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "kind is %z; it should be one of hfy_kernel_kind", (size_t)k->kind);
+    if ((unsigned)k->order > HFY_BINARY_RANDOM)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "order is %z; it should be one of hfy_binary_order", (size_t)k->order);
+    if (!hfy_base_fits_(k->count, k->count, sizeof(double)))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z: count x count doubles cannot exist", k->count);
+    status = hfy_kernel_check_bits_(k->patterns, k->count, k->dim, "patterns", w);
+    if (status) return status;
+    if (!(k->gamma > 0) && !(k->gamma < 0) && !hfy_base_is_nan_(k->gamma))
+        k->gamma = k->kind == HFY_KERNEL_RBF ? hfy_kernel_gamma(0.2) : 1 / (double)k->dim;
+    if (!(k->gamma > 0) || !hfy_base_is_finite_(k->gamma))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "gamma is %g; it should be positive and finite, or 0", k->gamma);
+    if (k->kind == HFY_KERNEL_POLYNOMIAL) {
+        if (!(k->degree > 0) && !(k->degree < 0) && !hfy_base_is_nan_(k->degree)) k->degree = 3;
+        if (!(k->degree >= 1 && k->degree <= 64 && k->degree <= floor(k->degree)))
+            return hfy_base_fail_(w, HFY_ERR_ARG, "degree is %g; it should be a whole number from 1 to 64", k->degree);
+        if (!(k->offset >= 0) || !hfy_base_is_finite_(k->offset))
+            return hfy_base_fail_(w, HFY_ERR_ARG, "offset is %g; it should be finite and not negative", k->offset);
+    }
+    if (!hfy_base_is_finite_(hfy_kernel_of_(k, (double)k->dim, 0)) ||
+        !hfy_base_is_finite_(hfy_kernel_of_(k, -(double)k->dim, 4 * (double)k->dim)))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "gamma %g and offset %g: the kernel leaves the range of double", k->gamma,
+                              k->offset);
+    if (!k->max_steps) k->max_steps = 30;
+    if (k->nearest > k->count) k->nearest = 0;
+    if (alpha == HFY_KERNEL_ALPHA_ && !k->alpha)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "kernel->alpha is NULL; hfy_kernel_train makes it");
+    if (alpha == HFY_KERNEL_ANY_ALPHA_ && !k->alpha && !k->alpha_float && !k->alpha_bytes)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "kernel->alpha is NULL, and so are alpha_float and alpha_bytes");
+    v->words = hfy_kernel_words(k->dim);
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ void hfy_kernel_plan_table_(hfy_base_arena_ *arena, hfy_kernel_view_ *v)
+{
+    v->table = (double *)hfy_base_take_(arena, hfy_base_plus_(v->k.dim, 1), sizeof(double));
+}
+
+HFY_PRIVATE_ void hfy_kernel_fill_table_(hfy_kernel_view_ *v)
+{
+    size_t d;
+    for (d = 0; d <= v->k.dim; d++)
+        v->table[d] = hfy_kernel_of_(&v->k, (double)v->k.dim - 2 * (double)d, 4 * (double)d);
+}
+
+HFY_PRIVATE_ void hfy_kernel_distances_(const hfy_kernel_view_ *v, const uint64_t *x, size_t n, uint32_t *d)
+{
+#ifdef HFY_KERNEL_BUILTIN_
+    if (v->simd->isa != HFY_ISA_SCALAR && v->simd->isa != HFY_ISA_SSE2) { /* AVX2 never comes without popcnt */
+        hfy_kernel_distances_fast_(x, v->words, v->k.patterns, n, d);
+        return;
+    }
+#endif
+    hfy_kernel_distances_plain_(x, v->words, v->k.patterns, n, d);
+}
+
+/* --- Gram matrix --- */
+
+typedef struct hfy_kernel_grams_ {
+    const hfy_kernel_view_ *v;
+    double *gram;
+    uint32_t *d; /* tasks x count */
+    size_t tasks;
+} hfy_kernel_grams_;
+
+HFY_PRIVATE_ void hfy_kernel_gram_task_(void *context, size_t task)
+{
+    const hfy_kernel_grams_ *g = (const hfy_kernel_grams_ *)context;
+    size_t P = g->v->k.count, i, j;
+    uint32_t *d = g->d + task * P;
+    for (i = task; i < P; i += g->tasks) {
+        hfy_kernel_distances_(g->v, g->v->k.patterns + i * g->v->words, i + 1, d);
+        for (j = 0; j <= i; j++) g->gram[i * P + j] = g->v->table[d[j]];
+    }
+}
+
+HFY_PRIVATE_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_grams_ *g, const hfy_kernel_view_ *v)
+{
+    g->v = v;
+    g->tasks = hfy_base_min_(hfy_base_workers_(), v->k.count);
+    g->d = (uint32_t *)hfy_base_take_(arena, hfy_base_times_(g->tasks, v->k.count), sizeof(uint32_t));
+}
+
+HFY_PRIVATE_ void hfy_kernel_run_gram_(hfy_kernel_grams_ *g, double *gram)
+{
+    size_t P = g->v->k.count, i0, j0, i, j;
+    g->gram = gram;
+    hfy_base_parallel_(g->tasks, hfy_kernel_gram_task_, g);
+    for (i0 = 0; i0 < P; i0 += 32) /* the upper triangle, in tiles */
+        for (j0 = 0; j0 <= i0; j0 += 32)
+            for (i = i0; i < i0 + 32 && i < P; i++)
+                for (j = j0; j < j0 + 32 && j < i; j++) gram[j * P + i] = gram[i * P + j];
+}
+
+HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_kernel_view_ v;
+    hfy_kernel_grams_ g;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, &v, w);
+    int pass;
+    if (!status && !gram) status = hfy_base_fail_(w, HFY_ERR_ARG, "gram is NULL");
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        hfy_kernel_plan_table_(&arena, &v);
+        hfy_kernel_plan_gram_(&arena, &g, &v);
+    }
+    if (!status) {
+        hfy_kernel_fill_table_(&v);
+        hfy_kernel_run_gram_(&g, gram);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- largest eigenvalues: Lanczos with full orthogonalisation --- */
+
+typedef struct hfy_kernel_lanczos_ {
+    double *basis;                 /* LANCZOS x P */
+    double *y, *z;                 /* P */
+    double *diagonal, *off, *copy; /* 2 LANCZOS, in copy */
+    double *gemm;
+} hfy_kernel_lanczos_;
+
+HFY_PRIVATE_ void hfy_kernel_plan_lanczos_(hfy_base_arena_ *arena, size_t P, hfy_kernel_lanczos_ *s)
+{
+    s->basis = (double *)hfy_base_take_(arena, hfy_base_times_(HFY_KERNEL_LANCZOS_, P), sizeof(double));
+    s->y = (double *)hfy_base_take_(arena, P, sizeof(double));
+    s->z = (double *)hfy_base_take_(arena, P, sizeof(double));
+    s->diagonal = (double *)hfy_base_take_(arena, HFY_KERNEL_LANCZOS_, sizeof(double));
+    s->off = (double *)hfy_base_take_(arena, HFY_KERNEL_LANCZOS_, sizeof(double));
+    s->copy = (double *)hfy_base_take_(arena, 2 * HFY_KERNEL_LANCZOS_, sizeof(double));
+    s->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)), sizeof(double));
+}
+
+/* The largest eigenvalue of K, or with variance (P) of K diag(variance) K + lambda K. */
+HFY_PRIVATE_ double hfy_kernel_largest_(const hfy_simd_ *simd, const double *gram, const double *variance,
+                                        double lambda, size_t P, hfy_kernel_lanczos_ *s)
+{
+    hfy_rng rng = hfy_rng_seed(1);
+    double norm = 0, best = 0, last;
+    size_t m = hfy_base_min_(P, HFY_KERNEL_LANCZOS_), j, i, r;
+    int round;
+    for (r = 0; r < P; r++) s->basis[r] = 0.5 + hfy_rng_uniform(&rng);
+    for (j = 0; j < m; j++) {
+        double *q = s->basis + j * P, *y = s->y;
+        norm = sqrt(hfy_linalg_dot_(q, q, P));
+        if (j) s->off[j - 1] = norm;
+        if (!(norm > 0) || (j && norm <= 1e-14 * fabs(best))) break; /* the space is exhausted */
+        for (r = 0; r < P; r++) q[r] /= norm;
+        hfy_linalg_dgemv_(simd, P, P, 1, gram, P, 1, q, 1, 0, y, 1, s->gemm);
+        if (variance) {
+            for (r = 0; r < P; r++) s->z[r] = variance[r] * y[r] + lambda * q[r];
+            hfy_linalg_dgemv_(simd, P, P, 1, gram, P, 1, s->z, 1, 0, y, 1, s->gemm);
+        }
+        s->diagonal[j] = hfy_linalg_dot_(q, y, P);
+        for (round = 0; round < 2; round++)
+            for (i = 0; i <= j; i++) {
+                double c = hfy_linalg_dot_(s->basis + i * P, y, P);
+                for (r = 0; r < P; r++) y[r] -= c * s->basis[i * P + r];
+            }
+        if (j % 8 == 7 || j + 1 == m || !j) {
+            hfy_linalg_symmetric_ t;
+            memset(&t, 0, sizeof t);
+            t.n = j + 1;
+            t.diagonal = s->copy;
+            t.off = s->copy + HFY_KERNEL_LANCZOS_;
+            memcpy(t.diagonal, s->diagonal, (j + 1) * sizeof(double));
+            memcpy(t.off, s->off, (j + 1) * sizeof(double));
+            last = best;
+            (void)hfy_linalg_ql_(&t);
+            for (best = t.diagonal[0], i = 1; i <= j; i++)
+                if (t.diagonal[i] > best) best = t.diagonal[i];
+            if (j > 8 && fabs(best - last) <= 4 * DBL_EPSILON * fabs(best)) break;
+        }
+        if (j + 1 < m) memcpy(s->basis + (j + 1) * P, y, P * sizeof(double));
+    }
+    if (j < m && j % 8 && j > 1) { /* exhausted between two looks */
+        hfy_linalg_symmetric_ t;
+        memset(&t, 0, sizeof t);
+        t.n = j;
+        t.diagonal = s->copy;
+        t.off = s->copy + HFY_KERNEL_LANCZOS_;
+        memcpy(t.diagonal, s->diagonal, j * sizeof(double));
+        memcpy(t.off, s->off, j * sizeof(double));
+        (void)hfy_linalg_ql_(&t);
+        for (i = 0; i < j; i++)
+            if (t.diagonal[i] > best) best = t.diagonal[i];
+    }
+    return best;
+}
+
+/* --- training --- */
+
+typedef struct hfy_kernel_fit_ {
+    hfy_kernel_view_ view;
+    hfy_kernel_training o; /* defaults filled in */
+    size_t P, N, tasks, slice;
+    double *gram, *l;
+    const double *K;
+    double *A, *H, *Z, *HZ, *R, *next, *next_h; /* P x N */
+    double *row_sum, *row_most;                 /* P */
+    double *gemm;
+    double momentum;
+    hfy_linalg_factor_ factor;
+    hfy_kernel_grams_ grams;
+    hfy_kernel_lanczos_ lanczos;
+    hfy_linalg_symmetric_ eigen;
+    double *newton; /* tasks x newton_size */
+    size_t newton_size;
+    hfy_status *newton_status; /* N */
+    size_t *newton_steps;
+    void (*each)(struct hfy_kernel_fit_ *fit, size_t row);
+} hfy_kernel_fit_;
+
+HFY_PRIVATE_ double hfy_kernel_sigmoid_(double h)
+{
+    double e = exp(-fabs(h));
+    return h >= 0 ? 1 / (1 + e) : e / (1 + e);
+}
+
+HFY_PRIVATE_ double hfy_kernel_softplus_(double z) { return (z > 0 ? z : 0) + log1p(exp(-fabs(z))); }
+
+HFY_PRIVATE_ double hfy_kernel_residual_(int bit, double h, double scaled)
+{
+    return bit ? scaled - hfy_kernel_sigmoid_(-h) : scaled + hfy_kernel_sigmoid_(h);
+}
+
+/* Rows of arrays, shared out. */
+HFY_PRIVATE_ void hfy_kernel_rows_task_(void *context, size_t task)
+{
+    hfy_kernel_fit_ *f = (hfy_kernel_fit_ *)context;
+    size_t i, first = f->P * task / f->tasks, last = f->P * (task + 1) / f->tasks;
+    for (i = first; i < last; i++) f->each(f, i);
+}
+
+HFY_PRIVATE_ void hfy_kernel_rows_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row))
+{
+    f->each = each;
+    hfy_base_parallel_(f->tasks, hfy_kernel_rows_task_, f);
+}
+
+HFY_PRIVATE_ double hfy_kernel_sum_rows_(const hfy_kernel_fit_ *f)
+{
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < f->P; i++) sum += f->row_sum[i];
+    return sum;
+}
+
+/* The largest of the rows; NaN or infinity if anything in them was. */
+HFY_PRIVATE_ double hfy_kernel_most_(const hfy_kernel_fit_ *f) { return hfy_linalg_largest_(f->row_most, f->P); }
+
+/* R = residual at Z, next the same; row_most. */
+HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row)
+{
+    const uint64_t *x = f->view.k.patterns + row * f->view.words;
+    const double *z = f->Z + row * f->N, *h = f->HZ + row * f->N;
+    double *r = f->R + row * f->N, *copy = f->next + row * f->N, most = 0, sum = 0;
+    size_t j;
+    for (j = 0; j < f->N; j++) {
+        double v = hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[j], f->o.lambda * z[j]);
+        r[j] = copy[j] = v;
+        sum += v;
+        if (fabs(v) > most) most = fabs(v);
+    }
+    f->row_most[row] = hfy_base_is_finite_(sum) ? most : sum;
+}
+
+/* The same at A and H, into R alone. */
+HFY_PRIVATE_ void hfy_kernel_each_end_(hfy_kernel_fit_ *f, size_t row)
+{
+    const uint64_t *x = f->view.k.patterns + row * f->view.words;
+    const double *a = f->A + row * f->N, *h = f->H + row * f->N;
+    double most = 0, sum = 0, *r = f->R + row * f->N;
+    size_t j;
+    for (j = 0; j < f->N; j++) {
+        double v = hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[j], f->o.lambda * a[j]);
+        r[j] = v;
+        sum += v;
+        if (fabs(v) > most) most = fabs(v);
+    }
+    f->row_most[row] = hfy_base_is_finite_(sum) ? most : sum;
+}
+
+/* next = Z - B^-1 R. */
+HFY_PRIVATE_ void hfy_kernel_each_step_(hfy_kernel_fit_ *f, size_t row)
+{
+    const double *z = f->Z + row * f->N;
+    double *next = f->next + row * f->N;
+    size_t j;
+    for (j = 0; j < f->N; j++) next[j] = z[j] - next[j];
+}
+
+/* row_sum = R.(H_new - H). */
+HFY_PRIVATE_ void hfy_kernel_each_turn_(hfy_kernel_fit_ *f, size_t row)
+{
+    const double *r = f->R + row * f->N, *h = f->H + row * f->N, *g = f->next_h + row * f->N;
+    double sum = 0;
+    size_t j;
+    for (j = 0; j < f->N; j++) sum += r[j] * (g[j] - h[j]);
+    f->row_sum[row] = sum;
+}
+
+/* Z, HZ = the new point and a bit further along. */
+HFY_PRIVATE_ void hfy_kernel_each_move_(hfy_kernel_fit_ *f, size_t row)
+{
+    size_t from = row * f->N, j;
+    for (j = from; j < from + f->N; j++) {
+        f->Z[j] = f->next[j] + f->momentum * (f->next[j] - f->A[j]);
+        f->HZ[j] = f->next_h[j] + f->momentum * (f->next_h[j] - f->H[j]);
+    }
+}
+
+/* A <- A - eta (K R), K R in next. */
+HFY_PRIVATE_ void hfy_kernel_each_descend_(hfy_kernel_fit_ *f, size_t row)
+{
+    size_t from = row * f->N, j;
+    for (j = from; j < from + f->N; j++) f->A[j] -= f->o.eta * f->next[j];
+}
+
+/* row_sum = loss of this pattern; R = xi q with q = sigmoid(-xi h). */
+HFY_PRIVATE_ void hfy_kernel_each_loss_(hfy_kernel_fit_ *f, size_t row)
+{
+    const uint64_t *x = f->view.k.patterns + row * f->view.words;
+    const double *a = f->A + row * f->N, *h = f->H + row * f->N;
+    double sum = 0, *u = f->R + row * f->N;
+    size_t j;
+    for (j = 0; j < f->N; j++) {
+        double s = hfy_kernel_bit_(x, j) ? 1 : -1;
+        sum += hfy_kernel_softplus_(-s * h[j]) + 0.5 * f->o.lambda * a[j] * h[j];
+        u[j] = s * hfy_kernel_sigmoid_(-s * h[j]);
+    }
+    f->row_sum[row] = sum;
+}
+
+/* row_sum = this pattern's part of the dual: entropy - U.KU / (2 lambda), K U in next. */
+HFY_PRIVATE_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row)
+{
+    const double *u = f->R + row * f->N, *ku = f->next + row * f->N;
+    double sum = 0;
+    size_t j;
+    for (j = 0; j < f->N; j++) {
+        double q = fabs(u[j]);
+        sum -= (q > 0 ? q * log(q) : 0) + (q < 1 ? (1 - q) * log1p(-q) : 0) + u[j] * ku[j] / (2 * f->o.lambda);
+    }
+    f->row_sum[row] = sum;
+}
+
+HFY_PRIVATE_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, const double *x, double *y)
+{
+    hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, f->K, x, y, f->gemm, f->slice);
+}
+
+/* --- Newton, one neuron at a time --- */
+
+/* L(a) of one neuron from h = K a. */
+HFY_PRIVATE_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, const double *a, const double *h,
+                                     double lambda)
+{
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < v->k.count; i++) {
+        double s = hfy_kernel_bit_(v->k.patterns + i * v->words, neuron) ? 1 : -1;
+        sum += hfy_kernel_softplus_(-s * h[i]) + 0.5 * lambda * a[i] * h[i];
+    }
+    return sum;
+}
+
+/* d = (r - S M^-1 S K r) / lambda, M = lambda + S K S, S = sqrt(D): the step (D K + lambda)^-1 r, symmetrically. */
+HFY_PRIVATE_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, double *s, double *gemm, size_t *steps)
+{
+    const size_t P = f->P;
+    const double lambda = f->o.lambda;
+    double *m = s, *a = m + P * P, *h = a + P, *r = h + P, *d = r + P, *root = d + P, *trial = root + P,
+           *kd = trial + P;
+    const hfy_simd_ *simd = f->view.simd;
+    double loss;
+    size_t i, j, t;
+    for (i = 0; i < P; i++) a[i] = h[i] = 0;
+    loss = hfy_kernel_loss_(&f->view, neuron, a, h, lambda);
+    for (t = 0;; t++) {
+        double most = 0, step = 1, now;
+        for (i = 0; i < P; i++) {
+            double e = exp(-fabs(h[i]));
+            r[i] = hfy_kernel_residual_(hfy_kernel_bit_(f->view.k.patterns + i * f->view.words, neuron), h[i],
+                                        lambda * a[i]);
+            root[i] = sqrt(e) / (1 + e);
+            if (fabs(r[i]) > most) most = fabs(r[i]);
+        }
+        *steps = t;
+        if (most < f->o.tol) break;
+        if (t == f->o.max_iterations) return HFY_ERR_CONVERGENCE;
+        for (i = 0; i < P; i++)
+            for (j = 0; j <= i; j++) m[i * P + j] = root[i] * f->K[i * P + j] * root[j] + (i == j ? lambda : 0);
+        if (hfy_linalg_cholesky_(m, P)) return HFY_ERR_SINGULAR;
+        hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, r, 1, 0, d, 1, gemm);
+        for (i = 0; i < P; i++) d[i] *= root[i];
+        hfy_linalg_cholesky_solve_(m, P, d);
+        for (i = 0; i < P; i++) d[i] = (r[i] - root[i] * d[i]) / lambda;
+        hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, d, 1, 0, kd, 1, gemm);
+        for (;;) { /* half the step until the loss does not rise but for rounding */
+            for (i = 0; i < P; i++) trial[i] = a[i] - step * d[i], root[i] = h[i] - step * kd[i];
+            now = hfy_kernel_loss_(&f->view, neuron, trial, root, lambda);
+            if (now <= loss + 1e-12 * fabs(loss) || step < 1e-6) break;
+            step /= 2;
+        }
+        memcpy(a, trial, P * sizeof(double));
+        hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, a, 1, 0, h, 1, gemm);
+        loss = now;
+    }
+    for (i = 0; i < P; i++) f->A[i * f->N + neuron] = a[i];
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ void hfy_kernel_newton_task_(void *context, size_t task)
+{
+    hfy_kernel_fit_ *f = (hfy_kernel_fit_ *)context;
+    size_t j;
+    for (j = task; j < f->N; j += f->tasks)
+        f->newton_status[j] = hfy_kernel_newton_(f, j, f->newton + task * f->newton_size, f->gemm + task * f->slice,
+                                                 f->newton_steps + j);
+}
+
+/* --- the trainers: each leaves A --- */
+
+HFY_PRIVATE_ int hfy_kernel_report_(const hfy_kernel_fit_ *f, size_t iteration, double residual, double residual_0)
+{
+    hfy_kernel_progress now;
+    if (!f->o.progress) return 0;
+    now.iteration = iteration;
+    now.residual = residual;
+    now.residual_0 = residual_0;
+    return f->o.progress(f->o.context, &now);
+}
+
+HFY_PRIVATE_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w)
+{
+    return hfy_base_fail_(w, HFY_ERR_NONFINITE, "training left the range of double at iteration %z", iteration);
+}
+
+/* A state of the trainers: what it was made with, then A, H, Z, HZ. */
+HFY_PRIVATE_ void hfy_kernel_save_(const hfy_kernel_fit_ *f, size_t iteration, double t)
+{
+    size_t n = f->P * f->N;
+    double *to = f->o.state;
+    if (!to) return;
+    to[0] = 4711 + (double)f->o.trainer, to[1] = (double)iteration, to[2] = t, to[3] = (double)f->N;
+    to[4] = (double)f->P, to[5] = f->o.lambda, to[6] = f->view.k.gamma, to[7] = f->o.eta;
+    memcpy(to + 8, f->A, n * sizeof(double));
+    memcpy(to + 8 + n, f->H, n * sizeof(double));
+    if (f->o.trainer != HFY_KERNEL_EXACT) {
+        memset(to + 8 + 2 * n, 0, 2 * n * sizeof(double));
+        return;
+    }
+    memcpy(to + 8 + 2 * n, f->Z, n * sizeof(double));
+    memcpy(to + 8 + 3 * n, f->HZ, n * sizeof(double));
+}
+
+HFY_PRIVATE_ void hfy_kernel_load_(hfy_kernel_fit_ *f, size_t *iteration, double *t)
+{
+    size_t n = f->P * f->N;
+    const double *from = f->o.state;
+    if (!f->o.resume) {
+        memset(f->A, 0, n * sizeof(double));
+        memset(f->H, 0, n * sizeof(double));
+        if (f->o.trainer == HFY_KERNEL_EXACT) {
+            memset(f->Z, 0, n * sizeof(double));
+            memset(f->HZ, 0, n * sizeof(double));
+        }
+        *iteration = 0, *t = 1;
+        return;
+    }
+    *iteration = (size_t)from[1], *t = from[2];
+    memcpy(f->A, from + 8, n * sizeof(double));
+    memcpy(f->H, from + 8 + n, n * sizeof(double));
+    if (f->o.trainer != HFY_KERNEL_EXACT) return;
+    memcpy(f->Z, from + 8 + 2 * n, n * sizeof(double));
+    memcpy(f->HZ, from + 8 + 3 * n, n * sizeof(double));
+}
+
+HFY_PRIVATE_ hfy_status hfy_kernel_exact_(hfy_kernel_fit_ *f, hfy_kernel_result *result, hfy_work *w)
+{
+    double t, first = 0;
+    size_t it, i, j, start;
+    memcpy(f->l, f->K, f->P * f->P * sizeof(double));
+    for (i = 0; i < f->P; i++) {
+        for (j = 0; j <= i; j++) f->l[i * f->P + j] *= 0.25;
+        f->l[i * f->P + i] += f->o.lambda;
+    }
+    if (hfy_linalg_factor_run_(&f->factor))
+        return hfy_base_fail_(w, HFY_ERR_SINGULAR,
+                              "K/4 + lambda is not positive definite in rounding: lambda %g is too small", f->o.lambda);
+    hfy_kernel_load_(f, &it, &t);
+    for (start = it;; it++) {
+        double at_z, t_new = 1, *hold;
+        int done = 0;
+        if (it - start >= f->o.max_iterations) break;
+        hfy_kernel_rows_(f, hfy_kernel_each_residual_);
+        at_z = hfy_kernel_most_(f);
+        if (!hfy_base_is_finite_(at_z)) return hfy_kernel_left_range_(it, w);
+        if (it == start) first = at_z;
+        hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
+        hfy_kernel_rows_(f, hfy_kernel_each_step_);
+        hfy_kernel_times_gram_(f, f->next, f->next_h);
+        hfy_kernel_rows_(f, hfy_kernel_each_turn_);
+        f->momentum = 0;
+        if (!(hfy_kernel_sum_rows_(f) > 0)) {
+            t_new = (1 + sqrt(1 + 4 * t * t)) / 2;
+            f->momentum = (t - 1) / t_new;
+        }
+        t = t_new;
+        hfy_kernel_rows_(f, hfy_kernel_each_move_);
+        hold = f->A, f->A = f->next, f->next = hold;
+        hold = f->H, f->H = f->next_h, f->next_h = hold;
+        if (at_z < 8 * f->o.tol) { /* near enough to look closely */
+            hfy_kernel_rows_(f, hfy_kernel_each_end_);
+            done = hfy_kernel_most_(f) < f->o.tol;
+        }
+        if (hfy_kernel_report_(f, it + 1, at_z, first)) result->stopped = 1;
+        if (done || result->stopped) {
+            it++;
+            break;
+        }
+    }
+    result->iterations = it;
+    hfy_kernel_save_(f, it, t);
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ hfy_status hfy_kernel_paper_(hfy_kernel_fit_ *f, hfy_kernel_result *result, hfy_work *w)
+{
+    double t, first = 0, most;
+    size_t it, start;
+    hfy_kernel_load_(f, &it, &t);
+    for (start = it;;) {
+        if (it - start >= f->o.max_iterations) break;
+        hfy_kernel_rows_(f, hfy_kernel_each_end_);
+        most = hfy_kernel_most_(f);
+        if (!hfy_base_is_finite_(most)) return hfy_kernel_left_range_(it, w);
+        if (it == start) first = most;
+        if (f->o.tol > 0 && most < f->o.tol) break;
+        hfy_kernel_times_gram_(f, f->R, f->next);
+        hfy_kernel_rows_(f, hfy_kernel_each_descend_);
+        hfy_kernel_times_gram_(f, f->A, f->H);
+        it++;
+        if (hfy_kernel_report_(f, it, most, first)) {
+            result->stopped = 1;
+            break;
+        }
+    }
+    result->iterations = it;
+    hfy_kernel_save_(f, it, t);
+    return HFY_OK;
+}
+
+/* RIDGE, PROJECTION and RAW: linear in the patterns. */
+HFY_PRIVATE_ hfy_status hfy_kernel_linear_(hfy_kernel_fit_ *f, hfy_work *w)
+{
+    const size_t P = f->P, N = f->N;
+    size_t i, j, kept = 0;
+    for (i = 0; i < P; i++)
+        for (j = 0; j < N; j++) f->A[i * N + j] = hfy_kernel_bit_(f->view.k.patterns + i * f->view.words, j) ? 1 : -1;
+    if (f->o.trainer == HFY_KERNEL_RAW) return HFY_OK;
+    memcpy(f->l, f->K, P * P * sizeof(double));
+    if (f->o.trainer == HFY_KERNEL_RIDGE) {
+        for (i = 0; i < P; i++) f->l[i * P + i] += f->o.lambda;
+        if (hfy_linalg_factor_run_(&f->factor))
+            return hfy_base_fail_(w, HFY_ERR_SINGULAR,
+                                  "K + lambda is not positive definite in rounding: lambda %g is too small",
+                                  f->o.lambda);
+        hfy_linalg_factor_solve_(&f->factor, f->A, N);
+        return HFY_OK;
+    }
+    {
+        double *values = f->row_sum, *vectors = f->newton;
+        hfy_status status = hfy_linalg_eigen_run_(&f->eigen, f->l, values, vectors);
+        if (status) return hfy_base_fail_(w, status, "QL did not converge on the Gram matrix");
+        while (kept < P && values[kept] > 4 * (double)P * DBL_EPSILON * values[0]) kept++;
+        hfy_linalg_dgemm_(f->view.simd, kept, N, P, 1, vectors, P, 1, f->A, N, 1, 0, f->next, N, 1, f->gemm);
+        for (i = 0; i < kept; i++)
+            for (j = 0; j < N; j++) f->next[i * N + j] /= values[i];
+        memset(f->A, 0, P * N * sizeof(double));
+        hfy_linalg_dgemm_(f->view.simd, P, N, kept, 1, vectors, 1, P, f->next, N, 1, 0, f->A, N, 1, f->gemm);
+    }
+    return HFY_OK;
+}
+
+HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count)
+{
+    size_t n = hfy_base_plus_(hfy_base_times_(hfy_base_times_(dim, count), 4), 8);
+    return !dim || !count || !hfy_base_fits_(n, 1, sizeof(double)) ? SIZE_MAX : n;
+}
+
+/* Fills in defaults and checks them. */
+HFY_PRIVATE_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_kernel_training *training, hfy_work *w)
+{
+    hfy_kernel_training *o = &f->o;
+    if (training) *o = *training;
+    if ((unsigned)o->trainer > HFY_KERNEL_RAW)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "trainer is %z; it should be one of hfy_kernel_trainer",
+                              (size_t)o->trainer);
+    if (!(o->lambda >= 0) || !hfy_base_is_finite_(o->lambda))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "lambda is %g; it should be positive and finite, or 0 for 0.01",
+                              o->lambda);
+    if (!(o->lambda > 0)) o->lambda = 0.01;
+    if (o->unpenalised) {
+        if (o->trainer != HFY_KERNEL_PAPER)
+            return hfy_base_fail_(w, HFY_ERR_ARG, "unpenalised is for trainer PAPER: no other has a lambda of 0");
+        o->lambda = 0;
+    }
+    if (!(o->eta >= 0) || !hfy_base_is_finite_(o->eta))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "eta is %g; it should be positive and finite, or 0 for 0.1", o->eta);
+    if (!(o->eta > 0)) o->eta = 0.1;
+    if (!(o->tol >= 0) || !hfy_base_is_finite_(o->tol))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "tol is %g; it should be positive and finite, or 0", o->tol);
+    if (!(o->tol > 0) && o->trainer != HFY_KERNEL_PAPER) o->tol = 1e-8;
+    if (!o->max_iterations)
+        o->max_iterations = o->trainer == HFY_KERNEL_PAPER ? 200 : o->trainer == HFY_KERNEL_NEWTON ? 100 : 2000;
+    if (o->trainer > HFY_KERNEL_PAPER) {
+        if (o->resume || o->state)
+            return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER");
+    } else if (o->resume) {
+        const double *s = o->state;
+        if (!s) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
+        if (fabs(s[0] - 4711 - (double)o->trainer) > 0 || fabs(s[3] - (double)f->N) > 0 ||
+            fabs(s[4] - (double)f->P) > 0 || fabs(s[5] - o->lambda) > 0 || fabs(s[6] - f->view.k.gamma) > 0 ||
+            (o->trainer == HFY_KERNEL_PAPER && fabs(s[7] - o->eta) > 0) || hfy_base_is_nan_(s[0] + s[3] + s[4]))
+            return hfy_base_fail_(w, HFY_ERR_ARG,
+                                  "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
+    }
+    if (o->gram && !hfy_base_is_finite_(hfy_linalg_largest_(o->gram, f->P * f->P)))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "gram holds NaN or infinity");
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_ *f)
+{
+    const size_t P = f->P, square = hfy_base_times_(P, P), n = hfy_base_times_(P, f->N), real = sizeof(double);
+    const size_t most = P > f->N ? P : f->N;
+    const hfy_kernel_trainer trainer = f->o.trainer;
+    hfy_kernel_plan_table_(arena, &f->view);
+    hfy_kernel_plan_gram_(arena, &f->grams, &f->view);
+    hfy_kernel_plan_lanczos_(arena, P, &f->lanczos);
+    f->tasks = hfy_base_workers_();
+    f->slice = hfy_linalg_gemm_scratch_(P, most, P, real);
+    f->gemm = (double *)hfy_base_take_(arena, hfy_base_times_(f->tasks, f->slice), real);
+    f->row_sum = (double *)hfy_base_take_(arena, P, real);
+    f->row_most = (double *)hfy_base_take_(arena, P, real);
+    f->gram = (double *)hfy_base_take_(arena, f->o.gram ? 0 : square, real);
+    f->A = (double *)hfy_base_take_(arena, n, real);
+    f->H = (double *)hfy_base_take_(arena, n, real);
+    f->R = (double *)hfy_base_take_(arena, n, real);
+    f->next = (double *)hfy_base_take_(arena, n, real);
+    if (trainer == HFY_KERNEL_EXACT) {
+        f->Z = (double *)hfy_base_take_(arena, n, real);
+        f->HZ = (double *)hfy_base_take_(arena, n, real);
+        f->next_h = (double *)hfy_base_take_(arena, n, real);
+    }
+    if (trainer == HFY_KERNEL_EXACT || trainer == HFY_KERNEL_RIDGE || trainer == HFY_KERNEL_PROJECTION)
+        f->l = (double *)hfy_base_take_(arena, square, real);
+    if (trainer == HFY_KERNEL_EXACT || trainer == HFY_KERNEL_RIDGE) {
+        hfy_linalg_factor_plan_(arena, P, f->N, &f->factor);
+        f->factor.l = f->l;
+        f->factor.simd = f->view.simd;
+    }
+    if (trainer == HFY_KERNEL_PROJECTION) {
+        f->newton = (double *)hfy_base_take_(arena, square, real);
+        hfy_linalg_eigen_plan_(arena, P, 1, &f->eigen);
+        f->eigen.simd = f->view.simd;
+    }
+    if (trainer == HFY_KERNEL_NEWTON) {
+        f->newton_size = hfy_base_plus_(square, hfy_base_times_(P, 8));
+        f->newton = (double *)hfy_base_take_(arena, hfy_base_times_(f->tasks, f->newton_size), real);
+        f->newton_status = (hfy_status *)hfy_base_take_(arena, f->N, sizeof(hfy_status));
+        f->newton_steps = (size_t *)hfy_base_take_(arena, f->N, sizeof(size_t));
+    }
+}
+
+HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training, double *alpha,
+                                    hfy_kernel_result *result, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_kernel_fit_ fit, *f = &fit;
+    hfy_kernel_result out;
+    hfy_status status;
+    size_t j;
+    int pass;
+    memset(&out, 0, sizeof out);
+    memset(f, 0, sizeof *f);
+    status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, &f->view, w);
+    f->P = f->view.k.count, f->N = f->view.k.dim;
+    if (!status && !alpha) status = hfy_base_fail_(w, HFY_ERR_ARG, "alpha is NULL");
+    if (!status) status = hfy_kernel_check_training_(f, training, w);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) hfy_kernel_plan_training_(&arena, f);
+    }
+    if (!status) {
+        f->K = f->o.gram;
+        if (!f->K) {
+            hfy_kernel_fill_table_(&f->view);
+            hfy_kernel_run_gram_(&f->grams, f->gram);
+            f->K = f->gram;
+        }
+        out.gram_largest = hfy_kernel_largest_(f->view.simd, f->K, NULL, 0, f->P, &f->lanczos);
+        out.stability = f->o.eta * (out.gram_largest * out.gram_largest / 4 + f->o.lambda * out.gram_largest) / 2;
+        out.unstable = f->o.trainer == HFY_KERNEL_PAPER && out.stability >= 1;
+        switch (f->o.trainer) {
+        case HFY_KERNEL_EXACT: status = hfy_kernel_exact_(f, &out, w); break;
+        case HFY_KERNEL_PAPER: status = hfy_kernel_paper_(f, &out, w); break;
+        case HFY_KERNEL_NEWTON:
+            hfy_base_parallel_(f->tasks, hfy_kernel_newton_task_, f);
+            for (j = 0; j < f->N; j++) {
+                if (f->newton_steps[j] > out.iterations) out.iterations = f->newton_steps[j];
+                if (f->newton_status[j] && !status)
+                    status = hfy_base_fail_(w, f->newton_status[j], "Newton's method failed for neuron %z", j);
+            }
+            break;
+        default: status = hfy_kernel_linear_(f, w); break;
+        }
+    }
+    if (!status) {
+        if (f->o.trainer > HFY_KERNEL_PAPER) hfy_kernel_times_gram_(f, f->A, f->H);
+        hfy_kernel_rows_(f, hfy_kernel_each_end_);
+        out.residual = hfy_kernel_most_(f);
+        hfy_kernel_rows_(f, hfy_kernel_each_loss_);
+        out.loss = hfy_kernel_sum_rows_(f);
+        if (!hfy_base_is_finite_(out.residual) || !hfy_base_is_finite_(out.loss))
+            status = hfy_kernel_left_range_(out.iterations, w);
+    }
+    if (!status) {
+        out.gap = HUGE_VAL;
+        if (f->o.lambda > 0) {
+            hfy_kernel_times_gram_(f, f->R, f->next);
+            hfy_kernel_rows_(f, hfy_kernel_each_dual_);
+            out.gap = out.loss - hfy_kernel_sum_rows_(f);
+        }
+        memcpy(alpha, f->A, f->P * f->N * sizeof(double));
+        if (result) *result = out;
+        if (f->o.trainer == HFY_KERNEL_EXACT && !out.stopped && !(out.residual < f->o.tol))
+            status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE,
+                                    "residual is %g after %z iterations; tol is %g (alpha is usable)", out.residual,
+                                    out.iterations, f->o.tol);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = HFY_OK;
+    double most = 0, step;
+    size_t i;
+    if (!hfy_base_fits_(n, 1, sizeof(double)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: an array of that size cannot exist", n);
+    else if (n && (!alpha || !bytes))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !alpha ? "alpha" : "bytes");
+    else
+        most = hfy_linalg_largest_(alpha, n);
+    if (!status && !hfy_base_is_finite_(most))
+        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha holds NaN or infinity");
+    if (!status) {
+        step = most > 0 ? most / 127 : 1;
+        for (i = 0; i < n; i++) bytes[i] = (signed char)floor(alpha[i] / most * 127 + 0.5);
+        if (!(most > 0) && n) memset(bytes, 0, n);
+        if (scale) *scale = step;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
+                                  hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_kernel_view_ v;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, &v, w);
+    size_t i, j, n = v.k.count * v.k.dim;
+    if (!status && (!keys || !values || !net))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !keys ? "keys" : !values ? "values" : "net");
+    if (!status && v.k.kind == HFY_KERNEL_POLYNOMIAL)
+        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "a POLYNOMIAL kernel is no separation of a net");
+    for (i = 0; !status && i < n; i++)
+        if (!(fabs(v.k.alpha[i]) <= HFY_REAL_MAX_))
+            status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is beyond hfy_real", i);
+    if (!status) {
+        for (i = 0; i < v.k.count; i++)
+            for (j = 0; j < v.k.dim; j++) {
+                keys[i * v.k.dim + j] = hfy_kernel_bit_(v.k.patterns + i * v.words, j) ? 1 : -1;
+                values[i * v.k.dim + j] = (hfy_real)v.k.alpha[i * v.k.dim + j];
+            }
+        memset(net, 0, sizeof *net);
+        net->dim = v.k.dim;
+        net->count = v.k.count;
+        net->keys = keys;
+        net->values = values;
+        net->sim = v.k.kind == HFY_KERNEL_RBF ? HFY_SIM_EUCLIDEAN : HFY_SIM_DOT;
+        net->beta = v.k.kind == HFY_KERNEL_RBF ? 2 * v.k.gamma : v.k.gamma;
+        net->sep.kind = v.k.kind == HFY_KERNEL_RBF ? HFY_SEP_EXP : HFY_SEP_IDENTITY;
+        net->post.kind = HFY_POST_SIGN;
+        net->max_steps = v.k.max_steps;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- recall --- */
+
+/* What one worker needs. */
+typedef struct hfy_kernel_slot_ {
+    uint64_t *now, *before;   /* BATCH x words */
+    uint32_t *d;              /* count */
+    uint32_t *tally;          /* dim + 1: how many patterns at each distance */
+    double *k, *h;            /* BATCH x count, BATCH x dim */
+    float *k_float, *h_float; /* the same, for alpha_float */
+    double *gemm;
+    size_t *order; /* dim */
+} hfy_kernel_slot_;
+
+typedef struct hfy_kernel_walk_ {
+    hfy_kernel_view_ *view;
+    size_t n, tasks;
+    const uint64_t *states;
+    uint64_t *out;
+    hfy_kernel_report report;
+    double *turned; /* dim x count: alpha by neurons, for asynchronous orders */
+    hfy_kernel_slot_ *slot;
+} hfy_kernel_walk_;
+
+HFY_PRIVATE_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, size_t n, hfy_kernel_walk_ *walk)
+{
+    const size_t P = v->k.count, N = v->k.dim, batch = HFY_KERNEL_BATCH_;
+    const int floats = !v->k.alpha && v->k.alpha_float;
+    size_t t;
+    walk->view = v;
+    walk->n = n;
+    walk->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
+    walk->slot = (hfy_kernel_slot_ *)hfy_base_take_(arena, walk->tasks, sizeof *walk->slot);
+    walk->turned = (double *)hfy_base_take_(arena, v->k.order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0,
+                                            sizeof(double));
+    for (t = 0; t < walk->tasks; t++) {
+        hfy_kernel_slot_ s;
+        memset(&s, 0, sizeof s);
+        s.now = (uint64_t *)hfy_base_take_(arena, batch * v->words, sizeof(uint64_t));
+        s.before = (uint64_t *)hfy_base_take_(arena, batch * v->words, sizeof(uint64_t));
+        s.d = (uint32_t *)hfy_base_take_(arena, P, sizeof(uint32_t));
+        s.tally = (uint32_t *)hfy_base_take_(arena, N + 1, sizeof(uint32_t));
+        s.k = (double *)hfy_base_take_(arena, hfy_base_times_(batch, P), sizeof(double));
+        s.h = (double *)hfy_base_take_(arena, hfy_base_times_(batch, N), sizeof(double));
+        s.k_float = (float *)hfy_base_take_(arena, floats ? hfy_base_times_(batch, P) : 0, sizeof(float));
+        s.h_float = (float *)hfy_base_take_(arena, floats ? hfy_base_times_(batch, N) : 0, sizeof(float));
+        s.gemm = (double *)hfy_base_take_(arena,
+                                          hfy_linalg_gemm_scratch_(batch, N, P, sizeof(double)) +
+                                              hfy_linalg_gemm_scratch_(batch, N, P, sizeof(float)),
+                                          sizeof(double));
+        s.order = (size_t *)hfy_base_take_(arena, N, sizeof(size_t));
+        if (arena->base) walk->slot[t] = s;
+    }
+}
+
+/* The `nearest` patterns: all below distance *at, and of those at it the first *ties. */
+HFY_PRIVATE_ void hfy_kernel_nearest_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t *at,
+                                      size_t *ties)
+{
+    size_t i, have = 0;
+    memset(tally, 0, (v->k.dim + 1) * sizeof *tally);
+    for (i = 0; i < v->k.count; i++) tally[d[i]]++;
+    for (i = 0; have + tally[i] < v->k.nearest; i++) have += tally[i];
+    *at = (uint32_t)i;
+    *ties = v->k.nearest - have;
+}
+
+HFY_PRIVATE_ uint32_t hfy_kernel_least_(const hfy_kernel_view_ *v, const uint32_t *d)
+{
+    uint32_t least = d[0];
+    size_t i;
+    if (v->k.kind != HFY_KERNEL_RBF) return 0;
+    for (i = 1; i < v->k.count; i++) least = d[i] < least ? d[i] : least;
+    return least;
+}
+
+/* Kernel values of one state from its distances; RBF: relative to distance `least`. Patterns left out get 0. */
+HFY_PRIVATE_ void hfy_kernel_values_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t least,
+                                     double *k)
+{
+    const double *table = v->table;
+    size_t i, P = v->k.count, ties;
+    uint32_t at;
+    if (!v->k.nearest) {
+        for (i = 0; i < P; i++) k[i] = table[d[i] - least];
+        return;
+    }
+    hfy_kernel_nearest_(v, d, tally, &at, &ties);
+    for (i = 0; i < P; i++) {
+        k[i] = 0;
+        if (d[i] < at || (d[i] == at && ties)) {
+            if (d[i] == at) ties--;
+            k[i] = table[d[i] - least];
+        }
+    }
+}
+
+/* h += c alpha_i, whatever alpha there is. */
+HFY_PRIVATE_ void hfy_kernel_add_(const hfy_kernel *k, double c, size_t i, double *h)
+{
+    const size_t N = k->dim;
+    size_t j;
+    if (k->alpha) {
+        const double *x = k->alpha + i * N;
+        for (j = 0; j < N; j++) h[j] += c * x[j];
+    } else if (k->alpha_float) {
+        const float *x = k->alpha_float + i * N;
+        for (j = 0; j < N; j++) h[j] += c * (double)x[j];
+    } else {
+        const signed char *x = k->alpha_bytes + i * N;
+        for (j = 0; j < N; j++) h[j] += c * (double)x[j];
+    }
+}
+
+/* s->h = potentials of m <= BATCH packed states, with whatever alpha there is; relative != 0: RBF values relative to
+   the nearest pattern, whose exponents go to shift (or NULL). */
+HFY_PRIVATE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_slot_ *s, const uint64_t *states, size_t m,
+                                     int relative, double *shift)
+{
+    const size_t P = v->k.count, N = v->k.dim;
+    const int dense = !v->k.nearest && (v->k.alpha || v->k.alpha_float);
+    size_t a, i, j;
+    for (a = 0; a < m; a++) {
+        double *h = s->h + a * N;
+        uint32_t least, at = UINT32_MAX;
+        size_t ties = 0;
+        hfy_kernel_distances_(v, states + a * v->words, P, s->d);
+        least = relative ? hfy_kernel_least_(v, s->d) : 0;
+        if (shift) shift[a] = -4 * v->k.gamma * least;
+        if (dense) {
+            hfy_kernel_values_(v, s->d, s->tally, least, s->k + a * P);
+            continue;
+        }
+        if (v->k.nearest) hfy_kernel_nearest_(v, s->d, s->tally, &at, &ties);
+        for (j = 0; j < N; j++) h[j] = 0;
+        for (i = 0; i < P; i++) {
+            if (s->d[i] > at || (s->d[i] == at && !ties)) continue;
+            if (s->d[i] == at) ties--;
+            hfy_kernel_add_(&v->k, v->table[s->d[i] - least], i, h);
+        }
+    }
+    if (!dense) return;
+    if (v->k.alpha) {
+        hfy_linalg_dgemm_(v->simd, m, N, P, 1, s->k, P, 1, v->k.alpha, N, 1, 0, s->h, N, 1, s->gemm);
+        return;
+    }
+    for (i = 0; i < m * P; i++) s->k_float[i] = (float)s->k[i];
+    hfy_linalg_sgemm_(v->simd, m, N, P, 1, s->k_float, P, 1, v->k.alpha_float, N, 1, 0, s->h_float, N, 1,
+                      (float *)(void *)s->gemm);
+    for (i = 0; i < m * N; i++) s->h[i] = (double)s->h_float[i];
+}
+
+/* The signs of h as a packed state; 0 keeps the bit of x. Returns how many bits differ from x. */
+HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_t *x, uint64_t *y)
+{
+    size_t j, word, flips = 0, words = hfy_kernel_words(dim);
+    for (word = 0; word < words; word++) {
+        uint64_t up = 0, same = 0;
+        size_t end = hfy_base_min_(64, dim - word * 64);
+        for (j = 0; j < end; j++) {
+            uint64_t v = hfy_base_bits_(h[word * 64 + j]); /* its sign, and is it +0 or -0? */
+            up |= (v >> 63 ^ 1) << j;
+            same |= (uint64_t)(v << 1 == 0) << j;
+        }
+        up = (up & ~same) | (same & x[word]);
+        flips += hfy_kernel_ones_(up ^ x[word]);
+        y[word] = up;
+    }
+    return flips;
+}
+
+/* States first .. last-1, all bits at once, a batch at a time. */
+HFY_PRIVATE_ void hfy_kernel_walk_together_(hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t first, size_t last)
+{
+    const hfy_kernel_view_ *v = walk->view;
+    const size_t words = v->words, N = v->k.dim;
+    size_t from, a, b, t, m;
+    size_t who[HFY_KERNEL_BATCH_], flips[HFY_KERNEL_BATCH_];
+    for (from = first; from < last; from += HFY_KERNEL_BATCH_) {
+        m = hfy_base_min_(HFY_KERNEL_BATCH_, last - from);
+        memcpy(s->now, walk->states + from * words, m * words * sizeof(uint64_t));
+        for (a = 0; a < m; a++) who[a] = from + a, flips[a] = 0;
+        for (t = 1; m; t++) {
+            size_t left = 0;
+            hfy_kernel_fields_(v, s, s->now, m, 1, NULL);
+            for (a = 0; a < m; a++) {
+                uint64_t *x = s->now + a * words, *past = s->before + a * words;
+                uint64_t *to = walk->out + who[a] * words;
+                size_t changed = hfy_kernel_signs_(s->h + a * N, N, x, to), period = 0;
+                flips[a] += changed;
+                if (!changed) period = 1;
+                if (changed && t > 1 && !memcmp(to, past, words * sizeof(uint64_t))) period = 2;
+                if (period || t == v->k.max_steps) {
+                    if (walk->report.steps) walk->report.steps[who[a]] = t;
+                    if (walk->report.period) walk->report.period[who[a]] = period;
+                    if (walk->report.flips) walk->report.flips[who[a]] = flips[a];
+                    continue;
+                }
+                b = left++; /* stays: moves up in the batch */
+                memcpy(s->before + b * words, x, words * sizeof(uint64_t));
+                memcpy(s->now + b * words, to, words * sizeof(uint64_t));
+                who[b] = who[a], flips[b] = flips[a];
+            }
+            m = left;
+        }
+    }
+}
+
+/* One state, bit after bit. */
+HFY_PRIVATE_ void hfy_kernel_walk_alone_(hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t who)
+{
+    const hfy_kernel_view_ *v = walk->view;
+    const size_t words = v->words, N = v->k.dim, P = v->k.count;
+    hfy_rng rng = hfy_rng_seed(v->k.seed + who);
+    size_t t, l, i, total = 0, period = 0;
+    uint64_t *x = s->now;
+    memcpy(x, walk->states + who * words, words * sizeof(uint64_t));
+    for (i = 0; i < N; i++) s->order[i] = i;
+    hfy_kernel_distances_(v, x, P, s->d);
+    hfy_kernel_values_(v, s->d, s->tally, hfy_kernel_least_(v, s->d), s->k);
+    for (t = 0; t < v->k.max_steps && !period; t++) {
+        size_t flips = 0;
+        if (v->k.order == HFY_BINARY_RANDOM) /* Fisher-Yates */
+            for (i = N; i > 1; i--) {
+                size_t other = (size_t)(hfy_rng_u64(&rng) % i), hold = s->order[i - 1];
+                s->order[i - 1] = s->order[other];
+                s->order[other] = hold;
+            }
+        for (l = 0; l < N; l++) {
+            size_t j = s->order[l];
+            double h = hfy_linalg_dot_(s->k, walk->turned + j * P, P);
+            int own = hfy_kernel_bit_(x, j);
+            if (own ? !(h < 0) : !(h > 0)) continue;
+            x[j / 64] ^= UINT64_C(1) << (j % 64);
+            flips++;
+            for (i = 0; i < P; i++)
+                if (hfy_kernel_bit_(v->k.patterns + i * words, j) == own)
+                    s->d[i]++;
+                else
+                    s->d[i]--;
+            hfy_kernel_values_(v, s->d, s->tally, hfy_kernel_least_(v, s->d), s->k);
+        }
+        total += flips;
+        period = !flips;
+    }
+    memcpy(walk->out + who * words, x, words * sizeof(uint64_t));
+    if (walk->report.steps) walk->report.steps[who] = t;
+    if (walk->report.period) walk->report.period[who] = period;
+    if (walk->report.flips) walk->report.flips[who] = total;
+}
+
+HFY_PRIVATE_ void hfy_kernel_walk_task_(void *context, size_t task)
+{
+    hfy_kernel_walk_ *walk = (hfy_kernel_walk_ *)context;
+    size_t first = walk->n * task / walk->tasks, last = walk->n * (task + 1) / walk->tasks, who;
+    if (walk->view->k.order == HFY_BINARY_SYNCHRONOUS) {
+        hfy_kernel_walk_together_(walk, walk->slot + task, first, last);
+        return;
+    }
+    for (who = first; who < last; who++) hfy_kernel_walk_alone_(walk, walk->slot + task, who);
+}
+
+/* The table, and alpha by neurons: once before any walk. */
+HFY_PRIVATE_ void hfy_kernel_ready_(hfy_kernel_walk_ *walk)
+{
+    hfy_kernel_view_ *v = walk->view;
+    size_t i, j, P = v->k.count, N = v->k.dim;
+    hfy_kernel_fill_table_(v);
+    for (i = 0; walk->turned && i < P; i++)
+        for (j = 0; j < N; j++)
+            walk->turned[j * P + i] = v->k.alpha         ? v->k.alpha[i * N + j]
+                                      : v->k.alpha_float ? (double)v->k.alpha_float[i * N + j]
+                                                         : (double)v->k.alpha_bytes[i * N + j];
+}
+
+HFY_PRIVATE_ void hfy_kernel_run_walk_(hfy_kernel_walk_ *walk, const uint64_t *states, uint64_t *out)
+{
+    walk->states = states;
+    walk->out = out;
+    if (walk->n) hfy_base_parallel_(walk->tasks, hfy_kernel_walk_task_, walk);
+}
+
+HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
+                                     const hfy_kernel_report *report, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_kernel_view_ v;
+    hfy_kernel_walk_ walk;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, &v, w);
+    int pass;
+    memset(&walk, 0, sizeof walk);
+    if (!status) status = hfy_kernel_check_bits_(states, n, v.k.dim, "states", w);
+    if (!status && n && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        hfy_kernel_plan_table_(&arena, &v);
+        hfy_kernel_plan_walk_(&arena, &v, n, &walk);
+    }
+    if (!status) {
+        if (report) walk.report = *report;
+        hfy_kernel_ready_(&walk);
+        hfy_kernel_run_walk_(&walk, states, out);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n, double *h,
+                                         double *shift, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_kernel_view_ v;
+    hfy_kernel_walk_ walk;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, &v, w);
+    size_t from, m;
+    int pass;
+    memset(&walk, 0, sizeof walk);
+    if (!status) status = hfy_kernel_check_bits_(states, n, v.k.dim, "states", w);
+    if (!status && n && !h) status = hfy_base_fail_(w, HFY_ERR_ARG, "h is NULL");
+    v.k.order = HFY_BINARY_SYNCHRONOUS;
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        hfy_kernel_plan_table_(&arena, &v);
+        hfy_kernel_plan_walk_(&arena, &v, 1, &walk);
+    }
+    if (!status) {
+        hfy_kernel_ready_(&walk);
+        for (from = 0; from < n; from += m) {
+            m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
+            hfy_kernel_fields_(&v, walk.slot, states + from * v.words, m, shift != NULL, shift ? shift + from : NULL);
+            memcpy(h + from * v.k.dim, walk.slot->h, m * v.k.dim * sizeof(double));
+        }
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- cues and random states --- */
+
+/* Flips `flips` different bits of one state: a partial Fisher-Yates shuffle of the places. */
+HFY_PRIVATE_ void hfy_kernel_flip_row_(uint64_t *x, size_t dim, size_t flips, hfy_rng *rng, size_t *places)
+{
+    size_t i, j, hold;
+    for (i = 0; i < dim; i++) places[i] = i;
+    for (i = 0; i < flips; i++) {
+        j = i + (size_t)(hfy_rng_u64(rng) % (dim - i));
+        hold = places[i], places[i] = places[j], places[j] = hold;
+        x[places[i] / 64] ^= UINT64_C(1) << (places[i] % 64);
+    }
+}
+
+HFY_PRIVATE_ void hfy_kernel_random_row_(uint64_t *x, size_t dim, hfy_rng *rng)
+{
+    size_t j;
+    memset(x, 0, hfy_kernel_words(dim) * sizeof *x);
+    for (j = 0; j < dim; j++) x[j / 64] |= (hfy_rng_u64(rng) >> 63) << (j % 64);
+}
+
+HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t dim, size_t flips, hfy_rng *rng,
+                                   uint64_t *out, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_status status = hfy_kernel_check_bits_(states, rows, dim, "states", w);
+    size_t words = hfy_kernel_words(dim), i, *places = NULL;
+    int pass;
+    if (!status && (!rng || (rows && !out)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !rng ? "rng" : "out");
+    if (!status && flips > dim)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "flips is %z; it should be at most dim, %z", flips, dim);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) places = (size_t *)hfy_base_take_(&arena, dim, sizeof(size_t));
+    }
+    if (!status && rows && out != states) memmove(out, states, rows * words * sizeof *out);
+    for (i = 0; !status && i < rows; i++) hfy_kernel_flip_row_(out + i * words, dim, flips, rng, places);
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_t *out, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_status status = hfy_kernel_check_bits_(NULL, 0, dim, "out", w);
+    size_t i;
+    if (!status && !hfy_base_fits_(n, dim, sizeof(double)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", n, dim);
+    if (!status && (!rng || (n && !out))) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !rng ? "rng" : "out");
+    for (i = 0; !status && i < n; i++) hfy_kernel_random_row_(out + i * hfy_kernel_words(dim), dim, rng);
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- how good a memory is --- */
+
+/* What hfy_kernel_stored, _basins and _explore share. */
+typedef struct hfy_kernel_trial_ {
+    hfy_kernel_view_ v;
+    hfy_kernel_walk_ walk;
+    uint64_t *cues, *ends; /* n x words */
+    size_t *places, *period, *steps;
+} hfy_kernel_trial_;
+
+HFY_PRIVATE_ hfy_status hfy_kernel_reserve_trial_(hfy_kernel_trial_ *t, size_t n, hfy_work *w)
+{
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_status status = HFY_OK;
+    int pass;
+    memset(&t->walk, 0, sizeof t->walk);
+    for (pass = 0; pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) return status;
+        hfy_kernel_plan_table_(&arena, &t->v);
+        t->cues = (uint64_t *)hfy_base_take_(&arena, hfy_base_times_(n, t->v.words), sizeof(uint64_t));
+        t->ends = (uint64_t *)hfy_base_take_(&arena, hfy_base_times_(n, t->v.words), sizeof(uint64_t));
+        t->places = (size_t *)hfy_base_take_(&arena, t->v.k.dim, sizeof(size_t));
+        t->period = (size_t *)hfy_base_take_(&arena, n, sizeof(size_t));
+        t->steps = (size_t *)hfy_base_take_(&arena, n, sizeof(size_t));
+        hfy_kernel_plan_walk_(&arena, &t->v, n, &t->walk);
+    }
+    t->walk.report.period = t->period;
+    t->walk.report.steps = t->steps;
+    hfy_kernel_ready_(&t->walk);
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_kernel_trial_ t;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, &t.v, w);
+    size_t from, m, a, j, fixed = 0;
+    double least = HUGE_VAL;
+    t.v.k.order = HFY_BINARY_SYNCHRONOUS;
+    if (!status) status = hfy_kernel_reserve_trial_(&t, 1, w);
+    for (from = 0; !status && from < t.v.k.count; from += m) {
+        const uint64_t *x = t.v.k.patterns + from * t.v.words;
+        m = hfy_base_min_(HFY_KERNEL_BATCH_, t.v.k.count - from);
+        hfy_kernel_fields_(&t.v, t.walk.slot, x, m, 0, NULL); /* a stored pattern is its own nearest: no shift needed */
+        for (a = 0; a < m; a++) {
+            const double *h = t.walk.slot->h + a * t.v.k.dim;
+            fixed += !hfy_kernel_signs_(h, t.v.k.dim, x + a * t.v.words, t.ends);
+            for (j = 0; j < t.v.k.dim; j++) {
+                double s = hfy_kernel_bit_(x + a * t.v.words, j) ? h[j] : -h[j];
+                if (s < least) least = s;
+            }
+        }
+    }
+    if (!status && stored) *stored = (double)fixed / (double)t.v.k.count;
+    if (!status && margin) *margin = least;
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips, size_t n_flips,
+                                     const hfy_rng *rng, double *recovered, double *overlap, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_kernel_trial_ t;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, &t.v, w);
+    size_t f, i, l, words = t.v.words, N = t.v.k.dim;
+    if (!status && (!flips || !rng || !recovered))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !flips ? "flips" : !rng ? "rng" : "recovered");
+    if (!status && (!patterns || patterns > t.v.k.count))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns is %z; it should be 1 .. count, %z", patterns, t.v.k.count);
+    for (f = 0; !status && f < n_flips; f++)
+        if (flips[f] > N)
+            status = hfy_base_fail_(w, HFY_ERR_ARG, "flips[%z] is %z; it should be at most dim, %z", f, flips[f], N);
+    if (!status) status = hfy_kernel_reserve_trial_(&t, patterns, w);
+    for (f = 0; !status && f < n_flips; f++) {
+        hfy_rng stream = *rng;
+        size_t whole = 0, apart = 0;
+        memcpy(t.cues, t.v.k.patterns, patterns * words * sizeof(uint64_t));
+        for (i = 0; i < patterns; i++) hfy_kernel_flip_row_(t.cues + i * words, N, flips[f], &stream, t.places);
+        hfy_kernel_run_walk_(&t.walk, t.cues, t.ends);
+        for (i = 0; i < patterns; i++) {
+            size_t d = 0;
+            for (l = 0; l < words; l++) d += hfy_kernel_ones_(t.ends[i * words + l] ^ t.v.k.patterns[i * words + l]);
+            whole += !d;
+            apart += d;
+        }
+        recovered[f] = (double)whole / (double)patterns;
+        if (overlap) overlap[f] = 1 - 2 * (double)apart / ((double)patterns * (double)N);
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_t n, hfy_rng *rng, hfy_kernel_census *census,
+                                      hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_kernel_trial_ t;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, &t.v, w);
+    size_t i, j, m, from, spurious = 0, words = t.v.words;
+    hfy_kernel_census c;
+    memset(&c, 0, sizeof c);
+    if (!status && (!n || !rng || !census))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, n ? "%s is NULL" : "n is 0; it should be at least 1",
+                                !rng ? "rng" : "census");
+    if (!status) status = hfy_kernel_check_bits_(NULL, 0, t.v.k.dim, "n", w);
+    if (!status && !hfy_base_fits_(n, t.v.k.dim, sizeof(double)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: so many states cannot exist", n);
+    if (!status) status = hfy_kernel_reserve_trial_(&t, n, w);
+    if (!status) {
+        const double share = 1 / (double)n;
+        for (i = 0; i < n; i++) hfy_kernel_random_row_(t.cues + i * words, t.v.k.dim, rng);
+        for (from = 0; from < n; from += m) {
+            m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
+            hfy_kernel_fields_(&t.v, t.walk.slot, t.cues + from * words, m, 1, NULL);
+            for (i = 0; i < m; i++)
+                c.fixed += share * !hfy_kernel_signs_(t.walk.slot->h + i * t.v.k.dim, t.v.k.dim,
+                                                      t.cues + (from + i) * words, t.ends);
+        }
+        hfy_kernel_run_walk_(&t.walk, t.cues, t.ends);
+        for (i = 0; i < n; i++) {
+            int kind = 0; /* 1 stored, 2 opposite */
+            c.steps += share * (double)t.steps[i];
+            if (t.period[i] != 1) {
+                *(t.period[i] ? &c.cycles : &c.unsettled) += share;
+                continue;
+            }
+            hfy_kernel_distances_(&t.v, t.ends + i * words, t.v.k.count, t.walk.slot->d);
+            for (j = 0; j < t.v.k.count && kind != 1; j++)
+                if (!t.walk.slot->d[j])
+                    kind = 1;
+                else if (t.walk.slot->d[j] == t.v.k.dim)
+                    kind = 2;
+            if (kind) {
+                *(kind == 1 ? &c.stored : &c.opposite) += share;
+                continue;
+            }
+            c.spurious += share;
+            for (j = 0; j < spurious && memcmp(t.cues + j * words, t.ends + i * words, words * sizeof(uint64_t)); j++)
+                continue;
+            if (j == spurious) memcpy(t.cues + spurious++ * words, t.ends + i * words, words * sizeof(uint64_t));
+        }
+        c.different = spurious;
+        *census = c;
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- landscape --- */
+
+HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
+                                     double *indirect, hfy_kernel_geometry *geometry, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_kernel_view_ v;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, &v, w);
+    double *fd = NULL, *fi = NULL, *apart = NULL;
+    size_t at, i, j, N = v.k.dim;
+    int pass;
+    if (!status && !hfy_base_fits_(n, N, sizeof(double)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: so many points cannot exist", n);
+    if (!status && n && !x) status = hfy_base_fail_(w, HFY_ERR_ARG, "x is NULL");
+    for (i = 0; !status && i < n; i++)
+        if (!hfy_base_is_finite_(hfy_linalg_largest_(x + i * N, N)))
+            status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity in row %z", i);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        fd = (double *)hfy_base_take_(&arena, N, sizeof(double));
+        fi = (double *)hfy_base_take_(&arena, N, sizeof(double));
+        apart = (double *)hfy_base_take_(&arena, N, sizeof(double));
+    }
+    for (at = 0; !status && at < n; at++, x += N) {
+        double fd_most, fi_most;
+        for (j = 0; j < N; j++) fd[j] = fi[j] = 0;
+        for (i = 0; i < v.k.count; i++) {
+            const uint64_t *xi = v.k.patterns + i * v.words;
+            const double *a = v.k.alpha + i * N;
+            double c = hfy_linalg_dot_(x, a, N), square = 0, dot = 0, value, slope;
+            for (j = 0; j < N; j++) {
+                double s = hfy_kernel_bit_(xi, j) ? 1 : -1;
+                if (v.k.kind == HFY_KERNEL_RBF) {
+                    apart[j] = x[j] - s;
+                    square += apart[j] * apart[j];
+                } else {
+                    apart[j] = s;
+                    dot += s * x[j];
+                }
+            }
+            value = hfy_kernel_of_(&v.k, dot, square);
+            if (v.k.kind == HFY_KERNEL_RBF) {
+                slope = 2 * v.k.gamma * value; /* -dK/dx = slope (x - xi) */
+            } else {                           /* -dK/dx = slope xi */
+                hfy_kernel less = v.k;
+                less.degree = v.k.degree - 1;
+                slope = v.k.kind == HFY_KERNEL_LINEAR ? -v.k.gamma
+                                                      : -v.k.gamma * v.k.degree * hfy_kernel_of_(&less, dot, 0);
+            }
+            for (j = 0; j < N; j++) {
+                fd[j] -= value * a[j];
+                fi[j] += slope * c * apart[j];
+            }
+        }
+        if (direct) memcpy(direct + at * N, fd, N * sizeof(double));
+        if (indirect) memcpy(indirect + at * N, fi, N * sizeof(double));
+        if (!geometry) continue;
+        memset(geometry + at, 0, sizeof *geometry);
+        geometry[at].potential = hfy_linalg_dot_(x, fd, N);
+        geometry[at].direct = hfy_linalg_dot_(fd, fd, N);
+        geometry[at].indirect = hfy_linalg_dot_(fi, fi, N);
+        fd_most = hfy_linalg_largest_(fd, N), fi_most = hfy_linalg_largest_(fi, N);
+        for (j = 0; j < N; j++) apart[j] = fd[j] + fi[j];
+        geometry[at].sharpness = hfy_linalg_dot_(apart, apart, N);
+        if (fd_most > 0 && fi_most > 0) { /* each scaled first: at large gamma the indirect force is tiny */
+            for (j = 0; j < N; j++) fd[j] /= fd_most, fi[j] /= fi_most;
+            geometry[at].interference = hfy_linalg_dot_(fd, fi, N) /
+                                        sqrt(hfy_linalg_dot_(fd, fd, N) * hfy_linalg_dot_(fi, fi, N));
+        } else {
+            geometry[at].undefined = 1;
+        }
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- spectra --- */
+
+/* sum of x / x_1, or of squares; 0 where there is nothing. */
+HFY_PRIVATE_ double hfy_kernel_rank_(const double *x, size_t n, int squares)
+{
+    double sum = 0;
+    size_t i;
+    if (!(x[0] > 0)) return 0;
+    for (i = 0; i < n; i++) sum += squares ? x[i] / x[0] * (x[i] / x[0]) : x[i] / x[0];
+    return sum;
+}
+
+HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *spectrum,
+                                      double *alpha_values, double *operator_values, double *effective_values,
+                                      double *gram_values, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_kernel_view_ v;
+    hfy_kernel_grams_ g;
+    hfy_linalg_svd_ svd;
+    hfy_linalg_symmetric_ by_pattern, by_neuron, by_rank;
+    hfy_kernel_spectrum s;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, &v, w);
+    const size_t P = v.k.count, N = v.k.dim, r = hfy_base_min_(P, N), most = P > N ? P : N;
+    double *own = NULL, *copy = NULL, *h = NULL, *sigma = NULL, *op = NULL, *effective = NULL, *grams = NULL,
+           *logits = NULL, *square = NULL, *turned = NULL, *gemm = NULL;
+    const double *K = gram;
+    size_t slice = hfy_linalg_gemm_scratch_(P, most, most, sizeof(double)), i, j;
+    int pass;
+    memset(&s, 0, sizeof s);
+    memset(&svd, 0, sizeof svd);
+    if (!status && !spectrum) status = hfy_base_fail_(w, HFY_ERR_ARG, "spectrum is NULL");
+    if (!status && !hfy_base_is_finite_(hfy_linalg_largest_(v.k.alpha, P * N)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "alpha holds NaN or infinity");
+    if (!status && !(hfy_linalg_largest_(v.k.alpha, P * N) > 0))
+        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "alpha is 0: its stable rank does not exist");
+    if (!status && gram && !hfy_base_is_finite_(hfy_linalg_largest_(gram, P * P)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "gram holds NaN or infinity");
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        hfy_kernel_plan_table_(&arena, &v);
+        hfy_kernel_plan_gram_(&arena, &g, &v);
+        own = (double *)hfy_base_take_(&arena, gram ? 0 : P * P, sizeof(double));
+        copy = (double *)hfy_base_take_(&arena, P * P, sizeof(double));
+        h = (double *)hfy_base_take_(&arena, P * N, sizeof(double));
+        square = (double *)hfy_base_take_(&arena, hfy_base_times_(most, most), sizeof(double));
+        turned = (double *)hfy_base_take_(&arena, P * N, sizeof(double));
+        sigma = (double *)hfy_base_take_(&arena, r, sizeof(double));
+        effective = (double *)hfy_base_take_(&arena, r, sizeof(double));
+        logits = (double *)hfy_base_take_(&arena, r, sizeof(double));
+        op = (double *)hfy_base_take_(&arena, N, sizeof(double));
+        grams = (double *)hfy_base_take_(&arena, P, sizeof(double));
+        gemm = (double *)hfy_base_take_(&arena, hfy_base_times_(hfy_base_workers_(), slice), sizeof(double));
+        hfy_linalg_svd_plan_(&arena, P, N, &svd);
+        hfy_linalg_eigen_plan_(&arena, P, 0, &by_pattern);
+        hfy_linalg_eigen_plan_(&arena, N, 0, &by_neuron);
+        hfy_linalg_eigen_plan_(&arena, r, 0, &by_rank);
+        svd.eigen.simd = by_pattern.simd = by_neuron.simd = by_rank.simd = v.simd;
+    }
+    if (!status) {
+        const double *u;
+        if (!gram) {
+            hfy_kernel_fill_table_(&v);
+            hfy_kernel_run_gram_(&g, own);
+            K = own;
+        }
+        hfy_linalg_product_run_(v.simd, P, N, P, K, v.k.alpha, h, gemm, slice);
+        /* the operator: K^(1/2) alpha has the eigenvalues of alpha^T H */
+        hfy_linalg_dgemm_(v.simd, N, N, P, 1, v.k.alpha, 1, N, h, N, 1, 0, square, N, 1, gemm);
+        for (i = 0; i < N; i++)
+            for (j = 0; j < i; j++)
+                square[i * N + j] = square[j * N + i] = 0.5 * (square[i * N + j] + square[j * N + i]);
+        status = hfy_linalg_eigen_run_(&by_neuron, square, op, NULL);
+        for (i = 0; !status && i < N; i++) op[i] = op[i] > 0 ? sqrt(op[i]) : 0;
+        if (!status) status = hfy_linalg_svd_run_(&svd, h, P, N, logits, 0);
+        if (!status) status = hfy_linalg_svd_run_(&svd, v.k.alpha, P, N, sigma, 1);
+        if (!status) {                       /* |alpha|: sigma^(1/2) U^T K U sigma^(1/2) */
+            u = P >= N ? svd.matrix : svd.v; /* r rows of P */
+            hfy_linalg_product_run_(v.simd, r, P, P, u, K, turned, gemm, slice);
+            hfy_linalg_dgemm_(v.simd, r, r, P, 1, turned, P, 1, u, 1, P, 0, square, r, 1, gemm);
+            for (i = 0; i < r; i++)
+                for (j = 0; j <= i; j++)
+                    square[i * r + j] = square[j * r + i] = sqrt(sigma[i]) * sqrt(sigma[j]) * square[i * r + j];
+            status = hfy_linalg_eigen_run_(&by_rank, square, effective, NULL);
+        }
+        if (!status) {
+            memcpy(copy, K, P * P * sizeof(double));
+            status = hfy_linalg_eigen_run_(&by_pattern, copy, grams, NULL);
+        }
+        if (status) status = hfy_base_fail_(w, status, "an eigenproblem did not converge");
+    }
+    if (!status) {
+        s.alpha_1 = sigma[0];
+        s.alpha_2 = r > 1 ? sigma[1] : 0;
+        s.alpha_rank = hfy_kernel_rank_(sigma, r, 1);
+        s.leading = 1 / s.alpha_rank;
+        s.trailing = 1 - s.leading;
+        s.operator_1 = op[0];
+        s.operator_rank = hfy_kernel_rank_(op, N, 1);
+        s.logits_1 = logits[0];
+        s.logits_rank = hfy_kernel_rank_(logits, r, 1);
+        s.effective = effective[0];
+        s.gram_1 = grams[0];
+        s.gram_least = grams[P - 1];
+        s.gram_rank = hfy_kernel_rank_(grams, P, 0);
+        *spectrum = s;
+        if (alpha_values) memcpy(alpha_values, sigma, r * sizeof(double));
+        if (operator_values) memcpy(operator_values, op, r * sizeof(double));
+        if (effective_values) memcpy(effective_values, effective, r * sizeof(double));
+        if (gram_values) memcpy(gram_values, grams, P * sizeof(double));
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+/* --- information geometry --- */
+
+typedef struct hfy_kernel_info_ {
+    hfy_kernel_view_ v;
+    hfy_kernel_grams_ grams;
+    hfy_kernel_lanczos_ lanczos;
+    size_t P, neuron;
+    double lambda, damping;
+    const double *K;
+    double *gram, *factor; /* P x P; the factor of K for natural steps */
+    int singular;
+    double *damped, *scaled;              /* P x P: G + damping, D K */
+    double *a, *h, *p, *variance, *r, *g; /* P */
+    double *step, *solved;
+    double *gemm;
+} hfy_kernel_info_;
+
+HFY_PRIVATE_ void hfy_kernel_plan_info_(hfy_base_arena_ *arena, hfy_kernel_info_ *s, const double *gram, int natural)
+{
+    const size_t P = s->P, real = sizeof(double);
+    hfy_kernel_plan_table_(arena, &s->v);
+    hfy_kernel_plan_gram_(arena, &s->grams, &s->v);
+    hfy_kernel_plan_lanczos_(arena, P, &s->lanczos);
+    s->gram = (double *)hfy_base_take_(arena, gram ? 0 : P * P, real);
+    s->factor = (double *)hfy_base_take_(arena, natural ? P * P : 0, real);
+    s->damped = (double *)hfy_base_take_(arena, s->damping > 0 ? P * P : 0, real);
+    s->scaled = (double *)hfy_base_take_(arena, s->damping > 0 ? P * P : 0, real);
+    s->a = (double *)hfy_base_take_(arena, P, real);
+    s->h = (double *)hfy_base_take_(arena, P, real);
+    s->variance = (double *)hfy_base_take_(arena, P, real);
+    s->r = (double *)hfy_base_take_(arena, P, real);
+    s->g = (double *)hfy_base_take_(arena, P, real);
+    s->step = (double *)hfy_base_take_(arena, P, real);
+    s->solved = (double *)hfy_base_take_(arena, P, real);
+    s->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(P, P, P, real), real);
+}
+
+HFY_PRIVATE_ void hfy_kernel_ready_info_(hfy_kernel_info_ *s, const double *gram)
+{
+    s->K = gram;
+    if (!gram) {
+        hfy_kernel_fill_table_(&s->v);
+        hfy_kernel_run_gram_(&s->grams, s->gram);
+        s->K = s->gram;
+    }
+    if (!s->factor) return;
+    memcpy(s->factor, s->K, s->P * s->P * sizeof(double));
+    s->singular = hfy_linalg_cholesky_(s->factor, s->P) != HFY_OK;
+}
+
+/* h, variance, r, g from s->a; h too if it is not known. */
+HFY_PRIVATE_ void hfy_kernel_gradient_(hfy_kernel_info_ *s)
+{
+    size_t i;
+    hfy_linalg_dgemv_(s->v.simd, s->P, s->P, 1, s->K, s->P, 1, s->a, 1, 0, s->h, 1, s->gemm);
+    for (i = 0; i < s->P; i++) {
+        double e = exp(-fabs(s->h[i]));
+        s->variance[i] = e / ((1 + e) * (1 + e));
+        s->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(s->v.k.patterns + i * s->v.words, s->neuron), s->h[i],
+                                       s->lambda * s->a[i]);
+    }
+    hfy_linalg_dgemv_(s->v.simd, s->P, s->P, 1, s->K, s->P, 1, s->r, 1, 0, s->g, 1, s->gemm);
+}
+
+/* All of hfy_kernel_fisher after hfy_kernel_gradient_; s->step becomes the natural step. */
+HFY_PRIVATE_ void hfy_kernel_measure_(hfy_kernel_info_ *s, hfy_kernel_fisher *out)
+{
+    const size_t P = s->P;
+    const double nan = HUGE_VAL - HUGE_VAL, ln10 = 2.302585092994046;
+    double most = -HUGE_VAL, top = -HUGE_VAL, sum = 0, norm;
+    size_t i, j;
+    memset(out, 0, sizeof *out);
+    out->loss = hfy_kernel_loss_(&s->v, s->neuron, s->a, s->h, s->lambda);
+    out->euclidean = hfy_linalg_dot_(s->g, s->g, P);
+    for (i = 0; i < P; i++) { /* ln(r^2 / variance) = 2 ln|r| + |h| + 2 ln(1 + e^-|h|) */
+        double over = fabs(s->h[i]) + 2 * log1p(exp(-fabs(s->h[i]))), l = log(fabs(s->r[i]));
+        if (2 * l + over > most) most = 2 * l + over;
+        if (l + over > top) top = l + over;
+    }
+    for (i = 0; i < P && most > -HUGE_VAL; i++) {
+        double over = fabs(s->h[i]) + 2 * log1p(exp(-fabs(s->h[i])));
+        sum += exp(2 * log(fabs(s->r[i])) + over - most);
+    }
+    out->log10_riemannian = sum > 0 ? (most + log(sum)) / ln10 : -HUGE_VAL;
+    for (out->riemannian = 0, i = 0; i < P; i++)
+        if (s->r[i] > 0 || s->r[i] < 0) {
+            double e = exp(-fabs(s->h[i]));
+            out->riemannian += e > 0 ? s->r[i] * ((1 + e) * (1 + e) / e) * s->r[i] : HUGE_VAL;
+        }
+    out->natural = out->log10_natural = nan;
+    if (s->factor && !s->singular) {
+        for (i = 0; i < P; i++) {
+            double over = fabs(s->h[i]) + 2 * log1p(exp(-fabs(s->h[i])));
+            double size = s->r[i] > 0 || s->r[i] < 0 ? exp(log(fabs(s->r[i])) + over - top) : 0;
+            s->step[i] = s->r[i] < 0 ? -size : size;
+        }
+        hfy_linalg_cholesky_solve_(s->factor, P, s->step);
+        norm = hfy_linalg_dot_(s->step, s->step, P);
+        out->log10_natural = norm > 0 ? (2 * top + log(norm)) / ln10 : -HUGE_VAL;
+        for (i = 0; i < P; i++) s->step[i] = norm > 0 ? s->step[i] * exp(top < 709 ? top : 709.0) : 0;
+        out->natural = top < 350 && norm > 0 ? hfy_linalg_dot_(s->step, s->step, P)
+                       : norm > 0            ? pow(10, out->log10_natural)
+                                             : 0;
+    }
+    out->damped_riemannian = out->damped_natural = nan;
+    if (s->damping > 0) {
+        for (i = 0; i < P; i++)
+            for (j = 0; j < P; j++) s->scaled[i * P + j] = s->variance[i] * s->K[i * P + j];
+        hfy_linalg_dgemm_(s->v.simd, P, P, P, 1, s->K, P, 1, s->scaled, P, 1, 0, s->damped, P, 1, s->gemm);
+        for (i = 0; i < P; i++) s->damped[i * P + i] += s->damping;
+        if (!hfy_linalg_cholesky_(s->damped, P)) {
+            memcpy(s->solved, s->g, P * sizeof(double));
+            hfy_linalg_cholesky_solve_(s->damped, P, s->solved);
+            out->damped_riemannian = hfy_linalg_dot_(s->g, s->solved, P);
+            out->damped_natural = hfy_linalg_dot_(s->solved, s->solved, P);
+        }
+    }
+    out->sharpness = hfy_kernel_largest_(s->v.simd, s->K, s->variance, s->lambda, P, &s->lanczos);
+}
+
+HFY_PRIVATE_ hfy_status hfy_kernel_open_info_(const hfy_kernel *kernel, size_t neuron, const double *gram,
+                                              double lambda, double damping, hfy_kernel_info_ *s, hfy_work *w)
+{
+    hfy_status status;
+    memset(s, 0, sizeof *s);
+    status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, &s->v, w);
+    if (status) return status;
+    s->P = s->v.k.count;
+    s->neuron = neuron;
+    s->lambda = lambda;
+    s->damping = damping;
+    if (neuron >= s->v.k.dim)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below dim, %z", neuron, s->v.k.dim);
+    if (!(lambda >= 0) || !hfy_base_is_finite_(lambda))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "lambda is %g; it should be finite and not negative", lambda);
+    if (!(damping >= 0) || !hfy_base_is_finite_(damping))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "damping is %g; it should be finite and not negative", damping);
+    if (gram && !hfy_base_is_finite_(hfy_linalg_largest_(gram, s->P * s->P)))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "gram holds NaN or infinity");
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
+                                          double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
+                                          double *step, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_kernel_info_ s;
+    hfy_status status = hfy_kernel_open_info_(kernel, neuron, gram, lambda, damping, &s, w);
+    int pass;
+    if (!status && (!a || !fisher)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !a ? "a" : "fisher");
+    if (!status && !hfy_base_is_finite_(hfy_linalg_largest_(a, s.P)))
+        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity");
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) hfy_kernel_plan_info_(&arena, &s, gram, 1);
+    }
+    if (!status) {
+        hfy_kernel_ready_info_(&s, gram);
+        memcpy(s.a, a, s.P * sizeof(double));
+        hfy_kernel_gradient_(&s);
+        hfy_kernel_measure_(&s, fisher);
+        if (gradient) memcpy(gradient, s.g, s.P * sizeof(double));
+        if (s.singular)
+            status = hfy_base_fail_(w, HFY_ERR_SINGULAR,
+                                    "K is singular (equal patterns?): there is no natural step; all else is written");
+        else if (step)
+            memcpy(step, s.step, s.P * sizeof(double));
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram, double eta,
+                                     double lambda, size_t steps, int in_logits, double damping, hfy_kernel_path *path,
+                                     hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0};
+    hfy_kernel_info_ s;
+    hfy_linalg_symmetric_ eigen;
+    hfy_status status;
+    hfy_kernel_path out;
+    double *fisher = NULL, *values = NULL, *vectors = NULL, *scaled = NULL, *goal = NULL, *moved = NULL, *end = NULL;
+    size_t t, i, j, P;
+    int pass;
+    if (!(eta > 0) && !(eta < 0) && !hfy_base_is_nan_(eta)) eta = 0.1;
+    if (!(lambda > 0) && !(lambda < 0) && !hfy_base_is_nan_(lambda)) lambda = 0.01;
+    status = hfy_kernel_open_info_(kernel, neuron, gram, lambda, damping, &s, w);
+    P = s.P;
+    memset(&out, 0, sizeof out);
+    if (!status && !path) status = hfy_base_fail_(w, HFY_ERR_ARG, "path is NULL");
+    if (!status && (!(eta > 0) || !hfy_base_is_finite_(eta)))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "eta is %g; it should be positive and finite, or 0 for 0.1", eta);
+    if (!status && !steps) status = hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (status) break;
+        hfy_kernel_plan_info_(&arena, &s, gram, path->fisher != NULL);
+        fisher = (double *)hfy_base_take_(&arena, P * P, sizeof(double));
+        scaled = (double *)hfy_base_take_(&arena, P * P, sizeof(double));
+        vectors = (double *)hfy_base_take_(&arena, P * P, sizeof(double));
+        values = (double *)hfy_base_take_(&arena, P, sizeof(double));
+        goal = (double *)hfy_base_take_(&arena, P, sizeof(double));
+        moved = (double *)hfy_base_take_(&arena, P, sizeof(double));
+        end = (double *)hfy_base_take_(&arena, P, sizeof(double));
+        hfy_linalg_eigen_plan_(&arena, P, 1, &eigen);
+        eigen.simd = s.v.simd;
+    }
+    if (!status) hfy_kernel_ready_info_(&s, gram);
+    for (pass = 0; !status && pass < 2; pass++) { /* once to find the end, once along it */
+        double length = 0, sum = 0;
+        for (i = 0; i < P; i++) s.a[i] = 0;
+        for (t = 0;; t++) {
+            hfy_kernel_gradient_(&s);
+            if (!hfy_base_is_finite_(hfy_linalg_largest_(s.g, P))) {
+                status = hfy_kernel_left_range_(t, w);
+                break;
+            }
+            if (pass) {
+                const double *x = in_logits ? s.h : s.a;
+                double along = hfy_linalg_dot_(x, goal, P), off = 0;
+                for (i = 0; i < P; i++) off += (x[i] - along * goal[i]) * (x[i] - along * goal[i]);
+                off = sqrt(off) / out.length;
+                if (path->progress) path->progress[t] = along / out.length;
+                if (path->deviation) path->deviation[t] = off;
+                if (off > out.most) out.most = off, out.most_at = t;
+                if (path->fisher) hfy_kernel_measure_(&s, path->fisher + t);
+            }
+            if (t == steps) break;
+            if (pass) {
+                double c = 0, tail = 0, principal;
+                for (i = 0; i < P; i++) moved[i] = -eta * s.g[i];
+                c = hfy_linalg_dot_(vectors, moved, P);
+                principal = 0.5 * values[0] * c * c;
+                if (in_logits) { /* the length of the way in the same coordinates */
+                    hfy_linalg_dgemv_(s.v.simd, P, P, 1, s.K, P, 1, moved, 1, 0, s.solved, 1, s.gemm);
+                    length += sqrt(hfy_linalg_dot_(s.solved, s.solved, P));
+                } else {
+                    length += sqrt(hfy_linalg_dot_(moved, moved, P));
+                }
+                for (i = 0; i < P; i++)
+                    moved[i] -= c * vectors[i]; /* what is left, measured by itself: never negative */
+                hfy_linalg_dgemv_(s.v.simd, P, P, 1, s.K, P, 1, moved, 1, 0, s.solved, 1, s.gemm);
+                for (i = 0; i < P; i++) tail += 0.5 * end[i] * s.solved[i] * s.solved[i];
+                if (path->principal) path->principal[t] = principal;
+                if (path->tail) path->tail[t] = tail;
+                out.sum_principal += principal;
+                out.sum_tail += tail;
+                if (principal > tail) out.last_principal = t;
+            }
+            for (i = 0; i < P; i++) s.a[i] -= eta * s.g[i];
+        }
+        if (status) break;
+        if (pass) {
+            out.path = length / out.length;
+            break;
+        }
+        /* the end: its direction, and G* = K D K */
+        memcpy(goal, in_logits ? s.h : s.a, P * sizeof(double));
+        memcpy(end, s.variance, P * sizeof(double));
+        out.length = sqrt(hfy_linalg_dot_(goal, goal, P));
+        for (i = 0; i < P; i++) goal[i] /= out.length;
+        for (i = 0; i < P; i++)
+            for (j = 0; j < P; j++) scaled[i * P + j] = s.variance[i] * s.K[i * P + j];
+        hfy_linalg_dgemm_(s.v.simd, P, P, P, 1, s.K, P, 1, scaled, P, 1, 0, fisher, P, 1, s.gemm);
+        for (i = 0; i < P; i++)
+            for (j = 0; j < i; j++)
+                fisher[i * P + j] = fisher[j * P + i] = 0.5 * (fisher[i * P + j] + fisher[j * P + i]);
+        status = hfy_linalg_eigen_run_(&eigen, fisher, values, vectors);
+        if (status) status = hfy_base_fail_(w, status, "QL did not converge on the Fisher information");
+        out.fisher_1 = values[0];
+        out.fisher_2 = P > 1 ? values[1] : 0;
+        for (i = 0; i < P; i++) sum += values[i];
+        out.concentration = values[0] / sum;
+        out.ambiguous = P > 1 && values[0] < 1.01 * values[1];
+        out.last_principal = SIZE_MAX;
+    }
+    if (!status) {
+        path->length = out.length, path->path = out.path;
+        path->sum_principal = out.sum_principal, path->sum_tail = out.sum_tail;
+        path->most = out.most, path->most_at = out.most_at;
+        path->fisher_1 = out.fisher_1, path->fisher_2 = out.fisher_2, path->concentration = out.concentration;
+        path->ambiguous = out.ambiguous, path->last_principal = out.last_principal;
+        if (path->fisher && s.singular)
+            status = hfy_base_fail_(w, HFY_ERR_SINGULAR,
+                                    "K is singular (equal patterns?): there is no natural step; all else is written");
+    }
+    return hfy_base_close_(w, &local, status);
+}
+
+#undef HFY_KERNEL_BATCH_
+#undef HFY_KERNEL_LANCZOS_
+#undef HFY_KERNEL_BUILTIN_
+
+/* ------------------------------------------------------------------------------------------------------------------
    >>rate.impl   graded attractor networks
    Shapes: patterns count x dim by rows (the transpose of the paper's R), W dim x dim, w[i*dim + j] from j to i.
    May call: base, simd, linalg, net.   Everything in double.
@@ -17318,6 +20934,10 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_LINALG_ALIGN_
 #undef HFY_LINALG_BLOCK_
 #undef HFY_LINALG_BAND_
+#undef HFY_LINALG_REFLECT_
+#undef HFY_LINALG_STRIP_
+#undef HFY_LINALG_FACTOR_
+#undef HFY_LINALG_SWEEPS_
 
 #endif /* HFY_BODIES_ */
 

@@ -51,9 +51,15 @@ GOALS = {
     "25": (0.15, 0.05),   # sequential k-subsets, gap 1e-8 / lp-sparsemap, 100 inner iterations
     "26": (0.50, 0.20),   # ... / its defaults, which are not exact
     "27": (0.02, 0.005),  # constrained sparsemax / numpy
+    "28": (1.15, 1.00),   # kernel memory: the papers' descent, step for step / numpy
+    "29": (0.50, 0.10),   # to the loss that 200 of its steps reach / numpy
     "30": (3.00, 1.50),   # eigenvalues, n = 200 / numpy
     "30b": (5.00, 2.00),  # ... 500
     "30c": (6.00, 2.50),  # ... 1000
+    "31": (5.00, 2.50),   # symmetric eigenvalues / numpy
+    "31b": (6.00, 2.50),  # svd, pseudo-inverse / numpy
+    "37": (0.05, 0.01),   # to a residual of 1e-8 / numpy descent to 1e-6
+    "38": (0.05, 0.01),   # recall of a batch / numpy, state by state
     "32": (0.05, 0.02),   # process start and one retrieval / numpy
     "32b": (0.005, 0.001),  # ... / torch
     "33": (1.00, 0.50),   # resident memory beyond the keys / 4 MB

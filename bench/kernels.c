@@ -294,3 +294,80 @@ BENCH_API void bench_gemm_set(int isa, int threads) { bench_gemm_isa = isa, benc
     }
 BENCH_PRODUCT(s, float)
 BENCH_PRODUCT(d, double)
+
+/* --- kernel memories, eigenvalues: status of the call, message at bench_kernel_message --- */
+
+static hfy_work bench_kernel_work;
+static hfy_kernel_result bench_kernel_result;
+
+BENCH_API const char *bench_kernel_message(void) { return bench_kernel_work.message; }
+BENCH_API double bench_kernel_loss(void) { return bench_kernel_result.loss; }
+BENCH_API double bench_kernel_largest(void) { return bench_kernel_result.gram_largest; }
+BENCH_API double bench_kernel_iterations(void) { return (double)bench_kernel_result.iterations; }
+
+static hfy_kernel bench_kernel_of(size_t count, size_t dim, const uint64_t *packed, double gamma, size_t nearest)
+{
+    hfy_kernel k;
+    memset(&k, 0, sizeof k);
+    k.dim = dim, k.count = count, k.patterns = packed, k.gamma = gamma, k.nearest = nearest;
+    return k;
+}
+
+/* trainer: 0 exact, 1 the papers'; iterations 0: until the residual is 1e-8; gram may be NULL. Running out of
+   iterations is fine here. */
+BENCH_API int bench_kernel_train(size_t times, size_t count, size_t dim, const uint64_t *packed, double gamma, int trainer,
+                                 size_t iterations, double eta, const double *gram, double *alpha)
+{
+    hfy_kernel k = bench_kernel_of(count, dim, packed, gamma, 0);
+    hfy_kernel_training how;
+    int status = 0;
+    memset(&how, 0, sizeof how);
+    how.trainer = (hfy_kernel_trainer)trainer, how.max_iterations = iterations, how.eta = eta, how.gram = gram;
+    while (times-- && (!status || status == HFY_ERR_CONVERGENCE))
+        status = (int)hfy_kernel_train(&k, &how, alpha, &bench_kernel_result, &bench_kernel_work);
+    return status == HFY_ERR_CONVERGENCE && iterations ? 0 : status;
+}
+
+/* width: 8 alpha in double, 4 in float, 1 in bytes. */
+BENCH_API int bench_kernel_recall(size_t times, size_t count, size_t dim, const uint64_t *packed, double gamma,
+                                  const void *alpha, int width, size_t nearest, size_t steps, const uint64_t *states,
+                                  size_t n, uint64_t *out)
+{
+    hfy_kernel k = bench_kernel_of(count, dim, packed, gamma, nearest);
+    int status = 0;
+    k.max_steps = steps;
+    if (width == 8) k.alpha = (const double *)alpha;
+    if (width == 4) k.alpha_float = (const float *)alpha;
+    if (width == 1) k.alpha_bytes = (const signed char *)alpha;
+    while (times-- && !status) status = (int)hfy_kernel_recall(&k, states, n, out, NULL, &bench_kernel_work);
+    return status;
+}
+
+BENCH_API int bench_kernel_quantize(const double *alpha, size_t n, signed char *bytes)
+{
+    return (int)hfy_kernel_quantize(alpha, n, bytes, NULL, &bench_kernel_work);
+}
+
+BENCH_API int bench_eigen(size_t times, const double *a, size_t n, double *values, double *vectors)
+{
+    int status = 0;
+    while (times-- && !status) status = (int)hfy_linalg_eigen(a, n, values, vectors, &bench_kernel_work);
+    return status;
+}
+
+BENCH_API int bench_svd(size_t times, const double *a, size_t rows, size_t columns, double *values, double *left,
+                        double *right)
+{
+    int status = 0;
+    while (times-- && !status)
+        status = (int)hfy_linalg_svd(a, rows, columns, values, left, right, &bench_kernel_work);
+    return status;
+}
+
+BENCH_API int bench_pinv(size_t times, const double *a, size_t rows, size_t columns, double *inverse)
+{
+    int status = 0;
+    while (times-- && !status)
+        status = (int)hfy_linalg_pinv(a, rows, columns, 0, inverse, NULL, &bench_kernel_work);
+    return status;
+}

@@ -3,9 +3,9 @@ import importlib, os, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("BENCH_BUILD", "build")
-NEEDS = {"gemm": ("numpy",), "retrieval": ("numpy",), "transforms": ("numpy",), "structured": ("numpy",), "growth": ("numpy",), "spectra": ("numpy",), "memory": ()}
+NEEDS = {"gemm": ("numpy",), "retrieval": ("numpy",), "transforms": ("numpy",), "structured": ("numpy",), "growth": ("numpy",), "spectra": ("numpy",), "klr": ("numpy",), "memory": ()}
 PACKAGES = {"numpy": "python3-numpy", "torch": "python3-torch", "faiss": "python3-faiss"}
-ORDER = ("gemm", "gemm_haswell", "retrieval", "transforms", "structured", "spectra", "memory", "growth")
+ORDER = ("gemm", "gemm_haswell", "retrieval", "transforms", "structured", "spectra", "klr", "memory", "growth")
 
 
 def has(module):

@@ -172,6 +172,13 @@ says '^  0.60  *72  *0 of 6  *0.[0-9]*  .* drifts away$'
 run 1 attractors 0
 says 'cv is 0'
 
+run 0 landscape
+says '^150 random patterns of 60 bits; trained to the optimum'
+says '^   0.100  *[3-5][0-9]  *1.00  *1.00  *1.00  *0.8[0-9]  *0.00  *0.00 '
+says '^   0.003  *[4-7][0-9]  *1.00  *0.00  *0.00  *0.00  *0.00  *0.9[0-9] .* 0.99 '
+run 0 landscape 1 10
+run 2 landscape 0
+
 rm -f "$out" "$build"/check.1 "$build"/check.2 "$build"/check.pgm "$idx" "$npy"
 echo "examples: $passed passed, $failed failed"
 [ $failed = 0 ]

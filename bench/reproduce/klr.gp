@@ -1,0 +1,117 @@
+# klr.gp: build/*.csv to docs/klr_*.png. gnuplot -e "build='build'; docs='../../docs'" klr.gp
+set datafile separator ','
+set datafile missing ''
+set terminal pngcairo size 1100,470 font ',10'
+
+# figures 1, 2, 4: the plane, papers' training left, optimum right
+set logscale y
+set yrange [0.7e-4:1.4]
+set ylabel 'gamma'
+set xlabel 'load P/N'
+set xrange [-0.1:5.2]
+
+
+do for [figure in "sharpness interference rank"] {
+    if (figure eq "sharpness")    { c = 8;  t = 'KLR-S and KLR-L figure 1: log10 of the Pinnacle Sharpness, mean of 20 patterns'; set cbrange [1:9]; set palette defined (0 'black', 1 'purple', 2 'orange', 3 'yellow') }
+    if (figure eq "interference") { c = 10; t = 'Figure 2: force interference rho, mean of 20 patterns'; set cbrange [-1:1]; set palette defined (-1 'blue', 0 'white', 1 'red') }
+    if (figure eq "rank")         { c = 13; t = 'KLR-S figure 4: stable rank of alpha'; set cbrange [1:95]; set palette defined (0 'yellow', 1 'orange', 2 'purple', 3 'black') }
+    set output sprintf('%s/klr_%s.png', docs, figure)
+    set multiplot layout 1,2 title t
+    set title "papers' training (line: stability limit)"
+    plot build.'/phase.csv' using (strcol(4) eq 'paper' ? $2 : 1/0):1:c with points pt 5 ps 3.2 lc palette notitle, \
+         '+' using (((sqrt(80)-1)*(2/(1+exp(-4*(10**(-3.5+$0/45.0)))))**100)/100 < 5.2 ? ((sqrt(80)-1)*(2/(1+exp(-4*(10**(-3.5+$0/45.0)))))**100)/100 : 1/0):(10**(-3.5+$0/45.0)) with lines lw 2 lc 'green' notitle
+    set title 'exact optimum of the same loss'
+    plot build.'/phase.csv' using (strcol(4) eq 'exact' ? $2 : 1/0):1:c with points pt 5 ps 3.2 lc palette notitle
+    unset multiplot
+}
+# what the plane means for a user: recall from 20 flips, and random states that stand still
+set output docs.'/klr_recall.png'
+set cbrange [0:1]
+set palette defined (0 'black', 0.5 'steelblue', 1 'yellow')
+set multiplot layout 1,3 title 'What a user gets: N = 100, patterns recalled from 20 flipped bits, and the identity map'
+set title "recall, papers' training"
+plot build.'/phase.csv' using (strcol(4) eq 'paper' ? $2 : 1/0):1:20 with points pt 5 ps 2.3 lc palette notitle
+set title 'recall, exact optimum'
+plot build.'/phase.csv' using (strcol(4) eq 'exact' ? $2 : 1/0):1:20 with points pt 5 ps 2.3 lc palette notitle
+set title 'random states that stand still, exact'
+plot build.'/phase.csv' using (strcol(4) eq 'exact' ? $2 : 1/0):1:21 with points pt 5 ps 2.3 lc palette notitle
+unset multiplot
+
+# figure 3
+set output docs.'/klr_forces.png'
+set xrange [0:4.1]
+set yrange [1:1e9]
+set ylabel 'squared norm at pattern 0'
+set key top left
+set multiplot layout 1,2 title 'Figure 3: the forces against the load at gamma = 0.001'
+do for [how in "paper exact"] {
+    set title how eq 'paper' ? "papers' training" : 'exact optimum'
+    plot build.'/forces.csv' using (strcol(4) eq how && $3 == 42 ? $1 : 1/0):6 with linespoints lc 'red' title 'sharpness', \
+         '' using (strcol(4) eq how && $3 == 42 ? $1 : 1/0):7 with linespoints lc 'blue' title 'direct', \
+         '' using (strcol(4) eq how && $3 == 42 ? $1 : 1/0):8 with linespoints lc 'dark-green' title 'indirect'
+}
+unset multiplot
+
+# figure 5
+set output docs.'/klr_spectrum.png'
+set xrange [0.9:110]
+set logscale x
+set yrange [1:*]
+set xlabel 'index'
+set ylabel 'singular value of alpha'
+set key bottom left
+set multiplot layout 1,2 title 'KLR-S figure 5: the spectrum of alpha, P = 400'
+do for [how in "paper exact"] {
+    set title how eq 'paper' ? "papers' training" : 'exact optimum'
+    plot for [g in "0.001 0.02 0.1"] build.'/spectrum.csv' using (strcol(2) eq how && strcol(1) eq g ? $3 : 1/0):4 with lines lw 2 title 'gamma '.g
+}
+unset multiplot
+unset logscale x
+
+# figures B-1 to B-3
+set output docs.'/klr_dynamics.png'
+set terminal pngcairo size 1100,900 font ',10'
+set multiplot layout 2,2 title 'KLR-S appendix B: neuron 0 along gradient descent'
+set xrange [0:200]
+set xlabel 'step'
+set key top right
+set yrange [*:*]
+unset logscale y
+set ylabel 'log10 of the squared norm'
+set title 'B-1: gamma 0.01, P 400, step 0.1'
+pick(g, p, s) = (strcol(1) eq g && strcol(2) eq p && strcol(3) eq s ? 1 : 1/0)
+plot build.'/dynamics.csv' using (pick('0.01','400','paper')*$5):(log10($6)) with lines lw 2 title 'Euclidean', \
+     '' using (pick('0.01','400','paper')*$5):7 with lines lw 2 title 'Riemannian', '' using (pick('0.01','400','paper')*$5):8 with lines lw 2 title 'natural step'
+set title 'B-1 with a stable step (0.0024)'
+plot build.'/dynamics.csv' using (pick('0.01','400','stable')*$5):(log10($6)) with lines lw 2 title 'Euclidean', \
+     '' using (pick('0.01','400','stable')*$5):7 with lines lw 2 title 'Riemannian', '' using (pick('0.01','400','stable')*$5):8 with lines lw 2 title 'natural step'
+set title 'B-2: gamma 0.02, step 0.1'
+set logscale y
+set ylabel 'information gain of a step'
+plot build.'/dynamics.csv' using (pick('0.02','400','paper')*$5):13 with lines lw 2 title 'principal, P 400', '' using (pick('0.02','400','paper')*$5):14 with lines lw 2 title 'tail, P 400', \
+     '' using (pick('0.02','100','paper')*$5):13 with lines dt 2 title 'principal, P 100', '' using (pick('0.02','100','paper')*$5):14 with lines dt 2 title 'tail, P 100'
+unset logscale y
+set title 'B-3: step 0.1'
+set xrange [0:1]
+set xlabel 'progress'
+set ylabel 'deviation from the straight line'
+plot build.'/dynamics.csv' using (pick('0.02','400','paper')*$15):16 with lines lw 2 lc 'red' title 'gamma 0.02, P 400', '' using (pick('0.1','400','paper')*$15):16 with lines lw 2 lc 'blue' dt 2 title 'gamma 0.1, P 400'
+unset multiplot
+set terminal pngcairo size 1100,470 font ',10'
+
+# capacity
+set output docs.'/klr_capacity.png'
+set logscale x
+set xrange [0.04:20]
+set yrange [-0.03:1.1]
+set xlabel 'load P/N'
+set ylabel 'share recalled whole'
+set key bottom left font ',8'
+set multiplot layout 1,2 title 'Recall against load, N = 100'
+do for [f in "7 8"] {
+    set title f eq '7' ? 'cues with 10 flipped bits' : 'cues with 20 flipped bits'
+    plot for [m in '"hebb" "pseudo-inverse" "dense x^2" "dense x^3" "dense e^x"'] build.'/capacity.csv' using (strcol(3) eq m ? $1 : 1/0):(column(int(f)-1)) with linespoints dt 2 title m noenhanced, \
+         for [g in "0.02 0.05 0.173"] '' using (strcol(3) eq 'klr exact' && strcol(4) eq g ? $1 : 1/0):(column(int(f)-1)) with linespoints lw 2 title 'KLR, gamma '.g, \
+         '' using (strcol(3) eq 'klr raw' && strcol(4) eq '0.173' ? $1 : 1/0):(column(int(f)-1)) with lines lw 2 lc 'black' title 'untrained, gamma 0.173'
+}
+unset multiplot

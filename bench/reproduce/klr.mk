@@ -1,0 +1,25 @@
+# Kernel memories (KLR-S, KLR-L) and what goes beyond the papers.
+# make klr         coarse grids, a minute; then the pictures      make klr-full    fine grids, more repetitions: minutes
+#                  one part: klr-phase klr-forces klr-spectrum klr-dynamics klr-capacity klr-lowrank klr-dense
+# make klr-large   4,000 patterns of 1,000 bits to the optimum: minutes           make klr-plots   pictures from the CSV
+KLR = phase forces spectrum dynamics capacity lowrank dense
+SIZE =
+
+klr: $(KLR:%=klr-%)
+	@$(MAKE) --no-print-directory klr-plots
+klr-full:
+	@$(MAKE) --no-print-directory klr SIZE=full
+$(KLR:%=klr-%): klr-%: $(BUILD)/klr
+	@$(BUILD)/klr $* $(SIZE) $(BUILD)
+klr-large: $(BUILD)/large
+	@$(BUILD)/large
+
+$(BUILD)/klr: klr.c ../../hfy.h | $(BUILD)
+	$(COMPILE) klr.c -o $@ -lm
+$(BUILD)/large: large.c ../../hfy.h | $(BUILD)
+	$(COMPILE) $(OPENMP) large.c -o $@ -lm
+
+klr-plots:
+	@if command -v gnuplot >/dev/null; then gnuplot -e "build='$(BUILD)'; docs='$(PICTURES)'" klr.gp; \
+	else echo "reproduce: no gnuplot (Debian: gnuplot-nox): the CSV files are in $(BUILD)"; fi
+.PHONY: klr klr-full klr-large klr-plots $(KLR:%=klr-%)
