@@ -3,6 +3,7 @@
 #if defined(__unix__) && !defined(_DEFAULT_SOURCE)
 #define _DEFAULT_SOURCE
 #endif
+#define HFY_CORE_ONLY /* compiles sooner */
 #define HFY_IMPLEMENTATION
 #include "../hfy.h"
 

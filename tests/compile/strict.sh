@@ -1,13 +1,10 @@
 # strict.sh DIR: every test file and the header alone, in both precisions, with all warnings as errors: gcc and clang
 # where they are, C99, C11, GNU C, C++11 and C++17.
 here=$(cd "$(dirname "$0")" && pwd)
-mkdir -p "$1" && cd "$1" || exit 2
+mkdir -p "$1" && cd "$1" && rm -f broken done || exit 2
 base="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wdouble-promotion -Werror"
-failed=0 done=0
-run() {
-    done=$((done + 1))
-    "$@" || { failed=$((failed + 1)); echo "  FAIL $*"; }
-}
+: >jobs
+run() { printf '%s\0' "$*" >>jobs; } # as many at a time as there are processors, below
 for cc in gcc clang; do
     command -v $cc >/dev/null 2>&1 || { echo "  skipped: no $cc"; continue; }
     align=-Wcast-align
@@ -34,5 +31,9 @@ for cxx in g++ clang++; do
         done
     done
 done
+at_once=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+xargs -0 -n 1 -P "$at_once" sh -c 'eval "$0" || echo "$0" >>broken; echo >>done' <jobs
+done=$(wc -l <done) failed=$(test -f broken && wc -l <broken || echo 0)
+test "$failed" = 0 || sed 's/^/  FAIL /' broken
 echo "strict: $((done - failed)) passed, $failed failed"
 test $failed = 0 && test $done -gt 0
