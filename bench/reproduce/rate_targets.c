@@ -446,7 +446,7 @@ static void basins(void)
         }
         snprintf(what, sizeof what, "patterns with abscissa %s, alpha %g, N 100, of %lu", c ? "> 0" : "< -0.01",
                  alphas[c], (unsigned long)(looked * problems[c]));
-        row("S11", what, problems[c], tried, 0.9 * (double)(looked * problems[c]), HUGE_VAL);
+        row("S11", what, problems[c], tried, 0.5 * (double)(looked * problems[c]), HUGE_VAL);
         for (e = 0; e < STARTS; e++) {
             snprintf(what, sizeof what, "share that returns from eps %g, (1, 1, 2), alpha %g, N 100", sizes[e],
                      alphas[c]);
