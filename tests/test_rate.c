@@ -1423,6 +1423,69 @@ TEST(basins)
     free(r), free(w);
 }
 
+/* The bisection of hfy_rate_basin again, over the public simulation. mixed: looks of which some starts came back, not
+   all; even: of which exactly half did; lost: starts that diverged though they ended within `success`. */
+static double basin_again(const hfy_rate *one, const double *w, const double *r, size_t n, hfy_rng rng,
+                          const hfy_rate_basin_options *o, size_t *mixed, size_t *even, size_t *lost)
+{
+    const size_t m = o->trials;
+    double *all = doubles(m * n), *start = doubles(m * n), lo = 0, hi = o->most;
+    hfy_status *status = (hfy_status *)calloc(m, sizeof *status);
+    size_t look, t;
+    for (t = 0; t < m; t++) memcpy(all + t * n, r, n * sizeof *r);
+    for (look = 0; look <= o->bisections; look++) {
+        const double e = look ? 0.5 * (lo + hi) : hi;
+        hfy_rng same = rng;
+        hfy_rate_outcome outcome;
+        size_t back = 0;
+        hfy_status s;
+        memset(&outcome, 0, sizeof outcome);
+        outcome.status = status;
+        CHECK(hfy_rate_perturb(&same, all, m, n, e, 0, start, NULL) == HFY_OK);
+        s = hfy_rate_simulate(one, w, n, start, m, &o->run, start, &outcome, NULL);
+        CHECK(s == HFY_OK || s == HFY_ERR_CONVERGENCE || s == HFY_ERR_NONFINITE);
+        for (t = 0; t < m; t++) {
+            const int near = distance(start + t * n, r, n) <= o->success * norm(r, n);
+            *lost += near && status[t] == HFY_ERR_NONFINITE;
+            back += near && status[t] != HFY_ERR_NONFINITE;
+        }
+        *mixed += back && back < m, *even += 2 * back == m;
+        if (2 * back < m) {
+            hi = e;
+        } else {
+            lo = e;
+            if (!look) break;
+        }
+    }
+    free(all), free(start), free(status);
+    return lo;
+}
+
+TEST(basins_count_the_starts_that_return)
+{
+    const size_t n = 30;
+    size_t seed, mixed = 0, even = 0, lost = 0, somewhere = 0;
+    for (seed = 0; seed < 8; seed++) {
+        double *r = patterns(300 + seed, 3, n, 1, 1), *w = doubles(n * n), noise;
+        const int runaway = seed >= 4; /* an exponent of 2: far starts diverge, near ones return */
+        hfy_rate one = runaway ? unit(2, 0.5, 0) : unit(1, 1, 0);
+        hfy_rate_basin_options o;
+        hfy_rng rng = hfy_rng_seed(seed), before = rng;
+        one.theta = theta_star(one.power, one.sigma, 1);
+        memset(&o, 0, sizeof o);
+        o.trials = 5 + seed % 2, o.bisections = 8, o.most = 3;
+        o.success = runaway ? 1e30 : 0.1;
+        o.run.duration = runaway ? 30 : 4, o.run.tol = seed % 3 ? 0 : -1; /* not settled is no failure either */
+        CHECK(hfy_rate_weights(&one, r, 3, n, 0, w, NULL) == HFY_OK);
+        CHECK(hfy_rate_basin(&one, w, r, n, &rng, &o, &noise, NULL) == HFY_OK);
+        CHECK(noise < o.most);
+        CHECK_EQ(noise, basin_again(&one, w, r, n, before, &o, &mixed, &even, &lost));
+        somewhere += noise > 0;
+        free(r), free(w);
+    }
+    CHECK(mixed > 4 && even > 0 && lost > 0 && somewhere > 5); /* or it would not tell one count from another */
+}
+
 TEST(asymmetry)
 {
     static const double even[4] = {1, 2, 2, 5}, odd[4] = {0, 3, -3, 0}, mixed[4] = {0, 1, 0, 0}, zero[4] = {0, 0, 0, 0};
@@ -1724,6 +1787,7 @@ int main(int argc, char **argv)
     RUN(the_jacobian_predicts_return_and_departure);
     RUN(runs_that_settle_run_out_and_diverge);
     RUN(basins);
+    RUN(basins_count_the_starts_that_return);
     RUN(asymmetry);
     RUN(bad_arguments);
     RUN(scratch_is_known_beforehand);

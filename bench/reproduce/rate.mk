@@ -1,16 +1,27 @@
 # Graded attractor networks (RATE), Figures 1 to 8.
 #   make rate-quick    N 40 to 200, a minute or so; make rate-long the paper's sizes (N = 500 where it says so), hours
 #   make rate-one FIGURE=3 N=200 REPETITIONS=5 MODE=quick
+#   make rate-targets  what random problems should show, with bounds, pass or fail: two minutes
+#                      (ONLY=S7 one group, SEED=2 other problems)
 # CSV files and SVG pictures: $(BUILD)/rate_fig*.csv, .svg
 
 FIGURE = 1
 N = 100
 REPETITIONS = 2
 MODE = quick
+ONLY =
+SEED = 1
 RATE = $(BUILD)/rate_figures
+RATE_TARGETS = $(BUILD)/rate_targets
 
 $(RATE): rate_figures.c ../../hfy.h | $(BUILD)
 	$(COMPILE) rate_figures.c -o $@ -lm
+
+$(RATE_TARGETS): rate_targets.c reproduce.h ../../hfy.h | $(BUILD)
+	$(COMPILE) rate_targets.c -o $@ -lm
+
+rate-targets: $(RATE_TARGETS)
+	$(RATE_TARGETS) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
 
 rate-quick: $(RATE)
 	$(RATE) 1 $(BUILD) 100 1 quick
@@ -41,4 +52,4 @@ rate-plots:
 	@if command -v gnuplot >/dev/null; then gnuplot -e "build='$(BUILD)'" rate_figures.gp; \
 	else echo "reproduce: no gnuplot (Debian: gnuplot-nox): the CSV files are in $(BUILD)"; fi
 
-.PHONY: rate-quick rate-long rate-one rate-plots
+.PHONY: rate-quick rate-long rate-one rate-plots rate-targets

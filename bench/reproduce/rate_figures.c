@@ -277,9 +277,30 @@ static void figure3(void)
     fclose(theory), fclose(measured);
 }
 
-/* Figure 4: the best unit for every cv, and its best threshold */
+/* The unit of this sigma with lambda_mem = `wanted` at theta*, by bisection on the exponent from 0.5 to its own. */
+static hfy_rate inside(hfy_rate one, double cv, double wanted)
+{
+    double low = 0.5, high = one.power;
+    int k;
+    for (k = 0; k < 40; k++) {
+        hfy_rate_averages t;
+        one.power = 0.5 * (low + high);
+        must(hfy_rate_theory(&one, cv, 1, &t, &work));
+        if (t.lambda_mem < wanted)
+            low = one.power;
+        else
+            high = one.power;
+    }
+    return one;
+}
+
+/* Figure 4: the best unit for every cv, and its best threshold; units beside the best, further from lambda_mem = 0 */
 static void figure4(void)
 {
+    static const double margins[] = {0, 0.02, 0.05, 0.1};
+    FILE *within = table("rate_fig4_inside",
+                         "cv,power,sigma,lambda_mem,alpha_s,corrected,measured,at_0.05,at_0.1,at_0.2");
+    size_t m;
     FILE *best = table("rate_fig4_best", "cv,power,sigma,alpha_s,theta,measured,corrected");
     FILE *thresholds = table("rate_fig4_theta", "cv,alpha,theta,theta_bulk,abscissa");
     static const double cvs[] = {0.5, 0.7, 1, 1.4, 2, 2.8, 4};
@@ -291,6 +312,22 @@ static void figure4(void)
         must(hfy_rate_bulk_load(&one, cvs[c], 0, one.power > 1 ? N : 0, &corrected, &work));
         fprintf(best, "%g,%g,%g,%g,%g,%g,%g\n", cvs[c], one.power, one.sigma, alpha_s, one.theta,
                 measured_load(one, cvs[c], N, 40 + c), corrected);
+        for (m = 0; m < 4; m++) {
+            const hfy_rate near = m ? inside(one, cvs[c], -margins[m]) : one;
+            static const double loads[] = {0.05, 0.1, 0.2};
+            hfy_rate_averages t;
+            double share[3] = {0, 0, 0}, edge;
+            size_t l;
+            must(hfy_rate_theory(&near, cvs[c], 1, &t, &work));
+            if (m && fabs(t.lambda_mem + margins[m]) > 1e-6) continue; /* no exponent has it */
+            must(hfy_rate_bulk_load(&near, cvs[c], 0, near.power > 1 ? N : 0, &edge, &work));
+            for (l = 0; l < 3; l++)
+                for (k = 0; k < repetitions; k++)
+                    share[l] += stable_share(near, cvs[c], loads[l], N, 450 + k, 5, 0) / (double)repetitions;
+            fprintf(within, "%g,%g,%g,%g,%g,%g,%g,%g,%g,%g\n", cvs[c], near.power, near.sigma, t.lambda_mem, t.alpha_s,
+                    edge, measured_load(near, cvs[c], N, 40 + c), share[0], share[1], share[2]);
+            fflush(within);
+        }
         for (alpha = 0.05; alpha < alpha_s; alpha += quick ? 0.15 : 0.05) {
             const size_t p = count_of(alpha, N);
             double theta = 0, objective = 0;
@@ -309,7 +346,7 @@ static void figure4(void)
         }
         progress("figure 4", c + 1, 7);
     }
-    fclose(best), fclose(thresholds);
+    fclose(best), fclose(thresholds), fclose(within);
 }
 
 /* Figure 5: sparse patterns, moments of the weights and capacity */
