@@ -4327,8 +4327,8 @@ static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {"portable",
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 
-/* The next four rows of a call and their places in it: from its four quarters, or (a list, a number that does not divide)
-   rows i .. i+3, the last one again where there are fewer. Rows to come are sent for. */
+/* The next four rows of a call and their places in it: from its four quarters, or (a list, a number that does not
+   divide) rows i .. i+3, the last one again where there are fewer. Rows to come are sent for. */
 HFY_PRIVATE_ size_t hfy_simd_int8_four_(const signed char *rows, size_t stride, const size_t *list, size_t i,
                                         size_t count, size_t dim, const signed char *row[4], size_t at[4])
 {
