@@ -326,7 +326,7 @@ typedef double hfy_real;
 #define hfy_theory_jacobian hfy_theory_jacobian_d
 #define hfy_theory_metastable hfy_theory_metastable_d
 #define hfy_theory_classify hfy_theory_classify_d
-#define hfy_theory_association hfy_theory_association_d
+#define hfy_theory_associates hfy_theory_associates_d
 #define hfy_theory_lambert hfy_theory_lambert_d
 #define hfy_theory_lambert_exp hfy_theory_lambert_exp_d
 #define hfy_recall_begin hfy_recall_begin_d
@@ -1213,7 +1213,7 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
                                        hfy_theory_jacobian_norm *norms, hfy_work *work);
 
 /* The terms of exact structured retrieval (HFY Prop. 14, in a sharper form: only unary bits count, rho is any). */
-typedef struct hfy_association {
+typedef struct hfy_theory_association {
     double separation; /* Delta: the least of (score of y - score of y')/beta over all vertices y' with other unaries,
                           the scores those of the query X^T y; INFINITY if there is no other */
     double overlap;    /* the most of 2 u_y.(u_y - u_y'): D^2, where vertices have equally many unaries on */
@@ -1223,7 +1223,7 @@ typedef struct hfy_association {
     double needed;     /* rho overlap / (2 beta): X^T y stands still if separation >= needed */
     double radius;     /* (separation - needed) / min(spectral D, M D^2): every query within this distance of X^T y has
                           X^T y as the answer of one step; negative: nothing is promised */
-} hfy_association;
+} hfy_theory_association;
 
 /* Does a net retrieve the association X^T y, the sum of these patterns, and from how far? patterns: count of them, each
    once: the unary bits of a vertex y. For SPARSEMAX (count = 1), KSUBSETS (whole k), SEQUENCE_KSUBSETS and SPARSEMAP,
@@ -1234,8 +1234,8 @@ typedef struct hfy_association {
    Errors: ARG (NULL, a pattern out of range or twice, patterns that are no vertex), NOMEM, NONFINITE, as hfy_net_check;
    UNSUPPORTED (another separation, bounds, `plus`, a similarity other than DOT, values that are not the keys, a post,
    self_coupling, a bias for each query, a vertex above y). */
-HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patterns, size_t count,
-                                          hfy_association *association, hfy_work *work);
+HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patterns, size_t count,
+                                         hfy_theory_association *association, hfy_work *work);
 
 /* The size of a metastable state (MHN, "Operating classes"): sizes[j] is the least number of weights of row j that sum
    to `mass` (0 = 0.90) or more; n if even all do not. weights: rows x n, none negative.
@@ -15486,7 +15486,7 @@ HFY_PRIVATE_ hfy_status hfy_theory_fits_(const hfy_net *net, hfy_work *work)
 /* The terms, scratch being ready; in: N flags, 1 for the patterns. */
 HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patterns, size_t count,
                                           const unsigned char *in,
-                                          hfy_association *a, hfy_theory_scratch_ *s, hfy_work *work)
+                                          hfy_theory_association *a, hfy_theory_scratch_ *s, hfy_work *work)
 {
     hfy_structure_solver_ *solver = &s->solver;
     size_t i, d, m = hfy_base_min_(net->count, net->dim);
@@ -15559,13 +15559,13 @@ HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patt
     return HFY_OK;
 }
 
-HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patterns, size_t count,
-                                          hfy_association *association, hfy_work *work)
+HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patterns, size_t count,
+                                         hfy_theory_association *association, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0};
     hfy_theory_scratch_ s;
-    hfy_association result;
+    hfy_theory_association result;
     hfy_structure structure;
     hfy_net full;
     unsigned char *in = NULL;
