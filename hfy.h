@@ -14891,6 +14891,14 @@ HFY_PRIVATE_ double hfy_theory_versine_(double x)
     return 2 * s * s;
 }
 
+/* log Gamma(x + 1/2) - log Gamma(x): from x = 100 on by its series, as the two logarithms would cancel. */
+HFY_PRIVATE_ double hfy_theory_half_gamma_(double x)
+{
+    const double y = 1 / (x * x);
+    if (x < 100) return lgamma(x + 0.5) - lgamma(x);
+    return 0.5 * log(x) - (1 / 8.0 - y * (1 / 192.0 - y / 640)) / x;
+}
+
 HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out, hfy_work *work)
 {
     const double pi = 3.14159265358979323846;
@@ -14914,7 +14922,7 @@ HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hf
         e.zeta_limit = x > 2 ? 0 : x > 0 ? 1 / (2 * asin(sqrt(x / 2))) : HUGE_VAL; /* arccos(1-x) */
         e.zeta = sphere->zeta > 0 ? sphere->zeta : e.zeta_limit > 1 ? sqrt(e.zeta_limit) : 1;
         if (!(e.zeta < DBL_MAX)) e.zeta = 2; /* margin 0: no limit, any will do */
-        e.kappa = exp(lgamma(d / 2) - lgamma((d - 1) / 2)) / ((d - 1) * sqrt(pi));
+        e.kappa = exp(hfy_theory_half_gamma_((d - 1) / 2)) / ((d - 1) * sqrt(pi));
         e.random_log = 0.5 * log(2 * sphere->failure / e.kappa) + (d - 1) / 2 * log(e.zeta);
         e.random_count = hfy_theory_exp_(e.random_log);
         e.random_radius = m / 2 * hfy_theory_versine_(1 / e.zeta) - lost;
