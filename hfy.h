@@ -125,8 +125,9 @@
      a work). HFY_ERR_ARG, HFY_ERR_NOMEM and HFY_ERR_UNSUPPORTED about the call as a whole are found before anything
      is written. A single row or query that has no answer (NaN or +infinity in its scores, everything masked, bounds
      that cannot be met) leaves its own outputs untouched; all others are answered, the call returns the first such
-     row's status and report.status has each. Stopping at max_steps is no error: report.residual tells how far the
-     query still moves. Nothing prints, asserts or aborts.
+     row's status and report.status has each. A retrieval that stops at max_steps is no error: report.residual tells
+     how far the query still moves. (hfy_rate_simulate and hfy_kernel_train are asked for a fixed point and an optimum:
+     not to reach them is HFY_ERR_CONVERGENCE; what is written then is said there.) Nothing prints, asserts or aborts.
 
    THREADS
 
@@ -135,8 +136,9 @@
      queries and out.
      Or let a call split its work: compile the implementation file with OpenMP, or define HFY_PARALLEL_FOR(n, body,
      context), which has to call body(context, i) once for every i below n (void (*body)(void *, size_t); any order, any
-     threads) and to return when all are done. hfy_retrieve then shares out queries, or the patterns if queries are few.
-     The bits of an answer depend neither on the split nor on the number of threads.
+     threads) and to return when all are done. hfy_retrieve then shares out queries, or the patterns if queries are
+     few; other rooms share out rows, patterns or neurons. The bits of an answer depend neither on the split nor on the
+     number of threads.
 
    PRECISION
 
@@ -153,8 +155,9 @@
      double. Weights of 0 and of 1 are exact, and where p is one-hot the pattern is copied to the bit.
      A query's bits depend neither on the batch it came in, nor on threads, nor on the run: every dot product is summed
      in one fixed order, and projections add patterns in ascending order. They do depend on the instruction set (which
-     hfy_simd_isa tells and work.isa forces), and in the last places on compiler, flags and libm. SOFTMAX and EXP are
-     computed in another order when the report asks for weights, support, top or energies: equal up to rounding.
+     hfy_simd_isa tells and work.isa forces), and in the last places on compiler, flags, libm and, where there is one,
+     the BLAS, which answers for its own bits. SOFTMAX and EXP are computed in another order when the report asks for
+     weights, support, top or energies: equal up to rounding.
      Random numbers come only from a hfy_rng that you seed.
      Compile the implementation file without -ffast-math (or -Ofast, /fp:fast): masks and missing bounds are infinities,
      and exact bits rest on the order of sums and on the sign of zero. Nothing is promised under it.

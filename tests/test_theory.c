@@ -1163,6 +1163,7 @@ int main(int argc, char **argv)
     RUN(row_energy_bounds);
     RUN(energies_stay_within_their_bounds);
     RUN(row_proposition_10);
+    RUN(kappa_at_any_dimension);
     RUN(proposition_10_holds_for_random_patterns);
     RUN(row_theorem_3);
     RUN(theorem_3_holds_for_random_patterns);
