@@ -20449,7 +20449,7 @@ HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, doubl
     if (!status && !replica) status = hfy_base_fail_(w, HFY_ERR_ARG, "replica is NULL");
     if (!status && f < 1 && rate->sigma > 0)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns (f = %g) need 0", rate->sigma, f);
-    x2 = f * (1 + cv * cv) - f * f;
+    x2 = f * (cv * cv + (1 - f)); /* var r */
     if (!status && !(x2 > 0))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "cv is %g and f %g: the rates do not vary", cv, f);
     if (!status) limit = 1 / (f + (1 - f) * hfy_rate_tail_(hfy_rate_theta0_(f, 0)));
