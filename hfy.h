@@ -68,6 +68,9 @@
    Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives. Energies: hfy_energy.
    Large memories: hfy_index_build prepares the keys once, and retrievals with a margin then read 4 to 40 times fewer
    bytes for the same bits; hfy_shard_find, _merge and _finish answer over patterns that lie in several places.
+   Beside the walk: hfy_theory_ computes what is promised for a net (radii, capacities, error bounds), hfy_recall_ gives
+   back one item after another, hfy_structure_ solves SparseMAP over structures of yours. Memories of other kinds:
+   hfy_binary_ (bit by bit), hfy_kernel_ (trained, on packed bits), hfy_rate_ (graded patterns and their stability).
 
    -----------------------------------------------------------------------------------------------------------------
    CONFIGURATION   macros to define before the include; none is needed but the first
@@ -122,8 +125,9 @@
      a work). HFY_ERR_ARG, HFY_ERR_NOMEM and HFY_ERR_UNSUPPORTED about the call as a whole are found before anything
      is written. A single row or query that has no answer (NaN or +infinity in its scores, everything masked, bounds
      that cannot be met) leaves its own outputs untouched; all others are answered, the call returns the first such
-     row's status and report.status has each. Stopping at max_steps is no error: report.residual tells how far the
-     query still moves. Nothing prints, asserts or aborts.
+     row's status and report.status has each. A retrieval that stops at max_steps is no error: report.residual tells
+     how far the query still moves. (hfy_rate_simulate and hfy_kernel_train are asked for a fixed point and an optimum:
+     not to reach them is HFY_ERR_CONVERGENCE; what is written then is said there.) Nothing prints, asserts or aborts.
 
    THREADS
 
@@ -132,8 +136,9 @@
      queries and out.
      Or let a call split its work: compile the implementation file with OpenMP, or define HFY_PARALLEL_FOR(n, body,
      context), which has to call body(context, i) once for every i below n (void (*body)(void *, size_t); any order, any
-     threads) and to return when all are done. hfy_retrieve then shares out queries, or the patterns if queries are few.
-     The bits of an answer depend neither on the split nor on the number of threads.
+     threads) and to return when all are done. hfy_retrieve then shares out queries, or the patterns if queries are
+     few; other rooms share out rows, patterns or neurons. The bits of an answer depend neither on the split nor on the
+     number of threads.
 
    PRECISION
 
@@ -150,8 +155,9 @@
      double. Weights of 0 and of 1 are exact, and where p is one-hot the pattern is copied to the bit.
      A query's bits depend neither on the batch it came in, nor on threads, nor on the run: every dot product is summed
      in one fixed order, and projections add patterns in ascending order. They do depend on the instruction set (which
-     hfy_simd_isa tells and work.isa forces), and in the last places on compiler, flags and libm. SOFTMAX and EXP are
-     computed in another order when the report asks for weights, support, top or energies: equal up to rounding.
+     hfy_simd_isa tells and work.isa forces), and in the last places on compiler, flags, libm and, where there is one,
+     the BLAS, which answers for its own bits. SOFTMAX and EXP are computed in another order when the report asks for
+     weights, support, top or energies: equal up to rounding.
      Random numbers come only from a hfy_rng that you seed.
      Compile the implementation file without -ffast-math (or -Ofast, /fp:fast): masks and missing bounds are infinities,
      and exact bits rest on the order of sums and on the sign of zero. Nothing is promised under it.
@@ -173,9 +179,10 @@
      >>precision   every name that HFY_DOUBLE renames
      >>base        statuses, scratch memory, random numbers          >>base.impl
      >>simd        which instruction set runs                        >>simd.impl     the kernels
-     >>linalg      eigenvalues of any real matrix                    >>linalg.impl   Cholesky factor, solves
+                                                                     >>simd.int8     kernels of a prepared memory
+     >>linalg      eigenvalues, -vectors of any real matrix          >>linalg.impl   Cholesky factor, solves
                                                                      >>linalg.gemm   matrix products
-                                                                     >>linalg.eigen  eigenvalues, eigenvectors, thin QR
+                                                                     >>linalg.eigen  eigenvalues, -vectors, thin QR
      >>linalg.spectra  symmetric eigenvalues, SVD, pseudo-inverse    >>linalg.spectra.impl
      >>sim         similarities of queries and keys                  >>sim.impl
      >>index       a prepared memory: reads fewer bytes              >>index.impl
@@ -191,8 +198,9 @@
      >>kernel      kernel memories: training, recall, landscape      >>kernel.impl
      >>rate        graded attractor networks: are they stable?       >>rate.impl
 
-     A room calls only rooms above it. Public names are hfy_<room>_<verb> (the net's own: hfy_retrieve, hfy_energy);
-     private ones end in an underscore.
+     A room calls only rooms above it. Public names are hfy_<room>_<verb>; shorter are the net's (hfy_retrieve,
+     hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_) and linalg's hfy_eigenvalues, hfy_eigenvectors. Private
+     names end in an underscore.
 
    FURTHER   examples/, docs/guide.md (by tasks), docs/math.md (every equation and its function), docs/design.md (why it
              is built so), docs/porting.md
@@ -326,7 +334,7 @@ typedef double hfy_real;
 #define hfy_theory_jacobian hfy_theory_jacobian_d
 #define hfy_theory_metastable hfy_theory_metastable_d
 #define hfy_theory_classify hfy_theory_classify_d
-#define hfy_theory_association hfy_theory_association_d
+#define hfy_theory_associates hfy_theory_associates_d
 #define hfy_theory_lambert hfy_theory_lambert_d
 #define hfy_theory_lambert_exp hfy_theory_lambert_exp_d
 #define hfy_recall_begin hfy_recall_begin_d
@@ -862,9 +870,8 @@ typedef struct hfy_net {
     size_t dim, count;            /* D: length of a pattern; N: how many; both >= 1 */
     const hfy_real *keys;         /* N rows of dim */
     size_t key_stride;            /* from one row to the next; 0 = dim */
-    const struct hfy_index
-        *index; /* the keys prepared by hfy_index_build: DOT with a margin then reads far fewer bytes for
-                                     the same bits; ignored where it cannot help; or NULL */
+    const struct hfy_index *index; /* the keys prepared by hfy_index_build: DOT with a margin then reads far fewer bytes
+                                      for the same bits; ignored where it cannot help; or NULL */
     const hfy_real *values;       /* N rows of dim, used in every step; NULL = keys */
     size_t value_stride;          /* 0 = dim (key_stride while values is NULL) */
     const hfy_real *self_coupling; /* dim: z <- z - self_coupling o q (classical nets without self-coupling); or NULL */
@@ -949,6 +956,9 @@ typedef enum hfy_energy_form {
     HFY_ENERGY_PAPER, /* -Omega(u)/beta + M^2/2 (HFY eq. 20; softmax, no post: MHN eq. 2) */
     HFY_ENERGY_FY     /* -Omega(u)/beta + Psi*(X^T u) (HFY eq. 6: a difference of Fenchel-Young losses) */
 } hfy_energy_form;
+
+/* *constant for one of these forms. Cost: N dim. Errors, nothing written: as hfy_net_check; ARG (NULL, form), NOMEM;
+   UNSUPPORTED where hfy_energy is, and but for RAW with a `plus`; the separation's own where u does not exist. */
 HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work);
 
 /* Checks everything about a net that does not depend on the queries and, if resolved is not NULL, gives back the net
@@ -1068,7 +1078,6 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
 HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
                                     size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work);
 
-
 /* ------------------------------------------------------------------------------------------------------------------
    >>theory   what the papers prove, computed for a given net: separations, exact retrieval, capacities, error bounds
    ------------------------------------------------------------------------------------------------------------------ */
@@ -1140,9 +1149,13 @@ typedef struct hfy_theory_exact {
     double random_radius;            /* eps = M/2 (1 - cos(1/zeta)) - m/(2 beta M) (HFY eq. 22) */
     double kappa;                    /* kappa_(D-1) of HFY eq. 40 */
 } hfy_theory_exact;
+
+/* radius, beta, margin, failure, angle and zeta of the sphere as said there.
+   Errors, nothing written: ARG (NULL, a member of the sphere that it reads out of range). */
 HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out, hfy_work *work);
 
-/* How many random patterns softmax stores (MHN Theorem 3 = A5): sqrt(p) c^((d-1)/4). */
+/* How many random patterns softmax stores (MHN Theorem 3 = A5): sqrt(p) c^((d-1)/4). d = dim, K sqrt(d-1) = radius and
+   p = failure are those of the sphere; margin, angle and zeta are not read. */
 typedef struct hfy_theory_softmax {
     double a, b, c;          /* MHN A322 */
     double c_needed;         /* (2/sqrt p)^(4/(d-1)) (A323; mended in Theorem 3): the promise holds from here on */
@@ -1150,15 +1163,19 @@ typedef struct hfy_theory_softmax {
     double log_count, count; /* the promise; count may be +INFINITY */
     int holds;               /* 1: c >= c_needed */
 } hfy_theory_softmax;
+
+/* Errors, nothing written: as hfy_theory_capacity_exact. */
 HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out,
                                                hfy_work *work);
 
 /* The dimension from which on c^((d-1)/4) patterns of length K sqrt(d-1) are stored with probability 1 - p (MHN Theorem
-   A6). UNSUPPORTED where A6 gives none. */
+   A6). k: K; failure: p. Errors, nothing written: ARG (NULL, beta, k or c not above 0, failure not in (0, 1]),
+   UNSUPPORTED where A6 gives none. */
 HFY_API hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim, hfy_work *work);
 
 /* Left side minus right side of the inequality by which MHN's other theorems promise N patterns of length K sqrt(d-1):
-   they are stored if it is >= 0. (The placements of A3 and A4 do not exist in general: HFY, footnote 7.) */
+   they are stored if it is >= 0. (The placements of A3 and A4 do not exist in general: HFY, footnote 7.)
+   Errors, nothing written: ARG (NULL, law, dim below 2, beta or k not above 0, c below 1). */
 typedef enum hfy_theory_law {
     HFY_THEORY_PLACED,  /* A3, A4 (A306): N = c^(d-1) patterns; A3 is c = 4, A4 c = 8 */
     HFY_THEORY_EXPECTED /* A7 (A376): N = c^((d-1)/4) random patterns, for their expected least separation */
@@ -1168,7 +1185,7 @@ HFY_API hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta,
 
 /* Binary patterns and F = exp (MHN Theorem A10): with `flipped` of the bits wrong (0 .. 1/2), e^(rate dim) + 1 random
    patterns are each restored in one sweep, as dim grows, for any rate below *rate = I(1 - 2 flipped)/2. count may be
-   NULL: e^(*rate dim) + 1, where the promise ends; dim is read for it alone. */
+   NULL: e^(*rate dim) + 1, where the promise ends; dim >= 1 is read for it alone. Errors, nothing written: ARG. */
 HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double *rate, double *count, hfy_work *work);
 
 /* One pattern of a plain SOFTMAX net: what MHN's Theorems 4 and 5 and Lemma A5 promise, next to what is measured. */
@@ -1213,7 +1230,7 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
                                        hfy_theory_jacobian_norm *norms, hfy_work *work);
 
 /* The terms of exact structured retrieval (HFY Prop. 14, in a sharper form: only unary bits count, rho is any). */
-typedef struct hfy_association {
+typedef struct hfy_theory_association {
     double separation; /* Delta: the least of (score of y - score of y')/beta over all vertices y' with other unaries,
                           the scores those of the query X^T y; INFINITY if there is no other */
     double overlap;    /* the most of 2 u_y.(u_y - u_y'): D^2, where vertices have equally many unaries on */
@@ -1223,7 +1240,7 @@ typedef struct hfy_association {
     double needed;     /* rho overlap / (2 beta): X^T y stands still if separation >= needed */
     double radius;     /* (separation - needed) / min(spectral D, M D^2): every query within this distance of X^T y has
                           X^T y as the answer of one step; negative: nothing is promised */
-} hfy_association;
+} hfy_theory_association;
 
 /* Does a net retrieve the association X^T y, the sum of these patterns, and from how far? patterns: count of them, each
    once: the unary bits of a vertex y. For SPARSEMAX (count = 1), KSUBSETS (whole k), SEQUENCE_KSUBSETS and SPARSEMAP,
@@ -1234,8 +1251,8 @@ typedef struct hfy_association {
    Errors: ARG (NULL, a pattern out of range or twice, patterns that are no vertex), NOMEM, NONFINITE, as hfy_net_check;
    UNSUPPORTED (another separation, bounds, `plus`, a similarity other than DOT, values that are not the keys, a post,
    self_coupling, a bias for each query, a vertex above y). */
-HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patterns, size_t count,
-                                          hfy_association *association, hfy_work *work);
+HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patterns, size_t count,
+                                         hfy_theory_association *association, hfy_work *work);
 
 /* The size of a metastable state (MHN, "Operating classes"): sizes[j] is the least number of weights of row j that sum
    to `mass` (0 = 0.90) or more; n if even all do not. weights: rows x n, none negative.
@@ -1396,13 +1413,14 @@ typedef struct hfy_binary_report {
 HFY_API hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                      const hfy_binary_report *report, hfy_work *work);
 
-/* The energies of n states: energy and log_energy (n each, as in hfy_binary_report), either may be NULL. */
+/* The energies of n states (n x dim): energy and log_energy (n each, as in hfy_binary_report), either may be NULL.
+   Errors as hfy_binary_recall. */
 HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *states, size_t n, double *energy,
                                      double *log_energy, hfy_work *work);
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>kernel   kernel memories of +1 and -1 (KLR-S, KLR-L): training, recall, landscape, spectra, information geometry
-   Everything is double in both builds. Patterns and states are packed, a bit an entry: two states differ in d bits,
+   Everything is double in every build. Patterns and states are packed, a bit an entry: two states differ in d bits,
    |x - y|^2 = 4 d and x.y = dim - 2 d, so a kernel is a table over d = 0 .. dim.
    ------------------------------------------------------------------------------------------------------------------ */
 
@@ -1551,7 +1569,8 @@ HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *s
 HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n, double *h,
                                          double *shift, hfy_work *work);
 
-/* Copies `rows` packed states and flips exactly `flips` different bits in each. Each row draws `flips` numbers. */
+/* Copies `rows` packed states and flips exactly `flips` different bits in each, at most dim. Each row draws `flips`
+   numbers. out may be states. */
 HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t dim, size_t flips, hfy_rng *rng,
                                    uint64_t *out, hfy_work *work);
 
@@ -1892,6 +1911,8 @@ HFY_API hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_
                                          hfy_rate_disc *disc, hfy_work *work);
 
 /* --- dynamics --- */
+
+/* How a network is run. Zeroed (or NULL) = the defaults. */
 typedef struct hfy_rate_options {
     double dt;       /* fixed step, or the first of the adaptive ones. 0: 0.1, less if the weights ask for it:
                         2/(1 + max over i of sum over j of |W_ij| g'_i at the start) */
@@ -1919,6 +1940,7 @@ HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size
                                      size_t n_states, const hfy_rate_options *options, double *end,
                                      const hfy_rate_outcome *outcome, hfy_work *work);
 
+/* How a basin is measured. Zeroed (or NULL) = the defaults. */
 typedef struct hfy_rate_basin_options {
     size_t trials;     /* starts at each size of noise; 0 = 20 */
     double most;       /* largest noise tried; 0 = 2 */
@@ -2011,6 +2033,14 @@ HFY_PRIVATE_ uint64_t hfy_base_bits_(double x)
 HFY_PRIVATE_ int hfy_base_is_nan_(double x)
 {
     return (hfy_base_bits_(x) & UINT64_C(0x7FFFFFFFFFFFFFFF)) > UINT64_C(0x7FF0000000000000);
+}
+
+HFY_PRIVATE_ double hfy_base_nan_(void)
+{
+    const uint64_t bits = UINT64_C(0x7FF8000000000000);
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
 }
 
 HFY_PRIVATE_ int hfy_base_is_finite_(double x)
@@ -4697,7 +4727,7 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.gemm   C = alpha A B + beta C and y = alpha A x + beta y, float and double in every build
-   May call: simd.
+   May call: base, simd.
    Shapes: A m x k, B k x n, C m x n, each element at row*stride + column*stride with any two strides, so a transpose
    is a swap of two arguments. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
    How: blocks of k rows of B are packed into panels as wide as a tile of registers, which stay in L2 while panels of
@@ -5494,7 +5524,7 @@ HFY_PRIVATE_ void hfy_linalg_dgemv_(const hfy_simd_ *simd, size_t m, size_t k, d
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.eigen   eigenvalues and eigenvectors of a real matrix without symmetry; thin Householder QR
-   May call: simd, linalg.gemm.
+   May call: base, simd, linalg.gemm.
    How: rows and columns that hold an eigenvalue alone are taken out, the rest is balanced by powers of two, reduced to
    Hessenberg form in panels (most of it matrix products), and the double-shift QR algorithm runs on that. Its sweeps
    are cut into chunks of reflections: inside a small diagonal window they run one by one, what lies right of it and
@@ -5812,19 +5842,33 @@ HFY_PRIVATE_ void hfy_linalg_order_(double *re, double *im, size_t n)
     }
 }
 
+/* The largest |x|; NaN or infinity if there is one. */
+HFY_PRIVATE_ double hfy_linalg_largest_(const double *x, size_t n)
+{
+    double most = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        double v = fabs(x[i]);
+        if (!hfy_base_is_finite_(v)) return v;
+        if (v > most) most = v;
+    }
+    return most;
+}
+
+/* A power of two that brings a finite positive x into [1/2, 1). */
+HFY_PRIVATE_ double hfy_linalg_scale_(double x)
+{
+    int exponent;
+    if (!(x > 0)) return 1;
+    (void)frexp(x, &exponent);
+    return ldexp(1.0, exponent < -1000 ? 1000 : exponent > 1000 ? -1000 : -exponent);
+}
+
 /* A power of two that brings the largest of a into [1/2, 1); 0 if one is not finite, 1 if all are 0. */
 HFY_PRIVATE_ double hfy_linalg_unit_(const double *a, size_t n)
 {
-    double big = 0;
-    size_t i;
-    int exponent = 0;
-    for (i = 0; i < n; i++) {
-        if (!hfy_base_is_finite_(a[i])) return 0;
-        if (fabs(a[i]) > big) big = fabs(a[i]);
-    }
-    if (!(big > 0)) return 1;
-    frexp(big, &exponent);
-    return ldexp(1, exponent > -1000 ? -exponent : 1000);
+    double big = hfy_linalg_largest_(a, n);
+    return hfy_base_is_finite_(big) ? hfy_linalg_scale_(big) : 0;
 }
 
 /* Eigenvalues of a (n x n, finite) in order, with scratch of hfy_linalg_plan_eigen_(n). */
@@ -6184,28 +6228,6 @@ HFY_PRIVATE_ void hfy_linalg_eigen_plan_(hfy_base_arena_ *arena, size_t n, int v
     s->turned = (double *)hfy_base_take_(arena, vectors ? hfy_base_times_(2 * panel, n) : 0, sizeof(double));
     s->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)), sizeof(double));
     s->rotations = (hfy_linalg_rotation_ *)hfy_base_take_(arena, s->room, sizeof(hfy_linalg_rotation_));
-}
-
-/* The largest |x|; NaN or infinity if there is one. */
-HFY_PRIVATE_ double hfy_linalg_largest_(const double *x, size_t n)
-{
-    double most = 0;
-    size_t i;
-    for (i = 0; i < n; i++) {
-        double v = fabs(x[i]);
-        if (!hfy_base_is_finite_(v)) return v;
-        if (v > most) most = v;
-    }
-    return most;
-}
-
-/* A power of two that brings a finite positive x into [1/2, 1). */
-HFY_PRIVATE_ double hfy_linalg_scale_(double x)
-{
-    int exponent;
-    if (!(x > 0)) return 1;
-    (void)frexp(x, &exponent);
-    return ldexp(1.0, exponent < -1000 ? 1000 : exponent > 1000 ? -1000 : -exponent);
 }
 
 /* Reflections I - tau v v^T, v[j+1] = 1, that make the symmetric a (n x n, both triangles, overwritten) tridiagonal. */
@@ -6801,7 +6823,8 @@ HFY_PRIVATE_ void hfy_linalg_product_run_(const hfy_simd_ *simd, size_t m, size_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>sim.impl   scores of queries against keys
-   May call: simd.   Numerics: distances are summed from differences, not from norms and dots, so near matches keep
+   May call: base, simd.
+   Numerics: distances are summed from differences, not from norms and dots, so near matches keep
    their digits; beta multiplies in double.
    ------------------------------------------------------------------------------------------------------------------ */
 
@@ -10908,7 +10931,7 @@ HFY_API double hfy_sep_margin(const hfy_sep *sep)
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>post.impl   post-transformations of the projection: q = argmax over dom(Psi) of z.q - Psi(q)
-   Shapes: z, q, dq: rows x n; everything is done row by row, and a row depends on no other.   May call: linalg.
+   Shapes: z, q, dq: rows x n; everything is done row by row, and a row depends on no other.   May call: base, linalg.
    Numerics: a row is made in double in scratch and rounded once, so an error leaves its output alone and q may be z.
    Squares are taken after scaling by a power of two where they could leave the range of double. The mean of a layer
    norm is corrected by a second pass; what is left after centring carries the digits. A row may come with a log_scale:
@@ -14874,6 +14897,14 @@ HFY_PRIVATE_ double hfy_theory_versine_(double x)
     return 2 * s * s;
 }
 
+/* log Gamma(x + 1/2) - log Gamma(x): from x = 100 on by its series, as the two logarithms would cancel. */
+HFY_PRIVATE_ double hfy_theory_half_gamma_(double x)
+{
+    const double y = 1 / (x * x);
+    if (x < 100) return lgamma(x + 0.5) - lgamma(x);
+    return 0.5 * log(x) - (1 / 8.0 - y * (1 / 192.0 - y / 640)) / x;
+}
+
 HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out, hfy_work *work)
 {
     const double pi = 3.14159265358979323846;
@@ -14897,7 +14928,7 @@ HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hf
         e.zeta_limit = x > 2 ? 0 : x > 0 ? 1 / (2 * asin(sqrt(x / 2))) : HUGE_VAL; /* arccos(1-x) */
         e.zeta = sphere->zeta > 0 ? sphere->zeta : e.zeta_limit > 1 ? sqrt(e.zeta_limit) : 1;
         if (!(e.zeta < DBL_MAX)) e.zeta = 2; /* margin 0: no limit, any will do */
-        e.kappa = exp(lgamma(d / 2) - lgamma((d - 1) / 2)) / ((d - 1) * sqrt(pi));
+        e.kappa = exp(hfy_theory_half_gamma_((d - 1) / 2)) / ((d - 1) * sqrt(pi));
         e.random_log = 0.5 * log(2 * sphere->failure / e.kappa) + (d - 1) / 2 * log(e.zeta);
         e.random_count = hfy_theory_exp_(e.random_log);
         e.random_radius = m / 2 * hfy_theory_versine_(1 / e.zeta) - lost;
@@ -15489,7 +15520,7 @@ HFY_PRIVATE_ hfy_status hfy_theory_fits_(const hfy_net *net, hfy_work *work)
 /* The terms, scratch being ready; in: N flags, 1 for the patterns. */
 HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patterns, size_t count,
                                           const unsigned char *in,
-                                          hfy_association *a, hfy_theory_scratch_ *s, hfy_work *work)
+                                          hfy_theory_association *a, hfy_theory_scratch_ *s, hfy_work *work)
 {
     hfy_structure_solver_ *solver = &s->solver;
     size_t i, d, m = hfy_base_min_(net->count, net->dim);
@@ -15562,13 +15593,13 @@ HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patt
     return HFY_OK;
 }
 
-HFY_API hfy_status hfy_theory_association(const hfy_net *net, const size_t *patterns, size_t count,
-                                          hfy_association *association, hfy_work *work)
+HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patterns, size_t count,
+                                         hfy_theory_association *association, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0};
     hfy_theory_scratch_ s;
-    hfy_association result;
+    hfy_theory_association result;
     hfy_structure structure;
     hfy_net full;
     unsigned char *in = NULL;
@@ -16168,7 +16199,7 @@ HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, siz
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>binary.impl   memories of +1 and -1
-   May call: base, linalg, net (its types).
+   May call: base, simd, linalg, theory, net (its types).
    How: a state's dots with the patterns, b_i = x_i.q, are whole numbers and are kept up to date, +-2 a flip. What bit j
    would gain by being +1 (MHN eq. A530) is
        T_j = sum over i of F(x_ij + h_ij) - F(-x_ij + h_ij) = sum of x_ij G(h_ij),   h_ij = b_i - x_ij q_j,
@@ -16270,9 +16301,7 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
         hfy_binary_plan_rules_(&arena, rule, count, dim, &s);
     }
     if (!status) {
-        if (!stride) stride = dim;
-        for (i = 0; i < count; i++)
-            for (j = 0; j < dim; j++) s.x[i * dim + j] = (double)patterns[i * stride + j];
+        (void)hfy_theory_widen_(patterns, stride ? stride : dim, count, dim, s.x);
         if (rule == HFY_BINARY_PSEUDO_INVERSE) status = hfy_binary_dual_(&s, count, dim, w);
     }
     if (!status) {
@@ -16309,9 +16338,7 @@ HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns
         hfy_binary_plan_rules_(&arena, rule, count, dim, &s);
     }
     if (!status) {
-        if (!stride) stride = dim;
-        for (i = 0; i < count; i++)
-            for (j = 0; j < dim; j++) s.x[i * dim + j] = (double)patterns[i * stride + j];
+        (void)hfy_theory_widen_(patterns, stride ? stride : dim, count, dim, s.x);
         if (rule == HFY_BINARY_PSEUDO_INVERSE) status = hfy_binary_dual_(&s, count, dim, w);
     }
     if (!status) {
@@ -16491,7 +16518,7 @@ HFY_PRIVATE_ void hfy_binary_energies_(const hfy_binary_run_ *run, const hfy_bin
             factor = hfy_binary_power_(s, run->degree);
         }
     }
-    *log_energy = sum > 0 ? log(sum) + shift : sum < 0 ? HUGE_VAL - HUGE_VAL : -HUGE_VAL;
+    *log_energy = sum > 0 ? log(sum) + shift : sum < 0 ? hfy_base_nan_() : -HUGE_VAL;
     *energy = factor <= DBL_MAX ? -sum * factor
               : sum > 0         ? -exp(log(sum) + shift)
               : sum < 0         ? exp(log(-sum) + shift)
@@ -16732,7 +16759,7 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
 /* ------------------------------------------------------------------------------------------------------------------
    >>kernel.impl   kernel memories of +1 and -1
    Shapes: K P x P, alpha, H = K alpha P x N, pattern-major; states n x words, packed.
-   May call: base, simd, linalg, net and binary (their types).
+   May call: base, simd, linalg, theory, net (its types), binary.
    Numerics: everything in double. |x - y|^2 = 4 d exactly, so K is a table over d. r = -s sigmoid(-s h) + lambda a,
    s = +-1, loses nothing where |h| is large; nor do p(1-p) = e / (1+e)^2 and 1 / (p(1-p)) = 2 + 2 cosh h, e = e^-|h|.
    Sums over patterns and neurons are made row by row and then down the rows, whatever the number of threads.
@@ -16842,7 +16869,7 @@ HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t
 
 HFY_API double hfy_kernel_gamma(double flipped)
 {
-    if (!(flipped > 0 && flipped < 0.5)) return HUGE_VAL - HUGE_VAL;
+    if (!(flipped > 0 && flipped < 0.5)) return hfy_base_nan_();
     return log((1 - flipped) / flipped) / 8;
 }
 
@@ -16858,13 +16885,9 @@ typedef struct hfy_kernel_view_ {
 /* K as a function of x.y (RBF: of |x-y|^2). */
 HFY_PRIVATE_ double hfy_kernel_of_(const hfy_kernel *k, double dot, double square)
 {
-    double base, y = 1;
-    unsigned n;
     if (k->kind == HFY_KERNEL_RBF) return exp(-k->gamma * square);
     if (k->kind == HFY_KERNEL_LINEAR) return k->gamma * dot;
-    for (base = k->gamma * dot + k->offset, n = (unsigned)k->degree; n; n >>= 1, base *= base)
-        if (n & 1) y *= base;
-    return y;
+    return hfy_binary_power_(k->gamma * dot + k->offset, k->degree);
 }
 
 enum { HFY_KERNEL_NO_ALPHA_, HFY_KERNEL_ALPHA_, HFY_KERNEL_ANY_ALPHA_ };
@@ -17001,7 +17024,7 @@ HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_w
 typedef struct hfy_kernel_lanczos_ {
     double *basis;                 /* LANCZOS x P */
     double *y, *z;                 /* P */
-    double *diagonal, *off, *copy; /* 2 LANCZOS, in copy */
+    double *diagonal, *off;        /* LANCZOS */
     double *gemm;
 } hfy_kernel_lanczos_;
 
@@ -17012,7 +17035,6 @@ HFY_PRIVATE_ void hfy_kernel_plan_lanczos_(hfy_base_arena_ *arena, size_t P, hfy
     s->z = (double *)hfy_base_take_(arena, P, sizeof(double));
     s->diagonal = (double *)hfy_base_take_(arena, HFY_KERNEL_LANCZOS_, sizeof(double));
     s->off = (double *)hfy_base_take_(arena, HFY_KERNEL_LANCZOS_, sizeof(double));
-    s->copy = (double *)hfy_base_take_(arena, 2 * HFY_KERNEL_LANCZOS_, sizeof(double));
     s->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)), sizeof(double));
 }
 
@@ -17043,32 +17065,15 @@ HFY_PRIVATE_ double hfy_kernel_largest_(const hfy_simd_ *simd, const double *gra
                 for (r = 0; r < P; r++) y[r] -= c * s->basis[i * P + r];
             }
         if (j % 8 == 7 || j + 1 == m || !j) {
-            hfy_linalg_symmetric_ t;
-            memset(&t, 0, sizeof t);
-            t.n = j + 1;
-            t.diagonal = s->copy;
-            t.off = s->copy + HFY_KERNEL_LANCZOS_;
-            memcpy(t.diagonal, s->diagonal, (j + 1) * sizeof(double));
-            memcpy(t.off, s->off, (j + 1) * sizeof(double));
             last = best;
-            (void)hfy_linalg_ql_(&t);
-            for (best = t.diagonal[0], i = 1; i <= j; i++)
-                if (t.diagonal[i] > best) best = t.diagonal[i];
+            best = hfy_theory_tridiagonal_(s->diagonal, s->off, j + 1);
             if (j > 8 && fabs(best - last) <= 4 * DBL_EPSILON * fabs(best)) break;
         }
         if (j + 1 < m) memcpy(s->basis + (j + 1) * P, y, P * sizeof(double));
     }
     if (j < m && j % 8 && j > 1) { /* exhausted between two looks */
-        hfy_linalg_symmetric_ t;
-        memset(&t, 0, sizeof t);
-        t.n = j;
-        t.diagonal = s->copy;
-        t.off = s->copy + HFY_KERNEL_LANCZOS_;
-        memcpy(t.diagonal, s->diagonal, j * sizeof(double));
-        memcpy(t.off, s->off, j * sizeof(double));
-        (void)hfy_linalg_ql_(&t);
-        for (i = 0; i < j; i++)
-            if (t.diagonal[i] > best) best = t.diagonal[i];
+        last = hfy_theory_tridiagonal_(s->diagonal, s->off, j);
+        if (last > best) best = last;
     }
     return best;
 }
@@ -18488,7 +18493,7 @@ HFY_PRIVATE_ void hfy_kernel_gradient_(hfy_kernel_info_ *s)
 HFY_PRIVATE_ void hfy_kernel_measure_(hfy_kernel_info_ *s, hfy_kernel_fisher *out)
 {
     const size_t P = s->P;
-    const double nan = HUGE_VAL - HUGE_VAL, ln10 = 2.302585092994046;
+    const double nan = hfy_base_nan_(), ln10 = 2.302585092994046;
     double most = -HUGE_VAL, top = -HUGE_VAL, sum = 0, norm;
     size_t i, j;
     memset(out, 0, sizeof *out);
@@ -18718,7 +18723,7 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
 /* ------------------------------------------------------------------------------------------------------------------
    >>rate.impl   graded attractor networks
    Shapes: patterns count x dim by rows (the transpose of the paper's R), W dim x dim, w[i*dim + j] from j to i.
-   May call: base, simd, linalg, net.   Everything in double.
+   May call: base, simd, linalg, net (its types).   Everything in double.
    Equations (RATE): dr/dt = -r + g(W r - theta) (2), g (3), J = -I + diag(d) W (5), W = V R+ (8) and without
    self-coupling (20), the outliers and edges of its spectrum (10-19), replica moments (6, 7), circular law (21-23).
    Numerics: g and its kin are written so that nothing cancels and nothing overflows before the result does; dense
@@ -18730,14 +18735,6 @@ static const double hfy_rate_pi_ = 3.141592653589793238463;
 /* --- the unit --- */
 
 HFY_PRIVATE_ int hfy_rate_is_zero_(double x) { return !(x > 0) && !(x < 0) && !hfy_base_is_nan_(x); }
-
-HFY_PRIVATE_ double hfy_rate_nan_(void)
-{
-    const uint64_t bits = UINT64_C(0x7FF8000000000000);
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
 
 HFY_PRIVATE_ int hfy_rate_is_unit_(const hfy_rate *rate)
 {
@@ -18754,7 +18751,7 @@ HFY_PRIVATE_ int hfy_rate_is_sharp_(const hfy_rate *rate) { return !(rate->sigma
 HFY_API double hfy_rate_g(const hfy_rate *rate, double v)
 {
     double scale, x;
-    if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_rate_nan_();
+    if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_base_nan_();
     if (hfy_rate_is_sharp_(rate)) return v > 0 ? hfy_rate_power_(v, rate->power) : 0;
     scale = rate->sigma / hfy_rate_pi_, x = v / scale;
     if (x < -37) return exp(rate->power * (log(scale) + x)); /* softplus is e^x, which may underflow before g does */
@@ -18764,7 +18761,7 @@ HFY_API double hfy_rate_g(const hfy_rate *rate, double v)
 HFY_API double hfy_rate_slope(const hfy_rate *rate, double v)
 {
     double scale, x, e;
-    if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_rate_nan_();
+    if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_base_nan_();
     if (hfy_rate_is_sharp_(rate)) return v > 0 ? rate->power * hfy_rate_power_(v, rate->power - 1) : 0;
     scale = rate->sigma / hfy_rate_pi_, x = v / scale;
     if (x < -37) return rate->power * exp(rate->power * (log(scale) + x)) / scale;
@@ -18775,7 +18772,7 @@ HFY_API double hfy_rate_slope(const hfy_rate *rate, double v)
 HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r)
 {
     double s, y, scale;
-    if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_rate_nan_();
+    if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_base_nan_();
     if (hfy_base_is_pos_inf_(r)) return r;
     s = hfy_rate_power_(r, 1 / rate->power);
     if (hfy_rate_is_sharp_(rate)) return s;
@@ -18789,7 +18786,7 @@ HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r)
 HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r)
 {
     double y, steep;
-    if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_rate_nan_();
+    if (!hfy_rate_is_unit_(rate) || !(r >= 0)) return hfy_base_nan_();
     if (!(r > 0)) return 0;
     steep = rate->power * hfy_rate_power_(r, (rate->power - 1) / rate->power);
     if (hfy_rate_is_sharp_(rate)) return steep;
@@ -19790,9 +19787,9 @@ HFY_API double hfy_rate_asymmetry(const double *w, size_t dim)
 {
     double even = 0, odd = 0, big = 0;
     size_t i, j;
-    if (!w) return hfy_rate_nan_();
+    if (!w) return hfy_base_nan_();
     for (i = 0; i < dim * dim; i++) {
-        if (!hfy_base_is_finite_(w[i])) return hfy_rate_nan_();
+        if (!hfy_base_is_finite_(w[i])) return hfy_base_nan_();
         if (fabs(w[i]) > big) big = fabs(w[i]);
     }
     if (!(big > 0)) return 0;
@@ -20385,7 +20382,7 @@ HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_ra
         if (pass) status = hfy_base_reserve_(w, &arena);
         if (!status) status = hfy_rate_plan_nodes_(&arena, &nodes, a, w);
     }
-    found.power = hfy_rate_nan_();
+    found.power = hfy_base_nan_();
     for (i = 0; !status && i < g.powers; i++)
         for (j = 0; j < g.sigmas; j++) {
             hfy_rate one;
@@ -20455,7 +20452,7 @@ HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, doubl
     if (!status && !replica) status = hfy_base_fail_(w, HFY_ERR_ARG, "replica is NULL");
     if (!status && f < 1 && rate->sigma > 0)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns (f = %g) need 0", rate->sigma, f);
-    x2 = f * (1 + cv * cv) - f * f;
+    x2 = f * (cv * cv + (1 - f)); /* var r */
     if (!status && !(x2 > 0))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "cv is %g and f %g: the rates do not vary", cv, f);
     if (!status) limit = 1 / (f + (1 - f) * hfy_rate_tail_(hfy_rate_theta0_(f, 0)));

@@ -168,7 +168,7 @@ int main(int argc, char **argv)
     images all;
     char message[300];
     hfy_net one = {0}, subsets, sequence, branches;
-    hfy_association terms;
+    hfy_theory_association terms;
     hfy_work work = {0};
     const hfy_real *pictures[SHOWN];
     size_t i, k = argc > 2 ? strtoul(argv[2], NULL, 10) : 3, count, dim, apart[MOST], run[MOST], mixed[MOST + 1], parent[MOST];
@@ -233,7 +233,7 @@ int main(int argc, char **argv)
     ask("k-subsets", &subsets, &all, q, run, k, 1, 1);
     right += ask("sequential k-subsets", &sequence, &all, q, run, k, 1, 2);
 
-    stop_on(hfy_theory_association(&sequence, run, k, &terms, &work), &work);
+    stop_on(hfy_theory_associates(&sequence, run, k, &terms, &work), &work);
     printf("promised for that run: separation %.1f, needed %.2f, radius %.2f: %s\n", terms.separation, terms.needed,
            terms.radius, terms.radius > 0 ? "it stands still, and draws in what is nearer" : "nothing");
 

@@ -250,13 +250,13 @@ static hfy_status run_structure_margin(hfy_work *w)
 {
     return hfy_structure_margin(&structured, 1, unary_of, NULL, lists, 3, &out.scalar, w);
 }
-static hfy_association association;
+static hfy_theory_association association;
 static hfy_status run_association(hfy_work *w)
 {
     hfy_net net = a_net();
     hfy_status status;
     net.sep.kind = HFY_SEP_KSUBSETS, net.sep.k = 3;
-    status = hfy_theory_association(&net, lists, 3, &association, w);
+    status = hfy_theory_associates(&net, lists, 3, &association, w);
     if (!status) out.scalar = association.radius;
     return status;
 }

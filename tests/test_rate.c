@@ -520,6 +520,12 @@ TEST(replica_is_golden)
         tagged(name, "theta0", r.theta0, 1e-10, 0);
         tagged(name, "m", r.m, 1e-10, 0);
     }
+    { /* rates that hardly vary: their variance must not cancel; alpha/(1 - alpha) var g^-1 / var r = 1 */
+        hfy_rate one = unit(1, 0, 0);
+        hfy_rate_replica r;
+        CHECK(hfy_rate_solve_replica(&one, 1e-9, 1, 0.5, &r, NULL) == HFY_OK);
+        CHECK_NEAR(r.q, 1, 1e-12);
+    }
     for (alpha = 0.1; alpha < 1; alpha += 0.2) { /* M12: f = 1 is eq. 6 and 7, soft units too */
         hfy_rate one = unit(0.9, 0.6, 0.2);
         hfy_rate_averages av;

@@ -1134,7 +1134,7 @@ TEST(promised_associations)
             hfy_rng rng = hfy_rng_seed((uint64_t)(seed + 1000 * kind));
             hfy_real x[n * dim], q[dim], out[dim];
             hfy_net net;
-            hfy_association a;
+            hfy_theory_association a;
             size_t i, j, d, y[n], count = 0, k = 1 + below(&rng, 4);
             double delta = HUGE_VAL, overlap = 0, far = 0, longest = 0, t = kind ? 0.5 * hfy_rng_normal(&rng) : 0;
             double theta[n], higher[n - 1], center[dim], own = 0, top = 0, v[dim];
@@ -1151,7 +1151,7 @@ TEST(promised_associations)
             j = below(&rng, all.count);
             for (i = 0; i < n; i++)
                 if (all.bit[j][i]) y[count++] = i;
-            CHECK(!hfy_theory_association(&net, y, count, &a, NULL));
+            CHECK(!hfy_theory_associates(&net, y, count, &a, NULL));
             memset(center, 0, sizeof center);
             for (i = 0; i < count; i++)
                 for (d = 0; d < dim; d++) center[d] += (double)x[y[i] * dim + d];
@@ -1211,15 +1211,15 @@ TEST(promised_associations)
 TEST(association_statuses)
 {
     hfy_net net = a_net(HFY_SEP_SEQUENCE_KSUBSETS, NULL), bad;
-    hfy_association a;
+    hfy_theory_association a;
     hfy_structure s = hfy_structure_at_most(N, 3);
     hfy_work work = {0};
     size_t y[4] = {3, 4, 5, 5};
     hfy_real bias[N] = {0};
     a.radius = 77;
 #define NOT(change, status_, part_) \
-    (bad = net, change, CHECK_FAILS(hfy_theory_association(&bad, y, 3, &a, &work), status_, &work, part_))
-    CHECK(!hfy_theory_association(&net, y, 3, &a, &work));
+    (bad = net, change, CHECK_FAILS(hfy_theory_associates(&bad, y, 3, &a, &work), status_, &work, part_))
+    CHECK(!hfy_theory_associates(&net, y, 3, &a, &work));
     a.radius = 77;
     NOT(bad.sep.kind = HFY_SEP_SOFTMAX, HFY_ERR_UNSUPPORTED, "no structure");
     NOT((bad.sep.kind = HFY_SEP_KSUBSETS, bad.sep.k = 2.5), HFY_ERR_UNSUPPORTED, "net->sep.k is not whole");
@@ -1231,7 +1231,7 @@ TEST(association_statuses)
     NOT((bad.bias = bias, bad.bias_stride = N), HFY_ERR_UNSUPPORTED, "net->bias");
     NOT(bad.sep.k = 2, HFY_ERR_ARG, "no vertex");
     bad = net, bad.sep.kind = HFY_SEP_SPARSEMAP, bad.sep.structure = &s; /* at most 3, and there are 3: nothing above */
-    CHECK(!hfy_theory_association(&bad, y, 3, &a, &work));
+    CHECK(!hfy_theory_associates(&bad, y, 3, &a, &work));
     a.radius = 77;
     NOT(bad.count = 5, HFY_ERR_ARG, "entry 2 is 5");
     NOT(bad.keys = NULL, HFY_ERR_ARG, "net->keys");
@@ -1242,11 +1242,11 @@ TEST(association_statuses)
     y[0] = 3;
     bias[4] = (hfy_real)-HUGE_VAL;
     NOT(bad.bias = bias, HFY_ERR_ARG, "masked");
-    CHECK_FAILS(hfy_theory_association(&net, NULL, 3, &a, &work), HFY_ERR_ARG, &work, "patterns is NULL");
-    CHECK_FAILS(hfy_theory_association(&net, y, 3, NULL, &work), HFY_ERR_ARG, &work, "association is NULL");
-    CHECK_FAILS(hfy_theory_association(&net, y, 0, &a, &work), HFY_ERR_ARG, &work, "count is 0");
+    CHECK_FAILS(hfy_theory_associates(&net, NULL, 3, &a, &work), HFY_ERR_ARG, &work, "patterns is NULL");
+    CHECK_FAILS(hfy_theory_associates(&net, y, 3, NULL, &work), HFY_ERR_ARG, &work, "association is NULL");
+    CHECK_FAILS(hfy_theory_associates(&net, y, 0, &a, &work), HFY_ERR_ARG, &work, "count is 0");
     keys[7] = (hfy_real)NAN;
-    CHECK_FAILS(hfy_theory_association(&net, y, 3, &a, &work), HFY_ERR_NONFINITE, &work, "row 0");
+    CHECK_FAILS(hfy_theory_associates(&net, y, 3, &a, &work), HFY_ERR_NONFINITE, &work, "row 0");
     CHECK(a.radius >= 77 && a.radius <= 77);
     hfy_work_free(&work);
 }

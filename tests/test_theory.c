@@ -456,6 +456,24 @@ TEST(row_proposition_10)
     CHECK_NEAR(out.placed_radius, 1 - cos(1.2) - 1.0 / 16, 1e-12);
 }
 
+/* kappa from 40 digits: where its gamma functions are subtracted, where their series begins, and far beyond. */
+TEST(kappa_at_any_dimension)
+{
+    static const double dims[6] = {2, 199, 201, 203, 1e6, 1e12};
+    static const double kappas[6] = {0.31830988618379067, 0.028315818597616293, 0.028174239504628211,
+                                     0.028034763071436982, 0.00039894238013701525, 3.9894228040153241e-7};
+    hfy_theory_sphere in;
+    hfy_theory_exact out;
+    size_t i;
+    memset(&in, 0, sizeof in);
+    in.radius = 2, in.margin = 1, in.beta = 2, in.failure = 0.5;
+    for (i = 0; i < 6; i++) {
+        in.dim = dims[i];
+        CHECK(hfy_theory_capacity_exact(&in, &out, &work) == HFY_OK);
+        CHECK_NEAR(out.kappa / kappas[i], 1, 1e-12);
+    }
+}
+
 /* Prop. 10, random patterns: with probability 1 - p all are retrieved exactly from within eps. */
 TEST(proposition_10_holds_for_random_patterns)
 {
@@ -1145,6 +1163,7 @@ int main(int argc, char **argv)
     RUN(row_energy_bounds);
     RUN(energies_stay_within_their_bounds);
     RUN(row_proposition_10);
+    RUN(kappa_at_any_dimension);
     RUN(proposition_10_holds_for_random_patterns);
     RUN(row_theorem_3);
     RUN(theorem_3_holds_for_random_patterns);
