@@ -169,49 +169,115 @@ static void spectrum(void)
     fclose(file);
 }
 
-/* KLR-S figures B-1, B-2, B-3: neuron 0 along the papers' descent, and along the same descent with a step that is stable
-   (0.95 of 2 / lambda_max of the Hessian at 0), its time scaled alike. */
+/* What hfy_kernel_follow measures along gradient descent, along the exact trainer's way instead: neuron 0 from 0 to the
+   optimum, an iteration a step, direction and information G* taken at the optimum. way: room for `most` rows of P. */
+static size_t follow_exact(const hfy_kernel *k, double damping, size_t most, double *way, hfy_kernel_path *path)
+{
+    const size_t P = k->count;
+    hfy_kernel_training how;
+    hfy_kernel_result r;
+    hfy_status status = HFY_ERR_CONVERGENCE;
+    double *state = (double *)room(hfy_kernel_state_size(N, P), sizeof(double)), *scaled = (double *)room(P * P, sizeof(double));
+    double *values = (double *)room(P, sizeof(double)), *vectors = (double *)room(P * P, sizeof(double));
+    double *variance = (double *)room(P, sizeof(double)), *moved = (double *)room(P, sizeof(double)), length = 0, sum = 0;
+    size_t steps = 0, t, i, j, l;
+    memset(&how, 0, sizeof how);
+    how.gram = gram, how.state = state, how.max_iterations = 1, how.tol = 1e-9;
+    while (status == HFY_ERR_CONVERGENCE && steps < most) {
+        status = hfy_kernel_train(k, &how, alpha, &r, &work);
+        if (status != HFY_ERR_CONVERGENCE) must(status, "training");
+        how.resume = 1, steps++;
+        for (i = 0; i < P; i++) way[steps * P + i] = alpha[i * N];
+    }
+    if (status) must(status, "training");
+    for (i = 0; i < P; i++) length += way[steps * P + i] * way[steps * P + i];
+    path->length = length = sqrt(length);
+    for (i = 0; i < P; i++) { /* K D K at the optimum, as the square of D^(1/2) K */
+        double field = 0;
+        for (j = 0; j < P; j++) field += gram[i * P + j] * way[steps * P + j];
+        variance[i] = 1 / (2 + exp(field) + exp(-field));
+    }
+    for (i = 0; i < P; i++)
+        for (j = 0; j <= i; j++) {
+            double g = 0;
+            for (l = 0; l < P; l++) g += gram[i * P + l] * variance[l] * gram[j * P + l];
+            scaled[i * P + j] = g;
+        }
+    must(hfy_linalg_eigen(scaled, P, values, vectors, &work), "spectrum of the information");
+    for (i = 0; i < P; i++) sum += values[i];
+    path->fisher_1 = values[0], path->fisher_2 = P > 1 ? values[1] : 0, path->concentration = values[0] / sum;
+    path->path = path->sum_principal = path->sum_tail = path->most = 0, path->last_principal = SIZE_MAX;
+    for (t = 0; t <= steps; t++) {
+        const double *x = way + t * P, *goal = way + steps * P;
+        double along = 0, off = 0, c = 0, distance = 0, tail = 0;
+        for (i = 0; i < P; i++) along += x[i] * goal[i] / length;
+        for (i = 0; i < P; i++) off += (x[i] - along * goal[i] / length) * (x[i] - along * goal[i] / length);
+        path->progress[t] = along / length, path->deviation[t] = sqrt(off) / length;
+        if (path->deviation[t] > path->most) path->most = path->deviation[t], path->most_at = t;
+        must(hfy_kernel_information(k, 0, x, gram, 0.01, damping, path->fisher + t, NULL, NULL, &work), "information");
+        if (t == steps) break;
+        for (i = 0; i < P; i++) moved[i] = x[P + i] - x[i], distance += moved[i] * moved[i], c += moved[i] * vectors[i];
+        for (i = 0; i < P; i++) moved[i] -= c * vectors[i];
+        for (i = 0; i < P; i++) {
+            double field = 0;
+            for (j = 0; j < P; j++) field += gram[i * P + j] * moved[j];
+            tail += 0.5 * variance[i] * field * field;
+        }
+        path->path += sqrt(distance) / length;
+        path->principal[t] = 0.5 * values[0] * c * c, path->tail[t] = tail;
+        path->sum_principal += path->principal[t], path->sum_tail += tail;
+        if (path->principal[t] > tail) path->last_principal = t;
+    }
+    free(state), free(scaled), free(values), free(vectors), free(variance), free(moved);
+    return steps;
+}
+
+/* KLR-S figures B-1, B-2, B-3: neuron 0 along the papers' descent, along the same descent with a step that is stable
+   (0.95 of 2 / lambda_max of the Hessian at 0), and along the exact trainer's way to the optimum. */
 static void dynamics(void)
 {
     static const struct { double gamma; size_t P; } cases[] = {{0.01, 400}, {0.02, 400}, {0.02, 300}, {0.02, 100}, {0.1, 400}};
+    static const char *const names[] = {"paper", "stable", "exact"};
     FILE *file = create("dynamics", "gamma,patterns,step,eta,t,euclidean,log10_riemannian,log10_natural,damped_riemannian,"
                                     "damped_natural,sharpness,loss,principal,tail,progress,deviation");
-    FILE *sums = create("dynamics_summary", "gamma,patterns,step,eta,length,path,sum_principal,sum_tail,last_principal,"
-                                            "most_deviation,at_progress");
-    size_t c, t, two, every = full ? 1 : 2;
+    FILE *sums = create("dynamics_summary", "gamma,patterns,step,eta,steps,length,path,sum_principal,sum_tail,"
+                                            "last_principal,most_deviation,at_progress,fisher_1,fisher_2,sharpness,loss");
+    enum { MOST = 200 };
+    hfy_kernel_fisher *f = (hfy_kernel_fisher *)room(MOST + 1, sizeof *f);
+    double *arrays = (double *)room(4 * (MOST + 1), sizeof(double));
+    double *way = (double *)room((MOST + 1) * 400, sizeof(double)), damping = full ? 1e-3 : 0;
+    size_t c, t, how_far;
     for (c = 0; c < 5; c++)
-        for (two = 0; two < 2; two++) {
+        for (how_far = 0; how_far < 3; how_far++) {
             hfy_kernel k = memory_of(cases[c].P, cases[c].gamma, 42);
-            hfy_kernel_training how;
-            hfy_kernel_result r;
+            hfy_kernel_result r = train(&k, HFY_KERNEL_RAW, 0); /* for its largest eigenvalue */
             hfy_kernel_path path;
             double eta = 0.1;
-            size_t steps = 200;
-            hfy_kernel_fisher *f = (hfy_kernel_fisher *)room(steps + 1, sizeof *f);
-            double *arrays = (double *)room(4 * (steps + 1), sizeof(double));
-            memset(&how, 0, sizeof how), memset(&path, 0, sizeof path);
-            how.trainer = HFY_KERNEL_RAW;
-            must(hfy_kernel_gram(&k, gram, &work), "gram");
-            how.gram = gram;
-            must(hfy_kernel_train(&k, &how, alpha, &r, &work), "largest eigenvalue");
-            if (two) eta = 0.95 * 0.1 / r.stability;
-            if (two && eta > 0.1) eta = 0.1; /* the papers' own step is stable already */
+            size_t steps = MOST, every = full || how_far == 2 ? 1 : 2;
+            if (how_far == 1) eta = 0.95 * 0.1 / r.stability;
+            if (eta > 0.1) eta = 0.1; /* the papers' own step is stable already */
+            memset(&path, 0, sizeof path);
             path.fisher = f;
-            path.principal = arrays, path.tail = arrays + steps + 1;
-            path.progress = path.tail + steps + 1, path.deviation = path.progress + steps + 1;
-            must(hfy_kernel_follow(&k, 0, gram, eta, 0.01, steps, 0, full ? 1e-3 : 0, &path, &work), "follow");
+            path.principal = arrays, path.tail = arrays + MOST + 1;
+            path.progress = path.tail + MOST + 1, path.deviation = path.progress + MOST + 1;
+            memset(way, 0, k.count * sizeof *way);
+            if (how_far == 2)
+                eta = 0, steps = follow_exact(&k, damping, MOST, way, &path);
+            else
+                must(hfy_kernel_follow(&k, 0, gram, eta, 0.01, steps, 0, damping, &path, &work), "follow");
             for (t = 0; t <= steps; t += every)
                 fprintf(file, "%g,%zu,%s,%.4g,%zu,%.6g,%.5f,%.5f,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6f,%.6g\n", cases[c].gamma,
-                        cases[c].P, two ? "stable" : "paper", eta, t, f[t].euclidean, f[t].log10_riemannian,
-                        f[t].log10_natural, f[t].damped_riemannian, f[t].damped_natural, f[t].sharpness, f[t].loss,
+                        cases[c].P, names[how_far], eta, t, f[t].euclidean, f[t].log10_riemannian, f[t].log10_natural,
+                        f[t].damped_riemannian, f[t].damped_natural, f[t].sharpness, f[t].loss,
                         t < steps ? path.principal[t] : 0, t < steps ? path.tail[t] : 0, path.progress[t], path.deviation[t]);
-            fprintf(sums, "%g,%zu,%s,%.4g,%.6g,%.6g,%.6g,%.6g,%d,%.6g,%.4f\n", cases[c].gamma, cases[c].P,
-                    two ? "stable" : "paper", eta, path.length, path.path, path.sum_principal, path.sum_tail,
-                    path.last_principal == SIZE_MAX ? -1 : (int)path.last_principal, path.most, path.progress[path.most_at]);
-            fprintf(stderr, "dynamics: gamma %g, P %zu, step %.3g (stability of 0.1: %.3g)\n", cases[c].gamma, cases[c].P, eta,
-                    r.stability);
-            free(f), free(arrays);
+            fprintf(sums, "%g,%zu,%s,%.4g,%zu,%.6g,%.6g,%.6g,%.6g,%d,%.6g,%.4f,%.6g,%.6g,%.6g,%.8g\n", cases[c].gamma,
+                    cases[c].P, names[how_far], eta, steps, path.length, path.path, path.sum_principal, path.sum_tail,
+                    path.last_principal == SIZE_MAX ? -1 : (int)path.last_principal, path.most,
+                    path.progress[path.most_at], path.fisher_1, path.fisher_2, f[steps].sharpness, f[steps].loss);
+            fprintf(stderr, "dynamics: gamma %g, P %zu, %s: %zu steps (stability of step 0.1: %.3g)\n", cases[c].gamma,
+                    cases[c].P, names[how_far], steps, r.stability);
         }
+    free(f), free(arrays), free(way);
     fclose(file), fclose(sums);
 }
 

@@ -68,34 +68,51 @@ do for [how in "paper exact"] {
 unset multiplot
 unset logscale x
 
-# figures B-1 to B-3
+# figures B-1 to B-3: a column each for the papers' step, a stable step, the exact trainer
 set output docs.'/klr_dynamics.png'
-set terminal pngcairo size 1100,900 font ',10'
-set multiplot layout 2,2 title 'KLR-S appendix B: neuron 0 along gradient descent'
-set xrange [0:200]
+set terminal pngcairo size 1400,1150 font ',10'
+set multiplot layout 3,3 title 'KLR-S appendix B: neuron 0 on its way'
+hows = 'paper stable exact'
+titles = '"step 0.1, 200 steps (the papers)" "a stable step, 200 steps" "exact trainer, to the optimum"'
+pick(g, p, s) = (strcol(1) eq g && strcol(2) eq p && strcol(3) eq s ? 1 : 1/0)
+data = build.'/dynamics.csv'
 set xlabel 'step'
-set key top right
 set yrange [*:*]
 unset logscale y
+set key top right font ',8'
 set ylabel 'log10 of the squared norm'
-set title 'B-1: gamma 0.01, P 400, step 0.1'
-pick(g, p, s) = (strcol(1) eq g && strcol(2) eq p && strcol(3) eq s ? 1 : 1/0)
-plot build.'/dynamics.csv' using (pick('0.01','400','paper')*$5):(log10($6)) with lines lw 2 title 'Euclidean', \
-     '' using (pick('0.01','400','paper')*$5):7 with lines lw 2 title 'Riemannian', '' using (pick('0.01','400','paper')*$5):8 with lines lw 2 title 'natural step'
-set title 'B-1 with a stable step (0.0024)'
-plot build.'/dynamics.csv' using (pick('0.01','400','stable')*$5):(log10($6)) with lines lw 2 title 'Euclidean', \
-     '' using (pick('0.01','400','stable')*$5):7 with lines lw 2 title 'Riemannian', '' using (pick('0.01','400','stable')*$5):8 with lines lw 2 title 'natural step'
-set title 'B-2: gamma 0.02, step 0.1'
+do for [i=1:3] {
+    s = word(hows, i)
+    set xrange [0:(i == 3 ? 85 : 200)]
+    set title 'B-1: gamma 0.01, P 400; '.word(titles, i)
+    plot data using (pick('0.01','400',s)*$5):(log10($6)) with lines lw 2 title 'Euclidean', \
+         '' using (pick('0.01','400',s)*$5):7 with lines lw 2 title 'Riemannian', \
+         '' using (pick('0.01','400',s)*$5):8 with lines lw 2 title 'natural step'
+}
 set logscale y
+set format y '10^{%T}'
 set ylabel 'information gain of a step'
-plot build.'/dynamics.csv' using (pick('0.02','400','paper')*$5):13 with lines lw 2 title 'principal, P 400', '' using (pick('0.02','400','paper')*$5):14 with lines lw 2 title 'tail, P 400', \
-     '' using (pick('0.02','100','paper')*$5):13 with lines dt 2 title 'principal, P 100', '' using (pick('0.02','100','paper')*$5):14 with lines dt 2 title 'tail, P 100'
+do for [i=1:3] {
+    s = word(hows, i)
+    set xrange [0:(i == 3 ? 60 : 200)]
+    set title 'B-2: gamma 0.02; '.word(titles, i)
+    plot data using (pick('0.02','400',s)*$5):($13 > 0 ? $13 : 1/0) with lines lw 2 lc 'red' title 'principal, P 400', \
+         '' using (pick('0.02','400',s)*$5):($14 > 0 ? $14 : 1/0) with lines lw 2 lc 'blue' title 'tail, P 400', \
+         '' using (pick('0.02','100',s)*$5):($13 > 0 ? $13 : 1/0) with lines lw 2 dt 2 lc 'red' title 'principal, P 100', \
+         '' using (pick('0.02','100',s)*$5):($14 > 0 ? $14 : 1/0) with lines lw 2 dt 2 lc 'blue' title 'tail, P 100'
+}
 unset logscale y
-set title 'B-3: step 0.1'
-set xrange [0:1]
+set format y '%g'
 set xlabel 'progress'
+set xrange [0:1.05]
+set yrange [0:0.055]
 set ylabel 'deviation from the straight line'
-plot build.'/dynamics.csv' using (pick('0.02','400','paper')*$15):16 with lines lw 2 lc 'red' title 'gamma 0.02, P 400', '' using (pick('0.1','400','paper')*$15):16 with lines lw 2 lc 'blue' dt 2 title 'gamma 0.1, P 400'
+do for [i=1:3] {
+    s = word(hows, i)
+    set title 'B-3; '.word(titles, i)
+    plot data using (pick('0.02','400',s)*$15):16 with lines lw 2 lc 'red' title 'gamma 0.02, P 400', \
+         '' using (pick('0.1','400',s)*$15):16 with lines lw 2 lc 'blue' dt 2 title 'gamma 0.1, P 400'
+}
 unset multiplot
 set terminal pngcairo size 1100,470 font ',10'
 

@@ -2,6 +2,7 @@
 # make klr         coarse grids, a minute; then the pictures      make klr-full    fine grids, more repetitions: minutes
 #                  one part: klr-phase klr-forces klr-spectrum klr-dynamics klr-capacity klr-lowrank klr-dense
 # make klr-large   4,000 patterns of 1,000 bits to the optimum: minutes           make klr-plots   pictures from the CSV
+# make klr-targets every row of the reference's figures, those too slow for make -C tests too: passed, failed
 KLR = phase forces spectrum dynamics capacity lowrank dense
 SIZE =
 
@@ -19,7 +20,12 @@ $(BUILD)/klr: klr.c ../../hfy.h | $(BUILD)
 $(BUILD)/large: large.c ../../hfy.h | $(BUILD)
 	$(COMPILE) $(OPENMP) large.c -o $@ -lm
 
+klr-targets: $(BUILD)/klr_targets
+	@$(BUILD)/klr_targets
+$(BUILD)/klr_targets: ../../tests/test_kernel.c ../../tests/check.h ../../hfy.h | $(BUILD)
+	$(COMPILE) -DHFY_DOUBLE -DCHECK_FULL $< -o $@ -lm
+
 klr-plots:
 	@if command -v gnuplot >/dev/null; then gnuplot -e "build='$(BUILD)'; docs='$(PICTURES)'" klr.gp; \
 	else echo "reproduce: no gnuplot (Debian: gnuplot-nox): the CSV files are in $(BUILD)"; fi
-.PHONY: klr klr-full klr-large klr-plots $(KLR:%=klr-%)
+.PHONY: klr klr-full klr-large klr-targets klr-plots $(KLR:%=klr-%)

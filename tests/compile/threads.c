@@ -1,5 +1,5 @@
-/* Prints a hash of the bits of many retrievals: it must not depend on who does the work. With POSIX_THREADS the work is
-   handed to POSIX threads through HFY_PARALLEL_FOR. */
+/* Prints a hash of the bits of many retrievals and of what else shares its work out: it must not depend on who does the
+   work. With POSIX_THREADS the work is handed to POSIX threads through HFY_PARALLEL_FOR. */
 #ifdef POSIX_THREADS
 #include <pthread.h>
 #include <stddef.h>
@@ -46,6 +46,58 @@ static uint64_t hash(uint64_t h, const void *data, size_t bytes)
     const unsigned char *p = (const unsigned char *)data;
     while (bytes--) h = (h ^ *p++) * UINT64_C(1099511628211);
     return h;
+}
+
+/* what needs no net: kernel and binary memories, spectra, rate networks; all of it double but the binary patterns */
+static uint64_t hash_others(uint64_t h, size_t *failures)
+{
+    enum { P = 130, N = 70, WORDS = 2, CUES = 40, RATES = 60 };
+    static uint64_t bits[P * WORDS], cues[CUES * WORDS];
+    static double alpha[P * N], gram[P * P], values[P], vectors[P * P], re[P], im[P];
+    static double rates[20 * RATES], w[RATES * RATES];
+    static hfy_real x[P * N], out[CUES * N];
+    hfy_kernel k;
+    hfy_binary binary;
+    hfy_rate unit;
+    hfy_rng rng = hfy_rng_seed(6);
+    size_t stable;
+    int i;
+    memset(&k, 0, sizeof k);
+    k.dim = N, k.count = P, k.patterns = bits, k.gamma = 0.03, k.alpha = alpha;
+    *failures += hfy_kernel_random(P, N, &rng, bits, NULL) != HFY_OK;
+    *failures += hfy_kernel_gram(&k, gram, NULL) != HFY_OK;
+    h = hash(h, gram, sizeof gram);
+    for (i = HFY_KERNEL_NEWTON; i >= HFY_KERNEL_EXACT; i--) { /* the default trainer's alpha stays */
+        hfy_kernel_training how;
+        memset(&how, 0, sizeof how);
+        how.trainer = (hfy_kernel_trainer)i, how.max_iterations = i == HFY_KERNEL_PAPER ? 20 : 0;
+        *failures += hfy_kernel_train(&k, &how, alpha, NULL, NULL) != HFY_OK;
+        h = hash(h, alpha, sizeof alpha);
+    }
+    for (i = HFY_BINARY_SYNCHRONOUS; i <= HFY_BINARY_RANDOM; i++) {
+        k.order = (hfy_binary_order)i, k.max_steps = 1; /* from far, one sweep: the order shows */
+        *failures += hfy_kernel_flip(bits, CUES, N, 30, &rng, cues, NULL) != HFY_OK;
+        *failures += hfy_kernel_recall(&k, cues, CUES, cues, NULL, NULL) != HFY_OK;
+        h = hash(h, cues, sizeof cues);
+    }
+    *failures += hfy_kernel_unpack(bits, P, N, x, NULL) != HFY_OK;
+    memset(&binary, 0, sizeof binary);
+    binary.dim = N, binary.count = P, binary.patterns = x;
+    binary.kind = HFY_BINARY_POWER, binary.order = HFY_BINARY_RANDOM;
+    *failures += hfy_binary_recall(&binary, x, CUES, out, NULL, NULL) != HFY_OK;
+    h = hash(h, out, sizeof out);
+    *failures += hfy_linalg_eigen(gram, P, values, vectors, NULL) != HFY_OK;
+    h = hash(hash(h, values, sizeof values), vectors, sizeof vectors);
+    gram[5] = 2; /* no longer symmetric */
+    *failures += hfy_eigenvalues(gram, P, re, im, NULL) != HFY_OK;
+    h = hash(hash(h, re, sizeof re), im, sizeof im);
+    memset(&unit, 0, sizeof unit);
+    unit.power = 1, unit.theta = -0.5;
+    *failures += hfy_rate_patterns(&rng, 1, 0.5, 20, RATES, rates, NULL) != HFY_OK;
+    *failures += hfy_rate_weights_sparse(&unit, rates, 20, RATES, 0, w, NULL, NULL) != HFY_OK;
+    h = hash(h, w, sizeof w);
+    *failures += hfy_rate_stability(&unit, w, rates, 20, RATES, values, &stable, NULL) != HFY_OK;
+    return hash(h, values, sizeof values);
 }
 
 int main(void)
@@ -132,6 +184,7 @@ int main(void)
         failures += hfy_theory_separate(&net, &what, NULL) != HFY_OK;
         h = hash(h, energy, sizeof *energy * MANY * 4);
     }
+    h = hash_others(h, &failures);
     printf("%08lx%08lx after %lu refusals\n", (unsigned long)(h >> 32), (unsigned long)(h & 0xFFFFFFFFu),
            (unsigned long)failures);
     free(keys), free(q), free(out), free(weights), free(energy), free(best), free(grad_keys);
