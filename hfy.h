@@ -11505,6 +11505,7 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
     double *sum = NULL;
     size_t j;
     int pass;
+    memset(&scratch, 0, sizeof scratch);
     if (!status && !grad) status = hfy_base_fail_(w, HFY_ERR_ARG, "grad is NULL");
     if (!status && (grad->gain || grad->delta) && resolved.kind != HFY_POST_LAYERNORM)
         status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s should be NULL: only LAYERNORM has it",
@@ -11933,7 +11934,7 @@ HFY_PRIVATE_ void hfy_net_rank_(const hfy_net_run_ *run, hfy_net_list_ *list, do
 {
     size_t k = (size_t)ceil(run->sep.k);
     double kth;
-    if (!run->by_rank || list->count < k || list->count > run->capacity) return;
+    if (!run->by_rank || !scratch || list->count < k || list->count > run->capacity) return;
     memcpy(scratch, list->theta, list->count * sizeof *scratch);
     kth = hfy_base_kth_largest_(scratch, list->count, k);
     if (kth > list->top) list->top = kth;
