@@ -5382,35 +5382,18 @@ static const hfy_linalg_f32_ HFY_G_(products) = {HFY_G_(gemm), HFY_G_(gemv)};
 #endif
 
 /* by hfy_isa */
-static const hfy_linalg_f32_ *const hfy_linalg_of_f32_[] = {
-    &hfy_linalg_products_f32_scalar_, &hfy_linalg_products_f32_scalar_,
 #if defined(HFY_SIMD_X86_)
-    &hfy_linalg_products_f32_sse2_,   &hfy_linalg_products_f32_avx2_,   &hfy_linalg_products_f32_avx512_
+#define HFY_LINALG_BY_ISA_(name) {&name##scalar_, &name##scalar_, &name##sse2_, &name##avx2_, &name##avx512_}
 #elif defined(HFY_SIMD_NEON_)
-    &hfy_linalg_products_f32_scalar_, &hfy_linalg_products_f32_scalar_, &hfy_linalg_products_f32_scalar_,
-    &hfy_linalg_products_f32_neon_
+#define HFY_LINALG_BY_ISA_(name)                                                                                       \
+    {&name##scalar_, &name##scalar_, &name##scalar_, &name##scalar_, &name##scalar_, &name##neon_}
+#else
+#define HFY_LINALG_BY_ISA_(name) {&name##scalar_, &name##scalar_}
 #endif
-};
-
-static const hfy_linalg_f64_ *const hfy_linalg_of_f64_[] = {
-    &hfy_linalg_products_f64_scalar_, &hfy_linalg_products_f64_scalar_,
-#if defined(HFY_SIMD_X86_)
-    &hfy_linalg_products_f64_sse2_,   &hfy_linalg_products_f64_avx2_,   &hfy_linalg_products_f64_avx512_
-#elif defined(HFY_SIMD_NEON_)
-    &hfy_linalg_products_f64_scalar_, &hfy_linalg_products_f64_scalar_, &hfy_linalg_products_f64_scalar_,
-    &hfy_linalg_products_f64_neon_
-#endif
-};
-
-static const hfy_linalg_chase_ *const hfy_linalg_chase_of_[] = {
-    &hfy_linalg_chases_f64_scalar_, &hfy_linalg_chases_f64_scalar_,
-#if defined(HFY_SIMD_X86_)
-    &hfy_linalg_chases_f64_sse2_,   &hfy_linalg_chases_f64_avx2_,   &hfy_linalg_chases_f64_avx512_
-#elif defined(HFY_SIMD_NEON_)
-    &hfy_linalg_chases_f64_scalar_, &hfy_linalg_chases_f64_scalar_, &hfy_linalg_chases_f64_scalar_,
-    &hfy_linalg_chases_f64_neon_
-#endif
-};
+static const hfy_linalg_f32_ *const hfy_linalg_of_f32_[] = HFY_LINALG_BY_ISA_(hfy_linalg_products_f32_);
+static const hfy_linalg_f64_ *const hfy_linalg_of_f64_[] = HFY_LINALG_BY_ISA_(hfy_linalg_products_f64_);
+static const hfy_linalg_chase_ *const hfy_linalg_chase_of_[] = HFY_LINALG_BY_ISA_(hfy_linalg_chases_f64_);
+#undef HFY_LINALG_BY_ISA_
 
 #ifdef HFY_CBLAS
 /* Can a BLAS take rows x columns with these strides? *lead: its leading dimension, *across: columns are together. */
