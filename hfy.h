@@ -2158,6 +2158,19 @@ HFY_PRIVATE_ size_t hfy_base_plus_(size_t a, size_t b) { return a > SIZE_MAX - b
 
 HFY_PRIVATE_ size_t hfy_base_min_(size_t a, size_t b) { return a < b ? a : b; }
 
+/* Swaps the contents of two arrays that do not overlap. */
+HFY_PRIVATE_ void hfy_base_swap_(void *a, void *b, size_t bytes)
+{
+    unsigned char *x = (unsigned char *)a, *y = (unsigned char *)b, t[256];
+    size_t n;
+    for (; bytes; x += n, y += n, bytes -= n) {
+        n = hfy_base_min_(bytes, sizeof t);
+        memcpy(t, x, n);
+        memcpy(x, y, n);
+        memcpy(y, t, n);
+    }
+}
+
 /* Do rows x n elements of `size` bytes fit in memory at all? */
 HFY_PRIVATE_ int hfy_base_fits_(size_t rows, size_t n, size_t size)
 {
@@ -2456,6 +2469,7 @@ typedef struct hfy_simd_ {
        double (float: added four at a time in float). */
     double (*softmax)(const hfy_real *x, size_t n, hfy_real max, hfy_real *y);
     void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, a rounded to hfy_real */
+    void (*scale_once)(hfy_real *y, size_t n, double a);            /* y = a y in double, rounded once */
     void (*exp)(const hfy_real *x, size_t n, hfy_real *y);          /* y = e^x; y may be x */
     /* Double precision whatever hfy_real is: candidates and their distances d from the largest score. */
     /* r = max(t - d, 0): sums = {how many d < t, sum of r, sum of r^2} */
@@ -2598,6 +2612,12 @@ HFY_PRIVATE_ void hfy_simd_scale_scalar_(hfy_real *y, size_t n, double a)
     for (i = 0; i < n; i++) y[i] = (hfy_real)a * y[i];
 }
 
+HFY_PRIVATE_ void hfy_simd_scale_once_scalar_(hfy_real *y, size_t n, double a)
+{
+    size_t i;
+    for (i = 0; i < n; i++) y[i] = (hfy_real)(a * (double)y[i]);
+}
+
 HFY_PRIVATE_ void hfy_simd_exp_scalar_(const hfy_real *x, size_t n, hfy_real *y)
 {
     size_t i;
@@ -2662,6 +2682,7 @@ static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
                                            hfy_simd_window_scalar_,
                                            hfy_simd_softmax_scalar_,
                                            hfy_simd_scale_scalar_,
+                                           hfy_simd_scale_once_scalar_,
                                            hfy_simd_exp_scalar_,
                                            hfy_simd_below_scalar_,
                                            hfy_simd_keep_below_scalar_,
@@ -3455,6 +3476,8 @@ HFY_INLINE_ void HFY_V_(pairs)(int kind, const HFY_S_ *x, size_t x_stride, size_
         if (nq > j_block) {
             i_block = 262144 / row_bytes / HFY_ROWS_ * HFY_ROWS_;
             if (i_block < 4 * HFY_ROWS_) i_block = 4 * HFY_ROWS_;
+            j0 = (nq - 1) / j_block + 1; /* even shares */
+            j_block = ((nq - 1) / j0 / HFY_QUERIES_ + 1) * HFY_QUERIES_;
         }
         for (i0 = 0; i0 < rows; i0 += i_block)
             for (j0 = 0; j0 < nq; j0 += j_block) {
@@ -3951,6 +3974,22 @@ HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a)
     for (; i < n; i++) y[i] = (HFY_S_)a * y[i];
 }
 
+HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, double a)
+{
+    enum { lanes = HFY_LANES_ };
+    const HFY_D_(vec) by = HFY_D_(set)(a);
+    size_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+#ifdef HFY_DOUBLE
+        HFY_D_(store)(y + i, HFY_D_(mul)(by, HFY_D_(load)(y + i)));
+#else
+        HFY_F_(vec) v = HFY_F_(load)(y + i);
+        HFY_F_(store)(y + i, HFY_F_(join)(HFY_D_(mul)(by, HFY_F_(low)(v)), HFY_D_(mul)(by, HFY_F_(high)(v))));
+#endif
+    }
+    for (; i < n; i++) y[i] = (HFY_S_)(a * (double)y[i]);
+}
+
 HFY_TARGET_ void HFY_D_(below)(const double *d, size_t n, double t, double sums[3])
 {
     enum { lanes = HFY_BYTES_ / 8 };
@@ -4106,6 +4145,7 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {HFY_TEXT_(HFY_ISA_),
                                                             HFY_V_(window),
                                                             HFY_V_(softmax),
                                                             HFY_V_(scale),
+                                                            HFY_V_(scale_once),
                                                             HFY_V_(exp),
                                                             HFY_D_(below),
                                                             HFY_D_(keep_below),
@@ -6862,7 +6902,7 @@ HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta,
     for (j = 0; j < nq; j++) {
         hfy_real *s = out + j * out_stride;
         if (sim != HFY_SIM_COSINE) {
-            for (i = 0; i < rows; i++) s[i] = (hfy_real)(beta * (double)s[i]);
+            simd->scale_once(s, rows, beta);
             continue;
         }
         for (i = 0; i < rows; i++) {
@@ -11568,12 +11608,14 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
      sums    SOFTMAX, EXP, IDENTITY, POWER: running maximum, rescaled sums. Equal to `plain` up to rounding.
      plain   whole rows of scores, in tiles of few queries
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_NET_TILE_ 64                  /* queries of a tile at most */
+#define HFY_NET_TILE_ 128                 /* queries of a tile at most */
 #define HFY_NET_TILE_BYTES_ (2048 * 1024) /* plain: bytes of scores at most, as long as that leaves a query */
 #define HFY_NET_BLOCK_BYTES_ (128 * 1024) /* keys of a block: they stay in the cache between scores and projection */
 #define HFY_NET_FOLD_ 256                 /* rows of a fold at least; entries of a list's fold */
 #define HFY_NET_SEGMENT_ 4096             /* rows of a segment, about: what one worker takes at a time */
-#define HFY_NET_LISTED_ 32768             /* candidates of a tile, over all its queries */
+#define HFY_NET_LISTED_ 32768             /* candidates of a tile, over all its queries, as long as that leaves */
+#define HFY_NET_LIST_ 320                 /* each of them so many */
+#define HFY_NET_MEMO_ 1024                /* rows whose next state is remembered */
 
 typedef enum hfy_net_mode_ { HFY_NET_PLAIN_, HFY_NET_LISTS_, HFY_NET_SUMS_ } hfy_net_mode_;
 
@@ -11621,12 +11663,17 @@ typedef struct hfy_net_stream_ {
     hfy_real *scores;    /* tile x block */
     size_t *at;          /* block: candidates of a block */
     double *distance;    /* block, by rank: capacity */
-    hfy_net_list_ *list; /* lists: tile */
+    hfy_net_list_ *list; /* lists: tile; one worker's are the tile's own */
     hfy_net_sum_ *sum;   /* sums: tile */
     hfy_real *z;         /* sums, plain: tile x width */
     hfy_net_sum_ *fold;  /* sums: tile */
     hfy_real *part;      /* tile x width (lists: width): a fold */
 } hfy_net_stream_;
+
+/* Where the state that is one row's alone went, when a query last was there. */
+typedef struct hfy_net_memo_ {
+    size_t from, to; /* rows; to SIZE_MAX: to a mixture, or it failed */
+} hfy_net_memo_;
 
 /* What one tile works in. */
 typedef struct hfy_net_scratch_ {
@@ -11650,6 +11697,8 @@ typedef struct hfy_net_scratch_ {
     hfy_real *mark;          /* tile x D: a state it was in before */
     size_t *marked;          /* tile: and after how many steps */
     size_t *cycle;           /* tile: 0, or the length of the cycle that was found */
+    size_t *single;          /* lists, many steps: tile: the row whose state this is, or SIZE_MAX */
+    hfy_net_memo_ *memo;     /* lists, many steps: HFY_NET_MEMO_ */
     hfy_status *status;      /* tile */
     unsigned char *ended;    /* tile: 1 = made its last step, 2 = and its last energy is known */
     size_t made;             /* steps that the last query to end has made */
@@ -11774,7 +11823,16 @@ HFY_PRIVATE_ void hfy_net_plan_stream_(hfy_base_arena_ *arena, const hfy_net_run
     t->fold = (hfy_net_sum_ *)hfy_base_take_(arena, run->tile, sizeof(hfy_net_sum_));
     t->part = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(lists ? 1 : run->tile, hfy_net_width_(&run->net)),
                                          sizeof(hfy_real));
-    t->list = lists && one_pass ? hfy_net_plan_lists_(arena, run) : NULL;
+    t->list = lists && one_pass && run->workers > 1 ? hfy_net_plan_lists_(arena, run) : NULL;
+}
+
+/* Does a state that is one row's alone say all about the step from it? (A query's own bias or mask would matter too,
+   and so would the state before, where a step mixes it in.) */
+HFY_PRIVATE_ size_t hfy_net_remembers_(const hfy_net_run_ *run)
+{
+    const hfy_net *net = &run->net;
+    return run->mode == HFY_NET_LISTS_ && net->max_steps > 1 && net->step >= 1 && !net->readout && !net->bias &&
+           !net->visible && !net->self_coupling;
 }
 
 /* energies: the plan is for a call that evaluates energies too. */
@@ -11787,12 +11845,13 @@ HFY_PRIVATE_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run,
         hfy_post_plan_value_(arena, &run->post, net->dim, &s->post);
     else
         hfy_post_plan_(arena, &run->post, net->dim, &s->post);
+    s->list = run->mode == HFY_NET_LISTS_ && !run->seek.index ? hfy_net_plan_lists_(arena, run) : NULL;
     s->stream = (hfy_net_stream_ *)hfy_base_take_(arena, run->workers, sizeof *s->stream);
     for (i = 0; i < run->workers; i++) {
         hfy_net_stream_ counted;
         hfy_net_plan_stream_(arena, run, s->stream ? s->stream + i : &counted);
     }
-    s->list = run->mode == HFY_NET_LISTS_ && !run->seek.index ? hfy_net_plan_lists_(arena, run) : NULL;
+    if (s->stream && run->workers == 1) s->stream->list = s->list;
     if (run->seek.index) hfy_index_plan_(arena, run->seek.index, run->seek.kth, t, &s->index);
     s->sum = (hfy_net_sum_ *)hfy_base_take_(arena, t, sizeof *s->sum);
     s->scores = (hfy_real *)hfy_base_take_(arena, plain * hfy_base_times_(t, net->count), sizeof(hfy_real));
@@ -11811,6 +11870,9 @@ HFY_PRIVATE_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run,
                                          sizeof(hfy_real));
     s->marked = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
     s->cycle = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
+    s->single = (size_t *)hfy_base_take_(arena, hfy_net_remembers_(run) * t, sizeof(size_t));
+    s->memo = (hfy_net_memo_ *)hfy_base_take_(arena, hfy_net_remembers_(run) * (size_t)HFY_NET_MEMO_,
+                                              sizeof(hfy_net_memo_));
     s->status = (hfy_status *)hfy_base_take_(arena, t, sizeof(hfy_status));
     s->ended = (unsigned char *)hfy_base_take_(arena, t, 1);
     s->made = 0;
@@ -11990,12 +12052,6 @@ HFY_PRIVATE_ void hfy_net_clear_sum_(hfy_net_sum_ *sum)
     sum->status = HFY_OK;
 }
 
-HFY_PRIVATE_ void hfy_net_scale_row_(hfy_real *z, size_t n, double factor)
-{
-    size_t d;
-    for (d = 0; d < n; d++) z[d] = (hfy_real)(factor * (double)z[d]);
-}
-
 /* Turns a block of scores into weights relative to the running maximum, which may rise: z then shrinks. 0: all of them
    are 0. */
 HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, size_t from, size_t n,
@@ -12016,7 +12072,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
             double shrink = top - sum->top < run->negligible ? exp(sum->top - top) : 0;
             sum->sum *= shrink;
             if (shrink > 0)
-                hfy_net_scale_row_(z, width, shrink);
+                run->simd->scale_once(z, width, shrink);
             else
                 hfy_net_zero_(z, width);
         }
@@ -12084,7 +12140,8 @@ HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i)
     hfy_net_stream_ *t = round->s->stream + i;
     size_t from = round->from + i * run->segment, to = hfy_base_min_(from + run->segment, round->limit), j, n;
     for (j = 0; j < round->nq; j++) {
-        if (run->mode == HFY_NET_LISTS_) hfy_net_clear_list_(t->list + j, round->s->list[j].top);
+        if (run->mode == HFY_NET_LISTS_ && run->workers > 1)
+            hfy_net_clear_list_(t->list + j, round->s->list[j].top);
         if (run->mode == HFY_NET_SUMS_) hfy_net_clear_sum_(t->sum + j);
     }
     if (run->mode == HFY_NET_SUMS_) hfy_net_zero_(t->z, round->nq * round->width);
@@ -12146,6 +12203,10 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, const hfy_real *
                     hfy_net_merge_(run, sum + j, z + j * width, t->sum + j, t->z + j * width, width);
                     continue;
                 }
+                if (run->workers == 1) {
+                    hfy_net_compact_(run, s->list + j, t->distance);
+                    continue;
+                }
                 if (!run->by_rank && t->list[j].top > s->list[j].top) s->list[j].top = t->list[j].top;
                 if (t->list[j].status && !s->list[j].status) s->list[j].status = t->list[j].status;
                 s->list[j].overflow |= t->list[j].overflow;
@@ -12158,7 +12219,7 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, const hfy_real *
     for (j = 0; run->mode == HFY_NET_SUMS_ && j < nq; j++) {
         if (!sum[j].status && hfy_base_is_neg_inf_(sum[j].top)) sum[j].status = HFY_ERR_ARG;
         if (!sum[j].status && run->sep.kind != HFY_SEP_EXP && sum[j].sum > 0) /* EXP keeps its factor e^top */
-            hfy_net_scale_row_(z + j * width, width, 1 / sum[j].sum);
+            run->simd->scale_once(z + j * width, width, 1 / sum[j].sum);
     }
 }
 
@@ -12363,6 +12424,32 @@ HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, size_t j, double residu
     return 0;
 }
 
+/* --- states of one row --- */
+
+HFY_PRIVATE_ hfy_net_memo_ *hfy_net_memo_of_(const hfy_net_scratch_ *s, size_t row)
+{
+    return s->memo + row % HFY_NET_MEMO_;
+}
+
+/* Where the place's state went: to the state of one row (weight 1), or elsewhere (count 0: the step failed). */
+HFY_PRIVATE_ void hfy_net_learn_(const hfy_net_run_ *run, size_t j, const size_t *index, const hfy_real *weight,
+                                 size_t count, hfy_net_scratch_ *s)
+{
+    size_t from, to = SIZE_MAX, d;
+    if (!s->single) return;
+    from = s->single[j];
+    if (index && count == 1 && weight[0] >= 1 && weight[0] <= 1) to = index[0];
+    for (d = 0; to != SIZE_MAX && run->post.kind == HFY_POST_SIGN && d < run->net.dim; d++) {
+        double z = (double)s->z[j * run->net.dim + d];
+        if (!(z > 0 || z < 0)) to = SIZE_MAX; /* a sign of the state before stays */
+    }
+    if (from != SIZE_MAX) {
+        hfy_net_memo_of_(s, from)->from = from;
+        hfy_net_memo_of_(s, from)->to = to;
+    }
+    s->single[j] = to;
+}
+
 /* The second half of a step for the query in place j: its weights are given (index NULL: all N; weight NULL: nobody
    asks) and its projection is in z. Post-transformation, move, and, if it stands still or this was the last step,
    answer and report. read: its readout is in s->out already. projected: 0 in a last step whose new state nobody
@@ -12380,6 +12467,7 @@ HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, const hfy_report *rep
     if (projected) {
         hfy_net_uncouple_(net, q, z, &log_scale);
         s->status[j] = hfy_post_row_(&run->post, z, log_scale, q, dim, s->f, &s->post);
+        hfy_net_learn_(run, j, index, weight, s->status[j] ? 0 : count, s);
         if (s->status[j]) return;
         residual = hfy_net_move_(net, s->f, q);
         stop |= residual <= net->tol;
@@ -12431,6 +12519,7 @@ HFY_PRIVATE_ size_t hfy_net_leave_(const hfy_net_run_ *run, const hfy_report *re
             s->limit[kept] = s->limit[j];
             s->marked[kept] = s->marked[j];
             s->cycle[kept] = s->cycle[j];
+            if (s->single) s->single[kept] = s->single[j];
             s->who[kept] = s->who[j];
             s->step[kept] = s->step[j];
             s->status[kept] = HFY_OK;
@@ -12450,6 +12539,7 @@ HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *querie
     memcpy(s->q + j * dim, queries + who * dim, dim * sizeof *s->q);
     s->who[j] = who;
     s->step[j] = s->marked[j] = s->cycle[j] = 0;
+    if (s->single) s->single[j] = SIZE_MAX;
     s->limit[j] = run->net.max_steps;
     s->status[j] = HFY_OK;
     s->ended[j] = 0;
@@ -12486,13 +12576,64 @@ HFY_PRIVATE_ void hfy_net_one_pass_(const hfy_net_run_ *run, size_t live, int pr
         s->log_scale[j] = 0;
         s->status[j] = run->seek.index ? hfy_net_seek_(run, live, j, s) : hfy_net_candidates_(run, j, s);
         if (!s->status[j]) s->status[j] = hfy_sep_candidates_(&run->sep, &s->sep);
-        if (s->status[j]) continue;
+        if (s->status[j]) {
+            hfy_net_learn_(run, j, NULL, NULL, 0, s);
+            continue;
+        }
         weight = hfy_net_round_weights_(&s->sep);
         if (project)
             hfy_net_gather_(run->simd, s->sep.index, weight, s->sep.count, net->values, net->value_stride, dim,
                             s->stream->part, s->z + j * dim);
         hfy_net_settle_(run, report, j, s->sep.index, weight, s->sep.count, project, 0, out, path, s);
     }
+}
+
+HFY_PRIVATE_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j, hfy_net_scratch_ *s)
+{
+    const size_t row = run->net.dim * sizeof *s->q;
+    unsigned char ended = s->ended[i];
+    hfy_status status = s->status[i];
+    size_t *of[6], l, t;
+    of[0] = s->who, of[1] = s->step, of[2] = s->limit, of[3] = s->marked, of[4] = s->cycle, of[5] = s->single;
+    for (l = 0; l < 6; l++) t = of[l][i], of[l][i] = of[l][j], of[l][j] = t;
+    s->ended[i] = s->ended[j], s->ended[j] = ended;
+    s->status[i] = s->status[j], s->status[j] = status;
+    hfy_base_swap_(s->q + i * run->net.dim, s->q + j * run->net.dim, row);
+    if (s->mark) hfy_base_swap_(s->mark + i * run->net.dim, s->mark + j * run->net.dim, row);
+}
+
+/* A sparse p spares later scans: from the state of one row every query goes the same way, so no two need scan for it.
+   Makes the steps that are known; then moves the queries that can learn from an earlier one's scan to the end.
+   Returns how many are to scan. */
+HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_real *out, const hfy_report *report,
+                                   hfy_real *path, hfy_net_scratch_ *s)
+{
+    const hfy_net *net = &run->net;
+    size_t i, j, scan = 0;
+    for (j = 0; j < live; j++) {
+        const hfy_net_memo_ *memo = NULL;
+        while (!s->status[j] && !s->ended[j] && s->single[j] != SIZE_MAX) {
+            const hfy_real *weight;
+            memo = hfy_net_memo_of_(s, s->single[j]);
+            if (memo->from != s->single[j] || memo->to == SIZE_MAX) break;
+            s->sep.index[0] = memo->to, s->sep.weight[0] = 1, s->sep.count = 1;
+            weight = hfy_net_round_weights_(&s->sep);
+            hfy_net_gather_(run->simd, s->sep.index, weight, 1, net->values, net->value_stride, net->dim,
+                            s->stream->part, s->z + j * net->dim);
+            s->log_scale[j] = 0;
+            hfy_net_settle_(run, report, j, s->sep.index, weight, 1, 1, 0, out, path, s);
+        }
+    }
+    for (j = 0; j < live; j++) {
+        const size_t row = s->single[j];
+        int waits = s->status[j] || s->ended[j];
+        if (!waits && row != SIZE_MAX && hfy_net_memo_of_(s, row)->from != row)
+            for (i = 0; i < scan && !waits; i++) waits = s->single[i] == row;
+        if (waits) continue;
+        if (scan < j) hfy_net_swap_places_(run, scan, j, s);
+        scan++;
+    }
+    return scan;
 }
 
 /* The same with whole rows of scores. */
@@ -12550,11 +12691,13 @@ HFY_PRIVATE_ void hfy_net_walk_(const hfy_net_run_ *run, const hfy_real *queries
                                 hfy_status *failure, hfy_net_scratch_ *s)
 {
     const hfy_net *net = &run->net;
-    size_t live = 0;
+    size_t live = 0, j;
     int together = net->readout && net->max_steps > 1; /* all make their last step, into the readout, at once */
     if (path) memcpy(path, queries + first * net->dim, net->dim * sizeof *path);
+    for (j = 0; s->memo && j < HFY_NET_MEMO_; j++) s->memo[j].from = SIZE_MAX;
     for (;;) {
         int ends, project, read;
+        size_t scan;
         while (live < run->tile && first < last && !(together && live && s->step[0]))
             hfy_net_admit_(run, queries, first++, live++, s);
         live = hfy_net_leave_(run, report, live, failed, failure, s);
@@ -12563,11 +12706,12 @@ HFY_PRIVATE_ void hfy_net_walk_(const hfy_net_run_ *run, const hfy_real *queries
         ends = net->readout && s->step[0] + 1 >= net->max_steps;
         project = !ends || run->needs_step;
         read = ends && (run->mode == HFY_NET_SUMS_ || !hfy_sep_is_list_(&run->sep));
-        hfy_net_norms_(run, s->q, live, s->inverse_q);
+        scan = s->single ? hfy_net_reuse_(run, live, out, report, path, s) : live;
+        hfy_net_norms_(run, s->q, scan, s->inverse_q);
         if (run->mode == HFY_NET_PLAIN_)
-            hfy_net_plainly_(run, live, project, read, out, report, path, s);
-        else
-            hfy_net_one_pass_(run, live, project, read, out, report, path, s);
+            hfy_net_plainly_(run, scan, project, read, out, report, path, s);
+        else if (scan)
+            hfy_net_one_pass_(run, scan, project, read, out, report, path, s);
         live = hfy_net_leave_(run, report, live, failed, failure, s);
     }
 }
@@ -12630,7 +12774,8 @@ HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, int
     else
         run->workers = hfy_base_min_(most, (run->net.count - 1) / run->segment + 1);
     run->tile = hfy_base_min_(run->tile, n_queries ? (n_queries - 1) / *walks + 1 : 1);
-    run->capacity = hfy_base_min_(HFY_NET_LISTED_ / run->tile, run->net.count);
+    fit = HFY_NET_LISTED_ / run->tile;
+    run->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? HFY_NET_LIST_ : fit, run->net.count);
     if (run->net.index && run->net.sim == HFY_SIM_DOT && run->mode == HFY_NET_LISTS_) {
         run->workers = 1; /* one query's search is not shared out */
         return hfy_index_begin_(run->net.index, run->simd, run->net.keys, run->net.count, run->net.dim,
@@ -13026,6 +13171,8 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 #undef HFY_NET_FOLD_
 #undef HFY_NET_SEGMENT_
 #undef HFY_NET_LISTED_
+#undef HFY_NET_LIST_
+#undef HFY_NET_MEMO_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>file.impl   .npy in and out

@@ -702,6 +702,74 @@ TEST(large_batch_is_single_queries_to_the_bit)
     }
 }
 
+/* Queries that come into the state of one row go on together: the same answers and reports as alone. Rows with zeros
+   (SIGN then keeps a sign of the state before), values that send rows round in circles, every option that forbids it. */
+TEST(queries_that_meet_go_where_each_would_alone)
+{
+    enum { N = 11, D = 4, B = 330, T = 9, KINDS = 7 };
+    static const int seps[KINDS] = {1, 6, 7, 9, 12, 17, 18};
+    static hfy_real q[B * D], out[B * D], bias[B * N];
+    static double residual[B];
+    static size_t steps[B], support[B], best[B], cycle[B], visible[B];
+    static hfy_status status[B];
+    fixture f;
+    size_t met = 0, walked = 0, j, i, d, width;
+    int round, options;
+    for (round = 0; round < 4 * KINDS; round++)
+        for (options = 0; options < 8; options++) {
+            hfy_rng rng = hfy_rng_seed((uint64_t)(900 + round * 8 + options));
+            hfy_report report, single;
+            hfy_status failed;
+            hfy_net net;
+            make(&f, (uint64_t)(100 + round), N, D, 2);
+            for (i = 0; i < N * D; i++)
+                f.keys[i] = (hfy_real)((double)(hfy_rng_u64(&rng) % 3) - 1) * (hfy_real)(1 + (round & 1));
+            for (i = 0; i < N; i++)
+                for (d = 0; d < D; d++) f.values[i * D + d] = f.keys[(i + 1 + (i & 1)) % N * D + d];
+            use_sep(&f, seps[round % KINDS]);
+            use_post(&f, round / KINDS == 1 ? 2 : round / KINDS == 2 ? 5 : options % 3 == 2 ? 2 : 0);
+            net = f.net;
+            net.beta = options & 1 ? 30 : 1.2;
+            net.max_steps = T;
+            if (options & 2) net.values = f.values;
+            if (options == 4) net.bias = bias, net.bias_stride = N;
+            if (options == 5) net.visible = visible;
+            if (options == 6) net.self_coupling = f.self_coupling;
+            if (options == 7) net.step = 0.5;
+            if (round % 4 == 3 && options < 4) net.readout = f.readout, net.readout_dim = 3;
+            width = net.readout ? 3 : D;
+            for (i = 0; i < B * D; i++) q[i] = (hfy_real)hfy_rng_normal(&rng);
+            normals(&rng, bias, B * N, 2);
+            for (j = 0; j < B; j++) visible[j] = 1 + (size_t)(hfy_rng_u64(&rng) % N);
+            if (options == 3) q[7 * D] = not_a_number();
+            memset(&report, 0, sizeof report);
+            report.status = status, report.steps = steps, report.support = support, report.best = best;
+            report.cycle = cycle, report.residual = residual;
+            failed = hfy_retrieve(&net, q, B, out, &report, NULL);
+            for (j = 0; j < B && !status[j];) j++;
+            CHECK(failed == (j < B ? status[j] : HFY_OK) && (options != 3 || (j <= 7 && status[7])));
+            for (j = 0; j < B; j++) {
+                hfy_net alone = net;
+                hfy_real one[D];
+                double one_residual;
+                size_t one_steps, one_support, one_best, one_cycle;
+                if (alone.visible) alone.visible += j;
+                if (alone.bias) alone.bias += j * N;
+                memset(&single, 0, sizeof single);
+                single.steps = &one_steps, single.support = &one_support, single.best = &one_best;
+                single.cycle = &one_cycle, single.residual = &one_residual;
+                CHECK(hfy_retrieve(&alone, q + j * D, 1, one, &single, NULL) == status[j]);
+                if (status[j]) continue;
+                CHECK(same_bits(one, out + j * width, width * sizeof *one));
+                CHECK(one_steps == steps[j] && one_support == support[j] && one_best == best[j]);
+                CHECK(one_cycle == cycle[j] && same_bits(&one_residual, residual + j, sizeof one_residual));
+                met += j && same_bits(out + j * width, out + (j - 1) * width, width * sizeof *out);
+                walked += steps[j] > 3;
+            }
+        }
+    CHECK(met > 8000 && walked > 8000); /* enough of them meet, and go on */
+}
+
 TEST(out_may_be_the_queries)
 {
     fixture f;
@@ -825,9 +893,10 @@ static void spread(hfy_rng *rng, int how, hfy_real *keys, size_t n, size_t dim)
 
 static void one_pass_is_plain(size_t n, size_t dim, size_t batch, int how, double beta)
 {
-    static hfy_real keys[50000 * 2], weights[70 * 3000 + 50000 * 4], q[70 * 4], out[70 * 4], plain[70 * 4], alone[4];
-    static double energy[70 * 3];
-    static size_t best[70], plain_best[70];
+    static hfy_real keys[50000 * 2], weights[150 * 1500 + 50000 * 4], q[150 * 4], out[150 * 4], plain[150 * 4],
+        alone[4];
+    static double energy[150 * 3];
+    static size_t best[150], plain_best[150];
     hfy_rng rng = hfy_rng_seed(n + (uint64_t)how);
     fixture f; /* for its separations only */
     hfy_report report, whole;
@@ -871,7 +940,7 @@ TEST(one_pass_is_plain_small)
 TEST(one_pass_is_plain_in_tiles)
 {
     int how;
-    for (how = 0; how < SPREADS; how++) one_pass_is_plain(1500, 3, 70, how, how % 2 ? 0.01 : 20);
+    for (how = 0; how < SPREADS; how++) one_pass_is_plain(1500, 3, 150, how, how % 2 ? 0.01 : 20);
 }
 TEST(one_pass_is_plain_when_everything_is_a_candidate) { one_pass_is_plain(45000, 2, 2, SPREAD_EQUAL, 1); }
 TEST(one_pass_is_plain_when_the_best_comes_last) { one_pass_is_plain(45000, 2, 2, SPREAD_UP, 1e-3); }
@@ -2733,6 +2802,7 @@ int main(int argc, char **argv)
     RUN(larger_nets);
     RUN(batch_is_single_queries_to_the_bit);
     RUN(large_batch_is_single_queries_to_the_bit);
+    RUN(queries_that_meet_go_where_each_would_alone);
     RUN(out_may_be_the_queries);
     RUN(strides);
     RUN(one_hot_copies_the_pattern_to_the_bit);
