@@ -355,6 +355,7 @@ typedef double hfy_real;
 #define hfy_kernel_state_size hfy_kernel_state_size_d
 #define hfy_kernel_train hfy_kernel_train_d
 #define hfy_kernel_quantize hfy_kernel_quantize_d
+#define hfy_kernel_bound hfy_kernel_bound_d
 #define hfy_kernel_net hfy_kernel_net_d
 #define hfy_kernel_recall hfy_kernel_recall_d
 #define hfy_kernel_potentials hfy_kernel_potentials_d
@@ -1452,6 +1453,8 @@ typedef struct hfy_kernel {
     const double *alpha;       /* P x N, row mu belongs to pattern mu */
     const float *alpha_float;  /* the same in float */
     const signed char *alpha_bytes; /* the same as hfy_kernel_quantize made them */
+    const double *bound;       /* N, what hfy_kernel_bound fills: recall skips patterns that cannot turn a bit (RBF);
+                                  NULL = all count, or found anew by each call with 256 states or more */
     size_t nearest;            /* recall: only the k nearest patterns count (ties: lowest index); 0 = all */
     hfy_binary_order order;    /* recall: 0 = all bits at once; HFY_BINARY_FIXED, _RANDOM: bit after bit */
     uint64_t seed;             /* RANDOM: state j draws from seed + j */
@@ -1538,6 +1541,10 @@ HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_t
 HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale,
                                        hfy_work *work);
 
+/* bound (N): the largest |alpha| of each neuron, of whichever alpha the kernel holds. Cost P N, once for a memory.
+   Errors: as hfy_kernel_gram; NONFINITE. */
+HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy_work *work);
+
 /* Fills *net with a net that recalls as this memory does: RBF: -1/2 |x - q|^2, beta = 2 gamma, EXP; LINEAR: DOT,
    IDENTITY; values alpha, SIGN. keys and values: room for P x N, filled here and borrowed by the net. Steps are
    synchronous. Answers are the same bits wherever |h_i| exceeds both sides' rounding, at most
@@ -1558,8 +1565,10 @@ typedef struct hfy_kernel_report {
 /* Runs n packed states until they stand still, turn round between two states, or max_steps are made. states, out: n x
    words, may be the same. RBF values are taken relative to the nearest pattern, so that none of them underflows.
    Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N instead. Synchronous
-   steps of many states are one matrix product. The bits depend neither on the batch nor on threads.
-   Scratch: bit-after-bit orders P N doubles (alpha turned round).
+   steps of many states are one matrix product; with `bound` (RBF) a state close to few patterns, such as a cue of a
+   stored one, is decided by those alone, k N, wherever the rest together cannot turn a bit: the same bits, for much
+   less. The bits depend neither on the batch nor on threads.
+   Scratch: bit-after-bit orders P N doubles (alpha turned round); with `bound` P words (the patterns by words).
    EXAMPLE  hfy_kernel_recall(&k, cues, n, recalled, NULL, &work); */
 HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
                                      const hfy_kernel_report *report, hfy_work *work);
@@ -2481,6 +2490,8 @@ typedef struct hfy_simd_ {
     /* y = v - tau cut to lower (NULL: 0) and upper (NULL: cap); sums = {sum of y, how many lie strictly between} */
     void (*clip)(const double *v, const double *lower, const double *upper, double cap, size_t n, double tau,
                  double sums[2]);
+    /* bits (n of them, packed, the rest 0): h > 0. Returns how many |h| are above c width. */
+    size_t (*signs)(const double *h, const double *width, double c, size_t n, uint64_t *bits);
 } hfy_simd_;
 
 /* --- scalar: plain C, the definition of every kernel --- */
@@ -2670,6 +2681,17 @@ HFY_PRIVATE_ void hfy_simd_clip_scalar_(const double *v, const double *lower, co
     sums[0] = sum, sums[1] = between;
 }
 
+HFY_PRIVATE_ size_t hfy_simd_signs_scalar_(const double *h, const double *width, double c, size_t n, uint64_t *bits)
+{
+    size_t i, clear = 0;
+    for (i = 0; i < n; i++) {
+        if (i % 64 == 0) bits[i / 64] = 0;
+        bits[i / 64] |= (uint64_t)(h[i] > 0) << (i % 64);
+        clear += fabs(h[i]) > c * width[i];
+    }
+    return clear;
+}
+
 static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
                                            HFY_ISA_SCALAR,
                                            1,
@@ -2687,7 +2709,8 @@ static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
                                            hfy_simd_below_scalar_,
                                            hfy_simd_keep_below_scalar_,
                                            hfy_simd_powers_scalar_,
-                                           hfy_simd_clip_scalar_};
+                                           hfy_simd_clip_scalar_,
+                                           hfy_simd_signs_scalar_};
 
 #endif /* HFY_BODIES_ rest while the templates are defined */
 
@@ -4131,6 +4154,26 @@ HFY_TARGET_ void HFY_D_(clip)(const double *v, const double *lower, const double
     sums[1] = HFY_D_(total)(between, zero);
 }
 
+HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c, size_t n, uint64_t *bits)
+{
+    enum { lanes = HFY_BYTES_ / 8 };
+    const HFY_D_(vec) by = HFY_D_(set)(c), zero = HFY_D_(zero)(), one = HFY_D_(set)(1.0);
+    HFY_D_(vec) sum = zero;
+    size_t i, clear = 0;
+    for (i = 0; i + lanes <= n; i += lanes) {
+        const HFY_D_(vec) v = HFY_D_(load)(h + i), w = HFY_D_(mul)(by, HFY_D_(load)(width + i));
+        if (i % 64 == 0) bits[i / 64] = 0;
+        bits[i / 64] |= (uint64_t)HFY_D_(bits)(HFY_D_(lt)(zero, v)) << (i % 64);
+        sum = HFY_D_(add)(sum, HFY_D_(select)(HFY_D_(lt)(w, HFY_D_(abs)(v)), one, zero));
+    }
+    for (; i < n; i++) {
+        if (i % 64 == 0) bits[i / 64] = 0;
+        bits[i / 64] |= (uint64_t)(h[i] > 0) << (i % 64);
+        clear += fabs(h[i]) > c * width[i];
+    }
+    return clear + (size_t)HFY_D_(total)(sum, zero);
+}
+
 #define HFY_TEXT_2_(token) #token
 #define HFY_TEXT_(token) HFY_TEXT_2_(token)
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {HFY_TEXT_(HFY_ISA_),
@@ -4150,7 +4193,8 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {HFY_TEXT_(HFY_ISA_),
                                                             HFY_D_(below),
                                                             HFY_D_(keep_below),
                                                             HFY_D_(powers),
-                                                            HFY_D_(clip)};
+                                                            HFY_D_(clip),
+                                                            HFY_D_(signs)};
 #undef HFY_TEXT_
 #undef HFY_TEXT_2_
 #undef HFY_EXP_NORMAL_
@@ -4705,6 +4749,78 @@ HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa)
 #endif
     return &hfy_simd_int8_scalar_;
 }
+
+/* --- packed bits: AVX-512 counts those of eight words at a time --- */
+
+#define HFY_SIMD_FEW_ 4 /* states whose distances are counted at once */
+
+#if defined(HFY_SIMD_X86_) && defined(__GNUC__) && defined(__x86_64__)
+#define HFY_SIMD_POPCOUNT_
+#define HFY_SIMD_WIDE_ __attribute__((target("avx512f,avx512vl,avx512vpopcntdq")))
+#if !defined(__clang__)
+#pragma GCC diagnostic push /* g++ warns of its own AVX-512 header */
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+HFY_PRIVATE_ int hfy_simd_is_wide_(hfy_isa isa)
+{
+    return isa == HFY_ISA_AVX512 && __builtin_cpu_supports("avx512vpopcntdq");
+}
+
+/* planes: word l of all patterns, `row` of them (a multiple of 8), from planes + l row. d: FEW x row distances of FEW
+   states (x: words apart); least: the least of each. */
+HFY_PRIVATE_ HFY_SIMD_WIDE_ void hfy_simd_distances_wide_(const uint64_t *x, size_t words, const uint64_t *planes,
+                                                          size_t row, uint32_t *d, uint32_t least[HFY_SIMD_FEW_])
+{
+    __m256i best[HFY_SIMD_FEW_];
+    size_t i, l;
+    int a;
+    for (a = 0; a < HFY_SIMD_FEW_; a++) best[a] = _mm256_set1_epi32(-1);
+    for (i = 0; i < row; i += 8) {
+        __m512i sum[HFY_SIMD_FEW_];
+        for (a = 0; a < HFY_SIMD_FEW_; a++) sum[a] = _mm512_setzero_si512();
+        for (l = 0; l < words; l++) {
+            const __m512i w = _mm512_loadu_si512(planes + l * row + i);
+            for (a = 0; a < HFY_SIMD_FEW_; a++) {
+                const __m512i differ = _mm512_xor_si512(w, _mm512_set1_epi64((int64_t)x[(size_t)a * words + l]));
+                sum[a] = _mm512_add_epi64(sum[a], _mm512_popcnt_epi64(differ));
+            }
+        }
+        for (a = 0; a < HFY_SIMD_FEW_; a++) {
+            const __m256i narrow = _mm512_cvtepi64_epi32(sum[a]);
+            best[a] = _mm256_min_epu32(best[a], narrow);
+            _mm256_storeu_si256((__m256i *)(void *)(d + (size_t)a * row + i), narrow);
+        }
+    }
+    for (a = 0; a < HFY_SIMD_FEW_; a++) {
+        uint32_t of[8];
+        _mm256_storeu_si256((__m256i *)(void *)of, best[a]);
+        for (l = 1; l < 8; l++) of[0] = of[l] < of[0] ? of[l] : of[0];
+        least[a] = of[0];
+    }
+}
+
+/* The i whose d[i] <= most, ascending, as long as there are at most `room`; how many, or room + 1. */
+HFY_PRIVATE_ HFY_SIMD_WIDE_ size_t hfy_simd_near_wide_(const uint32_t *d, size_t row, uint32_t most, size_t *nearby,
+                                                       size_t room)
+{
+    const __m512i edge = _mm512_set1_epi32((int)most);
+    size_t i, count = 0;
+    for (i = 0; i < row; i += 16) {
+        const __mmask16 there = (__mmask16)(row - i < 16 ? 0xFF : 0xFFFF);
+        unsigned found = _mm512_mask_cmple_epu32_mask(there, _mm512_maskz_loadu_epi32(there, d + i), edge);
+        for (; found; found &= found - 1) {
+            if (count == room) return room + 1;
+            nearby[count++] = i + (size_t)__builtin_ctz(found);
+        }
+    }
+    return count;
+}
+#if !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+#undef HFY_SIMD_WIDE_
+#endif
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.impl   dense linear algebra: Cholesky
@@ -16900,6 +17016,7 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_KERNEL_BATCH_ 64    /* states whose potentials are one matrix product */
 #define HFY_KERNEL_LANCZOS_ 160 /* most steps for a largest eigenvalue */
+#define HFY_KERNEL_MANY_ 256    /* states for which finding the bounds pays */
 
 /* --- bits --- */
 
@@ -17010,6 +17127,7 @@ typedef struct hfy_kernel_view_ {
     hfy_kernel k;
     const hfy_simd_ *simd;
     size_t words;
+    int wide;      /* does this machine count bits eight words at a time? */
     double *table; /* dim + 1: K of states that differ in d bits */
 } hfy_kernel_view_;
 
@@ -17028,6 +17146,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, hf
 {
     hfy_kernel *k = &v->k;
     hfy_status status;
+    size_t i;
     memset(v, 0, sizeof *v);
     v->simd = hfy_simd_choose_(w);
     if (!v->simd) return HFY_ERR_UNSUPPORTED;
@@ -17064,6 +17183,15 @@ HFY_PRIVATE_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, hf
     if (alpha == HFY_KERNEL_ANY_ALPHA_ && !k->alpha && !k->alpha_float && !k->alpha_bytes)
         return hfy_base_fail_(w, HFY_ERR_ARG, "kernel->alpha is NULL, and so are alpha_float and alpha_bytes");
     v->words = hfy_kernel_words(k->dim);
+#ifdef HFY_SIMD_POPCOUNT_
+    v->wide = hfy_simd_is_wide_(v->simd->isa);
+#endif
+    if (k->bound)
+        for (i = 0; i < k->dim; i++)
+            if (!(k->bound[i] >= 0) || !hfy_base_is_finite_(k->bound[i]))
+                return hfy_base_fail_(w, HFY_ERR_ARG,
+                                      "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i,
+                                      k->bound[i]);
     return HFY_OK;
 }
 
@@ -17789,6 +17917,43 @@ HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed cha
     return hfy_base_close_(w, &local, status);
 }
 
+/* NaN stays NaN, and then nothing is skipped. */
+HFY_PRIVATE_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound)
+{
+    const size_t N = k->dim;
+    size_t i, j;
+    for (j = 0; j < N; j++) bound[j] = 0;
+    for (i = 0; i < k->count; i++)
+        for (j = 0; j < N; j++) {
+            double a = fabs(k->alpha         ? k->alpha[i * N + j]
+                            : k->alpha_float ? (double)k->alpha_float[i * N + j]
+                                             : (double)k->alpha_bytes[i * N + j]);
+            if (!(a <= bound[j])) bound[j] = a;
+        }
+}
+
+HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_kernel_view_ v;
+    hfy_kernel bare;
+    hfy_status status;
+    size_t i, n;
+    memset(&bare, 0, sizeof bare);
+    if (kernel) bare = *kernel;
+    bare.bound = NULL; /* it may be what is to be filled */
+    status = hfy_kernel_open_(kernel ? &bare : NULL, HFY_KERNEL_ANY_ALPHA_, &v, w);
+    n = status ? 0 : v.k.count * v.k.dim;
+    if (!status && !bound) status = hfy_base_fail_(w, HFY_ERR_ARG, "bound is NULL");
+    for (i = 0; !status && i < n; i++)
+        if (!hfy_base_is_finite_(v.k.alpha         ? v.k.alpha[i]
+                                 : v.k.alpha_float ? (double)v.k.alpha_float[i]
+                                                   : 0))
+            status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
+    if (!status) hfy_kernel_bounds_(&v.k, bound);
+    return hfy_base_close_(w, &local, status);
+}
+
 HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
                                   hfy_work *work)
 {
@@ -17834,6 +17999,9 @@ typedef struct hfy_kernel_slot_ {
     float *k_float, *h_float; /* the same, for alpha_float */
     double *gemm;
     size_t *order; /* dim */
+    uint32_t *few;  /* skipping: FEW x row: distances */
+    size_t *nearby; /* skipping: count: patterns that matter */
+    uint64_t *rest; /* skipping: BATCH x words: states of which it could not be said */
 } hfy_kernel_slot_;
 
 typedef struct hfy_kernel_walk_ {
@@ -17843,6 +18011,11 @@ typedef struct hfy_kernel_walk_ {
     uint64_t *out;
     hfy_kernel_report report;
     double *turned; /* dim x count: alpha by neurons, for asynchronous orders */
+    int skips;      /* leave out patterns that cannot turn a bit? */
+    size_t row;     /* count, rounded up to a multiple of 8 */
+    uint64_t *planes;    /* skipping: words x row: the patterns by words */
+    double *bound;       /* skipping: dim: largest |alpha| */
+    uint32_t reach[2];   /* skipping: how much farther than the nearest a pattern may be to be counted */
     hfy_kernel_slot_ *slot;
 } hfy_kernel_walk_;
 
@@ -17854,6 +18027,12 @@ HFY_PRIVATE_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_view_
     walk->view = v;
     walk->n = n;
     walk->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
+    walk->skips = v->k.kind == HFY_KERNEL_RBF && v->k.order == HFY_BINARY_SYNCHRONOUS && !v->k.nearest &&
+                  (v->k.bound || n >= HFY_KERNEL_MANY_);
+    walk->row = (P + 7) & ~(size_t)7;
+    walk->planes = (uint64_t *)hfy_base_take_(arena, walk->skips ? hfy_base_times_(walk->row, v->words) : 0,
+                                              sizeof(uint64_t));
+    walk->bound = (double *)hfy_base_take_(arena, walk->skips ? N : 0, sizeof(double));
     walk->slot = (hfy_kernel_slot_ *)hfy_base_take_(arena, walk->tasks, sizeof *walk->slot);
     walk->turned = (double *)hfy_base_take_(arena, v->k.order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0,
                                             sizeof(double));
@@ -17873,6 +18052,10 @@ HFY_PRIVATE_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_view_
                                               hfy_linalg_gemm_scratch_(batch, N, P, sizeof(float)),
                                           sizeof(double));
         s.order = (size_t *)hfy_base_take_(arena, N, sizeof(size_t));
+        s.few = (uint32_t *)hfy_base_take_(arena, walk->skips ? hfy_base_times_(HFY_SIMD_FEW_, walk->row) : 0,
+                                           sizeof(uint32_t));
+        s.nearby = (size_t *)hfy_base_take_(arena, walk->skips ? P : 0, sizeof(size_t));
+        s.rest = (uint64_t *)hfy_base_take_(arena, walk->skips ? batch * v->words : 0, sizeof(uint64_t));
         if (arena->base) walk->slot[t] = s;
     }
 }
@@ -17993,6 +18176,84 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
     return flips;
 }
 
+/* --- skipping: patterns that cannot turn a bit ---
+   K falls by e^(-4 gamma) a bit of distance. What all patterns farther than `reach` beyond the nearest add to h_j is at
+   most their number times K there times the largest |alpha_j|; where |h_j| of the nearer ones exceeds that, and the
+   rounding of both sums, its sign is the sign of the whole. */
+
+/* One state, whose distances are d, least the nearest. 1: `to` has all its bits. */
+HFY_PRIVATE_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint32_t *d, uint32_t least,
+                                  uint64_t *to)
+{
+    const hfy_kernel_view_ *v = walk->view;
+    const size_t P = v->k.count, N = v->k.dim, room = P / 8;
+    const double eps = v->k.alpha_float && !v->k.alpha ? (double)FLT_EPSILON : DBL_EPSILON;
+    size_t i, j, count;
+    int stage;
+    for (stage = 0; stage < 2; stage++) {
+        const uint32_t reach = walk->reach[stage], most = least > UINT32_MAX - reach ? UINT32_MAX : least + reach;
+        double sum = 0, beyond = reach >= N ? 0 : v->table[reach + 1];
+        if (stage && reach == walk->reach[0]) break;
+#ifdef HFY_SIMD_POPCOUNT_
+        if (v->wide) {
+            count = hfy_simd_near_wide_(d, walk->row, most, s->nearby, room);
+            while (count && count <= room && s->nearby[count - 1] >= P) count--; /* padding */
+        } else
+#endif
+            for (i = count = 0; i < P && count <= room; i++)
+                if (d[i] <= most) {
+                    if (count < room) s->nearby[count] = i;
+                    count++;
+                }
+        if (count > room) return 0;
+        for (j = 0; j < N; j++) s->h[j] = 0;
+        for (i = 0; i < count; i++) {
+            const double k = v->table[d[s->nearby[i]] - least];
+            hfy_kernel_add_(&v->k, k, s->nearby[i], s->h);
+            sum += k;
+        }
+        beyond *= (double)(P - count);
+        beyond += 4 * (double)(P + 16) * eps * (sum + beyond);
+        if (v->simd->signs(s->h, walk->bound, beyond, N, to) == N) return 1;
+    }
+    return 0;
+}
+
+/* The next states of m, into the rows `to` of out, as far as that can be said; sure[a]: of which. */
+HFY_PRIVATE_ void hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint64_t *x, size_t m,
+                                       const size_t *to, unsigned char *sure)
+{
+    const hfy_kernel_view_ *v = walk->view;
+    const size_t words = v->words;
+    size_t a, l, n;
+    for (a = 0; a < m; a += n) {
+        uint32_t least[HFY_SIMD_FEW_];
+        n = hfy_base_min_(HFY_SIMD_FEW_, m - a);
+#ifdef HFY_SIMD_POPCOUNT_
+        if (v->wide) {
+            if (n < HFY_SIMD_FEW_) { /* the last are counted again: room for FEW in x is not given */
+                if (m < HFY_SIMD_FEW_) {
+                    for (l = 0; l < HFY_SIMD_FEW_; l++)
+                        memcpy(s->rest + l * words, x + hfy_base_min_(l, m - 1) * words, words * sizeof *x);
+                    hfy_simd_distances_wide_(s->rest, words, walk->planes, walk->row, s->few, least);
+                } else {
+                    a = m - HFY_SIMD_FEW_, n = HFY_SIMD_FEW_;
+                }
+            }
+            if (n == HFY_SIMD_FEW_)
+                hfy_simd_distances_wide_(x + a * words, words, walk->planes, walk->row, s->few, least);
+        } else
+#endif
+            for (l = 0; l < n; l++) {
+                hfy_kernel_distances_(v, x + (a + l) * words, v->k.count, s->few + l * walk->row);
+                least[l] = hfy_kernel_least_(v, s->few + l * walk->row);
+            }
+        for (l = 0; l < n; l++)
+            sure[a + l] = (unsigned char)hfy_kernel_skip_(walk, s, s->few + l * walk->row, least[l],
+                                                          walk->out + to[a + l] * words);
+    }
+}
+
 /* States first .. last-1, all bits at once, a batch at a time. */
 HFY_PRIVATE_ void hfy_kernel_walk_together_(hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t first, size_t last)
 {
@@ -18000,17 +18261,30 @@ HFY_PRIVATE_ void hfy_kernel_walk_together_(hfy_kernel_walk_ *walk, hfy_kernel_s
     const size_t words = v->words, N = v->k.dim;
     size_t from, a, b, t, m;
     size_t who[HFY_KERNEL_BATCH_], flips[HFY_KERNEL_BATCH_];
+    unsigned char sure[HFY_KERNEL_BATCH_];
     for (from = first; from < last; from += HFY_KERNEL_BATCH_) {
         m = hfy_base_min_(HFY_KERNEL_BATCH_, last - from);
         memcpy(s->now, walk->states + from * words, m * words * sizeof(uint64_t));
         for (a = 0; a < m; a++) who[a] = from + a, flips[a] = 0;
         for (t = 1; m; t++) {
-            size_t left = 0;
-            hfy_kernel_fields_(v, s, s->now, m, 1, NULL);
-            for (a = 0; a < m; a++) {
+            size_t left = 0, unsure = 0;
+            if (walk->skips) {
+                hfy_kernel_skip_all_(walk, s, s->now, m, who, sure);
+                for (a = 0; a < m; a++)
+                    if (!sure[a]) memcpy(s->rest + unsure++ * words, s->now + a * words, words * sizeof(uint64_t));
+                if (unsure) hfy_kernel_fields_(v, s, s->rest, unsure, 1, NULL);
+            } else {
+                memset(sure, 0, m);
+                hfy_kernel_fields_(v, s, s->now, m, 1, NULL);
+            }
+            for (a = unsure = 0; a < m; a++) {
                 uint64_t *x = s->now + a * words, *past = s->before + a * words;
                 uint64_t *to = walk->out + who[a] * words;
-                size_t changed = hfy_kernel_signs_(s->h + a * N, N, x, to), period = 0;
+                size_t changed = 0, period = 0;
+                if (!sure[a])
+                    changed = hfy_kernel_signs_(s->h + unsure++ * N, N, x, to);
+                else
+                    for (b = 0; b < words; b++) changed += hfy_kernel_ones_(to[b] ^ x[b]);
                 flips[a] += changed;
                 if (!changed) period = 1;
                 if (changed && t > 1 && !memcmp(to, past, words * sizeof(uint64_t))) period = 2;
@@ -18095,6 +18369,18 @@ HFY_PRIVATE_ void hfy_kernel_ready_(hfy_kernel_walk_ *walk)
             walk->turned[j * P + i] = v->k.alpha         ? v->k.alpha[i * N + j]
                                       : v->k.alpha_float ? (double)v->k.alpha_float[i * N + j]
                                                          : (double)v->k.alpha_bytes[i * N + j];
+    if (!walk->skips) return;
+    for (j = 0; j < v->words; j++)
+        for (i = 0; i < walk->row; i++)
+            walk->planes[j * walk->row + i] = v->k.patterns[hfy_base_min_(i, P - 1) * v->words + j];
+    if (v->k.bound)
+        memcpy(walk->bound, v->k.bound, N * sizeof *walk->bound);
+    else
+        hfy_kernel_bounds_(&v->k, walk->bound);
+    for (i = 0; i < 2; i++) { /* all that is left out: an eighth, a five-hundredth of the nearest */
+        for (j = 0; j < N && (double)P * v->table[j + 1] > (i ? 1.0 / 512 : 1.0 / 8);) j++;
+        walk->reach[i] = (uint32_t)j;
+    }
 }
 
 HFY_PRIVATE_ void hfy_kernel_run_walk_(hfy_kernel_walk_ *walk, const uint64_t *states, uint64_t *out)
@@ -18848,6 +19134,7 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
 }
 
 #undef HFY_KERNEL_BATCH_
+#undef HFY_KERNEL_MANY_
 #undef HFY_KERNEL_LANCZOS_
 #undef HFY_KERNEL_BUILTIN_
 
@@ -21058,6 +21345,8 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_SIMD_BLOCK_
 #undef HFY_SIMD_NOINLINE_
 #undef HFY_SIMD_TINY_
+#undef HFY_SIMD_FEW_
+#undef HFY_SIMD_POPCOUNT_
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_
 #undef HFY_LINALG_DEPTH_

@@ -328,14 +328,15 @@ BENCH_API int bench_kernel_train(size_t times, size_t count, size_t dim, const u
     return status == HFY_ERR_CONVERGENCE && iterations ? 0 : status;
 }
 
-/* width: 8 alpha in double, 4 in float, 1 in bytes. */
+/* width: 8 alpha in double, 4 in float, 1 in bytes. bound: NULL or what skipping needs. */
 BENCH_API int bench_kernel_recall(size_t times, size_t count, size_t dim, const uint64_t *packed, double gamma,
-                                  const void *alpha, int width, size_t nearest, size_t steps, const uint64_t *states,
-                                  size_t n, uint64_t *out)
+                                  const void *alpha, int width, const double *bound, size_t nearest, size_t steps,
+                                  const uint64_t *states, size_t n, uint64_t *out)
 {
     hfy_kernel k = bench_kernel_of(count, dim, packed, gamma, nearest);
     int status = 0;
     k.max_steps = steps;
+    k.bound = bound;
     if (width == 8) k.alpha = (const double *)alpha;
     if (width == 4) k.alpha_float = (const float *)alpha;
     if (width == 1) k.alpha_bytes = (const signed char *)alpha;

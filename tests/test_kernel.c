@@ -989,6 +989,94 @@ TEST(nearest_exactly)
     }
 }
 
+/* Patterns that cannot turn a bit are left out: the same bits and the same report as with all of them, whatever alpha
+   holds: trained, wild in size (so that far patterns do turn bits), sums that cancel to 0, in float, in bytes. */
+TEST(skipping_changes_nothing)
+{
+    enum { MOST = 300 };
+    static const size_t dims[] = {30, 64, 100, 130, 200}, counts[] = {1, 7, 33, 200, 397};
+    static const double thirds[] = {0.1, 0.2, -0.3}; /* ties of the nearest: sums of rounding alone */
+    static double bound[N_MOST];
+    static uint64_t all[MOST * WORDS];
+    static size_t steps[2][MOST], period[2][MOST], flips[2][MOST];
+    size_t round, i, j, n, words, states = MOST;
+    for (round = 0; round < 120; round++) {
+        hfy_rng rng = hfy_rng_seed(4000 + round);
+        const size_t N = dims[round % 5], P = counts[round / 5 % 5], how = round % 4;
+        const double gamma = round % 7 == 0 ? 20 : round % 3 ? 0.03 : 0.08;
+        hfy_kernel k = random_memory(round, P, N, gamma);
+        hfy_kernel_report report;
+        for (i = 0; i < P * N; i++) {
+            double size = how == 1 ? pow(10, -6 * hfy_rng_uniform(&rng)) : 1;
+            alpha[i] = how == 2 ? (double)(hfy_rng_u64(&rng) % 3) - 1 : size * hfy_rng_normal(&rng);
+            if (gamma > 1) alpha[i] = thirds[hfy_rng_u64(&rng) % 3];
+        }
+        if (how == 2 && gamma < 1) /* pairs of rows that cancel where a state is as far from both */
+            for (i = 1; i < P; i += 2)
+                for (j = 0; j < N; j++) alpha[i * N + j] = -alpha[(i - 1) * N + j];
+        if (how == 3 && P <= 200 && gamma < 1) fine(hfy_kernel_train(&k, NULL, alpha, NULL, &work));
+        k.max_steps = 1 + round % 6;
+        words = hfy_kernel_words(N);
+        fine(hfy_kernel_random(states, N, &rng, cues, &work));
+        for (i = 0; i < states; i += 1 + i % 3) /* most start near a stored pattern */
+            fine(hfy_kernel_flip(bits + hfy_rng_u64(&rng) % P * words, 1, N, (size_t)(hfy_rng_u64(&rng) % (N / 5)), &rng,
+                                 cues + i * words, &work));
+        if (round % 8 == 5) {
+            for (i = 0; i < P * N; i++) single[i] = (float)alpha[i];
+            k.alpha = NULL, k.alpha_float = single;
+        }
+        if (round % 8 == 6) {
+            fine(hfy_kernel_quantize(alpha, P * N, bytes, NULL, &work));
+            k.alpha = NULL, k.alpha_bytes = bytes;
+        }
+        memset(&report, 0, sizeof report);
+        for (i = 0; i < states; i += n) { /* all patterns */
+            n = states - i < 150 ? states - i : 150;
+            report.steps = steps[0] + i, report.period = period[0] + i, report.flips = flips[0] + i;
+            fine(hfy_kernel_recall(&k, cues + i * words, n, all + i * words, &report, &work));
+        }
+        report.steps = steps[1], report.period = period[1], report.flips = flips[1];
+        if (round % 2) { /* bounds given, few states and many; else found, as there are many */
+            fine(hfy_kernel_bound(&k, bound, &work));
+            k.bound = bound;
+            for (j = 0; j < N; j++) {
+                double most = 0;
+                for (i = 0; i < P; i++) {
+                    double a = fabs(k.alpha         ? k.alpha[i * N + j]
+                                    : k.alpha_float ? (double)k.alpha_float[i * N + j]
+                                                    : (double)k.alpha_bytes[i * N + j]);
+                    most = a > most ? a : most;
+                }
+                CHECK(bound[j] >= most && bound[j] <= most);
+            }
+            for (n = 1; n < 7; n++) {
+                hfy_kernel_report none;
+                memset(&none, 0, sizeof none);
+                fine(hfy_kernel_recall(&k, cues, n, ends, &none, &work));
+                CHECK(!memcmp(ends, all, n * words * sizeof *all));
+            }
+        }
+        fine(hfy_kernel_recall(&k, cues, states, ends, &report, &work));
+        CHECK(!memcmp(ends, all, states * words * sizeof *all));
+        CHECK(!memcmp(steps[0], steps[1], sizeof steps[0]) && !memcmp(period[0], period[1], sizeof period[0]));
+        CHECK(!memcmp(flips[0], flips[1], sizeof flips[0]));
+        for (i = 0; i < 4; i++) {
+            static const hfy_isa isas[] = {HFY_ISA_SCALAR, HFY_ISA_SSE2, HFY_ISA_AVX2, HFY_ISA_NEON};
+            if (round % 10 == 1 && k.bound) {
+                work.isa = isas[i];
+                if (hfy_kernel_recall(&k, cues, states, ends, &report, &work) != HFY_ERR_UNSUPPORTED) {
+                    k.bound = NULL; /* all patterns by that instruction set: its rounding is its own */
+                    for (j = 0; j < states; j += 150)
+                        fine(hfy_kernel_recall(&k, cues + j * words, 150, all + j * words, NULL, &work));
+                    k.bound = bound;
+                    CHECK(!memcmp(ends, all, states * words * sizeof *all));
+                }
+                work.isa = HFY_ISA_BEST;
+            }
+        }
+    }
+}
+
 TEST(as_a_net)
 {
     static const double gammas[] = {0.01, 0.02, 0.1, 0.5};
@@ -1164,6 +1252,15 @@ TEST(bad_input)
     k.kind = HFY_KERNEL_RBF, big = alpha[3], alpha[3] = HUGE_VAL;
     CHECK_FAILS(hfy_kernel_net(&k, keys, values, &net, &work), HFY_ERR_NONFINITE, &work, "alpha[3]");
     CHECK_FAILS(hfy_kernel_quantize(alpha, 10, bytes, NULL, &work), HFY_ERR_NONFINITE, &work, "alpha holds");
+    CHECK_FAILS(hfy_kernel_bound(&k, sigma, &work), HFY_ERR_NONFINITE, &work, "alpha[3]");
+    CHECK_FAILS(hfy_kernel_bound(&k, NULL, &work), HFY_ERR_ARG, &work, "bound is NULL");
+    CHECK_FAILS(hfy_kernel_bound(NULL, sigma, &work), HFY_ERR_ARG, &work, "kernel is NULL");
+    for (flips[0] = 0; flips[0] < 2; flips[0]++) {
+        for (i = 0; i < k.dim; i++) sigma[i] = 1;
+        sigma[2] = flips[0] ? nan : -1, k.bound = sigma;
+        CHECK_FAILS(hfy_kernel_recall(&k, bits, 1, ends, NULL, &work), HFY_ERR_ARG, &work, "bound[2] is");
+        k.bound = NULL;
+    }
     alpha[3] = big;
     x[0] = 1, x[1] = 0;
     CHECK_FAILS(hfy_kernel_pack(x, 1, 2, ends, &work), HFY_ERR_ARG, &work, "x[0][1] is 0");
@@ -1193,6 +1290,7 @@ int main(int argc, char **argv)
     RUN(packing_and_kernels);
     RUN(other_recalls);
     RUN(nearest_exactly);
+    RUN(skipping_changes_nothing);
     RUN(as_a_net);
     RUN(symmetries);
     RUN(forced_instruction_sets);
