@@ -2479,6 +2479,9 @@ typedef struct hfy_simd_ {
     double (*softmax)(const hfy_real *x, size_t n, hfy_real max, hfy_real *y);
     void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, a rounded to hfy_real */
     void (*scale_once)(hfy_real *y, size_t n, double a);            /* y = a y in double, rounded once */
+    void (*mix)(hfy_real *y, const hfy_real *x, size_t n, double a, double b); /* y = a y + b x in double, rounded once */
+    void (*cut)(hfy_real *y, size_t n, double least);               /* what is below `least` becomes 0 */
+    double (*apart)(const hfy_real *x, const hfy_real *y, size_t n); /* the largest |x - y|, NaN left out */
     void (*exp)(const hfy_real *x, size_t n, hfy_real *y);          /* y = e^x; y may be x */
     /* Double precision whatever hfy_real is: candidates and their distances d from the largest score. */
     /* r = max(t - d, 0): sums = {how many d < t, sum of r, sum of r^2} */
@@ -2629,6 +2632,32 @@ HFY_PRIVATE_ void hfy_simd_scale_once_scalar_(hfy_real *y, size_t n, double a)
     for (i = 0; i < n; i++) y[i] = (hfy_real)(a * (double)y[i]);
 }
 
+HFY_PRIVATE_ void hfy_simd_mix_scalar_(hfy_real *y, const hfy_real *x, size_t n, double a, double b)
+{
+    size_t i;
+    for (i = 0; i < n; i++) {
+        double u = a * (double)y[i], v = b * (double)x[i];
+        y[i] = (hfy_real)(u + v);
+    }
+}
+
+HFY_PRIVATE_ void hfy_simd_cut_scalar_(hfy_real *y, size_t n, double least)
+{
+    size_t i;
+    for (i = 0; i < n; i++) y[i] = y[i] < (hfy_real)least ? 0 : y[i];
+}
+
+HFY_PRIVATE_ double hfy_simd_apart_scalar_(const hfy_real *x, const hfy_real *y, size_t n)
+{
+    double most = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        double change = fabs((double)x[i] - (double)y[i]);
+        if (change > most) most = change;
+    }
+    return most;
+}
+
 HFY_PRIVATE_ void hfy_simd_exp_scalar_(const hfy_real *x, size_t n, hfy_real *y)
 {
     size_t i;
@@ -2705,6 +2734,9 @@ static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
                                            hfy_simd_softmax_scalar_,
                                            hfy_simd_scale_scalar_,
                                            hfy_simd_scale_once_scalar_,
+                                           hfy_simd_mix_scalar_,
+                                           hfy_simd_cut_scalar_,
+                                           hfy_simd_apart_scalar_,
                                            hfy_simd_exp_scalar_,
                                            hfy_simd_below_scalar_,
                                            hfy_simd_keep_below_scalar_,
@@ -4013,6 +4045,70 @@ HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, double a)
     for (; i < n; i++) y[i] = (HFY_S_)(a * (double)y[i]);
 }
 
+HFY_INLINE_ HFY_D_(vec) HFY_D_(mix2)(HFY_D_(vec) a, HFY_D_(vec) y, HFY_D_(vec) b, HFY_D_(vec) x)
+{
+    HFY_D_(vec) u = HFY_D_(mul)(a, y), v = HFY_D_(mul)(b, x);
+    HFY_PIN_(u); /* two roundings, as in plain C: no fused multiply-add */
+    HFY_PIN_(v);
+    return HFY_D_(add)(u, v);
+}
+
+HFY_TARGET_ void HFY_V_(mix)(HFY_S_ *y, const HFY_S_ *x, size_t n, double a, double b)
+{
+    enum { lanes = HFY_LANES_ };
+    const HFY_D_(vec) va = HFY_D_(set)(a), vb = HFY_D_(set)(b);
+    size_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+#ifdef HFY_DOUBLE
+        HFY_D_(store)(y + i, HFY_D_(mix2)(va, HFY_D_(load)(y + i), vb, HFY_D_(load)(x + i)));
+#else
+        HFY_F_(vec) p = HFY_F_(load)(y + i), q = HFY_F_(load)(x + i);
+        HFY_F_(store)(y + i, HFY_F_(join)(HFY_D_(mix2)(va, HFY_F_(low)(p), vb, HFY_F_(low)(q)),
+                                          HFY_D_(mix2)(va, HFY_F_(high)(p), vb, HFY_F_(high)(q))));
+#endif
+    }
+    for (; i < n; i++) {
+        double u = a * (double)y[i], v = b * (double)x[i];
+        y[i] = (HFY_S_)(u + v);
+    }
+}
+
+HFY_TARGET_ void HFY_V_(cut)(HFY_S_ *y, size_t n, double least)
+{
+    enum { lanes = HFY_LANES_ };
+    const HFY_V_(vec) edge = HFY_V_(set)((HFY_S_)least), zero = HFY_V_(zero)();
+    size_t i = 0;
+    for (; i + lanes <= n; i += lanes) {
+        HFY_V_(vec) v = HFY_V_(load)(y + i);
+        HFY_V_(store)(y + i, HFY_V_(select)(HFY_V_(lt)(v, edge), zero, v));
+    }
+    for (; i < n; i++) y[i] = y[i] < (HFY_S_)least ? 0 : y[i];
+}
+
+HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n)
+{
+    enum { lanes = HFY_LANES_, few = HFY_BYTES_ / 8 };
+    HFY_D_(vec) most = HFY_D_(zero)();
+    double of[few], all = 0;
+    size_t i = 0, l;
+    for (; i + lanes <= n; i += lanes) {
+#ifdef HFY_DOUBLE
+        most = HFY_D_(max)(HFY_D_(abs)(HFY_D_(sub)(HFY_D_(load)(x + i), HFY_D_(load)(y + i))), most);
+#else
+        HFY_F_(vec) p = HFY_F_(load)(x + i), q = HFY_F_(load)(y + i);
+        most = HFY_D_(max)(HFY_D_(abs)(HFY_D_(sub)(HFY_F_(low)(p), HFY_F_(low)(q))), most);
+        most = HFY_D_(max)(HFY_D_(abs)(HFY_D_(sub)(HFY_F_(high)(p), HFY_F_(high)(q))), most);
+#endif
+    }
+    HFY_D_(store)(of, most);
+    for (l = 0; l < few; l++) all = of[l] > all ? of[l] : all;
+    for (; i < n; i++) {
+        double change = fabs((double)x[i] - (double)y[i]);
+        all = change > all ? change : all;
+    }
+    return all;
+}
+
 HFY_TARGET_ void HFY_D_(below)(const double *d, size_t n, double t, double sums[3])
 {
     enum { lanes = HFY_BYTES_ / 8 };
@@ -4189,6 +4285,9 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {HFY_TEXT_(HFY_ISA_),
                                                             HFY_V_(softmax),
                                                             HFY_V_(scale),
                                                             HFY_V_(scale_once),
+                                                            HFY_V_(mix),
+                                                            HFY_V_(cut),
+                                                            HFY_V_(apart),
                                                             HFY_V_(exp),
                                                             HFY_D_(below),
                                                             HFY_D_(keep_below),
@@ -11726,8 +11825,8 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_NET_TILE_ 128                 /* queries of a tile at most */
 #define HFY_NET_TILE_BYTES_ (2048 * 1024) /* plain: bytes of scores at most, as long as that leaves a query */
-#define HFY_NET_BLOCK_BYTES_ (128 * 1024) /* keys of a block: they stay in the cache between scores and projection */
-#define HFY_NET_FOLD_ 256                 /* rows of a fold at least; entries of a list's fold */
+#define HFY_NET_BLOCK_BYTES_ (256 * 1024) /* keys of a block: they stay in the cache between scores and projection */
+#define HFY_NET_FOLD_ 512                 /* rows of a fold at least; entries of a list's fold */
 #define HFY_NET_SEGMENT_ 4096             /* rows of a segment, about: what one worker takes at a time */
 #define HFY_NET_LISTED_ 32768             /* candidates of a tile, over all its queries, as long as that leaves */
 #define HFY_NET_LIST_ 320                 /* each of them so many */
@@ -12028,8 +12127,13 @@ HFY_PRIVATE_ void hfy_net_mask_(const hfy_net *net, size_t who, size_t from, siz
 /* z starts from -0: a weight of 1 then copies its row to the bit, the sign of zeros included. */
 HFY_PRIVATE_ void hfy_net_zero_(hfy_real *z, size_t n)
 {
-    size_t d;
-    for (d = 0; d < n; d++) z[d] = (hfy_real)-0.0;
+    size_t d, m = hfy_base_min_(n, 256);
+    for (d = 0; d < m; d++) z[d] = (hfy_real)-0.0;
+    for (; d < n; d += m) {
+        m = hfy_base_min_(d, n - d);
+        m = hfy_base_min_(m, 2048);
+        memcpy(z + d, z, m * sizeof *z);
+    }
 }
 
 HFY_PRIVATE_ void hfy_net_add_(const hfy_real *HFY_RESTRICT_ part, size_t n, hfy_real *HFY_RESTRICT_ z)
@@ -12173,7 +12277,7 @@ HFY_PRIVATE_ void hfy_net_clear_sum_(hfy_net_sum_ *sum)
 HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, size_t from, size_t n,
                                 hfy_real *z, size_t width)
 {
-    double top, cut;
+    double top;
     size_t i;
     hfy_status status = hfy_sep_top_(run->simd, theta, n, NULL, &top);
     if (status == HFY_ERR_NONFINITE) sum->status = status;
@@ -12203,8 +12307,7 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
         return !status;
     }
     sum->sum += run->simd->softmax(theta, n, (hfy_real)sum->top, theta);
-    cut = exp(-run->negligible);
-    for (i = 0; i < n; i++) theta[i] = (double)theta[i] < cut ? 0 : theta[i];
+    run->simd->cut(theta, n, exp(-run->negligible));
     return 1;
 }
 
@@ -12213,7 +12316,6 @@ HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy
                                  const hfy_real *z_part, size_t width)
 {
     double keep = 1, add = 1;
-    size_t d;
     if (part->status && !all->status) all->status = part->status;
     if (all->status || hfy_base_is_neg_inf_(part->top)) return;
     if (run->exponential) {
@@ -12228,12 +12330,7 @@ HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy
         all->best = part->best;
     }
     if (!(keep > 0)) hfy_net_zero_(z, width); /* nothing of it is left: the first sums are copied to the bit */
-    for (d = 0; add > 0 && d < width; d++) {
-        if (keep < 1 || add < 1)
-            z[d] = (hfy_real)((keep > 0 ? keep * (double)z[d] : (double)z[d]) + add * (double)z_part[d]);
-        else
-            z[d] += z_part[d];
-    }
+    if (add > 0) run->simd->mix(z, z_part, width, keep, add);
 }
 
 /* --- one pass: rounds of segments, one a worker --- */
@@ -12427,15 +12524,15 @@ HFY_PRIVATE_ void hfy_net_uncouple_(const hfy_net *net, const hfy_real *q, hfy_r
 }
 
 /* The new state into q; returns max|f - q|. */
-HFY_PRIVATE_ double hfy_net_move_(const hfy_net *net, const hfy_real *f, hfy_real *q)
+HFY_PRIVATE_ double hfy_net_move_(const hfy_simd_ *simd, const hfy_net *net, const hfy_real *f, hfy_real *q)
 {
-    double residual = 0;
+    double residual = simd->apart(f, q, net->dim);
     size_t d;
-    for (d = 0; d < net->dim; d++) {
-        double change = (double)f[d] - (double)q[d];
-        if (fabs(change) > residual) residual = fabs(change);
-        q[d] = net->step < 1 ? (hfy_real)((double)q[d] + net->step * change) : f[d];
-    }
+    if (!(net->step < 1))
+        memcpy(q, f, net->dim * sizeof *q);
+    else
+        for (d = 0; d < net->dim; d++)
+            q[d] = (hfy_real)((double)q[d] + net->step * ((double)f[d] - (double)q[d]));
     return residual;
 }
 
@@ -12585,7 +12682,7 @@ HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, const hfy_report *rep
         s->status[j] = hfy_post_row_(&run->post, z, log_scale, q, dim, s->f, &s->post);
         hfy_net_learn_(run, j, index, weight, s->status[j] ? 0 : count, s);
         if (s->status[j]) return;
-        residual = hfy_net_move_(net, s->f, q);
+        residual = hfy_net_move_(run->simd, net, s->f, q);
         stop |= residual <= net->tol;
         if (path) memcpy(path + (s->step[j] + 1) * dim, q, dim * sizeof *path);
     }
@@ -12862,7 +12959,7 @@ HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, int
     run->needs_step = needs_step;
     run->by_rank = hfy_sep_by_rank_(&run->sep);
     run->margin = hfy_sep_link_margin_(&run->sep);
-    run->negligible = log(8 * (double)run->net.count / HFY_REAL_EPS_);
+    run->negligible = log(2 * (double)run->net.count / HFY_REAL_EPS_);
     method = hfy_sep_method_of_(&run->sep);
     run->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
     if (whole_rows || run->sep.plus)

@@ -42,7 +42,7 @@ def one_step(kind, N, B, sep, threads, dim=None, goals=True):
         theirs = []
         if sep == "softmax":
             if B == 1: theirs.append(Peer("numpy", lambda r: peers.numpy_one(X, Q[0], beta), "7" if N >= 10000 and big or kind == "mnist" else None, error))
-            else: theirs.append(Peer("numpy rows", lambda r: peers.numpy_rows(X, Q, beta), "10" if B in (64, 256) else None, error))
+            else: theirs.append(Peer("numpy rows", lambda r: peers.numpy_rows(X, Q, beta), "10" if B in (64, 256) and N >= 10000 else None, error))
         if torch:
             T, tq = torch.from_numpy(X), torch.from_numpy(Q)
             if sep == "argmax":
@@ -53,7 +53,7 @@ def one_step(kind, N, B, sep, threads, dim=None, goals=True):
             else:
                 f = TORCH[sep]()
                 row = None
-                if sep == "softmax" and B in (64, 256): row = "10"
+                if sep == "softmax" and B in (64, 256) and N >= 10000: row = "10"
                 if sep != "softmax" and N == LARGE: row = "8" if B == 1 else "11"
                 theirs.append(Peer("torch rows" + ("" if sep == "softmax" else ", sort"), step_rows(T, tq, f), row, error))
                 if sep != "softmax" and B > 1 and N >= 10000 and big:
