@@ -909,8 +909,9 @@ typedef struct hfy_report {
 /* Runs every query through the net until it stands still or max_steps are made.
    queries: n_queries x dim. out: n_queries x dim, or x readout_dim with a readout; may be queries if the widths agree.
    Cost a step and query: N dim multiply-adds for the scores, |support| dim for the projection; a query that stands
-   still costs nothing more. Where p is one-hot the pattern is copied to the bit. The bits of a query's answer depend
-   neither on the other queries nor on the number of threads.
+   still costs nothing more, nor does a step from one pattern's state that another query has made. Where p is one-hot
+   the pattern is copied to the bit. The bits of a query's answer depend neither on the other queries nor on the number
+   of threads.
    With the EXP separation p is kept as e^(theta - max theta) so that nothing overflows inside; report->weights are
    e^theta, +INFINITY where hfy_real cannot hold them.
    Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider
@@ -2479,9 +2480,10 @@ typedef struct hfy_simd_ {
     double (*softmax)(const hfy_real *x, size_t n, hfy_real max, hfy_real *y);
     void (*scale)(hfy_real *y, size_t n, double a);                 /* y = a y, a rounded to hfy_real */
     void (*scale_once)(hfy_real *y, size_t n, double a);            /* y = a y in double, rounded once */
-    void (*mix)(hfy_real *y, const hfy_real *x, size_t n, double a, double b); /* y = a y + b x in double, rounded once */
-    void (*cut)(hfy_real *y, size_t n, double least);               /* what is below `least` becomes 0 */
-    double (*apart)(const hfy_real *x, const hfy_real *y, size_t n); /* the largest |x - y|, NaN left out */
+    /* y = a y + b x in double, each product rounded, then rounded once to hfy_real */
+    void (*mix)(hfy_real *y, const hfy_real *x, size_t n, double a, double b);
+    void (*cut)(hfy_real *y, size_t n, double least);               /* what is below `least` (as hfy_real) becomes 0 */
+    double (*apart)(const hfy_real *x, const hfy_real *y, size_t n); /* the largest |x - y|; NaN left out */
     void (*exp)(const hfy_real *x, size_t n, hfy_real *y);          /* y = e^x; y may be x */
     /* Double precision whatever hfy_real is: candidates and their distances d from the largest score. */
     /* r = max(t - d, 0): sums = {how many d < t, sum of r, sum of r^2} */
@@ -11812,10 +11814,11 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
    >>net.impl   the one walk:  q -> theta = beta sim(K, q) + bias -> p -> z = V^T p - c o q -> f(q) -> q + step (f(q)
    - q)
    May call: base, simd, sim, index, structure, sep, post.
-   Numerics: queries run in tiles that share one read of the keys; a query that stands still leaves its tile. Nothing
-   of a query's arithmetic depends on its tile, nor on the number of workers: canonical dots; rows added in ascending
-   order inside folds of a few hundred (so that rounding does not pile up over a large memory), folds inside segments,
-   segments one after another, all with bounds that depend on the net alone.
+   Numerics: queries run in tiles that share one read of the keys; a query that stands still leaves its tile, and a
+   state that is one row's alone is scanned for once, for all queries that come to it. Nothing of a query's arithmetic
+   depends on its tile, nor on the number of workers: canonical dots; rows added in ascending order inside folds of a
+   few hundred (so that rounding does not pile up over a large memory), folds inside segments, segments one after
+   another, all with bounds that depend on the net alone.
    How a tile gets from scores to projections, in one pass over the keys unless the report asks for all the weights:
      lists   a separation with a margin: keep the candidates within the margin of the best score so far (or of the k-th
              best), solve on those, add the rows of the support. The same bits as `plain`. With an index, its short
@@ -11862,7 +11865,7 @@ typedef struct hfy_net_list_ {
     double *theta;
     size_t count, capacity;
     double top;        /* the best score so far; by rank: the k-th best of a recent past */
-    int overflow;      /* more candidates than capacity */
+    double lost;       /* the best of what a full list let go, or -infinity */
     hfy_status status; /* NaN or +infinity met */
 } hfy_net_list_;
 
@@ -12184,7 +12187,7 @@ HFY_PRIVATE_ void hfy_net_clear_list_(hfy_net_list_ *list, double top)
 {
     list->count = 0;
     list->top = top;
-    list->overflow = 0;
+    list->lost = -HUGE_VAL;
     list->status = HFY_OK;
 }
 
@@ -12218,17 +12221,35 @@ HFY_PRIVATE_ void hfy_net_compact_(const hfy_net_run_ *run, hfy_net_list_ *list,
     list->count = kept;
 }
 
-/* Appends one candidate; a full list is compacted first, and overflows if that makes no room. */
+/* Lets go the worse half of a list that is full of candidates: a better score may yet come that they cannot match. */
+HFY_PRIVATE_ void hfy_net_shorten_(hfy_net_list_ *list, double *scratch)
+{
+    size_t i, kept = 0;
+    double bar;
+    memcpy(scratch, list->theta, list->count * sizeof *scratch);
+    bar = hfy_base_kth_largest_(scratch, list->count, list->count / 2 + 1);
+    for (i = 0; i < list->count; i++)
+        if (list->theta[i] > bar) {
+            list->index[kept] = list->index[i];
+            list->theta[kept++] = list->theta[i];
+        }
+    list->count = kept;
+    if (bar > list->lost) list->lost = bar;
+}
+
+/* Was something let go that matters? */
+HFY_PRIVATE_ int hfy_net_overflowed_(const hfy_net_list_ *list, double margin)
+{
+    return list->lost > -HUGE_VAL && hfy_net_matters_(list, margin, list->lost);
+}
+
+/* Appends one candidate; a full list is compacted first, and shortened if that makes little room. */
 HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, size_t index, double theta,
                                   double *scratch)
 {
-    if (list->overflow) return;
     if (list->count == list->capacity) {
         hfy_net_compact_(run, list, scratch);
-        if (list->count > list->capacity / 4 * 3) {
-            list->overflow = 1;
-            return;
-        }
+        if (list->count > list->capacity / 4 * 3) hfy_net_shorten_(list, scratch);
         if (!hfy_net_matters_(list, run->margin, theta)) return;
     }
     list->index[list->count] = index;
@@ -12242,7 +12263,7 @@ HFY_PRIVATE_ void hfy_net_collect_(const hfy_net_run_ *run, hfy_net_list_ *list,
     size_t i, found;
     double top;
     hfy_status status = hfy_sep_top_(run->simd, theta, n, NULL, &top);
-    if (status == HFY_ERR_ARG || list->status || list->overflow)
+    if (status == HFY_ERR_ARG || list->status)
         return; /* all of the block is masked, or it is no use */
     if (status) {
         list->status = status;
@@ -12259,7 +12280,7 @@ HFY_PRIVATE_ void hfy_net_collect_(const hfy_net_run_ *run, hfy_net_list_ *list,
         return;
     }
     found = run->simd->window(theta, n, (hfy_real)list->top, run->margin, t->at, t->distance);
-    for (i = 0; i < found; i++) hfy_net_append_(run, list, from + t->at[i], (double)theta[t->at[i]], NULL);
+    for (i = 0; i < found; i++) hfy_net_append_(run, list, from + t->at[i], (double)theta[t->at[i]], t->distance);
 }
 
 /* --- one pass, sums: running maximum --- */
@@ -12422,7 +12443,7 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, const hfy_real *
                 }
                 if (!run->by_rank && t->list[j].top > s->list[j].top) s->list[j].top = t->list[j].top;
                 if (t->list[j].status && !s->list[j].status) s->list[j].status = t->list[j].status;
-                s->list[j].overflow |= t->list[j].overflow;
+                if (t->list[j].lost > s->list[j].lost) s->list[j].lost = t->list[j].lost;
                 for (l = 0; l < t->list[j].count; l++)
                     if (hfy_net_matters_(s->list + j, run->margin, t->list[j].theta[l]))
                         hfy_net_append_(run, s->list + j, t->list[j].index[l], t->list[j].theta[l], t->distance);
@@ -12443,7 +12464,7 @@ HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t j, h
     hfy_net_list_ *list = s->list + j, all;
     hfy_net_stream_ *t = s->stream;
     if (list->status) return list->status;
-    if (list->overflow) {
+    if (hfy_net_overflowed_(list, run->margin)) {
         size_t from, n,
             limit = run->net.visible ? hfy_base_min_(run->net.visible[s->who[j]], run->net.count) : run->net.count;
         hfy_net_run_ alone = *run;
@@ -12974,7 +12995,8 @@ HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, int
     run->block = run->block < 8 ? 8 : run->block > 512 ? 512 : run->block;
     run->block = hfy_base_min_(run->block, (run->net.count | 7) + 1);
     run->fold = run->block * ((HFY_NET_FOLD_ - 1) / run->block + 1);
-    run->segment = run->fold * (HFY_NET_SEGMENT_ / run->fold);
+    fit = hfy_base_min_(HFY_NET_SEGMENT_, run->net.count / 6) + run->fold / 2; /* six or so at least, for workers */
+    run->segment = fit < run->fold ? run->fold : run->fold * (fit / run->fold);
     /* many queries are shared out; few share the keys */
     run->tile = HFY_NET_TILE_;
     if (run->mode == HFY_NET_PLAIN_) {

@@ -22,9 +22,22 @@ def best(r):
 
 
 for r in rows:
+    memory = re.fullmatch(r"scratch_(\w+)", r["case"])
+    if memory and r["peer"].startswith("torch"):  # resident memory of one step, in MB
+        N, D, B = (int(s) for s in r["shape"].split("x"))
+        if B == 256:
+            add("mem_%s_hfy" % memory[1], N, float(r["hfy_seconds"]) * 1e-6)
+            add("mem_%s_peer" % memory[1], N, float(r["peer_seconds"]) * 1e-6)
     if r["unit"] != "s": continue
     size = [int(s) for s in r["shape"].split("x")] if re.fullmatch(r"\d+(x\d+)*", r["shape"]) else []
     mine, theirs = best(r)
+    rate = re.fullmatch(r"retrieve_(softmax|sparsemax)", r["case"])
+    if rate and r["of_roof"]:  # against the measured roof
+        N, D, B = size
+        what, of = ("gbytes", "read") if B == 1 else ("gflops", "flops%d" % B)
+        if D == 784:
+            add("roof_%s_%s_%s" % (of, rate[1], r["threads"]), N, float(r[what]))
+            add("roof_%s_%s" % (of, r["threads"]), N, float(r[what]) / float(r["of_roof"]))
     flat = re.fullmatch(r"growth_(\w[\w.]*)_flat", r["case"])
     step = re.fullmatch(r"growth_retrieve_(\w+)", r["case"])
     if flat:
@@ -53,6 +66,6 @@ with open(os.path.join(OUT, "goals.dat"), "w") as f:
         must, goal = harness.GOALS[row]
         for ratio in goals[row]: f.write("%d %s %g %g %g\n" % (i, row, ratio, must, goal))
 with open(os.path.join(OUT, "all.gp"), "w") as f:
-    for part in ("sep", "growN", "growD", "growB", "gemm"):
+    for part in ("sep", "growN", "growD", "growB", "gemm", "roof", "mem"):
         f.write("have_%s = %d\n" % (part, any(c.startswith(part) or part in c for c in curves)))
     f.write("have_goals = %d\n" % bool(goals))

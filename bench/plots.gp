@@ -57,6 +57,39 @@ if (have_growN || have_growD || have_growB) {
     unset output
 }
 
+# --- retrieval against the machine's roof, and its memory ---
+if (have_roof) {
+    eval svg(1000, 760)
+    set output docs.'/bench_roof.svg'
+    set multiplot layout 2,2 title 'one retrieval step, D = 784: rates (medians) against the measured roof, and memory'
+    unset logscale; set logscale x; set format x '%.0s%c'; set format y '%g'; set xtics (1000, 10000, 60000)
+    set xrange [700:90000]; set yrange [0:*]; set xlabel 'N: patterns stored'; set key below maxcols 3 spacing 0.9 width -2
+    do for [of in 'read flops64 flops256'] {
+        set title of eq 'read' ? 'one query: GB/s of keys read' : (of eq 'flops64' ? '64' : '256').' queries: GFLOP/s'
+        list = ''
+        do for [t in '1 2'] {
+            do for [k in 'softmax_ sparsemax_'] { if (there('roof_'.of.'_'.k.t)) { list = list.k.t.' ' } }
+            if (there('roof_'.of.'_'.t)) { list = list.t.' ' }
+        }
+        plot for [i=1:words(list)] data.'roof_'.of.'_'.word(list, i).'.dat' with linespoints \
+            lc rgb (strlen(word(list, i)) == 1 ? '#999999' : word(list, i)[2:2] eq 'o' ? '#0b5394' : '#38761d') \
+            dt (word(list, i)[strlen(word(list, i)):] eq '1' ? 1 : 2) lw 2 pt 7 ps 0.5 \
+            title (strlen(word(list, i)) == 1 ? 'roof' : word(list, i)[2:2] eq 'o' ? 'softmax' : 'sparsemax').', '. \
+                word(list, i)[strlen(word(list, i)):].(word(list, i)[strlen(word(list, i)):] eq '1' ? ' thread' : ' threads')
+    }
+    if (there('mem_softmax_hfy')) {
+        set title '256 queries: MB of resident memory that the step takes'; set logscale xy; set yrange [1:1000]
+        set xtics (10000, 60000); set xrange [7000:90000]
+        plot data.'mem_softmax_hfy.dat' with linespoints ls 1 title 'softmax, hfy.h', \
+             data.'mem_softmax_peer.dat' with linespoints ls 2 title 'softmax, torch', \
+             data.'mem_sparsemax_hfy.dat' with linespoints ls 3 dt 1 title 'sparsemax, hfy.h', \
+             data.'mem_sparsemax_peer.dat' with linespoints ls 4 title 'sparsemax, torch'
+    }
+    unset multiplot
+    unset output
+    unset logscale; set xrange [*:*]; set yrange [*:*]; set xtics autofreq
+}
+
 # --- matrix products: GFLOP/s against the size ---
 if (have_gemm) {
     eval svg(900, 620)

@@ -689,6 +689,83 @@ TEST(clip_values)
 }
 
 /* The vector kernels agree with the scalar definition but for rounding, on one common set of data. */
+/* Elementwise kernels: the same bits from every instruction set, and from the definition. */
+TEST(scale_mix_cut_apart_values)
+{
+    enum { most = 70 };
+    const hfy_simd_ *simd;
+    hfy_real *y = (hfy_real *)at_the_edge(most * sizeof *y), *x = (hfy_real *)at_the_edge(most * sizeof *x);
+    hfy_real start[most], want[most];
+    size_t n, i, t, round;
+    for (n = 0; n <= most; n++)
+        for (round = 0; round < 4; round++) {
+            hfy_real *py = y + (most - n), *px = x + (most - n);
+            const double a = round == 3 ? 1 : exp(hfy_rng_normal(&dice)), b = round == 2 ? 1 : hfy_rng_normal(&dice);
+            double apart = 0;
+            for (i = 0; i < n; i++) {
+                start[i] = normal(), px[i] = round == 1 && i % 3 == 0 ? start[i] : normal();
+                if (round == 2 && i % 5 == 1) start[i] = (hfy_real)-0.0, px[i] = (hfy_real)(i % 2 ? 0.0 : -0.0);
+            }
+            EACH_TABLE(simd, t)
+            {
+                for (i = 0; i < n; i++) want[i] = (hfy_real)(a * (double)start[i]);
+                memcpy(py, start, n * sizeof *py);
+                simd->scale_once(py, n, a);
+                CHECK(same_bits(py, want, n * sizeof *py));
+                for (i = 0; i < n; i++) {
+                    volatile double u = a * (double)start[i], v = b * (double)px[i];
+                    want[i] = (hfy_real)(u + v);
+                }
+                memcpy(py, start, n * sizeof *py);
+                simd->mix(py, px, n, a, b);
+                CHECK(same_bits(py, want, n * sizeof *py));
+                for (i = 0; i < n; i++) want[i] = start[i] < (hfy_real)0.25 ? 0 : start[i];
+                memcpy(py, start, n * sizeof *py);
+                simd->cut(py, n, 0.25);
+                CHECK(same_bits(py, want, n * sizeof *py));
+                for (i = 0, apart = 0; i < n; i++)
+                    if (fabs((double)start[i] - (double)px[i]) > apart) apart = fabs((double)start[i] - (double)px[i]);
+                memcpy(py, start, n * sizeof *py);
+                CHECK_EQ(simd->apart(py, px, n), apart);
+                CHECK_EQ(simd->apart(px, py, n), apart);
+                if (n > 1) { /* a NaN hides nothing, wherever it stands */
+                    size_t at = (round * 7) % n, biggest = n - 1 - at == at ? at - 1 : n - 1 - at;
+                    memcpy(py, px, n * sizeof *py);
+                    py[at] = quiet_nan();
+                    py[biggest] = px[biggest] + 8;
+                    apart = (double)py[biggest] - (double)px[biggest];
+                    CHECK_EQ(simd->apart(py, px, n), apart);
+                }
+            }
+        }
+}
+
+TEST(signs_values)
+{
+    enum { most = 200 };
+    const hfy_simd_ *simd;
+    double *h = (double *)at_the_edge(most * sizeof *h), *width = (double *)at_the_edge(most * sizeof *width);
+    size_t n, i, t;
+    for (n = 0; n <= most; n++) {
+        double *ph = h + (most - n), *pw = width + (most - n);
+        uint64_t want[4] = {0, 0, 0, 0};
+        size_t clear = 0;
+        for (i = 0; i < n; i++) {
+            ph[i] = i % 9 == 4 ? (i % 2 ? 0.0 : -0.0) : i % 31 == 30 ? (double)quiet_nan() : hfy_rng_normal(&dice);
+            pw[i] = i % 13 == 5 ? 2 * fabs(ph[i]) : hfy_rng_uniform(&dice); /* some on the edge: not above it */
+            want[i / 64] |= (uint64_t)(ph[i] > 0) << (i % 64);
+            clear += fabs(ph[i]) > 0.5 * pw[i];
+        }
+        EACH_TABLE(simd, t)
+        {
+            uint64_t bits[5] = {7, 7, 7, 7, 7};
+            CHECK_EQ(simd->signs(ph, pw, 0.5, n, bits), clear);
+            CHECK(same_bits(bits, want, (n + 63) / 64 * sizeof *bits));
+            CHECK(bits[(n + 63) / 64] == 7);
+        }
+    }
+}
+
 TEST(agree_with_scalar)
 {
     enum { rows = 40, nq = 5, dim = 200 };
@@ -764,6 +841,8 @@ int main(int argc, char **argv)
     RUN(below_values);
     RUN(powers_values);
     RUN(clip_values);
+    RUN(scale_mix_cut_apart_values);
+    RUN(signs_values);
     RUN(agree_with_scalar);
     return CHECK_END();
 }

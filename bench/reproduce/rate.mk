@@ -14,10 +14,10 @@ SEED = 1
 RATE = $(BUILD)/rate_figures
 RATE_TARGETS = $(BUILD)/rate_targets
 
-$(RATE): rate_figures.c ../../hfy.h | $(BUILD)
+$(RATE): rate_figures.c rate.h ../../hfy.h | $(BUILD)
 	$(COMPILE) rate_figures.c -o $@ -lm
 
-$(RATE_TARGETS): rate_targets.c reproduce.h ../../hfy.h | $(BUILD)
+$(RATE_TARGETS): rate_targets.c rate.h reproduce.h ../../hfy.h | $(BUILD)
 	$(COMPILE) rate_targets.c -o $@ -lm
 
 rate-targets: $(RATE_TARGETS)

@@ -6,6 +6,7 @@
    FIGURE 1 .. 8; N units; REPETITIONS independent problems a point. quick: fewer points. Progress goes to stderr. */
 #define HFY_IMPLEMENTATION
 #include "../../hfy.h"
+#include "rate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,22 +60,6 @@ static size_t count_of(double alpha, size_t n)
 {
     const size_t p = (size_t)(alpha * (double)n + 0.5);
     return p ? p : 1;
-}
-
-static double total(const double *x, size_t n)
-{
-    double s = 0;
-    size_t i;
-    for (i = 0; i < n; i++) s += x[i];
-    return s;
-}
-
-static double squares(const double *x, size_t n)
-{
-    double s = 0;
-    size_t i;
-    for (i = 0; i < n; i++) s += x[i] * x[i];
-    return s;
 }
 
 /* Share of the dense patterns that are stable at theta* (or at the best threshold). */

@@ -18,6 +18,7 @@
 #define HFY_IMPLEMENTATION
 #include "../../hfy.h"
 #include "reproduce.h"
+#include "rate.h"
 
 static hfy_work work;
 static uint64_t seed;
@@ -79,22 +80,6 @@ static hfy_rate starred(double power, double sigma, double cv, double above)
 }
 
 static size_t count_of(double alpha, size_t n) { return (size_t)(alpha * (double)n + 0.5); }
-
-static double total(const double *x, size_t n)
-{
-    double s = 0;
-    size_t i;
-    for (i = 0; i < n; i++) s += x[i];
-    return s;
-}
-
-static double squares(const double *x, size_t n)
-{
-    double s = 0;
-    size_t i;
-    for (i = 0; i < n; i++) s += x[i] * x[i];
-    return s;
-}
 
 /* S1, S2, S3: n = sigma = 1, theta = 0.3, N = 400, alpha = 0.5 */
 static void moments(void)
