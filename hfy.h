@@ -11834,6 +11834,7 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
 #define HFY_NET_LISTED_ 32768             /* candidates of a tile, over all its queries, as long as that leaves */
 #define HFY_NET_LIST_ 320                 /* each of them so many */
 #define HFY_NET_MEMO_ 1024                /* rows whose next state is remembered */
+#define HFY_NET_FEW_ 16384                /* numbers of a tile's states that count as little */
 
 typedef enum hfy_net_mode_ { HFY_NET_PLAIN_, HFY_NET_LISTS_, HFY_NET_SUMS_ } hfy_net_mode_;
 
@@ -12968,7 +12969,8 @@ HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, int
 {
     hfy_status status;
     hfy_sep_method_ method;
-    size_t row_bytes, most = hfy_base_workers_(), fit;
+    size_t row_bytes, most = hfy_base_workers_(), fit, segments;
+    int indexed;
     memset(run, 0, sizeof *run);
     *walks = 1;
     status = hfy_net_resolve_(net, n_queries, &run->net, work);
@@ -12997,21 +12999,28 @@ HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, int
     run->fold = run->block * ((HFY_NET_FOLD_ - 1) / run->block + 1);
     fit = hfy_base_min_(HFY_NET_SEGMENT_, run->net.count / 6) + run->fold / 2; /* six or so at least, for workers */
     run->segment = fit < run->fold ? run->fold : run->fold * (fit / run->fold);
-    /* many queries are shared out; few share the keys */
+    /* queries that fill a tile for everyone are shared out, or a few if keys are few; else all share the keys */
     run->tile = HFY_NET_TILE_;
     if (run->mode == HFY_NET_PLAIN_) {
         fit = HFY_NET_TILE_BYTES_ / sizeof(hfy_real) / run->net.count;
         run->tile = fit < 1 ? 1 : hfy_base_min_(fit, HFY_NET_TILE_);
     }
     run->workers = 1;
-    if (run->mode == HFY_NET_PLAIN_ || n_queries >= 4 * most)
+    indexed = run->net.index && run->net.sim == HFY_SIM_DOT && run->mode == HFY_NET_LISTS_;
+    segments = (run->net.count - 1) / run->segment + 1;
+    if (run->mode == HFY_NET_PLAIN_ || n_queries / HFY_NET_TILE_ >= most ||
+        (n_queries >= 4 * most && (indexed || segments < 2 * most)))
         *walks = hfy_base_min_(most, n_queries ? n_queries : 1);
     else
-        run->workers = hfy_base_min_(most, (run->net.count - 1) / run->segment + 1);
+        run->workers = most;
+    /* a few sums cost little room: more of them than workers, so that they meet less often */
+    if (run->mode == HFY_NET_SUMS_ && run->workers > 1 && hfy_base_times_(n_queries, run->net.dim) <= HFY_NET_FEW_)
+        run->workers *= 4;
+    run->workers = hfy_base_min_(run->workers, segments);
     run->tile = hfy_base_min_(run->tile, n_queries ? (n_queries - 1) / *walks + 1 : 1);
     fit = HFY_NET_LISTED_ / run->tile;
     run->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? HFY_NET_LIST_ : fit, run->net.count);
-    if (run->net.index && run->net.sim == HFY_SIM_DOT && run->mode == HFY_NET_LISTS_) {
+    if (indexed) {
         run->workers = 1; /* one query's search is not shared out */
         return hfy_index_begin_(run->net.index, run->simd, run->net.keys, run->net.count, run->net.dim,
                                 run->net.key_stride, run->net.beta, run->margin,
@@ -13408,6 +13417,7 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 #undef HFY_NET_LISTED_
 #undef HFY_NET_LIST_
 #undef HFY_NET_MEMO_
+#undef HFY_NET_FEW_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>file.impl   .npy in and out
