@@ -58,6 +58,10 @@ if (have_growN || have_growD || have_growB) {
 }
 
 # --- retrieval against the machine's roof, and its memory ---
+few(w) = substr(w, strlen(w), strlen(w))
+kind(w) = strlen(w) == 1 ? 'roof' : substr(w, 2, 2) eq 'o' ? 'softmax' : 'sparsemax'
+dash(w) = few(w) eq '1' ? 1 : 2
+tint(w) = strlen(w) == 1 ? '#999999' : substr(w, 2, 2) eq 'o' ? '#0b5394' : '#38761d'
 if (have_roof) {
     eval svg(1000, 760)
     set output docs.'/bench_roof.svg'
@@ -71,11 +75,9 @@ if (have_roof) {
             do for [k in 'softmax_ sparsemax_'] { if (there('roof_'.of.'_'.k.t)) { list = list.k.t.' ' } }
             if (there('roof_'.of.'_'.t)) { list = list.t.' ' }
         }
-        plot for [i=1:words(list)] data.'roof_'.of.'_'.word(list, i).'.dat' with linespoints \
-            lc rgb (strlen(word(list, i)) == 1 ? '#999999' : word(list, i)[2:2] eq 'o' ? '#0b5394' : '#38761d') \
-            dt (word(list, i)[strlen(word(list, i)):] eq '1' ? 1 : 2) lw 2 pt 7 ps 0.5 \
-            title (strlen(word(list, i)) == 1 ? 'roof' : word(list, i)[2:2] eq 'o' ? 'softmax' : 'sparsemax').', '. \
-                word(list, i)[strlen(word(list, i)):].(word(list, i)[strlen(word(list, i)):] eq '1' ? ' thread' : ' threads')
+        plot for [i=1:words(list)] data.'roof_'.of.'_'.word(list, i).'.dat' with linespoints lc rgb tint(word(list, i)) \
+            dt dash(word(list, i)) lw 2 pt 7 ps 0.5 \
+            title kind(word(list, i)).', '.few(word(list, i)).(few(word(list, i)) eq '1' ? ' thread' : ' threads')
     }
     if (there('mem_softmax_hfy')) {
         set title '256 queries: MB of resident memory that the step takes'; set logscale xy; set yrange [1:1000]
