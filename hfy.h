@@ -11833,7 +11833,7 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
 #define HFY_NET_SEGMENT_ 4096             /* rows of a segment, about: what one worker takes at a time */
 #define HFY_NET_LISTED_ 32768             /* candidates of a tile, over all its queries, as long as that leaves */
 #define HFY_NET_LIST_ 320                 /* each of them so many */
-#define HFY_NET_MEMO_ 1024                /* rows whose next state is remembered */
+#define HFY_NET_MEMO_ 1024                /* rows whose next state is remembered, at most */
 #define HFY_NET_FEW_ 16384                /* numbers of a tile's states that count as little */
 
 typedef enum hfy_net_mode_ { HFY_NET_PLAIN_, HFY_NET_LISTS_, HFY_NET_SUMS_ } hfy_net_mode_;
@@ -11917,7 +11917,8 @@ typedef struct hfy_net_scratch_ {
     size_t *marked;          /* tile: and after how many steps */
     size_t *cycle;           /* tile: 0, or the length of the cycle that was found */
     size_t *single;          /* lists, many steps: tile: the row whose state this is, or SIZE_MAX */
-    hfy_net_memo_ *memo;     /* lists, many steps: HFY_NET_MEMO_ */
+    hfy_net_memo_ *memo;     /* lists, many steps: memos */
+    size_t memos;            /* N, HFY_NET_MEMO_ at most */
     hfy_status *status;      /* tile */
     unsigned char *ended;    /* tile: 1 = made its last step, 2 = and its last energy is known */
     size_t made;             /* steps that the last query to end has made */
@@ -12090,8 +12091,8 @@ HFY_PRIVATE_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run,
     s->marked = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
     s->cycle = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
     s->single = (size_t *)hfy_base_take_(arena, hfy_net_remembers_(run) * t, sizeof(size_t));
-    s->memo = (hfy_net_memo_ *)hfy_base_take_(arena, hfy_net_remembers_(run) * (size_t)HFY_NET_MEMO_,
-                                              sizeof(hfy_net_memo_));
+    s->memos = hfy_net_remembers_(run) * hfy_base_min_(net->count, HFY_NET_MEMO_);
+    s->memo = (hfy_net_memo_ *)hfy_base_take_(arena, s->memos, sizeof(hfy_net_memo_));
     s->status = (hfy_status *)hfy_base_take_(arena, t, sizeof(hfy_status));
     s->ended = (unsigned char *)hfy_base_take_(arena, t, 1);
     s->made = 0;
@@ -12663,7 +12664,7 @@ HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, size_t j, double residu
 
 HFY_PRIVATE_ hfy_net_memo_ *hfy_net_memo_of_(const hfy_net_scratch_ *s, size_t row)
 {
-    return s->memo + row % HFY_NET_MEMO_;
+    return s->memo + row % s->memos;
 }
 
 /* Where the place's state went: to the state of one row (weight 1), or elsewhere (count 0: the step failed). */
@@ -12929,7 +12930,7 @@ HFY_PRIVATE_ void hfy_net_walk_(const hfy_net_run_ *run, const hfy_real *queries
     size_t live = 0, j;
     int together = net->readout && net->max_steps > 1; /* all make their last step, into the readout, at once */
     if (path) memcpy(path, queries + first * net->dim, net->dim * sizeof *path);
-    for (j = 0; s->memo && j < HFY_NET_MEMO_; j++) s->memo[j].from = SIZE_MAX;
+    for (j = 0; j < s->memos; j++) s->memo[j].from = SIZE_MAX;
     for (;;) {
         int ends, project, read;
         size_t scan;

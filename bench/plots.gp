@@ -69,7 +69,7 @@ if (have_roof) {
     unset logscale; set logscale x; set format x '%.0s%c'; set format y '%g'; set xtics (1000, 10000, 60000)
     set xrange [700:90000]; set yrange [0:*]; set xlabel 'N: patterns stored'; set key below maxcols 3 spacing 0.9 width -2
     do for [of in 'read flops64 flops256'] {
-        set title of eq 'read' ? 'one query: GB/s of keys read' : (of eq 'flops64' ? '64' : '256').' queries: GFLOP/s'
+        set title (of eq 'read' ? 'one query: GB/s of keys read' : (of eq 'flops64' ? '64' : '256').' queries: GFLOP/s')
         list = ''
         do for [t in '1 2'] {
             do for [k in 'softmax_ sparsemax_'] { if (there('roof_'.of.'_'.k.t)) { list = list.k.t.' ' } }
