@@ -4087,6 +4087,12 @@ HFY_TARGET_ void HFY_V_(cut)(HFY_S_ *y, size_t n, double least)
     for (; i < n; i++) y[i] = y[i] < (HFY_S_)least ? 0 : y[i];
 }
 
+/* The larger of a and b; b where a is NaN, on every machine. */
+HFY_INLINE_ HFY_D_(vec) HFY_D_(more)(HFY_D_(vec) a, HFY_D_(vec) b)
+{
+    return HFY_D_(select)(HFY_D_(lt)(b, a), a, b);
+}
+
 HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n)
 {
     enum { lanes = HFY_LANES_, few = HFY_BYTES_ / 8 };
@@ -4095,11 +4101,11 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n)
     size_t i = 0, l;
     for (; i + lanes <= n; i += lanes) {
 #ifdef HFY_DOUBLE
-        most = HFY_D_(max)(HFY_D_(abs)(HFY_D_(sub)(HFY_D_(load)(x + i), HFY_D_(load)(y + i))), most);
+        most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_D_(load)(x + i), HFY_D_(load)(y + i))), most);
 #else
         HFY_F_(vec) p = HFY_F_(load)(x + i), q = HFY_F_(load)(y + i);
-        most = HFY_D_(max)(HFY_D_(abs)(HFY_D_(sub)(HFY_F_(low)(p), HFY_F_(low)(q))), most);
-        most = HFY_D_(max)(HFY_D_(abs)(HFY_D_(sub)(HFY_F_(high)(p), HFY_F_(high)(q))), most);
+        most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_F_(low)(p), HFY_F_(low)(q))), most);
+        most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_F_(high)(p), HFY_F_(high)(q))), most);
 #endif
     }
     HFY_D_(store)(of, most);
