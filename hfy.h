@@ -3533,8 +3533,7 @@ HFY_INLINE_ void HFY_V_(pairs)(int kind, const HFY_S_ *x, size_t x_stride, size_
         if (nq > j_block) {
             i_block = 262144 / row_bytes / HFY_ROWS_ * HFY_ROWS_;
             if (i_block < 4 * HFY_ROWS_) i_block = 4 * HFY_ROWS_;
-            j0 = (nq - 1) / j_block + 1; /* even shares */
-            j_block = ((nq - 1) / j0 / HFY_QUERIES_ + 1) * HFY_QUERIES_;
+            j_block = ((nq - 1) / ((nq - 1) / j_block + 1) / HFY_QUERIES_ + 1) * HFY_QUERIES_; /* even shares */
         }
         for (i0 = 0; i0 < rows; i0 += i_block)
             for (j0 = 0; j0 < nq; j0 += j_block) {
@@ -11887,7 +11886,7 @@ typedef struct hfy_net_sum_ {
 typedef struct hfy_net_stream_ {
     hfy_real *scores;    /* tile x block */
     size_t *at;          /* block: candidates of a block */
-    double *distance;    /* block, by rank: capacity */
+    double *distance;    /* block or capacity, whichever is more: scratch of a list */
     hfy_net_list_ *list; /* lists: tile; one worker's are the tile's own */
     hfy_net_sum_ *sum;   /* sums: tile */
     hfy_real *z;         /* sums, plain: tile x width */
@@ -12743,11 +12742,38 @@ HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, const hfy_report *rep
     if (!weight && report->best) report->best[who] = s->sum[j].best;
 }
 
+/* The same for a list in s->sep, which still has to be projected. */
+HFY_PRIVATE_ void hfy_net_settle_list_(const hfy_net_run_ *run, const hfy_report *report, size_t j, int project,
+                                       hfy_real *out, hfy_real *path, hfy_net_scratch_ *s)
+{
+    const hfy_net *net = &run->net;
+    const hfy_real *weight = hfy_net_round_weights_(&s->sep);
+    s->log_scale[j] = 0;
+    if (project)
+        hfy_net_gather_(run->simd, s->sep.index, weight, s->sep.count, net->values, net->value_stride, net->dim,
+                        s->stream->part, s->z + j * net->dim);
+    hfy_net_settle_(run, report, j, s->sep.index, weight, s->sep.count, project, 0, out, path, s);
+}
+
+HFY_PRIVATE_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j, hfy_net_scratch_ *s)
+{
+    const size_t row = run->net.dim * sizeof *s->q;
+    unsigned char ended = s->ended[i];
+    hfy_status status = s->status[i];
+    size_t *of[6], l, t;
+    of[0] = s->who, of[1] = s->step, of[2] = s->limit, of[3] = s->marked, of[4] = s->cycle, of[5] = s->single;
+    for (l = 0; l < (s->single ? 6 : 5); l++) t = of[l][i], of[l][i] = of[l][j], of[l][j] = t;
+    s->ended[i] = s->ended[j], s->ended[j] = ended;
+    s->status[i] = s->status[j], s->status[j] = status;
+    hfy_base_swap_(s->q + i * run->net.dim, s->q + j * run->net.dim, row);
+    if (s->mark) hfy_base_swap_(s->mark + i * run->net.dim, s->mark + j * run->net.dim, row);
+}
+
 /* Forgets the queries that have ended or failed and moves the others up; returns how many are left. */
 HFY_PRIVATE_ size_t hfy_net_leave_(const hfy_net_run_ *run, const hfy_report *report, size_t live, size_t *failed,
                                    hfy_status *failure, hfy_net_scratch_ *s)
 {
-    size_t j, kept = 0, dim = run->net.dim;
+    size_t j, kept = 0;
     int stays = report && report->energy; /* a query that has ended stays for the energy of its last state */
     for (j = 0; j < live; j++) {
         if (s->status[j] && s->who[j] < *failed) {
@@ -12755,17 +12781,8 @@ HFY_PRIVATE_ size_t hfy_net_leave_(const hfy_net_run_ *run, const hfy_report *re
             *failure = s->status[j];
         }
         if (!s->status[j] && (!s->ended[j] || (stays && s->ended[j] == 1))) {
-            if (kept < j) memcpy(s->q + kept * dim, s->q + j * dim, dim * sizeof *s->q);
-            if (kept < j && s->mark && s->marked[j])
-                memcpy(s->mark + kept * dim, s->mark + j * dim, dim * sizeof *s->mark);
-            s->limit[kept] = s->limit[j];
-            s->marked[kept] = s->marked[j];
-            s->cycle[kept] = s->cycle[j];
-            if (s->single) s->single[kept] = s->single[j];
-            s->who[kept] = s->who[j];
-            s->step[kept] = s->step[j];
-            s->status[kept] = HFY_OK;
-            s->ended[kept++] = s->ended[j];
+            if (kept < j) hfy_net_swap_places_(run, kept, j, s);
+            kept++;
             continue;
         }
         if (report && report->status) report->status[s->who[j]] = s->status[j];
@@ -12794,7 +12811,6 @@ HFY_PRIVATE_ void hfy_net_one_pass_(const hfy_net_run_ *run, size_t live, int pr
                                     const hfy_report *report, hfy_real *path, hfy_net_scratch_ *s)
 {
     const hfy_net *net = &run->net;
-    const hfy_real *weight;
     size_t j, dim = net->dim;
     if (run->mode == HFY_NET_SUMS_) {
         if (read)
@@ -12822,26 +12838,8 @@ HFY_PRIVATE_ void hfy_net_one_pass_(const hfy_net_run_ *run, size_t live, int pr
             hfy_net_learn_(run, j, NULL, NULL, 0, s);
             continue;
         }
-        weight = hfy_net_round_weights_(&s->sep);
-        if (project)
-            hfy_net_gather_(run->simd, s->sep.index, weight, s->sep.count, net->values, net->value_stride, dim,
-                            s->stream->part, s->z + j * dim);
-        hfy_net_settle_(run, report, j, s->sep.index, weight, s->sep.count, project, 0, out, path, s);
+        hfy_net_settle_list_(run, report, j, project, out, path, s);
     }
-}
-
-HFY_PRIVATE_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j, hfy_net_scratch_ *s)
-{
-    const size_t row = run->net.dim * sizeof *s->q;
-    unsigned char ended = s->ended[i];
-    hfy_status status = s->status[i];
-    size_t *of[6], l, t;
-    of[0] = s->who, of[1] = s->step, of[2] = s->limit, of[3] = s->marked, of[4] = s->cycle, of[5] = s->single;
-    for (l = 0; l < 6; l++) t = of[l][i], of[l][i] = of[l][j], of[l][j] = t;
-    s->ended[i] = s->ended[j], s->ended[j] = ended;
-    s->status[i] = s->status[j], s->status[j] = status;
-    hfy_base_swap_(s->q + i * run->net.dim, s->q + j * run->net.dim, row);
-    if (s->mark) hfy_base_swap_(s->mark + i * run->net.dim, s->mark + j * run->net.dim, row);
 }
 
 /* A sparse p spares later scans: from the state of one row every query goes the same way, so no two need scan for it.
@@ -12850,22 +12848,14 @@ HFY_PRIVATE_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t
 HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_real *out, const hfy_report *report,
                                    hfy_real *path, hfy_net_scratch_ *s)
 {
-    const hfy_net *net = &run->net;
     size_t i, j, scan = 0;
-    for (j = 0; j < live; j++) {
-        const hfy_net_memo_ *memo = NULL;
+    for (j = 0; j < live; j++)
         while (!s->status[j] && !s->ended[j] && s->single[j] != SIZE_MAX) {
-            const hfy_real *weight;
-            memo = hfy_net_memo_of_(s, s->single[j]);
+            const hfy_net_memo_ *memo = hfy_net_memo_of_(s, s->single[j]);
             if (memo->from != s->single[j] || memo->to == SIZE_MAX) break;
             s->sep.index[0] = memo->to, s->sep.weight[0] = 1, s->sep.count = 1;
-            weight = hfy_net_round_weights_(&s->sep);
-            hfy_net_gather_(run->simd, s->sep.index, weight, 1, net->values, net->value_stride, net->dim,
-                            s->stream->part, s->z + j * net->dim);
-            s->log_scale[j] = 0;
-            hfy_net_settle_(run, report, j, s->sep.index, weight, 1, 1, 0, out, path, s);
+            hfy_net_settle_list_(run, report, j, 1, out, path, s);
         }
-    }
     for (j = 0; j < live; j++) {
         const size_t row = s->single[j];
         int waits = s->status[j] || s->ended[j];
@@ -12883,7 +12873,6 @@ HFY_PRIVATE_ void hfy_net_plainly_(const hfy_net_run_ *run, size_t live, int pro
                                    const hfy_report *report, hfy_real *path, hfy_net_scratch_ *s)
 {
     const hfy_net *net = &run->net;
-    const hfy_real *weight;
     size_t j, dim = net->dim, n = net->count;
     int list = hfy_sep_is_list_(&run->sep);
     hfy_net_scores_(run, s->q, live, s->inverse_q, 0, n, s->scores, n);
@@ -12903,11 +12892,7 @@ HFY_PRIVATE_ void hfy_net_plainly_(const hfy_net_run_ *run, size_t live, int pro
         if (s->ended[j] || !list) continue;
         s->status[j] = hfy_sep_list_(&run->sep, theta, n, s->who[j], &s->sep);
         if (s->status[j]) continue;
-        weight = hfy_net_round_weights_(&s->sep);
-        if (project)
-            hfy_net_gather_(run->simd, s->sep.index, weight, s->sep.count, net->values, net->value_stride, dim,
-                            s->stream->part, s->z + j * dim);
-        hfy_net_settle_(run, report, j, s->sep.index, weight, s->sep.count, project, 0, out, path, s);
+        hfy_net_settle_list_(run, report, j, project, out, path, s);
     }
     if (list) return;
     for (j = 0; j < live; j++) {
@@ -18053,6 +18038,12 @@ HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed cha
     return hfy_base_close_(w, &local, status);
 }
 
+/* One number of whatever alpha there is. */
+HFY_PRIVATE_ double hfy_kernel_alpha_(const hfy_kernel *k, size_t at)
+{
+    return k->alpha ? k->alpha[at] : k->alpha_float ? (double)k->alpha_float[at] : (double)k->alpha_bytes[at];
+}
+
 /* NaN stays NaN, and then nothing is skipped. */
 HFY_PRIVATE_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound)
 {
@@ -18061,10 +18052,8 @@ HFY_PRIVATE_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound)
     for (j = 0; j < N; j++) bound[j] = 0;
     for (i = 0; i < k->count; i++)
         for (j = 0; j < N; j++) {
-            double a = fabs(k->alpha         ? k->alpha[i * N + j]
-                            : k->alpha_float ? (double)k->alpha_float[i * N + j]
-                                             : (double)k->alpha_bytes[i * N + j]);
-            if (!(a <= bound[j])) bound[j] = a;
+            double a = fabs(hfy_kernel_alpha_(k, i * N + j));
+            if (a > bound[j] || hfy_base_is_nan_(a)) bound[j] = a;
         }
 }
 
@@ -18082,9 +18071,7 @@ HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy
     n = status ? 0 : v.k.count * v.k.dim;
     if (!status && !bound) status = hfy_base_fail_(w, HFY_ERR_ARG, "bound is NULL");
     for (i = 0; !status && i < n; i++)
-        if (!hfy_base_is_finite_(v.k.alpha         ? v.k.alpha[i]
-                                 : v.k.alpha_float ? (double)v.k.alpha_float[i]
-                                                   : 0))
+        if (!hfy_base_is_finite_(hfy_kernel_alpha_(&v.k, i)))
             status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
     if (!status) hfy_kernel_bounds_(&v.k, bound);
     return hfy_base_close_(w, &local, status);
@@ -18355,36 +18342,27 @@ HFY_PRIVATE_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_
     return 0;
 }
 
-/* The next states of m, into the rows `to` of out, as far as that can be said; sure[a]: of which. */
-HFY_PRIVATE_ void hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint64_t *x, size_t m,
-                                       const size_t *to, unsigned char *sure)
+/* The next states of the m in s->now, into rows `to` of out, as far as that can be said; sure[a]: of which. */
+HFY_PRIVATE_ void hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
+                                       unsigned char *sure)
 {
     const hfy_kernel_view_ *v = walk->view;
-    const size_t words = v->words;
-    size_t a, l, n;
-    for (a = 0; a < m; a += n) {
+    const size_t words = v->words, few = HFY_SIMD_FEW_;
+    size_t a, l;
+    for (a = m; a % few; a++) /* nothing undefined is read */
+        memcpy(s->now + a * words, s->now + (m - 1) * words, words * sizeof *s->now);
+    for (a = 0; a < m; a += few) {
         uint32_t least[HFY_SIMD_FEW_];
-        n = hfy_base_min_(HFY_SIMD_FEW_, m - a);
 #ifdef HFY_SIMD_POPCOUNT_
-        if (v->wide) {
-            if (n < HFY_SIMD_FEW_) { /* the last are counted again: room for FEW in x is not given */
-                if (m < HFY_SIMD_FEW_) {
-                    for (l = 0; l < HFY_SIMD_FEW_; l++)
-                        memcpy(s->rest + l * words, x + hfy_base_min_(l, m - 1) * words, words * sizeof *x);
-                    hfy_simd_distances_wide_(s->rest, words, walk->planes, walk->row, s->few, least);
-                } else {
-                    a = m - HFY_SIMD_FEW_, n = HFY_SIMD_FEW_;
-                }
-            }
-            if (n == HFY_SIMD_FEW_)
-                hfy_simd_distances_wide_(x + a * words, words, walk->planes, walk->row, s->few, least);
-        } else
+        if (v->wide)
+            hfy_simd_distances_wide_(s->now + a * words, words, walk->planes, walk->row, s->few, least);
+        else
 #endif
-            for (l = 0; l < n; l++) {
-                hfy_kernel_distances_(v, x + (a + l) * words, v->k.count, s->few + l * walk->row);
+            for (l = 0; l < few; l++) {
+                hfy_kernel_distances_(v, s->now + (a + l) * words, v->k.count, s->few + l * walk->row);
                 least[l] = hfy_kernel_least_(v, s->few + l * walk->row);
             }
-        for (l = 0; l < n; l++)
+        for (l = 0; l < few && a + l < m; l++)
             sure[a + l] = (unsigned char)hfy_kernel_skip_(walk, s, s->few + l * walk->row, least[l],
                                                           walk->out + to[a + l] * words);
     }
@@ -18405,7 +18383,7 @@ HFY_PRIVATE_ void hfy_kernel_walk_together_(hfy_kernel_walk_ *walk, hfy_kernel_s
         for (t = 1; m; t++) {
             size_t left = 0, unsure = 0;
             if (walk->skips) {
-                hfy_kernel_skip_all_(walk, s, s->now, m, who, sure);
+                hfy_kernel_skip_all_(walk, s, m, who, sure);
                 for (a = 0; a < m; a++)
                     if (!sure[a]) memcpy(s->rest + unsure++ * words, s->now + a * words, words * sizeof(uint64_t));
                 if (unsure) hfy_kernel_fields_(v, s, s->rest, unsure, 1, NULL);
@@ -18502,9 +18480,7 @@ HFY_PRIVATE_ void hfy_kernel_ready_(hfy_kernel_walk_ *walk)
     hfy_kernel_fill_table_(v);
     for (i = 0; walk->turned && i < P; i++)
         for (j = 0; j < N; j++)
-            walk->turned[j * P + i] = v->k.alpha         ? v->k.alpha[i * N + j]
-                                      : v->k.alpha_float ? (double)v->k.alpha_float[i * N + j]
-                                                         : (double)v->k.alpha_bytes[i * N + j];
+            walk->turned[j * P + i] = hfy_kernel_alpha_(&v->k, i * N + j);
     if (!walk->skips) return;
     for (j = 0; j < v->words; j++)
         for (i = 0; i < walk->row; i++)

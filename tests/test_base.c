@@ -295,15 +295,16 @@ static hfy_status run_association(hfy_work *w)
     return status;
 }
 
-static hfy_status run_separate(hfy_work *w)
+static hfy_status separate(hfy_sep_kind kind, double *separation, double *radius, hfy_work *w)
 {
     hfy_net net = a_net();
     hfy_theory_separation what;
-    net.sep.kind = HFY_SEP_SPARSEMAX;
+    net.sep.kind = kind;
     memset(&what, 0, sizeof what);
-    what.radius = out.bound;
+    what.separation = separation, what.radius = radius;
     return hfy_theory_separate(&net, &what, w);
 }
+static hfy_status run_separate(hfy_work *w) { return separate(HFY_SEP_SPARSEMAX, NULL, out.bound, w); }
 static hfy_status run_theory_retrieves(hfy_work *w)
 {
     hfy_net net = a_net();
@@ -431,15 +432,7 @@ static hfy_status run_svd(hfy_work *w)
 static hfy_status run_pinv(hfy_work *w) { return hfy_linalg_pinv(general, S - 8, S, 0, out.table, &out.size, w); }
 
 /* more theory */
-static hfy_status run_separation(hfy_work *w)
-{
-    hfy_net net = a_net();
-    hfy_theory_separation what;
-    net.sep.kind = HFY_SEP_ENTMAX;
-    memset(&what, 0, sizeof what);
-    what.separation = out.bound;
-    return hfy_theory_separate(&net, &what, w);
-}
+static hfy_status run_separation(hfy_work *w) { return separate(HFY_SEP_ENTMAX, out.bound, NULL, w); }
 static hfy_status run_dimension(hfy_work *w) { return hfy_theory_dimension(1, 2.2, 2, 0.5, &out.scalar, w); }
 static hfy_status run_slack(hfy_work *w)
 {

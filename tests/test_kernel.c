@@ -1077,6 +1077,27 @@ TEST(skipping_changes_nothing)
     }
 }
 
+/* A NaN in alpha is never left out, and no bound given or found hides it: the same bits however many states ask. */
+TEST(skipping_does_not_hide_nan)
+{
+    enum { P = 64, N = 70, MOST = 300 };
+    static uint64_t all[MOST * WORDS];
+    hfy_rng rng = hfy_rng_seed(77);
+    hfy_kernel k = random_memory(77, P, N, 0.08);
+    const size_t words = hfy_kernel_words(N);
+    double zero = 0, nan = zero / zero;
+    size_t i, at;
+    for (at = 0; at < P; at += 21) {
+        for (i = 0; i < P * N; i++) alpha[i] = (hfy_rng_u64(&rng) & 1 ? 1 : -1) * (1 + hfy_rng_uniform(&rng)); /* clear */
+        alpha[at * N + 3] = nan;
+        k.max_steps = 1;
+        for (i = 0; i < MOST; i++) fine(hfy_kernel_flip(bits + i % P * words, 1, N, 3, &rng, cues + i * words, &work));
+        for (i = 0; i < MOST; i += 150) fine(hfy_kernel_recall(&k, cues + i * words, 150, all + i * words, NULL, &work));
+        fine(hfy_kernel_recall(&k, cues, MOST, ends, NULL, &work));
+        CHECK(!memcmp(ends, all, MOST * words * sizeof *all));
+    }
+}
+
 TEST(as_a_net)
 {
     static const double gammas[] = {0.01, 0.02, 0.1, 0.5};
@@ -1291,6 +1312,7 @@ int main(int argc, char **argv)
     RUN(other_recalls);
     RUN(nearest_exactly);
     RUN(skipping_changes_nothing);
+    RUN(skipping_does_not_hide_nan);
     RUN(as_a_net);
     RUN(symmetries);
     RUN(forced_instruction_sets);
