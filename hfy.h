@@ -909,9 +909,10 @@ typedef struct hfy_report {
 /* Runs every query through the net until it stands still or max_steps are made.
    queries: n_queries x dim. out: n_queries x dim, or x readout_dim with a readout; may be queries if the widths agree.
    Cost a step and query: N dim multiply-adds for the scores, |support| dim for the projection; a query that stands
-   still costs nothing more, nor does a step from one pattern's state that another query has made. Where p is one-hot
-   the pattern is copied to the bit. The bits of a query's answer depend neither on the other queries nor on the number
-   of threads.
+   still costs nothing more, nor does a step from one pattern's state that another query has made. A query alone (with
+   an index up to 15; dots, a separation with a margin, neither bias nor mask) takes bounds of its scores along, 2 MiB at
+   most, and from its second step on mostly scores only the patterns that can matter. Where p is one-hot the pattern is
+   copied to the bit. The bits of a query's answer depend neither on the other queries nor on the number of threads.
    With the EXP separation p is kept as e^(theta - max theta) so that nothing overflows inside; report->weights are
    e^theta, +INFINITY where hfy_real cannot hold them.
    Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider
@@ -7193,11 +7194,13 @@ HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys
    Nothing here asks B to be orthonormal. Bounds become upper bounds of theta by the very expression that makes theta of
    a score, which is monotone; rows that cannot reach the best, by the separation's own comparison, are dropped, the
    others are scored by the canonical dot. So the candidates are those of the full scan, to the bit.
+   When a query moves from a to q, its upper bounds go along, index or not: x.q = x.a + m.(q - a) + (x - m).(q - a).
    Numerics: proof of every slack in docs/math.md. Keys and queries are scaled by powers of two to a largest element in
    [1/2, 1), so that nothing overflows; row constants are floats rounded up; bounds are added up in double.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000100) + sizeof(hfy_real))
 #define HFY_INDEX_CHUNK_ 256  /* rows whose dots are made at a time */
+#define HFY_INDEX_SHARE_ 2048 /* rows for each of which one worker more is asked to help */
 #define HFY_INDEX_FEW_ 8      /* rows scored for a first threshold */
 #define HFY_INDEX_BATCH_ 16   /* queries from which on they share a pass in tiles */
 #define HFY_INDEX_LIST_ 2048  /* candidates of a query of a batch */
@@ -7207,6 +7210,7 @@ HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys
 #define HFY_INDEX_ROOF_ 2048  /* most additions one product passes through in float before a dot moves to double */
 #define HFY_INDEX_TINY_ 8.271806125530277e-25 /* 2^-80: what underflow can add to a prefix's norms, with room */
 #define HFY_INDEX_SPEC_ 0.001953125           /* 2^-9: share of |c^| that stands for |B q'| / |y| */
+#define HFY_INDEX_LOST_ 1e-150                /* norms this small may lose their squares */
 #ifdef HFY_DOUBLE
 #define HFY_INDEX_MIN_ DBL_MIN
 #else
@@ -7820,12 +7824,13 @@ HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys,
 
 /* What the queries of a call share. */
 typedef struct hfy_index_seek_ {
-    const hfy_index *index;
+    const hfy_index *index; /* NULL: a scan scores every row, and searches begin only from the bounds it leaves */
     hfy_index_view_ view;
     const hfy_simd_ *simd;
     const hfy_simd_int8_ *int8;
     const hfy_real *keys;
-    size_t key_stride;
+    size_t count, dim, key_stride;
+    size_t workers; /* that share one query's search */
     double beta;  /* > 0 */
     double width; /* >= 0: how far below the kth best theta a candidate may lie */
     size_t kth;   /* >= 1 */
@@ -7844,15 +7849,22 @@ typedef struct hfy_index_one_ {
     size_t visible;
 } hfy_index_one_;
 
-/* What one worker works in. */
+/* What the searches of one tile work in. */
 typedef struct hfy_index_scratch_ {
     double *q;                 /* dim: the query, scaled */
     int16_t *whole;            /* dim, padded */
     unsigned char *high, *low; /* dim, padded */
-    hfy_real *upper;           /* count: upper bounds of theta */
+    hfy_real *upper;           /* count: upper bounds of theta; of a batch those of its lists alone */
     double *select;            /* count, kth > FEW only */
-    double *dots;              /* CHUNK */
+    double *dots;              /* workers x CHUNK */
     hfy_real *off, *y;         /* dim, prefix: the query beside the directions and along them */
+    /* a query that moves */
+    hfy_real *anchor; /* dim: the state whose upper bounds `upper` holds; NULL: nobody keeps them */
+    int kept;         /* it holds them, of every row */
+    double norm;      /* |anchor| */
+    hfy_real *centre; /* dim; no index: a point amid the rows */
+    float *radius;    /* count; no index: how far from it they lie, rounded up */
+    double longest;   /* no index: no row is longer; 0: not yet known */
     /* batches */
     int32_t *panel; /* the queries of a batch in groups */
     void *tile;     /* packed rows */
@@ -7862,23 +7874,37 @@ typedef struct hfy_index_scratch_ {
     hfy_real *above;  /* batch x LIST: their upper bounds */
 } hfy_index_scratch_;
 
-/* kth: of the searches to come; batch: queries of a scan at most. 4 bytes a key (double: 8), 8 more for kth above 8; a
-   query of a batch takes 16 KiB (24) and 2 dim bytes. */
-HFY_PRIVATE_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index *index, size_t kth, size_t batch,
+/* Bytes that a search without an index would keep between the scans of a query that moves. */
+HFY_PRIVATE_ size_t hfy_index_kept_bytes_(size_t count, size_t kth)
+{
+    return hfy_base_times_(count, sizeof(hfy_real) + sizeof(float) + (kth > HFY_INDEX_FEW_ ? sizeof(double) : 0));
+}
+
+/* batch: queries of a scan at most; keeps: one query at a time, which may move. With an index 4 bytes a key (double:
+   8), 8 more if more than 8 rows are sought; a query of a batch takes 16 KiB (24) and 2 dim bytes. */
+HFY_PRIVATE_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t batch, int keeps,
                                   hfy_index_scratch_ *s)
 {
-    size_t padded = (index->dim + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1), shared;
-    if (batch < HFY_INDEX_BATCH_ || kth > HFY_INDEX_FEW_ || index->dim > HFY_SIMD_SEGMENT_) batch = 0;
+    size_t dim = seek->dim, count = seek->count, prefix = seek->index ? seek->index->prefix : 0;
+    size_t padded = (dim + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1), shared;
+    if (!seek->index || batch < HFY_INDEX_BATCH_ || seek->kth > HFY_INDEX_FEW_ || dim > HFY_SIMD_SEGMENT_) batch = 0;
     shared = (batch + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_;
-    s->q = (double *)hfy_base_take_(arena, index->dim, sizeof(double));
+    memset(s, 0, sizeof *s);
+    s->upper = (hfy_real *)hfy_base_take_(arena, count, sizeof(hfy_real));
+    s->select = (double *)hfy_base_take_(arena, seek->kth > HFY_INDEX_FEW_ ? count : 0, sizeof(double));
+    if (keeps) s->anchor = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
+    if (!seek->index) {
+        s->centre = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
+        s->radius = (float *)hfy_base_take_(arena, count, sizeof(float));
+        return;
+    }
+    s->q = (double *)hfy_base_take_(arena, dim, sizeof(double));
     s->whole = (int16_t *)hfy_base_take_(arena, padded, sizeof(int16_t));
     s->high = (unsigned char *)hfy_base_take_(arena, padded, 1);
     s->low = (unsigned char *)hfy_base_take_(arena, padded, 1);
-    s->upper = (hfy_real *)hfy_base_take_(arena, index->count, sizeof(hfy_real));
-    s->select = (double *)hfy_base_take_(arena, kth > HFY_INDEX_FEW_ ? index->count : 0, sizeof(double));
-    s->dots = (double *)hfy_base_take_(arena, HFY_INDEX_CHUNK_, sizeof(double));
-    s->off = (hfy_real *)hfy_base_take_(arena, index->prefix ? index->dim : 0, sizeof(hfy_real));
-    s->y = (hfy_real *)hfy_base_take_(arena, index->prefix, sizeof(hfy_real));
+    s->dots = (double *)hfy_base_take_(arena, hfy_base_times_(seek->workers, HFY_INDEX_CHUNK_), sizeof(double));
+    s->off = (hfy_real *)hfy_base_take_(arena, prefix ? dim : 0, sizeof(hfy_real));
+    s->y = (hfy_real *)hfy_base_take_(arena, prefix, sizeof(hfy_real));
     s->panel = (int32_t *)hfy_base_take_(arena, hfy_base_times_(shared, padded / 2), sizeof(int32_t));
     s->tile = hfy_base_take_(arena, shared ? padded : 0, HFY_SIMD_TILE_ * 2);
     s->out = (int32_t *)hfy_base_take_(arena, shared ? HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0, sizeof(int32_t));
@@ -7887,22 +7913,20 @@ HFY_PRIVATE_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index *index
     s->above = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(shared, HFY_INDEX_LIST_), sizeof(hfy_real));
 }
 
-/* Starts a search over the keys of an index that belongs to them. */
+/* Starts searches over keys, with the index that is theirs or NULL. The seek's other members are the caller's. */
 HFY_PRIVATE_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *simd, const hfy_real *keys,
-                                         size_t count, size_t dim, size_t key_stride, double beta, double width,
-                                         size_t kth, hfy_index_seek_ *seek, hfy_work *work)
+                                         size_t count, size_t dim, size_t key_stride, hfy_index_seek_ *seek,
+                                         hfy_work *work)
 {
-    hfy_status status = hfy_index_matches_(index, keys, count, dim, key_stride, work);
+    hfy_status status = index ? hfy_index_matches_(index, keys, count, dim, key_stride, work) : HFY_OK;
     if (status) return status;
+    memset(seek, 0, sizeof *seek);
     seek->index = index;
-    seek->view = hfy_index_view_of_(index);
+    if (index) seek->view = hfy_index_view_of_(index);
     seek->simd = simd;
     seek->int8 = hfy_simd_int8_of_(simd->isa);
     seek->keys = keys;
-    seek->key_stride = key_stride;
-    seek->beta = beta;
-    seek->width = width;
-    seek->kth = kth;
+    seek->count = count, seek->dim = dim, seek->key_stride = key_stride;
     return HFY_OK;
 }
 
@@ -7928,7 +7952,7 @@ HFY_PRIVATE_ void hfy_index_score_(const hfy_index_seek_ *seek, const hfy_real *
     hfy_real score[64];
     size_t i, at;
     for (at = 0; at < n; at += 64) {
-        size_t now = hfy_base_min_(64, n - at), dim = seek->index->dim;
+        size_t now = hfy_base_min_(64, n - at), dim = seek->dim;
         seek->simd->dot(seek->keys + (row + at) * seek->key_stride, seek->key_stride, now, q, dim, 1, dim, score, now);
         for (i = 0; i < now; i++)
             theta[at + i] = (double)hfy_index_theta_(seek->beta, (double)score[i], bias, row + at + i);
@@ -8041,31 +8065,43 @@ HFY_PRIVATE_ hfy_real hfy_index_bound_(const hfy_index_seek_ *seek, const hfy_in
     return hfy_index_theta_(seek->beta, up * l->unit.a * l->unit.b, bias, i);
 }
 
-/* Upper bounds of all rows below n. */
-HFY_PRIVATE_ void hfy_index_bound_all_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
-                                       size_t n, hfy_index_scratch_ *s)
+/* One search's upper bounds, shared among workers: each takes a span of the rows, or of a list of them. */
+typedef struct hfy_index_spans_ {
+    const hfy_index_seek_ *seek;
+    const hfy_index_level_ *level;
+    const hfy_real *bias;
+    const size_t *list;
+    size_t n, span;
+    hfy_index_scratch_ *s;
+} hfy_index_spans_;
+
+HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task)
 {
-    size_t from, i, now;
-    for (from = 0; from < n; from += now) {
-        now = hfy_base_min_(HFY_INDEX_CHUNK_, n - from);
-        seek->int8->dot(l->rows + from * l->stride, l->stride, NULL, now, &l->q, s->dots);
-        for (i = 0; i < now; i++) s->upper[from + i] = hfy_index_bound_(seek, l, s->dots[i], bias, from + i);
+    const hfy_index_spans_ *t = (const hfy_index_spans_ *)context;
+    const hfy_index_level_ *l = t->level;
+    size_t from = task * t->span, end = hfy_base_min_(from + t->span, t->n), i, now;
+    double *dots = t->s->dots + task * HFY_INDEX_CHUNK_;
+    for (; from < end; from += now) {
+        now = hfy_base_min_(HFY_INDEX_CHUNK_, end - from);
+        t->seek->int8->dot(t->list ? l->rows : l->rows + from * l->stride, l->stride, t->list ? t->list + from : NULL,
+                           now, &l->q, dots);
+        for (i = 0; i < now; i++) {
+            size_t row = t->list ? t->list[from + i] : from + i;
+            hfy_real up = hfy_index_bound_(t->seek, l, dots[i], t->bias, row), *upper = t->s->upper + row;
+            if (!t->list || up < *upper) *upper = up;
+        }
     }
 }
 
-/* Lowers the upper bounds of the listed rows. */
-HFY_PRIVATE_ void hfy_index_bound_list_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
-                                        const size_t *list, size_t n, hfy_index_scratch_ *s)
+/* Upper bounds of rows 0 .. n-1; or of n listed rows, whose bounds are only lowered. */
+HFY_PRIVATE_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
+                                    const size_t *list, size_t n, hfy_index_scratch_ *s)
 {
-    size_t from, i, now;
-    for (from = 0; from < n; from += now) {
-        now = hfy_base_min_(HFY_INDEX_CHUNK_, n - from);
-        seek->int8->dot(l->rows, l->stride, list + from, now, &l->q, s->dots);
-        for (i = 0; i < now; i++) {
-            hfy_real up = hfy_index_bound_(seek, l, s->dots[i], bias, list[from + i]);
-            if (up < s->upper[from + i]) s->upper[from + i] = up;
-        }
-    }
+    hfy_index_spans_ t;
+    size_t tasks = hfy_base_min_(seek->workers, n / HFY_INDEX_SHARE_ + 1);
+    t.seek = seek, t.level = l, t.bias = bias, t.list = list, t.n = n, t.s = s;
+    t.span = (n + tasks - 1) / tasks;
+    hfy_base_parallel_(tasks, hfy_index_span_, &t);
 }
 
 HFY_PRIVATE_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, double norm, double about, int exponent,
@@ -8141,38 +8177,44 @@ HFY_PRIVATE_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, double no
     l->unit = hfy_index_power_of_(index->exponent + exponent);
 }
 
-/* A lower bound of the kth best theta: exact scores of the rows that promise most. rows NULL: rows 0 .. n-1. */
+/* A lower bound of the kth best theta: exact scores of the rows that promise most, of n in a list or (NULL) of rows
+   0 .. n-1. They replace those rows' upper bounds. */
 HFY_PRIVATE_ double hfy_index_first_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias,
-                                     const size_t *rows, size_t n, hfy_index_scratch_ *s)
+                                     const size_t *list, size_t n, hfy_index_scratch_ *s)
 {
-    size_t i, j, m = 0;
+    size_t i, j, row, m = 0;
     double theta;
     if (seek->kth <= HFY_INDEX_FEW_) {
         hfy_real best[HFY_INDEX_FEW_], least = (hfy_real)-HUGE_VAL;
         size_t place[HFY_INDEX_FEW_];
         double exact[HFY_INDEX_FEW_];
         for (i = 0; i < n; i++) {
-            hfy_real u = s->upper[i];
+            hfy_real u = s->upper[list ? list[i] : i];
             if (!(u > least)) continue;
             j = m < HFY_INDEX_FEW_ ? m++ : HFY_INDEX_FEW_ - 1;
             for (; j && u > best[j - 1]; j--) best[j] = best[j - 1], place[j] = place[j - 1];
-            best[j] = u, place[j] = rows ? rows[i] : i;
+            best[j] = u, place[j] = list ? list[i] : i;
             if (m == HFY_INDEX_FEW_) least = best[m - 1];
         }
         for (i = j = 0; i < m; i++) {
             hfy_index_score_(seek, q, bias, place[i], 1, &theta);
+            s->upper[place[i]] = (hfy_real)theta;
             if (!hfy_base_is_nan_(theta)) exact[j++] = theta;
         }
         return j < seek->kth ? -HUGE_VAL : hfy_base_kth_largest_(exact, j, seek->kth);
     }
-    for (i = 0; i < n; i++)
-        if (s->upper[i] > (hfy_real)-HUGE_VAL) s->select[m++] = (double)s->upper[i];
+    for (i = 0; i < n; i++) {
+        hfy_real u = s->upper[list ? list[i] : i];
+        if (u > (hfy_real)-HUGE_VAL) s->select[m++] = (double)u;
+    }
     if (m < seek->kth) return -HUGE_VAL;
     theta = hfy_base_kth_largest_(s->select, m, seek->kth);
     for (i = m = 0; i < n; i++) {
         double exact;
-        if (!((double)s->upper[i] >= theta)) continue;
-        hfy_index_score_(seek, q, bias, rows ? rows[i] : i, 1, &exact);
+        row = list ? list[i] : i;
+        if (!((double)s->upper[row] >= theta)) continue;
+        hfy_index_score_(seek, q, bias, row, 1, &exact);
+        s->upper[row] = (hfy_real)exact;
         if (!hfy_base_is_nan_(exact)) s->select[m++] = exact;
     }
     return m < seek->kth ? -HUGE_VAL : hfy_base_kth_largest_(s->select, m, seek->kth);
@@ -8212,7 +8254,7 @@ HFY_PRIVATE_ hfy_status hfy_index_last_(const hfy_index_seek_ *seek, size_t n, s
     return kept ? HFY_OK : HFY_ERR_ARG;
 }
 
-/* From listed rows (ascending) with their upper bounds in s->upper to the candidates. */
+/* From n listed rows (ascending) to the candidates. Exact thetas replace upper bounds. */
 HFY_PRIVATE_ hfy_status hfy_index_finish_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias,
                                           size_t n, double top, size_t *index, double *theta, size_t *count,
                                           hfy_index_scratch_ *s)
@@ -8224,34 +8266,151 @@ HFY_PRIVATE_ hfy_status hfy_index_finish_(const hfy_index_seek_ *seek, const hfy
     }
     for (i = 0; i < n; i += run) {
         run = 1;
-        if (!hfy_index_matters_(top, seek->width, (double)s->upper[i])) continue;
+        if (!hfy_index_matters_(top, seek->width, (double)s->upper[index[i]])) continue;
         while (i + run < n && run < 64 && index[i + run] == index[i] + run &&
-               hfy_index_matters_(top, seek->width, (double)s->upper[i + run]))
+               hfy_index_matters_(top, seek->width, (double)s->upper[index[i + run]]))
             run++;
         hfy_index_score_(seek, q, bias, index[i], run, theta + kept);
         for (l = 0; l < run; l++, kept++) {
             index[kept] = index[i + l];
+            s->upper[index[kept]] = (hfy_real)theta[kept];
             if (seek->kth == 1 && theta[kept] > top) top = theta[kept];
         }
     }
     return hfy_index_last_(seek, kept, index, theta, count, s);
 }
 
-/* Lists the rows below n whose upper bound can still matter; upper bounds move along. */
-HFY_PRIVATE_ size_t hfy_index_list_(const hfy_index_seek_ *seek, double top, size_t n, size_t *index,
-                                    hfy_index_scratch_ *s)
+/* Lists the rows below n whose upper bound reaches the best, if they are `most` at most; else SIZE_MAX. *top: a lower
+   bound of the kth best theta, may rise. */
+HFY_PRIVATE_ size_t hfy_index_reach_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias, size_t n,
+                                     size_t most, double *top, size_t *index, hfy_index_scratch_ *s)
 {
+    double better = hfy_index_first_(seek, q, bias, NULL, n, s);
     size_t i, kept = 0;
+    if (better > *top) *top = better;
     for (i = 0; i < n; i++) {
-        hfy_real u = s->upper[i];
-        if (!hfy_index_matters_(top, seek->width, (double)u) || hfy_base_is_neg_inf_((double)u)) continue;
-        index[kept] = i;
-        s->upper[kept++] = u;
+        double u = (double)s->upper[i];
+        if (!hfy_index_matters_(*top, seek->width, u) || hfy_base_is_neg_inf_(u)) continue;
+        if (kept == most) return SIZE_MAX;
+        index[kept++] = i;
     }
     return kept;
 }
 
-/* One query: the candidates of the full scan, ascending, with theta as the full scan has it (values of hfy_real).
+/* --- a query that moved --- */
+
+/* A walk without an index begins: the centre is the mean of a few rows, spread evenly. */
+HFY_PRIVATE_ void hfy_index_centre_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s)
+{
+    size_t m = hfy_base_min_(seek->count, HFY_INDEX_SAMPLES_ * 4), t, d;
+    for (d = 0; d < seek->dim; d++) {
+        double sum = 0;
+        for (t = 0; t < m; t++) sum += (double)seek->keys[seek->count / m * t * seek->key_stride + d];
+        s->centre[d] = (hfy_real)(sum / (double)m);
+    }
+    s->longest = 0;
+}
+
+/* How far rows from .. from+n-1 lie from it. */
+HFY_PRIVATE_ void hfy_index_measure_(const hfy_index_seek_ *seek, size_t from, size_t n, hfy_index_scratch_ *s)
+{
+    hfy_real square[64];
+    size_t i, now;
+    double up = 1 + 2 * hfy_index_slack_(seek->dim) + 4 * HFY_REAL_EPS_,
+           more = 4 * ((double)seek->dim + 64) * HFY_INDEX_MIN_;
+    for (; n; from += now, n -= now) {
+        now = hfy_base_min_(64, n);
+        seek->simd->euclidean(seek->keys + from * seek->key_stride, seek->key_stride, now, s->centre, seek->dim, 1,
+                              seek->dim, square, now);
+        for (i = 0; i < now; i++) {
+            double r = sqrt((double)square[i] * up + more);
+            s->radius[from + i] = r < 1e38 ? hfy_index_up_(r) : (float)HUGE_VAL;
+        }
+    }
+}
+
+HFY_PRIVATE_ double hfy_index_length_(const hfy_real *x, size_t dim)
+{
+    double squares = 0;
+    size_t d;
+    for (d = 0; d < dim; d++) squares += (double)x[d] * (double)x[d];
+    return hfy_index_norm_(squares, dim) + HFY_INDEX_LOST_;
+}
+
+/* upper now holds bounds (or thetas) of all rows for q: a search from where q moves to may start from them. */
+HFY_PRIVATE_ void hfy_index_keep_(const hfy_index_seek_ *seek, const hfy_real *q, hfy_index_scratch_ *s)
+{
+    size_t i;
+    if (!s->anchor) return;
+    if (!seek->index && !(s->longest > 0)) {
+        double most = 0;
+        for (i = 0; i < seek->count; i++) most = (double)s->radius[i] > most ? (double)s->radius[i] : most;
+        s->longest = (hfy_index_length_(s->centre, seek->dim) + most) * (1 + 1e-12);
+    }
+    memcpy(s->anchor, q, seek->dim * sizeof *q);
+    s->norm = hfy_index_length_(q, seek->dim);
+    s->kept = 1;
+}
+
+/* Moves the upper bounds of rows 0 .. n-1 along with the query, from the anchor a to q: with the centre m,
+       x.q = x.a + m.(q - a) + rest,   |rest| <= |x - m| |q - a|,
+   and the slack of two canonical dots. 0: there are none, or numbers are out of range; then none are kept. No bias. */
+HFY_PRIVATE_ int hfy_index_follow_(const hfy_index_seek_ *seek, const hfy_real *q, size_t n, hfy_index_scratch_ *s)
+{
+    const hfy_index *ix = seek->index;
+    const float *spread = ix ? seek->view.spread : s->radius, *error = ix ? seek->view.error : NULL;
+    size_t d, i, dim = seek->dim;
+    double unit = ix ? ldexp(1, ix->exponent) : 1, longest = ix ? ix->largest * unit : s->longest;
+    double squares = 0, along = 0, size = 0, reach, shift, norm, pad;
+    if (!s->kept) return 0;
+    s->kept = 0;
+    for (d = 0; d < dim; d++) {
+        double move = (double)q[d] - (double)s->anchor[d];
+        double part = move * (ix ? (double)seek->view.mean[d] : (double)s->centre[d]);
+        squares += move * move;
+        along += part;
+        size += fabs(part);
+    }
+    norm = hfy_index_length_(q, dim);
+    reach = seek->beta * (unit * (hfy_index_norm_(squares, dim) + HFY_INDEX_LOST_)) * (1 + 1e-12);
+    along += ((double)dim + 8) * DBL_EPSILON * size;
+    if (!(longest * (norm + s->norm) * (seek->beta + 1) <= HFY_REAL_MAX_ / 4 && longest < 1 / HFY_INDEX_LOST_ &&
+          norm < 1 / HFY_INDEX_LOST_ && s->norm < 1 / HFY_INDEX_LOST_ && unit > HFY_INDEX_LOST_ &&
+          reach > DBL_MIN / DBL_EPSILON))
+        return 0;
+    shift = seek->beta *
+                (unit * along + (hfy_index_slack_(dim) + 2 * HFY_REAL_EPS_) * (1 + 1e-9) * longest * (norm + s->norm) +
+                 8 * ((double)dim + 64) * HFY_INDEX_MIN_) +
+            4 * HFY_INDEX_MIN_;
+    pad = 4 * HFY_REAL_EPS_;
+    for (i = 0; i < n; i++) {
+        double u = (double)s->upper[i], far = ((double)spread[i] + (error ? (double)error[i] : 0)) * reach;
+        u += far + shift + (pad * (fabs(u) + far + fabs(shift)) + HFY_INDEX_MIN_);
+        s->upper[i] = (hfy_real)(u < HFY_REAL_MAX_ ? u : HUGE_VAL);
+    }
+    memcpy(s->anchor, q, dim * sizeof *q);
+    s->norm = norm;
+    s->kept = 1;
+    return 1;
+}
+
+/* The candidates of a query that moved, after a scan of every row left the bounds that are kept; 0: too many rows may
+   matter, they want another scan. As hfy_index_candidates_ otherwise. */
+HFY_PRIVATE_ int hfy_index_again_(const hfy_index_seek_ *seek, const hfy_real *q, size_t *index, double *theta,
+                                  size_t *count, hfy_status *status, hfy_index_scratch_ *s)
+{
+    size_t listed;
+    double top = -HUGE_VAL;
+    if (!hfy_index_follow_(seek, q, seek->count, s)) return 0;
+    listed = hfy_index_reach_(seek, q, NULL, seek->count, seek->count / 8, &top, index, s);
+    if (listed == SIZE_MAX) return 0;
+    *status = hfy_index_finish_(seek, q, NULL, listed, top, index, theta, count, s);
+    return 1;
+}
+
+/* --- one query --- */
+
+/* The candidates of the full scan, ascending, with theta as the full scan has it (values of hfy_real).
    q: dim; bias: count, or NULL; visible: rows below it exist. index, theta: room for count.
    NONFINITE: NaN or +infinity in theta; ARG: no theta above -infinity; *count is untouched then. */
 HFY_PRIVATE_ hfy_status hfy_index_candidates_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias,
@@ -8260,37 +8419,31 @@ HFY_PRIVATE_ hfy_status hfy_index_candidates_(const hfy_index_seek_ *seek, const
 {
     const hfy_index *ix = seek->index;
     hfy_index_level_ level;
-    double norm, about, top;
-    int exponent;
-    size_t i, n = hfy_base_min_(visible, ix->count), listed;
+    double norm, about, top = -HUGE_VAL;
+    int exponent, goes_along;
+    size_t i, n = hfy_base_min_(visible, ix->count), listed = SIZE_MAX;
     if (!hfy_index_scale_(q, ix->dim, &exponent, &norm, s->q) || !hfy_index_in_range_(seek, norm, exponent, &about)) {
+        s->kept = 0;
         for (i = 0; i < n; i++) index[i] = i;
         hfy_index_score_(seek, q, bias, 0, n, theta);
         return hfy_index_last_(seek, n, index, theta, count, s);
     }
-    if (ix->prefix) {
+    goes_along = !bias && n == ix->count;
+    if (goes_along && hfy_index_follow_(seek, q, n, s))
+        listed = hfy_index_reach_(seek, q, bias, n, n / 16, &top, index, s);
+    if (listed == SIZE_MAX && ix->prefix) {
         hfy_index_level_prefix_(seek, norm, about, exponent, s, &level);
-        hfy_index_bound_all_(seek, &level, bias, n, s);
-        top = hfy_index_first_(seek, q, bias, NULL, n, s);
-        for (i = listed = 0; i < n; i++)
-            if (hfy_index_matters_(top, seek->width, (double)s->upper[i])) listed++;
-        hfy_index_level_rows_(seek, norm, about, exponent, s, &level);
-        if (listed <= n / 4) {
-            listed = hfy_index_list_(seek, top, n, index, s);
-            if (listed > 4 * HFY_INDEX_FEW_) hfy_index_bound_list_(seek, &level, bias, index, listed, s);
-            return hfy_index_finish_(seek, q, bias, listed, top, index, theta, count, s);
-        }
-        hfy_index_bound_all_(seek, &level, bias, n, s);
-    } else {
-        hfy_index_level_rows_(seek, norm, about, exponent, s, &level);
-        hfy_index_bound_all_(seek, &level, bias, n, s);
-        top = -HUGE_VAL;
+        hfy_index_bounds_(seek, &level, bias, NULL, n, s);
+        listed = hfy_index_reach_(seek, q, bias, n, n / 4, &top, index, s);
     }
-    {
-        double better = hfy_index_first_(seek, q, bias, NULL, n, s);
-        if (better > top) top = better;
+    hfy_index_level_rows_(seek, norm, about, exponent, s, &level);
+    if (listed == SIZE_MAX) {
+        hfy_index_bounds_(seek, &level, bias, NULL, n, s);
+        listed = hfy_index_reach_(seek, q, bias, n, n, &top, index, s);
+    } else if (listed > 4 * HFY_INDEX_FEW_) {
+        hfy_index_bounds_(seek, &level, bias, index, listed, s);
     }
-    listed = hfy_index_list_(seek, top, n, index, s);
+    if (goes_along) hfy_index_keep_(seek, q, s);
     return hfy_index_finish_(seek, q, bias, listed, top, index, theta, count, s);
 }
 
@@ -8415,7 +8568,7 @@ HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, const hfy_real *
     one->visible = hfy_base_min_(visible, seek->index->count);
 }
 
-/* How many queries a scan takes in one go: 0 if they are better sought alone. */
+/* Do nq queries share a scan? Else they are better sought alone. */
 HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq)
 {
     return nq >= HFY_INDEX_BATCH_ && seek->kth <= HFY_INDEX_FEW_ && seek->index->dim <= HFY_SIMD_SEGMENT_;
@@ -8475,13 +8628,14 @@ HFY_PRIVATE_ hfy_status hfy_index_take_(const hfy_index_seek_ *seek, size_t nq, 
         hfy_real up = s->above[j * HFY_INDEX_LIST_ + l];
         if (!hfy_index_matters_(one->top, seek->width, (double)up)) continue;
         index[kept] = s->listed[j * HFY_INDEX_LIST_ + l];
-        s->upper[kept++] = up;
+        s->upper[index[kept++]] = up;
     }
     return hfy_index_finish_(seek, q, bias, kept, one->top, index, theta, count, s);
 }
 
 #undef HFY_INDEX_FORMAT_
 #undef HFY_INDEX_CHUNK_
+#undef HFY_INDEX_SHARE_
 #undef HFY_INDEX_FEW_
 #undef HFY_INDEX_BATCH_
 #undef HFY_INDEX_LIST_
@@ -8491,6 +8645,7 @@ HFY_PRIVATE_ hfy_status hfy_index_take_(const hfy_index_seek_ *seek, size_t nq, 
 #undef HFY_INDEX_ROOF_
 #undef HFY_INDEX_TINY_
 #undef HFY_INDEX_SPEC_
+#undef HFY_INDEX_LOST_
 #undef HFY_INDEX_MIN_
 #undef HFY_SIMD_SEGMENT_
 #undef HFY_SIMD_GROUP_
@@ -11827,7 +11982,7 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
    How a tile gets from scores to projections, in one pass over the keys unless the report asks for all the weights:
      lists   a separation with a margin: keep the candidates within the margin of the best score so far (or of the k-th
              best), solve on those, add the rows of the support. The same bits as `plain`. With an index, its short
-             rows say which few keys to score.
+             rows say which few keys to score; and a query alone takes bounds of its scores from step to step.
      sums    SOFTMAX, EXP, IDENTITY, POWER: running maximum, rescaled sums. Equal to `plain` up to rounding.
      plain   whole rows of scores, in tiles of few queries
    ------------------------------------------------------------------------------------------------------------------ */
@@ -11840,6 +11995,7 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
 #define HFY_NET_LIST_ 320                 /* each of them so many */
 #define HFY_NET_MEMO_ 1024                /* rows whose next state is remembered, at most */
 #define HFY_NET_FEW_ 16384                /* numbers of a tile's states that count as little */
+#define HFY_NET_KEPT_BYTES_ (2048 * 1024) /* bounds kept for a query that moves, at most */
 
 typedef enum hfy_net_mode_ { HFY_NET_PLAIN_, HFY_NET_LISTS_, HFY_NET_SUMS_ } hfy_net_mode_;
 
@@ -11850,7 +12006,7 @@ typedef struct hfy_net_run_ {
     hfy_post post;
     const hfy_simd_ *simd;
     double *inverse_norms; /* COSINE: 1/|x_i| */
-    hfy_index_seek_ seek;  /* lists with an index */
+    hfy_index_seek_ seek;  /* lists with an index, or keeping bounds */
     hfy_net_mode_ mode;
     int needs_step;    /* 0: one step into a readout that asks for nothing else: no projection onto values */
     int exponential;   /* sums: SOFTMAX or EXP */
@@ -11863,6 +12019,7 @@ typedef struct hfy_net_run_ {
     size_t segment;    /* rows of a segment: whole folds */
     size_t capacity;   /* lists: candidates of one query */
     size_t workers;    /* that share one tile's keys */
+    int keeps;         /* lists, many steps, one query at a time: bounds of all scores go with it from step to step */
 } hfy_net_run_;
 
 /* The candidates of one query so far. */
@@ -11905,7 +12062,7 @@ typedef struct hfy_net_scratch_ {
     hfy_post_scratch_ post;
     hfy_net_stream_ *stream; /* workers */
     hfy_net_list_ *list;     /* lists: tile */
-    hfy_index_scratch_ index; /* lists with an index */
+    hfy_index_scratch_ index; /* with an index, or keeping bounds */
     hfy_net_sum_ *sum;       /* sums: tile */
     hfy_real *scores;        /* plain: tile x N: scores, then weights of kinds that fill */
     hfy_real *q;             /* tile x D: the queries still running, one after another */
@@ -12077,7 +12234,8 @@ HFY_PRIVATE_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run,
         hfy_net_plan_stream_(arena, run, s->stream ? s->stream + i : &counted);
     }
     if (s->stream && run->workers == 1) s->stream->list = s->list;
-    if (run->seek.index) hfy_index_plan_(arena, run->seek.index, run->seek.kth, t, &s->index);
+    memset(&s->index, 0, sizeof s->index);
+    if (run->seek.index || run->keeps) hfy_index_plan_(arena, &run->seek, t, run->keeps, &s->index);
     s->sum = (hfy_net_sum_ *)hfy_base_take_(arena, t, sizeof *s->sum);
     s->scores = (hfy_real *)hfy_base_take_(arena, plain * hfy_base_times_(t, net->count), sizeof(hfy_real));
     s->q = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(t, net->dim), sizeof(hfy_real));
@@ -12373,6 +12531,21 @@ typedef struct hfy_net_round_ {
     size_t nq, from, limit, stride, width;
 } hfy_net_round_;
 
+/* Scores of a block of keys, nq x n; and what stays behind of them if bounds are kept (nq is 1 then). */
+HFY_PRIVATE_ void hfy_net_block_(const hfy_net_round_ *round, size_t from, size_t n, hfy_real *scores)
+{
+    const hfy_net_run_ *run = round->run;
+    hfy_index_scratch_ *kept = &round->s->index;
+    int measures = run->keeps && !(kept->longest > 0);
+    size_t few = measures ? 8 : n, i, now;
+    for (i = 0; i < n; i += now) { /* rows to be measured too: a few at a time, while they are in the nearest cache */
+        now = hfy_base_min_(few, n - i);
+        hfy_net_scores_(run, round->q, round->nq, round->inverse_q, from + i, now, scores + i, run->block);
+        if (measures) hfy_index_measure_(&run->seek, from + i, now, kept);
+    }
+    if (run->keeps) memcpy(kept->upper + from, scores, n * sizeof *scores);
+}
+
 /* One worker's segment: from + i segments. */
 HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i)
 {
@@ -12396,7 +12569,7 @@ HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i)
         for (; from < fold; from += n) {
             int some = 0;
             n = hfy_base_min_(run->block, fold - from);
-            hfy_net_scores_(run, round->q, round->nq, round->inverse_q, from, n, t->scores, run->block);
+            hfy_net_block_(round, from, n, t->scores);
             for (j = 0; j < round->nq; j++) {
                 hfy_real *theta = t->scores + j * run->block;
                 hfy_net_mask_(&run->net, round->who[j], from, n, theta);
@@ -12471,6 +12644,7 @@ HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t j, h
     hfy_net_list_ *list = s->list + j, all;
     hfy_net_stream_ *t = s->stream;
     if (list->status) return list->status;
+    if (run->keeps) hfy_index_keep_(&run->seek, s->q, &s->index);
     if (hfy_net_overflowed_(list, run->margin)) {
         size_t from, n,
             limit = run->net.visible ? hfy_base_min_(run->net.visible[s->who[j]], run->net.count) : run->net.count;
@@ -12799,6 +12973,7 @@ HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *querie
     s->who[j] = who;
     s->step[j] = s->marked[j] = s->cycle[j] = 0;
     if (s->single) s->single[j] = SIZE_MAX;
+    s->index.kept = 0; /* they would hold, but a new query seldom starts near */
     s->limit[j] = run->net.max_steps;
     s->status[j] = HFY_OK;
     s->ended[j] = 0;
@@ -12806,12 +12981,13 @@ HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *querie
         if (!hfy_base_is_finite_((double)s->q[j * dim + d])) s->status[j] = HFY_ERR_NONFINITE;
 }
 
-/* One step of the live queries, one pass over the keys. project, read: is the new state, the readout wanted? */
+/* One step of the live queries, one pass over the keys at most. project, read: is the new state, the readout wanted? */
 HFY_PRIVATE_ void hfy_net_one_pass_(const hfy_net_run_ *run, size_t live, int project, int read, hfy_real *out,
                                     const hfy_report *report, hfy_real *path, hfy_net_scratch_ *s)
 {
     const hfy_net *net = &run->net;
     size_t j, dim = net->dim;
+    int found;
     if (run->mode == HFY_NET_SUMS_) {
         if (read)
             hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, net->readout, net->readout_stride,
@@ -12826,13 +13002,15 @@ HFY_PRIVATE_ void hfy_net_one_pass_(const hfy_net_run_ *run, size_t live, int pr
         }
         return;
     }
+    found = run->keeps && !run->seek.index && /* one query, near enough to where it was */
+            hfy_index_again_(&run->seek, s->q, s->sep.index, s->sep.weight, &s->sep.count, s->status, &s->index);
     if (run->seek.index)
         hfy_index_scan_(&run->seek, s->q, live, s->who, net->bias, net->bias_stride, net->visible, &s->index);
-    else
+    else if (!found)
         hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, NULL, 0, 0, NULL, NULL, s);
     for (j = 0; j < live; j++) {
         s->log_scale[j] = 0;
-        s->status[j] = run->seek.index ? hfy_net_seek_(run, live, j, s) : hfy_net_candidates_(run, j, s);
+        if (!found) s->status[j] = run->seek.index ? hfy_net_seek_(run, live, j, s) : hfy_net_candidates_(run, j, s);
         if (!s->status[j]) s->status[j] = hfy_sep_candidates_(&run->sep, &s->sep);
         if (s->status[j]) {
             hfy_net_learn_(run, j, NULL, NULL, 0, s);
@@ -12922,6 +13100,7 @@ HFY_PRIVATE_ void hfy_net_walk_(const hfy_net_run_ *run, const hfy_real *queries
     int together = net->readout && net->max_steps > 1; /* all make their last step, into the readout, at once */
     if (path) memcpy(path, queries + first * net->dim, net->dim * sizeof *path);
     for (j = 0; j < s->memos; j++) s->memo[j].from = SIZE_MAX;
+    if (run->keeps && !run->seek.index) hfy_index_centre_(&run->seek, &s->index);
     for (;;) {
         int ends, project, read;
         size_t scan;
@@ -12952,6 +13131,22 @@ HFY_PRIVATE_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_
         return hfy_base_fail_(
             work, status, "query %z: NaN or infinity in it, its scores or its new state; all should be finite", who);
     return hfy_sep_row_failed_(work, status, "query", who, NULL, 0);
+}
+
+/* May the same query, with the same masks, be scored again? */
+HFY_PRIVATE_ int hfy_net_moves_(const hfy_net *net)
+{
+    return net->max_steps > 1 && !net->bias && !net->visible;
+}
+
+/* Do bounds go along with a query? Once the tile is known. */
+HFY_PRIVATE_ void hfy_net_keeps_(hfy_net_run_ *run)
+{
+    const hfy_net *net = &run->net;
+    run->keeps = run->mode == HFY_NET_LISTS_ && net->sim == HFY_SIM_DOT && run->tile == 1 && hfy_net_moves_(net);
+    if (!run->seek.index && (net->count <= run->block ||
+                             hfy_index_kept_bytes_(net->count, run->seek.kth) > HFY_NET_KEPT_BYTES_))
+        run->keeps = 0;
 }
 
 /* Checks a call's net, chooses kernels, mode and sizes. whole_rows: the call wants weights, energies or the like.
@@ -13012,12 +13207,17 @@ HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, int
     run->tile = hfy_base_min_(run->tile, n_queries ? (n_queries - 1) / *walks + 1 : 1);
     fit = HFY_NET_LISTED_ / run->tile;
     run->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? HFY_NET_LIST_ : fit, run->net.count);
+    if (run->mode != HFY_NET_LISTS_ || run->net.sim != HFY_SIM_DOT) return HFY_OK;
+    status = hfy_index_begin_(run->net.index, run->simd, run->net.keys, run->net.count, run->net.dim,
+                              run->net.key_stride, &run->seek, work);
+    if (status) return status;
+    run->seek.beta = run->net.beta, run->seek.width = run->margin, run->seek.workers = run->workers;
+    run->seek.kth = run->by_rank ? (size_t)ceil(run->sep.k) : 1;
     if (indexed) {
-        run->workers = 1; /* one query's search is not shared out */
-        return hfy_index_begin_(run->net.index, run->simd, run->net.keys, run->net.count, run->net.dim,
-                                run->net.key_stride, run->net.beta, run->margin,
-                                run->by_rank ? (size_t)ceil(run->sep.k) : 1, &run->seek, work);
+        if (hfy_net_moves_(&run->net) && !hfy_index_shares_(&run->seek, run->tile)) run->tile = 1;
+        run->workers = 1; /* each search shares out its own work */
     }
+    hfy_net_keeps_(run);
     return HFY_OK;
 }
 
@@ -13367,6 +13567,7 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
     int pass;
     status = hfy_net_begin_(net, n_queries, 1, 0, 0, &run, &walks, w);
     run.tile = 1;
+    hfy_net_keeps_(&run);
     run.capacity = hfy_base_min_(HFY_NET_LISTED_, run.net.count);
     if (!status && n_queries && (!queries || !dout))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !queries ? "queries" : "dout");
@@ -13410,6 +13611,7 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 #undef HFY_NET_LIST_
 #undef HFY_NET_MEMO_
 #undef HFY_NET_FEW_
+#undef HFY_NET_KEPT_BYTES_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>file.impl   .npy in and out

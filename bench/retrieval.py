@@ -97,6 +97,39 @@ def five_steps(N, B, threads, prepared=False):
     return Case("five_steps_sparsemax_mnist" + ("_prepared" if prepared else ""), "%dx784x%d" % (N, B), threads, build)
 
 
+def walk(kind, N, threads, prepared):
+    """One query until it stands still, 30 steps at most: what the bounds that go along with it save."""
+    def build():
+        if kind == "random":
+            X, beta = data.random_patterns(N, D, 28.0), 0.08
+            Q = data.stored_queries(X, 64, 0.5)
+        else:
+            X, beta = data.mnist(N), 0.1
+            Q = data.mnist_queries(64, kind)
+        net, single = Net(X, beta, "sparsemax", steps=30, threads=threads), Net(X, beta, "sparsemax", threads=threads)
+        if prepared and not (net.prepare() and single.prepare()): raise RuntimeError(net.message())
+        out, again = np.zeros_like(Q), np.zeros_like(Q)
+        made = [int(net.report(Q[j:j + 1])[1][0]) for j in range(64)]
+        for j in range(64): net.call(Q[j:j + 1], out[j:j + 1])()
+        calls = [net.call(Q[j:j + 1], out[j:j + 1]) for j in range(64)]
+        first = [single.call(Q[j:j + 1], again[j:j + 1]) for j in range(64)]
+        later = [single.call(again[j:j + 1], again[j:j + 1]) for j in range(64)]
+
+        def steps(r):
+            first[r % 64]()
+            for _ in range(made[r % 64] - 1): later[r % 64]()
+
+        def loop(r):
+            q = Q[r % 64]
+            for _ in range(made[r % 64]): q = peers.numpy_one(X, q, beta)
+        for j in range(64): steps(j)
+        same = out.tobytes() == again.tobytes()
+        return Race(lambda r: calls[r % 64](), [Peer("two sgemv, softmax, a step", loop), Peer("hfy.h, single steps", steps)], lambda: out,
+                    lambda a: 0.0 if same else 1.0, 0.0, once=True, isa=net.isa_name(), rounds=pick(25, 9, 2),
+                    note="steps made: mean %.2f" % np.mean(made))
+    return Case("walk_sparsemax_%s%s" % (kind, "_prepared" if prepared else ""), "%dx784x1" % N, threads, build)
+
+
 def prepared(kind, N, B, sep, threads, isa=0, prefix=0, row=None):
     """Rows 35, 35b: MNIST clean, noise, half, or random patterns of the same norm; a query a round, nothing left in the caches."""
     def build():
@@ -169,7 +202,11 @@ def cases():
         if torch:
             for threads in THREADS if FULL else (1,):
                 for index in (False, True): out.append(five_steps(LARGE, pick(256, 64, 8), threads, index))
-    for kind in (("clean", "noise", "half") if mnist else ()) + (("random",) if not SMOKE else ()):
+    kinds = (("clean", "noise", "half") if mnist else ()) + (("random",) if not SMOKE else ())
+    for kind in kinds if FULL else kinds[:1]:
+        for threads in THREADS if FULL else (1,):
+            for index in (False, True): out.append(walk(kind, LARGE, threads, index))
+    for kind in kinds:
         row = "35" if kind in ("clean", "noise") else "35r"
         for threads in THREADS if FULL else (1,):
             for sep in ("sparsemax", "entmax", "normmax", "argmax") if FULL else ("sparsemax",):

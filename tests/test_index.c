@@ -118,14 +118,23 @@ static hfy_status prepare(memory_of *m, const hfy_index_options *options, size_t
     return status;
 }
 
-static void scratch_for(memory_of *m, size_t kth, size_t batch)
+/* Searches by index, or (NULL) only by the bounds that scans leave; shared among three. */
+static hfy_status begin(memory_of *m, const hfy_index *index, hfy_isa isa, double beta, double width, size_t kth)
+{
+    hfy_status status =
+        hfy_index_begin_(index, hfy_simd_of_(isa), m->keys, m->count, m->dim, m->stride, &m->seek, NULL);
+    m->seek.beta = beta, m->seek.width = width, m->seek.kth = kth, m->seek.workers = 3;
+    return status;
+}
+
+static void scratch_for(memory_of *m, size_t batch, int keeps)
 {
     hfy_base_arena_ arena = {NULL, 0};
     free(m->arena);
-    hfy_index_plan_(&arena, &m->index, kth, batch, &m->scratch);
+    hfy_index_plan_(&arena, &m->seek, batch, keeps, &m->scratch);
     m->arena = malloc(arena.used + 64);
     arena.base = (unsigned char *)m->arena, arena.used = 0;
-    hfy_index_plan_(&arena, &m->index, kth, batch, &m->scratch);
+    hfy_index_plan_(&arena, &m->seek, batch, keeps, &m->scratch);
 }
 
 static void drop(memory_of *m)
@@ -200,15 +209,12 @@ static void search_all(memory_of *m, const char *what, hfy_rng *rng, size_t nq)
     for (k = 0; k < n; k++) {
         double score = typical_score(m, q);
         for (r = 0; r < sizeof ranks / sizeof *ranks; r++) {
-            hfy_work work;
             double beta = reach[(r + k) % 4] / score, width = widths[(r + k / 2 + m->dim) % 4];
-            const hfy_simd_ *simd = hfy_simd_of_((r + k) % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR);
-            memset(&work, 0, sizeof work);
+            hfy_isa isa = (r + k) % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR;
             if (!(beta < 1e37)) beta = 1e37;
-            CHECK(hfy_index_begin_(&m->index, simd, m->keys, m->count, m->dim, m->stride, beta, width, ranks[r],
-                                   &m->seek, &work) == HFY_OK);
+            CHECK(begin(m, &m->index, isa, beta, width, ranks[r]) == HFY_OK);
             m->seek.int8 = list[k];
-            scratch_for(m, ranks[r], nq);
+            scratch_for(m, nq, 0);
             mode = (r + k + m->count) % 4; /* 1: one bias for all; 2: a bias each of three, with masks; 3: visible */
             for (i = 0; i < 3 * m->count; i++) {
                 bias[i] = (hfy_real)hfy_rng_normal(rng);
@@ -300,8 +306,6 @@ TEST(odd_queries)
     const hfy_simd_int8_ *list[4];
     size_t n = kernels(list);
     memory_of m;
-    hfy_work work;
-    memset(&work, 0, sizeof work);
     m.dim = dim, m.count = 50, m.stride = dim;
     m.keys = (hfy_real *)malloc(m.count * dim * sizeof *m.keys);
     make_keys(GAUSS, &rng, m.count, dim, dim, m.keys);
@@ -325,10 +329,9 @@ TEST(odd_queries)
                 for (d = 0; d < dim; d++) q[d] *= (hfy_real)TINY;
             if (c == 8)
                 for (d = 0; d < dim; d++) q[d] *= (hfy_real)(REAL_MAX / 4000);
-            CHECK(hfy_index_begin_(&m.index, hfy_simd_of_(HFY_ISA_BEST), m.keys, m.count, dim, dim, c == 7 ? 1 : 0.5, 1,
-                                   1, &m.seek, &work) == HFY_OK);
+            CHECK(begin(&m, &m.index, HFY_ISA_BEST, c == 7 ? 1 : 0.5, 1, 1) == HFY_OK);
             m.seek.int8 = list[i];
-            scratch_for(&m, 1, 1);
+            scratch_for(&m, 1, 0);
             agree(&m, "odd", 1, 0, q, c >= 4 && c <= 6 ? bias : NULL, m.count);
             agree(&m, "odd", 1, 0, q, c >= 4 && c <= 6 ? bias : NULL, 0);
             agree(&m, "odd", 1, 0, q, c >= 4 && c <= 6 ? bias : NULL, 3);
@@ -364,10 +367,9 @@ TEST(a_batch_that_overflows)
     for (k = 0; k < n; k++)
         for (i = 0; i < 6; i++) {
             double beta = i % 3 == 0 ? 0.01 : i % 3 == 1 ? 2 : 1000;
-            CHECK(hfy_index_begin_(&m.index, hfy_simd_of_(HFY_ISA_BEST), m.keys, m.count, dim, dim, beta, 1,
-                                   1 + i / 3 * 4, &m.seek, &work) == HFY_OK);
+            CHECK(begin(&m, &m.index, HFY_ISA_BEST, beta, 1, 1 + i / 3 * 4) == HFY_OK);
             m.seek.int8 = list[k];
-            scratch_for(&m, 5, nq);
+            scratch_for(&m, nq, 0);
             hfy_index_scan_(&m.seek, q, nq, who, i % 2 ? bias : NULL, 0, NULL, &m.scratch);
             for (j = 0; j < nq; j++) agree(&m, "overflow", nq, j, q + j * dim, i % 2 ? bias : NULL, m.count);
         }
@@ -401,7 +403,7 @@ static double attack(memory_of *m, const hfy_simd_int8_ *int8, const hfy_real *q
     size_t i;
     *canonical = 0;
     seek->int8 = int8;
-    scratch_for(m, 1, 1);
+    scratch_for(m, 1, 0);
     if (!hfy_index_scale_(q, m->dim, &exponent, &norm, m->scratch.q) ||
         !hfy_index_in_range_(seek, norm, exponent, &about))
         return 0;
@@ -463,8 +465,7 @@ TEST(bounds_hold)
             make_keys((int)kind, &rng, m.count, m.dim, m.stride, m.keys);
             options.prefix = (m.dim + 7) / 8 > 20 ? 20 : (m.dim + 7) / 8;
             CHECK(prepare(&m, &options, a) == HFY_OK);
-            CHECK(hfy_index_begin_(&m.index, hfy_simd_of_(a % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR), m.keys, m.count,
-                                   m.dim, m.stride, 1, 1, 1, &m.seek, &work) == HFY_OK);
+            CHECK(begin(&m, &m.index, a % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR, 1, 1, 1) == HFY_OK);
             for (i = 0; i < 12; i++) {
                 const hfy_index_view_ *v = &m.seek.view;
                 size_t row = i * (m.count - 1) / 11;
@@ -522,8 +523,7 @@ TEST(any_directions_will_do)
     make_keys(IMAGES, &rng, count, dim, dim, m.keys);
     options.prefix = r;
     CHECK(prepare(&m, &options, 0) == HFY_OK);
-    CHECK(hfy_index_begin_(&m.index, hfy_simd_of_(HFY_ISA_BEST), m.keys, count, dim, dim, 1, 1, 1, &m.seek, &work) ==
-          HFY_OK);
+    CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
     memset(&b, 0, sizeof b);
     b.keys = m.keys, b.count = count, b.dim = dim, b.stride = dim, b.prefix = r, b.samples = count,
     b.simd = m.seek.simd;
@@ -577,10 +577,9 @@ TEST(bounds_of_a_batch_hold)
                 q = (hfy_real *)malloc(16 * m.dim * sizeof *q);
                 make_keys((int)kind, &rng, m.count, m.dim, m.stride, m.keys);
                 CHECK(prepare(&m, &options, a) == HFY_OK);
-                CHECK(hfy_index_begin_(&m.index, hfy_simd_of_(HFY_ISA_BEST), m.keys, m.count, m.dim, m.stride, 1, 1, 1,
-                                       &m.seek, &work) == HFY_OK);
+                CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
                 m.seek.int8 = list[k];
-                scratch_for(&m, 1, 16);
+                scratch_for(&m, 16, 0);
                 words = (m.dim + list[k]->step - 1) / list[k]->step;
                 for (j = 0; j < 16; j++) {
                     make_query(&rng, m.keys, m.count, m.dim, m.stride, 0.3, q + j * m.dim);
@@ -627,6 +626,162 @@ TEST(bounds_of_a_batch_hold)
                 free(q);
             }
 }
+
+/* A query that moves: the bounds of all rows that went with it hold, come close along x - centre, and the candidates
+   are those of the full scan, step by step, with an index, with a prefix, with neither. */
+TEST(bounds_follow_a_query)
+{
+    enum { MOVES = 12 };
+    static const size_t dims[] = {1, 3, 16, 65, 130, 784};
+    static const size_t ranks[] = {1, 1, 3, 12};
+    hfy_rng rng = hfy_rng_seed(31);
+    const hfy_simd_int8_ *list[4];
+    size_t n = kernels(list), kind, a, i, d, variant, move, followed = 0, spared = 0;
+    double closest = 0;
+    for (kind = 0; kind < KINDS; kind++)
+        for (a = 0; a < sizeof dims / sizeof *dims; a++)
+            for (variant = 0; variant < 6; variant++) {
+                memory_of m;
+                hfy_index_options options = {0, 0};
+                hfy_index_scratch_ *s = &m.scratch;
+                size_t dim = dims[a], row = 0, *index, count;
+                hfy_real *q, *theta, *kept;
+                double *weight, score;
+                m.dim = dim, m.count = 60 + 37 * (a % 3), m.stride = dim + a % 2;
+                m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
+                q = (hfy_real *)malloc(dim * sizeof *q);
+                theta = (hfy_real *)malloc(m.count * sizeof *theta);
+                kept = (hfy_real *)malloc((m.count + dim) * sizeof *kept);
+                index = (size_t *)malloc(m.count * sizeof *index);
+                weight = (double *)malloc(m.count * sizeof *weight);
+                make_keys((int)kind, &rng, m.count, dim, m.stride, m.keys);
+                options.prefix = variant % 3 == 2 ? (dim + 7) / 8 : SIZE_MAX;
+                CHECK(prepare(&m, &options, a) == HFY_OK);
+                make_query(&rng, m.keys, m.count, dim, m.stride, 0.5, q);
+                for (d = 0; d < dim && kind == CANCELLING && variant < 3; d++) /* sums that lose all their digits */
+                    q[d] = (hfy_real)(1e4 + 1e-2 * hfy_rng_normal(&rng));
+                score = typical_score(&m, q);
+                score = score > 1e-30 ? score : 1e-30;
+                CHECK(begin(&m, variant % 3 ? &m.index : NULL, (a + variant) % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR,
+                            (variant < 3 ? 3 : 100) / score, 1 + (double)(a % 2), ranks[(a + kind) % 4]) == HFY_OK);
+                m.seek.int8 = list[(a + variant) % n];
+                scratch_for(&m, 1, 1);
+                if (variant % 3 == 0) hfy_index_centre_(&m.seek, s);
+                for (move = 0; move < MOVES; move++) {
+                    double norm, goes = 0;
+                    int ready;
+                    if (move) {
+                        row = (size_t)(hfy_rng_u64(&rng) % m.count);
+                        for (d = 0; d < dim; d++) {
+                            double x = (double)m.keys[row * m.stride + d], v = (double)q[d];
+                            double c = variant % 3 ? ldexp((double)m.seek.view.mean[d], m.index.exponent)
+                                                   : (double)s->centre[d];
+                            if (kind == HUGE_KEYS) x *= 1e-28, c *= 1e-28;
+                            if (move % 6 == 1) v += 0.3 * (x - c); /* away from the centre: the bound is met */
+                            if (move % 6 == 2) v *= 1 + (move > 6 ? 1e-4 : 4 * REAL_EPS) * hfy_rng_normal(&rng);
+                            if (move % 6 == 3) v = x;
+                            if (move % 6 == 4) v -= 0.01 * (x - c);
+                            if (move == 6) v *= 50;
+                            q[d] = (hfy_real)v;
+                        }
+                    }
+                    m.seek.simd->dot(m.keys, m.stride, m.count, q, dim, 1, dim, theta, m.count);
+                    for (i = 0; i < m.count; i++)
+                        theta[i] = hfy_index_theta_(m.seek.beta, (double)theta[i], NULL, i);
+                    memcpy(kept, s->upper, m.count * sizeof *kept);
+                    memcpy(kept + m.count, s->anchor, dim * sizeof *kept);
+                    ready = s->kept, norm = s->norm;
+                    for (d = 0; d < dim; d++)
+                        goes += ((double)q[d] - (double)kept[m.count + d]) * ((double)q[d] - (double)kept[m.count + d]);
+                    if (hfy_index_follow_(&m.seek, q, m.count, s)) {
+                        followed++;
+                        for (i = 0; i < m.count; i++) CHECK(s->upper[i] >= theta[i]);
+                        if (move % 6 == 1 && kept[row] <= theta[row] && goes > 0) {
+                            double far = variant % 3
+                                             ? ldexp((double)m.seek.view.spread[row] + (double)m.seek.view.error[row],
+                                                     m.index.exponent)
+                                             : (double)s->radius[row];
+                            double room = (double)s->upper[row] - (double)kept[row];
+                            double part = 1 - ((double)s->upper[row] - (double)theta[row]) /
+                                                  (m.seek.beta * far * sqrt(goes) + fabs(room));
+                            closest = part > closest ? part : closest;
+                        }
+                    }
+                    memcpy(s->upper, kept, m.count * sizeof *kept);
+                    memcpy(s->anchor, kept + m.count, dim * sizeof *kept);
+                    s->kept = ready, s->norm = norm;
+                    if (variant % 3) {
+                        agree(&m, "moved", 1, 0, q, NULL, m.count);
+                    } else {
+                        size_t *want = (size_t *)malloc(m.count * sizeof *want), wanted;
+                        double *exact = (double *)malloc(m.count * sizeof *exact);
+                        hfy_status status, right;
+                        right = full_scan(m.seek.simd, m.keys, m.count, dim, m.stride, q, m.seek.beta, m.seek.width,
+                                          m.seek.kth, NULL, m.count, want, exact, &wanted);
+                        if (hfy_index_again_(&m.seek, q, index, weight, &count, &status, s)) {
+                            spared++;
+                            CHECK(status == right && (status || count == wanted));
+                            CHECK(status || (!memcmp(index, want, wanted * sizeof *want) &&
+                                             !memcmp(weight, exact, wanted * sizeof *exact)));
+                        } else {
+                            memcpy(s->upper, theta, m.count * sizeof *theta);
+                            for (i = 0; i < m.count && !(s->longest > 0); i += d) {
+                                d = i % 2 ? 67 : 5;
+                                if (d > m.count - i) d = m.count - i;
+                                hfy_index_measure_(&m.seek, i, d, s);
+                            }
+                            hfy_index_keep_(&m.seek, q, s);
+                        }
+                        free(want), free(exact);
+                    }
+                    for (i = 0; i < m.count && s->kept; i++) CHECK(s->upper[i] >= theta[i]);
+                }
+                free(m.keys), free(q), free(theta), free(kept), free(index), free(weight);
+                drop(&m);
+            }
+    if (!CHECK(followed > 2000 && spared > 300 && closest > 0.999))
+        printf("    followed %zu spared %zu closest %g\n", followed, spared, closest);
+}
+
+#ifdef HFY_DOUBLE
+/* Tiny keys, huge states, a tiny beta: products that vanish in one order and not in another. */
+TEST(bounds_follow_over_any_range)
+{
+    static const double size[][3] = {{1e-100, 1e149, 1e-300}, {1e-140, 1e140, 1e-290}, {1e-149, 1e120, 1e20},
+                                     {1e140, 1e-140, 1e-160}, {1e-155, 1e149, 1},      {1e30, 1e-140, 1e-190}};
+    hfy_rng rng = hfy_rng_seed(9);
+    size_t a, variant, move, i, d, followed = 0;
+    for (a = 0; a < sizeof size / sizeof *size; a++)
+        for (variant = 0; variant < 2; variant++) {
+            memory_of m;
+            hfy_index_options options = {SIZE_MAX, 0};
+            double q[8], theta[200];
+            m.dim = m.stride = 8, m.count = 200;
+            m.keys = (hfy_real *)malloc(m.count * m.dim * sizeof *m.keys);
+            for (i = 0; i < m.count * m.dim; i++) m.keys[i] = size[a][0] * hfy_rng_normal(&rng);
+            CHECK(prepare(&m, &options, 0) == HFY_OK);
+            CHECK(begin(&m, variant ? &m.index : NULL, HFY_ISA_BEST, size[a][2], 0, 1) == HFY_OK);
+            scratch_for(&m, 1, 1);
+            if (!variant) hfy_index_centre_(&m.seek, &m.scratch), hfy_index_measure_(&m.seek, 0, m.count, &m.scratch);
+            for (d = 0; d < 8; d++) q[d] = size[a][1] * hfy_rng_normal(&rng);
+            for (move = 0; move < 20; move++) {
+                int known = move && hfy_index_follow_(&m.seek, q, m.count, &m.scratch);
+                m.seek.simd->dot(m.keys, m.dim, m.count, q, m.dim, 1, m.dim, theta, m.count);
+                for (i = 0; i < m.count; i++) theta[i] = hfy_index_theta_(m.seek.beta, theta[i], NULL, i);
+                for (i = 0; known && i < m.count; i++) CHECK(m.scratch.upper[i] >= theta[i]);
+                followed += (size_t)known;
+                if (!known) {
+                    memcpy(m.scratch.upper, theta, sizeof theta);
+                    hfy_index_keep_(&m.seek, q, &m.scratch);
+                }
+                for (d = 0; d < 8; d++) q[d] += size[a][1] * 0.3 * hfy_rng_normal(&rng);
+            }
+            drop(&m);
+            free(m.keys);
+        }
+    CHECK(followed > 50);
+}
+#endif
 
 /* All kernels make the same whole numbers, the ends of their ranges included. */
 TEST(kernels_agree)
@@ -702,7 +857,7 @@ TEST(stale_and_foreign)
         copy[i * (dim + 3) + dim] = (hfy_real)i;
     }
     CHECK(hfy_index_check(&m.index, copy, count, dim, dim + 3, &work) == HFY_OK);
-    CHECK(hfy_index_begin_(&m.index, simd, copy, count, dim, dim + 3, 1, 1, 1, &seek, &work) == HFY_OK);
+    CHECK(hfy_index_begin_(&m.index, simd, copy, count, dim, dim + 3, &seek, &work) == HFY_OK);
     for (i = 0; i < count * dim * sizeof *keys; i += 37) { /* any byte changed is found by the full check */
         memcpy(&byte, (unsigned char *)keys + i, 1);
         byte ^= 1;
@@ -712,16 +867,24 @@ TEST(stale_and_foreign)
         memcpy((unsigned char *)keys + i, &byte, 1);
     }
     keys[(count - 1) * dim] += 1; /* first and last row are looked at by the cheap check */
-    CHECK_FAILS(hfy_index_begin_(&m.index, simd, keys, count, dim, dim, 1, 1, 1, &seek, &work), HFY_ERR_ARG, &work,
-                "changed");
+    CHECK_FAILS(hfy_index_begin_(&m.index, simd, keys, count, dim, dim, &seek, &work), HFY_ERR_ARG, &work, "changed");
+    for (i = 0; i < 4; i++) { /* before anything is sought, whatever way it would go */
+        hfy_net net;
+        hfy_real *out = (hfy_real *)malloc(40 * dim * sizeof *out);
+        memset(&net, 0, sizeof net);
+        net.dim = dim, net.count = count, net.keys = keys, net.sep.kind = HFY_SEP_ARGMAX, net.index = &m.index;
+        net.max_steps = i % 2 ? 5 : 1;
+        CHECK_FAILS(hfy_retrieve(&net, copy, i / 2 ? 40 : 1, out, NULL, &work), HFY_ERR_ARG, &work, "changed");
+        free(out);
+    }
     keys[(count - 1) * dim] -= 1;
     make_keys(GAUSS, &rng, count, dim, dim, keys);
-    CHECK_FAILS(hfy_index_begin_(&m.index, simd, keys, count, dim, dim, 1, 1, 1, &seek, &work), HFY_ERR_ARG, &work,
+    CHECK_FAILS(hfy_index_begin_(&m.index, simd, keys, count, dim, dim, &seek, &work), HFY_ERR_ARG, &work,
                 "other keys");
-    CHECK_FAILS(hfy_index_begin_(&m.index, simd, copy, count - 1, dim, dim + 3, 1, 1, 1, &seek, &work), HFY_ERR_ARG,
-                &work, "99");
-    CHECK_FAILS(hfy_index_begin_(&m.index, simd, copy, count, dim - 1, dim + 3, 1, 1, 1, &seek, &work), HFY_ERR_ARG,
-                &work, "19");
+    CHECK_FAILS(hfy_index_begin_(&m.index, simd, copy, count - 1, dim, dim + 3, &seek, &work), HFY_ERR_ARG, &work,
+                "99");
+    CHECK_FAILS(hfy_index_begin_(&m.index, simd, copy, count, dim - 1, dim + 3, &seek, &work), HFY_ERR_ARG, &work,
+                "19");
     memset(&other, 0, sizeof other);
     CHECK_FAILS(hfy_index_check(&other, keys, count, dim, 0, &work), HFY_ERR_ARG, &work, "hfy_index_build");
     other = m.index;
@@ -825,6 +988,10 @@ int main(int argc, char **argv)
     RUN(bounds_hold);
     RUN(any_directions_will_do);
     RUN(bounds_of_a_batch_hold);
+    RUN(bounds_follow_a_query);
+#ifdef HFY_DOUBLE
+    RUN(bounds_follow_over_any_range);
+#endif
     RUN(stale_and_foreign);
     RUN(build_errors);
     RUN(deterministic);

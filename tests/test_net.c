@@ -770,6 +770,103 @@ TEST(queries_that_meet_go_where_each_would_alone)
     CHECK(met > 8000 && walked > 8000); /* enough of them meet, and go on */
 }
 
+/* One query's walk carries bounds of its scores from step to step: the bits of single steps, one after another, however
+   it moves, with an index and without. */
+TEST(a_walk_is_a_chain_of_single_steps)
+{
+    enum { N = 1027, D = 24, B = 5, T = 7, ROUNDS = 84 };
+    static hfy_real keys[N * (D + 3)], values[N * D], readout[N * 2], q[B * D], self[D], bias[N];
+    static const hfy_sep_kind kinds[] = {HFY_SEP_SPARSEMAX, HFY_SEP_SPARSEMAX, HFY_SEP_ENTMAX,  HFY_SEP_NORMMAX,
+                                         HFY_SEP_ARGMAX,    HFY_SEP_KSUBSETS,  HFY_SEP_KSUBSETS};
+    static const double ks[] = {0, 0, 0, 0, 1, 3, 12};
+    hfy_index_options options = {6, 0};
+    size_t bytes = hfy_index_size(N, D, &options), i, j, d, k, walked = 0, several = 0;
+    void *memory = malloc(bytes);
+    hfy_work littered;
+    int round;
+    memset(&littered, 0, sizeof littered);
+    littered.capacity = (size_t)1 << 20, littered.buffer = malloc(littered.capacity);
+    for (round = 0; round < ROUNDS; round++) {
+        hfy_rng rng = hfy_rng_seed((uint64_t)(70 + round));
+        hfy_real ends[B * D], out[B * 2];
+        size_t steps[B], support[B], visible[B];
+        hfy_report report;
+        hfy_index index;
+        hfy_net net;
+        size_t stride = round % 5 == 4 ? D + 3 : D;
+        memset(&net, 0, sizeof net);
+        for (i = 0; i < N; i++) { /* few dimensions and noise; some rows far out, one the last of all */
+            double a = hfy_rng_normal(&rng), b = hfy_rng_normal(&rng), far = i % 101 == 100 || i == N - 1 ? 1.5 : 1;
+            for (d = 0; d < stride; d++) {
+                double x = (double)d / D;
+                double v = a * sin(3 * x) + b * cos(5 * x) + 1 + 0.3 * hfy_rng_normal(&rng);
+                keys[i * stride + d] = (hfy_real)(far * v);
+            }
+        }
+        for (i = 0; i < N; i++)
+            for (d = 0; d < D; d++) values[i * D + d] = keys[(i * 7 + 1) % N * stride + d];
+        normals(&rng, readout, N * 2, 1);
+        normals(&rng, self, D, 0.05);
+        normals(&rng, bias, N, 3);
+        for (j = 0; j < B; j++) visible[j] = N - 300 * j;
+        for (j = 0; j < B; j++)
+            for (d = 0; d < D; d++)
+                q[j * D + d] =
+                    (hfy_real)((double)keys[(j == 1 ? N - 1 : j * 211) * stride + d] + 0.6 * hfy_rng_normal(&rng));
+        net.dim = D, net.count = N, net.keys = keys, net.key_stride = stride;
+        net.beta = round % 3 == 0 ? 0.3 : round % 3 == 1 ? 2 : 0.02;
+        net.sep.kind = kinds[round % 7], net.sep.k = ks[round % 7];
+        if (round % 4 == 1) net.values = values, net.value_stride = D;
+        if (round % 4 == 2) net.step = 0.5;
+        if (round % 4 == 3) net.post.kind = HFY_POST_L2;
+        if (round % 8 == 6) net.self_coupling = self;
+        if (round % 11 == 8) net.bias = bias;
+        if (round % 11 == 9) net.visible = visible;
+        options.prefix = round % 6 == 5 ? 6 : SIZE_MAX;
+        if (round % 2) {
+            CHECK(hfy_index_build(keys, N, D, stride, &options, memory, bytes, &index, NULL) == HFY_OK);
+            net.index = &index;
+        }
+        net.max_steps = T;
+        memset(&report, 0, sizeof report);
+        report.steps = steps, report.support = support;
+        CHECK(hfy_retrieve(&net, q, B, ends, &report, NULL) == HFY_OK);
+        for (j = 0; j < B; j++) {
+            hfy_net one = net, single, answers;
+            hfy_real state[D], alone[D], last[2];
+            size_t alone_steps, alone_support, one_support = 0;
+            hfy_report of_one;
+            memset(&of_one, 0, sizeof of_one);
+            of_one.steps = &alone_steps, of_one.support = &alone_support;
+            if (one.visible) one.visible += j;
+            single = answers = one;
+            memset(littered.buffer, 0x47, littered.capacity); /* large numbers where nothing was written */
+            CHECK(hfy_retrieve(&one, q + j * D, 1, alone, &of_one, &littered) == HFY_OK);
+            CHECK(same_bits(alone, ends + j * D, sizeof alone) && alone_steps == steps[j]);
+            single.max_steps = 1;
+            single.index = round % 8 == 7 ? net.index : NULL;
+            of_one.support = &one_support;
+            memcpy(state, q + j * D, sizeof state);
+            for (k = 0; k < steps[j]; k++)
+                CHECK(hfy_retrieve(&single, state, 1, state, &of_one, NULL) == HFY_OK);
+            CHECK(same_bits(state, alone, sizeof state));
+            CHECK(one_support == support[j] && one_support == alone_support);
+            walked += steps[j] - 1, several += steps[j] > 3;
+            /* the same states into a readout */
+            answers.readout = readout, answers.readout_dim = 2;
+            of_one.support = NULL;
+            CHECK(hfy_retrieve(&answers, q + j * D, 1, out + 2 * j, &of_one, NULL) == HFY_OK);
+            memcpy(state, q + j * D, sizeof state);
+            for (k = 1; k < alone_steps; k++) CHECK(hfy_retrieve(&single, state, 1, state, NULL, NULL) == HFY_OK);
+            answers.max_steps = 1;
+            CHECK(hfy_retrieve(&answers, state, 1, last, NULL, NULL) == HFY_OK);
+            CHECK(same_bits(last, out + 2 * j, sizeof last));
+        }
+    }
+    if (!CHECK(walked > 800 && several > 100)) printf("    walked %zu several %zu\n", walked, several);
+    free(memory), free(littered.buffer);
+}
+
 TEST(out_may_be_the_queries)
 {
     fixture f;
@@ -2803,6 +2900,7 @@ int main(int argc, char **argv)
     RUN(batch_is_single_queries_to_the_bit);
     RUN(large_batch_is_single_queries_to_the_bit);
     RUN(queries_that_meet_go_where_each_would_alone);
+    RUN(a_walk_is_a_chain_of_single_steps);
     RUN(out_may_be_the_queries);
     RUN(strides);
     RUN(one_hot_copies_the_pattern_to_the_bit);

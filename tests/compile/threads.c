@@ -171,6 +171,24 @@ int main(void)
                 }
                 hfy_work_free(&work);
             }
+    for (size = 0; size < 3; size++) { /* few queries that share their search: without an index, of rows, with a prefix */
+        hfy_index_options options = {size == 2 ? 6 : SIZE_MAX, 0};
+        size_t bytes = hfy_index_size(LARGE, D, &options);
+        void *memory = malloc(bytes);
+        hfy_index index;
+        hfy_net net;
+        memset(&net, 0, sizeof net);
+        net.dim = D, net.count = LARGE, net.keys = keys, net.beta = 0.3, net.max_steps = 6;
+        failures += !memory || hfy_index_build(keys, LARGE, D, D, &options, memory, bytes, &index, NULL) != HFY_OK;
+        if (size) net.index = &index;
+        for (kind = HFY_SEP_SPARSEMAX; kind <= HFY_SEP_KSUBSETS; kind++)
+            for (i = 1; i < 4; i += 2) {
+                net.sep.kind = (hfy_sep_kind)kind, net.sep.k = kind == HFY_SEP_KSUBSETS ? 12 : 0;
+                failures += hfy_retrieve(&net, q, i, out, NULL, NULL) != HFY_OK;
+                h = hash(h, out, sizeof *out * i * D);
+            }
+        free(memory);
+    }
     { /* the Gram matrix, block by block */
         hfy_theory_separation what;
         hfy_net net;
