@@ -177,7 +177,7 @@ BENCH_API void bench_net_free(bench_net *b)
 typedef struct bench_split {
     const hfy_simd_ *simd;
     const hfy_real *x, *q, *w;
-    hfy_real *out;
+    hfy_real *out, *sums;
     size_t rows, dim, nq, parts;
 } bench_split;
 
@@ -198,12 +198,19 @@ BENCH_API void bench_scores(int isa, const hfy_real *x, size_t rows, size_t dim,
     hfy_base_parallel_(s.parts, bench_scores_part, &s);
 }
 
+/* As a retrieval does it: each part of the rows in folds that meet in its own sums. */
 static void bench_combine_part(void *context, size_t i)
 {
     const bench_split *s = (const bench_split *)context;
-    size_t from = s->nq * i / s->parts, to = s->nq * (i + 1) / s->parts;
-    memset(s->out + from * s->dim, 0, (to - from) * s->dim * sizeof *s->out);
-    s->simd->combine(s->w + from * s->rows, s->rows, to - from, s->x, s->dim, s->rows, s->dim, s->out + from * s->dim, s->dim);
+    size_t from = s->rows * i / s->parts, to = s->rows * (i + 1) / s->parts, n, all = s->nq * s->dim;
+    hfy_real *z = s->sums + 2 * i * all, *fold = z + all;
+    memset(z, 0, all * sizeof *z);
+    for (; from < to; from += n) {
+        n = hfy_base_min_(512, to - from);
+        memset(fold, 0, all * sizeof *fold);
+        s->simd->combine(s->w + from, s->rows, s->nq, s->x + from * s->dim, s->dim, n, s->dim, fold, s->dim);
+        hfy_net_add_(fold, all, z);
+    }
 }
 
 /* z_j = sum over i of w[j*rows + i] x_i. */
@@ -211,9 +218,21 @@ BENCH_API void bench_combine(int isa, const hfy_real *w, size_t nq, const hfy_re
                              int threads)
 {
     bench_split s = {0};
-    s.simd = hfy_simd_of_((hfy_isa)isa), s.x = x, s.rows = rows, s.dim = dim, s.w = w, s.nq = nq, s.out = z;
+    static hfy_real *sums; /* as a hfy_work would keep them */
+    static size_t room;
+    size_t i;
+    s.simd = hfy_simd_of_((hfy_isa)isa), s.x = x, s.rows = rows, s.dim = dim, s.w = w, s.nq = nq;
     s.parts = (size_t)threads;
+    if (room < 2 * s.parts * nq * dim) {
+        free(sums);
+        room = 2 * s.parts * nq * dim;
+        sums = (hfy_real *)malloc(room * sizeof *sums);
+        if (!sums) abort();
+    }
+    s.sums = sums;
     hfy_base_parallel_(s.parts, bench_combine_part, &s);
+    memcpy(z, sums, nq * dim * sizeof *z);
+    for (i = 1; i < s.parts; i++) hfy_net_add_(sums + 2 * i * nq * dim, nq * dim, z);
 }
 
 /* --- private kernels: the matrix products, with the arguments of CBLAS (row-major; 111 = as it is, 112 = transposed) --- */

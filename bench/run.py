@@ -28,6 +28,7 @@ def missing():
 def child(group):
     """One group, in this process."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     import harness
     name = "gemm_haswell" if group == "gemm" and os.environ.get("OPENBLAS_CORETYPE") == "Haswell" else group
     return harness.run_group(name, importlib.import_module(group).cases())
@@ -61,7 +62,7 @@ def main():
     mode = "quick" if "--quick" in arguments else "smoke" if "--smoke" in arguments else os.environ.get("BENCH_MODE", "full")
     groups = [a for a in arguments if not a.startswith("-")]
     os.environ["BENCH_MODE"] = mode
-    environment = dict(os.environ, OMP_WAIT_POLICY="passive")
+    environment = dict(os.environ, OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT="2000")
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS"): environment.pop(name, None)
     os.chdir(HERE)
     print("# bench, %s, %s" % (mode, time.strftime("%Y-%m-%d %H:%M")))
