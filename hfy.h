@@ -8311,7 +8311,7 @@ HFY_PRIVATE_ void hfy_index_centre_(const hfy_index_seek_ *seek, hfy_index_scrat
     s->longest = 0;
 }
 
-/* How far rows from .. from+n-1 lie from it. */
+/* How far rows from .. from+n-1 lie from it, rounded up (with at least 1e-36, so far tinier keys never drop out). */
 HFY_PRIVATE_ void hfy_index_measure_(const hfy_index_seek_ *seek, size_t from, size_t n, hfy_index_scratch_ *s)
 {
     hfy_real square[64];
@@ -8329,6 +8329,7 @@ HFY_PRIVATE_ void hfy_index_measure_(const hfy_index_seek_ *seek, size_t from, s
     }
 }
 
+/* At least |x|. */
 HFY_PRIVATE_ double hfy_index_length_(const hfy_real *x, size_t dim)
 {
     double squares = 0;

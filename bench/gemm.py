@@ -76,7 +76,7 @@ def tile_case(count, dim, batch, combine, threads):
         X = data.random_patterns(count, dim)
         rng = np.random.default_rng(8)
         Q = data.place(rng.uniform(-1, 1, (batch, dim)).astype(np.float32))
-        S = data.place(rng.uniform(0, 1, (batch, count)).astype(np.float32) / count) if combine else data.aligned((batch, count))
+        S = data.place((rng.uniform(0, 1, (batch, count)) / count).astype(np.float32)) if combine else data.aligned((batch, count))
         lib, x, q, s = blas.library(threads), data.at(X), data.at(Q), data.at(S)
         few = slice(0, 8)
         loop = blas.probe.loop_sgemm
@@ -95,10 +95,35 @@ def tile_case(count, dim, batch, combine, threads):
             if not library: continue
             arguments = call(address(library.eigen_sgemm if name == "Eigen" else library.cblas_sgemm))
             theirs.append(Peer(name, lambda times, arguments=arguments: loop(times, *arguments),
-                               "5" if name == OPENBLAS and batch == 64 else None, error, loop=True))
+                               None, error, loop=True))
         return Race(ours, theirs, error=error, tolerance=1e-5, flops=2.0 * count * dim * batch, bytes=4.0 * count * dim,
                     isa=blas.hfy.bench_isa(0).decode()) if theirs else None
     return Case("combine_PX" if combine else "scores_QXt", "%dx%dx%d" % (count, dim, batch), threads, build)
+
+
+def pair_case(count, dim, batch, threads):
+    """Row 5: both products of a step, one after the other."""
+    def build():
+        X = data.random_patterns(count, dim)
+        rng = np.random.default_rng(8)
+        Q = data.place(rng.uniform(-1, 1, (batch, dim)).astype(np.float32))
+        P = data.place((rng.uniform(0, 1, (batch, count)) / count).astype(np.float32))
+        S, Z = data.aligned((batch, count)), data.aligned((batch, dim))
+        lib, x, q, p, s, z = blas.library(threads), data.at(X), data.at(Q), data.at(P), data.at(S), data.at(Z)
+        loop, f = blas.probe.loop_sgemm, address(blas.openblas.cblas_sgemm)
+        exact = P[:8].astype(np.float64) @ X.astype(np.float64), Q[:8].astype(np.float64) @ X[:8].astype(np.float64).T
+        error = lambda _: max(np.abs(Z[:8] - exact[0]).max(), np.abs(S[:8, :8] - exact[1]).max())
+
+        def ours(_):
+            lib.bench_scores(0, x, count, dim, q, batch, s, threads)
+            lib.bench_combine(0, p, batch, x, count, dim, z, threads)
+
+        def theirs(_):
+            loop(1, f, 111, 112, batch, count, dim, q, dim, x, dim, s, count)
+            loop(1, f, 111, 111, batch, dim, count, p, count, x, dim, z, dim)
+        return Race(ours, [Peer(OPENBLAS, theirs, "5", error)], error=error, tolerance=1e-5, flops=4.0 * count * dim * batch,
+                    isa=blas.hfy.bench_isa(0).decode()) if blas.openblas else None
+    return Case("scores_and_combine", "%dx%dx%d" % (count, dim, batch), threads, build)
 
 
 def cases():
@@ -127,6 +152,7 @@ def cases():
         for threads in THREADS:
             for B in pick((64, 256), (64,), (64,)) if D != 128 else (64,):
                 out += [tile_case(N, D, B, 0, threads), tile_case(N, D, B, 1, threads)]
+            out.append(pair_case(N, D, 64, threads))
             if D != 128:
                 rows = {OPENBLAS: "6"} if N >= 10000 else {}
                 out += [gemv_case(N, D, 0, threads, rows), gemv_case(N, D, 1, threads, rows)]

@@ -177,15 +177,37 @@ BENCH_API void bench_net_free(bench_net *b)
 typedef struct bench_split {
     const hfy_simd_ *simd;
     const hfy_real *x, *q, *w;
-    hfy_real *out, *sums;
-    size_t rows, dim, nq, parts;
+    hfy_real *out, *room;
+    size_t rows, dim, nq, parts, each; /* of the room, a part */
 } bench_split;
 
+enum { BENCH_FOLD = 512 }; /* rows of a block */
+
+/* Room that is kept from call to call, as a hfy_work would keep it. */
+static hfy_real *bench_room(size_t n)
+{
+    static hfy_real *room;
+    static size_t have;
+    if (have < n) {
+        free(room);
+        have = n;
+        room = (hfy_real *)malloc(n * sizeof *room);
+        if (!room) abort();
+    }
+    return room;
+}
+
+/* As a retrieval does it: the scores of a block of rows at a time, close together; here they are then sent on. */
 static void bench_scores_part(void *context, size_t i)
 {
     const bench_split *s = (const bench_split *)context;
-    size_t from = s->rows * i / s->parts, to = s->rows * (i + 1) / s->parts;
-    s->simd->dot(s->x + from * s->dim, s->dim, to - from, s->q, s->dim, s->nq, s->dim, s->out + from, s->rows);
+    size_t from = s->rows * i / s->parts, to = s->rows * (i + 1) / s->parts, n, j;
+    hfy_real *block = s->room + i * s->each;
+    for (; from < to; from += n) {
+        n = hfy_base_min_(BENCH_FOLD, to - from);
+        s->simd->dot(s->x + from * s->dim, s->dim, n, s->q, s->dim, s->nq, s->dim, block, BENCH_FOLD);
+        for (j = 0; j < s->nq; j++) memcpy(s->out + j * s->rows + from, block + j * BENCH_FOLD, n * sizeof *block);
+    }
 }
 
 /* out[j*rows + i] = <x_i, q_j>: the canonical dot of every retrieval. */
@@ -195,20 +217,23 @@ BENCH_API void bench_scores(int isa, const hfy_real *x, size_t rows, size_t dim,
     bench_split s = {0};
     s.simd = hfy_simd_of_((hfy_isa)isa), s.x = x, s.rows = rows, s.dim = dim, s.q = q, s.nq = nq, s.out = out;
     s.parts = (size_t)threads;
+    s.each = nq * BENCH_FOLD;
+    s.room = bench_room(s.parts * s.each);
     hfy_base_parallel_(s.parts, bench_scores_part, &s);
 }
 
-/* As a retrieval does it: each part of the rows in folds that meet in its own sums. */
+/* The same: the weights of a block close together, each part of the rows in folds that meet in its own sums. */
 static void bench_combine_part(void *context, size_t i)
 {
     const bench_split *s = (const bench_split *)context;
-    size_t from = s->rows * i / s->parts, to = s->rows * (i + 1) / s->parts, n, all = s->nq * s->dim;
-    hfy_real *z = s->sums + 2 * i * all, *fold = z + all;
+    size_t from = s->rows * i / s->parts, to = s->rows * (i + 1) / s->parts, n, j, all = s->nq * s->dim;
+    hfy_real *z = s->room + i * s->each, *fold = z + all, *block = fold + all;
     memset(z, 0, all * sizeof *z);
     for (; from < to; from += n) {
-        n = hfy_base_min_(512, to - from);
+        n = hfy_base_min_(BENCH_FOLD, to - from);
+        for (j = 0; j < s->nq; j++) memcpy(block + j * BENCH_FOLD, s->w + j * s->rows + from, n * sizeof *block);
         memset(fold, 0, all * sizeof *fold);
-        s->simd->combine(s->w + from, s->rows, s->nq, s->x + from * s->dim, s->dim, n, s->dim, fold, s->dim);
+        s->simd->combine(block, BENCH_FOLD, s->nq, s->x + from * s->dim, s->dim, n, s->dim, fold, s->dim);
         hfy_net_add_(fold, all, z);
     }
 }
@@ -218,21 +243,14 @@ BENCH_API void bench_combine(int isa, const hfy_real *w, size_t nq, const hfy_re
                              int threads)
 {
     bench_split s = {0};
-    static hfy_real *sums; /* as a hfy_work would keep them */
-    static size_t room;
     size_t i;
     s.simd = hfy_simd_of_((hfy_isa)isa), s.x = x, s.rows = rows, s.dim = dim, s.w = w, s.nq = nq;
     s.parts = (size_t)threads;
-    if (room < 2 * s.parts * nq * dim) {
-        free(sums);
-        room = 2 * s.parts * nq * dim;
-        sums = (hfy_real *)malloc(room * sizeof *sums);
-        if (!sums) abort();
-    }
-    s.sums = sums;
+    s.each = nq * (2 * dim + BENCH_FOLD);
+    s.room = bench_room(s.parts * s.each);
     hfy_base_parallel_(s.parts, bench_combine_part, &s);
-    memcpy(z, sums, nq * dim * sizeof *z);
-    for (i = 1; i < s.parts; i++) hfy_net_add_(sums + 2 * i * nq * dim, nq * dim, z);
+    memcpy(z, s.room, nq * dim * sizeof *z);
+    for (i = 1; i < s.parts; i++) hfy_net_add_(s.room + i * s.each, nq * dim, z);
 }
 
 /* --- private kernels: the matrix products, with the arguments of CBLAS (row-major; 111 = as it is, 112 = transposed) --- */
