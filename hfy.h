@@ -910,9 +910,9 @@ typedef struct hfy_report {
    queries: n_queries x dim. out: n_queries x dim, or x readout_dim with a readout; may be queries if the widths agree.
    Cost a step and query: N dim multiply-adds for the scores, |support| dim for the projection; a query that stands
    still costs nothing more, nor does a step from one pattern's state that another query has made. A query alone (with
-   an index up to 15; dots, a separation with a margin, neither bias nor mask) takes bounds of its scores along, 2 MiB at
-   most, and from its second step on mostly scores only the patterns that can matter. Where p is one-hot the pattern is
-   copied to the bit. The bits of a query's answer depend neither on the other queries nor on the number of threads.
+   an index up to 15; dots, a separation with a margin, neither bias nor mask) takes bounds of its scores along, 2 MiB
+   at most, and from its second step on mostly scores only the patterns that can matter. Where p is one-hot the pattern
+   is copied to the bit. The bits of a query's answer depend neither on the other queries nor on the number of threads.
    With the EXP separation p is kept as e^(theta - max theta) so that nothing overflows inside; report->weights are
    e^theta, +INFINITY where hfy_real cannot hold them.
    Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider
