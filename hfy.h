@@ -910,9 +910,10 @@ typedef struct hfy_report {
    queries: n_queries x dim. out: n_queries x dim, or x readout_dim with a readout; may be queries if the widths agree.
    Cost a step and query: N dim multiply-adds for the scores, |support| dim for the projection; a query that stands
    still costs nothing more, nor does a step from one pattern's state that another query has made. A query alone (with
-   an index up to 15; dots, a separation with a margin, neither bias nor mask) takes bounds of its scores along, 2 MiB
-   at most, and from its second step on mostly scores only the patterns that can matter. Where p is one-hot the pattern
-   is copied to the bit. The bits of a query's answer depend neither on the other queries nor on the number of threads.
+   an index up to 15; dots, rows of 1 KiB and more, without an index 4 MiB of them; a separation with a margin; neither
+   bias nor mask) takes bounds of its scores along, 2 MiB at most, and from its second step on mostly scores only the
+   patterns that can matter. Where p is one-hot the pattern is copied to the bit. The bits of a query's answer depend
+   neither on the other queries nor on the number of threads.
    With the EXP separation p is kept as e^(theta - max theta) so that nothing overflows inside; report->weights are
    e^theta, +INFINITY where hfy_real cannot hold them.
    Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider
@@ -2819,9 +2820,12 @@ static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
 #elif defined(__GNUC__)
 #define HFY_TARGET_ static __attribute__((unused))
 #define HFY_INLINE_ static inline __attribute__((always_inline, unused))
-#else
+#elif defined(_MSC_VER)
 #define HFY_TARGET_ static
 #define HFY_INLINE_ static __forceinline
+#else
+#define HFY_TARGET_ static
+#define HFY_INLINE_ static inline
 #endif
 /* Arrays of vectors become registers once their loops are unrolled. */
 #if defined(__clang__)
@@ -2840,6 +2844,9 @@ static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
 #if defined(__GNUC__)
 #define HFY_PREFETCH_(address) __builtin_prefetch((const void *)(address), 0, 3)
 #define HFY_PREFETCH_L2_(address) __builtin_prefetch((const void *)(address), 0, 2)
+#elif HFY_SIMD_PASS_ == 1
+#define HFY_PREFETCH_(address) (void)0
+#define HFY_PREFETCH_L2_(address) (void)0
 #else
 #define HFY_PREFETCH_(address) _mm_prefetch((const char *)(address), _MM_HINT_T0)
 #define HFY_PREFETCH_L2_(address) _mm_prefetch((const char *)(address), _MM_HINT_T1)
@@ -8177,10 +8184,10 @@ HFY_PRIVATE_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, double no
     l->unit = hfy_index_power_of_(index->exponent + exponent);
 }
 
-/* A lower bound of the kth best theta: exact scores of the rows that promise most, of n in a list or (NULL) of rows
-   0 .. n-1. They replace those rows' upper bounds. */
-HFY_PRIVATE_ double hfy_index_first_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias,
-                                     const size_t *list, size_t n, hfy_index_scratch_ *s)
+/* Raises *top, a lower bound of the kth best theta, by exact scores of the rows that promise most, of n in a list or
+   (NULL) of rows 0 .. n-1. They replace those rows' upper bounds. */
+HFY_PRIVATE_ void hfy_index_first_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias,
+                                   const size_t *list, size_t n, double *top, hfy_index_scratch_ *s)
 {
     size_t i, j, row, m = 0;
     double theta;
@@ -8201,13 +8208,15 @@ HFY_PRIVATE_ double hfy_index_first_(const hfy_index_seek_ *seek, const hfy_real
             s->upper[place[i]] = (hfy_real)theta;
             if (!hfy_base_is_nan_(theta)) exact[j++] = theta;
         }
-        return j < seek->kth ? -HUGE_VAL : hfy_base_kth_largest_(exact, j, seek->kth);
+        theta = j < seek->kth ? -HUGE_VAL : hfy_base_kth_largest_(exact, j, seek->kth);
+        if (theta > *top) *top = theta;
+        return;
     }
     for (i = 0; i < n; i++) {
         hfy_real u = s->upper[list ? list[i] : i];
         if (u > (hfy_real)-HUGE_VAL) s->select[m++] = (double)u;
     }
-    if (m < seek->kth) return -HUGE_VAL;
+    if (m < seek->kth) return;
     theta = hfy_base_kth_largest_(s->select, m, seek->kth);
     for (i = m = 0; i < n; i++) {
         double exact;
@@ -8217,7 +8226,8 @@ HFY_PRIVATE_ double hfy_index_first_(const hfy_index_seek_ *seek, const hfy_real
         s->upper[row] = (hfy_real)exact;
         if (!hfy_base_is_nan_(exact)) s->select[m++] = exact;
     }
-    return m < seek->kth ? -HUGE_VAL : hfy_base_kth_largest_(s->select, m, seek->kth);
+    theta = m < seek->kth ? -HUGE_VAL : hfy_base_kth_largest_(s->select, m, seek->kth);
+    if (theta > *top) *top = theta;
 }
 
 /* Keeps of n candidates with exact thetas those that the full scan keeps. */
@@ -8260,10 +8270,6 @@ HFY_PRIVATE_ hfy_status hfy_index_finish_(const hfy_index_seek_ *seek, const hfy
                                           hfy_index_scratch_ *s)
 {
     size_t i, l, run, kept = 0;
-    if (n > HFY_INDEX_FEW_) {
-        double better = hfy_index_first_(seek, q, bias, index, n, s);
-        if (better > top) top = better;
-    }
     for (i = 0; i < n; i += run) {
         run = 1;
         if (!hfy_index_matters_(top, seek->width, (double)s->upper[index[i]])) continue;
@@ -8285,9 +8291,8 @@ HFY_PRIVATE_ hfy_status hfy_index_finish_(const hfy_index_seek_ *seek, const hfy
 HFY_PRIVATE_ size_t hfy_index_reach_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias, size_t n,
                                      size_t most, double *top, size_t *index, hfy_index_scratch_ *s)
 {
-    double better = hfy_index_first_(seek, q, bias, NULL, n, s);
     size_t i, kept = 0;
-    if (better > *top) *top = better;
+    hfy_index_first_(seek, q, bias, NULL, n, top, s);
     for (i = 0; i < n; i++) {
         double u = (double)s->upper[i];
         if (!hfy_index_matters_(*top, seek->width, u) || hfy_base_is_neg_inf_(u)) continue;
@@ -8299,14 +8304,15 @@ HFY_PRIVATE_ size_t hfy_index_reach_(const hfy_index_seek_ *seek, const hfy_real
 
 /* --- a query that moved --- */
 
-/* A walk without an index begins: the centre is the mean of a few rows, spread evenly. */
+/* A walk without an index begins: the centre is the mean of a few rows, spread evenly (any centre would do). */
 HFY_PRIVATE_ void hfy_index_centre_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s)
 {
-    size_t m = hfy_base_min_(seek->count, HFY_INDEX_SAMPLES_ * 4), t, d;
-    for (d = 0; d < seek->dim; d++) {
-        double sum = 0;
-        for (t = 0; t < m; t++) sum += (double)seek->keys[seek->count / m * t * seek->key_stride + d];
-        s->centre[d] = (hfy_real)(sum / (double)m);
+    size_t m = hfy_base_min_(seek->count, HFY_INDEX_SAMPLES_), t, d;
+    const hfy_real part = (hfy_real)1 / (hfy_real)m;
+    memset(s->centre, 0, seek->dim * sizeof *s->centre);
+    for (t = 0; t < m; t++) {
+        const hfy_real *x = seek->keys + seek->count / m * t * seek->key_stride;
+        for (d = 0; d < seek->dim; d++) s->centre[d] += part * x[d];
     }
     s->longest = 0;
 }
@@ -8443,6 +8449,7 @@ HFY_PRIVATE_ hfy_status hfy_index_candidates_(const hfy_index_seek_ *seek, const
         listed = hfy_index_reach_(seek, q, bias, n, n, &top, index, s);
     } else if (listed > 4 * HFY_INDEX_FEW_) {
         hfy_index_bounds_(seek, &level, bias, index, listed, s);
+        hfy_index_first_(seek, q, bias, index, listed, &top, s);
     }
     if (goes_along) hfy_index_keep_(seek, q, s);
     return hfy_index_finish_(seek, q, bias, listed, top, index, theta, count, s);
@@ -8622,16 +8629,19 @@ HFY_PRIVATE_ hfy_status hfy_index_take_(const hfy_index_seek_ *seek, size_t nq, 
                                         size_t *count, hfy_index_scratch_ *s)
 {
     const hfy_index_one_ *one = s->one + j;
+    double top;
     size_t l, kept = 0;
     if (!hfy_index_shares_(seek, nq) || one->count == SIZE_MAX)
         return hfy_index_candidates_(seek, q, bias, visible, index, theta, count, s);
+    top = one->top;
     for (l = 0; l < one->count; l++) {
         hfy_real up = s->above[j * HFY_INDEX_LIST_ + l];
-        if (!hfy_index_matters_(one->top, seek->width, (double)up)) continue;
+        if (!hfy_index_matters_(top, seek->width, (double)up)) continue;
         index[kept] = s->listed[j * HFY_INDEX_LIST_ + l];
         s->upper[index[kept++]] = up;
     }
-    return hfy_index_finish_(seek, q, bias, kept, one->top, index, theta, count, s);
+    if (kept > HFY_INDEX_FEW_) hfy_index_first_(seek, q, bias, index, kept, &top, s);
+    return hfy_index_finish_(seek, q, bias, kept, top, index, theta, count, s);
 }
 
 #undef HFY_INDEX_FORMAT_
@@ -11997,6 +12007,8 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
 #define HFY_NET_MEMO_ 1024                /* rows whose next state is remembered, at most */
 #define HFY_NET_FEW_ 16384                /* numbers of a tile's states that count as little */
 #define HFY_NET_KEPT_BYTES_ (2048 * 1024) /* bounds kept for a query that moves, at most */
+#define HFY_NET_KEPT_ROW_ 1024            /* and only for rows of so many bytes: to read shorter ones costs less */
+#define HFY_NET_KEPT_KEYS_ (4096 * 1024)  /* without an index, of so many bytes in all: beyond the caches of a core */
 
 typedef enum hfy_net_mode_ { HFY_NET_PLAIN_, HFY_NET_LISTS_, HFY_NET_SUMS_ } hfy_net_mode_;
 
@@ -12235,7 +12247,6 @@ HFY_PRIVATE_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run,
         hfy_net_plan_stream_(arena, run, s->stream ? s->stream + i : &counted);
     }
     if (s->stream && run->workers == 1) s->stream->list = s->list;
-    memset(&s->index, 0, sizeof s->index);
     if (run->seek.index || run->keeps) hfy_index_plan_(arena, &run->seek, t, run->keeps, &s->index);
     s->sum = (hfy_net_sum_ *)hfy_base_take_(arena, t, sizeof *s->sum);
     s->scores = (hfy_real *)hfy_base_take_(arena, plain * hfy_base_times_(t, net->count), sizeof(hfy_real));
@@ -13134,10 +13145,10 @@ HFY_PRIVATE_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_
     return hfy_sep_row_failed_(work, status, "query", who, NULL, 0);
 }
 
-/* May the same query, with the same masks, be scored again? */
+/* May a query be scored again, by nothing but its own dots, and do they cost more than looking after bounds? */
 HFY_PRIVATE_ int hfy_net_moves_(const hfy_net *net)
 {
-    return net->max_steps > 1 && !net->bias && !net->visible;
+    return net->max_steps > 1 && !net->bias && !net->visible && net->dim * sizeof(hfy_real) >= HFY_NET_KEPT_ROW_;
 }
 
 /* Do bounds go along with a query? Once the tile is known. */
@@ -13145,9 +13156,9 @@ HFY_PRIVATE_ void hfy_net_keeps_(hfy_net_run_ *run)
 {
     const hfy_net *net = &run->net;
     run->keeps = run->mode == HFY_NET_LISTS_ && net->sim == HFY_SIM_DOT && run->tile == 1 && hfy_net_moves_(net);
-    if (!run->seek.index && (net->count <= run->block ||
-                             hfy_index_kept_bytes_(net->count, run->seek.kth) > HFY_NET_KEPT_BYTES_))
-        run->keeps = 0;
+    if (run->seek.index) return;
+    run->keeps = run->keeps && net->count * net->dim * sizeof(hfy_real) >= HFY_NET_KEPT_KEYS_ &&
+                 hfy_index_kept_bytes_(net->count, run->seek.kth) <= HFY_NET_KEPT_BYTES_;
 }
 
 /* Checks a call's net, chooses kernels, mode and sizes. whole_rows: the call wants weights, energies or the like.
@@ -13613,6 +13624,8 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 #undef HFY_NET_MEMO_
 #undef HFY_NET_FEW_
 #undef HFY_NET_KEPT_BYTES_
+#undef HFY_NET_KEPT_ROW_
+#undef HFY_NET_KEPT_KEYS_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>file.impl   .npy in and out

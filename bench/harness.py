@@ -140,23 +140,20 @@ def _repeats(fn, race, loop):
     return times
 
 
-def _part(threads, ours):
-    """Threads that slept run apart again, without a look at the data: the kernel may wake both on one processor."""
+def _elsewhere(threads, ours):
+    """A little work for the threads that a sample will use, with no look at its data."""
     import blas, numpy
     square = numpy.ones((192, 192), numpy.float32)
-    began = time.perf_counter()
-    while time.perf_counter() - began < SETTLE:
-        if ours: blas.probe.probe_flops(20000, 16, threads)
-        else: square @ square
+    return lambda: blas.probe.probe_flops(20000, 16, threads) if ours else square @ square
 
 
 def _sample(fn, race, times, r, loop, threads, ours=False):
     if threads > 1: time.sleep(REST)
     if not race.once and times > 2: _time(fn, 1, r, loop)  # caches and clocks back to this call's own
-    if threads > 1 and race.once: _part(threads, ours)
-    elif threads > 1:
+    if threads > 1:  # and the threads apart: the kernel may wake both on one processor
+        work = _elsewhere(threads, ours) if race.once else lambda: _time(fn, 1, r, loop)
         began = time.perf_counter()
-        while time.perf_counter() - began < SETTLE: _time(fn, 1, r, loop)
+        while time.perf_counter() - began < SETTLE: work()
     return _time(fn, times, r, loop)
 
 

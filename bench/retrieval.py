@@ -97,20 +97,22 @@ def five_steps(N, B, threads, prepared=False):
     return Case("five_steps_sparsemax_mnist" + ("_prepared" if prepared else ""), "%dx784x%d" % (N, B), threads, build)
 
 
+def many(kind, N):
+    """Patterns, 64 queries and beta of the cases that take another query every round."""
+    if kind == "random":
+        X = data.random_patterns(N, D, 28.0)
+        return X, data.stored_queries(X, 64, 0.5), 0.08
+    return data.mnist(N), data.mnist_queries(64, kind), 0.1
+
+
 def walk(kind, N, threads, prepared):
     """One query until it stands still, 30 steps at most: what the bounds that go along with it save."""
     def build():
-        if kind == "random":
-            X, beta = data.random_patterns(N, D, 28.0), 0.08
-            Q = data.stored_queries(X, 64, 0.5)
-        else:
-            X, beta = data.mnist(N), 0.1
-            Q = data.mnist_queries(64, kind)
+        X, Q, beta = many(kind, N)
         net, single = Net(X, beta, "sparsemax", steps=30, threads=threads), Net(X, beta, "sparsemax", threads=threads)
         if prepared and not (net.prepare() and single.prepare()): raise RuntimeError(net.message())
         out, again = np.zeros_like(Q), np.zeros_like(Q)
         made = [int(net.report(Q[j:j + 1])[1][0]) for j in range(64)]
-        for j in range(64): net.call(Q[j:j + 1], out[j:j + 1])()
         calls = [net.call(Q[j:j + 1], out[j:j + 1]) for j in range(64)]
         first = [single.call(Q[j:j + 1], again[j:j + 1]) for j in range(64)]
         later = [single.call(again[j:j + 1], again[j:j + 1]) for j in range(64)]
@@ -122,7 +124,7 @@ def walk(kind, N, threads, prepared):
         def loop(r):
             q = Q[r % 64]
             for _ in range(made[r % 64]): q = peers.numpy_one(X, q, beta)
-        for j in range(64): steps(j)
+        for j in range(64): calls[j](), steps(j)
         same = out.tobytes() == again.tobytes()
         return Race(lambda r: calls[r % 64](), [Peer("two sgemv, softmax, a step", loop), Peer("hfy.h, single steps", steps)], lambda: out,
                     lambda a: 0.0 if same else 1.0, 0.0, once=True, isa=net.isa_name(), rounds=pick(25, 9, 2),
@@ -133,12 +135,7 @@ def walk(kind, N, threads, prepared):
 def prepared(kind, N, B, sep, threads, isa=0, prefix=0, row=None):
     """Rows 35, 35b: MNIST clean, noise, half, or random patterns of the same norm; a query a round, nothing left in the caches."""
     def build():
-        if kind == "random":
-            X, beta = data.random_patterns(N, D, 28.0), 0.08
-            Q = data.stored_queries(X, 64, 0.5)
-        else:
-            X, beta = data.mnist(N), 0.1
-            Q = data.mnist_queries(64, kind)
+        X, Q, beta = many(kind, N)
         parameter = {"entmax": 1.5, "normmax": 2.0}.get(sep, 0.0)
         net, plain = (Net(X, beta, sep, parameter, threads=threads, isa=isa) for _ in "ab")
         began = time.perf_counter()

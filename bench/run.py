@@ -5,6 +5,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("BENCH_BUILD", "build")
 NEEDS = {"gemm": ("numpy",), "retrieval": ("numpy",), "transforms": ("numpy",), "structured": ("numpy",), "growth": ("numpy",), "spectra": ("numpy",), "klr": ("numpy",), "memory": ()}
 PACKAGES = {"numpy": "python3-numpy", "torch": "python3-torch", "faiss": "python3-faiss"}
+OPENMP = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "2000"}  # see README.md
 ORDER = ("gemm", "gemm_haswell", "retrieval", "transforms", "structured", "spectra", "klr", "memory", "growth")
 
 
@@ -27,8 +28,7 @@ def missing():
 
 def child(group):
     """One group, in this process."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    for name, value in OPENMP.items(): os.environ.setdefault(name, value)
     import harness
     name = "gemm_haswell" if group == "gemm" and os.environ.get("OPENBLAS_CORETYPE") == "Haswell" else group
     return harness.run_group(name, importlib.import_module(group).cases())
@@ -62,7 +62,7 @@ def main():
     mode = "quick" if "--quick" in arguments else "smoke" if "--smoke" in arguments else os.environ.get("BENCH_MODE", "full")
     groups = [a for a in arguments if not a.startswith("-")]
     os.environ["BENCH_MODE"] = mode
-    environment = dict(os.environ, OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT="2000")
+    environment = dict(os.environ, **OPENMP)
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS"): environment.pop(name, None)
     os.chdir(HERE)
     print("# bench, %s, %s" % (mode, time.strftime("%Y-%m-%d %H:%M")))

@@ -627,6 +627,48 @@ TEST(bounds_of_a_batch_hold)
             }
 }
 
+/* However many share a search: every row's bound is made, that of a listed row only lowered, no other touched. */
+TEST(spans_cover_every_row)
+{
+    enum { N = 4099, D = 17 };
+    hfy_rng rng = hfy_rng_seed(12);
+    hfy_real q[D], *one = (hfy_real *)malloc(N * sizeof *one), *low = (hfy_real *)malloc(N * sizeof *low);
+    size_t *list = (size_t *)malloc(N * sizeof *list), workers, n, i, listed = 0;
+    memory_of m;
+    m.dim = m.stride = D, m.count = N;
+    m.keys = (hfy_real *)malloc(N * D * sizeof *m.keys);
+    make_keys(GAUSS, &rng, N, D, D, m.keys);
+    CHECK(prepare(&m, NULL, 0) == HFY_OK);
+    make_query(&rng, m.keys, N, D, D, 0.5, q);
+    for (i = 0; i < N; i++)
+        if (i % 3 || i == N - 1) list[listed++] = i;
+    for (n = N - 2; n <= N; n++)
+        for (workers = 1; workers < 8; workers++) {
+            hfy_index_level_ l;
+            double norm, about;
+            int exponent;
+            CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
+            m.seek.workers = workers;
+            scratch_for(&m, 1, 0);
+            CHECK(hfy_index_scale_(q, D, &exponent, &norm, m.scratch.q) &&
+                  hfy_index_in_range_(&m.seek, norm, exponent, &about));
+            hfy_index_level_rows_(&m.seek, norm, about, exponent, &m.scratch, &l);
+            for (i = 0; i < N; i++) m.scratch.upper[i] = -777;
+            hfy_index_bounds_(&m.seek, &l, NULL, NULL, n, &m.scratch);
+            for (i = 0; i < N; i++) CHECK((m.scratch.upper[i] < -776) == (i >= n));
+            if (workers == 1) memcpy(one, m.scratch.upper, N * sizeof *one);
+            CHECK(!memcmp(one, m.scratch.upper, N * sizeof *one));
+            for (i = 0; i < N; i++) /* some lie below already */
+                low[i] = m.scratch.upper[i] = i % 2 ? (hfy_real)HUGE_VAL : -777;
+            hfy_index_bounds_(&m.seek, &l, NULL, list, listed - (N - n), &m.scratch);
+            for (i = 0; i < listed - (N - n); i++)
+                if (list[i] < n && one[list[i]] < low[list[i]]) low[list[i]] = one[list[i]];
+            for (i = 0; i < n; i++) CHECK(!memcmp(low + i, m.scratch.upper + i, sizeof *low));
+        }
+    drop(&m);
+    free(m.keys), free(one), free(low), free(list);
+}
+
 /* A query that moves: the bounds of all rows that went with it hold, come close along x - centre, and the candidates
    are those of the full scan, step by step, with an index, with a prefix, with neither. */
 TEST(bounds_follow_a_query)
@@ -988,6 +1030,7 @@ int main(int argc, char **argv)
     RUN(bounds_hold);
     RUN(any_directions_will_do);
     RUN(bounds_of_a_batch_hold);
+    RUN(spans_cover_every_row);
     RUN(bounds_follow_a_query);
 #ifdef HFY_DOUBLE
     RUN(bounds_follow_over_any_range);

@@ -770,11 +770,11 @@ TEST(queries_that_meet_go_where_each_would_alone)
     CHECK(met > 8000 && walked > 8000); /* enough of them meet, and go on */
 }
 
-/* One query's walk carries bounds of its scores from step to step: the bits of single steps, one after another, however
-   it moves, with an index and without. */
+/* One query's walk over so many keys carries bounds of its scores from step to step: the bits of single steps, one
+   after another, however it moves, with an index and without. */
 TEST(a_walk_is_a_chain_of_single_steps)
 {
-    enum { N = 1027, D = 24, B = 5, T = 7, ROUNDS = 84 };
+    enum { N = 4099, D = 256, B = 5, T = 7, ROUNDS = 84 };
     static hfy_real keys[N * (D + 3)], values[N * D], readout[N * 2], q[B * D], self[D], bias[N];
     static const hfy_sep_kind kinds[] = {HFY_SEP_SPARSEMAX, HFY_SEP_SPARSEMAX, HFY_SEP_ENTMAX,  HFY_SEP_NORMMAX,
                                          HFY_SEP_ARGMAX,    HFY_SEP_KSUBSETS,  HFY_SEP_KSUBSETS};
@@ -784,8 +784,10 @@ TEST(a_walk_is_a_chain_of_single_steps)
     void *memory = malloc(bytes);
     hfy_work littered;
     int round;
+    double up[D + 3], down[D + 3];
+    for (d = 0; d < D + 3; d++) up[d] = sin(3 * (double)d / D), down[d] = cos(5 * (double)d / D);
     memset(&littered, 0, sizeof littered);
-    littered.capacity = (size_t)1 << 20, littered.buffer = malloc(littered.capacity);
+    littered.capacity = (size_t)1 << 22, littered.buffer = malloc(littered.capacity);
     for (round = 0; round < ROUNDS; round++) {
         hfy_rng rng = hfy_rng_seed((uint64_t)(70 + round));
         hfy_real ends[B * D], out[B * 2];
@@ -798,8 +800,7 @@ TEST(a_walk_is_a_chain_of_single_steps)
         for (i = 0; i < N; i++) { /* few dimensions and noise; some rows far out, one the last of all */
             double a = hfy_rng_normal(&rng), b = hfy_rng_normal(&rng), far = i % 101 == 100 || i == N - 1 ? 1.5 : 1;
             for (d = 0; d < stride; d++) {
-                double x = (double)d / D;
-                double v = a * sin(3 * x) + b * cos(5 * x) + 1 + 0.3 * hfy_rng_normal(&rng);
+                double v = a * up[d] + b * down[d] + 1 + (hfy_rng_uniform(&rng) - 0.5);
                 keys[i * stride + d] = (hfy_real)(far * v);
             }
         }
@@ -808,13 +809,13 @@ TEST(a_walk_is_a_chain_of_single_steps)
         normals(&rng, readout, N * 2, 1);
         normals(&rng, self, D, 0.05);
         normals(&rng, bias, N, 3);
-        for (j = 0; j < B; j++) visible[j] = N - 300 * j;
+        for (j = 0; j < B; j++) visible[j] = N - 60 * j;
         for (j = 0; j < B; j++)
             for (d = 0; d < D; d++)
                 q[j * D + d] =
                     (hfy_real)((double)keys[(j == 1 ? N - 1 : j * 211) * stride + d] + 0.6 * hfy_rng_normal(&rng));
         net.dim = D, net.count = N, net.keys = keys, net.key_stride = stride;
-        net.beta = round % 3 == 0 ? 0.3 : round % 3 == 1 ? 2 : 0.02;
+        net.beta = (round % 3 == 0 ? 0.3 : round % 3 == 1 ? 2 : 0.02) / 8;
         net.sep.kind = kinds[round % 7], net.sep.k = ks[round % 7];
         if (round % 4 == 1) net.values = values, net.value_stride = D;
         if (round % 4 == 2) net.step = 0.5;

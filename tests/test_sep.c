@@ -1193,7 +1193,7 @@ TEST(loss_has_the_gradient_prediction_minus_target)
 
 TEST(loss_outside_the_domain_is_infinite)
 {
-    static const hfy_real t[] = {1, 0, -1, (hfy_real)-HUGE_VAL};
+    const hfy_real t[] = {1, 0, -1, (hfy_real)-HUGE_VAL};
     static const hfy_real sum2[] = {1, 1, 0, 0}, on_masked[] = {(hfy_real)0.5, 0, 0, (hfy_real)0.5};
     hfy_sep list[64];
     size_t count = all_seps(list), c;

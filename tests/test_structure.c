@@ -543,7 +543,7 @@ TEST(transitions_without_limit)
         hfy_rng rng = hfy_rng_seed((uint64_t)seed);
         size_t n = 2 + below(&rng, 30), k = 1 + below(&rng, n), i, j, first;
         double unary[32], t[31], window[32], seen[32], top, level = 0, got[32], value;
-        static const double large[] = {HUGE_VAL, 1e300, 1e9, -HUGE_VAL, -1e300, -1e9};
+        const double large[] = {HUGE_VAL, 1e300, 1e9, -HUGE_VAL, -1e300, -1e9};
         hfy_structure s = hfy_structure_sequence(n, k);
         for (i = 0; i < n; i++) unary[i] = seed % 3 ? hfy_rng_normal(&rng) : (double)below(&rng, 2);
         for (j = 0; j < 6; j++) {

@@ -102,8 +102,8 @@ static uint64_t hash_others(uint64_t h, size_t *failures)
 
 int main(void)
 {
-    enum { D = 24, SMALL = 300, LARGE = 30000, MANY = 130 };
-    hfy_real *keys = (hfy_real *)malloc(sizeof *keys * LARGE * D), *q = (hfy_real *)malloc(sizeof *q * MANY * D);
+    enum { D = 24, SMALL = 300, LARGE = 30000, MANY = 130, ALL = 4200 * 256 };
+    hfy_real *keys = (hfy_real *)malloc(sizeof *keys * ALL), *q = (hfy_real *)malloc(sizeof *q * MANY * D);
     hfy_real *out = (hfy_real *)malloc(sizeof *out * MANY * D),
              *weights = (hfy_real *)malloc(sizeof *out * MANY * SMALL);
     hfy_real *grad_keys = (hfy_real *)malloc(sizeof *out * SMALL * D);
@@ -113,7 +113,7 @@ int main(void)
     uint64_t h = UINT64_C(14695981039346656037);
     int kind, size, sim;
     if (!keys || !q || !out || !weights || !energy || !best || !grad_keys) return 2;
-    for (i = 0; i < LARGE * D; i++) keys[i] = (hfy_real)hfy_rng_normal(&rng);
+    for (i = 0; i < ALL; i++) keys[i] = (hfy_real)hfy_rng_normal(&rng);
     for (i = 0; i < MANY * D; i++) q[i] = keys[(i * 7) % (LARGE * D)] + (hfy_real)(0.3 * hfy_rng_normal(&rng));
     q[17 * D + 3] = (hfy_real)HUGE_VAL; /* one query without an answer */
     for (kind = 0; kind <= HFY_SEP_SEQUENCE_KSUBSETS; kind++) { /* rows of scores, two without an answer */
@@ -171,21 +171,22 @@ int main(void)
                 }
                 hfy_work_free(&work);
             }
-    for (size = 0; size < 3; size++) { /* few queries that share their search: without an index, of rows, with a prefix */
+    for (size = 0; size < 3; size++) { /* few queries that share a search: without an index, of rows, with a prefix */
+        enum { WIDE = 256, TALL = ALL / WIDE };
         hfy_index_options options = {size == 2 ? 6 : SIZE_MAX, 0};
-        size_t bytes = hfy_index_size(LARGE, D, &options);
+        size_t bytes = hfy_index_size(TALL, WIDE, &options);
         void *memory = malloc(bytes);
         hfy_index index;
         hfy_net net;
         memset(&net, 0, sizeof net);
-        net.dim = D, net.count = LARGE, net.keys = keys, net.beta = 0.3, net.max_steps = 6;
-        failures += !memory || hfy_index_build(keys, LARGE, D, D, &options, memory, bytes, &index, NULL) != HFY_OK;
+        net.dim = WIDE, net.count = TALL, net.keys = keys, net.beta = 0.05, net.max_steps = 6;
+        failures += !memory || hfy_index_build(keys, TALL, WIDE, 0, &options, memory, bytes, &index, NULL) != HFY_OK;
         if (size) net.index = &index;
         for (kind = HFY_SEP_SPARSEMAX; kind <= HFY_SEP_KSUBSETS; kind++)
             for (i = 1; i < 4; i += 2) {
                 net.sep.kind = (hfy_sep_kind)kind, net.sep.k = kind == HFY_SEP_KSUBSETS ? 12 : 0;
                 failures += hfy_retrieve(&net, q, i, out, NULL, NULL) != HFY_OK;
-                h = hash(h, out, sizeof *out * i * D);
+                h = hash(h, out, sizeof *out * i * WIDE);
             }
         free(memory);
     }
