@@ -4,6 +4,7 @@ static void *counted_malloc(size_t bytes);
 static void counted_free(void *pointer);
 #define HFY_MALLOC(bytes) counted_malloc(bytes)
 #define HFY_FREE(pointer) counted_free(pointer)
+#define HFY_STATIC /* what no test reaches is not compiled */
 #define HFY_IMPLEMENTATION
 #include "../hfy.h"
 #include "check.h"

@@ -1,5 +1,5 @@
 /* The prepared memory: its candidates are those of the full scan to the bit, its bounds hold, strangers are refused. */
-#define HFY_CORE_ONLY /* compiles sooner */
+#define HFY_STATIC /* what no test reaches is not compiled */
 #define HFY_IMPLEMENTATION
 #include "../hfy.h"
 #include "check.h"

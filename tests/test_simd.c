@@ -4,7 +4,7 @@
 #if defined(__unix__) && !defined(_DEFAULT_SOURCE)
 #define _DEFAULT_SOURCE
 #endif
-#define HFY_CORE_ONLY /* compiles sooner */
+#define HFY_STATIC /* what no test reaches is not compiled */
 #define HFY_IMPLEMENTATION
 #include "../hfy.h"
 
