@@ -7,9 +7,11 @@
        #include "hfy.h"
 
    and in every other source file the include alone. Link with -lm. There is nothing else to build, start or shut down.
+   If one file alone uses it, define HFY_STATIC too: then only what that file calls is compiled, in a third of the time.
 
    A COMPLETE PROGRAM          cc -std=c99 -O2 first.c -o first -lm && ./first
 
+       #define HFY_STATIC
        #define HFY_IMPLEMENTATION
        #include "hfy.h"
        #include <stdio.h>
@@ -2606,22 +2608,30 @@ HFY_PRIVATE_ size_t hfy_simd_window_scalar_(const hfy_real *x, size_t n, hfy_rea
 #define HFY_SIMD_TINY_ (-85.195648) /* log 1e-37 */
 #endif
 
+/* The sum runs in lanes and blocks as a dot does: one running sum of a million equal weights loses four digits. */
 HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_real max, hfy_real *y)
 {
-    double sum = 0;
-    size_t i;
-    for (i = 0; i < n; i++) {
-        double a = (double)x[i], m = (double)max, d = a - m, e = 0;
-        if (d >= HFY_SIMD_TINY_) {
-            double part = d - a; /* what the subtraction lost (Knuth): lost = (a - (d - part)) - (m + part) */
-            double lost = (a - (d - part)) - (m + part);
-            e = exp(d);
-            e += e * lost;
+    double total = 0;
+    while (n) {
+        double lane[HFY_SIMD_LANES_] = {0};
+        size_t i, l, half, block = hfy_base_min_(n, HFY_SIMD_BLOCK_);
+        for (i = 0; i < block; i++) {
+            double a = (double)x[i], m = (double)max, d = a - m, e = 0;
+            if (d >= HFY_SIMD_TINY_) {
+                double part = d - a; /* what the subtraction lost (Knuth): lost = (a - (d - part)) - (m + part) */
+                double lost = (a - (d - part)) - (m + part);
+                e = exp(d);
+                e += e * lost;
+            }
+            y[i] = (hfy_real)e;
+            lane[i % HFY_SIMD_LANES_] += (double)y[i];
         }
-        y[i] = (hfy_real)e;
-        sum += (double)y[i];
+        for (half = HFY_SIMD_LANES_ / 2; half; half /= 2)
+            for (l = 0; l < half; l++) lane[l] += lane[l + half];
+        total += lane[0];
+        x += block, y += block, n -= block;
     }
-    return sum;
+    return total;
 }
 
 HFY_PRIVATE_ void hfy_simd_scale_scalar_(hfy_real *y, size_t n, double a)
@@ -3984,49 +3994,54 @@ HFY_INLINE_ double HFY_D_(total)(HFY_D_(vec) a, HFY_D_(vec) b)
     return sum;
 }
 
+/* Adds the sum of four vectors to lanes of double. */
+HFY_INLINE_ void HFY_V_(add4)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c, HFY_V_(vec) d, HFY_D_(vec) lane[2])
+{
+    a = HFY_V_(add)(HFY_V_(add)(a, b), HFY_V_(add)(c, d));
+#ifdef HFY_DOUBLE
+    lane[0] = HFY_D_(add)(lane[0], a);
+#else
+    lane[0] = HFY_D_(add)(lane[0], HFY_F_(low)(a));
+    lane[1] = HFY_D_(add)(lane[1], HFY_F_(high)(a));
+#endif
+}
+
+/* Four vectors at a time, so that few sums are in double; the lanes go to the total after each block. The end counts as
+   filled up with zeros: whatever is masked behind it changes no bit. */
 HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_ *y)
 {
-    enum { lanes = HFY_LANES_ };
+    enum { lanes = HFY_LANES_, four = 4 * lanes };
     const HFY_V_(vec) m = HFY_V_(set)(max);
-    HFY_D_(vec) low = HFY_D_(zero)(), high = HFY_D_(zero)();
-    size_t i = 0;
-#ifndef HFY_DOUBLE
-    for (; i + 4 * lanes <= n; i += 4 * lanes) { /* four at a time are added in float, their sum in double */
-        HFY_F_(vec) a = HFY_F_(softmax1)(HFY_F_(load)(x + i), m);
-        HFY_F_(vec) b = HFY_F_(softmax1)(HFY_F_(load)(x + i + lanes), m);
-        HFY_F_(vec) c = HFY_F_(softmax1)(HFY_F_(load)(x + i + 2 * lanes), m);
-        HFY_F_(vec) d = HFY_F_(softmax1)(HFY_F_(load)(x + i + 3 * lanes), m);
-        HFY_F_(store)(y + i, a);
-        HFY_F_(store)(y + i + lanes, b);
-        HFY_F_(store)(y + i + 2 * lanes, c);
-        HFY_F_(store)(y + i + 3 * lanes, d);
-        a = HFY_F_(add)(HFY_F_(add)(a, b), HFY_F_(add)(c, d));
-        low = HFY_D_(add)(low, HFY_F_(low)(a));
-        high = HFY_D_(add)(high, HFY_F_(high)(a));
-    }
-#endif
+    double total = 0;
+    size_t i = 0, v;
     while (i < n) {
-        HFY_V_(vec) v;
-        if (i + lanes <= n) {
-            v = HFY_V_(softmax1)(HFY_V_(load)(x + i), m);
-            HFY_V_(store)(y + i, v);
-        } else {
-            HFY_V_(tail) t = HFY_V_(first)(n - i);
-            v = HFY_V_(inside)(t, HFY_V_(softmax1)(HFY_V_(load_n)(x + i, t), m), HFY_V_(zero)());
-            HFY_V_(store_n)(y + i, v, t);
+        const size_t end = i + hfy_base_min_(n - i, HFY_SIMD_BLOCK_);
+        HFY_D_(vec) lane[2] = {HFY_D_(zero)(), HFY_D_(zero)()};
+        HFY_V_(vec) part[4];
+        for (; i + four <= end; i += four) {
+            HFY_UNROLL_ for (v = 0; v < 4; v++) {
+                part[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i + v * lanes), m);
+                HFY_V_(store)(y + i + v * lanes, part[v]);
+            }
+            HFY_V_(add4)(part[0], part[1], part[2], part[3], lane);
         }
-#ifdef HFY_DOUBLE
-        if (i & HFY_LANES_)
-            high = HFY_D_(add)(high, v);
-        else
-            low = HFY_D_(add)(low, v);
-#else
-        low = HFY_D_(add)(low, HFY_F_(low)(v));
-        high = HFY_D_(add)(high, HFY_F_(high)(v));
-#endif
-        i += lanes;
+        if (i < end) {
+            HFY_V_(vec) last[4] = {HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)()};
+            for (v = 0; i + lanes <= end; i += lanes) {
+                last[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i), m);
+                HFY_V_(store)(y + i, last[v++]);
+            }
+            if (i < end) {
+                HFY_V_(tail) t = HFY_V_(first)(end - i);
+                last[v] = HFY_V_(inside)(t, HFY_V_(softmax1)(HFY_V_(load_n)(x + i, t), m), HFY_V_(zero)());
+                HFY_V_(store_n)(y + i, last[v], t);
+                i = end;
+            }
+            HFY_V_(add4)(last[0], last[1], last[2], last[3], lane);
+        }
+        total += HFY_D_(total)(lane[0], lane[1]);
     }
-    return HFY_D_(total)(low, high);
+    return total;
 }
 
 HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a)

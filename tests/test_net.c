@@ -1153,6 +1153,35 @@ TEST(invisible_patterns_are_not_there)
     }
 }
 
+/* A query that sees the first patterns only gets the same bits alone and beside queries that see more. */
+TEST(a_masked_query_is_alone_in_its_batch)
+{
+    static const hfy_sep_kind kinds[] = {HFY_SEP_SOFTMAX, HFY_SEP_ENTMAX,   HFY_SEP_EXP,
+                                         HFY_SEP_POWER,   HFY_SEP_IDENTITY, HFY_SEP_SPARSEMAX};
+    enum { N = 5000, D = 6, B = 9 };
+    static hfy_real keys[N * D], q[B * D], out[B * D], alone[D];
+    int round;
+    for (round = 0; round < 400; round++) {
+        hfy_rng rng = hfy_rng_seed((uint64_t)(2000 + round));
+        size_t n = round % 8 == 7 ? N : 2 + hfy_rng_u64(&rng) % 300, visible[B], j;
+        hfy_net net;
+        normals(&rng, keys, n * D, 1);
+        normals(&rng, q, B * D, 1);
+        memset(&net, 0, sizeof net);
+        net.dim = D, net.count = n, net.keys = keys, net.beta = round % 3 ? 0.5 : 2;
+        net.sep.kind = kinds[round % 6], net.sep.alpha = 1;
+        net.max_steps = round % 5 || (round % 6 > 1 && round % 6 < 5) ? 1 : 3; /* unbounded weights explode */
+        for (j = 0; j < B; j++) visible[j] = 1 + hfy_rng_u64(&rng) % n;
+        net.visible = visible;
+        CHECK(hfy_retrieve(&net, q, B, out, NULL, NULL) == HFY_OK);
+        for (j = 0; j < B; j++) {
+            net.visible = visible + j;
+            CHECK(hfy_retrieve(&net, q + j * D, 1, alone, NULL, NULL) == HFY_OK);
+            CHECK(same_bits(alone, out + j * D, sizeof alone));
+        }
+    }
+}
+
 TEST(all_visible_is_no_mask)
 {
     fixture f;
@@ -2914,6 +2943,7 @@ int main(int argc, char **argv)
     RUN(projections_of_many_rows_are_accurate);
     RUN(masked_patterns_are_not_there);
     RUN(invisible_patterns_are_not_there);
+    RUN(a_masked_query_is_alone_in_its_batch);
     RUN(all_visible_is_no_mask);
     RUN(everything_masked);
     RUN(max_steps_0_is_1);
