@@ -20044,13 +20044,23 @@ HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_sparse_ *s, const hfy_rate_ro
     for (mu = 0; mu < s->count; mu++) out[mu] -= own * s->r[mu * s->dim + i];
 }
 
+/* K_i[p, p], the square of pattern p without unit i. What may be rounding of the Gram matrix alone is 0: a compiler that
+   fuses the product would leave a remainder of either sign. */
+HFY_PRIVATE_ double hfy_rate_own_(const hfy_rate_sparse_ *s, size_t i, size_t p)
+{
+    const double all = s->gram[p * s->count + p], r = s->r[p * s->dim + i], own = all - r * r;
+    return own > 4e-16 * (double)s->dim * all ? own : 0;
+}
+
 /* y = L^-1 K_i[active, p]; returns K_i[p, p] - |y|^2. */
 HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_sparse_ *s, const hfy_rate_row_ *row, size_t i, size_t k, size_t p,
                                     double own)
 {
     size_t a;
-    for (a = 0; a < k; a++)
-        row->y[a] = s->gram[row->active[a] * s->count + p] - s->r[row->active[a] * s->dim + i] * s->r[p * s->dim + i];
+    for (a = 0; a < k; a++) {
+        const size_t at = row->active[a];
+        row->y[a] = own > 0 ? s->gram[at * s->count + p] - s->r[at * s->dim + i] * s->r[p * s->dim + i] : 0;
+    }
     hfy_rate_lower_(s->simd, row->l, s->most, k, row->y, row->gemm);
     return own - hfy_linalg_dot_(row->y, row->y, k);
 }
@@ -20106,7 +20116,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(const hfy_rate_sparse_ *s, const hfy
         row->lambda[mu] = 0;
     }
     for (; next < count; next++) {
-        const double own = s->gram[next * count + next] - s->r[next * dim + i] * s->r[next * dim + i];
+        const double own = hfy_rate_own_(s, i, next);
         if (!row->equal[next]) continue;
         if (k >= rank || k >= s->most) break;
         rest = hfy_rate_reach_(s, row, i, k, next, own);
@@ -20133,13 +20143,13 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(const hfy_rate_sparse_ *s, const hfy
             for (mu = 0; mu < count; mu++) {
                 double v;
                 if (row->equal[mu] || row->on[mu] || !(row->s[mu] > 0)) continue;
-                own = s->gram[mu * count + mu] - s->r[mu * dim + i] * s->r[mu * dim + i];
+                own = hfy_rate_own_(s, i, mu);
                 v = own > 0 ? row->s[mu] / sqrt(own) : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
                 if (v > worst) worst = v, p = mu;
             }
             if (p == count) break;
         }
-        own = s->gram[p * count + p] - s->r[p * dim + i] * s->r[p * dim + i];
+        own = hfy_rate_own_(s, i, p);
         for (;;) { /* until p is in, is found redundant, or cannot be */
             double t1 = HUGE_VAL, t2, t;
             int bound;
