@@ -1659,7 +1659,7 @@ TEST(vjp_golden_rows)
 /* d y_2 / d theta_2 = 1/(y_1^(alpha-2) + y_2^(alpha-2)), d y_2 / d alpha = that times kappa(ln y_1) - kappa(ln y_2) */
 TEST(vjp_of_two_scores)
 {
-    static const double parameters[] = {2.01, 2.5, 3, 4, 6, 10, 25, 50, 100, 200, 1000, 1e6, 1e12, 1e30, 1e300};
+    static const double parameters[] = {2.01, 2.5, 3, 4, 6, 10, 25, 50, 100, 200, 1000, 1e6, 1e12, 1e30, 1e308};
     static const int bits[] = {1, 2, 4, 7, 10, 17, 23, 40, 100};
     hfy_sep_grad grad;
     size_t i, j;
@@ -1720,6 +1720,32 @@ TEST(vjp_of_equal_scores)
                     if (!(fabs((double)g[i]) <= 0)) CHECK_EQ(g[i], 0);
                 show(&sep, n, 1);
             }
+}
+
+/* Weights far from any prediction: numbers or infinities, never NaN. */
+TEST(vjp_of_weights_that_no_scores_give)
+{
+    static const double near[] = {0.01, 0.99, 1.01, 1.5, 2, 2.5, 10, 99, 101, 1e4, 1e30};
+    static const hfy_real t[] = {0, 2, -3, (hfy_real)0.5};
+    hfy_sep_grad grad;
+    size_t c, i, j;
+    memset(&grad, 0, sizeof grad);
+    for (c = 0; c < 2 * COUNT(near); c++)
+        for (j = 0; j < 4; j++) {
+            hfy_sep sep = c % 2 ? normmax(near[c / 2]) : entmax(near[c / 2]);
+            hfy_real y[4], v[] = {1, (hfy_real)0.25, -2, 0}, g[4];
+            double got = 7;
+            if (c % 2 && near[c / 2] < 1) continue;
+            grad.theta = g, grad.alpha = c % 2 ? NULL : &got, grad.gamma = c % 2 ? &got : NULL;
+            fill(y, 4, 0.25);
+            if (j > 0) y[1] = (hfy_real)ldexp(1, -100), y[2] = (hfy_real)0.75;
+            if (j > 1) y[3] = (hfy_real)(sizeof(hfy_real) == 4 ? 1e-44 : 1e-299);
+            if (j > 2) y[0] = (hfy_real)(sizeof(hfy_real) == 4 ? 1e-45 : 1e-320);
+            CHECK(hfy_sep_vjp(&sep, t, y, v, 1, 4, &grad, NULL) == HFY_OK);
+            for (i = 0; i < 4; i++) CHECK(g[i] <= 0 || g[i] >= 0);
+            CHECK(got <= 0 || got >= 0);
+            show(&sep, 4, (double)j);
+        }
 }
 
 /* What holds of every Jacobian, over the whole range of the parameters: columns sum to 0, symmetric, not negative,
@@ -2529,6 +2555,7 @@ int main(int argc, char **argv)
     RUN(vjp_golden_rows);
     RUN(vjp_of_two_scores);
     RUN(vjp_of_equal_scores);
+    RUN(vjp_of_weights_that_no_scores_give);
     RUN(vjp_over_the_whole_range);
     RUN(vjp_bounds);
     RUN(vjp_bounds_of_rows);
