@@ -10260,14 +10260,15 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
     for (i = 0; i < count; i++) {
         double above = weight[i] - kth;
         size_t near = above > -rho, one = above >= rho;
-        sorted[entries] = above, index[entries] = index[i], weight[kept] = above / rho;
+        sorted[entries] = one ? HUGE_VAL : above; /* asked once: `above` may be wider than what is stored */
+        index[entries] = index[i], weight[kept] = above / rho;
         entries += near, ones += one, kept += near - one;
     }
     s->count = kept;
     status = hfy_sep_box_(s, NULL, NULL, 1, k - (double)ones, -0.5);
     if (status) return status;
     for (i = 0, kept = 0, count = 0; i < entries; i++) {
-        double y = sorted[i] < rho ? weight[count++] : 1;
+        double y = sorted[i] < HUGE_VAL ? weight[count++] : 1;
         if (!(y > 0)) continue;
         sorted[kept] = y;
         index[kept++] = index[i];
