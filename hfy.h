@@ -767,11 +767,13 @@ typedef struct hfy_sep_grad {
 } hfy_sep_grad;
 
 /* Vector-Jacobian products: grad->theta = J^T dy and the like, at y = prediction(theta). Overwrites what it is given.
-   y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER, SEQUENCE_KSUBSETS, SPARSEMAP
-   and `plus`; else it may be NULL). At a kink the support of y decides (one element of the generalized Jacobian).
-   ARGMAX, UNIFORM, NORMMAX and ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha. Cost O(n) a row;
-   SEQUENCE_KSUBSETS and SPARSEMAP solve again, and rows without an answer give 0.
-   Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have; parameters of a `plus`);
+   y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER, NORMMAX with gamma > 100,
+   SEQUENCE_KSUBSETS, SPARSEMAP and `plus`; else it may be NULL). At a kink the support of y decides (one element of the
+   generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha.
+   Accuracy: 1e-12 of the exact product for the given y, relative; y^(2-alpha) and y^(2-gamma) enlarge the rounding of y
+   itself by their exponents. ENTMAX alpha > 2 has slopes without end: what is beyond hfy_real is infinite.
+   Cost O(n) a row; NORMMAX with gamma > 100, SEQUENCE_KSUBSETS and SPARSEMAP solve again, and rows without an answer
+   give 0. Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have; parameters of a `plus`);
    NONFINITE in dy is carried through, not reported. Derived in docs/math.md, section 7. */
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work);
@@ -9804,6 +9806,7 @@ typedef struct hfy_sep_scratch_ {
     hfy_real *row;  /* n: a prediction of its own (`plus`, losses) */
     size_t count;   /* entries of the list */
     double top;     /* the largest score of the row */
+    double root;    /* NORM: its t */
     void *structured;             /* scratch of a SparseMAP solver: the most that a link needs */
     hfy_structure sequence;       /* SEQUENCE_KSUBSETS as a structure */
     hfy_structure_solver_ solver; /* the last one that was solved */
@@ -10091,18 +10094,19 @@ HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha)
 }
 
 /* alpha-entmax, alpha > 2: infinite slopes where an entry enters the support. So find the support first, from the
-   sorted distances, then solve for its smallest weight u: p_i = (u^a + D_k - D_i)^(1/a), D = a d. */
+   sorted distances, then solve for its smallest weight u: p_i = (u^a + a (d_k - d_i))^(1/a). What decides is a
+   difference of two stored distances, so entry k meets itself at exactly 0, whatever a compiler fuses or keeps wide. */
 HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
 {
-    double a = alpha - 1, *sorted = s->sorted, edge, u, next, g, slope;
+    double a = alpha - 1, *sorted = s->sorted, edge, u, ua = 0, next, g, slope;
     size_t lo = 0, hi = s->count, i;
     int step;
-    for (i = 0; i < s->count; i++) sorted[i] = a * s->weight[i];
+    memcpy(sorted, s->weight, s->count * sizeof *sorted);
     hfy_base_sort_(sorted, s->count);
-    while (hi - lo > 1) { /* the largest k with sum over i < k of (D_k - D_i)^(1/a) < 1 */
+    while (hi - lo > 1) { /* the largest k with sum over i < k of (a (d_k - d_i))^(1/a) < 1 */
         size_t mid = lo + (hi - lo) / 2;
         double sum = 0;
-        for (i = 0; i < mid && sum < 1; i++) sum += pow(sorted[mid] - sorted[i], 1 / a);
+        for (i = 0; i < mid && sum < 1; i++) sum += pow(a * (sorted[mid] - sorted[i]), 1 / a);
         if (sum < 1)
             lo = mid;
         else
@@ -10111,12 +10115,12 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
     edge = sorted[lo];
     u = 1 / (double)(lo + 1);
     for (step = 0; step < 200; step++) {
-        double ua = pow(u, a);
+        ua = pow(u, a);
         g = u - 1, slope = 1;
         for (i = 0; i < lo; i++) {
-            double p = pow(ua + (edge - sorted[i]), 1 / a); /* ties: exactly u */
+            double rise = edge - sorted[i], p = rise > 0 ? pow(ua + a * rise, 1 / a) : u; /* ties: u^a may underflow */
             g += p;
-            slope += p > 0 ? pow(u / p, a - 1) : 1;
+            slope += p > u ? pow(u / p, a - 1) : 1;
         }
         next = u - g / slope;
         if (!(next < u)) break;
@@ -10130,9 +10134,10 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
         }
         u = next;
     }
+    ua = pow(u, a);
     for (i = 0; i < s->count; i++) {
-        double rise = edge - a * s->weight[i];
-        s->weight[i] = rise > 0 ? pow(pow(u, a) + rise, 1 / a) : rise < 0 ? 0 : u;
+        double rise = edge - s->weight[i];
+        s->weight[i] = rise > 0 ? pow(ua + a * rise, 1 / a) : rise < 0 ? 0 : u;
     }
 }
 
@@ -10155,6 +10160,7 @@ HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma)
         }
         t = next;
     }
+    s->root = t;
     s->simd->powers(s->weight, s->count, 1 / t, 1 / a, s->weight, sums);
 }
 
@@ -10269,14 +10275,15 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
     for (i = 0; i < count; i++) {
         double above = weight[i] - kth;
         size_t near = above > -rho, one = above >= rho;
-        sorted[entries] = above, index[entries] = index[i], weight[kept] = above / rho;
+        sorted[entries] = one ? HUGE_VAL : above; /* asked once: `above` may be wider than what is stored */
+        index[entries] = index[i], weight[kept] = above / rho;
         entries += near, ones += one, kept += near - one;
     }
     s->count = kept;
     status = hfy_sep_box_(s, NULL, NULL, 1, k - (double)ones, -0.5);
     if (status) return status;
     for (i = 0, kept = 0, count = 0; i < entries; i++) {
-        double y = sorted[i] < rho ? weight[count++] : 1;
+        double y = sorted[i] < HUGE_VAL ? weight[count++] : 1;
         if (!(y > 0)) continue;
         sorted[kept] = y;
         index[kept++] = index[i];
@@ -10862,103 +10869,145 @@ HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta
 
 /* --- vector-Jacobian products of one row, one link --- */
 
-/* out = s o v - s (s.v)/sum s over the support, s = y^(2-alpha): softmax, sparsemax and everything between and beyond.
-   out may be v. Also d prediction / d alpha . v if alpha is not NULL. */
+/* x e^log_scale, where the scale alone may overflow; 0 stays 0. */
+HFY_PRIVATE_ double hfy_sep_scaled_(double x, double log_scale)
+{
+    double half = exp(log_scale < 1400 ? 0.5 * log_scale : 700);
+    return x * half * half;
+}
+
+/* Weights from here on belong to the support: nothing below overflows for them. */
+#define HFY_SEP_SUPPORT_ 1e-300
+
+/* out = s o (v - mean of v under s) over the support, s = y^(2-alpha): softmax, sparsemax and everything between and
+   beyond. out may be v, or y. Also d prediction / d alpha . v if d_alpha is not NULL. (docs/math.md 7)
+   One entry k can hold nearly all of s: the largest weight below alpha = 2, the smallest above, where s leaves the
+   range of numbers too. So v is counted from v_k, s in units of j, the next in s, and what k itself gets is what all
+   others pass on to it. */
 HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_real *y, const hfy_real *v, size_t n, hfy_real *out,
                                        double *d_alpha)
 {
-    double a = alpha - 1, sum = 0, along = 0, mean, top = 0, ell, sum_pg = 0, along_pg = 0;
-    size_t i;
-    for (i = 0; i < n; i++) {
-        double p = (double)y[i], s;
-        if (!(p >= 1e-30)) continue;
-        s = alpha > 2 || alpha < 2 ? pow(p, 2 - alpha) : 1;
-        sum += s;
-        along += s * (double)v[i];
-        if (p > top) top = p;
-    }
-    mean = sum > 0 ? along / sum : 0;
-    if (d_alpha) { /* docs/math.md 7: p o g - s sum(p o g)/sum s, with g free of cancellation at alpha = 1 */
-        ell = log(top);
+    double a = alpha - 1, c = 2 - alpha, log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0;
+    double sum = 0, along = 0, mean, total;
+    size_t i, top = n, k = n, j = n, pass;
+    int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0);
+    for (pass = 0; pass < 2; pass++) /* the largest weight and k; then j */
         for (i = 0; i < n; i++) {
-            double p = (double)y[i], l, x, g;
-            if (!(p >= 1e-30)) continue;
-            l = log(p);
-            x = a * (ell - l);
-            if (!(a > 0) && !(a < 0)) {
-                g = 0.5 * (ell * ell - l * l);
-            } else {
-                double rest; /* x e^x - expm1(x) */
-                if (fabs(x) < 0.05) {
-                    double term = x;
-                    int k;
-                    for (rest = 0, k = 2; k < 14; k++) {
-                        term *= x / k;
-                        rest += (k - 1) * term;
-                    }
-                } else {
-                    rest = x * exp(x) - expm1(x);
-                }
-                g = (l * expm1(x) + rest / a) / a;
-            }
-            sum_pg += p * g;
-            along_pg += p * g * (double)v[i];
+            double p = (double)y[i];
+            size_t *best = pass ? &j : &k;
+            if (!(p >= HFY_SEP_SUPPORT_) || (pass && i == k)) continue;
+            if (!pass && (top == n || y[i] > y[top])) top = i;
+            if (pass && i != top) rest += p;
+            if (*best == n || (c < 0 ? y[i] < y[*best] : y[i] > y[*best])) *best = i;
         }
-        *d_alpha += along_pg - mean * sum_pg;
+    if (j < n) {
+        if (k != top) rest += (double)y[k];
+        /* all sum to 1, so a large weight is best known by the others: y^(2-alpha) enlarges its rounding */
+        log_top = rest < 0.5 && fabs((double)y[top] + rest - 1) < 1e-6 ? log1p(-rest) : log((double)y[top]);
+        log_k = k == top ? log_top : log((double)y[k]);
+        log_j = j == top ? log_top : log((double)y[j]);
+        p_j = (double)y[j];
+        pivot = (double)v[k];
     }
-    if (!out) return;
     for (i = 0; i < n; i++) {
-        double p = (double)y[i];
-        out[i] = p >= 1e-30 ? (hfy_real)((alpha > 2 || alpha < 2 ? pow(p, 2 - alpha) : 1) * ((double)v[i] - mean)) : 0;
+        double p = (double)y[i], share = 1;
+        if (!(p >= HFY_SEP_SUPPORT_) || i == k) continue;
+        if (!even) share = soft ? p / p_j : exp(c * ((i == top ? log_top : log(p)) - log_j));
+        sum += share;
+        along += share * ((double)v[i] - pivot);
     }
+    total = exp(c * (log_j - log_k)); /* s_j / s_k */
+    along /= 1 + total * sum;
+    mean = total * along;
+    for (i = 0, total = 0; i < n; i++) {
+        double p = (double)y[i], l = 0, side = (double)v[i] - pivot - mean;
+        if (!(p >= HFY_SEP_SUPPORT_)) {
+            if (out) out[i] = 0;
+            continue;
+        }
+        if (d_alpha || !(even || soft)) l = i == top ? log_top : log(p);
+        if (d_alpha && i != k) { /* p o g - s sum(p o g)/sum s, with g free of cancellation at alpha = 1 */
+            double x = a * (log_k - l), rest_x = 0, g;
+            if (x < -1e3) x = -1e3; /* minus infinity */
+            if (soft) {
+                g = 0.5 * (log_k * log_k - l * l);
+            } else if (fabs(x) < 0.05) { /* x e^x - expm1(x) */
+                double term = x;
+                int m;
+                for (m = 2; m < 14; m++) {
+                    term *= x / m;
+                    rest_x += (m - 1) * term;
+                }
+                g = (l * expm1(x) + rest_x / a) / a;
+            } else {
+                g = (l * expm1(x) + (x * exp(x) - expm1(x)) / a) / a;
+            }
+            total += p * g * side;
+        }
+        if (!out) continue;
+        if (i == k) side = -along, l = log_j, p = p_j;
+        out[i] = (hfy_real)(even ? side : soft ? p * side : hfy_sep_scaled_(side, c * l));
+    }
+    if (d_alpha) *d_alpha += total;
 }
 
-/* c [b o v - y (b.v) - (b - (sum b) y)(y.v)], b = y^(2-gamma) on the support, c = |y|_gamma^(gamma-1)/(gamma-1). */
-HFY_PRIVATE_ void hfy_sep_norm_vjp_(double gamma, const hfy_real *y, const hfy_real *v, size_t n, hfy_real *out,
-                                    double *d_gamma)
+/* NORMMAX: above this gamma y no longer tells theta - mu, its power gamma-1; it is solved for again. */
+#define HFY_SEP_FAR_ 100
+
+/* out = y/(a t) o [(v - m)/rho - sum y (v - m)/rho], m = y.v, rho = (theta - mu)/t, t = max theta - mu, y = r/sum r,
+   r = rho^(1/a); out may be v, or y. Also d prediction / d gamma . v if d_gamma is not NULL. (docs/math.md 7) */
+HFY_PRIVATE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v,
+                                    size_t n, size_t row, hfy_real *out, double *d_gamma, hfy_sep_scratch_ *s)
 {
-    double a = gamma - 1, e = gamma / a, top = 0, power = 0, c, sum_b = 0, along_b = 0, along_y = 0;
-    size_t i;
-    for (i = 0; i < n; i++)
-        if ((double)y[i] > top) top = (double)y[i];
-    for (i = 0; i < n; i++) {
-        double p = (double)y[i], b;
-        if (!(p >= 1e-30)) continue;
-        b = pow(p, 2 - gamma);
-        power += pow(p / top, gamma);
-        sum_b += b;
-        along_b += b * (double)v[i];
-        along_y += p * (double)v[i];
+    double gamma = full->gamma, a = gamma - 1, t, high = 1, pivot = 0, sum = 0, along = 0, sum_b = 0, along_b = 0;
+    double power = 0, entropy = 0, mean = 0, slope = 0;
+    size_t i, k = n;
+    int far = gamma > HFY_SEP_FAR_, pass;
+    s->root = 1; /* where one score is alone */
+    if (far && hfy_sep_list_(full, theta, n, row, s)) {
+        for (i = 0; out && i < n; i++) out[i] = 0;
+        return;
     }
-    if (d_gamma) { /* with w = theta - mu = t (y/top)^a: |w|_e = 1 gives t, so the scores are not needed */
-        double t = pow(power, -1 / e), log_t = log(t), num = 0, den = 0, mu, sum_u = 0, sum_du = 0, along_du = 0,
-               along_u = 0;
-        for (i = 0; i < n; i++) {
-            double ratio = (double)y[i] / top, w, log_w;
-            if (!((double)y[i] >= 1e-30)) continue;
-            log_w = log_t + a * log(ratio);
-            w = exp(log_w);
-            num += pow(ratio, gamma) * log_w;
-            den += pow(ratio, gamma) / w;
-        }
-        mu = -num / (a * a * e * den); /* d mu / d gamma */
-        for (i = 0; i < n; i++) {
-            double u = (double)y[i], log_w, du; /* u: the weight, its scale drops out */
-            if (!(u >= 1e-30)) continue;
-            log_w = log_t + a * log(u / top);
-            du = u * (-log_w / (a * a) - mu / (a * exp(log_w)));
-            sum_u += u;
-            sum_du += du;
-            along_u += u * (double)v[i];
-            along_du += du * (double)v[i];
-        }
-        *d_gamma += along_du / sum_u - along_u * sum_du / (sum_u * sum_u);
-    }
-    if (!out) return;
-    c = pow(top * pow(power, 1 / gamma), a) / a;
+    t = s->root;
     for (i = 0; i < n; i++) {
-        double p = (double)y[i], b = p >= 1e-30 ? pow(p, 2 - gamma) : 0;
-        out[i] = p >= 1e-30 ? (hfy_real)(c * (b * (double)v[i] - p * along_b - (b - sum_b * p) * along_y)) : 0;
+        if (!((double)y[i] >= HFY_SEP_SUPPORT_)) continue;
+        if (k == n || (far ? theta[i] > theta[k] : y[i] > y[k])) k = i, high = (double)y[k], pivot = (double)v[k];
+    }
+    for (pass = 0; pass < 2; pass++) {
+        for (i = 0; i < n; i++) {
+            double p = (double)y[i], side, log_rho, log_r, b;
+            if (!(p >= HFY_SEP_SUPPORT_)) {
+                if (pass && out) out[i] = 0;
+                continue;
+            }
+            side = (double)v[i] - pivot;
+            if (far) {
+                double d = (s->top - (double)theta[i]) / t;
+                log_rho = log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1);
+            } else {
+                log_rho = a * log(p / high);
+            }
+            if (log_rho < -600) log_rho = -600; /* as good as 0, and nothing overflows */
+            log_r = log_rho / a;
+            if (!pass) {
+                b = exp(log_r - log_rho);
+                sum += exp(log_r), along += exp(log_r) * side;
+                sum_b += b, along_b += b * side;
+                if (i == k) continue;
+                power += exp(log_r + log_rho);
+                entropy += exp(log_r + log_rho) * log_r;
+                continue;
+            }
+            p = exp(log_r) / sum;
+            side -= mean;
+            if (d_gamma) *d_gamma -= p * side * (log_r + slope * expm1(-log_rho)) / a;
+            if (out) out[i] = (hfy_real)(p / (a * t) * (side * exp(-log_rho) - along_b));
+        }
+        if (pass) continue;
+        mean = along / sum;
+        along_b = (along_b - mean * sum_b) / sum;
+        if (!far) t = exp(-log1p(power) * a / gamma);
+        slope = -(entropy - (1 + power) * log1p(power) / gamma) / (gamma * sum); /* d mu / d gamma over t */
     }
 }
 
@@ -10989,10 +11038,11 @@ HFY_PRIVATE_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_real *y, const
     }
 }
 
-/* One row: out = J^T v (or not, if NULL; may be v), and adds to the parameters' gradients that are not NULL. */
+/* One row: out = J^T v (or not, if NULL; may be v, or y), and adds to the parameters' gradients that are not NULL.
+   s: what solving the row takes. */
 HFY_PRIVATE_ void hfy_sep_row_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v,
                                    size_t n, size_t row, hfy_real *out, double *d_alpha, double *d_gamma,
-                                   double *d_upper, double *d_lower)
+                                   double *d_upper, double *d_lower, hfy_sep_scratch_ *s)
 {
     size_t i;
     switch (hfy_sep_method_of_(full)) {
@@ -11002,7 +11052,7 @@ HFY_PRIVATE_ void hfy_sep_row_vjp_(const hfy_sep *full, const hfy_real *theta, c
     case HFY_SEP_BY_TSALLIS_:
     case HFY_SEP_BY_STEEP_: hfy_sep_tsallis_vjp_(full->alpha, y, v, n, out, d_alpha); return;
     case HFY_SEP_BY_CONE_:
-    case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full->gamma, y, v, n, out, d_gamma); return;
+    case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full, theta, y, v, n, row, out, d_gamma, s); return;
     case HFY_SEP_BY_BOX_: hfy_sep_box_vjp_(full, y, v, n, row, out, d_upper, d_lower); return;
     case HFY_SEP_BY_IDENTITY_:
         for (i = 0; out && i < n; i++) out[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : v[i];
@@ -11040,7 +11090,7 @@ HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_real *theta, 
         if (hfy_sep_method_of_(&alone) == HFY_SEP_BY_STRUCTURE_)
             hfy_sep_structured_vjp_(v, n, s->row, NULL, NULL, s);
         else
-            hfy_sep_row_vjp_(&alone, theta, s->row, v, n, row, s->row, NULL, NULL, NULL, NULL);
+            hfy_sep_row_vjp_(&alone, theta, s->row, v, n, row, s->row, NULL, NULL, NULL, NULL, s);
         for (i = 0; i < n; i++) s->sum[i] += (double)s->row[i];
     }
     for (i = 0; i < n; i++) out[i] = (hfy_real)s->sum[i];
@@ -11185,7 +11235,8 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
     size_t j;
     if (sep && !theta &&
         (sep->plus || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_IDENTITY ||
-         sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP))
+         sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
+         (sep->kind == HFY_SEP_NORMMAX && sep->gamma > HFY_SEP_FAR_ && hfy_base_is_finite_(sep->gamma))))
         missing = "theta";
     status = hfy_sep_check_rows_(sep, rows, n, missing, w);
     if (!status && grad) {
@@ -11227,7 +11278,7 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
             } else {
                 hfy_sep_row_vjp_(&full, t, y + j * n, dy + j * n, n, j, out, grad->alpha, grad->gamma,
                                  grad->upper ? grad->upper + j * full.bound_stride : NULL,
-                                 grad->lower ? grad->lower + j * full.bound_stride : NULL);
+                                 grad->lower ? grad->lower + j * full.bound_stride : NULL, &scratch);
             }
         }
     }
@@ -13500,7 +13551,8 @@ HFY_PRIVATE_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, 
     else if (hfy_sep_method_of_(&run->sep) == HFY_SEP_BY_STRUCTURE_) /* the solver still holds this step's mixture */
         hfy_sep_structured_vjp_(b->dy, n, b->dy, grad->transition, grad->transitions, &s->sep);
     else
-        hfy_sep_row_vjp_(&run->sep, b->theta, b->y, b->dy, n, who, b->dy, grad->alpha, grad->gamma, NULL, NULL);
+        hfy_sep_row_vjp_(&run->sep, b->theta, b->y, b->dy, n, who, b->dy, grad->alpha, grad->gamma, NULL, NULL,
+                         &s->sep);
     if (net->sim == HFY_SIM_COSINE) inverse_q = s->inverse_q[0];
     for (i = 0; i < visible; i++) {
         const hfy_real *x = net->keys + i * net->key_stride;
@@ -20008,13 +20060,23 @@ HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_sparse_ *s, const hfy_rate_ro
     for (mu = 0; mu < s->count; mu++) out[mu] -= own * s->r[mu * s->dim + i];
 }
 
+/* K_i[p, p], the square of pattern p without unit i. What may be rounding of the Gram matrix alone is 0: a compiler that
+   fuses the product would leave a remainder of either sign. */
+HFY_PRIVATE_ double hfy_rate_own_(const hfy_rate_sparse_ *s, size_t i, size_t p)
+{
+    const double all = s->gram[p * s->count + p], r = s->r[p * s->dim + i], own = all - r * r;
+    return own > 4e-16 * (double)s->dim * all ? own : 0;
+}
+
 /* y = L^-1 K_i[active, p]; returns K_i[p, p] - |y|^2. */
 HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_sparse_ *s, const hfy_rate_row_ *row, size_t i, size_t k, size_t p,
                                     double own)
 {
     size_t a;
-    for (a = 0; a < k; a++)
-        row->y[a] = s->gram[row->active[a] * s->count + p] - s->r[row->active[a] * s->dim + i] * s->r[p * s->dim + i];
+    for (a = 0; a < k; a++) {
+        const size_t at = row->active[a];
+        row->y[a] = own > 0 ? s->gram[at * s->count + p] - s->r[at * s->dim + i] * s->r[p * s->dim + i] : 0;
+    }
     hfy_rate_lower_(s->simd, row->l, s->most, k, row->y, row->gemm);
     return own - hfy_linalg_dot_(row->y, row->y, k);
 }
@@ -20070,7 +20132,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(const hfy_rate_sparse_ *s, const hfy
         row->lambda[mu] = 0;
     }
     for (; next < count; next++) {
-        const double own = s->gram[next * count + next] - s->r[next * dim + i] * s->r[next * dim + i];
+        const double own = hfy_rate_own_(s, i, next);
         if (!row->equal[next]) continue;
         if (k >= rank || k >= s->most) break;
         rest = hfy_rate_reach_(s, row, i, k, next, own);
@@ -20097,13 +20159,13 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(const hfy_rate_sparse_ *s, const hfy
             for (mu = 0; mu < count; mu++) {
                 double v;
                 if (row->equal[mu] || row->on[mu] || !(row->s[mu] > 0)) continue;
-                own = s->gram[mu * count + mu] - s->r[mu * dim + i] * s->r[mu * dim + i];
+                own = hfy_rate_own_(s, i, mu);
                 v = own > 0 ? row->s[mu] / sqrt(own) : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
                 if (v > worst) worst = v, p = mu;
             }
             if (p == count) break;
         }
-        own = s->gram[p * count + p] - s->r[p * dim + i] * s->r[p * dim + i];
+        own = hfy_rate_own_(s, i, p);
         for (;;) { /* until p is in, is found redundant, or cannot be */
             double t1 = HUGE_VAL, t2, t;
             int bound;

@@ -53,9 +53,9 @@ static hfy_sep argmax(double k)
     return sep;
 }
 
-static const double alphas[] = {0.3, 0.5, 0.9, 0.999999999, 1, 1.000000001, 1.05, 1.3, 1.5, 1.7, 2, 2.5, 3, 4, 5,
-                                8, 10, 20, 50, HUGE_VAL};
-static const double gammas[] = {1, 1.05, 1.2, 1.5, 2, 3, 5, 10, 100, HUGE_VAL};
+static const double alphas[] = {0.05, 0.3, 0.5, 0.9, 0.999999999, 1, 1.000000001, 1.05, 1.3, 1.5, 1.7, 2, 2.5, 3, 4,
+                                5, 8, 10, 20, 50, 200, 1e4, 1e9, HUGE_VAL};
+static const double gammas[] = {1, 1.000000001, 1.05, 1.2, 1.5, 2, 3, 5, 10, 100, 1e4, 1e8, 1e30, HUGE_VAL};
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* Every kind with a range of parameters: for what must hold of all. */
@@ -531,11 +531,14 @@ TEST(random_entmax_large)
     random_rows(entmax(10), 1e4);
     random_rows(entmax(20), 1e4);
     random_rows(entmax(50), 1e4);
+    random_rows(entmax(200), 1e4);
+    random_rows(entmax(1e6), 1e4);
     random_rows(entmax(HUGE_VAL), 1e4);
 }
 TEST(random_normmax_near_1)
 {
     random_rows(normmax(1), 1e4);
+    random_rows(normmax(1 + 1e-9), 1e4);
     random_rows(normmax(1.05), 1e4);
     random_rows(normmax(1.2), 1e4);
 }
@@ -550,6 +553,8 @@ TEST(random_normmax_large)
 {
     random_rows(normmax(10), 1e4);
     random_rows(normmax(100), 1e4);
+    random_rows(normmax(1e4), 1e4);
+    random_rows(normmax(1e30), 1e4);
     random_rows(normmax(HUGE_VAL), 1e4);
 }
 TEST(random_ksubsets)
@@ -871,14 +876,14 @@ TEST(vertices_from_the_margin_on)
                 high += y[i] > 0;
             }
             CHECK(high == best);
-            if (m <= 0) continue;
+            if (m < 64 * REAL_EPS * (1 + fabs((double)level))) continue; /* no score lies that near */
             gap = m * 0.98;
             for (i = 0; i < 12; i++) t[i] = level - 5;
             t[(where + 6) % 12] = level;
             for (i = 0; i < best; i++) t[(where + i) % 12] = (hfy_real)((double)level + gap);
             CHECK(hfy_sep_apply(&list[c], t, 1, 12, y, NULL) == HFY_OK);
-            CHECK(list[c].alpha > 0 && list[c].alpha < 1.1 ? 1
-                                                           : y[(where + 6) % 12] > 0); /* (0.02)^(1/a) may be tiny */
+            CHECK((list[c].alpha > 0 && list[c].alpha < 1.1) || (list[c].gamma > 0 && list[c].gamma < 1.01) ||
+                  y[(where + 6) % 12] > 0); /* (0.02)^(1/a) may be tiny */
             CHECK(list[c].kind == HFY_SEP_NORMMAX && list[c].gamma < 1.2 ? 1 : y[where] < 1 || list[c].alpha < 1.3);
             show(&list[c], 12, trial);
         }
@@ -938,6 +943,27 @@ TEST(alpha_from_5_on_is_exact)
             CHECK(hfy_sep_apply(&sep, t, 1, 30, y, NULL) == HFY_OK);
             check_row(&sep, t, 30, 0, y, trial);
         }
+}
+
+/* One score d above m equal ones: y_1^a - u^a = a d and y_1 + m u = 1, a = alpha - 1; u^a may be no number any more.
+   Near alpha = 2 a compiler that fuses a d - a d must not find a remainder. */
+TEST(one_score_above_equal_ones)
+{
+    static const double large[] = {2.01, 2.1, 2.5, 3, 4, 10, 50, 200, 1000, 1e6};
+    static const double shares[] = {1e-4, 0.003, 0.01, 0.0303, 0.3, 0.7, 0.99};
+    static const size_t equals[] = {1, 2, 10, 40};
+    hfy_real t[41], y[41];
+    size_t a, b, m, i;
+    for (a = 0; a < COUNT(large); a++)
+        for (b = 0; b < COUNT(shares); b++)
+            for (m = 0; m < COUNT(equals); m++) {
+                hfy_sep sep = entmax(large[a]);
+                fill(t, 41, 0);
+                t[equals[m] / 2] = (hfy_real)(shares[b] / (large[a] - 1));
+                CHECK(hfy_sep_apply(&sep, t, 1, equals[m] + 1, y, NULL) == HFY_OK);
+                check_row(&sep, t, equals[m] + 1, 0, y, shares[b]);
+                for (i = 0; i <= equals[m]; i++) CHECK(y[i] > 0);
+            }
 }
 
 /* Large scores with small differences: in float the gaps are multiples of 1/16, so answers are far from one-hot. */
@@ -1465,6 +1491,7 @@ TEST(vjp_without_theta_where_it_is_not_read)
     scores(&rng, SHAPE_NORMAL, 1, 8, v);
     for (c = 0; c < count; c++) {
         if (list[c].kind == HFY_SEP_POWER || list[c].kind == HFY_SEP_IDENTITY) continue;
+        if (list[c].gamma > 100 && list[c].gamma < 1e300) continue; /* see vjp_theta_that_is_read */
         CHECK(hfy_sep_apply(&list[c], t, 1, 8, y, NULL) == HFY_OK);
         grad.theta = g;
         CHECK(hfy_sep_vjp(&list[c], t, y, v, 1, 8, &grad, NULL) == HFY_OK);
@@ -1524,6 +1551,254 @@ TEST(vjp_gamma)
     vjp_parameter(normmax(2), ALONG_GAMMA, 0.2, 82);
     vjp_parameter(normmax(5), ALONG_GAMMA, 0.1, 83);
     vjp_parameter(normmax(20), ALONG_GAMMA, 0.05, 84);
+}
+
+/* --- derivatives at extreme parameters --- */
+
+/* Weights (far_rows: scores) in units of 2^-bits and a cotangent in units of 1/32; J^T v and the parameter's gradient
+   of docs/math.md 7 in 400 digits (mpmath). */
+typedef struct golden_row {
+    double parameter;
+    int bits, row[4], v[4];
+    double jv[4], gradient;
+} golden_row;
+static const golden_row entmax_rows[] = {
+    {0.25, 10, {192, 238, 396, 198}, {-16, -17, 57, -17},
+     {-0.0606740840062, -0.090787219165, 0.2172542171602, -0.065792913989}, 0.4618520747837},
+    {1, 20, {1, 407, 1, 1048167}, {-54, 37, 51, -24},
+     {-8.947765763878e-07, 0.0007396145476832, 2.23446727432e-06, -0.0007409542383812}, -0.02294116781707},
+    {1.25, 22, {1241285, 2951495, 1292, 232}, {-3, -57, 54, 19},
+     {0.4421104108323, -0.4499617308894, 0.006703652541403, 0.001147667515624}, -0.3192399712523},
+    {2, 10, {184, 355, 217, 268}, {63, -63, -43, 53},
+     {1.890625, -2.046875, -1.421875, 1.578125}, -0.3406219086716},
+    {2.5, 20, {58018, 1286, 14641, 974631}, {-43, 1, 16, -6},
+     {-5.633921954457, 1.421087450837, 4.38811068398, -0.1752761803608}, -0.227410617879},
+    {3, 22, {1797637, 350, 2379567, 16750}, {-37, 10, 34, -47},
+     {-3.341495769085, 438.8216289979, 1.386519299582, -436.8666525284}, -0.1963928511563},
+    {5, 10, {487, 430, 1, 106}, {-51, 56, 32, 37},
+     {-24.11243778679, 10.12874641376, -126.8809427873, 140.8646341603}, -0.2081098129317},
+    {10, 20, {18526, 203023, 46, 826981}, {22, -42, 15, 21},
+     {2.304061622638e+13, -901908.0356799, -2.304061532447e+13, 1.252668984875}, -0.05966729297455},
+    {25, 22, {17, 337306, 3845052, 11929}, {-39, -62, -49, 55},
+     {-1.064787131512e+59, -1.079449015119e+25, -2.308218006584, 1.064787131512e+59}, -0.005650589460446},
+    {50, 10, {413, 91, 289, 231}, {-16, -31, 43, 34},
+     {3.978659012756e+18, -2.23252761494e+31, 5.437298900617e+26, 2.23247324195e+31}, 0.03481926010438},
+    {100, 8, {29, 107, 53, 67}, {13, -59, -11, -17},
+     {8.008342581155e+66, -3.020570005642e+37, -8.008342580098e+66, -1.057200140752e+57}, -0.01421585518554},
+    {200, 8, {50, 112, 82, 12}, {-27, -10, 49, 2},
+     {-2.470018993288e+140, -4.574840011398e+70, 1.156959720803e+98, 2.470018993288e+140}, 0.0005605509151281},
+};
+static const golden_row normmax_rows[] = {
+    {1.0009765625, 10, {5, 340, 464, 215}, {-45, -41, -11, -2},
+     {-4.046387685734, -231.477149274, 119.5336339566, 115.9899030031}, -1.044968043323},
+    {1.25, 20, {13, 179341, 861853, 7369}, {59, -30, 34, -18},
+     {0.0009353672714603, -1.603711130542, 1.719014908384, -0.1162391451134}, -1.792442159467},
+    {2, 22, {1273372, 896364, 768366, 1256202}, {-16, -24, -14, 35},
+     {-0.1704633815584, -0.3136030467728, -0.1591474496816, 0.6432138780128}, -0.05270223819098},
+    {3, 10, {451, 307, 214, 52}, {-55, 1, -3, 36},
+     {-2.404084311836, -1.141597677263, -0.6453389257484, 4.191020914847}, -0.01657058713131},
+    {10, 20, {234442, 295947, 277442, 240745}, {-20, -47, -32, -6},
+     {0.03044578129608, -0.09302597082659, -0.06971265119764, 0.1322928407282}, 0.003989020111277},
+    {50, 22, {1102642, 1173178, 1159341, 759143}, {-10, -12, -60, -47},
+     {1401184.026233, 1490817.638479, 1473234.230984, -4365235.895696}, 458.1096526341},
+    {100, 10, {271, 303, 201, 249}, {30, -31, -41, 28},
+     {2.798762064043e+14, 3.129243193375e+14, -8.499561551471e+14, 2.571556294053e+14}, 5410509.469647},
+};
+static const golden_row far_rows[] = {
+    {101, 11, {283, 922, 677, 287}, {-56, -60, 57, 27},
+     {-0.02906534916904, -0.008915163508327, 0.01639678921724, 0.02158372346013}, 3.343117817965e-06},
+    {200, 11, {638, 68, 43, 153}, {59, -47, 15, 17},
+     {0.005882205969577, -0.01132300110388, 0.002655201789574, 0.002785593344724}, -9.180714859266e-06},
+    {1000, 11, {279, 279, 154, 927}, {30, -53, -31, 23},
+     {0.001904101390375, -0.001576381994887, -0.001128018453518, 0.0008002990580291}, -3.106943902389e-07},
+    {1e6, 11, {720, 173, 969, 159}, {42, -57, 63, -61},
+     {3.065341806861e-06, -2.715289457801e-06, 3.155471095372e-06, -3.505523444433e-06}, -1.406004421792e-12},
+    {1e10, 11, {783, 776, 25, 147}, {-44, -41, -35, 1},
+     {-4.879097190479e-11, -4.339500245609e-11, -1.029240643226e-10, 1.951100386834e-10}, 2.340383571297e-21},
+    {1e30, 11, {852, 676, 795, 937}, {48, 54, -43, -57},
+     {1.180959386387e-30, 2.09153039778e-30, -1.618009914781e-30, -1.654479869386e-30}, 1.889649814446e-61},
+    {1e300, 11, {635, 179, 984, 45}, {-6, -36, 63, 60},
+     {-1.298943241681e-300, -4.595716172031e-300, -2.62114103215e-302, 5.920870824034e-300}, -0},
+};
+
+/* relative: the entries of one row lie up to 140 powers of ten apart; what is beyond hfy_real is infinite */
+static void check_relative(double got, double want, double tol)
+{
+    if (fabs(want) > REAL_MAX)
+        CHECK_EQ(got, want > 0 ? HUGE_VAL : -HUGE_VAL);
+    else if (!(fabs(got - want) <= tol * fabs(want) + (sizeof(hfy_real) == 4 ? 1e-44 : 1e-320)))
+        CHECK_EQ(got, want);
+}
+
+static void golden_vjp(hfy_sep sep, const golden_row *row, int scores_given, double tol)
+{
+    hfy_real t[4], y[4], v[4], g[4];
+    double gradient = 7;
+    hfy_sep_grad grad;
+    size_t i;
+    memset(&grad, 0, sizeof grad);
+    grad.theta = g;
+    *(sep.kind == HFY_SEP_ENTMAX ? &grad.alpha : &grad.gamma) = &gradient;
+    for (i = 0; i < 4; i++) t[i] = y[i] = (hfy_real)ldexp(row->row[i], -row->bits), v[i] = (hfy_real)row->v[i] / 32;
+    if (scores_given) CHECK(hfy_sep_apply(&sep, t, 1, 4, y, NULL) == HFY_OK);
+    CHECK(hfy_sep_vjp(&sep, t, y, v, 1, 4, &grad, NULL) == HFY_OK);
+    for (i = 0; i < 4; i++) check_relative((double)g[i], row->jv[i], tol + REAL_EPS);
+    check_relative(gradient, row->gradient, 1e-10);
+    show(&sep, 4, 1);
+}
+
+TEST(vjp_golden_rows)
+{
+    size_t i;
+    for (i = 0; i < COUNT(entmax_rows); i++) golden_vjp(entmax(entmax_rows[i].parameter), &entmax_rows[i], 0, 2e-12);
+    for (i = 0; i < COUNT(normmax_rows); i++)
+        golden_vjp(normmax(normmax_rows[i].parameter), &normmax_rows[i], 0, 2e-12);
+    for (i = 0; i < COUNT(far_rows); i++) golden_vjp(normmax(far_rows[i].parameter), &far_rows[i], 1, 2e-12);
+}
+
+/* d y_2 / d theta_2 = 1/(y_1^(alpha-2) + y_2^(alpha-2)), d y_2 / d alpha = that times kappa(ln y_1) - kappa(ln y_2) */
+TEST(vjp_of_two_scores)
+{
+    static const double parameters[] = {2.01, 2.5, 3, 4, 6, 10, 25, 50, 100, 200, 1000, 1e6, 1e12, 1e30, 1e308};
+    static const int bits[] = {1, 2, 4, 7, 10, 17, 23, 40, 100};
+    hfy_sep_grad grad;
+    size_t i, j;
+    memset(&grad, 0, sizeof grad);
+    for (i = 0; i < COUNT(parameters); i++)
+        for (j = 0; j < COUNT(bits); j++) {
+            hfy_sep sep = entmax(parameters[i]);
+            hfy_real y[2], g[2], v[] = {0, 1};
+            wide a = (wide)parameters[i] - 1, p = ldexpl(1, -bits[j]), l1 = log1pl(-p), l2 = logl(p);
+            wide k1 = 1 - expl(a * l1) * (1 - a * l1), k2 = 1 - expl(a * l2) * (1 - a * l2), d_alpha;
+            wide big = (a - 1) * l1, ratio = expl((a - 1) * (l2 - l1));
+            double got = 7;
+            if (a * l1 < -11000) k1 = 1; /* 0 times infinity */
+            if (a * l2 < -11000) k2 = 1;
+            y[0] = (hfy_real)(1 - (double)p), y[1] = (hfy_real)(double)p;
+            grad.theta = g, grad.alpha = &got;
+            CHECK(hfy_sep_vjp(&sep, NULL, y, v, 1, 2, &grad, NULL) == HFY_OK);
+            check_relative((double)g[1], (double)(expl(-big) / (1 + ratio)), 1e-12 + REAL_EPS + 4e-16 * (double)-big);
+            check_relative((double)g[0], -(double)g[1], 1e-15);
+            d_alpha = expl(-big) / (1 + ratio) / a / a * (k1 - k2);
+            if (bits[j] == 1) d_alpha = 0;
+            if (-big < 300) CHECK_NEAR(got / (double)(1 / a / a), (double)(d_alpha * a * a), 1e-9 * exp(-(double)big));
+            CHECK(oracle_finite(got));
+            show(&sep, 2, bits[j]);
+        }
+}
+
+/* Of n equal scores: J = n^(alpha-2) (I - 1/n), or n^(-1/gamma)/(gamma-1) (I - 1/n); no parameter moves them. */
+TEST(vjp_of_equal_scores)
+{
+    static const size_t sizes[] = {2, 3, 200, 2000};
+    static const double near[] = {1.0001, 1.5, 2, 3, 10, 95, 99, 105, 136, 1000, 1044, 1e6, 1e8, 1e15, 1e30, 1e300};
+    static hfy_real t[2000], y[2000], v[2000], g[2000];
+    hfy_sep_grad grad;
+    size_t c, j, i;
+    int kind;
+    memset(&grad, 0, sizeof grad);
+    grad.theta = g;
+    for (j = 0; j < COUNT(sizes); j++)
+        for (c = 0; c < COUNT(near); c++)
+            for (kind = 0; kind < 2; kind++) {
+                hfy_sep sep = kind ? normmax(near[c]) : entmax(near[c]);
+                size_t n = sizes[j];
+                double got = 7, log_scale = kind ? -log((double)n) / near[c] - log(near[c] - 1)
+                                                 : (near[c] - 2) * log((double)n);
+                grad.alpha = kind ? NULL : &got, grad.gamma = kind ? &got : NULL;
+                for (i = 0; i < n; i++) t[i] = (hfy_real)0.375, v[i] = (hfy_real)(i == 0 ? 1 : 0);
+                CHECK(hfy_sep_apply(&sep, t, 1, n, y, NULL) == HFY_OK);
+                CHECK(hfy_sep_vjp(&sep, t, y, v, 1, n, &grad, NULL) == HFY_OK);
+                check_relative((double)g[0], exp(log_scale) * (1 - 1 / (double)n),
+                               (kind ? 2e-13 : 1e-12 + near[c] * REAL_EPS) * (1 + fabs(log_scale)) + REAL_EPS);
+                for (i = 1; i < n; i++) /* v is one unit vector: none of the others moves */
+                    if (!(g[i] <= 0) || g[i] > g[1] || g[i] < g[1]) CHECK_EQ(g[i], g[1]);
+                CHECK_NEAR(got, 0, 1e-15);
+                for (i = 0; i < n; i++) v[i] = (hfy_real)0.7; /* constants move nothing, slopes without end or not */
+                CHECK(hfy_sep_vjp(&sep, t, y, v, 1, n, &grad, NULL) == HFY_OK);
+                for (i = 0; i < n; i++)
+                    if (!(fabs((double)g[i]) <= 0)) CHECK_EQ(g[i], 0);
+                show(&sep, n, 1);
+            }
+}
+
+/* Weights far from any prediction: numbers or infinities, never NaN. */
+TEST(vjp_of_weights_that_no_scores_give)
+{
+    static const double near[] = {0.01, 0.99, 1.01, 1.5, 2, 2.5, 10, 99, 101, 1e4, 1e30};
+    static const hfy_real t[] = {0, 2, -3, (hfy_real)0.5};
+    hfy_sep_grad grad;
+    size_t c, i, j;
+    memset(&grad, 0, sizeof grad);
+    for (c = 0; c < 2 * COUNT(near); c++)
+        for (j = 0; j < 4; j++) {
+            hfy_sep sep = c % 2 ? normmax(near[c / 2]) : entmax(near[c / 2]);
+            hfy_real y[4], v[] = {1, (hfy_real)0.25, -2, 0}, g[4];
+            double got = 7;
+            if (c % 2 && near[c / 2] < 1) continue;
+            grad.theta = g, grad.alpha = c % 2 ? NULL : &got, grad.gamma = c % 2 ? &got : NULL;
+            fill(y, 4, 0.25);
+            if (j > 0) y[1] = (hfy_real)ldexp(1, -100), y[2] = (hfy_real)0.75;
+            if (j > 1) y[3] = (hfy_real)(sizeof(hfy_real) == 4 ? 1e-44 : 1e-299);
+            if (j > 2) y[0] = (hfy_real)(sizeof(hfy_real) == 4 ? 1e-45 : 1e-320);
+            CHECK(hfy_sep_vjp(&sep, t, y, v, 1, 4, &grad, NULL) == HFY_OK);
+            for (i = 0; i < 4; i++) CHECK(g[i] <= 0 || g[i] >= 0);
+            CHECK(got <= 0 || got >= 0);
+            show(&sep, 4, (double)j);
+        }
+}
+
+/* What holds of every Jacobian, over the whole range of the parameters: columns sum to 0, symmetric, not negative,
+   constants do not move anything; finite but where hfy_real ends, never NaN. */
+TEST(vjp_over_the_whole_range)
+{
+    enum { N = 16 };
+    static const double near[] = {1e-6, 0.5, 1, 1 + 1e-12, 1.0001, 1.5, 2, 2.001, 3, 5, 10, 25, 50, 99, 101, 200, 1e3,
+                                  1e6,  1e8, 1e15, 1e30, 1e300};
+    hfy_rng rng = hfy_rng_seed(64);
+    hfy_sep_grad grad;
+    size_t c, i;
+    int trial, kind, finite_rows = 0;
+    memset(&grad, 0, sizeof grad);
+    for (kind = 0; kind < 2; kind++)
+        for (c = 0; c < COUNT(near); c++)
+            for (trial = 0; trial < 40; trial++) {
+                hfy_sep sep = kind ? normmax(near[c]) : entmax(near[c]);
+                double size = 0, total = 0, uv = 0, vu = 0, vv = 0, got = 0, eps = 64 * REAL_EPS, most_u = 0;
+                hfy_real t[N], y[N], u[N], v[N], ju[N], jv[N];
+                if (kind && near[c] <= 1) continue;
+                scores(&rng, trial % SHAPES, trial % 3 ? 0.5 / (1 + (kind ? 0 : near[c])) : 1, N, t);
+                for (i = 0; i < N; i++) u[i] = (hfy_real)hfy_rng_normal(&rng), v[i] = (hfy_real)hfy_rng_normal(&rng);
+                CHECK(hfy_sep_apply(&sep, t, 1, N, y, NULL) == HFY_OK);
+                grad.alpha = kind ? NULL : &got, grad.gamma = kind ? &got : NULL;
+                grad.theta = ju;
+                CHECK(hfy_sep_vjp(&sep, t, y, u, 1, N, &grad, NULL) == HFY_OK);
+                grad.theta = jv;
+                CHECK(hfy_sep_vjp(&sep, t, y, v, 1, N, &grad, NULL) == HFY_OK);
+                CHECK(oracle_finite(got));
+                for (i = 0; i < N; i++) {
+                    CHECK(ju[i] <= 0 || ju[i] >= 0); /* no NaN */
+                    CHECK(y[i] > 0 || (jv[i] <= 0 && jv[i] >= 0));
+                    if (fabs((double)ju[i]) > most_u) most_u = fabs((double)ju[i]);
+                    if (fabs((double)jv[i]) > size) size = fabs((double)jv[i]);
+                }
+                if (size < 1e-30 || size > 1e30 || most_u > 1e30) continue;
+                finite_rows++;
+                for (i = 0; i < N; i++) {
+                    total += (double)jv[i] / size;
+                    uv += (double)v[i] * (double)ju[i] / size, vu += (double)u[i] * (double)jv[i] / size;
+                    vv += (double)v[i] * (double)jv[i] / size;
+                }
+                CHECK_NEAR(total, 0, eps);
+                CHECK_NEAR(uv, vu, eps * (1 + most_u / size));
+                CHECK(vv >= -eps);
+                for (i = 0; i < N; i++) u[i] = 3;
+                grad.theta = ju;
+                CHECK(hfy_sep_vjp(&sep, t, y, u, 1, N, &grad, NULL) == HFY_OK);
+                for (i = 0; i < N; i++) CHECK_NEAR((double)ju[i] / size, 0, eps);
+                show(&sep, N, trial);
+            }
+    CHECK(finite_rows > 600);
 }
 
 /* random bounds around a third each, some of them 0, wide or equal */
@@ -1952,18 +2227,17 @@ TEST(kind_out_of_range)
 }
 TEST(bounds_out_of_range)
 {
-    static const double low[] = {0, 0.75, 0, 0}, high[] = {1, 0.5, 1, 1}, nan_bound[] = {1, HUGE_VAL - HUGE_VAL, 1, 1};
+    static const double low[] = {0, 0.75, 0, 0}, high[] = {1, 0.5, 1, 1};
+    double with_nan[] = {1, HUGE_VAL - HUGE_VAL, 1, 1};
     hfy_sep sep = sep_of(HFY_SEP_SPARSEMAX);
-    double nan_copy[4];
-    memcpy(nan_copy, nan_bound, sizeof nan_copy);
     sep.lower = low;
     sep.upper = high;
     refuse(sep, 4, HFY_ERR_ARG, "lower", "0.75");
     sep.lower = NULL;
-    sep.upper = nan_copy;
+    sep.upper = with_nan;
     refuse(sep, 4, HFY_ERR_ARG, "upper", "nan");
     sep.upper = NULL;
-    sep.lower = nan_copy;
+    sep.lower = with_nan;
     refuse(sep, 4, HFY_ERR_ARG, "lower", "nan");
     sep.lower = NULL;
     sep.upper = high;
@@ -2017,16 +2291,20 @@ TEST(null_and_empty)
     hfy_work_free(&work);
 }
 
-TEST(vjp_power_needs_theta)
+TEST(vjp_theta_that_is_read)
 {
-    hfy_sep sep = power(3);
-    hfy_real y[] = {1, 0}, g[2];
+    hfy_sep list[4];
+    hfy_real y[] = {1, 0}, g[] = {7, 7};
     hfy_sep_grad grad;
     hfy_work work;
+    size_t c;
     memset(&work, 0, sizeof work);
     memset(&grad, 0, sizeof grad);
     grad.theta = g;
-    CHECK_FAILS(hfy_sep_vjp(&sep, NULL, y, y, 1, 2, &grad, &work), HFY_ERR_ARG, &work, "theta");
+    list[0] = power(3), list[1] = sep_of(HFY_SEP_IDENTITY), list[2] = normmax(100.5), list[3] = normmax(1e300);
+    for (c = 0; c < 4; c++)
+        CHECK_FAILS(hfy_sep_vjp(&list[c], NULL, y, y, 1, 2, &grad, &work), HFY_ERR_ARG, &work, "theta");
+    CHECK(all_are(g, 2, 7));
     hfy_work_free(&work);
 }
 
@@ -2248,6 +2526,7 @@ int main(int argc, char **argv)
     RUN(alpha_is_continuous_across_1_and_1_5_and_2);
     RUN(gamma_is_continuous_across_2);
     RUN(alpha_from_5_on_is_exact);
+    RUN(one_score_above_equal_ones);
     RUN(scores_near_a_million_keep_their_gaps);
     RUN(scores_at_the_ends_of_the_range);
     RUN(value_agrees_with_its_formula);
@@ -2273,6 +2552,11 @@ int main(int argc, char **argv)
     RUN(vjp_alpha);
     RUN(vjp_alpha_at_1);
     RUN(vjp_gamma);
+    RUN(vjp_golden_rows);
+    RUN(vjp_of_two_scores);
+    RUN(vjp_of_equal_scores);
+    RUN(vjp_of_weights_that_no_scores_give);
+    RUN(vjp_over_the_whole_range);
     RUN(vjp_bounds);
     RUN(vjp_bounds_of_rows);
     RUN(bounds_against_brute_force);
@@ -2294,7 +2578,7 @@ int main(int argc, char **argv)
     RUN(bounds_out_of_range);
     RUN(a_bad_second_separation_is_refused);
     RUN(null_and_empty);
-    RUN(vjp_power_needs_theta);
+    RUN(vjp_theta_that_is_read);
     RUN(vjp_parameters_a_kind_has_not);
     RUN(bad_rows_among_good_ones);
     RUN(k_above_the_unmasked);
