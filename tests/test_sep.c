@@ -1952,7 +1952,8 @@ TEST(kind_out_of_range)
 }
 TEST(bounds_out_of_range)
 {
-    static const double low[] = {0, 0.75, 0, 0}, high[] = {1, 0.5, 1, 1}, nan_bound[] = {1, HUGE_VAL - HUGE_VAL, 1, 1};
+    static const double low[] = {0, 0.75, 0, 0}, high[] = {1, 0.5, 1, 1};
+    const double nan_bound[] = {1, HUGE_VAL - HUGE_VAL, 1, 1};
     hfy_sep sep = sep_of(HFY_SEP_SPARSEMAX);
     double nan_copy[4];
     memcpy(nan_copy, nan_bound, sizeof nan_copy);
