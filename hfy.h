@@ -672,6 +672,10 @@ typedef struct hfy_structure_answer {
    which vertex is missing. Ends after finitely many steps, at a gap that it tells; integral answers are exact to the
    bit. Cost a step: the oracle and O(a^2 + a most), a the vertices at hand.
    weight, count and on are filled with the vertices that fit in `room`; `vertices` tells how many there are.
+   Accuracy of u: about 1e-12 (1 + the largest finite part / rho) for ksubsets, sequence and chain, however large the
+   scores, because a number added to the scores of all n, or of one variable, changes nothing there. Else what rounding
+   leaves of a vertex's score, over rho: as it is for at_most and oracles of yours; counted from the best of each row
+   for matching, from the k-th best under infinite transitions, from the best of a variable under parts of -INFINITY.
    Errors as above; CONVERGENCE: max_steps or max_active met, or the oracle's answer is not its best: then the answer
    holds the last iterate and its gap. */
 HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rho, const double *unary,
@@ -733,8 +737,8 @@ typedef struct hfy_sep {
     const double *upper, *lower;  /* SPARSEMAX, KSUBSETS: bounds, rows of n, lower <= upper (upper may be HUGE_VAL);
                                      NULL = 0 below and, above, none (SPARSEMAX) or 1 (KSUBSETS) */
     size_t bound_stride;          /* doubles between the bounds of two rows; 0 = one row of bounds for all */
-    const struct hfy_structure *structure; /* SPARSEMAP: the structure, with unaries = n. SEQUENCE_KSUBSETS: NULL, or one
-                                              whose tol, max_steps and max_active the solver takes, and nothing else */
+    const struct hfy_structure *structure; /* SPARSEMAP: the structure, with unaries = n. SEQUENCE_KSUBSETS: NULL, or
+                                              one of which tol, max_steps and max_active are taken, nothing else */
     const struct hfy_sep *plus;   /* a second separation whose prediction is added (sum of energies, HFY 3.3.7): NULL */
 } hfy_sep;
 
@@ -778,7 +782,8 @@ typedef struct hfy_sep_grad {
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work);
 
-/* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged with a tolerance of 1e-6 of their size). y: rows x n.
+/* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged with a tolerance of 1e-6 of their size).
+   y: rows x n.
    SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with
    y can score (infinite ones left out), for rows of zeros and ones.
    Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED with `plus`, and for a mixture under higher-order
@@ -8727,9 +8732,9 @@ HFY_PRIVATE_ size_t hfy_structure_at_most_(const hfy_structure *structure, const
     return hfy_structure_best_(unary, structure->unaries, structure->k, 1, on, (double *)scratch);
 }
 
-/* Best k of n in a row, part[i] more for i and i+1 together: dynamic programming over how many are on so far and whether
-   the last one is. Each of n steps leaves 2 bits for each count, the choices that led there. Infinite parts are counted
-   apart and come before the scores, so that they take no digits from them.
+/* Best k of n in a row, part[i] more for i and i+1 together: dynamic programming over how many are
+   on so far and whether the last one is. Each of n steps leaves 2 bits for each count, the choices that led there.
+   Infinite parts are counted apart and come before the scores, so that they take no digits from them.
    room: 4 (k+1); came: n (k+1). On return `on` is ascending; SIZE_MAX if every choice is masked. */
 HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, size_t n, size_t k, size_t *on,
                                        double *room, unsigned char *came)
@@ -9006,7 +9011,7 @@ typedef struct hfy_structure_solver_ {
     size_t room, max_steps; /* vertices, steps at most */
     double *unary, *raw;    /* n, m: the scores as given; unary: as the oracle sees them once it is ready */
     double *apart;       /* n: the same before their cut; offset + apart.u is what the scores as given make of u */
-    double *part;        /* m: the higher-order scores that the oracle sees: raw, or infinite ones of a sequence for it */
+    double *part;        /* m: the higher-order scores that the oracle sees: raw, but for large ones of a sequence */
     double *c;           /* n: unary - rho u */
     double *u, *u_low;   /* n; and what rounding has taken from it */
     uint32_t *touched;   /* n: where u is not 0 */
@@ -9072,8 +9077,9 @@ HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structur
     s->on = (uint32_t *)hfy_base_take_(arena, hfy_base_times_(room, structure->most), sizeof(uint32_t));
 }
 
-/* What a sequence's oracle sees of its parts. One value for all transitions, if beyond twice what all k scores can differ
-   by, however much the quadratic moves them, counts as infinite: more of it changes no choice, and would cost digits. */
+/* What a sequence's oracle sees of its parts. One value for all transitions, if beyond twice what all k scores can
+   differ by, however much the quadratic moves them, counts as infinite: more of it changes no choice, and would cost
+   digits. */
 HFY_PRIVATE_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s)
 {
     size_t i, n = s->structure->unaries, m = s->structure->higher;
@@ -9092,10 +9098,10 @@ HFY_PRIVATE_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s)
     }
 }
 
-/* Where b of the bits of a group are on in every vertex (k of all, one of a variable's states, one of a matching's row),
-   a number added to its scores changes nothing. So they are taken in differences from the b-th best, which are exact
-   however large the scores. A score that lies further above than the quadratic and the parts can make up for is on for
-   sure, by how much does not matter: it is cut, lest it take digits from the others. Not so under infinite parts. */
+/* Where b of the bits of a group are on in every vertex (k of all, one of a variable's states, one of a matching's
+   row), a number added to its scores changes nothing. So they are taken in differences from the b-th best: these are as
+   exact as the scores. A score that lies further above than the quadratic and the parts can make up for is on for sure,
+   by how much does not matter: it is cut, lest it take digits from the others. Not so under infinite parts. */
 HFY_PRIVATE_ void hfy_structure_level_(hfy_structure_solver_ *s)
 {
     const hfy_structure *structure = s->structure;
@@ -9181,7 +9187,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_take_list_(hfy_structure_solver_ *s, const
     for (i = 0; i < count; i++) {
         size_t bit = on[i];
         double v = bit < n ? s->unary[bit] : s->part[bit - n];
-        if (bit >= n && s->part != s->raw && !hfy_base_is_finite_(v)) v = 0; /* all answers have equally many of these */
+        if (bit >= n && s->part != s->raw && !hfy_base_is_finite_(v)) v = 0; /* all answers have as many of these */
         s->fresh[i] = bit;
         hfy_structure_add_(v, &s->fresh_linear, &s->fresh_low);
         s->fresh_size += fabs(v);
@@ -9329,8 +9335,8 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
     return same;
 }
 
-/* The score of vertex v at c: *score + *low, to twice the digits of double, since vertices may be so nearly dependent that
-   their weights follow from the last digits. */
+/* The score of vertex v at c: *score + *low, to twice the digits of double, since vertices may be so nearly dependent
+   that their weights hang on the last digits. */
 HFY_PRIVATE_ void hfy_structure_score_(const hfy_structure_solver_ *s, size_t v, double *score, double *low)
 {
     const uint32_t *on = s->on + v * s->structure->most;
@@ -9552,8 +9558,8 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
     return status;
 }
 
-/* How much more the unaries of active vertex v score than those of the list in s->fresh; *alone: how many of them are not
-   in that list. */
+/* How much more the unaries of active vertex v score than those of the list in s->fresh; *alone: how many of them are
+   not in that list. */
 HFY_PRIVATE_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t *alone)
 {
     const uint32_t *on = s->on + v * s->structure->most;
@@ -9573,8 +9579,8 @@ HFY_PRIVATE_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, siz
     return more;
 }
 
-/* The loss of the list in s->fresh at the solution that is in place: differences of scores only, and what vertices share
-   does not enter. */
+/* The loss of the list in s->fresh at the solution that is in place: differences of scores only, and what vertices
+   share does not enter. */
 HFY_PRIVATE_ double hfy_structure_fresh_loss_(hfy_structure_solver_ *s)
 {
     double loss = 0.5 * s->rho * (double)s->fresh_unaries, own, own_infinite, parts = 0, infinite = 0;
@@ -9905,7 +9911,7 @@ typedef struct hfy_sep_scratch_ {
     double *sum;    /* n: `plus` */
     hfy_real *row;  /* n: a prediction of its own (`plus`, losses) */
     size_t count;   /* entries of the list */
-    double top;     /* the largest score of the row; once kinds on the k-th best, and bounds, are solved: one near the edge */
+    double top;     /* the largest score of the row; of kinds by rank and boxes, once solved, a score near the edge */
     void *structured;             /* scratch of a SparseMAP solver: the most that a link needs */
     hfy_structure sequence;       /* SEQUENCE_KSUBSETS as a structure */
     hfy_structure_solver_ solver; /* the last one that was solved */
@@ -9926,7 +9932,8 @@ HFY_PRIVATE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep)
     if (!(full.gamma > 0) && !(full.gamma < 0) && !hfy_base_is_nan_(full.gamma)) full.gamma = 2;
     if (!(full.degree > 0) && !(full.degree < 0) && !hfy_base_is_nan_(full.degree)) full.degree = 3;
     if (!(full.rho > 0) && !(full.rho < 0) && !hfy_base_is_nan_(full.rho)) full.rho = 1;
-    if (full.kind != HFY_SEP_KSUBSETS && full.kind != HFY_SEP_SEQUENCE_KSUBSETS && full.kind != HFY_SEP_ARGMAX) full.k = 1;
+    if (full.kind != HFY_SEP_KSUBSETS && full.kind != HFY_SEP_SEQUENCE_KSUBSETS && full.kind != HFY_SEP_ARGMAX)
+        full.k = 1;
     if (full.kind == HFY_SEP_SPARSEMAX) full.rho = 1; /* a box of sum 1 once it has bounds */
     return full;
 }
@@ -10307,9 +10314,9 @@ HFY_PRIVATE_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s)
 
 /* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper), and a tau that fits lies
    between `left` and 0. s->weight holds v, count of them, and gets y; lower, upper: as many, or NULL = 0 and `cap`. The
-   sum falls in tau, piecewise linearly: Newton's method inside that bracket, which is halved where a step would leave it;
-   O(count) each, a handful of them. v is measured from a score near the root, so that tau and all that is free are of
-   the size of the weights; infinite v are those that are at a bound for sure. */
+   sum falls in tau, piecewise linearly: Newton's method inside that bracket, which is halved where a step would leave
+   it; O(count) each, a handful of them. v is measured from a score near the root, so that tau and all that is free are
+   of the size of the weights; infinite v are at a bound for sure. */
 HFY_PRIVATE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const double *upper, double cap, double budget,
                                double left)
 {
@@ -10382,8 +10389,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
 }
 
 /* The least of the scores in s->sorted (m of them, which get lost) that as a threshold is not below the root: at it the
-   sum of clip((score - threshold)/rho, lower, upper) does not exceed the budget. Scores are compared and subtracted from
-   each other only, so it is found however large they are. O(count log m). */
+   sum of clip((score - threshold)/rho, lower, upper) does not exceed the budget. Scores are only compared and
+   subtracted from each other, so it is found however large they are. O(count log m). */
 HFY_PRIVATE_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const double *lower, const double *upper, double cap,
                                    double rho, double budget, size_t m)
 {
@@ -10439,7 +10446,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
     if (floor_sum >= budget || cap_sum <= budget) { /* rounding of repeated subtraction is forgiven */
         for (i = 0; i < count; i++) weight[i] = cap_sum <= budget ? (high ? high[i] : cap) : low ? low[i] : 0;
     } else {
-        /* the root is no further below some score than the largest weight; mostly that score, or one near, is the top */
+        /* the root is no further below some score than the largest weight; mostly the top is that score, or near it */
         reach = largest < budget ? largest : budget;
         memcpy(s->sorted, weight, count * sizeof *weight);
         for (i = 0; i < count; i++) weight[i] = (weight[i] - s->top) / full->rho;
@@ -10611,8 +10618,8 @@ HFY_PRIVATE_ void hfy_sep_structured_vjp_(const hfy_real *v, size_t n, hfy_real 
 
 /* --- one row --- */
 
-/* How far below the best (by rank: the ceil(k)-th best) a score of one link can lie and still get weight: its margin, for
-   whole k. HUGE_VAL if there is no limit. */
+/* How far below the best (by rank: the ceil(k)-th best) a score of one link can lie and still get weight: its margin,
+   for whole k. HUGE_VAL if there is no limit. */
 HFY_PRIVATE_ double hfy_sep_link_margin_(const hfy_sep *full)
 {
     if (hfy_sep_has_bounds_(full)) return HUGE_VAL;
@@ -11205,8 +11212,8 @@ HFY_PRIVATE_ const char *hfy_sep_no_gradient_(const hfy_sep *full, int alpha, in
 
 /* --- the public functions --- */
 
-/* Says why a row has no answer; theta: its n scores, or NULL if they are gone; solver: what SparseMAP has left of it, or
-   NULL. */
+/* Says why a row has no answer; theta: its n scores, or NULL if they are gone; solver: what SparseMAP has left of it,
+   or NULL. */
 HFY_PRIVATE_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, const char *what, size_t row,
                                             const hfy_real *theta, size_t n, const hfy_structure_solver_ *solver)
 {
@@ -11227,11 +11234,12 @@ HFY_PRIVATE_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, c
                               what, row);
     case HFY_ERR_CONVERGENCE:
         if (solver)
-            return hfy_base_fail_(work, status, "%s %z: SparseMAP %s; the gap is still %g after %z steps, with %z vertices",
-                                  what, row,
+            return hfy_base_fail_(work, status,
+                                  "%s %z: SparseMAP %s; the gap is still %g after %z steps, with %z vertices", what,
+                                  row,
                                   solver->fault == HFY_STRUCTURE_STEPS_     ? "met structure->max_steps"
                                   : solver->fault == HFY_STRUCTURE_CROWDED_ ? "met structure->max_active"
-                                                                            : "got an answer that is not the oracle's best",
+                                                                            : "got an answer that is not the best",
                                   solver->gap, solver->steps, solver->count);
         return hfy_base_fail_(work, status,
                               "%s %z: SparseMAP met max_steps or max_active, or the oracle's answer is not its best",
@@ -11452,7 +11460,8 @@ HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, 
         hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
         for (j = 0; j < rows; j++) {
             hfy_status one = hfy_sep_conjugate_(sep, theta + j * n, n, j, omega_star + j, &scratch);
-            if (one && !status) status = hfy_sep_row_failed_(w, one, "theta, row", j, theta + j * n, n, &scratch.solver);
+            if (one && !status)
+                status = hfy_sep_row_failed_(w, one, "theta, row", j, theta + j * n, n, &scratch.solver);
         }
     }
     return hfy_base_close_(w, &local, status);
@@ -11504,7 +11513,7 @@ HFY_API double hfy_sep_margin(const hfy_sep *sep)
         double margin = hfy_sep_link_margin_(&full);
         full.plus = NULL;
         if (full.kind == HFY_SEP_KSUBSETS && full.k < 1) margin *= full.k;
-        if (full.kind == HFY_SEP_KSUBSETS && full.k > 1 && floor(full.k) < full.k) return HUGE_VAL; /* two gaps decide */
+        if (full.kind == HFY_SEP_KSUBSETS && full.k > 1 && floor(full.k) < full.k) return HUGE_VAL; /* two gaps */
         if (hfy_base_is_pos_inf_(margin)) return HUGE_VAL; /* before arrays of n are looked at */
         if (hfy_sep_has_bounds_(&full) || hfy_sep_check_(&full, 1, SIZE_MAX / 16, "sep->", &scratch)) return HUGE_VAL;
         if (margin > largest) largest = margin;
@@ -16308,7 +16317,8 @@ HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patt
         return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: these %z are no vertex of the structure", count);
     if (status) return hfy_structure_failed_(work, status, solver);
     hfy_theory_score_(solver, s->theta, own);
-    if (!hfy_base_is_finite_(own[0] + own[1])) return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: one of them is masked");
+    if (!hfy_base_is_finite_(own[0] + own[1]))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: one of them is masked");
     status = hfy_theory_extreme_(solver, in, 2 * (double)net->count, 1, NULL);
     if (!status && solver->fresh_unaries > count && !(hfy_theory_shared_(solver, in) < (double)count))
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
