@@ -10376,7 +10376,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
         entries += near, ones += one, kept += near - one;
     }
     s->count = kept;
-    hfy_sep_box_(s, NULL, NULL, 1, k - (double)ones, -1);
+    k -= (double)ones;
+    hfy_sep_box_(s, NULL, NULL, 1, k, k < 1 ? -k : -1); /* the weight of the ceil(k)-th best is -tau */
     for (i = 0, kept = 0, count = 0; i < entries; i++) {
         double y = sorted[i] < rho ? weight[count++] : 1;
         if (!(y > 0)) continue;
