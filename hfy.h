@@ -8750,22 +8750,28 @@ HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, 
     for (i = 1; i < n; i++) {
         unsigned char *choice = came + i * (k + 1);
         double gain = score[i], pair = part[i - 1], counts = 0, off_below, run_below;
-        double off_parts_below = 0, run_parts_below = 0;
+        double off_parts_below, run_parts_below;
         size_t least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* that can end at k */
-        if (!hfy_base_is_finite_(pair)) counts = pair > 0 ? 1 : -1, pair = 0;
         off_below = off[least - 1], run_below = run[least - 1];
-        if (endless) off_parts_below = off_parts[least - 1], run_parts_below = run_parts[least - 1];
-        for (j = least; j <= top; j++) {
+        for (j = least; j <= top && !endless; j++) {
             double a = off[j], b = run[j], joined = run_below + pair;
             int from_run = b > a, joins = joined > off_below;
-            if (endless) {
-                double a_parts = off_parts[j], b_parts = run_parts[j], joined_parts = run_parts_below + counts;
-                from_run = b_parts > a_parts || (from_run && !(b_parts < a_parts));
-                joins = joined_parts > off_parts_below || (joins && !(joined_parts < off_parts_below));
-                off_parts[j] = from_run ? b_parts : a_parts;
-                run_parts[j] = hfy_base_is_neg_inf_(gain) ? gain : joins ? joined_parts : off_parts_below;
-                off_parts_below = a_parts, run_parts_below = b_parts;
-            }
+            off[j] = from_run ? b : a;
+            run[j] = (joins ? joined : off_below) + gain;
+            choice[j] = (unsigned char)(from_run | joins << 1);
+            off_below = a, run_below = b;
+        }
+        if (!endless) continue;
+        if (!hfy_base_is_finite_(pair)) counts = pair > 0 ? 1 : -1, pair = 0;
+        off_parts_below = off_parts[least - 1], run_parts_below = run_parts[least - 1];
+        for (j = least; j <= top; j++) {
+            double a = off[j], b = run[j], joined = run_below + pair;
+            double a_parts = off_parts[j], b_parts = run_parts[j], joined_parts = run_parts_below + counts;
+            int from_run = b_parts > a_parts || (b > a && !(b_parts < a_parts));
+            int joins = joined_parts > off_parts_below || (joined > off_below && !(joined_parts < off_parts_below));
+            off_parts[j] = from_run ? b_parts : a_parts;
+            run_parts[j] = hfy_base_is_neg_inf_(gain) ? gain : joins ? joined_parts : off_parts_below;
+            off_parts_below = a_parts, run_parts_below = b_parts;
             off[j] = from_run ? b : a;
             run[j] = (joins ? joined : off_below) + gain;
             choice[j] = (unsigned char)(from_run | joins << 1);
@@ -9007,7 +9013,7 @@ typedef enum hfy_structure_fault_ {
 
 typedef struct hfy_structure_solver_ {
     const hfy_structure *structure;
-    double rho;
+    double rho, rho_high;   /* and rho to half of its digits */
     size_t room, max_steps; /* vertices, steps at most */
     double *unary, *raw;    /* n, m: the scores as given; unary: as the oracle sees them once it is ready */
     double *apart;       /* n: the same before their cut; offset + apart.u is what the scores as given make of u */
@@ -9130,6 +9136,9 @@ HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s)
     size_t i, n = s->structure->unaries, m = s->structure->higher, live = 0;
     int sequence = s->structure->oracle == hfy_structure_sequence_;
     double largest = s->rho;
+    int exponent;
+    s->rho_high = (double)(float)frexp(s->rho, &exponent);
+    s->rho_high = ldexp(s->rho_high, exponent);
     s->count = s->n_touched = s->steps = s->fresh_bits = s->fresh_unaries = 0;
     s->fresh_linear = s->fresh_low = s->fresh_size = s->offset = 0;
     s->gap = HUGE_VAL;
@@ -9340,21 +9349,18 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
 HFY_PRIVATE_ void hfy_structure_score_(const hfy_structure_solver_ *s, size_t v, double *score, double *low)
 {
     const uint32_t *on = s->on + v * s->structure->most;
-    double u = 0, u_low = 0, rho, rho_high, u_high, product, lost;
+    double u = 0, u_low = 0, rho_low = s->rho - s->rho_high, u_high, product, lost;
     size_t i;
-    int exponent;
     for (i = 0; i < s->unaries[v]; i++) {
         hfy_structure_add_(s->u[on[i]], &u, &u_low);
         u_low += s->u_low[on[i]];
     }
-    rho = frexp(s->rho, &exponent);
-    rho_high = (double)(float)rho, u_high = (double)(float)u; /* halves of the digits: their products are exact */
-    product = rho * u;
-    lost = ((rho_high * u_high - product) + rho_high * (u - u_high) + (rho - rho_high) * u_high) +
-           (rho - rho_high) * (u - u_high);
+    u_high = (double)(float)u; /* halves of the digits: their products are exact */
+    product = s->rho * u;
+    lost = ((s->rho_high * u_high - product) + s->rho_high * (u - u_high) + rho_low * u_high) + rho_low * (u - u_high);
     *score = s->linear[v], *low = s->linear_low[v];
-    hfy_structure_add_(-ldexp(product, exponent), score, low);
-    *low -= ldexp(lost + rho * u_low, exponent);
+    hfy_structure_add_(-product, score, low);
+    *low -= lost + s->rho * u_low;
 }
 
 /* s->target: the weights that are best on the affine hull of the active vertices. */
@@ -10320,7 +10326,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s)
 HFY_PRIVATE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const double *upper, double cap, double budget,
                                double left)
 {
-    double right = 0, tau = 0.5 * left, sums[2], next, *v = s->weight; /* sum(left) >= budget >= sum(right) */
+    double right = 0, tau = 0.125 * left, sums[2], next, *v = s->weight; /* sum(left) >= budget >= sum(right) */
     size_t i, n = s->count;
     int step, stands = 0;
     for (step = 0; step < 300; step++) {
@@ -10397,14 +10403,15 @@ HFY_PRIVATE_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const double *lowe
 {
     double best = s->top;
     while (m) {
-        double sum = 0, at = hfy_base_kth_largest_(s->sorted, m, (m + 1) / 2);
+        double sums[2] = {0, 0}, at = hfy_base_kth_largest_(s->sorted, m, (m + 1) / 2);
         size_t i, kept = 0;
         int above;
-        for (i = 0; i < s->count && sum <= budget; i++) {
+        if (!(rho < 1) && !(rho > 1)) s->simd->clip(s->weight, lower, upper, cap, s->count, at, sums);
+        for (i = 0; i < s->count && sums[0] <= budget && (rho < 1 || rho > 1); i++) {
             double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = (s->weight[i] - at) / rho;
-            sum += y >= high ? high : y > low ? y : low;
+            sums[0] += y >= high ? high : y > low ? y : low;
         }
-        above = sum <= budget;
+        above = sums[0] <= budget;
         if (above) best = at;
         for (i = 0; i < m; i++)
             if (above ? s->sorted[i] < at : s->sorted[i] > at) s->sorted[kept++] = s->sorted[i];
@@ -10421,7 +10428,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
     const double *upper = full->upper ? full->upper + row * full->bound_stride : NULL;
     const double *low = lower, *high = upper;
     double budget = full->k, cap = full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL, forgiven = 1e-9 * budget;
-    double floor_sum = 0, cap_sum = 0, largest = upper ? 0 : cap, reach, sums[2], *weight = s->weight;
+    double floor_sum = 0, cap_sum = 0, largest = upper ? 0 : cap, reach, near_by, sums[2], *weight = s->weight;
     size_t i, kept = 0, count = 0;
     for (i = 0; i < n; i++) {
         double v = (double)theta[i];
@@ -10430,7 +10437,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
             continue;
         }
         s->index[count] = i;
-        weight[count++] = v;
+        weight[count++] = (v - s->top) / full->rho;
     }
     for (i = 0; i < count; i++) { /* bounds of what is left, side by side */
         double up = upper ? upper[s->index[i]] : cap;
@@ -10449,13 +10456,12 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
     } else {
         /* the root is no further below some score than the largest weight; mostly the top is that score, or near it */
         reach = largest < budget ? largest : budget;
-        memcpy(s->sorted, weight, count * sizeof *weight);
-        for (i = 0; i < count; i++) weight[i] = (weight[i] - s->top) / full->rho;
-        s->simd->clip(weight, low, high, cap, count, -8 * reach, sums);
+        near_by = 8 * (budget < 1 ? budget : 1);
+        s->simd->clip(weight, low, high, cap, count, -near_by, sums);
         if (sums[0] >= budget) {
-            reach *= 8;
+            reach = near_by;
         } else {
-            memcpy(weight, s->sorted, count * sizeof *weight);
+            for (i = 0; i < count; i++) s->sorted[i] = weight[i] = (double)theta[s->index[i]];
             s->top = hfy_sep_pivot_(s, low, high, cap, full->rho, budget, count);
             for (i = 0; i < count; i++) weight[i] = (weight[i] - s->top) / full->rho;
         }
