@@ -2135,6 +2135,281 @@ TEST(plus_has_no_value_and_no_loss)
     hfy_work_free(&work);
 }
 
+/* --- bounds and k over the whole range of scores, rho and k --- */
+
+/* The row is a projection if it is inside and no two entries would rather trade: entry i gives only if it can. */
+static int is_projection(const hfy_sep *sep, const hfy_real *t, size_t n, const hfy_real *y)
+{
+    double total = sep->kind == HFY_SEP_SPARSEMAX ? 1 : sep->k, rho = sep->kind == HFY_SEP_SPARSEMAX ? 1 : sep->rho;
+    double largest = total < 1 ? total : 1, tol;
+    wide sum = 0;
+    size_t i, j;
+    int ok = 1;
+    for (i = 0; i < n; i++) largest = (double)y[i] > largest ? (double)y[i] : largest;
+    tol = (sizeof(hfy_real) == 8 ? 1e-13 : 4 * REAL_EPS) * largest;
+    for (i = 0; i < n; i++) {
+        double low = sep->lower ? sep->lower[i] : 0,
+               high = sep->upper ? sep->upper[i] : sep->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL;
+        ok &= y[i] >= (hfy_real)low && y[i] <= (hfy_real)high;
+        if ((double)t[i] < -REAL_MAX) ok &= !(y[i] > (hfy_real)low);
+        sum += (wide)y[i];
+        for (j = 0; j < n; j++) {
+            double up = sep->upper ? sep->upper[j] : sep->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL;
+            if ((double)t[i] < -REAL_MAX || (double)t[j] < -REAL_MAX) continue;
+            if ((double)y[i] <= low + tol || (double)y[j] >= up - tol) continue;
+            ok &= (double)(((wide)t[j] - (wide)t[i]) / (wide)rho) <= (double)y[j] - (double)y[i] + 4 * tol;
+        }
+    }
+    return ok && fabsl(sum - (wide)total) <= (wide)(4 * REAL_EPS * largest * (double)n);
+}
+
+TEST(bounds_of_any_size)
+{
+    static const double upper[4] = {0.6, 0.7, 1, HUGE_VAL};
+    const double range = REAL_MAX > 1e300 ? 300 : 37;
+    hfy_rng rng = hfy_rng_seed(7001);
+    int trial, solved = 0, refused = 0;
+    for (trial = 0; trial < 6000; trial++) {
+        double low[8], high[8], scale = pow(10, (2 * hfy_rng_uniform(&rng) - 1) * range), floor_sum = 0, cap_sum = 0;
+        double rho = trial % 3 ? pow(10, 24 * hfy_rng_uniform(&rng) - 12) : 1, budget, total;
+        hfy_sep sep = trial % 4 ? ksubsets(1) : sep_of(HFY_SEP_SPARSEMAX);
+        size_t n = 1 + (size_t)(hfy_rng_u64(&rng) % 8), i, live = 0;
+        hfy_real t[8], y[8];
+        hfy_status status;
+        if (trial % 4) sep.rho = rho, sep.k = (double)n * hfy_rng_uniform(&rng) + 1e-9;
+        if (trial % 16 == 2) sep.k = pow(10, -hfy_rng_uniform(&rng) * range * 0.9);
+        if (trial % 16 == 3) sep.k = (double)(1 + hfy_rng_u64(&rng) % n);
+        budget = total = trial % 4 ? sep.k : 1;
+        for (i = 0; i < n; i++) {
+            double u = hfy_rng_uniform(&rng), v = hfy_rng_normal(&rng);
+            if (trial % 5 == 0) v = (double)(hfy_rng_u64(&rng) % 2);
+            v *= trial % 7 < 3 ? scale : trial % 7 == 3 ? sep.rho > 0 ? sep.rho : 1 : hfy_rng_sign(&rng) * pow(scale, u);
+            t[i] = (hfy_real)(v > REAL_MAX / 2 ? REAL_MAX / 2 : v < -REAL_MAX / 2 ? -REAL_MAX / 2 : v);
+            if (trial % 6 == 1 && hfy_rng_uniform(&rng) < 0.2) t[i] = (hfy_real)-HUGE_VAL;
+            low[i] = u < 0.5 ? 0 : hfy_rng_uniform(&rng) * total / (double)n;
+            high[i] = low[i] + (u > 0.9 ? HUGE_VAL : u > 0.8 ? 0 : 4 * hfy_rng_uniform(&rng) * total / (double)n);
+        }
+        if (trial % 9 > 1) sep.upper = high;
+        if (trial % 9 < 6) sep.lower = low;
+        for (i = 0; i < n; i++) {
+            if (!sep.upper && sep.kind == HFY_SEP_KSUBSETS) high[i] = 1;
+            if (!sep.upper && low[i] > 1) low[i] = 1;
+            if ((double)t[i] < -REAL_MAX) {
+                budget -= sep.lower ? low[i] : 0;
+                continue;
+            }
+            live++;
+            floor_sum += sep.lower ? low[i] : 0;
+            cap_sum += sep.upper || sep.kind == HFY_SEP_KSUBSETS ? high[i] : HUGE_VAL;
+        }
+        if (fabs(floor_sum - budget) < 1e-8 * total || fabs(cap_sum - budget) < 1e-8 * total) continue; /* forgiven */
+        fill(y, n, 7);
+        status = hfy_sep_apply(&sep, t, 1, n, y, NULL);
+        if (live && (sep.upper || sep.lower || sep.kind == HFY_SEP_KSUBSETS) &&
+            (floor_sum > budget || cap_sum < budget)) {
+            refused++;
+            CHECK(status == (sep.upper || sep.lower ? HFY_ERR_INFEASIBLE : HFY_ERR_ARG));
+            CHECK(all_are(y, n, 7));
+        } else if (live) {
+            solved++;
+            CHECK(!status);
+            if (!CHECK(is_projection(&sep, t, n, y)))
+                printf("    trial %d, n %d, k %g, rho %g, scale %g\n", trial, (int)n, total, sep.rho, scale);
+        }
+    }
+    CHECK(solved > 3000 && refused > 300);
+    { /* 0.6 + 0.4, three steps from the top, each far beyond what the sum can tell */
+        hfy_real t[4] = {(hfy_real)3e18, (hfy_real)2e18, (hfy_real)1e18, (hfy_real)-1e18}, y[4];
+        hfy_sep sep = sep_of(HFY_SEP_SPARSEMAX);
+        sep.upper = upper;
+        CHECK(!hfy_sep_apply(&sep, t, 1, 4, y, NULL));
+        CHECK_EQ(y[0], (double)(hfy_real)0.6);
+        CHECK_NEAR(y[1], 0.4, REAL_EPS);
+        CHECK(!(y[2] > 0) && !(y[3] > 0));
+    }
+}
+
+/* Scores, rho and their differences by a power of two: the same weights to the bit, gradients by its inverse. */
+TEST(gradients_of_bounds_of_any_size)
+{
+    enum { N = 7 };
+    hfy_rng rng = hfy_rng_seed(7002);
+    int trial, moves = 0;
+    for (trial = 0; trial < 200; trial++) {
+        double low[N], high[N], dl[2][N], du[2][N], scale = ldexp(1, trial % 9 * 25 - 100);
+        hfy_sep sep = ksubsets(2.5);
+        hfy_sep_grad grad;
+        hfy_real t[N], far[N], y[2][N], v[N], g[2][N];
+        size_t i;
+        int side;
+        memset(&grad, 0, sizeof grad);
+        bounds(&rng, N, 2.5, low, high);
+        sep.lower = low, sep.upper = high;
+        for (i = 0; i < N; i++) {
+            double s = (double)(hfy_rng_u64(&rng) % 129) / 64;
+            t[i] = (hfy_real)s;
+            far[i] = (hfy_real)((s + (sizeof(hfy_real) == 8 ? 1099511627776.0 : 4096)) * scale);
+            v[i] = (hfy_real)hfy_rng_normal(&rng);
+        }
+        if (trial % 5 == 0) t[3] = far[3] = (hfy_real)-HUGE_VAL;
+        for (side = 0; side < 2; side++) {
+            sep.rho = side ? scale : 1;
+            grad.theta = g[side], grad.lower = dl[side], grad.upper = du[side];
+            if (trial % 5 == 0) { /* the masked one's bounds may leave too little */
+                if (hfy_sep_apply(&sep, side ? far : t, 1, N, y[side], NULL)) break;
+            } else {
+                CHECK(!hfy_sep_apply(&sep, side ? far : t, 1, N, y[side], NULL));
+            }
+            CHECK(!hfy_sep_vjp(&sep, NULL, y[side], v, 1, N, &grad, NULL));
+        }
+        if (side < 2) continue;
+        CHECK(same_bits(y[0], y[1], sizeof y[0]));
+        for (i = 0; i < N; i++) {
+            CHECK_NEAR((double)g[1][i] * scale, g[0][i], 2 * REAL_EPS);
+            CHECK_EQ(dl[1][i], dl[0][i]);
+            CHECK_EQ(du[1][i], du[0][i]);
+            moves += fabs((double)g[0][i]) > 0.01;
+        }
+    }
+    CHECK(moves > 300);
+    { /* only the second entry is free: nothing moves with the scores, all with the first bound */
+        static const double high[4] = {0.6, 0.7, 1, HUGE_VAL};
+        hfy_real t[4] = {(hfy_real)3e18, (hfy_real)2e18, (hfy_real)1e18, (hfy_real)-1e18}, y[4], g[4];
+        static const hfy_real v[4] = {1, 3, 7, 9};
+        double du[4];
+        hfy_sep sep = sep_of(HFY_SEP_SPARSEMAX);
+        hfy_sep_grad grad;
+        size_t i;
+        memset(&grad, 0, sizeof grad);
+        sep.upper = high, grad.theta = g, grad.upper = du;
+        CHECK(!hfy_sep_apply(&sep, t, 1, 4, y, NULL) && !hfy_sep_vjp(&sep, NULL, y, v, 1, 4, &grad, NULL));
+        for (i = 0; i < 4; i++) {
+            CHECK_EQ(g[i], 0);
+            CHECK_EQ(du[i], i ? 0 : -2); /* v of the first less v of the free one */
+        }
+    }
+}
+
+/* Every k from the least that a number can hold: the weights sum to it, equal scores share it. */
+TEST(ksubsets_of_any_k)
+{
+    const double least = REAL_MAX > 1e300 ? 1e-300 : 1e-37;
+    hfy_rng rng = hfy_rng_seed(7003);
+    hfy_real t[20], y[20];
+    double k, omega;
+    size_t i, trial;
+    for (trial = 0; trial < 400; trial++) {
+        hfy_sep sep = ksubsets(0);
+        k = trial < 20 ? (double)(trial + 1) : pow(10, log10(least) * hfy_rng_uniform(&rng)) * (trial % 2 ? 1 : 20);
+        if (trial == 20) k = least;
+        sep.k = k, sep.rho = trial % 3 ? 1 : 0.01;
+        for (i = 0; i < 20; i++) t[i] = (hfy_real)(trial % 5 ? hfy_rng_normal(&rng) : (double)(i % 4 == 0));
+        if (trial % 7 == 3) /* as close as the weights */
+            for (i = 0; i < 20; i++) t[i] = (hfy_real)((double)t[i] * sep.rho * (k < 1 ? k : 1));
+        CHECK(!hfy_sep_apply(&sep, t, 1, 20, y, NULL));
+        if (!CHECK(is_projection(&sep, t, 20, y))) printf("    k = %g\n", k);
+        if (trial % 5 == 0 && trial % 7 != 3 && k < 5 * sep.rho)
+            for (i = 0; i < 20; i++) CHECK(fabs((double)y[i] - (i % 4 ? 0 : k / 5)) <= 4 * REAL_EPS * k);
+        CHECK(!hfy_sep_value(&sep, y, 1, 20, &omega, NULL) && omega < DBL_MAX);
+        fill(y, 20, 0);
+        CHECK(!hfy_sep_value(&sep, y, 1, 20, &omega, NULL) && omega > DBL_MAX); /* 0 does not sum to k */
+    }
+}
+
+/* What hfy_sep_margin says of k: for whole k and for k below 1 a gap that is enough and no less is; in between two. */
+TEST(margins_of_any_k)
+{
+    static const double ks[] = {1e-300, 1e-5, 0.25, 0.5, 1, 2, 3}, fractions[] = {0.125, 0.25, 0.5, 0.875};
+    hfy_sep sep = ksubsets(1), sum = sep_of(HFY_SEP_SPARSEMAX);
+    hfy_real t[5], y[5];
+    size_t i, j, k;
+    for (j = 0; j < sizeof ks / sizeof *ks; j++) {
+        double rho = 0.5, m;
+        sep.k = ks[j], sep.rho = rho;
+        m = hfy_sep_margin(&sep);
+        CHECK_EQ(m, ks[j] < 1 ? rho * ks[j] : rho);
+        if (!((double)(hfy_real)ks[j] > 0) || ks[j] < 1e-30) continue;
+        k = ks[j] < 1 ? 1 : (size_t)ks[j];
+        for (i = 0; i < 5; i++) t[i] = i < k ? (hfy_real)(m * (1 + REAL_EPS)) : 0; /* rounds to m or just above */
+        CHECK(!hfy_sep_apply(&sep, t, 1, 5, y, NULL));
+        for (i = 0; i < 5; i++) CHECK_EQ(y[i], i < k ? (double)(hfy_real)(ks[j] < 1 ? ks[j] : 1) : 0);
+        for (i = 0; i < k; i++) t[i] = (hfy_real)(m * 0.99);
+        CHECK(!hfy_sep_apply(&sep, t, 1, 5, y, NULL) && y[4] > 0);
+    }
+    for (j = 0; j < sizeof fractions / sizeof *fractions; j++) { /* 1, 1, f, 0, 0 from gaps of rho (1-f) and rho f on */
+        double f = fractions[j], rho = 0.5;
+        int less;
+        sep.k = 2 + f, sep.rho = rho;
+        CHECK_EQ(hfy_sep_margin(&sep), HUGE_VAL);
+        for (less = 0; less < 3; less++) {
+            t[3] = t[4] = 0;
+            t[2] = (hfy_real)(rho * f * (less == 1 ? 0.99 : 1));
+            t[0] = t[1] = (hfy_real)((double)t[2] + rho * (1 - f) * (less == 2 ? 0.99 : 1));
+            CHECK(!hfy_sep_apply(&sep, t, 1, 5, y, NULL));
+            CHECK((y[0] >= 1 && y[1] >= 1 && !(y[3] > 0) && !(y[4] > 0)) == !less);
+            if (!less) CHECK_NEAR(y[2], f, REAL_EPS);
+        }
+    }
+    sum.plus = &sep; /* sparsemax and fractional k: none */
+    CHECK_EQ(hfy_sep_margin(&sum), HUGE_VAL);
+    sep.k = 0.25;
+    CHECK_EQ(hfy_sep_margin(&sum), 1);
+}
+
+/* A k that a kind does not use is ignored, whatever stands there. */
+TEST(k_of_others_is_ignored)
+{
+    static const hfy_sep_kind kinds[] = {HFY_SEP_SOFTMAX, HFY_SEP_SPARSEMAX, HFY_SEP_ENTMAX, HFY_SEP_NORMMAX,
+                                         HFY_SEP_IDENTITY, HFY_SEP_POWER, HFY_SEP_EXP, HFY_SEP_UNIFORM};
+    const double ks[] = {(double)NAN, 1e300, -5, HUGE_VAL, -HUGE_VAL, 0.3};
+    static const double half[4] = {0.5, 0.5, 0.5, 0.5};
+    hfy_real t[4] = {1, (hfy_real)0.75, (hfy_real)0.5, -1}, y[4], z[4];
+    double a, b;
+    size_t i, j;
+    for (i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        for (j = 0; j < 2 * (sizeof ks / sizeof *ks); j++) {
+            hfy_sep sep = sep_of(kinds[i]), other = sep;
+            hfy_net net, full;
+            if (j % 2) sep.upper = other.upper = half; /* only sparsemax looks at it */
+            other.k = ks[j / 2];
+            CHECK(!hfy_sep_apply(&sep, t, 1, 4, y, NULL) && !hfy_sep_apply(&other, t, 1, 4, z, NULL));
+            CHECK(same_bits(y, z, sizeof y));
+            CHECK(!hfy_sep_value(&sep, y, 1, 4, &a, NULL) && !hfy_sep_value(&other, y, 1, 4, &b, NULL));
+            CHECK_EQ(a, b);
+            CHECK(!hfy_sep_loss(&other, t, y, 1, 4, &a, NULL));
+            CHECK_EQ(a, 0);
+            CHECK_EQ(hfy_sep_margin(&sep), hfy_sep_margin(&other));
+            memset(&net, 0, sizeof net);
+            net.keys = t, net.count = 4, net.dim = 1, net.sep = other;
+            CHECK(!hfy_net_check(&net, &full, NULL));
+            CHECK_EQ(full.sep.k, 1);
+            CHECK(!hfy_retrieve(&net, t, 1, z, NULL, NULL));
+        }
+}
+
+/* Values and losses keep their digits beside large scores: the entries above the edge have weight 1 in both. */
+TEST(losses_beside_large_scores)
+{
+    static const double k_of[3] = {1, 2, 2.5};
+    size_t i;
+    for (i = 0; i < 3; i++) {
+        hfy_sep sep = ksubsets(1 + k_of[i]), few = ksubsets(k_of[i]), top = argmax(3), less = argmax(2);
+        hfy_real t[6] = {(hfy_real)1e30, (hfy_real)0.5, (hfy_real)0.25, (hfy_real)0.125, 0, (hfy_real)-1e30};
+        hfy_real y[6] = {1, 1, 0, 0, 0, 0};
+        double a, b;
+        if (i) y[2] = 1;
+        if (i > 1) y[4] = (hfy_real)0.5;
+        CHECK(!hfy_sep_loss(&sep, t, y, 1, 6, &a, NULL) && !hfy_sep_loss(&few, t + 1, y + 1, 1, 4, &b, NULL));
+        CHECK(b > 1e-3);
+        CHECK_NEAR(a, b, 8 * REAL_EPS);
+        if (i > 1) continue;
+        y[1] = 0, y[2] = y[3] = 1;
+        CHECK(!hfy_sep_loss(&top, t, y, 1, 6, &a, NULL) && !hfy_sep_loss(&less, t + 1, y + 1, 1, 4, &b, NULL));
+        CHECK_NEAR(a, 0.375, 1e-15);
+        CHECK_NEAR(b, 0.375, 1e-15);
+    }
+}
+
 /* --- bad input --- */
 
 /* all five functions refuse with this status and this word in the message */
@@ -2564,6 +2839,12 @@ int main(int argc, char **argv)
     RUN(bounds_a_row_each);
     RUN(bounds_that_cannot_be_met);
     RUN(bounds_and_masks);
+    RUN(bounds_of_any_size);
+    RUN(gradients_of_bounds_of_any_size);
+    RUN(ksubsets_of_any_k);
+    RUN(margins_of_any_k);
+    RUN(k_of_others_is_ignored);
+    RUN(losses_beside_large_scores);
     RUN(ksubsets_1_is_sparsemax);
     RUN(ksubsets_of_all_is_ones);
     RUN(plus_adds_predictions_and_conjugates);
