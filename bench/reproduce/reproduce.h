@@ -232,10 +232,8 @@ static int pictures_read_npy(images *out, const char *path, size_t limit, char *
     }
     out->count = limit && limit < out->in_file ? limit : out->in_file;
     row = (unsigned char *)malloc(dim * bytes);
-    if (!row || pictures_room(out, path, message, room)) {
-        snprintf(message, room, "%s: no memory for it", path);
-        goto fail;
-    }
+    if (!row) snprintf(message, room, "%s: no memory for a picture", path);
+    if (!row || pictures_room(out, path, message, room)) goto fail;
     for (i = 0; i < out->count; i++) {
         if (fread(row, bytes, dim, file) != dim) {
             snprintf(message, room, "%s: could not be read to its end", path);
