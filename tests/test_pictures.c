@@ -97,6 +97,7 @@ TEST(broken_cifar_batches_are_named)
     remove(in("test_batch.bin"));
     CHECK(pictures_read_cifar(&all, directory, 1, 0, message, sizeof message));
     CHECK_CONTAINS(message, "cannot be opened");
+    batch("data_batch_1.bin", 1, 2, 9, 0);
     remove(in("data_batch_4.bin"));
     CHECK(pictures_read_cifar(&all, directory, 0, 0, message, sizeof message));
     CHECK_CONTAINS(message, "data_batch_4.bin: cannot be opened");
