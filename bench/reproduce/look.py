@@ -78,6 +78,17 @@ def same(image, colour, least=0.5):
     return (part > least) & (part < 1.15) & (rest < 14)
 
 
+def colours(pixels, least):
+    """The colours that occur so often, the strongest first; the edge of a line, its mix with white, is no other colour."""
+    values, counts = np.unique(pixels, axis=0, return_counts=True)
+    found = []
+    for i in np.lexsort((-counts, -np.ptp(values, axis=1))):
+        if counts[i] >= least and not any(same(values[i][None, None, :], c, 0.1)[0, 0] or
+                                          np.abs(values[i] - c).max() < 30 for c in found):
+            found.append(values[i])
+    return found
+
+
 def words(grey, box, s):
     """The box (top, bottom, left, right) of what looks like letters inside a frame, or None."""
     top, bottom, left, right = box
@@ -121,15 +132,9 @@ def look(path):
         if any((labels == i + 1).sum() > 6 * s * s for i in range(labels.max())):
             faults.append('a legend lies on data')
         inside[top:bottom, max(left - 60 * s, box[2]):min(right + 60 * s, box[3])] = False
-    values, counts = np.unique(image[coloured & ~inside], axis=0, return_counts=True)
-    legend = []
-    for i in np.lexsort((-counts, np.ptp(values, axis=1) * -1)):  # the strongest first: an edge of a line is its mix with white
-        if counts[i] >= 8 * s and not any(same(values[i][None, None, :], c, 0.1)[0, 0] or
-                                          np.abs(values[i] - c).max() < 30 for c in legend):
-            legend.append(values[i])
+    legend = colours(image[coloured & ~inside], 8 * s)
     if not legend:
-        several = np.unique(image[coloured & inside] // 32, axis=0, return_counts=True)[1]
-        if not bars and (several > 60 * s).sum() > 1:
+        if not bars and len(colours(image[coloured & inside], 60 * s)) > 1:
             faults.append('several colours and no legend')
         return faults
     for colour in legend:
