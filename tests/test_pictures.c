@@ -1,5 +1,5 @@
-/* test_pictures.c: the readers of bench/reproduce: CIFAR-10's binary batches and NumPy files, written here and read back,
-   and what is wrong with broken ones. */
+/* test_pictures.c: the readers of bench/reproduce: CIFAR-10's binary batches and NumPy files, written here and read
+   back, and what is wrong with broken ones. */
 #define HFY_STATIC /* what no test reaches is not compiled */
 #define HFY_IMPLEMENTATION
 #include "../hfy.h"
@@ -64,7 +64,8 @@ TEST(cifar_batches_come_back)
     batch("test_batch.bin", 6, 3, 0, 0);
     for (limit = 0; limit <= 21; limit += 7) { /* 2 + 3 + 4 + 5 + 6 pictures */
         if (!CHECK(!pictures_read_cifar(&all, directory, 0, limit, message, sizeof message))) return;
-        CHECK(all.in_file == 20 && all.count == (limit && limit < 20 ? limit : 20) && all.height == 32 && all.width == 96);
+        CHECK(all.in_file == 20 && all.count == (limit && limit < 20 ? limit : 20));
+        CHECK(all.height == 32 && all.width == 96);
         for (f = 1, at = 0; f <= 5; f++)
             for (i = 0; i < f + 1 && at < all.count; i++, at++)
                 for (channel = 0; channel < 3; channel++)
@@ -119,7 +120,10 @@ static void npy(int version, const char *text, const void *data, size_t bytes)
     put("x.npy", all, begins + length + bytes);
 }
 
-static int reads(images *all, size_t limit) { return !pictures_read_npy(all, in("x.npy"), limit, message, sizeof message); }
+static int reads(images *all, size_t limit)
+{
+    return !pictures_read_npy(all, in("x.npy"), limit, message, sizeof message);
+}
 
 TEST(numpy_files_come_back)
 {
@@ -174,7 +178,7 @@ TEST(broken_numpy_files_are_named)
                  {"{'descr': '|u1', 'fortran_order': False, 'shape': (9, 70000, 2), }", 4, "(count, height, width)"},
                  {"{'descr': '|u1', 'fortran_order': False, 'shape': (2, 2, 2), }", 7, "says 2 pictures of 4 numbers"},
                  {"{'descr': '|u1', 'fortran_order': False, 'shape': (2, 2, 2), }", 12, "says 2 pictures of 4 numbers"},
-                 {"{'descr': '|u1', 'fortran_order': False, 'shape': (18446744073709551615, 2, 2), }", 4, "pictures of 4"}};
+                 {"{'descr': '|u1', 'fortran_order': False, 'shape': (18446744073709551615, 2, 2), }", 4, "says"}};
     float nan[4] = {0, 0, 0, 0};
     unsigned char zeros[200] = {0};
     images all;

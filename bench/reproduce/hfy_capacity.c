@@ -5,11 +5,11 @@
    hfy_capacity DIRECTORY [--out DIR] [--draws 5] [--largest 4096] [--noise_largest 15] [--masked 1] [--seed 1]
                 [--exp_beta 0.05] [--limit 0]
 
-   DIRECTORY holds MNIST or other pictures in IDX form, CIFAR-10's binary batches, or train.npy (reproduce.h; the first
-   --limit pictures, 0: all). --exp_beta is 0.05 for pictures of up to 1,000 pixels and 0.01 for larger ones, as in the
-   authors' code. Writes DIR/capacity.csv and DIR/noise.csv: median, quartiles, least and greatest over the draws. The
-   tanh networks' separation of degree 10 is sign(theta)|theta|^10. "norm" has beta 20 whatever the panel says, as in the
-   authors' code; "norm own" has the panel's. */
+   DIRECTORY holds MNIST or other pictures in IDX form, CIFAR-10's binary batches, or train.npy (reproduce.h; the
+   first --limit pictures, 0: all). --exp_beta is 0.05 for pictures of up to 1,000 pixels and 0.01 for larger ones, as
+   in the authors' code. Writes DIR/capacity.csv and DIR/noise.csv: median, quartiles, least and greatest over the
+   draws. The tanh networks' separation of degree 10 is sign(theta)|theta|^10. "norm" has beta 20 whatever the panel
+   says, as in the authors' code; "norm own" has the panel's. */
 #define HFY_IMPLEMENTATION
 #include "../../hfy.h"
 #include "reproduce.h"
@@ -21,7 +21,7 @@ static const struct method {
     hfy_sep_kind kind;
     double parameter;
     hfy_post_kind post;
-    int figures; /* 1: Figures 11 and 12, both betas; 2: Figure 14, beta 1; 4: beta is the panel's, of those of unit length */
+    int figures; /* 1: Figures 11 and 12, both betas; 2: Figure 14, beta 1; 4: unit length at the panel's beta */
 } methods[] = {{"classical", HFY_SEP_IDENTITY, 0, HFY_POST_TANH, 1},
                {"power 10", HFY_SEP_POWER, 11, HFY_POST_TANH, 1},
                {"exp", HFY_SEP_EXP, 0, HFY_POST_TANH, 1},

@@ -4,14 +4,14 @@
    hfy_dynamics [--out DIR] [--points 100] [--basin_beta 10] [--random 20] [--seed 1]
 
    The patterns are the authors': sets 0, 3, 8 and 9 of their ten, and with each its query (below). They are made unit
-   length; for the layer norm the third coordinate is -x - y, and they are layer-normed (unbiased, eps 1e-8). Contours and
-   trajectory at beta 1: at every point of the grid the energy (HFY eq. 20), which is infinite outside the post's domain;
-   the query q starts from X^T softmax(X q) and takes 1,000 updates. Basins at --basin_beta: which pattern 50 updates lead
-   to (within 1e-3, softmax 1e-2), 0 for none.
-   Writes DIR/dynamics_grid.csv (set, psi, omega, x, y, energy, basin), DIR/dynamics_walk.csv (set, psi, omega, step, x, y),
-   DIR/dynamics_patterns.csv (set, psi, pattern, x, y) and DIR/dynamics_share.csv (set, psi, omega, beta, the share of the
-   grid that reaches one pattern, the share of each), at beta 10 as the paper's text says and 4 as the authors' code has
-   it; set "random": the first share's median, quartiles, least and greatest over --random sets of five normal patterns. */
+   length; for the layer norm the third coordinate is -x - y, and they are layer-normed (unbiased, eps 1e-8). Contours
+   and trajectory at beta 1: at every point of the grid the energy (HFY eq. 20), which is infinite outside the post's
+   domain; the query q starts from X^T softmax(X q) and takes 1,000 updates. Basins at --basin_beta: which pattern 50
+   updates lead to (within 1e-3, softmax 1e-2), 0 for none. Writes DIR/dynamics_grid.csv (set, psi, omega, x, y,
+   energy, basin), DIR/dynamics_walk.csv (set, psi, omega, step, x, y), DIR/dynamics_patterns.csv (set, psi, pattern,
+   x, y) and DIR/dynamics_share.csv (set, psi, omega, beta, the share of the grid that reaches one pattern, the share
+   of each), at beta 10 as the paper's text says and 4 as the authors' code has it; set "random": the first share's
+   median, quartiles, least and greatest over --random sets of five normal patterns. */
 #define HFY_IMPLEMENTATION
 #define HFY_DOUBLE
 #include "../../hfy.h"
@@ -27,32 +27,31 @@ typedef struct set {
 
 /* Set 0 stands in the authors' code. The others are what torch.manual_seed(42) gives when, for each of ten sets, five
    patterns and then a query are drawn by torch.randn in float64. */
-static const set published[] = {
-    {0, 3, {{-1, -1}, {-1, 1}, {1, -1}}, {0, 0}},
-    {3,
-     5,
-     {{0.149779707762954, -0.20889391999870743},
-      {-0.3870209466704155, 0.9912377875122558},
-      {0.4679030501729072, -0.20493191012544776},
-      {-0.7409071350000439, 0.3618396379853795},
-      {1.9198992741531207, -0.22538756319529962}},
-     {-0.3416974768405796, 0.3040127519535435}},
-    {8,
-     5,
-     {{-1.2753023640826624, -0.475751750065748},
-      {2.38394444612717, 0.9157298972166351},
-      {-0.6429603128521716, 0.7113185239839311},
-      {0.3999778377794059, -1.2039215205974934},
-      {-0.4197524253898019, -1.1928907140131688}},
-     {-0.9350629389044554, 0.21380278224795793}},
-    {9,
-     5,
-     {{-1.2842116387710536, -0.6916777112985286},
-      {-0.5359472373222023, 0.33552202762709427},
-      {0.24693661243179116, 0.03243076399358262},
-      {0.4056879925570111, 1.618118407109991},
-      {0.3931549005829132, -0.21477955554227549}},
-     {1.2651191543239981, -0.31780684706452267}}};
+static const set published[] = {{0, 3, {{-1, -1}, {-1, 1}, {1, -1}}, {0, 0}},
+                                {3,
+                                 5,
+                                 {{0.149779707762954, -0.20889391999870743},
+                                  {-0.3870209466704155, 0.9912377875122558},
+                                  {0.4679030501729072, -0.20493191012544776},
+                                  {-0.7409071350000439, 0.3618396379853795},
+                                  {1.9198992741531207, -0.22538756319529962}},
+                                 {-0.3416974768405796, 0.3040127519535435}},
+                                {8,
+                                 5,
+                                 {{-1.2753023640826624, -0.475751750065748},
+                                  {2.38394444612717, 0.9157298972166351},
+                                  {-0.6429603128521716, 0.7113185239839311},
+                                  {0.3999778377794059, -1.2039215205974934},
+                                  {-0.4197524253898019, -1.1928907140131688}},
+                                 {-0.9350629389044554, 0.21380278224795793}},
+                                {9,
+                                 5,
+                                 {{-1.2842116387710536, -0.6916777112985286},
+                                  {-0.5359472373222023, 0.33552202762709427},
+                                  {0.24693661243179116, 0.03243076399358262},
+                                  {0.4056879925570111, 1.618118407109991},
+                                  {0.3931549005829132, -0.21477955554227549}},
+                                 {1.2651191543239981, -0.31780684706452267}}};
 static const struct {
     const char *name;
     hfy_sep_kind kind;
@@ -220,9 +219,10 @@ int main(int argc, char **argv)
         for (w = 0; w < OMEGAS; w++)
             for (b = 0; b < 2; b++) {
                 double *r = random + ((p * OMEGAS + w) * 2 + b) * draws;
-                fprintf(shares, "random,%s,%s,%g,%.4f", psis[p].name, omegas[w].name, betas[b], quantile(r, draws, 0.5));
-                fprintf(shares, ",%.4f,%.4f,%.4f,%.4f,,\n", quantile(r, draws, 0.25), quantile(r, draws, 0.75), r[0],
-                        r[draws - 1]);
+                fprintf(shares, "random,%s,%s,%g", psis[p].name, omegas[w].name, betas[b]);
+                fprintf(shares, ",%.4f,%.4f,%.4f", quantile(r, draws, 0.5), quantile(r, draws, 0.25),
+                        quantile(r, draws, 0.75)); /* sorts */
+                fprintf(shares, ",%.4f,%.4f,,\n", r[0], r[draws - 1]);
             }
     done(grids, "dynamics_grid.csv"), done(walks, "dynamics_walk.csv");
     done(patterns, "dynamics_patterns.csv"), done(shares, "dynamics_share.csv");

@@ -2,11 +2,11 @@
 
     look.py [--prove] [PICTURE ...]      SVG (needs rsvg-convert) and PNG; none: every picture of ../../docs
 
-A plot area is what a dark frame encloses (or its left and lower side); a legend is what lies outside of the frames, and words inside of one with what
-stands left and right of them. Found at fault, with the picture's name:
+A plot area is what a dark frame encloses (or its left and lower side); a legend is what lies outside of the frames, and
+words inside of one with what stands left and right of them. Found at fault, with the picture's name:
   - a colour of the legend that is not in the plot area, or hardly;
-  - a curve (the legend shows a line) that is seen in less than half of the columns between its ends: points without their
-    line, or a curve under another;
+  - a curve (the legend shows a line) that is seen in less than half of the columns between its ends: points without
+    their line, or a curve under another;
   - a legend that lies on data;
   - two colours or more and no legend (a colour bar counts as one).
 --prove draws pictures with each of these faults (needs gnuplot) and fails if one is not found.
@@ -43,7 +43,7 @@ def runs(line, least):
 
 
 def frames(dark, s):
-    """Rectangles (top, bottom, left, right) whose four sides are dark; without any, those with a left and a lower side."""
+    """Rectangles (top, bottom, left, right) with four dark sides; if none, with a left and a lower one."""
     sides, found = [], []
     for y in range(dark.shape[0]):
         sides += [(y, a, b) for a, b in runs(dark[y], 12 * s)]
@@ -79,7 +79,7 @@ def same(image, colour, least=0.5):
 
 
 def colours(pixels, least):
-    """The colours that occur so often, the strongest first; the edge of a line, its mix with white, is no other colour."""
+    """Colours that occur so often, the strongest first; the edge of a line, a mix with white, is none."""
     values, counts = np.unique(pixels, axis=0, return_counts=True)
     found = []
     for i in np.lexsort((-counts, -np.ptp(values, axis=1))):
@@ -160,8 +160,8 @@ def look(path):
 
 SAMPLES = {  # what gnuplot draws, and the fault (part of its text) to be found
     'good': ('set key outside; plot x**2 lw 2 lc rgb "#d55e00" title "a", 1 lw 2 lc rgb "#0072b2" title "b"', None),
-    'broken': ('set key outside; set samples 40; plot "+" using 1:(int($0) % 2 ? $1 : 1/0) with linespoints pt 7 ps 0.4 '
-               'lc rgb "#d55e00" title "a"', 'between its ends'),
+    'broken': ('set key outside; set samples 40; plot "+" using 1:(int($0) % 2 ? $1 : 1/0) with linespoints pt 7 '
+               'ps 0.4 lc rgb "#d55e00" title "a"', 'between its ends'),
     'hidden': ('set key outside; plot x lw 2 lc rgb "#d55e00" title "a", x lw 6 lc rgb "#0072b2" title "b"', 'hardly'),
     'covering': ('set key at graph 0.9,0.6; plot [-1:1] for [i=1:9] i*x*0.1 lw 3 lc rgb "#d55e00" title "a curve"',
                  'lies on data'),
@@ -176,7 +176,8 @@ def prove():
             for name, (script, fault) in SAMPLES.items():
                 path = os.path.join(folder, name + '.' + kind)
                 term = 'svg size 600,400 background "#ffffff"' if kind == 'svg' else 'pngcairo size 600,400'
-                subprocess.run(['gnuplot', '-e', 'set terminal %s; set output "%s"; %s' % (term, path, script)], check=True)
+                script = 'set terminal %s; set output "%s"; %s' % (term, path, script)
+                subprocess.run(['gnuplot', '-e', script], check=True)
                 found = look(path)
                 right = not found if fault is None else any(fault in f for f in found)
                 bad += not right

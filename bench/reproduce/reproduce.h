@@ -1,5 +1,5 @@
-/* reproduce.h: what the programs of this directory share: pictures (IDX, CIFAR-10, NumPy), arguments, a progress line, CSV files, medians.
-   Include it after hfy.h. */
+/* reproduce.h: what the programs of this directory share: pictures (IDX, CIFAR-10, NumPy), arguments, a progress
+   line, CSV files, medians. Include it after hfy.h. */
 #ifndef REPRODUCE_H
 #define REPRODUCE_H
 
@@ -77,8 +77,8 @@ static void done(FILE *file, const char *name)
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
-   Pictures. A picture in colour has its channels side by side in each pixel, so a row is width x channels numbers, which
-   is what `width` says of it; a half of the picture is then a half of the vector, as it is in grey.
+   Pictures. A picture in colour has its channels side by side in each pixel, so a row is width x channels numbers,
+   which is what `width` says of it; a half of the picture is then a half of the vector, as it is in grey.
    ------------------------------------------------------------------------------------------------------------------ */
 
 static long pictures_length(FILE *file)
@@ -100,9 +100,9 @@ static int pictures_room(images *out, const char *path, char *message, size_t ro
     return 1;
 }
 
-/* The first `limit` pictures (0: all) of CIFAR-10's binary version: `files` batches DIRECTORY/data_batch_1.bin and on, or
-   test_batch.bin. A record is a label 0 to 9 and 3,072 bytes: the red plane of 32 x 32, the green one, the blue one. A
-   byte v becomes 2 v/255 - 1. Returns 0, or 1 with what is wrong in message. */
+/* The first `limit` pictures (0: all) of CIFAR-10's binary version: `files` batches DIRECTORY/data_batch_1.bin and
+   on, or test_batch.bin. A record is a label 0 to 9 and 3,072 bytes: the red plane of 32 x 32, the green one, the
+   blue one. A byte v becomes 2 v/255 - 1. Returns 0, or 1 with what is wrong in message. */
 static int pictures_read_cifar(images *out, const char *directory, int test, size_t limit, char *message, size_t room)
 {
     enum { SIDE = 32, CHANNELS = 3, PLANE = SIDE * SIDE, DIM = CHANNELS * PLANE };
@@ -128,7 +128,8 @@ static int pictures_read_cifar(images *out, const char *directory, int test, siz
             }
             length = pictures_length(file);
             if (length <= 0 || length % (long)sizeof record) {
-                snprintf(message, room, "%s: %ld bytes; CIFAR-10's binary version has %d a picture", path, length, 1 + DIM);
+                snprintf(message, room, "%s: %ld bytes; CIFAR-10's binary version has %d a picture", path, length,
+                         1 + DIM);
                 goto fail;
             }
             n = (size_t)length / sizeof record;
@@ -164,9 +165,9 @@ fail:
     return 1;
 }
 
-/* The first `limit` pictures (0: all) of a NumPy file of unsigned bytes ('|u1': v becomes 2 v/255 - 1) or floats ('<f4':
-   as they are; they should be in [-1, 1]), in C order, of shape (count, height, width), (count, height, width, channels)
-   or (count, channels, height, width), told apart by which is 4 at most. */
+/* The first `limit` pictures (0: all) of a NumPy file of unsigned bytes ('|u1': v becomes 2 v/255 - 1) or floats
+   ('<f4': as they are; they should be in [-1, 1]), in C order, of shape (count, height, width), (count, height,
+   width, channels) or (count, channels, height, width), told apart by which is 4 at most. */
 static int pictures_read_npy(images *out, const char *path, size_t limit, char *message, size_t room)
 {
     unsigned char head[12], *row = NULL;
@@ -244,7 +245,8 @@ static int pictures_read_npy(images *out, const char *path, size_t limit, char *
                 const unsigned char *from = row + (planes ? c * plane + d : d * channels + c) * bytes;
                 float v = (float)(*from / 255.0 * 2 - 1);
                 if (floats) { /* lowest byte first, whatever this machine does */
-                    uint32_t word = (uint32_t)from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
+                    uint32_t word = (uint32_t)from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 |
+                                    (uint32_t)from[3] << 24;
                     memcpy(&v, &word, sizeof v);
                 }
                 if (!(v >= -1 && v <= 1)) {
