@@ -208,10 +208,14 @@
              is built so), docs/porting.md
 
    SOURCES   HFY   Santos, Niculae, McNamee, Martins: Hopfield-Fenchel-Young Networks
+                   https://arxiv.org/abs/2411.08590
              MHN   Ramsauer et al.: Hopfield Networks is All You Need
+                   https://arxiv.org/abs/2008.02217
              KLR-S, KLR-L  Tamamori: Self-organization ... of attractor landscapes in ... kernel Hopfield networks
-                   (spectral mechanism; kernel logistic regression)
+                   (spectral mechanism; kernel logistic regression, its first version)
+                   https://arxiv.org/abs/2511.13053 and https://arxiv.org/abs/2511.13053v1
              RATE  Cohen, Lengyel: Dynamical stability for dense patterns in discrete attractor neural networks
+                   https://arxiv.org/abs/2507.10383
              Equation numbers in comments are theirs; "mended" marks a misprint that docs/math.md explains.
 
    HISTORY
