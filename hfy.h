@@ -20249,8 +20249,8 @@ HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_sparse_ *s, const hfy_rate_ro
     for (mu = 0; mu < s->count; mu++) out[mu] -= own * s->r[mu * s->dim + i];
 }
 
-/* K_i[p, p], the square of pattern p without unit i. What may be rounding of the Gram matrix alone is 0: a compiler that
-   fuses the product would leave a remainder of either sign. */
+/* K_i[p, p], the square of pattern p without unit i. What may be rounding of the Gram matrix alone is 0: a compiler
+   that fuses the product would leave a remainder of either sign. */
 HFY_PRIVATE_ double hfy_rate_own_(const hfy_rate_sparse_ *s, size_t i, size_t p)
 {
     const double all = s->gram[p * s->count + p], r = s->r[p * s->dim + i], own = all - r * r;

@@ -160,7 +160,7 @@ int main(int argc, char **argv)
     const size_t draws = (size_t)number(argc, argv, "random", 20);
     static const double betas[] = {10, 4};
     hfy_rng rng = hfy_rng_seed((uint64_t)number(argc, argv, "seed", 1));
-    double keys[MOST * 3], share[MOST + 1], reached, constant, *energy, *random;
+    double keys[MOST * 3], share[MOST + 1], reached, constant = 0, *energy, *random;
     size_t n, p, w, b, i;
     FILE *grids = create(out, "dynamics_grid.csv"), *walks = create(out, "dynamics_walk.csv");
     FILE *patterns = create(out, "dynamics_patterns.csv"), *shares = create(out, "dynamics_share.csv");

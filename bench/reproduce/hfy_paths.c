@@ -53,7 +53,7 @@ int main(int argc, char **argv)
             fprintf(paths, "\n");
         }
         for (t = 0; methods[m].figures & 2 && t <= points; t++) {
-            double p = (double)t / (double)points, s = -3 + 6 * p, omega, loss;
+            double p = (double)t / (double)points, s = -3 + 6 * p, omega = 0, loss = 0;
             hfy_real y[2], score[2], first[2] = {1, 0};
             y[0] = (hfy_real)p, y[1] = (hfy_real)(1 - p);
             check(hfy_sep_value(&sep, y, 1, 2, &omega, &work), &work);
