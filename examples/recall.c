@@ -471,7 +471,10 @@ static void prepare_memory(memory *m, double scale)
     hfy_sep_kind kind = m->sep.kind;
     int sign = m->post.kind == HFY_POST_SIGN;
     /* what the sweep takes for MNIST, times its mean |x|^2 of 725 and a little */
-    double best = kind == HFY_SEP_SPARSEMAX ? 400 : kind == HFY_SEP_ENTMAX ? 800 : kind == HFY_SEP_NORMMAX ? 1500 : 7500;
+    double best = kind == HFY_SEP_SPARSEMAX ? 400
+                  : kind == HFY_SEP_ENTMAX  ? 800
+                  : kind == HFY_SEP_NORMMAX ? 1500
+                                            : 7500;
     if (m->sim == HFY_SIM_EUCLIDEAN) best *= 4;
     m->any_beta = (sign && (kind == HFY_SEP_IDENTITY || kind == HFY_SEP_POWER)) || kind == HFY_SEP_ARGMAX ||
                   kind == HFY_SEP_UNIFORM;
