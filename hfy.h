@@ -836,11 +836,16 @@ typedef struct hfy_post {
 HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous, size_t rows,
                                   size_t n, hfy_real *q, hfy_work *work);
 
-/* Where hfy_post_vjp writes; NULL members are left out. */
+/* Where hfy_post_vjp writes; NULL members are left out. Parameters are summed over the rows. */
 typedef struct hfy_post_grad {
-    hfy_real *z;             /* rows x n; may be dq itself */
-    hfy_real *gain, *delta;  /* n each, summed over the rows: LAYERNORM */
-    hfy_real *matrix;        /* n x n, summed over the rows: LINEAR */
+    hfy_real *z;                   /* rows x n; may be dq itself */
+    hfy_real *gain, *delta;        /* n each: LAYERNORM (gain: at eta, the same for all, if post->gain is NULL) */
+    hfy_real *matrix;              /* n x n: LINEAR */
+    double *beta;                  /* 1, as all below: TANH */
+    double *radius;                /* L2 */
+    double *eta;                   /* LAYERNORM without post->gain */
+    double *eps;                   /* L2, LAYERNORM: at eps = 0 from above */
+    double *power, *sigma, *theta; /* RECTIFIED_POWER; sigma at 0 from above, and 0 there for z = theta */
 } hfy_post_grad;
 
 /* Vector-Jacobian products at z for the cotangent dq (rows x n each). Overwrites what it is given. SIGN, zero vectors
@@ -11530,6 +11535,26 @@ HFY_PRIVATE_ double hfy_post_rectify_slope_(const hfy_post *post, double v)
     return p < 1 || p > 1 ? slope * pow(s, p - 1) : slope;
 }
 
+/* And those with respect to power, s^p log s, and to sigma. With x = v / width, width = sigma/pi: ds/dsigma =
+   (softplus(x) - x softplus'(x)) / pi, which is softplus'(x) ratio / pi with a ratio that neither cancels nor
+   overflows. */
+HFY_PRIVATE_ void hfy_post_rectify_vjp_(const hfy_post *post, double v, double *to_power, double *to_sigma)
+{
+    const double pi = 3.14159265358979323846;
+    double width = post->sigma / pi, value = hfy_post_rectify_(post, v), slope, x, e, ratio, log_s;
+    *to_power = *to_sigma = 0;
+    if (value <= 0) return;
+    if (!(width > 0)) {
+        *to_power = value * log(v);
+        return;
+    }
+    x = v / width, e = exp(-fabs(x)), slope = hfy_post_rectify_slope_(post, v);
+    log_s = x < -37 ? log(width) + x : log((v > 0 ? v : 0) + width * log1p(e));
+    ratio = x < 0 ? (x < -37 ? 1 : log1p(e) * (1 + e) / e) - x : e > 0 ? log1p(e) * (1 + e) + x * e : 0;
+    *to_power = value * log_s;
+    *to_sigma = slope <= 0 ? 0 : slope * ratio / pi;
+}
+
 /* <a, x> of a row of the matrix, summed in double. */
 HFY_PRIVATE_ double hfy_post_matrix_dot_(const hfy_real *a, const hfy_real *x, size_t n)
 {
@@ -11543,6 +11568,13 @@ HFY_PRIVATE_ double hfy_post_matrix_dot_(const hfy_real *a, const hfy_real *x, s
     }
     for (; i < n; i++) s0 += (double)a[i] * (double)x[i];
     return (s0 + s1) + (s2 + s3);
+}
+
+/* The derivative of tanh: 4e / (1+e)^2 with e = e^(-2|x|), which does not cancel where it is small. */
+HFY_PRIVATE_ double hfy_post_tanh_slope_(double x)
+{
+    double e = exp(-2 * fabs(x));
+    return 4 * e / ((1 + e) * (1 + e));
 }
 
 HFY_PRIVATE_ int hfy_post_finite_(const hfy_real *x, size_t n)
@@ -11629,11 +11661,9 @@ HFY_PRIVATE_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, con
     size_t i, j;
     switch (post->kind) {
     case HFY_POST_NONE: memmove(dz, dq, n * sizeof *dz); break;
-    case HFY_POST_TANH: /* 1 - tanh^2 = 4e / (1+e)^2, e = e^(-2|beta z|): no cancellation where it is small */
-        for (i = 0; i < n; i++) {
-            double e = exp(-2 * fabs(post->beta * (double)z[i]));
-            dz[i] = (hfy_real)(4 * e / ((1 + e) * (1 + e)) * post->beta * (double)dq[i]);
-        }
+    case HFY_POST_TANH:
+        for (i = 0; i < n; i++)
+            dz[i] = (hfy_real)(hfy_post_tanh_slope_(post->beta * (double)z[i]) * post->beta * (double)dq[i]);
         break;
     case HFY_POST_SIGN:
         for (i = 0; i < n; i++) dz[i] = 0;
@@ -11778,6 +11808,48 @@ HFY_PRIVATE_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real
     return HFY_OK;
 }
 
+/* scratch->row = the gradient of Psi at q; at the edge of dom Psi its limit from inside, for LAYERNORM within the plane
+   of the domain. HFY_ERR_ARG: q is outside, or at an edge where Psi is infinitely steep; else as above. */
+HFY_PRIVATE_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_real *q, size_t n,
+                                               const hfy_post_scratch_ *scratch)
+{
+    double *row = scratch->row, psi, radius = post->radius, root_eps = sqrt(post->eps), scale, norm;
+    hfy_status status = hfy_post_row_value_(post, q, n, &psi, scratch);
+    size_t i;
+    if (status) return status;
+    if (hfy_base_is_pos_inf_(psi)) return HFY_ERR_ARG;
+    for (i = 0; i < n; i++) row[i] = post->kind == HFY_POST_SIGN ? 0 : (double)q[i];
+    switch (post->kind) {
+    case HFY_POST_NONE:
+    case HFY_POST_SIGN: break;
+    case HFY_POST_TANH:
+        for (i = 0; i < n; i++) {
+            if (!(fabs(row[i]) < 1)) return HFY_ERR_ARG;
+            row[i] = 0.5 * (log1p(row[i]) - log1p(-row[i])) / post->beta; /* artanh */
+        }
+        break;
+    case HFY_POST_L2:
+    case HFY_POST_LAYERNORM:
+        if (post->kind == HFY_POST_LAYERNORM) {
+            for (i = 0; post->delta && i < n; i++) row[i] -= (double)post->delta[i];
+            hfy_post_centre_(row, n);
+            radius = sqrt((double)(n - post->dof_minus));
+            root_eps *= radius, radius *= post->eta;
+        }
+        scale = hfy_post_rescale_(row, n);
+        norm = sqrt(hfy_linalg_dot_(row, row, n)) / scale;
+        if (root_eps > 0 && !(norm < radius)) return HFY_ERR_ARG;
+        if (root_eps > 0) root_eps /= sqrt(radius - norm) * sqrt(radius + norm);
+        for (i = 0; i < n; i++) row[i] *= root_eps / scale;
+        break;
+    case HFY_POST_LINEAR: hfy_linalg_cholesky_solve_(scratch->factor, n, row); break;
+    case HFY_POST_RECTIFIED_POWER:
+        for (i = 0; i < n; i++) row[i] = post->theta + (row[i] > 0 ? pow(row[i], 1 / post->power) : 0);
+        break;
+    }
+    return HFY_OK;
+}
+
 /* *psi_star = Psi*(z). HFY_ERR_NONFINITE: z not finite. */
 HFY_PRIVATE_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_real *z, size_t n, double *psi_star,
                                                 const hfy_post_scratch_ *scratch)
@@ -11871,12 +11943,73 @@ HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const
     return hfy_base_close_(w, &local, status);
 }
 
-/* Gradients of the parameters, which sum over the rows. sum: 2n (LAYERNORM) or n (LINEAR) doubles. */
+/* The first member of grad that the post has no such parameter for, or NULL. */
+HFY_PRIVATE_ const char *hfy_post_no_gradient_(const hfy_post *post, const hfy_post_grad *grad)
+{
+    const int layer = post->kind == HFY_POST_LAYERNORM, rectified = post->kind == HFY_POST_RECTIFIED_POWER;
+    if (grad->gain && !layer) return "gain";
+    if (grad->delta && !layer) return "delta";
+    if (grad->matrix && post->kind != HFY_POST_LINEAR) return "matrix";
+    if (grad->beta && post->kind != HFY_POST_TANH) return "beta";
+    if (grad->radius && post->kind != HFY_POST_L2) return "radius";
+    if (grad->eta && !(layer && !post->gain)) return "eta";
+    if (grad->eps && !layer && post->kind != HFY_POST_L2) return "eps";
+    if (grad->power && !rectified) return "power";
+    if (grad->sigma && !rectified) return "sigma";
+    if (grad->theta && !rectified) return "theta";
+    return NULL;
+}
+
+/* Adds the gradients of the numbers among the parameters, of one row. */
+HFY_PRIVATE_ void hfy_post_row_numbers_vjp_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t n,
+                                            const hfy_post_grad *grad, const hfy_post_scratch_ *scratch)
+{
+    double *u = scratch->row, root, dof, dot = 0, gained = 0, to_power, to_sigma;
+    size_t i;
+    switch (post->kind) {
+    case HFY_POST_TANH:
+        for (i = 0; i < n; i++) dot += hfy_post_tanh_slope_(post->beta * (double)z[i]) * (double)z[i] * (double)dq[i];
+        if (grad->beta) *grad->beta += dot;
+        break;
+    case HFY_POST_L2: /* q = radius z / root, root^2 = |z|^2 + eps */
+        root = hfy_post_normalise_(post, z, 0, n, u);
+        for (i = 0; i < n; i++) dot += u[i] * (double)dq[i];
+        if (grad->radius) *grad->radius += dot;
+        if (grad->eps && root > 0) *grad->eps -= 0.5 * post->radius * dot / root / root;
+        break;
+    case HFY_POST_LAYERNORM: /* q = gain sqrt(dof) x / root + delta, root^2 = |x|^2 + dof eps */
+        root = hfy_post_normalise_(post, z, 0, n, u);
+        dof = (double)(n - post->dof_minus);
+        for (i = 0; i < n; i++) {
+            dot += u[i] * (double)dq[i];
+            gained += u[i] * (double)dq[i] * (post->gain ? (double)post->gain[i] : post->eta);
+        }
+        if (grad->eta) *grad->eta += sqrt(dof) * dot;
+        if (grad->eps && root > 0) *grad->eps -= 0.5 * dof * sqrt(dof) * gained / root / root;
+        break;
+    case HFY_POST_RECTIFIED_POWER:
+        for (i = 0; i < n; i++) {
+            double v = (double)z[i] - post->theta, g = (double)dq[i];
+            hfy_post_rectify_vjp_(post, v, &to_power, &to_sigma);
+            if (grad->power) *grad->power += to_power * g;
+            if (grad->sigma) *grad->sigma += to_sigma * g;
+            if (grad->theta) *grad->theta -= hfy_post_rectify_slope_(post, v) * g;
+        }
+        break;
+    case HFY_POST_NONE:
+    case HFY_POST_SIGN:
+    case HFY_POST_LINEAR: break;
+    }
+}
+
+/* Adds the gradients of the parameters, summed over the rows. sum: 2n (LAYERNORM) or n (LINEAR) doubles. */
 HFY_PRIVATE_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows,
                                            size_t n, const hfy_post_grad *grad, double *sum,
                                            const hfy_post_scratch_ *scratch)
 {
     size_t i, j, r;
+    if (grad->beta || grad->radius || grad->eta || grad->eps || grad->power || grad->sigma || grad->theta)
+        for (r = 0; r < rows; r++) hfy_post_row_numbers_vjp_(post, z + r * n, dq + r * n, n, grad, scratch);
     if (post->kind == HFY_POST_LAYERNORM && (grad->gain || grad->delta)) {
         const double dof = sqrt((double)(n - post->dof_minus));
         for (i = 0; i < 2 * n; i++) sum[i] = 0;
@@ -11888,20 +12021,19 @@ HFY_PRIVATE_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real 
                 sum[n + i] += (double)v[i];
             }
         }
-        if (grad->gain)
-            for (i = 0; i < n; i++) grad->gain[i] = (hfy_real)sum[i];
-        if (grad->delta)
-            for (i = 0; i < n; i++) grad->delta[i] = (hfy_real)sum[n + i];
+        for (i = 0; grad->gain && i < n; i++) grad->gain[i] = (hfy_real)((double)grad->gain[i] + sum[i]);
+        for (i = 0; grad->delta && i < n; i++) grad->delta[i] = (hfy_real)((double)grad->delta[i] + sum[n + i]);
     }
     if (post->kind == HFY_POST_LINEAR && grad->matrix)
         for (i = 0; i < n; i++) { /* row i of dA = sum over the rows of dq_i z */
+            hfy_real *row = grad->matrix + i * n;
             for (j = 0; j < n; j++) sum[j] = 0;
             for (r = 0; r < rows; r++) {
                 const hfy_real *x = z + r * n;
                 double v = (double)dq[r * n + i];
                 for (j = 0; j < n; j++) sum[j] += v * (double)x[j];
             }
-            for (j = 0; j < n; j++) grad->matrix[i * n + j] = (hfy_real)sum[j];
+            for (j = 0; j < n; j++) row[j] = (hfy_real)((double)row[j] + sum[j]);
         }
 }
 
@@ -11913,16 +12045,15 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
     hfy_post resolved;
     hfy_post_scratch_ scratch;
     hfy_status status = hfy_post_arguments_(post, rows, n, z, "z", dq, "dq", &resolved, w);
+    const char *none;
     double *sum = NULL;
     size_t j;
     int pass;
     memset(&scratch, 0, sizeof scratch);
     if (!status && !grad) status = hfy_base_fail_(w, HFY_ERR_ARG, "grad is NULL");
-    if (!status && (grad->gain || grad->delta) && resolved.kind != HFY_POST_LAYERNORM)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s should be NULL: only LAYERNORM has it",
-                                grad->gain ? "gain" : "delta");
-    if (!status && grad->matrix && resolved.kind != HFY_POST_LINEAR)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->matrix should be NULL: only LINEAR has it");
+    none = status ? NULL : hfy_post_no_gradient_(&resolved, grad);
+    if (none)
+        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this post has no such gradient", none);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
         if (status) break;
@@ -11930,6 +12061,14 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
         sum = (double *)hfy_base_take_(&arena, hfy_base_times_(2, n), sizeof *sum);
     }
     if (!status) {
+        double *numbers[7];
+        numbers[0] = grad->beta, numbers[1] = grad->radius, numbers[2] = grad->eta, numbers[3] = grad->eps;
+        numbers[4] = grad->power, numbers[5] = grad->sigma, numbers[6] = grad->theta;
+        for (j = 0; j < 7; j++)
+            if (numbers[j]) *numbers[j] = 0;
+        if (grad->gain) memset(grad->gain, 0, n * sizeof *grad->gain);
+        if (grad->delta) memset(grad->delta, 0, n * sizeof *grad->delta);
+        if (grad->matrix) memset(grad->matrix, 0, n * n * sizeof *grad->matrix);
         hfy_post_vjp_parameters_(&resolved, z, dq, rows, n, grad, sum, &scratch); /* first: grad->z may be dq */
         for (j = 0; grad->z && j < rows; j++)
             hfy_post_row_vjp_(&resolved, z + j * n, dq + j * n, n, grad->z + j * n, &scratch);
