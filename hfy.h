@@ -309,6 +309,7 @@ typedef double hfy_real;
 #define hfy_retrieve hfy_retrieve_d
 #define hfy_retrieve_vjp hfy_retrieve_vjp_d
 #define hfy_energy hfy_energy_d
+#define hfy_energy_gradient hfy_energy_gradient_d
 #define hfy_energy_constant hfy_energy_constant_d
 #define hfy_file_npy_parse hfy_file_npy_parse_d
 #define hfy_file_npy_decode hfy_file_npy_decode_d
@@ -753,7 +754,8 @@ typedef struct hfy_sep {
 HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, hfy_real *y,
                                  hfy_work *work);
 
-/* Where hfy_sep_vjp writes; NULL members are left out. */
+/* Where hfy_sep_vjp writes; NULL members are left out. With a `plus` the parameters are those of sep itself, the first
+   of the chain (whose order is free). */
 typedef struct hfy_sep_grad {
     hfy_real *theta; /* rows x n; may be dy itself */
     double *alpha;   /* 1, summed over the rows: ENTMAX only */
@@ -769,7 +771,7 @@ typedef struct hfy_sep_grad {
    and `plus`; else it may be NULL). At a kink the support of y decides (one element of the generalized Jacobian).
    ARGMAX, UNIFORM, NORMMAX and ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha. Cost O(n) a row;
    SEQUENCE_KSUBSETS and SPARSEMAP solve again, and rows without an answer give 0.
-   Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have; parameters of a `plus`);
+   Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have);
    NONFINITE in dy is carried through, not reported. Derived in docs/math.md, section 7. */
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work);
@@ -941,15 +943,15 @@ typedef struct hfy_grad {
     hfy_real *bias;          /* with bias_stride 0: N, summed over the queries */
     hfy_real *self_coupling; /* dim */
     double *beta;            /* 1 */
-    double *alpha, *gamma;   /* 1: the separation's */
-    double *transition, *transitions; /* the separation's: see hfy_sep_grad */
+    double *alpha, *gamma, *upper, *lower, *transition, *transitions; /* the separation's: see hfy_sep_grad */
+    hfy_post_grad post;      /* the post-transformation's parameters; its z must be NULL: the state's is `queries` */
 } hfy_grad;
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_retrieve at dout (the shape of out), through all the
    steps that hfy_retrieve makes (how many is taken as constant). Zero the arrays first for the bare gradient.
    Runs the forward pass again: memory (max_steps+1) dim a query, time about three times that of the retrieval.
-   Errors as hfy_retrieve: a query with an error adds nothing. UNSUPPORTED: alpha or gamma for a kind without it, EXP
-   beyond the range of hfy_real. */
+   Errors as hfy_retrieve: a query with an error adds nothing. UNSUPPORTED: a parameter that the separation or the post
+   has not, EXP beyond the range of hfy_real. */
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work);
 
@@ -959,7 +961,16 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
    without Psi; else as hfy_retrieve. */
 HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work);
 
-/* The constants that the papers add to the raw energy; u = prediction(0), M = max |x_i|. */
+/* dq[j] = dE/dq = grad Psi(q) + self_coupling o q - K^T p, p = separation(beta K q + bias) (HFY eq. 35): q stands still
+   where it is 0. q, dq: n_queries x dim; dq may be q. Where Omega* has a kink (ARGMAX) p is the separation's choice. At
+   the edge of dom Psi the limit from inside: SIGN, and L2 without eps, give grad Psi = 0, RECTIFIED_POWER at 0 gives
+   theta. LAYERNORM: grad Psi within the plane of its domain.
+   Errors: as hfy_energy; ARG for a query outside dom Psi or where the slope is infinite (TANH at 1 and -1, L2 and
+   LAYERNORM with eps on their sphere), NONFINITE for a gradient beyond hfy_real: such a row stays untouched. */
+HFY_API hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, size_t n_queries, hfy_real *dq,
+                                       hfy_work *work);
+
+/* The constants that the papers add to the raw energy; u = prediction(0), M = max |x_i|, -Omega(u) = Omega*(0). */
 typedef enum hfy_energy_form {
     HFY_ENERGY_RAW,   /* 0 */
     HFY_ENERGY_PAPER, /* -Omega(u)/beta + M^2/2 (HFY eq. 20; softmax, no post: MHN eq. 2) */
@@ -967,7 +978,7 @@ typedef enum hfy_energy_form {
 } hfy_energy_form;
 
 /* *constant for one of these forms. Cost: N dim. Errors, nothing written: as hfy_net_check; ARG (NULL, form), NOMEM;
-   UNSUPPORTED where hfy_energy is, and but for RAW with a `plus`; the separation's own where u does not exist. */
+   UNSUPPORTED where hfy_energy is; the separation's own where u does not exist. */
 HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work);
 
 /* Checks everything about a net that does not depend on the queries and, if resolved is not NULL, gives back the net
@@ -11016,37 +11027,48 @@ HFY_PRIVATE_ void hfy_sep_row_vjp_(const hfy_sep *full, const hfy_real *theta, c
     for (i = 0; out && i < n; i++) out[i] = 0;
 }
 
-/* The same for a chain: the products of its links add up; each link's own prediction is made again from theta. In s:
-   sum and row. Rows that cannot be answered give 0. */
-HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *v, size_t n, size_t row,
-                                     hfy_real *out, hfy_sep_scratch_ *s)
+/* The same for one link of any kind, with its parameters where `grad` has them (its theta is not looked at). Structured
+   kinds read the mixture that the solver still holds, not y. */
+HFY_PRIVATE_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v,
+                                    size_t n, size_t row, hfy_real *out, const hfy_sep_grad *grad, hfy_sep_scratch_ *s)
 {
+    if (hfy_sep_method_of_(full) == HFY_SEP_BY_STRUCTURE_)
+        hfy_sep_structured_vjp_(v, n, out, grad->transition, grad->transitions, s);
+    else
+        hfy_sep_row_vjp_(full, theta, y, v, n, row, out, grad->alpha, grad->gamma,
+                         grad->upper ? grad->upper + row * full->bound_stride : NULL,
+                         grad->lower ? grad->lower + row * full->bound_stride : NULL);
+}
+
+/* The same for a chain: the products of its links add up; each link's own prediction is made again from theta. In s:
+   sum and row. Rows that cannot be answered give 0. The parameters are the first link's. */
+HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *v, size_t n, size_t row,
+                                     hfy_real *out, const hfy_sep_grad *grad, hfy_sep_scratch_ *s)
+{
+    hfy_sep_grad none;
     size_t i;
+    memset(&none, 0, sizeof none);
     memset(s->sum, 0, n * sizeof *s->sum);
-    for (; sep; sep = sep->plus) {
+    for (; sep; sep = sep->plus, grad = &none) {
         hfy_sep alone = hfy_sep_resolve_(sep);
         alone.plus = NULL;
         if (hfy_sep_fill_(&alone, theta, n, row, s->row, NULL, s)) continue;
-        if (hfy_sep_method_of_(&alone) == HFY_SEP_BY_STRUCTURE_)
-            hfy_sep_structured_vjp_(v, n, s->row, NULL, NULL, s);
-        else
-            hfy_sep_row_vjp_(&alone, theta, s->row, v, n, row, s->row, NULL, NULL, NULL, NULL);
+        hfy_sep_link_vjp_(&alone, theta, s->row, v, n, row, s->row, grad, s);
         for (i = 0; i < n; i++) s->sum[i] += (double)s->row[i];
     }
-    for (i = 0; i < n; i++) out[i] = (hfy_real)s->sum[i];
+    for (i = 0; out && i < n; i++) out[i] = (hfy_real)s->sum[i];
 }
 
 /* Which parameter gradient of a separation does not exist: its name, or NULL. */
-HFY_PRIVATE_ const char *hfy_sep_no_gradient_(const hfy_sep *full, int alpha, int gamma, int upper, int lower,
-                                              int transition, int transitions)
+HFY_PRIVATE_ const char *hfy_sep_no_gradient_(const hfy_sep *full, const hfy_sep_grad *grad)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
-    if (alpha && (full->plus || full->kind != HFY_SEP_ENTMAX || method == HFY_SEP_BY_TIES_)) return "alpha";
-    if (gamma && (full->plus || (method != HFY_SEP_BY_CONE_ && method != HFY_SEP_BY_NORM_))) return "gamma";
-    if (upper && (full->plus || method != HFY_SEP_BY_BOX_ || !full->upper)) return "upper";
-    if (lower && (full->plus || method != HFY_SEP_BY_BOX_ || !full->lower)) return "lower";
-    if (transition && (full->plus || method != HFY_SEP_BY_STRUCTURE_)) return "transition";
-    if (transitions && (full->plus || method != HFY_SEP_BY_STRUCTURE_)) return "transitions";
+    if (grad->alpha && (full->kind != HFY_SEP_ENTMAX || method == HFY_SEP_BY_TIES_)) return "alpha";
+    if (grad->gamma && method != HFY_SEP_BY_CONE_ && method != HFY_SEP_BY_NORM_) return "gamma";
+    if (grad->upper && (method != HFY_SEP_BY_BOX_ || !full->upper)) return "upper";
+    if (grad->lower && (method != HFY_SEP_BY_BOX_ || !full->lower)) return "lower";
+    if (grad->transition && method != HFY_SEP_BY_STRUCTURE_) return "transition";
+    if (grad->transitions && method != HFY_SEP_BY_STRUCTURE_) return "transitions";
     return NULL;
 }
 
@@ -11181,8 +11203,7 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
     if (!status && grad) {
         const char *none;
         full = hfy_sep_resolve_(sep);
-        none = hfy_sep_no_gradient_(&full, grad->alpha != NULL, grad->gamma != NULL, grad->upper != NULL,
-                                    grad->lower != NULL, grad->transition != NULL, grad->transitions != NULL);
+        none = hfy_sep_no_gradient_(&full, grad);
         if (none)
             status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient",
                                     none);
@@ -11207,18 +11228,12 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
         for (j = 0; j < rows; j++) {
             const hfy_real *t = theta ? theta + j * n : NULL;
             hfy_real *out = grad->theta ? grad->theta + j * n : NULL;
-            if (full.plus) {
-                if (out) hfy_sep_chain_vjp_(&full, t, dy + j * n, n, j, out, &scratch);
-            } else if (hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_) {
-                if (!hfy_sep_list_(&full, t, n, j, &scratch))
-                    hfy_sep_structured_vjp_(dy + j * n, n, out, grad->transition, grad->transitions, &scratch);
-                else if (out)
-                    memset(out, 0, n * sizeof *out);
-            } else {
-                hfy_sep_row_vjp_(&full, t, y + j * n, dy + j * n, n, j, out, grad->alpha, grad->gamma,
-                                 grad->upper ? grad->upper + j * full.bound_stride : NULL,
-                                 grad->lower ? grad->lower + j * full.bound_stride : NULL);
-            }
+            if (full.plus)
+                hfy_sep_chain_vjp_(&full, t, dy + j * n, n, j, out, grad, &scratch);
+            else if (hfy_sep_method_of_(&full) != HFY_SEP_BY_STRUCTURE_ || !hfy_sep_list_(&full, t, n, j, &scratch))
+                hfy_sep_link_vjp_(&full, t, y + j * n, dy + j * n, n, j, out, grad, &scratch);
+            else if (out)
+                memset(out, 0, n * sizeof *out);
         }
     }
     return hfy_base_close_(w, &local, status);
@@ -12860,6 +12875,26 @@ HFY_PRIVATE_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real 
     return HFY_OK;
 }
 
+/* dE/dq into dq, which may be q, from the same scores, which become the weights; grad Psi stands in s->post.row. */
+HFY_PRIVATE_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real *theta, const hfy_real *q,
+                                                 size_t who, hfy_real *dq, hfy_net_scratch_ *s)
+{
+    const hfy_net *net = &run->net;
+    double *slope = s->post.row, half;
+    size_t d;
+    hfy_status status = hfy_sep_fill_(&run->sep, theta, net->count, who, theta, s->log_scale, &s->sep);
+    if (status) return status;
+    hfy_net_project_(run, theta, net->count, 1, net->keys, net->key_stride, net->dim, s->stream, s->z);
+    half = exp(0.5 * s->log_scale[0]);
+    for (d = 0; d < net->dim; d++) {
+        if (net->self_coupling) slope[d] += (double)net->self_coupling[d] * (double)q[d];
+        slope[d] -= hfy_post_unscale_((double)s->z[d], half);
+        if (!(fabs(slope[d]) <= HFY_REAL_MAX_)) return HFY_ERR_NONFINITE;
+    }
+    for (d = 0; d < net->dim; d++) dq[d] = (hfy_real)slope[d];
+    return HFY_OK;
+}
+
 /* z <- z - c o q, where z still waits for its factor e^log_scale. */
 HFY_PRIVATE_ void hfy_net_uncouple_(const hfy_net *net, const hfy_real *q, hfy_real *z, double *log_scale)
 {
@@ -13465,7 +13500,9 @@ HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, siz
     return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work)
+/* The energies or, if dq is not NULL, their gradients. missing: an array that is NULL. */
+HFY_PRIVATE_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy,
+                                          hfy_real *dq, const char *missing, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0};
@@ -13474,8 +13511,7 @@ HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_qu
     size_t walks, first, j, d;
     hfy_status status = hfy_net_begin_(net, n_queries, 1, 1, 0, &run, &walks, w);
     int pass;
-    if (!status && n_queries && (!q || !energy))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !q ? "q" : "energy");
+    if (!status && n_queries && missing) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", missing);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
         if (status) break;
@@ -13496,12 +13532,33 @@ HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_qu
                 for (d = 0; d < run.net.dim; d++)
                     if (!hfy_base_is_finite_((double)state[d])) one = HFY_ERR_NONFINITE;
                 hfy_net_mask_(&run.net, first + j, 0, run.net.count, theta);
-                if (!one) one = hfy_net_energy_(&run, theta, state, first + j, energy + first + j, &scratch);
+                if (!one && !dq) one = hfy_net_energy_(&run, theta, state, first + j, energy + first + j, &scratch);
+                if (!one && dq) {
+                    one = hfy_post_row_gradient_(&run.post, state, run.net.dim, &scratch.post);
+                    if (one && !status)
+                        status = hfy_base_fail_(
+                            w, one, "query %z lies outside the domain of Psi, or at an edge where Psi has no slope",
+                            first + j);
+                    if (!one)
+                        one = hfy_net_energy_gradient_(&run, theta, state, first + j, dq + (first + j) * run.net.dim,
+                                                       &scratch);
+                }
                 if (one && !status) status = hfy_net_failed_(w, one, first + j);
             }
         }
     }
     return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work)
+{
+    return hfy_net_energies_(net, q, n_queries, energy, NULL, !q ? "q" : !energy ? "energy" : NULL, work);
+}
+
+HFY_API hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, size_t n_queries, hfy_real *dq,
+                                       hfy_work *work)
+{
+    return hfy_net_energies_(net, q, n_queries, NULL, dq, !q ? "q" : !dq ? "dq" : NULL, work);
 }
 
 HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work)
@@ -13516,9 +13573,6 @@ HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form,
     if (!status && !constant) status = hfy_base_fail_(w, HFY_ERR_ARG, "constant is NULL");
     if (!status && (unsigned)form > HFY_ENERGY_FY)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "form is %z; it should be one of hfy_energy_form", (size_t)form);
-    if (!status && run.sep.plus && form != HFY_ENERGY_RAW)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
-                                "net->sep.plus is set; a sum of energies has only its raw form");
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
         if (status) break;
@@ -13532,11 +13586,9 @@ HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form,
         size_t i, d, n = run.net.count, dim = run.net.dim;
         double value = 0, extra = 0;
         memset(scratch.scores, 0, n * sizeof *scratch.scores);
-        status = hfy_sep_fill_(&run.sep, scratch.scores, n, 0, scratch.scores, NULL, &scratch.sep);
-        if (!status && hfy_sep_method_of_(&run.sep) == HFY_SEP_BY_STRUCTURE_) /* -Omega(u) = Omega*(0) */
-            value = scratch.sep.solver.value / run.net.beta;
-        else if (!status)
-            value = -hfy_sep_omega_(&run.sep, scratch.scores, NULL, NULL, n, 0) / run.net.beta;
+        status = hfy_sep_conjugate_(&run.sep, scratch.scores, n, 0, &value, &scratch.sep); /* Omega*(0) = -Omega(u) */
+        value /= run.net.beta;
+        if (!status) status = hfy_sep_fill_(&run.sep, scratch.scores, n, 0, scratch.scores, NULL, &scratch.sep);
         if (!status && form == HFY_ENERGY_PAPER) {
             for (i = 0; i < n; i++) {
                 double square = 0;
@@ -13571,7 +13623,8 @@ typedef struct hfy_net_back_ {
     hfy_real *dz, *df; /* D */
     hfy_net_stream_ stream; /* its z and part: D */
     double *dq;        /* D: cotangent of the state */
-    double *sum;       /* D */
+    double *sum;       /* 2D: of the post's parameters */
+    hfy_sep_grad sep;  /* what is asked for of the separation */
 } hfy_net_back_;
 
 HFY_PRIVATE_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_back_ *b)
@@ -13587,7 +13640,7 @@ HFY_PRIVATE_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ 
     b->stream.z = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
     b->stream.part = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
     b->dq = (double *)hfy_base_take_(arena, dim, sizeof(double));
-    b->sum = (double *)hfy_base_take_(arena, dim, sizeof(double));
+    b->sum = (double *)hfy_base_take_(arena, hfy_base_times_(2, dim), sizeof(double));
 }
 
 /* d sim(x, q): adds g times its gradients to dq and, unless NULL, to dx. score: sim(x, q) itself. */
@@ -13620,11 +13673,9 @@ HFY_PRIVATE_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, 
     size_t i, n = net->count, dim = net->dim, visible = net->visible ? hfy_base_min_(net->visible[who], n) : n;
     double d_beta = 0, inverse_q = 0;
     if (run->sep.plus)
-        hfy_sep_chain_vjp_(&run->sep, b->theta, b->dy, n, who, b->dy, &s->sep);
-    else if (hfy_sep_method_of_(&run->sep) == HFY_SEP_BY_STRUCTURE_) /* the solver still holds this step's mixture */
-        hfy_sep_structured_vjp_(b->dy, n, b->dy, grad->transition, grad->transitions, &s->sep);
-    else
-        hfy_sep_row_vjp_(&run->sep, b->theta, b->y, b->dy, n, who, b->dy, grad->alpha, grad->gamma, NULL, NULL);
+        hfy_sep_chain_vjp_(&run->sep, b->theta, b->dy, n, who, b->dy, &b->sep, &s->sep);
+    else /* a solver still holds this step's mixture */
+        hfy_sep_link_vjp_(&run->sep, b->theta, b->y, b->dy, n, who, b->dy, &b->sep, &s->sep);
     if (net->sim == HFY_SIM_COSINE) inverse_q = s->inverse_q[0];
     for (i = 0; i < visible; i++) {
         const hfy_real *x = net->keys + i * net->key_stride;
@@ -13691,6 +13742,7 @@ HFY_PRIVATE_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, s
                 b->df[d] = (hfy_real)(net->step * b->dq[d]);
                 b->dq[d] *= 1 - net->step;
             }
+            hfy_post_vjp_parameters_(&run->post, s->z, b->df, 1, dim, &grad->post, b->sum, &s->post);
             hfy_post_row_vjp_(&run->post, s->z, b->df, dim, b->dz, &s->post);
             for (d = 0; net->self_coupling && d < dim; d++) {
                 b->dq[d] -= (double)net->self_coupling[d] * (double)b->dz[d];
@@ -13726,11 +13778,21 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
     if (!status && grad->values && !net->values)
         status = hfy_base_fail_(w, HFY_ERR_ARG,
                                 "grad->values is set, but net->values is NULL: grad->keys receives their part");
+    if (!status && grad->post.z)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "grad->post.z is set; it should be NULL: grad->queries is the state's");
+    memset(&back, 0, sizeof back);
     if (!status) {
-        const char *none = hfy_sep_no_gradient_(&run.sep, grad->alpha != NULL, grad->gamma != NULL, 0, 0,
-                                                grad->transition != NULL, grad->transitions != NULL);
+        const char *none;
+        back.sep.alpha = grad->alpha, back.sep.gamma = grad->gamma;
+        back.sep.upper = grad->upper, back.sep.lower = grad->lower;
+        back.sep.transition = grad->transition, back.sep.transitions = grad->transitions;
+        none = hfy_sep_no_gradient_(&run.sep, &back.sep);
         if (none)
             status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
+        none = status ? NULL : hfy_post_no_gradient_(&run.post, &grad->post);
+        if (none)
+            status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->post.%s is set, but net->post has no such gradient",
+                                    none);
     }
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
