@@ -779,8 +779,10 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
 /* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged with a tolerance of 1e-6). y: rows x n.
    SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with
    y can score (infinite ones left out), for rows of zeros and ones.
-   Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED with `plus`, and for a mixture under higher-order
-   scores, whose value has no closed form. */
+   A `plus`: the infimal convolution, min over a of Omega_1(a) + Omega_2(y - a) (HFY eq. 16), to 1e-12, some hundred
+   times the cost of one Omega; masks are not known here, so a UNIFORM link is 1/n on all n.
+   Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED for a mixture under higher-order scores, whose value has
+   no closed form, and for sums of three, with a structured link, NORMMAX at infinity, or two NORMMAX. */
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
                                  hfy_work *work);
 
@@ -791,8 +793,9 @@ HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, 
 
 /* loss[j] = Omega(y) + Omega*(theta) - theta.y >= 0, the Fenchel-Young loss (HFY eq. 5): 0 if and only if
    y = prediction(theta); its gradient with respect to theta is prediction(theta) - y. +INFINITY for y outside the
-   domain or with weight on a masked score. Computed without cancellation of large scores. Errors as hfy_sep_apply;
-   UNSUPPORTED with `plus`, and for targets whose hfy_sep_value is (but the prediction itself has loss 0). */
+   domain or with weight on a masked score. Computed without cancellation of large scores. With a `plus`: the losses of
+   the two links at the best split of y. Errors as hfy_sep_apply; UNSUPPORTED for targets whose hfy_sep_value is (but the
+   prediction itself has loss 0). */
 HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
                                 double *loss, hfy_work *work);
 
@@ -10694,14 +10697,20 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
 
 /* --- Omega, its conjugate, the loss --- */
 
+/* What the weights sum to, where they do. */
+HFY_PRIVATE_ double hfy_sep_budget_(const hfy_sep *full)
+{
+    return full->kind == HFY_SEP_KSUBSETS || full->kind == HFY_SEP_ARGMAX ? full->k : 1;
+}
+
 /* Omega of one row of weights, +infinity outside its domain: y[0..n), or a list (y NULL) of n weights at these
-   indices. */
+   indices (NULL: 0 .. n-1). */
 HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const double *list, const size_t *index,
                                    size_t n, size_t row)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     double sum = 0, square = 0, total = 0, largest = 0, first = 0, s = full->degree / (full->degree - 1);
-    double budget = full->kind == HFY_SEP_KSUBSETS || full->kind == HFY_SEP_ARGMAX ? full->k : 1;
+    double budget = hfy_sep_budget_(full);
     size_t i;
     for (i = 0; i < n; i++) {
         double v = y ? (double)y[i] : list[i];
@@ -10817,11 +10826,11 @@ HFY_PRIVATE_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *t
     return HFY_OK;
 }
 
-/* Omega(y) + Omega*(theta) - theta.y of one row, without cancellation: kinds of fixed sum in distances from the top
-   against the prediction as it rounds to hfy_real, elementwise kinds term by term. So the prediction itself has loss
-   exactly 0. */
-HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, size_t n,
-                                      size_t row, double *value, hfy_sep_scratch_ *s)
+/* Omega(y) + Omega*(theta) - theta.y of one row (y, or a list of n if y is NULL), without cancellation: kinds of fixed
+   sum in distances from the top against the prediction as it rounds to hfy_real, elementwise kinds term by term. So the
+   prediction itself has loss exactly 0. */
+HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const double *list,
+                                      size_t n, size_t row, double *value, hfy_sep_scratch_ *s)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     int elementwise = method == HFY_SEP_BY_IDENTITY_ || method == HFY_SEP_BY_POWER_ || method == HFY_SEP_BY_EXP_;
@@ -10829,12 +10838,12 @@ HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta
     double omega, sum = 0, r = full->degree, conjugate_r = full->degree / (full->degree - 1);
     size_t i;
     if (status) return status;
-    for (i = 0; i < n; i++)
+    for (i = 0; y && i < n; i++)
         if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
     if (method == HFY_SEP_BY_STRUCTURE_) return hfy_sep_structured_loss_(full, theta, y, n, value, s);
-    omega = hfy_sep_omega_(full, y, NULL, NULL, n, row);
+    omega = hfy_sep_omega_(full, y, list, NULL, n, row);
     for (i = 0; i < n; i++) {
-        double t = (double)theta[i], v = (double)y[i], p = (double)s->row[i], term;
+        double t = (double)theta[i], v = y ? (double)y[i] : list[i], p = (double)s->row[i], term;
         if (!(v < p) && !(v > p)) continue;
         if (hfy_base_is_neg_inf_(t)) { /* weight on a masked pattern */
             omega = HUGE_VAL;
@@ -10859,6 +10868,284 @@ HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta
     if (!elementwise) sum += omega - hfy_sep_omega_(full, s->row, NULL, NULL, n, row);
     *value = sum > 0 ? sum : 0;
     return HFY_OK;
+}
+
+/* --- sums of two: the infimal convolution (HFY eq. 16) --- */
+
+/* Omega(y) = min over a of Omega_1(a) + Omega_2(y - a). Where both are sums over the coordinates, each on an interval
+   and perhaps with a fixed sum, the multiplier tau of the first's sum is all that ties the coordinates together: a
+   search for tau, and for each tau one for the a_i with slope_1(a_i) - slope_2(y_i - a_i) = tau. Of NORMMAX |a|_gamma =
+   min over t of sum a^gamma / (gamma t^(gamma-1)) + t (gamma-1)/gamma is such a sum, with one more search for t. */
+typedef struct hfy_sep_split_ {
+    hfy_sep link[2];     /* the first has a fixed sum, if one has */
+    double norm;         /* t of NORMMAX */
+    double *low, *high;  /* n: between which the first's part lies */
+    double *part;        /* n: the first's part; and in the end */
+    double *rest;        /* n: the second's */
+    double *below, *above; /* n: the part where tau is too low, too high */
+} hfy_sep_split_;
+
+HFY_PRIVATE_ int hfy_sep_by_norm_(const hfy_sep *full)
+{
+    hfy_sep_method_ method = hfy_sep_method_of_(full);
+    return method == HFY_SEP_BY_CONE_ || method == HFY_SEP_BY_NORM_;
+}
+
+HFY_PRIVATE_ int hfy_sep_has_sum_(const hfy_sep *full)
+{
+    return full->kind != HFY_SEP_IDENTITY && full->kind != HFY_SEP_POWER && full->kind != HFY_SEP_EXP;
+}
+
+/* Why a sum has no value here, for the message; NULL if it has one. */
+HFY_PRIVATE_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work)
+{
+    static const char *const names[] = {"SOFTMAX",   "SPARSEMAX", "ENTMAX", "NORMMAX", "KSUBSETS", "SEQUENCE_KSUBSETS",
+                                        "SPARSEMAP", "IDENTITY",  "POWER",  "EXP",     "ARGMAX",   "UNIFORM"};
+    hfy_sep one = hfy_sep_resolve_(sep), two = hfy_sep_resolve_(sep->plus);
+    hfy_sep_method_ first = hfy_sep_method_of_(&one), second = hfy_sep_method_of_(&two);
+    if (two.plus)
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
+                              "sep->plus->plus is set; only sums of two separations have a value here");
+    if (first == HFY_SEP_BY_STRUCTURE_ || second == HFY_SEP_BY_STRUCTURE_ || first == HFY_SEP_BY_MAXNORM_ ||
+        second == HFY_SEP_BY_MAXNORM_ || (hfy_sep_by_norm_(&one) && hfy_sep_by_norm_(&two)))
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
+                              "sep->plus: the infimal convolution of %s and %s is not offered", names[one.kind],
+                              names[two.kind]);
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep, size_t n, hfy_sep_split_ *t)
+{
+    int swap;
+    t->link[0] = hfy_sep_resolve_(sep), t->link[1] = hfy_sep_resolve_(sep->plus);
+    swap = !hfy_sep_has_sum_(&t->link[0]) && (hfy_sep_has_sum_(&t->link[1]) || t->link[1].kind == HFY_SEP_EXP);
+    if (swap) t->link[1] = t->link[0], t->link[0] = hfy_sep_resolve_(sep->plus);
+    t->link[0].plus = t->link[1].plus = NULL;
+    t->norm = 1;
+    t->low = (double *)hfy_base_take_(arena, n, sizeof(double));
+    t->high = (double *)hfy_base_take_(arena, n, sizeof(double));
+    t->part = (double *)hfy_base_take_(arena, n, sizeof(double));
+    t->rest = (double *)hfy_base_take_(arena, n, sizeof(double));
+    t->below = (double *)hfy_base_take_(arena, n, sizeof(double));
+    t->above = (double *)hfy_base_take_(arena, n, sizeof(double));
+}
+
+/* The interval of weight i under one link; live: how many are not masked. */
+HFY_PRIVATE_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live, double *low, double *high)
+{
+    size_t at = row * full->bound_stride + i;
+    *low = full->kind == HFY_SEP_IDENTITY || full->kind == HFY_SEP_POWER ? -HUGE_VAL : 0;
+    *high = hfy_sep_has_sum_(full) ? 1 : HUGE_VAL;
+    if (full->kind == HFY_SEP_UNIFORM) *low = *high = 1 / (double)live;
+    if (!hfy_sep_has_bounds_(full)) return;
+    if (full->lower) *low = full->lower[at];
+    if (full->upper) *high = full->upper[at] < full->k ? full->upper[at] : full->k;
+}
+
+/* d omega / dv of one coordinate, up to a constant where the sum is fixed; and how fast it grows. */
+HFY_PRIVATE_ double hfy_sep_slope_(const hfy_sep *full, double norm, double v, double *growth)
+{
+    double a = full->alpha - 1, g = full->gamma - 1, r = 1 / (full->degree - 1), p;
+    switch (hfy_sep_method_of_(full)) {
+    case HFY_SEP_BY_SOFTMAX_:
+    case HFY_SEP_BY_EXP_: *growth = 1 / v; return log(v);
+    case HFY_SEP_BY_SQUARE_:
+    case HFY_SEP_BY_TSALLIS_:
+    case HFY_SEP_BY_STEEP_: *growth = pow(v, a - 1); return expm1(a * log(v)) / a;
+    case HFY_SEP_BY_CONE_:
+    case HFY_SEP_BY_NORM_: *growth = g * pow(v / norm, g - 1) / norm; return pow(v / norm, g);
+    case HFY_SEP_BY_IDENTITY_:
+    case HFY_SEP_BY_LINE_: *growth = 1; return v;
+    case HFY_SEP_BY_BOX_: *growth = full->rho; return full->rho * v;
+    case HFY_SEP_BY_POWER_:
+        p = pow(fabs(v), r);
+        *growth = r * pow(fabs(v), r - 1);
+        return v < 0 ? -p : p;
+    case HFY_SEP_BY_UNIFORM_:
+    case HFY_SEP_BY_TIES_:
+    case HFY_SEP_BY_TOP_:
+    case HFY_SEP_BY_MAXNORM_:
+    case HFY_SEP_BY_STRUCTURE_: break;
+    }
+    *growth = 0;
+    return 0;
+}
+
+/* slope_1(a) - slope_2(y - a), increasing in a. */
+HFY_PRIVATE_ double hfy_sep_balance_(const hfy_sep_split_ *t, double y, double a, double *growth)
+{
+    double one, two, first = hfy_sep_slope_(&t->link[0], t->norm, a, &one);
+    double second = hfy_sep_slope_(&t->link[1], t->norm, y - a, &two);
+    *growth = one + two;
+    return first - second;
+}
+
+/* The a between low and high where that is tau, or the end nearer to it: Newton from `a` with halvings where it leaves
+   the bracket or is slow. *rate: da/dtau. */
+HFY_PRIVATE_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, double high, double tau, double a,
+                                  double *rate)
+{
+    double growth, g, next, width = high - low;
+    int k;
+    *rate = 0;
+    if (!(low < high) || hfy_sep_balance_(t, y, low, &growth) >= tau) return low;
+    if (hfy_sep_balance_(t, y, high, &growth) <= tau) return high;
+    for (k = 0; k < 1100; k++) {
+        if (!(a > low && a < high)) a = low + 0.5 * (high - low);
+        if (!(a > low && a < high)) break;
+        g = hfy_sep_balance_(t, y, a, &growth) - tau;
+        *rate = 1 / growth;
+        if (g > 0)
+            high = a;
+        else if (g < 0)
+            low = a;
+        else
+            break;
+        next = a - g / growth;
+        if (fabs(next - a) <= DBL_EPSILON * fabs(a)) { /* near, or at a kink of infinite slope: the other side tells */
+            if (high - low <= 8 * DBL_EPSILON * fabs(a)) break;
+            next = a + (g > 0 ? -4 : 4) * DBL_EPSILON * fabs(a);
+        }
+        if (k % 4 == 3) {
+            if (high - low > 0.25 * width) next = low + 0.5 * (high - low);
+            width = high - low;
+        }
+        a = next;
+    }
+    return a;
+}
+
+/* The parts for one tau; returns how much their sum is above the budget. */
+HFY_PRIVATE_ double hfy_sep_parts_(hfy_sep_split_ *t, const hfy_real *y, size_t n, double tau, double *rate)
+{
+    double sum = 0, one;
+    size_t i;
+    for (i = 0, *rate = 0; i < n; i++) {
+        t->part[i] = hfy_sep_part_(t, (double)y[i], t->low[i], t->high[i], tau, t->part[i], &one);
+        sum += t->part[i];
+        *rate += one;
+    }
+    return sum - hfy_sep_budget_(&t->link[0]);
+}
+
+/* The parts that meet the budget, which lies between what `low` and `high` hold. The two sides of tau are kept and mixed
+   in the end: where a whole range of parts is as good (ARGMAX), only the mixture meets it. */
+HFY_PRIVATE_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n)
+{
+    double tau = 0, low = -HUGE_VAL, high = HUGE_VAL, under = 0, over = 0, step = 1, f, rate;
+    double enough = 1e-14 * hfy_sep_budget_(&t->link[0]);
+    size_t i;
+    int k;
+    for (k = 0; k < 3000; k++) {
+        f = hfy_sep_parts_(t, y, n, tau, &rate);
+        if (fabs(f) <= enough) return;
+        if (f < 0)
+            low = tau, under = f, memcpy(t->below, t->part, n * sizeof *t->part);
+        else
+            high = tau, over = f, memcpy(t->above, t->part, n * sizeof *t->part);
+        if (high - low <= DBL_EPSILON * (1 + fabs(tau))) break;
+        if (!hfy_base_is_finite_(low) || !hfy_base_is_finite_(high)) {
+            tau += f < 0 ? step : -step;
+            step *= 2;
+            if (!hfy_base_is_finite_(tau)) return; /* never: the budget lies strictly between the ends */
+            continue;
+        }
+        tau -= f / rate;
+        if (k % 3 == 2 || !(tau > low && tau < high)) tau = low + 0.5 * (high - low);
+        if (!(tau > low && tau < high)) break;
+    }
+    for (i = 0; i < n; i++) t->part[i] = t->below[i] + (t->above[i] - t->below[i]) * (under / (under - over));
+}
+
+/* Splits y at the least cost; theta (or NULL) says what is masked. Returns that cost, Omega(y), HUGE_VAL outside the
+   domain; the parts are then in t->part and t->rest. */
+HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n, size_t row)
+{
+    const hfy_sep *one = &t->link[0], *two = &t->link[1];
+    double sum = 0, least = 0, most = 0, budget = hfy_sep_budget_(one), rate, low, high = 1, f, under = 0, over = 0;
+    size_t i, live = 0;
+    int k, side = 0, norm = hfy_sep_by_norm_(one) || hfy_sep_by_norm_(two);
+    const double *normed = hfy_sep_by_norm_(one) ? t->part : t->rest;
+    double gamma = hfy_sep_by_norm_(one) ? one->gamma : two->gamma;
+    for (i = 0; i < n; i++) live += !(theta && hfy_base_is_neg_inf_((double)theta[i]));
+    for (i = 0; i < n; i++) {
+        double v = (double)y[i], a, b, c, d;
+        if (!hfy_base_is_finite_(v)) return HUGE_VAL;
+        hfy_sep_interval_(one, row, i, live, &a, &b);
+        hfy_sep_interval_(two, row, i, live, &c, &d);
+        if (theta && hfy_base_is_neg_inf_((double)theta[i])) {
+            if (v < 0 || v > 0) return HUGE_VAL;
+            a = b = c = d = 0;
+        }
+        t->low[i] = a > v - d ? a : v - d;
+        t->high[i] = b < v - c ? b : v - c;
+        if (one->kind == HFY_SEP_EXP && !hfy_base_is_finite_(t->high[i])) t->high[i] = v > 1 ? v : 1; /* both slopes */
+        if (!hfy_base_is_finite_(t->low[i])) t->low[i] = v < 0 ? v : 0; /* have one sign from there on */
+        if (!hfy_base_is_finite_(t->high[i])) t->high[i] = v > 0 ? v : 0;
+        if (t->low[i] > t->high[i] + 1e-6) return HUGE_VAL;
+        if (t->low[i] > t->high[i]) t->low[i] = t->high[i] = b < t->low[i] ? b : t->low[i];
+        t->part[i] = t->low[i] + 0.5 * (t->high[i] - t->low[i]);
+        sum += v, least += t->low[i], most += t->high[i];
+    }
+    if (hfy_sep_has_sum_(one)) {
+        double both = budget + hfy_sep_budget_(two), slack = 1e-6 * (budget > 1 ? budget : 1);
+        if (hfy_sep_has_sum_(two) && fabs(sum - both) > 1e-6 * both) return HUGE_VAL;
+        if (least > budget + slack || most < budget - slack) return HUGE_VAL;
+    }
+    low = norm ? pow((double)n, 1 / gamma - 1) : 1;
+    for (k = 0; k < 200; k++) { /* without a norm once; else |part|_gamma - t, decreasing, by the Illinois method */
+        t->norm = k == 0 ? low : k == 1 ? high : low + (high - low) * (under / (under - over));
+        if (k > 1 && (k % 8 == 7 || !(t->norm > low && t->norm < high))) t->norm = low + 0.5 * (high - low);
+        if (!hfy_sep_has_sum_(one))
+            for (i = 0; i < n; i++)
+                t->part[i] = hfy_sep_part_(t, (double)y[i], t->low[i], t->high[i], 0, t->part[i], &rate);
+        else if (least >= budget || most <= budget)
+            memcpy(t->part, least >= budget ? t->low : t->high, n * sizeof *t->part);
+        else
+            hfy_sep_meet_(t, y, n);
+        for (i = 0; i < n; i++) {
+            double c, d, v = (double)y[i] - t->part[i];
+            hfy_sep_interval_(two, row, i, live, &c, &d);
+            if (theta && hfy_base_is_neg_inf_((double)theta[i])) c = d = 0;
+            t->rest[i] = v < c ? c : v > d ? d : v; /* rounding must not leave the domain */
+        }
+        if (!norm) break;
+        for (i = 0, f = 0; i < n; i++) f += normed[i] > 0 ? pow(normed[i] / t->norm, gamma) : 0;
+        f = t->norm * pow(f, 1 / gamma) - t->norm;
+        if ((k == 0 && f <= 0) || (k == 1 && f >= 0) || fabs(f) <= 1e-13 || high - low <= 2 * DBL_EPSILON * high)
+            break;
+        if (f > 0) {
+            if (k > 1 && side > 0) over *= 0.5;
+            low = t->norm, under = f, side = 1;
+        } else {
+            if (k > 1 && side < 0) under *= 0.5;
+            high = t->norm, over = f, side = -1;
+        }
+    }
+    return hfy_sep_omega_(one, NULL, t->part, NULL, n, row) + hfy_sep_omega_(two, NULL, t->rest, NULL, n, row);
+}
+
+/* The loss of a sum: that of its links at the best split (t NULL: only the prediction itself has one). */
+HFY_PRIVATE_ hfy_status hfy_sep_sum_loss_(const hfy_sep *full, hfy_sep_split_ *t, const hfy_real *theta,
+                                          const hfy_real *y, size_t n, size_t row, double *value, hfy_sep_scratch_ *s)
+{
+    hfy_status status = hfy_sep_fill_(full, theta, n, row, s->row, NULL, s);
+    double rest = 0;
+    size_t i;
+    int same = 1;
+    if (status) return status;
+    for (i = 0; i < n; i++) {
+        if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
+        same &= !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
+    }
+    *value = same ? 0 : HUGE_VAL;
+    if (same) return HFY_OK;
+    if (!t) return HFY_ERR_UNSUPPORTED;
+    if (hfy_base_is_pos_inf_(hfy_sep_split_row_(t, theta, y, n, row))) return HFY_OK;
+    status = hfy_sep_loss_(&t->link[0], theta, NULL, t->part, n, row, value, s);
+    if (!status) status = hfy_sep_loss_(&t->link[1], theta, NULL, t->rest, n, row, &rest, s);
+    *value += rest;
+    return status;
 }
 
 /* --- vector-Jacobian products of one row, one link --- */
@@ -11245,21 +11532,20 @@ HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t r
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0};
     hfy_sep_scratch_ scratch;
+    hfy_sep_split_ split;
     hfy_sep full;
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, !y ? "y" : !omega ? "omega" : NULL, w), one;
     size_t i, j;
-    int structured = 0;
-    if (!status && sep->plus)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
-                                "sep->plus is set; an infimal convolution has no value in closed form");
+    int structured = 0, pass;
+    if (!status && sep->plus) status = hfy_sep_check_split_(sep, w);
     if (!status) {
         full = hfy_sep_resolve_(sep);
         structured = hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_;
     }
-    if (structured) {
-        hfy_sep_plan_(&arena, NULL, sep, n, 0, &scratch);
-        status = hfy_base_reserve_(w, &arena);
-        if (!status) hfy_sep_plan_(&arena, NULL, sep, n, 0, &scratch);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status && structured) hfy_sep_plan_(&arena, NULL, sep, n, 0, &scratch);
+        if (!status && sep->plus) hfy_sep_plan_split_(&arena, sep, n, &split);
     }
     if (!status) {
         for (j = 0; j < rows; j++) {
@@ -11275,7 +11561,9 @@ HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t r
                     status = hfy_sep_row_failed_(w, one, "y, row", j, NULL, n);
                 continue;
             }
-            if (i == n)
+            if (i == n && full.plus)
+                omega[j] = hfy_sep_split_row_(&split, NULL, y + j * n, n, j);
+            else if (i == n)
                 omega[j] = hfy_sep_omega_(&full, y + j * n, NULL, NULL, n, j);
             else if (!status)
                 status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "y, row %z: entry %z is NaN; it should be a number", j,
@@ -11312,31 +11600,36 @@ HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, 
 HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
                                 double *loss, hfy_work *work)
 {
-    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_work local, *w = hfy_base_open_(work, &local), quiet;
     hfy_base_arena_ arena = {NULL, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     hfy_sep_scratch_ scratch;
+    hfy_sep_split_ split;
     hfy_sep full;
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !y ? "y" : !loss ? "loss" : NULL, w);
     size_t j;
-    if (!status && sep->plus)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
-                                "sep->plus is set; the loss of a sum of energies is not offered");
+    int pass, splits = 0;
+    memset(&quiet, 0, sizeof quiet);
     if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-    if (!status) {
-        hfy_sep_plan_(&arena, simd, sep, n, 1, &scratch);
-        status = hfy_base_reserve_(w, &arena);
+    if (!status && sep->plus) splits = !hfy_sep_check_split_(sep, &quiet);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) hfy_sep_plan_(&arena, simd, sep, n, 1, &scratch);
+        if (!status && splits) hfy_sep_plan_split_(&arena, sep, n, &split);
     }
     if (!status) {
-        hfy_sep_plan_(&arena, simd, sep, n, 1, &scratch);
         full = hfy_sep_resolve_(sep);
         for (j = 0; j < rows; j++) {
+            const hfy_real *t = theta + j * n;
             double value;
-            hfy_status one = hfy_sep_loss_(&full, theta + j * n, y + j * n, n, j, &value, &scratch);
+            hfy_status one = sep->plus
+                                 ? hfy_sep_sum_loss_(&full, splits ? &split : NULL, t, y + j * n, n, j, &value, &scratch)
+                                 : hfy_sep_loss_(&full, t, y + j * n, NULL, n, j, &value, &scratch);
             if (!one) loss[j] = value;
+            if (one == HFY_ERR_UNSUPPORTED && !status && sep->plus && !splits) status = hfy_sep_check_split_(sep, w);
             if (one == HFY_ERR_UNSUPPORTED && !status && hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_)
                 status = hfy_sep_no_value_(w, "y, row", j);
-            if (one && !status) status = hfy_sep_row_failed_(w, one, "theta or y, row", j, theta + j * n, n);
+            if (one && !status) status = hfy_sep_row_failed_(w, one, "theta or y, row", j, t, n);
         }
     }
     return hfy_base_close_(w, &local, status);
