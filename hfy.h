@@ -65,7 +65,8 @@
 
    Three levels:  hfy_retrieve runs the whole walk for many queries at once;  hfy_sim_scores, hfy_sep_apply and
    hfy_post_apply are its stages;  a hfy_work with your own buffer makes either of them run without allocation.
-   Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives. Energies: hfy_energy.
+   Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives. Energies: hfy_energy, and
+   their slopes, hfy_energy_gradient.
    Large memories: hfy_index_build prepares the keys once, and retrievals with a margin then read 4 to 40 times fewer
    bytes for the same bits; hfy_shard_find, _merge and _finish answer over patterns that lie in several places.
    Beside the walk: hfy_theory_ computes what is promised for a net (radii, capacities, error bounds), hfy_recall_ gives
@@ -781,8 +782,8 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
    y can score (infinite ones left out), for rows of zeros and ones.
    A `plus`: the infimal convolution, min over a of Omega_1(a) + Omega_2(y - a) (HFY eq. 16), to 1e-12, some hundred
    times the cost of one Omega; masks are not known here, so a UNIFORM link is 1/n on all n.
-   Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED for a mixture under higher-order scores, whose value has
-   no closed form, and for sums of three, with a structured link, NORMMAX at infinity, or two NORMMAX. */
+   Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED for a mixture under higher-order scores, which has no
+   closed form, and for a sum of more than two, with a structured link, NORMMAX at infinity, or two NORMMAX. */
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
                                  hfy_work *work);
 
@@ -794,8 +795,8 @@ HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, 
 /* loss[j] = Omega(y) + Omega*(theta) - theta.y >= 0, the Fenchel-Young loss (HFY eq. 5): 0 if and only if
    y = prediction(theta); its gradient with respect to theta is prediction(theta) - y. +INFINITY for y outside the
    domain or with weight on a masked score. Computed without cancellation of large scores. With a `plus`: the losses of
-   the two links at the best split of y. Errors as hfy_sep_apply; UNSUPPORTED for targets whose hfy_sep_value is (but the
-   prediction itself has loss 0). */
+   the two links at the best split of y. Errors as hfy_sep_apply; UNSUPPORTED for targets whose hfy_sep_value is (but
+   the prediction itself has loss 0). */
 HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
                                 double *loss, hfy_work *work);
 
@@ -947,7 +948,7 @@ typedef struct hfy_grad {
     hfy_real *self_coupling; /* dim */
     double *beta;            /* 1 */
     double *alpha, *gamma, *upper, *lower, *transition, *transitions; /* the separation's: see hfy_sep_grad */
-    hfy_post_grad post;      /* the post-transformation's parameters; its z must be NULL: the state's is `queries` */
+    hfy_post_grad post; /* the post-transformation's parameters; its z must be NULL: the state's is `queries` */
 } hfy_grad;
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_retrieve at dout (the shape of out), through all the
@@ -10697,7 +10698,13 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
 
 /* --- Omega, its conjugate, the loss --- */
 
-/* What the weights sum to, where they do. */
+/* Do the weights lie in a polytope, of a fixed sum but for SPARSEMAP? */
+HFY_PRIVATE_ int hfy_sep_has_sum_(const hfy_sep *sep)
+{
+    return sep->kind != HFY_SEP_IDENTITY && sep->kind != HFY_SEP_POWER && sep->kind != HFY_SEP_EXP;
+}
+
+/* What they sum to then. */
 HFY_PRIVATE_ double hfy_sep_budget_(const hfy_sep *full)
 {
     return full->kind == HFY_SEP_KSUBSETS || full->kind == HFY_SEP_ARGMAX ? full->k : 1;
@@ -10877,11 +10884,10 @@ HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta
    search for tau, and for each tau one for the a_i with slope_1(a_i) - slope_2(y_i - a_i) = tau. Of NORMMAX |a|_gamma =
    min over t of sum a^gamma / (gamma t^(gamma-1)) + t (gamma-1)/gamma is such a sum, with one more search for t. */
 typedef struct hfy_sep_split_ {
-    hfy_sep link[2];     /* the first has a fixed sum, if one has */
-    double norm;         /* t of NORMMAX */
-    double *low, *high;  /* n: between which the first's part lies */
-    double *part;        /* n: the first's part; and in the end */
-    double *rest;        /* n: the second's */
+    hfy_sep link[2];       /* the first has a fixed sum, if one has */
+    double norm;           /* t of NORMMAX */
+    double *low, *high;    /* n: between which the first's part lies */
+    double *part, *rest;   /* n: what the first takes, and the second */
     double *below, *above; /* n: the part where tau is too low, too high */
 } hfy_sep_split_;
 
@@ -10891,12 +10897,7 @@ HFY_PRIVATE_ int hfy_sep_by_norm_(const hfy_sep *full)
     return method == HFY_SEP_BY_CONE_ || method == HFY_SEP_BY_NORM_;
 }
 
-HFY_PRIVATE_ int hfy_sep_has_sum_(const hfy_sep *full)
-{
-    return full->kind != HFY_SEP_IDENTITY && full->kind != HFY_SEP_POWER && full->kind != HFY_SEP_EXP;
-}
-
-/* Why a sum has no value here, for the message; NULL if it has one. */
+/* Has a sum a value here? Says why not. */
 HFY_PRIVATE_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work)
 {
     static const char *const names[] = {"SOFTMAX",   "SPARSEMAX", "ENTMAX", "NORMMAX", "KSUBSETS", "SEQUENCE_KSUBSETS",
@@ -10908,9 +10909,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work)
                               "sep->plus->plus is set; only sums of two separations have a value here");
     if (first == HFY_SEP_BY_STRUCTURE_ || second == HFY_SEP_BY_STRUCTURE_ || first == HFY_SEP_BY_MAXNORM_ ||
         second == HFY_SEP_BY_MAXNORM_ || (hfy_sep_by_norm_(&one) && hfy_sep_by_norm_(&two)))
-        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                              "sep->plus: the infimal convolution of %s and %s is not offered", names[one.kind],
-                              names[two.kind]);
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "sep->plus: no value of %s and %s together is offered",
+                              names[one.kind], names[two.kind]);
     return HFY_OK;
 }
 
@@ -11028,8 +11028,8 @@ HFY_PRIVATE_ double hfy_sep_parts_(hfy_sep_split_ *t, const hfy_real *y, size_t 
     return sum - hfy_sep_budget_(&t->link[0]);
 }
 
-/* The parts that meet the budget, which lies between what `low` and `high` hold. The two sides of tau are kept and mixed
-   in the end: where a whole range of parts is as good (ARGMAX), only the mixture meets it. */
+/* The parts that meet the budget, which lies between what `low` and `high` hold. The two sides of tau are kept and
+   mixed in the end: where a whole range of parts is as good (ARGMAX), only the mixture meets it. */
 HFY_PRIVATE_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n)
 {
     double tau = 0, low = -HUGE_VAL, high = HUGE_VAL, under = 0, over = 0, step = 1, f, rate;
@@ -11059,7 +11059,8 @@ HFY_PRIVATE_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n)
 
 /* Splits y at the least cost; theta (or NULL) says what is masked. Returns that cost, Omega(y), HUGE_VAL outside the
    domain; the parts are then in t->part and t->rest. */
-HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n, size_t row)
+HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
+                                       size_t row)
 {
     const hfy_sep *one = &t->link[0], *two = &t->link[1];
     double sum = 0, least = 0, most = 0, budget = hfy_sep_budget_(one), rate, low, high = 1, f, under = 0, over = 0;
@@ -11079,8 +11080,9 @@ HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta,
         }
         t->low[i] = a > v - d ? a : v - d;
         t->high[i] = b < v - c ? b : v - c;
-        if (one->kind == HFY_SEP_EXP && !hfy_base_is_finite_(t->high[i])) t->high[i] = v > 1 ? v : 1; /* both slopes */
-        if (!hfy_base_is_finite_(t->low[i])) t->low[i] = v < 0 ? v : 0; /* have one sign from there on */
+        /* without an end: where both slopes have the sign that says: no further */
+        if (one->kind == HFY_SEP_EXP && !hfy_base_is_finite_(t->high[i])) t->high[i] = v > 1 ? v : 1;
+        if (!hfy_base_is_finite_(t->low[i])) t->low[i] = v < 0 ? v : 0;
         if (!hfy_base_is_finite_(t->high[i])) t->high[i] = v > 0 ? v : 0;
         if (t->low[i] > t->high[i] + 1e-6) return HUGE_VAL;
         if (t->low[i] > t->high[i]) t->low[i] = t->high[i] = b < t->low[i] ? b : t->low[i];
@@ -11112,8 +11114,7 @@ HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta,
         if (!norm) break;
         for (i = 0, f = 0; i < n; i++) f += normed[i] > 0 ? pow(normed[i] / t->norm, gamma) : 0;
         f = t->norm * pow(f, 1 / gamma) - t->norm;
-        if ((k == 0 && f <= 0) || (k == 1 && f >= 0) || fabs(f) <= 1e-13 || high - low <= 2 * DBL_EPSILON * high)
-            break;
+        if ((k == 0 && f <= 0) || (k == 1 && f >= 0) || fabs(f) <= 1e-13 || high - low <= 2 * DBL_EPSILON * high) break;
         if (f > 0) {
             if (k > 1 && side > 0) over *= 0.5;
             low = t->norm, under = f, side = 1;
@@ -11622,9 +11623,11 @@ HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const
         for (j = 0; j < rows; j++) {
             const hfy_real *t = theta + j * n;
             double value;
-            hfy_status one = sep->plus
-                                 ? hfy_sep_sum_loss_(&full, splits ? &split : NULL, t, y + j * n, n, j, &value, &scratch)
-                                 : hfy_sep_loss_(&full, t, y + j * n, NULL, n, j, &value, &scratch);
+            hfy_status one;
+            if (sep->plus)
+                one = hfy_sep_sum_loss_(&full, splits ? &split : NULL, t, y + j * n, n, j, &value, &scratch);
+            else
+                one = hfy_sep_loss_(&full, t, y + j * n, NULL, n, j, &value, &scratch);
             if (!one) loss[j] = value;
             if (one == HFY_ERR_UNSUPPORTED && !status && sep->plus && !splits) status = hfy_sep_check_split_(sep, w);
             if (one == HFY_ERR_UNSUPPORTED && !status && hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_)
@@ -12546,11 +12549,6 @@ typedef struct hfy_net_scratch_ {
     size_t made;             /* steps that the last query to end has made */
 } hfy_net_scratch_;
 
-HFY_PRIVATE_ int hfy_net_on_polytope_(const hfy_sep *sep)
-{
-    return sep->kind != HFY_SEP_IDENTITY && sep->kind != HFY_SEP_POWER && sep->kind != HFY_SEP_EXP;
-}
-
 HFY_PRIVATE_ hfy_status hfy_net_bad_size_(hfy_work *work, const char *what, size_t value, const char *wanted,
                                           size_t bound)
 {
@@ -12608,7 +12606,7 @@ HFY_PRIVATE_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, h
         return hfy_base_fail_(work, HFY_ERR_ARG,
                               "net->beta is %g; it should be above 0 and finite, or 0 for the default", net->beta);
     if (!(net->beta > 0))
-        full->beta = net->sim == HFY_SIM_DOT && hfy_net_on_polytope_(&net->sep) ? 1 / sqrt((double)net->dim) : 1;
+        full->beta = net->sim == HFY_SIM_DOT && hfy_sep_has_sum_(&net->sep) ? 1 / sqrt((double)net->dim) : 1;
     if (!(net->step >= 0 && net->step <= 1))
         return hfy_base_fail_(work, HFY_ERR_ARG, "net->step is %g; it should be above 0 and at most 1, or 0 for 1",
                               net->step);
@@ -16875,7 +16873,7 @@ HFY_PRIVATE_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall
                               net->readout         ? "readout"
                               : net->self_coupling ? "self_coupling"
                                                    : "step");
-    if (!hfy_net_on_polytope_(&used.sep) || used.sep.plus)
+    if (!hfy_sep_has_sum_(&used.sep) || used.sep.plus)
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
                               "net->sep should share out weights of a fixed sum: no IDENTITY, POWER, EXP or plus");
     status = hfy_net_resolve_(&used, 1, &call->net, work);

@@ -2140,7 +2140,7 @@ TEST(energy_gradient_of_one_pattern)
         {HFY_POST_NONE, 0, 0, {3, 4}, {3, 4}},
         {HFY_POST_SIGN, 0, 0, {1, -0.25}, {0, 0}},
         {HFY_POST_L2, 0, 0, {0.6, 0.8}, {0, 0}},
-        {HFY_POST_L2, 0.25, 0, {0, 0.6}, {0, 0.375}}, /* .5 .6 / sqrt(1 - .36) */
+        {HFY_POST_L2, 0.25, 0, {0, 0.6}, {0, 0.375}},                                    /* .5 .6 / sqrt(1 - .36) */
         {HFY_POST_TANH, 0, 0, {0.5, -0.5}, {0.54930614433405485, -0.54930614433405485}}, /* ln 3 / 2 */
         {HFY_POST_LAYERNORM, 2, 0, {0.5, -0.5}, {0.81649658092772603, -0.81649658092772603}}, /* sqrt(4/1.5) q */
         {HFY_POST_LINEAR, 0, 0, {3, 3}, {1, 1}},
@@ -2349,8 +2349,9 @@ enum {
     PARTS = IN_POST + 7
 };
 static const char *const part_names[] = {
-    "queries", "keys",  "values", "readout",   "bias",        "self_coupling", "gain",     "delta",      "matrix",     "upper", "lower",
-    "beta",    "alpha", "gamma",  "post.beta", "post.radius", "post.eta",      "post.eps", "post.power", "post.sigma", "post.theta"};
+    "queries",   "keys",        "values",   "readout",  "bias",       "self_coupling", "gain",
+    "delta",     "matrix",      "upper",    "lower",    "beta",       "alpha",         "gamma",
+    "post.beta", "post.radius", "post.eta", "post.eps", "post.power", "post.sigma",    "post.theta"};
 
 /* Is this part of the gradient asked for? */
 static int asked(const hfy_grad *g, int part)

@@ -455,8 +455,7 @@ TEST(vjp_agrees_with_differences)
             if (kind == HFY_POST_LAYERNORM) grad.gain = gain, grad.delta = delta;
             if (kind == HFY_POST_LINEAR) grad.matrix = matrix;
             if (kind == HFY_POST_TANH) grad.beta = numbers, of[0] = &r.beta;
-            if (kind == HFY_POST_L2)
-                grad.radius = numbers, of[0] = &r.radius, grad.eps = numbers + 1, of[1] = &r.eps;
+            if (kind == HFY_POST_L2) grad.radius = numbers, of[0] = &r.radius, grad.eps = numbers + 1, of[1] = &r.eps;
             if (kind == HFY_POST_LAYERNORM) grad.eps = numbers + 1, of[1] = &r.eps;
             if (kind == HFY_POST_LAYERNORM && !with_gain) grad.eta = numbers;
             if (kind == HFY_POST_RECTIFIED_POWER) {
@@ -535,9 +534,9 @@ TEST(vjp_of_parameters_golden)
         hfy_real z = (hfy_real)rows[i].z; /* exact in float */
         post.power = rows[i].power, post.sigma = rows[i].sigma;
         CHECK(hfy_post_vjp(&post, &z, &one, 1, 1, &grad, NULL) == HFY_OK);
-        CHECK_NEAR(rows[i].to_power ? power / rows[i].to_power : 1 + power, 1, 1e-12);
-        CHECK_NEAR(rows[i].to_sigma ? sigma / rows[i].to_sigma : 1 + sigma, 1, 1e-12);
-        CHECK_NEAR(rows[i].to_theta ? theta / rows[i].to_theta : 1 + theta, 1, 1e-12);
+        CHECK_NEAR(fabs(rows[i].to_power) > 0 ? power / rows[i].to_power : 1 + power, 1, 1e-12);
+        CHECK_NEAR(fabs(rows[i].to_sigma) > 0 ? sigma / rows[i].to_sigma : 1 + sigma, 1, 1e-12);
+        CHECK_NEAR(fabs(rows[i].to_theta) > 0 ? theta / rows[i].to_theta : 1 + theta, 1, 1e-12);
     }
 }
 

@@ -1858,8 +1858,8 @@ static size_t links(hfy_rng *rng, int which, size_t n, hfy_sep *list)
     return count + 2;
 }
 
-/* Every pair, at its own prediction y of theta: Omega(y) = theta.y - Omega*(theta) (the dual is attained there), the loss
-   is 0 to the bit; and against other scores the loss is Omega + Omega* - theta.y. */
+/* Every pair, at its own prediction y of theta: Omega(y) = theta.y - Omega*(theta) (the dual is attained there), the
+   loss is 0 to the bit; and against other scores the loss is Omega + Omega* - theta.y. */
 TEST(plus_value_and_loss_of_every_pair)
 {
     enum { N = 7 };
@@ -2085,7 +2085,8 @@ TEST(plus_loss_has_the_gradient_prediction_minus_target)
 TEST(plus_outside_the_domain_and_masked)
 {
     static const hfy_real t[] = {0, 1, (hfy_real)-HUGE_VAL}, inside[] = {1, 1, 0}, wrong_sum[] = {1, (hfy_real)1.5, 0},
-                          negative[] = {(hfy_real)2.5, (hfy_real)-0.5, 0}, masked[] = {1, (hfy_real)0.75, (hfy_real)0.25};
+                          negative[] = {(hfy_real)2.5, (hfy_real)-0.5, 0},
+                          masked[] = {1, (hfy_real)0.75, (hfy_real)0.25};
     hfy_sep second = sep_of(HFY_SEP_SOFTMAX), both = sep_of(HFY_SEP_SPARSEMAX);
     hfy_real y[3];
     double out;
