@@ -2158,6 +2158,12 @@ TEST(energy_gradient_of_one_pattern)
         CHECK(hfy_energy_gradient(&f.net, q, 1, dq, NULL) == HFY_OK);
         for (d = 0; d < 2; d++) CHECK_NEAR(dq[d], rows[i].slope[d] - (double)key[d], 4 * REAL_EPS);
     }
+    if (sizeof(hfy_real) < sizeof(double)) return;
+    f.net.post.kind = HFY_POST_L2, f.net.post.radius = 1e200, f.net.post.eps = 1; /* squares leave the range */
+    q[0] = (hfy_real)6e199, q[1] = 0; /* .6 / sqrt(1 - .36) */
+    CHECK(hfy_energy_gradient(&f.net, q, 1, dq, NULL) == HFY_OK);
+    CHECK_NEAR(dq[0], 0.75 - (double)key[0], 1e-14);
+    CHECK_NEAR(dq[1], -(double)key[1], 1e-14);
 }
 
 TEST(energy_gradient_refusals)
