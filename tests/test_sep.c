@@ -2098,6 +2098,8 @@ TEST(plus_outside_the_domain_and_masked)
     CHECK(hfy_sep_loss(&both, t, inside, 1, 3, &out, &work) == HFY_OK && out > 0.1 && out < 10);
     CHECK(hfy_sep_loss(&both, t, wrong_sum, 1, 3, &out, &work) == HFY_OK && out > DBL_MAX);
     CHECK(hfy_sep_loss(&both, t, masked, 1, 3, &out, &work) == HFY_OK && out > DBL_MAX);
+    y[0] = y[1] = 1, y[2] = (hfy_real)1e-9; /* however little */
+    CHECK(hfy_sep_loss(&both, t, y, 1, 3, &out, &work) == HFY_OK && out > DBL_MAX);
     fill(y, 3, HUGE_VAL - HUGE_VAL);
     out = 7;
     CHECK_FAILS(hfy_sep_value(&both, y, 1, 3, &out, &work), HFY_ERR_NONFINITE, &work, "row 0");
