@@ -67,7 +67,8 @@
 
    Three levels:  hfy_retrieve runs the whole walk for many queries at once;  hfy_sim_scores, hfy_sep_apply and
    hfy_post_apply are its stages;  a hfy_work with your own buffer makes either of them run without allocation.
-   Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives. Energies: hfy_energy.
+   Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives. Energies: hfy_energy, and
+   their slopes, hfy_energy_gradient.
    Large memories: hfy_index_build prepares the keys once, and retrievals with a margin then read 4 to 40 times fewer
    bytes for the same bits; hfy_shard_find, _merge and _finish answer over patterns that lie in several places.
    Beside the walk: hfy_theory_ computes what is promised for a net (radii, capacities, error bounds), hfy_recall_ gives
@@ -315,6 +316,7 @@ typedef double hfy_real;
 #define hfy_retrieve hfy_retrieve_d
 #define hfy_retrieve_vjp hfy_retrieve_vjp_d
 #define hfy_energy hfy_energy_d
+#define hfy_energy_gradient hfy_energy_gradient_d
 #define hfy_energy_constant hfy_energy_constant_d
 #define hfy_file_npy_parse hfy_file_npy_parse_d
 #define hfy_file_npy_decode hfy_file_npy_decode_d
@@ -767,7 +769,8 @@ typedef struct hfy_sep {
 HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, hfy_real *y,
                                  hfy_work *work);
 
-/* Where hfy_sep_vjp writes; NULL members are left out. */
+/* Where hfy_sep_vjp writes; NULL members are left out. With a `plus` the parameters are those of sep itself, the first
+   of the chain (whose order is free). */
 typedef struct hfy_sep_grad {
     hfy_real *theta; /* rows x n; may be dy itself */
     double *alpha;   /* 1, summed over the rows: ENTMAX only */
@@ -785,7 +788,7 @@ typedef struct hfy_sep_grad {
    Accuracy: 1e-12 of the exact product for the given y, relative; y^(2-alpha) and y^(2-gamma) enlarge the rounding of y
    itself by their exponents. ENTMAX alpha > 2 has slopes without end: what is beyond hfy_real is infinite.
    Cost O(n) a row; NORMMAX with gamma > 100, SEQUENCE_KSUBSETS and SPARSEMAP solve again, and rows without an answer
-   give 0. Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have; parameters of a `plus`);
+   give 0. Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have);
    NONFINITE in dy is carried through, not reported. Derived in docs/math.md, section 7. */
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work);
@@ -794,8 +797,11 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
    y: rows x n.
    SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with
    y can score (infinite ones left out), for rows of zeros and ones.
-   Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED with `plus`, and for a mixture under higher-order
-   scores, whose value has no closed form. */
+   A `plus`: the infimal convolution, min over a of Omega_1(a) + Omega_2(y - a) (HFY eq. 16), to 1e-12, some hundred
+   times the cost of one Omega; masks are not known here, so a UNIFORM link is 1/n on all n.
+   Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED for a mixture under higher-order scores, which has no
+   closed form, and for a sum of more than two, with a structured link, NORMMAX with gamma above 1e5, or two NORMMAX.
+   */
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
                                  hfy_work *work);
 
@@ -806,8 +812,9 @@ HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, 
 
 /* loss[j] = Omega(y) + Omega*(theta) - theta.y >= 0, the Fenchel-Young loss (HFY eq. 5): 0 if and only if
    y = prediction(theta); its gradient with respect to theta is prediction(theta) - y. +INFINITY for y outside the
-   domain or with weight on a masked score. Computed without cancellation of large scores. Errors as hfy_sep_apply;
-   UNSUPPORTED with `plus`, and for targets whose hfy_sep_value is (but the prediction itself has loss 0). */
+   domain or with weight on a masked score. Computed without cancellation of large scores. With a `plus`: the losses of
+   the two links at the best split of y. Errors as hfy_sep_apply; UNSUPPORTED for targets whose hfy_sep_value is (but
+   the prediction itself has loss 0). */
 HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
                                 double *loss, hfy_work *work);
 
@@ -854,11 +861,16 @@ typedef struct hfy_post {
 HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous, size_t rows,
                                   size_t n, hfy_real *q, hfy_work *work);
 
-/* Where hfy_post_vjp writes; NULL members are left out. */
+/* Where hfy_post_vjp writes; NULL members are left out. Parameters are summed over the rows. */
 typedef struct hfy_post_grad {
-    hfy_real *z;             /* rows x n; may be dq itself */
-    hfy_real *gain, *delta;  /* n each, summed over the rows: LAYERNORM */
-    hfy_real *matrix;        /* n x n, summed over the rows: LINEAR */
+    hfy_real *z;                   /* rows x n; may be dq itself */
+    hfy_real *gain, *delta;        /* n each: LAYERNORM (gain: at eta, the same for all, if post->gain is NULL) */
+    hfy_real *matrix;              /* n x n: LINEAR */
+    double *beta;                  /* 1, as all below: TANH */
+    double *radius;                /* L2 */
+    double *eta;                   /* LAYERNORM without post->gain */
+    double *eps;                   /* L2, LAYERNORM: at eps = 0 from above */
+    double *power, *sigma, *theta; /* RECTIFIED_POWER; sigma at 0 from above, and 0 there for z = theta */
 } hfy_post_grad;
 
 /* Vector-Jacobian products at z for the cotangent dq (rows x n each). Overwrites what it is given. SIGN, zero vectors
@@ -954,15 +966,15 @@ typedef struct hfy_grad {
     hfy_real *bias;          /* with bias_stride 0: N, summed over the queries */
     hfy_real *self_coupling; /* dim */
     double *beta;            /* 1 */
-    double *alpha, *gamma;   /* 1: the separation's */
-    double *transition, *transitions; /* the separation's: see hfy_sep_grad */
+    double *alpha, *gamma, *upper, *lower, *transition, *transitions; /* the separation's: see hfy_sep_grad */
+    hfy_post_grad post; /* the post-transformation's parameters; its z must be NULL: the state's is `queries` */
 } hfy_grad;
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_retrieve at dout (the shape of out), through all the
    steps that hfy_retrieve makes (how many is taken as constant). Zero the arrays first for the bare gradient.
    Runs the forward pass again: memory (max_steps+1) dim a query, time about three times that of the retrieval.
-   Errors as hfy_retrieve: a query with an error adds nothing. UNSUPPORTED: alpha or gamma for a kind without it, EXP
-   beyond the range of hfy_real. */
+   Errors as hfy_retrieve: a query with an error adds nothing. UNSUPPORTED: a parameter that the separation or the post
+   has not, EXP beyond the range of hfy_real. */
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work);
 
@@ -972,7 +984,16 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
    without Psi; else as hfy_retrieve. */
 HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work);
 
-/* The constants that the papers add to the raw energy; u = prediction(0), M = max |x_i|. */
+/* dq[j] = dE/dq = grad Psi(q) + self_coupling o q - K^T p, p = separation(beta K q + bias) (HFY eq. 35): q stands still
+   where it is 0. q, dq: n_queries x dim; dq may be q. Where Omega* has a kink (ARGMAX) p is the separation's choice. At
+   the edge of dom Psi the limit from inside: SIGN, and L2 without eps, give grad Psi = 0, RECTIFIED_POWER at 0 gives
+   theta. LAYERNORM: grad Psi within the plane of its domain.
+   Errors: as hfy_energy; ARG for a query outside dom Psi or where the slope is infinite (TANH at 1 and -1, L2 and
+   LAYERNORM with eps on their sphere), NONFINITE for a gradient beyond hfy_real: such a row stays untouched. */
+HFY_API hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, size_t n_queries, hfy_real *dq,
+                                       hfy_work *work);
+
+/* The constants that the papers add to the raw energy; u = prediction(0), M = max |x_i|, -Omega(u) = Omega*(0). */
 typedef enum hfy_energy_form {
     HFY_ENERGY_RAW,   /* 0 */
     HFY_ENERGY_PAPER, /* -Omega(u)/beta + M^2/2 (HFY eq. 20; softmax, no post: MHN eq. 2) */
@@ -980,7 +1001,7 @@ typedef enum hfy_energy_form {
 } hfy_energy_form;
 
 /* *constant for one of these forms. Cost: N dim. Errors, nothing written: as hfy_net_check; ARG (NULL, form), NOMEM;
-   UNSUPPORTED where hfy_energy is, and but for RAW with a `plus`; the separation's own where u does not exist. */
+   UNSUPPORTED where hfy_energy is; the separation's own where u does not exist. */
 HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work);
 
 /* Checks everything about a net that does not depend on the queries and, if resolved is not NULL, gives back the net
@@ -10875,8 +10896,14 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
 
 /* --- Omega, its conjugate, the loss --- */
 
+/* Do the weights lie in a polytope, of a fixed sum but for SPARSEMAP? */
+HFY_PRIVATE_ int hfy_sep_has_sum_(const hfy_sep *sep)
+{
+    return sep->kind != HFY_SEP_IDENTITY && sep->kind != HFY_SEP_POWER && sep->kind != HFY_SEP_EXP;
+}
+
 /* Omega of one row of weights, +infinity outside its domain: y[0..n), or a list (y NULL) of n weights at these
-   indices. */
+   indices (NULL: 0 .. n-1). */
 HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const double *list, const size_t *index,
                                    size_t n, size_t row)
 {
@@ -10998,11 +11025,11 @@ HFY_PRIVATE_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *t
     return HFY_OK;
 }
 
-/* Omega(y) + Omega*(theta) - theta.y of one row, without cancellation: kinds of fixed sum in distances from the top
-   against the prediction as it rounds to hfy_real, elementwise kinds term by term. So the prediction itself has loss
-   exactly 0. */
-HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, size_t n,
-                                      size_t row, double *value, hfy_sep_scratch_ *s)
+/* Omega(y) + Omega*(theta) - theta.y of one row (y, or a list of n if y is NULL), without cancellation: kinds of fixed
+   sum in distances from the top against the prediction as it rounds to hfy_real, elementwise kinds term by term. So the
+   prediction itself has loss exactly 0. */
+HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const double *list,
+                                      size_t n, size_t row, double *value, hfy_sep_scratch_ *s)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     int elementwise = method == HFY_SEP_BY_IDENTITY_ || method == HFY_SEP_BY_POWER_ || method == HFY_SEP_BY_EXP_;
@@ -11010,12 +11037,12 @@ HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta
     double omega, sum = 0, r = full->degree, conjugate_r = full->degree / (full->degree - 1);
     size_t i;
     if (status) return status;
-    for (i = 0; i < n; i++)
+    for (i = 0; y && i < n; i++)
         if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
     if (method == HFY_SEP_BY_STRUCTURE_) return hfy_sep_structured_loss_(full, theta, y, n, value, s);
-    omega = hfy_sep_omega_(full, y, NULL, NULL, n, row);
+    omega = hfy_sep_omega_(full, y, list, NULL, n, row);
     for (i = 0; i < n; i++) {
-        double t = (double)theta[i], v = (double)y[i], p = (double)s->row[i], term;
+        double t = (double)theta[i], v = y ? (double)y[i] : list[i], p = (double)s->row[i], term;
         if (!(v < p) && !(v > p)) continue;
         if (hfy_base_is_neg_inf_(t)) { /* weight on a masked pattern */
             omega = HUGE_VAL;
@@ -11041,6 +11068,281 @@ HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta
     if (hfy_base_is_nan_(sum)) return HFY_ERR_UNSUPPORTED; /* differences of scores beyond the range of double */
     *value = sum > 0 ? sum : 0;
     return HFY_OK;
+}
+
+/* --- sums of two: the infimal convolution (HFY eq. 16) --- */
+
+/* Omega(y) = min over a of Omega_1(a) + Omega_2(y - a). Where both are sums over the coordinates, each on an interval
+   and perhaps with a fixed sum, the multiplier tau of the first's sum is all that ties the coordinates together: a
+   search for tau, and for each tau one for the a_i with slope_1(a_i) - slope_2(y_i - a_i) = tau. Of NORMMAX |a|_gamma =
+   min over t of sum a^gamma / (gamma t^(gamma-1)) + t (gamma-1)/gamma is such a sum, with one more search for t. */
+typedef struct hfy_sep_split_ {
+    hfy_sep link[2];       /* the first has a fixed sum, if one has */
+    double norm;           /* t of NORMMAX */
+    double *low, *high;    /* n: between which the first's part lies */
+    double *part, *rest;   /* n: what the first takes, and the second */
+    double *below, *above; /* n: the part where tau is too low, too high */
+} hfy_sep_split_;
+
+HFY_PRIVATE_ int hfy_sep_by_norm_(const hfy_sep *full)
+{
+    hfy_sep_method_ method = hfy_sep_method_of_(full);
+    return method == HFY_SEP_BY_CONE_ || method == HFY_SEP_BY_NORM_;
+}
+
+#define HFY_SEP_STEEPEST_ 1e5 /* gamma of a sum's NORMMAX at most: its powers lose the digits beyond */
+
+/* Has a sum a value here? Says why not. */
+HFY_PRIVATE_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work)
+{
+    static const char *const names[] = {"SOFTMAX",   "SPARSEMAX", "ENTMAX", "NORMMAX", "KSUBSETS", "SEQUENCE_KSUBSETS",
+                                        "SPARSEMAP", "IDENTITY",  "POWER",  "EXP",     "ARGMAX",   "UNIFORM"};
+    hfy_sep one = hfy_sep_resolve_(sep), two = hfy_sep_resolve_(sep->plus);
+    hfy_sep_method_ first = hfy_sep_method_of_(&one), second = hfy_sep_method_of_(&two);
+    if (two.plus)
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
+                              "sep->plus->plus is set; only sums of two separations have a value here");
+    if (first == HFY_SEP_BY_STRUCTURE_ || second == HFY_SEP_BY_STRUCTURE_ || (hfy_sep_by_norm_(&one) && hfy_sep_by_norm_(&two)) ||
+        (one.kind == HFY_SEP_NORMMAX && one.gamma > HFY_SEP_STEEPEST_) ||
+        (two.kind == HFY_SEP_NORMMAX && two.gamma > HFY_SEP_STEEPEST_))
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "sep->plus: no value of %s and %s together is offered",
+                              names[one.kind], names[two.kind]);
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep, size_t n, hfy_sep_split_ *t)
+{
+    int swap;
+    t->link[0] = hfy_sep_resolve_(sep), t->link[1] = hfy_sep_resolve_(sep->plus);
+    swap = !hfy_sep_has_sum_(&t->link[0]) && (hfy_sep_has_sum_(&t->link[1]) || t->link[1].kind == HFY_SEP_EXP);
+    if (swap) t->link[1] = t->link[0], t->link[0] = hfy_sep_resolve_(sep->plus);
+    t->link[0].plus = t->link[1].plus = NULL;
+    t->norm = 1;
+    t->low = (double *)hfy_base_take_(arena, n, sizeof(double));
+    t->high = (double *)hfy_base_take_(arena, n, sizeof(double));
+    t->part = (double *)hfy_base_take_(arena, n, sizeof(double));
+    t->rest = (double *)hfy_base_take_(arena, n, sizeof(double));
+    t->below = (double *)hfy_base_take_(arena, n, sizeof(double));
+    t->above = (double *)hfy_base_take_(arena, n, sizeof(double));
+}
+
+/* The interval of weight i under one link; live: how many are not masked. */
+HFY_PRIVATE_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live, double *low, double *high)
+{
+    size_t at = row * full->bound_stride + i;
+    *low = full->kind == HFY_SEP_IDENTITY || full->kind == HFY_SEP_POWER ? -HUGE_VAL : 0;
+    *high = hfy_sep_has_sum_(full) ? 1 : HUGE_VAL;
+    if (full->kind == HFY_SEP_UNIFORM) *low = *high = 1 / (double)live;
+    if (!hfy_sep_has_bounds_(full)) return;
+    if (full->lower) *low = full->lower[at];
+    if (full->upper) *high = full->upper[at] < full->k ? full->upper[at] : full->k;
+}
+
+/* d omega / dv of one coordinate, up to a constant where the sum is fixed; and how fast it grows. */
+HFY_PRIVATE_ double hfy_sep_slope_(const hfy_sep *full, double norm, double v, double *growth)
+{
+    double a = full->alpha - 1, g = full->gamma - 1, r = 1 / (full->degree - 1), p;
+    switch (hfy_sep_method_of_(full)) {
+    case HFY_SEP_BY_SOFTMAX_:
+    case HFY_SEP_BY_EXP_: *growth = 1 / v; return log(v);
+    case HFY_SEP_BY_SQUARE_:
+    case HFY_SEP_BY_TSALLIS_:
+    case HFY_SEP_BY_STEEP_: *growth = pow(v, a - 1); return expm1(a * log(v)) / a;
+    case HFY_SEP_BY_CONE_:
+    case HFY_SEP_BY_NORM_: *growth = g * pow(v / norm, g - 1) / norm; return pow(v / norm, g);
+    case HFY_SEP_BY_IDENTITY_:
+    case HFY_SEP_BY_LINE_: *growth = 1; return v;
+    case HFY_SEP_BY_BOX_: *growth = full->rho; return full->rho * v;
+    case HFY_SEP_BY_POWER_:
+        p = pow(fabs(v), r);
+        *growth = r * pow(fabs(v), r - 1);
+        return v < 0 ? -p : p;
+    case HFY_SEP_BY_UNIFORM_:
+    case HFY_SEP_BY_TIES_:
+    case HFY_SEP_BY_TOP_:
+    case HFY_SEP_BY_MAXNORM_:
+    case HFY_SEP_BY_STRUCTURE_: break;
+    }
+    *growth = 0;
+    return 0;
+}
+
+/* slope_1(a) - slope_2(y - a), increasing in a. */
+HFY_PRIVATE_ double hfy_sep_balance_(const hfy_sep_split_ *t, double y, double a, double *growth)
+{
+    double one, two, first = hfy_sep_slope_(&t->link[0], t->norm, a, &one);
+    double second = hfy_sep_slope_(&t->link[1], t->norm, y - a, &two);
+    *growth = one + two;
+    return first - second;
+}
+
+/* The a between low and high where that is tau, or the end nearer to it: Newton from `a` with halvings where it leaves
+   the bracket or is slow. *rate: da/dtau. */
+HFY_PRIVATE_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, double high, double tau, double a,
+                                  double *rate)
+{
+    double growth, g, next, width = high - low;
+    int k;
+    *rate = 0;
+    if (!(low < high) || hfy_sep_balance_(t, y, low, &growth) >= tau) return low;
+    if (hfy_sep_balance_(t, y, high, &growth) <= tau) return high;
+    for (k = 0; k < 1100; k++) {
+        if (!(a > low && a < high)) a = low + 0.5 * (high - low);
+        if (!(a > low && a < high)) break;
+        g = hfy_sep_balance_(t, y, a, &growth) - tau;
+        *rate = 1 / growth;
+        if (g > 0)
+            high = a;
+        else if (g < 0)
+            low = a;
+        else
+            break;
+        next = a - g / growth;
+        if (fabs(next - a) <= DBL_EPSILON * fabs(a)) { /* near, or at a kink of infinite slope: the other side tells */
+            if (high - low <= 8 * DBL_EPSILON * fabs(a)) break;
+            next = a + (g > 0 ? -4 : 4) * DBL_EPSILON * fabs(a);
+        }
+        if (k % 4 == 3) {
+            if (high - low > 0.25 * width) next = low + 0.5 * (high - low);
+            width = high - low;
+        }
+        a = next;
+    }
+    return a;
+}
+
+/* The parts for one tau; returns how much their sum is above the budget. */
+HFY_PRIVATE_ double hfy_sep_parts_(hfy_sep_split_ *t, const hfy_real *y, size_t n, double tau, double *rate)
+{
+    double sum = 0, one;
+    size_t i;
+    for (i = 0, *rate = 0; i < n; i++) {
+        t->part[i] = hfy_sep_part_(t, (double)y[i], t->low[i], t->high[i], tau, t->part[i], &one);
+        sum += t->part[i];
+        *rate += one;
+    }
+    return sum - t->link[0].k;
+}
+
+/* The parts that meet the budget, which lies between what `low` and `high` hold. The two sides of tau are kept and
+   mixed in the end: where a whole range of parts is as good (ARGMAX), only the mixture meets it. */
+HFY_PRIVATE_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n)
+{
+    double tau = 0, low = -HUGE_VAL, high = HUGE_VAL, under = 0, over = 0, step = 1, f, rate;
+    double enough = 1e-14 * t->link[0].k;
+    size_t i;
+    int k;
+    for (k = 0; k < 3000; k++) {
+        f = hfy_sep_parts_(t, y, n, tau, &rate);
+        if (fabs(f) <= enough) return;
+        if (f < 0)
+            low = tau, under = f, memcpy(t->below, t->part, n * sizeof *t->part);
+        else
+            high = tau, over = f, memcpy(t->above, t->part, n * sizeof *t->part);
+        if (high - low <= DBL_EPSILON * (1 + fabs(tau))) break;
+        if (!hfy_base_is_finite_(low) || !hfy_base_is_finite_(high)) {
+            tau += f < 0 ? step : -step;
+            step *= 2;
+            if (!hfy_base_is_finite_(tau)) return; /* never: the budget lies strictly between the ends */
+            continue;
+        }
+        tau -= f / rate;
+        if (k % 3 == 2 || !(tau > low && tau < high)) tau = low + 0.5 * (high - low);
+        if (!(tau > low && tau < high)) break;
+    }
+    for (i = 0; i < n; i++) t->part[i] = t->below[i] + (t->above[i] - t->below[i]) * (under / (under - over));
+}
+
+/* Splits y at the least cost; theta (or NULL) says what is masked. Returns that cost, Omega(y), HUGE_VAL outside the
+   domain; the parts are then in t->part and t->rest. */
+HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
+                                       size_t row)
+{
+    const hfy_sep *one = &t->link[0], *two = &t->link[1];
+    double sum = 0, least = 0, most = 0, budget = one->k, rate, low, high = 1, f, under = 0, over = 0;
+    size_t i, live = 0;
+    int k, side = 0, norm = hfy_sep_by_norm_(one) || hfy_sep_by_norm_(two);
+    const double *normed = hfy_sep_by_norm_(one) ? t->part : t->rest;
+    double gamma = hfy_sep_by_norm_(one) ? one->gamma : two->gamma;
+    for (i = 0; i < n; i++) live += !(theta && hfy_base_is_neg_inf_((double)theta[i]));
+    for (i = 0; i < n; i++) {
+        double v = (double)y[i], a, b, c, d;
+        if (!hfy_base_is_finite_(v)) return HUGE_VAL;
+        hfy_sep_interval_(one, row, i, live, &a, &b);
+        hfy_sep_interval_(two, row, i, live, &c, &d);
+        if (theta && hfy_base_is_neg_inf_((double)theta[i])) {
+            if (v < 0 || v > 0) return HUGE_VAL;
+            a = b = c = d = 0;
+        }
+        t->low[i] = a > v - d ? a : v - d;
+        t->high[i] = b < v - c ? b : v - c;
+        /* without an end: where both slopes have the sign that says: no further */
+        if (one->kind == HFY_SEP_EXP && !hfy_base_is_finite_(t->high[i])) t->high[i] = v > 1 ? v : 1;
+        if (!hfy_base_is_finite_(t->low[i])) t->low[i] = v < 0 ? v : 0;
+        if (!hfy_base_is_finite_(t->high[i])) t->high[i] = v > 0 ? v : 0;
+        if (t->low[i] > t->high[i] + 1e-6) return HUGE_VAL;
+        if (t->low[i] > t->high[i]) t->low[i] = t->high[i] = b < t->low[i] ? b : t->low[i];
+        t->part[i] = t->low[i] + 0.5 * (t->high[i] - t->low[i]);
+        sum += v, least += t->low[i], most += t->high[i];
+    }
+    if (hfy_sep_has_sum_(one)) {
+        double both = budget + two->k, slack = 1e-6 * (budget > 1 ? budget : 1);
+        if (hfy_sep_has_sum_(two) && fabs(sum - both) > 1e-6 * both) return HUGE_VAL;
+        if (least > budget + slack || most < budget - slack) return HUGE_VAL;
+    }
+    low = norm ? pow((double)n, 1 / gamma - 1) : 1;
+    for (k = 0; k < 200; k++) { /* without a norm once; else |part|_gamma - t, decreasing, by the Illinois method */
+        t->norm = k == 0 ? low : k == 1 ? high : low + (high - low) * (under / (under - over));
+        if (k > 1 && (k % 8 == 7 || !(t->norm > low && t->norm < high))) t->norm = low + 0.5 * (high - low);
+        if (!hfy_sep_has_sum_(one))
+            for (i = 0; i < n; i++)
+                t->part[i] = hfy_sep_part_(t, (double)y[i], t->low[i], t->high[i], 0, t->part[i], &rate);
+        else if (least >= budget || most <= budget)
+            memcpy(t->part, least >= budget ? t->low : t->high, n * sizeof *t->part);
+        else
+            hfy_sep_meet_(t, y, n);
+        for (i = 0; i < n; i++) {
+            double c, d, v = (double)y[i] - t->part[i];
+            hfy_sep_interval_(two, row, i, live, &c, &d);
+            if (theta && hfy_base_is_neg_inf_((double)theta[i])) c = d = 0;
+            t->rest[i] = v < c ? c : v > d ? d : v; /* rounding must not leave the domain */
+        }
+        if (!norm) break;
+        for (i = 0, f = 0; i < n; i++) f += normed[i] > 0 ? pow(normed[i] / t->norm, gamma) : 0;
+        f = t->norm * pow(f, 1 / gamma) - t->norm;
+        if ((k == 0 && f <= 0) || (k == 1 && f >= 0) || fabs(f) <= 1e-13 || high - low <= 2 * DBL_EPSILON * high) break;
+        if (f > 0) {
+            if (k > 1 && side > 0) over *= 0.5;
+            low = t->norm, under = f, side = 1;
+        } else {
+            if (k > 1 && side < 0) under *= 0.5;
+            high = t->norm, over = f, side = -1;
+        }
+    }
+    return hfy_sep_omega_(one, NULL, t->part, NULL, n, row) + hfy_sep_omega_(two, NULL, t->rest, NULL, n, row);
+}
+
+/* The loss of a sum: that of its links at the best split (t NULL: only the prediction itself has one). */
+HFY_PRIVATE_ hfy_status hfy_sep_sum_loss_(const hfy_sep *full, hfy_sep_split_ *t, const hfy_real *theta,
+                                          const hfy_real *y, size_t n, size_t row, double *value, hfy_sep_scratch_ *s)
+{
+    hfy_status status = hfy_sep_fill_(full, theta, n, row, s->row, NULL, s);
+    double rest = 0;
+    size_t i;
+    int same = 1;
+    if (status) return status;
+    for (i = 0; i < n; i++) {
+        if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
+        same &= !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
+    }
+    *value = same ? 0 : HUGE_VAL;
+    if (same) return HFY_OK;
+    if (!t) return HFY_ERR_UNSUPPORTED;
+    if (hfy_base_is_pos_inf_(hfy_sep_split_row_(t, theta, y, n, row))) return HFY_OK;
+    status = hfy_sep_loss_(&t->link[0], theta, NULL, t->part, n, row, value, s);
+    if (!status) status = hfy_sep_loss_(&t->link[1], theta, NULL, t->rest, n, row, &rest, s);
+    *value += rest;
+    return status;
 }
 
 /* --- vector-Jacobian products of one row, one link --- */
@@ -11252,37 +11554,48 @@ HFY_PRIVATE_ void hfy_sep_row_vjp_(const hfy_sep *full, const hfy_real *theta, c
     for (i = 0; out && i < n; i++) out[i] = 0;
 }
 
-/* The same for a chain: the products of its links add up; each link's own prediction is made again from theta. In s:
-   sum and row. Rows that cannot be answered give 0. */
-HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *v, size_t n, size_t row,
-                                     hfy_real *out, hfy_sep_scratch_ *s)
+/* The same for one link of any kind, with its parameters where `grad` has them (its theta is not looked at). Structured
+   kinds read the mixture that the solver still holds, not y. */
+HFY_PRIVATE_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v,
+                                    size_t n, size_t row, hfy_real *out, const hfy_sep_grad *grad, hfy_sep_scratch_ *s)
 {
+    if (hfy_sep_method_of_(full) == HFY_SEP_BY_STRUCTURE_)
+        hfy_sep_structured_vjp_(v, n, out, grad->transition, grad->transitions, s);
+    else
+        hfy_sep_row_vjp_(full, theta, y, v, n, row, out, grad->alpha, grad->gamma,
+                         grad->upper ? grad->upper + row * full->bound_stride : NULL,
+                         grad->lower ? grad->lower + row * full->bound_stride : NULL, s);
+}
+
+/* The same for a chain: the products of its links add up; each link's own prediction is made again from theta. In s:
+   sum and row. Rows that cannot be answered give 0. The parameters are the first link's. */
+HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *v, size_t n, size_t row,
+                                     hfy_real *out, const hfy_sep_grad *grad, hfy_sep_scratch_ *s)
+{
+    hfy_sep_grad none;
     size_t i;
+    memset(&none, 0, sizeof none);
     memset(s->sum, 0, n * sizeof *s->sum);
-    for (; sep; sep = sep->plus) {
+    for (; sep; sep = sep->plus, grad = &none) {
         hfy_sep alone = hfy_sep_resolve_(sep);
         alone.plus = NULL;
         if (hfy_sep_fill_(&alone, theta, n, row, s->row, NULL, s)) continue;
-        if (hfy_sep_method_of_(&alone) == HFY_SEP_BY_STRUCTURE_)
-            hfy_sep_structured_vjp_(v, n, s->row, NULL, NULL, s);
-        else
-            hfy_sep_row_vjp_(&alone, theta, s->row, v, n, row, s->row, NULL, NULL, NULL, NULL, s);
+        hfy_sep_link_vjp_(&alone, theta, s->row, v, n, row, s->row, grad, s);
         for (i = 0; i < n; i++) s->sum[i] += (double)s->row[i];
     }
-    for (i = 0; i < n; i++) out[i] = (hfy_real)s->sum[i];
+    for (i = 0; out && i < n; i++) out[i] = (hfy_real)s->sum[i];
 }
 
 /* Which parameter gradient of a separation does not exist: its name, or NULL. */
-HFY_PRIVATE_ const char *hfy_sep_no_gradient_(const hfy_sep *full, int alpha, int gamma, int upper, int lower,
-                                              int transition, int transitions)
+HFY_PRIVATE_ const char *hfy_sep_no_gradient_(const hfy_sep *full, const hfy_sep_grad *grad)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
-    if (alpha && (full->plus || full->kind != HFY_SEP_ENTMAX || method == HFY_SEP_BY_TIES_)) return "alpha";
-    if (gamma && (full->plus || (method != HFY_SEP_BY_CONE_ && method != HFY_SEP_BY_NORM_))) return "gamma";
-    if (upper && (full->plus || method != HFY_SEP_BY_BOX_ || !full->upper)) return "upper";
-    if (lower && (full->plus || method != HFY_SEP_BY_BOX_ || !full->lower)) return "lower";
-    if (transition && (full->plus || method != HFY_SEP_BY_STRUCTURE_)) return "transition";
-    if (transitions && (full->plus || method != HFY_SEP_BY_STRUCTURE_)) return "transitions";
+    if (grad->alpha && (full->kind != HFY_SEP_ENTMAX || method == HFY_SEP_BY_TIES_)) return "alpha";
+    if (grad->gamma && method != HFY_SEP_BY_CONE_ && method != HFY_SEP_BY_NORM_) return "gamma";
+    if (grad->upper && (method != HFY_SEP_BY_BOX_ || !full->upper)) return "upper";
+    if (grad->lower && (method != HFY_SEP_BY_BOX_ || !full->lower)) return "lower";
+    if (grad->transition && method != HFY_SEP_BY_STRUCTURE_) return "transition";
+    if (grad->transitions && method != HFY_SEP_BY_STRUCTURE_) return "transitions";
     return NULL;
 }
 
@@ -11430,8 +11743,7 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
     if (!status && grad) {
         const char *none;
         full = hfy_sep_resolve_(sep);
-        none = hfy_sep_no_gradient_(&full, grad->alpha != NULL, grad->gamma != NULL, grad->upper != NULL,
-                                    grad->lower != NULL, grad->transition != NULL, grad->transitions != NULL);
+        none = hfy_sep_no_gradient_(&full, grad);
         if (none)
             status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient",
                                     none);
@@ -11456,18 +11768,12 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
         for (j = 0; j < rows; j++) {
             const hfy_real *t = theta ? theta + j * n : NULL;
             hfy_real *out = grad->theta ? grad->theta + j * n : NULL;
-            if (full.plus) {
-                if (out) hfy_sep_chain_vjp_(&full, t, dy + j * n, n, j, out, &scratch);
-            } else if (hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_) {
-                if (!hfy_sep_list_(&full, t, n, j, &scratch))
-                    hfy_sep_structured_vjp_(dy + j * n, n, out, grad->transition, grad->transitions, &scratch);
-                else if (out)
-                    memset(out, 0, n * sizeof *out);
-            } else {
-                hfy_sep_row_vjp_(&full, t, y + j * n, dy + j * n, n, j, out, grad->alpha, grad->gamma,
-                                 grad->upper ? grad->upper + j * full.bound_stride : NULL,
-                                 grad->lower ? grad->lower + j * full.bound_stride : NULL, &scratch);
-            }
+            if (full.plus)
+                hfy_sep_chain_vjp_(&full, t, dy + j * n, n, j, out, grad, &scratch);
+            else if (hfy_sep_method_of_(&full) != HFY_SEP_BY_STRUCTURE_ || !hfy_sep_list_(&full, t, n, j, &scratch))
+                hfy_sep_link_vjp_(&full, t, y + j * n, dy + j * n, n, j, out, grad, &scratch);
+            else if (out)
+                memset(out, 0, n * sizeof *out);
         }
     }
     return hfy_base_close_(w, &local, status);
@@ -11479,21 +11785,20 @@ HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t r
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0};
     hfy_sep_scratch_ scratch;
+    hfy_sep_split_ split;
     hfy_sep full;
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, !y ? "y" : !omega ? "omega" : NULL, w), one;
     size_t i, j;
-    int structured = 0;
-    if (!status && sep->plus)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
-                                "sep->plus is set; an infimal convolution has no value in closed form");
+    int structured = 0, pass;
+    if (!status && sep->plus) status = hfy_sep_check_split_(sep, w);
     if (!status) {
         full = hfy_sep_resolve_(sep);
         structured = hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_;
     }
-    if (structured) {
-        hfy_sep_plan_(&arena, NULL, sep, n, 0, &scratch);
-        status = hfy_base_reserve_(w, &arena);
-        if (!status) hfy_sep_plan_(&arena, NULL, sep, n, 0, &scratch);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status && structured) hfy_sep_plan_(&arena, NULL, sep, n, 0, &scratch);
+        if (!status && sep->plus) hfy_sep_plan_split_(&arena, sep, n, &split);
     }
     if (!status) {
         for (j = 0; j < rows; j++) {
@@ -11509,7 +11814,9 @@ HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t r
                     status = hfy_sep_row_failed_(w, one, "y, row", j, NULL, n, &scratch.solver);
                 continue;
             }
-            if (i == n)
+            if (i == n && full.plus)
+                omega[j] = hfy_sep_split_row_(&split, NULL, y + j * n, n, j);
+            else if (i == n)
                 omega[j] = hfy_sep_omega_(&full, y + j * n, NULL, NULL, n, j);
             else if (!status)
                 status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "y, row %z: entry %z is NaN; it should be a number", j,
@@ -11547,32 +11854,39 @@ HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, 
 HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
                                 double *loss, hfy_work *work)
 {
-    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_work local, *w = hfy_base_open_(work, &local), quiet;
     hfy_base_arena_ arena = {NULL, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     hfy_sep_scratch_ scratch;
+    hfy_sep_split_ split;
     hfy_sep full;
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !y ? "y" : !loss ? "loss" : NULL, w);
     size_t j;
-    if (!status && sep->plus)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
-                                "sep->plus is set; the loss of a sum of energies is not offered");
+    int pass, splits = 0;
+    memset(&quiet, 0, sizeof quiet);
     if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-    if (!status) {
-        hfy_sep_plan_(&arena, simd, sep, n, 1, &scratch);
-        status = hfy_base_reserve_(w, &arena);
+    if (!status && sep->plus) splits = !hfy_sep_check_split_(sep, &quiet);
+    for (pass = 0; !status && pass < 2; pass++) {
+        if (pass) status = hfy_base_reserve_(w, &arena);
+        if (!status) hfy_sep_plan_(&arena, simd, sep, n, 1, &scratch);
+        if (!status && splits) hfy_sep_plan_split_(&arena, sep, n, &split);
     }
     if (!status) {
-        hfy_sep_plan_(&arena, simd, sep, n, 1, &scratch);
         full = hfy_sep_resolve_(sep);
         for (j = 0; j < rows; j++) {
+            const hfy_real *t = theta + j * n;
             double value;
-            hfy_status one = hfy_sep_loss_(&full, theta + j * n, y + j * n, n, j, &value, &scratch);
+            hfy_status one;
+            if (sep->plus)
+                one = hfy_sep_sum_loss_(&full, splits ? &split : NULL, t, y + j * n, n, j, &value, &scratch);
+            else
+                one = hfy_sep_loss_(&full, t, y + j * n, NULL, n, j, &value, &scratch);
             if (!one) loss[j] = value;
+            if (one == HFY_ERR_UNSUPPORTED && !status && sep->plus && !splits) status = hfy_sep_check_split_(sep, w);
             if (one == HFY_ERR_UNSUPPORTED && !status && hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_)
                 status = hfy_sep_no_value_(w, "y, row", j);
-            if (one && !status) status = hfy_sep_row_failed_(w, one, "theta or y, row", j, theta + j * n, n,
-                                                         &scratch.solver);
+            if (one && !status)
+                status = hfy_sep_row_failed_(w, one, "theta or y, row", j, t, n, &scratch.solver);
         }
     }
     return hfy_base_close_(w, &local, status);
@@ -11788,6 +12102,26 @@ HFY_PRIVATE_ double hfy_post_rectify_slope_(const hfy_post *post, double v)
     return p < 1 || p > 1 ? slope * pow(s, p - 1) : slope;
 }
 
+/* And those with respect to power, s^p log s, and to sigma. With x = v / width, width = sigma/pi: ds/dsigma =
+   (softplus(x) - x softplus'(x)) / pi, which is softplus'(x) ratio / pi with a ratio that neither cancels nor
+   overflows. */
+HFY_PRIVATE_ void hfy_post_rectify_vjp_(const hfy_post *post, double v, double *to_power, double *to_sigma)
+{
+    const double pi = 3.14159265358979323846;
+    double width = post->sigma / pi, value = hfy_post_rectify_(post, v), slope, x, e, ratio, log_s;
+    *to_power = *to_sigma = 0;
+    if (value <= 0) return;
+    if (!(width > 0)) {
+        *to_power = value * log(v);
+        return;
+    }
+    x = v / width, e = exp(-fabs(x)), slope = hfy_post_rectify_slope_(post, v);
+    log_s = x < -37 ? log(width) + x : log((v > 0 ? v : 0) + width * log1p(e));
+    ratio = x < 0 ? (x < -37 ? 1 : log1p(e) * (1 + e) / e) - x : e > 0 ? log1p(e) * (1 + e) + x * e : 0;
+    *to_power = value * log_s;
+    *to_sigma = slope <= 0 ? 0 : slope * ratio / pi;
+}
+
 /* <a, x> of a row of the matrix, summed in double. */
 HFY_PRIVATE_ double hfy_post_matrix_dot_(const hfy_real *a, const hfy_real *x, size_t n)
 {
@@ -11801,6 +12135,13 @@ HFY_PRIVATE_ double hfy_post_matrix_dot_(const hfy_real *a, const hfy_real *x, s
     }
     for (; i < n; i++) s0 += (double)a[i] * (double)x[i];
     return (s0 + s1) + (s2 + s3);
+}
+
+/* The derivative of tanh: 4e / (1+e)^2 with e = e^(-2|x|), which does not cancel where it is small. */
+HFY_PRIVATE_ double hfy_post_tanh_slope_(double x)
+{
+    double e = exp(-2 * fabs(x));
+    return 4 * e / ((1 + e) * (1 + e));
 }
 
 HFY_PRIVATE_ int hfy_post_finite_(const hfy_real *x, size_t n)
@@ -11887,11 +12228,9 @@ HFY_PRIVATE_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, con
     size_t i, j;
     switch (post->kind) {
     case HFY_POST_NONE: memmove(dz, dq, n * sizeof *dz); break;
-    case HFY_POST_TANH: /* 1 - tanh^2 = 4e / (1+e)^2, e = e^(-2|beta z|): no cancellation where it is small */
-        for (i = 0; i < n; i++) {
-            double e = exp(-2 * fabs(post->beta * (double)z[i]));
-            dz[i] = (hfy_real)(4 * e / ((1 + e) * (1 + e)) * post->beta * (double)dq[i]);
-        }
+    case HFY_POST_TANH:
+        for (i = 0; i < n; i++)
+            dz[i] = (hfy_real)(hfy_post_tanh_slope_(post->beta * (double)z[i]) * post->beta * (double)dq[i]);
         break;
     case HFY_POST_SIGN:
         for (i = 0; i < n; i++) dz[i] = 0;
@@ -12036,6 +12375,48 @@ HFY_PRIVATE_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real
     return HFY_OK;
 }
 
+/* scratch->row = the gradient of Psi at q; at the edge of dom Psi its limit from inside, for LAYERNORM within the plane
+   of the domain. HFY_ERR_ARG: q is outside, or at an edge where Psi is infinitely steep; else as above. */
+HFY_PRIVATE_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_real *q, size_t n,
+                                               const hfy_post_scratch_ *scratch)
+{
+    double *row = scratch->row, psi, radius = post->radius, root_eps = sqrt(post->eps), scale, norm;
+    hfy_status status = hfy_post_row_value_(post, q, n, &psi, scratch);
+    size_t i;
+    if (status) return status;
+    if (hfy_base_is_pos_inf_(psi)) return HFY_ERR_ARG;
+    for (i = 0; i < n; i++) row[i] = post->kind == HFY_POST_SIGN ? 0 : (double)q[i];
+    switch (post->kind) {
+    case HFY_POST_NONE:
+    case HFY_POST_SIGN: break;
+    case HFY_POST_TANH:
+        for (i = 0; i < n; i++) {
+            if (!(fabs(row[i]) < 1)) return HFY_ERR_ARG;
+            row[i] = 0.5 * (log1p(row[i]) - log1p(-row[i])) / post->beta; /* artanh */
+        }
+        break;
+    case HFY_POST_L2:
+    case HFY_POST_LAYERNORM:
+        if (post->kind == HFY_POST_LAYERNORM) {
+            for (i = 0; post->delta && i < n; i++) row[i] -= (double)post->delta[i];
+            hfy_post_centre_(row, n);
+            radius = sqrt((double)(n - post->dof_minus));
+            root_eps *= radius, radius *= post->eta;
+        }
+        scale = hfy_post_rescale_(row, n);
+        norm = sqrt(hfy_linalg_dot_(row, row, n)) / scale;
+        if (root_eps > 0 && !(norm < radius)) return HFY_ERR_ARG;
+        if (root_eps > 0) root_eps /= sqrt(radius - norm) * sqrt(radius + norm);
+        for (i = 0; i < n; i++) row[i] *= root_eps / scale;
+        break;
+    case HFY_POST_LINEAR: hfy_linalg_cholesky_solve_(scratch->factor, n, row); break;
+    case HFY_POST_RECTIFIED_POWER:
+        for (i = 0; i < n; i++) row[i] = post->theta + (row[i] > 0 ? pow(row[i], 1 / post->power) : 0);
+        break;
+    }
+    return HFY_OK;
+}
+
 /* *psi_star = Psi*(z). HFY_ERR_NONFINITE: z not finite. */
 HFY_PRIVATE_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_real *z, size_t n, double *psi_star,
                                                 const hfy_post_scratch_ *scratch)
@@ -12129,12 +12510,73 @@ HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const
     return hfy_base_close_(w, &local, status);
 }
 
-/* Gradients of the parameters, which sum over the rows. sum: 2n (LAYERNORM) or n (LINEAR) doubles. */
+/* The first member of grad that the post has no such parameter for, or NULL. */
+HFY_PRIVATE_ const char *hfy_post_no_gradient_(const hfy_post *post, const hfy_post_grad *grad)
+{
+    const int layer = post->kind == HFY_POST_LAYERNORM, rectified = post->kind == HFY_POST_RECTIFIED_POWER;
+    if (grad->gain && !layer) return "gain";
+    if (grad->delta && !layer) return "delta";
+    if (grad->matrix && post->kind != HFY_POST_LINEAR) return "matrix";
+    if (grad->beta && post->kind != HFY_POST_TANH) return "beta";
+    if (grad->radius && post->kind != HFY_POST_L2) return "radius";
+    if (grad->eta && !(layer && !post->gain)) return "eta";
+    if (grad->eps && !layer && post->kind != HFY_POST_L2) return "eps";
+    if (grad->power && !rectified) return "power";
+    if (grad->sigma && !rectified) return "sigma";
+    if (grad->theta && !rectified) return "theta";
+    return NULL;
+}
+
+/* Adds the gradients of the numbers among the parameters, of one row. */
+HFY_PRIVATE_ void hfy_post_row_numbers_vjp_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t n,
+                                            const hfy_post_grad *grad, const hfy_post_scratch_ *scratch)
+{
+    double *u = scratch->row, root, dof, dot = 0, gained = 0, to_power, to_sigma;
+    size_t i;
+    switch (post->kind) {
+    case HFY_POST_TANH:
+        for (i = 0; i < n; i++) dot += hfy_post_tanh_slope_(post->beta * (double)z[i]) * (double)z[i] * (double)dq[i];
+        if (grad->beta) *grad->beta += dot;
+        break;
+    case HFY_POST_L2: /* q = radius z / root, root^2 = |z|^2 + eps */
+        root = hfy_post_normalise_(post, z, 0, n, u);
+        for (i = 0; i < n; i++) dot += u[i] * (double)dq[i];
+        if (grad->radius) *grad->radius += dot;
+        if (grad->eps && root > 0) *grad->eps -= 0.5 * post->radius * dot / root / root;
+        break;
+    case HFY_POST_LAYERNORM: /* q = gain sqrt(dof) x / root + delta, root^2 = |x|^2 + dof eps */
+        root = hfy_post_normalise_(post, z, 0, n, u);
+        dof = (double)(n - post->dof_minus);
+        for (i = 0; i < n; i++) {
+            dot += u[i] * (double)dq[i];
+            gained += u[i] * (double)dq[i] * (post->gain ? (double)post->gain[i] : post->eta);
+        }
+        if (grad->eta) *grad->eta += sqrt(dof) * dot;
+        if (grad->eps && root > 0) *grad->eps -= 0.5 * dof * sqrt(dof) * gained / root / root;
+        break;
+    case HFY_POST_RECTIFIED_POWER:
+        for (i = 0; i < n; i++) {
+            double v = (double)z[i] - post->theta, g = (double)dq[i];
+            hfy_post_rectify_vjp_(post, v, &to_power, &to_sigma);
+            if (grad->power) *grad->power += to_power * g;
+            if (grad->sigma) *grad->sigma += to_sigma * g;
+            if (grad->theta) *grad->theta -= hfy_post_rectify_slope_(post, v) * g;
+        }
+        break;
+    case HFY_POST_NONE:
+    case HFY_POST_SIGN:
+    case HFY_POST_LINEAR: break;
+    }
+}
+
+/* Adds the gradients of the parameters, summed over the rows. sum: 2n (LAYERNORM) or n (LINEAR) doubles. */
 HFY_PRIVATE_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows,
                                            size_t n, const hfy_post_grad *grad, double *sum,
                                            const hfy_post_scratch_ *scratch)
 {
     size_t i, j, r;
+    if (grad->beta || grad->radius || grad->eta || grad->eps || grad->power || grad->sigma || grad->theta)
+        for (r = 0; r < rows; r++) hfy_post_row_numbers_vjp_(post, z + r * n, dq + r * n, n, grad, scratch);
     if (post->kind == HFY_POST_LAYERNORM && (grad->gain || grad->delta)) {
         const double dof = sqrt((double)(n - post->dof_minus));
         for (i = 0; i < 2 * n; i++) sum[i] = 0;
@@ -12146,20 +12588,19 @@ HFY_PRIVATE_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real 
                 sum[n + i] += (double)v[i];
             }
         }
-        if (grad->gain)
-            for (i = 0; i < n; i++) grad->gain[i] = (hfy_real)sum[i];
-        if (grad->delta)
-            for (i = 0; i < n; i++) grad->delta[i] = (hfy_real)sum[n + i];
+        for (i = 0; grad->gain && i < n; i++) grad->gain[i] = (hfy_real)((double)grad->gain[i] + sum[i]);
+        for (i = 0; grad->delta && i < n; i++) grad->delta[i] = (hfy_real)((double)grad->delta[i] + sum[n + i]);
     }
     if (post->kind == HFY_POST_LINEAR && grad->matrix)
         for (i = 0; i < n; i++) { /* row i of dA = sum over the rows of dq_i z */
+            hfy_real *row = grad->matrix + i * n;
             for (j = 0; j < n; j++) sum[j] = 0;
             for (r = 0; r < rows; r++) {
                 const hfy_real *x = z + r * n;
                 double v = (double)dq[r * n + i];
                 for (j = 0; j < n; j++) sum[j] += v * (double)x[j];
             }
-            for (j = 0; j < n; j++) grad->matrix[i * n + j] = (hfy_real)sum[j];
+            for (j = 0; j < n; j++) row[j] = (hfy_real)((double)row[j] + sum[j]);
         }
 }
 
@@ -12171,16 +12612,15 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
     hfy_post resolved;
     hfy_post_scratch_ scratch;
     hfy_status status = hfy_post_arguments_(post, rows, n, z, "z", dq, "dq", &resolved, w);
+    const char *none;
     double *sum = NULL;
     size_t j;
     int pass;
     memset(&scratch, 0, sizeof scratch);
     if (!status && !grad) status = hfy_base_fail_(w, HFY_ERR_ARG, "grad is NULL");
-    if (!status && (grad->gain || grad->delta) && resolved.kind != HFY_POST_LAYERNORM)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s should be NULL: only LAYERNORM has it",
-                                grad->gain ? "gain" : "delta");
-    if (!status && grad->matrix && resolved.kind != HFY_POST_LINEAR)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->matrix should be NULL: only LINEAR has it");
+    none = status ? NULL : hfy_post_no_gradient_(&resolved, grad);
+    if (none)
+        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this post has no such gradient", none);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
         if (status) break;
@@ -12188,6 +12628,14 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
         sum = (double *)hfy_base_take_(&arena, hfy_base_times_(2, n), sizeof *sum);
     }
     if (!status) {
+        double *numbers[7];
+        numbers[0] = grad->beta, numbers[1] = grad->radius, numbers[2] = grad->eta, numbers[3] = grad->eps;
+        numbers[4] = grad->power, numbers[5] = grad->sigma, numbers[6] = grad->theta;
+        for (j = 0; j < 7; j++)
+            if (numbers[j]) *numbers[j] = 0;
+        if (grad->gain) memset(grad->gain, 0, n * sizeof *grad->gain);
+        if (grad->delta) memset(grad->delta, 0, n * sizeof *grad->delta);
+        if (grad->matrix) memset(grad->matrix, 0, n * n * sizeof *grad->matrix);
         hfy_post_vjp_parameters_(&resolved, z, dq, rows, n, grad, sum, &scratch); /* first: grad->z may be dq */
         for (j = 0; grad->z && j < rows; j++)
             hfy_post_row_vjp_(&resolved, z + j * n, dq + j * n, n, grad->z + j * n, &scratch);
@@ -12357,11 +12805,6 @@ typedef struct hfy_net_scratch_ {
     size_t made;             /* steps that the last query to end has made */
 } hfy_net_scratch_;
 
-HFY_PRIVATE_ int hfy_net_on_polytope_(const hfy_sep *sep)
-{
-    return sep->kind != HFY_SEP_IDENTITY && sep->kind != HFY_SEP_POWER && sep->kind != HFY_SEP_EXP;
-}
-
 HFY_PRIVATE_ hfy_status hfy_net_bad_size_(hfy_work *work, const char *what, size_t value, const char *wanted,
                                           size_t bound)
 {
@@ -12419,7 +12862,7 @@ HFY_PRIVATE_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, h
         return hfy_base_fail_(work, HFY_ERR_ARG,
                               "net->beta is %g; it should be above 0 and finite, or 0 for the default", net->beta);
     if (!(net->beta > 0))
-        full->beta = net->sim == HFY_SIM_DOT && hfy_net_on_polytope_(&net->sep) ? 1 / sqrt((double)net->dim) : 1;
+        full->beta = net->sim == HFY_SIM_DOT && hfy_sep_has_sum_(&net->sep) ? 1 / sqrt((double)net->dim) : 1;
     if (!(net->step >= 0 && net->step <= 1))
         return hfy_base_fail_(work, HFY_ERR_ARG, "net->step is %g; it should be above 0 and at most 1, or 0 for 1",
                               net->step);
@@ -12976,6 +13419,26 @@ HFY_PRIVATE_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real 
     if (net->self_coupling)
         for (d = 0; d < net->dim; d++) self += 0.5 * (double)net->self_coupling[d] * (double)q[d] * (double)q[d];
     *energy = -conjugate / net->beta + psi + self;
+    return HFY_OK;
+}
+
+/* dE/dq into dq, which may be q, from the same scores, which become the weights; grad Psi stands in s->post.row. */
+HFY_PRIVATE_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real *theta, const hfy_real *q,
+                                                 size_t who, hfy_real *dq, hfy_net_scratch_ *s)
+{
+    const hfy_net *net = &run->net;
+    double *slope = s->post.row, half;
+    size_t d;
+    hfy_status status = hfy_sep_fill_(&run->sep, theta, net->count, who, theta, s->log_scale, &s->sep);
+    if (status) return status;
+    hfy_net_project_(run, theta, net->count, 1, net->keys, net->key_stride, net->dim, s->stream, s->z);
+    half = exp(0.5 * s->log_scale[0]);
+    for (d = 0; d < net->dim; d++) {
+        if (net->self_coupling) slope[d] += (double)net->self_coupling[d] * (double)q[d];
+        slope[d] -= hfy_post_unscale_((double)s->z[d], half);
+        if (!(fabs(slope[d]) <= HFY_REAL_MAX_)) return HFY_ERR_NONFINITE;
+    }
+    for (d = 0; d < net->dim; d++) dq[d] = (hfy_real)slope[d];
     return HFY_OK;
 }
 
@@ -13584,7 +14047,9 @@ HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, siz
     return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work)
+/* The energies or, if dq is not NULL, their gradients. missing: an array that is NULL. */
+HFY_PRIVATE_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy,
+                                          hfy_real *dq, const char *missing, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0};
@@ -13593,8 +14058,7 @@ HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_qu
     size_t walks, first, j, d;
     hfy_status status = hfy_net_begin_(net, n_queries, 1, 1, 0, &run, &walks, w);
     int pass;
-    if (!status && n_queries && (!q || !energy))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !q ? "q" : "energy");
+    if (!status && n_queries && missing) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", missing);
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
         if (status) break;
@@ -13615,12 +14079,33 @@ HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_qu
                 for (d = 0; d < run.net.dim; d++)
                     if (!hfy_base_is_finite_((double)state[d])) one = HFY_ERR_NONFINITE;
                 hfy_net_mask_(&run.net, first + j, 0, run.net.count, theta);
-                if (!one) one = hfy_net_energy_(&run, theta, state, first + j, energy + first + j, &scratch);
+                if (!one && !dq) one = hfy_net_energy_(&run, theta, state, first + j, energy + first + j, &scratch);
+                if (!one && dq) {
+                    one = hfy_post_row_gradient_(&run.post, state, run.net.dim, &scratch.post);
+                    if (one && !status)
+                        status = hfy_base_fail_(
+                            w, one, "query %z lies outside the domain of Psi, or at an edge where Psi has no slope",
+                            first + j);
+                    if (!one)
+                        one = hfy_net_energy_gradient_(&run, theta, state, first + j, dq + (first + j) * run.net.dim,
+                                                       &scratch);
+                }
                 if (one && !status) status = hfy_net_failed_(w, one, first + j);
             }
         }
     }
     return hfy_base_close_(w, &local, status);
+}
+
+HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work)
+{
+    return hfy_net_energies_(net, q, n_queries, energy, NULL, !q ? "q" : !energy ? "energy" : NULL, work);
+}
+
+HFY_API hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, size_t n_queries, hfy_real *dq,
+                                       hfy_work *work)
+{
+    return hfy_net_energies_(net, q, n_queries, NULL, dq, !q ? "q" : !dq ? "dq" : NULL, work);
 }
 
 HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work)
@@ -13635,9 +14120,6 @@ HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form,
     if (!status && !constant) status = hfy_base_fail_(w, HFY_ERR_ARG, "constant is NULL");
     if (!status && (unsigned)form > HFY_ENERGY_FY)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "form is %z; it should be one of hfy_energy_form", (size_t)form);
-    if (!status && run.sep.plus && form != HFY_ENERGY_RAW)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
-                                "net->sep.plus is set; a sum of energies has only its raw form");
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
         if (status) break;
@@ -13651,11 +14133,9 @@ HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form,
         size_t i, d, n = run.net.count, dim = run.net.dim;
         double value = 0, extra = 0;
         memset(scratch.scores, 0, n * sizeof *scratch.scores);
-        status = hfy_sep_fill_(&run.sep, scratch.scores, n, 0, scratch.scores, NULL, &scratch.sep);
-        if (!status && hfy_sep_method_of_(&run.sep) == HFY_SEP_BY_STRUCTURE_) /* -Omega(u) = Omega*(0) */
-            value = scratch.sep.solver.value / run.net.beta;
-        else if (!status)
-            value = -hfy_sep_omega_(&run.sep, scratch.scores, NULL, NULL, n, 0) / run.net.beta;
+        status = hfy_sep_conjugate_(&run.sep, scratch.scores, n, 0, &value, &scratch.sep); /* Omega*(0) = -Omega(u) */
+        value /= run.net.beta;
+        if (!status) status = hfy_sep_fill_(&run.sep, scratch.scores, n, 0, scratch.scores, NULL, &scratch.sep);
         if (!status && form == HFY_ENERGY_PAPER) {
             for (i = 0; i < n; i++) {
                 double square = 0;
@@ -13690,7 +14170,8 @@ typedef struct hfy_net_back_ {
     hfy_real *dz, *df; /* D */
     hfy_net_stream_ stream; /* its z and part: D */
     double *dq;        /* D: cotangent of the state */
-    double *sum;       /* D */
+    double *sum;       /* 2D: of the post's parameters */
+    hfy_sep_grad sep;  /* what is asked for of the separation */
 } hfy_net_back_;
 
 HFY_PRIVATE_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_back_ *b)
@@ -13706,7 +14187,7 @@ HFY_PRIVATE_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ 
     b->stream.z = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
     b->stream.part = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
     b->dq = (double *)hfy_base_take_(arena, dim, sizeof(double));
-    b->sum = (double *)hfy_base_take_(arena, dim, sizeof(double));
+    b->sum = (double *)hfy_base_take_(arena, hfy_base_times_(2, dim), sizeof(double));
 }
 
 /* d sim(x, q): adds g times its gradients to dq and, unless NULL, to dx. score: sim(x, q) itself. */
@@ -13739,12 +14220,9 @@ HFY_PRIVATE_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, 
     size_t i, n = net->count, dim = net->dim, visible = net->visible ? hfy_base_min_(net->visible[who], n) : n;
     double d_beta = 0, inverse_q = 0;
     if (run->sep.plus)
-        hfy_sep_chain_vjp_(&run->sep, b->theta, b->dy, n, who, b->dy, &s->sep);
-    else if (hfy_sep_method_of_(&run->sep) == HFY_SEP_BY_STRUCTURE_) /* the solver still holds this step's mixture */
-        hfy_sep_structured_vjp_(b->dy, n, b->dy, grad->transition, grad->transitions, &s->sep);
-    else
-        hfy_sep_row_vjp_(&run->sep, b->theta, b->y, b->dy, n, who, b->dy, grad->alpha, grad->gamma, NULL, NULL,
-                         &s->sep);
+        hfy_sep_chain_vjp_(&run->sep, b->theta, b->dy, n, who, b->dy, &b->sep, &s->sep);
+    else /* a solver still holds this step's mixture */
+        hfy_sep_link_vjp_(&run->sep, b->theta, b->y, b->dy, n, who, b->dy, &b->sep, &s->sep);
     if (net->sim == HFY_SIM_COSINE) inverse_q = s->inverse_q[0];
     for (i = 0; i < visible; i++) {
         const hfy_real *x = net->keys + i * net->key_stride;
@@ -13811,6 +14289,7 @@ HFY_PRIVATE_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, s
                 b->df[d] = (hfy_real)(net->step * b->dq[d]);
                 b->dq[d] *= 1 - net->step;
             }
+            hfy_post_vjp_parameters_(&run->post, s->z, b->df, 1, dim, &grad->post, b->sum, &s->post);
             hfy_post_row_vjp_(&run->post, s->z, b->df, dim, b->dz, &s->post);
             for (d = 0; net->self_coupling && d < dim; d++) {
                 b->dq[d] -= (double)net->self_coupling[d] * (double)b->dz[d];
@@ -13846,11 +14325,21 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
     if (!status && grad->values && !net->values)
         status = hfy_base_fail_(w, HFY_ERR_ARG,
                                 "grad->values is set, but net->values is NULL: grad->keys receives their part");
+    if (!status && grad->post.z)
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "grad->post.z is set; it should be NULL: grad->queries is the state's");
+    memset(&back, 0, sizeof back);
     if (!status) {
-        const char *none = hfy_sep_no_gradient_(&run.sep, grad->alpha != NULL, grad->gamma != NULL, 0, 0,
-                                                grad->transition != NULL, grad->transitions != NULL);
+        const char *none;
+        back.sep.alpha = grad->alpha, back.sep.gamma = grad->gamma;
+        back.sep.upper = grad->upper, back.sep.lower = grad->lower;
+        back.sep.transition = grad->transition, back.sep.transitions = grad->transitions;
+        none = hfy_sep_no_gradient_(&run.sep, &back.sep);
         if (none)
             status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
+        none = status ? NULL : hfy_post_no_gradient_(&run.post, &grad->post);
+        if (none)
+            status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->post.%s is set, but net->post has no such gradient",
+                                    none);
     }
     for (pass = 0; !status && pass < 2; pass++) {
         if (pass) status = hfy_base_reserve_(w, &arena);
@@ -16637,7 +17126,7 @@ HFY_PRIVATE_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall
                               net->readout         ? "readout"
                               : net->self_coupling ? "self_coupling"
                                                    : "step");
-    if (!hfy_net_on_polytope_(&used.sep) || used.sep.plus)
+    if (!hfy_sep_has_sum_(&used.sep) || used.sep.plus)
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
                               "net->sep should share out weights of a fixed sum: no IDENTITY, POWER, EXP or plus");
     status = hfy_net_resolve_(&used, 1, &call->net, work);
@@ -21945,6 +22434,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_SIMD_NEON_
 #undef HFY_LINALG_DEPTH_
 #undef HFY_SEP_SHARE_
+#undef HFY_SEP_STEEPEST_
 #undef HFY_LINALG_ALIGN_
 #undef HFY_LINALG_BLOCK_
 #undef HFY_LINALG_BAND_

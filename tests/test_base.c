@@ -250,7 +250,7 @@ static hfy_status run_vjp(hfy_work *w)
     hfy_sep_grad grad;
     memset(&grad, 0, sizeof grad);
     grad.theta = out.real;
-    if (which_sep.kind == HFY_SEP_ENTMAX && !which_sep.plus) grad.alpha = &out.scalar;
+    if (which_sep.kind == HFY_SEP_ENTMAX) grad.alpha = &out.scalar;
     if (which_sep.kind == HFY_SEP_NORMMAX) grad.gamma = &out.scalar;
     if (which_sep.upper) grad.upper = out.bound;
     return hfy_sep_vjp(&which_sep, theta, weights, cotangent, B, N, &grad, w);
@@ -398,6 +398,7 @@ static hfy_status run_post_vjp(hfy_work *w)
 static hfy_net which_net;
 static hfy_status run_check(hfy_work *w) { return hfy_net_check(&which_net, &out.net, w); }
 static hfy_status run_energy(hfy_work *w) { return hfy_energy(&which_net, queries, B, out.number, w); }
+static hfy_status run_energy_gradient(hfy_work *w) { return hfy_energy_gradient(&which_net, queries, B, out.real, w); }
 static hfy_status run_constant(hfy_work *w) { return hfy_energy_constant(&which_net, HFY_ENERGY_FY, &out.scalar, w); }
 static hfy_status run_retrieve(hfy_work *w) { return hfy_retrieve(&which_net, queries, B, out.real, NULL, w); }
 static hfy_status run_report(hfy_work *w)
@@ -688,7 +689,8 @@ static size_t each_call(void (*judge)(run_call *run, const char *name))
         judge(run_apply, "sep_apply");
         judge(run_conjugate, "sep_conjugate");
         judge(run_vjp, "sep_vjp");
-        if (i != 14) judge(run_value, "sep_value"), judge(run_loss, "sep_loss");
+        judge(run_value, "sep_value");
+        judge(run_loss, "sep_loss");
     }
     judge(run_map, "structure_map");
     judge(run_solve, "structure_solve");
@@ -742,8 +744,10 @@ static size_t each_call(void (*judge)(run_call *run, const char *name))
         judge(run_report, "retrieve with report");
         judge(run_retrieve_vjp, "retrieve_vjp");
         if (which_net.sim == HFY_SIM_DOT && !which_net.values) judge(run_energy, "energy");
-        if (which_net.sim == HFY_SIM_DOT && !which_net.values && !which_net.sep.plus)
-            judge(run_constant, "energy_constant");
+        if (which_net.sim == HFY_SIM_DOT && !which_net.values) judge(run_constant, "energy_constant");
+        if (which_net.sim == HFY_SIM_DOT && !which_net.values &&
+            (which_net.post.kind == HFY_POST_NONE || which_net.post.kind == HFY_POST_LINEAR)) /* others have edges */
+            judge(run_energy_gradient, "energy_gradient");
     }
     judge(run_eigenvalues, "eigenvalues");
     judge(run_eigenvectors, "eigenvectors");

@@ -436,6 +436,7 @@ TEST(vjp_agrees_with_differences)
             double z[2 * N_MAX], dq[2 * N_MAX], tol = 3e-8 + 30 * REAL_EPS;
             hfy_real zr[2 * N_MAX], dqr[2 * N_MAX], dz[2 * N_MAX], in_place[2 * N_MAX];
             hfy_real gain[N_MAX], delta[N_MAX], matrix[N_MAX * N_MAX];
+            double numbers[4] = {7, 7, 7, 7}, again[4], slope, *of[4] = {NULL, NULL, NULL, NULL};
             hfy_post_grad grad = {0};
             arrays a;
             hfy_post post;
@@ -453,7 +454,21 @@ TEST(vjp_agrees_with_differences)
             grad.z = dz;
             if (kind == HFY_POST_LAYERNORM) grad.gain = gain, grad.delta = delta;
             if (kind == HFY_POST_LINEAR) grad.matrix = matrix;
+            if (kind == HFY_POST_TANH) grad.beta = numbers, of[0] = &r.beta;
+            if (kind == HFY_POST_L2) grad.radius = numbers, of[0] = &r.radius, grad.eps = numbers + 1, of[1] = &r.eps;
+            if (kind == HFY_POST_LAYERNORM) grad.eps = numbers + 1, of[1] = &r.eps;
+            if (kind == HFY_POST_LAYERNORM && !with_gain) grad.eta = numbers;
+            if (kind == HFY_POST_RECTIFIED_POWER) {
+                grad.power = numbers, of[0] = &r.power, grad.sigma = numbers + 1;
+                if (r.sigma > 0) of[1] = &r.sigma;
+                grad.theta = numbers + 2, of[2] = &r.theta;
+            }
             CHECK(hfy_post_vjp(&post, zr, dqr, rows, n, &grad, NULL) == HFY_OK);
+            for (i = 0; i < 4; i++)
+                if (of[i]) CHECK_NEAR(numbers[i], difference(&r, of[i], z, dq, rows, n), 3e-8 + 30 * DBL_EPSILON);
+            if (grad.sigma && !of[1]) CHECK_EQ(numbers[1], 0); /* sharp: flat from above */
+            for (i = 0, slope = 0; grad.eta && i < n; i++) slope += difference(&r, r.gain + i, z, dq, rows, n);
+            if (grad.eta) CHECK_NEAR(numbers[0], slope, 3e-8);
             for (i = 0; i < rows * n; i++) CHECK_NEAR(dz[i], difference(&r, z + i, z, dq, rows, n), tol);
             for (i = 0; i < n && kind == HFY_POST_LAYERNORM; i++) {
                 CHECK_NEAR(gain[i], difference(&r, r.gain + i, z, dq, rows, n), tol);
@@ -462,12 +477,67 @@ TEST(vjp_agrees_with_differences)
             for (i = 0; i < n * n && kind == HFY_POST_LINEAR; i++)
                 CHECK_NEAR(matrix[i], difference(&r, r.matrix + i, z, dq, rows, n), tol);
             memcpy(in_place, dqr, sizeof in_place); /* grad->z may be dq, the parameters' sums still see dq */
+            memcpy(again, numbers, sizeof again);
             grad.z = in_place;
             if (kind == HFY_POST_LAYERNORM) grad.gain = delta, grad.delta = NULL;
             CHECK(hfy_post_vjp(&post, zr, in_place, rows, n, &grad, NULL) == HFY_OK);
             CHECK(!memcmp(in_place, dz, rows * n * sizeof *dz));
+            CHECK(!memcmp(again, numbers, sizeof again));
             if (kind == HFY_POST_LAYERNORM) CHECK(!memcmp(gain, delta, n * sizeof *gain));
         }
+}
+
+/* Closed forms and values from mpmath where differences do not reach: far below the threshold, saturated, at 0. */
+TEST(vjp_of_parameters_golden)
+{
+    static const struct {
+        double z, power, sigma, to_power, to_sigma, to_theta;
+    } rows[] = {
+        {2.0, 1.5, 0, 0.7448869675255658, 0, -1.8371173070873836},
+        {-3.0, 1.5, 0, 0, 0, 0},
+        {2.0, 1.0, 0.25, 0.60819766289061662, 4.1147437721077864e-8, -0.99999999348758791},
+        {-3.0, 2.0, 0.25, -1.8476500447098897e-39, 1.4294664985292932e-38, -9.9834862486712382e-40},
+        {-40.0, 0.050000000000000003, 1.0, -0.2093028607568087, 0.010453345031812004, -0.00025609450908084412},
+        {-40.0, 3.0, 1.0, -7.0035488888512499e-166, 2.0986960059009358e-165, -5.1415553749110614e-167},
+        {-300.0, 0.0078125, 1.0, -0.58688091517522676, 0.0045843050843709958, -1.5239448310528345e-5},
+        {300.0, 0.5, 0.015625, 98.68118156392766, 0, -0.028891599832849383},
+        {0.5, 2.0, 0.5, -0.026827463646466838, 0.048680068054720752, -0.1103178000763258},
+        {0.625, 0.75, 2.0, -0.40821077806337504, 0.19476232624075637, -0.48793499500205068},
+        {-400.0, 0.001953125, 2.0, -184.08791172929293, 0.17992995514508274, -0.00089710061996926302},
+    };
+    const hfy_real three_four[2] = {3, 4}, dq[2] = {1, 2}, zero[2] = {0, 0}, one = 1;
+    double beta = 7, radius = 7, eps = 7, eta = 7, power, sigma, theta;
+    hfy_post_grad grad = {0};
+    hfy_post post = {0};
+    size_t i;
+    post.kind = HFY_POST_L2, post.radius = 2, post.eps = 75; /* root 10: q = .2 z */
+    grad.radius = &radius, grad.eps = &eps;
+    CHECK(hfy_post_vjp(&post, three_four, dq, 1, 2, &grad, NULL) == HFY_OK);
+    CHECK_NEAR(radius, 1.1, 1e-15);
+    CHECK_NEAR(eps, -0.011, 1e-15);
+    post.eps = 0;
+    CHECK(hfy_post_vjp(&post, zero, dq, 1, 2, &grad, NULL) == HFY_OK);
+    CHECK(radius == 0 && eps == 0);
+    post.kind = HFY_POST_LAYERNORM, post.eta = 3, post.eps = 2; /* x = -+.5, sigma = 1.5 */
+    grad.radius = NULL, grad.eta = &eta;
+    CHECK(hfy_post_vjp(&post, three_four, dq, 1, 2, &grad, NULL) == HFY_OK);
+    CHECK_NEAR(eta, 0.5 / 1.5, 1e-15);
+    CHECK_NEAR(eps, -0.5 * 3 * 0.5 / (1.5 * 1.5 * 1.5), 1e-15);
+    memset(&grad, 0, sizeof grad);
+    post.kind = HFY_POST_TANH, post.beta = 2, grad.beta = &beta;
+    CHECK(hfy_post_vjp(&post, three_four, dq, 1, 2, &grad, NULL) == HFY_OK);
+    CHECK_NEAR(beta / (3 / (cosh(6) * cosh(6)) + 8 / (cosh(8) * cosh(8))), 1, 1e-14);
+    memset(&grad, 0, sizeof grad);
+    post.kind = HFY_POST_RECTIFIED_POWER, post.theta = 0.5;
+    grad.power = &power, grad.sigma = &sigma, grad.theta = &theta;
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        hfy_real z = (hfy_real)rows[i].z; /* exact in float */
+        post.power = rows[i].power, post.sigma = rows[i].sigma;
+        CHECK(hfy_post_vjp(&post, &z, &one, 1, 1, &grad, NULL) == HFY_OK);
+        CHECK_NEAR(fabs(rows[i].to_power) > 0 ? power / rows[i].to_power : 1 + power, 1, 1e-12);
+        CHECK_NEAR(fabs(rows[i].to_sigma) > 0 ? sigma / rows[i].to_sigma : 1 + sigma, 1, 1e-12);
+        CHECK_NEAR(fabs(rows[i].to_theta) > 0 ? theta / rows[i].to_theta : 1 + theta, 1, 1e-12);
+    }
 }
 
 TEST(vjp_where_the_map_stops)
@@ -1055,10 +1125,11 @@ TEST(defaults)
 
 TEST(no_such_gradient)
 {
-    hfy_real z[2] = {1, 2}, out[4] = {7, 7, 7, 7};
+    hfy_real z[2] = {1, 2}, out[4] = {7, 7, 7, 7}, matrix[4] = {1, 0, 0, 1};
     hfy_work work = {0};
     hfy_post post = {0};
     hfy_post_grad grad = {0};
+    int kind, i;
     post.kind = HFY_POST_TANH;
     grad.gain = out;
     CHECK_FAILS(hfy_post_vjp(&post, z, z, 1, 2, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "grad->gain");
@@ -1071,6 +1142,24 @@ TEST(no_such_gradient)
     CHECK(out[0] == 7);
     grad.matrix = NULL;
     CHECK(hfy_post_vjp(&post, z, z, 1, 2, &grad, &work) == HFY_OK); /* nothing asked, nothing done */
+    for (kind = HFY_POST_NONE; kind <= HFY_POST_RECTIFIED_POWER; kind++)
+        for (i = 0; i < 7; i++) {
+            static const char *const names[] = {"beta", "radius", "eta", "eps", "power", "sigma", "theta"};
+            int layer = kind == HFY_POST_LAYERNORM, rectified = kind == HFY_POST_RECTIFIED_POWER;
+            double number = 7, **member[7];
+            member[0] = &grad.beta, member[1] = &grad.radius, member[2] = &grad.eta, member[3] = &grad.eps;
+            member[4] = &grad.power, member[5] = &grad.sigma, member[6] = &grad.theta;
+            post.kind = (hfy_post_kind)kind, post.matrix = matrix, post.gain = z;
+            *member[i] = &number;
+            if ((i == 0 && kind == HFY_POST_TANH) || (i == 1 && kind == HFY_POST_L2) ||
+                (i == 3 && (layer || kind == HFY_POST_L2)) || (i >= 4 && rectified)) {
+                CHECK(hfy_post_vjp(&post, z, z, 1, 2, &grad, &work) == HFY_OK);
+            } else { /* eta too, as long as there are gains */
+                CHECK_FAILS(hfy_post_vjp(&post, z, z, 1, 2, &grad, &work), HFY_ERR_UNSUPPORTED, &work, names[i]);
+                CHECK_EQ(number, 7);
+            }
+            *member[i] = NULL;
+        }
     hfy_work_free(&work);
 }
 
@@ -1228,6 +1317,7 @@ int main(int argc, char **argv)
     RUN(golden_rectified_power);
     RUN(apply_agrees_with_reference);
     RUN(vjp_agrees_with_differences);
+    RUN(vjp_of_parameters_golden);
     RUN(vjp_where_the_map_stops);
     RUN(fenchel_young);
     RUN(psi_star_has_the_map_as_gradient);

@@ -2112,26 +2112,78 @@ TEST(plus_adds_predictions_and_conjugates)
     }
 }
 
-TEST(plus_has_no_value_and_no_loss)
+/* Is there a value of their sum? */
+static int splits(const hfy_sep *one, const hfy_sep *two)
 {
-    hfy_sep second = sep_of(HFY_SEP_SOFTMAX), both = sep_of(HFY_SEP_SPARSEMAX);
-    static const hfy_real t[] = {0, 1}, y[] = {1, 1};
+    double g = oracle_or(one->gamma, 2), h = oracle_or(two->gamma, 2);
+    if (one->kind == HFY_SEP_NORMMAX && g > 1e5) return 0;
+    if (two->kind == HFY_SEP_NORMMAX && h > 1e5) return 0;
+    return !(one->kind == HFY_SEP_NORMMAX && two->kind == HFY_SEP_NORMMAX && g > 1 && h > 1);
+}
+
+/* all_seps, and bounds */
+static double sum_lower[2][9], sum_upper[2][9];
+static size_t links(hfy_rng *rng, int which, size_t n, hfy_sep *list)
+{
+    size_t count = all_seps(list);
+    bounds(rng, n, 1, sum_lower[which], sum_upper[which]);
+    list[count] = sep_of(HFY_SEP_SPARSEMAX), list[count + 1] = ksubsets(1);
+    list[count].upper = list[count + 1].upper = sum_upper[which];
+    list[count].lower = sum_lower[which];
+    return count + 2;
+}
+
+/* Every pair, at its own prediction y of theta: Omega(y) = theta.y - Omega*(theta) (the dual is attained there), the
+   loss is 0 to the bit; and against other scores the loss is Omega + Omega* - theta.y. */
+TEST(plus_value_and_loss_of_every_pair)
+{
+    enum { N = 7 };
+    static const double scales[] = {0.2, 1, 4};
+    hfy_sep one[64], two[64];
+    hfy_rng rng = hfy_rng_seed(111);
     hfy_work work;
-    double out = 7, alpha = 7;
-    hfy_sep_grad grad;
-    hfy_real p[2];
+    size_t i, j, k, c, count = links(&rng, 0, N, one), compared = 0, refused = 0;
     memset(&work, 0, sizeof work);
-    memset(&grad, 0, sizeof grad);
-    both.plus = &second;
-    CHECK_FAILS(hfy_sep_value(&both, y, 1, 2, &out, &work), HFY_ERR_UNSUPPORTED, &work, "plus");
-    CHECK_FAILS(hfy_sep_loss(&both, t, y, 1, 2, &out, &work), HFY_ERR_UNSUPPORTED, &work, "plus");
-    CHECK_EQ(out, 7);
-    both = entmax(1.5);
-    second = entmax(1.3);
-    both.plus = &second;
-    CHECK(hfy_sep_apply(&both, t, 1, 2, p, &work) == HFY_OK);
-    grad.alpha = &alpha; /* a parameter gradient of a sum: of the first only, or refused; never silently of both */
-    CHECK(hfy_sep_vjp(&both, t, p, t, 1, 2, &grad, &work) != HFY_ERR_ARG);
+    links(&rng, 1, N, two);
+    for (i = 0; i < count; i++)
+        for (j = 0; j < count; j++)
+            for (c = 0; c < 3; c++) {
+                hfy_sep both = one[i];
+                hfy_real t[N], y[N];
+                double omega = 7, star, loss = 7, along = 0, size = 1, tol = REAL_TOL(64);
+                both.plus = &two[j];
+                scores(&rng, c == 1 ? SHAPE_TIES : SHAPE_NORMAL, scales[c], N, t);
+                if (hfy_sep_apply(&both, t, 1, N, y, &work) || hfy_sep_conjugate(&both, t, 1, N, &star, &work)) {
+                    CHECK(0);
+                    continue;
+                }
+                CHECK(hfy_sep_loss(&both, t, y, 1, N, &loss, &work) == HFY_OK);
+                CHECK_EQ(loss, 0);
+                if (!splits(&one[i], &two[j])) {
+                    refused++;
+                    CHECK_FAILS(hfy_sep_value(&both, y, 1, N, &omega, &work), HFY_ERR_UNSUPPORTED, &work, "NORMMAX");
+                    CHECK_EQ(omega, 7);
+                    y[0] += (hfy_real)0.25;
+                    loss = 7;
+                    CHECK_FAILS(hfy_sep_loss(&both, t, y, 1, N, &loss, &work), HFY_ERR_UNSUPPORTED, &work, "NORMMAX");
+                    CHECK_EQ(loss, 7);
+                    continue;
+                }
+                CHECK(hfy_sep_value(&both, y, 1, N, &omega, &work) == HFY_OK);
+                for (k = 0; k < N; k++) along += (double)t[k] * (double)y[k], size += fabs((double)t[k] * (double)y[k]);
+                CHECK_NEAR(omega / (size + fabs(star)), (along - star) / (size + fabs(star)), tol);
+                for (k = 0; k < N; k++) t[k] += (hfy_real)(0.5 * scales[c] * hfy_rng_normal(&rng));
+                CHECK(hfy_sep_conjugate(&both, t, 1, N, &star, &work) == HFY_OK);
+                CHECK(hfy_sep_loss(&both, t, y, 1, N, &loss, &work) == HFY_OK);
+                for (along = 0, k = 0; k < N; k++) along += (double)t[k] * (double)y[k];
+                size += fabs(star) + fabs(omega) + fabs(along);
+                CHECK(loss >= 0);
+                CHECK_NEAR(loss / size, (omega + star - along) / size, tol);
+                show(&one[i], N, scales[c]);
+                show(&two[j], N, scales[c]);
+                compared++;
+            }
+    CHECK(compared + refused == 3 * count * count && compared > 2 * refused && refused > 100);
     hfy_work_free(&work);
 }
 
@@ -2396,7 +2448,7 @@ TEST(losses_beside_large_scores)
         hfy_sep sep = ksubsets(1 + k_of[i]), few = ksubsets(k_of[i]), top = argmax(3), less = argmax(2);
         hfy_real t[6] = {(hfy_real)1e30, (hfy_real)0.5, (hfy_real)0.25, (hfy_real)0.125, 0, (hfy_real)-1e30};
         hfy_real y[6] = {1, 1, 0, 0, 0, 0};
-        double a, b;
+        double a = 0, b = 0;
         if (i) y[2] = 1;
         if (i > 1) y[4] = (hfy_real)0.5;
         CHECK(!hfy_sep_loss(&sep, t, y, 1, 6, &a, NULL) && !hfy_sep_loss(&few, t + 1, y + 1, 1, 4, &b, NULL));
@@ -2408,6 +2460,271 @@ TEST(losses_beside_large_scores)
         CHECK_NEAR(a, 0.375, 1e-15);
         CHECK_NEAR(b, 0.375, 1e-15);
     }
+}
+
+/* one + two at the split a of y, in long double; a huge number outside the domain */
+static wide split_cost(const hfy_sep *one, const hfy_sep *two, const hfy_real *y, const wide *a, size_t n)
+{
+    wide rest[9];
+    size_t i;
+    for (i = 0; i < n; i++) rest[i] = (wide)y[i] - a[i];
+    return oracle_omega(one, a, n) + oracle_omega(two, rest, n);
+}
+
+static int has_budget(const hfy_sep *sep)
+{
+    return sep->kind != HFY_SEP_IDENTITY && sep->kind != HFY_SEP_POWER && sep->kind != HFY_SEP_EXP;
+}
+static wide least(const hfy_sep *sep, size_t i)
+{
+    if (sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER) return -100;
+    return sep->lower ? sep->lower[i] : sep->kind == HFY_SEP_UNIFORM ? 0.5L : 0;
+}
+static wide most(const hfy_sep *sep, size_t i)
+{
+    if (!has_budget(sep)) return 100;
+    return sep->upper ? sep->upper[i] : sep->kind == HFY_SEP_UNIFORM ? 0.5L : 1;
+}
+
+/* Two patterns, so that a sum of fixed budgets has one free number (none: two searches of one number each): golden
+   section over all splits of points of the domain that are nobody's prediction, vertices among them. */
+TEST(plus_value_by_brute_force)
+{
+    enum { N = 2 };
+    hfy_sep one[64], two[64];
+    hfy_rng rng = hfy_rng_seed(112);
+    size_t i, j, k, count = links(&rng, 0, N, one), compared = 0;
+    int trial;
+    links(&rng, 1, N, two);
+    for (i = 0; i < count; i++)
+        for (j = 0; j < count; j++)
+            for (trial = 0; trial < 4; trial++) {
+                const hfy_sep *first = has_budget(&one[i]) ? &one[i] : &two[j];
+                const hfy_sep *second = has_budget(&one[i]) ? &two[j] : &one[i];
+                hfy_sep both = one[i];
+                hfy_real t[N], a[N], b[N], y[N];
+                double omega;
+                wide want = 0, bound;
+                size_t dim;
+                both.plus = &two[j];
+                if (!splits(&one[i], &two[j])) continue;
+                if (total_of(&one[i]) > N || total_of(&two[j]) > N) continue;
+                for (k = 0; k < N; k++) t[k] = (hfy_real)((trial == 3 ? 40 : 0.7) * hfy_rng_normal(&rng));
+                if (trial == 3 && !(is_polytope(first) && is_polytope(second))) continue;
+                if (hfy_sep_apply(first, t, 1, N, a, NULL)) continue;
+                for (k = 0; k < N; k++) t[k] = (hfy_real)((trial == 3 ? 40 : 0.7) * hfy_rng_normal(&rng));
+                if (hfy_sep_apply(second, t, 1, N, b, NULL)) continue;
+                for (k = 0; k < N; k++) y[k] = a[k] + b[k];
+                CHECK(hfy_sep_value(&both, y, 1, N, &omega, NULL) == HFY_OK);
+                for (dim = 0; dim < (has_budget(first) ? 1u : (unsigned)N); dim++) {
+                    const wide ratio = 0.6180339887498948482L;
+                    wide low = -100, high = 100, p, q, fp, fq, x[N];
+                    size_t from = has_budget(first) ? 0 : dim, to = has_budget(first) ? N : dim + 1, len = to - from;
+                    int round;
+                    for (k = from; k < to; k++) { /* the second weight is budget - x */
+                        wide lo = least(first, k), hi = most(first, k), lo2 = y[k] - most(second, k),
+                             hi2 = y[k] - least(second, k), budget = total_of(first);
+                        if (lo2 > lo) lo = lo2;
+                        if (hi2 < hi) hi = hi2;
+                        if (k > from) p = lo, lo = budget - hi, hi = budget - p;
+                        if (lo > low) low = lo;
+                        if (hi < high) high = hi;
+                    }
+                    if (low > high) low = high = (low + high) / 2; /* one point, but for rounding */
+                    for (round = 0; round < 90; round++) {
+                        p = high - ratio * (high - low), q = low + ratio * (high - low);
+                        x[0] = p, x[1] = total_of(first) - p, fp = split_cost(first, second, y + from, x, len);
+                        x[0] = q, x[1] = total_of(first) - q, fq = split_cost(first, second, y + from, x, len);
+                        if (fp < fq)
+                            high = q;
+                        else
+                            low = p;
+                    }
+                    if (fp < fq) fq = fp;
+                    want += fq;
+                }
+                bound = 1 + fabsl(want);
+                CHECK_NEAR(omega / (double)bound, (double)(want / bound), REAL_TOL(64) + 1e-11);
+                show(&one[i], N, trial);
+                show(&two[j], N, trial);
+                compared++;
+            }
+    CHECK(compared > 4000);
+}
+
+/* closed forms */
+TEST(plus_values_in_closed_form)
+{
+    enum { N = 4 };
+    static const double p[N] = {0.5, 0.25, 0.125, 0.125};
+    hfy_sep list[64], second;
+    size_t count = all_seps(list), i, k;
+    hfy_real y[N];
+    double omega, alone, want = 0;
+    for (i = 0; i < count; i++) { /* twice the same: 2 Omega(y/2) */
+        hfy_sep both = list[i];
+        hfy_real half[N];
+        second = list[i], both.plus = &second;
+        if (!splits(&both, &second)) continue;
+        for (k = 0; k < N; k++)
+            half[k] = (hfy_real)(both.kind == HFY_SEP_UNIFORM ? 0.25 : p[k] * total_of(&both)), y[k] = 2 * half[k];
+        if (total_of(&both) > 2) continue;
+        CHECK(hfy_sep_value(&both, y, 1, N, &omega, NULL) == HFY_OK);
+        CHECK(hfy_sep_value(&second, half, 1, N, &alone, NULL) == HFY_OK);
+        CHECK_NEAR(omega, 2 * alone, REAL_TOL(4));
+        show(&both, N, 1);
+    }
+    for (k = 0; k < N; k++) y[k] = (hfy_real)(p[k] + 0.25), want += p[k] * log(p[k]);
+    {
+        hfy_sep both = sep_of(HFY_SEP_UNIFORM);
+        second = sep_of(HFY_SEP_SOFTMAX), both.plus = &second;
+        CHECK(hfy_sep_value(&both, y, 1, N, &omega, NULL) == HFY_OK);
+        CHECK_NEAR(omega, want, REAL_TOL(8));
+        y[0] = (hfy_real)0.125, y[1] = 1; /* below 1/4: not in the domain */
+        CHECK(hfy_sep_value(&both, y, 1, N, &omega, NULL) == HFY_OK);
+        CHECK_EQ(omega, HUGE_VAL);
+        /* Moreau envelope of the simplex: y = (2, 0, 0, 0) projects onto e_1, at distance 1 */
+        both = sep_of(HFY_SEP_IDENTITY);
+        second = argmax(1), both.plus = &second;
+        fill(y, N, 0), y[0] = 2;
+        CHECK(hfy_sep_value(&both, y, 1, N, &omega, NULL) == HFY_OK);
+        CHECK_NEAR(omega, 0.5, 1e-15);
+    }
+}
+
+TEST(plus_loss_has_the_gradient_prediction_minus_target)
+{
+    enum { N = 6 };
+    hfy_sep one[64], two[64];
+    hfy_rng rng = hfy_rng_seed(113);
+    size_t i, k, count = links(&rng, 0, N, one), compared = 0;
+    links(&rng, 1, N, two);
+    if (sizeof(hfy_real) < sizeof(double)) return; /* differences need the digits */
+    for (i = 0; i < count; i++) {
+        size_t j = (i * 11 + 5) % count;
+        hfy_sep both = one[i];
+        hfy_real t[N], a[N], b[N], y[N], moved[N], far[N];
+        double up, down, here, there;
+        both.plus = &two[j];
+        if (!splits(&one[i], &two[j])) continue;
+        scores(&rng, SHAPE_NORMAL, 1, N, t);
+        CHECK(hfy_sep_apply(&one[i], t, 1, N, a, NULL) == HFY_OK);
+        scores(&rng, SHAPE_NORMAL, 1, N, t);
+        CHECK(hfy_sep_apply(&two[j], t, 1, N, b, NULL) == HFY_OK);
+        scores(&rng, SHAPE_NORMAL, 1, N, t);
+        for (k = 0; k < N; k++) y[k] = a[k] + b[k], far[k] = t[k] + 1048576;
+        CHECK(hfy_sep_apply(&both, t, 1, N, a, NULL) == HFY_OK);
+        for (k = 0; k < N; k++) {
+            memcpy(moved, t, sizeof t);
+            moved[k] = t[k] + (hfy_real)1e-5;
+            CHECK(hfy_sep_loss(&both, moved, y, 1, N, &up, NULL) == HFY_OK);
+            moved[k] = t[k] - (hfy_real)1e-5;
+            CHECK(hfy_sep_loss(&both, moved, y, 1, N, &down, NULL) == HFY_OK);
+            if (up > 1e6) continue;
+            if (one[i].kind != HFY_SEP_ARGMAX && two[j].kind != HFY_SEP_ARGMAX)
+                CHECK_NEAR((up - down) / 2e-5, (double)a[k] - (double)y[k], 2e-5); /* kinks of second order */
+            compared++;
+        }
+        show(&one[i], N, 1);
+        show(&two[j], N, 1);
+        if (!has_budget(&one[i]) || !has_budget(&two[j])) continue; /* scores in the millions do not cancel */
+        CHECK(hfy_sep_loss(&both, t, y, 1, N, &here, NULL) == HFY_OK);
+        CHECK(hfy_sep_loss(&both, far, y, 1, N, &there, NULL) == HFY_OK);
+        CHECK_NEAR(there, here, 1e-8);
+    }
+    CHECK(compared > 200);
+}
+
+TEST(plus_outside_the_domain_and_masked)
+{
+    const hfy_real t[] = {0, 1, (hfy_real)-HUGE_VAL}, inside[] = {1, 1, 0}, wrong_sum[] = {1, (hfy_real)1.5, 0},
+                          negative[] = {(hfy_real)2.5, (hfy_real)-0.5, 0},
+                          masked[] = {1, (hfy_real)0.75, (hfy_real)0.25};
+    hfy_sep second = sep_of(HFY_SEP_SOFTMAX), both = sep_of(HFY_SEP_SPARSEMAX);
+    hfy_real y[3];
+    double out;
+    hfy_work work;
+    memset(&work, 0, sizeof work);
+    both.plus = &second;
+    CHECK(hfy_sep_value(&both, wrong_sum, 1, 3, &out, &work) == HFY_OK && out > DBL_MAX);
+    CHECK(hfy_sep_value(&both, negative, 1, 3, &out, &work) == HFY_OK && out > DBL_MAX);
+    CHECK(hfy_sep_loss(&both, t, inside, 1, 3, &out, &work) == HFY_OK && out > 0.1 && out < 10);
+    CHECK(hfy_sep_loss(&both, t, wrong_sum, 1, 3, &out, &work) == HFY_OK && out > DBL_MAX);
+    CHECK(hfy_sep_loss(&both, t, masked, 1, 3, &out, &work) == HFY_OK && out > DBL_MAX);
+    y[0] = y[1] = 1, y[2] = (hfy_real)1e-9; /* however little */
+    CHECK(hfy_sep_loss(&both, t, y, 1, 3, &out, &work) == HFY_OK && out > DBL_MAX);
+    fill(y, 3, HUGE_VAL - HUGE_VAL);
+    out = 7;
+    CHECK_FAILS(hfy_sep_value(&both, y, 1, 3, &out, &work), HFY_ERR_NONFINITE, &work, "row 0");
+    CHECK_FAILS(hfy_sep_loss(&both, t, y, 1, 3, &out, &work), HFY_ERR_NONFINITE, &work, "row 0");
+    CHECK_EQ(out, 7);
+    fill(y, 3, HUGE_VAL);
+    CHECK(hfy_sep_value(&both, y, 1, 3, &out, &work) == HFY_OK && out > DBL_MAX);
+    second = sep_of(HFY_SEP_UNIFORM); /* with the scores the masked one does not count */
+    CHECK(hfy_sep_apply(&both, t, 1, 3, y, &work) == HFY_OK);
+    y[0] += (hfy_real)0.125, y[1] -= (hfy_real)0.125;
+    CHECK(hfy_sep_loss(&both, t, y, 1, 3, &out, &work) == HFY_OK && out > 0 && out < 1);
+    hfy_work_free(&work);
+}
+
+TEST(plus_refusals)
+{
+    static const hfy_real t[] = {0, 1}, y[] = {1, 1}, three[] = {2, 1};
+    hfy_sep third = sep_of(HFY_SEP_SOFTMAX), second = third, both = sep_of(HFY_SEP_SPARSEMAX);
+    hfy_real p[2];
+    double out = 7;
+    hfy_work work;
+    memset(&work, 0, sizeof work);
+    both.plus = &second, second.plus = &third;
+    CHECK_FAILS(hfy_sep_value(&both, three, 1, 2, &out, &work), HFY_ERR_UNSUPPORTED, &work, "sep->plus->plus");
+    CHECK_FAILS(hfy_sep_loss(&both, t, three, 1, 2, &out, &work), HFY_ERR_UNSUPPORTED, &work, "sep->plus->plus");
+    CHECK_EQ(out, 7);
+    CHECK(hfy_sep_apply(&both, t, 1, 2, p, &work) == HFY_OK);
+    CHECK(hfy_sep_loss(&both, t, p, 1, 2, &out, &work) == HFY_OK); /* the prediction itself: 0 */
+    CHECK_EQ(out, 0);
+    CHECK_EQ(work.message[0], 0);
+    second = sep_of(HFY_SEP_SEQUENCE_KSUBSETS), out = 7;
+    CHECK_FAILS(hfy_sep_value(&both, y, 1, 2, &out, &work), HFY_ERR_UNSUPPORTED, &work,
+                "SPARSEMAX and SEQUENCE_KSUBSETS");
+    CHECK_FAILS(hfy_sep_loss(&both, t, y, 1, 2, &out, &work), HFY_ERR_UNSUPPORTED, &work,
+                "SPARSEMAX and SEQUENCE_KSUBSETS");
+    CHECK_EQ(out, 7);
+    hfy_work_free(&work);
+}
+
+/* the parameters of a chain are its first link's, as if that stood alone */
+TEST(plus_parameters_are_the_first_links)
+{
+    enum { N = 6, ROWS = 3 };
+    hfy_rng rng = hfy_rng_seed(114);
+    double lower[N], upper[N], got[2][2 * N + 2];
+    hfy_real t[ROWS * N], v[ROWS * N], y[ROWS * N], g[ROWS * N];
+    int which, theta;
+    size_t i, k;
+    bounds(&rng, N, 1, lower, upper);
+    for (which = 0; which < 4; which++)
+        for (theta = 0; theta < 2; theta++) {
+            hfy_sep first = which == 0 ? entmax(1.3) : which == 1 ? normmax(3) : sep_of(HFY_SEP_SPARSEMAX), more;
+            if (which >= 2) first.upper = upper, first.lower = lower;
+            if (which == 3) first.kind = HFY_SEP_KSUBSETS, first.k = 1.25, first.rho = 0.5;
+            more = entmax(1.7);
+            scores(&rng, SHAPE_NORMAL, 0.4, ROWS * N, t);
+            for (i = 0; i < ROWS * N; i++) v[i] = (hfy_real)hfy_rng_normal(&rng);
+            for (i = 0; i < 2; i++) {
+                hfy_sep_grad grad;
+                memset(&grad, 0, sizeof grad);
+                for (k = 0; k < 2 * N + 2; k++) got[i][k] = 1e9;
+                first.plus = i ? &more : NULL;
+                if (theta) grad.theta = g;
+                if (which == 0) grad.alpha = got[i];
+                if (which == 1) grad.gamma = got[i];
+                if (which >= 2) grad.upper = got[i], grad.lower = got[i] + N;
+                CHECK(hfy_sep_apply(&first, t, ROWS, N, y, NULL) == HFY_OK);
+                CHECK(hfy_sep_vjp(&first, t, y, v, ROWS, N, &grad, NULL) == HFY_OK);
+            }
+            for (k = 0; k < 2 * N + 2; k++) CHECK_EQ(got[1][k], got[0][k]);
+            CHECK(fabs(got[0][0]) < 1e8);
+        }
 }
 
 /* --- bad input --- */
@@ -2848,7 +3165,13 @@ int main(int argc, char **argv)
     RUN(ksubsets_1_is_sparsemax);
     RUN(ksubsets_of_all_is_ones);
     RUN(plus_adds_predictions_and_conjugates);
-    RUN(plus_has_no_value_and_no_loss);
+    RUN(plus_value_and_loss_of_every_pair);
+    RUN(plus_value_by_brute_force);
+    RUN(plus_values_in_closed_form);
+    RUN(plus_loss_has_the_gradient_prediction_minus_target);
+    RUN(plus_outside_the_domain_and_masked);
+    RUN(plus_refusals);
+    RUN(plus_parameters_are_the_first_links);
     RUN(alpha_out_of_range);
     RUN(gamma_out_of_range);
     RUN(degree_out_of_range);

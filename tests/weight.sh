@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# weight.sh [DIR]: what hfy.h weighs: seconds to compile (user), memory of the compiler, KB of code, for the whole header
+# and for what smaller programs take of it. CC. With a compiler that weight.txt knows, code may be 10 % over what is
+# recorded there and no more; `weight.sh --record` prints lines for it. Prints `weight: N passed, N failed`.
+record=
+[ "${1-}" = --record ] && record=1 && shift
+dir=${1:-build/weight}
+here=$(cd "$(dirname "$0")" && pwd)
+CC=${CC:-cc}
+mkdir -p "$dir"
+passed=0 failed=0
+version=$($CC -dumpfullversion -dumpversion 2>/dev/null)
+kind=$($CC --version 2>/dev/null | grep -qi clang && echo clang || echo gcc)
+compiler="$kind-${version%%.*}-$($CC -dumpmachine)"
+TIMEFORMAT=%U
+
+# weigh NAME SOURCE FLAGS...: compiles SOURCE
+weigh() {
+    name=$1 source=$2
+    shift 2
+    object=$dir/$name.o
+    seconds=$({ time $CC -std=c99 "$@" -c -o "$object" "$source" 2>"$dir/log"; } 2>&1) || { cat "$dir/log"; exit 2; }
+    memory=-
+    [ -x /usr/bin/time ] && memory=$(/usr/bin/time -f %M $CC -std=c99 "$@" -c -o "$object" "$source" 2>&1 | tail -n 1)
+    code=$(size "$object" | awk 'NR == 2 { print int(($1 + $2 + 512) / 1024) }')
+    [ -n "$record" ] && { echo "$compiler $name $code"; return; }
+    was=$(awk -v c="$compiler" -v n="$name" '$1 == c && $2 == n { print $3 }' "$here/weight.txt")
+    [ "$memory" = - ] || memory=$((memory / 1024))
+    printf '  %-22s %6s s  %5s MB  %5d KB of code%s\n' "$name" "$seconds" "$memory" "$code" "${was:+, recorded $was}"
+    [ -n "$was" ] || return
+    if [ "$code" -le $((was + was / 10)) ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+[ -n "$record" ] || echo "$compiler"
+printf '#include "%s/../hfy.h"\nint main(void) { return 0; }\n' "$here" >"$dir/client.c"
+weigh all "$here/compile/implementation.c" -O2
+weigh all-plain-c "$here/compile/implementation.c" -O2 -DHFY_NO_SIMD
+weigh core "$here/compile/implementation.c" -O2 -DHFY_CORE_ONLY
+weigh core-plain-c "$here/compile/implementation.c" -O2 -DHFY_CORE_ONLY -DHFY_NO_SIMD
+weigh hello "$here/../examples/hello.c" -O2
+weigh hello-small "$here/../examples/hello.c" -Os -DHFY_NO_SIMD
+weigh client "$dir/client.c" -O2
+[ -n "$record" ] && exit 0
+echo "weight: $passed passed, $failed failed"
+[ "$failed" = 0 ]
