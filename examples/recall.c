@@ -6,6 +6,7 @@
    For every way of breaking (lower part masked, Gaussian noise, flipped pixels) and every memory it prints how often
    the right picture came back (cosine > 0.9, and to the last bit), how many updates that took, over how many stored
    pictures the answer was spread, and the time; then a few pictures. */
+#define HFY_STATIC /* this file alone uses it: only what it calls is compiled */
 #define HFY_IMPLEMENTATION
 #include "../hfy.h"
 
