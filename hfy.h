@@ -21710,6 +21710,8 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_
 #undef HFY_LINALG_DEPTH_
+#undef HFY_LINALG_WIDTH_
+#undef HFY_LINALG_TALL_
 #undef HFY_SEP_SHARE_
 #undef HFY_LINALG_REFLECT_
 #undef HFY_LINALG_STRIP_
