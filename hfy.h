@@ -2460,7 +2460,8 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n)
    How: plain C (the definition of every kernel); then one template over a small vocabulary of vector operations,
    compiled for SSE2, AVX2+FMA, AVX-512 and NEON by this file including itself. On x86 each function carries its
    instruction set as an attribute, so a plain `cc -O2` makes them all and the machine decides at run time; NEON is
-   decided by the compiler.
+   decided by the compiler. What linear algebra shares with a retrieval (the dot with one vector, the sum of rows, tiles
+   of products) is compiled for both precisions, and for plain C, where a vector has one lane.
    Numerics: one canonical dot. The products of a row run along the dimension into LANES accumulators, lane l taking
    elements l, l + LANES, ...; then the lanes are folded in halves; sums of BLOCK elements are added in double. Every
    (row, query) pair is summed this way whatever tile it stands in, so a query's bits do not depend on its batch.
@@ -2539,6 +2540,37 @@ typedef struct hfy_simd_ {
     /* bits (n of them, packed, the rest 0): h > 0. Returns how many |h| are above c width. */
     size_t (*signs)(const double *h, const double *width, double c, size_t n, uint64_t *bits);
 } hfy_simd_;
+
+/* Part of a product of matrices, of float or double: C = sign AB or C = C + sign AB, sign 1 or -1, `rows` x `columns`.
+   A lies in tiles of as many rows as a tile of registers has: element (i, p) of a tile at a[i*a_row + p*a_col], tiles
+   a_tile apart. B lies in panels as wide as a tile: a row of a panel is together, rows b_row apart, panels b_panel.
+   Every element of C begins with itself (or 0), and its products are added one by one along the depth. */
+typedef struct hfy_simd_block_ {
+    const void *a, *b;
+    void *c;
+    size_t rows, columns, depth, a_row, a_col, a_tile, b_row, b_panel, c_row;
+    int over, minus;  /* C is not read; sign is -1 */
+    const void *next; /* meanwhile `ahead` rows, b_row apart, are fetched into L2 */
+    size_t ahead;
+} hfy_simd_block_;
+
+/* What linear algebra needs of one precision, whatever hfy_real is. */
+typedef struct hfy_simd_product_ {
+    size_t size, rows, columns; /* of an element; of a tile of registers */
+    void (*block)(const hfy_simd_block_ *block);
+    /* to[p*width + j] = from[j*across + p*along] for j < have, p < k */
+    void (*pack)(void *to, size_t width, const void *from, size_t across, size_t along, size_t have, size_t k);
+} hfy_simd_product_;
+
+typedef struct hfy_simd_products_ {
+    hfy_simd_product_ f32, f64;
+    /* out[i] = <x_i, q> for rows x_i of dim, summed as every canonical dot */
+    void (*dot)(const double *x, size_t x_stride, size_t rows, const double *q, size_t dim, double *out);
+    /* z += sum of w[i] row[i], ascending; row: room for 4 entries more */
+    void (*sum)(const double *w, const double **row, size_t count, size_t dim, double *z);
+    /* sweeps of the QR algorithm: see >>linalg.eigen */
+    void (*chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count);
+} hfy_simd_products_;
 
 /* --- scalar: plain C, the definition of every kernel --- */
 
@@ -2806,24 +2838,25 @@ static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
 #define HFY_PASTE_(name, type, isa) HFY_PASTE_3_(name, type, isa)
 #define HFY_F_(name) HFY_PASTE_(name, f32, HFY_ISA_)
 #define HFY_D_(name) HFY_PASTE_(name, f64, HFY_ISA_)
-#define HFY_PASTE_G3_(name, type, isa) hfy_linalg_##name##_##type##_##isa##_
-#define HFY_PASTE_G_(name, type, isa) HFY_PASTE_G3_(name, type, isa)
-#if defined(HFY_GEMM_PASS_) ? HFY_GEMM_PASS_ == 64 : defined(HFY_DOUBLE)
+#if defined(HFY_DOUBLE) != defined(HFY_SIMD_OTHER_)
 #define HFY_V_(name) HFY_PASTE_(name, f64, HFY_ISA_)
-#define HFY_G_(name) HFY_PASTE_G_(name, f64, HFY_ISA_)
 #define HFY_S_ double
+#define HFY_BITS_ 64
 #define HFY_LANES_ (HFY_BYTES_ / 8)
 #else
 #define HFY_V_(name) HFY_PASTE_(name, f32, HFY_ISA_)
-#define HFY_G_(name) HFY_PASTE_G_(name, f32, HFY_ISA_)
 #define HFY_S_ float
+#define HFY_BITS_ 32
 #define HFY_LANES_ (HFY_BYTES_ / 4)
 #endif
 
-/* ROWS x QUERIES accumulators of a dot tile, STRIP x BATCH of a projection. */
-#if HFY_SIMD_PASS_ == 1 /* one lane: for templates that need no more */
+/* ROWS x QUERIES accumulators of a dot tile, STRIP x BATCH of a projection and of a product of matrices. */
+#if HFY_SIMD_PASS_ == 1 /* plain C, products only: a vector of one lane */
 #define HFY_ISA_ scalar
-#define HFY_BYTES_ (HFY_GEMM_PASS_ / 8)
+#define HFY_BYTES_ (HFY_BITS_ / 8)
+#define HFY_QUERIES_ 1
+#define HFY_STRIP_ 4
+#define HFY_BATCH_ 4
 #elif HFY_SIMD_PASS_ == 2
 #define HFY_ISA_ sse2
 #define HFY_TARGET_ATTRIBUTE_ "sse2"
@@ -2899,7 +2932,38 @@ static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
 #define HFY_PREFETCH_L2_(address) _mm_prefetch((const char *)(address), _MM_HINT_T1)
 #endif
 
-#ifndef HFY_GEMM_PASS_
+#if HFY_SIMD_PASS_ == 1
+typedef HFY_S_ HFY_V_(vec);
+typedef size_t HFY_V_(tail);
+HFY_INLINE_ HFY_V_(vec) HFY_V_(zero)(void) { return 0; }
+HFY_INLINE_ HFY_V_(vec) HFY_V_(set)(HFY_S_ a) { return a; }
+HFY_INLINE_ HFY_V_(vec) HFY_V_(load)(const HFY_S_ *p) { return *p; }
+HFY_INLINE_ void HFY_V_(store)(HFY_S_ *p, HFY_V_(vec) a) { *p = a; }
+HFY_INLINE_ HFY_V_(vec) HFY_V_(add)(HFY_V_(vec) a, HFY_V_(vec) b) { return a + b; }
+HFY_INLINE_ HFY_V_(vec) HFY_V_(sub)(HFY_V_(vec) a, HFY_V_(vec) b) { return a - b; }
+HFY_INLINE_ HFY_V_(vec) HFY_V_(mul)(HFY_V_(vec) a, HFY_V_(vec) b) { return a * b; }
+HFY_INLINE_ HFY_V_(vec) HFY_V_(abs)(HFY_V_(vec) a) { return a < 0 ? -a : a; }
+#if HFY_BITS_ == 32 && defined(__FP_FAST_FMAF) /* said aloud, or the compiler fuses some tiles and not others */
+HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return fmaf(a, b, c); }
+#elif HFY_BITS_ == 64 && defined(__FP_FAST_FMA)
+HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return fma(a, b, c); }
+#else
+HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return a * b + c; }
+#endif
+/* one lane has no tail */
+HFY_INLINE_ HFY_V_(tail) HFY_V_(first)(size_t n) { return n; }
+HFY_INLINE_ HFY_V_(vec) HFY_V_(load_n)(const HFY_S_ *p, HFY_V_(tail) t) { return t ? *p : 0; }
+HFY_INLINE_ void HFY_V_(store_n)(HFY_S_ *p, HFY_V_(vec) a, HFY_V_(tail) t)
+{
+    if (t) *p = a;
+}
+HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
+{
+    int i;
+    for (i = 0; i < n; i++) sum[i] = acc[i];
+}
+
+#elif defined(HFY_SIMD_OTHER_) /* the first pass of an instruction set brings the words of both precisions */
 
 #if HFY_SIMD_PASS_ != 5 /* x86 */
 #if HFY_SIMD_PASS_ == 2
@@ -3473,12 +3537,11 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
 }
 #endif
 
-#endif /* HFY_GEMM_PASS_ */
+#endif
 
-/* --- the kernels, once for every instruction set --- */
+/* --- the kernels, once for every instruction set; the first of them for either precision --- */
 
-/* hfy_real's here, the other precision's for the products of matrices */
-#if !defined(HFY_GEMM_PASS_) || (HFY_SIMD_PASS_ > 1 && (HFY_GEMM_PASS_ == 32) == defined(HFY_DOUBLE))
+#if HFY_SIMD_PASS_ != 1
 /* Folds n (1 .. LANES) vectors at once, each into the sum of its lanes: lane l + lane l + LANES/2, and so on. */
 HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
 {
@@ -3503,7 +3566,6 @@ HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
 }
 #endif
 
-#ifndef HFY_GEMM_PASS_
 #define HFY_DOT_ 0
 #define HFY_EUCLIDEAN_ 1
 #define HFY_MANHATTAN_ 2
@@ -3562,86 +3624,112 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const HFY_S_ *con
     }
 }
 
-/* All pairs. Rows stay in L1 while the queries pass; queries in L2 while the rows pass; edges repeat the last row or
-   query and drop what comes of it. */
-HFY_INLINE_ void HFY_V_(pairs)(int kind, const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q,
-                               size_t q_stride, size_t nq, size_t dim, HFY_S_ *out, size_t out_stride)
+/* The rows and one query: out[i] for each row. */
+HFY_INLINE_ void HFY_V_(one)(int kind, const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t dim,
+                             HFY_S_ *out)
 {
-    const HFY_S_ *px[8], *pq[HFY_QUERIES_];
-    HFY_S_ sum[8 * HFY_QUERIES_];
-    size_t i, j, r, s;
+    const size_t bytes = 8 * x_stride * sizeof *x; /* ahead: the next rows, 16 KiB on at least */
+    const size_t ahead = rows * dim * sizeof *x > 32768 ? bytes * (1 + 16383 / bytes) : 0;
+    const HFY_S_ *px[8];
+    HFY_S_ sum[8];
+    size_t i, r;
+    for (i = 0; i < rows; i += 8) {
+        size_t left = hfy_base_min_(8, rows - i);
+        for (r = 0; r < 8; r++) px[r] = x + (i + (r < left ? r : left - 1)) * x_stride;
+        HFY_V_(tile)(kind, 8, 1, px, &q, dim, ahead, sum);
+        for (r = 0; r < left; r++) out[i + r] = sum[r];
+    }
+}
+
+#if HFY_BITS_ == 64 && (HFY_SIMD_PASS_ == 1 || defined(HFY_SIMD_OTHER_))
+HFY_TARGET_ void HFY_V_(dot_one)(const double *x, size_t x_stride, size_t rows, const double *q, size_t dim,
+                                 double *out)
+{
+    HFY_V_(one)(HFY_DOT_, x, x_stride, rows, q, dim, out);
+}
+#elif HFY_SIMD_PASS_ != 1 && !defined(HFY_SIMD_OTHER_)
+typedef void HFY_V_(one_query)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t dim, HFY_S_ *out);
+typedef void HFY_V_(few)(const HFY_S_ *const *x, const HFY_S_ *const *q, size_t dim, HFY_S_ *sum);
+
+/* All pairs, ROWS x QUERIES at a time by `few`. Rows stay in L1 while the queries pass; queries in L2 while the rows
+   pass; edges repeat the last row or query and drop what comes of it. A query that is left over meets eight rows. */
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(pairs)(HFY_V_(one_query) *one, HFY_V_(few) *few, const HFY_S_ *x,
+                                                  size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,
+                                                  size_t nq, size_t dim, HFY_S_ *out, size_t out_stride)
+{
+    const size_t line = 64 / sizeof *x, row_bytes = dim * sizeof *x + 1;
+    const HFY_S_ *px[HFY_ROWS_], *pq[HFY_QUERIES_];
+    HFY_S_ sum[HFY_ROWS_ * HFY_QUERIES_];
+    size_t j_block = 262144 / row_bytes / HFY_QUERIES_ * HFY_QUERIES_, i_block = rows, i0, j0, i, j, r, s;
     if (nq == 1) {
-        size_t bytes = 8 * x_stride * sizeof *x, ahead = 0; /* the next rows, 16 KiB on at least */
-        if (rows * dim * sizeof *x > 32768) ahead = bytes * (1 + 16383 / bytes);
-        for (i = 0; i < rows; i += 8) {
-            size_t left = hfy_base_min_(8, rows - i);
-            for (r = 0; r < 8; r++) px[r] = x + (i + (r < left ? r : left - 1)) * x_stride;
-            HFY_V_(tile)(kind, 8, 1, px, &q, dim, ahead, sum);
-            for (r = 0; r < left; r++) out[i + r] = sum[r];
-        }
+        one(x, x_stride, rows, q, dim, out);
         return;
     }
-    {
-        const size_t line = 64 / sizeof *x, row_bytes = dim * sizeof *x + 1;
-        size_t j_block = 262144 / row_bytes / HFY_QUERIES_ * HFY_QUERIES_, i_block = rows, i0, j0;
-        if (j_block < 4 * HFY_QUERIES_) j_block = 4 * HFY_QUERIES_;
-        if (nq > j_block) {
-            i_block = 262144 / row_bytes / HFY_ROWS_ * HFY_ROWS_;
-            if (i_block < 4 * HFY_ROWS_) i_block = 4 * HFY_ROWS_;
-            j_block = ((nq - 1) / ((nq - 1) / j_block + 1) / HFY_QUERIES_ + 1) * HFY_QUERIES_; /* even shares */
-        }
-        for (i0 = 0; i0 < rows; i0 += i_block)
-            for (j0 = 0; j0 < nq; j0 += j_block) {
-                size_t i1 = hfy_base_min_(i0 + i_block, rows), j1 = hfy_base_min_(j0 + j_block, nq);
-                size_t tiles = (j1 - j0 + HFY_QUERIES_ - 1) / HFY_QUERIES_;
-                for (i = i0; i < i1; i += HFY_ROWS_) {
-                    size_t left = hfy_base_min_(HFY_ROWS_, i1 - i), next = i + HFY_ROWS_, at = 0;
-                    size_t lines = next + HFY_ROWS_ <= rows ? (dim + line - 1) / line : 0; /* of a row yet to come */
-                    size_t share = (lines + tiles - 1) / tiles;
-                    for (r = 0; r < HFY_ROWS_; r++) px[r] = x + (i + (r < left ? r : left - 1)) * x_stride;
-                    for (j = j0; j < j1; j += HFY_QUERIES_) {
-                        size_t width = hfy_base_min_(HFY_QUERIES_, j1 - j), end = hfy_base_min_(at + share, lines);
-                        for (; at < end; at++)
-                            for (r = 0; r < HFY_ROWS_; r++) HFY_PREFETCH_L2_(x + (next + r) * x_stride + at * line);
-                        for (s = 0; s < HFY_QUERIES_; s++) pq[s] = q + (j + (s < width ? s : width - 1)) * q_stride;
-                        if (width == 1)
-                            HFY_V_(tile)(kind, HFY_ROWS_, 1, px, pq, dim, 0, sum);
-                        else
-                            HFY_V_(tile)(kind, HFY_ROWS_, HFY_QUERIES_, px, pq, dim, 0, sum);
-                        for (s = 0; s < width; s++)
-                            if (left == HFY_ROWS_)
-                                memcpy(out + (j + s) * out_stride + i, sum + s * HFY_ROWS_, HFY_ROWS_ * sizeof *out);
-                            else
-                                for (r = 0; r < left; r++) out[(j + s) * out_stride + i + r] = sum[s * HFY_ROWS_ + r];
+    if (j_block < 4 * HFY_QUERIES_) j_block = 4 * HFY_QUERIES_;
+    if (nq > j_block) {
+        i_block = 262144 / row_bytes / HFY_ROWS_ * HFY_ROWS_;
+        if (i_block < 4 * HFY_ROWS_) i_block = 4 * HFY_ROWS_;
+        j_block = ((nq - 1) / ((nq - 1) / j_block + 1) / HFY_QUERIES_ + 1) * HFY_QUERIES_; /* even shares */
+    }
+    for (i0 = 0; i0 < rows; i0 += i_block)
+        for (j0 = 0; j0 < nq; j0 += j_block) {
+            const size_t i1 = hfy_base_min_(i0 + i_block, rows), j1 = hfy_base_min_(j0 + j_block, nq);
+            const size_t tiles = (j1 - j0 + HFY_QUERIES_ - 1) / HFY_QUERIES_, over = (j1 - j0) % HFY_QUERIES_ == 1;
+            for (i = i0; i < i1; i += HFY_ROWS_) {
+                size_t left = hfy_base_min_(HFY_ROWS_, i1 - i), next = i + HFY_ROWS_, at = 0;
+                size_t lines = next + HFY_ROWS_ <= rows ? (dim + line - 1) / line : 0; /* of a row yet to come */
+                size_t share = (lines + tiles - 1) / tiles;
+                for (r = 0; r < HFY_ROWS_; r++) px[r] = x + (i + (r < left ? r : left - 1)) * x_stride;
+                for (j = j0; j < j1; j += HFY_QUERIES_) {
+                    const size_t width = hfy_base_min_(HFY_QUERIES_, j1 - j), end = hfy_base_min_(at + share, lines);
+                    for (; at < end; at++)
+                        for (r = 0; r < HFY_ROWS_; r++) HFY_PREFETCH_L2_(x + (next + r) * x_stride + at * line);
+                    if (over && width == 1) {
+                        const size_t first = i0 + (i - i0) / 8 * 8;
+                        if (next - first == 8 || next >= i1)
+                            one(x + first * x_stride, x_stride, i + left - first, q + j * q_stride, dim,
+                                out + j * out_stride + first);
+                        break;
                     }
+                    for (s = 0; s < HFY_QUERIES_; s++) pq[s] = q + (j + (s < width ? s : width - 1)) * q_stride;
+                    few(px, pq, dim, sum);
+                    for (s = 0; s < width; s++)
+                        if (left == HFY_ROWS_)
+                            memcpy(out + (j + s) * out_stride + i, sum + s * HFY_ROWS_, HFY_ROWS_ * sizeof *out);
+                        else
+                            for (r = 0; r < left; r++) out[(j + s) * out_stride + i + r] = sum[s * HFY_ROWS_ + r];
                 }
             }
+        }
+}
+
+#define HFY_PAIRS_(name, kind)                                                                                         \
+    HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(name##_few)(const HFY_S_ *const *x, const HFY_S_ *const *q, size_t dim, \
+                                                           HFY_S_ *sum)                                                \
+    {                                                                                                                  \
+        HFY_V_(tile)(kind, HFY_ROWS_, HFY_QUERIES_, x, q, dim, 0, sum);                                                \
+    }                                                                                                                  \
+    HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(name##_one)(const HFY_S_ *x, size_t x_stride, size_t rows,              \
+                                                           const HFY_S_ *q, size_t dim, HFY_S_ *out)                   \
+    {                                                                                                                  \
+        HFY_V_(one)(kind, x, x_stride, rows, q, dim, out);                                                             \
+    }                                                                                                                  \
+    HFY_TARGET_ void HFY_V_(name)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,     \
+                                  size_t nq, size_t dim, HFY_S_ *out, size_t out_stride)                               \
+    {                                                                                                                  \
+        HFY_V_(pairs)(HFY_V_(name##_one), HFY_V_(name##_few), x, x_stride, rows, q, q_stride, nq, dim, out,            \
+                      out_stride);                                                                                     \
     }
-}
-
-HFY_TARGET_ void HFY_V_(dot)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride, size_t nq,
-                             size_t dim, HFY_S_ *out, size_t out_stride)
-{
-    HFY_V_(pairs)(HFY_DOT_, x, x_stride, rows, q, q_stride, nq, dim, out, out_stride);
-}
-
-HFY_TARGET_ void HFY_V_(euclidean)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,
-                                   size_t nq, size_t dim, HFY_S_ *out, size_t out_stride)
-{
-    HFY_V_(pairs)(HFY_EUCLIDEAN_, x, x_stride, rows, q, q_stride, nq, dim, out, out_stride);
-}
-
-HFY_TARGET_ void HFY_V_(manhattan)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,
-                                   size_t nq, size_t dim, HFY_S_ *out, size_t out_stride)
-{
-    HFY_V_(pairs)(HFY_MANHATTAN_, x, x_stride, rows, q, q_stride, nq, dim, out, out_stride);
-}
+HFY_PAIRS_(dot, HFY_DOT_)
+HFY_PAIRS_(euclidean, HFY_EUCLIDEAN_)
+HFY_PAIRS_(manhattan, HFY_MANHATTAN_)
+#undef HFY_PAIRS_
+#endif
 #undef HFY_DOT_
 #undef HFY_EUCLIDEAN_
 #undef HFY_MANHATTAN_
 
-#define HFY_LIST_ 128 /* rows of a projection handled at a time */
-
+#if HFY_BITS_ == 64 || !defined(HFY_SIMD_OTHER_)
 /* z += sum of w[i] row[i], four rows at a time, while the next four are on their way (row has 4 entries more). */
 HFY_INLINE_ void HFY_V_(rows4)(const HFY_S_ *w, const HFY_S_ *const *row, size_t dim, HFY_S_ *z)
 {
@@ -3673,7 +3761,7 @@ HFY_INLINE_ void HFY_V_(rows4)(const HFY_S_ *w, const HFY_S_ *const *row, size_t
 }
 
 /* The same for any number of rows. row: room for 4 entries more. */
-HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(rows)(const HFY_S_ *w, const HFY_S_ **row, size_t count, size_t dim,
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(sum)(const HFY_S_ *w, const HFY_S_ **row, size_t count, size_t dim,
                                                  HFY_S_ *z)
 {
     enum { lanes = HFY_LANES_ };
@@ -3693,35 +3781,244 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(rows)(const HFY_S_ *w, const HFY_S_ *
     }
 }
 
-/* z of BATCH queries, columns k .. k + strip*LANES (or the n columns of a masked tail), += count rows. Either all
-   weights count (used NULL): w[j][i] for row i at x + i x_stride; or packed: w[0][i*BATCH + j] for the listed rows,
-   used[i] telling by bits which of them are not zero. */
-HFY_INLINE_ void HFY_V_(strip)(int strip, int masked, int packed, const HFY_S_ *const *w, const unsigned char *used,
-                               const HFY_S_ *const *row, const HFY_S_ *x, size_t x_stride, size_t count, size_t k,
-                               size_t n, HFY_S_ *const *z, size_t queries)
+#endif
+
+/* One tile of a block: BATCH rows at i, `strip` vectors (or the first n lanes of one) of columns at j of a panel b. */
+HFY_INLINE_ void HFY_V_(multiply)(int strip, int masked, const hfy_simd_block_ *block, size_t i, size_t j,
+                                  const HFY_S_ *b, size_t n)
 {
     enum { lanes = HFY_LANES_ };
     const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 0);
-    const HFY_S_ *pw[HFY_BATCH_];
+    const size_t left = block->rows - i, a_col = block->a_col, b_row = block->b_row;
+    const HFY_S_ *pa[HFY_BATCH_];
+    HFY_S_ *c[HFY_BATCH_];
+    HFY_V_(vec) acc[HFY_BATCH_ * HFY_STRIP_], v[HFY_STRIP_];
+    size_t p, q = 0;
+    int l, r;
+    pa[0] = (const HFY_S_ *)block->a + i / HFY_BATCH_ * block->a_tile;
+    c[0] = (HFY_S_ *)block->c + i * block->c_row + j;
+    HFY_UNROLL_ for (r = 1; r < HFY_BATCH_; r++) { /* the edge does the last row again */
+        pa[r] = pa[r - 1] + ((size_t)r < left ? block->a_row : 0);
+        c[r] = c[r - 1] + ((size_t)r < left ? block->c_row : 0);
+    }
+    if (left > HFY_BATCH_) /* those of the next tile */
+        HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++)
+            HFY_PREFETCH_((uintptr_t)c[r] + HFY_BATCH_ * block->c_row * sizeof *c[r]);
+    HFY_UNROLL_ for (l = 0; l < HFY_BATCH_ * HFY_STRIP_; l++) acc[l] = HFY_V_(zero)();
+    if (!block->over)
+        HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++)
+            HFY_UNROLL_ for (l = 0; l < strip; l++)
+                acc[r * HFY_STRIP_ + l] = masked ? HFY_V_(load_n)(c[r], t) : HFY_V_(load)(c[r] + l * lanes);
+#define HFY_TURN_                                                                                                      \
+    if (block->minus)                                                                                                  \
+        HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++)                                                                   \
+            HFY_UNROLL_ for (l = 0; l < strip; l++)                                                                    \
+                acc[r * HFY_STRIP_ + l] = HFY_V_(mul)(HFY_V_(set)(-1), acc[r * HFY_STRIP_ + l]);
+    HFY_TURN_
+    for (p = block->depth; p; p--, b += b_row, q += a_col) {
+        HFY_UNROLL_ for (l = 0; l < strip; l++) {
+            v[l] = masked ? HFY_V_(load_n)(b, t) : HFY_V_(load)(b + l * lanes);
+            HFY_PIN_(v[l]);
+        }
+        HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++) {
+            HFY_V_(vec) w = HFY_V_(set)(pa[r][q]);
+            HFY_UNROLL_ for (l = 0; l < strip; l++)
+                acc[r * HFY_STRIP_ + l] = HFY_V_(fma)(w, v[l], acc[r * HFY_STRIP_ + l]);
+        }
+    }
+    HFY_TURN_
+#undef HFY_TURN_
+    HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++)
+        HFY_UNROLL_ for (l = 0; l < strip; l++)
+            if (masked)
+                HFY_V_(store_n)(c[r], acc[r * HFY_STRIP_ + l], t);
+            else
+                HFY_V_(store)(c[r] + l * lanes, acc[r * HFY_STRIP_ + l]);
+}
+
+enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
+
+/* A panel of B stays in L1 while the rows of A pass. */
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block)
+{
+    enum { lanes = HFY_LANES_, wide = HFY_STRIP_ * HFY_LANES_, line = 64 / sizeof(HFY_S_) };
+    const size_t rows = block->rows, columns = block->columns;
+    const HFY_S_ *b = (const HFY_S_ *)block->b, *next = (const HFY_S_ *)block->next;
+    size_t i, j = 0, l;
+    for (; j + wide <= columns; j += wide, b += block->b_panel) {
+        for (i = 0; i < block->ahead; i++)
+            for (l = 0; l < wide; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + j + l);
+        for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(HFY_STRIP_, 0, block, i, j, b, 0);
+    }
+    for (i = 0; i < block->ahead; i++)
+        for (l = j; l < columns; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + l);
+    for (; j + lanes <= columns; j += lanes, b += lanes)
+        for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(1, 0, block, i, j, b, 0);
+    if (j < columns)
+        for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(1, 1, block, i, j, b, columns - j);
+}
+
+/* to[p*to_stride + j] = from[j*from_stride + p] for j, p < 4. */
+HFY_INLINE_ void HFY_V_(transpose4)(const HFY_S_ *from, size_t from_stride, HFY_S_ *to, size_t to_stride)
+{
+#if HFY_SIMD_PASS_ >= 2 && HFY_SIMD_PASS_ <= 4 && HFY_BITS_ == 32
+    __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + from_stride);
+    __m128 c = _mm_loadu_ps(from + 2 * from_stride), d = _mm_loadu_ps(from + 3 * from_stride);
+    __m128 ab = _mm_unpacklo_ps(a, b), cd = _mm_unpacklo_ps(c, d);
+    _mm_storeu_ps(to, _mm_movelh_ps(ab, cd));
+    _mm_storeu_ps(to + to_stride, _mm_movehl_ps(cd, ab));
+    ab = _mm_unpackhi_ps(a, b), cd = _mm_unpackhi_ps(c, d);
+    _mm_storeu_ps(to + 2 * to_stride, _mm_movelh_ps(ab, cd));
+    _mm_storeu_ps(to + 3 * to_stride, _mm_movehl_ps(cd, ab));
+#elif HFY_SIMD_PASS_ >= 2 && HFY_SIMD_PASS_ <= 4
+    size_t j, p;
+    for (j = 0; j < 4; j += 2)
+        for (p = 0; p < 4; p += 2) {
+            __m128d a = _mm_loadu_pd(from + j * from_stride + p), b = _mm_loadu_pd(from + (j + 1) * from_stride + p);
+            _mm_storeu_pd(to + p * to_stride + j, _mm_unpacklo_pd(a, b));
+            _mm_storeu_pd(to + (p + 1) * to_stride + j, _mm_unpackhi_pd(a, b));
+        }
+#elif HFY_SIMD_PASS_ == 5 && HFY_BITS_ == 32
+    float32x4_t a = vld1q_f32(from), b = vld1q_f32(from + from_stride);
+    float32x4_t c = vld1q_f32(from + 2 * from_stride), d = vld1q_f32(from + 3 * from_stride);
+    float32x4_t ab = vzip1q_f32(a, b), cd = vzip1q_f32(c, d);
+    vst1q_f32(to, vcombine_f32(vget_low_f32(ab), vget_low_f32(cd)));
+    vst1q_f32(to + to_stride, vcombine_f32(vget_high_f32(ab), vget_high_f32(cd)));
+    ab = vzip2q_f32(a, b), cd = vzip2q_f32(c, d);
+    vst1q_f32(to + 2 * to_stride, vcombine_f32(vget_low_f32(ab), vget_low_f32(cd)));
+    vst1q_f32(to + 3 * to_stride, vcombine_f32(vget_high_f32(ab), vget_high_f32(cd)));
+#else
+    size_t j, p;
+    for (j = 0; j < 4; j++)
+        for (p = 0; p < 4; p++) to[p * to_stride + j] = from[j * from_stride + p];
+#endif
+}
+
+/* to[p*width + j] = from[j*across + p*along], j < have, p < k. */
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(panel)(void *target, size_t width, const void *source, size_t across,
+                                                 size_t along, size_t have, size_t k)
+{
+    enum { lanes = HFY_LANES_ };
+    const HFY_S_ *from = (const HFY_S_ *)source;
+    HFY_S_ *to = (HFY_S_ *)target;
+    size_t j = 0, p, l;
+    if (across == 1) {
+        const HFY_V_(tail) t = HFY_V_(first)(have % lanes);
+        for (p = 0; p < k; p++, to += width, from += along) {
+            for (j = 0; j + lanes <= have; j += lanes) HFY_V_(store)(to + j, HFY_V_(load)(from + j));
+            if (j < have) HFY_V_(store_n)(to + j, HFY_V_(load_n)(from + j, t), t);
+        }
+        return;
+    }
+    if (along == 1)
+        for (; j + 4 <= have; j += 4) {
+            for (p = 0; p + 4 <= k; p += 4) {
+                if (!(p * sizeof *to & 63)) /* the next panel's, on its way */
+                    for (l = 0; l < 4; l++)
+                        HFY_PREFETCH_((uintptr_t)(from + p) + (j + l + width) * across * sizeof *to);
+                HFY_V_(transpose4)(from + j * across + p, across, to + p * width + j, width);
+            }
+            for (; p < k; p++)
+                for (l = j; l < j + 4; l++) to[p * width + l] = from[l * across + p];
+        }
+    for (; j < have; j++)
+        for (p = 0; p < k; p++) to[p * width + j] = from[j * across + p * along];
+}
+
+#if HFY_BITS_ == 64
+/* What chase does (below) on `have` columns, a vector's or fewer. */
+HFY_INLINE_ void HFY_V_(chase_narrow)(double *row, size_t stride, size_t have, const double *coefficient, size_t count)
+{
+    const int full = have == HFY_LANES_;
+    const HFY_V_(tail) tail = HFY_V_(first)(full ? 0 : have);
+    HFY_V_(vec) a = full ? HFY_V_(load)(row) : HFY_V_(load_n)(row, tail);
+    HFY_V_(vec) b = full ? HFY_V_(load)(row + stride) : HFY_V_(load_n)(row + stride, tail);
+    size_t k;
+    for (k = 0; k < count; k++, row += stride) {
+        const double *u = coefficient + 3 * k, *next = row + 2 * stride;
+        const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]);
+        HFY_V_(vec) d = full ? HFY_V_(load)(next) : HFY_V_(load_n)(next, tail);
+        HFY_V_(vec) t = HFY_V_(mul)(HFY_V_(set)(-u[2]), HFY_V_(fma)(r, d, HFY_V_(fma)(q, b, a)));
+        a = HFY_V_(fma)(t, HFY_V_(set)(1), a);
+        if (full)
+            HFY_V_(store)(row, a);
+        else
+            HFY_V_(store_n)(row, a, tail);
+        a = HFY_V_(fma)(t, q, b);
+        b = HFY_V_(fma)(t, r, d);
+    }
+    if (full) {
+        HFY_V_(store)(row, a);
+        HFY_V_(store)(row + stride, b);
+    } else {
+        HFY_V_(store_n)(row, a, tail);
+        HFY_V_(store_n)(row + stride, b, tail);
+    }
+}
+
+/* `count` reflections I - tau u u^T, u = (1, q, r), the k-th on rows k, k+1, k+2 of x (`stride` apart, `columns` wide):
+   one element of three is done with at each step, so two stay in registers. coefficient: q, r, tau of each. */
+HFY_TARGET_ void HFY_V_(chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count)
+{
+    enum { lanes = HFY_LANES_, wide = 4 };
+    size_t c = 0, k;
+    int v;
+    for (; c + wide * lanes <= columns; c += wide * lanes) {
+        HFY_V_(vec) a[wide], b[wide];
+        double *row = x + c;
+        HFY_UNROLL_ for (v = 0; v < wide; v++) {
+            a[v] = HFY_V_(load)(row + v * lanes);
+            b[v] = HFY_V_(load)(row + stride + v * lanes);
+        }
+        for (k = 0; k < count; k++, row += stride) {
+            const double *u = coefficient + 3 * k;
+            const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]), tau = HFY_V_(set)(-u[2]);
+            HFY_UNROLL_ for (v = 0; v < wide; v++) {
+                HFY_V_(vec) d = HFY_V_(load)(row + 2 * stride + v * lanes);
+                HFY_V_(vec) t = HFY_V_(mul)(tau, HFY_V_(fma)(r, d, HFY_V_(fma)(q, b[v], a[v])));
+                HFY_V_(store)(row + v * lanes, HFY_V_(fma)(t, HFY_V_(set)(1), a[v]));
+                a[v] = HFY_V_(fma)(t, q, b[v]);
+                b[v] = HFY_V_(fma)(t, r, d);
+            }
+        }
+        HFY_UNROLL_ for (v = 0; v < wide; v++) {
+            HFY_V_(store)(row + v * lanes, a[v]);
+            HFY_V_(store)(row + stride + v * lanes, b[v]);
+        }
+    }
+    for (; c + lanes <= columns; c += lanes) HFY_V_(chase_narrow)(x + c, stride, lanes, coefficient, count);
+    if (c < columns) HFY_V_(chase_narrow)(x + c, stride, columns - c, coefficient, count);
+}
+#endif
+
+#if HFY_SIMD_PASS_ != 1 && !defined(HFY_SIMD_OTHER_)
+
+#define HFY_LIST_ 128 /* rows of a projection handled at a time */
+
+/* z of BATCH queries, columns k .. k + strip*LANES (or the n columns of a masked tail), += the listed rows:
+   w[i*BATCH + j] for row i, used[i] telling by bits which of them are not zero. */
+HFY_INLINE_ void HFY_V_(strip)(int strip, int masked, const HFY_S_ *w, const unsigned char *used,
+                               const HFY_S_ *const *row, size_t count, size_t k, size_t n, HFY_S_ *const *z,
+                               size_t queries)
+{
+    enum { lanes = HFY_LANES_ };
+    const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 0);
     HFY_V_(vec) acc[HFY_BATCH_ * HFY_STRIP_], v[HFY_STRIP_];
     size_t i;
     int c, j;
-    HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++) {
-        pw[j] = packed ? w[0] + j : w[j];
+    HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
         HFY_UNROLL_ for (c = 0; c < strip; c++)
             acc[j * HFY_STRIP_ + c] = masked ? HFY_V_(load_n)(z[j] + k, t) : HFY_V_(load)(z[j] + k + c * lanes);
-    }
-    x += k;
-    for (i = 0; i < count; i++, x += packed ? 0 : x_stride) {
-        const unsigned bits = packed ? used[i] : 0;
-        if (packed) x = row[i] + k;
+    for (i = 0; i < count; i++, w += HFY_BATCH_) {
+        const unsigned bits = used[i];
+        const HFY_S_ *x = row[i] + k;
         HFY_UNROLL_ for (c = 0; c < strip; c++) {
             v[c] = masked ? HFY_V_(load_n)(x, t) : HFY_V_(load)(x + c * lanes);
             HFY_PIN_(v[c]);
         }
         HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
-            if (!packed || (bits >> j & 1)) {
-                HFY_V_(vec) a = HFY_V_(set)(pw[j][packed ? i * HFY_BATCH_ : i]);
+            if (bits >> j & 1) {
+                HFY_V_(vec) a = HFY_V_(set)(w[j]);
                 HFY_UNROLL_ for (c = 0; c < strip; c++)
                     acc[j * HFY_STRIP_ + c] = HFY_V_(fma)(a, v[c], acc[j * HFY_STRIP_ + c]);
             }
@@ -3737,22 +4034,21 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, int masked, int packed, const HFY_S_ *
 }
 
 /* All columns. While a strip is worked on, the same columns of `ahead` rows at `next` are fetched into L2. */
-HFY_INLINE_ void HFY_V_(strips)(int packed, const HFY_S_ *const *w, const unsigned char *used, const HFY_S_ *const *row,
-                                const HFY_S_ *x, size_t x_stride, size_t count, size_t dim, HFY_S_ *const *z,
-                                size_t queries, const HFY_S_ *next, size_t ahead)
+HFY_INLINE_ void HFY_V_(strips)(const HFY_S_ *w, const unsigned char *used, const HFY_S_ *const *row, size_t count,
+                                size_t dim, HFY_S_ *const *z, size_t queries, const HFY_S_ *next, size_t x_stride,
+                                size_t ahead)
 {
     enum { lanes = HFY_LANES_, wide = HFY_STRIP_ * HFY_LANES_, line = 64 / sizeof(HFY_S_) };
     size_t k = 0, i, l;
     for (; k + wide <= dim; k += wide) {
         for (i = 0; i < ahead; i++)
             for (l = 0; l < wide; l += line) HFY_PREFETCH_L2_(next + i * x_stride + k + l);
-        HFY_V_(strip)(HFY_STRIP_, 0, packed, w, used, row, x, x_stride, count, k, 0, z, queries);
+        HFY_V_(strip)(HFY_STRIP_, 0, w, used, row, count, k, 0, z, queries);
     }
     for (i = 0; i < ahead; i++)
         for (l = k; l < dim; l += line) HFY_PREFETCH_L2_(next + i * x_stride + l);
-    for (; k + lanes <= dim; k += lanes)
-        HFY_V_(strip)(1, 0, packed, w, used, row, x, x_stride, count, k, 0, z, queries);
-    if (k < dim) HFY_V_(strip)(1, 1, packed, w, used, row, x, x_stride, count, k, dim - k, z, queries);
+    for (; k + lanes <= dim; k += lanes) HFY_V_(strip)(1, 0, w, used, row, count, k, 0, z, queries);
+    if (k < dim) HFY_V_(strip)(1, 1, w, used, row, count, k, dim - k, z, queries);
 }
 
 /* How many of n (at most LIST) weights are not zero. */
@@ -3792,7 +4088,13 @@ HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, co
             next += fetch; /* of the next rows, each batch fetches its share */
             fetch = hfy_base_min_(nq > HFY_BATCH_ ? share : 0, ahead - next);
             if (queries > 1 && pairs == n * queries) {
-                HFY_V_(strips)(0, pw, NULL, NULL, px, x_stride, n, dim, pz, queries, px + (n + next) * x_stride, fetch);
+                hfy_simd_block_ all;
+                all.a = pw[0], all.a_row = w_stride, all.a_col = 1, all.a_tile = 0;
+                all.b = px, all.b_row = x_stride, all.b_panel = HFY_V_(wide);
+                all.c = pz[0], all.c_row = z_stride, all.over = all.minus = 0;
+                all.rows = queries, all.columns = dim, all.depth = n;
+                all.next = px + (n + next) * x_stride, all.ahead = fetch;
+                HFY_V_(block)(&all);
             } else if (queries > 1 && 3 * pairs >= n * queries) {
                 for (i = 0; i < n; i++) {
                     unsigned bits = 0;
@@ -3804,14 +4106,12 @@ HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, co
                     used[count] = (unsigned char)bits;
                     count += bits != 0;
                 }
-                pw[0] = part;
-                HFY_V_(strips)(1, pw, used, row, px, x_stride, count, dim, pz, queries, px + (n + next) * x_stride,
-                               fetch);
+                HFY_V_(strips)(part, used, row, count, dim, pz, queries, px + (n + next) * x_stride, x_stride, fetch);
             } else { /* few weights: one query after the other */
                 for (s = 0; s < queries; s++) {
                     for (i = 0, count = 0; i < n; i++)
                         if (pw[s][i] > 0 || pw[s][i] < 0) row[count] = px + i * x_stride, part[count++] = pw[s][i];
-                    HFY_V_(rows)(part, row, count, dim, pz[s]);
+                    HFY_V_(sum)(part, row, count, dim, pz[s]);
                 }
             }
         }
@@ -3827,7 +4127,7 @@ HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t cou
     while (l < count) {
         for (n = 0; l < count && n < HFY_LIST_; l++)
             if (w[l] > 0 || w[l] < 0) row[n] = x + index[l] * x_stride, part[n++] = w[l];
-        HFY_V_(rows)(part, row, n, dim, z);
+        HFY_V_(sum)(part, row, n, dim, z);
     }
 }
 #undef HFY_LIST_
@@ -4368,29 +4668,53 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {HFY_TEXT_(HFY_ISA_),
 #undef HFY_EXP_MOST_
 #undef HFY_EXP_UNITS_
 #undef HFY_PACK_
-#endif /* HFY_GEMM_PASS_ */
+#endif
+#ifndef HFY_SIMD_OTHER_ /* both precisions are there */
+static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
+    {sizeof(float), HFY_BATCH_, HFY_F_(wide), HFY_F_(block), HFY_F_(panel)},
+    {sizeof(double), HFY_BATCH_, HFY_D_(wide), HFY_D_(block), HFY_D_(panel)},
+    HFY_D_(dot_one), HFY_D_(sum), HFY_D_(chase)};
+#endif
 #endif /* HFY_SIMD_PASS_ */
 
 #if defined(HFY_BODIES_) && !defined(HFY_SIMD_PASS_)
 
-#if defined(HFY_SIMD_X86_)
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push /* g++ warns of its own AVX-512 header */
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
+/* The products of the other precision, then everything of hfy_real. */
+#define HFY_SIMD_PASS_ 1 /* HFY_ISA_SCALAR */
+#define HFY_SIMD_OTHER_
+#include HFY_FILE
+#define HFY_SIMD_PASS_ 1
+#include HFY_FILE
+#if defined(HFY_SIMD_X86_)
 #define HFY_SIMD_PASS_ 2 /* HFY_ISA_SSE2 */
+#define HFY_SIMD_OTHER_
+#include HFY_FILE
+#define HFY_SIMD_PASS_ 2
 #include HFY_FILE
 #define HFY_SIMD_PASS_ 3 /* HFY_ISA_AVX2 */
+#define HFY_SIMD_OTHER_
+#include HFY_FILE
+#define HFY_SIMD_PASS_ 3
 #include HFY_FILE
 #define HFY_SIMD_PASS_ 4 /* HFY_ISA_AVX512 */
+#define HFY_SIMD_OTHER_
 #include HFY_FILE
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+#define HFY_SIMD_PASS_ 4
+#include HFY_FILE
 #elif defined(HFY_SIMD_NEON_)
 #define HFY_SIMD_PASS_ 5 /* HFY_ISA_NEON */
+#define HFY_SIMD_OTHER_
 #include HFY_FILE
+#define HFY_SIMD_PASS_ 5
+#include HFY_FILE
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
 #endif
 
 /* --- choice --- */
@@ -5048,674 +5372,115 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
-   >>linalg.gemm   C = alpha A B + beta C and y = alpha A x + beta y, float and double in every build
+   >>linalg.gemm   C = alpha A B + beta C, float and double in every build; y = alpha A x + beta y in double
    May call: base, simd.
-   Shapes: A m x k, B k x n, C m x n, each element at row*stride + column*stride with any two strides, so a transpose
-   is a swap of two arguments. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
-   How: blocks of k rows of B are packed into panels as wide as a tile of registers, which stay in L2 while panels of
-   A pass through L1; a small product reads A and B where they are. One template, compiled for every instruction set.
-   Numerics: every element of a matrix is summed along k in ascending order, fused where the machine can, in blocks
-   that depend on k alone: so its bits depend neither on m, n and the strides nor on how rows and columns are split
-   among threads (a task takes some rows or columns of C as a product of its own, with its own scratch). beta = 0
-   overwrites C unread; alpha = 0 leaves A and B unread.
+   Shapes: A m x k, B k x n, C m x n, each element at row*stride + column*stride, so a transpose is a swap of two
+   arguments; any two strides for A and B, one of them 1 for C (and for A in a product with a vector). alpha is 1 or -1,
+   beta 0 or 1. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
+   How: the tiles of a retrieval's projection. Blocks of B are packed into panels as wide as a tile of registers, which
+   stay in L1 while rows of A pass; a small product reads B where it is. A is packed only if its rows do not run along
+   memory, or in a large product.
+   Numerics: every element begins with beta c and adds its k products one by one in ascending order, fused where the
+   machine can: its bits depend neither on m, n and the strides nor on how rows and columns are split among threads (a
+   task takes some rows or columns of C as a product of its own, with its own scratch). A product with a vector is the
+   canonical dot, or the sum of columns in ascending order. beta = 0 overwrites C unread.
    A BLAS instead: define HFY_CBLAS (includes <cblas.h>; strides that no BLAS takes and sizes beyond int stay here), or
    HFY_SGEMM and/or HFY_DGEMM as a macro or function
        (m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col)
    of these very meanings: sizes and strides size_t, alpha and beta and arrays float or double. Either is called only
-   with m, n, k >= 1 and alpha not 0; n = 1 for a vector.
+   with m, n, k >= 1; n = 1 for a vector.
    ------------------------------------------------------------------------------------------------------------------ */
 #ifdef HFY_CBLAS
 #include <cblas.h>
 #endif
 
-#if defined(__GNUC__) && !defined(__clang__) /* 5 % in the loop along k */
-#define HFY_LINALG_ALIGN_ __attribute__((optimize("align-loops=64")))
-#else
-#define HFY_LINALG_ALIGN_
-#endif
-#define HFY_LINALG_DEPTH_ 1536              /* most bytes of a panel along k: with a tile's rows in L1 */
-#define HFY_LINALG_BLOCK_ (1179648 + 49152) /* most bytes of the packed blocks of B and A: in L2 */
-#define HFY_LINALG_BAND_ 2048               /* elements of a vector that is packed */
+#define HFY_LINALG_DEPTH_ 1024 /* bytes of a block of k */
+#define HFY_LINALG_WIDTH_ 4608 /* of a block of rows of B: with the depth, in L2; a multiple of every tile's width */
+#define HFY_LINALG_TALL_ 48    /* rows of A that meet a panel of B in L1: a multiple of every tile's rows */
 
 /* Elements of scratch that a product of this shape needs at most, of elements of `size` bytes. */
 HFY_PRIVATE_ size_t hfy_linalg_gemm_scratch_(size_t m, size_t n, size_t k, size_t size)
 {
-    size_t depth = hfy_base_min_(k, HFY_LINALG_DEPTH_ / size), wide = m > n ? m : n;
-    size_t both = hfy_base_min_(wide, HFY_LINALG_BLOCK_) + 95 + hfy_base_min_(wide + 15, 48);
-    size_t panels = hfy_base_min_(depth * both, HFY_LINALG_BLOCK_ / size) + 32;
-    size_t band = hfy_base_min_(wide > k ? wide : k, HFY_LINALG_BAND_);
-    return panels > band ? panels : band;
+    size_t wide = hfy_base_min_(m > n ? m : n, HFY_LINALG_WIDTH_ / size);
+    return hfy_base_min_(k, HFY_LINALG_DEPTH_ / size) * (wide + HFY_LINALG_TALL_);
 }
 
-typedef struct hfy_linalg_f32_ {
-    void (*gemm)(size_t m, size_t n, size_t k, float alpha, const float *a, size_t a_row, size_t a_col, const float *b,
-                 size_t b_row, size_t b_col, float beta, float *c, size_t c_row, size_t c_col, float *scratch);
-    void (*gemv)(size_t m, size_t k, float alpha, const float *a, size_t a_row, size_t a_col, const float *x,
-                 size_t x_step, float beta, float *y, size_t y_step, float *scratch);
-} hfy_linalg_f32_;
-
-typedef struct hfy_linalg_f64_ {
-    void (*gemm)(size_t m, size_t n, size_t k, double alpha, const double *a, size_t a_row, size_t a_col,
-                 const double *b, size_t b_row, size_t b_col, double beta, double *c, size_t c_row, size_t c_col,
-                 double *scratch);
-    void (*gemv)(size_t m, size_t k, double alpha, const double *a, size_t a_row, size_t a_col, const double *x,
-                 size_t x_step, double beta, double *y, size_t y_step, double *scratch);
-} hfy_linalg_f64_;
-
-/* Sweeps of the QR algorithm: see >>linalg.eigen. */
-typedef struct hfy_linalg_chase_ {
-    void (*rows)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count);
-    void (*columns)(double *x, size_t stride, size_t rows, const double *coefficient, size_t count, double *block);
-} hfy_linalg_chase_;
-
-#endif /* HFY_BODIES_ rest while the template is defined */
-
-#ifdef HFY_GEMM_PASS_
-
-/* A tile is MR rows (a multiple of 4) by NV vectors. KC bytes along k, NC bytes of a row of B (a multiple of a tile's)
-   and MC rows of A (a multiple of MR, at most 48) are packed at a time. MC > MR: all these rows meet one panel of B in
-   L1. MC = MR: their panel stays in L1 and the panels of B come by. */
-#if HFY_SIMD_PASS_ == 4
-#define HFY_MR_ 12
-#define HFY_NV_ 2
-#define HFY_KC_ 1536
-#define HFY_NC_ 2304
-#define HFY_MC_ 12
-#elif HFY_SIMD_PASS_ == 3
-#define HFY_MR_ 4
-#define HFY_NV_ 3
-#define HFY_KC_ 1024
-#define HFY_NC_ 4608
-#define HFY_MC_ 48
-#elif HFY_SIMD_PASS_ == 5
-#define HFY_MR_ 8
-#define HFY_NV_ 3
-#elif HFY_SIMD_PASS_ == 2
-#define HFY_MR_ 4
-#define HFY_NV_ 2
-#else /* plain C: a vector of one lane */
-#define HFY_MR_ 4
-#define HFY_NV_ 4
-typedef HFY_S_ HFY_V_(vec);
-typedef size_t HFY_V_(tail);
-HFY_INLINE_ HFY_V_(vec) HFY_V_(zero)(void) { return 0; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(set)(HFY_S_ a) { return a; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(load)(const HFY_S_ *p) { return *p; }
-HFY_INLINE_ void HFY_V_(store)(HFY_S_ *p, HFY_V_(vec) a) { *p = a; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(mul)(HFY_V_(vec) a, HFY_V_(vec) b) { return a * b; }
-#if HFY_GEMM_PASS_ == 32 && defined(__FP_FAST_FMAF) /* said aloud, or the compiler fuses some tiles and not others */
-HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return fmaf(a, b, c); }
-#elif HFY_GEMM_PASS_ == 64 && defined(__FP_FAST_FMA)
-HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return fma(a, b, c); }
+/* by hfy_isa */
+static const hfy_simd_products_ *const hfy_linalg_products_[] = {
+#if defined(HFY_SIMD_X86_)
+    &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_, &hfy_simd_products_real_sse2_,
+    &hfy_simd_products_real_avx2_, &hfy_simd_products_real_avx512_
+#elif defined(HFY_SIMD_NEON_)
+    &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_,
+    &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_, &hfy_simd_products_real_neon_
 #else
-HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return a * b + c; }
+    &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_
 #endif
-/* one lane has no tail */
-HFY_INLINE_ HFY_V_(tail) HFY_V_(first)(size_t n) { return n; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(load_n)(const HFY_S_ *p, HFY_V_(tail) t) { return t ? *p : 0; }
-HFY_INLINE_ void HFY_V_(store_n)(HFY_S_ *p, HFY_V_(vec) a, HFY_V_(tail) t)
-{
-    if (t) *p = a;
-}
-HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
-{
-    int i;
-    for (i = 0; i < n; i++) sum[i] = acc[i];
-}
-#endif
-#define HFY_NR_ (HFY_NV_ * HFY_LANES_)
-#ifndef HFY_MC_
-#define HFY_KC_ 1536
-#define HFY_NC_ 2304
-#define HFY_MC_ HFY_MR_
-#endif
+};
 
-/* to[p*to_stride + j] = from[j*from_stride + p] for j, p < 4. */
-HFY_INLINE_ void HFY_G_(transpose4)(const HFY_S_ *from, size_t from_stride, HFY_S_ *to, size_t to_stride)
+/* C = sign AB (over) or C + sign AB, elements of either precision. */
+HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_product_ *how, size_t m, size_t n, size_t k, int minus,
+                                       const void *a_at, size_t a_row, size_t a_col, const void *b_at, size_t b_row,
+                                       size_t b_col, int over, void *c_at, size_t c_row, size_t c_col, void *scratch)
 {
-#if HFY_SIMD_PASS_ >= 2 && HFY_SIMD_PASS_ <= 4 && HFY_GEMM_PASS_ == 32
-    __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + from_stride);
-    __m128 c = _mm_loadu_ps(from + 2 * from_stride), d = _mm_loadu_ps(from + 3 * from_stride);
-    __m128 ab = _mm_unpacklo_ps(a, b), cd = _mm_unpacklo_ps(c, d);
-    _mm_storeu_ps(to, _mm_movelh_ps(ab, cd));
-    _mm_storeu_ps(to + to_stride, _mm_movehl_ps(cd, ab));
-    ab = _mm_unpackhi_ps(a, b), cd = _mm_unpackhi_ps(c, d);
-    _mm_storeu_ps(to + 2 * to_stride, _mm_movelh_ps(ab, cd));
-    _mm_storeu_ps(to + 3 * to_stride, _mm_movehl_ps(cd, ab));
-#elif HFY_SIMD_PASS_ >= 2 && HFY_SIMD_PASS_ <= 4
-    size_t j, p;
-    for (j = 0; j < 4; j += 2)
-        for (p = 0; p < 4; p += 2) {
-            __m128d a = _mm_loadu_pd(from + j * from_stride + p), b = _mm_loadu_pd(from + (j + 1) * from_stride + p);
-            _mm_storeu_pd(to + p * to_stride + j, _mm_unpacklo_pd(a, b));
-            _mm_storeu_pd(to + (p + 1) * to_stride + j, _mm_unpackhi_pd(a, b));
-        }
-#elif HFY_SIMD_PASS_ == 5 && HFY_GEMM_PASS_ == 32
-    float32x4_t a = vld1q_f32(from), b = vld1q_f32(from + from_stride);
-    float32x4_t c = vld1q_f32(from + 2 * from_stride), d = vld1q_f32(from + 3 * from_stride);
-    float32x4_t ab = vzip1q_f32(a, b), cd = vzip1q_f32(c, d);
-    vst1q_f32(to, vcombine_f32(vget_low_f32(ab), vget_low_f32(cd)));
-    vst1q_f32(to + to_stride, vcombine_f32(vget_high_f32(ab), vget_high_f32(cd)));
-    ab = vzip2q_f32(a, b), cd = vzip2q_f32(c, d);
-    vst1q_f32(to + 2 * to_stride, vcombine_f32(vget_low_f32(ab), vget_low_f32(cd)));
-    vst1q_f32(to + 3 * to_stride, vcombine_f32(vget_high_f32(ab), vget_high_f32(cd)));
-#else
-    size_t j, p;
-    for (j = 0; j < 4; j++)
-        for (p = 0; p < 4; p++) to[p * to_stride + j] = from[j * from_stride + p];
-#endif
-}
-
-/* to[p*width + j] = from[j*across + p*along], j < have; zeros up to width. */
-HFY_INLINE_ void HFY_G_(pack)(HFY_S_ *to, size_t width, const HFY_S_ *from, size_t across, size_t along, size_t have,
-                              size_t k)
-{
-    size_t j = 0, p, l;
-    if (across == 1 && have == width) {
-        for (p = 0; p < k; p++, to += width, from += along) {
-            for (j = 0; j + 4 <= width; j += 4) memcpy(to + j, from + j, 4 * sizeof *to);
-            for (; j < width; j++) to[j] = from[j];
-        }
-        return;
-    }
-    if (along == 1)
-        for (; j + 4 <= have; j += 4) {
-            for (p = 0; p + 4 <= k; p += 4) {
-                if (!(p * sizeof *to & 63)) /* the next panel's, on its way */
-                    for (l = 0; l < 4; l++)
-                        HFY_PREFETCH_((uintptr_t)(from + p) + (j + l + width) * across * sizeof *to);
-                HFY_G_(transpose4)(from + j * across + p, across, to + p * width + j, width);
-            }
-            for (; p < k; p++) {
-                to[p * width + j] = from[j * across + p], to[p * width + j + 1] = from[(j + 1) * across + p];
-                to[p * width + j + 2] = from[(j + 2) * across + p], to[p * width + j + 3] = from[(j + 3) * across + p];
-            }
-        }
-    if (j < width)
-        for (p = 0; p < k; p++) {
-            for (l = j; l < have; l++) to[p * width + l] = from[l * across + p * along];
-            for (; l < width; l++) to[p * width + l] = 0;
-        }
-}
-
-HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(pack_a)(HFY_S_ *to, size_t width, const HFY_S_ *from, size_t across,
-                                                   size_t along, size_t have, size_t k)
-{
-    if (width == HFY_MR_)
-        HFY_G_(pack)(to, HFY_MR_, from, across, along, have, k);
-    else
-        HFY_G_(pack)(to, width, from, across, along, have, k);
-}
-
-HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(pack_b)(HFY_S_ *to, size_t width, const HFY_S_ *from, size_t across,
-                                                   size_t along, size_t have, size_t k)
-{
-    if (width == HFY_NR_)
-        HFY_G_(pack)(to, HFY_NR_, from, across, along, have, k);
-    else
-        HFY_G_(pack)(to, width, from, across, along, have, k);
-}
-
-/* Where a tile goes and how. */
-typedef struct HFY_G_(target) {
-    HFY_S_ *c;
-    size_t row, col, rows, columns; /* strides; how much of the tile exists */
-    HFY_S_ alpha, beta;
-} HFY_G_(target);
-
-/* c = t + beta c for a tile t (vecs*LANES wide) that is cut off or has strided columns. */
-HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(edge)(const HFY_G_(target) *to, const HFY_S_ *tile, size_t width)
-{
-    const HFY_V_(vec) beta = HFY_V_(set)(to->beta);
-    HFY_S_ lane[HFY_LANES_];
-    size_t i, j, l;
-    for (i = 0; i < to->rows; i++)
-        for (j = 0; j < to->columns; j += HFY_LANES_) {
-            HFY_S_ *c = to->c + i * to->row + j * to->col;
-            const size_t n = hfy_base_min_(to->columns - j, HFY_LANES_);
-            HFY_V_(vec) t = HFY_V_(load)(tile + i * width + j);
-            if (to->beta > 0 || to->beta < 0) {
-                for (l = 0; l < HFY_LANES_; l++) lane[l] = l < n ? c[l * to->col] : 0;
-                t = HFY_V_(fma)(beta, HFY_V_(load)(lane), t);
-            }
-            HFY_V_(store)(lane, t);
-            for (l = 0; l < n; l++) c[l * to->col] = lane[l];
-        }
-}
-
-/* One tile: rows x vecs accumulators along k. a: packed, rows together (direct 0), or rows a_stride apart, each along
-   k. */
-HFY_INLINE_ void HFY_G_(tile)(int rows, int vecs, int direct, const HFY_S_ *a, size_t a_stride, const HFY_S_ *b,
-                              size_t b_stride, size_t k, const HFY_G_(target) *to)
-{
-    enum { lanes = HFY_LANES_ };
-    const HFY_V_(vec) alpha = HFY_V_(set)(to->alpha), beta = HFY_V_(set)(to->beta);
-    HFY_V_(vec) acc[HFY_MR_ * HFY_NV_], v[HFY_NV_];
-    const HFY_S_ *pa[HFY_MR_];
-    HFY_S_ *c = to->c;
-    size_t p;
-    int i, j;
-    HFY_UNROLL_ for (i = 0; i < rows; i++) {
-        if (direct) pa[i] = a + ((size_t)i < to->rows ? (size_t)i : to->rows - 1) * a_stride;
-        HFY_UNROLL_ for (j = 0; j < vecs; j++) acc[i * HFY_NV_ + j] = HFY_V_(zero)();
-        for (j = 0; j < vecs * HFY_BYTES_; j += 64) {
-            const uintptr_t place = (uintptr_t)(c + ((size_t)i < to->rows ? (size_t)i : 0) * to->row) + (uintptr_t)j;
-            if (HFY_MC_ > HFY_MR_)
-                HFY_PREFETCH_L2_(place + 4 * (uintptr_t)rows * to->row * sizeof *c); /* four tiles on */
-            HFY_PREFETCH_(place);
-        }
-    }
-    for (p = 0; p < k; p++, b += b_stride) {
-        HFY_UNROLL_ for (j = 0; j < vecs; j++) v[j] = HFY_V_(load)(b + j * lanes);
-        HFY_UNROLL_ for (i = 0; i < rows; i++) {
-            HFY_V_(vec) w = HFY_V_(set)(direct ? pa[i][p] : a[i]);
-            HFY_PIN_(w);
-            HFY_UNROLL_ for (j = 0; j < vecs; j++) acc[i * HFY_NV_ + j] = HFY_V_(fma)(w, v[j], acc[i * HFY_NV_ + j]);
-        }
-        if (!direct) a += rows;
-    }
-    HFY_UNROLL_ for (i = 0; i < rows * HFY_NV_; i++)
-        if (i % HFY_NV_ < vecs) acc[i] = HFY_V_(mul)(alpha, acc[i]);
-    if (to->rows < (size_t)rows || to->columns < (size_t)(vecs * lanes) || to->col != 1) {
-        HFY_S_ tile[HFY_MR_ * HFY_NR_];
-        HFY_UNROLL_ for (i = 0; i < rows; i++)
-            HFY_UNROLL_ for (j = 0; j < vecs; j++) HFY_V_(store)(tile + (i * vecs + j) * lanes, acc[i * HFY_NV_ + j]);
-        HFY_G_(edge)(to, tile, (size_t)(vecs * lanes));
-    } else if (to->beta > 0 || to->beta < 0) {
-        HFY_UNROLL_ for (i = 0; i < rows; i++, c += to->row)
-            HFY_UNROLL_ for (j = 0; j < vecs; j++)
-                HFY_V_(store)(c + j * lanes, HFY_V_(fma)(beta, HFY_V_(load)(c + j * lanes), acc[i * HFY_NV_ + j]));
-    } else {
-        HFY_UNROLL_ for (i = 0; i < rows; i++, c += to->row)
-            HFY_UNROLL_ for (j = 0; j < vecs; j++) HFY_V_(store)(c + j * lanes, acc[i * HFY_NV_ + j]);
-    }
-}
-
-/* The tile of `rows` (4, 8 or 12, up to MR) and `vecs`. */
-#define HFY_TILE_(r, v)                                                                                                \
-    if (HFY_MR_ >= (r) && HFY_NV_ >= (v) && rows == (r) && vecs == (v)) {                                              \
-        HFY_G_(tile)(HFY_MR_ >= (r) ? (r) : 4, HFY_NV_ >= (v) ? (v) : 1, direct, a, a_stride, b, b_stride, k, to);     \
-        return;                                                                                                        \
-    }
-HFY_LINALG_ALIGN_ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(packed)(size_t rows, size_t vecs, const HFY_S_ *a,
-                                                                     const HFY_S_ *b, size_t b_stride, size_t k,
-                                                                     const HFY_G_(target) *to)
-{
-    enum { direct = 0, a_stride = 0 };
-    HFY_TILE_(12, 2) HFY_TILE_(8, 3) HFY_TILE_(8, 2) HFY_TILE_(4, 4) HFY_TILE_(4, 3) HFY_TILE_(4, 2)
-    HFY_TILE_(12, 1) HFY_TILE_(8, 1) HFY_TILE_(4, 1)
-}
-
-HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_G_(direct)(size_t rows, size_t vecs, const HFY_S_ *a, size_t a_stride,
-                                                   const HFY_S_ *b, size_t b_stride, size_t k, const HFY_G_(target) *to)
-{
-    enum { direct = 1 };
-    HFY_TILE_(8, 3) HFY_TILE_(8, 2) HFY_TILE_(4, 4) HFY_TILE_(4, 3) HFY_TILE_(4, 2)
-    HFY_TILE_(8, 1) HFY_TILE_(4, 1)
-}
-#undef HFY_TILE_
-
-HFY_TARGET_ void HFY_G_(gemm)(size_t m, size_t n, size_t k, HFY_S_ alpha, const HFY_S_ *a, size_t a_row, size_t a_col,
-                              const HFY_S_ *b, size_t b_row, size_t b_col, HFY_S_ beta, HFY_S_ *c, size_t c_row,
-                              size_t c_col, HFY_S_ *scratch)
-{
-    enum { size = (int)sizeof(HFY_S_), most = HFY_NC_ / size / HFY_NR_ * HFY_NR_ };
-    const size_t blocks = (k + HFY_KC_ / size - 1) / (HFY_KC_ / size);
-    const size_t depth = blocks > 1 ? (k + blocks - 1) / blocks : k; /* blocks of one size */
-    size_t width;
-    HFY_G_(target) to;
-    size_t i, j, i0, j0, p0;
-    if (!m || !n) return;
-    if (c_col != 1 && c_row == 1) { /* C^T = B^T A^T: columns together */
-        const HFY_S_ *swap = a;
-        size_t row = a_row, col = a_col, rows = m;
+    const size_t size = how->size, shares = (k + HFY_LINALG_DEPTH_ / size - 1) / (HFY_LINALG_DEPTH_ / size);
+    const size_t depth = shares > 1 ? (k + shares - 1) / shares : k, width = HFY_LINALG_WIDTH_ / size;
+    const char *a = (const char *)a_at, *b = (const char *)b_at;
+    char *c = (char *)c_at;
+    size_t i, j, p, nc, kc, l;
+    hfy_simd_block_ block;
+    if (c_col != 1 && n > 1) { /* C^T = B^T A^T: columns together */
+        size_t rows = m, row = a_row, col = a_col;
         a = b, a_row = b_col, a_col = b_row;
-        b = swap, b_row = col, b_col = row;
-        m = n, n = rows;
-        c_row = c_col, c_col = 1;
+        b = (const char *)a_at, b_row = col, b_col = row;
+        m = n, n = rows, c_row = c_col;
     }
-    if (!k || !(alpha > 0 || alpha < 0 || hfy_base_is_nan_((double)alpha))) {
-        for (i = 0; i < m; i++)
-            for (j = 0; j < n; j++) {
-                HFY_S_ *p = c + i * c_row + j * c_col;
-                *p = beta > 0 || beta < 0 ? beta * *p : 0;
+    block.c_row = c_row, block.minus = minus, block.ahead = 0, block.next = NULL;
+    if (!k && over)
+        for (i = 0; i < m; i++) memset(c + i * c_row * size, 0, n * size);
+    for (j = 0; j < n; j += nc) {
+        nc = hfy_base_min_(width, n - j);
+        for (p = 0; p < k; p += kc) {
+            const char *from = b + (p * b_row + j * b_col) * size;
+            char *panel = (char *)scratch, *rows_at;
+            size_t whole = nc, mc;
+            kc = hfy_base_min_(depth, k - p);
+            block.depth = kc, block.over = over && !p;
+            block.b = from, block.b_row = b_row, block.b_panel = how->columns;
+            /* small: packing would cost more than it saves */
+            if (b_col != 1 || m > 128 || kc * nc * size > 131072) {
+                whole = nc / how->columns * how->columns;
+                for (l = 0; l < nc; l += how->columns) {
+                    size_t have = hfy_base_min_(how->columns, nc - l);
+                    how->pack(panel + l * kc * size, have, from + l * b_col * size, b_col, b_row, have, kc);
+                }
+                block.b = panel, block.b_row = how->columns, block.b_panel = kc * how->columns;
             }
-        return;
-    }
-    width = n;
-    if (n > most) {
-        width = (n + most - 1) / most;
-        width = ((n + width - 1) / width + HFY_NR_ - 1) / HFY_NR_ * HFY_NR_;
-    }
-    to.row = c_row, to.col = c_col, to.alpha = alpha;
-    for (j0 = 0; j0 < n; j0 += width)
-        for (p0 = 0; p0 < k; p0 += depth) {
-            const size_t nc = hfy_base_min_(width, n - j0), kc = hfy_base_min_(depth, k - p0);
-            /* Small products: packing would cost more than it saves. Not in plain C, where gcc 12 vectorises two
-               strided columns by loads that go one row too far: harmless in scratch only. */
-            const int b_direct = HFY_SIMD_PASS_ > 1 && b_col == 1 && m <= 128 && kc * nc * size <= 131072;
-            const int a_direct = a_col == 1 && nc * size <= 1024 && kc * a_row * size <= 65536;
-            const size_t full = nc / HFY_NR_ * HFY_NR_, rest = (nc - full + HFY_LANES_ - 1) / HFY_LANES_ * HFY_LANES_;
-            const size_t whole = !b_direct ? 0 : nc % HFY_LANES_ ? full : nc; /* columns of B used where they are */
-            const size_t step = a_direct && HFY_MR_ > 8 ? 8 : HFY_MR_, tall = a_direct ? step : HFY_MC_;
-            HFY_S_ *block = scratch, *panel = scratch + ((full + rest) * kc + 15) / 16 * 16;
-            to.beta = p0 ? 1 : beta;
-            for (j = whole; j < nc; j += HFY_NR_) {
-                size_t have = hfy_base_min_(HFY_NR_, nc - j);
-                HFY_G_(pack_b)(block + j * kc, have == HFY_NR_ ? HFY_NR_ : rest, b + (j0 + j) * b_col + p0 * b_row,
-                               b_col, b_row, have, kc);
-            }
-            for (i0 = 0; i0 < m; i0 += tall) {
-                const size_t end = hfy_base_min_(m, i0 + tall);
-                for (i = i0; i < end && !a_direct; i += step)
-                    HFY_G_(pack_a)(panel + (i - i0) * kc, hfy_base_min_((m - i + 3) / 4 * 4, step),
-                                   a + i * a_row + p0 * a_col, a_row, a_col, hfy_base_min_(step, m - i), kc);
-                for (j = 0; j < nc; j += HFY_NR_) {
-                    const size_t wide = j < full ? HFY_NR_ : rest;
-                    const HFY_S_ *pb = block + j * kc;
-                    size_t b_stride = wide;
-                    if (j < whole) pb = b + (j0 + j) + p0 * b_row, b_stride = b_row;
-                    to.columns = hfy_base_min_(HFY_NR_, nc - j);
-                    for (i = i0; i < end; i += step) {
-                        const size_t rows = hfy_base_min_((m - i + 3) / 4 * 4, step);
-                        to.rows = hfy_base_min_(rows, m - i);
-                        to.c = c + i * c_row + (j0 + j) * c_col;
-                        if (a_direct)
-                            HFY_G_(direct)(rows, wide / HFY_LANES_, a + i * a_row + p0 * a_col, a_row, pb, b_stride, kc,
-                                           &to);
-                        else
-                            HFY_G_(packed)(rows, wide / HFY_LANES_, panel + (i - i0) * kc, pb, b_stride, kc, &to);
-                    }
+            rows_at = panel + nc * kc * size;
+            for (i = 0; i < m; i += mc) {
+                const char *at = a + (i * a_row + p * a_col) * size;
+                char *to = c + (i * c_row + j) * size;
+                mc = hfy_base_min_(HFY_LINALG_TALL_, m - i);
+                block.rows = mc, block.a = at;
+                block.a_row = a_row, block.a_col = a_col, block.a_tile = a_row * how->rows;
+                if (a_col != 1 || kc * nc > 40000) { /* large: rows of A a page each */
+                    for (l = 0; l < mc; l += how->rows)
+                        how->pack(rows_at + l * kc * size, how->rows, at + l * a_row * size, a_row, a_col,
+                                  hfy_base_min_(how->rows, mc - l), kc);
+                    block.a = rows_at, block.a_row = 1, block.a_col = how->rows, block.a_tile = how->rows * kc;
+                }
+                block.c = to, block.columns = whole;
+                how->block(&block);
+                if (whole < nc) { /* the last panel is as wide as what is left */
+                    hfy_simd_block_ rest = block;
+                    rest.b = panel + whole * kc * size, rest.b_row = rest.columns = nc - whole;
+                    rest.c = to + whole * size;
+                    how->block(&rest);
                 }
             }
         }
-}
-
-/* y = alpha A x + beta y, the rows of A along its memory: eight dots at a time. */
-HFY_INLINE_ void HFY_G_(gemv_rows)(size_t m, size_t k, HFY_S_ alpha, const HFY_S_ *a, size_t a_row, const HFY_S_ *x,
-                                   HFY_S_ beta, HFY_S_ *y, size_t y_step)
-{
-    enum { lanes = HFY_LANES_ };
-    const size_t bytes = 8 * a_row * sizeof *a;
-    const size_t ahead = m * k * sizeof *a > 32768 ? bytes * (1 + 16383 / bytes)
-                                                   : 0; /* the next rows, 16 KiB on at least */
-    size_t i, p;
-    int r;
-    for (i = 0; i < m; i += 8) {
-        const size_t left = hfy_base_min_(8, m - i);
-        const HFY_S_ *pa[8];
-        HFY_V_(vec) acc[8], v;
-        HFY_S_ sum[8];
-        HFY_UNROLL_ for (r = 0; r < 8; r++) {
-            pa[r] = a + (i + ((size_t)r < left ? (size_t)r : left - 1)) * a_row;
-            acc[r] = HFY_V_(zero)();
-        }
-        for (p = 0; p + lanes <= k; p += lanes) {
-            v = HFY_V_(load)(x + p);
-            HFY_UNROLL_ for (r = 0; r < 8; r++) acc[r] = HFY_V_(fma)(v, HFY_V_(load)(pa[r] + p), acc[r]);
-            if (ahead && (HFY_BYTES_ >= 64 || !(p * sizeof *a & 63)))
-                HFY_UNROLL_ for (r = 0; r < 8; r++) HFY_PREFETCH_((uintptr_t)(pa[r] + p) + ahead);
-        }
-        if (p < k) {
-            HFY_V_(tail) t = HFY_V_(first)(k - p);
-            v = HFY_V_(load_n)(x + p, t);
-            HFY_UNROLL_ for (r = 0; r < 8; r++) acc[r] = HFY_V_(fma)(v, HFY_V_(load_n)(pa[r] + p, t), acc[r]);
-        }
-        HFY_UNROLL_ for (r = 0; r < 8; r += lanes < 8 ? lanes : 8)
-            HFY_V_(fold)(acc + r, lanes < 8 ? lanes : 8, sum + r);
-        for (p = 0; p < left; p++) {
-            HFY_S_ *to = y + (i + p) * y_step;
-            *to = beta > 0 || beta < 0 ? alpha * sum[p] + beta * *to : alpha * sum[p];
-        }
     }
 }
-
-/* y += alpha A x, the columns of A along its memory: four at a time onto a band of y. */
-HFY_INLINE_ void HFY_G_(gemv_columns)(size_t m, size_t k, HFY_S_ alpha, const HFY_S_ *a, size_t a_col, const HFY_S_ *x,
-                                      size_t x_step, HFY_S_ *y)
-{
-    enum { lanes = HFY_LANES_ };
-    size_t i, p;
-    for (p = 0; p < k; p += 4) {
-        const size_t left = k - p;
-        const HFY_S_ *a0 = a + p * a_col, *a1 = left > 1 ? a0 + a_col : a0;
-        const HFY_S_ *a2 = left > 2 ? a1 + a_col : a0, *a3 = left > 3 ? a2 + a_col : a0;
-        const HFY_S_ *next = left > 7 ? a3 + a_col : a0; /* the four to come */
-        const size_t ahead = left > 7 ? a_col : 0;
-        const HFY_V_(vec) x0 = HFY_V_(set)(alpha * x[p * x_step]);
-        const HFY_V_(vec) x1 = HFY_V_(set)(left > 1 ? alpha * x[(p + 1) * x_step] : 0);
-        const HFY_V_(vec) x2 = HFY_V_(set)(left > 2 ? alpha * x[(p + 2) * x_step] : 0);
-        const HFY_V_(vec) x3 = HFY_V_(set)(left > 3 ? alpha * x[(p + 3) * x_step] : 0);
-        HFY_V_(vec) v;
-        for (i = 0; i + lanes <= m; i += lanes) {
-            v = HFY_V_(fma)(x0, HFY_V_(load)(a0 + i), HFY_V_(load)(y + i));
-            if (left > 1) v = HFY_V_(fma)(x1, HFY_V_(load)(a1 + i), v);
-            if (left > 2) v = HFY_V_(fma)(x2, HFY_V_(load)(a2 + i), v);
-            if (left > 3) v = HFY_V_(fma)(x3, HFY_V_(load)(a3 + i), v);
-            HFY_V_(store)(y + i, v);
-            if (HFY_BYTES_ >= 64 || !(i * sizeof *a & 63)) {
-                HFY_PREFETCH_(next + i), HFY_PREFETCH_(next + ahead + i);
-                HFY_PREFETCH_(next + 2 * ahead + i), HFY_PREFETCH_(next + 3 * ahead + i);
-            }
-        }
-        if (i < m) {
-            HFY_V_(tail) t = HFY_V_(first)(m - i);
-            v = HFY_V_(fma)(x0, HFY_V_(load_n)(a0 + i, t), HFY_V_(load_n)(y + i, t));
-            if (left > 1) v = HFY_V_(fma)(x1, HFY_V_(load_n)(a1 + i, t), v);
-            if (left > 2) v = HFY_V_(fma)(x2, HFY_V_(load_n)(a2 + i, t), v);
-            if (left > 3) v = HFY_V_(fma)(x3, HFY_V_(load_n)(a3 + i, t), v);
-            HFY_V_(store_n)(y + i, v, t);
-        }
-    }
-}
-
-HFY_TARGET_ void HFY_G_(gemv)(size_t m, size_t k, HFY_S_ alpha, const HFY_S_ *a, size_t a_row, size_t a_col,
-                              const HFY_S_ *x, size_t x_step, HFY_S_ beta, HFY_S_ *y, size_t y_step, HFY_S_ *scratch)
-{
-    size_t i, i0, p, p0;
-    if (!k || !(alpha > 0 || alpha < 0 || hfy_base_is_nan_((double)alpha))) {
-        for (i = 0; i < m; i++) y[i * y_step] = beta > 0 || beta < 0 ? beta * y[i * y_step] : 0;
-    } else if (a_col == 1 && x_step == 1) {
-        HFY_G_(gemv_rows)(m, k, alpha, a, a_row, x, beta, y, y_step);
-    } else if (a_col == 1) {
-        for (p0 = 0; p0 < k; p0 += HFY_LINALG_BAND_) {
-            size_t n = hfy_base_min_(HFY_LINALG_BAND_, k - p0);
-            for (p = 0; p < n; p++) scratch[p] = x[(p0 + p) * x_step];
-            HFY_G_(gemv_rows)(m, n, alpha, a + p0, a_row, scratch, p0 ? 1 : beta, y, y_step);
-        }
-    } else if (a_row == 1) {
-        for (i0 = 0; i0 < m; i0 += HFY_LINALG_BAND_) {
-            size_t n = hfy_base_min_(HFY_LINALG_BAND_, m - i0);
-            HFY_S_ *band = y_step == 1 ? y + i0 : scratch, *to = y + i0 * y_step;
-            for (i = 0; i < n; i++) band[i] = beta > 0 || beta < 0 ? beta * to[i * y_step] : 0;
-            HFY_G_(gemv_columns)(n, k, alpha, a + i0, a_col, x, x_step, band);
-            if (y_step != 1)
-                for (i = 0; i < n; i++) to[i * y_step] = band[i];
-        }
-    } else {
-        for (i = 0; i < m; i++) {
-            HFY_S_ sum = 0, *to = y + i * y_step;
-            for (p = 0; p < k; p++) sum += a[i * a_row + p * a_col] * x[p * x_step];
-            *to = beta > 0 || beta < 0 ? alpha * sum + beta * *to : alpha * sum;
-        }
-    }
-}
-
-#if HFY_GEMM_PASS_ == 64
-/* What chase does (below) on `have` columns, a vector's or fewer. */
-HFY_INLINE_ void HFY_G_(chase_narrow)(double *row, size_t stride, size_t have, const double *coefficient, size_t count)
-{
-    const int full = have == HFY_LANES_;
-    const HFY_V_(tail) tail = HFY_V_(first)(full ? 0 : have);
-    HFY_V_(vec) a = full ? HFY_V_(load)(row) : HFY_V_(load_n)(row, tail);
-    HFY_V_(vec) b = full ? HFY_V_(load)(row + stride) : HFY_V_(load_n)(row + stride, tail);
-    size_t k;
-    for (k = 0; k < count; k++, row += stride) {
-        const double *u = coefficient + 3 * k, *next = row + 2 * stride;
-        const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]);
-        HFY_V_(vec) d = full ? HFY_V_(load)(next) : HFY_V_(load_n)(next, tail);
-        HFY_V_(vec) t = HFY_V_(mul)(HFY_V_(set)(-u[2]), HFY_V_(fma)(r, d, HFY_V_(fma)(q, b, a)));
-        a = HFY_V_(fma)(t, HFY_V_(set)(1), a);
-        if (full)
-            HFY_V_(store)(row, a);
-        else
-            HFY_V_(store_n)(row, a, tail);
-        a = HFY_V_(fma)(t, q, b);
-        b = HFY_V_(fma)(t, r, d);
-    }
-    if (full) {
-        HFY_V_(store)(row, a);
-        HFY_V_(store)(row + stride, b);
-    } else {
-        HFY_V_(store_n)(row, a, tail);
-        HFY_V_(store_n)(row + stride, b, tail);
-    }
-}
-
-/* `count` reflections I - tau u u^T, u = (1, q, r), the k-th on rows k, k+1, k+2 of x (`stride` apart, `columns` wide):
-   one element of three is done with at each step, so two stay in registers. coefficient: q, r, tau of each. */
-HFY_TARGET_ void HFY_G_(chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count)
-{
-    enum { lanes = HFY_LANES_, wide = 4 };
-    size_t c = 0, k;
-    int v;
-    for (; c + wide * lanes <= columns; c += wide * lanes) {
-        HFY_V_(vec) a[wide], b[wide];
-        double *row = x + c;
-        HFY_UNROLL_ for (v = 0; v < wide; v++) {
-            a[v] = HFY_V_(load)(row + v * lanes);
-            b[v] = HFY_V_(load)(row + stride + v * lanes);
-        }
-        for (k = 0; k < count; k++, row += stride) {
-            const double *u = coefficient + 3 * k;
-            const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]), tau = HFY_V_(set)(-u[2]);
-            HFY_UNROLL_ for (v = 0; v < wide; v++) {
-                HFY_V_(vec) d = HFY_V_(load)(row + 2 * stride + v * lanes);
-                HFY_V_(vec) t = HFY_V_(mul)(tau, HFY_V_(fma)(r, d, HFY_V_(fma)(q, b[v], a[v])));
-                HFY_V_(store)(row + v * lanes, HFY_V_(fma)(t, HFY_V_(set)(1), a[v]));
-                a[v] = HFY_V_(fma)(t, q, b[v]);
-                b[v] = HFY_V_(fma)(t, r, d);
-            }
-        }
-        HFY_UNROLL_ for (v = 0; v < wide; v++) {
-            HFY_V_(store)(row + v * lanes, a[v]);
-            HFY_V_(store)(row + stride + v * lanes, b[v]);
-        }
-    }
-    for (; c + lanes <= columns; c += lanes) HFY_G_(chase_narrow)(x + c, stride, lanes, coefficient, count);
-    if (c < columns) HFY_G_(chase_narrow)(x + c, stride, columns - c, coefficient, count);
-}
-
-/* The same on columns k, k+1, k+2 of `rows` rows: transposed into `block` (count + 2 rows of 32), and back. */
-HFY_TARGET_ void HFY_G_(chase_columns)(double *x, size_t stride, size_t rows, const double *coefficient, size_t count,
-                                       double *block)
-{
-    const size_t width = count + 2;
-    size_t i, j, k, have;
-    for (i = 0; i < rows; i += 32) {
-        double *from = x + i * stride;
-        have = hfy_base_min_(32, rows - i);
-        for (j = 0; j + 4 <= have; j += 4) {
-            for (k = 0; k + 4 <= width; k += 4)
-                HFY_G_(transpose4)(from + j * stride + k, stride, block + k * 32 + j, 32);
-            for (; k < width; k++) {
-                block[k * 32 + j] = from[j * stride + k];
-                block[k * 32 + j + 1] = from[(j + 1) * stride + k];
-                block[k * 32 + j + 2] = from[(j + 2) * stride + k];
-                block[k * 32 + j + 3] = from[(j + 3) * stride + k];
-            }
-        }
-        for (; j < have; j++)
-            for (k = 0; k < width; k++) block[k * 32 + j] = from[j * stride + k];
-        HFY_G_(chase)(block, 32, have, coefficient, count);
-        for (j = 0; j + 4 <= have; j += 4) {
-            for (k = 0; k + 4 <= width; k += 4)
-                HFY_G_(transpose4)(block + k * 32 + j, 32, from + j * stride + k, stride);
-            for (; k < width; k++) {
-                from[j * stride + k] = block[k * 32 + j];
-                from[(j + 1) * stride + k] = block[k * 32 + j + 1];
-                from[(j + 2) * stride + k] = block[k * 32 + j + 2];
-                from[(j + 3) * stride + k] = block[k * 32 + j + 3];
-            }
-        }
-        for (; j < have; j++)
-            for (k = 0; k < width; k++) from[j * stride + k] = block[k * 32 + j];
-    }
-}
-
-static const hfy_linalg_chase_ HFY_G_(chases) = {HFY_G_(chase), HFY_G_(chase_columns)};
-#endif
-
-#if HFY_GEMM_PASS_ == 64
-static const hfy_linalg_f64_ HFY_G_(products) = {HFY_G_(gemm), HFY_G_(gemv)};
-#else
-static const hfy_linalg_f32_ HFY_G_(products) = {HFY_G_(gemm), HFY_G_(gemv)};
-#endif
-#undef HFY_MR_
-#undef HFY_NV_
-#undef HFY_NR_
-#undef HFY_KC_
-#undef HFY_NC_
-#undef HFY_MC_
-#endif /* HFY_GEMM_PASS_ */
-
-#if defined(HFY_BODIES_) && !defined(HFY_SIMD_PASS_)
-
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push /* g++ warns of its own AVX-512 header */
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#define HFY_SIMD_PASS_ 1 /* HFY_ISA_SCALAR */
-#define HFY_GEMM_PASS_ 32
-#include HFY_FILE
-#define HFY_SIMD_PASS_ 1
-#define HFY_GEMM_PASS_ 64
-#include HFY_FILE
-#if defined(HFY_SIMD_X86_)
-#define HFY_SIMD_PASS_ 2 /* HFY_ISA_SSE2 */
-#define HFY_GEMM_PASS_ 32
-#include HFY_FILE
-#define HFY_SIMD_PASS_ 2
-#define HFY_GEMM_PASS_ 64
-#include HFY_FILE
-#define HFY_SIMD_PASS_ 3 /* HFY_ISA_AVX2 */
-#define HFY_GEMM_PASS_ 32
-#include HFY_FILE
-#define HFY_SIMD_PASS_ 3
-#define HFY_GEMM_PASS_ 64
-#include HFY_FILE
-#define HFY_SIMD_PASS_ 4 /* HFY_ISA_AVX512 */
-#define HFY_GEMM_PASS_ 32
-#include HFY_FILE
-#define HFY_SIMD_PASS_ 4
-#define HFY_GEMM_PASS_ 64
-#include HFY_FILE
-#elif defined(HFY_SIMD_NEON_)
-#define HFY_SIMD_PASS_ 5 /* HFY_ISA_NEON */
-#define HFY_GEMM_PASS_ 32
-#include HFY_FILE
-#define HFY_SIMD_PASS_ 5
-#define HFY_GEMM_PASS_ 64
-#include HFY_FILE
-#endif
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
-
-/* by hfy_isa */
-#if defined(HFY_SIMD_X86_)
-#define HFY_LINALG_BY_ISA_(name) {&name##scalar_, &name##scalar_, &name##sse2_, &name##avx2_, &name##avx512_}
-#elif defined(HFY_SIMD_NEON_)
-#define HFY_LINALG_BY_ISA_(name)                                                                                       \
-    {&name##scalar_, &name##scalar_, &name##scalar_, &name##scalar_, &name##scalar_, &name##neon_}
-#else
-#define HFY_LINALG_BY_ISA_(name) {&name##scalar_, &name##scalar_}
-#endif
-static const hfy_linalg_f32_ *const hfy_linalg_of_f32_[] = HFY_LINALG_BY_ISA_(hfy_linalg_products_f32_);
-static const hfy_linalg_f64_ *const hfy_linalg_of_f64_[] = HFY_LINALG_BY_ISA_(hfy_linalg_products_f64_);
-static const hfy_linalg_chase_ *const hfy_linalg_chase_of_[] = HFY_LINALG_BY_ISA_(hfy_linalg_chases_f64_);
-#undef HFY_LINALG_BY_ISA_
 
 #ifdef HFY_CBLAS
 /* Can a BLAS take rows x columns with these strides? *lead: its leading dimension, *across: columns are together. */
@@ -5737,24 +5502,22 @@ HFY_PRIVATE_ void hfy_linalg_sgemm_(const hfy_simd_ *simd, size_t m, size_t n, s
                                     size_t a_row, size_t a_col, const float *b, size_t b_row, size_t b_col, float beta,
                                     float *c, size_t c_row, size_t c_col, float *scratch)
 {
-    const int something = m && n && k && (alpha > 0 || alpha < 0);
 #if defined(HFY_SGEMM)
-    if (something) {
+    if (m && n && k) {
         HFY_SGEMM(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col);
         return;
     }
 #elif defined(HFY_CBLAS)
     int la, lb, lc, ta, tb, tc;
-    if (something && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
+    if (m && n && k && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
         hfy_linalg_blas_takes_(k, n, b_row, b_col, &lb, &tb) && hfy_linalg_blas_takes_(m, n, c_row, c_col, &lc, &tc)) {
         cblas_sgemm(tc ? CblasColMajor : CblasRowMajor, ta == tc ? CblasNoTrans : CblasTrans,
                     tb == tc ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k, alpha, a, la, b, lb, beta, c, lc);
         return;
     }
 #endif
-    (void)something;
-    hfy_linalg_of_f32_[simd->isa]->gemm(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col,
-                                        scratch);
+    hfy_linalg_multiply_(&hfy_linalg_products_[simd->isa]->f32, m, n, k, alpha < 0, a, a_row, a_col, b, b_row, b_col,
+                        !(beta > 0), c, c_row, c_col, scratch);
 }
 
 /* The same for double. */
@@ -5762,69 +5525,63 @@ HFY_PRIVATE_ void hfy_linalg_dgemm_(const hfy_simd_ *simd, size_t m, size_t n, s
                                     size_t a_row, size_t a_col, const double *b, size_t b_row, size_t b_col,
                                     double beta, double *c, size_t c_row, size_t c_col, double *scratch)
 {
-    const int something = m && n && k && (alpha > 0 || alpha < 0);
 #if defined(HFY_DGEMM)
-    if (something) {
+    if (m && n && k) {
         HFY_DGEMM(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col);
         return;
     }
 #elif defined(HFY_CBLAS)
     int la, lb, lc, ta, tb, tc;
-    if (something && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
+    if (m && n && k && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
         hfy_linalg_blas_takes_(k, n, b_row, b_col, &lb, &tb) && hfy_linalg_blas_takes_(m, n, c_row, c_col, &lc, &tc)) {
         cblas_dgemm(tc ? CblasColMajor : CblasRowMajor, ta == tc ? CblasNoTrans : CblasTrans,
                     tb == tc ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k, alpha, a, la, b, lb, beta, c, lc);
         return;
     }
 #endif
-    (void)something;
-    hfy_linalg_of_f64_[simd->isa]->gemm(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col,
-                                        scratch);
+    hfy_linalg_multiply_(&hfy_linalg_products_[simd->isa]->f64, m, n, k, alpha < 0, a, a_row, a_col, b, b_row, b_col,
+                        !(beta > 0), c, c_row, c_col, scratch);
 }
 
-/* y = alpha A x + beta y, A m x k; scratch: hfy_linalg_gemm_scratch_(m, 1, k, size) elements. */
-HFY_PRIVATE_ void hfy_linalg_sgemv_(const hfy_simd_ *simd, size_t m, size_t k, float alpha, const float *a,
-                                    size_t a_row, size_t a_col, const float *x, size_t x_step, float beta, float *y,
-                                    size_t y_step, float *scratch)
-{
-    const int something = m && k && (alpha > 0 || alpha < 0);
-#if defined(HFY_SGEMM)
-    if (something) {
-        HFY_SGEMM(m, (size_t)1, k, alpha, a, a_row, a_col, x, x_step, (size_t)1, beta, y, y_step, (size_t)1);
-        return;
-    }
-#elif defined(HFY_CBLAS)
-    int la, ta;
-    if (something && x_step <= INT_MAX && y_step <= INT_MAX && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta)) {
-        cblas_sgemv(ta ? CblasColMajor : CblasRowMajor, CblasNoTrans, (int)m, (int)k, alpha, a, la, x, (int)x_step,
-                    beta, y, (int)y_step);
-        return;
-    }
-#endif
-    (void)something;
-    hfy_linalg_of_f32_[simd->isa]->gemv(m, k, alpha, a, a_row, a_col, x, x_step, beta, y, y_step, scratch);
-}
-
+/* y = alpha A x + beta y, A m x k. */
 HFY_PRIVATE_ void hfy_linalg_dgemv_(const hfy_simd_ *simd, size_t m, size_t k, double alpha, const double *a,
-                                    size_t a_row, size_t a_col, const double *x, size_t x_step, double beta, double *y,
-                                    size_t y_step, double *scratch)
+                                    size_t a_row, size_t a_col, const double *x, double beta, double *y)
 {
-    const int something = m && k && (alpha > 0 || alpha < 0);
+    enum { many = 64 };
+    const hfy_simd_products_ *how = hfy_linalg_products_[simd->isa];
+    size_t i, j, n;
 #if defined(HFY_DGEMM)
-    if (something) {
-        HFY_DGEMM(m, (size_t)1, k, alpha, a, a_row, a_col, x, x_step, (size_t)1, beta, y, y_step, (size_t)1);
+    if (m && k) {
+        HFY_DGEMM(m, (size_t)1, k, alpha, a, a_row, a_col, x, (size_t)1, (size_t)1, beta, y, (size_t)1, (size_t)1);
         return;
     }
 #elif defined(HFY_CBLAS)
     int la, ta;
-    if (something && x_step <= INT_MAX && y_step <= INT_MAX && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta)) {
-        cblas_dgemv(ta ? CblasColMajor : CblasRowMajor, CblasNoTrans, (int)m, (int)k, alpha, a, la, x, (int)x_step,
-                    beta, y, (int)y_step);
+    if (m && k && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta)) {
+        cblas_dgemv(ta ? CblasColMajor : CblasRowMajor, CblasNoTrans, (int)m, (int)k, alpha, a, la, x, 1, beta, y, 1);
         return;
     }
 #endif
-    (void)something;
-    hfy_linalg_of_f64_[simd->isa]->gemv(m, k, alpha, a, a_row, a_col, x, x_step, beta, y, y_step, scratch);
+    if (a_col == 1) {
+        double sum[many];
+        for (i = 0; i < m; i += n) {
+            n = hfy_base_min_(many, m - i);
+            how->dot(a + i * a_row, a_row, n, x, k, sum);
+            for (j = 0; j < n; j++) {
+                const double s = alpha < 0 ? -sum[j] : sum[j];
+                y[i + j] = beta > 0 ? s + y[i + j] : s;
+            }
+        }
+        return;
+    }
+    for (i = 0; i < m && !(beta > 0); i++) y[i] = 0;
+    for (j = 0; j < k; j += n) {
+        const double *row[many + 4];
+        double w[many];
+        n = hfy_base_min_(many, k - j);
+        for (i = 0; i < n; i++) row[i] = a + (j + i) * a_col, w[i] = alpha < 0 ? -x[j + i] : x[j + i];
+        how->sum(w, row, n, m, y);
+    }
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -5952,8 +5709,7 @@ HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_
                 memcpy(e->all + c * n, b, n * sizeof *b);
                 e->tau[c] = tau;
             }
-            hfy_linalg_dgemv_(simd, tail, n - below, 1, a + top * n + below, n, 1, b + below, 1, 0, y + j * n + top, 1,
-                              e->gemm);
+            hfy_linalg_dgemv_(simd, tail, n - below, 1, a + top * n + below, n, 1, b + below, 0, y + j * n + top);
             for (p = 0; p < j; p++) dot[p] = hfy_linalg_dot_(v + p * n + below, b + below, n - below);
             for (p = 0; p < j; p++) hfy_linalg_axpy_(-dot[p], y + p * n + top, y + j * n + top, tail);
             for (i = top; i < n; i++) y[j * n + i] *= tau;
@@ -5994,11 +5750,24 @@ HFY_PRIVATE_ void hfy_linalg_pair_(double a, double b, double c, double d, doubl
     }
 }
 
+/* What chase does, on columns k, k+1, k+2 of `rows` rows: transposed into `block` (count + 2 rows of 32), and back. */
+HFY_PRIVATE_ void hfy_linalg_chase_columns_(const hfy_simd_products_ *how, double *x, size_t stride, size_t rows,
+                                            const double *coefficient, size_t count, double *block)
+{
+    size_t i, have;
+    for (i = 0; i < rows; i += 32, x += 32 * stride) {
+        have = hfy_base_min_(32, rows - i);
+        how->f64.pack(block, 32, x, stride, 1, have, count + 2);
+        how->chase(block, 32, have, coefficient, count);
+        how->f64.pack(x, stride, block, 32, 1, count + 2, have);
+    }
+}
+
 /* Eigenvalues of the upper Hessenberg h, which is overwritten (Francis' double shift, as in EISPACK's hqr). */
 HFY_PRIVATE_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, size_t n, double *re, double *im,
                                               const hfy_linalg_eigen_ *e)
 {
-    const hfy_linalg_chase_ *chase = hfy_linalg_chase_of_[simd->isa];
+    const hfy_simd_products_ *how = hfy_linalg_products_[simd->isa];
     double norm = 0, shift = 0;
     size_t i, j, left = n;
     int tries = 0;
@@ -6102,10 +5871,10 @@ HFY_PRIVATE_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, 
                     }
                 }
             }
-            if (hi > edge) chase->rows(h + k0 * n + edge + 1, n, hi - edge, e->coefficient, done);
+            if (hi > edge) how->chase(h + k0 * n + edge + 1, n, hi - edge, e->coefficient, done);
             if (k0 > l) {
                 if (stop == hi && done) done--; /* the last one has two columns */
-                chase->columns(h + l * n + k0, n, k0 - l, e->coefficient, done, e->block);
+                hfy_linalg_chase_columns_(how, h + l * n + k0, n, k0 - l, e->coefficient, done, e->block);
                 if (stop == hi) {
                     const double *u = e->coefficient + 3 * done;
                     for (i = l; i < k0; i++) {
@@ -6572,7 +6341,7 @@ HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a)
             s->tau[j] = (norm - head) / norm;
             for (r = j + 2; r < n; r++) x[r] /= head - norm;
             x[j + 1] = 1;
-            hfy_linalg_dgemv_(s->simd, m, m, 1, a + (j + 1) * n + j + 1, n, 1, x + j + 1, 1, 0, y + j + 1, 1, s->gemm);
+            hfy_linalg_dgemv_(s->simd, m, m, 1, a + (j + 1) * n + j + 1, n, 1, x + j + 1, 0, y + j + 1);
             for (i = 0; i < done; i++) {
                 s->small[i] = hfy_linalg_dot_(w + i * n + j + 1, x + j + 1, m);
                 s->small[HFY_LINALG_REFLECT_ + i] = hfy_linalg_dot_(v + i * n + j + 1, x + j + 1, m);
@@ -18098,6 +17867,7 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_KERNEL_BATCH_ 64    /* states whose potentials are one matrix product */
 #define HFY_KERNEL_LANCZOS_ 160 /* most steps for a largest eigenvalue */
+#define HFY_KERNEL_FLOATS_ 1024 /* products that are added up in float */
 #define HFY_KERNEL_MANY_ 256    /* states for which finding the bounds pays */
 
 /* --- bits --- */
@@ -18366,7 +18136,6 @@ typedef struct hfy_kernel_lanczos_ {
     double *basis;                 /* LANCZOS x P */
     double *y, *z;                 /* P */
     double *diagonal, *off;        /* LANCZOS */
-    double *gemm;
 } hfy_kernel_lanczos_;
 
 HFY_PRIVATE_ void hfy_kernel_plan_lanczos_(hfy_base_arena_ *arena, size_t P, hfy_kernel_lanczos_ *s)
@@ -18376,7 +18145,6 @@ HFY_PRIVATE_ void hfy_kernel_plan_lanczos_(hfy_base_arena_ *arena, size_t P, hfy
     s->z = (double *)hfy_base_take_(arena, P, sizeof(double));
     s->diagonal = (double *)hfy_base_take_(arena, HFY_KERNEL_LANCZOS_, sizeof(double));
     s->off = (double *)hfy_base_take_(arena, HFY_KERNEL_LANCZOS_, sizeof(double));
-    s->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)), sizeof(double));
 }
 
 /* The largest eigenvalue of K, or with variance (P) of K diag(variance) K + lambda K. */
@@ -18394,10 +18162,10 @@ HFY_PRIVATE_ double hfy_kernel_largest_(const hfy_simd_ *simd, const double *gra
         if (j) s->off[j - 1] = norm;
         if (!(norm > 0) || (j && norm <= 1e-14 * fabs(best))) break; /* the space is exhausted */
         for (r = 0; r < P; r++) q[r] /= norm;
-        hfy_linalg_dgemv_(simd, P, P, 1, gram, P, 1, q, 1, 0, y, 1, s->gemm);
+        hfy_linalg_dgemv_(simd, P, P, 1, gram, P, 1, q, 0, y);
         if (variance) {
             for (r = 0; r < P; r++) s->z[r] = variance[r] * y[r] + lambda * q[r];
-            hfy_linalg_dgemv_(simd, P, P, 1, gram, P, 1, s->z, 1, 0, y, 1, s->gemm);
+            hfy_linalg_dgemv_(simd, P, P, 1, gram, P, 1, s->z, 0, y);
         }
         s->diagonal[j] = hfy_linalg_dot_(q, y, P);
         for (round = 0; round < 2; round++)
@@ -18597,7 +18365,7 @@ HFY_PRIVATE_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, c
 }
 
 /* d = (r - S M^-1 S K r) / lambda, M = lambda + S K S, S = sqrt(D): the step (D K + lambda)^-1 r, symmetrically. */
-HFY_PRIVATE_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, double *s, double *gemm, size_t *steps)
+HFY_PRIVATE_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, double *s, size_t *steps)
 {
     const size_t P = f->P;
     const double lambda = f->o.lambda;
@@ -18623,11 +18391,11 @@ HFY_PRIVATE_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, do
         for (i = 0; i < P; i++)
             for (j = 0; j <= i; j++) m[i * P + j] = root[i] * f->K[i * P + j] * root[j] + (i == j ? lambda : 0);
         if (hfy_linalg_cholesky_(m, P)) return HFY_ERR_SINGULAR;
-        hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, r, 1, 0, d, 1, gemm);
+        hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, r, 0, d);
         for (i = 0; i < P; i++) d[i] *= root[i];
         hfy_linalg_cholesky_solve_(m, P, d);
         for (i = 0; i < P; i++) d[i] = (r[i] - root[i] * d[i]) / lambda;
-        hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, d, 1, 0, kd, 1, gemm);
+        hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, d, 0, kd);
         for (;;) { /* half the step until the loss does not rise but for rounding */
             for (i = 0; i < P; i++) trial[i] = a[i] - step * d[i], root[i] = h[i] - step * kd[i];
             now = hfy_kernel_loss_(&f->view, neuron, trial, root, lambda);
@@ -18635,7 +18403,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, do
             step /= 2;
         }
         memcpy(a, trial, P * sizeof(double));
-        hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, a, 1, 0, h, 1, gemm);
+        hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, a, 0, h);
         loss = now;
     }
     for (i = 0; i < P; i++) f->A[i * f->N + neuron] = a[i];
@@ -18647,8 +18415,7 @@ HFY_PRIVATE_ void hfy_kernel_newton_task_(void *context, size_t task)
     hfy_kernel_fit_ *f = (hfy_kernel_fit_ *)context;
     size_t j;
     for (j = task; j < f->N; j += f->tasks)
-        f->newton_status[j] = hfy_kernel_newton_(f, j, f->newton + task * f->newton_size, f->gemm + task * f->slice,
-                                                 f->newton_steps + j);
+        f->newton_status[j] = hfy_kernel_newton_(f, j, f->newton + task * f->newton_size, f->newton_steps + j);
 }
 
 /* --- the trainers: each leaves A --- */
@@ -19236,9 +19003,12 @@ HFY_PRIVATE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_slot_
         return;
     }
     for (i = 0; i < m * P; i++) s->k_float[i] = (float)s->k[i];
-    hfy_linalg_sgemm_(v->simd, m, N, P, 1, s->k_float, P, 1, v->k.alpha_float, N, 1, 0, s->h_float, N, 1,
-                      (float *)(void *)s->gemm);
-    for (i = 0; i < m * N; i++) s->h[i] = (double)s->h_float[i];
+    memset(s->h, 0, m * N * sizeof *s->h);
+    for (j = 0; j < P; j += HFY_KERNEL_FLOATS_) { /* float within a block, double from block to block */
+        hfy_linalg_sgemm_(v->simd, m, N, hfy_base_min_(HFY_KERNEL_FLOATS_, P - j), 1, s->k_float + j, P, 1,
+                          v->k.alpha_float + j * N, N, 1, 0, s->h_float, N, 1, (float *)(void *)s->gemm);
+        for (i = 0; i < m * N; i++) s->h[i] += (double)s->h_float[i];
+    }
 }
 
 /* The signs of h as a packed state; 0 keeps the bit of x. Returns how many bits differ from x. */
@@ -19969,14 +19739,14 @@ HFY_PRIVATE_ void hfy_kernel_ready_info_(hfy_kernel_info_ *s, const double *gram
 HFY_PRIVATE_ void hfy_kernel_gradient_(hfy_kernel_info_ *s)
 {
     size_t i;
-    hfy_linalg_dgemv_(s->v.simd, s->P, s->P, 1, s->K, s->P, 1, s->a, 1, 0, s->h, 1, s->gemm);
+    hfy_linalg_dgemv_(s->v.simd, s->P, s->P, 1, s->K, s->P, 1, s->a, 0, s->h);
     for (i = 0; i < s->P; i++) {
         double e = exp(-fabs(s->h[i]));
         s->variance[i] = e / ((1 + e) * (1 + e));
         s->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(s->v.k.patterns + i * s->v.words, s->neuron), s->h[i],
                                        s->lambda * s->a[i]);
     }
-    hfy_linalg_dgemv_(s->v.simd, s->P, s->P, 1, s->K, s->P, 1, s->r, 1, 0, s->g, 1, s->gemm);
+    hfy_linalg_dgemv_(s->v.simd, s->P, s->P, 1, s->K, s->P, 1, s->r, 0, s->g);
 }
 
 /* All of hfy_kernel_fisher after hfy_kernel_gradient_; s->step becomes the natural step. */
@@ -20151,14 +19921,14 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
                 c = hfy_linalg_dot_(vectors, moved, P);
                 principal = 0.5 * values[0] * c * c;
                 if (in_logits) { /* the length of the way in the same coordinates */
-                    hfy_linalg_dgemv_(s.v.simd, P, P, 1, s.K, P, 1, moved, 1, 0, s.solved, 1, s.gemm);
+                    hfy_linalg_dgemv_(s.v.simd, P, P, 1, s.K, P, 1, moved, 0, s.solved);
                     length += sqrt(hfy_linalg_dot_(s.solved, s.solved, P));
                 } else {
                     length += sqrt(hfy_linalg_dot_(moved, moved, P));
                 }
                 for (i = 0; i < P; i++)
                     moved[i] -= c * vectors[i]; /* what is left, measured by itself: never negative */
-                hfy_linalg_dgemv_(s.v.simd, P, P, 1, s.K, P, 1, moved, 1, 0, s.solved, 1, s.gemm);
+                hfy_linalg_dgemv_(s.v.simd, P, P, 1, s.K, P, 1, moved, 0, s.solved);
                 for (i = 0; i < P; i++) tail += 0.5 * end[i] * s.solved[i] * s.solved[i];
                 if (path->principal) path->principal[t] = principal;
                 if (path->tail) path->tail[t] = tail;
@@ -20207,6 +19977,7 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
 }
 
 #undef HFY_KERNEL_BATCH_
+#undef HFY_KERNEL_FLOATS_
 #undef HFY_KERNEL_MANY_
 #undef HFY_KERNEL_LANCZOS_
 #undef HFY_KERNEL_BUILTIN_
@@ -20654,7 +20425,6 @@ typedef struct hfy_rate_row_ {
     double *l, *g;          /* most x most: Cholesky factor of the active Gram matrix; most x count: its rows */
     double *s, *b, *lambda, *across; /* count: residuals, right-hand sides, multipliers, a direction */
     double *y, *d, *u;      /* most */
-    double *gemm;
     size_t *active;         /* most */
     unsigned char *on, *equal; /* count */
 } hfy_rate_row_;
@@ -20668,7 +20438,7 @@ HFY_PRIVATE_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, size_t count, si
 
 HFY_PRIVATE_ void hfy_rate_plan_row_(hfy_base_arena_ *arena, size_t count, size_t dim, hfy_rate_row_ *row)
 {
-    const size_t most = hfy_base_min_(count, dim), more = dim > count ? dim : count;
+    const size_t most = hfy_base_min_(count, dim);
     row->l = (double *)hfy_base_take_(arena, hfy_base_times_(most, most), sizeof(double));
     row->g = (double *)hfy_base_take_(arena, hfy_base_times_(most, count), sizeof(double));
     row->s = (double *)hfy_base_take_(arena, count, sizeof(double));
@@ -20678,8 +20448,6 @@ HFY_PRIVATE_ void hfy_rate_plan_row_(hfy_base_arena_ *arena, size_t count, size_
     row->y = (double *)hfy_base_take_(arena, most, sizeof(double));
     row->d = (double *)hfy_base_take_(arena, most, sizeof(double));
     row->u = (double *)hfy_base_take_(arena, most, sizeof(double));
-    row->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(more, 1, more, sizeof(double)),
-                                         sizeof(double));
     row->active = (size_t *)hfy_base_take_(arena, most, sizeof(size_t));
     row->on = (unsigned char *)hfy_base_take_(arena, count, 1);
     row->equal = (unsigned char *)hfy_base_take_(arena, count, 1);
@@ -20697,13 +20465,12 @@ HFY_PRIVATE_ void hfy_rate_gram_(hfy_rate_sparse_ *s, double *gemm)
 }
 
 /* x <- L^-1 x for the k x k factor in rows of `most`, in blocks of 16 rows. */
-HFY_PRIVATE_ void hfy_rate_lower_(const hfy_simd_ *simd, const double *l, size_t most, size_t k, double *x,
-                                  double *gemm)
+HFY_PRIVATE_ void hfy_rate_lower_(const hfy_simd_ *simd, const double *l, size_t most, size_t k, double *x)
 {
     size_t i0, i, j;
     for (i0 = 0; i0 < k; i0 += 16) {
         const size_t end = hfy_base_min_(i0 + 16, k);
-        if (i0) hfy_linalg_dgemv_(simd, end - i0, i0, -1, l + i0 * most, most, 1, x, 1, 1, x + i0, 1, gemm);
+        if (i0) hfy_linalg_dgemv_(simd, end - i0, i0, -1, l + i0 * most, most, 1, x, 1, x + i0);
         for (i = i0; i < end; i++) {
             for (j = i0; j < i; j++) x[i] -= l[i * most + j] * x[j];
             x[i] /= l[i * most + i];
@@ -20712,8 +20479,7 @@ HFY_PRIVATE_ void hfy_rate_lower_(const hfy_simd_ *simd, const double *l, size_t
 }
 
 /* x <- L^-T x */
-HFY_PRIVATE_ void hfy_rate_upper_(const hfy_simd_ *simd, const double *l, size_t most, size_t k, double *x,
-                                  double *gemm)
+HFY_PRIVATE_ void hfy_rate_upper_(const hfy_simd_ *simd, const double *l, size_t most, size_t k, double *x)
 {
     size_t i, j, end = k;
     while (end) {
@@ -20722,7 +20488,7 @@ HFY_PRIVATE_ void hfy_rate_upper_(const hfy_simd_ *simd, const double *l, size_t
             for (j = i + 1; j < end; j++) x[i] -= l[j * most + i] * x[j];
             x[i] /= l[i * most + i];
         }
-        if (i0) hfy_linalg_dgemv_(simd, i0, end - i0, -1, l + i0 * most, 1, most, x + i0, 1, 1, x, 1, gemm);
+        if (i0) hfy_linalg_dgemv_(simd, i0, end - i0, -1, l + i0 * most, 1, most, x + i0, 1, x);
         end = i0;
     }
 }
@@ -20734,7 +20500,7 @@ HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_sparse_ *s, const hfy_rate_ro
     double own = 0;
     size_t a, mu;
     for (a = 0; a < k; a++) own += x[a] * s->r[row->active[a] * s->dim + i];
-    hfy_linalg_dgemv_(s->simd, s->count, k, 1, row->g, 1, s->count, x, 1, 0, out, 1, row->gemm);
+    hfy_linalg_dgemv_(s->simd, s->count, k, 1, row->g, 1, s->count, x, 0, out);
     for (mu = 0; mu < s->count; mu++) out[mu] -= own * s->r[mu * s->dim + i];
 }
 
@@ -20755,7 +20521,7 @@ HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_sparse_ *s, const hfy_rate_ro
         const size_t at = row->active[a];
         row->y[a] = own > 0 ? s->gram[at * s->count + p] - s->r[at * s->dim + i] * s->r[p * s->dim + i] : 0;
     }
-    hfy_rate_lower_(s->simd, row->l, s->most, k, row->y, row->gemm);
+    hfy_rate_lower_(s->simd, row->l, s->most, k, row->y);
     return own - hfy_linalg_dot_(row->y, row->y, k);
 }
 
@@ -20819,8 +20585,8 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(const hfy_rate_sparse_ *s, const hfy
         k++;
     }
     for (a = 0; a < k; a++) row->u[a] = row->b[row->active[a]];
-    hfy_rate_lower_(s->simd, row->l, s->most, k, row->u, row->gemm);
-    hfy_rate_upper_(s->simd, row->l, s->most, k, row->u, row->gemm);
+    hfy_rate_lower_(s->simd, row->l, s->most, k, row->u);
+    hfy_rate_upper_(s->simd, row->l, s->most, k, row->u);
     hfy_rate_combine_(s, row, i, k, row->u, row->s);
     for (a = 0; a < k; a++) row->u[a] = -row->u[a];
     for (mu = 0; mu < count; mu++) row->s[mu] -= row->b[mu];
@@ -20849,7 +20615,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(const hfy_rate_sparse_ *s, const hfy
             int bound;
             rest = hfy_rate_reach_(s, row, i, k, p, own);
             memcpy(row->d, row->y, k * sizeof *row->d);
-            hfy_rate_upper_(s->simd, row->l, s->most, k, row->d, row->gemm);
+            hfy_rate_upper_(s->simd, row->l, s->most, k, row->d);
             bound = k >= rank || k >= s->most || !(rest > 1e-13 * (double)(k + 1) * own);
             if (bound && row->equal[p] && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) break;
             sign = row->equal[p] && row->s[p] < 0 ? -1 : 1;
@@ -20883,8 +20649,8 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(const hfy_rate_sparse_ *s, const hfy
     for (pass = 0; pass < 3; pass++) {
         hfy_rate_combine_(s, row, i, k, row->u, row->across);
         for (a = 0; a < k; a++) row->y[a] = row->b[row->active[a]] - row->across[row->active[a]];
-        hfy_rate_lower_(s->simd, row->l, s->most, k, row->y, row->gemm);
-        hfy_rate_upper_(s->simd, row->l, s->most, k, row->y, row->gemm);
+        hfy_rate_lower_(s->simd, row->l, s->most, k, row->y);
+        hfy_rate_upper_(s->simd, row->l, s->most, k, row->y);
         for (a = 0; a < k; a++) row->u[a] += row->y[a];
     }
     *tight = 0;
@@ -22433,11 +22199,12 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_
 #undef HFY_LINALG_DEPTH_
+#undef HFY_LINALG_WIDTH_
+#undef HFY_LINALG_TALL_
 #undef HFY_SEP_SHARE_
 #undef HFY_SEP_STEEPEST_
-#undef HFY_LINALG_ALIGN_
-#undef HFY_LINALG_BLOCK_
-#undef HFY_LINALG_BAND_
+#undef HFY_SEP_SUPPORT_
+#undef HFY_SEP_FAR_
 #undef HFY_LINALG_REFLECT_
 #undef HFY_LINALG_STRIP_
 #undef HFY_LINALG_FACTOR_
@@ -22448,15 +22215,13 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 /* The end of a pass over the templates (see >>simd.impl): the next one starts afresh. */
 #ifdef HFY_SIMD_PASS_
 #undef HFY_SIMD_PASS_
-#undef HFY_GEMM_PASS_
+#undef HFY_SIMD_OTHER_
+#undef HFY_BITS_
 #undef HFY_PASTE_3_
 #undef HFY_PASTE_
 #undef HFY_F_
 #undef HFY_D_
 #undef HFY_V_
-#undef HFY_G_
-#undef HFY_PASTE_G3_
-#undef HFY_PASTE_G_
 #undef HFY_S_
 #undef HFY_LANES_
 #undef HFY_ISA_

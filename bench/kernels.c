@@ -300,37 +300,34 @@ BENCH_API void bench_gemm_set(int isa, int threads) { bench_gemm_isa = isa, benc
         }                                                                                                               \
         p.scratch = scratch;                                                                                            \
         hfy_base_parallel_(p.parts, bench_##letter##gemm_part, &p);                                                     \
-    }                                                                                                                   \
-    static void bench_##letter##gemv_part(void *context, size_t i)                                                      \
-    {                                                                                                                   \
-        const bench_##letter##product *p = (const bench_##letter##product *)context;                                    \
-        size_t from = p->m * i / p->parts, to = p->m * (i + 1) / p->parts;                                              \
-        if (to > from)                                                                                                  \
-            hfy_linalg_##letter##gemv_(p->simd, to - from, p->k, p->alpha, p->a + from * p->a_row, p->a_row, p->a_col,  \
-                                       p->b, (size_t)1, p->beta, p->c + from, (size_t)1, p->scratch + i * p->room);     \
-    }                                                                                                                   \
-    BENCH_API void bench_##letter##gemv(int order, int ta, int m, int n, real alpha, const real *a, int lda, const real *x, \
-                                        int step_x, real beta, real *y, int step_y)                                     \
-    {                                                                                                                   \
-        static real *scratch;                                                                                           \
-        static size_t room;                                                                                             \
-        bench_##letter##product p = {0};                                                                                \
-        (void)order, (void)step_x, (void)step_y;                                                                        \
-        p.simd = hfy_simd_of_((hfy_isa)bench_gemm_isa), p.parts = (size_t)bench_gemm_threads;                           \
-        p.m = (size_t)(ta == 112 ? n : m), p.k = (size_t)(ta == 112 ? m : n), p.alpha = alpha, p.beta = beta;           \
-        p.a = a, p.b = x, p.c = y;                                                                                      \
-        p.a_row = ta == 112 ? 1 : (size_t)lda, p.a_col = ta == 112 ? (size_t)lda : 1;                                   \
-        p.room = (hfy_linalg_gemm_scratch_(p.m, 1, p.k, sizeof(real)) + 63) / 64 * 64;                                  \
-        if (room < p.room * p.parts) {                                                                                  \
-            room = p.room * p.parts;                                                                                    \
-            free(scratch);                                                                                              \
-            scratch = (real *)aligned_alloc(64, room * sizeof(real));                                                   \
-        }                                                                                                               \
-        p.scratch = scratch;                                                                                            \
-        hfy_base_parallel_(p.parts, bench_##letter##gemv_part, &p);                                                     \
     }
 BENCH_PRODUCT(s, float)
 BENCH_PRODUCT(d, double)
+
+/* One vector: the kernels of a retrieval, scores (111) or the projection (112). Threads share rows of y. */
+static void bench_sgemv_part(void *context, size_t i)
+{
+    const bench_sproduct *p = (const bench_sproduct *)context;
+    size_t from = p->m * i / p->parts, to = p->m * (i + 1) / p->parts;
+    if (to == from) return;
+    if (p->a_col == 1) {
+        p->simd->dot(p->a + from * p->a_row, p->a_row, to - from, p->b, p->k, 1, p->k, p->c + from, to - from);
+    } else {
+        memset(p->c + from, 0, (to - from) * sizeof *p->c);
+        p->simd->combine(p->b, p->k, 1, p->a + from, p->a_col, p->k, to - from, p->c + from, p->m);
+    }
+}
+
+BENCH_API void bench_sgemv(int order, int ta, int m, int n, float alpha, const float *a, int lda, const float *x,
+                           int step_x, float beta, float *y, int step_y)
+{
+    bench_sproduct p = {0};
+    (void)order, (void)alpha, (void)step_x, (void)beta, (void)step_y;
+    p.simd = hfy_simd_of_((hfy_isa)bench_gemm_isa), p.parts = (size_t)bench_gemm_threads;
+    p.m = (size_t)(ta == 112 ? n : m), p.k = (size_t)(ta == 112 ? m : n), p.a = a, p.b = x, p.c = y;
+    p.a_row = ta == 112 ? 1 : (size_t)lda, p.a_col = ta == 112 ? (size_t)lda : 1;
+    hfy_base_parallel_(p.parts, bench_sgemv_part, &p);
+}
 
 /* --- kernel memories, eigenvalues: status of the call, message at bench_kernel_message --- */
 

@@ -1,5 +1,6 @@
-/* test_gemm.c: matrix products of every instruction set, float and double, against long double: all transposes and strides,
-   sizes around every tile and block, beta = 0 over NaN, parts of a product bit for bit, at the end of a page. */
+/* test_gemm.c: matrix products of every instruction set, float and double: against long double and, bit for bit, against
+   their definition; all transposes and strides, sizes around every tile and block, beta = 0 over NaN, parts of a product,
+   the projection of a retrieval, at the end of a page. */
 #if defined(__unix__) && !defined(_DEFAULT_SOURCE)
 #define _DEFAULT_SOURCE
 #endif
@@ -29,7 +30,8 @@ static void *at_the_edge(size_t bytes)
     return malloc(bytes + 1);
 }
 
-/* One shape: which way each matrix lies (0 rows together, 1 columns together, 2 neither) and the gaps between lines. */
+/* One shape: which way each matrix lies (0 rows together, 1 columns together, A and B also 2: neither) and the gaps
+   between lines. */
 typedef struct shape {
     size_t m, n, k;
     int lie_a, lie_b, lie_c;
@@ -129,21 +131,21 @@ TEST(edges)
         both(15, 35, i, 0, 0, 0, 0, 1, 0);
         both(i, 70, 21, 1, 0, 0, 1, 1, 0);
         both(14, i, 12, 0, 1, 0, 2, 1, 0);
-        both(i, i, i, 1, 1, 0, 0, 2, 0);
+        both(i, i, i, 1, 1, 0, 0, -1, 1);
     }
 }
 
 /* Each way the three matrices can lie. */
 TEST(layouts)
 {
-    static const double betas[] = {0, 1, -0.75};
+    static const double betas[] = {0, 1, 1};
     int a, b, c, t;
     for (a = 0; a < 3; a++)
         for (b = 0; b < 3; b++)
-            for (c = 0; c < 3; c++)
+            for (c = 0; c < 2; c++)
                 for (t = 0; t < 3; t++) {
-                    both(29, 37, 23, a, b, c, (size_t)t, 1.5, betas[t]);
-                    both(130, 75, 40, a, b, c, 3, 1, betas[t]);
+                    both(29, 37, 23, a, b, c, (size_t)t, 1, betas[t]);
+                    both(130, 75, 40, a, b, c, 3, -1, betas[t]);
                     both(2, 3, 5, a, b, c, 0, -1, betas[t]);
                 }
 }
@@ -152,40 +154,39 @@ TEST(layouts)
 TEST(blocks)
 {
     both(30, 41, 1000, 0, 0, 0, 0, 1, 0);
-    both(30, 41, 385, 1, 1, 0, 1, 1, 0.5);
+    both(30, 41, 385, 1, 1, 0, 1, 1, 1);
     both(17, 1000, 193, 0, 0, 0, 0, 1, 1);
     both(17, 1000, 40, 0, 1, 1, 0, 1, 0);
     both(1000, 17, 200, 0, 0, 1, 0, 1, 0);
-    both(200, 500, 400, 0, 0, 0, 0, 0.1, 0);
+    both(200, 500, 400, 0, 0, 0, 0, -1, 0);
     both(64, 64, 64, 0, 0, 0, 0, 1, 0);
     both(256, 256, 256, 0, 1, 0, 0, 1, 0);
 }
 
-/* No columns of A: only beta acts, and NaN is overwritten; alpha 0: A and B are not read. */
+/* No columns of A: C is 0 or stays, NaN is overwritten; no rows or columns of C: nothing happens. */
 TEST(nothing_to_add)
 {
     const hfy_simd_ *simd;
     size_t t, i;
     float c[15], a[6], b[10];
-    double y[3];
+    double y[3], v[3];
     EACH_TABLE(simd, t)
     {
         int ok = 1;
         for (i = 0; i < 15; i++) c[i] = (float)strtod("nan", NULL);
         hfy_linalg_sgemm_(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
         for (i = 0; i < 15; i++) ok &= c[i] == 0, c[i] = (float)i;
-        hfy_linalg_sgemm_(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 2, c, 5, 1, NULL);
-        for (i = 0; i < 15; i++) ok &= c[i] == 2 * (float)i;
-        for (i = 0; i < 6; i++) a[i] = (float)strtod("nan", NULL);
-        for (i = 0; i < 10; i++) b[i] = (float)strtod("inf", NULL);
-        hfy_linalg_sgemm_(simd, 3, 5, 2, 0, a, 2, 1, b, 5, 1, 1, c, 5, 1, NULL);
-        for (i = 0; i < 15; i++) ok &= c[i] == 2 * (float)i;
+        hfy_linalg_sgemm_(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 1, c, 5, 1, NULL);
+        for (i = 0; i < 15; i++) ok &= c[i] == (float)i, c[i] = (float)strtod("nan", NULL);
+        hfy_linalg_sgemm_(simd, 3, 5, 0, -1, a, 2, 1, b, 5, 1, 0, c, 1, 3, NULL);
+        for (i = 0; i < 15; i++) ok &= c[i] == 0, c[i] = (float)i;
         hfy_linalg_sgemm_(simd, 0, 5, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
         hfy_linalg_sgemm_(simd, 3, 0, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
-        for (i = 0; i < 15; i++) ok &= c[i] == 2 * (float)i;
-        for (i = 0; i < 3; i++) y[i] = strtod("nan", NULL);
-        hfy_linalg_dgemv_(simd, 3, 0, 1, y, 1, 1, y, 1, 0, y, 1, NULL);
-        for (i = 0; i < 3; i++) ok &= y[i] == 0;
+        for (i = 0; i < 15; i++) ok &= c[i] == (float)i;
+        for (i = 0; i < 3; i++) y[i] = v[i] = strtod("nan", NULL);
+        hfy_linalg_dgemv_(simd, 3, 0, 1, y, 1, 1, y, 0, y);
+        hfy_linalg_dgemv_(simd, 3, 0, 1, v, 1, 3, v, 0, v);
+        for (i = 0; i < 3; i++) ok &= y[i] == 0 && v[i] == 0;
         CHECK(ok);
     }
 }
@@ -246,65 +247,135 @@ CHECK_UNUSED TEST(parts)
     free(scratch), free(dscratch);
 }
 
-/* y = alpha A x + beta y both ways, strided vectors, odd sizes, at the end of a page. */
+/* Does this instruction set fuse a multiply-add? */
+static int fuses(const hfy_simd_ *simd)
+{
+#if defined(__FP_FAST_FMA)
+    if (simd->isa == HFY_ISA_SCALAR) return 1;
+#endif
+    return simd->isa > HFY_ISA_SSE2;
+}
+
+/* c + a b, rounded as it says. */
+static double add_double(int fused, double c, double a, double b)
+{
+    volatile double product = a * b;
+    return fused ? fma(a, b, c) : c + product;
+}
+
+static float add_float(int fused, float c, float a, float b)
+{
+    volatile float product = a * b;
+    volatile float sum = c + product;
+    return fused ? fmaf(a, b, c) : sum;
+}
+
+/* Every element, to the bit: beta c, then alpha a b one after the other; and what a retrieval's projection gives (in
+   plain C that one is fused or not as the compiler likes). */
+CHECK_UNUSED TEST(definition)
+{
+    enum { most_m = 61, most_n = 75, most_k = 300 };
+    static const size_t sizes[][3] = {{1, 1, 1}, {3, 5, 300}, {4, 12, 7}, {8, 24, 129}, {61, 75, 300}, {50, 48, 260}, {5, 1, 9}};
+    static float a[most_m * most_k], b[most_k * most_n], c[most_m * most_n], before[most_m * most_n];
+    static double da[most_m * most_k], db[most_k * most_n], dc[most_m * most_n];
+    static hfy_real w[most_m * most_k], x[most_k * most_n], z[most_m * most_n];
+    static double scratch[400000];
+    const hfy_simd_ *simd;
+    size_t t, i, j, p, s;
+    int sign, beta;
+    for (s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+        for (sign = -1; sign <= 1; sign += 2)
+            for (beta = 0; beta < 2; beta++) {
+                const size_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+                for (i = 0; i < m * k; i++) a[i] = (float)hfy_rng_normal(&dice), da[i] = (double)a[i] * (1 + 1e-9), w[i] = (hfy_real)a[i];
+                for (i = 0; i < k * n; i++) b[i] = (float)hfy_rng_normal(&dice), db[i] = (double)b[i] * (1 - 1e-9), x[i] = (hfy_real)b[i];
+                for (i = 0; i < m * n; i++) before[i] = (float)hfy_rng_normal(&dice);
+                EACH_TABLE(simd, t)
+                {
+                    const int fused = fuses(simd);
+                    int ok = 1;
+                    for (i = 0; i < m * n; i++) c[i] = before[i], dc[i] = (double)before[i], z[i] = (hfy_real)before[i];
+                    hfy_linalg_sgemm_(simd, m, n, k, (float)sign, a, k, 1, b, n, 1, (float)beta, c, n, 1, (float *)(void *)scratch);
+                    hfy_linalg_dgemm_(simd, m, n, k, sign, da, k, 1, db, n, 1, beta, dc, n, 1, scratch);
+                    for (i = 0; i < m; i++)
+                        for (j = 0; j < n; j++) {
+                            float f = beta ? before[i * n + j] : 0;
+                            double d = beta ? (double)before[i * n + j] : 0;
+                            for (p = 0; p < k; p++) {
+                                f = add_float(fused, f, (float)sign * a[i * k + p], b[p * n + j]);
+                                d = add_double(fused, d, sign * da[i * k + p], db[p * n + j]);
+                            }
+                            ok &= c[i * n + j] == f && dc[i * n + j] == d;
+                        }
+                    if (!CHECK(ok)) printf("      %s m %zu n %zu k %zu sign %d beta %d\n", simd->name, m, n, k, sign, beta);
+#ifdef HFY_DOUBLE
+                    for (i = 0; i < m * n; i++) dc[i] = (double)before[i];
+                    for (i = 0; i < m * k; i++) da[i] = (double)a[i];
+                    for (i = 0; i < k * n; i++) db[i] = (double)b[i];
+                    hfy_linalg_dgemm_(simd, m, n, k, 1, da, k, 1, db, n, 1, 1, dc, n, 1, scratch);
+                    simd->combine(w, k, m, x, n, k, n, z, n);
+                    if (simd->isa != HFY_ISA_SCALAR && !CHECK(!memcmp(z, dc, m * n * sizeof *z))) printf("      %s m %zu n %zu k %zu\n", simd->name, m, n, k);
+                    for (i = 0; i < m * k; i++) da[i] *= 1 + 1e-9;
+                    for (i = 0; i < k * n; i++) db[i] *= 1 - 1e-9;
+#else
+                    for (i = 0; i < m * n; i++) c[i] = before[i];
+                    hfy_linalg_sgemm_(simd, m, n, k, 1, a, k, 1, b, n, 1, 1, c, n, 1, (float *)(void *)scratch);
+                    simd->combine(w, k, m, x, n, k, n, z, n);
+                    if (simd->isa != HFY_ISA_SCALAR && !CHECK(!memcmp(z, c, m * n * sizeof *z))) printf("      %s m %zu n %zu k %zu\n", simd->name, m, n, k);
+#endif
+                }
+            }
+}
+
+/* y = alpha A x + beta y both ways, odd sizes, at the end of a page; the same bits in parts and, in double, as a
+   retrieval's scores. */
 TEST(vectors)
 {
     static const size_t sizes[] = {1, 2, 3, 7, 8, 9, 16, 17, 31, 63, 64, 65, 130, 2100};
     const hfy_simd_ *simd;
-    size_t t, u, v, i, p, way, step;
-    float *fa = (float *)at_the_edge(2100 * 140 * sizeof *fa), *fx = (float *)at_the_edge(4200 * sizeof *fx);
-    float *fy = (float *)at_the_edge(4200 * sizeof *fy);
-    double *da = (double *)at_the_edge(2100 * 140 * sizeof *da), *dx = (double *)at_the_edge(4200 * sizeof *dx);
-    double *dy = (double *)at_the_edge(4200 * sizeof *dy);
-    static double scratch[400000];
+    size_t t, u, v, i, p, way;
+    double *a0 = (double *)at_the_edge(2100 * 140 * sizeof *a0), *x0 = (double *)at_the_edge(2100 * sizeof *x0);
+    double *y0 = (double *)at_the_edge(2100 * sizeof *y0);
+    static double again[2100];
     for (u = 0; u < sizeof sizes / sizeof sizes[0]; u++)
         for (v = 0; v < sizeof sizes / sizeof sizes[0]; v++) {
             size_t m = sizes[u], k = sizes[v];
             if (m * k > 2100 * 140) continue;
-            for (way = 0; way < 2; way++)
-                for (step = 1; step <= 2; step++) {
-                    size_t row = way ? 1 : k, col = way ? m : 1;
-                    size_t nx = (k - 1) * step + 1, ny = (m - 1) * (3 - step) + 1, y_step = 3 - step;
-                    float *pa = fa + (2100 * 140 - m * k), *px = fx + (4200 - nx), *py = fy + (4200 - ny);
-                    double *qa = da + (2100 * 140 - m * k), *qx = dx + (4200 - nx), *qy = dy + (4200 - ny);
-                    const double beta = (double)((u + v) % 3) / 2;
-                    for (i = 0; i < m * k; i++) pa[i] = (float)hfy_rng_normal(&dice), qa[i] = (double)pa[i];
-                    for (i = 0; i < nx; i++) px[i] = (float)hfy_rng_normal(&dice), qx[i] = (double)px[i];
-                    EACH_TABLE(simd, t)
-                    {
-                        int ok = 1;
-                        for (i = 0; i < ny; i++) py[i] = 7, qy[i] = 7;
-                        for (i = 0; i < m; i++) {
-                            py[i * y_step] = beta > 0 ? 3 : (float)strtod("nan", NULL);
-                            qy[i * y_step] = (double)py[i * y_step];
+            for (way = 0; way < 2; way++) {
+                size_t row = way ? 1 : k, col = way ? m : 1;
+                double *a = a0 + (2100 * 140 - m * k), *x = x0 + (2100 - k), *y = y0 + (2100 - m);
+                const double beta = (double)((u + v) % 2), alpha = u % 2 ? 1 : -1;
+                for (i = 0; i < m * k; i++) a[i] = hfy_rng_normal(&dice);
+                for (i = 0; i < k; i++) x[i] = hfy_rng_normal(&dice);
+                EACH_TABLE(simd, t)
+                {
+                    int ok = 1, same = 1;
+                    for (i = 0; i < m; i++) y[i] = again[i] = beta > 0 ? 3 : strtod("nan", NULL);
+                    hfy_linalg_dgemv_(simd, m, k, alpha, a, row, col, x, beta, y);
+                    for (i = 0; i < m; i += 1 + i) /* in parts of 1, 1, 2, 4, ... */
+                        hfy_linalg_dgemv_(simd, hfy_base_min_(1 + i, m - i), k, alpha, a + i * row, row, col, x, beta, again + i);
+                    for (i = 0; i < m; i++) {
+                        long double want = beta > 0 ? 3 : 0, size = want;
+                        for (p = 0; p < k; p++) {
+                            want += (long double)alpha * (long double)a[i * row + p * col] * (long double)x[p];
+                            size += fabsl((long double)a[i * row + p * col] * (long double)x[p]);
                         }
-                        hfy_linalg_sgemv_(simd, m, k, 2, pa, row, col, px, step, (float)beta, py, y_step, (float *)scratch);
-                        hfy_linalg_dgemv_(simd, m, k, 2, qa, row, col, qx, step, beta, qy, y_step, scratch);
-                        for (i = 0; i < m; i++) {
-                            long double want = beta > 0 ? 3 * (long double)beta : 0, size = want;
-                            for (p = 0; p < k; p++) {
-                                want += 2 * (long double)(qa[i * row + p * col] * qx[p * step]);
-                                size += 2 * fabsl((long double)(qa[i * row + p * col] * qx[p * step]));
-                            }
-                            ok &= fabsl((long double)py[i * y_step] - want) <= (4 + 2 * sqrtl((long double)k)) * 1.2e-7L * size;
-                            ok &= fabsl((long double)qy[i * y_step] - want) <= (4 + 2 * sqrtl((long double)k)) * 2.3e-16L * size;
-                            py[i * y_step] = 7, qy[i * y_step] = 7;
-                        }
-                        for (i = 0; i < ny; i++) ok &= py[i] == 7 && qy[i] == 7;
-                        if (!CHECK(ok)) printf("      %s m %zu k %zu way %zu step %zu\n", simd->name, m, k, way, step);
+                        ok &= fabsl((long double)y[i] - want) <= (4 + 2 * sqrtl((long double)k)) * 2.3e-16L * size;
+                        same &= y[i] == again[i];
                     }
+#ifdef HFY_DOUBLE
+                    if (!way && simd->isa != HFY_ISA_SCALAR) {
+                        simd->dot(a, k, m, x, k, 1, k, again, m);
+                        for (i = 0; i < m; i++) same &= y[i] == alpha * again[i] + (beta > 0 ? 3 : 0);
+                    }
+#endif
+                    if (!CHECK(ok)) printf("      %s m %zu k %zu way %zu\n", simd->name, m, k, way);
+#if !defined(HFY_CBLAS)
+                    if (!CHECK(same)) printf("      bits: %s m %zu k %zu way %zu\n", simd->name, m, k, way);
+#endif
                 }
+            }
         }
-    { /* neither rows nor columns of A together */
-        double a[2 * 3 * 4], x[4] = {1, 2, 3, 4}, y[3] = {0, 0, 0};
-        for (i = 0; i < 24; i++) a[i] = (double)i;
-        EACH_TABLE(simd, t)
-        {
-            hfy_linalg_dgemv_(simd, 3, 4, 1, a, 8, 2, x, 1, 0, y, 1, scratch);
-            CHECK_EQ(y[0], 0 + 2 * 2 + 3 * 4 + 4 * 6);
-            CHECK_EQ(y[2], 16 + 2 * 18 + 3 * 20 + 4 * 22);
-        }
-    }
 }
 
 int main(int argc, char **argv)
@@ -321,6 +392,7 @@ int main(int argc, char **argv)
     RUN(nonfinite);
 #if !defined(HFY_CBLAS) /* a BLAS promises no bits */
     RUN(parts);
+    RUN(definition);
 #endif
     RUN(vectors);
     return CHECK_END();

@@ -2477,12 +2477,12 @@ static int has_budget(const hfy_sep *sep)
 }
 static wide least(const hfy_sep *sep, size_t i)
 {
-    if (sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER) return -100;
+    if (sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER) return -1e4;
     return sep->lower ? sep->lower[i] : sep->kind == HFY_SEP_UNIFORM ? 0.5L : 0;
 }
 static wide most(const hfy_sep *sep, size_t i)
 {
-    if (!has_budget(sep)) return 100;
+    if (!has_budget(sep)) return 1e4;
     return sep->upper ? sep->upper[i] : sep->kind == HFY_SEP_UNIFORM ? 0.5L : 1;
 }
 
@@ -2518,7 +2518,7 @@ TEST(plus_value_by_brute_force)
                 CHECK(hfy_sep_value(&both, y, 1, N, &omega, NULL) == HFY_OK);
                 for (dim = 0; dim < (has_budget(first) ? 1u : (unsigned)N); dim++) {
                     const wide ratio = 0.6180339887498948482L;
-                    wide low = -100, high = 100, p, q, fp, fq, x[N];
+                    wide low = -1e4, high = 1e4, p, q, fp, fq, x[N];
                     size_t from = has_budget(first) ? 0 : dim, to = has_budget(first) ? N : dim + 1, len = to - from;
                     int round;
                     for (k = from; k < to; k++) { /* the second weight is budget - x */
