@@ -1291,7 +1291,7 @@ typedef struct hfy_recall {
     double penalty;    /* PENALISED, SEQUENTIAL: lambda > 0; 0 = 1e9 */
     double decay;      /* the same: 0 < tau <= 1 of the moving average; 0 = 1e-3 */
     double transition; /* SEQUENTIAL: t > 0, the score of two neighbours, not multiplied by beta; 0 = 1e8 */
-    double boost;      /* SEQUENTIAL: omega >= 1, how far the last item's penalty goes below 0; 0 = 1.1; 2: back */
+    double boost;      /* SEQUENTIAL: omega >= 1, the last item's penalty is tau (1 - omega); 0 = 1.1; best below 2 */
     double rho;        /* SEQUENTIAL: weight > 0 of the 2-subsets' quadratic; 0 = 1; 2 = the paper's and its code's */
     double inner_beta; /* SEQUENTIAL: beta > 0 of the T inner steps (net->beta is the 2-subsets'); 0 = 1, as printed */
     int bare_cue;      /* SEQUENTIAL: 0: the cue counts as the last item recalled. 1: as nothing, as printed; then the
