@@ -1323,23 +1323,25 @@ typedef enum hfy_recall_kind {
     HFY_RECALL_SEQUENTIAL /* the next in the order of storage, through sequential 2-subsets (HFY Algorithm 3) */
 } hfy_recall_kind;
 
-/* How to recall. Zeroed = the paper's settings with Algorithm 1. */
+/* How to recall. Zeroed = the paper's settings with Algorithm 1; SEQUENTIAL departs from it by rho and the cue. */
 typedef struct hfy_recall {
     size_t inner_steps; /* T: retrieval steps an item; 0 = 20 */
     hfy_recall_kind kind;
     double penalty;    /* PENALISED, SEQUENTIAL: lambda > 0; 0 = 1e9 */
     double decay;      /* the same: 0 < tau <= 1 of the moving average; 0 = 1e-3 */
     double transition; /* SEQUENTIAL: t > 0, the score of two neighbours, not multiplied by beta; 0 = 1e8 */
-    double boost;      /* SEQUENTIAL: omega >= 1, how far the last item's penalty goes below 0; 0 = 1.1 */
+    double boost;      /* SEQUENTIAL: omega >= 1, the last item's penalty is tau (1 - omega); 0 = 1.1; best below 2 */
     double rho;        /* SEQUENTIAL: weight > 0 of the 2-subsets' quadratic; 0 = 1; 2 = the paper's and its code's */
     double inner_beta; /* SEQUENTIAL: beta > 0 of the T inner steps (net->beta is the 2-subsets'); 0 = 1, as printed */
+    int bare_cue;      /* SEQUENTIAL: 0: the cue counts as the last item recalled. 1: as nothing, as printed; then the
+                          first pair need not hold it, and recall may start anywhere */
 } hfy_recall;
 
 /* Where a recall stands. The arrays are yours and must last as long as it; copy them and the struct to branch off. */
 typedef struct hfy_recall_state {
     double *left;      /* N. BOUNDED: what is left of each pattern's weight, from 1 down; else the moving average a */
     hfy_real *query;   /* D: the state of the walk */
-    hfy_real *weights; /* N: p of the last retrieval step; all 0 at the beginning */
+    hfy_real *weights; /* N: p of the last retrieval step; before one all 0 */
     size_t recalled;   /* items so far */
     int exhausted;     /* 1: BOUNDED, and less than one item's weight is left: nothing more can be recalled */
 } hfy_recall_state;
@@ -1347,9 +1349,14 @@ typedef struct hfy_recall_state {
 /* Begins: fills the arrays of state. cue: D, may be state->query itself.
    net: what is recalled and how: sim, beta, keys, values, sep (BOUNDED: ignored, it is sparsemax), post, bias and
    visible (one query; masked patterns are never recalled), tol. No readout, self_coupling or step (UNSUPPORTED); its
-   max_steps is not used. SEQUENTIAL starts from a cue close to a pattern and recalls the one stored after it.
+   max_steps is not used.
+   SEQUENTIAL recalls what is stored after the pattern that the cue is close to. The cue counts as the item before: T
+   inner steps take it to p and to the query, and a_i = tau (p_i + p_i+1 - omega p_i). With bare_cue a is 0 and the
+   query the cue. Item i leads to i + 1 if that is its own attractor and, S the largest difference of two similarities
+   to i, lambda tau (omega - 1) >= 2 S + 2 rho/beta, lambda tau (2 - omega) >= S + rho/beta and t >= beta S + rho
+   (docs/math.md, 15). The last pattern leads anywhere.
    Errors: as hfy_net_check; ARG (NULL, a member of how outside its range, SEQUENTIAL: fewer than 2 patterns that are
-   not masked), NONFINITE (the cue). */
+   not masked), NONFINITE (the cue); SEQUENTIAL without bare_cue: as hfy_retrieve. */
 HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
                                     hfy_recall_state *state, hfy_work *work);
 
@@ -16932,12 +16939,24 @@ HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, c
     for (i = 0; !status && i < net->dim; i++)
         if (!hfy_base_is_finite_((double)cue[i]))
             status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "cue: NaN or infinity in element %z", i);
-    if (!status) {
+    if (!status && call.how.kind == HFY_RECALL_SEQUENTIAL && !how->bare_cue) {
+        hfy_report report;
+        memset(&report, 0, sizeof report);
+        report.weights = state->weights;
+        status = hfy_retrieve(&call.net, cue, 1, state->query, &report, w);
+        for (i = 0; !status && i < net->count; i++) { /* as if it had come as the second of its pair */
+            double p = (double)state->weights[i], pair = p;
+            if (i + 1 < net->count) pair += (double)state->weights[i + 1];
+            state->left[i] = call.how.decay * (pair - call.how.boost * p);
+        }
+    } else if (!status) {
         for (i = 0; i < net->count; i++) {
             state->left[i] = call.how.kind == HFY_RECALL_BOUNDED;
             state->weights[i] = 0;
         }
         memmove(state->query, cue, net->dim * sizeof *cue);
+    }
+    if (!status) {
         state->recalled = 0;
         state->exhausted = 0;
     }

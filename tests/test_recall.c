@@ -84,7 +84,7 @@ TEST(rows_of_sequential_recall)
     double ratio, coefficient;
     uniforms(13, 720);
     for (i = 0; i < 24; i++) following[i] = i + 1;
-    how.penalty = 1e4, how.decay = 0.01, how.boost = 1.1, how.transition = 1e3;
+    how.penalty = 1e4, how.decay = 0.01, how.boost = 1.1, how.transition = 1e3, how.bare_cue = 1;
     for (i = 0; i < 2; i++) {
         how.rho = (double)(i + 1);
         CHECK(hfy_recall_all(&net, &how, keys, 0, items, NULL, &work) == HFY_OK);
@@ -101,6 +101,82 @@ TEST(rows_of_sequential_recall)
     CHECK(hfy_recall_all(&net, &how, keys, 0, items, NULL, &work) == HFY_OK && !is(items, want[0], 24));
     how.inner_beta = 0, how.boost = 3;
     CHECK(hfy_recall_all(&net, &how, keys, 0, items, NULL, &work) == HFY_OK && !is(items, want[0], 24));
+}
+
+/* The cue counts as recalled: rows of an independent program (12 patterns in 14 dimensions; noise of another seed). */
+TEST(rows_from_a_cue)
+{
+    static const struct row {
+        unsigned seed, cue, steps;
+        double value[9]; /* alpha, noise, inner_beta, penalty, decay, boost, transition, rho, beta */
+        size_t want[11];
+    } rows[] = {
+        {101, 3, 1, {2, 0.25, 2, 300, 0.01, 1.9, 10, 1, 0.5},
+         {4, 2, 1, 2, 2, 2, 3, 2, 3, 2, 3}},
+        {104, 8, 3, {2, 0.25, 1, 3000, 0.01, 1, 1, 0.5, 0.5},
+         {0, 1, 5, 6, 11, 10, 9, 2, 3, 4, 1}},
+        {105, 3, 3, {1, 0.25, 2, 3000, 0.5, 1, 10, 1, 0.1},
+         {8, 11, 0, 5, 4, 7, 6, 2, 8, 2, 7}},
+        {107, 1, 3, {2, 0.25, 2, 300, 0.5, 1.5, 1, 2, 0.5},
+         {11, 10, 4, 6, 5, 0, 1, 7, 4, 6, 5}},
+        {108, 0, 1, {1, 0.25, 2, 300, 0.01, 1, 1, 1, 0.5},
+         {1, 2, 1, 10, 9, 10, 4, 5, 4, 7, 8}},
+        {109, 6, 3, {1.5, 0.25, 0.5, 3000, 0.1, 1.9, 1, 0.5, 0.1},
+         {7, 8, 9, 9, 10, 9, 8, 1, 1, 2, 1}},
+        {110, 7, 1, {2, 0.25, 1, 300, 0.01, 1.5, 1000, 1, 0.1},
+         {4, 7, 8, 7, 1, 7, 4, 7, 4, 3, 4}},
+        {113, 3, 3, {2, 0, 2, 30, 0.5, 1, 10, 1, 0.5},
+         {8, 7, 6, 5, 8, 9, 2, 1, 0, 2, 3}},
+        {115, 7, 1, {1.5, 0.25, 0.5, 300, 0.01, 1.5, 10, 2, 0.1},
+         {0, 1, 0, 1, 0, 1, 4, 1, 4, 1, 4}},
+        {118, 4, 3, {1.5, 0.25, 1, 3000, 0.1, 1.1, 1000, 0.5, 0.5},
+         {11, 10, 9, 8, 7, 1, 2, 6, 11, 10, 3}},
+        {119, 5, 20, {2, 0.25, 1, 3000, 0.1, 1.9, 10, 0.5, 0.1},
+         {10, 11, 10, 9, 0, 1, 0, 1, 2, 3, 2}},
+        {123, 0, 1, {1, 0.25, 1, 30, 0.5, 1, 1, 0.5, 0.1},
+         {1, 10, 11, 9, 2, 1, 4, 4, 9, 8, 4}},
+        {125, 5, 1, {2, 0.25, 0.5, 300, 0.01, 1.1, 1000, 0.5, 0.5},
+         {8, 9, 10, 11, 10, 2, 2, 2, 1, 1, 8}},
+        {128, 8, 1, {2, 0.25, 2, 300, 0.5, 1.1, 1, 1, 0.1},
+         {9, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9}},
+        {130, 8, 20, {1.5, 0, 1, 30, 0.5, 1.1, 10, 1, 0.5},
+         {7, 6, 5, 4, 3, 10, 9, 6, 7, 6, 5}},
+        {131, 5, 1, {2, 0.25, 0.5, 300, 0.1, 1.5, 1000, 0.5, 0.1},
+         {6, 7, 8, 9, 10, 1, 1, 6, 5, 6, 5}},
+        {133, 6, 3, {1.5, 0.25, 0.5, 300, 0.01, 1.1, 1000, 1, 0.5},
+         {7, 2, 3, 2, 1, 0, 1, 8, 7, 6, 2}},
+        {139, 5, 20, {1.5, 0, 2, 300, 0.1, 1, 10, 0.5, 0.5},
+         {6, 7, 8, 9, 0, 3, 4, 10, 9, 8, 0}},
+        {144, 3, 1, {1, 0.25, 0.5, 30, 0.5, 1.1, 1, 0.5, 0.1},
+         {11, 7, 4, 11, 3, 1, 7, 11, 3, 10, 8}},
+        {151, 8, 3, {1.5, 0, 2, 300, 0.5, 1.5, 1, 2, 0.5},
+         {9, 10, 3, 0, 6, 7, 6, 5, 2, 10, 11}},
+        {158, 5, 20, {2, 0.25, 0.5, 3000, 0.1, 1.5, 1, 1, 0.5},
+         {2, 1, 2, 4, 4, 0, 0, 4, 7, 0, 2}},
+        {163, 5, 1, {1.5, 0.25, 0.5, 30, 0.01, 1.5, 10, 2, 0.1},
+         {2, 8, 9, 8, 9, 8, 9, 8, 9, 8, 9}},
+        {171, 9, 20, {1, 0, 2, 3000, 0.1, 1.5, 10, 0.5, 0.5},
+         {6, 5, 6, 7, 1, 2, 3, 4, 11, 6, 0}},
+        {176, 2, 20, {2, 0.25, 1, 30, 0.5, 1.9, 1000, 2, 0.1},
+         {3, 7, 8, 9, 5, 7, 8, 9, 5, 7, 8}},
+    };
+    size_t r, d;
+    for (r = 0; r < sizeof rows / sizeof *rows; r++) {
+        const double *v = rows[r].value;
+        hfy_net net = net_of(12, 14, v[8], v[0]);
+        hfy_recall how = how_of(HFY_RECALL_SEQUENTIAL, rows[r].steps);
+        hfy_rng rng = hfy_rng_seed(5000 + rows[r].seed);
+        hfy_real cue[14];
+        size_t items[11];
+        uniforms(rows[r].seed, 12 * 14);
+        for (d = 0; d < 14; d++)
+            cue[d] = (hfy_real)((double)keys[rows[r].cue * 14 + d] + v[1] * hfy_rng_normal(&rng));
+        how.inner_beta = v[2], how.penalty = v[3], how.decay = v[4], how.boost = v[5], how.transition = v[6];
+        how.rho = v[7];
+        CHECK(hfy_recall_all(&net, &how, cue, 11, items, NULL, &work) == HFY_OK && is(items, rows[r].want, 11));
+        how.bare_cue = 1;
+        CHECK(hfy_recall_all(&net, &how, cue, 11, items, NULL, &work) == HFY_OK && !is(items, rows[r].want, 11));
+    }
 }
 
 TEST(levenshtein)
@@ -385,7 +461,190 @@ TEST(masked_patterns_are_never_recalled)
     }
 }
 
-/* A clean sequence of well separated patterns is recalled in order whatever the number type: huge penalties included. */
+/* What a cue leaves: p and the query after T inner steps, a = tau (p_i + p_i+1 - omega p_i); nothing with bare_cue. */
+TEST(what_a_cue_leaves)
+{
+    const double tol = REAL_EPS > 1e-10 ? 2e-5 : 1e-12;
+    size_t seed;
+    for (seed = 0; seed < 40; seed++) {
+        const size_t n = 2 + seed % 9, dim = 3 + seed % 5, T = 1 + seed % 4;
+        hfy_net net = net_of(n, dim, 3, 1);
+        hfy_recall how = how_of(HFY_RECALL_SEQUENTIAL, T);
+        hfy_rng rng = hfy_rng_seed(seed);
+        hfy_recall_state state;
+        double left[12], theta[12], p[12] = {0}, q[8];
+        hfy_real cue[8], query[8], weights[12], bias[12] = {0};
+        size_t visible = seed % 3 ? n : (n + 2) / 2, masked = seed % 4 ? n : seed % visible, i, d, t, kind;
+        uniforms(300 + seed, n * dim);
+        if (visible - (masked < visible) < 2) visible = n, masked = n;
+        if (masked < n) bias[masked] = -(hfy_real)HUGE_VAL;
+        net.bias = bias, net.visible = &visible;
+        how.inner_beta = 0.5 + hfy_rng_uniform(&rng);
+        how.decay = seed % 7 ? pow(10, -6 * hfy_rng_uniform(&rng)) : 1;
+        how.boost = seed % 5 ? 1 + 3 * hfy_rng_uniform(&rng) : 1;
+        memset(&state, 0, sizeof state);
+        state.left = left, state.query = query, state.weights = weights;
+        for (d = 0; d < dim; d++) cue[d] = (hfy_real)hfy_rng_normal(&rng), q[d] = (double)cue[d];
+        for (t = 0; t < T; t++) {
+            plain_scores(n, dim, how.inner_beta, q, theta);
+            for (i = 0; i < n; i++)
+                if (i >= visible || i == masked) theta[i] = -1e9;
+            plain_softmax(n, theta, p);
+            plain_project(n, dim, p, q);
+        }
+        memcpy(query, cue, sizeof cue);
+        state.recalled = 9, state.exhausted = 9;
+        CHECK(hfy_recall_begin(&net, &how, query, &state, &work) == HFY_OK && !state.recalled && !state.exhausted);
+        for (i = 0; i < n; i++) {
+            CHECK_NEAR(weights[i], p[i], tol);
+            CHECK_NEAR(left[i] / how.decay, (i + 1 < n ? p[i + 1] : 0) - (how.boost - 1) * p[i], 5 * tol);
+        }
+        for (d = 0; d < dim; d++) CHECK_NEAR(query[d], q[d], tol);
+        for (kind = HFY_RECALL_BOUNDED; kind <= HFY_RECALL_SEQUENTIAL; kind++) {
+            how.kind = (hfy_recall_kind)kind, how.bare_cue = kind == HFY_RECALL_SEQUENTIAL;
+            CHECK(hfy_recall_begin(&net, &how, cue, &state, &work) == HFY_OK);
+            for (i = 0; i < n; i++) {
+                CHECK_EQ(left[i], kind == HFY_RECALL_BOUNDED);
+                CHECK_EQ(weights[i], 0);
+            }
+            CHECK(!memcmp(query, cue, dim * sizeof *cue));
+        }
+    }
+}
+
+/* The margin by which SparseMAP's answer is the pair y = (i, i+1) alone: the least, over all other pairs y' that are
+   not masked, of scores.(y - y') - rho |y - y'|^2 / 2; the scores are beta (s - penalty a), and t for neighbours. */
+static double plain_margin(const hfy_recall *how, double beta, size_t n, const double *s, const double *a,
+                           const unsigned char *there, size_t i)
+{
+    double least = HUGE_VAL;
+    size_t j, k;
+    for (j = 0; j < n; j++)
+        for (k = j + 1; k < n; k++) {
+            size_t common = (size_t)(j == i || j == i + 1) + (size_t)(k == i || k == i + 1);
+            double margin = k == j + 1 ? 0 : how->transition;
+            if (!there[j] || !there[k] || common == 2) continue;
+            margin += beta * ((s[i] + s[i + 1] - s[j] - s[k]) + how->penalty * ((a[j] - a[i]) + (a[k] - a[i + 1])));
+            margin -= how->rho * (double)(2 - common);
+            if (margin < least) least = margin;
+        }
+    return least;
+}
+
+/* Wherever the pair of an item and the next has the margin at every step, and every pattern is its own attractor, the
+   sequence comes in order: from every cue, clean or noisy, to the last pattern that is not masked; settings from
+   everywhere in their ranges. Elsewhere recall still ends, with items that exist. */
+TEST(in_order_wherever_the_pairs_have_the_margin)
+{
+    size_t trial, inside = 0, outside = 0, late = 0, kept = 0;
+    for (trial = 0; trial < 600; trial++) {
+        hfy_rng rng = hfy_rng_seed(trial);
+        const size_t n = 2 + (size_t)(14 * hfy_rng_uniform(&rng)), dim = MAX_D;
+        const double alphas[3] = {1, 1.5, 2}, beta = pow(10, -3 + 5 * hfy_rng_uniform(&rng));
+        hfy_net net = net_of(n, dim, beta, alphas[trial % 3]);
+        hfy_recall how = how_of(HFY_RECALL_SEQUENTIAL, trial % 5);
+        double a[16] = {0}, s[17 * 16], least = HUGE_VAL, gap = HUGE_VAL, largest = 0;
+        unsigned char there[16];
+        hfy_real cue[MAX_D], bias[16] = {0};
+        size_t items[16], visible = n, end, first, made, i, j, d, right = 0;
+        for (i = 0; i < n * dim; i++) keys[i] = (hfy_real)(hfy_rng_sign(&rng) * (1 + hfy_rng_uniform(&rng)));
+        how.inner_beta = 2 + 3 * hfy_rng_uniform(&rng);
+        how.rho = trial % 4 ? pow(10, -3 + 6 * hfy_rng_uniform(&rng)) : 1 + (double)(trial / 4 % 2);
+        how.boost = trial % 3 ? 1 + pow(10, -8 * hfy_rng_uniform(&rng)) : 1 + 2 * hfy_rng_uniform(&rng);
+        how.decay = trial % 10 ? pow(10, -12 * hfy_rng_uniform(&rng)) : 1;
+        how.penalty = pow(10, -2 + (trial % 8 ? 32 : 290) * hfy_rng_uniform(&rng));
+        how.transition = trial % 2 ? pow(10, 300 * hfy_rng_uniform(&rng)) : pow(10, 10 * hfy_rng_uniform(&rng));
+        if (n > 5 && trial % 7 == 0) visible = n - 1;
+        end = visible; /* items come up to end - 1 */
+        if (n > 5 && trial % 6 == 0) end = 3 + (size_t)((double)(visible - 3) * hfy_rng_uniform(&rng));
+        if (end < visible) bias[end] = -(hfy_real)HUGE_VAL;
+        for (i = 0; i < n; i++) there[i] = i < visible && !(end < visible && i == end);
+        net.bias = bias, net.visible = &visible;
+        first = (size_t)((double)(end - 1) * hfy_rng_uniform(&rng));
+        for (d = 0; d < dim; d++)
+            cue[d] = keys[first * dim + d] + (hfy_real)(trial % 3 == 1 ? 0.2 * hfy_rng_normal(&rng) : 0);
+        for (i = 0; i <= n; i++) { /* row n: the cue */
+            const hfy_real *from = i < n ? keys + i * dim : cue;
+            for (j = 0; j < n; j++)
+                for (d = 0, s[i * 16 + j] = 0; d < dim; d++)
+                    s[i * 16 + j] += (double)from[d] * (double)keys[j * dim + d];
+            for (j = 0; j < n; j++)
+                if (j != (i < n ? i : first)) gap = fmin(gap, s[i * 16 + (i < n ? i : first)] - s[i * 16 + j]);
+        }
+        if (!(gap * how.inner_beta > (trial % 3 ? 2.1 : 40))) continue; /* a pattern that is not its own attractor */
+        kept++;
+        a[first] = -(how.boost - 1) * how.decay;
+        if (first) a[first - 1] = how.decay;
+        for (i = first; i + 1 < end; i++) {
+            double margin = plain_margin(&how, beta, n, s + i * 16, a, there, i);
+            if (margin < least) least = margin;
+            for (j = 0; j < n; j++) {
+                double taken = (double)(j == i || j == i + 1) - how.boost * (double)(j == i + 1);
+                if (fabs(a[j]) > largest) largest = fabs(a[j]);
+                a[j] = how.decay * taken + (1 - how.decay) * a[j];
+            }
+        }
+        largest = beta * how.penalty * largest + beta * 200;
+        made = end - 1 - first;
+        CHECK(hfy_recall_all(&net, &how, cue, made, items, NULL, &work) == HFY_OK);
+        for (i = 0; i < made; i++) {
+            CHECK(items[i] < n && there[items[i]]);
+            right += items[i] == first + 1 + i;
+        }
+        if (least > 1e-4 * beta + 1e-12 * largest) {
+            CHECK_EQ(right, made);
+            inside++, late += first > 0;
+        } else if (least < 0) {
+            outside += right < made;
+        }
+    }
+    CHECK(kept > 500 && inside > 100 && late > 50 && outside > 50);
+}
+
+/* Where a bare cue fails at the first item: the best pair of neighbours does not hold it. */
+TEST(a_bare_cue_may_start_anywhere)
+{
+    static const hfy_real memory[6 * 4] = {4, 0,  0, 1, 0, 4, 0, 1, 3,  3, 6, 1,
+                                           3, -3, 6, 1, 0, 0, 5, 6, -9, 0, 1, 1};
+    size_t rho, alpha, i, items[5];
+    memcpy(keys, memory, sizeof memory);
+    for (rho = 1; rho < 3; rho++)
+        for (alpha = 1; alpha < 3; alpha++) {
+            hfy_net net = net_of(6, 4, 1, (double)alpha);
+            hfy_recall how = how_of(HFY_RECALL_SEQUENTIAL, 0);
+            how.rho = (double)rho, how.inner_beta = 20;
+            CHECK(hfy_recall_all(&net, &how, keys, 5, items, NULL, &work) == HFY_OK);
+            for (i = 0; i < 5; i++) CHECK_EQ(items[i], i + 1);
+            CHECK(hfy_recall_all(&net, &how, keys + 8, 3, items, NULL, &work) == HFY_OK);
+            for (i = 0; i < 3; i++) CHECK_EQ(items[i], i + 3); /* forwards, from the middle */
+            how.bare_cue = 1;
+            CHECK(hfy_recall_all(&net, &how, keys, 1, items, NULL, &work) == HFY_OK && items[0] != 1);
+        }
+}
+
+/* The other ends of the manual's conditions: omega of 2 and more leads back, and a pattern that loses against a longer
+   one near it is never come to, unless the similarity is one of distances. */
+TEST(where_the_order_ends)
+{
+    hfy_net net = net_of(20, 32, 1, 2);
+    hfy_recall how = how_of(HFY_RECALL_SEQUENTIAL, 0);
+    hfy_rng rng = hfy_rng_seed(8);
+    size_t items[19], i;
+    for (i = 0; i < 20 * 32; i++) keys[i] = (hfy_real)hfy_rng_sign(&rng);
+    how.boost = 1.99;
+    CHECK(hfy_recall_all(&net, &how, keys, 19, items, NULL, &work) == HFY_OK);
+    for (i = 0; i < 19; i++) CHECK_EQ(items[i], i + 1);
+    how.boost = 2.01;
+    CHECK(hfy_recall_all(&net, &how, keys, 2, items, NULL, &work) == HFY_OK && items[0] == 1 && items[1] == 0);
+    how.boost = 0;
+    for (i = 0; i < 32; i++) keys[17 * 32 + i] = (hfy_real)(1.25 * (double)keys[9 * 32 + i] + (i == 3));
+    CHECK(hfy_recall_all(&net, &how, keys, 9, items, NULL, &work) == HFY_OK && items[7] == 8 && items[8] == 17);
+    net.sim = HFY_SIM_EUCLIDEAN;
+    CHECK(hfy_recall_all(&net, &how, keys, 19, items, NULL, &work) == HFY_OK);
+    for (i = 0; i < 19; i++) CHECK_EQ(items[i], i + 1);
+}
+
+/* A clean sequence of well separated patterns is recalled in order whatever the number type: huge penalties too. */
 TEST(a_sequence_with_the_papers_settings)
 {
     hfy_net net = net_of(40, 32, 1, 2);
@@ -526,6 +785,10 @@ TEST(nothing_changes_when_an_item_fails)
         CHECK(item == 77 && state.recalled == 1);
         CHECK(!memcmp(left_before, left, sizeof left) && !memcmp(query_before, query, sizeof query));
         CHECK(hfy_recall_all(&net, &how, keys, 0, items, &made, &work) == HFY_ERR_NONFINITE && made == 0);
+        if (kind == HFY_RECALL_SEQUENTIAL) /* this beginning retrieves */
+            CHECK(hfy_recall_begin(&net, &how, keys, &state, &work) == HFY_ERR_NONFINITE && work.message[0]);
+        CHECK(state.recalled == 1 && !memcmp(left_before, left, sizeof left));
+        CHECK(!memcmp(query_before, query, sizeof query));
         keys[13] = kept;
         CHECK(hfy_recall_next(&net, &how, &state, &item, &work) == HFY_OK && state.recalled == 2);
         query[1] = not_a_number(); /* a cue with NaN never begins; a state with one never goes on */
@@ -554,8 +817,19 @@ TEST(memory_of_the_caller)
                 if (alpha == 1) net.sim = HFY_SIM_COSINE, net.post.kind = HFY_POST_LAYERNORM;
                 memset(&state, 0, sizeof state), memset(&mine, 0, sizeof mine);
                 state.left = left, state.query = query, state.weights = weights;
-                CHECK(hfy_recall_begin(&net, &how, keys, &state, NULL) == HFY_OK);
                 mine.buffer = room + 1, mine.capacity = 1;
+                if (kind == HFY_RECALL_SEQUENTIAL) {
+                    left[7] = 77, state.recalled = 77;
+                    CHECK(hfy_recall_begin(&net, &how, keys, &state, &mine) == HFY_ERR_NOMEM);
+                    CHECK(state.recalled == 77 && left[7] >= 77);
+                    mine.capacity = mine.peak;
+                    CHECK(mine.peak < sizeof room);
+                    CHECK(hfy_recall_begin(&net, &how, keys, &state, &mine) == HFY_OK && state.recalled == 0);
+                    mine.capacity = 1;
+                    how.bare_cue = 1;
+                }
+                CHECK(hfy_recall_begin(&net, &how, keys, &state, how.bare_cue ? &mine : NULL) == HFY_OK);
+                how.bare_cue = 0;
                 if (one) {
                     CHECK(hfy_recall_next(&net, &how, &state, &item, &mine) == HFY_ERR_NOMEM);
                     CHECK(item == 77 && state.recalled == 0);
@@ -578,6 +852,7 @@ int main(int argc, char **argv)
     CHECK_BEGIN(argc, argv);
     RUN(rows_of_free_recall);
     RUN(rows_of_sequential_recall);
+    RUN(rows_from_a_cue);
     RUN(levenshtein);
     RUN(unique_ratio);
     RUN(row_causal_with_forgetting);
@@ -586,6 +861,10 @@ int main(int argc, char **argv)
     RUN(step_by_step_is_the_same);
     RUN(it_ends_when_all_is_taken);
     RUN(masked_patterns_are_never_recalled);
+    RUN(what_a_cue_leaves);
+    RUN(in_order_wherever_the_pairs_have_the_margin);
+    RUN(a_bare_cue_may_start_anywhere);
+    RUN(where_the_order_ends);
     RUN(a_sequence_with_the_papers_settings);
     RUN(of_equal_weights_the_lowest);
     RUN(other_similarities_values_and_posts);

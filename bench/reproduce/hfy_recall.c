@@ -1,6 +1,7 @@
 /* hfy_recall.c: HFY Figures 4 and 6 (how much of a memory of pictures is recalled, against its size and beta) and 5 and 7
    (what is recalled, as pictures). The cue is the first picture of the memory; 20 inner steps; lambda 1e9, tau 1e-3;
-   sequential: t 1e8, omega 1.1, inner beta 1 as printed, for rho = 1 and for the paper's regulariser rho = 2.
+   sequential: t 1e8, omega 1.1, inner beta 1 and a bare cue as printed, for rho = 1 and for the paper's regulariser rho =
+   2. What the default's cue changes is in hfy_sequence.c.
 
    hfy_recall IDX_DIRECTORY [--out DIR] [--draws 5] [--largest 1024] [--largest_sequence 1024] [--seed 1] [--shown 32]
 
@@ -112,6 +113,7 @@ int main(int argc, char **argv)
     items = (size_t *)allocate(most, sizeof *items), following = (size_t *)allocate(most, sizeof *following);
     for (i = 0; i < most; i++) following[i] = i + 1;
     memset(&settings, 0, sizeof settings);
+    settings.bare_cue = 1;
     csv = create(out, "recall.csv");
     fprintf(csv, "against,method,beta,stored,unique,unique25,unique75,order,order25,order75\n");
     for (s = 0; s < sizes + BETAS; s++) { /* first against size at beta 0.1, then against beta at 128 */
