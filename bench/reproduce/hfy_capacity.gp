@@ -27,7 +27,7 @@ do for [what in "capacity noise"] {
         set format y (c == 1 ? '%g' : '')
         set ylabel (c == 1 ? 'success (cosine > 0.9)' : '') offset 1
         set xlabel (r == 1 ? '' : what eq 'capacity' ? 'stored patterns' : 'noise, 100 stored') offset 0,0.5
-        if (r == 2) { set key at screen from(c) + 0.05, screen 0.14 left center Left reverse samplen 3 } else { unset key }
+        if (r == 2) { set key at screen from(c) + 0.05, screen 0.09 left center Left reverse samplen 3 } else { unset key }
         plot for [k=1:n] of(file, beta, item(group[c], k)) using 3:4 with lines lw wide(k, n) lc rgb word(colours, k) title item(named[c], k), \
              for [k=1:n] of(file, beta, item(group[c], k)) using 3:5:(0):($6-$5) with vectors heads size screen 0.003,90 lc rgb word(colours, k) notitle
     } }

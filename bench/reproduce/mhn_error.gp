@@ -3,7 +3,7 @@ load 'panels.gp'
 set terminal svg size 1000,450 font 'sans,11' background '#ffffff'
 set output out.'/mhn_error.svg'
 set multiplot
-rows = 1; columns = 2; left = 0.085; right = 0.99; bottom = 0.29; top = 0.92; across = 0.09; down = 0
+rows = 1; columns = 2; left = 0.085; right = 0.98; bottom = 0.29; top = 0.92; across = 0.09; down = 0
 low = 0.02; high = 0.16
 c = 1; r = 1
 @panel
@@ -23,11 +23,12 @@ c = 2
 @panel
 set format y '%g'
 set logscale x 2
+set xrange [3.6:1150]
 set yrange [-0.04:1.05]
 set xlabel 'random patterns, K = 3, beta = 1'
 set ylabel 'share of draws in which all are retrieved'
 set title 'capacity by dimension'
 set key at screen from(2), screen 0.09 left center Left reverse horizontal maxrows 2 samplen 2.5
-plot for [k=1:6] sprintf("< awk -F, '$1==%d' %s/stored.csv", 4 * k, data) using 4:6 with lines lw wide(k, 6) \
+plot for [k=1:6] sprintf("< awk -F, '$1==%d' %s/stored.csv", 4 * k, data) using 4:6 with lines lw 1.5 + 1.6 * (6 - k) \
      lc rgb word(colours, k) title sprintf('d = %d', 4 * k)
 unset multiplot
