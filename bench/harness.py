@@ -178,7 +178,9 @@ class Book:
         os.makedirs(RESULTS, exist_ok=True)
         shutil.copy(self.path, os.path.join(RESULTS, self.group + ".csv"))
         with open(os.path.join(RESULTS, self.group + ".txt"), "w") as f:
-            f.write("command: make -C bench %s%s\n" % (self.group.split("_")[0], "" if WHOLE else ", %s mode" % MODE))
+            settings = "".join("%s=%s " % (n, os.environ[n]) for n in ("BENCH_ROUNDS", "BENCH_SECONDS", "BENCH_ONLY") if os.environ.get(n))
+            f.write("command: %smake -C bench %s%s%s\n" % (settings, self.group.split("_")[0], " MNIST=DIR" if os.environ.get("MNIST") else "",
+                                                          "" if FULL else ", %s mode" % MODE))
             f.write("date: %s\nmachine: %s\n" % (time.strftime("%Y-%m-%d"), machine()))
             for line in environment(): f.write(line + "\n")
             for threads, (flops, read) in sorted(_roof.items()):

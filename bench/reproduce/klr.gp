@@ -37,18 +37,18 @@ set title 'random states that stand still, exact'
 plot build.'/phase.csv' using (strcol(4) eq 'exact' ? $2 : 1/0):1:21 with points pt 5 ps 2.3 lc palette notitle
 unset multiplot
 
-# figure 3
+# figure 3, five sets of patterns; what lies on one another stands beside
 set output docs.'/klr_forces.png'
-set xrange [0:4.1]
-set yrange [1:1e9]
+set xrange [0:4.2]
+set yrange [1:1e10]
 set ylabel 'squared norm at pattern 0'
-set key top left
-set multiplot layout 1,2 title 'Figure 3: the forces against the load at gamma = 0.001'
+set key top left Left reverse
+set multiplot layout 1,2 title 'Figure 3: the forces against the load at gamma = 0.001; median, lowest and highest of five sets of patterns'
 do for [how in "paper exact"] {
     set title how eq 'paper' ? "papers' training" : 'exact optimum'
-    plot build.'/forces.csv' using (strcol(4) eq how && $3 == 42 ? $1 : 1/0):6 with linespoints lc 'red' title 'sharpness', \
-         '' using (strcol(4) eq how && $3 == 42 ? $1 : 1/0):7 with linespoints lc 'blue' title 'direct', \
-         '' using (strcol(4) eq how && $3 == 42 ? $1 : 1/0):8 with linespoints lc 'dark-green' title 'indirect'
+    csv = sprintf("< awk -F, 'NR==1 || $3==\"%s\"' %s/klr_forces.csv", how, results)
+    plot for [i=1:3] csv using (column('load') + 0.06*(i-1)):(column(word('sharpness direct indirect', i))):(column(word('sharpness direct indirect', i).'_low')):(column(word('sharpness direct indirect', i).'_high')) \
+         with yerrorlines lw 1.5 pt 7 ps 0.5 lc rgb word('red blue dark-green', i) title word('sharpness direct indirect', i)
 }
 unset multiplot
 
@@ -116,19 +116,25 @@ do for [i=1:3] {
 unset multiplot
 set terminal pngcairo size 1100,470 font ',10'
 
-# capacity
+# capacity: a panel a memory, a curve a number of flipped bits
+set terminal pngcairo size 1200,760 font ',9'
 set output docs.'/klr_capacity.png'
 set logscale x
 set xrange [0.04:20]
 set yrange [-0.03:1.1]
-set xlabel 'load P/N'
-set ylabel 'share recalled whole'
-set key bottom left font ',8'
-set multiplot layout 1,2 title 'Recall against load, N = 100'
-do for [f in "7 8"] {
-    set title f eq '7' ? 'cues with 10 flipped bits' : 'cues with 20 flipped bits'
-    plot for [m in '"hebb" "pseudo-inverse" "dense x^2" "dense x^3" "dense e^x"'] build.'/capacity.csv' using (strcol(3) eq m ? $1 : 1/0):(column(int(f)-1)) with linespoints dt 2 title m noenhanced, \
-         for [g in "0.02 0.05 0.173"] '' using (strcol(3) eq 'klr exact' && strcol(4) eq g ? $1 : 1/0):(column(int(f)-1)) with linespoints lw 2 title 'KLR, gamma '.g, \
-         '' using (strcol(3) eq 'klr raw' && strcol(4) eq '0.173' ? $1 : 1/0):(column(int(f)-1)) with lines lw 2 lc 'black' title 'untrained, gamma 0.173'
+set key bottom left
+unset xlabel
+unset ylabel
+set multiplot layout 3,5 title 'Share recalled whole against the load P/N, N = 100; median, lowest and highest of five sets of patterns'
+memories = "hebb,0 pseudo-inverse,0 dense_x^2,0 dense_x^3,0 dense_e^x,0 klr_raw,0.02 klr_ridge,0.02 klr_paper,0.02 klr_exact,0.02 klr_exact,0.05 klr_raw,0.05 klr_ridge,0.05 klr_paper,0.05 klr_raw,0.173 klr_exact,0.173"
+names = "Hebbian,pseudo-inverse,dense x²,dense x³,dense eˣ,untrained 0.02,ridge 0.02,papers' training 0.02,optimum 0.02,optimum 0.05,untrained 0.05,ridge 0.05,papers' training 0.05,untrained 0.173,optimum 0.173"
+cut(list, i) = system(sprintf("printf %%s \"%s\" | cut -d, -f%d", list, i))
+do for [m=1:15] {
+    of = word(memories, m)
+    set title cut(names, m) noenhanced
+    csv = sprintf("< awk -F, 'NR==1 || ($3==\"%s\" && $4==\"%s\")' %s/klr_capacity.csv", \
+                  system("printf %s '".cut(of, 1)."' | tr _ ' '"), cut(of, 2), results)
+    plot for [i=1:3] csv using (column('load')*(1+0.06*(i-1))):(column('recall'.word('10 20 30', i))):(column('recall'.word('10 20 30', i).'_low')):(column('recall'.word('10 20 30', i).'_high')) \
+         with yerrorlines pt 7 ps 0.4 lc i title m == 1 ? word('10 20 30', i).' bits flipped' : ''
 }
 unset multiplot
