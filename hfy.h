@@ -7,9 +7,11 @@
        #include "hfy.h"
 
    and in every other source file the include alone. Link with -lm. There is nothing else to build, start or shut down.
+   If one file alone uses it, define HFY_STATIC too: then only what that file calls is compiled, in a third of the time.
 
    A COMPLETE PROGRAM          cc -std=c99 -O2 first.c -o first -lm && ./first
 
+       #define HFY_STATIC
        #define HFY_IMPLEMENTATION
        #include "hfy.h"
        #include <stdio.h>
@@ -206,10 +208,14 @@
              is built so), docs/porting.md
 
    SOURCES   HFY   Santos, Niculae, McNamee, Martins: Hopfield-Fenchel-Young Networks
+                   https://arxiv.org/abs/2411.08590
              MHN   Ramsauer et al.: Hopfield Networks is All You Need
+                   https://arxiv.org/abs/2008.02217
              KLR-S, KLR-L  Tamamori: Self-organization ... of attractor landscapes in ... kernel Hopfield networks
-                   (spectral mechanism; kernel logistic regression)
+                   (spectral mechanism; kernel logistic regression, its first version)
+                   https://arxiv.org/abs/2511.13053 and https://arxiv.org/abs/2511.13053v1
              RATE  Cohen, Lengyel: Dynamical stability for dense patterns in discrete attractor neural networks
+                   https://arxiv.org/abs/2507.10383
              Equation numbers in comments are theirs; "mended" marks a misprint that docs/math.md explains.
 
    HISTORY
@@ -672,6 +678,10 @@ typedef struct hfy_structure_answer {
    which vertex is missing. Ends after finitely many steps, at a gap that it tells; integral answers are exact to the
    bit. Cost a step: the oracle and O(a^2 + a most), a the vertices at hand.
    weight, count and on are filled with the vertices that fit in `room`; `vertices` tells how many there are.
+   Accuracy of u: about 1e-12 (1 + the largest finite part / rho) for ksubsets, sequence and chain, however large the
+   scores, because a number added to the scores of all n, or of one variable, changes nothing there. Else what rounding
+   leaves of a vertex's score, over rho: as it is for at_most and oracles of yours; counted from the best of each row
+   for matching, from the k-th best under infinite transitions, from the best of a variable under parts of -INFINITY.
    Errors as above; CONVERGENCE: max_steps or max_active met, or the oracle's answer is not its best: then the answer
    holds the last iterate and its gap. */
 HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rho, const double *unary,
@@ -733,22 +743,26 @@ typedef struct hfy_sep {
     const double *upper, *lower;  /* SPARSEMAX, KSUBSETS: bounds, rows of n, lower <= upper (upper may be HUGE_VAL);
                                      NULL = 0 below and, above, none (SPARSEMAX) or 1 (KSUBSETS) */
     size_t bound_stride;          /* doubles between the bounds of two rows; 0 = one row of bounds for all */
-    const struct hfy_structure *structure; /* SPARSEMAP: the structure, with unaries = n */
+    const struct hfy_structure *structure; /* SPARSEMAP: the structure, with unaries = n. SEQUENCE_KSUBSETS: NULL, or
+                                              one of which tol, max_steps and max_active are taken, nothing else */
     const struct hfy_sep *plus;   /* a second separation whose prediction is added (sum of energies, HFY 3.3.7): NULL */
 } hfy_sep;
 
 /* y[j*n + i]: prediction for each row of scores. theta: rows x n, finite or -INFINITY (masked: weight 0, never
    counted). y may be theta itself. Simplex kinds sum to one within rounding; equal scores get equal weights (ARGMAX:
    lowest index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
-   Accuracy: a few ulp in float, 1e-12 in double, of the exact prediction for the given scores.
-   Cost: O(n) a row (ENTMAX alpha > 2 and NORMMAX infinity: plus a sort of the scores within the margin);
+   Accuracy: a few ulp in float, 1e-12 in double, of the exact prediction for the given scores, however large they are
+   (KSUBSETS with k below 1: times k; SEQUENCE_KSUBSETS: see hfy_structure_solve).
+   Cost: O(n) a row (ENTMAX alpha > 2 and NORMMAX infinity: plus a sort of the scores within the margin; bounds where
+   scores are large beside rho: times log n);
    SEQUENCE_KSUBSETS and SPARSEMAP: see hfy_structure_solve, which also tells the gap (a sequence: O(n k) a step). Rows
    are shared among threads, each with scratch of its own (up to 56 n bytes; structures: theirs).
    Errors, found before anything is written: ARG (NULL, n = 0, a parameter outside its range, lower > upper, k > n),
    NOMEM. Errors of one row, which leave that row of y untouched while all others are answered; the first is returned:
    NONFINITE (NaN or +INFINITY in it), ARG (everything masked, or k above the unmasked), INFEASIBLE (bounds cannot be
-   met; a shortfall of 1e-9 is forgiven), UNSUPPORTED (EXP, POWER: beyond the range of hfy_real),
-   CONVERGENCE and ARG (SPARSEMAP: what hfy_structure_solve says in more words).
+   met; a shortfall of 1e-9 k is forgiven), UNSUPPORTED (EXP, POWER: beyond the range of hfy_real),
+   CONVERGENCE (SEQUENCE_KSUBSETS, SPARSEMAP: max_steps or max_active met; the message tells the gap that was reached)
+   and ARG (SPARSEMAP: what hfy_structure_solve says in more words).
    EXAMPLE  hfy_sep sep = {0}; sep.kind = HFY_SEP_SPARSEMAX; hfy_sep_apply(&sep, theta, 1, n, y, NULL); */
 HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, hfy_real *y,
                                  hfy_work *work);
@@ -765,16 +779,19 @@ typedef struct hfy_sep_grad {
 } hfy_sep_grad;
 
 /* Vector-Jacobian products: grad->theta = J^T dy and the like, at y = prediction(theta). Overwrites what it is given.
-   y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER, SEQUENCE_KSUBSETS, SPARSEMAP
-   and `plus`; else it may be NULL). At a kink the support of y decides (one element of the generalized Jacobian).
-   ARGMAX, UNIFORM, NORMMAX and ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha. Cost O(n) a row;
-   SEQUENCE_KSUBSETS and SPARSEMAP solve again, and rows without an answer give 0.
-   Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have; parameters of a `plus`);
+   y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER, NORMMAX with gamma > 100,
+   SEQUENCE_KSUBSETS, SPARSEMAP and `plus`; else it may be NULL). At a kink the support of y decides (one element of the
+   generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha.
+   Accuracy: 1e-12 of the exact product for the given y, relative; y^(2-alpha) and y^(2-gamma) enlarge the rounding of y
+   itself by their exponents. ENTMAX alpha > 2 has slopes without end: what is beyond hfy_real is infinite.
+   Cost O(n) a row; NORMMAX with gamma > 100, SEQUENCE_KSUBSETS and SPARSEMAP solve again, and rows without an answer
+   give 0. Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have; parameters of a `plus`);
    NONFINITE in dy is carried through, not reported. Derived in docs/math.md, section 7. */
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work);
 
-/* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged with a tolerance of 1e-6). y: rows x n.
+/* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged with a tolerance of 1e-6 of their size).
+   y: rows x n.
    SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with
    y can score (infinite ones left out), for rows of zeros and ones.
    Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED with `plus`, and for a mixture under higher-order
@@ -794,9 +811,10 @@ HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, 
 HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
                                 double *loss, hfy_work *work);
 
-/* The margin m: a score m or more above all others takes all the weight (HFY Def. 5, Prop. 6; KSUBSETS: the k-th
-   above the (k+1)-th). INFINITY where there is none, where bounds are set, or where sep is not valid; `plus`: the
-   larger. */
+/* The margin m: a score m or more above all others takes all the weight (HFY Def. 5, Prop. 6). KSUBSETS, whole k: the
+   k-th that far above the (k+1)-th; k below 1: m = rho k, and the weight is k. INFINITY where there is none (KSUBSETS
+   with other k: no weights are all 0 or 1, and it takes two gaps to give only one fraction: docs/math.md, section 5),
+   where bounds are set, or where sep is not valid; `plus`: the larger. */
 HFY_API double hfy_sep_margin(const hfy_sep *sep);
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -2606,22 +2624,30 @@ HFY_PRIVATE_ size_t hfy_simd_window_scalar_(const hfy_real *x, size_t n, hfy_rea
 #define HFY_SIMD_TINY_ (-85.195648) /* log 1e-37 */
 #endif
 
+/* The sum runs in lanes and blocks as a dot does: one running sum of a million equal weights loses four digits. */
 HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_real max, hfy_real *y)
 {
-    double sum = 0;
-    size_t i;
-    for (i = 0; i < n; i++) {
-        double a = (double)x[i], m = (double)max, d = a - m, e = 0;
-        if (d >= HFY_SIMD_TINY_) {
-            double part = d - a; /* what the subtraction lost (Knuth): lost = (a - (d - part)) - (m + part) */
-            double lost = (a - (d - part)) - (m + part);
-            e = exp(d);
-            e += e * lost;
+    double total = 0;
+    while (n) {
+        double lane[HFY_SIMD_LANES_] = {0};
+        size_t i, l, half, block = hfy_base_min_(n, HFY_SIMD_BLOCK_);
+        for (i = 0; i < block; i++) {
+            double a = (double)x[i], m = (double)max, d = a - m, e = 0;
+            if (d >= HFY_SIMD_TINY_) {
+                double part = d - a; /* what the subtraction lost (Knuth): lost = (a - (d - part)) - (m + part) */
+                double lost = (a - (d - part)) - (m + part);
+                e = exp(d);
+                e += e * lost;
+            }
+            y[i] = (hfy_real)e;
+            lane[i % HFY_SIMD_LANES_] += (double)y[i];
         }
-        y[i] = (hfy_real)e;
-        sum += (double)y[i];
+        for (half = HFY_SIMD_LANES_ / 2; half; half /= 2)
+            for (l = 0; l < half; l++) lane[l] += lane[l + half];
+        total += lane[0];
+        x += block, y += block, n -= block;
     }
-    return sum;
+    return total;
 }
 
 HFY_PRIVATE_ void hfy_simd_scale_scalar_(hfy_real *y, size_t n, double a)
@@ -3984,49 +4010,54 @@ HFY_INLINE_ double HFY_D_(total)(HFY_D_(vec) a, HFY_D_(vec) b)
     return sum;
 }
 
+/* Adds the sum of four vectors to lanes of double. */
+HFY_INLINE_ void HFY_V_(add4)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c, HFY_V_(vec) d, HFY_D_(vec) lane[2])
+{
+    a = HFY_V_(add)(HFY_V_(add)(a, b), HFY_V_(add)(c, d));
+#ifdef HFY_DOUBLE
+    lane[0] = HFY_D_(add)(lane[0], a);
+#else
+    lane[0] = HFY_D_(add)(lane[0], HFY_F_(low)(a));
+    lane[1] = HFY_D_(add)(lane[1], HFY_F_(high)(a));
+#endif
+}
+
+/* Four vectors at a time, so that few sums are in double; the lanes go to the total after each block. The end counts as
+   filled up with zeros: whatever is masked behind it changes no bit. */
 HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_ *y)
 {
-    enum { lanes = HFY_LANES_ };
+    enum { lanes = HFY_LANES_, four = 4 * lanes };
     const HFY_V_(vec) m = HFY_V_(set)(max);
-    HFY_D_(vec) low = HFY_D_(zero)(), high = HFY_D_(zero)();
-    size_t i = 0;
-#ifndef HFY_DOUBLE
-    for (; i + 4 * lanes <= n; i += 4 * lanes) { /* four at a time are added in float, their sum in double */
-        HFY_F_(vec) a = HFY_F_(softmax1)(HFY_F_(load)(x + i), m);
-        HFY_F_(vec) b = HFY_F_(softmax1)(HFY_F_(load)(x + i + lanes), m);
-        HFY_F_(vec) c = HFY_F_(softmax1)(HFY_F_(load)(x + i + 2 * lanes), m);
-        HFY_F_(vec) d = HFY_F_(softmax1)(HFY_F_(load)(x + i + 3 * lanes), m);
-        HFY_F_(store)(y + i, a);
-        HFY_F_(store)(y + i + lanes, b);
-        HFY_F_(store)(y + i + 2 * lanes, c);
-        HFY_F_(store)(y + i + 3 * lanes, d);
-        a = HFY_F_(add)(HFY_F_(add)(a, b), HFY_F_(add)(c, d));
-        low = HFY_D_(add)(low, HFY_F_(low)(a));
-        high = HFY_D_(add)(high, HFY_F_(high)(a));
-    }
-#endif
+    double total = 0;
+    size_t i = 0, v;
     while (i < n) {
-        HFY_V_(vec) v;
-        if (i + lanes <= n) {
-            v = HFY_V_(softmax1)(HFY_V_(load)(x + i), m);
-            HFY_V_(store)(y + i, v);
-        } else {
-            HFY_V_(tail) t = HFY_V_(first)(n - i);
-            v = HFY_V_(inside)(t, HFY_V_(softmax1)(HFY_V_(load_n)(x + i, t), m), HFY_V_(zero)());
-            HFY_V_(store_n)(y + i, v, t);
+        const size_t end = i + hfy_base_min_(n - i, HFY_SIMD_BLOCK_);
+        HFY_D_(vec) lane[2] = {HFY_D_(zero)(), HFY_D_(zero)()};
+        HFY_V_(vec) part[4];
+        for (; i + four <= end; i += four) {
+            HFY_UNROLL_ for (v = 0; v < 4; v++) {
+                part[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i + v * lanes), m);
+                HFY_V_(store)(y + i + v * lanes, part[v]);
+            }
+            HFY_V_(add4)(part[0], part[1], part[2], part[3], lane);
         }
-#ifdef HFY_DOUBLE
-        if (i & HFY_LANES_)
-            high = HFY_D_(add)(high, v);
-        else
-            low = HFY_D_(add)(low, v);
-#else
-        low = HFY_D_(add)(low, HFY_F_(low)(v));
-        high = HFY_D_(add)(high, HFY_F_(high)(v));
-#endif
-        i += lanes;
+        if (i < end) {
+            HFY_V_(vec) last[4] = {HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)()};
+            for (v = 0; i + lanes <= end; i += lanes) {
+                last[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i), m);
+                HFY_V_(store)(y + i, last[v++]);
+            }
+            if (i < end) {
+                HFY_V_(tail) t = HFY_V_(first)(end - i);
+                last[v] = HFY_V_(inside)(t, HFY_V_(softmax1)(HFY_V_(load_n)(x + i, t), m), HFY_V_(zero)());
+                HFY_V_(store_n)(y + i, last[v], t);
+                i = end;
+            }
+            HFY_V_(add4)(last[0], last[1], last[2], last[3], lane);
+        }
+        total += HFY_D_(total)(lane[0], lane[1]);
     }
-    return HFY_D_(total)(low, high);
+    return total;
 }
 
 HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a)
@@ -8668,7 +8699,8 @@ HFY_PRIVATE_ hfy_status hfy_index_take_(const hfy_index_seek_ *seek, size_t nq, 
    >>structure.impl   MAP oracles, and SparseMAP on top of any of them: an active-set method
    Shapes: unary scores n = unaries, higher-order scores m = higher; an active vertex is a row of `most` bit numbers,
    its unaries first.   May call: base, linalg.
-   Numerics: everything in double. With A the unary bits of the active vertices, one a row, and b their linear scores
+   Numerics: everything in double, and where the number of bits on is fixed in differences from a score that matters
+   (hfy_structure_level_). With A the unary bits of the active vertices, one a row, and b their linear scores
    less the largest, the weights on their affine hull solve  A A^T p = b/rho + kappa 1, 1.p = 1.  H = A A^T + 1 1^T is a
    matrix of whole numbers, positive definite if and only if the vertices are affinely independent in u; its Cholesky
    factor is kept, packed by rows: a new vertex appends a row whose pivot tells dependence, a dropped one is rotated
@@ -8723,21 +8755,26 @@ HFY_PRIVATE_ size_t hfy_structure_at_most_(const hfy_structure *structure, const
 
 /* Best k of n in a row, part[i] more for i and i+1 together: dynamic programming over how many are
    on so far and whether the last one is. Each of n steps leaves 2 bits for each count, the choices that led there.
-   off, run: k+1; came: n (k+1). On return `on` is ascending; SIZE_MAX if every choice is masked. */
+   Infinite parts are counted apart and come before the scores, so that they take no digits from them.
+   room: 4 (k+1); came: n (k+1). On return `on` is ascending; SIZE_MAX if every choice is masked. */
 HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, size_t n, size_t k, size_t *on,
-                                       double *off, double *run, unsigned char *came)
+                                       double *room, unsigned char *came)
 {
+    double *off = room, *run = off + k + 1, *off_parts = run + k + 1, *run_parts = off_parts + k + 1;
     size_t i, j, left = k;
-    int last;
-    for (j = 0; j <= k; j++) off[j] = run[j] = -HUGE_VAL;
-    off[0] = 0;
+    int last, endless = 0;
+    for (j = 0; j <= 4 * k + 3; j++) room[j] = -HUGE_VAL;
+    for (i = 0; i + 1 < n && !endless; i++) endless = !hfy_base_is_finite_(part[i]);
+    off[0] = off_parts[0] = 0;
     run[1] = score[0];
+    if (!hfy_base_is_neg_inf_(score[0])) run_parts[1] = 0;
     for (i = 1; i < n; i++) {
         unsigned char *choice = came + i * (k + 1);
-        double gain = score[i], pair = part[i - 1], off_below, run_below;
+        double gain = score[i], pair = part[i - 1], counts = 0, off_below, run_below;
+        double off_parts_below, run_parts_below;
         size_t least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* that can end at k */
         off_below = off[least - 1], run_below = run[least - 1];
-        for (j = least; j <= top; j++) {
+        for (j = least; j <= top && !endless; j++) {
             double a = off[j], b = run[j], joined = run_below + pair;
             int from_run = b > a, joins = joined > off_below;
             off[j] = from_run ? b : a;
@@ -8745,8 +8782,25 @@ HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, 
             choice[j] = (unsigned char)(from_run | joins << 1);
             off_below = a, run_below = b;
         }
+        if (!endless) continue;
+        if (!hfy_base_is_finite_(pair)) counts = pair > 0 ? 1 : -1, pair = 0;
+        off_parts_below = off_parts[least - 1], run_parts_below = run_parts[least - 1];
+        for (j = least; j <= top; j++) {
+            double a = off[j], b = run[j], joined = run_below + pair;
+            double a_parts = off_parts[j], b_parts = run_parts[j], joined_parts = run_parts_below + counts;
+            int from_run = b_parts > a_parts || (b > a && !(b_parts < a_parts));
+            int joins = joined_parts > off_parts_below || (joined > off_below && !(joined_parts < off_parts_below));
+            off_parts[j] = from_run ? b_parts : a_parts;
+            run_parts[j] = hfy_base_is_neg_inf_(gain) ? gain : joins ? joined_parts : off_parts_below;
+            off_parts_below = a_parts, run_parts_below = b_parts;
+            off[j] = from_run ? b : a;
+            run[j] = (joins ? joined : off_below) + gain;
+            choice[j] = (unsigned char)(from_run | joins << 1);
+            off_below = a, run_below = b;
+        }
     }
     last = run[k] > off[k];
+    if (endless) last = run_parts[k] > off_parts[k] || (last && !(run_parts[k] < off_parts[k]));
     if (hfy_base_is_neg_inf_(last ? run[k] : off[k])) return SIZE_MAX;
     for (i = n; i-- > 0 && left;) {
         int choice = i ? came[i * (k + 1) + left] : 0;
@@ -8764,8 +8818,8 @@ HFY_PRIVATE_ size_t hfy_structure_sequence_(const hfy_structure *structure, cons
                                             size_t *on, void *scratch)
 {
     size_t n = structure->unaries, k = structure->k, count, i;
-    double *off = (double *)scratch, *run = off + k + 1;
-    count = hfy_structure_row_(unary, higher, n, k, on, off, run, (unsigned char *)(run + k + 1));
+    double *room = (double *)scratch;
+    count = hfy_structure_row_(unary, higher, n, k, on, room, (unsigned char *)(room + 4 * (k + 1)));
     if (count == SIZE_MAX) return count;
     for (i = 1; i < k; i++)
         if (on[i] == on[i - 1] + 1) on[count++] = n + on[i - 1];
@@ -8898,7 +8952,7 @@ HFY_API hfy_structure hfy_structure_at_most(size_t n, size_t k)
 HFY_API hfy_structure hfy_structure_sequence(size_t n, size_t k)
 {
     size_t row = hfy_base_plus_(k, 1),
-           scratch = hfy_base_plus_(hfy_base_times_(2 * sizeof(double), row), hfy_base_times_(n, row));
+           scratch = hfy_base_plus_(hfy_base_times_(4 * sizeof(double), row), hfy_base_times_(n, row));
     return hfy_structure_make_(n, n ? n - 1 : 0, k ? hfy_base_plus_(k, k - 1) : 0, hfy_structure_sequence_, scratch, k);
 }
 
@@ -8980,27 +9034,35 @@ typedef enum hfy_structure_fault_ {
 
 typedef struct hfy_structure_solver_ {
     const hfy_structure *structure;
-    double rho;
+    double rho, rho_high;   /* and rho to half of its digits */
     size_t room, max_steps; /* vertices, steps at most */
-    double *unary, *raw;    /* n, m: the scores as given */
-    double *part;        /* m: the higher-order scores that the oracle sees: raw, but for infinite ones of a sequence */
+    double *unary, *raw;    /* n, m: the scores as given; unary: as the oracle sees them once it is ready */
+    double *apart;       /* n: the same before their cut; offset + apart.u is what the scores as given make of u */
+    double *part;        /* m: the higher-order scores that the oracle sees: raw, but for large ones of a sequence */
     double *c;           /* n: unary - rho u */
-    double *u;           /* n */
+    double *u, *u_low;   /* n; and what rounding has taken from it */
     uint32_t *touched;   /* n: where u is not 0 */
     unsigned char *mark; /* n + m, 0 between uses */
     size_t *fresh;       /* most: the vertex that came last */
     void *oracle;        /* the oracle's scratch */
     double *weight, *target; /* room: p, and p on the affine hull */
-    double *linear;          /* room: b */
+    double *linear, *linear_low; /* room: b; and what rounding has taken from it */
     double *ones, *side;     /* room: H^-1 1; and of another right-hand side */
     double *factor;          /* (room+1)(room+2)/2: L, packed by rows, and a row on trial */
     size_t *unaries, *bits;  /* room: bits on among the unaries, and in all */
     uint32_t *on;            /* room x most */
     size_t n_touched, count, fresh_unaries, fresh_bits, steps;
-    double fresh_linear, fresh_size; /* score of the fresh vertex; sum of |terms| */
-    double gap, value;
+    double fresh_linear, fresh_low, fresh_size; /* score of the fresh vertex, less infinite parts; sum of |terms| */
+    double offset, gap, value;
     hfy_structure_fault_ fault;
 } hfy_structure_solver_;
+
+/* One of the built-in structures whose vertices all have equally many bits on? */
+HFY_PRIVATE_ int hfy_structure_is_level_(const hfy_structure *structure)
+{
+    return structure->oracle == hfy_structure_ksubsets_ || structure->oracle == hfy_structure_sequence_ ||
+           structure->oracle == hfy_structure_chain_ || structure->oracle == hfy_structure_matching_;
+}
 
 HFY_PRIVATE_ size_t hfy_structure_room_(const hfy_structure *structure)
 {
@@ -9020,9 +9082,12 @@ HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structur
     s->unary = (double *)hfy_base_take_(arena, n, sizeof(double));
     s->raw = (double *)hfy_base_take_(arena, m, sizeof(double));
     s->part = s->raw;
+    s->apart = s->unary;
+    if (hfy_structure_is_level_(structure)) s->apart = (double *)hfy_base_take_(arena, n, sizeof(double));
     if (structure->oracle == hfy_structure_sequence_) s->part = (double *)hfy_base_take_(arena, m, sizeof(double));
     s->c = (double *)hfy_base_take_(arena, n, sizeof(double));
     s->u = (double *)hfy_base_take_(arena, n, sizeof(double));
+    s->u_low = (double *)hfy_base_take_(arena, n, sizeof(double));
     s->touched = (uint32_t *)hfy_base_take_(arena, n, sizeof(uint32_t));
     s->mark = (unsigned char *)hfy_base_take_(arena, n + m, 1);
     s->fresh = (size_t *)hfy_base_take_(arena, structure->most, sizeof(size_t));
@@ -9030,6 +9095,7 @@ HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structur
     s->weight = (double *)hfy_base_take_(arena, room, sizeof(double));
     s->target = (double *)hfy_base_take_(arena, room, sizeof(double));
     s->linear = (double *)hfy_base_take_(arena, room, sizeof(double));
+    s->linear_low = (double *)hfy_base_take_(arena, room, sizeof(double));
     s->ones = (double *)hfy_base_take_(arena, room, sizeof(double));
     s->side = (double *)hfy_base_take_(arena, room, sizeof(double));
     s->factor = (double *)hfy_base_take_(arena, packed, sizeof(double));
@@ -9038,28 +9104,50 @@ HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structur
     s->on = (uint32_t *)hfy_base_take_(arena, hfy_base_times_(room, structure->most), sizeof(uint32_t));
 }
 
-/* A sequence's infinite transitions become as large as it takes: twice what all k scores can differ by, however much
-   the quadratic moves them. One value for all transitions is cut to that as well: more of it changes no choice, and
-   would cost digits. */
+/* What a sequence's oracle sees of its parts. One value for all transitions, if beyond twice what all k scores can
+   differ by, however much the quadratic moves them, counts as infinite: more of it changes no choice, and would cost
+   digits. */
 HFY_PRIVATE_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s)
 {
     size_t i, n = s->structure->unaries, m = s->structure->higher;
-    double low = HUGE_VAL, high = -HUGE_VAL, largest = 0, bound;
+    double low = HUGE_VAL, high = -HUGE_VAL, bound;
     int even = 1;
     for (i = 0; i < n; i++) {
         if (hfy_base_is_neg_inf_(s->unary[i])) continue;
         if (s->unary[i] < low) low = s->unary[i];
         if (s->unary[i] > high) high = s->unary[i];
     }
-    for (i = 0; i < m; i++) {
-        if (hfy_base_bits_(s->raw[i]) != hfy_base_bits_(s->raw[0])) even = 0;
-        if (hfy_base_is_finite_(s->raw[i]) && fabs(s->raw[i]) > largest) largest = fabs(s->raw[i]);
-    }
-    bound = 2 * (double)s->structure->k * (high - low + s->rho + (even ? 0 : 2 * largest));
+    for (i = 1; i < m && even; i++) even = hfy_base_bits_(s->raw[i]) == hfy_base_bits_(s->raw[0]);
+    bound = 2 * (double)s->structure->k * (high - low + s->rho);
     for (i = 0; i < m; i++) {
         double t = s->raw[i];
-        int cut = !hfy_base_is_finite_(t) || (even && fabs(t) > bound);
-        s->part[i] = !cut ? t : t > 0 ? bound : -bound;
+        s->part[i] = !even || fabs(t) <= bound ? t : t > 0 ? HUGE_VAL : -HUGE_VAL;
+    }
+}
+
+/* Where b of the bits of a group are on in every vertex (k of all, one of a variable's states, one of a matching's
+   row), a number added to its scores changes nothing. So they are taken in differences from the b-th best: these are as
+   exact as the scores. A score that lies further above than the quadratic and the parts can make up for is on for sure,
+   by how much does not matter: it is cut, lest it take digits from the others. Not so under infinite parts. */
+HFY_PRIVATE_ void hfy_structure_level_(hfy_structure_solver_ *s)
+{
+    const hfy_structure *structure = s->structure;
+    int rows = structure->oracle == hfy_structure_matching_, states = structure->oracle == hfy_structure_chain_;
+    size_t i, m = structure->higher, at = 0, size, on = rows || states ? 1 : structure->k, group = 0;
+    double cut, largest = 0;
+    for (i = 0; i < m; i++) largest = fabs(s->part[i]) > largest ? fabs(s->part[i]) : largest;
+    cut = 2 * (s->rho + 4 * largest);
+    for (; at < structure->unaries; at += size) {
+        double kth, *unary = s->unary + at, *apart = s->apart + at;
+        size = rows ? structure->k : states ? structure->states[group++] : structure->unaries;
+        memcpy(s->c, unary, size * sizeof *unary);
+        kth = hfy_base_kth_largest_(s->c, size, on);
+        if (hfy_base_is_neg_inf_(kth)) kth = 0; /* too few: the oracle will say so */
+        s->offset += (double)on * kth;
+        for (i = 0; i < size; i++) {
+            apart[i] = unary[i] - kth;
+            unary[i] = apart[i] < cut ? apart[i] : cut;
+        }
     }
 }
 
@@ -9069,8 +9157,11 @@ HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s)
     size_t i, n = s->structure->unaries, m = s->structure->higher, live = 0;
     int sequence = s->structure->oracle == hfy_structure_sequence_;
     double largest = s->rho;
+    int exponent;
+    s->rho_high = (double)(float)frexp(s->rho, &exponent);
+    s->rho_high = ldexp(s->rho_high, exponent);
     s->count = s->n_touched = s->steps = s->fresh_bits = s->fresh_unaries = 0;
-    s->fresh_linear = s->fresh_size = 0;
+    s->fresh_linear = s->fresh_low = s->fresh_size = s->offset = 0;
     s->gap = HUGE_VAL;
     s->value = 0;
     s->fault = HFY_STRUCTURE_FINE_;
@@ -9086,10 +9177,19 @@ HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s)
     if (!live) return HFY_ERR_ARG;
     s->fault = HFY_STRUCTURE_FINE_;
     if (sequence) hfy_structure_bound_parts_(s);
+    if (hfy_structure_is_level_(s->structure)) hfy_structure_level_(s);
     memcpy(s->c, s->unary, n * sizeof *s->c);
     memset(s->u, 0, n * sizeof *s->u);
     memset(s->mark, 0, n + m);
     return HFY_OK;
+}
+
+/* *sum += x; what rounding takes from it goes to *low (Knuth). */
+HFY_PRIVATE_ void hfy_structure_add_(double x, double *sum, double *low)
+{
+    double next = *sum + x, part = next - *sum;
+    *low += (*sum - (next - part)) + (x - part);
+    *sum = next;
 }
 
 /* Puts a list of bits into s->fresh, unaries first, and its score and sizes beside it. */
@@ -9113,12 +9213,13 @@ HFY_PRIVATE_ hfy_status hfy_structure_take_list_(hfy_structure_solver_ *s, const
     if (fault) return HFY_ERR_ARG;
     s->fresh_bits = count;
     s->fresh_unaries = 0;
-    s->fresh_linear = s->fresh_size = 0;
+    s->fresh_linear = s->fresh_low = s->fresh_size = 0;
     for (i = 0; i < count; i++) {
         size_t bit = on[i];
         double v = bit < n ? s->unary[bit] : s->part[bit - n];
+        if (bit >= n && s->part != s->raw && !hfy_base_is_finite_(v)) v = 0; /* all answers have as many of these */
         s->fresh[i] = bit;
-        s->fresh_linear += v;
+        hfy_structure_add_(v, &s->fresh_linear, &s->fresh_low);
         s->fresh_size += fabs(v);
         if (bit >= n) continue;
         s->fresh[i] = s->fresh[s->fresh_unaries]; /* keeps the unaries in front */
@@ -9175,6 +9276,7 @@ HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, d
     s->unaries[v] = s->fresh_unaries;
     s->bits[v] = s->fresh_bits;
     s->linear[v] = s->fresh_linear;
+    s->linear_low[v] = s->fresh_low;
     s->weight[v] = weight;
 }
 
@@ -9199,6 +9301,7 @@ HFY_PRIVATE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v)
     memmove(s->unaries + v, s->unaries + v + 1, after * sizeof *s->unaries);
     memmove(s->bits + v, s->bits + v + 1, after * sizeof *s->bits);
     memmove(s->linear + v, s->linear + v + 1, after * sizeof *s->linear);
+    memmove(s->linear_low + v, s->linear_low + v + 1, after * sizeof *s->linear_low);
     memmove(s->weight + v, s->weight + v + 1, after * sizeof *s->weight);
     memmove(s->target + v, s->target + v + 1, after * sizeof *s->target);
     s->count--;
@@ -9218,8 +9321,8 @@ HFY_PRIVATE_ void hfy_structure_mix_(hfy_structure_solver_ *s, const double *wei
     for (v = 0; v < s->count; v++) {
         const uint32_t *on = s->on + v * s->structure->most;
         for (i = 0; i < s->unaries[v]; i++) {
-            if (!s->mark[on[i]]) s->mark[on[i]] = 1, s->touched[s->n_touched++] = on[i];
-            s->u[on[i]] += weight[v];
+            if (!s->mark[on[i]]) s->mark[on[i]] = 1, s->touched[s->n_touched++] = on[i], s->u_low[on[i]] = 0;
+            hfy_structure_add_(weight[v], s->u + on[i], s->u_low + on[i]);
         }
     }
     for (i = 0; i < s->n_touched; i++) {
@@ -9262,21 +9365,30 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
     return same;
 }
 
-/* The sum of u over the unaries of vertex v. */
-HFY_PRIVATE_ double hfy_structure_along_(const hfy_structure_solver_ *s, size_t v)
+/* The score of vertex v at c: *score + *low, to twice the digits of double, since vertices may be so nearly dependent
+   that their weights hang on the last digits. */
+HFY_PRIVATE_ void hfy_structure_score_(const hfy_structure_solver_ *s, size_t v, double *score, double *low)
 {
     const uint32_t *on = s->on + v * s->structure->most;
-    double sum = 0;
+    double u = 0, u_low = 0, rho_low = s->rho - s->rho_high, u_high, product, lost;
     size_t i;
-    for (i = 0; i < s->unaries[v]; i++) sum += s->u[on[i]];
-    return sum;
+    for (i = 0; i < s->unaries[v]; i++) {
+        hfy_structure_add_(s->u[on[i]], &u, &u_low);
+        u_low += s->u_low[on[i]];
+    }
+    u_high = (double)(float)u; /* halves of the digits: their products are exact */
+    product = s->rho * u;
+    lost = ((s->rho_high * u_high - product) + s->rho_high * (u - u_high) + rho_low * u_high) + rho_low * (u - u_high);
+    *score = s->linear[v], *low = s->linear_low[v];
+    hfy_structure_add_(-product, score, low);
+    *low -= lost + s->rho * u_low;
 }
 
 /* s->target: the weights that are best on the affine hull of the active vertices. */
 HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s)
 {
     size_t v, count = s->count;
-    double top = s->linear[0], sum = 0, all = 0, kappa, mean, before = HUGE_VAL;
+    double top = s->linear[0], sum = 0, all = 0, kappa, mean, before = HUGE_VAL, score, first = 0, low;
     int pass;
     if (count == 1) {
         s->target[0] = 1;
@@ -9286,7 +9398,7 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s)
     for (v = 0; v < count; v++) {
         s->ones[v] = 1;
         s->target[v] = 0;
-        s->side[v] = (s->linear[v] - top) / s->rho;
+        s->side[v] = ((s->linear[v] - top) + s->linear_low[v]) / s->rho;
     }
     hfy_structure_forward_(s, count, s->ones);
     hfy_structure_backward_(s, count, s->ones);
@@ -9296,7 +9408,9 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s)
             double lack = 0;
             hfy_structure_mix_(s, s->target);
             for (v = 0, mean = sum = 0; v < count; v++) {
-                s->side[v] = (s->linear[v] - top) / s->rho - hfy_structure_along_(s, v);
+                hfy_structure_score_(s, v, &score, &low);
+                if (!v) first = score;
+                s->side[v] = ((score - first) + low) / s->rho;
                 mean += s->side[v] / (double)count;
                 sum += s->target[v];
             }
@@ -9381,12 +9495,30 @@ HFY_PRIVATE_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pi
     return HFY_OK;
 }
 
+/* The finite scores, as given, of the parts of active vertex v, or of the fresh list (SIZE_MAX); *infinite: how many of
+   the others there are, + less -. */
+HFY_PRIVATE_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size_t v, double *infinite)
+{
+    const uint32_t *on = v == SIZE_MAX ? NULL : s->on + v * s->structure->most;
+    size_t i = on ? s->unaries[v] : s->fresh_unaries, end = on ? s->bits[v] : s->fresh_bits;
+    double sum = 0;
+    *infinite = 0;
+    for (; i < end; i++) {
+        double raw = s->raw[(on ? on[i] : s->fresh[i]) - s->structure->unaries];
+        if (hfy_base_is_finite_(raw))
+            sum += raw;
+        else
+            *infinite += raw > 0 ? 1 : -1;
+    }
+    return sum;
+}
+
 /* SparseMAP of the scores in s->unary and s->raw. Leaves u, the mixture, gap, value and steps; on CONVERGENCE those of
    the last iterate. */
 HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
 {
     hfy_status status = hfy_structure_ready_(s);
-    double best = -HUGE_VAL, base = 0, pivot;
+    double best = -HUGE_VAL, base = 0, pivot, score, low;
     size_t v, i, stalls = 0, same;
     if (!status) status = hfy_structure_ask_(s);
     if (status) return status;
@@ -9398,7 +9530,8 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
         hfy_structure_settle_(s);
         hfy_structure_mix_(s, s->weight);
         for (v = 0; v < s->count; v++) {
-            level += s->weight[v] * (s->linear[v] - s->rho * hfy_structure_along_(s, v));
+            hfy_structure_score_(s, v, &score, &low);
+            level += s->weight[v] * score;
             rise += s->weight[v] * (s->linear[v] - base);
         }
         for (i = 0; i < s->n_touched; i++) square += s->u[s->touched[i]] * s->u[s->touched[i]];
@@ -9440,44 +9573,55 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
     /* bits that all vertices share are 1, whatever the weights sum to */
     for (i = 0; i < s->n_touched; i++)
         if (fabs(s->u[s->touched[i]] - 1) <= 4 * DBL_EPSILON) s->u[s->touched[i]] = 1;
+    s->value = s->offset;
     for (v = 0; v < s->count; v++) {
-        const uint32_t *on = s->on + v * s->structure->most;
-        double linear = 0;
-        for (i = 0; i < s->bits[v]; i++) {
-            double score = i < s->unaries[v] ? s->unary[on[i]] : s->raw[on[i] - s->structure->unaries];
-            if (hfy_base_is_finite_(score)) linear += score;
-        }
-        s->value += s->weight[v] * linear;
+        double infinite;
+        s->value += s->weight[v] * hfy_structure_parts_score_(s, v, &infinite);
     }
-    for (i = 0; i < s->n_touched; i++) s->value -= 0.5 * s->rho * s->u[s->touched[i]] * s->u[s->touched[i]];
+    for (i = 0; i < s->n_touched; i++) {
+        double u = s->u[s->touched[i]];
+        s->value += u * (s->apart[s->touched[i]] - 0.5 * s->rho * u);
+    }
     return status;
 }
 
-/* What a list's parts score beyond what the oracle is shown, and how many of their scores are infinite, + less -. */
-HFY_PRIVATE_ double hfy_structure_beyond_(const hfy_structure_solver_ *s, size_t bit, double *infinite)
+/* How much more the unaries of active vertex v score than those of the list in s->fresh; *alone: how many of them are
+   not in that list. */
+HFY_PRIVATE_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t *alone)
 {
-    double raw = s->raw[bit - s->structure->unaries];
-    if (hfy_base_is_finite_(raw)) return raw - s->part[bit - s->structure->unaries];
-    *infinite += raw > 0 ? 1 : -1;
-    return 0;
+    const uint32_t *on = s->on + v * s->structure->most;
+    size_t i, count = s->unaries[v];
+    double more = 0;
+    *alone = 0;
+    for (i = 0; i < s->fresh_unaries; i++) s->mark[s->fresh[i]] = 1;
+    for (i = 0; i < count; i++) {
+        if (!s->mark[on[i]]) more += s->apart[on[i]], ++*alone;
+        s->mark[on[i]] ^= 1;
+    }
+    for (i = 0; i < s->fresh_unaries; i++) {
+        if (s->mark[s->fresh[i]]) more -= s->apart[s->fresh[i]];
+        s->mark[s->fresh[i]] = 0;
+    }
+    for (i = 0; i < count; i++) s->mark[on[i]] = 0;
+    return more;
 }
 
-/* The loss of the list in s->fresh at the solution that is in place: differences of scores only. */
-HFY_PRIVATE_ double hfy_structure_fresh_loss_(const hfy_structure_solver_ *s)
+/* The loss of the list in s->fresh at the solution that is in place: differences of scores only, and what vertices
+   share does not enter. */
+HFY_PRIVATE_ double hfy_structure_fresh_loss_(hfy_structure_solver_ *s)
 {
-    double loss = 0.5 * s->rho * (double)s->fresh_unaries, infinite = 0, own = 0, own_infinite = 0, beyond = 0;
-    size_t v, i;
-    for (i = s->fresh_unaries; i < s->fresh_bits; i++) own += hfy_structure_beyond_(s, s->fresh[i], &own_infinite);
+    double loss = 0.5 * s->rho * (double)s->fresh_unaries, own, own_infinite, parts = 0, infinite = 0;
+    size_t v, i, alone;
+    own = hfy_structure_parts_score_(s, SIZE_MAX, &own_infinite);
     for (v = 0; v < s->count; v++) {
-        const uint32_t *on = s->on + v * s->structure->most;
-        double more = 0, in_this = 0;
-        for (i = s->unaries[v]; i < s->bits[v]; i++) more += hfy_structure_beyond_(s, on[i], &in_this);
-        loss += s->weight[v] * (s->linear[v] - s->fresh_linear);
-        beyond += s->weight[v] * (more - own); /* apart: it may be huge, and is 0 among vertices of equal parts */
+        double in_this;
+        loss += s->weight[v] * hfy_structure_apart_(s, v, &alone);
+        /* apart: it may be huge, and is 0 among vertices of equal parts */
+        parts += s->weight[v] * (hfy_structure_parts_score_(s, v, &in_this) - own);
         infinite += s->weight[v] * in_this;
     }
     for (i = 0; i < s->n_touched; i++) loss -= 0.5 * s->rho * s->u[s->touched[i]] * s->u[s->touched[i]];
-    loss += beyond;
+    loss += parts;
     if (fabs(infinite - own_infinite) > 1e-9)
         return HUGE_VAL; /* not among the vertices that the infinite scores leave */
     return loss > 0 ? loss : 0;
@@ -9599,7 +9743,7 @@ HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const doubl
             size_t i, n = structure->unaries;
             double sum = 0;
             for (i = 0; i < s.fresh_bits; i++) {
-                double v = s.fresh[i] < n ? s.unary[s.fresh[i]] : s.raw[s.fresh[i] - n];
+                double v = s.fresh[i] < n ? unary[s.fresh[i]] : s.raw[s.fresh[i] - n];
                 sum += v;
             }
             if (score) *score = sum;
@@ -9714,8 +9858,8 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
     hfy_structure_solver_ s;
     const char *missing = !on && count ? "on" : !slack ? "slack" : NULL;
     hfy_status status = hfy_structure_begin_(structure, &rho, unary, higher, missing, 1, &s, w);
-    double own = 0, best = 0;
-    size_t i;
+    double pivot, own_infinite, infinite;
+    size_t i, alone;
     if (!status) {
         status = hfy_structure_ready_(&s);
         if (!status) status = hfy_structure_take_list_(&s, on, count);
@@ -9723,15 +9867,21 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
             *slack = -HUGE_VAL; /* a masked bit: never the solution */
             return hfy_base_close_(w, &local, HFY_OK);
         }
-        own = s.fresh_linear - rho * (double)s.fresh_unaries;
         for (i = 0; !status && i < s.fresh_unaries; i++) s.c[s.fresh[i]] -= rho;
-        if (!status) status = hfy_structure_ask_(&s); /* its answer replaces the list */
+        if (!status) {
+            hfy_structure_border_(&s, &pivot);
+            hfy_structure_join_(&s, 1, pivot);
+            status = hfy_structure_ask_(&s); /* its answer replaces the list */
+        }
         if (status) {
             status = hfy_structure_failed_(w, status, &s);
         } else {
-            for (i = 0; i < s.fresh_bits; i++)
-                best += i < s.fresh_unaries ? s.c[s.fresh[i]] : s.part[s.fresh[i] - structure->unaries];
-            *slack = best > own ? own - best : 0;
+            double own = hfy_structure_parts_score_(&s, 0, &own_infinite) -
+                         hfy_structure_parts_score_(&s, SIZE_MAX, &infinite);
+            own += hfy_structure_apart_(&s, 0, &alone);
+            own -= rho * (double)alone;
+            *slack = own < 0 ? own : 0;
+            if (own_infinite < infinite) *slack = -HUGE_VAL;
         }
     }
     return hfy_base_close_(w, &local, status);
@@ -9788,10 +9938,12 @@ typedef struct hfy_sep_scratch_ {
     double *sum;    /* n: `plus` */
     hfy_real *row;  /* n: a prediction of its own (`plus`, losses) */
     size_t count;   /* entries of the list */
-    double top;     /* the largest score of the row */
+    double top;     /* the largest score of the row; of kinds by rank and boxes, once solved, a score near the edge */
+    double root;    /* NORM: its t */
     void *structured;             /* scratch of a SparseMAP solver: the most that a link needs */
     hfy_structure sequence;       /* SEQUENCE_KSUBSETS as a structure */
     hfy_structure_solver_ solver; /* the last one that was solved */
+    hfy_structure_solver_ failed; /* that of the first row without an answer */
 } hfy_sep_scratch_;
 
 HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep)
@@ -9808,7 +9960,9 @@ HFY_PRIVATE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep)
     if (!(full.gamma > 0) && !(full.gamma < 0) && !hfy_base_is_nan_(full.gamma)) full.gamma = 2;
     if (!(full.degree > 0) && !(full.degree < 0) && !hfy_base_is_nan_(full.degree)) full.degree = 3;
     if (!(full.rho > 0) && !(full.rho < 0) && !hfy_base_is_nan_(full.rho)) full.rho = 1;
-    if (full.kind == HFY_SEP_SPARSEMAX) full.k = 1, full.rho = 1; /* a box of sum 1 once it has bounds */
+    if (full.kind != HFY_SEP_KSUBSETS && full.kind != HFY_SEP_SEQUENCE_KSUBSETS && full.kind != HFY_SEP_ARGMAX)
+        full.k = 1;
+    if (full.kind == HFY_SEP_SPARSEMAX) full.rho = 1; /* a box of sum 1 once it has bounds */
     return full;
 }
 
@@ -9852,6 +10006,11 @@ HFY_PRIVATE_ const hfy_structure *hfy_sep_structure_of_(const hfy_sep *full, siz
 {
     if (full->kind == HFY_SEP_SPARSEMAP) return full->structure;
     *sequence = hfy_structure_sequence(n, (size_t)full->k);
+    if (full->structure) {
+        sequence->tol = full->structure->tol;
+        sequence->max_steps = full->structure->max_steps;
+        sequence->max_active = full->structure->max_active;
+    }
     return sequence;
 }
 
@@ -9865,7 +10024,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, 
     hfy_status status;
     if (full->kind == HFY_SEP_SPARSEMAP && !full->structure)
         return hfy_base_fail_(work, HFY_ERR_ARG, "%sstructure is NULL", where);
-    if (full->kind == HFY_SEP_SPARSEMAP) hfy_base_put_(longer, sizeof longer, at, "structure->");
+    if (full->structure) hfy_base_put_(longer, sizeof longer, at, "structure->");
     structure = hfy_sep_structure_of_(full, n, &sequence);
     status = hfy_structure_check_(structure, longer, work);
     if (status) return status;
@@ -9899,11 +10058,9 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n
         if ((full.kind == HFY_SEP_KSUBSETS || hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_) &&
             !(full.rho > 0 && hfy_base_is_finite_(full.rho)))
             return hfy_base_fail_(work, HFY_ERR_ARG, "%srho is %g; it should be above 0 and finite", where, full.rho);
-        if (full.kind == HFY_SEP_KSUBSETS && !(full.k > 0 && full.k <= (double)n) && !full.upper)
+        if (full.kind == HFY_SEP_KSUBSETS && !(full.k > 0 && full.k <= (double)n))
             return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be above 0 and at most n, %z", where, full.k,
                                   n);
-        if (full.kind == HFY_SEP_KSUBSETS && !(full.k > 0 && hfy_base_is_finite_(full.k)))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be above 0 and finite", where, full.k);
         if ((full.kind == HFY_SEP_ARGMAX || full.kind == HFY_SEP_SEQUENCE_KSUBSETS) &&
             !(full.k >= 1 && full.k <= (double)n && !(floor(full.k) < full.k)))
             return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be a whole number from 1 to n, %z", where,
@@ -10076,18 +10233,19 @@ HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha)
 }
 
 /* alpha-entmax, alpha > 2: infinite slopes where an entry enters the support. So find the support first, from the
-   sorted distances, then solve for its smallest weight u: p_i = (u^a + D_k - D_i)^(1/a), D = a d. */
+   sorted distances, then solve for its smallest weight u: p_i = (u^a + a (d_k - d_i))^(1/a). What decides is a
+   difference of two stored distances, so entry k meets itself at exactly 0, whatever a compiler fuses or keeps wide. */
 HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
 {
-    double a = alpha - 1, *sorted = s->sorted, edge, u, next, g, slope;
+    double a = alpha - 1, *sorted = s->sorted, edge, u, ua = 0, next, g, slope;
     size_t lo = 0, hi = s->count, i;
     int step;
-    for (i = 0; i < s->count; i++) sorted[i] = a * s->weight[i];
+    memcpy(sorted, s->weight, s->count * sizeof *sorted);
     hfy_base_sort_(sorted, s->count);
-    while (hi - lo > 1) { /* the largest k with sum over i < k of (D_k - D_i)^(1/a) < 1 */
+    while (hi - lo > 1) { /* the largest k with sum over i < k of (a (d_k - d_i))^(1/a) < 1 */
         size_t mid = lo + (hi - lo) / 2;
         double sum = 0;
-        for (i = 0; i < mid && sum < 1; i++) sum += pow(sorted[mid] - sorted[i], 1 / a);
+        for (i = 0; i < mid && sum < 1; i++) sum += pow(a * (sorted[mid] - sorted[i]), 1 / a);
         if (sum < 1)
             lo = mid;
         else
@@ -10096,12 +10254,12 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
     edge = sorted[lo];
     u = 1 / (double)(lo + 1);
     for (step = 0; step < 200; step++) {
-        double ua = pow(u, a);
+        ua = pow(u, a);
         g = u - 1, slope = 1;
         for (i = 0; i < lo; i++) {
-            double p = pow(ua + (edge - sorted[i]), 1 / a); /* ties: exactly u */
+            double rise = edge - sorted[i], p = rise > 0 ? pow(ua + a * rise, 1 / a) : u; /* ties: u^a may underflow */
             g += p;
-            slope += p > 0 ? pow(u / p, a - 1) : 1;
+            slope += p > u ? pow(u / p, a - 1) : 1;
         }
         next = u - g / slope;
         if (!(next < u)) break;
@@ -10115,9 +10273,10 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
         }
         u = next;
     }
+    ua = pow(u, a);
     for (i = 0; i < s->count; i++) {
-        double rise = edge - a * s->weight[i];
-        s->weight[i] = rise > 0 ? pow(pow(u, a) + rise, 1 / a) : rise < 0 ? 0 : u;
+        double rise = edge - s->weight[i];
+        s->weight[i] = rise > 0 ? pow(ua + a * rise, 1 / a) : rise < 0 ? 0 : u;
     }
 }
 
@@ -10140,6 +10299,7 @@ HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma)
         }
         t = next;
     }
+    s->root = t;
     s->simd->powers(s->weight, s->count, 1 / t, 1 / a, s->weight, sums);
 }
 
@@ -10170,6 +10330,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s)
         kth = hfy_base_kth_largest_(s->sorted, s->count, k);
         for (i = 0; i < s->count; i++) equal -= s->weight[i] > kth;
     }
+    s->top = kth;
     for (i = 0; i < s->count && kept < k; i++) {
         if (s->weight[i] < kth || (!(s->weight[i] > kth) && !equal)) continue;
         if (!(s->weight[i] > kth)) equal--;
@@ -10182,62 +10343,51 @@ HFY_PRIVATE_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s)
 
 /* --- projection onto a box cut by a plane (constrained sparsemax, k-subsets) --- */
 
-/* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper). s->weight holds v,
-   count of them, and gets y; lower, upper: as many, or NULL = 0 and `cap`. The sum falls in tau, piecewise linearly:
-   Newton's method inside a bracket, which is halved where a step would leave it; O(count) each, a handful of them. */
-HFY_PRIVATE_ hfy_status hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const double *upper, double cap,
-                                     double budget, double tau)
+/* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper), and a tau that fits lies
+   between `left` and 0. s->weight holds v, count of them, and gets y; lower, upper: as many, or NULL = 0 and `cap`. The
+   sum falls in tau, piecewise linearly: Newton's method inside that bracket, which is halved where a step would leave
+   it; O(count) each, a handful of them. v is measured from a score near the root, so that tau and all that is free are
+   of the size of the weights; infinite v are at a bound for sure. */
+HFY_PRIVATE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const double *upper, double cap, double budget,
+                               double left)
 {
-    double left = -HUGE_VAL, right = HUGE_VAL; /* sum(left) >= budget > sum(right) */
-    double floor_sum = 0, cap_sum = 0, slack = budget > 1 ? budget : 1, sums[2], sum = 0, lost = 0, next, part;
-    double reach = 1;
-    double *v = s->weight;
-    size_t i, n = s->count, free_count = 0;
-    int step;
-    for (i = 0; lower && i < n; i++) floor_sum += lower[i];
-    for (i = 0; upper && i < n; i++) cap_sum += upper[i];
-    if (!upper) cap_sum = n ? cap * (double)n : 0;
-    if (floor_sum > budget + 1e-9 * slack || cap_sum < budget - 1e-9 * slack) return HFY_ERR_INFEASIBLE;
-    if (cap_sum <= budget || floor_sum >= budget) { /* rounding of repeated subtraction is forgiven */
-        for (i = 0; i < n; i++) v[i] = cap_sum <= budget ? (upper ? upper[i] : cap) : lower ? lower[i] : 0;
-        return HFY_OK;
-    }
+    double right = 0, tau = 0.125 * left, sums[2], next, *v = s->weight; /* sum(left) >= budget >= sum(right) */
+    size_t i, n = s->count;
+    int step, stands = 0;
     for (step = 0; step < 300; step++) {
         s->simd->clip(v, lower, upper, cap, n, tau, sums);
-        if (!(sums[1] > 0) && fabs(sums[0] - budget) <= 1e-15 * slack) break; /* a vertex */
-        if (sums[0] >= budget)
-            left = tau;
-        else
-            right = tau;
+        if (sums[0] >= budget) left = tau;
+        if (sums[0] <= budget) right = tau;
         next = sums[1] > 0 ? tau + (sums[0] - budget) / sums[1] : tau;
-        if (sums[1] > 0 && fabs(next - tau) <= 4e-16 * (1 + fabs(tau))) break;
+        if (sums[1] > 0 && fabs(next - tau) <= 4e-16 * fabs(tau)) break;
         if (!(next > left && next < right)) {
-            if (left > -HUGE_VAL && right < HUGE_VAL)
-                next = left + 0.5 * (right - left);
-            else
-                next = left > -HUGE_VAL ? left + reach : right - reach;
-            reach *= 4;
+            next = left + 0.5 * (right - left);
             if (!(next > left && next < right)) break; /* nothing is left between */
         }
         tau = next;
     }
-    /* tau once more from the classes, with a compensated sum (Knuth): the path of the search leaves no trace */
+    /* tau again from the classes, with a compensated sum (Knuth): the path of the search leaves no trace */
+    for (step = 0; step < 4 && !stands; step++) {
+        size_t free_count = 0;
+        double sum = -budget, lost = 0;
+        for (i = 0; i < n; i++) {
+            double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau, part;
+            double term = y >= high ? high : y <= low ? low : v[i];
+            free_count += y < high && y > low;
+            next = sum + term;
+            part = next - sum;
+            lost += (sum - (next - part)) + (term - part);
+            sum = next;
+        }
+        next = free_count ? (sum + lost) / (double)free_count : tau;
+        stands = !(next < tau) && !(next > tau);
+        tau = next;
+    }
     for (i = 0; i < n; i++) {
         double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau;
-        double term = y >= high ? high : y <= low ? low : v[i];
-        free_count += y < high && y > low;
-        next = sum + term;
-        part = next - sum;
-        lost += (sum - (next - part)) + (term - part);
-        sum = next;
+        double snap = 4e-16 * (fabs(v[i]) + fabs(tau)); /* exact bounds make exact retrieval */
+        v[i] = y >= high ? high : y <= low ? low : y >= high - snap ? high : y <= low + snap ? low : y;
     }
-    if (free_count) tau = (sum - budget + lost) / (double)free_count;
-    for (i = 0; i < n; i++) {
-        double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau;
-        double snap = 4e-16 * (1 + fabs(v[i]) + fabs(tau)); /* exact bounds make exact retrieval */
-        v[i] = y >= high - snap ? high : y <= low + snap ? low : y;
-    }
-    return HFY_OK;
 }
 
 /* k-subsets without bounds, from the scores in s->weight: only those within rho of the ceil(k)-th best can be
@@ -10246,22 +10396,22 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
 {
     size_t i, ones = 0, kept = 0, up = (size_t)ceil(k), entries = 0, count = s->count, *index = s->index;
     double kth, *weight = s->weight, *sorted = s->sorted;
-    hfy_status status;
     if (up > count) return HFY_ERR_ARG;
     memcpy(sorted, weight, count * sizeof *sorted);
-    kth = hfy_base_kth_largest_(sorted, count, up);
+    kth = s->top = hfy_base_kth_largest_(sorted, count, up);
     /* the window goes to the front for the projection; sorted remembers all */
     for (i = 0; i < count; i++) {
         double above = weight[i] - kth;
         size_t near = above > -rho, one = above >= rho;
-        sorted[entries] = above, index[entries] = index[i], weight[kept] = above / rho;
+        sorted[entries] = one ? HUGE_VAL : above; /* asked once: `above` may be wider than what is stored */
+        index[entries] = index[i], weight[kept] = above / rho;
         entries += near, ones += one, kept += near - one;
     }
     s->count = kept;
-    status = hfy_sep_box_(s, NULL, NULL, 1, k - (double)ones, -0.5);
-    if (status) return status;
+    k -= (double)ones;
+    hfy_sep_box_(s, NULL, NULL, 1, k, k < 1 ? -k : -1); /* the weight of the ceil(k)-th best is -tau */
     for (i = 0, kept = 0, count = 0; i < entries; i++) {
-        double y = sorted[i] < rho ? weight[count++] : 1;
+        double y = sorted[i] < HUGE_VAL ? weight[count++] : 1;
         if (!(y > 0)) continue;
         sorted[kept] = y;
         index[kept++] = index[i];
@@ -10271,6 +10421,31 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
     return HFY_OK;
 }
 
+/* The least of the scores in s->sorted (m of them, which get lost) that as a threshold is not below the root: at it the
+   sum of clip((score - threshold)/rho, lower, upper) does not exceed the budget. Scores are only compared and
+   subtracted from each other, so it is found however large they are. O(count log m). */
+HFY_PRIVATE_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const double *lower, const double *upper, double cap,
+                                   double rho, double budget, size_t m)
+{
+    double best = s->top;
+    while (m) {
+        double sums[2] = {0, 0}, at = hfy_base_kth_largest_(s->sorted, m, (m + 1) / 2);
+        size_t i, kept = 0;
+        int above;
+        if (!(rho < 1) && !(rho > 1)) s->simd->clip(s->weight, lower, upper, cap, s->count, at, sums);
+        for (i = 0; i < s->count && sums[0] <= budget && (rho < 1 || rho > 1); i++) {
+            double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = (s->weight[i] - at) / rho;
+            sums[0] += y >= high ? high : y > low ? y : low;
+        }
+        above = sums[0] <= budget;
+        if (above) best = at;
+        for (i = 0; i < m; i++)
+            if (above ? s->sorted[i] < at : s->sorted[i] > at) s->sorted[kept++] = s->sorted[i];
+        m = kept;
+    }
+    return best;
+}
+
 /* With bounds: every entry takes part; masked ones get their lower bound. */
 HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                          hfy_sep_scratch_ *s)
@@ -10278,43 +10453,59 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
     const double *lower = full->lower ? full->lower + row * full->bound_stride : NULL;
     const double *upper = full->upper ? full->upper + row * full->bound_stride : NULL;
     const double *low = lower, *high = upper;
-    double budget = full->k, cap = full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL;
-    size_t i, kept = 0;
-    hfy_status status;
-    s->count = 0;
+    double budget = full->k, cap = full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL, forgiven = 1e-9 * budget;
+    double floor_sum = 0, cap_sum = 0, largest = upper ? 0 : cap, reach, near_by, sums[2], *weight = s->weight;
+    size_t i, kept = 0, count = 0;
     for (i = 0; i < n; i++) {
-        double d = (s->top - (double)theta[i]) / full->rho;
-        if (hfy_base_is_pos_inf_(d)) {
+        double v = (double)theta[i];
+        if (hfy_base_is_neg_inf_(v)) {
             budget -= lower ? lower[i] : 0;
             continue;
         }
-        s->index[s->count] = i;
-        s->weight[s->count++] = -d;
+        s->index[count] = i;
+        weight[count++] = (v - s->top) / full->rho;
     }
-    for (i = 0; s->count < n && i < s->count; i++) { /* bounds of what is left, side by side */
+    for (i = 0; i < count; i++) { /* bounds of what is left, side by side */
+        double up = upper ? upper[s->index[i]] : cap;
+        cap_sum += up;
+        if (up > largest) largest = up;
+        if (lower) floor_sum += lower[s->index[i]];
+        if (count == n) continue;
         if (lower) s->low[i] = lower[s->index[i]];
-        if (upper) s->high[i] = upper[s->index[i]];
+        if (upper) s->high[i] = up;
     }
-    if (s->count < n) low = lower ? s->low : NULL, high = upper ? s->high : NULL;
-    if (budget < 0) {
-        if (budget < -1e-9 * (full->k > 1 ? full->k : 1)) return HFY_ERR_INFEASIBLE;
-        budget = 0;
+    if (count < n) low = lower ? s->low : NULL, high = upper ? s->high : NULL;
+    s->count = count;
+    if (floor_sum > budget + forgiven || cap_sum < budget - forgiven) return HFY_ERR_INFEASIBLE;
+    if (floor_sum >= budget || cap_sum <= budget) { /* rounding of repeated subtraction is forgiven */
+        for (i = 0; i < count; i++) weight[i] = cap_sum <= budget ? (high ? high[i] : cap) : low ? low[i] : 0;
+    } else {
+        /* the root is no further below some score than the largest weight; mostly the top is that score, or near it */
+        reach = largest < budget ? largest : budget;
+        near_by = 8 * (budget < 1 ? budget : 1);
+        s->simd->clip(weight, low, high, cap, count, -near_by, sums);
+        if (sums[0] >= budget) {
+            reach = near_by;
+        } else {
+            for (i = 0; i < count; i++) s->sorted[i] = weight[i] = (double)theta[s->index[i]];
+            s->top = hfy_sep_pivot_(s, low, high, cap, full->rho, budget, count);
+            for (i = 0; i < count; i++) weight[i] = (weight[i] - s->top) / full->rho;
+        }
+        hfy_sep_box_(s, low, high, cap, budget, -reach);
     }
-    status = hfy_sep_box_(s, low, high, cap, budget, -budget);
-    if (status) return status;
     if (lower) { /* the masked ones come back into their places */
-        memcpy(s->low, s->weight, s->count * sizeof *s->low);
+        memcpy(s->low, weight, count * sizeof *s->low);
         memcpy(s->high, lower, n * sizeof *s->high);
-        for (i = 0; i < s->count; i++) s->high[s->index[i]] = s->low[i];
+        for (i = 0; i < count; i++) s->high[s->index[i]] = s->low[i];
         for (i = 0; i < n; i++)
             if (s->high[i] > 0) {
-                s->weight[kept] = s->high[i];
+                weight[kept] = s->high[i];
                 s->index[kept++] = i;
             }
     } else {
-        for (i = 0; i < s->count; i++)
-            if (s->weight[i] > 0) {
-                s->weight[kept] = s->weight[i];
+        for (i = 0; i < count; i++)
+            if (weight[i] > 0) {
+                weight[kept] = weight[i];
                 s->index[kept++] = s->index[i];
             }
     }
@@ -10410,25 +10601,30 @@ HFY_PRIVATE_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy
     return HFY_OK;
 }
 
-/* The loss of a row against y; the prediction stands in s->row. */
+/* The loss of a row against y; the prediction stands in s->row, and the mixture in the solver. */
 HFY_PRIVATE_ hfy_status hfy_sep_structured_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y,
                                                  size_t n, double *value, hfy_sep_scratch_ *s)
 {
-    double conjugate = s->solver.value, omega, along = 0;
-    size_t i;
-    int same = 1;
+    hfy_structure_solver_ *solver = &s->solver;
+    double sum = 0, omega, infinite;
+    size_t i, v;
+    int same = 1, masked = 0;
     hfy_status status;
     for (i = 0; i < n && same; i++) same = !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
     *value = 0;
     if (same) return HFY_OK;
+    for (i = 0; i < n; i++) { /* Omega* less theta.y in differences of scores, before the solver is used again */
+        double u = solver->u[i], t = (double)y[i];
+        if (hfy_base_is_neg_inf_((double)theta[i]))
+            masked |= t < 0 || t > 0;
+        else
+            sum += (u - t) * solver->apart[i] - 0.5 * full->rho * u * u;
+    }
+    for (v = 0; v < solver->count; v++) sum += solver->weight[v] * hfy_structure_parts_score_(solver, v, &infinite);
     status = hfy_sep_structured_omega_(full, y, n, &omega, s);
     if (status) return status;
-    for (i = 0; i < n; i++) {
-        if (!(y[i] < 0) && !(y[i] > 0)) continue;
-        if (hfy_base_is_neg_inf_((double)theta[i])) omega = HUGE_VAL;
-        along += (double)theta[i] * (double)y[i];
-    }
-    *value = hfy_base_is_pos_inf_(omega) ? HUGE_VAL : conjugate + omega - along;
+    if (hfy_base_is_nan_(sum)) return HFY_ERR_UNSUPPORTED;
+    *value = masked || hfy_base_is_pos_inf_(omega) ? HUGE_VAL : sum + omega;
     if (!(*value > 0)) *value = 0;
     return HFY_OK;
 }
@@ -10455,7 +10651,8 @@ HFY_PRIVATE_ void hfy_sep_structured_vjp_(const hfy_real *v, size_t n, hfy_real 
 
 /* --- one row --- */
 
-/* The margin of one link, HUGE_VAL if it has none. */
+/* How far below the best (by rank: the ceil(k)-th best) a score of one link can lie and still get weight: its margin,
+   for whole k. HUGE_VAL if there is no limit. */
 HFY_PRIVATE_ double hfy_sep_link_margin_(const hfy_sep *full)
 {
     if (hfy_sep_has_bounds_(full)) return HUGE_VAL;
@@ -10685,7 +10882,7 @@ HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     double sum = 0, square = 0, total = 0, largest = 0, first = 0, s = full->degree / (full->degree - 1);
-    double budget = full->kind == HFY_SEP_KSUBSETS || full->kind == HFY_SEP_ARGMAX ? full->k : 1;
+    double budget = full->k, tolerance = 1e-6 * (budget < 1 ? budget : 1);
     size_t i;
     for (i = 0; i < n; i++) {
         double v = y ? (double)y[i] : list[i];
@@ -10703,7 +10900,7 @@ HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const
             size_t at = row * full->bound_stride + (index ? index[i] : i);
             double low = full->lower ? full->lower[at] : 0;
             double high = full->upper ? full->upper[at] : full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL;
-            if (v < low - 1e-6 || v > high + 1e-6) return HUGE_VAL;
+            if (v < low - tolerance || v > high + tolerance) return HUGE_VAL;
         }
         if (!(v > 0)) continue;
         if (method == HFY_SEP_BY_EXP_) total += v * log(v) - v;
@@ -10718,7 +10915,7 @@ HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const
     if (method == HFY_SEP_BY_IDENTITY_) return 0.5 * square;
     if (method == HFY_SEP_BY_POWER_) return total / s;
     if (method == HFY_SEP_BY_EXP_) return total;
-    if (!(fabs(sum - budget) <= 1e-6 * (budget > 1 ? budget : 1))) return HUGE_VAL;
+    if (!(fabs(sum - budget) <= 1e-6 * budget)) return HUGE_VAL;
     switch (method) {
     case HFY_SEP_BY_SOFTMAX_: return total;
     case HFY_SEP_BY_LINE_: return 0.5 * square - 0.5;
@@ -10841,109 +11038,152 @@ HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta
         return HFY_OK;
     }
     if (!elementwise) sum += omega - hfy_sep_omega_(full, s->row, NULL, NULL, n, row);
+    if (hfy_base_is_nan_(sum)) return HFY_ERR_UNSUPPORTED; /* differences of scores beyond the range of double */
     *value = sum > 0 ? sum : 0;
     return HFY_OK;
 }
 
 /* --- vector-Jacobian products of one row, one link --- */
 
-/* out = s o v - s (s.v)/sum s over the support, s = y^(2-alpha): softmax, sparsemax and everything between and beyond.
-   out may be v. Also d prediction / d alpha . v if alpha is not NULL. */
+/* x e^log_scale, where the scale alone may overflow; 0 stays 0. */
+HFY_PRIVATE_ double hfy_sep_scaled_(double x, double log_scale)
+{
+    double half = exp(log_scale < 1400 ? 0.5 * log_scale : 700);
+    return x * half * half;
+}
+
+/* Weights from here on belong to the support: nothing below overflows for them. */
+#define HFY_SEP_SUPPORT_ 1e-300
+
+/* out = s o (v - mean of v under s) over the support, s = y^(2-alpha): softmax, sparsemax and everything between and
+   beyond. out may be v, or y. Also d prediction / d alpha . v if d_alpha is not NULL. (docs/math.md 7)
+   One entry k can hold nearly all of s: the largest weight below alpha = 2, the smallest above, where s leaves the
+   range of numbers too. So v is counted from v_k, s in units of j, the next in s, and what k itself gets is what all
+   others pass on to it. */
 HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_real *y, const hfy_real *v, size_t n, hfy_real *out,
                                        double *d_alpha)
 {
-    double a = alpha - 1, sum = 0, along = 0, mean, top = 0, ell, sum_pg = 0, along_pg = 0;
-    size_t i;
-    for (i = 0; i < n; i++) {
-        double p = (double)y[i], s;
-        if (!(p >= 1e-30)) continue;
-        s = alpha > 2 || alpha < 2 ? pow(p, 2 - alpha) : 1;
-        sum += s;
-        along += s * (double)v[i];
-        if (p > top) top = p;
-    }
-    mean = sum > 0 ? along / sum : 0;
-    if (d_alpha) { /* docs/math.md 7: p o g - s sum(p o g)/sum s, with g free of cancellation at alpha = 1 */
-        ell = log(top);
+    double a = alpha - 1, c = 2 - alpha, log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0;
+    double sum = 0, along = 0, mean, total;
+    size_t i, top = n, k = n, j = n, pass;
+    int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0);
+    for (pass = 0; pass < 2; pass++) /* the largest weight and k; then j */
         for (i = 0; i < n; i++) {
-            double p = (double)y[i], l, x, g;
-            if (!(p >= 1e-30)) continue;
-            l = log(p);
-            x = a * (ell - l);
-            if (!(a > 0) && !(a < 0)) {
-                g = 0.5 * (ell * ell - l * l);
-            } else {
-                double rest; /* x e^x - expm1(x) */
-                if (fabs(x) < 0.05) {
-                    double term = x;
-                    int k;
-                    for (rest = 0, k = 2; k < 14; k++) {
-                        term *= x / k;
-                        rest += (k - 1) * term;
-                    }
-                } else {
-                    rest = x * exp(x) - expm1(x);
-                }
-                g = (l * expm1(x) + rest / a) / a;
-            }
-            sum_pg += p * g;
-            along_pg += p * g * (double)v[i];
+            double p = (double)y[i];
+            size_t *best = pass ? &j : &k;
+            if (!(p >= HFY_SEP_SUPPORT_) || (pass && i == k)) continue;
+            if (!pass && (top == n || y[i] > y[top])) top = i;
+            if (pass && i != top) rest += p;
+            if (*best == n || (c < 0 ? y[i] < y[*best] : y[i] > y[*best])) *best = i;
         }
-        *d_alpha += along_pg - mean * sum_pg;
+    if (j < n) {
+        if (k != top) rest += (double)y[k];
+        /* all sum to 1, so a large weight is best known by the others: y^(2-alpha) enlarges its rounding */
+        log_top = rest < 0.5 && fabs((double)y[top] + rest - 1) < 1e-6 ? log1p(-rest) : log((double)y[top]);
+        log_k = k == top ? log_top : log((double)y[k]);
+        log_j = j == top ? log_top : log((double)y[j]);
+        p_j = (double)y[j];
+        pivot = (double)v[k];
     }
-    if (!out) return;
     for (i = 0; i < n; i++) {
-        double p = (double)y[i];
-        out[i] = p >= 1e-30 ? (hfy_real)((alpha > 2 || alpha < 2 ? pow(p, 2 - alpha) : 1) * ((double)v[i] - mean)) : 0;
+        double p = (double)y[i], share = 1;
+        if (!(p >= HFY_SEP_SUPPORT_) || i == k) continue;
+        if (!even) share = soft ? p / p_j : exp(c * ((i == top ? log_top : log(p)) - log_j));
+        sum += share;
+        along += share * ((double)v[i] - pivot);
     }
+    total = exp(c * (log_j - log_k)); /* s_j / s_k */
+    along /= 1 + total * sum;
+    mean = total * along;
+    for (i = 0, total = 0; i < n; i++) {
+        double p = (double)y[i], l = 0, side = (double)v[i] - pivot - mean;
+        if (!(p >= HFY_SEP_SUPPORT_)) {
+            if (out) out[i] = 0;
+            continue;
+        }
+        if (d_alpha || !(even || soft)) l = i == top ? log_top : log(p);
+        if (d_alpha && i != k) { /* p o g - s sum(p o g)/sum s, with g free of cancellation at alpha = 1 */
+            double x = a * (log_k - l), rest_x = 0, g;
+            if (x < -1e3) x = -1e3; /* minus infinity */
+            if (soft) {
+                g = 0.5 * (log_k * log_k - l * l);
+            } else if (fabs(x) < 0.05) { /* x e^x - expm1(x) */
+                double term = x;
+                int m;
+                for (m = 2; m < 14; m++) {
+                    term *= x / m;
+                    rest_x += (m - 1) * term;
+                }
+                g = (l * expm1(x) + rest_x / a) / a;
+            } else {
+                g = (l * expm1(x) + (x * exp(x) - expm1(x)) / a) / a;
+            }
+            total += p * g * side;
+        }
+        if (!out) continue;
+        if (i == k) side = -along, l = log_j, p = p_j;
+        out[i] = (hfy_real)(even ? side : soft ? p * side : hfy_sep_scaled_(side, c * l));
+    }
+    if (d_alpha) *d_alpha += total;
 }
 
-/* c [b o v - y (b.v) - (b - (sum b) y)(y.v)], b = y^(2-gamma) on the support, c = |y|_gamma^(gamma-1)/(gamma-1). */
-HFY_PRIVATE_ void hfy_sep_norm_vjp_(double gamma, const hfy_real *y, const hfy_real *v, size_t n, hfy_real *out,
-                                    double *d_gamma)
+/* NORMMAX: above this gamma y no longer tells theta - mu, its power gamma-1; it is solved for again. */
+#define HFY_SEP_FAR_ 100
+
+/* out = y/(a t) o [(v - m)/rho - sum y (v - m)/rho], m = y.v, rho = (theta - mu)/t, t = max theta - mu, y = r/sum r,
+   r = rho^(1/a); out may be v, or y. Also d prediction / d gamma . v if d_gamma is not NULL. (docs/math.md 7) */
+HFY_PRIVATE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v,
+                                    size_t n, size_t row, hfy_real *out, double *d_gamma, hfy_sep_scratch_ *s)
 {
-    double a = gamma - 1, e = gamma / a, top = 0, power = 0, c, sum_b = 0, along_b = 0, along_y = 0;
-    size_t i;
-    for (i = 0; i < n; i++)
-        if ((double)y[i] > top) top = (double)y[i];
-    for (i = 0; i < n; i++) {
-        double p = (double)y[i], b;
-        if (!(p >= 1e-30)) continue;
-        b = pow(p, 2 - gamma);
-        power += pow(p / top, gamma);
-        sum_b += b;
-        along_b += b * (double)v[i];
-        along_y += p * (double)v[i];
+    double gamma = full->gamma, a = gamma - 1, t, high = 1, pivot = 0, sum = 0, along = 0, sum_b = 0, along_b = 0;
+    double power = 0, entropy = 0, mean = 0, slope = 0;
+    size_t i, k = n;
+    int far = gamma > HFY_SEP_FAR_, pass;
+    s->root = 1; /* where one score is alone */
+    if (far && hfy_sep_list_(full, theta, n, row, s)) {
+        for (i = 0; out && i < n; i++) out[i] = 0;
+        return;
     }
-    if (d_gamma) { /* with w = theta - mu = t (y/top)^a: |w|_e = 1 gives t, so the scores are not needed */
-        double t = pow(power, -1 / e), log_t = log(t), num = 0, den = 0, mu, sum_u = 0, sum_du = 0, along_du = 0,
-               along_u = 0;
-        for (i = 0; i < n; i++) {
-            double ratio = (double)y[i] / top, w, log_w;
-            if (!((double)y[i] >= 1e-30)) continue;
-            log_w = log_t + a * log(ratio);
-            w = exp(log_w);
-            num += pow(ratio, gamma) * log_w;
-            den += pow(ratio, gamma) / w;
-        }
-        mu = -num / (a * a * e * den); /* d mu / d gamma */
-        for (i = 0; i < n; i++) {
-            double u = (double)y[i], log_w, du; /* u: the weight, its scale drops out */
-            if (!(u >= 1e-30)) continue;
-            log_w = log_t + a * log(u / top);
-            du = u * (-log_w / (a * a) - mu / (a * exp(log_w)));
-            sum_u += u;
-            sum_du += du;
-            along_u += u * (double)v[i];
-            along_du += du * (double)v[i];
-        }
-        *d_gamma += along_du / sum_u - along_u * sum_du / (sum_u * sum_u);
-    }
-    if (!out) return;
-    c = pow(top * pow(power, 1 / gamma), a) / a;
+    t = s->root;
     for (i = 0; i < n; i++) {
-        double p = (double)y[i], b = p >= 1e-30 ? pow(p, 2 - gamma) : 0;
-        out[i] = p >= 1e-30 ? (hfy_real)(c * (b * (double)v[i] - p * along_b - (b - sum_b * p) * along_y)) : 0;
+        if (!((double)y[i] >= HFY_SEP_SUPPORT_)) continue;
+        if (k == n || (far ? theta[i] > theta[k] : y[i] > y[k])) k = i, high = (double)y[k], pivot = (double)v[k];
+    }
+    for (pass = 0; pass < 2; pass++) {
+        for (i = 0; i < n; i++) {
+            double p = (double)y[i], side, log_rho, log_r, b;
+            if (!(p >= HFY_SEP_SUPPORT_)) {
+                if (pass && out) out[i] = 0;
+                continue;
+            }
+            side = (double)v[i] - pivot;
+            if (far) {
+                double d = (s->top - (double)theta[i]) / t;
+                log_rho = log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1);
+            } else {
+                log_rho = a * log(p / high);
+            }
+            if (log_rho < -600) log_rho = -600; /* as good as 0, and nothing overflows */
+            log_r = log_rho / a;
+            if (!pass) {
+                b = exp(log_r - log_rho);
+                sum += exp(log_r), along += exp(log_r) * side;
+                sum_b += b, along_b += b * side;
+                if (i == k) continue;
+                power += exp(log_r + log_rho);
+                entropy += exp(log_r + log_rho) * log_r;
+                continue;
+            }
+            p = exp(log_r) / sum;
+            side -= mean;
+            if (d_gamma) *d_gamma -= p * side * (log_r + slope * expm1(-log_rho)) / a;
+            if (out) out[i] = (hfy_real)(p / (a * t) * (side * exp(-log_rho) - along_b));
+        }
+        if (pass) continue;
+        mean = along / sum;
+        along_b = (along_b - mean * sum_b) / sum;
+        if (!far) t = exp(-log1p(power) * a / gamma);
+        slope = -(entropy - (1 + power) * log1p(power) / gamma) / (gamma * sum); /* d mu / d gamma over t */
     }
 }
 
@@ -10974,10 +11214,11 @@ HFY_PRIVATE_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_real *y, const
     }
 }
 
-/* One row: out = J^T v (or not, if NULL; may be v), and adds to the parameters' gradients that are not NULL. */
+/* One row: out = J^T v (or not, if NULL; may be v, or y), and adds to the parameters' gradients that are not NULL.
+   s: what solving the row takes. */
 HFY_PRIVATE_ void hfy_sep_row_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v,
                                    size_t n, size_t row, hfy_real *out, double *d_alpha, double *d_gamma,
-                                   double *d_upper, double *d_lower)
+                                   double *d_upper, double *d_lower, hfy_sep_scratch_ *s)
 {
     size_t i;
     switch (hfy_sep_method_of_(full)) {
@@ -10987,7 +11228,7 @@ HFY_PRIVATE_ void hfy_sep_row_vjp_(const hfy_sep *full, const hfy_real *theta, c
     case HFY_SEP_BY_TSALLIS_:
     case HFY_SEP_BY_STEEP_: hfy_sep_tsallis_vjp_(full->alpha, y, v, n, out, d_alpha); return;
     case HFY_SEP_BY_CONE_:
-    case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full->gamma, y, v, n, out, d_gamma); return;
+    case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full, theta, y, v, n, row, out, d_gamma, s); return;
     case HFY_SEP_BY_BOX_: hfy_sep_box_vjp_(full, y, v, n, row, out, d_upper, d_lower); return;
     case HFY_SEP_BY_IDENTITY_:
         for (i = 0; out && i < n; i++) out[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : v[i];
@@ -11025,7 +11266,7 @@ HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_real *theta, 
         if (hfy_sep_method_of_(&alone) == HFY_SEP_BY_STRUCTURE_)
             hfy_sep_structured_vjp_(v, n, s->row, NULL, NULL, s);
         else
-            hfy_sep_row_vjp_(&alone, theta, s->row, v, n, row, s->row, NULL, NULL, NULL, NULL);
+            hfy_sep_row_vjp_(&alone, theta, s->row, v, n, row, s->row, NULL, NULL, NULL, NULL, s);
         for (i = 0; i < n; i++) s->sum[i] += (double)s->row[i];
     }
     for (i = 0; i < n; i++) out[i] = (hfy_real)s->sum[i];
@@ -11047,9 +11288,10 @@ HFY_PRIVATE_ const char *hfy_sep_no_gradient_(const hfy_sep *full, int alpha, in
 
 /* --- the public functions --- */
 
-/* Says why a row has no answer; theta: its n scores, or NULL if they are gone. */
+/* Says why a row has no answer; theta: its n scores, or NULL if they are gone; solver: what SparseMAP has left of it,
+   or NULL. */
 HFY_PRIVATE_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, const char *what, size_t row,
-                                            const hfy_real *theta, size_t n)
+                                            const hfy_real *theta, size_t n, const hfy_structure_solver_ *solver)
 {
     size_t i;
     switch (status) {
@@ -11067,6 +11309,14 @@ HFY_PRIVATE_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, c
                               "the oracle's list is no vertex)",
                               what, row);
     case HFY_ERR_CONVERGENCE:
+        if (solver)
+            return hfy_base_fail_(work, status,
+                                  "%s %z: SparseMAP %s; the gap is still %g after %z steps, with %z vertices", what,
+                                  row,
+                                  solver->fault == HFY_STRUCTURE_STEPS_     ? "met structure->max_steps"
+                                  : solver->fault == HFY_STRUCTURE_CROWDED_ ? "met structure->max_active"
+                                                                            : "got an answer that is not the best",
+                                  solver->gap, solver->steps, solver->count);
         return hfy_base_fail_(work, status,
                               "%s %z: SparseMAP met max_steps or max_active, or the oracle's answer is not its best",
                               what, row);
@@ -11116,7 +11366,9 @@ HFY_PRIVATE_ void hfy_sep_share_(void *context, size_t i)
     call->failure[i] = HFY_OK;
     for (; j < end; j++) {
         hfy_status one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, call->scratch + i);
-        if (one && !call->failure[i]) call->failure[i] = one, call->failed[i] = j;
+        if (!one || call->failure[i]) continue;
+        call->failure[i] = one, call->failed[i] = j;
+        call->scratch[i].failed = call->scratch[i].solver;
     }
 }
 
@@ -11151,7 +11403,8 @@ HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size
         for (i = 0; i < call.shares && !status; i++) {
             size_t row = call.failed[i];
             if (call.failure[i])
-                status = hfy_sep_row_failed_(w, call.failure[i], "theta, row", row, theta + row * n, n);
+                status = hfy_sep_row_failed_(w, call.failure[i], "theta, row", row, theta + row * n, n,
+                                             &call.scratch[i].failed);
         }
     }
     return hfy_base_close_(w, &local, status);
@@ -11170,7 +11423,8 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
     size_t j;
     if (sep && !theta &&
         (sep->plus || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_IDENTITY ||
-         sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP))
+         sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
+         (sep->kind == HFY_SEP_NORMMAX && sep->gamma > HFY_SEP_FAR_ && hfy_base_is_finite_(sep->gamma))))
         missing = "theta";
     status = hfy_sep_check_rows_(sep, rows, n, missing, w);
     if (!status && grad) {
@@ -11212,7 +11466,7 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
             } else {
                 hfy_sep_row_vjp_(&full, t, y + j * n, dy + j * n, n, j, out, grad->alpha, grad->gamma,
                                  grad->upper ? grad->upper + j * full.bound_stride : NULL,
-                                 grad->lower ? grad->lower + j * full.bound_stride : NULL);
+                                 grad->lower ? grad->lower + j * full.bound_stride : NULL, &scratch);
             }
         }
     }
@@ -11252,7 +11506,7 @@ HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t r
                 else if (!status && one == HFY_ERR_UNSUPPORTED)
                     status = hfy_sep_no_value_(w, "y, row", j);
                 else if (!status)
-                    status = hfy_sep_row_failed_(w, one, "y, row", j, NULL, n);
+                    status = hfy_sep_row_failed_(w, one, "y, row", j, NULL, n, &scratch.solver);
                 continue;
             }
             if (i == n)
@@ -11283,7 +11537,8 @@ HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, 
         hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
         for (j = 0; j < rows; j++) {
             hfy_status one = hfy_sep_conjugate_(sep, theta + j * n, n, j, omega_star + j, &scratch);
-            if (one && !status) status = hfy_sep_row_failed_(w, one, "theta, row", j, theta + j * n, n);
+            if (one && !status)
+                status = hfy_sep_row_failed_(w, one, "theta, row", j, theta + j * n, n, &scratch.solver);
         }
     }
     return hfy_base_close_(w, &local, status);
@@ -11316,7 +11571,8 @@ HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const
             if (!one) loss[j] = value;
             if (one == HFY_ERR_UNSUPPORTED && !status && hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_)
                 status = hfy_sep_no_value_(w, "y, row", j);
-            if (one && !status) status = hfy_sep_row_failed_(w, one, "theta or y, row", j, theta + j * n, n);
+            if (one && !status) status = hfy_sep_row_failed_(w, one, "theta or y, row", j, theta + j * n, n,
+                                                         &scratch.solver);
         }
     }
     return hfy_base_close_(w, &local, status);
@@ -11333,6 +11589,8 @@ HFY_API double hfy_sep_margin(const hfy_sep *sep)
         hfy_sep full = hfy_sep_resolve_(sep);
         double margin = hfy_sep_link_margin_(&full);
         full.plus = NULL;
+        if (full.kind == HFY_SEP_KSUBSETS && full.k < 1) margin *= full.k;
+        if (full.kind == HFY_SEP_KSUBSETS && full.k > 1 && floor(full.k) < full.k) return HUGE_VAL; /* two gaps */
         if (hfy_base_is_pos_inf_(margin)) return HUGE_VAL; /* before arrays of n are looked at */
         if (hfy_sep_has_bounds_(&full) || hfy_sep_check_(&full, 1, SIZE_MAX / 16, "sep->", &scratch)) return HUGE_VAL;
         if (margin > largest) largest = margin;
@@ -13142,7 +13400,7 @@ HFY_PRIVATE_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_
     if (status == HFY_ERR_NONFINITE)
         return hfy_base_fail_(
             work, status, "query %z: NaN or infinity in it, its scores or its new state; all should be finite", who);
-    return hfy_sep_row_failed_(work, status, "query", who, NULL, 0);
+    return hfy_sep_row_failed_(work, status, "query", who, NULL, 0, NULL);
 }
 
 /* May a query be scored again, by nothing but its own dots, and do they cost more than looking after bounds? */
@@ -13485,7 +13743,8 @@ HFY_PRIVATE_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, 
     else if (hfy_sep_method_of_(&run->sep) == HFY_SEP_BY_STRUCTURE_) /* the solver still holds this step's mixture */
         hfy_sep_structured_vjp_(b->dy, n, b->dy, grad->transition, grad->transitions, &s->sep);
     else
-        hfy_sep_row_vjp_(&run->sep, b->theta, b->y, b->dy, n, who, b->dy, grad->alpha, grad->gamma, NULL, NULL);
+        hfy_sep_row_vjp_(&run->sep, b->theta, b->y, b->dy, n, who, b->dy, grad->alpha, grad->gamma, NULL, NULL,
+                         &s->sep);
     if (net->sim == HFY_SIM_COSINE) inverse_q = s->inverse_q[0];
     for (i = 0; i < visible; i++) {
         const hfy_real *x = net->keys + i * net->key_stride;
@@ -16065,14 +16324,13 @@ HFY_PRIVATE_ hfy_status hfy_theory_extreme_(hfy_structure_solver_ *s, const unsi
     return status ? status : hfy_structure_ask_(s);
 }
 
-/* Score of the fresh list at theta and the true higher-order scores. */
-HFY_PRIVATE_ double hfy_theory_score_(const hfy_structure_solver_ *s, const double *theta)
+/* Score of the fresh list at theta and the true higher-order scores: unaries, parts, how many of these are infinite. */
+HFY_PRIVATE_ void hfy_theory_score_(const hfy_structure_solver_ *s, const double *theta, double score[3])
 {
-    double sum = 0;
     size_t i;
-    for (i = 0; i < s->fresh_unaries; i++) sum += theta[s->fresh[i]];
-    for (; i < s->fresh_bits; i++) sum += s->part[s->fresh[i] - s->structure->unaries];
-    return sum;
+    score[0] = 0;
+    for (i = 0; i < s->fresh_unaries; i++) score[0] += theta[s->fresh[i]];
+    score[1] = hfy_structure_parts_score_(s, SIZE_MAX, score + 2);
 }
 
 /* How many of the fresh list's unaries are in the set. */
@@ -16108,7 +16366,7 @@ HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patt
 {
     hfy_structure_solver_ *solver = &s->solver;
     size_t i, d, m = hfy_base_min_(net->count, net->dim);
-    double own, force, largest = 0, step, nearest;
+    double own[3], other[3], force, largest = 0, step, nearest;
     hfy_status status;
     memset(s->query, 0, net->dim * sizeof *s->query);
     for (i = 0; i < count; i++)
@@ -16136,10 +16394,9 @@ HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patt
     if (!status && (hfy_theory_shared_(solver, in) < (double)count || solver->fresh_unaries != count))
         return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: these %z are no vertex of the structure", count);
     if (status) return hfy_structure_failed_(work, status, solver);
-    for (i = 0; i < net->count; i++) solver->unary[i] = s->theta[i];
-    if (solver->structure->oracle == hfy_structure_sequence_) hfy_structure_bound_parts_(solver);
-    own = hfy_theory_score_(solver, s->theta);
-    if (!hfy_base_is_finite_(own)) return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: one of them is masked");
+    hfy_theory_score_(solver, s->theta, own);
+    if (!hfy_base_is_finite_(own[0] + own[1]))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: one of them is masked");
     status = hfy_theory_extreme_(solver, in, 2 * (double)net->count, 1, NULL);
     if (!status && solver->fresh_unaries > count && !(hfy_theory_shared_(solver, in) < (double)count))
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
@@ -16161,11 +16418,10 @@ HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patt
         if (!status) status = hfy_structure_ask_(solver);
         if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
         if (status) return hfy_structure_failed_(work, status, solver);
-        if (solver->structure->oracle == hfy_structure_sequence_) {
-            memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
-            hfy_structure_bound_parts_(solver); /* one measure of infinite transitions for both */
-        }
-        gap = (own - hfy_theory_score_(solver, s->theta)) / net->beta;
+        hfy_theory_score_(solver, s->theta, other);
+        gap = ((own[0] - other[0]) + (own[1] - other[1])) / net->beta;
+        if (own[2] > other[2]) gap = HUGE_VAL;
+        if (own[2] < other[2]) gap = -HUGE_VAL;
         if (gap < a->separation) a->separation = gap;
     }
     hfy_theory_gram_(net, m, s->gram);
@@ -16585,7 +16841,7 @@ HFY_PRIVATE_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy
     } else {
         for (i = 0; i < n; i++) s->theta[i] = (hfy_real)(s->score[i] > -HUGE_VAL ? s->score[i] - top : s->score[i]);
         status = hfy_sep_fill_(&net->sep, s->theta, n, 0, s->p, NULL, &s->sep);
-        if (status) return hfy_sep_row_failed_(work, status, "query", 0, s->theta, n);
+        if (status) return hfy_sep_row_failed_(work, status, "query", 0, s->theta, n, NULL);
         for (i = 0; i < n; i++) s->weight[i] = (double)s->p[i];
     }
     hfy_net_zero_(s->z, net->dim);
@@ -19993,13 +20249,23 @@ HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_sparse_ *s, const hfy_rate_ro
     for (mu = 0; mu < s->count; mu++) out[mu] -= own * s->r[mu * s->dim + i];
 }
 
+/* K_i[p, p], the square of pattern p without unit i. What may be rounding of the Gram matrix alone is 0: a compiler
+   that fuses the product would leave a remainder of either sign. */
+HFY_PRIVATE_ double hfy_rate_own_(const hfy_rate_sparse_ *s, size_t i, size_t p)
+{
+    const double all = s->gram[p * s->count + p], r = s->r[p * s->dim + i], own = all - r * r;
+    return own > 4e-16 * (double)s->dim * all ? own : 0;
+}
+
 /* y = L^-1 K_i[active, p]; returns K_i[p, p] - |y|^2. */
 HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_sparse_ *s, const hfy_rate_row_ *row, size_t i, size_t k, size_t p,
                                     double own)
 {
     size_t a;
-    for (a = 0; a < k; a++)
-        row->y[a] = s->gram[row->active[a] * s->count + p] - s->r[row->active[a] * s->dim + i] * s->r[p * s->dim + i];
+    for (a = 0; a < k; a++) {
+        const size_t at = row->active[a];
+        row->y[a] = own > 0 ? s->gram[at * s->count + p] - s->r[at * s->dim + i] * s->r[p * s->dim + i] : 0;
+    }
     hfy_rate_lower_(s->simd, row->l, s->most, k, row->y, row->gemm);
     return own - hfy_linalg_dot_(row->y, row->y, k);
 }
@@ -20055,7 +20321,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(const hfy_rate_sparse_ *s, const hfy
         row->lambda[mu] = 0;
     }
     for (; next < count; next++) {
-        const double own = s->gram[next * count + next] - s->r[next * dim + i] * s->r[next * dim + i];
+        const double own = hfy_rate_own_(s, i, next);
         if (!row->equal[next]) continue;
         if (k >= rank || k >= s->most) break;
         rest = hfy_rate_reach_(s, row, i, k, next, own);
@@ -20082,13 +20348,13 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(const hfy_rate_sparse_ *s, const hfy
             for (mu = 0; mu < count; mu++) {
                 double v;
                 if (row->equal[mu] || row->on[mu] || !(row->s[mu] > 0)) continue;
-                own = s->gram[mu * count + mu] - s->r[mu * dim + i] * s->r[mu * dim + i];
+                own = hfy_rate_own_(s, i, mu);
                 v = own > 0 ? row->s[mu] / sqrt(own) : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
                 if (v > worst) worst = v, p = mu;
             }
             if (p == count) break;
         }
-        own = s->gram[p * count + p] - s->r[p * dim + i] * s->r[p * dim + i];
+        own = hfy_rate_own_(s, i, p);
         for (;;) { /* until p is in, is found redundant, or cannot be */
             double t1 = HUGE_VAL, t2, t;
             int bound;

@@ -10,9 +10,10 @@
    First the mixture is of letters here and there, then of a run with a gap that a letter elsewhere tries to fill.
    At the end a structure of one's own: a tree over the letters, with its MAP oracle in twenty lines (a forest search).
 
-   associations [IDX|- [K [PGM]]]    pictures of an IDX file (MNIST, unpacked; - for the letters), K of them at a time
-                                     (default 3), and a sheet of questions (left) and answers as a binary PGM
+   associations [IDX|- [K [PNG]]]    pictures of an IDX file (MNIST, unpacked; - for the letters), K of them at a time
+                                     (default 3), and a sheet of questions (left) and answers as PNG
    Exit status 1 if an answer is not what it should be. */
+#define HFY_STATIC /* this file alone uses it: only what it calls is compiled */
 #define HFY_IMPLEMENTATION
 #include "../hfy.h"
 #include "images.h"
@@ -188,6 +189,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "K is %lu; it should be at least 2 and at most a third of the %lu pictures\n", (unsigned long)k,
                 (unsigned long)count);
         return 2;
+    }
+    if (argc > 3 && images_sheet_ask(argv[3])) {
+        fprintf(stderr, "%s: cannot be written\n", argv[3]);
+        return 1;
     }
     q = (hfy_real *)malloc(dim * sizeof *q);
     if (!q) return 1;

@@ -20,42 +20,99 @@ says() { # says PATTERN: the last output has a line with this
     grep -q -e "$1" "$out"; result $? "$last: should say: $1"
 }
 
-# --- the main job, on the built-in letters ---
-run 0 recall --pgm "$build/check.pgm" --ascii
-says '^36 patterns of 12 x 12 pixels in -1 .. 1, 360 queries a line'
-for how in 'mask 0.5' 'noise 1' 'flip 0.2'; do
-    says "^$how  *sparsemax  *100.0%  *100.0%  *2.[0-9][0-9]  *1.00 "
-    says "^$how  *1.5-entmax  *100.0%  *100.0%  *2.[0-9][0-9]  *1.00 "
-    says "^$how  *2-normmax  *100.0%  *100.0%  *2.[0-9][0-9]  *1.00 "
-    says "^$how  *softmax  *\(9[0-9].[0-9]\|100.0\)%  *0.0%  *[45].[0-9][0-9]  *36.00 "
-    says "^$how  *classical  *0.0%  *0.0%"
-done
-[ "$(dd if="$build/check.pgm" bs=2 count=1 2>/dev/null)" = P5 ]; result $? "$last: the sheet should be a binary PGM"
-size=$(sed -n 's/^wrote .*, \([0-9]*\) x \([0-9]*\)$/\1 \2/p' "$out")
-bytes=$(($(wc -c <"$build/check.pgm")))
-set -- $size
-[ "$bytes" = $(($1 * $2 + ${#1} + ${#2} + 9)) ]; result $? "$last: a sheet of $1 x $2 cannot have $bytes bytes"
-cp "$out" "$build/check.1" && cp "$build/check.pgm" "$build/check.2"
-run 0 recall --pgm "$build/check.pgm" --ascii
-cmp -s "$build/check.pgm" "$build/check.2"; result $? "recall: the same seed should give the same sheet"
-run 0 recall --pgm "$build/check.pgm" --ascii --seed 2
-! cmp -s "$build/check.pgm" "$build/check.2"; result $? "recall: another seed should give another sheet"
+# Holds a PNG against its own header and sums: one stored block a row, Adler-32 of the rows (awk), CRC-32 of the pixels'
+# chunk (as gzip computes it).
+png() { # png FILE WIDTH HEIGHT
+    row=$(($2 + 1)) idat=$((2 + $3 * ($2 + 6) + 4))
+    [ $(($(wc -c <"$1"))) = $((8 + 25 + 12 + idat + 12)) ]
+    result $? "$last: a sheet of $2 x $3 cannot have the length of $1"
+    od -An -v -tu1 "$1" | awk -v row=$row -v height="$3" '
+        { for (i = 1; i <= NF; i++) byte[n++] = $i }
+        function number(at) { return ((byte[at] * 256 + byte[at + 1]) * 256 + byte[at + 2]) * 256 + byte[at + 3] }
+        END {
+            bad = byte[0] != 137 || byte[1] != 80 || byte[2] != 78 || byte[3] != 71 || number(16) != row - 1
+            bad = bad || number(20) != height || byte[24] != 8 || byte[25] != 0 || (byte[41] * 256 + byte[42]) % 31
+            at = 43; a = 1
+            for (y = 0; y < height; y++) {
+                bad = bad || byte[at] != (y == height - 1) || byte[at + 1] + 256 * byte[at + 2] != row
+                bad = bad || byte[at + 1] + byte[at + 3] != 255 || byte[at + 2] + byte[at + 4] != 255 || byte[at + 5]
+                at += 5
+                for (x = 0; x < row; x++) { a = (a + byte[at++]) % 65521; b = (b + a) % 65521 }
+            }
+            exit bad || number(at) != b * 65536 + a
+        }'; result $? "$last: $1 should be a PNG of $2 x $3"
+    if command -v gzip >/dev/null; then
+        sum=$(tail -c +38 "$1" | head -c $((4 + idat)) | gzip -c | tail -c 8 | head -c 4 | od -An -tu1)
+        set -- "$1" $sum
+        set -- "$1" $(($5 * 16777216 + $4 * 65536 + $3 * 256 + $2)) $(tail -c 16 "$1" | head -c 4 | od -An -tu1)
+        [ "$2" = $(($3 * 16777216 + $4 * 65536 + $5 * 256 + $6)) ]; result $? "$last: the CRC of the pixels in $1"
+    fi
+}
 
-run 0 recall --limit 3 --show 0
-says '^mask 0.5  *classical  *100.0%  *100.0%'
-run 0 recall --sep softmax --beta 0.02 --mask 0 --noise 0 --flip 0 --show 0
-says '^as they are  *softmax  *0.0%  *0.0%  *5.00  *36.00 '
-run 0 recall --sep ksubsets --k 2 --mask 0.25 --noise 0 --flip 0 --count 40 --show 0
-says '40 queries a line'
-says '^mask 0.25  *ksubsets  *[0-9.]*%  *0.0%  *[0-9.]*  *[2-9].[0-9][0-9] '
+# --- the main job, on the built-in letters ---
+sheet=$build/check.png
+run 0 recall --png "$sheet" --ascii
+says '^36 patterns of 12 x 12 pixels in -1 .. 1, 5 draws of 360 queries a line'
+nearly='\(99.[0-9]\|100.0\)% ([0-9.]*-100.0)'
+for how in 'mask 0.5' 'noise 1' 'flip 0.2'; do
+    says "^$how  *sparsemax  *2  *$nearly  *$nearly  *\(99.[0-9]\|100.0\)%  *2.0[0-9]  *1.00 "
+    says "^$how  *1.5-entmax  *5  *$nearly  *$nearly  *\(99.[0-9]\|100.0\)%  *2.0[0-9]  *1.00 "
+    says "^$how  *2-normmax  *10  *$nearly  *$nearly  *\(99.[0-9]\|100.0\)%  *2.0[0-9]  *1.00 "
+    says "^$how  *euclidean  *10  *$nearly  *$nearly  *\(99.[0-9]\|100.0\)%  *2.0[0-9]  *1.00 "
+    says "^$how  *softmax  *50  *$nearly  *$nearly  *-  *2.0[0-9] "
+    says "^$how  *classical  *any  *0.0% (0.0-0.0)  *0.0% (0.0-0.0)  *-  "
+    says "^$how  *dot  *\(99.[0-9]\|100.0\)%  "
+    says "^$how  *euclidean  *\(99.[0-9]\|100.0\)%  "
+done
+size=$(sed -n 's/^wrote .*, \([0-9]*\) x \([0-9]*\)$/\1 \2/p' "$out")
+png "$sheet" $size
+cp "$out" "$build/check.1" && cp "$sheet" "$build/check.2"
+run 0 recall --png="$sheet" --ascii
+cmp -s "$sheet" "$build/check.2"; result $? "recall: the same seed should give the same sheet"
+run 0 recall --png "$sheet" --ascii --seed=2
+! cmp -s "$sheet" "$build/check.2"; result $? "recall: another seed should give another sheet"
+
+# one beta for all that is too small for softmax; the sweep finds one that is not, and others find theirs
+run 0 recall --beta 0.1 --show 0
+says '^mask 0.5  *softmax  *0.1  *[0-9.]*% ([0-9.]*-[0-9.]*)  *0.0% (0.0-0.0)  *-  *[45].[0-9][0-9]  *36.00 '
+says '^mask 0.5  *sparsemax  *0.1  *100.0% (100.0-100.0)  *100.0% (100.0-100.0)  *100.0% '
+says '^mask 0.5  *1.5-entmax  *0.1  *100.0% (100.0-100.0)  *100.0% (100.0-100.0)  *[1-9][0-9][.][0-9]% '
+run 0 recall --sweep-beta --show 0 --csv "$build/check.csv"
+says '^exact answers to 360 other pictures, broken by mask 0.5, noise 1, flip 0.2; \* the beta taken'
+says '^softmax  *beta .* [125]\* '
+says '^sparsemax  *beta  *0.2\*'
+says '^noise 1  *softmax  *[125]  *100.0% (100.0-100.0)  *100.0% (100.0-100.0)  *-  '
+[ "$(grep -c '^sweep,,sparsemax,dot,' "$build/check.csv")" = 10 ]; result $? "$last: ten betas of sparsemax in the CSV"
+[ "$(grep -c '^table,flip 0.2,euclidean,euclidean,0.2,[1-5],360,3[56][0-9],' "$build/check.csv")" = 5 ]
+result $? "$last: five draws of each line in the CSV"
+
+for sim in dot cosine euclidean manhattan; do
+    run 0 recall --sim $sim --count 36 --draws 2 --show 0
+    says "^similarity $sim, seed 1"
+    says '^mask 0.5  *sparsemax  *[0-9.]*  *100.0% (100.0-100.0)  *100.0% (100.0-100.0)  *100.0% '
+    says '^mask 0.5  *softmax  *[0-9.]*  *100.0% (100.0-100.0)  *100.0% (100.0-100.0)  *-  '
+    says "^noise 1  *$sim  *100.0%"
+    ! grep -q '^mask 0.5  *euclidean .* 2.00  ' "$out"; result $? "$last: no row of another similarity"
+done
+
+run 0 recall --limit 3 --show 0 --draws 1
+says '^mask 0.5  *classical  *any  *100.0%  *100.0%  *-  '
+run 0 recall --sep softmax --beta 0.02 --mask 0 --noise 0 --flip 0 --show 0 --draws 1
+says '^as they are  *softmax  *0.02  *0.0%  *0.0%  *-  *5.00  *36.00 '
+run 0 recall --sep ksubsets --k 2 --beta 0.1 --mask 0.25 --noise 0 --flip 0 --count 40 --draws=1 --show 0
+says ', 40 queries a line'
+says '^mask 0.25  *ksubsets  *0.1  *[0-9.]*%  *0.0%  *-  *[0-9.]*  *[2-9].[0-9][0-9] '
 run 0 recall --sep exp --beta 1 --noise 0.5 --show 0
-says '^noise 0.5  *exp  *100.0%  *100.0%'
+says '^noise 0.5  *exp  *1  *100.0% .* 100.0% '
 run 0 recall --sep entmax --alpha inf --steps 1 --show 0
-says '^mask 0.5  *inf-entmax  *100.0%  *100.0%  *1.00  *1.00 '
+says '^mask 0.5  *inf-entmax  *[0-9.]*  *100.0% .* 100.0% .* 100.0%  *1.00  *1.00 '
 run 0 recall --sep normmax --gamma 5 --post l2 --show 0
-says '^mask 0.5  *5-normmax  *100.0%'
-run 0 recall --help
-says '^  --beta  *B '
+says '^mask 0.5  *5-normmax  *[0-9.]*  *100.0% '
+for help in --help -h; do
+    run 0 recall $help
+    says '^  --beta  *B '
+    says '^  --sweep-beta  '
+done
 
 # --- a wrong command line says what is right and ends with 2 ---
 run 2 recall --sep softmacs
@@ -81,8 +138,32 @@ run 2 recall --bta 1
 says 'there is no option "--bta"'
 run 2 recall --beta
 says '--beta needs a value'
+run 2 recall --bta=1
+says 'there is no option "--bta=1"'
+run 2 recall --beta=
+says '--beta is ""; it should be a number above 0'
+run 2 recall --ascii=1
+says '--ascii takes no value'
+run 2 recall --sim=angle
+says '--sim is "angle"; it should be one of dot cosine euclidean manhattan'
+run 2 recall --beta 1 --sweep-beta
+says '--beta and --sweep-beta'
+run 2 recall --draws 0
 run 2 recall --idx a --npy b
 run 2 recall --queries a
+
+# --- outputs are asked for before the work ---
+run 1 recall --png "$build/no-such-folder/a.png"
+says 'a.png: cannot be written'
+! grep -q 'patterns of' "$out"; result $? "$last: should stop before the work"
+run 1 recall --csv "$build/no-such-folder/a.csv"
+says 'a.csv: cannot be written'
+if [ -c /dev/full ]; then # a disk that is full
+    run 1 recall --png /dev/full --limit 2 --count 1 --show 0
+    says '/dev/full: cannot be written'
+    run 1 recall --csv /dev/full --limit 2 --count 1 --show 0
+    says '/dev/full: cannot be written'
+fi
 
 # --- IDX: three pictures of 2 x 4 bytes ---
 idx=$build/check.idx
@@ -91,13 +172,15 @@ head_of() { printf "\000\000\010\003\000\000\000\00$1\000\000\000\002\000\000\00
     head_of 3
     printf '\377\000\000\000\000\000\000\377\000\377\000\000\377\000\000\000\000\000\377\377\000\000\377\377'
 } >"$idx"
-run 0 recall --idx "$idx" --beta 1 --noise 0 --flip 0 --mask 0.5 --count 9 --ascii
+run 0 recall --idx "$idx" --beta 1 --noise 0 --flip 0 --mask 0.5 --count 9 --draws 1 --ascii
 says '^3 patterns of 2 x 4 pixels in -1 .. 1, 9 queries'
-says '^mask 0.5  *sparsemax  *100.0%  *100.0%'
+says '^mask 0.5  *sparsemax  *1  *100.0%  *100.0%'
 run 0 recall --idx "$idx" --limit 2
 says '^2 patterns of 2 x 4 pixels in -1 .. 1 (of 3)'
 run 0 recall --idx "$idx" --queries "$idx" --beta 1
-says '^as they are  *sparsemax  *100.0%  *100.0%  *1.00  *1.00 '
+says '^as they are  *sparsemax  *1  *100.0%  *100.0%  *1.00  *1.00 '
+run 0 recall --idx "$idx" --queries "$idx" --sweep-beta
+says '^as they are  *euclidean  *[0-9.]*  *100.0%  *100.0%  *1.00  *1.00 '
 run 1 recall --idx "$build/no-such-file"
 says 'cannot be opened'
 printf '' >"$idx"; run 1 recall --idx "$idx"
@@ -127,10 +210,19 @@ npy_of() { # npy_of TYPE SHAPE
 }
 { npy_of '|u1' '(3, 4)'; printf '\001\001\001\011\001\011\001\001\011\001\001\001'; } >"$npy"
 run 0 recall --npy "$npy" --noise 0 --flip 0
-says '^3 patterns of 2 x 2 pixels in 1 .. 9, 256 queries a line, beta 0.5'
+says '^3 patterns of 2 x 2 pixels in 1 .. 9, 5 draws of 100 queries a line'
 says '^mask 0.5  *sparsemax  *'
 run 0 recall --npy "$npy" --queries "$npy" --count 2
-says '^as they are  *sparsemax  *100.0%  *100.0%'
+says '^as they are  *sparsemax  *[0-9.]*  *100.0%  *100.0%'
+# a long pattern has the larger dot product with everything; each is the nearest to itself
+{ npy_of '|u1' '(2, 4)'; printf '\001\000\000\000\011\011\011\011'; } >"$npy"
+run 0 recall --npy "$npy" --mask 0 --noise 0 --flip 0 --beta 10 --draws 1 --show 0
+says '^as they are  *sparsemax  *10  *50.0%  *50.0%  *50.0% '
+says '^as they are  *euclidean  *10  *100.0%  *100.0%  *100.0% '
+says '^as they are  *dot  *50.0% '
+says '^as they are  *euclidean  *100.0%  *0.00651  '
+run 0 recall --npy "$npy" --mask 0 --noise 0 --flip 0 --beta 10 --draws 1 --show 0 --sim euclidean
+says '^as they are  *sparsemax  *10  *100.0%  *100.0%  *100.0% '
 { npy_of '|u1' '(3, 4)'; printf '\001\001'; } >"$npy"; run 1 recall --npy "$npy"
 says 'malformed file'
 { npy_of '|u1' '(3,)'; printf '\001\002\003'; } >"$npy"; run 1 recall --npy "$npy"
@@ -148,14 +240,16 @@ says '^sparsemax: [0-9.]* tokens a query'
 run 0 hetero
 says '^readout:  zero one two three four five six seven eight nine$'
 says '^right: 50 of 50 letters, 5 of 5 counts, 70 of 70 turned rows$'
-run 0 associations - 3 "$build/check.pgm"
+run 0 associations - 3 "$sheet"
 says '^k-subsets  *A  E  I$'
 says '^k-subsets  *A  G  I$'
 says '^sequential k-subsets  *G  H  I$'
 says '^promised for that run: .*: it stands still'
 says '^subtrees  *A  C  G$'
 says '^right: 3 of 3$'
-[ "$(dd if="$build/check.pgm" bs=2 count=1 2>/dev/null)" = P5 ]; result $? "$last: the sheet should be a binary PGM"
+png "$sheet" $(sed -n 's/^wrote .*, \([0-9]*\) x \([0-9]*\)$/\1 \2/p' "$out")
+run 1 associations - 3 "$build/no-such-folder/a.png"
+says 'a.png: cannot be written'
 run 0 associations - 4
 says '^k-subsets  *A  D  G  J$'
 says '^sequential k-subsets  *G  H  I  J$'
@@ -179,6 +273,6 @@ says '^   0.003  *[4-7][0-9]  *1.00  *0.00  *0.00  *0.00  *0.00  *0.9[0-9] .* 0.
 run 0 landscape 1 10
 run 2 landscape 0
 
-rm -f "$out" "$build"/check.1 "$build"/check.2 "$build"/check.pgm "$idx" "$npy"
+rm -f "$out" "$build"/check.1 "$build"/check.2 "$build"/check.csv "$sheet" "$idx" "$npy"
 echo "examples: $passed passed, $failed failed"
 [ $failed = 0 ]

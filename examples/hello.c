@@ -1,4 +1,5 @@
 /* hello.c: stores three letters, breaks one, gets it back.      cc hello.c -o hello -lm && ./hello */
+#define HFY_STATIC /* this file alone uses it: only what it calls is compiled */
 #define HFY_IMPLEMENTATION
 #include "../hfy.h"
 #include <stdio.h>

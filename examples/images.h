@@ -1,5 +1,5 @@
 /* images.h: reading and showing pictures, for the examples: IDX files (the format of MNIST), characters in the
-   terminal, and a contact sheet written as binary PGM. A picture is height x width pixels, row by row, in hfy_real.
+   terminal, and a contact sheet written as PNG. A picture is height x width pixels, row by row, in hfy_real.
    Include it after hfy.h. */
 #ifndef IMAGES_H
 #define IMAGES_H
@@ -181,14 +181,72 @@ static void images_sheet_put(images_sheet *sheet, size_t top, size_t left, const
                 255 * images_brightness(picture, height, width, y / scale, x / scale, 1, lo, hi) + 0.5);
 }
 
-/* Returns 0, or 1 if the file could not be written. */
+/* Can the file be written? What it holds stays. Ask before long work: returns 0, or 1 if not. */
+static int images_sheet_ask(const char *path)
+{
+    FILE *file = fopen(path, "ab");
+    return !file || fclose(file) != 0;
+}
+
+/* Bytes to the file and into the CRC-32 of the chunk that they are in. */
+static void images_png_bytes(FILE *file, uint32_t *crc, const unsigned char *bytes, size_t count)
+{
+    size_t i;
+    int bit;
+    fwrite(bytes, 1, count, file);
+    for (i = 0; i < count; i++)
+        for (*crc ^= bytes[i], bit = 0; bit < 8; bit++) *crc = *crc >> 1 ^ (*crc & 1 ? 0xEDB88320u : 0);
+}
+
+static void images_png_number(FILE *file, uint32_t *crc, size_t v)
+{
+    unsigned char b[4];
+    b[0] = v >> 24 & 255, b[1] = v >> 16 & 255, b[2] = v >> 8 & 255, b[3] = v & 255;
+    images_png_bytes(file, crc, b, 4);
+}
+
+/* A chunk up to its bytes, and what follows them. */
+static void images_png_begin(FILE *file, uint32_t *crc, const char *type, size_t length)
+{
+    images_png_number(file, crc, length);
+    *crc = 0xFFFFFFFF;
+    images_png_bytes(file, crc, (const unsigned char *)type, 4);
+}
+static void images_png_end(FILE *file, uint32_t *crc) { images_png_number(file, crc, *crc ^ 0xFFFFFFFF); }
+
+/* Writes it as PNG, 8 bits a pixel, one stored (not compressed) block of deflate a row: at most 65534 pixels wide.
+   Returns 0, or 1 if it cannot be written. */
 static int images_sheet_write(const images_sheet *sheet, const char *path)
 {
-    FILE *file = fopen(path, "wb");
+    static const unsigned char form[] = {8, 0, 0, 0, 0}, zlib[] = {0x78, 1}, filter = 0;
+    const size_t row = sheet->width + 1; /* a filter byte first */
+    size_t y, x, a = 1, b = 0;           /* Adler-32 */
+    uint32_t crc = 0;
     int bad;
+    FILE *file = row <= 65535 && sheet->height < 32767 ? fopen(path, "wb") : NULL;
     if (!file) return 1;
-    bad = fprintf(file, "P5\n%lu %lu\n255\n", (unsigned long)sheet->width, (unsigned long)sheet->height) < 0;
-    bad |= fwrite(sheet->grey, sheet->width, sheet->height, file) != sheet->height;
+    images_png_bytes(file, &crc, (const unsigned char *)"\x89PNG\r\n\x1A\n", 8);
+    images_png_begin(file, &crc, "IHDR", 13);
+    images_png_number(file, &crc, sheet->width), images_png_number(file, &crc, sheet->height);
+    images_png_bytes(file, &crc, form, sizeof form);
+    images_png_end(file, &crc);
+    images_png_begin(file, &crc, "IDAT", 2 + sheet->height * (5 + row) + 4);
+    images_png_bytes(file, &crc, zlib, sizeof zlib);
+    for (y = 0; y < sheet->height; y++) {
+        const unsigned char *pixels = sheet->grey + y * sheet->width;
+        unsigned char head[5];
+        head[0] = y + 1 == sheet->height; /* the last block */
+        head[1] = row & 255, head[2] = row >> 8 & 255, head[3] = head[1] ^ 255, head[4] = head[2] ^ 255;
+        images_png_bytes(file, &crc, head, sizeof head);
+        images_png_bytes(file, &crc, &filter, 1);
+        images_png_bytes(file, &crc, pixels, sheet->width);
+        for (b = (b + a) % 65521, x = 0; x < sheet->width; x++) a = (a + pixels[x]) % 65521, b = (b + a) % 65521;
+    }
+    images_png_number(file, &crc, b << 16 | a);
+    images_png_end(file, &crc);
+    images_png_begin(file, &crc, "IEND", 0);
+    images_png_end(file, &crc);
+    bad = ferror(file);
     bad |= fclose(file) != 0;
     return bad;
 }

@@ -6,6 +6,7 @@
    Read the lines together: "stored" is 1 all the way down, but towards small gamma the share of random states that
    stand still goes to 1 as well: there the memory is the identity map and holds nothing. The useful widths are where
    cues with flipped bits come back. */
+#define HFY_STATIC /* this file alone uses it: only what it calls is compiled */
 #define HFY_IMPLEMENTATION
 #include "../hfy.h"
 #include <stdio.h>
@@ -40,8 +41,8 @@ int main(int argc, char **argv)
            "rank\n");
     for (g = 0; !status && g < sizeof gammas / sizeof gammas[0]; g++) {
         hfy_kernel memory;
-        hfy_kernel_result result;
-        hfy_kernel_census census;
+        hfy_kernel_result result = {0};
+        hfy_kernel_census census = {0};
         hfy_kernel_geometry force;
         hfy_kernel_spectrum spectrum;
         double stored = 0, recovered[4] = {0, 0, 0, 0};

@@ -329,7 +329,7 @@ static hfy_status run_jacobian(hfy_work *w)
 {
     static double jacobian[D * D];
     hfy_net net = a_net();
-    hfy_theory_jacobian_norm norms;
+    hfy_theory_jacobian_norm norms = {0};
     hfy_status status = hfy_theory_jacobian(&net, queries, jacobian, &norms, w);
     if (!status) out.scalar = norms.norm, memcpy(out.bound, jacobian, sizeof out.bound);
     return status;

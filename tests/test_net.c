@@ -1153,6 +1153,35 @@ TEST(invisible_patterns_are_not_there)
     }
 }
 
+/* A query that sees the first patterns only gets the same bits alone and beside queries that see more. */
+TEST(a_masked_query_is_alone_in_its_batch)
+{
+    static const hfy_sep_kind kinds[] = {HFY_SEP_SOFTMAX, HFY_SEP_ENTMAX,   HFY_SEP_EXP,
+                                         HFY_SEP_POWER,   HFY_SEP_IDENTITY, HFY_SEP_SPARSEMAX};
+    enum { N = 5000, D = 6, B = 9 };
+    static hfy_real keys[N * D], q[B * D], out[B * D], alone[D];
+    int round;
+    for (round = 0; round < 400; round++) {
+        hfy_rng rng = hfy_rng_seed((uint64_t)(2000 + round));
+        size_t n = round % 8 == 7 ? N : 2 + hfy_rng_u64(&rng) % 300, visible[B], j;
+        hfy_net net;
+        normals(&rng, keys, n * D, 1);
+        normals(&rng, q, B * D, 1);
+        memset(&net, 0, sizeof net);
+        net.dim = D, net.count = n, net.keys = keys, net.beta = round % 3 ? 0.5 : 2;
+        net.sep.kind = kinds[round % 6], net.sep.alpha = 1;
+        net.max_steps = round % 5 || (round % 6 > 1 && round % 6 < 5) ? 1 : 3; /* unbounded weights explode */
+        for (j = 0; j < B; j++) visible[j] = 1 + hfy_rng_u64(&rng) % n;
+        net.visible = visible;
+        CHECK(hfy_retrieve(&net, q, B, out, NULL, NULL) == HFY_OK);
+        for (j = 0; j < B; j++) {
+            net.visible = visible + j;
+            CHECK(hfy_retrieve(&net, q + j * D, 1, alone, NULL, NULL) == HFY_OK);
+            CHECK(same_bits(alone, out + j * D, sizeof alone));
+        }
+    }
+}
+
 TEST(all_visible_is_no_mask)
 {
     fixture f;
@@ -2195,6 +2224,41 @@ TEST(gradient_cosine_three_steps) { gradients_of(HFY_SIM_COSINE, 3, 0); }
 TEST(gradient_euclidean_three_steps) { gradients_of(HFY_SIM_EUCLIDEAN, 3, 0); }
 TEST(gradient_manhattan_three_steps) { gradients_of(HFY_SIM_MANHATTAN, 3, 0); }
 TEST(gradient_with_values) { gradients_of(HFY_SIM_DOT, 2, 1); }
+/* Keys that are unit vectors: the step is the separation itself, so its gradients are hfy_sep_vjp's. */
+TEST(gradient_of_extreme_separations)
+{
+    enum { N = 6 };
+    static const double extreme[] = {1.01, 10, 100, 200, 1e4, 1e8, 1e30};
+    hfy_rng rng = hfy_rng_seed(71);
+    hfy_real keys[N * N] = {0}, q[N], y[N], v[N], g[N], want[N];
+    size_t c, i;
+    for (i = 0; i < N; i++) keys[i * N + i] = 1;
+    for (c = 0; c < 2 * COUNT(extreme); c++) {
+        hfy_net net;
+        hfy_grad grad;
+        hfy_sep_grad alone;
+        double got = 0, other = 8;
+        memset(&net, 0, sizeof net);
+        memset(g, 0, sizeof g);
+        memset(&grad, 0, sizeof grad);
+        memset(&alone, 0, sizeof alone);
+        net.dim = net.count = N, net.keys = keys, net.beta = 1;
+        net.sep.kind = c % 2 ? HFY_SEP_NORMMAX : HFY_SEP_ENTMAX;
+        net.sep.alpha = net.sep.gamma = extreme[c / 2];
+        *(c % 2 ? &grad.gamma : &grad.alpha) = &got, *(c % 2 ? &alone.gamma : &alone.alpha) = &other;
+        for (i = 0; i < N; i++) {
+            q[i] = (hfy_real)(hfy_rng_uniform(&rng) * (c % 2 ? 0.4 : 0.4 / extreme[c / 2]));
+            v[i] = (hfy_real)hfy_rng_normal(&rng);
+        }
+        grad.queries = g, alone.theta = want;
+        CHECK(hfy_sep_apply(&net.sep, q, 1, N, y, NULL) == HFY_OK);
+        CHECK(hfy_sep_vjp(&net.sep, q, y, v, 1, N, &alone, NULL) == HFY_OK);
+        CHECK(hfy_retrieve_vjp(&net, q, 1, v, &grad, NULL) == HFY_OK);
+        for (i = 0; i < N; i++) CHECK(fabs((double)(g[i] - want[i])) <= 4 * REAL_EPS * fabs((double)want[i]));
+        CHECK(fabs(got - other) <= 1e-13 * fabs(other));
+    }
+}
+
 TEST(gradient_with_readout) { gradients_of(HFY_SIM_DOT, 2, 2); }
 TEST(gradient_with_readout_one_step) { gradients_of(HFY_SIM_DOT, 1, 2); }
 TEST(gradient_with_self_coupling) { gradients_of(HFY_SIM_DOT, 2, 4); }
@@ -2914,6 +2978,7 @@ int main(int argc, char **argv)
     RUN(projections_of_many_rows_are_accurate);
     RUN(masked_patterns_are_not_there);
     RUN(invisible_patterns_are_not_there);
+    RUN(a_masked_query_is_alone_in_its_batch);
     RUN(all_visible_is_no_mask);
     RUN(everything_masked);
     RUN(max_steps_0_is_1);
@@ -2960,6 +3025,7 @@ int main(int argc, char **argv)
     RUN(gradient_euclidean_three_steps);
     RUN(gradient_manhattan_three_steps);
     RUN(gradient_with_values);
+    RUN(gradient_of_extreme_separations);
     RUN(gradient_with_readout);
     RUN(gradient_with_readout_one_step);
     RUN(gradient_with_self_coupling);

@@ -375,6 +375,7 @@ static size_t count_candidates(size_t j)
     size_t i, l, n = f.net.count, k = 1, count = 0;
     if (f.net.sep.kind == HFY_SEP_ARGMAX || f.net.sep.kind == HFY_SEP_KSUBSETS)
         k = (size_t)ceil(f.net.sep.k > 0 ? f.net.sep.k : 1);
+    if (f.net.sep.kind == HFY_SEP_KSUBSETS) margin = f.net.sep.rho > 0 ? f.net.sep.rho : 1; /* fractional k has none */
     CHECK(!hfy_sim_scores(f.net.sim, f.net.beta, f.keys, n, f.net.dim, 0, f.queries + j * f.net.dim, 1, theta, NULL));
     for (i = 0; i < n; i++) {
         size_t above = 0, equal = 0;

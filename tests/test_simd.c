@@ -424,6 +424,37 @@ TEST(softmax_values)
         }
 }
 
+/* However many weights are equal the sum keeps its digits, and scores masked behind the last one change no bit. */
+TEST(softmax_sums)
+{
+    static const size_t sizes[] = {1, 7, 63, 64, 65, 511, 2047, 2048, 2049, 4100, 1000003};
+    enum { most = 1000003, more = 300 };
+    const hfy_simd_ *simd;
+    hfy_real *x = (hfy_real *)malloc((most + more) * sizeof *x), *y = (hfy_real *)malloc((most + more) * sizeof *y);
+    size_t t, k, i, n;
+    for (k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+        n = sizes[k];
+        EACH_TABLE(simd, t)
+        {
+            double sum, one;
+            for (i = 0; i < n; i++) x[i] = i % 3 ? (hfy_real)0.7 : (hfy_real)0.4;
+            for (i = n; i < n + more; i++) x[i] = (hfy_real)-HUGE_VAL;
+            x[0] = (hfy_real)0.7; /* the best */
+            sum = simd->softmax(x, n, x[0], y);
+            one = n > 3 ? (double)y[3] : 0;
+            CHECK_NEAR(sum, 1 + one * (double)((n - 1) / 3) + (double)(n - 1 - (n - 1) / 3),
+                       sizeof(hfy_real) == 4 ? 1.2e-7 : 256 * REAL_EPS);
+            for (i = 1; i <= more; i += i < 70 ? 1 : 46) CHECK(simd->softmax(x, n + i, x[0], y) == sum);
+            if (n > 10000) continue;
+            for (i = 0; i < n; i++) x[i] = (hfy_real)normal();
+            for (i = 1; i < n; i++) x[0] = x[i] > x[0] ? x[i] : x[0];
+            sum = simd->softmax(x, n, x[0], y);
+            for (i = 1; i <= more; i += i < 70 ? 1 : 46) CHECK(simd->softmax(x, n + i, x[0], y) == sum);
+        }
+    }
+    free(x), free(y);
+}
+
 TEST(scale_values)
 {
     const hfy_simd_ *simd;
@@ -834,6 +865,7 @@ int main(int argc, char **argv)
     RUN(max_values);
     RUN(window_values);
     RUN(softmax_values);
+    RUN(softmax_sums);
     RUN(scale_values);
     RUN(exp_special);
     RUN(exp_sample);

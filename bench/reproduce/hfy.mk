@@ -1,7 +1,9 @@
 # The figures and tables of the two papers on Hopfield networks. Included by Makefile.
 # make hfy MNIST=DIR           everything; make hfy-table3, hfy-capacity, hfy-recall, hfy-dynamics, hfy-paths, hfy-exact, mhn-error
 #   MORE='--draws 1'             further arguments of the program; see the head of each hfy_*.c and mhn_*.c
-#   PICTURES=DIR                 where the pictures go (../../docs); any IDX directory of pictures may stand for MNIST
+#   PICTURES=DIR                 where the pictures go (../../docs)
+#   MNIST=DIR                    any pictures in IDX form, CIFAR-10's binary batches (data_batch_1.bin and on), or train.npy and
+#                                test.npy (Tiny ImageNet: bytes of count x 64 x 64 x 3); see reproduce.h
 HFY_PROGRAMS = hfy_metastable hfy_capacity hfy_recall hfy_dynamics hfy_paths hfy_exact mhn_error
 
 hfy: hfy-table3 hfy-capacity hfy-recall hfy-dynamics hfy-paths mhn-error hfy-exact
@@ -10,7 +12,7 @@ $(HFY_PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: %.c reproduce.h ../../hfy.h ../../exam
 	$(COMPILE) $(OPENMP) -o $@ $< -lm
 
 hfy-need-data:
-	@test -n "$(MNIST)" || { echo "give MNIST=DIR, with train-images-idx3-ubyte and t10k-images-idx3-ubyte"; exit 1; }
+	@test -n "$(MNIST)" || { echo "give MNIST=DIR, with train-images-idx3-ubyte and t10k-images-idx3-ubyte (or see hfy.mk)"; exit 1; }
 hfy-table3: $(BUILD)/hfy_metastable hfy-need-data
 	$(RUN) $< $(MNIST) --out $(BUILD) $(MORE)
 	@mkdir -p $(RESULTS) && cp $(BUILD)/metastable.csv $(RESULTS)/hfy_table3.csv
@@ -27,12 +29,12 @@ hfy-dynamics: $(BUILD)/hfy_dynamics
 hfy-paths: $(BUILD)/hfy_paths
 	$(RUN) $< --out $(BUILD) $(MORE)
 	$(PLOT) hfy_paths.gp
-# five seeds; capacity with 20 draws each: median, lowest, highest
+# five seeds; capacity with 20 draws each: median, lowest, highest; the picture is of seed 1
 mhn-error: $(BUILD)/mhn_error
 	@mkdir -p $(RESULTS) $(SEEDS:%=$(BUILD)/mhn%)
 	@for s in $(SEEDS); do $(RUN) $< $(MNIST) --seed $$s --out $(BUILD)/mhn$$s $(MORE) || exit 1; done
 	@$(PYTHON) spread.py dim,k,beta,patterns $(RESULTS)/mhn_stored.csv $(SEEDS:%=$(BUILD)/mhn%/stored.csv)
-	$(PLOT) mhn_error.gp
+	gnuplot -e "data='$(BUILD)/mhn1'; out='$(PICTURES)'" mhn_error.gp
 .PHONY: hfy hfy-table3 hfy-capacity hfy-recall hfy-dynamics hfy-paths hfy-exact mhn-error hfy-need-data
 hfy-exact: $(BUILD)/hfy_exact hfy-need-data
 	$(RUN) $< $(MNIST) --out $(BUILD) $(MORE)

@@ -2,11 +2,14 @@
    random training pictures; a query is a stored picture with its lower half set to 0 (mid-grey), for Figure 12 with
    normal noise added first and cut to [-1, 1]; five updates; success is a cosine above 0.9 with the picture.
 
-   hfy_capacity IDX_DIRECTORY [--out DIR] [--draws 5] [--largest 4096] [--noise_largest 15] [--masked 1] [--seed 1]
-                [--exp_beta 0.05]
+   hfy_capacity DIRECTORY [--out DIR] [--draws 5] [--largest 4096] [--noise_largest 15] [--masked 1] [--seed 1]
+                [--exp_beta 0.05] [--limit 0]
 
-   Any pictures in IDX form will do (Fashion-MNIST has the same file names). Writes DIR/capacity.csv and DIR/noise.csv:
-   median and quartiles over the draws. The tanh networks' separation of degree 10 is sign(theta)|theta|^10. */
+   DIRECTORY holds MNIST or other pictures in IDX form, CIFAR-10's binary batches, or train.npy (reproduce.h; the
+   first --limit pictures, 0: all). --exp_beta is 0.05 for pictures of up to 1,000 pixels and 0.01 for larger ones, as
+   in the authors' code. Writes DIR/capacity.csv and DIR/noise.csv: median, quartiles, least and greatest over the
+   draws. The tanh networks' separation of degree 10 is sign(theta)|theta|^10. "norm" has beta 20 whatever the panel
+   says, as in the authors' code; "norm own" has the panel's. */
 #define HFY_IMPLEMENTATION
 #include "../../hfy.h"
 #include "reproduce.h"
@@ -18,7 +21,7 @@ static const struct method {
     hfy_sep_kind kind;
     double parameter;
     hfy_post_kind post;
-    int figures; /* 1: Figures 11 and 12, both betas; 2: Figure 14, beta 1 */
+    int figures; /* 1: Figures 11 and 12, both betas; 2: Figure 14, beta 1; 4: unit length at the panel's beta */
 } methods[] = {{"classical", HFY_SEP_IDENTITY, 0, HFY_POST_TANH, 1},
                {"power 10", HFY_SEP_POWER, 11, HFY_POST_TANH, 1},
                {"exp", HFY_SEP_EXP, 0, HFY_POST_TANH, 1},
@@ -32,6 +35,11 @@ static const struct method {
                {"sparsemax norm", HFY_SEP_SPARSEMAX, 0, HFY_POST_L2, 3},
                {"2-normmax norm", HFY_SEP_NORMMAX, 2, HFY_POST_L2, 2},
                {"5-normmax norm", HFY_SEP_NORMMAX, 5, HFY_POST_L2, 2},
+               {"softmax norm own", HFY_SEP_SOFTMAX, 0, HFY_POST_L2, 6},
+               {"1.5-entmax norm own", HFY_SEP_ENTMAX, 1.5, HFY_POST_L2, 6},
+               {"sparsemax norm own", HFY_SEP_SPARSEMAX, 0, HFY_POST_L2, 6},
+               {"2-normmax norm own", HFY_SEP_NORMMAX, 2, HFY_POST_L2, 6},
+               {"5-normmax norm own", HFY_SEP_NORMMAX, 5, HFY_POST_L2, 6},
                {"softmax lnorm", HFY_SEP_SOFTMAX, 0, HFY_POST_LAYERNORM, 2},
                {"1.5-entmax lnorm", HFY_SEP_ENTMAX, 1.5, HFY_POST_LAYERNORM, 2},
                {"sparsemax lnorm", HFY_SEP_SPARSEMAX, 0, HFY_POST_LAYERNORM, 3},
@@ -70,7 +78,7 @@ static double success(const struct method *m, double beta, double exp_beta, hfy_
         net.beta = m->kind == HFY_SEP_EXP ? exp_beta : 1;
     }
     if (m->post == HFY_POST_L2 || m->post == HFY_POST_LAYERNORM) {
-        if (m->post == HFY_POST_L2) net.beta = 20; /* as in the authors' code, whatever the panel says */
+        if (m->post == HFY_POST_L2 && !(m->figures & 4)) net.beta = 20;
         if (m->post == HFY_POST_LAYERNORM) net.post.eps = 1e-5;
         check(hfy_post_apply(&net.post, keys, NULL, N, dim, keys, &work), &work);
         check(hfy_post_apply(&net.post, queries, NULL, N, dim, queries, &work), &work);
@@ -84,19 +92,20 @@ int main(int argc, char **argv)
 {
     const char *out = option(argc, argv, "out", ".");
     const size_t draws = (size_t)number(argc, argv, "draws", 5), largest = (size_t)number(argc, argv, "largest", 4096);
-    const double noisiest = number(argc, argv, "noise_largest", 15), exp_beta = number(argc, argv, "exp_beta", 0.05);
+    const double noisiest = number(argc, argv, "noise_largest", 15);
     const int masked = number(argc, argv, "masked", 1) > 0;
     const uint64_t seed = (uint64_t)number(argc, argv, "seed", 1);
     static const double betas[2] = {1, 0.1};
     images all;
     size_t dim, N, i, d, draw_number, m, b, half, *chosen, jobs = 0, job = 0;
     hfy_real *keys, *queries, *k, *q, *state;
-    double *rate, noise;
+    double *rate, noise, exp_beta;
     FILE *capacity, *noisy;
     time_t start = time(NULL);
-    if (argc < 2 || argv[1][0] == '-') die("usage: hfy_capacity IDX_DIRECTORY [--out DIR] [--draws 5] [--largest 4096]");
-    all = pictures(argv[1], "train-images-idx3-ubyte", 0);
-    dim = all.height * all.width, half = all.height / 2 * all.width;
+    if (argc < 2 || argv[1][0] == '-') die("usage: hfy_capacity DIRECTORY [--out DIR] [--draws 5] [--largest 4096]");
+    all = pictures(argv[1], "train-images-idx3-ubyte", (size_t)number(argc, argv, "limit", 0));
+    dim = all.height * all.width, half = (all.height - all.height / 2) * all.width;
+    exp_beta = number(argc, argv, "exp_beta", dim > 1000 ? 0.01 : 0.05);
     if (largest > all.count || largest < 2 || !draws) die("--largest should be 2 to %lu", (unsigned long)all.count);
     N = largest > 100 ? largest : 100;
     keys = (hfy_real *)allocate(N * dim, sizeof *keys), queries = (hfy_real *)allocate(N * dim, sizeof *keys);
@@ -105,8 +114,8 @@ int main(int argc, char **argv)
     chosen = (size_t *)allocate(N, sizeof *chosen);
     rate = (double *)allocate(METHODS * 2 * draws, sizeof *rate);
     capacity = create(out, "capacity.csv"), noisy = create(out, "noise.csv");
-    fprintf(capacity, "beta,method,stored,median,q25,q75\n");
-    fprintf(noisy, "beta,method,noise,median,q25,q75\n");
+    fprintf(capacity, "beta,method,stored,median,q25,q75,least,greatest\n");
+    fprintf(noisy, "beta,method,noise,median,q25,q75,least,greatest\n");
     for (N = 2; N <= largest; N *= 2) jobs++;
     for (noise = 0; noise <= noisiest; noise += 2.5) jobs++;
     for (job = 0, N = 2, noise = 0; job < jobs; job++) {
@@ -140,11 +149,8 @@ int main(int argc, char **argv)
                 double *r = rate + (m * 2 + b) * draws, q25, q50, q75;
                 if ((b || by_noise) && !(methods[m].figures & 1)) continue;
                 q25 = quantile(r, draws, 0.25), q50 = quantile(r, draws, 0.5), q75 = quantile(r, draws, 0.75);
-                if (by_noise)
-                    fprintf(noisy, "%g,%s,%g,%.4f,%.4f,%.4f\n", betas[b], methods[m].name, noise, q50, q25, q75);
-                else
-                    fprintf(capacity, "%g,%s,%lu,%.4f,%.4f,%.4f\n", betas[b], methods[m].name, (unsigned long)N, q50,
-                            q25, q75);
+                fprintf(by_noise ? noisy : capacity, "%g,%s,%g,%.4f,%.4f,%.4f,%.4f,%.4f\n", betas[b], methods[m].name,
+                        by_noise ? noise : (double)N, q50, q25, q75, r[0], r[draws - 1]); /* quantile() sorts */
             }
         if (by_noise) noise += 2.5;
         if (!by_noise) N *= 2;

@@ -93,7 +93,7 @@ int main(int argc, char **argv)
     const size_t longest = (size_t)number(argc, argv, "largest_sequence", 1024);
     const size_t shown = (size_t)number(argc, argv, "shown", 32);
     const uint64_t seed = (uint64_t)number(argc, argv, "seed", 1);
-    static const double betas[] = {0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5};
+    static const double betas[] = {1 / 32.0, 1 / 16.0, 0.125, 0.25, 0.5, 1, 2, 4, 8}; /* Figure 4, below */
     enum { BETAS = sizeof betas / sizeof *betas };
     images all;
     size_t dim, N, i, m, j, s, *chosen, sizes = 0, most;

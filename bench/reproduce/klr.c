@@ -3,7 +3,7 @@
 
        klr PART [full] [seed=42] [DIRECTORY]     PART: phase forces spectrum dynamics capacity lowrank dense, or all
 
-   writes CSV into DIRECTORY (build), one file a part, with a line of progress on stderr for each point. Every figure is
+   writes DIRECTORY/klr_PART.csv (build), with a line of progress on stderr for each point. Every figure is
    made twice: with the papers' training (gradient descent, step 0.1, 200 steps, lambda 0.01) and at the exact optimum of
    the same loss. Without `full` grids are coarser and repetitions fewer. N = 100 unless said. */
 #define HFY_IMPLEMENTATION
@@ -37,7 +37,7 @@ static FILE *create(const char *name, const char *header)
 {
     char path[1000];
     FILE *file;
-    snprintf(path, sizeof path, "%s/%s.csv", directory, name);
+    snprintf(path, sizeof path, "%s/klr_%s.csv", directory, name);
     file = fopen(path, "w");
     if (!file) perror(path), exit(1);
     fprintf(file, "%s\n", header);

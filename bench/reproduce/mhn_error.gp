@@ -1,30 +1,33 @@
 # MHN: retrieval error against separation with Theorem 5's bound; what is stored against the dimension
-set datafile separator ','
-set terminal svg size 1000,380 font 'sans,11' background '#ffffff'
+load 'panels.gp'
+set terminal svg size 1000,450 font 'sans,11' background '#ffffff'
 set output out.'/mhn_error.svg'
-set multiplot layout 1,2
+set multiplot
+rows = 1; columns = 2; left = 0.085; right = 0.99; bottom = 0.29; top = 0.92; across = 0.09; down = 0
+low = 0.02; high = 0.16
+c = 1; r = 1
+@panel
 set logscale y
 set format y '10^{%T}'
 set yrange [1e-10:1e3]
 set xlabel 'separation'
 set ylabel 'retrieval error'
 set title '200 random patterns of length 6 in 16 dimensions'
-set key bottom left
-rows(b) = sprintf("< awk -F, '$1==\"sphere\" && $2==%s' %s/mhn1/error.csv", b, data)
-plot rows('0.5') using 3:4 with points pt 7 ps 0.3 lc 1 title 'beta 0.5, measured', \
-     rows('0.5') using 3:5 with points pt 6 ps 0.3 lc 1 title 'Theorem 5', \
-     rows('1') using 3:4 with points pt 7 ps 0.3 lc 2 title 'beta 1, measured', \
-     rows('1') using 3:5 with points pt 6 ps 0.3 lc 2 title 'Theorem 5'
+betas = '0.5 1'
+of(b) = sprintf("< awk -F, '$1==\"sphere\" && $2==%s' %s/error.csv", b, data)
+set key at screen 0.04, screen 0.09 left center Left reverse horizontal maxrows 2 samplen 1
+plot for [k=1:2] of(word(betas, k)) using 3:4 with points pt 7 ps 0.35 lc rgb word(colours, 2 * k - 1) title 'measured, beta '.word(betas, k), \
+     for [k=1:2] of(word(betas, k)) using 3:5 with points pt 9 ps 0.35 lc rgb word(colours, 2 * k) title 'Theorem 5, beta '.word(betas, k)
 unset logscale y
+c = 2
+@panel
 set format y '%g'
 set logscale x 2
-set yrange [-0.03:1.05]
+set yrange [-0.04:1.05]
 set xlabel 'random patterns, K = 3, beta = 1'
 set ylabel 'share of draws in which all are retrieved'
 set title 'capacity by dimension'
-set key outside right center samplen 2
-# five seeds of 20 draws: median, lowest, highest; lines that lie on one another grow thinner upwards
-plot for [d=4:24:4] sprintf("< awk -F, 'NR==1 || $1==%d' %s/mhn_stored.csv", d, results) \
-     using (column('patterns')):(column('retrieved')):(column('retrieved_low')):(column('retrieved_high')) \
-     with yerrorlines lw 7 - d/4 pt 7 ps 0.4 title sprintf('d = %d', d)
+set key at screen from(2), screen 0.09 left center Left reverse horizontal maxrows 2 samplen 2.5
+plot for [k=1:6] sprintf("< awk -F, '$1==%d' %s/stored.csv", 4 * k, data) using 4:6 with lines lw wide(k, 6) \
+     lc rgb word(colours, k) title sprintf('d = %d', 4 * k)
 unset multiplot

@@ -1,8 +1,9 @@
 # Pictures of rate_figures: points are measured, lines are theory.  gnuplot -e "build='build'" rate_figures.gp
 if (!exists("build")) build = 'build'
 set datafile separator ','
+set datafile missing NaN # a row that a picture leaves out does not break its line
 set terminal svg size 1200,700 font 'sans,11'
-set key top left samplen 2 font ',9'
+set key tmargin center horizontal samplen 2 font ',9' # above each panel, never on its data
 at(name) = build . '/rate_' . name . '.csv'
 pick(c, v) = abs(column(c) - v) < 1e-6
 
