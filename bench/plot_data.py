@@ -86,7 +86,7 @@ pairs = [r for r in read("memory") if r["unit"] == "bytes" and r["peer"] and r["
 with open(os.path.join(OUT, "mem_process.dat"), "w") as f:
     seen = [r for r in pairs if r["case"] == "resident_beyond_keys"]
     bars = [("hfy.h", seen[0]["hfy"])] + [(known(r["peer"]), r["theirs"]) for r in seen] if seen else []
-    for i, (who, b) in enumerate(bars): f.write('%d %g "%s"\n' % (-i, float(b) * 1e-6, who))
+    for i, (who, b) in enumerate(bars): f.write('%d %g "%s, %.3g"\n' % (-i, float(b) * 1e-6, who, float(b) * 1e-6))
 with open(os.path.join(OUT, "mem_step.dat"), "w") as f:
     for i, r in enumerate(r for r in pairs if r["case"].startswith("scratch_")):
         N, D, B = (int(s) for s in r["shape"].split("x"))

@@ -113,7 +113,7 @@ if (have_speed) {
     eval svg(1320, 900)
     set output docs.'/bench_speed.svg'
     set multiplot layout 1,2 title 'time of hfy.h over time of the peer (left of 1: hfy.h is faster); median of the cases, lowest to highest quartile of their rounds'
-    unset logscale; set logscale x; set xtics 0.0001,100; set format x '%g'; unset key; unset title; unset xlabel; set xrange [0.00005:10]; set arrow 1 from first 1, graph 0 to first 1, graph 1 nohead lc rgb '#cc4125'
+    unset logscale; set logscale x; set xtics 0.0001,100; set format x '%g'; unset key; unset title; unset xlabel; set xrange [0.00005:10]; set arrow 1 from first 1, graph 0 to first 1, graph 1 nohead lw 1.5 lc rgb '#666666'
     set ytics font ',10'; set yrange [*:1]; set offsets 0, 0, 0, 1
     do for [p=0:1] {
         set lmargin at screen 0.33 + 0.49 * p; set rmargin at screen 0.495 + 0.49 * p
@@ -128,9 +128,9 @@ if (have_mem) {
     set output docs.'/bench_memory.svg'
     set multiplot title 'resident memory, MB'
     unset logscale; set logscale x; set format x '%g'; set xtics autofreq; set ytics font ',10'; unset xlabel; set yrange [*:*]; set offsets 0, 0, 0.7, 0.7
-    set size 0.36,0.94; set origin 0,0; set lmargin 10; unset key; set xrange [1:400]
+    set size 0.36,0.94; set origin 0,0; set lmargin 14; unset key; set xrange [1:400]
     set title 'a process with 1,000 patterns, one query'
-    plot data.'mem_process.dat' using 2:1:ytic(3) with points pt 7 ps 1 lc rgb '#0b5394', data.'mem_process.dat' using 2:1:(sprintf('%.1f', $2)) with labels offset 0,1
+    plot data.'mem_process.dat' using 2:1:ytic(3) with points pt 7 ps 1 lc rgb '#0b5394'
     set size 0.64,0.94; set origin 0.36,0; set lmargin 38; set key below; set xrange [0.05:1000]; set offsets 0, 0, 0.5, 0.5
     set title 'what one step adds, one thread'
     plot data.'mem_step.dat' using 2:1:ytic(5) with points pt 7 ps 0.7 lc rgb '#0b5394' title 'hfy.h', \
