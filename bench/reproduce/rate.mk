@@ -28,7 +28,7 @@ rate-targets: $(RATE_TARGETS)
 rate-spread: $(RATE_TARGETS)
 	@mkdir -p $(RESULTS) $(SEEDS:%=$(BUILD)/rate%)
 	@for s in $(SEEDS); do $(RATE_TARGETS) --seed $$s --out $(BUILD)/rate$$s || :; done
-	@$(PYTHON) spread.py group,what $(RESULTS)/rate_targets.csv $(SEEDS:%=$(BUILD)/rate%/rate_targets.csv)
+	@$(PYTHON) spread.py line,group,what $(RESULTS)/rate_targets.csv $(SEEDS:%=$(BUILD)/rate%/rate_targets.csv)
 
 rate-quick: $(RATE)
 	$(RATE) 1 $(BUILD) 100 1 quick

@@ -23,7 +23,7 @@
 static hfy_work work;
 static uint64_t seed;
 static const char *only;
-static size_t failed, rows;
+static size_t failed, rows, lines;
 static time_t begun;
 static FILE *csv; /* --out DIR: DIR/rate_targets.csv */
 
@@ -41,7 +41,7 @@ static int line(const char *id, const char *what, size_t problems, double value,
         snprintf(bounds, sizeof bounds, "%g .. %g", low, high);
     printf("%-4s %-66s %3lu %9.4f  %-18s %s\n", id, what, (unsigned long)problems, value, bounds, pass ? yes : no);
     fflush(stdout);
-    if (csv) fprintf(csv, "%s,\"%s\",%lu,%.4f,%s\n", id, what, (unsigned long)problems, value, bounds);
+    if (csv) fprintf(csv, "%lu,%s,\"%s\",%lu,%.4f,%s\n", (unsigned long)++lines, id, what, (unsigned long)problems, value, bounds);
     return pass;
 }
 
@@ -513,7 +513,7 @@ int main(int argc, char **argv)
     begun = time(NULL);
     if (*option(argc, argv, "out", "")) {
         csv = create(option(argc, argv, "out", ""), "rate_targets.csv");
-        fprintf(csv, "group,what,problems,measured,bound\n");
+        fprintf(csv, "line,group,what,problems,measured,bound\n");
     }
     printf("%-4s %-66s %3s %9s  %-18s\n", "", "what", "of", "measured", "bound");
     for (i = 0; i < sizeof groups / sizeof *groups; i++)
