@@ -23,8 +23,7 @@ def functions(name, threads, isa):
     return found
 
 
-def gemm_case(letter, m, n, k, ta, tb, threads, isa, rows, label=None, peers=None):
-    """rows: peer -> row of GOALS."""
+def gemm_case(letter, m, n, k, ta, tb, threads, isa, label=None, peers=None):
     real = np.float32 if letter == "s" else np.float64
 
     def build():
@@ -43,13 +42,15 @@ def gemm_case(letter, m, n, k, ta, tb, threads, isa, rows, label=None, peers=Non
             return lambda times: loop(times, *arguments)
         found = functions(letter + "gemm", threads, isa)
         ours = caller(found[0][1])
-        theirs = [Peer(name, caller(f), rows.get(name), error, loop=True) for name, f in found[1:] if not peers or name in peers]
+        theirs = [Peer(name, caller(f), error, loop=True) for name, f in found[1:] if not peers or name in peers]
         return Race(ours, theirs, error=error, tolerance=2e-6 if letter == "s" else 1e-14, loop=True, flops=2.0 * m * n * k,
                     isa=blas.hfy.bench_isa(isa).decode()) if theirs else None
-    return Case(label or "%sgemm" % letter, "%dx%dx%d" % (m, n, k), threads, build)
+    task = "products%s%s, %s" % ("" if letter == "s" else " in double", " with AVX2" if isa else "",
+                               "a retrieval's shapes" if m != n else "64 and below" if n <= 64 else "128 to 2048")
+    return Case(label or "%sgemm" % letter, "%dx%dx%d" % (m, n, k), threads, build, task)
 
 
-def gemv_case(count, dim, across, threads, rows):
+def gemv_case(count, dim, across, threads):
     def build():
         X = data.random_patterns(count, dim)
         rng = np.random.default_rng(6)
@@ -64,10 +65,11 @@ def gemv_case(count, dim, across, threads, rows):
             arguments = (f, 112 if across else 111, count, dim, data.at(X), dim, data.at(v), data.at(y))
             return lambda times: loop(times, *arguments)
         found = functions("sgemv", threads, 0)
-        theirs = [Peer(name, caller(f), rows.get(name), error, loop=True) for name, f in found[1:]]
+        theirs = [Peer(name, caller(f), error, loop=True) for name, f in found[1:]]
         return Race(caller(found[0][1]), theirs, error=error, tolerance=1e-4, loop=True, bytes=4.0 * count * dim,
                     flops=2.0 * count * dim, isa=blas.hfy.bench_isa(0).decode()) if theirs else None
-    return Case("sgemv_XTp" if across else "sgemv_Xq", "%dx%d" % (count, dim), threads, build)
+    return Case("sgemv_XTp" if across else "sgemv_Xq", "%dx%d" % (count, dim), threads, build,
+                "matrix times vector, %s" % ("from memory" if count * dim > 4000000 else "from the cache"))
 
 
 def tile_case(count, dim, batch, combine, threads):
@@ -95,14 +97,15 @@ def tile_case(count, dim, batch, combine, threads):
             if not library: continue
             arguments = call(address(library.eigen_sgemm if name == "Eigen" else library.cblas_sgemm))
             theirs.append(Peer(name, lambda times, arguments=arguments: loop(times, *arguments),
-                               None, error, loop=True))
+                               error, loop=True))
         return Race(ours, theirs, error=error, tolerance=1e-5, flops=2.0 * count * dim * batch, bytes=4.0 * count * dim,
                     isa=blas.hfy.bench_isa(0).decode()) if theirs else None
-    return Case("combine_PX" if combine else "scores_QXt", "%dx%dx%d" % (count, dim, batch), threads, build)
+    return Case("combine_PX" if combine else "scores_QXt", "%dx%dx%d" % (count, dim, batch), threads, build,
+                "products, a retrieval's shapes")
 
 
 def pair_case(count, dim, batch, threads):
-    """Row 5: both products of a step, one after the other."""
+    """Both products of a step, one after the other."""
     def build():
         X = data.random_patterns(count, dim)
         rng = np.random.default_rng(8)
@@ -121,9 +124,9 @@ def pair_case(count, dim, batch, threads):
         def theirs(_):
             loop(1, f, 111, 112, batch, count, dim, q, dim, x, dim, s, count)
             loop(1, f, 111, 111, batch, dim, count, p, count, x, dim, z, dim)
-        return Race(ours, [Peer(OPENBLAS, theirs, "5", error)], error=error, tolerance=1e-5, flops=4.0 * count * dim * batch,
+        return Race(ours, [Peer(OPENBLAS, theirs, error)], error=error, tolerance=1e-5, flops=4.0 * count * dim * batch,
                     isa=blas.hfy.bench_isa(0).decode()) if blas.openblas else None
-    return Case("scores_and_combine", "%dx%dx%d" % (count, dim, batch), threads, build)
+    return Case("scores_and_combine", "%dx%dx%d" % (count, dim, batch), threads, build, "scores, then projection, of 64 queries")
 
 
 def cases():
@@ -134,19 +137,17 @@ def cases():
             for threads in THREADS:
                 for n in squares:
                     for letter in "sd":
-                        rows = {OPENBLAS: "2", "BLIS": "2b"} if letter == "s" and n >= 256 else {}
-                        out.append(gemm_case(letter, n, n, n, 0, 0, threads, AVX2, rows, letter + "gemm_avx2", (OPENBLAS, "BLIS")))
+                        out.append(gemm_case(letter, n, n, n, 0, 0, threads, AVX2, letter + "gemm_avx2", (OPENBLAS, "BLIS")))
         return out
     for threads in THREADS:
         for n in pick((8, 16, 32, 48), (16, 32), (8, 16)) if threads == 1 else ():
-            out.append(gemm_case("s", n, n, n, 0, 0, threads, 0, {OPENBLAS: "4", "Eigen": "3"}))
-        for n in squares:
-            out.append(gemm_case("s", n, n, n, 0, 0, threads, 0, {OPENBLAS: "1" if n >= 256 else "4" if n <= 64 else None, "Eigen": "3"}))
-        for n in squares: out.append(gemm_case("d", n, n, n, 0, 0, threads, 0, {}))
+            out.append(gemm_case("s", n, n, n, 0, 0, threads, 0))
+        for letter in "sd":
+            for n in squares: out.append(gemm_case(letter, n, n, n, 0, 0, threads, 0))
         for N, D, B in pick(((10000, 784, 64), (60000, 784, 256), (100000, 128, 64)), ((10000, 784, 64),), ((300, 50, 7),)):
-            out.append(gemm_case("s", B, N, D, 0, 1, threads, 0, {}, "sgemm_QXt"))
-            out.append(gemm_case("s", B, D, N, 0, 0, threads, 0, {}, "sgemm_PX"))
-            if FULL: out.append(gemm_case("s", D, B, N, 1, 0, threads, 0, {}, "sgemm_XtP"))
+            out.append(gemm_case("s", B, N, D, 0, 1, threads, 0, "sgemm_QXt"))
+            out.append(gemm_case("s", B, D, N, 0, 0, threads, 0, "sgemm_PX"))
+            if FULL: out.append(gemm_case("s", D, B, N, 1, 0, threads, 0, "sgemm_XtP"))
     shapes = pick(((1000, 784), (10000, 784), (60000, 784), (100000, 128)), ((10000, 784),), ((300, 50),))
     for N, D in shapes:
         for threads in THREADS:
@@ -154,6 +155,5 @@ def cases():
                 out += [tile_case(N, D, B, 0, threads), tile_case(N, D, B, 1, threads)]
             out.append(pair_case(N, D, 64, threads))
             if D != 128:
-                rows = {OPENBLAS: "6"} if N >= 10000 else {}
-                out += [gemv_case(N, D, 0, threads, rows), gemv_case(N, D, 1, threads, rows)]
+                out += [gemv_case(N, D, 0, threads), gemv_case(N, D, 1, threads)]
     return out

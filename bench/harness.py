@@ -5,7 +5,7 @@ hfy, peer 1, peer 2, ..., hfy, peer 1, ... Each sample repeats its call for abou
 that round; a line gives the median of these, their quartiles, and the ratio of the two best samples.
 Runs without numpy; what needs it imports it itself.
 """
-import csv, ctypes, gc, os, statistics, sys, time
+import csv, ctypes, gc, os, re, shutil, statistics, subprocess, sys, time
 
 MODE = os.environ.get("BENCH_MODE", "full")  # full, quick or smoke
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", {"full": 11, "quick": 7, "smoke": 2}[MODE]))
@@ -18,59 +18,11 @@ FULL, SMOKE = MODE == "full", MODE == "smoke"
 CORES = os.cpu_count() or 1
 THREADS = (1, 2) if CORES > 1 else (1,)
 
-COLUMNS = ("case shape threads hfy_seconds peer_seconds ratio peer isa best_ratio p25 p75 row must goal met hfy_best peer_best "
-           "rounds gflops gbytes of_roof error peer_error unit note").split()
-
-# Goals: time of hfy.h over time of the peer. row: (must, goal). The rows are those of the project's list of speed goals.
-GOALS = {
-    "1": (1.25, 1.05),    # sgemm 256-2048 / OpenBLAS
-    "2": (1.20, 1.05),    # AVX2 sgemm / OpenBLAS Haswell
-    "2b": (1.00, 1.00),   # AVX2 sgemm / BLIS
-    "3": (1.00, 0.85),    # sgemm / Eigen
-    "4": (1.30, 1.00),    # sgemm 64 and below / OpenBLAS
-    "5": (1.00, 0.70),    # scores and projection of 64 queries / OpenBLAS
-    "6": (1.05, 0.90),    # gemv in DRAM / OpenBLAS
-    "7": (0.65, 0.52),    # one query, softmax / numpy
-    "8": (0.25, 0.18),    # one query, sparsemax, 1.5-entmax / torch + sort
-    "9": (0.40, 0.28),    # one query, softmax / FAISS top-1
-    "10": (1.00, 0.70),   # 64, 256 queries, softmax / torch; numpy
-    "11": (0.22, 0.12),   # 64, 256 queries, sparsemax, 1.5-entmax / torch + sort
-    "12": (0.10, 0.05),   # the same / queries as columns
-    "13": (0.60, 0.40),   # 64 queries / torch + top-100
-    "14": (1.00, 0.25),   # working memory / 4 MiB + 16 N workers
-    "15": (0.60, 0.35),   # softmax rows / torch
-    "15b": (0.75, 0.50),  # the same, AVX2
-    "16": (0.03, 0.015),  # sparsemax rows, small support / sort
-    "16b": (0.20, 0.08),  # ... / top-100
-    "17": (0.04, 0.02),   # 1.5-entmax rows, small support / sort
-    "17b": (0.25, 0.10),  # ... / top-100
-    "18": (0.15, 0.06),   # both, full support / sort
-    "19": (0.02, 0.005),  # 1.3-entmax, normmax 2 and 5, small support / bisection
-    "20": (0.15, 0.06),   # the same, full support
-    "23": (0.02, 0.005),  # k-subsets, one row / the faster of lp-sparsemap and bisection
-    "24": (0.05, 0.02),   # k-subsets, 64 rows / bisection
-    "25": (0.15, 0.05),   # sequential k-subsets, gap 1e-8 / lp-sparsemap, 100 inner iterations
-    "26": (0.50, 0.20),   # ... / its defaults, which are not exact
-    "27": (0.02, 0.005),  # constrained sparsemax / numpy
-    "28": (1.15, 1.00),   # kernel memory: the papers' descent, step for step / numpy
-    "29": (0.50, 0.10),   # to the loss that 200 of its steps reach / numpy
-    "30": (3.00, 1.50),   # eigenvalues, n = 200 / numpy
-    "30b": (5.00, 2.00),  # ... 500
-    "30c": (6.00, 2.50),  # ... 1000
-    "31": (5.00, 2.50),   # symmetric eigenvalues / numpy
-    "31b": (6.00, 2.50),  # svd, pseudo-inverse / numpy
-    "37": (0.05, 0.01),   # to a residual of 1e-8 / numpy descent to 1e-6
-    "38": (0.05, 0.01),   # recall of a batch / numpy, state by state
-    "32": (0.05, 0.02),   # process start and one retrieval / numpy
-    "32b": (0.005, 0.001),  # ... / torch
-    "33": (1.00, 0.50),   # resident memory beyond the keys / 4 MB
-    "34": (0.60, 0.53),   # two threads / one
-    "35": (0.15, 0.06),   # one query, prepared memory, MNIST clean and noisy / two sgemv + softmax
-    "35r": (0.15, 0.12),  # the same, half a picture and random patterns
-    "35a": (0.17, 0.12),  # the same, AVX2
-    "35b": (0.30, 0.15),  # 64 queries / two sgemm + softmax
-    "36": (0.08, 0.03),   # five steps, 256 queries, sparsemax / torch + sort, five steps
-}
+# A full run of a group becomes RESULTS/GROUP.csv once it has ended; anything less stays in the build directory.
+WHOLE = FULL and not os.environ.get("BENCH_ONLY")
+RESULTS = os.environ.get("BENCH_RESULTS", BUILD) if WHOLE else os.path.join(BUILD, "results")
+COLUMNS = ("task case shape threads peer unit hfy theirs ratio p25 p75 best_ratio rounds isa hfy_best peer_best gflops gbytes "
+           "of_roof error peer_error note").split()
 
 
 def pick(full, quick, smoke):
@@ -79,10 +31,10 @@ def pick(full, quick, smoke):
 
 
 class Peer:
-    """name; fn(round) -> answer; row: a key of GOALS; error(answer) -> float, None = not comparable."""
+    """name; fn(round) -> answer; error(answer) -> float, None = not comparable; seconds: a figure noted elsewhere, nothing runs."""
 
-    def __init__(self, name, fn, row=None, error=None, seconds=None, loop=False):
-        self.name, self.fn, self.row, self.error, self.seconds, self.loop = name, fn, row, error, seconds, loop
+    def __init__(self, name, fn, error=None, seconds=None, loop=False):
+        self.name, self.fn, self.error, self.seconds, self.loop = name, fn, error, seconds, loop
 
 
 class Race:
@@ -96,10 +48,11 @@ class Race:
 
 
 class Case:
-    """build() -> Race or None (nothing to race with here); called just before it runs."""
+    """build() -> Race or None (nothing to race with here); called just before it runs. task: what a reader calls it; cases of
+    one task and peer make one line of the picture. None: in no picture of that kind."""
 
-    def __init__(self, name, shape, threads, build):
-        self.name, self.shape, self.threads, self.build = name, shape, threads, build
+    def __init__(self, name, shape, threads, build, task=None):
+        self.name, self.shape, self.threads, self.build, self.task = name, shape, threads, build, task
 
 
 wrong = []   # cases whose answer was off
@@ -168,24 +121,37 @@ def human(seconds):
     return "%.3g ns" % (seconds / 1e-9)
 
 
-def verdict(ratio, row):
-    if row is None: return ""
-    must, goal = GOALS[row]
-    return "goal" if ratio <= goal else "must" if ratio <= must else "no"
+def machine():
+    """Processor, processors, memory and system, in one line."""
+    with open("/proc/cpuinfo") as f: cpu = dict(re.findall(r"(?m)^(.*?)\s*: (.*)$", f.read()))
+    with open("/proc/meminfo") as f: memory = int(f.readline().split()[1])
+    with open("/etc/os-release") as f: system = re.search('(?m)^PRETTY_NAME="?([^"\n]*)', f.read())[1]
+    return "%s, family %s, model %s, %d processors, %d GiB, %s" % (
+        cpu.get("model name", "?"), cpu.get("cpu family", "?"), cpu.get("model", "?"), CORES, memory / 2 ** 20 + .5, system)
+
+
+def environment():
+    """The compiler, and one line a library."""
+    import blas
+    compiler = subprocess.run([os.environ.get("CC", "cc"), "--version"], capture_output=True, text=True).stdout.split("\n")[0]
+    loaded = [(n, sys.modules[n].__version__) for n in ("numpy", "torch", "faiss") if sys.modules.get(n)]
+    return ["compiler: " + compiler] + blas.describe() + ["%s: %s" % pair for pair in loaded]
 
 
 class Book:
-    """Where a group's lines go: the screen and build/GROUP.csv."""
+    """Where a group's lines go: the screen, build/GROUP.csv, and at the end RESULTS/GROUP.csv with GROUP.txt, which says how
+    they were made."""
 
-    def __init__(self, group, total):
-        self.group, self.total, self.done = group, total, 0
-        self.file = open(os.path.join(BUILD, group + ".csv"), "w", newline="")
-        self.out = csv.writer(self.file)
-        self.out.writerow(COLUMNS)
+    def __init__(self, group, total, columns=COLUMNS):
+        self.group, self.total, self.done, self.columns = group, total, 0, columns
+        self.path = os.path.join(BUILD, group + ".csv")
+        self.file = open(self.path, "w", newline="")
+        self.out = csv.writer(self.file, lineterminator="\n")
+        self.out.writerow(columns)
 
     def head(self):
         print("%-38s %-16s %1s %10s %10s %7s %7s %13s  %-24s %s" % (
-            "case", "shape", "t", "hfy", "peer", "ratio", "best", "p25-p75", "peer", "goals (row: must, goal)"), flush=True)
+            "case", "shape", "t", "hfy", "peer", "ratio", "best", "p25-p75", "peer", "note"), flush=True)
 
     def progress(self, case):
         self.done += 1
@@ -195,21 +161,30 @@ class Book:
                 end="", file=sys.stderr, flush=True)
 
     def line(self, **cells):
-        row = cells.get("row")
-        cells["must"], cells["goal"] = GOALS[row] if row else ("", "")
-        cells.setdefault("met", verdict(cells["ratio"], row))
         cells.setdefault("unit", "s")
-        self.out.writerow([number(cells.get(c), 6) for c in COLUMNS])
+        self.out.writerow([number(cells.get(c), 6) for c in self.columns])
         self.file.flush()
         show = human if cells["unit"] == "s" else lambda b: "-" if b is None else "%.3g MB" % (b * 1e-6)
         text = "%-38s %-16s %1d %10s %10s %7s %7s %13s  %-24s" % (
-            cells["case"], cells["shape"], cells["threads"], show(cells["hfy_seconds"]), show(cells["peer_seconds"]),
-            number(cells["ratio"]), number(cells.get("best_ratio")),
-            "%s-%s" % (number(cells.get("p25"), 2), number(cells.get("p75"), 2)) if cells.get("p25") else "", cells["peer"])
-        if row: text += " %-5s %s: %g, %g" % (cells["met"], row, cells["must"], cells["goal"])
+            cells["case"], cells["shape"], cells["threads"], show(cells["hfy"]), show(cells.get("theirs")),
+            number(cells.get("ratio")), number(cells.get("best_ratio")),
+            "%s-%s" % (number(cells.get("p25"), 2), number(cells.get("p75"), 2)) if cells.get("p25") else "", cells.get("peer", ""))
         if cells.get("note"): text += "  " + cells["note"]
         clear = "\r\033[K" if sys.stderr.isatty() and sys.stdout.isatty() else ""
         print("%s%s  [%d/%d]" % (clear, text, self.done, self.total), flush=True)
+
+    def close(self):
+        self.file.close()
+        os.makedirs(RESULTS, exist_ok=True)
+        shutil.copy(self.path, os.path.join(RESULTS, self.group + ".csv"))
+        with open(os.path.join(RESULTS, self.group + ".txt"), "w") as f:
+            settings = "".join("%s=%s " % (n, os.environ[n]) for n in ("BENCH_ROUNDS", "BENCH_SECONDS", "BENCH_ONLY") if os.environ.get(n))
+            f.write("command: %smake -C bench %s%s%s\n" % (settings, self.group.split("_")[0], " MNIST=DIR" if os.environ.get("MNIST") else "",
+                                                          "" if FULL else ", %s mode" % MODE))
+            f.write("date: %s\nmachine: %s\n" % (time.strftime("%Y-%m-%d"), machine()))
+            for line in environment(): f.write(line + "\n")
+            for threads, (flops, read) in sorted(_roof.items()):
+                f.write("roof, threads %d: %.0f GFLOP/s, %.1f GB/s\n" % (threads, flops, read))
 
 
 def roof(threads):
@@ -276,26 +251,25 @@ def run_case(case, book):
         ratios = sorted(a / b for a, b in zip(mine, samples))
         quartiles = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else (ratios[0],) * 3
         ratio = statistics.median(ratios)
-        cells = {"met": "WRONG"} if note.startswith("WRONG") else {}
-        book.line(case=case.name, shape=case.shape, threads=case.threads, hfy_seconds=hfy_seconds,
-                  peer_seconds=statistics.median(samples), ratio=ratio, peer=p.name, isa=race.isa,
-                  best_ratio=hfy_best / min(samples), p25=quartiles[0], p75=quartiles[2], row=p.row, hfy_best=hfy_best,
+        book.line(task=case.task, case=case.name, shape=case.shape, threads=case.threads, hfy=hfy_seconds,
+                  theirs=statistics.median(samples), ratio=ratio, peer=p.name, isa=race.isa,
+                  best_ratio=hfy_best / min(samples), p25=quartiles[0], p75=quartiles[2], hfy_best=hfy_best,
                   peer_best=min(samples), rounds=len(mine), gflops=gflops or None, gbytes=gbytes or None, of_roof=of_roof,
-                  error=error, peer_error=peer_error, note=note, **cells)
+                  error=error, peer_error=peer_error, note=note)
     if not race.peers:
-        book.line(case=case.name, shape=case.shape, threads=case.threads, hfy_seconds=hfy_seconds, peer_seconds=None,
-                  ratio=None, peer="", isa=race.isa, hfy_best=hfy_best, rounds=len(mine), gflops=gflops or None,
-                  gbytes=gbytes or None, of_roof=of_roof, error=error, note=note, met="")
+        book.line(task=case.task, case=case.name, shape=case.shape, threads=case.threads, hfy=hfy_seconds, isa=race.isa, hfy_best=hfy_best,
+                  rounds=len(mine), gflops=gflops or None, gbytes=gbytes or None, of_roof=of_roof, error=error, note=note)
 
 
-def run_group(name, cases):
+def run_group(name, cases, columns=COLUMNS):
     """Runs a list of cases; exit status 1 if an answer was wrong."""
     only = os.environ.get("BENCH_ONLY")
     cases = [c for c in cases if not only or only in "%s %s %d" % (c.name, c.shape, c.threads)]
-    book = Book(name, len(cases))
+    book = Book(name, len(cases), columns)
     print("# %s: %d cases, %d rounds" % (name, len(cases), ROUNDS), flush=True)
     book.head()
     for c in cases: run_case(c, book)
+    book.close()
     for case, shape, threads, error, tolerance in wrong:
         print("WRONG: %s %s, %d threads: error %.2e, tolerance %.0e" % (case, shape, threads, error, tolerance))
     print("# %s: done in %.0f s" % (name, time.time() - _began), flush=True)

@@ -66,18 +66,18 @@ class Memory:
 
 
 def iteration(N, P, steps, threads):
-    """Row 28: the papers' descent, step for step."""
+    """The papers' descent, step for step."""
     def build():
         m = Memory(N, P, 0.02, threads)
         exact = descend(m.K, m.X, 0.1, steps)
         error = lambda a: np.abs(np.asarray(a) - exact).max()
-        return Race(m.train(1, steps), [Peer("numpy, the same steps", lambda r: descend(m.K, m.X, 0.1, steps), "28", error)],
+        return Race(m.train(1, steps), [Peer("numpy, the same steps", lambda r: descend(m.K, m.X, 0.1, steps), error)],
                     lambda: m.A, error, 1e-8, loop=True, flops=4.0 * P * P * N * steps, note="%d steps, double" % steps)
-    return Case("klr_descent", "N%dxP%d" % (N, P), threads, build)
+    return Case("klr_descent", "N%dxP%d" % (N, P), threads, build, "kernel memory: the papers' descent")
 
 
 def same_loss(N, P, threads):
-    """Row 29: what the papers' 200 steps reach, reached otherwise."""
+    """What the papers' 200 steps reach, reached otherwise."""
     def build():
         m = Memory(N, P, 0.02, threads)
         A = descend(m.K, m.X, 0.1, 200)
@@ -85,14 +85,14 @@ def same_loss(N, P, threads):
         for k in range(1, 200):
             m.train(0, k)()
             if m.lib.bench_kernel_loss() <= target: break
-        return Race(m.train(0, k, own_gram=False), [Peer("numpy, 200 steps of descent", lambda r: descend(gram(m.X, m.X, 0.02), m.X, 0.1, 200), "29")],
+        return Race(m.train(0, k, own_gram=False), [Peer("numpy, 200 steps of descent", lambda r: descend(gram(m.X, m.X, 0.02), m.X, 0.1, 200))],
                     lambda: m.A, lambda a: max(0.0, (loss(m.K @ a, a, m.X) - target) / target), 1e-12, loop=True,
                     note="%d iterations, Gram matrix and factor included" % k)
-    return Case("klr_same_loss", "N%dxP%d" % (N, P), threads, build)
+    return Case("klr_same_loss", "N%dxP%d" % (N, P), threads, build, "kernel memory: to the loss of 200 steps")
 
 
 def residual(threads):
-    """Row 37: to max|r| < 1e-8, against descent at its largest stable step to a relative suboptimality of 1e-6."""
+    """To max|r| < 1e-8, against descent at its largest stable step to a relative suboptimality of 1e-6."""
     def build():
         N, P = 100, 400
         m = Memory(N, P, 0.01, threads)
@@ -110,9 +110,9 @@ def residual(threads):
             reached = loss(m.K @ A, A, m.X) / best - 1
         spent = time.perf_counter() - began
         check = lambda a: np.abs(1 / (1 + np.exp(-(m.K @ a))) - Y + LAM * a).max()
-        return Race(m.train(0, 0, own_gram=False), [Peer("numpy descent, once (%d steps)" % steps, None, "37", seconds=spent)], lambda: m.A, check, 1.1e-8,
+        return Race(m.train(0, 0, own_gram=False), [Peer("numpy descent, once (%d steps)" % steps, None, seconds=spent)], lambda: m.A, check, 1.1e-8,
                     loop=True, note="%d iterations; the peer got to %.1e" % (its, reached))
-    return Case("klr_residual_1e-8", "N100xP400", threads, build)
+    return Case("klr_residual_1e-8", "N100xP400", threads, build, "kernel memory: to a residual of 1e-8")
 
 
 def recall(N, P, B, width, nearest, threads, skips=False):
@@ -138,11 +138,12 @@ def recall(N, P, B, width, nearest, threads, skips=False):
         def together(r): return np.where(gram(S, m.X, m.gamma) @ m.A > 0, 1.0, -1.0)
         exact = together(0)
         wrong = lambda a: float((np.asarray(a) != exact).mean())
-        return Race(run, [Peer("numpy, state by state", one_by_one, "38", wrong), Peer("numpy, two products", together, "38" if skips and N >= 1000 else None, wrong)],
+        return Race(run, [Peer("numpy, state by state", one_by_one, wrong), Peer("numpy, two products", together, wrong)],
                     lambda: unpack(out, N), wrong, 1e-12 if width == 8 and not nearest else 0.02, loop=True,
                     note="%s%s%s" % ({8: "double", 4: "float", 1: "8 bits"}[width], ", %d nearest" % nearest if nearest else "", ", skipping" if skips else ""))
     return Case("klr_recall%s%s%s" % ({8: "", 4: "_float", 1: "_bytes"}[width], "_nearest%d" % nearest if nearest else "", "_skipping" if skips else ""),
-                "%dxN%dxP%d" % (B, N, P), threads, build)
+                "%dxN%dxP%d" % (B, N, P), threads, build, "kernel memory: recall%s" % (
+                    " with bounds" if skips else " by the nearest" if nearest else ""))
 
 
 def spectra(what, rows, columns):
@@ -163,8 +164,9 @@ def spectra(what, rows, columns):
             run, peer, answer = lambda t=1: lib.bench_pinv(t, data.at(a), rows, columns, data.at(inverse)), lambda q: np.linalg.pinv(a), lambda: inverse
         exact = peer(0)
         error = lambda x: np.abs(np.asarray(x) - exact).max() / np.abs(exact).max()
-        return Race(run, [Peer("numpy " + what, peer, "31" if what == "eigvalsh" else "31b" if what in ("svd", "pinv") else None, error)], answer, error, 1e-9, loop=True)
-    return Case(what, "%dx%d" % (rows, columns), 1, build)
+        return Race(run, [Peer("numpy " + what, peer, error)], answer, error, 1e-9, loop=True)
+    return Case(what, "%dx%d" % (rows, columns), 1, build, {"eigvalsh": "symmetric eigenvalues", "eigh": "symmetric eigenvectors", "svd": "SVD",
+                                                               "pinv": "pseudo-inverse"}[what])
 
 
 def cases():

@@ -30,54 +30,51 @@ def work(N, dim, B, sep):
     return dict(flops=(4.0 if sep == "softmax" else 2.0) * N * dim * B, bytes=4.0 * N * dim)
 
 
-def one_step(kind, N, B, sep, threads, dim=None, goals=True):
-    """sep: softmax, sparsemax, entmax (1.5) or argmax. Without goals: against numpy, or torch and a sort, alone."""
+def one_step(kind, N, B, sep, threads, dim=None, grows=False):
+    """sep: softmax, sparsemax, entmax (1.5) or argmax. grows: one of a curve; against numpy, or torch and a sort, alone."""
     def build():
         X = keys(kind, N, dim)
         Q, beta = queries(kind, X, B), BETA
         out = np.zeros_like(Q)
         net = Net(X, beta, sep, 1.5 if sep == "entmax" else 0.0, threads=threads)
         error = checker(X, Q, beta, sep, 1.5)
-        big = goals and kind == "random" and X.shape[1] == D
+        big = not grows and kind == "random" and X.shape[1] == D
         theirs = []
         if sep == "softmax":
-            if B == 1: theirs.append(Peer("numpy", lambda r: peers.numpy_one(X, Q[0], beta), "7" if N >= 10000 and big or kind == "mnist" else None, error))
-            else: theirs.append(Peer("numpy rows", lambda r: peers.numpy_rows(X, Q, beta), "10" if B in (64, 256) and N >= 10000 else None, error))
+            if B == 1: theirs.append(Peer("numpy", lambda r: peers.numpy_one(X, Q[0], beta), error))
+            else: theirs.append(Peer("numpy rows", lambda r: peers.numpy_rows(X, Q, beta), error))
         if torch:
             T, tq = torch.from_numpy(X), torch.from_numpy(Q)
             if sep == "argmax":
                 theirs.append(Peer("torch argmax", lambda r: (tq @ T.T).max(1)))
             elif B == 1 and sep == "softmax":
                 q = tq[0].clone()
-                theirs.append(Peer("torch 1-d", lambda r: T.T @ torch.softmax(beta * (T @ q), 0), None, error))
+                theirs.append(Peer("torch 1-d", lambda r: T.T @ torch.softmax(beta * (T @ q), 0), error))
             else:
                 f = TORCH[sep]()
-                row = None
-                if sep == "softmax" and B in (64, 256) and N >= 10000: row = "10"
-                if sep != "softmax" and N == LARGE: row = "8" if B == 1 else "11"
-                theirs.append(Peer("torch rows" + ("" if sep == "softmax" else ", sort"), step_rows(T, tq, f), row, error))
+                theirs.append(Peer("torch rows" + ("" if sep == "softmax" else ", sort"), step_rows(T, tq, f), error))
                 if sep != "softmax" and B > 1 and N >= 10000 and big:
                     tc = tq.T.contiguous()
                     theirs.append(Peer("torch columns, sort", lambda r: T.T @ f(beta * (T @ tc), dim=0),
-                                       "12" if N == LARGE else None, lambda answer: error(answer.T)))
-                if sep != "softmax" and B == 64 and goals:
-                    theirs.append(Peer("torch rows, top 100", step_rows(T, tq, f, 100), "13" if N == LARGE else None, error))
+                                       lambda answer: error(answer.T)))
+                if sep != "softmax" and B == 64 and not grows:
+                    theirs.append(Peer("torch rows, top 100", step_rows(T, tq, f, 100), error))
         if faiss and big and (sep == "argmax" or B == 1 and sep == "softmax"):
             index = faiss.IndexFlatIP(X.shape[1])
             index.add(X)
             found = lambda answer: np.abs(X[answer[1][:, 0]][:4] - X[(Q[:4] @ X.T).argmax(1)]).max()
-            theirs.append(Peer("FAISS IndexFlatIP", lambda r: index.search(Q, 1), "9" if B == 1 and sep == "softmax" and N >= 10000 else None, found))
-        if not goals:
-            theirs = theirs[:1]
-            for p in theirs: p.row = None
+            theirs.append(Peer("FAISS IndexFlatIP", lambda r: index.search(Q, 1), found))
+        if grows: theirs = theirs[:1]
         return Race(net.call(Q, out), theirs, lambda: out, error, 5e-4, loop=True, isa=net.isa_name(),
                     note="" if sep == "softmax" else "support %.1f" % net.report(Q)[0].mean(), **work(N, X.shape[1], B, sep))
     name = "retrieve_%s%s" % (sep + "15" if sep == "entmax" else sep, "_mnist" if kind == "mnist" else "")
-    return Case(name, "%dx%dx%d" % (N, dim or (784 if kind == "mnist" else D), B), threads, build)
+    return Case(name, "%dx%dx%d" % (N, dim or (784 if kind == "mnist" else D), B), threads, build, None if grows else "%s, %s%s" % (
+        "one query" if B == 1 else "64 or 256 queries", {"softmax": "softmax", "argmax": "best pattern only"}.get(sep, "sparsemax, 1.5-entmax"),
+        ", of 1,000 patterns" if B > 1 and N <= 1000 else ""))
 
 
 def five_steps(N, B, threads, prepared=False):
-    """Row 36: MNIST test images, pixels in [-1, 1], beta 0.1; a textbook loop makes all five steps for every query."""
+    """MNIST test images, pixels in [-1, 1], beta 0.1; a textbook loop makes all five steps for every query."""
     def build():
         X, Q, beta = data.mnist(N), data.mnist_queries(B), 0.1
         out = np.zeros_like(Q)
@@ -92,9 +89,10 @@ def five_steps(N, B, threads, prepared=False):
             for _ in range(5): q = peers.torch_sparsemax(beta * (q @ T.T)) @ T
             return q
         made = net.report(Q)[1]
-        return Race(net.call(Q, out), [Peer("torch rows, sort, 5 steps", loop, "36", middle)], lambda: out, middle, 2e-2, loop=True,
+        return Race(net.call(Q, out), [Peer("torch rows, sort, 5 steps", loop, middle)], lambda: out, middle, 2e-2, loop=True,
                     isa=net.isa_name(), note="steps made: mean %.2f" % made.mean())
-    return Case("five_steps_sparsemax_mnist" + ("_prepared" if prepared else ""), "%dx784x%d" % (N, B), threads, build)
+    return Case("five_steps_sparsemax_mnist" + ("_prepared" if prepared else ""), "%dx784x%d" % (N, B), threads, build,
+                "five steps of 256 queries, sparsemax%s" % (", prepared" if prepared else ""))
 
 
 def many(kind, N):
@@ -129,11 +127,12 @@ def walk(kind, N, threads, prepared):
         return Race(lambda r: calls[r % 64](), [Peer("two sgemv, softmax, a step", loop), Peer("hfy.h, single steps", steps)], lambda: out,
                     lambda a: 0.0 if same else 1.0, 0.0, once=True, isa=net.isa_name(), rounds=pick(25, 9, 2),
                     note="steps made: mean %.2f" % np.mean(made))
-    return Case("walk_sparsemax_%s%s" % (kind, "_prepared" if prepared else ""), "%dx784x1" % N, threads, build)
+    return Case("walk_sparsemax_%s%s" % (kind, "_prepared" if prepared else ""), "%dx784x1" % N, threads, build,
+                "one query until it stands still%s" % (", prepared" if prepared else ""))
 
 
-def prepared(kind, N, B, sep, threads, isa=0, prefix=0, row=None):
-    """Rows 35, 35b: MNIST clean, noise, half, or random patterns of the same norm; a query a round, nothing left in the caches."""
+def prepared(kind, N, B, sep, threads, isa=0, prefix=0):
+    """MNIST clean, noise, half, or random patterns of the same norm; a query a round, nothing left in the caches."""
     def build():
         X, Q, beta = many(kind, N)
         parameter = {"entmax": 1.5, "normmax": 2.0}.get(sep, 0.0)
@@ -151,22 +150,24 @@ def prepared(kind, N, B, sep, threads, isa=0, prefix=0, row=None):
         calls = [net.call(Q[j:j + B], out[j:j + B]) for j in range(0, 64, B)]
         full = [plain.call(Q[j:j + B], again[j:j + B]) for j in range(0, 64, B)]
         if B == 1:
-            two = Peer("two sgemv, softmax", lambda r: peers.numpy_one(X, Q[r % 64], beta), row)
+            two = Peer("two sgemv, softmax", lambda r: peers.numpy_one(X, Q[r % 64], beta))
         else:
-            two = Peer("two sgemm, softmax", lambda r: peers.numpy_rows(X, Q, beta), row)
+            two = Peer("two sgemm, softmax", lambda r: peers.numpy_rows(X, Q, beta))
             if torch:
                 T, tq = torch.from_numpy(X), torch.from_numpy(Q)
-                two = Peer("two sgemm, softmax", lambda r: torch.softmax(beta * (tq @ T.T), 1) @ T, row)
+                two = Peer("two sgemm, softmax", lambda r: torch.softmax(beta * (tq @ T.T), 1) @ T)
         return Race(lambda r: calls[r % len(calls)](), [two, Peer("hfy.h, full scan", lambda r: full[r % len(full)]())], lambda: out,
                     lambda a: error(a) if same else float("inf"), 2e-2, once=True, isa=net.isa_name(), rounds=pick(25, 9, 2),
                     note="index %.0f MB (%.2f of the keys), %d directions, built in %.2f s; support %.1f" % (
                         size * 1e-6, size / X.nbytes, net.prefix(), built, plain.report(Q)[0].mean()))
     name = "prepared_%s_%s" % (sep + "15" if sep == "entmax" else sep + "2" if sep == "normmax" else sep, kind)
-    return Case(name + ("_avx2" if isa == AVX2 else ""), "%dx784x%d" % (N, B), threads, build)
+    return Case(name + ("_avx2" if isa == AVX2 else ""), "%dx784x%d" % (N, B), threads, build, "prepared memory, %s, %s%s" % (
+        "one query" if B == 1 else "64 queries", "random" if kind == "random" else "half a digit" if kind == "half" else "digits",
+        ", AVX2" if isa == AVX2 else ""))
 
 
 def two_threads(N, B, sep):
-    """Row 34: the OpenMP build on two threads against the plain build."""
+    """The OpenMP build on two threads against the plain build."""
     def build():
         X = keys("random", N)
         Q = queries("random", X, B)
@@ -175,9 +176,9 @@ def two_threads(N, B, sep):
         both, one = (Net(X, BETA, sep, parameter, threads=t) for t in (2, 1))
         same = lambda a: 0.0 if out.tobytes() == alone.tobytes() else 1.0
         one.call(Q, alone)()
-        return Race(both.call(Q, out), [Peer("hfy.h, 1 thread", one.call(Q, alone), "34", loop=True)], lambda: out, same, 0.0, loop=True,
+        return Race(both.call(Q, out), [Peer("hfy.h, 1 thread", one.call(Q, alone), loop=True)], lambda: out, same, 0.0, loop=True,
                     isa=both.isa_name(), **work(N, D, B, sep))
-    return Case("two_threads_" + (sep + "15" if sep == "entmax" else sep), "%dx%dx%d" % (N, D, B), 2, build)
+    return Case("two_threads_" + (sep + "15" if sep == "entmax" else sep), "%dx%dx%d" % (N, D, B), 2, build, "two threads")
 
 
 def cases():
@@ -204,13 +205,12 @@ def cases():
         for threads in THREADS if FULL else (1,):
             for index in (False, True): out.append(walk(kind, LARGE, threads, index))
     for kind in kinds:
-        row = "35" if kind in ("clean", "noise") else "35r"
         for threads in THREADS if FULL else (1,):
             for sep in ("sparsemax", "entmax", "normmax", "argmax") if FULL else ("sparsemax",):
-                out.append(prepared(kind, LARGE, 1, sep, threads, row=row))
-            out.append(prepared(kind, LARGE, 64, "sparsemax", threads, row="35b"))
+                out.append(prepared(kind, LARGE, 1, sep, threads))
+            out.append(prepared(kind, LARGE, 64, "sparsemax", threads))
         if blas.hfy.bench_isa(AVX2) and blas.hfy.bench_isa(0) != blas.hfy.bench_isa(AVX2):
-            out.append(prepared(kind, LARGE, 1, "sparsemax", 1, AVX2, row="35a"))
+            out.append(prepared(kind, LARGE, 1, "sparsemax", 1, AVX2))
     if FULL:
         for B in (1, 64):
             for threads in THREADS:

@@ -1,12 +1,10 @@
-"""run.py [--quick|--smoke] GROUP...: runs the groups one after another, each in a process of its own, and gathers their lines."""
+"""run.py [--quick|--smoke] GROUP...: runs the groups one after another, each in a process of its own."""
 import importlib, os, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD = os.environ.get("BENCH_BUILD", "build")
-NEEDS = {"gemm": ("numpy",), "retrieval": ("numpy",), "transforms": ("numpy",), "structured": ("numpy",), "growth": ("numpy",), "spectra": ("numpy",), "klr": ("numpy",), "memory": ()}
+NEEDS = {"gemm": ("numpy",), "retrieval": ("numpy",), "transforms": ("numpy",), "structured": ("numpy",), "growth": ("numpy",), "spectra": ("numpy",), "klr": ("numpy",), "accuracy": ("numpy",), "memory": ()}
 PACKAGES = {"numpy": "python3-numpy", "torch": "python3-torch", "faiss": "python3-faiss"}
 OPENMP = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "2000"}  # see README.md
-ORDER = ("gemm", "gemm_haswell", "retrieval", "transforms", "structured", "spectra", "klr", "memory", "growth")
 
 
 def has(module):
@@ -22,7 +20,7 @@ def missing():
         if not has(module): print("# missing: %s: cases that need it are left out" % package)
     for library, package in ((blas.openblas, "libopenblas-dev"), (blas.blis, "libblis-dev"), (blas.eigen, "libeigen3-dev and a C++ compiler")):
         if not library: print("# missing: %s: cases that need it are left out" % package)
-    if not os.environ.get("MNIST"): print("# missing: MNIST=DIR: no rows on real pictures (rows 35, 36)")
+    if not os.environ.get("MNIST"): print("# missing: MNIST=DIR: no cases on real pictures")
     for line in blas.describe(): print("# " + line)
 
 
@@ -31,29 +29,8 @@ def child(group):
     for name, value in OPENMP.items(): os.environ.setdefault(name, value)
     import harness
     name = "gemm_haswell" if group == "gemm" and os.environ.get("OPENBLAS_CORETYPE") == "Haswell" else group
-    return harness.run_group(name, importlib.import_module(group).cases())
-
-
-def gather():
-    lines, header = [], None
-    for group in ORDER:
-        path = os.path.join(BUILD, group + ".csv")
-        if not os.path.exists(path): continue
-        with open(path) as f: header, *rest = f.read().splitlines()
-        lines += rest
-    if not header: return
-    path = os.path.join(BUILD, "results.csv")
-    with open(path, "w") as f: f.write("\n".join([header] + lines) + "\n")
-    import csv
-    met, late = {"goal": 0, "must": 0, "no": 0, "WRONG": 0}, []
-    with open(path) as f:
-        for row in csv.DictReader(f):
-            if row["met"]: met[row["met"]] += 1
-            if row["met"] == "no" and os.environ.get("BENCH_MODE") != "smoke": late.append(row)
-    for r in late:
-        print("# row %-3s not met: %s %s, %s threads / %s: %s (best %s; p25-p75 %s-%s), must %s" % (
-            r["row"], r["case"], r["shape"], r["threads"], r["peer"], r["ratio"], r["best_ratio"], r["p25"], r["p75"], r["must"]))
-    print("# %s: %d lines; goal met %d, must met %d, not met %d, wrong %d" % (path, len(lines), met["goal"], met["must"], met["no"], met["WRONG"]))
+    module = importlib.import_module(group)
+    return harness.run_group(name, module.cases(), getattr(module, "COLUMNS", harness.COLUMNS))
 
 
 def main():
@@ -80,7 +57,6 @@ def main():
         if group == "gemm":
             status |= subprocess.call([sys.executable, "run.py", "--child", group], env=dict(environment, OPENBLAS_CORETYPE="Haswell"))
     print()
-    gather()
     print("# %.0f s in all" % (time.time() - began))
     return status != 0
 

@@ -21,12 +21,13 @@ def ksubsets(rows, n, k, double):
         theirs = []
         if torch and not double:
             z = torch.from_numpy(theta)
-            theirs.append(Peer("bisection, 50 steps (torch)", lambda r: peers.torch_ksubsets_bisect(z, k), "23" if rows == 1 else "24", error))
+            theirs.append(Peer("bisection, 50 steps (torch)", lambda r: peers.torch_ksubsets_bisect(z, k), error))
         recorded = peers.RECORDED["lp-sparsemap"].get((n, k))
-        if double and recorded: theirs.append(Peer("lp-sparsemap (recorded)", None, "23", seconds=recorded))
+        if double and recorded: theirs.append(Peer("lp-sparsemap (recorded)", None, seconds=recorded))
         return Race(s.call(theta, y), theirs, lambda: y, error, 1e-13 if double else 5e-7, loop=True, isa=blas.hfy.bench_isa(0).decode(),
                     note="nonzeros %.0f" % (exact > 0).sum(1).mean())
-    return Case("ksubsets%d%s" % (k, "_double" if double else ""), "%dx%d" % (rows, n), 1, build)
+    return Case("ksubsets%d%s" % (k, "_double" if double else ""), "%dx%d" % (rows, n), 1, build,
+                "k-subsets of %s" % ("one row" if rows == 1 else "64 rows"))
 
 
 def sequence_best(c, t, k):
@@ -55,11 +56,11 @@ def sequence(n, k, t):
             c = s[0] - u[0]
             return abs(sequence_best(c, t, k) - c @ u[0] - t * edges.sum()) + abs(u.sum() - k) * 1e-3
         run(1)
-        theirs = [Peer("lp-sparsemap, 100 inner iterations (recorded)", None, "25", seconds=peers.RECORDED["lp-sparsemap sequence"][n, k, t][0]),
-                  Peer("lp-sparsemap, defaults (recorded)", None, "26", seconds=peers.RECORDED["lp-sparsemap sequence"][n, k, t][1])]
+        theirs = [Peer("lp-sparsemap, 100 inner iterations (recorded)", None, seconds=peers.RECORDED["lp-sparsemap sequence"][n, k, t][0]),
+                  Peer("lp-sparsemap, defaults (recorded)", None, seconds=peers.RECORDED["lp-sparsemap sequence"][n, k, t][1])]
         return Race(run, theirs, lambda: u, gap, 1e-8, loop=True, isa="scalar",
                     note="nonzeros %d, steps %d, gap told %.1e" % ((u > 0).sum(), told[1], told[0]))
-    return Case("sequence%d_t%d" % (k, t), "1x%d" % n, 1, build)
+    return Case("sequence%d_t%d" % (k, t), "1x%d" % n, 1, build, "sequential k-subsets of one row")
 
 
 def bounded(n, bounds):
@@ -71,12 +72,12 @@ def bounded(n, bounds):
         exact = peers.ref_ksubsets(theta, 1.0, upper)
         error = lambda a: np.abs(np.asarray(a).reshape(1, -1) - exact).max()
         z = theta[0].copy()
-        theirs = [Peer("sorted corners (numpy)", lambda r: peers.numpy_bounded_sparsemax(z, upper), None, error)]
+        theirs = [Peer("sorted corners (numpy)", lambda r: peers.numpy_bounded_sparsemax(z, upper), error)]
         recorded = peers.RECORDED["HFYN csparsemax"].get((n, bounds))
-        if recorded: theirs.append(Peer("HFYN numpy (recorded)", None, "27", seconds=recorded))
+        if recorded: theirs.append(Peer("HFYN numpy (recorded)", None, seconds=recorded))
         return Race(s.call(theta, y), theirs, lambda: y, error, 1e-12, loop=True, isa=blas.hfy.bench_isa(0).decode(),
                     note="nonzeros %d, at the bound %d" % ((exact > 0).sum(), (exact >= upper).sum()))
-    return Case("constrained_sparsemax_%s" % bounds, "1x%d" % n, 1, build)
+    return Case("constrained_sparsemax_%s" % bounds, "1x%d" % n, 1, build, "constrained sparsemax of one row")
 
 
 def cases():

@@ -43,20 +43,16 @@ def textbook(kind, parameter, n):
     return [("bisection, 50 steps (torch)", lambda z: f[KINDS[kind][0]](z, parameter), kind)]
 
 
-def goal(kind, n, spread, isa, which):
-    """Which row of the goals is meant; n >= 512 as there."""
-    dense = spread == "dense"
-    if n < 512 or isa and kind != "softmax": return None
-    if kind == "softmax": return "15b" if isa == AVX2 else "15"
-    if kind in ("sparsemax", "entmax15"):
-        if dense: return "18" if which == 0 else None
-        return ("16" if kind == "sparsemax" else "17") + ("b" if which else "")
-    if kind == "ksubsets4": return None
-    return "20" if dense else "19"
+def task_of(kind, spread, isa):
+    """What a reader calls it: softmax, or how many of the weights are not 0."""
+    what = "softmax" if kind == "softmax" else "%s, %s" % (
+        {"entmax15": "1.5-entmax", "entmax1.3": "1.3-entmax, normmax", "normmax2": "1.3-entmax, normmax", "normmax5": "1.3-entmax, normmax",
+         "ksubsets4": "4-subsets"}.get(kind, kind), "nearly all weights" if spread == "dense" else "few weights")
+    return "rows of " + what + (", AVX2" if isa else "")
 
 
-def transform(kind, n, spread, isa=0, rows=None, most=9, goals=True, threads=1):
-    """most: how many peers at most."""
+def transform(kind, n, spread, isa=0, rows=None, most=9, grows=False, threads=1):
+    """most: how many peers at most. grows: one of a curve."""
     sep, parameter, tolerance = KINDS[kind]
 
     def build():
@@ -75,13 +71,14 @@ def transform(kind, n, spread, isa=0, rows=None, most=9, goals=True, threads=1):
         if torch:
             z = torch.from_numpy(theta)
             for i, (name, f, recorded) in enumerate(textbook(kind, parameter, n)[:most]):
-                theirs.append(Peer(name, lambda r, f=f: f(z), goal(kind, n, spread, isa, i) if goals else None, error))
+                theirs.append(Peer(name, lambda r, f=f: f(z), error))
                 figure = peers.RECORDED["entmax"].get((recorded, n))
-                if goals and figure and spread == "flat": note += "; entmax package%s %g ns/element (recorded)" % (" k=100" if i else "", figure)
+                if not grows and figure and spread == "flat": note += "; entmax package%s %g ns/element (recorded)" % (" k=100" if i else "", figure)
         # the sum of n rounded weights may be off by their rounding; single weights are held to the tighter number
         slack = tolerance + 6e-8 * np.sqrt(n) * (1 if kind == "softmax" or spread == "dense" else 0)
         return Race(s.call(theta, y), theirs, lambda: y, error, slack, loop=True, isa=blas.hfy.bench_isa(isa).decode(), note=note)
-    return Case("%s_%s%s" % (kind, spread, "_avx2" if isa == AVX2 else ""), "%dx%d" % (rows or ROWS, n), threads, build)
+    return Case("%s_%s%s" % (kind, spread, "_avx2" if isa == AVX2 else ""), "%dx%d" % (rows or ROWS, n), threads, build,
+                None if grows else task_of(kind, spread, isa))
 
 
 def cases():

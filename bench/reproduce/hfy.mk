@@ -15,6 +15,7 @@ hfy-need-data:
 	@test -n "$(MNIST)" || { echo "give MNIST=DIR, with train-images-idx3-ubyte and t10k-images-idx3-ubyte (or see hfy.mk)"; exit 1; }
 hfy-table3: $(BUILD)/hfy_metastable hfy-need-data
 	$(RUN) $< $(MNIST) --out $(BUILD) $(MORE)
+	@mkdir -p $(RESULTS) && cp $(BUILD)/metastable.csv $(RESULTS)/hfy_table3.csv
 hfy-capacity: $(BUILD)/hfy_capacity hfy-need-data
 	$(RUN) $< $(MNIST) --out $(BUILD) $(MORE)
 	$(PLOT) hfy_capacity.gp
@@ -32,9 +33,12 @@ hfy-dynamics: $(BUILD)/hfy_dynamics
 hfy-paths: $(BUILD)/hfy_paths
 	$(RUN) $< --out $(BUILD) $(MORE)
 	$(PLOT) hfy_paths.gp
+# five seeds; capacity with 20 draws each: median, lowest, highest; the picture is of seed 1
 mhn-error: $(BUILD)/mhn_error
-	$(RUN) $< $(MNIST) --out $(BUILD) $(MORE)
-	$(PLOT) mhn_error.gp
+	@mkdir -p $(RESULTS) $(SEEDS:%=$(BUILD)/mhn%)
+	@for s in $(SEEDS); do $(RUN) $< $(MNIST) --seed $$s --out $(BUILD)/mhn$$s $(MORE) || exit 1; done
+	@$(PYTHON) spread.py dim,k,beta,patterns $(RESULTS)/mhn_stored.csv $(SEEDS:%=$(BUILD)/mhn%/stored.csv)
+	gnuplot -e "data='$(BUILD)/mhn1'; out='$(PICTURES)'" mhn_error.gp
 .PHONY: hfy hfy-table3 hfy-capacity hfy-recall hfy-sequence hfy-dynamics hfy-paths hfy-exact mhn-error hfy-need-data
 hfy-exact: $(BUILD)/hfy_exact hfy-need-data
 	$(RUN) $< $(MNIST) --out $(BUILD) $(MORE)

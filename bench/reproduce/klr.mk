@@ -2,6 +2,7 @@
 # make klr         coarse grids, a minute; then the pictures      make klr-full    fine grids, more repetitions: minutes
 #                  one part: klr-phase klr-forces klr-spectrum klr-dynamics klr-capacity klr-lowrank klr-dense
 # make klr-large   4,000 patterns of 1,000 bits to the optimum: minutes           make klr-plots   pictures from the CSV
+# make klr-spread  five sets of patterns (KLR_SEEDS): $(RESULTS)/klr_*.csv, median and range
 # make klr-targets every row of the reference's figures, those too slow for make -C tests too: passed, failed
 KLR = phase forces spectrum dynamics capacity lowrank dense
 SIZE =
@@ -12,6 +13,12 @@ klr-full:
 	@$(MAKE) --no-print-directory klr SIZE=full
 $(KLR:%=klr-%): klr-%: $(BUILD)/klr
 	@$(BUILD)/klr $* $(SIZE) $(BUILD)
+KLR_SEEDS = 42 43 44 45 46
+klr-spread: $(BUILD)/klr
+	@mkdir -p $(RESULTS) $(KLR_SEEDS:%=$(BUILD)/seed%)
+	@for s in $(KLR_SEEDS); do for p in phase forces dynamics capacity lowrank "dense full"; do $(BUILD)/klr $$p seed=$$s $(BUILD)/seed$$s || exit 1; done; done
+	@for p in phase:gamma,load,patterns,training forces:load,patterns,training dynamics_summary:gamma,patterns,step capacity:load,patterns,memory,gamma lowrank:gamma,patterns,method,rank dense:memory,degree,dim; do \
+	    $(PYTHON) spread.py $${p#*:} $(RESULTS)/klr_$${p%%:*}.csv $(KLR_SEEDS:%=$(BUILD)/seed%/klr_$${p%%:*}.csv) || exit 1; done
 klr-large: $(BUILD)/large
 	@$(BUILD)/large
 
@@ -28,4 +35,4 @@ $(BUILD)/klr_targets: ../../tests/test_kernel.c ../../tests/check.h ../../hfy.h 
 klr-plots:
 	@if command -v gnuplot >/dev/null; then gnuplot -e "build='$(BUILD)'; docs='$(PICTURES)'" klr.gp; \
 	else echo "reproduce: no gnuplot (Debian: gnuplot-nox): the CSV files are in $(BUILD)"; fi
-.PHONY: klr klr-full klr-large klr-targets klr-plots $(KLR:%=klr-%)
+.PHONY: klr klr-full klr-spread klr-large klr-targets klr-plots $(KLR:%=klr-%)

@@ -23,7 +23,8 @@ from scipy import ndimage
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DOCS = os.path.join(HERE, '..', '..', 'docs')
-PHOTOGRAPHS = ('recall.png', 'recall_broken.png', 'hfy_recall_free.png', 'hfy_recall_sequence.png')  # no curves
+PHOTOGRAPHS = ('recall.png', 'recall_broken.png', 'hfy_recall_free.png', 'hfy_recall_sequence.png',
+               'bench_speed.svg', 'bench_memory.svg')  # no curves: photographs, points beside words
 
 
 def render(path):

@@ -3,6 +3,7 @@
 #   make rate-one FIGURE=3 N=200 REPETITIONS=5 MODE=quick
 #   make rate-targets  what random problems should show, with bounds, pass or fail: two minutes
 #                      (ONLY=S7 one group, SEED=2 other problems)
+#   make rate-spread   the same with five seeds: $(RESULTS)/rate_targets.csv, ten minutes
 # CSV files and SVG pictures: $(BUILD)/rate_fig*.csv, .svg
 
 FIGURE = 1
@@ -22,6 +23,12 @@ $(RATE_TARGETS): rate_targets.c rate.h reproduce.h ../../hfy.h | $(BUILD)
 
 rate-targets: $(RATE_TARGETS)
 	$(RATE_TARGETS) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
+
+# the same of five seeds, as one table: median, lowest, highest
+rate-spread: $(RATE_TARGETS)
+	@mkdir -p $(RESULTS) $(SEEDS:%=$(BUILD)/rate%)
+	@for s in $(SEEDS); do $(RATE_TARGETS) --seed $$s --out $(BUILD)/rate$$s || :; done
+	@$(PYTHON) spread.py line,group,what $(RESULTS)/rate_targets.csv $(SEEDS:%=$(BUILD)/rate%/rate_targets.csv)
 
 rate-quick: $(RATE)
 	$(RATE) 1 $(BUILD) 100 1 quick
@@ -52,4 +59,4 @@ rate-plots:
 	@if command -v gnuplot >/dev/null; then gnuplot -e "build='$(BUILD)'" rate_figures.gp; \
 	else echo "reproduce: no gnuplot (Debian: gnuplot-nox): the CSV files are in $(BUILD)"; fi
 
-.PHONY: rate-quick rate-long rate-one rate-plots rate-targets
+.PHONY: rate-spread rate-quick rate-long rate-one rate-plots rate-targets

@@ -23,8 +23,9 @@
 static hfy_work work;
 static uint64_t seed;
 static const char *only;
-static size_t failed, rows;
+static size_t failed, rows, lines;
 static time_t begun;
+static FILE *csv; /* --out DIR: DIR/rate_targets.csv */
 
 /* One line of the table. Written so that NaN fails. */
 static int line(const char *id, const char *what, size_t problems, double value, double low, double high,
@@ -40,6 +41,7 @@ static int line(const char *id, const char *what, size_t problems, double value,
         snprintf(bounds, sizeof bounds, "%g .. %g", low, high);
     printf("%-4s %-66s %3lu %9.4f  %-18s %s\n", id, what, (unsigned long)problems, value, bounds, pass ? yes : no);
     fflush(stdout);
+    if (csv) fprintf(csv, "%lu,%s,\"%s\",%lu,%.4f,%s\n", (unsigned long)++lines, id, what, (unsigned long)problems, value, bounds);
     return pass;
 }
 
@@ -509,11 +511,16 @@ int main(int argc, char **argv)
     seed = (uint64_t)number(argc, argv, "seed", 1);
     if (!strcmp(only, "S2") || !strcmp(only, "S3")) only = "S1"; /* one experiment */
     begun = time(NULL);
+    if (*option(argc, argv, "out", "")) {
+        csv = create(option(argc, argv, "out", ""), "rate_targets.csv");
+        fprintf(csv, "line,group,what,problems,measured,bound\n");
+    }
     printf("%-4s %-66s %3s %9s  %-18s\n", "", "what", "of", "measured", "bound");
     for (i = 0; i < sizeof groups / sizeof *groups; i++)
         if (!*only || !strcmp(only, groups[i].name)) groups[i].run();
     printf("%lu rows, %lu failed, seed %lu, %.0f s\n", (unsigned long)rows, (unsigned long)failed, (unsigned long)seed,
            seconds_since(begun));
+    if (csv) done(csv, "rate_targets.csv");
     hfy_work_free(&work);
     if (!rows) die("--only %s: there is no such group", only);
     return failed > 0;
