@@ -10878,7 +10878,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work)
     if (two.plus)
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
                               "sep->plus->plus is set; only sums of two separations have a value here");
-    if (first == HFY_SEP_BY_STRUCTURE_ || second == HFY_SEP_BY_STRUCTURE_ || (hfy_sep_by_norm_(&one) && hfy_sep_by_norm_(&two)) ||
+    if (first == HFY_SEP_BY_STRUCTURE_ || second == HFY_SEP_BY_STRUCTURE_ ||
+        (hfy_sep_by_norm_(&one) && hfy_sep_by_norm_(&two)) ||
         (one.kind == HFY_SEP_NORMMAX && one.gamma > HFY_SEP_STEEPEST_) ||
         (two.kind == HFY_SEP_NORMMAX && two.gamma > HFY_SEP_STEEPEST_))
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "sep->plus: no value of %s and %s together is offered",

@@ -354,13 +354,17 @@ static hfy_status run_recall_next(hfy_work *w)
     static double left[N];
     static hfy_real query[D], weight[N];
     hfy_recall_state state;
+    static unsigned char room[1 << 16];
+    hfy_work apart;
     hfy_net net = a_net();
     hfy_status status;
     size_t item;
     memset(&state, 0, sizeof state);
     net.sep.kind = HFY_SEP_ENTMAX;
     state.left = left, state.query = query, state.weights = weight;
-    if (hfy_recall_begin(&net, &how_to_recall, keys, &state, NULL)) return HFY_ERR_ARG;
+    memset(&apart, 0, sizeof apart);
+    apart.buffer = room, apart.capacity = sizeof room; /* only the next call is judged */
+    if (hfy_recall_begin(&net, &how_to_recall, keys, &state, &apart)) return HFY_ERR_ARG;
     status = hfy_recall_next(&net, &how_to_recall, &state, &item, w);
     if (!status) out.size = item, memcpy(out.bound, left, sizeof left), memcpy(out.weights, weight, sizeof weight);
     return status;
