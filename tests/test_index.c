@@ -645,7 +645,7 @@ TEST(spans_cover_every_row)
     for (n = N - 2; n <= N; n++)
         for (workers = 1; workers < 8; workers++) {
             hfy_index_level_ l;
-            double norm, about;
+            double norm = 0, about = 0;
             int exponent;
             CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
             m.seek.workers = workers;
