@@ -169,7 +169,7 @@ int main(int argc, char **argv)
     images all;
     char message[300];
     hfy_net one = {0}, subsets, sequence, branches;
-    hfy_theory_association terms;
+    hfy_theory_association terms = {0};
     hfy_work work = {0};
     const hfy_real *pictures[SHOWN];
     size_t i, k = argc > 2 ? strtoul(argv[2], NULL, 10) : 3, count, dim, apart[MOST], run[MOST], mixed[MOST + 1], parent[MOST];

@@ -43,7 +43,7 @@ int main(int argc, char **argv)
     hfy_rate_averages theory;
     hfy_work work = {0};
     hfy_status status;
-    double corrected;
+    double corrected = 0;
     size_t k;
 
     unit.power = argc > 2 ? atof(argv[2]) : 1;
@@ -68,7 +68,7 @@ int main(int argc, char **argv)
         hfy_rng rng = hfy_rng_seed(1);
         hfy_rate_options options = {0};
         double abscissa[LOOKED], mean = 0, before = 0, after = 0;
-        size_t stable, mu;
+        size_t stable = 0, mu;
 
         status = hfy_rate_patterns(&rng, cv, 1, count, UNITS, patterns, &work);
         if (!status) status = hfy_rate_weights(&unit, patterns, count, UNITS, 0, w, &work);

@@ -43,8 +43,8 @@ int main(int argc, char **argv)
         hfy_kernel memory;
         hfy_kernel_result result = {0};
         hfy_kernel_census census = {0};
-        hfy_kernel_geometry force;
-        hfy_kernel_spectrum spectrum;
+        hfy_kernel_geometry force = {0};
+        hfy_kernel_spectrum spectrum = {0};
         double stored = 0, recovered[4] = {0, 0, 0, 0};
         hfy_rng cues = hfy_rng_seed(2), starts = hfy_rng_seed(3);
 
