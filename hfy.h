@@ -7,7 +7,7 @@
        #include "hfy.h"
 
    and in every other source file the include alone. Link with -lm. There is nothing else to build, start or shut down.
-   If one file alone uses it, define HFY_STATIC too: then only what that file calls is compiled, in a third of the time.
+   If one file alone uses it, define HFY_STATIC too: only what that file calls is compiled, in less than half the time.
 
    A COMPLETE PROGRAM          cc -std=c99 -O2 first.c -o first -lm && ./first
 

@@ -19,13 +19,18 @@ weigh() {
     name=$1 source=$2
     shift 2
     object=$dir/$name.o
-    seconds=$({ time $CC -std=c99 "$@" -c -o "$object" "$source" 2>"$dir/log"; } 2>&1) || { cat "$dir/log"; exit 2; }
-    memory=-
-    [ -x /usr/bin/time ] && memory=$(/usr/bin/time -f %M $CC -std=c99 "$@" -c -o "$object" "$source" 2>&1 | tail -n 1)
+    set -- $CC -std=c99 "$@" -c -o "$object" "$source"
+    if [ -x /usr/bin/time ]; then
+        measured=$(/usr/bin/time -f '%U %M' "$@" 2>&1) || { echo "$measured"; exit 2; }
+        measured=$(echo "$measured" | tail -n 1)
+        seconds=${measured% *} memory=$((${measured#* } / 1024))
+    else
+        seconds=$({ time "$@" >"$dir/log" 2>&1; } 2>&1) || { cat "$dir/log"; exit 2; }
+        memory=-
+    fi
     code=$(size "$object" | awk 'NR == 2 { print int(($1 + $2 + 512) / 1024) }')
     [ -n "$record" ] && { echo "$compiler $name $code"; return; }
     was=$(awk -v c="$compiler" -v n="$name" '$1 == c && $2 == n { print $3 }' "$here/weight.txt")
-    [ "$memory" = - ] || memory=$((memory / 1024))
     printf '  %-22s %6s s  %5s MB  %5d KB of code%s\n' "$name" "$seconds" "$memory" "$code" "${was:+, recorded $was}"
     [ -n "$was" ] || return
     if [ "$code" -le $((was + was / 10)) ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
