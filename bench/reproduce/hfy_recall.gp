@@ -1,35 +1,43 @@
-# HFY Figures 4 and 6 from recall.csv. Lines that lie on one another are moved a few per cent apart along x.
-set datafile separator ','
-set terminal svg size 1100,700 font 'sans,11' background '#ffffff'
+# HFY Figures 4 and 6 from recall.csv
+load 'panels.gp'
+set terminal svg size 1100,760 font 'sans,11' background '#ffffff'
 set output out.'/hfy_recall.svg'
-set key bottom left
-set pointsize 0.5
-set yrange [0:1.05]
 free = "bounded sparsemax|penalised softmax|penalised 1.5-entmax|penalised sparsemax"
 seq = "sequential softmax rho 1|sequential 1.5-entmax rho 1|sequential sparsemax rho 1|sequential softmax rho 2|sequential 1.5-entmax rho 2|sequential sparsemax rho 2"
-apart(x, i, n) = x * 1.05**(i - (n + 1) / 2.0)
 pick(list, i) = system(sprintf("echo '%s' | cut -d'|' -f%d", list, i))
-rows(against, name) = sprintf("< awk -F, '$1==\"%s\" && $2==\"%s\"' %s/recall.csv", against, name, data)
-set multiplot layout 2,2
+rows_of(against, name) = sprintf("< awk -F, '$1==\"%s\" && $2==\"%s\"' %s/recall.csv", against, name, data)
+tint(k) = word(colours, k)
+set multiplot
+rows = 2; columns = 2; left = 0.07; right = 0.985; bottom = 0.19; top = 0.955; across = 0.08; down = 0.12
+set yrange [0:1.05]
 set logscale x 2
 set xrange [1.7:1200]
 set xlabel 'stored patterns'
 set ylabel 'unique ratio'
+r = 1; c = 1
+@panel
 set title 'free recall, beta 0.1'
-plot for [i=1:4] rows('size', pick(free, i)) using (apart($4, i, 4)):5:6:7 with yerrorlines pt 7 title pick(free, i)
+plot for [k=1:4] rows_of('size', pick(free, k)) using 4:5 with lines lw wide(k, 4) lc rgb tint(k) notitle, \
+     for [k=1:4] rows_of('size', pick(free, k)) using ($4*1.02**k):6:(0):($7-$6) with vectors nohead lc rgb tint(k) notitle
+c = 2
+@panel
 set title 'sequential recall, beta 0.1'
-plot for [i=1:6] rows('size', pick(seq, i)) using (apart($4, i, 6)):5:6:7 with yerrorlines pt 7 title pick(seq, i)
+plot for [k=1:6] rows_of('size', pick(seq, k)) using 4:5 with lines lw 1 + 1.6 * (6 - k) lc rgb tint(k) notitle, \
+     for [k=1:6] rows_of('size', pick(seq, k)) using ($4*1.03**k):6:(0):($7-$6) with vectors nohead lc rgb tint(k) notitle
+r = 2
+@panel
+set ylabel 'Levenshtein coefficient'
+set key at screen 0.54, screen 0.06 left center Left reverse horizontal maxrows 2 samplen 2
+plot for [k=1:6] rows_of('size', pick(seq, k)) using 4:8 with lines lw 1 + 1.6 * (6 - k) lc rgb tint(k) title pick(seq, k)[12:*], \
+     for [k=1:6] rows_of('size', pick(seq, k)) using ($4*1.03**k):9:(0):($10-$9) with vectors nohead lc rgb tint(k) notitle
+c = 1
+@panel
+set ylabel 'unique ratio'
 set logscale x 10
 set xrange [0.02:12]
 set xlabel 'beta'
-set key bottom right
 set title 'free recall, 128 patterns'
-plot for [i=1:4] rows('beta', pick(free, i)) using (apart($3, i, 4)):5:6:7 with yerrorlines pt 7 title pick(free, i)
-set logscale x 2
-set xrange [1.7:1200]
-set xlabel 'stored patterns'
-set ylabel 'Levenshtein coefficient'
-unset key
-set title 'sequential recall, beta 0.1'
-plot for [i=1:6] rows('size', pick(seq, i)) using (apart($4, i, 6)):8:9:10 with yerrorlines pt 7 title pick(seq, i)
+set key at screen 0.04, screen 0.06 left center Left reverse horizontal maxrows 2 samplen 2
+plot for [k=1:4] rows_of('beta', pick(free, k)) using 3:5 with lines lw wide(k, 4) lc rgb tint(k) title pick(free, k), \
+     for [k=1:4] rows_of('beta', pick(free, k)) using ($3*1.02**k):6:(0):($7-$6) with vectors nohead lc rgb tint(k) notitle
 unset multiplot

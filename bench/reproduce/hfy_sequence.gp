@@ -1,43 +1,48 @@
-# Sequential recall, from sequential_recall.csv: what the cue changes, and where the order breaks. Lines that lie on one
-# another are moved a few per cent apart along x; the keys stand above the data.
-set datafile separator ','
-set terminal svg size 1000,760 font 'sans,11' background '#ffffff'
+# Sequential recall, from sequential_recall.csv: what the cue changes, and where the order breaks
+load 'panels.gp'
+set terminal svg size 1100,900 font 'sans,11' background '#ffffff'
 set output out.'/hfy_sequence.svg'
 file = data.'/sequential_recall.csv'
 only(where) = sprintf("< awk -F, '%s' %s", where, file)
 size(cue, rho, sim) = only(sprintf('$1=="size" && $2==2 && $5=="%s" && $3==%d && $4=="%s"', cue, rho, sim))
 noise(cue, n) = only(sprintf('$1=="noise" && $3==1 && $5=="%s" && $10==%d', cue, n))
 t(cue, rho) = only(sprintf('$1=="t" && $5=="%s" && $3==%d && $10==64', cue, rho))
-set pointsize 0.6
-set bars 0.5
-set key top left Left reverse maxrows 3 samplen 2
-set yrange [-0.03:1.4]
+way(k) = k == 1 ? size('recalled', 1, 'euclidean') : k == 2 ? size('recalled', 1, 'dot') : size('bare', k - 2, 'dot')
+said = "'cue counts, distances' 'cue counts, dots' 'bare cue, rho 1' 'bare cue, rho 2'"
+tint(k) = word(colours, k)
+set multiplot
+set yrange [-0.04:1.06]
 set ytics 0, 0.2, 1
-set multiplot layout 2,2 margins 0.07,0.98,0.08,0.95 spacing 0.09,0.14
+columns = 2; left = 0.07; right = 0.985; across = 0.08; down = 0.12
+rows = 1; bottom = 0.64; top = 0.965; r = 1
 set logscale x 2
 set xrange [12:2900]
 set xlabel 'stored pictures'
-set style data yerrorlines
-set ylabel 'order: median, quartiles'
-set title 'order of the items after the cue (sparsemax)'
-plot size('bare', 1, 'dot') using ($10*0.91):13:14:15 pt 5 lc 7 title 'bare cue, rho 1', \
-     size('bare', 2, 'dot') using ($10*0.97):13:14:15 pt 9 lc 4 title 'bare cue, rho 2', \
-     size('recalled', 1, 'dot') using ($10*1.03):13:14:15 pt 7 lc 6 title 'cue counts, dots', \
-     size('recalled', 1, 'euclidean') using ($10*1.09):13:14:15 pt 13 lc 2 title 'cue counts, distances'
-set style data linespoints
+c = 2
+@panel
 set ylabel 'share of draws'
 set title 'draws in perfect order (sparsemax)'
-plot size('bare', 1, 'dot') using ($10*0.91):($12/$11) pt 5 lc 7 title 'bare cue, rho 1', \
-     size('bare', 2, 'dot') using ($10*0.97):($12/$11) pt 9 lc 4 title 'bare cue, rho 2', \
-     size('recalled', 1, 'dot') using ($10*1.03):($12/$11) pt 7 lc 6 title 'cue counts, dots', \
-     size('recalled', 1, 'euclidean') using ($10*1.09):($12/$11) pt 13 lc 2 title 'cue counts, distances'
+plot for [k=1:4] way(k) using 10:($12/$11) with lines lw wide(k, 4) lc rgb tint(k) notitle
+c = 1
+@panel
+set ylabel 'order: median, quartiles'
+set title 'order of the items after the cue (sparsemax)'
+set key at screen 0.2, screen 0.55 left center Left reverse horizontal maxrows 1 samplen 2
+plot for [k=1:4] way(k) using 10:13 with lines lw wide(k, 4) lc rgb tint(k) title word(said, k), \
+     for [k=1:4] way(k) using ($10*1.03**k):14:(0):($15-$14) with vectors nohead lc rgb tint(k) notitle
+bottom = 0.16; top = 0.48
+@panel
 set xrange [0.4:11]
+set ylabel 'share of draws'
 set xlabel 'standard deviation of the noise on a cue with pixels in [-1, 1]'
 set title 'noisy cues: draws in perfect order (sparsemax, rho 1)'
-plot for [k=0:2] noise('recalled', 16*4**k) using ($7*(1+0.05*(k-1))):($12/$11) pt 7 ps 0.4+0.25*k lc 6 dt k+1 \
-         title sprintf('cue counts, %d pictures', 16*4**k), \
-     for [k=0:2] noise('bare', 16*4**k) using ($7*(1+0.05*(k-1))):($12/$11) pt 5 ps 0.4+0.25*k lc 7 dt k+1 \
-         title sprintf('bare cue, %d pictures', 16*4**k)
+set key at screen 0.04, screen 0.05 left center Left reverse horizontal maxrows 3 samplen 2
+plot for [k=1:3] noise('recalled', 4**(k+1)) using 7:($12/$11) with lines lw wide(k, 6) lc rgb tint(k) \
+         title sprintf('cue counts, %d pictures', 4**(k+1)), \
+     for [k=1:3] noise('bare', 4**(k+1)) using 7:($12/$11) with lines lw wide(k + 3, 6) lc rgb tint(k + 3) \
+         title sprintf('bare cue, %d pictures', 4**(k+1))
+c = 2
+@panel
 unset logscale x
 set logscale x 10
 set xrange [0.5:3e8]
@@ -45,8 +50,9 @@ set format x '10^{%T}'
 set mxtics default
 set xlabel 't, the score of two neighbours'
 set title 'transition score: draws in perfect order (sparsemax, 64 pictures)'
-plot t('recalled', 1) using ($8*0.9):($12/$11) pt 7 lc 6 title 'cue counts, rho 1', \
-     t('recalled', 2) using ($8*1.1):($12/$11) pt 6 lc 6 dt 2 title 'cue counts, rho 2', \
-     t('bare', 1) using ($8*0.9):($12/$11) pt 5 lc 7 title 'bare cue, rho 1', \
-     t('bare', 2) using ($8*1.1):($12/$11) pt 9 lc 4 dt 2 title 'bare cue, rho 2'
+set key at screen 0.56, screen 0.05 left center Left reverse horizontal maxrows 2 samplen 2
+plot for [k=1:2] t('recalled', k) using 8:($12/$11) with lines lw wide(k, 4) lc rgb tint(k) \
+         title sprintf('cue counts, rho %d', k), \
+     for [k=1:2] t('bare', k) using 8:($12/$11) with lines lw wide(k + 2, 4) lc rgb tint(k + 2) \
+         title sprintf('bare cue, rho %d', k)
 unset multiplot
