@@ -444,7 +444,8 @@ TEST(softmax_sums)
             one = n > 3 ? (double)y[3] : 0;
             CHECK_NEAR(sum, 1 + one * (double)((n - 1) / 3) + (double)(n - 1 - (n - 1) / 3),
                        sizeof(hfy_real) == 4 ? 1.2e-7 : 256 * REAL_EPS);
-            for (i = 1; i <= more; i += i < 70 ? 1 : 46) CHECK(simd->softmax(x, n + i, x[0], y) == sum);
+            for (i = 1; i <= more; i += n > 10000 ? 230 : i < 70 ? 1 : 46)
+                CHECK(simd->softmax(x, n + i, x[0], y) == sum);
             if (n > 10000) continue;
             for (i = 0; i < n; i++) x[i] = (hfy_real)normal();
             for (i = 1; i < n; i++) x[0] = x[i] > x[0] ? x[i] : x[0];
