@@ -2207,6 +2207,12 @@ HFY_PRIVATE_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const 
     return status;
 }
 
+/* For a function's pointers: !a ? "a" : !b ? "b" : NULL. */
+HFY_PRIVATE_ hfy_status hfy_base_null_(hfy_work *work, const char *name)
+{
+    return name ? hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", name) : HFY_OK;
+}
+
 /* --- checked sizes --- */
 
 /* a*b, or SIZE_MAX if that overflows. */
@@ -2237,10 +2243,11 @@ HFY_PRIVATE_ int hfy_base_fits_(size_t rows, size_t n, size_t size)
 
 /* --- scratch ---
    Each room has one `plan` function that takes its arrays from an arena. Run on an arena without memory it only counts;
-   run again after hfy_base_reserve_ it hands them out. So the worst case and the layout can never disagree. */
+   run again once there is room it hands them out. So the worst case and the layout can never disagree. */
 typedef struct hfy_base_arena_ {
     unsigned char *base; /* NULL: counting */
     size_t used;
+    int pass; /* of hfy_base_layout_ */
 } hfy_base_arena_;
 
 /* count elements of size bytes, aligned to a cache line; NULL for none. */
@@ -2250,6 +2257,8 @@ HFY_PRIVATE_ void *hfy_base_take_(hfy_base_arena_ *arena, size_t count, size_t s
     arena->used = hfy_base_plus_(at, bytes == SIZE_MAX ? bytes : bytes & ~(size_t)63);
     return arena->base && count ? arena->base + at : NULL;
 }
+
+#define HFY_TAKE_(arena, type, count) ((type *)hfy_base_take_(arena, count, sizeof(type)))
 
 /* The start of every fallible function: the work to use (a local one for NULL), its message empty. */
 HFY_PRIVATE_ hfy_work *hfy_base_open_(hfy_work *work, hfy_work *local)
@@ -2295,6 +2304,14 @@ HFY_PRIVATE_ hfy_status hfy_base_reserve_(hfy_work *work, hfy_base_arena_ *arena
     }
     arena->used = 0;
     return HFY_OK;
+}
+
+/* while (hfy_base_layout_(&arena, work, &status)) { takes... }: counts what is taken, makes room, hands it out. */
+HFY_PRIVATE_ int hfy_base_layout_(hfy_base_arena_ *arena, hfy_work *work, hfy_status *status)
+{
+    if (*status || arena->pass == 2) return 0;
+    if (arena->pass++) *status = hfy_base_reserve_(work, arena);
+    return !*status;
 }
 
 HFY_API void hfy_work_free(hfy_work *work)
@@ -5644,19 +5661,19 @@ typedef struct hfy_linalg_eigen_ {
 HFY_PRIVATE_ void hfy_linalg_plan_eigen_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_eigen_ *e)
 {
     const size_t panel = HFY_LINALG_PANEL_, square = hfy_base_times_(n, n);
-    e->h = (double *)hfy_base_take_(arena, square, sizeof(double));
-    e->v = (double *)hfy_base_take_(arena, hfy_base_times_(n, panel), sizeof(double));
-    e->y = (double *)hfy_base_take_(arena, hfy_base_times_(n, panel), sizeof(double));
-    e->w = (double *)hfy_base_take_(arena, hfy_base_times_(n, panel), sizeof(double));
-    e->t = (double *)hfy_base_take_(arena, panel * panel + 2 * panel, sizeof(double));
-    e->all = (double *)hfy_base_take_(arena, vectors ? square : 0, sizeof(double));
-    e->tau = (double *)hfy_base_take_(arena, n, sizeof(double));
-    e->scale = (double *)hfy_base_take_(arena, n, sizeof(double));
-    e->block = (double *)hfy_base_take_(arena, 32 * (HFY_LINALG_CHUNK_ + 2), sizeof(double));
-    e->coefficient = (double *)hfy_base_take_(arena, 3 * HFY_LINALG_CHUNK_, sizeof(double));
-    e->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)), sizeof(double));
-    e->index = (size_t *)hfy_base_take_(arena, n, sizeof(size_t));
-    e->counts = (size_t *)hfy_base_take_(arena, hfy_base_times_(n, 2), sizeof(size_t));
+    e->h = HFY_TAKE_(arena, double, square);
+    e->v = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
+    e->y = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
+    e->w = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
+    e->t = HFY_TAKE_(arena, double, panel * panel + 2 * panel);
+    e->all = HFY_TAKE_(arena, double, vectors ? square : 0);
+    e->tau = HFY_TAKE_(arena, double, n);
+    e->scale = HFY_TAKE_(arena, double, n);
+    e->block = HFY_TAKE_(arena, double, 32 * (HFY_LINALG_CHUNK_ + 2));
+    e->coefficient = HFY_TAKE_(arena, double, 3 * HFY_LINALG_CHUNK_);
+    e->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
+    e->index = HFY_TAKE_(arena, size_t, n);
+    e->counts = HFY_TAKE_(arena, size_t, hfy_base_times_(n, 2));
 }
 
 /* Osborne's balancing in powers of two: rows and columns of like norm; scale[i] gets what column i was multiplied by.
@@ -6075,13 +6092,13 @@ HFY_PRIVATE_ void hfy_linalg_plan_vectors_(hfy_base_arena_ *arena, size_t n, hfy
 {
     const size_t square = hfy_base_times_(n, n);
     hfy_linalg_plan_eigen_(arena, n, 1, &s->eigen);
-    s->ur = (double *)hfy_base_take_(arena, square, sizeof(double));
-    s->ui = (double *)hfy_base_take_(arena, square, sizeof(double));
-    s->mr = (double *)hfy_base_take_(arena, n, sizeof(double));
-    s->mi = (double *)hfy_base_take_(arena, n, sizeof(double));
-    s->xr = (double *)hfy_base_take_(arena, n, sizeof(double));
-    s->xi = (double *)hfy_base_take_(arena, n, sizeof(double));
-    s->swapped = (unsigned char *)hfy_base_take_(arena, n, 1);
+    s->ur = HFY_TAKE_(arena, double, square);
+    s->ui = HFY_TAKE_(arena, double, square);
+    s->mr = HFY_TAKE_(arena, double, n);
+    s->mi = HFY_TAKE_(arena, double, n);
+    s->xr = HFY_TAKE_(arena, double, n);
+    s->xi = HFY_TAKE_(arena, double, n);
+    s->swapped = HFY_TAKE_(arena, unsigned char, n);
 }
 
 /* Reduces a once; then hfy_linalg_vector_ for any of its eigenvalues. */
@@ -6161,20 +6178,17 @@ HFY_PRIVATE_ hfy_status hfy_linalg_check_square_(const double *a, size_t n, hfy_
 HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     hfy_linalg_eigen_ scratch;
     double *real = NULL, *imaginary = NULL;
     hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
-    int pass;
     if (!status && (!re || !im)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", re ? "im" : "re");
     memset(&scratch, 0, sizeof scratch);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_linalg_plan_eigen_(&arena, n, 0, &scratch);
-        real = (double *)hfy_base_take_(&arena, n, sizeof *real);
-        imaginary = (double *)hfy_base_take_(&arena, n, sizeof *imaginary);
+        real = HFY_TAKE_(&arena, double, n);
+        imaginary = HFY_TAKE_(&arena, double, n);
     }
     if (!status) {
         status = hfy_linalg_eigenvalues_(simd, a, n, real, imaginary, &scratch);
@@ -6191,12 +6205,11 @@ HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re,
                                     double *vectors_re, double *vectors_im, double *residual, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     hfy_linalg_vectors_ scratch;
     hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
     size_t i, j, k;
-    int pass;
     if (!status && !hfy_base_fits_(count, n, sizeof *a))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "count %z, n %z: vectors of that size cannot exist", count, n);
     if (!status && count && (!re || !im || !vectors_re || !vectors_im))
@@ -6206,10 +6219,7 @@ HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re,
         if (!hfy_base_is_finite_(re[k]) || !hfy_base_is_finite_(im[k]))
             status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "eigenvalue %z is not finite", k);
     memset(&scratch, 0, sizeof scratch);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) hfy_linalg_plan_vectors_(&arena, n, &scratch);
-    }
+    while (hfy_base_layout_(&arena, w, &status)) hfy_linalg_plan_vectors_(&arena, n, &scratch);
     if (!status && count) {
         status = hfy_linalg_vectors_begin_(simd, a, n, &scratch);
         for (k = 0; !status && k < count; k++) {
@@ -6299,16 +6309,16 @@ HFY_PRIVATE_ void hfy_linalg_eigen_plan_(hfy_base_arena_ *arena, size_t n, int v
     s->n = n;
     s->room = vectors ? hfy_base_plus_(hfy_base_times_(n, 8), 64) : 0;
     s->count = 0;
-    s->reflectors = (double *)hfy_base_take_(arena, hfy_base_times_(vectors ? n : panel, n), sizeof(double));
-    s->tau = (double *)hfy_base_take_(arena, n, sizeof(double));
-    s->diagonal = (double *)hfy_base_take_(arena, n, sizeof(double));
-    s->off = (double *)hfy_base_take_(arena, n, sizeof(double));
-    s->w = (double *)hfy_base_take_(arena, hfy_base_times_(panel, n), sizeof(double));
-    s->small = (double *)hfy_base_take_(arena, 4 * panel, sizeof(double));
-    s->block = (double *)hfy_base_take_(arena, vectors ? panel * panel : 0, sizeof(double));
-    s->turned = (double *)hfy_base_take_(arena, vectors ? hfy_base_times_(2 * panel, n) : 0, sizeof(double));
-    s->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)), sizeof(double));
-    s->rotations = (hfy_linalg_rotation_ *)hfy_base_take_(arena, s->room, sizeof(hfy_linalg_rotation_));
+    s->reflectors = HFY_TAKE_(arena, double, hfy_base_times_(vectors ? n : panel, n));
+    s->tau = HFY_TAKE_(arena, double, n);
+    s->diagonal = HFY_TAKE_(arena, double, n);
+    s->off = HFY_TAKE_(arena, double, n);
+    s->w = HFY_TAKE_(arena, double, hfy_base_times_(panel, n));
+    s->small = HFY_TAKE_(arena, double, 4 * panel);
+    s->block = HFY_TAKE_(arena, double, vectors ? panel * panel : 0);
+    s->turned = HFY_TAKE_(arena, double, vectors ? hfy_base_times_(2 * panel, n) : 0);
+    s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
+    s->rotations = HFY_TAKE_(arena, hfy_linalg_rotation_, s->room);
 }
 
 /* Reflections I - tau v v^T, v[j+1] = 1, that make the symmetric a (n x n, both triangles, overwritten) tridiagonal. */
@@ -6520,12 +6530,11 @@ HFY_PRIVATE_ hfy_status hfy_linalg_eigen_run_(hfy_linalg_symmetric_ *s, double *
 HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, double *vectors, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_linalg_symmetric_ s;
     hfy_status status = HFY_OK;
     double *copy = NULL, *found = NULL, *turned = NULL;
     size_t i, j;
-    int pass;
     memset(&s, 0, sizeof s);
     s.simd = hfy_simd_choose_(w);
     if (!s.simd)
@@ -6537,12 +6546,10 @@ HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, d
     for (i = 0; !status && i < n; i++)
         if (!hfy_base_is_finite_(hfy_linalg_largest_(a + i * n, i + 1)))
             status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity in row %z", i);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
-        copy = (double *)hfy_base_take_(&arena, n * n, sizeof(double));
-        found = (double *)hfy_base_take_(&arena, n, sizeof(double));
-        turned = (double *)hfy_base_take_(&arena, vectors ? n * n : 0, sizeof(double));
+    while (hfy_base_layout_(&arena, w, &status)) {
+        copy = HFY_TAKE_(&arena, double, n * n);
+        found = HFY_TAKE_(&arena, double, n);
+        turned = HFY_TAKE_(&arena, double, vectors ? n * n : 0);
         hfy_linalg_eigen_plan_(&arena, n, vectors != NULL, &s);
     }
     if (!status) {
@@ -6573,15 +6580,14 @@ HFY_PRIVATE_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size
 {
     s->tall = rows > columns ? rows : columns;
     s->wide = rows > columns ? columns : rows;
-    s->matrix = (double *)hfy_base_take_(arena, hfy_base_times_(rows, columns), sizeof(double));
-    s->scaled = (double *)hfy_base_take_(arena, hfy_base_times_(rows, columns), sizeof(double));
-    s->gram = (double *)hfy_base_take_(arena, hfy_base_times_(s->wide, s->wide), sizeof(double));
-    s->v = (double *)hfy_base_take_(arena, hfy_base_times_(s->wide, s->wide), sizeof(double));
-    s->square = (double *)hfy_base_take_(arena, s->wide, sizeof(double));
+    s->matrix = HFY_TAKE_(arena, double, hfy_base_times_(rows, columns));
+    s->scaled = HFY_TAKE_(arena, double, hfy_base_times_(rows, columns));
+    s->gram = HFY_TAKE_(arena, double, hfy_base_times_(s->wide, s->wide));
+    s->v = HFY_TAKE_(arena, double, hfy_base_times_(s->wide, s->wide));
+    s->square = HFY_TAKE_(arena, double, s->wide);
     hfy_linalg_eigen_plan_(arena, s->wide, 1, &s->eigen);
     /* the eigenproblem's scratch for products serves those with A as well */
-    s->eigen.gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(s->tall, s->tall, s->tall, sizeof(double)),
-                                             sizeof(double));
+    s->eigen.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(s->tall, s->tall, s->tall, sizeof(double)));
 }
 
 /* x <- c x - s y, y <- s x + c y. */
@@ -6676,18 +6682,15 @@ HFY_API hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, 
                                   double *right, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_linalg_svd_ s;
     hfy_status status;
     double *found = NULL;
-    int pass;
     memset(&s, 0, sizeof s);
     s.eigen.simd = hfy_simd_choose_(w);
     status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, values, "values", w) : HFY_ERR_UNSUPPORTED;
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
-        found = (double *)hfy_base_take_(&arena, hfy_base_min_(rows, columns), sizeof(double));
+    while (hfy_base_layout_(&arena, w, &status)) {
+        found = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
         hfy_linalg_svd_plan_(&arena, rows, columns, &s);
     }
     if (!status) {
@@ -6707,21 +6710,18 @@ HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns,
                                    size_t *rank, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_linalg_svd_ s;
     hfy_status status;
     double *values = NULL;
     size_t i, j;
-    int pass;
     memset(&s, 0, sizeof s);
     s.eigen.simd = hfy_simd_choose_(w);
     status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, inverse, "inverse", w) : HFY_ERR_UNSUPPORTED;
     if (!status && (!(cut >= 0) || !hfy_base_is_finite_(cut)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "cut is %g; it should be finite and not negative", cut);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
-        values = (double *)hfy_base_take_(&arena, hfy_base_min_(rows, columns), sizeof(double));
+    while (hfy_base_layout_(&arena, w, &status)) {
+        values = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
         hfy_linalg_svd_plan_(&arena, rows, columns, &s);
     }
     if (!status) {
@@ -6771,11 +6771,11 @@ HFY_PRIVATE_ void hfy_linalg_factor_plan_(hfy_base_arena_ *arena, size_t n, size
     f->tasks = hfy_base_workers_();
     f->slice = hfy_linalg_gemm_scratch_(n, columns > n ? columns : n, n, sizeof(double));
     f->held = hfy_base_times_(block, columns / f->tasks + 1);
-    f->inverse = (double *)hfy_base_take_(arena, hfy_base_times_(n + block, block), sizeof(double));
-    f->panel = (double *)hfy_base_take_(arena, hfy_base_times_(n, block), sizeof(double));
-    f->diagonal = (double *)hfy_base_take_(arena, n, sizeof(double));
-    f->gemm = (double *)hfy_base_take_(arena, hfy_base_times_(f->tasks, f->slice), sizeof(double));
-    f->hold = (double *)hfy_base_take_(arena, hfy_base_times_(f->tasks, f->held), sizeof(double));
+    f->inverse = HFY_TAKE_(arena, double, hfy_base_times_(n + block, block));
+    f->panel = HFY_TAKE_(arena, double, hfy_base_times_(n, block));
+    f->diagonal = HFY_TAKE_(arena, double, n);
+    f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->slice));
+    f->hold = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->held));
 }
 
 /* Rows of the block column at work: minus what the columns to the left explain. */
@@ -6978,11 +6978,10 @@ HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys
                                   hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     hfy_status status = HFY_OK;
     double *inverse_x = NULL, *inverse_q = NULL;
-    int pass;
     if (!simd)
         status = HFY_ERR_UNSUPPORTED;
     else if ((unsigned)sim > HFY_SIM_MANHATTAN)
@@ -7000,11 +6999,10 @@ HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys
                                 count, dim, n_queries);
     else if (!keys || (n_queries && (!queries || !scores)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !keys ? "keys" : !queries ? "queries" : "scores");
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status || sim != HFY_SIM_COSINE) continue;
-        inverse_x = (double *)hfy_base_take_(&arena, count, sizeof *inverse_x);
-        inverse_q = (double *)hfy_base_take_(&arena, n_queries, sizeof *inverse_q);
+    while (hfy_base_layout_(&arena, w, &status)) {
+        if (sim != HFY_SIM_COSINE) continue;
+        inverse_x = HFY_TAKE_(&arena, double, count);
+        inverse_q = HFY_TAKE_(&arena, double, n_queries);
     }
     if (!status) {
         if (!key_stride) key_stride = dim;
@@ -7068,25 +7066,25 @@ typedef struct hfy_index_view_ {
 HFY_PRIVATE_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t dim, size_t prefix, hfy_index_view_ *v)
 {
     size_t n = hfy_base_plus_(count, 8);
-    v->rows = (signed char *)hfy_base_take_(arena, hfy_base_plus_(hfy_base_times_(count, dim), HFY_SIMD_PAD_), 1);
-    v->scale = (float *)hfy_base_take_(arena, n, sizeof(float));
-    v->error = (float *)hfy_base_take_(arena, n, sizeof(float));
-    v->spread = (float *)hfy_base_take_(arena, n, sizeof(float));
-    v->sum = (int32_t *)hfy_base_take_(arena, n, sizeof(int32_t));
-    v->mean = (float *)hfy_base_take_(arena, dim, sizeof(float));
+    v->rows = HFY_TAKE_(arena, signed char, hfy_base_plus_(hfy_base_times_(count, dim), HFY_SIMD_PAD_));
+    v->scale = HFY_TAKE_(arena, float, n);
+    v->error = HFY_TAKE_(arena, float, n);
+    v->spread = HFY_TAKE_(arena, float, n);
+    v->sum = HFY_TAKE_(arena, int32_t, n);
+    v->mean = HFY_TAKE_(arena, float, dim);
     if (!prefix) return;
-    v->coef = (signed char *)hfy_base_take_(arena, hfy_base_plus_(hfy_base_times_(count, prefix), HFY_SIMD_PAD_), 1);
-    v->c_scale = (float *)hfy_base_take_(arena, n, sizeof(float));
-    v->c_mean = (float *)hfy_base_take_(arena, n, sizeof(float));
-    v->c_error = (float *)hfy_base_take_(arena, n, sizeof(float));
-    v->c_rest = (float *)hfy_base_take_(arena, n, sizeof(float));
-    v->c_sum = (int32_t *)hfy_base_take_(arena, n, sizeof(int32_t));
-    v->basis = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(prefix, dim), sizeof(hfy_real));
+    v->coef = HFY_TAKE_(arena, signed char, hfy_base_plus_(hfy_base_times_(count, prefix), HFY_SIMD_PAD_));
+    v->c_scale = HFY_TAKE_(arena, float, n);
+    v->c_mean = HFY_TAKE_(arena, float, n);
+    v->c_error = HFY_TAKE_(arena, float, n);
+    v->c_rest = HFY_TAKE_(arena, float, n);
+    v->c_sum = HFY_TAKE_(arena, int32_t, n);
+    v->basis = HFY_TAKE_(arena, hfy_real, hfy_base_times_(prefix, dim));
 }
 
 HFY_PRIVATE_ hfy_index_view_ hfy_index_view_of_(const hfy_index *index)
 {
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_index_view_ v;
     memset(&v, 0, sizeof v);
     arena.base = (unsigned char *)index->data;
@@ -7216,7 +7214,7 @@ HFY_PRIVATE_ size_t hfy_index_prefix_(size_t count, size_t dim, const hfy_index_
 
 HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options)
 {
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_index_view_ view;
     size_t prefix = hfy_index_prefix_(count, dim, options);
     if (prefix == SIZE_MAX) return SIZE_MAX;
@@ -7244,15 +7242,15 @@ typedef struct hfy_index_build_ {
 HFY_PRIVATE_ void hfy_index_plan_build_(hfy_base_arena_ *arena, hfy_index_build_ *b)
 {
     size_t r = b->prefix, tile = r ? HFY_INDEX_BUILD_ : 0;
-    b->norm = (double *)hfy_base_take_(arena, b->samples, sizeof(double));
-    b->sorted = (double *)hfy_base_take_(arena, b->samples, sizeof(double));
-    b->wide = (double *)hfy_base_take_(arena, b->dim, sizeof(double));
-    b->directions = (double *)hfy_base_take_(arena, hfy_base_times_(r, b->dim), sizeof(double));
-    b->block = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(r, b->dim), sizeof(hfy_real));
-    b->next = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(r, b->dim), sizeof(hfy_real));
-    b->tile = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(tile, b->dim), sizeof(hfy_real));
-    b->coef = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(tile, r), sizeof(hfy_real));
-    b->energy = (double *)hfy_base_take_(arena, r, sizeof(double));
+    b->norm = HFY_TAKE_(arena, double, b->samples);
+    b->sorted = HFY_TAKE_(arena, double, b->samples);
+    b->wide = HFY_TAKE_(arena, double, b->dim);
+    b->directions = HFY_TAKE_(arena, double, hfy_base_times_(r, b->dim));
+    b->block = HFY_TAKE_(arena, hfy_real, hfy_base_times_(r, b->dim));
+    b->next = HFY_TAKE_(arena, hfy_real, hfy_base_times_(r, b->dim));
+    b->tile = HFY_TAKE_(arena, hfy_real, hfy_base_times_(tile, b->dim));
+    b->coef = HFY_TAKE_(arena, hfy_real, hfy_base_times_(tile, r));
+    b->energy = HFY_TAKE_(arena, double, r);
 }
 
 HFY_PRIVATE_ double hfy_index_element_(const hfy_index_build_ *b, hfy_real x)
@@ -7550,14 +7548,13 @@ HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t di
                                    hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0}, place = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0}, place = {NULL, 0, 0};
     hfy_index_build_ b;
     hfy_index_view_ view;
     hfy_index made;
     hfy_status status = HFY_OK;
     size_t need = hfy_index_size(count, dim, options), bad, i, d;
     double largest = 0;
-    int pass;
     memset(&b, 0, sizeof b);
     memset(&view, 0, sizeof view);
     memset(&made, 0, sizeof made);
@@ -7582,10 +7579,7 @@ HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t di
         status = hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this index needs %z", bytes, need);
     b.prefix = status ? 0 : hfy_index_prefix_(count, dim, options);
     b.samples = hfy_base_min_(count, options && options->sample ? options->sample : 2048);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) hfy_index_plan_build_(&arena, &b);
-    }
+    while (hfy_base_layout_(&arena, w, &status)) hfy_index_plan_build_(&arena, &b);
     if (!status) {
         bad = hfy_index_survey_(&b, &largest, &made.fingerprint);
         if (bad < count)
@@ -7725,27 +7719,27 @@ HFY_PRIVATE_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ 
     if (!seek->index || batch < HFY_INDEX_BATCH_ || seek->kth > HFY_INDEX_FEW_ || dim > HFY_SIMD_SEGMENT_) batch = 0;
     shared = (batch + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_;
     memset(s, 0, sizeof *s);
-    s->upper = (hfy_real *)hfy_base_take_(arena, count, sizeof(hfy_real));
-    s->select = (double *)hfy_base_take_(arena, seek->kth > HFY_INDEX_FEW_ ? count : 0, sizeof(double));
-    if (keeps) s->anchor = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
+    s->upper = HFY_TAKE_(arena, hfy_real, count);
+    s->select = HFY_TAKE_(arena, double, seek->kth > HFY_INDEX_FEW_ ? count : 0);
+    if (keeps) s->anchor = HFY_TAKE_(arena, hfy_real, dim);
     if (!seek->index) {
-        s->centre = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
-        s->radius = (float *)hfy_base_take_(arena, count, sizeof(float));
+        s->centre = HFY_TAKE_(arena, hfy_real, dim);
+        s->radius = HFY_TAKE_(arena, float, count);
         return;
     }
-    s->q = (double *)hfy_base_take_(arena, dim, sizeof(double));
-    s->whole = (int16_t *)hfy_base_take_(arena, padded, sizeof(int16_t));
-    s->high = (unsigned char *)hfy_base_take_(arena, padded, 1);
-    s->low = (unsigned char *)hfy_base_take_(arena, padded, 1);
-    s->dots = (double *)hfy_base_take_(arena, hfy_base_times_(seek->workers, HFY_INDEX_CHUNK_), sizeof(double));
-    s->off = (hfy_real *)hfy_base_take_(arena, prefix ? dim : 0, sizeof(hfy_real));
-    s->y = (hfy_real *)hfy_base_take_(arena, prefix, sizeof(hfy_real));
-    s->panel = (int32_t *)hfy_base_take_(arena, hfy_base_times_(shared, padded / 2), sizeof(int32_t));
+    s->q = HFY_TAKE_(arena, double, dim);
+    s->whole = HFY_TAKE_(arena, int16_t, padded);
+    s->high = HFY_TAKE_(arena, unsigned char, padded);
+    s->low = HFY_TAKE_(arena, unsigned char, padded);
+    s->dots = HFY_TAKE_(arena, double, hfy_base_times_(seek->workers, HFY_INDEX_CHUNK_));
+    s->off = HFY_TAKE_(arena, hfy_real, prefix ? dim : 0);
+    s->y = HFY_TAKE_(arena, hfy_real, prefix);
+    s->panel = HFY_TAKE_(arena, int32_t, hfy_base_times_(shared, padded / 2));
     s->tile = hfy_base_take_(arena, shared ? padded : 0, HFY_SIMD_TILE_ * 2);
-    s->out = (int32_t *)hfy_base_take_(arena, shared ? HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0, sizeof(int32_t));
-    s->one = (hfy_index_one_ *)hfy_base_take_(arena, shared, sizeof(hfy_index_one_));
-    s->listed = (uint32_t *)hfy_base_take_(arena, hfy_base_times_(shared, HFY_INDEX_LIST_), sizeof(uint32_t));
-    s->above = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(shared, HFY_INDEX_LIST_), sizeof(hfy_real));
+    s->out = HFY_TAKE_(arena, int32_t, shared ? HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0);
+    s->one = HFY_TAKE_(arena, hfy_index_one_, shared);
+    s->listed = HFY_TAKE_(arena, uint32_t, hfy_base_times_(shared, HFY_INDEX_LIST_));
+    s->above = HFY_TAKE_(arena, hfy_real, hfy_base_times_(shared, HFY_INDEX_LIST_));
 }
 
 /* Starts searches over keys, with the index that is theirs or NULL. The seek's other members are the caller's. */
@@ -8876,29 +8870,29 @@ HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structur
     s->structure = structure;
     s->room = room;
     s->max_steps = structure->max_steps ? structure->max_steps : hfy_base_plus_(1000, hfy_base_times_(10, room));
-    s->unary = (double *)hfy_base_take_(arena, n, sizeof(double));
-    s->raw = (double *)hfy_base_take_(arena, m, sizeof(double));
+    s->unary = HFY_TAKE_(arena, double, n);
+    s->raw = HFY_TAKE_(arena, double, m);
     s->part = s->raw;
     s->apart = s->unary;
-    if (hfy_structure_is_level_(structure)) s->apart = (double *)hfy_base_take_(arena, n, sizeof(double));
-    if (structure->oracle == hfy_structure_sequence_) s->part = (double *)hfy_base_take_(arena, m, sizeof(double));
-    s->c = (double *)hfy_base_take_(arena, n, sizeof(double));
-    s->u = (double *)hfy_base_take_(arena, n, sizeof(double));
-    s->u_low = (double *)hfy_base_take_(arena, n, sizeof(double));
-    s->touched = (uint32_t *)hfy_base_take_(arena, n, sizeof(uint32_t));
-    s->mark = (unsigned char *)hfy_base_take_(arena, n + m, 1);
-    s->fresh = (size_t *)hfy_base_take_(arena, structure->most, sizeof(size_t));
+    if (hfy_structure_is_level_(structure)) s->apart = HFY_TAKE_(arena, double, n);
+    if (structure->oracle == hfy_structure_sequence_) s->part = HFY_TAKE_(arena, double, m);
+    s->c = HFY_TAKE_(arena, double, n);
+    s->u = HFY_TAKE_(arena, double, n);
+    s->u_low = HFY_TAKE_(arena, double, n);
+    s->touched = HFY_TAKE_(arena, uint32_t, n);
+    s->mark = HFY_TAKE_(arena, unsigned char, n + m);
+    s->fresh = HFY_TAKE_(arena, size_t, structure->most);
     s->oracle = hfy_base_take_(arena, structure->scratch, 1);
-    s->weight = (double *)hfy_base_take_(arena, room, sizeof(double));
-    s->target = (double *)hfy_base_take_(arena, room, sizeof(double));
-    s->linear = (double *)hfy_base_take_(arena, room, sizeof(double));
-    s->linear_low = (double *)hfy_base_take_(arena, room, sizeof(double));
-    s->ones = (double *)hfy_base_take_(arena, room, sizeof(double));
-    s->side = (double *)hfy_base_take_(arena, room, sizeof(double));
-    s->factor = (double *)hfy_base_take_(arena, packed, sizeof(double));
-    s->unaries = (size_t *)hfy_base_take_(arena, room, sizeof(size_t));
-    s->bits = (size_t *)hfy_base_take_(arena, room, sizeof(size_t));
-    s->on = (uint32_t *)hfy_base_take_(arena, hfy_base_times_(room, structure->most), sizeof(uint32_t));
+    s->weight = HFY_TAKE_(arena, double, room);
+    s->target = HFY_TAKE_(arena, double, room);
+    s->linear = HFY_TAKE_(arena, double, room);
+    s->linear_low = HFY_TAKE_(arena, double, room);
+    s->ones = HFY_TAKE_(arena, double, room);
+    s->side = HFY_TAKE_(arena, double, room);
+    s->factor = HFY_TAKE_(arena, double, packed);
+    s->unaries = HFY_TAKE_(arena, size_t, room);
+    s->bits = HFY_TAKE_(arena, size_t, room);
+    s->on = HFY_TAKE_(arena, uint32_t, hfy_base_times_(room, structure->most));
 }
 
 /* What a sequence's oracle sees of its parts. One value for all transitions, if beyond twice what all k scores can
@@ -9492,7 +9486,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_begin_(const hfy_structure *structure, dou
                                              const double *higher, const char *missing, size_t room,
                                              hfy_structure_solver_ *s, hfy_work *work)
 {
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_status status;
     if (!structure) return hfy_base_fail_(work, HFY_ERR_ARG, "structure is NULL");
     status = hfy_structure_check_(structure, "structure->", work);
@@ -9900,7 +9894,7 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
         hfy_sep full = hfy_sep_resolve_(sep);
         hfy_sep_method_ method = hfy_sep_method_of_(&full);
         if (method == HFY_SEP_BY_STRUCTURE_) {
-            hfy_base_arena_ alone = {NULL, 0};
+            hfy_base_arena_ alone = {NULL, 0, 0};
             const hfy_structure *structure = hfy_sep_structure_of_(&full, n, &s->sequence);
             hfy_structure_plan_(&alone, structure, hfy_structure_room_(structure), &s->solver);
             if (alone.used > structured) structured = alone.used;
@@ -9911,14 +9905,14 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
         powers |= method == HFY_SEP_BY_TSALLIS_ || method == HFY_SEP_BY_NORM_;
         bounds |= hfy_sep_has_bounds_(&full);
     }
-    s->index = (size_t *)hfy_base_take_(arena, list ? n : 0, sizeof *s->index);
-    s->weight = (double *)hfy_base_take_(arena, list ? n : 0, sizeof *s->weight);
-    s->sorted = (double *)hfy_base_take_(arena, sorts ? n : 0, sizeof *s->sorted);
-    s->low = (double *)hfy_base_take_(arena, bounds ? n : 0, sizeof *s->low);
-    s->high = (double *)hfy_base_take_(arena, bounds ? n : 0, sizeof *s->high);
-    s->power = (double *)hfy_base_take_(arena, powers ? n : 0, sizeof *s->power);
-    s->sum = (double *)hfy_base_take_(arena, plus ? n : 0, sizeof *s->sum);
-    s->row = (hfy_real *)hfy_base_take_(arena, plus || own_row ? n : 0, sizeof *s->row);
+    s->index = HFY_TAKE_(arena, size_t, list ? n : 0);
+    s->weight = HFY_TAKE_(arena, double, list ? n : 0);
+    s->sorted = HFY_TAKE_(arena, double, sorts ? n : 0);
+    s->low = HFY_TAKE_(arena, double, bounds ? n : 0);
+    s->high = HFY_TAKE_(arena, double, bounds ? n : 0);
+    s->power = HFY_TAKE_(arena, double, powers ? n : 0);
+    s->sum = HFY_TAKE_(arena, double, plus ? n : 0);
+    s->row = HFY_TAKE_(arena, hfy_real, plus || own_row ? n : 0);
     s->structured = hfy_base_take_(arena, structured, 1);
     s->simd = simd;
     s->count = 0;
@@ -10315,7 +10309,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
 /* The solver for rows of n, with the higher-order scores in place. */
 HFY_PRIVATE_ hfy_structure_solver_ *hfy_sep_solver_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s)
 {
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_structure *structure = hfy_sep_structure_of_(full, n, &s->sequence);
     size_t i;
     arena.base = (unsigned char *)s->structured;
@@ -10895,12 +10889,12 @@ HFY_PRIVATE_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep
     if (swap) t->link[1] = t->link[0], t->link[0] = hfy_sep_resolve_(sep->plus);
     t->link[0].plus = t->link[1].plus = NULL;
     t->norm = 1;
-    t->low = (double *)hfy_base_take_(arena, n, sizeof(double));
-    t->high = (double *)hfy_base_take_(arena, n, sizeof(double));
-    t->part = (double *)hfy_base_take_(arena, n, sizeof(double));
-    t->rest = (double *)hfy_base_take_(arena, n, sizeof(double));
-    t->below = (double *)hfy_base_take_(arena, n, sizeof(double));
-    t->above = (double *)hfy_base_take_(arena, n, sizeof(double));
+    t->low = HFY_TAKE_(arena, double, n);
+    t->high = HFY_TAKE_(arena, double, n);
+    t->part = HFY_TAKE_(arena, double, n);
+    t->rest = HFY_TAKE_(arena, double, n);
+    t->below = HFY_TAKE_(arena, double, n);
+    t->above = HFY_TAKE_(arena, double, n);
 }
 
 /* The interval of weight i under one link; live: how many are not masked. */
@@ -11466,22 +11460,19 @@ HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size
                                  hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     hfy_sep full;
     hfy_sep_call_ call;
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !y ? "y" : NULL, w);
     size_t i;
-    int pass;
     if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
     call.full = &full, call.theta = theta, call.y = y, call.rows = rows, call.n = n;
     call.shares = hfy_base_min_(hfy_base_min_(rows, rows * n / HFY_SEP_SHARE_ + 1), hfy_base_workers_());
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
-        call.scratch = (hfy_sep_scratch_ *)hfy_base_take_(&arena, call.shares, sizeof *call.scratch);
-        call.failed = (size_t *)hfy_base_take_(&arena, call.shares, sizeof *call.failed);
-        call.failure = (hfy_status *)hfy_base_take_(&arena, call.shares, sizeof *call.failure);
+    while (hfy_base_layout_(&arena, w, &status)) {
+        call.scratch = HFY_TAKE_(&arena, hfy_sep_scratch_, call.shares);
+        call.failed = HFY_TAKE_(&arena, size_t, call.shares);
+        call.failure = HFY_TAKE_(&arena, hfy_status, call.shares);
         for (i = 0; i < call.shares; i++) {
             hfy_sep_scratch_ counted;
             hfy_sep_plan_(&arena, simd, sep, n, 0, call.scratch ? call.scratch + i : &counted);
@@ -11504,7 +11495,7 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     hfy_sep_scratch_ scratch;
     hfy_sep full;
@@ -11560,22 +11551,21 @@ HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t r
                                  hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_sep_scratch_ scratch;
     hfy_sep_split_ split;
     hfy_sep full;
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, !y ? "y" : !omega ? "omega" : NULL, w), one;
     size_t i, j;
-    int structured = 0, pass;
+    int structured = 0;
     if (!status && sep->plus) status = hfy_sep_check_split_(sep, w);
     if (!status) {
         full = hfy_sep_resolve_(sep);
         structured = hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_;
     }
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status && structured) hfy_sep_plan_(&arena, NULL, sep, n, 0, &scratch);
-        if (!status && sep->plus) hfy_sep_plan_split_(&arena, sep, n, &split);
+    while (hfy_base_layout_(&arena, w, &status)) {
+        if (structured) hfy_sep_plan_(&arena, NULL, sep, n, 0, &scratch);
+        if (sep->plus) hfy_sep_plan_split_(&arena, sep, n, &split);
     }
     if (!status) {
         for (j = 0; j < rows; j++) {
@@ -11607,7 +11597,7 @@ HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, 
                                      double *omega_star, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     hfy_sep_scratch_ scratch;
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !omega_star ? "omega_star" : NULL, w);
@@ -11632,21 +11622,20 @@ HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const
                                 double *loss, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local), quiet;
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     hfy_sep_scratch_ scratch;
     hfy_sep_split_ split;
     hfy_sep full;
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !y ? "y" : !loss ? "loss" : NULL, w);
     size_t j;
-    int pass, splits = 0;
+    int splits = 0;
     memset(&quiet, 0, sizeof quiet);
     if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
     if (!status && sep->plus) splits = !hfy_sep_check_split_(sep, &quiet);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) hfy_sep_plan_(&arena, simd, sep, n, 1, &scratch);
-        if (!status && splits) hfy_sep_plan_split_(&arena, sep, n, &split);
+    while (hfy_base_layout_(&arena, w, &status)) {
+        hfy_sep_plan_(&arena, simd, sep, n, 1, &scratch);
+        if (splits) hfy_sep_plan_split_(&arena, sep, n, &split);
     }
     if (!status) {
         full = hfy_sep_resolve_(sep);
@@ -11781,7 +11770,7 @@ HFY_PRIVATE_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post
 HFY_PRIVATE_ void hfy_post_plan_(hfy_base_arena_ *arena, const hfy_post *post, size_t n, hfy_post_scratch_ *scratch)
 {
     (void)post; /* all kinds need the same today */
-    scratch->row = (double *)hfy_base_take_(arena, n, sizeof *scratch->row);
+    scratch->row = HFY_TAKE_(arena, double, n);
     scratch->factor = NULL;
 }
 
@@ -11791,7 +11780,7 @@ HFY_PRIVATE_ void hfy_post_plan_value_(hfy_base_arena_ *arena, const hfy_post *p
 {
     hfy_post_plan_(arena, post, n, scratch);
     if (post->kind == HFY_POST_LINEAR)
-        scratch->factor = (double *)hfy_base_take_(arena, hfy_base_times_(n, n), sizeof *scratch->factor);
+        scratch->factor = HFY_TAKE_(arena, double, hfy_base_times_(n, n));
 }
 
 /* --- parts of the maps --- */
@@ -12267,7 +12256,7 @@ HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const
                                   size_t n, hfy_real *q, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_post resolved;
     hfy_post_scratch_ scratch;
     hfy_status status = hfy_post_arguments_(post, rows, n, z, "z", q, "q", &resolved, w), row_status;
@@ -12385,24 +12374,21 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
                                 const hfy_post_grad *grad, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_post resolved;
     hfy_post_scratch_ scratch;
     hfy_status status = hfy_post_arguments_(post, rows, n, z, "z", dq, "dq", &resolved, w);
     const char *none;
     double *sum = NULL;
     size_t j;
-    int pass;
     memset(&scratch, 0, sizeof scratch);
     if (!status && !grad) status = hfy_base_fail_(w, HFY_ERR_ARG, "grad is NULL");
     none = status ? NULL : hfy_post_no_gradient_(&resolved, grad);
     if (none)
         status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this post has no such gradient", none);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_post_plan_(&arena, &resolved, n, &scratch);
-        sum = (double *)hfy_base_take_(&arena, hfy_base_times_(2, n), sizeof *sum);
+        sum = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
     }
     if (!status) {
         double *numbers[7];
@@ -12429,7 +12415,7 @@ HFY_PRIVATE_ hfy_status hfy_post_rows_(hfy_post_functional_ *functional, const h
                                        hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_post resolved;
     hfy_post_scratch_ scratch;
     hfy_status status = hfy_post_arguments_(post, rows, n, x, x_name, value, value_name, &resolved, w), row_status;
@@ -12672,9 +12658,9 @@ HFY_PRIVATE_ size_t hfy_net_width_(const hfy_net *net)
 HFY_PRIVATE_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hfy_net_run_ *run)
 {
     size_t j, room = hfy_base_times_(run->tile, run->capacity);
-    hfy_net_list_ *list = (hfy_net_list_ *)hfy_base_take_(arena, run->tile, sizeof *list);
-    size_t *index = (size_t *)hfy_base_take_(arena, room, sizeof *index);
-    double *theta = (double *)hfy_base_take_(arena, room, sizeof *theta);
+    hfy_net_list_ *list = HFY_TAKE_(arena, hfy_net_list_, run->tile);
+    size_t *index = HFY_TAKE_(arena, size_t, room);
+    double *theta = HFY_TAKE_(arena, double, room);
     for (j = 0; list && j < run->tile; j++) {
         list[j].index = index + j * run->capacity;
         list[j].theta = theta + j * run->capacity;
@@ -12686,16 +12672,14 @@ HFY_PRIVATE_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hf
 HFY_PRIVATE_ void hfy_net_plan_stream_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_stream_ *t)
 {
     size_t lists = run->mode == HFY_NET_LISTS_, one_pass = run->mode != HFY_NET_PLAIN_ && !run->seek.index;
-    t->scores = (hfy_real *)hfy_base_take_(arena, one_pass * hfy_base_times_(run->tile, run->block), sizeof(hfy_real));
-    t->at = (size_t *)hfy_base_take_(arena, lists * one_pass * run->block, sizeof(size_t));
-    t->distance = (double *)hfy_base_take_(
-        arena, lists * one_pass * (run->block > run->capacity ? run->block : run->capacity), sizeof(double));
-    t->sum = (hfy_net_sum_ *)hfy_base_take_(arena, run->tile, sizeof(hfy_net_sum_));
-    t->z = (hfy_real *)hfy_base_take_(arena, !lists * hfy_base_times_(run->tile, hfy_net_width_(&run->net)),
-                                      sizeof(hfy_real));
-    t->fold = (hfy_net_sum_ *)hfy_base_take_(arena, run->tile, sizeof(hfy_net_sum_));
-    t->part = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(lists ? 1 : run->tile, hfy_net_width_(&run->net)),
-                                         sizeof(hfy_real));
+    t->scores = HFY_TAKE_(arena, hfy_real, one_pass * hfy_base_times_(run->tile, run->block));
+    t->at = HFY_TAKE_(arena, size_t, lists * one_pass * run->block);
+    t->distance = HFY_TAKE_(arena, double,
+                            lists * one_pass * (run->block > run->capacity ? run->block : run->capacity));
+    t->sum = HFY_TAKE_(arena, hfy_net_sum_, run->tile);
+    t->z = HFY_TAKE_(arena, hfy_real, !lists * hfy_base_times_(run->tile, hfy_net_width_(&run->net)));
+    t->fold = HFY_TAKE_(arena, hfy_net_sum_, run->tile);
+    t->part = HFY_TAKE_(arena, hfy_real, hfy_base_times_(lists ? 1 : run->tile, hfy_net_width_(&run->net)));
     t->list = lists && one_pass && run->workers > 1 ? hfy_net_plan_lists_(arena, run) : NULL;
 }
 
@@ -12719,35 +12703,33 @@ HFY_PRIVATE_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run,
     else
         hfy_post_plan_(arena, &run->post, net->dim, &s->post);
     s->list = run->mode == HFY_NET_LISTS_ && !run->seek.index ? hfy_net_plan_lists_(arena, run) : NULL;
-    s->stream = (hfy_net_stream_ *)hfy_base_take_(arena, run->workers, sizeof *s->stream);
+    s->stream = HFY_TAKE_(arena, hfy_net_stream_, run->workers);
     for (i = 0; i < run->workers; i++) {
         hfy_net_stream_ counted;
         hfy_net_plan_stream_(arena, run, s->stream ? s->stream + i : &counted);
     }
     if (s->stream && run->workers == 1) s->stream->list = s->list;
     if (run->seek.index || run->keeps) hfy_index_plan_(arena, &run->seek, t, run->keeps, &s->index);
-    s->sum = (hfy_net_sum_ *)hfy_base_take_(arena, t, sizeof *s->sum);
-    s->scores = (hfy_real *)hfy_base_take_(arena, plain * hfy_base_times_(t, net->count), sizeof(hfy_real));
-    s->q = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(t, net->dim), sizeof(hfy_real));
-    s->before = (hfy_real *)hfy_base_take_(arena, net->readout && net->max_steps > 1 ? hfy_base_times_(t, net->dim) : 0,
-                                           sizeof(hfy_real));
-    s->z = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(t, net->dim), sizeof(hfy_real));
-    s->f = (hfy_real *)hfy_base_take_(arena, net->dim, sizeof(hfy_real));
-    s->out = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(t, net->readout_dim), sizeof(hfy_real));
-    s->inverse_q = (double *)hfy_base_take_(arena, net->sim == HFY_SIM_COSINE ? t : 0, sizeof(double));
-    s->log_scale = (double *)hfy_base_take_(arena, t, sizeof(double));
-    s->who = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
-    s->step = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
-    s->limit = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
-    s->mark = (hfy_real *)hfy_base_take_(arena, net->max_steps > 2 ? hfy_base_times_(t, net->dim) : 0,
-                                         sizeof(hfy_real));
-    s->marked = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
-    s->cycle = (size_t *)hfy_base_take_(arena, t, sizeof(size_t));
-    s->single = (size_t *)hfy_base_take_(arena, hfy_net_remembers_(run) * t, sizeof(size_t));
+    s->sum = HFY_TAKE_(arena, hfy_net_sum_, t);
+    s->scores = HFY_TAKE_(arena, hfy_real, plain * hfy_base_times_(t, net->count));
+    s->q = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, net->dim));
+    s->before = HFY_TAKE_(arena, hfy_real, net->readout && net->max_steps > 1 ? hfy_base_times_(t, net->dim) : 0);
+    s->z = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, net->dim));
+    s->f = HFY_TAKE_(arena, hfy_real, net->dim);
+    s->out = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, net->readout_dim));
+    s->inverse_q = HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? t : 0);
+    s->log_scale = HFY_TAKE_(arena, double, t);
+    s->who = HFY_TAKE_(arena, size_t, t);
+    s->step = HFY_TAKE_(arena, size_t, t);
+    s->limit = HFY_TAKE_(arena, size_t, t);
+    s->mark = HFY_TAKE_(arena, hfy_real, net->max_steps > 2 ? hfy_base_times_(t, net->dim) : 0);
+    s->marked = HFY_TAKE_(arena, size_t, t);
+    s->cycle = HFY_TAKE_(arena, size_t, t);
+    s->single = HFY_TAKE_(arena, size_t, hfy_net_remembers_(run) * t);
     s->memos = hfy_net_remembers_(run) * hfy_base_min_(net->count, HFY_NET_MEMO_);
-    s->memo = (hfy_net_memo_ *)hfy_base_take_(arena, s->memos, sizeof(hfy_net_memo_));
-    s->status = (hfy_status *)hfy_base_take_(arena, t, sizeof(hfy_status));
-    s->ended = (unsigned char *)hfy_base_take_(arena, t, 1);
+    s->memo = HFY_TAKE_(arena, hfy_net_memo_, s->memos);
+    s->status = HFY_TAKE_(arena, hfy_status, t);
+    s->ended = HFY_TAKE_(arena, unsigned char, t);
     s->made = 0;
 }
 
@@ -13733,8 +13715,7 @@ HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, int
 
 HFY_PRIVATE_ void hfy_net_plan_shared_(hfy_base_arena_ *arena, hfy_net_run_ *run)
 {
-    run->inverse_norms = (double *)hfy_base_take_(arena, run->net.sim == HFY_SIM_COSINE ? run->net.count : 0,
-                                                  sizeof(double));
+    run->inverse_norms = HFY_TAKE_(arena, double, run->net.sim == HFY_SIM_COSINE ? run->net.count : 0);
 }
 
 HFY_PRIVATE_ void hfy_net_prepare_(hfy_net_run_ *run)
@@ -13778,7 +13759,7 @@ HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, siz
                                 const hfy_report *report, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net_run_ run;
     hfy_net_call_ call;
     int energies = report && report->energy;
@@ -13787,7 +13768,6 @@ HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, siz
     hfy_status status = hfy_net_begin_(net, n_queries, needs_step, energies || (report && report->weights), supports,
                                        &run, &call.walks, w);
     size_t i, first = SIZE_MAX;
-    int pass;
     if (!status && n_queries && (!queries || !out))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !queries ? "queries" : "out");
     if (!status && n_queries && net->readout && queries == out && net->readout_dim != net->dim)
@@ -13799,13 +13779,11 @@ HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, siz
          (energies && !hfy_base_fits_(n_queries, hfy_base_plus_(run.net.max_steps, 1), sizeof(double)))))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "report: arrays for %z queries cannot exist", n_queries);
     call.run = &run, call.queries = queries, call.out = out, call.report = report, call.n_queries = n_queries;
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_net_plan_shared_(&arena, &run);
-        call.scratch = (hfy_net_scratch_ *)hfy_base_take_(&arena, call.walks, sizeof *call.scratch);
-        call.failed = (size_t *)hfy_base_take_(&arena, call.walks, sizeof *call.failed);
-        call.failure = (hfy_status *)hfy_base_take_(&arena, call.walks, sizeof *call.failure);
+        call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
+        call.failed = HFY_TAKE_(&arena, size_t, call.walks);
+        call.failure = HFY_TAKE_(&arena, hfy_status, call.walks);
         for (i = 0; i < call.walks; i++) {
             hfy_net_scratch_ counted;
             hfy_net_plan_(&arena, &run, energies, call.scratch ? call.scratch + i : &counted);
@@ -13829,16 +13807,13 @@ HFY_PRIVATE_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q,
                                           hfy_real *dq, const char *missing, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net_run_ run;
     hfy_net_scratch_ scratch;
     size_t walks, first, j, d;
     hfy_status status = hfy_net_begin_(net, n_queries, 1, 1, 0, &run, &walks, w);
-    int pass;
     if (!status && n_queries && missing) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", missing);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_net_plan_shared_(&arena, &run);
         hfy_net_plan_(&arena, &run, 1, &scratch);
     }
@@ -13888,18 +13863,15 @@ HFY_API hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, si
 HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net_run_ run;
     hfy_net_scratch_ scratch;
     size_t walks;
     hfy_status status = hfy_net_begin_(net, 1, 1, 1, 0, &run, &walks, w);
-    int pass;
     if (!status && !constant) status = hfy_base_fail_(w, HFY_ERR_ARG, "constant is NULL");
     if (!status && (unsigned)form > HFY_ENERGY_FY)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "form is %z; it should be one of hfy_energy_form", (size_t)form);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_net_plan_shared_(&arena, &run);
         hfy_net_plan_(&arena, &run, 1, &scratch);
     }
@@ -13954,17 +13926,16 @@ typedef struct hfy_net_back_ {
 HFY_PRIVATE_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_back_ *b)
 {
     size_t n = run->net.count, dim = run->net.dim;
-    b->path = (hfy_real *)hfy_base_take_(arena, hfy_base_times_(hfy_base_plus_(run->net.max_steps, 1), dim),
-                                         sizeof(hfy_real));
-    b->theta = (hfy_real *)hfy_base_take_(arena, n, sizeof(hfy_real));
-    b->y = (hfy_real *)hfy_base_take_(arena, n, sizeof(hfy_real));
-    b->dy = (hfy_real *)hfy_base_take_(arena, n, sizeof(hfy_real));
-    b->dz = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
-    b->df = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
-    b->stream.z = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
-    b->stream.part = (hfy_real *)hfy_base_take_(arena, dim, sizeof(hfy_real));
-    b->dq = (double *)hfy_base_take_(arena, dim, sizeof(double));
-    b->sum = (double *)hfy_base_take_(arena, hfy_base_times_(2, dim), sizeof(double));
+    b->path = HFY_TAKE_(arena, hfy_real, hfy_base_times_(hfy_base_plus_(run->net.max_steps, 1), dim));
+    b->theta = HFY_TAKE_(arena, hfy_real, n);
+    b->y = HFY_TAKE_(arena, hfy_real, n);
+    b->dy = HFY_TAKE_(arena, hfy_real, n);
+    b->dz = HFY_TAKE_(arena, hfy_real, dim);
+    b->df = HFY_TAKE_(arena, hfy_real, dim);
+    b->stream.z = HFY_TAKE_(arena, hfy_real, dim);
+    b->stream.part = HFY_TAKE_(arena, hfy_real, dim);
+    b->dq = HFY_TAKE_(arena, double, dim);
+    b->sum = HFY_TAKE_(arena, double, hfy_base_times_(2, dim));
 }
 
 /* d sim(x, q): adds g times its gradients to dq and, unless NULL, to dx. score: sim(x, q) itself. */
@@ -14085,13 +14056,12 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
                                     const hfy_grad *grad, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net_run_ run;
     hfy_net_scratch_ scratch;
     hfy_net_back_ back;
     hfy_status failure = HFY_OK, status;
     size_t walks, failed = SIZE_MAX, j;
-    int pass;
     status = hfy_net_begin_(net, n_queries, 1, 0, 0, &run, &walks, w);
     run.tile = 1;
     hfy_net_keeps_(&run);
@@ -14118,9 +14088,7 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
             status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->post.%s is set, but net->post has no such gradient",
                                     none);
     }
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_net_plan_shared_(&arena, &run);
         hfy_net_plan_(&arena, &run, 0, &scratch);
         hfy_net_plan_back_(&arena, &run, &back);
@@ -14612,11 +14580,10 @@ HFY_PRIVATE_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const c
 HFY_PRIVATE_ hfy_status hfy_file_open_(const char *path, FILE **file, hfy_npy *info, unsigned char **chunk,
                                        hfy_work *work)
 {
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     unsigned char preamble[12], *header = NULL;
     size_t start = 0, end = 0;
     hfy_status status;
-    int pass;
     memset(preamble, 0, sizeof preamble);
     *file = fopen(path, "rb");
     if (!*file) return hfy_base_fail_(work, HFY_ERR_IO, "could not open %s", path);
@@ -14626,11 +14593,9 @@ HFY_PRIVATE_ hfy_status hfy_file_open_(const char *path, FILE **file, hfy_npy *i
         status = hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path);
     else
         status = hfy_file_preamble_(preamble, start, path, &start, &end, work);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(work, &arena);
-        if (status) break;
-        header = (unsigned char *)hfy_base_take_(&arena, end, 1);
-        if (chunk) *chunk = (unsigned char *)hfy_base_take_(&arena, HFY_FILE_CHUNK_, 1);
+    while (hfy_base_layout_(&arena, work, &status)) {
+        header = HFY_TAKE_(&arena, unsigned char, end);
+        if (chunk) *chunk = HFY_TAKE_(&arena, unsigned char, HFY_FILE_CHUNK_);
     }
     if (!status) {
         memcpy(header, preamble, start);
@@ -15210,14 +15175,13 @@ HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_
                                   size_t capacity, void *partial, size_t bytes, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net_run_ run;
     hfy_shard_block_ block;
     hfy_shard_call_ call;
     hfy_real none = 0;
     size_t *visible = NULL, i;
     hfy_status status = net ? HFY_OK : hfy_base_fail_(w, HFY_ERR_ARG, "net is NULL");
-    int pass;
     memset(&call, 0, sizeof call);
     if (!status)
         status = hfy_shard_begin_(net, SIZE_MAX / 16, queries, n_queries, capacity, !net->count, &none, &run,
@@ -15227,12 +15191,10 @@ HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_
         status = hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this partial needs room for %z", bytes, block.full);
     if (!status && first > UINT64_MAX - net->count)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
-    for (pass = 0; !status && net->count && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (net->count && hfy_base_layout_(&arena, w, &status)) {
         hfy_net_plan_shared_(&arena, &run);
-        call.scratch = (hfy_net_scratch_ *)hfy_base_take_(&arena, call.walks, sizeof *call.scratch);
-        visible = (size_t *)hfy_base_take_(&arena, net->visible ? n_queries : 0, sizeof *visible);
+        call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
+        visible = HFY_TAKE_(&arena, size_t, net->visible ? n_queries : 0);
         for (i = 0; i < call.walks; i++) {
             hfy_net_scratch_ counted;
             hfy_net_plan_(&arena, &run, 0, call.scratch ? call.scratch + i : &counted);
@@ -15375,7 +15337,7 @@ HFY_PRIVATE_ size_t hfy_shard_overlap_(const hfy_shard_block_ *a, const void *in
 HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *from, size_t from_bytes, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_shard_block_ a, b;
     unsigned char *copy = NULL, *x, *out;
     const unsigned char *y;
@@ -15383,7 +15345,7 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
     hfy_real *rows = NULL;
     size_t who, used = 0, most = 0;
     hfy_status status = hfy_shard_read_(into, into_bytes, 1, "into", &a, w);
-    int pass, overlap;
+    int overlap;
     if (!status) status = hfy_shard_read_(from, from_bytes, 1, "from", &b, w);
     if (!status) status = hfy_shard_agree_(&a, &b, "from", w);
     if (!status && into == from) status = hfy_base_fail_(w, HFY_ERR_ARG, "from is into; a partial counts once");
@@ -15400,12 +15362,10 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
         if (both > most) most = both;
     }
     if (!status) used = (size_t)a.head.bytes - a.pool;
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
-        copy = (unsigned char *)hfy_base_take_(&arena, a.lists ? used : 0, 1);
-        score = (double *)hfy_base_take_(&arena, most, sizeof *score);
-        rows = (hfy_real *)hfy_base_take_(&arena, a.lists ? 0 : 2 * (size_t)a.head.recipe.width, sizeof *rows);
+    while (hfy_base_layout_(&arena, w, &status)) {
+        copy = HFY_TAKE_(&arena, unsigned char, a.lists ? used : 0);
+        score = HFY_TAKE_(&arena, double, most);
+        rows = HFY_TAKE_(&arena, hfy_real, a.lists ? 0 : 2 * (size_t)a.head.recipe.width);
     }
     if (!status) {
         x = out = (unsigned char *)into + a.pool;
@@ -15481,14 +15441,13 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
                                     size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net_run_ run;
     hfy_shard_block_ asked, block;
     hfy_net_scratch_ scratch;
     hfy_real none = 0, *rows = NULL;
     size_t *number = NULL, walks, who, most = 1;
     hfy_status status = net ? HFY_OK : hfy_base_fail_(w, HFY_ERR_ARG, "net is NULL");
-    int pass;
     if (!status)
         status = hfy_shard_begin_(net, net->count ? net->count : SIZE_MAX / 16, queries, n_queries, 1, 1, &none, &run,
                                   &walks, &asked, w);
@@ -15522,12 +15481,9 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
         run.tile = run.workers = run.capacity = 1;
         run.block = 8;
     }
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
-        number = (size_t *)hfy_base_take_(&arena, block.lists ? most : 0, sizeof *number);
-        rows = (hfy_real *)hfy_base_take_(
-            &arena, block.lists ? hfy_base_times_(most, (size_t)block.head.recipe.width) : 0, sizeof *rows);
+    while (hfy_base_layout_(&arena, w, &status)) {
+        number = HFY_TAKE_(&arena, size_t, block.lists ? most : 0);
+        rows = HFY_TAKE_(&arena, hfy_real, block.lists ? hfy_base_times_(most, (size_t)block.head.recipe.width) : 0);
         hfy_net_plan_(&arena, &run, 0, &scratch);
     }
     if (!status) {
@@ -15743,12 +15699,12 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker)
 HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_separation *out, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_theory_pairs_ g;
     hfy_net full;
     double margin = 0, largest = 0, *square = NULL;
     size_t k = 1, i, n, worker, block, product;
-    int pass, wants_margin = out && (out->stationary || out->radius || out->radius_bound);
+    int wants_margin = out && (out->stationary || out->radius || out->radius_bound);
     hfy_status status = hfy_theory_resolve_(net, 1, &full, w);
     memset(&g, 0, sizeof g);
     if (!status && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
@@ -15766,17 +15722,15 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
     product = hfy_linalg_gemm_scratch_(HFY_THEORY_BLOCK_, HFY_THEORY_BLOCK_, full.dim, sizeof(double));
     g.workers = hfy_base_min_(hfy_base_workers_(), (n - 1) / HFY_THEORY_BLOCK_ + 1);
     g.radii = out->radius != NULL;
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
-        square = (double *)hfy_base_take_(&arena, n, sizeof(double));
-        g.nearest = (double **)hfy_base_take_(&arena, g.workers, sizeof *g.nearest);
-        g.rival = (size_t **)hfy_base_take_(&arena, g.workers, sizeof *g.rival);
-        g.radius = (double **)hfy_base_take_(&arena, g.workers, sizeof *g.radius);
-        g.rows = (double **)hfy_base_take_(&arena, g.workers, sizeof *g.rows);
-        g.columns = (double **)hfy_base_take_(&arena, g.workers, sizeof *g.columns);
-        g.products = (double **)hfy_base_take_(&arena, g.workers, sizeof *g.products);
-        g.scratch = (double **)hfy_base_take_(&arena, g.workers, sizeof *g.scratch);
+    while (hfy_base_layout_(&arena, w, &status)) {
+        square = HFY_TAKE_(&arena, double, n);
+        g.nearest = HFY_TAKE_(&arena, double *, g.workers);
+        g.rival = HFY_TAKE_(&arena, size_t *, g.workers);
+        g.radius = HFY_TAKE_(&arena, double *, g.workers);
+        g.rows = HFY_TAKE_(&arena, double *, g.workers);
+        g.columns = HFY_TAKE_(&arena, double *, g.workers);
+        g.products = HFY_TAKE_(&arena, double *, g.workers);
+        g.scratch = HFY_TAKE_(&arena, double *, g.workers);
         for (worker = 0; worker < g.workers; worker++) {
             void *part[7];
             part[0] = hfy_base_take_(&arena, n, sizeof(double));
@@ -15786,7 +15740,7 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
             part[4] = hfy_base_take_(&arena, block, sizeof(double));
             part[5] = hfy_base_take_(&arena, HFY_THEORY_BLOCK_ * HFY_THEORY_BLOCK_, sizeof(double));
             part[6] = hfy_base_take_(&arena, product, sizeof(double));
-            if (!pass) continue;
+            if (!arena.base) continue;
             g.nearest[worker] = (double *)part[0], g.rival[worker] = (size_t *)part[1];
             g.radius[worker] = (double *)part[2], g.rows[worker] = (double *)part[3];
             g.columns[worker] = (double *)part[4], g.products[worker] = (double *)part[5];
@@ -15855,24 +15809,21 @@ HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *quer
                                         size_t *chosen, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net full;
     double margin = 0, *q = NULL, *score = NULL, *sorted = NULL;
     size_t k = 1, i, j, n = 0;
-    int pass;
     hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
     if (!status) status = hfy_theory_margin_(&full, &margin, &k, w);
     if (!status && n_queries && (!queries || !slack))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !queries ? "queries" : "slack");
     if (!status && !hfy_base_fits_(n_queries, k, sizeof *chosen))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "n_queries is %z; chosen cannot exist", n_queries);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         n = full.count;
-        q = (double *)hfy_base_take_(&arena, full.dim, sizeof(double));
-        score = (double *)hfy_base_take_(&arena, n, sizeof(double));
-        sorted = (double *)hfy_base_take_(&arena, n, sizeof(double));
+        q = HFY_TAKE_(&arena, double, full.dim);
+        score = HFY_TAKE_(&arena, double, n);
+        sorted = HFY_TAKE_(&arena, double, n);
     }
     if (status) return hfy_base_close_(w, &local, status);
     for (j = 0; j < n_queries; j++) {
@@ -15936,11 +15887,10 @@ HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *q
                                            double *upper, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net full;
     double entropy = 0, square = 0, *q = NULL;
     size_t i, j;
-    int pass;
     hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
     if (!status) status = hfy_theory_plain_(&full, w);
     if (!status) {
@@ -15948,10 +15898,7 @@ HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *q
         if (entropy < 0) status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep is no negentropy on the simplex");
     }
     if (!status && lower && n_queries && !queries) status = hfy_base_fail_(w, HFY_ERR_ARG, "queries is NULL");
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) q = (double *)hfy_base_take_(&arena, full.dim, sizeof(double));
-    }
+    while (hfy_base_layout_(&arena, w, &status)) q = HFY_TAKE_(&arena, double, full.dim);
     if (!status) status = hfy_theory_survey_(&full, &square, NULL, w);
     if (status) return hfy_base_close_(w, &local, status);
     if (upper) {
@@ -16260,27 +16207,24 @@ HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, cons
                                         hfy_theory_convergence *out, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_theory_convergence c;
     hfy_net full;
     double *p = NULL, *x = NULL, *q = NULL, *fixed = NULL, *next = NULL, square = 0, best = -HUGE_VAL, own, n, beta;
     double farther;
     size_t i;
-    int pass;
     hfy_status status = hfy_theory_softmax_(net, &full, w);
     memset(&c, 0, sizeof c);
     if (!status && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
     if (!status && pattern >= full.count)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "pattern is %z; it should be below net->count, %z", pattern,
                                 full.count);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
-        p = (double *)hfy_base_take_(&arena, full.count, sizeof(double));
-        x = (double *)hfy_base_take_(&arena, full.dim, sizeof(double));
-        q = (double *)hfy_base_take_(&arena, full.dim, sizeof(double));
-        fixed = (double *)hfy_base_take_(&arena, full.dim, sizeof(double));
-        next = (double *)hfy_base_take_(&arena, full.dim, sizeof(double));
+    while (hfy_base_layout_(&arena, w, &status)) {
+        p = HFY_TAKE_(&arena, double, full.count);
+        x = HFY_TAKE_(&arena, double, full.dim);
+        q = HFY_TAKE_(&arena, double, full.dim);
+        fixed = HFY_TAKE_(&arena, double, full.dim);
+        next = HFY_TAKE_(&arena, double, full.dim);
     }
     if (!status) status = hfy_theory_survey_(&full, &square, NULL, w);
     if (!status && query && hfy_theory_query_(&full, query, q))
@@ -16417,7 +16361,7 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
                                        hfy_theory_jacobian_norm *norms, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_theory_operator_ op;
     hfy_net full;
     double *p = NULL, *q = NULL, *mean = NULL, *y = NULL, *basis = NULL, *a = NULL, *b = NULL, square = 0, most, spread;
@@ -16427,17 +16371,15 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
     if (!status && !query) status = hfy_base_fail_(w, HFY_ERR_ARG, "query is NULL");
     if (!status && jacobian && !hfy_base_fits_(full.dim, full.dim, sizeof *jacobian))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "net->dim is %z; such a jacobian cannot exist", full.dim);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         dim = full.dim, steps = norms ? hfy_base_min_(dim, HFY_THEORY_LANCZOS_) : 0;
-        p = (double *)hfy_base_take_(&arena, full.count, sizeof(double));
-        q = (double *)hfy_base_take_(&arena, dim, sizeof(double));
-        mean = (double *)hfy_base_take_(&arena, dim, sizeof(double));
-        y = (double *)hfy_base_take_(&arena, dim, sizeof(double));
-        basis = (double *)hfy_base_take_(&arena, hfy_base_times_(steps, dim), sizeof(double));
-        a = (double *)hfy_base_take_(&arena, steps, sizeof(double));
-        b = (double *)hfy_base_take_(&arena, steps, sizeof(double));
+        p = HFY_TAKE_(&arena, double, full.count);
+        q = HFY_TAKE_(&arena, double, dim);
+        mean = HFY_TAKE_(&arena, double, dim);
+        y = HFY_TAKE_(&arena, double, dim);
+        basis = HFY_TAKE_(&arena, double, hfy_base_times_(steps, dim));
+        a = HFY_TAKE_(&arena, double, steps);
+        b = HFY_TAKE_(&arena, double, steps);
     }
     if (!status && hfy_theory_query_(&full, query, q))
         status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
@@ -16562,12 +16504,12 @@ HFY_PRIVATE_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, c
 {
     size_t m = hfy_base_min_(net->count, net->dim), square = hfy_base_times_(m, m);
     hfy_structure_plan_(arena, structure, 1, &s->solver);
-    s->theta = (double *)hfy_base_take_(arena, net->count, sizeof(double));
-    s->query = (double *)hfy_base_take_(arena, net->dim, sizeof(double));
-    s->gram = (double *)hfy_base_take_(arena, square, sizeof(double));
-    s->test = (double *)hfy_base_take_(arena, square, sizeof(double));
-    s->x = (double *)hfy_base_take_(arena, m, sizeof(double));
-    s->y = (double *)hfy_base_take_(arena, m, sizeof(double));
+    s->theta = HFY_TAKE_(arena, double, net->count);
+    s->query = HFY_TAKE_(arena, double, net->dim);
+    s->gram = HFY_TAKE_(arena, double, square);
+    s->test = HFY_TAKE_(arena, double, square);
+    s->x = HFY_TAKE_(arena, double, m);
+    s->y = HFY_TAKE_(arena, double, m);
 }
 
 /* The separation's higher-order scores, or none (NULL), into the solver. */
@@ -16703,7 +16645,7 @@ HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patte
                                          hfy_theory_association *association, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_theory_scratch_ s;
     hfy_theory_association result;
     hfy_structure structure;
@@ -16711,7 +16653,6 @@ HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patte
     unsigned char *in = NULL;
     hfy_status status = hfy_net_resolve_(net, 1, &full, w);
     size_t i, d;
-    int pass;
     if (!status && (!patterns || !association))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !patterns ? "patterns" : "association");
     if (!status) status = hfy_theory_fits_(&full, w);
@@ -16727,11 +16668,9 @@ HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patte
             structure = hfy_structure_ksubsets(net->count, (size_t)full.sep.k);
         status = hfy_structure_check_(&structure, "net->sep.structure->", w);
     }
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_theory_plan_(&arena, &full, &structure, &s);
-        in = (unsigned char *)hfy_base_take_(&arena, full.count, 1);
+        in = HFY_TAKE_(&arena, unsigned char, full.count);
     }
     if (!status) {
         memset(in, 0, full.count);
@@ -16760,10 +16699,9 @@ HFY_API hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, s
                                          hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     double *sorted = NULL;
     size_t i, j;
-    int pass;
     hfy_status status = HFY_OK;
     if (!n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
     if (!status && rows && (!weights || !sizes))
@@ -16772,10 +16710,7 @@ HFY_API hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, s
         status = hfy_theory_bad_(w, "mass", mass, "above 0 and at most 1, or 0 for 0.9");
     if (!status && !hfy_base_fits_(rows, n, sizeof *weights))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) sorted = (double *)hfy_base_take_(&arena, n, sizeof(double));
-    }
+    while (hfy_base_layout_(&arena, w, &status)) sorted = HFY_TAKE_(&arena, double, n);
     if (status) return hfy_base_close_(w, &local, status);
     if (!(mass > 0)) mass = 0.9;
     for (j = 0; j < rows; j++) {
@@ -16808,20 +16743,16 @@ HFY_API hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t
                                        hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     double *sorted = NULL, middle;
     size_t i;
-    int pass;
     hfy_status status = HFY_OK;
     if (!sizes || !operating) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !sizes ? "sizes" : "operating");
     if (!status && (!count || !n))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is 0; it should be at least 1", !count ? "count" : "n");
     for (i = 0; !status && i < count; i++)
         if (sizes[i] > n) status = hfy_base_fail_(w, HFY_ERR_ARG, "sizes: entry %z is %z, above n, %z", i, sizes[i], n);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) sorted = (double *)hfy_base_take_(&arena, count, sizeof(double));
-    }
+    while (hfy_base_layout_(&arena, w, &status)) sorted = HFY_TAKE_(&arena, double, count);
     if (status) return hfy_base_close_(w, &local, status);
     for (i = 0; i < count; i++) sorted[i] = (double)sizes[i];
     hfy_base_sort_(sorted, count);
@@ -16986,7 +16917,7 @@ HFY_PRIVATE_ hfy_work hfy_recall_no_room_(const hfy_work *work, void *somewhere)
 /* Bytes that the inner calls of an item need, whatever the state. */
 HFY_PRIVATE_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *bytes, hfy_work *work)
 {
-    hfy_base_arena_ alone = {NULL, 0};
+    hfy_base_arena_ alone = {NULL, 0, 0};
     hfy_real nothing = 0; /* never read: there is no room */
     hfy_net net = call->net;
     hfy_report report;
@@ -17060,13 +16991,13 @@ HFY_PRIVATE_ void hfy_recall_plan_(hfy_base_arena_ *arena, const hfy_recall_call
     const hfy_net *net = &call->net;
     size_t n = net->count;
     int sequence = call->how.kind == HFY_RECALL_SEQUENTIAL;
-    s->score = (double *)hfy_base_take_(arena, n, sizeof(double));
-    s->weight = (double *)hfy_base_take_(arena, n, sizeof(double));
-    s->part = (double *)hfy_base_take_(arena, sequence ? n - 1 : 0, sizeof(double));
-    s->inverse = (double *)hfy_base_take_(arena, net->sim == HFY_SIM_COSINE ? n : 0, sizeof(double));
-    s->theta = (hfy_real *)hfy_base_take_(arena, n, sizeof(hfy_real));
-    s->p = (hfy_real *)hfy_base_take_(arena, n, sizeof(hfy_real));
-    s->z = (hfy_real *)hfy_base_take_(arena, net->dim, sizeof(hfy_real));
+    s->score = HFY_TAKE_(arena, double, n);
+    s->weight = HFY_TAKE_(arena, double, n);
+    s->part = HFY_TAKE_(arena, double, sequence ? n - 1 : 0);
+    s->inverse = HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? n : 0);
+    s->theta = HFY_TAKE_(arena, hfy_real, n);
+    s->p = HFY_TAKE_(arena, hfy_real, n);
+    s->z = HFY_TAKE_(arena, hfy_real, net->dim);
     s->room = hfy_base_take_(arena, room, 1);
     if (!sequence) hfy_sep_plan_(arena, simd, &net->sep, n, 0, &s->sep);
     hfy_post_plan_(arena, &net->post, net->dim, &s->post);
@@ -17136,7 +17067,7 @@ HFY_PRIVATE_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy
 HFY_PRIVATE_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
                                               hfy_work *work)
 {
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_recall_scratch_ s;
     hfy_report report;
     hfy_work inner;
@@ -17144,13 +17075,12 @@ HFY_PRIVATE_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_
     const hfy_simd_ *simd = hfy_simd_choose_(work);
     size_t i, n = net->count, room = 0;
     double tau = call->how.decay;
-    int pass, sequence = call->how.kind == HFY_RECALL_SEQUENTIAL;
+    int sequence = call->how.kind == HFY_RECALL_SEQUENTIAL;
     hfy_status status = simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
     memset(&report, 0, sizeof report);
     if (!status) status = hfy_recall_need_(call, &room, work);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(work, &arena);
-        if (!status) hfy_recall_plan_(&arena, call, simd, room, &s);
+    while (hfy_base_layout_(&arena, work, &status)) {
+        hfy_recall_plan_(&arena, call, simd, room, &s);
     }
     if (status) return status;
     inner = hfy_recall_no_room_(work, s.room);
@@ -17189,14 +17119,13 @@ HFY_API hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, con
                                   size_t *items, size_t *made, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local), inner;
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_recall_call_ call;
     hfy_recall_state state;
     hfy_recall_scratch_ scratch;
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     void *room = NULL;
     size_t i, bytes = 0;
-    int pass;
     hfy_status status = simd ? hfy_recall_resolve_(net, how, &call, w) : HFY_ERR_UNSUPPORTED;
     memset(&state, 0, sizeof state);
     if (!status) status = hfy_recall_need_(&call, &bytes, w);
@@ -17206,12 +17135,10 @@ HFY_API hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, con
         arena.used = 0;
     }
     if (!status && (!cue || !items)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !cue ? "cue" : "items");
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
-        state.left = (double *)hfy_base_take_(&arena, net->count, sizeof(double));
-        state.query = (hfy_real *)hfy_base_take_(&arena, net->dim, sizeof(hfy_real));
-        state.weights = (hfy_real *)hfy_base_take_(&arena, net->count, sizeof(hfy_real));
+    while (hfy_base_layout_(&arena, w, &status)) {
+        state.left = HFY_TAKE_(&arena, double, net->count);
+        state.query = HFY_TAKE_(&arena, hfy_real, net->dim);
+        state.weights = HFY_TAKE_(&arena, hfy_real, net->count);
         room = hfy_base_take_(&arena, bytes, 1);
     }
     if (!status) {
@@ -17231,10 +17158,9 @@ HFY_API hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, con
 HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     unsigned char *seen = NULL;
     size_t i, distinct = 0;
-    int pass;
     hfy_status status = HFY_OK;
     if ((count && !items) || !ratio) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !ratio ? "ratio" : "items");
     if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
@@ -17242,10 +17168,7 @@ HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n
         if (items[i] >= n && items[i] != SIZE_MAX)
             status = hfy_base_fail_(w, HFY_ERR_ARG, "items: entry %z is %z; it should be below n, %z, or SIZE_MAX", i,
                                     items[i], n);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) seen = (unsigned char *)hfy_base_take_(&arena, n, 1);
-    }
+    while (hfy_base_layout_(&arena, w, &status)) seen = HFY_TAKE_(&arena, unsigned char, n);
     if (!status) {
         memset(seen, 0, n);
         for (i = 0; i < count; i++) {
@@ -17262,17 +17185,14 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
                                           size_t n_reference, size_t *distance, double *coefficient, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     size_t *row = NULL, i, j;
-    int pass;
     hfy_status status = HFY_OK;
     if (!items || (n_reference && !reference))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !items ? "items" : "reference");
     if (!status && !count) status = hfy_base_fail_(w, HFY_ERR_ARG, "count is 0; it should be at least 1");
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) row = (size_t *)hfy_base_take_(&arena, hfy_base_plus_(n_reference, 1), sizeof *row);
-    }
+    while (hfy_base_layout_(&arena, w, &status))
+        row = HFY_TAKE_(&arena, size_t, hfy_base_plus_(n_reference, 1));
     if (!status) {
         for (j = 0; j <= n_reference; j++) row[j] = j;
         for (i = 0; i < count; i++) { /* row: distances of the first i items from every beginning of the reference */
@@ -17360,15 +17280,14 @@ HFY_PRIVATE_ void hfy_binary_plan_rules_(hfy_base_arena_ *arena, hfy_binary_rule
                                          hfy_binary_rules_ *s)
 {
     size_t most = count > dim ? count : dim;
-    s->x = (double *)hfy_base_take_(arena, hfy_base_times_(count, dim), sizeof(double));
-    s->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(most, most, most, sizeof(double)),
-                                       sizeof(double));
+    s->x = HFY_TAKE_(arena, double, hfy_base_times_(count, dim));
+    s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(most, most, most, sizeof(double)));
     if (rule == HFY_BINARY_HEBBIAN) return;
-    s->dual = (double *)hfy_base_take_(arena, hfy_base_times_(count, dim), sizeof(double));
-    s->turned = (double *)hfy_base_take_(arena, hfy_base_times_(count, dim), sizeof(double));
-    s->gram = (double *)hfy_base_take_(arena, hfy_base_times_(count, count), sizeof(double));
-    s->vectors = (double *)hfy_base_take_(arena, hfy_base_times_(count, count), sizeof(double));
-    s->values = (double *)hfy_base_take_(arena, count, sizeof(double));
+    s->dual = HFY_TAKE_(arena, double, hfy_base_times_(count, dim));
+    s->turned = HFY_TAKE_(arena, double, hfy_base_times_(count, dim));
+    s->gram = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
+    s->vectors = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
+    s->values = HFY_TAKE_(arena, double, count);
     hfy_linalg_eigen_plan_(arena, count, 1, &s->eigen);
 }
 
@@ -17396,12 +17315,11 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
                                       size_t stride, int self_coupling, hfy_real *weights, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_binary_rules_ s;
     hfy_status status = HFY_OK;
     double *sum = NULL;
     size_t i, j;
-    int pass;
     memset(&s, 0, sizeof s);
     s.simd = hfy_simd_choose_(w);
     if (!s.simd)
@@ -17412,10 +17330,8 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
         status = hfy_base_fail_(w, HFY_ERR_ARG, "weights is NULL");
     else
         status = hfy_binary_check_rows_(patterns, count, dim, stride, "patterns", w);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
-        sum = (double *)hfy_base_take_(&arena, dim * dim, sizeof(double));
+    while (hfy_base_layout_(&arena, w, &status)) {
+        sum = HFY_TAKE_(&arena, double, dim * dim);
         hfy_binary_plan_rules_(&arena, rule, count, dim, &s);
     }
     if (!status) {
@@ -17435,11 +17351,10 @@ HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns
                                   size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_binary_rules_ s;
     hfy_status status = HFY_OK;
     size_t i, j;
-    int pass;
     memset(&s, 0, sizeof s);
     s.simd = hfy_simd_choose_(w);
     if (!s.simd)
@@ -17450,11 +17365,7 @@ HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !net ? "net" : "keys");
     else
         status = hfy_binary_check_rows_(patterns, count, dim, stride, "patterns", w);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
-        hfy_binary_plan_rules_(&arena, rule, count, dim, &s);
-    }
+    while (hfy_base_layout_(&arena, w, &status)) hfy_binary_plan_rules_(&arena, rule, count, dim, &s);
     if (!status) {
         (void)hfy_theory_widen_(patterns, stride ? stride : dim, count, dim, s.x);
         if (rule == HFY_BINARY_PSEUDO_INVERSE) status = hfy_binary_dual_(&s, count, dim, w);
@@ -17784,32 +17695,28 @@ HFY_PRIVATE_ hfy_status hfy_binary_open_(const hfy_binary *m, const hfy_real *st
 /* Arrays of a run, and the patterns by columns. */
 HFY_PRIVATE_ hfy_status hfy_binary_reserve_(hfy_binary_run_ *run, hfy_work *w)
 {
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_binary *m = run->memory;
     hfy_status status = HFY_OK;
     size_t i, j, t;
-    int pass, dense = m->kind != HFY_BINARY_WEIGHTS;
-    for (pass = 0; pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) return status;
-        run->slot = (hfy_binary_slot_ *)hfy_base_take_(&arena, run->tasks, sizeof *run->slot);
-        run->columns = (signed char *)hfy_base_take_(&arena, dense ? m->count * m->dim : 0, 1);
+    int dense = m->kind != HFY_BINARY_WEIGHTS;
+    while (hfy_base_layout_(&arena, w, &status)) {
+        run->slot = HFY_TAKE_(&arena, hfy_binary_slot_, run->tasks);
+        run->columns = HFY_TAKE_(&arena, signed char, dense ? m->count * m->dim : 0);
         for (t = 0; t < run->tasks; t++) {
             hfy_binary_slot_ slot;
             memset(&slot, 0, sizeof slot);
-            slot.q = (signed char *)hfy_base_take_(&arena, m->dim, 1);
-            slot.next = (signed char *)hfy_base_take_(&arena, m->dim, 1);
-            slot.before = (signed char *)hfy_base_take_(&arena, m->dim, 1);
-            slot.order = (size_t *)hfy_base_take_(&arena, m->dim, sizeof(size_t));
-            slot.dot = (int32_t *)hfy_base_take_(&arena, dense ? m->count : 0, sizeof(int32_t));
-            slot.table = (double *)hfy_base_take_(&arena,
-                                                  m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_
-                                                  : dense                   ? 2 * m->dim + 1
-                                                                            : 0,
-                                                  sizeof(double));
-            if (pass) run->slot[t] = slot;
+            slot.q = HFY_TAKE_(&arena, signed char, m->dim);
+            slot.next = HFY_TAKE_(&arena, signed char, m->dim);
+            slot.before = HFY_TAKE_(&arena, signed char, m->dim);
+            slot.order = HFY_TAKE_(&arena, size_t, m->dim);
+            slot.dot = HFY_TAKE_(&arena, int32_t, dense ? m->count : 0);
+            slot.table = HFY_TAKE_(&arena, double,
+                                   m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : dense ? 2 * m->dim + 1 : 0);
+            if (arena.base) run->slot[t] = slot;
         }
     }
+    if (status) return status;
     for (i = 0; dense && i < m->count; i++)
         for (j = 0; j < m->dim; j++)
             run->columns[j * m->count + i] = (signed char)(m->patterns[i * run->stride + j] > 0 ? 1 : -1);
@@ -18069,7 +17976,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, hf
 
 HFY_PRIVATE_ void hfy_kernel_plan_table_(hfy_base_arena_ *arena, hfy_kernel_view_ *v)
 {
-    v->table = (double *)hfy_base_take_(arena, hfy_base_plus_(v->k.dim, 1), sizeof(double));
+    v->table = HFY_TAKE_(arena, double, hfy_base_plus_(v->k.dim, 1));
 }
 
 HFY_PRIVATE_ void hfy_kernel_fill_table_(hfy_kernel_view_ *v)
@@ -18114,7 +18021,7 @@ HFY_PRIVATE_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_grams
 {
     g->v = v;
     g->tasks = hfy_base_min_(hfy_base_workers_(), v->k.count);
-    g->d = (uint32_t *)hfy_base_take_(arena, hfy_base_times_(g->tasks, v->k.count), sizeof(uint32_t));
+    g->d = HFY_TAKE_(arena, uint32_t, hfy_base_times_(g->tasks, v->k.count));
 }
 
 HFY_PRIVATE_ void hfy_kernel_run_gram_(hfy_kernel_grams_ *g, double *gram)
@@ -18131,15 +18038,12 @@ HFY_PRIVATE_ void hfy_kernel_run_gram_(hfy_kernel_grams_ *g, double *gram)
 HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_kernel_view_ v;
     hfy_kernel_grams_ g;
     hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, &v, w);
-    int pass;
     if (!status && !gram) status = hfy_base_fail_(w, HFY_ERR_ARG, "gram is NULL");
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_kernel_plan_table_(&arena, &v);
         hfy_kernel_plan_gram_(&arena, &g, &v);
     }
@@ -18160,11 +18064,11 @@ typedef struct hfy_kernel_lanczos_ {
 
 HFY_PRIVATE_ void hfy_kernel_plan_lanczos_(hfy_base_arena_ *arena, size_t P, hfy_kernel_lanczos_ *s)
 {
-    s->basis = (double *)hfy_base_take_(arena, hfy_base_times_(HFY_KERNEL_LANCZOS_, P), sizeof(double));
-    s->y = (double *)hfy_base_take_(arena, P, sizeof(double));
-    s->z = (double *)hfy_base_take_(arena, P, sizeof(double));
-    s->diagonal = (double *)hfy_base_take_(arena, HFY_KERNEL_LANCZOS_, sizeof(double));
-    s->off = (double *)hfy_base_take_(arena, HFY_KERNEL_LANCZOS_, sizeof(double));
+    s->basis = HFY_TAKE_(arena, double, hfy_base_times_(HFY_KERNEL_LANCZOS_, P));
+    s->y = HFY_TAKE_(arena, double, P);
+    s->z = HFY_TAKE_(arena, double, P);
+    s->diagonal = HFY_TAKE_(arena, double, HFY_KERNEL_LANCZOS_);
+    s->off = HFY_TAKE_(arena, double, HFY_KERNEL_LANCZOS_);
 }
 
 /* The largest eigenvalue of K, or with variance (P) of K diag(variance) K + lambda K. */
@@ -18652,44 +18556,44 @@ HFY_PRIVATE_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy
 
 HFY_PRIVATE_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_ *f)
 {
-    const size_t P = f->P, square = hfy_base_times_(P, P), n = hfy_base_times_(P, f->N), real = sizeof(double);
+    const size_t P = f->P, square = hfy_base_times_(P, P), n = hfy_base_times_(P, f->N);
     const size_t most = P > f->N ? P : f->N;
     const hfy_kernel_trainer trainer = f->o.trainer;
     hfy_kernel_plan_table_(arena, &f->view);
     hfy_kernel_plan_gram_(arena, &f->grams, &f->view);
     hfy_kernel_plan_lanczos_(arena, P, &f->lanczos);
     f->tasks = hfy_base_workers_();
-    f->slice = hfy_linalg_gemm_scratch_(P, most, P, real);
-    f->gemm = (double *)hfy_base_take_(arena, hfy_base_times_(f->tasks, f->slice), real);
-    f->row_sum = (double *)hfy_base_take_(arena, P, real);
-    f->row_most = (double *)hfy_base_take_(arena, P, real);
-    f->gram = (double *)hfy_base_take_(arena, f->o.gram ? 0 : square, real);
-    f->A = (double *)hfy_base_take_(arena, n, real);
-    f->H = (double *)hfy_base_take_(arena, n, real);
-    f->R = (double *)hfy_base_take_(arena, n, real);
-    f->next = (double *)hfy_base_take_(arena, n, real);
+    f->slice = hfy_linalg_gemm_scratch_(P, most, P, sizeof(double));
+    f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->slice));
+    f->row_sum = HFY_TAKE_(arena, double, P);
+    f->row_most = HFY_TAKE_(arena, double, P);
+    f->gram = HFY_TAKE_(arena, double, f->o.gram ? 0 : square);
+    f->A = HFY_TAKE_(arena, double, n);
+    f->H = HFY_TAKE_(arena, double, n);
+    f->R = HFY_TAKE_(arena, double, n);
+    f->next = HFY_TAKE_(arena, double, n);
     if (trainer == HFY_KERNEL_EXACT) {
-        f->Z = (double *)hfy_base_take_(arena, n, real);
-        f->HZ = (double *)hfy_base_take_(arena, n, real);
-        f->next_h = (double *)hfy_base_take_(arena, n, real);
+        f->Z = HFY_TAKE_(arena, double, n);
+        f->HZ = HFY_TAKE_(arena, double, n);
+        f->next_h = HFY_TAKE_(arena, double, n);
     }
     if (trainer == HFY_KERNEL_EXACT || trainer == HFY_KERNEL_RIDGE || trainer == HFY_KERNEL_PROJECTION)
-        f->l = (double *)hfy_base_take_(arena, square, real);
+        f->l = HFY_TAKE_(arena, double, square);
     if (trainer == HFY_KERNEL_EXACT || trainer == HFY_KERNEL_RIDGE) {
         hfy_linalg_factor_plan_(arena, P, f->N, &f->factor);
         f->factor.l = f->l;
         f->factor.simd = f->view.simd;
     }
     if (trainer == HFY_KERNEL_PROJECTION) {
-        f->newton = (double *)hfy_base_take_(arena, square, real);
+        f->newton = HFY_TAKE_(arena, double, square);
         hfy_linalg_eigen_plan_(arena, P, 1, &f->eigen);
         f->eigen.simd = f->view.simd;
     }
     if (trainer == HFY_KERNEL_NEWTON) {
         f->newton_size = hfy_base_plus_(square, hfy_base_times_(P, 8));
-        f->newton = (double *)hfy_base_take_(arena, hfy_base_times_(f->tasks, f->newton_size), real);
-        f->newton_status = (hfy_status *)hfy_base_take_(arena, f->N, sizeof(hfy_status));
-        f->newton_steps = (size_t *)hfy_base_take_(arena, f->N, sizeof(size_t));
+        f->newton = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->newton_size));
+        f->newton_status = HFY_TAKE_(arena, hfy_status, f->N);
+        f->newton_steps = HFY_TAKE_(arena, size_t, f->N);
     }
 }
 
@@ -18697,22 +18601,18 @@ HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_t
                                     hfy_kernel_result *result, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_kernel_fit_ fit, *f = &fit;
     hfy_kernel_result out;
     hfy_status status;
     size_t j;
-    int pass;
     memset(&out, 0, sizeof out);
     memset(f, 0, sizeof *f);
     status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, &f->view, w);
     f->P = f->view.k.count, f->N = f->view.k.dim;
     if (!status && !alpha) status = hfy_base_fail_(w, HFY_ERR_ARG, "alpha is NULL");
     if (!status) status = hfy_kernel_check_training_(f, training, w);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) hfy_kernel_plan_training_(&arena, f);
-    }
+    while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, f);
     if (!status) {
         f->K = f->o.gram;
         if (!f->K) {
@@ -18901,32 +18801,27 @@ HFY_PRIVATE_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_view_
     walk->skips = v->k.kind == HFY_KERNEL_RBF && v->k.order == HFY_BINARY_SYNCHRONOUS && !v->k.nearest &&
                   (v->k.bound || n >= HFY_KERNEL_MANY_);
     walk->row = (P + 7) & ~(size_t)7;
-    walk->planes = (uint64_t *)hfy_base_take_(arena, walk->skips ? hfy_base_times_(walk->row, v->words) : 0,
-                                              sizeof(uint64_t));
-    walk->bound = (double *)hfy_base_take_(arena, walk->skips ? N : 0, sizeof(double));
-    walk->slot = (hfy_kernel_slot_ *)hfy_base_take_(arena, walk->tasks, sizeof *walk->slot);
-    walk->turned = (double *)hfy_base_take_(arena, v->k.order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0,
-                                            sizeof(double));
+    walk->planes = HFY_TAKE_(arena, uint64_t, walk->skips ? hfy_base_times_(walk->row, v->words) : 0);
+    walk->bound = HFY_TAKE_(arena, double, walk->skips ? N : 0);
+    walk->slot = HFY_TAKE_(arena, hfy_kernel_slot_, walk->tasks);
+    walk->turned = HFY_TAKE_(arena, double, v->k.order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0);
     for (t = 0; t < walk->tasks; t++) {
         hfy_kernel_slot_ s;
         memset(&s, 0, sizeof s);
-        s.now = (uint64_t *)hfy_base_take_(arena, batch * v->words, sizeof(uint64_t));
-        s.before = (uint64_t *)hfy_base_take_(arena, batch * v->words, sizeof(uint64_t));
-        s.d = (uint32_t *)hfy_base_take_(arena, P, sizeof(uint32_t));
-        s.tally = (uint32_t *)hfy_base_take_(arena, N + 1, sizeof(uint32_t));
-        s.k = (double *)hfy_base_take_(arena, hfy_base_times_(batch, P), sizeof(double));
-        s.h = (double *)hfy_base_take_(arena, hfy_base_times_(batch, N), sizeof(double));
-        s.k_float = (float *)hfy_base_take_(arena, floats ? hfy_base_times_(batch, P) : 0, sizeof(float));
-        s.h_float = (float *)hfy_base_take_(arena, floats ? hfy_base_times_(batch, N) : 0, sizeof(float));
-        s.gemm = (double *)hfy_base_take_(arena,
-                                          hfy_linalg_gemm_scratch_(batch, N, P, sizeof(double)) +
-                                              hfy_linalg_gemm_scratch_(batch, N, P, sizeof(float)),
-                                          sizeof(double));
-        s.order = (size_t *)hfy_base_take_(arena, N, sizeof(size_t));
-        s.few = (uint32_t *)hfy_base_take_(arena, walk->skips ? hfy_base_times_(HFY_SIMD_FEW_, walk->row) : 0,
-                                           sizeof(uint32_t));
-        s.nearby = (size_t *)hfy_base_take_(arena, walk->skips ? P : 0, sizeof(size_t));
-        s.rest = (uint64_t *)hfy_base_take_(arena, walk->skips ? batch * v->words : 0, sizeof(uint64_t));
+        s.now = HFY_TAKE_(arena, uint64_t, batch * v->words);
+        s.before = HFY_TAKE_(arena, uint64_t, batch * v->words);
+        s.d = HFY_TAKE_(arena, uint32_t, P);
+        s.tally = HFY_TAKE_(arena, uint32_t, N + 1);
+        s.k = HFY_TAKE_(arena, double, hfy_base_times_(batch, P));
+        s.h = HFY_TAKE_(arena, double, hfy_base_times_(batch, N));
+        s.k_float = HFY_TAKE_(arena, float, floats ? hfy_base_times_(batch, P) : 0);
+        s.h_float = HFY_TAKE_(arena, float, floats ? hfy_base_times_(batch, N) : 0);
+        s.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, N, P, sizeof(double)) +
+                                              hfy_linalg_gemm_scratch_(batch, N, P, sizeof(float)));
+        s.order = HFY_TAKE_(arena, size_t, N);
+        s.few = HFY_TAKE_(arena, uint32_t, walk->skips ? hfy_base_times_(HFY_SIMD_FEW_, walk->row) : 0);
+        s.nearby = HFY_TAKE_(arena, size_t, walk->skips ? P : 0);
+        s.rest = HFY_TAKE_(arena, uint64_t, walk->skips ? batch * v->words : 0);
         if (arena->base) walk->slot[t] = s;
     }
 }
@@ -19257,17 +19152,14 @@ HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *s
                                      const hfy_kernel_report *report, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_kernel_view_ v;
     hfy_kernel_walk_ walk;
     hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, &v, w);
-    int pass;
     memset(&walk, 0, sizeof walk);
     if (!status) status = hfy_kernel_check_bits_(states, n, v.k.dim, "states", w);
     if (!status && n && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_kernel_plan_table_(&arena, &v);
         hfy_kernel_plan_walk_(&arena, &v, n, &walk);
     }
@@ -19283,19 +19175,16 @@ HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_
                                          double *shift, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_kernel_view_ v;
     hfy_kernel_walk_ walk;
     hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, &v, w);
     size_t from, m;
-    int pass;
     memset(&walk, 0, sizeof walk);
     if (!status) status = hfy_kernel_check_bits_(states, n, v.k.dim, "states", w);
     if (!status && n && !h) status = hfy_base_fail_(w, HFY_ERR_ARG, "h is NULL");
     v.k.order = HFY_BINARY_SYNCHRONOUS;
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_kernel_plan_table_(&arena, &v);
         hfy_kernel_plan_walk_(&arena, &v, 1, &walk);
     }
@@ -19335,18 +19224,14 @@ HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t d
                                    uint64_t *out, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_status status = hfy_kernel_check_bits_(states, rows, dim, "states", w);
     size_t words = hfy_kernel_words(dim), i, *places = NULL;
-    int pass;
     if (!status && (!rng || (rows && !out)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !rng ? "rng" : "out");
     if (!status && flips > dim)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "flips is %z; it should be at most dim, %z", flips, dim);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) places = (size_t *)hfy_base_take_(&arena, dim, sizeof(size_t));
-    }
+    while (hfy_base_layout_(&arena, w, &status)) places = HFY_TAKE_(&arena, size_t, dim);
     if (!status && rows && out != states) memmove(out, states, rows * words * sizeof *out);
     for (i = 0; !status && i < rows; i++) hfy_kernel_flip_row_(out + i * words, dim, flips, rng, places);
     return hfy_base_close_(w, &local, status);
@@ -19376,21 +19261,19 @@ typedef struct hfy_kernel_trial_ {
 
 HFY_PRIVATE_ hfy_status hfy_kernel_reserve_trial_(hfy_kernel_trial_ *t, size_t n, hfy_work *w)
 {
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_status status = HFY_OK;
-    int pass;
     memset(&t->walk, 0, sizeof t->walk);
-    for (pass = 0; pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) return status;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_kernel_plan_table_(&arena, &t->v);
-        t->cues = (uint64_t *)hfy_base_take_(&arena, hfy_base_times_(n, t->v.words), sizeof(uint64_t));
-        t->ends = (uint64_t *)hfy_base_take_(&arena, hfy_base_times_(n, t->v.words), sizeof(uint64_t));
-        t->places = (size_t *)hfy_base_take_(&arena, t->v.k.dim, sizeof(size_t));
-        t->period = (size_t *)hfy_base_take_(&arena, n, sizeof(size_t));
-        t->steps = (size_t *)hfy_base_take_(&arena, n, sizeof(size_t));
+        t->cues = HFY_TAKE_(&arena, uint64_t, hfy_base_times_(n, t->v.words));
+        t->ends = HFY_TAKE_(&arena, uint64_t, hfy_base_times_(n, t->v.words));
+        t->places = HFY_TAKE_(&arena, size_t, t->v.k.dim);
+        t->period = HFY_TAKE_(&arena, size_t, n);
+        t->steps = HFY_TAKE_(&arena, size_t, n);
         hfy_kernel_plan_walk_(&arena, &t->v, n, &t->walk);
     }
+    if (status) return status;
     t->walk.report.period = t->period;
     t->walk.report.steps = t->steps;
     hfy_kernel_ready_(&t->walk);
@@ -19518,24 +19401,21 @@ HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, 
                                      double *indirect, hfy_kernel_geometry *geometry, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_kernel_view_ v;
     hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, &v, w);
     double *fd = NULL, *fi = NULL, *apart = NULL;
     size_t at, i, j, N = v.k.dim;
-    int pass;
     if (!status && !hfy_base_fits_(n, N, sizeof(double)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: so many points cannot exist", n);
     if (!status && n && !x) status = hfy_base_fail_(w, HFY_ERR_ARG, "x is NULL");
     for (i = 0; !status && i < n; i++)
         if (!hfy_base_is_finite_(hfy_linalg_largest_(x + i * N, N)))
             status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity in row %z", i);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
-        fd = (double *)hfy_base_take_(&arena, N, sizeof(double));
-        fi = (double *)hfy_base_take_(&arena, N, sizeof(double));
-        apart = (double *)hfy_base_take_(&arena, N, sizeof(double));
+    while (hfy_base_layout_(&arena, w, &status)) {
+        fd = HFY_TAKE_(&arena, double, N);
+        fi = HFY_TAKE_(&arena, double, N);
+        apart = HFY_TAKE_(&arena, double, N);
     }
     for (at = 0; !status && at < n; at++, x += N) {
         double fd_most, fi_most;
@@ -19606,7 +19486,7 @@ HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gr
                                       double *gram_values, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_kernel_view_ v;
     hfy_kernel_grams_ g;
     hfy_linalg_svd_ svd;
@@ -19618,7 +19498,6 @@ HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gr
            *logits = NULL, *square = NULL, *turned = NULL, *gemm = NULL;
     const double *K = gram;
     size_t slice = hfy_linalg_gemm_scratch_(P, most, most, sizeof(double)), i, j;
-    int pass;
     memset(&s, 0, sizeof s);
     memset(&svd, 0, sizeof svd);
     if (!status && !spectrum) status = hfy_base_fail_(w, HFY_ERR_ARG, "spectrum is NULL");
@@ -19628,22 +19507,20 @@ HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gr
         status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "alpha is 0: its stable rank does not exist");
     if (!status && gram && !hfy_base_is_finite_(hfy_linalg_largest_(gram, P * P)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "gram holds NaN or infinity");
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_kernel_plan_table_(&arena, &v);
         hfy_kernel_plan_gram_(&arena, &g, &v);
-        own = (double *)hfy_base_take_(&arena, gram ? 0 : P * P, sizeof(double));
-        copy = (double *)hfy_base_take_(&arena, P * P, sizeof(double));
-        h = (double *)hfy_base_take_(&arena, P * N, sizeof(double));
-        square = (double *)hfy_base_take_(&arena, hfy_base_times_(most, most), sizeof(double));
-        turned = (double *)hfy_base_take_(&arena, P * N, sizeof(double));
-        sigma = (double *)hfy_base_take_(&arena, r, sizeof(double));
-        effective = (double *)hfy_base_take_(&arena, r, sizeof(double));
-        logits = (double *)hfy_base_take_(&arena, r, sizeof(double));
-        op = (double *)hfy_base_take_(&arena, N, sizeof(double));
-        grams = (double *)hfy_base_take_(&arena, P, sizeof(double));
-        gemm = (double *)hfy_base_take_(&arena, hfy_base_times_(hfy_base_workers_(), slice), sizeof(double));
+        own = HFY_TAKE_(&arena, double, gram ? 0 : P * P);
+        copy = HFY_TAKE_(&arena, double, P * P);
+        h = HFY_TAKE_(&arena, double, P * N);
+        square = HFY_TAKE_(&arena, double, hfy_base_times_(most, most));
+        turned = HFY_TAKE_(&arena, double, P * N);
+        sigma = HFY_TAKE_(&arena, double, r);
+        effective = HFY_TAKE_(&arena, double, r);
+        logits = HFY_TAKE_(&arena, double, r);
+        op = HFY_TAKE_(&arena, double, N);
+        grams = HFY_TAKE_(&arena, double, P);
+        gemm = HFY_TAKE_(&arena, double, hfy_base_times_(hfy_base_workers_(), slice));
         hfy_linalg_svd_plan_(&arena, P, N, &svd);
         hfy_linalg_eigen_plan_(&arena, P, 0, &by_pattern);
         hfy_linalg_eigen_plan_(&arena, N, 0, &by_neuron);
@@ -19724,22 +19601,22 @@ typedef struct hfy_kernel_info_ {
 
 HFY_PRIVATE_ void hfy_kernel_plan_info_(hfy_base_arena_ *arena, hfy_kernel_info_ *s, const double *gram, int natural)
 {
-    const size_t P = s->P, real = sizeof(double);
+    const size_t P = s->P;
     hfy_kernel_plan_table_(arena, &s->v);
     hfy_kernel_plan_gram_(arena, &s->grams, &s->v);
     hfy_kernel_plan_lanczos_(arena, P, &s->lanczos);
-    s->gram = (double *)hfy_base_take_(arena, gram ? 0 : P * P, real);
-    s->factor = (double *)hfy_base_take_(arena, natural ? P * P : 0, real);
-    s->damped = (double *)hfy_base_take_(arena, s->damping > 0 ? P * P : 0, real);
-    s->scaled = (double *)hfy_base_take_(arena, s->damping > 0 ? P * P : 0, real);
-    s->a = (double *)hfy_base_take_(arena, P, real);
-    s->h = (double *)hfy_base_take_(arena, P, real);
-    s->variance = (double *)hfy_base_take_(arena, P, real);
-    s->r = (double *)hfy_base_take_(arena, P, real);
-    s->g = (double *)hfy_base_take_(arena, P, real);
-    s->step = (double *)hfy_base_take_(arena, P, real);
-    s->solved = (double *)hfy_base_take_(arena, P, real);
-    s->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(P, P, P, real), real);
+    s->gram = HFY_TAKE_(arena, double, gram ? 0 : P * P);
+    s->factor = HFY_TAKE_(arena, double, natural ? P * P : 0);
+    s->damped = HFY_TAKE_(arena, double, s->damping > 0 ? P * P : 0);
+    s->scaled = HFY_TAKE_(arena, double, s->damping > 0 ? P * P : 0);
+    s->a = HFY_TAKE_(arena, double, P);
+    s->h = HFY_TAKE_(arena, double, P);
+    s->variance = HFY_TAKE_(arena, double, P);
+    s->r = HFY_TAKE_(arena, double, P);
+    s->g = HFY_TAKE_(arena, double, P);
+    s->step = HFY_TAKE_(arena, double, P);
+    s->solved = HFY_TAKE_(arena, double, P);
+    s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)));
 }
 
 HFY_PRIVATE_ void hfy_kernel_ready_info_(hfy_kernel_info_ *s, const double *gram)
@@ -19852,17 +19729,13 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
                                           double *step, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_kernel_info_ s;
     hfy_status status = hfy_kernel_open_info_(kernel, neuron, gram, lambda, damping, &s, w);
-    int pass;
     if (!status && (!a || !fisher)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !a ? "a" : "fisher");
     if (!status && !hfy_base_is_finite_(hfy_linalg_largest_(a, s.P)))
         status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity");
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) hfy_kernel_plan_info_(&arena, &s, gram, 1);
-    }
+    while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_info_(&arena, &s, gram, 1);
     if (!status) {
         hfy_kernel_ready_info_(&s, gram);
         memcpy(s.a, a, s.P * sizeof(double));
@@ -19883,7 +19756,7 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
                                      hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_kernel_info_ s;
     hfy_linalg_symmetric_ eigen;
     hfy_status status;
@@ -19900,17 +19773,15 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
     if (!status && (!(eta > 0) || !hfy_base_is_finite_(eta)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "eta is %g; it should be positive and finite, or 0 for 0.1", eta);
     if (!status && !steps) status = hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_kernel_plan_info_(&arena, &s, gram, path->fisher != NULL);
-        fisher = (double *)hfy_base_take_(&arena, P * P, sizeof(double));
-        scaled = (double *)hfy_base_take_(&arena, P * P, sizeof(double));
-        vectors = (double *)hfy_base_take_(&arena, P * P, sizeof(double));
-        values = (double *)hfy_base_take_(&arena, P, sizeof(double));
-        goal = (double *)hfy_base_take_(&arena, P, sizeof(double));
-        moved = (double *)hfy_base_take_(&arena, P, sizeof(double));
-        end = (double *)hfy_base_take_(&arena, P, sizeof(double));
+        fisher = HFY_TAKE_(&arena, double, P * P);
+        scaled = HFY_TAKE_(&arena, double, P * P);
+        vectors = HFY_TAKE_(&arena, double, P * P);
+        values = HFY_TAKE_(&arena, double, P);
+        goal = HFY_TAKE_(&arena, double, P);
+        moved = HFY_TAKE_(&arena, double, P);
+        end = HFY_TAKE_(&arena, double, P);
         hfy_linalg_eigen_plan_(&arena, P, 1, &eigen);
         eigen.simd = s.v.simd;
     }
@@ -20173,20 +20044,16 @@ HFY_API hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count,
                                     double missing, double *out, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     size_t *unit = NULL, mu, i, gone;
     hfy_status status = hfy_rate_check_sizes_(count, dim, w);
-    int pass;
     if (!status && (!rng || !r || !out))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !rng ? "rng" : !r ? "r" : "out");
     if (!status && (!(noise >= 0) || !hfy_base_is_finite_(noise)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "noise is %g; it should be at least 0 and finite", noise);
     if (!status && !(missing >= 0 && missing <= 1))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "missing is %g; it should be in 0 .. 1", missing);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) unit = (size_t *)hfy_base_take_(&arena, dim, sizeof *unit);
-    }
+    while (hfy_base_layout_(&arena, w, &status)) unit = HFY_TAKE_(&arena, size_t, dim);
     for (mu = 0; !status && mu < count; mu++) {
         const double *from = r + mu * dim;
         double *to = out + mu * dim, mean = 0;
@@ -20221,15 +20088,14 @@ HFY_PRIVATE_ void hfy_rate_plan_dense_(hfy_base_arena_ *arena, size_t count, siz
 {
     const size_t all = hfy_base_times_(count, dim), more = dim > count ? dim : count;
     s->count = count, s->dim = dim;
-    s->q = (double *)hfy_base_take_(arena, all, sizeof(double));
-    s->v = (double *)hfy_base_take_(arena, all, sizeof(double));
-    s->x = (double *)hfy_base_take_(arena, all, sizeof(double));
-    s->t = (double *)hfy_base_take_(arena, hfy_base_times_(count, count), sizeof(double));
-    s->tau = (double *)hfy_base_take_(arena, count, sizeof(double));
-    s->left = (double *)hfy_base_take_(arena, dim, sizeof(double));
-    s->gamma = (double *)hfy_base_take_(arena, dim, sizeof(double));
-    s->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(more, more, more, sizeof(double)),
-                                       sizeof(double));
+    s->q = HFY_TAKE_(arena, double, all);
+    s->v = HFY_TAKE_(arena, double, all);
+    s->x = HFY_TAKE_(arena, double, all);
+    s->t = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
+    s->tau = HFY_TAKE_(arena, double, count);
+    s->left = HFY_TAKE_(arena, double, dim);
+    s->gamma = HFY_TAKE_(arena, double, dim);
+    s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(more, more, more, sizeof(double)));
 }
 
 HFY_PRIVATE_ hfy_status hfy_rate_factor_(hfy_rate_dense_ *s, const double *r, hfy_work *work)
@@ -20341,20 +20207,17 @@ HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_
                                     double *w, hfy_work *work)
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_rate_dense_ s;
     const hfy_simd_ *simd = hfy_simd_choose_(k);
     double *made = NULL;
     hfy_status status = simd ? hfy_rate_check_dense_(rate, r, count, dim, self, k) : HFY_ERR_UNSUPPORTED;
     size_t i;
-    int pass;
     if (!status && !w) status = hfy_base_fail_(k, HFY_ERR_ARG, "w is NULL");
     memset(&s, 0, sizeof s);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(k, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, k, &status)) {
         hfy_rate_plan_dense_(&arena, count, dim, &s);
-        made = (double *)hfy_base_take_(&arena, dim * dim, sizeof *made);
+        made = HFY_TAKE_(&arena, double, dim * dim);
     }
     if (!status) {
         s.simd = simd, s.self = self != 0;
@@ -20371,21 +20234,19 @@ HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t co
                                 hfy_work *work)
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_rate_dense_ s;
     const hfy_simd_ *simd = hfy_simd_choose_(k);
     hfy_status status = simd ? hfy_rate_check_dense_(rate, r, count, dim, self, k) : HFY_ERR_UNSUPPORTED;
     size_t i, mu, nu;
-    int pass;
     if (!status && (!keys || !values || !self_coupling || !net))
         status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL",
                                 !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : "net");
     if (!status && !(step > 0 && step <= 1))
         status = hfy_base_fail_(k, HFY_ERR_ARG, "step is %g; it should be above 0 and at most 1", step);
     memset(&s, 0, sizeof s);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(k, &arena);
-        if (!status) hfy_rate_plan_dense_(&arena, count, dim, &s);
+    while (hfy_base_layout_(&arena, k, &status)) {
+        hfy_rate_plan_dense_(&arena, count, dim, &s);
     }
     if (!status) {
         s.simd = simd, s.self = self != 0;
@@ -20452,25 +20313,25 @@ typedef struct hfy_rate_row_ {
 HFY_PRIVATE_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, size_t count, size_t dim, hfy_rate_sparse_ *s)
 {
     s->count = count, s->dim = dim, s->most = hfy_base_min_(count, dim);
-    s->gram = (double *)hfy_base_take_(arena, hfy_base_times_(count, count), sizeof(double));
-    s->alive = (unsigned char *)hfy_base_take_(arena, dim, 1);
+    s->gram = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
+    s->alive = HFY_TAKE_(arena, unsigned char, dim);
 }
 
 HFY_PRIVATE_ void hfy_rate_plan_row_(hfy_base_arena_ *arena, size_t count, size_t dim, hfy_rate_row_ *row)
 {
     const size_t most = hfy_base_min_(count, dim);
-    row->l = (double *)hfy_base_take_(arena, hfy_base_times_(most, most), sizeof(double));
-    row->g = (double *)hfy_base_take_(arena, hfy_base_times_(most, count), sizeof(double));
-    row->s = (double *)hfy_base_take_(arena, count, sizeof(double));
-    row->b = (double *)hfy_base_take_(arena, count, sizeof(double));
-    row->lambda = (double *)hfy_base_take_(arena, count, sizeof(double));
-    row->across = (double *)hfy_base_take_(arena, count, sizeof(double));
-    row->y = (double *)hfy_base_take_(arena, most, sizeof(double));
-    row->d = (double *)hfy_base_take_(arena, most, sizeof(double));
-    row->u = (double *)hfy_base_take_(arena, most, sizeof(double));
-    row->active = (size_t *)hfy_base_take_(arena, most, sizeof(size_t));
-    row->on = (unsigned char *)hfy_base_take_(arena, count, 1);
-    row->equal = (unsigned char *)hfy_base_take_(arena, count, 1);
+    row->l = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
+    row->g = HFY_TAKE_(arena, double, hfy_base_times_(most, count));
+    row->s = HFY_TAKE_(arena, double, count);
+    row->b = HFY_TAKE_(arena, double, count);
+    row->lambda = HFY_TAKE_(arena, double, count);
+    row->across = HFY_TAKE_(arena, double, count);
+    row->y = HFY_TAKE_(arena, double, most);
+    row->d = HFY_TAKE_(arena, double, most);
+    row->u = HFY_TAKE_(arena, double, most);
+    row->active = HFY_TAKE_(arena, size_t, most);
+    row->on = HFY_TAKE_(arena, unsigned char, count);
+    row->equal = HFY_TAKE_(arena, unsigned char, count);
 }
 
 HFY_PRIVATE_ void hfy_rate_gram_(hfy_rate_sparse_ *s, double *gemm)
@@ -20725,8 +20586,8 @@ HFY_PRIVATE_ void hfy_rate_plan_rows_(hfy_base_arena_ *arena, hfy_rate_sparse_ *
     size_t task;
     call->tasks = tasks;
     hfy_rate_plan_sparse_(arena, count, dim, shared);
-    call->row = (hfy_rate_row_ *)hfy_base_take_(arena, tasks, sizeof *call->row);
-    call->status = (hfy_status *)hfy_base_take_(arena, dim, sizeof *call->status);
+    call->row = HFY_TAKE_(arena, hfy_rate_row_, tasks);
+    call->status = HFY_TAKE_(arena, hfy_status, dim);
     for (task = 0; task < tasks; task++) {
         hfy_rate_row_ row;
         hfy_rate_plan_row_(arena, count, dim, &row);
@@ -20765,25 +20626,21 @@ HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r
                                            double margin, double *w, const hfy_rate_rows *rows, hfy_work *work)
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_rate_sparse_ shared;
     hfy_rate_rows_call_ call;
     const hfy_simd_ *simd = hfy_simd_choose_(k);
     hfy_status status = simd ? hfy_rate_check_sparse_(rate, r, count, dim, margin, k) : HFY_ERR_UNSUPPORTED;
     double *gemm = NULL;
     size_t first = 0, failed;
-    int pass;
     if (!status && !w) status = hfy_base_fail_(k, HFY_ERR_ARG, "w is NULL");
     if (!status && rows && rows->multipliers && !hfy_base_fits_(count, dim, sizeof *w))
         status = hfy_base_fail_(k, HFY_ERR_ARG, "rows->multipliers of that size cannot exist");
     memset(&shared, 0, sizeof shared);
     memset(&call, 0, sizeof call);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(k, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, k, &status)) {
         hfy_rate_plan_rows_(&arena, &shared, &call, count, dim);
-        gemm = (double *)hfy_base_take_(&arena, hfy_linalg_gemm_scratch_(count, count, dim, sizeof *gemm),
-                                        sizeof *gemm);
+        gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(count, count, dim, sizeof *gemm));
     }
     if (!status) {
         shared.simd = simd, shared.r = r, shared.rate = rate, shared.theta = rate->theta, shared.margin = margin;
@@ -20882,30 +20739,27 @@ HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, cons
                                      double *im, hfy_rate_modes *modes, hfy_work *work)
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(k);
     hfy_linalg_vectors_ s;
     double *j = NULL, *real = NULL, *imaginary = NULL, *ur = NULL, *ui = NULL, *like = NULL, *flat = NULL, square;
     size_t *unit = NULL, n = 0, i;
     hfy_status status = simd ? hfy_rate_check_at_(rate, w, r, 1, dim, k) : HFY_ERR_UNSUPPORTED;
-    int pass;
     if (!status && (!re || !im)) status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL", re ? "im" : "re");
     memset(&s, 0, sizeof s);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(k, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, k, &status)) {
         if (modes)
             hfy_linalg_plan_vectors_(&arena, dim, &s);
         else
             hfy_linalg_plan_eigen_(&arena, dim, 0, &s.eigen);
-        j = (double *)hfy_base_take_(&arena, dim * dim, sizeof *j);
-        real = (double *)hfy_base_take_(&arena, dim, sizeof *real);
-        imaginary = (double *)hfy_base_take_(&arena, dim, sizeof *imaginary);
-        ur = (double *)hfy_base_take_(&arena, dim, sizeof *ur);
-        ui = (double *)hfy_base_take_(&arena, dim, sizeof *ui);
-        like = (double *)hfy_base_take_(&arena, dim, sizeof *like);
-        flat = (double *)hfy_base_take_(&arena, dim, sizeof *flat);
-        unit = (size_t *)hfy_base_take_(&arena, dim, sizeof *unit);
+        j = HFY_TAKE_(&arena, double, dim * dim);
+        real = HFY_TAKE_(&arena, double, dim);
+        imaginary = HFY_TAKE_(&arena, double, dim);
+        ur = HFY_TAKE_(&arena, double, dim);
+        ui = HFY_TAKE_(&arena, double, dim);
+        like = HFY_TAKE_(&arena, double, dim);
+        flat = HFY_TAKE_(&arena, double, dim);
+        unit = HFY_TAKE_(&arena, size_t, dim);
     }
     if (!status) {
         double *all = s.eigen.all;
@@ -21014,17 +20868,17 @@ HFY_PRIVATE_ void hfy_rate_plan_stable_(hfy_base_arena_ *arena, hfy_rate_stable_
     size_t task;
     call->dim = dim, call->count = count, call->sample = sample;
     call->tasks = hfy_base_min_(hfy_base_workers_(), sample);
-    call->task = (hfy_rate_task_ *)hfy_base_take_(arena, call->tasks, sizeof *call->task);
-    call->abscissa = (double *)hfy_base_take_(arena, sample, sizeof(double));
-    call->stable = (unsigned char *)hfy_base_take_(arena, sample, 1);
-    call->status = (hfy_status *)hfy_base_take_(arena, sample, sizeof(hfy_status));
+    call->task = HFY_TAKE_(arena, hfy_rate_task_, call->tasks);
+    call->abscissa = HFY_TAKE_(arena, double, sample);
+    call->stable = HFY_TAKE_(arena, unsigned char, sample);
+    call->status = HFY_TAKE_(arena, hfy_status, sample);
     for (task = 0; task < call->tasks; task++) {
         hfy_rate_task_ one;
         hfy_linalg_plan_eigen_(arena, dim, 0, &one.eigen);
-        one.j = (double *)hfy_base_take_(arena, hfy_base_times_(dim, dim), sizeof(double));
-        one.re = (double *)hfy_base_take_(arena, dim, sizeof(double));
-        one.im = (double *)hfy_base_take_(arena, dim, sizeof(double));
-        one.unit = (size_t *)hfy_base_take_(arena, dim, sizeof(size_t));
+        one.j = HFY_TAKE_(arena, double, hfy_base_times_(dim, dim));
+        one.re = HFY_TAKE_(arena, double, dim);
+        one.im = HFY_TAKE_(arena, double, dim);
+        one.unit = HFY_TAKE_(arena, size_t, dim);
         if (call->task) call->task[task] = one;
     }
 }
@@ -21046,16 +20900,13 @@ HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, con
                                       double *abscissa, size_t *stable, hfy_work *work)
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_rate_stable_call_ call;
     const hfy_simd_ *simd = hfy_simd_choose_(k);
     hfy_status status = simd ? hfy_rate_check_at_(rate, w, r, count, dim, k) : HFY_ERR_UNSUPPORTED;
     size_t mu, found = 0;
-    int pass;
     memset(&call, 0, sizeof call);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(k, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, k, &status)) {
         hfy_rate_plan_stable_(&arena, &call, dim, count, count);
     }
     if (!status) {
@@ -21092,21 +20943,18 @@ HFY_API double hfy_rate_asymmetry(const double *w, size_t dim)
 HFY_API hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_linalg_eigen_ scratch;
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     double *re = NULL, *im = NULL, norm = 0, sum = 0, unit;
     hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
     size_t i;
-    int pass;
     if (!status && !index) status = hfy_base_fail_(w, HFY_ERR_ARG, "index is NULL");
     memset(&scratch, 0, sizeof scratch);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, w, &status)) {
         hfy_linalg_plan_eigen_(&arena, n, 0, &scratch);
-        re = (double *)hfy_base_take_(&arena, n, sizeof *re);
-        im = (double *)hfy_base_take_(&arena, n, sizeof *im);
+        re = HFY_TAKE_(&arena, double, n);
+        im = HFY_TAKE_(&arena, double, n);
     }
     if (!status) {
         status = hfy_linalg_eigenvalues_(simd, a, n, re, im, &scratch);
@@ -21166,13 +21014,13 @@ HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, siz
                                       const hfy_rate_search *search, double *theta, double *objective, hfy_work *work)
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_rate_hunt_ hunt;
     hfy_rate_search o;
     const hfy_simd_ *simd = hfy_simd_choose_(k);
     hfy_status status = simd ? hfy_rate_check_(rate, k) : HFY_ERR_UNSUPPORTED;
     size_t i, at = 0, sample = 0;
-    int pass, zeros = 0;
+    int zeros = 0;
     memset(&o, 0, sizeof o);
     if (search) o = *search;
     if (!o.grid) o.grid = 17;
@@ -21193,18 +21041,15 @@ HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, siz
         status = hfy_base_fail_(k, HFY_ERR_ARG, "search->grid is %z; it should be in 3 .. 1000000", o.grid);
     if (!status) sample = o.sample && o.sample < count ? o.sample : count;
     memset(&hunt, 0, sizeof hunt);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(k, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, k, &status)) {
         hfy_rate_plan_stable_(&arena, &hunt.stable, dim, count, sample);
-        hunt.w = (double *)hfy_base_take_(&arena, dim * dim, sizeof(double));
+        hunt.w = HFY_TAKE_(&arena, double, dim * dim);
         if (zeros) {
             hfy_rate_plan_rows_(&arena, &hunt.sparse, &hunt.rows, count, dim);
-            hunt.gemm = (double *)hfy_base_take_(&arena, hfy_linalg_gemm_scratch_(count, count, dim, sizeof(double)),
-                                                 sizeof(double));
+            hunt.gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(count, count, dim, sizeof(double)));
         } else {
             hfy_rate_plan_dense_(&arena, count, dim, &hunt.dense);
-            hunt.w2 = (double *)hfy_base_take_(&arena, dim * dim, sizeof(double));
+            hunt.w2 = HFY_TAKE_(&arena, double, dim * dim);
         }
     }
     if (!status) {
@@ -21375,7 +21220,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_plan_nodes_(hfy_base_arena_ *arena, const hfy_r
     size_t i;
     if (!nodes->count)
         return hfy_base_fail_(work, HFY_ERR_NONFINITE, "averages overflow for so small a power");
-    for (i = 0; i < 4; i++) a[i] = (double *)hfy_base_take_(arena, nodes->count, sizeof(double));
+    for (i = 0; i < 4; i++) a[i] = HFY_TAKE_(arena, double, nodes->count);
     return HFY_OK;
 }
 
@@ -21383,18 +21228,14 @@ HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal,
                                    hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_rate_nodes_ nodes = {0, 0, 0};
     double *a[4] = {NULL, NULL, NULL, NULL};
     hfy_status status = hfy_rate_check_(rate, w);
-    int pass;
     if (!status) status = hfy_rate_check_cv_(cv, 0, w);
     if (!status && !averages) status = hfy_base_fail_(w, HFY_ERR_ARG, "averages is NULL");
     if (!status) nodes = hfy_rate_nodes_of_(rate->power, cv, 32, 12, HUGE_VAL);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) status = hfy_rate_plan_nodes_(&arena, &nodes, a, w);
-    }
+    while (hfy_base_layout_(&arena, w, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, a, w);
     if (!status) {
         hfy_rate_sample_(rate, cv, &nodes, a[0], a[1], a[2], a[3]);
         status = hfy_rate_average_(rate, a[0], a[1], a[2], a[3], nodes.count, optimal, averages, w);
@@ -21406,11 +21247,10 @@ HFY_API hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, con
                                       int optimal, hfy_rate_averages *averages, hfy_work *work)
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     double *w = NULL, *h = NULL, *d = NULL, sum = 0;
     hfy_status status = hfy_rate_check_(rate, k);
     size_t i;
-    int pass;
     if (!status) status = hfy_rate_check_sizes_(n, 1, k);
     if (!status && !averages) status = hfy_base_fail_(k, HFY_ERR_ARG, "averages is NULL");
     if (!status) status = hfy_rate_check_rates_(r, n, 1, 0, k);
@@ -21422,12 +21262,10 @@ HFY_API hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, con
     }
     if (!status && (!(sum > 0) || !hfy_base_is_finite_(sum)))
         status = hfy_base_fail_(k, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(k, &arena);
-        if (status) break;
-        w = (double *)hfy_base_take_(&arena, n, sizeof *w);
-        h = (double *)hfy_base_take_(&arena, n, sizeof *h);
-        d = (double *)hfy_base_take_(&arena, n, sizeof *d);
+    while (hfy_base_layout_(&arena, k, &status)) {
+        w = HFY_TAKE_(&arena, double, n);
+        h = HFY_TAKE_(&arena, double, n);
+        d = HFY_TAKE_(&arena, double, n);
     }
     if (!status) {
         for (i = 0; i < n; i++) {
@@ -21568,7 +21406,7 @@ HFY_PRIVATE_ double hfy_rate_quantile_(size_t units)
 HFY_PRIVATE_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
                                        double *edge, hfy_work *w)
 {
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_rate_nodes_ full = {0, 0, 0}, nodes = {0, 0, 0};
     hfy_rate_averages t;
     hfy_rate_edge_ e;
@@ -21583,10 +21421,9 @@ HFY_PRIVATE_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self
         full = hfy_rate_nodes_of_(rate->power, cv, 32, 12, HUGE_VAL);
         nodes = hfy_rate_nodes_of_(rate->power, cv, 16, 12, units ? hfy_rate_quantile_(units) : HUGE_VAL);
     }
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) status = hfy_rate_plan_nodes_(&arena, &full, a, w);
-        if (!status) status = hfy_rate_plan_nodes_(&arena, &nodes, b, w);
+    while (hfy_base_layout_(&arena, w, &status)) {
+        status = hfy_rate_plan_nodes_(&arena, &full, a, w);
+        status = hfy_rate_plan_nodes_(&arena, &nodes, b, w);
     }
     if (!status) {
         hfy_rate_sample_(rate, cv, &full, a[0], a[1], a[2], a[3]);
@@ -21647,14 +21484,13 @@ HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_ra
                                     hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_rate_grid g = {0.6, 0.01, 101, -2, 0.025, 141};
     hfy_rate_nodes_ nodes = {0, 0, 0};
     hfy_rate found = {0, 0, 0};
     double *a[4] = {NULL, NULL, NULL, NULL}, top = 0;
     hfy_status status = hfy_rate_check_cv_(cv, 0, w);
     size_t i, j;
-    int pass;
     if (grid && (grid->powers || grid->sigmas)) g = *grid;
     if (!status && (!best || !alpha_s))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", best ? "alpha_s" : "best");
@@ -21665,10 +21501,7 @@ HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_ra
                                                 "powers above 0 and ascending",
                                 g.powers, g.power, g.sigmas);
     if (!status) nodes = hfy_rate_nodes_of_(g.power, cv, 32, 12, HUGE_VAL); /* the smallest power needs the most */
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(w, &arena);
-        if (!status) status = hfy_rate_plan_nodes_(&arena, &nodes, a, w);
-    }
+    while (hfy_base_layout_(&arena, w, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, a, w);
     found.power = hfy_base_nan_();
     for (i = 0; !status && i < g.powers; i++)
         for (j = 0; j < g.sigmas; j++) {
@@ -21851,20 +21684,19 @@ HFY_PRIVATE_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, size_t states, size
     const size_t all = hfy_base_times_(states, dim);
     size_t i;
     run->states = states, run->dim = dim;
-    run->x = (double *)hfy_base_take_(arena, all, sizeof(double));
-    run->next = (double *)hfy_base_take_(arena, all, sizeof(double));
-    for (i = 0; i < 7; i++) run->k[i] = (double *)hfy_base_take_(arena, all, sizeof(double));
-    run->in = (double *)hfy_base_take_(arena, all, sizeof(double));
-    run->out = (double *)hfy_base_take_(arena, all, sizeof(double));
-    run->time = (double *)hfy_base_take_(arena, states, sizeof(double));
-    run->dt = (double *)hfy_base_take_(arena, states, sizeof(double));
-    run->most = (double *)hfy_base_take_(arena, states, sizeof(double));
-    run->speed = (double *)hfy_base_take_(arena, states, sizeof(double));
-    run->steps = (size_t *)hfy_base_take_(arena, states, sizeof(size_t));
-    run->list = (size_t *)hfy_base_take_(arena, states, sizeof(size_t));
-    run->status = (hfy_status *)hfy_base_take_(arena, states, sizeof(hfy_status));
-    run->gemm = (double *)hfy_base_take_(arena, hfy_linalg_gemm_scratch_(states, dim, dim, sizeof(double)),
-                                         sizeof(double));
+    run->x = HFY_TAKE_(arena, double, all);
+    run->next = HFY_TAKE_(arena, double, all);
+    for (i = 0; i < 7; i++) run->k[i] = HFY_TAKE_(arena, double, all);
+    run->in = HFY_TAKE_(arena, double, all);
+    run->out = HFY_TAKE_(arena, double, all);
+    run->time = HFY_TAKE_(arena, double, states);
+    run->dt = HFY_TAKE_(arena, double, states);
+    run->most = HFY_TAKE_(arena, double, states);
+    run->speed = HFY_TAKE_(arena, double, states);
+    run->steps = HFY_TAKE_(arena, size_t, states);
+    run->list = HFY_TAKE_(arena, size_t, states);
+    run->status = HFY_TAKE_(arena, hfy_status, states);
+    run->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(states, dim, dim, sizeof(double)));
 }
 
 /* k = dx/dt at `from` (states x dim) for every live state: one product. */
@@ -22051,13 +21883,12 @@ HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size
                                      const hfy_rate_outcome *outcome, hfy_work *work)
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_rate_run_ run;
     unsigned char *ended = NULL;
     const hfy_simd_ *simd = hfy_simd_choose_(k);
     hfy_status status = simd ? hfy_rate_check_(rate, k) : HFY_ERR_UNSUPPORTED;
     size_t i;
-    int pass;
     memset(&run, 0, sizeof run);
     if (options) run.o = *options;
     if (!status) status = hfy_rate_check_sizes_(1, dim, k);
@@ -22072,11 +21903,9 @@ HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size
         if (!hfy_base_is_finite_(start[i]))
             status = hfy_base_fail_(k, HFY_ERR_ARG, "start: state %z, unit %z is %g; it should be finite", i / dim,
                                     i % dim, start[i]);
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(k, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, k, &status)) {
         hfy_rate_plan_run_(&arena, n_states, dim, &run);
-        ended = (unsigned char *)hfy_base_take_(&arena, n_states, 1);
+        ended = HFY_TAKE_(&arena, unsigned char, n_states);
     }
     if (!status && n_states) {
         run.simd = simd, run.rate = rate, run.w = w;
@@ -22103,7 +21932,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
                                   const hfy_rate_basin_options *options, double *noise, hfy_work *work)
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_rate_run_ run;
     hfy_rate_basin_options o;
     unsigned char *ended = NULL;
@@ -22111,7 +21940,6 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
     const hfy_simd_ *simd = hfy_simd_choose_(k);
     hfy_status status = simd ? hfy_rate_check_at_(rate, w, r, 1, dim, k) : HFY_ERR_UNSUPPORTED;
     size_t i, trial, look;
-    int pass;
     memset(&run, 0, sizeof run);
     memset(&o, 0, sizeof o);
     if (options) o = *options;
@@ -22129,12 +21957,10 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
     if (!status && (!rng || !noise)) status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL", rng ? "noise" : "rng");
     if (!status && o.run.voltage)
         status = hfy_base_fail_(k, HFY_ERR_ARG, "options->run.voltage is set; a basin is one of rates");
-    for (pass = 0; !status && pass < 2; pass++) {
-        if (pass) status = hfy_base_reserve_(k, &arena);
-        if (status) break;
+    while (hfy_base_layout_(&arena, k, &status)) {
         hfy_rate_plan_run_(&arena, o.trials, dim, &run);
-        ended = (unsigned char *)hfy_base_take_(&arena, o.trials, 1);
-        z = (double *)hfy_base_take_(&arena, hfy_base_times_(o.trials, dim), sizeof *z);
+        ended = HFY_TAKE_(&arena, unsigned char, o.trials);
+        z = HFY_TAKE_(&arena, double, hfy_base_times_(o.trials, dim));
     }
     if (!status) {
         run.simd = simd, run.rate = rate, run.w = w, run.o = o.run;
@@ -22205,6 +22031,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
    ------------------------------------------------------------------------------------------------------------------ */
 
 #undef HFY_BODIES_
+#undef HFY_TAKE_
 #undef HFY_SIMD_LANES_
 #undef HFY_PRIVATE_
 #undef HFY_RESTRICT_
