@@ -258,6 +258,87 @@ extern "C" {
 #endif
 
 /* ------------------------------------------------------------------------------------------------------------------
+   >>rooms   HFY_ONLY_<ROOM>: which rooms a room brings along. base and simd are always there. None chosen: all are
+   ------------------------------------------------------------------------------------------------------------------ */
+#if !defined(HFY_ONLY_LINALG) && !defined(HFY_ONLY_SIM) && !defined(HFY_ONLY_INDEX) && \
+    !defined(HFY_ONLY_STRUCTURE) && !defined(HFY_ONLY_SEP) && !defined(HFY_ONLY_POST) && !defined(HFY_ONLY_NET) && \
+    !defined(HFY_ONLY_FILE) && !defined(HFY_ONLY_SHARD) && !defined(HFY_ONLY_THEORY) && !defined(HFY_ONLY_RECALL) && \
+    !defined(HFY_ONLY_BINARY) && !defined(HFY_ONLY_KERNEL) && !defined(HFY_ONLY_RATE)
+#define HFY_HAS_LINALG_
+#define HFY_HAS_SIM_
+#define HFY_HAS_INDEX_
+#define HFY_HAS_STRUCTURE_
+#define HFY_HAS_SEP_
+#define HFY_HAS_POST_
+#define HFY_HAS_NET_
+#define HFY_HAS_FILE_
+#define HFY_HAS_SHARD_
+#define HFY_HAS_THEORY_
+#define HFY_HAS_RECALL_
+#define HFY_HAS_BINARY_
+#define HFY_HAS_KERNEL_
+#define HFY_HAS_RATE_
+#endif
+#if defined(HFY_ONLY_RATE) || defined(HFY_HAS_RATE_)
+#define HFY_HAS_RATE_
+#define HFY_HAS_LINALG_
+#endif
+#if defined(HFY_ONLY_KERNEL) || defined(HFY_HAS_KERNEL_)
+#define HFY_HAS_KERNEL_
+#define HFY_HAS_LINALG_
+#define HFY_HAS_THEORY_
+#define HFY_HAS_BINARY_
+#endif
+#if defined(HFY_ONLY_BINARY) || defined(HFY_HAS_BINARY_)
+#define HFY_HAS_BINARY_
+#define HFY_HAS_LINALG_
+#define HFY_HAS_THEORY_
+#endif
+#if defined(HFY_ONLY_RECALL) || defined(HFY_HAS_RECALL_)
+#define HFY_HAS_RECALL_
+#define HFY_HAS_STRUCTURE_
+#define HFY_HAS_NET_
+#endif
+#if defined(HFY_ONLY_THEORY) || defined(HFY_HAS_THEORY_)
+#define HFY_HAS_THEORY_
+#define HFY_HAS_LINALG_
+#define HFY_HAS_STRUCTURE_
+#define HFY_HAS_NET_
+#endif
+#if defined(HFY_ONLY_SHARD) || defined(HFY_HAS_SHARD_)
+#define HFY_HAS_SHARD_
+#define HFY_HAS_NET_
+#endif
+#ifdef HFY_ONLY_FILE
+#define HFY_HAS_FILE_
+#endif
+#if defined(HFY_ONLY_NET) || defined(HFY_HAS_NET_)
+#define HFY_HAS_NET_
+#define HFY_HAS_SIM_
+#define HFY_HAS_SEP_
+#define HFY_HAS_POST_
+#endif
+#ifdef HFY_ONLY_POST
+#define HFY_HAS_POST_
+#endif
+#ifdef HFY_ONLY_SEP
+#define HFY_HAS_SEP_
+#endif
+#ifdef HFY_ONLY_STRUCTURE
+#define HFY_HAS_STRUCTURE_
+#endif
+#if defined(HFY_ONLY_INDEX) || defined(HFY_HAS_INDEX_)
+#define HFY_HAS_INDEX_
+#define HFY_HAS_LINALG_
+#endif
+#ifdef HFY_ONLY_SIM
+#define HFY_HAS_SIM_
+#endif
+#ifdef HFY_ONLY_LINALG
+#define HFY_HAS_LINALG_
+#endif
+
+/* ------------------------------------------------------------------------------------------------------------------
    >>precision   one list of every public name that HFY_DOUBLE renames, so that two precisions never link as one
    ------------------------------------------------------------------------------------------------------------------ */
 #ifdef HFY_DOUBLE
