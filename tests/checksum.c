@@ -1,11 +1,12 @@
 /* checksum.c: one line a public function: its name and a hash of all that it puts out, over many shapes and settings
 
-       checksum [ISA [ROOM [-v]]]    ISA: best (default), scalar, sse2, avx2, avx512, neon;  ROOM: all (default), net, sep, ...
+       checksum [ISA [ROOM [-v]]]   ISA: best (default), scalar, sse2, avx2, avx512, neon;  ROOM: all (default), net ...
 
-   Two versions of hfy.h that print the same lines give the same bits, statuses and messages. hfy_retrieve has finer lines
-   (separation / index / batch) as well. -v: a line for every case, NAME#CASE, to find the first that differs, and how
-   many calls succeeded. `make checksum OLD=path/to/old/hfy.h` compares two headers on every instruction set (checksum.sh).
-   HFY_UNDER_TEST says which header. Scratch sizes are no output, nor are messages about scratch. NaNs are all alike. */
+   Two versions of hfy.h that print the same lines give the same bits, statuses and messages. hfy_retrieve has finer
+   lines as well (separation / index / batch). -v: a line for every case, NAME#CASE, to find the first that differs, and
+   how many calls succeeded. `make checksum OLD=path/to/old/hfy.h` (checksum.sh) compares two headers on every
+   instruction set. Scratch sizes are no output, nor are messages about scratch; NaNs are all alike.
+   Quickest: tcc -DHFY_STATIC -DHFY_NO_SIMD -DHFY_UNDER_TEST='"/path/to/hfy.h"' checksum.c -lm */
 #ifndef HFY_UNDER_TEST
 #define HFY_UNDER_TEST "../hfy.h"
 #endif
@@ -53,8 +54,10 @@ static void put_double(const double *x, size_t n)
 {
     size_t i;
     for (i = 0; i < n; i++) {
-        if (x[i] == x[i]) put(x + i, sizeof *x);
-        else put_text("NaN");
+        if (x[i] == x[i])
+            put(x + i, sizeof *x);
+        else
+            put_text("NaN");
     }
 }
 
@@ -62,8 +65,10 @@ static void put_real(const hfy_real *x, size_t n)
 {
     size_t i;
     for (i = 0; i < n; i++) {
-        if (x[i] == x[i]) put(x + i, sizeof *x);
-        else put_text("NaN");
+        if (x[i] == x[i])
+            put(x + i, sizeof *x);
+        else
+            put_text("NaN");
     }
 }
 
@@ -180,7 +185,8 @@ static hfy_real *rows_of(size_t n, size_t dim, size_t stride, size_t kind)
         for (b = 0; kind == 2 && b < 4; b++) {
             double share = hfy_rng_normal(&rng);
             for (j = 0; j < dim; j++)
-                x[i * stride + j] = (hfy_real)((b ? 1 : 0.1) * (double)x[i * stride + j] + share * (double)base[b * dim + j]);
+                x[i * stride + j] = (hfy_real)((b ? 1 : 0.1) * (double)x[i * stride + j] +
+                                               share * (double)base[b * dim + j]);
         }
     }
     return x;
@@ -233,27 +239,84 @@ static const char *make_sep(hfy_sep *sep, size_t which, size_t n, size_t rows)
     switch (which) {
     case 0: return "softmax";
     case 1: sep->kind = HFY_SEP_SPARSEMAX; return "sparsemax";
-    case 2: sep->kind = HFY_SEP_SPARSEMAX; sep->upper = upper; return "sparsemax-upper";
-    case 3: sep->kind = HFY_SEP_SPARSEMAX; sep->upper = upper; sep->lower = lower; return "sparsemax-bounds";
-    case 4: sep->kind = HFY_SEP_SPARSEMAX; sep->lower = lower; sep->bound_stride = n; return "sparsemax-lower-rows";
+    case 2:
+        sep->kind = HFY_SEP_SPARSEMAX;
+        sep->upper = upper;
+        return "sparsemax-upper";
+    case 3:
+        sep->kind = HFY_SEP_SPARSEMAX;
+        sep->upper = upper;
+        sep->lower = lower;
+        return "sparsemax-bounds";
+    case 4:
+        sep->kind = HFY_SEP_SPARSEMAX;
+        sep->lower = lower;
+        sep->bound_stride = n;
+        return "sparsemax-lower-rows";
     case 5: sep->kind = HFY_SEP_ENTMAX; return "entmax";
-    case 6: sep->kind = HFY_SEP_ENTMAX; sep->alpha = 1.25; return "entmax-1.25";
-    case 7: sep->kind = HFY_SEP_ENTMAX; sep->alpha = 2; return "entmax-2";
-    case 8: sep->kind = HFY_SEP_ENTMAX; sep->alpha = 3; return "entmax-3";
-    case 9: sep->kind = HFY_SEP_ENTMAX; sep->alpha = 0.6; return "entmax-0.6";
-    case 10: sep->kind = HFY_SEP_ENTMAX; sep->alpha = HUGE_VAL; return "entmax-infinity";
-    case 11: sep->kind = HFY_SEP_ENTMAX; sep->alpha = 1; return "entmax-1";
-    case 12: sep->kind = HFY_SEP_ENTMAX; sep->alpha = 1.7; return "entmax-1.7";
+    case 6:
+        sep->kind = HFY_SEP_ENTMAX;
+        sep->alpha = 1.25;
+        return "entmax-1.25";
+    case 7:
+        sep->kind = HFY_SEP_ENTMAX;
+        sep->alpha = 2;
+        return "entmax-2";
+    case 8:
+        sep->kind = HFY_SEP_ENTMAX;
+        sep->alpha = 3;
+        return "entmax-3";
+    case 9:
+        sep->kind = HFY_SEP_ENTMAX;
+        sep->alpha = 0.6;
+        return "entmax-0.6";
+    case 10:
+        sep->kind = HFY_SEP_ENTMAX;
+        sep->alpha = HUGE_VAL;
+        return "entmax-infinity";
+    case 11:
+        sep->kind = HFY_SEP_ENTMAX;
+        sep->alpha = 1;
+        return "entmax-1";
+    case 12:
+        sep->kind = HFY_SEP_ENTMAX;
+        sep->alpha = 1.7;
+        return "entmax-1.7";
     case 13: sep->kind = HFY_SEP_NORMMAX; return "normmax";
-    case 14: sep->kind = HFY_SEP_NORMMAX; sep->gamma = 5; return "normmax-5";
-    case 15: sep->kind = HFY_SEP_NORMMAX; sep->gamma = 1; return "normmax-1";
-    case 16: sep->kind = HFY_SEP_NORMMAX; sep->gamma = HUGE_VAL; return "normmax-infinity";
-    case 17: sep->kind = HFY_SEP_NORMMAX; sep->gamma = 1.4; return "normmax-1.4";
-    case 18: sep->kind = HFY_SEP_NORMMAX; sep->gamma = 150; return "normmax-150";
+    case 14:
+        sep->kind = HFY_SEP_NORMMAX;
+        sep->gamma = 5;
+        return "normmax-5";
+    case 15:
+        sep->kind = HFY_SEP_NORMMAX;
+        sep->gamma = 1;
+        return "normmax-1";
+    case 16:
+        sep->kind = HFY_SEP_NORMMAX;
+        sep->gamma = HUGE_VAL;
+        return "normmax-infinity";
+    case 17:
+        sep->kind = HFY_SEP_NORMMAX;
+        sep->gamma = 1.4;
+        return "normmax-1.4";
+    case 18:
+        sep->kind = HFY_SEP_NORMMAX;
+        sep->gamma = 150;
+        return "normmax-150";
     case 19: sep->kind = HFY_SEP_KSUBSETS; return "ksubsets";
-    case 20: sep->kind = HFY_SEP_KSUBSETS; sep->k = 3; return "ksubsets-3";
-    case 21: sep->kind = HFY_SEP_KSUBSETS; sep->k = 0.5; return "ksubsets-0.5";
-    case 22: sep->kind = HFY_SEP_KSUBSETS; sep->k = 2.5; sep->rho = 2; return "ksubsets-2.5";
+    case 20:
+        sep->kind = HFY_SEP_KSUBSETS;
+        sep->k = 3;
+        return "ksubsets-3";
+    case 21:
+        sep->kind = HFY_SEP_KSUBSETS;
+        sep->k = 0.5;
+        return "ksubsets-0.5";
+    case 22:
+        sep->kind = HFY_SEP_KSUBSETS;
+        sep->k = 2.5;
+        sep->rho = 2;
+        return "ksubsets-2.5";
     case 23:
         sep->kind = HFY_SEP_KSUBSETS;
         sep->k = 1.2;
@@ -261,16 +324,33 @@ static const char *make_sep(hfy_sep *sep, size_t which, size_t n, size_t rows)
         sep->lower = lower;
         sep->rho = 0.5;
         return "ksubsets-bounds";
-    case 24: sep->kind = HFY_SEP_KSUBSETS; sep->k = 1; sep->upper = upper; sep->bound_stride = n; return "ksubsets-upper-rows";
-    case 25: sep->kind = HFY_SEP_SEQUENCE_KSUBSETS; sep->k = 2; sep->transition = 0.7; return "sequence-2";
+    case 24:
+        sep->kind = HFY_SEP_KSUBSETS;
+        sep->k = 1;
+        sep->upper = upper;
+        sep->bound_stride = n;
+        return "ksubsets-upper-rows";
+    case 25:
+        sep->kind = HFY_SEP_SEQUENCE_KSUBSETS;
+        sep->k = 2;
+        sep->transition = 0.7;
+        return "sequence-2";
     case 26:
         sep->kind = HFY_SEP_SEQUENCE_KSUBSETS;
         sep->k = 3;
         sep->transitions = transitions;
         sep->rho = 2;
         return "sequence-3-transitions";
-    case 27: sep->kind = HFY_SEP_SEQUENCE_KSUBSETS; sep->k = 2; sep->transition = HUGE_VAL; return "sequence-2-infinity";
-    case 28: sep->kind = HFY_SEP_SEQUENCE_KSUBSETS; sep->k = 3; sep->transition = -1; return "sequence-3-negative";
+    case 27:
+        sep->kind = HFY_SEP_SEQUENCE_KSUBSETS;
+        sep->k = 2;
+        sep->transition = HUGE_VAL;
+        return "sequence-2-infinity";
+    case 28:
+        sep->kind = HFY_SEP_SEQUENCE_KSUBSETS;
+        sep->k = 3;
+        sep->transition = -1;
+        return "sequence-3-negative";
     case 29:
         sep->kind = HFY_SEP_SPARSEMAP;
         *structure = hfy_structure_ksubsets(n, 2);
@@ -304,12 +384,21 @@ static const char *make_sep(hfy_sep *sep, size_t which, size_t n, size_t rows)
         return "sparsemap-matching";
     case 34: sep->kind = HFY_SEP_IDENTITY; return "identity";
     case 35: sep->kind = HFY_SEP_POWER; return "power";
-    case 36: sep->kind = HFY_SEP_POWER; sep->degree = 2.5; return "power-2.5";
+    case 36:
+        sep->kind = HFY_SEP_POWER;
+        sep->degree = 2.5;
+        return "power-2.5";
     case 37: sep->kind = HFY_SEP_EXP; return "exp";
     case 38: sep->kind = HFY_SEP_ARGMAX; return "argmax";
-    case 39: sep->kind = HFY_SEP_ARGMAX; sep->k = 3; return "argmax-3";
+    case 39:
+        sep->kind = HFY_SEP_ARGMAX;
+        sep->k = 3;
+        return "argmax-3";
     case 40: sep->kind = HFY_SEP_UNIFORM; return "uniform";
-    case 41: sep->kind = HFY_SEP_SPARSEMAX; sep->plus = plus; return "sparsemax-plus-softmax";
+    case 41:
+        sep->kind = HFY_SEP_SPARSEMAX;
+        sep->plus = plus;
+        return "sparsemax-plus-softmax";
     case 42:
         sep->kind = HFY_SEP_IDENTITY;
         plus->kind = HFY_SEP_POWER;
@@ -328,7 +417,11 @@ static const char *make_sep(hfy_sep *sep, size_t which, size_t n, size_t rows)
         plus->kind = HFY_SEP_NORMMAX;
         sep->plus = plus;
         return "bounds-plus-normmax";
-    case 45: sep->kind = HFY_SEP_EXP; plus->kind = HFY_SEP_ARGMAX; sep->plus = plus; return "exp-plus-argmax";
+    case 45:
+        sep->kind = HFY_SEP_EXP;
+        plus->kind = HFY_SEP_ARGMAX;
+        sep->plus = plus;
+        return "exp-plus-argmax";
     default: return NULL;
     }
 }
@@ -343,33 +436,82 @@ static int spoil_sep(hfy_sep *sep, size_t which, size_t n)
     sep->kind = HFY_SEP_SPARSEMAX;
     switch (which) {
     case 0: sep->kind = (hfy_sep_kind)99; return 1;
-    case 1: sep->kind = HFY_SEP_ENTMAX; sep->alpha = -1; return 1;
-    case 2: sep->kind = HFY_SEP_ENTMAX; sep->alpha = (double)NAN; return 1;
-    case 3: sep->kind = HFY_SEP_NORMMAX; sep->gamma = 0.5; return 1;
-    case 4: sep->kind = HFY_SEP_POWER; sep->degree = 1; return 1;
-    case 5: sep->kind = HFY_SEP_KSUBSETS; sep->k = -2; return 1;
-    case 6: sep->kind = HFY_SEP_KSUBSETS; sep->k = (double)n + 0.5; return 1;
-    case 7: sep->kind = HFY_SEP_KSUBSETS; sep->rho = -1; return 1;
-    case 8: sep->kind = HFY_SEP_ARGMAX; sep->k = 1.5; return 1;
-    case 9: sep->kind = HFY_SEP_SEQUENCE_KSUBSETS; sep->k = 1.5; return 1;
-    case 10: sep->kind = HFY_SEP_SEQUENCE_KSUBSETS; sep->k = 2; sep->transition = (double)NAN; return 1;
+    case 1:
+        sep->kind = HFY_SEP_ENTMAX;
+        sep->alpha = -1;
+        return 1;
+    case 2:
+        sep->kind = HFY_SEP_ENTMAX;
+        sep->alpha = (double)NAN;
+        return 1;
+    case 3:
+        sep->kind = HFY_SEP_NORMMAX;
+        sep->gamma = 0.5;
+        return 1;
+    case 4:
+        sep->kind = HFY_SEP_POWER;
+        sep->degree = 1;
+        return 1;
+    case 5:
+        sep->kind = HFY_SEP_KSUBSETS;
+        sep->k = -2;
+        return 1;
+    case 6:
+        sep->kind = HFY_SEP_KSUBSETS;
+        sep->k = (double)n + 0.5;
+        return 1;
+    case 7:
+        sep->kind = HFY_SEP_KSUBSETS;
+        sep->rho = -1;
+        return 1;
+    case 8:
+        sep->kind = HFY_SEP_ARGMAX;
+        sep->k = 1.5;
+        return 1;
+    case 9:
+        sep->kind = HFY_SEP_SEQUENCE_KSUBSETS;
+        sep->k = 1.5;
+        return 1;
+    case 10:
+        sep->kind = HFY_SEP_SEQUENCE_KSUBSETS;
+        sep->k = 2;
+        sep->transition = (double)NAN;
+        return 1;
     case 11: sep->kind = HFY_SEP_SPARSEMAP; return 1;
     case 12:
         sep->kind = HFY_SEP_SPARSEMAP;
         *structure = hfy_structure_at_most(n + 1, 1);
         sep->structure = structure;
         return 1;
-    case 13: sep->upper = upper; upper[n - 1] = (double)NAN; return 1;
-    case 14: sep->upper = upper; sep->lower = lower; lower[n / 2] = upper[n / 2] + 1; return 1;
-    case 15: sep->upper = upper; sep->bound_stride = n - 1; return 1;
-    case 16: memset(upper, 0, n * sizeof *upper); sep->upper = upper; return 1;
+    case 13:
+        sep->upper = upper;
+        upper[n - 1] = (double)NAN;
+        return 1;
+    case 14:
+        sep->upper = upper;
+        sep->lower = lower;
+        lower[n / 2] = upper[n / 2] + 1;
+        return 1;
+    case 15:
+        sep->upper = upper;
+        sep->bound_stride = n - 1;
+        return 1;
+    case 16:
+        memset(upper, 0, n * sizeof *upper);
+        sep->upper = upper;
+        return 1;
     case 17: sep->plus = sep; return 1;
-    case 18: sep->kind = HFY_SEP_ARGMAX; sep->k = (double)n + 1; return 1;
-    case 19: sep->kind = HFY_SEP_SPARSEMAP;
+    case 18:
+        sep->kind = HFY_SEP_ARGMAX;
+        sep->k = (double)n + 1;
+        return 1;
+    case 19:
+        sep->kind = HFY_SEP_SPARSEMAP;
         *structure = hfy_structure_ksubsets(n, n + 3);
         sep->structure = structure;
         return 1;
-    case 20: sep->kind = HFY_SEP_SEQUENCE_KSUBSETS;
+    case 20:
+        sep->kind = HFY_SEP_SEQUENCE_KSUBSETS;
         sep->k = 2;
         *structure = hfy_structure_sequence(n, 2);
         structure->max_steps = 2;
@@ -391,14 +533,33 @@ static const char *make_post(hfy_post *post, size_t which, size_t n)
     switch (which) {
     case 0: return "none";
     case 1: post->kind = HFY_POST_TANH; return "tanh";
-    case 2: post->kind = HFY_POST_TANH; post->beta = 3; return "tanh-3";
+    case 2:
+        post->kind = HFY_POST_TANH;
+        post->beta = 3;
+        return "tanh-3";
     case 3: post->kind = HFY_POST_SIGN; return "sign";
     case 4: post->kind = HFY_POST_L2; return "l2";
-    case 5: post->kind = HFY_POST_L2; post->radius = 2; post->eps = 1e-3; return "l2-eps";
+    case 5:
+        post->kind = HFY_POST_L2;
+        post->radius = 2;
+        post->eps = 1e-3;
+        return "l2-eps";
     case 6: post->kind = HFY_POST_LAYERNORM; return "layernorm";
-    case 7: post->kind = HFY_POST_LAYERNORM; post->eta = 2; post->eps = 1e-5; post->delta = delta; return "layernorm-delta";
-    case 8: post->kind = HFY_POST_LAYERNORM; post->gain = gain; post->dof_minus = 1; return "layernorm-gain";
-    case 9: post->kind = HFY_POST_LINEAR; post->matrix = matrix; return "linear";
+    case 7:
+        post->kind = HFY_POST_LAYERNORM;
+        post->eta = 2;
+        post->eps = 1e-5;
+        post->delta = delta;
+        return "layernorm-delta";
+    case 8:
+        post->kind = HFY_POST_LAYERNORM;
+        post->gain = gain;
+        post->dof_minus = 1;
+        return "layernorm-gain";
+    case 9:
+        post->kind = HFY_POST_LINEAR;
+        post->matrix = matrix;
+        return "linear";
     case 10: post->kind = HFY_POST_RECTIFIED_POWER; return "rectified";
     case 11:
         post->kind = HFY_POST_RECTIFIED_POWER;
@@ -406,8 +567,16 @@ static const char *make_post(hfy_post *post, size_t which, size_t n)
         post->sigma = 0.3;
         post->theta = -0.2;
         return "rectified-smooth";
-    case 12: post->kind = HFY_POST_RECTIFIED_POWER; post->power = 2; post->theta = 0.1; return "rectified-2";
-    case 13: post->kind = HFY_POST_LINEAR; post->matrix = matrix; matrix[n - 1] += 1; return "linear-asymmetric";
+    case 12:
+        post->kind = HFY_POST_RECTIFIED_POWER;
+        post->power = 2;
+        post->theta = 0.1;
+        return "rectified-2";
+    case 13:
+        post->kind = HFY_POST_LINEAR;
+        post->matrix = matrix;
+        matrix[n - 1] += 1;
+        return "linear-asymmetric";
     default: return NULL;
     }
 }
@@ -418,15 +587,39 @@ static int spoil_post(hfy_post *post, size_t which)
     memset(post, 0, sizeof *post);
     switch (which) {
     case 0: post->kind = (hfy_post_kind)77; return 1;
-    case 1: post->kind = HFY_POST_TANH; post->beta = -1; return 1;
-    case 2: post->kind = HFY_POST_L2; post->radius = -1; return 1;
-    case 3: post->kind = HFY_POST_L2; post->eps = -1; return 1;
-    case 4: post->kind = HFY_POST_LAYERNORM; post->eta = (double)NAN; return 1;
-    case 5: post->kind = HFY_POST_LAYERNORM; post->dof_minus = 1000000; return 1;
+    case 1:
+        post->kind = HFY_POST_TANH;
+        post->beta = -1;
+        return 1;
+    case 2:
+        post->kind = HFY_POST_L2;
+        post->radius = -1;
+        return 1;
+    case 3:
+        post->kind = HFY_POST_L2;
+        post->eps = -1;
+        return 1;
+    case 4:
+        post->kind = HFY_POST_LAYERNORM;
+        post->eta = (double)NAN;
+        return 1;
+    case 5:
+        post->kind = HFY_POST_LAYERNORM;
+        post->dof_minus = 1000000;
+        return 1;
     case 6: post->kind = HFY_POST_LINEAR; return 1;
-    case 7: post->kind = HFY_POST_RECTIFIED_POWER; post->power = -1; return 1;
-    case 8: post->kind = HFY_POST_RECTIFIED_POWER; post->sigma = -1; return 1;
-    case 9: post->kind = HFY_POST_RECTIFIED_POWER; post->theta = HUGE_VAL; return 1;
+    case 7:
+        post->kind = HFY_POST_RECTIFIED_POWER;
+        post->power = -1;
+        return 1;
+    case 8:
+        post->kind = HFY_POST_RECTIFIED_POWER;
+        post->sigma = -1;
+        return 1;
+    case 9:
+        post->kind = HFY_POST_RECTIFIED_POWER;
+        post->theta = HUGE_VAL;
+        return 1;
     default: return 0;
     }
 }
@@ -544,8 +737,8 @@ static void one_linalg(size_t n, size_t m, size_t kind)
 
 static void room_linalg(void)
 {
-    static const size_t large[][2] = { { 90, 41 }, { 129, 60 }, { 70, 200 } };
-    double *a, x[4] = { 0 }, bad[4] = { 1, (double)NAN, 0, 1 };
+    static const size_t large[][2] = {{90, 41}, {129, 60}, {70, 200}};
+    double *a, x[4] = {0}, bad[4] = {1, (double)NAN, 0, 1};
     size_t n;
     for (n = 1; n <= 70; n++) {
         arena_used = 0;
@@ -596,11 +789,11 @@ static void room_linalg(void)
    ------------------------------------------------------------------------------------------------------------------ */
 static void room_sim(void)
 {
-    static const size_t dims[] = { 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 129, 257, 300 };
-    static const size_t counts[] = { 1, 2, 3, 4, 7, 8, 13, 33, 64, 100 }, batches[] = { 1, 2, 3, 5, 8, 17, 64 };
-    static const double betas[] = { 1, 0.125, -2, 0, 1e30 };
+    static const size_t dims[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 129, 257, 300};
+    static const size_t counts[] = {1, 2, 3, 4, 7, 8, 13, 33, 64, 100}, batches[] = {1, 2, 3, 5, 8, 17, 64};
+    static const double betas[] = {1, 0.125, -2, 0, 1e30};
     size_t i, s;
-    hfy_real x[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+    hfy_real x[8] = {1, 2, 3, 4, 5, 6, 7, 8};
     for (i = 0; i < 240; i++) {
         size_t dim = i < COUNT_OF(dims) ? dims[i] : PICK(dims), n = PICK(counts), rows = PICK(batches);
         size_t stride = dim + (chance(0.3) ? below(5) : 0);
@@ -608,11 +801,11 @@ static void room_sim(void)
         arena_used = 0;
         keys = rows_of(n, dim, stride, below(7));
         queries = queries_for(keys, n, dim, stride, rows);
-        scores = TAKE(hfy_real, n *rows);
+        scores = TAKE(hfy_real, n * rows);
         if (chance(0.1)) queries[below(rows * dim)] = (hfy_real)(chance(0.5) ? (double)NAN : HUGE_VAL);
         for (s = 0; s < 4; s++) {
-            seen(hfy_sim_scores((hfy_sim)s, PICK(betas), keys, n, dim, stride == dim ? 0 : stride, queries, rows, scores,
-                                &work));
+            seen(hfy_sim_scores((hfy_sim)s, PICK(betas), keys, n, dim, stride == dim ? 0 : stride, queries, rows,
+                                scores, &work));
             put_real(scores, n * rows);
             add("hfy_sim_scores");
         }
@@ -651,7 +844,8 @@ static void put_index(const hfy_index *x)
 }
 
 /* prefix SIZE_MAX: none */
-static const hfy_index *index_of(const hfy_real *keys, size_t n, size_t dim, size_t stride, size_t prefix, size_t sample)
+static const hfy_index *index_of(const hfy_real *keys, size_t n, size_t dim, size_t stride, size_t prefix,
+                                 size_t sample)
 {
     hfy_index_options options;
     hfy_index *index = TAKE(hfy_index, 1);
@@ -667,8 +861,9 @@ static const hfy_index *index_of(const hfy_real *keys, size_t n, size_t dim, siz
 
 static void room_index(void)
 {
-    static const size_t dims[] = { 1, 3, 8, 17, 32, 64, 65, 128, 130, 200, 256 }, counts[] = { 1, 2, 5, 17, 64, 100, 301, 700 };
-    static const size_t prefixes[] = { 0, SIZE_MAX, 1, 4, 16, 300 };
+    static const size_t dims[] = {1, 3, 8, 17, 32, 64, 65, 128, 130, 200, 256},
+                        counts[] = {1, 2, 5, 17, 64, 100, 301, 700};
+    static const size_t prefixes[] = {0, SIZE_MAX, 1, 4, 16, 300};
     size_t i;
     for (i = 0; i < 120; i++) {
         size_t dim = PICK(dims), n = PICK(counts), stride = dim + (chance(0.3) ? below(5) : 0), bytes;
@@ -687,7 +882,7 @@ static void room_index(void)
         memset(&index, 0, sizeof index);
         memory = (unsigned char *)take(bytes == SIZE_MAX ? 64 : bytes);
         if (!seen(hfy_index_build(keys, n, dim, stride == dim ? 0 : stride, i % 8 ? &options : NULL, memory,
-                                  bytes == SIZE_MAX ? 64 : bytes - (i % 50 == 9), &index, &work)))
+                                  bytes == SIZE_MAX ? 64 : bytes - (i % 50 == 9 ? 1 : 0), &index, &work)))
             put_index(&index);
         add("hfy_index_build");
         seen(hfy_index_check(&index, keys, n, dim, stride, &work));
@@ -735,7 +930,8 @@ typedef struct listing {
     size_t n, vertices[12][4];
 } listing;
 
-static size_t list_oracle(const hfy_structure *structure, const double *unary, const double *higher, size_t *on, void *scratch)
+static size_t list_oracle(const hfy_structure *structure, const double *unary, const double *higher, size_t *on,
+                          void *scratch)
 {
     const listing *list = (const listing *)structure->context;
     size_t v, i, best = SIZE_MAX;
@@ -796,7 +992,7 @@ static void one_structure(const hfy_structure *s, double scale, double rho, int 
     answer.room = 40;
     answer.weight = TAKE(double, answer.room);
     answer.count = TAKE(size_t, answer.room);
-    answer.on = TAKE(size_t, answer.room *s->most);
+    answer.on = TAKE(size_t, answer.room * s->most);
     seen(hfy_structure_solve(s, rho, unary, parts, &answer, &work));
     put_double(u, n);
     put_double(v, h);
@@ -832,10 +1028,10 @@ static void one_structure(const hfy_structure *s, double scale, double rho, int 
 
 static void room_structure(void)
 {
-    static const double scales[] = { 0.2, 1, 1, 10, 1e6 }, rhos[] = { 0, 0, 0.5, 2, 10 };
-    static const size_t sizes[] = { 1, 2, 3, 6, 9, 17, 40 };
-    listing list = { 7, { { 2, 0, 1, 0 }, { 2, 1, 2, 0 }, { 3, 0, 2, 5 }, { 1, 3, 0, 0 }, { 2, 4, 6, 0 }, { 0, 0, 0, 0 },
-                          { 3, 4, 3, 5 } } };
+    static const double scales[] = {0.2, 1, 1, 10, 1e6}, rhos[] = {0, 0, 0.5, 2, 10};
+    static const size_t sizes[] = {1, 2, 3, 6, 9, 17, 40};
+    listing list = {7, {{2, 0, 1, 0}, {2, 1, 2, 0}, {3, 0, 2, 5}, {1, 3, 0, 0}, {2, 4, 6, 0}, {0, 0, 0, 0},
+                         {3, 4, 3, 5}}};
     size_t i, j;
     for (i = 0; i < 260; i++) {
         size_t n = PICK(sizes), k = 1 + below(n < 5 ? n : 5), states[8];
@@ -872,8 +1068,8 @@ static void room_structure(void)
         one_structure(&s, PICK(scales), PICK(rhos), chance(0.3));
     }
     {
-        double x[4] = { 1, 2, 3, 4 }, y[4], g[4], loss = 9;
-        size_t on[4] = { 0, 0, 7, 1 }, count = 2, states[2] = { 0, 2 };
+        double x[4] = {1, 2, 3, 4}, y[4], g[4], loss = 9;
+        size_t on[4] = {0, 0, 7, 1}, count = 2, states[2] = {0, 2};
         hfy_structure bad[8], good_one = hfy_structure_ksubsets(4, 2);
         hfy_structure_answer answer;
         memset(&answer, 0, sizeof answer);
@@ -927,8 +1123,8 @@ static void room_structure(void)
    ------------------------------------------------------------------------------------------------------------------ */
 static void one_sep(const hfy_sep *sep, const char *kind, size_t n, size_t rows, double scale, int masks)
 {
-    hfy_real *theta = scores_of(rows, n, scale, masks), *y = TAKE(hfy_real, rows *n), *dy = normals(rows * n, 1);
-    hfy_real *d_theta = TAKE(hfy_real, rows *n), *targets = zeros(rows * n);
+    hfy_real *theta = scores_of(rows, n, scale, masks), *y = TAKE(hfy_real, rows * n), *dy = normals(rows * n, 1);
+    hfy_real *d_theta = TAKE(hfy_real, rows * n), *targets = zeros(rows * n);
     double *values = TAKE(double, rows + n), alpha = 5, gamma = 5, transition = 5;
     double *upper = double_zeros(n * rows), *lower = double_zeros(n * rows), *transitions = double_zeros(4 * n + 8);
     char fine[80];
@@ -993,13 +1189,13 @@ static void one_sep(const hfy_sep *sep, const char *kind, size_t n, size_t rows,
 
 static void room_sep(void)
 {
-    static const size_t sizes[] = { 1, 2, 3, 4, 7, 9, 16, 33, 64, 100 }, rows[] = { 1, 2, 5 };
-    static const double scales[] = { 0.1, 1, 1, 3, 100 };
+    static const size_t sizes[] = {1, 2, 3, 4, 7, 9, 16, 33, 64, 100}, rows[] = {1, 2, 5};
+    static const double scales[] = {0.1, 1, 1, 3, 100};
     size_t which, i, n = 6;
     hfy_sep sep;
     hfy_real *theta, *y;
     hfy_sep_grad grad;
-    double values[8] = { 0 };
+    double values[8] = {0};
     for (which = 0; which < SEPS; which++) {
         for (i = 0; i < 11; i++) {
             size_t r = PICK(rows);
@@ -1077,9 +1273,9 @@ static void post_grads(const hfy_post *post, hfy_post_grad *grad, double *number
 
 static void one_post(const hfy_post *post, size_t n, size_t rows, double scale)
 {
-    hfy_real *z = normals(rows * n, scale), *previous = normals(rows * n, 1), *q = TAKE(hfy_real, rows *n);
-    hfy_real *dq = normals(rows * n, 1), *dz = TAKE(hfy_real, rows *n), *arrays = zeros(2 * n + n * n);
-    double *values = TAKE(double, rows), numbers[7] = { 0 };
+    hfy_real *z = normals(rows * n, scale), *previous = normals(rows * n, 1), *q = TAKE(hfy_real, rows * n);
+    hfy_real *dq = normals(rows * n, 1), *dz = TAKE(hfy_real, rows * n), *arrays = zeros(2 * n + n * n);
+    double *values = TAKE(double, rows), numbers[7] = {0};
     hfy_post_grad grad;
     size_t i;
     int all;
@@ -1112,11 +1308,11 @@ static void one_post(const hfy_post *post, size_t n, size_t rows, double scale)
 
 static void room_post(void)
 {
-    static const size_t sizes[] = { 1, 2, 3, 8, 17, 33, 64 }, rows[] = { 1, 3, 9 };
-    static const double scales[] = { 0.1, 1, 1, 50, 1e18 };
+    static const size_t sizes[] = {1, 2, 3, 8, 17, 33, 64}, rows[] = {1, 3, 9};
+    static const double scales[] = {0.1, 1, 1, 50, 1e18};
     size_t which, i;
     hfy_post post;
-    hfy_real x[4] = { 1, 2, 3, 4 };
+    hfy_real x[4] = {1, 2, 3, 4};
     double value = 3;
     for (which = 0; which < POSTS; which++) {
         for (i = 0; i < 12; i++) {
@@ -1163,9 +1359,9 @@ static hfy_report *make_report(const hfy_net *net, size_t rows, int level)
     if (level > 1) {
         r->support = TAKE(size_t, rows);
         r->top = 1 + below(5);
-        r->top_index = TAKE(size_t, rows *r->top);
-        r->top_weight = TAKE(hfy_real, rows *r->top);
-        r->weights = TAKE(hfy_real, rows *net->count);
+        r->top_index = TAKE(size_t, rows * r->top);
+        r->top_weight = TAKE(hfy_real, rows * r->top);
+        r->weights = TAKE(hfy_real, rows * net->count);
     }
     if (level > 2) r->energy = TAKE(double, rows *(net->max_steps + 2));
     return r;
@@ -1194,8 +1390,8 @@ static size_t width(const hfy_net *net) { return net->readout ? net->readout_dim
 /* a random net and queries for it. plain: one that has an energy */
 static const char *make_net(hfy_net *net, size_t dim, size_t count, size_t rows, int plain, hfy_real **queries)
 {
-    static const double betas[] = { 0, 0, 0.3, 4, 50 };
-    static const size_t steps[] = { 0, 1, 2, 5, 20 };
+    static const double betas[] = {0, 0, 0.3, 4, 50};
+    static const size_t steps[] = {0, 1, 2, 5, 20};
     size_t stride = dim + (chance(0.25) ? below(4) : 0), i, kind = below(7);
     hfy_real *keys = rows_of(count, dim, stride, kind);
     const char *name;
@@ -1259,19 +1455,46 @@ static int spoil_net(hfy_net *net, size_t which)
     case 10: net->tol = (double)NAN; return 1;
     case 11: net->max_steps = SIZE_MAX; return 1;
     case 12: net->readout = x; return 1;
-    case 13: net->readout = x; net->readout_dim = 3; net->readout_stride = 2; return 1;
-    case 14: net->values = x; net->value_stride = 1; return 1;
-    case 15: net->bias = x; net->bias_stride = 1; return 1;
-    case 16: net->self_coupling = x; x[0] = (hfy_real)NAN; return 1;
+    case 13:
+        net->readout = x;
+        net->readout_dim = 3;
+        net->readout_stride = 2;
+        return 1;
+    case 14:
+        net->values = x;
+        net->value_stride = 1;
+        return 1;
+    case 15:
+        net->bias = x;
+        net->bias_stride = 1;
+        return 1;
+    case 16:
+        net->self_coupling = x;
+        x[0] = (hfy_real)NAN;
+        return 1;
     case 17: net->index = index; return 1;
     case 18: net->count = SIZE_MAX / 4; return 1;
     case 19: net->dim = SIZE_MAX / 4; return 1;
-    case 20: net->index = index; net->keys = x; index->format++; return 1;
-    case 21: net->index = index; net->keys = x; x[0]++; return 1;
+    case 20:
+        net->index = index;
+        net->keys = x;
+        index->format++;
+        return 1;
+    case 21:
+        net->index = index;
+        net->keys = x;
+        x[0]++;
+        return 1;
     case 22: net->value_stride = net->dim + 1; return 1;
     case 23: net->readout_dim = 4; return 1;
-    case 24: net->bias = x; x[1] = (hfy_real)NAN; return 1;
-    case 25: net->bias = x; x[1] = (hfy_real)HUGE_VAL; return 1;
+    case 24:
+        net->bias = x;
+        x[1] = (hfy_real)NAN;
+        return 1;
+    case 25:
+        net->bias = x;
+        x[1] = (hfy_real)HUGE_VAL;
+        return 1;
     default:
         if (which < 50) return spoil_sep(&net->sep, which - 26, net->count) || (net->sep.kind = HFY_SEP_SOFTMAX, 1);
         return spoil_post(&net->post, which - 50);
@@ -1280,9 +1503,10 @@ static int spoil_net(hfy_net *net, size_t which)
 
 static void put_net(const hfy_net *net)
 {
-    const double numbers[] = { net->beta, net->step, net->tol, net->sep.k, net->sep.alpha, net->sep.gamma, net->sep.degree,
-                               net->sep.rho, net->sep.transition, net->post.beta, net->post.radius, net->post.eta,
-                               net->post.eps, net->post.power, net->post.sigma, net->post.theta };
+    const double numbers[] = {net->beta,           net->step,       net->tol,         net->sep.k,
+                              net->sep.alpha,      net->sep.gamma,  net->sep.degree,  net->sep.rho,
+                              net->sep.transition, net->post.beta,  net->post.radius, net->post.eta,
+                              net->post.eps,       net->post.power, net->post.sigma,  net->post.theta};
     put_u64(net->dim);
     put_u64(net->count);
     put_u64(net->key_stride);
@@ -1325,7 +1549,7 @@ static void one_check(const hfy_net *net)
 static void one_energy(const hfy_net *net, const hfy_real *q, size_t rows)
 {
     double *energy = TAKE(double, rows);
-    hfy_real *dq = TAKE(hfy_real, rows *net->dim);
+    hfy_real *dq = TAKE(hfy_real, rows * net->dim);
     int form;
     seen(hfy_energy(net, q, rows, energy, &work));
     put_double(energy, rows);
@@ -1345,9 +1569,10 @@ static void one_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t
 {
     size_t D = net->dim, N = net->count, stride = net->key_stride ? net->key_stride : D, W = width(net);
     hfy_real *dout = normals(rows * W, 1);
-    double numbers[7] = { 0 }, parameters[4] = { 0 };
+    double numbers[7] = {0}, parameters[4] = {0};
     hfy_real *arrays = zeros(2 * D + D * D);
-    size_t bounds = net->sep.bound_stride ? rows * N : N, parts = net->sep.structure ? net->sep.structure->higher : N - 1;
+    size_t bounds = net->sep.bound_stride ? rows * N : N;
+    size_t parts = net->sep.structure ? net->sep.structure->higher : N - 1;
     hfy_grad grad;
     memset(&grad, 0, sizeof grad);
     grad.queries = zeros(rows * D);
@@ -1387,8 +1612,8 @@ static void one_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t
 /* every separation x no index, one, one with a prefix x batches */
 static void room_net_matrix(void)
 {
-    static const size_t batches[] = { 1, 3, 64, 130 };
-    static const char *const indices[] = { "none", "index", "prefix" };
+    static const size_t batches[] = {1, 3, 64, 130};
+    static const char *const indices[] = {"none", "index", "prefix"};
     size_t which, how, b, n = 200, dim = 96, rows = 130;
     for (which = 0; which < SEPS; which++) {
         int slow = (which >= 25 && which <= 33);
@@ -1396,8 +1621,10 @@ static void room_net_matrix(void)
         hfy_net net;
         hfy_real *keys, *queries;
         arena_used = 0;
-        if (slow) n = 49;
-        else n = 201;
+        if (slow)
+            n = 49;
+        else
+            n = 201;
         memset(&net, 0, sizeof net);
         keys = rows_of(n, dim, dim, which % 2 ? 0 : 2);
         queries = queries_for(keys, n, dim, dim, rows);
@@ -1424,7 +1651,7 @@ static void room_net_matrix(void)
 /* one query and many steps over a memory that is worth bounds of its scores; the same for a few, with and without */
 static void room_net_large(void)
 {
-    static const size_t seps[] = { 0, 1, 5, 13, 20, 38 };
+    static const size_t seps[] = {0, 1, 5, 13, 20, 38};
     size_t i, b, n = 4200, dim = 256;
     for (i = 0; i < COUNT_OF(seps); i++) {
         hfy_net net;
@@ -1444,16 +1671,41 @@ static void room_net_large(void)
         if (i % 3 == 2) net.post.kind = HFY_POST_L2;
         for (b = 0; b < 4; b++) {
             if (b == 2) net.index = index_of(keys, n, dim, dim, i % 2 ? 0 : SIZE_MAX, 0);
-            snprintf(fine, sizeof fine, "hfy_retrieve/large-%s/%s/%s", kind, b < 2 ? "none" : "index", b % 2 ? "5" : "1");
+            snprintf(fine, sizeof fine, "hfy_retrieve/large-%s/%s/%s", kind, b < 2 ? "none" : "index",
+                     b % 2 ? "5" : "1");
             one_retrieve(&net, queries, b % 2 ? 5 : 1, b % 2 ? 1 : 0, fine);
         }
     }
 }
 
+/* rows that are longer than a block of any kernel, batches that are more than one */
+static void room_net_wide(void)
+{
+    static const size_t dims[] = {257, 300, 513, 1030}, counts[] = {520, 1300}, batches[] = {1, 5, 40};
+    size_t i, which;
+    for (i = 0; i < 24; i++) {
+        size_t dim = PICK(dims), count = PICK(counts), rows = PICK(batches);
+        hfy_net net;
+        hfy_real *queries;
+        arena_used = 0;
+        make_net(&net, dim, count, rows, 0, &queries);
+        memset(&net.post, 0, sizeof net.post);
+        do {
+            which = below(SEPS);
+        } while (which >= 25 && which <= 33);
+        make_sep(&net.sep, which, count, rows);
+        if (net.max_steps > 2) net.max_steps = 2;
+        net.beta = 0.05;
+        one_retrieve(&net, queries, rows, (int)below(3), NULL);
+        if (rows < 40) one_retrieve_vjp(&net, queries, rows);
+    }
+}
+
 static void room_net(void)
 {
-    static const size_t dims[] = { 1, 2, 3, 5, 8, 13, 16, 31, 64, 70, 129 }, counts[] = { 1, 2, 3, 4, 9, 16, 33, 64, 100, 260 };
-    static const size_t batches[] = { 1, 1, 2, 3, 4, 7, 16, 33, 64 };
+    static const size_t dims[] = {1, 2, 3, 5, 8, 13, 16, 31, 64, 70, 129},
+                        counts[] = {1, 2, 3, 4, 9, 16, 33, 64, 100, 260};
+    static const size_t batches[] = {1, 1, 2, 3, 4, 7, 16, 33, 64};
     size_t i;
     hfy_net net;
     hfy_real *queries;
@@ -1483,8 +1735,8 @@ static void room_net(void)
         if (!spoil_net(&net, i)) break;
         one_check(&net);
         if (i == 0 || i == 1 || i == 18 || i == 19) { /* sizes that the rest cannot stand */
-            hfy_real out[16] = { 0 };
-            double energy[2] = { 0 };
+            hfy_real out[16] = {0};
+            double energy[2] = {0};
             seen(hfy_retrieve(&net, queries, 2, out, NULL, &work));
             add("hfy_retrieve");
             seen(hfy_energy(&net, queries, 2, energy, &work));
@@ -1497,11 +1749,12 @@ static void room_net(void)
             continue;
         }
         if (i != 11) one_retrieve(&net, queries, 2, 2, NULL);
-        if (i != 3 && i != 11 && i != 12 && i != 13 && i != 14 && i != 15 && i != 23) one_retrieve_vjp(&net, queries, 2);
+        if (i != 3 && i != 11 && i != 12 && i != 13 && i != 14 && i != 15 && i != 23)
+            one_retrieve_vjp(&net, queries, 2);
         one_energy(&net, queries, 2);
     }
     {
-        hfy_real out[64] = { 0 };
+        hfy_real out[64] = {0};
         hfy_grad grad;
         unsigned char bytes[16];
         hfy_isa isa = work.isa;
@@ -1541,6 +1794,7 @@ static void room_net(void)
     }
     room_net_matrix();
     room_net_large();
+    room_net_wide();
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -1598,7 +1852,7 @@ static void room_file(void)
         "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), 'more': 1}\n",
         "",
     };
-    static const size_t shapes[][HFY_FILE_RANK] = { { 3, 4 }, { 12 }, { 2, 3, 2, 1 }, { 0, 7 }, { 1000000, 2 } };
+    static const size_t shapes[][HFY_FILE_RANK] = {{3, 4}, {12}, {2, 3, 2, 1}, {0, 7}, {1000000, 2}};
     static const char *const path = "checksum.npy";
     unsigned char bytes[600], head[300];
     hfy_real out[16], x[12];
@@ -1623,8 +1877,10 @@ static void room_file(void)
     }
     for (i = 0; i < 200; i++) { /* damaged and cut */
         size = make_npy(bytes, 1, dictionaries[i % 11], 96);
-        if (i % 2) size = below(size);
-        else bytes[below(80)] = (unsigned char)below(256);
+        if (i % 2)
+            size = below(size);
+        else
+            bytes[below(80)] = (unsigned char)below(256);
         memset(&npy, 0, sizeof npy);
         seen(hfy_file_npy_parse(bytes, size, &npy, &work));
         put_npy(&npy);
@@ -1715,7 +1971,7 @@ static void one_shard(hfy_net *net, const hfy_real *queries, size_t rows, size_t
     size_t stride = net->key_stride ? net->key_stride : net->dim;
     size_t values = net->value_stride ? net->value_stride : net->dim;
     size_t readout = net->readout_stride ? net->readout_stride : net->readout_dim;
-    hfy_real *out = TAKE(hfy_real, rows *width(net));
+    hfy_real *out = TAKE(hfy_real, rows * width(net));
     hfy_report *report = make_report(net, rows, 1);
     unsigned char *whole = NULL, *partial;
     hfy_status status = HFY_OK;
@@ -1777,8 +2033,8 @@ static void one_shard(hfy_net *net, const hfy_real *queries, size_t rows, size_t
 
 static void room_shard(void)
 {
-    static const size_t dims[] = { 1, 3, 8, 17, 64 }, counts[] = { 1, 2, 9, 33, 100 }, batches[] = { 1, 2, 3, 17 };
-    static const size_t capacities[] = { 0, 0, 2, 8, 200 };
+    static const size_t dims[] = {1, 3, 8, 17, 64}, counts[] = {1, 2, 9, 33, 100}, batches[] = {1, 2, 3, 17};
+    static const size_t capacities[] = {0, 0, 2, 8, 200};
     size_t i, which;
     hfy_net net;
     hfy_real *queries, *seps;
@@ -1787,7 +2043,8 @@ static void room_shard(void)
         const char *kind;
         arena_used = 0;
         kind = make_net(&net, dim, count, rows, 0, &queries);
-        for (which = i % SEPS; i % 5 && strcmp(kind, "softmax"); which = (which + 1) % SEPS) { /* mostly what has partials */
+        /* mostly what has partials */
+        for (which = i % SEPS; i % 5 && strcmp(kind, "softmax"); which = (which + 1) % SEPS) {
             kind = make_sep(&net.sep, which, count, rows);
             if (hfy_shard_bytes(&net, rows, 0) != SIZE_MAX) break;
         }
@@ -1820,6 +2077,1094 @@ static void room_shard(void)
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
+   theory
+   ------------------------------------------------------------------------------------------------------------------ */
+static void theory_of_net(hfy_net *net, const hfy_real *queries, size_t rows)
+{
+    size_t N = net->count, D = net->dim, i;
+    hfy_theory_separation out;
+    hfy_theory_convergence c;
+    hfy_theory_jacobian_norm norms;
+    hfy_theory_association a;
+    double *slack = TAKE(double, rows), *lower = TAKE(double, rows), upper = 5, *jacobian = TAKE(double, D *D);
+    size_t k = net->sep.k >= 1 ? (size_t)net->sep.k : 1, *chosen = TAKE(size_t, rows * k);
+    size_t *patterns = TAKE(size_t, N + 2);
+    out.separation = TAKE(double, N);
+    out.rival = TAKE(size_t, N);
+    out.stationary = TAKE(unsigned char, N);
+    out.radius = chance(0.8) ? TAKE(double, N) : NULL;
+    out.radius_bound = chance(0.8) ? TAKE(double, N) : NULL;
+    seen(hfy_theory_separate(net, &out, &work));
+    put_double(out.separation, N);
+    put_sizes(out.rival, N);
+    put(out.stationary, N);
+    if (out.radius) put_double(out.radius, N);
+    if (out.radius_bound) put_double(out.radius_bound, N);
+    memset(&out, 0, sizeof out);
+    out.separation = lower = TAKE(double, N);
+    seen(hfy_theory_separate(net, &out, &work));
+    put_double(out.separation, N);
+    add("hfy_theory_separate");
+    seen(hfy_theory_retrieves(net, queries, rows, slack, chance(0.7) ? chosen : NULL, &work));
+    put_double(slack, rows);
+    put_sizes(chosen, rows * k);
+    add("hfy_theory_retrieves");
+    lower = TAKE(double, rows);
+    seen(hfy_theory_bound_energy(net, queries, rows, lower, &upper, &work));
+    put_double(lower, rows);
+    put_number(upper);
+    add("hfy_theory_bound_energy");
+    memset(&c, 0, sizeof c);
+    seen(hfy_theory_converges(net, below(N + N / 8), chance(0.5) ? NULL : queries, &c, &work));
+    {
+        const double numbers[] = {c.separation,  c.largest,        c.sphere,      c.needed, c.residual,
+                                  c.error,       c.query_distance, c.before,      c.after,  c.contraction,
+                                  c.error_bound, c.error_sphere,   c.error_closed};
+        put_double(numbers, COUNT_OF(numbers));
+        put_u64((uint64_t)c.stored * 2 + (uint64_t)c.inside);
+        put_u64(c.steps);
+        add("hfy_theory_converges");
+    }
+    memset(&norms, 0, sizeof norms);
+    seen(hfy_theory_jacobian(net, queries, jacobian, &norms, &work));
+    put_double(jacobian, D * D);
+    {
+        const double numbers[] = {norms.norm, norms.by_spectrum, norms.by_largest, norms.by_spread, norms.by_top};
+        put_double(numbers, COUNT_OF(numbers));
+        add("hfy_theory_jacobian");
+    }
+    memset(&a, 0, sizeof a);
+    for (i = 0; i < k && i < N; i++) patterns[i] = chance(0.05) ? below(N) : i;
+    seen(hfy_theory_associates(net, patterns, k < N ? k : N, &a, &work));
+    {
+        const double numbers[] = {a.separation, a.overlap, a.distance, a.spectral, a.longest, a.needed, a.radius};
+        put_double(numbers, COUNT_OF(numbers));
+        add("hfy_theory_associates");
+    }
+}
+
+static void room_theory(void)
+{
+    static const size_t dims[] = {1, 2, 5, 8, 17, 40}, counts[] = {1, 2, 5, 9, 16, 33, 70}, batches[] = {1, 2, 5};
+    static const double xs[] = {-1, -0.5, 0, 1e-300, 1e-9, 0.1, 0.5, 0.9, 1, 1.5, 2, 5, 40, 1e4, 1e300, HUGE_VAL};
+    static const size_t seps[] = {1, 5, 13, 19, 20, 25, 29, 30, 31, 32, 33, 38, 39, 0};
+    size_t i, j;
+    double w;
+    for (i = 0; i < 500; i++) {
+        size_t count = PICK(counts), rows = PICK(batches), dim = PICK(dims);
+        hfy_net net;
+        hfy_real *queries;
+        arena_used = 0;
+        make_net(&net, dim, count, rows, 1, &queries);
+        if (i % 4) { /* mostly the plain net that the theorems speak of */
+            net.visible = NULL;
+            net.bias = NULL;
+            net.self_coupling = NULL;
+            memset(&net.post, 0, sizeof net.post);
+        }
+        if (i % 3) make_sep(&net.sep, i % 2 ? 0 : PICK(seps), count, rows);
+        theory_of_net(&net, queries, rows);
+    }
+    for (i = 0; i < 300; i++) {
+        hfy_theory_sphere s;
+        hfy_theory_exact e;
+        hfy_theory_softmax m;
+        double x = PICK(xs), y = PICK(xs), z = PICK(xs), dim = 2 + 20 * PICK(xs), value = 3, other = 3;
+        if (i % 2) {
+            x = hfy_rng_uniform(&rng) + 0.2;
+            y = 3 * hfy_rng_uniform(&rng) + 0.1;
+            z = 1 + 3 * hfy_rng_uniform(&rng);
+            dim = 2 + floor(200 * hfy_rng_uniform(&rng));
+        }
+        memset(&s, 0, sizeof s);
+        memset(&e, 0, sizeof e);
+        memset(&m, 0, sizeof m);
+        s.dim = dim;
+        s.radius = i % 2 ? sqrt(dim - 1) * z : z;
+        s.beta = y;
+        s.margin = i % 5 ? 2 * x : 0;
+        s.failure = i % 2 ? 0.01 * x : x;
+        s.angle = chance(0.5) ? 0 : x;
+        s.zeta = chance(0.7) ? 0 : 1 + 0.01 * y;
+        seen(hfy_theory_capacity_exact(&s, &e, &work));
+        {
+            const double numbers[] = {e.placed_log, e.placed_count, e.placed_radius, e.zeta_limit, e.zeta,
+                                      e.random_log, e.random_count, e.random_radius, e.kappa};
+            put_double(numbers, COUNT_OF(numbers));
+            add("hfy_theory_capacity_exact");
+        }
+        seen(hfy_theory_capacity_softmax(&s, &m, &work));
+        {
+            const double numbers[] = {m.a, m.b, m.c, m.c_needed, m.c_bound, m.log_count, m.count, (double)m.holds};
+            put_double(numbers, COUNT_OF(numbers));
+            add("hfy_theory_capacity_softmax");
+        }
+        seen(hfy_theory_dimension(y, z, 1 + x, s.failure, &value, &work));
+        put_number(value);
+        add("hfy_theory_dimension");
+        seen(hfy_theory_slack((hfy_theory_law)(i % 7 == 6 ? 5 : i % 2), dim, y, z, 1 + x, &value, &work));
+        put_number(value);
+        add("hfy_theory_slack");
+        seen(hfy_theory_capacity_binary(0.5 * x, dim, &value, i % 3 ? &other : NULL, &work));
+        put_number(value);
+        put_number(other);
+        add("hfy_theory_capacity_binary");
+    }
+    for (i = 0; i < COUNT_OF(xs); i++) {
+        for (j = 0; j < 40; j++) {
+            double x = xs[i] * (j ? hfy_rng_uniform(&rng) : 1) * (j % 2 ? 1 : exp(-1.0));
+            w = 7;
+            seen(hfy_theory_lambert(j % 13 == 12 ? 2 : -(int)(j % 2), j % 4 == 1 ? -x * 0.3 : x, &w, &work));
+            put_number(w);
+            add("hfy_theory_lambert");
+            put_number(hfy_theory_lambert_exp(j % 2 ? x : -x));
+            add("hfy_theory_lambert_exp");
+        }
+    }
+    w = 0;
+    put_number(hfy_theory_lambert_exp((double)NAN));
+    add("hfy_theory_lambert_exp");
+    seen(hfy_theory_lambert(0, (double)NAN, &w, &work));
+    seen(hfy_theory_lambert(0, 1, NULL, &work));
+    add("hfy_theory_lambert");
+    for (i = 0; i < 60; i++) {
+        size_t n = 1 + below(70), rows = 1 + below(4), *sizes, classes;
+        hfy_real *weights;
+        double median = 9;
+        int operating = 9;
+        arena_used = 0;
+        weights = normals(n * rows, 1);
+        sizes = TAKE(size_t, rows);
+        for (j = 0; j < n * rows; j++) weights[j] = (hfy_real)fabs((double)weights[j]) / (hfy_real)n;
+        if (chance(0.1)) weights[0] = (hfy_real)(chance(0.5) ? -1 : (double)NAN);
+        seen(hfy_theory_metastable(weights, rows, n, i % 3 ? 0 : 0.5 + 0.6 * hfy_rng_uniform(&rng), sizes, &work));
+        put_sizes(sizes, rows);
+        add("hfy_theory_metastable");
+        classes = below(6);
+        for (j = 0; j < rows; j++) sizes[j] = below(n + 2);
+        seen(hfy_theory_classify(sizes, classes < rows ? classes : rows, n, &operating, i % 2 ? &median : NULL, &work));
+        put_u64((uint64_t)operating);
+        put_number(median);
+        add("hfy_theory_classify");
+    }
+    {
+        hfy_net net;
+        hfy_real *queries;
+        double x = 5;
+        size_t size = 0;
+        int operating = 0;
+        arena_used = 0;
+        make_net(&net, 5, 6, 2, 1, &queries);
+        seen(hfy_theory_separate(&net, NULL, &work));
+        add("hfy_theory_separate");
+        seen(hfy_theory_retrieves(&net, NULL, 2, &x, NULL, &work));
+        seen(hfy_theory_retrieves(&net, queries, 0, &x, NULL, &work));
+        seen(hfy_theory_retrieves(NULL, queries, 2, &x, NULL, &work));
+        add("hfy_theory_retrieves");
+        seen(hfy_theory_bound_energy(&net, NULL, 2, &x, &x, &work));
+        seen(hfy_theory_bound_energy(NULL, queries, 2, &x, &x, &work));
+        add("hfy_theory_bound_energy");
+        seen(hfy_theory_converges(&net, 0, queries, NULL, &work));
+        add("hfy_theory_converges");
+        seen(hfy_theory_jacobian(&net, NULL, &x, NULL, &work));
+        add("hfy_theory_jacobian");
+        seen(hfy_theory_associates(&net, NULL, 2, NULL, &work));
+        add("hfy_theory_associates");
+        seen(hfy_theory_capacity_exact(NULL, NULL, &work));
+        add("hfy_theory_capacity_exact");
+        seen(hfy_theory_capacity_softmax(NULL, NULL, &work));
+        add("hfy_theory_capacity_softmax");
+        seen(hfy_theory_dimension(1, 1, 2, 0.5, NULL, &work));
+        add("hfy_theory_dimension");
+        seen(hfy_theory_slack(HFY_THEORY_PLACED, 3, 1, 1, 2, NULL, &work));
+        add("hfy_theory_slack");
+        seen(hfy_theory_capacity_binary(0.1, 3, NULL, &x, &work));
+        add("hfy_theory_capacity_binary");
+        seen(hfy_theory_metastable(NULL, 1, 3, 0, &size, &work));
+        add("hfy_theory_metastable");
+        seen(hfy_theory_classify(NULL, 1, 3, &operating, NULL, &work));
+        add("hfy_theory_classify");
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+   recall
+   ------------------------------------------------------------------------------------------------------------------ */
+static void put_recall(const hfy_net *net, const hfy_recall_state *state)
+{
+    put_double(state->left, net->count);
+    put_real(state->query, net->dim);
+    put_real(state->weights, net->count);
+    put_u64(state->recalled);
+    put_u64((uint64_t)state->exhausted);
+}
+
+static void room_recall(void)
+{
+    static const size_t dims[] = {2, 8, 17, 64}, counts[] = {1, 2, 3, 7, 16, 30};
+    size_t i, j, item;
+    for (i = 0; i < 250; i++) {
+        size_t dim = PICK(dims), count = PICK(counts), *items, made = 77;
+        hfy_net net;
+        hfy_real *cue;
+        hfy_recall how;
+        hfy_recall_state state;
+        arena_used = 0;
+        memset(&how, 0, sizeof how);
+        memset(&state, 0, sizeof state);
+        make_net(&net, dim, count, 1, 1, &cue);
+        if (i % 5) {
+            net.self_coupling = NULL;
+            if (i % 2) make_sep(&net.sep, i % 3, count, 1);
+        }
+        if (i % 3 == 2 && i % 5) {
+            net.beta = 10;
+            net.keys = rows_of(count, dim, net.key_stride ? net.key_stride : dim, 1);
+            net.index = NULL;
+            memset(&net.post, 0, sizeof net.post);
+        }
+        how.kind = (hfy_recall_kind)(i % 3);
+        how.inner_steps = chance(0.5) ? 0 : 1 + below(5);
+        if (chance(0.2)) how.penalty = 100;
+        if (chance(0.2)) how.decay = 0.1;
+        if (chance(0.2)) how.transition = 1000;
+        if (chance(0.2)) how.boost = 1.3;
+        if (chance(0.2)) how.rho = 2;
+        if (chance(0.2)) how.inner_beta = 3;
+        how.bare_cue = chance(0.3);
+        if (i % 25 == 7) how.kind = (hfy_recall_kind)5;
+        if (i % 25 == 8) how.penalty = -1;
+        if (i % 25 == 9) how.decay = 2;
+        if (i % 25 == 10) how.boost = 0.5;
+        if (i % 25 == 11) how.rho = -1;
+        if (i % 25 == 12) how.transition = -1;
+        if (i % 25 == 13) how.inner_beta = -1;
+        state.left = double_zeros(count);
+        state.query = zeros(dim);
+        state.weights = zeros(count);
+        seen(hfy_recall_begin(&net, &how, cue, &state, &work));
+        put_recall(&net, &state);
+        add("hfy_recall_begin");
+        for (j = 0; j < 6; j++) {
+            item = 99;
+            seen(hfy_recall_next(&net, &how, &state, &item, &work));
+            put_recall(&net, &state);
+            put_u64(item);
+            add("hfy_recall_next");
+        }
+        items = TAKE(size_t, 2 * count);
+        seen(hfy_recall_all(&net, i % 10 ? &how : NULL, cue, i % 2 ? 0 : 2 * count, items, &made, &work));
+        put_sizes(items, 2 * count);
+        put_u64(made);
+        add("hfy_recall_all");
+    }
+    for (i = 0; i < 80; i++) {
+        size_t a[20], b[20], n = 1 + below(12), length = below(20), other = below(20), distance = 5;
+        double ratio = 5;
+        hfy_real *bias;
+        arena_used = 0;
+        for (j = 0; j < 20; j++) {
+            a[j] = chance(0.02) ? SIZE_MAX : below(i % 10 ? n : n + 1);
+            b[j] = below(n);
+        }
+        seen(hfy_recall_unique(a, length, n, &ratio, &work));
+        put_number(ratio);
+        add("hfy_recall_unique");
+        seen(hfy_recall_levenshtein(a, length, b, other, i % 3 ? &distance : NULL, i % 4 ? &ratio : NULL, &work));
+        put_number(ratio);
+        put_u64(distance);
+        add("hfy_recall_levenshtein");
+        bias = TAKE(hfy_real, 20 * n);
+        seen(hfy_recall_bias(i % 4 ? hfy_rng_normal(&rng) + 1 : 0, below(n + 2), 1 + below(19), n, bias, &work));
+        put_real(bias, 20 * n);
+        add("hfy_recall_bias");
+    }
+    {
+        hfy_net net;
+        hfy_real *cue;
+        hfy_recall how;
+        hfy_recall_state state;
+        arena_used = 0;
+        memset(&how, 0, sizeof how);
+        memset(&state, 0, sizeof state);
+        make_net(&net, 5, 6, 1, 1, &cue);
+        seen(hfy_recall_begin(&net, &how, cue, &state, &work));
+        seen(hfy_recall_begin(&net, &how, NULL, &state, &work));
+        seen(hfy_recall_begin(NULL, &how, cue, &state, &work));
+        add("hfy_recall_begin");
+        seen(hfy_recall_next(&net, &how, &state, &item, &work));
+        seen(hfy_recall_next(&net, &how, NULL, &item, &work));
+        add("hfy_recall_next");
+        seen(hfy_recall_all(&net, &how, cue, 3, NULL, NULL, &work));
+        add("hfy_recall_all");
+        seen(hfy_recall_unique(NULL, 3, 3, NULL, &work));
+        add("hfy_recall_unique");
+        seen(hfy_recall_levenshtein(NULL, 3, NULL, 2, NULL, NULL, &work));
+        add("hfy_recall_levenshtein");
+        seen(hfy_recall_bias(0, 1, 2, 3, NULL, &work));
+        add("hfy_recall_bias");
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+   binary
+   ------------------------------------------------------------------------------------------------------------------ */
+static void one_binary(const hfy_binary *memory, const hfy_real *queries, size_t rows)
+{
+    size_t n = rows * ((memory->max_sweeps ? memory->max_sweeps : 100) + 1);
+    hfy_real *out = TAKE(hfy_real, rows * memory->dim);
+    double *energy = TAKE(double, rows), *log_energy = TAKE(double, rows);
+    hfy_binary_report r;
+    r.sweeps = TAKE(size_t, rows);
+    r.flips = TAKE(size_t, rows);
+    r.period = TAKE(size_t, rows);
+    r.energy = TAKE(double, n);
+    r.log_energy = TAKE(double, n);
+    seen(hfy_binary_recall(memory, queries, rows, out, &r, &work));
+    put_real(out, rows * memory->dim);
+    put_sizes(r.sweeps, rows);
+    put_sizes(r.flips, rows);
+    put_sizes(r.period, rows);
+    put_double(r.energy, n);
+    put_double(r.log_energy, n);
+    seen(hfy_binary_recall(memory, queries, rows, out, NULL, &work));
+    put_real(out, rows * memory->dim);
+    add("hfy_binary_recall");
+    seen(hfy_binary_energy(memory, queries, rows, energy, log_energy, &work));
+    put_double(energy, rows);
+    put_double(log_energy, rows);
+    add("hfy_binary_energy");
+}
+
+static void room_binary(void)
+{
+    static const size_t dims[] = {1, 2, 7, 16, 33, 64, 65, 100}, counts[] = {1, 2, 5, 12, 40};
+    static const size_t batches[] = {1, 2, 5, 20};
+    size_t i, j;
+    for (i = 0; i < 200; i++) {
+        size_t dim = PICK(dims), count = PICK(counts), rows = PICK(batches), stride = dim + (i % 4 == 3 ? 2 : 0);
+        hfy_real *patterns, *queries, *weights, *keys, *coupling;
+        size_t *sequence;
+        int kind = (int)(i % 4);
+        hfy_binary_rule rule = (hfy_binary_rule)(i % 30 == 29 ? 5 : i % 2);
+        hfy_binary memory;
+        hfy_net net;
+        arena_used = 0;
+        patterns = rows_of(count, dim, stride, 1);
+        queries = rows_of(rows, dim, dim, 1);
+        for (j = 0; j < rows * dim; j++) {
+            if (!chance(0.3)) queries[j] = patterns[(j / dim % count) * stride + j % dim];
+        }
+        weights = TAKE(hfy_real, dim * dim);
+        keys = TAKE(hfy_real, count * dim);
+        coupling = TAKE(hfy_real, dim);
+        seen(hfy_binary_weights(rule, patterns, count, dim, stride, (int)(i % 3), weights, &work));
+        put_real(weights, dim * dim);
+        if (i % 5 == 0) { /* of any numbers */
+            seen(hfy_binary_weights(rule, rows_of(count, dim, dim, 3), count, dim, 0, 0, weights, &work));
+            put_real(weights, dim * dim);
+        }
+        add("hfy_binary_weights");
+        memset(&net, 0, sizeof net);
+        seen(hfy_binary_net(rule, patterns, count, dim, rule == HFY_BINARY_PSEUDO_INVERSE ? dim : stride,
+                            rule == HFY_BINARY_HEBBIAN ? NULL : keys, i % 7 ? coupling : NULL, &net, &work));
+        if (net.keys) {
+            put_real(keys, count * dim);
+            put_real(coupling, dim);
+            put_net(&net);
+        }
+        add("hfy_binary_net");
+        memset(&memory, 0, sizeof memory);
+        memory.dim = dim;
+        memory.kind = (hfy_binary_kind)kind;
+        if (kind) {
+            memory.count = count;
+            memory.patterns = patterns;
+            memory.stride = stride == dim ? 0 : stride;
+        } else {
+            memory.weights = weights;
+        }
+        memory.order = (hfy_binary_order)(i / 4 % 3);
+        memory.degree = i % 5 ? (double)(2 + below(5)) : 0;
+        if (i % 40 == 39) memory.degree = 300;
+        memory.seed = i;
+        memory.max_sweeps = i % 3 ? 5 : 0;
+        sequence = TAKE(size_t, dim);
+        for (j = 0; j < dim; j++) sequence[j] = dim - 1 - j;
+        if (i % 50 == 5) sequence[0] = dim + 1;
+        if (i % 2) memory.sequence = sequence;
+        if (i % 20 == 19) memory.degree = i % 40 == 19 ? 1.5 : 600;
+        if (i % 20 == 18) queries[0] = (hfy_real)0.5;
+        if (i % 20 == 17) patterns[0] = 2;
+        if (i % 40 == 16) memory.kind = (hfy_binary_kind)9;
+        if (i % 40 == 36) memory.order = (hfy_binary_order)9;
+        if (i % 40 == 12 && !kind) weights[0] = (hfy_real)NAN;
+        one_binary(&memory, queries, rows);
+    }
+    {
+        hfy_binary memory;
+        hfy_real x[4] = {1, -1, 1, (hfy_real)NAN};
+        double y[4] = {0};
+        hfy_net net;
+        memset(&memory, 0, sizeof memory);
+        seen(hfy_binary_recall(&memory, x, 1, x, NULL, &work));
+        seen(hfy_binary_recall(NULL, x, 1, x, NULL, &work));
+        memory.dim = 2;
+        seen(hfy_binary_recall(&memory, x, 1, x, NULL, &work));
+        memory.weights = x;
+        seen(hfy_binary_recall(&memory, NULL, 1, x, NULL, &work));
+        seen(hfy_binary_recall(&memory, x, 0, x, NULL, &work));
+        add("hfy_binary_recall");
+        seen(hfy_binary_energy(&memory, x, 1, y, y + 1, &work));
+        seen(hfy_binary_energy(&memory, NULL, 1, y, NULL, &work));
+        add("hfy_binary_energy");
+        seen(hfy_binary_weights(HFY_BINARY_HEBBIAN, NULL, 1, 2, 0, 0, x, &work));
+        seen(hfy_binary_weights(HFY_BINARY_HEBBIAN, x, 2, 2, 0, 0, x, &work));
+        seen(hfy_binary_weights(HFY_BINARY_HEBBIAN, x, 0, 2, 0, 0, x, &work));
+        seen(hfy_binary_weights(HFY_BINARY_HEBBIAN, x, 1, 2, 1, 0, x, &work));
+        add("hfy_binary_weights");
+        seen(hfy_binary_net(HFY_BINARY_HEBBIAN, x, 1, 2, 0, NULL, NULL, NULL, &work));
+        seen(hfy_binary_net(HFY_BINARY_PSEUDO_INVERSE, x, 1, 2, 0, NULL, NULL, &net, &work));
+        add("hfy_binary_net");
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+   kernel
+   ------------------------------------------------------------------------------------------------------------------ */
+static void put_words(const uint64_t *x, size_t n) { put(x, n * sizeof *x); }
+
+static void put_fisher(const hfy_kernel_fisher *f)
+{
+    const double numbers[] = {
+        f->loss,          f->euclidean,         f->riemannian,     f->natural,  f->log10_riemannian,
+        f->log10_natural, f->damped_riemannian, f->damped_natural, f->sharpness};
+    put_double(numbers, COUNT_OF(numbers));
+}
+
+static int stop_at_three(void *context, const hfy_kernel_progress *now)
+{
+    put_u64(now->iteration);
+    put_number(now->residual);
+    put_number(now->residual_0);
+    return context && now->iteration >= 3;
+}
+
+static void train_kernel(hfy_kernel *k, double *alpha, size_t i)
+{
+    hfy_kernel_training t;
+    hfy_kernel_result r;
+    size_t size = hfy_kernel_state_size(k->dim, k->count), turn;
+    double *gram = TAKE(double, k->count * k->count);
+    put_u64(size);
+    add("hfy_kernel_state_size");
+    seen(hfy_kernel_gram(k, gram, &work));
+    put_double(gram, k->count * k->count);
+    add("hfy_kernel_gram");
+    memset(&t, 0, sizeof t);
+    t.trainer = (hfy_kernel_trainer)(i % 43 == 42 ? 9 : i % 6);
+    t.max_iterations = i % 3 ? 0 : 10;
+    if (t.trainer == HFY_KERNEL_PAPER) t.max_iterations = 20;
+    if (chance(0.3)) t.lambda = 0.1;
+    if (chance(0.2)) t.eta = 0.02;
+    if (chance(0.2)) t.tol = 1e-4;
+    if (chance(0.3)) t.gram = gram;
+    t.unpenalised = chance(0.1);
+    if (i % 40 == 20) t.lambda = -1;
+    if (i % 40 == 21) t.eta = -1;
+    if (i % 40 == 22) t.tol = -1;
+    if (chance(0.3)) t.progress = stop_at_three;
+    if (chance(0.5)) t.context = gram;
+    if (t.trainer < HFY_KERNEL_NEWTON && size != SIZE_MAX) t.state = double_zeros(size);
+    for (turn = 0; turn < 2; turn++) {
+        memset(&r, 0, sizeof r);
+        seen(hfy_kernel_train(k, i % 9 ? &t : NULL, alpha, &r, &work));
+        put_double(alpha, k->count * k->dim);
+        put_u64(r.iterations);
+        put_number(r.residual);
+        put_number(r.loss);
+        put_number(r.gap);
+        put_number(r.gram_largest);
+        put_number(r.stability);
+        put_u64((uint64_t)r.unstable * 2 + (uint64_t)r.stopped);
+        if (t.state) put_double(t.state, size);
+        if (!t.state) break;
+        t.resume = 1;
+    }
+    add("hfy_kernel_train");
+}
+
+static void analyse_kernel(const hfy_kernel *k, size_t i)
+{
+    size_t P = k->count, N = k->dim, r = P < N ? P : N, steps = 1 + below(6), j;
+    double *x = doubles(3 * N, 1), *direct = TAKE(double, 3 * N), *indirect = TAKE(double, 3 * N), *a = doubles(P, 0.3);
+    double *v[4], *gradient = TAKE(double, P), *step = TAKE(double, P);
+    hfy_kernel_geometry g[3];
+    hfy_kernel_spectrum s;
+    hfy_kernel_fisher f;
+    hfy_kernel_path path;
+    memset(g, 0, sizeof g);
+    memset(&s, 0, sizeof s);
+    memset(&f, 0, sizeof f);
+    memset(&path, 0, sizeof path);
+    for (j = 0; j < N; j++) x[j] = k->patterns[j / 64] >> (j % 64) & 1 ? 1 : -1;
+    if (chance(0.05)) x[1] = (double)NAN;
+    seen(hfy_kernel_forces(k, x, 3, direct, indirect, g, &work));
+    put_double(direct, 3 * N);
+    put_double(indirect, 3 * N);
+    for (j = 0; j < 3; j++) {
+        const double numbers[] = {g[j].potential, g[j].sharpness,    g[j].direct,
+                                  g[j].indirect,  g[j].interference, (double)g[j].undefined};
+        put_double(numbers, COUNT_OF(numbers));
+    }
+    add("hfy_kernel_forces");
+    for (j = 0; j < 4; j++) v[j] = TAKE(double, P);
+    seen(hfy_kernel_spectra(k, NULL, &s, i % 3 ? v[0] : NULL, v[1], v[2], v[3], &work));
+    for (j = 0; j < 4; j++) put_double(v[j], j == 3 ? P : r);
+    {
+        const double numbers[] = {s.alpha_1,    s.alpha_2,       s.alpha_rank, s.leading,     s.trailing,
+                                  s.operator_1, s.operator_rank, s.logits_1,   s.logits_rank, s.effective,
+                                  s.gram_1,     s.gram_least,    s.gram_rank};
+        put_double(numbers, COUNT_OF(numbers));
+        add("hfy_kernel_spectra");
+    }
+    seen(hfy_kernel_information(k, below(i % 20 == 19 ? N + 1 : N), a, NULL, i % 3 ? 0.01 : 0, i % 2 ? 1e-3 : 0, &f,
+                                gradient, step, &work));
+    put_fisher(&f);
+    put_double(gradient, P);
+    put_double(step, P);
+    add("hfy_kernel_information");
+    path.principal = TAKE(double, steps);
+    path.tail = TAKE(double, steps);
+    path.progress = TAKE(double, steps + 1);
+    path.deviation = TAKE(double, steps + 1);
+    path.fisher = i % 3 ? NULL : TAKE(hfy_kernel_fisher, steps + 1);
+    seen(hfy_kernel_follow(k, below(N), NULL, i % 2 ? 0 : 0.02, 0, i % 30 == 29 ? 0 : steps, (int)(i % 2), 1e-3, &path,
+                           &work));
+    put_double(path.principal, steps);
+    put_double(path.tail, steps);
+    put_double(path.progress, steps + 1);
+    put_double(path.deviation, steps + 1);
+    for (j = 0; path.fisher && j <= steps; j++) put_fisher(path.fisher + j);
+    {
+        const double numbers[] = {path.length,   path.path,     path.sum_principal, path.sum_tail,         path.most,
+                                  path.fisher_1, path.fisher_2, path.concentration, (double)path.ambiguous};
+        put_double(numbers, COUNT_OF(numbers));
+        put_u64(path.most_at);
+        put_u64(path.last_principal);
+        add("hfy_kernel_follow");
+    }
+}
+
+static void recall_kernel(hfy_kernel *k, const double *alpha, size_t i)
+{
+    static const size_t batches[] = {1, 2, 5, 17, 64, 300};
+    size_t P = k->count, N = k->dim, W = hfy_kernel_words(N), n = PICK(batches), j, flips[3];
+    uint64_t *states = TAKE(uint64_t, n * W), *out = TAKE(uint64_t, n * W);
+    float *small = TAKE(float, P *N);
+    signed char *bytes = TAKE(signed char, P *N);
+    double scale = 3, *bound = TAKE(double, N), *h = TAKE(double, n *N), *shift = TAKE(double, n);
+    double stored = 3, margin = 3;
+    double recovered[3] = {5, 5, 5}, overlap[3] = {5, 5, 5};
+    hfy_kernel_report r;
+    hfy_kernel_census c;
+    r.steps = TAKE(size_t, n);
+    r.period = TAKE(size_t, n);
+    r.flips = TAKE(size_t, n);
+    seen(hfy_kernel_random(n, N, &rng, states, &work));
+    put_words(states, n * W);
+    add("hfy_kernel_random");
+    for (j = 0; j < n; j++) {
+        if (j % 4) memcpy(states + j * W, k->patterns + j % P * W, W * sizeof *states);
+    }
+    seen(hfy_kernel_flip(states, n, N, below(N / 4 + 1) + (i % 30 == 29 ? 2 * N : 0), &rng, states, &work));
+    put_words(states, n * W);
+    add("hfy_kernel_flip");
+    seen(hfy_kernel_quantize(alpha, P * N, bytes, i % 2 ? &scale : NULL, &work));
+    put(bytes, P * N);
+    put_number(scale);
+    add("hfy_kernel_quantize");
+    for (j = 0; j < P * N; j++) small[j] = (float)alpha[j];
+    k->alpha = i % 4 < 2 ? alpha : NULL;
+    k->alpha_float = i % 4 == 2 ? small : NULL;
+    k->alpha_bytes = i % 4 == 3 ? bytes : NULL;
+    k->nearest = chance(0.2) ? 1 + below(P) : 0;
+    k->order = (hfy_binary_order)(chance(0.3) ? 1 + below(2) : 0);
+    k->seed = i;
+    k->max_steps = chance(0.5) ? 0 : 3;
+    seen(hfy_kernel_bound(k, bound, &work));
+    put_double(bound, N);
+    add("hfy_kernel_bound");
+    for (j = 0; j < 2; j++) {
+        k->bound = j ? bound : NULL;
+        seen(hfy_kernel_recall(k, states, n, out, &r, &work));
+        put_words(out, n * W);
+        put_sizes(r.steps, n);
+        put_sizes(r.period, n);
+        put_sizes(r.flips, n);
+        add("hfy_kernel_recall");
+    }
+    k->alpha = alpha;
+    k->alpha_float = NULL;
+    k->alpha_bytes = NULL;
+    k->bound = NULL;
+    seen(hfy_kernel_potentials(k, states, n, h, i % 2 ? shift : NULL, &work));
+    put_double(h, n * N);
+    put_double(shift, n);
+    add("hfy_kernel_potentials");
+    seen(hfy_kernel_stored(k, &stored, i % 2 ? &margin : NULL, &work));
+    put_number(stored);
+    put_number(margin);
+    add("hfy_kernel_stored");
+    flips[0] = 0;
+    flips[1] = N / 8;
+    flips[2] = N / 4 + (i % 25 == 24 ? N : 0);
+    seen(hfy_kernel_basins(k, P < 5 ? P : 5, flips, 3, &rng, recovered, i % 2 ? overlap : NULL, &work));
+    put_double(recovered, 3);
+    put_double(overlap, 3);
+    add("hfy_kernel_basins");
+    memset(&c, 0, sizeof c);
+    seen(hfy_kernel_explore(k, 40, &rng, &c, &work));
+    put_number(c.fixed);
+    put_number(c.stored);
+    put_number(c.opposite);
+    put_number(c.spurious);
+    put_number(c.cycles);
+    put_number(c.unsettled);
+    put_u64(c.different);
+    put_number(c.steps);
+    put_u64(rng.state);
+    add("hfy_kernel_explore");
+}
+
+static void room_kernel(void)
+{
+    static const size_t dims[] = {1, 5, 16, 33, 64, 65, 130}, counts[] = {1, 2, 5, 12, 33, 64};
+    size_t i, j;
+    for (i = 0; i < 120; i++) {
+        size_t dim = PICK(dims), count = PICK(counts), words = hfy_kernel_words(dim);
+        hfy_kernel k;
+        hfy_net net;
+        hfy_real *x, *keys, *values;
+        uint64_t *packed;
+        double *alpha;
+        arena_used = 0;
+        x = rows_of(count, dim, dim, 1);
+        if (i % 40 == 39) x[count * dim / 2] = (hfy_real)0.5;
+        packed = (uint64_t *)memset(TAKE(uint64_t, count * words), 0, count * words * sizeof(uint64_t));
+        put_u64(words);
+        add("hfy_kernel_words");
+        seen(hfy_kernel_pack(x, count, dim, packed, &work));
+        put_words(packed, count * words);
+        add("hfy_kernel_pack");
+        if (i % 20 == 19) packed[words - 1] |= UINT64_C(1) << 63;
+        memset(x, 0, count * dim * sizeof *x);
+        seen(hfy_kernel_unpack(packed, count, dim, x, &work));
+        put_real(x, count * dim);
+        add("hfy_kernel_unpack");
+        memset(&k, 0, sizeof k);
+        k.dim = dim;
+        k.count = count;
+        k.patterns = packed;
+        k.kind = (hfy_kernel_kind)(i % 5 < 3 ? 0 : i % 5 - 2);
+        k.gamma = i % 3 ? 0 : hfy_rng_uniform(&rng) * (k.kind ? 1 / (double)dim : 0.2);
+        k.degree = (double)below(4);
+        k.offset = chance(0.5) ? 0 : 1;
+        if (i % 30 == 10) k.gamma = -1;
+        if (i % 30 == 11) k.kind = (hfy_kernel_kind)7;
+        if (i % 30 == 13) k.degree = 1.5;
+        if (i % 30 == 14) k.degree = 100;
+        alpha = (double *)memset(TAKE(double, count *dim), 0, count * dim * sizeof(double));
+        train_kernel(&k, alpha, i);
+        recall_kernel(&k, alpha, i);
+        k.nearest = 0;
+        analyse_kernel(&k, i);
+        keys = TAKE(hfy_real, count * dim);
+        values = TAKE(hfy_real, count * dim);
+        memset(&net, 0, sizeof net);
+        seen(hfy_kernel_net(&k, keys, values, &net, &work));
+        put_real(keys, count * dim);
+        put_real(values, count * dim);
+        put_net(&net);
+        add("hfy_kernel_net");
+    }
+    for (i = 0; i < 12; i++) put_number(hfy_kernel_gamma(0.05 * (double)i));
+    add("hfy_kernel_gamma");
+    put_u64(hfy_kernel_words(0));
+    put_u64(hfy_kernel_words(SIZE_MAX));
+    add("hfy_kernel_words");
+    put_u64(hfy_kernel_state_size(SIZE_MAX / 4, 9));
+    put_u64(hfy_kernel_state_size(0, 9));
+    add("hfy_kernel_state_size");
+    {
+        hfy_kernel k;
+        uint64_t words[2] = {5, 9};
+        double numbers[64] = {0};
+        hfy_real x[4] = {1, 1, -1, 1};
+        size_t flips = 1;
+        signed char bytes[4] = {0};
+        hfy_kernel_census census;
+        hfy_kernel_spectrum spectrum;
+        hfy_kernel_fisher fisher;
+        hfy_kernel_path path;
+        hfy_net net;
+        memset(&k, 0, sizeof k);
+        memset(&path, 0, sizeof path);
+        for (j = 0; j < 4; j++) { /* dim 0, count 0, no patterns, no alpha */
+            k.dim = j > 0 ? 4 : 0;
+            k.count = j > 1 ? 2 : 0;
+            k.patterns = j > 2 ? words : NULL;
+            seen(hfy_kernel_gram(&k, numbers, &work));
+            add("hfy_kernel_gram");
+            seen(hfy_kernel_train(&k, NULL, j == 3 ? NULL : numbers, NULL, &work));
+            add("hfy_kernel_train");
+            seen(hfy_kernel_bound(&k, numbers, &work));
+            add("hfy_kernel_bound");
+            seen(hfy_kernel_net(&k, x, x, &net, &work));
+            add("hfy_kernel_net");
+            seen(hfy_kernel_recall(&k, words, 1, words, NULL, &work));
+            add("hfy_kernel_recall");
+            seen(hfy_kernel_potentials(&k, words, 1, numbers, NULL, &work));
+            add("hfy_kernel_potentials");
+            seen(hfy_kernel_stored(&k, numbers, NULL, &work));
+            add("hfy_kernel_stored");
+            seen(hfy_kernel_basins(&k, 1, &flips, 1, &rng, numbers, NULL, &work));
+            add("hfy_kernel_basins");
+            seen(hfy_kernel_explore(&k, 1, &rng, &census, &work));
+            add("hfy_kernel_explore");
+            seen(hfy_kernel_forces(&k, numbers, 1, NULL, NULL, NULL, &work));
+            add("hfy_kernel_forces");
+            seen(hfy_kernel_spectra(&k, NULL, &spectrum, NULL, NULL, NULL, NULL, &work));
+            add("hfy_kernel_spectra");
+            seen(hfy_kernel_information(&k, 0, j == 3 ? NULL : numbers, NULL, 0, 0, &fisher, NULL, NULL, &work));
+            add("hfy_kernel_information");
+            seen(hfy_kernel_follow(&k, 0, NULL, 0, 0, 1, 0, 0, j == 3 ? NULL : &path, &work));
+            add("hfy_kernel_follow");
+        }
+        seen(hfy_kernel_pack(NULL, 1, 4, words, &work));
+        seen(hfy_kernel_pack(x, 1, 0, words, &work));
+        add("hfy_kernel_pack");
+        seen(hfy_kernel_unpack(words, 1, 4, NULL, &work));
+        add("hfy_kernel_unpack");
+        seen(hfy_kernel_flip(NULL, 1, 4, 1, &rng, words, &work));
+        add("hfy_kernel_flip");
+        seen(hfy_kernel_random(1, 4, NULL, words, &work));
+        add("hfy_kernel_random");
+        numbers[1] = (double)NAN;
+        seen(hfy_kernel_quantize(numbers, 4, bytes, NULL, &work));
+        seen(hfy_kernel_quantize(NULL, 4, bytes, NULL, &work));
+        add("hfy_kernel_quantize");
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+   rate
+   ------------------------------------------------------------------------------------------------------------------ */
+static void random_rate(hfy_rate *rate, int sparse)
+{
+    static const double powers[] = {0.6, 1, 1, 1.5, 2, 0.35}, sigmas[] = {0, 0.1, 1, 4};
+    rate->power = PICK(powers);
+    rate->sigma = sparse ? 0 : PICK(sigmas);
+    rate->theta = chance(0.3) ? 0 : 0.5 * hfy_rng_normal(&rng);
+    if (chance(0.02)) rate->power = -1;
+    if (chance(0.02)) rate->theta = (double)NAN;
+}
+
+static void rate_patterns(size_t i)
+{
+    static const size_t dims[] = {2, 5, 9, 17, 30, 64};
+    size_t dim = PICK(dims), count = 1 + below(dim / 2 + 1), n = dim * count, j;
+    int sparse = i % 3 == 2, self = (int)(i % 2), voltage = (int)(i / 2 % 2);
+    hfy_rate rate;
+    double *r = TAKE(double, n), *noisy = TAKE(double, n), *w = double_zeros(dim * dim);
+    double *jacobian = TAKE(double, dim *dim), *re = TAKE(double, dim), *im = TAKE(double, dim),
+           *abscissa = TAKE(double, count);
+    double theta = 7, objective = 7, henrici = 7, noise = 7;
+    hfy_rate_rows rows;
+    hfy_rate_modes modes;
+    hfy_rate_search search;
+    hfy_rate_options options;
+    hfy_rate_outcome outcome;
+    hfy_rate_basin_options basin;
+    hfy_rate_averages averages;
+    hfy_net net;
+    hfy_real *keys = TAKE(hfy_real, n), *values = TAKE(hfy_real, n), *coupling = TAKE(hfy_real, dim);
+    size_t stable = 77;
+    random_rate(&rate, sparse);
+    seen(hfy_rate_patterns(&rng, i % 40 == 20 ? -1 : 0.4, sparse ? 0.6 : 1, count, dim, r, &work));
+    put_double(r, n);
+    add("hfy_rate_patterns");
+    if (i % 40 == 20) return;
+    seen(hfy_rate_perturb(&rng, r, count, dim, 0.1, i % 2 ? 0 : 0.3, noisy, &work));
+    put_double(noisy, n);
+    add("hfy_rate_perturb");
+    seen(hfy_rate_weights(&rate, r, count, dim, self, w, &work));
+    put_double(w, dim * dim);
+    add("hfy_rate_weights");
+    if (sparse || i % 5 == 0) {
+        rows.status = TAKE(hfy_status, dim);
+        rows.active = TAKE(size_t, dim);
+        rows.multipliers = TAKE(double, n);
+        seen(hfy_rate_weights_sparse(&rate, r, count, dim, i % 2 ? 0 : 0.1, w, &rows, &work));
+        put_double(w, dim * dim);
+        for (j = 0; j < dim; j++) put_u64((uint64_t)rows.status[j]);
+        put_sizes(rows.active, dim);
+        put_double(rows.multipliers, n);
+        add("hfy_rate_weights_sparse");
+    }
+    memset(&net, 0, sizeof net);
+    seen(hfy_rate_net(&rate, r, count, dim, self, i % 20 == 19 ? 2 : 0.5, keys, values, coupling, &net, &work));
+    put_real(keys, n);
+    put_real(values, n);
+    put_real(coupling, dim);
+    put_net(&net);
+    add("hfy_rate_net");
+    seen(hfy_rate_jacobian(&rate, w, r, dim, jacobian, &work));
+    put_double(jacobian, dim * dim);
+    add("hfy_rate_jacobian");
+    memset(&modes, 0, sizeof modes);
+    seen(hfy_rate_spectrum(&rate, w, r, dim, re, im, i % 3 ? &modes : NULL, &work));
+    put_double(re, dim);
+    put_double(im, dim);
+    put_u64(modes.memory);
+    put_u64(modes.average);
+    put_number(modes.correlation);
+    put_number(modes.overlap);
+    put_number(modes.bulk);
+    put_number(modes.abscissa);
+    add("hfy_rate_spectrum");
+    seen(hfy_rate_stability(&rate, w, r, count, dim, abscissa, i % 2 ? &stable : NULL, &work));
+    put_double(abscissa, count);
+    put_u64(stable);
+    add("hfy_rate_stability");
+    if (dim < 20 && i % 2) {
+        memset(&search, 0, sizeof search);
+        search.grid = 5;
+        search.steps = 4;
+        search.sample = 2;
+        search.worst = (int)(i % 3 == 1);
+        search.self = self;
+        if (chance(0.3)) search.low = -(search.high = 1);
+        if (i % 30 == 29) search.grid = 2;
+        seen(hfy_rate_threshold(&rate, r, count, dim, i % 20 == 1 ? NULL : &search, &theta, &objective, &work));
+        put_number(theta);
+        put_number(objective);
+        add("hfy_rate_threshold");
+    }
+    put_number(hfy_rate_asymmetry(w, dim));
+    add("hfy_rate_asymmetry");
+    seen(hfy_rate_henrici(w, dim, &henrici, &work));
+    put_number(henrici);
+    add("hfy_rate_henrici");
+    memset(&options, 0, sizeof options);
+    options.duration = 20;
+    options.voltage = voltage;
+    options.rtol = i % 4 == 3 ? 1e-6 : 0;
+    options.tol = i % 4 == 1 ? -1 : 0;
+    if (i % 30 == 13) options.dt = -1;
+    outcome.status = TAKE(hfy_status, count);
+    outcome.time = TAKE(double, count);
+    outcome.speed = TAKE(double, count);
+    outcome.steps = TAKE(size_t, count);
+    seen(hfy_rate_simulate(&rate, w, dim, noisy, count, &options, noisy, &outcome, &work));
+    put_double(noisy, n);
+    for (j = 0; j < count; j++) put_u64((uint64_t)outcome.status[j]);
+    put_double(outcome.time, count);
+    put_double(outcome.speed, count);
+    put_sizes(outcome.steps, count);
+    add("hfy_rate_simulate");
+    if (dim < 20) {
+        memset(&basin, 0, sizeof basin);
+        basin.trials = 4;
+        basin.bisections = 4;
+        basin.run = options;
+        if (i % 30 == 14) basin.most = -1;
+        seen(hfy_rate_basin(&rate, w, r, dim, &rng, &basin, &noise, &work));
+        put_number(noise);
+        add("hfy_rate_basin");
+    }
+    memset(&averages, 0, sizeof averages);
+    seen(hfy_rate_theory_of(&rate, r, i % 2 ? NULL : noisy, n, (int)(i % 3 == 0), &averages, &work));
+    put_number(averages.theta);
+    put_number(averages.lambda_mem);
+    put_number(averages.alpha_s);
+    put_double(averages.outlier_re, 2);
+    add("hfy_rate_theory_of");
+}
+
+static void put_averages(const hfy_rate_averages *a)
+{
+    const double numbers[] = {a->theta,      a->rbar,       a->hbar,       a->dbar,    a->crr,          a->vh,
+                              a->vd,         a->d2,         a->crh,        a->crd,     a->cdh,          a->crdh,
+                              a->ve,         a->crf,        a->cff,        a->delta,   a->gap,          a->crphi,
+                              a->cphiphi,    a->lambda_ave, a->lambda_mem, a->tau_mem, a->alpha_s_bulk, a->alpha_s,
+                              a->theta_bulk, a->theta_ave,  a->theta_mem};
+    put_double(numbers, COUNT_OF(numbers));
+    put_double(a->outlier_re, 2);
+    put_double(a->outlier_im, 2);
+}
+
+static void rate_theory(size_t i)
+{
+    static const double loads[] = {0.01, 0.1, 0.3, 0.6, 0.95, 1.5}, cvs[] = {0.1, 0.4, 1, 3, -1},
+                        fs[] = {0.1, 0.5, 0.9, 1, 0};
+    hfy_rate rate, best;
+    hfy_rate_averages averages;
+    hfy_rate_load load;
+    hfy_rate_grid grid;
+    hfy_rate_replica replica;
+    hfy_rate_disc disc;
+    double alpha = PICK(loads), cv = PICK(cvs), f = PICK(fs), x = 7, y = 7;
+    size_t j;
+    random_rate(&rate, 0);
+    for (j = 0; j < 30; j++) {
+        double v = 3 * hfy_rng_normal(&rng) * pow(10, (double)j / 4 - 4);
+        put_number(hfy_rate_g(&rate, v));
+        add("hfy_rate_g");
+        put_number(hfy_rate_slope(&rate, v));
+        add("hfy_rate_slope");
+        put_number(hfy_rate_inverse(&rate, j ? fabs(v) : 0));
+        put_number(hfy_rate_inverse(&rate, v));
+        add("hfy_rate_inverse");
+        put_number(hfy_rate_slope_at(&rate, j ? fabs(v) : 0));
+        add("hfy_rate_slope_at");
+    }
+    memset(&averages, 0, sizeof averages);
+    memset(&load, 0, sizeof load);
+    memset(&replica, 0, sizeof replica);
+    memset(&disc, 0, sizeof disc);
+    memset(&best, 0, sizeof best);
+    seen(hfy_rate_theory(&rate, cv, (int)(i % 2), &averages, &work));
+    put_averages(&averages);
+    add("hfy_rate_theory");
+    seen(hfy_rate_at_load(&averages, alpha, &load, &work));
+    put_number(load.lambda_bulk);
+    put_number(load.weight_norm);
+    put_number(load.weight_sum);
+    put_number(load.weight_norm_self);
+    add("hfy_rate_at_load");
+    if (i % 10 == 0) {
+        seen(hfy_rate_bulk_edge(&rate, cv, alpha, (int)(i % 2), i % 3 ? 0 : 500, &x, &work));
+        put_number(x);
+        add("hfy_rate_bulk_edge");
+    }
+    if (i % 50 == 1) {
+        if (i == 1) {
+            rate.power = 0.9;
+            rate.sigma = 0.5;
+            rate.theta = 0;
+            cv = 0.5;
+        } else {
+            rate.power = -1;
+        }
+        seen(hfy_rate_bulk_load(&rate, cv, 0, 100, &x, &work));
+        put_number(x);
+        add("hfy_rate_bulk_load");
+    }
+    memset(&grid, 0, sizeof grid);
+    grid.power = 0.8;
+    grid.power_step = 0.1;
+    grid.powers = i % 10 == 9 ? 0 : 4;
+    grid.log_sigma = -1;
+    grid.log_sigma_step = 0.3;
+    grid.sigmas = 4;
+    if (i % 4 == 0) {
+        seen(hfy_rate_optimum(cv, &grid, &best, &x, &work));
+        put_number(best.power);
+        put_number(best.sigma);
+        put_number(best.theta);
+        put_number(x);
+        add("hfy_rate_optimum");
+    }
+    seen(hfy_rate_capacity(i % 2 ? f : hfy_rng_uniform(&rng), &x, i % 3 ? &y : NULL, &work));
+    put_number(x);
+    put_number(y);
+    add("hfy_rate_capacity");
+    if (f < 1) rate.sigma = chance(0.9) ? 0 : 1;
+    seen(hfy_rate_solve_replica(&rate, cv, f, alpha, &replica, &work));
+    put_number(replica.q);
+    put_number(replica.m);
+    put_number(replica.theta0);
+    add("hfy_rate_solve_replica");
+    seen(hfy_rate_circular_law(alpha, f * (i % 2 ? 1 : -1), 1 + cv, 0.5, 1, &disc, &work));
+    put_number(disc.centre);
+    put_number(disc.radius);
+    put_number(disc.lambda_plus);
+    put_number(disc.lambda_minus);
+    put_number(disc.median);
+    put_number(disc.alpha_s);
+    add("hfy_rate_circular_law");
+}
+
+static void room_rate(void)
+{
+    hfy_rate rate = {1, 0, 0};
+    double x[16] = {1, 2, 3, 4};
+    size_t i;
+    hfy_net net;
+    for (i = 0; i < 120; i++) {
+        arena_used = 0;
+        rate_patterns(i);
+        rate_theory(i);
+    }
+    put_number(hfy_rate_g(NULL, 1));
+    add("hfy_rate_g");
+    put_number(hfy_rate_asymmetry(NULL, 2));
+    add("hfy_rate_asymmetry");
+    seen(hfy_rate_patterns(NULL, 1, 1, 1, 1, x, &work));
+    seen(hfy_rate_patterns(&rng, 1, 2, 1, 1, x, &work));
+    seen(hfy_rate_patterns(&rng, 1, 1, 0, 1, x, &work));
+    add("hfy_rate_patterns");
+    seen(hfy_rate_perturb(&rng, NULL, 1, 2, 0, 0, x, &work));
+    seen(hfy_rate_perturb(&rng, x, 1, 2, -1, 0, x, &work));
+    seen(hfy_rate_perturb(&rng, x, 1, 2, 0, 2, x, &work));
+    add("hfy_rate_perturb");
+    seen(hfy_rate_weights(&rate, NULL, 1, 2, 0, x, &work));
+    seen(hfy_rate_weights(&rate, x, 3, 2, 1, x, &work));
+    seen(hfy_rate_weights(NULL, x, 1, 2, 1, x, &work));
+    add("hfy_rate_weights");
+    seen(hfy_rate_weights_sparse(&rate, x, 1, 2, -1, x, NULL, &work));
+    seen(hfy_rate_weights_sparse(&rate, x, 0, 2, 0, x, NULL, &work));
+    add("hfy_rate_weights_sparse");
+    seen(hfy_rate_net(&rate, x, 1, 2, 0, 1, NULL, NULL, NULL, &net, &work));
+    add("hfy_rate_net");
+    seen(hfy_rate_jacobian(&rate, x, NULL, 2, x + 8, &work));
+    seen(hfy_rate_jacobian(&rate, x, x, 0, x + 8, &work));
+    add("hfy_rate_jacobian");
+    seen(hfy_rate_spectrum(&rate, x, x, 2, NULL, x + 8, NULL, &work));
+    add("hfy_rate_spectrum");
+    seen(hfy_rate_stability(&rate, x, x, 0, 2, x + 8, NULL, &work));
+    add("hfy_rate_stability");
+    seen(hfy_rate_threshold(&rate, NULL, 1, 2, NULL, x, x + 1, &work));
+    add("hfy_rate_threshold");
+    seen(hfy_rate_henrici(NULL, 2, x, &work));
+    add("hfy_rate_henrici");
+    seen(hfy_rate_theory(&rate, 0.5, 0, NULL, &work));
+    add("hfy_rate_theory");
+    seen(hfy_rate_theory_of(&rate, x, NULL, 0, 0, NULL, &work));
+    add("hfy_rate_theory_of");
+    seen(hfy_rate_at_load(NULL, 0.5, NULL, &work));
+    add("hfy_rate_at_load");
+    seen(hfy_rate_bulk_edge(NULL, 0.5, 0.5, 0, 0, x, &work));
+    add("hfy_rate_bulk_edge");
+    seen(hfy_rate_bulk_load(&rate, 0.5, 0, 0, NULL, &work));
+    add("hfy_rate_bulk_load");
+    seen(hfy_rate_optimum(0.5, NULL, NULL, x, &work));
+    add("hfy_rate_optimum");
+    seen(hfy_rate_capacity(0.5, NULL, NULL, &work));
+    add("hfy_rate_capacity");
+    seen(hfy_rate_solve_replica(NULL, 0.5, 1, 0.5, NULL, &work));
+    add("hfy_rate_solve_replica");
+    seen(hfy_rate_circular_law(0.5, 0, 1, 1, 1, NULL, &work));
+    add("hfy_rate_circular_law");
+    seen(hfy_rate_simulate(&rate, x, 2, NULL, 1, NULL, x, NULL, &work));
+    seen(hfy_rate_simulate(NULL, x, 2, x, 1, NULL, x, NULL, &work));
+    add("hfy_rate_simulate");
+    seen(hfy_rate_basin(&rate, x, x, 2, NULL, NULL, x, &work));
+    add("hfy_rate_basin");
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
    main
    ------------------------------------------------------------------------------------------------------------------ */
 typedef struct room {
@@ -1827,9 +3172,11 @@ typedef struct room {
     void (*run)(void);
 } room;
 
-static const room rooms[] = { { "base", room_base }, { "linalg", room_linalg }, { "sim", room_sim }, { "index", room_index },
-                              { "structure", room_structure }, { "sep", room_sep }, { "post", room_post },
-                              { "net", room_net }, { "file", room_file }, { "shard", room_shard } };
+static const room rooms[] = {
+    {"base", room_base},           {"linalg", room_linalg}, {"sim", room_sim},       {"index", room_index},
+    {"structure", room_structure}, {"sep", room_sep},       {"post", room_post},     {"net", room_net},
+    {"file", room_file},           {"shard", room_shard},   {"theory", room_theory}, {"recall", room_recall},
+    {"binary", room_binary},       {"kernel", room_kernel}, {"rate", room_rate}};
 
 int main(int argc, char **argv)
 {

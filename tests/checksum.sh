@@ -4,6 +4,7 @@
 # CC, CFLAGS, LDLIBS, PRECISIONS, ISAS: yours to set. An unchanged header is not built again.
 set -eu
 dir=$1 old=$2 new=$3
+[ -f "$old" ] || { echo "checksum: OLD=path/to/old/hfy.h, not '$old'"; exit 1; }
 CC=${CC:-cc} CFLAGS=${CFLAGS:--O2} LDLIBS=${LDLIBS:--lm} PRECISIONS=${PRECISIONS:-float double}
 ISAS=${ISAS:-scalar sse2 avx2 avx512 neon}
 mkdir -p "$dir"
@@ -14,7 +15,8 @@ program() {
     define=$([ "$2" = double ] && echo -DHFY_DOUBLE || true)
     key=$(cat "$header" checksum.c | cksum | tr ' ' -)
     at=$dir/$(printf '%s' "$CC $CFLAGS" | cksum | cut -d' ' -f1)-$key-$2
-    [ -x "$at" ] || $CC $CFLAGS $define -DHFY_UNDER_TEST="\"$header\"" -DHFY_FILE="\"$header\"" -o "$at" checksum.c $LDLIBS
+    [ -x "$at" ] || $CC $CFLAGS $define -DHFY_UNDER_TEST="\"$header\"" -DHFY_FILE="\"$header\"" \
+        -o "$at" checksum.c $LDLIBS || exit 1
     echo "$at"
 }
 
@@ -35,7 +37,7 @@ for precision in $PRECISIONS; do
                 for (n in old) if (!(n in new)) new[n] = ""
                 for (n in new) {
                     if (old[n] == new[n]) { if (n !~ "/") print where, n >>same }
-                    else print where, n, old[n] == "" ? "(only in the new)" : new[n] == "" ? "(only in the old)" : "" >>differ
+                    else print where, n (old[n] == "" ? " only in the new" : new[n] == "" ? " only in the old" : "") >>differ
                 }
             }' "$dir/old.txt" "$dir/new.txt"
     done
