@@ -1104,6 +1104,8 @@ static void room_structure(void)
         add("hfy_structure_solve");
         seen(hfy_structure_loss(&good_one, 1, x, NULL, on, 2, &loss, &work));
         seen(hfy_structure_loss(&good_one, 1, x, NULL, on, 3, &loss, &work));
+        on[1] = 4;
+        seen(hfy_structure_loss(&good_one, 1, x, NULL, on, 2, &loss, &work));
         on[1] = 9;
         seen(hfy_structure_loss(&good_one, 1, x, NULL, on, 2, &loss, &work));
         seen(hfy_structure_loss(&good_one, 1, x, NULL, on, 2, NULL, &work));

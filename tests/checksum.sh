@@ -37,7 +37,7 @@ for precision in $PRECISIONS; do
                 for (n in old) if (!(n in new)) new[n] = ""
                 for (n in new) {
                     if (old[n] == new[n]) { if (n !~ "/") print where, n >>same }
-                    else print where, n (old[n] == "" ? " only in the new" : new[n] == "" ? " only in the old" : "") >>differ
+                    else print where, n (old[n] == "" ? " new" : new[n] == "" ? " gone" : "") >>differ
                 }
             }' "$dir/old.txt" "$dir/new.txt"
     done
