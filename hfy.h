@@ -12659,6 +12659,35 @@ HFY_PRIVATE_ hfy_real hfy_net_rescaled_(hfy_real w, double log_scale)
     return v > HFY_REAL_MAX_ ? (hfy_real)HUGE_VAL : (hfy_real)v;
 }
 
+/* E(q) = -Omega*(theta)/beta + Psi(q) + 1/2 sum c q^2   (HFY eq. 6) */
+HFY_PRIVATE_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *theta, const hfy_real *q, size_t who,
+                                        double *energy, hfy_net_scratch_ *s)
+{
+    const hfy_net *net = &run->net;
+    double conjugate, psi, self = 0;
+    size_t d;
+    hfy_status status = hfy_sep_conjugate_(&net->sep, theta, net->count, who, &conjugate, &s->sep);
+    if (!status) status = hfy_post_row_value_(&net->post, q, net->dim, &psi, &s->post);
+    if (status) return status;
+    for (d = 0; net->self_coupling && d < net->dim; d++)
+        self += 0.5 * (double)net->self_coupling[d] * (double)q[d] * (double)q[d];
+    *energy = -conjugate / net->beta + psi + self;
+    return HFY_OK;
+}
+
+/* The report's energy of a state, before the step from it; that of the last state also fills the tail. */
+HFY_PRIVATE_ void hfy_net_note_energy_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_real *theta,
+                                       hfy_net_scratch_ *s)
+{
+    size_t most = run->net.max_steps, k = w->step;
+    double *energy;
+    if (!run->report || !run->report->energy) return;
+    energy = run->report->energy + w->who * (most + 1);
+    if (hfy_net_energy_(run, theta, w->q, w->who, energy + k, s)) energy[k] = -HUGE_VAL;
+    for (; w->ended && k < most; k++) energy[k + 1] = energy[k];
+    if (w->ended) w->ended = 2;
+}
+
 /* ------------------------------------------------------------------------------------------------------------------
    >>net.plain   the definition: one query at a time, every score, every weight   (HFY eq. 8)
        theta = beta sim(K, q) + bias        scores
@@ -12857,41 +12886,11 @@ HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, con
     hfy_net_report_(r, w->who, run->net.count, p);
 }
 
-/* E(q) = -Omega*(theta)/beta + Psi(q) + 1/2 sum c q^2   (HFY eq. 6) */
-HFY_PRIVATE_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *theta, const hfy_real *q, size_t who,
-                                        double *energy, hfy_net_scratch_ *s)
-{
-    const hfy_net *net = &run->net;
-    double conjugate, psi, self = 0;
-    size_t d;
-    hfy_status status = hfy_sep_conjugate_(&net->sep, theta, net->count, who, &conjugate, &s->sep);
-    if (!status) status = hfy_post_row_value_(&net->post, q, net->dim, &psi, &s->post);
-    if (status) return status;
-    for (d = 0; net->self_coupling && d < net->dim; d++)
-        self += 0.5 * (double)net->self_coupling[d] * (double)q[d] * (double)q[d];
-    *energy = -conjugate / net->beta + psi + self;
-    return HFY_OK;
-}
-
-/* The report's energy of a state, before the step from it; that of the last state also fills the tail. */
-HFY_PRIVATE_ void hfy_net_note_energy_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_real *theta,
-                                       hfy_net_scratch_ *s)
-{
-    size_t most = run->net.max_steps, k = w->step;
-    double *energy;
-    if (!run->report || !run->report->energy) return;
-    energy = run->report->energy + w->who * (most + 1);
-    if (hfy_net_energy_(run, theta, w->q, w->who, energy + k, s)) energy[k] = -HUGE_VAL;
-    for (; w->ended && k < most; k++) energy[k + 1] = energy[k];
-    if (w->ended) w->ended = 2;
-}
-
 /* The walk of query `who`. */
 HFY_PRIVATE_ hfy_status hfy_net_walk_plainly_(const hfy_net_run_ *run, size_t who, hfy_net_scratch_ *s)
 {
     hfy_net_walk_ *w = s->walk;
     hfy_net_admit_(run, run->queries, who, 0, s);
-    if (run->path) memcpy(run->path, w->q, run->net.dim * sizeof *run->path);
     while (!w->status && w->ended < 2) {
         int moves = run->moves || w->step + 1 < run->net.max_steps, stops;
         hfy_net_weights_ p;
@@ -14066,21 +14065,21 @@ HFY_PRIVATE_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *qu
         if (call.failure[i]) return hfy_net_failed_(w, call.failure[i], call.failed[i]);
     return HFY_OK;
 }
+/* One query alone. */
+HFY_PRIVATE_ hfy_status hfy_net_walk_one_(const hfy_net_run_ *run, size_t who, hfy_net_scratch_ *s)
+{
+    size_t failed = SIZE_MAX;
+    hfy_status failure = HFY_OK;
+    hfy_net_walk_tile_(run, who, who + 1, &failed, &failure, s);
+    return failure;
+}
 #else
 #define hfy_net_retrieve_ hfy_net_retrieve_plainly_
+#define hfy_net_walk_one_ hfy_net_walk_plainly_
 #define hfy_net_plan_tile_ hfy_net_plan_
+#define hfy_net_choose_(run, n_queries, rows, walks, work) (*(walks) = 1, HFY_OK)
 
 /* What shards ask of net.fast, by whole rows of one query. */
-HFY_PRIVATE_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int rows, size_t *walks, hfy_work *work)
-{
-    (void)run;
-    (void)n_queries;
-    (void)rows;
-    (void)work;
-    *walks = 1;
-    return HFY_OK;
-}
-
 HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_real *z, hfy_net_scratch_ *s)
 {
     const hfy_sep *sep = &run->net.sep;
@@ -14166,7 +14165,7 @@ HFY_PRIVATE_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_que
         run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net);
         hfy_net_plan_(&arena, run, 1, s);
     }
-    return status ? status : hfy_net_has_energy_(&run->net, &s->post, w);
+    return status;
 }
 
 /* The energies or, if dq is not NULL, their gradients. missing: an array that is NULL. */
@@ -14178,6 +14177,7 @@ HFY_PRIVATE_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q,
     hfy_net_scratch_ s;
     size_t who, j, d, nq, dim, n;
     hfy_status failure = HFY_OK, status = hfy_net_begin_energies_(net, n_queries, missing, &run, &s, w);
+    if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
     for (who = 0; !status && who < n_queries; who++) {
         const hfy_real *state;
         hfy_real *theta;
@@ -14257,10 +14257,10 @@ HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form,
     hfy_net_run_ run;
     hfy_net_scratch_ s;
     double value = 0;
-    hfy_status status = HFY_OK;
-    if ((unsigned)form > HFY_ENERGY_FY)
+    hfy_status status = hfy_net_begin_energies_(net, 1, constant ? NULL : "constant", &run, &s, w);
+    if (!status && (unsigned)form > HFY_ENERGY_FY)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "form is %z; it should be one of hfy_energy_form", (size_t)form);
-    if (!status) status = hfy_net_begin_energies_(net, 1, constant ? NULL : "constant", &run, &s, w);
+    if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
     if (!status) {
         status = hfy_net_constant_(&run, form, &value, &s);
         if (status) hfy_base_fail_(w, status, "net->keys: the constant is not finite");
@@ -14427,7 +14427,6 @@ HFY_PRIVATE_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *f
     return HFY_OK;
 }
 
-/* Each query runs forward by net.plain, whose states, made of whole rows, are those that the way back sees. */
 HFY_PRIVATE_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
                                      const hfy_real *dout, const hfy_grad *grad, hfy_work *w)
 {
@@ -14436,13 +14435,14 @@ HFY_PRIVATE_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries
     hfy_net_scratch_ s;
     hfy_net_back_ back;
     hfy_status status = hfy_net_begin_(net, n_queries, &run, w), failure = HFY_OK;
-    size_t who;
+    size_t who, walks;
     memset(&back, 0, sizeof back);
+    if (!status) status = hfy_net_choose_(&run, 1, 0, &walks, w);
     if (!status && n_queries) status = hfy_base_null_(w, !queries ? "queries" : !dout ? "dout" : NULL);
     if (!status) status = hfy_net_check_grad_(net, &run.net, grad, &back.sep, w);
     while (hfy_base_layout_(&arena, w, &status)) {
         run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
-        hfy_net_plan_(&arena, &run, 0, &s);
+        hfy_net_plan_tile_(&arena, &run, 0, &s);
         hfy_net_plan_back_(&arena, &run, &back);
     }
     if (status) return status;
@@ -14450,7 +14450,8 @@ HFY_PRIVATE_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries
     run.path = back.path;
     hfy_net_prepare_(&run);
     for (who = 0; who < n_queries; who++) {
-        status = hfy_net_walk_plainly_(&run, who, &s);
+        memcpy(back.path, queries + who * run.net.dim, run.net.dim * sizeof *queries);
+        status = hfy_net_walk_one_(&run, who, &s);
         if (!status) status = hfy_net_backward_(&run, who, s.walk->step, dout, grad, &s, &back);
         if (status && !failure) failure = hfy_net_failed_(w, status, who);
     }

@@ -21,6 +21,7 @@ typedef struct {
 static hfy_real keys[MAX_N * MAX_D], values[MAX_N * MAX_D], readout[MAX_N * 5], self[MAX_D], bias[MAX_Q * MAX_N];
 static hfy_real queries[MAX_Q * MAX_D];
 static size_t visible[MAX_Q];
+static const double infinite = HUGE_VAL;
 static answers fast, plain;
 
 static size_t below(hfy_rng *rng, size_t n) { return (size_t)(hfy_rng_u64(rng) % n); }
@@ -73,7 +74,7 @@ static hfy_sep random_sep(hfy_rng *rng, size_t n)
     if (sep.kind == HFY_SEP_KSUBSETS || sep.kind == HFY_SEP_ARGMAX) sep.k = (double)(1 + below(rng, n < 12 ? n : 12));
     if (sep.kind == HFY_SEP_KSUBSETS && below(rng, 2)) sep.k -= 0.5;
     if (sep.kind == HFY_SEP_POWER) sep.degree = 1 + 2 * hfy_rng_uniform(rng);
-    if (sep.kind == HFY_SEP_SPARSEMAX && below(rng, 8) == 0) sep.upper = (hfy_real *)values; /* set by the caller */
+    if (sep.kind == HFY_SEP_SPARSEMAX && below(rng, 8) == 0) sep.upper = &infinite; /* set by the caller */
     return sep;
 }
 
@@ -91,8 +92,8 @@ static void random_net(hfy_rng *rng, hfy_net *net, size_t n_queries)
         for (i = 0; i < net->count * (net->dim + 3); i++) keys[i] = keys[i] > 0 ? 1 : -1;
     net->sep = random_sep(rng, net->count);
     if (net->sep.upper) {
-        static hfy_real caps[MAX_N];
-        for (i = 0; i < net->count; i++) caps[i] = (hfy_real)(0.2 + hfy_rng_uniform(rng) + 1 / (double)net->count);
+        static double caps[MAX_N];
+        for (i = 0; i < net->count; i++) caps[i] = 0.2 + hfy_rng_uniform(rng) + 1 / (double)net->count;
         net->sep.upper = caps;
     }
     net->sim = below(rng, 3) ? HFY_SIM_DOT : (hfy_sim)below(rng, HFY_SIM_MANHATTAN + 1);
