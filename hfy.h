@@ -99,6 +99,9 @@
      HFY_FILE                  "hfy.h"         implementation    under which name hfy.h includes itself, once for each
                                                                  instruction set; define it if you renamed the file
      HFY_NO_SIMD               not defined     implementation    plain C kernels only, no intrinsics
+     HFY_PLAIN                 not defined     implementation    hfy_retrieve is its definition (>>net.plain), one query
+                                                                 at a time: the same bits (SOFTMAX, EXP: to rounding)
+                                                                 from less code, slower; no index is looked at
      HFY_PARALLEL_FOR          not defined     implementation    your threads; see THREADS. Without it: OpenMP where the
      (n, body, context)                                          file is compiled for that (-fopenmp), else one thread
      HFY_WORKERS               8; OpenMP: its  implementation    how many tasks may run at once: an expression, taken
@@ -192,7 +195,10 @@
      >>structure   SparseMAP over any structure                      >>structure.impl
      >>sep         from scores to weights: separations               >>sep.impl
      >>post        post-transformations of the projection            >>post.impl
-     >>net         the memory: retrieve, energies, gradients         >>net.impl
+     >>net         the memory: retrieve, energies, gradients         >>net.impl      checks, what a call holds
+                                                                     >>net.plain     the walk as it is defined
+                                                                     >>net.fast      the same walk sooner
+                                                                     >>net.energy    energies, gradients
      >>file        .npy arrays in and out                            >>file.impl
      >>shard       one step over patterns in several places          >>shard.impl
      >>theory      what the papers prove, computed for a net         >>theory.impl
@@ -7700,7 +7706,8 @@ HFY_PRIVATE_ hfy_status hfy_index_check_build_(const hfy_index_build_ *b, const 
                               "options->prefix is %z; it should be at most dim, %z, or SIZE_MAX for none",
                               options->prefix, b->dim);
     if (b->stride < b->dim)
-        return hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", b->stride, b->dim);
+        return hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", b->stride,
+                              b->dim);
     if (need == SIZE_MAX || !hfy_base_fits_(b->count, b->stride, sizeof *b->keys))
         return hfy_base_fail_(w, HFY_ERR_ARG, "count %z, dim %z: too many for an index", b->count, b->dim);
     if (bytes < need) return hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this index needs %z", bytes, need);
@@ -12702,7 +12709,8 @@ HFY_PRIVATE_ void hfy_net_scores_(const hfy_net_run_ *run, const hfy_real *q, si
                                   size_t from, size_t n, hfy_real *scores, size_t stride)
 {
     const hfy_net *net = &run->net;
-    hfy_sim_rows_ x = {net->keys + from * net->key_stride, net->key_stride, n, NULL}, side = {q, net->dim, nq, inverse_q};
+    hfy_sim_rows_ x = {net->keys + from * net->key_stride, net->key_stride, n, NULL};
+    hfy_sim_rows_ side = {q, net->dim, nq, inverse_q};
     x.inverse = run->inverse_norms ? run->inverse_norms + from : NULL;
     hfy_sim_tile_(run->simd, net->sim, net->beta, &x, &side, net->dim, scores, stride);
 }
@@ -12816,8 +12824,8 @@ HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, hfy_net_walk_ *w)
     return 0;
 }
 
-/* z = V^T p stands in w->z (moves 0: nobody wants the new state): q <- q + step (post(z - c o q) - q). Was that the last
-   step? */
+/* z = V^T p stands in w->z (moves 0: nobody wants the new state): q <- q + step (post(z - c o q) - q). Was that the
+   last step? */
 HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double log_scale, int moves,
                                hfy_net_scratch_ *s)
 {
@@ -14097,9 +14105,8 @@ HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_rea
     else
         sum->sum = run->simd->softmax(s->scores, n, (hfy_real)sum->top, s->scores);
     if (sum->status) return;
+    if (sep->kind != HFY_SEP_EXP && sum->sum > 0) run->simd->scale(s->scores, n, 1 / sum->sum);
     hfy_net_project_all_(run, s->scores, 1, run->readout.at ? &run->readout : &run->values, s, z);
-    if (sep->kind != HFY_SEP_EXP && sum->sum > 0)
-        run->simd->scale_once(z, run->readout.at ? run->readout.width : run->net.dim, 1 / sum->sum);
 }
 
 HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live, size_t j, hfy_net_scratch_ *s)
