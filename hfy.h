@@ -102,6 +102,9 @@
      HFY_FILE                  "hfy.h"         implementation    under which name hfy.h includes itself, once for each
                                                                  instruction set; define it if you renamed the file
      HFY_NO_SIMD               not defined     implementation    plain C kernels only, no intrinsics
+     HFY_PLAIN                 not defined     implementation    hfy_retrieve is its definition (>>net.plain), one query
+                                                                 at a time: the same bits (SOFTMAX, EXP: to rounding)
+                                                                 from less code, slower; no index is looked at
      HFY_PARALLEL_FOR          not defined     implementation    your threads; see THREADS. Without it: OpenMP where the
      (n, body, context)                                          file is compiled for that (-fopenmp), else one thread
      HFY_WORKERS               8; OpenMP: its  implementation    how many tasks may run at once: an expression, taken
@@ -196,7 +199,10 @@
      >>structure   SparseMAP over any structure                      >>structure.impl
      >>sep         from scores to weights: separations               >>sep.impl
      >>post        post-transformations of the projection            >>post.impl
-     >>net         the memory: retrieve, energies, gradients         >>net.impl
+     >>net         the memory: retrieve, energies, gradients         >>net.impl      checks, what a call holds
+                                                                     >>net.plain     the walk as it is defined
+                                                                     >>net.fast      the same walk sooner
+                                                                     >>net.energy    energies, gradients
      >>file        .npy arrays in and out                            >>file.impl
      >>shard       one step over patterns in several places          >>shard.impl
      >>theory      what the papers prove, computed for a net         >>theory.impl
@@ -7063,34 +7069,92 @@ HFY_PRIVATE_ double hfy_sim_cosine_(const hfy_real *x, double inverse_x, const h
     return sum;
 }
 
-/* scores[j*out_stride + i] = beta sim(x_i, q_j). inverse_x, inverse_q: COSINE only. */
-HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta, const hfy_real *x, size_t x_stride,
-                                size_t rows, const double *inverse_x, const hfy_real *q, size_t q_stride, size_t nq,
-                                const double *inverse_q, size_t dim, hfy_real *out, size_t out_stride)
+/* Rows on one side of a similarity. */
+typedef struct hfy_sim_rows_ {
+    const hfy_real *at;
+    size_t stride, count;
+    const double *inverse; /* COSINE: 1/|row| */
+} hfy_sim_rows_;
+
+/* scores[j*out_stride + i] = beta sim(x_i, q_j). */
+HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta, const hfy_sim_rows_ *x,
+                                const hfy_sim_rows_ *q, size_t dim, hfy_real *out, size_t out_stride)
 {
     size_t i, j;
     if (sim == HFY_SIM_EUCLIDEAN)
-        simd->euclidean(x, x_stride, rows, q, q_stride, nq, dim, out, out_stride);
+        simd->euclidean(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
     else if (sim == HFY_SIM_MANHATTAN)
-        simd->manhattan(x, x_stride, rows, q, q_stride, nq, dim, out, out_stride);
+        simd->manhattan(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
     else
-        simd->dot(x, x_stride, rows, q, q_stride, nq, dim, out, out_stride);
+        simd->dot(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
     if (sim == HFY_SIM_EUCLIDEAN) beta *= -0.5;
     if (sim == HFY_SIM_MANHATTAN) beta = -beta;
-    for (j = 0; j < nq; j++) {
+    for (j = 0; j < q->count; j++) {
         hfy_real *s = out + j * out_stride;
         if (sim != HFY_SIM_COSINE) {
-            simd->scale_once(s, rows, beta);
+            simd->scale_once(s, x->count, beta);
             continue;
         }
-        for (i = 0; i < rows; i++) {
-            double inverse = inverse_q[j] * inverse_x[i];
+        for (i = 0; i < x->count; i++) {
+            double inverse = q->inverse[j] * x->inverse[i];
             s[i] = inverse > 4 / HFY_REAL_MAX_ && inverse < HFY_REAL_EPS_ / HFY_REAL_MIN_
                        ? (hfy_real)(beta * (inverse * (double)s[i]))
-                       : (hfy_real)(beta * hfy_sim_cosine_(x + i * x_stride, inverse_x[i], q + j * q_stride,
-                                                           inverse_q[j], dim));
+                       : (hfy_real)(beta * hfy_sim_cosine_(x->at + i * x->stride, x->inverse[i], q->at + j * q->stride,
+                                                           q->inverse[j], dim));
         }
     }
+}
+
+/* --- bounds of scores   (math 13.1, 13.2) --- */
+
+/* theta of a dot, as hfy_sim_tile_ and a bias make it: monotone in the dot. */
+HFY_PRIVATE_ hfy_real hfy_sim_theta_(double beta, double dot, const hfy_real *bias, size_t i)
+{
+    hfy_real theta = (hfy_real)(beta * dot);
+    if (!bias) return theta;
+    return hfy_base_is_neg_inf_((double)bias[i]) ? bias[i] : theta + bias[i];
+}
+
+/* Can a row with this theta (or one below) get weight while the best, or kth best, is at least top? */
+HFY_PRIVATE_ int hfy_sim_matters_(double top, double margin, double theta)
+{
+    double d = top - theta;
+    return d < margin || !(d > 0);
+}
+
+/* A float not below x >= 0. */
+HFY_PRIVATE_ float hfy_sim_up_(double x) { return (float)((x + 1e-36) * (1 + 3e-7)); }
+
+/* An upper bound of the square root of a sum of n squares that was added up in double. */
+HFY_PRIVATE_ double hfy_sim_norm_(double squares, size_t n)
+{
+    return sqrt(squares) * (1 + ((double)n + 8) * DBL_EPSILON);
+}
+
+/* |canonical dot - x.q| <= this |x||q| (but for underflow), for any order of adding within a block of 2048, fused or
+   not. */
+HFY_PRIVATE_ double hfy_sim_slack_(size_t dim)
+{
+    double additions = (double)hfy_base_min_(dim, 2048) + 16;
+    return 0.51 * additions * HFY_REAL_EPS_ + ((double)dim / 2048 + 4) * DBL_EPSILON;
+}
+
+HFY_PRIVATE_ hfy_status hfy_sim_check_(hfy_sim sim, double beta, const hfy_sim_rows_ *x, const hfy_sim_rows_ *q,
+                                       size_t dim, const hfy_real *scores, hfy_work *w)
+{
+    if ((unsigned)sim > HFY_SIM_MANHATTAN)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "sim is %z; it should be one of hfy_sim", (size_t)sim);
+    if (!hfy_base_is_finite_(beta))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "beta is %g; it should be finite", beta);
+    if (!x->count || !dim)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", x->count, dim);
+    if (x->stride < dim)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", x->stride, dim);
+    if (!hfy_base_fits_(x->count, x->stride, sizeof *scores) ||
+        !hfy_base_fits_(q->count, x->count > dim ? x->count : dim, sizeof *scores))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "count %z, dim %z, n_queries %z: an array of that size cannot exist",
+                              x->count, dim, q->count);
+    return hfy_base_null_(w, !x->at ? "keys" : !q->count || (q->at && scores) ? NULL : !q->at ? "queries" : "scores");
 }
 
 HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys, size_t count, size_t dim,
@@ -7100,40 +7164,23 @@ HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
-    hfy_status status = HFY_OK;
+    hfy_sim_rows_ x = {keys, key_stride ? key_stride : dim, count, NULL}, q = {queries, dim, n_queries, NULL};
     double *inverse_x = NULL, *inverse_q = NULL;
-    if (!simd)
-        status = HFY_ERR_UNSUPPORTED;
-    else if ((unsigned)sim > HFY_SIM_MANHATTAN)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "sim is %z; it should be one of hfy_sim", (size_t)sim);
-    else if (!hfy_base_is_finite_(beta))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "beta is %g; it should be finite", beta);
-    else if (!count || !dim)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", count, dim);
-    else if (key_stride && key_stride < dim)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", key_stride,
-                                dim);
-    else if (!hfy_base_fits_(count, key_stride ? key_stride : dim, sizeof *keys) ||
-             !hfy_base_fits_(n_queries, count > dim ? count : dim, sizeof *keys))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "count %z, dim %z, n_queries %z: an array of that size cannot exist",
-                                count, dim, n_queries);
-    else if (!keys || (n_queries && (!queries || !scores)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !keys ? "keys" : !queries ? "queries" : "scores");
+    hfy_status status = simd ? hfy_sim_check_(sim, beta, &x, &q, dim, scores, w) : HFY_ERR_UNSUPPORTED;
     while (hfy_base_layout_(&arena, w, &status)) {
         if (sim != HFY_SIM_COSINE) continue;
         inverse_x = HFY_TAKE_(&arena, double, count);
         inverse_q = HFY_TAKE_(&arena, double, n_queries);
     }
-    if (!status) {
-        if (!key_stride) key_stride = dim;
-        if (sim == HFY_SIM_COSINE) {
-            hfy_sim_inverse_norms_(simd, keys, key_stride, count, dim, inverse_x);
-            hfy_sim_inverse_norms_(simd, queries, dim, n_queries, dim, inverse_q);
-        }
-        hfy_sim_tile_(simd, sim, beta, keys, key_stride, count, inverse_x, queries, dim, n_queries, inverse_q, dim,
-                      scores, count);
+    if (status) return hfy_base_close_(w, &local, status);
+    if (sim == HFY_SIM_COSINE) {
+        hfy_sim_inverse_norms_(simd, keys, x.stride, count, dim, inverse_x);
+        hfy_sim_inverse_norms_(simd, queries, dim, n_queries, dim, inverse_q);
+        x.inverse = inverse_x;
+        q.inverse = inverse_q;
     }
-    return hfy_base_close_(w, &local, status);
+    hfy_sim_tile_(simd, sim, beta, &x, &q, dim, scores, count);
+    return hfy_base_close_(w, &local, HFY_OK);
 }
 
 #endif /* HFY_HAS_SIM_ */
@@ -7141,37 +7188,29 @@ HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys
 #ifdef HFY_HAS_INDEX_
 /* ------------------------------------------------------------------------------------------------------------------
    >>index.impl   a prepared memory: which few keys a query must be compared with
-   May call: base, simd, linalg.
+   May call: base, simd, linalg, sim.
    How: every key x is held as x^ = scale * int8. For a query q ~ q^ = step * int, and any row m (the mean of the keys),
        x.q = x^.q^ + m.(q - q^) + rest,   |rest| <= |x - x^| |q| + |x^ - m| |q - q^|,
    so one whole-number dot bounds a score. In front of the rows may stand a prefix: coefficients of x - v m in a few
    directions B, as int8 c^, with y ~ B (q - a m) and q' = q - a m - B^T y:
        x.q = v m.q + c^.y + rest,   |rest| <= |c - c^||y| + |c^||B q'| + |x - v m - B^T c^||q'| + |a||(x - v m).m|.
    Nothing here asks B to be orthonormal. Bounds become upper bounds of theta by the very expression that makes theta of
-   a score, which is monotone; rows that cannot reach the best, by the separation's own comparison, are dropped, the
-   others are scored by the canonical dot. So the candidates are those of the full scan, to the bit.
-   When a query moves from a to q, its upper bounds go along, index or not: x.q = x.a + m.(q - a) + (x - m).(q - a).
+   a dot, which is monotone. What they cannot rule out, by the separation's own comparison, >>net.fast scores by the
+   canonical dot: so the candidates are those of the full scan, to the bit.
    Numerics: proof of every slack in docs/math.md. Keys and queries are scaled by powers of two to a largest element in
    [1/2, 1), so that nothing overflows; row constants are floats rounded up; bounds are added up in double.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000100) + sizeof(hfy_real))
 #define HFY_INDEX_CHUNK_ 256  /* rows whose dots are made at a time */
 #define HFY_INDEX_SHARE_ 2048 /* rows for each of which one worker more is asked to help */
-#define HFY_INDEX_FEW_ 8      /* rows scored for a first threshold */
+#define HFY_INDEX_FEW_ 8      /* best bounds of a query of a batch that are kept */
 #define HFY_INDEX_BATCH_ 16   /* queries from which on they share a pass in tiles */
 #define HFY_INDEX_LIST_ 2048  /* candidates of a query of a batch */
 #define HFY_INDEX_BUILD_ 64   /* rows of a step of the build */
 #define HFY_INDEX_SAMPLES_ 16 /* rows looked at to recognise the keys */
 #define HFY_INDEX_ROUNDS_ 4   /* of the block power iteration */
-#define HFY_INDEX_ROOF_ 2048  /* most additions one product passes through in float before a dot moves to double */
 #define HFY_INDEX_TINY_ 8.271806125530277e-25 /* 2^-80: what underflow can add to a prefix's norms, with room */
 #define HFY_INDEX_SPEC_ 0.001953125           /* 2^-9: share of |c^| that stands for |B q'| / |y| */
-#define HFY_INDEX_LOST_ 1e-150                /* norms this small may lose their squares */
-#ifdef HFY_DOUBLE
-#define HFY_INDEX_MIN_ DBL_MIN
-#else
-#define HFY_INDEX_MIN_ ((double)FLT_MIN)
-#endif
 
 /* The arrays in the caller's memory. */
 typedef struct hfy_index_view_ {
@@ -7230,20 +7269,17 @@ HFY_PRIVATE_ hfy_index_power_ hfy_index_power_of_(int e)
     return p;
 }
 
-/* A float not below x >= 0. */
-HFY_PRIVATE_ float hfy_index_up_(double x) { return (float)((x + 1e-36) * (1 + 3e-7)); }
-
-/* An upper bound of the square root of a sum of n squares that was added up in double. */
-HFY_PRIVATE_ double hfy_index_norm_(double squares, size_t n)
+/* t rounded to a whole number, at most `most` in size. */
+HFY_PRIVATE_ int hfy_index_round_(double t, double most)
 {
-    return sqrt(squares) * (1 + ((double)n + 8) * DBL_EPSILON);
+    double k = (double)(int)(t < 0 ? t - 0.5 : t + 0.5);
+    return (int)(k > most ? most : k < -most ? -most : k);
 }
 
-/* |canonical dot - x.q| <= this |x||q| (but for underflow), for any order of adding within a block, fused or not. */
-HFY_PRIVATE_ double hfy_index_slack_(size_t dim)
+/* The step that takes the largest of n numbers to `levels`; 0: they are too small to matter. */
+HFY_PRIVATE_ double hfy_index_step_(double largest, double levels, double tiny)
 {
-    double additions = (double)hfy_base_min_(dim, HFY_INDEX_ROOF_) + 16;
-    return 0.51 * additions * HFY_REAL_EPS_ + ((double)dim / HFY_INDEX_ROOF_ + 4) * DBL_EPSILON;
+    return largest > tiny ? largest / levels : 0;
 }
 
 /* --- fingerprints --- */
@@ -7419,13 +7455,16 @@ HFY_PRIVATE_ double hfy_index_mean_(hfy_index_build_ *b, float *mean)
         if (fabs((double)mean[d]) < 1e-18) mean[d] = 0;
         squares += (double)mean[d] * (double)mean[d];
     }
-    return hfy_index_norm_(squares, b->dim);
+    return hfy_sim_norm_(squares, b->dim);
 }
 
-/* One row in int8: row, scale, sum. Returns its squared distance from the key; norm and spread are bounds. */
-HFY_PRIVATE_ double hfy_index_quantise_(const hfy_index_build_ *b, const hfy_real *x, const float *mean,
-                                        signed char *row, float *scale, int32_t *sum, double *norm, double *spread)
+/* Row i in int8. Returns its squared distance from the key; norm and spread are bounds. */
+HFY_PRIVATE_ double hfy_index_quantise_(const hfy_index_build_ *b, size_t i, const hfy_index_view_ *view, double *norm,
+                                        double *spread)
 {
+    const hfy_real *x = b->keys + i * b->stride;
+    const float *mean = view->mean;
+    signed char *row = view->rows + i * b->dim;
     size_t d;
     double largest = 0, inverse, s, squares = 0, error = 0, away = 0;
     int32_t total = 0;
@@ -7433,13 +7472,12 @@ HFY_PRIVATE_ double hfy_index_quantise_(const hfy_index_build_ *b, const hfy_rea
         double v = fabs(hfy_index_element_(b, x[d]));
         largest = v > largest ? v : largest;
     }
-    *scale = largest > 1e-30 ? (float)(largest / 127) : 0;
-    s = (double)*scale;
+    view->scale[i] = (float)hfy_index_step_(largest, 127, 1e-30);
+    s = (double)view->scale[i];
     inverse = s > 0 ? 1 / s : 0;
     for (d = 0; d < b->dim; d++) {
-        double v = hfy_index_element_(b, x[d]), t = v * inverse, w;
-        int k = (int)(t < 0 ? t - 0.5 : t + 0.5);
-        k = k > 127 ? 127 : k < -127 ? -127 : k;
+        double v = hfy_index_element_(b, x[d]), w;
+        int k = hfy_index_round_(v * inverse, 127);
         row[d] = (signed char)k;
         total += k;
         w = s * (double)k;
@@ -7447,9 +7485,9 @@ HFY_PRIVATE_ double hfy_index_quantise_(const hfy_index_build_ *b, const hfy_rea
         error += (v - w) * (v - w);
         away += (w - (double)mean[d]) * (w - (double)mean[d]);
     }
-    *sum = total;
-    *norm = hfy_index_norm_(squares, b->dim);
-    *spread = hfy_index_norm_(away, b->dim);
+    view->sum[i] = total;
+    *norm = hfy_sim_norm_(squares, b->dim);
+    *spread = hfy_sim_norm_(away, b->dim);
     return error;
 }
 
@@ -7563,68 +7601,68 @@ HFY_PRIVATE_ size_t hfy_index_choose_(hfy_index_build_ *b, double total, int for
     return choice;
 }
 
+/* The coefficients of one key into row `at` of the prefix: c turns into what is to be subtracted from y. norm: |x|,
+   start: |y|, along: x.m; *norm becomes what rounding may add to the rest (docs/math.md 13.4: A, P, H). */
+HFY_PRIVATE_ void hfy_index_put_coefficients_(const hfy_index *index, size_t at, double along, double start,
+                                              double mean_square, hfy_real *c, double *norm, hfy_index_view_ *view)
+{
+    size_t k, r = index->prefix;
+    double gamma = hfy_sim_slack_(index->dim), frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
+    double m = index->mean_norm, v = (double)view->c_mean[at], all = *norm + fabs(v) * m, moved = HFY_REAL_EPS_ * all;
+    double tilt = fabs(along - v * mean_square) + 2 * ((double)index->dim + 8) * DBL_EPSILON * all * m;
+    double largest = 0, scale, inverse, error = 0, size = 0;
+    int32_t sum = 0;
+    for (k = 0; k < r; k++) largest = fabs((double)c[k]) > largest ? fabs((double)c[k]) : largest;
+    view->c_scale[at] = (float)hfy_index_step_(largest, 127, 1e-30);
+    scale = (double)view->c_scale[at];
+    inverse = scale > 0 ? 1 / scale : 0;
+    for (k = 0; k < r; k++) {
+        double f = (double)c[k];
+        int whole = hfy_index_round_(f * inverse, 127);
+        view->coef[at * r + k] = (signed char)whole;
+        sum += whole;
+        error += (f - scale * whole) * (f - scale * whole);
+        size += scale * whole * (scale * whole);
+        c[k] = (hfy_real)(-scale * whole);
+    }
+    view->c_sum[at] = sum;
+    size = hfy_sim_norm_(size, r);
+    error = hfy_sim_norm_(error, r);
+    error += frobenius * (gamma * start + moved) + HFY_INDEX_SPEC_ * size + 16 * (gamma + 9.6e-7) * all;
+    if (m > 0) error += 17 * tilt / m;
+    view->c_error[at] = hfy_sim_up_(error + HFY_INDEX_TINY_);
+    *norm = moved + (2 * (double)r + 4) * HFY_REAL_EPS_ * (start + size * frobenius) + HFY_INDEX_TINY_;
+}
+
 /* The prefix of all keys in the directions of view->basis. */
 HFY_PRIVATE_ void hfy_index_fill_prefix_(hfy_index_build_ *b, const hfy_index *index, double mean_square,
                                          hfy_index_view_ *view)
 {
-    size_t from, n, t, k, d, dim = b->dim, r = index->prefix;
-    double mean_norm = index->mean_norm, gamma = hfy_index_slack_(dim), rounding = (2 * (double)r + 4) * HFY_REAL_EPS_;
-    double frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
+    size_t from, n, t, d, dim = b->dim, r = index->prefix;
+    double norm[HFY_INDEX_BUILD_], along[HFY_INDEX_BUILD_], start[HFY_INDEX_BUILD_];
     for (from = 0; from < b->count; from += n) {
-        float v[HFY_INDEX_BUILD_];
-        double norm[HFY_INDEX_BUILD_], along[HFY_INDEX_BUILD_], start[HFY_INDEX_BUILD_];
         n = hfy_base_min_(HFY_INDEX_BUILD_, b->count - from);
         for (t = 0; t < n; t++) {
             const hfy_real *x = b->keys + (from + t) * b->stride;
             double squares = 0, inner = 0;
-            along[t] = hfy_index_deflate_(b, x, view->mean, mean_square, v + t, b->tile + t * dim);
+            along[t] = hfy_index_deflate_(b, x, view->mean, mean_square, view->c_mean + from + t, b->tile + t * dim);
             for (d = 0; d < dim; d++) {
                 double a = hfy_index_element_(b, x[d]), z = (double)b->tile[t * dim + d];
                 squares += a * a;
                 inner += z * z;
             }
-            norm[t] = hfy_index_norm_(squares, dim);
-            start[t] = hfy_index_norm_(inner, dim);
+            norm[t] = hfy_sim_norm_(squares, dim);
+            start[t] = hfy_sim_norm_(inner, dim);
         }
         b->simd->dot(view->basis, dim, r, b->tile, dim, n, dim, b->coef, r);
-        for (t = 0; t < n; t++) {
-            hfy_real *c = b->coef + t * r;
-            size_t at = from + t;
-            double largest = 0, scale, inverse, error = 0, size = 0;
-            int32_t sum = 0;
-            for (k = 0; k < r; k++) largest = fabs((double)c[k]) > largest ? fabs((double)c[k]) : largest;
-            view->c_scale[at] = largest > 1e-30 ? (float)(largest / 127) : 0;
-            scale = (double)view->c_scale[at];
-            inverse = scale > 0 ? 1 / scale : 0;
-            for (k = 0; k < r; k++) {
-                double f = (double)c[k], s = f * inverse;
-                int whole = (int)(s < 0 ? s - 0.5 : s + 0.5);
-                whole = whole > 127 ? 127 : whole < -127 ? -127 : whole;
-                view->coef[at * r + k] = (signed char)whole;
-                sum += whole;
-                error += (f - scale * whole) * (f - scale * whole);
-                size += scale * whole * (scale * whole);
-                c[k] = (hfy_real)(-scale * whole);
-            }
-            view->c_sum[at] = sum;
-            view->c_mean[at] = v[t];
-            error = hfy_index_norm_(error, r);
-            size = hfy_index_norm_(size, r);
-            { /* what docs/math.md calls A and H */
-                double all = norm[t] + fabs((double)v[t]) * mean_norm, moved = HFY_REAL_EPS_ * all;
-                double tilt =
-                    fabs(along[t] - (double)v[t] * mean_square) + 2 * ((double)dim + 8) * DBL_EPSILON * all * mean_norm;
-                error += frobenius * (gamma * start[t] + moved) + HFY_INDEX_SPEC_ * size + 16 * (gamma + 9.6e-7) * all;
-                if (mean_norm > 0) error += 17 * tilt / mean_norm;
-                view->c_error[at] = hfy_index_up_(error + HFY_INDEX_TINY_);
-                norm[t] = moved + rounding * (start[t] + size * frobenius) + HFY_INDEX_TINY_;
-            }
-        }
+        for (t = 0; t < n; t++)
+            hfy_index_put_coefficients_(index, from + t, along[t], start[t], mean_square, b->coef + t * r, norm + t,
+                                        view);
         b->simd->combine(b->coef, r, n, view->basis, dim, r, dim, b->tile, dim);
         for (t = 0; t < n; t++) {
             double squares = 0;
             for (d = 0; d < dim; d++) squares += (double)b->tile[t * dim + d] * (double)b->tile[t * dim + d];
-            view->c_rest[from + t] = hfy_index_up_(hfy_index_norm_(squares, dim) + norm[t]);
+            view->c_rest[from + t] = hfy_sim_up_(hfy_sim_norm_(squares, dim) + norm[t]);
         }
     }
 }
@@ -7666,6 +7704,58 @@ HFY_PRIVATE_ size_t hfy_index_survey_(const hfy_index_build_ *b, double *largest
     return b->count;
 }
 
+/* Rows, bounds and prefix into `place`, which is as large as hfy_index_size says. */
+HFY_PRIVATE_ void hfy_index_make_(hfy_index_build_ *b, int forced, hfy_base_arena_ place, hfy_index *made)
+{
+    hfy_index_view_ view;
+    double gamma = hfy_sim_slack_(b->dim), squares = 0, errors = 0, mean_square = 0;
+    size_t i, d, count = b->count, dim = b->dim;
+    memset(&view, 0, sizeof view);
+    hfy_index_layout_(&place, count, dim, 0, &view);
+    made->mean_norm = hfy_index_mean_(b, view.mean);
+    for (i = 0; i < count; i++) {
+        double norm, spread, error = hfy_index_quantise_(b, i, &view, &norm, &spread);
+        squares += norm * norm;
+        errors += error;
+        made->largest = norm > made->largest ? norm : made->largest;
+        error = hfy_sim_norm_(error, dim);
+        view.error[i] = hfy_sim_up_(error + gamma * norm + 1.2e-13 * (norm + error));
+        view.spread[i] = hfy_sim_up_(spread);
+    }
+    made->error = squares > 0 ? sqrt(errors / squares) : 0;
+    for (d = 0; d < dim; d++) mean_square += (double)view.mean[d] * (double)view.mean[d];
+    made->residual = 1;
+    if (b->prefix) {
+        double total = hfy_index_directions_(b, view.mean, mean_square);
+        made->prefix = hfy_index_choose_(b, total, forced, &made->residual);
+    }
+    place.used = 0;
+    hfy_index_layout_(&place, count, dim, made->prefix, &view);
+    made->bytes = place.used;
+    if (!made->prefix) return;
+    memcpy(view.basis, b->block, made->prefix * dim * sizeof *view.basis);
+    made->basis_norm = hfy_index_basis_norm_(view.basis, made->prefix, dim);
+    hfy_index_fill_prefix_(b, made, mean_square, &view);
+}
+
+HFY_PRIVATE_ hfy_status hfy_index_check_build_(const hfy_index_build_ *b, const hfy_index_options *options, size_t need,
+                                               size_t bytes, hfy_work *w)
+{
+    if (!b->count || !b->dim)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", b->count, b->dim);
+    if (options && options->prefix != SIZE_MAX && options->prefix > b->dim)
+        return hfy_base_fail_(w, HFY_ERR_ARG,
+                              "options->prefix is %z; it should be at most dim, %z, or SIZE_MAX for none",
+                              options->prefix, b->dim);
+    if (b->stride < b->dim)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", b->stride,
+                              b->dim);
+    if (need == SIZE_MAX || !hfy_base_fits_(b->count, b->stride, sizeof *b->keys))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "count %z, dim %z: too many for an index", b->count, b->dim);
+    if (bytes < need) return hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this index needs %z", bytes, need);
+    return HFY_OK;
+}
+
 HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t dim, size_t key_stride,
                                    const hfy_index_options *options, void *memory, size_t bytes, hfy_index *index,
                                    hfy_work *work)
@@ -7673,83 +7763,40 @@ HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t di
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0}, place = {NULL, 0, 0};
     hfy_index_build_ b;
-    hfy_index_view_ view;
     hfy_index made;
-    hfy_status status = HFY_OK;
-    size_t need = hfy_index_size(count, dim, options), bad, i, d;
+    hfy_status status;
+    size_t need = hfy_index_size(count, dim, options), bad = 0;
     double largest = 0;
     memset(&b, 0, sizeof b);
-    memset(&view, 0, sizeof view);
     memset(&made, 0, sizeof made);
-    b.keys = keys, b.count = count, b.dim = dim, b.stride = key_stride ? key_stride : dim;
+    b.keys = keys;
+    b.count = count;
+    b.dim = dim;
+    b.stride = key_stride ? key_stride : dim;
     b.simd = hfy_simd_choose_(w);
-    if (!b.simd)
-        status = HFY_ERR_UNSUPPORTED;
-    else if (!keys || !memory || !index)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !keys ? "keys" : !memory ? "memory" : "index");
-    else if (!count || !dim)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", count, dim);
-    else if (options && options->prefix != SIZE_MAX && options->prefix > dim)
-        status =
-            hfy_base_fail_(w, HFY_ERR_ARG, "options->prefix is %z; it should be at most dim, %z, or SIZE_MAX for none",
-                           options->prefix, dim);
-    else if (b.stride < dim)
-        status =
-            hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", key_stride, dim);
-    else if (need == SIZE_MAX || !hfy_base_fits_(count, b.stride, sizeof *keys))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "count %z, dim %z: too many for an index", count, dim);
-    else if (bytes < need)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this index needs %z", bytes, need);
+    status = b.simd ? hfy_base_null_(w, !keys ? "keys" : !memory ? "memory" : !index ? "index" : NULL)
+                    : HFY_ERR_UNSUPPORTED;
+    if (!status) status = hfy_index_check_build_(&b, options, need, bytes, w);
     b.prefix = status ? 0 : hfy_index_prefix_(count, dim, options);
     b.samples = hfy_base_min_(count, options && options->sample ? options->sample : 2048);
     while (hfy_base_layout_(&arena, w, &status)) hfy_index_plan_build_(&arena, &b);
-    if (!status) {
-        bad = hfy_index_survey_(&b, &largest, &made.fingerprint);
-        if (bad < count)
-            status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "keys: NaN or infinity in row %z; all should be finite", bad);
-        else if (largest > 0)
-            (void)frexp(largest, &made.exponent);
-    }
-    if (!status) {
-        double gamma = hfy_index_slack_(dim), squares = 0, errors = 0, mean_square = 0;
-        made.data = (unsigned char *)memory + ((64 - (size_t)((uintptr_t)memory & 63)) & 63);
-        made.count = count, made.dim = dim;
-        made.format = HFY_INDEX_FORMAT_;
-        made.sampled = hfy_index_hash_sample_(keys, count, dim, b.stride);
-        made.residual = 1;
-        b.unit = hfy_index_power_of_(-made.exponent);
-        place.base = (unsigned char *)memory + ((64 - (size_t)((uintptr_t)memory & 63)) & 63);
-        memset(place.base, 0, need - 63);
-        hfy_index_layout_(&place, count, dim, 0, &view);
-        made.mean_norm = hfy_index_mean_(&b, view.mean);
-        for (i = 0; i < count; i++) {
-            double norm, spread, error;
-            error = hfy_index_quantise_(&b, keys + i * b.stride, view.mean, view.rows + i * dim, view.scale + i,
-                                        view.sum + i, &norm, &spread);
-            squares += norm * norm, errors += error;
-            made.largest = norm > made.largest ? norm : made.largest;
-            error = hfy_index_norm_(error, dim);
-            view.error[i] = hfy_index_up_(error + gamma * norm + 1.2e-13 * (norm + error));
-            view.spread[i] = hfy_index_up_(spread);
-        }
-        made.error = squares > 0 ? sqrt(errors / squares) : 0;
-        for (d = 0; d < dim; d++) mean_square += (double)view.mean[d] * (double)view.mean[d];
-        if (b.prefix) {
-            double total = hfy_index_directions_(&b, view.mean, mean_square);
-            made.prefix = hfy_index_choose_(&b, total, options && options->prefix, &made.residual);
-        }
-        place.used = 0;
-        hfy_index_layout_(&place, count, dim, made.prefix, &view);
-        made.bytes = place.used;
-        if (made.prefix) {
-            memcpy(view.basis, b.block, made.prefix * dim * sizeof *view.basis);
-            made.basis_norm = hfy_index_basis_norm_(view.basis, made.prefix, dim);
-            hfy_index_fill_prefix_(&b, &made, mean_square, &view);
-        }
-        made.seal = hfy_index_seal_(&made);
-        *index = made;
-    }
-    return hfy_base_close_(w, &local, status);
+    if (!status) bad = hfy_index_survey_(&b, &largest, &made.fingerprint);
+    if (!status && bad < count)
+        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "keys: NaN or infinity in row %z; all should be finite", bad);
+    if (status) return hfy_base_close_(w, &local, status);
+    if (largest > 0) (void)frexp(largest, &made.exponent);
+    b.unit = hfy_index_power_of_(-made.exponent);
+    place.base = (unsigned char *)memory + ((64 - (size_t)((uintptr_t)memory & 63)) & 63);
+    memset(place.base, 0, need - 63);
+    made.data = place.base;
+    made.count = count;
+    made.dim = dim;
+    made.format = HFY_INDEX_FORMAT_;
+    made.sampled = hfy_index_hash_sample_(keys, count, dim, b.stride);
+    hfy_index_make_(&b, options && options->prefix, place, &made);
+    made.seal = hfy_index_seal_(&made);
+    *index = made;
+    return hfy_base_close_(w, &local, HFY_OK);
 }
 
 HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
@@ -7776,16 +7823,14 @@ HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys,
 
 /* What the queries of a call share. */
 typedef struct hfy_index_seek_ {
-    const hfy_index *index; /* NULL: a scan scores every row, and searches begin only from the bounds it leaves */
+    const hfy_index *index;
     hfy_index_view_ view;
     const hfy_simd_ *simd;
     const hfy_simd_int8_ *int8;
-    const hfy_real *keys;
-    size_t count, dim, key_stride;
     size_t workers; /* that share one query's search */
-    double beta;  /* > 0 */
-    double width; /* >= 0: how far below the kth best theta a candidate may lie */
-    size_t kth;   /* >= 1 */
+    double beta;    /* > 0 */
+    double width;   /* >= 0: how far below the kth best theta a candidate may lie */
+    size_t kth;     /* >= 1 */
 } hfy_index_seek_;
 
 /* A query of a batch while the tiles pass. */
@@ -7797,8 +7842,8 @@ typedef struct hfy_index_one_ {
     double top;                  /* the kth best lower bound of theta */
     double best[HFY_INDEX_FEW_]; /* the best of them, descending */
     size_t count;                /* of its list; SIZE_MAX: to be sought alone */
-    const hfy_real *bias;
-    size_t visible;
+    const hfy_real *q, *bias;    /* the caller's: its state, its bias or NULL */
+    size_t visible;              /* and how many rows it sees */
 } hfy_index_one_;
 
 /* What the searches of one tile work in. */
@@ -7806,17 +7851,10 @@ typedef struct hfy_index_scratch_ {
     double *q;                 /* dim: the query, scaled */
     int16_t *whole;            /* dim, padded */
     unsigned char *high, *low; /* dim, padded */
-    hfy_real *upper;           /* count: upper bounds of theta; of a batch those of its lists alone */
-    double *select;            /* count, kth > FEW only */
+    int exponent;              /* q is divided by 2^exponent */
+    double norm, about;        /* |q|; what underflow can add */
     double *dots;              /* workers x CHUNK */
     hfy_real *off, *y;         /* dim, prefix: the query beside the directions and along them */
-    /* a query that moves */
-    hfy_real *anchor; /* dim: the state whose upper bounds `upper` holds; NULL: nobody keeps them */
-    int kept;         /* it holds them, of every row */
-    double norm;      /* |anchor| */
-    hfy_real *centre; /* dim; no index: a point amid the rows */
-    float *radius;    /* count; no index: how far from it they lie, rounded up */
-    double longest;   /* no index: no row is longer; 0: not yet known */
     /* batches */
     int32_t *panel; /* the queries of a batch in groups */
     void *tile;     /* packed rows */
@@ -7826,30 +7864,15 @@ typedef struct hfy_index_scratch_ {
     hfy_real *above;  /* batch x LIST: their upper bounds */
 } hfy_index_scratch_;
 
-/* Bytes that a search without an index would keep between the scans of a query that moves. */
-HFY_PRIVATE_ size_t hfy_index_kept_bytes_(size_t count, size_t kth)
-{
-    return hfy_base_times_(count, sizeof(hfy_real) + sizeof(float) + (kth > HFY_INDEX_FEW_ ? sizeof(double) : 0));
-}
-
-/* batch: queries of a scan at most; keeps: one query at a time, which may move. With an index 4 bytes a key (double:
-   8), 8 more if more than 8 rows are sought; a query of a batch takes 16 KiB (24) and 2 dim bytes. */
-HFY_PRIVATE_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t batch, int keeps,
+/* batch: queries of a scan at most; one of them takes 16 KiB (24) and 2 dim bytes. */
+HFY_PRIVATE_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t batch,
                                   hfy_index_scratch_ *s)
 {
-    size_t dim = seek->dim, count = seek->count, prefix = seek->index ? seek->index->prefix : 0;
-    size_t padded = (dim + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1), shared;
-    if (!seek->index || batch < HFY_INDEX_BATCH_ || seek->kth > HFY_INDEX_FEW_ || dim > HFY_SIMD_SEGMENT_) batch = 0;
+    size_t dim = seek->index->dim, prefix = seek->index->prefix, shared;
+    size_t padded = (dim + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1);
+    if (batch < HFY_INDEX_BATCH_ || seek->kth > HFY_INDEX_FEW_ || dim > HFY_SIMD_SEGMENT_) batch = 0;
     shared = (batch + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_;
     memset(s, 0, sizeof *s);
-    s->upper = HFY_TAKE_(arena, hfy_real, count);
-    s->select = HFY_TAKE_(arena, double, seek->kth > HFY_INDEX_FEW_ ? count : 0);
-    if (keeps) s->anchor = HFY_TAKE_(arena, hfy_real, dim);
-    if (!seek->index) {
-        s->centre = HFY_TAKE_(arena, hfy_real, dim);
-        s->radius = HFY_TAKE_(arena, float, count);
-        return;
-    }
     s->q = HFY_TAKE_(arena, double, dim);
     s->whole = HFY_TAKE_(arena, int16_t, padded);
     s->high = HFY_TAKE_(arena, unsigned char, padded);
@@ -7865,74 +7888,46 @@ HFY_PRIVATE_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ 
     s->above = HFY_TAKE_(arena, hfy_real, hfy_base_times_(shared, HFY_INDEX_LIST_));
 }
 
-/* Starts searches over keys, with the index that is theirs or NULL. The seek's other members are the caller's. */
+/* Starts searches over keys with an index of theirs. beta, width, kth and workers are the caller's to set. */
 HFY_PRIVATE_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *simd, const hfy_real *keys,
                                          size_t count, size_t dim, size_t key_stride, hfy_index_seek_ *seek,
                                          hfy_work *work)
 {
-    hfy_status status = index ? hfy_index_matches_(index, keys, count, dim, key_stride, work) : HFY_OK;
+    hfy_status status = hfy_index_matches_(index, keys, count, dim, key_stride, work);
     if (status) return status;
     memset(seek, 0, sizeof *seek);
     seek->index = index;
-    if (index) seek->view = hfy_index_view_of_(index);
+    seek->view = hfy_index_view_of_(index);
     seek->simd = simd;
     seek->int8 = hfy_simd_int8_of_(simd->isa);
-    seek->keys = keys;
-    seek->count = count, seek->dim = dim, seek->key_stride = key_stride;
     return HFY_OK;
 }
 
-/* theta of a score, as the full scan makes it: monotone in the score. */
-HFY_PRIVATE_ hfy_real hfy_index_theta_(double beta, double score, const hfy_real *bias, size_t i)
-{
-    hfy_real theta = (hfy_real)(beta * score);
-    if (!bias) return theta;
-    return hfy_base_is_neg_inf_((double)bias[i]) ? bias[i] : theta + bias[i];
-}
-
-/* Can a row with this theta (or one below) be a candidate while the kth best is at least top? */
-HFY_PRIVATE_ int hfy_index_matters_(double top, double width, double theta)
-{
-    double d = top - theta;
-    return d < width || !(d > 0);
-}
-
-/* Scores n rows from `row` on by the canonical dot. */
-HFY_PRIVATE_ void hfy_index_score_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias, size_t row,
-                                   size_t n, double *theta)
-{
-    hfy_real score[64];
-    size_t i, at;
-    for (at = 0; at < n; at += 64) {
-        size_t now = hfy_base_min_(64, n - at), dim = seek->dim;
-        seek->simd->dot(seek->keys + (row + at) * seek->key_stride, seek->key_stride, now, q, dim, 1, dim, score, now);
-        for (i = 0; i < now; i++)
-            theta[at + i] = (double)hfy_index_theta_(seek->beta, (double)score[i], bias, row + at + i);
-    }
-}
-
-/* The query times 2^-exponent into s->q, its largest element then in [1/2, 1); 0: not finite. */
-HFY_PRIVATE_ int hfy_index_scale_(const hfy_real *q, size_t dim, int *exponent, double *norm, double *out)
+/* The query times 2^-exponent into s->q, its largest element then in [1/2, 1). 0: it is not finite, the canonical dot
+   might leave its range for some row, or its underflow would be of weight. */
+HFY_PRIVATE_ int hfy_index_aim_(const hfy_index_seek_ *seek, const hfy_real *q, hfy_index_scratch_ *s)
 {
     hfy_index_power_ unit;
     double largest = 0, squares = 0;
-    size_t d;
-    int bad = 0;
+    size_t d, dim = seek->index->dim;
+    int bad = 0, both;
     for (d = 0; d < dim; d++) {
         double v = fabs((double)q[d]);
         bad |= !hfy_base_is_finite_(v);
         largest = v > largest ? v : largest;
     }
     if (bad) return 0;
-    *exponent = 0;
-    if (largest > 0) (void)frexp(largest, exponent);
-    unit = hfy_index_power_of_(-*exponent);
+    s->exponent = 0;
+    if (largest > 0) (void)frexp(largest, &s->exponent);
+    unit = hfy_index_power_of_(-s->exponent);
     for (d = 0; d < dim; d++) {
-        out[d] = (double)q[d] * unit.a * unit.b;
-        squares += out[d] * out[d];
+        s->q[d] = (double)q[d] * unit.a * unit.b;
+        squares += s->q[d] * s->q[d];
     }
-    *norm = hfy_index_norm_(squares, dim);
-    return 1;
+    s->norm = hfy_sim_norm_(squares, dim);
+    both = seek->index->exponent + s->exponent;
+    s->about = ldexp(4 * ((double)dim + 64) * HFY_REAL_MIN_, -both);
+    return ldexp(seek->index->largest * s->norm, both) <= HFY_REAL_MAX_ / 4 && s->about < 1e9;
 }
 
 /* The most steps on either side of 0 whose dots fit in 32 bits. */
@@ -7942,59 +7937,49 @@ HFY_PRIVATE_ double hfy_index_levels_(const hfy_simd_int8_ *int8, size_t dim)
     return int8->planes || most > 32767 ? 32767 : most;
 }
 
-/* v ~ step * whole numbers; returns step. */
+/* v (NULL: s->y) ~ step * whole numbers; returns step. */
 HFY_PRIVATE_ double hfy_index_widen_(const hfy_simd_int8_ *int8, const double *v, size_t n, hfy_index_scratch_ *s,
                                      hfy_simd_wide_ *wide)
 {
     double largest = 0, levels = hfy_index_levels_(int8, n), step, inverse;
     size_t d, padded = (n + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1);
-    for (d = 0; d < n; d++) largest = fabs(v[d]) > largest ? fabs(v[d]) : largest;
-    step = largest > 1e-60 ? largest / levels : 0;
+    for (d = 0; d < n; d++) {
+        double t = fabs(v ? v[d] : (double)s->y[d]);
+        largest = t > largest ? t : largest;
+    }
+    step = hfy_index_step_(largest, levels, v ? 1e-60 : 1e-30);
     inverse = step > 0 ? 1 / step : 0;
     for (d = 0; d < n; d++) {
-        double t = v[d] * inverse;
-        int k = (int)(t < 0 ? t - 0.5 : t + 0.5);
-        if ((double)k > levels) k = (int)levels;
-        if ((double)k < -levels) k = -(int)levels;
+        int k = hfy_index_round_((v ? v[d] : (double)s->y[d]) * inverse, levels);
         s->whole[d] = (int16_t)k;
+        s->high[d] = (unsigned char)((unsigned)(k + 32768) >> 8); /* the planes of kernels that have them */
+        s->low[d] = (unsigned char)((unsigned)(k + 32768) & 255);
     }
     memset(s->whole + n, 0, (padded - n) * sizeof *s->whole);
-    if (int8->planes) {
-        for (d = 0; d < n; d++) {
-            unsigned u = (unsigned)((int)s->whole[d] + 32768);
-            s->high[d] = (unsigned char)(u >> 8);
-            s->low[d] = (unsigned char)(u & 255);
-        }
-        memset(s->high + n, 0, padded - n);
-        memset(s->low + n, 0, padded - n);
-    }
-    wide->dim = n, wide->whole = s->whole, wide->high = s->high, wide->low = s->low;
+    memset(s->high + n, 0, padded - n);
+    memset(s->low + n, 0, padded - n);
+    wide->dim = n;
+    wide->whole = s->whole;
+    wide->high = s->high;
+    wide->low = s->low;
     return step;
 }
 
-/* For q^ = step * whole: middle = m.(q - q^), how far that may be off (about), and rest >= |q - q^|. */
-HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, const int16_t *whole, double norm,
-                                  const double *q, double *middle, double *about, double *rest)
+/* For q^ = step * s->whole: middle = m.(q - q^), how far that may be off (about), and rest >= |q - q^|. */
+HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, const hfy_index_scratch_ *s, double *middle,
+                                  double *about, double *rest)
 {
     size_t d, dim = seek->index->dim;
     double squares = 0, along = 0, m = seek->index->mean_norm;
     for (d = 0; d < dim; d++) {
-        double r = q[d] - step * (double)whole[d];
+        double r = s->q[d] - step * (double)s->whole[d];
         squares += r * r;
         along += (double)seek->view.mean[d] * r;
     }
-    *rest = hfy_index_norm_(squares, dim) + 8 * DBL_EPSILON * norm;
+    *rest = hfy_sim_norm_(squares, dim) + 8 * DBL_EPSILON * s->norm;
     *middle = along;
-    *about = m * (8 * DBL_EPSILON * norm + ((double)dim + 8) * DBL_EPSILON * *rest);
+    *about = m * (8 * DBL_EPSILON * s->norm + ((double)dim + 8) * DBL_EPSILON * *rest);
     *rest *= 1 + 1e-13;
-}
-
-/* Does the canonical dot stay in range for every row, and is its underflow of no weight? *about: the underflow. */
-HFY_PRIVATE_ int hfy_index_in_range_(const hfy_index_seek_ *seek, double norm, int exponent, double *about)
-{
-    int both = seek->index->exponent + exponent;
-    *about = ldexp(4 * ((double)seek->index->dim + 64) * HFY_INDEX_MIN_, -both);
-    return ldexp(seek->index->largest * norm, both) <= HFY_REAL_MAX_ / 4 && *about < 1e9;
 }
 
 /* How a level of the index bounds a row: dot scale step + a A + b B + c C + shift. */
@@ -8014,7 +7999,7 @@ HFY_PRIVATE_ hfy_real hfy_index_bound_(const hfy_index_seek_ *seek, const hfy_in
     double up = (dot - l->planes * (double)l->sum[i]) * (double)l->scale[i] * l->step +
                 ((double)l->a[i] * l->A + ((double)l->b[i] * l->B + l->shift));
     if (l->c) up += (double)l->c[i] * l->C;
-    return hfy_index_theta_(seek->beta, up * l->unit.a * l->unit.b, bias, i);
+    return hfy_sim_theta_(seek->beta, up * l->unit.a * l->unit.b, bias, i);
 }
 
 /* One search's upper bounds, shared among workers: each takes a span of the rows, or of a list of them. */
@@ -8024,6 +8009,7 @@ typedef struct hfy_index_spans_ {
     const hfy_real *bias;
     const size_t *list;
     size_t n, span;
+    hfy_real *upper;
     hfy_index_scratch_ *s;
 } hfy_index_spans_;
 
@@ -8039,7 +8025,7 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task)
                            now, &l->q, dots);
         for (i = 0; i < now; i++) {
             size_t row = t->list ? t->list[from + i] : from + i;
-            hfy_real up = hfy_index_bound_(t->seek, l, dots[i], t->bias, row), *upper = t->s->upper + row;
+            hfy_real up = hfy_index_bound_(t->seek, l, dots[i], t->bias, row), *upper = t->upper + row;
             if (!t->list || up < *upper) *upper = up;
         }
     }
@@ -8047,32 +8033,44 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task)
 
 /* Upper bounds of rows 0 .. n-1; or of n listed rows, whose bounds are only lowered. */
 HFY_PRIVATE_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
-                                    const size_t *list, size_t n, hfy_index_scratch_ *s)
+                                    const size_t *list, size_t n, hfy_real *upper, hfy_index_scratch_ *s)
 {
     hfy_index_spans_ t;
     size_t tasks = hfy_base_min_(seek->workers, n / HFY_INDEX_SHARE_ + 1);
-    t.seek = seek, t.level = l, t.bias = bias, t.list = list, t.n = n, t.s = s;
+    t.seek = seek;
+    t.level = l;
+    t.bias = bias;
+    t.list = list;
+    t.n = n;
+    t.upper = upper;
+    t.s = s;
     t.span = (n + tasks - 1) / tasks;
     hfy_base_parallel_(tasks, hfy_index_span_, &t);
 }
 
-HFY_PRIVATE_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, double norm, double about, int exponent,
-                                        hfy_index_scratch_ *s, hfy_index_level_ *l)
+/* The bounds of whole rows for the query aimed at.   (math 13.3) */
+HFY_PRIVATE_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l)
 {
+    const hfy_index_view_ *v = &seek->view;
     double middle, off, rest;
     memset(l, 0, sizeof *l);
-    l->rows = seek->view.rows, l->stride = seek->index->dim;
-    l->scale = seek->view.scale, l->a = seek->view.error, l->b = seek->view.spread, l->sum = seek->view.sum;
+    l->rows = v->rows;
+    l->stride = seek->index->dim;
+    l->scale = v->scale;
+    l->a = v->error;
+    l->b = v->spread;
+    l->sum = v->sum;
     l->step = hfy_index_widen_(seek->int8, s->q, seek->index->dim, s, &l->q);
-    hfy_index_rest_(seek, l->step, s->whole, norm, s->q, &middle, &off, &rest);
-    l->A = norm * (1 + 1e-13), l->B = rest;
-    l->shift = middle + off + about;
+    hfy_index_rest_(seek, l->step, s, &middle, &off, &rest);
+    l->A = s->norm * (1 + 1e-13);
+    l->B = rest;
+    l->shift = middle + off + s->about;
     l->planes = seek->int8->planes ? 32768 : 0;
-    l->unit = hfy_index_power_of_(seek->index->exponent + exponent);
+    l->unit = hfy_index_power_of_(seek->index->exponent + s->exponent);
 }
 
-HFY_PRIVATE_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, double norm, double about, int exponent,
-                                          hfy_index_scratch_ *s, hfy_index_level_ *l)
+/* Those of the prefix.   (math 13.4) */
+HFY_PRIVATE_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l)
 {
     const hfy_index *index = seek->index;
     const hfy_index_view_ *v = &seek->view;
@@ -8084,320 +8082,38 @@ HFY_PRIVATE_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, double no
     factor = m > 0 ? along / (m * m) : 0;
     for (d = 0; d < dim; d++) s->off[d] = (hfy_real)(s->q[d] - factor * (double)v->mean[d]);
     seek->simd->dot(v->basis, dim, r, s->off, dim, 1, dim, s->y, r);
-    { /* whole numbers of y, straight from hfy_real */
-        double largest = 0, levels = hfy_index_levels_(seek->int8, r), inverse;
-        size_t padded = (r + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1);
-        for (k = 0; k < r; k++) largest = fabs((double)s->y[k]) > largest ? fabs((double)s->y[k]) : largest;
-        l->step = largest > 1e-30 ? largest / levels : 0;
-        inverse = l->step > 0 ? 1 / l->step : 0;
-        for (k = 0; k < r; k++) {
-            double t = (double)s->y[k] * inverse;
-            int whole = (int)(t < 0 ? t - 0.5 : t + 0.5);
-            if ((double)whole > levels) whole = (int)levels;
-            if ((double)whole < -levels) whole = -(int)levels;
-            s->whole[k] = (int16_t)whole;
-            size += l->step * whole * (l->step * whole);
-            s->y[k] = (hfy_real)(-l->step * whole);
-            s->high[k] = (unsigned char)((unsigned)(whole + 32768) >> 8);
-            s->low[k] = (unsigned char)((unsigned)(whole + 32768) & 255);
-        }
-        memset(s->whole + r, 0, (padded - r) * sizeof *s->whole);
-        memset(s->high + r, 0, padded - r);
-        memset(s->low + r, 0, padded - r);
+    l->step = hfy_index_widen_(seek->int8, NULL, r, s, &l->q);
+    for (k = 0; k < r; k++) {
+        double part = l->step * s->whole[k];
+        size += part * part;
+        s->y[k] = (hfy_real)-part;
     }
-    size = hfy_index_norm_(size, r);
-    moved = 2.1 * HFY_REAL_EPS_ * norm + (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * norm + size * frobenius) +
+    size = hfy_sim_norm_(size, r);
+    moved = 2.1 * HFY_REAL_EPS_ * s->norm + (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * s->norm + size * frobenius) +
             HFY_INDEX_TINY_;
     seek->simd->combine(s->y, r, 1, v->basis, dim, r, dim, s->off, dim);
     for (d = 0; d < dim; d++) squares += (double)s->off[d] * (double)s->off[d];
-    squares = hfy_index_norm_(squares, dim);
+    squares = hfy_sim_norm_(squares, dim);
     seek->simd->dot(v->basis, dim, r, s->off, dim, 1, dim, s->y, r);
     for (k = 0; k < r; k++) leak += (double)s->y[k] * (double)s->y[k];
-    leak = hfy_index_norm_(leak, r) + hfy_index_slack_(dim) * frobenius * squares + index->basis_norm * moved +
+    leak = hfy_sim_norm_(leak, r) + hfy_sim_slack_(dim) * frobenius * squares + index->basis_norm * moved +
            HFY_INDEX_TINY_;
     leak /= HFY_INDEX_SPEC_;
-    l->rows = v->coef, l->stride = r;
-    l->scale = v->c_scale, l->a = v->c_error, l->b = v->c_rest, l->c = v->c_mean, l->sum = v->c_sum;
-    l->q.dim = r, l->q.whole = s->whole, l->q.high = s->high, l->q.low = s->low;
+    l->rows = v->coef;
+    l->stride = r;
+    l->scale = v->c_scale;
+    l->a = v->c_error;
+    l->b = v->c_rest;
+    l->c = v->c_mean;
+    l->sum = v->c_sum;
     l->A = size > leak ? size : leak;
-    if (norm / 16 > l->A) l->A = norm / 16;
+    if (s->norm / 16 > l->A) l->A = s->norm / 16;
     l->A *= 1 + 1e-12;
     l->B = (squares + moved) * (1 + 1e-12);
     l->C = along;
-    l->shift = about;
+    l->shift = s->about;
     l->planes = seek->int8->planes ? 32768 : 0;
-    l->unit = hfy_index_power_of_(index->exponent + exponent);
-}
-
-/* Raises *top, a lower bound of the kth best theta, by exact scores of the rows that promise most, of n in a list or
-   (NULL) of rows 0 .. n-1. They replace those rows' upper bounds. */
-HFY_PRIVATE_ void hfy_index_first_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias,
-                                   const size_t *list, size_t n, double *top, hfy_index_scratch_ *s)
-{
-    size_t i, j, row, m = 0;
-    double theta;
-    if (seek->kth <= HFY_INDEX_FEW_) {
-        hfy_real best[HFY_INDEX_FEW_], least = (hfy_real)-HUGE_VAL;
-        size_t place[HFY_INDEX_FEW_];
-        double exact[HFY_INDEX_FEW_];
-        for (i = 0; i < n; i++) {
-            hfy_real u = s->upper[list ? list[i] : i];
-            if (!(u > least)) continue;
-            j = m < HFY_INDEX_FEW_ ? m++ : HFY_INDEX_FEW_ - 1;
-            for (; j && u > best[j - 1]; j--) best[j] = best[j - 1], place[j] = place[j - 1];
-            best[j] = u, place[j] = list ? list[i] : i;
-            if (m == HFY_INDEX_FEW_) least = best[m - 1];
-        }
-        for (i = j = 0; i < m; i++) {
-            hfy_index_score_(seek, q, bias, place[i], 1, &theta);
-            s->upper[place[i]] = (hfy_real)theta;
-            if (!hfy_base_is_nan_(theta)) exact[j++] = theta;
-        }
-        theta = j < seek->kth ? -HUGE_VAL : hfy_base_kth_largest_(exact, j, seek->kth);
-        if (theta > *top) *top = theta;
-        return;
-    }
-    for (i = 0; i < n; i++) {
-        hfy_real u = s->upper[list ? list[i] : i];
-        if (u > (hfy_real)-HUGE_VAL) s->select[m++] = (double)u;
-    }
-    if (m < seek->kth) return;
-    theta = hfy_base_kth_largest_(s->select, m, seek->kth);
-    for (i = m = 0; i < n; i++) {
-        double exact;
-        row = list ? list[i] : i;
-        if (!((double)s->upper[row] >= theta)) continue;
-        hfy_index_score_(seek, q, bias, row, 1, &exact);
-        s->upper[row] = (hfy_real)exact;
-        if (!hfy_base_is_nan_(exact)) s->select[m++] = exact;
-    }
-    theta = m < seek->kth ? -HUGE_VAL : hfy_base_kth_largest_(s->select, m, seek->kth);
-    if (theta > *top) *top = theta;
-}
-
-/* Keeps of n candidates with exact thetas those that the full scan keeps. */
-HFY_PRIVATE_ hfy_status hfy_index_last_(const hfy_index_seek_ *seek, size_t n, size_t *index, double *theta,
-                                        size_t *count, hfy_index_scratch_ *s)
-{
-    size_t i, kept = 0;
-    double top = -HUGE_VAL;
-    if (seek->kth > 1) {
-        double few[HFY_INDEX_FEW_];
-        size_t m = 0;
-        for (i = 0; i < n; i++) {
-            if (hfy_base_is_nan_(theta[i])) continue;
-            if (seek->kth > HFY_INDEX_FEW_) {
-                s->select[m++] = theta[i];
-            } else if (m < seek->kth || theta[i] > few[m - 1]) {
-                size_t j = m < seek->kth ? m++ : m - 1;
-                for (; j && theta[i] > few[j - 1]; j--) few[j] = few[j - 1];
-                few[j] = theta[i];
-            }
-        }
-        if (m >= seek->kth)
-            top = seek->kth > HFY_INDEX_FEW_ ? hfy_base_kth_largest_(s->select, m, seek->kth) : few[m - 1];
-    } else {
-        for (i = 0; i < n; i++) top = theta[i] > top ? theta[i] : top;
-    }
-    for (i = 0; i < n; i++) {
-        if (hfy_base_is_nan_(theta[i]) || hfy_base_is_pos_inf_(theta[i])) return HFY_ERR_NONFINITE;
-        if (hfy_base_is_neg_inf_(theta[i]) || !hfy_index_matters_(top, seek->width, theta[i])) continue;
-        index[kept] = index[i];
-        theta[kept++] = theta[i];
-    }
-    *count = kept;
-    return kept ? HFY_OK : HFY_ERR_ARG;
-}
-
-/* From n listed rows (ascending) to the candidates. Exact thetas replace upper bounds. */
-HFY_PRIVATE_ hfy_status hfy_index_finish_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias,
-                                          size_t n, double top, size_t *index, double *theta, size_t *count,
-                                          hfy_index_scratch_ *s)
-{
-    size_t i, l, run, kept = 0;
-    for (i = 0; i < n; i += run) {
-        run = 1;
-        if (!hfy_index_matters_(top, seek->width, (double)s->upper[index[i]])) continue;
-        while (i + run < n && run < 64 && index[i + run] == index[i] + run &&
-               hfy_index_matters_(top, seek->width, (double)s->upper[index[i + run]]))
-            run++;
-        hfy_index_score_(seek, q, bias, index[i], run, theta + kept);
-        for (l = 0; l < run; l++, kept++) {
-            index[kept] = index[i + l];
-            s->upper[index[kept]] = (hfy_real)theta[kept];
-            if (seek->kth == 1 && theta[kept] > top) top = theta[kept];
-        }
-    }
-    return hfy_index_last_(seek, kept, index, theta, count, s);
-}
-
-/* Lists the rows below n whose upper bound reaches the best, if they are `most` at most; else SIZE_MAX. *top: a lower
-   bound of the kth best theta, may rise. */
-HFY_PRIVATE_ size_t hfy_index_reach_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias, size_t n,
-                                     size_t most, double *top, size_t *index, hfy_index_scratch_ *s)
-{
-    size_t i, kept = 0;
-    hfy_index_first_(seek, q, bias, NULL, n, top, s);
-    for (i = 0; i < n; i++) {
-        double u = (double)s->upper[i];
-        if (!hfy_index_matters_(*top, seek->width, u) || hfy_base_is_neg_inf_(u)) continue;
-        if (kept == most) return SIZE_MAX;
-        index[kept++] = i;
-    }
-    return kept;
-}
-
-/* --- a query that moved --- */
-
-/* A walk without an index begins: the centre is the mean of a few rows, spread evenly (any centre would do). */
-HFY_PRIVATE_ void hfy_index_centre_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s)
-{
-    size_t m = hfy_base_min_(seek->count, HFY_INDEX_SAMPLES_), t, d;
-    const hfy_real part = (hfy_real)1 / (hfy_real)m;
-    memset(s->centre, 0, seek->dim * sizeof *s->centre);
-    for (t = 0; t < m; t++) {
-        const hfy_real *x = seek->keys + seek->count / m * t * seek->key_stride;
-        for (d = 0; d < seek->dim; d++) s->centre[d] += part * x[d];
-    }
-    s->longest = 0;
-}
-
-/* How far rows from .. from+n-1 lie from it, rounded up (with at least 1e-36, so far tinier keys never drop out). */
-HFY_PRIVATE_ void hfy_index_measure_(const hfy_index_seek_ *seek, size_t from, size_t n, hfy_index_scratch_ *s)
-{
-    hfy_real square[64];
-    size_t i, now;
-    double up = 1 + 2 * hfy_index_slack_(seek->dim) + 4 * HFY_REAL_EPS_,
-           more = 4 * ((double)seek->dim + 64) * HFY_INDEX_MIN_;
-    for (; n; from += now, n -= now) {
-        now = hfy_base_min_(64, n);
-        seek->simd->euclidean(seek->keys + from * seek->key_stride, seek->key_stride, now, s->centre, seek->dim, 1,
-                              seek->dim, square, now);
-        for (i = 0; i < now; i++) {
-            double r = sqrt((double)square[i] * up + more);
-            s->radius[from + i] = r < 1e38 ? hfy_index_up_(r) : (float)HUGE_VAL;
-        }
-    }
-}
-
-/* At least |x|. */
-HFY_PRIVATE_ double hfy_index_length_(const hfy_real *x, size_t dim)
-{
-    double squares = 0;
-    size_t d;
-    for (d = 0; d < dim; d++) squares += (double)x[d] * (double)x[d];
-    return hfy_index_norm_(squares, dim) + HFY_INDEX_LOST_;
-}
-
-/* upper now holds bounds (or thetas) of all rows for q: a search from where q moves to may start from them. */
-HFY_PRIVATE_ void hfy_index_keep_(const hfy_index_seek_ *seek, const hfy_real *q, hfy_index_scratch_ *s)
-{
-    size_t i;
-    if (!s->anchor) return;
-    if (!seek->index && !(s->longest > 0)) {
-        double most = 0;
-        for (i = 0; i < seek->count; i++) most = (double)s->radius[i] > most ? (double)s->radius[i] : most;
-        s->longest = (hfy_index_length_(s->centre, seek->dim) + most) * (1 + 1e-12);
-    }
-    memcpy(s->anchor, q, seek->dim * sizeof *q);
-    s->norm = hfy_index_length_(q, seek->dim);
-    s->kept = 1;
-}
-
-/* Moves the upper bounds of rows 0 .. n-1 along with the query, from the anchor a to q: with the centre m,
-       x.q = x.a + m.(q - a) + rest,   |rest| <= |x - m| |q - a|,
-   and the slack of two canonical dots. 0: there are none, or numbers are out of range; then none are kept. No bias. */
-HFY_PRIVATE_ int hfy_index_follow_(const hfy_index_seek_ *seek, const hfy_real *q, size_t n, hfy_index_scratch_ *s)
-{
-    const hfy_index *ix = seek->index;
-    const float *spread = ix ? seek->view.spread : s->radius, *error = ix ? seek->view.error : NULL;
-    size_t d, i, dim = seek->dim;
-    double unit = ix ? ldexp(1, ix->exponent) : 1, longest = ix ? ix->largest * unit : s->longest;
-    double squares = 0, along = 0, size = 0, reach, shift, norm, pad;
-    if (!s->kept) return 0;
-    s->kept = 0;
-    for (d = 0; d < dim; d++) {
-        double move = (double)q[d] - (double)s->anchor[d];
-        double part = move * (ix ? (double)seek->view.mean[d] : (double)s->centre[d]);
-        squares += move * move;
-        along += part;
-        size += fabs(part);
-    }
-    norm = hfy_index_length_(q, dim);
-    reach = seek->beta * (unit * (hfy_index_norm_(squares, dim) + HFY_INDEX_LOST_)) * (1 + 1e-12);
-    along += ((double)dim + 8) * DBL_EPSILON * size;
-    if (!(longest * (norm + s->norm) * (seek->beta + 1) <= HFY_REAL_MAX_ / 4 && longest < 1 / HFY_INDEX_LOST_ &&
-          norm < 1 / HFY_INDEX_LOST_ && s->norm < 1 / HFY_INDEX_LOST_ && unit > HFY_INDEX_LOST_ &&
-          reach > DBL_MIN / DBL_EPSILON))
-        return 0;
-    shift = seek->beta *
-                (unit * along + (hfy_index_slack_(dim) + 2 * HFY_REAL_EPS_) * (1 + 1e-9) * longest * (norm + s->norm) +
-                 8 * ((double)dim + 64) * HFY_INDEX_MIN_) +
-            4 * HFY_INDEX_MIN_;
-    pad = 4 * HFY_REAL_EPS_;
-    for (i = 0; i < n; i++) {
-        double u = (double)s->upper[i], far = ((double)spread[i] + (error ? (double)error[i] : 0)) * reach;
-        u += far + shift + (pad * (fabs(u) + far + fabs(shift)) + HFY_INDEX_MIN_);
-        s->upper[i] = (hfy_real)(u < HFY_REAL_MAX_ ? u : HUGE_VAL);
-    }
-    memcpy(s->anchor, q, dim * sizeof *q);
-    s->norm = norm;
-    s->kept = 1;
-    return 1;
-}
-
-/* The candidates of a query that moved, after a scan of every row left the bounds that are kept; 0: too many rows may
-   matter, they want another scan. As hfy_index_candidates_ otherwise. */
-HFY_PRIVATE_ int hfy_index_again_(const hfy_index_seek_ *seek, const hfy_real *q, size_t *index, double *theta,
-                                  size_t *count, hfy_status *status, hfy_index_scratch_ *s)
-{
-    size_t listed;
-    double top = -HUGE_VAL;
-    if (!hfy_index_follow_(seek, q, seek->count, s)) return 0;
-    listed = hfy_index_reach_(seek, q, NULL, seek->count, seek->count / 8, &top, index, s);
-    if (listed == SIZE_MAX) return 0;
-    *status = hfy_index_finish_(seek, q, NULL, listed, top, index, theta, count, s);
-    return 1;
-}
-
-/* --- one query --- */
-
-/* The candidates of the full scan, ascending, with theta as the full scan has it (values of hfy_real).
-   q: dim; bias: count, or NULL; visible: rows below it exist. index, theta: room for count.
-   NONFINITE: NaN or +infinity in theta; ARG: no theta above -infinity; *count is untouched then. */
-HFY_PRIVATE_ hfy_status hfy_index_candidates_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias,
-                                              size_t visible, size_t *index, double *theta, size_t *count,
-                                              hfy_index_scratch_ *s)
-{
-    const hfy_index *ix = seek->index;
-    hfy_index_level_ level;
-    double norm, about, top = -HUGE_VAL;
-    int exponent, goes_along;
-    size_t i, n = hfy_base_min_(visible, ix->count), listed = SIZE_MAX;
-    if (!hfy_index_scale_(q, ix->dim, &exponent, &norm, s->q) || !hfy_index_in_range_(seek, norm, exponent, &about)) {
-        s->kept = 0;
-        for (i = 0; i < n; i++) index[i] = i;
-        hfy_index_score_(seek, q, bias, 0, n, theta);
-        return hfy_index_last_(seek, n, index, theta, count, s);
-    }
-    goes_along = !bias && n == ix->count;
-    if (goes_along && hfy_index_follow_(seek, q, n, s))
-        listed = hfy_index_reach_(seek, q, bias, n, n / 16, &top, index, s);
-    if (listed == SIZE_MAX && ix->prefix) {
-        hfy_index_level_prefix_(seek, norm, about, exponent, s, &level);
-        hfy_index_bounds_(seek, &level, bias, NULL, n, s);
-        listed = hfy_index_reach_(seek, q, bias, n, n / 4, &top, index, s);
-    }
-    hfy_index_level_rows_(seek, norm, about, exponent, s, &level);
-    if (listed == SIZE_MAX) {
-        hfy_index_bounds_(seek, &level, bias, NULL, n, s);
-        listed = hfy_index_reach_(seek, q, bias, n, n, &top, index, s);
-    } else if (listed > 4 * HFY_INDEX_FEW_) {
-        hfy_index_bounds_(seek, &level, bias, index, listed, s);
-        hfy_index_first_(seek, q, bias, index, listed, &top, s);
-    }
-    if (goes_along) hfy_index_keep_(seek, q, s);
-    return hfy_index_finish_(seek, q, bias, listed, top, index, theta, count, s);
+    l->unit = hfy_index_power_of_(index->exponent + s->exponent);
 }
 
 /* --- batches --- */
@@ -8412,8 +8128,8 @@ HFY_PRIVATE_ double hfy_index_least_(const hfy_index_seek_ *seek, const hfy_inde
     if (!hfy_base_is_finite_(goal)) return -HUGE_VAL;
     for (tries = 0; tries < 8; tries++, slack *= 8) {
         double least = (goal - slack) / one->unit.a / one->unit.b;
-        double theta = (double)hfy_index_theta_(seek->beta, least * one->unit.a * one->unit.b, NULL, 0);
-        if (hfy_base_is_finite_(least) && !hfy_index_matters_(one->top, seek->width, theta)) return least;
+        double theta = (double)hfy_sim_theta_(seek->beta, least * one->unit.a * one->unit.b, NULL, 0);
+        if (hfy_base_is_finite_(least) && !hfy_sim_matters_(one->top, seek->width, theta)) return least;
     }
     return -HUGE_VAL;
 }
@@ -8444,11 +8160,11 @@ HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *o
         if (!(mask & 1)) continue;
         middle = (double)(dots[i] - one->bound.offset) * (double)v->scale[row] * one->bound.scale + one->middle;
         reach = (double)v->error[row] * one->bound.near + (double)v->spread[row] * one->bound.rest + one->about;
-        up = hfy_index_theta_(seek->beta, (middle + reach) * one->unit.a * one->unit.b, one->bias, row);
-        if (!hfy_index_matters_(one->top, seek->width, (double)up) || hfy_base_is_neg_inf_((double)up)) continue;
+        up = hfy_sim_theta_(seek->beta, (middle + reach) * one->unit.a * one->unit.b, one->bias, row);
+        if (!hfy_sim_matters_(one->top, seek->width, (double)up) || hfy_base_is_neg_inf_((double)up)) continue;
         if (one->count == HFY_INDEX_LIST_) {
             for (l = kept = 0; l < one->count; l++)
-                if (hfy_index_matters_(one->top, seek->width, (double)above[l])) {
+                if (hfy_sim_matters_(one->top, seek->width, (double)above[l])) {
                     listed[kept] = listed[l];
                     above[kept++] = above[l];
                 }
@@ -8463,62 +8179,63 @@ HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *o
         above[one->count++] = up;
         hfy_index_raise_(
             seek, one,
-            (double)hfy_index_theta_(seek->beta, (middle - reach) * one->unit.a * one->unit.b, one->bias, row));
+            (double)hfy_sim_theta_(seek->beta, (middle - reach) * one->unit.a * one->unit.b, one->bias, row));
     }
 }
 
-/* Makes query j of a batch ready: its words in the panel, its bound. */
-HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, const hfy_real *q, const hfy_real *bias, size_t visible,
-                                   size_t j, size_t words, hfy_index_scratch_ *s)
+/* The words of a query of a batch, in its place of a group's panel. */
+HFY_PRIVATE_ void hfy_index_put_words_(const hfy_simd_int8_ *int8, const int16_t *whole, size_t dim, size_t words,
+                                       int32_t *panel)
 {
-    hfy_index_one_ *one = s->one + j;
-    const hfy_simd_int8_ *int8 = seek->int8;
-    size_t d, dim = seek->index->dim, w;
-    int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_, sum = 0;
-    double norm, about, middle, off, rest, largest = 0, step, inverse;
-    int exponent, k;
-    memset(one, 0, sizeof *one);
-    for (w = 0; w < words; w++) panel[w * HFY_SIMD_GROUP_] = 0;
-    one->count = SIZE_MAX;
-    one->bound.least = HUGE_VAL;
-    if (!q || !hfy_index_scale_(q, dim, &exponent, &norm, s->q) || !hfy_index_in_range_(seek, norm, exponent, &about))
-        return;
-    for (d = 0; d < dim; d++) largest = fabs(s->q[d]) > largest ? fabs(s->q[d]) : largest;
-    step = largest / 127;
-    inverse = step > 0 ? 1 / step : 0;
-    for (d = 0; d < dim; d++) {
-        double t = s->q[d] * inverse;
-        k = (int)(t < 0 ? t - 0.5 : t + 0.5);
-        s->whole[d] = (int16_t)(k > 127 ? 127 : k < -127 ? -127 : k);
-        sum += s->whole[d];
-    }
+    size_t d, w;
     for (w = 0; w < words; w++) {
         signed char byte[4] = {0, 0, 0, 0};
         int16_t pair[2] = {0, 0};
         for (d = 0; d < int8->step && w * int8->step + d < dim; d++) {
-            int16_t whole = s->whole[w * int8->step + d];
             if (int8->step == 4)
-                byte[d] = (signed char)whole;
+                byte[d] = (signed char)whole[w * int8->step + d];
             else
-                pair[d] = whole;
+                pair[d] = whole[w * int8->step + d];
         }
-        if (int8->step == 4)
-            memcpy(panel + w * HFY_SIMD_GROUP_, byte, 4);
-        else
-            memcpy(panel + w * HFY_SIMD_GROUP_, pair, 4);
+        memcpy(panel + w * HFY_SIMD_GROUP_, int8->step == 4 ? (const void *)byte : (const void *)pair, 4);
     }
-    hfy_index_rest_(seek, step, s->whole, norm, s->q, &middle, &off, &rest);
+}
+
+/* Makes query j of a batch ready: its words in the panel, its bound. nobody: the place is empty. */
+HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int nobody, size_t words,
+                                   hfy_index_scratch_ *s)
+{
+    hfy_index_one_ *one = s->one + j;
+    size_t d, dim = seek->index->dim;
+    int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_, sum = 0;
+    double middle, off, rest, largest = 0, step, inverse;
+    int k;
+    memset(&one->bound, 0, sizeof one->bound);
+    for (d = 0; d < words; d++) panel[d * HFY_SIMD_GROUP_] = 0;
+    one->count = SIZE_MAX;
+    one->bound.least = HUGE_VAL;
+    if (nobody || !hfy_index_aim_(seek, one->q, s)) return;
+    for (d = 0; d < dim; d++) largest = fabs(s->q[d]) > largest ? fabs(s->q[d]) : largest;
+    step = largest / 127;
+    inverse = step > 0 ? 1 / step : 0;
+    for (d = 0; d < dim; d++) {
+        s->whole[d] = (int16_t)hfy_index_round_(s->q[d] * inverse, 127);
+        sum += s->whole[d];
+    }
+    hfy_index_put_words_(seek->int8, s->whole, dim, words, panel);
+    hfy_index_rest_(seek, step, s, &middle, &off, &rest);
     one->count = 0;
-    one->middle = middle, one->about = off + about;
-    one->bound.scale = step, one->bound.shift = middle + one->about, one->bound.near = norm * (1 + 1e-13),
+    one->middle = middle;
+    one->about = off + s->about;
+    one->bound.scale = step;
+    one->bound.shift = middle + one->about;
+    one->bound.near = s->norm * (1 + 1e-13);
     one->bound.rest = rest;
-    one->bound.offset = sum * int8->offset;
+    one->bound.offset = sum * seek->int8->offset;
     one->bound.least = -HUGE_VAL;
-    one->unit = hfy_index_power_of_(seek->index->exponent + exponent);
+    one->unit = hfy_index_power_of_(seek->index->exponent + s->exponent);
     one->top = -HUGE_VAL;
     for (k = 0; k < HFY_INDEX_FEW_; k++) one->best[k] = -HUGE_VAL;
-    one->bias = bias;
-    one->visible = hfy_base_min_(visible, seek->index->count);
 }
 
 /* Do nq queries share a scan? Else they are better sought alone. */
@@ -8527,21 +8244,16 @@ HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq)
     return nq >= HFY_INDEX_BATCH_ && seek->kth <= HFY_INDEX_FEW_ && seek->index->dim <= HFY_SIMD_SEGMENT_;
 }
 
-/* One pass over the rows for nq queries standing one after another (nq at most what hfy_index_plan_ was told): lists
-   what hfy_index_take_ then scores, query by query. who: which bias and visible are theirs (bias_stride apart). */
-HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, const hfy_real *q, size_t nq, const size_t *who,
-                                  const hfy_real *bias, size_t bias_stride, const size_t *visible,
-                                  hfy_index_scratch_ *s)
+/* One pass over the rows for nq queries that share it (at most what hfy_index_plan_ was told; q, bias and visible of
+   s->one are set): lists the rows that none of them can rule out. */
+HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s)
 {
     const hfy_index_view_ *v = &seek->view;
     const hfy_simd_int8_ *int8 = seek->int8;
     size_t dim = seek->index->dim, words = (dim + int8->step - 1) / int8->step, from, j, l, n, limit = 0;
     size_t shared = (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_;
-    if (!hfy_index_shares_(seek, nq)) return;
     for (j = 0; j < shared; j++) {
-        size_t rows = visible && j < nq ? visible[who[j]] : seek->index->count;
-        hfy_index_enter_(seek, j < nq ? q + j * dim : NULL, j < nq && bias ? bias + who[j] * bias_stride : NULL, rows,
-                         j, words, s);
+        hfy_index_enter_(seek, j, j >= nq, words, s);
         if (s->one[j].count != SIZE_MAX && s->one[j].visible > limit) limit = s->one[j].visible;
     }
     for (from = 0; from < limit; from += n) {
@@ -8568,25 +8280,19 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, const hfy_real *q
     }
 }
 
-/* Query j of the last scan of nq queries (or one alone: nq 1), as hfy_index_candidates_. q: its own. */
-HFY_PRIVATE_ hfy_status hfy_index_take_(const hfy_index_seek_ *seek, size_t nq, size_t j, const hfy_real *q,
-                                        const hfy_real *bias, size_t visible, size_t *index, double *theta,
-                                        size_t *count, hfy_index_scratch_ *s)
+/* What the scan listed for query j: rows, ascending, and their upper bounds. Returns how many. */
+HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, size_t *index, hfy_real *upper,
+                                      const hfy_index_scratch_ *s)
 {
     const hfy_index_one_ *one = s->one + j;
-    double top;
     size_t l, kept = 0;
-    if (!hfy_index_shares_(seek, nq) || one->count == SIZE_MAX)
-        return hfy_index_candidates_(seek, q, bias, visible, index, theta, count, s);
-    top = one->top;
     for (l = 0; l < one->count; l++) {
         hfy_real up = s->above[j * HFY_INDEX_LIST_ + l];
-        if (!hfy_index_matters_(top, seek->width, (double)up)) continue;
+        if (!hfy_sim_matters_(one->top, seek->width, (double)up)) continue;
         index[kept] = s->listed[j * HFY_INDEX_LIST_ + l];
-        s->upper[index[kept++]] = up;
+        upper[index[kept++]] = up;
     }
-    if (kept > HFY_INDEX_FEW_) hfy_index_first_(seek, q, bias, index, kept, &top, s);
-    return hfy_index_finish_(seek, q, bias, kept, top, index, theta, count, s);
+    return kept;
 }
 
 #undef HFY_INDEX_FORMAT_
@@ -8598,11 +8304,8 @@ HFY_PRIVATE_ hfy_status hfy_index_take_(const hfy_index_seek_ *seek, size_t nq, 
 #undef HFY_INDEX_BUILD_
 #undef HFY_INDEX_SAMPLES_
 #undef HFY_INDEX_ROUNDS_
-#undef HFY_INDEX_ROOF_
 #undef HFY_INDEX_TINY_
 #undef HFY_INDEX_SPEC_
-#undef HFY_INDEX_LOST_
-#undef HFY_INDEX_MIN_
 #undef HFY_SIMD_SEGMENT_
 #undef HFY_SIMD_GROUP_
 #undef HFY_SIMD_PAD_
@@ -12586,23 +12289,13 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
 
 #ifdef HFY_HAS_NET_
 /* ------------------------------------------------------------------------------------------------------------------
-   >>net.impl   the one walk:  q -> theta = beta sim(K, q) + bias -> p -> z = V^T p - c o q -> f(q) -> q + step (f(q)
-   - q)
-   May call: base, simd, sim, index, structure, sep, post.
-   Numerics: queries run in tiles that share one read of the keys; a query that stands still leaves its tile, and a
-   state that is one row's alone is scanned for once, for all queries that come to it. Nothing of a query's arithmetic
-   depends on its tile, nor on the number of workers: canonical dots; rows added in ascending order inside folds of a
-   few hundred (so that rounding does not pile up over a large memory), folds inside segments, segments one after
-   another, all with bounds that depend on the net alone.
-   How a tile gets from scores to projections, in one pass over the keys unless the report asks for all the weights:
-     lists   a separation with a margin: keep the candidates within the margin of the best score so far (or of the k-th
-             best), solve on those, add the rows of the support. The same bits as `plain`. With an index, its short
-             rows say which few keys to score; and a query alone takes bounds of its scores from step to step.
-     sums    SOFTMAX, EXP, IDENTITY, POWER: running maximum, rescaled sums. Equal to `plain` up to rounding.
-     plain   whole rows of scores, in tiles of few queries
+   >>net.impl   the one walk:  q -> theta = beta sim(K, q) + bias -> p -> z = V^T p - c o q -> q + step (f(z) - q)
+   May call: base, simd, sim, index (if it is there), structure, sep, post.
+   First what a net may be; then >>net.plain, the walk as it is defined, one query at a time; >>net.fast, the same bits
+   sooner; >>net.energy, energies and gradients.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_NET_TILE_ 128                 /* queries of a tile at most */
-#define HFY_NET_TILE_BYTES_ (2048 * 1024) /* plain: bytes of scores at most, as long as that leaves a query */
+#define HFY_NET_TILE_BYTES_ (2048 * 1024) /* whole rows: bytes of scores at most, as long as that leaves a query */
 #define HFY_NET_BLOCK_BYTES_ (256 * 1024) /* keys of a block: they stay in the cache between scores and projection */
 #define HFY_NET_FOLD_ 512                 /* rows of a fold at least; entries of a list's fold */
 #define HFY_NET_SEGMENT_ 4096             /* rows of a segment, about: what one worker takes at a time */
@@ -12610,44 +12303,12 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
 #define HFY_NET_LIST_ 320                 /* each of them so many */
 #define HFY_NET_MEMO_ 1024                /* rows whose next state is remembered, at most */
 #define HFY_NET_FEW_ 16384                /* numbers of a tile's states that count as little */
+#define HFY_NET_FIRST_ 8                  /* rows scored for a first threshold */
+#define HFY_NET_SAMPLES_ 16               /* rows whose mean is the centre of bounds that move */
+#define HFY_NET_LOST_ 1e-150              /* norms this small may lose their squares */
 #define HFY_NET_KEPT_BYTES_ (2048 * 1024) /* bounds kept for a query that moves, at most */
 #define HFY_NET_KEPT_ROW_ 1024            /* and only for rows of so many bytes: to read shorter ones costs less */
 #define HFY_NET_KEPT_KEYS_ (4096 * 1024)  /* without an index, of so many bytes in all: beyond the caches of a core */
-
-typedef enum hfy_net_mode_ { HFY_NET_PLAIN_, HFY_NET_LISTS_, HFY_NET_SUMS_ } hfy_net_mode_;
-
-/* A call's net with every default filled in, and what all its tiles share. */
-typedef struct hfy_net_run_ {
-    hfy_net net;
-    hfy_sep sep;
-    hfy_post post;
-    const hfy_simd_ *simd;
-    double *inverse_norms; /* COSINE: 1/|x_i| */
-    hfy_index_seek_ seek;  /* lists with an index, or keeping bounds */
-    hfy_net_mode_ mode;
-    int needs_step;    /* 0: one step into a readout that asks for nothing else: no projection onto values */
-    int exponential;   /* sums: SOFTMAX or EXP */
-    int by_rank;       /* lists: candidates count from the k-th best */
-    double margin;     /* lists: how far below */
-    double negligible; /* sums: weights this far below the running maximum add nothing: -log */
-    size_t tile;       /* queries of a tile */
-    size_t block;      /* rows of a block */
-    size_t fold;       /* rows of a fold: whole blocks */
-    size_t segment;    /* rows of a segment: whole folds */
-    size_t capacity;   /* lists: candidates of one query */
-    size_t workers;    /* that share one tile's keys */
-    int keeps;         /* lists, many steps, one query at a time: bounds of all scores go with it from step to step */
-} hfy_net_run_;
-
-/* The candidates of one query so far. */
-typedef struct hfy_net_list_ {
-    size_t *index; /* ascending */
-    double *theta;
-    size_t count, capacity;
-    double top;        /* the best score so far; by rank: the k-th best of a recent past */
-    double lost;       /* the best of what a full list let go, or -infinity */
-    hfy_status status; /* NaN or +infinity met */
-} hfy_net_list_;
 
 /* The sums of one query so far: sum of e^(theta - top), and elsewhere e^(theta - top) x summed. */
 typedef struct hfy_net_sum_ {
@@ -12656,64 +12317,27 @@ typedef struct hfy_net_sum_ {
     hfy_status status; /* NaN or +infinity met */
 } hfy_net_sum_;
 
-/* What a worker streams a segment of the keys in. */
-typedef struct hfy_net_stream_ {
-    hfy_real *scores;    /* tile x block */
-    size_t *at;          /* block: candidates of a block */
-    double *distance;    /* block or capacity, whichever is more: scratch of a list */
-    hfy_net_list_ *list; /* lists: tile; one worker's are the tile's own */
-    hfy_net_sum_ *sum;   /* sums: tile */
-    hfy_real *z;         /* sums, plain: tile x width */
-    hfy_net_sum_ *fold;  /* sums: tile */
-    hfy_real *part;      /* tile x width (lists: width): a fold */
-} hfy_net_stream_;
-
-/* Where the state that is one row's alone went, when a query last was there. */
-typedef struct hfy_net_memo_ {
-    size_t from, to; /* rows; to SIZE_MAX: to a mixture, or it failed */
-} hfy_net_memo_;
-
-/* What one tile works in. */
-typedef struct hfy_net_scratch_ {
-    hfy_sep_scratch_ sep;
-    hfy_post_scratch_ post;
-    hfy_net_stream_ *stream; /* workers */
-    hfy_net_list_ *list;     /* lists: tile */
-    hfy_index_scratch_ index; /* with an index, or keeping bounds */
-    hfy_net_sum_ *sum;       /* sums: tile */
-    hfy_real *scores;        /* plain: tile x N: scores, then weights of kinds that fill */
-    hfy_real *q;             /* tile x D: the queries still running, one after another */
-    hfy_real *before;        /* sums into a readout, many steps: the states before the last move */
-    hfy_real *z;             /* tile x D */
-    hfy_real *f;             /* D */
-    hfy_real *out;           /* tile x readout_dim */
-    double *inverse_q;       /* tile */
-    double *log_scale;       /* tile */
-    size_t *who;             /* tile: which query sits in which place */
-    size_t *step;            /* tile: and how many steps it has made */
-    size_t *limit;           /* tile: how many it may make */
-    hfy_real *mark;          /* tile x D: a state it was in before */
-    size_t *marked;          /* tile: and after how many steps */
-    size_t *cycle;           /* tile: 0, or the length of the cycle that was found */
-    size_t *single;          /* lists, many steps: tile: the row whose state this is, or SIZE_MAX */
-    hfy_net_memo_ *memo;     /* lists, many steps: memos */
-    size_t memos;            /* N, HFY_NET_MEMO_ at most */
-    hfy_status *status;      /* tile */
-    unsigned char *ended;    /* tile: 1 = made its last step, 2 = and its last energy is known */
-    size_t made;             /* steps that the last query to end has made */
-} hfy_net_scratch_;
-
 HFY_PRIVATE_ hfy_status hfy_net_bad_size_(hfy_work *work, const char *what, size_t value, const char *wanted,
                                           size_t bound)
 {
     return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s is %z; it should be %s %z", what, value, wanted, bound);
 }
 
-HFY_PRIVATE_ hfy_status hfy_net_too_large_(hfy_work *work, const char *what, size_t value, const char *times,
-                                           size_t rows)
+/* One of a net's arrays of rows: fills in its stride and checks that such an array can exist. */
+HFY_PRIVATE_ hfy_status hfy_net_check_rows_(const char *what, const char *wide, size_t width, size_t rows,
+                                            const char *times, size_t *stride, hfy_work *work)
 {
-    return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s is %z: with a %s of %z such an array cannot exist", what, value,
-                          times, rows);
+    const size_t given = *stride;
+    char name[32];
+    size_t at = hfy_base_put_(name, sizeof name, 0, what);
+    hfy_base_put_(name, sizeof name, at, "_stride");
+    if (!given) *stride = width;
+    if (*stride < width)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s is %z; it should be 0 or at least %s, %z", name, given, wide,
+                              width);
+    if (hfy_base_fits_(rows, *stride, sizeof(hfy_real))) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s is %z: with a %s of %z such an array cannot exist",
+                          given || *what != 'k' ? name : "dim", *stride, times, rows);
 }
 
 /* Everything that can be wrong with a net for this many queries; fills in the defaults. */
@@ -12725,35 +12349,31 @@ HFY_PRIVATE_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, h
     if (!net->dim) return hfy_net_bad_size_(work, "dim", 0, "at least", 1);
     if (!net->count) return hfy_net_bad_size_(work, "count", 0, "at least", 1);
     if (!net->keys) return hfy_base_fail_(work, HFY_ERR_ARG, "net->keys is NULL");
-    if (!full->key_stride) full->key_stride = net->dim;
-    if (full->key_stride < net->dim)
-        return hfy_net_bad_size_(work, "key_stride", net->key_stride, "0 or at least dim,", net->dim);
+#ifndef HFY_HAS_INDEX_
+    if (net->index)
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->index is set; it needs a build with HFY_ONLY_INDEX");
+#endif
+    status = hfy_net_check_rows_("key", "dim", net->dim, net->count, "count", &full->key_stride, work);
+    if (status) return status;
     if (!net->values) {
         full->values = net->keys;
         full->value_stride = full->key_stride;
     }
-    if (!full->value_stride) full->value_stride = net->dim;
-    if (full->value_stride < net->dim)
-        return hfy_net_bad_size_(work, "value_stride", net->value_stride, "0 or at least dim,", net->dim);
+    status = hfy_net_check_rows_("value", "dim", net->dim, net->count, "count", &full->value_stride, work);
+    if (status) return status;
     if (!net->readout) full->readout_dim = full->readout_stride = 0;
     if (net->readout && !net->readout_dim)
         return hfy_net_bad_size_(work, "readout_dim", 0, "with a readout at least", 1);
-    if (net->readout && !full->readout_stride) full->readout_stride = full->readout_dim;
-    if (full->readout_stride < full->readout_dim)
-        return hfy_net_bad_size_(work, "readout_stride", net->readout_stride, "0 or at least readout_dim,",
-                                 net->readout_dim);
-    if (full->bias_stride && full->bias_stride < net->count)
-        return hfy_net_bad_size_(work, "bias_stride", net->bias_stride, "0 or at least count,", net->count);
-    if (!hfy_base_fits_(net->count, full->key_stride, sizeof(hfy_real)))
-        return hfy_net_too_large_(work, net->key_stride ? "key_stride" : "dim", full->key_stride, "count", net->count);
-    if (!hfy_base_fits_(net->count, full->value_stride, sizeof(hfy_real)))
-        return hfy_net_too_large_(work, "value_stride", full->value_stride, "count", net->count);
-    if (!hfy_base_fits_(net->count, full->readout_stride, sizeof(hfy_real)))
-        return hfy_net_too_large_(work, "readout_stride", full->readout_stride, "count", net->count);
-    if (full->bias && !hfy_base_fits_(n_queries, full->bias_stride, sizeof(hfy_real)))
-        return hfy_net_too_large_(work, "bias_stride", full->bias_stride, "n_queries", n_queries);
+    status = hfy_net_check_rows_("readout", "readout_dim", full->readout_dim, net->count, "count",
+                                 &full->readout_stride, work);
+    if (status) return status;
+    if (full->bias_stride)
+        status = hfy_net_check_rows_("bias", "count", net->count, full->bias ? n_queries : 0, "n_queries",
+                                     &full->bias_stride, work);
+    if (status) return status;
     if (!hfy_base_fits_(n_queries, net->dim > full->readout_dim ? net->dim : full->readout_dim, sizeof(double)))
-        return hfy_net_too_large_(work, "dim", net->dim, "n_queries", n_queries);
+        return hfy_base_fail_(work, HFY_ERR_ARG, "net->dim is %z: with a n_queries of %z such an array cannot exist",
+                              net->dim, n_queries);
     if ((unsigned)net->sim > HFY_SIM_MANHATTAN)
         return hfy_base_fail_(work, HFY_ERR_ARG, "net->sim is %z; it should be one of hfy_sim", (size_t)net->sim);
     if (!(net->beta >= 0 && hfy_base_is_finite_(net->beta)))
@@ -12773,6 +12393,24 @@ HFY_PRIVATE_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, h
     return hfy_post_check_(&net->post, net->dim, &full->post, "net->post", work);
 }
 
+HFY_API hfy_status hfy_net_check(const hfy_net *net, hfy_net *resolved, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_net full;
+    hfy_status status = hfy_net_resolve_(net, 1, &full, w);
+    if (!status && resolved) *resolved = full;
+    return hfy_base_close_(w, &local, status);
+}
+
+/* Says why a query has no answer. */
+HFY_PRIVATE_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_t who)
+{
+    if (status == HFY_ERR_NONFINITE)
+        return hfy_base_fail_(
+            work, status, "query %z: NaN or infinity in it, its scores or its new state; all should be finite", who);
+    return hfy_sep_row_failed_(work, status, "query", who, NULL, 0, NULL);
+}
+
 /* Is there an energy? Says why not. */
 HFY_PRIVATE_ hfy_status hfy_net_has_energy_(const hfy_net *full, hfy_post_scratch_ *scratch, hfy_work *work)
 {
@@ -12784,131 +12422,263 @@ HFY_PRIVATE_ hfy_status hfy_net_has_energy_(const hfy_net *full, hfy_post_scratc
     return hfy_post_has_energy_(&full->post, full->dim, scratch, work);
 }
 
-/* The longest row that a projection makes. */
-HFY_PRIVATE_ size_t hfy_net_width_(const hfy_net *net)
+/* Arguments of a call that a net does not know of. */
+HFY_PRIVATE_ hfy_status hfy_net_check_call_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                            const hfy_real *out, const hfy_report *report, hfy_work *work)
 {
-    return net->dim > net->readout_dim ? net->dim : net->readout_dim;
+    if (n_queries && (!queries || !out))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", !queries ? "queries" : "out");
+    if (n_queries && net->readout && queries == out && net->readout_dim != net->dim)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "out is queries, but readout_dim %z is not dim %z", net->readout_dim,
+                              net->dim);
+    if (report &&
+        ((report->weights && !hfy_base_fits_(n_queries, net->count, sizeof(hfy_real))) ||
+         ((report->top_index || report->top_weight) && !hfy_base_fits_(n_queries, report->top, sizeof(size_t))) ||
+         (report->energy && !hfy_base_fits_(n_queries, hfy_base_plus_(net->max_steps, 1), sizeof(double)))))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "report: arrays for %z queries cannot exist", n_queries);
+    return HFY_OK;
 }
 
-HFY_PRIVATE_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hfy_net_run_ *run)
+/* --- what a call holds --- */
+
+#ifndef HFY_PLAIN /* what >>net.fast knows of a call and of a tile */
+
+typedef enum hfy_net_mode_ { HFY_NET_ROWS_, HFY_NET_LISTS_, HFY_NET_SUMS_ } hfy_net_mode_;
+
+typedef struct hfy_net_fast_ {
+    hfy_net_mode_ mode;
+    int exponential;   /* sums: SOFTMAX or EXP */
+    int by_rank;       /* lists: candidates count from the kth best */
+    int keeps;         /* lists, many steps, one query at a time: bounds of all scores go with it from step to step */
+    int remembers;     /* lists, many steps: a state that is one row's alone says all about the step from it */
+    size_t kth;        /* 1 if not by rank */
+    double margin;     /* lists: how far below */
+    double negligible; /* sums: weights this far below the running maximum add nothing: -log */
+    size_t capacity;   /* lists: candidates of one query */
+    size_t workers;    /* that share one tile's keys */
+#ifdef HFY_HAS_INDEX_
+    hfy_index_seek_ seek;
+#endif
+} hfy_net_fast_;
+
+/* The candidates of one query so far. */
+typedef struct hfy_net_list_ {
+    size_t *index; /* ascending */
+    double *theta;
+    size_t count, capacity;
+    double top;        /* the best score so far; by rank: the kth best of a recent past */
+    double lost;       /* the best of what a full list let go, or -infinity */
+    hfy_status status; /* NaN or +infinity met */
+} hfy_net_list_;
+
+/* What a worker streams a segment of the keys in. */
+typedef struct hfy_net_stream_ {
+    hfy_real *scores;         /* tile x block */
+    size_t *at;               /* block: candidates of a block */
+    double *distance;         /* block or capacity, whichever is more: scratch of a list */
+    hfy_net_list_ *list;      /* lists: tile; one worker's are the tile's own */
+    hfy_net_sum_ *sum, *fold; /* sums: tile */
+    hfy_real *z, *part;       /* sums: tile x width: a segment, a fold */
+} hfy_net_stream_;
+
+/* Where the state that is one row's alone went, when a query last was there. */
+typedef struct hfy_net_memo_ {
+    size_t from, to; /* rows; to SIZE_MAX: to a mixture, or it failed */
+} hfy_net_memo_;
+
+/* Upper bounds of one query's scores, and the state that they are of. */
+typedef struct hfy_net_bounds_ {
+    hfy_real *upper;      /* N */
+    double *select;       /* N, kth > FIRST only */
+    double top;           /* the kth best theta is not below */
+    size_t listed;        /* rows in sep.index whose bounds can reach it; SIZE_MAX: nobody looked */
+    hfy_real *anchor;     /* D: `upper` holds bounds of this state's scores; NULL: nobody keeps them */
+    int kept;             /* it does, of every row */
+    double norm;          /* |anchor| */
+    hfy_real *centre;     /* D: a point amid the rows */
+    float *measured;      /* N, no index: how far from it they lie, rounded up */
+    const float *far, *more; /* N: the same, as a sum of two (more: or NULL) */
+    double unit;          /* of centre and far */
+    double longest;       /* no row is longer; 0: not yet known */
+} hfy_net_bounds_;
+
+typedef struct hfy_net_tile_ {
+    hfy_net_stream_ *stream; /* workers */
+    hfy_net_list_ *list;     /* lists: tile */
+    hfy_real *before;        /* sums into a readout, many steps: the states before the last move */
+    hfy_net_memo_ *memo;
+    size_t memos;            /* min(N, MEMO), 0: none are kept */
+    hfy_net_bounds_ bounds;
+#ifdef HFY_HAS_INDEX_
+    hfy_index_scratch_ index;
+#endif
+} hfy_net_tile_;
+#endif /* HFY_PLAIN */
+
+/* Rows of patterns to project onto. */
+typedef struct hfy_net_rows_ {
+    const hfy_real *at;
+    size_t stride, width;
+} hfy_net_rows_;
+
+/* p of one query: all N weights (index NULL) or a list; each waits for its factor e^log_scale (EXP). */
+typedef struct hfy_net_weights_ {
+    const size_t *index;
+    const hfy_real *weight; /* NULL: nobody knows them but for the heaviest, best */
+    size_t count, best;
+    double log_scale;
+} hfy_net_weights_;
+
+/* A call: its net with every default filled in. */
+typedef struct hfy_net_run_ {
+    hfy_net net;
+    const hfy_simd_ *simd;
+    double *inverse_norms;        /* COSINE: 1/|x_i| */
+    hfy_net_rows_ values, readout; /* readout.at NULL: none */
+    const hfy_real *queries;
+    hfy_real *out;            /* or NULL */
+    hfy_real *path;           /* one query's states, (max_steps+1) x D; or NULL */
+    const hfy_report *report; /* or NULL */
+    int moves;                /* 0: a last step, into a readout, leaves the state alone */
+    size_t block, fold, segment; /* rows: folds are whole blocks, segments whole folds */
+    size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
+#ifndef HFY_PLAIN
+    hfy_net_fast_ fast;
+#endif
+} hfy_net_run_;
+
+/* A query on its way. */
+typedef struct hfy_net_walk_ {
+    size_t who, step, limit; /* its number; steps made; at most */
+    size_t marked, cycle;    /* the step of `mark`; 0, or the length of the cycle it is on */
+    size_t single;           /* net.fast: the row whose state q is, or SIZE_MAX */
+    double residual;         /* max|f(q) - q| of the last step */
+    double log_scale;        /* of its weights, until they are projected */
+    hfy_status status;
+    int ended;               /* 1: made its last step; 2: and its last energy is known */
+    hfy_real *q, *z, *mark;  /* D: state, projection, a state it was in before */
+} hfy_net_walk_;
+
+typedef struct hfy_net_scratch_ {
+    hfy_sep_scratch_ sep;
+    hfy_post_scratch_ post;
+    hfy_net_walk_ *walk;                /* tile */
+    hfy_real *q, *z, *mark, *out;       /* tile rows: states, ...; what the readout makes */
+    hfy_real *scores, *part, *sum, *f;  /* whole x N; a fold, a segment of a projection; D: f(q) */
+    double *inverse_q;                  /* COSINE: 1/|q| */
+    hfy_net_sum_ *sums;                 /* tile: SOFTMAX, EXP, IDENTITY, POWER, in one pass */
+#ifndef HFY_PLAIN
+    hfy_net_tile_ fast;
+#endif
+} hfy_net_scratch_;
+
+/* Checks a net; blocks, folds and segments, which set the order of sums, depend on it alone. */
+HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_net_run_ *run, hfy_work *work)
 {
-    size_t j, room = hfy_base_times_(run->tile, run->capacity);
-    hfy_net_list_ *list = HFY_TAKE_(arena, hfy_net_list_, run->tile);
-    size_t *index = HFY_TAKE_(arena, size_t, room);
-    double *theta = HFY_TAKE_(arena, double, room);
-    for (j = 0; list && j < run->tile; j++) {
-        list[j].index = index + j * run->capacity;
-        list[j].theta = theta + j * run->capacity;
-        list[j].capacity = run->capacity;
-    }
-    return list;
+    hfy_net *full = &run->net;
+    size_t fit;
+    hfy_status status;
+    memset(run, 0, sizeof *run);
+    status = hfy_net_resolve_(net, n_queries, full, work);
+    if (status) return status;
+    run->simd = hfy_simd_choose_(work);
+    if (!run->simd) return HFY_ERR_UNSUPPORTED;
+    run->values.at = full->values;
+    run->values.stride = full->value_stride;
+    run->values.width = full->dim;
+    run->readout.at = full->readout;
+    run->readout.stride = full->readout_stride;
+    run->readout.width = full->readout_dim;
+    run->moves = 1;
+    run->tile = 1;
+    run->whole = 1;
+    fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)7;
+    run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 7) + 1);
+    run->fold = run->block * ((HFY_NET_FOLD_ - 1) / run->block + 1);
+    fit = hfy_base_min_(HFY_NET_SEGMENT_, full->count / 6) + run->fold / 2; /* six or so at least, for workers */
+    run->segment = fit < run->fold ? run->fold : run->fold * (fit / run->fold);
+    return HFY_OK;
 }
 
-HFY_PRIVATE_ void hfy_net_plan_stream_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_stream_ *t)
+/* What is asked of it, and whether that takes a last step's state. */
+HFY_PRIVATE_ void hfy_net_call_of_(hfy_net_run_ *run, const hfy_real *queries, hfy_real *out, const hfy_report *report)
 {
-    size_t lists = run->mode == HFY_NET_LISTS_, one_pass = run->mode != HFY_NET_PLAIN_ && !run->seek.index;
-    t->scores = HFY_TAKE_(arena, hfy_real, one_pass * hfy_base_times_(run->tile, run->block));
-    t->at = HFY_TAKE_(arena, size_t, lists * one_pass * run->block);
-    t->distance = HFY_TAKE_(arena, double,
-                            lists * one_pass * (run->block > run->capacity ? run->block : run->capacity));
-    t->sum = HFY_TAKE_(arena, hfy_net_sum_, run->tile);
-    t->z = HFY_TAKE_(arena, hfy_real, !lists * hfy_base_times_(run->tile, hfy_net_width_(&run->net)));
-    t->fold = HFY_TAKE_(arena, hfy_net_sum_, run->tile);
-    t->part = HFY_TAKE_(arena, hfy_real, hfy_base_times_(lists ? 1 : run->tile, hfy_net_width_(&run->net)));
-    t->list = lists && one_pass && run->workers > 1 ? hfy_net_plan_lists_(arena, run) : NULL;
+    run->queries = queries;
+    run->out = out;
+    run->report = report;
+    run->moves = !run->readout.at || (report && (report->energy || report->residual));
 }
 
-/* Does a state that is one row's alone say all about the step from it? (A query's own bias or mask would matter too,
-   and so would the state before, where a step mixes it in.) */
-HFY_PRIVATE_ size_t hfy_net_remembers_(const hfy_net_run_ *run)
+HFY_PRIVATE_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net)
 {
-    const hfy_net *net = &run->net;
-    return run->mode == HFY_NET_LISTS_ && net->max_steps > 1 && net->step >= 1 && !net->readout && !net->bias &&
-           !net->visible && !net->self_coupling;
+    return HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? net->count : 0);
 }
 
-/* energies: the plan is for a call that evaluates energies too. */
 HFY_PRIVATE_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s)
 {
-    const hfy_net *net = &run->net;
-    size_t t = run->tile, i, plain = run->mode == HFY_NET_PLAIN_;
-    hfy_sep_plan_(arena, run->simd, &net->sep, net->count, 0, &s->sep);
+    size_t t = run->tile, dim = run->net.dim, out = run->readout.width, rows = run->whole ? run->whole : 1;
+    hfy_sep_plan_(arena, run->simd, &run->net.sep, run->net.count, 0, &s->sep);
     if (energies)
-        hfy_post_plan_value_(arena, &run->post, net->dim, &s->post);
+        hfy_post_plan_value_(arena, &run->net.post, dim, &s->post);
     else
-        hfy_post_plan_(arena, &run->post, net->dim, &s->post);
-    s->list = run->mode == HFY_NET_LISTS_ && !run->seek.index ? hfy_net_plan_lists_(arena, run) : NULL;
-    s->stream = HFY_TAKE_(arena, hfy_net_stream_, run->workers);
-    for (i = 0; i < run->workers; i++) {
-        hfy_net_stream_ counted;
-        hfy_net_plan_stream_(arena, run, s->stream ? s->stream + i : &counted);
-    }
-    if (s->stream && run->workers == 1) s->stream->list = s->list;
-    if (run->seek.index || run->keeps) hfy_index_plan_(arena, &run->seek, t, run->keeps, &s->index);
-    s->sum = HFY_TAKE_(arena, hfy_net_sum_, t);
-    s->scores = HFY_TAKE_(arena, hfy_real, plain * hfy_base_times_(t, net->count));
-    s->q = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, net->dim));
-    s->before = HFY_TAKE_(arena, hfy_real, net->readout && net->max_steps > 1 ? hfy_base_times_(t, net->dim) : 0);
-    s->z = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, net->dim));
-    s->f = HFY_TAKE_(arena, hfy_real, net->dim);
-    s->out = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, net->readout_dim));
-    s->inverse_q = HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? t : 0);
-    s->log_scale = HFY_TAKE_(arena, double, t);
-    s->who = HFY_TAKE_(arena, size_t, t);
-    s->step = HFY_TAKE_(arena, size_t, t);
-    s->limit = HFY_TAKE_(arena, size_t, t);
-    s->mark = HFY_TAKE_(arena, hfy_real, net->max_steps > 2 ? hfy_base_times_(t, net->dim) : 0);
-    s->marked = HFY_TAKE_(arena, size_t, t);
-    s->cycle = HFY_TAKE_(arena, size_t, t);
-    s->single = HFY_TAKE_(arena, size_t, hfy_net_remembers_(run) * t);
-    s->memos = hfy_net_remembers_(run) * hfy_base_min_(net->count, HFY_NET_MEMO_);
-    s->memo = HFY_TAKE_(arena, hfy_net_memo_, s->memos);
-    s->status = HFY_TAKE_(arena, hfy_status, t);
-    s->ended = HFY_TAKE_(arena, unsigned char, t);
-    s->made = 0;
+        hfy_post_plan_(arena, &run->net.post, dim, &s->post);
+    s->walk = HFY_TAKE_(arena, hfy_net_walk_, t);
+    s->q = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, dim));
+    s->z = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, dim));
+    s->mark = HFY_TAKE_(arena, hfy_real, run->net.max_steps > 2 ? hfy_base_times_(t, dim) : 0);
+    s->out = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, out));
+    s->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(run->whole, run->net.count));
+    s->part = HFY_TAKE_(arena, hfy_real, hfy_base_times_(rows, dim > out ? dim : out));
+    s->sum = HFY_TAKE_(arena, hfy_real, hfy_base_times_(rows, dim > out ? dim : out));
+    s->f = HFY_TAKE_(arena, hfy_real, dim);
+    s->sums = HFY_TAKE_(arena, hfy_net_sum_, hfy_sep_is_list_(&run->net.sep) ? 0 : t);
+    s->inverse_q = HFY_TAKE_(arena, double, run->net.sim == HFY_SIM_COSINE ? t : 0);
 }
 
-/* --- the four steps --- */
-
-/* Scores of nq queries, standing one after another, against keys from .. from+n-1; no bias yet. */
-HFY_PRIVATE_ void hfy_net_scores_(const hfy_net_run_ *run, const hfy_real *q, size_t nq, const double *inverse_q,
-                                  size_t from, size_t n, hfy_real *scores, size_t score_stride)
+/* What COSINE needs of keys and queries. */
+HFY_PRIVATE_ void hfy_net_prepare_(hfy_net_run_ *run)
 {
-    const hfy_net *net = &run->net;
-    hfy_sim_tile_(run->simd, net->sim, net->beta, net->keys + from * net->key_stride, net->key_stride, n,
-                  run->inverse_norms ? run->inverse_norms + from : NULL, q, net->dim, nq, inverse_q, net->dim, scores,
-                  score_stride);
+    if (run->net.sim == HFY_SIM_COSINE)
+        hfy_sim_inverse_norms_(run->simd, run->net.keys, run->net.key_stride, run->net.count, run->net.dim,
+                               run->inverse_norms);
 }
 
-/* What COSINE needs of the queries. */
 HFY_PRIVATE_ void hfy_net_norms_(const hfy_net_run_ *run, const hfy_real *q, size_t nq, double *inverse_q)
 {
     if (run->net.sim == HFY_SIM_COSINE) hfy_sim_inverse_norms_(run->simd, q, run->net.dim, nq, run->net.dim, inverse_q);
 }
 
-/* Adds the bias to scores of keys from .. from+n-1 and masks what query `who` must not see. A bias of -infinity masks
-   whatever the key holds. */
-HFY_PRIVATE_ void hfy_net_mask_(const hfy_net *net, size_t who, size_t from, size_t n, hfy_real *theta)
+/* The rows of place j. */
+HFY_PRIVATE_ void hfy_net_place_(const hfy_net_run_ *run, size_t j, hfy_net_scratch_ *s)
 {
-    size_t i, visible = n;
-    if (net->visible) visible = net->visible[who] < from ? 0 : hfy_base_min_(net->visible[who] - from, n);
-    if (net->bias) {
-        const hfy_real *bias = net->bias + who * net->bias_stride + from;
-        for (i = 0; i < visible; i++) theta[i] = hfy_base_is_neg_inf_((double)bias[i]) ? bias[i] : theta[i] + bias[i];
-    }
-    for (i = visible; i < n; i++) theta[i] = (hfy_real)-HUGE_VAL;
+    size_t at = j * run->net.dim;
+    s->walk[j].q = s->q + at;
+    s->walk[j].z = s->z + at;
+    s->walk[j].mark = s->mark ? s->mark + at : NULL;
 }
 
-/* z starts from -0: a weight of 1 then copies its row to the bit, the sign of zeros included. */
+/* Seats query `who` in place j. */
+HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *queries, size_t who, size_t j,
+                                 hfy_net_scratch_ *s)
+{
+    size_t d, dim = run->net.dim;
+    hfy_net_walk_ *w = s->walk + j;
+    memset(w, 0, sizeof *w);
+    w->who = who;
+    w->limit = run->net.max_steps;
+    w->single = SIZE_MAX;
+    hfy_net_place_(run, j, s);
+    memcpy(w->q, queries + who * dim, dim * sizeof *w->q);
+    for (d = 0; d < dim; d++)
+        if (!hfy_base_is_finite_((double)w->q[d])) w->status = HFY_ERR_NONFINITE;
+}
+
+/* Sums start from -0: a weight of 1 then copies its row to the bit, the sign of zeros included. */
 HFY_PRIVATE_ void hfy_net_zero_(hfy_real *z, size_t n)
 {
-    size_t d, m = hfy_base_min_(n, 256);
-    for (d = 0; d < m; d++) z[d] = (hfy_real)-0.0;
-    for (; d < n; d += m) {
-        m = hfy_base_min_(d, n - d);
-        m = hfy_base_min_(m, 2048);
-        memcpy(z + d, z, m * sizeof *z);
-    }
+    size_t d;
+    for (d = 0; d < n && d < 256; d++) z[d] = (hfy_real)-0.0;
+    for (; d < n; d += hfy_base_min_(d, n - d)) memcpy(z + d, z, hfy_base_min_(d, n - d) * sizeof *z);
 }
 
 HFY_PRIVATE_ void hfy_net_add_(const hfy_real *HFY_RESTRICT_ part, size_t n, hfy_real *HFY_RESTRICT_ z)
@@ -12917,467 +12687,27 @@ HFY_PRIVATE_ void hfy_net_add_(const hfy_real *HFY_RESTRICT_ part, size_t n, hfy
     for (d = 0; d < n; d++) z[d] += part[d];
 }
 
-/* z = the weighted rows of nq queries, all N of them, in the order that every mode adds them. t: z and part, nq x
-   width. */
-HFY_PRIVATE_ void hfy_net_project_(const hfy_net_run_ *run, const hfy_real *weight, size_t weight_stride, size_t nq,
-                                   const hfy_real *rows, size_t stride, size_t width, const hfy_net_stream_ *t,
-                                   hfy_real *z)
+/* p = separation(theta). A list's weights are rounded where they stand; others take the place of theta. */
+HFY_PRIVATE_ hfy_net_weights_ hfy_net_listed_weights_(hfy_sep_scratch_ *sep)
 {
-    size_t from = 0, to, end, n = run->net.count;
-    hfy_net_zero_(z, nq * width);
-    while (from < n) {
-        end = hfy_base_min_(from + run->segment, n);
-        hfy_net_zero_(t->z, nq * width);
-        for (; from < end; from = to) {
-            to = hfy_base_min_(from + run->fold, end);
-            hfy_net_zero_(t->part, nq * width);
-            run->simd->combine(weight + from, weight_stride, nq, rows + from * stride, stride, to - from, width,
-                               t->part, width);
-            hfy_net_add_(t->part, nq * width, t->z);
-        }
-        hfy_net_add_(t->z, nq * width, z);
-    }
-}
-
-/* The same for one query and a list of rows, index ascending. part: width. */
-HFY_PRIVATE_ void hfy_net_gather_(const hfy_simd_ *simd, const size_t *index, const hfy_real *weight, size_t count,
-                                  const hfy_real *rows, size_t stride, size_t width, hfy_real *part, hfy_real *z)
-{
-    size_t from, n;
-    hfy_net_zero_(z, width);
-    for (from = 0; from < count; from += n) {
-        n = hfy_base_min_(HFY_NET_FOLD_, count - from);
-        hfy_net_zero_(part, width);
-        simd->gather(index + from, weight + from, n, rows, stride, width, part);
-        hfy_net_add_(part, width, z);
-    }
-}
-
-/* --- one pass, lists: candidates within the margin --- */
-
-HFY_PRIVATE_ void hfy_net_clear_list_(hfy_net_list_ *list, double top)
-{
-    list->count = 0;
-    list->top = top;
-    list->lost = -HUGE_VAL;
-    list->status = HFY_OK;
-}
-
-/* Can a score still matter? By rank the k-th best and its equals always can. */
-HFY_PRIVATE_ int hfy_net_matters_(const hfy_net_list_ *list, double margin, double theta)
-{
-    return hfy_index_matters_(list->top, margin, theta);
-}
-
-/* By rank: raises the bar to the k-th best of what is listed. */
-HFY_PRIVATE_ void hfy_net_rank_(const hfy_net_run_ *run, hfy_net_list_ *list, double *scratch)
-{
-    size_t k = (size_t)ceil(run->sep.k);
-    double kth;
-    if (!run->by_rank || !scratch || list->count < k || list->count > run->capacity) return;
-    memcpy(scratch, list->theta, list->count * sizeof *scratch);
-    kth = hfy_base_kth_largest_(scratch, list->count, k);
-    if (kth > list->top) list->top = kth;
-}
-
-/* Drops candidates that later ones have outdone. */
-HFY_PRIVATE_ void hfy_net_compact_(const hfy_net_run_ *run, hfy_net_list_ *list, double *scratch)
-{
-    size_t i, kept = 0;
-    hfy_net_rank_(run, list, scratch);
-    for (i = 0; i < list->count; i++)
-        if (hfy_net_matters_(list, run->margin, list->theta[i])) {
-            list->index[kept] = list->index[i];
-            list->theta[kept++] = list->theta[i];
-        }
-    list->count = kept;
-}
-
-/* Lets go the worse half of a list that is full of candidates: a better score may yet come that they cannot match. */
-HFY_PRIVATE_ void hfy_net_shorten_(hfy_net_list_ *list, double *scratch)
-{
-    size_t i, kept = 0;
-    double bar;
-    memcpy(scratch, list->theta, list->count * sizeof *scratch);
-    bar = hfy_base_kth_largest_(scratch, list->count, list->count / 2 + 1);
-    for (i = 0; i < list->count; i++)
-        if (list->theta[i] > bar) {
-            list->index[kept] = list->index[i];
-            list->theta[kept++] = list->theta[i];
-        }
-    list->count = kept;
-    if (bar > list->lost) list->lost = bar;
-}
-
-/* Was something let go that matters? */
-HFY_PRIVATE_ int hfy_net_overflowed_(const hfy_net_list_ *list, double margin)
-{
-    return list->lost > -HUGE_VAL && hfy_net_matters_(list, margin, list->lost);
-}
-
-/* Appends one candidate; a full list is compacted first, and shortened if that makes little room. */
-HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, size_t index, double theta,
-                                  double *scratch)
-{
-    if (list->count == list->capacity) {
-        hfy_net_compact_(run, list, scratch);
-        if (list->count > list->capacity / 4 * 3) hfy_net_shorten_(list, scratch);
-        if (!hfy_net_matters_(list, run->margin, theta)) return;
-    }
-    list->index[list->count] = index;
-    list->theta[list->count++] = theta;
-}
-
-/* Takes in a block of scores. */
-HFY_PRIVATE_ void hfy_net_collect_(const hfy_net_run_ *run, hfy_net_list_ *list, const hfy_real *theta, size_t from,
-                                   size_t n, hfy_net_stream_ *t)
-{
-    size_t i, found;
-    double top;
-    hfy_status status = hfy_sep_top_(run->simd, theta, n, NULL, &top);
-    if (status == HFY_ERR_ARG || list->status)
-        return; /* all of the block is masked, or it is no use */
-    if (status) {
-        list->status = status;
-        return;
-    }
-    if (!run->by_rank && top > list->top) list->top = top;
-    if (!hfy_net_matters_(list, run->margin, top)) return;
-    if (run->by_rank) {
-        for (i = 0; i < n; i++) {
-            double v = (double)theta[i];
-            if (hfy_net_matters_(list, run->margin, v) && !hfy_base_is_neg_inf_(v))
-                hfy_net_append_(run, list, from + i, v, t->distance);
-        }
-        return;
-    }
-    found = run->simd->window(theta, n, (hfy_real)list->top, run->margin, t->at, t->distance);
-    for (i = 0; i < found; i++) hfy_net_append_(run, list, from + t->at[i], (double)theta[t->at[i]], t->distance);
-}
-
-/* --- one pass, sums: running maximum --- */
-
-HFY_PRIVATE_ void hfy_net_clear_sum_(hfy_net_sum_ *sum)
-{
-    sum->top = -HUGE_VAL;
-    sum->sum = 0;
-    sum->best = 0;
-    sum->status = HFY_OK;
-}
-
-/* Turns a block of scores into weights relative to the running maximum, which may rise: z then shrinks. 0: all of them
-   are 0. */
-HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, size_t from, size_t n,
-                                hfy_real *z, size_t width)
-{
-    double top;
-    size_t i;
-    hfy_status status = hfy_sep_top_(run->simd, theta, n, NULL, &top);
-    if (status == HFY_ERR_NONFINITE) sum->status = status;
-    if (status || sum->status || (run->exponential && top < sum->top - run->negligible)) {
-        memset(theta, 0, n * sizeof *theta);
-        return 0;
-    }
-    if (top > sum->top) {
-        for (i = 0; (double)theta[i] < top;) i++;
-        sum->best = from + i;
-        if (run->exponential && sum->sum > 0) {
-            double shrink = top - sum->top < run->negligible ? exp(sum->top - top) : 0;
-            sum->sum *= shrink;
-            if (shrink > 0)
-                run->simd->scale_once(z, width, shrink);
-            else
-                hfy_net_zero_(z, width);
-        }
-        sum->top = top;
-    }
-    if (!run->exponential) {
-        status = hfy_sep_elementwise_(&run->sep, theta, n, theta);
-        if (status) {
-            sum->status = status;
-            memset(theta, 0, n * sizeof *theta);
-        }
-        return !status;
-    }
-    sum->sum += run->simd->softmax(theta, n, (hfy_real)sum->top, theta);
-    run->simd->cut(theta, n, exp(-run->negligible));
-    return 1;
-}
-
-/* Adds a later segment's sums to those of all earlier ones. */
-HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy_real *z, const hfy_net_sum_ *part,
-                                 const hfy_real *z_part, size_t width)
-{
-    double keep = 1, add = 1;
-    if (part->status && !all->status) all->status = part->status;
-    if (all->status || hfy_base_is_neg_inf_(part->top)) return;
-    if (run->exponential) {
-        keep = part->top - all->top < run->negligible ? exp(all->top - part->top) : 0;
-        add = all->top - part->top < run->negligible ? exp(part->top - all->top) : 0;
-        if (keep > 1) keep = 1;
-        if (add > 1) add = 1;
-        all->sum = all->sum * keep + part->sum * add;
-    }
-    if (part->top > all->top) {
-        all->top = part->top;
-        all->best = part->best;
-    }
-    if (!(keep > 0)) hfy_net_zero_(z, width); /* nothing of it is left: the first sums are copied to the bit */
-    if (add > 0) run->simd->mix(z, z_part, width, keep, add);
-}
-
-/* --- one pass: rounds of segments, one a worker --- */
-
-typedef struct hfy_net_round_ {
-    const hfy_net_run_ *run;
-    hfy_net_scratch_ *s;
-    const hfy_real *q;       /* nq queries, one after another */
-    const size_t *who;       /* their numbers */
-    const double *inverse_q; /* COSINE */
-    const hfy_real *rows;    /* sums: what is projected onto */
-    size_t nq, from, limit, stride, width;
-} hfy_net_round_;
-
-/* Scores of a block of keys, nq x n; and what stays behind of them if bounds are kept (nq is 1 then). */
-HFY_PRIVATE_ void hfy_net_block_(const hfy_net_round_ *round, size_t from, size_t n, hfy_real *scores)
-{
-    const hfy_net_run_ *run = round->run;
-    hfy_index_scratch_ *kept = &round->s->index;
-    int measures = run->keeps && !(kept->longest > 0);
-    size_t few = measures ? 8 : n, i, now;
-    for (i = 0; i < n; i += now) { /* rows to be measured too: a few at a time, while they are in the nearest cache */
-        now = hfy_base_min_(few, n - i);
-        hfy_net_scores_(run, round->q, round->nq, round->inverse_q, from + i, now, scores + i, run->block);
-        if (measures) hfy_index_measure_(&run->seek, from + i, now, kept);
-    }
-    if (run->keeps) memcpy(kept->upper + from, scores, n * sizeof *scores);
-}
-
-/* One worker's segment: from + i segments. */
-HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i)
-{
-    const hfy_net_round_ *round = (const hfy_net_round_ *)context;
-    const hfy_net_run_ *run = round->run;
-    hfy_net_stream_ *t = round->s->stream + i;
-    size_t from = round->from + i * run->segment, to = hfy_base_min_(from + run->segment, round->limit), j, n;
-    for (j = 0; j < round->nq; j++) {
-        if (run->mode == HFY_NET_LISTS_ && run->workers > 1)
-            hfy_net_clear_list_(t->list + j, round->s->list[j].top);
-        if (run->mode == HFY_NET_SUMS_) hfy_net_clear_sum_(t->sum + j);
-    }
-    if (run->mode == HFY_NET_SUMS_) hfy_net_zero_(t->z, round->nq * round->width);
-    while (from < to) {
-        size_t fold = hfy_base_min_(from + run->fold, to);
-        for (j = 0; run->mode == HFY_NET_SUMS_ && j < round->nq; j++) {
-            hfy_net_clear_sum_(t->fold + j);
-            t->fold[j].top = t->sum[j].top; /* what is negligible already need not be summed */
-        }
-        if (run->mode == HFY_NET_SUMS_) hfy_net_zero_(t->part, round->nq * round->width);
-        for (; from < fold; from += n) {
-            int some = 0;
-            n = hfy_base_min_(run->block, fold - from);
-            hfy_net_block_(round, from, n, t->scores);
-            for (j = 0; j < round->nq; j++) {
-                hfy_real *theta = t->scores + j * run->block;
-                hfy_net_mask_(&run->net, round->who[j], from, n, theta);
-                if (run->mode == HFY_NET_LISTS_)
-                    hfy_net_collect_(run, t->list + j, theta, from, n, t);
-                else
-                    some |= hfy_net_weigh_(run, t->fold + j, theta, from, n, t->part + j * round->width, round->width);
-            }
-            if (some)
-                run->simd->combine(t->scores, run->block, round->nq, round->rows + from * round->stride, round->stride,
-                                   n, round->width, t->part, round->width);
-        }
-        for (j = 0; run->mode == HFY_NET_SUMS_ && j < round->nq; j++)
-            hfy_net_merge_(run, t->sum + j, t->z + j * round->width, t->fold + j, t->part + j * round->width,
-                           round->width);
-    }
-}
-
-/* Streams the keys past nq queries. lists: leaves the candidates in s->list. sums: leaves sum and z, nq x width,
-   divided by the sum for SOFTMAX. */
-HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, const hfy_real *q, const size_t *who, size_t nq,
-                                       const double *inverse_q, const hfy_real *rows, size_t stride, size_t width,
-                                       hfy_net_sum_ *sum, hfy_real *z, hfy_net_scratch_ *s)
-{
-    hfy_net_round_ round;
-    size_t i, j, l;
-    round.run = run, round.s = s, round.q = q, round.who = who, round.inverse_q = inverse_q;
-    round.rows = rows, round.nq = nq, round.stride = stride, round.width = width;
-    round.limit = run->net.visible ? 0 : run->net.count;
-    for (j = 0; j < nq; j++) {
-        if (run->net.visible && run->net.visible[who[j]] > round.limit)
-            round.limit = hfy_base_min_(run->net.visible[who[j]], run->net.count);
-        if (run->mode == HFY_NET_LISTS_) hfy_net_clear_list_(s->list + j, -HUGE_VAL);
-        if (run->mode == HFY_NET_SUMS_) hfy_net_clear_sum_(sum + j);
-    }
-    if (run->mode == HFY_NET_SUMS_) hfy_net_zero_(z, nq * width);
-    for (round.from = 0; round.from < round.limit; round.from += run->workers * run->segment) {
-        size_t segments = (round.limit - round.from - 1) / run->segment + 1;
-        segments = hfy_base_min_(segments, run->workers);
-        hfy_base_parallel_(segments, hfy_net_segment_, &round);
-        for (i = 0; i < segments; i++)
-            for (j = 0; j < nq; j++) {
-                hfy_net_stream_ *t = s->stream + i;
-                if (run->mode == HFY_NET_SUMS_) {
-                    hfy_net_merge_(run, sum + j, z + j * width, t->sum + j, t->z + j * width, width);
-                    continue;
-                }
-                if (run->workers == 1) {
-                    hfy_net_compact_(run, s->list + j, t->distance);
-                    continue;
-                }
-                if (!run->by_rank && t->list[j].top > s->list[j].top) s->list[j].top = t->list[j].top;
-                if (t->list[j].status && !s->list[j].status) s->list[j].status = t->list[j].status;
-                if (t->list[j].lost > s->list[j].lost) s->list[j].lost = t->list[j].lost;
-                for (l = 0; l < t->list[j].count; l++)
-                    if (hfy_net_matters_(s->list + j, run->margin, t->list[j].theta[l]))
-                        hfy_net_append_(run, s->list + j, t->list[j].index[l], t->list[j].theta[l], t->distance);
-                if (run->by_rank) hfy_net_rank_(run, s->list + j, t->distance);
-            }
-    }
-    for (j = 0; run->mode == HFY_NET_SUMS_ && j < nq; j++) {
-        if (!sum[j].status && hfy_base_is_neg_inf_(sum[j].top)) sum[j].status = HFY_ERR_ARG;
-        if (!sum[j].status && run->sep.kind != HFY_SEP_EXP && sum[j].sum > 0) /* EXP keeps its factor e^top */
-            run->simd->scale_once(z + j * width, width, 1 / sum[j].sum);
-    }
-}
-
-/* The candidates of the query in place j, into s->sep. A list that overflowed is made again where there is room for
-   all keys: the separation's own arrays. */
-HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t j, hfy_net_scratch_ *s)
-{
-    hfy_net_list_ *list = s->list + j, all;
-    hfy_net_stream_ *t = s->stream;
-    if (list->status) return list->status;
-    if (run->keeps) hfy_index_keep_(&run->seek, s->q, &s->index);
-    if (hfy_net_overflowed_(list, run->margin)) {
-        size_t from, n,
-            limit = run->net.visible ? hfy_base_min_(run->net.visible[s->who[j]], run->net.count) : run->net.count;
-        hfy_net_run_ alone = *run;
-        all = *list;
-        alone.capacity = 0; /* never ranks: nothing is dropped before the end */
-        all.index = s->sep.index, all.theta = s->sep.weight, all.capacity = SIZE_MAX;
-        hfy_net_clear_list_(&all, list->top);
-        for (from = 0; from < limit; from += n) {
-            n = hfy_base_min_(run->block, limit - from);
-            hfy_net_scores_(run, s->q + j * run->net.dim, 1, s->inverse_q ? s->inverse_q + j : NULL, from, n, t->scores,
-                            run->block);
-            hfy_net_mask_(&run->net, s->who[j], from, n, t->scores);
-            hfy_net_collect_(&alone, &all, t->scores, from, n, t);
-        }
-        if (all.status) return all.status;
-        s->sep.count = all.count;
-    } else {
-        memcpy(s->sep.index, list->index, list->count * sizeof *list->index);
-        memcpy(s->sep.weight, list->theta, list->count * sizeof *list->theta);
-        s->sep.count = list->count;
-    }
-    return HFY_OK;
-}
-
-/* The same with an index, after its scan for the live queries. */
-HFY_PRIVATE_ hfy_status hfy_net_seek_(const hfy_net_run_ *run, size_t live, size_t j, hfy_net_scratch_ *s)
-{
-    const hfy_net *net = &run->net;
-    size_t who = s->who[j];
-    return hfy_index_take_(
-        &run->seek, live, j, s->q + j * net->dim, net->bias ? net->bias + who * net->bias_stride : NULL,
-        net->visible ? net->visible[who] : net->count, s->sep.index, s->sep.weight, &s->sep.count, &s->index);
-}
-
-/* The list's weights in hfy_real, over the same memory: a list may be as long as the net. */
-HFY_PRIVATE_ const hfy_real *hfy_net_round_weights_(hfy_sep_scratch_ *sep)
-{
-    unsigned char *bytes = (unsigned char *)sep->weight;
+    hfy_net_weights_ p = {sep->index, (const hfy_real *)(const void *)sep->weight, sep->count, 0, 0};
     size_t i;
     for (i = 0; i < sep->count; i++) {
         hfy_real w = (hfy_real)sep->weight[i];
-        memcpy(bytes + i * sizeof w, &w, sizeof w);
+        memcpy((unsigned char *)sep->weight + i * sizeof w, &w, sizeof w);
     }
-    return (const hfy_real *)(const void *)bytes;
+    return p;
 }
 
-/* E(q) = -Omega*(theta)/beta + Psi(q) + 1/2 sum c q^2, from the scores with their bias. */
-HFY_PRIVATE_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *theta, const hfy_real *q, size_t who,
-                                        double *energy, hfy_net_scratch_ *s)
+/* The heaviest weight after `previous` (descending, ties by position); SIZE_MAX: the first, or none that is not 0. */
+HFY_PRIVATE_ size_t hfy_net_heaviest_(const hfy_net_weights_ *p, size_t previous)
 {
-    const hfy_net *net = &run->net;
-    double conjugate, psi, self = 0;
-    size_t d;
-    hfy_status status = hfy_sep_conjugate_(&net->sep, theta, net->count, who, &conjugate, &s->sep);
-    if (status) return status;
-    status = hfy_post_row_value_(&run->post, q, net->dim, &psi, &s->post);
-    if (status) return status;
-    if (net->self_coupling)
-        for (d = 0; d < net->dim; d++) self += 0.5 * (double)net->self_coupling[d] * (double)q[d] * (double)q[d];
-    *energy = -conjugate / net->beta + psi + self;
-    return HFY_OK;
-}
-
-/* dE/dq into dq, which may be q, from the same scores, which become the weights; grad Psi stands in s->post.row. */
-HFY_PRIVATE_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real *theta, const hfy_real *q,
-                                                 size_t who, hfy_real *dq, hfy_net_scratch_ *s)
-{
-    const hfy_net *net = &run->net;
-    double *slope = s->post.row, half;
-    size_t d;
-    hfy_status status = hfy_sep_fill_(&run->sep, theta, net->count, who, theta, s->log_scale, &s->sep);
-    if (status) return status;
-    hfy_net_project_(run, theta, net->count, 1, net->keys, net->key_stride, net->dim, s->stream, s->z);
-    half = exp(0.5 * s->log_scale[0]);
-    for (d = 0; d < net->dim; d++) {
-        if (net->self_coupling) slope[d] += (double)net->self_coupling[d] * (double)q[d];
-        slope[d] -= hfy_post_unscale_((double)s->z[d], half);
-        if (!(fabs(slope[d]) <= HFY_REAL_MAX_)) return HFY_ERR_NONFINITE;
-    }
-    for (d = 0; d < net->dim; d++) dq[d] = (hfy_real)slope[d];
-    return HFY_OK;
-}
-
-/* z <- z - c o q, where z still waits for its factor e^log_scale. */
-HFY_PRIVATE_ void hfy_net_uncouple_(const hfy_net *net, const hfy_real *q, hfy_real *z, double *log_scale)
-{
-    double up = 1, down = 1;
-    size_t d;
-    if (!net->self_coupling) return;
-    if (*log_scale > 0) {
-        down = exp(-*log_scale);
-    } else {
-        up = exp(*log_scale);
-        *log_scale = 0;
-    }
-    for (d = 0; d < net->dim; d++)
-        z[d] = (hfy_real)(up * (double)z[d] - down * (double)net->self_coupling[d] * (double)q[d]);
-}
-
-/* The new state into q; returns max|f - q|. */
-HFY_PRIVATE_ double hfy_net_move_(const hfy_simd_ *simd, const hfy_net *net, const hfy_real *f, hfy_real *q)
-{
-    double residual = simd->apart(f, q, net->dim);
-    size_t d;
-    if (!(net->step < 1))
-        memcpy(q, f, net->dim * sizeof *q);
-    else
-        for (d = 0; d < net->dim; d++)
-            q[d] = (hfy_real)((double)q[d] + net->step * ((double)f[d] - (double)q[d]));
-    return residual;
-}
-
-/* --- the report --- */
-
-/* The heaviest weight after `previous` in the order of the list of the heaviest (descending, ties by position);
-   SIZE_MAX as previous asks for the first, as an answer it means that no nonzero weight is left. */
-HFY_PRIVATE_ size_t hfy_net_next_heaviest_(const hfy_real *weight, size_t count, size_t previous)
-{
+    const hfy_real *w = p->weight;
     size_t i, choice = SIZE_MAX;
-    for (i = 0; i < count; i++) {
-        if (!(weight[i] > 0 || weight[i] < 0)) continue;
-        if (previous != SIZE_MAX &&
-            (weight[i] > weight[previous] || (!(weight[i] < weight[previous]) && i <= previous)))
-            continue;
-        if (choice == SIZE_MAX || weight[i] > weight[choice]) choice = i;
+    for (i = 0; i < p->count; i++) {
+        if (!(w[i] > 0 || w[i] < 0)) continue;
+        if (previous != SIZE_MAX && (w[i] > w[previous] || (!(w[i] < w[previous]) && i <= previous))) continue;
+        if (choice == SIZE_MAX || w[i] > w[choice]) choice = i;
     }
     return choice;
 }
@@ -13390,282 +12720,1203 @@ HFY_PRIVATE_ hfy_real hfy_net_rescaled_(hfy_real w, double log_scale)
     return v > HFY_REAL_MAX_ ? (hfy_real)HUGE_VAL : (hfy_real)v;
 }
 
-/* What the last step's weights say of query `who`: all N of them (index NULL), or a list. */
-HFY_PRIVATE_ void hfy_net_report_weights_(const hfy_report *report, size_t who, size_t n, const size_t *index,
-                                          const hfy_real *weight, size_t count, double log_scale)
+/* E(q) = -Omega*(theta)/beta + Psi(q) + 1/2 sum c q^2   (HFY eq. 6) */
+HFY_PRIVATE_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *theta, const hfy_real *q, size_t who,
+                                        double *energy, hfy_net_scratch_ *s)
 {
-    size_t i, l, support = 0, best = SIZE_MAX;
-    if (report->best || report->support) {
-        for (i = 0; i < count; i++) {
-            if (!(weight[i] > 0 || weight[i] < 0)) continue;
-            support++;
-            if (best == SIZE_MAX || weight[i] > weight[best]) best = i;
-        }
-        if (best == SIZE_MAX) /* no weight at all */
-            best = 0;
-        else if (index)
-            best = index[best];
-        if (report->best) report->best[who] = best;
-        if (report->support) report->support[who] = support;
-    }
-    if (report->top_index || report->top_weight) {
-        size_t at = SIZE_MAX;
-        for (l = 0; l < report->top; l++) {
-            if (l == 0 || at != SIZE_MAX) at = hfy_net_next_heaviest_(weight, count, at);
-            if (report->top_index) report->top_index[who * report->top + l] = at == SIZE_MAX || !index ? at : index[at];
-            if (report->top_weight)
-                report->top_weight[who * report->top + l] = at == SIZE_MAX ? 0
-                                                                           : hfy_net_rescaled_(weight[at], log_scale);
-        }
-    }
-    if (report->weights) {
-        hfy_real *all = report->weights + who * n;
-        if (index) memset(all, 0, n * sizeof *all);
-        for (i = 0; i < count; i++) all[index ? index[i] : i] = hfy_net_rescaled_(weight[i], log_scale);
-    }
-}
-
-/* --- one tile of queries --- */
-
-/* Turns what the readout gathered into the answer: applies e^log_scale, checks the range, copies. */
-HFY_PRIVATE_ hfy_status hfy_net_read_out_(hfy_real *gathered, size_t n, double log_scale, hfy_real *out)
-{
+    const hfy_net *net = &run->net;
+    double conjugate, psi, self = 0;
     size_t d;
-    double scale = log_scale > 0 || log_scale < 0 ? exp(log_scale) : 1;
-    for (d = 0; d < n; d++) {
-        double v = scale * (double)gathered[d];
-        if (!(fabs(v) <= HFY_REAL_MAX_)) return HFY_ERR_NONFINITE;
-        gathered[d] = (hfy_real)v;
-    }
-    if (out) memcpy(out, gathered, n * sizeof *out);
+    hfy_status status = hfy_sep_conjugate_(&net->sep, theta, net->count, who, &conjugate, &s->sep);
+    if (!status) status = hfy_post_row_value_(&net->post, q, net->dim, &psi, &s->post);
+    if (status) return status;
+    for (d = 0; net->self_coupling && d < net->dim; d++)
+        self += 0.5 * (double)net->self_coupling[d] * (double)q[d] * (double)q[d];
+    *energy = -conjugate / net->beta + psi + self;
     return HFY_OK;
 }
 
-/* Has the query in place j been in this state before? (Brent: compare with a marked state, mark anew at powers of
-   two.) A cycle within a few last bits is standing still as well as it can: 1, stop. Around a wider one the walk is
-   cut short by whole turns, which changes nothing: the map is deterministic. */
-HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, size_t j, double residual, int whole, hfy_net_scratch_ *s)
+/* The report's energy of a state, before the step from it; that of the last state also fills the tail. */
+HFY_PRIVATE_ void hfy_net_note_energy_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_real *theta,
+                                       hfy_net_scratch_ *s)
+{
+    size_t most = run->net.max_steps, k = w->step;
+    double *energy;
+    if (!run->report || !run->report->energy) return;
+    energy = run->report->energy + w->who * (most + 1);
+    if (hfy_net_energy_(run, theta, w->q, w->who, energy + k, s)) energy[k] = -HUGE_VAL;
+    for (; w->ended && k < most; k++) energy[k + 1] = energy[k];
+    if (w->ended) w->ended = 2;
+}
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>net.plain   the definition: one query at a time, every score, every weight   (HFY eq. 8)
+       theta = beta sim(K, q) + bias        scores
+       p     = separation(theta)            separate
+       z     = V^T p - c o q                project, step
+       q    <- q + step (post(z) - q)       step; until q stands still or goes round: stops; then: answer
+   HFY_PLAIN compiles this and no net.fast; otherwise net.fast builds on its parts, and tests compare the two.
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* beta sim(x_i, q) of nq queries and keys from .. from+n-1. */
+HFY_PRIVATE_ void hfy_net_scores_(const hfy_net_run_ *run, const hfy_real *q, size_t nq, const double *inverse_q,
+                                  size_t from, size_t n, hfy_real *scores, size_t stride)
 {
     const hfy_net *net = &run->net;
-    size_t d, dim = net->dim, step = s->step[j];
-    const hfy_real *q = s->q + j * dim;
-    hfy_real *mark = s->mark + j * dim;
-    double size = 0;
-    if (!s->mark || s->cycle[j]) return 0;
-    if (s->marked[j] && !memcmp(mark, q, dim * sizeof *q)) {
-        s->cycle[j] = step - s->marked[j];
-        for (d = 0; d < dim; d++) size = fabs((double)q[d]) > size ? fabs((double)q[d]) : size;
-        if (residual <= 16 * HFY_REAL_EPS_ * size) return 1;
-        if (!whole && !net->readout) s->limit[j] = step + (net->max_steps - step) % s->cycle[j];
-        return step >= s->limit[j];
+    hfy_sim_rows_ x = {net->keys + from * net->key_stride, net->key_stride, n, NULL};
+    hfy_sim_rows_ side = {q, net->dim, nq, inverse_q};
+    x.inverse = run->inverse_norms ? run->inverse_norms + from : NULL;
+    hfy_sim_tile_(run->simd, net->sim, net->beta, &x, &side, net->dim, scores, stride);
+}
+
+/* + bias; what the query must not see, or a bias of -infinity masks whatever the key holds, is -infinity. */
+HFY_PRIVATE_ void hfy_net_mask_(const hfy_net *net, size_t who, size_t from, size_t n, hfy_real *theta)
+{
+    size_t i, seen = n;
+    if (net->visible) seen = net->visible[who] < from ? 0 : hfy_base_min_(net->visible[who] - from, n);
+    if (net->bias) {
+        const hfy_real *bias = net->bias + who * net->bias_stride + from;
+        for (i = 0; i < seen; i++) theta[i] = hfy_base_is_neg_inf_((double)bias[i]) ? bias[i] : theta[i] + bias[i];
     }
-    if (!(step & (step - 1))) {
-        memcpy(mark, q, dim * sizeof *q);
-        s->marked[j] = step;
+    for (i = seen; i < n; i++) theta[i] = (hfy_real)-HUGE_VAL;
+}
+
+/* Every score of query `who` in state q. */
+HFY_PRIVATE_ void hfy_net_theta_(const hfy_net_run_ *run, size_t who, const hfy_real *q, hfy_net_scratch_ *s,
+                                 hfy_real *theta)
+{
+    hfy_net_norms_(run, q, 1, s->inverse_q);
+    hfy_net_scores_(run, q, 1, s->inverse_q, 0, run->net.count, theta, run->net.count);
+    hfy_net_mask_(&run->net, who, 0, run->net.count, theta);
+}
+
+HFY_PRIVATE_ hfy_status hfy_net_separate_(const hfy_net_run_ *run, size_t who, hfy_real *theta, hfy_net_scratch_ *s,
+                                          hfy_net_weights_ *p)
+{
+    hfy_status status;
+    if (hfy_sep_is_list_(&run->net.sep)) {
+        status = hfy_sep_list_(&run->net.sep, theta, run->net.count, who, &s->sep);
+        if (!status) *p = hfy_net_listed_weights_(&s->sep);
+        return status;
+    }
+    memset(p, 0, sizeof *p);
+    p->weight = theta;
+    p->count = run->net.count;
+    return hfy_sep_fill_(&run->net.sep, theta, run->net.count, who, theta, &p->log_scale, &s->sep);
+}
+
+/* z = V^T p of nq queries with all N weights: rows in ascending order within folds, folds within segments. */
+HFY_PRIVATE_ void hfy_net_project_all_(const hfy_net_run_ *run, const hfy_real *weight, size_t nq,
+                                       const hfy_net_rows_ *rows, hfy_net_scratch_ *s, hfy_real *z)
+{
+    size_t from = 0, to, end, n = run->net.count, size = nq * rows->width;
+    hfy_net_zero_(z, size);
+    while (from < n) {
+        hfy_net_zero_(s->sum, size);
+        for (end = hfy_base_min_(from + run->segment, n); from < end; from = to) {
+            to = hfy_base_min_(from + run->fold, end);
+            hfy_net_zero_(s->part, size);
+            run->simd->combine(weight + from, n, nq, rows->at + from * rows->stride, rows->stride, to - from,
+                               rows->width, s->part, rows->width);
+            hfy_net_add_(s->part, size, s->sum);
+        }
+        hfy_net_add_(s->sum, size, z);
+    }
+}
+
+/* z = V^T p of one query. */
+HFY_PRIVATE_ void hfy_net_project_(const hfy_net_run_ *run, const hfy_net_weights_ *p, const hfy_net_rows_ *rows,
+                                   hfy_net_scratch_ *s, hfy_real *z)
+{
+    size_t from, n;
+    if (!p->index) {
+        hfy_net_project_all_(run, p->weight, 1, rows, s, z);
+        return;
+    }
+    hfy_net_zero_(z, rows->width);
+    for (from = 0; from < p->count; from += n) {
+        n = hfy_base_min_(HFY_NET_FOLD_, p->count - from);
+        hfy_net_zero_(s->part, rows->width);
+        run->simd->gather(p->index + from, p->weight + from, n, rows->at, rows->stride, rows->width, s->part);
+        hfy_net_add_(s->part, rows->width, z);
+    }
+}
+
+/* z <- z - c o q, where z waits for e^log_scale. */
+HFY_PRIVATE_ void hfy_net_uncouple_(const hfy_net *net, const hfy_real *q, hfy_real *z, double *log_scale)
+{
+    double up = *log_scale > 0 ? 1 : exp(*log_scale), down = *log_scale > 0 ? exp(-*log_scale) : 1;
+    size_t d;
+    if (!net->self_coupling) return;
+    if (!(*log_scale > 0)) *log_scale = 0;
+    for (d = 0; d < net->dim; d++)
+        z[d] = (hfy_real)(up * (double)z[d] - down * (double)net->self_coupling[d] * (double)q[d]);
+}
+
+/* Is it in a state that it was in before, to the bit? (Brent: compare with a marked state, mark anew at powers of two.)
+   The map is deterministic, so it goes round for ever: a cycle within a few last bits is standing still; round a wider
+   one whole turns are skipped. */
+HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, hfy_net_walk_ *w)
+{
+    const hfy_net *net = &run->net;
+    const size_t row = net->dim * sizeof *w->q;
+    double size = 0;
+    size_t d;
+    if (!w->mark || w->cycle) return 0;
+    if (w->marked && !memcmp(w->mark, w->q, row)) {
+        w->cycle = w->step - w->marked;
+        for (d = 0; d < net->dim; d++) size = fabs((double)w->q[d]) > size ? fabs((double)w->q[d]) : size;
+        if (w->residual <= 16 * HFY_REAL_EPS_ * size) return 1;
+        if (!net->readout && !(run->report && run->report->energy))
+            w->limit = w->step + (net->max_steps - w->step) % w->cycle;
+        return w->step >= w->limit;
+    }
+    if (!(w->step & (w->step - 1))) {
+        memcpy(w->mark, w->q, row);
+        w->marked = w->step;
     }
     return 0;
 }
 
-/* --- states of one row --- */
+/* z = V^T p stands in w->z (moves 0: nobody wants the new state): q <- q + step (post(z - c o q) - q). Was that the
+   last step? */
+HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double log_scale, int moves,
+                               hfy_net_scratch_ *s)
+{
+    const hfy_net *net = &run->net;
+    size_t d;
+    int stops = w->step + 1 >= w->limit;
+    w->residual = 0;
+    if (moves) {
+        hfy_net_uncouple_(net, w->q, w->z, &log_scale);
+        w->status = hfy_post_row_(&net->post, w->z, log_scale, w->q, net->dim, s->f, &s->post);
+        if (w->status) return 0;
+        w->residual = run->simd->apart(s->f, w->q, net->dim);
+        for (d = 0; net->step < 1 && d < net->dim; d++)
+            w->q[d] = (hfy_real)((double)w->q[d] + net->step * ((double)s->f[d] - (double)w->q[d]));
+        if (!(net->step < 1)) memcpy(w->q, s->f, net->dim * sizeof *w->q);
+        if (run->path) memcpy(run->path + (w->step + 1) * net->dim, w->q, net->dim * sizeof *w->q);
+        stops |= w->residual <= net->tol;
+    }
+    w->step++;
+    return stops || (moves && hfy_net_turns_(run, w));
+}
+
+/* What the last step's p tells. */
+HFY_PRIVATE_ void hfy_net_report_(const hfy_report *r, size_t who, size_t n, const hfy_net_weights_ *p)
+{
+    size_t i, l, at = SIZE_MAX, support = 0;
+    if (r->best) {
+        size_t best = p->weight ? hfy_net_heaviest_(p, SIZE_MAX) : p->best;
+        r->best[who] = best == SIZE_MAX ? 0 : p->index ? p->index[best] : best;
+    }
+    if (!p->weight) return;
+    for (i = 0; r->support && i < p->count; i++) support += p->weight[i] > 0 || p->weight[i] < 0;
+    if (r->support) r->support[who] = support;
+    for (l = 0; (r->top_index || r->top_weight) && l < r->top; l++) {
+        if (!l || at != SIZE_MAX) at = hfy_net_heaviest_(p, at);
+        if (r->top_index) r->top_index[who * r->top + l] = at == SIZE_MAX || !p->index ? at : p->index[at];
+        if (r->top_weight)
+            r->top_weight[who * r->top + l] = at == SIZE_MAX ? 0 : hfy_net_rescaled_(p->weight[at], p->log_scale);
+    }
+    if (r->weights) {
+        if (p->index) memset(r->weights + who * n, 0, n * sizeof *r->weights);
+        for (i = 0; i < p->count; i++)
+            r->weights[who * n + (p->index ? p->index[i] : i)] = hfy_net_rescaled_(p->weight[i], p->log_scale);
+    }
+}
+
+/* The answer, and what the report asks. gathered: what the readout made of p. */
+HFY_PRIVATE_ void hfy_net_answer_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_net_weights_ *p,
+                                  hfy_real *gathered)
+{
+    const hfy_report *r = run->report;
+    size_t d, width = run->readout.at ? run->readout.width : run->net.dim;
+    double scale = p->log_scale > 0 || p->log_scale < 0 ? exp(p->log_scale) : 1;
+    w->ended = 1;
+    for (d = 0; run->readout.at && d < width; d++) {
+        double v = scale * (double)gathered[d];
+        if (!(fabs(v) <= HFY_REAL_MAX_)) w->status = HFY_ERR_NONFINITE;
+        gathered[d] = (hfy_real)v;
+    }
+    if (w->status) return;
+    if (run->out) memcpy(run->out + w->who * width, run->readout.at ? gathered : w->q, width * sizeof *run->out);
+    if (!r) return;
+    if (r->steps) r->steps[w->who] = w->step;
+    if (r->residual) r->residual[w->who] = w->residual;
+    if (r->cycle) r->cycle[w->who] = w->cycle;
+    hfy_net_report_(r, w->who, run->net.count, p);
+}
+
+/* The walk of query `who`. */
+HFY_PRIVATE_ hfy_status hfy_net_walk_plainly_(const hfy_net_run_ *run, size_t who, hfy_net_scratch_ *s)
+{
+    hfy_net_walk_ *w = s->walk;
+    hfy_net_admit_(run, run->queries, who, 0, s);
+    while (!w->status && w->ended < 2) {
+        int moves = run->moves || w->step + 1 < run->net.max_steps, stops;
+        hfy_net_weights_ p;
+        hfy_net_theta_(run, who, w->q, s, s->scores);
+        hfy_net_note_energy_(run, w, s->scores, s);
+        if (w->ended) break;
+        w->status = hfy_net_separate_(run, who, s->scores, s, &p);
+        if (w->status) break;
+        if (moves) hfy_net_project_(run, &p, &run->values, s, w->z);
+        stops = hfy_net_step_(run, w, p.log_scale, moves, s);
+        if (w->status || !stops) continue;
+        if (run->readout.at) hfy_net_project_(run, &p, &run->readout, s, s->out);
+        hfy_net_answer_(run, w, &p, s->out);
+        if (!run->report || !run->report->energy) break;
+    }
+    if (run->report && run->report->status) run->report->status[who] = w->status;
+    return w->status;
+}
+
+HFY_PRIVATE_ hfy_status hfy_net_retrieve_plainly_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                                  hfy_real *out, const hfy_report *report, hfy_work *w)
+{
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_net_run_ run;
+    hfy_net_scratch_ s;
+    hfy_status status = hfy_net_begin_(net, n_queries, &run, w), failure = HFY_OK;
+    const int energies = report && report->energy;
+    size_t who;
+    if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
+    while (hfy_base_layout_(&arena, w, &status)) {
+        run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
+        hfy_net_plan_(&arena, &run, energies, &s);
+    }
+    if (!status && energies) status = hfy_net_has_energy_(&run.net, &s.post, w);
+    if (status) return status;
+    hfy_net_call_of_(&run, queries, out, report);
+    hfy_net_prepare_(&run);
+    for (who = 0; who < n_queries; who++) {
+        status = hfy_net_walk_plainly_(&run, who, &s);
+        if (status && !failure) failure = hfy_net_failed_(w, status, who);
+    }
+    return failure;
+}
+
+#ifndef HFY_PLAIN
+/* ------------------------------------------------------------------------------------------------------------------
+   >>net.fast   the same walk sooner
+   How: queries run in tiles that share one read of the keys; a query that stands still leaves its place to the next.
+   Nothing of a query's arithmetic depends on its tile, nor on the number of workers.
+     lists   a separation with a margin: find the candidates within the margin of the best score (or of the kth best),
+             solve on those, add the rows of the support. The same bits as net.plain, whatever finds them: one pass over
+             the keys; an index; bounds that a query alone takes along; a memo of where a row's state goes.
+     sums    SOFTMAX, EXP, IDENTITY, POWER: running maximum, rescaled sums, in one pass. To rounding as net.plain
+             (IDENTITY, POWER: to the bit).
+     rows    whole rows of scores, in tiles of few queries: bounds, sums of kinds, a report of weights or energies
+   ------------------------------------------------------------------------------------------------------------------ */
+
+HFY_PRIVATE_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hfy_net_run_ *run)
+{
+    size_t j, capacity = run->fast.capacity, room = hfy_base_times_(run->tile, capacity);
+    hfy_net_list_ *list = HFY_TAKE_(arena, hfy_net_list_, run->tile);
+    size_t *index = HFY_TAKE_(arena, size_t, room);
+    double *theta = HFY_TAKE_(arena, double, room);
+    for (j = 0; list && j < run->tile; j++) {
+        list[j].index = index + j * capacity;
+        list[j].theta = theta + j * capacity;
+        list[j].capacity = capacity;
+    }
+    return list;
+}
+
+/* --- lists: candidates within the margin --- */
+
+HFY_PRIVATE_ void hfy_net_clear_list_(hfy_net_list_ *list, double top)
+{
+    list->count = 0;
+    list->top = top;
+    list->lost = -HUGE_VAL;
+    list->status = HFY_OK;
+}
+
+/* By rank: raises the bar to the kth best of what is listed. */
+HFY_PRIVATE_ void hfy_net_rank_(const hfy_net_run_ *run, hfy_net_list_ *list, double *scratch)
+{
+    double kth;
+    if (!run->fast.by_rank || !scratch || list->count < run->fast.kth || list->count > run->fast.capacity) return;
+    memcpy(scratch, list->theta, list->count * sizeof *scratch);
+    kth = hfy_base_kth_largest_(scratch, list->count, run->fast.kth);
+    if (kth > list->top) list->top = kth;
+}
+
+/* Keeps what lies above bar, or (bar -infinity) what can still matter. */
+HFY_PRIVATE_ void hfy_net_keep_(const hfy_net_run_ *run, hfy_net_list_ *list, double bar)
+{
+    size_t i, kept = 0;
+    for (i = 0; i < list->count; i++)
+        if (list->theta[i] > bar && hfy_sim_matters_(list->top, run->fast.margin, list->theta[i])) {
+            list->index[kept] = list->index[i];
+            list->theta[kept++] = list->theta[i];
+        }
+    list->count = kept;
+}
+
+/* Drops candidates that later ones have outdone. */
+HFY_PRIVATE_ void hfy_net_compact_(const hfy_net_run_ *run, hfy_net_list_ *list, double *scratch)
+{
+    hfy_net_rank_(run, list, scratch);
+    hfy_net_keep_(run, list, -HUGE_VAL);
+}
+
+/* Appends one candidate. A full list is compacted first; if that makes little room, its worse half goes: a better score
+   may yet come that they cannot match. */
+HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, size_t index, double theta,
+                                  double *scratch)
+{
+    if (list->count == list->capacity) {
+        hfy_net_compact_(run, list, scratch);
+        if (list->count > list->capacity / 4 * 3) {
+            double bar;
+            memcpy(scratch, list->theta, list->count * sizeof *scratch);
+            bar = hfy_base_kth_largest_(scratch, list->count, list->count / 2 + 1);
+            hfy_net_keep_(run, list, bar);
+            if (bar > list->lost) list->lost = bar;
+        }
+        if (!hfy_sim_matters_(list->top, run->fast.margin, theta)) return;
+    }
+    list->index[list->count] = index;
+    list->theta[list->count++] = theta;
+}
+
+/* Takes in a block of scores. */
+HFY_PRIVATE_ void hfy_net_collect_(const hfy_net_run_ *run, hfy_net_list_ *list, const hfy_real *theta, size_t from,
+                                   size_t n, hfy_net_stream_ *t)
+{
+    const double margin = run->fast.margin;
+    size_t i, found;
+    double top;
+    hfy_status status = hfy_sep_top_(run->simd, theta, n, NULL, &top);
+    if (status == HFY_ERR_ARG || list->status) return; /* all of the block is masked, or it is no use */
+    list->status = status;
+    if (status) return;
+    if (!run->fast.by_rank && top > list->top) list->top = top;
+    if (!hfy_sim_matters_(list->top, margin, top)) return;
+    if (run->fast.by_rank) {
+        for (i = 0; i < n; i++) {
+            double v = (double)theta[i];
+            if (hfy_sim_matters_(list->top, margin, v) && !hfy_base_is_neg_inf_(v))
+                hfy_net_append_(run, list, from + i, v, t->distance);
+        }
+        return;
+    }
+    found = run->simd->window(theta, n, (hfy_real)list->top, margin, t->at, t->distance);
+    for (i = 0; i < found; i++) hfy_net_append_(run, list, from + t->at[i], (double)theta[t->at[i]], t->distance);
+}
+
+/* One worker's list into that of all, which holds earlier rows. */
+HFY_PRIVATE_ void hfy_net_join_(const hfy_net_run_ *run, hfy_net_list_ *all, const hfy_net_list_ *part, double *scratch)
+{
+    size_t l;
+    if (!run->fast.by_rank && part->top > all->top) all->top = part->top;
+    if (part->status && !all->status) all->status = part->status;
+    if (part->lost > all->lost) all->lost = part->lost;
+    for (l = 0; l < part->count; l++)
+        if (hfy_sim_matters_(all->top, run->fast.margin, part->theta[l]))
+            hfy_net_append_(run, all, part->index[l], part->theta[l], scratch);
+    hfy_net_rank_(run, all, scratch);
+}
+
+/* --- sums: running maximum   (math 12) --- */
+
+HFY_PRIVATE_ void hfy_net_clear_sum_(hfy_net_sum_ *sum, double top)
+{
+    memset(sum, 0, sizeof *sum);
+    sum->top = top;
+}
+
+/* Turns a block of scores into weights relative to the running maximum, which may rise: z then shrinks. 0: all of them
+   are 0. */
+HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, size_t from, size_t n,
+                                hfy_real *z, size_t width)
+{
+    const double negligible = run->fast.negligible;
+    const int exponential = run->fast.exponential;
+    double top;
+    size_t i;
+    hfy_status status = hfy_sep_top_(run->simd, theta, n, NULL, &top);
+    if (status == HFY_ERR_NONFINITE) sum->status = status;
+    if (status || sum->status || (exponential && top < sum->top - negligible)) {
+        memset(theta, 0, n * sizeof *theta);
+        return 0;
+    }
+    if (top > sum->top) {
+        for (i = 0; (double)theta[i] < top;) i++;
+        sum->best = from + i;
+        if (exponential && sum->sum > 0) {
+            double shrink = top - sum->top < negligible ? exp(sum->top - top) : 0;
+            sum->sum *= shrink;
+            if (shrink > 0)
+                run->simd->scale_once(z, width, shrink);
+            else
+                hfy_net_zero_(z, width);
+        }
+        sum->top = top;
+    }
+    if (exponential) {
+        sum->sum += run->simd->softmax(theta, n, (hfy_real)sum->top, theta);
+        run->simd->cut(theta, n, exp(-negligible));
+        return 1;
+    }
+    sum->status = hfy_sep_elementwise_(&run->net.sep, theta, n, theta);
+    if (sum->status) memset(theta, 0, n * sizeof *theta);
+    return !sum->status;
+}
+
+/* Adds a later segment's sums to those of all earlier ones. */
+HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy_real *z, const hfy_net_sum_ *part,
+                                 const hfy_real *z_part, size_t width)
+{
+    double keep = 1, add = 1, rise = part->top - all->top;
+    if (part->status && !all->status) all->status = part->status;
+    if (all->status || hfy_base_is_neg_inf_(part->top)) return;
+    if (run->fast.exponential) {
+        keep = rise < run->fast.negligible ? exp(-rise) : 0;
+        add = -rise < run->fast.negligible ? exp(rise) : 0;
+        if (keep > 1) keep = 1;
+        if (add > 1) add = 1;
+        all->sum = all->sum * keep + part->sum * add;
+    }
+    if (part->top > all->top) {
+        all->top = part->top;
+        all->best = part->best;
+    }
+    if (!(keep > 0)) hfy_net_zero_(z, width); /* nothing of it is left: the first sums are copied to the bit */
+    if (add > 0) run->simd->mix(z, z_part, width, keep, add);
+}
+
+/* --- one pass over the keys: rounds of segments, one a worker --- */
+
+typedef struct hfy_net_round_ {
+    const hfy_net_run_ *run;
+    hfy_net_scratch_ *s;
+    const hfy_net_walk_ *walk;  /* nq queries */
+    const hfy_real *q;          /* their states, one after another */
+    const double *inverse_q;    /* COSINE */
+    const hfy_net_rows_ *rows;  /* sums: what is projected onto */
+    hfy_net_sum_ *sum;          /* sums: nq, and what becomes of them: nq x width */
+    hfy_real *z;
+    size_t nq, from, limit;
+} hfy_net_round_;
+
+/* How far rows from .. from+n-1 lie from the centre, rounded up (with at least 1e-36, so far tinier keys never drop
+   out). */
+HFY_PRIVATE_ void hfy_net_measure_(const hfy_net_run_ *run, size_t from, size_t n, hfy_net_bounds_ *b)
+{
+    const hfy_net *net = &run->net;
+    hfy_real square[64];
+    size_t i, now;
+    double up = 1 + 2 * hfy_sim_slack_(net->dim) + 4 * HFY_REAL_EPS_,
+           more = 4 * ((double)net->dim + 64) * HFY_REAL_MIN_;
+    for (; n; from += now, n -= now) {
+        now = hfy_base_min_(64, n);
+        run->simd->euclidean(net->keys + from * net->key_stride, net->key_stride, now, b->centre, net->dim, 1, net->dim,
+                             square, now);
+        for (i = 0; i < now; i++) {
+            double r = sqrt((double)square[i] * up + more);
+            b->measured[from + i] = r < 1e38 ? hfy_sim_up_(r) : (float)HUGE_VAL;
+        }
+    }
+}
+
+/* Scores of a block of keys, nq x n; and what stays behind of them if bounds are kept (nq is 1 then). */
+HFY_PRIVATE_ void hfy_net_block_(const hfy_net_round_ *round, size_t from, size_t n, hfy_real *scores)
+{
+    const hfy_net_run_ *run = round->run;
+    hfy_net_bounds_ *b = &round->s->fast.bounds;
+    int measures = run->fast.keeps && !(b->longest > 0);
+    size_t few = measures ? 8 : n, i, now;
+    for (i = 0; i < n; i += now) { /* rows to be measured too: a few at a time, while they are in the nearest cache */
+        now = hfy_base_min_(few, n - i);
+        hfy_net_scores_(run, round->q, round->nq, round->inverse_q, from + i, now, scores + i, run->block);
+        if (measures) hfy_net_measure_(run, from + i, now, b);
+    }
+    if (run->fast.keeps) memcpy(b->upper + from, scores, n * sizeof *scores);
+}
+
+/* One worker's fold of a segment: rows from .. to-1. */
+HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_round_ *round, size_t from, size_t to, hfy_net_stream_ *t)
+{
+    const hfy_net_run_ *run = round->run;
+    const hfy_net_rows_ *rows = round->rows;
+    const int sums = run->fast.mode == HFY_NET_SUMS_;
+    const size_t width = sums ? rows->width : 0;
+    size_t j, n;
+    for (j = 0; sums && j < round->nq; j++) hfy_net_clear_sum_(t->fold + j, t->sum[j].top); /* already negligible */
+    if (sums) hfy_net_zero_(t->part, round->nq * width);
+    for (; from < to; from += n) {
+        int some = 0;
+        n = hfy_base_min_(run->block, to - from);
+        hfy_net_block_(round, from, n, t->scores);
+        for (j = 0; j < round->nq; j++) {
+            hfy_real *theta = t->scores + j * run->block;
+            hfy_net_mask_(&run->net, round->walk[j].who, from, n, theta);
+            if (sums)
+                some |= hfy_net_weigh_(run, t->fold + j, theta, from, n, t->part + j * width, width);
+            else
+                hfy_net_collect_(run, t->list + j, theta, from, n, t);
+        }
+        if (some)
+            run->simd->combine(t->scores, run->block, round->nq, rows->at + from * rows->stride, rows->stride, n, width,
+                               t->part, width);
+    }
+    for (j = 0; sums && j < round->nq; j++)
+        hfy_net_merge_(run, t->sum + j, t->z + j * width, t->fold + j, t->part + j * width, width);
+}
+
+/* One worker's segment: from + i segments. */
+HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i)
+{
+    const hfy_net_round_ *round = (const hfy_net_round_ *)context;
+    const hfy_net_run_ *run = round->run;
+    hfy_net_stream_ *t = round->s->fast.stream + i;
+    size_t from = round->from + i * run->segment, to = hfy_base_min_(from + run->segment, round->limit), j;
+    if (run->fast.mode == HFY_NET_SUMS_) hfy_net_zero_(t->z, round->nq * round->rows->width);
+    for (j = 0; j < round->nq; j++) {
+        if (run->fast.mode == HFY_NET_SUMS_)
+            hfy_net_clear_sum_(t->sum + j, -HUGE_VAL);
+        else if (run->fast.workers > 1)
+            hfy_net_clear_list_(t->list + j, round->s->fast.list[j].top);
+    }
+    for (; from < to; from += run->fold) hfy_net_fold_(round, from, hfy_base_min_(from + run->fold, to), t);
+}
+
+/* Streams the keys past nq queries. lists: leaves the candidates in s->fast.list. sums: leaves sum and z, divided by
+   the sum for SOFTMAX. */
+HFY_PRIVATE_ void hfy_net_stream_keys_(hfy_net_round_ *round)
+{
+    const hfy_net_run_ *run = round->run;
+    hfy_net_tile_ *tile = &round->s->fast;
+    const int sums = run->fast.mode == HFY_NET_SUMS_;
+    const size_t width = sums ? round->rows->width : 0;
+    size_t i, j, step = run->fast.workers * run->segment;
+    round->limit = run->net.visible ? 0 : run->net.count;
+    if (sums) hfy_net_zero_(round->z, round->nq * width);
+    for (j = 0; j < round->nq; j++) {
+        if (run->net.visible && run->net.visible[round->walk[j].who] > round->limit)
+            round->limit = hfy_base_min_(run->net.visible[round->walk[j].who], run->net.count);
+        if (sums)
+            hfy_net_clear_sum_(round->sum + j, -HUGE_VAL);
+        else
+            hfy_net_clear_list_(tile->list + j, -HUGE_VAL);
+    }
+    for (round->from = 0; round->from < round->limit; round->from += step) {
+        size_t segments = hfy_base_min_((round->limit - round->from - 1) / run->segment + 1, run->fast.workers);
+        hfy_base_parallel_(segments, hfy_net_segment_, round);
+        for (i = 0; i < segments; i++)
+            for (j = 0; j < round->nq; j++) {
+                hfy_net_stream_ *t = tile->stream + i;
+                if (sums)
+                    hfy_net_merge_(run, round->sum + j, round->z + j * width, t->sum + j, t->z + j * width, width);
+                else if (run->fast.workers == 1)
+                    hfy_net_compact_(run, tile->list + j, t->distance);
+                else
+                    hfy_net_join_(run, tile->list + j, t->list + j, t->distance);
+            }
+    }
+    for (j = 0; sums && j < round->nq; j++) {
+        hfy_net_sum_ *sum = round->sum + j;
+        if (!sum->status && hfy_base_is_neg_inf_(sum->top)) sum->status = HFY_ERR_ARG;
+        if (!sum->status && run->net.sep.kind != HFY_SEP_EXP && sum->sum > 0) /* EXP keeps its factor e^top */
+            run->simd->scale_once(round->z + j * width, width, 1 / sum->sum);
+    }
+}
+
+HFY_PRIVATE_ hfy_net_round_ hfy_net_round_of_(const hfy_net_run_ *run, size_t nq, const hfy_net_rows_ *rows,
+                                              hfy_real *z, hfy_net_scratch_ *s)
+{
+    hfy_net_round_ round;
+    memset(&round, 0, sizeof round);
+    round.run = run;
+    round.s = s;
+    round.walk = s->walk;
+    round.q = s->q;
+    round.inverse_q = s->inverse_q;
+    round.rows = rows;
+    round.sum = s->sums;
+    round.z = z;
+    round.nq = nq;
+    return round;
+}
+
+/* How many rows a query sees. */
+HFY_PRIVATE_ size_t hfy_net_seen_(const hfy_net_run_ *run, size_t who)
+{
+    return run->net.visible ? hfy_base_min_(run->net.visible[who], run->net.count) : run->net.count;
+}
+
+/* What the pass left of the query in place j, into s->sep. A list that lost what matters is made again where there is
+   room for all keys: the separation's own arrays. */
+HFY_PRIVATE_ hfy_status hfy_net_take_list_(const hfy_net_run_ *run, size_t j, hfy_net_scratch_ *s)
+{
+    hfy_net_list_ *list = s->fast.list + j, all = *list;
+    hfy_net_stream_ *t = s->fast.stream;
+    const hfy_net_walk_ *w = s->walk + j;
+    hfy_net_run_ alone;
+    size_t from, n, limit = hfy_net_seen_(run, w->who);
+    if (list->status) return list->status;
+    if (list->lost <= -HUGE_VAL || !hfy_sim_matters_(list->top, run->fast.margin, list->lost)) {
+        memcpy(s->sep.index, list->index, list->count * sizeof *list->index);
+        memcpy(s->sep.weight, list->theta, list->count * sizeof *list->theta);
+        s->sep.count = list->count;
+        return HFY_OK;
+    }
+    alone = *run;
+    alone.fast.capacity = 0; /* never ranks: nothing is dropped before the end */
+    all.index = s->sep.index;
+    all.theta = s->sep.weight;
+    all.capacity = SIZE_MAX;
+    hfy_net_clear_list_(&all, list->top);
+    for (from = 0; from < limit; from += n) {
+        n = hfy_base_min_(run->block, limit - from);
+        hfy_net_scores_(run, w->q, 1, s->inverse_q ? s->inverse_q + j : NULL, from, n, t->scores, run->block);
+        hfy_net_mask_(&run->net, w->who, from, n, t->scores);
+        hfy_net_collect_(&alone, &all, t->scores, from, n, t);
+    }
+    s->sep.count = all.count;
+    return all.status;
+}
+
+/* --- from upper bounds of scores to the candidates of the full scan   (math 13.1) --- */
+
+/* Exact scores of n rows from `row` on. */
+HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w, size_t row, size_t n, double *theta)
+{
+    hfy_real score[64];
+    size_t i, now;
+    for (; n; row += now, n -= now) {
+        now = hfy_base_min_(64, n);
+        hfy_net_scores_(run, w->q, 1, NULL, row, now, score, now);
+        hfy_net_mask_(&run->net, w->who, row, now, score);
+        for (i = 0; i < now; i++) *theta++ = (double)score[i];
+    }
+}
+
+/* Raises b->top by exact scores of the rows that promise most, of n in a list or (NULL) of rows 0 .. n-1. They replace
+   those rows' upper bounds. */
+HFY_PRIVATE_ void hfy_net_first_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const size_t *list, size_t n,
+                                 hfy_net_bounds_ *b)
+{
+    const size_t kth = run->fast.kth;
+    hfy_real best[HFY_NET_FIRST_], least = (hfy_real)-HUGE_VAL;
+    size_t place[HFY_NET_FIRST_], i, j, m = 0, tried;
+    double few[HFY_NET_FIRST_], *exact = kth > HFY_NET_FIRST_ ? b->select : few, theta, bar = -HUGE_VAL;
+    if (kth > HFY_NET_FIRST_) {
+        for (i = 0; i < n; i++) {
+            hfy_real u = b->upper[list ? list[i] : i];
+            if (u > least) b->select[m++] = (double)u;
+        }
+        if (m < kth) return;
+        bar = hfy_base_kth_largest_(b->select, m, kth);
+        tried = n;
+    } else {
+        for (i = 0; i < n; i++) {
+            hfy_real u = b->upper[list ? list[i] : i];
+            if (!(u > least)) continue;
+            for (j = m < HFY_NET_FIRST_ ? m++ : HFY_NET_FIRST_ - 1; j && u > best[j - 1]; j--) {
+                best[j] = best[j - 1];
+                place[j] = place[j - 1];
+            }
+            best[j] = u;
+            place[j] = list ? list[i] : i;
+            if (m == HFY_NET_FIRST_) least = best[m - 1];
+        }
+        tried = m;
+        list = place;
+    }
+    for (i = m = 0; i < tried; i++) {
+        size_t row = list ? list[i] : i;
+        if (!((double)b->upper[row] >= bar)) continue;
+        hfy_net_exact_(run, w, row, 1, &theta);
+        b->upper[row] = (hfy_real)theta;
+        if (!hfy_base_is_nan_(theta)) exact[m++] = theta;
+    }
+    theta = m < kth ? -HUGE_VAL : hfy_base_kth_largest_(exact, m, kth);
+    if (theta > b->top) b->top = theta;
+}
+
+/* Lists the rows below n whose upper bound reaches the best, if they are `most` at most: else SIZE_MAX. */
+HFY_PRIVATE_ size_t hfy_net_reach_(const hfy_net_run_ *run, const hfy_net_walk_ *w, size_t n, size_t most,
+                                   hfy_net_scratch_ *s)
+{
+    hfy_net_bounds_ *b = &s->fast.bounds;
+    size_t i, listed = 0;
+    hfy_net_first_(run, w, NULL, n, b);
+    for (i = 0; i < n; i++) {
+        double u = (double)b->upper[i];
+        if (!hfy_sim_matters_(b->top, run->fast.margin, u) || hfy_base_is_neg_inf_(u)) continue;
+        if (listed == most) return SIZE_MAX;
+        s->sep.index[listed++] = i;
+    }
+    return listed;
+}
+
+/* From the listed rows (ascending, in s->sep.index) to the candidates. Exact scores replace upper bounds. */
+HFY_PRIVATE_ hfy_status hfy_net_finish_(const hfy_net_run_ *run, const hfy_net_walk_ *w, hfy_net_scratch_ *s)
+{
+    hfy_net_bounds_ *b = &s->fast.bounds;
+    size_t *index = s->sep.index, i, l, in_a_row, n = 0, m = 0, kth = run->fast.kth;
+    double *theta = s->sep.weight, margin = run->fast.margin, top = -HUGE_VAL;
+    for (i = 0; i < b->listed; i += in_a_row) {
+        in_a_row = 1;
+        if (!hfy_sim_matters_(b->top, margin, (double)b->upper[index[i]])) continue;
+        while (i + in_a_row < b->listed && in_a_row < 64 && index[i + in_a_row] == index[i] + in_a_row &&
+               hfy_sim_matters_(b->top, margin, (double)b->upper[index[i + in_a_row]]))
+            in_a_row++;
+        hfy_net_exact_(run, w, index[i], in_a_row, theta + n);
+        for (l = 0; l < in_a_row; l++, n++) {
+            index[n] = index[i + l];
+            b->upper[index[n]] = (hfy_real)theta[n];
+            if (kth == 1 && theta[n] > b->top) b->top = theta[n];
+        }
+    }
+    if (kth > HFY_NET_FIRST_) {
+        for (i = 0; i < n; i++)
+            if (!hfy_base_is_nan_(theta[i])) b->select[m++] = theta[i];
+        if (m >= kth) top = hfy_base_kth_largest_(b->select, m, kth);
+    } else if (n) {
+        top = hfy_base_kth_largest_(theta, n, kth);
+    }
+    for (i = m = 0; i < n; i++) {
+        if (hfy_base_is_nan_(theta[i]) || hfy_base_is_pos_inf_(theta[i])) return HFY_ERR_NONFINITE;
+        if (hfy_base_is_neg_inf_(theta[i]) || !hfy_sim_matters_(top, margin, theta[i])) continue;
+        index[m] = index[i];
+        theta[m++] = theta[i];
+    }
+    s->sep.count = m;
+    return m ? HFY_OK : HFY_ERR_ARG;
+}
+
+/* --- bounds that go along with a query   (math 13.6) --- */
+
+/* At least |x|. */
+HFY_PRIVATE_ double hfy_net_length_(const hfy_real *x, size_t dim)
+{
+    double squares = 0;
+    size_t d;
+    for (d = 0; d < dim; d++) squares += (double)x[d] * (double)x[d];
+    return hfy_sim_norm_(squares, dim) + HFY_NET_LOST_;
+}
+
+/* b->upper now holds bounds (or scores) of all rows for q: bounds for where q moves to may start from them. */
+HFY_PRIVATE_ void hfy_net_anchor_(const hfy_net_run_ *run, const hfy_real *q, hfy_net_bounds_ *b)
+{
+    size_t i, dim = run->net.dim;
+    if (!b->anchor) return;
+    if (!(b->longest > 0)) {
+        double most = 0;
+        for (i = 0; i < run->net.count; i++) most = (double)b->far[i] > most ? (double)b->far[i] : most;
+        b->longest = (hfy_net_length_(b->centre, dim) + most) * (1 + 1e-12);
+    }
+    memcpy(b->anchor, q, dim * sizeof *q);
+    b->norm = hfy_net_length_(q, dim);
+    b->kept = 1;
+}
+
+/* Moves the upper bounds along with the query, from the anchor a to q: with the centre m,
+       x.q = x.a + m.(q - a) + rest,   |rest| <= |x - m| |q - a|,
+   and the slack of two canonical dots. 0: there are none, or numbers are out of range; then none are kept. */
+HFY_PRIVATE_ int hfy_net_follow_(const hfy_net_run_ *run, const hfy_real *q, hfy_net_bounds_ *b)
+{
+    size_t d, i, dim = run->net.dim;
+    const double beta = run->net.beta, unit = b->unit, longest = b->longest, pad = 4 * HFY_REAL_EPS_;
+    double squares = 0, along = 0, size = 0, reach, shift, norm;
+    if (!b->kept) return 0;
+    b->kept = 0;
+    for (d = 0; d < dim; d++) {
+        double move = (double)q[d] - (double)b->anchor[d], part = move * (double)b->centre[d];
+        squares += move * move;
+        along += part;
+        size += fabs(part);
+    }
+    norm = hfy_net_length_(q, dim);
+    reach = beta * (unit * (hfy_sim_norm_(squares, dim) + HFY_NET_LOST_)) * (1 + 1e-12);
+    along += ((double)dim + 8) * DBL_EPSILON * size;
+    if (!(longest * (norm + b->norm) * (beta + 1) <= HFY_REAL_MAX_ / 4 && longest < 1 / HFY_NET_LOST_ &&
+          norm < 1 / HFY_NET_LOST_ && b->norm < 1 / HFY_NET_LOST_ && unit > HFY_NET_LOST_ &&
+          reach > DBL_MIN / DBL_EPSILON))
+        return 0;
+    shift = beta * (unit * along + (hfy_sim_slack_(dim) + 2 * HFY_REAL_EPS_) * (1 + 1e-9) * longest * (norm + b->norm) +
+                    8 * ((double)dim + 64) * HFY_REAL_MIN_) +
+            4 * HFY_REAL_MIN_;
+    for (i = 0; i < run->net.count; i++) {
+        double u = (double)b->upper[i], far = ((double)b->far[i] + (b->more ? (double)b->more[i] : 0)) * reach;
+        u += far + shift + (pad * (fabs(u) + far + fabs(shift)) + HFY_REAL_MIN_);
+        b->upper[i] = (hfy_real)(u < HFY_REAL_MAX_ ? u : HUGE_VAL);
+    }
+    hfy_net_anchor_(run, q, b);
+    return 1;
+}
+
+/* --- the index, if that room is there --- */
+
+#ifdef HFY_HAS_INDEX_
+HFY_PRIVATE_ int hfy_net_indexed_(const hfy_net_run_ *run) { return run->fast.seek.index != NULL; }
+
+/* Do nq queries share a pass over it? */
+HFY_PRIVATE_ int hfy_net_index_shares_(const hfy_net_run_ *run, size_t nq)
+{
+    return hfy_index_shares_(&run->fast.seek, nq);
+}
+
+/* Recognises the keys. */
+HFY_PRIVATE_ hfy_status hfy_net_open_index_(hfy_net_run_ *run, hfy_work *work)
+{
+    const hfy_net *net = &run->net;
+    hfy_index_seek_ *seek = &run->fast.seek;
+    hfy_status status;
+    if (!net->index) return HFY_OK;
+    status = hfy_index_begin_(net->index, run->simd, net->keys, net->count, net->dim, net->key_stride, seek, work);
+    seek->beta = net->beta;
+    seek->width = run->fast.margin;
+    seek->workers = run->fast.workers;
+    seek->kth = run->fast.kth;
+    return status;
+}
+
+/* The index knows a centre and how far the rows lie from it. */
+HFY_PRIVATE_ void hfy_net_index_centre_(const hfy_net_run_ *run, hfy_net_bounds_ *b)
+{
+    const hfy_index_seek_ *seek = &run->fast.seek;
+    size_t d;
+    for (d = 0; d < run->net.dim; d++) b->centre[d] = (hfy_real)seek->view.mean[d];
+    b->far = seek->view.spread;
+    b->more = seek->view.error;
+    b->unit = ldexp(1, seek->index->exponent);
+    b->longest = seek->index->largest * b->unit;
+}
+
+/* Lists the rows that the index cannot rule out: the prefixes say it of most, whole rows of the others. */
+HFY_PRIVATE_ void hfy_net_index_rows_(const hfy_net_run_ *run, size_t live, size_t j, hfy_net_scratch_ *s)
+{
+    const hfy_index_seek_ *seek = &run->fast.seek;
+    hfy_net_bounds_ *b = &s->fast.bounds;
+    hfy_index_scratch_ *t = &s->fast.index;
+    const hfy_net_walk_ *w = s->walk + j;
+    const hfy_real *bias = run->net.bias ? run->net.bias + w->who * run->net.bias_stride : NULL;
+    hfy_index_level_ level;
+    size_t i, n = hfy_net_seen_(run, w->who), moved = b->listed;
+    if (hfy_net_index_shares_(run, live) && t->one[j].count != SIZE_MAX) {
+        b->listed = hfy_index_listed_(seek, j, s->sep.index, b->upper, t);
+        b->top = t->one[j].top;
+        if (b->listed > HFY_NET_FIRST_) hfy_net_first_(run, w, s->sep.index, b->listed, b);
+        return;
+    }
+    if (!hfy_index_aim_(seek, w->q, t)) { /* out of range: all rows */
+        for (i = 0; i < n; i++) {
+            s->sep.index[i] = i;
+            b->upper[i] = (hfy_real)HUGE_VAL;
+        }
+        b->listed = n;
+        b->kept = 0;
+        return;
+    }
+    if (b->listed == SIZE_MAX && seek->index->prefix) {
+        hfy_index_level_prefix_(seek, t, &level);
+        hfy_index_bounds_(seek, &level, bias, NULL, n, b->upper, t);
+        b->listed = hfy_net_reach_(run, w, n, n / 4, s);
+    }
+    if (b->listed == SIZE_MAX) {
+        hfy_index_level_rows_(seek, t, &level);
+        hfy_index_bounds_(seek, &level, bias, NULL, n, b->upper, t);
+        b->listed = hfy_net_reach_(run, w, n, n, s);
+    } else if (b->listed > 4 * HFY_NET_FIRST_) {
+        hfy_index_level_rows_(seek, t, &level);
+        hfy_index_bounds_(seek, &level, bias, s->sep.index, b->listed, b->upper, t);
+        hfy_net_first_(run, w, s->sep.index, b->listed, b);
+    }
+    if (moved == SIZE_MAX) hfy_net_anchor_(run, w->q, b);
+}
+
+HFY_PRIVATE_ void hfy_net_plan_index_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_scratch_ *s)
+{
+    if (run->fast.seek.index) hfy_index_plan_(arena, &run->fast.seek, run->tile, &s->fast.index);
+}
+
+HFY_PRIVATE_ void hfy_net_index_scan_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s)
+{
+    hfy_index_one_ *one = s->fast.index.one;
+    size_t j, who;
+    if (!hfy_net_index_shares_(run, live)) return;
+    for (j = 0; j < live; j++) {
+        who = s->walk[j].who;
+        one[j].q = s->walk[j].q;
+        one[j].bias = run->net.bias ? run->net.bias + who * run->net.bias_stride : NULL;
+        one[j].visible = hfy_net_seen_(run, who);
+    }
+    hfy_index_scan_(&run->fast.seek, live, &s->fast.index);
+}
+#else
+#define hfy_net_indexed_(run) 0
+#define hfy_net_open_index_(run, work) ((void)(work), HFY_OK)
+#define hfy_net_index_shares_(run, nq) 0
+#define hfy_net_index_centre_(run, b) ((void)0)
+#define hfy_net_index_rows_(run, live, j, s) ((void)(live))
+#define hfy_net_index_scan_(run, live, s) ((void)0)
+#define hfy_net_plan_index_(arena, run, s) ((void)0)
+#endif
+
+/* A tile begins: what bounds that move measure from. Without an index it is the mean of a few rows, spread evenly (any
+   centre would do). */
+HFY_PRIVATE_ void hfy_net_centre_(const hfy_net_run_ *run, hfy_net_bounds_ *b)
+{
+    const hfy_net *net = &run->net;
+    size_t m = hfy_base_min_(net->count, HFY_NET_SAMPLES_), t, d;
+    const hfy_real part = (hfy_real)1 / (hfy_real)m;
+    if (hfy_net_indexed_(run)) {
+        hfy_net_index_centre_(run, b);
+        return;
+    }
+    memset(b->centre, 0, net->dim * sizeof *b->centre);
+    for (t = 0; t < m; t++) {
+        const hfy_real *x = net->keys + net->count / m * t * net->key_stride;
+        for (d = 0; d < net->dim; d++) b->centre[d] += part * x[d];
+    }
+    b->far = b->measured;
+    b->more = NULL;
+    b->unit = 1;
+    b->longest = 0;
+}
+
+/* --- the candidates, whatever their source --- */
+
+/* Reads what the live queries share: a pass over the index or over the keys, unless the bounds that a query took along
+   leave few rows. */
+HFY_PRIVATE_ void hfy_net_look_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s)
+{
+    hfy_net_bounds_ *b = &s->fast.bounds;
+    const size_t n = run->net.count, few = hfy_net_indexed_(run) ? n / 16 : n / 8;
+    b->listed = SIZE_MAX;
+    b->top = -HUGE_VAL;
+    if (run->fast.keeps && hfy_net_follow_(run, s->q, b)) b->listed = hfy_net_reach_(run, s->walk, n, few, s);
+    if (hfy_net_indexed_(run)) {
+        hfy_net_index_scan_(run, live, s);
+    } else if (b->listed == SIZE_MAX) {
+        hfy_net_round_ round = hfy_net_round_of_(run, live, NULL, NULL, s);
+        hfy_net_stream_keys_(&round);
+        if (run->fast.keeps && !s->fast.list->status) hfy_net_anchor_(run, s->q, b);
+    }
+}
+
+/* The candidates of the query in place j into s->sep: index ascending, scores as weight, those of the full scan. */
+HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live, size_t j, hfy_net_scratch_ *s)
+{
+    hfy_net_bounds_ *b = &s->fast.bounds;
+    if (j) {
+        b->listed = SIZE_MAX;
+        b->top = -HUGE_VAL;
+    }
+    if (b->listed == SIZE_MAX && !hfy_net_indexed_(run)) return hfy_net_take_list_(run, j, s);
+    if (hfy_net_indexed_(run)) hfy_net_index_rows_(run, live, j, s);
+    return hfy_net_finish_(run, s->walk + j, s);
+}
+
+/* What shards ask: the live queries' lists, or (sums) their sums and z. */
+HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_real *z, hfy_net_scratch_ *s)
+{
+    hfy_net_round_ round = hfy_net_round_of_(run, live, run->readout.at ? &run->readout : &run->values, z, s);
+    hfy_net_norms_(run, s->q, live, s->inverse_q);
+    if (run->fast.mode == HFY_NET_LISTS_)
+        hfy_net_look_(run, live, s);
+    else
+        hfy_net_stream_keys_(&round);
+}
+
+/* --- states of one row   (math 12) --- */
 
 HFY_PRIVATE_ hfy_net_memo_ *hfy_net_memo_of_(const hfy_net_scratch_ *s, size_t row)
 {
-    return s->memo + row % s->memos;
+    return s->fast.memo + row % s->fast.memos;
 }
 
-/* Where the place's state went: to the state of one row (weight 1), or elsewhere (count 0: the step failed). */
-HFY_PRIVATE_ void hfy_net_learn_(const hfy_net_run_ *run, size_t j, const size_t *index, const hfy_real *weight,
-                                 size_t count, hfy_net_scratch_ *s)
+/* Where the query's state went: to the state of one row (p has weight 1), or elsewhere (p NULL: the step failed). */
+HFY_PRIVATE_ void hfy_net_learn_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_net_weights_ *p,
+                                 hfy_net_scratch_ *s)
 {
-    size_t from, to = SIZE_MAX, d;
-    if (!s->single) return;
-    from = s->single[j];
-    if (index && count == 1 && weight[0] >= 1 && weight[0] <= 1) to = index[0];
-    for (d = 0; to != SIZE_MAX && run->post.kind == HFY_POST_SIGN && d < run->net.dim; d++) {
-        double z = (double)s->z[j * run->net.dim + d];
-        if (!(z > 0 || z < 0)) to = SIZE_MAX; /* a sign of the state before stays */
-    }
+    size_t from = w->single, to = SIZE_MAX, d;
+    if (!run->fast.remembers) return;
+    if (p && p->index && p->count == 1 && p->weight[0] >= 1 && p->weight[0] <= 1) to = p->index[0];
+    for (d = 0; to != SIZE_MAX && run->net.post.kind == HFY_POST_SIGN && d < run->net.dim; d++)
+        if (!(w->z[d] > 0 || w->z[d] < 0)) to = SIZE_MAX; /* a sign of the state before stays */
     if (from != SIZE_MAX) {
         hfy_net_memo_of_(s, from)->from = from;
         hfy_net_memo_of_(s, from)->to = to;
     }
-    s->single[j] = to;
+    w->single = to;
 }
 
-/* The second half of a step for the query in place j: its weights are given (index NULL: all N; weight NULL: nobody
-   asks) and its projection is in z. Post-transformation, move, and, if it stands still or this was the last step,
-   answer and report. read: its readout is in s->out already. projected: 0 in a last step whose new state nobody
-   wants. */
-HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, const hfy_report *report, size_t j, const size_t *index,
-                                  const hfy_real *weight, size_t count, int projected, int read, hfy_real *out,
-                                  hfy_real *path, hfy_net_scratch_ *s)
+/* --- one tile of queries --- */
+
+/* The second half of a step for the query in place j, as net.plain makes it. projected: z = V^T p is there; moves: it
+   is wanted; read: so is what the readout makes of p. */
+HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, size_t j, const hfy_net_weights_ *p, int moves, int read,
+                                  hfy_net_scratch_ *s)
 {
-    const hfy_net *net = &run->net;
-    size_t dim = net->dim, who = s->who[j], out_dim = net->readout ? net->readout_dim : dim;
-    hfy_real *q = s->q + j * dim, *z = s->z + j * dim, *gathered = s->out ? s->out + j * net->readout_dim : NULL;
-    double residual = 0, log_scale = s->log_scale[j];
-    int stop = s->step[j] + 1 >= s->limit[j];
-    if (s->before) memcpy(s->before + j * dim, q, dim * sizeof *q);
-    if (projected) {
-        hfy_net_uncouple_(net, q, z, &log_scale);
-        s->status[j] = hfy_post_row_(&run->post, z, log_scale, q, dim, s->f, &s->post);
-        hfy_net_learn_(run, j, index, weight, s->status[j] ? 0 : count, s);
-        if (s->status[j]) return;
-        residual = hfy_net_move_(run->simd, net, s->f, q);
-        stop |= residual <= net->tol;
-        if (path) memcpy(path + (s->step[j] + 1) * dim, q, dim * sizeof *path);
-    }
-    s->step[j]++;
-    if (!stop && !(projected && hfy_net_turns_(run, j, residual, report && report->energy, s))) return;
-    if (net->readout && !read) {
-        if (index)
-            hfy_net_gather_(run->simd, index, weight, count, net->readout, net->readout_stride, out_dim,
-                            s->stream->part, gathered);
-        else if (weight)
-            hfy_net_project_(run, weight, count, 1, net->readout, net->readout_stride, out_dim, s->stream, gathered);
-        else { /* it stands still before its time: once more from the state that this step began with */
+    hfy_net_walk_ *w = s->walk + j;
+    hfy_real *gathered = run->readout.at ? s->out + j * run->readout.width : NULL;
+    int stops;
+    if (s->fast.before) memcpy(s->fast.before + j * run->net.dim, w->q, run->net.dim * sizeof *w->q);
+    stops = hfy_net_step_(run, w, p->log_scale, moves, s);
+    if (moves) hfy_net_learn_(run, w, w->status ? NULL : p, s);
+    if (w->status || !stops) return;
+    if (gathered && !read) {
+        if (p->weight) {
+            hfy_net_project_(run, p, &run->readout, s, gathered);
+        } else { /* it stands still before its time: once more from the state that this step began with */
             hfy_net_sum_ sum;
-            hfy_net_stream_keys_(run, s->before + j * dim, s->who + j, 1, s->inverse_q ? s->inverse_q + j : NULL,
-                                 net->readout, net->readout_stride, out_dim, &sum, gathered, s);
+            hfy_net_round_ round = hfy_net_round_of_(run, 1, &run->readout, gathered, s);
+            round.walk = w;
+            round.q = s->fast.before + j * run->net.dim;
+            round.inverse_q = s->inverse_q ? s->inverse_q + j : NULL;
+            round.sum = &sum;
+            hfy_net_stream_keys_(&round);
         }
     }
-    s->ended[j] = 1;
-    s->made = s->step[j];
-    if (net->readout)
-        s->status[j] = hfy_net_read_out_(gathered, out_dim, s->log_scale[j], out ? out + who * out_dim : NULL);
-    else if (out)
-        memcpy(out + who * dim, q, dim * sizeof *out);
-    if (s->status[j] || !report) return;
-    if (report->steps) report->steps[who] = s->step[j];
-    if (report->residual) report->residual[who] = residual;
-    if (report->cycle) report->cycle[who] = s->cycle[j];
-    if (weight) hfy_net_report_weights_(report, who, net->count, index, weight, count, s->log_scale[j]);
-    if (!weight && report->best) report->best[who] = s->sum[j].best;
+    hfy_net_answer_(run, w, p, gathered);
 }
 
-/* The same for a list in s->sep, which still has to be projected. */
-HFY_PRIVATE_ void hfy_net_settle_list_(const hfy_net_run_ *run, const hfy_report *report, size_t j, int project,
-                                       hfy_real *out, hfy_real *path, hfy_net_scratch_ *s)
+/* The same for the candidates in s->sep once they are weights; they still have to be projected. */
+HFY_PRIVATE_ void hfy_net_settle_list_(const hfy_net_run_ *run, size_t j, int moves, hfy_net_scratch_ *s)
 {
-    const hfy_net *net = &run->net;
-    const hfy_real *weight = hfy_net_round_weights_(&s->sep);
-    s->log_scale[j] = 0;
-    if (project)
-        hfy_net_gather_(run->simd, s->sep.index, weight, s->sep.count, net->values, net->value_stride, net->dim,
-                        s->stream->part, s->z + j * net->dim);
-    hfy_net_settle_(run, report, j, s->sep.index, weight, s->sep.count, project, 0, out, path, s);
+    hfy_net_weights_ p = hfy_net_listed_weights_(&s->sep);
+    if (moves) hfy_net_project_(run, &p, &run->values, s, s->walk[j].z);
+    hfy_net_settle_(run, j, &p, moves, 0, s);
 }
 
 HFY_PRIVATE_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j, hfy_net_scratch_ *s)
 {
     const size_t row = run->net.dim * sizeof *s->q;
-    unsigned char ended = s->ended[i];
-    hfy_status status = s->status[i];
-    size_t *of[6], l, t;
-    of[0] = s->who, of[1] = s->step, of[2] = s->limit, of[3] = s->marked, of[4] = s->cycle, of[5] = s->single;
-    for (l = 0; l < (s->single ? 6 : 5); l++) t = of[l][i], of[l][i] = of[l][j], of[l][j] = t;
-    s->ended[i] = s->ended[j], s->ended[j] = ended;
-    s->status[i] = s->status[j], s->status[j] = status;
-    hfy_base_swap_(s->q + i * run->net.dim, s->q + j * run->net.dim, row);
-    if (s->mark) hfy_base_swap_(s->mark + i * run->net.dim, s->mark + j * run->net.dim, row);
+    hfy_net_walk_ a = s->walk[i], b = s->walk[j];
+    s->walk[i] = b;
+    hfy_net_place_(run, i, s);
+    s->walk[j] = a;
+    hfy_net_place_(run, j, s);
+    hfy_base_swap_(a.q, b.q, row);
+    if (a.mark) hfy_base_swap_(a.mark, b.mark, row);
 }
 
 /* Forgets the queries that have ended or failed and moves the others up; returns how many are left. */
-HFY_PRIVATE_ size_t hfy_net_leave_(const hfy_net_run_ *run, const hfy_report *report, size_t live, size_t *failed,
-                                   hfy_status *failure, hfy_net_scratch_ *s)
+HFY_PRIVATE_ size_t hfy_net_leave_(const hfy_net_run_ *run, size_t live, size_t *failed, hfy_status *failure,
+                                   hfy_net_scratch_ *s)
 {
     size_t j, kept = 0;
-    int stays = report && report->energy; /* a query that has ended stays for the energy of its last state */
+    int stays = run->report && run->report->energy; /* a query that has ended stays for the energy of its last state */
     for (j = 0; j < live; j++) {
-        if (s->status[j] && s->who[j] < *failed) {
-            *failed = s->who[j];
-            *failure = s->status[j];
+        const hfy_net_walk_ *w = s->walk + j;
+        if (w->status && w->who < *failed) {
+            *failed = w->who;
+            *failure = w->status;
         }
-        if (!s->status[j] && (!s->ended[j] || (stays && s->ended[j] == 1))) {
+        if (!w->status && (!w->ended || (stays && w->ended == 1))) {
             if (kept < j) hfy_net_swap_places_(run, kept, j, s);
             kept++;
-            continue;
+        } else if (run->report && run->report->status) {
+            run->report->status[w->who] = w->status;
         }
-        if (report && report->status) report->status[s->who[j]] = s->status[j];
     }
     return kept;
 }
 
-/* Seats query `who` in place j. */
-HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *queries, size_t who, size_t j,
-                                 hfy_net_scratch_ *s)
+/* One step of the live queries by lists. */
+HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int moves, hfy_net_scratch_ *s)
 {
-    size_t d, dim = run->net.dim;
-    memcpy(s->q + j * dim, queries + who * dim, dim * sizeof *s->q);
-    s->who[j] = who;
-    s->step[j] = s->marked[j] = s->cycle[j] = 0;
-    if (s->single) s->single[j] = SIZE_MAX;
-    s->index.kept = 0; /* they would hold, but a new query seldom starts near */
-    s->limit[j] = run->net.max_steps;
-    s->status[j] = HFY_OK;
-    s->ended[j] = 0;
-    for (d = 0; d < dim; d++)
-        if (!hfy_base_is_finite_((double)s->q[j * dim + d])) s->status[j] = HFY_ERR_NONFINITE;
+    size_t j;
+    hfy_net_look_(run, live, s);
+    for (j = 0; j < live; j++) {
+        hfy_net_walk_ *w = s->walk + j;
+        w->status = hfy_net_candidates_(run, live, j, s);
+        if (!w->status) w->status = hfy_sep_candidates_(&run->net.sep, &s->sep);
+        if (w->status)
+            hfy_net_learn_(run, w, NULL, s);
+        else
+            hfy_net_settle_list_(run, j, moves, s);
+    }
 }
 
-/* One step of the live queries, one pass over the keys at most. project, read: is the new state, the readout wanted? */
-HFY_PRIVATE_ void hfy_net_one_pass_(const hfy_net_run_ *run, size_t live, int project, int read, hfy_real *out,
-                                    const hfy_report *report, hfy_real *path, hfy_net_scratch_ *s)
+/* One step by sums. read: all make their last step, into the readout. */
+HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int moves, int read, hfy_net_scratch_ *s)
 {
-    const hfy_net *net = &run->net;
-    size_t j, dim = net->dim;
-    int found;
-    if (run->mode == HFY_NET_SUMS_) {
-        if (read)
-            hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, net->readout, net->readout_stride,
-                                 net->readout_dim, s->sum, s->out, s);
-        if (project)
-            hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, net->values, net->value_stride, dim, s->sum,
-                                 s->z, s);
-        for (j = 0; j < live; j++) {
-            s->status[j] = s->sum[j].status;
-            s->log_scale[j] = run->sep.kind == HFY_SEP_EXP ? s->sum[j].top : 0;
-            if (!s->status[j]) hfy_net_settle_(run, report, j, NULL, NULL, 0, project, read, out, path, s);
-        }
-        return;
+    hfy_net_round_ round;
+    size_t j;
+    if (read) {
+        round = hfy_net_round_of_(run, live, &run->readout, s->out, s);
+        hfy_net_stream_keys_(&round);
     }
-    found = run->keeps && !run->seek.index && /* one query, near enough to where it was */
-            hfy_index_again_(&run->seek, s->q, s->sep.index, s->sep.weight, &s->sep.count, s->status, &s->index);
-    if (run->seek.index)
-        hfy_index_scan_(&run->seek, s->q, live, s->who, net->bias, net->bias_stride, net->visible, &s->index);
-    else if (!found)
-        hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, NULL, 0, 0, NULL, NULL, s);
+    if (moves) {
+        round = hfy_net_round_of_(run, live, &run->values, s->z, s);
+        hfy_net_stream_keys_(&round);
+    }
     for (j = 0; j < live; j++) {
-        s->log_scale[j] = 0;
-        if (!found) s->status[j] = run->seek.index ? hfy_net_seek_(run, live, j, s) : hfy_net_candidates_(run, j, s);
-        if (!s->status[j]) s->status[j] = hfy_sep_candidates_(&run->sep, &s->sep);
-        if (s->status[j]) {
-            hfy_net_learn_(run, j, NULL, NULL, 0, s);
-            continue;
+        const hfy_net_sum_ *sum = s->sums + j;
+        hfy_net_weights_ p = {NULL, NULL, 0, 0, 0};
+        p.best = sum->best;
+        if (run->net.sep.kind == HFY_SEP_EXP) p.log_scale = sum->top;
+        s->walk[j].status = sum->status;
+        if (!sum->status) hfy_net_settle_(run, j, &p, moves, read, s);
+    }
+}
+
+/* One step with whole rows of scores. */
+HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int moves, int read, hfy_net_scratch_ *s)
+{
+    size_t j, n = run->net.count;
+    hfy_net_weights_ p;
+    hfy_net_scores_(run, s->q, live, s->inverse_q, 0, n, s->scores, n);
+    for (j = 0; j < live; j++) {
+        hfy_net_walk_ *w = s->walk + j;
+        hfy_real *theta = s->scores + j * n;
+        hfy_net_mask_(&run->net, w->who, 0, n, theta);
+        hfy_net_note_energy_(run, w, theta, s);
+        if (!w->ended) {
+            w->status = hfy_net_separate_(run, w->who, theta, s, &p);
+            w->log_scale = p.log_scale;
         }
-        hfy_net_settle_list_(run, report, j, project, out, path, s);
+        if (hfy_sep_is_list_(&run->net.sep)) {
+            if (w->ended || w->status) continue;
+            if (moves) hfy_net_project_(run, &p, &run->values, s, w->z);
+            hfy_net_settle_(run, j, &p, moves, 0, s);
+        } else if (w->ended || w->status) {
+            memset(theta, 0, n * sizeof *theta); /* takes no part below */
+        }
+    }
+    if (hfy_sep_is_list_(&run->net.sep)) return;
+    if (moves) hfy_net_project_all_(run, s->scores, live, &run->values, s, s->z);
+    if (read) hfy_net_project_all_(run, s->scores, live, &run->readout, s, s->out);
+    memset(&p, 0, sizeof p);
+    p.count = n;
+    for (j = 0; j < live; j++) {
+        p.weight = s->scores + j * n;
+        p.log_scale = s->walk[j].log_scale;
+        if (!s->walk[j].ended && !s->walk[j].status) hfy_net_settle_(run, j, &p, moves, read, s);
     }
 }
 
 /* A sparse p spares later scans: from the state of one row every query goes the same way, so no two need scan for it.
    Makes the steps that are known; then moves the queries that can learn from an earlier one's scan to the end.
    Returns how many are to scan. */
-HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_real *out, const hfy_report *report,
-                                   hfy_real *path, hfy_net_scratch_ *s)
+HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s)
 {
     size_t i, j, scan = 0;
-    for (j = 0; j < live; j++)
-        while (!s->status[j] && !s->ended[j] && s->single[j] != SIZE_MAX) {
-            const hfy_net_memo_ *memo = hfy_net_memo_of_(s, s->single[j]);
-            if (memo->from != s->single[j] || memo->to == SIZE_MAX) break;
-            s->sep.index[0] = memo->to, s->sep.weight[0] = 1, s->sep.count = 1;
-            hfy_net_settle_list_(run, report, j, 1, out, path, s);
-        }
     for (j = 0; j < live; j++) {
-        const size_t row = s->single[j];
-        int waits = s->status[j] || s->ended[j];
-        if (!waits && row != SIZE_MAX && hfy_net_memo_of_(s, row)->from != row)
-            for (i = 0; i < scan && !waits; i++) waits = s->single[i] == row;
+        hfy_net_walk_ *w = s->walk + j;
+        while (!w->status && !w->ended && w->single != SIZE_MAX) {
+            const hfy_net_memo_ *memo = hfy_net_memo_of_(s, w->single);
+            if (memo->from != w->single || memo->to == SIZE_MAX) break;
+            s->sep.index[0] = memo->to;
+            s->sep.weight[0] = 1;
+            s->sep.count = 1;
+            hfy_net_settle_list_(run, j, 1, s);
+        }
+    }
+    for (j = 0; j < live; j++) {
+        const hfy_net_walk_ *w = s->walk + j;
+        int waits = w->status || w->ended;
+        if (!waits && w->single != SIZE_MAX && hfy_net_memo_of_(s, w->single)->from != w->single)
+            for (i = 0; i < scan && !waits; i++) waits = s->walk[i].single == w->single;
         if (waits) continue;
         if (scan < j) hfy_net_swap_places_(run, scan, j, s);
         scan++;
@@ -13673,208 +13924,158 @@ HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_rea
     return scan;
 }
 
-/* The same with whole rows of scores. */
-HFY_PRIVATE_ void hfy_net_plainly_(const hfy_net_run_ *run, size_t live, int project, int read, hfy_real *out,
-                                   const hfy_report *report, hfy_real *path, hfy_net_scratch_ *s)
+/* Runs queries first .. last-1 to their end; a place that falls free is taken by the next query. A query without an
+   answer lowers *failed to its number and leaves its status in *failure. */
+HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size_t last, size_t *failed,
+                                     hfy_status *failure, hfy_net_scratch_ *s)
 {
-    const hfy_net *net = &run->net;
-    size_t j, dim = net->dim, n = net->count;
-    int list = hfy_sep_is_list_(&run->sep);
-    hfy_net_scores_(run, s->q, live, s->inverse_q, 0, n, s->scores, n);
-    for (j = 0; j < live; j++) {
-        hfy_real *theta = s->scores + j * n;
-        s->log_scale[j] = 0;
-        hfy_net_mask_(net, s->who[j], 0, n, theta);
-        if (report && report->energy) {
-            double *energy = report->energy + s->who[j] * (net->max_steps + 1);
-            size_t k = s->step[j];
-            if (hfy_net_energy_(run, theta, s->q + j * dim, s->who[j], energy + k, s)) energy[k] = -HUGE_VAL;
-            if (s->ended[j]) {
-                for (; k < net->max_steps; k++) energy[k + 1] = energy[k];
-                s->ended[j] = 2;
-            }
-        }
-        if (s->ended[j] || !list) continue;
-        s->status[j] = hfy_sep_list_(&run->sep, theta, n, s->who[j], &s->sep);
-        if (s->status[j]) continue;
-        hfy_net_settle_list_(run, report, j, project, out, path, s);
-    }
-    if (list) return;
-    for (j = 0; j < live; j++) {
-        hfy_real *theta = s->scores + j * n;
-        if (!s->ended[j])
-            s->status[j] = hfy_sep_fill_(&run->sep, theta, n, s->who[j], theta, &s->log_scale[j], &s->sep);
-        if (s->ended[j] || s->status[j]) memset(theta, 0, n * sizeof *theta); /* takes no part below */
-    }
-    if (project) hfy_net_project_(run, s->scores, n, live, net->values, net->value_stride, dim, s->stream, s->z);
-    if (read)
-        hfy_net_project_(run, s->scores, n, live, net->readout, net->readout_stride, net->readout_dim, s->stream,
-                         s->out);
-    for (j = 0; j < live; j++)
-        if (!s->ended[j] && !s->status[j])
-            hfy_net_settle_(run, report, j, NULL, s->scores + j * n, n, project, read, out, path, s);
-}
-
-/* Runs queries first .. last-1 to their end; a place that falls free is taken by the next query. out may be NULL.
-   path (one query only): its states, (max_steps+1) x D. A query without an answer lowers *failed to its number and
-   leaves its status in *failure. */
-HFY_PRIVATE_ void hfy_net_walk_(const hfy_net_run_ *run, const hfy_real *queries, size_t first, size_t last,
-                                hfy_real *out, const hfy_report *report, hfy_real *path, size_t *failed,
-                                hfy_status *failure, hfy_net_scratch_ *s)
-{
-    const hfy_net *net = &run->net;
-    size_t live = 0, j;
-    int together = net->readout && net->max_steps > 1; /* all make their last step, into the readout, at once */
-    if (path) memcpy(path, queries + first * net->dim, net->dim * sizeof *path);
-    for (j = 0; j < s->memos; j++) s->memo[j].from = SIZE_MAX;
-    if (run->keeps && !run->seek.index) hfy_index_centre_(&run->seek, &s->index);
+    const hfy_net_mode_ mode = run->fast.mode;
+    size_t live = 0, j, scan;
+    int together = run->readout.at && run->net.max_steps > 1; /* all make their last step, into the readout, at once */
+    for (j = 0; j < s->fast.memos; j++) s->fast.memo[j].from = SIZE_MAX;
+    if (run->fast.keeps) hfy_net_centre_(run, &s->fast.bounds);
     for (;;) {
-        int ends, project, read;
-        size_t scan;
-        while (live < run->tile && first < last && !(together && live && s->step[0]))
-            hfy_net_admit_(run, queries, first++, live++, s);
-        live = hfy_net_leave_(run, report, live, failed, failure, s);
+        int last_step, moves, read;
+        while (live < run->tile && first < last && !(together && live && s->walk->step)) {
+            hfy_net_admit_(run, run->queries, first++, live++, s);
+            s->fast.bounds.kept = 0; /* they would hold, but a new query seldom starts near */
+        }
+        live = hfy_net_leave_(run, live, failed, failure, s);
         if (!live && first == last) break;
         if (!live) continue;
-        ends = net->readout && s->step[0] + 1 >= net->max_steps;
-        project = !ends || run->needs_step;
-        read = ends && (run->mode == HFY_NET_SUMS_ || !hfy_sep_is_list_(&run->sep));
-        scan = s->single ? hfy_net_reuse_(run, live, out, report, path, s) : live;
+        last_step = run->readout.at && s->walk->step + 1 >= run->net.max_steps;
+        moves = !last_step || run->moves;
+        read = last_step && (mode == HFY_NET_SUMS_ || !hfy_sep_is_list_(&run->net.sep));
+        scan = run->fast.remembers ? hfy_net_reuse_(run, live, s) : live;
         hfy_net_norms_(run, s->q, scan, s->inverse_q);
-        if (run->mode == HFY_NET_PLAIN_)
-            hfy_net_plainly_(run, scan, project, read, out, report, path, s);
+        if (mode == HFY_NET_ROWS_)
+            hfy_net_by_rows_(run, scan, moves, read, s);
+        else if (mode == HFY_NET_SUMS_)
+            hfy_net_by_sums_(run, scan, moves, read, s);
         else if (scan)
-            hfy_net_one_pass_(run, scan, project, read, out, report, path, s);
-        live = hfy_net_leave_(run, report, live, failed, failure, s);
+            hfy_net_by_lists_(run, scan, moves, s);
+        live = hfy_net_leave_(run, live, failed, failure, s);
     }
 }
 
-/* --- the public functions --- */
-
-/* Says why a query has no answer. */
-HFY_PRIVATE_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_t who)
-{
-    if (status == HFY_ERR_NONFINITE)
-        return hfy_base_fail_(
-            work, status, "query %z: NaN or infinity in it, its scores or its new state; all should be finite", who);
-    return hfy_sep_row_failed_(work, status, "query", who, NULL, 0, NULL);
-}
+/* --- the planner --- */
 
 /* May a query be scored again, by nothing but its own dots, and do they cost more than looking after bounds? */
-HFY_PRIVATE_ int hfy_net_moves_(const hfy_net *net)
+HFY_PRIVATE_ int hfy_net_may_move_(const hfy_net *net)
 {
     return net->max_steps > 1 && !net->bias && !net->visible && net->dim * sizeof(hfy_real) >= HFY_NET_KEPT_ROW_;
 }
 
-/* Do bounds go along with a query? Once the tile is known. */
-HFY_PRIVATE_ void hfy_net_keeps_(hfy_net_run_ *run)
+/* How a call goes: by lists, sums or (rows: the call wants weights, energies or the like) whole rows. */
+HFY_PRIVATE_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows)
 {
+    hfy_net_fast_ *fast = &run->fast;
     const hfy_net *net = &run->net;
-    run->keeps = run->mode == HFY_NET_LISTS_ && net->sim == HFY_SIM_DOT && run->tile == 1 && hfy_net_moves_(net);
-    if (run->seek.index) return;
-    run->keeps = run->keeps && net->count * net->dim * sizeof(hfy_real) >= HFY_NET_KEPT_KEYS_ &&
-                 hfy_index_kept_bytes_(net->count, run->seek.kth) <= HFY_NET_KEPT_BYTES_;
+    const hfy_sep *sep = &net->sep;
+    hfy_sep_method_ method = hfy_sep_method_of_(sep);
+    fast->by_rank = hfy_sep_by_rank_(sep);
+    fast->kth = fast->by_rank ? (size_t)ceil(sep->k) : 1;
+    fast->margin = hfy_sep_link_margin_(sep);
+    fast->negligible = log(2 * (double)net->count / HFY_REAL_EPS_);
+    fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
+    fast->mode = HFY_NET_ROWS_;
+    if (rows || sep->plus) return;
+    if (!hfy_sep_is_list_(sep)) {
+        const hfy_report *r = run->report;
+        int whole = r && (r->support || r->top_index || r->top_weight);
+        if (!whole && method != HFY_SEP_BY_UNIFORM_) fast->mode = HFY_NET_SUMS_;
+    } else if (fast->margin < DBL_MAX) {
+        fast->mode = HFY_NET_LISTS_;
+    }
+    fast->remembers = fast->mode == HFY_NET_LISTS_ && net->max_steps > 1 && net->step >= 1 && !net->readout &&
+                      !net->bias && !net->visible && !net->self_coupling;
 }
 
-/* Checks a call's net, chooses kernels, mode and sizes. whole_rows: the call wants weights, energies or the like.
-   Returns how many walks share the queries, through *walks. */
-HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, int needs_step, int whole_rows,
-                                       int supports, hfy_net_run_ *run, size_t *walks, hfy_work *work)
+/* Mode and sizes; how many walks share the queries, through *walks. */
+HFY_PRIVATE_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int rows, size_t *walks, hfy_work *work)
 {
+    hfy_net_fast_ *fast = &run->fast;
+    const hfy_net *net = &run->net;
+    size_t most = hfy_base_workers_(), segments = (net->count - 1) / run->segment + 1, fit, row;
+    int dots, indexed;
     hfy_status status;
-    hfy_sep_method_ method;
-    size_t row_bytes, most = hfy_base_workers_(), fit, segments;
-    int indexed;
-    memset(run, 0, sizeof *run);
-    *walks = 1;
-    status = hfy_net_resolve_(net, n_queries, &run->net, work);
-    if (status) return status;
-    run->simd = hfy_simd_choose_(work);
-    if (!run->simd) return HFY_ERR_UNSUPPORTED;
-    run->sep = run->net.sep;
-    run->post = run->net.post;
-    run->needs_step = needs_step;
-    run->by_rank = hfy_sep_by_rank_(&run->sep);
-    run->margin = hfy_sep_link_margin_(&run->sep);
-    run->negligible = log(2 * (double)run->net.count / HFY_REAL_EPS_);
-    method = hfy_sep_method_of_(&run->sep);
-    run->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
-    if (whole_rows || run->sep.plus)
-        run->mode = HFY_NET_PLAIN_;
-    else if (hfy_sep_is_list_(&run->sep))
-        run->mode = run->margin < DBL_MAX ? HFY_NET_LISTS_ : HFY_NET_PLAIN_;
-    else
-        run->mode = supports || method == HFY_SEP_BY_UNIFORM_ ? HFY_NET_PLAIN_ : HFY_NET_SUMS_;
-    /* blocks and segments depend on the net alone: they set the order of sums */
-    row_bytes = hfy_base_times_(run->net.dim, sizeof(hfy_real));
-    run->block = HFY_NET_BLOCK_BYTES_ / row_bytes & ~(size_t)7;
-    run->block = run->block < 8 ? 8 : run->block > 512 ? 512 : run->block;
-    run->block = hfy_base_min_(run->block, (run->net.count | 7) + 1);
-    run->fold = run->block * ((HFY_NET_FOLD_ - 1) / run->block + 1);
-    fit = hfy_base_min_(HFY_NET_SEGMENT_, run->net.count / 6) + run->fold / 2; /* six or so at least, for workers */
-    run->segment = fit < run->fold ? run->fold : run->fold * (fit / run->fold);
-    /* queries that fill a tile for everyone are shared out, or a few if keys are few; else all share the keys */
+    hfy_net_mode_of_(run, rows);
     run->tile = HFY_NET_TILE_;
-    if (run->mode == HFY_NET_PLAIN_) {
-        fit = HFY_NET_TILE_BYTES_ / sizeof(hfy_real) / run->net.count;
+    run->whole = 0;
+    if (fast->mode == HFY_NET_ROWS_) {
+        fit = HFY_NET_TILE_BYTES_ / sizeof(hfy_real) / net->count;
         run->tile = fit < 1 ? 1 : hfy_base_min_(fit, HFY_NET_TILE_);
     }
-    run->workers = 1;
-    indexed = run->net.index && run->net.sim == HFY_SIM_DOT && run->mode == HFY_NET_LISTS_;
-    segments = (run->net.count - 1) / run->segment + 1;
-    if (run->mode == HFY_NET_PLAIN_ || n_queries / HFY_NET_TILE_ >= most ||
+    /* queries that fill a tile for everyone are shared out, or a few if keys are few; else all share the keys */
+    dots = net->sim == HFY_SIM_DOT && fast->mode == HFY_NET_LISTS_;
+    indexed = net->index && dots;
+    *walks = fast->workers = 1;
+    if (fast->mode == HFY_NET_ROWS_ || n_queries / HFY_NET_TILE_ >= most ||
         (n_queries >= 4 * most && (indexed || segments < 2 * most)))
         *walks = hfy_base_min_(most, n_queries ? n_queries : 1);
     else
-        run->workers = most;
+        fast->workers = most;
     /* a few sums cost little room: more of them than workers, so that they meet less often */
-    if (run->mode == HFY_NET_SUMS_ && run->workers > 1 && hfy_base_times_(n_queries, run->net.dim) <= HFY_NET_FEW_)
-        run->workers *= 4;
-    run->workers = hfy_base_min_(run->workers, segments);
+    if (fast->mode == HFY_NET_SUMS_ && fast->workers > 1 && hfy_base_times_(n_queries, net->dim) <= HFY_NET_FEW_)
+        fast->workers *= 4;
+    fast->workers = hfy_base_min_(fast->workers, segments);
     run->tile = hfy_base_min_(run->tile, n_queries ? (n_queries - 1) / *walks + 1 : 1);
     fit = HFY_NET_LISTED_ / run->tile;
-    run->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? HFY_NET_LIST_ : fit, run->net.count);
-    if (run->mode != HFY_NET_LISTS_ || run->net.sim != HFY_SIM_DOT) return HFY_OK;
-    status = hfy_index_begin_(run->net.index, run->simd, run->net.keys, run->net.count, run->net.dim,
-                              run->net.key_stride, &run->seek, work);
-    if (status) return status;
-    run->seek.beta = run->net.beta, run->seek.width = run->margin, run->seek.workers = run->workers;
-    run->seek.kth = run->by_rank ? (size_t)ceil(run->sep.k) : 1;
+    fast->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? HFY_NET_LIST_ : fit, net->count);
     if (indexed) {
-        if (hfy_net_moves_(&run->net) && !hfy_index_shares_(&run->seek, run->tile)) run->tile = 1;
-        run->workers = 1; /* each search shares out its own work */
+        status = hfy_net_open_index_(run, work);
+        if (status) return status;
+        if (hfy_net_may_move_(net) && !hfy_net_index_shares_(run, run->tile)) run->tile = 1;
+        fast->workers = 1; /* each search shares out its own work */
     }
-    hfy_net_keeps_(run);
+    if (fast->mode == HFY_NET_ROWS_) run->whole = run->tile;
+    row = sizeof(hfy_real) + sizeof(float) + (fast->kth > HFY_NET_FIRST_ ? sizeof(double) : 0);
+    fast->keeps = dots && run->tile == 1 && hfy_net_may_move_(net) &&
+                  (indexed || (net->count * net->dim * sizeof(hfy_real) >= HFY_NET_KEPT_KEYS_ &&
+                               hfy_base_times_(net->count, row) <= HFY_NET_KEPT_BYTES_));
     return HFY_OK;
 }
 
-HFY_PRIVATE_ void hfy_net_plan_shared_(hfy_base_arena_ *arena, hfy_net_run_ *run)
+/* What a tile works in. */
+HFY_PRIVATE_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies,
+                                     hfy_net_scratch_ *s)
 {
-    run->inverse_norms = HFY_TAKE_(arena, double, run->net.sim == HFY_SIM_COSINE ? run->net.count : 0);
-}
-
-HFY_PRIVATE_ void hfy_net_prepare_(hfy_net_run_ *run)
-{
-    if (run->net.sim == HFY_SIM_COSINE)
-        hfy_sim_inverse_norms_(run->simd, run->net.keys, run->net.key_stride, run->net.count, run->net.dim,
-                               run->inverse_norms);
-}
-
-HFY_API hfy_status hfy_net_check(const hfy_net *net, hfy_net *resolved, hfy_work *work)
-{
-    hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_net full;
-    hfy_status status = hfy_net_resolve_(net, 1, &full, w);
-    if (!status && resolved) *resolved = full;
-    return hfy_base_close_(w, &local, status);
+    const hfy_net_fast_ *fast = &run->fast;
+    hfy_net_tile_ *tile = &s->fast;
+    size_t t = run->tile, n = run->net.count, dim = run->net.dim, out = run->readout.width, i;
+    size_t lists = fast->mode == HFY_NET_LISTS_, sums = fast->mode == HFY_NET_SUMS_;
+    size_t indexed = hfy_net_indexed_(run) ? 1 : 0, pass = (lists || sums) && !indexed, bounds = indexed || fast->keeps;
+    memset(s, 0, sizeof *s);
+    hfy_net_plan_(arena, run, energies, s);
+    if (lists && pass) tile->list = hfy_net_plan_lists_(arena, run);
+    tile->stream = HFY_TAKE_(arena, hfy_net_stream_, pass * fast->workers);
+    for (i = 0; i < pass * fast->workers; i++) {
+        hfy_net_stream_ counted, *stream = tile->stream ? tile->stream + i : &counted;
+        memset(stream, 0, sizeof *stream);
+        stream->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, run->block));
+        stream->at = HFY_TAKE_(arena, size_t, lists * run->block);
+        stream->distance = HFY_TAKE_(arena, double,
+                                     lists * (run->block > fast->capacity ? run->block : fast->capacity));
+        if (lists) stream->list = fast->workers > 1 ? hfy_net_plan_lists_(arena, run) : tile->list;
+        stream->sum = HFY_TAKE_(arena, hfy_net_sum_, sums * t);
+        stream->fold = HFY_TAKE_(arena, hfy_net_sum_, sums * t);
+        stream->z = HFY_TAKE_(arena, hfy_real, sums * hfy_base_times_(t, dim > out ? dim : out));
+        stream->part = HFY_TAKE_(arena, hfy_real, sums * hfy_base_times_(t, dim > out ? dim : out));
+    }
+    tile->before = HFY_TAKE_(arena, hfy_real, sums && out && run->net.max_steps > 1 ? hfy_base_times_(t, dim) : 0);
+    tile->memos = fast->remembers ? hfy_base_min_(n, HFY_NET_MEMO_) : 0;
+    tile->memo = HFY_TAKE_(arena, hfy_net_memo_, tile->memos);
+    tile->bounds.upper = HFY_TAKE_(arena, hfy_real, bounds * n);
+    tile->bounds.select = HFY_TAKE_(arena, double, bounds && fast->kth > HFY_NET_FIRST_ ? n : 0);
+    tile->bounds.anchor = HFY_TAKE_(arena, hfy_real, fast->keeps ? dim : 0);
+    tile->bounds.centre = HFY_TAKE_(arena, hfy_real, fast->keeps ? dim : 0);
+    tile->bounds.measured = HFY_TAKE_(arena, float, fast->keeps && !indexed ? n : 0);
+    hfy_net_plan_index_(arena, run, s);
 }
 
 /* A call's walks, each over its share of the queries. */
 typedef struct hfy_net_call_ {
     const hfy_net_run_ *run;
-    const hfy_real *queries;
-    hfy_real *out;
-    const hfy_report *report;
     hfy_net_scratch_ *scratch; /* one a walk */
     size_t *failed;
     hfy_status *failure;
@@ -13886,55 +14087,146 @@ HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i)
     const hfy_net_call_ *call = (const hfy_net_call_ *)context;
     size_t share = call->n_queries / call->walks, rest = call->n_queries % call->walks;
     size_t first = i * share + hfy_base_min_(i, rest);
-    hfy_net_walk_(call->run, call->queries, first, first + share + (i < rest), call->out, call->report, NULL,
-                  call->failed + i, call->failure + i, call->scratch + i);
+    call->failed[i] = SIZE_MAX;
+    call->failure[i] = HFY_OK;
+    hfy_net_walk_tile_(call->run, first, first + share + (i < rest), call->failed + i, call->failure + i,
+                       call->scratch + i);
 }
 
-HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
-                                const hfy_report *report, hfy_work *work)
+HFY_PRIVATE_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
+                                          const hfy_report *report, hfy_work *w)
 {
-    hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net_run_ run;
     hfy_net_call_ call;
     int energies = report && report->energy;
-    int needs_step = !net || !net->readout || energies || (report && report->residual);
-    int supports = report && (report->support || report->top_index || report->top_weight);
-    hfy_status status = hfy_net_begin_(net, n_queries, needs_step, energies || (report && report->weights), supports,
-                                       &run, &call.walks, w);
-    size_t i, first = SIZE_MAX;
-    if (!status && n_queries && (!queries || !out))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !queries ? "queries" : "out");
-    if (!status && n_queries && net->readout && queries == out && net->readout_dim != net->dim)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "out is queries, but readout_dim %z is not dim %z", net->readout_dim,
-                                net->dim);
-    if (!status && report &&
-        ((report->weights && !hfy_base_fits_(n_queries, run.net.count, sizeof(hfy_real))) ||
-         ((report->top_index || report->top_weight) && !hfy_base_fits_(n_queries, report->top, sizeof(size_t))) ||
-         (energies && !hfy_base_fits_(n_queries, hfy_base_plus_(run.net.max_steps, 1), sizeof(double)))))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "report: arrays for %z queries cannot exist", n_queries);
-    call.run = &run, call.queries = queries, call.out = out, call.report = report, call.n_queries = n_queries;
+    size_t i;
+    hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
+    if (status) return status;
+    hfy_net_call_of_(&run, queries, out, report);
+    status = hfy_net_choose_(&run, n_queries, energies || (report && report->weights), &call.walks, w);
+    if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
+    call.run = &run;
+    call.n_queries = n_queries;
     while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_net_plan_shared_(&arena, &run);
+        run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
         call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
         call.failed = HFY_TAKE_(&arena, size_t, call.walks);
         call.failure = HFY_TAKE_(&arena, hfy_status, call.walks);
         for (i = 0; i < call.walks; i++) {
             hfy_net_scratch_ counted;
-            hfy_net_plan_(&arena, &run, energies, call.scratch ? call.scratch + i : &counted);
+            hfy_net_plan_tile_(&arena, &run, energies, call.scratch ? call.scratch + i : &counted);
         }
     }
     for (i = 0; !status && energies && i < call.walks; i++) /* each walk's scratch gets what its energies need */
         status = hfy_net_has_energy_(&run.net, &call.scratch[i].post, w);
-    if (!status) {
-        hfy_net_prepare_(&run);
-        for (i = 0; i < call.walks; i++) call.failed[i] = SIZE_MAX, call.failure[i] = HFY_OK;
-        hfy_base_parallel_(call.walks, hfy_net_share_, &call);
-        for (i = call.walks; i--;) /* the shares are in order: the first failure wins */
-            if (call.failure[i]) first = call.failed[i], status = call.failure[i];
-        if (status) status = hfy_net_failed_(w, status, first);
+    if (status) return status;
+    hfy_net_prepare_(&run);
+    hfy_base_parallel_(call.walks, hfy_net_share_, &call);
+    for (i = 0; i < call.walks; i++) /* the shares are in order: the first failure wins */
+        if (call.failure[i]) return hfy_net_failed_(w, call.failure[i], call.failed[i]);
+    return HFY_OK;
+}
+/* One query alone. */
+HFY_PRIVATE_ hfy_status hfy_net_walk_one_(const hfy_net_run_ *run, size_t who, hfy_net_scratch_ *s)
+{
+    size_t failed = SIZE_MAX;
+    hfy_status failure = HFY_OK;
+    hfy_net_walk_tile_(run, who, who + 1, &failed, &failure, s);
+    return failure;
+}
+#else
+#define hfy_net_retrieve_ hfy_net_retrieve_plainly_
+#define hfy_net_walk_one_ hfy_net_walk_plainly_
+#define hfy_net_plan_tile_ hfy_net_plan_
+#define hfy_net_choose_(run, n_queries, rows, walks, work) (*(walks) = 1, HFY_OK)
+
+/* What shards ask of net.fast, by whole rows of one query. */
+HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_real *z, hfy_net_scratch_ *s)
+{
+    const hfy_sep *sep = &run->net.sep;
+    hfy_net_sum_ *sum = s->sums;
+    size_t n = run->net.count;
+    (void)live;
+    hfy_net_theta_(run, s->walk->who, s->q, s, s->scores);
+    if (hfy_sep_is_list_(sep)) return;
+    memset(sum, 0, sizeof *sum);
+    sum->status = hfy_sep_top_(run->simd, s->scores, n, NULL, &sum->top);
+    if (sum->status) return;
+    while ((double)s->scores[sum->best] < sum->top) sum->best++;
+    if (sep->kind == HFY_SEP_IDENTITY || sep->kind == HFY_SEP_POWER)
+        sum->status = hfy_sep_elementwise_(sep, s->scores, n, s->scores);
+    else
+        sum->sum = run->simd->softmax(s->scores, n, (hfy_real)sum->top, s->scores);
+    if (sum->status) return;
+    if (sep->kind != HFY_SEP_EXP && sum->sum > 0) run->simd->scale(s->scores, n, 1 / sum->sum);
+    hfy_net_project_all_(run, s->scores, 1, run->readout.at ? &run->readout : &run->values, s, z);
+}
+
+HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live, size_t j, hfy_net_scratch_ *s)
+{
+    size_t i, m = 0;
+    double top;
+    hfy_status status = hfy_sep_top_(run->simd, s->scores, run->net.count, NULL, &top);
+    (void)live;
+    (void)j;
+    for (i = 0; !status && i < run->net.count; i++) {
+        if (hfy_base_is_neg_inf_((double)s->scores[i])) continue;
+        s->sep.index[m] = i;
+        s->sep.weight[m++] = (double)s->scores[i];
     }
-    return hfy_base_close_(w, &local, status);
+    s->sep.count = m;
+    return status;
+}
+#endif /* HFY_PLAIN */
+
+/* ------------------------------------------------------------------------------------------------------------------
+   >>net.energy   energies, their gradients, reverse mode, in either build
+   ------------------------------------------------------------------------------------------------------------------ */
+
+HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
+                                const hfy_report *report, hfy_work *work)
+{
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    return hfy_base_close_(w, &local, hfy_net_retrieve_(net, queries, n_queries, out, report, w));
+}
+
+/* dE/dq into dq, which may be q, from the scores, which become the weights; grad Psi stands in s->post.row. */
+HFY_PRIVATE_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real *theta, const hfy_real *q,
+                                                 size_t who, hfy_real *dq, hfy_net_scratch_ *s)
+{
+    const hfy_net *net = &run->net;
+    double *slope = s->post.row, half, log_scale;
+    size_t d;
+    hfy_status status = hfy_sep_fill_(&net->sep, theta, net->count, who, theta, &log_scale, &s->sep);
+    if (status) return status;
+    hfy_net_project_all_(run, theta, 1, &run->values, s, s->z);
+    half = exp(0.5 * log_scale);
+    for (d = 0; d < net->dim; d++) {
+        if (net->self_coupling) slope[d] += (double)net->self_coupling[d] * (double)q[d];
+        slope[d] -= hfy_post_unscale_((double)s->z[d], half);
+        if (!(fabs(slope[d]) <= HFY_REAL_MAX_)) return HFY_ERR_NONFINITE;
+    }
+    for (d = 0; d < net->dim; d++) dq[d] = (hfy_real)slope[d];
+    return HFY_OK;
+}
+
+/* Checks a net and lays out what its energies need; tile queries side by side, or fewer if whole rows are long. */
+HFY_PRIVATE_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_queries, const char *missing,
+                                                hfy_net_run_ *run, hfy_net_scratch_ *s, hfy_work *w)
+{
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_status status = hfy_net_begin_(net, n_queries, run, w);
+    if (!status && n_queries) status = hfy_base_null_(w, missing);
+    if (status) return status;
+    run->tile = hfy_base_min_(HFY_NET_TILE_BYTES_ / sizeof(hfy_real) / run->net.count, HFY_NET_TILE_);
+    run->tile = hfy_base_min_(run->tile ? run->tile : 1, n_queries ? n_queries : 1);
+    run->whole = run->tile;
+    while (hfy_base_layout_(&arena, w, &status)) {
+        run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net);
+        hfy_net_plan_(&arena, run, 1, s);
+    }
+    return status;
 }
 
 /* The energies or, if dq is not NULL, their gradients. missing: an array that is NULL. */
@@ -13942,46 +14234,38 @@ HFY_PRIVATE_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q,
                                           hfy_real *dq, const char *missing, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net_run_ run;
-    hfy_net_scratch_ scratch;
-    size_t walks, first, j, d;
-    hfy_status status = hfy_net_begin_(net, n_queries, 1, 1, 0, &run, &walks, w);
-    if (!status && n_queries && missing) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", missing);
-    while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_net_plan_shared_(&arena, &run);
-        hfy_net_plan_(&arena, &run, 1, &scratch);
-    }
-    if (!status) status = hfy_net_has_energy_(&run.net, &scratch.post, w);
-    if (!status) {
-        for (first = 0; first < n_queries; first += run.tile) {
-            size_t nq = hfy_base_min_(run.tile, n_queries - first);
-            hfy_net_norms_(&run, q + first * run.net.dim, nq, scratch.inverse_q);
-            hfy_net_scores_(&run, q + first * run.net.dim, nq, scratch.inverse_q, 0, run.net.count, scratch.scores,
-                            run.net.count);
-            for (j = 0; j < nq; j++) {
-                const hfy_real *state = q + (first + j) * run.net.dim;
-                hfy_real *theta = scratch.scores + j * run.net.count;
-                hfy_status one = HFY_OK;
-                for (d = 0; d < run.net.dim; d++)
-                    if (!hfy_base_is_finite_((double)state[d])) one = HFY_ERR_NONFINITE;
-                hfy_net_mask_(&run.net, first + j, 0, run.net.count, theta);
-                if (!one && !dq) one = hfy_net_energy_(&run, theta, state, first + j, energy + first + j, &scratch);
-                if (!one && dq) {
-                    one = hfy_post_row_gradient_(&run.post, state, run.net.dim, &scratch.post);
-                    if (one && !status)
-                        status = hfy_base_fail_(
-                            w, one, "query %z lies outside the domain of Psi, or at an edge where Psi has no slope",
-                            first + j);
-                    if (!one)
-                        one = hfy_net_energy_gradient_(&run, theta, state, first + j, dq + (first + j) * run.net.dim,
-                                                       &scratch);
-                }
-                if (one && !status) status = hfy_net_failed_(w, one, first + j);
-            }
+    hfy_net_scratch_ s;
+    size_t who, j, d, nq, dim, n;
+    hfy_status failure = HFY_OK, status = hfy_net_begin_energies_(net, n_queries, missing, &run, &s, w);
+    if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
+    for (who = 0; !status && who < n_queries; who++) {
+        const hfy_real *state;
+        hfy_real *theta;
+        hfy_status one = HFY_OK;
+        n = run.net.count;
+        dim = run.net.dim;
+        j = who % run.tile;
+        state = q + who * dim;
+        theta = s.scores + j * n;
+        if (!j) { /* a tile of queries shares a read of the keys */
+            nq = hfy_base_min_(run.tile, n_queries - who);
+            hfy_net_scores_(&run, state, nq, NULL, 0, n, s.scores, n);
         }
+        for (d = 0; d < dim; d++)
+            if (!hfy_base_is_finite_((double)state[d])) one = HFY_ERR_NONFINITE;
+        hfy_net_mask_(&run.net, who, 0, n, theta);
+        if (!one && !dq) one = hfy_net_energy_(&run, theta, state, who, energy + who, &s);
+        if (!one && dq) {
+            one = hfy_post_row_gradient_(&run.net.post, state, dim, &s.post);
+            if (one && !failure)
+                failure = hfy_base_fail_(
+                    w, one, "query %z lies outside the domain of Psi, or at an edge where Psi has no slope", who);
+            if (!one) one = hfy_net_energy_gradient_(&run, theta, state, who, dq + who * dim, &s);
+        }
+        if (one && !failure) failure = hfy_net_failed_(w, one, who);
     }
-    return hfy_base_close_(w, &local, status);
+    return hfy_base_close_(w, &local, status ? status : failure);
 }
 
 HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work)
@@ -13995,52 +14279,54 @@ HFY_API hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, si
     return hfy_net_energies_(net, q, n_queries, NULL, dq, !q ? "q" : !dq ? "dq" : NULL, work);
 }
 
+/* -Omega(u)/beta, and what the form adds to it. */
+HFY_PRIVATE_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form form, double *constant,
+                                          hfy_net_scratch_ *s)
+{
+    const hfy_net *net = &run->net;
+    size_t i, d, n = net->count;
+    double value = 0, extra = 0;
+    hfy_status status;
+    *constant = 0;
+    if (form == HFY_ENERGY_RAW) return HFY_OK;
+    memset(s->scores, 0, n * sizeof *s->scores);
+    status = hfy_sep_conjugate_(&net->sep, s->scores, n, 0, &value, &s->sep); /* Omega*(0) = -Omega(u) */
+    if (!status) status = hfy_sep_fill_(&net->sep, s->scores, n, 0, s->scores, NULL, &s->sep);
+    if (status) return status;
+    value /= net->beta;
+    if (form == HFY_ENERGY_PAPER) {
+        for (i = 0; i < n; i++) {
+            double square = 0;
+            for (d = 0; d < net->dim; d++) {
+                double v = (double)net->keys[i * net->key_stride + d];
+                square += v * v;
+            }
+            if (square > extra) extra = square;
+        }
+        extra *= 0.5;
+    } else {
+        hfy_net_project_all_(run, s->scores, 1, &run->values, s, s->z);
+        status = hfy_post_row_conjugate_(&net->post, s->z, net->dim, &extra, &s->post);
+    }
+    *constant = value + extra;
+    return status;
+}
+
 HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net_run_ run;
-    hfy_net_scratch_ scratch;
-    size_t walks;
-    hfy_status status = hfy_net_begin_(net, 1, 1, 1, 0, &run, &walks, w);
-    if (!status && !constant) status = hfy_base_fail_(w, HFY_ERR_ARG, "constant is NULL");
+    hfy_net_scratch_ s;
+    double value = 0;
+    hfy_status status = hfy_net_begin_energies_(net, 1, constant ? NULL : "constant", &run, &s, w);
     if (!status && (unsigned)form > HFY_ENERGY_FY)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "form is %z; it should be one of hfy_energy_form", (size_t)form);
-    while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_net_plan_shared_(&arena, &run);
-        hfy_net_plan_(&arena, &run, 1, &scratch);
+    if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
+    if (!status) {
+        status = hfy_net_constant_(&run, form, &value, &s);
+        if (status) hfy_base_fail_(w, status, "net->keys: the constant is not finite");
     }
-    if (!status) status = hfy_net_has_energy_(&run.net, &scratch.post, w);
-    if (!status && form == HFY_ENERGY_RAW) {
-        *constant = 0;
-    } else if (!status) {
-        size_t i, d, n = run.net.count, dim = run.net.dim;
-        double value = 0, extra = 0;
-        memset(scratch.scores, 0, n * sizeof *scratch.scores);
-        status = hfy_sep_conjugate_(&run.sep, scratch.scores, n, 0, &value, &scratch.sep); /* Omega*(0) = -Omega(u) */
-        value /= run.net.beta;
-        if (!status) status = hfy_sep_fill_(&run.sep, scratch.scores, n, 0, scratch.scores, NULL, &scratch.sep);
-        if (!status && form == HFY_ENERGY_PAPER) {
-            for (i = 0; i < n; i++) {
-                double square = 0;
-                for (d = 0; d < dim; d++) {
-                    double v = (double)run.net.keys[i * run.net.key_stride + d];
-                    square += v * v;
-                }
-                if (square > extra) extra = square;
-            }
-            value += 0.5 * extra;
-        } else if (!status) {
-            hfy_net_project_(&run, scratch.scores, n, 1, run.net.keys, run.net.key_stride, dim, scratch.stream,
-                             scratch.z);
-            status = hfy_post_row_conjugate_(&run.post, scratch.z, dim, &extra, &scratch.post);
-            value += extra;
-        }
-        if (!status)
-            *constant = value;
-        else
-            hfy_base_fail_(w, status, "net->keys: the constant is not finite");
-    }
+    if (!status) *constant = value;
     return hfy_base_close_(w, &local, status);
 }
 
@@ -14052,7 +14338,6 @@ typedef struct hfy_net_back_ {
     hfy_real *theta;   /* N: the scores of a step */
     hfy_real *y, *dy;  /* N: weights and their cotangent, which becomes that of the scores */
     hfy_real *dz, *df; /* D */
-    hfy_net_stream_ stream; /* its z and part: D */
     double *dq;        /* D: cotangent of the state */
     double *sum;       /* 2D: of the post's parameters */
     hfy_sep_grad sep;  /* what is asked for of the separation */
@@ -14067,27 +14352,28 @@ HFY_PRIVATE_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ 
     b->dy = HFY_TAKE_(arena, hfy_real, n);
     b->dz = HFY_TAKE_(arena, hfy_real, dim);
     b->df = HFY_TAKE_(arena, hfy_real, dim);
-    b->stream.z = HFY_TAKE_(arena, hfy_real, dim);
-    b->stream.part = HFY_TAKE_(arena, hfy_real, dim);
     b->dq = HFY_TAKE_(arena, double, dim);
     b->sum = HFY_TAKE_(arena, double, hfy_base_times_(2, dim));
 }
 
-/* d sim(x, q): adds g times its gradients to dq and, unless NULL, to dx. score: sim(x, q) itself. */
-HFY_PRIVATE_ void hfy_net_sim_vjp_(hfy_sim sim, const hfy_real *x, const hfy_real *q, size_t dim, double g,
-                                   double score, double inverse_x, double inverse_q, double *dq, hfy_real *dx)
+/* d sim(x_i, q): adds g times its gradients to dq and, unless NULL, to dx. score: sim(x_i, q) itself. */
+HFY_PRIVATE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_real *q, double g, double score,
+                                   double inverse_q, double *dq, hfy_real *dx)
 {
+    const hfy_real *x = run->net.keys + i * run->net.key_stride;
+    double inverse_x = run->inverse_norms ? run->inverse_norms[i] : 0;
     size_t d;
-    for (d = 0; d < dim; d++) {
-        double a = (double)x[d], b = (double)q[d], to_q, to_x;
-        switch (sim) {
-        case HFY_SIM_DOT: to_q = a, to_x = b; break;
-        case HFY_SIM_COSINE:
+    for (d = 0; d < run->net.dim; d++) {
+        double a = (double)x[d], b = (double)q[d], to_q = a > b ? 1 : a < b ? -1 : 0, to_x = -to_q;
+        if (run->net.sim == HFY_SIM_DOT) {
+            to_q = a;
+            to_x = b;
+        } else if (run->net.sim == HFY_SIM_COSINE) {
             to_q = (a * inverse_x - score * b * inverse_q) * inverse_q;
             to_x = (b * inverse_q - score * a * inverse_x) * inverse_x;
-            break;
-        case HFY_SIM_EUCLIDEAN: to_q = a - b, to_x = b - a; break;
-        default: to_q = a > b ? 1 : a < b ? -1 : 0, to_x = -to_q; break;
+        } else if (run->net.sim == HFY_SIM_EUCLIDEAN) {
+            to_q = a - b;
+            to_x = b - a;
         }
         dq[d] += g * to_q;
         if (dx) dx[d] = (hfy_real)((double)dx[d] + g * to_x);
@@ -14100,46 +14386,36 @@ HFY_PRIVATE_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, 
                                            hfy_net_scratch_ *s, hfy_net_back_ *b)
 {
     const hfy_net *net = &run->net;
-    size_t i, n = net->count, dim = net->dim, visible = net->visible ? hfy_base_min_(net->visible[who], n) : n;
+    size_t i, n = net->count, visible = net->visible ? hfy_base_min_(net->visible[who], n) : n;
     double d_beta = 0, inverse_q = 0;
-    if (run->sep.plus)
-        hfy_sep_chain_vjp_(&run->sep, b->theta, b->dy, n, who, b->dy, &b->sep, &s->sep);
+    if (run->net.sep.plus)
+        hfy_sep_chain_vjp_(&run->net.sep, b->theta, b->dy, n, who, b->dy, &b->sep, &s->sep);
     else /* a solver still holds this step's mixture */
-        hfy_sep_link_vjp_(&run->sep, b->theta, b->y, b->dy, n, who, b->dy, &b->sep, &s->sep);
+        hfy_sep_link_vjp_(&run->net.sep, b->theta, b->y, b->dy, n, who, b->dy, &b->sep, &s->sep);
     if (net->sim == HFY_SIM_COSINE) inverse_q = s->inverse_q[0];
     for (i = 0; i < visible; i++) {
-        const hfy_real *x = net->keys + i * net->key_stride;
         double g = (double)b->dy[i], bias = net->bias ? (double)net->bias[who * net->bias_stride + i] : 0, score;
         if (!(g > 0) && !(g < 0)) continue;
         score = ((double)b->theta[i] - bias) / net->beta;
         d_beta += g * score;
         if (grad->bias) grad->bias[who * net->bias_stride + i] += (hfy_real)g;
-        hfy_net_sim_vjp_(net->sim, x, q, dim, g * net->beta, score, run->inverse_norms ? run->inverse_norms[i] : 0,
-                         inverse_q, b->dq, grad->keys ? grad->keys + i * net->key_stride : NULL);
+        hfy_net_sim_vjp_(run, i, q, g * net->beta, score, inverse_q, b->dq,
+                         grad->keys ? grad->keys + i * net->key_stride : NULL);
     }
     if (grad->beta) *grad->beta += d_beta;
 }
 
 /* dy_i = <row_i, v> where weight can reach, and adds y_i v to the rows' gradient. */
-HFY_PRIVATE_ void hfy_net_projection_vjp_(const hfy_net_run_ *run, const hfy_real *rows, size_t stride, size_t width,
-                                          const hfy_real *v, hfy_real *d_rows, hfy_net_back_ *b)
+HFY_PRIVATE_ void hfy_net_projection_vjp_(const hfy_net_run_ *run, const hfy_net_rows_ *rows, const hfy_real *v,
+                                          hfy_real *d_rows, hfy_net_back_ *b)
 {
-    size_t i, d, n = run->net.count;
-    run->simd->dot(rows, stride, n, v, width, 1, width, b->dy, n);
+    size_t i, d, n = run->net.count, width = rows->width;
+    run->simd->dot(rows->at, rows->stride, n, v, width, 1, width, b->dy, n);
     for (i = 0; i < n; i++) {
         hfy_real p = b->y[i];
         if (!(p > 0) && !(p < 0)) continue;
-        for (d = 0; d_rows && d < width; d++) d_rows[i * stride + d] += p * v[d];
+        for (d = 0; d_rows && d < width; d++) d_rows[i * rows->stride + d] += p * v[d];
     }
-}
-
-/* The scores, bias and all, of query `who` in state q against every key. */
-HFY_PRIVATE_ void hfy_net_all_scores_(const hfy_net_run_ *run, size_t who, const hfy_real *q, double *inverse_q,
-                                      hfy_real *theta)
-{
-    hfy_net_norms_(run, q, 1, inverse_q);
-    hfy_net_scores_(run, q, 1, inverse_q, 0, run->net.count, theta, run->net.count);
-    hfy_net_mask_(&run->net, who, 0, run->net.count, theta);
 }
 
 /* Backward through the `steps` updates of one query whose states are in b->path. */
@@ -14150,35 +14426,34 @@ HFY_PRIVATE_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, s
     size_t dim = net->dim, n = net->count, t, d;
     hfy_real *d_values = grad->values ? grad->values : run->net.values == run->net.keys ? grad->keys : NULL;
     hfy_status status;
-    for (t = 0; run->sep.kind == HFY_SEP_EXP && t < steps; t++) { /* so that a query that fails has added nothing */
-        hfy_net_all_scores_(run, who, b->path + t * dim, s->inverse_q, b->theta);
-        status = hfy_sep_fill_(&run->sep, b->theta, n, who, b->y, NULL, &s->sep);
+    for (t = 0; run->net.sep.kind == HFY_SEP_EXP && t < steps; t++) { /* so that a query that fails has added nothing */
+        hfy_net_theta_(run, who, b->path + t * dim, s, b->theta);
+        status = hfy_sep_fill_(&run->net.sep, b->theta, n, who, b->y, NULL, &s->sep);
         if (status) return status;
     }
     for (d = 0; d < dim; d++) b->dq[d] = net->readout ? 0 : (double)dout[who * dim + d];
     for (t = steps; t--;) {
         const hfy_real *q = b->path + t * dim;
-        hfy_net_all_scores_(run, who, q, s->inverse_q, b->theta);
-        status = hfy_sep_fill_(&run->sep, b->theta, n, who, b->y, NULL, &s->sep);
+        hfy_net_theta_(run, who, q, s, b->theta);
+        status = hfy_sep_fill_(&run->net.sep, b->theta, n, who, b->y, NULL, &s->sep);
         if (status) return status; /* never: the forward pass has been here */
         if (net->readout && t + 1 == steps) {
-            hfy_net_projection_vjp_(run, net->readout, net->readout_stride, net->readout_dim,
-                                    dout + who * net->readout_dim, grad->readout, b);
+            hfy_net_projection_vjp_(run, &run->readout, dout + who * net->readout_dim, grad->readout, b);
         } else {
-            hfy_net_project_(run, b->y, n, 1, net->values, net->value_stride, dim, &b->stream, s->z);
-            s->log_scale[0] = 0;
-            hfy_net_uncouple_(net, q, s->z, &s->log_scale[0]);
+            double log_scale = 0;
+            hfy_net_project_all_(run, b->y, 1, &run->values, s, s->z);
+            hfy_net_uncouple_(net, q, s->z, &log_scale);
             for (d = 0; d < dim; d++) {
                 b->df[d] = (hfy_real)(net->step * b->dq[d]);
                 b->dq[d] *= 1 - net->step;
             }
-            hfy_post_vjp_parameters_(&run->post, s->z, b->df, 1, dim, &grad->post, b->sum, &s->post);
-            hfy_post_row_vjp_(&run->post, s->z, b->df, dim, b->dz, &s->post);
+            hfy_post_vjp_parameters_(&run->net.post, s->z, b->df, 1, dim, &grad->post, b->sum, &s->post);
+            hfy_post_row_vjp_(&run->net.post, s->z, b->df, dim, b->dz, &s->post);
             for (d = 0; net->self_coupling && d < dim; d++) {
                 b->dq[d] -= (double)net->self_coupling[d] * (double)b->dz[d];
                 if (grad->self_coupling) grad->self_coupling[d] -= b->dz[d] * q[d];
             }
-            hfy_net_projection_vjp_(run, net->values, net->value_stride, dim, b->dz, d_values, b);
+            hfy_net_projection_vjp_(run, &run->values, b->dz, d_values, b);
         }
         hfy_net_association_vjp_(run, who, q, grad, s, b);
     }
@@ -14187,59 +14462,68 @@ HFY_PRIVATE_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, s
     return HFY_OK;
 }
 
+/* What of grad the net does not have. */
+HFY_PRIVATE_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full, const hfy_grad *grad,
+                                            hfy_sep_grad *sep, hfy_work *w)
+{
+    const char *none;
+    if (!grad) return hfy_base_fail_(w, HFY_ERR_ARG, "grad is NULL");
+    if (grad->values && !net->values)
+        return hfy_base_fail_(w, HFY_ERR_ARG,
+                              "grad->values is set, but net->values is NULL: grad->keys receives their part");
+    if (grad->post.z)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "grad->post.z is set; it should be NULL: grad->queries is the state's");
+    sep->alpha = grad->alpha;
+    sep->gamma = grad->gamma;
+    sep->upper = grad->upper;
+    sep->lower = grad->lower;
+    sep->transition = grad->transition;
+    sep->transitions = grad->transitions;
+    none = hfy_sep_no_gradient_(&full->sep, sep);
+    if (none)
+        return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
+    none = hfy_post_no_gradient_(&full->post, &grad->post);
+    if (none)
+        return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->post.%s is set, but net->post has no such gradient", none);
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                     const hfy_real *dout, const hfy_grad *grad, hfy_work *w)
+{
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_net_run_ run;
+    hfy_net_scratch_ s;
+    hfy_net_back_ back;
+    hfy_status status = hfy_net_begin_(net, n_queries, &run, w), failure = HFY_OK;
+    size_t who, walks;
+    memset(&back, 0, sizeof back);
+    if (!status) status = hfy_net_choose_(&run, 1, 0, &walks, w);
+    if (!status && n_queries) status = hfy_base_null_(w, !queries ? "queries" : !dout ? "dout" : NULL);
+    if (!status) status = hfy_net_check_grad_(net, &run.net, grad, &back.sep, w);
+    while (hfy_base_layout_(&arena, w, &status)) {
+        run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
+        hfy_net_plan_tile_(&arena, &run, 0, &s);
+        hfy_net_plan_back_(&arena, &run, &back);
+    }
+    if (status) return status;
+    run.queries = queries;
+    run.path = back.path;
+    hfy_net_prepare_(&run);
+    for (who = 0; who < n_queries; who++) {
+        memcpy(back.path, queries + who * run.net.dim, run.net.dim * sizeof *queries);
+        status = hfy_net_walk_one_(&run, who, &s);
+        if (!status) status = hfy_net_backward_(&run, who, s.walk->step, dout, grad, &s, &back);
+        if (status && !failure) failure = hfy_net_failed_(w, status, who);
+    }
+    return failure;
+}
+
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_net_run_ run;
-    hfy_net_scratch_ scratch;
-    hfy_net_back_ back;
-    hfy_status failure = HFY_OK, status;
-    size_t walks, failed = SIZE_MAX, j;
-    status = hfy_net_begin_(net, n_queries, 1, 0, 0, &run, &walks, w);
-    run.tile = 1;
-    hfy_net_keeps_(&run);
-    run.capacity = hfy_base_min_(HFY_NET_LISTED_, run.net.count);
-    if (!status && n_queries && (!queries || !dout))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !queries ? "queries" : "dout");
-    if (!status && !grad) status = hfy_base_fail_(w, HFY_ERR_ARG, "grad is NULL");
-    if (!status && grad->values && !net->values)
-        status = hfy_base_fail_(w, HFY_ERR_ARG,
-                                "grad->values is set, but net->values is NULL: grad->keys receives their part");
-    if (!status && grad->post.z)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "grad->post.z is set; it should be NULL: grad->queries is the state's");
-    memset(&back, 0, sizeof back);
-    if (!status) {
-        const char *none;
-        back.sep.alpha = grad->alpha, back.sep.gamma = grad->gamma;
-        back.sep.upper = grad->upper, back.sep.lower = grad->lower;
-        back.sep.transition = grad->transition, back.sep.transitions = grad->transitions;
-        none = hfy_sep_no_gradient_(&run.sep, &back.sep);
-        if (none)
-            status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
-        none = status ? NULL : hfy_post_no_gradient_(&run.post, &grad->post);
-        if (none)
-            status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->post.%s is set, but net->post has no such gradient",
-                                    none);
-    }
-    while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_net_plan_shared_(&arena, &run);
-        hfy_net_plan_(&arena, &run, 0, &scratch);
-        hfy_net_plan_back_(&arena, &run, &back);
-    }
-    if (!status) {
-        hfy_net_prepare_(&run);
-        for (j = 0; j < n_queries; j++) {
-            hfy_status before = failure, one;
-            hfy_net_walk_(&run, queries, j, j + 1, NULL, NULL, back.path, &failed, &failure, &scratch);
-            if (failure != before || failed == j) continue;
-            one = hfy_net_backward_(&run, j, scratch.made, dout, grad, &scratch, &back);
-            if (one && j < failed) failed = j, failure = one;
-        }
-        if (failure) status = hfy_net_failed_(w, failure, failed);
-    }
-    return hfy_base_close_(w, &local, status);
+    return hfy_base_close_(w, &local, hfy_net_vjp_(net, queries, n_queries, dout, grad, w));
 }
 
 #undef HFY_NET_TILE_
@@ -14251,6 +14535,9 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 #undef HFY_NET_LIST_
 #undef HFY_NET_MEMO_
 #undef HFY_NET_FEW_
+#undef HFY_NET_FIRST_
+#undef HFY_NET_SAMPLES_
+#undef HFY_NET_LOST_
 #undef HFY_NET_KEPT_BYTES_
 #undef HFY_NET_KEPT_ROW_
 #undef HFY_NET_KEPT_KEYS_
@@ -15086,7 +15373,7 @@ HFY_PRIVATE_ hfy_status hfy_shard_agree_(const hfy_shard_block_ *a, const hfy_sh
 
 /* Who of a list stays: what can still matter, and of that the best `capacity`, ties in ascending order. */
 typedef struct hfy_shard_sieve_ {
-    hfy_net_list_ bar; /* its top: the best score, or the k-th best */
+    double top; /* the best score, or the k-th best */
     double margin;
     double cut;   /* the lowest score that finds room */
     size_t equal; /* how many equal to it still do */
@@ -15119,7 +15406,7 @@ HFY_PRIVATE_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, const double *
 {
     size_t i, above = 0, k = b->by_rank ? (size_t)ceil(b->sep.k) : 1, room = b->capacity;
     double cut;
-    sieve->bar.top = n >= k ? hfy_shard_kth_(score, n, k) : -HUGE_VAL;
+    sieve->top = n >= k ? hfy_shard_kth_(score, n, k) : -HUGE_VAL;
     sieve->margin = b->margin;
     sieve->cut = -HUGE_VAL;
     sieve->equal = SIZE_MAX;
@@ -15127,7 +15414,7 @@ HFY_PRIVATE_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, const double *
     if (sieve->enough) room = k;
     if (n <= room) return;
     cut = hfy_shard_kth_(score, n, room);
-    if (!hfy_net_matters_(&sieve->bar, sieve->margin, cut)) return;
+    if (!hfy_sim_matters_(sieve->top, sieve->margin, cut)) return;
     for (i = 0; i < n; i++) above += score[i] > cut;
     sieve->cut = cut;
     sieve->equal = room - above;
@@ -15136,7 +15423,7 @@ HFY_PRIVATE_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, const double *
 /* Does the next candidate stay? */
 HFY_PRIVATE_ int hfy_shard_passes_(hfy_shard_sieve_ *sieve, double theta, hfy_shard_record_ *record)
 {
-    if (!hfy_net_matters_(&sieve->bar, sieve->margin, theta)) return 0;
+    if (!hfy_sim_matters_(sieve->top, sieve->margin, theta)) return 0;
     if (theta > sieve->cut) return 1;
     if (!(theta < sieve->cut) && sieve->equal) {
         sieve->equal--;
@@ -15151,7 +15438,7 @@ HFY_PRIVATE_ int hfy_shard_passes_(hfy_shard_sieve_ *sieve, double theta, hfy_sh
 /* Forgets what found no room once it cannot matter. */
 HFY_PRIVATE_ void hfy_shard_forget_(const hfy_shard_sieve_ *sieve, hfy_shard_record_ *record)
 {
-    if (!record->dropped || hfy_net_matters_(&sieve->bar, sieve->margin, record->lost)) return;
+    if (!record->dropped || hfy_sim_matters_(sieve->top, sieve->margin, record->lost)) return;
     record->dropped = 0;
     record->lost = -HUGE_VAL;
 }
@@ -15175,10 +15462,9 @@ HFY_PRIVATE_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live,
     const hfy_shard_block_ *b = call->block;
     hfy_shard_record_ record = hfy_shard_nothing_();
     hfy_shard_sieve_ sieve;
-    unsigned char *entry = (unsigned char *)call->partial + b->pool + s->who[j] * b->capacity * b->entry;
+    unsigned char *entry = (unsigned char *)call->partial + b->pool + s->walk[j].who * b->capacity * b->entry;
     size_t l;
-    hfy_status status = call->run->seek.index ? hfy_net_seek_(call->run, live, j, s)
-                                              : hfy_net_candidates_(call->run, j, s);
+    hfy_status status = hfy_net_candidates_(call->run, live, j, s);
     if (status && status != HFY_ERR_ARG) { /* ARG: all of the slice is masked */
         record.status = (uint64_t)status;
     } else if (!status) {
@@ -15195,7 +15481,7 @@ HFY_PRIVATE_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live,
         }
         hfy_shard_forget_(&sieve, &record);
     }
-    hfy_shard_put_record_(call->partial, s->who[j], &record);
+    hfy_shard_put_record_(call->partial, s->walk[j].who, &record);
 }
 
 HFY_PRIVATE_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, const hfy_net_sum_ *sum,
@@ -15228,26 +15514,21 @@ HFY_PRIVATE_ void hfy_shard_share_(void *context, size_t i)
         size_t live = 0;
         for (; live < run->tile && who < last; who++) {
             hfy_net_admit_(run, call->queries, who, live, s);
-            if (s->status[live]) {
+            if (s->walk[live].status) {
                 hfy_shard_record_ record = hfy_shard_nothing_();
-                record.status = (uint64_t)s->status[live];
+                record.status = (uint64_t)s->walk[live].status;
                 hfy_shard_put_record_(call->partial, who, &record);
             } else {
                 live++;
             }
         }
         if (!live) continue;
-        hfy_net_norms_(run, s->q, live, s->inverse_q);
-        if (run->seek.index)
-            hfy_index_scan_(&run->seek, s->q, live, s->who, run->net.bias, run->net.bias_stride, run->net.visible,
-                            &s->index);
-        else
-            hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, call->rows, call->stride, width, s->sum, z, s);
+        hfy_net_partial_(run, live, z, s);
         for (j = 0; j < live; j++) {
             if (call->block->lists)
                 hfy_shard_keep_list_(call, live, j, s);
             else
-                hfy_shard_keep_sum_(call, s->who[j], s->sum + j, z + j * width);
+                hfy_shard_keep_sum_(call, s->walk[j].who, s->sums + j, z + j * width);
         }
     }
 }
@@ -15289,9 +15570,10 @@ HFY_PRIVATE_ hfy_status hfy_shard_begin_(const hfy_net *net, size_t n, const hfy
         return hfy_base_fail_(work, HFY_ERR_ARG, "net->readout is NULL, but readout_dim is %z", net->readout_dim);
     }
     if (hfy_sep_by_rank_(&full) && full.k > (double)alone.count) alone.sep.k = (double)alone.count;
-    status = hfy_net_begin_(&alone, n_queries, !alone.readout, 0, 0, run, walks, work);
+    status = hfy_net_begin_(&alone, n_queries, run, work);
+    if (!status) status = hfy_net_choose_(run, n_queries, 0, walks, work);
     if (status) return status;
-    run->sep.k = run->net.sep.k = full.k;
+    run->net.sep.k = full.k;
     if (n_queries && !queries) return hfy_base_fail_(work, HFY_ERR_ARG, "queries is NULL");
     hfy_shard_describe_(&run->net, &full, run->net.beta, queries, n_queries, capacity, block);
     if (block->full == SIZE_MAX)
@@ -15331,13 +15613,13 @@ HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_
         status = hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this partial needs room for %z", bytes, block.full);
     if (!status && first > UINT64_MAX - net->count)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
-    while (net->count && hfy_base_layout_(&arena, w, &status)) {
-        hfy_net_plan_shared_(&arena, &run);
+    while (!status && net->count && hfy_base_layout_(&arena, w, &status)) {
+        run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
         call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
         visible = HFY_TAKE_(&arena, size_t, net->visible ? n_queries : 0);
         for (i = 0; i < call.walks; i++) {
             hfy_net_scratch_ counted;
-            hfy_net_plan_(&arena, &run, 0, call.scratch ? call.scratch + i : &counted);
+            hfy_net_plan_tile_(&arena, &run, 0, call.scratch ? call.scratch + i : &counted);
         }
     }
     if (!status) {
@@ -15542,39 +15824,40 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
 /* The last half of the step for the query that sits in s; its entries begin at `entry`. rows, number: room for them. */
 HFY_PRIVATE_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_block_ *b,
                                           const hfy_shard_record_ *record, const unsigned char *entry, hfy_real *rows,
-                                          size_t *number, hfy_real *out, const hfy_report *report, hfy_net_scratch_ *s)
+                                          size_t *number, hfy_net_scratch_ *s)
 {
     size_t l, count = (size_t)record->count, width = (size_t)b->head.recipe.width;
     hfy_real *z = run->net.readout ? s->out : s->z;
-    const hfy_real *weight;
+    hfy_net_rows_ found = {rows, width, width};
+    hfy_net_weights_ p = {NULL, NULL, 0, 0, 0};
     hfy_status status;
-    if (s->status[0]) return s->status[0];
+    if (s->walk->status) return s->walk->status;
     if (record->status) return (hfy_status)record->status;
     if (record->dropped) return HFY_ERR_NOMEM;
-    s->log_scale[0] = 0;
     if (!b->lists) {
         if (hfy_base_is_neg_inf_(record->top)) return HFY_ERR_ARG;
-        if (b->sep.kind == HFY_SEP_EXP) s->log_scale[0] = record->top;
+        if (b->sep.kind == HFY_SEP_EXP) p.log_scale = record->top;
         memcpy(z, entry, width * sizeof *z);
-        s->sum[0].best = (size_t)record->best;
-        hfy_net_settle_(run, report, 0, NULL, NULL, 0, !run->net.readout, 1, out, NULL, s);
-        return s->status[0];
+        p.best = (size_t)record->best;
     }
-    for (l = 0; l < count; l++, entry += b->entry) {
+    for (l = 0; b->lists && l < count; l++, entry += b->entry) {
         uint64_t global = hfy_shard_number_(entry);
         number[l] = global < SIZE_MAX ? (size_t)global : SIZE_MAX;
         s->sep.index[l] = l;
         s->sep.weight[l] = hfy_shard_score_(entry);
         memcpy(rows + l * width, entry + 16, width * sizeof *rows);
     }
-    s->sep.count = count;
-    status = hfy_sep_candidates_(&run->sep, &s->sep);
-    if (status) return status;
-    weight = hfy_net_round_weights_(&s->sep);
-    hfy_net_gather_(run->simd, s->sep.index, weight, s->sep.count, rows, width, width, s->stream->part, z);
-    for (l = 0; l < s->sep.count; l++) s->sep.index[l] = number[s->sep.index[l]];
-    hfy_net_settle_(run, report, 0, s->sep.index, weight, s->sep.count, !run->net.readout, 1, out, NULL, s);
-    return s->status[0];
+    if (b->lists) {
+        s->sep.count = count;
+        status = hfy_sep_candidates_(&run->net.sep, &s->sep);
+        if (status) return status;
+        p = hfy_net_listed_weights_(&s->sep);
+        hfy_net_project_(run, &p, &found, s, z);
+        for (l = 0; l < s->sep.count; l++) s->sep.index[l] = number[s->sep.index[l]];
+    }
+    (void)hfy_net_step_(run, s->walk, p.log_scale, !run->net.readout, s); /* the only one */
+    if (!s->walk->status) hfy_net_answer_(run, s->walk, &p, s->out);
+    return s->walk->status;
 }
 
 HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
@@ -15618,8 +15901,8 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
     }
     if (!status) { /* a net of `most` candidates, one query at a time */
         run.net.count = most;
-        run.tile = run.workers = run.capacity = 1;
-        run.block = 8;
+        run.tile = 1;
+        hfy_net_call_of_(&run, queries, out, report);
     }
     while (hfy_base_layout_(&arena, w, &status)) {
         number = HFY_TAKE_(&arena, size_t, block.lists ? most : 0);
@@ -15632,7 +15915,7 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
             hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
             hfy_status one;
             hfy_net_admit_(&run, queries, who, 0, &scratch);
-            one = hfy_shard_answer_(&run, &block, &record, entry, rows, number, out, report, &scratch);
+            one = hfy_shard_answer_(&run, &block, &record, entry, rows, number, &scratch);
             entry += (block.lists ? (size_t)record.count : 1) * block.entry;
             if (report && report->status) report->status[who] = one;
             if (!one || status) continue;
@@ -17156,12 +17439,14 @@ HFY_PRIVATE_ hfy_status hfy_recall_scores_(const hfy_recall_call_ *call, const h
     const hfy_net *net = &call->net;
     double inverse_q = 1;
     size_t i, n = net->count;
+    hfy_sim_rows_ x = {net->keys, net->key_stride, n, NULL}, q = {state->query, net->dim, 1, NULL};
     if (net->sim == HFY_SIM_COSINE) {
         hfy_sim_inverse_norms_(simd, net->keys, net->key_stride, n, net->dim, s->inverse);
         hfy_sim_inverse_norms_(simd, state->query, net->dim, 1, net->dim, &inverse_q);
     }
-    hfy_sim_tile_(simd, net->sim, call->beta, net->keys, net->key_stride, n, s->inverse, state->query, net->dim, 1,
-                  &inverse_q, net->dim, s->theta, n);
+    x.inverse = s->inverse;
+    q.inverse = &inverse_q;
+    hfy_sim_tile_(simd, net->sim, call->beta, &x, &q, net->dim, s->theta, n);
     for (i = 0, *top = -HUGE_VAL; i < n; i++) {
         s->score[i] = -HUGE_VAL;
         if (!hfy_recall_sees_(net, i)) continue;

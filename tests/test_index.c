@@ -100,8 +100,8 @@ typedef struct {
     size_t count, dim, stride;
     void *block, *memory, *arena;
     hfy_index index;
-    hfy_index_scratch_ scratch;
-    hfy_index_seek_ seek;
+    hfy_net_run_ run;      /* a call of the net whose lists are sought */
+    hfy_net_scratch_ tile;
 } memory_of;
 
 static hfy_status prepare(memory_of *m, const hfy_index_options *options, size_t shift)
@@ -121,20 +121,35 @@ static hfy_status prepare(memory_of *m, const hfy_index_options *options, size_t
 /* Searches by index, or (NULL) only by the bounds that scans leave; shared among three. */
 static hfy_status begin(memory_of *m, const hfy_index *index, hfy_isa isa, double beta, double width, size_t kth)
 {
-    hfy_status status =
-        hfy_index_begin_(index, hfy_simd_of_(isa), m->keys, m->count, m->dim, m->stride, &m->seek, NULL);
-    m->seek.beta = beta, m->seek.width = width, m->seek.kth = kth, m->seek.workers = 3;
-    return status;
+    hfy_net_run_ *run = &m->run;
+    memset(run, 0, sizeof *run);
+    run->net.dim = m->dim, run->net.count = m->count, run->net.keys = m->keys, run->net.key_stride = m->stride;
+    run->net.beta = beta, run->net.index = index, run->net.sep.kind = HFY_SEP_SPARSEMAX;
+    run->simd = hfy_simd_of_(isa);
+    run->block = 8;
+    run->fast.mode = HFY_NET_LISTS_, run->fast.margin = width, run->fast.kth = kth, run->fast.workers = 3;
+    run->fast.capacity = 1;
+    return hfy_net_open_index_(run, NULL);
 }
 
 static void scratch_for(memory_of *m, size_t batch, int keeps)
 {
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     free(m->arena);
-    hfy_index_plan_(&arena, &m->seek, batch, keeps, &m->scratch);
+    m->run.tile = batch, m->run.fast.keeps = keeps;
+    hfy_net_plan_tile_(&arena, &m->run, 0, &m->tile);
     m->arena = malloc(arena.used + 64);
     arena.base = (unsigned char *)m->arena, arena.used = 0;
-    hfy_index_plan_(&arena, &m->seek, batch, keeps, &m->scratch);
+    hfy_net_plan_tile_(&arena, &m->run, 0, &m->tile);
+    if (keeps) hfy_net_centre_(&m->run, &m->tile.fast.bounds);
+}
+
+/* Query j of a tile. */
+static void seat(memory_of *m, size_t j, size_t who, const hfy_real *q)
+{
+    m->tile.walk[j].who = who;
+    m->tile.walk[j].q = m->tile.q + j * m->dim;
+    memcpy(m->tile.walk[j].q, q, m->dim * sizeof *q);
 }
 
 static void drop(memory_of *m)
@@ -156,17 +171,27 @@ static size_t kernels(const hfy_simd_int8_ *list[4])
     return n;
 }
 
+/* Query j of the seated nq, in order: the first reads what they share. */
 static int agree(memory_of *m, const char *what, size_t nq, size_t j, const hfy_real *q, const hfy_real *bias,
                  size_t visible)
 {
-    hfy_index_seek_ *seek = &m->seek;
-    size_t *index = (size_t *)malloc(m->count * sizeof *index), *want = (size_t *)malloc(m->count * sizeof *want);
-    double *theta = (double *)malloc(m->count * sizeof *theta), *exact = (double *)malloc(m->count * sizeof *exact);
-    size_t n = 0, want_n;
+    hfy_index_seek_ *seek = &m->run.fast.seek;
+    size_t *index = m->tile.sep.index, *want = (size_t *)malloc(m->count * sizeof *want);
+    double *theta = m->tile.sep.weight, *exact = (double *)malloc(m->count * sizeof *exact);
+    size_t n, want_n;
     hfy_status wanted = full_scan(seek->simd, m->keys, m->count, m->dim, m->stride, q, seek->beta, seek->width,
                                   seek->kth, bias, visible, want, exact, &want_n);
-    hfy_status status = hfy_index_take_(seek, nq, j, q, bias, visible, index, theta, &n, &m->scratch);
-    int ok = status == wanted && n == want_n && !memcmp(index, want, n * sizeof *index) &&
+    hfy_status status;
+    int ok;
+    if (nq == 1) { /* nobody seated it */
+        m->run.net.bias = bias;
+        m->run.net.visible = bias || visible < m->count ? &visible : NULL;
+        seat(m, 0, 0, q);
+    }
+    if (!j) hfy_net_look_(&m->run, nq, &m->tile);
+    status = hfy_net_candidates_(&m->run, nq, j, &m->tile);
+    n = status ? 0 : m->tile.sep.count;
+    ok = status == wanted && n == want_n && !memcmp(index, want, n * sizeof *index) &&
              !memcmp(theta, exact, n * sizeof *theta);
     if (!CHECK(ok))
         printf("    %s, %s dot, %s int8: count %zu dim %zu prefix %zu beta %g width %g kth %zu nq %zu query %zu bias "
@@ -174,7 +199,7 @@ static int agree(memory_of *m, const char *what, size_t nq, size_t j, const hfy_
                "status %d want %d, %zu candidates want %zu\n",
                what, seek->simd->name, seek->int8->name, m->count, m->dim, m->index.prefix, seek->beta, seek->width,
                seek->kth, nq, j, bias != NULL, visible, (int)status, (int)wanted, n, want_n);
-    free(index), free(want), free(theta), free(exact);
+    free(want), free(exact);
     return ok;
 }
 
@@ -213,7 +238,7 @@ static void search_all(memory_of *m, const char *what, hfy_rng *rng, size_t nq)
             hfy_isa isa = (r + k) % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR;
             if (!(beta < 1e37)) beta = 1e37;
             CHECK(begin(m, &m->index, isa, beta, width, ranks[r]) == HFY_OK);
-            m->seek.int8 = list[k];
+            m->run.fast.seek.int8 = list[k];
             scratch_for(m, nq, 0);
             mode = (r + k + m->count) % 4; /* 1: one bias for all; 2: a bias each of three, with masks; 3: visible */
             for (i = 0; i < 3 * m->count; i++) {
@@ -222,8 +247,10 @@ static void search_all(memory_of *m, const char *what, hfy_rng *rng, size_t nq)
             }
             for (j = 0; j < nq && mode == 2; j++) who[j] %= 3;
             for (j = 0; j < nq && mode != 2; j++) who[j] = nq - 1 - j;
-            hfy_index_scan_(&m->seek, q, nq, who, mode == 1 || mode == 2 ? bias : NULL, mode == 2 ? m->count : 0,
-                            mode == 3 ? visible : NULL, &m->scratch);
+            m->run.net.bias = mode == 1 || mode == 2 ? bias : NULL;
+            m->run.net.bias_stride = mode == 2 ? m->count : 0;
+            m->run.net.visible = mode == 3 ? visible : NULL;
+            for (j = 0; j < nq; j++) seat(m, j, who[j], q + j * m->dim);
             for (j = 0; j < nq; j++)
                 agree(m, what, nq, j, q + j * m->dim,
                       mode == 1   ? bias
@@ -330,7 +357,7 @@ TEST(odd_queries)
             if (c == 8)
                 for (d = 0; d < dim; d++) q[d] *= (hfy_real)(REAL_MAX / 4000);
             CHECK(begin(&m, &m.index, HFY_ISA_BEST, c == 7 ? 1 : 0.5, 1, 1) == HFY_OK);
-            m.seek.int8 = list[i];
+            m.run.fast.seek.int8 = list[i];
             scratch_for(&m, 1, 0);
             agree(&m, "odd", 1, 0, q, c >= 4 && c <= 6 ? bias : NULL, m.count);
             agree(&m, "odd", 1, 0, q, c >= 4 && c <= 6 ? bias : NULL, 0);
@@ -368,9 +395,10 @@ TEST(a_batch_that_overflows)
         for (i = 0; i < 6; i++) {
             double beta = i % 3 == 0 ? 0.01 : i % 3 == 1 ? 2 : 1000;
             CHECK(begin(&m, &m.index, HFY_ISA_BEST, beta, 1, 1 + i / 3 * 4) == HFY_OK);
-            m.seek.int8 = list[k];
+            m.run.fast.seek.int8 = list[k];
             scratch_for(&m, nq, 0);
-            hfy_index_scan_(&m.seek, q, nq, who, i % 2 ? bias : NULL, 0, NULL, &m.scratch);
+            m.run.net.bias = i % 2 ? bias : NULL;
+            for (j = 0; j < nq; j++) seat(&m, j, who[j], q + j * dim);
             for (j = 0; j < nq; j++) agree(&m, "overflow", nq, j, q + j * dim, i % 2 ? bias : NULL, m.count);
         }
     drop(&m);
@@ -396,25 +424,23 @@ static long double exact_dot(const hfy_real *x, const hfy_real *q, size_t dim, l
 /* How far the bound of each row was used: returns the largest |score - middle| / reach; above 1 it is wrong. */
 static double attack(memory_of *m, const hfy_simd_int8_ *int8, const hfy_real *q, int prefix, double *canonical)
 {
-    hfy_index_seek_ *seek = &m->seek;
+    hfy_index_seek_ *seek = &m->run.fast.seek;
+    hfy_index_scratch_ *s = &m->tile.fast.index;
     hfy_index_level_ l;
-    double norm, about, worst = 0, dot;
-    int exponent;
+    double worst = 0, dot;
     size_t i;
     *canonical = 0;
     seek->int8 = int8;
     scratch_for(m, 1, 0);
-    if (!hfy_index_scale_(q, m->dim, &exponent, &norm, m->scratch.q) ||
-        !hfy_index_in_range_(seek, norm, exponent, &about))
-        return 0;
+    if (!hfy_index_aim_(seek, q, s)) return 0;
     if (prefix)
-        hfy_index_level_prefix_(seek, norm, about, exponent, &m->scratch, &l);
+        hfy_index_level_prefix_(seek, s, &l);
     else
-        hfy_index_level_rows_(seek, norm, about, exponent, &m->scratch, &l);
+        hfy_index_level_rows_(seek, s, &l);
     for (i = 0; i < m->count; i++) {
         const hfy_real *x = m->keys + i * m->stride;
         long double all, exact = exact_dot(x, q, m->dim, &all);
-        double up, down, off, unit = ldexp(1.0, seek->index->exponent + exponent);
+        double up, down, off, unit = ldexp(1.0, seek->index->exponent + s->exponent);
         hfy_real score, naive = 0;
         size_t d;
         seek->simd->dot(x, m->stride, 1, q, m->dim, 1, m->dim, &score, 1);
@@ -425,10 +451,10 @@ static double attack(memory_of *m, const hfy_simd_int8_ *int8, const hfy_real *q
         up = (off + (double)l.a[i] * l.A + (double)l.b[i] * l.B + l.shift) * unit;
         /* middle: the shift less its own slack, which the lower end has on the other side */
         {
-            double middle, slack = about, rest = 0;
+            double middle, slack = s->about, rest = 0;
             if (!prefix) {
-                hfy_index_rest_(seek, l.step, l.q.whole, norm, m->scratch.q, &middle, &slack, &rest);
-                slack += about;
+                hfy_index_rest_(seek, l.step, s, &middle, &slack, &rest);
+                slack += s->about;
             } else {
                 middle = 0;
             }
@@ -467,7 +493,7 @@ TEST(bounds_hold)
             CHECK(prepare(&m, &options, a) == HFY_OK);
             CHECK(begin(&m, &m.index, a % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR, 1, 1, 1) == HFY_OK);
             for (i = 0; i < 12; i++) {
-                const hfy_index_view_ *v = &m.seek.view;
+                const hfy_index_view_ *v = &m.run.fast.seek.view;
                 size_t row = i * (m.count - 1) / 11;
                 if (i % 3 == 0) {
                     make_query(&rng, m.keys, m.count, m.dim, m.stride, 0.3, q);
@@ -526,24 +552,24 @@ TEST(any_directions_will_do)
     CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
     memset(&b, 0, sizeof b);
     b.keys = m.keys, b.count = count, b.dim = dim, b.stride = dim, b.prefix = r, b.samples = count,
-    b.simd = m.seek.simd;
+    b.simd = m.run.fast.seek.simd;
     b.unit = hfy_index_power_of_(-m.index.exponent);
     hfy_index_plan_build_(&arena, &b);
     arena.base = (unsigned char *)malloc(arena.used + 64), arena.used = 0;
     hfy_index_plan_build_(&arena, &b);
     for (d = 0; d < dim; d++) {
-        hfy_real *basis = m.seek.view.basis;
+        hfy_real *basis = m.run.fast.seek.view.basis;
         basis[dim + d] = (hfy_real)(0.8 * (double)basis[d] + 0.7 * (double)basis[dim + d]);
         basis[2 * dim + d] *= (hfy_real)1.7;
         basis[3 * dim + d] = 0;
-        mean_square += (double)m.seek.view.mean[d] * (double)m.seek.view.mean[d];
+        mean_square += (double)m.run.fast.seek.view.mean[d] * (double)m.run.fast.seek.view.mean[d];
     }
-    m.index.basis_norm = hfy_index_basis_norm_(m.seek.view.basis, r, dim);
-    hfy_index_fill_prefix_(&b, &m.index, mean_square, &m.seek.view);
+    m.index.basis_norm = hfy_index_basis_norm_(m.run.fast.seek.view.basis, r, dim);
+    hfy_index_fill_prefix_(&b, &m.index, mean_square, &m.run.fast.seek.view);
     for (i = 0; i < 60; i++) {
         for (d = 0; d < dim; d++)
             q[d] = i < 30 ? m.keys[i * dim + d]
-                          : (hfy_real)((double)m.seek.view.basis[i % r * dim + d] + 0.1 * hfy_rng_normal(&rng));
+                          : (hfy_real)((double)m.run.fast.seek.view.basis[i % r * dim + d] + 0.1 * hfy_rng_normal(&rng));
         for (k = 0; k < n; k++) {
             worst = attack(&m, list[k], q, 1, &canonical);
             CHECK(worst <= 1 && canonical == 0);
@@ -578,30 +604,31 @@ TEST(bounds_of_a_batch_hold)
                 make_keys((int)kind, &rng, m.count, m.dim, m.stride, m.keys);
                 CHECK(prepare(&m, &options, a) == HFY_OK);
                 CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
-                m.seek.int8 = list[k];
+                m.run.fast.seek.int8 = list[k];
                 scratch_for(&m, 16, 0);
                 words = (m.dim + list[k]->step - 1) / list[k]->step;
                 for (j = 0; j < 16; j++) {
                     make_query(&rng, m.keys, m.count, m.dim, m.stride, 0.3, q + j * m.dim);
-                    hfy_index_enter_(&m.seek, q + j * m.dim, NULL, m.count, j, words, &m.scratch);
+                    m.tile.fast.index.one[j].q = q + j * m.dim, m.tile.fast.index.one[j].bias = NULL, m.tile.fast.index.one[j].visible = m.count;
+                    hfy_index_enter_(&m.run.fast.seek, j, 0, words, &m.tile.fast.index);
                 }
                 for (j = 0; j < 16; j++) {
-                    hfy_index_one_ *one = m.scratch.one + j;
+                    hfy_index_one_ *one = m.tile.fast.index.one + j;
                     if (one->count == SIZE_MAX) continue;
                     for (i = 0; i < m.count; i += list[k]->rows) {
                         size_t rows = m.count - i < list[k]->rows ? m.count - i : list[k]->rows, l;
-                        list[k]->pack(m.seek.view.rows + i * m.dim, m.dim, rows, m.dim, m.scratch.tile);
-                        list[k]->tile(m.scratch.tile, m.scratch.panel + j / 8 * 8 * words, words, m.scratch.out);
+                        list[k]->pack(m.run.fast.seek.view.rows + i * m.dim, m.dim, rows, m.dim, m.tile.fast.index.tile);
+                        list[k]->tile(m.tile.fast.index.tile, m.tile.fast.index.panel + j / 8 * 8 * words, words, m.tile.fast.index.out);
                         for (l = 0; l < rows; l++) {
-                            int32_t dot = m.scratch.out[j % 8 * list[k]->rows + l] - one->bound.offset;
+                            int32_t dot = m.tile.fast.index.out[j % 8 * list[k]->rows + l] - one->bound.offset;
                             double middle =
-                                       (double)dot * (double)m.seek.view.scale[i + l] * one->bound.scale + one->middle,
+                                       (double)dot * (double)m.run.fast.seek.view.scale[i + l] * one->bound.scale + one->middle,
                                    unit;
-                            double reach = (double)m.seek.view.error[i + l] * one->bound.near +
-                                           (double)m.seek.view.spread[i + l] * one->bound.rest + one->about;
+                            double reach = (double)m.run.fast.seek.view.error[i + l] * one->bound.near +
+                                           (double)m.run.fast.seek.view.spread[i + l] * one->bound.rest + one->about;
                             long double all, exact = exact_dot(m.keys + (i + l) * m.dim, q + j * m.dim, m.dim, &all);
                             hfy_real score;
-                            m.seek.simd->dot(m.keys + (i + l) * m.dim, m.dim, 1, q + j * m.dim, m.dim, 1, m.dim, &score,
+                            m.run.fast.seek.simd->dot(m.keys + (i + l) * m.dim, m.dim, 1, q + j * m.dim, m.dim, 1, m.dim, &score,
                                              1);
                             unit = one->unit.a * one->unit.b;
                             CHECK(exact <= (long double)((middle + reach) * unit) + all * 1e-18L &&
@@ -609,13 +636,13 @@ TEST(bounds_of_a_batch_hold)
                             CHECK((double)score <= (middle + reach) * unit && (double)score >= (middle - reach) * unit);
                             one->bound.least = middle + reach;
                             one->bound.least += fabs(one->bound.least) * 1e-9 + 1e-30;
-                            d = list[k]->pass(&m.scratch.out[j % 8 * list[k]->rows + l], m.seek.view.scale + i + l,
-                                              m.seek.view.error + i + l, m.seek.view.spread + i + l, 1, &one->bound);
+                            d = list[k]->pass(&m.tile.fast.index.out[j % 8 * list[k]->rows + l], m.run.fast.seek.view.scale + i + l,
+                                              m.run.fast.seek.view.error + i + l, m.run.fast.seek.view.spread + i + l, 1, &one->bound);
                             CHECK(d == 0);
                             one->bound.least = middle + reach;
                             one->bound.least -= fabs(one->bound.least) * 1e-9 + 1e-30;
-                            d = list[k]->pass(&m.scratch.out[j % 8 * list[k]->rows + l], m.seek.view.scale + i + l,
-                                              m.seek.view.error + i + l, m.seek.view.spread + i + l, 1, &one->bound);
+                            d = list[k]->pass(&m.tile.fast.index.out[j % 8 * list[k]->rows + l], m.run.fast.seek.view.scale + i + l,
+                                              m.run.fast.seek.view.error + i + l, m.run.fast.seek.view.spread + i + l, 1, &one->bound);
                             CHECK(d == 1);
                         }
                     }
@@ -645,25 +672,24 @@ TEST(spans_cover_every_row)
     for (n = N - 2; n <= N; n++)
         for (workers = 1; workers < 8; workers++) {
             hfy_index_level_ l;
-            double norm = 0, about = 0;
-            int exponent;
+            hfy_real *upper;
             CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
-            m.seek.workers = workers;
+            m.run.fast.seek.workers = m.run.fast.workers = workers;
             scratch_for(&m, 1, 0);
-            CHECK(hfy_index_scale_(q, D, &exponent, &norm, m.scratch.q) &&
-                  hfy_index_in_range_(&m.seek, norm, exponent, &about));
-            hfy_index_level_rows_(&m.seek, norm, about, exponent, &m.scratch, &l);
-            for (i = 0; i < N; i++) m.scratch.upper[i] = -777;
-            hfy_index_bounds_(&m.seek, &l, NULL, NULL, n, &m.scratch);
-            for (i = 0; i < N; i++) CHECK((m.scratch.upper[i] < -776) == (i >= n));
-            if (workers == 1) memcpy(one, m.scratch.upper, N * sizeof *one);
-            CHECK(!memcmp(one, m.scratch.upper, N * sizeof *one));
+            CHECK(hfy_index_aim_(&m.run.fast.seek, q, &m.tile.fast.index));
+            hfy_index_level_rows_(&m.run.fast.seek, &m.tile.fast.index, &l);
+            upper = m.tile.fast.bounds.upper;
+            for (i = 0; i < N; i++) upper[i] = -777;
+            hfy_index_bounds_(&m.run.fast.seek, &l, NULL, NULL, n, upper, &m.tile.fast.index);
+            for (i = 0; i < N; i++) CHECK((upper[i] < -776) == (i >= n));
+            if (workers == 1) memcpy(one, upper, N * sizeof *one);
+            CHECK(!memcmp(one, upper, N * sizeof *one));
             for (i = 0; i < N; i++) /* some lie below already */
-                low[i] = m.scratch.upper[i] = i % 2 ? (hfy_real)HUGE_VAL : -777;
-            hfy_index_bounds_(&m.seek, &l, NULL, list, listed - (N - n), &m.scratch);
+                low[i] = upper[i] = i % 2 ? (hfy_real)HUGE_VAL : -777;
+            hfy_index_bounds_(&m.run.fast.seek, &l, NULL, list, listed - (N - n), upper, &m.tile.fast.index);
             for (i = 0; i < listed - (N - n); i++)
                 if (list[i] < n && one[list[i]] < low[list[i]]) low[list[i]] = one[list[i]];
-            for (i = 0; i < n; i++) CHECK(!memcmp(low + i, m.scratch.upper + i, sizeof *low));
+            for (i = 0; i < n; i++) CHECK(!memcmp(low + i, upper + i, sizeof *low));
         }
     drop(&m);
     free(m.keys), free(one), free(low), free(list);
@@ -685,17 +711,15 @@ TEST(bounds_follow_a_query)
             for (variant = 0; variant < 6; variant++) {
                 memory_of m;
                 hfy_index_options options = {0, 0};
-                hfy_index_scratch_ *s = &m.scratch;
-                size_t dim = dims[a], row = 0, *index, count;
+                hfy_net_bounds_ *s = &m.tile.fast.bounds;
+                size_t dim = dims[a], row = 0;
                 hfy_real *q, *theta, *kept;
-                double *weight, score;
+                double score;
                 m.dim = dim, m.count = 60 + 37 * (a % 3), m.stride = dim + a % 2;
                 m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
                 q = (hfy_real *)malloc(dim * sizeof *q);
                 theta = (hfy_real *)malloc(m.count * sizeof *theta);
                 kept = (hfy_real *)malloc((m.count + dim) * sizeof *kept);
-                index = (size_t *)malloc(m.count * sizeof *index);
-                weight = (double *)malloc(m.count * sizeof *weight);
                 make_keys((int)kind, &rng, m.count, dim, m.stride, m.keys);
                 options.prefix = variant % 3 == 2 ? (dim + 7) / 8 : SIZE_MAX;
                 CHECK(prepare(&m, &options, a) == HFY_OK);
@@ -706,9 +730,8 @@ TEST(bounds_follow_a_query)
                 score = score > 1e-30 ? score : 1e-30;
                 CHECK(begin(&m, variant % 3 ? &m.index : NULL, (a + variant) % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR,
                             (variant < 3 ? 3 : 100) / score, 1 + (double)(a % 2), ranks[(a + kind) % 4]) == HFY_OK);
-                m.seek.int8 = list[(a + variant) % n];
+                m.run.fast.seek.int8 = list[(a + variant) % n];
                 scratch_for(&m, 1, 1);
-                if (variant % 3 == 0) hfy_index_centre_(&m.seek, s);
                 for (move = 0; move < MOVES; move++) {
                     double norm, goes = 0;
                     int ready;
@@ -716,7 +739,7 @@ TEST(bounds_follow_a_query)
                         row = (size_t)(hfy_rng_u64(&rng) % m.count);
                         for (d = 0; d < dim; d++) {
                             double x = (double)m.keys[row * m.stride + d], v = (double)q[d];
-                            double c = variant % 3 ? ldexp((double)m.seek.view.mean[d], m.index.exponent)
+                            double c = variant % 3 ? ldexp((double)m.run.fast.seek.view.mean[d], m.index.exponent)
                                                    : (double)s->centre[d];
                             if (kind == HUGE_KEYS) x *= 1e-28, c *= 1e-28;
                             if (move % 6 == 1) v += 0.3 * (x - c); /* away from the centre: the bound is met */
@@ -727,58 +750,63 @@ TEST(bounds_follow_a_query)
                             q[d] = (hfy_real)v;
                         }
                     }
-                    m.seek.simd->dot(m.keys, m.stride, m.count, q, dim, 1, dim, theta, m.count);
+                    m.run.simd->dot(m.keys, m.stride, m.count, q, dim, 1, dim, theta, m.count);
                     for (i = 0; i < m.count; i++)
-                        theta[i] = hfy_index_theta_(m.seek.beta, (double)theta[i], NULL, i);
+                        theta[i] = hfy_sim_theta_(m.run.net.beta, (double)theta[i], NULL, i);
                     memcpy(kept, s->upper, m.count * sizeof *kept);
                     memcpy(kept + m.count, s->anchor, dim * sizeof *kept);
                     ready = s->kept, norm = s->norm;
                     for (d = 0; d < dim; d++)
                         goes += ((double)q[d] - (double)kept[m.count + d]) * ((double)q[d] - (double)kept[m.count + d]);
-                    if (hfy_index_follow_(&m.seek, q, m.count, s)) {
+                    if (hfy_net_follow_(&m.run, q, s)) {
                         followed++;
                         for (i = 0; i < m.count; i++) CHECK(s->upper[i] >= theta[i]);
                         if (move % 6 == 1 && kept[row] <= theta[row] && goes > 0) {
                             double far = variant % 3
-                                             ? ldexp((double)m.seek.view.spread[row] + (double)m.seek.view.error[row],
+                                             ? ldexp((double)m.run.fast.seek.view.spread[row] + (double)m.run.fast.seek.view.error[row],
                                                      m.index.exponent)
-                                             : (double)s->radius[row];
+                                             : (double)s->measured[row];
                             double room = (double)s->upper[row] - (double)kept[row];
                             double part = 1 - ((double)s->upper[row] - (double)theta[row]) /
-                                                  (m.seek.beta * far * sqrt(goes) + fabs(room));
+                                                  (m.run.net.beta * far * sqrt(goes) + fabs(room));
                             closest = part > closest ? part : closest;
                         }
                     }
                     memcpy(s->upper, kept, m.count * sizeof *kept);
                     memcpy(s->anchor, kept + m.count, dim * sizeof *kept);
                     s->kept = ready, s->norm = norm;
+                    seat(&m, 0, 0, q);
                     if (variant % 3) {
                         agree(&m, "moved", 1, 0, q, NULL, m.count);
                     } else {
                         size_t *want = (size_t *)malloc(m.count * sizeof *want), wanted;
                         double *exact = (double *)malloc(m.count * sizeof *exact);
-                        hfy_status status, right;
-                        right = full_scan(m.seek.simd, m.keys, m.count, dim, m.stride, q, m.seek.beta, m.seek.width,
-                                          m.seek.kth, NULL, m.count, want, exact, &wanted);
-                        if (hfy_index_again_(&m.seek, q, index, weight, &count, &status, s)) {
+                        hfy_status right;
+                        right = full_scan(m.run.simd, m.keys, m.count, dim, m.stride, q, m.run.net.beta, m.run.fast.margin,
+                                          m.run.fast.kth, NULL, m.count, want, exact, &wanted);
+                        s->listed = SIZE_MAX, s->top = -HUGE_VAL;
+                        if (hfy_net_follow_(&m.run, q, s))
+                            s->listed = hfy_net_reach_(&m.run, m.tile.walk, m.count, m.count / 8, &m.tile);
+                        if (s->listed != SIZE_MAX) {
+                            hfy_status status = hfy_net_candidates_(&m.run, 1, 0, &m.tile);
                             spared++;
-                            CHECK(status == right && (status || count == wanted));
-                            CHECK(status || (!memcmp(index, want, wanted * sizeof *want) &&
-                                             !memcmp(weight, exact, wanted * sizeof *exact)));
+                            CHECK(status == right && (status || m.tile.sep.count == wanted));
+                            CHECK(status || (!memcmp(m.tile.sep.index, want, wanted * sizeof *want) &&
+                                             !memcmp(m.tile.sep.weight, exact, wanted * sizeof *exact)));
                         } else {
                             memcpy(s->upper, theta, m.count * sizeof *theta);
                             for (i = 0; i < m.count && !(s->longest > 0); i += d) {
                                 d = i % 2 ? 67 : 5;
                                 if (d > m.count - i) d = m.count - i;
-                                hfy_index_measure_(&m.seek, i, d, s);
+                                hfy_net_measure_(&m.run, i, d, s);
                             }
-                            hfy_index_keep_(&m.seek, q, s);
+                            hfy_net_anchor_(&m.run, q, s);
                         }
                         free(want), free(exact);
                     }
                     for (i = 0; i < m.count && s->kept; i++) CHECK(s->upper[i] >= theta[i]);
                 }
-                free(m.keys), free(q), free(theta), free(kept), free(index), free(weight);
+                free(m.keys), free(q), free(theta), free(kept);
                 drop(&m);
             }
     if (!CHECK(followed > 2000 && spared > 300 && closest > 0.999))
@@ -804,17 +832,17 @@ TEST(bounds_follow_over_any_range)
             CHECK(prepare(&m, &options, 0) == HFY_OK);
             CHECK(begin(&m, variant ? &m.index : NULL, HFY_ISA_BEST, size[a][2], 0, 1) == HFY_OK);
             scratch_for(&m, 1, 1);
-            if (!variant) hfy_index_centre_(&m.seek, &m.scratch), hfy_index_measure_(&m.seek, 0, m.count, &m.scratch);
+            if (!variant) hfy_net_measure_(&m.run, 0, m.count, &m.tile.fast.bounds);
             for (d = 0; d < 8; d++) q[d] = size[a][1] * hfy_rng_normal(&rng);
             for (move = 0; move < 20; move++) {
-                int known = move && hfy_index_follow_(&m.seek, q, m.count, &m.scratch);
-                m.seek.simd->dot(m.keys, m.dim, m.count, q, m.dim, 1, m.dim, theta, m.count);
-                for (i = 0; i < m.count; i++) theta[i] = hfy_index_theta_(m.seek.beta, theta[i], NULL, i);
-                for (i = 0; known && i < m.count; i++) CHECK(m.scratch.upper[i] >= theta[i]);
+                int known = move && hfy_net_follow_(&m.run, q, &m.tile.fast.bounds);
+                m.run.simd->dot(m.keys, m.dim, m.count, q, m.dim, 1, m.dim, theta, m.count);
+                for (i = 0; i < m.count; i++) theta[i] = hfy_sim_theta_(m.run.net.beta, theta[i], NULL, i);
+                for (i = 0; known && i < m.count; i++) CHECK(m.tile.fast.bounds.upper[i] >= theta[i]);
                 followed += (size_t)known;
                 if (!known) {
-                    memcpy(m.scratch.upper, theta, sizeof theta);
-                    hfy_index_keep_(&m.seek, q, &m.scratch);
+                    memcpy(m.tile.fast.bounds.upper, theta, sizeof theta);
+                    hfy_net_anchor_(&m.run, q, &m.tile.fast.bounds);
                 }
                 for (d = 0; d < 8; d++) q[d] += size[a][1] * 0.3 * hfy_rng_normal(&rng);
             }
