@@ -19969,8 +19969,6 @@ static const double hfy_rate_pi_ = 3.141592653589793238463;
 
 /* --- the unit: RATE eq. 3, x = pi v / sigma --- */
 
-HFY_PRIVATE_ int hfy_rate_is_zero_(double x) { return !(x > 0) && !(x < 0) && !hfy_base_is_nan_(x); }
-
 HFY_PRIVATE_ int hfy_rate_is_unit_(const hfy_rate *rate)
 {
     return rate && rate->power > 0 && rate->sigma >= 0 && hfy_base_is_finite_(rate->power) &&
@@ -20080,14 +20078,11 @@ HFY_PRIVATE_ hfy_status hfy_rate_check_cv_(double cv, int zero, hfy_work *work)
                               zero ? "at least 0 and at most 1e6" : "above 0 and at most 1e6", work);
 }
 
-HFY_PRIVATE_ hfy_status hfy_rate_check_load_(double alpha, hfy_work *work)
+/* Above 0 and below 1, or at most 1. */
+HFY_PRIVATE_ hfy_status hfy_rate_check_share_(const char *name, double x, int one, hfy_work *work)
 {
-    return hfy_rate_check_ok_(alpha > 0 && alpha < 1, "alpha", alpha, "above 0 and below 1", work);
-}
-
-HFY_PRIVATE_ hfy_status hfy_rate_check_f_(double f, hfy_work *work)
-{
-    return hfy_rate_check_ok_(f > 0 && f <= 1, "f", f, "above 0 and at most 1", work);
+    return hfy_rate_check_ok_(x > 0 && (x < 1 || (one && x <= 1)), name, x,
+                              one ? "above 0 and at most 1" : "above 0 and below 1", work);
 }
 
 HFY_PRIVATE_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *work)
@@ -20156,7 +20151,7 @@ HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t c
     const double s2 = log1p(cv * cv), s = sqrt(s2);
     hfy_status status;
     size_t i;
-    if ((status = hfy_rate_check_cv_(cv, 1, w)) || (status = hfy_rate_check_f_(f, w)) ||
+    if ((status = hfy_rate_check_cv_(cv, 1, w)) || (status = hfy_rate_check_share_("f", f, 1, w)) ||
         (status = hfy_rate_check_sizes_(count, dim, w)) ||
         (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : NULL)))
         return status;
@@ -20260,7 +20255,7 @@ HFY_PRIVATE_ void hfy_rate_forward_(const hfy_rate_dense_ *s)
     size_t k0, k, j, i;
     for (k0 = 0; k0 < p; k0 += 32) {
         const size_t end = hfy_base_min_(k0 + 32, p);
-        if (k0) hfy_linalg_dgemm_(s->in->simd, end - k0, n, k0, -1, t + k0, 1, p, x, n, 1, 1, x + k0 * n, n, 1, s->gemm);
+        hfy_linalg_dgemm_(s->in->simd, end - k0, n, k0, -1, t + k0, 1, p, x, n, 1, 1, x + k0 * n, n, 1, s->gemm);
         for (k = k0; k < end; k++) {
             for (j = k0; j < k; j++) hfy_linalg_axpy_(-t[j * p + k], x + j * n, x + k * n, n);
             for (i = 0; i < n; i++) x[k * n + i] /= t[k * p + k];
@@ -20376,8 +20371,7 @@ HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t co
     hfy_rate_dense_ s;
     const char *null = !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : net ? NULL : "net";
     hfy_status status = hfy_rate_enter_dense_(&in, self, k);
-    if (status || (status = hfy_base_null_(k, null)) ||
-        (status = hfy_rate_check_ok_(step > 0 && step <= 1, "step", step, "above 0 and at most 1", k)))
+    if (status || (status = hfy_base_null_(k, null)) || (status = hfy_rate_check_share_("step", step, 1, k)))
         return status;
     while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_dense_(&arena, &in, self, &s);
     if (!status && !(status = hfy_rate_keys_(&s, keys, values, self_coupling, k))) {
@@ -20405,7 +20399,7 @@ HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t co
 typedef struct hfy_rate_row_ {
     const struct hfy_rate_sparse_ *all;
     size_t i, k, rank;               /* k constraints are active, at most rank */
-    double *l, *g;                   /* most x most: Cholesky factor of the active part of K_i; most x count: rows of gram */
+    double *l, *g;                   /* most x most: Cholesky factor of the active in K_i; most x count: rows of gram */
     double *s, *b, *lambda, *across; /* count: residuals, right-hand sides, multipliers, a direction */
     double *y, *d, *u;               /* most; u: -lambda of the active */
     size_t *active;                  /* most */
@@ -20529,8 +20523,8 @@ HFY_PRIVATE_ double hfy_rate_own_(const hfy_rate_row_ *row, size_t p)
     return own > 4e-16 * (double)s->in->dim * s->gram[p * s->in->count + p] ? own : 0;
 }
 
-/* y = L^-1 K_i[active, p]; returns what of p's square `own` the active ones leave. *full: nothing but rounding, or there
-   are as many constraints as weights. */
+/* y = L^-1 K_i[active, p]; returns what of p's square `own` the active ones leave. *full: nothing but rounding, or as
+   many constraints as weights. */
 HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_row_ *row, size_t p, double own, int *full)
 {
     double rest;
@@ -20667,8 +20661,8 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p)
     }
 }
 
-/* Row i of the weights: OK with w_i and row->lambda, or INFEASIBLE, CONVERGENCE with w_i = 0. Dual active set (math 17;
-   Goldfarb, Idnani 1983, unit Hessian) in Gram form: the equalities, then the most violated inequality until none is. */
+/* Row i of the weights; INFEASIBLE, CONVERGENCE: w_i = 0. Dual active set (math 17; Goldfarb, Idnani 1983) in Gram
+   form: the equalities, then the most violated inequality until none is. */
 HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w, size_t *tight)
 {
     const hfy_rate_in_ *in = row->all->in;
@@ -20867,10 +20861,11 @@ HFY_API hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, cons
     if (status || (status = hfy_base_null_(k, j ? NULL : "j"))) return status;
     for (pass = 0; pass < 2; pass++) /* all must be finite before any is written */
         for (i = 0; i < dim * dim; i++) {
-            const double d = hfy_rate_slope_at(rate, r[i / dim]);
+            const size_t a = i / dim;
+            const double d = hfy_rate_slope_at(rate, r[a]);
             if (!hfy_base_is_finite_(d * w[i]))
-                return hfy_base_fail_(k, HFY_ERR_NONFINITE, "the slope %g of unit %z times w is not finite", d, i / dim);
-            if (pass) j[i] = d * w[i] - (i / dim == i % dim ? 1 : 0);
+                return hfy_base_fail_(k, HFY_ERR_NONFINITE, "the slope %g of unit %z times w is not finite", d, a);
+            if (pass) j[i] = d * w[i] - (a == i % dim ? 1 : 0);
         }
     return HFY_OK;
 }
@@ -20933,11 +20928,10 @@ HFY_PRIVATE_ int hfy_rate_is_mode_(const hfy_rate_task_ *s, size_t i, size_t m)
     return i == m || (i == m + 1 && s->im[m] > 0);
 }
 
-/* Where eigenvalue i stands once the silent units' are among the others. */
+/* Where eigenvalue i stands once the silent units' -1 are among the others. */
 HFY_PRIVATE_ size_t hfy_rate_place_(const hfy_rate_task_ *s, size_t dim, size_t i)
 {
-    const int after = s->re[i] < -1 || (s->re[i] <= -1 && (s->im[i] < 0 || s->im[i] > 0));
-    return i < s->n && after ? i + dim - s->n : i;
+    return i < s->n && (s->re[i] < -1 || (s->re[i] <= -1 && fabs(s->im[i]) > 0)) ? i + dim - s->n : i;
 }
 
 /* What stands out, silent units apart; room: 3 dim. */
@@ -21160,7 +21154,7 @@ HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, siz
     status = hunt.zeros ? hfy_rate_enter_sparse_(&in, o.margin, k) : hfy_rate_enter_dense_(&in, o.self, k);
     if (status || (status = hfy_base_null_(k, !theta ? "theta" : !objective ? "objective" : NULL))) return status;
     if (!hfy_base_is_finite_(o.low) || !hfy_base_is_finite_(o.high) || o.high < o.low ||
-        (!(o.high > o.low) && !hfy_rate_is_zero_(o.low)))
+        (!(o.high > o.low) && fabs(o.low) > 0))
         return hfy_base_fail_(k, HFY_ERR_ARG, "search: the bracket is %g .. %g; it should be finite and ascending",
                               o.low, o.high);
     if (o.grid < 3 || o.grid > 1000000)
@@ -21177,7 +21171,7 @@ HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, siz
     }
     hunt.sparse.margin = o.margin;
     if (!status) status = hfy_rate_ready_(&hunt, &dense, k);
-    if (!status && hfy_rate_is_zero_(o.low) && hfy_rate_is_zero_(o.high)) status = hfy_rate_bracket_(&in, &o, k);
+    if (!status && fabs(o.low) <= 0 && fabs(o.high) <= 0) status = hfy_rate_bracket_(&in, &o, k);
     if (!status) {
         hfy_rate_search_(&hunt, &o, k);
         status = hunt.status;
@@ -21357,9 +21351,10 @@ HFY_API hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double al
     const hfy_rate_averages *t = averages;
     hfy_status status = hfy_base_null_(w, !averages ? "averages" : !load ? "load" : NULL);
     double odds, b;
-    if (status || (status = hfy_rate_check_load_(alpha, w))) return status;
+    if (status || (status = hfy_rate_check_share_("alpha", alpha, 0, w))) return status;
     if (!(t->crr > 0) || !(t->rbar > 0) || !(t->delta >= 0))
-        return hfy_base_fail_(w, HFY_ERR_ARG, "averages: var r is %g; hfy_rate_theory should have filled it in", t->crr);
+        return hfy_base_fail_(w, HFY_ERR_ARG, "averages: var r is %g; hfy_rate_theory should have filled it in",
+                              t->crr);
     odds = alpha / (1 - alpha);
     b = t->crh / t->crr;
     load->lambda_bulk = -1 + t->crf / t->crr + sqrt(odds * t->delta) / t->crr;
@@ -21482,7 +21477,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_rate_nodes_ nodes;
     hfy_rate_averages t;
-    hfy_rate_edge_ e;
+    hfy_rate_edge_ e = {&nodes, 0, 0, 0, 0, 0, self};
     double sum = 0, low = -40, high = 40;
     hfy_status status;
     size_t i;
@@ -21499,11 +21494,8 @@ HFY_PRIVATE_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self
         if (!hfy_base_is_finite_(nodes.d[i]))
             return hfy_base_fail_(work, HFY_ERR_NONFINITE, "the slope at rate %g overflows", nodes.r[i]);
     }
-    e.at = &nodes;
-    e.alpha = e.factor = e.target = 0;
     e.b = t.crh / t.crr;
     e.noise = t.ve / t.crr;
-    e.self = self;
     low = 1e-3;
     high = 0.999;
     if (edge) {
@@ -21523,7 +21515,7 @@ HFY_API hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double al
                                       double *edge, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = hfy_rate_check_load_(alpha, w);
+    hfy_status status = hfy_rate_check_share_("alpha", alpha, 0, w);
     if (!status) status = hfy_base_null_(w, edge ? NULL : "edge");
     if (!status) status = hfy_rate_bulk_(rate, cv, self, units, &alpha, edge, w);
     return hfy_base_close_(w, &local, status);
@@ -21603,31 +21595,13 @@ HFY_PRIVATE_ double hfy_rate_limit_(double f, double theta0) { return 1 / (f + (
 HFY_API hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = hfy_rate_check_f_(f, w);
+    hfy_status status = hfy_rate_check_share_("f", f, 1, w);
     double t;
     if (status || (status = hfy_base_null_(w, alpha_c ? NULL : "alpha_c"))) return status;
     t = hfy_rate_theta0_(f, 0);
     *alpha_c = hfy_rate_limit_(f, t);
     if (theta0) *theta0 = t;
     return HFY_OK;
-}
-
-/* <h> and var h of log-normal rates. */
-HFY_PRIVATE_ hfy_status hfy_rate_moments_(const hfy_rate *rate, double cv, double *mean, double *var, hfy_work *work)
-{
-    const double s2 = log1p(cv * cv), power = rate->power;
-    hfy_rate_averages t;
-    if (rate->sigma > 0) {
-        hfy_status status = hfy_rate_theory(rate, cv, 0, &t, work);
-        if (status) return status;
-        *mean = t.hbar;
-        *var = t.vh;
-    } else {
-        *mean = exp(-0.5 * s2 / power + 0.5 * s2 / (power * power));
-        *var = *mean * *mean * expm1(s2 / (power * power));
-    }
-    if (hfy_base_is_finite_(*mean) && hfy_base_is_finite_(*var)) return HFY_OK;
-    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "the moments of g^-1 overflow");
 }
 
 typedef struct hfy_rate_norm_ {
@@ -21646,11 +21620,13 @@ HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, doubl
                                           hfy_rate_replica *replica, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    const double x2 = f * (cv * cv + (1 - f)); /* var r */
+    const double x2 = f * (cv * cv + (1 - f)), s2 = log1p(cv * cv); /* var r, var ln r */
+    hfy_rate_averages t;
     hfy_rate_norm_ e = {f, 0, 0, alpha};
     double limit, low = 0, high = 1, u;
     hfy_status status = hfy_rate_check_(rate, w);
-    if (status || (status = hfy_rate_check_cv_(cv, 1, w)) || (status = hfy_rate_check_f_(f, w)) ||
+    memset(&t, 0, sizeof t);
+    if (status || (status = hfy_rate_check_cv_(cv, 1, w)) || (status = hfy_rate_check_share_("f", f, 1, w)) ||
         (status = hfy_rate_check_number_("alpha", alpha, HFY_RATE_ABOVE_0_, w)) ||
         (status = hfy_base_null_(w, replica ? NULL : "replica")))
         return status;
@@ -21660,7 +21636,17 @@ HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, doubl
     limit = hfy_rate_limit_(f, hfy_rate_theta0_(f, 0));
     if (!(alpha < limit))
         return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "alpha is %g; the capacity is %g", alpha, limit);
-    if (!(status = hfy_rate_moments_(rate, cv, &e.h, &e.var, w))) {
+    if (rate->sigma > 0) {
+        status = hfy_rate_theory(rate, cv, 0, &t, w);
+        e.h = t.hbar;
+        e.var = t.vh;
+    } else { /* the moments of r^(1/n) */
+        e.h = exp(-0.5 * s2 / rate->power + 0.5 * s2 / (rate->power * rate->power));
+        e.var = e.h * e.h * expm1(s2 / (rate->power * rate->power));
+    }
+    if (!status && (!hfy_base_is_finite_(e.h) || !hfy_base_is_finite_(e.var)))
+        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the moments of g^-1 overflow");
+    if (!status) {
         for (; !hfy_rate_shorter_(&e, high); high *= 2) low = high;
         hfy_rate_bisect_(hfy_rate_shorter_, &e, 2000, &low, &high);
         u = 0.5 * (low + high);
@@ -21677,12 +21663,14 @@ HFY_API hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_
     hfy_work local, *w = hfy_base_open_(work, &local);
     const double ratio = sigma_x / sigma_y, spread = ratio * ratio * (1 - tau * tau), room = c - tau * ratio;
     const double under = spread + room * room;
-    hfy_status status = hfy_rate_check_load_(alpha, w);
+    hfy_status status = hfy_rate_check_share_("alpha", alpha, 0, w);
     if (status || (status = hfy_rate_check_ok_(tau >= -1 && tau <= 1, "tau", tau, "in -1 .. 1", w))) return status;
     if (!(sigma_x > 0) || !(sigma_y > 0) || !hfy_base_is_finite_(sigma_x) || !hfy_base_is_finite_(sigma_y))
         return hfy_base_fail_(w, HFY_ERR_ARG, "sigma_x is %g and sigma_y %g; both should be above 0 and finite",
                               sigma_x, sigma_y);
-    if ((status = hfy_rate_check_number_("c", c, HFY_RATE_FINITE_, w)) || (status = hfy_base_null_(w, disc ? NULL : "disc"))) return status;
+    if ((status = hfy_rate_check_number_("c", c, HFY_RATE_FINITE_, w)) ||
+        (status = hfy_base_null_(w, disc ? NULL : "disc")))
+        return status;
     disc->centre = -c + tau * ratio;
     disc->radius = sqrt(spread * (alpha / (1 - alpha)));
     disc->lambda_plus = disc->centre + disc->radius;
@@ -21706,10 +21694,7 @@ static const hfy_rate_scheme_ hfy_rate_rk4_ = {
 /* Dormand, Prince 1980; the last stage is the first of the next step. */
 static const hfy_rate_scheme_ hfy_rate_dp5_ = {
     7,
-    {{0},
-     {1.0 / 5},
-     {3.0 / 40, 9.0 / 40},
-     {44.0 / 45, -56.0 / 15, 32.0 / 9},
+    {{0}, {1.0 / 5}, {3.0 / 40, 9.0 / 40}, {44.0 / 45, -56.0 / 15, 32.0 / 9},
      {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
      {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
      {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84}},
@@ -21751,19 +21736,20 @@ HFY_PRIVATE_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, const hfy_rate_in_ 
 /* k = dx/dt at `from` (states x dim) for every live state: one product. */
 HFY_PRIVATE_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *from, double *k)
 {
-    const size_t n = run->in->dim;
+    const hfy_rate_in_ *in = run->in;
+    const size_t n = in->dim;
     size_t l, i;
     for (l = 0; l < run->live; l++) {
         const double *x = from + run->list[l] * n;
         double *to = run->from + l * n;
-        for (i = 0; i < n; i++) to[i] = run->o.voltage ? hfy_rate_g(run->in->rate, x[i] - run->in->rate->theta) : x[i];
+        for (i = 0; i < n; i++) to[i] = run->o.voltage ? hfy_rate_g(in->rate, x[i] - in->rate->theta) : x[i];
     }
-    hfy_linalg_dgemm_(run->in->simd, run->live, n, n, 1, run->from, n, 1, run->in->w, 1, n, 0, run->out, n, 1, run->gemm);
+    hfy_linalg_dgemm_(in->simd, run->live, n, n, 1, run->from, n, 1, in->w, 1, n, 0, run->out, n, 1, run->gemm);
     for (l = 0; l < run->live; l++) {
         const double *x = from + run->list[l] * n, *u = run->out + l * n;
         double *to = k + run->list[l] * n;
         for (i = 0; i < n; i++)
-            to[i] = (run->o.voltage ? u[i] : hfy_rate_g(run->in->rate, u[i] - run->in->rate->theta)) - x[i];
+            to[i] = (run->o.voltage ? u[i] : hfy_rate_g(in->rate, u[i] - in->rate->theta)) - x[i];
     }
 }
 
@@ -21879,7 +21865,7 @@ HFY_PRIVATE_ void hfy_rate_integrate_(hfy_rate_run_ *run)
     const size_t n = run->in->dim;
     size_t l, s;
     if (!(run->o.duration > 0)) run->o.duration = 1000;
-    if (hfy_rate_is_zero_(run->o.tol)) run->o.tol = 1e-9;
+    if (fabs(run->o.tol) <= 0) run->o.tol = 1e-9;
     memset(run->state, 0, run->states * sizeof *run->state);
     for (l = 0; l < run->states; l++) {
         const double dt = run->o.dt > 0 ? run->o.dt : hfy_rate_first_(run, run->x + l * n);
@@ -21982,8 +21968,8 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
     if (options) o = *options;
     if (!o.trials) o.trials = 20;
     if (!o.bisections) o.bisections = 12;
-    if (hfy_rate_is_zero_(o.most)) o.most = 2;
-    if (hfy_rate_is_zero_(o.success)) o.success = 1e-3;
+    if (fabs(o.most) <= 0) o.most = 2;
+    if (fabs(o.success) <= 0) o.success = 1e-3;
     if ((status = hfy_rate_enter_run_(&in, HFY_RATE_AT_, o.trials, &o.run, k)) ||
         (status = hfy_rate_check_number_("options->most", o.most, HFY_RATE_ABOVE_0_, k)) ||
         (status = hfy_rate_check_ok_(o.success > 0, "options->success", o.success, "above 0", k)) ||
