@@ -20322,12 +20322,11 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
    Numerics: g and its kin are written so that nothing cancels and nothing overflows before the result does; dense
    weights by QR, never by the normal equations, and refined once; differences of averages (delta, gap) as averages of
    differences. The sparse problem is solved in Gram form with its Cholesky factor kept up to date, and polished.
+   A call that fails before it has scratch returns at once: there is nothing to close.
    ------------------------------------------------------------------------------------------------------------------ */
 static const double hfy_rate_pi_ = 3.141592653589793238463;
 
-/* --- the unit --- */
-
-HFY_PRIVATE_ int hfy_rate_is_zero_(double x) { return !(x > 0) && !(x < 0) && !hfy_base_is_nan_(x); }
+/* --- the unit: RATE eq. 3, x = pi v / sigma --- */
 
 HFY_PRIVATE_ int hfy_rate_is_unit_(const hfy_rate *rate)
 {
@@ -20346,7 +20345,8 @@ HFY_API double hfy_rate_g(const hfy_rate *rate, double v)
     double scale, x;
     if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_base_nan_();
     if (hfy_rate_is_sharp_(rate)) return v > 0 ? hfy_rate_power_(v, rate->power) : 0;
-    scale = rate->sigma / hfy_rate_pi_, x = v / scale;
+    scale = rate->sigma / hfy_rate_pi_;
+    x = v / scale;
     if (x < -37) return exp(rate->power * (log(scale) + x)); /* softplus is e^x, which may underflow before g does */
     return hfy_rate_power_((v > 0 ? v : 0) + scale * log1p(exp(-fabs(x))), rate->power);
 }
@@ -20356,7 +20356,8 @@ HFY_API double hfy_rate_slope(const hfy_rate *rate, double v)
     double scale, x, e;
     if (!hfy_rate_is_unit_(rate) || hfy_base_is_nan_(v)) return hfy_base_nan_();
     if (hfy_rate_is_sharp_(rate)) return v > 0 ? rate->power * hfy_rate_power_(v, rate->power - 1) : 0;
-    scale = rate->sigma / hfy_rate_pi_, x = v / scale;
+    scale = rate->sigma / hfy_rate_pi_;
+    x = v / scale;
     if (x < -37) return rate->power * exp(rate->power * (log(scale) + x)) / scale;
     e = exp(-fabs(x));
     return rate->power * pow((v > 0 ? v : 0) + scale * log1p(e), rate->power - 1) * ((x >= 0 ? 1 : e) / (1 + e));
@@ -20390,67 +20391,105 @@ HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r)
 
 /* --- what is checked everywhere --- */
 
+enum { HFY_RATE_FINITE_, HFY_RATE_FROM_0_, HFY_RATE_ABOVE_0_ };
+static const char *const hfy_rate_range_[] = {"finite", "at least 0 and finite", "above 0 and finite"};
+
+HFY_PRIVATE_ int hfy_rate_is_in_(double x, int range)
+{
+    return hfy_base_is_finite_(x) && (range == HFY_RATE_FINITE_ || (range == HFY_RATE_FROM_0_ ? x >= 0 : x > 0));
+}
+
+/* ARG unless ok. */
+HFY_PRIVATE_ hfy_status hfy_rate_check_ok_(int ok, const char *name, double x, const char *range, hfy_work *work)
+{
+    return ok ? HFY_OK : hfy_base_fail_(work, HFY_ERR_ARG, "%s is %g; it should be %s", name, x, range);
+}
+
+HFY_PRIVATE_ hfy_status hfy_rate_check_number_(const char *name, double x, int range, hfy_work *work)
+{
+    return hfy_rate_check_ok_(hfy_rate_is_in_(x, range), name, x, hfy_rate_range_[range], work);
+}
+
+/* The same for count rows of dim. */
+HFY_PRIVATE_ hfy_status hfy_rate_check_rows_(const char *row, const double *x, size_t count, size_t dim, int range,
+                                             hfy_work *work)
+{
+    size_t i;
+    for (i = 0; i < count * dim; i++)
+        if (!hfy_rate_is_in_(x[i], range))
+            return hfy_base_fail_(work, HFY_ERR_ARG, "%s %z, unit %z is %g; it should be %s", row, i / dim, i % dim,
+                                  x[i], hfy_rate_range_[range]);
+    return HFY_OK;
+}
+
 HFY_PRIVATE_ hfy_status hfy_rate_check_(const hfy_rate *rate, hfy_work *work)
 {
-    if (!rate) return hfy_base_fail_(work, HFY_ERR_ARG, "rate is NULL");
-    if (!(rate->power > 0) || !hfy_base_is_finite_(rate->power))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "rate->power is %g; it should be above 0 and finite", rate->power);
-    if (!(rate->sigma >= 0) || !hfy_base_is_finite_(rate->sigma))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "rate->sigma is %g; it should be at least 0 and finite", rate->sigma);
-    if (!hfy_base_is_finite_(rate->theta))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "rate->theta is %g; it should be finite", rate->theta);
-    return HFY_OK;
+    hfy_status status = hfy_base_null_(work, rate ? NULL : "rate");
+    if (status || (status = hfy_rate_check_number_("rate->power", rate->power, HFY_RATE_ABOVE_0_, work)) ||
+        (status = hfy_rate_check_number_("rate->sigma", rate->sigma, HFY_RATE_FROM_0_, work)))
+        return status;
+    return hfy_rate_check_number_("rate->theta", rate->theta, HFY_RATE_FINITE_, work);
 }
 
 HFY_PRIVATE_ hfy_status hfy_rate_check_cv_(double cv, int zero, hfy_work *work)
 {
-    if (cv > 0 ? cv <= 1e6 : zero && hfy_rate_is_zero_(cv)) return HFY_OK;
-    return hfy_base_fail_(work, HFY_ERR_ARG, "cv is %g; it should be %s 0 and at most 1e6", cv,
-                          zero ? "at least" : "above");
+    return hfy_rate_check_ok_((zero ? cv >= 0 : cv > 0) && cv <= 1e6, "cv", cv,
+                              zero ? "at least 0 and at most 1e6" : "above 0 and at most 1e6", work);
 }
 
-HFY_PRIVATE_ hfy_status hfy_rate_check_load_(double alpha, hfy_work *work)
+/* Above 0 and below 1, or at most 1. */
+HFY_PRIVATE_ hfy_status hfy_rate_check_share_(const char *name, double x, int one, hfy_work *work)
 {
-    if (alpha > 0 && alpha < 1) return HFY_OK;
-    return hfy_base_fail_(work, HFY_ERR_ARG, "alpha is %g; it should be above 0 and below 1", alpha);
-}
-
-HFY_PRIVATE_ hfy_status hfy_rate_check_f_(double f, hfy_work *work)
-{
-    if (f > 0 && f <= 1) return HFY_OK;
-    return hfy_base_fail_(work, HFY_ERR_ARG, "f is %g; it should be above 0 and at most 1", f);
+    return hfy_rate_check_ok_(x > 0 && (x < 1 || (one && x <= 1)), name, x,
+                              one ? "above 0 and at most 1" : "above 0 and below 1", work);
 }
 
 HFY_PRIVATE_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *work)
 {
+    const size_t more = count > dim ? count : dim;
     if (!count || !dim)
         return hfy_base_fail_(work, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", count, dim);
-    if (!hfy_base_fits_(dim, dim, sizeof(double)) || !hfy_base_fits_(count, dim, sizeof(double)) ||
-        !hfy_base_fits_(count, count, sizeof(double)))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "count %z, dim %z: arrays of that size cannot exist", count, dim);
-    return HFY_OK;
+    if (hfy_base_fits_(more, more, sizeof(double))) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_ARG, "count %z, dim %z: arrays of that size cannot exist", count, dim);
 }
 
-/* Rates above 0, or with zeros: at least 0. */
-HFY_PRIVATE_ hfy_status hfy_rate_check_rates_(const double *r, size_t count, size_t dim, int zeros, hfy_work *work)
+/* What a call is given: w (RUN), w and patterns (AT: zeros if sigma = 0), patterns > 0 (DENSE), >= 0 (SPARSE); PLAIN
+   added to it: it needs no kernels. */
+enum { HFY_RATE_RUN_, HFY_RATE_AT_, HFY_RATE_DENSE_, HFY_RATE_SPARSE_, HFY_RATE_PLAIN_ };
+
+typedef struct hfy_rate_in_ {
+    const hfy_simd_ *simd;
+    const hfy_rate *rate;
+    const double *w, *r;
+    size_t count, dim;
+} hfy_rate_in_;
+
+/* The start of most calls: checks what is there, chooses the kernels. */
+HFY_PRIVATE_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, hfy_work *work)
 {
-    size_t i;
-    if (!r) return hfy_base_fail_(work, HFY_ERR_ARG, "r is NULL");
-    for (i = 0; i < count * dim; i++)
-        if (!(zeros ? r[i] >= 0 : r[i] > 0) || !hfy_base_is_finite_(r[i]))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "r: pattern %z, unit %z is %g; it should be %s 0 and finite",
-                                  i / dim, i % dim, r[i], zeros ? "at least" : "above");
-    return HFY_OK;
+    hfy_status status;
+    int zeros;
+    if (what < HFY_RATE_PLAIN_ && !(in->simd = hfy_simd_choose_(work))) return HFY_ERR_UNSUPPORTED;
+    what %= HFY_RATE_PLAIN_;
+    if ((status = hfy_rate_check_(in->rate, work)) ||
+        (status = hfy_rate_check_sizes_(in->count, in->dim, work)))
+        return status;
+    if (what <= HFY_RATE_AT_ &&
+        ((status = hfy_base_null_(work, in->w ? NULL : "w")) ||
+         (status = hfy_rate_check_rows_("w: row", in->w, in->dim, in->dim, HFY_RATE_FINITE_, work))))
+        return status;
+    if (what == HFY_RATE_RUN_ || (status = hfy_base_null_(work, in->r ? NULL : "r"))) return status;
+    zeros = what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && !(in->rate->sigma > 0));
+    return hfy_rate_check_rows_("r: pattern", in->r, in->count, in->dim, zeros ? HFY_RATE_FROM_0_ : HFY_RATE_ABOVE_0_,
+                                work);
 }
 
-HFY_PRIVATE_ hfy_status hfy_rate_check_matrix_(const double *w, size_t dim, hfy_work *work)
+/* Up to four arrays of n (NULL: fewer). */
+HFY_PRIVATE_ void hfy_rate_take_(hfy_base_arena_ *arena, size_t n, double **a, double **b, double **c, double **d)
 {
+    double **const all[] = {a, b, c, d};
     size_t i;
-    if (!w) return hfy_base_fail_(work, HFY_ERR_ARG, "w is NULL");
-    for (i = 0; i < dim * dim; i++)
-        if (!hfy_base_is_finite_(w[i]))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "w[%z] is %g; it should be finite", i, w[i]);
-    return HFY_OK;
+    for (i = 0; i < 4 && all[i]; i++) *all[i] = HFY_TAKE_(arena, double, n);
 }
 
 /* --- patterns --- */
@@ -20458,8 +20497,10 @@ HFY_PRIVATE_ hfy_status hfy_rate_check_matrix_(const double *w, size_t dim, hfy_
 /* The cosine half of Box-Muller: two draws, nothing cached. */
 HFY_PRIVATE_ double hfy_rate_normal_(hfy_rng *rng)
 {
-    const double u = hfy_rng_uniform(rng), v = hfy_rng_uniform(rng);
-    return sqrt(-2 * log(1 - u)) * cos(2 * hfy_rate_pi_ * v);
+    hfy_rng draw = hfy_rng_seed(rng->state);
+    const double z = hfy_rng_normal(&draw);
+    rng->state = draw.state;
+    return z;
 }
 
 HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t count, size_t dim, double *r,
@@ -20467,17 +20508,18 @@ HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t c
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     const double s2 = log1p(cv * cv), s = sqrt(s2);
-    hfy_status status = hfy_rate_check_cv_(cv, 1, w);
+    hfy_status status;
     size_t i;
-    if (!status) status = hfy_rate_check_f_(f, w);
-    if (!status) status = hfy_rate_check_sizes_(count, dim, w);
-    if (!status && (!rng || !r)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", rng ? "r" : "rng");
-    for (i = 0; !status && i < count * dim; i++) {
+    if ((status = hfy_rate_check_cv_(cv, 1, w)) || (status = hfy_rate_check_share_("f", f, 1, w)) ||
+        (status = hfy_rate_check_sizes_(count, dim, w)) ||
+        (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : NULL)))
+        return status;
+    for (i = 0; i < count * dim; i++) {
         const int kept = f < 1 ? hfy_rng_uniform(rng) < f : 1;
         const double one = exp(s * hfy_rate_normal_(rng) - 0.5 * s2);
         r[i] = kept ? one : 0;
     }
-    return hfy_base_close_(w, &local, status);
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count, size_t dim, double noise,
@@ -20487,160 +20529,146 @@ HFY_API hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count,
     hfy_base_arena_ arena = {NULL, 0, 0};
     size_t *unit = NULL, mu, i, gone;
     hfy_status status = hfy_rate_check_sizes_(count, dim, w);
-    if (!status && (!rng || !r || !out))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !rng ? "rng" : !r ? "r" : "out");
-    if (!status && (!(noise >= 0) || !hfy_base_is_finite_(noise)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "noise is %g; it should be at least 0 and finite", noise);
-    if (!status && !(missing >= 0 && missing <= 1))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "missing is %g; it should be in 0 .. 1", missing);
+    if (status || (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : !out ? "out" : NULL)) ||
+        (status = hfy_rate_check_number_("noise", noise, HFY_RATE_FROM_0_, w)) ||
+        (status = hfy_rate_check_ok_(missing >= 0 && missing <= 1, "missing", missing, "in 0 .. 1", w)))
+        return status;
+    gone = (size_t)floor(missing * (double)dim + 0.5);
     while (hfy_base_layout_(&arena, w, &status)) unit = HFY_TAKE_(&arena, size_t, dim);
     for (mu = 0; !status && mu < count; mu++) {
         const double *from = r + mu * dim;
         double *to = out + mu * dim, mean = 0;
-        for (i = 0; i < dim; i++) mean += from[i], unit[i] = i;
+        for (i = 0; i < dim; i++) mean += from[i];
         mean /= (double)dim;
         for (i = 0; i < dim; i++) to[i] = noise > 0 ? from[i] * exp(noise * hfy_rate_normal_(rng)) : from[i];
-        gone = (size_t)floor(missing * (double)dim + 0.5);
+        for (i = 0; i < dim; i++) unit[i] = i;
         for (i = 0; i < gone; i++) { /* the first of a random order */
-            const size_t at = i + (size_t)(hfy_rng_uniform(rng) * (double)(dim - i)), who = unit[at];
-            unit[at] = unit[i], unit[i] = who;
-            to[who] = mean;
+            const size_t at = i + (size_t)(hfy_rng_uniform(rng) * (double)(dim - i));
+            to[unit[at]] = mean;
+            unit[at] = unit[i];
         }
     }
     return hfy_base_close_(w, &local, status);
 }
 
-/* --- dense weights --- */
+/* --- dense weights: eq. 8, 20 --- */
 
 /* R+ by thin QR, and the solver of W R = B with least norm. Everything is count x dim by rows but w. */
 typedef struct hfy_rate_dense_ {
-    const hfy_simd_ *simd;
-    size_t count, dim;
+    const hfy_rate_in_ *in;
     int self;
-    double *q, *t, *tau; /* R = Q T */
-    double *left;        /* dim: 1 - leverage */
-    double *gamma;       /* dim */
-    double *v, *x;       /* right-hand sides */
-    double *gemm;
+    double *q, *t, *tau;   /* R = Q T */
+    double *left, *gamma;  /* dim: 1 - leverage; what the diagonal takes off */
+    double *v, *x, *gemm;  /* right-hand sides */
 } hfy_rate_dense_;
 
-HFY_PRIVATE_ void hfy_rate_plan_dense_(hfy_base_arena_ *arena, size_t count, size_t dim, hfy_rate_dense_ *s)
+HFY_PRIVATE_ void hfy_rate_plan_dense_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, int self, hfy_rate_dense_ *s)
 {
-    const size_t all = hfy_base_times_(count, dim), more = dim > count ? dim : count;
-    s->count = count, s->dim = dim;
-    s->q = HFY_TAKE_(arena, double, all);
-    s->v = HFY_TAKE_(arena, double, all);
-    s->x = HFY_TAKE_(arena, double, all);
-    s->t = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
-    s->tau = HFY_TAKE_(arena, double, count);
-    s->left = HFY_TAKE_(arena, double, dim);
-    s->gamma = HFY_TAKE_(arena, double, dim);
-    s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(more, more, more, sizeof(double)));
+    const size_t p = in->count, n = in->dim;
+    s->in = in;
+    s->self = self != 0;
+    hfy_rate_take_(arena, hfy_base_times_(p, n), &s->q, &s->v, &s->x, NULL);
+    hfy_rate_take_(arena, hfy_base_times_(p, p), &s->t, NULL, NULL, NULL);
+    hfy_rate_take_(arena, n, &s->left, &s->gamma, &s->tau, NULL);
+    s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
 }
 
-HFY_PRIVATE_ hfy_status hfy_rate_factor_(hfy_rate_dense_ *s, const double *r, hfy_work *work)
+HFY_PRIVATE_ hfy_status hfy_rate_enter_dense_(hfy_rate_in_ *in, int self, hfy_work *work)
 {
+    const hfy_status status = hfy_rate_enter_(in, HFY_RATE_DENSE_, work);
+    const size_t most = in->dim - (self ? 0 : 1);
+    if (status || in->count <= most) return status;
+    return hfy_base_fail_(work, HFY_ERR_INFEASIBLE, "count is %z; %z units can hold %z dense patterns at most",
+                          in->count, in->dim, most);
+}
+
+HFY_PRIVATE_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, hfy_work *work)
+{
+    const size_t p = s->in->count, n = s->in->dim;
     double big = 0;
     size_t i, k;
-    memcpy(s->q, r, s->count * s->dim * sizeof *r);
-    hfy_linalg_thin_qr_(s->q, s->count, s->dim, s->t, s->tau);
-    for (k = 0; k < s->count; k++)
-        if (fabs(s->t[k * s->count + k]) > big) big = fabs(s->t[k * s->count + k]);
-    for (k = 0; k < s->count; k++)
-        if (!(fabs(s->t[k * s->count + k]) > 1e-12 * big))
+    memcpy(s->q, s->in->r, p * n * sizeof *s->q);
+    hfy_linalg_thin_qr_(s->q, p, n, s->t, s->tau);
+    for (k = 0; k < p; k++) big = fabs(s->t[k * p + k]) > big ? fabs(s->t[k * p + k]) : big;
+    for (k = 0; k < p; k++)
+        if (!(fabs(s->t[k * p + k]) > 1e-12 * big))
             return hfy_base_fail_(work, HFY_ERR_SINGULAR,
                                   "pattern %z is a combination of those before it; they should be independent", k);
-    for (i = 0; i < s->dim; i++) s->left[i] = 1;
-    for (k = 0; k < s->count; k++)
-        for (i = 0; i < s->dim; i++) s->left[i] -= s->q[k * s->dim + i] * s->q[k * s->dim + i];
-    for (i = 0; !s->self && i < s->dim; i++)
+    for (i = 0; i < n; i++) s->left[i] = 1;
+    for (k = 0; k < p; k++)
+        for (i = 0; i < n; i++) s->left[i] -= s->q[k * n + i] * s->q[k * n + i];
+    for (i = 0; !s->self && i < n; i++)
         if (!(s->left[i] > 1e-12))
             return hfy_base_fail_(work, HFY_ERR_SINGULAR,
                                   "the patterns pin unit %z to itself; no weights without self-coupling do that", i);
     return HFY_OK;
 }
 
-/* b <- T^-T b: the rows of b become those of B T^-1, in blocks, so that most of it is a matrix product. */
-HFY_PRIVATE_ void hfy_rate_forward_(const hfy_rate_dense_ *s, double *b)
+/* x <- X T^-1 in blocks, so that most of it is a matrix product; then gamma = diag(X Q^T) / left, 0 with
+   self-coupling. */
+HFY_PRIVATE_ void hfy_rate_forward_(const hfy_rate_dense_ *s)
 {
-    const size_t p = s->count, n = s->dim;
+    const size_t p = s->in->count, n = s->in->dim;
+    const double *t = s->t;
+    double *x = s->x;
     size_t k0, k, j, i;
     for (k0 = 0; k0 < p; k0 += 32) {
         const size_t end = hfy_base_min_(k0 + 32, p);
-        if (k0)
-            hfy_linalg_dgemm_(s->simd, end - k0, n, k0, -1, s->t + k0, 1, p, b, n, 1, 1, b + k0 * n, n, 1, s->gemm);
+        hfy_linalg_dgemm_(s->in->simd, end - k0, n, k0, -1, t + k0, 1, p, x, n, 1, 1, x + k0 * n, n, 1, s->gemm);
         for (k = k0; k < end; k++) {
-            for (j = k0; j < k; j++) hfy_linalg_axpy_(-s->t[j * p + k], b + j * n, b + k * n, n);
-            for (i = 0; i < n; i++) b[k * n + i] /= s->t[k * p + k];
+            for (j = k0; j < k; j++) hfy_linalg_axpy_(-t[j * p + k], x + j * n, x + k * n, n);
+            for (i = 0; i < n; i++) x[k * n + i] /= t[k * p + k];
         }
     }
+    memset(s->gamma, 0, n * sizeof *s->gamma);
+    for (k = 0; !s->self && k < p; k++)
+        for (i = 0; i < n; i++) s->gamma[i] += x[k * n + i] * s->q[k * n + i];
+    for (i = 0; !s->self && i < n; i++) s->gamma[i] /= s->left[i];
 }
 
-/* w = W of least norm with W R = B (+ w, with add), B given by its transpose in s->x, which is used up. */
+/* w = W of least norm with W R = B (+ w, with add), B given by its transpose in s->x, which is used up:
+   V R+ - diag(gamma) (I - Q Q^T) = (X + diag(gamma) Q) Q^T - diag(gamma), whose diagonal is 0. */
 HFY_PRIVATE_ void hfy_rate_solve_(const hfy_rate_dense_ *s, int add, double *w)
 {
-    const size_t p = s->count, n = s->dim;
+    const size_t p = s->in->count, n = s->in->dim;
     size_t i, k;
-    hfy_rate_forward_(s, s->x);
-    if (!s->self) { /* V R+ - diag(g)(I - Q Q^T) = (X + diag(g) Q) Q^T - diag(g) */
-        double *gamma = s->gamma;
-        memset(gamma, 0, n * sizeof *gamma);
-        for (k = 0; k < p; k++)
-            for (i = 0; i < n; i++) gamma[i] += s->x[k * n + i] * s->q[k * n + i];
-        for (i = 0; i < n; i++) gamma[i] /= s->left[i];
-        for (k = 0; k < p; k++)
-            for (i = 0; i < n; i++) s->x[k * n + i] += gamma[i] * s->q[k * n + i];
-    }
-    hfy_linalg_dgemm_(s->simd, n, n, p, 1, s->x, 1, n, s->q, n, 1, add ? 1 : 0, w, n, 1, s->gemm);
-    if (!s->self)
-        for (i = 0; i < n; i++) w[i * n + i] = 0;
+    hfy_rate_forward_(s);
+    for (k = 0; !s->self && k < p; k++)
+        for (i = 0; i < n; i++) s->x[k * n + i] += s->gamma[i] * s->q[k * n + i];
+    hfy_linalg_dgemm_(s->in->simd, n, n, p, 1, s->x, 1, n, s->q, n, 1, add ? 1 : 0, w, n, 1, s->gemm);
+    for (i = 0; !s->self && i < n; i++) w[i * n + i] = 0;
 }
 
 /* s->x = V - W R, transposed; returns the largest of it. */
-HFY_PRIVATE_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *r, const double *v, const double *w)
+HFY_PRIVATE_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *w)
 {
-    const size_t p = s->count, n = s->dim;
-    double most = 0;
-    size_t i;
-    memcpy(s->x, v, p * n * sizeof *v);
-    hfy_linalg_dgemm_(s->simd, p, n, n, -1, r, n, 1, w, 1, n, 1, s->x, n, 1, s->gemm);
-    for (i = 0; i < p * n; i++)
-        if (!(fabs(s->x[i]) <= most)) most = fabs(s->x[i]);
-    return most;
+    const size_t p = s->in->count, n = s->in->dim;
+    memcpy(s->x, s->v, p * n * sizeof *s->x);
+    hfy_linalg_dgemm_(s->in->simd, p, n, n, -1, s->in->r, n, 1, w, 1, n, 1, s->x, n, 1, s->gemm);
+    return hfy_linalg_largest_(s->x, p * n);
 }
 
-/* w for the right-hand side V (count x dim), refined once and checked. */
-HFY_PRIVATE_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, const double *r, const double *v, double *w,
-                                        hfy_work *work)
+/* v = g^-1(r) + theta: what each unit must get. */
+HFY_PRIVATE_ void hfy_rate_inputs_(const hfy_rate_dense_ *s, double theta)
 {
-    double most = 0, defect;
     size_t i;
-    for (i = 0; i < s->count * s->dim; i++) {
-        if (!hfy_base_is_finite_(v[i]))
-            return hfy_base_fail_(work, HFY_ERR_NONFINITE, "g^-1 of pattern %z, unit %z is %g; it should be finite",
-                                  i / s->dim, i % s->dim, v[i]);
-        if (fabs(v[i]) > most) most = fabs(v[i]);
-    }
-    memcpy(s->x, v, s->count * s->dim * sizeof *v);
+    for (i = 0; i < s->in->count * s->in->dim; i++) s->v[i] = hfy_rate_inverse(s->in->rate, s->in->r[i]) + theta;
+}
+
+/* w for the right-hand side s->v, refined once and checked. */
+HFY_PRIVATE_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w, hfy_work *work)
+{
+    const size_t all = s->in->count * s->in->dim;
+    double defect;
+    if (hfy_rate_check_rows_("g^-1 of pattern", s->v, s->in->count, s->in->dim, HFY_RATE_FINITE_, work))
+        return HFY_ERR_NONFINITE;
+    memcpy(s->x, s->v, all * sizeof *s->x);
     hfy_rate_solve_(s, 0, w);
-    hfy_rate_defect_(s, r, v, w);
+    hfy_rate_defect_(s, w);
     hfy_rate_solve_(s, 1, w);
-    defect = hfy_rate_defect_(s, r, v, w);
-    if (!(defect <= 1e-9 * (1 + most)))
-        return hfy_base_fail_(work, HFY_ERR_SINGULAR, "the patterns are nearly dependent: |W R - V| is %g", defect);
-    return HFY_OK;
-}
-
-HFY_PRIVATE_ hfy_status hfy_rate_check_dense_(const hfy_rate *rate, const double *r, size_t count, size_t dim,
-                                              int self, hfy_work *work)
-{
-    hfy_status status = hfy_rate_check_(rate, work);
-    if (!status) status = hfy_rate_check_sizes_(count, dim, work);
-    if (!status) status = hfy_rate_check_rates_(r, count, dim, 0, work);
-    if (!status && count > dim - (self ? 0 : 1))
-        status = hfy_base_fail_(work, HFY_ERR_INFEASIBLE, "count is %z; %z units can hold %z dense patterns at most",
-                                count, dim, dim - (self ? 0 : 1));
-    return status;
+    defect = hfy_rate_defect_(s, w);
+    if (defect <= 1e-9 * (1 + hfy_linalg_largest_(s->v, all))) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_SINGULAR, "the patterns are nearly dependent: |W R - V| is %g", defect);
 }
 
 HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self,
@@ -20648,25 +20676,48 @@ HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
     hfy_rate_dense_ s;
-    const hfy_simd_ *simd = hfy_simd_choose_(k);
     double *made = NULL;
-    hfy_status status = simd ? hfy_rate_check_dense_(rate, r, count, dim, self, k) : HFY_ERR_UNSUPPORTED;
-    size_t i;
-    if (!status && !w) status = hfy_base_fail_(k, HFY_ERR_ARG, "w is NULL");
-    memset(&s, 0, sizeof s);
+    hfy_status status = hfy_rate_enter_dense_(&in, self, k);
+    if (status || (status = hfy_base_null_(k, w ? NULL : "w"))) return status;
     while (hfy_base_layout_(&arena, k, &status)) {
-        hfy_rate_plan_dense_(&arena, count, dim, &s);
+        hfy_rate_plan_dense_(&arena, &in, self, &s);
         made = HFY_TAKE_(&arena, double, dim * dim);
     }
-    if (!status) {
-        s.simd = simd, s.self = self != 0;
-        for (i = 0; i < count * dim; i++) s.v[i] = hfy_rate_inverse(rate, r[i]) + rate->theta;
-        status = hfy_rate_factor_(&s, r, k);
+    if (!status && !(status = hfy_rate_factor_(&s, k))) {
+        hfy_rate_inputs_(&s, rate->theta);
+        if (!(status = hfy_rate_weigh_(&s, made, k))) memcpy(w, made, dim * dim * sizeof *w);
     }
-    if (!status) status = hfy_rate_weigh_(&s, r, s.v, made, k);
-    if (!status) memcpy(w, made, dim * dim * sizeof *w);
     return hfy_base_close_(k, &local, status);
+}
+
+/* Keys R+ = T^-1 Q^T, values V + gamma R, self-coupling gamma. */
+HFY_PRIVATE_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values,
+                                       hfy_real *self_coupling, hfy_work *work)
+{
+    const size_t p = s->in->count, n = s->in->dim;
+    hfy_status status = hfy_rate_factor_(s, work);
+    size_t i, mu, nu;
+    if (status) return status;
+    hfy_rate_inputs_(s, s->in->rate->theta);
+    for (i = 0; i < p * n; i++)
+        if (!(fabs(s->v[i]) < HFY_REAL_MAX_))
+            return hfy_base_fail_(work, HFY_ERR_NONFINITE, "g^-1 of pattern %z, unit %z is %g: out of range", i / n,
+                                  i % n, s->v[i]);
+    memcpy(s->x, s->v, p * n * sizeof *s->x);
+    hfy_rate_forward_(s);
+    for (mu = p; mu-- > 0;) {
+        double *row = s->q + mu * n;
+        for (nu = mu + 1; nu < p; nu++) hfy_linalg_axpy_(-s->t[mu * p + nu], s->q + nu * n, row, n);
+        for (i = 0; i < n; i++) row[i] /= s->t[mu * p + mu];
+    }
+    for (i = 0; i < p * n; i++) {
+        keys[i] = (hfy_real)s->q[i];
+        values[i] = (hfy_real)(s->v[i] + s->gamma[i % n] * s->in->r[i]);
+    }
+    for (i = 0; i < n; i++) self_coupling[i] = (hfy_real)s->gamma[i];
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self, double step,
@@ -20675,391 +20726,363 @@ HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t co
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
     hfy_rate_dense_ s;
-    const hfy_simd_ *simd = hfy_simd_choose_(k);
-    hfy_status status = simd ? hfy_rate_check_dense_(rate, r, count, dim, self, k) : HFY_ERR_UNSUPPORTED;
-    size_t i, mu, nu;
-    if (!status && (!keys || !values || !self_coupling || !net))
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL",
-                                !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : "net");
-    if (!status && !(step > 0 && step <= 1))
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "step is %g; it should be above 0 and at most 1", step);
-    memset(&s, 0, sizeof s);
-    while (hfy_base_layout_(&arena, k, &status)) {
-        hfy_rate_plan_dense_(&arena, count, dim, &s);
-    }
-    if (!status) {
-        s.simd = simd, s.self = self != 0;
-        status = hfy_rate_factor_(&s, r, k);
-    }
-    for (i = 0; !status && i < count * dim; i++) {
-        s.v[i] = hfy_rate_inverse(rate, r[i]) + rate->theta;
-        if (!(fabs(s.v[i]) < HFY_REAL_MAX_))
-            status = hfy_base_fail_(k, HFY_ERR_NONFINITE, "g^-1 of pattern %z, unit %z is %g: out of range", i / dim,
-                                    i % dim, s.v[i]);
-    }
-    if (!status) {
-        memcpy(s.x, s.v, count * dim * sizeof *s.x);
-        memset(s.gamma, 0, dim * sizeof *s.gamma);
-        hfy_rate_forward_(&s, s.x);
-        for (mu = 0; !s.self && mu < count; mu++)
-            for (i = 0; i < dim; i++) s.gamma[i] += s.x[mu * dim + i] * s.q[mu * dim + i];
-        for (i = 0; !s.self && i < dim; i++) s.gamma[i] /= s.left[i];
-        for (mu = count; mu-- > 0;) { /* R+ = T^-1 Q^T */
-            double *row = s.q + mu * dim;
-            for (nu = mu + 1; nu < count; nu++) hfy_linalg_axpy_(-s.t[mu * count + nu], s.q + nu * dim, row, dim);
-            for (i = 0; i < dim; i++) row[i] /= s.t[mu * count + mu];
-        }
-        for (i = 0; i < count * dim; i++) {
-            keys[i] = (hfy_real)s.q[i];
-            values[i] = (hfy_real)(s.v[i] + s.gamma[i % dim] * r[i]);
-        }
-        for (i = 0; i < dim; i++) self_coupling[i] = (hfy_real)s.gamma[i];
+    const char *null = !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : net ? NULL : "net";
+    hfy_status status = hfy_rate_enter_dense_(&in, self, k);
+    if (status || (status = hfy_base_null_(k, null)) || (status = hfy_rate_check_share_("step", step, 1, k)))
+        return status;
+    while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_dense_(&arena, &in, self, &s);
+    if (!status && !(status = hfy_rate_keys_(&s, keys, values, self_coupling, k))) {
         memset(net, 0, sizeof *net);
-        net->dim = dim, net->count = count;
-        net->keys = keys, net->values = values, net->self_coupling = self_coupling;
+        net->dim = dim;
+        net->count = count;
+        net->keys = keys;
+        net->values = values;
+        net->self_coupling = self_coupling;
         net->sim = HFY_SIM_DOT;
         net->beta = 1;
         net->sep.kind = HFY_SEP_IDENTITY;
         net->post.kind = HFY_POST_RECTIFIED_POWER;
-        net->post.power = rate->power, net->post.sigma = rate->sigma, net->post.theta = rate->theta;
+        net->post.power = rate->power;
+        net->post.sigma = rate->sigma;
+        net->post.theta = rate->theta;
         net->step = step;
     }
     return hfy_base_close_(k, &local, status);
 }
 
-/* --- sparse weights: one quadratic program a row --- */
+/* --- sparse weights: one quadratic program a row (eq. 4, 24) --- */
 
-/* What all rows share. */
-typedef struct hfy_rate_sparse_ {
-    const hfy_simd_ *simd;
-    const double *r;
-    double *gram; /* count x count: r^mu . r^nu */
-    size_t count, dim, most, used;  /* most: active constraints; used: units that are not silent throughout */
-    unsigned char *alive;           /* dim: not silent throughout */
-    const hfy_rate *rate;
-    double theta, margin;
-} hfy_rate_sparse_;
-
-/* Scratch of one row. */
+/* One row at work: K_i lambda = b where r_i > 0, else <= b; K_i is the Gram matrix without unit i. */
 typedef struct hfy_rate_row_ {
-    double *l, *g;          /* most x most: Cholesky factor of the active Gram matrix; most x count: its rows */
+    const struct hfy_rate_sparse_ *all;
+    size_t i, k, rank;               /* k constraints are active, at most rank */
+    double *l, *g;                   /* most x most: Cholesky factor of the active in K_i; most x count: rows of gram */
     double *s, *b, *lambda, *across; /* count: residuals, right-hand sides, multipliers, a direction */
-    double *y, *d, *u;      /* most */
-    size_t *active;         /* most */
-    unsigned char *on, *equal; /* count */
+    double *y, *d, *u;               /* most; u: -lambda of the active */
+    size_t *active;                  /* most */
+    unsigned char *on, *equal;       /* count */
 } hfy_rate_row_;
 
-HFY_PRIVATE_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, size_t count, size_t dim, hfy_rate_sparse_ *s)
+/* All rows, shared out. */
+typedef struct hfy_rate_sparse_ {
+    const hfy_rate_in_ *in;
+    double *gram, *gemm;      /* gram: count x count, r^mu . r^nu */
+    size_t most, used, tasks; /* most: active constraints; used: units that are not silent throughout */
+    unsigned char *alive;     /* dim: not silent throughout */
+    double theta, margin, *w;
+    const hfy_rate_rows *report;
+    hfy_rate_row_ *row; /* tasks */
+    hfy_status *status; /* dim */
+} hfy_rate_sparse_;
+
+HFY_PRIVATE_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, hfy_rate_sparse_ *s)
 {
-    s->count = count, s->dim = dim, s->most = hfy_base_min_(count, dim);
+    const size_t count = in->count, most = hfy_base_min_(count, in->dim);
+    size_t task;
+    memset(s, 0, sizeof *s);
+    s->in = in;
+    s->most = most;
+    s->tasks = hfy_base_min_(hfy_base_workers_(), in->dim);
     s->gram = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
-    s->alive = HFY_TAKE_(arena, unsigned char, dim);
+    s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(count, count, in->dim, sizeof(double)));
+    s->alive = HFY_TAKE_(arena, unsigned char, in->dim);
+    s->row = HFY_TAKE_(arena, hfy_rate_row_, s->tasks);
+    s->status = HFY_TAKE_(arena, hfy_status, in->dim);
+    for (task = 0; task < s->tasks; task++) {
+        hfy_rate_row_ row;
+        memset(&row, 0, sizeof row);
+        row.all = s;
+        row.l = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
+        row.g = HFY_TAKE_(arena, double, hfy_base_times_(most, count));
+        hfy_rate_take_(arena, count, &row.s, &row.b, &row.lambda, &row.across);
+        hfy_rate_take_(arena, most, &row.y, &row.d, &row.u, NULL);
+        row.active = HFY_TAKE_(arena, size_t, most);
+        row.on = HFY_TAKE_(arena, unsigned char, count);
+        row.equal = HFY_TAKE_(arena, unsigned char, count);
+        if (s->row) s->row[task] = row;
+    }
 }
 
-HFY_PRIVATE_ void hfy_rate_plan_row_(hfy_base_arena_ *arena, size_t count, size_t dim, hfy_rate_row_ *row)
+HFY_PRIVATE_ hfy_status hfy_rate_enter_sparse_(hfy_rate_in_ *in, double margin, hfy_work *work)
 {
-    const size_t most = hfy_base_min_(count, dim);
-    row->l = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
-    row->g = HFY_TAKE_(arena, double, hfy_base_times_(most, count));
-    row->s = HFY_TAKE_(arena, double, count);
-    row->b = HFY_TAKE_(arena, double, count);
-    row->lambda = HFY_TAKE_(arena, double, count);
-    row->across = HFY_TAKE_(arena, double, count);
-    row->y = HFY_TAKE_(arena, double, most);
-    row->d = HFY_TAKE_(arena, double, most);
-    row->u = HFY_TAKE_(arena, double, most);
-    row->active = HFY_TAKE_(arena, size_t, most);
-    row->on = HFY_TAKE_(arena, unsigned char, count);
-    row->equal = HFY_TAKE_(arena, unsigned char, count);
+    const hfy_status status = hfy_rate_enter_(in, HFY_RATE_SPARSE_, work);
+    if (status) return status;
+    if (in->rate->sigma > 0)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
+    return hfy_rate_check_number_("margin", margin, HFY_RATE_FROM_0_, work);
 }
 
-HFY_PRIVATE_ void hfy_rate_gram_(hfy_rate_sparse_ *s, double *gemm)
+HFY_PRIVATE_ void hfy_rate_gram_(hfy_rate_sparse_ *s)
 {
+    const size_t p = s->in->count, n = s->in->dim;
     size_t i, mu;
-    hfy_linalg_dgemm_(s->simd, s->count, s->count, s->dim, 1, s->r, s->dim, 1, s->r, 1, s->dim, 0, s->gram, s->count,
-                      1, gemm);
-    memset(s->alive, 0, s->dim);
-    for (mu = 0; mu < s->count; mu++)
-        for (i = 0; i < s->dim; i++) s->alive[i] = (unsigned char)(s->alive[i] || s->r[mu * s->dim + i] > 0);
-    for (i = 0, s->used = 0; i < s->dim; i++) s->used += s->alive[i];
+    hfy_linalg_dgemm_(s->in->simd, p, p, n, 1, s->in->r, n, 1, s->in->r, 1, n, 0, s->gram, p, 1, s->gemm);
+    memset(s->alive, 0, n);
+    for (mu = 0; mu < p; mu++)
+        for (i = 0; i < n; i++) s->alive[i] = (unsigned char)(s->alive[i] || s->in->r[mu * n + i] > 0);
+    for (i = 0, s->used = 0; i < n; i++) s->used += s->alive[i];
 }
 
-/* x <- L^-1 x for the k x k factor in rows of `most`, in blocks of 16 rows. */
-HFY_PRIVATE_ void hfy_rate_lower_(const hfy_simd_ *simd, const double *l, size_t most, size_t k, double *x)
+/* x <- L^-1 x over the active, in blocks of 16 rows. */
+HFY_PRIVATE_ void hfy_rate_lower_(const hfy_rate_row_ *row, double *x)
 {
+    const size_t most = row->all->most;
     size_t i0, i, j;
-    for (i0 = 0; i0 < k; i0 += 16) {
-        const size_t end = hfy_base_min_(i0 + 16, k);
-        if (i0) hfy_linalg_dgemv_(simd, end - i0, i0, -1, l + i0 * most, most, 1, x, 1, x + i0);
+    for (i0 = 0; i0 < row->k; i0 += 16) {
+        const size_t end = hfy_base_min_(i0 + 16, row->k);
+        if (i0) hfy_linalg_dgemv_(row->all->in->simd, end - i0, i0, -1, row->l + i0 * most, most, 1, x, 1, x + i0);
         for (i = i0; i < end; i++) {
-            for (j = i0; j < i; j++) x[i] -= l[i * most + j] * x[j];
-            x[i] /= l[i * most + i];
+            for (j = i0; j < i; j++) x[i] -= row->l[i * most + j] * x[j];
+            x[i] /= row->l[i * most + i];
         }
     }
 }
 
 /* x <- L^-T x */
-HFY_PRIVATE_ void hfy_rate_upper_(const hfy_simd_ *simd, const double *l, size_t most, size_t k, double *x)
+HFY_PRIVATE_ void hfy_rate_upper_(const hfy_rate_row_ *row, double *x)
 {
-    size_t i, j, end = k;
-    while (end) {
-        const size_t i0 = (end - 1) / 16 * 16;
+    const size_t most = row->all->most;
+    size_t i, j, i0, end;
+    for (end = row->k; end; end = i0) {
+        i0 = (end - 1) / 16 * 16;
         for (i = end; i-- > i0;) {
-            for (j = i + 1; j < end; j++) x[i] -= l[j * most + i] * x[j];
-            x[i] /= l[i * most + i];
+            for (j = i + 1; j < end; j++) x[i] -= row->l[j * most + i] * x[j];
+            x[i] /= row->l[i * most + i];
         }
-        if (i0) hfy_linalg_dgemv_(simd, i0, end - i0, -1, l + i0 * most, 1, most, x + i0, 1, x);
-        end = i0;
+        if (i0) hfy_linalg_dgemv_(row->all->in->simd, i0, end - i0, -1, row->l + i0 * most, 1, most, x + i0, 1, x);
     }
 }
 
-/* out = sum over the active of x_a K_i[a, .], K_i = K - r_i r_i^T; row_i strides: r[mu*dim + i]. */
-HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_sparse_ *s, const hfy_rate_row_ *row, size_t i, size_t k,
-                                    const double *x, double *out)
+/* out = sum over the active of x_a K_i[a, .] */
+HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_row_ *row, const double *x, double *out)
 {
+    const hfy_rate_sparse_ *s = row->all;
     double own = 0;
     size_t a, mu;
-    for (a = 0; a < k; a++) own += x[a] * s->r[row->active[a] * s->dim + i];
-    hfy_linalg_dgemv_(s->simd, s->count, k, 1, row->g, 1, s->count, x, 0, out);
-    for (mu = 0; mu < s->count; mu++) out[mu] -= own * s->r[mu * s->dim + i];
+    for (a = 0; a < row->k; a++) own += x[a] * s->in->r[row->active[a] * s->in->dim + row->i];
+    hfy_linalg_dgemv_(s->in->simd, s->in->count, row->k, 1, row->g, 1, s->in->count, x, 0, out);
+    for (mu = 0; mu < s->in->count; mu++) out[mu] -= own * s->in->r[mu * s->in->dim + row->i];
+}
+
+/* K_i[mu, nu] */
+HFY_PRIVATE_ double hfy_rate_inner_(const hfy_rate_row_ *row, size_t mu, size_t nu)
+{
+    const hfy_rate_sparse_ *s = row->all;
+    return s->gram[mu * s->in->count + nu] - s->in->r[mu * s->in->dim + row->i] * s->in->r[nu * s->in->dim + row->i];
 }
 
 /* K_i[p, p], the square of pattern p without unit i. What may be rounding of the Gram matrix alone is 0: a compiler
    that fuses the product would leave a remainder of either sign. */
-HFY_PRIVATE_ double hfy_rate_own_(const hfy_rate_sparse_ *s, size_t i, size_t p)
+HFY_PRIVATE_ double hfy_rate_own_(const hfy_rate_row_ *row, size_t p)
 {
-    const double all = s->gram[p * s->count + p], r = s->r[p * s->dim + i], own = all - r * r;
-    return own > 4e-16 * (double)s->dim * all ? own : 0;
+    const hfy_rate_sparse_ *s = row->all;
+    const double own = hfy_rate_inner_(row, p, p);
+    return own > 4e-16 * (double)s->in->dim * s->gram[p * s->in->count + p] ? own : 0;
 }
 
-/* y = L^-1 K_i[active, p]; returns K_i[p, p] - |y|^2. */
-HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_sparse_ *s, const hfy_rate_row_ *row, size_t i, size_t k, size_t p,
-                                    double own)
+/* y = L^-1 K_i[active, p]; returns what of p's square `own` the active ones leave. *full: nothing but rounding, or as
+   many constraints as weights. */
+HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_row_ *row, size_t p, double own, int *full)
 {
+    double rest;
     size_t a;
-    for (a = 0; a < k; a++) {
-        const size_t at = row->active[a];
-        row->y[a] = own > 0 ? s->gram[at * s->count + p] - s->r[at * s->dim + i] * s->r[p * s->dim + i] : 0;
-    }
-    hfy_rate_lower_(s->simd, row->l, s->most, k, row->y);
-    return own - hfy_linalg_dot_(row->y, row->y, k);
+    for (a = 0; a < row->k; a++) row->y[a] = own > 0 ? hfy_rate_inner_(row, row->active[a], p) : 0;
+    hfy_rate_lower_(row, row->y);
+    rest = own - hfy_linalg_dot_(row->y, row->y, row->k);
+    *full = row->k >= row->rank || row->k >= row->all->most || !(rest > 1e-13 * (double)(row->k + 1) * own);
+    return rest;
 }
 
-HFY_PRIVATE_ void hfy_rate_append_(const hfy_rate_sparse_ *s, const hfy_rate_row_ *row, size_t k, size_t p, double rest)
+/* p becomes active after a reach: y and rest are the new row of the factor. */
+HFY_PRIVATE_ void hfy_rate_append_(hfy_rate_row_ *row, size_t p, double rest)
 {
+    const hfy_rate_sparse_ *s = row->all;
+    const size_t k = row->k++;
     memcpy(row->l + k * s->most, row->y, k * sizeof *row->y);
     row->l[k * s->most + k] = sqrt(rest);
-    memcpy(row->g + k * s->count, s->gram + p * s->count, s->count * sizeof *row->g);
+    memcpy(row->g + k * s->in->count, s->gram + p * s->in->count, s->in->count * sizeof *row->g);
     row->active[k] = p;
     row->on[p] = 1;
 }
 
-/* Takes the j-th of k active constraints out; rotations make the factor lower again. */
-HFY_PRIVATE_ void hfy_rate_remove_(const hfy_rate_sparse_ *s, const hfy_rate_row_ *row, size_t k, size_t j)
+/* Takes the j-th active constraint out; rotations make the factor lower again. */
+HFY_PRIVATE_ void hfy_rate_remove_(hfy_rate_row_ *row, size_t j)
 {
-    const size_t most = s->most;
+    const size_t most = row->all->most, count = row->all->in->count, k = --row->k;
     size_t c, i;
     row->on[row->active[j]] = 0;
-    for (i = j; i + 1 < k; i++) {
-        memcpy(row->l + i * most, row->l + (i + 1) * most, (i + 2) * sizeof *row->l);
-        row->active[i] = row->active[i + 1];
-        row->u[i] = row->u[i + 1];
-    }
-    memmove(row->g + j * s->count, row->g + (j + 1) * s->count, (k - 1 - j) * s->count * sizeof *row->g);
-    for (c = j; c + 1 < k; c++) {
-        double *at = row->l + c * most + c, a = at[0], b = at[1], h = sqrt(a * a + b * b);
-        const double cosine = a / h, sine = b / h;
-        for (i = c; i + 1 < k; i++, at += most) {
-            a = at[0], b = at[1];
+    memmove(row->g + j * count, row->g + (j + 1) * count, (k - j) * count * sizeof *row->g);
+    memmove(row->active + j, row->active + j + 1, (k - j) * sizeof *row->active);
+    memmove(row->u + j, row->u + j + 1, (k - j) * sizeof *row->u);
+    for (i = j; i < k; i++) memcpy(row->l + i * most, row->l + (i + 1) * most, (i + 2) * sizeof *row->l);
+    for (c = j; c < k; c++) {
+        double *at = row->l + c * most + c;
+        const double size = sqrt(at[0] * at[0] + at[1] * at[1]), cosine = at[0] / size, sine = at[1] / size;
+        for (i = c; i < k; i++, at += most) {
+            const double a = at[0], b = at[1];
             at[0] = cosine * a + sine * b;
             at[1] = cosine * b - sine * a;
         }
     }
 }
 
-/* Row i of the weights: OK with w_i and row->lambda, or INFEASIBLE, CONVERGENCE. Dual active set (Goldfarb, Idnani
-   1983, unit Hessian) in Gram form: w = sum over the active of lambda r, u = -lambda. Equalities that are independent
-   are taken in at once; then the most violated constraint enters, a full or a partial step, until none is. */
-HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(const hfy_rate_sparse_ *s, const hfy_rate_row_ *row, size_t i, double *w,
-                                            size_t *tight)
+/* Right-hand sides; the equalities that are independent become active at once. Returns the first that did not. */
+HFY_PRIVATE_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row)
 {
-    const size_t count = s->count, dim = s->dim;
-    const size_t rank = s->used - s->alive[i];
-    size_t k = 0, p = 0, a, mu, next = 0, round, drop = 0;
-    double rest;
-    int pass;
+    const hfy_rate_sparse_ *s = row->all;
+    const size_t count = s->in->count;
+    size_t mu, a, next;
+    row->k = 0;
+    row->rank = s->used - s->alive[row->i];
+    memset(row->on, 0, count);
+    memset(row->lambda, 0, count * sizeof *row->lambda);
     for (mu = 0; mu < count; mu++) {
-        const double rate = s->r[mu * dim + i];
+        const double rate = s->in->r[mu * s->in->dim + row->i];
         row->equal[mu] = rate > 0;
-        row->b[mu] = rate > 0 ? hfy_rate_inverse(s->rate, rate) + s->theta : s->theta - s->margin;
-        row->on[mu] = 0;
-        row->lambda[mu] = 0;
+        row->b[mu] = rate > 0 ? hfy_rate_inverse(s->in->rate, rate) + s->theta : s->theta - s->margin;
     }
-    for (; next < count; next++) {
-        const double own = hfy_rate_own_(s, i, next);
+    for (next = 0; next < count; next++) {
+        int full;
+        double rest;
         if (!row->equal[next]) continue;
-        if (k >= rank || k >= s->most) break;
-        rest = hfy_rate_reach_(s, row, i, k, next, own);
-        if (!(rest > 1e-13 * (double)(k + 1) * own)) break;
-        hfy_rate_append_(s, row, k, next, rest);
-        k++;
+        rest = hfy_rate_reach_(row, next, hfy_rate_own_(row, next), &full);
+        if (full) break;
+        hfy_rate_append_(row, next, rest);
     }
-    for (a = 0; a < k; a++) row->u[a] = row->b[row->active[a]];
-    hfy_rate_lower_(s->simd, row->l, s->most, k, row->u);
-    hfy_rate_upper_(s->simd, row->l, s->most, k, row->u);
-    hfy_rate_combine_(s, row, i, k, row->u, row->s);
-    for (a = 0; a < k; a++) row->u[a] = -row->u[a];
+    for (a = 0; a < row->k; a++) row->u[a] = row->b[row->active[a]];
+    hfy_rate_lower_(row, row->u);
+    hfy_rate_upper_(row, row->u);
+    hfy_rate_combine_(row, row->u, row->s);
     for (mu = 0; mu < count; mu++) row->s[mu] -= row->b[mu];
-    for (a = 0; a < k; a++) row->s[row->active[a]] = 0;
+    for (a = 0; a < row->k; a++) {
+        row->u[a] = -row->u[a];
+        row->s[row->active[a]] = 0;
+    }
+    return next;
+}
 
+/* The inequality that is violated most, in units of its own length; count: none is. */
+HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row)
+{
+    const size_t count = row->all->in->count;
+    double worst = 1e-10;
+    size_t mu, p = count;
+    for (mu = 0; mu < count; mu++) {
+        double own, v;
+        if (row->equal[mu] || row->on[mu] || !(row->s[mu] > 0)) continue;
+        own = hfy_rate_own_(row, mu);
+        v = own > 0 ? row->s[mu] / sqrt(own) : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
+        if (!(v > worst)) continue;
+        worst = v;
+        p = mu;
+    }
+    return p;
+}
+
+/* Steps until constraint p is active or found redundant; INFEASIBLE if it can be neither (Farkas). */
+HFY_PRIVATE_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p)
+{
+    const double own = hfy_rate_own_(row, p);
+    double up = 0;
+    size_t a, mu, drop = 0;
+    for (;;) {
+        int full;
+        const double rest = hfy_rate_reach_(row, p, own, &full), sign = row->equal[p] && row->s[p] < 0 ? -1 : 1;
+        const double whole = full ? HUGE_VAL : fabs(row->s[p]) / rest;
+        double part = HUGE_VAL, t;
+        if (full && row->equal[p] && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) return HFY_OK;
+        memcpy(row->d, row->y, row->k * sizeof *row->d);
+        hfy_rate_upper_(row, row->d);
+        for (a = 0; a < row->k; a++) { /* the first multiplier that would change its sign */
+            const double fall = sign * row->d[a];
+            if (row->equal[row->active[a]] || !(fall > 0) || !(row->u[a] / fall < part)) continue;
+            part = row->u[a] / fall;
+            drop = a;
+        }
+        t = sign * (part < whole ? part : whole);
+        if (!hfy_base_is_finite_(t)) return HFY_ERR_INFEASIBLE;
+        up += t;
+        for (a = 0; a < row->k; a++) row->u[a] -= t * row->d[a];
+        if (!full) {
+            hfy_rate_combine_(row, row->d, row->across);
+            for (mu = 0; mu < row->all->in->count; mu++)
+                row->s[mu] -= t * (hfy_rate_inner_(row, p, mu) - row->across[mu]);
+        }
+        if (whole <= part) {
+            row->u[row->k] = up;
+            row->s[p] = 0;
+            hfy_rate_append_(row, p, rest);
+            return HFY_OK;
+        }
+        hfy_rate_remove_(row, drop);
+    }
+}
+
+/* Row i of the weights; INFEASIBLE, CONVERGENCE: w_i = 0. Dual active set (math 17; Goldfarb, Idnani 1983) in Gram
+   form: the equalities, then the most violated inequality until none is. */
+HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w, size_t *tight)
+{
+    const hfy_rate_in_ *in = row->all->in;
+    const size_t count = in->count;
+    size_t next, round, p, a, mu;
+    memset(w, 0, in->dim * sizeof *w);
+    *tight = 0;
+    row->i = i;
+    next = hfy_rate_row_begin_(row);
     for (round = 0; round < 20 * count + 100; round++) {
-        double up = 0, own, sign;
         while (next < count && !row->equal[next]) next++;
-        if (next < count) {
-            p = next++;
-        } else { /* the most violated inequality, in units of its own length */
-            double worst = 1e-10;
-            p = count;
-            for (mu = 0; mu < count; mu++) {
-                double v;
-                if (row->equal[mu] || row->on[mu] || !(row->s[mu] > 0)) continue;
-                own = hfy_rate_own_(s, i, mu);
-                v = own > 0 ? row->s[mu] / sqrt(own) : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
-                if (v > worst) worst = v, p = mu;
-            }
-            if (p == count) break;
-        }
-        own = hfy_rate_own_(s, i, p);
-        for (;;) { /* until p is in, is found redundant, or cannot be */
-            double t1 = HUGE_VAL, t2, t;
-            int bound;
-            rest = hfy_rate_reach_(s, row, i, k, p, own);
-            memcpy(row->d, row->y, k * sizeof *row->d);
-            hfy_rate_upper_(s->simd, row->l, s->most, k, row->d);
-            bound = k >= rank || k >= s->most || !(rest > 1e-13 * (double)(k + 1) * own);
-            if (bound && row->equal[p] && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) break;
-            sign = row->equal[p] && row->s[p] < 0 ? -1 : 1;
-            for (a = 0; a < k; a++)
-                if (!row->equal[row->active[a]] && sign * row->d[a] > 0 && row->u[a] / (sign * row->d[a]) < t1)
-                    t1 = row->u[a] / (sign * row->d[a]), drop = a;
-            t2 = bound ? HUGE_VAL : fabs(row->s[p]) / rest;
-            t = t1 < t2 ? t1 : t2;
-            if (!hfy_base_is_finite_(t)) return HFY_ERR_INFEASIBLE;
-            up += sign * t;
-            for (a = 0; a < k; a++) row->u[a] -= sign * t * row->d[a];
-            if (!bound) {
-                hfy_rate_combine_(s, row, i, k, row->d, row->across);
-                for (mu = 0; mu < count; mu++)
-                    row->s[mu] -= sign * t *
-                                  (s->gram[p * count + mu] - s->r[p * dim + i] * s->r[mu * dim + i] - row->across[mu]);
-            }
-            if (t2 <= t1) {
-                hfy_rate_append_(s, row, k, p, rest);
-                row->u[k++] = up;
-                row->s[p] = 0;
-                break;
-            }
-            hfy_rate_remove_(s, row, k, drop);
-            k--;
-        }
+        p = next < count ? next++ : hfy_rate_row_worst_(row);
+        if (p == count) break;
+        if (hfy_rate_row_enter_(row, p)) return HFY_ERR_INFEASIBLE;
     }
     if (round == 20 * count + 100) return HFY_ERR_CONVERGENCE;
-    /* polish: what is active holds exactly */
-    for (a = 0; a < k; a++) row->u[a] = -row->u[a];
-    for (pass = 0; pass < 3; pass++) {
-        hfy_rate_combine_(s, row, i, k, row->u, row->across);
-        for (a = 0; a < k; a++) row->y[a] = row->b[row->active[a]] - row->across[row->active[a]];
-        hfy_rate_lower_(s->simd, row->l, s->most, k, row->y);
-        hfy_rate_upper_(s->simd, row->l, s->most, k, row->y);
-        for (a = 0; a < k; a++) row->u[a] += row->y[a];
+    for (a = 0; a < row->k; a++) row->u[a] = -row->u[a];
+    for (round = 0; round < 3; round++) { /* refined: what is active holds exactly */
+        hfy_rate_combine_(row, row->u, row->across);
+        for (a = 0; a < row->k; a++) row->y[a] = row->b[row->active[a]] - row->across[row->active[a]];
+        hfy_rate_lower_(row, row->y);
+        hfy_rate_upper_(row, row->y);
+        for (a = 0; a < row->k; a++) row->u[a] += row->y[a];
     }
-    *tight = 0;
-    memset(w, 0, dim * sizeof *w);
-    for (a = 0; a < k; a++) {
-        const size_t at = row->active[a];
-        *tight += !row->equal[at];
-        row->lambda[at] = row->u[a];
+    for (a = 0; a < row->k; a++) {
+        *tight += !row->equal[row->active[a]];
+        row->lambda[row->active[a]] = row->u[a];
     }
     for (mu = 0; mu < count; mu++) /* ascending: the bits do not depend on the order of entering */
-        if (row->on[mu]) hfy_linalg_axpy_(row->lambda[mu], s->r + mu * dim, w, dim);
+        if (row->on[mu]) hfy_linalg_axpy_(row->lambda[mu], in->r + mu * in->dim, w, in->dim);
     w[i] = 0;
     return HFY_OK;
 }
 
-/* All rows, shared out. */
-typedef struct hfy_rate_rows_call_ {
-    const hfy_rate_sparse_ *shared;
-    hfy_rate_row_ *row; /* tasks */
-    size_t tasks;
-    double *w;
-    const hfy_rate_rows *report;
-    hfy_status *status; /* dim */
-} hfy_rate_rows_call_;
-
 HFY_PRIVATE_ void hfy_rate_rows_share_(void *context, size_t task)
 {
-    const hfy_rate_rows_call_ *call = (const hfy_rate_rows_call_ *)context;
-    const size_t dim = call->shared->dim, count = call->shared->count;
-    size_t i;
-    for (i = task; i < dim; i += call->tasks) {
-        size_t tight = 0;
-        call->status[i] = hfy_rate_row_solve_(call->shared, &call->row[task], i, call->w + i * dim, &tight);
-        if (call->status[i]) {
-            memset(call->w + i * dim, 0, dim * sizeof *call->w);
-            tight = 0;
-            memset(call->row[task].lambda, 0, count * sizeof *call->row[task].lambda);
-        }
-        if (!call->report) continue;
-        if (call->report->status) call->report->status[i] = call->status[i];
-        if (call->report->active) call->report->active[i] = tight;
-        if (call->report->multipliers)
-            memcpy(call->report->multipliers + i * count, call->row[task].lambda,
-                   count * sizeof *call->report->multipliers);
+    const hfy_rate_sparse_ *s = (const hfy_rate_sparse_ *)context;
+    const hfy_rate_rows *report = s->report;
+    hfy_rate_row_ *row = &s->row[task];
+    size_t i, tight;
+    for (i = task; i < s->in->dim; i += s->tasks) {
+        s->status[i] = hfy_rate_row_solve_(row, i, s->w + i * s->in->dim, &tight);
+        if (report && report->status) report->status[i] = s->status[i];
+        if (report && report->active) report->active[i] = tight;
+        if (report && report->multipliers)
+            memcpy(report->multipliers + i * s->in->count, row->lambda, s->in->count * sizeof *row->lambda);
     }
 }
 
-HFY_PRIVATE_ void hfy_rate_plan_rows_(hfy_base_arena_ *arena, hfy_rate_sparse_ *shared, hfy_rate_rows_call_ *call,
-                                      size_t count, size_t dim)
+/* Solves all rows; the status of the first that has no solution, or OK. */
+HFY_PRIVATE_ hfy_status hfy_rate_run_rows_(hfy_rate_sparse_ *s, size_t *first, size_t *failed)
 {
-    const size_t tasks = hfy_base_min_(hfy_base_workers_(), dim);
-    size_t task;
-    call->tasks = tasks;
-    hfy_rate_plan_sparse_(arena, count, dim, shared);
-    call->row = HFY_TAKE_(arena, hfy_rate_row_, tasks);
-    call->status = HFY_TAKE_(arena, hfy_status, dim);
-    for (task = 0; task < tasks; task++) {
-        hfy_rate_row_ row;
-        hfy_rate_plan_row_(arena, count, dim, &row);
-        if (call->row) call->row[task] = row;
-    }
-}
-
-/* The first row that has no solution, or OK. */
-HFY_PRIVATE_ hfy_status hfy_rate_rows_status_(const hfy_rate_rows_call_ *call, size_t *first, size_t *failed)
-{
-    hfy_status status = HFY_OK;
     size_t i;
-    *failed = 0;
-    for (i = 0; i < call->shared->dim; i++) {
-        if (!call->status[i]) continue;
-        if (!status) status = call->status[i], *first = i;
+    *first = *failed = 0;
+    hfy_base_parallel_(s->tasks, hfy_rate_rows_share_, s);
+    for (i = s->in->dim; i-- > 0;) {
+        if (!s->status[i]) continue;
+        *first = i;
         ++*failed;
     }
-    return status;
-}
-
-HFY_PRIVATE_ hfy_status hfy_rate_check_sparse_(const hfy_rate *rate, const double *r, size_t count, size_t dim,
-                                               double margin, hfy_work *work)
-{
-    hfy_status status = hfy_rate_check_(rate, work);
-    if (!status) status = hfy_rate_check_sizes_(count, dim, work);
-    if (!status && rate->sigma > 0)
-        status = hfy_base_fail_(work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", rate->sigma);
-    if (!status && (!(margin >= 0) || !hfy_base_is_finite_(margin)))
-        status = hfy_base_fail_(work, HFY_ERR_ARG, "margin is %g; it should be at least 0 and finite", margin);
-    if (!status) status = hfy_rate_check_rates_(r, count, dim, 1, work);
-    return status;
+    return s->status[*first];
 }
 
 HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
@@ -21067,272 +21090,142 @@ HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_rate_sparse_ shared;
-    hfy_rate_rows_call_ call;
-    const hfy_simd_ *simd = hfy_simd_choose_(k);
-    hfy_status status = simd ? hfy_rate_check_sparse_(rate, r, count, dim, margin, k) : HFY_ERR_UNSUPPORTED;
-    double *gemm = NULL;
-    size_t first = 0, failed;
-    if (!status && !w) status = hfy_base_fail_(k, HFY_ERR_ARG, "w is NULL");
-    if (!status && rows && rows->multipliers && !hfy_base_fits_(count, dim, sizeof *w))
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "rows->multipliers of that size cannot exist");
-    memset(&shared, 0, sizeof shared);
-    memset(&call, 0, sizeof call);
-    while (hfy_base_layout_(&arena, k, &status)) {
-        hfy_rate_plan_rows_(&arena, &shared, &call, count, dim);
-        gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(count, count, dim, sizeof *gemm));
-    }
-    if (!status) {
-        shared.simd = simd, shared.r = r, shared.rate = rate, shared.theta = rate->theta, shared.margin = margin;
-        call.shared = &shared, call.w = w, call.report = rows;
-        hfy_rate_gram_(&shared, gemm);
-        hfy_base_parallel_(call.tasks, hfy_rate_rows_share_, &call);
-        status = hfy_rate_rows_status_(&call, &first, &failed);
-        if (status == HFY_ERR_INFEASIBLE)
-            hfy_base_fail_(k, status, "row %z has no solution, nor have %z others of %z", first, failed - 1, dim);
-        else if (status)
-            hfy_base_fail_(k, status, "row %z was not settled in %z steps", first, 20 * count + 100);
-    }
+    hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
+    hfy_rate_sparse_ s;
+    hfy_status status = hfy_rate_enter_sparse_(&in, margin, k);
+    size_t first, failed;
+    if (status || (status = hfy_base_null_(k, w ? NULL : "w"))) return status;
+    while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_sparse_(&arena, &in, &s);
+    if (status) return status;
+    s.theta = rate->theta;
+    s.margin = margin;
+    s.w = w;
+    s.report = rows;
+    hfy_rate_gram_(&s);
+    status = hfy_rate_run_rows_(&s, &first, &failed);
+    if (status == HFY_ERR_INFEASIBLE)
+        hfy_base_fail_(k, status, "row %z has no solution, nor have %z others of %z", first, failed - 1, dim);
+    else if (status)
+        hfy_base_fail_(k, status, "row %z was not settled in %z steps", first, 20 * count + 100);
     return hfy_base_close_(k, &local, status);
 }
 
 /* --- spectra --- */
 
-HFY_PRIVATE_ hfy_status hfy_rate_check_at_(const hfy_rate *rate, const double *w, const double *r, size_t count,
-                                           size_t dim, hfy_work *work)
+/* One task that works on Jacobians. */
+typedef struct hfy_rate_task_ {
+    hfy_linalg_eigen_ eigen;
+    double *j, *re, *im; /* dim x dim, dim: the first n */
+    size_t *unit, n;     /* the units that are not silent */
+    double square;       /* |J|_F^2 of all units */
+} hfy_rate_task_;
+
+/* The Jacobians of W = w + by w2 (w2 NULL: w) at `sample` of the patterns, evenly spread, shared out. */
+typedef struct hfy_rate_jacobians_ {
+    const hfy_rate_in_ *in;
+    const double *w2;
+    double by, *abscissa; /* sample each */
+    size_t sample, tasks;
+    hfy_rate_task_ *task;
+    unsigned char *stable;
+    hfy_status *status;
+} hfy_rate_jacobians_;
+
+HFY_PRIVATE_ void hfy_rate_plan_at_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t sample,
+                                    hfy_rate_jacobians_ *s)
 {
-    hfy_status status = hfy_rate_check_(rate, work);
-    if (!status) status = hfy_rate_check_sizes_(count, dim, work);
-    if (!status) status = hfy_rate_check_matrix_(w, dim, work);
-    if (!status) status = hfy_rate_check_rates_(r, count, dim, !(rate->sigma > 0), work);
-    return status;
+    size_t task;
+    memset(s, 0, sizeof *s);
+    s->in = in;
+    s->sample = sample;
+    s->tasks = hfy_base_min_(hfy_base_workers_(), sample);
+    s->task = HFY_TAKE_(arena, hfy_rate_task_, s->tasks);
+    s->abscissa = HFY_TAKE_(arena, double, sample);
+    s->stable = HFY_TAKE_(arena, unsigned char, sample);
+    s->status = HFY_TAKE_(arena, hfy_status, sample);
+    for (task = 0; task < s->tasks; task++) {
+        hfy_rate_task_ one;
+        memset(&one, 0, sizeof one);
+        hfy_linalg_plan_eigen_(arena, in->dim, 0, &one.eigen);
+        one.j = HFY_TAKE_(arena, double, hfy_base_times_(in->dim, in->dim));
+        hfy_rate_take_(arena, in->dim, &one.re, &one.im, NULL, NULL);
+        one.unit = HFY_TAKE_(arena, size_t, in->dim);
+        if (s->task) s->task[task] = one;
+    }
 }
 
-/* The Jacobian among the units that are not silent: j (n x n, n returned), unit: which they are; the sum of squares of
-   the whole Jacobian goes to *square. w2 (or NULL): w + by w2 instead of w. */
-HFY_PRIVATE_ size_t hfy_rate_block_(const hfy_rate *rate, const double *w, const double *w2, double by,
-                                    const double *r, size_t dim, double *j, size_t *unit, double *square)
+/* The Jacobian (eq. 5) at r among the units that are not silent: to->j, unit, n, square. */
+HFY_PRIVATE_ void hfy_rate_block_(const hfy_rate_jacobians_ *s, const double *r, hfy_rate_task_ *to)
 {
+    const size_t dim = s->in->dim, *unit = to->unit;
     size_t n = 0, a, b, i;
     double sum = 0;
     for (i = 0; i < dim; i++)
-        if (r[i] > 0) unit[n++] = i;
+        if (r[i] > 0) to->unit[n++] = i;
     for (a = 0; a < n; a++) {
-        const double *row = w + unit[a] * dim, *row2 = w2 ? w2 + unit[a] * dim : NULL;
-        const double d = hfy_rate_slope_at(rate, r[unit[a]]);
-        double *to = j + a * n;
-        for (b = 0; b < n; b++) to[b] = d * (row2 ? row[unit[b]] + by * row2[unit[b]] : row[unit[b]]);
-        to[a] -= 1;
-        for (b = 0; b < n; b++) sum += to[b] * to[b];
+        const double *row = s->in->w + unit[a] * dim, *row2 = s->w2 ? s->w2 + unit[a] * dim : NULL;
+        const double d = hfy_rate_slope_at(s->in->rate, r[unit[a]]);
+        double *j = to->j + a * n;
+        for (b = 0; b < n; b++) j[b] = d * (row2 ? row[unit[b]] + s->by * row2[unit[b]] : row[unit[b]]);
+        j[a] -= 1;
+        for (b = 0; b < n; b++) sum += j[b] * j[b];
         for (i = 0; n < dim && i < dim; i++)
             if (!(r[i] > 0)) sum += d * d * row[i] * row[i];
     }
-    *square = sum + (double)(dim - n);
-    return n;
+    to->n = n;
+    to->square = sum + (double)(dim - n);
+}
+
+/* Eigenvalues of the block, then -1 for each silent unit. */
+HFY_PRIVATE_ void hfy_rate_at_share_(void *context, size_t task)
+{
+    const hfy_rate_jacobians_ *s = (const hfy_rate_jacobians_ *)context;
+    const size_t dim = s->in->dim;
+    hfy_rate_task_ *t = &s->task[task];
+    size_t k, i;
+    for (k = task; k < s->sample; k += s->tasks) {
+        const size_t mu = (size_t)((double)k * (double)s->in->count / (double)s->sample);
+        hfy_rate_block_(s, s->in->r + mu * dim, t);
+        for (i = t->n; i < dim; i++) {
+            t->re[i] = -1;
+            t->im[i] = 0;
+        }
+        s->status[k] = t->n ? hfy_linalg_eigenvalues_(s->in->simd, t->j, t->n, t->re, t->im, &t->eigen) : HFY_OK;
+        s->abscissa[k] = t->n < dim && !(t->re[0] > -1) ? -1 : t->re[0];
+        s->stable[k] = s->abscissa[k] < -1e-9 * (1 + sqrt(t->square));
+    }
+}
+
+/* Runs a planned call; the first failure in the order of the patterns. */
+HFY_PRIVATE_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s, hfy_work *work)
+{
+    size_t k;
+    hfy_base_parallel_(s->tasks, hfy_rate_at_share_, s);
+    for (k = 0; k < s->sample; k++)
+        if (s->status[k])
+            return hfy_base_fail_(work, s->status[k], "the Jacobian at pattern %z %s", k,
+                                  s->status[k] == HFY_ERR_NONFINITE ? "is not finite: a slope is out of range"
+                                                                    : "has an eigenvalue that did not converge");
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *j,
                                      hfy_work *work)
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
-    hfy_status status = hfy_rate_check_at_(rate, w, r, 1, dim, k);
-    size_t a, b;
-    if (!status && !j) status = hfy_base_fail_(k, HFY_ERR_ARG, "j is NULL");
-    for (a = 0; !status && a < dim; a++) {
-        const double d = hfy_rate_slope_at(rate, r[a]);
-        for (b = 0; !status && b < dim; b++)
-            if (!hfy_base_is_finite_(d * w[a * dim + b]))
-                status = hfy_base_fail_(k, HFY_ERR_NONFINITE, "the slope %g of unit %z times w is not finite", d, a);
-    }
-    for (a = 0; !status && a < dim; a++) {
-        const double d = hfy_rate_slope_at(rate, r[a]);
-        for (b = 0; b < dim; b++) j[a * dim + b] = d * w[a * dim + b] - (a == b ? 1 : 0);
-    }
-    return hfy_base_close_(k, &local, status);
-}
-
-/* How much u has in common with the pattern (Pearson) and with the uniform vector (cosine); silent units are 0 in u. */
-HFY_PRIVATE_ void hfy_rate_compare_(const double *ur, const double *ui, size_t n, const double *r, const size_t *unit,
-                                    size_t dim, double *correlation, double *overlap)
-{
-    double mr = 0, mi = 0, mean = 0, uu = 0, rr = 0, cr = 0, ci = 0, norm = 0;
-    size_t a, i;
-    for (a = 0; a < n; a++) mr += ur[a], mi += ui[a], norm += ur[a] * ur[a] + ui[a] * ui[a];
-    for (i = 0; i < dim; i++) mean += r[i];
-    mean /= (double)dim;
-    *overlap = norm > 0 ? sqrt((mr * mr + mi * mi) / (norm * (double)dim)) : 0;
-    mr /= (double)dim, mi /= (double)dim;
-    for (i = 0; i < dim; i++) rr += (r[i] - mean) * (r[i] - mean);
-    for (a = 0; a < n; a++) {
-        cr += (ur[a] - mr) * (r[unit[a]] - mean), ci += (ui[a] - mi) * (r[unit[a]] - mean);
-        uu += (ur[a] - mr) * (ur[a] - mr) + (ui[a] - mi) * (ui[a] - mi);
-    }
-    for (i = 0; n < dim && i < dim; i++) { /* silent: u = 0 */
-        if (r[i] > 0) continue;
-        cr -= mr * (r[i] - mean), ci -= mi * (r[i] - mean);
-        uu += mr * mr + mi * mi;
-    }
-    *correlation = uu > 0 && rr > 0 ? sqrt((cr * cr + ci * ci) / (uu * rr)) : 0;
-}
-
-HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *re,
-                                     double *im, hfy_rate_modes *modes, hfy_work *work)
-{
-    hfy_work local, *k = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    const hfy_simd_ *simd = hfy_simd_choose_(k);
-    hfy_linalg_vectors_ s;
-    double *j = NULL, *real = NULL, *imaginary = NULL, *ur = NULL, *ui = NULL, *like = NULL, *flat = NULL, square;
-    size_t *unit = NULL, n = 0, i;
-    hfy_status status = simd ? hfy_rate_check_at_(rate, w, r, 1, dim, k) : HFY_ERR_UNSUPPORTED;
-    if (!status && (!re || !im)) status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL", re ? "im" : "re");
-    memset(&s, 0, sizeof s);
-    while (hfy_base_layout_(&arena, k, &status)) {
-        if (modes)
-            hfy_linalg_plan_vectors_(&arena, dim, &s);
-        else
-            hfy_linalg_plan_eigen_(&arena, dim, 0, &s.eigen);
-        j = HFY_TAKE_(&arena, double, dim * dim);
-        real = HFY_TAKE_(&arena, double, dim);
-        imaginary = HFY_TAKE_(&arena, double, dim);
-        ur = HFY_TAKE_(&arena, double, dim);
-        ui = HFY_TAKE_(&arena, double, dim);
-        like = HFY_TAKE_(&arena, double, dim);
-        flat = HFY_TAKE_(&arena, double, dim);
-        unit = HFY_TAKE_(&arena, size_t, dim);
-    }
-    if (!status) {
-        double *all = s.eigen.all;
-        n = hfy_rate_block_(rate, w, NULL, 0, r, dim, j, unit, &square);
-        s.eigen.all = NULL;
-        if (n) status = hfy_linalg_eigenvalues_(simd, j, n, real, imaginary, &s.eigen);
-        if (status == HFY_ERR_NONFINITE)
-            hfy_base_fail_(k, status, "the Jacobian is not finite: a slope is out of range");
-        else if (status)
-            hfy_base_fail_(k, status, "an eigenvalue of the Jacobian did not converge");
-        for (i = n; i < dim; i++) real[i] = -1, imaginary[i] = 0;
-        s.eigen.all = modes ? all : NULL;
-    }
-    if (!status && modes) { /* silent units: eigenvalue -1, no part in the choice */
-        hfy_rate_modes m;
-        memset(&m, 0, sizeof m);
-        m.correlation = m.overlap = -1;
-        if (n) status = hfy_linalg_vectors_begin_(simd, j, n, &s);
-        for (i = 0; i < n; i++) {
-            if (imaginary[i] < 0) { /* the conjugate has just been looked at */
-                like[i] = like[i - 1], flat[i] = flat[i - 1];
-                continue;
-            }
-            hfy_linalg_vector_(n, real[i], imaginary[i], ur, ui, &s);
-            hfy_rate_compare_(ur, ui, n, r, unit, dim, &like[i], &flat[i]);
-            if (like[i] > m.correlation) m.correlation = like[i], m.memory = i;
+    hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
+    hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_ + HFY_RATE_PLAIN_, k);
+    size_t i;
+    int pass;
+    if (status || (status = hfy_base_null_(k, j ? NULL : "j"))) return status;
+    for (pass = 0; pass < 2; pass++) /* all must be finite before any is written */
+        for (i = 0; i < dim * dim; i++) {
+            const size_t a = i / dim;
+            const double d = hfy_rate_slope_at(rate, r[a]);
+            if (!hfy_base_is_finite_(d * w[i]))
+                return hfy_base_fail_(k, HFY_ERR_NONFINITE, "the slope %g of unit %z times w is not finite", d, a);
+            if (pass) j[i] = d * w[i] - (a == i % dim ? 1 : 0);
         }
-        for (i = 0; i < n; i++)
-            if (i != m.memory && !(imaginary[m.memory] > 0 && i == m.memory + 1) && flat[i] > m.overlap)
-                m.overlap = flat[i], m.average = i;
-        if (n < 2) m.average = m.memory, m.overlap = n ? flat[0] : 0;
-        if (!n) m.correlation = 0;
-        m.bulk = -HUGE_VAL;
-        for (i = 0; i < dim; i++) {
-            const int aside = i < n && (i == m.memory || i == m.average ||
-                                        (i && imaginary[i] < 0 && (i - 1 == m.memory || i - 1 == m.average)));
-            if (!aside && real[i] > m.bulk) m.bulk = real[i];
-        }
-        if (m.bulk < -DBL_MAX) m.bulk = -1; /* nothing is left */
-        if (!status) {
-            const double memory_re = real[m.memory], memory_im = imaginary[m.memory];
-            const double average_re = real[m.average], average_im = imaginary[m.average];
-            hfy_linalg_order_(real, imaginary, dim); /* the silent ones go in among the others */
-            for (i = dim; i-- > 0;) {
-                if (real[i] <= memory_re && real[i] >= memory_re && imaginary[i] <= memory_im &&
-                    imaginary[i] >= memory_im)
-                    m.memory = i;
-                if (real[i] <= average_re && real[i] >= average_re && imaginary[i] <= average_im &&
-                    imaginary[i] >= average_im)
-                    m.average = i;
-            }
-            m.abscissa = real[0];
-            *modes = m;
-        }
-    }
-    if (!status) {
-        if (!modes) hfy_linalg_order_(real, imaginary, dim);
-        memcpy(re, real, dim * sizeof *re);
-        memcpy(im, imaginary, dim * sizeof *im);
-    }
-    return hfy_base_close_(k, &local, status);
-}
-
-/* Scratch of one task that works on Jacobians. */
-typedef struct hfy_rate_task_ {
-    hfy_linalg_eigen_ eigen;
-    double *j, *re, *im;
-    size_t *unit;
-} hfy_rate_task_;
-
-/* All patterns, shared out. */
-typedef struct hfy_rate_stable_call_ {
-    const hfy_simd_ *simd;
-    const hfy_rate *rate;
-    const double *w, *w2, *r;
-    double by;
-    size_t dim, count, tasks;
-    size_t sample; /* how many of the patterns are looked at, evenly spread */
-    hfy_rate_task_ *task;
-    double *abscissa; /* sample each */
-    unsigned char *stable;
-    hfy_status *status;
-} hfy_rate_stable_call_;
-
-HFY_PRIVATE_ void hfy_rate_stable_share_(void *context, size_t task)
-{
-    const hfy_rate_stable_call_ *call = (const hfy_rate_stable_call_ *)context;
-    const hfy_rate_task_ *s = &call->task[task];
-    size_t k;
-    for (k = task; k < call->sample; k += call->tasks) {
-        const size_t mu = (size_t)((double)k * (double)call->count / (double)call->sample);
-        const double *r = call->r + mu * call->dim;
-        double square, top;
-        size_t n = hfy_rate_block_(call->rate, call->w, call->w2, call->by, r, call->dim, s->j, s->unit, &square);
-        call->status[k] = n ? hfy_linalg_eigenvalues_(call->simd, s->j, n, s->re, s->im, &s->eigen) : HFY_OK;
-        top = n ? s->re[0] : -1;
-        if (n < call->dim && !(top > -1)) top = -1; /* a silent unit */
-        call->abscissa[k] = top;
-        call->stable[k] = top < -1e-9 * (1 + sqrt(square));
-    }
-}
-
-HFY_PRIVATE_ void hfy_rate_plan_stable_(hfy_base_arena_ *arena, hfy_rate_stable_call_ *call, size_t dim, size_t count,
-                                        size_t sample)
-{
-    size_t task;
-    call->dim = dim, call->count = count, call->sample = sample;
-    call->tasks = hfy_base_min_(hfy_base_workers_(), sample);
-    call->task = HFY_TAKE_(arena, hfy_rate_task_, call->tasks);
-    call->abscissa = HFY_TAKE_(arena, double, sample);
-    call->stable = HFY_TAKE_(arena, unsigned char, sample);
-    call->status = HFY_TAKE_(arena, hfy_status, sample);
-    for (task = 0; task < call->tasks; task++) {
-        hfy_rate_task_ one;
-        hfy_linalg_plan_eigen_(arena, dim, 0, &one.eigen);
-        one.j = HFY_TAKE_(arena, double, hfy_base_times_(dim, dim));
-        one.re = HFY_TAKE_(arena, double, dim);
-        one.im = HFY_TAKE_(arena, double, dim);
-        one.unit = HFY_TAKE_(arena, size_t, dim);
-        if (call->task) call->task[task] = one;
-    }
-}
-
-/* Runs a planned call; the first failure in the order of the patterns. */
-HFY_PRIVATE_ hfy_status hfy_rate_run_stable_(hfy_rate_stable_call_ *call, hfy_work *work)
-{
-    size_t k;
-    hfy_base_parallel_(call->tasks, hfy_rate_stable_share_, call);
-    for (k = 0; k < call->sample; k++)
-        if (call->status[k])
-            return hfy_base_fail_(work, call->status[k], "the Jacobian at pattern %z %s", k,
-                                  call->status[k] == HFY_ERR_NONFINITE ? "is not finite: a slope is out of range"
-                                                                       : "has an eigenvalue that did not converge");
     return HFY_OK;
 }
 
@@ -21341,35 +21234,133 @@ HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, con
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_rate_stable_call_ call;
-    const hfy_simd_ *simd = hfy_simd_choose_(k);
-    hfy_status status = simd ? hfy_rate_check_at_(rate, w, r, count, dim, k) : HFY_ERR_UNSUPPORTED;
+    hfy_rate_in_ in = {NULL, rate, w, r, count, dim};
+    hfy_rate_jacobians_ s;
+    hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, k);
     size_t mu, found = 0;
-    memset(&call, 0, sizeof call);
+    while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_at_(&arena, &in, count, &s);
+    if (!status) status = hfy_rate_run_at_(&s, k);
+    for (mu = 0; !status && mu < count; mu++) {
+        found += s.stable[mu];
+        if (abscissa) abscissa[mu] = s.abscissa[mu];
+    }
+    if (!status && stable) *stable = found;
+    return hfy_base_close_(k, &local, status);
+}
+
+/* How much an eigenvector u has in common with the pattern (|Pearson|) and with the uniform vector (|cosine|); silent
+   units are 0 in u. */
+HFY_PRIVATE_ void hfy_rate_compare_(const hfy_rate_task_ *s, const double *ur, const double *ui, const double *r,
+                                    size_t dim, double *correlation, double *overlap)
+{
+    double mr = 0, mi = 0, mean = 0, uu = 0, rr = 0, cr = 0, ci = 0, norm = 0;
+    size_t a, i;
+    for (a = 0; a < s->n; a++) {
+        mr += ur[a];
+        mi += ui[a];
+        norm += ur[a] * ur[a] + ui[a] * ui[a];
+    }
+    *overlap = norm > 0 ? sqrt((mr * mr + mi * mi) / (norm * (double)dim)) : 0;
+    mr /= (double)dim;
+    mi /= (double)dim;
+    for (i = 0; i < dim; i++) mean += r[i];
+    mean /= (double)dim;
+    for (i = 0; i < dim; i++) rr += (r[i] - mean) * (r[i] - mean);
+    for (a = 0; a < s->n; a++) {
+        const double dr = ur[a] - mr, di = ui[a] - mi, d = r[s->unit[a]] - mean;
+        cr += dr * d;
+        ci += di * d;
+        uu += dr * dr + di * di;
+    }
+    for (i = 0; s->n < dim && i < dim; i++) { /* silent: u = 0 */
+        if (r[i] > 0) continue;
+        cr -= mr * (r[i] - mean);
+        ci -= mi * (r[i] - mean);
+        uu += mr * mr + mi * mi;
+    }
+    *correlation = uu > 0 && rr > 0 ? sqrt((cr * cr + ci * ci) / (uu * rr)) : 0;
+}
+
+/* Is eigenvalue i that of m, or its conjugate? */
+HFY_PRIVATE_ int hfy_rate_is_mode_(const hfy_rate_task_ *s, size_t i, size_t m)
+{
+    return i == m || (i == m + 1 && s->im[m] > 0);
+}
+
+/* Where eigenvalue i stands once the silent units' -1 are among the others. */
+HFY_PRIVATE_ size_t hfy_rate_place_(const hfy_rate_task_ *s, size_t dim, size_t i)
+{
+    return i < s->n && (s->re[i] < -1 || (s->re[i] <= -1 && fabs(s->im[i]) > 0)) ? i + dim - s->n : i;
+}
+
+/* What stands out, silent units apart; room: 3 dim. */
+HFY_PRIVATE_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg_vectors_ *v, double *room,
+                                        hfy_rate_modes *m)
+{
+    const hfy_rate_task_ *s = call->task;
+    const size_t dim = call->in->dim, n = s->n;
+    double *ur = room, *ui = ur + dim, *flat = ui + dim, like;
+    hfy_status status = n ? hfy_linalg_vectors_begin_(call->in->simd, s->j, n, v) : HFY_OK;
+    size_t i;
+    if (status) return status;
+    memset(m, 0, sizeof *m);
+    m->correlation = m->overlap = n ? -1 : 0;
+    m->bulk = -HUGE_VAL;
+    for (i = 0; i < n; i++) {
+        if (!(s->im[i] < 0)) hfy_linalg_vector_(n, s->re[i], s->im[i], ur, ui, v); /* its conjugate compares alike */
+        hfy_rate_compare_(s, ur, ui, call->in->r, dim, &like, &flat[i]);
+        if (!(like > m->correlation)) continue;
+        m->correlation = like;
+        m->memory = i;
+    }
+    for (i = 0; i < n; i++) {
+        if ((hfy_rate_is_mode_(s, i, m->memory) && n > 1) || !(flat[i] > m->overlap)) continue;
+        m->overlap = flat[i];
+        m->average = i;
+    }
+    for (i = 0; i < dim; i++)
+        if ((i >= n || !(hfy_rate_is_mode_(s, i, m->memory) || hfy_rate_is_mode_(s, i, m->average))) &&
+            s->re[i] > m->bulk)
+            m->bulk = s->re[i];
+    if (m->bulk < -DBL_MAX) m->bulk = -1; /* nothing is left */
+    m->memory = hfy_rate_place_(s, dim, m->memory);
+    m->average = hfy_rate_place_(s, dim, m->average);
+    return HFY_OK;
+}
+
+HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *re,
+                                     double *im, hfy_rate_modes *modes, hfy_work *work)
+{
+    hfy_work local, *k = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
+    hfy_rate_jacobians_ s;
+    hfy_linalg_vectors_ v;
+    double *room = NULL;
+    hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, k);
+    if (status || (status = hfy_base_null_(k, !re ? "re" : !im ? "im" : NULL))) return status;
+    memset(&v, 0, sizeof v);
     while (hfy_base_layout_(&arena, k, &status)) {
-        hfy_rate_plan_stable_(&arena, &call, dim, count, count);
+        hfy_rate_plan_at_(&arena, &in, 1, &s);
+        if (modes) hfy_linalg_plan_vectors_(&arena, dim, &v);
+        if (modes) room = HFY_TAKE_(&arena, double, 3 * dim);
     }
-    if (!status) {
-        call.simd = simd, call.rate = rate, call.w = w, call.r = r;
-        status = hfy_rate_run_stable_(&call, k);
-    }
-    if (!status) {
-        for (mu = 0; mu < count; mu++) found += call.stable[mu];
-        if (abscissa) memcpy(abscissa, call.abscissa, count * sizeof *abscissa);
-        if (stable) *stable = found;
+    if (!status && !(status = hfy_rate_run_at_(&s, k)) &&
+        !(modes && (status = hfy_rate_modes_(&s, &v, room, modes)))) {
+        hfy_linalg_order_(s.task->re, s.task->im, dim); /* the silent ones go in among the others */
+        memcpy(re, s.task->re, dim * sizeof *re);
+        memcpy(im, s.task->im, dim * sizeof *im);
+        if (modes) modes->abscissa = re[0];
     }
     return hfy_base_close_(k, &local, status);
 }
 
 HFY_API double hfy_rate_asymmetry(const double *w, size_t dim)
 {
-    double even = 0, odd = 0, big = 0;
+    const double big = w ? hfy_linalg_largest_(w, dim * dim) : hfy_base_nan_();
+    double even = 0, odd = 0;
     size_t i, j;
-    if (!w) return hfy_base_nan_();
-    for (i = 0; i < dim * dim; i++) {
-        if (!hfy_base_is_finite_(w[i])) return hfy_base_nan_();
-        if (fabs(w[i]) > big) big = fabs(w[i]);
-    }
+    if (!hfy_base_is_finite_(big)) return hfy_base_nan_();
     if (!(big > 0)) return 0;
     for (i = 0; i < dim; i++)
         for (j = 0; j < dim; j++) {
@@ -21389,65 +21380,114 @@ HFY_API hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hf
     double *re = NULL, *im = NULL, norm = 0, sum = 0, unit;
     hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
     size_t i;
-    if (!status && !index) status = hfy_base_fail_(w, HFY_ERR_ARG, "index is NULL");
+    if (status || (status = hfy_base_null_(w, index ? NULL : "index"))) return status;
     memset(&scratch, 0, sizeof scratch);
     while (hfy_base_layout_(&arena, w, &status)) {
         hfy_linalg_plan_eigen_(&arena, n, 0, &scratch);
-        re = HFY_TAKE_(&arena, double, n);
-        im = HFY_TAKE_(&arena, double, n);
+        hfy_rate_take_(&arena, n, &re, &im, NULL, NULL);
     }
-    if (!status) {
-        status = hfy_linalg_eigenvalues_(simd, a, n, re, im, &scratch);
-        if (status) hfy_base_fail_(w, status, "an eigenvalue of a did not converge");
-    }
-    if (!status) {
-        unit = hfy_linalg_unit_(a, n * n);
-        for (i = 0; i < n * n; i++) norm += unit * a[i] * (unit * a[i]);
-        for (i = 0; i < n; i++) sum += unit * re[i] * (unit * re[i]) + unit * im[i] * (unit * im[i]);
-        *index = norm > sum ? sqrt((norm - sum) / norm) : 0;
-    }
-    return hfy_base_close_(w, &local, status);
+    if (!status && (status = hfy_linalg_eigenvalues_(simd, a, n, re, im, &scratch)))
+        hfy_base_fail_(w, status, "an eigenvalue of a did not converge");
+    if (status) return hfy_base_close_(w, &local, status);
+    unit = hfy_linalg_unit_(a, n * n);
+    for (i = 0; i < n * n; i++) norm += unit * a[i] * (unit * a[i]);
+    for (i = 0; i < n; i++) sum += unit * re[i] * (unit * re[i]) + unit * im[i] * (unit * im[i]);
+    *index = norm > sum ? sqrt((norm - sum) / norm) : 0;
+    return hfy_base_close_(w, &local, HFY_OK);
 }
 
 /* --- the best threshold --- */
 
 /* All that one evaluation of the objective needs. */
 typedef struct hfy_rate_hunt_ {
-    hfy_rate_stable_call_ stable;
+    hfy_rate_jacobians_ at;
     hfy_rate_sparse_ sparse;
-    hfy_rate_rows_call_ rows;
-    hfy_rate_dense_ dense;
     double *w, *w2; /* dense: W = w + theta w2 */
-    double *gemm;
-    int is_sparse, worst;
-    size_t infeasible; /* evaluations without a solution */
+    int zeros, worst;
+    double best, where; /* the least seen */
     hfy_status status;
 } hfy_rate_hunt_;
 
 HFY_PRIVATE_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta, hfy_work *work)
 {
-    hfy_rate_stable_call_ *call = &hunt->stable;
-    double sum = 0, most = -HUGE_VAL;
+    hfy_rate_jacobians_ *at = &hunt->at;
+    double sum = 0, most = -HUGE_VAL, value;
     size_t k, first, failed;
-    if (hunt->status) return HUGE_VAL;
-    if (hunt->is_sparse) {
-        hfy_status status;
-        hunt->sparse.theta = theta;
-        hfy_base_parallel_(hunt->rows.tasks, hfy_rate_rows_share_, &hunt->rows);
-        status = hfy_rate_rows_status_(&hunt->rows, &first, &failed);
-        if (status) {
-            hunt->infeasible++;
-            return HUGE_VAL;
+    hunt->sparse.theta = at->by = theta;
+    if (hunt->status || (hunt->zeros && hfy_rate_run_rows_(&hunt->sparse, &first, &failed)) ||
+        (hunt->status = hfy_rate_run_at_(at, work)))
+        return HUGE_VAL;
+    for (k = 0; k < at->sample; k++) {
+        sum += at->abscissa[k];
+        if (at->abscissa[k] > most) most = at->abscissa[k];
+    }
+    value = hunt->worst ? most : sum / (double)at->sample;
+    if (value < hunt->best) {
+        hunt->best = value;
+        hunt->where = theta;
+    }
+    return value;
+}
+
+/* The patterns' own bracket: theta* - 2 .. theta_ave (eq. 16, 17); with nothing but silence any threshold does. */
+HFY_PRIVATE_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *o, hfy_work *work)
+{
+    double h = 0, d = 0, mean = 0, n = 0;
+    size_t i;
+    for (i = 0; i < in->count * in->dim; i++) {
+        if (!(in->r[i] > 0)) continue;
+        h += hfy_rate_inverse(in->rate, in->r[i]);
+        d += hfy_rate_slope_at(in->rate, in->r[i]);
+        mean += in->r[i];
+        n += 1;
+    }
+    o->low = n > 0 ? -h / n - 2 : -1;
+    o->high = n > 0 ? -h / n + mean / d : 1;
+    if (hfy_base_is_finite_(o->low) && o->high > o->low && hfy_base_is_finite_(o->high)) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "the bracket %g .. %g of the patterns is of no use", o->low,
+                          o->high);
+}
+
+/* A grid, then a golden section of low .. high around its best point. */
+HFY_PRIVATE_ void hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_search *o, hfy_work *work)
+{
+    const double golden = 0.618033988749894848, cell = (o->high - o->low) / (double)(o->grid - 1);
+    double low, high, x[2] = {0, 0}, f[2] = {0, 0};
+    size_t i, at = 0;
+    hunt->best = HUGE_VAL;
+    for (i = 0; i < o->grid; i++) {
+        const double before = hunt->best;
+        if (hfy_rate_objective_(hunt, o->low + cell * (double)i, work) < before) at = i;
+    }
+    low = o->low + cell * (double)(at ? at - 1 : 0);
+    high = o->low + cell * (double)hfy_base_min_(at + 1, o->grid - 1);
+    for (i = 0; i < o->steps + 2; i++) {
+        const int right = i < 2 ? (int)i : !(f[0] < f[1]); /* the side that stays, once both points are there */
+        if (i > 1) {
+            *(right ? &low : &high) = x[!right];
+            x[!right] = x[right];
+            f[!right] = f[right];
         }
+        x[right] = right ? low + golden * (high - low) : high - golden * (high - low);
+        f[right] = hfy_rate_objective_(hunt, x[right], work);
     }
-    call->by = theta;
-    hunt->status = hfy_rate_run_stable_(call, work);
-    if (hunt->status) return HUGE_VAL;
-    for (k = 0; k < call->sample; k++) {
-        sum += call->abscissa[k];
-        if (call->abscissa[k] > most) most = call->abscissa[k];
+}
+
+/* Dense: the two parts of W = V R+ + theta 1 R+. Sparse: the Gram matrix. */
+HFY_PRIVATE_ hfy_status hfy_rate_ready_(hfy_rate_hunt_ *hunt, const hfy_rate_dense_ *dense, hfy_work *work)
+{
+    hfy_status status;
+    size_t i;
+    hunt->at.w2 = hunt->w2;
+    hunt->sparse.w = hunt->w;
+    if (hunt->zeros) {
+        hfy_rate_gram_(&hunt->sparse);
+        return HFY_OK;
     }
-    return hunt->worst ? most : sum / (double)call->sample;
+    hfy_rate_inputs_(dense, 0);
+    if ((status = hfy_rate_factor_(dense, work)) || (status = hfy_rate_weigh_(dense, hunt->w, work))) return status;
+    for (i = 0; i < dense->in->count * dense->in->dim; i++) dense->v[i] = 1;
+    return hfy_rate_weigh_(dense, hunt->w2, work);
 }
 
 HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, size_t count, size_t dim,
@@ -21455,130 +21495,93 @@ HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, siz
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
     hfy_rate_hunt_ hunt;
+    hfy_rate_dense_ dense;
     hfy_rate_search o;
-    const hfy_simd_ *simd = hfy_simd_choose_(k);
-    hfy_status status = simd ? hfy_rate_check_(rate, k) : HFY_ERR_UNSUPPORTED;
-    size_t i, at = 0, sample = 0;
-    int zeros = 0;
+    hfy_status status = hfy_rate_enter_(&in, HFY_RATE_SPARSE_, k);
+    size_t i;
+    if (status) return status;
+    memset(&hunt, 0, sizeof hunt);
     memset(&o, 0, sizeof o);
     if (search) o = *search;
     if (!o.grid) o.grid = 17;
     if (!o.steps) o.steps = 20;
-    if (!status) status = hfy_rate_check_sizes_(count, dim, k);
-    if (!status) status = hfy_rate_check_rates_(r, count, dim, 1, k);
-    for (i = 0; !status && i < count * dim; i++) zeros |= !(r[i] > 0);
-    if (!status)
-        status = zeros ? hfy_rate_check_sparse_(rate, r, count, dim, o.margin, k)
-                       : hfy_rate_check_dense_(rate, r, count, dim, o.self, k);
-    if (!status && (!theta || !objective))
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL", theta ? "objective" : "theta");
-    if (!status && (!hfy_base_is_finite_(o.low) || !hfy_base_is_finite_(o.high) || o.high < o.low ||
-                    (!(o.high > o.low) && !hfy_rate_is_zero_(o.low))))
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "search: the bracket is %g .. %g; it should be finite and ascending",
-                                o.low, o.high);
-    if (!status && (o.grid < 3 || o.grid > 1000000))
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "search->grid is %z; it should be in 3 .. 1000000", o.grid);
-    if (!status) sample = o.sample && o.sample < count ? o.sample : count;
-    memset(&hunt, 0, sizeof hunt);
+    if (!o.sample || o.sample > count) o.sample = count;
+    hunt.worst = o.worst;
+    for (i = 0; i < count * dim; i++) hunt.zeros |= !(r[i] > 0);
+    status = hunt.zeros ? hfy_rate_enter_sparse_(&in, o.margin, k) : hfy_rate_enter_dense_(&in, o.self, k);
+    if (status || (status = hfy_base_null_(k, !theta ? "theta" : !objective ? "objective" : NULL))) return status;
+    if (!hfy_base_is_finite_(o.low) || !hfy_base_is_finite_(o.high) || o.high < o.low ||
+        (!(o.high > o.low) && fabs(o.low) > 0))
+        return hfy_base_fail_(k, HFY_ERR_ARG, "search: the bracket is %g .. %g; it should be finite and ascending",
+                              o.low, o.high);
+    if (o.grid < 3 || o.grid > 1000000)
+        return hfy_base_fail_(k, HFY_ERR_ARG, "search->grid is %z; it should be in 3 .. 1000000", o.grid);
     while (hfy_base_layout_(&arena, k, &status)) {
-        hfy_rate_plan_stable_(&arena, &hunt.stable, dim, count, sample);
-        hunt.w = HFY_TAKE_(&arena, double, dim * dim);
-        if (zeros) {
-            hfy_rate_plan_rows_(&arena, &hunt.sparse, &hunt.rows, count, dim);
-            hunt.gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(count, count, dim, sizeof(double)));
+        hfy_rate_plan_at_(&arena, &in, o.sample, &hunt.at);
+        in.w = hunt.w = HFY_TAKE_(&arena, double, dim * dim);
+        if (hunt.zeros) {
+            hfy_rate_plan_sparse_(&arena, &in, &hunt.sparse);
         } else {
-            hfy_rate_plan_dense_(&arena, count, dim, &hunt.dense);
+            hfy_rate_plan_dense_(&arena, &in, o.self, &dense);
             hunt.w2 = HFY_TAKE_(&arena, double, dim * dim);
         }
     }
+    hunt.sparse.margin = o.margin;
+    if (!status) status = hfy_rate_ready_(&hunt, &dense, k);
+    if (!status && fabs(o.low) <= 0 && fabs(o.high) <= 0) status = hfy_rate_bracket_(&in, &o, k);
     if (!status) {
-        hunt.is_sparse = zeros, hunt.worst = o.worst;
-        hunt.stable.simd = simd, hunt.stable.rate = rate, hunt.stable.r = r;
-        hunt.stable.w = hunt.w, hunt.stable.w2 = hunt.w2;
-        if (zeros) {
-            hunt.sparse.simd = simd, hunt.sparse.r = r, hunt.sparse.rate = rate, hunt.sparse.margin = o.margin;
-            hunt.rows.shared = &hunt.sparse, hunt.rows.w = hunt.w;
-            hfy_rate_gram_(&hunt.sparse, hunt.gemm);
-        } else {
-            hfy_rate_dense_ *d = &hunt.dense;
-            d->simd = simd, d->self = o.self != 0;
-            status = hfy_rate_factor_(d, r, k);
-            for (i = 0; i < count * dim; i++) d->v[i] = hfy_rate_inverse(rate, r[i]);
-            if (!status) status = hfy_rate_weigh_(d, r, d->v, hunt.w, k);
-            for (i = 0; i < count * dim; i++) d->v[i] = 1;
-            if (!status) status = hfy_rate_weigh_(d, r, d->v, hunt.w2, k);
-        }
-    }
-    if (!status && hfy_rate_is_zero_(o.low) && hfy_rate_is_zero_(o.high)) {
-        double h = 0, d = 0, mean = 0, n = 0;
-        for (i = 0; i < count * dim; i++) {
-            if (!(r[i] > 0)) continue;
-            h += hfy_rate_inverse(rate, r[i]), d += hfy_rate_slope_at(rate, r[i]), mean += r[i], n += 1;
-        }
-        if (n > 0) o.low = -h / n - 2, o.high = -h / n + mean / d;
-        if (!(n > 0)) o.low = -1, o.high = 1; /* nothing but silence: any threshold does */
-        if (!hfy_base_is_finite_(o.low) || !(o.high > o.low) || !hfy_base_is_finite_(o.high))
-            status = hfy_base_fail_(k, HFY_ERR_NONFINITE, "the bracket %g .. %g of the patterns is of no use", o.low,
-                                    o.high);
-    }
-    if (!status) {
-        const double golden = 0.618033988749894848, cell = (o.high - o.low) / (double)(o.grid - 1);
-        double best = HUGE_VAL, where = o.low, a, c, p, q, fp, fq;
-        for (i = 0; i < o.grid; i++) {
-            const double x = o.low + cell * (double)i, y = hfy_rate_objective_(&hunt, x, k);
-            if (y < best) best = y, where = x, at = i;
-        }
-        a = o.low + cell * (double)(at ? at - 1 : 0);
-        c = o.low + cell * (double)hfy_base_min_(at + 1, o.grid - 1);
-        p = c - golden * (c - a), q = a + golden * (c - a);
-        fp = hfy_rate_objective_(&hunt, p, k), fq = hfy_rate_objective_(&hunt, q, k);
-        for (i = 0;; i++) {
-            if (fp < best) best = fp, where = p;
-            if (fq < best) best = fq, where = q;
-            if (i == o.steps) break;
-            if (fp < fq) {
-                c = q, q = p, fq = fp;
-                p = c - golden * (c - a);
-                fp = hfy_rate_objective_(&hunt, p, k);
-            } else {
-                a = p, p = q, fp = fq;
-                q = a + golden * (c - a);
-                fq = hfy_rate_objective_(&hunt, q, k);
-            }
-        }
+        hfy_rate_search_(&hunt, &o, k);
         status = hunt.status;
-        if (!status && !(best < HUGE_VAL))
+        if (!status && !(hunt.best < HUGE_VAL))
             status = hfy_base_fail_(k, HFY_ERR_INFEASIBLE, "no threshold in %g .. %g lets every row have a solution",
                                     o.low, o.high);
-        if (!status) *theta = where, *objective = best;
+    }
+    if (!status) {
+        *theta = hunt.where;
+        *objective = hunt.best;
     }
     return hfy_base_close_(k, &local, status);
 }
 
 /* --- theory: averages over one rate --- */
 
-/* Everything from samples r of weight w (sum 1), h and d filled in: two passes, so that no difference cancels. */
-HFY_PRIVATE_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, const double *w, const double *h,
-                                          const double *d, size_t n, int optimal, hfy_rate_averages *out,
-                                          hfy_work *work)
+/* Samples r of weight w (sum 1) with h and d filled in; or the nodes low, low + 1, ... of a trapezoid in z / step. */
+typedef struct hfy_rate_nodes_ {
+    double low, step, *r, *w, *h, *d;
+    size_t count;
+} hfy_rate_nodes_;
+
+/* Everything of math 17, in passes, so that no difference cancels. */
+HFY_PRIVATE_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, const hfy_rate_nodes_ *at, int optimal,
+                                          hfy_rate_averages *out, hfy_work *work)
 {
+    const double *w = at->w, *h = at->h, *d = at->d;
+    const size_t n = at->count;
     hfy_rate_averages t;
     double b, m, level, star = 0, mix, half, under, pbar = 0, sbar = 0;
     size_t i;
     memset(&t, 0, sizeof t);
     for (i = 0; i < n; i++) {
-        t.rbar += w[i] * r[i], t.hbar += w[i] * h[i], t.dbar += w[i] * d[i];
+        t.rbar += w[i] * r[i];
+        t.hbar += w[i] * h[i];
+        t.dbar += w[i] * d[i];
         t.d2 += w[i] * d[i] * d[i];
     }
     t.theta = optimal ? -t.hbar : rate->theta;
     m = t.hbar + t.theta;
     for (i = 0; i < n; i++) {
         const double dr = r[i] - t.rbar, dh = h[i] - t.hbar, dd = d[i] - t.dbar;
-        t.crr += w[i] * dr * dr, t.vh += w[i] * dh * dh, t.vd += w[i] * dd * dd;
-        t.crh += w[i] * dr * dh, t.crd += w[i] * dr * dd, t.cdh += w[i] * dd * dh;
+        t.crr += w[i] * dr * dr;
+        t.vh += w[i] * dh * dh;
+        t.vd += w[i] * dd * dd;
+        t.crh += w[i] * dr * dh;
+        t.crd += w[i] * dr * dd;
+        t.cdh += w[i] * dd * dh;
         t.crdh += w[i] * dr * (d[i] * h[i]);
-        pbar += w[i] * (d[i] * (dh + m)), sbar += w[i] * (d[i] * dh);
+        pbar += w[i] * (d[i] * (dh + m));
+        sbar += w[i] * (d[i] * dh);
     }
     if (!(t.crr > 0))
         return hfy_base_fail_(work, HFY_ERR_ARG, "the rates do not vary (variance %g); they should", t.crr);
@@ -21588,7 +21591,8 @@ HFY_PRIVATE_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r,
         const double phi = d[i] * (dh + m) - pbar;
         t.ve += w[i] * beyond * beyond;
         t.gap += w[i] * dr * (dr - t.dbar * dh);
-        t.crphi += w[i] * dr * phi, t.cphiphi += w[i] * phi * phi;
+        t.crphi += w[i] * dr * phi;
+        t.cphiphi += w[i] * phi * phi;
         star += w[i] * dr * (d[i] * dh - sbar); /* cov(r, phi) at theta* */
     }
     t.crf = t.dbar * t.crh;
@@ -21605,12 +21609,12 @@ HFY_PRIVATE_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r,
     /* the outliers: J on span{1, r} is (lambda_ave, c_dh; (m/rbar) crd/crr, lambda_mem at theta*) */
     level = -1 + star / t.crr;
     mix = t.cdh * (m / t.rbar) * (t.crd / t.crr);
-    half = 0.5 * (t.lambda_ave - level), under = half * half + mix;
-    t.outlier_re[0] = t.outlier_re[1] = 0.5 * (t.lambda_ave + level);
-    if (under >= 0)
-        t.outlier_re[0] += sqrt(under), t.outlier_re[1] -= sqrt(under);
-    else
-        t.outlier_im[0] = sqrt(-under), t.outlier_im[1] = -t.outlier_im[0];
+    half = 0.5 * (t.lambda_ave - level);
+    under = half * half + mix;
+    t.outlier_re[0] = 0.5 * (t.lambda_ave + level) + (under > 0 ? sqrt(under) : 0);
+    t.outlier_re[1] = 0.5 * (t.lambda_ave + level) - (under > 0 ? sqrt(under) : 0);
+    t.outlier_im[0] = under < 0 ? sqrt(-under) : 0;
+    t.outlier_im[1] = under < 0 ? -sqrt(-under) : 0;
     if (!hfy_base_is_finite_(t.delta) || !hfy_base_is_finite_(t.cff) || !hfy_base_is_finite_(t.lambda_ave) ||
         !hfy_base_is_finite_(t.cphiphi) || !hfy_base_is_finite_(t.gap * t.gap) || !hfy_base_is_finite_(under))
         return hfy_base_fail_(work, HFY_ERR_NONFINITE, "an average overflows (<h> %g, var h %g, var d %g)", t.hbar,
@@ -21619,49 +21623,42 @@ HFY_PRIVATE_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r,
     return HFY_OK;
 }
 
-/* Nodes of the trapezoidal rule in z, `steps` to the unit, `reach` deviations and what the tilted means need. */
-typedef struct hfy_rate_nodes_ {
-    double low, step;
-    size_t count;
-} hfy_rate_nodes_;
-
-HFY_PRIVATE_ hfy_rate_nodes_ hfy_rate_nodes_of_(double power, double cv, double steps, double reach, double cut)
+/* Nodes for log-normal rates: `steps` to the unit of z, `reach` deviations and what the tilted means need; cut: none
+   above it. */
+HFY_PRIVATE_ void hfy_rate_spread_(hfy_rate_nodes_ *nodes, double power, double cv, double steps, double reach,
+                                   double cut)
 {
     const double s = sqrt(log1p(cv * cv));
     const double low = -(reach + 2 * s * (power < 1 ? (1 - power) / power : 0));
     const double high = cut < HUGE_VAL ? cut : reach + s * (power < 1 ? 2 / power : 2);
     const double first = floor(low * steps), last = cut < HUGE_VAL ? floor(high * steps) : ceil(high * steps);
-    hfy_rate_nodes_ nodes;
-    nodes.step = 1 / steps;
-    nodes.low = first;
-    nodes.count = last - first < 2e6 ? (size_t)(last - first) + 1 : 0; /* 0: far beyond the range of double */
-    return nodes;
+    nodes->step = 1 / steps;
+    nodes->low = first;
+    nodes->count = last - first < 2e6 ? (size_t)(last - first) + 1 : 0; /* 0: far beyond the range of double */
 }
 
-/* r, h, d and weights at the nodes. */
-HFY_PRIVATE_ void hfy_rate_sample_(const hfy_rate *rate, double cv, const hfy_rate_nodes_ *nodes, double *r, double *w,
-                                   double *h, double *d)
+/* NONFINITE where the quadrature would never end. */
+HFY_PRIVATE_ hfy_status hfy_rate_plan_nodes_(hfy_base_arena_ *arena, hfy_rate_nodes_ *nodes, hfy_work *work)
+{
+    if (!nodes->count) return hfy_base_fail_(work, HFY_ERR_NONFINITE, "averages overflow for so small a power");
+    hfy_rate_take_(arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
+    return HFY_OK;
+}
+
+/* r, h, d and weights at the nodes; their averages (out NULL: none). */
+HFY_PRIVATE_ hfy_status hfy_rate_integral_(const hfy_rate *rate, double cv, int optimal, const hfy_rate_nodes_ *nodes,
+                                           hfy_rate_averages *out, hfy_work *work)
 {
     const double s2 = log1p(cv * cv), s = sqrt(s2), scale = nodes->step / sqrt(2 * hfy_rate_pi_);
     size_t i;
     for (i = 0; i < nodes->count; i++) {
-        const double z = (nodes->low + (double)i) * nodes->step;
-        r[i] = exp(s * z - 0.5 * s2);
-        w[i] = scale * exp(-0.5 * z * z);
-        if (h) h[i] = hfy_rate_inverse(rate, r[i]);
-        d[i] = hfy_rate_slope_at(rate, r[i]);
+        const double z = (nodes->low + (double)i) * nodes->step, r = exp(s * z - 0.5 * s2);
+        nodes->r[i] = r;
+        nodes->w[i] = scale * exp(-0.5 * z * z);
+        nodes->h[i] = hfy_rate_inverse(rate, r);
+        nodes->d[i] = hfy_rate_slope_at(rate, r);
     }
-}
-
-/* Plans or hands out the four arrays; NONFINITE where the quadrature would never end. */
-HFY_PRIVATE_ hfy_status hfy_rate_plan_nodes_(hfy_base_arena_ *arena, const hfy_rate_nodes_ *nodes, double **a,
-                                             hfy_work *work)
-{
-    size_t i;
-    if (!nodes->count)
-        return hfy_base_fail_(work, HFY_ERR_NONFINITE, "averages overflow for so small a power");
-    for (i = 0; i < 4; i++) a[i] = HFY_TAKE_(arena, double, nodes->count);
-    return HFY_OK;
+    return out ? hfy_rate_average_(rate, nodes->r, nodes, optimal, out, work) : HFY_OK;
 }
 
 HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
@@ -21669,17 +21666,14 @@ HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal,
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_rate_nodes_ nodes = {0, 0, 0};
-    double *a[4] = {NULL, NULL, NULL, NULL};
+    hfy_rate_nodes_ nodes;
     hfy_status status = hfy_rate_check_(rate, w);
-    if (!status) status = hfy_rate_check_cv_(cv, 0, w);
-    if (!status && !averages) status = hfy_base_fail_(w, HFY_ERR_ARG, "averages is NULL");
-    if (!status) nodes = hfy_rate_nodes_of_(rate->power, cv, 32, 12, HUGE_VAL);
-    while (hfy_base_layout_(&arena, w, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, a, w);
-    if (!status) {
-        hfy_rate_sample_(rate, cv, &nodes, a[0], a[1], a[2], a[3]);
-        status = hfy_rate_average_(rate, a[0], a[1], a[2], a[3], nodes.count, optimal, averages, w);
-    }
+    if (status || (status = hfy_rate_check_cv_(cv, 0, w)) ||
+        (status = hfy_base_null_(w, averages ? NULL : "averages")))
+        return status;
+    hfy_rate_spread_(&nodes, rate->power, cv, 32, 12, HUGE_VAL);
+    while (hfy_base_layout_(&arena, w, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, w);
+    if (!status) status = hfy_rate_integral_(rate, cv, optimal, &nodes, averages, w);
     return hfy_base_close_(w, &local, status);
 }
 
@@ -21688,32 +21682,24 @@ HFY_API hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, con
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
-    double *w = NULL, *h = NULL, *d = NULL, sum = 0;
-    hfy_status status = hfy_rate_check_(rate, k);
+    hfy_rate_in_ in = {NULL, rate, NULL, r, n, 1};
+    hfy_rate_nodes_ at = {0, 0, NULL, NULL, NULL, NULL, n};
+    double sum = 0;
+    hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_ + HFY_RATE_PLAIN_, k);
     size_t i;
-    if (!status) status = hfy_rate_check_sizes_(n, 1, k);
-    if (!status && !averages) status = hfy_base_fail_(k, HFY_ERR_ARG, "averages is NULL");
-    if (!status) status = hfy_rate_check_rates_(r, n, 1, 0, k);
+    if (status || (status = hfy_base_null_(k, averages ? NULL : "averages")) ||
+        (weight && (status = hfy_rate_check_rows_("weight: sample", weight, n, 1, HFY_RATE_FROM_0_, k))))
+        return status;
+    for (i = 0; i < n; i++) sum += weight ? weight[i] : 1;
+    if (!hfy_rate_is_in_(sum, HFY_RATE_ABOVE_0_))
+        return hfy_base_fail_(k, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
+    while (hfy_base_layout_(&arena, k, &status)) hfy_rate_take_(&arena, n, &at.w, &at.h, &at.d, NULL);
     for (i = 0; !status && i < n; i++) {
-        const double one = weight ? weight[i] : 1;
-        if (!(one >= 0) || !hfy_base_is_finite_(one))
-            status = hfy_base_fail_(k, HFY_ERR_ARG, "weight[%z] is %g; it should be at least 0 and finite", i, one);
-        sum += one;
+        at.w[i] = (weight ? weight[i] : 1) / sum;
+        at.h[i] = hfy_rate_inverse(rate, r[i]);
+        at.d[i] = hfy_rate_slope_at(rate, r[i]);
     }
-    if (!status && (!(sum > 0) || !hfy_base_is_finite_(sum)))
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
-    while (hfy_base_layout_(&arena, k, &status)) {
-        w = HFY_TAKE_(&arena, double, n);
-        h = HFY_TAKE_(&arena, double, n);
-        d = HFY_TAKE_(&arena, double, n);
-    }
-    if (!status) {
-        for (i = 0; i < n; i++) {
-            w[i] = (weight ? weight[i] : 1) / sum;
-            h[i] = hfy_rate_inverse(rate, r[i]), d[i] = hfy_rate_slope_at(rate, r[i]);
-        }
-        status = hfy_rate_average_(rate, r, w, h, d, n, optimal, averages, k);
-    }
+    if (!status) status = hfy_rate_average_(rate, r, &at, optimal, averages, k);
     return hfy_base_close_(k, &local, status);
 }
 
@@ -21721,32 +21707,40 @@ HFY_API hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double al
                                     hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = averages && load
-                            ? HFY_OK
-                            : hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", averages ? "load" : "averages");
-    if (!status) status = hfy_rate_check_load_(alpha, w);
-    if (!status && (!(averages->crr > 0) || !(averages->rbar > 0) || !(averages->delta >= 0)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "averages: var r is %g; hfy_rate_theory should have filled it in",
-                                averages->crr);
-    if (!status) {
-        const hfy_rate_averages *t = averages;
-        const double odds = alpha / (1 - alpha), b = t->crh / t->crr;
-        load->lambda_bulk = -1 + t->crf / t->crr + sqrt(odds * t->delta) / t->crr;
-        load->weight_norm = odds * t->vh / t->crr;
-        load->weight_sum = (t->theta + t->hbar) / t->rbar;
-        load->weight_norm_self = alpha * b * b + odds * t->ve / t->crr;
-    }
-    return hfy_base_close_(w, &local, status);
+    const hfy_rate_averages *t = averages;
+    hfy_status status = hfy_base_null_(w, !averages ? "averages" : !load ? "load" : NULL);
+    double odds, b;
+    if (status || (status = hfy_rate_check_share_("alpha", alpha, 0, w))) return status;
+    if (!(t->crr > 0) || !(t->rbar > 0) || !(t->delta >= 0))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "averages: var r is %g; hfy_rate_theory should have filled it in",
+                              t->crr);
+    odds = alpha / (1 - alpha);
+    b = t->crh / t->crr;
+    load->lambda_bulk = -1 + t->crf / t->crr + sqrt(odds * t->delta) / t->crr;
+    load->weight_norm = odds * t->vh / t->crr;
+    load->weight_sum = (t->theta + t->hbar) / t->rbar;
+    load->weight_norm_self = alpha * b * b + odds * t->ve / t->crr;
+    return HFY_OK;
 }
 
 /* --- theory beyond the paper: the edge of the bulk with d row by row --- */
 
-/* R = Q T with Q Haar: Q^T D Q is a compression of D, whose resolvent is that of D at a moved point. */
+/* Halves low .. high, at most `times`; is_right(x) tells on which side of the root x lies. */
+HFY_PRIVATE_ void hfy_rate_bisect_(int (*is_right)(const void *context, double x), const void *context, int times,
+                                   double *low, double *high)
+{
+    for (; times; times--) {
+        const double mid = 0.5 * (*low + *high);
+        if (!(mid > *low && mid < *high)) break;
+        *(is_right(context, mid) ? high : low) = mid;
+    }
+}
+
+/* R = Q T with Q Haar: Q^T D Q is a compression of D, whose resolvent is that of D at a moved point (math 17). */
 typedef struct hfy_rate_edge_ {
-    const double *w, *d; /* weights (sum 1) and slopes at the nodes */
-    double *scaled;
-    size_t count;
-    double b, noise, alpha; /* crh/crr; ve/crr */
+    const hfy_rate_nodes_ *at; /* w: sum 1; D takes the place of h */
+    double b, noise, alpha;    /* crh/crr; ve/crr */
+    double factor, target;     /* of hfy_rate_beyond_ */
     int self;
 } hfy_rate_edge_;
 
@@ -21755,158 +21749,133 @@ HFY_PRIVATE_ void hfy_rate_compress_(const hfy_rate_edge_ *e, double omega, doub
 {
     double g1 = 0, g2 = 0, k = 0;
     size_t i;
-    for (i = 0; i < e->count; i++) {
-        const double y = 1 / (omega - e->scaled[i]), wy = e->w[i] * y, dy = e->scaled[i] * y;
-        g1 += wy, g2 += wy * y, k += e->w[i] * dy * dy;
+    for (i = 0; i < e->at->count; i++) {
+        const double y = 1 / (omega - e->at->h[i]), wy = e->at->w[i] * y, dy = e->at->h[i] * y;
+        g1 += wy;
+        g2 += wy * y;
+        k += e->at->w[i] * dy * dy;
     }
     out[0] = omega - (1 - e->alpha) / g1;
     out[1] = 1 - (1 - e->alpha) * g2 / (g1 * g1);
     out[2] = k;
 }
 
-/* The smallest omega above max D from which on it holds that: noise (factor) < derivative, or with target > 0:
-   derivative > 0 and x >= target. Leaves the values there in out; 0 if it never holds. */
-HFY_PRIVATE_ double hfy_rate_omega_(const hfy_rate_edge_ *e, double factor, double target, double out[3])
+/* Does it hold at omega that: derivative > 0 and x >= target, or with target 0: noise (factor) < derivative? */
+HFY_PRIVATE_ int hfy_rate_beyond_(const void *context, double omega)
 {
-    double top = 0, lo, hi;
-    size_t i;
-    int tries, ok = 0;
-    for (i = 0; i < e->count; i++) top = e->scaled[i] > top ? e->scaled[i] : top;
-    lo = top * (1 + 1e-12), hi = 2 * top;
-    for (tries = 0; tries < 1000 && hfy_base_is_finite_(hi); tries++, hi *= 2) {
-        hfy_rate_compress_(e, hi, out);
-        ok = target > 0 ? out[1] > 0 && out[0] >= target : factor * out[2] < out[1];
-        if (ok) break;
+    const hfy_rate_edge_ *e = (const hfy_rate_edge_ *)context;
+    double at[3];
+    hfy_rate_compress_(e, omega, at);
+    return e->target > 0 ? at[1] > 0 && at[0] >= e->target : e->factor * at[2] < at[1];
+}
+
+/* The smallest omega above max D from which on that holds: its values in out; or 0, it never does. */
+HFY_PRIVATE_ int hfy_rate_omega_(const hfy_rate_edge_ *e, double out[3])
+{
+    const double top = hfy_linalg_largest_(e->at->h, e->at->count);
+    double low = top * (1 + 1e-12), high = 2 * top;
+    int tries;
+    for (tries = 0; !hfy_rate_beyond_(e, high); tries++) {
+        high *= 2;
+        if (tries == 999 || !hfy_base_is_finite_(high)) return 0;
     }
-    if (!ok) return 0;
-    for (tries = 0; tries < 100; tries++) {
-        const double mid = 0.5 * (lo + hi);
-        if (!(mid > lo && mid < hi)) break;
-        hfy_rate_compress_(e, mid, out);
-        ok = target > 0 ? out[1] > 0 && out[0] >= target : factor * out[2] < out[1];
-        if (ok)
-            hi = mid;
-        else
-            lo = mid;
-    }
-    hfy_rate_compress_(e, hi, out);
-    return hi;
+    hfy_rate_bisect_(hfy_rate_beyond_, e, 100, &low, &high);
+    hfy_rate_compress_(e, high, out);
+    return 1;
 }
 
 /* Without self-coupling: is 1 + lambda = z right of the bulk? */
-HFY_PRIVATE_ int hfy_rate_outside_(const hfy_rate_edge_ *e, double z)
+HFY_PRIVATE_ int hfy_rate_outside_(const void *context, double z)
 {
-    const double beta = e->b / (1 - e->alpha);
+    hfy_rate_edge_ e = *(const hfy_rate_edge_ *)context;
+    const double beta = e.b / (1 - e.alpha);
     double at[3];
     size_t i;
-    for (i = 0; i < e->count; i++) e->scaled[i] = e->d[i] / (z + beta * e->alpha * e->d[i]);
-    if (!(hfy_rate_omega_(e, 0, 1 / beta, at) > 0)) return 0;
-    return fabs(at[0] * beta - 1) < 1e-7 && e->noise * (1 - e->alpha) / (e->b * e->b) * at[2] < at[1];
+    for (i = 0; i < e.at->count; i++) e.at->h[i] = e.at->d[i] / (z + beta * e.alpha * e.at->d[i]);
+    e.target = 1 / beta;
+    return hfy_rate_omega_(&e, at) && fabs(at[0] * beta - 1) < 1e-7 &&
+           e.noise * (1 - e.alpha) / (e.b * e.b) * at[2] < at[1];
 }
 
-HFY_PRIVATE_ double hfy_rate_edge_at_(hfy_rate_edge_ *e, double alpha)
+HFY_PRIVATE_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha)
 {
-    double lo = 1e-9, hi = 4, at[3] = {0, 0, 0};
+    double low = 1e-9, high = 4, at[3] = {0, 0, 0};
     size_t i;
     int tries;
-    e->alpha = alpha;
-    if (e->self) {
-        for (i = 0; i < e->count; i++) e->scaled[i] = e->b * e->d[i];
-        hfy_rate_omega_(e, e->noise / (e->b * e->b * (1 - alpha)), 0, at);
+    e.alpha = alpha;
+    if (e.self) {
+        for (i = 0; i < e.at->count; i++) e.at->h[i] = e.b * e.at->d[i];
+        e.factor = e.noise / (e.b * e.b * (1 - alpha));
+        hfy_rate_omega_(&e, at);
         return at[0] - 1;
     }
-    if (hfy_rate_outside_(e, lo)) return -1;
-    for (tries = 0; tries < 200 && !hfy_rate_outside_(e, hi); tries++) hi *= 2;
-    for (tries = 0; tries < 60; tries++) {
-        const double mid = 0.5 * (lo + hi);
-        if (hfy_rate_outside_(e, mid))
-            hi = mid;
-        else
-            lo = mid;
-    }
-    return hi - 1;
+    if (hfy_rate_outside_(&e, low)) return -1;
+    for (tries = 0; tries < 200 && !hfy_rate_outside_(&e, high); tries++) high *= 2;
+    hfy_rate_bisect_(hfy_rate_outside_, &e, 60, &low, &high);
+    return high - 1;
 }
 
-/* The quantile of the standard normal with 1/units above it. */
-HFY_PRIVATE_ double hfy_rate_quantile_(size_t units)
+/* Is this load above the one at which the edge is 0? */
+HFY_PRIVATE_ int hfy_rate_unstable_(const void *context, double alpha)
 {
-    double lo = -40, hi = 40;
-    int i;
-    for (i = 0; i < 200; i++) {
-        const double mid = 0.5 * (lo + hi);
-        if (0.5 * erfc(mid * 0.707106781186547524) > 1 / (double)units)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    return lo;
+    return !(hfy_rate_edge_at_(*(const hfy_rate_edge_ *)context, alpha) < 0);
+}
+
+/* The standard normal above x */
+HFY_PRIVATE_ double hfy_rate_tail_(double x) { return 0.5 * erfc(x * 0.707106781186547524); }
+
+HFY_PRIVATE_ int hfy_rate_rare_(const void *units, double x)
+{
+    return !(hfy_rate_tail_(x) > 1 / (double)*(const size_t *)units);
 }
 
 /* Both public functions: the edge at *alpha, or (edge NULL) the load at which it is 0. */
 HFY_PRIVATE_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
-                                       double *edge, hfy_work *w)
+                                       double *edge, hfy_work *work)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_rate_nodes_ full = {0, 0, 0}, nodes = {0, 0, 0};
+    hfy_rate_nodes_ nodes;
     hfy_rate_averages t;
-    hfy_rate_edge_ e;
-    double *a[4] = {NULL, NULL, NULL, NULL}, *b[4] = {NULL, NULL, NULL, NULL}, sum = 0;
-    hfy_status status = hfy_rate_check_(rate, w);
+    hfy_rate_edge_ e = {&nodes, 0, 0, 0, 0, 0, self};
+    double sum = 0, low = -40, high = 40;
+    hfy_status status;
     size_t i;
-    int pass;
-    if (!status) status = hfy_rate_check_cv_(cv, 0, w);
-    if (!status && units == 1)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
-    if (!status) {
-        full = hfy_rate_nodes_of_(rate->power, cv, 32, 12, HUGE_VAL);
-        nodes = hfy_rate_nodes_of_(rate->power, cv, 16, 12, units ? hfy_rate_quantile_(units) : HUGE_VAL);
+    if (units == 1)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
+    if ((status = hfy_rate_theory(rate, cv, 1, &t, work))) return status;
+    if (units) hfy_rate_bisect_(hfy_rate_rare_, &units, 200, &low, &high); /* the quantile with 1/units above it */
+    hfy_rate_spread_(&nodes, rate->power, cv, 16, 12, units ? low : HUGE_VAL);
+    while (hfy_base_layout_(&arena, work, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, work);
+    if (status || (status = hfy_rate_integral_(rate, cv, 1, &nodes, NULL, work))) return status;
+    for (i = 0; i < nodes.count; i++) sum += nodes.w[i];
+    for (i = 0; i < nodes.count; i++) {
+        nodes.w[i] /= sum;
+        if (!hfy_base_is_finite_(nodes.d[i]))
+            return hfy_base_fail_(work, HFY_ERR_NONFINITE, "the slope at rate %g overflows", nodes.r[i]);
     }
-    while (hfy_base_layout_(&arena, w, &status)) {
-        status = hfy_rate_plan_nodes_(&arena, &full, a, w);
-        status = hfy_rate_plan_nodes_(&arena, &nodes, b, w);
+    e.b = t.crh / t.crr;
+    e.noise = t.ve / t.crr;
+    low = 1e-3;
+    high = 0.999;
+    if (edge) {
+        *edge = hfy_rate_edge_at_(e, *alpha);
+    } else if (hfy_rate_edge_at_(e, low) >= 0) {
+        *alpha = 0;
+    } else if (hfy_rate_edge_at_(e, high) < 0) {
+        *alpha = high;
+    } else {
+        hfy_rate_bisect_(hfy_rate_unstable_, &e, 34, &low, &high);
+        *alpha = 0.5 * (low + high);
     }
-    if (!status) {
-        hfy_rate_sample_(rate, cv, &full, a[0], a[1], a[2], a[3]);
-        status = hfy_rate_average_(rate, a[0], a[1], a[2], a[3], full.count, 1, &t, w);
-    }
-    if (!status) {
-        hfy_rate_sample_(rate, cv, &nodes, b[0], b[1], NULL, b[3]);
-        for (i = 0; i < nodes.count; i++) sum += b[1][i];
-        for (i = 0; i < nodes.count; i++) b[1][i] /= sum;
-        e.w = b[1], e.d = b[3], e.scaled = b[2], e.count = nodes.count;
-        e.b = t.crh / t.crr, e.noise = t.ve / t.crr, e.self = self, e.alpha = 0;
-        for (i = 0; i < nodes.count && !status; i++)
-            if (!hfy_base_is_finite_(e.d[i]))
-                status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the slope at rate %g overflows", b[0][i]);
-    }
-    if (!status && edge) {
-        *edge = hfy_rate_edge_at_(&e, *alpha);
-    } else if (!status) {
-        double lo = 1e-3, hi = 0.999;
-        if (hfy_rate_edge_at_(&e, lo) >= 0) {
-            *alpha = 0;
-        } else if (hfy_rate_edge_at_(&e, hi) < 0) {
-            *alpha = hi;
-        } else {
-            for (pass = 0; pass < 34; pass++) {
-                const double mid = 0.5 * (lo + hi);
-                if (hfy_rate_edge_at_(&e, mid) < 0)
-                    lo = mid;
-                else
-                    hi = mid;
-            }
-            *alpha = 0.5 * (lo + hi);
-        }
-    }
-    return status;
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
                                       double *edge, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = hfy_rate_check_load_(alpha, w);
-    if (!status && !edge) status = hfy_base_fail_(w, HFY_ERR_ARG, "edge is NULL");
+    hfy_status status = hfy_rate_check_share_("alpha", alpha, 0, w);
+    if (!status) status = hfy_base_null_(w, edge ? NULL : "edge");
     if (!status) status = hfy_rate_bulk_(rate, cv, self, units, &alpha, edge, w);
     return hfy_base_close_(w, &local, status);
 }
@@ -21915,7 +21884,7 @@ HFY_API hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self,
                                       hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = alpha ? HFY_OK : hfy_base_fail_(w, HFY_ERR_ARG, "alpha is NULL");
+    hfy_status status = hfy_base_null_(w, alpha ? NULL : "alpha");
     if (!status) status = hfy_rate_bulk_(rate, cv, self, units, alpha, NULL, w);
     return hfy_base_close_(w, &local, status);
 }
@@ -21926,48 +21895,42 @@ HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_ra
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_rate_grid g = {0.6, 0.01, 101, -2, 0.025, 141};
-    hfy_rate_nodes_ nodes = {0, 0, 0};
-    hfy_rate found = {0, 0, 0};
-    double *a[4] = {NULL, NULL, NULL, NULL}, top = 0;
+    hfy_rate_nodes_ nodes;
+    hfy_rate found = {0, 0, 0}, one = {0, 0, 0};
+    hfy_rate_averages t;
+    double top = 0;
     hfy_status status = hfy_rate_check_cv_(cv, 0, w);
     size_t i, j;
+    if (status || (status = hfy_base_null_(w, !best ? "best" : !alpha_s ? "alpha_s" : NULL))) return status;
     if (grid && (grid->powers || grid->sigmas)) g = *grid;
-    if (!status && (!best || !alpha_s))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", best ? "alpha_s" : "best");
-    if (!status && (!g.powers || !g.sigmas || !(g.power > 0) || !(g.power_step >= 0) ||
-                    !hfy_base_is_finite_(g.power + g.power_step * (double)g.powers) ||
-                    !hfy_base_is_finite_(g.log_sigma + g.log_sigma_step * (double)g.sigmas)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "grid: %z powers from %g and %z sigmas; both should be at least 1, "
-                                                "powers above 0 and ascending",
-                                g.powers, g.power, g.sigmas);
-    if (!status) nodes = hfy_rate_nodes_of_(g.power, cv, 32, 12, HUGE_VAL); /* the smallest power needs the most */
-    while (hfy_base_layout_(&arena, w, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, a, w);
+    if (!g.powers || !g.sigmas || !(g.power > 0) || !(g.power_step >= 0) ||
+        !hfy_base_is_finite_(g.power + g.power_step * (double)g.powers) ||
+        !hfy_base_is_finite_(g.log_sigma + g.log_sigma_step * (double)g.sigmas))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "grid: %z powers from %g and %z sigmas; both should be at least 1, "
+                                                 "powers above 0 and ascending",
+                              g.powers, g.power, g.sigmas);
+    hfy_rate_spread_(&nodes, g.power, cv, 32, 12, HUGE_VAL); /* the smallest power needs the most */
+    while (hfy_base_layout_(&arena, w, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, w);
+    if (status) return status;
     found.power = hfy_base_nan_();
-    for (i = 0; !status && i < g.powers; i++)
+    for (i = 0; i < g.powers; i++)
         for (j = 0; j < g.sigmas; j++) {
-            hfy_rate one;
-            hfy_rate_averages t;
             one.power = g.power + g.power_step * (double)i;
             one.sigma = pow(10, g.log_sigma + g.log_sigma_step * (double)j);
-            one.theta = 0;
             if (!hfy_base_is_finite_(one.sigma)) continue;
-            nodes = hfy_rate_nodes_of_(one.power, cv, one.power < 0.5 ? 32 : 8, 9, HUGE_VAL);
-            hfy_rate_sample_(&one, cv, &nodes, a[0], a[1], a[2], a[3]);
-            if (hfy_rate_average_(&one, a[0], a[1], a[2], a[3], nodes.count, 1, &t, w)) continue;
-            if (!(t.alpha_s > top)) continue;
-            top = t.alpha_s, found = one;
+            hfy_rate_spread_(&nodes, one.power, cv, one.power < 0.5 ? 32 : 8, 9, HUGE_VAL);
+            if (hfy_rate_integral_(&one, cv, 1, &nodes, &t, w) || !(t.alpha_s > top)) continue;
+            top = t.alpha_s;
+            found = one;
             found.theta = t.theta_bulk;
         }
-    if (!status) {
-        w->message[0] = 0; /* points that overflow are no news */
-        *best = found, *alpha_s = top;
-    }
-    return hfy_base_close_(w, &local, status);
+    w->message[0] = 0; /* points that overflow are no news */
+    *best = found;
+    *alpha_s = top;
+    return hfy_base_close_(w, &local, HFY_OK);
 }
 
-/* --- theory: replica equations of sparse patterns --- */
-
-HFY_PRIVATE_ double hfy_rate_tail_(double x) { return 0.5 * erfc(x * 0.707106781186547524); }
+/* --- theory: replica equations of sparse patterns (RATE, appendix) --- */
 
 HFY_PRIVATE_ double hfy_rate_bell_(double x) { return exp(-0.5 * x * x) / sqrt(2 * hfy_rate_pi_); }
 
@@ -21985,71 +21948,70 @@ HFY_PRIVATE_ double hfy_rate_theta0_(double f, double c)
     return t;
 }
 
+/* alpha_C(f) with its theta0 */
+HFY_PRIVATE_ double hfy_rate_limit_(double f, double theta0) { return 1 / (f + (1 - f) * hfy_rate_tail_(theta0)); }
+
 HFY_API hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = hfy_rate_check_f_(f, w);
-    if (!status && !alpha_c) status = hfy_base_fail_(w, HFY_ERR_ARG, "alpha_c is NULL");
-    if (!status) {
-        const double t = hfy_rate_theta0_(f, 0);
-        *alpha_c = 1 / (f + (1 - f) * hfy_rate_tail_(t));
-        if (theta0) *theta0 = t;
-    }
-    return hfy_base_close_(w, &local, status);
+    hfy_status status = hfy_rate_check_share_("f", f, 1, w);
+    double t;
+    if (status || (status = hfy_base_null_(w, alpha_c ? NULL : "alpha_c"))) return status;
+    t = hfy_rate_theta0_(f, 0);
+    *alpha_c = hfy_rate_limit_(f, t);
+    if (theta0) *theta0 = t;
+    return HFY_OK;
+}
+
+typedef struct hfy_rate_norm_ {
+    double f, h, var, alpha; /* <h> and var h */
+} hfy_rate_norm_;
+
+/* Is u = 1/sqrt(var r q) above the solution? */
+HFY_PRIVATE_ int hfy_rate_shorter_(const void *context, double u)
+{
+    const hfy_rate_norm_ *e = (const hfy_rate_norm_ *)context;
+    const double f = e->f, t = hfy_rate_theta0_(f, e->h * u), a = t + e->h * u;
+    return !(f + (1 - f) * hfy_rate_tail_(t) + f * e->var * u * u + f * a * e->h * u < 1 / e->alpha);
 }
 
 HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
                                           hfy_rate_replica *replica, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    double x2 = 0, y1 = 0, y2 = 0, limit = 0, lo = 0, hi = 1;
+    const double x2 = f * (cv * cv + (1 - f)), s2 = log1p(cv * cv); /* var r, var ln r */
+    hfy_rate_averages t;
+    hfy_rate_norm_ e = {f, 0, 0, alpha};
+    double limit, low = 0, high = 1, u;
     hfy_status status = hfy_rate_check_(rate, w);
-    int i;
-    if (!status) status = hfy_rate_check_cv_(cv, 1, w);
-    if (!status) status = hfy_rate_check_f_(f, w);
-    if (!status && (!(alpha > 0) || !hfy_base_is_finite_(alpha)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "alpha is %g; it should be above 0 and finite", alpha);
-    if (!status && !replica) status = hfy_base_fail_(w, HFY_ERR_ARG, "replica is NULL");
-    if (!status && f < 1 && rate->sigma > 0)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns (f = %g) need 0", rate->sigma, f);
-    x2 = f * (cv * cv + (1 - f)); /* var r */
-    if (!status && !(x2 > 0))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "cv is %g and f %g: the rates do not vary", cv, f);
-    if (!status) limit = 1 / (f + (1 - f) * hfy_rate_tail_(hfy_rate_theta0_(f, 0)));
-    if (!status && !(alpha < limit))
-        status = hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "alpha is %g; the capacity is %g", alpha, limit);
-    if (!status && rate->sigma > 0) {
-        hfy_rate_averages t;
+    memset(&t, 0, sizeof t);
+    if (status || (status = hfy_rate_check_cv_(cv, 1, w)) || (status = hfy_rate_check_share_("f", f, 1, w)) ||
+        (status = hfy_rate_check_number_("alpha", alpha, HFY_RATE_ABOVE_0_, w)) ||
+        (status = hfy_base_null_(w, replica ? NULL : "replica")))
+        return status;
+    if (f < 1 && rate->sigma > 0)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns (f = %g) need 0", rate->sigma, f);
+    if (!(x2 > 0)) return hfy_base_fail_(w, HFY_ERR_ARG, "cv is %g and f %g: the rates do not vary", cv, f);
+    limit = hfy_rate_limit_(f, hfy_rate_theta0_(f, 0));
+    if (!(alpha < limit))
+        return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "alpha is %g; the capacity is %g", alpha, limit);
+    if (rate->sigma > 0) {
         status = hfy_rate_theory(rate, cv, 0, &t, w);
-        if (!status) y1 = t.hbar, y2 = t.vh;
-    } else if (!status) {
-        const double s2 = log1p(cv * cv), power = rate->power;
-        y1 = exp(-0.5 * s2 / power + 0.5 * s2 / (power * power));
-        y2 = y1 * y1 * expm1(s2 / (power * power));
+        e.h = t.hbar;
+        e.var = t.vh;
+    } else { /* the moments of r^(1/n) */
+        e.h = exp(-0.5 * s2 / rate->power + 0.5 * s2 / (rate->power * rate->power));
+        e.var = e.h * e.h * expm1(s2 / (rate->power * rate->power));
     }
-    if (!status && (!hfy_base_is_finite_(y1) || !hfy_base_is_finite_(y2)))
+    if (!status && (!hfy_base_is_finite_(e.h) || !hfy_base_is_finite_(e.var)))
         status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the moments of g^-1 overflow");
     if (!status) {
-        double t = 0, u = 0;
-        int bracket = 1;
-        for (i = 0; i < 2000; i++) { /* u = 1/sqrt(x2 q): doubling, then bisection */
-            double a;
-            u = bracket ? hi : 0.5 * (lo + hi);
-            if (!bracket && !(u > lo && u < hi)) break;
-            t = hfy_rate_theta0_(f, y1 * u);
-            a = t + y1 * u;
-            if (f + (1 - f) * hfy_rate_tail_(t) + f * y2 * u * u + f * a * y1 * u < 1 / alpha) {
-                lo = u;
-                if (bracket) hi *= 2;
-            } else {
-                hi = u;
-                bracket = 0;
-            }
-        }
-        t = hfy_rate_theta0_(f, y1 * u);
+        for (; !hfy_rate_shorter_(&e, high); high *= 2) low = high;
+        hfy_rate_bisect_(hfy_rate_shorter_, &e, 2000, &low, &high);
+        u = 0.5 * (low + high);
         replica->q = 1 / (x2 * u * u);
-        replica->theta0 = t;
-        replica->m = (rate->theta - t / u) / f;
+        replica->theta0 = hfy_rate_theta0_(f, e.h * u);
+        replica->m = (rate->theta - replica->theta0 / u) / f;
     }
     return hfy_base_close_(w, &local, status);
 }
@@ -22058,29 +22020,26 @@ HFY_API hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_
                                          hfy_rate_disc *disc, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = hfy_rate_check_load_(alpha, w);
-    if (!status && !(tau >= -1 && tau <= 1))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "tau is %g; it should be in -1 .. 1", tau);
-    if (!status && (!(sigma_x > 0) || !(sigma_y > 0) || !hfy_base_is_finite_(sigma_x) || !hfy_base_is_finite_(sigma_y)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "sigma_x is %g and sigma_y %g; both should be above 0 and finite",
-                                sigma_x, sigma_y);
-    if (!status && !hfy_base_is_finite_(c)) status = hfy_base_fail_(w, HFY_ERR_ARG, "c is %g; it should be finite", c);
-    if (!status && !disc) status = hfy_base_fail_(w, HFY_ERR_ARG, "disc is NULL");
-    if (!status) {
-        const double ratio = sigma_x / sigma_y, spread = ratio * ratio * (1 - tau * tau);
-        const double room = c - tau * ratio > 0 ? c - tau * ratio : 0;
-        const double under = spread + (c - tau * ratio) * (c - tau * ratio);
-        disc->centre = -c + tau * ratio;
-        disc->radius = sqrt(spread * (alpha / (1 - alpha)));
-        disc->lambda_plus = disc->centre + disc->radius;
-        disc->lambda_minus = disc->centre - disc->radius;
-        disc->median = disc->radius * sqrt((1 - alpha) / (2 - alpha));
-        disc->alpha_s = under > 0 ? room * room / under : 0;
-    }
-    return hfy_base_close_(w, &local, status);
+    const double ratio = sigma_x / sigma_y, spread = ratio * ratio * (1 - tau * tau), room = c - tau * ratio;
+    const double under = spread + room * room;
+    hfy_status status = hfy_rate_check_share_("alpha", alpha, 0, w);
+    if (status || (status = hfy_rate_check_ok_(tau >= -1 && tau <= 1, "tau", tau, "in -1 .. 1", w))) return status;
+    if (!(sigma_x > 0) || !(sigma_y > 0) || !hfy_base_is_finite_(sigma_x) || !hfy_base_is_finite_(sigma_y))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "sigma_x is %g and sigma_y %g; both should be above 0 and finite",
+                              sigma_x, sigma_y);
+    if ((status = hfy_rate_check_number_("c", c, HFY_RATE_FINITE_, w)) ||
+        (status = hfy_base_null_(w, disc ? NULL : "disc")))
+        return status;
+    disc->centre = -c + tau * ratio;
+    disc->radius = sqrt(spread * (alpha / (1 - alpha)));
+    disc->lambda_plus = disc->centre + disc->radius;
+    disc->lambda_minus = disc->centre - disc->radius;
+    disc->median = disc->radius * sqrt((1 - alpha) / (2 - alpha));
+    disc->alpha_s = room > 0 && under > 0 ? room * room / under : 0;
+    return HFY_OK;
 }
 
-/* --- dynamics --- */
+/* --- dynamics: eq. 1, 2 --- */
 
 /* Explicit Runge-Kutta: stages, the nodes' matrix, weights, and weights of the error estimate. */
 typedef struct hfy_rate_scheme_ {
@@ -22094,228 +22053,211 @@ static const hfy_rate_scheme_ hfy_rate_rk4_ = {
 /* Dormand, Prince 1980; the last stage is the first of the next step. */
 static const hfy_rate_scheme_ hfy_rate_dp5_ = {
     7,
-    {{0},
-     {1.0 / 5},
-     {3.0 / 40, 9.0 / 40},
-     {44.0 / 45, -56.0 / 15, 32.0 / 9},
+    {{0}, {1.0 / 5}, {3.0 / 40, 9.0 / 40}, {44.0 / 45, -56.0 / 15, 32.0 / 9},
      {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
      {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
      {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84}},
     {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84, 0},
     {71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.0 / 339200, 22.0 / 525, -1.0 / 40}};
 
+/* What becomes of one state. */
+typedef struct hfy_rate_state_ {
+    double time, dt, most, speed;
+    size_t steps;
+    hfy_status status;
+    int ended;
+} hfy_rate_state_;
+
 typedef struct hfy_rate_run_ {
-    const hfy_simd_ *simd;
-    const hfy_rate *rate;
-    const double *w;
-    size_t dim, states, live;
+    const hfy_rate_in_ *in;
+    size_t states, live;
     hfy_rate_options o;
-    const hfy_rate_scheme_ *scheme;
     double *x, *next, *k[7]; /* states x dim: state, the one after, slopes */
-    double *in, *out;        /* states x dim, the live ones packed */
-    double *time, *dt, *most, *speed;
-    size_t *steps, *list;    /* states; the live ones */
-    hfy_status *status;
-    double *gemm;
+    double *from, *out, *gemm; /* states x dim, the live ones packed */
+    hfy_rate_state_ *state;
+    size_t *list; /* the live ones */
 } hfy_rate_run_;
 
-HFY_PRIVATE_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, size_t states, size_t dim, hfy_rate_run_ *run)
+HFY_PRIVATE_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t states,
+                                     hfy_rate_run_ *run)
 {
-    const size_t all = hfy_base_times_(states, dim);
+    const size_t n = in->dim, all = hfy_base_times_(states, n);
     size_t i;
-    run->states = states, run->dim = dim;
-    run->x = HFY_TAKE_(arena, double, all);
-    run->next = HFY_TAKE_(arena, double, all);
+    run->in = in;
+    run->states = states;
+    hfy_rate_take_(arena, all, &run->x, &run->next, &run->from, &run->out);
     for (i = 0; i < 7; i++) run->k[i] = HFY_TAKE_(arena, double, all);
-    run->in = HFY_TAKE_(arena, double, all);
-    run->out = HFY_TAKE_(arena, double, all);
-    run->time = HFY_TAKE_(arena, double, states);
-    run->dt = HFY_TAKE_(arena, double, states);
-    run->most = HFY_TAKE_(arena, double, states);
-    run->speed = HFY_TAKE_(arena, double, states);
-    run->steps = HFY_TAKE_(arena, size_t, states);
+    run->state = HFY_TAKE_(arena, hfy_rate_state_, states);
     run->list = HFY_TAKE_(arena, size_t, states);
-    run->status = HFY_TAKE_(arena, hfy_status, states);
-    run->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(states, dim, dim, sizeof(double)));
+    run->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(states, n, n, sizeof(double)));
 }
 
 /* k = dx/dt at `from` (states x dim) for every live state: one product. */
 HFY_PRIVATE_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *from, double *k)
 {
-    const size_t n = run->dim;
+    const hfy_rate_in_ *in = run->in;
+    const size_t n = in->dim;
     size_t l, i;
     for (l = 0; l < run->live; l++) {
         const double *x = from + run->list[l] * n;
-        double *to = run->in + l * n;
-        for (i = 0; i < n; i++) to[i] = run->o.voltage ? hfy_rate_g(run->rate, x[i] - run->rate->theta) : x[i];
+        double *to = run->from + l * n;
+        for (i = 0; i < n; i++) to[i] = run->o.voltage ? hfy_rate_g(in->rate, x[i] - in->rate->theta) : x[i];
     }
-    hfy_linalg_dgemm_(run->simd, run->live, n, n, 1, run->in, n, 1, run->w, 1, n, 0, run->out, n, 1, run->gemm);
+    hfy_linalg_dgemm_(in->simd, run->live, n, n, 1, run->from, n, 1, in->w, 1, n, 0, run->out, n, 1, run->gemm);
     for (l = 0; l < run->live; l++) {
         const double *x = from + run->list[l] * n, *u = run->out + l * n;
         double *to = k + run->list[l] * n;
         for (i = 0; i < n; i++)
-            to[i] = (run->o.voltage ? u[i] : hfy_rate_g(run->rate, u[i] - run->rate->theta)) - x[i];
+            to[i] = (run->o.voltage ? u[i] : hfy_rate_g(in->rate, u[i] - in->rate->theta)) - x[i];
     }
 }
 
 /* next = x + dt sum of a[l] k_l */
 HFY_PRIVATE_ void hfy_rate_move_(const hfy_rate_run_ *run, const double *a, size_t terms)
 {
-    const size_t n = run->dim;
+    const size_t n = run->in->dim;
     size_t l, i, s;
     for (l = 0; l < run->live; l++) {
         const size_t at = run->list[l] * n;
         for (i = 0; i < n; i++) {
             double sum = 0;
             for (s = 0; s < terms; s++) sum += a[s] * run->k[s][at + i];
-            run->next[at + i] = run->x[at + i] + run->dt[run->list[l]] * sum;
+            run->next[at + i] = run->x[at + i] + run->state[run->list[l]].dt * sum;
         }
     }
 }
 
-/* Is the state at rest? Sets its speed. */
-HFY_PRIVATE_ int hfy_rate_rests_(hfy_rate_run_ *run, size_t who)
+/* Ends the states that are at rest, or out of time, drops all that have ended; the last step ends on time. */
+HFY_PRIVATE_ void hfy_rate_settle_(hfy_rate_run_ *run)
 {
-    const double *x = run->x + who * run->dim, *k = run->k[0] + who * run->dim;
-    double speed = 0, size = 0;
-    size_t i;
-    for (i = 0; i < run->dim; i++) {
-        if (fabs(k[i]) > speed || hfy_base_is_nan_(k[i])) speed = fabs(k[i]);
-        if (fabs(x[i]) > size) size = fabs(x[i]);
+    const size_t n = run->in->dim;
+    size_t l, live = 0;
+    for (l = 0; l < run->live; l++) {
+        const size_t who = run->list[l];
+        hfy_rate_state_ *s = &run->state[who];
+        if (s->ended) continue;
+        s->speed = hfy_linalg_largest_(run->k[0] + who * n, n);
+        s->ended = 1;
+        s->status = HFY_OK;
+        if (run->o.tol >= 0 && s->speed <= run->o.tol * (1 + hfy_linalg_largest_(run->x + who * n, n))) continue;
+        s->status = HFY_ERR_NONFINITE;
+        if (!s->steps && !hfy_base_is_finite_(s->speed)) continue;
+        s->status = run->o.tol < 0 ? HFY_OK : HFY_ERR_CONVERGENCE;
+        if (s->steps && s->time >= run->o.duration) continue;
+        s->ended = 0;
+        if (s->dt * (1 + 1e-9) >= run->o.duration - s->time) s->dt = run->o.duration - s->time;
+        run->list[live++] = who;
     }
-    run->speed[who] = speed;
-    return run->o.tol >= 0 && speed <= (run->o.tol > 0 ? run->o.tol : 1e-9) * (1 + size);
+    run->live = live;
 }
 
-/* Drops what has ended: status OK or NONFINITE is set, CONVERGENCE means that it still runs. */
-HFY_PRIVATE_ void hfy_rate_prune_(hfy_rate_run_ *run, const unsigned char *ended)
+/* The first step: 2 / (1 + largest sum over j of |W_ij| g'_i, of voltages g'_j), at most 0.1. */
+HFY_PRIVATE_ double hfy_rate_first_(const hfy_rate_run_ *run, const double *x)
 {
-    size_t l, kept = 0;
-    for (l = 0; l < run->live; l++)
-        if (!ended[l]) run->list[kept++] = run->list[l];
-    run->live = kept;
+    const hfy_rate *rate = run->in->rate;
+    const size_t n = run->in->dim;
+    double steep = 0;
+    size_t i, j;
+    for (i = 0; i < n; i++) {
+        const double *row = run->in->w + i * n;
+        double sum = 0;
+        for (j = 0; j < n; j++) sum += fabs(row[j]) * (run->o.voltage ? hfy_rate_slope(rate, x[j] - rate->theta) : 1);
+        if (!run->o.voltage) sum *= hfy_rate_slope(rate, hfy_linalg_dot_(row, x, n) - rate->theta);
+        if (sum > steep) steep = sum;
+    }
+    return 2 / (1 + steep) < 0.1 ? 2 / (1 + steep) : 0.1;
 }
 
-/* Runs all states, which sit in run->x. ended: room for `states`. */
-HFY_PRIVATE_ void hfy_rate_integrate_(hfy_rate_run_ *run, unsigned char *ended)
+/* Root mean square of the estimated error of a step, in units of the tolerance; 1e10 if it is not finite. */
+HFY_PRIVATE_ double hfy_rate_error_(const hfy_rate_run_ *run, const double *weight, size_t who)
 {
-    const size_t n = run->dim;
-    const double duration = run->o.duration > 0 ? run->o.duration : 1000;
+    const size_t n = run->in->dim, at = who * n;
+    double error = 0;
+    size_t i, s;
+    for (i = at; i < at + n; i++) {
+        const double x = fabs(run->x[i]), next = fabs(run->next[i]), size = x > next ? x : next;
+        double e = 0;
+        for (s = 0; s < 7; s++) e += weight[s] * run->k[s][i];
+        e *= run->state[who].dt / (run->o.rtol * (1 + size));
+        error += e * e;
+    }
+    error = sqrt(error / (double)n);
+    return hfy_base_is_finite_(error) ? error : 1e10;
+}
+
+/* Takes the step to next or rejects it, sets the size of the one after it; NONFINITE ends the run at the last state. */
+HFY_PRIVATE_ void hfy_rate_advance_(const hfy_rate_run_ *run, const hfy_rate_scheme_ *scheme, size_t who)
+{
+    const size_t n = run->in->dim;
+    const double *next = run->next + who * n, big = hfy_linalg_largest_(next, n);
     const int adaptive = run->o.rtol > 0;
-    size_t l, i, s;
-    run->scheme = adaptive ? &hfy_rate_dp5_ : &hfy_rate_rk4_;
-    run->live = run->states;
-    for (l = 0; l < run->states; l++) {
-        double big = 0;
-        for (i = 0; i < n; i++) big = fabs(run->x[l * n + i]) > big ? fabs(run->x[l * n + i]) : big;
-        run->list[l] = l, run->time[l] = 0, run->steps[l] = 0, run->most[l] = 1e6 * (1 + big);
-        run->status[l] = HFY_ERR_CONVERGENCE;
+    hfy_rate_state_ *s = &run->state[who];
+    int finite = hfy_base_is_finite_(big), taken = 1;
+    double factor = 1;
+    s->steps++;
+    if (adaptive) {
+        const double error = finite ? hfy_rate_error_(run, scheme->error, who) : 1e10;
+        taken = error <= 1;
+        factor = error > 1e-10 ? 0.9 * pow(error, -0.2) : 5;
+        factor = factor < 0.2 ? 0.2 : factor > 5 ? 5 : factor;
+        if (!taken && s->dt < 1e-12) finite = 0; /* no step is small enough */
     }
-    hfy_rate_flow_(run, run->x, run->k[0]);
-    for (l = 0; l < run->states; l++) {
-        double steep = 0;
-        for (i = 0; !(run->o.dt > 0) && i < n; i++) { /* a step that the weights allow */
-            const double *row = run->w + i * n, *x = run->x + l * n;
-            double sum = 0, u = 0;
-            for (s = 0; s < n; s++)
-                sum += fabs(row[s]) * (run->o.voltage ? hfy_rate_slope(run->rate, x[s] - run->rate->theta) : 1);
-            if (!run->o.voltage) {
-                u = hfy_linalg_dot_(row, x, n);
-                sum *= hfy_rate_slope(run->rate, u - run->rate->theta);
-            }
-            if (sum > steep) steep = sum;
-        }
-        run->dt[l] = run->o.dt;
-        if (!(run->o.dt > 0)) run->dt[l] = 2 / (1 + steep) < 0.1 ? 2 / (1 + steep) : 0.1;
-        if (run->dt[l] > duration) run->dt[l] = duration;
-        ended[l] = 1;
-        if (hfy_rate_rests_(run, l))
-            run->status[l] = HFY_OK;
-        else if (!hfy_base_is_finite_(run->speed[l]))
-            run->status[l] = HFY_ERR_NONFINITE;
+    if ((taken || s->dt < 1e-12) && (!finite || big > s->most)) {
+        s->status = HFY_ERR_NONFINITE;
+        s->ended = 1;
+        return;
+    }
+    if (taken) {
+        memcpy(run->x + who * n, next, n * sizeof *next);
+        if (s->dt >= run->o.duration - s->time)
+            s->time = run->o.duration;
         else
-            ended[l] = 0;
+            s->time = adaptive ? s->time + s->dt : (double)s->steps * s->dt;
     }
-    hfy_rate_prune_(run, ended);
-    while (run->live) {
-        const hfy_rate_scheme_ *scheme = run->scheme;
-        for (l = 0; l < run->live; l++) { /* the last step ends on time */
-            const size_t who = run->list[l];
-            const double left = duration - run->time[who];
-            if (run->dt[who] * (1 + 1e-9) >= left) run->dt[who] = left;
-        }
+    s->dt *= factor;
+}
+
+/* Runs all states, which sit in run->x. */
+HFY_PRIVATE_ void hfy_rate_integrate_(hfy_rate_run_ *run)
+{
+    const hfy_rate_scheme_ *scheme = run->o.rtol > 0 ? &hfy_rate_dp5_ : &hfy_rate_rk4_;
+    const size_t n = run->in->dim;
+    size_t l, s;
+    if (!(run->o.duration > 0)) run->o.duration = 1000;
+    if (fabs(run->o.tol) <= 0) run->o.tol = 1e-9;
+    memset(run->state, 0, run->states * sizeof *run->state);
+    for (l = 0; l < run->states; l++) {
+        const double dt = run->o.dt > 0 ? run->o.dt : hfy_rate_first_(run, run->x + l * n);
+        run->state[l].dt = dt > run->o.duration ? run->o.duration : dt;
+        run->state[l].most = 1e6 * (1 + hfy_linalg_largest_(run->x + l * n, n));
+        run->list[l] = l;
+    }
+    run->live = run->states;
+    for (;;) {
+        hfy_rate_flow_(run, run->x, run->k[0]); /* of rejected steps too: the same bits again */
+        hfy_rate_settle_(run);
+        if (!run->live) return;
         for (s = 1; s < scheme->stages; s++) {
             hfy_rate_move_(run, scheme->a[s], s);
             hfy_rate_flow_(run, run->next, run->k[s]);
         }
         hfy_rate_move_(run, scheme->b, scheme->stages);
-        for (l = 0; l < run->live; l++) {
-            const size_t who = run->list[l];
-            double *x = run->x + who * n, *next = run->next + who * n;
-            double error = 0, big = 0, factor = 1;
-            int finite = 1, taken = 1;
-            run->steps[who]++;
-            ended[l] = 0;
-            for (i = 0; i < n; i++) {
-                finite &= hfy_base_is_finite_(next[i]);
-                if (fabs(next[i]) > big) big = fabs(next[i]);
-            }
-            if (adaptive) {
-                for (i = 0; i < n; i++) {
-                    double e = 0, size = fabs(x[i]) > fabs(next[i]) ? fabs(x[i]) : fabs(next[i]);
-                    for (s = 0; s < 7; s++) e += scheme->error[s] * run->k[s][who * n + i];
-                    e *= run->dt[who] / (run->o.rtol * (1 + size));
-                    error += e * e;
-                }
-                error = sqrt(error / (double)n);
-                if (!finite || !hfy_base_is_finite_(error)) error = 1e10;
-                taken = error <= 1;
-                factor = error > 1e-10 ? 0.9 * pow(error, -0.2) : 5;
-                factor = factor < 0.2 ? 0.2 : factor > 5 ? 5 : factor;
-                if (!taken && run->dt[who] < 1e-12) finite = 0; /* no step is small enough */
-            }
-            if ((taken || !adaptive || run->dt[who] < 1e-12) && (!finite || big > run->most[who])) {
-                ended[l] = 1, run->status[who] = HFY_ERR_NONFINITE;
-                continue;
-            }
-            if (taken) {
-                const double left = duration - run->time[who];
-                memcpy(x, next, n * sizeof *x);
-                if (run->dt[who] >= left)
-                    run->time[who] = duration;
-                else if (adaptive)
-                    run->time[who] += run->dt[who];
-                else
-                    run->time[who] = (double)run->steps[who] * run->dt[who];
-            }
-            run->dt[who] *= adaptive ? factor : 1;
-        }
-        hfy_rate_prune_(run, ended);
-        hfy_rate_flow_(run, run->x, run->k[0]); /* of rejected steps too: the same bits again */
-        for (l = 0; l < run->live; l++) {
-            const size_t who = run->list[l];
-            ended[l] = 0;
-            if (hfy_rate_rests_(run, who))
-                ended[l] = 1, run->status[who] = HFY_OK;
-            else if (run->time[who] >= duration)
-                ended[l] = 1, run->status[who] = run->o.tol < 0 ? HFY_OK : HFY_ERR_CONVERGENCE;
-        }
-        hfy_rate_prune_(run, ended);
+        for (l = 0; l < run->live; l++) hfy_rate_advance_(run, scheme, run->list[l]);
     }
 }
 
-HFY_PRIVATE_ hfy_status hfy_rate_check_options_(const hfy_rate_options *o, hfy_work *work)
+HFY_PRIVATE_ hfy_status hfy_rate_enter_run_(hfy_rate_in_ *in, int what, size_t states, const hfy_rate_options *o,
+                                            hfy_work *work)
 {
-    if (!(o->dt >= 0) || !hfy_base_is_finite_(o->dt))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "options->dt is %g; it should be at least 0 and finite", o->dt);
-    if (!(o->duration >= 0) || !hfy_base_is_finite_(o->duration))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "options->duration is %g; it should be at least 0 and finite",
-                              o->duration);
-    if (!hfy_base_is_finite_(o->tol))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "options->tol is %g; it should be finite", o->tol);
-    if (!(o->rtol >= 0) || !(o->rtol < 1))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "options->rtol is %g; it should be at least 0 and below 1", o->rtol);
-    return HFY_OK;
+    hfy_status status = hfy_rate_enter_(in, what, work);
+    if (status || (status = hfy_rate_check_number_("options->dt", o->dt, HFY_RATE_FROM_0_, work)) ||
+        (status = hfy_rate_check_number_("options->duration", o->duration, HFY_RATE_FROM_0_, work)) ||
+        (status = hfy_rate_check_number_("options->tol", o->tol, HFY_RATE_FINITE_, work)) ||
+        (status = hfy_rate_check_ok_(o->rtol >= 0 && o->rtol < 1, "options->rtol", o->rtol, "at least 0 and below 1",
+                                     work)) ||
+        hfy_base_fits_(states, in->dim, sizeof(double)))
+        return status;
+    return hfy_base_fail_(work, HFY_ERR_ARG, "%z states of dim %z cannot exist", states, in->dim);
 }
 
 HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
@@ -22324,48 +22266,50 @@ HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_rate_in_ in = {NULL, rate, w, NULL, 1, dim};
     hfy_rate_run_ run;
-    unsigned char *ended = NULL;
-    const hfy_simd_ *simd = hfy_simd_choose_(k);
-    hfy_status status = simd ? hfy_rate_check_(rate, k) : HFY_ERR_UNSUPPORTED;
+    hfy_status status;
     size_t i;
     memset(&run, 0, sizeof run);
     if (options) run.o = *options;
-    if (!status) status = hfy_rate_check_sizes_(1, dim, k);
-    if (!status && !hfy_base_fits_(n_states, dim, sizeof(double)))
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "n_states %z, dim %z: states of that size cannot exist", n_states,
-                                dim);
-    if (!status) status = hfy_rate_check_matrix_(w, dim, k);
-    if (!status) status = hfy_rate_check_options_(&run.o, k);
-    if (!status && n_states && (!start || !end))
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL", start ? "end" : "start");
-    for (i = 0; !status && i < n_states * dim; i++)
-        if (!hfy_base_is_finite_(start[i]))
-            status = hfy_base_fail_(k, HFY_ERR_ARG, "start: state %z, unit %z is %g; it should be finite", i / dim,
-                                    i % dim, start[i]);
-    while (hfy_base_layout_(&arena, k, &status)) {
-        hfy_rate_plan_run_(&arena, n_states, dim, &run);
-        ended = HFY_TAKE_(&arena, unsigned char, n_states);
-    }
-    if (!status && n_states) {
-        run.simd = simd, run.rate = rate, run.w = w;
-        memcpy(run.x, start, n_states * dim * sizeof *start);
-        hfy_rate_integrate_(&run, ended);
-        memcpy(end, run.x, n_states * dim * sizeof *end);
-        for (i = 0; i < n_states; i++) {
-            if (outcome && outcome->status) outcome->status[i] = run.status[i];
-            if (outcome && outcome->time) outcome->time[i] = run.time[i];
-            if (outcome && outcome->speed) outcome->speed[i] = run.speed[i];
-            if (outcome && outcome->steps) outcome->steps[i] = run.steps[i];
-            if (!status && run.status[i])
-                status = hfy_base_fail_(k, run.status[i],
-                                        run.status[i] == HFY_ERR_NONFINITE
-                                            ? "state %z diverged at time %g"
-                                            : "state %z had not settled at time %g (speed %g)",
-                                        i, run.time[i], run.speed[i]);
-        }
+    if ((status = hfy_rate_enter_run_(&in, HFY_RATE_RUN_, n_states, &run.o, k)) ||
+        (status = hfy_base_null_(k, !n_states ? NULL : !start ? "start" : !end ? "end" : NULL)) ||
+        (status = hfy_rate_check_rows_("start: state", start, n_states, dim, HFY_RATE_FINITE_, k)))
+        return status;
+    while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_run_(&arena, &in, n_states, &run);
+    if (status || !n_states) return hfy_base_close_(k, &local, status);
+    memcpy(run.x, start, n_states * dim * sizeof *start);
+    hfy_rate_integrate_(&run);
+    memcpy(end, run.x, n_states * dim * sizeof *end);
+    for (i = 0; i < n_states; i++) {
+        const hfy_rate_state_ *s = &run.state[i];
+        if (outcome && outcome->status) outcome->status[i] = s->status;
+        if (outcome && outcome->time) outcome->time[i] = s->time;
+        if (outcome && outcome->speed) outcome->speed[i] = s->speed;
+        if (outcome && outcome->steps) outcome->steps[i] = s->steps;
+        if (!status && s->status)
+            status = hfy_base_fail_(k, s->status,
+                                    s->status == HFY_ERR_NONFINITE ? "state %z diverged at time %g"
+                                                                   : "state %z had not settled at time %g (speed %g)",
+                                    i, s->time, s->speed);
     }
     return hfy_base_close_(k, &local, status);
+}
+
+/* Have half of the states come back to r? */
+HFY_PRIVATE_ int hfy_rate_returned_(const hfy_rate_run_ *run, const double *r, double success)
+{
+    size_t back = 0, s, i;
+    for (s = 0; s < run->states; s++) {
+        const double *x = run->x + s * run->in->dim;
+        double off = 0, size = 0;
+        for (i = 0; i < run->in->dim; i++) {
+            off += (x[i] - r[i]) * (x[i] - r[i]);
+            size += r[i] * r[i];
+        }
+        back += run->state[s].status != HFY_ERR_NONFINITE && sqrt(off) <= success * sqrt(size);
+    }
+    return 2 * back >= run->states;
 }
 
 HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const double *r, size_t dim, hfy_rng *rng,
@@ -22373,62 +22317,41 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 {
     hfy_work local, *k = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
     hfy_rate_run_ run;
     hfy_rate_basin_options o;
-    unsigned char *ended = NULL;
-    double *z = NULL, lo = 0, hi;
-    const hfy_simd_ *simd = hfy_simd_choose_(k);
-    hfy_status status = simd ? hfy_rate_check_at_(rate, w, r, 1, dim, k) : HFY_ERR_UNSUPPORTED;
-    size_t i, trial, look;
-    memset(&run, 0, sizeof run);
+    double *z = NULL, low = 0, high;
+    hfy_status status;
+    size_t i, look;
     memset(&o, 0, sizeof o);
     if (options) o = *options;
     if (!o.trials) o.trials = 20;
     if (!o.bisections) o.bisections = 12;
-    if (hfy_rate_is_zero_(o.most)) o.most = 2;
-    if (hfy_rate_is_zero_(o.success)) o.success = 1e-3;
-    if (!status) status = hfy_rate_check_options_(&o.run, k);
-    if (!status && (!(o.most > 0) || !hfy_base_is_finite_(o.most)))
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "options->most is %g; it should be above 0 and finite", o.most);
-    if (!status && !(o.success > 0))
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "options->success is %g; it should be above 0", o.success);
-    if (!status && !hfy_base_fits_(o.trials, dim, sizeof(double)))
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "options->trials is %z; that many states cannot exist", o.trials);
-    if (!status && (!rng || !noise)) status = hfy_base_fail_(k, HFY_ERR_ARG, "%s is NULL", rng ? "noise" : "rng");
-    if (!status && o.run.voltage)
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "options->run.voltage is set; a basin is one of rates");
+    if (fabs(o.most) <= 0) o.most = 2;
+    if (fabs(o.success) <= 0) o.success = 1e-3;
+    if ((status = hfy_rate_enter_run_(&in, HFY_RATE_AT_, o.trials, &o.run, k)) ||
+        (status = hfy_rate_check_number_("options->most", o.most, HFY_RATE_ABOVE_0_, k)) ||
+        (status = hfy_rate_check_ok_(o.success > 0, "options->success", o.success, "above 0", k)) ||
+        (status = hfy_base_null_(k, !rng ? "rng" : !noise ? "noise" : NULL)))
+        return status;
+    if (o.run.voltage)
+        return hfy_base_fail_(k, HFY_ERR_ARG, "options->run.voltage is set; a basin is one of rates");
     while (hfy_base_layout_(&arena, k, &status)) {
-        hfy_rate_plan_run_(&arena, o.trials, dim, &run);
-        ended = HFY_TAKE_(&arena, unsigned char, o.trials);
+        hfy_rate_plan_run_(&arena, &in, o.trials, &run);
         z = HFY_TAKE_(&arena, double, hfy_base_times_(o.trials, dim));
     }
-    if (!status) {
-        run.simd = simd, run.rate = rate, run.w = w, run.o = o.run;
-        for (i = 0; i < o.trials * dim; i++) z[i] = hfy_rate_normal_(rng);
-        hi = o.most;
-        for (look = 0; look <= o.bisections; look++) { /* the first look is at the most */
-            const double e = look ? 0.5 * (lo + hi) : hi;
-            size_t back = 0;
-            for (i = 0; i < o.trials * dim; i++) run.x[i] = r[i % dim] * exp(e * z[i]);
-            hfy_rate_integrate_(&run, ended);
-            for (trial = 0; trial < o.trials; trial++) {
-                double off = 0, size = 0;
-                for (i = 0; i < dim; i++) {
-                    const double d = run.x[trial * dim + i] - r[i];
-                    off += d * d, size += r[i] * r[i];
-                }
-                back += run.status[trial] != HFY_ERR_NONFINITE && sqrt(off) <= o.success * sqrt(size);
-            }
-            if (2 * back >= o.trials) {
-                lo = e;
-                if (!look) break;
-            } else {
-                hi = e;
-            }
-        }
-        *noise = lo;
+    if (status) return status;
+    for (i = 0; i < o.trials * dim; i++) z[i] = hfy_rate_normal_(rng);
+    run.o = o.run;
+    high = o.most;
+    for (look = 0; look <= o.bisections && low < high; look++) { /* the first look is at the most */
+        const double e = look ? 0.5 * (low + high) : high;
+        for (i = 0; i < o.trials * dim; i++) run.x[i] = r[i % dim] * exp(e * z[i]);
+        hfy_rate_integrate_(&run);
+        *(hfy_rate_returned_(&run, r, o.success) ? &low : &high) = e;
     }
-    return hfy_base_close_(k, &local, status);
+    *noise = low;
+    return hfy_base_close_(k, &local, HFY_OK);
 }
 #endif /* HFY_HAS_RATE_ */
 

@@ -1579,9 +1579,9 @@ TEST(bad_arguments)
     ARG(hfy_rate_jacobian(&one, w, zero, 4, x, &work), "unit 2 is 0");
     ARG(hfy_rate_spectrum(&one, w, r, 4, NULL, im, NULL, &work), "re is NULL");
     w[3] = HUGE_VAL;
-    ARG(hfy_rate_spectrum(&one, w, r, 4, re, im, NULL, &work), "w[3] is inf");
-    ARG(hfy_rate_stability(&one, w, r, 1, 4, a, NULL, &work), "w[3] is inf");
-    ARG(hfy_rate_simulate(&one, w, 4, r, 1, NULL, x, NULL, &work), "w[3] is inf");
+    ARG(hfy_rate_spectrum(&one, w, r, 4, re, im, NULL, &work), "w: row 0, unit 3 is inf");
+    ARG(hfy_rate_stability(&one, w, r, 1, 4, a, NULL, &work), "w: row 0, unit 3 is inf");
+    ARG(hfy_rate_simulate(&one, w, 4, r, 1, NULL, x, NULL, &work), "w: row 0, unit 3 is inf");
     w[3] = 0;
     search.low = 1, search.high = 0;
     ARG(hfy_rate_threshold(&one, r, 3, 4, &search, &theta, &best, &work), "bracket is 1 .. 0");
@@ -1598,7 +1598,7 @@ TEST(bad_arguments)
     x[0] = x[1] = 2;
     ARG(hfy_rate_theory_of(&one, x, NULL, 2, 0, &t, &work), "do not vary");
     x[1] = 3, a[0] = -1, a[1] = 1;
-    ARG(hfy_rate_theory_of(&one, x, a, 2, 0, &t, &work), "weight[0] is -1");
+    ARG(hfy_rate_theory_of(&one, x, a, 2, 0, &t, &work), "weight: sample 0");
     CHECK(hfy_rate_theory(&one, 1, 1, &t, &work) == HFY_OK);
     ARG(hfy_rate_at_load(&t, 1, &load, &work), "alpha is 1");
     ARG(hfy_rate_at_load(&t, 0, &load, &work), "alpha is 0");
