@@ -98,6 +98,11 @@
                                                                  binary, kernel, rate
      HFY_FILE                  "hfy.h"         implementation    under which name hfy.h includes itself, once for each
                                                                  instruction set; define it if you renamed the file
+     HFY_ISAS                  all             implementation    instruction sets to compile, as HFY_ISAS_SSE2 |
+                                                                 HFY_ISAS_AVX2 (SCALAR, SSE2, AVX2, AVX512, NEON). The
+                                                                 one that the compiler's target has (x86-64: SSE2) is
+                                                                 always there; by default no vectors narrower than that
+                                                                 (with -mavx2 no SSE2). AVX512 brings AVX2
      HFY_NO_SIMD               not defined     implementation    plain C kernels only, no intrinsics
      HFY_PARALLEL_FOR          not defined     implementation    your threads; see THREADS. Without it: OpenMP where the
      (n, body, context)                                          file is compiled for that (-fopenmp), else one thread
@@ -523,6 +528,12 @@ typedef enum hfy_isa {
     HFY_ISA_AVX512,
     HFY_ISA_NEON
 } hfy_isa;
+/* For HFY_ISAS: one bit for each. */
+#define HFY_ISAS_SCALAR 2
+#define HFY_ISAS_SSE2 4
+#define HFY_ISAS_AVX2 8
+#define HFY_ISAS_AVX512 16
+#define HFY_ISAS_NEON 32
 
 /* Scratch memory, the choice of instruction set, and the message of the last error. One per thread; zeroed = ready.
    Zeroed, it allocates with HFY_MALLOC, grows when a call needs more, and is emptied by hfy_work_free.
@@ -534,7 +545,7 @@ typedef struct hfy_work {
     size_t capacity;   /* its bytes */
     size_t used;       /* bytes that the last call used */
     size_t peak;       /* the most that a call has asked for so far: this many bytes would do */
-    hfy_isa isa;       /* HFY_ISA_BEST, or the instruction set to force (UNSUPPORTED if this machine has it not) */
+    hfy_isa isa;       /* HFY_ISA_BEST, or the instruction set to force (UNSUPPORTED if this machine or build has it not) */
     unsigned owned;    /* set by the library when it allocated buffer */
     char message[160]; /* what the last call had to say: empty after success */
 } hfy_work;
@@ -2584,9 +2595,11 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n)
 #define HFY_SIMD_NOINLINE_
 #endif
 
-/* Which vector kernels this compiler can make. */
-#if !defined(HFY_NO_SIMD)
-#if (defined(__x86_64__) || defined(__i386__)) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8))
+/* The instruction sets that this compiler can make, and of them the one that every machine of its target has: FLOOR. */
+#if defined(HFY_NO_SIMD)
+#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
+#define HFY_SIMD_MOST_ HFY_ISAS_SCALAR
+#elif (defined(__x86_64__) || defined(__i386__)) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8))
 #define HFY_SIMD_X86_
 #include <immintrin.h>
 #elif defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86)) && !defined(_M_ARM64EC)
@@ -2595,8 +2608,40 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n)
 #include <intrin.h>
 #elif defined(__aarch64__) && defined(__ARM_NEON) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8))
 #define HFY_SIMD_NEON_
+#define HFY_SIMD_FLOOR_ HFY_ISAS_NEON
+#define HFY_SIMD_MOST_ (HFY_ISAS_SCALAR | HFY_ISAS_NEON)
 #include <arm_neon.h>
+#else
+#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
+#define HFY_SIMD_MOST_ HFY_ISAS_SCALAR
 #endif
+#ifdef HFY_SIMD_X86_
+#define HFY_SIMD_MOST_ (HFY_ISAS_SCALAR | HFY_ISAS_SSE2 | HFY_ISAS_AVX2 | HFY_ISAS_AVX512)
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#define HFY_SIMD_FLOOR_ HFY_ISAS_AVX512
+#elif defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))
+#define HFY_SIMD_FLOOR_ HFY_ISAS_AVX2
+#elif defined(__SSE2__) || defined(_M_X64)
+#define HFY_SIMD_FLOOR_ HFY_ISAS_SSE2
+#else
+#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
+#endif
+#endif
+#if defined(__GNUC__)
+#define HFY_PREFETCH_(address) __builtin_prefetch((const void *)(address), 0, 3)
+#define HFY_PREFETCH_L2_(address) __builtin_prefetch((const void *)(address), 0, 2)
+#elif defined(HFY_SIMD_X86_)
+#define HFY_PREFETCH_(address) _mm_prefetch((const char *)(address), _MM_HINT_T0)
+#define HFY_PREFETCH_L2_(address) _mm_prefetch((const char *)(address), _MM_HINT_T1)
+#else
+#define HFY_PREFETCH_(address) (void)0
+#define HFY_PREFETCH_L2_(address) (void)0
+#endif
+/* Is one of these compiled? By default plain C is, and FLOOR with all that is above it. */
+#ifdef HFY_ISAS
+#define HFY_SIMD_HAS_(sets) (((HFY_ISAS) | HFY_SIMD_FLOOR_) & HFY_SIMD_MOST_ & (sets))
+#else
+#define HFY_SIMD_HAS_(sets) ((HFY_ISAS_SCALAR | ~(HFY_SIMD_FLOOR_ - 1)) & HFY_SIMD_MOST_ & (sets))
 #endif
 
 /* out[j*out_stride + i] = pairwise(x_i, q_j) for rows x_i and nq queries q_j of dim. */
@@ -2663,8 +2708,6 @@ typedef struct hfy_simd_block_ {
 typedef struct hfy_simd_product_ {
     size_t size, rows, columns; /* of an element; of a tile of registers */
     void (*block)(const hfy_simd_block_ *block);
-    /* to[p*width + j] = from[j*across + p*along] for j < have, p < k */
-    void (*pack)(void *to, size_t width, const void *from, size_t across, size_t along, size_t have, size_t k);
 } hfy_simd_product_;
 
 typedef struct hfy_simd_products_ {
@@ -2676,6 +2719,65 @@ typedef struct hfy_simd_products_ {
     /* sweeps of the QR algorithm: see >>linalg.eigen */
     void (*chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count);
 } hfy_simd_products_;
+
+/* The tiles in which vector kernels go through all pairs: `one` query with any number of rows, eight at a time; `few`,
+   rows x queries at once (sum[j*rows + i]), or NULL if that is no faster. */
+enum { HFY_SIMD_TALL_ = 8, HFY_SIMD_BROAD_ = 3 };
+typedef struct hfy_simd_tiles_ {
+    void (*one)(const hfy_real *x, size_t x_stride, size_t rows, const hfy_real *q, size_t dim, hfy_real *out);
+    void (*few)(const hfy_real *const *x, const hfy_real *const *q, size_t dim, hfy_real *sum);
+    size_t rows, queries;
+} hfy_simd_tiles_;
+
+/* Rows stay in L1 while the queries pass; queries in L2 while the rows pass; edges repeat the last row or query and drop
+   what comes of it. A query that is left over meets eight rows. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_tiles_ *t, const hfy_real *x, size_t x_stride,
+                                                         size_t rows, const hfy_real *q, size_t q_stride, size_t nq,
+                                                         size_t dim, hfy_real *out, size_t out_stride)
+{
+    const size_t line = 64 / sizeof *x, row_bytes = dim * sizeof *x + 1, tall = t->rows, broad = t->queries;
+    const hfy_real *px[HFY_SIMD_TALL_], *pq[HFY_SIMD_BROAD_];
+    hfy_real sum[HFY_SIMD_TALL_ * HFY_SIMD_BROAD_];
+    size_t j_block = 262144 / row_bytes / broad * broad, i_block = rows, i0, j0, i, j, r, s;
+    if (nq == 1) {
+        t->one(x, x_stride, rows, q, dim, out);
+        return;
+    }
+    if (j_block < 4 * broad) j_block = 4 * broad;
+    if (nq > j_block) {
+        i_block = 262144 / row_bytes / tall * tall;
+        if (i_block < 4 * tall) i_block = 4 * tall;
+        j_block = ((nq - 1) / ((nq - 1) / j_block + 1) / broad + 1) * broad; /* even shares */
+    }
+    for (i0 = 0; i0 < rows; i0 += i_block)
+        for (j0 = 0; j0 < nq; j0 += j_block) {
+            const size_t i1 = hfy_base_min_(i0 + i_block, rows), j1 = hfy_base_min_(j0 + j_block, nq);
+            const size_t tiles = (j1 - j0 + broad - 1) / broad;
+            for (i = i0; i < i1; i += tall) {
+                const size_t left = hfy_base_min_(tall, i1 - i), next = i + tall;
+                const size_t lines = next + tall <= rows ? (dim + line - 1) / line : 0; /* of a row yet to come */
+                const size_t share = (lines + tiles - 1) / tiles;
+                size_t at = 0;
+                for (r = 0; r < tall; r++) px[r] = x + (i + (r < left ? r : left - 1)) * x_stride;
+                for (j = j0; j < j1; j += broad) {
+                    const size_t width = hfy_base_min_(broad, j1 - j), end = hfy_base_min_(at + share, lines);
+                    hfy_real *to = out + j * out_stride;
+                    for (; at < end; at++)
+                        for (r = 0; r < tall; r++) HFY_PREFETCH_L2_(x + (next + r) * x_stride + at * line);
+                    if (width == 1) {
+                        const size_t first = i0 + (i - i0) / HFY_SIMD_TALL_ * HFY_SIMD_TALL_;
+                        if (next - first == HFY_SIMD_TALL_ || next >= i1)
+                            t->one(x + first * x_stride, x_stride, i + left - first, q + j * q_stride, dim, to + first);
+                        continue;
+                    }
+                    for (s = 0; s < broad; s++) pq[s] = q + (j + (s < width ? s : width - 1)) * q_stride;
+                    t->few(px, pq, dim, sum);
+                    for (s = 0; s < width; s++, to += out_stride)
+                        for (r = 0; r < left; r++) to[i + r] = sum[s * tall + r];
+                }
+            }
+        }
+}
 
 /* --- scalar: plain C, the definition of every kernel --- */
 
@@ -2909,34 +3011,18 @@ HFY_PRIVATE_ size_t hfy_simd_signs_scalar_(const double *h, const double *width,
     return clear;
 }
 
-static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
-                                           HFY_ISA_SCALAR,
-                                           1,
-                                           hfy_simd_dot_scalar_,
-                                           hfy_simd_euclidean_scalar_,
-                                           hfy_simd_manhattan_scalar_,
-                                           hfy_simd_combine_scalar_,
-                                           hfy_simd_gather_scalar_,
-                                           hfy_simd_max_scalar_,
-                                           hfy_simd_window_scalar_,
-                                           hfy_simd_softmax_scalar_,
-                                           hfy_simd_scale_scalar_,
-                                           hfy_simd_scale_once_scalar_,
-                                           hfy_simd_mix_scalar_,
-                                           hfy_simd_cut_scalar_,
-                                           hfy_simd_apart_scalar_,
-                                           hfy_simd_exp_scalar_,
-                                           hfy_simd_below_scalar_,
-                                           hfy_simd_keep_below_scalar_,
-                                           hfy_simd_powers_scalar_,
-                                           hfy_simd_clip_scalar_,
-                                           hfy_simd_signs_scalar_};
+static const hfy_simd_ hfy_simd_table_real_scalar_ = {
+    "scalar", HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
+    hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_,
+    hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
+    hfy_simd_cut_scalar_, hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_below_scalar_,
+    hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_};
 
 #endif /* HFY_BODIES_ rest while the templates are defined */
 
 /* --- the vocabulary of the templates: what a vector of this pass can do ---
    HFY_F_(op) acts on float, HFY_D_(op) on double, HFY_V_(op) on the precision of the pass: HFY_V_(vec) is the vector,
-   HFY_V_(tail) knows the first n lanes (n < LANES), HFY_V_(cond) is one truth per lane. */
+   HFY_V_(tail) knows the first n lanes (n <= LANES), HFY_V_(cond) is one truth per lane. */
 #ifdef HFY_SIMD_PASS_
 
 #define HFY_PASTE_3_(name, type, isa) hfy_simd_##name##_##type##_##isa##_
@@ -2954,6 +3040,18 @@ static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
 #define HFY_BITS_ 32
 #define HFY_LANES_ (HFY_BYTES_ / 4)
 #endif
+/* AVX-512's tables take from AVX2 what gives the same bits and is no part of a scan, a sum of many rows or a product. */
+#if HFY_SIMD_PASS_ == 4
+#define HFY_NARROW_ avx2
+#else
+#define HFY_NARROW_ HFY_ISA_
+#endif
+#ifdef HFY_DOUBLE
+#define HFY_VN_(name) HFY_PASTE_(name, f64, HFY_NARROW_)
+#else
+#define HFY_VN_(name) HFY_PASTE_(name, f32, HFY_NARROW_)
+#endif
+#define HFY_DN_(name) HFY_PASTE_(name, f64, HFY_NARROW_)
 
 /* ROWS x QUERIES accumulators of a dot tile, STRIP x BATCH of a projection and of a product of matrices. */
 #if HFY_SIMD_PASS_ == 1 /* plain C, products only: a vector of one lane */
@@ -3026,17 +3124,6 @@ static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
 #else
 #define HFY_PIN_(v) (void)0
 #endif
-#if defined(__GNUC__)
-#define HFY_PREFETCH_(address) __builtin_prefetch((const void *)(address), 0, 3)
-#define HFY_PREFETCH_L2_(address) __builtin_prefetch((const void *)(address), 0, 2)
-#elif HFY_SIMD_PASS_ == 1
-#define HFY_PREFETCH_(address) (void)0
-#define HFY_PREFETCH_L2_(address) (void)0
-#else
-#define HFY_PREFETCH_(address) _mm_prefetch((const char *)(address), _MM_HINT_T0)
-#define HFY_PREFETCH_L2_(address) _mm_prefetch((const char *)(address), _MM_HINT_T1)
-#endif
-
 #if HFY_SIMD_PASS_ == 1
 typedef HFY_S_ HFY_V_(vec);
 typedef size_t HFY_V_(tail);
@@ -3105,18 +3192,12 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(load)(const float *p) { return HFY_MM_(loadu_ps)(
 HFY_INLINE_ HFY_D_(vec) HFY_D_(load)(const double *p) { return HFY_MM_(loadu_pd)(p); }
 HFY_INLINE_ void HFY_F_(store)(float *p, HFY_F_(vec) a) { HFY_MM_(storeu_ps)(p, a); }
 HFY_INLINE_ void HFY_D_(store)(double *p, HFY_D_(vec) a) { HFY_MM_(storeu_pd)(p, a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(add)(HFY_F_(vec) a, HFY_F_(vec) b) { return HFY_MM_(add_ps)(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(add)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(add_pd)(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(sub)(HFY_F_(vec) a, HFY_F_(vec) b) { return HFY_MM_(sub_ps)(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(sub)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(sub_pd)(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(mul)(HFY_F_(vec) a, HFY_F_(vec) b) { return HFY_MM_(mul_ps)(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(mul)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(mul_pd)(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(div)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(div_pd)(a, b); }
-/* The second operand where either is NaN. */
-HFY_INLINE_ HFY_F_(vec) HFY_F_(max)(HFY_F_(vec) a, HFY_F_(vec) b) { return HFY_MM_(max_ps)(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(max)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(max_pd)(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(min)(HFY_F_(vec) a, HFY_F_(vec) b) { return HFY_MM_(min_ps)(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(min)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(min_pd)(a, b); }
+#define HFY_WORD_(op)                                                                                                  \
+    HFY_INLINE_ HFY_F_(vec) HFY_F_(op)(HFY_F_(vec) a, HFY_F_(vec) b) { return HFY_MM_(op##_ps)(a, b); }                \
+    HFY_INLINE_ HFY_D_(vec) HFY_D_(op)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(op##_pd)(a, b); }
+HFY_WORD_(add) HFY_WORD_(sub) HFY_WORD_(mul) HFY_WORD_(div)
+HFY_WORD_(max) HFY_WORD_(min) /* the second operand where either is NaN */
+#undef HFY_WORD_
 HFY_INLINE_ HFY_F_(vec) HFY_F_(abs)(HFY_F_(vec) a) { return HFY_MM_(andnot_ps)(HFY_MM_(set1_ps)(-0.0f), a); }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(abs)(HFY_D_(vec) a) { return HFY_MM_(andnot_pd)(HFY_MM_(set1_pd)(-0.0), a); }
 
@@ -3127,30 +3208,20 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(abs)(HFY_D_(vec) a) { return HFY_MM_(andnot_pd)(H
 #else
 #define HFY_SEPARATE_(v) (void)0
 #endif
-HFY_INLINE_ HFY_F_(vec) HFY_F_(fma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c)
-{
-    __m128 product = _mm_mul_ps(a, b);
-    HFY_SEPARATE_(product);
-    return _mm_add_ps(product, c);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(fma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c)
-{
-    __m128d product = _mm_mul_pd(a, b);
-    HFY_SEPARATE_(product);
-    return _mm_add_pd(product, c);
-}
-HFY_INLINE_ HFY_F_(vec) HFY_F_(fnma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c)
-{
-    __m128 product = _mm_mul_ps(a, b);
-    HFY_SEPARATE_(product);
-    return _mm_sub_ps(c, product);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(fnma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c)
-{
-    __m128d product = _mm_mul_pd(a, b);
-    HFY_SEPARATE_(product);
-    return _mm_sub_pd(c, product);
-}
+#define HFY_WORD_(type, word, sum)                                                                                     \
+    HFY_INLINE_ HFY_PASTE_(vec, type, HFY_ISA_)                                                                        \
+        HFY_PASTE_(word, type, HFY_ISA_)(HFY_PASTE_(vec, type, HFY_ISA_) a, HFY_PASTE_(vec, type, HFY_ISA_) b,         \
+                                         HFY_PASTE_(vec, type, HFY_ISA_) c)                                            \
+    {                                                                                                                  \
+        HFY_PASTE_(vec, type, HFY_ISA_) product = HFY_PASTE_(mul, type, HFY_ISA_)(a, b);                               \
+        HFY_SEPARATE_(product);                                                                                        \
+        return sum;                                                                                                    \
+    }
+HFY_WORD_(f32, fma, _mm_add_ps(product, c))
+HFY_WORD_(f64, fma, _mm_add_pd(product, c))
+HFY_WORD_(f32, fnma, _mm_sub_ps(c, product))
+HFY_WORD_(f64, fnma, _mm_sub_pd(c, product))
+#undef HFY_WORD_
 #undef HFY_SEPARATE_
 #else
 HFY_INLINE_ HFY_F_(vec) HFY_F_(fma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c) { return HFY_MM_(fmadd_ps)(a, b, c); }
@@ -3354,24 +3425,29 @@ HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) { return n; }
 HFY_INLINE_ HFY_F_(vec) HFY_F_(load_n)(const float *p, HFY_F_(tail) t)
 {
     double pair;
+    if (t >= 4) return _mm_loadu_ps(p);
     if (t < 2) return t ? _mm_load_ss(p) : _mm_setzero_ps();
     memcpy(&pair, p, sizeof pair);
     return _mm_movelh_ps(_mm_castpd_ps(_mm_set_sd(pair)), t == 3 ? _mm_load_ss(p + 2) : _mm_setzero_ps());
 }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(load_n)(const double *p, HFY_D_(tail) t)
 {
-    return t ? _mm_load_sd(p) : _mm_setzero_pd();
+    return t > 1 ? _mm_loadu_pd(p) : t ? _mm_load_sd(p) : _mm_setzero_pd();
 }
 HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_F_(vec) a, HFY_F_(tail) t)
 {
     double pair = _mm_cvtsd_f64(_mm_castps_pd(a));
+    if (t >= 4) _mm_storeu_ps(p, a);
     if (t == 1) _mm_store_ss(p, a);
-    if (t >= 2) memcpy(p, &pair, sizeof pair);
+    if (t == 2 || t == 3) memcpy(p, &pair, sizeof pair);
     if (t == 3) _mm_store_ss(p + 2, _mm_movehl_ps(a, a));
 }
 HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_D_(vec) a, HFY_D_(tail) t)
 {
-    if (t) _mm_store_sd(p, a);
+    if (t > 1)
+        _mm_storeu_pd(p, a);
+    else if (t)
+        _mm_store_sd(p, a);
 }
 HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b)
 {
@@ -3387,7 +3463,7 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(inside)(HFY_F_(tail) t, HFY_F_(vec) a, HFY_F_(vec
 }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b)
 {
-    return t ? _mm_move_sd(b, a) : b;
+    return t > 1 ? a : t ? _mm_move_sd(b, a) : b;
 }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm_cmplt_ps(a, b); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm_cmplt_pd(a, b); }
@@ -3413,32 +3489,8 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
 #endif
 #endif
 
-/* Is either NaN? Where the compiler may assume that there is none, by the bits. */
-#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) /* carries into the sign from beyond infinity */
-{
-    HFY_D_(whole) no_sign = HFY_MM_(set1_epi32)(0x7FFFFFFF), carry = HFY_MM_(set1_epi32)(0x007FFFFF);
-    HFY_D_(whole) is = HFY_MM_INT_(or)(HFY_MM_(add_epi32)(HFY_MM_INT_(and)(HFY_MM_INT_(castps)(a), no_sign), carry),
-                                       HFY_MM_(add_epi32)(HFY_MM_INT_(and)(HFY_MM_INT_(castps)(b), no_sign), carry));
+/* Is either NaN? */
 #if HFY_SIMD_PASS_ == 4
-    return _mm512_movepi32_mask(is);
-#else
-    return HFY_MM_CAST_(ps)(HFY_MM_(srai_epi32)(is, 31));
-#endif
-}
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b)
-{
-    HFY_D_(whole) no_sign = HFY_MM_SET64_(INT64_C(0x7FFFFFFFFFFFFFFF)),
-                  carry = HFY_MM_SET64_(INT64_C(0x000FFFFFFFFFFFFF));
-    HFY_D_(whole) is = HFY_MM_INT_(or)(HFY_MM_(add_epi64)(HFY_MM_INT_(and)(HFY_MM_INT_(castpd)(a), no_sign), carry),
-                                       HFY_MM_(add_epi64)(HFY_MM_INT_(and)(HFY_MM_INT_(castpd)(b), no_sign), carry));
-#if HFY_SIMD_PASS_ == 4
-    return _mm512_movepi64_mask(is);
-#else
-    return HFY_MM_CAST_(pd)(HFY_MM_(shuffle_epi32)(HFY_MM_(srai_epi32)(is, 31), 0xF5));
-#endif
-}
-#elif HFY_SIMD_PASS_ == 4
 HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_cmp_pd_mask(a, b, _CMP_UNORD_Q); }
 #elif HFY_SIMD_PASS_ == 3
@@ -3450,28 +3502,14 @@ HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm_
 #endif
 
 /* Moves the lanes whose bit is set to the front, of numbers and of indices. */
-#if HFY_SIMD_PASS_ > 2 && SIZE_MAX > 0xFFFFFFFF
+#if HFY_SIMD_PASS_ == 3 && SIZE_MAX > 0xFFFFFFFF
 #define HFY_PACK_
 HFY_INLINE_ size_t HFY_D_(count)(unsigned bits) { return (size_t)_mm_popcnt_u32(bits); }
 HFY_INLINE_ HFY_D_(whole) HFY_D_(index_load)(const size_t *p)
 {
-    return HFY_MM_INT_(loadu)((const HFY_D_(whole) *)(const void *)p);
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
 }
-HFY_INLINE_ void HFY_D_(index_store)(size_t *p, HFY_D_(whole) a) { HFY_MM_INT_(storeu)((HFY_D_(whole) *)(void *)p, a); }
-#if HFY_SIMD_PASS_ == 4
-HFY_INLINE_ HFY_D_(whole) HFY_D_(index_from)(size_t i)
-{
-    return _mm512_add_epi64(_mm512_set1_epi64((int64_t)i), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(pack)(unsigned bits, HFY_D_(vec) a)
-{
-    return _mm512_maskz_compress_pd((__mmask8)bits, a);
-}
-HFY_INLINE_ HFY_D_(whole) HFY_D_(index_pack)(unsigned bits, HFY_D_(whole) a)
-{
-    return _mm512_maskz_compress_epi64((__mmask8)bits, a);
-}
-#else
+HFY_INLINE_ void HFY_D_(index_store)(size_t *p, HFY_D_(whole) a) { _mm256_storeu_si256((__m256i *)(void *)p, a); }
 HFY_INLINE_ HFY_D_(whole) HFY_D_(index_from)(size_t i)
 {
     return _mm256_add_epi64(_mm256_set1_epi64x((int64_t)i), _mm256_setr_epi64x(0, 1, 2, 3));
@@ -3493,7 +3531,6 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(pack)(unsigned bits, HFY_D_(vec) a)
     return _mm256_castsi256_pd(HFY_D_(index_pack)(bits, _mm256_castpd_si256(a)));
 }
 #endif
-#endif
 #undef HFY_MM_
 #undef HFY_MM_INT_
 #undef HFY_MM_CAST_
@@ -3514,17 +3551,11 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(load)(const float *p) { return vld1q_f32(p); }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(load)(const double *p) { return vld1q_f64(p); }
 HFY_INLINE_ void HFY_F_(store)(float *p, HFY_F_(vec) a) { vst1q_f32(p, a); }
 HFY_INLINE_ void HFY_D_(store)(double *p, HFY_D_(vec) a) { vst1q_f64(p, a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(add)(HFY_F_(vec) a, HFY_F_(vec) b) { return vaddq_f32(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(add)(HFY_D_(vec) a, HFY_D_(vec) b) { return vaddq_f64(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(sub)(HFY_F_(vec) a, HFY_F_(vec) b) { return vsubq_f32(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(sub)(HFY_D_(vec) a, HFY_D_(vec) b) { return vsubq_f64(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(mul)(HFY_F_(vec) a, HFY_F_(vec) b) { return vmulq_f32(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(mul)(HFY_D_(vec) a, HFY_D_(vec) b) { return vmulq_f64(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(div)(HFY_D_(vec) a, HFY_D_(vec) b) { return vdivq_f64(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(max)(HFY_F_(vec) a, HFY_F_(vec) b) { return vmaxq_f32(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(max)(HFY_D_(vec) a, HFY_D_(vec) b) { return vmaxq_f64(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(min)(HFY_F_(vec) a, HFY_F_(vec) b) { return vminq_f32(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(min)(HFY_D_(vec) a, HFY_D_(vec) b) { return vminq_f64(a, b); }
+#define HFY_WORD_(op)                                                                                                  \
+    HFY_INLINE_ HFY_F_(vec) HFY_F_(op)(HFY_F_(vec) a, HFY_F_(vec) b) { return v##op##q_f32(a, b); }                    \
+    HFY_INLINE_ HFY_D_(vec) HFY_D_(op)(HFY_D_(vec) a, HFY_D_(vec) b) { return v##op##q_f64(a, b); }
+HFY_WORD_(add) HFY_WORD_(sub) HFY_WORD_(mul) HFY_WORD_(div) HFY_WORD_(max) HFY_WORD_(min)
+#undef HFY_WORD_
 HFY_INLINE_ HFY_F_(vec) HFY_F_(abs)(HFY_F_(vec) a) { return vabsq_f32(a); }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(abs)(HFY_D_(vec) a) { return vabsq_f64(a); }
 HFY_INLINE_ HFY_F_(vec) HFY_F_(fma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c) { return vfmaq_f32(c, a, b); }
@@ -3567,22 +3598,27 @@ HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) { return n; }
 HFY_INLINE_ HFY_F_(vec) HFY_F_(load_n)(const float *p, HFY_F_(tail) t)
 {
     float32x2_t zero = vdup_n_f32(0);
+    if (t >= 4) return vld1q_f32(p);
     if (t < 2) return vcombine_f32(t ? vld1_lane_f32(p, zero, 0) : zero, zero);
     return vcombine_f32(vld1_f32(p), t == 3 ? vld1_lane_f32(p + 2, zero, 0) : zero);
 }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(load_n)(const double *p, HFY_D_(tail) t)
 {
-    return t ? vcombine_f64(vld1_f64(p), vdup_n_f64(0)) : vdupq_n_f64(0);
+    return t > 1 ? vld1q_f64(p) : t ? vcombine_f64(vld1_f64(p), vdup_n_f64(0)) : vdupq_n_f64(0);
 }
 HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_F_(vec) a, HFY_F_(tail) t)
 {
+    if (t >= 4) vst1q_f32(p, a);
     if (t == 1) vst1q_lane_f32(p, a, 0);
-    if (t >= 2) vst1_f32(p, vget_low_f32(a));
+    if (t == 2 || t == 3) vst1_f32(p, vget_low_f32(a));
     if (t == 3) vst1q_lane_f32(p + 2, a, 2);
 }
 HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_D_(vec) a, HFY_D_(tail) t)
 {
-    if (t) vst1q_lane_f64(p, a, 0);
+    if (t > 1)
+        vst1q_f64(p, a);
+    else if (t)
+        vst1q_lane_f64(p, a, 0);
 }
 HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b) { return vbslq_f32(c, a, b); }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(select)(HFY_D_(cond) c, HFY_D_(vec) a, HFY_D_(vec) b) { return vbslq_f64(c, a, b); }
@@ -3593,23 +3629,20 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(inside)(HFY_F_(tail) t, HFY_F_(vec) a, HFY_F_(vec
 }
 HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b)
 {
-    return t ? vcombine_f64(vget_low_f64(a), vget_high_f64(b)) : b;
+    return t > 1 ? a : t ? vcombine_f64(vget_low_f64(a), vget_high_f64(b)) : b;
 }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return vcltq_f32(a, b); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return vcltq_f64(a, b); }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return vcleq_f32(a, b); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_D_(vec) a, HFY_D_(vec) b) { return vcleq_f64(a, b); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) /* by the bits, for -ffast-math */
+HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b)
 {
-    uint32x4_t no_sign = vdupq_n_u32(0x7FFFFFFF), inf = vdupq_n_u32(0x7F800000);
-    return vorrq_u32(vcgtq_u32(vandq_u32(vreinterpretq_u32_f32(a), no_sign), inf),
-                     vcgtq_u32(vandq_u32(vreinterpretq_u32_f32(b), no_sign), inf));
+    return vmvnq_u32(vandq_u32(vceqq_f32(a, a), vceqq_f32(b, b)));
 }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b)
 {
-    uint64x2_t no_sign = vdupq_n_u64(UINT64_C(0x7FFFFFFFFFFFFFFF)), inf = vdupq_n_u64(UINT64_C(0x7FF0000000000000));
-    return vorrq_u64(vcgtq_u64(vandq_u64(vreinterpretq_u64_f64(a), no_sign), inf),
-                     vcgtq_u64(vandq_u64(vreinterpretq_u64_f64(b), no_sign), inf));
+    return vreinterpretq_u64_u32(
+        vmvnq_u32(vreinterpretq_u32_u64(vandq_u64(vceqq_f64(a, a), vceqq_f64(b, b)))));
 }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(either)(HFY_F_(cond) a, HFY_F_(cond) b) { return vorrq_u32(a, b); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(either)(HFY_D_(cond) a, HFY_D_(cond) b) { return vorrq_u64(a, b); }
@@ -3668,6 +3701,25 @@ HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
 #undef HFY_LEVEL_
     HFY_V_(store)(lane, v[0]);
     HFY_UNROLL_ for (i = 0; i < n; i++) sum[i] = lane[reversed[i] / (16 / lanes)]; /* where halving put them */
+}
+#endif
+
+/* The next n elements of an array, a vector's at most; a with what is beyond them taken from b. */
+HFY_INLINE_ HFY_V_(vec) HFY_V_(load_up)(const HFY_S_ *p, size_t n)
+{
+    return n >= HFY_LANES_ ? HFY_V_(load)(p) : HFY_V_(load_n)(p, HFY_V_(first)(n));
+}
+HFY_INLINE_ void HFY_V_(store_up)(HFY_S_ *p, HFY_V_(vec) a, size_t n)
+{
+    if (n >= HFY_LANES_)
+        HFY_V_(store)(p, a);
+    else
+        HFY_V_(store_n)(p, a, HFY_V_(first)(n));
+}
+#if HFY_SIMD_PASS_ != 1
+HFY_INLINE_ HFY_V_(vec) HFY_V_(up_to)(size_t n, HFY_V_(vec) a, HFY_V_(vec) b)
+{
+    return n >= HFY_LANES_ ? a : HFY_V_(inside)(HFY_V_(first)(n), a, b);
 }
 #endif
 
@@ -3734,7 +3786,7 @@ HFY_INLINE_ void HFY_V_(one)(int kind, const HFY_S_ *x, size_t x_stride, size_t 
                              HFY_S_ *out)
 {
     const size_t bytes = 8 * x_stride * sizeof *x; /* ahead: the next rows, 16 KiB on at least */
-    const size_t ahead = rows * dim * sizeof *x > 32768 ? bytes * (1 + 16383 / bytes) : 0;
+    const size_t ahead = rows > 8 && rows * dim * sizeof *x > 32768 ? bytes * (1 + 16383 / bytes) : 0;
     const HFY_S_ *px[8];
     HFY_S_ sum[8];
     size_t i, r;
@@ -3753,67 +3805,14 @@ HFY_TARGET_ void HFY_V_(dot_one)(const double *x, size_t x_stride, size_t rows, 
     HFY_V_(one)(HFY_DOT_, x, x_stride, rows, q, dim, out);
 }
 #elif HFY_SIMD_PASS_ != 1 && !defined(HFY_SIMD_OTHER_)
-typedef void HFY_V_(one_query)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t dim, HFY_S_ *out);
-typedef void HFY_V_(few)(const HFY_S_ *const *x, const HFY_S_ *const *q, size_t dim, HFY_S_ *sum);
-
-/* All pairs, ROWS x QUERIES at a time by `few`. Rows stay in L1 while the queries pass; queries in L2 while the rows
-   pass; edges repeat the last row or query and drop what comes of it. A query that is left over meets eight rows. */
-HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(pairs)(HFY_V_(one_query) *one, HFY_V_(few) *few, const HFY_S_ *x,
-                                                  size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,
-                                                  size_t nq, size_t dim, HFY_S_ *out, size_t out_stride)
+HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(dot_few)(const HFY_S_ *const *x, const HFY_S_ *const *q, size_t dim,
+                                                     HFY_S_ *sum)
 {
-    const size_t line = 64 / sizeof *x, row_bytes = dim * sizeof *x + 1;
-    const HFY_S_ *px[HFY_ROWS_], *pq[HFY_QUERIES_];
-    HFY_S_ sum[HFY_ROWS_ * HFY_QUERIES_];
-    size_t j_block = 262144 / row_bytes / HFY_QUERIES_ * HFY_QUERIES_, i_block = rows, i0, j0, i, j, r, s;
-    if (nq == 1) {
-        one(x, x_stride, rows, q, dim, out);
-        return;
-    }
-    if (j_block < 4 * HFY_QUERIES_) j_block = 4 * HFY_QUERIES_;
-    if (nq > j_block) {
-        i_block = 262144 / row_bytes / HFY_ROWS_ * HFY_ROWS_;
-        if (i_block < 4 * HFY_ROWS_) i_block = 4 * HFY_ROWS_;
-        j_block = ((nq - 1) / ((nq - 1) / j_block + 1) / HFY_QUERIES_ + 1) * HFY_QUERIES_; /* even shares */
-    }
-    for (i0 = 0; i0 < rows; i0 += i_block)
-        for (j0 = 0; j0 < nq; j0 += j_block) {
-            const size_t i1 = hfy_base_min_(i0 + i_block, rows), j1 = hfy_base_min_(j0 + j_block, nq);
-            const size_t tiles = (j1 - j0 + HFY_QUERIES_ - 1) / HFY_QUERIES_, over = (j1 - j0) % HFY_QUERIES_ == 1;
-            for (i = i0; i < i1; i += HFY_ROWS_) {
-                size_t left = hfy_base_min_(HFY_ROWS_, i1 - i), next = i + HFY_ROWS_, at = 0;
-                size_t lines = next + HFY_ROWS_ <= rows ? (dim + line - 1) / line : 0; /* of a row yet to come */
-                size_t share = (lines + tiles - 1) / tiles;
-                for (r = 0; r < HFY_ROWS_; r++) px[r] = x + (i + (r < left ? r : left - 1)) * x_stride;
-                for (j = j0; j < j1; j += HFY_QUERIES_) {
-                    const size_t width = hfy_base_min_(HFY_QUERIES_, j1 - j), end = hfy_base_min_(at + share, lines);
-                    for (; at < end; at++)
-                        for (r = 0; r < HFY_ROWS_; r++) HFY_PREFETCH_L2_(x + (next + r) * x_stride + at * line);
-                    if (over && width == 1) {
-                        const size_t first = i0 + (i - i0) / 8 * 8;
-                        if (next - first == 8 || next >= i1)
-                            one(x + first * x_stride, x_stride, i + left - first, q + j * q_stride, dim,
-                                out + j * out_stride + first);
-                        break;
-                    }
-                    for (s = 0; s < HFY_QUERIES_; s++) pq[s] = q + (j + (s < width ? s : width - 1)) * q_stride;
-                    few(px, pq, dim, sum);
-                    for (s = 0; s < width; s++)
-                        if (left == HFY_ROWS_)
-                            memcpy(out + (j + s) * out_stride + i, sum + s * HFY_ROWS_, HFY_ROWS_ * sizeof *out);
-                        else
-                            for (r = 0; r < left; r++) out[(j + s) * out_stride + i + r] = sum[s * HFY_ROWS_ + r];
-                }
-            }
-        }
+    HFY_V_(tile)(HFY_DOT_, HFY_ROWS_, HFY_QUERIES_, x, q, dim, 0, sum);
 }
 
-#define HFY_PAIRS_(name, kind)                                                                                         \
-    HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(name##_few)(const HFY_S_ *const *x, const HFY_S_ *const *q, size_t dim, \
-                                                           HFY_S_ *sum)                                                \
-    {                                                                                                                  \
-        HFY_V_(tile)(kind, HFY_ROWS_, HFY_QUERIES_, x, q, dim, 0, sum);                                                \
-    }                                                                                                                  \
+/* A distance takes more arithmetic than loads: one query at a time is as fast as a few. */
+#define HFY_PAIRS_(name, kind, few, tall, broad)                                                                       \
     HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(name##_one)(const HFY_S_ *x, size_t x_stride, size_t rows,              \
                                                            const HFY_S_ *q, size_t dim, HFY_S_ *out)                   \
     {                                                                                                                  \
@@ -3822,19 +3821,19 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(pairs)(HFY_V_(one_query) *one, HFY_V_
     HFY_TARGET_ void HFY_V_(name)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,     \
                                   size_t nq, size_t dim, HFY_S_ *out, size_t out_stride)                               \
     {                                                                                                                  \
-        HFY_V_(pairs)(HFY_V_(name##_one), HFY_V_(name##_few), x, x_stride, rows, q, q_stride, nq, dim, out,            \
-                      out_stride);                                                                                     \
+        static const hfy_simd_tiles_ tiles = {HFY_V_(name##_one), few, tall, broad};                                   \
+        hfy_simd_all_pairs_(&tiles, x, x_stride, rows, q, q_stride, nq, dim, out, out_stride);                         \
     }
-HFY_PAIRS_(dot, HFY_DOT_)
-HFY_PAIRS_(euclidean, HFY_EUCLIDEAN_)
-HFY_PAIRS_(manhattan, HFY_MANHATTAN_)
+HFY_PAIRS_(dot, HFY_DOT_, HFY_V_(dot_few), HFY_ROWS_, HFY_QUERIES_)
+HFY_PAIRS_(euclidean, HFY_EUCLIDEAN_, NULL, 8, 1)
+HFY_PAIRS_(manhattan, HFY_MANHATTAN_, NULL, 8, 1)
 #undef HFY_PAIRS_
 #endif
 #undef HFY_DOT_
 #undef HFY_EUCLIDEAN_
 #undef HFY_MANHATTAN_
 
-#if HFY_BITS_ == 64 || !defined(HFY_SIMD_OTHER_)
+#if HFY_SIMD_PASS_ != 4 && (HFY_BITS_ == 64 || !defined(HFY_SIMD_OTHER_))
 /* z += sum of w[i] row[i], four rows at a time, while the next four are on their way (row has 4 entries more). */
 HFY_INLINE_ void HFY_V_(rows4)(const HFY_S_ *w, const HFY_S_ *const *row, size_t dim, HFY_S_ *z)
 {
@@ -3856,7 +3855,7 @@ HFY_INLINE_ void HFY_V_(rows4)(const HFY_S_ *w, const HFY_S_ *const *row, size_t
         }
     }
     if (k < dim) {
-        HFY_V_(tail) t = HFY_V_(first)(dim - k);
+        const HFY_V_(tail) t = HFY_V_(first)(dim - k);
         v = HFY_V_(fma)(w0, HFY_V_(load_n)(x0 + k, t), HFY_V_(load_n)(z + k, t));
         v = HFY_V_(fma)(w1, HFY_V_(load_n)(x1 + k, t), v);
         v = HFY_V_(fma)(w2, HFY_V_(load_n)(x2 + k, t), v);
@@ -3877,22 +3876,20 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(sum)(const HFY_S_ *w, const HFY_S_ **
     for (; i < count; i++) {
         const HFY_V_(vec) a = HFY_V_(set)(w[i]);
         const HFY_S_ *x = row[i];
-        for (k = 0; k + lanes <= dim; k += lanes)
-            HFY_V_(store)(z + k, HFY_V_(fma)(a, HFY_V_(load)(x + k), HFY_V_(load)(z + k)));
-        if (k < dim) {
-            HFY_V_(tail) t = HFY_V_(first)(dim - k);
-            HFY_V_(store_n)(z + k, HFY_V_(fma)(a, HFY_V_(load_n)(x + k, t), HFY_V_(load_n)(z + k, t)), t);
-        }
+        for (k = 0; k < dim; k += lanes)
+            HFY_V_(store_up)(z + k, HFY_V_(fma)(a, HFY_V_(load_up)(x + k, dim - k), HFY_V_(load_up)(z + k, dim - k)),
+                             dim - k);
     }
 }
 
 #endif
 
-/* One tile of a block: BATCH rows at i, `strip` vectors (or the first n lanes of one) of columns at j of a panel b. */
-HFY_INLINE_ void HFY_V_(multiply)(int strip, int masked, const hfy_simd_block_ *block, size_t i, size_t j,
-                                  const HFY_S_ *b, size_t n)
+/* One tile of a block: BATCH rows at i, columns at j of a panel b: `strip` vectors, or of a single one n lanes. */
+HFY_INLINE_ void HFY_V_(multiply)(int strip, const hfy_simd_block_ *block, size_t i, size_t j, const HFY_S_ *b,
+                                  size_t n)
 {
     enum { lanes = HFY_LANES_ };
+    const int masked = strip == 1;
     const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 0);
     const size_t left = block->rows - i, a_col = block->a_col, b_row = block->b_row;
     const HFY_S_ *pa[HFY_BATCH_];
@@ -3953,112 +3950,33 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block)
     for (; j + wide <= columns; j += wide, b += block->b_panel) {
         for (i = 0; i < block->ahead; i++)
             for (l = 0; l < wide; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + j + l);
-        for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(HFY_STRIP_, 0, block, i, j, b, 0);
+        for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(HFY_STRIP_, block, i, j, b, 0);
     }
     for (i = 0; i < block->ahead; i++)
         for (l = j; l < columns; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + l);
-    for (; j + lanes <= columns; j += lanes, b += lanes)
-        for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(1, 0, block, i, j, b, 0);
-    if (j < columns)
-        for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(1, 1, block, i, j, b, columns - j);
+    for (; j < columns; j += lanes, b += lanes)
+        for (i = 0; i < rows; i += HFY_BATCH_)
+            HFY_V_(multiply)(1, block, i, j, b, hfy_base_min_(lanes, columns - j));
 }
 
-/* to[p*to_stride + j] = from[j*from_stride + p] for j, p < 4. */
-HFY_INLINE_ void HFY_V_(transpose4)(const HFY_S_ *from, size_t from_stride, HFY_S_ *to, size_t to_stride)
-{
-#if HFY_SIMD_PASS_ >= 2 && HFY_SIMD_PASS_ <= 4 && HFY_BITS_ == 32
-    __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + from_stride);
-    __m128 c = _mm_loadu_ps(from + 2 * from_stride), d = _mm_loadu_ps(from + 3 * from_stride);
-    __m128 ab = _mm_unpacklo_ps(a, b), cd = _mm_unpacklo_ps(c, d);
-    _mm_storeu_ps(to, _mm_movelh_ps(ab, cd));
-    _mm_storeu_ps(to + to_stride, _mm_movehl_ps(cd, ab));
-    ab = _mm_unpackhi_ps(a, b), cd = _mm_unpackhi_ps(c, d);
-    _mm_storeu_ps(to + 2 * to_stride, _mm_movelh_ps(ab, cd));
-    _mm_storeu_ps(to + 3 * to_stride, _mm_movehl_ps(cd, ab));
-#elif HFY_SIMD_PASS_ >= 2 && HFY_SIMD_PASS_ <= 4
-    size_t j, p;
-    for (j = 0; j < 4; j += 2)
-        for (p = 0; p < 4; p += 2) {
-            __m128d a = _mm_loadu_pd(from + j * from_stride + p), b = _mm_loadu_pd(from + (j + 1) * from_stride + p);
-            _mm_storeu_pd(to + p * to_stride + j, _mm_unpacklo_pd(a, b));
-            _mm_storeu_pd(to + (p + 1) * to_stride + j, _mm_unpackhi_pd(a, b));
-        }
-#elif HFY_SIMD_PASS_ == 5 && HFY_BITS_ == 32
-    float32x4_t a = vld1q_f32(from), b = vld1q_f32(from + from_stride);
-    float32x4_t c = vld1q_f32(from + 2 * from_stride), d = vld1q_f32(from + 3 * from_stride);
-    float32x4_t ab = vzip1q_f32(a, b), cd = vzip1q_f32(c, d);
-    vst1q_f32(to, vcombine_f32(vget_low_f32(ab), vget_low_f32(cd)));
-    vst1q_f32(to + to_stride, vcombine_f32(vget_high_f32(ab), vget_high_f32(cd)));
-    ab = vzip2q_f32(a, b), cd = vzip2q_f32(c, d);
-    vst1q_f32(to + 2 * to_stride, vcombine_f32(vget_low_f32(ab), vget_low_f32(cd)));
-    vst1q_f32(to + 3 * to_stride, vcombine_f32(vget_high_f32(ab), vget_high_f32(cd)));
-#else
-    size_t j, p;
-    for (j = 0; j < 4; j++)
-        for (p = 0; p < 4; p++) to[p * to_stride + j] = from[j * from_stride + p];
-#endif
-}
-
-/* to[p*width + j] = from[j*across + p*along], j < have, p < k. */
-HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(panel)(void *target, size_t width, const void *source, size_t across,
-                                                 size_t along, size_t have, size_t k)
-{
-    enum { lanes = HFY_LANES_ };
-    const HFY_S_ *from = (const HFY_S_ *)source;
-    HFY_S_ *to = (HFY_S_ *)target;
-    size_t j = 0, p, l;
-    if (across == 1) {
-        const HFY_V_(tail) t = HFY_V_(first)(have % lanes);
-        for (p = 0; p < k; p++, to += width, from += along) {
-            for (j = 0; j + lanes <= have; j += lanes) HFY_V_(store)(to + j, HFY_V_(load)(from + j));
-            if (j < have) HFY_V_(store_n)(to + j, HFY_V_(load_n)(from + j, t), t);
-        }
-        return;
-    }
-    if (along == 1)
-        for (; j + 4 <= have; j += 4) {
-            for (p = 0; p + 4 <= k; p += 4) {
-                if (!(p * sizeof *to & 63)) /* the next panel's, on its way */
-                    for (l = 0; l < 4; l++)
-                        HFY_PREFETCH_((uintptr_t)(from + p) + (j + l + width) * across * sizeof *to);
-                HFY_V_(transpose4)(from + j * across + p, across, to + p * width + j, width);
-            }
-            for (; p < k; p++)
-                for (l = j; l < j + 4; l++) to[p * width + l] = from[l * across + p];
-        }
-    for (; j < have; j++)
-        for (p = 0; p < k; p++) to[p * width + j] = from[j * across + p * along];
-}
-
-#if HFY_BITS_ == 64
+#if HFY_BITS_ == 64 && HFY_SIMD_PASS_ != 4
 /* What chase does (below) on `have` columns, a vector's or fewer. */
 HFY_INLINE_ void HFY_V_(chase_narrow)(double *row, size_t stride, size_t have, const double *coefficient, size_t count)
 {
-    const int full = have == HFY_LANES_;
-    const HFY_V_(tail) tail = HFY_V_(first)(full ? 0 : have);
-    HFY_V_(vec) a = full ? HFY_V_(load)(row) : HFY_V_(load_n)(row, tail);
-    HFY_V_(vec) b = full ? HFY_V_(load)(row + stride) : HFY_V_(load_n)(row + stride, tail);
+    const HFY_V_(tail) t = HFY_V_(first)(have);
+    HFY_V_(vec) a = HFY_V_(load_n)(row, t), b = HFY_V_(load_n)(row + stride, t);
     size_t k;
     for (k = 0; k < count; k++, row += stride) {
-        const double *u = coefficient + 3 * k, *next = row + 2 * stride;
+        const double *u = coefficient + 3 * k;
         const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]);
-        HFY_V_(vec) d = full ? HFY_V_(load)(next) : HFY_V_(load_n)(next, tail);
-        HFY_V_(vec) t = HFY_V_(mul)(HFY_V_(set)(-u[2]), HFY_V_(fma)(r, d, HFY_V_(fma)(q, b, a)));
-        a = HFY_V_(fma)(t, HFY_V_(set)(1), a);
-        if (full)
-            HFY_V_(store)(row, a);
-        else
-            HFY_V_(store_n)(row, a, tail);
-        a = HFY_V_(fma)(t, q, b);
-        b = HFY_V_(fma)(t, r, d);
+        const HFY_V_(vec) d = HFY_V_(load_n)(row + 2 * stride, t);
+        const HFY_V_(vec) y = HFY_V_(mul)(HFY_V_(set)(-u[2]), HFY_V_(fma)(r, d, HFY_V_(fma)(q, b, a)));
+        HFY_V_(store_n)(row, HFY_V_(fma)(y, HFY_V_(set)(1), a), t);
+        a = HFY_V_(fma)(y, q, b);
+        b = HFY_V_(fma)(y, r, d);
     }
-    if (full) {
-        HFY_V_(store)(row, a);
-        HFY_V_(store)(row + stride, b);
-    } else {
-        HFY_V_(store_n)(row, a, tail);
-        HFY_V_(store_n)(row + stride, b, tail);
-    }
+    HFY_V_(store_n)(row, a, t);
+    HFY_V_(store_n)(row + stride, b, t);
 }
 
 /* `count` reflections I - tau u u^T, u = (1, q, r), the k-th on rows k, k+1, k+2 of x (`stride` apart, `columns` wide):
@@ -4091,8 +4009,8 @@ HFY_TARGET_ void HFY_V_(chase)(double *x, size_t stride, size_t columns, const d
             HFY_V_(store)(row + stride + v * lanes, b[v]);
         }
     }
-    for (; c + lanes <= columns; c += lanes) HFY_V_(chase_narrow)(x + c, stride, lanes, coefficient, count);
-    if (c < columns) HFY_V_(chase_narrow)(x + c, stride, columns - c, coefficient, count);
+    for (; c < columns; c += lanes)
+        HFY_V_(chase_narrow)(x + c, stride, hfy_base_min_(lanes, columns - c), coefficient, count);
 }
 #endif
 
@@ -4100,23 +4018,31 @@ HFY_TARGET_ void HFY_V_(chase)(double *x, size_t stride, size_t columns, const d
 
 #define HFY_LIST_ 128 /* rows of a projection handled at a time */
 
-/* z of BATCH queries, columns k .. k + strip*LANES (or the n columns of a masked tail), += the listed rows:
-   w[i*BATCH + j] for row i, used[i] telling by bits which of them are not zero. */
-HFY_INLINE_ void HFY_V_(strip)(int strip, int masked, const HFY_S_ *w, const unsigned char *used,
-                               const HFY_S_ *const *row, size_t count, size_t k, size_t n, HFY_S_ *const *z,
-                               size_t queries)
+/* Rows of a projection: w[i*BATCH + j] is the weight of row i for query j, used[i] tells by bits which are not zero. */
+typedef struct HFY_V_(listed) {
+    const HFY_S_ *w, *const *row;
+    const unsigned char *used;
+    size_t count, queries;
+    HFY_S_ *const *z;
+} HFY_V_(listed);
+
+/* z of BATCH queries, from column k `strip` vectors (or of a single one n lanes), += the listed rows. */
+HFY_INLINE_ void HFY_V_(strip)(int strip, const HFY_V_(listed) *list, size_t k, size_t n)
 {
     enum { lanes = HFY_LANES_ };
+    const int masked = strip == 1;
     const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 0);
+    const HFY_S_ *w = list->w;
+    HFY_S_ *const *z = list->z;
     HFY_V_(vec) acc[HFY_BATCH_ * HFY_STRIP_], v[HFY_STRIP_];
     size_t i;
     int c, j;
     HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
         HFY_UNROLL_ for (c = 0; c < strip; c++)
             acc[j * HFY_STRIP_ + c] = masked ? HFY_V_(load_n)(z[j] + k, t) : HFY_V_(load)(z[j] + k + c * lanes);
-    for (i = 0; i < count; i++, w += HFY_BATCH_) {
-        const unsigned bits = used[i];
-        const HFY_S_ *x = row[i] + k;
+    for (i = 0; i < list->count; i++, w += HFY_BATCH_) {
+        const unsigned bits = list->used[i];
+        const HFY_S_ *x = list->row[i] + k;
         HFY_UNROLL_ for (c = 0; c < strip; c++) {
             v[c] = masked ? HFY_V_(load_n)(x, t) : HFY_V_(load)(x + c * lanes);
             HFY_PIN_(v[c]);
@@ -4129,7 +4055,7 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, int masked, const HFY_S_ *w, const uns
             }
     }
     HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
-        if ((size_t)j < queries) {
+        if ((size_t)j < list->queries) {
             HFY_UNROLL_ for (c = 0; c < strip; c++)
                 if (masked)
                     HFY_V_(store_n)(z[j] + k, acc[j * HFY_STRIP_ + c], t);
@@ -4139,8 +4065,7 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, int masked, const HFY_S_ *w, const uns
 }
 
 /* All columns. While a strip is worked on, the same columns of `ahead` rows at `next` are fetched into L2. */
-HFY_INLINE_ void HFY_V_(strips)(const HFY_S_ *w, const unsigned char *used, const HFY_S_ *const *row, size_t count,
-                                size_t dim, HFY_S_ *const *z, size_t queries, const HFY_S_ *next, size_t x_stride,
+HFY_INLINE_ void HFY_V_(strips)(const HFY_V_(listed) *list, size_t dim, const HFY_S_ *next, size_t x_stride,
                                 size_t ahead)
 {
     enum { lanes = HFY_LANES_, wide = HFY_STRIP_ * HFY_LANES_, line = 64 / sizeof(HFY_S_) };
@@ -4148,12 +4073,11 @@ HFY_INLINE_ void HFY_V_(strips)(const HFY_S_ *w, const unsigned char *used, cons
     for (; k + wide <= dim; k += wide) {
         for (i = 0; i < ahead; i++)
             for (l = 0; l < wide; l += line) HFY_PREFETCH_L2_(next + i * x_stride + k + l);
-        HFY_V_(strip)(HFY_STRIP_, 0, w, used, row, count, k, 0, z, queries);
+        HFY_V_(strip)(HFY_STRIP_, list, k, 0);
     }
     for (i = 0; i < ahead; i++)
         for (l = k; l < dim; l += line) HFY_PREFETCH_L2_(next + i * x_stride + l);
-    for (; k + lanes <= dim; k += lanes) HFY_V_(strip)(1, 0, w, used, row, count, k, 0, z, queries);
-    if (k < dim) HFY_V_(strip)(1, 1, w, used, row, count, k, dim - k, z, queries);
+    for (; k < dim; k += lanes) HFY_V_(strip)(1, list, k, hfy_base_min_(lanes, dim - k));
 }
 
 /* How many of n (at most LIST) weights are not zero. */
@@ -4177,6 +4101,7 @@ HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, co
     const HFY_S_ *row[HFY_LIST_ + 4], *pw[HFY_BATCH_];
     HFY_S_ part[HFY_LIST_ * HFY_BATCH_], *pz[HFY_BATCH_];
     unsigned char used[HFY_LIST_];
+    HFY_V_(listed) list = {part, row, used, 0, 0, pz};
     size_t block = HFY_LIST_, i0, i, j, s;
     while (block > 16 && block * dim * sizeof *x > 524288) block /= 2; /* in L2 while the queries pass */
     for (i0 = 0; i0 < rows; i0 += block) {
@@ -4194,11 +4119,20 @@ HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, co
             fetch = hfy_base_min_(nq > HFY_BATCH_ ? share : 0, ahead - next);
             if (queries > 1 && pairs == n * queries) {
                 hfy_simd_block_ all;
-                all.a = pw[0], all.a_row = w_stride, all.a_col = 1, all.a_tile = 0;
-                all.b = px, all.b_row = x_stride, all.b_panel = HFY_V_(wide);
-                all.c = pz[0], all.c_row = z_stride, all.over = all.minus = 0;
-                all.rows = queries, all.columns = dim, all.depth = n;
-                all.next = px + (n + next) * x_stride, all.ahead = fetch;
+                memset(&all, 0, sizeof all);
+                all.a = pw[0];
+                all.a_row = w_stride;
+                all.a_col = 1;
+                all.b = px;
+                all.b_row = x_stride;
+                all.b_panel = HFY_V_(wide);
+                all.c = pz[0];
+                all.c_row = z_stride;
+                all.rows = queries;
+                all.columns = dim;
+                all.depth = n;
+                all.next = px + (n + next) * x_stride;
+                all.ahead = fetch;
                 HFY_V_(block)(&all);
             } else if (queries > 1 && 3 * pairs >= n * queries) {
                 for (i = 0; i < n; i++) {
@@ -4211,18 +4145,24 @@ HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, co
                     used[count] = (unsigned char)bits;
                     count += bits != 0;
                 }
-                HFY_V_(strips)(part, used, row, count, dim, pz, queries, px + (n + next) * x_stride, x_stride, fetch);
+                list.count = count;
+                list.queries = queries;
+                HFY_V_(strips)(&list, dim, px + (n + next) * x_stride, x_stride, fetch);
             } else { /* few weights: one query after the other */
                 for (s = 0; s < queries; s++) {
                     for (i = 0, count = 0; i < n; i++)
-                        if (pw[s][i] > 0 || pw[s][i] < 0) row[count] = px + i * x_stride, part[count++] = pw[s][i];
-                    HFY_V_(sum)(part, row, count, dim, pz[s]);
+                        if (pw[s][i] > 0 || pw[s][i] < 0) {
+                            row[count] = px + i * x_stride;
+                            part[count++] = pw[s][i];
+                        }
+                    HFY_VN_(sum)(part, row, count, dim, pz[s]);
                 }
             }
         }
     }
 }
 
+#if HFY_SIMD_PASS_ != 4
 HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t count, const HFY_S_ *x, size_t x_stride,
                                 size_t dim, HFY_S_ *z)
 {
@@ -4231,10 +4171,14 @@ HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t cou
     size_t l = 0, n;
     while (l < count) {
         for (n = 0; l < count && n < HFY_LIST_; l++)
-            if (w[l] > 0 || w[l] < 0) row[n] = x + index[l] * x_stride, part[n++] = w[l];
+            if (w[l] > 0 || w[l] < 0) {
+                row[n] = x + index[l] * x_stride;
+                part[n++] = w[l];
+            }
         HFY_V_(sum)(part, row, n, dim, z);
     }
 }
+#endif
 #undef HFY_LIST_
 
 HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops)
@@ -4249,14 +4193,13 @@ HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops)
         HFY_V_(vec) v0 = HFY_V_(load)(x + i), v1 = HFY_V_(load)(x + i + lanes);
         HFY_V_(vec) v2 = HFY_V_(load)(x + i + 2 * lanes), v3 = HFY_V_(load)(x + i + 3 * lanes);
         nan = HFY_V_(either)(nan, HFY_V_(either)(HFY_V_(nan)(v0, v1), HFY_V_(nan)(v2, v3)));
-        a = HFY_V_(max)(a, v0), b = HFY_V_(max)(b, v1), c = HFY_V_(max)(c, v2), d = HFY_V_(max)(d, v3);
+        a = HFY_V_(max)(a, v0);
+        b = HFY_V_(max)(b, v1);
+        c = HFY_V_(max)(c, v2);
+        d = HFY_V_(max)(d, v3);
     }
     for (; i < n; i += lanes) {
-        HFY_V_(vec) v;
-        if (i + lanes <= n)
-            v = HFY_V_(load)(x + i);
-        else
-            v = HFY_V_(inside)(HFY_V_(first)(n - i), HFY_V_(load_n)(x + i, HFY_V_(first)(n - i)), least);
+        const HFY_V_(vec) v = HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), least);
         nan = HFY_V_(either)(nan, HFY_V_(nan)(v, v));
         a = HFY_V_(max)(a, v);
     }
@@ -4272,6 +4215,7 @@ HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops)
     return lane[0];
 }
 
+#if HFY_SIMD_PASS_ != 4
 #ifdef HFY_PACK_
 /* The window's step for one vector of doubles that stand at i .. */
 HFY_INLINE_ size_t HFY_D_(keep)(HFY_D_(vec) x, HFY_D_(vec) max, HFY_D_(vec) width, size_t i, size_t *index,
@@ -4313,18 +4257,21 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
 #else
         for (k = i; k < i + 4 * lanes; k++) {
             double d = (double)max - (double)x[k];
-            index[count] = k, delta[count] = d;
+            index[count] = k;
+            delta[count] = d;
             count += d < width || d <= 0;
         }
 #endif
     }
     for (; i < n; i++) {
         double d = (double)max - (double)x[i];
-        index[count] = i, delta[count] = d;
+        index[count] = i;
+        delta[count] = d;
         count += d < width || d <= 0;
     }
     return count;
 }
+#endif
 
 /* e^(x + low) / 2^n, in about [0.7, 1.42]; |low| is tiny. */
 HFY_INLINE_ HFY_D_(vec) HFY_D_(exp_parts)(HFY_D_(vec) x, HFY_D_(vec) low, HFY_D_(vec) *n)
@@ -4379,6 +4326,7 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(exp_parts)(HFY_F_(vec) x, HFY_F_(vec) low, HFY_F_
 #define HFY_EXP_UNITS_ 1074.0
 #endif
 
+#if HFY_SIMD_PASS_ != 4
 HFY_INLINE_ HFY_V_(vec) HFY_V_(exp1)(HFY_V_(vec) x)
 {
     const HFY_V_(vec) most = HFY_V_(set)(HFY_EXP_MOST_);
@@ -4395,12 +4343,9 @@ HFY_TARGET_ void HFY_V_(exp)(const HFY_S_ *x, size_t n, HFY_S_ *y)
 {
     enum { lanes = HFY_LANES_ };
     size_t i = 0;
-    for (; i + lanes <= n; i += lanes) HFY_V_(store)(y + i, HFY_V_(exp1)(HFY_V_(load)(x + i)));
-    if (i < n) {
-        HFY_V_(tail) t = HFY_V_(first)(n - i);
-        HFY_V_(store_n)(y + i, HFY_V_(exp1)(HFY_V_(load_n)(x + i, t)), t);
-    }
+    for (; i < n; i += lanes) HFY_V_(store_up)(y + i, HFY_V_(exp1)(HFY_V_(load_up)(x + i, n - i)), n - i);
 }
+#endif
 
 /* e^(x - max), with what the subtraction lost (Knuth's two-sum) put back; 0 below 1e-300. */
 HFY_INLINE_ HFY_D_(vec) HFY_D_(softmax1)(HFY_D_(vec) x, HFY_D_(vec) max)
@@ -4436,20 +4381,8 @@ HFY_INLINE_ double HFY_D_(total)(HFY_D_(vec) a, HFY_D_(vec) b)
     return sum;
 }
 
-/* Adds the sum of four vectors to lanes of double. */
-HFY_INLINE_ void HFY_V_(add4)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c, HFY_V_(vec) d, HFY_D_(vec) lane[2])
-{
-    a = HFY_V_(add)(HFY_V_(add)(a, b), HFY_V_(add)(c, d));
-#ifdef HFY_DOUBLE
-    lane[0] = HFY_D_(add)(lane[0], a);
-#else
-    lane[0] = HFY_D_(add)(lane[0], HFY_F_(low)(a));
-    lane[1] = HFY_D_(add)(lane[1], HFY_F_(high)(a));
-#endif
-}
-
-/* Four vectors at a time, so that few sums are in double; the lanes go to the total after each block. The end counts as
-   filled up with zeros: whatever is masked behind it changes no bit. */
+/* Four vectors at a time, so that few sums are in double; the lanes go to the total after each block. The end is filled
+   up with -infinity, whose weight of 0 changes no bit. */
 HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_ *y)
 {
     enum { lanes = HFY_LANES_, four = 4 * lanes };
@@ -4458,34 +4391,36 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_
     size_t i = 0, v;
     while (i < n) {
         const size_t end = i + hfy_base_min_(n - i, HFY_SIMD_BLOCK_);
-        HFY_D_(vec) lane[2] = {HFY_D_(zero)(), HFY_D_(zero)()};
-        HFY_V_(vec) part[4];
-        for (; i + four <= end; i += four) {
+        HFY_D_(vec) low = HFY_D_(zero)(), high = HFY_D_(zero)();
+        for (; i < end; i += four) {
+            const size_t left = end - i;
+            const HFY_S_ *from = x + i;
+            HFY_S_ *to = y + i, last[four];
+            HFY_V_(vec) part[4], sum;
+            if (left < four) {
+                for (v = 0; v < four; v++) last[v] = (HFY_S_)-HUGE_VAL;
+                memcpy(last, from, left * sizeof *x);
+                from = to = last;
+            }
             HFY_UNROLL_ for (v = 0; v < 4; v++) {
-                part[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i + v * lanes), m);
-                HFY_V_(store)(y + i + v * lanes, part[v]);
+                part[v] = HFY_V_(softmax1)(HFY_V_(load)(from + v * lanes), m);
+                HFY_V_(store)(to + v * lanes, part[v]);
             }
-            HFY_V_(add4)(part[0], part[1], part[2], part[3], lane);
+            if (left < four) memcpy(y + i, last, left * sizeof *x);
+            sum = HFY_V_(add)(HFY_V_(add)(part[0], part[1]), HFY_V_(add)(part[2], part[3]));
+#ifdef HFY_DOUBLE
+            low = HFY_D_(add)(low, sum);
+#else
+            low = HFY_D_(add)(low, HFY_F_(low)(sum));
+            high = HFY_D_(add)(high, HFY_F_(high)(sum));
+#endif
         }
-        if (i < end) {
-            HFY_V_(vec) last[4] = {HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)()};
-            for (v = 0; i + lanes <= end; i += lanes) {
-                last[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i), m);
-                HFY_V_(store)(y + i, last[v++]);
-            }
-            if (i < end) {
-                HFY_V_(tail) t = HFY_V_(first)(end - i);
-                last[v] = HFY_V_(inside)(t, HFY_V_(softmax1)(HFY_V_(load_n)(x + i, t), m), HFY_V_(zero)());
-                HFY_V_(store_n)(y + i, last[v], t);
-                i = end;
-            }
-            HFY_V_(add4)(last[0], last[1], last[2], last[3], lane);
-        }
-        total += HFY_D_(total)(lane[0], lane[1]);
+        total += HFY_D_(total)(low, high);
     }
     return total;
 }
 
+#if HFY_SIMD_PASS_ != 4
 HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a)
 {
     enum { lanes = HFY_LANES_ };
@@ -4581,36 +4516,32 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n)
     return all;
 }
 
+#endif
+
+HFY_INLINE_ void HFY_D_(below1)(HFY_D_(vec) d, HFY_D_(vec) edge, HFY_D_(vec) sums[3])
+{
+    const HFY_D_(vec) zero = HFY_D_(zero)(), r = HFY_D_(max)(HFY_D_(sub)(edge, d), zero);
+    sums[0] = HFY_D_(add)(sums[0], HFY_D_(select)(HFY_D_(lt)(d, edge), HFY_D_(set)(1.0), zero));
+    sums[1] = HFY_D_(add)(sums[1], r);
+    sums[2] = HFY_D_(fma)(r, r, sums[2]);
+}
+
 HFY_TARGET_ void HFY_D_(below)(const double *d, size_t n, double t, double sums[3])
 {
     enum { lanes = HFY_BYTES_ / 8 };
-    const HFY_D_(vec) edge = HFY_D_(set)(t), zero = HFY_D_(zero)(), one = HFY_D_(set)(1.0);
-    HFY_D_(vec) count0 = zero, count1 = zero, sum0 = zero, sum1 = zero, square0 = zero, square1 = zero, r, v;
+    const HFY_D_(vec) edge = HFY_D_(set)(t), zero = HFY_D_(zero)();
+    HFY_D_(vec) a[3] = {zero, zero, zero}, b[3] = {zero, zero, zero};
     size_t i = 0;
+    int s;
     for (; i + 2 * lanes <= n; i += 2 * lanes) {
-        v = HFY_D_(load)(d + i);
-        r = HFY_D_(max)(HFY_D_(sub)(edge, v), zero);
-        count0 = HFY_D_(add)(count0, HFY_D_(select)(HFY_D_(lt)(v, edge), one, zero));
-        sum0 = HFY_D_(add)(sum0, r), square0 = HFY_D_(fma)(r, r, square0);
-        v = HFY_D_(load)(d + i + lanes);
-        r = HFY_D_(max)(HFY_D_(sub)(edge, v), zero);
-        count1 = HFY_D_(add)(count1, HFY_D_(select)(HFY_D_(lt)(v, edge), one, zero));
-        sum1 = HFY_D_(add)(sum1, r), square1 = HFY_D_(fma)(r, r, square1);
+        HFY_D_(below1)(HFY_D_(load)(d + i), edge, a);
+        HFY_D_(below1)(HFY_D_(load)(d + i + lanes), edge, b);
     }
-    for (; i < n; i += lanes) {
-        if (i + lanes <= n)
-            v = HFY_D_(load)(d + i);
-        else
-            v = HFY_D_(inside)(HFY_D_(first)(n - i), HFY_D_(load_n)(d + i, HFY_D_(first)(n - i)), edge);
-        r = HFY_D_(max)(HFY_D_(sub)(edge, v), zero);
-        count0 = HFY_D_(add)(count0, HFY_D_(select)(HFY_D_(lt)(v, edge), one, zero));
-        sum0 = HFY_D_(add)(sum0, r), square0 = HFY_D_(fma)(r, r, square0);
-    }
-    sums[0] = HFY_D_(total)(count0, count1);
-    sums[1] = HFY_D_(total)(sum0, sum1);
-    sums[2] = HFY_D_(total)(square0, square1);
+    for (; i < n; i += lanes) HFY_D_(below1)(HFY_D_(up_to)(n - i, HFY_D_(load_up)(d + i, n - i), edge), edge, a);
+    HFY_UNROLL_ for (s = 0; s < 3; s++) sums[s] = HFY_D_(total)(a[s], b[s]);
 }
 
+#if HFY_SIMD_PASS_ != 4
 HFY_TARGET_ size_t HFY_D_(keep_below)(double *d, size_t *index, size_t n, double t)
 {
     size_t i = 0, count = 0;
@@ -4629,13 +4560,14 @@ HFY_TARGET_ size_t HFY_D_(keep_below)(double *d, size_t *index, size_t n, double
     }
 #endif
     for (; i < n; i++) {
-        double v = d[i];
-        size_t at = index[i];
-        d[count] = v, index[count] = at;
+        const double v = d[i];
+        d[count] = v;
+        index[count] = index[i];
         count += v < t;
     }
     return count;
 }
+#endif
 
 /* log(1 + v) from b = 1 + v rounded, for -1 < v <= 1e300; also 1/b, to a few ulp. */
 HFY_INLINE_ HFY_D_(vec) HFY_D_(log1p)(HFY_D_(vec) v, HFY_D_(vec) b, HFY_D_(vec) *inverse)
@@ -4663,9 +4595,8 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(log1p)(HFY_D_(vec) v, HFY_D_(vec) b, HFY_D_(vec) 
     return HFY_D_(fma)(k, HFY_D_(set)(0.693147180559663), p);
 }
 
-/* One vector of powers; adds to the two sums. */
-HFY_INLINE_ HFY_D_(vec)
-    HFY_D_(powers1)(HFY_D_(vec) d, HFY_D_(vec) u, HFY_D_(vec) e, HFY_D_(vec) *sum, HFY_D_(vec) *slope)
+/* One vector of powers p, and of p/b. */
+HFY_INLINE_ HFY_D_(vec) HFY_D_(powers1)(HFY_D_(vec) d, HFY_D_(vec) u, HFY_D_(vec) e, HFY_D_(vec) *slope)
 {
     const HFY_D_(vec) zero = HFY_D_(zero)(), least = HFY_D_(set)(-708.0), most = HFY_D_(set)(709.782712893384);
     HFY_D_(vec) v = HFY_D_(min)(HFY_D_(fnma)(u, d, zero), HFY_D_(set)(1e300)), b = HFY_D_(add)(HFY_D_(set)(1.0), v);
@@ -4676,27 +4607,25 @@ HFY_INLINE_ HFY_D_(vec)
     p = HFY_D_(scale2)(p, n);
     p = HFY_D_(select)(HFY_D_(lt)(most, y), HFY_D_(set)(HUGE_VAL), p);
     p = HFY_D_(select)(live, HFY_D_(select)(HFY_D_(lt)(y, least), zero, p), zero);
-    *sum = HFY_D_(add)(*sum, p);
-    *slope = HFY_D_(add)(*slope, HFY_D_(select)(HFY_D_(lt)(zero, p), HFY_D_(mul)(p, inverse), zero));
+    *slope = HFY_D_(select)(HFY_D_(lt)(zero, p), HFY_D_(mul)(p, inverse), zero);
     return p;
 }
 
 HFY_TARGET_ void HFY_D_(powers)(const double *d, size_t n, double u, double e, double *p, double sums[2])
 {
     enum { lanes = HFY_BYTES_ / 8 };
-    const HFY_D_(vec) vu = HFY_D_(set)(u), ve = HFY_D_(set)(e);
-    HFY_D_(vec) sum = HFY_D_(zero)(), slope = HFY_D_(zero)();
-    size_t i = 0;
-    for (; i + lanes <= n; i += lanes) HFY_D_(store)(p + i, HFY_D_(powers1)(HFY_D_(load)(d + i), vu, ve, &sum, &slope));
-    if (i < n) {
-        HFY_D_(tail) t = HFY_D_(first)(n - i);
-        HFY_D_(vec) rest_sum = HFY_D_(zero)(), rest_slope = HFY_D_(zero)();
-        HFY_D_(store_n)(p + i, HFY_D_(powers1)(HFY_D_(load_n)(d + i, t), vu, ve, &rest_sum, &rest_slope), t);
-        sum = HFY_D_(add)(sum, HFY_D_(inside)(t, rest_sum, HFY_D_(zero)()));
-        slope = HFY_D_(add)(slope, HFY_D_(inside)(t, rest_slope, HFY_D_(zero)()));
+    const HFY_D_(vec) vu = HFY_D_(set)(u), ve = HFY_D_(set)(e), zero = HFY_D_(zero)();
+    HFY_D_(vec) sum = zero, slope = zero;
+    size_t i;
+    for (i = 0; i < n; i += lanes) {
+        const size_t left = n - i;
+        HFY_D_(vec) over, power = HFY_D_(powers1)(HFY_D_(load_up)(d + i, left), vu, ve, &over);
+        HFY_D_(store_up)(p + i, power, left);
+        sum = HFY_D_(add)(sum, HFY_D_(up_to)(left, power, zero));
+        slope = HFY_D_(add)(slope, HFY_D_(up_to)(left, over, zero));
     }
-    sums[0] = HFY_D_(total)(sum, HFY_D_(zero)());
-    sums[1] = HFY_D_(total)(slope, HFY_D_(zero)());
+    sums[0] = HFY_D_(total)(sum, zero);
+    sums[1] = HFY_D_(total)(slope, zero);
 }
 
 HFY_TARGET_ void HFY_D_(clip)(const double *v, const double *lower, const double *upper, double cap, size_t n,
@@ -4707,21 +4636,21 @@ HFY_TARGET_ void HFY_D_(clip)(const double *v, const double *lower, const double
     HFY_D_(vec) sum = zero, between = zero;
     size_t i;
     for (i = 0; i < n; i += lanes) {
-        const int whole = i + lanes <= n;
-        HFY_D_(tail) t = HFY_D_(first)(whole ? 0 : n - i);
-        HFY_D_(vec) y = HFY_D_(sub)(whole ? HFY_D_(load)(v + i) : HFY_D_(load_n)(v + i, t), shift);
-        HFY_D_(vec) low = !lower ? zero : whole ? HFY_D_(load)(lower + i) : HFY_D_(load_n)(lower + i, t);
-        HFY_D_(vec) high = !upper ? most : whole ? HFY_D_(load)(upper + i) : HFY_D_(load_n)(upper + i, t);
+        const size_t left = n - i;
+        HFY_D_(vec) y = HFY_D_(sub)(HFY_D_(load_up)(v + i, left), shift);
+        HFY_D_(vec) low = lower ? HFY_D_(load_up)(lower + i, left) : zero;
+        HFY_D_(vec) high = upper ? HFY_D_(load_up)(upper + i, left) : most;
         HFY_D_(vec) is_free = HFY_D_(select)(HFY_D_(lt)(low, y), HFY_D_(select)(HFY_D_(lt)(y, high), one, zero), zero);
         y = HFY_D_(max)(y, low);
         y = HFY_D_(select)(HFY_D_(lt)(y, high), y, high);
-        sum = HFY_D_(add)(sum, whole ? y : HFY_D_(inside)(t, y, zero));
-        between = HFY_D_(add)(between, whole ? is_free : HFY_D_(inside)(t, is_free, zero));
+        sum = HFY_D_(add)(sum, HFY_D_(up_to)(left, y, zero));
+        between = HFY_D_(add)(between, HFY_D_(up_to)(left, is_free, zero));
     }
     sums[0] = HFY_D_(total)(sum, zero);
     sums[1] = HFY_D_(total)(between, zero);
 }
 
+#if HFY_SIMD_PASS_ != 4
 HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c, size_t n, uint64_t *bits)
 {
     enum { lanes = HFY_BYTES_ / 8 };
@@ -4741,31 +4670,15 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
     }
     return clear + (size_t)HFY_D_(total)(sum, zero);
 }
+#endif
 
 #define HFY_TEXT_2_(token) #token
 #define HFY_TEXT_(token) HFY_TEXT_2_(token)
-static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {HFY_TEXT_(HFY_ISA_),
-                                                            (hfy_isa)HFY_SIMD_PASS_,
-                                                            HFY_LANES_,
-                                                            HFY_V_(dot),
-                                                            HFY_V_(euclidean),
-                                                            HFY_V_(manhattan),
-                                                            HFY_V_(combine),
-                                                            HFY_V_(gather),
-                                                            HFY_V_(largest),
-                                                            HFY_V_(window),
-                                                            HFY_V_(softmax),
-                                                            HFY_V_(scale),
-                                                            HFY_V_(scale_once),
-                                                            HFY_V_(mix),
-                                                            HFY_V_(cut),
-                                                            HFY_V_(apart),
-                                                            HFY_V_(exp),
-                                                            HFY_D_(below),
-                                                            HFY_D_(keep_below),
-                                                            HFY_D_(powers),
-                                                            HFY_D_(clip),
-                                                            HFY_D_(signs)};
+static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
+    HFY_TEXT_(HFY_ISA_), (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
+    HFY_V_(combine), HFY_VN_(gather), HFY_V_(largest), HFY_VN_(window), HFY_V_(softmax), HFY_VN_(scale),
+    HFY_VN_(scale_once), HFY_VN_(mix), HFY_VN_(cut), HFY_VN_(apart), HFY_VN_(exp), HFY_D_(below), HFY_DN_(keep_below),
+    HFY_D_(powers), HFY_D_(clip), HFY_DN_(signs)};
 #undef HFY_TEXT_
 #undef HFY_TEXT_2_
 #undef HFY_EXP_NORMAL_
@@ -4776,9 +4689,9 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {HFY_TEXT_(HFY_ISA_),
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
 static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
-    {sizeof(float), HFY_BATCH_, HFY_F_(wide), HFY_F_(block), HFY_F_(panel)},
-    {sizeof(double), HFY_BATCH_, HFY_D_(wide), HFY_D_(block), HFY_D_(panel)},
-    HFY_D_(dot_one), HFY_D_(sum), HFY_D_(chase)};
+    {sizeof(float), HFY_BATCH_, HFY_F_(wide), HFY_F_(block)},
+    {sizeof(double), HFY_BATCH_, HFY_D_(wide), HFY_D_(block)},
+    HFY_D_(dot_one), HFY_DN_(sum), HFY_DN_(chase)};
 #endif
 #endif /* HFY_SIMD_PASS_ */
 
@@ -4790,28 +4703,35 @@ static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 /* The products of the other precision, then everything of hfy_real. */
+#if HFY_SIMD_HAS_(HFY_ISAS_SCALAR)
 #define HFY_SIMD_PASS_ 1 /* HFY_ISA_SCALAR */
 #define HFY_SIMD_OTHER_
 #include HFY_FILE
 #define HFY_SIMD_PASS_ 1
 #include HFY_FILE
-#if defined(HFY_SIMD_X86_)
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_SSE2)
 #define HFY_SIMD_PASS_ 2 /* HFY_ISA_SSE2 */
 #define HFY_SIMD_OTHER_
 #include HFY_FILE
 #define HFY_SIMD_PASS_ 2
 #include HFY_FILE
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512)
 #define HFY_SIMD_PASS_ 3 /* HFY_ISA_AVX2 */
 #define HFY_SIMD_OTHER_
 #include HFY_FILE
 #define HFY_SIMD_PASS_ 3
 #include HFY_FILE
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
 #define HFY_SIMD_PASS_ 4 /* HFY_ISA_AVX512 */
 #define HFY_SIMD_OTHER_
 #include HFY_FILE
 #define HFY_SIMD_PASS_ 4
 #include HFY_FILE
-#elif defined(HFY_SIMD_NEON_)
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_NEON)
 #define HFY_SIMD_PASS_ 5 /* HFY_ISA_NEON */
 #define HFY_SIMD_OTHER_
 #include HFY_FILE
@@ -4852,35 +4772,34 @@ HFY_PRIVATE_ int hfy_simd_has_(hfy_isa isa)
     if (isa == HFY_ISA_AVX512)
         return hfy_simd_has_(HFY_ISA_AVX2) && (saved & 0xE6) == 0xE6 && (leaf7[1] >> 16 & 1) && (leaf7[1] >> 17 & 1) &&
                (leaf7[1] >> 30 & 1) && (leaf7[1] >> 31 & 1);
-#elif defined(HFY_SIMD_NEON_)
-    if (isa == HFY_ISA_NEON) return 1;
 #endif
-    return isa == HFY_ISA_SCALAR;
+    return isa == HFY_ISA_SCALAR || isa == HFY_ISA_NEON;
 }
 
-/* The best of this machine. */
-HFY_PRIVATE_ hfy_isa hfy_simd_best_(void)
-{
-    static const hfy_isa order[] = {HFY_ISA_AVX512, HFY_ISA_AVX2, HFY_ISA_SSE2, HFY_ISA_NEON};
-    size_t i;
-    for (i = 0; i < sizeof order / sizeof order[0]; i++)
-        if (hfy_simd_has_(order[i])) return order[i];
-    return HFY_ISA_SCALAR;
-}
-
-/* The kernels of an instruction set, or NULL if this machine has it not. */
+/* The kernels of an instruction set, or NULL if this machine or build has it not. */
 HFY_PRIVATE_ const hfy_simd_ *hfy_simd_of_(hfy_isa isa)
 {
-    if (isa == HFY_ISA_BEST) isa = hfy_simd_best_();
-    if (!hfy_simd_has_(isa)) return NULL;
-#if defined(HFY_SIMD_X86_)
-    if (isa == HFY_ISA_SSE2) return &hfy_simd_table_real_sse2_;
-    if (isa == HFY_ISA_AVX2) return &hfy_simd_table_real_avx2_;
-    if (isa == HFY_ISA_AVX512) return &hfy_simd_table_real_avx512_;
-#elif defined(HFY_SIMD_NEON_)
-    if (isa == HFY_ISA_NEON) return &hfy_simd_table_real_neon_;
+    static const hfy_simd_ *const tables[] = { /* the best first */
+#if HFY_SIMD_HAS_(HFY_ISAS_NEON)
+        &hfy_simd_table_real_neon_,
 #endif
-    return &hfy_simd_scalar_;
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
+        &hfy_simd_table_real_avx512_,
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512)
+        &hfy_simd_table_real_avx2_,
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_SSE2)
+        &hfy_simd_table_real_sse2_,
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_SCALAR)
+        &hfy_simd_table_real_scalar_,
+#endif
+    };
+    size_t i;
+    for (i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        if ((isa == HFY_ISA_BEST || isa == tables[i]->isa) && hfy_simd_has_(tables[i]->isa)) return tables[i];
+    return NULL;
 }
 
 /* The kernels for a call; NULL after setting the message. */
@@ -5025,7 +4944,7 @@ static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {"portable",
                                                      hfy_simd_int8_tile_scalar_,
                                                      hfy_simd_int8_pass_scalar_};
 
-#if defined(HFY_SIMD_X86_) && defined(__GNUC__) && defined(__x86_64__)
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512) && defined(__GNUC__) && defined(__x86_64__)
 #define HFY_SIMD_INT8_X86_
 #define HFY_SIMD_AVX2_ __attribute__((target("avx2,fma")))
 #define HFY_SIMD_VNNI_ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")))
@@ -5188,6 +5107,7 @@ static const hfy_simd_int8_ hfy_simd_int8_avx2_ = {"avx2",
                                                    hfy_simd_int8_tile_avx2_,
                                                    hfy_simd_int8_pass_avx2_};
 
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
 /* --- AVX-512 with VNNI --- */
 
 HFY_PRIVATE_ HFY_SIMD_VNNI_ __m256i hfy_simd_int8_halve_vnni_(__m512i v)
@@ -5320,6 +5240,7 @@ static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {"avx512vnni",
                                                    hfy_simd_int8_pack_vnni_,
                                                    hfy_simd_int8_tile_vnni_,
                                                    hfy_simd_int8_pass_vnni_};
+#endif
 #if !defined(__clang__)
 #pragma GCC diagnostic pop
 #endif
@@ -5328,17 +5249,15 @@ static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {"avx512vnni",
 #undef HFY_SIMD_AHEAD_
 #endif
 
-/* The integer kernels that go with an instruction set: the widest of this machine that asks for no more. */
+/* The integer kernels that go with an instruction set that this machine has. */
 HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa)
 {
 #ifdef HFY_SIMD_INT8_X86_
-    int any = isa == HFY_ISA_BEST;
-    if ((any || isa == HFY_ISA_AVX512) && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
+    if (isa == HFY_ISA_AVX512 && __builtin_cpu_supports("avx512vnni"))
         return &hfy_simd_int8_vnni_;
-    if ((any || isa == HFY_ISA_AVX512 || isa == HFY_ISA_AVX2) && __builtin_cpu_supports("avx2") &&
-        __builtin_cpu_supports("fma"))
-        return &hfy_simd_int8_avx2_;
+#endif
+    if (isa == HFY_ISA_AVX512 || isa == HFY_ISA_AVX2) return &hfy_simd_int8_avx2_;
 #else
     (void)isa;
 #endif
@@ -5349,7 +5268,7 @@ HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa)
 
 #define HFY_SIMD_FEW_ 4 /* states whose distances are counted at once */
 
-#if defined(HFY_SIMD_X86_) && defined(__GNUC__) && defined(__x86_64__)
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512) && defined(__GNUC__) && defined(__x86_64__)
 #define HFY_SIMD_POPCOUNT_
 #define HFY_SIMD_WIDE_ __attribute__((target("avx512f,avx512vl,avx512vpopcntdq")))
 #if !defined(__clang__)
@@ -5510,18 +5429,96 @@ HFY_PRIVATE_ size_t hfy_linalg_gemm_scratch_(size_t m, size_t n, size_t k, size_
     return hfy_base_min_(k, HFY_LINALG_DEPTH_ / size) * (wide + HFY_LINALG_TALL_);
 }
 
-/* by hfy_isa */
-static const hfy_simd_products_ *const hfy_linalg_products_[] = {
-#if defined(HFY_SIMD_X86_)
-    &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_, &hfy_simd_products_real_sse2_,
-    &hfy_simd_products_real_avx2_, &hfy_simd_products_real_avx512_
-#elif defined(HFY_SIMD_NEON_)
-    &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_,
-    &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_, &hfy_simd_products_real_neon_
-#else
-    &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_
+/* The kernels of products that go with those of a retrieval. */
+HFY_PRIVATE_ const hfy_simd_products_ *hfy_linalg_products_(const hfy_simd_ *simd)
+{
+#if HFY_SIMD_HAS_(HFY_ISAS_NEON)
+    if (simd->isa == HFY_ISA_NEON) return &hfy_simd_products_real_neon_;
 #endif
-};
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
+    if (simd->isa == HFY_ISA_AVX512) return &hfy_simd_products_real_avx512_;
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512)
+    if (simd->isa == HFY_ISA_AVX2) return &hfy_simd_products_real_avx2_;
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_SSE2)
+    if (simd->isa == HFY_ISA_SSE2) return &hfy_simd_products_real_sse2_;
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_SCALAR)
+    if (simd->isa == HFY_ISA_SCALAR) return &hfy_simd_products_real_scalar_;
+#endif
+    return NULL;
+}
+
+/* One element of 4 or 8 bytes. */
+HFY_PRIVATE_ void hfy_linalg_put_(size_t size, char *to, const char *from)
+{
+    if (size == sizeof(float))
+        memcpy(to, from, sizeof(float));
+    else
+        memcpy(to, from, sizeof(double));
+}
+
+/* to[p*width + j] = from[j*across + p] for j, p < 4. */
+HFY_PRIVATE_ void hfy_linalg_turn4_(size_t size, const char *from, size_t across, char *to, size_t width)
+{
+    size_t j, p;
+#if HFY_SIMD_FLOOR_ >= HFY_ISAS_SSE2 && defined(HFY_SIMD_X86_)
+    if (size == sizeof(float)) {
+        const float *x = (const float *)(const void *)from;
+        float *y = (float *)(void *)to;
+        __m128 a = _mm_loadu_ps(x), b = _mm_loadu_ps(x + across);
+        __m128 c = _mm_loadu_ps(x + 2 * across), d = _mm_loadu_ps(x + 3 * across);
+        _MM_TRANSPOSE4_PS(a, b, c, d);
+        _mm_storeu_ps(y, a);
+        _mm_storeu_ps(y + width, b);
+        _mm_storeu_ps(y + 2 * width, c);
+        _mm_storeu_ps(y + 3 * width, d);
+        return;
+    }
+    for (j = 0; j < 4; j += 2)
+        for (p = 0; p < 4; p += 2) {
+            const double *x = (const double *)(const void *)from + j * across + p;
+            double *y = (double *)(void *)to + p * width + j;
+            const __m128d a = _mm_loadu_pd(x), b = _mm_loadu_pd(x + across);
+            _mm_storeu_pd(y, _mm_unpacklo_pd(a, b));
+            _mm_storeu_pd(y + width, _mm_unpackhi_pd(a, b));
+        }
+#else
+    for (j = 0; j < 4; j++)
+        for (p = 0; p < 4; p++) hfy_linalg_put_(size, to + (p * width + j) * size, from + (j * across + p) * size);
+#endif
+}
+
+/* to[p*width + j] = from[j*across + p*along], j < have, p < k. Plain loops for the machine that all have: it is memory
+   that this waits for. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_pack_(size_t size, void *target, size_t width, const void *source,
+                                                      size_t across, size_t along, size_t have, size_t k)
+{
+    const size_t bytes = have * size, row = width * size;
+    const char *from = (const char *)source;
+    char *to = (char *)target;
+    size_t j = 0, p, l;
+    if (across == 1) {
+        for (p = 0; p < k; p++, to += row, from += along * size) {
+            for (l = 0; l + 16 <= bytes; l += 16) memcpy(to + l, from + l, 16);
+            for (; l < bytes; l += 4) memcpy(to + l, from + l, 4);
+        }
+        return;
+    }
+    if (along == 1)
+        for (; j + 4 <= have; j += 4) {
+            for (p = 0; p + 4 <= k; p += 4) {
+                if (!(p * size & 63)) /* the next panel's, on its way */
+                    for (l = 0; l < 4; l++) HFY_PREFETCH_((uintptr_t)from + (p + (j + l + width) * across) * size);
+                hfy_linalg_turn4_(size, from + (j * across + p) * size, across, to + (p * width + j) * size, width);
+            }
+            for (; p < k; p++)
+                for (l = j; l < j + 4; l++) hfy_linalg_put_(size, to + p * row + l * size, from + (l * across + p) * size);
+        }
+    for (; j < have; j++)
+        for (p = 0; p < k; p++) hfy_linalg_put_(size, to + p * row + j * size, from + (j * across + p * along) * size);
+}
 
 /* C = sign AB (over) or C + sign AB, elements of either precision. */
 HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_product_ *how, size_t m, size_t n, size_t k, int minus,
@@ -5557,7 +5554,7 @@ HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_product_ *how, size_t m, s
                 whole = nc / how->columns * how->columns;
                 for (l = 0; l < nc; l += how->columns) {
                     size_t have = hfy_base_min_(how->columns, nc - l);
-                    how->pack(panel + l * kc * size, have, from + l * b_col * size, b_col, b_row, have, kc);
+                    hfy_linalg_pack_(size, panel + l * kc * size, have, from + l * b_col * size, b_col, b_row, have, kc);
                 }
                 block.b = panel, block.b_row = how->columns, block.b_panel = kc * how->columns;
             }
@@ -5570,7 +5567,7 @@ HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_product_ *how, size_t m, s
                 block.a_row = a_row, block.a_col = a_col, block.a_tile = a_row * how->rows;
                 if (a_col != 1 || kc * nc > 40000) { /* large: rows of A a page each */
                     for (l = 0; l < mc; l += how->rows)
-                        how->pack(rows_at + l * kc * size, how->rows, at + l * a_row * size, a_row, a_col,
+                        hfy_linalg_pack_(size, rows_at + l * kc * size, how->rows, at + l * a_row * size, a_row, a_col,
                                   hfy_base_min_(how->rows, mc - l), kc);
                     block.a = rows_at, block.a_row = 1, block.a_col = how->rows, block.a_tile = how->rows * kc;
                 }
@@ -5621,7 +5618,7 @@ HFY_PRIVATE_ void hfy_linalg_sgemm_(const hfy_simd_ *simd, size_t m, size_t n, s
         return;
     }
 #endif
-    hfy_linalg_multiply_(&hfy_linalg_products_[simd->isa]->f32, m, n, k, alpha < 0, a, a_row, a_col, b, b_row, b_col,
+    hfy_linalg_multiply_(&hfy_linalg_products_(simd)->f32, m, n, k, alpha < 0, a, a_row, a_col, b, b_row, b_col,
                         !(beta > 0), c, c_row, c_col, scratch);
 }
 
@@ -5644,7 +5641,7 @@ HFY_PRIVATE_ void hfy_linalg_dgemm_(const hfy_simd_ *simd, size_t m, size_t n, s
         return;
     }
 #endif
-    hfy_linalg_multiply_(&hfy_linalg_products_[simd->isa]->f64, m, n, k, alpha < 0, a, a_row, a_col, b, b_row, b_col,
+    hfy_linalg_multiply_(&hfy_linalg_products_(simd)->f64, m, n, k, alpha < 0, a, a_row, a_col, b, b_row, b_col,
                         !(beta > 0), c, c_row, c_col, scratch);
 }
 
@@ -5653,7 +5650,7 @@ HFY_PRIVATE_ void hfy_linalg_dgemv_(const hfy_simd_ *simd, size_t m, size_t k, d
                                     size_t a_row, size_t a_col, const double *x, double beta, double *y)
 {
     enum { many = 64 };
-    const hfy_simd_products_ *how = hfy_linalg_products_[simd->isa];
+    const hfy_simd_products_ *how = hfy_linalg_products_(simd);
     size_t i, j, n;
 #if defined(HFY_DGEMM)
     if (m && k) {
@@ -5862,9 +5859,9 @@ HFY_PRIVATE_ void hfy_linalg_chase_columns_(const hfy_simd_products_ *how, doubl
     size_t i, have;
     for (i = 0; i < rows; i += 32, x += 32 * stride) {
         have = hfy_base_min_(32, rows - i);
-        how->f64.pack(block, 32, x, stride, 1, have, count + 2);
+        hfy_linalg_pack_(sizeof *x, block, 32, x, stride, 1, have, count + 2);
         how->chase(block, 32, have, coefficient, count);
-        how->f64.pack(x, stride, block, 32, 1, count + 2, have);
+        hfy_linalg_pack_(sizeof *x, x, stride, block, 32, 1, count + 2, have);
     }
 }
 
@@ -5872,7 +5869,7 @@ HFY_PRIVATE_ void hfy_linalg_chase_columns_(const hfy_simd_products_ *how, doubl
 HFY_PRIVATE_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, size_t n, double *re, double *im,
                                               const hfy_linalg_eigen_ *e)
 {
-    const hfy_simd_products_ *how = hfy_linalg_products_[simd->isa];
+    const hfy_simd_products_ *how = hfy_linalg_products_(simd);
     double norm = 0, shift = 0;
     size_t i, j, left = n;
     int tries = 0;
@@ -22126,6 +22123,11 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_SIMD_POPCOUNT_
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_
+#undef HFY_SIMD_FLOOR_
+#undef HFY_SIMD_MOST_
+#undef HFY_SIMD_HAS_
+#undef HFY_PREFETCH_
+#undef HFY_PREFETCH_L2_
 #undef HFY_LINALG_DEPTH_
 #undef HFY_LINALG_WIDTH_
 #undef HFY_LINALG_TALL_
@@ -22164,6 +22166,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_TARGET_
 #undef HFY_INLINE_
 #undef HFY_UNROLL_
-#undef HFY_PREFETCH_
-#undef HFY_PREFETCH_L2_
+#undef HFY_NARROW_
+#undef HFY_VN_
+#undef HFY_DN_
 #endif
