@@ -2721,11 +2721,11 @@ typedef struct hfy_simd_products_ {
 } hfy_simd_products_;
 
 /* The tiles in which vector kernels go through all pairs: `one` query with any number of rows, eight at a time; `few`,
-   rows x queries at once (sum[j*rows + i]), or NULL if that is no faster. */
+   rows x queries at once. */
 enum { HFY_SIMD_TALL_ = 8, HFY_SIMD_BROAD_ = 3 };
 typedef struct hfy_simd_tiles_ {
     void (*one)(const hfy_real *x, size_t x_stride, size_t rows, const hfy_real *q, size_t dim, hfy_real *out);
-    void (*few)(const hfy_real *const *x, const hfy_real *const *q, size_t dim, hfy_real *sum);
+    void (*few)(const hfy_real *const *x, const hfy_real *const *q, size_t dim, hfy_real *out, size_t out_stride);
     size_t rows, queries;
 } hfy_simd_tiles_;
 
@@ -2752,28 +2752,39 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_tiles_ *
     for (i0 = 0; i0 < rows; i0 += i_block)
         for (j0 = 0; j0 < nq; j0 += j_block) {
             const size_t i1 = hfy_base_min_(i0 + i_block, rows), j1 = hfy_base_min_(j0 + j_block, nq);
-            const size_t tiles = (j1 - j0 + broad - 1) / broad;
+            const size_t all_lines = (dim + line - 1) / line; /* of rows yet to come, of which each tile fetches a share */
+            const size_t tiles = (j1 - j0 + broad - 1) / broad, share = (all_lines + tiles - 1) / tiles;
             for (i = i0; i < i1; i += tall) {
                 const size_t left = hfy_base_min_(tall, i1 - i), next = i + tall;
-                const size_t lines = next + tall <= rows ? (dim + line - 1) / line : 0; /* of a row yet to come */
-                const size_t share = (lines + tiles - 1) / tiles;
-                size_t at = 0;
-                for (r = 0; r < tall; r++) px[r] = x + (i + (r < left ? r : left - 1)) * x_stride;
+                const size_t lines = next + tall <= rows ? all_lines : 0;
+                const hfy_real *from = q + j0 * q_stride;
+                size_t at = 0, end = 0;
+                hfy_real *to = out + j0 * out_stride + i;
+                px[0] = x + i * x_stride;
+                for (r = 1; r < tall; r++) px[r] = px[r - 1] + (r < left ? x_stride : 0);
                 for (j = j0; j < j1; j += broad) {
-                    const size_t width = hfy_base_min_(broad, j1 - j), end = hfy_base_min_(at + share, lines);
-                    hfy_real *to = out + j * out_stride;
-                    for (; at < end; at++)
+                    const size_t width = hfy_base_min_(broad, j1 - j);
+                    for (end = hfy_base_min_(end + share, lines); at < end; at++)
                         for (r = 0; r < tall; r++) HFY_PREFETCH_L2_(x + (next + r) * x_stride + at * line);
                     if (width == 1) {
                         const size_t first = i0 + (i - i0) / HFY_SIMD_TALL_ * HFY_SIMD_TALL_;
                         if (next - first == HFY_SIMD_TALL_ || next >= i1)
-                            t->one(x + first * x_stride, x_stride, i + left - first, q + j * q_stride, dim, to + first);
+                            t->one(x + first * x_stride, x_stride, i + left - first, from, dim, to + first - i);
+                        break;
+                    }
+                    for (s = 0; s < broad; s++) {
+                        pq[s] = from;
+                        if (s + 1 < width) from += q_stride;
+                    }
+                    from += q_stride;
+                    if (left == tall && width == broad) {
+                        t->few(px, pq, dim, to, out_stride);
+                        to += broad * out_stride;
                         continue;
                     }
-                    for (s = 0; s < broad; s++) pq[s] = q + (j + (s < width ? s : width - 1)) * q_stride;
-                    t->few(px, pq, dim, sum);
+                    t->few(px, pq, dim, sum, tall);
                     for (s = 0; s < width; s++, to += out_stride)
-                        for (r = 0; r < left; r++) to[i + r] = sum[s * tall + r];
+                        for (r = 0; r < left; r++) to[r] = sum[s * tall + r];
                 }
             }
         }
@@ -3734,19 +3745,21 @@ HFY_INLINE_ HFY_V_(vec) HFY_V_(accumulate)(int kind, HFY_V_(vec) acc, HFY_V_(vec
     return kind == HFY_EUCLIDEAN_ ? HFY_V_(fma)(a, a, acc) : HFY_V_(add)(acc, HFY_V_(abs)(a));
 }
 
-/* sum[j*rows + i] of rows x queries pairs; kind, rows and queries are constants where this is expanded. ahead: how many
+/* out[j*out_stride + i] of rows x queries pairs; kind, rows and queries are constants where this is expanded. ahead: how many
    bytes further on in x to prefetch, or 0. */
 HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const HFY_S_ *const *x, const HFY_S_ *const *q,
-                              size_t dim, size_t ahead, HFY_S_ *sum)
+                              size_t dim, size_t ahead, HFY_S_ *out, size_t out_stride)
 {
     enum { lanes = HFY_LANES_ };
     double total[8 * HFY_QUERIES_];
+    HFY_S_ sum[8 * HFY_QUERIES_];
     size_t at = 0;
+    int i, j;
     for (;;) {
         HFY_V_(vec) acc[8 * HFY_QUERIES_], b[HFY_QUERIES_];
         const HFY_S_ *px[8], *pq[HFY_QUERIES_];
-        size_t n = hfy_base_min_(dim - at, HFY_SIMD_BLOCK_), k = 0;
-        int i, j;
+        const size_t n = hfy_base_min_(dim - at, HFY_SIMD_BLOCK_);
+        size_t k = 0;
         HFY_UNROLL_ for (i = 0; i < rows; i++) px[i] = x[i] + at;
         HFY_UNROLL_ for (j = 0; j < queries; j++) pq[j] = q[j] + at;
         HFY_UNROLL_ for (i = 0; i < rows * queries; i++) acc[i] = HFY_V_(zero)();
@@ -3772,13 +3785,15 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const HFY_S_ *con
         }
         HFY_UNROLL_ for (i = 0; i < rows * queries; i += lanes)
             HFY_V_(fold)(acc + i, rows * queries - i < lanes ? rows * queries - i : lanes, sum + i);
-        if (n == dim) return;
+        if (n == dim) break;
         for (i = 0; i < rows * queries; i++) total[i] = at ? total[i] + (double)sum[i] : (double)sum[i];
         at += n;
         if (at < dim) continue;
         for (i = 0; i < rows * queries; i++) sum[i] = (HFY_S_)total[i];
-        return;
+        break;
     }
+    HFY_UNROLL_ for (j = 0; j < queries; j++)
+        HFY_UNROLL_ for (i = 0; i < rows; i++) out[(size_t)j * out_stride + (size_t)i] = sum[j * rows + i];
 }
 
 /* The rows and one query: out[i] for each row. */
@@ -3793,7 +3808,7 @@ HFY_INLINE_ void HFY_V_(one)(int kind, const HFY_S_ *x, size_t x_stride, size_t 
     for (i = 0; i < rows; i += 8) {
         size_t left = hfy_base_min_(8, rows - i);
         for (r = 0; r < 8; r++) px[r] = x + (i + (r < left ? r : left - 1)) * x_stride;
-        HFY_V_(tile)(kind, 8, 1, px, &q, dim, ahead, sum);
+        HFY_V_(tile)(kind, 8, 1, px, &q, dim, ahead, sum, 8);
         for (r = 0; r < left; r++) out[i + r] = sum[r];
     }
 }
@@ -3805,14 +3820,12 @@ HFY_TARGET_ void HFY_V_(dot_one)(const double *x, size_t x_stride, size_t rows, 
     HFY_V_(one)(HFY_DOT_, x, x_stride, rows, q, dim, out);
 }
 #elif HFY_SIMD_PASS_ != 1 && !defined(HFY_SIMD_OTHER_)
-HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(dot_few)(const HFY_S_ *const *x, const HFY_S_ *const *q, size_t dim,
-                                                     HFY_S_ *sum)
-{
-    HFY_V_(tile)(HFY_DOT_, HFY_ROWS_, HFY_QUERIES_, x, q, dim, 0, sum);
-}
-
-/* A distance takes more arithmetic than loads: one query at a time is as fast as a few. */
-#define HFY_PAIRS_(name, kind, few, tall, broad)                                                                       \
+#define HFY_PAIRS_(name, kind, tall)                                                                                   \
+    HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(name##_few)(const HFY_S_ *const *x, const HFY_S_ *const *q, size_t dim, \
+                                                           HFY_S_ *out, size_t out_stride)                             \
+    {                                                                                                                  \
+        HFY_V_(tile)(kind, tall, HFY_QUERIES_, x, q, dim, 0, out, out_stride);
+    }                                                                                                                  \
     HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(name##_one)(const HFY_S_ *x, size_t x_stride, size_t rows,              \
                                                            const HFY_S_ *q, size_t dim, HFY_S_ *out)                   \
     {                                                                                                                  \
@@ -3821,12 +3834,12 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(dot_few)(const HFY_S_ *const *x, cons
     HFY_TARGET_ void HFY_V_(name)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,     \
                                   size_t nq, size_t dim, HFY_S_ *out, size_t out_stride)                               \
     {                                                                                                                  \
-        static const hfy_simd_tiles_ tiles = {HFY_V_(name##_one), few, tall, broad};                                   \
+        static const hfy_simd_tiles_ tiles = {HFY_V_(name##_one), HFY_V_(name##_few), tall, HFY_QUERIES_};             \
         hfy_simd_all_pairs_(&tiles, x, x_stride, rows, q, q_stride, nq, dim, out, out_stride);                         \
     }
-HFY_PAIRS_(dot, HFY_DOT_, HFY_V_(dot_few), HFY_ROWS_, HFY_QUERIES_)
-HFY_PAIRS_(euclidean, HFY_EUCLIDEAN_, NULL, 8, 1)
-HFY_PAIRS_(manhattan, HFY_MANHATTAN_, NULL, 8, 1)
+HFY_PAIRS_(dot, HFY_DOT_, HFY_ROWS_)
+HFY_PAIRS_(euclidean, HFY_EUCLIDEAN_, 4) /* more arithmetic than loads: as fast as eight */
+HFY_PAIRS_(manhattan, HFY_MANHATTAN_, 4)
 #undef HFY_PAIRS_
 #endif
 #undef HFY_DOT_
@@ -4381,8 +4394,20 @@ HFY_INLINE_ double HFY_D_(total)(HFY_D_(vec) a, HFY_D_(vec) b)
     return sum;
 }
 
-/* Four vectors at a time, so that few sums are in double; the lanes go to the total after each block. The end is filled
-   up with -infinity, whose weight of 0 changes no bit. */
+/* Adds the sum of four vectors to lanes of double. */
+HFY_INLINE_ void HFY_V_(add4)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c, HFY_V_(vec) d, HFY_D_(vec) lane[2])
+{
+    a = HFY_V_(add)(HFY_V_(add)(a, b), HFY_V_(add)(c, d));
+#ifdef HFY_DOUBLE
+    lane[0] = HFY_D_(add)(lane[0], a);
+#else
+    lane[0] = HFY_D_(add)(lane[0], HFY_F_(low)(a));
+    lane[1] = HFY_D_(add)(lane[1], HFY_F_(high)(a));
+#endif
+}
+
+/* Four vectors at a time, so that few sums are in double; the lanes go to the total after each block. The end counts as
+   filled up with zeros: whatever is masked behind it changes no bit. */
 HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_ *y)
 {
     enum { lanes = HFY_LANES_, four = 4 * lanes };
@@ -4391,31 +4416,25 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_
     size_t i = 0, v;
     while (i < n) {
         const size_t end = i + hfy_base_min_(n - i, HFY_SIMD_BLOCK_);
-        HFY_D_(vec) low = HFY_D_(zero)(), high = HFY_D_(zero)();
-        for (; i < end; i += four) {
-            const size_t left = end - i;
-            const HFY_S_ *from = x + i;
-            HFY_S_ *to = y + i, last[four];
-            HFY_V_(vec) part[4], sum;
-            if (left < four) {
-                for (v = 0; v < four; v++) last[v] = (HFY_S_)-HUGE_VAL;
-                memcpy(last, from, left * sizeof *x);
-                from = to = last;
-            }
+        HFY_D_(vec) lane[2] = {HFY_D_(zero)(), HFY_D_(zero)()};
+        HFY_V_(vec) part[4];
+        for (; i + four <= end; i += four) {
             HFY_UNROLL_ for (v = 0; v < 4; v++) {
-                part[v] = HFY_V_(softmax1)(HFY_V_(load)(from + v * lanes), m);
-                HFY_V_(store)(to + v * lanes, part[v]);
+                part[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i + v * lanes), m);
+                HFY_V_(store)(y + i + v * lanes, part[v]);
             }
-            if (left < four) memcpy(y + i, last, left * sizeof *x);
-            sum = HFY_V_(add)(HFY_V_(add)(part[0], part[1]), HFY_V_(add)(part[2], part[3]));
-#ifdef HFY_DOUBLE
-            low = HFY_D_(add)(low, sum);
-#else
-            low = HFY_D_(add)(low, HFY_F_(low)(sum));
-            high = HFY_D_(add)(high, HFY_F_(high)(sum));
-#endif
+            HFY_V_(add4)(part[0], part[1], part[2], part[3], lane);
         }
-        total += HFY_D_(total)(low, high);
+        if (i < end) {
+            HFY_V_(vec) last[4] = {HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)()};
+            for (v = 0; i < end; i += lanes, v++) {
+                const size_t left = end - i;
+                last[v] = HFY_V_(up_to)(left, HFY_V_(softmax1)(HFY_V_(load_up)(x + i, left), m), HFY_V_(zero)());
+                HFY_V_(store_up)(y + i, last[v], left);
+            }
+            HFY_V_(add4)(last[0], last[1], last[2], last[3], lane);
+        }
+        total += HFY_D_(total)(lane[0], lane[1]);
     }
     return total;
 }
