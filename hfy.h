@@ -3824,7 +3824,7 @@ HFY_TARGET_ void HFY_V_(dot_one)(const double *x, size_t x_stride, size_t rows, 
     HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(name##_few)(const HFY_S_ *const *x, const HFY_S_ *const *q, size_t dim, \
                                                            HFY_S_ *out, size_t out_stride)                             \
     {                                                                                                                  \
-        HFY_V_(tile)(kind, tall, HFY_QUERIES_, x, q, dim, 0, out, out_stride);
+        HFY_V_(tile)(kind, tall, HFY_QUERIES_, x, q, dim, 0, out, out_stride);                                         \
     }                                                                                                                  \
     HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(name##_one)(const HFY_S_ *x, size_t x_stride, size_t rows,              \
                                                            const HFY_S_ *q, size_t dim, HFY_S_ *out)                   \
@@ -5377,21 +5377,27 @@ HFY_PRIVATE_ double hfy_linalg_dot_(const double *x, const double *y, size_t n)
     return (s0 + s1) + (s2 + s3);
 }
 
-/* A = L L^T in place: L replaces the lower triangle of the n x n matrix a, what is above the diagonal is neither read
-   nor changed. HFY_ERR_SINGULAR if A is not positive definite (or holds NaN or infinity); a is half overwritten then.
-   Row by row (Cholesky-Banachiewicz), so that every inner product runs along two rows. Cost n^3/3. */
-HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_(double *a, size_t n)
+/* A = L L^T in place, rows `stride` apart; `diagonal`: what a pivot is measured against. */
+HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_rows_(double *a, size_t stride, size_t n, const double *diagonal,
+                                                  double rounding)
 {
-    const double rounding = 16 * (double)n * DBL_EPSILON;
     size_t i, j;
     for (i = 0; i < n; i++) {
-        double *row = a + i * n, diagonal = row[i], pivot;
-        for (j = 0; j < i; j++) row[j] = (row[j] - hfy_linalg_dot_(row, a + j * n, j)) / a[j * n + j];
-        pivot = diagonal - hfy_linalg_dot_(row, row, i);
-        if (!hfy_base_is_finite_(pivot) || !(pivot > rounding * diagonal)) return HFY_ERR_SINGULAR;
+        double *row = a + i * stride, own = diagonal ? diagonal[i] : row[i], pivot;
+        for (j = 0; j < i; j++) row[j] = (row[j] - hfy_linalg_dot_(row, a + j * stride, j)) / a[j * stride + j];
+        pivot = row[i] - hfy_linalg_dot_(row, row, i);
+        if (!hfy_base_is_finite_(pivot) || !(pivot > rounding * own)) return HFY_ERR_SINGULAR;
         row[i] = sqrt(pivot);
     }
     return HFY_OK;
+}
+
+/* The same for an n x n matrix: L replaces its lower triangle, what is above the diagonal is neither read nor changed.
+   HFY_ERR_SINGULAR if A is not positive definite (or holds NaN or infinity); a is half overwritten then. Row by row
+   (Cholesky-Banachiewicz), so that every inner product runs along two rows. Cost n^3/3. */
+HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_(double *a, size_t n)
+{
+    return hfy_linalg_cholesky_rows_(a, n, n, NULL, 16 * (double)n * DBL_EPSILON);
 }
 
 /* x <- L^-1 x with the factor that hfy_linalg_cholesky_ left: |x|^2 is then x.A^-1 x. */
@@ -5417,9 +5423,8 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.gemm   C = alpha A B + beta C, float and double in every build; y = alpha A x + beta y in double
    May call: base, simd.
-   Shapes: A m x k, B k x n, C m x n, each element at row*stride + column*stride, so a transpose is a swap of two
-   arguments; any two strides for A and B, one of them 1 for C (and for A in a product with a vector). alpha is 1 or -1,
-   beta 0 or 1. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
+   Shapes: A m x k, B k x n, C m x n. A and B are views with any two strides (one of them 1 in a product with a vector),
+   C is rows. alpha is 1 or -1, beta 0 or 1: C = AB, C += AB or C -= AB. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
    How: the tiles of a retrieval's projection. Blocks of B are packed into panels as wide as a tile of registers, which
    stay in L1 while rows of A pass; a small product reads B where it is. A is packed only if its rows do not run along
    memory, or in a large product.
@@ -5430,12 +5435,72 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *
    A BLAS instead: define HFY_CBLAS (includes <cblas.h>; strides that no BLAS takes and sizes beyond int stay here), or
    HFY_SGEMM and/or HFY_DGEMM as a macro or function
        (m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col)
-   of these very meanings: sizes and strides size_t, alpha and beta and arrays float or double. Either is called only
+   C = alpha A B + beta C, element (i, j) of A at a[i*a_row + j*a_col] and so on: sizes and strides size_t, alpha and beta and arrays float or double. Either is called only
    with m, n, k >= 1; n = 1 for a vector.
    ------------------------------------------------------------------------------------------------------------------ */
 #ifdef HFY_CBLAS
 #include <cblas.h>
 #endif
+
+/* A matrix: element (i, j) at[i*row + j*col]; doubles, but for hfy_linalg_multiply_float_. */
+typedef struct hfy_linalg_view_ {
+    const void *at;
+    size_t row, col;
+} hfy_linalg_view_;
+
+/* Rows `stride` apart; their transpose; the transpose of a view. */
+HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_rows_(const void *at, size_t stride)
+{
+    hfy_linalg_view_ view;
+    view.at = at;
+    view.row = stride;
+    view.col = 1;
+    return view;
+}
+
+HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_flip_(hfy_linalg_view_ view)
+{
+    size_t row = view.row;
+    view.row = view.col;
+    view.col = row;
+    return view;
+}
+
+HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_turned_(const void *at, size_t stride)
+{
+    return hfy_linalg_flip_(hfy_linalg_rows_(at, stride));
+}
+
+/* Where a product goes, rows `stride` apart: C = AB (set), C += AB (add), C -= AB (less). */
+typedef struct hfy_linalg_into_ {
+    void *at;
+    size_t stride;
+    int over, minus; /* C is not read; sign is -1 */
+} hfy_linalg_into_;
+
+HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_set_(void *at, size_t stride)
+{
+    hfy_linalg_into_ into;
+    into.at = at;
+    into.stride = stride;
+    into.over = 1;
+    into.minus = 0;
+    return into;
+}
+
+HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_add_(void *at, size_t stride)
+{
+    hfy_linalg_into_ into = hfy_linalg_set_(at, stride);
+    into.over = 0;
+    return into;
+}
+
+HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_less_(void *at, size_t stride)
+{
+    hfy_linalg_into_ into = hfy_linalg_add_(at, stride);
+    into.minus = 1;
+    return into;
+}
 
 #define HFY_LINALG_DEPTH_ 1024 /* bytes of a block of k */
 #define HFY_LINALG_WIDTH_ 4608 /* of a block of rows of B: with the depth, in L2; a multiple of every tile's width */
@@ -5539,63 +5604,69 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_pack_(size_t size, void *target,
         for (p = 0; p < k; p++) hfy_linalg_put_(size, to + p * row + j * size, from + (j * across + p * along) * size);
 }
 
-/* C = sign AB (over) or C + sign AB, elements of either precision. */
-HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_product_ *how, size_t m, size_t n, size_t k, int minus,
-                                       const void *a_at, size_t a_row, size_t a_col, const void *b_at, size_t b_row,
-                                       size_t b_col, int over, void *c_at, size_t c_row, size_t c_col, void *scratch)
+/* Elements of either precision. */
+HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
+                                    hfy_linalg_view_ b, hfy_linalg_into_ c, void *scratch)
 {
     const size_t size = how->size, shares = (k + HFY_LINALG_DEPTH_ / size - 1) / (HFY_LINALG_DEPTH_ / size);
     const size_t depth = shares > 1 ? (k + shares - 1) / shares : k, width = HFY_LINALG_WIDTH_ / size;
-    const char *a = (const char *)a_at, *b = (const char *)b_at;
-    char *c = (char *)c_at;
+    char *const panel = (char *)scratch, *const out = (char *)c.at;
     size_t i, j, p, nc, kc, l;
     hfy_simd_block_ block;
-    if (c_col != 1 && n > 1) { /* C^T = B^T A^T: columns together */
-        size_t rows = m, row = a_row, col = a_col;
-        a = b, a_row = b_col, a_col = b_row;
-        b = (const char *)a_at, b_row = col, b_col = row;
-        m = n, n = rows, c_row = c_col;
-    }
-    block.c_row = c_row, block.minus = minus, block.ahead = 0, block.next = NULL;
-    if (!k && over)
-        for (i = 0; i < m; i++) memset(c + i * c_row * size, 0, n * size);
+    memset(&block, 0, sizeof block);
+    block.c_row = c.stride;
+    block.minus = c.minus;
+    if (!k && c.over)
+        for (i = 0; i < m; i++) memset(out + i * c.stride * size, 0, n * size);
     for (j = 0; j < n; j += nc) {
         nc = hfy_base_min_(width, n - j);
         for (p = 0; p < k; p += kc) {
-            const char *from = b + (p * b_row + j * b_col) * size;
-            char *panel = (char *)scratch, *rows_at;
+            const char *from = (const char *)b.at + (p * b.row + j * b.col) * size;
             size_t whole = nc, mc;
             kc = hfy_base_min_(depth, k - p);
-            block.depth = kc, block.over = over && !p;
-            block.b = from, block.b_row = b_row, block.b_panel = how->columns;
+            block.depth = kc;
+            block.over = c.over && !p;
+            block.b = from;
+            block.b_row = b.row;
+            block.b_panel = how->columns;
             /* small: packing would cost more than it saves */
-            if (b_col != 1 || m > 128 || kc * nc * size > 131072) {
+            if (b.col != 1 || m > 128 || kc * nc * size > 131072) {
                 whole = nc / how->columns * how->columns;
                 for (l = 0; l < nc; l += how->columns) {
                     size_t have = hfy_base_min_(how->columns, nc - l);
-                    hfy_linalg_pack_(size, panel + l * kc * size, have, from + l * b_col * size, b_col, b_row, have, kc);
+                    hfy_linalg_pack_(size, panel + l * kc * size, have, from + l * b.col * size, b.col, b.row, have,
+                                     kc);
                 }
-                block.b = panel, block.b_row = how->columns, block.b_panel = kc * how->columns;
+                block.b = panel;
+                block.b_row = how->columns;
+                block.b_panel = kc * how->columns;
             }
-            rows_at = panel + nc * kc * size;
             for (i = 0; i < m; i += mc) {
-                const char *at = a + (i * a_row + p * a_col) * size;
-                char *to = c + (i * c_row + j) * size;
+                const char *at = (const char *)a.at + (i * a.row + p * a.col) * size;
+                char *rows_at = panel + nc * kc * size;
                 mc = hfy_base_min_(HFY_LINALG_TALL_, m - i);
-                block.rows = mc, block.a = at;
-                block.a_row = a_row, block.a_col = a_col, block.a_tile = a_row * how->rows;
-                if (a_col != 1 || kc * nc > 40000) { /* large: rows of A a page each */
+                block.rows = mc;
+                block.a = at;
+                block.a_row = a.row;
+                block.a_col = a.col;
+                block.a_tile = a.row * how->rows;
+                if (a.col != 1 || kc * nc > 40000) { /* large: rows of A a page each */
                     for (l = 0; l < mc; l += how->rows)
-                        hfy_linalg_pack_(size, rows_at + l * kc * size, how->rows, at + l * a_row * size, a_row, a_col,
-                                  hfy_base_min_(how->rows, mc - l), kc);
-                    block.a = rows_at, block.a_row = 1, block.a_col = how->rows, block.a_tile = how->rows * kc;
+                        hfy_linalg_pack_(size, rows_at + l * kc * size, how->rows, at + l * a.row * size, a.row, a.col,
+                                         hfy_base_min_(how->rows, mc - l), kc);
+                    block.a = rows_at;
+                    block.a_row = 1;
+                    block.a_col = how->rows;
+                    block.a_tile = how->rows * kc;
                 }
-                block.c = to, block.columns = whole;
+                block.c = out + (i * c.stride + j) * size;
+                block.columns = whole;
                 how->block(&block);
                 if (whole < nc) { /* the last panel is as wide as what is left */
                     hfy_simd_block_ rest = block;
-                    rest.b = panel + whole * kc * size, rest.b_row = rest.columns = nc - whole;
-                    rest.c = to + whole * size;
+                    rest.b = panel + whole * kc * size;
+                    rest.b_row = rest.columns = nc - whole;
+                    rest.c = (char *)block.c + whole * size;
                     how->block(&rest);
                 }
             }
@@ -5604,106 +5675,140 @@ HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_product_ *how, size_t m, s
 }
 
 #ifdef HFY_CBLAS
-/* Can a BLAS take rows x columns with these strides? *lead: its leading dimension, *across: columns are together. */
-HFY_PRIVATE_ int hfy_linalg_blas_takes_(size_t rows, size_t columns, size_t row, size_t col, int *lead, int *across)
+/* Can a BLAS take rows x columns of a view? *lead: its leading dimension, *across: columns are together. */
+HFY_PRIVATE_ int hfy_linalg_blas_takes_(size_t rows, size_t columns, hfy_linalg_view_ v, int *lead, int *across)
 {
     size_t stride, least;
-    *across = col != 1 && row == 1;
-    stride = *across ? col : row, least = *across ? rows : columns;
+    *across = v.col != 1 && v.row == 1;
+    stride = *across ? v.col : v.row;
+    least = *across ? rows : columns;
     if ((*across ? columns : rows) <= 1) stride = least; /* one line: its stride means nothing */
-    if ((*across ? row : col) != 1 || stride < least || rows > INT_MAX || columns > INT_MAX || stride > INT_MAX)
+    if ((*across ? v.row : v.col) != 1 || stride < least || rows > INT_MAX || columns > INT_MAX || stride > INT_MAX)
         return 0;
     *lead = (int)(stride ? stride : 1);
     return 1;
 }
-#endif
 
-/* C = alpha A B + beta C for float; scratch: hfy_linalg_gemm_scratch_(m, n, k, sizeof(float)) elements. No overlaps. */
-HFY_PRIVATE_ void hfy_linalg_sgemm_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, float alpha, const float *a,
-                                    size_t a_row, size_t a_col, const float *b, size_t b_row, size_t b_col, float beta,
-                                    float *c, size_t c_row, size_t c_col, float *scratch)
+/* Call a BLAS if it takes the three. */
+#define HFY_LINALG_BLAS_(real, gemm)                                                                                   \
+    int la, lb, lc, ta, tb, tc;                                                                                        \
+    if (m && n && k && hfy_linalg_blas_takes_(m, k, a, &la, &ta) && hfy_linalg_blas_takes_(k, n, b, &lb, &tb) &&       \
+        hfy_linalg_blas_takes_(m, n, hfy_linalg_rows_(c.at, c.stride), &lc, &tc)) {                                    \
+        gemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k,    \
+             c.minus ? -1 : 1, (const real *)a.at, la, (const real *)b.at, lb, c.over ? 0 : 1, (real *)c.at, lc);      \
+        return;                                                                                                        \
+    }
+#endif
+/* Call the user's function. */
+#define HFY_LINALG_USER_(real, gemm)                                                                                   \
+    if (m && n && k) {                                                                                                 \
+        gemm(m, n, k, (real)(c.minus ? -1 : 1), (const real *)a.at, a.row, a.col, (const real *)b.at, b.row, b.col,    \
+             (real)!c.over, (real *)c.at, c.stride, (size_t)1);                                                        \
+        return;                                                                                                        \
+    }
+
+/* A B into C, of floats; scratch: hfy_linalg_gemm_scratch_(m, n, k, sizeof(float)) elements. No overlaps. */
+HFY_PRIVATE_ void hfy_linalg_multiply_float_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
+                                             hfy_linalg_view_ b, hfy_linalg_into_ c, float *scratch)
 {
 #if defined(HFY_SGEMM)
-    if (m && n && k) {
-        HFY_SGEMM(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col);
-        return;
-    }
+    HFY_LINALG_USER_(float, HFY_SGEMM)
 #elif defined(HFY_CBLAS)
-    int la, lb, lc, ta, tb, tc;
-    if (m && n && k && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
-        hfy_linalg_blas_takes_(k, n, b_row, b_col, &lb, &tb) && hfy_linalg_blas_takes_(m, n, c_row, c_col, &lc, &tc)) {
-        cblas_sgemm(tc ? CblasColMajor : CblasRowMajor, ta == tc ? CblasNoTrans : CblasTrans,
-                    tb == tc ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k, alpha, a, la, b, lb, beta, c, lc);
-        return;
-    }
+    HFY_LINALG_BLAS_(float, cblas_sgemm)
 #endif
-    hfy_linalg_multiply_(&hfy_linalg_products_(simd)->f32, m, n, k, alpha < 0, a, a_row, a_col, b, b_row, b_col,
-                        !(beta > 0), c, c_row, c_col, scratch);
+    hfy_linalg_tiles_(&hfy_linalg_products_(simd)->f32, m, n, k, a, b, c, scratch);
 }
 
-/* The same for double. */
-HFY_PRIVATE_ void hfy_linalg_dgemm_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, double alpha, const double *a,
-                                    size_t a_row, size_t a_col, const double *b, size_t b_row, size_t b_col,
-                                    double beta, double *c, size_t c_row, size_t c_col, double *scratch)
+/* The same for doubles. */
+HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
+                                       hfy_linalg_view_ b, hfy_linalg_into_ c, double *scratch)
 {
 #if defined(HFY_DGEMM)
-    if (m && n && k) {
-        HFY_DGEMM(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col);
-        return;
-    }
+    HFY_LINALG_USER_(double, HFY_DGEMM)
 #elif defined(HFY_CBLAS)
-    int la, lb, lc, ta, tb, tc;
-    if (m && n && k && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
-        hfy_linalg_blas_takes_(k, n, b_row, b_col, &lb, &tb) && hfy_linalg_blas_takes_(m, n, c_row, c_col, &lc, &tc)) {
-        cblas_dgemm(tc ? CblasColMajor : CblasRowMajor, ta == tc ? CblasNoTrans : CblasTrans,
-                    tb == tc ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k, alpha, a, la, b, lb, beta, c, lc);
-        return;
-    }
+    HFY_LINALG_BLAS_(double, cblas_dgemm)
 #endif
-    hfy_linalg_multiply_(&hfy_linalg_products_(simd)->f64, m, n, k, alpha < 0, a, a_row, a_col, b, b_row, b_col,
-                        !(beta > 0), c, c_row, c_col, scratch);
+    hfy_linalg_tiles_(&hfy_linalg_products_(simd)->f64, m, n, k, a, b, c, scratch);
 }
 
-/* y = alpha A x + beta y, A m x k. */
-HFY_PRIVATE_ void hfy_linalg_dgemv_(const hfy_simd_ *simd, size_t m, size_t k, double alpha, const double *a,
-                                    size_t a_row, size_t a_col, const double *x, double beta, double *y)
+/* X X^T of the count x dim matrix x: all inner products of its rows. */
+HFY_PRIVATE_ void hfy_linalg_gram_(const hfy_simd_ *simd, size_t count, size_t dim, hfy_linalg_view_ x, double *gram,
+                                   double *scratch)
+{
+    hfy_linalg_multiply_(simd, count, count, dim, x, hfy_linalg_flip_(x), hfy_linalg_set_(gram, count), scratch);
+}
+
+/* A x into the vector y (stride 1), A m x k. */
+HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, hfy_linalg_view_ a, const double *x,
+                                    hfy_linalg_into_ into)
 {
     enum { many = 64 };
     const hfy_simd_products_ *how = hfy_linalg_products_(simd);
+    const double *from = (const double *)a.at, sign = into.minus ? -1 : 1;
+    double *y = (double *)into.at;
     size_t i, j, n;
 #if defined(HFY_DGEMM)
     if (m && k) {
-        HFY_DGEMM(m, (size_t)1, k, alpha, a, a_row, a_col, x, (size_t)1, (size_t)1, beta, y, (size_t)1, (size_t)1);
+        HFY_DGEMM(m, (size_t)1, k, sign, from, a.row, a.col, x, (size_t)1, (size_t)1, (double)!into.over, y, (size_t)1,
+                  (size_t)1);
         return;
     }
 #elif defined(HFY_CBLAS)
     int la, ta;
-    if (m && k && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta)) {
-        cblas_dgemv(ta ? CblasColMajor : CblasRowMajor, CblasNoTrans, (int)m, (int)k, alpha, a, la, x, 1, beta, y, 1);
+    if (m && k && hfy_linalg_blas_takes_(m, k, a, &la, &ta)) {
+        cblas_dgemv(ta ? CblasColMajor : CblasRowMajor, CblasNoTrans, (int)m, (int)k, sign, from, la, x, 1, !into.over,
+                    y, 1);
         return;
     }
 #endif
-    if (a_col == 1) {
+    if (a.col == 1) { /* canonical dots */
         double sum[many];
         for (i = 0; i < m; i += n) {
             n = hfy_base_min_(many, m - i);
-            how->dot(a + i * a_row, a_row, n, x, k, sum);
-            for (j = 0; j < n; j++) {
-                const double s = alpha < 0 ? -sum[j] : sum[j];
-                y[i + j] = beta > 0 ? s + y[i + j] : s;
-            }
+            how->dot(from + i * a.row, a.row, n, x, k, sum);
+            for (j = 0; j < n; j++) y[i + j] = into.over ? sign * sum[j] : sign * sum[j] + y[i + j];
         }
         return;
     }
-    for (i = 0; i < m && !(beta > 0); i++) y[i] = 0;
-    for (j = 0; j < k; j += n) {
+    for (i = 0; i < m && into.over; i++) y[i] = 0;
+    for (j = 0; j < k; j += n) { /* a sum of columns */
         const double *row[many + 4];
         double w[many];
         n = hfy_base_min_(many, k - j);
-        for (i = 0; i < n; i++) row[i] = a + (j + i) * a_col, w[i] = alpha < 0 ? -x[j + i] : x[j + i];
+        for (i = 0; i < n; i++) {
+            row[i] = from + (j + i) * a.col;
+            w[i] = sign * x[j + i];
+        }
         how->sum(w, row, n, m, y);
     }
 }
+#ifdef HFY_LINALG_BLAS_
+#undef HFY_LINALG_BLAS_
+#endif
+#undef HFY_LINALG_USER_
+
+/* The names of before, until all rooms call the above. */
+HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_any_(const void *at, size_t row, size_t col)
+{
+    hfy_linalg_view_ view = hfy_linalg_rows_(at, row);
+    view.col = col;
+    return view;
+}
+#define HFY_LINALG_INTO_(alpha, beta, c, stride)                                                                       \
+    ((alpha) < 0 ? hfy_linalg_less_(c, stride) : (beta) > 0 ? hfy_linalg_add_(c, stride) : hfy_linalg_set_(c, stride))
+#define hfy_linalg_dgemm_(simd, m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col, scratch)      \
+    hfy_linalg_multiply_(simd, m, n, k, hfy_linalg_any_(a, a_row, a_col), hfy_linalg_any_(b, b_row, b_col),            \
+                         HFY_LINALG_INTO_(alpha, beta, c, c_row), scratch)
+#define hfy_linalg_sgemm_(simd, m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col, scratch)      \
+    hfy_linalg_multiply_float_(simd, m, n, k, hfy_linalg_any_(a, a_row, a_col), hfy_linalg_any_(b, b_row, b_col),      \
+                               HFY_LINALG_INTO_(alpha, beta, c, c_row), scratch)
+#define hfy_linalg_dgemv_(simd, m, k, alpha, a, a_row, a_col, x, beta, y)                                              \
+    hfy_linalg_apply_(simd, m, k, hfy_linalg_any_(a, a_row, a_col), x, HFY_LINALG_INTO_(alpha, beta, y, 1))
+#define hfy_linalg_plan_eigen_ hfy_linalg_general_plan_
+#define hfy_linalg_plan_vectors_ hfy_linalg_vectors_plan_
+#define hfy_linalg_eigen_ hfy_linalg_general_
+#define hfy_linalg_eigen_plan_ hfy_linalg_symmetric_plan_
+#define hfy_linalg_eigen_run_ hfy_linalg_symmetric_run_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.eigen   eigenvalues and eigenvectors of a real matrix without symmetry; thin Householder QR
@@ -5746,16 +5851,16 @@ HFY_PRIVATE_ double hfy_linalg_reflection_(double *x, size_t n, double *tau)
 }
 
 /* Scratch of the eigenvalue functions for n x n. */
-typedef struct hfy_linalg_eigen_ {
+typedef struct hfy_linalg_general_ {
     double *h;             /* n x n */
     double *v, *y, *t, *w; /* reduction: reflectors and A V T by rows of n, T, products */
     double *all, *tau;     /* all reflectors by rows of n and their tau; NULL: not kept */
     double *scale;         /* n: what balancing multiplied by */
     double *block, *gemm, *coefficient;
     size_t *index, *counts;
-} hfy_linalg_eigen_;
+} hfy_linalg_general_;
 
-HFY_PRIVATE_ void hfy_linalg_plan_eigen_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_eigen_ *e)
+HFY_PRIVATE_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_general_ *e)
 {
     const size_t panel = HFY_LINALG_PANEL_, square = hfy_base_times_(n, n);
     e->h = HFY_TAKE_(arena, double, square);
@@ -5802,7 +5907,7 @@ HFY_PRIVATE_ void hfy_linalg_balance_(double *a, size_t n, double *scale)
 /* a <- Q^T a Q, upper Hessenberg, in panels (Quintana-Orti, van de Geijn): inside a panel only its own columns are
    brought up to date, A V T is gathered, and the rest of the matrix is updated by products. With e->all the reflector
    that makes column c zero below row c+1 stays in its row c, from column c+1 on. */
-HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_t n, const hfy_linalg_eigen_ *e)
+HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_t n, const hfy_linalg_general_ *e)
 {
     size_t k, j, i, p, q;
     double *dot = e->t + HFY_LINALG_PANEL_ * HFY_LINALG_PANEL_, *mix = dot + HFY_LINALG_PANEL_;
@@ -5830,7 +5935,8 @@ HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_
                 memcpy(e->all + c * n, b, n * sizeof *b);
                 e->tau[c] = tau;
             }
-            hfy_linalg_dgemv_(simd, tail, n - below, 1, a + top * n + below, n, 1, b + below, 0, y + j * n + top);
+            hfy_linalg_apply_(simd, tail, n - below, hfy_linalg_rows_(a + top * n + below, n), b + below,
+                              hfy_linalg_set_(y + j * n + top, 1));
             for (p = 0; p < j; p++) dot[p] = hfy_linalg_dot_(v + p * n + below, b + below, n - below);
             for (p = 0; p < j; p++) hfy_linalg_axpy_(-dot[p], y + p * n + top, y + j * n + top, tail);
             for (i = top; i < n; i++) y[j * n + i] *= tau;
@@ -5842,16 +5948,23 @@ HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_
             for (p = j; p < m; p++) t[p * m + j] = p == j ? tau : 0;
         }
         /* rows above: Y = A V T there too */
-        hfy_linalg_dgemm_(simd, top, m, tail, 1, a + top, n, 1, v + top, 1, n, 0, e->w, m, 1, e->gemm);
-        hfy_linalg_dgemm_(simd, top, m, m, 1, e->w, m, 1, t, m, 1, 0, y, 1, n, e->gemm);
+        hfy_linalg_multiply_(simd, top, m, tail, hfy_linalg_rows_(a + top, n), hfy_linalg_turned_(v + top, n),
+                             hfy_linalg_set_(e->w, m), e->gemm);
+        hfy_linalg_multiply_(simd, m, top, m, hfy_linalg_turned_(t, m), hfy_linalg_turned_(e->w, m),
+                             hfy_linalg_set_(y, n), e->gemm);
         if (m > 1)
-            hfy_linalg_dgemm_(simd, top, m - 1, m, -1, y, 1, n, v + top, n, 1, 1, a + top, n, 1, e->gemm);
+            hfy_linalg_multiply_(simd, top, m - 1, m, hfy_linalg_turned_(y, n), hfy_linalg_rows_(v + top, n),
+                                 hfy_linalg_less_(a + top, n), e->gemm);
         /* the rest: A - Y V^T from the right, I - V T^T V^T from the left */
         p = k + m;
-        hfy_linalg_dgemm_(simd, n, n - p, m, -1, y, 1, n, v + p, n, 1, 1, a + p, n, 1, e->gemm);
-        hfy_linalg_dgemm_(simd, m, n - p, tail, 1, v + top, n, 1, a + top * n + p, n, 1, 0, y, n, 1, e->gemm);
-        hfy_linalg_dgemm_(simd, m, n - p, m, 1, t, 1, m, y, n, 1, 0, e->w, n - p, 1, e->gemm);
-        hfy_linalg_dgemm_(simd, tail, n - p, m, -1, v + top, 1, n, e->w, n - p, 1, 1, a + top * n + p, n, 1, e->gemm);
+        hfy_linalg_multiply_(simd, n, n - p, m, hfy_linalg_turned_(y, n), hfy_linalg_rows_(v + p, n),
+                             hfy_linalg_less_(a + p, n), e->gemm);
+        hfy_linalg_multiply_(simd, m, n - p, tail, hfy_linalg_rows_(v + top, n), hfy_linalg_rows_(a + top * n + p, n),
+                             hfy_linalg_set_(y, n), e->gemm);
+        hfy_linalg_multiply_(simd, m, n - p, m, hfy_linalg_turned_(t, m), hfy_linalg_rows_(y, n),
+                             hfy_linalg_set_(e->w, n - p), e->gemm);
+        hfy_linalg_multiply_(simd, tail, n - p, m, hfy_linalg_turned_(v + top, n), hfy_linalg_rows_(e->w, n - p),
+                             hfy_linalg_less_(a + top * n + p, n), e->gemm);
     }
 }
 
@@ -5884,127 +5997,180 @@ HFY_PRIVATE_ void hfy_linalg_chase_columns_(const hfy_simd_products_ *how, doubl
     }
 }
 
+/* The active block of the QR algorithm: rows low .. high of h (n x n); a double shift, bulge from row `start`. */
+typedef struct hfy_linalg_sweep_ {
+    double *h;
+    size_t n, low, high, start;
+    double x, y, w;  /* the shifts: last two diagonal entries, product of the entries beside them */
+    double p, q, r;  /* the column that the next reflection takes to (*, 0, 0) */
+} hfy_linalg_sweep_;
+
+/* Where the block that ends at row `high` begins: below a negligible subdiagonal element, which becomes 0. */
+HFY_PRIVATE_ size_t hfy_linalg_split_(double *h, size_t n, size_t high, double norm)
+{
+    size_t l;
+    for (l = high; l; l--) {
+        double s = fabs(h[(l - 1) * n + l - 1]) + fabs(h[l * n + l]);
+        if (!(s > 0)) s = norm;
+        if (!(fabs(h[l * n + l - 1]) <= DBL_EPSILON * s)) continue;
+        h[l * n + l - 1] = 0;
+        break;
+    }
+    return l;
+}
+
+/* The sweep may start where two consecutive subdiagonal elements are small: its first column there. */
+HFY_PRIVATE_ void hfy_linalg_sweep_begin_(hfy_linalg_sweep_ *g)
+{
+    const size_t n = g->n;
+    double *h = g->h;
+    size_t m, i;
+    for (m = g->high - 2;; m--) {
+        double z = h[m * n + m], a = g->x - z, b = g->y - z, s, u, v;
+        g->p = (a * b - g->w) / h[(m + 1) * n + m] + h[m * n + m + 1];
+        g->q = h[(m + 1) * n + m + 1] - z - a - b;
+        g->r = h[(m + 2) * n + m + 1];
+        s = fabs(g->p) + fabs(g->q) + fabs(g->r);
+        if (s > 0) {
+            g->p /= s;
+            g->q /= s;
+            g->r /= s;
+        }
+        if (m == g->low) break;
+        u = fabs(h[m * n + m - 1]) * (fabs(g->q) + fabs(g->r));
+        v = fabs(g->p) * (fabs(h[(m - 1) * n + m - 1]) + fabs(z) + fabs(h[(m + 1) * n + m + 1]));
+        if (u <= DBL_EPSILON * v) break;
+    }
+    g->start = m;
+    for (i = m + 2; i <= g->high; i++) {
+        h[i * n + i - 2] = 0;
+        if (i > m + 2) h[i * n + i - 3] = 0;
+    }
+}
+
+/* Reflection k of the sweep: u = q, r, tau; the column that it clears is written. Is there something to reflect? */
+HFY_PRIVATE_ int hfy_linalg_reflector_(hfy_linalg_sweep_ *g, size_t k, double *u)
+{
+    const size_t n = g->n;
+    const int last = k + 1 == g->high;
+    double *h = g->h, scale = 0, s;
+    u[0] = u[1] = u[2] = 0;
+    if (k > g->start) {
+        g->p = h[k * n + k - 1];
+        g->q = h[(k + 1) * n + k - 1];
+        g->r = last ? 0 : h[(k + 2) * n + k - 1];
+        scale = fabs(g->p) + fabs(g->q) + fabs(g->r);
+        if (scale > 0) {
+            g->p /= scale;
+            g->q /= scale;
+            g->r /= scale;
+        }
+    }
+    s = sqrt(g->p * g->p + g->q * g->q + g->r * g->r);
+    if (g->p < 0) s = -s;
+    if (!(s > 0 || s < 0)) return 0;
+    if (k == g->start) {
+        if (g->low != g->start) h[k * n + k - 1] = -h[k * n + k - 1];
+    } else {
+        h[k * n + k - 1] = -s * scale;
+        h[(k + 1) * n + k - 1] = 0;
+        if (!last) h[(k + 2) * n + k - 1] = 0;
+    }
+    u[0] = g->q / (g->p + s);
+    u[1] = g->r / (g->p + s);
+    u[2] = (g->p + s) / s;
+    return 1;
+}
+
+/* The three elements at x, `apart` from each other, under the reflection u; of the last one there are two. */
+HFY_PRIVATE_ void hfy_linalg_reflect3_(const double *u, int last, double *x, size_t apart)
+{
+    double sum = last ? u[2] * (x[0] + u[0] * x[apart]) : u[2] * (x[0] + u[0] * x[apart] + u[1] * x[2 * apart]);
+    x[0] -= sum;
+    x[apart] -= sum * u[0];
+    if (!last) x[2 * apart] -= sum * u[1];
+}
+
+/* Reflections k0 .. stop-1, at once only inside the window of rows and columns k0 .. edge. */
+HFY_PRIVATE_ void hfy_linalg_window_(hfy_linalg_sweep_ *g, size_t k0, size_t stop, size_t edge, double *coefficient)
+{
+    const size_t n = g->n;
+    size_t k, i, j;
+    for (k = k0; k < stop; k++) {
+        const double *u = coefficient + 3 * (k - k0);
+        const int last = k + 1 == g->high;
+        if (!hfy_linalg_reflector_(g, k, coefficient + 3 * (k - k0))) continue;
+        for (j = k; j <= edge; j++) hfy_linalg_reflect3_(u, last, g->h + k * n + j, n);
+        for (i = k0; i <= (last ? edge : hfy_base_min_(k + 3, g->high)); i++)
+            hfy_linalg_reflect3_(u, last, g->h + i * n + k, 1);
+    }
+}
+
+/* One double-shift sweep, in chunks: what lies right of a window and above it gets its reflections together. */
+HFY_PRIVATE_ void hfy_linalg_sweep_run_(hfy_linalg_sweep_ *g, const hfy_simd_products_ *how,
+                                        const hfy_linalg_general_ *e)
+{
+    const size_t n = g->n, high = g->high;
+    size_t k0, i;
+    hfy_linalg_sweep_begin_(g);
+    for (k0 = g->start; k0 < high; k0 += HFY_LINALG_CHUNK_) {
+        const size_t stop = hfy_base_min_(k0 + HFY_LINALG_CHUNK_, high), edge = hfy_base_min_(stop + 2, high);
+        const size_t done = stop - k0, whole = stop == high ? done - 1 : done; /* the very last has two columns */
+        hfy_linalg_window_(g, k0, stop, edge, e->coefficient);
+        if (high > edge) how->chase(g->h + k0 * n + edge + 1, n, high - edge, e->coefficient, done);
+        if (k0 == g->low) continue;
+        hfy_linalg_chase_columns_(how, g->h + g->low * n + k0, n, k0 - g->low, e->coefficient, whole, e->block);
+        for (i = g->low; whole < done && i < k0; i++)
+            hfy_linalg_reflect3_(e->coefficient + 3 * whole, 1, g->h + i * n + high - 1, 1);
+    }
+}
+
 /* Eigenvalues of the upper Hessenberg h, which is overwritten (Francis' double shift, as in EISPACK's hqr). */
 HFY_PRIVATE_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, size_t n, double *re, double *im,
-                                              const hfy_linalg_eigen_ *e)
+                                              const hfy_linalg_general_ *e)
 {
     const hfy_simd_products_ *how = hfy_linalg_products_(simd);
     double norm = 0, shift = 0;
     size_t i, j, left = n;
     int tries = 0;
+    hfy_linalg_sweep_ g;
+    memset(&g, 0, sizeof g);
+    g.h = h;
+    g.n = n;
     for (i = 0; i < n; i++)
         for (j = i ? i - 1 : 0; j < n; j++) norm += fabs(h[i * n + j]);
     while (left) {
         const size_t hi = left - 1;
-        size_t l, m, k, k0;
-        double x, y, w, p = 0, q = 0, r = 0;
-        for (l = hi; l; l--) { /* a negligible subdiagonal element */
-            double s = fabs(h[(l - 1) * n + l - 1]) + fabs(h[l * n + l]);
-            if (!(s > 0)) s = norm;
-            if (fabs(h[l * n + l - 1]) <= DBL_EPSILON * s) {
-                h[l * n + l - 1] = 0;
-                break;
-            }
-        }
-        x = h[hi * n + hi];
-        if (l == hi) {
-            re[hi] = x + shift, im[hi] = 0;
-            left = hi, tries = 0;
+        g.high = hi;
+        g.low = hfy_linalg_split_(h, n, hi, norm);
+        g.x = h[hi * n + hi];
+        if (g.low == hi) { /* one eigenvalue */
+            re[hi] = g.x + shift;
+            im[hi] = 0;
+            left = hi;
+            tries = 0;
             continue;
         }
-        y = h[(hi - 1) * n + hi - 1];
-        w = h[hi * n + hi - 1] * h[(hi - 1) * n + hi];
-        if (l + 1 == hi) {
-            hfy_linalg_pair_(y, h[(hi - 1) * n + hi], h[hi * n + hi - 1], x, re + hi - 1, im + hi - 1);
-            re[hi - 1] += shift, re[hi] += shift;
-            left = hi - 1, tries = 0;
+        g.y = h[(hi - 1) * n + hi - 1];
+        g.w = h[hi * n + hi - 1] * h[(hi - 1) * n + hi];
+        if (g.low + 1 == hi) { /* two */
+            hfy_linalg_pair_(g.y, h[(hi - 1) * n + hi], h[hi * n + hi - 1], g.x, re + hi - 1, im + hi - 1);
+            re[hi - 1] += shift;
+            re[hi] += shift;
+            left = hi - 1;
+            tries = 0;
             continue;
         }
         if (tries == HFY_LINALG_QR_MOST_) return HFY_ERR_CONVERGENCE;
         if (tries && tries % 10 == 0) { /* exceptional shift */
             double s = fabs(h[hi * n + hi - 1]) + fabs(h[(hi - 1) * n + hi - 2]);
-            shift += x;
-            for (i = 0; i <= hi; i++) h[i * n + i] -= x;
-            x = y = 0.75 * s;
-            w = -0.4375 * s * s;
+            shift += g.x;
+            for (i = 0; i <= hi; i++) h[i * n + i] -= g.x;
+            g.x = g.y = 0.75 * s;
+            g.w = -0.4375 * s * s;
         }
         tries++;
-        for (m = hi - 2;; m--) { /* two consecutive small subdiagonal elements */
-            double z = h[m * n + m], a = x - z, b = y - z, s, u, v;
-            p = (a * b - w) / h[(m + 1) * n + m] + h[m * n + m + 1];
-            q = h[(m + 1) * n + m + 1] - z - a - b;
-            r = h[(m + 2) * n + m + 1];
-            s = fabs(p) + fabs(q) + fabs(r);
-            if (s > 0) p /= s, q /= s, r /= s;
-            if (m == l) break;
-            u = fabs(h[m * n + m - 1]) * (fabs(q) + fabs(r));
-            v = fabs(p) * (fabs(h[(m - 1) * n + m - 1]) + fabs(z) + fabs(h[(m + 1) * n + m + 1]));
-            if (u <= DBL_EPSILON * v) break;
-        }
-        for (i = m + 2; i <= hi; i++) {
-            h[i * n + i - 2] = 0;
-            if (i > m + 2) h[i * n + i - 3] = 0;
-        }
-        for (k0 = m; k0 < hi; k0 += HFY_LINALG_CHUNK_) {
-            const size_t stop = hfy_base_min_(k0 + HFY_LINALG_CHUNK_, hi), edge = hfy_base_min_(stop + 2, hi);
-            size_t done = 0;
-            for (k = k0; k < stop; k++, done++) {
-                const int last = k + 1 == hi;
-                double *row = h + k * n, tau, s;
-                double *u = e->coefficient + 3 * done;
-                if (k > m) {
-                    p = h[k * n + k - 1], q = h[(k + 1) * n + k - 1];
-                    r = last ? 0 : h[(k + 2) * n + k - 1];
-                    x = fabs(p) + fabs(q) + fabs(r);
-                    if (x > 0) p /= x, q /= x, r /= x;
-                }
-                s = sqrt(p * p + q * q + r * r);
-                if (p < 0) s = -s;
-                u[0] = u[1] = u[2] = 0;
-                if (!(s > 0 || s < 0)) continue;
-                if (k == m) {
-                    if (l != m) h[k * n + k - 1] = -h[k * n + k - 1];
-                } else {
-                    h[k * n + k - 1] = -s * x;
-                    h[(k + 1) * n + k - 1] = 0;
-                    if (!last) h[(k + 2) * n + k - 1] = 0;
-                }
-                u[0] = q / (p + s), u[1] = r / (p + s), u[2] = tau = (p + s) / s;
-                q = u[0], r = u[1];
-                if (last) {
-                    for (j = k; j <= edge; j++) {
-                        double sum = tau * (row[j] + q * row[n + j]);
-                        row[j] -= sum, row[n + j] -= sum * q;
-                    }
-                    for (i = k0; i <= edge; i++) {
-                        double *at = h + i * n + k, sum = tau * (at[0] + q * at[1]);
-                        at[0] -= sum, at[1] -= sum * q;
-                    }
-                } else {
-                    const size_t deep = hfy_base_min_(k + 3, hi);
-                    for (j = k; j <= edge; j++) {
-                        double sum = tau * (row[j] + q * row[n + j] + r * row[2 * n + j]);
-                        row[j] -= sum, row[n + j] -= sum * q, row[2 * n + j] -= sum * r;
-                    }
-                    for (i = k0; i <= deep; i++) {
-                        double *at = h + i * n + k, sum = tau * (at[0] + q * at[1] + r * at[2]);
-                        at[0] -= sum, at[1] -= sum * q, at[2] -= sum * r;
-                    }
-                }
-            }
-            if (hi > edge) how->chase(h + k0 * n + edge + 1, n, hi - edge, e->coefficient, done);
-            if (k0 > l) {
-                if (stop == hi && done) done--; /* the last one has two columns */
-                hfy_linalg_chase_columns_(how, h + l * n + k0, n, k0 - l, e->coefficient, done, e->block);
-                if (stop == hi) {
-                    const double *u = e->coefficient + 3 * done;
-                    for (i = l; i < k0; i++) {
-                        double *at = h + i * n + hi - 1, sum = u[2] * (at[0] + u[0] * at[1]);
-                        at[0] -= sum, at[1] -= sum * u[0];
-                    }
-                }
-            }
-        }
+        hfy_linalg_sweep_run_(&g, how, e);
     }
     return HFY_OK;
 }
@@ -6066,9 +6232,9 @@ HFY_PRIVATE_ double hfy_linalg_unit_(const double *a, size_t n)
     return hfy_base_is_finite_(big) ? hfy_linalg_scale_(big) : 0;
 }
 
-/* Eigenvalues of a (n x n, finite) in order, with scratch of hfy_linalg_plan_eigen_(n). */
+/* Eigenvalues of a (n x n, finite) in order, with scratch of hfy_linalg_general_plan_(n). */
 HFY_PRIVATE_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double *a, size_t n, double *re,
-                                                double *im, const hfy_linalg_eigen_ *e)
+                                                double *im, const hfy_linalg_general_ *e)
 {
     const double unit = hfy_linalg_unit_(a, n * n);
     size_t *rows = e->counts, *columns = e->counts + n, *index = e->index, left = n, i, j, alone = 0;
@@ -6179,16 +6345,16 @@ HFY_PRIVATE_ double hfy_linalg_shifted_solve_(size_t n, const double *ur, const 
 
 /* Scratch of the eigenvectors beside that of the reduction. */
 typedef struct hfy_linalg_vectors_ {
-    hfy_linalg_eigen_ eigen;
+    hfy_linalg_general_ eigen;
     double *ur, *ui, *mr, *mi, *xr, *xi;
     unsigned char *swapped;
     double norm, unit;
 } hfy_linalg_vectors_;
 
-HFY_PRIVATE_ void hfy_linalg_plan_vectors_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s)
+HFY_PRIVATE_ void hfy_linalg_vectors_plan_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s)
 {
     const size_t square = hfy_base_times_(n, n);
-    hfy_linalg_plan_eigen_(arena, n, 1, &s->eigen);
+    hfy_linalg_general_plan_(arena, n, 1, &s->eigen);
     s->ur = HFY_TAKE_(arena, double, square);
     s->ui = HFY_TAKE_(arena, double, square);
     s->mr = HFY_TAKE_(arena, double, n);
@@ -6277,13 +6443,13 @@ HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
-    hfy_linalg_eigen_ scratch;
+    hfy_linalg_general_ scratch;
     double *real = NULL, *imaginary = NULL;
     hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
     if (!status && (!re || !im)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", re ? "im" : "re");
     memset(&scratch, 0, sizeof scratch);
     while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_linalg_plan_eigen_(&arena, n, 0, &scratch);
+        hfy_linalg_general_plan_(&arena, n, 0, &scratch);
         real = HFY_TAKE_(&arena, double, n);
         imaginary = HFY_TAKE_(&arena, double, n);
     }
@@ -6316,7 +6482,7 @@ HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re,
         if (!hfy_base_is_finite_(re[k]) || !hfy_base_is_finite_(im[k]))
             status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "eigenvalue %z is not finite", k);
     memset(&scratch, 0, sizeof scratch);
-    while (hfy_base_layout_(&arena, w, &status)) hfy_linalg_plan_vectors_(&arena, n, &scratch);
+    while (hfy_base_layout_(&arena, w, &status)) hfy_linalg_vectors_plan_(&arena, n, &scratch);
     if (!status && count) {
         status = hfy_linalg_vectors_begin_(simd, a, n, &scratch);
         for (k = 0; !status && k < count; k++) {
@@ -6400,7 +6566,7 @@ typedef struct hfy_linalg_symmetric_ {
     hfy_linalg_rotation_ *rotations;
 } hfy_linalg_symmetric_;
 
-HFY_PRIVATE_ void hfy_linalg_eigen_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_symmetric_ *s)
+HFY_PRIVATE_ void hfy_linalg_symmetric_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_symmetric_ *s)
 {
     size_t panel = HFY_LINALG_REFLECT_;
     s->n = n;
@@ -6455,7 +6621,8 @@ HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a)
             s->tau[j] = (norm - head) / norm;
             for (r = j + 2; r < n; r++) x[r] /= head - norm;
             x[j + 1] = 1;
-            hfy_linalg_dgemv_(s->simd, m, m, 1, a + (j + 1) * n + j + 1, n, 1, x + j + 1, 0, y + j + 1);
+            hfy_linalg_apply_(s->simd, m, m, hfy_linalg_rows_(a + (j + 1) * n + j + 1, n), x + j + 1,
+                              hfy_linalg_set_(y + j + 1, 1));
             for (i = 0; i < done; i++) {
                 s->small[i] = hfy_linalg_dot_(w + i * n + j + 1, x + j + 1, m);
                 s->small[HFY_LINALG_REFLECT_ + i] = hfy_linalg_dot_(v + i * n + j + 1, x + j + 1, m);
@@ -6470,8 +6637,10 @@ HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a)
         if (k1 < n) { /* what is left: A <- A - V W^T - W V^T */
             size_t m = n - k1;
             double *rest = a + k1 * n + k1;
-            hfy_linalg_dgemm_(s->simd, m, m, width, -1, v + k1, 1, n, w + k1, n, 1, 1, rest, n, 1, s->gemm);
-            hfy_linalg_dgemm_(s->simd, m, m, width, -1, w + k1, 1, n, v + k1, n, 1, 1, rest, n, 1, s->gemm);
+            hfy_linalg_multiply_(s->simd, m, m, width, hfy_linalg_turned_(v + k1, n), hfy_linalg_rows_(w + k1, n),
+                                 hfy_linalg_less_(rest, n), s->gemm);
+            hfy_linalg_multiply_(s->simd, m, m, width, hfy_linalg_turned_(w + k1, n), hfy_linalg_rows_(v + k1, n),
+                                 hfy_linalg_less_(rest, n), s->gemm);
         }
     }
 }
@@ -6587,17 +6756,17 @@ HFY_PRIVATE_ void hfy_linalg_reflect_(hfy_linalg_symmetric_ *s, double *vectors)
             t[j * width + j] = tau;
         }
         /* each vector z <- (I - V^T T V) z: with vectors as rows, Z <- Z - ((Z V^T) T^T) V */
-        hfy_linalg_dgemm_(s->simd, n, width, n - k0, 1, vectors + k0, n, 1, v + k0, 1, n, 0, s->turned, width, 1,
-                          s->gemm);
-        hfy_linalg_dgemm_(s->simd, n, width, width, 1, s->turned, width, 1, t, 1, width, 0, s->turned + n * width,
-                          width, 1, s->gemm);
-        hfy_linalg_dgemm_(s->simd, n, n - k0, width, -1, s->turned + n * width, width, 1, v + k0, n, 1, 1, vectors + k0,
-                          n, 1, s->gemm);
+        hfy_linalg_multiply_(s->simd, n, width, n - k0, hfy_linalg_rows_(vectors + k0, n),
+                             hfy_linalg_turned_(v + k0, n), hfy_linalg_set_(s->turned, width), s->gemm);
+        hfy_linalg_multiply_(s->simd, n, width, width, hfy_linalg_rows_(s->turned, width), hfy_linalg_turned_(t, width),
+                             hfy_linalg_set_(s->turned + n * width, width), s->gemm);
+        hfy_linalg_multiply_(s->simd, n, n - k0, width, hfy_linalg_rows_(s->turned + n * width, width),
+                             hfy_linalg_rows_(v + k0, n), hfy_linalg_less_(vectors + k0, n), s->gemm);
     }
 }
 
 /* Eigenvalues and vectors of the symmetric a: finite, both triangles, overwritten. Largest first. */
-HFY_PRIVATE_ hfy_status hfy_linalg_eigen_run_(hfy_linalg_symmetric_ *s, double *a, double *values, double *vectors)
+HFY_PRIVATE_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, double *a, double *values, double *vectors)
 {
     size_t n = s->n, i, j, best;
     double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, n * n));
@@ -6647,12 +6816,12 @@ HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, d
         copy = HFY_TAKE_(&arena, double, n * n);
         found = HFY_TAKE_(&arena, double, n);
         turned = HFY_TAKE_(&arena, double, vectors ? n * n : 0);
-        hfy_linalg_eigen_plan_(&arena, n, vectors != NULL, &s);
+        hfy_linalg_symmetric_plan_(&arena, n, vectors != NULL, &s);
     }
     if (!status) {
         for (i = 0; i < n; i++)
             for (j = 0; j <= i; j++) copy[i * n + j] = copy[j * n + i] = a[i * n + j];
-        status = hfy_linalg_eigen_run_(&s, copy, found, turned);
+        status = hfy_linalg_symmetric_run_(&s, copy, found, turned);
         if (status) status = hfy_base_fail_(w, status, "QL did not converge on a matrix of %z rows", n);
     }
     if (!status) {
@@ -6682,7 +6851,7 @@ HFY_PRIVATE_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size
     s->gram = HFY_TAKE_(arena, double, hfy_base_times_(s->wide, s->wide));
     s->v = HFY_TAKE_(arena, double, hfy_base_times_(s->wide, s->wide));
     s->square = HFY_TAKE_(arena, double, s->wide);
-    hfy_linalg_eigen_plan_(arena, s->wide, 1, &s->eigen);
+    hfy_linalg_symmetric_plan_(arena, s->wide, 1, &s->eigen);
     /* the eigenproblem's scratch for products serves those with A as well */
     s->eigen.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(s->tall, s->tall, s->tall, sizeof(double)));
 }
@@ -6704,20 +6873,21 @@ HFY_PRIVATE_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a,
                                             double *values, int unit)
 {
     const hfy_simd_ *simd = s->eigen.simd;
-    const size_t tall = s->tall, wide = s->wide, across = rows >= columns ? columns : 1,
-                 along = rows >= columns ? 1 : columns; /* element (i, j) of the tall matrix: i across + j along */
+    const size_t tall = s->tall, wide = s->wide;
+    /* wide x tall: the columns of the tall matrix as rows */
+    const hfy_linalg_view_ own = hfy_linalg_rows_(s->scaled, columns);
+    const hfy_linalg_view_ across = rows >= columns ? hfy_linalg_flip_(own) : own;
     double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, rows * columns)), *b = s->matrix, tiny;
     const double enough = 8 * DBL_EPSILON * sqrt((double)tall); /* what rounding leaves of a dot of unit vectors */
     size_t i, j, r, sweep, turns = 1;
     hfy_status status;
     for (i = 0; i < rows * columns; i++) s->scaled[i] = a[i] * scale;
-    a = s->scaled;
-    hfy_linalg_dgemm_(simd, wide, wide, tall, 1, a, along, across, a, across, along, 0, s->gram, wide, 1,
-                      s->eigen.gemm);
-    status = hfy_linalg_eigen_run_(&s->eigen, s->gram, s->square, s->v);
+    hfy_linalg_gram_(simd, wide, tall, across, s->gram, s->eigen.gemm);
+    status = hfy_linalg_symmetric_run_(&s->eigen, s->gram, s->square, s->v);
     if (status) return status;
     /* b_i = A v_i */
-    hfy_linalg_dgemm_(simd, wide, tall, wide, 1, s->v, wide, 1, a, along, across, 0, b, tall, 1, s->eigen.gemm);
+    hfy_linalg_multiply_(simd, wide, tall, wide, hfy_linalg_rows_(s->v, wide), across, hfy_linalg_set_(b, tall),
+                         s->eigen.gemm);
     for (i = 0; i < wide; i++) s->square[i] = hfy_linalg_dot_(b + i * tall, b + i * tall, tall);
     tiny = DBL_MIN / DBL_EPSILON;
     for (sweep = 0; turns && sweep < HFY_LINALG_SWEEPS_; sweep++) {
@@ -6834,8 +7004,8 @@ HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns,
         for (i = 0; i < kept; i++)
             for (j = 0; j < columns; j++) r[i * columns + j] /= values[i];
         for (i = 0; !kept && i < rows * columns; i++) inverse[i] = 0;
-        hfy_linalg_dgemm_(s.eigen.simd, columns, rows, kept, 1, r, 1, columns, l, rows, 1, 0, inverse, rows, 1,
-                          s.eigen.gemm);
+        hfy_linalg_multiply_(s.eigen.simd, columns, rows, kept, hfy_linalg_turned_(r, columns),
+                             hfy_linalg_rows_(l, rows), hfy_linalg_set_(inverse, rows), s.eigen.gemm);
         if (rank) *rank = kept;
     }
     return hfy_base_close_(w, &local, status);
@@ -6880,9 +7050,9 @@ HFY_PRIVATE_ void hfy_linalg_factor_left_(void *context, size_t task)
 {
     const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
     size_t n = f->n, rows = n - f->from, first = rows * task / f->tasks, last = rows * (task + 1) / f->tasks;
-    hfy_linalg_dgemm_(f->simd, last - first, f->width, f->from, -1, f->l + (f->from + first) * n, n, 1,
-                      f->l + f->from * n, 1, n, 1, f->l + (f->from + first) * n + f->from, n, 1,
-                      f->gemm + task * f->slice);
+    hfy_linalg_multiply_(f->simd, last - first, f->width, f->from, hfy_linalg_rows_(f->l + (f->from + first) * n, n),
+                         hfy_linalg_turned_(f->l + f->from * n, n),
+                         hfy_linalg_less_(f->l + (f->from + first) * n + f->from, n), f->gemm + task * f->slice);
 }
 
 /* Rows below the diagonal block: times its inverse, transposed. */
@@ -6893,9 +7063,10 @@ HFY_PRIVATE_ void hfy_linalg_factor_below_(void *context, size_t task)
     size_t first = rows * task / f->tasks, last = rows * (task + 1) / f->tasks, i;
     double *to = f->l + top * n + f->from, *panel = f->panel;
     for (i = first; i < last; i++) memcpy(panel + i * f->width, to + i * n, f->width * sizeof(double));
-    hfy_linalg_dgemm_(f->simd, last - first, f->width, f->width, 1, panel + first * f->width, f->width, 1,
-                      f->inverse + f->from * HFY_LINALG_FACTOR_, 1, f->width, 0, to + first * n, n, 1,
-                      f->gemm + task * f->slice);
+    hfy_linalg_multiply_(f->simd, last - first, f->width, f->width,
+                         hfy_linalg_rows_(panel + first * f->width, f->width),
+                         hfy_linalg_turned_(f->inverse + f->from * HFY_LINALG_FACTOR_, f->width),
+                         hfy_linalg_set_(to + first * n, n), f->gemm + task * f->slice);
 }
 
 /* A = L L^T in place in f->l (lower triangle). HFY_ERR_SINGULAR as hfy_linalg_cholesky_. */
@@ -6904,18 +7075,14 @@ HFY_PRIVATE_ hfy_status hfy_linalg_factor_run_(hfy_linalg_factor_ *f)
     const size_t n = f->n;
     const double rounding = 16 * (double)n * DBL_EPSILON;
     size_t i, j, k;
+    hfy_status status;
     for (i = 0; i < n; i++) f->diagonal[i] = f->l[i * n + i];
     for (f->from = 0; f->from < n; f->from += f->width) {
         double *l = f->l + f->from * n + f->from, *inverse = f->inverse + f->from * HFY_LINALG_FACTOR_;
         size_t m = f->width = hfy_base_min_(HFY_LINALG_FACTOR_, n - f->from);
         if (f->from) hfy_base_parallel_(f->tasks, hfy_linalg_factor_left_, f);
-        for (i = 0; i < m; i++) {
-            double *row = l + i * n, pivot;
-            for (j = 0; j < i; j++) row[j] = (row[j] - hfy_linalg_dot_(row, l + j * n, j)) / l[j * n + j];
-            pivot = row[i] - hfy_linalg_dot_(row, row, i);
-            if (!hfy_base_is_finite_(pivot) || !(pivot > rounding * f->diagonal[f->from + i])) return HFY_ERR_SINGULAR;
-            row[i] = sqrt(pivot);
-        }
+        status = hfy_linalg_cholesky_rows_(l, n, m, f->diagonal + f->from, rounding);
+        if (status) return status;
         for (i = 0; i < m; i++) /* row i of the inverse from the rows above */
             for (j = 0; j < m; j++) {
                 double sum = i == j;
@@ -6943,20 +7110,21 @@ HFY_PRIVATE_ void hfy_linalg_factor_solve_task_(void *context, size_t task)
     for (from = 0; from < n; from += m) {
         m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from);
         if (from)
-            hfy_linalg_dgemm_(f->simd, m, many, from, -1, f->l + from * n, n, 1, x, across, 1, 1, x + from * across,
-                              across, 1, gemm);
+            hfy_linalg_multiply_(f->simd, m, many, from, hfy_linalg_rows_(f->l + from * n, n),
+                                 hfy_linalg_rows_(x, across), hfy_linalg_less_(x + from * across, across), gemm);
         for (i = 0; i < m; i++) memcpy(hold + i * many, x + (from + i) * across, many * sizeof(double));
-        hfy_linalg_dgemm_(f->simd, m, many, m, 1, f->inverse + from * HFY_LINALG_FACTOR_, m, 1, hold, many, 1, 0,
-                          x + from * across, across, 1, gemm);
+        hfy_linalg_multiply_(f->simd, m, many, m, hfy_linalg_rows_(f->inverse + from * HFY_LINALG_FACTOR_, m),
+                             hfy_linalg_rows_(hold, many), hfy_linalg_set_(x + from * across, across), gemm);
     }
     for (from = (n - 1) / HFY_LINALG_FACTOR_ * HFY_LINALG_FACTOR_;; from -= HFY_LINALG_FACTOR_) {
         m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from);
         if (from + m < n)
-            hfy_linalg_dgemm_(f->simd, m, many, n - from - m, -1, f->l + (from + m) * n + from, 1, n,
-                              x + (from + m) * across, across, 1, 1, x + from * across, across, 1, gemm);
+            hfy_linalg_multiply_(f->simd, m, many, n - from - m, hfy_linalg_turned_(f->l + (from + m) * n + from, n),
+                                 hfy_linalg_rows_(x + (from + m) * across, across),
+                                 hfy_linalg_less_(x + from * across, across), gemm);
         for (i = 0; i < m; i++) memcpy(hold + i * many, x + (from + i) * across, many * sizeof(double));
-        hfy_linalg_dgemm_(f->simd, m, many, m, 1, f->inverse + from * HFY_LINALG_FACTOR_, 1, m, hold, many, 1, 0,
-                          x + from * across, across, 1, gemm);
+        hfy_linalg_multiply_(f->simd, m, many, m, hfy_linalg_turned_(f->inverse + from * HFY_LINALG_FACTOR_, m),
+                             hfy_linalg_rows_(hold, many), hfy_linalg_set_(x + from * across, across), gemm);
         if (!from) break;
     }
 }
@@ -6982,8 +7150,9 @@ HFY_PRIVATE_ void hfy_linalg_product_task_(void *context, size_t task)
     const hfy_linalg_product_ *p = (const hfy_linalg_product_ *)context;
     size_t first = p->m * task / p->tasks, last = p->m * (task + 1) / p->tasks;
     if (last > first)
-        hfy_linalg_dgemm_(p->simd, last - first, p->n, p->k, 1, p->a + first * p->k, p->k, 1, p->b, p->n, 1, 0,
-                          p->c + first * p->n, p->n, 1, p->gemm + task * p->slice);
+        hfy_linalg_multiply_(p->simd, last - first, p->n, p->k, hfy_linalg_rows_(p->a + first * p->k, p->k),
+                             hfy_linalg_rows_(p->b, p->n), hfy_linalg_set_(p->c + first * p->n, p->n),
+                             p->gemm + task * p->slice);
 }
 
 /* gemm: workers x hfy_linalg_gemm_scratch_(m, n, k) doubles. */
@@ -22150,6 +22319,15 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_LINALG_DEPTH_
 #undef HFY_LINALG_WIDTH_
 #undef HFY_LINALG_TALL_
+#undef HFY_LINALG_INTO_
+#undef hfy_linalg_dgemm_
+#undef hfy_linalg_sgemm_
+#undef hfy_linalg_dgemv_
+#undef hfy_linalg_plan_eigen_
+#undef hfy_linalg_plan_vectors_
+#undef hfy_linalg_eigen_
+#undef hfy_linalg_eigen_plan_
+#undef hfy_linalg_eigen_run_
 #undef HFY_SEP_SHARE_
 #undef HFY_SEP_STEEPEST_
 #undef HFY_SEP_SUPPORT_

@@ -51,6 +51,43 @@ static size_t extent(size_t rows, size_t columns, size_t row, size_t col)
 
 enum { most = 1 << 20 };
 
+static hfy_linalg_view_ view(const void *at, size_t row, size_t col)
+{
+    hfy_linalg_view_ v = hfy_linalg_rows_(at, row);
+    v.col = col;
+    return v;
+}
+
+static hfy_linalg_into_ into(double alpha, double beta, void *c, size_t stride)
+{
+    hfy_linalg_into_ to = beta > 0 ? hfy_linalg_add_(c, stride) : hfy_linalg_set_(c, stride);
+    CHECK(hfy_linalg_less_(c, stride).minus && !hfy_linalg_less_(c, stride).over);
+    to.minus = alpha < 0;
+    return to;
+}
+
+/* C = alpha A B + beta C; if the columns of C are together: C^T = B^T A^T. */
+#define GEMM(name, real, multiply)                                                                                     \
+    static void name(const hfy_simd_ *simd, size_t m, size_t n, size_t k, real alpha, const real *a, size_t ar,        \
+                     size_t ac, const real *b, size_t br, size_t bc, real beta, real *c, size_t cr, size_t cc,         \
+                     real *scratch)                                                                                    \
+    {                                                                                                                  \
+        const hfy_linalg_view_ left = view(a, ar, ac), right = view(b, br, bc);                                        \
+        if (cc != 1)                                                                                                   \
+            multiply(simd, n, m, k, hfy_linalg_flip_(right), hfy_linalg_flip_(left),                                   \
+                     into((double)alpha, (double)beta, c, cc), scratch);                                               \
+        else                                                                                                           \
+            multiply(simd, m, n, k, left, right, into((double)alpha, (double)beta, c, cr), scratch);                   \
+    }
+GEMM(sgemm, float, hfy_linalg_multiply_float_)
+GEMM(dgemm, double, hfy_linalg_multiply_)
+
+static void dgemv(const hfy_simd_ *simd, size_t m, size_t k, double alpha, const double *a, size_t ar, size_t ac,
+                  const double *x, double beta, double *y)
+{
+    hfy_linalg_apply_(simd, m, k, view(a, ar, ac), x, into(alpha, beta, y, 1));
+}
+
 /* The test of one product, once for each precision. */
 #define PRODUCT(test, real, gemm, epsilon)                                                                             \
     static real *test##_a, *test##_b, *test##_c, *test##_scratch;                                                      \
@@ -105,8 +142,8 @@ enum { most = 1 << 20 };
             printf("      %s %s m %zu n %zu k %zu lie %d %d %d gap %zu\n", #test, simd->name, s.m, s.n, s.k, s.lie_a,  \
                    s.lie_b, s.lie_c, s.gap);                                                                           \
     }
-PRODUCT(single, float, hfy_linalg_sgemm_, 1.1920928955078125e-07)
-PRODUCT(twice, double, hfy_linalg_dgemm_, 2.220446049250313e-16)
+PRODUCT(single, float, sgemm, 1.1920928955078125e-07)
+PRODUCT(twice, double, dgemm, 2.220446049250313e-16)
 
 static void both(size_t m, size_t n, size_t k, int a, int b, int c, size_t gap, double alpha, double beta)
 {
@@ -174,18 +211,18 @@ TEST(nothing_to_add)
     {
         int ok = 1;
         for (i = 0; i < 15; i++) c[i] = (float)strtod("nan", NULL);
-        hfy_linalg_sgemm_(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
+        sgemm(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
         for (i = 0; i < 15; i++) ok &= c[i] == 0, c[i] = (float)i;
-        hfy_linalg_sgemm_(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 1, c, 5, 1, NULL);
+        sgemm(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 1, c, 5, 1, NULL);
         for (i = 0; i < 15; i++) ok &= c[i] == (float)i, c[i] = (float)strtod("nan", NULL);
-        hfy_linalg_sgemm_(simd, 3, 5, 0, -1, a, 2, 1, b, 5, 1, 0, c, 1, 3, NULL);
+        sgemm(simd, 3, 5, 0, -1, a, 2, 1, b, 5, 1, 0, c, 1, 3, NULL);
         for (i = 0; i < 15; i++) ok &= c[i] == 0, c[i] = (float)i;
-        hfy_linalg_sgemm_(simd, 0, 5, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
-        hfy_linalg_sgemm_(simd, 3, 0, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
+        sgemm(simd, 0, 5, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
+        sgemm(simd, 3, 0, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
         for (i = 0; i < 15; i++) ok &= c[i] == (float)i;
         for (i = 0; i < 3; i++) y[i] = v[i] = strtod("nan", NULL);
-        hfy_linalg_dgemv_(simd, 3, 0, 1, y, 1, 1, y, 0, y);
-        hfy_linalg_dgemv_(simd, 3, 0, 1, v, 1, 3, v, 0, v);
+        dgemv(simd, 3, 0, 1, y, 1, 1, y, 0, y);
+        dgemv(simd, 3, 0, 1, v, 1, 3, v, 0, v);
         for (i = 0; i < 3; i++) ok &= y[i] == 0 && v[i] == 0;
         CHECK(ok);
     }
@@ -206,7 +243,7 @@ TEST(nonfinite)
     EACH_TABLE(simd, t)
     {
         int ok = 1;
-        hfy_linalg_sgemm_(simd, m, n, k, 1, a, k, 1, b, n, 1, 0, c, n, 1, scratch);
+        sgemm(simd, m, n, k, 1, a, k, 1, b, n, 1, 0, c, n, 1, scratch);
         for (i = 0; i < m; i++)
             for (j = 0; j < n; j++) ok &= hfy_base_is_finite_((double)c[i * n + j]) == (i != 7 && j != 44);
         CHECK(ok);
@@ -230,15 +267,15 @@ CHECK_UNUSED TEST(parts)
     {
         static const size_t cut[] = {0, 2, 7, 50, 97, 170};
         size_t p, q;
-        hfy_linalg_sgemm_(simd, m, n, k, 1, a, k, 1, b, n, 1, 0, c, n, 1, scratch);
-        hfy_linalg_dgemm_(simd, m, n, k, 1, da, k, 1, db, n, 1, 0, dc, n, 1, dscratch);
+        sgemm(simd, m, n, k, 1, a, k, 1, b, n, 1, 0, c, n, 1, scratch);
+        dgemm(simd, m, n, k, 1, da, k, 1, db, n, 1, 0, dc, n, 1, dscratch);
         for (i = 0; i < m * n; i++) part[i] = 0, dpart[i] = 0;
         for (p = 0; p + 1 < sizeof cut / sizeof cut[0]; p++) /* blocks of rows */
             for (q = 0; q < n; q += 67) {                    /* and of columns */
                 size_t rows = cut[p + 1] - cut[p], columns = hfy_base_min_(67, n - q);
-                hfy_linalg_sgemm_(simd, rows, columns, k, 1, at + cut[p], 1, m, b + q, n, 1, 0, part + cut[p] * n + q, n, 1,
+                sgemm(simd, rows, columns, k, 1, at + cut[p], 1, m, b + q, n, 1, 0, part + cut[p] * n + q, n, 1,
                                   scratch);
-                hfy_linalg_dgemm_(simd, rows, columns, k, 1, da + cut[p] * k, k, 1, db + q, n, 1, 0, dpart + cut[p] * n + q,
+                dgemm(simd, rows, columns, k, 1, da + cut[p] * k, k, 1, db + q, n, 1, 0, dpart + cut[p] * n + q,
                                   n, 1, dscratch);
             }
         CHECK(!memcmp(part, c, sizeof c));
@@ -295,8 +332,8 @@ CHECK_UNUSED TEST(definition)
                     const int fused = fuses(simd);
                     int ok = 1;
                     for (i = 0; i < m * n; i++) c[i] = before[i], dc[i] = (double)before[i], z[i] = (hfy_real)before[i];
-                    hfy_linalg_sgemm_(simd, m, n, k, (float)sign, a, k, 1, b, n, 1, (float)beta, c, n, 1, (float *)(void *)scratch);
-                    hfy_linalg_dgemm_(simd, m, n, k, sign, da, k, 1, db, n, 1, beta, dc, n, 1, scratch);
+                    sgemm(simd, m, n, k, (float)sign, a, k, 1, b, n, 1, (float)beta, c, n, 1, (float *)(void *)scratch);
+                    dgemm(simd, m, n, k, sign, da, k, 1, db, n, 1, beta, dc, n, 1, scratch);
                     for (i = 0; i < m; i++)
                         for (j = 0; j < n; j++) {
                             float f = beta ? before[i * n + j] : 0;
@@ -312,14 +349,14 @@ CHECK_UNUSED TEST(definition)
                     for (i = 0; i < m * n; i++) dc[i] = (double)before[i];
                     for (i = 0; i < m * k; i++) da[i] = (double)a[i];
                     for (i = 0; i < k * n; i++) db[i] = (double)b[i];
-                    hfy_linalg_dgemm_(simd, m, n, k, 1, da, k, 1, db, n, 1, 1, dc, n, 1, scratch);
+                    dgemm(simd, m, n, k, 1, da, k, 1, db, n, 1, 1, dc, n, 1, scratch);
                     simd->combine(w, k, m, x, n, k, n, z, n);
                     if (simd->isa != HFY_ISA_SCALAR && !CHECK(!memcmp(z, dc, m * n * sizeof *z))) printf("      %s m %zu n %zu k %zu\n", simd->name, m, n, k);
                     for (i = 0; i < m * k; i++) da[i] *= 1 + 1e-9;
                     for (i = 0; i < k * n; i++) db[i] *= 1 - 1e-9;
 #else
                     for (i = 0; i < m * n; i++) c[i] = before[i];
-                    hfy_linalg_sgemm_(simd, m, n, k, 1, a, k, 1, b, n, 1, 1, c, n, 1, (float *)(void *)scratch);
+                    sgemm(simd, m, n, k, 1, a, k, 1, b, n, 1, 1, c, n, 1, (float *)(void *)scratch);
                     simd->combine(w, k, m, x, n, k, n, z, n);
                     if (simd->isa != HFY_ISA_SCALAR && !CHECK(!memcmp(z, c, m * n * sizeof *z))) printf("      %s m %zu n %zu k %zu\n", simd->name, m, n, k);
 #endif
@@ -351,9 +388,9 @@ TEST(vectors)
                 {
                     int ok = 1, same = 1;
                     for (i = 0; i < m; i++) y[i] = again[i] = beta > 0 ? 3 : strtod("nan", NULL);
-                    hfy_linalg_dgemv_(simd, m, k, alpha, a, row, col, x, beta, y);
+                    dgemv(simd, m, k, alpha, a, row, col, x, beta, y);
                     for (i = 0; i < m; i += 1 + i) /* in parts of 1, 1, 2, 4, ... */
-                        hfy_linalg_dgemv_(simd, hfy_base_min_(1 + i, m - i), k, alpha, a + i * row, row, col, x, beta, again + i);
+                        dgemv(simd, hfy_base_min_(1 + i, m - i), k, alpha, a + i * row, row, col, x, beta, again + i);
                     for (i = 0; i < m; i++) {
                         long double want = beta > 0 ? 3 : 0, size = want;
                         for (p = 0; p < k; p++) {
