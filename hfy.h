@@ -6082,27 +6082,37 @@ HFY_PRIVATE_ int hfy_linalg_reflector_(hfy_linalg_sweep_ *g, size_t k, double *u
     return 1;
 }
 
-/* The three elements at x, `apart` from each other, under the reflection u; of the last one there are two. */
-HFY_PRIVATE_ void hfy_linalg_reflect3_(const double *u, int last, double *x, size_t apart)
+/* `count` times three elements `apart` from each other, the next ones `step` on, under the reflection u; under the last
+   one two. */
+HFY_PRIVATE_ void hfy_linalg_reflect3_(const double *u, int last, double *x, size_t apart, size_t step, size_t count)
 {
-    double sum = last ? u[2] * (x[0] + u[0] * x[apart]) : u[2] * (x[0] + u[0] * x[apart] + u[1] * x[2 * apart]);
-    x[0] -= sum;
-    x[apart] -= sum * u[0];
-    if (!last) x[2 * apart] -= sum * u[1];
+    const double q = u[0], r = u[1], tau = u[2];
+    if (last)
+        for (; count; count--, x += step) {
+            const double sum = tau * (x[0] + q * x[apart]);
+            x[0] -= sum;
+            x[apart] -= sum * q;
+        }
+    else
+        for (; count; count--, x += step) {
+            const double sum = tau * (x[0] + q * x[apart] + r * x[2 * apart]);
+            x[0] -= sum;
+            x[apart] -= sum * q;
+            x[2 * apart] -= sum * r;
+        }
 }
 
 /* Reflections k0 .. stop-1, at once only inside the window of rows and columns k0 .. edge. */
 HFY_PRIVATE_ void hfy_linalg_window_(hfy_linalg_sweep_ *g, size_t k0, size_t stop, size_t edge, double *coefficient)
 {
     const size_t n = g->n;
-    size_t k, i, j;
+    size_t k;
     for (k = k0; k < stop; k++) {
         const double *u = coefficient + 3 * (k - k0);
         const int last = k + 1 == g->high;
         if (!hfy_linalg_reflector_(g, k, coefficient + 3 * (k - k0))) continue;
-        for (j = k; j <= edge; j++) hfy_linalg_reflect3_(u, last, g->h + k * n + j, n);
-        for (i = k0; i <= (last ? edge : hfy_base_min_(k + 3, g->high)); i++)
-            hfy_linalg_reflect3_(u, last, g->h + i * n + k, 1);
+        hfy_linalg_reflect3_(u, last, g->h + k * n + k, n, 1, edge + 1 - k);
+        hfy_linalg_reflect3_(u, last, g->h + k0 * n + k, 1, n, hfy_base_min_(last ? edge : k + 3, g->high) + 1 - k0);
     }
 }
 
@@ -6111,7 +6121,7 @@ HFY_PRIVATE_ void hfy_linalg_sweep_run_(hfy_linalg_sweep_ *g, const hfy_simd_pro
                                         const hfy_linalg_general_ *e)
 {
     const size_t n = g->n, high = g->high;
-    size_t k0, i;
+    size_t k0;
     hfy_linalg_sweep_begin_(g);
     for (k0 = g->start; k0 < high; k0 += HFY_LINALG_CHUNK_) {
         const size_t stop = hfy_base_min_(k0 + HFY_LINALG_CHUNK_, high), edge = hfy_base_min_(stop + 2, high);
@@ -6120,8 +6130,8 @@ HFY_PRIVATE_ void hfy_linalg_sweep_run_(hfy_linalg_sweep_ *g, const hfy_simd_pro
         if (high > edge) how->chase(g->h + k0 * n + edge + 1, n, high - edge, e->coefficient, done);
         if (k0 == g->low) continue;
         hfy_linalg_chase_columns_(how, g->h + g->low * n + k0, n, k0 - g->low, e->coefficient, whole, e->block);
-        for (i = g->low; whole < done && i < k0; i++)
-            hfy_linalg_reflect3_(e->coefficient + 3 * whole, 1, g->h + i * n + high - 1, 1);
+        if (whole < done)
+            hfy_linalg_reflect3_(e->coefficient + 3 * whole, 1, g->h + g->low * n + high - 1, 1, n, k0 - g->low);
     }
 }
 
