@@ -545,7 +545,7 @@ typedef struct hfy_work {
     size_t capacity;   /* its bytes */
     size_t used;       /* bytes that the last call used */
     size_t peak;       /* the most that a call has asked for so far: this many bytes would do */
-    hfy_isa isa;       /* HFY_ISA_BEST, or the instruction set to force (UNSUPPORTED if this machine or build has it not) */
+    hfy_isa isa;       /* HFY_ISA_BEST, or the set to force (UNSUPPORTED if this machine or build has it not) */
     unsigned owned;    /* set by the library when it allocated buffer */
     char message[160]; /* what the last call had to say: empty after success */
 } hfy_work;
@@ -2574,7 +2574,7 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n)
    >>simd.impl   the kernels, one table of them for each instruction set
    May call: base.
    How: plain C (the definition of every kernel); then one template over a small vocabulary of vector operations,
-   compiled for SSE2, AVX2+FMA, AVX-512 and NEON by this file including itself. On x86 each function carries its
+   compiled for SSE2, AVX2+FMA, AVX-512 and NEON (those of HFY_ISAS) by this file including itself. On x86 each function carries its
    instruction set as an attribute, so a plain `cc -O2` makes them all and the machine decides at run time; NEON is
    decided by the compiler. What linear algebra shares with a retrieval (the dot with one vector, the sum of rows, tiles
    of products) is compiled for both precisions, and for plain C, where a vector has one lane.
@@ -2729,8 +2729,8 @@ typedef struct hfy_simd_tiles_ {
     size_t rows, queries;
 } hfy_simd_tiles_;
 
-/* Rows stay in L1 while the queries pass; queries in L2 while the rows pass; edges repeat the last row or query and drop
-   what comes of it. A query that is left over meets eight rows. */
+/* Rows stay in L1 while the queries pass; queries in L2 while the rows pass; edges repeat the last row or query and
+   drop what comes of it. A query that is left over meets eight rows. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_tiles_ *t, const hfy_real *x, size_t x_stride,
                                                          size_t rows, const hfy_real *q, size_t q_stride, size_t nq,
                                                          size_t dim, hfy_real *out, size_t out_stride)
@@ -2752,7 +2752,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_tiles_ *
     for (i0 = 0; i0 < rows; i0 += i_block)
         for (j0 = 0; j0 < nq; j0 += j_block) {
             const size_t i1 = hfy_base_min_(i0 + i_block, rows), j1 = hfy_base_min_(j0 + j_block, nq);
-            const size_t all_lines = (dim + line - 1) / line; /* of rows yet to come, of which each tile fetches a share */
+            const size_t all_lines = (dim + line - 1) / line; /* of rows yet to come; a tile fetches a share */
             const size_t tiles = (j1 - j0 + broad - 1) / broad, share = (all_lines + tiles - 1) / tiles;
             for (i = i0; i < i1; i += tall) {
                 const size_t left = hfy_base_min_(tall, i1 - i), next = i + tall;
@@ -3032,14 +3032,17 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #endif /* HFY_BODIES_ rest while the templates are defined */
 
 /* --- the vocabulary of the templates: what a vector of this pass can do ---
-   HFY_F_(op) acts on float, HFY_D_(op) on double, HFY_V_(op) on the precision of the pass: HFY_V_(vec) is the vector,
-   HFY_V_(tail) knows the first n lanes (n <= LANES), HFY_V_(cond) is one truth per lane. */
+   HFY_F_(op) acts on float, HFY_D_(op) on double, HFY_V_(op) on the precision of the pass. HFY_FV_, HFY_DV_, HFY_VV_ are
+   the vectors, HFY_V_(tail) knows the first n lanes (n <= LANES), HFY_V_(cond) is one truth per lane. */
 #ifdef HFY_SIMD_PASS_
 
 #define HFY_PASTE_3_(name, type, isa) hfy_simd_##name##_##type##_##isa##_
 #define HFY_PASTE_(name, type, isa) HFY_PASTE_3_(name, type, isa)
 #define HFY_F_(name) HFY_PASTE_(name, f32, HFY_ISA_)
 #define HFY_D_(name) HFY_PASTE_(name, f64, HFY_ISA_)
+#define HFY_FV_ HFY_F_(vec)
+#define HFY_DV_ HFY_D_(vec)
+#define HFY_VV_ HFY_V_(vec)
 #if defined(HFY_DOUBLE) != defined(HFY_SIMD_OTHER_)
 #define HFY_V_(name) HFY_PASTE_(name, f64, HFY_ISA_)
 #define HFY_S_ double
@@ -3051,7 +3054,7 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_BITS_ 32
 #define HFY_LANES_ (HFY_BYTES_ / 4)
 #endif
-/* AVX-512's tables take from AVX2 what gives the same bits and is no part of a scan, a sum of many rows or a product. */
+/* AVX-512's tables take from AVX2 what gives the same bits and is no part of scores, batches or products. */
 #if HFY_SIMD_PASS_ == 4
 #define HFY_NARROW_ avx2
 #else
@@ -3136,31 +3139,28 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_PIN_(v) (void)0
 #endif
 #if HFY_SIMD_PASS_ == 1
-typedef HFY_S_ HFY_V_(vec);
+typedef HFY_S_ HFY_VV_;
 typedef size_t HFY_V_(tail);
-HFY_INLINE_ HFY_V_(vec) HFY_V_(zero)(void) { return 0; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(set)(HFY_S_ a) { return a; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(load)(const HFY_S_ *p) { return *p; }
-HFY_INLINE_ void HFY_V_(store)(HFY_S_ *p, HFY_V_(vec) a) { *p = a; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(add)(HFY_V_(vec) a, HFY_V_(vec) b) { return a + b; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(sub)(HFY_V_(vec) a, HFY_V_(vec) b) { return a - b; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(mul)(HFY_V_(vec) a, HFY_V_(vec) b) { return a * b; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(abs)(HFY_V_(vec) a) { return a < 0 ? -a : a; }
+HFY_INLINE_ HFY_VV_ HFY_V_(zero)(void) { return 0; }
+HFY_INLINE_ HFY_VV_ HFY_V_(set)(HFY_S_ a) { return a; }
+HFY_INLINE_ HFY_VV_ HFY_V_(load)(const HFY_S_ *p) { return *p; }
+HFY_INLINE_ void HFY_V_(store)(HFY_S_ *p, HFY_VV_ a) { *p = a; }
+HFY_INLINE_ HFY_VV_ HFY_V_(add)(HFY_VV_ a, HFY_VV_ b) { return a + b; }
+HFY_INLINE_ HFY_VV_ HFY_V_(sub)(HFY_VV_ a, HFY_VV_ b) { return a - b; }
+HFY_INLINE_ HFY_VV_ HFY_V_(mul)(HFY_VV_ a, HFY_VV_ b) { return a * b; }
+HFY_INLINE_ HFY_VV_ HFY_V_(abs)(HFY_VV_ a) { return a < 0 ? -a : a; }
 #if HFY_BITS_ == 32 && defined(__FP_FAST_FMAF) /* said aloud, or the compiler fuses some tiles and not others */
-HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return fmaf(a, b, c); }
+HFY_INLINE_ HFY_VV_ HFY_V_(fma)(HFY_VV_ a, HFY_VV_ b, HFY_VV_ c) { return fmaf(a, b, c); }
 #elif HFY_BITS_ == 64 && defined(__FP_FAST_FMA)
-HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return fma(a, b, c); }
+HFY_INLINE_ HFY_VV_ HFY_V_(fma)(HFY_VV_ a, HFY_VV_ b, HFY_VV_ c) { return fma(a, b, c); }
 #else
-HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return a * b + c; }
+HFY_INLINE_ HFY_VV_ HFY_V_(fma)(HFY_VV_ a, HFY_VV_ b, HFY_VV_ c) { return a * b + c; }
 #endif
 /* one lane has no tail */
 HFY_INLINE_ HFY_V_(tail) HFY_V_(first)(size_t n) { return n; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(load_n)(const HFY_S_ *p, HFY_V_(tail) t) { return t ? *p : 0; }
-HFY_INLINE_ void HFY_V_(store_n)(HFY_S_ *p, HFY_V_(vec) a, HFY_V_(tail) t)
-{
-    if (t) *p = a;
-}
-HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
+HFY_INLINE_ HFY_VV_ HFY_V_(load_n)(const HFY_S_ *p, HFY_V_(tail) t) { return t ? *p : 0; }
+HFY_INLINE_ void HFY_V_(store_n)(HFY_S_ *p, HFY_VV_ a, HFY_V_(tail) t) { if (t) *p = a; }
+HFY_INLINE_ void HFY_V_(fold)(const HFY_VV_ *acc, int n, HFY_S_ *sum)
 {
     int i;
     for (i = 0; i < n; i++) sum[i] = acc[i];
@@ -3174,43 +3174,43 @@ HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
 #define HFY_MM_INT_(op) _mm_##op##_si128
 #define HFY_MM_CAST_(type) _mm_castsi128_##type
 #define HFY_MM_SET64_ _mm_set1_epi64x
-typedef __m128 HFY_F_(vec);
-typedef __m128d HFY_D_(vec);
+typedef __m128 HFY_FV_;
+typedef __m128d HFY_DV_;
 typedef __m128i HFY_D_(whole);
 #elif HFY_SIMD_PASS_ == 3
 #define HFY_MM_(op) _mm256_##op
 #define HFY_MM_INT_(op) _mm256_##op##_si256
 #define HFY_MM_CAST_(type) _mm256_castsi256_##type
 #define HFY_MM_SET64_ _mm256_set1_epi64x
-typedef __m256 HFY_F_(vec);
-typedef __m256d HFY_D_(vec);
+typedef __m256 HFY_FV_;
+typedef __m256d HFY_DV_;
 typedef __m256i HFY_D_(whole);
 #else
 #define HFY_MM_(op) _mm512_##op
 #define HFY_MM_INT_(op) _mm512_##op##_si512
 #define HFY_MM_CAST_(type) _mm512_castsi512_##type
 #define HFY_MM_SET64_ _mm512_set1_epi64
-typedef __m512 HFY_F_(vec);
-typedef __m512d HFY_D_(vec);
+typedef __m512 HFY_FV_;
+typedef __m512d HFY_DV_;
 typedef __m512i HFY_D_(whole);
 #endif
 
-HFY_INLINE_ HFY_F_(vec) HFY_F_(zero)(void) { return HFY_MM_(setzero_ps)(); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(zero)(void) { return HFY_MM_(setzero_pd)(); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(set)(float a) { return HFY_MM_(set1_ps)(a); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(set)(double a) { return HFY_MM_(set1_pd)(a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(load)(const float *p) { return HFY_MM_(loadu_ps)(p); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(load)(const double *p) { return HFY_MM_(loadu_pd)(p); }
-HFY_INLINE_ void HFY_F_(store)(float *p, HFY_F_(vec) a) { HFY_MM_(storeu_ps)(p, a); }
-HFY_INLINE_ void HFY_D_(store)(double *p, HFY_D_(vec) a) { HFY_MM_(storeu_pd)(p, a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(zero)(void) { return HFY_MM_(setzero_ps)(); }
+HFY_INLINE_ HFY_DV_ HFY_D_(zero)(void) { return HFY_MM_(setzero_pd)(); }
+HFY_INLINE_ HFY_FV_ HFY_F_(set)(float a) { return HFY_MM_(set1_ps)(a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(set)(double a) { return HFY_MM_(set1_pd)(a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(load)(const float *p) { return HFY_MM_(loadu_ps)(p); }
+HFY_INLINE_ HFY_DV_ HFY_D_(load)(const double *p) { return HFY_MM_(loadu_pd)(p); }
+HFY_INLINE_ void HFY_F_(store)(float *p, HFY_FV_ a) { HFY_MM_(storeu_ps)(p, a); }
+HFY_INLINE_ void HFY_D_(store)(double *p, HFY_DV_ a) { HFY_MM_(storeu_pd)(p, a); }
 #define HFY_WORD_(op)                                                                                                  \
-    HFY_INLINE_ HFY_F_(vec) HFY_F_(op)(HFY_F_(vec) a, HFY_F_(vec) b) { return HFY_MM_(op##_ps)(a, b); }                \
-    HFY_INLINE_ HFY_D_(vec) HFY_D_(op)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(op##_pd)(a, b); }
+    HFY_INLINE_ HFY_FV_ HFY_F_(op)(HFY_FV_ a, HFY_FV_ b) { return HFY_MM_(op##_ps)(a, b); }                \
+    HFY_INLINE_ HFY_DV_ HFY_D_(op)(HFY_DV_ a, HFY_DV_ b) { return HFY_MM_(op##_pd)(a, b); }
 HFY_WORD_(add) HFY_WORD_(sub) HFY_WORD_(mul) HFY_WORD_(div)
 HFY_WORD_(max) HFY_WORD_(min) /* the second operand where either is NaN */
 #undef HFY_WORD_
-HFY_INLINE_ HFY_F_(vec) HFY_F_(abs)(HFY_F_(vec) a) { return HFY_MM_(andnot_ps)(HFY_MM_(set1_ps)(-0.0f), a); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(abs)(HFY_D_(vec) a) { return HFY_MM_(andnot_pd)(HFY_MM_(set1_pd)(-0.0), a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(abs)(HFY_FV_ a) { return HFY_MM_(andnot_ps)(HFY_MM_(set1_ps)(-0.0f), a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(abs)(HFY_DV_ a) { return HFY_MM_(andnot_pd)(HFY_MM_(set1_pd)(-0.0), a); }
 
 #if HFY_SIMD_PASS_ == 2
 /* A compiler that may use FMA for the whole file must not fuse here. */
@@ -3235,57 +3235,51 @@ HFY_WORD_(f64, fnma, _mm_sub_pd(c, product))
 #undef HFY_WORD_
 #undef HFY_SEPARATE_
 #else
-HFY_INLINE_ HFY_F_(vec) HFY_F_(fma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c) { return HFY_MM_(fmadd_ps)(a, b, c); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(fma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c) { return HFY_MM_(fmadd_pd)(a, b, c); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(fnma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c)
-{
-    return HFY_MM_(fnmadd_ps)(a, b, c);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(fnma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c)
-{
-    return HFY_MM_(fnmadd_pd)(a, b, c);
-}
+HFY_INLINE_ HFY_FV_ HFY_F_(fma)(HFY_FV_ a, HFY_FV_ b, HFY_FV_ c) { return HFY_MM_(fmadd_ps)(a, b, c); }
+HFY_INLINE_ HFY_DV_ HFY_D_(fma)(HFY_DV_ a, HFY_DV_ b, HFY_DV_ c) { return HFY_MM_(fmadd_pd)(a, b, c); }
+HFY_INLINE_ HFY_FV_ HFY_F_(fnma)(HFY_FV_ a, HFY_FV_ b, HFY_FV_ c) { return HFY_MM_(fnmadd_ps)(a, b, c); }
+HFY_INLINE_ HFY_DV_ HFY_D_(fnma)(HFY_DV_ a, HFY_DV_ b, HFY_DV_ c) { return HFY_MM_(fnmadd_pd)(a, b, c); }
 #endif
 
 /* To whole numbers; 2^n p for whole n and a result that stays normal; round(v) bits as a number: v units of the least
    denormal, 0 <= v <= 2^23 (2^52), made without touching one. */
 #if HFY_SIMD_PASS_ == 2
-HFY_INLINE_ HFY_F_(vec) HFY_F_(round)(HFY_F_(vec) a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(round)(HFY_D_(vec) a) { return _mm_cvtepi32_pd(_mm_cvtpd_epi32(a)); }
-HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_D_(vec) a)
+HFY_INLINE_ HFY_FV_ HFY_F_(round)(HFY_FV_ a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
+HFY_INLINE_ HFY_DV_ HFY_D_(round)(HFY_DV_ a) { return _mm_cvtepi32_pd(_mm_cvtpd_epi32(a)); }
+HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_DV_ a)
 {
     return _mm_unpacklo_epi32(_mm_cvtpd_epi32(a), _mm_setzero_si128()); /* the low 32 bits do */
 }
 #elif HFY_SIMD_PASS_ == 3
-HFY_INLINE_ HFY_F_(vec) HFY_F_(round)(HFY_F_(vec) a) { return _mm256_round_ps(a, 8); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(round)(HFY_D_(vec) a) { return _mm256_round_pd(a, 8); }
-HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_D_(vec) a) { return _mm256_cvtepi32_epi64(_mm256_cvtpd_epi32(a)); }
+HFY_INLINE_ HFY_FV_ HFY_F_(round)(HFY_FV_ a) { return _mm256_round_ps(a, 8); }
+HFY_INLINE_ HFY_DV_ HFY_D_(round)(HFY_DV_ a) { return _mm256_round_pd(a, 8); }
+HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_DV_ a) { return _mm256_cvtepi32_epi64(_mm256_cvtpd_epi32(a)); }
 #else
-HFY_INLINE_ HFY_F_(vec) HFY_F_(round)(HFY_F_(vec) a) { return _mm512_cvtepi32_ps(_mm512_cvtps_epi32(a)); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(round)(HFY_D_(vec) a) { return _mm512_cvtepi64_pd(_mm512_cvtpd_epi64(a)); }
-HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_D_(vec) a) { return _mm512_cvtpd_epi64(a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(round)(HFY_FV_ a) { return _mm512_cvtepi32_ps(_mm512_cvtps_epi32(a)); }
+HFY_INLINE_ HFY_DV_ HFY_D_(round)(HFY_DV_ a) { return _mm512_cvtepi64_pd(_mm512_cvtpd_epi64(a)); }
+HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_DV_ a) { return _mm512_cvtpd_epi64(a); }
 #endif
-HFY_INLINE_ HFY_F_(vec) HFY_F_(scale2)(HFY_F_(vec) p, HFY_F_(vec) n)
+HFY_INLINE_ HFY_FV_ HFY_F_(scale2)(HFY_FV_ p, HFY_FV_ n)
 {
     return HFY_MM_CAST_(ps)(
         HFY_MM_(add_epi32)(HFY_MM_INT_(castps)(p), HFY_MM_(slli_epi32)(HFY_MM_(cvtps_epi32)(n), 23)));
 }
 /* The same for n in the last bits of t. */
-HFY_INLINE_ HFY_F_(vec) HFY_F_(shift2)(HFY_F_(vec) p, HFY_F_(vec) t)
+HFY_INLINE_ HFY_FV_ HFY_F_(shift2)(HFY_FV_ p, HFY_FV_ t)
 {
     return HFY_MM_CAST_(ps)(
         HFY_MM_(add_epi32)(HFY_MM_INT_(castps)(p), HFY_MM_(slli_epi32)(HFY_MM_INT_(castps)(t), 23)));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(scale2)(HFY_D_(vec) p, HFY_D_(vec) n)
+HFY_INLINE_ HFY_DV_ HFY_D_(scale2)(HFY_DV_ p, HFY_DV_ n)
 {
     return HFY_MM_CAST_(pd)(HFY_MM_(add_epi64)(HFY_MM_INT_(castpd)(p), HFY_MM_(slli_epi64)(HFY_D_(to_whole)(n), 52)));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(denormal)(HFY_F_(vec) v)
+HFY_INLINE_ HFY_FV_ HFY_F_(denormal)(HFY_FV_ v)
 {
     return HFY_MM_CAST_(ps)(HFY_MM_(sub_epi32)(HFY_MM_INT_(castps)(HFY_MM_(add_ps)(v, HFY_MM_(set1_ps)(8388608.0f))),
                                                HFY_MM_(set1_epi32)(0x4B000000)));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(denormal)(HFY_D_(vec) v)
+HFY_INLINE_ HFY_DV_ HFY_D_(denormal)(HFY_DV_ v)
 {
     return HFY_MM_CAST_(pd)(
         HFY_MM_(sub_epi64)(HFY_MM_INT_(castpd)(HFY_MM_(add_pd)(v, HFY_MM_(set1_pd)(4503599627370496.0))),
@@ -3293,15 +3287,14 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(denormal)(HFY_D_(vec) v)
 }
 
 /* a = 2^k m with m in [sqrt(1/2), sqrt 2), for positive normal a. */
-HFY_INLINE_ HFY_D_(vec) HFY_D_(mantissa)(HFY_D_(vec) a, HFY_D_(vec) *k)
+HFY_INLINE_ HFY_DV_ HFY_D_(mantissa)(HFY_DV_ a, HFY_DV_ *k)
 {
     const HFY_D_(whole) half = HFY_MM_SET64_(INT64_C(0x3FE6A09E667F3BCD)); /* sqrt(1/2) */
     HFY_D_(whole) t = HFY_MM_(add_epi64)(HFY_MM_(sub_epi64)(HFY_MM_INT_(castpd)(a), half),
                                          HFY_MM_SET64_(INT64_C(0x3FF0000000000000)));
     HFY_D_(whole) biased = HFY_MM_INT_(or)(HFY_MM_(srli_epi64)(t, 52), HFY_MM_SET64_(INT64_C(0x4330000000000000)));
     *k = HFY_MM_(sub_pd)(HFY_MM_CAST_(pd)(biased), HFY_MM_(set1_pd)(4503599627370496.0 + 1023.0));
-    return HFY_MM_CAST_(pd)(
-        HFY_MM_(add_epi64)(HFY_MM_INT_(and)(t, HFY_MM_SET64_(INT64_C(0x000FFFFFFFFFFFFF))), half));
+    return HFY_MM_CAST_(pd)(HFY_MM_(add_epi64)(HFY_MM_INT_(and)(t, HFY_MM_SET64_(INT64_C(0x000FFFFFFFFFFFFF))), half));
 }
 
 #if HFY_SIMD_PASS_ == 4
@@ -3311,45 +3304,33 @@ typedef __mmask16 HFY_F_(cond);
 typedef __mmask8 HFY_D_(cond);
 HFY_INLINE_ HFY_F_(tail) HFY_F_(first)(size_t n) { return (__mmask16)((1u << n) - 1u); }
 HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) { return (__mmask8)((1u << n) - 1u); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(load_n)(const float *p, HFY_F_(tail) t) { return _mm512_maskz_loadu_ps(t, p); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(load_n)(const double *p, HFY_D_(tail) t) { return _mm512_maskz_loadu_pd(t, p); }
-HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_F_(vec) a, HFY_F_(tail) t) { _mm512_mask_storeu_ps(p, t, a); }
-HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_D_(vec) a, HFY_D_(tail) t) { _mm512_mask_storeu_pd(p, t, a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t) { return _mm512_maskz_loadu_ps(t, p); }
+HFY_INLINE_ HFY_DV_ HFY_D_(load_n)(const double *p, HFY_D_(tail) t) { return _mm512_maskz_loadu_pd(t, p); }
+HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_FV_ a, HFY_F_(tail) t) { _mm512_mask_storeu_ps(p, t, a); }
+HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_DV_ a, HFY_D_(tail) t) { _mm512_mask_storeu_pd(p, t, a); }
 /* a in the lanes of the tail, b beyond it */
-HFY_INLINE_ HFY_F_(vec) HFY_F_(inside)(HFY_F_(tail) t, HFY_F_(vec) a, HFY_F_(vec) b)
-{
-    return _mm512_mask_mov_ps(b, t, a);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b)
-{
-    return _mm512_mask_mov_pd(b, t, a);
-}
-HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
+HFY_INLINE_ HFY_FV_ HFY_F_(inside)(HFY_F_(tail) t, HFY_FV_ a, HFY_FV_ b) { return _mm512_mask_mov_ps(b, t, a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(inside)(HFY_D_(tail) t, HFY_DV_ a, HFY_DV_ b) { return _mm512_mask_mov_pd(b, t, a); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_FV_ a, HFY_FV_ b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_DV_ a, HFY_DV_ b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_FV_ a, HFY_FV_ b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_DV_ a, HFY_DV_ b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(either)(HFY_F_(cond) a, HFY_F_(cond) b) { return (__mmask16)(a | b); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(either)(HFY_D_(cond) a, HFY_D_(cond) b) { return (__mmask8)(a | b); }
 HFY_INLINE_ unsigned HFY_F_(bits)(HFY_F_(cond) c) { return (unsigned)c; }
 HFY_INLINE_ unsigned HFY_D_(bits)(HFY_D_(cond) c) { return (unsigned)c; }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b)
-{
-    return _mm512_mask_mov_ps(b, c, a);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(select)(HFY_D_(cond) c, HFY_D_(vec) a, HFY_D_(vec) b)
-{
-    return _mm512_mask_mov_pd(b, c, a);
-}
+HFY_INLINE_ HFY_FV_ HFY_F_(select)(HFY_F_(cond) c, HFY_FV_ a, HFY_FV_ b) { return _mm512_mask_mov_ps(b, c, a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(select)(HFY_D_(cond) c, HFY_DV_ a, HFY_DV_ b) { return _mm512_mask_mov_pd(b, c, a); }
 /* the lower and upper half of a float vector in double, and back */
-HFY_INLINE_ HFY_D_(vec) HFY_F_(low)(HFY_F_(vec) a) { return _mm512_cvtps_pd(_mm512_castps512_ps256(a)); }
-HFY_INLINE_ HFY_D_(vec) HFY_F_(high)(HFY_F_(vec) a) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(join)(HFY_D_(vec) low, HFY_D_(vec) high)
+HFY_INLINE_ HFY_DV_ HFY_F_(low)(HFY_FV_ a) { return _mm512_cvtps_pd(_mm512_castps512_ps256(a)); }
+HFY_INLINE_ HFY_DV_ HFY_F_(high)(HFY_FV_ a) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)); }
+HFY_INLINE_ HFY_FV_ HFY_F_(join)(HFY_DV_ low, HFY_DV_ high)
 {
     return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1);
 }
 /* One level of the fold. Both vectors are groups of 2*half lanes, each group the partial sums of one accumulator. Every
    group loses half its lanes (lane l + lane l + half); a's groups end up in the lower halves, b's in the upper. */
-HFY_INLINE_ HFY_F_(vec) HFY_F_(halve)(HFY_F_(vec) a, HFY_F_(vec) b, int half)
+HFY_INLINE_ HFY_FV_ HFY_F_(halve)(HFY_FV_ a, HFY_FV_ b, int half)
 {
     if (half == 8) return _mm512_add_ps(_mm512_mask_blend_ps(0xFF00, a, b), _mm512_shuffle_f32x4(a, b, 0x4E));
     if (half == 4) {
@@ -3360,7 +3341,7 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(halve)(HFY_F_(vec) a, HFY_F_(vec) b, int half)
     return _mm512_add_ps(_mm512_mask_blend_ps(0xAAAA, a, b),
                          _mm512_permute_ps(_mm512_mask_blend_ps(0xAAAA, b, a), 0xB1));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
+HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half)
 {
     if (half == 4) return _mm512_add_pd(_mm512_mask_blend_pd(0xF0, a, b), _mm512_shuffle_f64x2(a, b, 0x4E));
     if (half == 2) {
@@ -3370,8 +3351,8 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
     return _mm512_add_pd(_mm512_mask_blend_pd(0xAA, a, b), _mm512_shuffle_pd(a, b, 0x55));
 }
 #else
-typedef HFY_F_(vec) HFY_F_(cond);
-typedef HFY_D_(vec) HFY_D_(cond);
+typedef HFY_FV_ HFY_F_(cond);
+typedef HFY_DV_ HFY_D_(cond);
 HFY_INLINE_ HFY_F_(cond) HFY_F_(either)(HFY_F_(cond) a, HFY_F_(cond) b) { return HFY_MM_(or_ps)(a, b); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(either)(HFY_D_(cond) a, HFY_D_(cond) b) { return HFY_MM_(or_pd)(a, b); }
 HFY_INLINE_ unsigned HFY_F_(bits)(HFY_F_(cond) c) { return (unsigned)HFY_MM_(movemask_ps)(c); }
@@ -3387,43 +3368,37 @@ HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n)
 {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x((int64_t)n), _mm256_setr_epi64x(0, 1, 2, 3));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(load_n)(const float *p, HFY_F_(tail) t) { return _mm256_maskload_ps(p, t); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(load_n)(const double *p, HFY_D_(tail) t) { return _mm256_maskload_pd(p, t); }
-HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_F_(vec) a, HFY_F_(tail) t) { _mm256_maskstore_ps(p, t, a); }
-HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_D_(vec) a, HFY_D_(tail) t) { _mm256_maskstore_pd(p, t, a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(inside)(HFY_F_(tail) t, HFY_F_(vec) a, HFY_F_(vec) b)
+HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t) { return _mm256_maskload_ps(p, t); }
+HFY_INLINE_ HFY_DV_ HFY_D_(load_n)(const double *p, HFY_D_(tail) t) { return _mm256_maskload_pd(p, t); }
+HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_FV_ a, HFY_F_(tail) t) { _mm256_maskstore_ps(p, t, a); }
+HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_DV_ a, HFY_D_(tail) t) { _mm256_maskstore_pd(p, t, a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(inside)(HFY_F_(tail) t, HFY_FV_ a, HFY_FV_ b)
 {
     return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(t));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b)
+HFY_INLINE_ HFY_DV_ HFY_D_(inside)(HFY_D_(tail) t, HFY_DV_ a, HFY_DV_ b)
 {
     return _mm256_blendv_pd(b, a, _mm256_castsi256_pd(t));
 }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b)
-{
-    return _mm256_blendv_ps(b, a, c);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(select)(HFY_D_(cond) c, HFY_D_(vec) a, HFY_D_(vec) b)
-{
-    return _mm256_blendv_pd(b, a, c);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_F_(low)(HFY_F_(vec) a) { return _mm256_cvtps_pd(_mm256_castps256_ps128(a)); }
-HFY_INLINE_ HFY_D_(vec) HFY_F_(high)(HFY_F_(vec) a) { return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1)); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(join)(HFY_D_(vec) low, HFY_D_(vec) high)
+HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_FV_ a, HFY_FV_ b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_DV_ a, HFY_DV_ b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_FV_ a, HFY_FV_ b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_DV_ a, HFY_DV_ b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
+HFY_INLINE_ HFY_FV_ HFY_F_(select)(HFY_F_(cond) c, HFY_FV_ a, HFY_FV_ b) { return _mm256_blendv_ps(b, a, c); }
+HFY_INLINE_ HFY_DV_ HFY_D_(select)(HFY_D_(cond) c, HFY_DV_ a, HFY_DV_ b) { return _mm256_blendv_pd(b, a, c); }
+HFY_INLINE_ HFY_DV_ HFY_F_(low)(HFY_FV_ a) { return _mm256_cvtps_pd(_mm256_castps256_ps128(a)); }
+HFY_INLINE_ HFY_DV_ HFY_F_(high)(HFY_FV_ a) { return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1)); }
+HFY_INLINE_ HFY_FV_ HFY_F_(join)(HFY_DV_ low, HFY_DV_ high)
 {
     return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(low)), _mm256_cvtpd_ps(high), 1);
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(halve)(HFY_F_(vec) a, HFY_F_(vec) b, int half)
+HFY_INLINE_ HFY_FV_ HFY_F_(halve)(HFY_FV_ a, HFY_FV_ b, int half)
 {
     if (half == 4) return _mm256_add_ps(_mm256_blend_ps(a, b, 0xF0), _mm256_permute2f128_ps(a, b, 0x21));
     if (half == 2) return _mm256_add_ps(_mm256_blend_ps(a, b, 0xCC), _mm256_shuffle_ps(a, b, 0x4E));
     return _mm256_add_ps(_mm256_blend_ps(a, b, 0xAA), _mm256_permute_ps(_mm256_blend_ps(b, a, 0xAA), 0xB1));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
+HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half)
 {
     if (half == 2) return _mm256_add_pd(_mm256_blend_pd(a, b, 0xC), _mm256_permute2f128_pd(a, b, 0x21));
     return _mm256_add_pd(_mm256_blend_pd(a, b, 0xA), _mm256_shuffle_pd(a, b, 0x5));
@@ -3433,7 +3408,7 @@ typedef size_t HFY_F_(tail);
 typedef size_t HFY_D_(tail);
 HFY_INLINE_ HFY_F_(tail) HFY_F_(first)(size_t n) { return n; }
 HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) { return n; }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(load_n)(const float *p, HFY_F_(tail) t)
+HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t)
 {
     double pair;
     if (t >= 4) return _mm_loadu_ps(p);
@@ -3441,11 +3416,11 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(load_n)(const float *p, HFY_F_(tail) t)
     memcpy(&pair, p, sizeof pair);
     return _mm_movelh_ps(_mm_castpd_ps(_mm_set_sd(pair)), t == 3 ? _mm_load_ss(p + 2) : _mm_setzero_ps());
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(load_n)(const double *p, HFY_D_(tail) t)
+HFY_INLINE_ HFY_DV_ HFY_D_(load_n)(const double *p, HFY_D_(tail) t)
 {
     return t > 1 ? _mm_loadu_pd(p) : t ? _mm_load_sd(p) : _mm_setzero_pd();
 }
-HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_F_(vec) a, HFY_F_(tail) t)
+HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_FV_ a, HFY_F_(tail) t)
 {
     double pair = _mm_cvtsd_f64(_mm_castps_pd(a));
     if (t >= 4) _mm_storeu_ps(p, a);
@@ -3453,46 +3428,46 @@ HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_F_(vec) a, HFY_F_(tail) t)
     if (t == 2 || t == 3) memcpy(p, &pair, sizeof pair);
     if (t == 3) _mm_store_ss(p + 2, _mm_movehl_ps(a, a));
 }
-HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_D_(vec) a, HFY_D_(tail) t)
+HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_DV_ a, HFY_D_(tail) t)
 {
     if (t > 1)
         _mm_storeu_pd(p, a);
     else if (t)
         _mm_store_sd(p, a);
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b)
+HFY_INLINE_ HFY_FV_ HFY_F_(select)(HFY_F_(cond) c, HFY_FV_ a, HFY_FV_ b)
 {
     return _mm_or_ps(_mm_and_ps(c, a), _mm_andnot_ps(c, b));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(select)(HFY_D_(cond) c, HFY_D_(vec) a, HFY_D_(vec) b)
+HFY_INLINE_ HFY_DV_ HFY_D_(select)(HFY_D_(cond) c, HFY_DV_ a, HFY_DV_ b)
 {
     return _mm_or_pd(_mm_and_pd(c, a), _mm_andnot_pd(c, b));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(inside)(HFY_F_(tail) t, HFY_F_(vec) a, HFY_F_(vec) b)
+HFY_INLINE_ HFY_FV_ HFY_F_(inside)(HFY_F_(tail) t, HFY_FV_ a, HFY_FV_ b)
 {
     return HFY_F_(select)(_mm_castsi128_ps(_mm_cmpgt_epi32(_mm_set1_epi32((int)t), _mm_setr_epi32(0, 1, 2, 3))), a, b);
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b)
+HFY_INLINE_ HFY_DV_ HFY_D_(inside)(HFY_D_(tail) t, HFY_DV_ a, HFY_DV_ b)
 {
     return t > 1 ? a : t ? _mm_move_sd(b, a) : b;
 }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm_cmplt_ps(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm_cmplt_pd(a, b); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm_cmple_ps(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm_cmple_pd(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_F_(low)(HFY_F_(vec) a) { return _mm_cvtps_pd(a); }
-HFY_INLINE_ HFY_D_(vec) HFY_F_(high)(HFY_F_(vec) a) { return _mm_cvtps_pd(_mm_movehl_ps(a, a)); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(join)(HFY_D_(vec) low, HFY_D_(vec) high)
+HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_FV_ a, HFY_FV_ b) { return _mm_cmplt_ps(a, b); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_DV_ a, HFY_DV_ b) { return _mm_cmplt_pd(a, b); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_FV_ a, HFY_FV_ b) { return _mm_cmple_ps(a, b); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_DV_ a, HFY_DV_ b) { return _mm_cmple_pd(a, b); }
+HFY_INLINE_ HFY_DV_ HFY_F_(low)(HFY_FV_ a) { return _mm_cvtps_pd(a); }
+HFY_INLINE_ HFY_DV_ HFY_F_(high)(HFY_FV_ a) { return _mm_cvtps_pd(_mm_movehl_ps(a, a)); }
+HFY_INLINE_ HFY_FV_ HFY_F_(join)(HFY_DV_ low, HFY_DV_ high)
 {
     return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(halve)(HFY_F_(vec) a, HFY_F_(vec) b, int half)
+HFY_INLINE_ HFY_FV_ HFY_F_(halve)(HFY_FV_ a, HFY_FV_ b, int half)
 {
     __m128 low = _mm_unpacklo_ps(a, b), high = _mm_unpackhi_ps(a, b);
     if (half == 2) return _mm_add_ps(_mm_movelh_ps(a, b), _mm_movehl_ps(b, a));
     return _mm_add_ps(_mm_movelh_ps(low, high), _mm_movehl_ps(high, low));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
+HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half)
 {
     (void)half;
     return _mm_add_pd(_mm_unpacklo_pd(a, b), _mm_unpackhi_pd(a, b));
@@ -3502,14 +3477,14 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
 
 /* Is either NaN? */
 #if HFY_SIMD_PASS_ == 4
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_cmp_pd_mask(a, b, _CMP_UNORD_Q); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_FV_ a, HFY_FV_ b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_DV_ a, HFY_DV_ b) { return _mm512_cmp_pd_mask(a, b, _CMP_UNORD_Q); }
 #elif HFY_SIMD_PASS_ == 3
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm256_cmp_pd(a, b, _CMP_UNORD_Q); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_FV_ a, HFY_FV_ b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_DV_ a, HFY_DV_ b) { return _mm256_cmp_pd(a, b, _CMP_UNORD_Q); }
 #else
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm_cmpunord_ps(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm_cmpunord_pd(a, b); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_FV_ a, HFY_FV_ b) { return _mm_cmpunord_ps(a, b); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_DV_ a, HFY_DV_ b) { return _mm_cmpunord_pd(a, b); }
 #endif
 
 /* Moves the lanes whose bit is set to the front, of numbers and of indices. */
@@ -3537,7 +3512,7 @@ HFY_INLINE_ HFY_D_(whole) HFY_D_(index_pack)(unsigned bits, HFY_D_(whole) a)
 {
     return _mm256_permutevar8x32_epi32(a, _mm256_cvtepu8_epi32(_mm_set1_epi64x((int64_t)HFY_D_(places)[bits])));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(pack)(unsigned bits, HFY_D_(vec) a)
+HFY_INLINE_ HFY_DV_ HFY_D_(pack)(unsigned bits, HFY_DV_ a)
 {
     return _mm256_castsi256_pd(HFY_D_(index_pack)(bits, _mm256_castpd_si256(a)));
 }
@@ -3548,56 +3523,56 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(pack)(unsigned bits, HFY_D_(vec) a)
 #undef HFY_MM_SET64_
 
 #else /* NEON */
-typedef float32x4_t HFY_F_(vec);
-typedef float64x2_t HFY_D_(vec);
+typedef float32x4_t HFY_FV_;
+typedef float64x2_t HFY_DV_;
 typedef size_t HFY_F_(tail);
 typedef size_t HFY_D_(tail);
 typedef uint32x4_t HFY_F_(cond);
 typedef uint64x2_t HFY_D_(cond);
-HFY_INLINE_ HFY_F_(vec) HFY_F_(zero)(void) { return vdupq_n_f32(0); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(zero)(void) { return vdupq_n_f64(0); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(set)(float a) { return vdupq_n_f32(a); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(set)(double a) { return vdupq_n_f64(a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(load)(const float *p) { return vld1q_f32(p); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(load)(const double *p) { return vld1q_f64(p); }
-HFY_INLINE_ void HFY_F_(store)(float *p, HFY_F_(vec) a) { vst1q_f32(p, a); }
-HFY_INLINE_ void HFY_D_(store)(double *p, HFY_D_(vec) a) { vst1q_f64(p, a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(zero)(void) { return vdupq_n_f32(0); }
+HFY_INLINE_ HFY_DV_ HFY_D_(zero)(void) { return vdupq_n_f64(0); }
+HFY_INLINE_ HFY_FV_ HFY_F_(set)(float a) { return vdupq_n_f32(a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(set)(double a) { return vdupq_n_f64(a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(load)(const float *p) { return vld1q_f32(p); }
+HFY_INLINE_ HFY_DV_ HFY_D_(load)(const double *p) { return vld1q_f64(p); }
+HFY_INLINE_ void HFY_F_(store)(float *p, HFY_FV_ a) { vst1q_f32(p, a); }
+HFY_INLINE_ void HFY_D_(store)(double *p, HFY_DV_ a) { vst1q_f64(p, a); }
 #define HFY_WORD_(op)                                                                                                  \
-    HFY_INLINE_ HFY_F_(vec) HFY_F_(op)(HFY_F_(vec) a, HFY_F_(vec) b) { return v##op##q_f32(a, b); }                    \
-    HFY_INLINE_ HFY_D_(vec) HFY_D_(op)(HFY_D_(vec) a, HFY_D_(vec) b) { return v##op##q_f64(a, b); }
+    HFY_INLINE_ HFY_FV_ HFY_F_(op)(HFY_FV_ a, HFY_FV_ b) { return v##op##q_f32(a, b); }                    \
+    HFY_INLINE_ HFY_DV_ HFY_D_(op)(HFY_DV_ a, HFY_DV_ b) { return v##op##q_f64(a, b); }
 HFY_WORD_(add) HFY_WORD_(sub) HFY_WORD_(mul) HFY_WORD_(div) HFY_WORD_(max) HFY_WORD_(min)
 #undef HFY_WORD_
-HFY_INLINE_ HFY_F_(vec) HFY_F_(abs)(HFY_F_(vec) a) { return vabsq_f32(a); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(abs)(HFY_D_(vec) a) { return vabsq_f64(a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(fma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c) { return vfmaq_f32(c, a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(fma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c) { return vfmaq_f64(c, a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(fnma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c) { return vfmsq_f32(c, a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(fnma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c) { return vfmsq_f64(c, a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(round)(HFY_F_(vec) a) { return vrndnq_f32(a); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(round)(HFY_D_(vec) a) { return vrndnq_f64(a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(scale2)(HFY_F_(vec) p, HFY_F_(vec) n)
+HFY_INLINE_ HFY_FV_ HFY_F_(abs)(HFY_FV_ a) { return vabsq_f32(a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(abs)(HFY_DV_ a) { return vabsq_f64(a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(fma)(HFY_FV_ a, HFY_FV_ b, HFY_FV_ c) { return vfmaq_f32(c, a, b); }
+HFY_INLINE_ HFY_DV_ HFY_D_(fma)(HFY_DV_ a, HFY_DV_ b, HFY_DV_ c) { return vfmaq_f64(c, a, b); }
+HFY_INLINE_ HFY_FV_ HFY_F_(fnma)(HFY_FV_ a, HFY_FV_ b, HFY_FV_ c) { return vfmsq_f32(c, a, b); }
+HFY_INLINE_ HFY_DV_ HFY_D_(fnma)(HFY_DV_ a, HFY_DV_ b, HFY_DV_ c) { return vfmsq_f64(c, a, b); }
+HFY_INLINE_ HFY_FV_ HFY_F_(round)(HFY_FV_ a) { return vrndnq_f32(a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(round)(HFY_DV_ a) { return vrndnq_f64(a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(scale2)(HFY_FV_ p, HFY_FV_ n)
 {
     return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(vcvtnq_s32_f32(n), 23)));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(shift2)(HFY_F_(vec) p, HFY_F_(vec) t)
+HFY_INLINE_ HFY_FV_ HFY_F_(shift2)(HFY_FV_ p, HFY_FV_ t)
 {
     return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(vreinterpretq_s32_f32(t), 23)));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(scale2)(HFY_D_(vec) p, HFY_D_(vec) n)
+HFY_INLINE_ HFY_DV_ HFY_D_(scale2)(HFY_DV_ p, HFY_DV_ n)
 {
     return vreinterpretq_f64_s64(vaddq_s64(vreinterpretq_s64_f64(p), vshlq_n_s64(vcvtnq_s64_f64(n), 52)));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(denormal)(HFY_F_(vec) v)
+HFY_INLINE_ HFY_FV_ HFY_F_(denormal)(HFY_FV_ v)
 {
     return vreinterpretq_f32_s32(
         vsubq_s32(vreinterpretq_s32_f32(vaddq_f32(v, vdupq_n_f32(8388608.0f))), vdupq_n_s32(0x4B000000)));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(denormal)(HFY_D_(vec) v)
+HFY_INLINE_ HFY_DV_ HFY_D_(denormal)(HFY_DV_ v)
 {
     return vreinterpretq_f64_s64(vsubq_s64(vreinterpretq_s64_f64(vaddq_f64(v, vdupq_n_f64(4503599627370496.0))),
                                            vdupq_n_s64(INT64_C(0x4330000000000000))));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(mantissa)(HFY_D_(vec) a, HFY_D_(vec) *k)
+HFY_INLINE_ HFY_DV_ HFY_D_(mantissa)(HFY_DV_ a, HFY_DV_ *k)
 {
     const int64x2_t half = vdupq_n_s64(INT64_C(0x3FE6A09E667F3BCD)), one = vdupq_n_s64(INT64_C(0x3FF0000000000000));
     int64x2_t t = vaddq_s64(vsubq_s64(vreinterpretq_s64_f64(a), half), one);
@@ -3606,54 +3581,53 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(mantissa)(HFY_D_(vec) a, HFY_D_(vec) *k)
 }
 HFY_INLINE_ HFY_F_(tail) HFY_F_(first)(size_t n) { return n; }
 HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) { return n; }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(load_n)(const float *p, HFY_F_(tail) t)
+HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t)
 {
     float32x2_t zero = vdup_n_f32(0);
     if (t >= 4) return vld1q_f32(p);
     if (t < 2) return vcombine_f32(t ? vld1_lane_f32(p, zero, 0) : zero, zero);
     return vcombine_f32(vld1_f32(p), t == 3 ? vld1_lane_f32(p + 2, zero, 0) : zero);
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(load_n)(const double *p, HFY_D_(tail) t)
+HFY_INLINE_ HFY_DV_ HFY_D_(load_n)(const double *p, HFY_D_(tail) t)
 {
     return t > 1 ? vld1q_f64(p) : t ? vcombine_f64(vld1_f64(p), vdup_n_f64(0)) : vdupq_n_f64(0);
 }
-HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_F_(vec) a, HFY_F_(tail) t)
+HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_FV_ a, HFY_F_(tail) t)
 {
     if (t >= 4) vst1q_f32(p, a);
     if (t == 1) vst1q_lane_f32(p, a, 0);
     if (t == 2 || t == 3) vst1_f32(p, vget_low_f32(a));
     if (t == 3) vst1q_lane_f32(p + 2, a, 2);
 }
-HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_D_(vec) a, HFY_D_(tail) t)
+HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_DV_ a, HFY_D_(tail) t)
 {
     if (t > 1)
         vst1q_f64(p, a);
     else if (t)
         vst1q_lane_f64(p, a, 0);
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b) { return vbslq_f32(c, a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(select)(HFY_D_(cond) c, HFY_D_(vec) a, HFY_D_(vec) b) { return vbslq_f64(c, a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(inside)(HFY_F_(tail) t, HFY_F_(vec) a, HFY_F_(vec) b)
+HFY_INLINE_ HFY_FV_ HFY_F_(select)(HFY_F_(cond) c, HFY_FV_ a, HFY_FV_ b) { return vbslq_f32(c, a, b); }
+HFY_INLINE_ HFY_DV_ HFY_D_(select)(HFY_D_(cond) c, HFY_DV_ a, HFY_DV_ b) { return vbslq_f64(c, a, b); }
+HFY_INLINE_ HFY_FV_ HFY_F_(inside)(HFY_F_(tail) t, HFY_FV_ a, HFY_FV_ b)
 {
     static const uint32_t lane[4] = {0, 1, 2, 3};
     return vbslq_f32(vcgtq_u32(vdupq_n_u32((uint32_t)t), vld1q_u32(lane)), a, b);
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b)
+HFY_INLINE_ HFY_DV_ HFY_D_(inside)(HFY_D_(tail) t, HFY_DV_ a, HFY_DV_ b)
 {
     return t > 1 ? a : t ? vcombine_f64(vget_low_f64(a), vget_high_f64(b)) : b;
 }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return vcltq_f32(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return vcltq_f64(a, b); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return vcleq_f32(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_D_(vec) a, HFY_D_(vec) b) { return vcleq_f64(a, b); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b)
+HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_FV_ a, HFY_FV_ b) { return vcltq_f32(a, b); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_DV_ a, HFY_DV_ b) { return vcltq_f64(a, b); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_FV_ a, HFY_FV_ b) { return vcleq_f32(a, b); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_DV_ a, HFY_DV_ b) { return vcleq_f64(a, b); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_FV_ a, HFY_FV_ b)
 {
     return vmvnq_u32(vandq_u32(vceqq_f32(a, a), vceqq_f32(b, b)));
 }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b)
+HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_DV_ a, HFY_DV_ b)
 {
-    return vreinterpretq_u64_u32(
-        vmvnq_u32(vreinterpretq_u32_u64(vandq_u64(vceqq_f64(a, a), vceqq_f64(b, b)))));
+    return vreinterpretq_u64_u32(vmvnq_u32(vreinterpretq_u32_u64(vandq_u64(vceqq_f64(a, a), vceqq_f64(b, b)))));
 }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(either)(HFY_F_(cond) a, HFY_F_(cond) b) { return vorrq_u32(a, b); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(either)(HFY_D_(cond) a, HFY_D_(cond) b) { return vorrq_u64(a, b); }
@@ -3666,20 +3640,17 @@ HFY_INLINE_ unsigned HFY_D_(bits)(HFY_D_(cond) c)
 {
     return (unsigned)((vgetq_lane_u64(c, 0) & 1) | (vgetq_lane_u64(c, 1) & 2));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_F_(low)(HFY_F_(vec) a) { return vcvt_f64_f32(vget_low_f32(a)); }
-HFY_INLINE_ HFY_D_(vec) HFY_F_(high)(HFY_F_(vec) a) { return vcvt_high_f64_f32(a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(join)(HFY_D_(vec) low, HFY_D_(vec) high)
-{
-    return vcvt_high_f32_f64(vcvt_f32_f64(low), high);
-}
-HFY_INLINE_ HFY_F_(vec) HFY_F_(halve)(HFY_F_(vec) a, HFY_F_(vec) b, int half)
+HFY_INLINE_ HFY_DV_ HFY_F_(low)(HFY_FV_ a) { return vcvt_f64_f32(vget_low_f32(a)); }
+HFY_INLINE_ HFY_DV_ HFY_F_(high)(HFY_FV_ a) { return vcvt_high_f64_f32(a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(join)(HFY_DV_ low, HFY_DV_ high) { return vcvt_high_f32_f64(vcvt_f32_f64(low), high); }
+HFY_INLINE_ HFY_FV_ HFY_F_(halve)(HFY_FV_ a, HFY_FV_ b, int half)
 {
     if (half == 2)
         return vaddq_f32(vcombine_f32(vget_low_f32(a), vget_low_f32(b)),
                          vcombine_f32(vget_high_f32(a), vget_high_f32(b)));
     return vaddq_f32(vtrn1q_f32(a, b), vtrn2q_f32(a, b));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
+HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half)
 {
     (void)half;
     return vaddq_f64(vtrn1q_f64(a, b), vtrn2q_f64(a, b));
@@ -3692,11 +3663,11 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
 
 #if HFY_SIMD_PASS_ != 1
 /* Folds n (1 .. LANES) vectors at once, each into the sum of its lanes: lane l + lane l + LANES/2, and so on. */
-HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
+HFY_INLINE_ void HFY_V_(fold)(const HFY_VV_ *acc, int n, HFY_S_ *sum)
 {
     enum { lanes = HFY_LANES_ };
     static const unsigned char reversed[16] = {0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15};
-    HFY_V_(vec) v[HFY_LANES_];
+    HFY_VV_ v[HFY_LANES_];
     HFY_S_ lane[HFY_LANES_];
     int i, m = n;
     HFY_UNROLL_ for (i = 0; i < n; i++) v[i] = acc[i];
@@ -3716,11 +3687,11 @@ HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
 #endif
 
 /* The next n elements of an array, a vector's at most; a with what is beyond them taken from b. */
-HFY_INLINE_ HFY_V_(vec) HFY_V_(load_up)(const HFY_S_ *p, size_t n)
+HFY_INLINE_ HFY_VV_ HFY_V_(load_up)(const HFY_S_ *p, size_t n)
 {
     return n >= HFY_LANES_ ? HFY_V_(load)(p) : HFY_V_(load_n)(p, HFY_V_(first)(n));
 }
-HFY_INLINE_ void HFY_V_(store_up)(HFY_S_ *p, HFY_V_(vec) a, size_t n)
+HFY_INLINE_ void HFY_V_(store_up)(HFY_S_ *p, HFY_VV_ a, size_t n)
 {
     if (n >= HFY_LANES_)
         HFY_V_(store)(p, a);
@@ -3728,7 +3699,7 @@ HFY_INLINE_ void HFY_V_(store_up)(HFY_S_ *p, HFY_V_(vec) a, size_t n)
         HFY_V_(store_n)(p, a, HFY_V_(first)(n));
 }
 #if HFY_SIMD_PASS_ != 1
-HFY_INLINE_ HFY_V_(vec) HFY_V_(up_to)(size_t n, HFY_V_(vec) a, HFY_V_(vec) b)
+HFY_INLINE_ HFY_VV_ HFY_V_(up_to)(size_t n, HFY_VV_ a, HFY_VV_ b)
 {
     return n >= HFY_LANES_ ? a : HFY_V_(inside)(HFY_V_(first)(n), a, b);
 }
@@ -3738,15 +3709,15 @@ HFY_INLINE_ HFY_V_(vec) HFY_V_(up_to)(size_t n, HFY_V_(vec) a, HFY_V_(vec) b)
 #define HFY_EUCLIDEAN_ 1
 #define HFY_MANHATTAN_ 2
 
-HFY_INLINE_ HFY_V_(vec) HFY_V_(accumulate)(int kind, HFY_V_(vec) acc, HFY_V_(vec) a, HFY_V_(vec) b)
+HFY_INLINE_ HFY_VV_ HFY_V_(accumulate)(int kind, HFY_VV_ acc, HFY_VV_ a, HFY_VV_ b)
 {
     if (kind == HFY_DOT_) return HFY_V_(fma)(a, b, acc);
     a = HFY_V_(sub)(a, b);
     return kind == HFY_EUCLIDEAN_ ? HFY_V_(fma)(a, a, acc) : HFY_V_(add)(acc, HFY_V_(abs)(a));
 }
 
-/* out[j*out_stride + i] of rows x queries pairs; kind, rows and queries are constants where this is expanded. ahead: how many
-   bytes further on in x to prefetch, or 0. */
+/* out[j*out_stride + i] of rows x queries pairs; kind, rows and queries are constants where this is expanded. ahead:
+   how many bytes further on in x to prefetch, or 0. */
 HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const HFY_S_ *const *x, const HFY_S_ *const *q,
                               size_t dim, size_t ahead, HFY_S_ *out, size_t out_stride)
 {
@@ -3756,7 +3727,7 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const HFY_S_ *con
     size_t at = 0;
     int i, j;
     for (;;) {
-        HFY_V_(vec) acc[8 * HFY_QUERIES_], b[HFY_QUERIES_];
+        HFY_VV_ acc[8 * HFY_QUERIES_], b[HFY_QUERIES_];
         const HFY_S_ *px[8], *pq[HFY_QUERIES_];
         const size_t n = hfy_base_min_(dim - at, HFY_SIMD_BLOCK_);
         size_t k = 0;
@@ -3766,7 +3737,7 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const HFY_S_ *con
         for (; k + lanes <= n; k += lanes) {
             HFY_UNROLL_ for (j = 0; j < queries; j++) b[j] = HFY_V_(load)(pq[j] + k);
             HFY_UNROLL_ for (i = 0; i < rows; i++) {
-                HFY_V_(vec) a = HFY_V_(load)(px[i] + k);
+                HFY_VV_ a = HFY_V_(load)(px[i] + k);
                 if (queries > 1) HFY_PIN_(a);
                 HFY_UNROLL_ for (j = 0; j < queries; j++)
                     acc[j * rows + i] = HFY_V_(accumulate)(kind, acc[j * rows + i], a, b[j]);
@@ -3778,7 +3749,7 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const HFY_S_ *con
             HFY_V_(tail) t = HFY_V_(first)(n - k);
             HFY_UNROLL_ for (j = 0; j < queries; j++) b[j] = HFY_V_(load_n)(pq[j] + k, t);
             HFY_UNROLL_ for (i = 0; i < rows; i++) {
-                HFY_V_(vec) a = HFY_V_(load_n)(px[i] + k, t);
+                HFY_VV_ a = HFY_V_(load_n)(px[i] + k, t);
                 HFY_UNROLL_ for (j = 0; j < queries; j++)
                     acc[j * rows + i] = HFY_V_(accumulate)(kind, acc[j * rows + i], a, b[j]);
             }
@@ -3851,10 +3822,10 @@ HFY_PAIRS_(manhattan, HFY_MANHATTAN_, 4)
 HFY_INLINE_ void HFY_V_(rows4)(const HFY_S_ *w, const HFY_S_ *const *row, size_t dim, HFY_S_ *z)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_V_(vec) w0 = HFY_V_(set)(w[0]), w1 = HFY_V_(set)(w[1]), w2 = HFY_V_(set)(w[2]), w3 = HFY_V_(set)(w[3]);
+    const HFY_VV_ w0 = HFY_V_(set)(w[0]), w1 = HFY_V_(set)(w[1]), w2 = HFY_V_(set)(w[2]), w3 = HFY_V_(set)(w[3]);
     const HFY_S_ *x0 = row[0], *x1 = row[1], *x2 = row[2], *x3 = row[3];
     const HFY_S_ *y0 = row[4], *y1 = row[5], *y2 = row[6], *y3 = row[7];
-    HFY_V_(vec) v;
+    HFY_VV_ v;
     size_t k = 0;
     for (; k + lanes <= dim; k += lanes) {
         v = HFY_V_(fma)(w0, HFY_V_(load)(x0 + k), HFY_V_(load)(z + k));
@@ -3887,7 +3858,7 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(sum)(const HFY_S_ *w, const HFY_S_ **
     for (k = 0; k < 4; k++) row[count + k] = row[count - 1] + dim; /* most often the rows that come next */
     for (; i + 4 <= count; i += 4) HFY_V_(rows4)(w + i, row + i, dim, z);
     for (; i < count; i++) {
-        const HFY_V_(vec) a = HFY_V_(set)(w[i]);
+        const HFY_VV_ a = HFY_V_(set)(w[i]);
         const HFY_S_ *x = row[i];
         for (k = 0; k < dim; k += lanes)
             HFY_V_(store_up)(z + k, HFY_V_(fma)(a, HFY_V_(load_up)(x + k, dim - k), HFY_V_(load_up)(z + k, dim - k)),
@@ -3907,7 +3878,7 @@ HFY_INLINE_ void HFY_V_(multiply)(int strip, const hfy_simd_block_ *block, size_
     const size_t left = block->rows - i, a_col = block->a_col, b_row = block->b_row;
     const HFY_S_ *pa[HFY_BATCH_];
     HFY_S_ *c[HFY_BATCH_];
-    HFY_V_(vec) acc[HFY_BATCH_ * HFY_STRIP_], v[HFY_STRIP_];
+    HFY_VV_ acc[HFY_BATCH_ * HFY_STRIP_], v[HFY_STRIP_];
     size_t p, q = 0;
     int l, r;
     pa[0] = (const HFY_S_ *)block->a + i / HFY_BATCH_ * block->a_tile;
@@ -3936,7 +3907,7 @@ HFY_INLINE_ void HFY_V_(multiply)(int strip, const hfy_simd_block_ *block, size_
             HFY_PIN_(v[l]);
         }
         HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++) {
-            HFY_V_(vec) w = HFY_V_(set)(pa[r][q]);
+            HFY_VV_ w = HFY_V_(set)(pa[r][q]);
             HFY_UNROLL_ for (l = 0; l < strip; l++)
                 acc[r * HFY_STRIP_ + l] = HFY_V_(fma)(w, v[l], acc[r * HFY_STRIP_ + l]);
         }
@@ -3977,13 +3948,13 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block)
 HFY_INLINE_ void HFY_V_(chase_narrow)(double *row, size_t stride, size_t have, const double *coefficient, size_t count)
 {
     const HFY_V_(tail) t = HFY_V_(first)(have);
-    HFY_V_(vec) a = HFY_V_(load_n)(row, t), b = HFY_V_(load_n)(row + stride, t);
+    HFY_VV_ a = HFY_V_(load_n)(row, t), b = HFY_V_(load_n)(row + stride, t);
     size_t k;
     for (k = 0; k < count; k++, row += stride) {
         const double *u = coefficient + 3 * k;
-        const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]);
-        const HFY_V_(vec) d = HFY_V_(load_n)(row + 2 * stride, t);
-        const HFY_V_(vec) y = HFY_V_(mul)(HFY_V_(set)(-u[2]), HFY_V_(fma)(r, d, HFY_V_(fma)(q, b, a)));
+        const HFY_VV_ q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]);
+        const HFY_VV_ d = HFY_V_(load_n)(row + 2 * stride, t);
+        const HFY_VV_ y = HFY_V_(mul)(HFY_V_(set)(-u[2]), HFY_V_(fma)(r, d, HFY_V_(fma)(q, b, a)));
         HFY_V_(store_n)(row, HFY_V_(fma)(y, HFY_V_(set)(1), a), t);
         a = HFY_V_(fma)(y, q, b);
         b = HFY_V_(fma)(y, r, d);
@@ -4000,7 +3971,7 @@ HFY_TARGET_ void HFY_V_(chase)(double *x, size_t stride, size_t columns, const d
     size_t c = 0, k;
     int v;
     for (; c + wide * lanes <= columns; c += wide * lanes) {
-        HFY_V_(vec) a[wide], b[wide];
+        HFY_VV_ a[wide], b[wide];
         double *row = x + c;
         HFY_UNROLL_ for (v = 0; v < wide; v++) {
             a[v] = HFY_V_(load)(row + v * lanes);
@@ -4008,10 +3979,10 @@ HFY_TARGET_ void HFY_V_(chase)(double *x, size_t stride, size_t columns, const d
         }
         for (k = 0; k < count; k++, row += stride) {
             const double *u = coefficient + 3 * k;
-            const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]), tau = HFY_V_(set)(-u[2]);
+            const HFY_VV_ q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]), tau = HFY_V_(set)(-u[2]);
             HFY_UNROLL_ for (v = 0; v < wide; v++) {
-                HFY_V_(vec) d = HFY_V_(load)(row + 2 * stride + v * lanes);
-                HFY_V_(vec) t = HFY_V_(mul)(tau, HFY_V_(fma)(r, d, HFY_V_(fma)(q, b[v], a[v])));
+                HFY_VV_ d = HFY_V_(load)(row + 2 * stride + v * lanes);
+                HFY_VV_ t = HFY_V_(mul)(tau, HFY_V_(fma)(r, d, HFY_V_(fma)(q, b[v], a[v])));
                 HFY_V_(store)(row + v * lanes, HFY_V_(fma)(t, HFY_V_(set)(1), a[v]));
                 a[v] = HFY_V_(fma)(t, q, b[v]);
                 b[v] = HFY_V_(fma)(t, r, d);
@@ -4047,7 +4018,7 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, const HFY_V_(listed) *list, size_t k, 
     const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 0);
     const HFY_S_ *w = list->w;
     HFY_S_ *const *z = list->z;
-    HFY_V_(vec) acc[HFY_BATCH_ * HFY_STRIP_], v[HFY_STRIP_];
+    HFY_VV_ acc[HFY_BATCH_ * HFY_STRIP_], v[HFY_STRIP_];
     size_t i;
     int c, j;
     HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
@@ -4062,7 +4033,7 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, const HFY_V_(listed) *list, size_t k, 
         }
         HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
             if (bits >> j & 1) {
-                HFY_V_(vec) a = HFY_V_(set)(w[j]);
+                HFY_VV_ a = HFY_V_(set)(w[j]);
                 HFY_UNROLL_ for (c = 0; c < strip; c++)
                     acc[j * HFY_STRIP_ + c] = HFY_V_(fma)(a, v[c], acc[j * HFY_STRIP_ + c]);
             }
@@ -4097,8 +4068,8 @@ HFY_INLINE_ void HFY_V_(strips)(const HFY_V_(listed) *list, size_t dim, const HF
 HFY_INLINE_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_V_(vec) zero = HFY_V_(zero)(), one = HFY_V_(set)(1);
-    HFY_V_(vec) many = zero;
+    const HFY_VV_ zero = HFY_V_(zero)(), one = HFY_V_(set)(1);
+    HFY_VV_ many = zero;
     HFY_S_ sum;
     size_t i = 0;
     for (; i + lanes <= n; i += lanes)
@@ -4197,14 +4168,14 @@ HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t cou
 HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_V_(vec) least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
-    HFY_V_(vec) a = least, b = least, c = least, d = least;
+    const HFY_VV_ least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
+    HFY_VV_ a = least, b = least, c = least, d = least;
     HFY_V_(cond) nan = HFY_V_(nan)(least, least);
     HFY_S_ lane[HFY_LANES_];
     size_t i = 0;
     for (; i + 4 * lanes <= n; i += 4 * lanes) {
-        HFY_V_(vec) v0 = HFY_V_(load)(x + i), v1 = HFY_V_(load)(x + i + lanes);
-        HFY_V_(vec) v2 = HFY_V_(load)(x + i + 2 * lanes), v3 = HFY_V_(load)(x + i + 3 * lanes);
+        HFY_VV_ v0 = HFY_V_(load)(x + i), v1 = HFY_V_(load)(x + i + lanes);
+        HFY_VV_ v2 = HFY_V_(load)(x + i + 2 * lanes), v3 = HFY_V_(load)(x + i + 3 * lanes);
         nan = HFY_V_(either)(nan, HFY_V_(either)(HFY_V_(nan)(v0, v1), HFY_V_(nan)(v2, v3)));
         a = HFY_V_(max)(a, v0);
         b = HFY_V_(max)(b, v1);
@@ -4212,7 +4183,7 @@ HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops)
         d = HFY_V_(max)(d, v3);
     }
     for (; i < n; i += lanes) {
-        const HFY_V_(vec) v = HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), least);
+        const HFY_VV_ v = HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), least);
         nan = HFY_V_(either)(nan, HFY_V_(nan)(v, v));
         a = HFY_V_(max)(a, v);
     }
@@ -4231,10 +4202,10 @@ HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops)
 #if HFY_SIMD_PASS_ != 4
 #ifdef HFY_PACK_
 /* The window's step for one vector of doubles that stand at i .. */
-HFY_INLINE_ size_t HFY_D_(keep)(HFY_D_(vec) x, HFY_D_(vec) max, HFY_D_(vec) width, size_t i, size_t *index,
+HFY_INLINE_ size_t HFY_D_(keep)(HFY_DV_ x, HFY_DV_ max, HFY_DV_ width, size_t i, size_t *index,
                                 double *delta, size_t count)
 {
-    HFY_D_(vec) d = HFY_D_(sub)(max, x);
+    HFY_DV_ d = HFY_D_(sub)(max, x);
     unsigned bits = HFY_D_(bits)(HFY_D_(either)(HFY_D_(lt)(d, width), HFY_D_(le)(d, HFY_D_(zero)())));
     if (!bits) return count;
     HFY_D_(store)(delta + count, HFY_D_(pack)(bits, d)); /* count <= i: within what was asked for */
@@ -4248,17 +4219,17 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
     enum { lanes = HFY_LANES_ };
     const double edge = (double)max - width;
     /* d < width implies x > max - width, so x >= that rounded to double and then to hfy_real: rounding is monotonic */
-    const HFY_V_(vec) least = HFY_V_(set)(edge < (double)max ? (HFY_S_)edge : max);
+    const HFY_VV_ least = HFY_V_(set)(edge < (double)max ? (HFY_S_)edge : max);
     size_t i = 0, k, count = 0;
     for (; i + 4 * lanes <= n; i += 4 * lanes) {
-        HFY_V_(vec) v0 = HFY_V_(load)(x + i), v1 = HFY_V_(load)(x + i + lanes);
-        HFY_V_(vec) v2 = HFY_V_(load)(x + i + 2 * lanes), v3 = HFY_V_(load)(x + i + 3 * lanes);
-        HFY_V_(vec) most = HFY_V_(max)(HFY_V_(max)(v0, v1), HFY_V_(max)(v2, v3));
+        HFY_VV_ v0 = HFY_V_(load)(x + i), v1 = HFY_V_(load)(x + i + lanes);
+        HFY_VV_ v2 = HFY_V_(load)(x + i + 2 * lanes), v3 = HFY_V_(load)(x + i + 3 * lanes);
+        HFY_VV_ most = HFY_V_(max)(HFY_V_(max)(v0, v1), HFY_V_(max)(v2, v3));
         if (!HFY_V_(bits)(HFY_V_(le)(least, most))) continue;
 #ifdef HFY_PACK_
         for (k = i; k < i + 4 * lanes; k += lanes) {
-            HFY_D_(vec) m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
-            HFY_V_(vec) v = HFY_V_(load)(x + k);
+            HFY_DV_ m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
+            HFY_VV_ v = HFY_V_(load)(x + k);
             if (!HFY_V_(bits)(HFY_V_(le)(least, v))) continue;
 #ifdef HFY_DOUBLE
             count = HFY_D_(keep)(v, m, wide, k, index, delta, count);
@@ -4287,9 +4258,9 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
 #endif
 
 /* e^(x + low) / 2^n, in about [0.7, 1.42]; |low| is tiny. */
-HFY_INLINE_ HFY_D_(vec) HFY_D_(exp_parts)(HFY_D_(vec) x, HFY_D_(vec) low, HFY_D_(vec) *n)
+HFY_INLINE_ HFY_DV_ HFY_D_(exp_parts)(HFY_DV_ x, HFY_DV_ low, HFY_DV_ *n)
 {
-    HFY_D_(vec) r, p;
+    HFY_DV_ r, p;
     *n = HFY_D_(round)(HFY_D_(mul)(x, HFY_D_(set)(1.4426950408889634)));
     r = HFY_D_(fnma)(*n, HFY_D_(set)(0.693147180559663), x); /* log 2 in two parts; the first product is exact */
     r = HFY_D_(add)(HFY_D_(fnma)(*n, HFY_D_(set)(2.8235290563031577e-13), r), low);
@@ -4307,17 +4278,17 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(exp_parts)(HFY_D_(vec) x, HFY_D_(vec) low, HFY_D_
 }
 #ifndef HFY_DOUBLE
 /* (e^r - 1 - r)/r^2 for |r| <= log(2)/2, minimax. */
-HFY_INLINE_ HFY_F_(vec) HFY_F_(exp_series)(HFY_F_(vec) r)
+HFY_INLINE_ HFY_FV_ HFY_F_(exp_series)(HFY_FV_ r)
 {
-    HFY_F_(vec) p = HFY_F_(set)(1.38145988e-3f);
+    HFY_FV_ p = HFY_F_(set)(1.38145988e-3f);
     p = HFY_F_(fma)(p, r, HFY_F_(set)(8.36871658e-3f));
     p = HFY_F_(fma)(p, r, HFY_F_(set)(4.1668389e-2f));
     p = HFY_F_(fma)(p, r, HFY_F_(set)(0.166665211f));
     return HFY_F_(fma)(p, r, HFY_F_(set)(0.49999994f));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(exp_parts)(HFY_F_(vec) x, HFY_F_(vec) low, HFY_F_(vec) *n)
+HFY_INLINE_ HFY_FV_ HFY_F_(exp_parts)(HFY_FV_ x, HFY_FV_ low, HFY_FV_ *n)
 {
-    HFY_F_(vec) r, p, h, u, tail;
+    HFY_FV_ r, p, h, u, tail;
     *n = HFY_F_(round)(HFY_F_(mul)(x, HFY_F_(set)(1.44269502f)));
     h = HFY_F_(fnma)(*n, HFY_F_(set)(0.693359375f), x);
     u = HFY_F_(fnma)(*n, HFY_F_(set)(-2.12194442e-4f), low);
@@ -4340,10 +4311,10 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(exp_parts)(HFY_F_(vec) x, HFY_F_(vec) low, HFY_F_
 #endif
 
 #if HFY_SIMD_PASS_ != 4
-HFY_INLINE_ HFY_V_(vec) HFY_V_(exp1)(HFY_V_(vec) x)
+HFY_INLINE_ HFY_VV_ HFY_V_(exp1)(HFY_VV_ x)
 {
-    const HFY_V_(vec) most = HFY_V_(set)(HFY_EXP_MOST_);
-    HFY_V_(vec) n, p, y, d, inside = HFY_V_(min)(HFY_V_(max)(x, HFY_V_(set)(HFY_EXP_LEAST_)), most);
+    const HFY_VV_ most = HFY_V_(set)(HFY_EXP_MOST_);
+    HFY_VV_ n, p, y, d, inside = HFY_V_(min)(HFY_V_(max)(x, HFY_V_(set)(HFY_EXP_LEAST_)), most);
     p = HFY_V_(exp_parts)(inside, HFY_V_(zero)(), &n);
     y = HFY_V_(scale2)(p, n);
     d = HFY_V_(denormal)(HFY_V_(scale2)(p, HFY_V_(add)(n, HFY_V_(set)(HFY_EXP_UNITS_))));
@@ -4361,22 +4332,22 @@ HFY_TARGET_ void HFY_V_(exp)(const HFY_S_ *x, size_t n, HFY_S_ *y)
 #endif
 
 /* e^(x - max), with what the subtraction lost (Knuth's two-sum) put back; 0 below 1e-300. */
-HFY_INLINE_ HFY_D_(vec) HFY_D_(softmax1)(HFY_D_(vec) x, HFY_D_(vec) max)
+HFY_INLINE_ HFY_DV_ HFY_D_(softmax1)(HFY_DV_ x, HFY_DV_ max)
 {
-    const HFY_D_(vec) tiny = HFY_D_(set)(HFY_SIMD_TINY_);
-    HFY_D_(vec) d = HFY_D_(sub)(x, max), part = HFY_D_(sub)(d, x), n, p;
-    HFY_D_(vec) lost = HFY_D_(sub)(HFY_D_(sub)(x, HFY_D_(sub)(d, part)), HFY_D_(add)(max, part));
+    const HFY_DV_ tiny = HFY_D_(set)(HFY_SIMD_TINY_);
+    HFY_DV_ d = HFY_D_(sub)(x, max), part = HFY_D_(sub)(d, x), n, p;
+    HFY_DV_ lost = HFY_D_(sub)(HFY_D_(sub)(x, HFY_D_(sub)(d, part)), HFY_D_(add)(max, part));
     p = HFY_D_(exp_parts)(HFY_D_(max)(d, tiny), lost, &n);
     return HFY_D_(select)(HFY_D_(le)(tiny, d), HFY_D_(scale2)(p, n), HFY_D_(zero)());
 }
 #ifndef HFY_DOUBLE
 /* The same in float, 0 below 1e-37 and without the last quarter of an ulp. x is raised to what still counts, so that
    n >= -123; 1.5 2^23 added and taken away rounds to whole numbers, which the sum's last bits hold. */
-HFY_INLINE_ HFY_F_(vec) HFY_F_(softmax1)(HFY_F_(vec) raw, HFY_F_(vec) max)
+HFY_INLINE_ HFY_FV_ HFY_F_(softmax1)(HFY_FV_ raw, HFY_FV_ max)
 {
-    const HFY_F_(vec) least = HFY_F_(add)(max, HFY_F_(set)((float)HFY_SIMD_TINY_)), whole = HFY_F_(set)(12582912.0f);
-    HFY_F_(vec) x = HFY_F_(max)(raw, least), d = HFY_F_(sub)(x, max), part = HFY_F_(sub)(d, x), t, n, r, p;
-    HFY_F_(vec) lost = HFY_F_(sub)(HFY_F_(sub)(x, HFY_F_(sub)(d, part)), HFY_F_(add)(max, part));
+    const HFY_FV_ least = HFY_F_(add)(max, HFY_F_(set)((float)HFY_SIMD_TINY_)), whole = HFY_F_(set)(12582912.0f);
+    HFY_FV_ x = HFY_F_(max)(raw, least), d = HFY_F_(sub)(x, max), part = HFY_F_(sub)(d, x), t, n, r, p;
+    HFY_FV_ lost = HFY_F_(sub)(HFY_F_(sub)(x, HFY_F_(sub)(d, part)), HFY_F_(add)(max, part));
     t = HFY_F_(fma)(d, HFY_F_(set)(1.44269502f), whole);
     n = HFY_F_(sub)(t, whole);
     r = HFY_F_(add)(HFY_F_(fnma)(n, HFY_F_(set)(0.693359375f), d), HFY_F_(fnma)(n, HFY_F_(set)(-2.12194442e-4f), lost));
@@ -4385,7 +4356,7 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(softmax1)(HFY_F_(vec) raw, HFY_F_(vec) max)
 }
 #endif
 
-HFY_INLINE_ double HFY_D_(total)(HFY_D_(vec) a, HFY_D_(vec) b)
+HFY_INLINE_ double HFY_D_(total)(HFY_DV_ a, HFY_DV_ b)
 {
     double lane[HFY_BYTES_ / 8], sum = 0;
     size_t l;
@@ -4395,7 +4366,7 @@ HFY_INLINE_ double HFY_D_(total)(HFY_D_(vec) a, HFY_D_(vec) b)
 }
 
 /* Adds the sum of four vectors to lanes of double. */
-HFY_INLINE_ void HFY_V_(add4)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c, HFY_V_(vec) d, HFY_D_(vec) lane[2])
+HFY_INLINE_ void HFY_V_(add4)(HFY_VV_ a, HFY_VV_ b, HFY_VV_ c, HFY_VV_ d, HFY_DV_ lane[2])
 {
     a = HFY_V_(add)(HFY_V_(add)(a, b), HFY_V_(add)(c, d));
 #ifdef HFY_DOUBLE
@@ -4411,13 +4382,13 @@ HFY_INLINE_ void HFY_V_(add4)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c, HFY_V
 HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_ *y)
 {
     enum { lanes = HFY_LANES_, four = 4 * lanes };
-    const HFY_V_(vec) m = HFY_V_(set)(max);
+    const HFY_VV_ m = HFY_V_(set)(max);
     double total = 0;
     size_t i = 0, v;
     while (i < n) {
         const size_t end = i + hfy_base_min_(n - i, HFY_SIMD_BLOCK_);
-        HFY_D_(vec) lane[2] = {HFY_D_(zero)(), HFY_D_(zero)()};
-        HFY_V_(vec) part[4];
+        HFY_DV_ lane[2] = {HFY_D_(zero)(), HFY_D_(zero)()};
+        HFY_VV_ part[4];
         for (; i + four <= end; i += four) {
             HFY_UNROLL_ for (v = 0; v < 4; v++) {
                 part[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i + v * lanes), m);
@@ -4426,7 +4397,7 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_
             HFY_V_(add4)(part[0], part[1], part[2], part[3], lane);
         }
         if (i < end) {
-            HFY_V_(vec) last[4] = {HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)()};
+            HFY_VV_ last[4] = {HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)()};
             for (v = 0; i < end; i += lanes, v++) {
                 const size_t left = end - i;
                 last[v] = HFY_V_(up_to)(left, HFY_V_(softmax1)(HFY_V_(load_up)(x + i, left), m), HFY_V_(zero)());
@@ -4443,7 +4414,7 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_
 HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_V_(vec) by = HFY_V_(set)((HFY_S_)a);
+    const HFY_VV_ by = HFY_V_(set)((HFY_S_)a);
     size_t i = 0;
     for (; i + lanes <= n; i += lanes) HFY_V_(store)(y + i, HFY_V_(mul)(by, HFY_V_(load)(y + i)));
     for (; i < n; i++) y[i] = (HFY_S_)a * y[i];
@@ -4452,22 +4423,22 @@ HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a)
 HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, double a)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_D_(vec) by = HFY_D_(set)(a);
+    const HFY_DV_ by = HFY_D_(set)(a);
     size_t i = 0;
     for (; i + lanes <= n; i += lanes) {
 #ifdef HFY_DOUBLE
         HFY_D_(store)(y + i, HFY_D_(mul)(by, HFY_D_(load)(y + i)));
 #else
-        HFY_F_(vec) v = HFY_F_(load)(y + i);
+        HFY_FV_ v = HFY_F_(load)(y + i);
         HFY_F_(store)(y + i, HFY_F_(join)(HFY_D_(mul)(by, HFY_F_(low)(v)), HFY_D_(mul)(by, HFY_F_(high)(v))));
 #endif
     }
     for (; i < n; i++) y[i] = (HFY_S_)(a * (double)y[i]);
 }
 
-HFY_INLINE_ HFY_D_(vec) HFY_D_(mix2)(HFY_D_(vec) a, HFY_D_(vec) y, HFY_D_(vec) b, HFY_D_(vec) x)
+HFY_INLINE_ HFY_DV_ HFY_D_(mix2)(HFY_DV_ a, HFY_DV_ y, HFY_DV_ b, HFY_DV_ x)
 {
-    HFY_D_(vec) u = HFY_D_(mul)(a, y), v = HFY_D_(mul)(b, x);
+    HFY_DV_ u = HFY_D_(mul)(a, y), v = HFY_D_(mul)(b, x);
     HFY_PIN_(u); /* two roundings, as in plain C: no fused multiply-add */
     HFY_PIN_(v);
     return HFY_D_(add)(u, v);
@@ -4476,13 +4447,13 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(mix2)(HFY_D_(vec) a, HFY_D_(vec) y, HFY_D_(vec) b
 HFY_TARGET_ void HFY_V_(mix)(HFY_S_ *y, const HFY_S_ *x, size_t n, double a, double b)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_D_(vec) va = HFY_D_(set)(a), vb = HFY_D_(set)(b);
+    const HFY_DV_ va = HFY_D_(set)(a), vb = HFY_D_(set)(b);
     size_t i = 0;
     for (; i + lanes <= n; i += lanes) {
 #ifdef HFY_DOUBLE
         HFY_D_(store)(y + i, HFY_D_(mix2)(va, HFY_D_(load)(y + i), vb, HFY_D_(load)(x + i)));
 #else
-        HFY_F_(vec) p = HFY_F_(load)(y + i), q = HFY_F_(load)(x + i);
+        HFY_FV_ p = HFY_F_(load)(y + i), q = HFY_F_(load)(x + i);
         HFY_F_(store)(y + i, HFY_F_(join)(HFY_D_(mix2)(va, HFY_F_(low)(p), vb, HFY_F_(low)(q)),
                                           HFY_D_(mix2)(va, HFY_F_(high)(p), vb, HFY_F_(high)(q))));
 #endif
@@ -4496,32 +4467,29 @@ HFY_TARGET_ void HFY_V_(mix)(HFY_S_ *y, const HFY_S_ *x, size_t n, double a, dou
 HFY_TARGET_ void HFY_V_(cut)(HFY_S_ *y, size_t n, double least)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_V_(vec) edge = HFY_V_(set)((HFY_S_)least), zero = HFY_V_(zero)();
+    const HFY_VV_ edge = HFY_V_(set)((HFY_S_)least), zero = HFY_V_(zero)();
     size_t i = 0;
     for (; i + lanes <= n; i += lanes) {
-        HFY_V_(vec) v = HFY_V_(load)(y + i);
+        HFY_VV_ v = HFY_V_(load)(y + i);
         HFY_V_(store)(y + i, HFY_V_(select)(HFY_V_(lt)(v, edge), zero, v));
     }
     for (; i < n; i++) y[i] = y[i] < (HFY_S_)least ? 0 : y[i];
 }
 
 /* The larger of a and b; b where a is NaN, on every machine. */
-HFY_INLINE_ HFY_D_(vec) HFY_D_(more)(HFY_D_(vec) a, HFY_D_(vec) b)
-{
-    return HFY_D_(select)(HFY_D_(lt)(b, a), a, b);
-}
+HFY_INLINE_ HFY_DV_ HFY_D_(more)(HFY_DV_ a, HFY_DV_ b) { return HFY_D_(select)(HFY_D_(lt)(b, a), a, b); }
 
 HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n)
 {
     enum { lanes = HFY_LANES_, few = HFY_BYTES_ / 8 };
-    HFY_D_(vec) most = HFY_D_(zero)();
+    HFY_DV_ most = HFY_D_(zero)();
     double of[few], all = 0;
     size_t i = 0, l;
     for (; i + lanes <= n; i += lanes) {
 #ifdef HFY_DOUBLE
         most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_D_(load)(x + i), HFY_D_(load)(y + i))), most);
 #else
-        HFY_F_(vec) p = HFY_F_(load)(x + i), q = HFY_F_(load)(y + i);
+        HFY_FV_ p = HFY_F_(load)(x + i), q = HFY_F_(load)(y + i);
         most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_F_(low)(p), HFY_F_(low)(q))), most);
         most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_F_(high)(p), HFY_F_(high)(q))), most);
 #endif
@@ -4537,9 +4505,9 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n)
 
 #endif
 
-HFY_INLINE_ void HFY_D_(below1)(HFY_D_(vec) d, HFY_D_(vec) edge, HFY_D_(vec) sums[3])
+HFY_INLINE_ void HFY_D_(below1)(HFY_DV_ d, HFY_DV_ edge, HFY_DV_ sums[3])
 {
-    const HFY_D_(vec) zero = HFY_D_(zero)(), r = HFY_D_(max)(HFY_D_(sub)(edge, d), zero);
+    const HFY_DV_ zero = HFY_D_(zero)(), r = HFY_D_(max)(HFY_D_(sub)(edge, d), zero);
     sums[0] = HFY_D_(add)(sums[0], HFY_D_(select)(HFY_D_(lt)(d, edge), HFY_D_(set)(1.0), zero));
     sums[1] = HFY_D_(add)(sums[1], r);
     sums[2] = HFY_D_(fma)(r, r, sums[2]);
@@ -4548,8 +4516,8 @@ HFY_INLINE_ void HFY_D_(below1)(HFY_D_(vec) d, HFY_D_(vec) edge, HFY_D_(vec) sum
 HFY_TARGET_ void HFY_D_(below)(const double *d, size_t n, double t, double sums[3])
 {
     enum { lanes = HFY_BYTES_ / 8 };
-    const HFY_D_(vec) edge = HFY_D_(set)(t), zero = HFY_D_(zero)();
-    HFY_D_(vec) a[3] = {zero, zero, zero}, b[3] = {zero, zero, zero};
+    const HFY_DV_ edge = HFY_D_(set)(t), zero = HFY_D_(zero)();
+    HFY_DV_ a[3] = {zero, zero, zero}, b[3] = {zero, zero, zero};
     size_t i = 0;
     int s;
     for (; i + 2 * lanes <= n; i += 2 * lanes) {
@@ -4566,9 +4534,9 @@ HFY_TARGET_ size_t HFY_D_(keep_below)(double *d, size_t *index, size_t n, double
     size_t i = 0, count = 0;
 #ifdef HFY_PACK_
     enum { lanes = HFY_BYTES_ / 8 };
-    const HFY_D_(vec) edge = HFY_D_(set)(t);
+    const HFY_DV_ edge = HFY_D_(set)(t);
     for (; i + lanes <= n; i += lanes) {
-        HFY_D_(vec) v = HFY_D_(load)(d + i);
+        HFY_DV_ v = HFY_D_(load)(d + i);
         unsigned bits = HFY_D_(bits)(HFY_D_(lt)(v, edge));
         if (bits) {
             HFY_D_(whole) at = HFY_D_(index_load)(index + i);
@@ -4589,11 +4557,11 @@ HFY_TARGET_ size_t HFY_D_(keep_below)(double *d, size_t *index, size_t n, double
 #endif
 
 /* log(1 + v) from b = 1 + v rounded, for -1 < v <= 1e300; also 1/b, to a few ulp. */
-HFY_INLINE_ HFY_D_(vec) HFY_D_(log1p)(HFY_D_(vec) v, HFY_D_(vec) b, HFY_D_(vec) *inverse)
+HFY_INLINE_ HFY_DV_ HFY_D_(log1p)(HFY_DV_ v, HFY_DV_ b, HFY_DV_ *inverse)
 {
     /* what the addition lost; then b = 2^k (1 + f), log(1 + f) = 2 atanh(s), s = f/(2 + f); one division for all */
-    HFY_D_(vec) part = HFY_D_(sub)(b, v), k, f, g, s, z, p, half, over;
-    HFY_D_(vec) lost = HFY_D_(add)(HFY_D_(sub)(v, HFY_D_(sub)(b, part)), HFY_D_(sub)(HFY_D_(set)(1.0), part));
+    HFY_DV_ part = HFY_D_(sub)(b, v), k, f, g, s, z, p, half, over;
+    HFY_DV_ lost = HFY_D_(add)(HFY_D_(sub)(v, HFY_D_(sub)(b, part)), HFY_D_(sub)(HFY_D_(set)(1.0), part));
     f = HFY_D_(sub)(HFY_D_(mantissa)(b, &k), HFY_D_(set)(1.0));
     g = HFY_D_(add)(f, HFY_D_(set)(2.0));
     over = HFY_D_(div)(HFY_D_(set)(1.0), HFY_D_(mul)(b, g));
@@ -4615,11 +4583,11 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(log1p)(HFY_D_(vec) v, HFY_D_(vec) b, HFY_D_(vec) 
 }
 
 /* One vector of powers p, and of p/b. */
-HFY_INLINE_ HFY_D_(vec) HFY_D_(powers1)(HFY_D_(vec) d, HFY_D_(vec) u, HFY_D_(vec) e, HFY_D_(vec) *slope)
+HFY_INLINE_ HFY_DV_ HFY_D_(powers1)(HFY_DV_ d, HFY_DV_ u, HFY_DV_ e, HFY_DV_ *slope)
 {
-    const HFY_D_(vec) zero = HFY_D_(zero)(), least = HFY_D_(set)(-708.0), most = HFY_D_(set)(709.782712893384);
-    HFY_D_(vec) v = HFY_D_(min)(HFY_D_(fnma)(u, d, zero), HFY_D_(set)(1e300)), b = HFY_D_(add)(HFY_D_(set)(1.0), v);
-    HFY_D_(vec) y, n, p, inverse;
+    const HFY_DV_ zero = HFY_D_(zero)(), least = HFY_D_(set)(-708.0), most = HFY_D_(set)(709.782712893384);
+    HFY_DV_ v = HFY_D_(min)(HFY_D_(fnma)(u, d, zero), HFY_D_(set)(1e300)), b = HFY_D_(add)(HFY_D_(set)(1.0), v);
+    HFY_DV_ y, n, p, inverse;
     HFY_D_(cond) live = HFY_D_(lt)(zero, b);
     y = HFY_D_(mul)(e, HFY_D_(log1p)(v, b, &inverse));
     p = HFY_D_(exp_parts)(HFY_D_(min)(HFY_D_(max)(y, least), most), zero, &n);
@@ -4633,12 +4601,12 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(powers1)(HFY_D_(vec) d, HFY_D_(vec) u, HFY_D_(vec
 HFY_TARGET_ void HFY_D_(powers)(const double *d, size_t n, double u, double e, double *p, double sums[2])
 {
     enum { lanes = HFY_BYTES_ / 8 };
-    const HFY_D_(vec) vu = HFY_D_(set)(u), ve = HFY_D_(set)(e), zero = HFY_D_(zero)();
-    HFY_D_(vec) sum = zero, slope = zero;
+    const HFY_DV_ vu = HFY_D_(set)(u), ve = HFY_D_(set)(e), zero = HFY_D_(zero)();
+    HFY_DV_ sum = zero, slope = zero;
     size_t i;
     for (i = 0; i < n; i += lanes) {
         const size_t left = n - i;
-        HFY_D_(vec) over, power = HFY_D_(powers1)(HFY_D_(load_up)(d + i, left), vu, ve, &over);
+        HFY_DV_ over, power = HFY_D_(powers1)(HFY_D_(load_up)(d + i, left), vu, ve, &over);
         HFY_D_(store_up)(p + i, power, left);
         sum = HFY_D_(add)(sum, HFY_D_(up_to)(left, power, zero));
         slope = HFY_D_(add)(slope, HFY_D_(up_to)(left, over, zero));
@@ -4651,15 +4619,15 @@ HFY_TARGET_ void HFY_D_(clip)(const double *v, const double *lower, const double
                               double tau, double sums[2])
 {
     enum { lanes = HFY_BYTES_ / 8 };
-    const HFY_D_(vec) shift = HFY_D_(set)(tau), zero = HFY_D_(zero)(), one = HFY_D_(set)(1.0), most = HFY_D_(set)(cap);
-    HFY_D_(vec) sum = zero, between = zero;
+    const HFY_DV_ shift = HFY_D_(set)(tau), zero = HFY_D_(zero)(), one = HFY_D_(set)(1.0), most = HFY_D_(set)(cap);
+    HFY_DV_ sum = zero, between = zero;
     size_t i;
     for (i = 0; i < n; i += lanes) {
         const size_t left = n - i;
-        HFY_D_(vec) y = HFY_D_(sub)(HFY_D_(load_up)(v + i, left), shift);
-        HFY_D_(vec) low = lower ? HFY_D_(load_up)(lower + i, left) : zero;
-        HFY_D_(vec) high = upper ? HFY_D_(load_up)(upper + i, left) : most;
-        HFY_D_(vec) is_free = HFY_D_(select)(HFY_D_(lt)(low, y), HFY_D_(select)(HFY_D_(lt)(y, high), one, zero), zero);
+        HFY_DV_ y = HFY_D_(sub)(HFY_D_(load_up)(v + i, left), shift);
+        HFY_DV_ low = lower ? HFY_D_(load_up)(lower + i, left) : zero;
+        HFY_DV_ high = upper ? HFY_D_(load_up)(upper + i, left) : most;
+        HFY_DV_ is_free = HFY_D_(select)(HFY_D_(lt)(low, y), HFY_D_(select)(HFY_D_(lt)(y, high), one, zero), zero);
         y = HFY_D_(max)(y, low);
         y = HFY_D_(select)(HFY_D_(lt)(y, high), y, high);
         sum = HFY_D_(add)(sum, HFY_D_(up_to)(left, y, zero));
@@ -4673,11 +4641,11 @@ HFY_TARGET_ void HFY_D_(clip)(const double *v, const double *lower, const double
 HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c, size_t n, uint64_t *bits)
 {
     enum { lanes = HFY_BYTES_ / 8 };
-    const HFY_D_(vec) by = HFY_D_(set)(c), zero = HFY_D_(zero)(), one = HFY_D_(set)(1.0);
-    HFY_D_(vec) sum = zero;
+    const HFY_DV_ by = HFY_D_(set)(c), zero = HFY_D_(zero)(), one = HFY_D_(set)(1.0);
+    HFY_DV_ sum = zero;
     size_t i, clear = 0;
     for (i = 0; i + lanes <= n; i += lanes) {
-        const HFY_D_(vec) v = HFY_D_(load)(h + i), w = HFY_D_(mul)(by, HFY_D_(load)(width + i));
+        const HFY_DV_ v = HFY_D_(load)(h + i), w = HFY_D_(mul)(by, HFY_D_(load)(width + i));
         if (i % 64 == 0) bits[i / 64] = 0;
         bits[i / 64] |= (uint64_t)HFY_D_(bits)(HFY_D_(lt)(zero, v)) << (i % 64);
         sum = HFY_D_(add)(sum, HFY_D_(select)(HFY_D_(lt)(w, HFY_D_(abs)(v)), one, zero));
@@ -4953,15 +4921,9 @@ HFY_PRIVATE_ uint32_t hfy_simd_int8_pass_scalar_(const int32_t *dots, const floa
     return mask;
 }
 
-static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {"portable",
-                                                     0,
-                                                     0,
-                                                     2,
-                                                     16,
-                                                     hfy_simd_int8_dot_scalar_,
-                                                     hfy_simd_int8_pack_scalar_,
-                                                     hfy_simd_int8_tile_scalar_,
-                                                     hfy_simd_int8_pass_scalar_};
+static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {
+    "portable", 0, 0, 2, 16, hfy_simd_int8_dot_scalar_, hfy_simd_int8_pack_scalar_, hfy_simd_int8_tile_scalar_,
+    hfy_simd_int8_pass_scalar_};
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512) && defined(__GNUC__) && defined(__x86_64__)
 #define HFY_SIMD_INT8_X86_
@@ -5116,15 +5078,9 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dot
     return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
 }
 
-static const hfy_simd_int8_ hfy_simd_int8_avx2_ = {"avx2",
-                                                   0,
-                                                   0,
-                                                   2,
-                                                   16,
-                                                   hfy_simd_int8_dot_avx2_,
-                                                   hfy_simd_int8_pack_avx2_,
-                                                   hfy_simd_int8_tile_avx2_,
-                                                   hfy_simd_int8_pass_avx2_};
+static const hfy_simd_int8_ hfy_simd_int8_avx2_ = {
+    "avx2", 0, 0, 2, 16, hfy_simd_int8_dot_avx2_, hfy_simd_int8_pack_avx2_, hfy_simd_int8_tile_avx2_,
+    hfy_simd_int8_pass_avx2_};
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
 /* --- AVX-512 with VNNI --- */
@@ -5250,15 +5206,9 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dot
     return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
 }
 
-static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {"avx512vnni",
-                                                   1,
-                                                   128,
-                                                   4,
-                                                   32,
-                                                   hfy_simd_int8_dot_vnni_,
-                                                   hfy_simd_int8_pack_vnni_,
-                                                   hfy_simd_int8_tile_vnni_,
-                                                   hfy_simd_int8_pass_vnni_};
+static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
+    "avx512vnni", 1, 128, 4, 32, hfy_simd_int8_dot_vnni_, hfy_simd_int8_pack_vnni_, hfy_simd_int8_tile_vnni_,
+    hfy_simd_int8_pass_vnni_};
 #endif
 #if !defined(__clang__)
 #pragma GCC diagnostic pop
@@ -5424,7 +5374,7 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *
    >>linalg.gemm   C = alpha A B + beta C, float and double in every build; y = alpha A x + beta y in double
    May call: base, simd.
    Shapes: A m x k, B k x n, C m x n. A and B are views with any two strides (one of them 1 in a product with a vector),
-   C is rows. alpha is 1 or -1, beta 0 or 1: C = AB, C += AB or C -= AB. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
+   C is rows: C = AB, C += AB or C -= AB. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
    How: the tiles of a retrieval's projection. Blocks of B are packed into panels as wide as a tile of registers, which
    stay in L1 while rows of A pass; a small product reads B where it is. A is packed only if its rows do not run along
    memory, or in a large product.
@@ -5435,8 +5385,9 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *
    A BLAS instead: define HFY_CBLAS (includes <cblas.h>; strides that no BLAS takes and sizes beyond int stay here), or
    HFY_SGEMM and/or HFY_DGEMM as a macro or function
        (m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col)
-   C = alpha A B + beta C, element (i, j) of A at a[i*a_row + j*a_col] and so on: sizes and strides size_t, alpha and beta and arrays float or double. Either is called only
-   with m, n, k >= 1; n = 1 for a vector.
+   that makes C = alpha A B + beta C, element (i, j) of A at a[i*a_row + j*a_col] and so on: sizes and strides size_t,
+   alpha (1 or -1), beta (1 or 0: C is not read) and arrays float or double. Either is called only with m, n, k >= 1;
+   n = 1 for a vector.
    ------------------------------------------------------------------------------------------------------------------ */
 #ifdef HFY_CBLAS
 #include <cblas.h>
@@ -5598,7 +5549,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_pack_(size_t size, void *target,
                 hfy_linalg_turn4_(size, from + (j * across + p) * size, across, to + (p * width + j) * size, width);
             }
             for (; p < k; p++)
-                for (l = j; l < j + 4; l++) hfy_linalg_put_(size, to + p * row + l * size, from + (l * across + p) * size);
+                for (l = j; l < j + 4; l++)
+                    hfy_linalg_put_(size, to + p * row + l * size, from + (l * across + p) * size);
         }
     for (; j < have; j++)
         for (p = 0; p < k; p++) hfy_linalg_put_(size, to + p * row + j * size, from + (j * across + p * along) * size);
@@ -6185,31 +6137,20 @@ HFY_PRIVATE_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, 
     return HFY_OK;
 }
 
-/* Largest real part first, then the smaller |imaginary part|, then + before -. */
+/* Largest real part first, then the smaller |imaginary part|, then + before -. QR finds them nearly so: insertion. */
 HFY_PRIVATE_ void hfy_linalg_order_(double *re, double *im, size_t n)
 {
-    size_t start = n / 2, end = n;
-    while (end > 1) { /* heapsort, the first in order at the bottom */
-        size_t root, child;
-        double a, b;
-        if (start) {
-            start--;
-            a = re[start], b = im[start];
-        } else {
-            end--;
-            a = re[end], b = im[end];
-            re[end] = re[0], im[end] = im[0];
+    size_t i, j;
+    for (i = 1; i < n; i++) {
+        const double a = re[i], b = im[i];
+        for (j = i; j; j--) {
+            const double x = re[j - 1], y = im[j - 1];
+            if (x > a || (!(x < a) && (fabs(y) < fabs(b) || (!(fabs(y) > fabs(b)) && y >= b)))) break;
+            re[j] = x;
+            im[j] = y;
         }
-#define HFY_LINALG_AFTER_(ra, ia, rb, ib)                                                                              \
-    ((ra) < (rb) ||                                                                                                    \
-     (!((ra) > (rb)) && (fabs(ia) > fabs(ib) || (!(fabs(ia) < fabs(ib)) && (ia) < (ib)))))
-        for (root = start; (child = 2 * root + 1) < end; root = child) {
-            if (child + 1 < end && HFY_LINALG_AFTER_(re[child + 1], im[child + 1], re[child], im[child])) child++;
-            if (!HFY_LINALG_AFTER_(re[child], im[child], a, b)) break;
-            re[root] = re[child], im[root] = im[child];
-        }
-#undef HFY_LINALG_AFTER_
-        re[root] = a, im[root] = b;
+        re[j] = a;
+        im[j] = b;
     }
 }
 
@@ -6655,33 +6596,29 @@ HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a)
     }
 }
 
-/* The collected rotations on one strip of columns of the vectors (which are rows). */
-HFY_PRIVATE_ void hfy_linalg_rotate_strip_(void *context, size_t strip)
+/* The collected rotations on `width` columns of the vectors (which are rows) from z on. */
+static inline void hfy_linalg_rotate_columns_(const hfy_linalg_symmetric_ *s, double *z, size_t width)
 {
-    const hfy_linalg_symmetric_ *s = (const hfy_linalg_symmetric_ *)context;
-    size_t n = s->n, first = strip * HFY_LINALG_STRIP_, i, l;
-    double *z = s->vectors + first;
-    if (n - first >= HFY_LINALG_STRIP_) {
-        for (i = 0; i < s->count; i++) {
-            double c = s->rotations[i].c, t = s->rotations[i].s;
-            double *x = z + s->rotations[i].row * n, *y = x + n;
-            for (l = 0; l < HFY_LINALG_STRIP_; l++) {
-                double f = y[l], g = x[l];
-                y[l] = t * g + c * f;
-                x[l] = c * g - t * f;
-            }
-        }
-        return;
-    }
+    size_t i, l;
     for (i = 0; i < s->count; i++) {
-        double c = s->rotations[i].c, t = s->rotations[i].s;
-        double *x = z + s->rotations[i].row * n, *y = x + n;
-        for (l = 0; l < n - first; l++) {
+        const double c = s->rotations[i].c, t = s->rotations[i].s;
+        double *x = z + s->rotations[i].row * s->n, *y = x + s->n;
+        for (l = 0; l < width; l++) {
             double f = y[l], g = x[l];
             y[l] = t * g + c * f;
             x[l] = c * g - t * f;
         }
     }
+}
+
+HFY_PRIVATE_ void hfy_linalg_rotate_strip_(void *context, size_t strip)
+{
+    const hfy_linalg_symmetric_ *s = (const hfy_linalg_symmetric_ *)context;
+    const size_t first = strip * HFY_LINALG_STRIP_, left = s->n - first;
+    if (left < HFY_LINALG_STRIP_)
+        hfy_linalg_rotate_columns_(s, s->vectors + first, left);
+    else
+        hfy_linalg_rotate_columns_(s, s->vectors + first, HFY_LINALG_STRIP_);
 }
 
 HFY_PRIVATE_ void hfy_linalg_rotate_(hfy_linalg_symmetric_ *s)
@@ -6955,25 +6892,33 @@ HFY_PRIVATE_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size
     return HFY_OK;
 }
 
+/* Decomposes a in scratch of the work, *values too. */
+HFY_PRIVATE_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns, int unit,
+                                            double **values, hfy_work *w)
+{
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_status status = HFY_OK;
+    while (hfy_base_layout_(&arena, w, &status)) {
+        *values = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
+        hfy_linalg_svd_plan_(&arena, rows, columns, s);
+    }
+    if (status) return status;
+    status = hfy_linalg_svd_run_(s, a, rows, columns, *values, unit);
+    if (status) return hfy_base_fail_(w, status, "the rotations did not converge on %z x %z", rows, columns);
+    return HFY_OK;
+}
+
 HFY_API hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, double *values, double *left,
                                   double *right, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_linalg_svd_ s;
     hfy_status status;
     double *found = NULL;
     memset(&s, 0, sizeof s);
     s.eigen.simd = hfy_simd_choose_(w);
     status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, values, "values", w) : HFY_ERR_UNSUPPORTED;
-    while (hfy_base_layout_(&arena, w, &status)) {
-        found = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
-        hfy_linalg_svd_plan_(&arena, rows, columns, &s);
-    }
-    if (!status) {
-        status = hfy_linalg_svd_run_(&s, a, rows, columns, found, left || right);
-        if (status) status = hfy_base_fail_(w, status, "the rotations did not converge on %z x %z", rows, columns);
-    }
+    if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, left || right, &found, w);
     if (!status) {
         size_t tall = s.wide * s.tall * sizeof(double), wide = s.wide * s.wide * sizeof(double);
         memcpy(values, found, s.wide * sizeof(double));
@@ -6987,33 +6932,23 @@ HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns,
                                    size_t *rank, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_linalg_svd_ s;
     hfy_status status;
     double *values = NULL;
-    size_t i, j;
     memset(&s, 0, sizeof s);
     s.eigen.simd = hfy_simd_choose_(w);
     status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, inverse, "inverse", w) : HFY_ERR_UNSUPPORTED;
     if (!status && (!(cut >= 0) || !hfy_base_is_finite_(cut)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "cut is %g; it should be finite and not negative", cut);
-    while (hfy_base_layout_(&arena, w, &status)) {
-        values = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
-        hfy_linalg_svd_plan_(&arena, rows, columns, &s);
-    }
-    if (!status) {
-        status = hfy_linalg_svd_run_(&s, a, rows, columns, values, 1);
-        if (status) status = hfy_base_fail_(w, status, "the rotations did not converge on %z x %z", rows, columns);
-    }
-    if (!status) {
-        size_t kept = 0;
+    if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, 1, &values, w);
+    if (!status) { /* sum over the kept of r_i l_i^T / value_i */
         const double *l = rows >= columns ? s.matrix : s.v;
         double *r = rows >= columns ? s.v : s.matrix;
+        size_t i, j, kept = 0;
         if (!(cut > 0)) cut = (double)s.tall * DBL_EPSILON;
         while (kept < s.wide && values[kept] > cut * values[0]) kept++;
         for (i = 0; i < kept; i++)
             for (j = 0; j < columns; j++) r[i * columns + j] /= values[i];
-        for (i = 0; !kept && i < rows * columns; i++) inverse[i] = 0;
         hfy_linalg_multiply_(s.eigen.simd, columns, rows, kept, hfy_linalg_turned_(r, columns),
                              hfy_linalg_rows_(l, rows), hfy_linalg_set_(inverse, rows), s.eigen.gemm);
         if (rank) *rank = kept;
@@ -22373,6 +22308,9 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_TARGET_
 #undef HFY_INLINE_
 #undef HFY_UNROLL_
+#undef HFY_FV_
+#undef HFY_DV_
+#undef HFY_VV_
 #undef HFY_NARROW_
 #undef HFY_VN_
 #undef HFY_DN_
