@@ -2574,10 +2574,10 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n)
    >>simd.impl   the kernels, one table of them for each instruction set
    May call: base.
    How: plain C (the definition of every kernel); then one template over a small vocabulary of vector operations,
-   compiled for SSE2, AVX2+FMA, AVX-512 and NEON (those of HFY_ISAS) by this file including itself. On x86 each function carries its
-   instruction set as an attribute, so a plain `cc -O2` makes them all and the machine decides at run time; NEON is
-   decided by the compiler. What linear algebra shares with a retrieval (the dot with one vector, the sum of rows, tiles
-   of products) is compiled for both precisions, and for plain C, where a vector has one lane.
+   compiled for SSE2, AVX2+FMA, AVX-512 and NEON (those of HFY_ISAS) by this file including itself. On x86 each function
+   carries its instruction set as an attribute, so a plain `cc -O2` makes them all and the machine decides at run time;
+   NEON is decided by the compiler. What linear algebra shares with a retrieval (the dot with one vector, the sum of
+   rows, tiles of products) is compiled for both precisions, and for plain C, where a vector has one lane.
    Numerics: one canonical dot. The products of a row run along the dimension into LANES accumulators, lane l taking
    elements l, l + LANES, ...; then the lanes are folded in halves; sums of BLOCK elements are added in double. Every
    (row, query) pair is summed this way whatever tile it stands in, so a query's bits do not depend on its batch.
@@ -3032,8 +3032,8 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #endif /* HFY_BODIES_ rest while the templates are defined */
 
 /* --- the vocabulary of the templates: what a vector of this pass can do ---
-   HFY_F_(op) acts on float, HFY_D_(op) on double, HFY_V_(op) on the precision of the pass. HFY_FV_, HFY_DV_, HFY_VV_ are
-   the vectors, HFY_V_(tail) knows the first n lanes (n <= LANES), HFY_V_(cond) is one truth per lane. */
+   HFY_F_(op) acts on float, HFY_D_(op) on double, HFY_V_(op) on the precision of the pass. HFY_FV_, HFY_DV_, HFY_VV_
+   are the vectors, HFY_V_(tail) knows the first n lanes (n <= LANES), HFY_V_(cond) is one truth per lane. */
 #ifdef HFY_SIMD_PASS_
 
 #define HFY_PASTE_3_(name, type, isa) hfy_simd_##name##_##type##_##isa##_
@@ -3204,7 +3204,7 @@ HFY_INLINE_ HFY_DV_ HFY_D_(load)(const double *p) { return HFY_MM_(loadu_pd)(p);
 HFY_INLINE_ void HFY_F_(store)(float *p, HFY_FV_ a) { HFY_MM_(storeu_ps)(p, a); }
 HFY_INLINE_ void HFY_D_(store)(double *p, HFY_DV_ a) { HFY_MM_(storeu_pd)(p, a); }
 #define HFY_WORD_(op)                                                                                                  \
-    HFY_INLINE_ HFY_FV_ HFY_F_(op)(HFY_FV_ a, HFY_FV_ b) { return HFY_MM_(op##_ps)(a, b); }                \
+    HFY_INLINE_ HFY_FV_ HFY_F_(op)(HFY_FV_ a, HFY_FV_ b) { return HFY_MM_(op##_ps)(a, b); }                            \
     HFY_INLINE_ HFY_DV_ HFY_D_(op)(HFY_DV_ a, HFY_DV_ b) { return HFY_MM_(op##_pd)(a, b); }
 HFY_WORD_(add) HFY_WORD_(sub) HFY_WORD_(mul) HFY_WORD_(div)
 HFY_WORD_(max) HFY_WORD_(min) /* the second operand where either is NaN */
@@ -3538,7 +3538,7 @@ HFY_INLINE_ HFY_DV_ HFY_D_(load)(const double *p) { return vld1q_f64(p); }
 HFY_INLINE_ void HFY_F_(store)(float *p, HFY_FV_ a) { vst1q_f32(p, a); }
 HFY_INLINE_ void HFY_D_(store)(double *p, HFY_DV_ a) { vst1q_f64(p, a); }
 #define HFY_WORD_(op)                                                                                                  \
-    HFY_INLINE_ HFY_FV_ HFY_F_(op)(HFY_FV_ a, HFY_FV_ b) { return v##op##q_f32(a, b); }                    \
+    HFY_INLINE_ HFY_FV_ HFY_F_(op)(HFY_FV_ a, HFY_FV_ b) { return v##op##q_f32(a, b); }                                \
     HFY_INLINE_ HFY_DV_ HFY_D_(op)(HFY_DV_ a, HFY_DV_ b) { return v##op##q_f64(a, b); }
 HFY_WORD_(add) HFY_WORD_(sub) HFY_WORD_(mul) HFY_WORD_(div) HFY_WORD_(max) HFY_WORD_(min)
 #undef HFY_WORD_
