@@ -5370,6 +5370,31 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *
     }
 }
 
+/* Row i of a factor, rows `stride` apart, or packed: stride 0. */
+HFY_PRIVATE_ double *hfy_linalg_factor_row_(double *l, size_t stride, size_t i)
+{
+    return l + (stride ? i * stride : i * (i + 1) / 2);
+}
+
+/* Takes row and column j out of A = L L^T (count x count): row j of L goes, and rotations of neighbouring columns make
+   the rest lower again. */
+HFY_PRIVATE_ void hfy_linalg_factor_leave_(double *l, size_t stride, size_t count, size_t j)
+{
+    size_t c, i;
+    for (c = j; c + 1 < count; c++) { /* row c+1 has an entry too many, at column c+1 */
+        double *row = hfy_linalg_factor_row_(l, stride, c + 1), size = sqrt(row[c] * row[c] + row[c + 1] * row[c + 1]);
+        const double cosine = row[c] / size, sine = row[c + 1] / size;
+        row[c] = size;
+        for (i = c + 2; i < count; i++) {
+            double *below = hfy_linalg_factor_row_(l, stride, i), a = below[c], b = below[c + 1];
+            below[c] = cosine * a + sine * b;
+            below[c + 1] = cosine * b - sine * a;
+        }
+    }
+    for (c = j; c + 1 < count; c++)
+        memmove(hfy_linalg_factor_row_(l, stride, c), hfy_linalg_factor_row_(l, stride, c + 1), (c + 1) * sizeof *l);
+}
+
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.gemm   C = alpha A B + beta C, float and double in every build; y = alpha A x + beta y in double
    May call: base, simd.
@@ -6738,6 +6763,24 @@ HFY_PRIVATE_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, doub
     }
     for (i = 0; i < n; i++) values[i] = s->diagonal[i] / scale;
     return HFY_OK;
+}
+
+/* out = S^+ X, X n x columns, with the eigenvalues and vectors that symmetric_run_ left of S; those above cut times the
+   largest count, and how many is returned. turned: n x columns; out may be x. gemm: scratch of n x columns by n. */
+HFY_PRIVATE_ size_t hfy_linalg_symmetric_pinv_(const hfy_linalg_symmetric_ *s, const double *values, double cut,
+                                               size_t columns, const double *x, double *turned, double *out,
+                                               double *gemm)
+{
+    const size_t n = s->n;
+    size_t i, j, kept = 0;
+    while (kept < n && values[kept] > cut * values[0]) kept++;
+    hfy_linalg_multiply_(s->simd, kept, columns, n, hfy_linalg_rows_(s->vectors, n), hfy_linalg_rows_(x, columns),
+                         hfy_linalg_set_(turned, columns), gemm);
+    for (i = 0; i < kept; i++)
+        for (j = 0; j < columns; j++) turned[i * columns + j] /= values[i];
+    hfy_linalg_multiply_(s->simd, n, columns, kept, hfy_linalg_turned_(s->vectors, n),
+                         hfy_linalg_rows_(turned, columns), hfy_linalg_set_(out, columns), gemm);
+    return kept;
 }
 
 HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, double *vectors, hfy_work *work)

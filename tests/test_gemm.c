@@ -1,6 +1,6 @@
 /* test_gemm.c: matrix products of every instruction set, float and double: against long double and, bit for bit, against
    their definition; all transposes and strides, sizes around every tile and block, beta = 0 over NaN, parts of a product,
-   the projection of a retrieval, at the end of a page. */
+   the projection of a retrieval, at the end of a page; what is built on them: downdates, pseudo-inverses. */
 #if defined(__unix__) && !defined(_DEFAULT_SOURCE)
 #define _DEFAULT_SOURCE
 #endif
@@ -415,6 +415,83 @@ TEST(vectors)
         }
 }
 
+/* A row and column out of a factor: that of what is left, in rows and packed. */
+TEST(factor_leave)
+{
+    enum { most_n = 24 };
+    size_t n, out, i, j, k;
+    double x[most_n * most_n], full[most_n * most_n], less[most_n * most_n], packed[most_n * most_n];
+    for (n = 1; n <= most_n; n += 1 + n / 4)
+        for (out = 0; out < n; out++) {
+            double worst = 0, apart = 0;
+            for (i = 0; i < n * n; i++) x[i] = hfy_rng_normal(&dice);
+            for (i = 0; i < n; i++)
+                for (j = 0; j < n; j++) {
+                    double sum = i == j;
+                    for (k = 0; k < n; k++) sum += x[i * n + k] * x[j * n + k];
+                    full[i * n + j] = sum;
+                    if (i != out && j != out) less[(i - (i > out)) * n + j - (j > out)] = sum;
+                }
+            CHECK(hfy_linalg_cholesky_(full, n) == HFY_OK);
+            CHECK(hfy_linalg_cholesky_rows_(less, n, n - 1, NULL, 0) == HFY_OK);
+            for (i = 0; i < n; i++) memcpy(packed + i * (i + 1) / 2, full + i * n, (i + 1) * sizeof *full);
+            hfy_linalg_factor_leave_(full, n, n, out);
+            hfy_linalg_factor_leave_(packed, 0, n, out);
+            for (i = 0; i + 1 < n; i++)
+                for (j = 0; j <= i; j++) {
+                    worst = fmax(worst, fabs(full[i * n + j] - less[i * n + j]));
+                    apart = fmax(apart, fabs(full[i * n + j] - packed[i * (i + 1) / 2 + j]));
+                }
+            CHECK(worst <= 1e-12 * (double)n);
+            CHECK(apart <= 0);
+        }
+}
+
+/* S^+ X by eigenvalues, S of every rank: S S^+ X is the projection of X, and S^+ X lies in the span of S. */
+TEST(symmetric_pinv)
+{
+    enum { n = 17, columns = 5 };
+    static double y[n * n], s[n * n], copy[n * n], x[n * columns], out[n * columns], turned[n * columns];
+    static double values[n], vectors[n * n], gemm[40000];
+    size_t rank, i, j, k;
+    for (rank = 0; rank <= n; rank++) {
+        hfy_linalg_symmetric_ eigen;
+        hfy_base_arena_ arena = {NULL, 0, 0};
+        hfy_work work;
+        hfy_status status = HFY_OK;
+        double worst = 0;
+        memset(&work, 0, sizeof work);
+        memset(&eigen, 0, sizeof eigen);
+        eigen.simd = hfy_simd_of_(HFY_ISA_BEST);
+        while (hfy_base_layout_(&arena, &work, &status)) hfy_linalg_symmetric_plan_(&arena, n, 1, &eigen);
+        for (i = 0; i < n * n; i++) y[i] = hfy_rng_normal(&dice);
+        for (i = 0; i < n * columns; i++) x[i] = hfy_rng_normal(&dice);
+        hfy_linalg_multiply_(eigen.simd, n, n, rank, hfy_linalg_rows_(y, n), hfy_linalg_turned_(y, n),
+                             hfy_linalg_set_(s, n), gemm);
+        memcpy(copy, s, sizeof s);
+        CHECK(hfy_linalg_symmetric_run_(&eigen, copy, values, vectors) == HFY_OK);
+        CHECK_EQ(hfy_linalg_symmetric_pinv_(&eigen, values, 1e-12, columns, x, turned, out, gemm), rank);
+        for (i = 0; i < n; i++)
+            for (j = 0; j < columns; j++) { /* S (S S^+ X - X) = 0 */
+                double sum = 0, size = 0;
+                for (k = 0; k < n; k++) {
+                    double in = -x[k * columns + j];
+                    size_t l;
+                    for (l = 0; l < n; l++) in += s[k * n + l] * out[l * columns + j];
+                    sum += s[i * n + k] * in;
+                    size += fabs(s[i * n + k]);
+                }
+                worst = fmax(worst, fabs(sum) / (1 + size));
+            }
+        CHECK(worst <= 1e-10);
+        memcpy(turned, out, sizeof out);
+        memcpy(copy, x, sizeof x); /* in place */
+        hfy_linalg_symmetric_pinv_(&eigen, values, 1e-12, columns, copy, turned, copy, gemm);
+        CHECK(!memcmp(copy, out, sizeof out));
+        hfy_work_free(&work);
+    }
+}
+
 int main(int argc, char **argv)
 {
     int isa;
@@ -432,5 +509,7 @@ int main(int argc, char **argv)
     RUN(definition);
 #endif
     RUN(vectors);
+    RUN(factor_leave);
+    RUN(symmetric_pinv);
     return CHECK_END();
 }
