@@ -101,6 +101,11 @@
                                                                  separation without HFY_ONLY_STRUCTURE
      HFY_FILE                  "hfy.h"         implementation    under which name hfy.h includes itself, once for each
                                                                  instruction set; define it if you renamed the file
+     HFY_ISAS                  all             implementation    instruction sets to compile, as HFY_ISAS_SSE2 |
+                                                                 HFY_ISAS_AVX2 (SCALAR, SSE2, AVX2, AVX512, NEON). The
+                                                                 one that the compiler's target has (x86-64: SSE2) is
+                                                                 always there; by default no vectors narrower than that
+                                                                 (with -mavx2 no SSE2). AVX512 brings AVX2
      HFY_NO_SIMD               not defined     implementation    plain C kernels only, no intrinsics
      HFY_PLAIN                 not defined     implementation    hfy_retrieve is its definition (>>net.plain), one query
                                                                  at a time: the same bits (SOFTMAX, EXP: to rounding)
@@ -526,6 +531,12 @@ typedef enum hfy_isa {
     HFY_ISA_AVX512,
     HFY_ISA_NEON
 } hfy_isa;
+/* For HFY_ISAS: one bit for each. */
+#define HFY_ISAS_SCALAR 2
+#define HFY_ISAS_SSE2 4
+#define HFY_ISAS_AVX2 8
+#define HFY_ISAS_AVX512 16
+#define HFY_ISAS_NEON 32
 
 /* Scratch memory, the choice of instruction set, and the message of the last error. One per thread; zeroed = ready.
    Zeroed, it allocates with HFY_MALLOC, grows when a call needs more, and is emptied by hfy_work_free.
@@ -537,7 +548,7 @@ typedef struct hfy_work {
     size_t capacity;   /* its bytes */
     size_t used;       /* bytes that the last call used */
     size_t peak;       /* the most that a call has asked for so far: this many bytes would do */
-    hfy_isa isa;       /* HFY_ISA_BEST, or the instruction set to force (UNSUPPORTED if this machine has it not) */
+    hfy_isa isa;       /* HFY_ISA_BEST, or the set to force (UNSUPPORTED if this machine or build has it not) */
     unsigned owned;    /* set by the library when it allocated buffer */
     char message[160]; /* what the last call had to say: empty after success */
 } hfy_work;
@@ -2604,10 +2615,10 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n)
    >>simd.impl   the kernels, one table of them for each instruction set
    May call: base.
    How: plain C (the definition of every kernel); then one template over a small vocabulary of vector operations,
-   compiled for SSE2, AVX2+FMA, AVX-512 and NEON by this file including itself. On x86 each function carries its
-   instruction set as an attribute, so a plain `cc -O2` makes them all and the machine decides at run time; NEON is
-   decided by the compiler. What linear algebra shares with a retrieval (the dot with one vector, the sum of rows, tiles
-   of products) is compiled for both precisions, and for plain C, where a vector has one lane.
+   compiled for SSE2, AVX2+FMA, AVX-512 and NEON (those of HFY_ISAS) by this file including itself. On x86 each function
+   carries its instruction set as an attribute, so a plain `cc -O2` makes them all and the machine decides at run time;
+   NEON is decided by the compiler. What linear algebra shares with a retrieval (the dot with one vector, the sum of
+   rows, tiles of products) is compiled for both precisions, and for plain C, where a vector has one lane.
    Numerics: one canonical dot. The products of a row run along the dimension into LANES accumulators, lane l taking
    elements l, l + LANES, ...; then the lanes are folded in halves; sums of BLOCK elements are added in double. Every
    (row, query) pair is summed this way whatever tile it stands in, so a query's bits do not depend on its batch.
@@ -2625,9 +2636,11 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n)
 #define HFY_SIMD_NOINLINE_
 #endif
 
-/* Which vector kernels this compiler can make. */
-#if !defined(HFY_NO_SIMD)
-#if (defined(__x86_64__) || defined(__i386__)) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8))
+/* The instruction sets that this compiler can make, and of them the one that every machine of its target has: FLOOR. */
+#if defined(HFY_NO_SIMD)
+#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
+#define HFY_SIMD_MOST_ HFY_ISAS_SCALAR
+#elif (defined(__x86_64__) || defined(__i386__)) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8))
 #define HFY_SIMD_X86_
 #include <immintrin.h>
 #elif defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86)) && !defined(_M_ARM64EC)
@@ -2636,8 +2649,40 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n)
 #include <intrin.h>
 #elif defined(__aarch64__) && defined(__ARM_NEON) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8))
 #define HFY_SIMD_NEON_
+#define HFY_SIMD_FLOOR_ HFY_ISAS_NEON
+#define HFY_SIMD_MOST_ (HFY_ISAS_SCALAR | HFY_ISAS_NEON)
 #include <arm_neon.h>
+#else
+#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
+#define HFY_SIMD_MOST_ HFY_ISAS_SCALAR
 #endif
+#ifdef HFY_SIMD_X86_
+#define HFY_SIMD_MOST_ (HFY_ISAS_SCALAR | HFY_ISAS_SSE2 | HFY_ISAS_AVX2 | HFY_ISAS_AVX512)
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#define HFY_SIMD_FLOOR_ HFY_ISAS_AVX512
+#elif defined(__AVX2__) && (defined(__FMA__) || defined(_MSC_VER))
+#define HFY_SIMD_FLOOR_ HFY_ISAS_AVX2
+#elif defined(__SSE2__) || defined(_M_X64)
+#define HFY_SIMD_FLOOR_ HFY_ISAS_SSE2
+#else
+#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
+#endif
+#endif
+#if defined(__GNUC__)
+#define HFY_PREFETCH_(address) __builtin_prefetch((const void *)(address), 0, 3)
+#define HFY_PREFETCH_L2_(address) __builtin_prefetch((const void *)(address), 0, 2)
+#elif defined(HFY_SIMD_X86_)
+#define HFY_PREFETCH_(address) _mm_prefetch((const char *)(address), _MM_HINT_T0)
+#define HFY_PREFETCH_L2_(address) _mm_prefetch((const char *)(address), _MM_HINT_T1)
+#else
+#define HFY_PREFETCH_(address) (void)0
+#define HFY_PREFETCH_L2_(address) (void)0
+#endif
+/* Is one of these compiled? By default plain C is, and FLOOR with all that is above it. */
+#ifdef HFY_ISAS
+#define HFY_SIMD_HAS_(sets) (((HFY_ISAS) | HFY_SIMD_FLOOR_) & HFY_SIMD_MOST_ & (sets))
+#else
+#define HFY_SIMD_HAS_(sets) ((HFY_ISAS_SCALAR | ~(HFY_SIMD_FLOOR_ - 1)) & HFY_SIMD_MOST_ & (sets))
 #endif
 
 /* out[j*out_stride + i] = pairwise(x_i, q_j) for rows x_i and nq queries q_j of dim. */
@@ -2704,8 +2749,6 @@ typedef struct hfy_simd_block_ {
 typedef struct hfy_simd_product_ {
     size_t size, rows, columns; /* of an element; of a tile of registers */
     void (*block)(const hfy_simd_block_ *block);
-    /* to[p*width + j] = from[j*across + p*along] for j < have, p < k */
-    void (*pack)(void *to, size_t width, const void *from, size_t across, size_t along, size_t have, size_t k);
 } hfy_simd_product_;
 
 typedef struct hfy_simd_products_ {
@@ -2717,6 +2760,76 @@ typedef struct hfy_simd_products_ {
     /* sweeps of the QR algorithm: see >>linalg.eigen */
     void (*chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count);
 } hfy_simd_products_;
+
+/* The tiles in which vector kernels go through all pairs: `one` query with any number of rows, eight at a time; `few`,
+   rows x queries at once. */
+enum { HFY_SIMD_TALL_ = 8, HFY_SIMD_BROAD_ = 3 };
+typedef struct hfy_simd_tiles_ {
+    void (*one)(const hfy_real *x, size_t x_stride, size_t rows, const hfy_real *q, size_t dim, hfy_real *out);
+    void (*few)(const hfy_real *const *x, const hfy_real *const *q, size_t dim, hfy_real *out, size_t out_stride);
+    size_t rows, queries;
+} hfy_simd_tiles_;
+
+/* Rows stay in L1 while the queries pass; queries in L2 while the rows pass; edges repeat the last row or query and
+   drop what comes of it. A query that is left over meets eight rows. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_tiles_ *t, const hfy_real *x, size_t x_stride,
+                                                         size_t rows, const hfy_real *q, size_t q_stride, size_t nq,
+                                                         size_t dim, hfy_real *out, size_t out_stride)
+{
+    const size_t line = 64 / sizeof *x, row_bytes = dim * sizeof *x + 1, tall = t->rows, broad = t->queries;
+    const hfy_real *px[HFY_SIMD_TALL_], *pq[HFY_SIMD_BROAD_];
+    hfy_real sum[HFY_SIMD_TALL_ * HFY_SIMD_BROAD_];
+    size_t j_block = 262144 / row_bytes / broad * broad, i_block = rows, i0, j0, i, j, r, s;
+    if (nq == 1) {
+        t->one(x, x_stride, rows, q, dim, out);
+        return;
+    }
+    if (j_block < 4 * broad) j_block = 4 * broad;
+    if (nq > j_block) {
+        i_block = 262144 / row_bytes / tall * tall;
+        if (i_block < 4 * tall) i_block = 4 * tall;
+        j_block = ((nq - 1) / ((nq - 1) / j_block + 1) / broad + 1) * broad; /* even shares */
+    }
+    for (i0 = 0; i0 < rows; i0 += i_block)
+        for (j0 = 0; j0 < nq; j0 += j_block) {
+            const size_t i1 = hfy_base_min_(i0 + i_block, rows), j1 = hfy_base_min_(j0 + j_block, nq);
+            const size_t all_lines = (dim + line - 1) / line; /* of rows yet to come; a tile fetches a share */
+            const size_t tiles = (j1 - j0 + broad - 1) / broad, share = (all_lines + tiles - 1) / tiles;
+            for (i = i0; i < i1; i += tall) {
+                const size_t left = hfy_base_min_(tall, i1 - i), next = i + tall;
+                const size_t lines = next + tall <= rows ? all_lines : 0;
+                const hfy_real *from = q + j0 * q_stride;
+                size_t at = 0, end = 0;
+                hfy_real *to = out + j0 * out_stride + i;
+                px[0] = x + i * x_stride;
+                for (r = 1; r < tall; r++) px[r] = px[r - 1] + (r < left ? x_stride : 0);
+                for (j = j0; j < j1; j += broad) {
+                    const size_t width = hfy_base_min_(broad, j1 - j);
+                    for (end = hfy_base_min_(end + share, lines); at < end; at++)
+                        for (r = 0; r < tall; r++) HFY_PREFETCH_L2_(x + (next + r) * x_stride + at * line);
+                    if (width == 1) {
+                        const size_t first = i0 + (i - i0) / HFY_SIMD_TALL_ * HFY_SIMD_TALL_;
+                        if (next - first == HFY_SIMD_TALL_ || next >= i1)
+                            t->one(x + first * x_stride, x_stride, i + left - first, from, dim, to + first - i);
+                        break;
+                    }
+                    for (s = 0; s < broad; s++) {
+                        pq[s] = from;
+                        if (s + 1 < width) from += q_stride;
+                    }
+                    from += q_stride;
+                    if (left == tall && width == broad) {
+                        t->few(px, pq, dim, to, out_stride);
+                        to += broad * out_stride;
+                        continue;
+                    }
+                    t->few(px, pq, dim, sum, tall);
+                    for (s = 0; s < width; s++, to += out_stride)
+                        for (r = 0; r < left; r++) to[r] = sum[s * tall + r];
+                }
+            }
+        }
+}
 
 /* --- scalar: plain C, the definition of every kernel --- */
 
@@ -2950,40 +3063,27 @@ HFY_PRIVATE_ size_t hfy_simd_signs_scalar_(const double *h, const double *width,
     return clear;
 }
 
-static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
-                                           HFY_ISA_SCALAR,
-                                           1,
-                                           hfy_simd_dot_scalar_,
-                                           hfy_simd_euclidean_scalar_,
-                                           hfy_simd_manhattan_scalar_,
-                                           hfy_simd_combine_scalar_,
-                                           hfy_simd_gather_scalar_,
-                                           hfy_simd_max_scalar_,
-                                           hfy_simd_window_scalar_,
-                                           hfy_simd_softmax_scalar_,
-                                           hfy_simd_scale_scalar_,
-                                           hfy_simd_scale_once_scalar_,
-                                           hfy_simd_mix_scalar_,
-                                           hfy_simd_cut_scalar_,
-                                           hfy_simd_apart_scalar_,
-                                           hfy_simd_exp_scalar_,
-                                           hfy_simd_below_scalar_,
-                                           hfy_simd_keep_below_scalar_,
-                                           hfy_simd_powers_scalar_,
-                                           hfy_simd_clip_scalar_,
-                                           hfy_simd_signs_scalar_};
+static const hfy_simd_ hfy_simd_table_real_scalar_ = {
+    "scalar", HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
+    hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_,
+    hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
+    hfy_simd_cut_scalar_, hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_below_scalar_,
+    hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_};
 
 #endif /* HFY_BODIES_ rest while the templates are defined */
 
 /* --- the vocabulary of the templates: what a vector of this pass can do ---
-   HFY_F_(op) acts on float, HFY_D_(op) on double, HFY_V_(op) on the precision of the pass: HFY_V_(vec) is the vector,
-   HFY_V_(tail) knows the first n lanes (n < LANES), HFY_V_(cond) is one truth per lane. */
+   HFY_F_(op) acts on float, HFY_D_(op) on double, HFY_V_(op) on the precision of the pass. HFY_FV_, HFY_DV_, HFY_VV_
+   are the vectors, HFY_V_(tail) knows the first n lanes (n <= LANES), HFY_V_(cond) is one truth per lane. */
 #ifdef HFY_SIMD_PASS_
 
 #define HFY_PASTE_3_(name, type, isa) hfy_simd_##name##_##type##_##isa##_
 #define HFY_PASTE_(name, type, isa) HFY_PASTE_3_(name, type, isa)
 #define HFY_F_(name) HFY_PASTE_(name, f32, HFY_ISA_)
 #define HFY_D_(name) HFY_PASTE_(name, f64, HFY_ISA_)
+#define HFY_FV_ HFY_F_(vec)
+#define HFY_DV_ HFY_D_(vec)
+#define HFY_VV_ HFY_V_(vec)
 #if defined(HFY_DOUBLE) != defined(HFY_SIMD_OTHER_)
 #define HFY_V_(name) HFY_PASTE_(name, f64, HFY_ISA_)
 #define HFY_S_ double
@@ -2995,6 +3095,18 @@ static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
 #define HFY_BITS_ 32
 #define HFY_LANES_ (HFY_BYTES_ / 4)
 #endif
+/* AVX-512's tables take from AVX2 what gives the same bits and is no part of scores, batches or products. */
+#if HFY_SIMD_PASS_ == 4
+#define HFY_NARROW_ avx2
+#else
+#define HFY_NARROW_ HFY_ISA_
+#endif
+#ifdef HFY_DOUBLE
+#define HFY_VN_(name) HFY_PASTE_(name, f64, HFY_NARROW_)
+#else
+#define HFY_VN_(name) HFY_PASTE_(name, f32, HFY_NARROW_)
+#endif
+#define HFY_DN_(name) HFY_PASTE_(name, f64, HFY_NARROW_)
 
 /* ROWS x QUERIES accumulators of a dot tile, STRIP x BATCH of a projection and of a product of matrices. */
 #if HFY_SIMD_PASS_ == 1 /* plain C, products only: a vector of one lane */
@@ -3067,43 +3179,29 @@ static const hfy_simd_ hfy_simd_scalar_ = {"scalar",
 #else
 #define HFY_PIN_(v) (void)0
 #endif
-#if defined(__GNUC__)
-#define HFY_PREFETCH_(address) __builtin_prefetch((const void *)(address), 0, 3)
-#define HFY_PREFETCH_L2_(address) __builtin_prefetch((const void *)(address), 0, 2)
-#elif HFY_SIMD_PASS_ == 1
-#define HFY_PREFETCH_(address) (void)0
-#define HFY_PREFETCH_L2_(address) (void)0
-#else
-#define HFY_PREFETCH_(address) _mm_prefetch((const char *)(address), _MM_HINT_T0)
-#define HFY_PREFETCH_L2_(address) _mm_prefetch((const char *)(address), _MM_HINT_T1)
-#endif
-
 #if HFY_SIMD_PASS_ == 1
-typedef HFY_S_ HFY_V_(vec);
+typedef HFY_S_ HFY_VV_;
 typedef size_t HFY_V_(tail);
-HFY_INLINE_ HFY_V_(vec) HFY_V_(zero)(void) { return 0; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(set)(HFY_S_ a) { return a; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(load)(const HFY_S_ *p) { return *p; }
-HFY_INLINE_ void HFY_V_(store)(HFY_S_ *p, HFY_V_(vec) a) { *p = a; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(add)(HFY_V_(vec) a, HFY_V_(vec) b) { return a + b; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(sub)(HFY_V_(vec) a, HFY_V_(vec) b) { return a - b; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(mul)(HFY_V_(vec) a, HFY_V_(vec) b) { return a * b; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(abs)(HFY_V_(vec) a) { return a < 0 ? -a : a; }
+HFY_INLINE_ HFY_VV_ HFY_V_(zero)(void) { return 0; }
+HFY_INLINE_ HFY_VV_ HFY_V_(set)(HFY_S_ a) { return a; }
+HFY_INLINE_ HFY_VV_ HFY_V_(load)(const HFY_S_ *p) { return *p; }
+HFY_INLINE_ void HFY_V_(store)(HFY_S_ *p, HFY_VV_ a) { *p = a; }
+HFY_INLINE_ HFY_VV_ HFY_V_(add)(HFY_VV_ a, HFY_VV_ b) { return a + b; }
+HFY_INLINE_ HFY_VV_ HFY_V_(sub)(HFY_VV_ a, HFY_VV_ b) { return a - b; }
+HFY_INLINE_ HFY_VV_ HFY_V_(mul)(HFY_VV_ a, HFY_VV_ b) { return a * b; }
+HFY_INLINE_ HFY_VV_ HFY_V_(abs)(HFY_VV_ a) { return a < 0 ? -a : a; }
 #if HFY_BITS_ == 32 && defined(__FP_FAST_FMAF) /* said aloud, or the compiler fuses some tiles and not others */
-HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return fmaf(a, b, c); }
+HFY_INLINE_ HFY_VV_ HFY_V_(fma)(HFY_VV_ a, HFY_VV_ b, HFY_VV_ c) { return fmaf(a, b, c); }
 #elif HFY_BITS_ == 64 && defined(__FP_FAST_FMA)
-HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return fma(a, b, c); }
+HFY_INLINE_ HFY_VV_ HFY_V_(fma)(HFY_VV_ a, HFY_VV_ b, HFY_VV_ c) { return fma(a, b, c); }
 #else
-HFY_INLINE_ HFY_V_(vec) HFY_V_(fma)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c) { return a * b + c; }
+HFY_INLINE_ HFY_VV_ HFY_V_(fma)(HFY_VV_ a, HFY_VV_ b, HFY_VV_ c) { return a * b + c; }
 #endif
 /* one lane has no tail */
 HFY_INLINE_ HFY_V_(tail) HFY_V_(first)(size_t n) { return n; }
-HFY_INLINE_ HFY_V_(vec) HFY_V_(load_n)(const HFY_S_ *p, HFY_V_(tail) t) { return t ? *p : 0; }
-HFY_INLINE_ void HFY_V_(store_n)(HFY_S_ *p, HFY_V_(vec) a, HFY_V_(tail) t)
-{
-    if (t) *p = a;
-}
-HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
+HFY_INLINE_ HFY_VV_ HFY_V_(load_n)(const HFY_S_ *p, HFY_V_(tail) t) { return t ? *p : 0; }
+HFY_INLINE_ void HFY_V_(store_n)(HFY_S_ *p, HFY_VV_ a, HFY_V_(tail) t) { if (t) *p = a; }
+HFY_INLINE_ void HFY_V_(fold)(const HFY_VV_ *acc, int n, HFY_S_ *sum)
 {
     int i;
     for (i = 0; i < n; i++) sum[i] = acc[i];
@@ -3117,49 +3215,43 @@ HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
 #define HFY_MM_INT_(op) _mm_##op##_si128
 #define HFY_MM_CAST_(type) _mm_castsi128_##type
 #define HFY_MM_SET64_ _mm_set1_epi64x
-typedef __m128 HFY_F_(vec);
-typedef __m128d HFY_D_(vec);
+typedef __m128 HFY_FV_;
+typedef __m128d HFY_DV_;
 typedef __m128i HFY_D_(whole);
 #elif HFY_SIMD_PASS_ == 3
 #define HFY_MM_(op) _mm256_##op
 #define HFY_MM_INT_(op) _mm256_##op##_si256
 #define HFY_MM_CAST_(type) _mm256_castsi256_##type
 #define HFY_MM_SET64_ _mm256_set1_epi64x
-typedef __m256 HFY_F_(vec);
-typedef __m256d HFY_D_(vec);
+typedef __m256 HFY_FV_;
+typedef __m256d HFY_DV_;
 typedef __m256i HFY_D_(whole);
 #else
 #define HFY_MM_(op) _mm512_##op
 #define HFY_MM_INT_(op) _mm512_##op##_si512
 #define HFY_MM_CAST_(type) _mm512_castsi512_##type
 #define HFY_MM_SET64_ _mm512_set1_epi64
-typedef __m512 HFY_F_(vec);
-typedef __m512d HFY_D_(vec);
+typedef __m512 HFY_FV_;
+typedef __m512d HFY_DV_;
 typedef __m512i HFY_D_(whole);
 #endif
 
-HFY_INLINE_ HFY_F_(vec) HFY_F_(zero)(void) { return HFY_MM_(setzero_ps)(); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(zero)(void) { return HFY_MM_(setzero_pd)(); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(set)(float a) { return HFY_MM_(set1_ps)(a); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(set)(double a) { return HFY_MM_(set1_pd)(a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(load)(const float *p) { return HFY_MM_(loadu_ps)(p); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(load)(const double *p) { return HFY_MM_(loadu_pd)(p); }
-HFY_INLINE_ void HFY_F_(store)(float *p, HFY_F_(vec) a) { HFY_MM_(storeu_ps)(p, a); }
-HFY_INLINE_ void HFY_D_(store)(double *p, HFY_D_(vec) a) { HFY_MM_(storeu_pd)(p, a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(add)(HFY_F_(vec) a, HFY_F_(vec) b) { return HFY_MM_(add_ps)(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(add)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(add_pd)(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(sub)(HFY_F_(vec) a, HFY_F_(vec) b) { return HFY_MM_(sub_ps)(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(sub)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(sub_pd)(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(mul)(HFY_F_(vec) a, HFY_F_(vec) b) { return HFY_MM_(mul_ps)(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(mul)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(mul_pd)(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(div)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(div_pd)(a, b); }
-/* The second operand where either is NaN. */
-HFY_INLINE_ HFY_F_(vec) HFY_F_(max)(HFY_F_(vec) a, HFY_F_(vec) b) { return HFY_MM_(max_ps)(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(max)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(max_pd)(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(min)(HFY_F_(vec) a, HFY_F_(vec) b) { return HFY_MM_(min_ps)(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(min)(HFY_D_(vec) a, HFY_D_(vec) b) { return HFY_MM_(min_pd)(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(abs)(HFY_F_(vec) a) { return HFY_MM_(andnot_ps)(HFY_MM_(set1_ps)(-0.0f), a); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(abs)(HFY_D_(vec) a) { return HFY_MM_(andnot_pd)(HFY_MM_(set1_pd)(-0.0), a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(zero)(void) { return HFY_MM_(setzero_ps)(); }
+HFY_INLINE_ HFY_DV_ HFY_D_(zero)(void) { return HFY_MM_(setzero_pd)(); }
+HFY_INLINE_ HFY_FV_ HFY_F_(set)(float a) { return HFY_MM_(set1_ps)(a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(set)(double a) { return HFY_MM_(set1_pd)(a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(load)(const float *p) { return HFY_MM_(loadu_ps)(p); }
+HFY_INLINE_ HFY_DV_ HFY_D_(load)(const double *p) { return HFY_MM_(loadu_pd)(p); }
+HFY_INLINE_ void HFY_F_(store)(float *p, HFY_FV_ a) { HFY_MM_(storeu_ps)(p, a); }
+HFY_INLINE_ void HFY_D_(store)(double *p, HFY_DV_ a) { HFY_MM_(storeu_pd)(p, a); }
+#define HFY_WORD_(op)                                                                                                  \
+    HFY_INLINE_ HFY_FV_ HFY_F_(op)(HFY_FV_ a, HFY_FV_ b) { return HFY_MM_(op##_ps)(a, b); }                            \
+    HFY_INLINE_ HFY_DV_ HFY_D_(op)(HFY_DV_ a, HFY_DV_ b) { return HFY_MM_(op##_pd)(a, b); }
+HFY_WORD_(add) HFY_WORD_(sub) HFY_WORD_(mul) HFY_WORD_(div)
+HFY_WORD_(max) HFY_WORD_(min) /* the second operand where either is NaN */
+#undef HFY_WORD_
+HFY_INLINE_ HFY_FV_ HFY_F_(abs)(HFY_FV_ a) { return HFY_MM_(andnot_ps)(HFY_MM_(set1_ps)(-0.0f), a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(abs)(HFY_DV_ a) { return HFY_MM_(andnot_pd)(HFY_MM_(set1_pd)(-0.0), a); }
 
 #if HFY_SIMD_PASS_ == 2
 /* A compiler that may use FMA for the whole file must not fuse here. */
@@ -3168,83 +3260,67 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(abs)(HFY_D_(vec) a) { return HFY_MM_(andnot_pd)(H
 #else
 #define HFY_SEPARATE_(v) (void)0
 #endif
-HFY_INLINE_ HFY_F_(vec) HFY_F_(fma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c)
-{
-    __m128 product = _mm_mul_ps(a, b);
-    HFY_SEPARATE_(product);
-    return _mm_add_ps(product, c);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(fma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c)
-{
-    __m128d product = _mm_mul_pd(a, b);
-    HFY_SEPARATE_(product);
-    return _mm_add_pd(product, c);
-}
-HFY_INLINE_ HFY_F_(vec) HFY_F_(fnma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c)
-{
-    __m128 product = _mm_mul_ps(a, b);
-    HFY_SEPARATE_(product);
-    return _mm_sub_ps(c, product);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(fnma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c)
-{
-    __m128d product = _mm_mul_pd(a, b);
-    HFY_SEPARATE_(product);
-    return _mm_sub_pd(c, product);
-}
+#define HFY_WORD_(type, word, sum)                                                                                     \
+    HFY_INLINE_ HFY_PASTE_(vec, type, HFY_ISA_)                                                                        \
+        HFY_PASTE_(word, type, HFY_ISA_)(HFY_PASTE_(vec, type, HFY_ISA_) a, HFY_PASTE_(vec, type, HFY_ISA_) b,         \
+                                         HFY_PASTE_(vec, type, HFY_ISA_) c)                                            \
+    {                                                                                                                  \
+        HFY_PASTE_(vec, type, HFY_ISA_) product = HFY_PASTE_(mul, type, HFY_ISA_)(a, b);                               \
+        HFY_SEPARATE_(product);                                                                                        \
+        return sum;                                                                                                    \
+    }
+HFY_WORD_(f32, fma, _mm_add_ps(product, c))
+HFY_WORD_(f64, fma, _mm_add_pd(product, c))
+HFY_WORD_(f32, fnma, _mm_sub_ps(c, product))
+HFY_WORD_(f64, fnma, _mm_sub_pd(c, product))
+#undef HFY_WORD_
 #undef HFY_SEPARATE_
 #else
-HFY_INLINE_ HFY_F_(vec) HFY_F_(fma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c) { return HFY_MM_(fmadd_ps)(a, b, c); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(fma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c) { return HFY_MM_(fmadd_pd)(a, b, c); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(fnma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c)
-{
-    return HFY_MM_(fnmadd_ps)(a, b, c);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(fnma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c)
-{
-    return HFY_MM_(fnmadd_pd)(a, b, c);
-}
+HFY_INLINE_ HFY_FV_ HFY_F_(fma)(HFY_FV_ a, HFY_FV_ b, HFY_FV_ c) { return HFY_MM_(fmadd_ps)(a, b, c); }
+HFY_INLINE_ HFY_DV_ HFY_D_(fma)(HFY_DV_ a, HFY_DV_ b, HFY_DV_ c) { return HFY_MM_(fmadd_pd)(a, b, c); }
+HFY_INLINE_ HFY_FV_ HFY_F_(fnma)(HFY_FV_ a, HFY_FV_ b, HFY_FV_ c) { return HFY_MM_(fnmadd_ps)(a, b, c); }
+HFY_INLINE_ HFY_DV_ HFY_D_(fnma)(HFY_DV_ a, HFY_DV_ b, HFY_DV_ c) { return HFY_MM_(fnmadd_pd)(a, b, c); }
 #endif
 
 /* To whole numbers; 2^n p for whole n and a result that stays normal; round(v) bits as a number: v units of the least
    denormal, 0 <= v <= 2^23 (2^52), made without touching one. */
 #if HFY_SIMD_PASS_ == 2
-HFY_INLINE_ HFY_F_(vec) HFY_F_(round)(HFY_F_(vec) a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(round)(HFY_D_(vec) a) { return _mm_cvtepi32_pd(_mm_cvtpd_epi32(a)); }
-HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_D_(vec) a)
+HFY_INLINE_ HFY_FV_ HFY_F_(round)(HFY_FV_ a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
+HFY_INLINE_ HFY_DV_ HFY_D_(round)(HFY_DV_ a) { return _mm_cvtepi32_pd(_mm_cvtpd_epi32(a)); }
+HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_DV_ a)
 {
     return _mm_unpacklo_epi32(_mm_cvtpd_epi32(a), _mm_setzero_si128()); /* the low 32 bits do */
 }
 #elif HFY_SIMD_PASS_ == 3
-HFY_INLINE_ HFY_F_(vec) HFY_F_(round)(HFY_F_(vec) a) { return _mm256_round_ps(a, 8); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(round)(HFY_D_(vec) a) { return _mm256_round_pd(a, 8); }
-HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_D_(vec) a) { return _mm256_cvtepi32_epi64(_mm256_cvtpd_epi32(a)); }
+HFY_INLINE_ HFY_FV_ HFY_F_(round)(HFY_FV_ a) { return _mm256_round_ps(a, 8); }
+HFY_INLINE_ HFY_DV_ HFY_D_(round)(HFY_DV_ a) { return _mm256_round_pd(a, 8); }
+HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_DV_ a) { return _mm256_cvtepi32_epi64(_mm256_cvtpd_epi32(a)); }
 #else
-HFY_INLINE_ HFY_F_(vec) HFY_F_(round)(HFY_F_(vec) a) { return _mm512_cvtepi32_ps(_mm512_cvtps_epi32(a)); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(round)(HFY_D_(vec) a) { return _mm512_cvtepi64_pd(_mm512_cvtpd_epi64(a)); }
-HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_D_(vec) a) { return _mm512_cvtpd_epi64(a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(round)(HFY_FV_ a) { return _mm512_cvtepi32_ps(_mm512_cvtps_epi32(a)); }
+HFY_INLINE_ HFY_DV_ HFY_D_(round)(HFY_DV_ a) { return _mm512_cvtepi64_pd(_mm512_cvtpd_epi64(a)); }
+HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_DV_ a) { return _mm512_cvtpd_epi64(a); }
 #endif
-HFY_INLINE_ HFY_F_(vec) HFY_F_(scale2)(HFY_F_(vec) p, HFY_F_(vec) n)
+HFY_INLINE_ HFY_FV_ HFY_F_(scale2)(HFY_FV_ p, HFY_FV_ n)
 {
     return HFY_MM_CAST_(ps)(
         HFY_MM_(add_epi32)(HFY_MM_INT_(castps)(p), HFY_MM_(slli_epi32)(HFY_MM_(cvtps_epi32)(n), 23)));
 }
 /* The same for n in the last bits of t. */
-HFY_INLINE_ HFY_F_(vec) HFY_F_(shift2)(HFY_F_(vec) p, HFY_F_(vec) t)
+HFY_INLINE_ HFY_FV_ HFY_F_(shift2)(HFY_FV_ p, HFY_FV_ t)
 {
     return HFY_MM_CAST_(ps)(
         HFY_MM_(add_epi32)(HFY_MM_INT_(castps)(p), HFY_MM_(slli_epi32)(HFY_MM_INT_(castps)(t), 23)));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(scale2)(HFY_D_(vec) p, HFY_D_(vec) n)
+HFY_INLINE_ HFY_DV_ HFY_D_(scale2)(HFY_DV_ p, HFY_DV_ n)
 {
     return HFY_MM_CAST_(pd)(HFY_MM_(add_epi64)(HFY_MM_INT_(castpd)(p), HFY_MM_(slli_epi64)(HFY_D_(to_whole)(n), 52)));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(denormal)(HFY_F_(vec) v)
+HFY_INLINE_ HFY_FV_ HFY_F_(denormal)(HFY_FV_ v)
 {
     return HFY_MM_CAST_(ps)(HFY_MM_(sub_epi32)(HFY_MM_INT_(castps)(HFY_MM_(add_ps)(v, HFY_MM_(set1_ps)(8388608.0f))),
                                                HFY_MM_(set1_epi32)(0x4B000000)));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(denormal)(HFY_D_(vec) v)
+HFY_INLINE_ HFY_DV_ HFY_D_(denormal)(HFY_DV_ v)
 {
     return HFY_MM_CAST_(pd)(
         HFY_MM_(sub_epi64)(HFY_MM_INT_(castpd)(HFY_MM_(add_pd)(v, HFY_MM_(set1_pd)(4503599627370496.0))),
@@ -3252,15 +3328,14 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(denormal)(HFY_D_(vec) v)
 }
 
 /* a = 2^k m with m in [sqrt(1/2), sqrt 2), for positive normal a. */
-HFY_INLINE_ HFY_D_(vec) HFY_D_(mantissa)(HFY_D_(vec) a, HFY_D_(vec) *k)
+HFY_INLINE_ HFY_DV_ HFY_D_(mantissa)(HFY_DV_ a, HFY_DV_ *k)
 {
     const HFY_D_(whole) half = HFY_MM_SET64_(INT64_C(0x3FE6A09E667F3BCD)); /* sqrt(1/2) */
     HFY_D_(whole) t = HFY_MM_(add_epi64)(HFY_MM_(sub_epi64)(HFY_MM_INT_(castpd)(a), half),
                                          HFY_MM_SET64_(INT64_C(0x3FF0000000000000)));
     HFY_D_(whole) biased = HFY_MM_INT_(or)(HFY_MM_(srli_epi64)(t, 52), HFY_MM_SET64_(INT64_C(0x4330000000000000)));
     *k = HFY_MM_(sub_pd)(HFY_MM_CAST_(pd)(biased), HFY_MM_(set1_pd)(4503599627370496.0 + 1023.0));
-    return HFY_MM_CAST_(pd)(
-        HFY_MM_(add_epi64)(HFY_MM_INT_(and)(t, HFY_MM_SET64_(INT64_C(0x000FFFFFFFFFFFFF))), half));
+    return HFY_MM_CAST_(pd)(HFY_MM_(add_epi64)(HFY_MM_INT_(and)(t, HFY_MM_SET64_(INT64_C(0x000FFFFFFFFFFFFF))), half));
 }
 
 #if HFY_SIMD_PASS_ == 4
@@ -3270,45 +3345,33 @@ typedef __mmask16 HFY_F_(cond);
 typedef __mmask8 HFY_D_(cond);
 HFY_INLINE_ HFY_F_(tail) HFY_F_(first)(size_t n) { return (__mmask16)((1u << n) - 1u); }
 HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) { return (__mmask8)((1u << n) - 1u); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(load_n)(const float *p, HFY_F_(tail) t) { return _mm512_maskz_loadu_ps(t, p); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(load_n)(const double *p, HFY_D_(tail) t) { return _mm512_maskz_loadu_pd(t, p); }
-HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_F_(vec) a, HFY_F_(tail) t) { _mm512_mask_storeu_ps(p, t, a); }
-HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_D_(vec) a, HFY_D_(tail) t) { _mm512_mask_storeu_pd(p, t, a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t) { return _mm512_maskz_loadu_ps(t, p); }
+HFY_INLINE_ HFY_DV_ HFY_D_(load_n)(const double *p, HFY_D_(tail) t) { return _mm512_maskz_loadu_pd(t, p); }
+HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_FV_ a, HFY_F_(tail) t) { _mm512_mask_storeu_ps(p, t, a); }
+HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_DV_ a, HFY_D_(tail) t) { _mm512_mask_storeu_pd(p, t, a); }
 /* a in the lanes of the tail, b beyond it */
-HFY_INLINE_ HFY_F_(vec) HFY_F_(inside)(HFY_F_(tail) t, HFY_F_(vec) a, HFY_F_(vec) b)
-{
-    return _mm512_mask_mov_ps(b, t, a);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b)
-{
-    return _mm512_mask_mov_pd(b, t, a);
-}
-HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
+HFY_INLINE_ HFY_FV_ HFY_F_(inside)(HFY_F_(tail) t, HFY_FV_ a, HFY_FV_ b) { return _mm512_mask_mov_ps(b, t, a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(inside)(HFY_D_(tail) t, HFY_DV_ a, HFY_DV_ b) { return _mm512_mask_mov_pd(b, t, a); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_FV_ a, HFY_FV_ b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_DV_ a, HFY_DV_ b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_FV_ a, HFY_FV_ b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_DV_ a, HFY_DV_ b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(either)(HFY_F_(cond) a, HFY_F_(cond) b) { return (__mmask16)(a | b); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(either)(HFY_D_(cond) a, HFY_D_(cond) b) { return (__mmask8)(a | b); }
 HFY_INLINE_ unsigned HFY_F_(bits)(HFY_F_(cond) c) { return (unsigned)c; }
 HFY_INLINE_ unsigned HFY_D_(bits)(HFY_D_(cond) c) { return (unsigned)c; }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b)
-{
-    return _mm512_mask_mov_ps(b, c, a);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(select)(HFY_D_(cond) c, HFY_D_(vec) a, HFY_D_(vec) b)
-{
-    return _mm512_mask_mov_pd(b, c, a);
-}
+HFY_INLINE_ HFY_FV_ HFY_F_(select)(HFY_F_(cond) c, HFY_FV_ a, HFY_FV_ b) { return _mm512_mask_mov_ps(b, c, a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(select)(HFY_D_(cond) c, HFY_DV_ a, HFY_DV_ b) { return _mm512_mask_mov_pd(b, c, a); }
 /* the lower and upper half of a float vector in double, and back */
-HFY_INLINE_ HFY_D_(vec) HFY_F_(low)(HFY_F_(vec) a) { return _mm512_cvtps_pd(_mm512_castps512_ps256(a)); }
-HFY_INLINE_ HFY_D_(vec) HFY_F_(high)(HFY_F_(vec) a) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(join)(HFY_D_(vec) low, HFY_D_(vec) high)
+HFY_INLINE_ HFY_DV_ HFY_F_(low)(HFY_FV_ a) { return _mm512_cvtps_pd(_mm512_castps512_ps256(a)); }
+HFY_INLINE_ HFY_DV_ HFY_F_(high)(HFY_FV_ a) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)); }
+HFY_INLINE_ HFY_FV_ HFY_F_(join)(HFY_DV_ low, HFY_DV_ high)
 {
     return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1);
 }
 /* One level of the fold. Both vectors are groups of 2*half lanes, each group the partial sums of one accumulator. Every
    group loses half its lanes (lane l + lane l + half); a's groups end up in the lower halves, b's in the upper. */
-HFY_INLINE_ HFY_F_(vec) HFY_F_(halve)(HFY_F_(vec) a, HFY_F_(vec) b, int half)
+HFY_INLINE_ HFY_FV_ HFY_F_(halve)(HFY_FV_ a, HFY_FV_ b, int half)
 {
     if (half == 8) return _mm512_add_ps(_mm512_mask_blend_ps(0xFF00, a, b), _mm512_shuffle_f32x4(a, b, 0x4E));
     if (half == 4) {
@@ -3319,7 +3382,7 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(halve)(HFY_F_(vec) a, HFY_F_(vec) b, int half)
     return _mm512_add_ps(_mm512_mask_blend_ps(0xAAAA, a, b),
                          _mm512_permute_ps(_mm512_mask_blend_ps(0xAAAA, b, a), 0xB1));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
+HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half)
 {
     if (half == 4) return _mm512_add_pd(_mm512_mask_blend_pd(0xF0, a, b), _mm512_shuffle_f64x2(a, b, 0x4E));
     if (half == 2) {
@@ -3329,8 +3392,8 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
     return _mm512_add_pd(_mm512_mask_blend_pd(0xAA, a, b), _mm512_shuffle_pd(a, b, 0x55));
 }
 #else
-typedef HFY_F_(vec) HFY_F_(cond);
-typedef HFY_D_(vec) HFY_D_(cond);
+typedef HFY_FV_ HFY_F_(cond);
+typedef HFY_DV_ HFY_D_(cond);
 HFY_INLINE_ HFY_F_(cond) HFY_F_(either)(HFY_F_(cond) a, HFY_F_(cond) b) { return HFY_MM_(or_ps)(a, b); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(either)(HFY_D_(cond) a, HFY_D_(cond) b) { return HFY_MM_(or_pd)(a, b); }
 HFY_INLINE_ unsigned HFY_F_(bits)(HFY_F_(cond) c) { return (unsigned)HFY_MM_(movemask_ps)(c); }
@@ -3346,43 +3409,37 @@ HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n)
 {
     return _mm256_cmpgt_epi64(_mm256_set1_epi64x((int64_t)n), _mm256_setr_epi64x(0, 1, 2, 3));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(load_n)(const float *p, HFY_F_(tail) t) { return _mm256_maskload_ps(p, t); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(load_n)(const double *p, HFY_D_(tail) t) { return _mm256_maskload_pd(p, t); }
-HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_F_(vec) a, HFY_F_(tail) t) { _mm256_maskstore_ps(p, t, a); }
-HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_D_(vec) a, HFY_D_(tail) t) { _mm256_maskstore_pd(p, t, a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(inside)(HFY_F_(tail) t, HFY_F_(vec) a, HFY_F_(vec) b)
+HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t) { return _mm256_maskload_ps(p, t); }
+HFY_INLINE_ HFY_DV_ HFY_D_(load_n)(const double *p, HFY_D_(tail) t) { return _mm256_maskload_pd(p, t); }
+HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_FV_ a, HFY_F_(tail) t) { _mm256_maskstore_ps(p, t, a); }
+HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_DV_ a, HFY_D_(tail) t) { _mm256_maskstore_pd(p, t, a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(inside)(HFY_F_(tail) t, HFY_FV_ a, HFY_FV_ b)
 {
     return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(t));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b)
+HFY_INLINE_ HFY_DV_ HFY_D_(inside)(HFY_D_(tail) t, HFY_DV_ a, HFY_DV_ b)
 {
     return _mm256_blendv_pd(b, a, _mm256_castsi256_pd(t));
 }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b)
-{
-    return _mm256_blendv_ps(b, a, c);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(select)(HFY_D_(cond) c, HFY_D_(vec) a, HFY_D_(vec) b)
-{
-    return _mm256_blendv_pd(b, a, c);
-}
-HFY_INLINE_ HFY_D_(vec) HFY_F_(low)(HFY_F_(vec) a) { return _mm256_cvtps_pd(_mm256_castps256_ps128(a)); }
-HFY_INLINE_ HFY_D_(vec) HFY_F_(high)(HFY_F_(vec) a) { return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1)); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(join)(HFY_D_(vec) low, HFY_D_(vec) high)
+HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_FV_ a, HFY_FV_ b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_DV_ a, HFY_DV_ b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_FV_ a, HFY_FV_ b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_DV_ a, HFY_DV_ b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
+HFY_INLINE_ HFY_FV_ HFY_F_(select)(HFY_F_(cond) c, HFY_FV_ a, HFY_FV_ b) { return _mm256_blendv_ps(b, a, c); }
+HFY_INLINE_ HFY_DV_ HFY_D_(select)(HFY_D_(cond) c, HFY_DV_ a, HFY_DV_ b) { return _mm256_blendv_pd(b, a, c); }
+HFY_INLINE_ HFY_DV_ HFY_F_(low)(HFY_FV_ a) { return _mm256_cvtps_pd(_mm256_castps256_ps128(a)); }
+HFY_INLINE_ HFY_DV_ HFY_F_(high)(HFY_FV_ a) { return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1)); }
+HFY_INLINE_ HFY_FV_ HFY_F_(join)(HFY_DV_ low, HFY_DV_ high)
 {
     return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm256_cvtpd_ps(low)), _mm256_cvtpd_ps(high), 1);
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(halve)(HFY_F_(vec) a, HFY_F_(vec) b, int half)
+HFY_INLINE_ HFY_FV_ HFY_F_(halve)(HFY_FV_ a, HFY_FV_ b, int half)
 {
     if (half == 4) return _mm256_add_ps(_mm256_blend_ps(a, b, 0xF0), _mm256_permute2f128_ps(a, b, 0x21));
     if (half == 2) return _mm256_add_ps(_mm256_blend_ps(a, b, 0xCC), _mm256_shuffle_ps(a, b, 0x4E));
     return _mm256_add_ps(_mm256_blend_ps(a, b, 0xAA), _mm256_permute_ps(_mm256_blend_ps(b, a, 0xAA), 0xB1));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
+HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half)
 {
     if (half == 2) return _mm256_add_pd(_mm256_blend_pd(a, b, 0xC), _mm256_permute2f128_pd(a, b, 0x21));
     return _mm256_add_pd(_mm256_blend_pd(a, b, 0xA), _mm256_shuffle_pd(a, b, 0x5));
@@ -3392,61 +3449,66 @@ typedef size_t HFY_F_(tail);
 typedef size_t HFY_D_(tail);
 HFY_INLINE_ HFY_F_(tail) HFY_F_(first)(size_t n) { return n; }
 HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) { return n; }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(load_n)(const float *p, HFY_F_(tail) t)
+HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t)
 {
     double pair;
+    if (t >= 4) return _mm_loadu_ps(p);
     if (t < 2) return t ? _mm_load_ss(p) : _mm_setzero_ps();
     memcpy(&pair, p, sizeof pair);
     return _mm_movelh_ps(_mm_castpd_ps(_mm_set_sd(pair)), t == 3 ? _mm_load_ss(p + 2) : _mm_setzero_ps());
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(load_n)(const double *p, HFY_D_(tail) t)
+HFY_INLINE_ HFY_DV_ HFY_D_(load_n)(const double *p, HFY_D_(tail) t)
 {
-    return t ? _mm_load_sd(p) : _mm_setzero_pd();
+    return t > 1 ? _mm_loadu_pd(p) : t ? _mm_load_sd(p) : _mm_setzero_pd();
 }
-HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_F_(vec) a, HFY_F_(tail) t)
+HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_FV_ a, HFY_F_(tail) t)
 {
     double pair = _mm_cvtsd_f64(_mm_castps_pd(a));
+    if (t >= 4) _mm_storeu_ps(p, a);
     if (t == 1) _mm_store_ss(p, a);
-    if (t >= 2) memcpy(p, &pair, sizeof pair);
+    if (t == 2 || t == 3) memcpy(p, &pair, sizeof pair);
     if (t == 3) _mm_store_ss(p + 2, _mm_movehl_ps(a, a));
 }
-HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_D_(vec) a, HFY_D_(tail) t)
+HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_DV_ a, HFY_D_(tail) t)
 {
-    if (t) _mm_store_sd(p, a);
+    if (t > 1)
+        _mm_storeu_pd(p, a);
+    else if (t)
+        _mm_store_sd(p, a);
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b)
+HFY_INLINE_ HFY_FV_ HFY_F_(select)(HFY_F_(cond) c, HFY_FV_ a, HFY_FV_ b)
 {
     return _mm_or_ps(_mm_and_ps(c, a), _mm_andnot_ps(c, b));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(select)(HFY_D_(cond) c, HFY_D_(vec) a, HFY_D_(vec) b)
+HFY_INLINE_ HFY_DV_ HFY_D_(select)(HFY_D_(cond) c, HFY_DV_ a, HFY_DV_ b)
 {
     return _mm_or_pd(_mm_and_pd(c, a), _mm_andnot_pd(c, b));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(inside)(HFY_F_(tail) t, HFY_F_(vec) a, HFY_F_(vec) b)
+HFY_INLINE_ HFY_FV_ HFY_F_(inside)(HFY_F_(tail) t, HFY_FV_ a, HFY_FV_ b)
 {
     return HFY_F_(select)(_mm_castsi128_ps(_mm_cmpgt_epi32(_mm_set1_epi32((int)t), _mm_setr_epi32(0, 1, 2, 3))), a, b);
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b)
+HFY_INLINE_ HFY_DV_ HFY_D_(inside)(HFY_D_(tail) t, HFY_DV_ a, HFY_DV_ b)
 {
-    return t ? _mm_move_sd(b, a) : b;
+    return t > 1 ? a : t ? _mm_move_sd(b, a) : b;
 }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm_cmplt_ps(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm_cmplt_pd(a, b); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm_cmple_ps(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm_cmple_pd(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_F_(low)(HFY_F_(vec) a) { return _mm_cvtps_pd(a); }
-HFY_INLINE_ HFY_D_(vec) HFY_F_(high)(HFY_F_(vec) a) { return _mm_cvtps_pd(_mm_movehl_ps(a, a)); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(join)(HFY_D_(vec) low, HFY_D_(vec) high)
+HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_FV_ a, HFY_FV_ b) { return _mm_cmplt_ps(a, b); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_DV_ a, HFY_DV_ b) { return _mm_cmplt_pd(a, b); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_FV_ a, HFY_FV_ b) { return _mm_cmple_ps(a, b); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_DV_ a, HFY_DV_ b) { return _mm_cmple_pd(a, b); }
+HFY_INLINE_ HFY_DV_ HFY_F_(low)(HFY_FV_ a) { return _mm_cvtps_pd(a); }
+HFY_INLINE_ HFY_DV_ HFY_F_(high)(HFY_FV_ a) { return _mm_cvtps_pd(_mm_movehl_ps(a, a)); }
+HFY_INLINE_ HFY_FV_ HFY_F_(join)(HFY_DV_ low, HFY_DV_ high)
 {
     return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(halve)(HFY_F_(vec) a, HFY_F_(vec) b, int half)
+HFY_INLINE_ HFY_FV_ HFY_F_(halve)(HFY_FV_ a, HFY_FV_ b, int half)
 {
     __m128 low = _mm_unpacklo_ps(a, b), high = _mm_unpackhi_ps(a, b);
     if (half == 2) return _mm_add_ps(_mm_movelh_ps(a, b), _mm_movehl_ps(b, a));
     return _mm_add_ps(_mm_movelh_ps(low, high), _mm_movehl_ps(high, low));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
+HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half)
 {
     (void)half;
     return _mm_add_pd(_mm_unpacklo_pd(a, b), _mm_unpackhi_pd(a, b));
@@ -3454,65 +3516,27 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
 #endif
 #endif
 
-/* Is either NaN? Where the compiler may assume that there is none, by the bits. */
-#if defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) /* carries into the sign from beyond infinity */
-{
-    HFY_D_(whole) no_sign = HFY_MM_(set1_epi32)(0x7FFFFFFF), carry = HFY_MM_(set1_epi32)(0x007FFFFF);
-    HFY_D_(whole) is = HFY_MM_INT_(or)(HFY_MM_(add_epi32)(HFY_MM_INT_(and)(HFY_MM_INT_(castps)(a), no_sign), carry),
-                                       HFY_MM_(add_epi32)(HFY_MM_INT_(and)(HFY_MM_INT_(castps)(b), no_sign), carry));
+/* Is either NaN? */
 #if HFY_SIMD_PASS_ == 4
-    return _mm512_movepi32_mask(is);
-#else
-    return HFY_MM_CAST_(ps)(HFY_MM_(srai_epi32)(is, 31));
-#endif
-}
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b)
-{
-    HFY_D_(whole) no_sign = HFY_MM_SET64_(INT64_C(0x7FFFFFFFFFFFFFFF)),
-                  carry = HFY_MM_SET64_(INT64_C(0x000FFFFFFFFFFFFF));
-    HFY_D_(whole) is = HFY_MM_INT_(or)(HFY_MM_(add_epi64)(HFY_MM_INT_(and)(HFY_MM_INT_(castpd)(a), no_sign), carry),
-                                       HFY_MM_(add_epi64)(HFY_MM_INT_(and)(HFY_MM_INT_(castpd)(b), no_sign), carry));
-#if HFY_SIMD_PASS_ == 4
-    return _mm512_movepi64_mask(is);
-#else
-    return HFY_MM_CAST_(pd)(HFY_MM_(shuffle_epi32)(HFY_MM_(srai_epi32)(is, 31), 0xF5));
-#endif
-}
-#elif HFY_SIMD_PASS_ == 4
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm512_cmp_pd_mask(a, b, _CMP_UNORD_Q); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_FV_ a, HFY_FV_ b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_DV_ a, HFY_DV_ b) { return _mm512_cmp_pd_mask(a, b, _CMP_UNORD_Q); }
 #elif HFY_SIMD_PASS_ == 3
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm256_cmp_pd(a, b, _CMP_UNORD_Q); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_FV_ a, HFY_FV_ b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_DV_ a, HFY_DV_ b) { return _mm256_cmp_pd(a, b, _CMP_UNORD_Q); }
 #else
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) { return _mm_cmpunord_ps(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b) { return _mm_cmpunord_pd(a, b); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_FV_ a, HFY_FV_ b) { return _mm_cmpunord_ps(a, b); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_DV_ a, HFY_DV_ b) { return _mm_cmpunord_pd(a, b); }
 #endif
 
 /* Moves the lanes whose bit is set to the front, of numbers and of indices. */
-#if HFY_SIMD_PASS_ > 2 && SIZE_MAX > 0xFFFFFFFF
+#if HFY_SIMD_PASS_ == 3 && SIZE_MAX > 0xFFFFFFFF
 #define HFY_PACK_
 HFY_INLINE_ size_t HFY_D_(count)(unsigned bits) { return (size_t)_mm_popcnt_u32(bits); }
 HFY_INLINE_ HFY_D_(whole) HFY_D_(index_load)(const size_t *p)
 {
-    return HFY_MM_INT_(loadu)((const HFY_D_(whole) *)(const void *)p);
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
 }
-HFY_INLINE_ void HFY_D_(index_store)(size_t *p, HFY_D_(whole) a) { HFY_MM_INT_(storeu)((HFY_D_(whole) *)(void *)p, a); }
-#if HFY_SIMD_PASS_ == 4
-HFY_INLINE_ HFY_D_(whole) HFY_D_(index_from)(size_t i)
-{
-    return _mm512_add_epi64(_mm512_set1_epi64((int64_t)i), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
-}
-HFY_INLINE_ HFY_D_(vec) HFY_D_(pack)(unsigned bits, HFY_D_(vec) a)
-{
-    return _mm512_maskz_compress_pd((__mmask8)bits, a);
-}
-HFY_INLINE_ HFY_D_(whole) HFY_D_(index_pack)(unsigned bits, HFY_D_(whole) a)
-{
-    return _mm512_maskz_compress_epi64((__mmask8)bits, a);
-}
-#else
+HFY_INLINE_ void HFY_D_(index_store)(size_t *p, HFY_D_(whole) a) { _mm256_storeu_si256((__m256i *)(void *)p, a); }
 HFY_INLINE_ HFY_D_(whole) HFY_D_(index_from)(size_t i)
 {
     return _mm256_add_epi64(_mm256_set1_epi64x((int64_t)i), _mm256_setr_epi64x(0, 1, 2, 3));
@@ -3529,11 +3553,10 @@ HFY_INLINE_ HFY_D_(whole) HFY_D_(index_pack)(unsigned bits, HFY_D_(whole) a)
 {
     return _mm256_permutevar8x32_epi32(a, _mm256_cvtepu8_epi32(_mm_set1_epi64x((int64_t)HFY_D_(places)[bits])));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(pack)(unsigned bits, HFY_D_(vec) a)
+HFY_INLINE_ HFY_DV_ HFY_D_(pack)(unsigned bits, HFY_DV_ a)
 {
     return _mm256_castsi256_pd(HFY_D_(index_pack)(bits, _mm256_castpd_si256(a)));
 }
-#endif
 #endif
 #undef HFY_MM_
 #undef HFY_MM_INT_
@@ -3541,62 +3564,56 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(pack)(unsigned bits, HFY_D_(vec) a)
 #undef HFY_MM_SET64_
 
 #else /* NEON */
-typedef float32x4_t HFY_F_(vec);
-typedef float64x2_t HFY_D_(vec);
+typedef float32x4_t HFY_FV_;
+typedef float64x2_t HFY_DV_;
 typedef size_t HFY_F_(tail);
 typedef size_t HFY_D_(tail);
 typedef uint32x4_t HFY_F_(cond);
 typedef uint64x2_t HFY_D_(cond);
-HFY_INLINE_ HFY_F_(vec) HFY_F_(zero)(void) { return vdupq_n_f32(0); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(zero)(void) { return vdupq_n_f64(0); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(set)(float a) { return vdupq_n_f32(a); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(set)(double a) { return vdupq_n_f64(a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(load)(const float *p) { return vld1q_f32(p); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(load)(const double *p) { return vld1q_f64(p); }
-HFY_INLINE_ void HFY_F_(store)(float *p, HFY_F_(vec) a) { vst1q_f32(p, a); }
-HFY_INLINE_ void HFY_D_(store)(double *p, HFY_D_(vec) a) { vst1q_f64(p, a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(add)(HFY_F_(vec) a, HFY_F_(vec) b) { return vaddq_f32(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(add)(HFY_D_(vec) a, HFY_D_(vec) b) { return vaddq_f64(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(sub)(HFY_F_(vec) a, HFY_F_(vec) b) { return vsubq_f32(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(sub)(HFY_D_(vec) a, HFY_D_(vec) b) { return vsubq_f64(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(mul)(HFY_F_(vec) a, HFY_F_(vec) b) { return vmulq_f32(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(mul)(HFY_D_(vec) a, HFY_D_(vec) b) { return vmulq_f64(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(div)(HFY_D_(vec) a, HFY_D_(vec) b) { return vdivq_f64(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(max)(HFY_F_(vec) a, HFY_F_(vec) b) { return vmaxq_f32(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(max)(HFY_D_(vec) a, HFY_D_(vec) b) { return vmaxq_f64(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(min)(HFY_F_(vec) a, HFY_F_(vec) b) { return vminq_f32(a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(min)(HFY_D_(vec) a, HFY_D_(vec) b) { return vminq_f64(a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(abs)(HFY_F_(vec) a) { return vabsq_f32(a); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(abs)(HFY_D_(vec) a) { return vabsq_f64(a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(fma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c) { return vfmaq_f32(c, a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(fma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c) { return vfmaq_f64(c, a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(fnma)(HFY_F_(vec) a, HFY_F_(vec) b, HFY_F_(vec) c) { return vfmsq_f32(c, a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(fnma)(HFY_D_(vec) a, HFY_D_(vec) b, HFY_D_(vec) c) { return vfmsq_f64(c, a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(round)(HFY_F_(vec) a) { return vrndnq_f32(a); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(round)(HFY_D_(vec) a) { return vrndnq_f64(a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(scale2)(HFY_F_(vec) p, HFY_F_(vec) n)
+HFY_INLINE_ HFY_FV_ HFY_F_(zero)(void) { return vdupq_n_f32(0); }
+HFY_INLINE_ HFY_DV_ HFY_D_(zero)(void) { return vdupq_n_f64(0); }
+HFY_INLINE_ HFY_FV_ HFY_F_(set)(float a) { return vdupq_n_f32(a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(set)(double a) { return vdupq_n_f64(a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(load)(const float *p) { return vld1q_f32(p); }
+HFY_INLINE_ HFY_DV_ HFY_D_(load)(const double *p) { return vld1q_f64(p); }
+HFY_INLINE_ void HFY_F_(store)(float *p, HFY_FV_ a) { vst1q_f32(p, a); }
+HFY_INLINE_ void HFY_D_(store)(double *p, HFY_DV_ a) { vst1q_f64(p, a); }
+#define HFY_WORD_(op)                                                                                                  \
+    HFY_INLINE_ HFY_FV_ HFY_F_(op)(HFY_FV_ a, HFY_FV_ b) { return v##op##q_f32(a, b); }                                \
+    HFY_INLINE_ HFY_DV_ HFY_D_(op)(HFY_DV_ a, HFY_DV_ b) { return v##op##q_f64(a, b); }
+HFY_WORD_(add) HFY_WORD_(sub) HFY_WORD_(mul) HFY_WORD_(div) HFY_WORD_(max) HFY_WORD_(min)
+#undef HFY_WORD_
+HFY_INLINE_ HFY_FV_ HFY_F_(abs)(HFY_FV_ a) { return vabsq_f32(a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(abs)(HFY_DV_ a) { return vabsq_f64(a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(fma)(HFY_FV_ a, HFY_FV_ b, HFY_FV_ c) { return vfmaq_f32(c, a, b); }
+HFY_INLINE_ HFY_DV_ HFY_D_(fma)(HFY_DV_ a, HFY_DV_ b, HFY_DV_ c) { return vfmaq_f64(c, a, b); }
+HFY_INLINE_ HFY_FV_ HFY_F_(fnma)(HFY_FV_ a, HFY_FV_ b, HFY_FV_ c) { return vfmsq_f32(c, a, b); }
+HFY_INLINE_ HFY_DV_ HFY_D_(fnma)(HFY_DV_ a, HFY_DV_ b, HFY_DV_ c) { return vfmsq_f64(c, a, b); }
+HFY_INLINE_ HFY_FV_ HFY_F_(round)(HFY_FV_ a) { return vrndnq_f32(a); }
+HFY_INLINE_ HFY_DV_ HFY_D_(round)(HFY_DV_ a) { return vrndnq_f64(a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(scale2)(HFY_FV_ p, HFY_FV_ n)
 {
     return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(vcvtnq_s32_f32(n), 23)));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(shift2)(HFY_F_(vec) p, HFY_F_(vec) t)
+HFY_INLINE_ HFY_FV_ HFY_F_(shift2)(HFY_FV_ p, HFY_FV_ t)
 {
     return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(vreinterpretq_s32_f32(t), 23)));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(scale2)(HFY_D_(vec) p, HFY_D_(vec) n)
+HFY_INLINE_ HFY_DV_ HFY_D_(scale2)(HFY_DV_ p, HFY_DV_ n)
 {
     return vreinterpretq_f64_s64(vaddq_s64(vreinterpretq_s64_f64(p), vshlq_n_s64(vcvtnq_s64_f64(n), 52)));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(denormal)(HFY_F_(vec) v)
+HFY_INLINE_ HFY_FV_ HFY_F_(denormal)(HFY_FV_ v)
 {
     return vreinterpretq_f32_s32(
         vsubq_s32(vreinterpretq_s32_f32(vaddq_f32(v, vdupq_n_f32(8388608.0f))), vdupq_n_s32(0x4B000000)));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(denormal)(HFY_D_(vec) v)
+HFY_INLINE_ HFY_DV_ HFY_D_(denormal)(HFY_DV_ v)
 {
     return vreinterpretq_f64_s64(vsubq_s64(vreinterpretq_s64_f64(vaddq_f64(v, vdupq_n_f64(4503599627370496.0))),
                                            vdupq_n_s64(INT64_C(0x4330000000000000))));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(mantissa)(HFY_D_(vec) a, HFY_D_(vec) *k)
+HFY_INLINE_ HFY_DV_ HFY_D_(mantissa)(HFY_DV_ a, HFY_DV_ *k)
 {
     const int64x2_t half = vdupq_n_s64(INT64_C(0x3FE6A09E667F3BCD)), one = vdupq_n_s64(INT64_C(0x3FF0000000000000));
     int64x2_t t = vaddq_s64(vsubq_s64(vreinterpretq_s64_f64(a), half), one);
@@ -3605,52 +3622,53 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(mantissa)(HFY_D_(vec) a, HFY_D_(vec) *k)
 }
 HFY_INLINE_ HFY_F_(tail) HFY_F_(first)(size_t n) { return n; }
 HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) { return n; }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(load_n)(const float *p, HFY_F_(tail) t)
+HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t)
 {
     float32x2_t zero = vdup_n_f32(0);
+    if (t >= 4) return vld1q_f32(p);
     if (t < 2) return vcombine_f32(t ? vld1_lane_f32(p, zero, 0) : zero, zero);
     return vcombine_f32(vld1_f32(p), t == 3 ? vld1_lane_f32(p + 2, zero, 0) : zero);
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(load_n)(const double *p, HFY_D_(tail) t)
+HFY_INLINE_ HFY_DV_ HFY_D_(load_n)(const double *p, HFY_D_(tail) t)
 {
-    return t ? vcombine_f64(vld1_f64(p), vdup_n_f64(0)) : vdupq_n_f64(0);
+    return t > 1 ? vld1q_f64(p) : t ? vcombine_f64(vld1_f64(p), vdup_n_f64(0)) : vdupq_n_f64(0);
 }
-HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_F_(vec) a, HFY_F_(tail) t)
+HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_FV_ a, HFY_F_(tail) t)
 {
+    if (t >= 4) vst1q_f32(p, a);
     if (t == 1) vst1q_lane_f32(p, a, 0);
-    if (t >= 2) vst1_f32(p, vget_low_f32(a));
+    if (t == 2 || t == 3) vst1_f32(p, vget_low_f32(a));
     if (t == 3) vst1q_lane_f32(p + 2, a, 2);
 }
-HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_D_(vec) a, HFY_D_(tail) t)
+HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_DV_ a, HFY_D_(tail) t)
 {
-    if (t) vst1q_lane_f64(p, a, 0);
+    if (t > 1)
+        vst1q_f64(p, a);
+    else if (t)
+        vst1q_lane_f64(p, a, 0);
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(select)(HFY_F_(cond) c, HFY_F_(vec) a, HFY_F_(vec) b) { return vbslq_f32(c, a, b); }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(select)(HFY_D_(cond) c, HFY_D_(vec) a, HFY_D_(vec) b) { return vbslq_f64(c, a, b); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(inside)(HFY_F_(tail) t, HFY_F_(vec) a, HFY_F_(vec) b)
+HFY_INLINE_ HFY_FV_ HFY_F_(select)(HFY_F_(cond) c, HFY_FV_ a, HFY_FV_ b) { return vbslq_f32(c, a, b); }
+HFY_INLINE_ HFY_DV_ HFY_D_(select)(HFY_D_(cond) c, HFY_DV_ a, HFY_DV_ b) { return vbslq_f64(c, a, b); }
+HFY_INLINE_ HFY_FV_ HFY_F_(inside)(HFY_F_(tail) t, HFY_FV_ a, HFY_FV_ b)
 {
     static const uint32_t lane[4] = {0, 1, 2, 3};
     return vbslq_f32(vcgtq_u32(vdupq_n_u32((uint32_t)t), vld1q_u32(lane)), a, b);
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(inside)(HFY_D_(tail) t, HFY_D_(vec) a, HFY_D_(vec) b)
+HFY_INLINE_ HFY_DV_ HFY_D_(inside)(HFY_D_(tail) t, HFY_DV_ a, HFY_DV_ b)
 {
-    return t ? vcombine_f64(vget_low_f64(a), vget_high_f64(b)) : b;
+    return t > 1 ? a : t ? vcombine_f64(vget_low_f64(a), vget_high_f64(b)) : b;
 }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_F_(vec) a, HFY_F_(vec) b) { return vcltq_f32(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_D_(vec) a, HFY_D_(vec) b) { return vcltq_f64(a, b); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_F_(vec) a, HFY_F_(vec) b) { return vcleq_f32(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_D_(vec) a, HFY_D_(vec) b) { return vcleq_f64(a, b); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_F_(vec) a, HFY_F_(vec) b) /* by the bits, for -ffast-math */
+HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_FV_ a, HFY_FV_ b) { return vcltq_f32(a, b); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_DV_ a, HFY_DV_ b) { return vcltq_f64(a, b); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_FV_ a, HFY_FV_ b) { return vcleq_f32(a, b); }
+HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_DV_ a, HFY_DV_ b) { return vcleq_f64(a, b); }
+HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_FV_ a, HFY_FV_ b)
 {
-    uint32x4_t no_sign = vdupq_n_u32(0x7FFFFFFF), inf = vdupq_n_u32(0x7F800000);
-    return vorrq_u32(vcgtq_u32(vandq_u32(vreinterpretq_u32_f32(a), no_sign), inf),
-                     vcgtq_u32(vandq_u32(vreinterpretq_u32_f32(b), no_sign), inf));
+    return vmvnq_u32(vandq_u32(vceqq_f32(a, a), vceqq_f32(b, b)));
 }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_D_(vec) a, HFY_D_(vec) b)
+HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_DV_ a, HFY_DV_ b)
 {
-    uint64x2_t no_sign = vdupq_n_u64(UINT64_C(0x7FFFFFFFFFFFFFFF)), inf = vdupq_n_u64(UINT64_C(0x7FF0000000000000));
-    return vorrq_u64(vcgtq_u64(vandq_u64(vreinterpretq_u64_f64(a), no_sign), inf),
-                     vcgtq_u64(vandq_u64(vreinterpretq_u64_f64(b), no_sign), inf));
+    return vreinterpretq_u64_u32(vmvnq_u32(vreinterpretq_u32_u64(vandq_u64(vceqq_f64(a, a), vceqq_f64(b, b)))));
 }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(either)(HFY_F_(cond) a, HFY_F_(cond) b) { return vorrq_u32(a, b); }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(either)(HFY_D_(cond) a, HFY_D_(cond) b) { return vorrq_u64(a, b); }
@@ -3663,20 +3681,17 @@ HFY_INLINE_ unsigned HFY_D_(bits)(HFY_D_(cond) c)
 {
     return (unsigned)((vgetq_lane_u64(c, 0) & 1) | (vgetq_lane_u64(c, 1) & 2));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_F_(low)(HFY_F_(vec) a) { return vcvt_f64_f32(vget_low_f32(a)); }
-HFY_INLINE_ HFY_D_(vec) HFY_F_(high)(HFY_F_(vec) a) { return vcvt_high_f64_f32(a); }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(join)(HFY_D_(vec) low, HFY_D_(vec) high)
-{
-    return vcvt_high_f32_f64(vcvt_f32_f64(low), high);
-}
-HFY_INLINE_ HFY_F_(vec) HFY_F_(halve)(HFY_F_(vec) a, HFY_F_(vec) b, int half)
+HFY_INLINE_ HFY_DV_ HFY_F_(low)(HFY_FV_ a) { return vcvt_f64_f32(vget_low_f32(a)); }
+HFY_INLINE_ HFY_DV_ HFY_F_(high)(HFY_FV_ a) { return vcvt_high_f64_f32(a); }
+HFY_INLINE_ HFY_FV_ HFY_F_(join)(HFY_DV_ low, HFY_DV_ high) { return vcvt_high_f32_f64(vcvt_f32_f64(low), high); }
+HFY_INLINE_ HFY_FV_ HFY_F_(halve)(HFY_FV_ a, HFY_FV_ b, int half)
 {
     if (half == 2)
         return vaddq_f32(vcombine_f32(vget_low_f32(a), vget_low_f32(b)),
                          vcombine_f32(vget_high_f32(a), vget_high_f32(b)));
     return vaddq_f32(vtrn1q_f32(a, b), vtrn2q_f32(a, b));
 }
-HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
+HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half)
 {
     (void)half;
     return vaddq_f64(vtrn1q_f64(a, b), vtrn2q_f64(a, b));
@@ -3689,11 +3704,11 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(halve)(HFY_D_(vec) a, HFY_D_(vec) b, int half)
 
 #if HFY_SIMD_PASS_ != 1
 /* Folds n (1 .. LANES) vectors at once, each into the sum of its lanes: lane l + lane l + LANES/2, and so on. */
-HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
+HFY_INLINE_ void HFY_V_(fold)(const HFY_VV_ *acc, int n, HFY_S_ *sum)
 {
     enum { lanes = HFY_LANES_ };
     static const unsigned char reversed[16] = {0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15};
-    HFY_V_(vec) v[HFY_LANES_];
+    HFY_VV_ v[HFY_LANES_];
     HFY_S_ lane[HFY_LANES_];
     int i, m = n;
     HFY_UNROLL_ for (i = 0; i < n; i++) v[i] = acc[i];
@@ -3712,37 +3727,58 @@ HFY_INLINE_ void HFY_V_(fold)(const HFY_V_(vec) *acc, int n, HFY_S_ *sum)
 }
 #endif
 
+/* The next n elements of an array, a vector's at most; a with what is beyond them taken from b. */
+HFY_INLINE_ HFY_VV_ HFY_V_(load_up)(const HFY_S_ *p, size_t n)
+{
+    return n >= HFY_LANES_ ? HFY_V_(load)(p) : HFY_V_(load_n)(p, HFY_V_(first)(n));
+}
+HFY_INLINE_ void HFY_V_(store_up)(HFY_S_ *p, HFY_VV_ a, size_t n)
+{
+    if (n >= HFY_LANES_)
+        HFY_V_(store)(p, a);
+    else
+        HFY_V_(store_n)(p, a, HFY_V_(first)(n));
+}
+#if HFY_SIMD_PASS_ != 1
+HFY_INLINE_ HFY_VV_ HFY_V_(up_to)(size_t n, HFY_VV_ a, HFY_VV_ b)
+{
+    return n >= HFY_LANES_ ? a : HFY_V_(inside)(HFY_V_(first)(n), a, b);
+}
+#endif
+
 #define HFY_DOT_ 0
 #define HFY_EUCLIDEAN_ 1
 #define HFY_MANHATTAN_ 2
 
-HFY_INLINE_ HFY_V_(vec) HFY_V_(accumulate)(int kind, HFY_V_(vec) acc, HFY_V_(vec) a, HFY_V_(vec) b)
+HFY_INLINE_ HFY_VV_ HFY_V_(accumulate)(int kind, HFY_VV_ acc, HFY_VV_ a, HFY_VV_ b)
 {
     if (kind == HFY_DOT_) return HFY_V_(fma)(a, b, acc);
     a = HFY_V_(sub)(a, b);
     return kind == HFY_EUCLIDEAN_ ? HFY_V_(fma)(a, a, acc) : HFY_V_(add)(acc, HFY_V_(abs)(a));
 }
 
-/* sum[j*rows + i] of rows x queries pairs; kind, rows and queries are constants where this is expanded. ahead: how many
-   bytes further on in x to prefetch, or 0. */
+/* out[j*out_stride + i] of rows x queries pairs; kind, rows and queries are constants where this is expanded. ahead:
+   how many bytes further on in x to prefetch, or 0. */
 HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const HFY_S_ *const *x, const HFY_S_ *const *q,
-                              size_t dim, size_t ahead, HFY_S_ *sum)
+                              size_t dim, size_t ahead, HFY_S_ *out, size_t out_stride)
 {
     enum { lanes = HFY_LANES_ };
     double total[8 * HFY_QUERIES_];
+    HFY_S_ sum[8 * HFY_QUERIES_];
     size_t at = 0;
+    int i, j;
     for (;;) {
-        HFY_V_(vec) acc[8 * HFY_QUERIES_], b[HFY_QUERIES_];
+        HFY_VV_ acc[8 * HFY_QUERIES_], b[HFY_QUERIES_];
         const HFY_S_ *px[8], *pq[HFY_QUERIES_];
-        size_t n = hfy_base_min_(dim - at, HFY_SIMD_BLOCK_), k = 0;
-        int i, j;
+        const size_t n = hfy_base_min_(dim - at, HFY_SIMD_BLOCK_);
+        size_t k = 0;
         HFY_UNROLL_ for (i = 0; i < rows; i++) px[i] = x[i] + at;
         HFY_UNROLL_ for (j = 0; j < queries; j++) pq[j] = q[j] + at;
         HFY_UNROLL_ for (i = 0; i < rows * queries; i++) acc[i] = HFY_V_(zero)();
         for (; k + lanes <= n; k += lanes) {
             HFY_UNROLL_ for (j = 0; j < queries; j++) b[j] = HFY_V_(load)(pq[j] + k);
             HFY_UNROLL_ for (i = 0; i < rows; i++) {
-                HFY_V_(vec) a = HFY_V_(load)(px[i] + k);
+                HFY_VV_ a = HFY_V_(load)(px[i] + k);
                 if (queries > 1) HFY_PIN_(a);
                 HFY_UNROLL_ for (j = 0; j < queries; j++)
                     acc[j * rows + i] = HFY_V_(accumulate)(kind, acc[j * rows + i], a, b[j]);
@@ -3754,20 +3790,22 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const HFY_S_ *con
             HFY_V_(tail) t = HFY_V_(first)(n - k);
             HFY_UNROLL_ for (j = 0; j < queries; j++) b[j] = HFY_V_(load_n)(pq[j] + k, t);
             HFY_UNROLL_ for (i = 0; i < rows; i++) {
-                HFY_V_(vec) a = HFY_V_(load_n)(px[i] + k, t);
+                HFY_VV_ a = HFY_V_(load_n)(px[i] + k, t);
                 HFY_UNROLL_ for (j = 0; j < queries; j++)
                     acc[j * rows + i] = HFY_V_(accumulate)(kind, acc[j * rows + i], a, b[j]);
             }
         }
         HFY_UNROLL_ for (i = 0; i < rows * queries; i += lanes)
             HFY_V_(fold)(acc + i, rows * queries - i < lanes ? rows * queries - i : lanes, sum + i);
-        if (n == dim) return;
+        if (n == dim) break;
         for (i = 0; i < rows * queries; i++) total[i] = at ? total[i] + (double)sum[i] : (double)sum[i];
         at += n;
         if (at < dim) continue;
         for (i = 0; i < rows * queries; i++) sum[i] = (HFY_S_)total[i];
-        return;
+        break;
     }
+    HFY_UNROLL_ for (j = 0; j < queries; j++)
+        HFY_UNROLL_ for (i = 0; i < rows; i++) out[(size_t)j * out_stride + (size_t)i] = sum[j * rows + i];
 }
 
 /* The rows and one query: out[i] for each row. */
@@ -3775,14 +3813,14 @@ HFY_INLINE_ void HFY_V_(one)(int kind, const HFY_S_ *x, size_t x_stride, size_t 
                              HFY_S_ *out)
 {
     const size_t bytes = 8 * x_stride * sizeof *x; /* ahead: the next rows, 16 KiB on at least */
-    const size_t ahead = rows * dim * sizeof *x > 32768 ? bytes * (1 + 16383 / bytes) : 0;
+    const size_t ahead = rows > 8 && rows * dim * sizeof *x > 32768 ? bytes * (1 + 16383 / bytes) : 0;
     const HFY_S_ *px[8];
     HFY_S_ sum[8];
     size_t i, r;
     for (i = 0; i < rows; i += 8) {
         size_t left = hfy_base_min_(8, rows - i);
         for (r = 0; r < 8; r++) px[r] = x + (i + (r < left ? r : left - 1)) * x_stride;
-        HFY_V_(tile)(kind, 8, 1, px, &q, dim, ahead, sum);
+        HFY_V_(tile)(kind, 8, 1, px, &q, dim, ahead, sum, 8);
         for (r = 0; r < left; r++) out[i + r] = sum[r];
     }
 }
@@ -3794,66 +3832,11 @@ HFY_TARGET_ void HFY_V_(dot_one)(const double *x, size_t x_stride, size_t rows, 
     HFY_V_(one)(HFY_DOT_, x, x_stride, rows, q, dim, out);
 }
 #elif HFY_SIMD_PASS_ != 1 && !defined(HFY_SIMD_OTHER_)
-typedef void HFY_V_(one_query)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t dim, HFY_S_ *out);
-typedef void HFY_V_(few)(const HFY_S_ *const *x, const HFY_S_ *const *q, size_t dim, HFY_S_ *sum);
-
-/* All pairs, ROWS x QUERIES at a time by `few`. Rows stay in L1 while the queries pass; queries in L2 while the rows
-   pass; edges repeat the last row or query and drop what comes of it. A query that is left over meets eight rows. */
-HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(pairs)(HFY_V_(one_query) *one, HFY_V_(few) *few, const HFY_S_ *x,
-                                                  size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,
-                                                  size_t nq, size_t dim, HFY_S_ *out, size_t out_stride)
-{
-    const size_t line = 64 / sizeof *x, row_bytes = dim * sizeof *x + 1;
-    const HFY_S_ *px[HFY_ROWS_], *pq[HFY_QUERIES_];
-    HFY_S_ sum[HFY_ROWS_ * HFY_QUERIES_];
-    size_t j_block = 262144 / row_bytes / HFY_QUERIES_ * HFY_QUERIES_, i_block = rows, i0, j0, i, j, r, s;
-    if (nq == 1) {
-        one(x, x_stride, rows, q, dim, out);
-        return;
-    }
-    if (j_block < 4 * HFY_QUERIES_) j_block = 4 * HFY_QUERIES_;
-    if (nq > j_block) {
-        i_block = 262144 / row_bytes / HFY_ROWS_ * HFY_ROWS_;
-        if (i_block < 4 * HFY_ROWS_) i_block = 4 * HFY_ROWS_;
-        j_block = ((nq - 1) / ((nq - 1) / j_block + 1) / HFY_QUERIES_ + 1) * HFY_QUERIES_; /* even shares */
-    }
-    for (i0 = 0; i0 < rows; i0 += i_block)
-        for (j0 = 0; j0 < nq; j0 += j_block) {
-            const size_t i1 = hfy_base_min_(i0 + i_block, rows), j1 = hfy_base_min_(j0 + j_block, nq);
-            const size_t tiles = (j1 - j0 + HFY_QUERIES_ - 1) / HFY_QUERIES_, over = (j1 - j0) % HFY_QUERIES_ == 1;
-            for (i = i0; i < i1; i += HFY_ROWS_) {
-                size_t left = hfy_base_min_(HFY_ROWS_, i1 - i), next = i + HFY_ROWS_, at = 0;
-                size_t lines = next + HFY_ROWS_ <= rows ? (dim + line - 1) / line : 0; /* of a row yet to come */
-                size_t share = (lines + tiles - 1) / tiles;
-                for (r = 0; r < HFY_ROWS_; r++) px[r] = x + (i + (r < left ? r : left - 1)) * x_stride;
-                for (j = j0; j < j1; j += HFY_QUERIES_) {
-                    const size_t width = hfy_base_min_(HFY_QUERIES_, j1 - j), end = hfy_base_min_(at + share, lines);
-                    for (; at < end; at++)
-                        for (r = 0; r < HFY_ROWS_; r++) HFY_PREFETCH_L2_(x + (next + r) * x_stride + at * line);
-                    if (over && width == 1) {
-                        const size_t first = i0 + (i - i0) / 8 * 8;
-                        if (next - first == 8 || next >= i1)
-                            one(x + first * x_stride, x_stride, i + left - first, q + j * q_stride, dim,
-                                out + j * out_stride + first);
-                        break;
-                    }
-                    for (s = 0; s < HFY_QUERIES_; s++) pq[s] = q + (j + (s < width ? s : width - 1)) * q_stride;
-                    few(px, pq, dim, sum);
-                    for (s = 0; s < width; s++)
-                        if (left == HFY_ROWS_)
-                            memcpy(out + (j + s) * out_stride + i, sum + s * HFY_ROWS_, HFY_ROWS_ * sizeof *out);
-                        else
-                            for (r = 0; r < left; r++) out[(j + s) * out_stride + i + r] = sum[s * HFY_ROWS_ + r];
-                }
-            }
-        }
-}
-
-#define HFY_PAIRS_(name, kind)                                                                                         \
+#define HFY_PAIRS_(name, kind, tall)                                                                                   \
     HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(name##_few)(const HFY_S_ *const *x, const HFY_S_ *const *q, size_t dim, \
-                                                           HFY_S_ *sum)                                                \
+                                                           HFY_S_ *out, size_t out_stride)                             \
     {                                                                                                                  \
-        HFY_V_(tile)(kind, HFY_ROWS_, HFY_QUERIES_, x, q, dim, 0, sum);                                                \
+        HFY_V_(tile)(kind, tall, HFY_QUERIES_, x, q, dim, 0, out, out_stride);                                         \
     }                                                                                                                  \
     HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(name##_one)(const HFY_S_ *x, size_t x_stride, size_t rows,              \
                                                            const HFY_S_ *q, size_t dim, HFY_S_ *out)                   \
@@ -3863,27 +3846,27 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(pairs)(HFY_V_(one_query) *one, HFY_V_
     HFY_TARGET_ void HFY_V_(name)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,     \
                                   size_t nq, size_t dim, HFY_S_ *out, size_t out_stride)                               \
     {                                                                                                                  \
-        HFY_V_(pairs)(HFY_V_(name##_one), HFY_V_(name##_few), x, x_stride, rows, q, q_stride, nq, dim, out,            \
-                      out_stride);                                                                                     \
+        static const hfy_simd_tiles_ tiles = {HFY_V_(name##_one), HFY_V_(name##_few), tall, HFY_QUERIES_};             \
+        hfy_simd_all_pairs_(&tiles, x, x_stride, rows, q, q_stride, nq, dim, out, out_stride);                         \
     }
-HFY_PAIRS_(dot, HFY_DOT_)
-HFY_PAIRS_(euclidean, HFY_EUCLIDEAN_)
-HFY_PAIRS_(manhattan, HFY_MANHATTAN_)
+HFY_PAIRS_(dot, HFY_DOT_, HFY_ROWS_)
+HFY_PAIRS_(euclidean, HFY_EUCLIDEAN_, 4) /* more arithmetic than loads: as fast as eight */
+HFY_PAIRS_(manhattan, HFY_MANHATTAN_, 4)
 #undef HFY_PAIRS_
 #endif
 #undef HFY_DOT_
 #undef HFY_EUCLIDEAN_
 #undef HFY_MANHATTAN_
 
-#if HFY_BITS_ == 64 || !defined(HFY_SIMD_OTHER_)
+#if HFY_SIMD_PASS_ != 4 && (HFY_BITS_ == 64 || !defined(HFY_SIMD_OTHER_))
 /* z += sum of w[i] row[i], four rows at a time, while the next four are on their way (row has 4 entries more). */
 HFY_INLINE_ void HFY_V_(rows4)(const HFY_S_ *w, const HFY_S_ *const *row, size_t dim, HFY_S_ *z)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_V_(vec) w0 = HFY_V_(set)(w[0]), w1 = HFY_V_(set)(w[1]), w2 = HFY_V_(set)(w[2]), w3 = HFY_V_(set)(w[3]);
+    const HFY_VV_ w0 = HFY_V_(set)(w[0]), w1 = HFY_V_(set)(w[1]), w2 = HFY_V_(set)(w[2]), w3 = HFY_V_(set)(w[3]);
     const HFY_S_ *x0 = row[0], *x1 = row[1], *x2 = row[2], *x3 = row[3];
     const HFY_S_ *y0 = row[4], *y1 = row[5], *y2 = row[6], *y3 = row[7];
-    HFY_V_(vec) v;
+    HFY_VV_ v;
     size_t k = 0;
     for (; k + lanes <= dim; k += lanes) {
         v = HFY_V_(fma)(w0, HFY_V_(load)(x0 + k), HFY_V_(load)(z + k));
@@ -3897,7 +3880,7 @@ HFY_INLINE_ void HFY_V_(rows4)(const HFY_S_ *w, const HFY_S_ *const *row, size_t
         }
     }
     if (k < dim) {
-        HFY_V_(tail) t = HFY_V_(first)(dim - k);
+        const HFY_V_(tail) t = HFY_V_(first)(dim - k);
         v = HFY_V_(fma)(w0, HFY_V_(load_n)(x0 + k, t), HFY_V_(load_n)(z + k, t));
         v = HFY_V_(fma)(w1, HFY_V_(load_n)(x1 + k, t), v);
         v = HFY_V_(fma)(w2, HFY_V_(load_n)(x2 + k, t), v);
@@ -3916,29 +3899,27 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(sum)(const HFY_S_ *w, const HFY_S_ **
     for (k = 0; k < 4; k++) row[count + k] = row[count - 1] + dim; /* most often the rows that come next */
     for (; i + 4 <= count; i += 4) HFY_V_(rows4)(w + i, row + i, dim, z);
     for (; i < count; i++) {
-        const HFY_V_(vec) a = HFY_V_(set)(w[i]);
+        const HFY_VV_ a = HFY_V_(set)(w[i]);
         const HFY_S_ *x = row[i];
-        for (k = 0; k + lanes <= dim; k += lanes)
-            HFY_V_(store)(z + k, HFY_V_(fma)(a, HFY_V_(load)(x + k), HFY_V_(load)(z + k)));
-        if (k < dim) {
-            HFY_V_(tail) t = HFY_V_(first)(dim - k);
-            HFY_V_(store_n)(z + k, HFY_V_(fma)(a, HFY_V_(load_n)(x + k, t), HFY_V_(load_n)(z + k, t)), t);
-        }
+        for (k = 0; k < dim; k += lanes)
+            HFY_V_(store_up)(z + k, HFY_V_(fma)(a, HFY_V_(load_up)(x + k, dim - k), HFY_V_(load_up)(z + k, dim - k)),
+                             dim - k);
     }
 }
 
 #endif
 
-/* One tile of a block: BATCH rows at i, `strip` vectors (or the first n lanes of one) of columns at j of a panel b. */
-HFY_INLINE_ void HFY_V_(multiply)(int strip, int masked, const hfy_simd_block_ *block, size_t i, size_t j,
-                                  const HFY_S_ *b, size_t n)
+/* One tile of a block: BATCH rows at i, columns at j of a panel b: `strip` vectors, or of a single one n lanes. */
+HFY_INLINE_ void HFY_V_(multiply)(int strip, const hfy_simd_block_ *block, size_t i, size_t j, const HFY_S_ *b,
+                                  size_t n)
 {
     enum { lanes = HFY_LANES_ };
+    const int masked = strip == 1;
     const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 0);
     const size_t left = block->rows - i, a_col = block->a_col, b_row = block->b_row;
     const HFY_S_ *pa[HFY_BATCH_];
     HFY_S_ *c[HFY_BATCH_];
-    HFY_V_(vec) acc[HFY_BATCH_ * HFY_STRIP_], v[HFY_STRIP_];
+    HFY_VV_ acc[HFY_BATCH_ * HFY_STRIP_], v[HFY_STRIP_];
     size_t p, q = 0;
     int l, r;
     pa[0] = (const HFY_S_ *)block->a + i / HFY_BATCH_ * block->a_tile;
@@ -3967,7 +3948,7 @@ HFY_INLINE_ void HFY_V_(multiply)(int strip, int masked, const hfy_simd_block_ *
             HFY_PIN_(v[l]);
         }
         HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++) {
-            HFY_V_(vec) w = HFY_V_(set)(pa[r][q]);
+            HFY_VV_ w = HFY_V_(set)(pa[r][q]);
             HFY_UNROLL_ for (l = 0; l < strip; l++)
                 acc[r * HFY_STRIP_ + l] = HFY_V_(fma)(w, v[l], acc[r * HFY_STRIP_ + l]);
         }
@@ -3994,112 +3975,33 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block)
     for (; j + wide <= columns; j += wide, b += block->b_panel) {
         for (i = 0; i < block->ahead; i++)
             for (l = 0; l < wide; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + j + l);
-        for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(HFY_STRIP_, 0, block, i, j, b, 0);
+        for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(HFY_STRIP_, block, i, j, b, 0);
     }
     for (i = 0; i < block->ahead; i++)
         for (l = j; l < columns; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + l);
-    for (; j + lanes <= columns; j += lanes, b += lanes)
-        for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(1, 0, block, i, j, b, 0);
-    if (j < columns)
-        for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(1, 1, block, i, j, b, columns - j);
+    for (; j < columns; j += lanes, b += lanes)
+        for (i = 0; i < rows; i += HFY_BATCH_)
+            HFY_V_(multiply)(1, block, i, j, b, hfy_base_min_(lanes, columns - j));
 }
 
-/* to[p*to_stride + j] = from[j*from_stride + p] for j, p < 4. */
-HFY_INLINE_ void HFY_V_(transpose4)(const HFY_S_ *from, size_t from_stride, HFY_S_ *to, size_t to_stride)
-{
-#if HFY_SIMD_PASS_ >= 2 && HFY_SIMD_PASS_ <= 4 && HFY_BITS_ == 32
-    __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + from_stride);
-    __m128 c = _mm_loadu_ps(from + 2 * from_stride), d = _mm_loadu_ps(from + 3 * from_stride);
-    __m128 ab = _mm_unpacklo_ps(a, b), cd = _mm_unpacklo_ps(c, d);
-    _mm_storeu_ps(to, _mm_movelh_ps(ab, cd));
-    _mm_storeu_ps(to + to_stride, _mm_movehl_ps(cd, ab));
-    ab = _mm_unpackhi_ps(a, b), cd = _mm_unpackhi_ps(c, d);
-    _mm_storeu_ps(to + 2 * to_stride, _mm_movelh_ps(ab, cd));
-    _mm_storeu_ps(to + 3 * to_stride, _mm_movehl_ps(cd, ab));
-#elif HFY_SIMD_PASS_ >= 2 && HFY_SIMD_PASS_ <= 4
-    size_t j, p;
-    for (j = 0; j < 4; j += 2)
-        for (p = 0; p < 4; p += 2) {
-            __m128d a = _mm_loadu_pd(from + j * from_stride + p), b = _mm_loadu_pd(from + (j + 1) * from_stride + p);
-            _mm_storeu_pd(to + p * to_stride + j, _mm_unpacklo_pd(a, b));
-            _mm_storeu_pd(to + (p + 1) * to_stride + j, _mm_unpackhi_pd(a, b));
-        }
-#elif HFY_SIMD_PASS_ == 5 && HFY_BITS_ == 32
-    float32x4_t a = vld1q_f32(from), b = vld1q_f32(from + from_stride);
-    float32x4_t c = vld1q_f32(from + 2 * from_stride), d = vld1q_f32(from + 3 * from_stride);
-    float32x4_t ab = vzip1q_f32(a, b), cd = vzip1q_f32(c, d);
-    vst1q_f32(to, vcombine_f32(vget_low_f32(ab), vget_low_f32(cd)));
-    vst1q_f32(to + to_stride, vcombine_f32(vget_high_f32(ab), vget_high_f32(cd)));
-    ab = vzip2q_f32(a, b), cd = vzip2q_f32(c, d);
-    vst1q_f32(to + 2 * to_stride, vcombine_f32(vget_low_f32(ab), vget_low_f32(cd)));
-    vst1q_f32(to + 3 * to_stride, vcombine_f32(vget_high_f32(ab), vget_high_f32(cd)));
-#else
-    size_t j, p;
-    for (j = 0; j < 4; j++)
-        for (p = 0; p < 4; p++) to[p * to_stride + j] = from[j * from_stride + p];
-#endif
-}
-
-/* to[p*width + j] = from[j*across + p*along], j < have, p < k. */
-HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(panel)(void *target, size_t width, const void *source, size_t across,
-                                                 size_t along, size_t have, size_t k)
-{
-    enum { lanes = HFY_LANES_ };
-    const HFY_S_ *from = (const HFY_S_ *)source;
-    HFY_S_ *to = (HFY_S_ *)target;
-    size_t j = 0, p, l;
-    if (across == 1) {
-        const HFY_V_(tail) t = HFY_V_(first)(have % lanes);
-        for (p = 0; p < k; p++, to += width, from += along) {
-            for (j = 0; j + lanes <= have; j += lanes) HFY_V_(store)(to + j, HFY_V_(load)(from + j));
-            if (j < have) HFY_V_(store_n)(to + j, HFY_V_(load_n)(from + j, t), t);
-        }
-        return;
-    }
-    if (along == 1)
-        for (; j + 4 <= have; j += 4) {
-            for (p = 0; p + 4 <= k; p += 4) {
-                if (!(p * sizeof *to & 63)) /* the next panel's, on its way */
-                    for (l = 0; l < 4; l++)
-                        HFY_PREFETCH_((uintptr_t)(from + p) + (j + l + width) * across * sizeof *to);
-                HFY_V_(transpose4)(from + j * across + p, across, to + p * width + j, width);
-            }
-            for (; p < k; p++)
-                for (l = j; l < j + 4; l++) to[p * width + l] = from[l * across + p];
-        }
-    for (; j < have; j++)
-        for (p = 0; p < k; p++) to[p * width + j] = from[j * across + p * along];
-}
-
-#if HFY_BITS_ == 64
+#if HFY_BITS_ == 64 && HFY_SIMD_PASS_ != 4
 /* What chase does (below) on `have` columns, a vector's or fewer. */
 HFY_INLINE_ void HFY_V_(chase_narrow)(double *row, size_t stride, size_t have, const double *coefficient, size_t count)
 {
-    const int full = have == HFY_LANES_;
-    const HFY_V_(tail) tail = HFY_V_(first)(full ? 0 : have);
-    HFY_V_(vec) a = full ? HFY_V_(load)(row) : HFY_V_(load_n)(row, tail);
-    HFY_V_(vec) b = full ? HFY_V_(load)(row + stride) : HFY_V_(load_n)(row + stride, tail);
+    const HFY_V_(tail) t = HFY_V_(first)(have);
+    HFY_VV_ a = HFY_V_(load_n)(row, t), b = HFY_V_(load_n)(row + stride, t);
     size_t k;
     for (k = 0; k < count; k++, row += stride) {
-        const double *u = coefficient + 3 * k, *next = row + 2 * stride;
-        const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]);
-        HFY_V_(vec) d = full ? HFY_V_(load)(next) : HFY_V_(load_n)(next, tail);
-        HFY_V_(vec) t = HFY_V_(mul)(HFY_V_(set)(-u[2]), HFY_V_(fma)(r, d, HFY_V_(fma)(q, b, a)));
-        a = HFY_V_(fma)(t, HFY_V_(set)(1), a);
-        if (full)
-            HFY_V_(store)(row, a);
-        else
-            HFY_V_(store_n)(row, a, tail);
-        a = HFY_V_(fma)(t, q, b);
-        b = HFY_V_(fma)(t, r, d);
+        const double *u = coefficient + 3 * k;
+        const HFY_VV_ q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]);
+        const HFY_VV_ d = HFY_V_(load_n)(row + 2 * stride, t);
+        const HFY_VV_ y = HFY_V_(mul)(HFY_V_(set)(-u[2]), HFY_V_(fma)(r, d, HFY_V_(fma)(q, b, a)));
+        HFY_V_(store_n)(row, HFY_V_(fma)(y, HFY_V_(set)(1), a), t);
+        a = HFY_V_(fma)(y, q, b);
+        b = HFY_V_(fma)(y, r, d);
     }
-    if (full) {
-        HFY_V_(store)(row, a);
-        HFY_V_(store)(row + stride, b);
-    } else {
-        HFY_V_(store_n)(row, a, tail);
-        HFY_V_(store_n)(row + stride, b, tail);
-    }
+    HFY_V_(store_n)(row, a, t);
+    HFY_V_(store_n)(row + stride, b, t);
 }
 
 /* `count` reflections I - tau u u^T, u = (1, q, r), the k-th on rows k, k+1, k+2 of x (`stride` apart, `columns` wide):
@@ -4110,7 +4012,7 @@ HFY_TARGET_ void HFY_V_(chase)(double *x, size_t stride, size_t columns, const d
     size_t c = 0, k;
     int v;
     for (; c + wide * lanes <= columns; c += wide * lanes) {
-        HFY_V_(vec) a[wide], b[wide];
+        HFY_VV_ a[wide], b[wide];
         double *row = x + c;
         HFY_UNROLL_ for (v = 0; v < wide; v++) {
             a[v] = HFY_V_(load)(row + v * lanes);
@@ -4118,10 +4020,10 @@ HFY_TARGET_ void HFY_V_(chase)(double *x, size_t stride, size_t columns, const d
         }
         for (k = 0; k < count; k++, row += stride) {
             const double *u = coefficient + 3 * k;
-            const HFY_V_(vec) q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]), tau = HFY_V_(set)(-u[2]);
+            const HFY_VV_ q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]), tau = HFY_V_(set)(-u[2]);
             HFY_UNROLL_ for (v = 0; v < wide; v++) {
-                HFY_V_(vec) d = HFY_V_(load)(row + 2 * stride + v * lanes);
-                HFY_V_(vec) t = HFY_V_(mul)(tau, HFY_V_(fma)(r, d, HFY_V_(fma)(q, b[v], a[v])));
+                HFY_VV_ d = HFY_V_(load)(row + 2 * stride + v * lanes);
+                HFY_VV_ t = HFY_V_(mul)(tau, HFY_V_(fma)(r, d, HFY_V_(fma)(q, b[v], a[v])));
                 HFY_V_(store)(row + v * lanes, HFY_V_(fma)(t, HFY_V_(set)(1), a[v]));
                 a[v] = HFY_V_(fma)(t, q, b[v]);
                 b[v] = HFY_V_(fma)(t, r, d);
@@ -4132,8 +4034,8 @@ HFY_TARGET_ void HFY_V_(chase)(double *x, size_t stride, size_t columns, const d
             HFY_V_(store)(row + stride + v * lanes, b[v]);
         }
     }
-    for (; c + lanes <= columns; c += lanes) HFY_V_(chase_narrow)(x + c, stride, lanes, coefficient, count);
-    if (c < columns) HFY_V_(chase_narrow)(x + c, stride, columns - c, coefficient, count);
+    for (; c < columns; c += lanes)
+        HFY_V_(chase_narrow)(x + c, stride, hfy_base_min_(lanes, columns - c), coefficient, count);
 }
 #endif
 
@@ -4141,36 +4043,44 @@ HFY_TARGET_ void HFY_V_(chase)(double *x, size_t stride, size_t columns, const d
 
 #define HFY_LIST_ 128 /* rows of a projection handled at a time */
 
-/* z of BATCH queries, columns k .. k + strip*LANES (or the n columns of a masked tail), += the listed rows:
-   w[i*BATCH + j] for row i, used[i] telling by bits which of them are not zero. */
-HFY_INLINE_ void HFY_V_(strip)(int strip, int masked, const HFY_S_ *w, const unsigned char *used,
-                               const HFY_S_ *const *row, size_t count, size_t k, size_t n, HFY_S_ *const *z,
-                               size_t queries)
+/* Rows of a projection: w[i*BATCH + j] is the weight of row i for query j, used[i] tells by bits which are not zero. */
+typedef struct HFY_V_(listed) {
+    const HFY_S_ *w, *const *row;
+    const unsigned char *used;
+    size_t count, queries;
+    HFY_S_ *const *z;
+} HFY_V_(listed);
+
+/* z of BATCH queries, from column k `strip` vectors (or of a single one n lanes), += the listed rows. */
+HFY_INLINE_ void HFY_V_(strip)(int strip, const HFY_V_(listed) *list, size_t k, size_t n)
 {
     enum { lanes = HFY_LANES_ };
+    const int masked = strip == 1;
     const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 0);
-    HFY_V_(vec) acc[HFY_BATCH_ * HFY_STRIP_], v[HFY_STRIP_];
+    const HFY_S_ *w = list->w;
+    HFY_S_ *const *z = list->z;
+    HFY_VV_ acc[HFY_BATCH_ * HFY_STRIP_], v[HFY_STRIP_];
     size_t i;
     int c, j;
     HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
         HFY_UNROLL_ for (c = 0; c < strip; c++)
             acc[j * HFY_STRIP_ + c] = masked ? HFY_V_(load_n)(z[j] + k, t) : HFY_V_(load)(z[j] + k + c * lanes);
-    for (i = 0; i < count; i++, w += HFY_BATCH_) {
-        const unsigned bits = used[i];
-        const HFY_S_ *x = row[i] + k;
+    for (i = 0; i < list->count; i++, w += HFY_BATCH_) {
+        const unsigned bits = list->used[i];
+        const HFY_S_ *x = list->row[i] + k;
         HFY_UNROLL_ for (c = 0; c < strip; c++) {
             v[c] = masked ? HFY_V_(load_n)(x, t) : HFY_V_(load)(x + c * lanes);
             HFY_PIN_(v[c]);
         }
         HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
             if (bits >> j & 1) {
-                HFY_V_(vec) a = HFY_V_(set)(w[j]);
+                HFY_VV_ a = HFY_V_(set)(w[j]);
                 HFY_UNROLL_ for (c = 0; c < strip; c++)
                     acc[j * HFY_STRIP_ + c] = HFY_V_(fma)(a, v[c], acc[j * HFY_STRIP_ + c]);
             }
     }
     HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
-        if ((size_t)j < queries) {
+        if ((size_t)j < list->queries) {
             HFY_UNROLL_ for (c = 0; c < strip; c++)
                 if (masked)
                     HFY_V_(store_n)(z[j] + k, acc[j * HFY_STRIP_ + c], t);
@@ -4180,8 +4090,7 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, int masked, const HFY_S_ *w, const uns
 }
 
 /* All columns. While a strip is worked on, the same columns of `ahead` rows at `next` are fetched into L2. */
-HFY_INLINE_ void HFY_V_(strips)(const HFY_S_ *w, const unsigned char *used, const HFY_S_ *const *row, size_t count,
-                                size_t dim, HFY_S_ *const *z, size_t queries, const HFY_S_ *next, size_t x_stride,
+HFY_INLINE_ void HFY_V_(strips)(const HFY_V_(listed) *list, size_t dim, const HFY_S_ *next, size_t x_stride,
                                 size_t ahead)
 {
     enum { lanes = HFY_LANES_, wide = HFY_STRIP_ * HFY_LANES_, line = 64 / sizeof(HFY_S_) };
@@ -4189,20 +4098,19 @@ HFY_INLINE_ void HFY_V_(strips)(const HFY_S_ *w, const unsigned char *used, cons
     for (; k + wide <= dim; k += wide) {
         for (i = 0; i < ahead; i++)
             for (l = 0; l < wide; l += line) HFY_PREFETCH_L2_(next + i * x_stride + k + l);
-        HFY_V_(strip)(HFY_STRIP_, 0, w, used, row, count, k, 0, z, queries);
+        HFY_V_(strip)(HFY_STRIP_, list, k, 0);
     }
     for (i = 0; i < ahead; i++)
         for (l = k; l < dim; l += line) HFY_PREFETCH_L2_(next + i * x_stride + l);
-    for (; k + lanes <= dim; k += lanes) HFY_V_(strip)(1, 0, w, used, row, count, k, 0, z, queries);
-    if (k < dim) HFY_V_(strip)(1, 1, w, used, row, count, k, dim - k, z, queries);
+    for (; k < dim; k += lanes) HFY_V_(strip)(1, list, k, hfy_base_min_(lanes, dim - k));
 }
 
 /* How many of n (at most LIST) weights are not zero. */
 HFY_INLINE_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_V_(vec) zero = HFY_V_(zero)(), one = HFY_V_(set)(1);
-    HFY_V_(vec) many = zero;
+    const HFY_VV_ zero = HFY_V_(zero)(), one = HFY_V_(set)(1);
+    HFY_VV_ many = zero;
     HFY_S_ sum;
     size_t i = 0;
     for (; i + lanes <= n; i += lanes)
@@ -4218,6 +4126,7 @@ HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, co
     const HFY_S_ *row[HFY_LIST_ + 4], *pw[HFY_BATCH_];
     HFY_S_ part[HFY_LIST_ * HFY_BATCH_], *pz[HFY_BATCH_];
     unsigned char used[HFY_LIST_];
+    HFY_V_(listed) list = {part, row, used, 0, 0, pz};
     size_t block = HFY_LIST_, i0, i, j, s;
     while (block > 16 && block * dim * sizeof *x > 524288) block /= 2; /* in L2 while the queries pass */
     for (i0 = 0; i0 < rows; i0 += block) {
@@ -4235,11 +4144,20 @@ HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, co
             fetch = hfy_base_min_(nq > HFY_BATCH_ ? share : 0, ahead - next);
             if (queries > 1 && pairs == n * queries) {
                 hfy_simd_block_ all;
-                all.a = pw[0], all.a_row = w_stride, all.a_col = 1, all.a_tile = 0;
-                all.b = px, all.b_row = x_stride, all.b_panel = HFY_V_(wide);
-                all.c = pz[0], all.c_row = z_stride, all.over = all.minus = 0;
-                all.rows = queries, all.columns = dim, all.depth = n;
-                all.next = px + (n + next) * x_stride, all.ahead = fetch;
+                memset(&all, 0, sizeof all);
+                all.a = pw[0];
+                all.a_row = w_stride;
+                all.a_col = 1;
+                all.b = px;
+                all.b_row = x_stride;
+                all.b_panel = HFY_V_(wide);
+                all.c = pz[0];
+                all.c_row = z_stride;
+                all.rows = queries;
+                all.columns = dim;
+                all.depth = n;
+                all.next = px + (n + next) * x_stride;
+                all.ahead = fetch;
                 HFY_V_(block)(&all);
             } else if (queries > 1 && 3 * pairs >= n * queries) {
                 for (i = 0; i < n; i++) {
@@ -4252,18 +4170,24 @@ HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, co
                     used[count] = (unsigned char)bits;
                     count += bits != 0;
                 }
-                HFY_V_(strips)(part, used, row, count, dim, pz, queries, px + (n + next) * x_stride, x_stride, fetch);
+                list.count = count;
+                list.queries = queries;
+                HFY_V_(strips)(&list, dim, px + (n + next) * x_stride, x_stride, fetch);
             } else { /* few weights: one query after the other */
                 for (s = 0; s < queries; s++) {
                     for (i = 0, count = 0; i < n; i++)
-                        if (pw[s][i] > 0 || pw[s][i] < 0) row[count] = px + i * x_stride, part[count++] = pw[s][i];
-                    HFY_V_(sum)(part, row, count, dim, pz[s]);
+                        if (pw[s][i] > 0 || pw[s][i] < 0) {
+                            row[count] = px + i * x_stride;
+                            part[count++] = pw[s][i];
+                        }
+                    HFY_VN_(sum)(part, row, count, dim, pz[s]);
                 }
             }
         }
     }
 }
 
+#if HFY_SIMD_PASS_ != 4
 HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t count, const HFY_S_ *x, size_t x_stride,
                                 size_t dim, HFY_S_ *z)
 {
@@ -4272,32 +4196,35 @@ HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t cou
     size_t l = 0, n;
     while (l < count) {
         for (n = 0; l < count && n < HFY_LIST_; l++)
-            if (w[l] > 0 || w[l] < 0) row[n] = x + index[l] * x_stride, part[n++] = w[l];
+            if (w[l] > 0 || w[l] < 0) {
+                row[n] = x + index[l] * x_stride;
+                part[n++] = w[l];
+            }
         HFY_V_(sum)(part, row, n, dim, z);
     }
 }
+#endif
 #undef HFY_LIST_
 
 HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_V_(vec) least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
-    HFY_V_(vec) a = least, b = least, c = least, d = least;
+    const HFY_VV_ least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
+    HFY_VV_ a = least, b = least, c = least, d = least;
     HFY_V_(cond) nan = HFY_V_(nan)(least, least);
     HFY_S_ lane[HFY_LANES_];
     size_t i = 0;
     for (; i + 4 * lanes <= n; i += 4 * lanes) {
-        HFY_V_(vec) v0 = HFY_V_(load)(x + i), v1 = HFY_V_(load)(x + i + lanes);
-        HFY_V_(vec) v2 = HFY_V_(load)(x + i + 2 * lanes), v3 = HFY_V_(load)(x + i + 3 * lanes);
+        HFY_VV_ v0 = HFY_V_(load)(x + i), v1 = HFY_V_(load)(x + i + lanes);
+        HFY_VV_ v2 = HFY_V_(load)(x + i + 2 * lanes), v3 = HFY_V_(load)(x + i + 3 * lanes);
         nan = HFY_V_(either)(nan, HFY_V_(either)(HFY_V_(nan)(v0, v1), HFY_V_(nan)(v2, v3)));
-        a = HFY_V_(max)(a, v0), b = HFY_V_(max)(b, v1), c = HFY_V_(max)(c, v2), d = HFY_V_(max)(d, v3);
+        a = HFY_V_(max)(a, v0);
+        b = HFY_V_(max)(b, v1);
+        c = HFY_V_(max)(c, v2);
+        d = HFY_V_(max)(d, v3);
     }
     for (; i < n; i += lanes) {
-        HFY_V_(vec) v;
-        if (i + lanes <= n)
-            v = HFY_V_(load)(x + i);
-        else
-            v = HFY_V_(inside)(HFY_V_(first)(n - i), HFY_V_(load_n)(x + i, HFY_V_(first)(n - i)), least);
+        const HFY_VV_ v = HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), least);
         nan = HFY_V_(either)(nan, HFY_V_(nan)(v, v));
         a = HFY_V_(max)(a, v);
     }
@@ -4313,12 +4240,13 @@ HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops)
     return lane[0];
 }
 
+#if HFY_SIMD_PASS_ != 4
 #ifdef HFY_PACK_
 /* The window's step for one vector of doubles that stand at i .. */
-HFY_INLINE_ size_t HFY_D_(keep)(HFY_D_(vec) x, HFY_D_(vec) max, HFY_D_(vec) width, size_t i, size_t *index,
+HFY_INLINE_ size_t HFY_D_(keep)(HFY_DV_ x, HFY_DV_ max, HFY_DV_ width, size_t i, size_t *index,
                                 double *delta, size_t count)
 {
-    HFY_D_(vec) d = HFY_D_(sub)(max, x);
+    HFY_DV_ d = HFY_D_(sub)(max, x);
     unsigned bits = HFY_D_(bits)(HFY_D_(either)(HFY_D_(lt)(d, width), HFY_D_(le)(d, HFY_D_(zero)())));
     if (!bits) return count;
     HFY_D_(store)(delta + count, HFY_D_(pack)(bits, d)); /* count <= i: within what was asked for */
@@ -4332,17 +4260,17 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
     enum { lanes = HFY_LANES_ };
     const double edge = (double)max - width;
     /* d < width implies x > max - width, so x >= that rounded to double and then to hfy_real: rounding is monotonic */
-    const HFY_V_(vec) least = HFY_V_(set)(edge < (double)max ? (HFY_S_)edge : max);
+    const HFY_VV_ least = HFY_V_(set)(edge < (double)max ? (HFY_S_)edge : max);
     size_t i = 0, k, count = 0;
     for (; i + 4 * lanes <= n; i += 4 * lanes) {
-        HFY_V_(vec) v0 = HFY_V_(load)(x + i), v1 = HFY_V_(load)(x + i + lanes);
-        HFY_V_(vec) v2 = HFY_V_(load)(x + i + 2 * lanes), v3 = HFY_V_(load)(x + i + 3 * lanes);
-        HFY_V_(vec) most = HFY_V_(max)(HFY_V_(max)(v0, v1), HFY_V_(max)(v2, v3));
+        HFY_VV_ v0 = HFY_V_(load)(x + i), v1 = HFY_V_(load)(x + i + lanes);
+        HFY_VV_ v2 = HFY_V_(load)(x + i + 2 * lanes), v3 = HFY_V_(load)(x + i + 3 * lanes);
+        HFY_VV_ most = HFY_V_(max)(HFY_V_(max)(v0, v1), HFY_V_(max)(v2, v3));
         if (!HFY_V_(bits)(HFY_V_(le)(least, most))) continue;
 #ifdef HFY_PACK_
         for (k = i; k < i + 4 * lanes; k += lanes) {
-            HFY_D_(vec) m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
-            HFY_V_(vec) v = HFY_V_(load)(x + k);
+            HFY_DV_ m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
+            HFY_VV_ v = HFY_V_(load)(x + k);
             if (!HFY_V_(bits)(HFY_V_(le)(least, v))) continue;
 #ifdef HFY_DOUBLE
             count = HFY_D_(keep)(v, m, wide, k, index, delta, count);
@@ -4354,23 +4282,26 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
 #else
         for (k = i; k < i + 4 * lanes; k++) {
             double d = (double)max - (double)x[k];
-            index[count] = k, delta[count] = d;
+            index[count] = k;
+            delta[count] = d;
             count += d < width || d <= 0;
         }
 #endif
     }
     for (; i < n; i++) {
         double d = (double)max - (double)x[i];
-        index[count] = i, delta[count] = d;
+        index[count] = i;
+        delta[count] = d;
         count += d < width || d <= 0;
     }
     return count;
 }
+#endif
 
 /* e^(x + low) / 2^n, in about [0.7, 1.42]; |low| is tiny. */
-HFY_INLINE_ HFY_D_(vec) HFY_D_(exp_parts)(HFY_D_(vec) x, HFY_D_(vec) low, HFY_D_(vec) *n)
+HFY_INLINE_ HFY_DV_ HFY_D_(exp_parts)(HFY_DV_ x, HFY_DV_ low, HFY_DV_ *n)
 {
-    HFY_D_(vec) r, p;
+    HFY_DV_ r, p;
     *n = HFY_D_(round)(HFY_D_(mul)(x, HFY_D_(set)(1.4426950408889634)));
     r = HFY_D_(fnma)(*n, HFY_D_(set)(0.693147180559663), x); /* log 2 in two parts; the first product is exact */
     r = HFY_D_(add)(HFY_D_(fnma)(*n, HFY_D_(set)(2.8235290563031577e-13), r), low);
@@ -4388,17 +4319,17 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(exp_parts)(HFY_D_(vec) x, HFY_D_(vec) low, HFY_D_
 }
 #ifndef HFY_DOUBLE
 /* (e^r - 1 - r)/r^2 for |r| <= log(2)/2, minimax. */
-HFY_INLINE_ HFY_F_(vec) HFY_F_(exp_series)(HFY_F_(vec) r)
+HFY_INLINE_ HFY_FV_ HFY_F_(exp_series)(HFY_FV_ r)
 {
-    HFY_F_(vec) p = HFY_F_(set)(1.38145988e-3f);
+    HFY_FV_ p = HFY_F_(set)(1.38145988e-3f);
     p = HFY_F_(fma)(p, r, HFY_F_(set)(8.36871658e-3f));
     p = HFY_F_(fma)(p, r, HFY_F_(set)(4.1668389e-2f));
     p = HFY_F_(fma)(p, r, HFY_F_(set)(0.166665211f));
     return HFY_F_(fma)(p, r, HFY_F_(set)(0.49999994f));
 }
-HFY_INLINE_ HFY_F_(vec) HFY_F_(exp_parts)(HFY_F_(vec) x, HFY_F_(vec) low, HFY_F_(vec) *n)
+HFY_INLINE_ HFY_FV_ HFY_F_(exp_parts)(HFY_FV_ x, HFY_FV_ low, HFY_FV_ *n)
 {
-    HFY_F_(vec) r, p, h, u, tail;
+    HFY_FV_ r, p, h, u, tail;
     *n = HFY_F_(round)(HFY_F_(mul)(x, HFY_F_(set)(1.44269502f)));
     h = HFY_F_(fnma)(*n, HFY_F_(set)(0.693359375f), x);
     u = HFY_F_(fnma)(*n, HFY_F_(set)(-2.12194442e-4f), low);
@@ -4420,10 +4351,11 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(exp_parts)(HFY_F_(vec) x, HFY_F_(vec) low, HFY_F_
 #define HFY_EXP_UNITS_ 1074.0
 #endif
 
-HFY_INLINE_ HFY_V_(vec) HFY_V_(exp1)(HFY_V_(vec) x)
+#if HFY_SIMD_PASS_ != 4
+HFY_INLINE_ HFY_VV_ HFY_V_(exp1)(HFY_VV_ x)
 {
-    const HFY_V_(vec) most = HFY_V_(set)(HFY_EXP_MOST_);
-    HFY_V_(vec) n, p, y, d, inside = HFY_V_(min)(HFY_V_(max)(x, HFY_V_(set)(HFY_EXP_LEAST_)), most);
+    const HFY_VV_ most = HFY_V_(set)(HFY_EXP_MOST_);
+    HFY_VV_ n, p, y, d, inside = HFY_V_(min)(HFY_V_(max)(x, HFY_V_(set)(HFY_EXP_LEAST_)), most);
     p = HFY_V_(exp_parts)(inside, HFY_V_(zero)(), &n);
     y = HFY_V_(scale2)(p, n);
     d = HFY_V_(denormal)(HFY_V_(scale2)(p, HFY_V_(add)(n, HFY_V_(set)(HFY_EXP_UNITS_))));
@@ -4436,30 +4368,27 @@ HFY_TARGET_ void HFY_V_(exp)(const HFY_S_ *x, size_t n, HFY_S_ *y)
 {
     enum { lanes = HFY_LANES_ };
     size_t i = 0;
-    for (; i + lanes <= n; i += lanes) HFY_V_(store)(y + i, HFY_V_(exp1)(HFY_V_(load)(x + i)));
-    if (i < n) {
-        HFY_V_(tail) t = HFY_V_(first)(n - i);
-        HFY_V_(store_n)(y + i, HFY_V_(exp1)(HFY_V_(load_n)(x + i, t)), t);
-    }
+    for (; i < n; i += lanes) HFY_V_(store_up)(y + i, HFY_V_(exp1)(HFY_V_(load_up)(x + i, n - i)), n - i);
 }
+#endif
 
 /* e^(x - max), with what the subtraction lost (Knuth's two-sum) put back; 0 below 1e-300. */
-HFY_INLINE_ HFY_D_(vec) HFY_D_(softmax1)(HFY_D_(vec) x, HFY_D_(vec) max)
+HFY_INLINE_ HFY_DV_ HFY_D_(softmax1)(HFY_DV_ x, HFY_DV_ max)
 {
-    const HFY_D_(vec) tiny = HFY_D_(set)(HFY_SIMD_TINY_);
-    HFY_D_(vec) d = HFY_D_(sub)(x, max), part = HFY_D_(sub)(d, x), n, p;
-    HFY_D_(vec) lost = HFY_D_(sub)(HFY_D_(sub)(x, HFY_D_(sub)(d, part)), HFY_D_(add)(max, part));
+    const HFY_DV_ tiny = HFY_D_(set)(HFY_SIMD_TINY_);
+    HFY_DV_ d = HFY_D_(sub)(x, max), part = HFY_D_(sub)(d, x), n, p;
+    HFY_DV_ lost = HFY_D_(sub)(HFY_D_(sub)(x, HFY_D_(sub)(d, part)), HFY_D_(add)(max, part));
     p = HFY_D_(exp_parts)(HFY_D_(max)(d, tiny), lost, &n);
     return HFY_D_(select)(HFY_D_(le)(tiny, d), HFY_D_(scale2)(p, n), HFY_D_(zero)());
 }
 #ifndef HFY_DOUBLE
 /* The same in float, 0 below 1e-37 and without the last quarter of an ulp. x is raised to what still counts, so that
    n >= -123; 1.5 2^23 added and taken away rounds to whole numbers, which the sum's last bits hold. */
-HFY_INLINE_ HFY_F_(vec) HFY_F_(softmax1)(HFY_F_(vec) raw, HFY_F_(vec) max)
+HFY_INLINE_ HFY_FV_ HFY_F_(softmax1)(HFY_FV_ raw, HFY_FV_ max)
 {
-    const HFY_F_(vec) least = HFY_F_(add)(max, HFY_F_(set)((float)HFY_SIMD_TINY_)), whole = HFY_F_(set)(12582912.0f);
-    HFY_F_(vec) x = HFY_F_(max)(raw, least), d = HFY_F_(sub)(x, max), part = HFY_F_(sub)(d, x), t, n, r, p;
-    HFY_F_(vec) lost = HFY_F_(sub)(HFY_F_(sub)(x, HFY_F_(sub)(d, part)), HFY_F_(add)(max, part));
+    const HFY_FV_ least = HFY_F_(add)(max, HFY_F_(set)((float)HFY_SIMD_TINY_)), whole = HFY_F_(set)(12582912.0f);
+    HFY_FV_ x = HFY_F_(max)(raw, least), d = HFY_F_(sub)(x, max), part = HFY_F_(sub)(d, x), t, n, r, p;
+    HFY_FV_ lost = HFY_F_(sub)(HFY_F_(sub)(x, HFY_F_(sub)(d, part)), HFY_F_(add)(max, part));
     t = HFY_F_(fma)(d, HFY_F_(set)(1.44269502f), whole);
     n = HFY_F_(sub)(t, whole);
     r = HFY_F_(add)(HFY_F_(fnma)(n, HFY_F_(set)(0.693359375f), d), HFY_F_(fnma)(n, HFY_F_(set)(-2.12194442e-4f), lost));
@@ -4468,7 +4397,7 @@ HFY_INLINE_ HFY_F_(vec) HFY_F_(softmax1)(HFY_F_(vec) raw, HFY_F_(vec) max)
 }
 #endif
 
-HFY_INLINE_ double HFY_D_(total)(HFY_D_(vec) a, HFY_D_(vec) b)
+HFY_INLINE_ double HFY_D_(total)(HFY_DV_ a, HFY_DV_ b)
 {
     double lane[HFY_BYTES_ / 8], sum = 0;
     size_t l;
@@ -4478,7 +4407,7 @@ HFY_INLINE_ double HFY_D_(total)(HFY_D_(vec) a, HFY_D_(vec) b)
 }
 
 /* Adds the sum of four vectors to lanes of double. */
-HFY_INLINE_ void HFY_V_(add4)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c, HFY_V_(vec) d, HFY_D_(vec) lane[2])
+HFY_INLINE_ void HFY_V_(add4)(HFY_VV_ a, HFY_VV_ b, HFY_VV_ c, HFY_VV_ d, HFY_DV_ lane[2])
 {
     a = HFY_V_(add)(HFY_V_(add)(a, b), HFY_V_(add)(c, d));
 #ifdef HFY_DOUBLE
@@ -4494,13 +4423,13 @@ HFY_INLINE_ void HFY_V_(add4)(HFY_V_(vec) a, HFY_V_(vec) b, HFY_V_(vec) c, HFY_V
 HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_ *y)
 {
     enum { lanes = HFY_LANES_, four = 4 * lanes };
-    const HFY_V_(vec) m = HFY_V_(set)(max);
+    const HFY_VV_ m = HFY_V_(set)(max);
     double total = 0;
     size_t i = 0, v;
     while (i < n) {
         const size_t end = i + hfy_base_min_(n - i, HFY_SIMD_BLOCK_);
-        HFY_D_(vec) lane[2] = {HFY_D_(zero)(), HFY_D_(zero)()};
-        HFY_V_(vec) part[4];
+        HFY_DV_ lane[2] = {HFY_D_(zero)(), HFY_D_(zero)()};
+        HFY_VV_ part[4];
         for (; i + four <= end; i += four) {
             HFY_UNROLL_ for (v = 0; v < 4; v++) {
                 part[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i + v * lanes), m);
@@ -4509,16 +4438,11 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_
             HFY_V_(add4)(part[0], part[1], part[2], part[3], lane);
         }
         if (i < end) {
-            HFY_V_(vec) last[4] = {HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)()};
-            for (v = 0; i + lanes <= end; i += lanes) {
-                last[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i), m);
-                HFY_V_(store)(y + i, last[v++]);
-            }
-            if (i < end) {
-                HFY_V_(tail) t = HFY_V_(first)(end - i);
-                last[v] = HFY_V_(inside)(t, HFY_V_(softmax1)(HFY_V_(load_n)(x + i, t), m), HFY_V_(zero)());
-                HFY_V_(store_n)(y + i, last[v], t);
-                i = end;
+            HFY_VV_ last[4] = {HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)()};
+            for (v = 0; i < end; i += lanes, v++) {
+                const size_t left = end - i;
+                last[v] = HFY_V_(up_to)(left, HFY_V_(softmax1)(HFY_V_(load_up)(x + i, left), m), HFY_V_(zero)());
+                HFY_V_(store_up)(y + i, last[v], left);
             }
             HFY_V_(add4)(last[0], last[1], last[2], last[3], lane);
         }
@@ -4527,10 +4451,11 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_
     return total;
 }
 
+#if HFY_SIMD_PASS_ != 4
 HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_V_(vec) by = HFY_V_(set)((HFY_S_)a);
+    const HFY_VV_ by = HFY_V_(set)((HFY_S_)a);
     size_t i = 0;
     for (; i + lanes <= n; i += lanes) HFY_V_(store)(y + i, HFY_V_(mul)(by, HFY_V_(load)(y + i)));
     for (; i < n; i++) y[i] = (HFY_S_)a * y[i];
@@ -4539,22 +4464,22 @@ HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a)
 HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, double a)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_D_(vec) by = HFY_D_(set)(a);
+    const HFY_DV_ by = HFY_D_(set)(a);
     size_t i = 0;
     for (; i + lanes <= n; i += lanes) {
 #ifdef HFY_DOUBLE
         HFY_D_(store)(y + i, HFY_D_(mul)(by, HFY_D_(load)(y + i)));
 #else
-        HFY_F_(vec) v = HFY_F_(load)(y + i);
+        HFY_FV_ v = HFY_F_(load)(y + i);
         HFY_F_(store)(y + i, HFY_F_(join)(HFY_D_(mul)(by, HFY_F_(low)(v)), HFY_D_(mul)(by, HFY_F_(high)(v))));
 #endif
     }
     for (; i < n; i++) y[i] = (HFY_S_)(a * (double)y[i]);
 }
 
-HFY_INLINE_ HFY_D_(vec) HFY_D_(mix2)(HFY_D_(vec) a, HFY_D_(vec) y, HFY_D_(vec) b, HFY_D_(vec) x)
+HFY_INLINE_ HFY_DV_ HFY_D_(mix2)(HFY_DV_ a, HFY_DV_ y, HFY_DV_ b, HFY_DV_ x)
 {
-    HFY_D_(vec) u = HFY_D_(mul)(a, y), v = HFY_D_(mul)(b, x);
+    HFY_DV_ u = HFY_D_(mul)(a, y), v = HFY_D_(mul)(b, x);
     HFY_PIN_(u); /* two roundings, as in plain C: no fused multiply-add */
     HFY_PIN_(v);
     return HFY_D_(add)(u, v);
@@ -4563,13 +4488,13 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(mix2)(HFY_D_(vec) a, HFY_D_(vec) y, HFY_D_(vec) b
 HFY_TARGET_ void HFY_V_(mix)(HFY_S_ *y, const HFY_S_ *x, size_t n, double a, double b)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_D_(vec) va = HFY_D_(set)(a), vb = HFY_D_(set)(b);
+    const HFY_DV_ va = HFY_D_(set)(a), vb = HFY_D_(set)(b);
     size_t i = 0;
     for (; i + lanes <= n; i += lanes) {
 #ifdef HFY_DOUBLE
         HFY_D_(store)(y + i, HFY_D_(mix2)(va, HFY_D_(load)(y + i), vb, HFY_D_(load)(x + i)));
 #else
-        HFY_F_(vec) p = HFY_F_(load)(y + i), q = HFY_F_(load)(x + i);
+        HFY_FV_ p = HFY_F_(load)(y + i), q = HFY_F_(load)(x + i);
         HFY_F_(store)(y + i, HFY_F_(join)(HFY_D_(mix2)(va, HFY_F_(low)(p), vb, HFY_F_(low)(q)),
                                           HFY_D_(mix2)(va, HFY_F_(high)(p), vb, HFY_F_(high)(q))));
 #endif
@@ -4583,32 +4508,29 @@ HFY_TARGET_ void HFY_V_(mix)(HFY_S_ *y, const HFY_S_ *x, size_t n, double a, dou
 HFY_TARGET_ void HFY_V_(cut)(HFY_S_ *y, size_t n, double least)
 {
     enum { lanes = HFY_LANES_ };
-    const HFY_V_(vec) edge = HFY_V_(set)((HFY_S_)least), zero = HFY_V_(zero)();
+    const HFY_VV_ edge = HFY_V_(set)((HFY_S_)least), zero = HFY_V_(zero)();
     size_t i = 0;
     for (; i + lanes <= n; i += lanes) {
-        HFY_V_(vec) v = HFY_V_(load)(y + i);
+        HFY_VV_ v = HFY_V_(load)(y + i);
         HFY_V_(store)(y + i, HFY_V_(select)(HFY_V_(lt)(v, edge), zero, v));
     }
     for (; i < n; i++) y[i] = y[i] < (HFY_S_)least ? 0 : y[i];
 }
 
 /* The larger of a and b; b where a is NaN, on every machine. */
-HFY_INLINE_ HFY_D_(vec) HFY_D_(more)(HFY_D_(vec) a, HFY_D_(vec) b)
-{
-    return HFY_D_(select)(HFY_D_(lt)(b, a), a, b);
-}
+HFY_INLINE_ HFY_DV_ HFY_D_(more)(HFY_DV_ a, HFY_DV_ b) { return HFY_D_(select)(HFY_D_(lt)(b, a), a, b); }
 
 HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n)
 {
     enum { lanes = HFY_LANES_, few = HFY_BYTES_ / 8 };
-    HFY_D_(vec) most = HFY_D_(zero)();
+    HFY_DV_ most = HFY_D_(zero)();
     double of[few], all = 0;
     size_t i = 0, l;
     for (; i + lanes <= n; i += lanes) {
 #ifdef HFY_DOUBLE
         most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_D_(load)(x + i), HFY_D_(load)(y + i))), most);
 #else
-        HFY_F_(vec) p = HFY_F_(load)(x + i), q = HFY_F_(load)(y + i);
+        HFY_FV_ p = HFY_F_(load)(x + i), q = HFY_F_(load)(y + i);
         most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_F_(low)(p), HFY_F_(low)(q))), most);
         most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_F_(high)(p), HFY_F_(high)(q))), most);
 #endif
@@ -4622,44 +4544,40 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n)
     return all;
 }
 
+#endif
+
+HFY_INLINE_ void HFY_D_(below1)(HFY_DV_ d, HFY_DV_ edge, HFY_DV_ sums[3])
+{
+    const HFY_DV_ zero = HFY_D_(zero)(), r = HFY_D_(max)(HFY_D_(sub)(edge, d), zero);
+    sums[0] = HFY_D_(add)(sums[0], HFY_D_(select)(HFY_D_(lt)(d, edge), HFY_D_(set)(1.0), zero));
+    sums[1] = HFY_D_(add)(sums[1], r);
+    sums[2] = HFY_D_(fma)(r, r, sums[2]);
+}
+
 HFY_TARGET_ void HFY_D_(below)(const double *d, size_t n, double t, double sums[3])
 {
     enum { lanes = HFY_BYTES_ / 8 };
-    const HFY_D_(vec) edge = HFY_D_(set)(t), zero = HFY_D_(zero)(), one = HFY_D_(set)(1.0);
-    HFY_D_(vec) count0 = zero, count1 = zero, sum0 = zero, sum1 = zero, square0 = zero, square1 = zero, r, v;
+    const HFY_DV_ edge = HFY_D_(set)(t), zero = HFY_D_(zero)();
+    HFY_DV_ a[3] = {zero, zero, zero}, b[3] = {zero, zero, zero};
     size_t i = 0;
+    int s;
     for (; i + 2 * lanes <= n; i += 2 * lanes) {
-        v = HFY_D_(load)(d + i);
-        r = HFY_D_(max)(HFY_D_(sub)(edge, v), zero);
-        count0 = HFY_D_(add)(count0, HFY_D_(select)(HFY_D_(lt)(v, edge), one, zero));
-        sum0 = HFY_D_(add)(sum0, r), square0 = HFY_D_(fma)(r, r, square0);
-        v = HFY_D_(load)(d + i + lanes);
-        r = HFY_D_(max)(HFY_D_(sub)(edge, v), zero);
-        count1 = HFY_D_(add)(count1, HFY_D_(select)(HFY_D_(lt)(v, edge), one, zero));
-        sum1 = HFY_D_(add)(sum1, r), square1 = HFY_D_(fma)(r, r, square1);
+        HFY_D_(below1)(HFY_D_(load)(d + i), edge, a);
+        HFY_D_(below1)(HFY_D_(load)(d + i + lanes), edge, b);
     }
-    for (; i < n; i += lanes) {
-        if (i + lanes <= n)
-            v = HFY_D_(load)(d + i);
-        else
-            v = HFY_D_(inside)(HFY_D_(first)(n - i), HFY_D_(load_n)(d + i, HFY_D_(first)(n - i)), edge);
-        r = HFY_D_(max)(HFY_D_(sub)(edge, v), zero);
-        count0 = HFY_D_(add)(count0, HFY_D_(select)(HFY_D_(lt)(v, edge), one, zero));
-        sum0 = HFY_D_(add)(sum0, r), square0 = HFY_D_(fma)(r, r, square0);
-    }
-    sums[0] = HFY_D_(total)(count0, count1);
-    sums[1] = HFY_D_(total)(sum0, sum1);
-    sums[2] = HFY_D_(total)(square0, square1);
+    for (; i < n; i += lanes) HFY_D_(below1)(HFY_D_(up_to)(n - i, HFY_D_(load_up)(d + i, n - i), edge), edge, a);
+    HFY_UNROLL_ for (s = 0; s < 3; s++) sums[s] = HFY_D_(total)(a[s], b[s]);
 }
 
+#if HFY_SIMD_PASS_ != 4
 HFY_TARGET_ size_t HFY_D_(keep_below)(double *d, size_t *index, size_t n, double t)
 {
     size_t i = 0, count = 0;
 #ifdef HFY_PACK_
     enum { lanes = HFY_BYTES_ / 8 };
-    const HFY_D_(vec) edge = HFY_D_(set)(t);
+    const HFY_DV_ edge = HFY_D_(set)(t);
     for (; i + lanes <= n; i += lanes) {
-        HFY_D_(vec) v = HFY_D_(load)(d + i);
+        HFY_DV_ v = HFY_D_(load)(d + i);
         unsigned bits = HFY_D_(bits)(HFY_D_(lt)(v, edge));
         if (bits) {
             HFY_D_(whole) at = HFY_D_(index_load)(index + i);
@@ -4670,20 +4588,21 @@ HFY_TARGET_ size_t HFY_D_(keep_below)(double *d, size_t *index, size_t n, double
     }
 #endif
     for (; i < n; i++) {
-        double v = d[i];
-        size_t at = index[i];
-        d[count] = v, index[count] = at;
+        const double v = d[i];
+        d[count] = v;
+        index[count] = index[i];
         count += v < t;
     }
     return count;
 }
+#endif
 
 /* log(1 + v) from b = 1 + v rounded, for -1 < v <= 1e300; also 1/b, to a few ulp. */
-HFY_INLINE_ HFY_D_(vec) HFY_D_(log1p)(HFY_D_(vec) v, HFY_D_(vec) b, HFY_D_(vec) *inverse)
+HFY_INLINE_ HFY_DV_ HFY_D_(log1p)(HFY_DV_ v, HFY_DV_ b, HFY_DV_ *inverse)
 {
     /* what the addition lost; then b = 2^k (1 + f), log(1 + f) = 2 atanh(s), s = f/(2 + f); one division for all */
-    HFY_D_(vec) part = HFY_D_(sub)(b, v), k, f, g, s, z, p, half, over;
-    HFY_D_(vec) lost = HFY_D_(add)(HFY_D_(sub)(v, HFY_D_(sub)(b, part)), HFY_D_(sub)(HFY_D_(set)(1.0), part));
+    HFY_DV_ part = HFY_D_(sub)(b, v), k, f, g, s, z, p, half, over;
+    HFY_DV_ lost = HFY_D_(add)(HFY_D_(sub)(v, HFY_D_(sub)(b, part)), HFY_D_(sub)(HFY_D_(set)(1.0), part));
     f = HFY_D_(sub)(HFY_D_(mantissa)(b, &k), HFY_D_(set)(1.0));
     g = HFY_D_(add)(f, HFY_D_(set)(2.0));
     over = HFY_D_(div)(HFY_D_(set)(1.0), HFY_D_(mul)(b, g));
@@ -4704,73 +4623,70 @@ HFY_INLINE_ HFY_D_(vec) HFY_D_(log1p)(HFY_D_(vec) v, HFY_D_(vec) b, HFY_D_(vec) 
     return HFY_D_(fma)(k, HFY_D_(set)(0.693147180559663), p);
 }
 
-/* One vector of powers; adds to the two sums. */
-HFY_INLINE_ HFY_D_(vec)
-    HFY_D_(powers1)(HFY_D_(vec) d, HFY_D_(vec) u, HFY_D_(vec) e, HFY_D_(vec) *sum, HFY_D_(vec) *slope)
+/* One vector of powers p, and of p/b. */
+HFY_INLINE_ HFY_DV_ HFY_D_(powers1)(HFY_DV_ d, HFY_DV_ u, HFY_DV_ e, HFY_DV_ *slope)
 {
-    const HFY_D_(vec) zero = HFY_D_(zero)(), least = HFY_D_(set)(-708.0), most = HFY_D_(set)(709.782712893384);
-    HFY_D_(vec) v = HFY_D_(min)(HFY_D_(fnma)(u, d, zero), HFY_D_(set)(1e300)), b = HFY_D_(add)(HFY_D_(set)(1.0), v);
-    HFY_D_(vec) y, n, p, inverse;
+    const HFY_DV_ zero = HFY_D_(zero)(), least = HFY_D_(set)(-708.0), most = HFY_D_(set)(709.782712893384);
+    HFY_DV_ v = HFY_D_(min)(HFY_D_(fnma)(u, d, zero), HFY_D_(set)(1e300)), b = HFY_D_(add)(HFY_D_(set)(1.0), v);
+    HFY_DV_ y, n, p, inverse;
     HFY_D_(cond) live = HFY_D_(lt)(zero, b);
     y = HFY_D_(mul)(e, HFY_D_(log1p)(v, b, &inverse));
     p = HFY_D_(exp_parts)(HFY_D_(min)(HFY_D_(max)(y, least), most), zero, &n);
     p = HFY_D_(scale2)(p, n);
     p = HFY_D_(select)(HFY_D_(lt)(most, y), HFY_D_(set)(HUGE_VAL), p);
     p = HFY_D_(select)(live, HFY_D_(select)(HFY_D_(lt)(y, least), zero, p), zero);
-    *sum = HFY_D_(add)(*sum, p);
-    *slope = HFY_D_(add)(*slope, HFY_D_(select)(HFY_D_(lt)(zero, p), HFY_D_(mul)(p, inverse), zero));
+    *slope = HFY_D_(select)(HFY_D_(lt)(zero, p), HFY_D_(mul)(p, inverse), zero);
     return p;
 }
 
 HFY_TARGET_ void HFY_D_(powers)(const double *d, size_t n, double u, double e, double *p, double sums[2])
 {
     enum { lanes = HFY_BYTES_ / 8 };
-    const HFY_D_(vec) vu = HFY_D_(set)(u), ve = HFY_D_(set)(e);
-    HFY_D_(vec) sum = HFY_D_(zero)(), slope = HFY_D_(zero)();
-    size_t i = 0;
-    for (; i + lanes <= n; i += lanes) HFY_D_(store)(p + i, HFY_D_(powers1)(HFY_D_(load)(d + i), vu, ve, &sum, &slope));
-    if (i < n) {
-        HFY_D_(tail) t = HFY_D_(first)(n - i);
-        HFY_D_(vec) rest_sum = HFY_D_(zero)(), rest_slope = HFY_D_(zero)();
-        HFY_D_(store_n)(p + i, HFY_D_(powers1)(HFY_D_(load_n)(d + i, t), vu, ve, &rest_sum, &rest_slope), t);
-        sum = HFY_D_(add)(sum, HFY_D_(inside)(t, rest_sum, HFY_D_(zero)()));
-        slope = HFY_D_(add)(slope, HFY_D_(inside)(t, rest_slope, HFY_D_(zero)()));
+    const HFY_DV_ vu = HFY_D_(set)(u), ve = HFY_D_(set)(e), zero = HFY_D_(zero)();
+    HFY_DV_ sum = zero, slope = zero;
+    size_t i;
+    for (i = 0; i < n; i += lanes) {
+        const size_t left = n - i;
+        HFY_DV_ over, power = HFY_D_(powers1)(HFY_D_(load_up)(d + i, left), vu, ve, &over);
+        HFY_D_(store_up)(p + i, power, left);
+        sum = HFY_D_(add)(sum, HFY_D_(up_to)(left, power, zero));
+        slope = HFY_D_(add)(slope, HFY_D_(up_to)(left, over, zero));
     }
-    sums[0] = HFY_D_(total)(sum, HFY_D_(zero)());
-    sums[1] = HFY_D_(total)(slope, HFY_D_(zero)());
+    sums[0] = HFY_D_(total)(sum, zero);
+    sums[1] = HFY_D_(total)(slope, zero);
 }
 
 HFY_TARGET_ void HFY_D_(clip)(const double *v, const double *lower, const double *upper, double cap, size_t n,
                               double tau, double sums[2])
 {
     enum { lanes = HFY_BYTES_ / 8 };
-    const HFY_D_(vec) shift = HFY_D_(set)(tau), zero = HFY_D_(zero)(), one = HFY_D_(set)(1.0), most = HFY_D_(set)(cap);
-    HFY_D_(vec) sum = zero, between = zero;
+    const HFY_DV_ shift = HFY_D_(set)(tau), zero = HFY_D_(zero)(), one = HFY_D_(set)(1.0), most = HFY_D_(set)(cap);
+    HFY_DV_ sum = zero, between = zero;
     size_t i;
     for (i = 0; i < n; i += lanes) {
-        const int whole = i + lanes <= n;
-        HFY_D_(tail) t = HFY_D_(first)(whole ? 0 : n - i);
-        HFY_D_(vec) y = HFY_D_(sub)(whole ? HFY_D_(load)(v + i) : HFY_D_(load_n)(v + i, t), shift);
-        HFY_D_(vec) low = !lower ? zero : whole ? HFY_D_(load)(lower + i) : HFY_D_(load_n)(lower + i, t);
-        HFY_D_(vec) high = !upper ? most : whole ? HFY_D_(load)(upper + i) : HFY_D_(load_n)(upper + i, t);
-        HFY_D_(vec) is_free = HFY_D_(select)(HFY_D_(lt)(low, y), HFY_D_(select)(HFY_D_(lt)(y, high), one, zero), zero);
+        const size_t left = n - i;
+        HFY_DV_ y = HFY_D_(sub)(HFY_D_(load_up)(v + i, left), shift);
+        HFY_DV_ low = lower ? HFY_D_(load_up)(lower + i, left) : zero;
+        HFY_DV_ high = upper ? HFY_D_(load_up)(upper + i, left) : most;
+        HFY_DV_ is_free = HFY_D_(select)(HFY_D_(lt)(low, y), HFY_D_(select)(HFY_D_(lt)(y, high), one, zero), zero);
         y = HFY_D_(max)(y, low);
         y = HFY_D_(select)(HFY_D_(lt)(y, high), y, high);
-        sum = HFY_D_(add)(sum, whole ? y : HFY_D_(inside)(t, y, zero));
-        between = HFY_D_(add)(between, whole ? is_free : HFY_D_(inside)(t, is_free, zero));
+        sum = HFY_D_(add)(sum, HFY_D_(up_to)(left, y, zero));
+        between = HFY_D_(add)(between, HFY_D_(up_to)(left, is_free, zero));
     }
     sums[0] = HFY_D_(total)(sum, zero);
     sums[1] = HFY_D_(total)(between, zero);
 }
 
+#if HFY_SIMD_PASS_ != 4
 HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c, size_t n, uint64_t *bits)
 {
     enum { lanes = HFY_BYTES_ / 8 };
-    const HFY_D_(vec) by = HFY_D_(set)(c), zero = HFY_D_(zero)(), one = HFY_D_(set)(1.0);
-    HFY_D_(vec) sum = zero;
+    const HFY_DV_ by = HFY_D_(set)(c), zero = HFY_D_(zero)(), one = HFY_D_(set)(1.0);
+    HFY_DV_ sum = zero;
     size_t i, clear = 0;
     for (i = 0; i + lanes <= n; i += lanes) {
-        const HFY_D_(vec) v = HFY_D_(load)(h + i), w = HFY_D_(mul)(by, HFY_D_(load)(width + i));
+        const HFY_DV_ v = HFY_D_(load)(h + i), w = HFY_D_(mul)(by, HFY_D_(load)(width + i));
         if (i % 64 == 0) bits[i / 64] = 0;
         bits[i / 64] |= (uint64_t)HFY_D_(bits)(HFY_D_(lt)(zero, v)) << (i % 64);
         sum = HFY_D_(add)(sum, HFY_D_(select)(HFY_D_(lt)(w, HFY_D_(abs)(v)), one, zero));
@@ -4782,31 +4698,15 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
     }
     return clear + (size_t)HFY_D_(total)(sum, zero);
 }
+#endif
 
 #define HFY_TEXT_2_(token) #token
 #define HFY_TEXT_(token) HFY_TEXT_2_(token)
-static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {HFY_TEXT_(HFY_ISA_),
-                                                            (hfy_isa)HFY_SIMD_PASS_,
-                                                            HFY_LANES_,
-                                                            HFY_V_(dot),
-                                                            HFY_V_(euclidean),
-                                                            HFY_V_(manhattan),
-                                                            HFY_V_(combine),
-                                                            HFY_V_(gather),
-                                                            HFY_V_(largest),
-                                                            HFY_V_(window),
-                                                            HFY_V_(softmax),
-                                                            HFY_V_(scale),
-                                                            HFY_V_(scale_once),
-                                                            HFY_V_(mix),
-                                                            HFY_V_(cut),
-                                                            HFY_V_(apart),
-                                                            HFY_V_(exp),
-                                                            HFY_D_(below),
-                                                            HFY_D_(keep_below),
-                                                            HFY_D_(powers),
-                                                            HFY_D_(clip),
-                                                            HFY_D_(signs)};
+static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
+    HFY_TEXT_(HFY_ISA_), (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
+    HFY_V_(combine), HFY_VN_(gather), HFY_V_(largest), HFY_VN_(window), HFY_V_(softmax), HFY_VN_(scale),
+    HFY_VN_(scale_once), HFY_VN_(mix), HFY_VN_(cut), HFY_VN_(apart), HFY_VN_(exp), HFY_D_(below), HFY_DN_(keep_below),
+    HFY_D_(powers), HFY_D_(clip), HFY_DN_(signs)};
 #undef HFY_TEXT_
 #undef HFY_TEXT_2_
 #undef HFY_EXP_NORMAL_
@@ -4817,9 +4717,9 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {HFY_TEXT_(HFY_ISA_),
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
 static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
-    {sizeof(float), HFY_BATCH_, HFY_F_(wide), HFY_F_(block), HFY_F_(panel)},
-    {sizeof(double), HFY_BATCH_, HFY_D_(wide), HFY_D_(block), HFY_D_(panel)},
-    HFY_D_(dot_one), HFY_D_(sum), HFY_D_(chase)};
+    {sizeof(float), HFY_BATCH_, HFY_F_(wide), HFY_F_(block)},
+    {sizeof(double), HFY_BATCH_, HFY_D_(wide), HFY_D_(block)},
+    HFY_D_(dot_one), HFY_DN_(sum), HFY_DN_(chase)};
 #endif
 #endif /* HFY_SIMD_PASS_ */
 
@@ -4831,28 +4731,35 @@ static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 /* The products of the other precision, then everything of hfy_real. */
+#if HFY_SIMD_HAS_(HFY_ISAS_SCALAR)
 #define HFY_SIMD_PASS_ 1 /* HFY_ISA_SCALAR */
 #define HFY_SIMD_OTHER_
 #include HFY_FILE
 #define HFY_SIMD_PASS_ 1
 #include HFY_FILE
-#if defined(HFY_SIMD_X86_)
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_SSE2)
 #define HFY_SIMD_PASS_ 2 /* HFY_ISA_SSE2 */
 #define HFY_SIMD_OTHER_
 #include HFY_FILE
 #define HFY_SIMD_PASS_ 2
 #include HFY_FILE
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512)
 #define HFY_SIMD_PASS_ 3 /* HFY_ISA_AVX2 */
 #define HFY_SIMD_OTHER_
 #include HFY_FILE
 #define HFY_SIMD_PASS_ 3
 #include HFY_FILE
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
 #define HFY_SIMD_PASS_ 4 /* HFY_ISA_AVX512 */
 #define HFY_SIMD_OTHER_
 #include HFY_FILE
 #define HFY_SIMD_PASS_ 4
 #include HFY_FILE
-#elif defined(HFY_SIMD_NEON_)
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_NEON)
 #define HFY_SIMD_PASS_ 5 /* HFY_ISA_NEON */
 #define HFY_SIMD_OTHER_
 #include HFY_FILE
@@ -4893,35 +4800,34 @@ HFY_PRIVATE_ int hfy_simd_has_(hfy_isa isa)
     if (isa == HFY_ISA_AVX512)
         return hfy_simd_has_(HFY_ISA_AVX2) && (saved & 0xE6) == 0xE6 && (leaf7[1] >> 16 & 1) && (leaf7[1] >> 17 & 1) &&
                (leaf7[1] >> 30 & 1) && (leaf7[1] >> 31 & 1);
-#elif defined(HFY_SIMD_NEON_)
-    if (isa == HFY_ISA_NEON) return 1;
 #endif
-    return isa == HFY_ISA_SCALAR;
+    return isa == HFY_ISA_SCALAR || isa == HFY_ISA_NEON;
 }
 
-/* The best of this machine. */
-HFY_PRIVATE_ hfy_isa hfy_simd_best_(void)
-{
-    static const hfy_isa order[] = {HFY_ISA_AVX512, HFY_ISA_AVX2, HFY_ISA_SSE2, HFY_ISA_NEON};
-    size_t i;
-    for (i = 0; i < sizeof order / sizeof order[0]; i++)
-        if (hfy_simd_has_(order[i])) return order[i];
-    return HFY_ISA_SCALAR;
-}
-
-/* The kernels of an instruction set, or NULL if this machine has it not. */
+/* The kernels of an instruction set, or NULL if this machine or build has it not. */
 HFY_PRIVATE_ const hfy_simd_ *hfy_simd_of_(hfy_isa isa)
 {
-    if (isa == HFY_ISA_BEST) isa = hfy_simd_best_();
-    if (!hfy_simd_has_(isa)) return NULL;
-#if defined(HFY_SIMD_X86_)
-    if (isa == HFY_ISA_SSE2) return &hfy_simd_table_real_sse2_;
-    if (isa == HFY_ISA_AVX2) return &hfy_simd_table_real_avx2_;
-    if (isa == HFY_ISA_AVX512) return &hfy_simd_table_real_avx512_;
-#elif defined(HFY_SIMD_NEON_)
-    if (isa == HFY_ISA_NEON) return &hfy_simd_table_real_neon_;
+    static const hfy_simd_ *const tables[] = { /* the best first */
+#if HFY_SIMD_HAS_(HFY_ISAS_NEON)
+        &hfy_simd_table_real_neon_,
 #endif
-    return &hfy_simd_scalar_;
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
+        &hfy_simd_table_real_avx512_,
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512)
+        &hfy_simd_table_real_avx2_,
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_SSE2)
+        &hfy_simd_table_real_sse2_,
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_SCALAR)
+        &hfy_simd_table_real_scalar_,
+#endif
+    };
+    size_t i;
+    for (i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        if ((isa == HFY_ISA_BEST || isa == tables[i]->isa) && hfy_simd_has_(tables[i]->isa)) return tables[i];
+    return NULL;
 }
 
 /* The kernels for a call; NULL after setting the message. */
@@ -5056,17 +4962,11 @@ HFY_PRIVATE_ uint32_t hfy_simd_int8_pass_scalar_(const int32_t *dots, const floa
     return mask;
 }
 
-static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {"portable",
-                                                     0,
-                                                     0,
-                                                     2,
-                                                     16,
-                                                     hfy_simd_int8_dot_scalar_,
-                                                     hfy_simd_int8_pack_scalar_,
-                                                     hfy_simd_int8_tile_scalar_,
-                                                     hfy_simd_int8_pass_scalar_};
+static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {
+    "portable", 0, 0, 2, 16, hfy_simd_int8_dot_scalar_, hfy_simd_int8_pack_scalar_, hfy_simd_int8_tile_scalar_,
+    hfy_simd_int8_pass_scalar_};
 
-#if defined(HFY_SIMD_X86_) && defined(__GNUC__) && defined(__x86_64__)
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512) && defined(__GNUC__) && defined(__x86_64__)
 #define HFY_SIMD_INT8_X86_
 #define HFY_SIMD_AVX2_ __attribute__((target("avx2,fma")))
 #define HFY_SIMD_VNNI_ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")))
@@ -5219,16 +5119,11 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dot
     return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
 }
 
-static const hfy_simd_int8_ hfy_simd_int8_avx2_ = {"avx2",
-                                                   0,
-                                                   0,
-                                                   2,
-                                                   16,
-                                                   hfy_simd_int8_dot_avx2_,
-                                                   hfy_simd_int8_pack_avx2_,
-                                                   hfy_simd_int8_tile_avx2_,
-                                                   hfy_simd_int8_pass_avx2_};
+static const hfy_simd_int8_ hfy_simd_int8_avx2_ = {
+    "avx2", 0, 0, 2, 16, hfy_simd_int8_dot_avx2_, hfy_simd_int8_pack_avx2_, hfy_simd_int8_tile_avx2_,
+    hfy_simd_int8_pass_avx2_};
 
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
 /* --- AVX-512 with VNNI --- */
 
 HFY_PRIVATE_ HFY_SIMD_VNNI_ __m256i hfy_simd_int8_halve_vnni_(__m512i v)
@@ -5352,15 +5247,10 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dot
     return count < 32 ? mask & (((uint32_t)1 << count) - 1) : mask;
 }
 
-static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {"avx512vnni",
-                                                   1,
-                                                   128,
-                                                   4,
-                                                   32,
-                                                   hfy_simd_int8_dot_vnni_,
-                                                   hfy_simd_int8_pack_vnni_,
-                                                   hfy_simd_int8_tile_vnni_,
-                                                   hfy_simd_int8_pass_vnni_};
+static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
+    "avx512vnni", 1, 128, 4, 32, hfy_simd_int8_dot_vnni_, hfy_simd_int8_pack_vnni_, hfy_simd_int8_tile_vnni_,
+    hfy_simd_int8_pass_vnni_};
+#endif
 #if !defined(__clang__)
 #pragma GCC diagnostic pop
 #endif
@@ -5369,17 +5259,15 @@ static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {"avx512vnni",
 #undef HFY_SIMD_AHEAD_
 #endif
 
-/* The integer kernels that go with an instruction set: the widest of this machine that asks for no more. */
+/* The integer kernels that go with an instruction set that this machine has. */
 HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa)
 {
 #ifdef HFY_SIMD_INT8_X86_
-    int any = isa == HFY_ISA_BEST;
-    if ((any || isa == HFY_ISA_AVX512) && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
+    if (isa == HFY_ISA_AVX512 && __builtin_cpu_supports("avx512vnni"))
         return &hfy_simd_int8_vnni_;
-    if ((any || isa == HFY_ISA_AVX512 || isa == HFY_ISA_AVX2) && __builtin_cpu_supports("avx2") &&
-        __builtin_cpu_supports("fma"))
-        return &hfy_simd_int8_avx2_;
+#endif
+    if (isa == HFY_ISA_AVX512 || isa == HFY_ISA_AVX2) return &hfy_simd_int8_avx2_;
 #else
     (void)isa;
 #endif
@@ -5390,7 +5278,7 @@ HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa)
 
 #define HFY_SIMD_FEW_ 4 /* states whose distances are counted at once */
 
-#if defined(HFY_SIMD_X86_) && defined(__GNUC__) && defined(__x86_64__)
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512) && defined(__GNUC__) && defined(__x86_64__)
 #define HFY_SIMD_POPCOUNT_
 #define HFY_SIMD_WIDE_ __attribute__((target("avx512f,avx512vl,avx512vpopcntdq")))
 #if !defined(__clang__)
@@ -5480,21 +5368,27 @@ HFY_PRIVATE_ double hfy_linalg_dot_(const double *x, const double *y, size_t n)
     return (s0 + s1) + (s2 + s3);
 }
 
-/* A = L L^T in place: L replaces the lower triangle of the n x n matrix a, what is above the diagonal is neither read
-   nor changed. HFY_ERR_SINGULAR if A is not positive definite (or holds NaN or infinity); a is half overwritten then.
-   Row by row (Cholesky-Banachiewicz), so that every inner product runs along two rows. Cost n^3/3. */
-HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_(double *a, size_t n)
+/* A = L L^T in place, rows `stride` apart; `diagonal`: what a pivot is measured against. */
+HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_rows_(double *a, size_t stride, size_t n, const double *diagonal,
+                                                  double rounding)
 {
-    const double rounding = 16 * (double)n * DBL_EPSILON;
     size_t i, j;
     for (i = 0; i < n; i++) {
-        double *row = a + i * n, diagonal = row[i], pivot;
-        for (j = 0; j < i; j++) row[j] = (row[j] - hfy_linalg_dot_(row, a + j * n, j)) / a[j * n + j];
-        pivot = diagonal - hfy_linalg_dot_(row, row, i);
-        if (!hfy_base_is_finite_(pivot) || !(pivot > rounding * diagonal)) return HFY_ERR_SINGULAR;
+        double *row = a + i * stride, own = diagonal ? diagonal[i] : row[i], pivot;
+        for (j = 0; j < i; j++) row[j] = (row[j] - hfy_linalg_dot_(row, a + j * stride, j)) / a[j * stride + j];
+        pivot = row[i] - hfy_linalg_dot_(row, row, i);
+        if (!hfy_base_is_finite_(pivot) || !(pivot > rounding * own)) return HFY_ERR_SINGULAR;
         row[i] = sqrt(pivot);
     }
     return HFY_OK;
+}
+
+/* The same for an n x n matrix: L replaces its lower triangle, what is above the diagonal is neither read nor changed.
+   HFY_ERR_SINGULAR if A is not positive definite (or holds NaN or infinity); a is half overwritten then. Row by row
+   (Cholesky-Banachiewicz), so that every inner product runs along two rows. Cost n^3/3. */
+HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_(double *a, size_t n)
+{
+    return hfy_linalg_cholesky_rows_(a, n, n, NULL, 16 * (double)n * DBL_EPSILON);
 }
 
 /* x <- L^-1 x with the factor that hfy_linalg_cholesky_ left: |x|^2 is then x.A^-1 x. */
@@ -5517,13 +5411,37 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *
     }
 }
 
+/* Row i of a factor, rows `stride` apart, or packed: stride 0. */
+HFY_PRIVATE_ double *hfy_linalg_factor_row_(double *l, size_t stride, size_t i)
+{
+    return l + (stride ? i * stride : i * (i + 1) / 2);
+}
+
+/* Takes row and column j out of A = L L^T (count x count): row j of L goes, and rotations of neighbouring columns make
+   the rest lower again. */
+HFY_PRIVATE_ void hfy_linalg_factor_leave_(double *l, size_t stride, size_t count, size_t j)
+{
+    size_t c, i;
+    for (c = j; c + 1 < count; c++) { /* row c+1 has an entry too many, at column c+1 */
+        double *row = hfy_linalg_factor_row_(l, stride, c + 1), size = sqrt(row[c] * row[c] + row[c + 1] * row[c + 1]);
+        const double cosine = row[c] / size, sine = row[c + 1] / size;
+        row[c] = size;
+        for (i = c + 2; i < count; i++) {
+            double *below = hfy_linalg_factor_row_(l, stride, i), a = below[c], b = below[c + 1];
+            below[c] = cosine * a + sine * b;
+            below[c + 1] = cosine * b - sine * a;
+        }
+    }
+    for (c = j; c + 1 < count; c++)
+        memmove(hfy_linalg_factor_row_(l, stride, c), hfy_linalg_factor_row_(l, stride, c + 1), (c + 1) * sizeof *l);
+}
+
 #ifdef HFY_HAS_LINALG_
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.gemm   C = alpha A B + beta C, float and double in every build; y = alpha A x + beta y in double
    May call: base, simd.
-   Shapes: A m x k, B k x n, C m x n, each element at row*stride + column*stride, so a transpose is a swap of two
-   arguments; any two strides for A and B, one of them 1 for C (and for A in a product with a vector). alpha is 1 or -1,
-   beta 0 or 1. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
+   Shapes: A m x k, B k x n, C m x n. A and B are views with any two strides (one of them 1 in a product with a vector),
+   C is rows: C = AB, C += AB or C -= AB. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
    How: the tiles of a retrieval's projection. Blocks of B are packed into panels as wide as a tile of registers, which
    stay in L1 while rows of A pass; a small product reads B where it is. A is packed only if its rows do not run along
    memory, or in a large product.
@@ -5534,12 +5452,73 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *
    A BLAS instead: define HFY_CBLAS (includes <cblas.h>; strides that no BLAS takes and sizes beyond int stay here), or
    HFY_SGEMM and/or HFY_DGEMM as a macro or function
        (m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col)
-   of these very meanings: sizes and strides size_t, alpha and beta and arrays float or double. Either is called only
-   with m, n, k >= 1; n = 1 for a vector.
+   that makes C = alpha A B + beta C, element (i, j) of A at a[i*a_row + j*a_col] and so on: sizes and strides size_t,
+   alpha (1 or -1), beta (1 or 0: C is not read) and arrays float or double. Either is called only with m, n, k >= 1;
+   n = 1 for a vector.
    ------------------------------------------------------------------------------------------------------------------ */
 #ifdef HFY_CBLAS
 #include <cblas.h>
 #endif
+
+/* A matrix: element (i, j) at[i*row + j*col]; doubles, but for hfy_linalg_multiply_float_. */
+typedef struct hfy_linalg_view_ {
+    const void *at;
+    size_t row, col;
+} hfy_linalg_view_;
+
+/* Rows `stride` apart; their transpose; the transpose of a view. */
+HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_rows_(const void *at, size_t stride)
+{
+    hfy_linalg_view_ view;
+    view.at = at;
+    view.row = stride;
+    view.col = 1;
+    return view;
+}
+
+HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_flip_(hfy_linalg_view_ view)
+{
+    size_t row = view.row;
+    view.row = view.col;
+    view.col = row;
+    return view;
+}
+
+HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_turned_(const void *at, size_t stride)
+{
+    return hfy_linalg_flip_(hfy_linalg_rows_(at, stride));
+}
+
+/* Where a product goes, rows `stride` apart: C = AB (set), C += AB (add), C -= AB (less). */
+typedef struct hfy_linalg_into_ {
+    void *at;
+    size_t stride;
+    int over, minus; /* C is not read; sign is -1 */
+} hfy_linalg_into_;
+
+HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_set_(void *at, size_t stride)
+{
+    hfy_linalg_into_ into;
+    into.at = at;
+    into.stride = stride;
+    into.over = 1;
+    into.minus = 0;
+    return into;
+}
+
+HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_add_(void *at, size_t stride)
+{
+    hfy_linalg_into_ into = hfy_linalg_set_(at, stride);
+    into.over = 0;
+    return into;
+}
+
+HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_less_(void *at, size_t stride)
+{
+    hfy_linalg_into_ into = hfy_linalg_add_(at, stride);
+    into.minus = 1;
+    return into;
+}
 
 #define HFY_LINALG_DEPTH_ 1024 /* bytes of a block of k */
 #define HFY_LINALG_WIDTH_ 4608 /* of a block of rows of B: with the depth, in L2; a multiple of every tile's width */
@@ -5552,76 +5531,161 @@ HFY_PRIVATE_ size_t hfy_linalg_gemm_scratch_(size_t m, size_t n, size_t k, size_
     return hfy_base_min_(k, HFY_LINALG_DEPTH_ / size) * (wide + HFY_LINALG_TALL_);
 }
 
-/* by hfy_isa */
-static const hfy_simd_products_ *const hfy_linalg_products_[] = {
-#if defined(HFY_SIMD_X86_)
-    &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_, &hfy_simd_products_real_sse2_,
-    &hfy_simd_products_real_avx2_, &hfy_simd_products_real_avx512_
-#elif defined(HFY_SIMD_NEON_)
-    &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_,
-    &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_, &hfy_simd_products_real_neon_
-#else
-    &hfy_simd_products_real_scalar_, &hfy_simd_products_real_scalar_
+/* The kernels of products that go with those of a retrieval. */
+HFY_PRIVATE_ const hfy_simd_products_ *hfy_linalg_products_(const hfy_simd_ *simd)
+{
+#if HFY_SIMD_HAS_(HFY_ISAS_NEON)
+    if (simd->isa == HFY_ISA_NEON) return &hfy_simd_products_real_neon_;
 #endif
-};
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
+    if (simd->isa == HFY_ISA_AVX512) return &hfy_simd_products_real_avx512_;
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512)
+    if (simd->isa == HFY_ISA_AVX2) return &hfy_simd_products_real_avx2_;
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_SSE2)
+    if (simd->isa == HFY_ISA_SSE2) return &hfy_simd_products_real_sse2_;
+#endif
+#if HFY_SIMD_HAS_(HFY_ISAS_SCALAR)
+    if (simd->isa == HFY_ISA_SCALAR) return &hfy_simd_products_real_scalar_;
+#endif
+    return NULL;
+}
 
-/* C = sign AB (over) or C + sign AB, elements of either precision. */
-HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_product_ *how, size_t m, size_t n, size_t k, int minus,
-                                       const void *a_at, size_t a_row, size_t a_col, const void *b_at, size_t b_row,
-                                       size_t b_col, int over, void *c_at, size_t c_row, size_t c_col, void *scratch)
+/* One element of 4 or 8 bytes. */
+HFY_PRIVATE_ void hfy_linalg_put_(size_t size, char *to, const char *from)
+{
+    if (size == sizeof(float))
+        memcpy(to, from, sizeof(float));
+    else
+        memcpy(to, from, sizeof(double));
+}
+
+/* to[p*width + j] = from[j*across + p] for j, p < 4. */
+HFY_PRIVATE_ void hfy_linalg_turn4_(size_t size, const char *from, size_t across, char *to, size_t width)
+{
+    size_t j, p;
+#if HFY_SIMD_FLOOR_ >= HFY_ISAS_SSE2 && defined(HFY_SIMD_X86_)
+    if (size == sizeof(float)) {
+        const float *x = (const float *)(const void *)from;
+        float *y = (float *)(void *)to;
+        __m128 a = _mm_loadu_ps(x), b = _mm_loadu_ps(x + across);
+        __m128 c = _mm_loadu_ps(x + 2 * across), d = _mm_loadu_ps(x + 3 * across);
+        _MM_TRANSPOSE4_PS(a, b, c, d);
+        _mm_storeu_ps(y, a);
+        _mm_storeu_ps(y + width, b);
+        _mm_storeu_ps(y + 2 * width, c);
+        _mm_storeu_ps(y + 3 * width, d);
+        return;
+    }
+    for (j = 0; j < 4; j += 2)
+        for (p = 0; p < 4; p += 2) {
+            const double *x = (const double *)(const void *)from + j * across + p;
+            double *y = (double *)(void *)to + p * width + j;
+            const __m128d a = _mm_loadu_pd(x), b = _mm_loadu_pd(x + across);
+            _mm_storeu_pd(y, _mm_unpacklo_pd(a, b));
+            _mm_storeu_pd(y + width, _mm_unpackhi_pd(a, b));
+        }
+#else
+    for (j = 0; j < 4; j++)
+        for (p = 0; p < 4; p++) hfy_linalg_put_(size, to + (p * width + j) * size, from + (j * across + p) * size);
+#endif
+}
+
+/* to[p*width + j] = from[j*across + p*along], j < have, p < k. Plain loops for the machine that all have: it is memory
+   that this waits for. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_pack_(size_t size, void *target, size_t width, const void *source,
+                                                      size_t across, size_t along, size_t have, size_t k)
+{
+    const size_t bytes = have * size, row = width * size;
+    const char *from = (const char *)source;
+    char *to = (char *)target;
+    size_t j = 0, p, l;
+    if (across == 1) {
+        for (p = 0; p < k; p++, to += row, from += along * size) {
+            for (l = 0; l + 16 <= bytes; l += 16) memcpy(to + l, from + l, 16);
+            for (; l < bytes; l += 4) memcpy(to + l, from + l, 4);
+        }
+        return;
+    }
+    if (along == 1)
+        for (; j + 4 <= have; j += 4) {
+            for (p = 0; p + 4 <= k; p += 4) {
+                if (!(p * size & 63)) /* the next panel's, on its way */
+                    for (l = 0; l < 4; l++) HFY_PREFETCH_((uintptr_t)from + (p + (j + l + width) * across) * size);
+                hfy_linalg_turn4_(size, from + (j * across + p) * size, across, to + (p * width + j) * size, width);
+            }
+            for (; p < k; p++)
+                for (l = j; l < j + 4; l++)
+                    hfy_linalg_put_(size, to + p * row + l * size, from + (l * across + p) * size);
+        }
+    for (; j < have; j++)
+        for (p = 0; p < k; p++) hfy_linalg_put_(size, to + p * row + j * size, from + (j * across + p * along) * size);
+}
+
+/* Elements of either precision. */
+HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
+                                    hfy_linalg_view_ b, hfy_linalg_into_ c, void *scratch)
 {
     const size_t size = how->size, shares = (k + HFY_LINALG_DEPTH_ / size - 1) / (HFY_LINALG_DEPTH_ / size);
     const size_t depth = shares > 1 ? (k + shares - 1) / shares : k, width = HFY_LINALG_WIDTH_ / size;
-    const char *a = (const char *)a_at, *b = (const char *)b_at;
-    char *c = (char *)c_at;
+    char *const panel = (char *)scratch, *const out = (char *)c.at;
     size_t i, j, p, nc, kc, l;
     hfy_simd_block_ block;
-    if (c_col != 1 && n > 1) { /* C^T = B^T A^T: columns together */
-        size_t rows = m, row = a_row, col = a_col;
-        a = b, a_row = b_col, a_col = b_row;
-        b = (const char *)a_at, b_row = col, b_col = row;
-        m = n, n = rows, c_row = c_col;
-    }
-    block.c_row = c_row, block.minus = minus, block.ahead = 0, block.next = NULL;
-    if (!k && over)
-        for (i = 0; i < m; i++) memset(c + i * c_row * size, 0, n * size);
+    memset(&block, 0, sizeof block);
+    block.c_row = c.stride;
+    block.minus = c.minus;
+    if (!k && c.over)
+        for (i = 0; i < m; i++) memset(out + i * c.stride * size, 0, n * size);
     for (j = 0; j < n; j += nc) {
         nc = hfy_base_min_(width, n - j);
         for (p = 0; p < k; p += kc) {
-            const char *from = b + (p * b_row + j * b_col) * size;
-            char *panel = (char *)scratch, *rows_at;
+            const char *from = (const char *)b.at + (p * b.row + j * b.col) * size;
             size_t whole = nc, mc;
             kc = hfy_base_min_(depth, k - p);
-            block.depth = kc, block.over = over && !p;
-            block.b = from, block.b_row = b_row, block.b_panel = how->columns;
+            block.depth = kc;
+            block.over = c.over && !p;
+            block.b = from;
+            block.b_row = b.row;
+            block.b_panel = how->columns;
             /* small: packing would cost more than it saves */
-            if (b_col != 1 || m > 128 || kc * nc * size > 131072) {
+            if (b.col != 1 || m > 128 || kc * nc * size > 131072) {
                 whole = nc / how->columns * how->columns;
                 for (l = 0; l < nc; l += how->columns) {
                     size_t have = hfy_base_min_(how->columns, nc - l);
-                    how->pack(panel + l * kc * size, have, from + l * b_col * size, b_col, b_row, have, kc);
+                    hfy_linalg_pack_(size, panel + l * kc * size, have, from + l * b.col * size, b.col, b.row, have,
+                                     kc);
                 }
-                block.b = panel, block.b_row = how->columns, block.b_panel = kc * how->columns;
+                block.b = panel;
+                block.b_row = how->columns;
+                block.b_panel = kc * how->columns;
             }
-            rows_at = panel + nc * kc * size;
             for (i = 0; i < m; i += mc) {
-                const char *at = a + (i * a_row + p * a_col) * size;
-                char *to = c + (i * c_row + j) * size;
+                const char *at = (const char *)a.at + (i * a.row + p * a.col) * size;
+                char *rows_at = panel + nc * kc * size;
                 mc = hfy_base_min_(HFY_LINALG_TALL_, m - i);
-                block.rows = mc, block.a = at;
-                block.a_row = a_row, block.a_col = a_col, block.a_tile = a_row * how->rows;
-                if (a_col != 1 || kc * nc > 40000) { /* large: rows of A a page each */
+                block.rows = mc;
+                block.a = at;
+                block.a_row = a.row;
+                block.a_col = a.col;
+                block.a_tile = a.row * how->rows;
+                if (a.col != 1 || kc * nc > 40000) { /* large: rows of A a page each */
                     for (l = 0; l < mc; l += how->rows)
-                        how->pack(rows_at + l * kc * size, how->rows, at + l * a_row * size, a_row, a_col,
-                                  hfy_base_min_(how->rows, mc - l), kc);
-                    block.a = rows_at, block.a_row = 1, block.a_col = how->rows, block.a_tile = how->rows * kc;
+                        hfy_linalg_pack_(size, rows_at + l * kc * size, how->rows, at + l * a.row * size, a.row, a.col,
+                                         hfy_base_min_(how->rows, mc - l), kc);
+                    block.a = rows_at;
+                    block.a_row = 1;
+                    block.a_col = how->rows;
+                    block.a_tile = how->rows * kc;
                 }
-                block.c = to, block.columns = whole;
+                block.c = out + (i * c.stride + j) * size;
+                block.columns = whole;
                 how->block(&block);
                 if (whole < nc) { /* the last panel is as wide as what is left */
                     hfy_simd_block_ rest = block;
-                    rest.b = panel + whole * kc * size, rest.b_row = rest.columns = nc - whole;
-                    rest.c = to + whole * size;
+                    rest.b = panel + whole * kc * size;
+                    rest.b_row = rest.columns = nc - whole;
+                    rest.c = (char *)block.c + whole * size;
                     how->block(&rest);
                 }
             }
@@ -5630,106 +5694,140 @@ HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_product_ *how, size_t m, s
 }
 
 #ifdef HFY_CBLAS
-/* Can a BLAS take rows x columns with these strides? *lead: its leading dimension, *across: columns are together. */
-HFY_PRIVATE_ int hfy_linalg_blas_takes_(size_t rows, size_t columns, size_t row, size_t col, int *lead, int *across)
+/* Can a BLAS take rows x columns of a view? *lead: its leading dimension, *across: columns are together. */
+HFY_PRIVATE_ int hfy_linalg_blas_takes_(size_t rows, size_t columns, hfy_linalg_view_ v, int *lead, int *across)
 {
     size_t stride, least;
-    *across = col != 1 && row == 1;
-    stride = *across ? col : row, least = *across ? rows : columns;
+    *across = v.col != 1 && v.row == 1;
+    stride = *across ? v.col : v.row;
+    least = *across ? rows : columns;
     if ((*across ? columns : rows) <= 1) stride = least; /* one line: its stride means nothing */
-    if ((*across ? row : col) != 1 || stride < least || rows > INT_MAX || columns > INT_MAX || stride > INT_MAX)
+    if ((*across ? v.row : v.col) != 1 || stride < least || rows > INT_MAX || columns > INT_MAX || stride > INT_MAX)
         return 0;
     *lead = (int)(stride ? stride : 1);
     return 1;
 }
-#endif
 
-/* C = alpha A B + beta C for float; scratch: hfy_linalg_gemm_scratch_(m, n, k, sizeof(float)) elements. No overlaps. */
-HFY_PRIVATE_ void hfy_linalg_sgemm_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, float alpha, const float *a,
-                                    size_t a_row, size_t a_col, const float *b, size_t b_row, size_t b_col, float beta,
-                                    float *c, size_t c_row, size_t c_col, float *scratch)
+/* Call a BLAS if it takes the three. */
+#define HFY_LINALG_BLAS_(real, gemm)                                                                                   \
+    int la, lb, lc, ta, tb, tc;                                                                                        \
+    if (m && n && k && hfy_linalg_blas_takes_(m, k, a, &la, &ta) && hfy_linalg_blas_takes_(k, n, b, &lb, &tb) &&       \
+        hfy_linalg_blas_takes_(m, n, hfy_linalg_rows_(c.at, c.stride), &lc, &tc)) {                                    \
+        gemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k,    \
+             c.minus ? -1 : 1, (const real *)a.at, la, (const real *)b.at, lb, c.over ? 0 : 1, (real *)c.at, lc);      \
+        return;                                                                                                        \
+    }
+#endif
+/* Call the user's function. */
+#define HFY_LINALG_USER_(real, gemm)                                                                                   \
+    if (m && n && k) {                                                                                                 \
+        gemm(m, n, k, (real)(c.minus ? -1 : 1), (const real *)a.at, a.row, a.col, (const real *)b.at, b.row, b.col,    \
+             (real)!c.over, (real *)c.at, c.stride, (size_t)1);                                                        \
+        return;                                                                                                        \
+    }
+
+/* A B into C, of floats; scratch: hfy_linalg_gemm_scratch_(m, n, k, sizeof(float)) elements. No overlaps. */
+HFY_PRIVATE_ void hfy_linalg_multiply_float_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
+                                             hfy_linalg_view_ b, hfy_linalg_into_ c, float *scratch)
 {
 #if defined(HFY_SGEMM)
-    if (m && n && k) {
-        HFY_SGEMM(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col);
-        return;
-    }
+    HFY_LINALG_USER_(float, HFY_SGEMM)
 #elif defined(HFY_CBLAS)
-    int la, lb, lc, ta, tb, tc;
-    if (m && n && k && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
-        hfy_linalg_blas_takes_(k, n, b_row, b_col, &lb, &tb) && hfy_linalg_blas_takes_(m, n, c_row, c_col, &lc, &tc)) {
-        cblas_sgemm(tc ? CblasColMajor : CblasRowMajor, ta == tc ? CblasNoTrans : CblasTrans,
-                    tb == tc ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k, alpha, a, la, b, lb, beta, c, lc);
-        return;
-    }
+    HFY_LINALG_BLAS_(float, cblas_sgemm)
 #endif
-    hfy_linalg_multiply_(&hfy_linalg_products_[simd->isa]->f32, m, n, k, alpha < 0, a, a_row, a_col, b, b_row, b_col,
-                        !(beta > 0), c, c_row, c_col, scratch);
+    hfy_linalg_tiles_(&hfy_linalg_products_(simd)->f32, m, n, k, a, b, c, scratch);
 }
 
-/* The same for double. */
-HFY_PRIVATE_ void hfy_linalg_dgemm_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, double alpha, const double *a,
-                                    size_t a_row, size_t a_col, const double *b, size_t b_row, size_t b_col,
-                                    double beta, double *c, size_t c_row, size_t c_col, double *scratch)
+/* The same for doubles. */
+HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
+                                       hfy_linalg_view_ b, hfy_linalg_into_ c, double *scratch)
 {
 #if defined(HFY_DGEMM)
-    if (m && n && k) {
-        HFY_DGEMM(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col);
-        return;
-    }
+    HFY_LINALG_USER_(double, HFY_DGEMM)
 #elif defined(HFY_CBLAS)
-    int la, lb, lc, ta, tb, tc;
-    if (m && n && k && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta) &&
-        hfy_linalg_blas_takes_(k, n, b_row, b_col, &lb, &tb) && hfy_linalg_blas_takes_(m, n, c_row, c_col, &lc, &tc)) {
-        cblas_dgemm(tc ? CblasColMajor : CblasRowMajor, ta == tc ? CblasNoTrans : CblasTrans,
-                    tb == tc ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k, alpha, a, la, b, lb, beta, c, lc);
-        return;
-    }
+    HFY_LINALG_BLAS_(double, cblas_dgemm)
 #endif
-    hfy_linalg_multiply_(&hfy_linalg_products_[simd->isa]->f64, m, n, k, alpha < 0, a, a_row, a_col, b, b_row, b_col,
-                        !(beta > 0), c, c_row, c_col, scratch);
+    hfy_linalg_tiles_(&hfy_linalg_products_(simd)->f64, m, n, k, a, b, c, scratch);
 }
 
-/* y = alpha A x + beta y, A m x k. */
-HFY_PRIVATE_ void hfy_linalg_dgemv_(const hfy_simd_ *simd, size_t m, size_t k, double alpha, const double *a,
-                                    size_t a_row, size_t a_col, const double *x, double beta, double *y)
+/* X X^T of the count x dim matrix x: all inner products of its rows. */
+HFY_PRIVATE_ void hfy_linalg_gram_(const hfy_simd_ *simd, size_t count, size_t dim, hfy_linalg_view_ x, double *gram,
+                                   double *scratch)
+{
+    hfy_linalg_multiply_(simd, count, count, dim, x, hfy_linalg_flip_(x), hfy_linalg_set_(gram, count), scratch);
+}
+
+/* A x into the vector y (stride 1), A m x k. */
+HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, hfy_linalg_view_ a, const double *x,
+                                    hfy_linalg_into_ into)
 {
     enum { many = 64 };
-    const hfy_simd_products_ *how = hfy_linalg_products_[simd->isa];
+    const hfy_simd_products_ *how = hfy_linalg_products_(simd);
+    const double *from = (const double *)a.at, sign = into.minus ? -1 : 1;
+    double *y = (double *)into.at;
     size_t i, j, n;
 #if defined(HFY_DGEMM)
     if (m && k) {
-        HFY_DGEMM(m, (size_t)1, k, alpha, a, a_row, a_col, x, (size_t)1, (size_t)1, beta, y, (size_t)1, (size_t)1);
+        HFY_DGEMM(m, (size_t)1, k, sign, from, a.row, a.col, x, (size_t)1, (size_t)1, (double)!into.over, y, (size_t)1,
+                  (size_t)1);
         return;
     }
 #elif defined(HFY_CBLAS)
     int la, ta;
-    if (m && k && hfy_linalg_blas_takes_(m, k, a_row, a_col, &la, &ta)) {
-        cblas_dgemv(ta ? CblasColMajor : CblasRowMajor, CblasNoTrans, (int)m, (int)k, alpha, a, la, x, 1, beta, y, 1);
+    if (m && k && hfy_linalg_blas_takes_(m, k, a, &la, &ta)) {
+        cblas_dgemv(ta ? CblasColMajor : CblasRowMajor, CblasNoTrans, (int)m, (int)k, sign, from, la, x, 1, !into.over,
+                    y, 1);
         return;
     }
 #endif
-    if (a_col == 1) {
+    if (a.col == 1) { /* canonical dots */
         double sum[many];
         for (i = 0; i < m; i += n) {
             n = hfy_base_min_(many, m - i);
-            how->dot(a + i * a_row, a_row, n, x, k, sum);
-            for (j = 0; j < n; j++) {
-                const double s = alpha < 0 ? -sum[j] : sum[j];
-                y[i + j] = beta > 0 ? s + y[i + j] : s;
-            }
+            how->dot(from + i * a.row, a.row, n, x, k, sum);
+            for (j = 0; j < n; j++) y[i + j] = into.over ? sign * sum[j] : sign * sum[j] + y[i + j];
         }
         return;
     }
-    for (i = 0; i < m && !(beta > 0); i++) y[i] = 0;
-    for (j = 0; j < k; j += n) {
+    for (i = 0; i < m && into.over; i++) y[i] = 0;
+    for (j = 0; j < k; j += n) { /* a sum of columns */
         const double *row[many + 4];
         double w[many];
         n = hfy_base_min_(many, k - j);
-        for (i = 0; i < n; i++) row[i] = a + (j + i) * a_col, w[i] = alpha < 0 ? -x[j + i] : x[j + i];
+        for (i = 0; i < n; i++) {
+            row[i] = from + (j + i) * a.col;
+            w[i] = sign * x[j + i];
+        }
         how->sum(w, row, n, m, y);
     }
 }
+#ifdef HFY_LINALG_BLAS_
+#undef HFY_LINALG_BLAS_
+#endif
+#undef HFY_LINALG_USER_
+
+/* The names of before, until all rooms call the above. */
+HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_any_(const void *at, size_t row, size_t col)
+{
+    hfy_linalg_view_ view = hfy_linalg_rows_(at, row);
+    view.col = col;
+    return view;
+}
+#define HFY_LINALG_INTO_(alpha, beta, c, stride)                                                                       \
+    ((alpha) < 0 ? hfy_linalg_less_(c, stride) : (beta) > 0 ? hfy_linalg_add_(c, stride) : hfy_linalg_set_(c, stride))
+#define hfy_linalg_dgemm_(simd, m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col, scratch)      \
+    hfy_linalg_multiply_(simd, m, n, k, hfy_linalg_any_(a, a_row, a_col), hfy_linalg_any_(b, b_row, b_col),            \
+                         HFY_LINALG_INTO_(alpha, beta, c, c_row), scratch)
+#define hfy_linalg_sgemm_(simd, m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col, scratch)      \
+    hfy_linalg_multiply_float_(simd, m, n, k, hfy_linalg_any_(a, a_row, a_col), hfy_linalg_any_(b, b_row, b_col),      \
+                               HFY_LINALG_INTO_(alpha, beta, c, c_row), scratch)
+#define hfy_linalg_dgemv_(simd, m, k, alpha, a, a_row, a_col, x, beta, y)                                              \
+    hfy_linalg_apply_(simd, m, k, hfy_linalg_any_(a, a_row, a_col), x, HFY_LINALG_INTO_(alpha, beta, y, 1))
+#define hfy_linalg_plan_eigen_ hfy_linalg_general_plan_
+#define hfy_linalg_plan_vectors_ hfy_linalg_vectors_plan_
+#define hfy_linalg_eigen_ hfy_linalg_general_
+#define hfy_linalg_eigen_plan_ hfy_linalg_symmetric_plan_
+#define hfy_linalg_eigen_run_ hfy_linalg_symmetric_run_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.eigen   eigenvalues and eigenvectors of a real matrix without symmetry; thin Householder QR
@@ -5772,16 +5870,16 @@ HFY_PRIVATE_ double hfy_linalg_reflection_(double *x, size_t n, double *tau)
 }
 
 /* Scratch of the eigenvalue functions for n x n. */
-typedef struct hfy_linalg_eigen_ {
+typedef struct hfy_linalg_general_ {
     double *h;             /* n x n */
     double *v, *y, *t, *w; /* reduction: reflectors and A V T by rows of n, T, products */
     double *all, *tau;     /* all reflectors by rows of n and their tau; NULL: not kept */
     double *scale;         /* n: what balancing multiplied by */
     double *block, *gemm, *coefficient;
     size_t *index, *counts;
-} hfy_linalg_eigen_;
+} hfy_linalg_general_;
 
-HFY_PRIVATE_ void hfy_linalg_plan_eigen_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_eigen_ *e)
+HFY_PRIVATE_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_general_ *e)
 {
     const size_t panel = HFY_LINALG_PANEL_, square = hfy_base_times_(n, n);
     e->h = HFY_TAKE_(arena, double, square);
@@ -5828,7 +5926,7 @@ HFY_PRIVATE_ void hfy_linalg_balance_(double *a, size_t n, double *scale)
 /* a <- Q^T a Q, upper Hessenberg, in panels (Quintana-Orti, van de Geijn): inside a panel only its own columns are
    brought up to date, A V T is gathered, and the rest of the matrix is updated by products. With e->all the reflector
    that makes column c zero below row c+1 stays in its row c, from column c+1 on. */
-HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_t n, const hfy_linalg_eigen_ *e)
+HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_t n, const hfy_linalg_general_ *e)
 {
     size_t k, j, i, p, q;
     double *dot = e->t + HFY_LINALG_PANEL_ * HFY_LINALG_PANEL_, *mix = dot + HFY_LINALG_PANEL_;
@@ -5856,7 +5954,8 @@ HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_
                 memcpy(e->all + c * n, b, n * sizeof *b);
                 e->tau[c] = tau;
             }
-            hfy_linalg_dgemv_(simd, tail, n - below, 1, a + top * n + below, n, 1, b + below, 0, y + j * n + top);
+            hfy_linalg_apply_(simd, tail, n - below, hfy_linalg_rows_(a + top * n + below, n), b + below,
+                              hfy_linalg_set_(y + j * n + top, 1));
             for (p = 0; p < j; p++) dot[p] = hfy_linalg_dot_(v + p * n + below, b + below, n - below);
             for (p = 0; p < j; p++) hfy_linalg_axpy_(-dot[p], y + p * n + top, y + j * n + top, tail);
             for (i = top; i < n; i++) y[j * n + i] *= tau;
@@ -5868,16 +5967,23 @@ HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_
             for (p = j; p < m; p++) t[p * m + j] = p == j ? tau : 0;
         }
         /* rows above: Y = A V T there too */
-        hfy_linalg_dgemm_(simd, top, m, tail, 1, a + top, n, 1, v + top, 1, n, 0, e->w, m, 1, e->gemm);
-        hfy_linalg_dgemm_(simd, top, m, m, 1, e->w, m, 1, t, m, 1, 0, y, 1, n, e->gemm);
+        hfy_linalg_multiply_(simd, top, m, tail, hfy_linalg_rows_(a + top, n), hfy_linalg_turned_(v + top, n),
+                             hfy_linalg_set_(e->w, m), e->gemm);
+        hfy_linalg_multiply_(simd, m, top, m, hfy_linalg_turned_(t, m), hfy_linalg_turned_(e->w, m),
+                             hfy_linalg_set_(y, n), e->gemm);
         if (m > 1)
-            hfy_linalg_dgemm_(simd, top, m - 1, m, -1, y, 1, n, v + top, n, 1, 1, a + top, n, 1, e->gemm);
+            hfy_linalg_multiply_(simd, top, m - 1, m, hfy_linalg_turned_(y, n), hfy_linalg_rows_(v + top, n),
+                                 hfy_linalg_less_(a + top, n), e->gemm);
         /* the rest: A - Y V^T from the right, I - V T^T V^T from the left */
         p = k + m;
-        hfy_linalg_dgemm_(simd, n, n - p, m, -1, y, 1, n, v + p, n, 1, 1, a + p, n, 1, e->gemm);
-        hfy_linalg_dgemm_(simd, m, n - p, tail, 1, v + top, n, 1, a + top * n + p, n, 1, 0, y, n, 1, e->gemm);
-        hfy_linalg_dgemm_(simd, m, n - p, m, 1, t, 1, m, y, n, 1, 0, e->w, n - p, 1, e->gemm);
-        hfy_linalg_dgemm_(simd, tail, n - p, m, -1, v + top, 1, n, e->w, n - p, 1, 1, a + top * n + p, n, 1, e->gemm);
+        hfy_linalg_multiply_(simd, n, n - p, m, hfy_linalg_turned_(y, n), hfy_linalg_rows_(v + p, n),
+                             hfy_linalg_less_(a + p, n), e->gemm);
+        hfy_linalg_multiply_(simd, m, n - p, tail, hfy_linalg_rows_(v + top, n), hfy_linalg_rows_(a + top * n + p, n),
+                             hfy_linalg_set_(y, n), e->gemm);
+        hfy_linalg_multiply_(simd, m, n - p, m, hfy_linalg_turned_(t, m), hfy_linalg_rows_(y, n),
+                             hfy_linalg_set_(e->w, n - p), e->gemm);
+        hfy_linalg_multiply_(simd, tail, n - p, m, hfy_linalg_turned_(v + top, n), hfy_linalg_rows_(e->w, n - p),
+                             hfy_linalg_less_(a + top * n + p, n), e->gemm);
     }
 }
 
@@ -5904,162 +6010,214 @@ HFY_PRIVATE_ void hfy_linalg_chase_columns_(const hfy_simd_products_ *how, doubl
     size_t i, have;
     for (i = 0; i < rows; i += 32, x += 32 * stride) {
         have = hfy_base_min_(32, rows - i);
-        how->f64.pack(block, 32, x, stride, 1, have, count + 2);
+        hfy_linalg_pack_(sizeof *x, block, 32, x, stride, 1, have, count + 2);
         how->chase(block, 32, have, coefficient, count);
-        how->f64.pack(x, stride, block, 32, 1, count + 2, have);
+        hfy_linalg_pack_(sizeof *x, x, stride, block, 32, 1, count + 2, have);
+    }
+}
+
+/* The active block of the QR algorithm: rows low .. high of h (n x n); a double shift, bulge from row `start`. */
+typedef struct hfy_linalg_sweep_ {
+    double *h;
+    size_t n, low, high, start;
+    double x, y, w;  /* the shifts: last two diagonal entries, product of the entries beside them */
+    double p, q, r;  /* the column that the next reflection takes to (*, 0, 0) */
+} hfy_linalg_sweep_;
+
+/* Where the block that ends at row `high` begins: below a negligible subdiagonal element, which becomes 0. */
+HFY_PRIVATE_ size_t hfy_linalg_split_(double *h, size_t n, size_t high, double norm)
+{
+    size_t l;
+    for (l = high; l; l--) {
+        double s = fabs(h[(l - 1) * n + l - 1]) + fabs(h[l * n + l]);
+        if (!(s > 0)) s = norm;
+        if (!(fabs(h[l * n + l - 1]) <= DBL_EPSILON * s)) continue;
+        h[l * n + l - 1] = 0;
+        break;
+    }
+    return l;
+}
+
+/* The sweep may start where two consecutive subdiagonal elements are small: its first column there. */
+HFY_PRIVATE_ void hfy_linalg_sweep_begin_(hfy_linalg_sweep_ *g)
+{
+    const size_t n = g->n;
+    double *h = g->h;
+    size_t m, i;
+    for (m = g->high - 2;; m--) {
+        double z = h[m * n + m], a = g->x - z, b = g->y - z, s, u, v;
+        g->p = (a * b - g->w) / h[(m + 1) * n + m] + h[m * n + m + 1];
+        g->q = h[(m + 1) * n + m + 1] - z - a - b;
+        g->r = h[(m + 2) * n + m + 1];
+        s = fabs(g->p) + fabs(g->q) + fabs(g->r);
+        if (s > 0) {
+            g->p /= s;
+            g->q /= s;
+            g->r /= s;
+        }
+        if (m == g->low) break;
+        u = fabs(h[m * n + m - 1]) * (fabs(g->q) + fabs(g->r));
+        v = fabs(g->p) * (fabs(h[(m - 1) * n + m - 1]) + fabs(z) + fabs(h[(m + 1) * n + m + 1]));
+        if (u <= DBL_EPSILON * v) break;
+    }
+    g->start = m;
+    for (i = m + 2; i <= g->high; i++) {
+        h[i * n + i - 2] = 0;
+        if (i > m + 2) h[i * n + i - 3] = 0;
+    }
+}
+
+/* Reflection k of the sweep: u = q, r, tau; the column that it clears is written. Is there something to reflect? */
+HFY_PRIVATE_ int hfy_linalg_reflector_(hfy_linalg_sweep_ *g, size_t k, double *u)
+{
+    const size_t n = g->n;
+    const int last = k + 1 == g->high;
+    double *h = g->h, scale = 0, s;
+    u[0] = u[1] = u[2] = 0;
+    if (k > g->start) {
+        g->p = h[k * n + k - 1];
+        g->q = h[(k + 1) * n + k - 1];
+        g->r = last ? 0 : h[(k + 2) * n + k - 1];
+        scale = fabs(g->p) + fabs(g->q) + fabs(g->r);
+        if (scale > 0) {
+            g->p /= scale;
+            g->q /= scale;
+            g->r /= scale;
+        }
+    }
+    s = sqrt(g->p * g->p + g->q * g->q + g->r * g->r);
+    if (g->p < 0) s = -s;
+    if (!(s > 0 || s < 0)) return 0;
+    if (k == g->start) {
+        if (g->low != g->start) h[k * n + k - 1] = -h[k * n + k - 1];
+    } else {
+        h[k * n + k - 1] = -s * scale;
+        h[(k + 1) * n + k - 1] = 0;
+        if (!last) h[(k + 2) * n + k - 1] = 0;
+    }
+    u[0] = g->q / (g->p + s);
+    u[1] = g->r / (g->p + s);
+    u[2] = (g->p + s) / s;
+    return 1;
+}
+
+/* `count` times three elements `apart` from each other, the next ones `step` on, under the reflection u; under the last
+   one two. */
+HFY_PRIVATE_ void hfy_linalg_reflect3_(const double *u, int last, double *x, size_t apart, size_t step, size_t count)
+{
+    const double q = u[0], r = u[1], tau = u[2];
+    if (last)
+        for (; count; count--, x += step) {
+            const double sum = tau * (x[0] + q * x[apart]);
+            x[0] -= sum;
+            x[apart] -= sum * q;
+        }
+    else
+        for (; count; count--, x += step) {
+            const double sum = tau * (x[0] + q * x[apart] + r * x[2 * apart]);
+            x[0] -= sum;
+            x[apart] -= sum * q;
+            x[2 * apart] -= sum * r;
+        }
+}
+
+/* Reflections k0 .. stop-1, at once only inside the window of rows and columns k0 .. edge. */
+HFY_PRIVATE_ void hfy_linalg_window_(hfy_linalg_sweep_ *g, size_t k0, size_t stop, size_t edge, double *coefficient)
+{
+    const size_t n = g->n;
+    size_t k;
+    for (k = k0; k < stop; k++) {
+        const double *u = coefficient + 3 * (k - k0);
+        const int last = k + 1 == g->high;
+        if (!hfy_linalg_reflector_(g, k, coefficient + 3 * (k - k0))) continue;
+        hfy_linalg_reflect3_(u, last, g->h + k * n + k, n, 1, edge + 1 - k);
+        hfy_linalg_reflect3_(u, last, g->h + k0 * n + k, 1, n, hfy_base_min_(last ? edge : k + 3, g->high) + 1 - k0);
+    }
+}
+
+/* One double-shift sweep, in chunks: what lies right of a window and above it gets its reflections together. */
+HFY_PRIVATE_ void hfy_linalg_sweep_run_(hfy_linalg_sweep_ *g, const hfy_simd_products_ *how,
+                                        const hfy_linalg_general_ *e)
+{
+    const size_t n = g->n, high = g->high;
+    size_t k0;
+    hfy_linalg_sweep_begin_(g);
+    for (k0 = g->start; k0 < high; k0 += HFY_LINALG_CHUNK_) {
+        const size_t stop = hfy_base_min_(k0 + HFY_LINALG_CHUNK_, high), edge = hfy_base_min_(stop + 2, high);
+        const size_t done = stop - k0, whole = stop == high ? done - 1 : done; /* the very last has two columns */
+        hfy_linalg_window_(g, k0, stop, edge, e->coefficient);
+        if (high > edge) how->chase(g->h + k0 * n + edge + 1, n, high - edge, e->coefficient, done);
+        if (k0 == g->low) continue;
+        hfy_linalg_chase_columns_(how, g->h + g->low * n + k0, n, k0 - g->low, e->coefficient, whole, e->block);
+        if (whole < done)
+            hfy_linalg_reflect3_(e->coefficient + 3 * whole, 1, g->h + g->low * n + high - 1, 1, n, k0 - g->low);
     }
 }
 
 /* Eigenvalues of the upper Hessenberg h, which is overwritten (Francis' double shift, as in EISPACK's hqr). */
 HFY_PRIVATE_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, size_t n, double *re, double *im,
-                                              const hfy_linalg_eigen_ *e)
+                                              const hfy_linalg_general_ *e)
 {
-    const hfy_simd_products_ *how = hfy_linalg_products_[simd->isa];
+    const hfy_simd_products_ *how = hfy_linalg_products_(simd);
     double norm = 0, shift = 0;
     size_t i, j, left = n;
     int tries = 0;
+    hfy_linalg_sweep_ g;
+    memset(&g, 0, sizeof g);
+    g.h = h;
+    g.n = n;
     for (i = 0; i < n; i++)
         for (j = i ? i - 1 : 0; j < n; j++) norm += fabs(h[i * n + j]);
     while (left) {
         const size_t hi = left - 1;
-        size_t l, m, k, k0;
-        double x, y, w, p = 0, q = 0, r = 0;
-        for (l = hi; l; l--) { /* a negligible subdiagonal element */
-            double s = fabs(h[(l - 1) * n + l - 1]) + fabs(h[l * n + l]);
-            if (!(s > 0)) s = norm;
-            if (fabs(h[l * n + l - 1]) <= DBL_EPSILON * s) {
-                h[l * n + l - 1] = 0;
-                break;
-            }
-        }
-        x = h[hi * n + hi];
-        if (l == hi) {
-            re[hi] = x + shift, im[hi] = 0;
-            left = hi, tries = 0;
+        g.high = hi;
+        g.low = hfy_linalg_split_(h, n, hi, norm);
+        g.x = h[hi * n + hi];
+        if (g.low == hi) { /* one eigenvalue */
+            re[hi] = g.x + shift;
+            im[hi] = 0;
+            left = hi;
+            tries = 0;
             continue;
         }
-        y = h[(hi - 1) * n + hi - 1];
-        w = h[hi * n + hi - 1] * h[(hi - 1) * n + hi];
-        if (l + 1 == hi) {
-            hfy_linalg_pair_(y, h[(hi - 1) * n + hi], h[hi * n + hi - 1], x, re + hi - 1, im + hi - 1);
-            re[hi - 1] += shift, re[hi] += shift;
-            left = hi - 1, tries = 0;
+        g.y = h[(hi - 1) * n + hi - 1];
+        g.w = h[hi * n + hi - 1] * h[(hi - 1) * n + hi];
+        if (g.low + 1 == hi) { /* two */
+            hfy_linalg_pair_(g.y, h[(hi - 1) * n + hi], h[hi * n + hi - 1], g.x, re + hi - 1, im + hi - 1);
+            re[hi - 1] += shift;
+            re[hi] += shift;
+            left = hi - 1;
+            tries = 0;
             continue;
         }
         if (tries == HFY_LINALG_QR_MOST_) return HFY_ERR_CONVERGENCE;
         if (tries && tries % 10 == 0) { /* exceptional shift */
             double s = fabs(h[hi * n + hi - 1]) + fabs(h[(hi - 1) * n + hi - 2]);
-            shift += x;
-            for (i = 0; i <= hi; i++) h[i * n + i] -= x;
-            x = y = 0.75 * s;
-            w = -0.4375 * s * s;
+            shift += g.x;
+            for (i = 0; i <= hi; i++) h[i * n + i] -= g.x;
+            g.x = g.y = 0.75 * s;
+            g.w = -0.4375 * s * s;
         }
         tries++;
-        for (m = hi - 2;; m--) { /* two consecutive small subdiagonal elements */
-            double z = h[m * n + m], a = x - z, b = y - z, s, u, v;
-            p = (a * b - w) / h[(m + 1) * n + m] + h[m * n + m + 1];
-            q = h[(m + 1) * n + m + 1] - z - a - b;
-            r = h[(m + 2) * n + m + 1];
-            s = fabs(p) + fabs(q) + fabs(r);
-            if (s > 0) p /= s, q /= s, r /= s;
-            if (m == l) break;
-            u = fabs(h[m * n + m - 1]) * (fabs(q) + fabs(r));
-            v = fabs(p) * (fabs(h[(m - 1) * n + m - 1]) + fabs(z) + fabs(h[(m + 1) * n + m + 1]));
-            if (u <= DBL_EPSILON * v) break;
-        }
-        for (i = m + 2; i <= hi; i++) {
-            h[i * n + i - 2] = 0;
-            if (i > m + 2) h[i * n + i - 3] = 0;
-        }
-        for (k0 = m; k0 < hi; k0 += HFY_LINALG_CHUNK_) {
-            const size_t stop = hfy_base_min_(k0 + HFY_LINALG_CHUNK_, hi), edge = hfy_base_min_(stop + 2, hi);
-            size_t done = 0;
-            for (k = k0; k < stop; k++, done++) {
-                const int last = k + 1 == hi;
-                double *row = h + k * n, tau, s;
-                double *u = e->coefficient + 3 * done;
-                if (k > m) {
-                    p = h[k * n + k - 1], q = h[(k + 1) * n + k - 1];
-                    r = last ? 0 : h[(k + 2) * n + k - 1];
-                    x = fabs(p) + fabs(q) + fabs(r);
-                    if (x > 0) p /= x, q /= x, r /= x;
-                }
-                s = sqrt(p * p + q * q + r * r);
-                if (p < 0) s = -s;
-                u[0] = u[1] = u[2] = 0;
-                if (!(s > 0 || s < 0)) continue;
-                if (k == m) {
-                    if (l != m) h[k * n + k - 1] = -h[k * n + k - 1];
-                } else {
-                    h[k * n + k - 1] = -s * x;
-                    h[(k + 1) * n + k - 1] = 0;
-                    if (!last) h[(k + 2) * n + k - 1] = 0;
-                }
-                u[0] = q / (p + s), u[1] = r / (p + s), u[2] = tau = (p + s) / s;
-                q = u[0], r = u[1];
-                if (last) {
-                    for (j = k; j <= edge; j++) {
-                        double sum = tau * (row[j] + q * row[n + j]);
-                        row[j] -= sum, row[n + j] -= sum * q;
-                    }
-                    for (i = k0; i <= edge; i++) {
-                        double *at = h + i * n + k, sum = tau * (at[0] + q * at[1]);
-                        at[0] -= sum, at[1] -= sum * q;
-                    }
-                } else {
-                    const size_t deep = hfy_base_min_(k + 3, hi);
-                    for (j = k; j <= edge; j++) {
-                        double sum = tau * (row[j] + q * row[n + j] + r * row[2 * n + j]);
-                        row[j] -= sum, row[n + j] -= sum * q, row[2 * n + j] -= sum * r;
-                    }
-                    for (i = k0; i <= deep; i++) {
-                        double *at = h + i * n + k, sum = tau * (at[0] + q * at[1] + r * at[2]);
-                        at[0] -= sum, at[1] -= sum * q, at[2] -= sum * r;
-                    }
-                }
-            }
-            if (hi > edge) how->chase(h + k0 * n + edge + 1, n, hi - edge, e->coefficient, done);
-            if (k0 > l) {
-                if (stop == hi && done) done--; /* the last one has two columns */
-                hfy_linalg_chase_columns_(how, h + l * n + k0, n, k0 - l, e->coefficient, done, e->block);
-                if (stop == hi) {
-                    const double *u = e->coefficient + 3 * done;
-                    for (i = l; i < k0; i++) {
-                        double *at = h + i * n + hi - 1, sum = u[2] * (at[0] + u[0] * at[1]);
-                        at[0] -= sum, at[1] -= sum * u[0];
-                    }
-                }
-            }
-        }
+        hfy_linalg_sweep_run_(&g, how, e);
     }
     return HFY_OK;
 }
 
-/* Largest real part first, then the smaller |imaginary part|, then + before -. */
+/* Largest real part first, then the smaller |imaginary part|, then + before -. QR finds them nearly so: insertion. */
 HFY_PRIVATE_ void hfy_linalg_order_(double *re, double *im, size_t n)
 {
-    size_t start = n / 2, end = n;
-    while (end > 1) { /* heapsort, the first in order at the bottom */
-        size_t root, child;
-        double a, b;
-        if (start) {
-            start--;
-            a = re[start], b = im[start];
-        } else {
-            end--;
-            a = re[end], b = im[end];
-            re[end] = re[0], im[end] = im[0];
+    size_t i, j;
+    for (i = 1; i < n; i++) {
+        const double a = re[i], b = im[i];
+        for (j = i; j; j--) {
+            const double x = re[j - 1], y = im[j - 1];
+            if (x > a || (!(x < a) && (fabs(y) < fabs(b) || (!(fabs(y) > fabs(b)) && y >= b)))) break;
+            re[j] = x;
+            im[j] = y;
         }
-#define HFY_LINALG_AFTER_(ra, ia, rb, ib)                                                                              \
-    ((ra) < (rb) ||                                                                                                    \
-     (!((ra) > (rb)) && (fabs(ia) > fabs(ib) || (!(fabs(ia) < fabs(ib)) && (ia) < (ib)))))
-        for (root = start; (child = 2 * root + 1) < end; root = child) {
-            if (child + 1 < end && HFY_LINALG_AFTER_(re[child + 1], im[child + 1], re[child], im[child])) child++;
-            if (!HFY_LINALG_AFTER_(re[child], im[child], a, b)) break;
-            re[root] = re[child], im[root] = im[child];
-        }
-#undef HFY_LINALG_AFTER_
-        re[root] = a, im[root] = b;
+        re[j] = a;
+        im[j] = b;
     }
 }
 
@@ -6092,9 +6250,9 @@ HFY_PRIVATE_ double hfy_linalg_unit_(const double *a, size_t n)
     return hfy_base_is_finite_(big) ? hfy_linalg_scale_(big) : 0;
 }
 
-/* Eigenvalues of a (n x n, finite) in order, with scratch of hfy_linalg_plan_eigen_(n). */
+/* Eigenvalues of a (n x n, finite) in order, with scratch of hfy_linalg_general_plan_(n). */
 HFY_PRIVATE_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double *a, size_t n, double *re,
-                                                double *im, const hfy_linalg_eigen_ *e)
+                                                double *im, const hfy_linalg_general_ *e)
 {
     const double unit = hfy_linalg_unit_(a, n * n);
     size_t *rows = e->counts, *columns = e->counts + n, *index = e->index, left = n, i, j, alone = 0;
@@ -6205,16 +6363,16 @@ HFY_PRIVATE_ double hfy_linalg_shifted_solve_(size_t n, const double *ur, const 
 
 /* Scratch of the eigenvectors beside that of the reduction. */
 typedef struct hfy_linalg_vectors_ {
-    hfy_linalg_eigen_ eigen;
+    hfy_linalg_general_ eigen;
     double *ur, *ui, *mr, *mi, *xr, *xi;
     unsigned char *swapped;
     double norm, unit;
 } hfy_linalg_vectors_;
 
-HFY_PRIVATE_ void hfy_linalg_plan_vectors_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s)
+HFY_PRIVATE_ void hfy_linalg_vectors_plan_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s)
 {
     const size_t square = hfy_base_times_(n, n);
-    hfy_linalg_plan_eigen_(arena, n, 1, &s->eigen);
+    hfy_linalg_general_plan_(arena, n, 1, &s->eigen);
     s->ur = HFY_TAKE_(arena, double, square);
     s->ui = HFY_TAKE_(arena, double, square);
     s->mr = HFY_TAKE_(arena, double, n);
@@ -6303,13 +6461,13 @@ HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
-    hfy_linalg_eigen_ scratch;
+    hfy_linalg_general_ scratch;
     double *real = NULL, *imaginary = NULL;
     hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
     if (!status && (!re || !im)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", re ? "im" : "re");
     memset(&scratch, 0, sizeof scratch);
     while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_linalg_plan_eigen_(&arena, n, 0, &scratch);
+        hfy_linalg_general_plan_(&arena, n, 0, &scratch);
         real = HFY_TAKE_(&arena, double, n);
         imaginary = HFY_TAKE_(&arena, double, n);
     }
@@ -6342,7 +6500,7 @@ HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re,
         if (!hfy_base_is_finite_(re[k]) || !hfy_base_is_finite_(im[k]))
             status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "eigenvalue %z is not finite", k);
     memset(&scratch, 0, sizeof scratch);
-    while (hfy_base_layout_(&arena, w, &status)) hfy_linalg_plan_vectors_(&arena, n, &scratch);
+    while (hfy_base_layout_(&arena, w, &status)) hfy_linalg_vectors_plan_(&arena, n, &scratch);
     if (!status && count) {
         status = hfy_linalg_vectors_begin_(simd, a, n, &scratch);
         for (k = 0; !status && k < count; k++) {
@@ -6426,7 +6584,7 @@ typedef struct hfy_linalg_symmetric_ {
     hfy_linalg_rotation_ *rotations;
 } hfy_linalg_symmetric_;
 
-HFY_PRIVATE_ void hfy_linalg_eigen_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_symmetric_ *s)
+HFY_PRIVATE_ void hfy_linalg_symmetric_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_symmetric_ *s)
 {
     size_t panel = HFY_LINALG_REFLECT_;
     s->n = n;
@@ -6481,7 +6639,8 @@ HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a)
             s->tau[j] = (norm - head) / norm;
             for (r = j + 2; r < n; r++) x[r] /= head - norm;
             x[j + 1] = 1;
-            hfy_linalg_dgemv_(s->simd, m, m, 1, a + (j + 1) * n + j + 1, n, 1, x + j + 1, 0, y + j + 1);
+            hfy_linalg_apply_(s->simd, m, m, hfy_linalg_rows_(a + (j + 1) * n + j + 1, n), x + j + 1,
+                              hfy_linalg_set_(y + j + 1, 1));
             for (i = 0; i < done; i++) {
                 s->small[i] = hfy_linalg_dot_(w + i * n + j + 1, x + j + 1, m);
                 s->small[HFY_LINALG_REFLECT_ + i] = hfy_linalg_dot_(v + i * n + j + 1, x + j + 1, m);
@@ -6496,39 +6655,37 @@ HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a)
         if (k1 < n) { /* what is left: A <- A - V W^T - W V^T */
             size_t m = n - k1;
             double *rest = a + k1 * n + k1;
-            hfy_linalg_dgemm_(s->simd, m, m, width, -1, v + k1, 1, n, w + k1, n, 1, 1, rest, n, 1, s->gemm);
-            hfy_linalg_dgemm_(s->simd, m, m, width, -1, w + k1, 1, n, v + k1, n, 1, 1, rest, n, 1, s->gemm);
+            hfy_linalg_multiply_(s->simd, m, m, width, hfy_linalg_turned_(v + k1, n), hfy_linalg_rows_(w + k1, n),
+                                 hfy_linalg_less_(rest, n), s->gemm);
+            hfy_linalg_multiply_(s->simd, m, m, width, hfy_linalg_turned_(w + k1, n), hfy_linalg_rows_(v + k1, n),
+                                 hfy_linalg_less_(rest, n), s->gemm);
         }
     }
 }
 
-/* The collected rotations on one strip of columns of the vectors (which are rows). */
-HFY_PRIVATE_ void hfy_linalg_rotate_strip_(void *context, size_t strip)
+/* The collected rotations on `width` columns of the vectors (which are rows) from z on. */
+static inline void hfy_linalg_rotate_columns_(const hfy_linalg_symmetric_ *s, double *z, size_t width)
 {
-    const hfy_linalg_symmetric_ *s = (const hfy_linalg_symmetric_ *)context;
-    size_t n = s->n, first = strip * HFY_LINALG_STRIP_, i, l;
-    double *z = s->vectors + first;
-    if (n - first >= HFY_LINALG_STRIP_) {
-        for (i = 0; i < s->count; i++) {
-            double c = s->rotations[i].c, t = s->rotations[i].s;
-            double *x = z + s->rotations[i].row * n, *y = x + n;
-            for (l = 0; l < HFY_LINALG_STRIP_; l++) {
-                double f = y[l], g = x[l];
-                y[l] = t * g + c * f;
-                x[l] = c * g - t * f;
-            }
-        }
-        return;
-    }
+    size_t i, l;
     for (i = 0; i < s->count; i++) {
-        double c = s->rotations[i].c, t = s->rotations[i].s;
-        double *x = z + s->rotations[i].row * n, *y = x + n;
-        for (l = 0; l < n - first; l++) {
+        const double c = s->rotations[i].c, t = s->rotations[i].s;
+        double *x = z + s->rotations[i].row * s->n, *y = x + s->n;
+        for (l = 0; l < width; l++) {
             double f = y[l], g = x[l];
             y[l] = t * g + c * f;
             x[l] = c * g - t * f;
         }
     }
+}
+
+HFY_PRIVATE_ void hfy_linalg_rotate_strip_(void *context, size_t strip)
+{
+    const hfy_linalg_symmetric_ *s = (const hfy_linalg_symmetric_ *)context;
+    const size_t first = strip * HFY_LINALG_STRIP_, left = s->n - first;
+    if (left < HFY_LINALG_STRIP_)
+        hfy_linalg_rotate_columns_(s, s->vectors + first, left);
+    else
+        hfy_linalg_rotate_columns_(s, s->vectors + first, HFY_LINALG_STRIP_);
 }
 
 HFY_PRIVATE_ void hfy_linalg_rotate_(hfy_linalg_symmetric_ *s)
@@ -6613,17 +6770,17 @@ HFY_PRIVATE_ void hfy_linalg_reflect_(hfy_linalg_symmetric_ *s, double *vectors)
             t[j * width + j] = tau;
         }
         /* each vector z <- (I - V^T T V) z: with vectors as rows, Z <- Z - ((Z V^T) T^T) V */
-        hfy_linalg_dgemm_(s->simd, n, width, n - k0, 1, vectors + k0, n, 1, v + k0, 1, n, 0, s->turned, width, 1,
-                          s->gemm);
-        hfy_linalg_dgemm_(s->simd, n, width, width, 1, s->turned, width, 1, t, 1, width, 0, s->turned + n * width,
-                          width, 1, s->gemm);
-        hfy_linalg_dgemm_(s->simd, n, n - k0, width, -1, s->turned + n * width, width, 1, v + k0, n, 1, 1, vectors + k0,
-                          n, 1, s->gemm);
+        hfy_linalg_multiply_(s->simd, n, width, n - k0, hfy_linalg_rows_(vectors + k0, n),
+                             hfy_linalg_turned_(v + k0, n), hfy_linalg_set_(s->turned, width), s->gemm);
+        hfy_linalg_multiply_(s->simd, n, width, width, hfy_linalg_rows_(s->turned, width), hfy_linalg_turned_(t, width),
+                             hfy_linalg_set_(s->turned + n * width, width), s->gemm);
+        hfy_linalg_multiply_(s->simd, n, n - k0, width, hfy_linalg_rows_(s->turned + n * width, width),
+                             hfy_linalg_rows_(v + k0, n), hfy_linalg_less_(vectors + k0, n), s->gemm);
     }
 }
 
 /* Eigenvalues and vectors of the symmetric a: finite, both triangles, overwritten. Largest first. */
-HFY_PRIVATE_ hfy_status hfy_linalg_eigen_run_(hfy_linalg_symmetric_ *s, double *a, double *values, double *vectors)
+HFY_PRIVATE_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, double *a, double *values, double *vectors)
 {
     size_t n = s->n, i, j, best;
     double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, n * n));
@@ -6650,6 +6807,24 @@ HFY_PRIVATE_ hfy_status hfy_linalg_eigen_run_(hfy_linalg_symmetric_ *s, double *
     return HFY_OK;
 }
 
+/* out = S^+ X, X n x columns, with the eigenvalues and vectors that symmetric_run_ left of S; those above cut times the
+   largest count, and how many is returned. turned: n x columns; out may be x. gemm: scratch of n x columns by n. */
+HFY_PRIVATE_ size_t hfy_linalg_symmetric_pinv_(const hfy_linalg_symmetric_ *s, const double *values, double cut,
+                                               size_t columns, const double *x, double *turned, double *out,
+                                               double *gemm)
+{
+    const size_t n = s->n;
+    size_t i, j, kept = 0;
+    while (kept < n && values[kept] > cut * values[0]) kept++;
+    hfy_linalg_multiply_(s->simd, kept, columns, n, hfy_linalg_rows_(s->vectors, n), hfy_linalg_rows_(x, columns),
+                         hfy_linalg_set_(turned, columns), gemm);
+    for (i = 0; i < kept; i++)
+        for (j = 0; j < columns; j++) turned[i * columns + j] /= values[i];
+    hfy_linalg_multiply_(s->simd, n, columns, kept, hfy_linalg_turned_(s->vectors, n),
+                         hfy_linalg_rows_(turned, columns), hfy_linalg_set_(out, columns), gemm);
+    return kept;
+}
+
 HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, double *vectors, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
@@ -6673,12 +6848,12 @@ HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, d
         copy = HFY_TAKE_(&arena, double, n * n);
         found = HFY_TAKE_(&arena, double, n);
         turned = HFY_TAKE_(&arena, double, vectors ? n * n : 0);
-        hfy_linalg_eigen_plan_(&arena, n, vectors != NULL, &s);
+        hfy_linalg_symmetric_plan_(&arena, n, vectors != NULL, &s);
     }
     if (!status) {
         for (i = 0; i < n; i++)
             for (j = 0; j <= i; j++) copy[i * n + j] = copy[j * n + i] = a[i * n + j];
-        status = hfy_linalg_eigen_run_(&s, copy, found, turned);
+        status = hfy_linalg_symmetric_run_(&s, copy, found, turned);
         if (status) status = hfy_base_fail_(w, status, "QL did not converge on a matrix of %z rows", n);
     }
     if (!status) {
@@ -6708,7 +6883,7 @@ HFY_PRIVATE_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size
     s->gram = HFY_TAKE_(arena, double, hfy_base_times_(s->wide, s->wide));
     s->v = HFY_TAKE_(arena, double, hfy_base_times_(s->wide, s->wide));
     s->square = HFY_TAKE_(arena, double, s->wide);
-    hfy_linalg_eigen_plan_(arena, s->wide, 1, &s->eigen);
+    hfy_linalg_symmetric_plan_(arena, s->wide, 1, &s->eigen);
     /* the eigenproblem's scratch for products serves those with A as well */
     s->eigen.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(s->tall, s->tall, s->tall, sizeof(double)));
 }
@@ -6730,20 +6905,21 @@ HFY_PRIVATE_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a,
                                             double *values, int unit)
 {
     const hfy_simd_ *simd = s->eigen.simd;
-    const size_t tall = s->tall, wide = s->wide, across = rows >= columns ? columns : 1,
-                 along = rows >= columns ? 1 : columns; /* element (i, j) of the tall matrix: i across + j along */
+    const size_t tall = s->tall, wide = s->wide;
+    /* wide x tall: the columns of the tall matrix as rows */
+    const hfy_linalg_view_ own = hfy_linalg_rows_(s->scaled, columns);
+    const hfy_linalg_view_ across = rows >= columns ? hfy_linalg_flip_(own) : own;
     double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, rows * columns)), *b = s->matrix, tiny;
     const double enough = 8 * DBL_EPSILON * sqrt((double)tall); /* what rounding leaves of a dot of unit vectors */
     size_t i, j, r, sweep, turns = 1;
     hfy_status status;
     for (i = 0; i < rows * columns; i++) s->scaled[i] = a[i] * scale;
-    a = s->scaled;
-    hfy_linalg_dgemm_(simd, wide, wide, tall, 1, a, along, across, a, across, along, 0, s->gram, wide, 1,
-                      s->eigen.gemm);
-    status = hfy_linalg_eigen_run_(&s->eigen, s->gram, s->square, s->v);
+    hfy_linalg_gram_(simd, wide, tall, across, s->gram, s->eigen.gemm);
+    status = hfy_linalg_symmetric_run_(&s->eigen, s->gram, s->square, s->v);
     if (status) return status;
     /* b_i = A v_i */
-    hfy_linalg_dgemm_(simd, wide, tall, wide, 1, s->v, wide, 1, a, along, across, 0, b, tall, 1, s->eigen.gemm);
+    hfy_linalg_multiply_(simd, wide, tall, wide, hfy_linalg_rows_(s->v, wide), across, hfy_linalg_set_(b, tall),
+                         s->eigen.gemm);
     for (i = 0; i < wide; i++) s->square[i] = hfy_linalg_dot_(b + i * tall, b + i * tall, tall);
     tiny = DBL_MIN / DBL_EPSILON;
     for (sweep = 0; turns && sweep < HFY_LINALG_SWEEPS_; sweep++) {
@@ -6801,25 +6977,33 @@ HFY_PRIVATE_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size
     return HFY_OK;
 }
 
+/* Decomposes a in scratch of the work, *values too. */
+HFY_PRIVATE_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns, int unit,
+                                            double **values, hfy_work *w)
+{
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_status status = HFY_OK;
+    while (hfy_base_layout_(&arena, w, &status)) {
+        *values = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
+        hfy_linalg_svd_plan_(&arena, rows, columns, s);
+    }
+    if (status) return status;
+    status = hfy_linalg_svd_run_(s, a, rows, columns, *values, unit);
+    if (status) return hfy_base_fail_(w, status, "the rotations did not converge on %z x %z", rows, columns);
+    return HFY_OK;
+}
+
 HFY_API hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, double *values, double *left,
                                   double *right, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_linalg_svd_ s;
     hfy_status status;
     double *found = NULL;
     memset(&s, 0, sizeof s);
     s.eigen.simd = hfy_simd_choose_(w);
     status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, values, "values", w) : HFY_ERR_UNSUPPORTED;
-    while (hfy_base_layout_(&arena, w, &status)) {
-        found = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
-        hfy_linalg_svd_plan_(&arena, rows, columns, &s);
-    }
-    if (!status) {
-        status = hfy_linalg_svd_run_(&s, a, rows, columns, found, left || right);
-        if (status) status = hfy_base_fail_(w, status, "the rotations did not converge on %z x %z", rows, columns);
-    }
+    if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, left || right, &found, w);
     if (!status) {
         size_t tall = s.wide * s.tall * sizeof(double), wide = s.wide * s.wide * sizeof(double);
         memcpy(values, found, s.wide * sizeof(double));
@@ -6833,35 +7017,25 @@ HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns,
                                    size_t *rank, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_linalg_svd_ s;
     hfy_status status;
     double *values = NULL;
-    size_t i, j;
     memset(&s, 0, sizeof s);
     s.eigen.simd = hfy_simd_choose_(w);
     status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, inverse, "inverse", w) : HFY_ERR_UNSUPPORTED;
     if (!status && (!(cut >= 0) || !hfy_base_is_finite_(cut)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "cut is %g; it should be finite and not negative", cut);
-    while (hfy_base_layout_(&arena, w, &status)) {
-        values = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
-        hfy_linalg_svd_plan_(&arena, rows, columns, &s);
-    }
-    if (!status) {
-        status = hfy_linalg_svd_run_(&s, a, rows, columns, values, 1);
-        if (status) status = hfy_base_fail_(w, status, "the rotations did not converge on %z x %z", rows, columns);
-    }
-    if (!status) {
-        size_t kept = 0;
+    if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, 1, &values, w);
+    if (!status) { /* sum over the kept of r_i l_i^T / value_i */
         const double *l = rows >= columns ? s.matrix : s.v;
         double *r = rows >= columns ? s.v : s.matrix;
+        size_t i, j, kept = 0;
         if (!(cut > 0)) cut = (double)s.tall * DBL_EPSILON;
         while (kept < s.wide && values[kept] > cut * values[0]) kept++;
         for (i = 0; i < kept; i++)
             for (j = 0; j < columns; j++) r[i * columns + j] /= values[i];
-        for (i = 0; !kept && i < rows * columns; i++) inverse[i] = 0;
-        hfy_linalg_dgemm_(s.eigen.simd, columns, rows, kept, 1, r, 1, columns, l, rows, 1, 0, inverse, rows, 1,
-                          s.eigen.gemm);
+        hfy_linalg_multiply_(s.eigen.simd, columns, rows, kept, hfy_linalg_turned_(r, columns),
+                             hfy_linalg_rows_(l, rows), hfy_linalg_set_(inverse, rows), s.eigen.gemm);
         if (rank) *rank = kept;
     }
     return hfy_base_close_(w, &local, status);
@@ -6906,9 +7080,9 @@ HFY_PRIVATE_ void hfy_linalg_factor_left_(void *context, size_t task)
 {
     const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
     size_t n = f->n, rows = n - f->from, first = rows * task / f->tasks, last = rows * (task + 1) / f->tasks;
-    hfy_linalg_dgemm_(f->simd, last - first, f->width, f->from, -1, f->l + (f->from + first) * n, n, 1,
-                      f->l + f->from * n, 1, n, 1, f->l + (f->from + first) * n + f->from, n, 1,
-                      f->gemm + task * f->slice);
+    hfy_linalg_multiply_(f->simd, last - first, f->width, f->from, hfy_linalg_rows_(f->l + (f->from + first) * n, n),
+                         hfy_linalg_turned_(f->l + f->from * n, n),
+                         hfy_linalg_less_(f->l + (f->from + first) * n + f->from, n), f->gemm + task * f->slice);
 }
 
 /* Rows below the diagonal block: times its inverse, transposed. */
@@ -6919,9 +7093,10 @@ HFY_PRIVATE_ void hfy_linalg_factor_below_(void *context, size_t task)
     size_t first = rows * task / f->tasks, last = rows * (task + 1) / f->tasks, i;
     double *to = f->l + top * n + f->from, *panel = f->panel;
     for (i = first; i < last; i++) memcpy(panel + i * f->width, to + i * n, f->width * sizeof(double));
-    hfy_linalg_dgemm_(f->simd, last - first, f->width, f->width, 1, panel + first * f->width, f->width, 1,
-                      f->inverse + f->from * HFY_LINALG_FACTOR_, 1, f->width, 0, to + first * n, n, 1,
-                      f->gemm + task * f->slice);
+    hfy_linalg_multiply_(f->simd, last - first, f->width, f->width,
+                         hfy_linalg_rows_(panel + first * f->width, f->width),
+                         hfy_linalg_turned_(f->inverse + f->from * HFY_LINALG_FACTOR_, f->width),
+                         hfy_linalg_set_(to + first * n, n), f->gemm + task * f->slice);
 }
 
 /* A = L L^T in place in f->l (lower triangle). HFY_ERR_SINGULAR as hfy_linalg_cholesky_. */
@@ -6930,18 +7105,14 @@ HFY_PRIVATE_ hfy_status hfy_linalg_factor_run_(hfy_linalg_factor_ *f)
     const size_t n = f->n;
     const double rounding = 16 * (double)n * DBL_EPSILON;
     size_t i, j, k;
+    hfy_status status;
     for (i = 0; i < n; i++) f->diagonal[i] = f->l[i * n + i];
     for (f->from = 0; f->from < n; f->from += f->width) {
         double *l = f->l + f->from * n + f->from, *inverse = f->inverse + f->from * HFY_LINALG_FACTOR_;
         size_t m = f->width = hfy_base_min_(HFY_LINALG_FACTOR_, n - f->from);
         if (f->from) hfy_base_parallel_(f->tasks, hfy_linalg_factor_left_, f);
-        for (i = 0; i < m; i++) {
-            double *row = l + i * n, pivot;
-            for (j = 0; j < i; j++) row[j] = (row[j] - hfy_linalg_dot_(row, l + j * n, j)) / l[j * n + j];
-            pivot = row[i] - hfy_linalg_dot_(row, row, i);
-            if (!hfy_base_is_finite_(pivot) || !(pivot > rounding * f->diagonal[f->from + i])) return HFY_ERR_SINGULAR;
-            row[i] = sqrt(pivot);
-        }
+        status = hfy_linalg_cholesky_rows_(l, n, m, f->diagonal + f->from, rounding);
+        if (status) return status;
         for (i = 0; i < m; i++) /* row i of the inverse from the rows above */
             for (j = 0; j < m; j++) {
                 double sum = i == j;
@@ -6969,20 +7140,21 @@ HFY_PRIVATE_ void hfy_linalg_factor_solve_task_(void *context, size_t task)
     for (from = 0; from < n; from += m) {
         m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from);
         if (from)
-            hfy_linalg_dgemm_(f->simd, m, many, from, -1, f->l + from * n, n, 1, x, across, 1, 1, x + from * across,
-                              across, 1, gemm);
+            hfy_linalg_multiply_(f->simd, m, many, from, hfy_linalg_rows_(f->l + from * n, n),
+                                 hfy_linalg_rows_(x, across), hfy_linalg_less_(x + from * across, across), gemm);
         for (i = 0; i < m; i++) memcpy(hold + i * many, x + (from + i) * across, many * sizeof(double));
-        hfy_linalg_dgemm_(f->simd, m, many, m, 1, f->inverse + from * HFY_LINALG_FACTOR_, m, 1, hold, many, 1, 0,
-                          x + from * across, across, 1, gemm);
+        hfy_linalg_multiply_(f->simd, m, many, m, hfy_linalg_rows_(f->inverse + from * HFY_LINALG_FACTOR_, m),
+                             hfy_linalg_rows_(hold, many), hfy_linalg_set_(x + from * across, across), gemm);
     }
     for (from = (n - 1) / HFY_LINALG_FACTOR_ * HFY_LINALG_FACTOR_;; from -= HFY_LINALG_FACTOR_) {
         m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from);
         if (from + m < n)
-            hfy_linalg_dgemm_(f->simd, m, many, n - from - m, -1, f->l + (from + m) * n + from, 1, n,
-                              x + (from + m) * across, across, 1, 1, x + from * across, across, 1, gemm);
+            hfy_linalg_multiply_(f->simd, m, many, n - from - m, hfy_linalg_turned_(f->l + (from + m) * n + from, n),
+                                 hfy_linalg_rows_(x + (from + m) * across, across),
+                                 hfy_linalg_less_(x + from * across, across), gemm);
         for (i = 0; i < m; i++) memcpy(hold + i * many, x + (from + i) * across, many * sizeof(double));
-        hfy_linalg_dgemm_(f->simd, m, many, m, 1, f->inverse + from * HFY_LINALG_FACTOR_, 1, m, hold, many, 1, 0,
-                          x + from * across, across, 1, gemm);
+        hfy_linalg_multiply_(f->simd, m, many, m, hfy_linalg_turned_(f->inverse + from * HFY_LINALG_FACTOR_, m),
+                             hfy_linalg_rows_(hold, many), hfy_linalg_set_(x + from * across, across), gemm);
         if (!from) break;
     }
 }
@@ -7008,8 +7180,9 @@ HFY_PRIVATE_ void hfy_linalg_product_task_(void *context, size_t task)
     const hfy_linalg_product_ *p = (const hfy_linalg_product_ *)context;
     size_t first = p->m * task / p->tasks, last = p->m * (task + 1) / p->tasks;
     if (last > first)
-        hfy_linalg_dgemm_(p->simd, last - first, p->n, p->k, 1, p->a + first * p->k, p->k, 1, p->b, p->n, 1, 0,
-                          p->c + first * p->n, p->n, 1, p->gemm + task * p->slice);
+        hfy_linalg_multiply_(p->simd, last - first, p->n, p->k, hfy_linalg_rows_(p->a + first * p->k, p->k),
+                             hfy_linalg_rows_(p->b, p->n), hfy_linalg_set_(p->c + first * p->n, p->n),
+                             p->gemm + task * p->slice);
 }
 
 /* gemm: workers x hfy_linalg_gemm_scratch_(m, n, k) doubles. */
@@ -22408,9 +22581,23 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_SIMD_POPCOUNT_
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_
+#undef HFY_SIMD_FLOOR_
+#undef HFY_SIMD_MOST_
+#undef HFY_SIMD_HAS_
+#undef HFY_PREFETCH_
+#undef HFY_PREFETCH_L2_
 #undef HFY_LINALG_DEPTH_
 #undef HFY_LINALG_WIDTH_
 #undef HFY_LINALG_TALL_
+#undef HFY_LINALG_INTO_
+#undef hfy_linalg_dgemm_
+#undef hfy_linalg_sgemm_
+#undef hfy_linalg_dgemv_
+#undef hfy_linalg_plan_eigen_
+#undef hfy_linalg_plan_vectors_
+#undef hfy_linalg_eigen_
+#undef hfy_linalg_eigen_plan_
+#undef hfy_linalg_eigen_run_
 #undef HFY_SEP_SHARE_
 #undef HFY_SEP_STEEPEST_
 #undef HFY_SEP_SUPPORT_
@@ -22446,8 +22633,12 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_TARGET_
 #undef HFY_INLINE_
 #undef HFY_UNROLL_
-#undef HFY_PREFETCH_
-#undef HFY_PREFETCH_L2_
+#undef HFY_FV_
+#undef HFY_DV_
+#undef HFY_VV_
+#undef HFY_NARROW_
+#undef HFY_VN_
+#undef HFY_DN_
 #else /* >>rooms */
 #undef HFY_HAS_LINALG_
 #undef HFY_HAS_SIM_

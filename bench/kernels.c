@@ -261,6 +261,20 @@ static int bench_gemm_isa = 0, bench_gemm_threads = 1;
    64^3 stay on one, as in OpenBLAS). */
 BENCH_API void bench_gemm_set(int isa, int threads) { bench_gemm_isa = isa, bench_gemm_threads = threads; }
 
+#define bench_smultiply hfy_linalg_multiply_float_
+#define bench_dmultiply hfy_linalg_multiply_
+static hfy_linalg_view_ bench_view(const void *at, size_t row, size_t col)
+{
+    hfy_linalg_view_ view = hfy_linalg_rows_(at, row);
+    view.col = col;
+    return view;
+}
+
+static hfy_linalg_into_ bench_into(double alpha, double beta, void *c, size_t row)
+{
+    return alpha < 0 ? hfy_linalg_less_(c, row) : beta > 0 ? hfy_linalg_add_(c, row) : hfy_linalg_set_(c, row);
+}
+
 #define BENCH_PRODUCT(letter, real)                                                                                     \
     typedef struct bench_##letter##product {                                                                            \
         const hfy_simd_ *simd;                                                                                          \
@@ -274,10 +288,11 @@ BENCH_API void bench_gemm_set(int isa, int threads) { bench_gemm_isa = isa, benc
         size_t tall = p->m >= p->n, all = tall ? p->m : p->n, cut = (all / p->parts + 47) / 48 * 48;                    \
         size_t from = hfy_base_min_(i * cut, all), to = i + 1 == p->parts ? all : hfy_base_min_(from + cut, all);       \
         if (to > from)                                                                                                  \
-            hfy_linalg_##letter##gemm_(p->simd, tall ? to - from : p->m, tall ? p->n : to - from, p->k, p->alpha,       \
-                                       tall ? p->a + from * p->a_row : p->a, p->a_row, p->a_col,                        \
-                                       tall ? p->b : p->b + from * p->b_col, p->b_row, p->b_col, p->beta,               \
-                                       tall ? p->c + from * p->c_row : p->c + from, p->c_row, (size_t)1,                \
+            bench_##letter##multiply(p->simd, tall ? to - from : p->m, tall ? p->n : to - from, p->k,                   \
+                                       bench_view(tall ? p->a + from * p->a_row : p->a, p->a_row, p->a_col),            \
+                                       bench_view(tall ? p->b : p->b + from * p->b_col, p->b_row, p->b_col),            \
+                                       bench_into((double)p->alpha, (double)p->beta,                                    \
+                                                  tall ? p->c + from * p->c_row : p->c + from, p->c_row),               \
                                        p->scratch + i * p->room);                                                       \
     }                                                                                                                   \
     BENCH_API void bench_##letter##gemm(int order, int ta, int tb, int m, int n, int k, real alpha, const real *a, int lda, \

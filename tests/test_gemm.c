@@ -1,6 +1,6 @@
 /* test_gemm.c: matrix products of every instruction set, float and double: against long double and, bit for bit, against
    their definition; all transposes and strides, sizes around every tile and block, beta = 0 over NaN, parts of a product,
-   the projection of a retrieval, at the end of a page. */
+   the projection of a retrieval, at the end of a page; what is built on them: downdates, pseudo-inverses. */
 #if defined(__unix__) && !defined(_DEFAULT_SOURCE)
 #define _DEFAULT_SOURCE
 #endif
@@ -50,6 +50,43 @@ static size_t extent(size_t rows, size_t columns, size_t row, size_t col)
 }
 
 enum { most = 1 << 20 };
+
+static hfy_linalg_view_ view(const void *at, size_t row, size_t col)
+{
+    hfy_linalg_view_ v = hfy_linalg_rows_(at, row);
+    v.col = col;
+    return v;
+}
+
+static hfy_linalg_into_ into(double alpha, double beta, void *c, size_t stride)
+{
+    hfy_linalg_into_ to = beta > 0 ? hfy_linalg_add_(c, stride) : hfy_linalg_set_(c, stride);
+    CHECK(hfy_linalg_less_(c, stride).minus && !hfy_linalg_less_(c, stride).over);
+    to.minus = alpha < 0;
+    return to;
+}
+
+/* C = alpha A B + beta C; if the columns of C are together: C^T = B^T A^T. */
+#define GEMM(name, real, multiply)                                                                                     \
+    static void name(const hfy_simd_ *simd, size_t m, size_t n, size_t k, real alpha, const real *a, size_t ar,        \
+                     size_t ac, const real *b, size_t br, size_t bc, real beta, real *c, size_t cr, size_t cc,         \
+                     real *scratch)                                                                                    \
+    {                                                                                                                  \
+        const hfy_linalg_view_ left = view(a, ar, ac), right = view(b, br, bc);                                        \
+        if (cc != 1)                                                                                                   \
+            multiply(simd, n, m, k, hfy_linalg_flip_(right), hfy_linalg_flip_(left),                                   \
+                     into((double)alpha, (double)beta, c, cc), scratch);                                               \
+        else                                                                                                           \
+            multiply(simd, m, n, k, left, right, into((double)alpha, (double)beta, c, cr), scratch);                   \
+    }
+GEMM(sgemm, float, hfy_linalg_multiply_float_)
+GEMM(dgemm, double, hfy_linalg_multiply_)
+
+static void dgemv(const hfy_simd_ *simd, size_t m, size_t k, double alpha, const double *a, size_t ar, size_t ac,
+                  const double *x, double beta, double *y)
+{
+    hfy_linalg_apply_(simd, m, k, view(a, ar, ac), x, into(alpha, beta, y, 1));
+}
 
 /* The test of one product, once for each precision. */
 #define PRODUCT(test, real, gemm, epsilon)                                                                             \
@@ -105,8 +142,8 @@ enum { most = 1 << 20 };
             printf("      %s %s m %zu n %zu k %zu lie %d %d %d gap %zu\n", #test, simd->name, s.m, s.n, s.k, s.lie_a,  \
                    s.lie_b, s.lie_c, s.gap);                                                                           \
     }
-PRODUCT(single, float, hfy_linalg_sgemm_, 1.1920928955078125e-07)
-PRODUCT(twice, double, hfy_linalg_dgemm_, 2.220446049250313e-16)
+PRODUCT(single, float, sgemm, 1.1920928955078125e-07)
+PRODUCT(twice, double, dgemm, 2.220446049250313e-16)
 
 static void both(size_t m, size_t n, size_t k, int a, int b, int c, size_t gap, double alpha, double beta)
 {
@@ -174,18 +211,18 @@ TEST(nothing_to_add)
     {
         int ok = 1;
         for (i = 0; i < 15; i++) c[i] = (float)strtod("nan", NULL);
-        hfy_linalg_sgemm_(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
+        sgemm(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
         for (i = 0; i < 15; i++) ok &= c[i] == 0, c[i] = (float)i;
-        hfy_linalg_sgemm_(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 1, c, 5, 1, NULL);
+        sgemm(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 1, c, 5, 1, NULL);
         for (i = 0; i < 15; i++) ok &= c[i] == (float)i, c[i] = (float)strtod("nan", NULL);
-        hfy_linalg_sgemm_(simd, 3, 5, 0, -1, a, 2, 1, b, 5, 1, 0, c, 1, 3, NULL);
+        sgemm(simd, 3, 5, 0, -1, a, 2, 1, b, 5, 1, 0, c, 1, 3, NULL);
         for (i = 0; i < 15; i++) ok &= c[i] == 0, c[i] = (float)i;
-        hfy_linalg_sgemm_(simd, 0, 5, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
-        hfy_linalg_sgemm_(simd, 3, 0, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
+        sgemm(simd, 0, 5, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
+        sgemm(simd, 3, 0, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
         for (i = 0; i < 15; i++) ok &= c[i] == (float)i;
         for (i = 0; i < 3; i++) y[i] = v[i] = strtod("nan", NULL);
-        hfy_linalg_dgemv_(simd, 3, 0, 1, y, 1, 1, y, 0, y);
-        hfy_linalg_dgemv_(simd, 3, 0, 1, v, 1, 3, v, 0, v);
+        dgemv(simd, 3, 0, 1, y, 1, 1, y, 0, y);
+        dgemv(simd, 3, 0, 1, v, 1, 3, v, 0, v);
         for (i = 0; i < 3; i++) ok &= y[i] == 0 && v[i] == 0;
         CHECK(ok);
     }
@@ -206,7 +243,7 @@ TEST(nonfinite)
     EACH_TABLE(simd, t)
     {
         int ok = 1;
-        hfy_linalg_sgemm_(simd, m, n, k, 1, a, k, 1, b, n, 1, 0, c, n, 1, scratch);
+        sgemm(simd, m, n, k, 1, a, k, 1, b, n, 1, 0, c, n, 1, scratch);
         for (i = 0; i < m; i++)
             for (j = 0; j < n; j++) ok &= hfy_base_is_finite_((double)c[i * n + j]) == (i != 7 && j != 44);
         CHECK(ok);
@@ -230,15 +267,15 @@ CHECK_UNUSED TEST(parts)
     {
         static const size_t cut[] = {0, 2, 7, 50, 97, 170};
         size_t p, q;
-        hfy_linalg_sgemm_(simd, m, n, k, 1, a, k, 1, b, n, 1, 0, c, n, 1, scratch);
-        hfy_linalg_dgemm_(simd, m, n, k, 1, da, k, 1, db, n, 1, 0, dc, n, 1, dscratch);
+        sgemm(simd, m, n, k, 1, a, k, 1, b, n, 1, 0, c, n, 1, scratch);
+        dgemm(simd, m, n, k, 1, da, k, 1, db, n, 1, 0, dc, n, 1, dscratch);
         for (i = 0; i < m * n; i++) part[i] = 0, dpart[i] = 0;
         for (p = 0; p + 1 < sizeof cut / sizeof cut[0]; p++) /* blocks of rows */
             for (q = 0; q < n; q += 67) {                    /* and of columns */
                 size_t rows = cut[p + 1] - cut[p], columns = hfy_base_min_(67, n - q);
-                hfy_linalg_sgemm_(simd, rows, columns, k, 1, at + cut[p], 1, m, b + q, n, 1, 0, part + cut[p] * n + q, n, 1,
+                sgemm(simd, rows, columns, k, 1, at + cut[p], 1, m, b + q, n, 1, 0, part + cut[p] * n + q, n, 1,
                                   scratch);
-                hfy_linalg_dgemm_(simd, rows, columns, k, 1, da + cut[p] * k, k, 1, db + q, n, 1, 0, dpart + cut[p] * n + q,
+                dgemm(simd, rows, columns, k, 1, da + cut[p] * k, k, 1, db + q, n, 1, 0, dpart + cut[p] * n + q,
                                   n, 1, dscratch);
             }
         CHECK(!memcmp(part, c, sizeof c));
@@ -295,8 +332,8 @@ CHECK_UNUSED TEST(definition)
                     const int fused = fuses(simd);
                     int ok = 1;
                     for (i = 0; i < m * n; i++) c[i] = before[i], dc[i] = (double)before[i], z[i] = (hfy_real)before[i];
-                    hfy_linalg_sgemm_(simd, m, n, k, (float)sign, a, k, 1, b, n, 1, (float)beta, c, n, 1, (float *)(void *)scratch);
-                    hfy_linalg_dgemm_(simd, m, n, k, sign, da, k, 1, db, n, 1, beta, dc, n, 1, scratch);
+                    sgemm(simd, m, n, k, (float)sign, a, k, 1, b, n, 1, (float)beta, c, n, 1, (float *)(void *)scratch);
+                    dgemm(simd, m, n, k, sign, da, k, 1, db, n, 1, beta, dc, n, 1, scratch);
                     for (i = 0; i < m; i++)
                         for (j = 0; j < n; j++) {
                             float f = beta ? before[i * n + j] : 0;
@@ -312,14 +349,14 @@ CHECK_UNUSED TEST(definition)
                     for (i = 0; i < m * n; i++) dc[i] = (double)before[i];
                     for (i = 0; i < m * k; i++) da[i] = (double)a[i];
                     for (i = 0; i < k * n; i++) db[i] = (double)b[i];
-                    hfy_linalg_dgemm_(simd, m, n, k, 1, da, k, 1, db, n, 1, 1, dc, n, 1, scratch);
+                    dgemm(simd, m, n, k, 1, da, k, 1, db, n, 1, 1, dc, n, 1, scratch);
                     simd->combine(w, k, m, x, n, k, n, z, n);
                     if (simd->isa != HFY_ISA_SCALAR && !CHECK(!memcmp(z, dc, m * n * sizeof *z))) printf("      %s m %zu n %zu k %zu\n", simd->name, m, n, k);
                     for (i = 0; i < m * k; i++) da[i] *= 1 + 1e-9;
                     for (i = 0; i < k * n; i++) db[i] *= 1 - 1e-9;
 #else
                     for (i = 0; i < m * n; i++) c[i] = before[i];
-                    hfy_linalg_sgemm_(simd, m, n, k, 1, a, k, 1, b, n, 1, 1, c, n, 1, (float *)(void *)scratch);
+                    sgemm(simd, m, n, k, 1, a, k, 1, b, n, 1, 1, c, n, 1, (float *)(void *)scratch);
                     simd->combine(w, k, m, x, n, k, n, z, n);
                     if (simd->isa != HFY_ISA_SCALAR && !CHECK(!memcmp(z, c, m * n * sizeof *z))) printf("      %s m %zu n %zu k %zu\n", simd->name, m, n, k);
 #endif
@@ -351,9 +388,9 @@ TEST(vectors)
                 {
                     int ok = 1, same = 1;
                     for (i = 0; i < m; i++) y[i] = again[i] = beta > 0 ? 3 : strtod("nan", NULL);
-                    hfy_linalg_dgemv_(simd, m, k, alpha, a, row, col, x, beta, y);
+                    dgemv(simd, m, k, alpha, a, row, col, x, beta, y);
                     for (i = 0; i < m; i += 1 + i) /* in parts of 1, 1, 2, 4, ... */
-                        hfy_linalg_dgemv_(simd, hfy_base_min_(1 + i, m - i), k, alpha, a + i * row, row, col, x, beta, again + i);
+                        dgemv(simd, hfy_base_min_(1 + i, m - i), k, alpha, a + i * row, row, col, x, beta, again + i);
                     for (i = 0; i < m; i++) {
                         long double want = beta > 0 ? 3 : 0, size = want;
                         for (p = 0; p < k; p++) {
@@ -378,6 +415,83 @@ TEST(vectors)
         }
 }
 
+/* A row and column out of a factor: that of what is left, in rows and packed. */
+TEST(factor_leave)
+{
+    enum { most_n = 24 };
+    size_t n, out, i, j, k;
+    double x[most_n * most_n], full[most_n * most_n], less[most_n * most_n], packed[most_n * most_n];
+    for (n = 1; n <= most_n; n += 1 + n / 4)
+        for (out = 0; out < n; out++) {
+            double worst = 0, apart = 0;
+            for (i = 0; i < n * n; i++) x[i] = hfy_rng_normal(&dice);
+            for (i = 0; i < n; i++)
+                for (j = 0; j < n; j++) {
+                    double sum = i == j;
+                    for (k = 0; k < n; k++) sum += x[i * n + k] * x[j * n + k];
+                    full[i * n + j] = sum;
+                    if (i != out && j != out) less[(i - (i > out)) * n + j - (j > out)] = sum;
+                }
+            CHECK(hfy_linalg_cholesky_(full, n) == HFY_OK);
+            CHECK(hfy_linalg_cholesky_rows_(less, n, n - 1, NULL, 0) == HFY_OK);
+            for (i = 0; i < n; i++) memcpy(packed + i * (i + 1) / 2, full + i * n, (i + 1) * sizeof *full);
+            hfy_linalg_factor_leave_(full, n, n, out);
+            hfy_linalg_factor_leave_(packed, 0, n, out);
+            for (i = 0; i + 1 < n; i++)
+                for (j = 0; j <= i; j++) {
+                    worst = fmax(worst, fabs(full[i * n + j] - less[i * n + j]));
+                    apart = fmax(apart, fabs(full[i * n + j] - packed[i * (i + 1) / 2 + j]));
+                }
+            CHECK(worst <= 1e-12 * (double)n);
+            CHECK(apart <= 0);
+        }
+}
+
+/* S^+ X by eigenvalues, S of every rank: S S^+ X is the projection of X, and S^+ X lies in the span of S. */
+TEST(symmetric_pinv)
+{
+    enum { n = 17, columns = 5 };
+    static double y[n * n], s[n * n], copy[n * n], x[n * columns], out[n * columns], turned[n * columns];
+    static double values[n], vectors[n * n], gemm[40000];
+    size_t rank, i, j, k;
+    for (rank = 0; rank <= n; rank++) {
+        hfy_linalg_symmetric_ eigen;
+        hfy_base_arena_ arena = {NULL, 0, 0};
+        hfy_work work;
+        hfy_status status = HFY_OK;
+        double worst = 0;
+        memset(&work, 0, sizeof work);
+        memset(&eigen, 0, sizeof eigen);
+        eigen.simd = hfy_simd_of_(HFY_ISA_BEST);
+        while (hfy_base_layout_(&arena, &work, &status)) hfy_linalg_symmetric_plan_(&arena, n, 1, &eigen);
+        for (i = 0; i < n * n; i++) y[i] = hfy_rng_normal(&dice);
+        for (i = 0; i < n * columns; i++) x[i] = hfy_rng_normal(&dice);
+        hfy_linalg_multiply_(eigen.simd, n, n, rank, hfy_linalg_rows_(y, n), hfy_linalg_turned_(y, n),
+                             hfy_linalg_set_(s, n), gemm);
+        memcpy(copy, s, sizeof s);
+        CHECK(hfy_linalg_symmetric_run_(&eigen, copy, values, vectors) == HFY_OK);
+        CHECK_EQ(hfy_linalg_symmetric_pinv_(&eigen, values, 1e-12, columns, x, turned, out, gemm), rank);
+        for (i = 0; i < n; i++)
+            for (j = 0; j < columns; j++) { /* S (S S^+ X - X) = 0 */
+                double sum = 0, size = 0;
+                for (k = 0; k < n; k++) {
+                    double in = -x[k * columns + j];
+                    size_t l;
+                    for (l = 0; l < n; l++) in += s[k * n + l] * out[l * columns + j];
+                    sum += s[i * n + k] * in;
+                    size += fabs(s[i * n + k]);
+                }
+                worst = fmax(worst, fabs(sum) / (1 + size));
+            }
+        CHECK(worst <= 1e-10);
+        memcpy(turned, out, sizeof out);
+        memcpy(copy, x, sizeof x); /* in place */
+        hfy_linalg_symmetric_pinv_(&eigen, values, 1e-12, columns, copy, turned, copy, gemm);
+        CHECK(!memcmp(copy, out, sizeof out));
+        hfy_work_free(&work);
+    }
+}
+
 int main(int argc, char **argv)
 {
     int isa;
@@ -395,5 +509,7 @@ int main(int argc, char **argv)
     RUN(definition);
 #endif
     RUN(vectors);
+    RUN(factor_leave);
+    RUN(symmetric_pinv);
     return CHECK_END();
 }

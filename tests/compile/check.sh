@@ -76,6 +76,31 @@ mkdir -p renamed
 sed 's/x/x/' "$header" >renamed/memory_of_ours.h
 printf '#define HFY_FILE "memory_of_ours.h"\n#define HFY_IMPLEMENTATION\n#include "memory_of_ours.h"\n' >renamed/r.c
 check "HFY_FILE: under another name" compile -fsyntax-only renamed/r.c
+# HFY_ISAS: what is there gives the bits of the whole build, the target's own set is always there
+isas() { # NAME SETS EXPECTED: names of the sets, where the target is plain x86-64
+    check "HFY_ISAS $1" compile "-DHFY_ISAS=$2" -DHFY_ONLY_NET -DHFY_ONLY_LINALG -o isas "$here/isas.c" $LDLIBS
+    ./isas >isas.one || check "HFY_ISAS $1 runs" false
+    grep -v '^best' isas.one | grep -vxFf isas.all >isas.other
+    check "HFY_ISAS $1: the bits of the whole" empty isas.other
+    case $($CC -dumpmachine 2>/dev/null) in x86_64*) ;; *) return ;; esac
+    for set in $3; do grep "^$set " isas.all; done | cut -d' ' -f1 >isas.want
+    grep -v '^best' isas.one | cut -d' ' -f1 | diff isas.want - >isas.diff
+    check "HFY_ISAS $1: these and no others" empty isas.diff
+    for set in avx512 avx2 sse2 scalar; do grep "^$set\$" isas.want; done | head -n 1 | sed 's/^/best /' >isas.best
+    grep '^best' isas.one | diff isas.best - >isas.diff
+    check "HFY_ISAS $1: the best of them" empty isas.diff
+}
+check "instruction sets" compile -DHFY_ONLY_NET -DHFY_ONLY_LINALG -o isas "$here/isas.c" $LDLIBS
+./isas >isas.all || check "instruction sets run" false
+case $flags in
+    *-march=* | *-mavx* | *HFY_NO_SIMD*) skip "HFY_ISAS: CC has a target of its own" ;;
+    *)
+        isas SCALAR HFY_ISAS_SCALAR "scalar sse2"
+        isas "SSE2 and NEON" "HFY_ISAS_SSE2|HFY_ISAS_NEON" "sse2"
+        isas "SCALAR and AVX2" "HFY_ISAS_SCALAR|HFY_ISAS_AVX2" "scalar sse2 avx2"
+        isas AVX512 HFY_ISAS_AVX512 "sse2 avx2 avx512"
+        ;;
+esac
 if $CC $flags -O2 -march=native -fsyntax-only "$here/main.c" >/dev/null 2>&1; then
     check "-march=native" compile -march=native -fsyntax-only "$here/implementation.c"
 else
