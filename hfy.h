@@ -17558,22 +17558,11 @@ HFY_PRIVATE_ long hfy_binary_above_(long x)
     return s;
 }
 
-/* The table of G for dots up to `most` in size (math 16.1). */
-HFY_PRIVATE_ void hfy_binary_table_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot, long most)
-{
-    long dim = (long)run->m.dim, h, s = run->exact ? 1 : hfy_binary_above_(most + 2);
-    if (s == slot->scale) return;
-    slot->scale = s;
-    for (h = -dim; h <= dim; h++) { /* beyond s there is nothing to look up, and it could overflow */
-        double over = (double)(run->exact ? h : h < -s ? -s : h > s ? s : h);
-        slot->table[h + dim] = hfy_binary_f_(run, over + 1, (double)s) - hfy_binary_f_(run, over - 1, (double)s);
-    }
-}
-
-/* Makes the table fit the dots of now, and returns what EXP counts down from. */
+/* Makes the table of G fit the dots of now (math 16.1), and returns what EXP counts down from. */
 HFY_PRIVATE_ int32_t hfy_binary_ready_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot)
 {
     int32_t most = INT32_MIN, least = INT32_MAX;
+    long dim = (long)run->m.dim, h, s;
     size_t i;
     for (i = 0; i < run->m.count; i++) {
         if (slot->dot[i] > most) most = slot->dot[i];
@@ -17581,7 +17570,13 @@ HFY_PRIVATE_ int32_t hfy_binary_ready_(const hfy_binary_run_ *run, hfy_binary_sl
     }
     if (run->m.kind == HFY_BINARY_EXP) return most + 1;
     if (run->m.kind == HFY_BINARY_RECTIFIED) least = 0;
-    hfy_binary_table_(run, slot, most > -least ? most : -(long)least);
+    s = run->exact ? 1 : hfy_binary_above_((most > -least ? most : -(long)least) + 2);
+    if (s == slot->scale) return 0;
+    slot->scale = s;
+    for (h = -dim; h <= dim; h++) { /* beyond s there is nothing to look up, and it could overflow */
+        double over = (double)(run->exact ? h : h < -s ? -s : h > s ? s : h);
+        slot->table[h + dim] = hfy_binary_f_(run, over + 1, (double)s) - hfy_binary_f_(run, over - 1, (double)s);
+    }
     return 0;
 }
 
@@ -18445,13 +18440,8 @@ HFY_PRIVATE_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w)
 }
 
 /* A state of the trainers: what it was made with, then A, H, Z, HZ (PAPER: 0 for the last two). */
-HFY_PRIVATE_ void hfy_kernel_save_(const hfy_kernel_fit_ *f)
+HFY_PRIVATE_ void hfy_kernel_head_(const hfy_kernel_fit_ *f, double *s)
 {
-    const double *const part[4] = {f->A, f->H, f->Z, f->HZ};
-    const size_t n = f->P * f->N;
-    double *s = f->o.state;
-    size_t l;
-    if (!s) return;
     s[0] = 4711 + (double)f->o.trainer;
     s[1] = (double)f->iteration;
     s[2] = f->t;
@@ -18460,11 +18450,18 @@ HFY_PRIVATE_ void hfy_kernel_save_(const hfy_kernel_fit_ *f)
     s[5] = f->o.lambda;
     s[6] = f->view.k.gamma;
     s[7] = f->o.eta;
-    for (l = 0, s += 8; l < 4; l++, s += n)
-        if (part[l])
-            memcpy(s, part[l], n * sizeof(double));
-        else
-            memset(s, 0, n * sizeof(double));
+}
+
+HFY_PRIVATE_ void hfy_kernel_save_(const hfy_kernel_fit_ *f)
+{
+    const double *const part[4] = {f->A, f->H, f->Z, f->HZ};
+    const size_t n = f->P * f->N;
+    size_t l;
+    if (!f->o.state) return;
+    hfy_kernel_head_(f, f->o.state);
+    memset(f->o.state + 8, 0, 4 * n * sizeof(double));
+    for (l = 0; l < 4; l++)
+        if (part[l]) memcpy(f->o.state + 8 + l * n, part[l], n * sizeof(double));
 }
 
 /* The start of a training: from a state, or from 0. */
@@ -18499,7 +18496,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy
 HFY_PRIVATE_ hfy_status hfy_kernel_exact_(hfy_kernel_fit_ *f, hfy_work *w)
 {
     hfy_status status = hfy_kernel_factor_(f, 0.25, w);
-    double first = 0, *hold;
+    double first = 0;
     int done = 0;
     size_t n;
     if (status) return status;
@@ -18515,12 +18512,8 @@ HFY_PRIVATE_ hfy_status hfy_kernel_exact_(hfy_kernel_fit_ *f, hfy_work *w)
         f->t = hfy_kernel_sum_(f, hfy_kernel_each_turn_) > 0 ? 1 : (1 + sqrt(1 + 4 * t * t)) / 2;
         f->momentum = f->t > 1 ? (t - 1) / f->t : 0;
         hfy_kernel_rows_(f, hfy_kernel_each_move_);
-        hold = f->A;
-        f->A = f->next;
-        f->next = hold;
-        hold = f->H;
-        f->H = f->next_h;
-        f->next_h = hold;
+        hfy_base_swap_(&f->A, &f->next, sizeof f->A);
+        hfy_base_swap_(&f->H, &f->next_h, sizeof f->H);
         /* near enough to look closely? */
         done = at_z < 8 * f->o.tol && hfy_kernel_most_(f, hfy_kernel_each_end_) < f->o.tol;
         hfy_kernel_report_(f, at_z, first);
@@ -18578,9 +18571,11 @@ HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count)
 HFY_PRIVATE_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_kernel_training *training, hfy_work *w)
 {
     hfy_kernel_training *o = &f->o;
-    const double *s;
+    double head[8];
+    size_t l;
+    f->P = f->view.k.count;
+    f->N = f->view.k.dim;
     if (training) *o = *training;
-    s = o->state;
     if ((unsigned)o->trainer > HFY_KERNEL_RAW)
         return hfy_base_fail_(w, HFY_ERR_ARG, "trainer is %z; it should be one of hfy_kernel_trainer",
                               (size_t)o->trainer);
@@ -18594,15 +18589,14 @@ HFY_PRIVATE_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy
     if (o->trainer != HFY_KERNEL_PAPER) o->tol = hfy_binary_default_(o->tol, 1e-8);
     if (!o->max_iterations)
         o->max_iterations = o->trainer == HFY_KERNEL_PAPER ? 200 : o->trainer == HFY_KERNEL_NEWTON ? 100 : 2000;
-    if (o->trainer > HFY_KERNEL_PAPER && (o->resume || s))
+    if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state))
         return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER");
-    if (o->resume && !s) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
-    if (o->resume &&
-        (fabs(s[0] - 4711 - (double)o->trainer) > 0 || fabs(s[3] - (double)f->N) > 0 ||
-         fabs(s[4] - (double)f->P) > 0 || fabs(s[5] - o->lambda) > 0 || fabs(s[6] - f->view.k.gamma) > 0 ||
-         (o->trainer == HFY_KERNEL_PAPER && fabs(s[7] - o->eta) > 0) || hfy_base_is_nan_(s[0] + s[3] + s[4])))
-        return hfy_base_fail_(w, HFY_ERR_ARG,
-                              "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
+    if (o->resume && !o->state) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
+    hfy_kernel_head_(f, head);
+    for (l = 0; o->resume && l < 8; l++) /* iteration and t may differ, and eta where it is not used */
+        if (l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) && !(fabs(o->state[l] - head[l]) <= 0))
+            return hfy_base_fail_(w, HFY_ERR_ARG,
+                                  "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
     return hfy_kernel_check_finite_(o->gram, f->P * f->P, "gram", w);
 }
 
@@ -18673,34 +18667,27 @@ HFY_PRIVATE_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w)
     return HFY_OK;
 }
 
-HFY_PRIVATE_ hfy_status hfy_kernel_train_(const hfy_kernel *kernel, const hfy_kernel_training *training, double *alpha,
-                                          hfy_kernel_result *result, hfy_work *w)
-{
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_kernel_fit_ fit, *f = &fit;
-    hfy_status status;
-    memset(f, 0, sizeof *f);
-    status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, !alpha ? "alpha" : NULL, &f->view, w);
-    if (status) return status;
-    f->P = f->view.k.count;
-    f->N = f->view.k.dim;
-    status = hfy_kernel_check_training_(f, training, w);
-    while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, f);
-    if (!status) status = hfy_kernel_fit_run_(f, w);
-    if (status) return status;
-    memcpy(alpha, f->A, f->P * f->N * sizeof(double));
-    if (result) *result = f->out;
-    if (f->o.trainer != HFY_KERNEL_EXACT || f->out.stopped || f->out.residual < f->o.tol) return HFY_OK;
-    return hfy_base_fail_(w, HFY_ERR_CONVERGENCE,
-                          "residual is %g after %z iterations; tol is %g (alpha is usable)", f->out.residual,
-                          f->out.iterations, f->o.tol);
-}
-
 HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training, double *alpha,
                                     hfy_kernel_result *result, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    return hfy_base_close_(w, &local, hfy_kernel_train_(kernel, training, alpha, result, w));
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_kernel_fit_ f;
+    hfy_status status;
+    memset(&f, 0, sizeof f);
+    status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, !alpha ? "alpha" : NULL, &f.view, w);
+    if (!status) status = hfy_kernel_check_training_(&f, training, w);
+    while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, &f);
+    if (!status) status = hfy_kernel_fit_run_(&f, w);
+    if (!status) {
+        memcpy(alpha, f.A, f.P * f.N * sizeof(double));
+        if (result) *result = f.out;
+        if (f.o.trainer == HFY_KERNEL_EXACT && !f.out.stopped && !(f.out.residual < f.o.tol))
+            status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE,
+                                    "residual is %g after %z iterations; tol is %g (alpha is usable)", f.out.residual,
+                                    f.out.iterations, f.o.tol);
+    }
+    return hfy_base_close_(w, &local, status);
 }
 
 /* --- alpha in other forms --- */
@@ -18819,44 +18806,8 @@ typedef struct hfy_kernel_walk_ {
     double *bound;     /* skipping: dim: largest |alpha| */
     uint32_t reach[2]; /* skipping: how much farther than the nearest a pattern may be to be counted */
     hfy_kernel_slot_ *slot;
+    uint64_t *cues, *ends; /* trials: n x words */
 } hfy_kernel_walk_;
-
-HFY_PRIVATE_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, size_t n, hfy_kernel_walk_ *walk)
-{
-    const size_t P = v->k.count, N = v->k.dim, batch = HFY_KERNEL_BATCH_;
-    const size_t floats = !v->k.alpha && v->k.alpha_float ? batch : 0;
-    size_t t, skips;
-    v->table = HFY_TAKE_(arena, double, hfy_base_plus_(v->k.dim, 1));
-    walk->view = v;
-    walk->n = n;
-    walk->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
-    skips = v->k.kind == HFY_KERNEL_RBF && v->k.order == HFY_BINARY_SYNCHRONOUS && !v->k.nearest &&
-            (v->k.bound || n >= HFY_KERNEL_MANY_);
-    walk->skips = skips != 0;
-    walk->row = (P + 7) & ~(size_t)7;
-    walk->planes = HFY_TAKE_(arena, uint64_t, skips * hfy_base_times_(walk->row, v->words));
-    walk->bound = HFY_TAKE_(arena, double, skips * N);
-    walk->slot = HFY_TAKE_(arena, hfy_kernel_slot_, walk->tasks);
-    walk->turned = HFY_TAKE_(arena, double, v->k.order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0);
-    for (t = 0; t < walk->tasks; t++) {
-        hfy_kernel_slot_ s;
-        s.now = HFY_TAKE_(arena, uint64_t, batch * v->words);
-        s.before = HFY_TAKE_(arena, uint64_t, batch * v->words);
-        s.d = HFY_TAKE_(arena, uint32_t, P);
-        s.tally = HFY_TAKE_(arena, uint32_t, N + 1);
-        s.k = HFY_TAKE_(arena, double, hfy_base_times_(batch, P));
-        s.h = HFY_TAKE_(arena, double, hfy_base_times_(batch, N));
-        s.k_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, P));
-        s.h_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, N));
-        s.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, N, P, sizeof(double)) +
-                                              hfy_linalg_gemm_scratch_(batch, N, P, sizeof(float)));
-        s.order = HFY_TAKE_(arena, size_t, N);
-        s.few = HFY_TAKE_(arena, uint32_t, skips * hfy_base_times_(HFY_SIMD_FEW_, walk->row));
-        s.nearby = HFY_TAKE_(arena, size_t, skips * P);
-        s.rest = HFY_TAKE_(arena, uint64_t, skips * batch * v->words);
-        if (arena->base) walk->slot[t] = s;
-    }
-}
 
 /* The `nearest` patterns: all below distance *at, and of those at it the first *ties; 0: all below UINT32_MAX. */
 HFY_PRIVATE_ void hfy_kernel_nearest_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t *at,
@@ -19134,15 +19085,72 @@ HFY_PRIVATE_ void hfy_kernel_walk_task_(void *context, size_t task)
             hfy_kernel_walk_alone_(walk, s, who);
 }
 
-/* The table, and alpha by neurons: once before any walk. */
-HFY_PRIVATE_ void hfy_kernel_ready_(hfy_kernel_walk_ *walk)
+HFY_PRIVATE_ void hfy_kernel_run_walk_(hfy_kernel_walk_ *walk, const uint64_t *states, uint64_t *out)
 {
-    hfy_kernel_view_ *v = walk->view;
-    size_t i, j, P = v->k.count, N = v->k.dim;
+    walk->states = states;
+    walk->out = out;
+    if (walk->n) hfy_base_parallel_(walk->tasks, hfy_kernel_walk_task_, walk);
+}
+
+HFY_PRIVATE_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *walk, int trial)
+{
+    const hfy_kernel *k = &walk->view->k;
+    const size_t P = k->count, N = k->dim, n = walk->n, batch = HFY_KERNEL_BATCH_, words = walk->view->words;
+    const size_t floats = !k->alpha && k->alpha_float ? batch : 0, skips = walk->skips != 0;
+    size_t t;
+    walk->view->table = HFY_TAKE_(arena, double, hfy_base_plus_(N, 1));
+    walk->planes = HFY_TAKE_(arena, uint64_t, skips * hfy_base_times_(walk->row, words));
+    walk->bound = HFY_TAKE_(arena, double, skips * N);
+    walk->turned = HFY_TAKE_(arena, double, k->order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0);
+    if (trial) {
+        walk->cues = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
+        walk->ends = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
+        walk->report.period = HFY_TAKE_(arena, size_t, n);
+        walk->report.steps = HFY_TAKE_(arena, size_t, n);
+    }
+    walk->slot = HFY_TAKE_(arena, hfy_kernel_slot_, walk->tasks);
+    for (t = 0; t < walk->tasks; t++) {
+        hfy_kernel_slot_ s;
+        s.now = HFY_TAKE_(arena, uint64_t, batch * words);
+        s.before = HFY_TAKE_(arena, uint64_t, batch * words);
+        s.d = HFY_TAKE_(arena, uint32_t, P);
+        s.tally = HFY_TAKE_(arena, uint32_t, N + 1);
+        s.k = HFY_TAKE_(arena, double, hfy_base_times_(batch, P));
+        s.h = HFY_TAKE_(arena, double, hfy_base_times_(batch, N));
+        s.k_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, P));
+        s.h_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, N));
+        s.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, N, P, sizeof(double)) +
+                                              hfy_linalg_gemm_scratch_(batch, N, P, sizeof(float)));
+        s.order = HFY_TAKE_(arena, size_t, N);
+        s.few = HFY_TAKE_(arena, uint32_t, skips * hfy_base_times_(HFY_SIMD_FEW_, walk->row));
+        s.nearby = HFY_TAKE_(arena, size_t, skips * P);
+        s.rest = HFY_TAKE_(arena, uint64_t, skips * batch * words);
+        if (arena->base) walk->slot[t] = s;
+    }
+}
+
+/* Scratch for a walk of n states (1: for potentials as well), the table, alpha by neurons. trial: cues, ends and a
+   report of its own. */
+HFY_PRIVATE_ hfy_status hfy_kernel_reserve_walk_(hfy_kernel_walk_ *walk, hfy_kernel_view_ *v, size_t n, int trial,
+                                                 hfy_work *w)
+{
+    const size_t P = v->k.count, N = v->k.dim;
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_status status = HFY_OK;
+    size_t i, j;
+    memset(walk, 0, sizeof *walk);
+    walk->view = v;
+    walk->n = n;
+    walk->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
+    walk->row = (P + 7) & ~(size_t)7;
+    walk->skips = v->k.kind == HFY_KERNEL_RBF && v->k.order == HFY_BINARY_SYNCHRONOUS && !v->k.nearest &&
+                  (v->k.bound || n >= HFY_KERNEL_MANY_);
+    while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_walk_(&arena, walk, trial);
+    if (status) return status;
     hfy_kernel_fill_table_(v);
     for (i = 0; walk->turned && i < P; i++)
         for (j = 0; j < N; j++) walk->turned[j * P + i] = hfy_kernel_alpha_(&v->k, i * N + j);
-    if (!walk->skips) return;
+    if (!walk->skips) return HFY_OK;
     for (j = 0; j < v->words; j++)
         for (i = 0; i < walk->row; i++)
             walk->planes[j * walk->row + i] = v->k.patterns[hfy_base_min_(i, P - 1) * v->words + j];
@@ -19154,24 +19162,7 @@ HFY_PRIVATE_ void hfy_kernel_ready_(hfy_kernel_walk_ *walk)
         for (j = 0; j < N && (double)P * v->table[j + 1] > (i ? 1.0 / 512 : 1.0 / 8);) j++;
         walk->reach[i] = (uint32_t)j;
     }
-}
-
-HFY_PRIVATE_ void hfy_kernel_run_walk_(hfy_kernel_walk_ *walk, const uint64_t *states, uint64_t *out)
-{
-    walk->states = states;
-    walk->out = out;
-    if (walk->n) hfy_base_parallel_(walk->tasks, hfy_kernel_walk_task_, walk);
-}
-
-/* A walk of n states (0: none; scratch for potentials alone), its report too. */
-HFY_PRIVATE_ hfy_status hfy_kernel_reserve_walk_(hfy_kernel_walk_ *walk, hfy_kernel_view_ *v, size_t n, hfy_work *w)
-{
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_status status = HFY_OK;
-    memset(walk, 0, sizeof *walk);
-    while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_walk_(&arena, v, n, walk);
-    if (!status) hfy_kernel_ready_(walk);
-    return status;
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
@@ -19182,7 +19173,7 @@ HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *s
     hfy_kernel_walk_ walk;
     hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, n && !out ? "out" : NULL, &v, w);
     if (!status) status = hfy_kernel_check_bits_(states, n, v.k.dim, "states", w);
-    if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, n, w);
+    if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, n, 0, w);
     if (!status) {
         if (report) walk.report = *report;
         hfy_kernel_run_walk_(&walk, states, out);
@@ -19200,7 +19191,7 @@ HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_
     size_t from, m;
     v.k.order = HFY_BINARY_SYNCHRONOUS;
     if (!status) status = hfy_kernel_check_bits_(states, n, v.k.dim, "states", w);
-    if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, 1, w);
+    if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, 1, 0, w);
     for (from = 0; !status && from < n; from += m) {
         m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
         hfy_kernel_fields_(&v, walk.slot, states + from * v.words, m, shift != NULL, shift ? shift + from : NULL);
@@ -19268,7 +19259,7 @@ HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, d
     size_t from, m, a, j, fixed = 0;
     double least = HUGE_VAL;
     v.k.order = HFY_BINARY_SYNCHRONOUS;
-    if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, 1, w);
+    if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, 1, 0, w);
     for (from = 0; !status && from < v.k.count; from += m) {
         const uint64_t *x = v.k.patterns + from * v.words;
         const double *h = walk.slot->h;
@@ -19287,54 +19278,31 @@ HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, d
     return hfy_base_close_(w, &local, status);
 }
 
-/* What hfy_kernel_basins and _explore share. */
-typedef struct hfy_kernel_trial_ {
-    hfy_kernel_view_ v;
-    hfy_kernel_walk_ walk;
-    uint64_t *cues, *ends; /* n x words */
-    size_t *places;        /* dim */
-} hfy_kernel_trial_;
-
-HFY_PRIVATE_ hfy_status hfy_kernel_reserve_trial_(hfy_kernel_trial_ *t, size_t n, hfy_work *w)
-{
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_status status = HFY_OK;
-    memset(&t->walk, 0, sizeof t->walk);
-    while (hfy_base_layout_(&arena, w, &status)) {
-        t->cues = HFY_TAKE_(&arena, uint64_t, hfy_base_times_(n, t->v.words));
-        t->ends = HFY_TAKE_(&arena, uint64_t, hfy_base_times_(n, t->v.words));
-        t->places = HFY_TAKE_(&arena, size_t, t->v.k.dim);
-        t->walk.report.period = HFY_TAKE_(&arena, size_t, n);
-        t->walk.report.steps = HFY_TAKE_(&arena, size_t, n);
-        hfy_kernel_plan_walk_(&arena, &t->v, n, &t->walk);
-    }
-    if (!status) hfy_kernel_ready_(&t->walk);
-    return status;
-}
-
 HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips, size_t n_flips,
                                      const hfy_rng *rng, double *recovered, double *overlap, hfy_work *work)
 {
     const char *missing = !flips ? "flips" : !rng ? "rng" : !recovered ? "recovered" : NULL;
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_kernel_trial_ t;
-    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, missing, &t.v, w);
-    const size_t words = t.v.words, N = t.v.k.dim;
+    hfy_kernel_view_ v;
+    hfy_kernel_walk_ walk;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, missing, &v, w);
+    const size_t words = v.words, N = v.k.dim;
     size_t f, i;
-    if (!status && (!patterns || patterns > t.v.k.count))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns is %z; it should be 1 .. count, %z", patterns, t.v.k.count);
+    if (!status && (!patterns || patterns > v.k.count))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns is %z; it should be 1 .. count, %z", patterns, v.k.count);
     for (f = 0; !status && f < n_flips; f++)
         if (flips[f] > N)
             status = hfy_base_fail_(w, HFY_ERR_ARG, "flips[%z] is %z; it should be at most dim, %z", f, flips[f], N);
-    if (!status) status = hfy_kernel_reserve_trial_(&t, patterns, w);
+    if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, patterns, 1, w);
     for (f = 0; !status && f < n_flips; f++) {
         hfy_rng stream = *rng;
         size_t whole = 0, apart = 0;
-        memcpy(t.cues, t.v.k.patterns, patterns * words * sizeof(uint64_t));
-        for (i = 0; i < patterns; i++) hfy_kernel_flip_row_(t.cues + i * words, N, flips[f], &stream, t.places);
-        hfy_kernel_run_walk_(&t.walk, t.cues, t.ends);
+        memcpy(walk.cues, v.k.patterns, patterns * words * sizeof(uint64_t));
+        for (i = 0; i < patterns; i++)
+            hfy_kernel_flip_row_(walk.cues + i * words, N, flips[f], &stream, walk.slot->order);
+        hfy_kernel_run_walk_(&walk, walk.cues, walk.ends);
         for (i = 0; i < patterns; i++) {
-            const size_t d = hfy_kernel_apart_(t.ends + i * words, t.v.k.patterns + i * words, words);
+            const size_t d = hfy_kernel_apart_(walk.ends + i * words, v.k.patterns + i * words, words);
             whole += !d;
             apart += d;
         }
@@ -19344,30 +19312,31 @@ HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, 
     return hfy_base_close_(w, &local, status);
 }
 
-HFY_PRIVATE_ void hfy_kernel_explore_(hfy_kernel_trial_ *t, size_t n, hfy_rng *rng, hfy_kernel_census *c)
+HFY_PRIVATE_ void hfy_kernel_explore_(hfy_kernel_walk_ *walk, size_t n, hfy_rng *rng, hfy_kernel_census *c)
 {
-    const size_t words = t->v.words, bytes = words * sizeof(uint64_t), N = t->v.k.dim;
+    const hfy_kernel_view_ *v = walk->view;
+    const size_t words = v->words, bytes = words * sizeof(uint64_t), N = v->k.dim;
     const double share = 1 / (double)n;
     size_t from, m, i, j;
     memset(c, 0, sizeof *c);
-    for (i = 0; i < n; i++) hfy_kernel_random_row_(t->cues + i * words, N, rng);
+    for (i = 0; i < n; i++) hfy_kernel_random_row_(walk->cues + i * words, N, rng);
     for (from = 0; from < n; from += m) {
-        const uint64_t *x = t->cues + from * words;
+        const uint64_t *x = walk->cues + from * words;
         m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
-        hfy_kernel_fields_(&t->v, t->walk.slot, x, m, 1, NULL);
+        hfy_kernel_fields_(v, walk->slot, x, m, 1, NULL);
         for (i = 0; i < m; i++)
-            c->fixed += share * !hfy_kernel_signs_(t->walk.slot->h + i * N, N, x + i * words, t->ends);
+            c->fixed += share * !hfy_kernel_signs_(walk->slot->h + i * N, N, x + i * words, walk->ends);
     }
-    hfy_kernel_run_walk_(&t->walk, t->cues, t->ends);
+    hfy_kernel_run_walk_(walk, walk->cues, walk->ends);
     for (i = 0; i < n; i++) {
-        const uint64_t *end = t->ends + i * words;
-        const size_t period = t->walk.report.period[i];
+        const uint64_t *end = walk->ends + i * words;
+        const size_t period = walk->report.period[i];
         int stored = 0, opposite = 0;
-        c->steps += share * (double)t->walk.report.steps[i];
-        hfy_kernel_distances_(&t->v, end, t->v.k.count, t->walk.slot->d);
-        for (j = 0; j < t->v.k.count; j++) {
-            stored |= !t->walk.slot->d[j];
-            opposite |= t->walk.slot->d[j] == N;
+        c->steps += share * (double)walk->report.steps[i];
+        hfy_kernel_distances_(v, end, v->k.count, walk->slot->d);
+        for (j = 0; j < v->k.count; j++) {
+            stored |= !walk->slot->d[j];
+            opposite |= walk->slot->d[j] == N;
         }
         *(!period       ? &c->unsettled
           : period == 2 ? &c->cycles
@@ -19375,8 +19344,8 @@ HFY_PRIVATE_ void hfy_kernel_explore_(hfy_kernel_trial_ *t, size_t n, hfy_rng *r
           : opposite    ? &c->opposite
                         : &c->spurious) += share;
         if (period != 1 || stored || opposite) continue;
-        for (j = 0; j < c->different && memcmp(t->cues + j * words, end, bytes); j++) continue;
-        if (j == c->different) memcpy(t->cues + c->different++ * words, end, bytes); /* cues are done with */
+        for (j = 0; j < c->different && memcmp(walk->cues + j * words, end, bytes); j++) continue;
+        if (j == c->different) memcpy(walk->cues + c->different++ * words, end, bytes); /* cues are done with */
     }
 }
 
@@ -19385,12 +19354,13 @@ HFY_API hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_t n, hfy_rn
 {
     const char *missing = !rng ? "rng" : !census ? "census" : NULL;
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_kernel_trial_ t;
-    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, missing, &t.v, w);
+    hfy_kernel_view_ v;
+    hfy_kernel_walk_ walk;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, missing, &v, w);
     if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
-    if (!status) status = hfy_kernel_check_size_(n, t.v.k.dim, w);
-    if (!status) status = hfy_kernel_reserve_trial_(&t, n, w);
-    if (!status) hfy_kernel_explore_(&t, n, rng, census);
+    if (!status) status = hfy_kernel_check_size_(n, v.k.dim, w);
+    if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, n, 1, w);
+    if (!status) hfy_kernel_explore_(&walk, n, rng, census);
     return hfy_base_close_(w, &local, status);
 }
 
@@ -19480,8 +19450,8 @@ typedef struct hfy_kernel_spectra_ {
     hfy_kernel_view_ v;
     hfy_kernel_grams_ grams;
     hfy_linalg_svd_ svd;
-    hfy_linalg_symmetric_ by_pattern, by_neuron, by_rank;
-    double *copy, *h, *square, *turned;                      /* P x P, P x N, the larger squared, P x N */
+    hfy_linalg_symmetric_ by_pattern, by_neuron;
+    double *h, *turned, *square; /* P x N, P x N, the larger squared */
     double *sigma, *operators, *effective, *logits, *values; /* r, N, r, r, P: the larger of P and N each */
     double *gemm;
     size_t slice;
@@ -19507,11 +19477,10 @@ HFY_PRIVATE_ void hfy_kernel_symmetric_(double *a, size_t n)
 
 HFY_PRIVATE_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spectra_ *s, const double *gram)
 {
-    const size_t P = s->v.k.count, N = s->v.k.dim, r = hfy_base_min_(P, N), most = P > N ? P : N;
+    const size_t P = s->v.k.count, N = s->v.k.dim, most = P > N ? P : N;
     double **const two[] = {&s->h, &s->turned, NULL};
     double **const five[] = {&s->sigma, &s->operators, &s->effective, &s->logits, &s->values, NULL};
     hfy_kernel_plan_gram_(arena, &s->v, gram, &s->grams);
-    s->copy = HFY_TAKE_(arena, double, P * P);
     s->square = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
     hfy_kernel_take_(arena, P * N, two);
     hfy_kernel_take_(arena, most, five);
@@ -19520,8 +19489,7 @@ HFY_PRIVATE_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_sp
     hfy_linalg_svd_plan_(arena, P, N, &s->svd);
     hfy_linalg_eigen_plan_(arena, P, 0, &s->by_pattern);
     hfy_linalg_eigen_plan_(arena, N, 0, &s->by_neuron);
-    hfy_linalg_eigen_plan_(arena, r, 0, &s->by_rank);
-    s->svd.eigen.simd = s->by_pattern.simd = s->by_neuron.simd = s->by_rank.simd = s->v.simd;
+    s->svd.eigen.simd = s->by_pattern.simd = s->by_neuron.simd = s->v.simd;
 }
 
 HFY_PRIVATE_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *out,
@@ -19556,9 +19524,9 @@ HFY_PRIVATE_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const dou
     for (i = 0; i < r; i++)
         for (j = 0; j <= i; j++)
             s->square[i * r + j] = s->square[j * r + i] = sqrt(s->sigma[i]) * sqrt(s->sigma[j]) * s->square[i * r + j];
-    status = hfy_linalg_eigen_run_(&s->by_rank, s->square, s->effective, NULL);
-    memcpy(s->copy, K, P * P * sizeof(double));
-    if (!status) status = hfy_linalg_eigen_run_(&s->by_pattern, s->copy, s->values, NULL);
+    status = hfy_linalg_eigen_run_(P < N ? &s->by_pattern : &s->by_neuron, s->square, s->effective, NULL);
+    memcpy(s->square, K, P * P * sizeof(double));
+    if (!status) status = hfy_linalg_eigen_run_(&s->by_pattern, s->square, s->values, NULL);
     if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
     out->alpha_1 = s->sigma[0];
     out->alpha_2 = r > 1 ? s->sigma[1] : 0;
