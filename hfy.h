@@ -2501,6 +2501,12 @@ HFY_PRIVATE_ void hfy_base_parallel_(size_t n, void (*body)(void *context, size_
         HFY_PARALLEL_FOR(n, body, context);
 }
 
+/* Of n items in order, where the share of a task begins; it ends where that of task + 1 does. n task / tasks. */
+HFY_PRIVATE_ size_t hfy_base_share_(size_t n, size_t task, size_t tasks)
+{
+    return n / tasks * task + n % tasks * task / tasks;
+}
+
 /* --- random numbers (Steele, Lea, Flood 2014: SplitMix64) --- */
 
 HFY_API hfy_rng hfy_rng_seed(uint64_t seed)
@@ -2539,6 +2545,16 @@ HFY_API double hfy_rng_normal(hfy_rng *rng)
 }
 
 HFY_API double hfy_rng_sign(hfy_rng *rng) { return hfy_rng_u64(rng) >> 63 ? 1.0 : -1.0; }
+
+/* Fisher and Yates: any order of x, each as likely. */
+HFY_PRIVATE_ void hfy_base_shuffle_(size_t *x, size_t n, hfy_rng *rng)
+{
+    for (; n > 1; n--) {
+        const size_t other = (size_t)(hfy_rng_u64(rng) % n), hold = x[n - 1];
+        x[n - 1] = x[other];
+        x[other] = hold;
+    }
+}
 
 /* --- selection and sorting --- */
 
@@ -16880,8 +16896,9 @@ typedef struct hfy_theory_operator_ {
     const double *centre; /* D, or NULL = 0 */
 } hfy_theory_operator_;
 
-HFY_PRIVATE_ void hfy_theory_apply_(const hfy_theory_operator_ *op, const double *v, double *y)
+HFY_PRIVATE_ void hfy_theory_apply_(const void *context, const double *v, double *y)
 {
+    const hfy_theory_operator_ *op = (const hfy_theory_operator_ *)context;
     const hfy_net *full = op->full;
     size_t i, d;
     double shift = op->centre ? hfy_linalg_dot_(op->centre, v, full->dim) : 0, sum = 0;
@@ -16925,12 +16942,13 @@ HFY_PRIVATE_ double hfy_theory_tridiagonal_(const double *a, const double *b, si
     return high;
 }
 
-/* The largest eigenvalue, by Lanczos's iteration with every vector kept orthogonal to all before. basis: room for
-   `most` rows of D; a, b: most each. */
-HFY_PRIVATE_ double hfy_theory_largest_(const hfy_theory_operator_ *op, size_t most, double *basis, double *a,
+/* The largest eigenvalue of a symmetric operator, y = A v, by Lanczos's iteration with every vector kept orthogonal to
+   all before. basis: room for `most` rows of dim; a, b: most each; y: dim. */
+HFY_PRIVATE_ double hfy_theory_largest_(void (*apply)(const void *context, const double *v, double *y),
+                                        const void *context, size_t dim, size_t most, double *basis, double *a,
                                         double *b, double *y)
 {
-    size_t dim = op->full->dim, j, k, d;
+    size_t j, k, d;
     hfy_rng rng = hfy_rng_seed(1);
     double value = 0, previous = -1, norm;
     int twice, still = 0;
@@ -16939,7 +16957,7 @@ HFY_PRIVATE_ double hfy_theory_largest_(const hfy_theory_operator_ *op, size_t m
     for (d = 0; d < dim; d++) basis[d] /= norm;
     for (j = 0; j < most; j++) {
         double *v = basis + j * dim;
-        hfy_theory_apply_(op, v, y);
+        apply(context, v, y);
         a[j] = hfy_linalg_dot_(v, y, dim);
         for (twice = 0; twice < 2; twice++)
             for (k = 0; k <= j; k++) {
@@ -16949,7 +16967,7 @@ HFY_PRIVATE_ double hfy_theory_largest_(const hfy_theory_operator_ *op, size_t m
         b[j] = sqrt(hfy_linalg_dot_(y, y, dim));
         value = hfy_theory_tridiagonal_(a, b, j + 1);
         still = value - previous <= 4 * DBL_EPSILON * value ? still + 1 : 0;
-        if (still == 3 || j + 1 == most || !(b[j] > 16 * DBL_EPSILON * value)) break;
+        if (still == 3 || j + 1 == most || !(b[j] > 16 * DBL_EPSILON * fabs(value))) break;
         previous = value;
         for (d = 0; d < dim; d++) v[dim + d] = y[d] / b[j];
     }
@@ -17002,7 +17020,8 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
                 others += p[i];
         }
         op.full = &full, op.weight = NULL, op.centre = NULL;
-        norms->by_spectrum = 2 * beta * hfy_theory_largest_(&op, steps, basis, a, b, y) * most;
+        norms->by_spectrum =
+            2 * beta * hfy_theory_largest_(hfy_theory_apply_, &op, full.dim, steps, basis, a, b, y) * most;
         norms->by_largest = 2 * beta * n * square * most;
         norms->by_spread = beta * spread;
         norms->by_top = others <= 0.5 ? 2 * beta * n * square * others * (1 - others) : HUGE_VAL;
@@ -17010,7 +17029,7 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
     hfy_theory_project_(&full, p, mean); /* and now the one that p weighs: J = beta times their variance around it */
     if (norms) {
         op.weight = p, op.centre = mean;
-        norms->norm = full.beta * hfy_theory_largest_(&op, steps, basis, a, b, y);
+        norms->norm = full.beta * hfy_theory_largest_(hfy_theory_apply_, &op, full.dim, steps, basis, a, b, y);
     }
     if (jacobian) {
         memset(jacobian, 0, dim * dim * sizeof *jacobian);
@@ -17856,6 +17875,70 @@ HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, siz
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_BINARY_EXPS_ 746 /* e^-746 is 0 */
 
+/* --- what the kernel memories use as well --- */
+
+/* x, or the value that 0 stands for. NaN is no 0. */
+HFY_PRIVATE_ double hfy_binary_default_(double x, double value) { return x >= 0 && x <= 0 ? value : x; }
+
+HFY_PRIVATE_ double hfy_binary_power_(double x, double degree)
+{
+    unsigned n = (unsigned)degree;
+    double y = 1;
+    for (; n; n >>= 1, x *= x)
+        if (n & 1) y *= x;
+    return y;
+}
+
+HFY_PRIVATE_ hfy_status hfy_binary_check_signs_(const hfy_real *x, size_t rows, size_t dim, size_t stride,
+                                                const char *name, hfy_work *w)
+{
+    size_t i, j;
+    for (i = 0; i < rows; i++)
+        for (j = 0; j < dim; j++) {
+            const double v = (double)x[i * stride + j];
+            if (!(fabs(v) >= 1 && fabs(v) <= 1))
+                return hfy_base_fail_(w, HFY_ERR_ARG, "%s[%z][%z] is %g; it should be +1 or -1", name, i, j, v);
+        }
+    return HFY_OK;
+}
+
+/* X <- G^+ X for an n x n Gram matrix G and n x m X. */
+typedef struct hfy_binary_pinv_ {
+    hfy_linalg_symmetric_ eigen;
+    size_t m;
+    double *values, *vectors, *turned, *gemm; /* n, n x n, n x m */
+} hfy_binary_pinv_;
+
+HFY_PRIVATE_ void hfy_binary_plan_pinv_(hfy_base_arena_ *arena, const hfy_simd_ *simd, size_t n, size_t m,
+                                        hfy_binary_pinv_ *s)
+{
+    hfy_linalg_eigen_plan_(arena, n, 1, &s->eigen);
+    s->eigen.simd = simd;
+    s->m = m;
+    s->values = HFY_TAKE_(arena, double, n);
+    s->vectors = HFY_TAKE_(arena, double, hfy_base_times_(n, n));
+    s->turned = HFY_TAKE_(arena, double, hfy_base_times_(n, m));
+    s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, m, n, sizeof(double)));
+}
+
+/* G is lost. Eigenvalues up to `cut` times the largest count as 0. */
+HFY_PRIVATE_ hfy_status hfy_binary_pinv_run_(hfy_binary_pinv_ *s, double *gram, double *x, double cut)
+{
+    const hfy_simd_ *simd = s->eigen.simd;
+    const size_t n = s->eigen.n, m = s->m;
+    const hfy_status status = hfy_linalg_eigen_run_(&s->eigen, gram, s->values, s->vectors);
+    size_t kept = 0, i, j;
+    if (status) return status;
+    while (kept < n && s->values[kept] > cut * s->values[0]) kept++;
+    hfy_linalg_dgemm_(simd, kept, m, n, 1, s->vectors, n, 1, x, m, 1, 0, s->turned, m, 1, s->gemm);
+    for (i = 0; i < kept; i++)
+        for (j = 0; j < m; j++) s->turned[i * m + j] /= s->values[i];
+    hfy_linalg_dgemm_(simd, n, m, kept, 1, s->vectors, 1, n, s->turned, m, 1, 0, x, m, 1, s->gemm);
+    return HFY_OK;
+}
+
+/* --- rules --- */
+
 HFY_PRIVATE_ hfy_status hfy_binary_check_rows_(const hfy_real *x, size_t rows, size_t dim, size_t stride,
                                                const char *name, hfy_work *w)
 {
@@ -17867,89 +17950,67 @@ HFY_PRIVATE_ hfy_status hfy_binary_check_rows_(const hfy_real *x, size_t rows, s
     if (!hfy_base_fits_(rows, stride ? stride : dim, sizeof(double)) || !hfy_base_fits_(dim, dim, sizeof(double)) ||
         !hfy_base_fits_(rows, rows, sizeof(double)))
         return hfy_base_fail_(w, HFY_ERR_ARG, "count %z and dim %z: an array of that size cannot exist", rows, dim);
-    if (!x) return hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", name);
-    if (!stride) stride = dim;
+    if (!x) return hfy_base_null_(w, name);
     for (i = 0; i < rows; i++)
         for (j = 0; j < dim; j++)
-            if (!hfy_base_is_finite_((double)x[i * stride + j]))
+            if (!hfy_base_is_finite_((double)x[i * (stride ? stride : dim) + j]))
                 return hfy_base_fail_(w, HFY_ERR_NONFINITE, "%s holds NaN or infinity in row %z", name, i);
     return HFY_OK;
 }
 
+/* The weights are X^T dual. */
 typedef struct hfy_binary_rules_ {
     const hfy_simd_ *simd;
-    double *x, *dual; /* count x dim */
-    double *gram, *values, *vectors, *turned, *gemm;
-    hfy_linalg_symmetric_ eigen;
+    double *x, *dual;           /* count x dim: the patterns; themselves, or the rows of (X^+)^T = (X X^T)^+ X */
+    double *gram, *sum, *gemm;  /* count x count, dim x dim */
+    hfy_binary_pinv_ pinv;
 } hfy_binary_rules_;
 
-HFY_PRIVATE_ void hfy_binary_plan_rules_(hfy_base_arena_ *arena, hfy_binary_rule rule, size_t count, size_t dim,
-                                         hfy_binary_rules_ *s)
+/* Checks all but the outputs, fills x and dual. square: is sum wanted? */
+HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                         size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w)
 {
-    size_t most = count > dim ? count : dim;
-    s->x = HFY_TAKE_(arena, double, hfy_base_times_(count, dim));
-    s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(most, most, most, sizeof(double)));
-    if (rule == HFY_BINARY_HEBBIAN) return;
-    s->dual = HFY_TAKE_(arena, double, hfy_base_times_(count, dim));
-    s->turned = HFY_TAKE_(arena, double, hfy_base_times_(count, dim));
-    s->gram = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
-    s->vectors = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
-    s->values = HFY_TAKE_(arena, double, count);
-    hfy_linalg_eigen_plan_(arena, count, 1, &s->eigen);
-}
-
-/* s->dual: the rows of (X^+)^T = (X X^T)^+ X, from the eigenvectors of X X^T. */
-HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rules_ *s, size_t count, size_t dim, hfy_work *w)
-{
-    size_t i, j, kept = 0;
+    const size_t most = count > dim ? count : dim;
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_status status;
+    memset(s, 0, sizeof *s);
+    s->simd = hfy_simd_choose_(w);
+    if (!s->simd) return HFY_ERR_UNSUPPORTED;
+    if ((unsigned)rule > HFY_BINARY_PSEUDO_INVERSE)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "rule is %z; it should be one of hfy_binary_rule", (size_t)rule);
+    status = hfy_binary_check_rows_(patterns, count, dim, stride, "patterns", w);
+    while (hfy_base_layout_(&arena, w, &status)) {
+        s->x = s->dual = HFY_TAKE_(&arena, double, count * dim);
+        s->sum = HFY_TAKE_(&arena, double, square ? dim * dim : 0);
+        s->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(most, most, most, sizeof(double)));
+        if (rule == HFY_BINARY_HEBBIAN) continue;
+        s->dual = HFY_TAKE_(&arena, double, count * dim);
+        s->gram = HFY_TAKE_(&arena, double, count * count);
+        hfy_binary_plan_pinv_(&arena, s->simd, count, dim, &s->pinv);
+    }
+    if (status) return status;
+    (void)hfy_theory_widen_(patterns, stride ? stride : dim, count, dim, s->x);
+    if (rule == HFY_BINARY_HEBBIAN) return HFY_OK;
     hfy_linalg_dgemm_(s->simd, count, count, dim, 1, s->x, dim, 1, s->x, 1, dim, 0, s->gram, count, 1, s->gemm);
-    s->eigen.simd = s->simd;
-    status = hfy_linalg_eigen_run_(&s->eigen, s->gram, s->values, s->vectors);
-    if (status)
-        return hfy_base_fail_(w, status, "QL did not converge on the %z x %z dots of the patterns", count, count);
-    while (kept < count && s->values[kept] > 1e-12 * (double)count * s->values[0]) kept++;
-    hfy_linalg_dgemm_(s->simd, kept, dim, count, 1, s->vectors, count, 1, s->x, dim, 1, 0, s->turned, dim, 1, s->gemm);
-    for (i = 0; i < kept; i++)
-        for (j = 0; j < dim; j++) s->turned[i * dim + j] /= s->values[i];
-    memset(s->dual, 0, count * dim * sizeof(double));
-    hfy_linalg_dgemm_(s->simd, count, dim, kept, 1, s->vectors, 1, count, s->turned, dim, 1, 0, s->dual, dim, 1,
-                      s->gemm);
-    return HFY_OK;
+    memcpy(s->dual, s->x, count * dim * sizeof(double));
+    status = hfy_binary_pinv_run_(&s->pinv, s->gram, s->dual, 1e-12 * (double)count);
+    if (!status) return HFY_OK;
+    return hfy_base_fail_(w, status, "QL did not converge on the %z x %z dots of the patterns", count, count);
 }
 
 HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                       size_t stride, int self_coupling, hfy_real *weights, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_binary_rules_ s;
-    hfy_status status = HFY_OK;
-    double *sum = NULL;
     size_t i, j;
-    memset(&s, 0, sizeof s);
-    s.simd = hfy_simd_choose_(w);
-    if (!s.simd)
-        status = HFY_ERR_UNSUPPORTED;
-    else if ((unsigned)rule > HFY_BINARY_PSEUDO_INVERSE)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "rule is %z; it should be one of hfy_binary_rule", (size_t)rule);
-    else if (!weights)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "weights is NULL");
-    else
-        status = hfy_binary_check_rows_(patterns, count, dim, stride, "patterns", w);
-    while (hfy_base_layout_(&arena, w, &status)) {
-        sum = HFY_TAKE_(&arena, double, dim * dim);
-        hfy_binary_plan_rules_(&arena, rule, count, dim, &s);
-    }
+    hfy_status status = hfy_base_null_(w, !weights ? "weights" : NULL);
+    if (!status) status = hfy_binary_dual_(rule, patterns, count, dim, stride, 1, &s, w);
     if (!status) {
-        (void)hfy_theory_widen_(patterns, stride ? stride : dim, count, dim, s.x);
-        if (rule == HFY_BINARY_PSEUDO_INVERSE) status = hfy_binary_dual_(&s, count, dim, w);
-    }
-    if (!status) {
-        hfy_linalg_dgemm_(s.simd, dim, dim, count, 1, s.x, 1, dim, rule == HFY_BINARY_HEBBIAN ? s.x : s.dual, dim, 1, 0,
-                          sum, dim, 1, s.gemm);
+        hfy_linalg_dgemm_(s.simd, dim, dim, count, 1, s.x, 1, dim, s.dual, dim, 1, 0, s.sum, dim, 1, s.gemm);
         for (i = 0; i < dim; i++)
-            for (j = 0; j < dim; j++) weights[i * dim + j] = i == j && !self_coupling ? 0 : (hfy_real)sum[i * dim + j];
+            for (j = 0; j < dim; j++)
+                weights[i * dim + j] = i == j && !self_coupling ? 0 : (hfy_real)s.sum[i * dim + j];
     }
     return hfy_base_close_(w, &local, status);
 }
@@ -17957,43 +18018,24 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
 HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                   size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net, hfy_work *work)
 {
+    const int inverse = rule == HFY_BINARY_PSEUDO_INVERSE;
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_binary_rules_ s;
-    hfy_status status = HFY_OK;
     size_t i, j;
-    memset(&s, 0, sizeof s);
-    s.simd = hfy_simd_choose_(w);
-    if (!s.simd)
-        status = HFY_ERR_UNSUPPORTED;
-    else if ((unsigned)rule > HFY_BINARY_PSEUDO_INVERSE)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "rule is %z; it should be one of hfy_binary_rule", (size_t)rule);
-    else if (!net || (rule == HFY_BINARY_PSEUDO_INVERSE && !keys))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !net ? "net" : "keys");
-    else
-        status = hfy_binary_check_rows_(patterns, count, dim, stride, "patterns", w);
-    while (hfy_base_layout_(&arena, w, &status)) hfy_binary_plan_rules_(&arena, rule, count, dim, &s);
+    hfy_status status = hfy_base_null_(w, !net ? "net" : inverse && !keys ? "keys" : NULL);
+    if (!status) status = hfy_binary_dual_(rule, patterns, count, dim, stride, 0, &s, w);
     if (!status) {
-        (void)hfy_theory_widen_(patterns, stride ? stride : dim, count, dim, s.x);
-        if (rule == HFY_BINARY_PSEUDO_INVERSE) status = hfy_binary_dual_(&s, count, dim, w);
-    }
-    if (!status) {
-        const double *dual = rule == HFY_BINARY_HEBBIAN ? s.x : s.dual;
         memset(net, 0, sizeof *net);
         net->dim = dim;
         net->count = count;
-        net->keys = patterns;
-        net->key_stride = stride;
-        if (rule == HFY_BINARY_PSEUDO_INVERSE) {
-            for (i = 0; i < count * dim; i++) keys[i] = (hfy_real)dual[i];
-            net->keys = keys;
-            net->key_stride = dim;
-            net->values = patterns;
-            net->value_stride = stride;
-        }
-        for (j = 0; coupling && j < dim; j++) {
+        net->keys = inverse ? keys : patterns;
+        net->key_stride = inverse ? dim : stride;
+        net->values = inverse ? patterns : NULL;
+        net->value_stride = inverse ? stride : 0;
+        for (i = 0; inverse && i < count * dim; i++) keys[i] = (hfy_real)s.dual[i];
+        for (j = 0; coupling && j < dim; j++) { /* the diagonal of the weights */
             double sum = 0;
-            for (i = 0; i < count; i++) sum += s.x[i * dim + j] * dual[i * dim + j];
+            for (i = 0; i < count; i++) sum += s.x[i * dim + j] * s.dual[i * dim + j];
             coupling[j] = (hfy_real)sum;
         }
         net->self_coupling = coupling;
@@ -18017,10 +18059,9 @@ typedef struct hfy_binary_slot_ {
 } hfy_binary_slot_;
 
 typedef struct hfy_binary_run_ {
-    const hfy_binary *memory;
-    size_t stride, max_sweeps, n, tasks;
-    double degree;
-    int exact;
+    hfy_binary m; /* defaults filled in */
+    size_t n, tasks;
+    int exact; /* no power is rounded */
     const hfy_real *queries;
     hfy_real *out;
     hfy_binary_report report;
@@ -18028,20 +18069,11 @@ typedef struct hfy_binary_run_ {
     hfy_binary_slot_ *slot;
 } hfy_binary_run_;
 
-HFY_PRIVATE_ double hfy_binary_power_(double x, double degree)
-{
-    unsigned n = (unsigned)degree;
-    double y = 1;
-    for (; n; n >>= 1, x *= x)
-        if (n & 1) y *= x;
-    return y;
-}
-
 /* F(a) / s^degree: powers only. */
 HFY_PRIVATE_ double hfy_binary_f_(const hfy_binary_run_ *run, double a, double s)
 {
-    if (run->memory->kind == HFY_BINARY_RECTIFIED && a < 0) return 0;
-    return hfy_binary_power_(a / s, run->degree);
+    if (run->m.kind == HFY_BINARY_RECTIFIED && a < 0) return 0;
+    return hfy_binary_power_(a / s, run->m.degree);
 }
 
 /* A power of two at or above x >= 1. */
@@ -18052,134 +18084,116 @@ HFY_PRIVATE_ long hfy_binary_above_(long x)
     return s;
 }
 
-/* The table of G for dots up to `most` in size. */
-HFY_PRIVATE_ void hfy_binary_table_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot, long most)
+/* Makes the table of G fit the dots of now (math 16.1), and returns what EXP counts down from. */
+HFY_PRIVATE_ int32_t hfy_binary_ready_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot)
 {
-    long dim = (long)run->memory->dim, h, s = run->exact ? 1 : hfy_binary_above_(most + 2);
-    if (s == slot->scale) return;
+    int32_t most = INT32_MIN, least = INT32_MAX;
+    long dim = (long)run->m.dim, h, s;
+    size_t i;
+    for (i = 0; i < run->m.count; i++) {
+        if (slot->dot[i] > most) most = slot->dot[i];
+        if (slot->dot[i] < least) least = slot->dot[i];
+    }
+    if (run->m.kind == HFY_BINARY_EXP) return most + 1;
+    if (run->m.kind == HFY_BINARY_RECTIFIED) least = 0;
+    s = run->exact ? 1 : hfy_binary_above_((most > -least ? most : -(long)least) + 2);
+    if (s == slot->scale) return 0;
     slot->scale = s;
     for (h = -dim; h <= dim; h++) { /* beyond s there is nothing to look up, and it could overflow */
         double over = (double)(run->exact ? h : h < -s ? -s : h > s ? s : h);
         slot->table[h + dim] = hfy_binary_f_(run, over + 1, (double)s) - hfy_binary_f_(run, over - 1, (double)s);
     }
-}
-
-/* Makes the table fit the dots of now, and returns what EXP counts down from. */
-HFY_PRIVATE_ int32_t hfy_binary_ready_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot)
-{
-    int32_t most = INT32_MIN, least = INT32_MAX;
-    size_t i, n = run->memory->count;
-    for (i = 0; i < n; i++) {
-        if (slot->dot[i] > most) most = slot->dot[i];
-        if (slot->dot[i] < least) least = slot->dot[i];
-    }
-    if (run->memory->kind == HFY_BINARY_EXP) return most + 1;
-    if (run->memory->kind == HFY_BINARY_RECTIFIED)
-        hfy_binary_table_(run, slot, most > 0 ? most : 0);
-    else
-        hfy_binary_table_(run, slot, most > -least ? most : -(long)least);
     return 0;
 }
 
 /* T_j up to a positive factor. */
 HFY_PRIVATE_ double hfy_binary_drive_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t j, int32_t top)
 {
-    const hfy_binary *m = run->memory;
-    size_t i, n = m->count;
+    const size_t n = run->m.count, dim = run->m.dim;
+    const int32_t own = slot->q[j];
+    const signed char *x;
+    const double *g;
     double sum = 0;
-    if (m->kind == HFY_BINARY_WEIGHTS) {
-        const hfy_real *row = m->weights + j * m->dim;
+    size_t i;
+    if (run->m.kind == HFY_BINARY_WEIGHTS) { /* four sums side by side */
+        const hfy_real *row = run->m.weights + j * dim;
         double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-        for (i = 0; i + 4 <= m->dim; i += 4) {
+        for (i = 0; i + 4 <= dim; i += 4) {
             s0 += (double)row[i] * slot->q[i];
             s1 += (double)row[i + 1] * slot->q[i + 1];
             s2 += (double)row[i + 2] * slot->q[i + 2];
             s3 += (double)row[i + 3] * slot->q[i + 3];
         }
-        for (; i < m->dim; i++) s0 += (double)row[i] * slot->q[i];
+        for (; i < dim; i++) s0 += (double)row[i] * slot->q[i];
         return (s0 + s1) + (s2 + s3);
     }
-    {
-        const signed char *x = run->columns + j * n;
-        const int32_t own = slot->q[j];
-        if (m->kind == HFY_BINARY_EXP) {
-            for (i = 0; i < n; i++) {
-                int32_t under = top - (slot->dot[i] - x[i] * own);
-                if (under < HFY_BINARY_EXPS_) sum += x[i] * slot->table[under];
-            }
-        } else {
-            const double *g = slot->table + m->dim;
-            for (i = 0; i < n; i++) sum += x[i] * g[slot->dot[i] - x[i] * own];
-        }
+    x = run->columns + j * n;
+    if (run->m.kind != HFY_BINARY_EXP) {
+        g = slot->table + dim;
+        for (i = 0; i < n; i++) sum += x[i] * g[slot->dot[i] - x[i] * own];
+        return sum;
+    }
+    for (i = 0; i < n; i++) {
+        int32_t under = top - (slot->dot[i] - x[i] * own);
+        if (under < HFY_BINARY_EXPS_) sum += x[i] * slot->table[under];
     }
     return sum;
 }
 
 HFY_PRIVATE_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot)
 {
-    size_t i, j, n = run->memory->count;
-    if (run->memory->kind == HFY_BINARY_WEIGHTS) return;
-    for (i = 0; i < n; i++) slot->dot[i] = 0;
-    for (j = 0; j < run->memory->dim; j++) {
+    const size_t n = run->m.count;
+    size_t i, j;
+    if (run->m.kind == HFY_BINARY_WEIGHTS) return;
+    memset(slot->dot, 0, n * sizeof *slot->dot);
+    for (j = 0; j < run->m.dim; j++) {
         const signed char *x = run->columns + j * n;
-        int32_t own = slot->q[j];
+        const int32_t own = slot->q[j];
         for (i = 0; i < n; i++) slot->dot[i] += x[i] * own;
     }
 }
 
-/* E and ln(-E) of the slot's state. */
-HFY_PRIVATE_ void hfy_binary_energies_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, double *energy,
-                                       double *log_energy)
+/* E and ln(-E) of the slot's state, into the report. */
+HFY_PRIVATE_ void hfy_binary_note_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t at)
 {
-    const hfy_binary *m = run->memory;
-    double sum = 0, shift = 0, factor = 1; /* -E = sum factor, factor = e^shift */
+    const hfy_binary *m = &run->m;
+    double sum = 0, shift = 0, factor = 1, top = -HUGE_VAL, s = 1; /* -E = sum factor, factor = e^shift */
     size_t i;
-    if (m->kind == HFY_BINARY_WEIGHTS) {
-        for (i = 0; i < m->dim; i++) sum += 0.5 * slot->q[i] * hfy_binary_drive_(run, slot, i, 0);
-    } else {
-        double top = -HUGE_VAL, s = 1;
-        for (i = 0; i < m->count; i++) {
-            double d = (double)slot->dot[i];
-            if (m->kind == HFY_BINARY_POWER) d = fabs(d);
-            if (d > top) top = d;
-        }
-        if (m->kind == HFY_BINARY_EXP) {
-            for (i = 0; i < m->count; i++) sum += exp((double)slot->dot[i] - top);
-            shift = top;
-            factor = exp(top);
-        } else {
-            if (!run->exact && top > 1) s = (double)hfy_binary_above_((long)top);
-            for (i = 0; i < m->count; i++) sum += hfy_binary_f_(run, (double)slot->dot[i], s);
-            shift = run->degree * log(s);
-            factor = hfy_binary_power_(s, run->degree);
-        }
-    }
-    *log_energy = sum > 0 ? log(sum) + shift : sum < 0 ? hfy_base_nan_() : -HUGE_VAL;
-    *energy = factor <= DBL_MAX ? -sum * factor
-              : sum > 0         ? -exp(log(sum) + shift)
-              : sum < 0         ? exp(log(-sum) + shift)
-                                : 0;
-}
-
-HFY_PRIVATE_ void hfy_binary_note_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t who, size_t sweep)
-{
-    double energy, log_energy;
-    size_t at = who * (run->max_sweeps + 1);
     if (!run->report.energy && !run->report.log_energy) return;
-    hfy_binary_energies_(run, slot, &energy, &log_energy);
-    if (run->report.energy) run->report.energy[at + sweep] = energy;
-    if (run->report.log_energy) run->report.log_energy[at + sweep] = log_energy;
+    for (i = 0; m->kind == HFY_BINARY_WEIGHTS && i < m->dim; i++)
+        sum += 0.5 * slot->q[i] * hfy_binary_drive_(run, slot, i, 0);
+    for (i = 0; m->kind != HFY_BINARY_WEIGHTS && i < m->count; i++) {
+        const double d = (double)slot->dot[i], size = m->kind == HFY_BINARY_POWER ? fabs(d) : d;
+        if (size > top) top = size;
+    }
+    if (m->kind == HFY_BINARY_EXP) {
+        for (i = 0; i < m->count; i++) sum += exp((double)slot->dot[i] - top);
+        shift = top;
+        factor = exp(top);
+    } else if (m->kind != HFY_BINARY_WEIGHTS) {
+        if (!run->exact && top > 1) s = (double)hfy_binary_above_((long)top);
+        for (i = 0; i < m->count; i++) sum += hfy_binary_f_(run, (double)slot->dot[i], s);
+        shift = m->degree * log(s);
+        factor = hfy_binary_power_(s, m->degree);
+    }
+    if (run->report.log_energy)
+        run->report.log_energy[at] = sum > 0 ? log(sum) + shift : sum < 0 ? hfy_base_nan_() : -HUGE_VAL;
+    if (run->report.energy)
+        run->report.energy[at] = factor <= DBL_MAX ? -sum * factor
+                                 : sum > 0         ? -exp(log(sum) + shift)
+                                 : sum < 0         ? exp(log(-sum) + shift)
+                                                   : 0;
 }
 
 /* One sweep: how many bits changed. */
 HFY_PRIVATE_ size_t hfy_binary_sweep_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot, hfy_rng *rng)
 {
-    const hfy_binary *m = run->memory;
+    const hfy_binary *m = &run->m;
     size_t flips = 0, i, l;
     int32_t top = m->kind == HFY_BINARY_WEIGHTS ? 0 : hfy_binary_ready_(run, slot);
     if (m->order == HFY_BINARY_SYNCHRONOUS) {
         for (i = 0; i < m->dim; i++) {
-            double t = hfy_binary_drive_(run, slot, i, top);
+            const double t = hfy_binary_drive_(run, slot, i, top);
             slot->next[i] = (signed char)(t > 0 ? 1 : t < 0 ? -1 : slot->q[i]);
             flips += slot->next[i] != slot->q[i];
         }
@@ -18189,127 +18203,74 @@ HFY_PRIVATE_ size_t hfy_binary_sweep_(const hfy_binary_run_ *run, hfy_binary_slo
         if (flips) hfy_binary_dots_(run, slot);
         return flips;
     }
-    if (m->order == HFY_BINARY_RANDOM) /* Fisher-Yates */
-        for (i = m->dim; i > 1; i--) {
-            size_t other = (size_t)(hfy_rng_u64(rng) % i), hold = slot->order[i - 1];
-            slot->order[i - 1] = slot->order[other];
-            slot->order[other] = hold;
-        }
+    if (m->order == HFY_BINARY_RANDOM) hfy_base_shuffle_(slot->order, m->dim, rng);
     for (l = 0; l < m->dim; l++) {
-        size_t j = slot->order[l];
-        double t = hfy_binary_drive_(run, slot, j, top);
-        int32_t want = t > 0 ? 1 : t < 0 ? -1 : slot->q[j];
-        if (want == slot->q[j]) continue;
-        slot->q[j] = (signed char)want;
+        const size_t j = slot->order[l];
+        const double t = hfy_binary_drive_(run, slot, j, top);
+        if (slot->q[j] > 0 ? !(t < 0) : !(t > 0)) continue;
+        slot->q[j] = (signed char)-slot->q[j];
         flips++;
         if (m->kind == HFY_BINARY_WEIGHTS) continue;
-        for (i = 0; i < m->count; i++) slot->dot[i] += 2 * want * run->columns[j * m->count + i];
+        for (i = 0; i < m->count; i++) slot->dot[i] += 2 * slot->q[j] * run->columns[j * m->count + i];
         top = hfy_binary_ready_(run, slot);
     }
     return flips;
 }
 
+/* One query from its start to where it stands still. */
+HFY_PRIVATE_ void hfy_binary_walk_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot, size_t who)
+{
+    const hfy_binary *m = &run->m;
+    const hfy_binary_report *report = &run->report;
+    const size_t at = who * (m->max_sweeps + 1);
+    hfy_rng rng = hfy_rng_seed(m->seed + who);
+    size_t total = 0, period = 0, i, t;
+    for (i = 0; i < m->dim; i++) {
+        slot->q[i] = (signed char)(run->queries[who * m->dim + i] > 0 ? 1 : -1);
+        slot->order[i] = m->order == HFY_BINARY_FIXED && m->sequence ? m->sequence[i] : i;
+        slot->before[i] = 0;
+    }
+    slot->scale = 0;
+    slot->cycle = 0;
+    hfy_binary_dots_(run, slot);
+    hfy_binary_note_(run, slot, at);
+    for (t = 0; t < m->max_sweeps && !period;) {
+        const size_t flips = hfy_binary_sweep_(run, slot, &rng);
+        total += flips;
+        t++;
+        hfy_binary_note_(run, slot, at + t);
+        period = !flips ? 1 : slot->cycle ? 2 : 0;
+    }
+    for (i = t + 1; i <= m->max_sweeps; i++) { /* the tail */
+        if (report->energy) report->energy[at + i] = report->energy[at + t];
+        if (report->log_energy) report->log_energy[at + i] = report->log_energy[at + t];
+    }
+    for (i = 0; i < m->dim; i++) run->out[who * m->dim + i] = (hfy_real)slot->q[i];
+    if (report->sweeps) report->sweeps[who] = t;
+    if (report->flips) report->flips[who] = total;
+    if (report->period) report->period[who] = period;
+}
+
 HFY_PRIVATE_ void hfy_binary_task_(void *context, size_t task)
 {
     const hfy_binary_run_ *run = (const hfy_binary_run_ *)context;
-    const hfy_binary *m = run->memory;
     hfy_binary_slot_ *slot = run->slot + task;
-    size_t first = run->n * task / run->tasks, last = run->n * (task + 1) / run->tasks, who, i, t;
-    if (m->kind == HFY_BINARY_EXP)
-        for (i = 0; i < HFY_BINARY_EXPS_; i++) slot->table[i] = exp(-(double)i);
-    for (who = first; who < last; who++) {
-        hfy_rng rng = hfy_rng_seed(m->seed + who);
-        size_t total = 0, flips, period = 0;
-        for (i = 0; i < m->dim; i++) {
-            slot->q[i] = (signed char)(run->queries[who * m->dim + i] > 0 ? 1 : -1);
-            slot->order[i] = m->order == HFY_BINARY_FIXED && m->sequence ? m->sequence[i] : i;
-            slot->before[i] = 0;
-        }
-        slot->scale = 0;
-        slot->cycle = 0;
-        hfy_binary_dots_(run, slot);
-        hfy_binary_note_(run, slot, who, 0);
-        for (t = 0; t < run->max_sweeps && !period;) {
-            flips = hfy_binary_sweep_(run, slot, &rng);
-            total += flips;
-            t++;
-            hfy_binary_note_(run, slot, who, t);
-            period = !flips ? 1 : slot->cycle ? 2 : 0;
-        }
-        for (i = t + 1; i <= run->max_sweeps; i++) { /* the tail */
-            size_t at = who * (run->max_sweeps + 1);
-            if (run->report.energy) run->report.energy[at + i] = run->report.energy[at + t];
-            if (run->report.log_energy) run->report.log_energy[at + i] = run->report.log_energy[at + t];
-        }
-        for (i = 0; i < m->dim; i++) run->out[who * m->dim + i] = (hfy_real)slot->q[i];
-        if (run->report.sweeps) run->report.sweeps[who] = t;
-        if (run->report.flips) run->report.flips[who] = total;
-        if (run->report.period) run->report.period[who] = period;
-    }
+    size_t who = hfy_base_share_(run->n, task, run->tasks), i;
+    for (i = 0; run->m.kind == HFY_BINARY_EXP && i < HFY_BINARY_EXPS_; i++) slot->table[i] = exp(-(double)i);
+    for (; who < hfy_base_share_(run->n, task + 1, run->tasks); who++) hfy_binary_walk_(run, slot, who);
 }
 
-/* Checks everything and fills run but for its arrays. */
-HFY_PRIVATE_ hfy_status hfy_binary_open_(const hfy_binary *m, const hfy_real *states, size_t n, const char *name,
-                                         hfy_binary_run_ *run, hfy_work *w)
-{
-    hfy_status status;
-    size_t i, j;
-    memset(run, 0, sizeof *run);
-    if (!m) return hfy_base_fail_(w, HFY_ERR_ARG, "memory is NULL");
-    if ((unsigned)m->kind > HFY_BINARY_EXP)
-        return hfy_base_fail_(w, HFY_ERR_ARG, "kind is %z; it should be one of hfy_binary_kind", (size_t)m->kind);
-    if ((unsigned)m->order > HFY_BINARY_RANDOM)
-        return hfy_base_fail_(w, HFY_ERR_ARG, "order is %z; it should be one of hfy_binary_order", (size_t)m->order);
-    run->memory = m;
-    run->stride = m->stride ? m->stride : m->dim;
-    run->max_sweeps = m->max_sweeps ? m->max_sweeps : 100;
-    run->degree = m->degree > 0 || m->degree < 0 || hfy_base_is_nan_(m->degree) ? m->degree : 3;
-    run->n = n;
-    run->queries = states;
-    if (m->kind == HFY_BINARY_WEIGHTS)
-        status = hfy_binary_check_rows_(m->weights, m->dim, m->dim, 0, "weights", w);
-    else
-        status = hfy_binary_check_rows_(m->patterns, m->count, m->dim, m->stride, "patterns", w);
-    if (status == HFY_ERR_NONFINITE) status = HFY_ERR_ARG;
-    if (status) return status;
-    if (m->dim > 1000000000 || m->count > 4000000000u)
-        return hfy_base_fail_(w, HFY_ERR_ARG, "dim is %z and count %z; at most 1e9 and 4e9 are possible", m->dim,
-                              m->count);
-    if ((m->kind == HFY_BINARY_POWER || m->kind == HFY_BINARY_RECTIFIED) &&
-        !(run->degree >= 2 && run->degree <= 512 && run->degree <= floor(run->degree)))
-        return hfy_base_fail_(w, HFY_ERR_ARG, "degree is %g; it should be a whole number from 2 to 512", run->degree);
-    if (m->kind != HFY_BINARY_WEIGHTS)
-        for (i = 0; i < m->count; i++)
-            for (j = 0; j < m->dim; j++) {
-                double v = (double)m->patterns[i * run->stride + j];
-                if (!(fabs(v) >= 1 && fabs(v) <= 1))
-                    return hfy_base_fail_(w, HFY_ERR_ARG, "patterns[%z][%z] is %g; it should be +1 or -1", i, j, v);
-            }
-    if (!hfy_base_fits_(n, m->dim, sizeof(double)))
-        return hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", n, m->dim);
-    if (n && !states) return hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", name);
-    for (i = 0; i < n; i++)
-        for (j = 0; j < m->dim; j++) {
-            double v = (double)states[i * m->dim + j];
-            if (!(fabs(v) >= 1 && fabs(v) <= 1))
-                return hfy_base_fail_(w, HFY_ERR_ARG, "%s[%z][%z] is %g; it should be +1 or -1", name, i, j, v);
-        }
-    run->exact = (double)m->count * pow((double)m->dim + 1, run->degree) < 4503599627370496.0; /* 2^52 */
-    run->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
-    return HFY_OK;
-}
-
-/* Arrays of a run, and the patterns by columns. */
+/* Arrays of a run, the patterns by columns; then the sequence can be checked. */
 HFY_PRIVATE_ hfy_status hfy_binary_reserve_(hfy_binary_run_ *run, hfy_work *w)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
-    const hfy_binary *m = run->memory;
+    const hfy_binary *m = &run->m;
+    const size_t count = m->kind == HFY_BINARY_WEIGHTS ? 0 : m->count;
     hfy_status status = HFY_OK;
     size_t i, j, t;
-    int dense = m->kind != HFY_BINARY_WEIGHTS;
     while (hfy_base_layout_(&arena, w, &status)) {
         run->slot = HFY_TAKE_(&arena, hfy_binary_slot_, run->tasks);
-        run->columns = HFY_TAKE_(&arena, signed char, dense ? m->count * m->dim : 0);
+        run->columns = HFY_TAKE_(&arena, signed char, count * m->dim);
         for (t = 0; t < run->tasks; t++) {
             hfy_binary_slot_ slot;
             memset(&slot, 0, sizeof slot);
@@ -18317,17 +18278,70 @@ HFY_PRIVATE_ hfy_status hfy_binary_reserve_(hfy_binary_run_ *run, hfy_work *w)
             slot.next = HFY_TAKE_(&arena, signed char, m->dim);
             slot.before = HFY_TAKE_(&arena, signed char, m->dim);
             slot.order = HFY_TAKE_(&arena, size_t, m->dim);
-            slot.dot = HFY_TAKE_(&arena, int32_t, dense ? m->count : 0);
+            slot.dot = HFY_TAKE_(&arena, int32_t, count);
             slot.table = HFY_TAKE_(&arena, double,
-                                   m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : dense ? 2 * m->dim + 1 : 0);
+                                   m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : count ? 2 * m->dim + 1 : 0);
             if (arena.base) run->slot[t] = slot;
         }
     }
     if (status) return status;
-    for (i = 0; dense && i < m->count; i++)
+    for (i = 0; i < count; i++)
         for (j = 0; j < m->dim; j++)
-            run->columns[j * m->count + i] = (signed char)(m->patterns[i * run->stride + j] > 0 ? 1 : -1);
+            run->columns[j * count + i] = (signed char)(m->patterns[i * m->stride + j] > 0 ? 1 : -1);
+    if (m->order != HFY_BINARY_FIXED || !m->sequence) return HFY_OK;
+    memset(run->slot->next, 0, m->dim); /* seen */
+    for (j = 0; j < m->dim; j++) {
+        const size_t at = m->sequence[j];
+        if (at >= m->dim)
+            return hfy_base_fail_(w, HFY_ERR_ARG, "sequence[%z] is %z; it should be below dim, %z", j, at, m->dim);
+        if (run->slot->next[at]++)
+            return hfy_base_fail_(w, HFY_ERR_ARG, "sequence has %z twice; it should be a permutation", at);
+    }
     return HFY_OK;
+}
+
+/* Checks everything and fills run. */
+HFY_PRIVATE_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *states, size_t n, const char *name,
+                                         hfy_binary_run_ *run, hfy_work *w)
+{
+    hfy_binary *m = &run->m;
+    hfy_status status;
+    if (!memory) return hfy_base_null_(w, "memory");
+    *m = *memory;
+    if ((unsigned)m->kind > HFY_BINARY_EXP)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "kind is %z; it should be one of hfy_binary_kind", (size_t)m->kind);
+    if ((unsigned)m->order > HFY_BINARY_RANDOM)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "order is %z; it should be one of hfy_binary_order", (size_t)m->order);
+    if (m->kind == HFY_BINARY_WEIGHTS)
+        status = hfy_binary_check_rows_(m->weights, m->dim, m->dim, 0, "weights", w);
+    else
+        status = hfy_binary_check_rows_(m->patterns, m->count, m->dim, m->stride, "patterns", w);
+    if (status) return HFY_ERR_ARG;
+    if (m->dim > 1000000000 || m->count > 4000000000u)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "dim is %z and count %z; at most 1e9 and 4e9 are possible", m->dim,
+                              m->count);
+    m->degree = hfy_binary_default_(m->degree, 3);
+    if ((m->kind == HFY_BINARY_POWER || m->kind == HFY_BINARY_RECTIFIED) &&
+        !(m->degree >= 2 && m->degree <= 512 && m->degree <= floor(m->degree)))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "degree is %g; it should be a whole number from 2 to 512", m->degree);
+    if (!m->stride) m->stride = m->dim;
+    if (!m->max_sweeps) m->max_sweeps = 100;
+    if (m->kind != HFY_BINARY_WEIGHTS)
+        status = hfy_binary_check_signs_(m->patterns, m->count, m->dim, m->stride, "patterns", w);
+    if (status) return status;
+    if (!hfy_base_fits_(n, m->dim, sizeof(double)))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", n, m->dim);
+    if ((run->report.energy || run->report.log_energy) &&
+        !hfy_base_fits_(n, hfy_base_plus_(m->max_sweeps, 1), sizeof(double)))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "max_sweeps is %z: no array can hold so many energies", m->max_sweeps);
+    if (n && !states) return hfy_base_null_(w, name);
+    status = hfy_binary_check_signs_(states, n, m->dim, m->dim, name, w);
+    if (status) return status;
+    run->n = n;
+    run->queries = states;
+    if (!run->tasks) run->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
+    run->exact = (double)m->count * pow((double)m->dim + 1, m->degree) < 4503599627370496.0; /* 2^52 */
+    return hfy_binary_reserve_(run, w);
 }
 
 HFY_API hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *queries, size_t n_queries, hfy_real *out,
@@ -18335,33 +18349,12 @@ HFY_API hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *q
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_binary_run_ run;
-    hfy_status status = hfy_binary_open_(memory, queries, n_queries, "queries", &run, w);
-    size_t j, k;
-    if (!status && n_queries && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
-    if (!status && report && (report->energy || report->log_energy) &&
-        (run.max_sweeps == SIZE_MAX || !hfy_base_fits_(n_queries, run.max_sweeps + 1, sizeof(double))))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "max_sweeps is %z: no array can hold so many energies", run.max_sweeps);
-    if (!status && memory->order == HFY_BINARY_FIXED && memory->sequence) {
-        for (j = 0; j < memory->dim && !status; j++)
-            if (memory->sequence[j] >= memory->dim)
-                status = hfy_base_fail_(w, HFY_ERR_ARG, "sequence[%z] is %z; it should be below dim, %z", j,
-                                        memory->sequence[j], memory->dim);
-    }
-    if (!status) status = hfy_binary_reserve_(&run, w);
-    if (!status && memory->order == HFY_BINARY_FIXED && memory->sequence) { /* each bit once */
-        signed char *seen = run.slot[0].next;
-        memset(seen, 0, memory->dim);
-        for (j = 0; j < memory->dim && !status; j++) {
-            k = memory->sequence[j];
-            if (seen[k]++)
-                status = hfy_base_fail_(w, HFY_ERR_ARG, "sequence has %z twice; it should be a permutation", k);
-        }
-    }
-    if (!status) {
-        run.out = out;
-        if (report) run.report = *report;
-        if (n_queries) hfy_base_parallel_(run.tasks, hfy_binary_task_, &run);
-    }
+    hfy_status status = hfy_base_null_(w, n_queries && !out ? "out" : NULL);
+    memset(&run, 0, sizeof run);
+    if (report) run.report = *report;
+    run.out = out;
+    if (!status) status = hfy_binary_open_(memory, queries, n_queries, "queries", &run, w);
+    if (!status && n_queries) hfy_base_parallel_(run.tasks, hfy_binary_task_, &run);
     return hfy_base_close_(w, &local, status);
 }
 
@@ -18370,19 +18363,17 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_binary_run_ run;
-    hfy_status status = hfy_binary_open_(memory, states, n, "states", &run, w);
+    hfy_status status;
     size_t i, j;
-    if (!status) {
-        run.tasks = 1;
-        status = hfy_binary_reserve_(&run, w);
-    }
+    memset(&run, 0, sizeof run);
+    run.tasks = 1;
+    status = hfy_binary_open_(memory, states, n, "states", &run, w);
+    run.report.energy = energy;
+    run.report.log_energy = log_energy;
     for (i = 0; !status && i < n; i++) {
-        double e, log_e;
-        for (j = 0; j < memory->dim; j++) run.slot->q[j] = (signed char)(states[i * memory->dim + j] > 0 ? 1 : -1);
+        for (j = 0; j < run.m.dim; j++) run.slot->q[j] = (signed char)(states[i * run.m.dim + j] > 0 ? 1 : -1);
         hfy_binary_dots_(&run, run.slot);
-        hfy_binary_energies_(&run, run.slot, &e, &log_e);
-        if (energy) energy[i] = e;
-        if (log_energy) log_energy[i] = log_e;
+        hfy_binary_note_(&run, run.slot, i);
     }
     return hfy_base_close_(w, &local, status);
 }
@@ -18450,17 +18441,33 @@ HFY_KERNEL_DISTANCES_(hfy_kernel_distances_fast_, HFY_SIMD_NOINLINE_, __builtin_
 
 HFY_PRIVATE_ int hfy_kernel_bit_(const uint64_t *x, size_t j) { return (int)(x[j / 64] >> (j % 64) & 1); }
 
+/* In how many bits do two states differ? */
+HFY_PRIVATE_ size_t hfy_kernel_apart_(const uint64_t *x, const uint64_t *y, size_t words)
+{
+    size_t d = 0, l;
+    for (l = 0; l < words; l++) d += hfy_kernel_ones_(x[l] ^ y[l]);
+    return d;
+}
+
 HFY_API size_t hfy_kernel_words(size_t dim) { return dim / 64 + (dim % 64 != 0); }
+
+/* Can rows x dim numbers exist? */
+HFY_PRIVATE_ hfy_status hfy_kernel_check_size_(size_t rows, size_t dim, hfy_work *w)
+{
+    if (!dim) return hfy_base_fail_(w, HFY_ERR_ARG, "dim is 0; it should be at least 1");
+    if (dim <= UINT32_MAX && hfy_base_fits_(rows, dim, sizeof(double))) return HFY_OK;
+    return hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", rows, dim);
+}
 
 /* Are the bits from dim on 0 in all rows? */
 HFY_PRIVATE_ hfy_status hfy_kernel_check_bits_(const uint64_t *x, size_t rows, size_t dim, const char *name,
                                                hfy_work *w)
 {
-    size_t words = hfy_kernel_words(dim), i;
-    if (!dim) return hfy_base_fail_(w, HFY_ERR_ARG, "dim is 0; it should be at least 1");
-    if (dim > UINT32_MAX || !hfy_base_fits_(rows, words, sizeof *x) || !hfy_base_fits_(rows, dim, sizeof(double)))
-        return hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", rows, dim);
-    if (rows && !x) return hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", name);
+    const size_t words = hfy_kernel_words(dim);
+    const hfy_status status = hfy_kernel_check_size_(rows, dim, w);
+    size_t i;
+    if (status) return status;
+    if (rows && !x) return hfy_base_null_(w, name);
     for (i = 0; dim % 64 && i < rows; i++)
         if (x[i * words + words - 1] >> (dim % 64))
             return hfy_base_fail_(w, HFY_ERR_ARG, "%s has a bit set beyond dim, %z, in row %z", name, dim, i);
@@ -18470,25 +18477,14 @@ HFY_PRIVATE_ hfy_status hfy_kernel_check_bits_(const uint64_t *x, size_t rows, s
 HFY_API hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, size_t dim, uint64_t *packed, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = HFY_OK;
-    size_t words = hfy_kernel_words(dim), i, j;
-    if (!dim)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "dim is 0; it should be at least 1");
-    else if (dim > UINT32_MAX || !hfy_base_fits_(rows, dim, sizeof(double)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", rows, dim);
-    else if (rows && (!x || !packed))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !x ? "x" : "packed");
-    for (i = 0; !status && i < rows; i++)
-        for (j = 0; !status && j < dim; j++) {
-            double v = (double)x[i * dim + j];
-            if (!(fabs(v) >= 1 && fabs(v) <= 1))
-                status = hfy_base_fail_(w, HFY_ERR_ARG, "x[%z][%z] is %g; it should be +1 or -1", i, j, v);
-        }
-    if (!status) {
-        if (rows) memset(packed, 0, rows * words * sizeof *packed);
-        for (i = 0; i < rows; i++)
-            for (j = 0; j < dim; j++)
-                if (x[i * dim + j] > 0) packed[i * words + j / 64] |= UINT64_C(1) << (j % 64);
+    hfy_status status = hfy_kernel_check_size_(rows, dim, w);
+    const size_t words = hfy_kernel_words(dim);
+    size_t i, j;
+    if (!status) status = hfy_base_null_(w, !rows ? NULL : !x ? "x" : !packed ? "packed" : NULL);
+    if (!status) status = hfy_binary_check_signs_(x, rows, dim, dim, "x", w);
+    for (i = 0; !status && i < rows; i++, packed += words) {
+        memset(packed, 0, words * sizeof *packed);
+        for (j = 0; j < dim; j++) packed[j / 64] |= (uint64_t)(x[i * dim + j] > 0) << (j % 64);
     }
     return hfy_base_close_(w, &local, status);
 }
@@ -18497,17 +18493,22 @@ HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_status status = hfy_kernel_check_bits_(packed, rows, dim, "packed", w);
-    size_t words = hfy_kernel_words(dim), i, j;
-    if (!status && rows && !x) status = hfy_base_fail_(w, HFY_ERR_ARG, "x is NULL");
-    for (i = 0; !status && i < rows; i++)
-        for (j = 0; j < dim; j++) x[i * dim + j] = hfy_kernel_bit_(packed + i * words, j) ? 1 : -1;
+    size_t i, j;
+    if (!status) status = hfy_base_null_(w, rows && !x ? "x" : NULL);
+    for (i = 0; !status && i < rows; i++, packed += hfy_kernel_words(dim))
+        for (j = 0; j < dim; j++) x[i * dim + j] = hfy_kernel_bit_(packed, j) ? 1 : -1;
     return hfy_base_close_(w, &local, status);
 }
 
 HFY_API double hfy_kernel_gamma(double flipped)
 {
-    if (!(flipped > 0 && flipped < 0.5)) return hfy_base_nan_();
-    return log((1 - flipped) / flipped) / 8;
+    return flipped > 0 && flipped < 0.5 ? log((1 - flipped) / flipped) / 8 : hfy_base_nan_();
+}
+
+/* n doubles for each pointer, up to NULL. */
+HFY_PRIVATE_ void hfy_kernel_take_(hfy_base_arena_ *arena, size_t n, double **const *to)
+{
+    for (; *to; to++) **to = HFY_TAKE_(arena, double, n);
 }
 
 /* --- a kernel with its defaults filled in --- */
@@ -18528,10 +18529,23 @@ HFY_PRIVATE_ double hfy_kernel_of_(const hfy_kernel *k, double dot, double squar
     return hfy_binary_power_(k->gamma * dot + k->offset, k->degree);
 }
 
+/* HFY_ERR_ARG unless x >= 0 and finite. */
+HFY_PRIVATE_ hfy_status hfy_kernel_check_number_(double x, const char *name, hfy_work *w)
+{
+    return x >= 0 && hfy_base_is_finite_(x) ? HFY_OK : hfy_theory_bad_(w, name, x, "finite and not negative");
+}
+
+HFY_PRIVATE_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const char *name, hfy_work *w)
+{
+    if (!x || hfy_base_is_finite_(hfy_linalg_largest_(x, n))) return HFY_OK;
+    return hfy_base_fail_(w, HFY_ERR_ARG, "%s holds NaN or infinity", name);
+}
+
 enum { HFY_KERNEL_NO_ALPHA_, HFY_KERNEL_ALPHA_, HFY_KERNEL_ANY_ALPHA_ };
 
-/* alpha: which is needed. */
-HFY_PRIVATE_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, hfy_kernel_view_ *v, hfy_work *w)
+/* alpha: which is needed. missing: an argument that is NULL, or NULL. */
+HFY_PRIVATE_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, const char *missing, hfy_kernel_view_ *v,
+                                         hfy_work *w)
 {
     hfy_kernel *k = &v->k;
     hfy_status status;
@@ -18539,7 +18553,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, hf
     memset(v, 0, sizeof *v);
     v->simd = hfy_simd_choose_(w);
     if (!v->simd) return HFY_ERR_UNSUPPORTED;
-    if (!kernel) return hfy_base_fail_(w, HFY_ERR_ARG, "kernel is NULL");
+    if (!kernel) return hfy_base_null_(w, "kernel");
     *k = *kernel;
     if (!k->count) return hfy_base_fail_(w, HFY_ERR_ARG, "count is 0; it should be at least 1");
     if ((unsigned)k->kind > HFY_KERNEL_LINEAR)
@@ -18549,17 +18563,14 @@ HFY_PRIVATE_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, hf
     if (!hfy_base_fits_(k->count, k->count, sizeof(double)))
         return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z: count x count doubles cannot exist", k->count);
     status = hfy_kernel_check_bits_(k->patterns, k->count, k->dim, "patterns", w);
+    if (!status) status = hfy_kernel_check_number_(k->gamma, "gamma", w);
     if (status) return status;
-    if (!(k->gamma > 0) && !(k->gamma < 0) && !hfy_base_is_nan_(k->gamma))
-        k->gamma = k->kind == HFY_KERNEL_RBF ? hfy_kernel_gamma(0.2) : 1 / (double)k->dim;
-    if (!(k->gamma > 0) || !hfy_base_is_finite_(k->gamma))
-        return hfy_base_fail_(w, HFY_ERR_ARG, "gamma is %g; it should be positive and finite, or 0", k->gamma);
+    if (!(k->gamma > 0)) k->gamma = k->kind == HFY_KERNEL_RBF ? hfy_kernel_gamma(0.2) : 1 / (double)k->dim;
     if (k->kind == HFY_KERNEL_POLYNOMIAL) {
-        if (!(k->degree > 0) && !(k->degree < 0) && !hfy_base_is_nan_(k->degree)) k->degree = 3;
+        k->degree = hfy_binary_default_(k->degree, 3);
         if (!(k->degree >= 1 && k->degree <= 64 && k->degree <= floor(k->degree)))
-            return hfy_base_fail_(w, HFY_ERR_ARG, "degree is %g; it should be a whole number from 1 to 64", k->degree);
-        if (!(k->offset >= 0) || !hfy_base_is_finite_(k->offset))
-            return hfy_base_fail_(w, HFY_ERR_ARG, "offset is %g; it should be finite and not negative", k->offset);
+            return hfy_theory_bad_(w, "degree", k->degree, "a whole number from 1 to 64");
+        if (hfy_kernel_check_number_(k->offset, "offset", w)) return HFY_ERR_ARG;
     }
     if (!hfy_base_is_finite_(hfy_kernel_of_(k, (double)k->dim, 0)) ||
         !hfy_base_is_finite_(hfy_kernel_of_(k, -(double)k->dim, 4 * (double)k->dim)))
@@ -18575,21 +18586,15 @@ HFY_PRIVATE_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, hf
 #ifdef HFY_SIMD_POPCOUNT_
     v->wide = hfy_simd_is_wide_(v->simd->isa);
 #endif
-    if (k->bound)
-        for (i = 0; i < k->dim; i++)
-            if (!(k->bound[i] >= 0) || !hfy_base_is_finite_(k->bound[i]))
-                return hfy_base_fail_(w, HFY_ERR_ARG,
-                                      "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i,
-                                      k->bound[i]);
-    return HFY_OK;
+    for (i = 0; k->bound && i < k->dim; i++)
+        if (!(k->bound[i] >= 0) || !hfy_base_is_finite_(k->bound[i]))
+            return hfy_base_fail_(w, HFY_ERR_ARG,
+                                  "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i,
+                                  k->bound[i]);
+    return hfy_base_null_(w, missing);
 }
 
-HFY_PRIVATE_ void hfy_kernel_plan_table_(hfy_base_arena_ *arena, hfy_kernel_view_ *v)
-{
-    v->table = HFY_TAKE_(arena, double, hfy_base_plus_(v->k.dim, 1));
-}
-
-HFY_PRIVATE_ void hfy_kernel_fill_table_(hfy_kernel_view_ *v)
+HFY_PRIVATE_ void hfy_kernel_fill_table_(const hfy_kernel_view_ *v)
 {
     size_t d;
     for (d = 0; d <= v->k.dim; d++)
@@ -18610,39 +18615,50 @@ HFY_PRIVATE_ void hfy_kernel_distances_(const hfy_kernel_view_ *v, const uint64_
 /* --- Gram matrix --- */
 
 typedef struct hfy_kernel_grams_ {
-    const hfy_kernel_view_ *v;
+    hfy_kernel_view_ *v;
+    const double *given; /* the caller's, or NULL */
     double *gram;
     uint32_t *d; /* tasks x count */
     size_t tasks;
 } hfy_kernel_grams_;
 
+HFY_PRIVATE_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given,
+                                        hfy_kernel_grams_ *g)
+{
+    const size_t P = v->k.count;
+    g->v = v;
+    g->given = given;
+    g->tasks = hfy_base_min_(hfy_base_workers_(), P);
+    g->d = HFY_TAKE_(arena, uint32_t, hfy_base_times_(g->tasks, P));
+    g->gram = HFY_TAKE_(arena, double, given ? 0 : hfy_base_times_(P, P));
+    v->table = HFY_TAKE_(arena, double, hfy_base_plus_(v->k.dim, 1));
+}
+
 HFY_PRIVATE_ void hfy_kernel_gram_task_(void *context, size_t task)
 {
     const hfy_kernel_grams_ *g = (const hfy_kernel_grams_ *)context;
-    size_t P = g->v->k.count, i, j;
+    const size_t P = g->v->k.count;
     uint32_t *d = g->d + task * P;
+    size_t i, j;
     for (i = task; i < P; i += g->tasks) {
         hfy_kernel_distances_(g->v, g->v->k.patterns + i * g->v->words, i + 1, d);
         for (j = 0; j <= i; j++) g->gram[i * P + j] = g->v->table[d[j]];
     }
 }
 
-HFY_PRIVATE_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_grams_ *g, const hfy_kernel_view_ *v)
+/* K: what was given, or made here. */
+HFY_PRIVATE_ const double *hfy_kernel_have_gram_(hfy_kernel_grams_ *g)
 {
-    g->v = v;
-    g->tasks = hfy_base_min_(hfy_base_workers_(), v->k.count);
-    g->d = HFY_TAKE_(arena, uint32_t, hfy_base_times_(g->tasks, v->k.count));
-}
-
-HFY_PRIVATE_ void hfy_kernel_run_gram_(hfy_kernel_grams_ *g, double *gram)
-{
-    size_t P = g->v->k.count, i0, j0, i, j;
-    g->gram = gram;
+    const size_t P = g->v->k.count;
+    size_t i0, j0, i, j;
+    if (g->given) return g->given;
+    hfy_kernel_fill_table_(g->v);
     hfy_base_parallel_(g->tasks, hfy_kernel_gram_task_, g);
     for (i0 = 0; i0 < P; i0 += 32) /* the upper triangle, in tiles */
         for (j0 = 0; j0 <= i0; j0 += 32)
             for (i = i0; i < i0 + 32 && i < P; i++)
-                for (j = j0; j < j0 + 32 && j < i; j++) gram[j * P + i] = gram[i * P + j];
+                for (j = j0; j < j0 + 32 && j < i; j++) g->gram[j * P + i] = g->gram[i * P + j];
+    return g->gram;
 }
 
 HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_work *work)
@@ -18651,92 +18667,76 @@ HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_w
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_kernel_view_ v;
     hfy_kernel_grams_ g;
-    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, &v, w);
-    if (!status && !gram) status = hfy_base_fail_(w, HFY_ERR_ARG, "gram is NULL");
-    while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_kernel_plan_table_(&arena, &v);
-        hfy_kernel_plan_gram_(&arena, &g, &v);
-    }
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, !gram ? "gram" : NULL, &v, w);
+    while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_gram_(&arena, &v, gram, &g);
     if (!status) {
-        hfy_kernel_fill_table_(&v);
-        hfy_kernel_run_gram_(&g, gram);
+        g.given = NULL; /* room, to be filled */
+        g.gram = gram;
+        (void)hfy_kernel_have_gram_(&g);
     }
     return hfy_base_close_(w, &local, status);
 }
 
-/* --- largest eigenvalues: Lanczos with full orthogonalisation --- */
+/* --- largest eigenvalues: Lanczos --- */
 
-typedef struct hfy_kernel_lanczos_ {
-    double *basis;                 /* LANCZOS x P */
-    double *y, *z;                 /* P */
-    double *diagonal, *off;        /* LANCZOS */
-} hfy_kernel_lanczos_;
+typedef struct hfy_kernel_largest_ {
+    const hfy_simd_ *simd;
+    size_t P;
+    const double *K, *variance; /* P x P; P, or NULL */
+    double lambda;
+    double *room, *y, *z; /* LANCZOS x (P + 2), P */
+} hfy_kernel_largest_;
 
-HFY_PRIVATE_ void hfy_kernel_plan_lanczos_(hfy_base_arena_ *arena, size_t P, hfy_kernel_lanczos_ *s)
+HFY_PRIVATE_ void hfy_kernel_plan_largest_(hfy_base_arena_ *arena, const hfy_kernel_view_ *v, hfy_kernel_largest_ *s)
 {
-    s->basis = HFY_TAKE_(arena, double, hfy_base_times_(HFY_KERNEL_LANCZOS_, P));
-    s->y = HFY_TAKE_(arena, double, P);
-    s->z = HFY_TAKE_(arena, double, P);
-    s->diagonal = HFY_TAKE_(arena, double, HFY_KERNEL_LANCZOS_);
-    s->off = HFY_TAKE_(arena, double, HFY_KERNEL_LANCZOS_);
+    s->simd = v->simd;
+    s->P = v->k.count;
+    s->room = HFY_TAKE_(arena, double, hfy_base_times_(HFY_KERNEL_LANCZOS_, hfy_base_plus_(s->P, 2)));
+    s->y = HFY_TAKE_(arena, double, s->P);
+    s->z = HFY_TAKE_(arena, double, s->P);
 }
 
-/* The largest eigenvalue of K, or with variance (P) of K diag(variance) K + lambda K. */
-HFY_PRIVATE_ double hfy_kernel_largest_(const hfy_simd_ *simd, const double *gram, const double *variance,
-                                        double lambda, size_t P, hfy_kernel_lanczos_ *s)
+/* K x, or K diag(variance) K x + lambda K x. */
+HFY_PRIVATE_ void hfy_kernel_apply_(const void *context, const double *x, double *y)
 {
-    hfy_rng rng = hfy_rng_seed(1);
-    double norm = 0, best = 0, last;
-    size_t m = hfy_base_min_(P, HFY_KERNEL_LANCZOS_), j, i, r;
-    int round;
-    for (r = 0; r < P; r++) s->basis[r] = 0.5 + hfy_rng_uniform(&rng);
-    for (j = 0; j < m; j++) {
-        double *q = s->basis + j * P, *y = s->y;
-        norm = sqrt(hfy_linalg_dot_(q, q, P));
-        if (j) s->off[j - 1] = norm;
-        if (!(norm > 0) || (j && norm <= 1e-14 * fabs(best))) break; /* the space is exhausted */
-        for (r = 0; r < P; r++) q[r] /= norm;
-        hfy_linalg_dgemv_(simd, P, P, 1, gram, P, 1, q, 0, y);
-        if (variance) {
-            for (r = 0; r < P; r++) s->z[r] = variance[r] * y[r] + lambda * q[r];
-            hfy_linalg_dgemv_(simd, P, P, 1, gram, P, 1, s->z, 0, y);
-        }
-        s->diagonal[j] = hfy_linalg_dot_(q, y, P);
-        for (round = 0; round < 2; round++)
-            for (i = 0; i <= j; i++) {
-                double c = hfy_linalg_dot_(s->basis + i * P, y, P);
-                for (r = 0; r < P; r++) y[r] -= c * s->basis[i * P + r];
-            }
-        if (j % 8 == 7 || j + 1 == m || !j) {
-            last = best;
-            best = hfy_theory_tridiagonal_(s->diagonal, s->off, j + 1);
-            if (j > 8 && fabs(best - last) <= 4 * DBL_EPSILON * fabs(best)) break;
-        }
-        if (j + 1 < m) memcpy(s->basis + (j + 1) * P, y, P * sizeof(double));
-    }
-    if (j < m && j % 8 && j > 1) { /* exhausted between two looks */
-        last = hfy_theory_tridiagonal_(s->diagonal, s->off, j);
-        if (last > best) best = last;
-    }
-    return best;
+    const hfy_kernel_largest_ *s = (const hfy_kernel_largest_ *)context;
+    size_t i;
+    hfy_linalg_dgemv_(s->simd, s->P, s->P, 1, s->K, s->P, 1, x, 0, y);
+    if (!s->variance) return;
+    for (i = 0; i < s->P; i++) s->z[i] = s->variance[i] * y[i] + s->lambda * x[i];
+    hfy_linalg_dgemv_(s->simd, s->P, s->P, 1, s->K, s->P, 1, s->z, 0, y);
 }
 
-/* --- training --- */
+/* The largest eigenvalue of K, or with variance of K diag(variance) K + lambda K. */
+HFY_PRIVATE_ double hfy_kernel_largest_of_(hfy_kernel_largest_ *s, const double *K, const double *variance,
+                                           double lambda)
+{
+    const size_t most = hfy_base_min_(s->P, HFY_KERNEL_LANCZOS_);
+    s->K = K;
+    s->variance = variance;
+    s->lambda = lambda;
+    return hfy_theory_largest_(hfy_kernel_apply_, s, s->P, most, s->room, s->room + most * s->P,
+                               s->room + most * (s->P + 1), s->y);
+}
+
+/* --- training (math 16.2) --- */
 
 typedef struct hfy_kernel_fit_ {
     hfy_kernel_view_ view;
     hfy_kernel_training o; /* defaults filled in */
+    hfy_kernel_result out;
     size_t P, N, tasks, slice;
-    double *gram, *l;
     const double *K;
+    double *l;                                  /* P x P: a factor */
     double *A, *H, *Z, *HZ, *R, *next, *next_h; /* P x N */
     double *row_sum, *row_most;                 /* P */
     double *gemm;
-    double momentum;
+    size_t iteration;
+    double t, momentum; /* Nesterov's */
     hfy_linalg_factor_ factor;
     hfy_kernel_grams_ grams;
-    hfy_kernel_lanczos_ lanczos;
-    hfy_linalg_symmetric_ eigen;
+    hfy_kernel_largest_ largest;
+    hfy_binary_pinv_ pinv;
     double *newton; /* tasks x newton_size */
     size_t newton_size;
     hfy_status *newton_status; /* N */
@@ -18761,8 +18761,8 @@ HFY_PRIVATE_ double hfy_kernel_residual_(int bit, double h, double scaled)
 HFY_PRIVATE_ void hfy_kernel_rows_task_(void *context, size_t task)
 {
     hfy_kernel_fit_ *f = (hfy_kernel_fit_ *)context;
-    size_t i, first = f->P * task / f->tasks, last = f->P * (task + 1) / f->tasks;
-    for (i = first; i < last; i++) f->each(f, i);
+    size_t i, last = hfy_base_share_(f->P, task + 1, f->tasks);
+    for (i = hfy_base_share_(f->P, task, f->tasks); i < last; i++) f->each(f, i);
 }
 
 HFY_PRIVATE_ void hfy_kernel_rows_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row))
@@ -18771,73 +18771,68 @@ HFY_PRIVATE_ void hfy_kernel_rows_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_f
     hfy_base_parallel_(f->tasks, hfy_kernel_rows_task_, f);
 }
 
-HFY_PRIVATE_ double hfy_kernel_sum_rows_(const hfy_kernel_fit_ *f)
+/* The same, and then the sum over the rows, or the largest of them: NaN or infinity if anything in them was. */
+HFY_PRIVATE_ double hfy_kernel_sum_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row))
 {
     double sum = 0;
     size_t i;
+    hfy_kernel_rows_(f, each);
     for (i = 0; i < f->P; i++) sum += f->row_sum[i];
     return sum;
 }
 
-/* The largest of the rows; NaN or infinity if anything in them was. */
-HFY_PRIVATE_ double hfy_kernel_most_(const hfy_kernel_fit_ *f) { return hfy_linalg_largest_(f->row_most, f->P); }
+HFY_PRIVATE_ double hfy_kernel_most_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row))
+{
+    hfy_kernel_rows_(f, each);
+    return hfy_linalg_largest_(f->row_most, f->P);
+}
 
-/* R = residual at Z, next the same; row_most. */
-HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row)
+/* R = the residual at a, h = K a. */
+HFY_PRIVATE_ void hfy_kernel_residuals_(hfy_kernel_fit_ *f, size_t row, const double *a, const double *h)
 {
     const uint64_t *x = f->view.k.patterns + row * f->view.words;
-    const double *z = f->Z + row * f->N, *h = f->HZ + row * f->N;
-    double *r = f->R + row * f->N, *copy = f->next + row * f->N, most = 0, sum = 0;
+    const size_t from = row * f->N;
+    double most = 0, sum = 0;
     size_t j;
     for (j = 0; j < f->N; j++) {
-        double v = hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[j], f->o.lambda * z[j]);
-        r[j] = copy[j] = v;
-        sum += v;
-        if (fabs(v) > most) most = fabs(v);
+        const double r = hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[from + j], f->o.lambda * a[from + j]);
+        f->R[from + j] = r;
+        sum += r;
+        if (fabs(r) > most) most = fabs(r);
     }
     f->row_most[row] = hfy_base_is_finite_(sum) ? most : sum;
 }
 
-/* The same at A and H, into R alone. */
-HFY_PRIVATE_ void hfy_kernel_each_end_(hfy_kernel_fit_ *f, size_t row)
+HFY_PRIVATE_ void hfy_kernel_each_end_(hfy_kernel_fit_ *f, size_t row) { hfy_kernel_residuals_(f, row, f->A, f->H); }
+
+/* At Z, and next the same. */
+HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row)
 {
-    const uint64_t *x = f->view.k.patterns + row * f->view.words;
-    const double *a = f->A + row * f->N, *h = f->H + row * f->N;
-    double most = 0, sum = 0, *r = f->R + row * f->N;
-    size_t j;
-    for (j = 0; j < f->N; j++) {
-        double v = hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[j], f->o.lambda * a[j]);
-        r[j] = v;
-        sum += v;
-        if (fabs(v) > most) most = fabs(v);
-    }
-    f->row_most[row] = hfy_base_is_finite_(sum) ? most : sum;
+    hfy_kernel_residuals_(f, row, f->Z, f->HZ);
+    memcpy(f->next + row * f->N, f->R + row * f->N, f->N * sizeof(double));
 }
 
 /* next = Z - B^-1 R. */
 HFY_PRIVATE_ void hfy_kernel_each_step_(hfy_kernel_fit_ *f, size_t row)
 {
-    const double *z = f->Z + row * f->N;
-    double *next = f->next + row * f->N;
-    size_t j;
-    for (j = 0; j < f->N; j++) next[j] = z[j] - next[j];
+    size_t j, last = (row + 1) * f->N;
+    for (j = row * f->N; j < last; j++) f->next[j] = f->Z[j] - f->next[j];
 }
 
-/* row_sum = R.(H_new - H). */
+/* R.(H_new - H): the gradient along the last move. */
 HFY_PRIVATE_ void hfy_kernel_each_turn_(hfy_kernel_fit_ *f, size_t row)
 {
-    const double *r = f->R + row * f->N, *h = f->H + row * f->N, *g = f->next_h + row * f->N;
+    size_t j, last = (row + 1) * f->N;
     double sum = 0;
-    size_t j;
-    for (j = 0; j < f->N; j++) sum += r[j] * (g[j] - h[j]);
+    for (j = row * f->N; j < last; j++) sum += f->R[j] * (f->next_h[j] - f->H[j]);
     f->row_sum[row] = sum;
 }
 
 /* Z, HZ = the new point and a bit further along. */
 HFY_PRIVATE_ void hfy_kernel_each_move_(hfy_kernel_fit_ *f, size_t row)
 {
-    size_t from = row * f->N, j;
-    for (j = from; j < from + f->N; j++) {
+    size_t j, last = (row + 1) * f->N;
+    for (j = row * f->N; j < last; j++) {
         f->Z[j] = f->next[j] + f->momentum * (f->next[j] - f->A[j]);
         f->HZ[j] = f->next_h[j] + f->momentum * (f->next_h[j] - f->H[j]);
     }
@@ -18846,11 +18841,11 @@ HFY_PRIVATE_ void hfy_kernel_each_move_(hfy_kernel_fit_ *f, size_t row)
 /* A <- A - eta (K R), K R in next. */
 HFY_PRIVATE_ void hfy_kernel_each_descend_(hfy_kernel_fit_ *f, size_t row)
 {
-    size_t from = row * f->N, j;
-    for (j = from; j < from + f->N; j++) f->A[j] -= f->o.eta * f->next[j];
+    size_t j, last = (row + 1) * f->N;
+    for (j = row * f->N; j < last; j++) f->A[j] -= f->o.eta * f->next[j];
 }
 
-/* row_sum = loss of this pattern; R = xi q with q = sigmoid(-xi h). */
+/* The loss of this pattern; R = xi q with q = sigmoid(-xi h). */
 HFY_PRIVATE_ void hfy_kernel_each_loss_(hfy_kernel_fit_ *f, size_t row)
 {
     const uint64_t *x = f->view.k.patterns + row * f->view.words;
@@ -18865,7 +18860,7 @@ HFY_PRIVATE_ void hfy_kernel_each_loss_(hfy_kernel_fit_ *f, size_t row)
     f->row_sum[row] = sum;
 }
 
-/* row_sum = this pattern's part of the dual: entropy - U.KU / (2 lambda), K U in next. */
+/* This pattern's part of the dual: entropy - U.KU / (2 lambda), K U in next. */
 HFY_PRIVATE_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row)
 {
     const double *u = f->R + row * f->N, *ku = f->next + row * f->N;
@@ -18899,29 +18894,28 @@ HFY_PRIVATE_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, c
 }
 
 /* d = (r - S M^-1 S K r) / lambda, M = lambda + S K S, S = sqrt(D): the step (D K + lambda)^-1 r, symmetrically. */
-HFY_PRIVATE_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, double *s, size_t *steps)
+HFY_PRIVATE_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, double *m, size_t *steps)
 {
     const size_t P = f->P;
     const double lambda = f->o.lambda;
-    double *m = s, *a = m + P * P, *h = a + P, *r = h + P, *d = r + P, *root = d + P, *trial = root + P,
-           *kd = trial + P;
+    double *a = m + P * P, *h = a + P, *r = h + P, *d = r + P, *root = d + P, *kd = root + P;
+    double *trial = kd + P, *trial_h = root; /* once the step is known */
     const hfy_simd_ *simd = f->view.simd;
     double loss;
-    size_t i, j, t;
-    for (i = 0; i < P; i++) a[i] = h[i] = 0;
+    size_t i, j;
+    memset(a, 0, 2 * P * sizeof(double));
     loss = hfy_kernel_loss_(&f->view, neuron, a, h, lambda);
-    for (t = 0;; t++) {
+    for (*steps = 0;; ++*steps) {
         double most = 0, step = 1, now;
         for (i = 0; i < P; i++) {
-            double e = exp(-fabs(h[i]));
+            const double e = exp(-fabs(h[i]));
             r[i] = hfy_kernel_residual_(hfy_kernel_bit_(f->view.k.patterns + i * f->view.words, neuron), h[i],
                                         lambda * a[i]);
             root[i] = sqrt(e) / (1 + e);
             if (fabs(r[i]) > most) most = fabs(r[i]);
         }
-        *steps = t;
         if (most < f->o.tol) break;
-        if (t == f->o.max_iterations) return HFY_ERR_CONVERGENCE;
+        if (*steps == f->o.max_iterations) return HFY_ERR_CONVERGENCE;
         for (i = 0; i < P; i++)
             for (j = 0; j <= i; j++) m[i * P + j] = root[i] * f->K[i * P + j] * root[j] + (i == j ? lambda : 0);
         if (hfy_linalg_cholesky_(m, P)) return HFY_ERR_SINGULAR;
@@ -18930,11 +18924,13 @@ HFY_PRIVATE_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, do
         hfy_linalg_cholesky_solve_(m, P, d);
         for (i = 0; i < P; i++) d[i] = (r[i] - root[i] * d[i]) / lambda;
         hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, d, 0, kd);
-        for (;;) { /* half the step until the loss does not rise but for rounding */
-            for (i = 0; i < P; i++) trial[i] = a[i] - step * d[i], root[i] = h[i] - step * kd[i];
-            now = hfy_kernel_loss_(&f->view, neuron, trial, root, lambda);
+        for (;; step /= 2) { /* half the step until the loss does not rise but for rounding */
+            for (i = 0; i < P; i++) {
+                trial[i] = a[i] - step * d[i];
+                trial_h[i] = h[i] - step * kd[i];
+            }
+            now = hfy_kernel_loss_(&f->view, neuron, trial, trial_h, lambda);
             if (now <= loss + 1e-12 * fabs(loss) || step < 1e-6) break;
-            step /= 2;
         }
         memcpy(a, trial, P * sizeof(double));
         hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, a, 0, h);
@@ -18954,14 +18950,16 @@ HFY_PRIVATE_ void hfy_kernel_newton_task_(void *context, size_t task)
 
 /* --- the trainers: each leaves A --- */
 
-HFY_PRIVATE_ int hfy_kernel_report_(const hfy_kernel_fit_ *f, size_t iteration, double residual, double residual_0)
+/* The end of an iteration: asks the caller whether to stop. */
+HFY_PRIVATE_ void hfy_kernel_report_(hfy_kernel_fit_ *f, double residual, double residual_0)
 {
     hfy_kernel_progress now;
-    if (!f->o.progress) return 0;
-    now.iteration = iteration;
+    f->iteration++;
+    if (!f->o.progress) return;
+    now.iteration = f->iteration;
     now.residual = residual;
     now.residual_0 = residual_0;
-    return f->o.progress(f->o.context, &now);
+    f->out.stopped = f->o.progress(f->o.context, &now) != 0;
 }
 
 HFY_PRIVATE_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w)
@@ -18969,118 +18967,106 @@ HFY_PRIVATE_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w)
     return hfy_base_fail_(w, HFY_ERR_NONFINITE, "training left the range of double at iteration %z", iteration);
 }
 
-/* A state of the trainers: what it was made with, then A, H, Z, HZ. */
-HFY_PRIVATE_ void hfy_kernel_save_(const hfy_kernel_fit_ *f, size_t iteration, double t)
+/* A state of the trainers: what it was made with, then A, H, Z, HZ (PAPER: 0 for the last two). */
+HFY_PRIVATE_ void hfy_kernel_head_(const hfy_kernel_fit_ *f, double *s)
 {
-    size_t n = f->P * f->N;
-    double *to = f->o.state;
-    if (!to) return;
-    to[0] = 4711 + (double)f->o.trainer, to[1] = (double)iteration, to[2] = t, to[3] = (double)f->N;
-    to[4] = (double)f->P, to[5] = f->o.lambda, to[6] = f->view.k.gamma, to[7] = f->o.eta;
-    memcpy(to + 8, f->A, n * sizeof(double));
-    memcpy(to + 8 + n, f->H, n * sizeof(double));
-    if (f->o.trainer != HFY_KERNEL_EXACT) {
-        memset(to + 8 + 2 * n, 0, 2 * n * sizeof(double));
-        return;
-    }
-    memcpy(to + 8 + 2 * n, f->Z, n * sizeof(double));
-    memcpy(to + 8 + 3 * n, f->HZ, n * sizeof(double));
+    s[0] = 4711 + (double)f->o.trainer;
+    s[1] = (double)f->iteration;
+    s[2] = f->t;
+    s[3] = (double)f->N;
+    s[4] = (double)f->P;
+    s[5] = f->o.lambda;
+    s[6] = f->view.k.gamma;
+    s[7] = f->o.eta;
 }
 
-HFY_PRIVATE_ void hfy_kernel_load_(hfy_kernel_fit_ *f, size_t *iteration, double *t)
+HFY_PRIVATE_ void hfy_kernel_save_(const hfy_kernel_fit_ *f)
 {
-    size_t n = f->P * f->N;
-    const double *from = f->o.state;
-    if (!f->o.resume) {
-        memset(f->A, 0, n * sizeof(double));
-        memset(f->H, 0, n * sizeof(double));
-        if (f->o.trainer == HFY_KERNEL_EXACT) {
-            memset(f->Z, 0, n * sizeof(double));
-            memset(f->HZ, 0, n * sizeof(double));
-        }
-        *iteration = 0, *t = 1;
-        return;
-    }
-    *iteration = (size_t)from[1], *t = from[2];
-    memcpy(f->A, from + 8, n * sizeof(double));
-    memcpy(f->H, from + 8 + n, n * sizeof(double));
-    if (f->o.trainer != HFY_KERNEL_EXACT) return;
-    memcpy(f->Z, from + 8 + 2 * n, n * sizeof(double));
-    memcpy(f->HZ, from + 8 + 3 * n, n * sizeof(double));
+    const double *const part[4] = {f->A, f->H, f->Z, f->HZ};
+    const size_t n = f->P * f->N;
+    size_t l;
+    if (!f->o.state) return;
+    hfy_kernel_head_(f, f->o.state);
+    memset(f->o.state + 8, 0, 4 * n * sizeof(double));
+    for (l = 0; l < 4; l++)
+        if (part[l]) memcpy(f->o.state + 8 + l * n, part[l], n * sizeof(double));
 }
 
-HFY_PRIVATE_ hfy_status hfy_kernel_exact_(hfy_kernel_fit_ *f, hfy_kernel_result *result, hfy_work *w)
+/* The start of a training: from a state, or from 0. */
+HFY_PRIVATE_ void hfy_kernel_load_(hfy_kernel_fit_ *f)
 {
-    double t, first = 0;
-    size_t it, i, j, start;
-    memcpy(f->l, f->K, f->P * f->P * sizeof(double));
-    for (i = 0; i < f->P; i++) {
-        for (j = 0; j <= i; j++) f->l[i * f->P + j] *= 0.25;
-        f->l[i * f->P + i] += f->o.lambda;
-    }
-    if (hfy_linalg_factor_run_(&f->factor))
-        return hfy_base_fail_(w, HFY_ERR_SINGULAR,
-                              "K/4 + lambda is not positive definite in rounding: lambda %g is too small", f->o.lambda);
-    hfy_kernel_load_(f, &it, &t);
-    for (start = it;; it++) {
-        double at_z, t_new = 1, *hold;
-        int done = 0;
-        if (it - start >= f->o.max_iterations) break;
-        hfy_kernel_rows_(f, hfy_kernel_each_residual_);
-        at_z = hfy_kernel_most_(f);
-        if (!hfy_base_is_finite_(at_z)) return hfy_kernel_left_range_(it, w);
-        if (it == start) first = at_z;
+    double *const part[4] = {f->A, f->H, f->Z, f->HZ};
+    const double *s = f->o.resume ? f->o.state : NULL;
+    const size_t n = f->P * f->N;
+    size_t l;
+    f->iteration = s ? (size_t)s[1] : 0;
+    f->t = s ? s[2] : 1;
+    for (l = 0; l < 4; l++)
+        if (part[l] && s)
+            memcpy(part[l], s + 8 + l * n, n * sizeof(double));
+        else if (part[l])
+            memset(part[l], 0, n * sizeof(double));
+}
+
+/* The factor of K scale + lambda. */
+HFY_PRIVATE_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy_work *w)
+{
+    size_t i;
+    for (i = 0; i < f->P * f->P; i++) f->l[i] = f->K[i] * scale;
+    for (i = 0; i < f->P; i++) f->l[i * f->P + i] += f->o.lambda;
+    if (!hfy_linalg_factor_run_(&f->factor)) return HFY_OK;
+    return hfy_base_fail_(w, HFY_ERR_SINGULAR,
+                          "%g K + lambda is not positive definite in rounding: lambda %g is too small", scale,
+                          f->o.lambda);
+}
+
+/* Accelerated steps in the metric of B = K/4 + lambda, which bounds every neuron's Hessian (math 16.2). */
+HFY_PRIVATE_ hfy_status hfy_kernel_exact_(hfy_kernel_fit_ *f, hfy_work *w)
+{
+    hfy_status status = hfy_kernel_factor_(f, 0.25, w);
+    double first = 0;
+    int done = 0;
+    size_t n;
+    if (status) return status;
+    hfy_kernel_load_(f);
+    for (n = 0; n < f->o.max_iterations && !done && !f->out.stopped; n++) {
+        const double at_z = hfy_kernel_most_(f, hfy_kernel_each_residual_), t = f->t;
+        if (!hfy_base_is_finite_(at_z)) return hfy_kernel_left_range_(f->iteration, w);
+        if (!n) first = at_z;
         hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
         hfy_kernel_rows_(f, hfy_kernel_each_step_);
         hfy_kernel_times_gram_(f, f->next, f->next_h);
-        hfy_kernel_rows_(f, hfy_kernel_each_turn_);
-        f->momentum = 0;
-        if (!(hfy_kernel_sum_rows_(f) > 0)) {
-            t_new = (1 + sqrt(1 + 4 * t * t)) / 2;
-            f->momentum = (t - 1) / t_new;
-        }
-        t = t_new;
+        /* Nesterov's momentum, dropped where the gradient points along the last move */
+        f->t = hfy_kernel_sum_(f, hfy_kernel_each_turn_) > 0 ? 1 : (1 + sqrt(1 + 4 * t * t)) / 2;
+        f->momentum = f->t > 1 ? (t - 1) / f->t : 0;
         hfy_kernel_rows_(f, hfy_kernel_each_move_);
-        hold = f->A, f->A = f->next, f->next = hold;
-        hold = f->H, f->H = f->next_h, f->next_h = hold;
-        if (at_z < 8 * f->o.tol) { /* near enough to look closely */
-            hfy_kernel_rows_(f, hfy_kernel_each_end_);
-            done = hfy_kernel_most_(f) < f->o.tol;
-        }
-        if (hfy_kernel_report_(f, it + 1, at_z, first)) result->stopped = 1;
-        if (done || result->stopped) {
-            it++;
-            break;
-        }
+        hfy_base_swap_(&f->A, &f->next, sizeof f->A);
+        hfy_base_swap_(&f->H, &f->next_h, sizeof f->H);
+        /* near enough to look closely? */
+        done = at_z < 8 * f->o.tol && hfy_kernel_most_(f, hfy_kernel_each_end_) < f->o.tol;
+        hfy_kernel_report_(f, at_z, first);
     }
-    result->iterations = it;
-    hfy_kernel_save_(f, it, t);
+    hfy_kernel_save_(f);
     return HFY_OK;
 }
 
-HFY_PRIVATE_ hfy_status hfy_kernel_paper_(hfy_kernel_fit_ *f, hfy_kernel_result *result, hfy_work *w)
+/* The papers' gradient descent: A <- A - eta K R. */
+HFY_PRIVATE_ hfy_status hfy_kernel_paper_(hfy_kernel_fit_ *f, hfy_work *w)
 {
-    double t, first = 0, most;
-    size_t it, start;
-    hfy_kernel_load_(f, &it, &t);
-    for (start = it;;) {
-        if (it - start >= f->o.max_iterations) break;
-        hfy_kernel_rows_(f, hfy_kernel_each_end_);
-        most = hfy_kernel_most_(f);
-        if (!hfy_base_is_finite_(most)) return hfy_kernel_left_range_(it, w);
-        if (it == start) first = most;
-        if (f->o.tol > 0 && most < f->o.tol) break;
+    double first = 0;
+    size_t n;
+    hfy_kernel_load_(f);
+    for (n = 0; n < f->o.max_iterations && !f->out.stopped; n++) {
+        const double most = hfy_kernel_most_(f, hfy_kernel_each_end_);
+        if (!hfy_base_is_finite_(most)) return hfy_kernel_left_range_(f->iteration, w);
+        if (!n) first = most;
+        if (most < f->o.tol) break;
         hfy_kernel_times_gram_(f, f->R, f->next);
         hfy_kernel_rows_(f, hfy_kernel_each_descend_);
         hfy_kernel_times_gram_(f, f->A, f->H);
-        it++;
-        if (hfy_kernel_report_(f, it, most, first)) {
-            result->stopped = 1;
-            break;
-        }
+        hfy_kernel_report_(f, most, first);
     }
-    result->iterations = it;
-    hfy_kernel_save_(f, it, t);
+    hfy_kernel_save_(f);
     return HFY_OK;
 }
 
@@ -19088,32 +19074,19 @@ HFY_PRIVATE_ hfy_status hfy_kernel_paper_(hfy_kernel_fit_ *f, hfy_kernel_result 
 HFY_PRIVATE_ hfy_status hfy_kernel_linear_(hfy_kernel_fit_ *f, hfy_work *w)
 {
     const size_t P = f->P, N = f->N;
-    size_t i, j, kept = 0;
+    hfy_status status;
+    size_t i, j;
     for (i = 0; i < P; i++)
         for (j = 0; j < N; j++) f->A[i * N + j] = hfy_kernel_bit_(f->view.k.patterns + i * f->view.words, j) ? 1 : -1;
     if (f->o.trainer == HFY_KERNEL_RAW) return HFY_OK;
+    if (f->o.trainer == HFY_KERNEL_RIDGE) { /* (K + lambda)^-1 X */
+        status = hfy_kernel_factor_(f, 1, w);
+        if (!status) hfy_linalg_factor_solve_(&f->factor, f->A, N);
+        return status;
+    }
     memcpy(f->l, f->K, P * P * sizeof(double));
-    if (f->o.trainer == HFY_KERNEL_RIDGE) {
-        for (i = 0; i < P; i++) f->l[i * P + i] += f->o.lambda;
-        if (hfy_linalg_factor_run_(&f->factor))
-            return hfy_base_fail_(w, HFY_ERR_SINGULAR,
-                                  "K + lambda is not positive definite in rounding: lambda %g is too small",
-                                  f->o.lambda);
-        hfy_linalg_factor_solve_(&f->factor, f->A, N);
-        return HFY_OK;
-    }
-    {
-        double *values = f->row_sum, *vectors = f->newton;
-        hfy_status status = hfy_linalg_eigen_run_(&f->eigen, f->l, values, vectors);
-        if (status) return hfy_base_fail_(w, status, "QL did not converge on the Gram matrix");
-        while (kept < P && values[kept] > 4 * (double)P * DBL_EPSILON * values[0]) kept++;
-        hfy_linalg_dgemm_(f->view.simd, kept, N, P, 1, vectors, P, 1, f->A, N, 1, 0, f->next, N, 1, f->gemm);
-        for (i = 0; i < kept; i++)
-            for (j = 0; j < N; j++) f->next[i * N + j] /= values[i];
-        memset(f->A, 0, P * N * sizeof(double));
-        hfy_linalg_dgemm_(f->view.simd, P, N, kept, 1, vectors, 1, P, f->next, N, 1, 0, f->A, N, 1, f->gemm);
-    }
-    return HFY_OK;
+    status = hfy_binary_pinv_run_(&f->pinv, f->l, f->A, 4 * (double)P * DBL_EPSILON); /* K^+ X */
+    return status ? hfy_base_fail_(w, status, "QL did not converge on the Gram matrix") : HFY_OK;
 }
 
 HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count)
@@ -19126,85 +19099,100 @@ HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count)
 HFY_PRIVATE_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_kernel_training *training, hfy_work *w)
 {
     hfy_kernel_training *o = &f->o;
+    double head[8];
+    size_t l;
+    f->P = f->view.k.count;
+    f->N = f->view.k.dim;
     if (training) *o = *training;
     if ((unsigned)o->trainer > HFY_KERNEL_RAW)
         return hfy_base_fail_(w, HFY_ERR_ARG, "trainer is %z; it should be one of hfy_kernel_trainer",
                               (size_t)o->trainer);
-    if (!(o->lambda >= 0) || !hfy_base_is_finite_(o->lambda))
-        return hfy_base_fail_(w, HFY_ERR_ARG, "lambda is %g; it should be positive and finite, or 0 for 0.01",
-                              o->lambda);
-    if (!(o->lambda > 0)) o->lambda = 0.01;
-    if (o->unpenalised) {
-        if (o->trainer != HFY_KERNEL_PAPER)
-            return hfy_base_fail_(w, HFY_ERR_ARG, "unpenalised is for trainer PAPER: no other has a lambda of 0");
-        o->lambda = 0;
-    }
-    if (!(o->eta >= 0) || !hfy_base_is_finite_(o->eta))
-        return hfy_base_fail_(w, HFY_ERR_ARG, "eta is %g; it should be positive and finite, or 0 for 0.1", o->eta);
-    if (!(o->eta > 0)) o->eta = 0.1;
-    if (!(o->tol >= 0) || !hfy_base_is_finite_(o->tol))
-        return hfy_base_fail_(w, HFY_ERR_ARG, "tol is %g; it should be positive and finite, or 0", o->tol);
-    if (!(o->tol > 0) && o->trainer != HFY_KERNEL_PAPER) o->tol = 1e-8;
+    if (hfy_kernel_check_number_(o->lambda, "lambda", w) || hfy_kernel_check_number_(o->eta, "eta", w) ||
+        hfy_kernel_check_number_(o->tol, "tol", w))
+        return HFY_ERR_ARG;
+    if (o->unpenalised && o->trainer != HFY_KERNEL_PAPER)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "unpenalised is for trainer PAPER: no other has a lambda of 0");
+    o->lambda = o->unpenalised ? 0 : hfy_binary_default_(o->lambda, 0.01);
+    o->eta = hfy_binary_default_(o->eta, 0.1);
+    if (o->trainer != HFY_KERNEL_PAPER) o->tol = hfy_binary_default_(o->tol, 1e-8);
     if (!o->max_iterations)
         o->max_iterations = o->trainer == HFY_KERNEL_PAPER ? 200 : o->trainer == HFY_KERNEL_NEWTON ? 100 : 2000;
-    if (o->trainer > HFY_KERNEL_PAPER) {
-        if (o->resume || o->state)
-            return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER");
-    } else if (o->resume) {
-        const double *s = o->state;
-        if (!s) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
-        if (fabs(s[0] - 4711 - (double)o->trainer) > 0 || fabs(s[3] - (double)f->N) > 0 ||
-            fabs(s[4] - (double)f->P) > 0 || fabs(s[5] - o->lambda) > 0 || fabs(s[6] - f->view.k.gamma) > 0 ||
-            (o->trainer == HFY_KERNEL_PAPER && fabs(s[7] - o->eta) > 0) || hfy_base_is_nan_(s[0] + s[3] + s[4]))
+    if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER");
+    if (o->resume && !o->state) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
+    hfy_kernel_head_(f, head);
+    for (l = 0; o->resume && l < 8; l++) /* iteration and t may differ, and eta where it is not used */
+        if (l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) && !(fabs(o->state[l] - head[l]) <= 0))
             return hfy_base_fail_(w, HFY_ERR_ARG,
                                   "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
-    }
-    if (o->gram && !hfy_base_is_finite_(hfy_linalg_largest_(o->gram, f->P * f->P)))
-        return hfy_base_fail_(w, HFY_ERR_ARG, "gram holds NaN or infinity");
-    return HFY_OK;
+    return hfy_kernel_check_finite_(o->gram, f->P * f->P, "gram", w);
 }
 
 HFY_PRIVATE_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_ *f)
 {
     const size_t P = f->P, square = hfy_base_times_(P, P), n = hfy_base_times_(P, f->N);
-    const size_t most = P > f->N ? P : f->N;
     const hfy_kernel_trainer trainer = f->o.trainer;
-    hfy_kernel_plan_table_(arena, &f->view);
-    hfy_kernel_plan_gram_(arena, &f->grams, &f->view);
-    hfy_kernel_plan_lanczos_(arena, P, &f->lanczos);
+    const int exact = trainer == HFY_KERNEL_EXACT, factor = exact || trainer == HFY_KERNEL_RIDGE;
+    const int projection = trainer == HFY_KERNEL_PROJECTION;
+    double **const all[] = {&f->A, &f->H, &f->R, &f->next, NULL}, **const exacts[] = {&f->Z, &f->HZ, &f->next_h, NULL};
+    hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, &f->grams);
+    hfy_kernel_plan_largest_(arena, &f->view, &f->largest);
     f->tasks = hfy_base_workers_();
-    f->slice = hfy_linalg_gemm_scratch_(P, most, P, sizeof(double));
+    f->slice = hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double));
     f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->slice));
     f->row_sum = HFY_TAKE_(arena, double, P);
     f->row_most = HFY_TAKE_(arena, double, P);
-    f->gram = HFY_TAKE_(arena, double, f->o.gram ? 0 : square);
-    f->A = HFY_TAKE_(arena, double, n);
-    f->H = HFY_TAKE_(arena, double, n);
-    f->R = HFY_TAKE_(arena, double, n);
-    f->next = HFY_TAKE_(arena, double, n);
-    if (trainer == HFY_KERNEL_EXACT) {
-        f->Z = HFY_TAKE_(arena, double, n);
-        f->HZ = HFY_TAKE_(arena, double, n);
-        f->next_h = HFY_TAKE_(arena, double, n);
-    }
-    if (trainer == HFY_KERNEL_EXACT || trainer == HFY_KERNEL_RIDGE || trainer == HFY_KERNEL_PROJECTION)
-        f->l = HFY_TAKE_(arena, double, square);
-    if (trainer == HFY_KERNEL_EXACT || trainer == HFY_KERNEL_RIDGE) {
+    hfy_kernel_take_(arena, n, all);
+    hfy_kernel_take_(arena, exact ? n : 0, exacts);
+    f->l = HFY_TAKE_(arena, double, factor || projection ? square : 0);
+    if (projection) hfy_binary_plan_pinv_(arena, f->view.simd, P, f->N, &f->pinv);
+    if (factor) {
         hfy_linalg_factor_plan_(arena, P, f->N, &f->factor);
         f->factor.l = f->l;
         f->factor.simd = f->view.simd;
     }
-    if (trainer == HFY_KERNEL_PROJECTION) {
-        f->newton = HFY_TAKE_(arena, double, square);
-        hfy_linalg_eigen_plan_(arena, P, 1, &f->eigen);
-        f->eigen.simd = f->view.simd;
-    }
     if (trainer == HFY_KERNEL_NEWTON) {
-        f->newton_size = hfy_base_plus_(square, hfy_base_times_(P, 8));
+        f->newton_size = hfy_base_plus_(square, hfy_base_times_(P, 7));
         f->newton = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->newton_size));
         f->newton_status = HFY_TAKE_(arena, hfy_status, f->N);
         f->newton_steps = HFY_TAKE_(arena, size_t, f->N);
     }
+}
+
+/* The trainer asked for, and what came of it: residual, loss, duality gap. */
+HFY_PRIVATE_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w)
+{
+    const hfy_kernel_training *o = &f->o;
+    hfy_kernel_result *out = &f->out;
+    hfy_status status = HFY_OK;
+    size_t j;
+    f->K = hfy_kernel_have_gram_(&f->grams);
+    out->gram_largest = hfy_kernel_largest_of_(&f->largest, f->K, NULL, 0);
+    out->stability = o->eta * (out->gram_largest * out->gram_largest / 4 + o->lambda * out->gram_largest) / 2;
+    out->unstable = o->trainer == HFY_KERNEL_PAPER && out->stability >= 1;
+    switch (o->trainer) {
+    case HFY_KERNEL_EXACT: status = hfy_kernel_exact_(f, w); break;
+    case HFY_KERNEL_PAPER: status = hfy_kernel_paper_(f, w); break;
+    case HFY_KERNEL_NEWTON: hfy_base_parallel_(f->tasks, hfy_kernel_newton_task_, f); break;
+    default: status = hfy_kernel_linear_(f, w); break;
+    }
+    if (status) return status;
+    for (j = 0; f->newton && j < f->N; j++) {
+        if (f->newton_steps[j] > f->iteration) f->iteration = f->newton_steps[j];
+        if (f->newton_status[j])
+            return hfy_base_fail_(w, f->newton_status[j], "Newton's method failed for neuron %z", j);
+    }
+    out->iterations = f->iteration;
+    if (o->trainer > HFY_KERNEL_PAPER) hfy_kernel_times_gram_(f, f->A, f->H);
+    out->residual = hfy_kernel_most_(f, hfy_kernel_each_end_);
+    out->loss = hfy_kernel_sum_(f, hfy_kernel_each_loss_);
+    if (!hfy_base_is_finite_(out->residual) || !hfy_base_is_finite_(out->loss))
+        return hfy_kernel_left_range_(out->iterations, w);
+    out->gap = HUGE_VAL;
+    if (!(o->lambda > 0)) return HFY_OK;
+    hfy_kernel_times_gram_(f, f->R, f->next);
+    out->gap = out->loss - hfy_kernel_sum_(f, hfy_kernel_each_dual_);
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training, double *alpha,
@@ -19212,87 +19200,38 @@ HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_t
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_kernel_fit_ fit, *f = &fit;
-    hfy_kernel_result out;
+    hfy_kernel_fit_ f;
     hfy_status status;
-    size_t j;
-    memset(&out, 0, sizeof out);
-    memset(f, 0, sizeof *f);
-    status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, &f->view, w);
-    f->P = f->view.k.count, f->N = f->view.k.dim;
-    if (!status && !alpha) status = hfy_base_fail_(w, HFY_ERR_ARG, "alpha is NULL");
-    if (!status) status = hfy_kernel_check_training_(f, training, w);
-    while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, f);
+    memset(&f, 0, sizeof f);
+    status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, !alpha ? "alpha" : NULL, &f.view, w);
+    if (!status) status = hfy_kernel_check_training_(&f, training, w);
+    while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, &f);
+    if (!status) status = hfy_kernel_fit_run_(&f, w);
     if (!status) {
-        f->K = f->o.gram;
-        if (!f->K) {
-            hfy_kernel_fill_table_(&f->view);
-            hfy_kernel_run_gram_(&f->grams, f->gram);
-            f->K = f->gram;
-        }
-        out.gram_largest = hfy_kernel_largest_(f->view.simd, f->K, NULL, 0, f->P, &f->lanczos);
-        out.stability = f->o.eta * (out.gram_largest * out.gram_largest / 4 + f->o.lambda * out.gram_largest) / 2;
-        out.unstable = f->o.trainer == HFY_KERNEL_PAPER && out.stability >= 1;
-        switch (f->o.trainer) {
-        case HFY_KERNEL_EXACT: status = hfy_kernel_exact_(f, &out, w); break;
-        case HFY_KERNEL_PAPER: status = hfy_kernel_paper_(f, &out, w); break;
-        case HFY_KERNEL_NEWTON:
-            hfy_base_parallel_(f->tasks, hfy_kernel_newton_task_, f);
-            for (j = 0; j < f->N; j++) {
-                if (f->newton_steps[j] > out.iterations) out.iterations = f->newton_steps[j];
-                if (f->newton_status[j] && !status)
-                    status = hfy_base_fail_(w, f->newton_status[j], "Newton's method failed for neuron %z", j);
-            }
-            break;
-        default: status = hfy_kernel_linear_(f, w); break;
-        }
-    }
-    if (!status) {
-        if (f->o.trainer > HFY_KERNEL_PAPER) hfy_kernel_times_gram_(f, f->A, f->H);
-        hfy_kernel_rows_(f, hfy_kernel_each_end_);
-        out.residual = hfy_kernel_most_(f);
-        hfy_kernel_rows_(f, hfy_kernel_each_loss_);
-        out.loss = hfy_kernel_sum_rows_(f);
-        if (!hfy_base_is_finite_(out.residual) || !hfy_base_is_finite_(out.loss))
-            status = hfy_kernel_left_range_(out.iterations, w);
-    }
-    if (!status) {
-        out.gap = HUGE_VAL;
-        if (f->o.lambda > 0) {
-            hfy_kernel_times_gram_(f, f->R, f->next);
-            hfy_kernel_rows_(f, hfy_kernel_each_dual_);
-            out.gap = out.loss - hfy_kernel_sum_rows_(f);
-        }
-        memcpy(alpha, f->A, f->P * f->N * sizeof(double));
-        if (result) *result = out;
-        if (f->o.trainer == HFY_KERNEL_EXACT && !out.stopped && !(out.residual < f->o.tol))
+        memcpy(alpha, f.A, f.P * f.N * sizeof(double));
+        if (result) *result = f.out;
+        if (f.o.trainer == HFY_KERNEL_EXACT && !f.out.stopped && !(f.out.residual < f.o.tol))
             status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE,
-                                    "residual is %g after %z iterations; tol is %g (alpha is usable)", out.residual,
-                                    out.iterations, f->o.tol);
+                                    "residual is %g after %z iterations; tol is %g (alpha is usable)", f.out.residual,
+                                    f.out.iterations, f.o.tol);
     }
     return hfy_base_close_(w, &local, status);
 }
 
+/* --- alpha in other forms --- */
+
 HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = HFY_OK;
-    double most = 0, step;
+    hfy_status status = hfy_base_null_(w, !n ? NULL : !alpha ? "alpha" : !bytes ? "bytes" : NULL);
+    double most;
     size_t i;
     if (!hfy_base_fits_(n, 1, sizeof(double)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: an array of that size cannot exist", n);
-    else if (n && (!alpha || !bytes))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !alpha ? "alpha" : "bytes");
-    else
-        most = hfy_linalg_largest_(alpha, n);
-    if (!status && !hfy_base_is_finite_(most))
-        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha holds NaN or infinity");
-    if (!status) {
-        step = most > 0 ? most / 127 : 1;
-        for (i = 0; i < n; i++) bytes[i] = (signed char)floor(alpha[i] / most * 127 + 0.5);
-        if (!(most > 0) && n) memset(bytes, 0, n);
-        if (scale) *scale = step;
-    }
+    most = status ? 0 : hfy_linalg_largest_(alpha, n);
+    if (!hfy_base_is_finite_(most)) status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha holds NaN or infinity");
+    for (i = 0; !status && i < n; i++) bytes[i] = (signed char)(most > 0 ? floor(alpha[i] / most * 127 + 0.5) : 0);
+    if (!status && scale) *scale = most > 0 ? most / 127 : 1;
     return hfy_base_close_(w, &local, status);
 }
 
@@ -19305,12 +19244,11 @@ HFY_PRIVATE_ double hfy_kernel_alpha_(const hfy_kernel *k, size_t at)
 /* NaN stays NaN, and then nothing is skipped. */
 HFY_PRIVATE_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound)
 {
-    const size_t N = k->dim;
     size_t i, j;
-    for (j = 0; j < N; j++) bound[j] = 0;
+    memset(bound, 0, k->dim * sizeof *bound);
     for (i = 0; i < k->count; i++)
-        for (j = 0; j < N; j++) {
-            double a = fabs(hfy_kernel_alpha_(k, i * N + j));
+        for (j = 0; j < k->dim; j++) {
+            double a = fabs(hfy_kernel_alpha_(k, i * k->dim + j));
             if (a > bound[j] || hfy_base_is_nan_(a)) bound[j] = a;
         }
 }
@@ -19321,14 +19259,12 @@ HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy
     hfy_kernel_view_ v;
     hfy_kernel bare;
     hfy_status status;
-    size_t i, n;
+    size_t i;
     memset(&bare, 0, sizeof bare);
     if (kernel) bare = *kernel;
     bare.bound = NULL; /* it may be what is to be filled */
-    status = hfy_kernel_open_(kernel ? &bare : NULL, HFY_KERNEL_ANY_ALPHA_, &v, w);
-    n = status ? 0 : v.k.count * v.k.dim;
-    if (!status && !bound) status = hfy_base_fail_(w, HFY_ERR_ARG, "bound is NULL");
-    for (i = 0; !status && i < n; i++)
+    status = hfy_kernel_open_(kernel ? &bare : NULL, HFY_KERNEL_ANY_ALPHA_, !bound ? "bound" : NULL, &v, w);
+    for (i = 0; !status && i < v.k.count * v.k.dim; i++)
         if (!hfy_base_is_finite_(hfy_kernel_alpha_(&v.k, i)))
             status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
     if (!status) hfy_kernel_bounds_(&v.k, bound);
@@ -19338,31 +19274,31 @@ HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy
 HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
                                   hfy_work *work)
 {
+    const char *missing = !keys ? "keys" : !values ? "values" : !net ? "net" : NULL;
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_kernel_view_ v;
-    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, &v, w);
-    size_t i, j, n = v.k.count * v.k.dim;
-    if (!status && (!keys || !values || !net))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !keys ? "keys" : !values ? "values" : "net");
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, missing, &v, w);
+    const size_t N = v.k.dim, n = v.k.count * N;
+    const int rbf = v.k.kind == HFY_KERNEL_RBF;
+    size_t i;
     if (!status && v.k.kind == HFY_KERNEL_POLYNOMIAL)
         status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "a POLYNOMIAL kernel is no separation of a net");
     for (i = 0; !status && i < n; i++)
         if (!(fabs(v.k.alpha[i]) <= HFY_REAL_MAX_))
             status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is beyond hfy_real", i);
     if (!status) {
-        for (i = 0; i < v.k.count; i++)
-            for (j = 0; j < v.k.dim; j++) {
-                keys[i * v.k.dim + j] = hfy_kernel_bit_(v.k.patterns + i * v.words, j) ? 1 : -1;
-                values[i * v.k.dim + j] = (hfy_real)v.k.alpha[i * v.k.dim + j];
-            }
+        for (i = 0; i < n; i++) {
+            keys[i] = hfy_kernel_bit_(v.k.patterns + i / N * v.words, i % N) ? 1 : -1;
+            values[i] = (hfy_real)v.k.alpha[i];
+        }
         memset(net, 0, sizeof *net);
-        net->dim = v.k.dim;
+        net->dim = N;
         net->count = v.k.count;
         net->keys = keys;
         net->values = values;
-        net->sim = v.k.kind == HFY_KERNEL_RBF ? HFY_SIM_EUCLIDEAN : HFY_SIM_DOT;
-        net->beta = v.k.kind == HFY_KERNEL_RBF ? 2 * v.k.gamma : v.k.gamma;
-        net->sep.kind = v.k.kind == HFY_KERNEL_RBF ? HFY_SEP_EXP : HFY_SEP_IDENTITY;
+        net->sim = rbf ? HFY_SIM_EUCLIDEAN : HFY_SIM_DOT;
+        net->beta = rbf ? 2 * v.k.gamma : v.k.gamma;
+        net->sep.kind = rbf ? HFY_SEP_EXP : HFY_SEP_IDENTITY;
         net->post.kind = HFY_POST_SIGN;
         net->max_steps = v.k.max_steps;
     }
@@ -19379,7 +19315,7 @@ typedef struct hfy_kernel_slot_ {
     double *k, *h;            /* BATCH x count, BATCH x dim */
     float *k_float, *h_float; /* the same, for alpha_float */
     double *gemm;
-    size_t *order; /* dim */
+    size_t *order;  /* dim */
     uint32_t *few;  /* skipping: FEW x row: distances */
     size_t *nearby; /* skipping: count: patterns that matter */
     uint64_t *rest; /* skipping: BATCH x words: states of which it could not be said */
@@ -19391,61 +19327,35 @@ typedef struct hfy_kernel_walk_ {
     const uint64_t *states;
     uint64_t *out;
     hfy_kernel_report report;
-    double *turned; /* dim x count: alpha by neurons, for asynchronous orders */
-    int skips;      /* leave out patterns that cannot turn a bit? */
-    size_t row;     /* count, rounded up to a multiple of 8 */
-    uint64_t *planes;    /* skipping: words x row: the patterns by words */
-    double *bound;       /* skipping: dim: largest |alpha| */
-    uint32_t reach[2];   /* skipping: how much farther than the nearest a pattern may be to be counted */
+    double *turned;    /* dim x count: alpha by neurons, for asynchronous orders */
+    int skips;         /* leave out patterns that cannot turn a bit? */
+    size_t row;        /* count, rounded up to a multiple of 8 */
+    uint64_t *planes;  /* skipping: words x row: the patterns by words */
+    double *bound;     /* skipping: dim: largest |alpha| */
+    uint32_t reach[2]; /* skipping: how much farther than the nearest a pattern may be to be counted */
     hfy_kernel_slot_ *slot;
+    uint64_t *cues, *ends; /* trials: n x words */
 } hfy_kernel_walk_;
 
-HFY_PRIVATE_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, size_t n, hfy_kernel_walk_ *walk)
-{
-    const size_t P = v->k.count, N = v->k.dim, batch = HFY_KERNEL_BATCH_;
-    const int floats = !v->k.alpha && v->k.alpha_float;
-    size_t t;
-    walk->view = v;
-    walk->n = n;
-    walk->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
-    walk->skips = v->k.kind == HFY_KERNEL_RBF && v->k.order == HFY_BINARY_SYNCHRONOUS && !v->k.nearest &&
-                  (v->k.bound || n >= HFY_KERNEL_MANY_);
-    walk->row = (P + 7) & ~(size_t)7;
-    walk->planes = HFY_TAKE_(arena, uint64_t, walk->skips ? hfy_base_times_(walk->row, v->words) : 0);
-    walk->bound = HFY_TAKE_(arena, double, walk->skips ? N : 0);
-    walk->slot = HFY_TAKE_(arena, hfy_kernel_slot_, walk->tasks);
-    walk->turned = HFY_TAKE_(arena, double, v->k.order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0);
-    for (t = 0; t < walk->tasks; t++) {
-        hfy_kernel_slot_ s;
-        memset(&s, 0, sizeof s);
-        s.now = HFY_TAKE_(arena, uint64_t, batch * v->words);
-        s.before = HFY_TAKE_(arena, uint64_t, batch * v->words);
-        s.d = HFY_TAKE_(arena, uint32_t, P);
-        s.tally = HFY_TAKE_(arena, uint32_t, N + 1);
-        s.k = HFY_TAKE_(arena, double, hfy_base_times_(batch, P));
-        s.h = HFY_TAKE_(arena, double, hfy_base_times_(batch, N));
-        s.k_float = HFY_TAKE_(arena, float, floats ? hfy_base_times_(batch, P) : 0);
-        s.h_float = HFY_TAKE_(arena, float, floats ? hfy_base_times_(batch, N) : 0);
-        s.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, N, P, sizeof(double)) +
-                                              hfy_linalg_gemm_scratch_(batch, N, P, sizeof(float)));
-        s.order = HFY_TAKE_(arena, size_t, N);
-        s.few = HFY_TAKE_(arena, uint32_t, walk->skips ? hfy_base_times_(HFY_SIMD_FEW_, walk->row) : 0);
-        s.nearby = HFY_TAKE_(arena, size_t, walk->skips ? P : 0);
-        s.rest = HFY_TAKE_(arena, uint64_t, walk->skips ? batch * v->words : 0);
-        if (arena->base) walk->slot[t] = s;
-    }
-}
-
-/* The `nearest` patterns: all below distance *at, and of those at it the first *ties. */
+/* The `nearest` patterns: all below distance *at, and of those at it the first *ties; 0: all below UINT32_MAX. */
 HFY_PRIVATE_ void hfy_kernel_nearest_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t *at,
                                       size_t *ties)
 {
     size_t i, have = 0;
+    *at = UINT32_MAX;
+    *ties = SIZE_MAX;
+    if (!v->k.nearest) return;
     memset(tally, 0, (v->k.dim + 1) * sizeof *tally);
     for (i = 0; i < v->k.count; i++) tally[d[i]]++;
     for (i = 0; have + tally[i] < v->k.nearest; i++) have += tally[i];
     *at = (uint32_t)i;
     *ties = v->k.nearest - have;
+}
+
+/* Does a pattern at distance d count? Asked in the order of the patterns. */
+HFY_PRIVATE_ int hfy_kernel_counts_(uint32_t d, uint32_t at, size_t *ties)
+{
+    return d < at || (d == at && *ties && (*ties)--);
 }
 
 HFY_PRIVATE_ uint32_t hfy_kernel_least_(const hfy_kernel_view_ *v, const uint32_t *d)
@@ -19462,20 +19372,14 @@ HFY_PRIVATE_ void hfy_kernel_values_(const hfy_kernel_view_ *v, const uint32_t *
                                      double *k)
 {
     const double *table = v->table;
-    size_t i, P = v->k.count, ties;
+    const size_t P = v->k.count;
+    size_t i, ties;
     uint32_t at;
-    if (!v->k.nearest) {
-        for (i = 0; i < P; i++) k[i] = table[d[i] - least];
-        return;
-    }
+    for (i = 0; i < P; i++) k[i] = table[d[i] - least];
+    if (!v->k.nearest) return;
     hfy_kernel_nearest_(v, d, tally, &at, &ties);
-    for (i = 0; i < P; i++) {
-        k[i] = 0;
-        if (d[i] < at || (d[i] == at && ties)) {
-            if (d[i] == at) ties--;
-            k[i] = table[d[i] - least];
-        }
-    }
+    for (i = 0; i < P; i++)
+        if (!hfy_kernel_counts_(d[i], at, &ties)) k[i] = 0;
 }
 
 /* h += c alpha_i, whatever alpha there is. */
@@ -19484,8 +19388,7 @@ HFY_PRIVATE_ void hfy_kernel_add_(const hfy_kernel *k, double c, size_t i, doubl
     const size_t N = k->dim;
     size_t j;
     if (k->alpha) {
-        const double *x = k->alpha + i * N;
-        for (j = 0; j < N; j++) h[j] += c * x[j];
+        hfy_linalg_axpy_(c, k->alpha + i * N, h, N);
     } else if (k->alpha_float) {
         const float *x = k->alpha_float + i * N;
         for (j = 0; j < N; j++) h[j] += c * (double)x[j];
@@ -19502,11 +19405,9 @@ HFY_PRIVATE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_slot_
 {
     const size_t P = v->k.count, N = v->k.dim;
     const int dense = !v->k.nearest && (v->k.alpha || v->k.alpha_float);
-    size_t a, i, j;
+    size_t a, i, ties;
     for (a = 0; a < m; a++) {
-        double *h = s->h + a * N;
-        uint32_t least, at = UINT32_MAX;
-        size_t ties = 0;
+        uint32_t least, at;
         hfy_kernel_distances_(v, states + a * v->words, P, s->d);
         least = relative ? hfy_kernel_least_(v, s->d) : 0;
         if (shift) shift[a] = -4 * v->k.gamma * least;
@@ -19514,25 +19415,21 @@ HFY_PRIVATE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_slot_
             hfy_kernel_values_(v, s->d, s->tally, least, s->k + a * P);
             continue;
         }
-        if (v->k.nearest) hfy_kernel_nearest_(v, s->d, s->tally, &at, &ties);
-        for (j = 0; j < N; j++) h[j] = 0;
-        for (i = 0; i < P; i++) {
-            if (s->d[i] > at || (s->d[i] == at && !ties)) continue;
-            if (s->d[i] == at) ties--;
-            hfy_kernel_add_(&v->k, v->table[s->d[i] - least], i, h);
-        }
+        hfy_kernel_nearest_(v, s->d, s->tally, &at, &ties);
+        memset(s->h + a * N, 0, N * sizeof *s->h);
+        for (i = 0; i < P; i++)
+            if (hfy_kernel_counts_(s->d[i], at, &ties))
+                hfy_kernel_add_(&v->k, v->table[s->d[i] - least], i, s->h + a * N);
     }
-    if (!dense) return;
-    if (v->k.alpha) {
+    if (dense && v->k.alpha)
         hfy_linalg_dgemm_(v->simd, m, N, P, 1, s->k, P, 1, v->k.alpha, N, 1, 0, s->h, N, 1, s->gemm);
-        return;
-    }
-    for (i = 0; i < m * P; i++) s->k_float[i] = (float)s->k[i];
+    if (!dense || v->k.alpha) return;
     memset(s->h, 0, m * N * sizeof *s->h);
-    for (j = 0; j < P; j += HFY_KERNEL_FLOATS_) { /* float within a block, double from block to block */
-        hfy_linalg_sgemm_(v->simd, m, N, hfy_base_min_(HFY_KERNEL_FLOATS_, P - j), 1, s->k_float + j, P, 1,
-                          v->k.alpha_float + j * N, N, 1, 0, s->h_float, N, 1, (float *)(void *)s->gemm);
-        for (i = 0; i < m * N; i++) s->h[i] += (double)s->h_float[i];
+    for (i = 0; i < m * P; i++) s->k_float[i] = (float)s->k[i];
+    for (i = 0; i < P; i += HFY_KERNEL_FLOATS_) { /* float within a block, double from block to block */
+        hfy_linalg_sgemm_(v->simd, m, N, hfy_base_min_(HFY_KERNEL_FLOATS_, P - i), 1, s->k_float + i, P, 1,
+                          v->k.alpha_float + i * N, N, 1, 0, s->h_float, N, 1, (float *)(void *)s->gemm);
+        for (a = 0; a < m * N; a++) s->h[a] += (double)s->h_float[a];
     }
 }
 
@@ -19555,7 +19452,7 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
     return flips;
 }
 
-/* --- skipping: patterns that cannot turn a bit ---
+/* --- skipping: patterns that cannot turn a bit (math 16.2) ---
    K falls by e^(-4 gamma) a bit of distance. What all patterns farther than `reach` beyond the nearest add to h_j is at
    most their number times K there times the largest |alpha_j|; where |h_j| of the nearer ones exceeds that, and the
    rounding of both sums, its sign is the sign of the whole. */
@@ -19567,11 +19464,11 @@ HFY_PRIVATE_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_
     const hfy_kernel_view_ *v = walk->view;
     const size_t P = v->k.count, N = v->k.dim, room = P / 8;
     const double eps = v->k.alpha_float && !v->k.alpha ? (double)FLT_EPSILON : DBL_EPSILON;
-    size_t i, j, count;
     int stage;
     for (stage = 0; stage < 2; stage++) {
         const uint32_t reach = walk->reach[stage], most = least > UINT32_MAX - reach ? UINT32_MAX : least + reach;
         double sum = 0, beyond = reach >= N ? 0 : v->table[reach + 1];
+        size_t i, count;
         if (stage && reach == walk->reach[0]) break;
 #ifdef HFY_SIMD_POPCOUNT_
         if (v->wide) {
@@ -19580,12 +19477,9 @@ HFY_PRIVATE_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_
         } else
 #endif
             for (i = count = 0; i < P && count <= room; i++)
-                if (d[i] <= most) {
-                    if (count < room) s->nearby[count] = i;
-                    count++;
-                }
+                if (d[i] <= most && count++ < room) s->nearby[count - 1] = i;
         if (count > room) return 0;
-        for (j = 0; j < N; j++) s->h[j] = 0;
+        memset(s->h, 0, N * sizeof *s->h);
         for (i = 0; i < count; i++) {
             const double k = v->table[d[s->nearby[i]] - least];
             hfy_kernel_add_(&v->k, k, s->nearby[i], s->h);
@@ -19624,53 +19518,49 @@ HFY_PRIVATE_ void hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_
     }
 }
 
-/* States first .. last-1, all bits at once, a batch at a time. */
-HFY_PRIVATE_ void hfy_kernel_walk_together_(hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t first, size_t last)
+/* --- the walk --- */
+
+HFY_PRIVATE_ void hfy_kernel_note_(const hfy_kernel_walk_ *walk, size_t who, size_t steps, size_t period, size_t flips)
 {
-    const hfy_kernel_view_ *v = walk->view;
-    const size_t words = v->words, N = v->k.dim;
-    size_t from, a, b, t, m;
-    size_t who[HFY_KERNEL_BATCH_], flips[HFY_KERNEL_BATCH_];
+    if (walk->report.steps) walk->report.steps[who] = steps;
+    if (walk->report.period) walk->report.period[who] = period;
+    if (walk->report.flips) walk->report.flips[who] = flips;
+}
+
+/* m <= BATCH states from `first` on, all bits at once. Those that go on move up in the batch. */
+HFY_PRIVATE_ void hfy_kernel_walk_together_(hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t first, size_t m)
+{
+    const size_t words = walk->view->words, bytes = words * sizeof(uint64_t), N = walk->view->k.dim;
+    size_t who[HFY_KERNEL_BATCH_], flips[HFY_KERNEL_BATCH_], a, t;
     unsigned char sure[HFY_KERNEL_BATCH_];
-    for (from = first; from < last; from += HFY_KERNEL_BATCH_) {
-        m = hfy_base_min_(HFY_KERNEL_BATCH_, last - from);
-        memcpy(s->now, walk->states + from * words, m * words * sizeof(uint64_t));
-        for (a = 0; a < m; a++) who[a] = from + a, flips[a] = 0;
-        for (t = 1; m; t++) {
-            size_t left = 0, unsure = 0;
-            if (walk->skips) {
-                hfy_kernel_skip_all_(walk, s, m, who, sure);
-                for (a = 0; a < m; a++)
-                    if (!sure[a]) memcpy(s->rest + unsure++ * words, s->now + a * words, words * sizeof(uint64_t));
-                if (unsure) hfy_kernel_fields_(v, s, s->rest, unsure, 1, NULL);
-            } else {
-                memset(sure, 0, m);
-                hfy_kernel_fields_(v, s, s->now, m, 1, NULL);
+    memcpy(s->now, walk->states + first * words, m * bytes);
+    memset(flips, 0, sizeof flips);
+    for (a = 0; a < m; a++) who[a] = first + a;
+    for (t = 1; m; t++) {
+        size_t left = 0, unsure = 0;
+        memset(sure, 0, m);
+        if (walk->skips) hfy_kernel_skip_all_(walk, s, m, who, sure);
+        for (a = 0; walk->skips && a < m; a++)
+            if (!sure[a]) memcpy(s->rest + unsure++ * words, s->now + a * words, bytes);
+        if (unsure || !walk->skips)
+            hfy_kernel_fields_(walk->view, s, walk->skips ? s->rest : s->now, walk->skips ? unsure : m, 1, NULL);
+        for (a = unsure = 0; a < m; a++) { /* s->h: of those that are not sure, one after another */
+            const uint64_t *x = s->now + a * words, *past = s->before + a * words;
+            uint64_t *to = walk->out + who[a] * words;
+            const size_t changed = sure[a] ? hfy_kernel_apart_(to, x, words)
+                                           : hfy_kernel_signs_(s->h + unsure++ * N, N, x, to);
+            const size_t period = !changed ? 1 : t > 1 && !memcmp(to, past, bytes) ? 2 : 0;
+            flips[a] += changed;
+            if (period || t == walk->view->k.max_steps) {
+                hfy_kernel_note_(walk, who[a], t, period, flips[a]);
+                continue;
             }
-            for (a = unsure = 0; a < m; a++) {
-                uint64_t *x = s->now + a * words, *past = s->before + a * words;
-                uint64_t *to = walk->out + who[a] * words;
-                size_t changed = 0, period = 0;
-                if (!sure[a])
-                    changed = hfy_kernel_signs_(s->h + unsure++ * N, N, x, to);
-                else
-                    for (b = 0; b < words; b++) changed += hfy_kernel_ones_(to[b] ^ x[b]);
-                flips[a] += changed;
-                if (!changed) period = 1;
-                if (changed && t > 1 && !memcmp(to, past, words * sizeof(uint64_t))) period = 2;
-                if (period || t == v->k.max_steps) {
-                    if (walk->report.steps) walk->report.steps[who[a]] = t;
-                    if (walk->report.period) walk->report.period[who[a]] = period;
-                    if (walk->report.flips) walk->report.flips[who[a]] = flips[a];
-                    continue;
-                }
-                b = left++; /* stays: moves up in the batch */
-                memcpy(s->before + b * words, x, words * sizeof(uint64_t));
-                memcpy(s->now + b * words, to, words * sizeof(uint64_t));
-                who[b] = who[a], flips[b] = flips[a];
-            }
-            m = left;
+            memcpy(s->before + left * words, x, bytes);
+            memcpy(s->now + left * words, to, bytes);
+            who[left] = who[a];
+            flips[left++] = flips[a];
         }
+        m = left;
     }
 }
 
@@ -19679,28 +19569,23 @@ HFY_PRIVATE_ void hfy_kernel_walk_alone_(hfy_kernel_walk_ *walk, hfy_kernel_slot
 {
     const hfy_kernel_view_ *v = walk->view;
     const size_t words = v->words, N = v->k.dim, P = v->k.count;
+    uint64_t *x = s->now;
     hfy_rng rng = hfy_rng_seed(v->k.seed + who);
     size_t t, l, i, total = 0, period = 0;
-    uint64_t *x = s->now;
     memcpy(x, walk->states + who * words, words * sizeof(uint64_t));
     for (i = 0; i < N; i++) s->order[i] = i;
     hfy_kernel_distances_(v, x, P, s->d);
     hfy_kernel_values_(v, s->d, s->tally, hfy_kernel_least_(v, s->d), s->k);
     for (t = 0; t < v->k.max_steps && !period; t++) {
-        size_t flips = 0;
-        if (v->k.order == HFY_BINARY_RANDOM) /* Fisher-Yates */
-            for (i = N; i > 1; i--) {
-                size_t other = (size_t)(hfy_rng_u64(&rng) % i), hold = s->order[i - 1];
-                s->order[i - 1] = s->order[other];
-                s->order[other] = hold;
-            }
+        const size_t before = total;
+        if (v->k.order == HFY_BINARY_RANDOM) hfy_base_shuffle_(s->order, N, &rng);
         for (l = 0; l < N; l++) {
-            size_t j = s->order[l];
-            double h = hfy_linalg_dot_(s->k, walk->turned + j * P, P);
-            int own = hfy_kernel_bit_(x, j);
+            const size_t j = s->order[l];
+            const double h = hfy_linalg_dot_(s->k, walk->turned + j * P, P);
+            const int own = hfy_kernel_bit_(x, j);
             if (own ? !(h < 0) : !(h > 0)) continue;
             x[j / 64] ^= UINT64_C(1) << (j % 64);
-            flips++;
+            total++;
             for (i = 0; i < P; i++)
                 if (hfy_kernel_bit_(v->k.patterns + i * words, j) == own)
                     s->d[i]++;
@@ -19708,36 +19593,92 @@ HFY_PRIVATE_ void hfy_kernel_walk_alone_(hfy_kernel_walk_ *walk, hfy_kernel_slot
                     s->d[i]--;
             hfy_kernel_values_(v, s->d, s->tally, hfy_kernel_least_(v, s->d), s->k);
         }
-        total += flips;
-        period = !flips;
+        period = total == before;
     }
     memcpy(walk->out + who * words, x, words * sizeof(uint64_t));
-    if (walk->report.steps) walk->report.steps[who] = t;
-    if (walk->report.period) walk->report.period[who] = period;
-    if (walk->report.flips) walk->report.flips[who] = total;
+    hfy_kernel_note_(walk, who, t, period, total);
 }
 
 HFY_PRIVATE_ void hfy_kernel_walk_task_(void *context, size_t task)
 {
     hfy_kernel_walk_ *walk = (hfy_kernel_walk_ *)context;
-    size_t first = walk->n * task / walk->tasks, last = walk->n * (task + 1) / walk->tasks, who;
-    if (walk->view->k.order == HFY_BINARY_SYNCHRONOUS) {
-        hfy_kernel_walk_together_(walk, walk->slot + task, first, last);
-        return;
-    }
-    for (who = first; who < last; who++) hfy_kernel_walk_alone_(walk, walk->slot + task, who);
+    hfy_kernel_slot_ *s = walk->slot + task;
+    const size_t last = hfy_base_share_(walk->n, task + 1, walk->tasks);
+    const size_t batch = walk->view->k.order == HFY_BINARY_SYNCHRONOUS ? HFY_KERNEL_BATCH_ : 1;
+    size_t who;
+    for (who = hfy_base_share_(walk->n, task, walk->tasks); who < last; who += batch)
+        if (batch > 1)
+            hfy_kernel_walk_together_(walk, s, who, hfy_base_min_(batch, last - who));
+        else
+            hfy_kernel_walk_alone_(walk, s, who);
 }
 
-/* The table, and alpha by neurons: once before any walk. */
-HFY_PRIVATE_ void hfy_kernel_ready_(hfy_kernel_walk_ *walk)
+HFY_PRIVATE_ void hfy_kernel_run_walk_(hfy_kernel_walk_ *walk, const uint64_t *states, uint64_t *out)
 {
-    hfy_kernel_view_ *v = walk->view;
-    size_t i, j, P = v->k.count, N = v->k.dim;
+    walk->states = states;
+    walk->out = out;
+    if (walk->n) hfy_base_parallel_(walk->tasks, hfy_kernel_walk_task_, walk);
+}
+
+HFY_PRIVATE_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *walk, int trial)
+{
+    const hfy_kernel *k = &walk->view->k;
+    const size_t P = k->count, N = k->dim, n = walk->n, batch = HFY_KERNEL_BATCH_, words = walk->view->words;
+    const size_t floats = !k->alpha && k->alpha_float ? batch : 0, skips = walk->skips != 0;
+    size_t t;
+    walk->view->table = HFY_TAKE_(arena, double, hfy_base_plus_(N, 1));
+    walk->planes = HFY_TAKE_(arena, uint64_t, skips * hfy_base_times_(walk->row, words));
+    walk->bound = HFY_TAKE_(arena, double, skips * N);
+    walk->turned = HFY_TAKE_(arena, double, k->order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0);
+    if (trial) {
+        walk->cues = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
+        walk->ends = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
+        walk->report.period = HFY_TAKE_(arena, size_t, n);
+        walk->report.steps = HFY_TAKE_(arena, size_t, n);
+    }
+    walk->slot = HFY_TAKE_(arena, hfy_kernel_slot_, walk->tasks);
+    for (t = 0; t < walk->tasks; t++) {
+        hfy_kernel_slot_ s;
+        s.now = HFY_TAKE_(arena, uint64_t, batch * words);
+        s.before = HFY_TAKE_(arena, uint64_t, batch * words);
+        s.d = HFY_TAKE_(arena, uint32_t, P);
+        s.tally = HFY_TAKE_(arena, uint32_t, N + 1);
+        s.k = HFY_TAKE_(arena, double, hfy_base_times_(batch, P));
+        s.h = HFY_TAKE_(arena, double, hfy_base_times_(batch, N));
+        s.k_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, P));
+        s.h_float = HFY_TAKE_(arena, float, hfy_base_times_(floats, N));
+        s.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(batch, N, P, sizeof(double)) +
+                                              hfy_linalg_gemm_scratch_(batch, N, P, sizeof(float)));
+        s.order = HFY_TAKE_(arena, size_t, N);
+        s.few = HFY_TAKE_(arena, uint32_t, skips * hfy_base_times_(HFY_SIMD_FEW_, walk->row));
+        s.nearby = HFY_TAKE_(arena, size_t, skips * P);
+        s.rest = HFY_TAKE_(arena, uint64_t, skips * batch * words);
+        if (arena->base) walk->slot[t] = s;
+    }
+}
+
+/* Scratch for a walk of n states (1: for potentials as well), the table, alpha by neurons. trial: cues, ends and a
+   report of its own. */
+HFY_PRIVATE_ hfy_status hfy_kernel_reserve_walk_(hfy_kernel_walk_ *walk, hfy_kernel_view_ *v, size_t n, int trial,
+                                                 hfy_work *w)
+{
+    const size_t P = v->k.count, N = v->k.dim;
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_status status = HFY_OK;
+    size_t i, j;
+    memset(walk, 0, sizeof *walk);
+    walk->view = v;
+    walk->n = n;
+    walk->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
+    walk->row = (P + 7) & ~(size_t)7;
+    walk->skips = v->k.kind == HFY_KERNEL_RBF && v->k.order == HFY_BINARY_SYNCHRONOUS && !v->k.nearest &&
+                  (v->k.bound || n >= HFY_KERNEL_MANY_);
+    while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_walk_(&arena, walk, trial);
+    if (status) return status;
     hfy_kernel_fill_table_(v);
     for (i = 0; walk->turned && i < P; i++)
-        for (j = 0; j < N; j++)
-            walk->turned[j * P + i] = hfy_kernel_alpha_(&v->k, i * N + j);
-    if (!walk->skips) return;
+        for (j = 0; j < N; j++) walk->turned[j * P + i] = hfy_kernel_alpha_(&v->k, i * N + j);
+    if (!walk->skips) return HFY_OK;
     for (j = 0; j < v->words; j++)
         for (i = 0; i < walk->row; i++)
             walk->planes[j * walk->row + i] = v->k.patterns[hfy_base_min_(i, P - 1) * v->words + j];
@@ -19749,33 +19690,20 @@ HFY_PRIVATE_ void hfy_kernel_ready_(hfy_kernel_walk_ *walk)
         for (j = 0; j < N && (double)P * v->table[j + 1] > (i ? 1.0 / 512 : 1.0 / 8);) j++;
         walk->reach[i] = (uint32_t)j;
     }
-}
-
-HFY_PRIVATE_ void hfy_kernel_run_walk_(hfy_kernel_walk_ *walk, const uint64_t *states, uint64_t *out)
-{
-    walk->states = states;
-    walk->out = out;
-    if (walk->n) hfy_base_parallel_(walk->tasks, hfy_kernel_walk_task_, walk);
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
                                      const hfy_kernel_report *report, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_kernel_view_ v;
     hfy_kernel_walk_ walk;
-    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, &v, w);
-    memset(&walk, 0, sizeof walk);
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, n && !out ? "out" : NULL, &v, w);
     if (!status) status = hfy_kernel_check_bits_(states, n, v.k.dim, "states", w);
-    if (!status && n && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
-    while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_kernel_plan_table_(&arena, &v);
-        hfy_kernel_plan_walk_(&arena, &v, n, &walk);
-    }
+    if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, n, 0, w);
     if (!status) {
         if (report) walk.report = *report;
-        hfy_kernel_ready_(&walk);
         hfy_kernel_run_walk_(&walk, states, out);
     }
     return hfy_base_close_(w, &local, status);
@@ -19785,41 +19713,33 @@ HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_
                                          double *shift, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_kernel_view_ v;
     hfy_kernel_walk_ walk;
-    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, &v, w);
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, n && !h ? "h" : NULL, &v, w);
     size_t from, m;
-    memset(&walk, 0, sizeof walk);
-    if (!status) status = hfy_kernel_check_bits_(states, n, v.k.dim, "states", w);
-    if (!status && n && !h) status = hfy_base_fail_(w, HFY_ERR_ARG, "h is NULL");
     v.k.order = HFY_BINARY_SYNCHRONOUS;
-    while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_kernel_plan_table_(&arena, &v);
-        hfy_kernel_plan_walk_(&arena, &v, 1, &walk);
-    }
-    if (!status) {
-        hfy_kernel_ready_(&walk);
-        for (from = 0; from < n; from += m) {
-            m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
-            hfy_kernel_fields_(&v, walk.slot, states + from * v.words, m, shift != NULL, shift ? shift + from : NULL);
-            memcpy(h + from * v.k.dim, walk.slot->h, m * v.k.dim * sizeof(double));
-        }
+    if (!status) status = hfy_kernel_check_bits_(states, n, v.k.dim, "states", w);
+    if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, 1, 0, w);
+    for (from = 0; !status && from < n; from += m) {
+        m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
+        hfy_kernel_fields_(&v, walk.slot, states + from * v.words, m, shift != NULL, shift ? shift + from : NULL);
+        memcpy(h + from * v.k.dim, walk.slot->h, m * v.k.dim * sizeof(double));
     }
     return hfy_base_close_(w, &local, status);
 }
 
 /* --- cues and random states --- */
 
-/* Flips `flips` different bits of one state: a partial Fisher-Yates shuffle of the places. */
+/* Flips `flips` different bits of one state: a Fisher-Yates shuffle that stops when it has so many places. */
 HFY_PRIVATE_ void hfy_kernel_flip_row_(uint64_t *x, size_t dim, size_t flips, hfy_rng *rng, size_t *places)
 {
-    size_t i, j, hold;
+    size_t i, j, place;
     for (i = 0; i < dim; i++) places[i] = i;
     for (i = 0; i < flips; i++) {
         j = i + (size_t)(hfy_rng_u64(rng) % (dim - i));
-        hold = places[i], places[i] = places[j], places[j] = hold;
-        x[places[i] / 64] ^= UINT64_C(1) << (places[i] % 64);
+        place = places[j];
+        places[j] = places[i]; /* what stands before i is not asked for again */
+        x[place / 64] ^= UINT64_C(1) << (place % 64);
     }
 }
 
@@ -19837,8 +19757,7 @@ HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t d
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_status status = hfy_kernel_check_bits_(states, rows, dim, "states", w);
     size_t words = hfy_kernel_words(dim), i, *places = NULL;
-    if (!status && (!rng || (rows && !out)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !rng ? "rng" : "out");
+    if (!status) status = hfy_base_null_(w, !rng ? "rng" : rows && !out ? "out" : NULL);
     if (!status && flips > dim)
         status = hfy_base_fail_(w, HFY_ERR_ARG, "flips is %z; it should be at most dim, %z", flips, dim);
     while (hfy_base_layout_(&arena, w, &status)) places = HFY_TAKE_(&arena, size_t, dim);
@@ -19850,69 +19769,39 @@ HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t d
 HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_t *out, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = hfy_kernel_check_bits_(NULL, 0, dim, "out", w);
+    hfy_status status = hfy_kernel_check_size_(n, dim, w);
     size_t i;
-    if (!status && !hfy_base_fits_(n, dim, sizeof(double)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", n, dim);
-    if (!status && (!rng || (n && !out))) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !rng ? "rng" : "out");
+    if (!status) status = hfy_base_null_(w, !rng ? "rng" : n && !out ? "out" : NULL);
     for (i = 0; !status && i < n; i++) hfy_kernel_random_row_(out + i * hfy_kernel_words(dim), dim, rng);
     return hfy_base_close_(w, &local, status);
 }
 
 /* --- how good a memory is --- */
 
-/* What hfy_kernel_stored, _basins and _explore share. */
-typedef struct hfy_kernel_trial_ {
-    hfy_kernel_view_ v;
-    hfy_kernel_walk_ walk;
-    uint64_t *cues, *ends; /* n x words */
-    size_t *places, *period, *steps;
-} hfy_kernel_trial_;
-
-HFY_PRIVATE_ hfy_status hfy_kernel_reserve_trial_(hfy_kernel_trial_ *t, size_t n, hfy_work *w)
-{
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_status status = HFY_OK;
-    memset(&t->walk, 0, sizeof t->walk);
-    while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_kernel_plan_table_(&arena, &t->v);
-        t->cues = HFY_TAKE_(&arena, uint64_t, hfy_base_times_(n, t->v.words));
-        t->ends = HFY_TAKE_(&arena, uint64_t, hfy_base_times_(n, t->v.words));
-        t->places = HFY_TAKE_(&arena, size_t, t->v.k.dim);
-        t->period = HFY_TAKE_(&arena, size_t, n);
-        t->steps = HFY_TAKE_(&arena, size_t, n);
-        hfy_kernel_plan_walk_(&arena, &t->v, n, &t->walk);
-    }
-    if (status) return status;
-    t->walk.report.period = t->period;
-    t->walk.report.steps = t->steps;
-    hfy_kernel_ready_(&t->walk);
-    return HFY_OK;
-}
-
 HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_kernel_trial_ t;
-    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, &t.v, w);
+    hfy_kernel_view_ v;
+    hfy_kernel_walk_ walk;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, NULL, &v, w);
     size_t from, m, a, j, fixed = 0;
     double least = HUGE_VAL;
-    t.v.k.order = HFY_BINARY_SYNCHRONOUS;
-    if (!status) status = hfy_kernel_reserve_trial_(&t, 1, w);
-    for (from = 0; !status && from < t.v.k.count; from += m) {
-        const uint64_t *x = t.v.k.patterns + from * t.v.words;
-        m = hfy_base_min_(HFY_KERNEL_BATCH_, t.v.k.count - from);
-        hfy_kernel_fields_(&t.v, t.walk.slot, x, m, 0, NULL); /* a stored pattern is its own nearest: no shift needed */
-        for (a = 0; a < m; a++) {
-            const double *h = t.walk.slot->h + a * t.v.k.dim;
-            fixed += !hfy_kernel_signs_(h, t.v.k.dim, x + a * t.v.words, t.ends);
-            for (j = 0; j < t.v.k.dim; j++) {
-                double s = hfy_kernel_bit_(x + a * t.v.words, j) ? h[j] : -h[j];
+    v.k.order = HFY_BINARY_SYNCHRONOUS;
+    if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, 1, 0, w);
+    for (from = 0; !status && from < v.k.count; from += m) {
+        const uint64_t *x = v.k.patterns + from * v.words;
+        const double *h = walk.slot->h;
+        m = hfy_base_min_(HFY_KERNEL_BATCH_, v.k.count - from);
+        hfy_kernel_fields_(&v, walk.slot, x, m, 0, NULL); /* a stored pattern is its own nearest: no shift needed */
+        for (a = 0; a < m; a++, x += v.words, h += v.k.dim) {
+            fixed += !hfy_kernel_signs_(h, v.k.dim, x, walk.slot->now);
+            for (j = 0; j < v.k.dim; j++) {
+                const double s = hfy_kernel_bit_(x, j) ? h[j] : -h[j];
                 if (s < least) least = s;
             }
         }
     }
-    if (!status && stored) *stored = (double)fixed / (double)t.v.k.count;
+    if (!status && stored) *stored = (double)fixed / (double)v.k.count;
     if (!status && margin) *margin = least;
     return hfy_base_close_(w, &local, status);
 }
@@ -19920,27 +19809,28 @@ HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, d
 HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips, size_t n_flips,
                                      const hfy_rng *rng, double *recovered, double *overlap, hfy_work *work)
 {
+    const char *missing = !flips ? "flips" : !rng ? "rng" : !recovered ? "recovered" : NULL;
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_kernel_trial_ t;
-    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, &t.v, w);
-    size_t f, i, l, words = t.v.words, N = t.v.k.dim;
-    if (!status && (!flips || !rng || !recovered))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !flips ? "flips" : !rng ? "rng" : "recovered");
-    if (!status && (!patterns || patterns > t.v.k.count))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns is %z; it should be 1 .. count, %z", patterns, t.v.k.count);
+    hfy_kernel_view_ v;
+    hfy_kernel_walk_ walk;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, missing, &v, w);
+    const size_t words = v.words, N = v.k.dim;
+    size_t f, i;
+    if (!status && (!patterns || patterns > v.k.count))
+        status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns is %z; it should be 1 .. count, %z", patterns, v.k.count);
     for (f = 0; !status && f < n_flips; f++)
         if (flips[f] > N)
             status = hfy_base_fail_(w, HFY_ERR_ARG, "flips[%z] is %z; it should be at most dim, %z", f, flips[f], N);
-    if (!status) status = hfy_kernel_reserve_trial_(&t, patterns, w);
+    if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, patterns, 1, w);
     for (f = 0; !status && f < n_flips; f++) {
         hfy_rng stream = *rng;
         size_t whole = 0, apart = 0;
-        memcpy(t.cues, t.v.k.patterns, patterns * words * sizeof(uint64_t));
-        for (i = 0; i < patterns; i++) hfy_kernel_flip_row_(t.cues + i * words, N, flips[f], &stream, t.places);
-        hfy_kernel_run_walk_(&t.walk, t.cues, t.ends);
+        memcpy(walk.cues, v.k.patterns, patterns * words * sizeof(uint64_t));
+        for (i = 0; i < patterns; i++)
+            hfy_kernel_flip_row_(walk.cues + i * words, N, flips[f], &stream, walk.slot->order);
+        hfy_kernel_run_walk_(&walk, walk.cues, walk.ends);
         for (i = 0; i < patterns; i++) {
-            size_t d = 0;
-            for (l = 0; l < words; l++) d += hfy_kernel_ones_(t.ends[i * words + l] ^ t.v.k.patterns[i * words + l]);
+            const size_t d = hfy_kernel_apart_(walk.ends + i * words, v.k.patterns + i * words, words);
             whole += !d;
             apart += d;
         }
@@ -19950,62 +19840,108 @@ HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, 
     return hfy_base_close_(w, &local, status);
 }
 
+HFY_PRIVATE_ void hfy_kernel_explore_(hfy_kernel_walk_ *walk, size_t n, hfy_rng *rng, hfy_kernel_census *c)
+{
+    const hfy_kernel_view_ *v = walk->view;
+    const size_t words = v->words, bytes = words * sizeof(uint64_t), N = v->k.dim;
+    const double share = 1 / (double)n;
+    size_t from, m, i, j;
+    memset(c, 0, sizeof *c);
+    for (i = 0; i < n; i++) hfy_kernel_random_row_(walk->cues + i * words, N, rng);
+    for (from = 0; from < n; from += m) {
+        const uint64_t *x = walk->cues + from * words;
+        m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
+        hfy_kernel_fields_(v, walk->slot, x, m, 1, NULL);
+        for (i = 0; i < m; i++)
+            c->fixed += share * !hfy_kernel_signs_(walk->slot->h + i * N, N, x + i * words, walk->ends);
+    }
+    hfy_kernel_run_walk_(walk, walk->cues, walk->ends);
+    for (i = 0; i < n; i++) {
+        const uint64_t *end = walk->ends + i * words;
+        const size_t period = walk->report.period[i];
+        int stored = 0, opposite = 0;
+        c->steps += share * (double)walk->report.steps[i];
+        hfy_kernel_distances_(v, end, v->k.count, walk->slot->d);
+        for (j = 0; j < v->k.count; j++) {
+            stored |= !walk->slot->d[j];
+            opposite |= walk->slot->d[j] == N;
+        }
+        *(!period       ? &c->unsettled
+          : period == 2 ? &c->cycles
+          : stored      ? &c->stored
+          : opposite    ? &c->opposite
+                        : &c->spurious) += share;
+        if (period != 1 || stored || opposite) continue;
+        for (j = 0; j < c->different && memcmp(walk->cues + j * words, end, bytes); j++) continue;
+        if (j == c->different) memcpy(walk->cues + c->different++ * words, end, bytes); /* cues are done with */
+    }
+}
+
 HFY_API hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_t n, hfy_rng *rng, hfy_kernel_census *census,
                                       hfy_work *work)
 {
+    const char *missing = !rng ? "rng" : !census ? "census" : NULL;
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_kernel_trial_ t;
-    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, &t.v, w);
-    size_t i, j, m, from, spurious = 0, words = t.v.words;
-    hfy_kernel_census c;
-    memset(&c, 0, sizeof c);
-    if (!status && (!n || !rng || !census))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, n ? "%s is NULL" : "n is 0; it should be at least 1",
-                                !rng ? "rng" : "census");
-    if (!status) status = hfy_kernel_check_bits_(NULL, 0, t.v.k.dim, "n", w);
-    if (!status && !hfy_base_fits_(n, t.v.k.dim, sizeof(double)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: so many states cannot exist", n);
-    if (!status) status = hfy_kernel_reserve_trial_(&t, n, w);
-    if (!status) {
-        const double share = 1 / (double)n;
-        for (i = 0; i < n; i++) hfy_kernel_random_row_(t.cues + i * words, t.v.k.dim, rng);
-        for (from = 0; from < n; from += m) {
-            m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
-            hfy_kernel_fields_(&t.v, t.walk.slot, t.cues + from * words, m, 1, NULL);
-            for (i = 0; i < m; i++)
-                c.fixed += share * !hfy_kernel_signs_(t.walk.slot->h + i * t.v.k.dim, t.v.k.dim,
-                                                      t.cues + (from + i) * words, t.ends);
-        }
-        hfy_kernel_run_walk_(&t.walk, t.cues, t.ends);
-        for (i = 0; i < n; i++) {
-            int kind = 0; /* 1 stored, 2 opposite */
-            c.steps += share * (double)t.steps[i];
-            if (t.period[i] != 1) {
-                *(t.period[i] ? &c.cycles : &c.unsettled) += share;
-                continue;
-            }
-            hfy_kernel_distances_(&t.v, t.ends + i * words, t.v.k.count, t.walk.slot->d);
-            for (j = 0; j < t.v.k.count && kind != 1; j++)
-                if (!t.walk.slot->d[j])
-                    kind = 1;
-                else if (t.walk.slot->d[j] == t.v.k.dim)
-                    kind = 2;
-            if (kind) {
-                *(kind == 1 ? &c.stored : &c.opposite) += share;
-                continue;
-            }
-            c.spurious += share;
-            for (j = 0; j < spurious && memcmp(t.cues + j * words, t.ends + i * words, words * sizeof(uint64_t)); j++)
-                continue;
-            if (j == spurious) memcpy(t.cues + spurious++ * words, t.ends + i * words, words * sizeof(uint64_t));
-        }
-        c.different = spurious;
-        *census = c;
-    }
+    hfy_kernel_view_ v;
+    hfy_kernel_walk_ walk;
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, missing, &v, w);
+    if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
+    if (!status) status = hfy_kernel_check_size_(n, v.k.dim, w);
+    if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, n, 1, w);
+    if (!status) hfy_kernel_explore_(&walk, n, rng, census);
     return hfy_base_close_(w, &local, status);
 }
 
-/* --- landscape --- */
+/* --- landscape (math 16.3) --- */
+
+/* F_d and F_i at x, N numbers each; apart: N. */
+HFY_PRIVATE_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, double *fd, double *fi, double *apart)
+{
+    const hfy_kernel *k = &v->k;
+    const size_t N = k->dim;
+    size_t i, j;
+    memset(fd, 0, N * sizeof *fd);
+    memset(fi, 0, N * sizeof *fi);
+    for (i = 0; i < k->count; i++) {
+        const uint64_t *xi = k->patterns + i * v->words;
+        const double *a = k->alpha + i * N;
+        double square = 0, dot = 0, value, slope;
+        for (j = 0; j < N; j++) {
+            const double s = hfy_kernel_bit_(xi, j) ? 1 : -1;
+            apart[j] = k->kind == HFY_KERNEL_RBF ? x[j] - s : s;
+            square += apart[j] * apart[j];
+            dot += s * x[j];
+        }
+        value = hfy_kernel_of_(k, dot, square);
+        slope = k->kind == HFY_KERNEL_RBF      ? 2 * k->gamma * value /* -dK/dx = slope apart */
+                : k->kind == HFY_KERNEL_LINEAR ? -k->gamma
+                                               : -k->gamma * k->degree *
+                                                     hfy_binary_power_(k->gamma * dot + k->offset, k->degree - 1);
+        hfy_linalg_axpy_(-value, a, fd, N);
+        hfy_linalg_axpy_(slope * hfy_linalg_dot_(x, a, N), apart, fi, N);
+    }
+}
+
+/* sum: N. fd and fi are lost. */
+HFY_PRIVATE_ void hfy_kernel_geometry_(const double *x, double *fd, double *fi, double *sum, size_t N,
+                                       hfy_kernel_geometry *g)
+{
+    const double fd_most = hfy_linalg_largest_(fd, N), fi_most = hfy_linalg_largest_(fi, N);
+    size_t j;
+    memset(g, 0, sizeof *g);
+    g->potential = hfy_linalg_dot_(x, fd, N);
+    g->direct = hfy_linalg_dot_(fd, fd, N);
+    g->indirect = hfy_linalg_dot_(fi, fi, N);
+    for (j = 0; j < N; j++) sum[j] = fd[j] + fi[j];
+    g->sharpness = hfy_linalg_dot_(sum, sum, N);
+    g->undefined = !(fd_most > 0 && fi_most > 0);
+    if (g->undefined) return;
+    for (j = 0; j < N; j++) { /* each scaled first: at large gamma the indirect force is tiny */
+        fd[j] /= fd_most;
+        fi[j] /= fi_most;
+    }
+    g->interference = hfy_linalg_dot_(fd, fi, N) / sqrt(hfy_linalg_dot_(fd, fd, N) * hfy_linalg_dot_(fi, fi, N));
+}
 
 HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
                                      double *indirect, hfy_kernel_geometry *geometry, hfy_work *work)
@@ -20013,12 +19949,12 @@ HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, 
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_kernel_view_ v;
-    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, &v, w);
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, n && !x ? "x" : NULL, &v, w);
     double *fd = NULL, *fi = NULL, *apart = NULL;
-    size_t at, i, j, N = v.k.dim;
+    const size_t N = v.k.dim;
+    size_t i;
     if (!status && !hfy_base_fits_(n, N, sizeof(double)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: so many points cannot exist", n);
-    if (!status && n && !x) status = hfy_base_fail_(w, HFY_ERR_ARG, "x is NULL");
     for (i = 0; !status && i < n; i++)
         if (!hfy_base_is_finite_(hfy_linalg_largest_(x + i * N, N)))
             status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity in row %z", i);
@@ -20027,59 +19963,27 @@ HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, 
         fi = HFY_TAKE_(&arena, double, N);
         apart = HFY_TAKE_(&arena, double, N);
     }
-    for (at = 0; !status && at < n; at++, x += N) {
-        double fd_most, fi_most;
-        for (j = 0; j < N; j++) fd[j] = fi[j] = 0;
-        for (i = 0; i < v.k.count; i++) {
-            const uint64_t *xi = v.k.patterns + i * v.words;
-            const double *a = v.k.alpha + i * N;
-            double c = hfy_linalg_dot_(x, a, N), square = 0, dot = 0, value, slope;
-            for (j = 0; j < N; j++) {
-                double s = hfy_kernel_bit_(xi, j) ? 1 : -1;
-                if (v.k.kind == HFY_KERNEL_RBF) {
-                    apart[j] = x[j] - s;
-                    square += apart[j] * apart[j];
-                } else {
-                    apart[j] = s;
-                    dot += s * x[j];
-                }
-            }
-            value = hfy_kernel_of_(&v.k, dot, square);
-            if (v.k.kind == HFY_KERNEL_RBF) {
-                slope = 2 * v.k.gamma * value; /* -dK/dx = slope (x - xi) */
-            } else {                           /* -dK/dx = slope xi */
-                hfy_kernel less = v.k;
-                less.degree = v.k.degree - 1;
-                slope = v.k.kind == HFY_KERNEL_LINEAR ? -v.k.gamma
-                                                      : -v.k.gamma * v.k.degree * hfy_kernel_of_(&less, dot, 0);
-            }
-            for (j = 0; j < N; j++) {
-                fd[j] -= value * a[j];
-                fi[j] += slope * c * apart[j];
-            }
-        }
-        if (direct) memcpy(direct + at * N, fd, N * sizeof(double));
-        if (indirect) memcpy(indirect + at * N, fi, N * sizeof(double));
-        if (!geometry) continue;
-        memset(geometry + at, 0, sizeof *geometry);
-        geometry[at].potential = hfy_linalg_dot_(x, fd, N);
-        geometry[at].direct = hfy_linalg_dot_(fd, fd, N);
-        geometry[at].indirect = hfy_linalg_dot_(fi, fi, N);
-        fd_most = hfy_linalg_largest_(fd, N), fi_most = hfy_linalg_largest_(fi, N);
-        for (j = 0; j < N; j++) apart[j] = fd[j] + fi[j];
-        geometry[at].sharpness = hfy_linalg_dot_(apart, apart, N);
-        if (fd_most > 0 && fi_most > 0) { /* each scaled first: at large gamma the indirect force is tiny */
-            for (j = 0; j < N; j++) fd[j] /= fd_most, fi[j] /= fi_most;
-            geometry[at].interference = hfy_linalg_dot_(fd, fi, N) /
-                                        sqrt(hfy_linalg_dot_(fd, fd, N) * hfy_linalg_dot_(fi, fi, N));
-        } else {
-            geometry[at].undefined = 1;
-        }
+    for (i = 0; !status && i < n; i++, x += N) {
+        hfy_kernel_force_(&v, x, fd, fi, apart);
+        if (direct) memcpy(direct + i * N, fd, N * sizeof(double));
+        if (indirect) memcpy(indirect + i * N, fi, N * sizeof(double));
+        if (geometry) hfy_kernel_geometry_(x, fd, fi, apart, N, geometry + i);
     }
     return hfy_base_close_(w, &local, status);
 }
 
-/* --- spectra --- */
+/* --- spectra (math 16.3) --- */
+
+typedef struct hfy_kernel_spectra_ {
+    hfy_kernel_view_ v;
+    hfy_kernel_grams_ grams;
+    hfy_linalg_svd_ svd;
+    hfy_linalg_symmetric_ by_pattern, by_neuron;
+    double *h, *turned, *square; /* P x N, P x N, the larger squared */
+    double *sigma, *operators, *effective, *logits, *values; /* r, N, r, r, P: the larger of P and N each */
+    double *gemm;
+    size_t slice;
+} hfy_kernel_spectra_;
 
 /* sum of x / x_1, or of squares; 0 where there is nothing. */
 HFY_PRIVATE_ double hfy_kernel_rank_(const double *x, size_t n, int squares)
@@ -20091,158 +19995,140 @@ HFY_PRIVATE_ double hfy_kernel_rank_(const double *x, size_t n, int squares)
     return sum;
 }
 
+/* Takes the rounding out of a product that is symmetric by right. */
+HFY_PRIVATE_ void hfy_kernel_symmetric_(double *a, size_t n)
+{
+    size_t i, j;
+    for (i = 0; i < n; i++)
+        for (j = 0; j < i; j++) a[i * n + j] = a[j * n + i] = 0.5 * (a[i * n + j] + a[j * n + i]);
+}
+
+HFY_PRIVATE_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spectra_ *s, const double *gram)
+{
+    const size_t P = s->v.k.count, N = s->v.k.dim, most = P > N ? P : N;
+    double **const two[] = {&s->h, &s->turned, NULL};
+    double **const five[] = {&s->sigma, &s->operators, &s->effective, &s->logits, &s->values, NULL};
+    hfy_kernel_plan_gram_(arena, &s->v, gram, &s->grams);
+    s->square = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
+    hfy_kernel_take_(arena, P * N, two);
+    hfy_kernel_take_(arena, most, five);
+    s->slice = hfy_linalg_gemm_scratch_(P, most, most, sizeof(double));
+    s->gemm = HFY_TAKE_(arena, double, hfy_base_times_(hfy_base_workers_(), s->slice));
+    hfy_linalg_svd_plan_(arena, P, N, &s->svd);
+    hfy_linalg_eigen_plan_(arena, P, 0, &s->by_pattern);
+    hfy_linalg_eigen_plan_(arena, N, 0, &s->by_neuron);
+    s->svd.eigen.simd = s->by_pattern.simd = s->by_neuron.simd = s->v.simd;
+}
+
+HFY_PRIVATE_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *out,
+                                             hfy_kernel_spectra_ *s, hfy_work *w)
+{
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, !out ? "spectrum" : NULL, &s->v, w);
+    const size_t P = s->v.k.count, N = s->v.k.dim, r = hfy_base_min_(P, N);
+    const double *alpha = s->v.k.alpha, *K, *u;
+    const hfy_simd_ *simd = s->v.simd;
+    size_t i, j;
+    if (!status) status = hfy_kernel_check_finite_(alpha, P * N, "alpha", w);
+    if (!status) status = hfy_kernel_check_finite_(gram, P * P, "gram", w);
+    if (!status && !(hfy_linalg_largest_(alpha, P * N) > 0))
+        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "alpha is 0: its stable rank does not exist");
+    while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_spectra_(&arena, s, gram);
+    if (status) return status;
+    K = hfy_kernel_have_gram_(&s->grams);
+    /* the operator: K^(1/2) alpha has the eigenvalues of alpha^T H, H = K alpha */
+    hfy_linalg_product_run_(simd, P, N, P, K, alpha, s->h, s->gemm, s->slice);
+    hfy_linalg_dgemm_(simd, N, N, P, 1, alpha, 1, N, s->h, N, 1, 0, s->square, N, 1, s->gemm);
+    hfy_kernel_symmetric_(s->square, N);
+    status = hfy_linalg_eigen_run_(&s->by_neuron, s->square, s->operators, NULL);
+    for (i = 0; i < N; i++) s->operators[i] = s->operators[i] > 0 ? sqrt(s->operators[i]) : 0;
+    if (!status) status = hfy_linalg_svd_run_(&s->svd, s->h, P, N, s->logits, 0);
+    if (!status) status = hfy_linalg_svd_run_(&s->svd, alpha, P, N, s->sigma, 1);
+    if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
+    /* |alpha|: sigma^(1/2) U^T K U sigma^(1/2) */
+    u = P >= N ? s->svd.matrix : s->svd.v; /* r rows of P */
+    hfy_linalg_product_run_(simd, r, P, P, u, K, s->turned, s->gemm, s->slice);
+    hfy_linalg_dgemm_(simd, r, r, P, 1, s->turned, P, 1, u, 1, P, 0, s->square, r, 1, s->gemm);
+    for (i = 0; i < r; i++)
+        for (j = 0; j <= i; j++)
+            s->square[i * r + j] = s->square[j * r + i] = sqrt(s->sigma[i]) * sqrt(s->sigma[j]) * s->square[i * r + j];
+    status = hfy_linalg_eigen_run_(P < N ? &s->by_pattern : &s->by_neuron, s->square, s->effective, NULL);
+    memcpy(s->square, K, P * P * sizeof(double));
+    if (!status) status = hfy_linalg_eigen_run_(&s->by_pattern, s->square, s->values, NULL);
+    if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
+    out->alpha_1 = s->sigma[0];
+    out->alpha_2 = r > 1 ? s->sigma[1] : 0;
+    out->alpha_rank = hfy_kernel_rank_(s->sigma, r, 1);
+    out->leading = 1 / out->alpha_rank;
+    out->trailing = 1 - out->leading;
+    out->operator_1 = s->operators[0];
+    out->operator_rank = hfy_kernel_rank_(s->operators, N, 1);
+    out->logits_1 = s->logits[0];
+    out->logits_rank = hfy_kernel_rank_(s->logits, r, 1);
+    out->effective = s->effective[0];
+    out->gram_1 = s->values[0];
+    out->gram_least = s->values[P - 1];
+    out->gram_rank = hfy_kernel_rank_(s->values, P, 0);
+    return HFY_OK;
+}
+
 HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *spectrum,
                                       double *alpha_values, double *operator_values, double *effective_values,
                                       double *gram_values, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_kernel_view_ v;
-    hfy_kernel_grams_ g;
-    hfy_linalg_svd_ svd;
-    hfy_linalg_symmetric_ by_pattern, by_neuron, by_rank;
-    hfy_kernel_spectrum s;
-    hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, &v, w);
-    const size_t P = v.k.count, N = v.k.dim, r = hfy_base_min_(P, N), most = P > N ? P : N;
-    double *own = NULL, *copy = NULL, *h = NULL, *sigma = NULL, *op = NULL, *effective = NULL, *grams = NULL,
-           *logits = NULL, *square = NULL, *turned = NULL, *gemm = NULL;
-    const double *K = gram;
-    size_t slice = hfy_linalg_gemm_scratch_(P, most, most, sizeof(double)), i, j;
+    hfy_kernel_spectra_ s;
+    hfy_status status;
+    size_t r;
     memset(&s, 0, sizeof s);
-    memset(&svd, 0, sizeof svd);
-    if (!status && !spectrum) status = hfy_base_fail_(w, HFY_ERR_ARG, "spectrum is NULL");
-    if (!status && !hfy_base_is_finite_(hfy_linalg_largest_(v.k.alpha, P * N)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "alpha holds NaN or infinity");
-    if (!status && !(hfy_linalg_largest_(v.k.alpha, P * N) > 0))
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "alpha is 0: its stable rank does not exist");
-    if (!status && gram && !hfy_base_is_finite_(hfy_linalg_largest_(gram, P * P)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "gram holds NaN or infinity");
-    while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_kernel_plan_table_(&arena, &v);
-        hfy_kernel_plan_gram_(&arena, &g, &v);
-        own = HFY_TAKE_(&arena, double, gram ? 0 : P * P);
-        copy = HFY_TAKE_(&arena, double, P * P);
-        h = HFY_TAKE_(&arena, double, P * N);
-        square = HFY_TAKE_(&arena, double, hfy_base_times_(most, most));
-        turned = HFY_TAKE_(&arena, double, P * N);
-        sigma = HFY_TAKE_(&arena, double, r);
-        effective = HFY_TAKE_(&arena, double, r);
-        logits = HFY_TAKE_(&arena, double, r);
-        op = HFY_TAKE_(&arena, double, N);
-        grams = HFY_TAKE_(&arena, double, P);
-        gemm = HFY_TAKE_(&arena, double, hfy_base_times_(hfy_base_workers_(), slice));
-        hfy_linalg_svd_plan_(&arena, P, N, &svd);
-        hfy_linalg_eigen_plan_(&arena, P, 0, &by_pattern);
-        hfy_linalg_eigen_plan_(&arena, N, 0, &by_neuron);
-        hfy_linalg_eigen_plan_(&arena, r, 0, &by_rank);
-        svd.eigen.simd = by_pattern.simd = by_neuron.simd = by_rank.simd = v.simd;
-    }
-    if (!status) {
-        const double *u;
-        if (!gram) {
-            hfy_kernel_fill_table_(&v);
-            hfy_kernel_run_gram_(&g, own);
-            K = own;
-        }
-        hfy_linalg_product_run_(v.simd, P, N, P, K, v.k.alpha, h, gemm, slice);
-        /* the operator: K^(1/2) alpha has the eigenvalues of alpha^T H */
-        hfy_linalg_dgemm_(v.simd, N, N, P, 1, v.k.alpha, 1, N, h, N, 1, 0, square, N, 1, gemm);
-        for (i = 0; i < N; i++)
-            for (j = 0; j < i; j++)
-                square[i * N + j] = square[j * N + i] = 0.5 * (square[i * N + j] + square[j * N + i]);
-        status = hfy_linalg_eigen_run_(&by_neuron, square, op, NULL);
-        for (i = 0; !status && i < N; i++) op[i] = op[i] > 0 ? sqrt(op[i]) : 0;
-        if (!status) status = hfy_linalg_svd_run_(&svd, h, P, N, logits, 0);
-        if (!status) status = hfy_linalg_svd_run_(&svd, v.k.alpha, P, N, sigma, 1);
-        if (!status) {                       /* |alpha|: sigma^(1/2) U^T K U sigma^(1/2) */
-            u = P >= N ? svd.matrix : svd.v; /* r rows of P */
-            hfy_linalg_product_run_(v.simd, r, P, P, u, K, turned, gemm, slice);
-            hfy_linalg_dgemm_(v.simd, r, r, P, 1, turned, P, 1, u, 1, P, 0, square, r, 1, gemm);
-            for (i = 0; i < r; i++)
-                for (j = 0; j <= i; j++)
-                    square[i * r + j] = square[j * r + i] = sqrt(sigma[i]) * sqrt(sigma[j]) * square[i * r + j];
-            status = hfy_linalg_eigen_run_(&by_rank, square, effective, NULL);
-        }
-        if (!status) {
-            memcpy(copy, K, P * P * sizeof(double));
-            status = hfy_linalg_eigen_run_(&by_pattern, copy, grams, NULL);
-        }
-        if (status) status = hfy_base_fail_(w, status, "an eigenproblem did not converge");
-    }
-    if (!status) {
-        s.alpha_1 = sigma[0];
-        s.alpha_2 = r > 1 ? sigma[1] : 0;
-        s.alpha_rank = hfy_kernel_rank_(sigma, r, 1);
-        s.leading = 1 / s.alpha_rank;
-        s.trailing = 1 - s.leading;
-        s.operator_1 = op[0];
-        s.operator_rank = hfy_kernel_rank_(op, N, 1);
-        s.logits_1 = logits[0];
-        s.logits_rank = hfy_kernel_rank_(logits, r, 1);
-        s.effective = effective[0];
-        s.gram_1 = grams[0];
-        s.gram_least = grams[P - 1];
-        s.gram_rank = hfy_kernel_rank_(grams, P, 0);
-        *spectrum = s;
-        if (alpha_values) memcpy(alpha_values, sigma, r * sizeof(double));
-        if (operator_values) memcpy(operator_values, op, r * sizeof(double));
-        if (effective_values) memcpy(effective_values, effective, r * sizeof(double));
-        if (gram_values) memcpy(gram_values, grams, P * sizeof(double));
-    }
+    status = hfy_kernel_spectrum_(kernel, gram, spectrum, &s, w);
+    r = hfy_base_min_(s.v.k.count, s.v.k.dim);
+    if (!status && alpha_values) memcpy(alpha_values, s.sigma, r * sizeof(double));
+    if (!status && operator_values) memcpy(operator_values, s.operators, r * sizeof(double));
+    if (!status && effective_values) memcpy(effective_values, s.effective, r * sizeof(double));
+    if (!status && gram_values) memcpy(gram_values, s.values, s.v.k.count * sizeof(double));
     return hfy_base_close_(w, &local, status);
 }
 
-/* --- information geometry --- */
+/* --- information geometry (math 16.4) --- */
 
 typedef struct hfy_kernel_info_ {
     hfy_kernel_view_ v;
     hfy_kernel_grams_ grams;
-    hfy_kernel_lanczos_ lanczos;
+    hfy_kernel_largest_ largest;
     size_t P, neuron;
     double lambda, damping;
-    const double *K;
-    double *gram, *factor; /* P x P; the factor of K for natural steps */
+    const double *given, *K;
+    double *factor; /* P x P: of K, for natural steps; or NULL */
     int singular;
-    double *damped, *scaled;              /* P x P: G + damping, D K */
-    double *a, *h, *p, *variance, *r, *g; /* P */
-    double *step, *solved;
+    double *fisher, *scaled;                        /* P x P: G, D K; or NULL */
+    double *a, *h, *variance, *r, *g, *step, *work; /* P */
     double *gemm;
 } hfy_kernel_info_;
 
-HFY_PRIVATE_ void hfy_kernel_plan_info_(hfy_base_arena_ *arena, hfy_kernel_info_ *s, const double *gram, int natural)
+/* natural: are natural steps wanted? fisher: is G? */
+HFY_PRIVATE_ void hfy_kernel_plan_info_(hfy_base_arena_ *arena, hfy_kernel_info_ *s, int natural, int fisher)
 {
     const size_t P = s->P;
-    hfy_kernel_plan_table_(arena, &s->v);
-    hfy_kernel_plan_gram_(arena, &s->grams, &s->v);
-    hfy_kernel_plan_lanczos_(arena, P, &s->lanczos);
-    s->gram = HFY_TAKE_(arena, double, gram ? 0 : P * P);
+    double **const rows[] = {&s->a, &s->h, &s->variance, &s->r, &s->g, &s->step, &s->work, NULL};
+    hfy_kernel_plan_gram_(arena, &s->v, s->given, &s->grams);
+    hfy_kernel_plan_largest_(arena, &s->v, &s->largest);
     s->factor = HFY_TAKE_(arena, double, natural ? P * P : 0);
-    s->damped = HFY_TAKE_(arena, double, s->damping > 0 ? P * P : 0);
-    s->scaled = HFY_TAKE_(arena, double, s->damping > 0 ? P * P : 0);
-    s->a = HFY_TAKE_(arena, double, P);
-    s->h = HFY_TAKE_(arena, double, P);
-    s->variance = HFY_TAKE_(arena, double, P);
-    s->r = HFY_TAKE_(arena, double, P);
-    s->g = HFY_TAKE_(arena, double, P);
-    s->step = HFY_TAKE_(arena, double, P);
-    s->solved = HFY_TAKE_(arena, double, P);
+    s->fisher = HFY_TAKE_(arena, double, fisher ? P * P : 0);
+    s->scaled = HFY_TAKE_(arena, double, fisher ? P * P : 0);
+    hfy_kernel_take_(arena, P, rows);
     s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)));
 }
 
-HFY_PRIVATE_ void hfy_kernel_ready_info_(hfy_kernel_info_ *s, const double *gram)
+HFY_PRIVATE_ void hfy_kernel_ready_info_(hfy_kernel_info_ *s)
 {
-    s->K = gram;
-    if (!gram) {
-        hfy_kernel_fill_table_(&s->v);
-        hfy_kernel_run_gram_(&s->grams, s->gram);
-        s->K = s->gram;
-    }
+    s->K = hfy_kernel_have_gram_(&s->grams);
     if (!s->factor) return;
     memcpy(s->factor, s->K, s->P * s->P * sizeof(double));
     s->singular = hfy_linalg_cholesky_(s->factor, s->P) != HFY_OK;
 }
 
-/* h, variance, r, g from s->a; h too if it is not known. */
+/* h, variance, r, g from s->a. */
 HFY_PRIVATE_ void hfy_kernel_gradient_(hfy_kernel_info_ *s)
 {
     size_t i;
@@ -20256,60 +20142,66 @@ HFY_PRIVATE_ void hfy_kernel_gradient_(hfy_kernel_info_ *s)
     hfy_linalg_dgemv_(s->v.simd, s->P, s->P, 1, s->K, s->P, 1, s->r, 0, s->g);
 }
 
+/* G = K D K */
+HFY_PRIVATE_ void hfy_kernel_fisher_(hfy_kernel_info_ *s)
+{
+    const size_t P = s->P;
+    size_t i, j;
+    for (i = 0; i < P; i++)
+        for (j = 0; j < P; j++) s->scaled[i * P + j] = s->variance[i] * s->K[i * P + j];
+    hfy_linalg_dgemm_(s->v.simd, P, P, P, 1, s->K, P, 1, s->scaled, P, 1, 0, s->fisher, P, 1, s->gemm);
+}
+
+/* grad.G^-1 grad = sum of r^2 / variance, plain and in logarithms; |G^-1 grad|^2 with s->step = G^-1 grad = K^-1 r /
+   variance. over_i = -ln variance = |h| + 2 ln(1 + e^-|h|). */
+HFY_PRIVATE_ void hfy_kernel_natural_(hfy_kernel_info_ *s, hfy_kernel_fisher *out)
+{
+    const size_t P = s->P;
+    const double ln10 = 2.302585092994046;
+    double most = -HUGE_VAL, top = -HUGE_VAL, sum = 0, norm, *over = s->work;
+    size_t i;
+    for (i = 0; i < P; i++) {
+        const double e = exp(-fabs(s->h[i])), l = log(fabs(s->r[i]));
+        over[i] = fabs(s->h[i]) + 2 * log1p(e);
+        if (2 * l + over[i] > most) most = 2 * l + over[i];
+        if (l + over[i] > top) top = l + over[i];
+        if (s->r[i] > 0 || s->r[i] < 0)
+            out->riemannian += e > 0 ? s->r[i] * ((1 + e) * (1 + e) / e) * s->r[i] : HUGE_VAL;
+    }
+    for (i = 0; i < P && most > -HUGE_VAL; i++) sum += exp(2 * log(fabs(s->r[i])) + over[i] - most);
+    out->log10_riemannian = sum > 0 ? (most + log(sum)) / ln10 : -HUGE_VAL;
+    out->natural = out->log10_natural = hfy_base_nan_();
+    if (!s->factor || s->singular) return;
+    for (i = 0; i < P; i++) {
+        const double size = s->r[i] > 0 || s->r[i] < 0 ? exp(log(fabs(s->r[i])) + over[i] - top) : 0;
+        s->step[i] = s->r[i] < 0 ? -size : size;
+    }
+    hfy_linalg_cholesky_solve_(s->factor, P, s->step);
+    norm = hfy_linalg_dot_(s->step, s->step, P);
+    out->log10_natural = norm > 0 ? (2 * top + log(norm)) / ln10 : -HUGE_VAL;
+    for (i = 0; i < P; i++) s->step[i] = norm > 0 ? s->step[i] * exp(top < 709 ? top : 709.0) : 0;
+    out->natural = !(norm > 0) ? 0 : top < 350 ? hfy_linalg_dot_(s->step, s->step, P) : pow(10, out->log10_natural);
+}
+
 /* All of hfy_kernel_fisher after hfy_kernel_gradient_; s->step becomes the natural step. */
 HFY_PRIVATE_ void hfy_kernel_measure_(hfy_kernel_info_ *s, hfy_kernel_fisher *out)
 {
     const size_t P = s->P;
-    const double nan = hfy_base_nan_(), ln10 = 2.302585092994046;
-    double most = -HUGE_VAL, top = -HUGE_VAL, sum = 0, norm;
-    size_t i, j;
+    size_t i;
     memset(out, 0, sizeof *out);
     out->loss = hfy_kernel_loss_(&s->v, s->neuron, s->a, s->h, s->lambda);
     out->euclidean = hfy_linalg_dot_(s->g, s->g, P);
-    for (i = 0; i < P; i++) { /* ln(r^2 / variance) = 2 ln|r| + |h| + 2 ln(1 + e^-|h|) */
-        double over = fabs(s->h[i]) + 2 * log1p(exp(-fabs(s->h[i]))), l = log(fabs(s->r[i]));
-        if (2 * l + over > most) most = 2 * l + over;
-        if (l + over > top) top = l + over;
-    }
-    for (i = 0; i < P && most > -HUGE_VAL; i++) {
-        double over = fabs(s->h[i]) + 2 * log1p(exp(-fabs(s->h[i])));
-        sum += exp(2 * log(fabs(s->r[i])) + over - most);
-    }
-    out->log10_riemannian = sum > 0 ? (most + log(sum)) / ln10 : -HUGE_VAL;
-    for (out->riemannian = 0, i = 0; i < P; i++)
-        if (s->r[i] > 0 || s->r[i] < 0) {
-            double e = exp(-fabs(s->h[i]));
-            out->riemannian += e > 0 ? s->r[i] * ((1 + e) * (1 + e) / e) * s->r[i] : HUGE_VAL;
-        }
-    out->natural = out->log10_natural = nan;
-    if (s->factor && !s->singular) {
-        for (i = 0; i < P; i++) {
-            double over = fabs(s->h[i]) + 2 * log1p(exp(-fabs(s->h[i])));
-            double size = s->r[i] > 0 || s->r[i] < 0 ? exp(log(fabs(s->r[i])) + over - top) : 0;
-            s->step[i] = s->r[i] < 0 ? -size : size;
-        }
-        hfy_linalg_cholesky_solve_(s->factor, P, s->step);
-        norm = hfy_linalg_dot_(s->step, s->step, P);
-        out->log10_natural = norm > 0 ? (2 * top + log(norm)) / ln10 : -HUGE_VAL;
-        for (i = 0; i < P; i++) s->step[i] = norm > 0 ? s->step[i] * exp(top < 709 ? top : 709.0) : 0;
-        out->natural = top < 350 && norm > 0 ? hfy_linalg_dot_(s->step, s->step, P)
-                       : norm > 0            ? pow(10, out->log10_natural)
-                                             : 0;
-    }
-    out->damped_riemannian = out->damped_natural = nan;
-    if (s->damping > 0) {
-        for (i = 0; i < P; i++)
-            for (j = 0; j < P; j++) s->scaled[i * P + j] = s->variance[i] * s->K[i * P + j];
-        hfy_linalg_dgemm_(s->v.simd, P, P, P, 1, s->K, P, 1, s->scaled, P, 1, 0, s->damped, P, 1, s->gemm);
-        for (i = 0; i < P; i++) s->damped[i * P + i] += s->damping;
-        if (!hfy_linalg_cholesky_(s->damped, P)) {
-            memcpy(s->solved, s->g, P * sizeof(double));
-            hfy_linalg_cholesky_solve_(s->damped, P, s->solved);
-            out->damped_riemannian = hfy_linalg_dot_(s->g, s->solved, P);
-            out->damped_natural = hfy_linalg_dot_(s->solved, s->solved, P);
-        }
-    }
-    out->sharpness = hfy_kernel_largest_(s->v.simd, s->K, s->variance, s->lambda, P, &s->lanczos);
+    hfy_kernel_natural_(s, out);
+    out->sharpness = hfy_kernel_largest_of_(&s->largest, s->K, s->variance, s->lambda);
+    out->damped_riemannian = out->damped_natural = hfy_base_nan_();
+    if (!(s->damping > 0)) return;
+    hfy_kernel_fisher_(s);
+    for (i = 0; i < P; i++) s->fisher[i * P + i] += s->damping;
+    if (hfy_linalg_cholesky_(s->fisher, P)) return;
+    memcpy(s->work, s->g, P * sizeof(double));
+    hfy_linalg_cholesky_solve_(s->fisher, P, s->work);
+    out->damped_riemannian = hfy_linalg_dot_(s->g, s->work, P);
+    out->damped_natural = hfy_linalg_dot_(s->work, s->work, P);
 }
 
 HFY_PRIVATE_ hfy_status hfy_kernel_open_info_(const hfy_kernel *kernel, size_t neuron, const double *gram,
@@ -20317,21 +20209,24 @@ HFY_PRIVATE_ hfy_status hfy_kernel_open_info_(const hfy_kernel *kernel, size_t n
 {
     hfy_status status;
     memset(s, 0, sizeof *s);
-    status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, &s->v, w);
+    status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, NULL, &s->v, w);
     if (status) return status;
     s->P = s->v.k.count;
     s->neuron = neuron;
+    s->given = gram;
     s->lambda = lambda;
     s->damping = damping;
     if (neuron >= s->v.k.dim)
         return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below dim, %z", neuron, s->v.k.dim);
-    if (!(lambda >= 0) || !hfy_base_is_finite_(lambda))
-        return hfy_base_fail_(w, HFY_ERR_ARG, "lambda is %g; it should be finite and not negative", lambda);
-    if (!(damping >= 0) || !hfy_base_is_finite_(damping))
-        return hfy_base_fail_(w, HFY_ERR_ARG, "damping is %g; it should be finite and not negative", damping);
-    if (gram && !hfy_base_is_finite_(hfy_linalg_largest_(gram, s->P * s->P)))
-        return hfy_base_fail_(w, HFY_ERR_ARG, "gram holds NaN or infinity");
-    return HFY_OK;
+    if (hfy_kernel_check_number_(lambda, "lambda", w) || hfy_kernel_check_number_(damping, "damping", w))
+        return HFY_ERR_ARG;
+    return hfy_kernel_check_finite_(gram, s->P * s->P, "gram", w);
+}
+
+HFY_PRIVATE_ hfy_status hfy_kernel_singular_(hfy_work *w)
+{
+    return hfy_base_fail_(w, HFY_ERR_SINGULAR,
+                          "K is singular (equal patterns?): there is no natural step; all else is written");
 }
 
 HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
@@ -20342,23 +20237,151 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_kernel_info_ s;
     hfy_status status = hfy_kernel_open_info_(kernel, neuron, gram, lambda, damping, &s, w);
-    if (!status && (!a || !fisher)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !a ? "a" : "fisher");
-    if (!status && !hfy_base_is_finite_(hfy_linalg_largest_(a, s.P)))
-        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity");
-    while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_info_(&arena, &s, gram, 1);
+    if (!status) status = hfy_base_null_(w, !a ? "a" : !fisher ? "fisher" : NULL);
+    if (!status && hfy_kernel_check_finite_(a, s.P, "a", w)) status = HFY_ERR_NONFINITE;
+    while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_info_(&arena, &s, 1, damping > 0);
     if (!status) {
-        hfy_kernel_ready_info_(&s, gram);
+        hfy_kernel_ready_info_(&s);
         memcpy(s.a, a, s.P * sizeof(double));
         hfy_kernel_gradient_(&s);
         hfy_kernel_measure_(&s, fisher);
         if (gradient) memcpy(gradient, s.g, s.P * sizeof(double));
         if (s.singular)
-            status = hfy_base_fail_(w, HFY_ERR_SINGULAR,
-                                    "K is singular (equal patterns?): there is no natural step; all else is written");
+            status = hfy_kernel_singular_(w);
         else if (step)
             memcpy(step, s.step, s.P * sizeof(double));
     }
     return hfy_base_close_(w, &local, status);
+}
+
+/* --- the way of gradient descent, gone twice: to find its end, then along it --- */
+
+typedef struct hfy_kernel_course_ {
+    hfy_kernel_info_ s;
+    hfy_linalg_symmetric_ eigen;
+    hfy_kernel_path out;
+    double eta;
+    size_t steps;
+    int in_logits;
+    double *values, *vectors;    /* of G at the end: P, P x P */
+    double *goal, *moved, *ends; /* P: direction of the end, a step, variance at the end */
+} hfy_kernel_course_;
+
+/* The end: its direction, and the eigenvalues of G* = K D K there. */
+HFY_PRIVATE_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c)
+{
+    hfy_kernel_info_ *s = &c->s;
+    const size_t P = s->P;
+    hfy_status status;
+    double sum = 0;
+    size_t i;
+    memcpy(c->goal, c->in_logits ? s->h : s->a, P * sizeof(double));
+    memcpy(c->ends, s->variance, P * sizeof(double));
+    c->out.length = sqrt(hfy_linalg_dot_(c->goal, c->goal, P));
+    for (i = 0; i < P; i++) c->goal[i] /= c->out.length;
+    hfy_kernel_fisher_(s);
+    hfy_kernel_symmetric_(s->fisher, P);
+    status = hfy_linalg_eigen_run_(&c->eigen, s->fisher, c->values, c->vectors);
+    if (status) return status;
+    for (i = 0; i < P; i++) sum += c->values[i];
+    c->out.fisher_1 = c->values[0];
+    c->out.fisher_2 = P > 1 ? c->values[1] : 0;
+    c->out.concentration = c->values[0] / sum;
+    c->out.ambiguous = P > 1 && c->values[0] < 1.01 * c->values[1];
+    c->out.last_principal = SIZE_MAX;
+    return HFY_OK;
+}
+
+/* Where the descent stands after t steps: how far along, how far off the straight line. */
+HFY_PRIVATE_ void hfy_kernel_place_(hfy_kernel_course_ *c, size_t t)
+{
+    const double *x = c->in_logits ? c->s.h : c->s.a;
+    const double along = hfy_linalg_dot_(x, c->goal, c->s.P);
+    double off = 0;
+    size_t i;
+    for (i = 0; i < c->s.P; i++) off += (x[i] - along * c->goal[i]) * (x[i] - along * c->goal[i]);
+    off = sqrt(off) / c->out.length;
+    if (c->out.progress) c->out.progress[t] = along / c->out.length;
+    if (c->out.deviation) c->out.deviation[t] = off;
+    if (off > c->out.most) {
+        c->out.most = off;
+        c->out.most_at = t;
+    }
+    if (c->out.fisher) hfy_kernel_measure_(&c->s, c->out.fisher + t);
+}
+
+/* The information gain of step t, 1/2 delta.G* delta, along the first eigenvector and beside it. */
+HFY_PRIVATE_ void hfy_kernel_gain_(hfy_kernel_course_ *c, size_t t)
+{
+    hfy_kernel_info_ *s = &c->s;
+    const size_t P = s->P;
+    const double *way = c->in_logits ? s->work : c->moved;
+    double first, principal, tail = 0;
+    size_t i;
+    for (i = 0; i < P; i++) c->moved[i] = -c->eta * s->g[i];
+    first = hfy_linalg_dot_(c->vectors, c->moved, P);
+    principal = 0.5 * c->values[0] * first * first;
+    if (c->in_logits) hfy_linalg_dgemv_(s->v.simd, P, P, 1, s->K, P, 1, c->moved, 0, s->work);
+    c->out.path += sqrt(hfy_linalg_dot_(way, way, P));
+    /* what is left, measured by itself: never negative */
+    hfy_linalg_axpy_(-first, c->vectors, c->moved, P);
+    hfy_linalg_dgemv_(s->v.simd, P, P, 1, s->K, P, 1, c->moved, 0, s->work);
+    for (i = 0; i < P; i++) tail += 0.5 * c->ends[i] * s->work[i] * s->work[i];
+    if (c->out.principal) c->out.principal[t] = principal;
+    if (c->out.tail) c->out.tail[t] = tail;
+    c->out.sum_principal += principal;
+    c->out.sum_tail += tail;
+    if (principal > tail) c->out.last_principal = t;
+}
+
+HFY_PRIVATE_ hfy_status hfy_kernel_descend_(hfy_kernel_course_ *c, int measured, hfy_work *w)
+{
+    hfy_kernel_info_ *s = &c->s;
+    size_t t;
+    memset(s->a, 0, s->P * sizeof(double));
+    for (t = 0;; t++) {
+        hfy_kernel_gradient_(s);
+        if (!hfy_base_is_finite_(hfy_linalg_largest_(s->g, s->P))) return hfy_kernel_left_range_(t, w);
+        if (measured) hfy_kernel_place_(c, t);
+        if (t == c->steps) return HFY_OK;
+        if (measured) hfy_kernel_gain_(c, t);
+        hfy_linalg_axpy_(-c->eta, s->g, s->a, s->P);
+    }
+}
+
+/* Once the kernel is open and lambda, damping, neuron and gram are checked. */
+HFY_PRIVATE_ hfy_status hfy_kernel_follow_(hfy_kernel_course_ *c, hfy_kernel_path *path, hfy_work *w)
+{
+    double **const rows[] = {&c->values, &c->goal, &c->moved, &c->ends, NULL};
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_status status = HFY_OK;
+    if (!path) return hfy_base_null_(w, "path");
+    if (hfy_kernel_check_number_(c->eta, "eta", w)) return HFY_ERR_ARG;
+    if (!c->steps) return hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
+    memset(&c->out, 0, sizeof c->out);
+    c->out.principal = path->principal;
+    c->out.tail = path->tail;
+    c->out.progress = path->progress;
+    c->out.deviation = path->deviation;
+    c->out.fisher = path->fisher;
+    while (hfy_base_layout_(&arena, w, &status)) {
+        hfy_kernel_plan_info_(&arena, &c->s, path->fisher != NULL, 1);
+        hfy_linalg_eigen_plan_(&arena, c->s.P, 1, &c->eigen);
+        c->vectors = HFY_TAKE_(&arena, double, c->s.P * c->s.P);
+        hfy_kernel_take_(&arena, c->s.P, rows);
+    }
+    if (status) return status;
+    c->eigen.simd = c->s.v.simd;
+    hfy_kernel_ready_info_(&c->s);
+    status = hfy_kernel_descend_(c, 0, w);
+    if (status) return status;
+    status = hfy_kernel_goal_(c);
+    if (status) return hfy_base_fail_(w, status, "QL did not converge on the Fisher information");
+    status = hfy_kernel_descend_(c, 1, w);
+    if (status) return status;
+    c->out.path /= c->out.length;
+    *path = c->out;
+    return path->fisher && c->s.singular ? hfy_kernel_singular_(w) : HFY_OK;
 }
 
 HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram, double eta,
@@ -20366,114 +20389,13 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
                                      hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_kernel_info_ s;
-    hfy_linalg_symmetric_ eigen;
-    hfy_status status;
-    hfy_kernel_path out;
-    double *fisher = NULL, *values = NULL, *vectors = NULL, *scaled = NULL, *goal = NULL, *moved = NULL, *end = NULL;
-    size_t t, i, j, P;
-    int pass;
-    if (!(eta > 0) && !(eta < 0) && !hfy_base_is_nan_(eta)) eta = 0.1;
-    if (!(lambda > 0) && !(lambda < 0) && !hfy_base_is_nan_(lambda)) lambda = 0.01;
-    status = hfy_kernel_open_info_(kernel, neuron, gram, lambda, damping, &s, w);
-    P = s.P;
-    memset(&out, 0, sizeof out);
-    if (!status && !path) status = hfy_base_fail_(w, HFY_ERR_ARG, "path is NULL");
-    if (!status && (!(eta > 0) || !hfy_base_is_finite_(eta)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "eta is %g; it should be positive and finite, or 0 for 0.1", eta);
-    if (!status && !steps) status = hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
-    while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_kernel_plan_info_(&arena, &s, gram, path->fisher != NULL);
-        fisher = HFY_TAKE_(&arena, double, P * P);
-        scaled = HFY_TAKE_(&arena, double, P * P);
-        vectors = HFY_TAKE_(&arena, double, P * P);
-        values = HFY_TAKE_(&arena, double, P);
-        goal = HFY_TAKE_(&arena, double, P);
-        moved = HFY_TAKE_(&arena, double, P);
-        end = HFY_TAKE_(&arena, double, P);
-        hfy_linalg_eigen_plan_(&arena, P, 1, &eigen);
-        eigen.simd = s.v.simd;
-    }
-    if (!status) hfy_kernel_ready_info_(&s, gram);
-    for (pass = 0; !status && pass < 2; pass++) { /* once to find the end, once along it */
-        double length = 0, sum = 0;
-        for (i = 0; i < P; i++) s.a[i] = 0;
-        for (t = 0;; t++) {
-            hfy_kernel_gradient_(&s);
-            if (!hfy_base_is_finite_(hfy_linalg_largest_(s.g, P))) {
-                status = hfy_kernel_left_range_(t, w);
-                break;
-            }
-            if (pass) {
-                const double *x = in_logits ? s.h : s.a;
-                double along = hfy_linalg_dot_(x, goal, P), off = 0;
-                for (i = 0; i < P; i++) off += (x[i] - along * goal[i]) * (x[i] - along * goal[i]);
-                off = sqrt(off) / out.length;
-                if (path->progress) path->progress[t] = along / out.length;
-                if (path->deviation) path->deviation[t] = off;
-                if (off > out.most) out.most = off, out.most_at = t;
-                if (path->fisher) hfy_kernel_measure_(&s, path->fisher + t);
-            }
-            if (t == steps) break;
-            if (pass) {
-                double c = 0, tail = 0, principal;
-                for (i = 0; i < P; i++) moved[i] = -eta * s.g[i];
-                c = hfy_linalg_dot_(vectors, moved, P);
-                principal = 0.5 * values[0] * c * c;
-                if (in_logits) { /* the length of the way in the same coordinates */
-                    hfy_linalg_dgemv_(s.v.simd, P, P, 1, s.K, P, 1, moved, 0, s.solved);
-                    length += sqrt(hfy_linalg_dot_(s.solved, s.solved, P));
-                } else {
-                    length += sqrt(hfy_linalg_dot_(moved, moved, P));
-                }
-                for (i = 0; i < P; i++)
-                    moved[i] -= c * vectors[i]; /* what is left, measured by itself: never negative */
-                hfy_linalg_dgemv_(s.v.simd, P, P, 1, s.K, P, 1, moved, 0, s.solved);
-                for (i = 0; i < P; i++) tail += 0.5 * end[i] * s.solved[i] * s.solved[i];
-                if (path->principal) path->principal[t] = principal;
-                if (path->tail) path->tail[t] = tail;
-                out.sum_principal += principal;
-                out.sum_tail += tail;
-                if (principal > tail) out.last_principal = t;
-            }
-            for (i = 0; i < P; i++) s.a[i] -= eta * s.g[i];
-        }
-        if (status) break;
-        if (pass) {
-            out.path = length / out.length;
-            break;
-        }
-        /* the end: its direction, and G* = K D K */
-        memcpy(goal, in_logits ? s.h : s.a, P * sizeof(double));
-        memcpy(end, s.variance, P * sizeof(double));
-        out.length = sqrt(hfy_linalg_dot_(goal, goal, P));
-        for (i = 0; i < P; i++) goal[i] /= out.length;
-        for (i = 0; i < P; i++)
-            for (j = 0; j < P; j++) scaled[i * P + j] = s.variance[i] * s.K[i * P + j];
-        hfy_linalg_dgemm_(s.v.simd, P, P, P, 1, s.K, P, 1, scaled, P, 1, 0, fisher, P, 1, s.gemm);
-        for (i = 0; i < P; i++)
-            for (j = 0; j < i; j++)
-                fisher[i * P + j] = fisher[j * P + i] = 0.5 * (fisher[i * P + j] + fisher[j * P + i]);
-        status = hfy_linalg_eigen_run_(&eigen, fisher, values, vectors);
-        if (status) status = hfy_base_fail_(w, status, "QL did not converge on the Fisher information");
-        out.fisher_1 = values[0];
-        out.fisher_2 = P > 1 ? values[1] : 0;
-        for (i = 0; i < P; i++) sum += values[i];
-        out.concentration = values[0] / sum;
-        out.ambiguous = P > 1 && values[0] < 1.01 * values[1];
-        out.last_principal = SIZE_MAX;
-    }
-    if (!status) {
-        path->length = out.length, path->path = out.path;
-        path->sum_principal = out.sum_principal, path->sum_tail = out.sum_tail;
-        path->most = out.most, path->most_at = out.most_at;
-        path->fisher_1 = out.fisher_1, path->fisher_2 = out.fisher_2, path->concentration = out.concentration;
-        path->ambiguous = out.ambiguous, path->last_principal = out.last_principal;
-        if (path->fisher && s.singular)
-            status = hfy_base_fail_(w, HFY_ERR_SINGULAR,
-                                    "K is singular (equal patterns?): there is no natural step; all else is written");
-    }
+    hfy_kernel_course_ c;
+    hfy_status status =
+        hfy_kernel_open_info_(kernel, neuron, gram, hfy_binary_default_(lambda, 0.01), damping, &c.s, w);
+    c.eta = hfy_binary_default_(eta, 0.1);
+    c.steps = steps;
+    c.in_logits = in_logits;
+    if (!status) status = hfy_kernel_follow_(&c, path, w);
     return hfy_base_close_(w, &local, status);
 }
 

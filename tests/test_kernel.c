@@ -262,8 +262,8 @@ TEST(trained_memories)
     size_t r;
     for (r = 0; r < sizeof trained_rows / sizeof trained_rows[0]; r++) {
         const trained *t = trained_rows + r;
-        if (FULL || t->T * t->P < (SLOW ? 25000 : 80000) || (!SLOW && t->gamma < 0.03)) /* else a second's descent */
-            check_trained(t);
+        const double cost = t->P * (t->T > 0 ? t->T : 150); /* an exact training is worth some 150 steps of descent */
+        if (FULL || cost <= (SLOW ? 25000 : 45000)) check_trained(t);
     }
 }
 
@@ -301,7 +301,7 @@ TEST(unstable_descent) /* U: chaotic, so in size only */
         hfy_kernel_result result;
         hfy_kernel_spectrum s;
         double M, rho, stored, c;
-        if (!FULL && k.count == 400) continue;
+        if (!FULL && (r == 1 || r == 2)) continue;
         memset(&how, 0, sizeof how);
         how.trainer = HFY_KERNEL_PAPER;
         fine(hfy_kernel_train(&k, &how, alpha, &result, &work));
@@ -474,7 +474,8 @@ TEST(learning_dynamics)
         fine(hfy_kernel_gram(&k, gram, &work));
         fine(hfy_kernel_follow(&k, 0, gram, 0, 0, 200, 0, whole ? 1e-3 : 0, &path, &work));
         descend(&k, 0.1, 200, h);
-        for (r = 0; r < 6; r++) { /* along a descent of the test's own, all values, and what follow said of them */
+        for (r = 0; r < 6; r += cases[c].P > 300 && !FULL ? 5 : 1) {
+            /* along a descent of the test's own, all values, and what follow said of them */
             const double *want = cases[c].rows[r];
             hfy_kernel_fisher f;
             fine(hfy_kernel_information(&k, 0, h + at[r] * k.count, gram, 0.01, 1e-3, &f, NULL, NULL, &work));
@@ -492,7 +493,7 @@ TEST(learning_dynamics)
         relative(path.concentration, cases[c].conc, 1e-6, "conc");
         relative(path.path, cases[c].path, 1e-6, "path");
         CHECK(path.ambiguous == straight);
-        if (straight) CHECK(path.most < 1e-6);
+        if (straight) CHECK(path.most < 1e-6 && fabs(path.path - 1) < 1e-9);
         if (!straight) {
             relative(path.most, cases[c].most, 1e-6, "maxdev");
             relative(progress[path.most_at], cases[c].progress, 1e-6, "prog_at_max");
@@ -502,13 +503,11 @@ TEST(learning_dynamics)
         for (t = 0; t < 200; t++) sum += principal[t], CHECK(tail[t] >= 0);
         relative(sum, path.sum_principal, 1e-12, "sum");
     }
-    { /* the straight run at gamma = 0.1, and the same in logits */
+    { /* the straight run at gamma = 0.1 in logits */
         hfy_kernel k = random_memory(42, 300, 100, 0.1);
         hfy_kernel_path path;
         memset(&path, 0, sizeof path);
         path.progress = progress, path.deviation = deviation;
-        fine(hfy_kernel_follow(&k, 0, NULL, 0, 0, 200, 0, 0, &path, &work));
-        CHECK(path.most < 1e-6 && path.ambiguous && fabs(path.path - 1) < 1e-9);
         fine(hfy_kernel_follow(&k, 0, NULL, 0, 0, 200, 1, 0, &path, &work));
         CHECK(path.most < 1e-4);
     }
@@ -652,7 +651,7 @@ TEST(asynchronous)
         hfy_kernel k = random_memory(42, 300, 100, rows[r][0]);
         hfy_rng rng = hfy_rng_seed(7);
         size_t whole = 0, total = 0, most = 0;
-        fine(hfy_kernel_train(&k, NULL, alpha, NULL, &work));
+        if (r % 2 == 0) fine(hfy_kernel_train(&k, NULL, alpha, NULL, &work)); /* two rows of each memory */
         k.order = HFY_BINARY_FIXED, k.max_steps = 20;
         fine(hfy_kernel_flip(bits, 100, 100, (size_t)rows[r][1], &rng, cues, &work));
         fine(hfy_kernel_recall(&k, cues, 100, ends, &report, &work));
@@ -938,10 +937,10 @@ TEST(packing_and_kernels)
 
 TEST(other_recalls)
 {
-    static const double gammas[] = {0.02, 0.05, 0.2};
+    static const double gammas[] = {0.02, 0.2};
     static const size_t flips[] = {10, 20};
     size_t g, i, near;
-    for (g = 0; g < 3; g++) {
+    for (g = 0; g < 2; g++) {
         hfy_kernel k = random_memory(42, 300, 100, gammas[g]);
         hfy_rng rng = hfy_rng_seed(7);
         double exact[2], same[2], scale;
@@ -1006,7 +1005,7 @@ TEST(skipping_changes_nothing)
     static uint64_t all[MOST * WORDS];
     static size_t steps[2][MOST], period[2][MOST], flips[2][MOST];
     size_t round, i, j, n, words, states = MOST;
-    for (round = 0; round < 120; round++) {
+    for (round = 0; round < 75; round++) { /* three times each dim with each count */
         hfy_rng rng = hfy_rng_seed(4000 + round);
         const size_t N = dims[round % 5], P = counts[round / 5 % 5], how = round % 4;
         const double gamma = round % 7 == 0 ? 20 : round % 3 ? 0.03 : 0.08;
