@@ -2488,7 +2488,63 @@ HFY_API double hfy_rng_normal(hfy_rng *rng)
 
 HFY_API double hfy_rng_sign(hfy_rng *rng) { return hfy_rng_u64(rng) >> 63 ? 1.0 : -1.0; }
 
+/* --- parameters --- */
+
+/* fallback for 0. By its bits: NaN stays what it is. */
+HFY_PRIVATE_ double hfy_base_default_(double value, double fallback)
+{
+    return hfy_base_bits_(value) << 1 ? value : fallback;
+}
+
+/* "<where><name> is <value>; it should be <what>". */
+HFY_PRIVATE_ hfy_status hfy_base_should_(hfy_work *work, const char *where, const char *name, double value,
+                                         const char *what)
+{
+    return hfy_base_fail_(work, HFY_ERR_ARG, "%s%s is %g; it should be %s", where, name, value, what);
+}
+
+/* --- sums --- */
+
+/* *sum += x; what rounding takes from it goes to *low (Knuth). */
+HFY_PRIVATE_ void hfy_base_add_(double x, double *sum, double *low)
+{
+    double next = *sum + x, part = next - *sum;
+    *low += (*sum - (next - part)) + (x - part);
+    *sum = next;
+}
+
 /* --- selection and sorting --- */
+
+/* The least and the largest finite number of x; *low > *high if there is none. */
+HFY_PRIVATE_ void hfy_base_range_(const double *x, size_t n, double *low, double *high)
+{
+    size_t i;
+    *low = HUGE_VAL;
+    *high = -HUGE_VAL;
+    for (i = 0; i < n; i++) {
+        if (!hfy_base_is_finite_(x[i])) continue;
+        if (x[i] < *low) *low = x[i];
+        if (x[i] > *high) *high = x[i];
+    }
+}
+
+/* The k-th largest, k <= 8: one pass with the best so far in order, each new one let down between them. */
+HFY_PRIVATE_ double hfy_base_few_(const double *x, size_t n, size_t k)
+{
+    double best[8], v, high;
+    size_t i, at;
+    for (at = 0; at < k; at++) best[at] = -HUGE_VAL;
+    for (i = 0; i < n; i++) {
+        v = x[i];
+        if (!(v > best[k - 1])) continue;
+        for (at = 0; at < k; at++) {
+            high = best[at] > v ? best[at] : v;
+            v = best[at] > v ? v : best[at];
+            best[at] = high;
+        }
+    }
+    return best[k - 1];
+}
 
 /* The k-th largest (k = 1 .. n) of x, expected O(n); x may be permuted. No NaN inside. Three-way partition around a
    pseudo-random pivot, so neither ties nor sorted input are slow. */
@@ -2496,25 +2552,14 @@ HFY_PRIVATE_ double hfy_base_kth_largest_(double *x, size_t n, size_t k)
 {
     size_t lo = 0, hi = n, want = k - 1;
     uint64_t dice = UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)n;
-    if (k <= 8) { /* few: one pass with the best so far in order, each new one let down between them */
-        double best[8];
-        size_t i, at;
-        for (at = 0; at < k; at++) best[at] = -HUGE_VAL;
-        for (i = 0; i < n; i++) {
-            double v = x[i];
-            if (!(v > best[k - 1])) continue;
-            for (at = 0; at < k; at++) {
-                double high = best[at] > v ? best[at] : v, low = best[at] > v ? v : best[at];
-                best[at] = high, v = low;
-            }
-        }
-        return best[k - 1];
-    }
+    if (k <= 8) return hfy_base_few_(x, n, k);
     for (;;) {
         double pivot;
         size_t above = lo, i = lo, below = hi;
         if (hi - lo == 1) return x[lo];
-        dice ^= dice << 13, dice ^= dice >> 7, dice ^= dice << 17;
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
         pivot = x[lo + (size_t)(dice % (uint64_t)(hi - lo))];
         while (i < below) { /* x[lo..above) > pivot, x[above..i) == pivot, x[below..hi) < pivot */
             double v = x[i];
@@ -2528,13 +2573,31 @@ HFY_PRIVATE_ double hfy_base_kth_largest_(double *x, size_t n, size_t k)
                 i++;
             }
         }
+        if (want >= above && want < below) return pivot;
         if (want < above)
             hi = above;
-        else if (want < below)
-            return pivot;
         else
             lo = below;
     }
+}
+
+/* The k (1 .. n) largest of x, of equal ones the first: their places, ascending, into at; with `from` those places'
+   entries in it, which may be `at`. Returns the k-th. scratch: n. */
+HFY_PRIVATE_ double hfy_base_largest_(const double *x, size_t n, size_t k, const size_t *from, size_t *at,
+                                      double *scratch)
+{
+    size_t i, equal = k, m = 0;
+    double kth;
+    memcpy(scratch, x, n * sizeof *x);
+    kth = hfy_base_kth_largest_(scratch, n, k);
+    for (i = 0; i < n; i++) equal -= x[i] > kth;
+    for (i = 0; i < n && m < k; i++) {
+        if (x[i] < kth) continue;
+        if (!(x[i] > kth) && !equal) continue;
+        equal -= !(x[i] > kth);
+        at[m++] = from ? from[i] : i;
+    }
+    return kth;
 }
 
 /* Ascending, in place, no recursion and no worst case: heapsort. */
@@ -8588,100 +8651,99 @@ HFY_PRIVATE_ hfy_status hfy_index_take_(const hfy_index_seek_ *seek, size_t nq, 
 #define HFY_STRUCTURE_PIVOT_ 1e-10 /* below this share of its diagonal a pivot counts as 0 */
 #define HFY_STRUCTURE_PASSES_ 12   /* of refinement at most */
 
+#if defined(__GNUC__)
+#define HFY_STRUCTURE_STEP_ static inline __attribute__((always_inline))
+#else
+#define HFY_STRUCTURE_STEP_ static
+#endif
+
 /* --- the built-in oracles --- */
 
-/* The k best scores (at most: those above 0 of them), equal ones by index. scratch: n doubles. */
-HFY_PRIVATE_ size_t hfy_structure_best_(const double *unary, size_t n, size_t k, int at_most, size_t *on,
-                                        double *scratch)
-{
-    size_t i, count = 0, equal = k;
-    double kth;
-    memcpy(scratch, unary, n * sizeof *scratch);
-    kth = hfy_base_kth_largest_(scratch, n, k);
-    if (!at_most && hfy_base_is_neg_inf_(kth)) return SIZE_MAX;
-    for (i = 0; i < n; i++) equal -= unary[i] > kth;
-    for (i = 0; i < n && count < k; i++) {
-        if (unary[i] < kth || (at_most && !(unary[i] > 0))) continue;
-        if (!(unary[i] > kth)) {
-            if (!equal) continue;
-            equal--;
-        }
-        on[count++] = i;
-    }
-    return count;
-}
-
+/* The k best scores, equal ones by index. scratch: n doubles. */
 HFY_PRIVATE_ size_t hfy_structure_ksubsets_(const hfy_structure *structure, const double *unary, const double *higher,
                                             size_t *on, void *scratch)
 {
+    size_t k = structure->k;
+    double kth = hfy_base_largest_(unary, structure->unaries, k, NULL, on, (double *)scratch);
     (void)higher;
-    return hfy_structure_best_(unary, structure->unaries, structure->k, 0, on, (double *)scratch);
+    return hfy_base_is_neg_inf_(kth) ? SIZE_MAX : k;
 }
 
+/* Of those the ones above 0. */
 HFY_PRIVATE_ size_t hfy_structure_at_most_(const hfy_structure *structure, const double *unary, const double *higher,
                                            size_t *on, void *scratch)
 {
+    size_t i, count = 0;
     (void)higher;
-    return hfy_structure_best_(unary, structure->unaries, structure->k, 1, on, (double *)scratch);
+    hfy_base_largest_(unary, structure->unaries, structure->k, NULL, on, (double *)scratch);
+    for (i = 0; i < structure->k; i++)
+        if (unary[on[i]] > 0) on[count++] = on[i];
+    return count;
 }
 
-/* Best k of n in a row, part[i] more for i and i+1 together: dynamic programming over how many are
-   on so far and whether the last one is. Each of n steps leaves 2 bits for each count, the choices that led there.
-   Infinite parts are counted apart and come before the scores, so that they take no digits from them.
-   room: 4 (k+1); came: n (k+1). On return `on` is ascending; SIZE_MAX if every choice is masked. */
+/* Score i joins the best rows so far: off[j], run[j] with j on, the last one off or on. choice[j], 2 bits: where off
+   came from, where run. Infinite parts, if `endless`, are counted apart and come before the scores, so that they take
+   no digits from them. room: 4 (k+1), off and run and the same of their infinite parts. */
+HFY_STRUCTURE_STEP_ void hfy_structure_step_(const double *score, const double *part, size_t n, size_t k, size_t i,
+                                             double *room, unsigned char *choice, int endless)
+{
+    double *off = room, *run = off + k + 1, *off_parts = run + k + 1, *run_parts = off_parts + k + 1;
+    double gain = score[i], pair = part[i - 1], counts = 0, off_below, run_below, off_parts_below, run_parts_below;
+    size_t j, least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* that can end at k */
+    if (endless && !hfy_base_is_finite_(pair)) {
+        counts = pair > 0 ? 1 : -1;
+        pair = 0;
+    }
+    off_below = off[least - 1];
+    run_below = run[least - 1];
+    off_parts_below = off_parts[least - 1];
+    run_parts_below = run_parts[least - 1];
+    for (j = least; j <= top; j++) {
+        double a = off[j], b = run[j], joined = run_below + pair;
+        int from_run = b > a, joins = joined > off_below;
+        if (endless) {
+            double a_parts = off_parts[j], b_parts = run_parts[j], joined_parts = run_parts_below + counts;
+            from_run = b_parts > a_parts || (from_run && !(b_parts < a_parts));
+            joins = joined_parts > off_parts_below || (joins && !(joined_parts < off_parts_below));
+            off_parts[j] = from_run ? b_parts : a_parts;
+            run_parts[j] = hfy_base_is_neg_inf_(gain) ? gain : joins ? joined_parts : off_parts_below;
+            off_parts_below = a_parts;
+            run_parts_below = b_parts;
+        }
+        off[j] = from_run ? b : a;
+        run[j] = (joins ? joined : off_below) + gain;
+        choice[j] = (unsigned char)(from_run | joins << 1);
+        off_below = a;
+        run_below = b;
+    }
+}
+
+/* Best k of n in a row, part[i] more for i and i+1 together: dynamic programming over how many are on so far and
+   whether the last one is; then back along the choices. room: as above; came: n (k+1). On return `on` is ascending;
+   SIZE_MAX if every choice is masked. */
 HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, size_t n, size_t k, size_t *on,
                                        double *room, unsigned char *came)
 {
     double *off = room, *run = off + k + 1, *off_parts = run + k + 1, *run_parts = off_parts + k + 1;
-    size_t i, j, left = k;
-    int last, endless = 0;
-    for (j = 0; j <= 4 * k + 3; j++) room[j] = -HUGE_VAL;
+    size_t i, left = k;
+    int last, choice, endless = 0;
+    for (i = 0; i <= 4 * k + 3; i++) room[i] = -HUGE_VAL;
     for (i = 0; i + 1 < n && !endless; i++) endless = !hfy_base_is_finite_(part[i]);
     off[0] = off_parts[0] = 0;
     run[1] = score[0];
     if (!hfy_base_is_neg_inf_(score[0])) run_parts[1] = 0;
-    for (i = 1; i < n; i++) {
-        unsigned char *choice = came + i * (k + 1);
-        double gain = score[i], pair = part[i - 1], counts = 0, off_below, run_below;
-        double off_parts_below, run_parts_below;
-        size_t least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* that can end at k */
-        off_below = off[least - 1], run_below = run[least - 1];
-        for (j = least; j <= top && !endless; j++) {
-            double a = off[j], b = run[j], joined = run_below + pair;
-            int from_run = b > a, joins = joined > off_below;
-            off[j] = from_run ? b : a;
-            run[j] = (joins ? joined : off_below) + gain;
-            choice[j] = (unsigned char)(from_run | joins << 1);
-            off_below = a, run_below = b;
-        }
-        if (!endless) continue;
-        if (!hfy_base_is_finite_(pair)) counts = pair > 0 ? 1 : -1, pair = 0;
-        off_parts_below = off_parts[least - 1], run_parts_below = run_parts[least - 1];
-        for (j = least; j <= top; j++) {
-            double a = off[j], b = run[j], joined = run_below + pair;
-            double a_parts = off_parts[j], b_parts = run_parts[j], joined_parts = run_parts_below + counts;
-            int from_run = b_parts > a_parts || (b > a && !(b_parts < a_parts));
-            int joins = joined_parts > off_parts_below || (joined > off_below && !(joined_parts < off_parts_below));
-            off_parts[j] = from_run ? b_parts : a_parts;
-            run_parts[j] = hfy_base_is_neg_inf_(gain) ? gain : joins ? joined_parts : off_parts_below;
-            off_parts_below = a_parts, run_parts_below = b_parts;
-            off[j] = from_run ? b : a;
-            run[j] = (joins ? joined : off_below) + gain;
-            choice[j] = (unsigned char)(from_run | joins << 1);
-            off_below = a, run_below = b;
-        }
-    }
+    for (i = 1; i < n; i++)
+        if (endless)
+            hfy_structure_step_(score, part, n, k, i, room, came + i * (k + 1), 1);
+        else
+            hfy_structure_step_(score, part, n, k, i, room, came + i * (k + 1), 0);
     last = run[k] > off[k];
     if (endless) last = run_parts[k] > off_parts[k] || (last && !(run_parts[k] < off_parts[k]));
     if (hfy_base_is_neg_inf_(last ? run[k] : off[k])) return SIZE_MAX;
     for (i = n; i-- > 0 && left;) {
-        int choice = i ? came[i * (k + 1) + left] : 0;
-        if (last) {
-            on[--left] = i;
-            last = choice >> 1;
-        } else {
-            last = choice & 1;
-        }
+        choice = i ? came[i * (k + 1) + left] : 0;
+        if (last) on[--left] = i;
+        last = last ? choice >> 1 : choice & 1;
     }
     return k;
 }
@@ -8707,7 +8769,9 @@ HFY_PRIVATE_ size_t hfy_structure_chain_(const hfy_structure *structure, const d
     double *score, *next;
     uint32_t *came;
     for (i = 0; i < variables; i++) widest = states[i] > widest ? states[i] : widest;
-    score = (double *)scratch, next = score + widest, came = (uint32_t *)(void *)(next + widest);
+    score = (double *)scratch;
+    next = score + widest;
+    came = (uint32_t *)(void *)(next + widest);
     memcpy(score, unary, states[0] * sizeof *score);
     for (i = 1; i < variables; i++) {
         double *swap = score;
@@ -8725,7 +8789,8 @@ HFY_PRIVATE_ size_t hfy_structure_chain_(const hfy_structure *structure, const d
             }
         for (b = 0; b < states[i]; b++) next[b] += unary[unary_at + b];
         part_at += states[i - 1] * states[i];
-        score = next, next = swap;
+        score = next;
+        next = swap;
     }
     for (a = 0, b = 1; b < states[variables - 1]; b++)
         if (score[b] > score[a]) a = b;
@@ -8751,38 +8816,43 @@ HFY_PRIVATE_ size_t hfy_structure_matching_(const hfy_structure *structure, cons
     double *row_price = (double *)scratch, *column_price = row_price + n + 1, *least = column_price + n + 1;
     size_t *match = (size_t *)(void *)(least + n + 1), *before = match + n + 1; /* columns from 1; 0 is the start */
     unsigned char *done = (unsigned char *)(before + n + 1);
-    double low = HUGE_VAL, high = -HUGE_VAL, barred;
+    double low, high, barred;
     (void)higher;
-    for (i = 0; i < n * n; i++) {
-        if (hfy_base_is_neg_inf_(unary[i])) continue;
-        if (unary[i] < low) low = unary[i];
-        if (unary[i] > high) high = unary[i];
-    }
+    hfy_base_range_(unary, n * n, &low, &high);
     if (!(low <= high)) return SIZE_MAX;
     barred = (high - low + 1) * 2 * (double)(n + 1);
-    for (i = 0; i <= n; i++) row_price[i] = column_price[i] = 0, match[i] = 0;
+    memset(match, 0, (n + 1) * sizeof *match);
+    for (i = 0; i <= n; i++) row_price[i] = column_price[i] = 0;
     for (i = 1; i <= n; i++) {
         size_t column = 0;
         match[0] = i;
-        for (j = 0; j <= n; j++) least[j] = HUGE_VAL, done[j] = 0;
+        memset(done, 0, n + 1);
+        for (j = 0; j <= n; j++) least[j] = HUGE_VAL;
         do { /* the unfinished column nearest to row i, and the prices on the way */
-            const double *scores = unary + (match[column] - 1) * n - 1;
-            double step = HUGE_VAL;
             size_t row = match[column], next = 0;
+            const double *scores = unary + (row - 1) * n - 1;
+            double step = HUGE_VAL;
             done[column] = 1;
             for (j = 1; j <= n; j++) {
                 double cost;
                 if (done[j]) continue;
                 cost = hfy_base_is_neg_inf_(scores[j]) ? barred : high - scores[j];
                 cost -= row_price[row] + column_price[j];
-                if (cost < least[j]) least[j] = cost, before[j] = column;
-                if (least[j] < step) step = least[j], next = j;
+                if (cost < least[j]) {
+                    least[j] = cost;
+                    before[j] = column;
+                }
+                if (!(least[j] < step)) continue;
+                step = least[j];
+                next = j;
             }
             for (j = 0; j <= n; j++) {
-                if (done[j])
-                    row_price[match[j]] += step, column_price[j] -= step;
-                else
+                if (!done[j]) {
                     least[j] -= step;
+                    continue;
+                }
+                row_price[match[j]] += step;
+                column_price[j] -= step;
             }
             column = next;
         } while (match[column]);
@@ -8860,34 +8930,21 @@ HFY_API hfy_structure hfy_structure_matching(size_t n)
 /* where begins the members' names: "structure->". */
 HFY_PRIVATE_ hfy_status hfy_structure_check_(const hfy_structure *structure, const char *where, hfy_work *work)
 {
-    size_t bits, k;
-    if (!structure->oracle) return hfy_base_fail_(work, HFY_ERR_ARG, "%soracle is NULL", where);
-    k = structure->k;
-    if (!structure->unaries)
-        return hfy_base_fail_(work, HFY_ERR_ARG, "%sunaries is 0; a structure should have at least 1", where);
-    if ((structure->oracle == hfy_structure_ksubsets_ || structure->oracle == hfy_structure_at_most_ ||
-         structure->oracle == hfy_structure_sequence_) &&
-        (!k || k > structure->unaries))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %z; it should be at least 1 and at most n, %z", where, k,
-                              structure->unaries);
-    bits = hfy_base_plus_(structure->unaries, structure->higher);
+    hfy_structure_oracle oracle = structure->oracle;
+    size_t n = structure->unaries, k = structure->k, bits = hfy_base_plus_(n, structure->higher);
+    if (!oracle) return hfy_base_fail_(work, HFY_ERR_ARG, "%soracle is NULL", where);
+    if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "%sunaries is 0; a structure should have at least 1", where);
+    if ((oracle == hfy_structure_ksubsets_ || oracle == hfy_structure_at_most_ || oracle == hfy_structure_sequence_) &&
+        (!k || k > n))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %z; it should be at least 1 and at most n, %z", where, k, n);
     if (bits > UINT32_MAX)
         return hfy_base_fail_(work, HFY_ERR_ARG, "%sunaries and higher are %z and %z; together should be below 2^32",
-                              where, structure->unaries, structure->higher);
+                              where, n, structure->higher);
     if (!structure->most || structure->most > bits)
         return hfy_base_fail_(work, HFY_ERR_ARG, "%smost is %z; it should be at least 1 and at most all %z bits", where,
                               structure->most, bits);
     if (!(structure->tol >= 0 && hfy_base_is_finite_(structure->tol)))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "%stol is %g; it should be at least 0 and finite", where,
-                              structure->tol);
-    return HFY_OK;
-}
-
-HFY_PRIVATE_ hfy_status hfy_structure_check_rho_(double *rho, hfy_work *work)
-{
-    if (!(*rho >= 0 && hfy_base_is_finite_(*rho)))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "rho is %g; it should be above 0 and finite, or 0 for 1", *rho);
-    if (!(*rho > 0)) *rho = 1;
+        return hfy_base_should_(work, where, "tol", structure->tol, "at least 0 and finite");
     return HFY_OK;
 }
 
@@ -8899,30 +8956,35 @@ typedef enum hfy_structure_fault_ {
     HFY_STRUCTURE_MANY_,   /* a list longer than most */
     HFY_STRUCTURE_RANGE_,  /* a bit that does not exist */
     HFY_STRUCTURE_TWICE_,  /* a bit listed twice */
-    HFY_STRUCTURE_WORSE_,  /* an answer worse than a vertex known before */
+    HFY_STRUCTURE_WORSE_,  /* an answer worse than a vertex known before; from here on no convergence */
     HFY_STRUCTURE_STEPS_,  /* max_steps met */
     HFY_STRUCTURE_CROWDED_ /* max_active met */
 } hfy_structure_fault_;
 
+/* An active vertex: b and what rounding has taken from it; bits on among the unaries, and in all. */
+typedef struct hfy_structure_vertex_ {
+    double linear, low;
+    size_t unaries, bits;
+} hfy_structure_vertex_;
+
 typedef struct hfy_structure_solver_ {
     const hfy_structure *structure;
-    double rho, rho_high;   /* and rho to half of its digits */
-    size_t room, max_steps; /* vertices, steps at most */
-    double *unary, *raw;    /* n, m: the scores as given; unary: as the oracle sees them once it is ready */
-    double *apart;       /* n: the same before their cut; offset + apart.u is what the scores as given make of u */
-    double *part;        /* m: the higher-order scores that the oracle sees: raw, but for large ones of a sequence */
-    double *c;           /* n: unary - rho u */
-    double *u, *u_low;   /* n; and what rounding has taken from it */
-    uint32_t *touched;   /* n: where u is not 0 */
-    unsigned char *mark; /* n + m, 0 between uses */
-    size_t *fresh;       /* most: the vertex that came last */
-    void *oracle;        /* the oracle's scratch */
+    double rho, rho_high;    /* and rho to half of its digits */
+    size_t room, max_steps;  /* vertices, steps at most */
+    double *unary, *raw;     /* n, m: the scores as given; unary: as the oracle sees them once it is ready */
+    double *apart;           /* n: the same before their cut; offset + apart.u is what the scores as given make of u */
+    double *part;            /* m: the higher-order scores that the oracle sees: raw, but for large ones of a sequence */
+    double *c;               /* n: unary - rho u */
+    double *u, *u_low;       /* n; and what rounding has taken from it */
+    uint32_t *touched;       /* n: where u is not 0 */
+    unsigned char *mark;     /* n + m, 0 between uses */
+    size_t *fresh;           /* most: the vertex that came last */
+    void *oracle;            /* the oracle's scratch */
     double *weight, *target; /* room: p, and p on the affine hull */
-    double *linear, *linear_low; /* room: b; and what rounding has taken from it */
     double *ones, *side;     /* room: H^-1 1; and of another right-hand side */
     double *factor;          /* (room+1)(room+2)/2: L, packed by rows, and a row on trial */
-    size_t *unaries, *bits;  /* room: bits on among the unaries, and in all */
-    uint32_t *on;            /* room x most */
+    hfy_structure_vertex_ *vertex; /* room */
+    uint32_t *on;                  /* room x most */
     size_t n_touched, count, fresh_unaries, fresh_bits, steps;
     double fresh_linear, fresh_low, fresh_size; /* score of the fresh vertex, less infinite parts; sum of |terms| */
     double offset, gap, value;
@@ -8966,13 +9028,10 @@ HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structur
     s->oracle = hfy_base_take_(arena, structure->scratch, 1);
     s->weight = HFY_TAKE_(arena, double, room);
     s->target = HFY_TAKE_(arena, double, room);
-    s->linear = HFY_TAKE_(arena, double, room);
-    s->linear_low = HFY_TAKE_(arena, double, room);
     s->ones = HFY_TAKE_(arena, double, room);
     s->side = HFY_TAKE_(arena, double, room);
     s->factor = HFY_TAKE_(arena, double, packed);
-    s->unaries = HFY_TAKE_(arena, size_t, room);
-    s->bits = HFY_TAKE_(arena, size_t, room);
+    s->vertex = HFY_TAKE_(arena, hfy_structure_vertex_, room);
     s->on = HFY_TAKE_(arena, uint32_t, hfy_base_times_(room, structure->most));
 }
 
@@ -8981,16 +9040,12 @@ HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structur
    digits. */
 HFY_PRIVATE_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s)
 {
-    size_t i, n = s->structure->unaries, m = s->structure->higher;
-    double low = HUGE_VAL, high = -HUGE_VAL, bound;
+    size_t i, m = s->structure->higher;
+    double low, high, bound;
     int even = 1;
-    for (i = 0; i < n; i++) {
-        if (hfy_base_is_neg_inf_(s->unary[i])) continue;
-        if (s->unary[i] < low) low = s->unary[i];
-        if (s->unary[i] > high) high = s->unary[i];
-    }
-    for (i = 1; i < m && even; i++) even = hfy_base_bits_(s->raw[i]) == hfy_base_bits_(s->raw[0]);
+    hfy_base_range_(s->unary, s->structure->unaries, &low, &high);
     bound = 2 * (double)s->structure->k * (high - low + s->rho);
+    for (i = 1; i < m && even; i++) even = hfy_base_bits_(s->raw[i]) == hfy_base_bits_(s->raw[0]);
     for (i = 0; i < m; i++) {
         double t = s->raw[i];
         s->part[i] = !even || fabs(t) <= bound ? t : t > 0 ? HUGE_VAL : -HUGE_VAL;
@@ -9023,19 +9078,24 @@ HFY_PRIVATE_ void hfy_structure_level_(hfy_structure_solver_ *s)
     }
 }
 
+/* Why a solve ends, and its status. */
+HFY_PRIVATE_ hfy_status hfy_structure_stop_(hfy_structure_solver_ *s, hfy_structure_fault_ fault)
+{
+    s->fault = fault;
+    return fault >= HFY_STRUCTURE_WORSE_ ? HFY_ERR_CONVERGENCE : fault ? HFY_ERR_ARG : HFY_OK;
+}
+
 /* Looks at the scores in s->unary and s->raw and makes the solver ready for them. */
 HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s)
 {
     size_t i, n = s->structure->unaries, m = s->structure->higher, live = 0;
-    int sequence = s->structure->oracle == hfy_structure_sequence_;
+    int sequence = s->structure->oracle == hfy_structure_sequence_, exponent;
     double largest = s->rho;
-    int exponent;
     s->rho_high = (double)(float)frexp(s->rho, &exponent);
     s->rho_high = ldexp(s->rho_high, exponent);
     s->count = s->n_touched = s->steps = s->fresh_bits = s->fresh_unaries = 0;
-    s->fresh_linear = s->fresh_low = s->fresh_size = s->offset = 0;
+    s->fresh_linear = s->fresh_low = s->fresh_size = s->offset = s->value = 0;
     s->gap = HUGE_VAL;
-    s->value = 0;
     s->fault = HFY_STRUCTURE_FINE_;
     for (i = 0; i < n + m; i++) {
         double v = i < n ? s->unary[i] : s->raw[i - n];
@@ -9045,9 +9105,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s)
         if (fabs(v) > largest) largest = fabs(v);
     }
     if (!(largest < DBL_MAX / 64 / ((double)s->structure->most + 1))) return HFY_ERR_NONFINITE;
-    s->fault = HFY_STRUCTURE_MASKED_;
-    if (!live) return HFY_ERR_ARG;
-    s->fault = HFY_STRUCTURE_FINE_;
+    if (!live) return hfy_structure_stop_(s, HFY_STRUCTURE_MASKED_);
     if (sequence) hfy_structure_bound_parts_(s);
     if (hfy_structure_is_level_(s->structure)) hfy_structure_level_(s);
     memcpy(s->c, s->unary, n * sizeof *s->c);
@@ -9056,50 +9114,33 @@ HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s)
     return HFY_OK;
 }
 
-/* *sum += x; what rounding takes from it goes to *low (Knuth). */
-HFY_PRIVATE_ void hfy_structure_add_(double x, double *sum, double *low)
-{
-    double next = *sum + x, part = next - *sum;
-    *low += (*sum - (next - part)) + (x - part);
-    *sum = next;
-}
-
 /* Puts a list of bits into s->fresh, unaries first, and its score and sizes beside it. */
 HFY_PRIVATE_ hfy_status hfy_structure_take_list_(hfy_structure_solver_ *s, const size_t *on, size_t count)
 {
-    size_t i, n = s->structure->unaries, bits = n + s->structure->higher, marked;
-    hfy_structure_fault_ fault = HFY_STRUCTURE_FINE_;
-    s->fault = HFY_STRUCTURE_MANY_;
-    if (count > s->structure->most) return HFY_ERR_ARG;
+    size_t i, bit, n = s->structure->unaries, bits = n + s->structure->higher, marked;
+    hfy_structure_fault_ fault = count > s->structure->most ? HFY_STRUCTURE_MANY_ : HFY_STRUCTURE_FINE_;
     for (marked = 0; marked < count && !fault; marked++) {
-        if (on[marked] >= bits)
-            fault = HFY_STRUCTURE_RANGE_;
-        else if (s->mark[on[marked]])
-            fault = HFY_STRUCTURE_TWICE_;
-        else
-            s->mark[on[marked]] = 1;
+        fault = on[marked] >= bits ? HFY_STRUCTURE_RANGE_ : s->mark[on[marked]] ? HFY_STRUCTURE_TWICE_ : fault;
         if (fault) break;
+        s->mark[on[marked]] = 1;
     }
     for (i = 0; i < marked; i++) s->mark[on[i]] = 0;
-    s->fault = fault;
-    if (fault) return HFY_ERR_ARG;
+    if (hfy_structure_stop_(s, fault)) return HFY_ERR_ARG;
     s->fresh_bits = count;
     s->fresh_unaries = 0;
     s->fresh_linear = s->fresh_low = s->fresh_size = 0;
     for (i = 0; i < count; i++) {
-        size_t bit = on[i];
-        double v = bit < n ? s->unary[bit] : s->part[bit - n];
+        double v = on[i] < n ? s->unary[on[i]] : s->part[on[i] - n];
+        bit = on[i]; /* on may be s->fresh */
         if (bit >= n && s->part != s->raw && !hfy_base_is_finite_(v)) v = 0; /* all answers have as many of these */
         s->fresh[i] = bit;
-        hfy_structure_add_(v, &s->fresh_linear, &s->fresh_low);
+        hfy_base_add_(v, &s->fresh_linear, &s->fresh_low);
         s->fresh_size += fabs(v);
         if (bit >= n) continue;
         s->fresh[i] = s->fresh[s->fresh_unaries]; /* keeps the unaries in front */
         s->fresh[s->fresh_unaries++] = bit;
     }
-    if (hfy_base_is_finite_(s->fresh_linear)) return HFY_OK;
-    s->fault = HFY_STRUCTURE_MASKED_;
-    return HFY_ERR_ARG;
+    return hfy_base_is_finite_(s->fresh_linear) ? HFY_OK : hfy_structure_stop_(s, HFY_STRUCTURE_MASKED_);
 }
 
 /* One call of the oracle at the scores c and part. */
@@ -9107,9 +9148,20 @@ HFY_PRIVATE_ hfy_status hfy_structure_ask_(hfy_structure_solver_ *s)
 {
     size_t count = s->structure->oracle(s->structure, s->c, s->part, s->fresh, s->oracle);
     s->steps++;
-    if (count != SIZE_MAX) return hfy_structure_take_list_(s, s->fresh, count);
-    s->fault = HFY_STRUCTURE_MASKED_;
-    return HFY_ERR_ARG;
+    if (count == SIZE_MAX) return hfy_structure_stop_(s, HFY_STRUCTURE_MASKED_);
+    return hfy_structure_take_list_(s, s->fresh, count);
+}
+
+/* The best vertex at the scores in s->unary and s->raw, into the fresh list. */
+HFY_PRIVATE_ hfy_status hfy_structure_first_(hfy_structure_solver_ *s)
+{
+    hfy_status status = hfy_structure_ready_(s);
+    return status ? status : hfy_structure_ask_(s);
+}
+
+HFY_PRIVATE_ const uint32_t *hfy_structure_on_(const hfy_structure_solver_ *s, size_t v)
+{
+    return s->on + v * s->structure->most;
 }
 
 HFY_PRIVATE_ double *hfy_structure_factor_row_(const hfy_structure_solver_ *s, size_t i)
@@ -9117,25 +9169,36 @@ HFY_PRIVATE_ double *hfy_structure_factor_row_(const hfy_structure_solver_ *s, s
     return s->factor + i * (i + 1) / 2;
 }
 
-/* x <- L^-1 x over the first `count` rows. */
-HFY_PRIVATE_ void hfy_structure_forward_(const hfy_structure_solver_ *s, size_t count, double *x)
+/* x <- L^-1 x. */
+HFY_PRIVATE_ void hfy_structure_forward_(const hfy_structure_solver_ *s, double *x)
 {
     size_t i;
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < s->count; i++) {
         const double *row = hfy_structure_factor_row_(s, i);
         x[i] = (x[i] - hfy_linalg_dot_(row, x, i)) / row[i];
     }
 }
 
 /* x <- L^-T x. */
-HFY_PRIVATE_ void hfy_structure_backward_(const hfy_structure_solver_ *s, size_t count, double *x)
+HFY_PRIVATE_ void hfy_structure_backward_(const hfy_structure_solver_ *s, double *x)
 {
     size_t i, j;
-    for (i = count; i-- > 0;) {
+    for (i = s->count; i-- > 0;) {
         const double *row = hfy_structure_factor_row_(s, i);
         double v = x[i] /= row[i];
         for (j = 0; j < i; j++) x[j] -= v * row[j];
     }
+}
+
+/* x <- H^-1 x. Returns the sum of the new x. */
+HFY_PRIVATE_ double hfy_structure_invert_(const hfy_structure_solver_ *s, double *x)
+{
+    double sum = 0;
+    size_t i;
+    hfy_structure_forward_(s, x);
+    hfy_structure_backward_(s, x);
+    for (i = 0; i < s->count; i++) sum += x[i];
+    return sum;
 }
 
 /* The fresh vertex joins with this weight, its row of the factor being in place. */
@@ -9145,10 +9208,10 @@ HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, d
     uint32_t *on = s->on + v * s->structure->most;
     hfy_structure_factor_row_(s, v)[v] = sqrt(pivot);
     for (i = 0; i < s->fresh_bits; i++) on[i] = (uint32_t)s->fresh[i];
-    s->unaries[v] = s->fresh_unaries;
-    s->bits[v] = s->fresh_bits;
-    s->linear[v] = s->fresh_linear;
-    s->linear_low[v] = s->fresh_low;
+    s->vertex[v].unaries = s->fresh_unaries;
+    s->vertex[v].bits = s->fresh_bits;
+    s->vertex[v].linear = s->fresh_linear;
+    s->vertex[v].low = s->fresh_low;
     s->weight[v] = weight;
 }
 
@@ -9159,7 +9222,8 @@ HFY_PRIVATE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v)
     for (j = v; j + 1 < s->count; j++) { /* row j+1 has an entry too many, at column j+1 */
         double *row = hfy_structure_factor_row_(s, j + 1), size, cosine, sine;
         size = sqrt(row[j] * row[j] + row[j + 1] * row[j + 1]);
-        cosine = row[j] / size, sine = row[j + 1] / size;
+        cosine = row[j] / size;
+        sine = row[j + 1] / size;
         row[j] = size;
         for (i = j + 2; i < s->count; i++) {
             double *below = hfy_structure_factor_row_(s, i), a = below[j], b = below[j + 1];
@@ -9170,10 +9234,7 @@ HFY_PRIVATE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v)
     for (j = v; j + 1 < s->count; j++)
         memmove(hfy_structure_factor_row_(s, j), hfy_structure_factor_row_(s, j + 1), (j + 1) * sizeof(double));
     memmove(s->on + v * most, s->on + (v + 1) * most, after * most * sizeof *s->on);
-    memmove(s->unaries + v, s->unaries + v + 1, after * sizeof *s->unaries);
-    memmove(s->bits + v, s->bits + v + 1, after * sizeof *s->bits);
-    memmove(s->linear + v, s->linear + v + 1, after * sizeof *s->linear);
-    memmove(s->linear_low + v, s->linear_low + v + 1, after * sizeof *s->linear_low);
+    memmove(s->vertex + v, s->vertex + v + 1, after * sizeof *s->vertex);
     memmove(s->weight + v, s->weight + v + 1, after * sizeof *s->weight);
     memmove(s->target + v, s->target + v + 1, after * sizeof *s->target);
     s->count--;
@@ -9182,53 +9243,64 @@ HFY_PRIVATE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v)
 /* u and c of these weights. */
 HFY_PRIVATE_ void hfy_structure_mix_(hfy_structure_solver_ *s, const double *weight)
 {
-    size_t v, i;
+    size_t v, i, at;
     for (i = 0; i < s->n_touched; i++) {
-        size_t at = s->touched[i];
+        at = s->touched[i];
         s->u[at] = 0;
         s->c[at] = s->unary[at];
-        s->mark[at] = 0;
     }
     s->n_touched = 0;
     for (v = 0; v < s->count; v++) {
-        const uint32_t *on = s->on + v * s->structure->most;
-        for (i = 0; i < s->unaries[v]; i++) {
-            if (!s->mark[on[i]]) s->mark[on[i]] = 1, s->touched[s->n_touched++] = on[i], s->u_low[on[i]] = 0;
-            hfy_structure_add_(weight[v], s->u + on[i], s->u_low + on[i]);
+        const uint32_t *on = hfy_structure_on_(s, v);
+        for (i = 0; i < s->vertex[v].unaries; i++) {
+            at = on[i];
+            if (!s->mark[at]) {
+                s->mark[at] = 1;
+                s->touched[s->n_touched++] = on[i];
+                s->u_low[at] = 0;
+            }
+            hfy_base_add_(weight[v], s->u + at, s->u_low + at);
         }
     }
     for (i = 0; i < s->n_touched; i++) {
-        size_t at = s->touched[i];
+        at = s->touched[i];
         s->c[at] = s->unary[at] - s->rho * s->u[at];
         s->mark[at] = 0;
     }
+}
+
+/* |u|^2 */
+HFY_PRIVATE_ double hfy_structure_square_(const hfy_structure_solver_ *s, double square)
+{
+    size_t i;
+    for (i = 0; i < s->n_touched; i++) square += s->u[s->touched[i]] * s->u[s->touched[i]];
+    return square;
 }
 
 /* Row `count` of the factor for the fresh vertex; its pivot, squared, into *pivot: 0 if it depends on the others.
    Returns the place of a vertex with the very same bits, or SIZE_MAX. */
 HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivot)
 {
-    double *row = hfy_structure_factor_row_(s, s->count), diagonal = (double)s->fresh_unaries + 1;
+    double *row = hfy_structure_factor_row_(s, s->count), diagonal = (double)s->fresh_unaries + 1, square, ones = -1;
     size_t v, i, same = SIZE_MAX;
     for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 1;
     for (v = 0; v < s->count; v++) {
-        const uint32_t *on = s->on + v * s->structure->most;
-        size_t shared = 0, parts = 0;
-        for (i = 0; i < s->unaries[v]; i++) shared += s->mark[on[i]];
-        for (; i < s->bits[v]; i++) parts += s->mark[on[i]];
-        if (shared + parts == s->bits[v] && s->bits[v] == s->fresh_bits) same = v;
+        const uint32_t *on = hfy_structure_on_(s, v);
+        size_t shared = 0, parts = 0, bits = s->vertex[v].bits;
+        for (i = 0; i < s->vertex[v].unaries; i++) shared += s->mark[on[i]];
+        for (; i < bits; i++) parts += s->mark[on[i]];
+        if (shared + parts == bits && bits == s->fresh_bits) same = v;
         row[v] = (double)shared + 1;
     }
     for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 0;
-    hfy_structure_forward_(s, s->count, row);
+    hfy_structure_forward_(s, row);
     *pivot = diagonal - hfy_linalg_dot_(row, row, s->count);
     if (s->count && *pivot < 1e-2 * diagonal) { /* small: measured on the vertices: |fresh - combination|^2 */
-        double square = (double)s->fresh_unaries, ones = -1;
         memcpy(s->side, row, s->count * sizeof *row);
-        hfy_structure_backward_(s, s->count, s->side);
+        hfy_structure_backward_(s, s->side);
         hfy_structure_mix_(s, s->side);
         for (v = 0; v < s->count; v++) ones += s->side[v];
-        for (i = 0; i < s->n_touched; i++) square += s->u[s->touched[i]] * s->u[s->touched[i]];
+        square = hfy_structure_square_(s, (double)s->fresh_unaries);
         for (i = 0; i < s->fresh_unaries; i++) square -= 2 * s->u[s->fresh[i]];
         *pivot = square + ones * ones;
         hfy_structure_mix_(s, s->weight);
@@ -9241,60 +9313,67 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
    that their weights hang on the last digits. */
 HFY_PRIVATE_ void hfy_structure_score_(const hfy_structure_solver_ *s, size_t v, double *score, double *low)
 {
-    const uint32_t *on = s->on + v * s->structure->most;
+    const uint32_t *on = hfy_structure_on_(s, v);
     double u = 0, u_low = 0, rho_low = s->rho - s->rho_high, u_high, product, lost;
     size_t i;
-    for (i = 0; i < s->unaries[v]; i++) {
-        hfy_structure_add_(s->u[on[i]], &u, &u_low);
+    for (i = 0; i < s->vertex[v].unaries; i++) {
+        hfy_base_add_(s->u[on[i]], &u, &u_low);
         u_low += s->u_low[on[i]];
     }
     u_high = (double)(float)u; /* halves of the digits: their products are exact */
     product = s->rho * u;
     lost = ((s->rho_high * u_high - product) + s->rho_high * (u - u_high) + rho_low * u_high) + rho_low * (u - u_high);
-    *score = s->linear[v], *low = s->linear_low[v];
-    hfy_structure_add_(-product, score, low);
+    *score = s->vertex[v].linear;
+    *low = s->vertex[v].low;
+    hfy_base_add_(-product, score, low);
     *low -= lost + s->rho * u_low;
 }
 
-/* s->target: the weights that are best on the affine hull of the active vertices. */
+/* s->side = what the conditions A u = b/rho + kappa still lack at the target; *sum: that of the target's weights.
+   Returns the most that is lacking. */
+HFY_PRIVATE_ double hfy_structure_lack_(hfy_structure_solver_ *s, double *sum)
+{
+    double lack = 0, mean = 0, score, low, first = 0;
+    size_t v;
+    hfy_structure_mix_(s, s->target);
+    for (v = 0, *sum = 0; v < s->count; v++) {
+        hfy_structure_score_(s, v, &score, &low);
+        if (!v) first = score;
+        s->side[v] = ((score - first) + low) / s->rho;
+        mean += s->side[v] / (double)s->count;
+        *sum += s->target[v];
+    }
+    for (v = 0; v < s->count; v++) {
+        s->side[v] -= mean;
+        lack = fabs(s->side[v]) > lack ? fabs(s->side[v]) : lack;
+    }
+    return lack;
+}
+
+/* s->target: the weights that are best on the affine hull of the active vertices, refined while that helps. */
 HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s)
 {
     size_t v, count = s->count;
-    double top = s->linear[0], sum = 0, all = 0, kappa, mean, before = HUGE_VAL, score, first = 0, low;
+    double top = s->vertex[0].linear, sum = 0, all, kappa, lack, before = HUGE_VAL;
     int pass;
     if (count == 1) {
         s->target[0] = 1;
         return;
     }
-    for (v = 1; v < count; v++) top = s->linear[v] > top ? s->linear[v] : top;
+    for (v = 1; v < count; v++) top = s->vertex[v].linear > top ? s->vertex[v].linear : top;
     for (v = 0; v < count; v++) {
         s->ones[v] = 1;
         s->target[v] = 0;
-        s->side[v] = ((s->linear[v] - top) + s->linear_low[v]) / s->rho;
+        s->side[v] = ((s->vertex[v].linear - top) + s->vertex[v].low) / s->rho;
     }
-    hfy_structure_forward_(s, count, s->ones);
-    hfy_structure_backward_(s, count, s->ones);
-    for (v = 0; v < count; v++) all += s->ones[v];
+    all = hfy_structure_invert_(s, s->ones);
     for (pass = 0; pass < HFY_STRUCTURE_PASSES_; pass++) {
-        if (pass) { /* refinement: what the conditions A u = b/rho + kappa still lack, while that shrinks */
-            double lack = 0;
-            hfy_structure_mix_(s, s->target);
-            for (v = 0, mean = sum = 0; v < count; v++) {
-                hfy_structure_score_(s, v, &score, &low);
-                if (!v) first = score;
-                s->side[v] = ((score - first) + low) / s->rho;
-                mean += s->side[v] / (double)count;
-                sum += s->target[v];
-            }
-            for (v = 0; v < count; v++) {
-                s->side[v] -= mean;
-                lack = fabs(s->side[v]) > lack ? fabs(s->side[v]) : lack;
-            }
+        if (pass) {
+            lack = hfy_structure_lack_(s, &sum);
             if (pass > 1 && !(lack < 0.5 * before)) break;
             before = lack;
         }
-        hfy_structure_forward_(s, count, s->side);
-        hfy_structure_backward_(s, count, s->side);
+        hfy_structure_invert_(s, s->side);
         for (v = 0; v < count; v++) sum += s->side[v];
         kappa = (1 - sum) / all;
         for (v = 0; v < count; v++) s->target[v] += s->side[v] + kappa * s->ones[v];
@@ -9313,7 +9392,9 @@ HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s)
             double step;
             if (s->target[v] > 0) continue;
             step = s->weight[v] > 0 ? s->weight[v] / (s->weight[v] - s->target[v]) : 0;
-            if (first == SIZE_MAX || step < reach) first = v, reach = step;
+            if (first < SIZE_MAX && !(step < reach)) continue;
+            first = v;
+            reach = step;
         }
         if (first == SIZE_MAX) break;
         for (v = 0; v < s->count; v++) s->weight[v] += reach * (s->target[v] - s->weight[v]);
@@ -9327,11 +9408,11 @@ HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s)
 /* Vertices whose weight is rounding leave at the end: derivatives follow from who is left. */
 HFY_PRIVATE_ void hfy_structure_prune_(hfy_structure_solver_ *s)
 {
-    double low = s->linear[0], high = low, dust;
+    double low = s->vertex[0].linear, high = low, dust;
     size_t v, before = s->count;
     for (v = 1; v < s->count; v++) {
-        if (s->linear[v] < low) low = s->linear[v];
-        if (s->linear[v] > high) high = s->linear[v];
+        if (s->vertex[v].linear < low) low = s->vertex[v].linear;
+        if (s->vertex[v].linear > high) high = s->vertex[v].linear;
     }
     dust = 64 * DBL_EPSILON * (1 + (high - low) / s->rho);
     if (dust > 1e-9) dust = 1e-9;
@@ -9350,19 +9431,19 @@ HFY_PRIVATE_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pi
     while (!(pivot > 0)) {
         double *c = hfy_structure_factor_row_(s, s->count), step = HUGE_VAL;
         size_t v, first = 0;
-        hfy_structure_backward_(s, s->count, c);
-        for (v = 0; v < s->count; v++)
-            if (c[v] > 1e-12 && s->weight[v] / c[v] < step) step = s->weight[v] / c[v], first = v;
+        hfy_structure_backward_(s, c);
+        for (v = 0; v < s->count; v++) {
+            if (!(c[v] > 1e-12 && s->weight[v] / c[v] < step)) continue;
+            step = s->weight[v] / c[v];
+            first = v;
+        }
         if (!(step < HUGE_VAL)) step = 0;
         for (v = 0; v < s->count; v++) s->weight[v] -= step * c[v];
         weight += step;
         hfy_structure_leave_(s, first);
         hfy_structure_border_(s, &pivot);
     }
-    if (s->count == s->room) {
-        s->fault = HFY_STRUCTURE_CROWDED_;
-        return HFY_ERR_CONVERGENCE;
-    }
+    if (s->count == s->room) return hfy_structure_stop_(s, HFY_STRUCTURE_CROWDED_);
     hfy_structure_join_(s, weight, pivot);
     return HFY_OK;
 }
@@ -9371,11 +9452,10 @@ HFY_PRIVATE_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pi
    the others there are, + less -. */
 HFY_PRIVATE_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size_t v, double *infinite)
 {
-    const uint32_t *on = v == SIZE_MAX ? NULL : s->on + v * s->structure->most;
-    size_t i = on ? s->unaries[v] : s->fresh_unaries, end = on ? s->bits[v] : s->fresh_bits;
+    const uint32_t *on = v == SIZE_MAX ? NULL : hfy_structure_on_(s, v);
+    size_t i = on ? s->vertex[v].unaries : s->fresh_unaries, end = on ? s->vertex[v].bits : s->fresh_bits;
     double sum = 0;
-    *infinite = 0;
-    for (; i < end; i++) {
+    for (*infinite = 0; i < end; i++) {
         double raw = s->raw[(on ? on[i] : s->fresh[i]) - s->structure->unaries];
         if (hfy_base_is_finite_(raw))
             sum += raw;
@@ -9385,33 +9465,24 @@ HFY_PRIVATE_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, s
     return sum;
 }
 
-/* SparseMAP of the scores in s->unary and s->raw. Leaves u, the mixture, gap, value and steps; on CONVERGENCE those of
-   the last iterate. */
-HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
+/* Vertices join, the best for the linear part that is left of the objective, until none is better than the mixture. */
+HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s)
 {
-    hfy_status status = hfy_structure_ready_(s);
-    double best = -HUGE_VAL, base = 0, pivot, score, low;
+    double best = -HUGE_VAL, base = s->fresh_linear, pivot, score, low;
     size_t v, i, stalls = 0, same;
-    if (!status) status = hfy_structure_ask_(s);
-    if (status) return status;
-    base = s->fresh_linear;
-    hfy_structure_border_(s, &pivot);
-    hfy_structure_join_(s, 1, pivot);
+    hfy_status status;
     for (;;) {
-        double level = 0, rise = 0, square = 0, fresh, rounding, size = 0;
+        double level = 0, rise = 0, fresh, rounding, size = 0;
         hfy_structure_settle_(s);
         hfy_structure_mix_(s, s->weight);
         for (v = 0; v < s->count; v++) {
             hfy_structure_score_(s, v, &score, &low);
             level += s->weight[v] * score;
-            rise += s->weight[v] * (s->linear[v] - base);
+            rise += s->weight[v] * (s->vertex[v].linear - base);
         }
-        for (i = 0; i < s->n_touched; i++) square += s->u[s->touched[i]] * s->u[s->touched[i]];
-        rise -= 0.5 * s->rho * square;
-        if (rise > best)
-            best = rise, stalls = 0;
-        else
-            stalls++;
+        rise -= 0.5 * s->rho * hfy_structure_square_(s, 0);
+        stalls = rise > best ? 0 : stalls + 1;
+        if (rise > best) best = rise;
         status = hfy_structure_ask_(s);
         if (status) return status;
         fresh = s->fresh_linear;
@@ -9422,37 +9493,36 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
         size += s->fresh_size + fabs(level);
         s->gap = fresh > level ? fresh - level : 0;
         rounding = 8 * DBL_EPSILON * size;
-        if (fresh - level < -64 * rounding - 1e-12 * s->rho) {
-            s->fault = HFY_STRUCTURE_WORSE_;
-            status = HFY_ERR_CONVERGENCE;
-            break;
-        }
-        if (s->gap <= s->structure->tol || s->gap <= rounding) break;
+        if (fresh - level < -64 * rounding - 1e-12 * s->rho) return hfy_structure_stop_(s, HFY_STRUCTURE_WORSE_);
+        if (s->gap <= s->structure->tol || s->gap <= rounding) return HFY_OK;
         same = hfy_structure_border_(s, &pivot);
-        if (same != SIZE_MAX || stalls >= HFY_STRUCTURE_STALLS_ + s->count) { /* rounding, unless the oracle is wrong */
-            if (s->gap > 64 * rounding + 1e-10 * s->rho) s->fault = HFY_STRUCTURE_WORSE_, status = HFY_ERR_CONVERGENCE;
-            break;
-        }
-        if (s->steps >= s->max_steps) {
-            s->fault = HFY_STRUCTURE_STEPS_;
-            status = HFY_ERR_CONVERGENCE;
-            break;
-        }
+        if (same != SIZE_MAX || stalls >= HFY_STRUCTURE_STALLS_ + s->count) /* rounding, unless the oracle is wrong */
+            return s->gap > 64 * rounding + 1e-10 * s->rho ? hfy_structure_stop_(s, HFY_STRUCTURE_WORSE_) : HFY_OK;
+        if (s->steps >= s->max_steps) return hfy_structure_stop_(s, HFY_STRUCTURE_STEPS_);
         status = hfy_structure_enter_(s, pivot);
-        if (status) break;
+        if (status) return status;
     }
+}
+
+/* SparseMAP of the scores in s->unary and s->raw. Leaves u, the mixture, gap, value and steps; on CONVERGENCE those of
+   the last iterate. */
+HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
+{
+    hfy_status status = hfy_structure_first_(s);
+    double pivot, infinite;
+    size_t v, i;
+    if (status) return status;
+    hfy_structure_border_(s, &pivot);
+    hfy_structure_join_(s, 1, pivot);
+    status = hfy_structure_climb_(s);
+    if (status && status != HFY_ERR_CONVERGENCE) return status;
     hfy_structure_prune_(s);
-    /* bits that all vertices share are 1, whatever the weights sum to */
-    for (i = 0; i < s->n_touched; i++)
-        if (fabs(s->u[s->touched[i]] - 1) <= 4 * DBL_EPSILON) s->u[s->touched[i]] = 1;
     s->value = s->offset;
-    for (v = 0; v < s->count; v++) {
-        double infinite;
-        s->value += s->weight[v] * hfy_structure_parts_score_(s, v, &infinite);
-    }
+    for (v = 0; v < s->count; v++) s->value += s->weight[v] * hfy_structure_parts_score_(s, v, &infinite);
     for (i = 0; i < s->n_touched; i++) {
-        double u = s->u[s->touched[i]];
-        s->value += u * (s->apart[s->touched[i]] - 0.5 * s->rho * u);
+        double *u = s->u + s->touched[i];
+        if (fabs(*u - 1) <= 4 * DBL_EPSILON) *u = 1; /* on in all vertices, whatever the weights sum to */
+        s->value += *u * (s->apart[s->touched[i]] - 0.5 * s->rho * *u);
     }
     return status;
 }
@@ -9461,13 +9531,16 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
    not in that list. */
 HFY_PRIVATE_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t *alone)
 {
-    const uint32_t *on = s->on + v * s->structure->most;
-    size_t i, count = s->unaries[v];
+    const uint32_t *on = hfy_structure_on_(s, v);
+    size_t i, count = s->vertex[v].unaries;
     double more = 0;
     *alone = 0;
     for (i = 0; i < s->fresh_unaries; i++) s->mark[s->fresh[i]] = 1;
     for (i = 0; i < count; i++) {
-        if (!s->mark[on[i]]) more += s->apart[on[i]], ++*alone;
+        if (!s->mark[on[i]]) {
+            more += s->apart[on[i]];
+            ++*alone;
+        }
         s->mark[on[i]] ^= 1;
     }
     for (i = 0; i < s->fresh_unaries; i++) {
@@ -9482,11 +9555,10 @@ HFY_PRIVATE_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, siz
    share does not enter. */
 HFY_PRIVATE_ double hfy_structure_fresh_loss_(hfy_structure_solver_ *s)
 {
-    double loss = 0.5 * s->rho * (double)s->fresh_unaries, own, own_infinite, parts = 0, infinite = 0;
+    double loss = 0.5 * s->rho * (double)s->fresh_unaries, own, own_infinite, in_this, parts = 0, infinite = 0;
     size_t v, i, alone;
     own = hfy_structure_parts_score_(s, SIZE_MAX, &own_infinite);
     for (v = 0; v < s->count; v++) {
-        double in_this;
         loss += s->weight[v] * hfy_structure_apart_(s, v, &alone);
         /* apart: it may be huge, and is 0 among vertices of equal parts */
         parts += s->weight[v] * (hfy_structure_parts_score_(s, v, &in_this) - own);
@@ -9494,8 +9566,7 @@ HFY_PRIVATE_ double hfy_structure_fresh_loss_(hfy_structure_solver_ *s)
     }
     for (i = 0; i < s->n_touched; i++) loss -= 0.5 * s->rho * s->u[s->touched[i]] * s->u[s->touched[i]];
     loss += parts;
-    if (fabs(infinite - own_infinite) > 1e-9)
-        return HUGE_VAL; /* not among the vertices that the infinite scores leave */
+    if (fabs(infinite - own_infinite) > 1e-9) return HUGE_VAL; /* not one that the infinite scores leave */
     return loss > 0 ? loss : 0;
 }
 
@@ -9504,40 +9575,37 @@ HFY_PRIVATE_ void hfy_structure_parts_(const hfy_structure_solver_ *s, const dou
 {
     size_t v, i, n = s->structure->unaries;
     if (s->structure->higher) memset(higher, 0, s->structure->higher * sizeof *higher);
-    for (v = 0; v < s->count; v++) {
-        const uint32_t *on = s->on + v * s->structure->most;
-        for (i = s->unaries[v]; i < s->bits[v]; i++) higher[on[i] - n] += weight[v];
-    }
+    for (v = 0; v < s->count; v++)
+        for (i = s->vertex[v].unaries; i < s->vertex[v].bits; i++) higher[hfy_structure_on_(s, v)[i] - n] += weight[v];
 }
 
 /* The cotangent of the weights from that of u: s->side = (H^-1 - H^-1 1 1^T H^-1 / 1.H^-1 1) A du / rho. */
 HFY_PRIVATE_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const double *du)
 {
-    double all = 0, sum = 0;
+    double all, sum;
     size_t v, i;
     for (v = 0; v < s->count; v++) {
-        const uint32_t *on = s->on + v * s->structure->most;
+        const uint32_t *on = hfy_structure_on_(s, v);
         s->ones[v] = 1;
         s->side[v] = 0;
-        for (i = 0; i < s->unaries[v]; i++) s->side[v] += du[on[i]];
+        for (i = 0; i < s->vertex[v].unaries; i++) s->side[v] += du[on[i]];
     }
     if (s->count == 1) {
         s->side[0] = 0;
         return;
     }
-    hfy_structure_forward_(s, s->count, s->ones);
-    hfy_structure_backward_(s, s->count, s->ones);
-    hfy_structure_forward_(s, s->count, s->side);
-    hfy_structure_backward_(s, s->count, s->side);
-    for (v = 0; v < s->count; v++) all += s->ones[v], sum += s->side[v];
+    all = hfy_structure_invert_(s, s->ones);
+    sum = hfy_structure_invert_(s, s->side);
     for (v = 0; v < s->count; v++) s->side[v] = (s->side[v] - s->ones[v] * (sum / all)) / s->rho;
 }
 
 /* --- the public functions --- */
 
+/* The message for a status that the solver came back with, if it is an error. */
 HFY_PRIVATE_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status, const hfy_structure_solver_ *s)
 {
     size_t most = s->structure->most, bits = s->structure->unaries + s->structure->higher;
+    if (!status) return HFY_OK;
     switch (s->fault) {
     case HFY_STRUCTURE_MASKED_:
         return hfy_base_fail_(work, status, "unary: every vertex has a bit that is masked by -infinity");
@@ -9561,42 +9629,40 @@ HFY_PRIVATE_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status,
                           "double");
 }
 
-/* What the four functions on scores begin with: checks, scratch, a copy of the scores. missing: the first array that is
-   NULL. */
-HFY_PRIVATE_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double *rho, const double *unary,
+/* What the functions on scores begin with: checks, scratch for `room` vertices (0: as many as the structure says), a
+   copy of the scores. missing: the first array that is NULL. */
+HFY_PRIVATE_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double rho, const double *unary,
                                              const double *higher, const char *missing, size_t room,
                                              hfy_structure_solver_ *s, hfy_work *work)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_status status;
-    if (!structure) return hfy_base_fail_(work, HFY_ERR_ARG, "structure is NULL");
-    status = hfy_structure_check_(structure, "structure->", work);
-    if (!status) status = hfy_structure_check_rho_(rho, work);
-    if (!status && !unary) missing = "unary";
-    if (!status && missing) status = hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", missing);
+    hfy_status status = hfy_base_null_(work, structure ? NULL : "structure");
+    if (!status) status = hfy_structure_check_(structure, "structure->", work);
     if (status) return status;
-    if (!room) room = hfy_structure_room_(structure);
-    hfy_structure_plan_(&arena, structure, room, s);
-    status = hfy_base_reserve_(work, &arena);
+    if (!(rho >= 0 && hfy_base_is_finite_(rho)))
+        return hfy_base_should_(work, "", "rho", rho, "above 0 and finite, or 0 for 1");
+    status = hfy_base_null_(work, unary ? missing : "unary");
+    while (hfy_base_layout_(&arena, work, &status))
+        hfy_structure_plan_(&arena, structure, room ? room : hfy_structure_room_(structure), s);
     if (status) return status;
-    hfy_structure_plan_(&arena, structure, room, s);
-    s->rho = *rho;
+    s->rho = hfy_base_default_(rho, 1);
     memcpy(s->unary, unary, structure->unaries * sizeof *unary);
-    if (structure->higher && higher)
-        memcpy(s->raw, higher, structure->higher * sizeof *higher);
-    else if (structure->higher)
-        memset(s->raw, 0, structure->higher * sizeof *s->raw);
+    if (!structure->higher) return HFY_OK;
+    memset(s->raw, 0, structure->higher * sizeof *s->raw);
+    if (higher) memcpy(s->raw, higher, structure->higher * sizeof *higher);
     return HFY_OK;
 }
 
 /* The list of vertex v, or of the fresh one (SIZE_MAX), ascending. */
 HFY_PRIVATE_ void hfy_structure_list_(hfy_structure_solver_ *s, size_t v, size_t *on)
 {
-    size_t i, bits = s->structure->unaries + s->structure->higher, have = v == SIZE_MAX ? s->fresh_bits : s->bits[v];
-    const uint32_t *from = v == SIZE_MAX ? NULL : s->on + v * s->structure->most;
+    const uint32_t *from = v == SIZE_MAX ? NULL : hfy_structure_on_(s, v);
+    size_t i, bits = s->structure->unaries + s->structure->higher, have = from ? s->vertex[v].bits : s->fresh_bits;
     for (i = 0; i < have; i++) s->mark[from ? from[i] : s->fresh[i]] = 1;
-    for (i = 0; i < bits; i++)
-        if (s->mark[i]) s->mark[i] = 0, *on++ = i;
+    for (i = 0; i < bits; i++) {
+        if (s->mark[i]) *on++ = i;
+        s->mark[i] = 0;
+    }
 }
 
 HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const double *unary, const double *higher,
@@ -9604,26 +9670,33 @@ HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const doubl
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_structure_solver_ s;
-    double rho = 1;
-    hfy_status status = hfy_structure_begin_(structure, &rho, unary, higher, NULL, 1, &s, w);
+    hfy_status status = hfy_structure_begin_(structure, 1, unary, higher, NULL, 1, &s, w);
+    if (!status) status = hfy_structure_failed_(w, hfy_structure_first_(&s), &s);
     if (!status) {
-        status = hfy_structure_ready_(&s);
-        if (!status) status = hfy_structure_ask_(&s);
-        if (status) {
-            status = hfy_structure_failed_(w, status, &s);
-        } else {
-            size_t i, n = structure->unaries;
-            double sum = 0;
-            for (i = 0; i < s.fresh_bits; i++) {
-                double v = s.fresh[i] < n ? unary[s.fresh[i]] : s.raw[s.fresh[i] - n];
-                sum += v;
-            }
-            if (score) *score = sum;
-            if (count) *count = s.fresh_bits;
-            if (on) hfy_structure_list_(&s, SIZE_MAX, on);
-        }
+        size_t i, n = structure->unaries;
+        double sum = 0;
+        for (i = 0; i < s.fresh_bits; i++) sum += s.fresh[i] < n ? unary[s.fresh[i]] : s.raw[s.fresh[i] - n];
+        if (score) *score = sum;
+        if (count) *count = s.fresh_bits;
+        if (on) hfy_structure_list_(&s, SIZE_MAX, on);
     }
     return hfy_base_close_(w, &local, status);
+}
+
+HFY_PRIVATE_ void hfy_structure_answer_(hfy_structure_solver_ *s, hfy_structure_answer *answer)
+{
+    size_t v;
+    if (answer->unary) memcpy(answer->unary, s->u, s->structure->unaries * sizeof *s->u);
+    if (answer->higher) hfy_structure_parts_(s, s->weight, answer->higher);
+    answer->value = s->value;
+    answer->gap = s->gap;
+    answer->steps = s->steps;
+    answer->vertices = s->count;
+    for (v = 0; v < hfy_base_min_(s->count, answer->room); v++) {
+        if (answer->weight) answer->weight[v] = s->weight[v];
+        if (answer->count) answer->count[v] = s->vertex[v].bits;
+        if (answer->on) hfy_structure_list_(s, v, answer->on + v * s->structure->most);
+    }
 }
 
 HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rho, const double *unary,
@@ -9631,26 +9704,35 @@ HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rh
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_structure_solver_ s;
-    hfy_status status = hfy_structure_begin_(structure, &rho, unary, higher, answer ? NULL : "answer", 0, &s, w);
-    size_t v;
-    if (!status) {
+    hfy_status status = hfy_structure_begin_(structure, rho, unary, higher, answer ? NULL : "answer", 0, &s, w);
+    if (!status && answer) {
         status = hfy_structure_run_(&s);
-        if (answer && (!status || status == HFY_ERR_CONVERGENCE)) {
-            if (answer->unary) memcpy(answer->unary, s.u, structure->unaries * sizeof *s.u);
-            if (answer->higher) hfy_structure_parts_(&s, s.weight, answer->higher);
-            answer->value = s.value;
-            answer->gap = s.gap;
-            answer->steps = s.steps;
-            answer->vertices = s.count;
-            for (v = 0; v < hfy_base_min_(s.count, answer->room); v++) {
-                if (answer->weight) answer->weight[v] = s.weight[v];
-                if (answer->count) answer->count[v] = s.bits[v];
-                if (answer->on) hfy_structure_list_(&s, v, answer->on + v * structure->most);
-            }
-        }
-        if (status) status = hfy_structure_failed_(w, status, &s);
+        if (!status || status == HFY_ERR_CONVERGENCE) hfy_structure_answer_(&s, answer);
+        status = hfy_structure_failed_(w, status, &s);
     }
     return hfy_base_close_(w, &local, status);
+}
+
+/* The active vertices of an answer, and their factor. du stood in for the scores: they are 0. */
+HFY_PRIVATE_ hfy_status hfy_structure_restore_(hfy_structure_solver_ *s, size_t vertices, const size_t *count,
+                                               const size_t *on, hfy_work *work)
+{
+    size_t v, n = s->structure->unaries, m = s->structure->higher;
+    double pivot;
+    memset(s->mark, 0, n + m);
+    if (m) memset(s->part, 0, m * sizeof *s->part);
+    memset(s->unary, 0, n * sizeof *s->unary);
+    memset(s->u, 0, n * sizeof *s->u);
+    s->count = s->n_touched = 0;
+    for (v = 0; v < vertices; v++) {
+        hfy_status status = hfy_structure_take_list_(s, on + v * s->structure->most, count[v]);
+        if (status) return hfy_structure_failed_(work, status, s);
+        hfy_structure_border_(s, &pivot);
+        if (!(pivot > 0))
+            return hfy_base_fail_(work, HFY_ERR_SINGULAR, "on: vertex %z depends on those before it", v);
+        hfy_structure_join_(s, 1, pivot);
+    }
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
@@ -9661,38 +9743,15 @@ HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho,
     hfy_structure_solver_ s;
     const char *missing = !count ? "count" : !on ? "on" : NULL;
     hfy_status status = HFY_OK;
-    size_t v;
-    double pivot;
     if (!vertices || (structure && vertices > hfy_base_plus_(structure->unaries, 1)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "vertices is %z; it should be at least 1 and at most unaries + 1",
                                 vertices);
-    if (!status) /* du stands in for the scores: a vertex's own part of the cotangent is its score */
-        status = hfy_structure_begin_(structure, &rho, du, NULL, missing, vertices, &s, w);
-    if (!status) {
-        memset(s.mark, 0, structure->unaries + structure->higher);
-        if (structure->higher) memset(s.part, 0, structure->higher * sizeof *s.part);
-        memset(s.unary, 0, structure->unaries * sizeof *s.unary);
-        memset(s.u, 0, structure->unaries * sizeof *s.u);
-        s.count = s.n_touched = 0;
-        for (v = 0; v < vertices && !status; v++) {
-            status = hfy_structure_take_list_(&s, on + v * structure->most, count[v]);
-            if (status) {
-                status = hfy_structure_failed_(w, status, &s);
-                break;
-            }
-            hfy_structure_border_(&s, &pivot);
-            if (!(pivot > 0))
-                status = hfy_base_fail_(w, HFY_ERR_SINGULAR, "on: vertex %z depends on those before it", v);
-            else
-                hfy_structure_join_(&s, 1, pivot);
-        }
-    }
+    if (!status) status = hfy_structure_begin_(structure, rho, du, NULL, missing, vertices, &s, w);
+    if (!status) status = hfy_structure_restore_(&s, vertices, count, on, w);
     if (!status) {
         hfy_structure_weights_vjp_(&s, du);
-        if (d_unary) { /* may be du */
-            hfy_structure_mix_(&s, s.side);
-            memcpy(d_unary, s.u, structure->unaries * sizeof *s.u);
-        }
+        hfy_structure_mix_(&s, s.side);
+        if (d_unary) memcpy(d_unary, s.u, structure->unaries * sizeof *s.u); /* may be du */
         if (d_higher) hfy_structure_parts_(&s, s.side, d_higher);
     }
     return hfy_base_close_(w, &local, status);
@@ -9705,21 +9764,39 @@ HFY_API hfy_status hfy_structure_loss(const hfy_structure *structure, double rho
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_structure_solver_ s;
     const char *missing = !on && count ? "on" : !loss ? "loss" : NULL;
-    hfy_status status = hfy_structure_begin_(structure, &rho, unary, higher, missing, 0, &s, w);
-    if (!status) {
-        status = hfy_structure_run_(&s);
-        if (status) status = hfy_structure_failed_(w, status, &s);
-    }
+    hfy_status status = hfy_structure_begin_(structure, rho, unary, higher, missing, 0, &s, w);
+    if (!status) status = hfy_structure_failed_(w, hfy_structure_run_(&s), &s);
     if (!status) {
         status = hfy_structure_take_list_(&s, on, count);
-        if (!status)
-            *loss = hfy_structure_fresh_loss_(&s);
-        else if (s.fault == HFY_STRUCTURE_MASKED_)
-            *loss = HUGE_VAL, status = HFY_OK;
-        else
-            status = hfy_structure_failed_(w, status, &s);
+        if (!status || s.fault == HFY_STRUCTURE_MASKED_) {
+            *loss = status ? HUGE_VAL : hfy_structure_fresh_loss_(&s);
+            status = HFY_OK;
+        }
+        status = hfy_structure_failed_(w, status, &s);
     }
     return hfy_base_close_(w, &local, status);
+}
+
+/* How much the list in s->fresh is ahead of the best other vertex at the scores less rho where the list is on. */
+HFY_PRIVATE_ hfy_status hfy_structure_lead_(hfy_structure_solver_ *s, const size_t *on, size_t count, double *slack)
+{
+    hfy_status status = hfy_structure_ready_(s);
+    double pivot, own_infinite, infinite, own;
+    size_t i, alone;
+    *slack = -HUGE_VAL;
+    if (status) return status;
+    status = hfy_structure_take_list_(s, on, count);
+    if (status) return s->fault == HFY_STRUCTURE_MASKED_ && count ? HFY_OK : status; /* masked: never the solution */
+    for (i = 0; i < s->fresh_unaries; i++) s->c[s->fresh[i]] -= s->rho;
+    hfy_structure_border_(s, &pivot);
+    hfy_structure_join_(s, 1, pivot);
+    status = hfy_structure_ask_(s); /* its answer replaces the list */
+    if (status) return status;
+    own = hfy_structure_parts_score_(s, 0, &own_infinite) - hfy_structure_parts_score_(s, SIZE_MAX, &infinite);
+    own += hfy_structure_apart_(s, 0, &alone);
+    own -= s->rho * (double)alone;
+    if (!(own_infinite < infinite)) *slack = own < 0 ? own : 0;
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double rho, const double *unary,
@@ -9729,33 +9806,10 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_structure_solver_ s;
     const char *missing = !on && count ? "on" : !slack ? "slack" : NULL;
-    hfy_status status = hfy_structure_begin_(structure, &rho, unary, higher, missing, 1, &s, w);
-    double pivot, own_infinite, infinite;
-    size_t i, alone;
-    if (!status) {
-        status = hfy_structure_ready_(&s);
-        if (!status) status = hfy_structure_take_list_(&s, on, count);
-        if (status && s.fault == HFY_STRUCTURE_MASKED_ && s.fresh_bits == count && count) {
-            *slack = -HUGE_VAL; /* a masked bit: never the solution */
-            return hfy_base_close_(w, &local, HFY_OK);
-        }
-        for (i = 0; !status && i < s.fresh_unaries; i++) s.c[s.fresh[i]] -= rho;
-        if (!status) {
-            hfy_structure_border_(&s, &pivot);
-            hfy_structure_join_(&s, 1, pivot);
-            status = hfy_structure_ask_(&s); /* its answer replaces the list */
-        }
-        if (status) {
-            status = hfy_structure_failed_(w, status, &s);
-        } else {
-            double own = hfy_structure_parts_score_(&s, 0, &own_infinite) -
-                         hfy_structure_parts_score_(&s, SIZE_MAX, &infinite);
-            own += hfy_structure_apart_(&s, 0, &alone);
-            own -= rho * (double)alone;
-            *slack = own < 0 ? own : 0;
-            if (own_infinite < infinite) *slack = -HUGE_VAL;
-        }
-    }
+    hfy_status status = hfy_structure_begin_(structure, rho, unary, higher, missing, 1, &s, w);
+    double value;
+    if (!status) status = hfy_structure_failed_(w, hfy_structure_lead_(&s, on, count, &value), &s);
+    if (!status) *slack = value;
     return hfy_base_close_(w, &local, status);
 }
 
@@ -9763,6 +9817,7 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
 #undef HFY_STRUCTURE_STALLS_
 #undef HFY_STRUCTURE_PIVOT_
 #undef HFY_STRUCTURE_PASSES_
+#undef HFY_STRUCTURE_STEP_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>sep.impl   from scores to weights: rows x n in, rows x n out
@@ -10514,7 +10569,7 @@ HFY_PRIVATE_ void hfy_sep_structured_vjp_(const hfy_real *v, size_t n, hfy_real 
     for (i = 0; out && i < n; i++) out[i] = (hfy_real)solver->u[i];
     for (j = 0; j < solver->count; j++) {
         const uint32_t *on = solver->on + j * solver->structure->most;
-        for (i = solver->unaries[j]; i < solver->bits[j]; i++) {
+        for (i = solver->vertex[j].unaries; i < solver->vertex[j].bits; i++) {
             if (d_transition) *d_transition += solver->side[j];
             if (d_transitions) d_transitions[on[i] - n] += solver->side[j];
         }
