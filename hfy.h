@@ -9821,7 +9821,7 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>sep.impl   from scores to weights: rows x n in, rows x n out
-   May call: base, simd, structure.
+   May call: base, simd, structure if it is there.
    Numerics: every threshold is solved in double and in distances from the maximum, d_i = max(theta) - theta_i, never
    in the scores themselves, so large scores lose nothing. Only scores within the margin can get weight: a row is
    first cut down to that window. Newton's method starts right of the root of a convex increasing function and walks
@@ -9852,9 +9852,11 @@ typedef enum hfy_sep_method_ {
     HFY_SEP_BY_STRUCTURE_ /* SparseMAP */
 } hfy_sep_method_;
 
-/* One row's arrays, and its solution as a list. */
 #define HFY_SEP_SHARE_ 16384 /* scores that are worth a thread */
 
+struct hfy_structure_solver_;
+
+/* One row's arrays, and its solution as a list. */
 typedef struct hfy_sep_scratch_ {
     const hfy_simd_ *simd;
     size_t *index;  /* n */
@@ -9866,12 +9868,22 @@ typedef struct hfy_sep_scratch_ {
     hfy_real *row;  /* n: a prediction of its own (`plus`, losses) */
     size_t count;   /* entries of the list */
     double top;     /* the largest score of the row; of kinds by rank and boxes, once solved, a score near the edge */
-    double root;    /* NORM: its t */
-    void *structured;             /* scratch of a SparseMAP solver: the most that a link needs */
-    hfy_structure sequence;       /* SEQUENCE_KSUBSETS as a structure */
-    hfy_structure_solver_ solver; /* the last one that was solved */
-    hfy_structure_solver_ failed; /* that of the first row without an answer */
+    double root;    /* NORM: its t; SparseMAP: Omega* */
+    /* SparseMAP: the solver of the last row, that of the first row without an answer (or NULL), the most that a link
+       needs beside them, the first link's number of higher-order scores; SEQUENCE_KSUBSETS as a structure */
+    struct hfy_structure_solver_ *solver, *failed;
+    void *structured;
+    size_t structured_bytes, higher;
+    hfy_structure sequence;
 } hfy_sep_scratch_;
+
+/* What a vector-Jacobian product of one row takes: theta and y = its prediction (each may be NULL where a kind does not
+   need it), v; and gives: out = J^T v, or nothing if that is NULL; it may be v, or y. */
+typedef struct hfy_sep_row_ {
+    const hfy_real *theta, *y, *v;
+    hfy_real *out;
+    size_t n, row;
+} hfy_sep_row_;
 
 HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep)
 {
@@ -9882,14 +9894,12 @@ HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep)
 HFY_PRIVATE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep)
 {
     hfy_sep full = *sep;
-    if (!(full.k > 0) && !(full.k < 0) && !hfy_base_is_nan_(full.k)) full.k = 1;
-    if (!(full.alpha > 0) && !(full.alpha < 0) && !hfy_base_is_nan_(full.alpha)) full.alpha = 1.5;
-    if (!(full.gamma > 0) && !(full.gamma < 0) && !hfy_base_is_nan_(full.gamma)) full.gamma = 2;
-    if (!(full.degree > 0) && !(full.degree < 0) && !hfy_base_is_nan_(full.degree)) full.degree = 3;
-    if (!(full.rho > 0) && !(full.rho < 0) && !hfy_base_is_nan_(full.rho)) full.rho = 1;
-    if (full.kind != HFY_SEP_KSUBSETS && full.kind != HFY_SEP_SEQUENCE_KSUBSETS && full.kind != HFY_SEP_ARGMAX)
-        full.k = 1;
-    if (full.kind == HFY_SEP_SPARSEMAX) full.rho = 1; /* a box of sum 1 once it has bounds */
+    int counts = sep->kind == HFY_SEP_KSUBSETS || sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_ARGMAX;
+    full.k = counts ? hfy_base_default_(sep->k, 1) : 1;
+    full.alpha = hfy_base_default_(sep->alpha, 1.5);
+    full.gamma = hfy_base_default_(sep->gamma, 2);
+    full.degree = hfy_base_default_(sep->degree, 3);
+    full.rho = sep->kind == HFY_SEP_SPARSEMAX ? 1 : hfy_base_default_(sep->rho, 1); /* its box has sum 1 */
     return full;
 }
 
@@ -9901,12 +9911,10 @@ HFY_PRIVATE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full)
     case HFY_SEP_ENTMAX:
         if (hfy_base_is_pos_inf_(full->alpha)) return HFY_SEP_BY_TIES_;
         if (full->alpha > 2) return HFY_SEP_BY_STEEP_;
-        if (full->alpha < 2) {
-            if (full->alpha < 1 || full->alpha > 1.5) return HFY_SEP_BY_TSALLIS_;
-            return full->alpha < 1.5 ? (full->alpha > 1 ? HFY_SEP_BY_TSALLIS_ : HFY_SEP_BY_SOFTMAX_)
-                                     : HFY_SEP_BY_SQUARE_;
-        }
-        return HFY_SEP_BY_LINE_;
+        if (full->alpha >= 2) return HFY_SEP_BY_LINE_;
+        if (full->alpha < 1 || full->alpha > 1.5) return HFY_SEP_BY_TSALLIS_;
+        if (full->alpha >= 1.5) return HFY_SEP_BY_SQUARE_;
+        return full->alpha > 1 ? HFY_SEP_BY_TSALLIS_ : HFY_SEP_BY_SOFTMAX_;
     case HFY_SEP_NORMMAX:
         if (hfy_base_is_pos_inf_(full->gamma)) return HFY_SEP_BY_MAXNORM_;
         if (full->gamma > 2 || full->gamma < 2) return full->gamma > 1 ? HFY_SEP_BY_NORM_ : HFY_SEP_BY_TIES_;
@@ -9927,6 +9935,11 @@ HFY_PRIVATE_ int hfy_sep_is_list_(const hfy_sep *full)
 {
     return !full->plus && hfy_sep_method_of_(full) >= HFY_SEP_BY_LINE_;
 }
+
+/* --- structured kinds: SparseMAP of a row; the solver keeps the mixture, the value and the gap --- */
+
+#ifdef HFY_HAS_STRUCTURE_
+#define HFY_IF_STRUCTURE_(call) call
 
 /* The structure of a structured kind; a sequence is made in *sequence. */
 HFY_PRIVATE_ const hfy_structure *hfy_sep_structure_of_(const hfy_sep *full, size_t n, hfy_structure *sequence)
@@ -9965,59 +9978,244 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, 
     return HFY_OK;
 }
 
-/* Checks a separation for rows of n (and its chain of `plus`); `where` begins its members' names: "sep->". */
-HFY_PRIVATE_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n, const char *where, hfy_work *work)
+/* Takes a solver from s->structured or, while that is NULL, only counts; its structure may be s->sequence. One solver
+   that failed stays as it is for the message. */
+HFY_PRIVATE_ hfy_status hfy_sep_plan_structure_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s)
 {
-    size_t links = 0;
-    for (; sep; sep = sep->plus) {
-        hfy_sep full = hfy_sep_resolve_(sep);
-        if (++links > 64) return hfy_base_fail_(work, HFY_ERR_ARG, "%splus: a chain of more than 64, or a ring", where);
-        if ((unsigned)full.kind > HFY_SEP_UNIFORM)
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_sep_kind", where,
-                                  (size_t)full.kind);
-        if (full.kind == HFY_SEP_ENTMAX && !(full.alpha > 0))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%salpha is %g; it should be above 0", where, full.alpha);
-        if (full.kind == HFY_SEP_NORMMAX && !(full.gamma >= 1))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%sgamma is %g; it should be at least 1", where, full.gamma);
-        if (full.kind == HFY_SEP_POWER && !(full.degree > 1 && hfy_base_is_finite_(full.degree)))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%sdegree is %g; it should be above 1 and finite", where,
-                                  full.degree);
-        if ((full.kind == HFY_SEP_KSUBSETS || hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_) &&
-            !(full.rho > 0 && hfy_base_is_finite_(full.rho)))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%srho is %g; it should be above 0 and finite", where, full.rho);
-        if (full.kind == HFY_SEP_KSUBSETS && !(full.k > 0 && full.k <= (double)n))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be above 0 and at most n, %z", where, full.k,
-                                  n);
-        if ((full.kind == HFY_SEP_ARGMAX || full.kind == HFY_SEP_SEQUENCE_KSUBSETS) &&
-            !(full.k >= 1 && full.k <= (double)n && !(floor(full.k) < full.k)))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be a whole number from 1 to n, %z", where,
-                                  full.k, n);
-        if (hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_) {
-            hfy_status status = hfy_sep_check_structure_(&full, n, where, work);
-            if (status) return status;
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    const hfy_structure *structure = hfy_sep_structure_of_(full, n, &s->sequence);
+    hfy_structure_solver_ counted, *two;
+    arena.base = (unsigned char *)s->structured;
+    two = HFY_TAKE_(&arena, hfy_structure_solver_, 2);
+    s->solver = two ? two + (s->failed == two) : NULL;
+    hfy_structure_plan_(&arena, structure, hfy_structure_room_(structure), s->solver ? s->solver : &counted);
+    if (arena.used > s->structured_bytes) s->structured_bytes = arena.used;
+    s->higher = structure->higher;
+    return HFY_OK;
+}
+
+/* The solver for rows of n, with the higher-order scores in place. */
+HFY_PRIVATE_ hfy_structure_solver_ *hfy_sep_solver_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s)
+{
+    size_t i;
+    hfy_sep_plan_structure_(full, n, s);
+    s->solver->rho = full->rho;
+    for (i = 0; i < s->higher; i++)
+        s->solver->raw[i] = full->transitions ? (double)full->transitions[i] : full->transition;
+    return s->solver;
+}
+
+HFY_PRIVATE_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_sep_scratch_ *s)
+{
+    hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
+    hfy_status status;
+    size_t i;
+    for (i = 0; i < n; i++) solver->unary[i] = (double)theta[i];
+    status = hfy_structure_run_(solver);
+    if (status) return status;
+    s->root = solver->value;
+    for (i = 0, s->count = 0; i < n; i++) {
+        if (!(solver->u[i] > 0)) continue;
+        s->index[s->count] = i;
+        s->weight[s->count++] = solver->u[i];
+    }
+    return HFY_OK;
+}
+
+/* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is
+   told by projecting onto it; with them only vertices can be valued, and those the oracle finds when it is made to. */
+HFY_PRIVATE_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
+                                                  hfy_sep_scratch_ *s)
+{
+    hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
+    double square = 0, sum = 0, largest = 0, force;
+    size_t i;
+    int vertex = 1, plain = 1, inside = 1, sequence = full->kind == HFY_SEP_SEQUENCE_KSUBSETS;
+    hfy_status status;
+    for (i = 0; i < n; i++) {
+        double v = (double)y[i];
+        square += v * v;
+        sum += v;
+        if (fabs(v) > 1e-6 && fabs(v - 1) > 1e-6) vertex = 0;
+        if (v < -1e-6 || v > 1 + 1e-6) inside = 0;
+    }
+    for (i = 0; i < s->higher; i++) {
+        double raw = fabs(solver->raw[i]);
+        if (raw > 0) plain = 0;
+        if (hfy_base_is_finite_(raw) && raw > largest) largest = raw;
+    }
+    *value = HUGE_VAL;
+    if (!inside || (sequence && fabs(sum - full->k) > 1e-6 * full->k)) return HFY_OK;
+    if (!vertex && !plain) return HFY_ERR_UNSUPPORTED;
+    *value = 0.5 * full->rho * square;
+    if (sequence) { /* every such y is in the hull */
+        for (i = 0; !plain && i + 1 < n; i++)
+            if (hfy_base_is_finite_(solver->raw[i]) && (double)y[i] > 0.5 && (double)y[i + 1] > 0.5)
+                *value -= solver->raw[i];
+        return HFY_OK;
+    }
+    if (plain) {
+        for (i = 0; i < n; i++) solver->unary[i] = full->rho * (double)y[i];
+        status = hfy_structure_run_(solver);
+        if (status) return status;
+        for (i = 0; i < n; i++)
+            if (fabs(solver->u[i] - (double)y[i]) > 1e-6) *value = HUGE_VAL;
+        return HFY_OK;
+    }
+    force = 1 + 2 * largest * (double)solver->structure->most; /* more than all parts together can score */
+    for (i = 0; i < n; i++) solver->unary[i] = (double)y[i] > 0.5 ? force : -force;
+    status = hfy_structure_first_(solver);
+    if (status) return status;
+    for (i = 0; i < solver->fresh_unaries; i++) inside &= (double)y[solver->fresh[i]] > 0.5;
+    for (; i < solver->fresh_bits; i++) *value -= solver->raw[solver->fresh[i] - n];
+    if (!inside || fabs(sum - (double)solver->fresh_unaries) > 1e-6 * (double)n) *value = HUGE_VAL;
+    return HFY_OK;
+}
+
+/* Omega of a row or, with theta, its loss against y; the prediction then stands in s->row, the mixture in the solver. */
+HFY_PRIVATE_ hfy_status hfy_sep_structured_value_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y,
+                                                  size_t n, double *value, hfy_sep_scratch_ *s)
+{
+    const hfy_structure_solver_ *solver = s->solver;
+    double sum = 0, omega, infinite;
+    size_t i, v;
+    int same = 1, masked = 0;
+    hfy_status status;
+    if (!theta) return hfy_sep_structured_omega_(full, y, n, value, s);
+    for (i = 0; i < n && same; i++) same = !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
+    *value = 0;
+    if (same) return HFY_OK;
+    for (i = 0; i < n; i++) { /* Omega* less theta.y in differences of scores, before the solver is used again */
+        double u = solver->u[i], t = (double)y[i];
+        if (hfy_base_is_neg_inf_((double)theta[i]))
+            masked |= t < 0 || t > 0;
+        else
+            sum += (u - t) * solver->apart[i] - 0.5 * full->rho * u * u;
+    }
+    for (v = 0; v < solver->count; v++) sum += solver->weight[v] * hfy_structure_parts_score_(solver, v, &infinite);
+    status = hfy_sep_structured_omega_(full, y, n, &omega, s);
+    if (status) return status;
+    if (hfy_base_is_nan_(sum)) return HFY_ERR_UNSUPPORTED;
+    *value = masked || hfy_base_is_pos_inf_(omega) ? HUGE_VAL : sum + omega;
+    if (!(*value > 0)) *value = 0;
+    return HFY_OK;
+}
+
+/* As hfy_sep_link_vjp_, from the mixture that the solver still holds. Overwrites s->weight. */
+HFY_PRIVATE_ hfy_status hfy_sep_structured_vjp_(const hfy_sep_row_ *row, const hfy_sep_grad *grad, hfy_sep_scratch_ *s)
+{
+    hfy_structure_solver_ *solver = s->solver;
+    size_t i, j;
+    for (i = 0; i < row->n; i++) s->weight[i] = (double)row->v[i];
+    hfy_structure_weights_vjp_(solver, s->weight);
+    hfy_structure_mix_(solver, solver->side);
+    for (i = 0; row->out && i < row->n; i++) row->out[i] = (hfy_real)solver->u[i];
+    for (j = 0; j < solver->count; j++)
+        for (i = solver->vertex[j].unaries; i < solver->vertex[j].bits; i++) {
+            if (grad->transition) *grad->transition += solver->side[j];
+            if (grad->transitions) grad->transitions[hfy_structure_on_(solver, j)[i] - row->n] += solver->side[j];
         }
-        if (hfy_sep_has_bounds_(&full)) {
-            size_t r, i, bound_rows = full.bound_stride ? rows : hfy_base_min_(rows, 1);
-            if (full.bound_stride && full.bound_stride < n)
-                return hfy_base_fail_(work, HFY_ERR_ARG, "%sbound_stride is %z; it should be 0 or at least n, %z",
-                                      where, full.bound_stride, n);
-            if (!hfy_base_fits_(bound_rows, full.bound_stride, sizeof(double)))
-                return hfy_base_fail_(work, HFY_ERR_ARG, "%sbound_stride is %z: %z rows of it cannot exist", where,
-                                      full.bound_stride, rows);
-            for (r = 0; r < bound_rows; r++)
-                for (i = 0; i < n; i++) {
-                    size_t at = r * full.bound_stride + i;
-                    double low = full.lower ? full.lower[at] : 0;
-                    double high = full.upper ? full.upper[at] : full.kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL;
-                    if (!(low >= 0 && low <= high && hfy_base_is_finite_(low)))
-                        return hfy_base_fail_(
-                            work, HFY_ERR_ARG,
-                            "%sbounds: those of entry %z in row %z are %g and %g; 0 <= lower <= upper should hold",
-                            where, i, r, low, high);
-                }
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ hfy_status hfy_sep_unsolved_(hfy_work *work, const char *what, size_t row,
+                                          const hfy_structure_solver_ *solver)
+{
+    return hfy_base_fail_(work, HFY_ERR_CONVERGENCE,
+                          "%s %z: SparseMAP %s; the gap is still %g after %z steps, with %z vertices", what, row,
+                          solver->fault == HFY_STRUCTURE_STEPS_     ? "met structure->max_steps"
+                          : solver->fault == HFY_STRUCTURE_CROWDED_ ? "met structure->max_active"
+                                                                    : "got an answer that is not the best",
+                          solver->gap, solver->steps, solver->count);
+}
+#else /* never called: such kinds do not pass the check */
+#define HFY_IF_STRUCTURE_(call) HFY_ERR_UNSUPPORTED
+
+HFY_PRIVATE_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, const char *where, hfy_work *work)
+{
+    (void)full;
+    (void)n;
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%skind needs the room structure: define HFY_ONLY_STRUCTURE",
+                          where);
+}
+#endif
+
+/* --- checks --- */
+
+/* A row's bounds, or NULL: 0 and cap. */
+HFY_PRIVATE_ const double *hfy_sep_lower_(const hfy_sep *full, size_t row)
+{
+    return full->lower ? full->lower + row * full->bound_stride : NULL;
+}
+
+HFY_PRIVATE_ const double *hfy_sep_upper_(const hfy_sep *full, size_t row)
+{
+    return full->upper ? full->upper + row * full->bound_stride : NULL;
+}
+
+HFY_PRIVATE_ double hfy_sep_cap_(const hfy_sep *full) { return full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL; }
+
+HFY_PRIVATE_ hfy_status hfy_sep_check_bounds_(const hfy_sep *full, size_t rows, size_t n, const char *where,
+                                              hfy_work *work)
+{
+    size_t r, i, bound_rows = full->bound_stride ? rows : hfy_base_min_(rows, 1);
+    if (full->bound_stride && full->bound_stride < n)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sbound_stride is %z; it should be 0 or at least n, %z", where,
+                              full->bound_stride, n);
+    if (!hfy_base_fits_(bound_rows, full->bound_stride, sizeof(double)))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sbound_stride is %z: %z rows of it cannot exist", where,
+                              full->bound_stride, rows);
+    for (r = 0; r < bound_rows; r++) {
+        const double *lower = hfy_sep_lower_(full, r), *upper = hfy_sep_upper_(full, r);
+        for (i = 0; i < n; i++) {
+            double low = lower ? lower[i] : 0, high = upper ? upper[i] : hfy_sep_cap_(full);
+            if (!(low >= 0 && low <= high && hfy_base_is_finite_(low)))
+                return hfy_base_fail_(
+                    work, HFY_ERR_ARG,
+                    "%sbounds: those of entry %z in row %z are %g and %g; 0 <= lower <= upper should hold", where, i, r,
+                    low, high);
         }
     }
     return HFY_OK;
+}
+
+/* Checks one link for rows of n. */
+HFY_PRIVATE_ hfy_status hfy_sep_check_link_(const hfy_sep *full, size_t rows, size_t n, const char *where,
+                                            hfy_work *work)
+{
+    const int structured = full->kind == HFY_SEP_SEQUENCE_KSUBSETS || full->kind == HFY_SEP_SPARSEMAP;
+    if ((unsigned)full->kind > HFY_SEP_UNIFORM)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_sep_kind", where,
+                              (size_t)full->kind);
+    if (full->kind == HFY_SEP_ENTMAX && !(full->alpha > 0))
+        return hfy_base_should_(work, where, "alpha", full->alpha, "above 0");
+    if (full->kind == HFY_SEP_NORMMAX && !(full->gamma >= 1))
+        return hfy_base_should_(work, where, "gamma", full->gamma, "at least 1");
+    if (full->kind == HFY_SEP_POWER && !(full->degree > 1 && hfy_base_is_finite_(full->degree)))
+        return hfy_base_should_(work, where, "degree", full->degree, "above 1 and finite");
+    if ((full->kind == HFY_SEP_KSUBSETS || structured) && !(full->rho > 0 && hfy_base_is_finite_(full->rho)))
+        return hfy_base_should_(work, where, "rho", full->rho, "above 0 and finite");
+    if (!(full->k > 0 && full->k <= (double)n) && full->kind == HFY_SEP_KSUBSETS)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be above 0 and at most n, %z", where, full->k,
+                              n);
+    if (!(full->k >= 1 && full->k <= (double)n && full->k <= floor(full->k)) && full->kind != HFY_SEP_KSUBSETS)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be a whole number from 1 to n, %z", where,
+                              full->k, n);
+    if (structured) return hfy_sep_check_structure_(full, n, where, work);
+    return hfy_sep_has_bounds_(full) ? hfy_sep_check_bounds_(full, rows, n, where, work) : HFY_OK;
+}
+
+/* Checks a separation for rows of n (and its chain of `plus`); `where` begins its members' names: "sep->". */
+HFY_PRIVATE_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n, const char *where, hfy_work *work)
+{
+    hfy_status status = HFY_OK;
+    size_t links = 0;
+    for (; sep && !status; sep = sep->plus) {
+        hfy_sep full = hfy_sep_resolve_(sep);
+        if (++links > 64) return hfy_base_fail_(work, HFY_ERR_ARG, "%splus: a chain of more than 64, or a ring", where);
+        status = hfy_sep_check_link_(&full, rows, n, where, work);
+    }
+    return status;
 }
 
 /* Takes the arrays that any link of the chain needs. own_row: a prediction is wanted besides the caller's array. */
@@ -10025,16 +10223,12 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
                                 int own_row, hfy_sep_scratch_ *s)
 {
     int list = 0, sorts = 0, powers = 0, bounds = 0, plus = sep->plus != NULL;
-    size_t structured = 0;
+    memset(s, 0, sizeof *s);
+    s->simd = simd;
     for (; sep; sep = sep->plus) {
         hfy_sep full = hfy_sep_resolve_(sep);
         hfy_sep_method_ method = hfy_sep_method_of_(&full);
-        if (method == HFY_SEP_BY_STRUCTURE_) {
-            hfy_base_arena_ alone = {NULL, 0, 0};
-            const hfy_structure *structure = hfy_sep_structure_of_(&full, n, &s->sequence);
-            hfy_structure_plan_(&alone, structure, hfy_structure_room_(structure), &s->solver);
-            if (alone.used > structured) structured = alone.used;
-        }
+        if (method == HFY_SEP_BY_STRUCTURE_) (void)HFY_IF_STRUCTURE_(hfy_sep_plan_structure_(&full, n, s));
         list |= method >= HFY_SEP_BY_LINE_;
         sorts |= method == HFY_SEP_BY_STEEP_ || method == HFY_SEP_BY_MAXNORM_ || method == HFY_SEP_BY_TOP_ ||
                  method == HFY_SEP_BY_BOX_;
@@ -10049,10 +10243,7 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
     s->power = HFY_TAKE_(arena, double, powers ? n : 0);
     s->sum = HFY_TAKE_(arena, double, plus ? n : 0);
     s->row = HFY_TAKE_(arena, hfy_real, plus || own_row ? n : 0);
-    s->structured = hfy_base_take_(arena, structured, 1);
-    s->simd = simd;
-    s->count = 0;
-    s->top = 0;
+    s->structured = hfy_base_take_(arena, s->structured_bytes, 1);
 }
 
 /* --- the row as a whole --- */
@@ -10110,22 +10301,25 @@ HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s)
     for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
 }
 
+/* A step of Newton's method down to `next`; 0: there is none, or it was the last. */
+HFY_PRIVATE_ int hfy_sep_down_(double *x, double next)
+{
+    double before = *x;
+    if (!(next < before)) return 0;
+    *x = next;
+    return before - next > 4e-16 * before;
+}
+
 /* The t with sum (t - d)_+^2 = 1. */
 HFY_PRIVATE_ double hfy_sep_cone_root_(hfy_sep_scratch_ *s)
 {
-    double t = hfy_sep_mean_(s->weight, s->count) + 1 / sqrt((double)s->count), sums[3], next;
+    double t = hfy_sep_mean_(s->weight, s->count) + 1 / sqrt((double)s->count), sums[3];
     int step;
     if (t > 1) t = 1;
     for (step = 0; step < 200; step++) {
         s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
         s->simd->below(s->weight, s->count, t, sums);
-        next = t - (sums[2] - 1) / (2 * sums[1]);
-        if (!(next < t)) break;
-        if (t - next <= 4e-16 * t) {
-            t = next;
-            break;
-        }
-        t = next;
+        if (!hfy_sep_down_(&t, t - (sums[2] - 1) / (2 * sums[1]))) break;
     }
     s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
     return t;
@@ -10135,26 +10329,21 @@ HFY_PRIVATE_ double hfy_sep_cone_root_(hfy_sep_scratch_ *s)
    = s b_i^(1/a), b_i = 1 - a s^-a d_i. Convex in s for a > 0 (walk down), concave for a < 0 (walk up from 1/n). */
 HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha)
 {
-    double a = alpha - 1, n = (double)s->count, big, sums[2], u = 0;
+    double a = alpha - 1, n = (double)s->count, big = 1 / n, sums[2], u, next, before;
     int step;
     if (a > 0) {
         big = exp(log1p(a * hfy_sep_mean_(s->weight, s->count) + expm1(-a * log(n))) / a); /* Jensen */
         if (!(big < 1)) big = 1;
-    } else {
-        big = 1 / n;
     }
     for (step = 0; step < 200; step++) {
-        double next;
         u = a * exp(-a * log(big));
         if (a > 0) s->count = s->simd->keep_below(s->weight, s->index, s->count, 1 / u);
         s->simd->powers(s->weight, s->count, u, 1 / a, s->power, sums);
         next = big - (big * sums[0] - 1) / sums[1];
         if (a > 0 ? !(next < big) : !(next > big)) break;
-        if (fabs(next - big) <= 4e-16 * big) {
-            big = next;
-            break;
-        }
+        before = big;
         big = next;
+        if (fabs(next - before) <= 4e-16 * before) break;
     }
     s->simd->powers(s->weight, s->count, a * exp(-a * log(big)), 1 / a, s->weight, sums); /* the scale big drops out */
 }
@@ -10164,7 +10353,7 @@ HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha)
    difference of two stored distances, so entry k meets itself at exactly 0, whatever a compiler fuses or keeps wide. */
 HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
 {
-    double a = alpha - 1, *sorted = s->sorted, edge, u, ua = 0, next, g, slope;
+    double a = alpha - 1, *sorted = s->sorted, edge, u, ua, next, g, slope;
     size_t lo = 0, hi = s->count, i;
     int step;
     memcpy(sorted, s->weight, s->count * sizeof *sorted);
@@ -10182,23 +10371,15 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
     u = 1 / (double)(lo + 1);
     for (step = 0; step < 200; step++) {
         ua = pow(u, a);
-        g = u - 1, slope = 1;
+        g = u - 1;
+        slope = 1;
         for (i = 0; i < lo; i++) {
             double rise = edge - sorted[i], p = rise > 0 ? pow(ua + a * rise, 1 / a) : u; /* ties: u^a may underflow */
             g += p;
             slope += p > u ? pow(u / p, a - 1) : 1;
         }
         next = u - g / slope;
-        if (!(next < u)) break;
-        if (!(next > 0)) {
-            u = 0;
-            break;
-        }
-        if (u - next <= 4e-16 * u) {
-            u = next;
-            break;
-        }
-        u = next;
+        if (!hfy_sep_down_(&u, next > 0 || !(next < u) ? next : 0) || !(u > 0)) break;
     }
     ua = pow(u, a);
     for (i = 0; i < s->count; i++) {
@@ -10211,20 +10392,14 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
    entry t so that nothing underflows as gamma -> 1. (HFY Algorithm 4 with its exponent mended, eq. 30-33) */
 HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma)
 {
-    double a = gamma - 1, e = gamma / a, sums[2], next;
+    double a = gamma - 1, e = gamma / a, sums[2];
     double t = hfy_sep_mean_(s->weight, s->count) + exp(-log((double)s->count) / e);
     int step;
     if (t > 1) t = 1;
     for (step = 0; step < 200; step++) {
         s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
         s->simd->powers(s->weight, s->count, 1 / t, e, s->power, sums);
-        next = t - (t * pow(sums[0], 1 / e) - 1) * pow(sums[0], 1 / gamma) / sums[1];
-        if (!(next < t)) break;
-        if (t - next <= 4e-16 * t) {
-            t = next;
-            break;
-        }
-        t = next;
+        if (!hfy_sep_down_(&t, t - (t * pow(sums[0], 1 / e) - 1) * pow(sums[0], 1 / gamma) / sums[1])) break;
     }
     s->root = t;
     s->simd->powers(s->weight, s->count, 1 / t, 1 / a, s->weight, sums);
@@ -10246,25 +10421,14 @@ HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s)
     for (i = 0; i < s->count; i++) s->weight[i] = s->weight[i] <= edge ? 1 : 0;
 }
 
-/* The k largest scores of s->weight: everything above the k-th, and of those equal to it the first. */
+/* The k largest scores of s->weight, of equal ones the first. */
 HFY_PRIVATE_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s)
 {
-    double kth = s->top;
-    size_t i, kept = 0, equal = k;
+    size_t i;
     if (k > s->count) return HFY_ERR_ARG;
-    if (k > 1) {
-        memcpy(s->sorted, s->weight, s->count * sizeof *s->sorted);
-        kth = hfy_base_kth_largest_(s->sorted, s->count, k);
-        for (i = 0; i < s->count; i++) equal -= s->weight[i] > kth;
-    }
-    s->top = kth;
-    for (i = 0; i < s->count && kept < k; i++) {
-        if (s->weight[i] < kth || (!(s->weight[i] > kth) && !equal)) continue;
-        if (!(s->weight[i] > kth)) equal--;
-        s->index[kept++] = s->index[i];
-    }
-    for (i = 0; i < kept; i++) s->weight[i] = 1;
-    s->count = kept;
+    s->top = hfy_base_largest_(s->weight, s->count, k, s->index, s->index, s->sorted);
+    for (i = 0; i < k; i++) s->weight[i] = 1;
+    s->count = k;
     return HFY_OK;
 }
 
@@ -10298,13 +10462,9 @@ HFY_PRIVATE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const d
         size_t free_count = 0;
         double sum = -budget, lost = 0;
         for (i = 0; i < n; i++) {
-            double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau, part;
-            double term = y >= high ? high : y <= low ? low : v[i];
+            double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau;
             free_count += y < high && y > low;
-            next = sum + term;
-            part = next - sum;
-            lost += (sum - (next - part)) + (term - part);
-            sum = next;
+            hfy_base_add_(y >= high ? high : y <= low ? low : v[i], &sum, &lost);
         }
         next = free_count ? (sum + lost) / (double)free_count : tau;
         stands = !(next < tau) && !(next > tau);
@@ -10315,6 +10475,19 @@ HFY_PRIVATE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const d
         double snap = 4e-16 * (fabs(v[i]) + fabs(tau)); /* exact bounds make exact retrieval */
         v[i] = y >= high ? high : y <= low ? low : y >= high - snap ? high : y <= low + snap ? low : y;
     }
+}
+
+/* Keeps the entries of the list that are above 0. */
+HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s)
+{
+    size_t i, kept = 0;
+    for (i = 0; i < s->count; i++) {
+        if (!(s->weight[i] > 0)) continue;
+        s->weight[kept] = s->weight[i];
+        s->index[kept++] = s->index[i];
+    }
+    s->count = kept;
+    return HFY_OK;
 }
 
 /* k-subsets without bounds, from the scores in s->weight: only those within rho of the ceil(k)-th best can be
@@ -10331,21 +10504,19 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
         double above = weight[i] - kth;
         size_t near = above > -rho, one = above >= rho;
         sorted[entries] = one ? HUGE_VAL : above; /* asked once: `above` may be wider than what is stored */
-        index[entries] = index[i], weight[kept] = above / rho;
-        entries += near, ones += one, kept += near - one;
+        index[entries] = index[i];
+        weight[kept] = above / rho;
+        entries += near;
+        ones += one;
+        kept += near - one;
     }
     s->count = kept;
     k -= (double)ones;
     hfy_sep_box_(s, NULL, NULL, 1, k, k < 1 ? -k : -1); /* the weight of the ceil(k)-th best is -tau */
-    for (i = 0, kept = 0, count = 0; i < entries; i++) {
-        double y = sorted[i] < HUGE_VAL ? weight[count++] : 1;
-        if (!(y > 0)) continue;
-        sorted[kept] = y;
-        index[kept++] = index[i];
-    }
-    memcpy(weight, sorted, kept * sizeof *weight);
-    s->count = kept;
-    return HFY_OK;
+    for (i = 0, kept = 0; i < entries; i++) sorted[i] = sorted[i] < HUGE_VAL ? weight[kept++] : 1;
+    memcpy(weight, sorted, entries * sizeof *weight);
+    s->count = entries;
+    return hfy_sep_keep_(s);
 }
 
 /* The least of the scores in s->sorted (m of them, which get lost) that as a threshold is not below the root: at it the
@@ -10377,12 +10548,10 @@ HFY_PRIVATE_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const double *lowe
 HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                          hfy_sep_scratch_ *s)
 {
-    const double *lower = full->lower ? full->lower + row * full->bound_stride : NULL;
-    const double *upper = full->upper ? full->upper + row * full->bound_stride : NULL;
-    const double *low = lower, *high = upper;
-    double budget = full->k, cap = full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL, forgiven = 1e-9 * budget;
+    const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row), *low = lower, *high = upper;
+    double budget = full->k, cap = hfy_sep_cap_(full), forgiven = 1e-9 * budget;
     double floor_sum = 0, cap_sum = 0, largest = upper ? 0 : cap, reach, near_by, sums[2], *weight = s->weight;
-    size_t i, kept = 0, count = 0;
+    size_t i, count = 0;
     for (i = 0; i < n; i++) {
         double v = (double)theta[i];
         if (hfy_base_is_neg_inf_(v)) {
@@ -10401,7 +10570,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
         if (lower) s->low[i] = lower[s->index[i]];
         if (upper) s->high[i] = up;
     }
-    if (count < n) low = lower ? s->low : NULL, high = upper ? s->high : NULL;
+    if (count < n && lower) low = s->low;
+    if (count < n && upper) high = s->high;
     s->count = count;
     if (floor_sum > budget + forgiven || cap_sum < budget - forgiven) return HFY_ERR_INFEASIBLE;
     if (floor_sum >= budget || cap_sum <= budget) { /* rounding of repeated subtraction is forgiven */
@@ -10420,160 +10590,14 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
         }
         hfy_sep_box_(s, low, high, cap, budget, -reach);
     }
-    if (lower) { /* the masked ones come back into their places */
-        memcpy(s->low, weight, count * sizeof *s->low);
+    if (lower && count < n) { /* the masked ones come back into their places */
         memcpy(s->high, lower, n * sizeof *s->high);
-        for (i = 0; i < count; i++) s->high[s->index[i]] = s->low[i];
-        for (i = 0; i < n; i++)
-            if (s->high[i] > 0) {
-                weight[kept] = s->high[i];
-                s->index[kept++] = i;
-            }
-    } else {
-        for (i = 0; i < count; i++)
-            if (weight[i] > 0) {
-                weight[kept] = weight[i];
-                s->index[kept++] = s->index[i];
-            }
+        for (i = 0; i < count; i++) s->high[s->index[i]] = weight[i];
+        memcpy(weight, s->high, n * sizeof *weight);
+        for (i = 0; i < n; i++) s->index[i] = i;
+        s->count = n;
     }
-    s->count = kept;
-    return HFY_OK;
-}
-
-/* --- structured kinds --- */
-
-/* The solver for rows of n, with the higher-order scores in place. */
-HFY_PRIVATE_ hfy_structure_solver_ *hfy_sep_solver_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s)
-{
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    const hfy_structure *structure = hfy_sep_structure_of_(full, n, &s->sequence);
-    size_t i;
-    arena.base = (unsigned char *)s->structured;
-    hfy_structure_plan_(&arena, structure, hfy_structure_room_(structure), &s->solver);
-    s->solver.rho = full->rho;
-    for (i = 0; i < structure->higher; i++)
-        s->solver.raw[i] = full->transitions ? (double)full->transitions[i] : full->transition;
-    return &s->solver;
-}
-
-/* SparseMAP of a row; the solver keeps the mixture, the value and the gap. */
-HFY_PRIVATE_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_sep_scratch_ *s)
-{
-    hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
-    hfy_status status;
-    size_t i;
-    for (i = 0; i < n; i++) solver->unary[i] = (double)theta[i];
-    status = hfy_structure_run_(solver);
-    if (status) return status;
-    for (i = 0, s->count = 0; i < n; i++) {
-        if (!(solver->u[i] > 0)) continue;
-        s->index[s->count] = i;
-        s->weight[s->count++] = solver->u[i];
-    }
-    return HFY_OK;
-}
-
-/* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is
-   told by projecting onto it; with them only vertices can be valued, and those the oracle finds when it is made to. */
-HFY_PRIVATE_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
-                                                  hfy_sep_scratch_ *s)
-{
-    hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
-    double square = 0, sum = 0, largest = 0, far = 0, force;
-    size_t i, m = solver->structure->higher;
-    int vertex = 1, plain = 1, inside = 1, sequence = full->kind == HFY_SEP_SEQUENCE_KSUBSETS;
-    hfy_status status;
-    for (i = 0; i < n; i++) {
-        double v = (double)y[i];
-        square += v * v;
-        sum += v;
-        if (fabs(v) > 1e-6 && fabs(v - 1) > 1e-6) vertex = 0;
-        if (v < -1e-6 || v > 1 + 1e-6) inside = 0;
-    }
-    for (i = 0; i < m; i++) {
-        if (solver->raw[i] > 0 || solver->raw[i] < 0) plain = 0;
-        if (hfy_base_is_finite_(solver->raw[i]) && fabs(solver->raw[i]) > largest) largest = fabs(solver->raw[i]);
-    }
-    *value = HUGE_VAL;
-    if (!inside || (sequence && fabs(sum - full->k) > 1e-6 * full->k)) return HFY_OK;
-    if (!vertex && !plain) return HFY_ERR_UNSUPPORTED;
-    *value = 0.5 * full->rho * square;
-    if (sequence) { /* every such y is in the hull */
-        for (i = 0; !plain && i + 1 < n; i++)
-            if (hfy_base_is_finite_(solver->raw[i]) && (double)y[i] > 0.5 && (double)y[i + 1] > 0.5)
-                *value -= solver->raw[i];
-        return HFY_OK;
-    }
-    if (plain) {
-        for (i = 0; i < n; i++) solver->unary[i] = full->rho * (double)y[i];
-        status = hfy_structure_run_(solver);
-        for (i = 0; !status && i < n; i++)
-            if (fabs(solver->u[i] - (double)y[i]) > far) far = fabs(solver->u[i] - (double)y[i]);
-        if (!status && far > 1e-6) *value = HUGE_VAL;
-        return status;
-    }
-    force = 1 + 2 * largest * (double)solver->structure->most; /* more than all parts together can score */
-    for (i = 0; i < n; i++) solver->unary[i] = (double)y[i] > 0.5 ? force : -force;
-    status = hfy_structure_ready_(solver);
-    if (!status) status = hfy_structure_ask_(solver);
-    if (status) return status;
-    for (i = 0; i < solver->fresh_bits; i++) {
-        size_t bit = solver->fresh[i];
-        if (i < solver->fresh_unaries)
-            sum -= 1, inside &= (double)y[bit] > 0.5;
-        else
-            *value -= solver->raw[bit - n];
-    }
-    if (!inside || fabs(sum) > 1e-6 * (double)n) *value = HUGE_VAL;
-    return HFY_OK;
-}
-
-/* The loss of a row against y; the prediction stands in s->row, and the mixture in the solver. */
-HFY_PRIVATE_ hfy_status hfy_sep_structured_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y,
-                                                 size_t n, double *value, hfy_sep_scratch_ *s)
-{
-    hfy_structure_solver_ *solver = &s->solver;
-    double sum = 0, omega, infinite;
-    size_t i, v;
-    int same = 1, masked = 0;
-    hfy_status status;
-    for (i = 0; i < n && same; i++) same = !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
-    *value = 0;
-    if (same) return HFY_OK;
-    for (i = 0; i < n; i++) { /* Omega* less theta.y in differences of scores, before the solver is used again */
-        double u = solver->u[i], t = (double)y[i];
-        if (hfy_base_is_neg_inf_((double)theta[i]))
-            masked |= t < 0 || t > 0;
-        else
-            sum += (u - t) * solver->apart[i] - 0.5 * full->rho * u * u;
-    }
-    for (v = 0; v < solver->count; v++) sum += solver->weight[v] * hfy_structure_parts_score_(solver, v, &infinite);
-    status = hfy_sep_structured_omega_(full, y, n, &omega, s);
-    if (status) return status;
-    if (hfy_base_is_nan_(sum)) return HFY_ERR_UNSUPPORTED;
-    *value = masked || hfy_base_is_pos_inf_(omega) ? HUGE_VAL : sum + omega;
-    if (!(*value > 0)) *value = 0;
-    return HFY_OK;
-}
-
-/* out = J^T v (may be v, or NULL) from the mixture that the solver still holds; adds to what is not NULL of the others.
-   Overwrites s->weight. */
-HFY_PRIVATE_ void hfy_sep_structured_vjp_(const hfy_real *v, size_t n, hfy_real *out, double *d_transition,
-                                          double *d_transitions, hfy_sep_scratch_ *s)
-{
-    hfy_structure_solver_ *solver = &s->solver;
-    size_t i, j;
-    for (i = 0; i < n; i++) s->weight[i] = (double)v[i];
-    hfy_structure_weights_vjp_(solver, s->weight);
-    hfy_structure_mix_(solver, solver->side);
-    for (i = 0; out && i < n; i++) out[i] = (hfy_real)solver->u[i];
-    for (j = 0; j < solver->count; j++) {
-        const uint32_t *on = solver->on + j * solver->structure->most;
-        for (i = solver->vertex[j].unaries; i < solver->vertex[j].bits; i++) {
-            if (d_transition) *d_transition += solver->side[j];
-            if (d_transitions) d_transitions[on[i] - n] += solver->side[j];
-        }
-    }
+    return hfy_sep_keep_(s);
 }
 
 /* --- one row --- */
@@ -10583,21 +10607,11 @@ HFY_PRIVATE_ void hfy_sep_structured_vjp_(const hfy_real *v, size_t n, hfy_real 
 HFY_PRIVATE_ double hfy_sep_link_margin_(const hfy_sep *full)
 {
     if (hfy_sep_has_bounds_(full)) return HUGE_VAL;
-    switch (full->kind) {
-    case HFY_SEP_SPARSEMAX: return 1;
-    case HFY_SEP_ENTMAX: return full->alpha > 1 ? 1 / (full->alpha - 1) : HUGE_VAL;
-    case HFY_SEP_NORMMAX: return full->gamma > 1 ? 1 : 0;
-    case HFY_SEP_KSUBSETS: return full->rho;
-    case HFY_SEP_ARGMAX: return 0;
-    case HFY_SEP_SEQUENCE_KSUBSETS:
-    case HFY_SEP_SPARSEMAP:
-    case HFY_SEP_SOFTMAX:
-    case HFY_SEP_IDENTITY:
-    case HFY_SEP_POWER:
-    case HFY_SEP_EXP:
-    case HFY_SEP_UNIFORM: break;
-    }
-    return HUGE_VAL;
+    if (full->kind == HFY_SEP_SPARSEMAX) return 1;
+    if (full->kind == HFY_SEP_ENTMAX && full->alpha > 1) return 1 / (full->alpha - 1);
+    if (full->kind == HFY_SEP_NORMMAX) return full->gamma > 1 ? 1 : 0;
+    if (full->kind == HFY_SEP_KSUBSETS) return full->rho;
+    return full->kind == HFY_SEP_ARGMAX ? 0 : HUGE_VAL;
 }
 
 /* Solves a window: s->index ascending, s->weight the distances from the top below the margin; kinds on the k-th best:
@@ -10605,6 +10619,7 @@ HFY_PRIVATE_ double hfy_sep_link_margin_(const hfy_sep *full)
 HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_scratch_ *s)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
+    int square = method == HFY_SEP_BY_SQUARE_;
     size_t i;
     double t;
     if (method == HFY_SEP_BY_TOP_) return hfy_sep_largest_((size_t)full->k, s);
@@ -10616,13 +10631,11 @@ HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_scratch_ *s)
     switch (method) {
     case HFY_SEP_BY_LINE_: hfy_sep_line_(s); break;
     case HFY_SEP_BY_SQUARE_:
-        for (i = 0; i < s->count; i++) s->weight[i] *= 0.5;
-        t = hfy_sep_cone_root_(s);
-        for (i = 0; i < s->count; i++) s->weight[i] = (t - s->weight[i]) * (t - s->weight[i]);
-        break;
     case HFY_SEP_BY_CONE_:
+        for (i = 0; square && i < s->count; i++) s->weight[i] *= 0.5;
         t = hfy_sep_cone_root_(s);
         for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
+        for (i = 0; square && i < s->count; i++) s->weight[i] *= s->weight[i];
         break;
     case HFY_SEP_BY_TSALLIS_: hfy_sep_tsallis_(s, full->alpha); break;
     case HFY_SEP_BY_STEEP_: hfy_sep_steep_(s, full->alpha); break;
@@ -10643,47 +10656,51 @@ HFY_PRIVATE_ int hfy_sep_by_rank_(const hfy_sep *full)
     return method == HFY_SEP_BY_TOP_ || (method == HFY_SEP_BY_BOX_ && !hfy_sep_has_bounds_(full));
 }
 
-/* The scores that can get weight: among the k best or, with a margin, above tau. The k-th best of the maxima of
-   disjoint parts is no better than the k-th best of all, and where the maxima alone fill the budget, tau lies higher
-   still; so most of a long row is passed over without a selection. The parts: those of the pass for the maximum (tops),
-   or chunks. */
-HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hfy_real *tops, double k, double margin,
+/* Bounds from below for the k-th best: the largest of disjoint parts, those of the pass for the maximum (tops) or
+   chunks, into s->sorted. Returns how many. */
+HFY_PRIVATE_ size_t hfy_sep_part_tops_(const hfy_real *theta, size_t n, const hfy_real *tops, size_t up,
                                        hfy_sep_scratch_ *s)
 {
-    size_t i, m = 0, up = (size_t)ceil(k), chunk = 4 * up < n ? n / (4 * up) & ~(size_t)15 : 0;
-    double *weight = s->weight, bar, v, sums[2];
+    size_t i, m = 0, chunk = 4 * up < n ? n / (4 * up) & ~(size_t)15 : 0;
     if (2 * up <= s->simd->lanes) {
         for (i = 0; i < s->simd->lanes && i < n; i++)
             if (!hfy_base_is_neg_inf_((double)tops[i])) s->sorted[m++] = (double)tops[i];
-    } else {
-        if (chunk > 256) chunk = 256;
-        for (i = 0; chunk && i < n; i += chunk) {
-            v = (double)s->simd->max(theta + i, hfy_base_min_(chunk, n - i), NULL);
-            if (!hfy_base_is_neg_inf_(v)) s->sorted[m++] = v;
-        }
+        return m;
     }
-    if (m >= up) {
-        const size_t *index = s->index;
-        double step = margin;
-        memcpy(weight, s->sorted, m * sizeof *weight);
-        bar = hfy_base_kth_largest_(weight, m, up) - margin;
-        for (i = 0; margin > 0 && i < 4; i++) { /* tau >= bar; four halvings */
-            step *= 0.5;
-            s->simd->clip(s->sorted, NULL, NULL, margin, m, bar + step, sums);
-            if (sums[0] >= k * margin * (1 + 1e-12)) bar += step;
+    if (chunk > 256) chunk = 256;
+    for (i = 0; chunk && i < n; i += chunk) {
+        s->sorted[m] = (double)s->simd->max(theta + i, hfy_base_min_(chunk, n - i), NULL);
+        m += !hfy_base_is_neg_inf_(s->sorted[m]);
+    }
+    return m;
+}
+
+/* The scores that can get weight: among the k best or, with a margin, above tau. The k-th best of the maxima of
+   disjoint parts is no better than the k-th best of all, and where the maxima alone fill the budget, tau lies higher
+   still; so most of a long row is passed over without a selection. */
+HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hfy_real *tops, double k, double margin,
+                                       hfy_sep_scratch_ *s)
+{
+    size_t i, up = (size_t)ceil(k), m = hfy_sep_part_tops_(theta, n, tops, up, s), *index = s->index;
+    double *weight = s->weight, bar, step = margin, sums[2];
+    if (m < up) { /* too few parts: all scores */
+        for (i = 0, s->count = 0; i < n; i++) {
+            if (hfy_base_is_neg_inf_((double)theta[i])) continue;
+            index[s->count] = i;
+            weight[s->count++] = (double)theta[i];
         }
-        bar = (s->top - bar) * (1 + 1e-15) + DBL_MIN;
-        m = s->count = s->simd->window(theta, n, (hfy_real)s->top, bar, s->index, weight);
-        for (i = 0; i < m; i++) weight[i] = (double)theta[index[i]];
         return;
     }
-    for (i = 0, m = 0; i < n; i++) {
-        v = (double)theta[i];
-        if (hfy_base_is_neg_inf_(v)) continue;
-        s->index[m] = i;
-        weight[m++] = v;
+    memcpy(weight, s->sorted, m * sizeof *weight);
+    bar = hfy_base_kth_largest_(weight, m, up) - margin;
+    for (i = 0; margin > 0 && i < 4; i++) { /* tau >= bar; four halvings */
+        step *= 0.5;
+        s->simd->clip(s->sorted, NULL, NULL, margin, m, bar + step, sums);
+        if (sums[0] >= k * margin * (1 + 1e-12)) bar += step;
     }
-    s->count = m;
+    bar = (s->top - bar) * (1 + 1e-15) + DBL_MIN;
+    m = s->count = s->simd->window(theta, n, (hfy_real)s->top, bar, index, weight);
+    for (i = 0; i < m; i++) weight[i] = (double)theta[index[i]];
 }
 
 /* Solves one row of a list kind; `row` chooses its bounds. theta is only read. */
@@ -10695,13 +10712,13 @@ HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta
     double margin = hfy_sep_link_margin_(full);
     if (status) return status;
     if (hfy_sep_has_bounds_(full)) return hfy_sep_bounded_(full, theta, n, row, s);
-    if (hfy_sep_method_of_(full) == HFY_SEP_BY_STRUCTURE_) return hfy_sep_structured_(full, theta, n, s);
-    if (hfy_sep_by_rank_(full)) {
+    if (hfy_sep_method_of_(full) == HFY_SEP_BY_STRUCTURE_)
+        return HFY_IF_STRUCTURE_(hfy_sep_structured_(full, theta, n, s));
+    if (margin > DBL_MAX) margin = DBL_MAX;
+    if (hfy_sep_by_rank_(full))
         hfy_sep_rank_window_(theta, n, tops, full->k, margin, s);
-    } else {
-        s->count = s->simd->window(theta, n, (hfy_real)s->top, margin < DBL_MAX ? margin : DBL_MAX, s->index,
-                                   s->weight);
-    }
+    else
+        s->count = s->simd->window(theta, n, (hfy_real)s->top, margin, s->index, s->weight);
     return hfy_sep_solve_(full, s);
 }
 
@@ -10713,15 +10730,14 @@ HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch
     size_t i, kept = 0;
     if (!s->count) return HFY_ERR_ARG;
     for (i = 1, s->top = s->weight[0]; i < s->count; i++) s->top = s->weight[i] > s->top ? s->weight[i] : s->top;
-    if (!hfy_sep_by_rank_(full)) {
-        for (i = 0; i < s->count; i++) {
-            double d = s->top - s->weight[i];
-            if (!(d < margin || !(d > 0))) continue;
-            s->index[kept] = s->index[i];
-            s->weight[kept++] = d;
-        }
-        s->count = kept;
+    if (hfy_sep_by_rank_(full)) return hfy_sep_solve_(full, s);
+    for (i = 0; i < s->count; i++) {
+        double d = s->top - s->weight[i];
+        if (!(d < margin || !(d > 0))) continue;
+        s->index[kept] = s->index[i];
+        s->weight[kept++] = d;
     }
+    s->count = kept;
     return hfy_sep_solve_(full, s);
 }
 
@@ -10753,7 +10769,6 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     hfy_status status;
     size_t i, m = 0;
-    double sum;
     if (log_scale) *log_scale = 0;
     if (full->plus) {
         const hfy_sep *link;
@@ -10778,22 +10793,19 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
     status = hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
     if (status) return status;
     switch (method) {
-    case HFY_SEP_BY_SOFTMAX_:
-        sum = s->simd->softmax(theta, n, (hfy_real)s->top, y);
-        s->simd->scale(y, n, 1 / sum);
-        break;
+    case HFY_SEP_BY_SOFTMAX_: s->simd->scale(y, n, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, y)); break;
     case HFY_SEP_BY_UNIFORM_:
         for (i = 0; i < n; i++) m += !hfy_base_is_neg_inf_((double)theta[i]);
         for (i = 0; i < n; i++) y[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : (hfy_real)(1 / (double)m);
         break;
     case HFY_SEP_BY_EXP_:
-        if (!log_scale && s->top > log(HFY_REAL_MAX_)) return HFY_ERR_UNSUPPORTED;
         if (log_scale) {
             *log_scale = s->top;
             s->simd->softmax(theta, n, (hfy_real)s->top, y);
-        } else {
-            s->simd->exp(theta, n, y);
+            break;
         }
+        if (s->top > log(HFY_REAL_MAX_)) return HFY_ERR_UNSUPPORTED;
+        s->simd->exp(theta, n, y);
         break;
     default: return hfy_sep_elementwise_(full, theta, n, y);
     }
@@ -10814,36 +10826,30 @@ HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const
                                    size_t n, size_t row)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
+    const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row);
     double sum = 0, square = 0, total = 0, largest = 0, first = 0, s = full->degree / (full->degree - 1);
     double budget = full->k, tolerance = 1e-6 * (budget < 1 ? budget : 1);
     size_t i;
     for (i = 0; i < n; i++) {
         double v = y ? (double)y[i] : list[i];
+        size_t at = index ? index[i] : i;
         sum += v;
         square += v * v;
         if (v > largest) largest = v;
-        if (method == HFY_SEP_BY_IDENTITY_) continue;
-        if (method == HFY_SEP_BY_POWER_) {
-            total += pow(fabs(v), s);
-            continue;
-        }
-        if (v < 0) return HUGE_VAL;
-        if (method == HFY_SEP_BY_TOP_ && v > 1 + 1e-6) return HUGE_VAL;
-        if (method == HFY_SEP_BY_BOX_) {
-            size_t at = row * full->bound_stride + (index ? index[i] : i);
-            double low = full->lower ? full->lower[at] : 0;
-            double high = full->upper ? full->upper[at] : full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL;
-            if (v < low - tolerance || v > high + tolerance) return HUGE_VAL;
-        }
+        if (method == HFY_SEP_BY_POWER_) total += pow(fabs(v), s);
+        if (method == HFY_SEP_BY_IDENTITY_ || method == HFY_SEP_BY_POWER_) continue;
+        if (v < 0 || (method == HFY_SEP_BY_TOP_ && v > 1 + 1e-6)) return HUGE_VAL;
+        if (method == HFY_SEP_BY_BOX_ && (v < (lower ? lower[at] : 0) - tolerance ||
+                                          v > (upper ? upper[at] : hfy_sep_cap_(full)) + tolerance))
+            return HUGE_VAL;
         if (!(v > 0)) continue;
         if (method == HFY_SEP_BY_EXP_) total += v * log(v) - v;
         if (method == HFY_SEP_BY_SOFTMAX_) total += v * log(v);
         if (method == HFY_SEP_BY_TSALLIS_ || method == HFY_SEP_BY_SQUARE_ || method == HFY_SEP_BY_STEEP_)
             total += v * expm1((full->alpha - 1) * log(v));
-        if (method == HFY_SEP_BY_UNIFORM_) {
-            if (first > 0 && fabs(v - first) > 1e-6 * first) return HUGE_VAL;
-            first = v;
-        }
+        if (method != HFY_SEP_BY_UNIFORM_) continue;
+        if (first > 0 && fabs(v - first) > 1e-6 * first) return HUGE_VAL;
+        first = v;
     }
     if (method == HFY_SEP_BY_IDENTITY_) return 0.5 * square;
     if (method == HFY_SEP_BY_POWER_) return total / s;
@@ -10865,36 +10871,41 @@ HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const
     }
 }
 
+/* theta.p - Omega(p) of a list kind, in distances from the top; masked entries do not count. */
+HFY_PRIVATE_ hfy_status hfy_sep_list_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
+                                           double *value, hfy_sep_scratch_ *s)
+{
+    hfy_sep_method_ method = hfy_sep_method_of_(full);
+    hfy_status status = hfy_sep_list_(full, theta, n, row, s);
+    double sum = 0, linear = 0, square = 0;
+    size_t i;
+    *value = s->root;
+    if (status || method == HFY_SEP_BY_STRUCTURE_) return status;
+    for (i = 0; i < s->count; i++) {
+        double p = s->weight[i], d = s->top - (double)theta[s->index[i]];
+        if (hfy_base_is_pos_inf_(d)) continue;
+        sum += p;
+        linear += p * d;
+        square += p * p;
+    }
+    if (method == HFY_SEP_BY_BOX_)
+        *value = sum * s->top - linear - 0.5 * full->rho * square;
+    else if (method == HFY_SEP_BY_TOP_)
+        *value = full->k * s->top - linear;
+    else
+        *value = s->top - linear - hfy_sep_omega_(full, NULL, s->weight, s->index, s->count, row);
+    return HFY_OK;
+}
+
 /* Omega*(theta) of one row and one link. */
 HFY_PRIVATE_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                             double *value, hfy_sep_scratch_ *s)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
-    double sum = 0, linear = 0, square = 0, live = 0;
+    double sum = 0, live = 0;
     size_t i;
     hfy_status status;
-    if (method >= HFY_SEP_BY_LINE_) { /* theta.p - Omega(p), in distances from the top; masked entries do not count */
-        status = hfy_sep_list_(full, theta, n, row, s);
-        if (status) return status;
-        if (method == HFY_SEP_BY_STRUCTURE_) {
-            *value = s->solver.value;
-            return HFY_OK;
-        }
-        for (i = 0; i < s->count; i++) {
-            double p = s->weight[i], d = s->top - (double)theta[s->index[i]];
-            if (hfy_base_is_pos_inf_(d)) continue;
-            sum += p;
-            linear += p * d;
-            square += p * p;
-        }
-        if (method == HFY_SEP_BY_BOX_)
-            *value = sum * s->top - linear - 0.5 * full->rho * square;
-        else if (method == HFY_SEP_BY_TOP_)
-            *value = full->k * s->top - linear;
-        else
-            *value = s->top - linear - hfy_sep_omega_(full, NULL, s->weight, s->index, s->count, row);
-        return HFY_OK;
-    }
+    if (method >= HFY_SEP_BY_LINE_) return hfy_sep_list_star_(full, theta, n, row, value, s);
     status = hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
     if (status) return status;
     for (i = 0; i < n; i++) {
@@ -10945,7 +10956,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta
     if (status) return status;
     for (i = 0; y && i < n; i++)
         if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
-    if (method == HFY_SEP_BY_STRUCTURE_) return hfy_sep_structured_loss_(full, theta, y, n, value, s);
+    if (method == HFY_SEP_BY_STRUCTURE_)
+        return HFY_IF_STRUCTURE_(hfy_sep_structured_value_(full, theta, y, n, value, s));
     omega = hfy_sep_omega_(full, y, list, NULL, n, row);
     for (i = 0; i < n; i++) {
         double t = (double)theta[i], v = y ? (double)y[i] : list[i], p = (double)s->row[i], term;
@@ -10966,10 +10978,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta
             term = (v > 0 ? v * (log(v) - 1 - t) : 0) + exp(t);
         sum += term > 0 ? term : 0;
     }
-    if (hfy_base_is_pos_inf_(omega)) {
-        *value = HUGE_VAL;
-        return HFY_OK;
-    }
+    *value = HUGE_VAL;
+    if (hfy_base_is_pos_inf_(omega)) return HFY_OK;
     if (!elementwise) sum += omega - hfy_sep_omega_(full, s->row, NULL, NULL, n, row);
     if (hfy_base_is_nan_(sum)) return HFY_ERR_UNSUPPORTED; /* differences of scores beyond the range of double */
     *value = sum > 0 ? sum : 0;
@@ -11003,26 +11013,30 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work)
 {
     static const char *const names[] = {"SOFTMAX",   "SPARSEMAX", "ENTMAX", "NORMMAX", "KSUBSETS", "SEQUENCE_KSUBSETS",
                                         "SPARSEMAP", "IDENTITY",  "POWER",  "EXP",     "ARGMAX",   "UNIFORM"};
-    hfy_sep one = hfy_sep_resolve_(sep), two = hfy_sep_resolve_(sep->plus);
-    hfy_sep_method_ first = hfy_sep_method_of_(&one), second = hfy_sep_method_of_(&two);
-    if (two.plus)
+    hfy_sep link[2];
+    int i, norms = 0, none = 0;
+    link[0] = hfy_sep_resolve_(sep);
+    link[1] = hfy_sep_resolve_(sep->plus);
+    if (link[1].plus)
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
                               "sep->plus->plus is set; only sums of two separations have a value here");
-    if (first == HFY_SEP_BY_STRUCTURE_ || second == HFY_SEP_BY_STRUCTURE_ ||
-        (hfy_sep_by_norm_(&one) && hfy_sep_by_norm_(&two)) ||
-        (one.kind == HFY_SEP_NORMMAX && one.gamma > HFY_SEP_STEEPEST_) ||
-        (two.kind == HFY_SEP_NORMMAX && two.gamma > HFY_SEP_STEEPEST_))
-        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "sep->plus: no value of %s and %s together is offered",
-                              names[one.kind], names[two.kind]);
-    return HFY_OK;
+    for (i = 0; i < 2; i++) {
+        norms += hfy_sep_by_norm_(link + i);
+        none |= hfy_sep_method_of_(link + i) == HFY_SEP_BY_STRUCTURE_ ||
+                (link[i].kind == HFY_SEP_NORMMAX && link[i].gamma > HFY_SEP_STEEPEST_);
+    }
+    return none || norms == 2
+               ? hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "sep->plus: no value of %s and %s together is offered",
+                                names[link[0].kind], names[link[1].kind])
+               : HFY_OK;
 }
 
 HFY_PRIVATE_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep, size_t n, hfy_sep_split_ *t)
 {
-    int swap;
-    t->link[0] = hfy_sep_resolve_(sep), t->link[1] = hfy_sep_resolve_(sep->plus);
-    swap = !hfy_sep_has_sum_(&t->link[0]) && (hfy_sep_has_sum_(&t->link[1]) || t->link[1].kind == HFY_SEP_EXP);
-    if (swap) t->link[1] = t->link[0], t->link[0] = hfy_sep_resolve_(sep->plus);
+    hfy_sep one = hfy_sep_resolve_(sep), two = hfy_sep_resolve_(sep->plus);
+    int swap = !hfy_sep_has_sum_(&one) && (hfy_sep_has_sum_(&two) || two.kind == HFY_SEP_EXP);
+    t->link[0] = swap ? two : one;
+    t->link[1] = swap ? one : two;
     t->link[0].plus = t->link[1].plus = NULL;
     t->norm = 1;
     t->low = HFY_TAKE_(arena, double, n);
@@ -11036,13 +11050,13 @@ HFY_PRIVATE_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep
 /* The interval of weight i under one link; live: how many are not masked. */
 HFY_PRIVATE_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live, double *low, double *high)
 {
-    size_t at = row * full->bound_stride + i;
+    const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row);
     *low = full->kind == HFY_SEP_IDENTITY || full->kind == HFY_SEP_POWER ? -HUGE_VAL : 0;
     *high = hfy_sep_has_sum_(full) ? 1 : HUGE_VAL;
     if (full->kind == HFY_SEP_UNIFORM) *low = *high = 1 / (double)live;
     if (!hfy_sep_has_bounds_(full)) return;
-    if (full->lower) *low = full->lower[at];
-    if (full->upper) *high = full->upper[at] < full->k ? full->upper[at] : full->k;
+    if (lower) *low = lower[i];
+    if (upper) *high = upper[i] < full->k ? upper[i] : full->k;
 }
 
 /* d omega / dv of one coordinate, up to a constant where the sum is fixed; and how fast it grows. */
@@ -11064,14 +11078,8 @@ HFY_PRIVATE_ double hfy_sep_slope_(const hfy_sep *full, double norm, double v, d
         p = pow(fabs(v), r);
         *growth = r * pow(fabs(v), r - 1);
         return v < 0 ? -p : p;
-    case HFY_SEP_BY_UNIFORM_:
-    case HFY_SEP_BY_TIES_:
-    case HFY_SEP_BY_TOP_:
-    case HFY_SEP_BY_MAXNORM_:
-    case HFY_SEP_BY_STRUCTURE_: break;
+    default: *growth = 0; return 0; /* uniform, ties, top, maxnorm */
     }
-    *growth = 0;
-    return 0;
 }
 
 /* slope_1(a) - slope_2(y - a), increasing in a. */
@@ -11142,10 +11150,9 @@ HFY_PRIVATE_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n)
     for (k = 0; k < 3000; k++) {
         f = hfy_sep_parts_(t, y, n, tau, &rate);
         if (fabs(f) <= enough) return;
-        if (f < 0)
-            low = tau, under = f, memcpy(t->below, t->part, n * sizeof *t->part);
-        else
-            high = tau, over = f, memcpy(t->above, t->part, n * sizeof *t->part);
+        memcpy(f < 0 ? t->below : t->above, t->part, n * sizeof *t->part);
+        *(f < 0 ? &low : &high) = tau;
+        *(f < 0 ? &under : &over) = f;
         if (high - low <= DBL_EPSILON * (1 + fabs(tau))) break;
         if (!hfy_base_is_finite_(low) || !hfy_base_is_finite_(high)) {
             tau += f < 0 ? step : -step;
@@ -11160,43 +11167,54 @@ HFY_PRIVATE_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n)
     for (i = 0; i < n; i++) t->part[i] = t->below[i] + (t->above[i] - t->below[i]) * (under / (under - over));
 }
 
+/* The coordinates' intervals, and where the search begins; 0: y is outside the domain. Returns how many are not masked,
+   sums: of the ends of the intervals. */
+HFY_PRIVATE_ size_t hfy_sep_intervals_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
+                                       size_t row, double sums[2])
+{
+    const hfy_sep *one = &t->link[0], *two = &t->link[1];
+    double sum = 0, both = one->k + two->k, slack = 1e-6 * (one->k > 1 ? one->k : 1);
+    size_t i, live = 0;
+    for (i = 0; i < n; i++) live += !(theta && hfy_base_is_neg_inf_((double)theta[i]));
+    for (i = 0, sums[0] = sums[1] = 0; i < n; i++) {
+        double v = (double)y[i], a, b, c, d, *low = t->low + i, *high = t->high + i;
+        if (!hfy_base_is_finite_(v)) return 0;
+        hfy_sep_interval_(one, row, i, live, &a, &b);
+        hfy_sep_interval_(two, row, i, live, &c, &d);
+        if (theta && hfy_base_is_neg_inf_((double)theta[i])) {
+            if (v < 0 || v > 0) return 0;
+            a = b = c = d = 0;
+        }
+        *low = a > v - d ? a : v - d;
+        *high = b < v - c ? b : v - c;
+        /* without an end: where both slopes have the sign that says: no further */
+        if (one->kind == HFY_SEP_EXP && !hfy_base_is_finite_(*high)) *high = v > 1 ? v : 1;
+        if (!hfy_base_is_finite_(*low)) *low = v < 0 ? v : 0;
+        if (!hfy_base_is_finite_(*high)) *high = v > 0 ? v : 0;
+        if (*low > *high + 1e-6) return 0;
+        if (*low > *high) *low = *high = b < *low ? b : *low;
+        t->part[i] = *low + 0.5 * (*high - *low);
+        sum += v;
+        sums[0] += *low;
+        sums[1] += *high;
+    }
+    if (!hfy_sep_has_sum_(one)) return live;
+    if (hfy_sep_has_sum_(two) && fabs(sum - both) > 1e-6 * both) return 0;
+    return sums[0] > one->k + slack || sums[1] < one->k - slack ? 0 : live;
+}
+
 /* Splits y at the least cost; theta (or NULL) says what is masked. Returns that cost, Omega(y), HUGE_VAL outside the
    domain; the parts are then in t->part and t->rest. */
 HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
                                        size_t row)
 {
     const hfy_sep *one = &t->link[0], *two = &t->link[1];
-    double sum = 0, least = 0, most = 0, budget = one->k, rate, low, high = 1, f, under = 0, over = 0;
-    size_t i, live = 0;
-    int k, side = 0, norm = hfy_sep_by_norm_(one) || hfy_sep_by_norm_(two);
-    const double *normed = hfy_sep_by_norm_(one) ? t->part : t->rest;
-    double gamma = hfy_sep_by_norm_(one) ? one->gamma : two->gamma;
-    for (i = 0; i < n; i++) live += !(theta && hfy_base_is_neg_inf_((double)theta[i]));
-    for (i = 0; i < n; i++) {
-        double v = (double)y[i], a, b, c, d;
-        if (!hfy_base_is_finite_(v)) return HUGE_VAL;
-        hfy_sep_interval_(one, row, i, live, &a, &b);
-        hfy_sep_interval_(two, row, i, live, &c, &d);
-        if (theta && hfy_base_is_neg_inf_((double)theta[i])) {
-            if (v < 0 || v > 0) return HUGE_VAL;
-            a = b = c = d = 0;
-        }
-        t->low[i] = a > v - d ? a : v - d;
-        t->high[i] = b < v - c ? b : v - c;
-        /* without an end: where both slopes have the sign that says: no further */
-        if (one->kind == HFY_SEP_EXP && !hfy_base_is_finite_(t->high[i])) t->high[i] = v > 1 ? v : 1;
-        if (!hfy_base_is_finite_(t->low[i])) t->low[i] = v < 0 ? v : 0;
-        if (!hfy_base_is_finite_(t->high[i])) t->high[i] = v > 0 ? v : 0;
-        if (t->low[i] > t->high[i] + 1e-6) return HUGE_VAL;
-        if (t->low[i] > t->high[i]) t->low[i] = t->high[i] = b < t->low[i] ? b : t->low[i];
-        t->part[i] = t->low[i] + 0.5 * (t->high[i] - t->low[i]);
-        sum += v, least += t->low[i], most += t->high[i];
-    }
-    if (hfy_sep_has_sum_(one)) {
-        double both = budget + two->k, slack = 1e-6 * (budget > 1 ? budget : 1);
-        if (hfy_sep_has_sum_(two) && fabs(sum - both) > 1e-6 * both) return HUGE_VAL;
-        if (least > budget + slack || most < budget - slack) return HUGE_VAL;
-    }
+    double ends[2], rate, low, high = 1, f, under = 0, over = 0;
+    size_t i, live = hfy_sep_intervals_(t, theta, y, n, row, ends);
+    int k, side = 0, first = hfy_sep_by_norm_(one), norm = first || hfy_sep_by_norm_(two);
+    const double *normed = first ? t->part : t->rest;
+    double gamma = first ? one->gamma : two->gamma;
+    if (!live) return HUGE_VAL;
     low = norm ? pow((double)n, 1 / gamma - 1) : 1;
     for (k = 0; k < 200; k++) { /* without a norm once; else |part|_gamma - t, decreasing, by the Illinois method */
         t->norm = k == 0 ? low : k == 1 ? high : low + (high - low) * (under / (under - over));
@@ -11204,8 +11222,8 @@ HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta,
         if (!hfy_sep_has_sum_(one))
             for (i = 0; i < n; i++)
                 t->part[i] = hfy_sep_part_(t, (double)y[i], t->low[i], t->high[i], 0, t->part[i], &rate);
-        else if (least >= budget || most <= budget)
-            memcpy(t->part, least >= budget ? t->low : t->high, n * sizeof *t->part);
+        else if (ends[0] >= one->k || ends[1] <= one->k)
+            memcpy(t->part, ends[0] >= one->k ? t->low : t->high, n * sizeof *t->part);
         else
             hfy_sep_meet_(t, y, n);
         for (i = 0; i < n; i++) {
@@ -11218,13 +11236,11 @@ HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta,
         for (i = 0, f = 0; i < n; i++) f += normed[i] > 0 ? pow(normed[i] / t->norm, gamma) : 0;
         f = t->norm * pow(f, 1 / gamma) - t->norm;
         if ((k == 0 && f <= 0) || (k == 1 && f >= 0) || fabs(f) <= 1e-13 || high - low <= 2 * DBL_EPSILON * high) break;
-        if (f > 0) {
-            if (k > 1 && side > 0) over *= 0.5;
-            low = t->norm, under = f, side = 1;
-        } else {
-            if (k > 1 && side < 0) under *= 0.5;
-            high = t->norm, over = f, side = -1;
-        }
+        if (k > 1 && f > 0 && side > 0) over *= 0.5;
+        if (k > 1 && !(f > 0) && side < 0) under *= 0.5;
+        side = f > 0 ? 1 : -1;
+        *(f > 0 ? &low : &high) = t->norm;
+        *(f > 0 ? &under : &over) = f;
     }
     return hfy_sep_omega_(one, NULL, t->part, NULL, n, row) + hfy_sep_omega_(two, NULL, t->rest, NULL, n, row);
 }
@@ -11264,30 +11280,50 @@ HFY_PRIVATE_ double hfy_sep_scaled_(double x, double log_scale)
 /* Weights from here on belong to the support: nothing below overflows for them. */
 #define HFY_SEP_SUPPORT_ 1e-300
 
+/* Below alpha = 2 the largest weight of the support but `but`, above it the smallest; n: there is none. */
+HFY_PRIVATE_ size_t hfy_sep_extreme_(const hfy_real *y, size_t n, int largest, size_t but)
+{
+    size_t i, best = n;
+    for (i = 0; i < n; i++)
+        if ((double)y[i] >= HFY_SEP_SUPPORT_ && i != but && (best == n || (largest ? y[i] > y[best] : y[i] < y[best])))
+            best = i;
+    return best;
+}
+
+/* -d log(p_i s^-1) / d alpha, free of cancellation at alpha = 1: log_p of the entry, log_k of the pivot, a = alpha - 1.
+   (docs/math.md 7) */
+HFY_PRIVATE_ double hfy_sep_tsallis_slope_(double a, double log_p, double log_k)
+{
+    double x = a * (log_k - log_p), rest = 0, term;
+    int m;
+    if (!(a > 0) && !(a < 0)) return 0.5 * (log_k * log_k - log_p * log_p);
+    if (x < -1e3) x = -1e3; /* minus infinity */
+    if (!(fabs(x) < 0.05)) return (log_p * expm1(x) + (x * exp(x) - expm1(x)) / a) / a;
+    for (m = 2, term = x; m < 14; m++) { /* x e^x - expm1(x) */
+        term *= x / m;
+        rest += (m - 1) * term;
+    }
+    return (log_p * expm1(x) + rest / a) / a;
+}
+
 /* out = s o (v - mean of v under s) over the support, s = y^(2-alpha): softmax, sparsemax and everything between and
-   beyond. out may be v, or y. Also d prediction / d alpha . v if d_alpha is not NULL. (docs/math.md 7)
+   beyond. Also d prediction / d alpha . v if d_alpha is not NULL. (docs/math.md 7)
    One entry k can hold nearly all of s: the largest weight below alpha = 2, the smallest above, where s leaves the
    range of numbers too. So v is counted from v_k, s in units of j, the next in s, and what k itself gets is what all
    others pass on to it. */
-HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_real *y, const hfy_real *v, size_t n, hfy_real *out,
-                                       double *d_alpha)
+HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, double *d_alpha)
 {
+    const hfy_real *y = r->y, *v = r->v;
     double a = alpha - 1, c = 2 - alpha, log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0;
     double sum = 0, along = 0, mean, total;
-    size_t i, top = n, k = n, j = n, pass;
     int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0);
-    for (pass = 0; pass < 2; pass++) /* the largest weight and k; then j */
-        for (i = 0; i < n; i++) {
-            double p = (double)y[i];
-            size_t *best = pass ? &j : &k;
-            if (!(p >= HFY_SEP_SUPPORT_) || (pass && i == k)) continue;
-            if (!pass && (top == n || y[i] > y[top])) top = i;
-            if (pass && i != top) rest += p;
-            if (*best == n || (c < 0 ? y[i] < y[*best] : y[i] > y[*best])) *best = i;
-        }
+    size_t i, n = r->n, top = hfy_sep_extreme_(y, n, 1, n), k = c < 0 ? hfy_sep_extreme_(y, n, 0, n) : top;
+    size_t j = hfy_sep_extreme_(y, n, !(c < 0), k);
     if (j < n) {
-        if (k != top) rest += (double)y[k];
         /* all sum to 1, so a large weight is best known by the others: y^(2-alpha) enlarges its rounding */
+        for (i = 0; i < n; i++)
+            if ((double)y[i] >= HFY_SEP_SUPPORT_ && i != k && i != top) rest += (double)y[i];
+        if (k != top) rest += (double)y[k];
         log_top = rest < 0.5 && fabs((double)y[top] + rest - 1) < 1e-6 ? log1p(-rest) : log((double)y[top]);
         log_k = k == top ? log_top : log((double)y[k]);
         log_j = j == top ? log_top : log((double)y[j]);
@@ -11307,31 +11343,18 @@ HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_real *y, const hf
     for (i = 0, total = 0; i < n; i++) {
         double p = (double)y[i], l = 0, side = (double)v[i] - pivot - mean;
         if (!(p >= HFY_SEP_SUPPORT_)) {
-            if (out) out[i] = 0;
+            if (r->out) r->out[i] = 0;
             continue;
         }
         if (d_alpha || !(even || soft)) l = i == top ? log_top : log(p);
-        if (d_alpha && i != k) { /* p o g - s sum(p o g)/sum s, with g free of cancellation at alpha = 1 */
-            double x = a * (log_k - l), rest_x = 0, g;
-            if (x < -1e3) x = -1e3; /* minus infinity */
-            if (soft) {
-                g = 0.5 * (log_k * log_k - l * l);
-            } else if (fabs(x) < 0.05) { /* x e^x - expm1(x) */
-                double term = x;
-                int m;
-                for (m = 2; m < 14; m++) {
-                    term *= x / m;
-                    rest_x += (m - 1) * term;
-                }
-                g = (l * expm1(x) + rest_x / a) / a;
-            } else {
-                g = (l * expm1(x) + (x * exp(x) - expm1(x)) / a) / a;
-            }
-            total += p * g * side;
+        if (d_alpha && i != k) total += p * hfy_sep_tsallis_slope_(a, l, log_k) * side; /* p o g - s sum(p o g)/sum s */
+        if (!r->out) continue;
+        if (i == k) {
+            side = -along;
+            l = log_j;
+            p = p_j;
         }
-        if (!out) continue;
-        if (i == k) side = -along, l = log_j, p = p_j;
-        out[i] = (hfy_real)(even ? side : soft ? p * side : hfy_sep_scaled_(side, c * l));
+        r->out[i] = (hfy_real)(even ? side : soft ? p * side : hfy_sep_scaled_(side, c * l));
     }
     if (d_alpha) *d_alpha += total;
 }
@@ -11340,53 +11363,53 @@ HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_real *y, const hf
 #define HFY_SEP_FAR_ 100
 
 /* out = y/(a t) o [(v - m)/rho - sum y (v - m)/rho], m = y.v, rho = (theta - mu)/t, t = max theta - mu, y = r/sum r,
-   r = rho^(1/a); out may be v, or y. Also d prediction / d gamma . v if d_gamma is not NULL. (docs/math.md 7) */
-HFY_PRIVATE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v,
-                                    size_t n, size_t row, hfy_real *out, double *d_gamma, hfy_sep_scratch_ *s)
+   r = rho^(1/a). Also d prediction / d gamma . v if d_gamma is not NULL. (docs/math.md 7) */
+HFY_PRIVATE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, double *d_gamma, hfy_sep_scratch_ *s)
 {
+    const hfy_real *theta = r->theta, *y = r->y;
     double gamma = full->gamma, a = gamma - 1, t, high = 1, pivot = 0, sum = 0, along = 0, sum_b = 0, along_b = 0;
     double power = 0, entropy = 0, mean = 0, slope = 0;
-    size_t i, k = n;
+    size_t i, n = r->n, k = n;
     int far = gamma > HFY_SEP_FAR_, pass;
     s->root = 1; /* where one score is alone */
-    if (far && hfy_sep_list_(full, theta, n, row, s)) {
-        for (i = 0; out && i < n; i++) out[i] = 0;
+    if (far && hfy_sep_list_(full, theta, n, r->row, s)) {
+        if (r->out) memset(r->out, 0, n * sizeof *r->out);
         return;
     }
     t = s->root;
-    for (i = 0; i < n; i++) {
-        if (!((double)y[i] >= HFY_SEP_SUPPORT_)) continue;
-        if (k == n || (far ? theta[i] > theta[k] : y[i] > y[k])) k = i, high = (double)y[k], pivot = (double)v[k];
+    for (i = 0; i < n; i++)
+        if ((double)y[i] >= HFY_SEP_SUPPORT_ && (k == n || (far ? theta[i] > theta[k] : y[i] > y[k]))) k = i;
+    if (k < n) {
+        high = (double)y[k];
+        pivot = (double)r->v[k];
     }
-    for (pass = 0; pass < 2; pass++) {
+    for (pass = 0; pass < 2; pass++) { /* the sums, then what follows from them */
         for (i = 0; i < n; i++) {
-            double p = (double)y[i], side, log_rho, log_r, b;
+            double p = (double)y[i], side = (double)r->v[i] - pivot, d, log_rho, log_r, b;
             if (!(p >= HFY_SEP_SUPPORT_)) {
-                if (pass && out) out[i] = 0;
+                if (pass && r->out) r->out[i] = 0;
                 continue;
             }
-            side = (double)v[i] - pivot;
-            if (far) {
-                double d = (s->top - (double)theta[i]) / t;
-                log_rho = log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1);
-            } else {
-                log_rho = a * log(p / high);
-            }
+            d = far ? (s->top - (double)theta[i]) / t : 0;
+            log_rho = far ? log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1) : a * log(p / high);
             if (log_rho < -600) log_rho = -600; /* as good as 0, and nothing overflows */
             log_r = log_rho / a;
-            if (!pass) {
-                b = exp(log_r - log_rho);
-                sum += exp(log_r), along += exp(log_r) * side;
-                sum_b += b, along_b += b * side;
-                if (i == k) continue;
-                power += exp(log_r + log_rho);
-                entropy += exp(log_r + log_rho) * log_r;
+            p = exp(log_r);
+            if (pass) {
+                p /= sum;
+                side -= mean;
+                if (d_gamma) *d_gamma -= p * side * (log_r + slope * expm1(-log_rho)) / a;
+                if (r->out) r->out[i] = (hfy_real)(p / (a * t) * (side * exp(-log_rho) - along_b));
                 continue;
             }
-            p = exp(log_r) / sum;
-            side -= mean;
-            if (d_gamma) *d_gamma -= p * side * (log_r + slope * expm1(-log_rho)) / a;
-            if (out) out[i] = (hfy_real)(p / (a * t) * (side * exp(-log_rho) - along_b));
+            b = exp(log_r - log_rho);
+            sum += p;
+            along += p * side;
+            sum_b += b;
+            along_b += b * side;
+            if (i == k) continue;
+            power += exp(log_r + log_rho);
+            entropy += exp(log_r + log_rho) * log_r;
         }
         if (pass) continue;
         mean = along / sum;
@@ -11397,100 +11420,89 @@ HFY_PRIVATE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_real *theta, 
 }
 
 /* v - mean over the free set, 0 elsewhere; and what the active bounds get. */
-HFY_PRIVATE_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_real *y, const hfy_real *v, size_t n, size_t row,
-                                   hfy_real *out, double *d_upper, double *d_lower)
+HFY_PRIVATE_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad)
 {
-    const double *lower = full->lower ? full->lower + row * full->bound_stride : NULL;
-    const double *upper = full->upper ? full->upper + row * full->bound_stride : NULL;
-    double mean = 0, cap = full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL;
-    size_t i, free_count = 0;
+    const double *lower = hfy_sep_lower_(full, r->row), *upper = hfy_sep_upper_(full, r->row);
+    double mean = 0, cap = hfy_sep_cap_(full);
+    size_t i, free_count = 0, at = r->row * full->bound_stride;
     int pass;
     for (pass = 0; pass < 2; pass++) {
-        for (i = 0; i < n; i++) {
-            hfy_real low = (hfy_real)(lower ? lower[i] : 0), high = (hfy_real)(upper ? upper[i] : cap);
-            int is_free = y[i] > low && y[i] < high;
-            double rest = (double)v[i] - mean;
+        for (i = 0; i < r->n; i++) {
+            hfy_real low = (hfy_real)(lower ? lower[i] : 0), high = (hfy_real)(upper ? upper[i] : cap), y = r->y[i];
+            int is_free = y > low && y < high;
+            double rest = (double)r->v[i] - mean;
             if (!pass) {
                 free_count += (size_t)is_free;
-                if (is_free) mean += (double)v[i];
+                if (is_free) mean += (double)r->v[i];
                 continue;
             }
-            if (d_upper && free_count && !is_free && y[i] >= high && high > low) d_upper[i] += rest;
-            if (d_lower && free_count && !is_free && y[i] <= low) d_lower[i] += rest;
-            if (out) out[i] = is_free ? (hfy_real)(rest / full->rho) : 0;
+            if (grad->upper && free_count && !is_free && y >= high && high > low) grad->upper[at + i] += rest;
+            if (grad->lower && free_count && !is_free && y <= low) grad->lower[at + i] += rest;
+            if (r->out) r->out[i] = is_free ? (hfy_real)(rest / full->rho) : 0;
         }
         if (!pass && free_count) mean /= (double)free_count;
     }
 }
 
-/* One row: out = J^T v (or not, if NULL; may be v, or y), and adds to the parameters' gradients that are not NULL.
-   s: what solving the row takes. */
-HFY_PRIVATE_ void hfy_sep_row_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v,
-                                   size_t n, size_t row, hfy_real *out, double *d_alpha, double *d_gamma,
-                                   double *d_upper, double *d_lower, hfy_sep_scratch_ *s)
+/* One row and link: out, and adds to what is not NULL of the parameters' gradients (grad->theta is not looked at).
+   Structured kinds read the mixture that the solver still holds, not y. s: what solving the row takes. */
+HFY_PRIVATE_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
+                                    hfy_sep_scratch_ *s)
 {
+    const double degree = full->degree;
+    hfy_sep_method_ method = hfy_sep_method_of_(full);
     size_t i;
-    switch (hfy_sep_method_of_(full)) {
-    case HFY_SEP_BY_SOFTMAX_: hfy_sep_tsallis_vjp_(1, y, v, n, out, d_alpha); return;
-    case HFY_SEP_BY_LINE_: hfy_sep_tsallis_vjp_(2, y, v, n, out, d_alpha); return;
+    switch (method) {
+    case HFY_SEP_BY_SOFTMAX_: hfy_sep_tsallis_vjp_(1, r, grad->alpha); return;
+    case HFY_SEP_BY_LINE_: hfy_sep_tsallis_vjp_(2, r, grad->alpha); return;
     case HFY_SEP_BY_SQUARE_:
     case HFY_SEP_BY_TSALLIS_:
-    case HFY_SEP_BY_STEEP_: hfy_sep_tsallis_vjp_(full->alpha, y, v, n, out, d_alpha); return;
+    case HFY_SEP_BY_STEEP_: hfy_sep_tsallis_vjp_(full->alpha, r, grad->alpha); return;
     case HFY_SEP_BY_CONE_:
-    case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full, theta, y, v, n, row, out, d_gamma, s); return;
-    case HFY_SEP_BY_BOX_: hfy_sep_box_vjp_(full, y, v, n, row, out, d_upper, d_lower); return;
-    case HFY_SEP_BY_IDENTITY_:
-        for (i = 0; out && i < n; i++) out[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : v[i];
-        return;
-    case HFY_SEP_BY_EXP_:
-        for (i = 0; out && i < n; i++) out[i] = y[i] > 0 ? y[i] * v[i] : 0;
-        return;
-    case HFY_SEP_BY_POWER_:
-        for (i = 0; out && i < n; i++) {
-            double t = (double)theta[i], r = full->degree;
-            int flat = hfy_base_is_neg_inf_(t) || (r < 2 && !(fabs(t) > 0));
-            out[i] = flat ? 0 : (hfy_real)((r - 1) * pow(fabs(t), r - 2) * (double)v[i]);
-        }
-        return;
-    case HFY_SEP_BY_UNIFORM_:
-    case HFY_SEP_BY_MAXNORM_:
-    case HFY_SEP_BY_TIES_:
-    case HFY_SEP_BY_STRUCTURE_: /* see hfy_sep_structured_vjp_ */
-    case HFY_SEP_BY_TOP_: break;
+    case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full, r, grad->gamma, s); return;
+    case HFY_SEP_BY_BOX_: hfy_sep_box_vjp_(full, r, grad); return;
+    case HFY_SEP_BY_STRUCTURE_: (void)HFY_IF_STRUCTURE_(hfy_sep_structured_vjp_(r, grad, s)); return;
+    default: break;
     }
-    for (i = 0; out && i < n; i++) out[i] = 0;
-}
-
-/* The same for one link of any kind, with its parameters where `grad` has them (its theta is not looked at). Structured
-   kinds read the mixture that the solver still holds, not y. */
-HFY_PRIVATE_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v,
-                                    size_t n, size_t row, hfy_real *out, const hfy_sep_grad *grad, hfy_sep_scratch_ *s)
-{
-    if (hfy_sep_method_of_(full) == HFY_SEP_BY_STRUCTURE_)
-        hfy_sep_structured_vjp_(v, n, out, grad->transition, grad->transitions, s);
-    else
-        hfy_sep_row_vjp_(full, theta, y, v, n, row, out, grad->alpha, grad->gamma,
-                         grad->upper ? grad->upper + row * full->bound_stride : NULL,
-                         grad->lower ? grad->lower + row * full->bound_stride : NULL, s);
+    for (i = 0; r->out && i < r->n; i++) { /* elementwise kinds; all others stand still */
+        double t = r->theta ? (double)r->theta[i] : 0, slope = 1;
+        int flat = hfy_base_is_neg_inf_(t);
+        if (method == HFY_SEP_BY_EXP_) {
+            slope = (double)r->y[i];
+            flat = !(slope > 0);
+        } else if (method == HFY_SEP_BY_POWER_) {
+            slope = (degree - 1) * pow(fabs(t), degree - 2);
+            flat |= degree < 2 && !(fabs(t) > 0);
+        } else if (method != HFY_SEP_BY_IDENTITY_) {
+            flat = 1;
+        }
+        r->out[i] = flat ? 0 : (hfy_real)(slope * (double)r->v[i]);
+    }
 }
 
 /* The same for a chain: the products of its links add up; each link's own prediction is made again from theta. In s:
    sum and row. Rows that cannot be answered give 0. The parameters are the first link's. */
-HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *v, size_t n, size_t row,
-                                     hfy_real *out, const hfy_sep_grad *grad, hfy_sep_scratch_ *s)
+HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
+                                     hfy_sep_scratch_ *s)
 {
     hfy_sep_grad none;
+    hfy_sep_row_ link = *r;
     size_t i;
+    if (!sep->plus) {
+        hfy_sep_link_vjp_(sep, r, grad, s);
+        return;
+    }
     memset(&none, 0, sizeof none);
-    memset(s->sum, 0, n * sizeof *s->sum);
+    memset(s->sum, 0, r->n * sizeof *s->sum);
+    link.y = link.out = s->row;
     for (; sep; sep = sep->plus, grad = &none) {
         hfy_sep alone = hfy_sep_resolve_(sep);
         alone.plus = NULL;
-        if (hfy_sep_fill_(&alone, theta, n, row, s->row, NULL, s)) continue;
-        hfy_sep_link_vjp_(&alone, theta, s->row, v, n, row, s->row, grad, s);
-        for (i = 0; i < n; i++) s->sum[i] += (double)s->row[i];
+        if (hfy_sep_fill_(&alone, r->theta, r->n, r->row, s->row, NULL, s)) continue;
+        hfy_sep_link_vjp_(&alone, &link, grad, s);
+        for (i = 0; i < r->n; i++) s->sum[i] += (double)s->row[i];
     }
-    for (i = 0; out && i < n; i++) out[i] = (hfy_real)s->sum[i];
+    for (i = 0; r->out && i < r->n; i++) r->out[i] = (hfy_real)s->sum[i];
 }
 
 /* Which parameter gradient of a separation does not exist: its name, or NULL. */
@@ -11511,60 +11523,41 @@ HFY_PRIVATE_ const char *hfy_sep_no_gradient_(const hfy_sep *full, const hfy_sep
 /* Says why a row has no answer; theta: its n scores, or NULL if they are gone; solver: what SparseMAP has left of it,
    or NULL. */
 HFY_PRIVATE_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, const char *what, size_t row,
-                                            const hfy_real *theta, size_t n, const hfy_structure_solver_ *solver)
+                                            const hfy_real *theta, size_t n, const struct hfy_structure_solver_ *solver)
 {
+    const char *why = "%s %z: the result is beyond the range of the number type";
     size_t i;
-    switch (status) {
-    case HFY_ERR_NONFINITE:
+    if (status == HFY_ERR_NONFINITE) {
         for (i = 0; theta && i < n; i++) {
             double v = (double)theta[i];
             if (hfy_base_is_nan_(v) || hfy_base_is_pos_inf_(v))
                 return hfy_base_fail_(work, status, "%s %z: entry %z is %g; scores should be finite or -infinity", what,
                                       row, i, v);
         }
-        return hfy_base_fail_(work, status, "%s %z: NaN or infinity where a number should be", what, row);
-    case HFY_ERR_ARG:
-        return hfy_base_fail_(work, status,
-                              "%s %z: too few scores are not masked; at least 1, and k, should be left (SPARSEMAP: or "
-                              "the oracle's list is no vertex)",
-                              what, row);
-    case HFY_ERR_CONVERGENCE:
-        if (solver)
-            return hfy_base_fail_(work, status,
-                                  "%s %z: SparseMAP %s; the gap is still %g after %z steps, with %z vertices", what,
-                                  row,
-                                  solver->fault == HFY_STRUCTURE_STEPS_     ? "met structure->max_steps"
-                                  : solver->fault == HFY_STRUCTURE_CROWDED_ ? "met structure->max_active"
-                                                                            : "got an answer that is not the best",
-                                  solver->gap, solver->steps, solver->count);
-        return hfy_base_fail_(work, status,
-                              "%s %z: SparseMAP met max_steps or max_active, or the oracle's answer is not its best",
-                              what, row);
-    case HFY_ERR_INFEASIBLE:
-        return hfy_base_fail_(
-            work, status, "%s %z: within their bounds its unmasked entries cannot sum to 1 (KSUBSETS: k)", what, row);
-    default:
-        return hfy_base_fail_(work, status, "%s %z: the result is beyond the range of the number type", what, row);
+        why = "%s %z: NaN or infinity where a number should be";
     }
+    if (status == HFY_ERR_ARG)
+        why = "%s %z: too few scores are not masked; at least 1, and k, should be left (SPARSEMAP: or the oracle's "
+              "list is no vertex)";
+    if (status == HFY_ERR_CONVERGENCE && solver) return HFY_IF_STRUCTURE_(hfy_sep_unsolved_(work, what, row, solver));
+    if (status == HFY_ERR_CONVERGENCE)
+        why = "%s %z: SparseMAP met max_steps or max_active, or the oracle's answer is not its best";
+    if (status == HFY_ERR_INFEASIBLE)
+        why = "%s %z: within their bounds its unmasked entries cannot sum to 1 (KSUBSETS: k)";
+    return hfy_base_fail_(work, status, why, what, row);
 }
 
-HFY_PRIVATE_ hfy_status hfy_sep_no_value_(hfy_work *work, const char *what, size_t row)
-{
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                          "%s %z: a mixture of vertices; with higher-order scores only zeros and ones have a value",
-                          what, row);
-}
-
-/* Arguments that all functions share. Names the first array that is NULL. */
+/* Arguments that all functions share. missing: the first array that is NULL. */
 HFY_PRIVATE_ hfy_status hfy_sep_check_rows_(const hfy_sep *sep, size_t rows, size_t n, const char *missing,
                                             hfy_work *work)
 {
-    if (!sep) return hfy_base_fail_(work, HFY_ERR_ARG, "sep is NULL");
+    hfy_status status = hfy_base_null_(work, sep ? NULL : "sep");
+    if (status) return status;
     if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; it should be at least 1");
     if (!hfy_base_fits_(rows, n, sizeof(double)))
         return hfy_base_fail_(work, HFY_ERR_ARG, "rows %z times n %z: an array of that size cannot exist", rows, n);
-    if (rows && missing) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", missing);
-    return hfy_sep_check_(sep, rows, n, "sep->", work);
+    status = hfy_base_null_(work, rows ? missing : NULL);
+    return status ? status : hfy_sep_check_(sep, rows, n, "sep->", work);
 }
 
 /* A call's rows, shared out in order. */
@@ -11587,7 +11580,8 @@ HFY_PRIVATE_ void hfy_sep_share_(void *context, size_t i)
     for (; j < end; j++) {
         hfy_status one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, call->scratch + i);
         if (!one || call->failure[i]) continue;
-        call->failure[i] = one, call->failed[i] = j;
+        call->failure[i] = one;
+        call->failed[i] = j;
         call->scratch[i].failed = call->scratch[i].solver;
     }
 }
@@ -11599,11 +11593,10 @@ HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size
     hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     hfy_sep full;
-    hfy_sep_call_ call;
+    hfy_sep_call_ call = {&full, theta, y, rows, n, 0, NULL, NULL, NULL};
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !y ? "y" : NULL, w);
     size_t i;
     if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-    call.full = &full, call.theta = theta, call.y = y, call.rows = rows, call.n = n;
     call.shares = hfy_base_min_(hfy_base_min_(rows, rows * n / HFY_SEP_SHARE_ + 1), hfy_base_workers_());
     while (hfy_base_layout_(&arena, w, &status)) {
         call.scratch = HFY_TAKE_(&arena, hfy_sep_scratch_, call.shares);
@@ -11617,14 +11610,38 @@ HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size
     if (!status) {
         full = hfy_sep_resolve_(sep);
         hfy_base_parallel_(call.shares, hfy_sep_share_, &call);
-        for (i = 0; i < call.shares && !status; i++) {
-            size_t row = call.failed[i];
-            if (call.failure[i])
-                status = hfy_sep_row_failed_(w, call.failure[i], "theta, row", row, theta + row * n, n,
-                                             &call.scratch[i].failed);
-        }
     }
+    for (i = 0; !status && i < call.shares; i++)
+        if (call.failure[i])
+            status = hfy_sep_row_failed_(w, call.failure[i], "theta, row", call.failed[i], theta + call.failed[i] * n,
+                                         n, call.scratch[i].failed);
     return hfy_base_close_(w, &local, status);
+}
+
+/* Can a separation's gradient do without the scores? */
+HFY_PRIVATE_ int hfy_sep_needs_theta_(const hfy_sep *sep)
+{
+    return sep->plus || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_IDENTITY ||
+           sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
+           (sep->kind == HFY_SEP_NORMMAX && sep->gamma > HFY_SEP_FAR_ && hfy_base_is_finite_(sep->gamma));
+}
+
+/* Sets the gradients of the parameters to 0. */
+HFY_PRIVATE_ void hfy_sep_clear_(const hfy_sep *full, const hfy_sep_grad *grad, size_t rows, size_t n,
+                                 hfy_sep_scratch_ *s)
+{
+    size_t j;
+    if (grad->alpha) *grad->alpha = 0;
+    if (grad->gamma) *grad->gamma = 0;
+    if (grad->transition) *grad->transition = 0;
+    if (grad->transitions) {
+        (void)HFY_IF_STRUCTURE_(hfy_sep_plan_structure_(full, n, s));
+        memset(grad->transitions, 0, s->higher * sizeof *grad->transitions);
+    }
+    for (j = 0; j < (full->bound_stride ? rows : 1); j++) { /* the padding of wide strides is not ours */
+        if (grad->upper) memset(grad->upper + j * full->bound_stride, 0, n * sizeof *grad->upper);
+        if (grad->lower) memset(grad->lower + j * full->bound_stride, 0, n * sizeof *grad->lower);
+    }
 }
 
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
@@ -11635,163 +11652,137 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     hfy_sep_scratch_ scratch;
     hfy_sep full;
-    const char *missing = !y ? "y" : !dy ? "dy" : !grad ? "grad" : NULL;
+    const char *missing = !y ? "y" : !dy ? "dy" : !grad ? "grad" : NULL, *none = NULL;
     hfy_status status;
     size_t j;
-    if (sep && !theta &&
-        (sep->plus || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_IDENTITY ||
-         sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
-         (sep->kind == HFY_SEP_NORMMAX && sep->gamma > HFY_SEP_FAR_ && hfy_base_is_finite_(sep->gamma))))
-        missing = "theta";
+    if (sep && !theta && hfy_sep_needs_theta_(sep)) missing = "theta";
     status = hfy_sep_check_rows_(sep, rows, n, missing, w);
-    if (!status && grad) {
-        const char *none;
-        full = hfy_sep_resolve_(sep);
-        none = hfy_sep_no_gradient_(&full, grad);
-        if (none)
-            status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient",
-                                    none);
-    }
+    if (!status) full = hfy_sep_resolve_(sep);
+    if (!status && grad) none = hfy_sep_no_gradient_(&full, grad);
+    if (none)
+        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient",
+                                none);
     if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-    if (!status) {
-        hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
-        status = hfy_base_reserve_(w, &arena);
-    }
-    if (!status && grad) {
-        hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
-        if (grad->alpha) *grad->alpha = 0;
-        if (grad->gamma) *grad->gamma = 0;
-        if (grad->transition) *grad->transition = 0;
-        if (grad->transitions)
-            memset(grad->transitions, 0,
-                   hfy_sep_structure_of_(&full, n, &scratch.sequence)->higher * sizeof *grad->transitions);
-        for (j = 0; j < (full.bound_stride ? rows : 1); j++) { /* the padding of wide strides is not ours */
-            if (grad->upper) memset(grad->upper + j * full.bound_stride, 0, n * sizeof *grad->upper);
-            if (grad->lower) memset(grad->lower + j * full.bound_stride, 0, n * sizeof *grad->lower);
-        }
-        for (j = 0; j < rows; j++) {
-            const hfy_real *t = theta ? theta + j * n : NULL;
-            hfy_real *out = grad->theta ? grad->theta + j * n : NULL;
-            if (full.plus)
-                hfy_sep_chain_vjp_(&full, t, dy + j * n, n, j, out, grad, &scratch);
-            else if (hfy_sep_method_of_(&full) != HFY_SEP_BY_STRUCTURE_ || !hfy_sep_list_(&full, t, n, j, &scratch))
-                hfy_sep_link_vjp_(&full, t, y + j * n, dy + j * n, n, j, out, grad, &scratch);
-            else if (out)
-                memset(out, 0, n * sizeof *out);
-        }
+    while (hfy_base_layout_(&arena, w, &status)) hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
+    if (!status && grad) hfy_sep_clear_(&full, grad, rows, n, &scratch);
+    for (j = 0; !status && grad && j < rows; j++) {
+        hfy_sep_row_ row = {theta ? theta + j * n : NULL, y + j * n, dy + j * n, NULL, n, j};
+        if (grad->theta) row.out = grad->theta + j * n;
+        if (full.plus || hfy_sep_method_of_(&full) != HFY_SEP_BY_STRUCTURE_ ||
+            !hfy_sep_list_(&full, row.theta, n, j, &scratch)) /* this leaves the mixture */
+            hfy_sep_chain_vjp_(&full, &row, grad, &scratch);
+        else if (row.out)
+            memset(row.out, 0, n * sizeof *row.out);
     }
     return hfy_base_close_(w, &local, status);
+}
+
+/* Omega, Omega* and losses: rows in, a number a row out. */
+typedef struct hfy_sep_values_ {
+    const hfy_sep *sep;
+    const hfy_real *theta, *y; /* Omega has no theta, Omega* no y */
+    size_t n;
+    hfy_sep full;
+    int splits; /* a sum of two that has a value */
+    hfy_sep_scratch_ scratch;
+    hfy_sep_split_ split;
+} hfy_sep_values_;
+
+HFY_PRIVATE_ hfy_status hfy_sep_value_of_(hfy_sep_values_ *c, size_t j, double *value)
+{
+    const hfy_real *theta = c->theta ? c->theta + j * c->n : NULL, *y = c->y ? c->y + j * c->n : NULL;
+    size_t i;
+    if (!y) return hfy_sep_conjugate_(c->sep, theta, c->n, j, value, &c->scratch);
+    if (theta && c->sep->plus)
+        return hfy_sep_sum_loss_(&c->full, c->splits ? &c->split : NULL, theta, y, c->n, j, value, &c->scratch);
+    if (theta) return hfy_sep_loss_(&c->full, theta, y, NULL, c->n, j, value, &c->scratch);
+    for (i = 0; i < c->n; i++)
+        if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
+    if (hfy_sep_method_of_(&c->full) == HFY_SEP_BY_STRUCTURE_)
+        return HFY_IF_STRUCTURE_(hfy_sep_structured_value_(&c->full, NULL, y, c->n, value, &c->scratch));
+    *value = c->full.plus ? hfy_sep_split_row_(&c->split, NULL, y, c->n, j)
+                          : hfy_sep_omega_(&c->full, y, NULL, NULL, c->n, j);
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ hfy_status hfy_sep_value_failed_(const hfy_sep_values_ *c, hfy_status status, size_t j, hfy_work *work)
+{
+    const hfy_real *theta = c->theta ? c->theta + j * c->n : NULL, *y = c->y ? c->y + j * c->n : NULL;
+    const char *what = !y ? "theta, row" : theta ? "theta or y, row" : "y, row";
+    size_t i;
+    if (status == HFY_ERR_UNSUPPORTED && y && c->sep->plus && !c->splits) return hfy_sep_check_split_(c->sep, work);
+    if (status == HFY_ERR_UNSUPPORTED && y && hfy_sep_method_of_(&c->full) == HFY_SEP_BY_STRUCTURE_)
+        return hfy_base_fail_(work, status,
+                              "y, row %z: a mixture of vertices; with higher-order scores only zeros and ones have a "
+                              "value",
+                              j);
+    for (i = 0; status == HFY_ERR_NONFINITE && !theta && i < c->n; i++)
+        if (hfy_base_is_nan_((double)y[i]))
+            return hfy_base_fail_(work, status, "y, row %z: entry %z is NaN; it should be a number", j, i);
+    return hfy_sep_row_failed_(work, status, what, j, theta, c->n, c->scratch.solver);
+}
+
+/* missing: the first array that is NULL. */
+HFY_PRIVATE_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows,
+                                            size_t n, double *out, const char *missing, hfy_work *work)
+{
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    const hfy_simd_ *simd = hfy_simd_choose_(work);
+    hfy_sep_values_ c;
+    hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing, work);
+    size_t j;
+    if (status) return status;
+    c.sep = sep;
+    c.theta = theta;
+    c.y = y;
+    c.n = n;
+    c.full = hfy_sep_resolve_(sep);
+    c.splits = 0;
+    if (sep->plus && y) {
+        status = hfy_sep_check_split_(sep, work);
+        if (status && !theta) return status;
+        c.splits = !status;
+        status = HFY_OK; /* without a value the prediction still has loss 0 */
+        work->message[0] = 0;
+    }
+    if (theta && !simd) return HFY_ERR_UNSUPPORTED;
+    while (hfy_base_layout_(&arena, work, &status)) {
+        if (theta || hfy_sep_method_of_(&c.full) == HFY_SEP_BY_STRUCTURE_)
+            hfy_sep_plan_(&arena, simd, sep, n, y != NULL, &c.scratch);
+        if (c.splits) hfy_sep_plan_split_(&arena, sep, n, &c.split);
+    }
+    if (status) return status;
+    for (j = 0; j < rows; j++) {
+        double value;
+        hfy_status one = hfy_sep_value_of_(&c, j, &value);
+        if (!one) out[j] = value;
+        if (one && !status) status = hfy_sep_value_failed_(&c, one, j, work);
+    }
+    return status;
 }
 
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
                                  hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_sep_scratch_ scratch;
-    hfy_sep_split_ split;
-    hfy_sep full;
-    hfy_status status = hfy_sep_check_rows_(sep, rows, n, !y ? "y" : !omega ? "omega" : NULL, w), one;
-    size_t i, j;
-    int structured = 0;
-    if (!status && sep->plus) status = hfy_sep_check_split_(sep, w);
-    if (!status) {
-        full = hfy_sep_resolve_(sep);
-        structured = hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_;
-    }
-    while (hfy_base_layout_(&arena, w, &status)) {
-        if (structured) hfy_sep_plan_(&arena, NULL, sep, n, 0, &scratch);
-        if (sep->plus) hfy_sep_plan_split_(&arena, sep, n, &split);
-    }
-    if (!status) {
-        for (j = 0; j < rows; j++) {
-            for (i = 0; i < n && !hfy_base_is_nan_((double)y[j * n + i]);) i++;
-            if (i == n && structured) {
-                double value;
-                one = hfy_sep_structured_omega_(&full, y + j * n, n, &value, &scratch);
-                if (!one)
-                    omega[j] = value;
-                else if (!status && one == HFY_ERR_UNSUPPORTED)
-                    status = hfy_sep_no_value_(w, "y, row", j);
-                else if (!status)
-                    status = hfy_sep_row_failed_(w, one, "y, row", j, NULL, n, &scratch.solver);
-                continue;
-            }
-            if (i == n && full.plus)
-                omega[j] = hfy_sep_split_row_(&split, NULL, y + j * n, n, j);
-            else if (i == n)
-                omega[j] = hfy_sep_omega_(&full, y + j * n, NULL, NULL, n, j);
-            else if (!status)
-                status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "y, row %z: entry %z is NaN; it should be a number", j,
-                                        i);
-        }
-    }
-    return hfy_base_close_(w, &local, status);
+    const char *missing = !y ? "y" : !omega ? "omega" : NULL;
+    return hfy_base_close_(w, &local, hfy_sep_each_value_(sep, NULL, y, rows, n, omega, missing, w));
 }
 
 HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
                                      double *omega_star, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    const hfy_simd_ *simd = hfy_simd_choose_(w);
-    hfy_sep_scratch_ scratch;
-    hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !omega_star ? "omega_star" : NULL, w);
-    size_t j;
-    if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-    if (!status) {
-        hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
-        status = hfy_base_reserve_(w, &arena);
-    }
-    if (!status) {
-        hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
-        for (j = 0; j < rows; j++) {
-            hfy_status one = hfy_sep_conjugate_(sep, theta + j * n, n, j, omega_star + j, &scratch);
-            if (one && !status)
-                status = hfy_sep_row_failed_(w, one, "theta, row", j, theta + j * n, n, &scratch.solver);
-        }
-    }
-    return hfy_base_close_(w, &local, status);
+    const char *missing = !theta ? "theta" : !omega_star ? "omega_star" : NULL;
+    return hfy_base_close_(w, &local, hfy_sep_each_value_(sep, theta, NULL, rows, n, omega_star, missing, w));
 }
 
 HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
                                 double *loss, hfy_work *work)
 {
-    hfy_work local, *w = hfy_base_open_(work, &local), quiet;
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    const hfy_simd_ *simd = hfy_simd_choose_(w);
-    hfy_sep_scratch_ scratch;
-    hfy_sep_split_ split;
-    hfy_sep full;
-    hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !y ? "y" : !loss ? "loss" : NULL, w);
-    size_t j;
-    int splits = 0;
-    memset(&quiet, 0, sizeof quiet);
-    if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-    if (!status && sep->plus) splits = !hfy_sep_check_split_(sep, &quiet);
-    while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_sep_plan_(&arena, simd, sep, n, 1, &scratch);
-        if (splits) hfy_sep_plan_split_(&arena, sep, n, &split);
-    }
-    if (!status) {
-        full = hfy_sep_resolve_(sep);
-        for (j = 0; j < rows; j++) {
-            const hfy_real *t = theta + j * n;
-            double value;
-            hfy_status one;
-            if (sep->plus)
-                one = hfy_sep_sum_loss_(&full, splits ? &split : NULL, t, y + j * n, n, j, &value, &scratch);
-            else
-                one = hfy_sep_loss_(&full, t, y + j * n, NULL, n, j, &value, &scratch);
-            if (!one) loss[j] = value;
-            if (one == HFY_ERR_UNSUPPORTED && !status && sep->plus && !splits) status = hfy_sep_check_split_(sep, w);
-            if (one == HFY_ERR_UNSUPPORTED && !status && hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_)
-                status = hfy_sep_no_value_(w, "y, row", j);
-            if (one && !status)
-                status = hfy_sep_row_failed_(w, one, "theta or y, row", j, t, n, &scratch.solver);
-        }
-    }
-    return hfy_base_close_(w, &local, status);
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    const char *missing = !theta ? "theta" : !y ? "y" : !loss ? "loss" : NULL;
+    return hfy_base_close_(w, &local, hfy_sep_each_value_(sep, theta, y, rows, n, loss, missing, w));
 }
 
 HFY_API double hfy_sep_margin(const hfy_sep *sep)
@@ -14103,10 +14094,8 @@ HFY_PRIVATE_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, 
     const hfy_net *net = &run->net;
     size_t i, n = net->count, dim = net->dim, visible = net->visible ? hfy_base_min_(net->visible[who], n) : n;
     double d_beta = 0, inverse_q = 0;
-    if (run->sep.plus)
-        hfy_sep_chain_vjp_(&run->sep, b->theta, b->dy, n, who, b->dy, &b->sep, &s->sep);
-    else /* a solver still holds this step's mixture */
-        hfy_sep_link_vjp_(&run->sep, b->theta, b->y, b->dy, n, who, b->dy, &b->sep, &s->sep);
+    hfy_sep_row_ row = {b->theta, b->y, b->dy, b->dy, n, who};
+    hfy_sep_chain_vjp_(&run->sep, &row, &b->sep, &s->sep); /* a solver still holds this step's mixture */
     if (net->sim == HFY_SIM_COSINE) inverse_q = s->inverse_q[0];
     for (i = 0; i < visible; i++) {
         const hfy_real *x = net->keys + i * net->key_stride;
@@ -22188,6 +22177,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_SEP_STEEPEST_
 #undef HFY_SEP_SUPPORT_
 #undef HFY_SEP_FAR_
+#undef HFY_IF_STRUCTURE_
 #undef HFY_LINALG_REFLECT_
 #undef HFY_LINALG_STRIP_
 #undef HFY_LINALG_FACTOR_
