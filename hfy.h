@@ -11817,6 +11817,7 @@ HFY_API double hfy_sep_margin(const hfy_sep *sep)
    Psi*(z) = sum max(z-theta,0)^(p+1) / (p+1) and Psi(q) = sum theta q + p/(p+1) q^((p+1)/p) on q >= 0, the integrals of
    the map and of its inverse.
    ------------------------------------------------------------------------------------------------------------------ */
+#define HFY_POST_PI_ 3.14159265358979323846
 #define HFY_POST_TOLERANCE_ (8 * HFY_REAL_EPS_ > 1e-9 ? 8 * HFY_REAL_EPS_ : 1e-9) /* of membership in dom Psi */
 
 typedef struct hfy_post_scratch_ {
@@ -11826,69 +11827,59 @@ typedef struct hfy_post_scratch_ {
 
 /* --- parameters --- */
 
-/* 1 for 0. By its bits: -ffast-math takes NaN for equal to anything. */
-HFY_PRIVATE_ double hfy_post_default_(double value) { return hfy_base_bits_(value) << 1 ? value : 1; }
-
-/* One parameter: finite, and above 0 (positive) or at least 0. */
-HFY_PRIVATE_ hfy_status hfy_post_parameter_(double value, int positive, const char *where, const char *name,
-                                            hfy_work *work)
-{
-    const char *link = strcmp(where, "post") ? "." : "->"; /* post->beta, but net->post.beta */
-    if (!hfy_base_is_finite_(value))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "%s%s%s is %g; it should be finite", where, link, name, value);
-    if (value < 0)
-        return hfy_base_fail_(work, HFY_ERR_ARG, "%s%s%s is %g; it should be %s 0", where, link, name, value,
-                              positive ? "above" : "at least");
-    return HFY_OK;
-}
-
 /* Fills in all defaults and checks what the kind uses: the rows below take only such a post. where: what messages
    call it, "post" or the path of a member. */
 HFY_PRIVATE_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *resolved, const char *where,
                                         hfy_work *work)
 {
-    const char *link = strcmp(where, "post") ? "." : "->";
-    hfy_status status = HFY_OK;
+    const int tanh_ = post->kind == HFY_POST_TANH, l2 = post->kind == HFY_POST_L2;
+    const int layer = post->kind == HFY_POST_LAYERNORM, power = post->kind == HFY_POST_RECTIFIED_POWER;
+    const struct {
+        const char *name, *least; /* NULL: any */
+        double value;
+        int used;
+    } number[] = {{"beta", "above 0", hfy_base_default_(post->beta, 1), tanh_},
+                  {"radius", "above 0", hfy_base_default_(post->radius, 1), l2},
+                  {"eta", "above 0", hfy_base_default_(post->eta, 1), layer && !post->gain},
+                  {"power", "above 0", hfy_base_default_(post->power, 1), power},
+                  {"eps", "at least 0", post->eps, l2 || layer},
+                  {"sigma", "at least 0", post->sigma, power},
+                  {"theta", NULL, post->theta, power}};
+    char path[64]; /* post->beta, but net->post.beta */
+    size_t i, at = hfy_base_put_(path, sizeof path, 0, where);
+    hfy_base_put_(path, sizeof path, at, strcmp(where, "post") ? "." : "->");
     *resolved = *post;
-    resolved->beta = hfy_post_default_(post->beta);
-    resolved->radius = hfy_post_default_(post->radius);
-    resolved->eta = hfy_post_default_(post->eta);
-    resolved->power = hfy_post_default_(post->power);
+    resolved->beta = number[0].value;
+    resolved->radius = number[1].value;
+    resolved->eta = number[2].value;
+    resolved->power = number[3].value;
     if ((unsigned)post->kind > HFY_POST_RECTIFIED_POWER)
-        return hfy_base_fail_(work, HFY_ERR_ARG, "%s%skind is %z; it should be one of hfy_post_kind", where, link,
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_post_kind", path,
                               (size_t)post->kind);
-    switch (post->kind) {
-    case HFY_POST_NONE:
-    case HFY_POST_SIGN: break;
-    case HFY_POST_TANH: status = hfy_post_parameter_(resolved->beta, 1, where, "beta", work); break;
-    case HFY_POST_L2:
-        status = hfy_post_parameter_(resolved->radius, 1, where, "radius", work);
-        if (!status) status = hfy_post_parameter_(resolved->eps, 0, where, "eps", work);
-        break;
-    case HFY_POST_LAYERNORM:
-        if (!post->gain) status = hfy_post_parameter_(resolved->eta, 1, where, "eta", work);
-        if (!status) status = hfy_post_parameter_(resolved->eps, 0, where, "eps", work);
-        if (!status && post->dof_minus >= n)
-            status = hfy_base_fail_(work, HFY_ERR_ARG,
-                                    "%s%sdof_minus is %z; it should be below the length of a row, %z", where, link,
-                                    post->dof_minus, n);
-        break;
-    case HFY_POST_LINEAR:
-        if (!post->matrix)
-            status = hfy_base_fail_(work, HFY_ERR_ARG, "%s%smatrix is NULL; LINEAR needs %z x %z numbers", where, link,
-                                    n, n);
-        else if (!hfy_base_fits_(n, n, sizeof(hfy_real)))
-            status = hfy_base_fail_(work, HFY_ERR_ARG, "%s%smatrix: %z x %z numbers cannot exist", where, link, n, n);
-        break;
-    case HFY_POST_RECTIFIED_POWER:
-        status = hfy_post_parameter_(resolved->power, 1, where, "power", work);
-        if (!status) status = hfy_post_parameter_(resolved->sigma, 0, where, "sigma", work);
-        if (!status && !hfy_base_is_finite_(post->theta))
-            status = hfy_base_fail_(work, HFY_ERR_ARG, "%s%stheta is %g; it should be finite", where, link,
-                                    post->theta);
-        break;
+    for (i = 0; i < sizeof number / sizeof *number; i++) {
+        if (!number[i].used) continue;
+        if (!hfy_base_is_finite_(number[i].value))
+            return hfy_base_should_(work, path, number[i].name, number[i].value, "finite");
+        if (number[i].least && number[i].value < 0)
+            return hfy_base_should_(work, path, number[i].name, number[i].value, number[i].least);
     }
-    return status;
+    if (layer && post->dof_minus >= n)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sdof_minus is %z; it should be below the length of a row, %z", path,
+                              post->dof_minus, n);
+    if (post->kind != HFY_POST_LINEAR) return HFY_OK;
+    if (!post->matrix)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%smatrix is NULL; LINEAR needs %z x %z numbers", path, n, n);
+    if (!hfy_base_fits_(n, n, sizeof(hfy_real)))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%smatrix: %z x %z numbers cannot exist", path, n, n);
+    return HFY_OK;
+}
+
+/* Root of the degrees of freedom of LAYERNORM, and its gains. */
+HFY_PRIVATE_ double hfy_post_dof_(const hfy_post *post, size_t n) { return sqrt((double)(n - post->dof_minus)); }
+
+HFY_PRIVATE_ double hfy_post_gain_(const hfy_post *post, size_t i)
+{
+    return post->gain ? (double)post->gain[i] : post->eta;
 }
 
 /* --- scratch --- */
@@ -11906,8 +11897,7 @@ HFY_PRIVATE_ void hfy_post_plan_value_(hfy_base_arena_ *arena, const hfy_post *p
                                        hfy_post_scratch_ *scratch)
 {
     hfy_post_plan_(arena, post, n, scratch);
-    if (post->kind == HFY_POST_LINEAR)
-        scratch->factor = HFY_TAKE_(arena, double, hfy_base_times_(n, n));
+    if (post->kind == HFY_POST_LINEAR) scratch->factor = HFY_TAKE_(arena, double, hfy_base_times_(n, n));
 }
 
 /* --- parts of the maps --- */
@@ -11925,8 +11915,15 @@ HFY_PRIVATE_ double hfy_post_rescale_(double *x, size_t n)
     return scale;
 }
 
+/* |x|, and x rescaled in place. */
+HFY_PRIVATE_ double hfy_post_norm_(double *x, size_t n, double *scale)
+{
+    *scale = hfy_post_rescale_(x, n);
+    return sqrt(hfy_linalg_dot_(x, x, n)) / *scale;
+}
+
 /* Takes the mean away, in two rounds: the second removes what rounding left of the first. Constant rows are found by
-   comparing, so that they become 0 under -ffast-math too. */
+   comparing. */
 HFY_PRIVATE_ void hfy_post_centre_(double *x, size_t n)
 {
     size_t i;
@@ -11951,7 +11948,7 @@ HFY_PRIVATE_ double hfy_post_normalise_(const hfy_post *post, const hfy_real *z,
     scale = hfy_post_rescale_(row, n);
     if (post->kind == HFY_POST_LAYERNORM) {
         hfy_post_centre_(row, n);
-        root_eps *= sqrt((double)(n - post->dof_minus));
+        root_eps *= hfy_post_dof_(post, n);
     }
     norm = sqrt(hfy_linalg_dot_(row, row, n));
     if (!(norm > 0)) return root_eps;
@@ -11964,34 +11961,38 @@ HFY_PRIVATE_ double hfy_post_normalise_(const hfy_post *post, const hfy_real *z,
     return hypot(norm / scale, root_eps);
 }
 
+/* width log(1 + e^x), x = v / width: the smooth max(v, 0); *e = e^-|x|. */
+HFY_PRIVATE_ double hfy_post_softplus_(double v, double width, double *x, double *e)
+{
+    *x = v / width;
+    *e = exp(-fabs(*x));
+    return (v > 0 ? v : 0) + width * log1p(*e);
+}
+
 /* The rectified power of v = z - theta. Far below the threshold softplus(x) = e^x to the last bit, and e^x underflows
    long before a small power of it does: so its logarithm is raised. */
 HFY_PRIVATE_ double hfy_post_rectify_(const hfy_post *post, double v)
 {
-    double width = post->sigma / 3.14159265358979323846, x, s;
-    if (width > 0) {
-        x = v / width;
-        if (x < -37) return exp(post->power * (log(width) + x));
-        s = (v > 0 ? v : 0) + width * log1p(exp(-fabs(x)));
-    } else {
-        if (!(v > 0)) return 0;
-        s = v;
-    }
+    double width = post->sigma / HFY_POST_PI_, x = 0, e, s = v;
+    if (width > 0)
+        s = hfy_post_softplus_(v, width, &x, &e);
+    else if (!(v > 0))
+        return 0;
+    if (x < -37) return exp(post->power * (log(width) + x));
     return post->power < 1 || post->power > 1 ? pow(s, post->power) : s;
 }
 
 /* Its derivative. */
 HFY_PRIVATE_ double hfy_post_rectify_slope_(const hfy_post *post, double v)
 {
-    double width = post->sigma / 3.14159265358979323846, p = post->power, slope = p, s = v;
+    double width = post->sigma / HFY_POST_PI_, p = post->power, slope = p, s = v, x = 0, e;
     if (width > 0) {
-        double x = v / width, e = exp(-fabs(x));
-        if (x < -37) return p * exp(p * (log(width) + x) - log(width)); /* s = e^x width, its slope s / width */
-        s = (v > 0 ? v : 0) + width * log1p(e);
+        s = hfy_post_softplus_(v, width, &x, &e);
         slope *= (x < 0 ? e : 1) / (1 + e);
     } else if (!(v > 0)) {
         return 0;
     }
+    if (x < -37) return p * exp(p * (log(width) + x) - log(width)); /* s = e^x width, its slope s / width */
     return p < 1 || p > 1 ? slope * pow(s, p - 1) : slope;
 }
 
@@ -12000,19 +12001,18 @@ HFY_PRIVATE_ double hfy_post_rectify_slope_(const hfy_post *post, double v)
    overflows. */
 HFY_PRIVATE_ void hfy_post_rectify_vjp_(const hfy_post *post, double v, double *to_power, double *to_sigma)
 {
-    const double pi = 3.14159265358979323846;
-    double width = post->sigma / pi, value = hfy_post_rectify_(post, v), slope, x, e, ratio, log_s;
+    double width = post->sigma / HFY_POST_PI_, value = hfy_post_rectify_(post, v), slope, x, e, ratio, s;
     *to_power = *to_sigma = 0;
     if (value <= 0) return;
     if (!(width > 0)) {
         *to_power = value * log(v);
         return;
     }
-    x = v / width, e = exp(-fabs(x)), slope = hfy_post_rectify_slope_(post, v);
-    log_s = x < -37 ? log(width) + x : log((v > 0 ? v : 0) + width * log1p(e));
+    s = hfy_post_softplus_(v, width, &x, &e);
+    slope = hfy_post_rectify_slope_(post, v);
     ratio = x < 0 ? (x < -37 ? 1 : log1p(e) * (1 + e) / e) - x : e > 0 ? log1p(e) * (1 + e) + x * e : 0;
-    *to_power = value * log_s;
-    *to_sigma = slope <= 0 ? 0 : slope * ratio / pi;
+    *to_power = value * (x < -37 ? log(width) + x : log(s));
+    *to_sigma = slope <= 0 ? 0 : slope * ratio / HFY_POST_PI_;
 }
 
 /* <a, x> of a row of the matrix, summed in double. */
@@ -12055,7 +12055,7 @@ HFY_PRIVATE_ double hfy_post_unscale_(double x, double half) { return x > 0 || x
 HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, double log_scale,
                                       const hfy_real *previous, size_t n, hfy_real *q, const hfy_post_scratch_ *scratch)
 {
-    double *row = scratch->row, half, t, dof;
+    double *row = scratch->row, half, t;
     const int scaled = log_scale < 0 || log_scale > 0;
     size_t i;
     if (!hfy_post_finite_(z, n)) return HFY_ERR_NONFINITE;
@@ -12088,22 +12088,19 @@ HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, d
         break;
     case HFY_POST_LAYERNORM:
         hfy_post_normalise_(post, z, log_scale, n, row);
-        dof = sqrt((double)(n - post->dof_minus));
+        t = hfy_post_dof_(post, n);
         for (i = 0; i < n; i++)
-            row[i] = (post->gain ? (double)post->gain[i] : post->eta) * (dof * row[i]) +
-                     (post->delta ? (double)post->delta[i] : 0);
+            row[i] = hfy_post_gain_(post, i) * (t * row[i]) + (post->delta ? (double)post->delta[i] : 0);
         break;
     case HFY_POST_LINEAR:
-        for (i = 0; i < n; i++)
-            row[i] = hfy_post_unscale_(hfy_post_matrix_dot_(post->matrix + i * n, z, n), half);
+        for (i = 0; i < n; i++) row[i] = hfy_post_unscale_(hfy_post_matrix_dot_(post->matrix + i * n, z, n), half);
         break;
     case HFY_POST_RECTIFIED_POWER:
         for (i = 0; i < n; i++) {
             t = hfy_post_unscale_((double)z[i], half);
-            if (hfy_base_is_finite_(t))
-                row[i] = hfy_post_rectify_(post, t - post->theta);
-            else /* theta is nothing beside it */
-                row[i] = z[i] > 0 ? exp(post->power * (log_scale + log((double)z[i]))) : 0;
+            row[i] = hfy_base_is_finite_(t) ? hfy_post_rectify_(post, t - post->theta)
+                     : z[i] > 0             ? exp(post->power * (log_scale + log((double)z[i])))
+                                            : 0; /* theta is nothing beside it */
         }
         break;
     }
@@ -12117,7 +12114,7 @@ HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, d
 HFY_PRIVATE_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t n, hfy_real *dz,
                                     const hfy_post_scratch_ *scratch)
 {
-    double *row = scratch->row, root, dot = 0, mean = 0, gain;
+    double *row = scratch->row, root, dot = 0, mean = 0;
     size_t i, j;
     switch (post->kind) {
     case HFY_POST_NONE: memmove(dz, dq, n * sizeof *dz); break;
@@ -12136,17 +12133,15 @@ HFY_PRIVATE_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, con
         break;
     case HFY_POST_LAYERNORM: /* sqrt(dof)/root (I - 1 1^T/n - u u^T) gain */
         root = hfy_post_normalise_(post, z, 0, n, row);
-        root = root > 0 ? sqrt((double)(n - post->dof_minus)) / root : 0;
+        root = root > 0 ? hfy_post_dof_(post, n) / root : 0;
         for (i = 0; i < n; i++) {
-            gain = post->gain ? (double)post->gain[i] : post->eta;
-            mean += gain * (double)dq[i];
-            dot += row[i] * (gain * (double)dq[i]);
+            double v = hfy_post_gain_(post, i) * (double)dq[i];
+            mean += v;
+            dot += row[i] * v;
         }
         mean /= (double)n;
-        for (i = 0; i < n; i++) {
-            gain = post->gain ? (double)post->gain[i] : post->eta;
-            dz[i] = (hfy_real)(root * (gain * (double)dq[i] - mean - row[i] * dot));
-        }
+        for (i = 0; i < n; i++)
+            dz[i] = (hfy_real)(root * (hfy_post_gain_(post, i) * (double)dq[i] - mean - row[i] * dot));
         break;
     case HFY_POST_LINEAR:
         for (j = 0; j < n; j++) row[j] = 0;
@@ -12201,11 +12196,18 @@ HFY_PRIVATE_ hfy_status hfy_post_has_energy_(const hfy_post *post, size_t n, con
     return HFY_OK;
 }
 
+/* Psi of a row in scratch->row within the ball of a radius, less with an eps: HUGE_VAL beyond it, tolerance included. */
+HFY_PRIVATE_ double hfy_post_ball_(double norm, double radius, double weight, double tolerance)
+{
+    if (norm > radius + tolerance) return HUGE_VAL;
+    return weight > 0 && norm < radius ? -weight * (sqrt(radius - norm) * sqrt(radius + norm)) : 0;
+}
+
 /* *psi = Psi(q), HUGE_VAL outside its domain. HFY_ERR_NONFINITE: NaN in q. */
 HFY_PRIVATE_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q, size_t n, double *psi,
                                             const hfy_post_scratch_ *scratch)
 {
-    double *row = scratch->row, sum = 0, radius, norm, scale, reach, off = 0, p;
+    double *row = scratch->row, sum = 0, radius, scale, reach, off = 0, p;
     size_t i;
     int outside = 0;
     for (i = 0; i < n; i++) {
@@ -12213,58 +12215,52 @@ HFY_PRIVATE_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real
         if (!hfy_base_is_finite_((double)q[i])) outside = 1;
         row[i] = (double)q[i];
     }
-    if (!outside) switch (post->kind) {
-        case HFY_POST_NONE: sum = 0.5 * hfy_linalg_dot_(row, row, n); break;
-        case HFY_POST_TANH:
-        case HFY_POST_SIGN:
-            for (i = 0; i < n; i++) {
-                double a = fabs(row[i]), b;
-                if (a > 1 + 2 * HFY_POST_TOLERANCE_) outside = 1;
-                if (post->kind == HFY_POST_SIGN || !(a < 1)) continue;
-                b = 0.5 * (1 - a); /* (1+a)/2 log((1+a)/2) + b log b */
-                sum += (1 - b) * log1p(-b) + b * log(b);
-            }
-            if (post->kind == HFY_POST_TANH) sum /= post->beta;
-            break;
-        case HFY_POST_L2:
-            scale = hfy_post_rescale_(row, n);
-            norm = sqrt(hfy_linalg_dot_(row, row, n)) / scale;
-            radius = post->radius;
-            if (norm > radius + HFY_POST_TOLERANCE_ * (1 + radius)) outside = 1;
-            if (post->eps > 0 && norm < radius) sum = -sqrt(post->eps) * (sqrt(radius - norm) * sqrt(radius + norm));
-            break;
-        case HFY_POST_LAYERNORM:
-            radius = sqrt((double)(n - post->dof_minus));
-            sum = -sqrt(post->eps) * radius;
-            radius *= post->eta;
-            reach = radius; /* the largest norm in the domain: delta counts, its digits are rounded with q's */
-            if (post->delta) {
-                for (i = 0; i < n; i++) row[i] = (double)post->delta[i];
-                scale = hfy_post_rescale_(row, n);
-                reach += sqrt(hfy_linalg_dot_(row, row, n)) / scale;
-                for (i = 0; i < n; i++) row[i] = (double)q[i] - (double)post->delta[i];
-            }
-            scale = hfy_post_rescale_(row, n);
-            for (i = 0; i < n; i++) off += row[i];
-            off = fabs(off) / sqrt((double)n) / scale; /* distance from the plane through delta */
-            norm = sqrt(hfy_linalg_dot_(row, row, n)) / scale;
-            reach = HFY_POST_TOLERANCE_ * (1 + reach);
-            if (off > reach || norm > radius + reach) outside = 1;
-            sum = post->eps > 0 && norm < radius ? sum * (sqrt(radius - norm) * sqrt(radius + norm)) : 0;
-            break;
-        case HFY_POST_LINEAR:
-            hfy_linalg_cholesky_forward_(scratch->factor, n, row);
-            sum = 0.5 * hfy_linalg_dot_(row, row, n);
-            break;
-        case HFY_POST_RECTIFIED_POWER:
-            p = post->power;
-            for (i = 0; i < n; i++) {
-                if (row[i] < -HFY_POST_TOLERANCE_) outside = 1;
-                if (row[i] > 0) sum += row[i] * (post->theta + p / (p + 1) * pow(row[i], 1 / p));
-            }
-            break;
+    *psi = HUGE_VAL;
+    if (outside) return HFY_OK;
+    switch (post->kind) {
+    case HFY_POST_NONE: sum = 0.5 * hfy_linalg_dot_(row, row, n); break;
+    case HFY_POST_TANH:
+    case HFY_POST_SIGN:
+        for (i = 0; i < n; i++) {
+            double a = fabs(row[i]), b;
+            if (a > 1 + 2 * HFY_POST_TOLERANCE_) return HFY_OK;
+            if (post->kind == HFY_POST_SIGN || !(a < 1)) continue;
+            b = 0.5 * (1 - a); /* (1+a)/2 log((1+a)/2) + b log b */
+            sum += (1 - b) * log1p(-b) + b * log(b);
         }
-    *psi = outside ? HUGE_VAL : sum;
+        if (post->kind == HFY_POST_TANH) sum /= post->beta;
+        break;
+    case HFY_POST_L2:
+        radius = post->radius;
+        sum = hfy_post_ball_(hfy_post_norm_(row, n, &scale), radius, sqrt(post->eps),
+                             HFY_POST_TOLERANCE_ * (1 + radius));
+        break;
+    case HFY_POST_LAYERNORM:
+        p = hfy_post_dof_(post, n);
+        reach = radius = p * post->eta; /* the largest norm: delta counts, its digits are rounded with q's */
+        if (post->delta) {
+            for (i = 0; i < n; i++) row[i] = (double)post->delta[i];
+            reach += hfy_post_norm_(row, n, &scale);
+            for (i = 0; i < n; i++) row[i] = (double)q[i] - (double)post->delta[i];
+        }
+        reach = HFY_POST_TOLERANCE_ * (1 + reach);
+        sum = hfy_post_ball_(hfy_post_norm_(row, n, &scale), radius, sqrt(post->eps) * p, reach);
+        for (i = 0; i < n; i++) off += row[i];
+        if (fabs(off) / sqrt((double)n) / scale > reach) return HFY_OK; /* off the plane through delta */
+        break;
+    case HFY_POST_LINEAR:
+        hfy_linalg_cholesky_forward_(scratch->factor, n, row);
+        sum = 0.5 * hfy_linalg_dot_(row, row, n);
+        break;
+    case HFY_POST_RECTIFIED_POWER:
+        p = post->power;
+        for (i = 0; i < n; i++) {
+            if (row[i] < -HFY_POST_TOLERANCE_) return HFY_OK;
+            if (row[i] > 0) sum += row[i] * (post->theta + p / (p + 1) * pow(row[i], 1 / p));
+        }
+        break;
+    }
+    *psi = sum;
     return HFY_OK;
 }
 
@@ -12293,11 +12289,11 @@ HFY_PRIVATE_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_r
         if (post->kind == HFY_POST_LAYERNORM) {
             for (i = 0; post->delta && i < n; i++) row[i] -= (double)post->delta[i];
             hfy_post_centre_(row, n);
-            radius = sqrt((double)(n - post->dof_minus));
-            root_eps *= radius, radius *= post->eta;
+            radius = hfy_post_dof_(post, n);
+            root_eps *= radius;
+            radius *= post->eta;
         }
-        scale = hfy_post_rescale_(row, n);
-        norm = sqrt(hfy_linalg_dot_(row, row, n)) / scale;
+        norm = hfy_post_norm_(row, n, &scale);
         if (root_eps > 0 && !(norm < radius)) return HFY_ERR_ARG;
         if (root_eps > 0) root_eps /= sqrt(radius - norm) * sqrt(radius + norm);
         for (i = 0; i < n; i++) row[i] *= root_eps / scale;
@@ -12314,7 +12310,7 @@ HFY_PRIVATE_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_r
 HFY_PRIVATE_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_real *z, size_t n, double *psi_star,
                                                 const hfy_post_scratch_ *scratch)
 {
-    double sum = 0, root, v;
+    double sum = 0, v;
     size_t i;
     if (!hfy_post_finite_(z, n)) return HFY_ERR_NONFINITE;
     switch (post->kind) {
@@ -12330,8 +12326,8 @@ HFY_PRIVATE_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_
         break;
     case HFY_POST_L2: sum = post->radius * hfy_post_normalise_(post, z, 0, n, scratch->row); break;
     case HFY_POST_LAYERNORM:
-        root = hfy_post_normalise_(post, z, 0, n, scratch->row);
-        sum = post->eta * sqrt((double)(n - post->dof_minus)) * root;
+        v = hfy_post_normalise_(post, z, 0, n, scratch->row);
+        sum = post->eta * hfy_post_dof_(post, n) * v;
         if (post->delta) sum += hfy_post_matrix_dot_(post->delta, z, n);
         break;
     case HFY_POST_LINEAR:
@@ -12350,17 +12346,17 @@ HFY_PRIVATE_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_
 
 /* --- the public functions --- */
 
-/* What they all check first. in, out: the arrays that rows > 0 needs, with their names. */
-HFY_PRIVATE_ hfy_status hfy_post_arguments_(const hfy_post *post, size_t rows, size_t n, const void *in,
-                                            const char *in_name, const void *out, const char *out_name,
+/* What they all check first. missing: the first array that is NULL. */
+HFY_PRIVATE_ hfy_status hfy_post_arguments_(const hfy_post *post, size_t rows, size_t n, const char *missing,
                                             hfy_post *resolved, hfy_work *work)
 {
-    if (!post) return hfy_base_fail_(work, HFY_ERR_ARG, "post is NULL");
+    hfy_status status = hfy_base_null_(work, post ? NULL : "post");
+    if (status) return status;
     if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; a row should hold at least 1 number");
     if (!hfy_base_fits_(rows, n, sizeof(hfy_real)))
         return hfy_base_fail_(work, HFY_ERR_ARG, "rows %z, n %z: an array of that size cannot exist", rows, n);
-    if (rows && (!in || !out)) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", !in ? in_name : out_name);
-    return hfy_post_check_(post, n, resolved, "post", work);
+    status = hfy_base_null_(work, rows ? missing : NULL);
+    return status ? status : hfy_post_check_(post, n, resolved, "post", work);
 }
 
 /* The message for a row without an answer: the entry that is to blame (NaN before infinity), or its result. */
@@ -12368,15 +12364,12 @@ HFY_PRIVATE_ hfy_status hfy_post_blame_(const hfy_real *x, const char *name, siz
                                         hfy_work *work)
 {
     size_t i, bad = n;
-    for (i = 0; i < n; i++) {
-        if (bad == n && !hfy_base_is_finite_((double)x[i])) bad = i;
-        if (hfy_base_is_nan_((double)x[i])) break;
-    }
-    if (i < n) bad = i;
-    if (bad < n)
-        return hfy_base_fail_(work, status, "%s[%z] of row %z is %g; it should be finite", name, bad, row,
-                              (double)x[bad]);
-    return hfy_base_fail_(work, status, "row %z: the result is not finite in hfy_real", row);
+    for (i = n; i-- > 0;)
+        if (!hfy_base_is_finite_((double)x[i])) bad = i;
+    for (i = n; i-- > 0;)
+        if (hfy_base_is_nan_((double)x[i])) bad = i;
+    if (bad == n) return hfy_base_fail_(work, status, "row %z: the result is not finite in hfy_real", row);
+    return hfy_base_fail_(work, status, "%s[%z] of row %z is %g; it should be finite", name, bad, row, (double)x[bad]);
 }
 
 HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous, size_t rows,
@@ -12386,19 +12379,13 @@ HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_post resolved;
     hfy_post_scratch_ scratch;
-    hfy_status status = hfy_post_arguments_(post, rows, n, z, "z", q, "q", &resolved, w), row_status;
-    size_t j;
-    if (!status) {
-        hfy_post_plan_(&arena, &resolved, n, &scratch);
-        status = hfy_base_reserve_(w, &arena);
-    }
-    if (!status) {
-        hfy_post_plan_(&arena, &resolved, n, &scratch);
-        for (j = 0; j < rows; j++) {
-            const hfy_real *kept = previous ? previous + j * n : NULL;
-            row_status = hfy_post_row_(&resolved, z + j * n, 0, kept, n, q + j * n, &scratch);
-            if (row_status && !status) status = hfy_post_blame_(z + j * n, "z", j, n, row_status, w);
-        }
+    hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !q ? "q" : NULL, &resolved, w), one;
+    size_t j, end;
+    while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_(&arena, &resolved, n, &scratch);
+    for (j = 0, end = status ? 0 : rows; j < end; j++) {
+        const hfy_real *kept = previous ? previous + j * n : NULL;
+        one = hfy_post_row_(&resolved, z + j * n, 0, kept, n, q + j * n, &scratch);
+        if (one && !status) status = hfy_post_blame_(z + j * n, "z", j, n, one, w);
     }
     return hfy_base_close_(w, &local, status);
 }
@@ -12442,7 +12429,7 @@ HFY_PRIVATE_ void hfy_post_row_numbers_vjp_(const hfy_post *post, const hfy_real
         dof = (double)(n - post->dof_minus);
         for (i = 0; i < n; i++) {
             dot += u[i] * (double)dq[i];
-            gained += u[i] * (double)dq[i] * (post->gain ? (double)post->gain[i] : post->eta);
+            gained += u[i] * (double)dq[i] * hfy_post_gain_(post, i);
         }
         if (grad->eta) *grad->eta += sqrt(dof) * dot;
         if (grad->eps && root > 0) *grad->eps -= 0.5 * dof * sqrt(dof) * gained / root / root;
@@ -12471,7 +12458,7 @@ HFY_PRIVATE_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real 
     if (grad->beta || grad->radius || grad->eta || grad->eps || grad->power || grad->sigma || grad->theta)
         for (r = 0; r < rows; r++) hfy_post_row_numbers_vjp_(post, z + r * n, dq + r * n, n, grad, scratch);
     if (post->kind == HFY_POST_LAYERNORM && (grad->gain || grad->delta)) {
-        const double dof = sqrt((double)(n - post->dof_minus));
+        const double dof = hfy_post_dof_(post, n);
         for (i = 0; i < 2 * n; i++) sum[i] = 0;
         for (r = 0; r < rows; r++) {
             const hfy_real *v = dq + r * n;
@@ -12497,6 +12484,19 @@ HFY_PRIVATE_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real 
         }
 }
 
+/* Sets the gradients of the parameters to 0. */
+HFY_PRIVATE_ void hfy_post_clear_(const hfy_post_grad *grad, size_t n)
+{
+    double *const numbers[] = {grad->beta,  grad->radius, grad->eta,  grad->eps,
+                               grad->power, grad->sigma,  grad->theta};
+    size_t i;
+    for (i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i]) *numbers[i] = 0;
+    if (grad->gain) memset(grad->gain, 0, n * sizeof *grad->gain);
+    if (grad->delta) memset(grad->delta, 0, n * sizeof *grad->delta);
+    if (grad->matrix) memset(grad->matrix, 0, n * n * sizeof *grad->matrix);
+}
+
 HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows, size_t n,
                                 const hfy_post_grad *grad, hfy_work *work)
 {
@@ -12504,12 +12504,11 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_post resolved;
     hfy_post_scratch_ scratch;
-    hfy_status status = hfy_post_arguments_(post, rows, n, z, "z", dq, "dq", &resolved, w);
+    hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !dq ? "dq" : NULL, &resolved, w);
     const char *none;
     double *sum = NULL;
     size_t j;
-    memset(&scratch, 0, sizeof scratch);
-    if (!status && !grad) status = hfy_base_fail_(w, HFY_ERR_ARG, "grad is NULL");
+    if (!status) status = hfy_base_null_(w, grad ? NULL : "grad");
     none = status ? NULL : hfy_post_no_gradient_(&resolved, grad);
     if (none)
         status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this post has no such gradient", none);
@@ -12518,14 +12517,7 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
         sum = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
     }
     if (!status) {
-        double *numbers[7];
-        numbers[0] = grad->beta, numbers[1] = grad->radius, numbers[2] = grad->eta, numbers[3] = grad->eps;
-        numbers[4] = grad->power, numbers[5] = grad->sigma, numbers[6] = grad->theta;
-        for (j = 0; j < 7; j++)
-            if (numbers[j]) *numbers[j] = 0;
-        if (grad->gain) memset(grad->gain, 0, n * sizeof *grad->gain);
-        if (grad->delta) memset(grad->delta, 0, n * sizeof *grad->delta);
-        if (grad->matrix) memset(grad->matrix, 0, n * n * sizeof *grad->matrix);
+        hfy_post_clear_(grad, n);
         hfy_post_vjp_parameters_(&resolved, z, dq, rows, n, grad, sum, &scratch); /* first: grad->z may be dq */
         for (j = 0; grad->z && j < rows; j++)
             hfy_post_row_vjp_(&resolved, z + j * n, dq + j * n, n, grad->z + j * n, &scratch);
@@ -12538,44 +12530,38 @@ typedef hfy_status hfy_post_functional_(const hfy_post *post, const hfy_real *x,
                                         const hfy_post_scratch_ *scratch);
 
 HFY_PRIVATE_ hfy_status hfy_post_rows_(hfy_post_functional_ *functional, const hfy_post *post, const hfy_real *x,
-                                       const char *x_name, size_t rows, size_t n, double *value, const char *value_name,
-                                       hfy_work *work)
+                                       size_t rows, size_t n, double *value, const char *missing, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
+    const char *name = functional == hfy_post_row_value_ ? "q" : "z";
     hfy_post resolved;
     hfy_post_scratch_ scratch;
-    hfy_status status = hfy_post_arguments_(post, rows, n, x, x_name, value, value_name, &resolved, w), row_status;
-    size_t j;
-    if (!status) {
-        hfy_post_plan_value_(&arena, &resolved, n, &scratch);
-        status = hfy_base_reserve_(w, &arena);
+    hfy_status status = hfy_post_arguments_(post, rows, n, x ? missing : name, &resolved, w), one;
+    size_t j, end;
+    while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_value_(&arena, &resolved, n, &scratch);
+    if (!status) status = hfy_post_has_energy_(&resolved, n, &scratch, w);
+    for (j = 0, end = status ? 0 : rows; j < end; j++) {
+        one = functional(&resolved, x + j * n, n, value + j, &scratch);
+        if (one && !status) status = hfy_post_blame_(x + j * n, name, j, n, one, w);
     }
-    if (!status) {
-        hfy_post_plan_value_(&arena, &resolved, n, &scratch);
-        status = hfy_post_has_energy_(&resolved, n, &scratch, w);
-    }
-    if (!status)
-        for (j = 0; j < rows; j++) {
-            row_status = functional(&resolved, x + j * n, n, value + j, &scratch);
-            if (row_status && !status) status = hfy_post_blame_(x + j * n, x_name, j, n, row_status, w);
-        }
     return hfy_base_close_(w, &local, status);
 }
 
 HFY_API hfy_status hfy_post_value(const hfy_post *post, const hfy_real *q, size_t rows, size_t n, double *psi,
                                   hfy_work *work)
 {
-    return hfy_post_rows_(hfy_post_row_value_, post, q, "q", rows, n, psi, "psi", work);
+    return hfy_post_rows_(hfy_post_row_value_, post, q, rows, n, psi, psi ? NULL : "psi", work);
 }
 
 HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, size_t rows, size_t n, double *psi_star,
                                       hfy_work *work)
 {
-    return hfy_post_rows_(hfy_post_row_conjugate_, post, z, "z", rows, n, psi_star, "psi_star", work);
+    return hfy_post_rows_(hfy_post_row_conjugate_, post, z, rows, n, psi_star, psi_star ? NULL : "psi_star", work);
 }
 
 #undef HFY_POST_TOLERANCE_
+#undef HFY_POST_PI_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>net.impl   the one walk:  q -> theta = beta sim(K, q) + bias -> p -> z = V^T p - c o q -> f(q) -> q + step (f(q)
