@@ -10619,7 +10619,6 @@ HFY_PRIVATE_ double hfy_sep_link_margin_(const hfy_sep *full)
 HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_scratch_ *s)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
-    int square = method == HFY_SEP_BY_SQUARE_;
     size_t i;
     double t;
     if (method == HFY_SEP_BY_TOP_) return hfy_sep_largest_((size_t)full->k, s);
@@ -10631,11 +10630,13 @@ HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_scratch_ *s)
     switch (method) {
     case HFY_SEP_BY_LINE_: hfy_sep_line_(s); break;
     case HFY_SEP_BY_SQUARE_:
+        for (i = 0; i < s->count; i++) s->weight[i] *= 0.5;
+        t = hfy_sep_cone_root_(s);
+        for (i = 0; i < s->count; i++) s->weight[i] = (t - s->weight[i]) * (t - s->weight[i]);
+        break;
     case HFY_SEP_BY_CONE_:
-        for (i = 0; square && i < s->count; i++) s->weight[i] *= 0.5;
         t = hfy_sep_cone_root_(s);
         for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
-        for (i = 0; square && i < s->count; i++) s->weight[i] *= s->weight[i];
         break;
     case HFY_SEP_BY_TSALLIS_: hfy_sep_tsallis_(s, full->alpha); break;
     case HFY_SEP_BY_STEEP_: hfy_sep_steep_(s, full->alpha); break;
@@ -10828,20 +10829,23 @@ HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row);
     double sum = 0, square = 0, total = 0, largest = 0, first = 0, s = full->degree / (full->degree - 1);
-    double budget = full->k, tolerance = 1e-6 * (budget < 1 ? budget : 1);
+    double budget = full->k, tolerance = 1e-6 * (budget < 1 ? budget : 1), cap = hfy_sep_cap_(full);
     size_t i;
     for (i = 0; i < n; i++) {
         double v = y ? (double)y[i] : list[i];
-        size_t at = index ? index[i] : i;
         sum += v;
         square += v * v;
         if (v > largest) largest = v;
-        if (method == HFY_SEP_BY_POWER_) total += pow(fabs(v), s);
-        if (method == HFY_SEP_BY_IDENTITY_ || method == HFY_SEP_BY_POWER_) continue;
+        if (method == HFY_SEP_BY_IDENTITY_) continue;
+        if (method == HFY_SEP_BY_POWER_) {
+            total += pow(fabs(v), s);
+            continue;
+        }
         if (v < 0 || (method == HFY_SEP_BY_TOP_ && v > 1 + 1e-6)) return HUGE_VAL;
-        if (method == HFY_SEP_BY_BOX_ && (v < (lower ? lower[at] : 0) - tolerance ||
-                                          v > (upper ? upper[at] : hfy_sep_cap_(full)) + tolerance))
-            return HUGE_VAL;
+        if (method == HFY_SEP_BY_BOX_) {
+            size_t at = index ? index[i] : i;
+            if (v < (lower ? lower[at] : 0) - tolerance || v > (upper ? upper[at] : cap) + tolerance) return HUGE_VAL;
+        }
         if (!(v > 0)) continue;
         if (method == HFY_SEP_BY_EXP_) total += v * log(v) - v;
         if (method == HFY_SEP_BY_SOFTMAX_) total += v * log(v);
@@ -11280,16 +11284,6 @@ HFY_PRIVATE_ double hfy_sep_scaled_(double x, double log_scale)
 /* Weights from here on belong to the support: nothing below overflows for them. */
 #define HFY_SEP_SUPPORT_ 1e-300
 
-/* Below alpha = 2 the largest weight of the support but `but`, above it the smallest; n: there is none. */
-HFY_PRIVATE_ size_t hfy_sep_extreme_(const hfy_real *y, size_t n, int largest, size_t but)
-{
-    size_t i, best = n;
-    for (i = 0; i < n; i++)
-        if ((double)y[i] >= HFY_SEP_SUPPORT_ && i != but && (best == n || (largest ? y[i] > y[best] : y[i] < y[best])))
-            best = i;
-    return best;
-}
-
 /* -d log(p_i s^-1) / d alpha, free of cancellation at alpha = 1: log_p of the entry, log_k of the pivot, a = alpha - 1.
    (docs/math.md 7) */
 HFY_PRIVATE_ double hfy_sep_tsallis_slope_(double a, double log_p, double log_k)
@@ -11314,20 +11308,37 @@ HFY_PRIVATE_ double hfy_sep_tsallis_slope_(double a, double log_p, double log_k)
 HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, double *d_alpha)
 {
     const hfy_real *y = r->y, *v = r->v;
+    hfy_real *out = r->out;
     double a = alpha - 1, c = 2 - alpha, log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0;
-    double sum = 0, along = 0, mean, total;
+    double sum = 0, along = 0, mean, total, largest = 0, least = HUGE_VAL;
     int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0);
-    size_t i, n = r->n, top = hfy_sep_extreme_(y, n, 1, n), k = c < 0 ? hfy_sep_extreme_(y, n, 0, n) : top;
-    size_t j = hfy_sep_extreme_(y, n, !(c < 0), k);
+    size_t i, n = r->n, top = n, low = n, k, j = n;
+    for (i = 0; i < n; i++) {
+        double p = (double)y[i];
+        if (!(p >= HFY_SEP_SUPPORT_)) continue;
+        if (p > largest) {
+            largest = p;
+            top = i;
+        }
+        if (!(p < least)) continue;
+        least = p;
+        low = i;
+    }
+    k = c < 0 ? low : top;
+    for (i = 0; i < n; i++) {
+        double p = (double)y[i];
+        if (!(p >= HFY_SEP_SUPPORT_) || i == k) continue;
+        if (i != top) rest += p;
+        if (j < n && (c < 0 ? p >= p_j : p <= p_j)) continue;
+        p_j = p;
+        j = i;
+    }
     if (j < n) {
-        /* all sum to 1, so a large weight is best known by the others: y^(2-alpha) enlarges its rounding */
-        for (i = 0; i < n; i++)
-            if ((double)y[i] >= HFY_SEP_SUPPORT_ && i != k && i != top) rest += (double)y[i];
         if (k != top) rest += (double)y[k];
+        /* all sum to 1, so a large weight is best known by the others: y^(2-alpha) enlarges its rounding */
         log_top = rest < 0.5 && fabs((double)y[top] + rest - 1) < 1e-6 ? log1p(-rest) : log((double)y[top]);
         log_k = k == top ? log_top : log((double)y[k]);
-        log_j = j == top ? log_top : log((double)y[j]);
-        p_j = (double)y[j];
+        log_j = j == top ? log_top : log(p_j);
         pivot = (double)v[k];
     }
     for (i = 0; i < n; i++) {
@@ -11343,18 +11354,18 @@ HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, doub
     for (i = 0, total = 0; i < n; i++) {
         double p = (double)y[i], l = 0, side = (double)v[i] - pivot - mean;
         if (!(p >= HFY_SEP_SUPPORT_)) {
-            if (r->out) r->out[i] = 0;
+            if (out) out[i] = 0;
             continue;
         }
         if (d_alpha || !(even || soft)) l = i == top ? log_top : log(p);
         if (d_alpha && i != k) total += p * hfy_sep_tsallis_slope_(a, l, log_k) * side; /* p o g - s sum(p o g)/sum s */
-        if (!r->out) continue;
+        if (!out) continue;
         if (i == k) {
             side = -along;
             l = log_j;
             p = p_j;
         }
-        r->out[i] = (hfy_real)(even ? side : soft ? p * side : hfy_sep_scaled_(side, c * l));
+        out[i] = (hfy_real)(even ? side : soft ? p * side : hfy_sep_scaled_(side, c * l));
     }
     if (d_alpha) *d_alpha += total;
 }
@@ -11366,32 +11377,40 @@ HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, doub
    r = rho^(1/a). Also d prediction / d gamma . v if d_gamma is not NULL. (docs/math.md 7) */
 HFY_PRIVATE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, double *d_gamma, hfy_sep_scratch_ *s)
 {
-    const hfy_real *theta = r->theta, *y = r->y;
+    const hfy_real *theta = r->theta, *y = r->y, *v = r->v;
+    hfy_real *out = r->out;
     double gamma = full->gamma, a = gamma - 1, t, high = 1, pivot = 0, sum = 0, along = 0, sum_b = 0, along_b = 0;
     double power = 0, entropy = 0, mean = 0, slope = 0;
     size_t i, n = r->n, k = n;
     int far = gamma > HFY_SEP_FAR_, pass;
     s->root = 1; /* where one score is alone */
     if (far && hfy_sep_list_(full, theta, n, r->row, s)) {
-        if (r->out) memset(r->out, 0, n * sizeof *r->out);
+        if (out) memset(out, 0, n * sizeof *out);
         return;
     }
     t = s->root;
-    for (i = 0; i < n; i++)
-        if ((double)y[i] >= HFY_SEP_SUPPORT_ && (k == n || (far ? theta[i] > theta[k] : y[i] > y[k]))) k = i;
-    if (k < n) {
-        high = (double)y[k];
-        pivot = (double)r->v[k];
+    for (i = 0; i < n; i++) {
+        double p = (double)y[i];
+        if (!(p >= HFY_SEP_SUPPORT_)) continue;
+        if (k < n && !(far ? theta[i] > theta[k] : p > high)) continue;
+        k = i;
+        high = p;
+        pivot = (double)v[k];
     }
     for (pass = 0; pass < 2; pass++) { /* the sums, then what follows from them */
         for (i = 0; i < n; i++) {
-            double p = (double)y[i], side = (double)r->v[i] - pivot, d, log_rho, log_r, b;
+            double p = (double)y[i], side, d, log_rho, log_r, b;
             if (!(p >= HFY_SEP_SUPPORT_)) {
-                if (pass && r->out) r->out[i] = 0;
+                if (pass && out) out[i] = 0;
                 continue;
             }
-            d = far ? (s->top - (double)theta[i]) / t : 0;
-            log_rho = far ? log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1) : a * log(p / high);
+            side = (double)v[i] - pivot;
+            if (far) {
+                d = (s->top - (double)theta[i]) / t;
+                log_rho = log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1);
+            } else {
+                log_rho = a * log(p / high);
+            }
             if (log_rho < -600) log_rho = -600; /* as good as 0, and nothing overflows */
             log_r = log_rho / a;
             p = exp(log_r);
@@ -11399,7 +11418,7 @@ HFY_PRIVATE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, 
                 p /= sum;
                 side -= mean;
                 if (d_gamma) *d_gamma -= p * side * (log_r + slope * expm1(-log_rho)) / a;
-                if (r->out) r->out[i] = (hfy_real)(p / (a * t) * (side * exp(-log_rho) - along_b));
+                if (out) out[i] = (hfy_real)(p / (a * t) * (side * exp(-log_rho) - along_b));
                 continue;
             }
             b = exp(log_r - log_rho);
