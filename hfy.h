@@ -2513,6 +2513,12 @@ HFY_PRIVATE_ void hfy_base_add_(double x, double *sum, double *low)
     *sum = next;
 }
 
+/* Where the i-th of n things' even parts begins: the first n % parts of them hold one more. */
+HFY_PRIVATE_ size_t hfy_base_split_(size_t n, size_t parts, size_t i)
+{
+    return i * (n / parts) + hfy_base_min_(i, n % parts);
+}
+
 /* --- selection and sorting --- */
 
 /* The least and the largest finite number of x; *low > *high if there is none. */
@@ -9380,8 +9386,8 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s)
     }
 }
 
-/* Walks to the best weights that are not negative: towards the target until a weight falls to 0, which leaves, and
-   again from there. */
+/* Walks to the best weights that are not negative, and mixes them: towards the target until a weight falls to 0, which
+   leaves, and again from there. */
 HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s)
 {
     for (;;) {
@@ -9403,6 +9409,7 @@ HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s)
             if (!(s->target[v] > 0) && !(s->weight[v] > 0) && s->count > 1) hfy_structure_leave_(s, v);
     }
     memcpy(s->weight, s->target, s->count * sizeof *s->weight);
+    hfy_structure_mix_(s, s->weight);
 }
 
 /* Vertices whose weight is rounding leave at the end: derivatives follow from who is left. */
@@ -9418,9 +9425,7 @@ HFY_PRIVATE_ void hfy_structure_prune_(hfy_structure_solver_ *s)
     if (dust > 1e-9) dust = 1e-9;
     for (v = s->count; v-- > 0;)
         if (s->weight[v] <= dust && s->count > 1) hfy_structure_leave_(s, v);
-    if (s->count == before) return;
-    hfy_structure_settle_(s);
-    hfy_structure_mix_(s, s->weight);
+    if (s->count < before) hfy_structure_settle_(s);
 }
 
 /* The fresh vertex joins. While it depends on the active ones, u can stay while weight moves to it, which raises the
@@ -9474,7 +9479,6 @@ HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s)
     for (;;) {
         double level = 0, rise = 0, fresh, rounding, size = 0;
         hfy_structure_settle_(s);
-        hfy_structure_mix_(s, s->weight);
         for (v = 0; v < s->count; v++) {
             hfy_structure_score_(s, v, &score, &low);
             level += s->weight[v] * score;
@@ -9604,29 +9608,22 @@ HFY_PRIVATE_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const dou
 /* The message for a status that the solver came back with, if it is an error. */
 HFY_PRIVATE_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status, const hfy_structure_solver_ *s)
 {
-    size_t most = s->structure->most, bits = s->structure->unaries + s->structure->higher;
+    static const char *const text[] = {
+        "unary or higher: scores should be finite or -infinity, and their sums within the range of double",
+        "unary: every vertex has a bit that is masked by -infinity",
+        "a list of bits is longer than structure->most, %z",
+        "a list names a bit that the structure has not; it has %z",
+        "a list names one bit twice",
+        "structure->oracle: its answer is not its best; the gap is %g",
+        "structure->max_steps: the gap is still %g after %z steps",
+        "structure->max_active: the gap is still %g with %z vertices"};
+    const hfy_structure *t = s->structure;
     if (!status) return HFY_OK;
-    switch (s->fault) {
-    case HFY_STRUCTURE_MASKED_:
-        return hfy_base_fail_(work, status, "unary: every vertex has a bit that is masked by -infinity");
-    case HFY_STRUCTURE_MANY_:
-        return hfy_base_fail_(work, status, "a list of bits is longer than structure->most, %z", most);
-    case HFY_STRUCTURE_RANGE_:
-        return hfy_base_fail_(work, status, "a list names a bit that the structure has not; it has %z", bits);
-    case HFY_STRUCTURE_TWICE_: return hfy_base_fail_(work, status, "a list names one bit twice");
-    case HFY_STRUCTURE_WORSE_:
-        return hfy_base_fail_(work, status, "structure->oracle: its answer is not its best; the gap is %g", s->gap);
-    case HFY_STRUCTURE_STEPS_:
-        return hfy_base_fail_(work, status, "structure->max_steps: the gap is still %g after %z steps", s->gap,
-                              s->steps);
-    case HFY_STRUCTURE_CROWDED_:
-        return hfy_base_fail_(work, status, "structure->max_active: the gap is still %g with %z vertices", s->gap,
-                              s->count);
-    case HFY_STRUCTURE_FINE_: break;
-    }
-    return hfy_base_fail_(work, status,
-                          "unary or higher: scores should be finite or -infinity, and their sums within the range of "
-                          "double");
+    if (s->fault < HFY_STRUCTURE_WORSE_)
+        return hfy_base_fail_(work, status, text[s->fault],
+                              s->fault == HFY_STRUCTURE_MANY_ ? t->most : t->unaries + t->higher);
+    return hfy_base_fail_(work, status, text[s->fault], s->gap,
+                          s->fault == HFY_STRUCTURE_STEPS_ ? s->steps : s->count);
 }
 
 /* What the functions on scores begin with: checks, scratch for `room` vertices (0: as many as the structure says), a
@@ -9926,9 +9923,8 @@ HFY_PRIVATE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full)
     case HFY_SEP_POWER: return HFY_SEP_BY_POWER_;
     case HFY_SEP_EXP: return HFY_SEP_BY_EXP_;
     case HFY_SEP_ARGMAX: return HFY_SEP_BY_TOP_;
-    case HFY_SEP_UNIFORM: return HFY_SEP_BY_UNIFORM_;
+    default: return HFY_SEP_BY_UNIFORM_;
     }
-    return HFY_SEP_BY_UNIFORM_;
 }
 
 HFY_PRIVATE_ int hfy_sep_is_list_(const hfy_sep *full)
@@ -11593,8 +11589,8 @@ typedef struct hfy_sep_call_ {
 HFY_PRIVATE_ void hfy_sep_share_(void *context, size_t i)
 {
     const hfy_sep_call_ *call = (const hfy_sep_call_ *)context;
-    size_t share = call->rows / call->shares, rest = call->rows % call->shares, n = call->n;
-    size_t j = i * share + hfy_base_min_(i, rest), end = j + share + (i < rest);
+    size_t n = call->n, j = hfy_base_split_(call->rows, call->shares, i);
+    size_t end = hfy_base_split_(call->rows, call->shares, i + 1);
     call->failure[i] = HFY_OK;
     for (; j < end; j++) {
         hfy_status one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, call->scratch + i);
