@@ -8979,7 +8979,7 @@ typedef struct hfy_structure_solver_ {
     size_t room, max_steps;  /* vertices, steps at most */
     double *unary, *raw;     /* n, m: the scores as given; unary: as the oracle sees them once it is ready */
     double *apart;           /* n: the same before their cut; offset + apart.u is what the scores as given make of u */
-    double *part;            /* m: the higher-order scores that the oracle sees: raw, but for large ones of a sequence */
+    double *part;            /* m: the higher-order scores that the oracle sees: raw but for large ones of a sequence */
     double *c;               /* n: unary - rho u */
     double *u, *u_low;       /* n; and what rounding has taken from it */
     uint32_t *touched;       /* n: where u is not 0 */
@@ -10068,7 +10068,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy
     return HFY_OK;
 }
 
-/* Omega of a row or, with theta, its loss against y; the prediction then stands in s->row, the mixture in the solver. */
+/* Omega of a row or, with theta, its loss against y: the prediction is then in s->row, the mixture in the solver. */
 HFY_PRIVATE_ hfy_status hfy_sep_structured_value_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y,
                                                   size_t n, double *value, hfy_sep_scratch_ *s)
 {
@@ -12211,7 +12211,7 @@ HFY_PRIVATE_ hfy_status hfy_post_has_energy_(const hfy_post *post, size_t n, con
     return HFY_OK;
 }
 
-/* Psi of a row in scratch->row within the ball of a radius, less with an eps: HUGE_VAL beyond it, tolerance included. */
+/* Psi at this norm where its domain is a ball: HUGE_VAL beyond it and the tolerance. */
 HFY_PRIVATE_ double hfy_post_ball_(double norm, double radius, double weight, double tolerance)
 {
     if (norm > radius + tolerance) return HUGE_VAL;
