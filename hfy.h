@@ -2556,7 +2556,69 @@ HFY_PRIVATE_ void hfy_base_shuffle_(size_t *x, size_t n, hfy_rng *rng)
     }
 }
 
+/* --- parameters --- */
+
+/* fallback for 0. By its bits: NaN stays what it is. */
+HFY_PRIVATE_ double hfy_base_default_(double value, double fallback)
+{
+    return hfy_base_bits_(value) << 1 ? value : fallback;
+}
+
+/* "<where><name> is <value>; it should be <what>". */
+HFY_PRIVATE_ hfy_status hfy_base_should_(hfy_work *work, const char *where, const char *name, double value,
+                                         const char *what)
+{
+    return hfy_base_fail_(work, HFY_ERR_ARG, "%s%s is %g; it should be %s", where, name, value, what);
+}
+
+/* --- sums --- */
+
+/* *sum += x; what rounding takes from it goes to *low (Knuth). */
+HFY_PRIVATE_ void hfy_base_add_(double x, double *sum, double *low)
+{
+    double next = *sum + x, part = next - *sum;
+    *low += (*sum - (next - part)) + (x - part);
+    *sum = next;
+}
+
+/* Where the i-th of n things' even parts begins: the first n % parts of them hold one more. */
+HFY_PRIVATE_ size_t hfy_base_split_(size_t n, size_t parts, size_t i)
+{
+    return i * (n / parts) + hfy_base_min_(i, n % parts);
+}
+
 /* --- selection and sorting --- */
+
+/* The least and the largest finite number of x; *low > *high if there is none. */
+HFY_PRIVATE_ void hfy_base_range_(const double *x, size_t n, double *low, double *high)
+{
+    size_t i;
+    *low = HUGE_VAL;
+    *high = -HUGE_VAL;
+    for (i = 0; i < n; i++) {
+        if (!hfy_base_is_finite_(x[i])) continue;
+        if (x[i] < *low) *low = x[i];
+        if (x[i] > *high) *high = x[i];
+    }
+}
+
+/* The k-th largest, k <= 8: one pass with the best so far in order, each new one let down between them. */
+HFY_PRIVATE_ double hfy_base_few_(const double *x, size_t n, size_t k)
+{
+    double best[8], v, high;
+    size_t i, at;
+    for (at = 0; at < k; at++) best[at] = -HUGE_VAL;
+    for (i = 0; i < n; i++) {
+        v = x[i];
+        if (!(v > best[k - 1])) continue;
+        for (at = 0; at < k; at++) {
+            high = best[at] > v ? best[at] : v;
+            v = best[at] > v ? v : best[at];
+            best[at] = high;
+        }
+    }
+    return best[k - 1];
+}
 
 /* The k-th largest (k = 1 .. n) of x, expected O(n); x may be permuted. No NaN inside. Three-way partition around a
    pseudo-random pivot, so neither ties nor sorted input are slow. */
@@ -2564,25 +2626,14 @@ HFY_PRIVATE_ double hfy_base_kth_largest_(double *x, size_t n, size_t k)
 {
     size_t lo = 0, hi = n, want = k - 1;
     uint64_t dice = UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)n;
-    if (k <= 8) { /* few: one pass with the best so far in order, each new one let down between them */
-        double best[8];
-        size_t i, at;
-        for (at = 0; at < k; at++) best[at] = -HUGE_VAL;
-        for (i = 0; i < n; i++) {
-            double v = x[i];
-            if (!(v > best[k - 1])) continue;
-            for (at = 0; at < k; at++) {
-                double high = best[at] > v ? best[at] : v, low = best[at] > v ? v : best[at];
-                best[at] = high, v = low;
-            }
-        }
-        return best[k - 1];
-    }
+    if (k <= 8) return hfy_base_few_(x, n, k);
     for (;;) {
         double pivot;
         size_t above = lo, i = lo, below = hi;
         if (hi - lo == 1) return x[lo];
-        dice ^= dice << 13, dice ^= dice >> 7, dice ^= dice << 17;
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
         pivot = x[lo + (size_t)(dice % (uint64_t)(hi - lo))];
         while (i < below) { /* x[lo..above) > pivot, x[above..i) == pivot, x[below..hi) < pivot */
             double v = x[i];
@@ -2596,13 +2647,31 @@ HFY_PRIVATE_ double hfy_base_kth_largest_(double *x, size_t n, size_t k)
                 i++;
             }
         }
+        if (want >= above && want < below) return pivot;
         if (want < above)
             hi = above;
-        else if (want < below)
-            return pivot;
         else
             lo = below;
     }
+}
+
+/* The k (1 .. n) largest of x, of equal ones the first: their places, ascending, into at; with `from` those places'
+   entries in it, which may be `at`. Returns the k-th. scratch: n. */
+HFY_PRIVATE_ double hfy_base_largest_(const double *x, size_t n, size_t k, const size_t *from, size_t *at,
+                                      double *scratch)
+{
+    size_t i, equal = k, m = 0;
+    double kth;
+    memcpy(scratch, x, n * sizeof *x);
+    kth = hfy_base_kth_largest_(scratch, n, k);
+    for (i = 0; i < n; i++) equal -= x[i] > kth;
+    for (i = 0; i < n && m < k; i++) {
+        if (x[i] < kth) continue;
+        if (!(x[i] > kth) && !equal) continue;
+        equal -= !(x[i] > kth);
+        at[m++] = from ? from[i] : i;
+    }
+    return kth;
 }
 
 /* Ascending, in place, no recursion and no worst case: heapsort. */
@@ -8525,100 +8594,99 @@ HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, siz
 #define HFY_STRUCTURE_PIVOT_ 1e-10 /* below this share of its diagonal a pivot counts as 0 */
 #define HFY_STRUCTURE_PASSES_ 12   /* of refinement at most */
 
+#if defined(__GNUC__)
+#define HFY_STRUCTURE_STEP_ static inline __attribute__((always_inline))
+#else
+#define HFY_STRUCTURE_STEP_ static
+#endif
+
 /* --- the built-in oracles --- */
 
-/* The k best scores (at most: those above 0 of them), equal ones by index. scratch: n doubles. */
-HFY_PRIVATE_ size_t hfy_structure_best_(const double *unary, size_t n, size_t k, int at_most, size_t *on,
-                                        double *scratch)
-{
-    size_t i, count = 0, equal = k;
-    double kth;
-    memcpy(scratch, unary, n * sizeof *scratch);
-    kth = hfy_base_kth_largest_(scratch, n, k);
-    if (!at_most && hfy_base_is_neg_inf_(kth)) return SIZE_MAX;
-    for (i = 0; i < n; i++) equal -= unary[i] > kth;
-    for (i = 0; i < n && count < k; i++) {
-        if (unary[i] < kth || (at_most && !(unary[i] > 0))) continue;
-        if (!(unary[i] > kth)) {
-            if (!equal) continue;
-            equal--;
-        }
-        on[count++] = i;
-    }
-    return count;
-}
-
+/* The k best scores, equal ones by index. scratch: n doubles. */
 HFY_PRIVATE_ size_t hfy_structure_ksubsets_(const hfy_structure *structure, const double *unary, const double *higher,
                                             size_t *on, void *scratch)
 {
+    size_t k = structure->k;
+    double kth = hfy_base_largest_(unary, structure->unaries, k, NULL, on, (double *)scratch);
     (void)higher;
-    return hfy_structure_best_(unary, structure->unaries, structure->k, 0, on, (double *)scratch);
+    return hfy_base_is_neg_inf_(kth) ? SIZE_MAX : k;
 }
 
+/* Of those the ones above 0. */
 HFY_PRIVATE_ size_t hfy_structure_at_most_(const hfy_structure *structure, const double *unary, const double *higher,
                                            size_t *on, void *scratch)
 {
+    size_t i, count = 0;
     (void)higher;
-    return hfy_structure_best_(unary, structure->unaries, structure->k, 1, on, (double *)scratch);
+    hfy_base_largest_(unary, structure->unaries, structure->k, NULL, on, (double *)scratch);
+    for (i = 0; i < structure->k; i++)
+        if (unary[on[i]] > 0) on[count++] = on[i];
+    return count;
 }
 
-/* Best k of n in a row, part[i] more for i and i+1 together: dynamic programming over how many are
-   on so far and whether the last one is. Each of n steps leaves 2 bits for each count, the choices that led there.
-   Infinite parts are counted apart and come before the scores, so that they take no digits from them.
-   room: 4 (k+1); came: n (k+1). On return `on` is ascending; SIZE_MAX if every choice is masked. */
+/* Score i joins the best rows so far: off[j], run[j] with j on, the last one off or on. choice[j], 2 bits: where off
+   came from, where run. Infinite parts, if `endless`, are counted apart and come before the scores, so that they take
+   no digits from them. room: 4 (k+1), off and run and the same of their infinite parts. */
+HFY_STRUCTURE_STEP_ void hfy_structure_step_(const double *score, const double *part, size_t n, size_t k, size_t i,
+                                             double *room, unsigned char *choice, int endless)
+{
+    double *off = room, *run = off + k + 1, *off_parts = run + k + 1, *run_parts = off_parts + k + 1;
+    double gain = score[i], pair = part[i - 1], counts = 0, off_below, run_below, off_parts_below, run_parts_below;
+    size_t j, least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* that can end at k */
+    if (endless && !hfy_base_is_finite_(pair)) {
+        counts = pair > 0 ? 1 : -1;
+        pair = 0;
+    }
+    off_below = off[least - 1];
+    run_below = run[least - 1];
+    off_parts_below = off_parts[least - 1];
+    run_parts_below = run_parts[least - 1];
+    for (j = least; j <= top; j++) {
+        double a = off[j], b = run[j], joined = run_below + pair;
+        int from_run = b > a, joins = joined > off_below;
+        if (endless) {
+            double a_parts = off_parts[j], b_parts = run_parts[j], joined_parts = run_parts_below + counts;
+            from_run = b_parts > a_parts || (from_run && !(b_parts < a_parts));
+            joins = joined_parts > off_parts_below || (joins && !(joined_parts < off_parts_below));
+            off_parts[j] = from_run ? b_parts : a_parts;
+            run_parts[j] = hfy_base_is_neg_inf_(gain) ? gain : joins ? joined_parts : off_parts_below;
+            off_parts_below = a_parts;
+            run_parts_below = b_parts;
+        }
+        off[j] = from_run ? b : a;
+        run[j] = (joins ? joined : off_below) + gain;
+        choice[j] = (unsigned char)(from_run | joins << 1);
+        off_below = a;
+        run_below = b;
+    }
+}
+
+/* Best k of n in a row, part[i] more for i and i+1 together: dynamic programming over how many are on so far and
+   whether the last one is; then back along the choices. room: as above; came: n (k+1). On return `on` is ascending;
+   SIZE_MAX if every choice is masked. */
 HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, size_t n, size_t k, size_t *on,
                                        double *room, unsigned char *came)
 {
     double *off = room, *run = off + k + 1, *off_parts = run + k + 1, *run_parts = off_parts + k + 1;
-    size_t i, j, left = k;
-    int last, endless = 0;
-    for (j = 0; j <= 4 * k + 3; j++) room[j] = -HUGE_VAL;
+    size_t i, left = k;
+    int last, choice, endless = 0;
+    for (i = 0; i <= 4 * k + 3; i++) room[i] = -HUGE_VAL;
     for (i = 0; i + 1 < n && !endless; i++) endless = !hfy_base_is_finite_(part[i]);
     off[0] = off_parts[0] = 0;
     run[1] = score[0];
     if (!hfy_base_is_neg_inf_(score[0])) run_parts[1] = 0;
-    for (i = 1; i < n; i++) {
-        unsigned char *choice = came + i * (k + 1);
-        double gain = score[i], pair = part[i - 1], counts = 0, off_below, run_below;
-        double off_parts_below, run_parts_below;
-        size_t least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* that can end at k */
-        off_below = off[least - 1], run_below = run[least - 1];
-        for (j = least; j <= top && !endless; j++) {
-            double a = off[j], b = run[j], joined = run_below + pair;
-            int from_run = b > a, joins = joined > off_below;
-            off[j] = from_run ? b : a;
-            run[j] = (joins ? joined : off_below) + gain;
-            choice[j] = (unsigned char)(from_run | joins << 1);
-            off_below = a, run_below = b;
-        }
-        if (!endless) continue;
-        if (!hfy_base_is_finite_(pair)) counts = pair > 0 ? 1 : -1, pair = 0;
-        off_parts_below = off_parts[least - 1], run_parts_below = run_parts[least - 1];
-        for (j = least; j <= top; j++) {
-            double a = off[j], b = run[j], joined = run_below + pair;
-            double a_parts = off_parts[j], b_parts = run_parts[j], joined_parts = run_parts_below + counts;
-            int from_run = b_parts > a_parts || (b > a && !(b_parts < a_parts));
-            int joins = joined_parts > off_parts_below || (joined > off_below && !(joined_parts < off_parts_below));
-            off_parts[j] = from_run ? b_parts : a_parts;
-            run_parts[j] = hfy_base_is_neg_inf_(gain) ? gain : joins ? joined_parts : off_parts_below;
-            off_parts_below = a_parts, run_parts_below = b_parts;
-            off[j] = from_run ? b : a;
-            run[j] = (joins ? joined : off_below) + gain;
-            choice[j] = (unsigned char)(from_run | joins << 1);
-            off_below = a, run_below = b;
-        }
-    }
+    for (i = 1; i < n; i++)
+        if (endless)
+            hfy_structure_step_(score, part, n, k, i, room, came + i * (k + 1), 1);
+        else
+            hfy_structure_step_(score, part, n, k, i, room, came + i * (k + 1), 0);
     last = run[k] > off[k];
     if (endless) last = run_parts[k] > off_parts[k] || (last && !(run_parts[k] < off_parts[k]));
     if (hfy_base_is_neg_inf_(last ? run[k] : off[k])) return SIZE_MAX;
     for (i = n; i-- > 0 && left;) {
-        int choice = i ? came[i * (k + 1) + left] : 0;
-        if (last) {
-            on[--left] = i;
-            last = choice >> 1;
-        } else {
-            last = choice & 1;
-        }
+        choice = i ? came[i * (k + 1) + left] : 0;
+        if (last) on[--left] = i;
+        last = last ? choice >> 1 : choice & 1;
     }
     return k;
 }
@@ -8644,7 +8712,9 @@ HFY_PRIVATE_ size_t hfy_structure_chain_(const hfy_structure *structure, const d
     double *score, *next;
     uint32_t *came;
     for (i = 0; i < variables; i++) widest = states[i] > widest ? states[i] : widest;
-    score = (double *)scratch, next = score + widest, came = (uint32_t *)(void *)(next + widest);
+    score = (double *)scratch;
+    next = score + widest;
+    came = (uint32_t *)(void *)(next + widest);
     memcpy(score, unary, states[0] * sizeof *score);
     for (i = 1; i < variables; i++) {
         double *swap = score;
@@ -8662,7 +8732,8 @@ HFY_PRIVATE_ size_t hfy_structure_chain_(const hfy_structure *structure, const d
             }
         for (b = 0; b < states[i]; b++) next[b] += unary[unary_at + b];
         part_at += states[i - 1] * states[i];
-        score = next, next = swap;
+        score = next;
+        next = swap;
     }
     for (a = 0, b = 1; b < states[variables - 1]; b++)
         if (score[b] > score[a]) a = b;
@@ -8688,38 +8759,43 @@ HFY_PRIVATE_ size_t hfy_structure_matching_(const hfy_structure *structure, cons
     double *row_price = (double *)scratch, *column_price = row_price + n + 1, *least = column_price + n + 1;
     size_t *match = (size_t *)(void *)(least + n + 1), *before = match + n + 1; /* columns from 1; 0 is the start */
     unsigned char *done = (unsigned char *)(before + n + 1);
-    double low = HUGE_VAL, high = -HUGE_VAL, barred;
+    double low, high, barred;
     (void)higher;
-    for (i = 0; i < n * n; i++) {
-        if (hfy_base_is_neg_inf_(unary[i])) continue;
-        if (unary[i] < low) low = unary[i];
-        if (unary[i] > high) high = unary[i];
-    }
+    hfy_base_range_(unary, n * n, &low, &high);
     if (!(low <= high)) return SIZE_MAX;
     barred = (high - low + 1) * 2 * (double)(n + 1);
-    for (i = 0; i <= n; i++) row_price[i] = column_price[i] = 0, match[i] = 0;
+    memset(match, 0, (n + 1) * sizeof *match);
+    for (i = 0; i <= n; i++) row_price[i] = column_price[i] = 0;
     for (i = 1; i <= n; i++) {
         size_t column = 0;
         match[0] = i;
-        for (j = 0; j <= n; j++) least[j] = HUGE_VAL, done[j] = 0;
+        memset(done, 0, n + 1);
+        for (j = 0; j <= n; j++) least[j] = HUGE_VAL;
         do { /* the unfinished column nearest to row i, and the prices on the way */
-            const double *scores = unary + (match[column] - 1) * n - 1;
-            double step = HUGE_VAL;
             size_t row = match[column], next = 0;
+            const double *scores = unary + (row - 1) * n - 1;
+            double step = HUGE_VAL;
             done[column] = 1;
             for (j = 1; j <= n; j++) {
                 double cost;
                 if (done[j]) continue;
                 cost = hfy_base_is_neg_inf_(scores[j]) ? barred : high - scores[j];
                 cost -= row_price[row] + column_price[j];
-                if (cost < least[j]) least[j] = cost, before[j] = column;
-                if (least[j] < step) step = least[j], next = j;
+                if (cost < least[j]) {
+                    least[j] = cost;
+                    before[j] = column;
+                }
+                if (!(least[j] < step)) continue;
+                step = least[j];
+                next = j;
             }
             for (j = 0; j <= n; j++) {
-                if (done[j])
-                    row_price[match[j]] += step, column_price[j] -= step;
-                else
+                if (!done[j]) {
                     least[j] -= step;
+                    continue;
+                }
+                row_price[match[j]] += step;
+                column_price[j] -= step;
             }
             column = next;
         } while (match[column]);
@@ -8797,34 +8873,21 @@ HFY_API hfy_structure hfy_structure_matching(size_t n)
 /* where begins the members' names: "structure->". */
 HFY_PRIVATE_ hfy_status hfy_structure_check_(const hfy_structure *structure, const char *where, hfy_work *work)
 {
-    size_t bits, k;
-    if (!structure->oracle) return hfy_base_fail_(work, HFY_ERR_ARG, "%soracle is NULL", where);
-    k = structure->k;
-    if (!structure->unaries)
-        return hfy_base_fail_(work, HFY_ERR_ARG, "%sunaries is 0; a structure should have at least 1", where);
-    if ((structure->oracle == hfy_structure_ksubsets_ || structure->oracle == hfy_structure_at_most_ ||
-         structure->oracle == hfy_structure_sequence_) &&
-        (!k || k > structure->unaries))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %z; it should be at least 1 and at most n, %z", where, k,
-                              structure->unaries);
-    bits = hfy_base_plus_(structure->unaries, structure->higher);
+    hfy_structure_oracle oracle = structure->oracle;
+    size_t n = structure->unaries, k = structure->k, bits = hfy_base_plus_(n, structure->higher);
+    if (!oracle) return hfy_base_fail_(work, HFY_ERR_ARG, "%soracle is NULL", where);
+    if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "%sunaries is 0; a structure should have at least 1", where);
+    if ((oracle == hfy_structure_ksubsets_ || oracle == hfy_structure_at_most_ || oracle == hfy_structure_sequence_) &&
+        (!k || k > n))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %z; it should be at least 1 and at most n, %z", where, k, n);
     if (bits > UINT32_MAX)
         return hfy_base_fail_(work, HFY_ERR_ARG, "%sunaries and higher are %z and %z; together should be below 2^32",
-                              where, structure->unaries, structure->higher);
+                              where, n, structure->higher);
     if (!structure->most || structure->most > bits)
         return hfy_base_fail_(work, HFY_ERR_ARG, "%smost is %z; it should be at least 1 and at most all %z bits", where,
                               structure->most, bits);
     if (!(structure->tol >= 0 && hfy_base_is_finite_(structure->tol)))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "%stol is %g; it should be at least 0 and finite", where,
-                              structure->tol);
-    return HFY_OK;
-}
-
-HFY_PRIVATE_ hfy_status hfy_structure_check_rho_(double *rho, hfy_work *work)
-{
-    if (!(*rho >= 0 && hfy_base_is_finite_(*rho)))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "rho is %g; it should be above 0 and finite, or 0 for 1", *rho);
-    if (!(*rho > 0)) *rho = 1;
+        return hfy_base_should_(work, where, "tol", structure->tol, "at least 0 and finite");
     return HFY_OK;
 }
 
@@ -8836,30 +8899,35 @@ typedef enum hfy_structure_fault_ {
     HFY_STRUCTURE_MANY_,   /* a list longer than most */
     HFY_STRUCTURE_RANGE_,  /* a bit that does not exist */
     HFY_STRUCTURE_TWICE_,  /* a bit listed twice */
-    HFY_STRUCTURE_WORSE_,  /* an answer worse than a vertex known before */
+    HFY_STRUCTURE_WORSE_,  /* an answer worse than a vertex known before; from here on no convergence */
     HFY_STRUCTURE_STEPS_,  /* max_steps met */
     HFY_STRUCTURE_CROWDED_ /* max_active met */
 } hfy_structure_fault_;
 
+/* An active vertex: b and what rounding has taken from it; bits on among the unaries, and in all. */
+typedef struct hfy_structure_vertex_ {
+    double linear, low;
+    size_t unaries, bits;
+} hfy_structure_vertex_;
+
 typedef struct hfy_structure_solver_ {
     const hfy_structure *structure;
-    double rho, rho_high;   /* and rho to half of its digits */
-    size_t room, max_steps; /* vertices, steps at most */
-    double *unary, *raw;    /* n, m: the scores as given; unary: as the oracle sees them once it is ready */
-    double *apart;       /* n: the same before their cut; offset + apart.u is what the scores as given make of u */
-    double *part;        /* m: the higher-order scores that the oracle sees: raw, but for large ones of a sequence */
-    double *c;           /* n: unary - rho u */
-    double *u, *u_low;   /* n; and what rounding has taken from it */
-    uint32_t *touched;   /* n: where u is not 0 */
-    unsigned char *mark; /* n + m, 0 between uses */
-    size_t *fresh;       /* most: the vertex that came last */
-    void *oracle;        /* the oracle's scratch */
+    double rho, rho_high;    /* and rho to half of its digits */
+    size_t room, max_steps;  /* vertices, steps at most */
+    double *unary, *raw;     /* n, m: the scores as given; unary: as the oracle sees them once it is ready */
+    double *apart;           /* n: the same before their cut; offset + apart.u is what the scores as given make of u */
+    double *part;            /* m: the higher-order scores that the oracle sees: raw but for large ones of a sequence */
+    double *c;               /* n: unary - rho u */
+    double *u, *u_low;       /* n; and what rounding has taken from it */
+    uint32_t *touched;       /* n: where u is not 0 */
+    unsigned char *mark;     /* n + m, 0 between uses */
+    size_t *fresh;           /* most: the vertex that came last */
+    void *oracle;            /* the oracle's scratch */
     double *weight, *target; /* room: p, and p on the affine hull */
-    double *linear, *linear_low; /* room: b; and what rounding has taken from it */
     double *ones, *side;     /* room: H^-1 1; and of another right-hand side */
     double *factor;          /* (room+1)(room+2)/2: L, packed by rows, and a row on trial */
-    size_t *unaries, *bits;  /* room: bits on among the unaries, and in all */
-    uint32_t *on;            /* room x most */
+    hfy_structure_vertex_ *vertex; /* room */
+    uint32_t *on;                  /* room x most */
     size_t n_touched, count, fresh_unaries, fresh_bits, steps;
     double fresh_linear, fresh_low, fresh_size; /* score of the fresh vertex, less infinite parts; sum of |terms| */
     double offset, gap, value;
@@ -8903,13 +8971,10 @@ HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structur
     s->oracle = hfy_base_take_(arena, structure->scratch, 1);
     s->weight = HFY_TAKE_(arena, double, room);
     s->target = HFY_TAKE_(arena, double, room);
-    s->linear = HFY_TAKE_(arena, double, room);
-    s->linear_low = HFY_TAKE_(arena, double, room);
     s->ones = HFY_TAKE_(arena, double, room);
     s->side = HFY_TAKE_(arena, double, room);
     s->factor = HFY_TAKE_(arena, double, packed);
-    s->unaries = HFY_TAKE_(arena, size_t, room);
-    s->bits = HFY_TAKE_(arena, size_t, room);
+    s->vertex = HFY_TAKE_(arena, hfy_structure_vertex_, room);
     s->on = HFY_TAKE_(arena, uint32_t, hfy_base_times_(room, structure->most));
 }
 
@@ -8918,16 +8983,12 @@ HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structur
    digits. */
 HFY_PRIVATE_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s)
 {
-    size_t i, n = s->structure->unaries, m = s->structure->higher;
-    double low = HUGE_VAL, high = -HUGE_VAL, bound;
+    size_t i, m = s->structure->higher;
+    double low, high, bound;
     int even = 1;
-    for (i = 0; i < n; i++) {
-        if (hfy_base_is_neg_inf_(s->unary[i])) continue;
-        if (s->unary[i] < low) low = s->unary[i];
-        if (s->unary[i] > high) high = s->unary[i];
-    }
-    for (i = 1; i < m && even; i++) even = hfy_base_bits_(s->raw[i]) == hfy_base_bits_(s->raw[0]);
+    hfy_base_range_(s->unary, s->structure->unaries, &low, &high);
     bound = 2 * (double)s->structure->k * (high - low + s->rho);
+    for (i = 1; i < m && even; i++) even = hfy_base_bits_(s->raw[i]) == hfy_base_bits_(s->raw[0]);
     for (i = 0; i < m; i++) {
         double t = s->raw[i];
         s->part[i] = !even || fabs(t) <= bound ? t : t > 0 ? HUGE_VAL : -HUGE_VAL;
@@ -8960,19 +9021,24 @@ HFY_PRIVATE_ void hfy_structure_level_(hfy_structure_solver_ *s)
     }
 }
 
+/* Why a solve ends, and its status. */
+HFY_PRIVATE_ hfy_status hfy_structure_stop_(hfy_structure_solver_ *s, hfy_structure_fault_ fault)
+{
+    s->fault = fault;
+    return fault >= HFY_STRUCTURE_WORSE_ ? HFY_ERR_CONVERGENCE : fault ? HFY_ERR_ARG : HFY_OK;
+}
+
 /* Looks at the scores in s->unary and s->raw and makes the solver ready for them. */
 HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s)
 {
     size_t i, n = s->structure->unaries, m = s->structure->higher, live = 0;
-    int sequence = s->structure->oracle == hfy_structure_sequence_;
+    int sequence = s->structure->oracle == hfy_structure_sequence_, exponent;
     double largest = s->rho;
-    int exponent;
     s->rho_high = (double)(float)frexp(s->rho, &exponent);
     s->rho_high = ldexp(s->rho_high, exponent);
     s->count = s->n_touched = s->steps = s->fresh_bits = s->fresh_unaries = 0;
-    s->fresh_linear = s->fresh_low = s->fresh_size = s->offset = 0;
+    s->fresh_linear = s->fresh_low = s->fresh_size = s->offset = s->value = 0;
     s->gap = HUGE_VAL;
-    s->value = 0;
     s->fault = HFY_STRUCTURE_FINE_;
     for (i = 0; i < n + m; i++) {
         double v = i < n ? s->unary[i] : s->raw[i - n];
@@ -8982,9 +9048,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s)
         if (fabs(v) > largest) largest = fabs(v);
     }
     if (!(largest < DBL_MAX / 64 / ((double)s->structure->most + 1))) return HFY_ERR_NONFINITE;
-    s->fault = HFY_STRUCTURE_MASKED_;
-    if (!live) return HFY_ERR_ARG;
-    s->fault = HFY_STRUCTURE_FINE_;
+    if (!live) return hfy_structure_stop_(s, HFY_STRUCTURE_MASKED_);
     if (sequence) hfy_structure_bound_parts_(s);
     if (hfy_structure_is_level_(s->structure)) hfy_structure_level_(s);
     memcpy(s->c, s->unary, n * sizeof *s->c);
@@ -8993,50 +9057,33 @@ HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s)
     return HFY_OK;
 }
 
-/* *sum += x; what rounding takes from it goes to *low (Knuth). */
-HFY_PRIVATE_ void hfy_structure_add_(double x, double *sum, double *low)
-{
-    double next = *sum + x, part = next - *sum;
-    *low += (*sum - (next - part)) + (x - part);
-    *sum = next;
-}
-
 /* Puts a list of bits into s->fresh, unaries first, and its score and sizes beside it. */
 HFY_PRIVATE_ hfy_status hfy_structure_take_list_(hfy_structure_solver_ *s, const size_t *on, size_t count)
 {
-    size_t i, n = s->structure->unaries, bits = n + s->structure->higher, marked;
-    hfy_structure_fault_ fault = HFY_STRUCTURE_FINE_;
-    s->fault = HFY_STRUCTURE_MANY_;
-    if (count > s->structure->most) return HFY_ERR_ARG;
+    size_t i, bit, n = s->structure->unaries, bits = n + s->structure->higher, marked;
+    hfy_structure_fault_ fault = count > s->structure->most ? HFY_STRUCTURE_MANY_ : HFY_STRUCTURE_FINE_;
     for (marked = 0; marked < count && !fault; marked++) {
-        if (on[marked] >= bits)
-            fault = HFY_STRUCTURE_RANGE_;
-        else if (s->mark[on[marked]])
-            fault = HFY_STRUCTURE_TWICE_;
-        else
-            s->mark[on[marked]] = 1;
+        fault = on[marked] >= bits ? HFY_STRUCTURE_RANGE_ : s->mark[on[marked]] ? HFY_STRUCTURE_TWICE_ : fault;
         if (fault) break;
+        s->mark[on[marked]] = 1;
     }
     for (i = 0; i < marked; i++) s->mark[on[i]] = 0;
-    s->fault = fault;
-    if (fault) return HFY_ERR_ARG;
+    if (hfy_structure_stop_(s, fault)) return HFY_ERR_ARG;
     s->fresh_bits = count;
     s->fresh_unaries = 0;
     s->fresh_linear = s->fresh_low = s->fresh_size = 0;
     for (i = 0; i < count; i++) {
-        size_t bit = on[i];
-        double v = bit < n ? s->unary[bit] : s->part[bit - n];
+        double v = on[i] < n ? s->unary[on[i]] : s->part[on[i] - n];
+        bit = on[i]; /* on may be s->fresh */
         if (bit >= n && s->part != s->raw && !hfy_base_is_finite_(v)) v = 0; /* all answers have as many of these */
         s->fresh[i] = bit;
-        hfy_structure_add_(v, &s->fresh_linear, &s->fresh_low);
+        hfy_base_add_(v, &s->fresh_linear, &s->fresh_low);
         s->fresh_size += fabs(v);
         if (bit >= n) continue;
         s->fresh[i] = s->fresh[s->fresh_unaries]; /* keeps the unaries in front */
         s->fresh[s->fresh_unaries++] = bit;
     }
-    if (hfy_base_is_finite_(s->fresh_linear)) return HFY_OK;
-    s->fault = HFY_STRUCTURE_MASKED_;
-    return HFY_ERR_ARG;
+    return hfy_base_is_finite_(s->fresh_linear) ? HFY_OK : hfy_structure_stop_(s, HFY_STRUCTURE_MASKED_);
 }
 
 /* One call of the oracle at the scores c and part. */
@@ -9044,9 +9091,20 @@ HFY_PRIVATE_ hfy_status hfy_structure_ask_(hfy_structure_solver_ *s)
 {
     size_t count = s->structure->oracle(s->structure, s->c, s->part, s->fresh, s->oracle);
     s->steps++;
-    if (count != SIZE_MAX) return hfy_structure_take_list_(s, s->fresh, count);
-    s->fault = HFY_STRUCTURE_MASKED_;
-    return HFY_ERR_ARG;
+    if (count == SIZE_MAX) return hfy_structure_stop_(s, HFY_STRUCTURE_MASKED_);
+    return hfy_structure_take_list_(s, s->fresh, count);
+}
+
+/* The best vertex at the scores in s->unary and s->raw, into the fresh list. */
+HFY_PRIVATE_ hfy_status hfy_structure_first_(hfy_structure_solver_ *s)
+{
+    hfy_status status = hfy_structure_ready_(s);
+    return status ? status : hfy_structure_ask_(s);
+}
+
+HFY_PRIVATE_ const uint32_t *hfy_structure_on_(const hfy_structure_solver_ *s, size_t v)
+{
+    return s->on + v * s->structure->most;
 }
 
 HFY_PRIVATE_ double *hfy_structure_factor_row_(const hfy_structure_solver_ *s, size_t i)
@@ -9054,25 +9112,36 @@ HFY_PRIVATE_ double *hfy_structure_factor_row_(const hfy_structure_solver_ *s, s
     return s->factor + i * (i + 1) / 2;
 }
 
-/* x <- L^-1 x over the first `count` rows. */
-HFY_PRIVATE_ void hfy_structure_forward_(const hfy_structure_solver_ *s, size_t count, double *x)
+/* x <- L^-1 x. */
+HFY_PRIVATE_ void hfy_structure_forward_(const hfy_structure_solver_ *s, double *x)
 {
     size_t i;
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < s->count; i++) {
         const double *row = hfy_structure_factor_row_(s, i);
         x[i] = (x[i] - hfy_linalg_dot_(row, x, i)) / row[i];
     }
 }
 
 /* x <- L^-T x. */
-HFY_PRIVATE_ void hfy_structure_backward_(const hfy_structure_solver_ *s, size_t count, double *x)
+HFY_PRIVATE_ void hfy_structure_backward_(const hfy_structure_solver_ *s, double *x)
 {
     size_t i, j;
-    for (i = count; i-- > 0;) {
+    for (i = s->count; i-- > 0;) {
         const double *row = hfy_structure_factor_row_(s, i);
         double v = x[i] /= row[i];
         for (j = 0; j < i; j++) x[j] -= v * row[j];
     }
+}
+
+/* x <- H^-1 x. Returns the sum of the new x. */
+HFY_PRIVATE_ double hfy_structure_invert_(const hfy_structure_solver_ *s, double *x)
+{
+    double sum = 0;
+    size_t i;
+    hfy_structure_forward_(s, x);
+    hfy_structure_backward_(s, x);
+    for (i = 0; i < s->count; i++) sum += x[i];
+    return sum;
 }
 
 /* The fresh vertex joins with this weight, its row of the factor being in place. */
@@ -9082,10 +9151,10 @@ HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, d
     uint32_t *on = s->on + v * s->structure->most;
     hfy_structure_factor_row_(s, v)[v] = sqrt(pivot);
     for (i = 0; i < s->fresh_bits; i++) on[i] = (uint32_t)s->fresh[i];
-    s->unaries[v] = s->fresh_unaries;
-    s->bits[v] = s->fresh_bits;
-    s->linear[v] = s->fresh_linear;
-    s->linear_low[v] = s->fresh_low;
+    s->vertex[v].unaries = s->fresh_unaries;
+    s->vertex[v].bits = s->fresh_bits;
+    s->vertex[v].linear = s->fresh_linear;
+    s->vertex[v].low = s->fresh_low;
     s->weight[v] = weight;
 }
 
@@ -9096,7 +9165,8 @@ HFY_PRIVATE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v)
     for (j = v; j + 1 < s->count; j++) { /* row j+1 has an entry too many, at column j+1 */
         double *row = hfy_structure_factor_row_(s, j + 1), size, cosine, sine;
         size = sqrt(row[j] * row[j] + row[j + 1] * row[j + 1]);
-        cosine = row[j] / size, sine = row[j + 1] / size;
+        cosine = row[j] / size;
+        sine = row[j + 1] / size;
         row[j] = size;
         for (i = j + 2; i < s->count; i++) {
             double *below = hfy_structure_factor_row_(s, i), a = below[j], b = below[j + 1];
@@ -9107,10 +9177,7 @@ HFY_PRIVATE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v)
     for (j = v; j + 1 < s->count; j++)
         memmove(hfy_structure_factor_row_(s, j), hfy_structure_factor_row_(s, j + 1), (j + 1) * sizeof(double));
     memmove(s->on + v * most, s->on + (v + 1) * most, after * most * sizeof *s->on);
-    memmove(s->unaries + v, s->unaries + v + 1, after * sizeof *s->unaries);
-    memmove(s->bits + v, s->bits + v + 1, after * sizeof *s->bits);
-    memmove(s->linear + v, s->linear + v + 1, after * sizeof *s->linear);
-    memmove(s->linear_low + v, s->linear_low + v + 1, after * sizeof *s->linear_low);
+    memmove(s->vertex + v, s->vertex + v + 1, after * sizeof *s->vertex);
     memmove(s->weight + v, s->weight + v + 1, after * sizeof *s->weight);
     memmove(s->target + v, s->target + v + 1, after * sizeof *s->target);
     s->count--;
@@ -9119,53 +9186,64 @@ HFY_PRIVATE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v)
 /* u and c of these weights. */
 HFY_PRIVATE_ void hfy_structure_mix_(hfy_structure_solver_ *s, const double *weight)
 {
-    size_t v, i;
+    size_t v, i, at;
     for (i = 0; i < s->n_touched; i++) {
-        size_t at = s->touched[i];
+        at = s->touched[i];
         s->u[at] = 0;
         s->c[at] = s->unary[at];
-        s->mark[at] = 0;
     }
     s->n_touched = 0;
     for (v = 0; v < s->count; v++) {
-        const uint32_t *on = s->on + v * s->structure->most;
-        for (i = 0; i < s->unaries[v]; i++) {
-            if (!s->mark[on[i]]) s->mark[on[i]] = 1, s->touched[s->n_touched++] = on[i], s->u_low[on[i]] = 0;
-            hfy_structure_add_(weight[v], s->u + on[i], s->u_low + on[i]);
+        const uint32_t *on = hfy_structure_on_(s, v);
+        for (i = 0; i < s->vertex[v].unaries; i++) {
+            at = on[i];
+            if (!s->mark[at]) {
+                s->mark[at] = 1;
+                s->touched[s->n_touched++] = on[i];
+                s->u_low[at] = 0;
+            }
+            hfy_base_add_(weight[v], s->u + at, s->u_low + at);
         }
     }
     for (i = 0; i < s->n_touched; i++) {
-        size_t at = s->touched[i];
+        at = s->touched[i];
         s->c[at] = s->unary[at] - s->rho * s->u[at];
         s->mark[at] = 0;
     }
+}
+
+/* |u|^2 */
+HFY_PRIVATE_ double hfy_structure_square_(const hfy_structure_solver_ *s, double square)
+{
+    size_t i;
+    for (i = 0; i < s->n_touched; i++) square += s->u[s->touched[i]] * s->u[s->touched[i]];
+    return square;
 }
 
 /* Row `count` of the factor for the fresh vertex; its pivot, squared, into *pivot: 0 if it depends on the others.
    Returns the place of a vertex with the very same bits, or SIZE_MAX. */
 HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivot)
 {
-    double *row = hfy_structure_factor_row_(s, s->count), diagonal = (double)s->fresh_unaries + 1;
+    double *row = hfy_structure_factor_row_(s, s->count), diagonal = (double)s->fresh_unaries + 1, square, ones = -1;
     size_t v, i, same = SIZE_MAX;
     for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 1;
     for (v = 0; v < s->count; v++) {
-        const uint32_t *on = s->on + v * s->structure->most;
-        size_t shared = 0, parts = 0;
-        for (i = 0; i < s->unaries[v]; i++) shared += s->mark[on[i]];
-        for (; i < s->bits[v]; i++) parts += s->mark[on[i]];
-        if (shared + parts == s->bits[v] && s->bits[v] == s->fresh_bits) same = v;
+        const uint32_t *on = hfy_structure_on_(s, v);
+        size_t shared = 0, parts = 0, bits = s->vertex[v].bits;
+        for (i = 0; i < s->vertex[v].unaries; i++) shared += s->mark[on[i]];
+        for (; i < bits; i++) parts += s->mark[on[i]];
+        if (shared + parts == bits && bits == s->fresh_bits) same = v;
         row[v] = (double)shared + 1;
     }
     for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 0;
-    hfy_structure_forward_(s, s->count, row);
+    hfy_structure_forward_(s, row);
     *pivot = diagonal - hfy_linalg_dot_(row, row, s->count);
     if (s->count && *pivot < 1e-2 * diagonal) { /* small: measured on the vertices: |fresh - combination|^2 */
-        double square = (double)s->fresh_unaries, ones = -1;
         memcpy(s->side, row, s->count * sizeof *row);
-        hfy_structure_backward_(s, s->count, s->side);
+        hfy_structure_backward_(s, s->side);
         hfy_structure_mix_(s, s->side);
         for (v = 0; v < s->count; v++) ones += s->side[v];
-        for (i = 0; i < s->n_touched; i++) square += s->u[s->touched[i]] * s->u[s->touched[i]];
+        square = hfy_structure_square_(s, (double)s->fresh_unaries);
         for (i = 0; i < s->fresh_unaries; i++) square -= 2 * s->u[s->fresh[i]];
         *pivot = square + ones * ones;
         hfy_structure_mix_(s, s->weight);
@@ -9178,68 +9256,75 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
    that their weights hang on the last digits. */
 HFY_PRIVATE_ void hfy_structure_score_(const hfy_structure_solver_ *s, size_t v, double *score, double *low)
 {
-    const uint32_t *on = s->on + v * s->structure->most;
+    const uint32_t *on = hfy_structure_on_(s, v);
     double u = 0, u_low = 0, rho_low = s->rho - s->rho_high, u_high, product, lost;
     size_t i;
-    for (i = 0; i < s->unaries[v]; i++) {
-        hfy_structure_add_(s->u[on[i]], &u, &u_low);
+    for (i = 0; i < s->vertex[v].unaries; i++) {
+        hfy_base_add_(s->u[on[i]], &u, &u_low);
         u_low += s->u_low[on[i]];
     }
     u_high = (double)(float)u; /* halves of the digits: their products are exact */
     product = s->rho * u;
     lost = ((s->rho_high * u_high - product) + s->rho_high * (u - u_high) + rho_low * u_high) + rho_low * (u - u_high);
-    *score = s->linear[v], *low = s->linear_low[v];
-    hfy_structure_add_(-product, score, low);
+    *score = s->vertex[v].linear;
+    *low = s->vertex[v].low;
+    hfy_base_add_(-product, score, low);
     *low -= lost + s->rho * u_low;
 }
 
-/* s->target: the weights that are best on the affine hull of the active vertices. */
+/* s->side = what the conditions A u = b/rho + kappa still lack at the target; *sum: that of the target's weights.
+   Returns the most that is lacking. */
+HFY_PRIVATE_ double hfy_structure_lack_(hfy_structure_solver_ *s, double *sum)
+{
+    double lack = 0, mean = 0, score, low, first = 0;
+    size_t v;
+    hfy_structure_mix_(s, s->target);
+    for (v = 0, *sum = 0; v < s->count; v++) {
+        hfy_structure_score_(s, v, &score, &low);
+        if (!v) first = score;
+        s->side[v] = ((score - first) + low) / s->rho;
+        mean += s->side[v] / (double)s->count;
+        *sum += s->target[v];
+    }
+    for (v = 0; v < s->count; v++) {
+        s->side[v] -= mean;
+        lack = fabs(s->side[v]) > lack ? fabs(s->side[v]) : lack;
+    }
+    return lack;
+}
+
+/* s->target: the weights that are best on the affine hull of the active vertices, refined while that helps. */
 HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s)
 {
     size_t v, count = s->count;
-    double top = s->linear[0], sum = 0, all = 0, kappa, mean, before = HUGE_VAL, score, first = 0, low;
+    double top = s->vertex[0].linear, sum = 0, all, kappa, lack, before = HUGE_VAL;
     int pass;
     if (count == 1) {
         s->target[0] = 1;
         return;
     }
-    for (v = 1; v < count; v++) top = s->linear[v] > top ? s->linear[v] : top;
+    for (v = 1; v < count; v++) top = s->vertex[v].linear > top ? s->vertex[v].linear : top;
     for (v = 0; v < count; v++) {
         s->ones[v] = 1;
         s->target[v] = 0;
-        s->side[v] = ((s->linear[v] - top) + s->linear_low[v]) / s->rho;
+        s->side[v] = ((s->vertex[v].linear - top) + s->vertex[v].low) / s->rho;
     }
-    hfy_structure_forward_(s, count, s->ones);
-    hfy_structure_backward_(s, count, s->ones);
-    for (v = 0; v < count; v++) all += s->ones[v];
+    all = hfy_structure_invert_(s, s->ones);
     for (pass = 0; pass < HFY_STRUCTURE_PASSES_; pass++) {
-        if (pass) { /* refinement: what the conditions A u = b/rho + kappa still lack, while that shrinks */
-            double lack = 0;
-            hfy_structure_mix_(s, s->target);
-            for (v = 0, mean = sum = 0; v < count; v++) {
-                hfy_structure_score_(s, v, &score, &low);
-                if (!v) first = score;
-                s->side[v] = ((score - first) + low) / s->rho;
-                mean += s->side[v] / (double)count;
-                sum += s->target[v];
-            }
-            for (v = 0; v < count; v++) {
-                s->side[v] -= mean;
-                lack = fabs(s->side[v]) > lack ? fabs(s->side[v]) : lack;
-            }
+        if (pass) {
+            lack = hfy_structure_lack_(s, &sum);
             if (pass > 1 && !(lack < 0.5 * before)) break;
             before = lack;
         }
-        hfy_structure_forward_(s, count, s->side);
-        hfy_structure_backward_(s, count, s->side);
+        hfy_structure_invert_(s, s->side);
         for (v = 0; v < count; v++) sum += s->side[v];
         kappa = (1 - sum) / all;
         for (v = 0; v < count; v++) s->target[v] += s->side[v] + kappa * s->ones[v];
     }
 }
 
-/* Walks to the best weights that are not negative: towards the target until a weight falls to 0, which leaves, and
-   again from there. */
+/* Walks to the best weights that are not negative, and mixes them: towards the target until a weight falls to 0, which
+   leaves, and again from there. */
 HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s)
 {
     for (;;) {
@@ -9250,7 +9335,9 @@ HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s)
             double step;
             if (s->target[v] > 0) continue;
             step = s->weight[v] > 0 ? s->weight[v] / (s->weight[v] - s->target[v]) : 0;
-            if (first == SIZE_MAX || step < reach) first = v, reach = step;
+            if (first < SIZE_MAX && !(step < reach)) continue;
+            first = v;
+            reach = step;
         }
         if (first == SIZE_MAX) break;
         for (v = 0; v < s->count; v++) s->weight[v] += reach * (s->target[v] - s->weight[v]);
@@ -9259,24 +9346,23 @@ HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s)
             if (!(s->target[v] > 0) && !(s->weight[v] > 0) && s->count > 1) hfy_structure_leave_(s, v);
     }
     memcpy(s->weight, s->target, s->count * sizeof *s->weight);
+    hfy_structure_mix_(s, s->weight);
 }
 
 /* Vertices whose weight is rounding leave at the end: derivatives follow from who is left. */
 HFY_PRIVATE_ void hfy_structure_prune_(hfy_structure_solver_ *s)
 {
-    double low = s->linear[0], high = low, dust;
+    double low = s->vertex[0].linear, high = low, dust;
     size_t v, before = s->count;
     for (v = 1; v < s->count; v++) {
-        if (s->linear[v] < low) low = s->linear[v];
-        if (s->linear[v] > high) high = s->linear[v];
+        if (s->vertex[v].linear < low) low = s->vertex[v].linear;
+        if (s->vertex[v].linear > high) high = s->vertex[v].linear;
     }
     dust = 64 * DBL_EPSILON * (1 + (high - low) / s->rho);
     if (dust > 1e-9) dust = 1e-9;
     for (v = s->count; v-- > 0;)
         if (s->weight[v] <= dust && s->count > 1) hfy_structure_leave_(s, v);
-    if (s->count == before) return;
-    hfy_structure_settle_(s);
-    hfy_structure_mix_(s, s->weight);
+    if (s->count < before) hfy_structure_settle_(s);
 }
 
 /* The fresh vertex joins. While it depends on the active ones, u can stay while weight moves to it, which raises the
@@ -9287,19 +9373,19 @@ HFY_PRIVATE_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pi
     while (!(pivot > 0)) {
         double *c = hfy_structure_factor_row_(s, s->count), step = HUGE_VAL;
         size_t v, first = 0;
-        hfy_structure_backward_(s, s->count, c);
-        for (v = 0; v < s->count; v++)
-            if (c[v] > 1e-12 && s->weight[v] / c[v] < step) step = s->weight[v] / c[v], first = v;
+        hfy_structure_backward_(s, c);
+        for (v = 0; v < s->count; v++) {
+            if (!(c[v] > 1e-12 && s->weight[v] / c[v] < step)) continue;
+            step = s->weight[v] / c[v];
+            first = v;
+        }
         if (!(step < HUGE_VAL)) step = 0;
         for (v = 0; v < s->count; v++) s->weight[v] -= step * c[v];
         weight += step;
         hfy_structure_leave_(s, first);
         hfy_structure_border_(s, &pivot);
     }
-    if (s->count == s->room) {
-        s->fault = HFY_STRUCTURE_CROWDED_;
-        return HFY_ERR_CONVERGENCE;
-    }
+    if (s->count == s->room) return hfy_structure_stop_(s, HFY_STRUCTURE_CROWDED_);
     hfy_structure_join_(s, weight, pivot);
     return HFY_OK;
 }
@@ -9308,11 +9394,10 @@ HFY_PRIVATE_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pi
    the others there are, + less -. */
 HFY_PRIVATE_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size_t v, double *infinite)
 {
-    const uint32_t *on = v == SIZE_MAX ? NULL : s->on + v * s->structure->most;
-    size_t i = on ? s->unaries[v] : s->fresh_unaries, end = on ? s->bits[v] : s->fresh_bits;
+    const uint32_t *on = v == SIZE_MAX ? NULL : hfy_structure_on_(s, v);
+    size_t i = on ? s->vertex[v].unaries : s->fresh_unaries, end = on ? s->vertex[v].bits : s->fresh_bits;
     double sum = 0;
-    *infinite = 0;
-    for (; i < end; i++) {
+    for (*infinite = 0; i < end; i++) {
         double raw = s->raw[(on ? on[i] : s->fresh[i]) - s->structure->unaries];
         if (hfy_base_is_finite_(raw))
             sum += raw;
@@ -9322,33 +9407,23 @@ HFY_PRIVATE_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, s
     return sum;
 }
 
-/* SparseMAP of the scores in s->unary and s->raw. Leaves u, the mixture, gap, value and steps; on CONVERGENCE those of
-   the last iterate. */
-HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
+/* Vertices join, the best for the linear part that is left of the objective, until none is better than the mixture. */
+HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s)
 {
-    hfy_status status = hfy_structure_ready_(s);
-    double best = -HUGE_VAL, base = 0, pivot, score, low;
+    double best = -HUGE_VAL, base = s->fresh_linear, pivot, score, low;
     size_t v, i, stalls = 0, same;
-    if (!status) status = hfy_structure_ask_(s);
-    if (status) return status;
-    base = s->fresh_linear;
-    hfy_structure_border_(s, &pivot);
-    hfy_structure_join_(s, 1, pivot);
+    hfy_status status;
     for (;;) {
-        double level = 0, rise = 0, square = 0, fresh, rounding, size = 0;
+        double level = 0, rise = 0, fresh, rounding, size = 0;
         hfy_structure_settle_(s);
-        hfy_structure_mix_(s, s->weight);
         for (v = 0; v < s->count; v++) {
             hfy_structure_score_(s, v, &score, &low);
             level += s->weight[v] * score;
-            rise += s->weight[v] * (s->linear[v] - base);
+            rise += s->weight[v] * (s->vertex[v].linear - base);
         }
-        for (i = 0; i < s->n_touched; i++) square += s->u[s->touched[i]] * s->u[s->touched[i]];
-        rise -= 0.5 * s->rho * square;
-        if (rise > best)
-            best = rise, stalls = 0;
-        else
-            stalls++;
+        rise -= 0.5 * s->rho * hfy_structure_square_(s, 0);
+        stalls = rise > best ? 0 : stalls + 1;
+        if (rise > best) best = rise;
         status = hfy_structure_ask_(s);
         if (status) return status;
         fresh = s->fresh_linear;
@@ -9359,37 +9434,36 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
         size += s->fresh_size + fabs(level);
         s->gap = fresh > level ? fresh - level : 0;
         rounding = 8 * DBL_EPSILON * size;
-        if (fresh - level < -64 * rounding - 1e-12 * s->rho) {
-            s->fault = HFY_STRUCTURE_WORSE_;
-            status = HFY_ERR_CONVERGENCE;
-            break;
-        }
-        if (s->gap <= s->structure->tol || s->gap <= rounding) break;
+        if (fresh - level < -64 * rounding - 1e-12 * s->rho) return hfy_structure_stop_(s, HFY_STRUCTURE_WORSE_);
+        if (s->gap <= s->structure->tol || s->gap <= rounding) return HFY_OK;
         same = hfy_structure_border_(s, &pivot);
-        if (same != SIZE_MAX || stalls >= HFY_STRUCTURE_STALLS_ + s->count) { /* rounding, unless the oracle is wrong */
-            if (s->gap > 64 * rounding + 1e-10 * s->rho) s->fault = HFY_STRUCTURE_WORSE_, status = HFY_ERR_CONVERGENCE;
-            break;
-        }
-        if (s->steps >= s->max_steps) {
-            s->fault = HFY_STRUCTURE_STEPS_;
-            status = HFY_ERR_CONVERGENCE;
-            break;
-        }
+        if (same != SIZE_MAX || stalls >= HFY_STRUCTURE_STALLS_ + s->count) /* rounding, unless the oracle is wrong */
+            return s->gap > 64 * rounding + 1e-10 * s->rho ? hfy_structure_stop_(s, HFY_STRUCTURE_WORSE_) : HFY_OK;
+        if (s->steps >= s->max_steps) return hfy_structure_stop_(s, HFY_STRUCTURE_STEPS_);
         status = hfy_structure_enter_(s, pivot);
-        if (status) break;
+        if (status) return status;
     }
+}
+
+/* SparseMAP of the scores in s->unary and s->raw. Leaves u, the mixture, gap, value and steps; on CONVERGENCE those of
+   the last iterate. */
+HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
+{
+    hfy_status status = hfy_structure_first_(s);
+    double pivot, infinite;
+    size_t v, i;
+    if (status) return status;
+    hfy_structure_border_(s, &pivot);
+    hfy_structure_join_(s, 1, pivot);
+    status = hfy_structure_climb_(s);
+    if (status && status != HFY_ERR_CONVERGENCE) return status;
     hfy_structure_prune_(s);
-    /* bits that all vertices share are 1, whatever the weights sum to */
-    for (i = 0; i < s->n_touched; i++)
-        if (fabs(s->u[s->touched[i]] - 1) <= 4 * DBL_EPSILON) s->u[s->touched[i]] = 1;
     s->value = s->offset;
-    for (v = 0; v < s->count; v++) {
-        double infinite;
-        s->value += s->weight[v] * hfy_structure_parts_score_(s, v, &infinite);
-    }
+    for (v = 0; v < s->count; v++) s->value += s->weight[v] * hfy_structure_parts_score_(s, v, &infinite);
     for (i = 0; i < s->n_touched; i++) {
-        double u = s->u[s->touched[i]];
-        s->value += u * (s->apart[s->touched[i]] - 0.5 * s->rho * u);
+        double *u = s->u + s->touched[i];
+        if (fabs(*u - 1) <= 4 * DBL_EPSILON) *u = 1; /* on in all vertices, whatever the weights sum to */
+        s->value += *u * (s->apart[s->touched[i]] - 0.5 * s->rho * *u);
     }
     return status;
 }
@@ -9398,13 +9472,16 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
    not in that list. */
 HFY_PRIVATE_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t *alone)
 {
-    const uint32_t *on = s->on + v * s->structure->most;
-    size_t i, count = s->unaries[v];
+    const uint32_t *on = hfy_structure_on_(s, v);
+    size_t i, count = s->vertex[v].unaries;
     double more = 0;
     *alone = 0;
     for (i = 0; i < s->fresh_unaries; i++) s->mark[s->fresh[i]] = 1;
     for (i = 0; i < count; i++) {
-        if (!s->mark[on[i]]) more += s->apart[on[i]], ++*alone;
+        if (!s->mark[on[i]]) {
+            more += s->apart[on[i]];
+            ++*alone;
+        }
         s->mark[on[i]] ^= 1;
     }
     for (i = 0; i < s->fresh_unaries; i++) {
@@ -9419,11 +9496,10 @@ HFY_PRIVATE_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, siz
    share does not enter. */
 HFY_PRIVATE_ double hfy_structure_fresh_loss_(hfy_structure_solver_ *s)
 {
-    double loss = 0.5 * s->rho * (double)s->fresh_unaries, own, own_infinite, parts = 0, infinite = 0;
+    double loss = 0.5 * s->rho * (double)s->fresh_unaries, own, own_infinite, in_this, parts = 0, infinite = 0;
     size_t v, i, alone;
     own = hfy_structure_parts_score_(s, SIZE_MAX, &own_infinite);
     for (v = 0; v < s->count; v++) {
-        double in_this;
         loss += s->weight[v] * hfy_structure_apart_(s, v, &alone);
         /* apart: it may be huge, and is 0 among vertices of equal parts */
         parts += s->weight[v] * (hfy_structure_parts_score_(s, v, &in_this) - own);
@@ -9431,8 +9507,7 @@ HFY_PRIVATE_ double hfy_structure_fresh_loss_(hfy_structure_solver_ *s)
     }
     for (i = 0; i < s->n_touched; i++) loss -= 0.5 * s->rho * s->u[s->touched[i]] * s->u[s->touched[i]];
     loss += parts;
-    if (fabs(infinite - own_infinite) > 1e-9)
-        return HUGE_VAL; /* not among the vertices that the infinite scores leave */
+    if (fabs(infinite - own_infinite) > 1e-9) return HUGE_VAL; /* not one that the infinite scores leave */
     return loss > 0 ? loss : 0;
 }
 
@@ -9441,99 +9516,87 @@ HFY_PRIVATE_ void hfy_structure_parts_(const hfy_structure_solver_ *s, const dou
 {
     size_t v, i, n = s->structure->unaries;
     if (s->structure->higher) memset(higher, 0, s->structure->higher * sizeof *higher);
-    for (v = 0; v < s->count; v++) {
-        const uint32_t *on = s->on + v * s->structure->most;
-        for (i = s->unaries[v]; i < s->bits[v]; i++) higher[on[i] - n] += weight[v];
-    }
+    for (v = 0; v < s->count; v++)
+        for (i = s->vertex[v].unaries; i < s->vertex[v].bits; i++) higher[hfy_structure_on_(s, v)[i] - n] += weight[v];
 }
 
 /* The cotangent of the weights from that of u: s->side = (H^-1 - H^-1 1 1^T H^-1 / 1.H^-1 1) A du / rho. */
 HFY_PRIVATE_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const double *du)
 {
-    double all = 0, sum = 0;
+    double all, sum;
     size_t v, i;
     for (v = 0; v < s->count; v++) {
-        const uint32_t *on = s->on + v * s->structure->most;
+        const uint32_t *on = hfy_structure_on_(s, v);
         s->ones[v] = 1;
         s->side[v] = 0;
-        for (i = 0; i < s->unaries[v]; i++) s->side[v] += du[on[i]];
+        for (i = 0; i < s->vertex[v].unaries; i++) s->side[v] += du[on[i]];
     }
     if (s->count == 1) {
         s->side[0] = 0;
         return;
     }
-    hfy_structure_forward_(s, s->count, s->ones);
-    hfy_structure_backward_(s, s->count, s->ones);
-    hfy_structure_forward_(s, s->count, s->side);
-    hfy_structure_backward_(s, s->count, s->side);
-    for (v = 0; v < s->count; v++) all += s->ones[v], sum += s->side[v];
+    all = hfy_structure_invert_(s, s->ones);
+    sum = hfy_structure_invert_(s, s->side);
     for (v = 0; v < s->count; v++) s->side[v] = (s->side[v] - s->ones[v] * (sum / all)) / s->rho;
 }
 
 /* --- the public functions --- */
 
+/* The message for a status that the solver came back with, if it is an error. */
 HFY_PRIVATE_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status, const hfy_structure_solver_ *s)
 {
-    size_t most = s->structure->most, bits = s->structure->unaries + s->structure->higher;
-    switch (s->fault) {
-    case HFY_STRUCTURE_MASKED_:
-        return hfy_base_fail_(work, status, "unary: every vertex has a bit that is masked by -infinity");
-    case HFY_STRUCTURE_MANY_:
-        return hfy_base_fail_(work, status, "a list of bits is longer than structure->most, %z", most);
-    case HFY_STRUCTURE_RANGE_:
-        return hfy_base_fail_(work, status, "a list names a bit that the structure has not; it has %z", bits);
-    case HFY_STRUCTURE_TWICE_: return hfy_base_fail_(work, status, "a list names one bit twice");
-    case HFY_STRUCTURE_WORSE_:
-        return hfy_base_fail_(work, status, "structure->oracle: its answer is not its best; the gap is %g", s->gap);
-    case HFY_STRUCTURE_STEPS_:
-        return hfy_base_fail_(work, status, "structure->max_steps: the gap is still %g after %z steps", s->gap,
-                              s->steps);
-    case HFY_STRUCTURE_CROWDED_:
-        return hfy_base_fail_(work, status, "structure->max_active: the gap is still %g with %z vertices", s->gap,
-                              s->count);
-    case HFY_STRUCTURE_FINE_: break;
-    }
-    return hfy_base_fail_(work, status,
-                          "unary or higher: scores should be finite or -infinity, and their sums within the range of "
-                          "double");
+    static const char *const text[] = {
+        "unary or higher: scores should be finite or -infinity, and their sums within the range of double",
+        "unary: every vertex has a bit that is masked by -infinity",
+        "a list of bits is longer than structure->most, %z",
+        "a list names a bit that the structure has not; it has %z",
+        "a list names one bit twice",
+        "structure->oracle: its answer is not its best; the gap is %g",
+        "structure->max_steps: the gap is still %g after %z steps",
+        "structure->max_active: the gap is still %g with %z vertices"};
+    const hfy_structure *t = s->structure;
+    if (!status) return HFY_OK;
+    if (s->fault < HFY_STRUCTURE_WORSE_)
+        return hfy_base_fail_(work, status, text[s->fault],
+                              s->fault == HFY_STRUCTURE_MANY_ ? t->most : t->unaries + t->higher);
+    return hfy_base_fail_(work, status, text[s->fault], s->gap,
+                          s->fault == HFY_STRUCTURE_STEPS_ ? s->steps : s->count);
 }
 
-/* What the four functions on scores begin with: checks, scratch, a copy of the scores. missing: the first array that is
-   NULL. */
-HFY_PRIVATE_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double *rho, const double *unary,
+/* What the functions on scores begin with: checks, scratch for `room` vertices (0: as many as the structure says), a
+   copy of the scores. missing: the first array that is NULL. */
+HFY_PRIVATE_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double rho, const double *unary,
                                              const double *higher, const char *missing, size_t room,
                                              hfy_structure_solver_ *s, hfy_work *work)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_status status;
-    if (!structure) return hfy_base_fail_(work, HFY_ERR_ARG, "structure is NULL");
-    status = hfy_structure_check_(structure, "structure->", work);
-    if (!status) status = hfy_structure_check_rho_(rho, work);
-    if (!status && !unary) missing = "unary";
-    if (!status && missing) status = hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", missing);
+    hfy_status status = hfy_base_null_(work, structure ? NULL : "structure");
+    if (!status) status = hfy_structure_check_(structure, "structure->", work);
     if (status) return status;
-    if (!room) room = hfy_structure_room_(structure);
-    hfy_structure_plan_(&arena, structure, room, s);
-    status = hfy_base_reserve_(work, &arena);
+    if (!(rho >= 0 && hfy_base_is_finite_(rho)))
+        return hfy_base_should_(work, "", "rho", rho, "above 0 and finite, or 0 for 1");
+    status = hfy_base_null_(work, unary ? missing : "unary");
+    while (hfy_base_layout_(&arena, work, &status))
+        hfy_structure_plan_(&arena, structure, room ? room : hfy_structure_room_(structure), s);
     if (status) return status;
-    hfy_structure_plan_(&arena, structure, room, s);
-    s->rho = *rho;
+    s->rho = hfy_base_default_(rho, 1);
     memcpy(s->unary, unary, structure->unaries * sizeof *unary);
-    if (structure->higher && higher)
-        memcpy(s->raw, higher, structure->higher * sizeof *higher);
-    else if (structure->higher)
-        memset(s->raw, 0, structure->higher * sizeof *s->raw);
+    if (!structure->higher) return HFY_OK;
+    memset(s->raw, 0, structure->higher * sizeof *s->raw);
+    if (higher) memcpy(s->raw, higher, structure->higher * sizeof *higher);
     return HFY_OK;
 }
 
 /* The list of vertex v, or of the fresh one (SIZE_MAX), ascending. */
 HFY_PRIVATE_ void hfy_structure_list_(hfy_structure_solver_ *s, size_t v, size_t *on)
 {
-    size_t i, bits = s->structure->unaries + s->structure->higher, have = v == SIZE_MAX ? s->fresh_bits : s->bits[v];
-    const uint32_t *from = v == SIZE_MAX ? NULL : s->on + v * s->structure->most;
+    const uint32_t *from = v == SIZE_MAX ? NULL : hfy_structure_on_(s, v);
+    size_t i, bits = s->structure->unaries + s->structure->higher, have = from ? s->vertex[v].bits : s->fresh_bits;
     for (i = 0; i < have; i++) s->mark[from ? from[i] : s->fresh[i]] = 1;
-    for (i = 0; i < bits; i++)
-        if (s->mark[i]) s->mark[i] = 0, *on++ = i;
+    for (i = 0; i < bits; i++) {
+        if (s->mark[i]) *on++ = i;
+        s->mark[i] = 0;
+    }
 }
 
 HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const double *unary, const double *higher,
@@ -9541,26 +9604,33 @@ HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const doubl
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_structure_solver_ s;
-    double rho = 1;
-    hfy_status status = hfy_structure_begin_(structure, &rho, unary, higher, NULL, 1, &s, w);
+    hfy_status status = hfy_structure_begin_(structure, 1, unary, higher, NULL, 1, &s, w);
+    if (!status) status = hfy_structure_failed_(w, hfy_structure_first_(&s), &s);
     if (!status) {
-        status = hfy_structure_ready_(&s);
-        if (!status) status = hfy_structure_ask_(&s);
-        if (status) {
-            status = hfy_structure_failed_(w, status, &s);
-        } else {
-            size_t i, n = structure->unaries;
-            double sum = 0;
-            for (i = 0; i < s.fresh_bits; i++) {
-                double v = s.fresh[i] < n ? unary[s.fresh[i]] : s.raw[s.fresh[i] - n];
-                sum += v;
-            }
-            if (score) *score = sum;
-            if (count) *count = s.fresh_bits;
-            if (on) hfy_structure_list_(&s, SIZE_MAX, on);
-        }
+        size_t i, n = structure->unaries;
+        double sum = 0;
+        for (i = 0; i < s.fresh_bits; i++) sum += s.fresh[i] < n ? unary[s.fresh[i]] : s.raw[s.fresh[i] - n];
+        if (score) *score = sum;
+        if (count) *count = s.fresh_bits;
+        if (on) hfy_structure_list_(&s, SIZE_MAX, on);
     }
     return hfy_base_close_(w, &local, status);
+}
+
+HFY_PRIVATE_ void hfy_structure_answer_(hfy_structure_solver_ *s, hfy_structure_answer *answer)
+{
+    size_t v;
+    if (answer->unary) memcpy(answer->unary, s->u, s->structure->unaries * sizeof *s->u);
+    if (answer->higher) hfy_structure_parts_(s, s->weight, answer->higher);
+    answer->value = s->value;
+    answer->gap = s->gap;
+    answer->steps = s->steps;
+    answer->vertices = s->count;
+    for (v = 0; v < hfy_base_min_(s->count, answer->room); v++) {
+        if (answer->weight) answer->weight[v] = s->weight[v];
+        if (answer->count) answer->count[v] = s->vertex[v].bits;
+        if (answer->on) hfy_structure_list_(s, v, answer->on + v * s->structure->most);
+    }
 }
 
 HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rho, const double *unary,
@@ -9568,26 +9638,35 @@ HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rh
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_structure_solver_ s;
-    hfy_status status = hfy_structure_begin_(structure, &rho, unary, higher, answer ? NULL : "answer", 0, &s, w);
-    size_t v;
-    if (!status) {
+    hfy_status status = hfy_structure_begin_(structure, rho, unary, higher, answer ? NULL : "answer", 0, &s, w);
+    if (!status && answer) {
         status = hfy_structure_run_(&s);
-        if (answer && (!status || status == HFY_ERR_CONVERGENCE)) {
-            if (answer->unary) memcpy(answer->unary, s.u, structure->unaries * sizeof *s.u);
-            if (answer->higher) hfy_structure_parts_(&s, s.weight, answer->higher);
-            answer->value = s.value;
-            answer->gap = s.gap;
-            answer->steps = s.steps;
-            answer->vertices = s.count;
-            for (v = 0; v < hfy_base_min_(s.count, answer->room); v++) {
-                if (answer->weight) answer->weight[v] = s.weight[v];
-                if (answer->count) answer->count[v] = s.bits[v];
-                if (answer->on) hfy_structure_list_(&s, v, answer->on + v * structure->most);
-            }
-        }
-        if (status) status = hfy_structure_failed_(w, status, &s);
+        if (!status || status == HFY_ERR_CONVERGENCE) hfy_structure_answer_(&s, answer);
+        status = hfy_structure_failed_(w, status, &s);
     }
     return hfy_base_close_(w, &local, status);
+}
+
+/* The active vertices of an answer, and their factor. du stood in for the scores: they are 0. */
+HFY_PRIVATE_ hfy_status hfy_structure_restore_(hfy_structure_solver_ *s, size_t vertices, const size_t *count,
+                                               const size_t *on, hfy_work *work)
+{
+    size_t v, n = s->structure->unaries, m = s->structure->higher;
+    double pivot;
+    memset(s->mark, 0, n + m);
+    if (m) memset(s->part, 0, m * sizeof *s->part);
+    memset(s->unary, 0, n * sizeof *s->unary);
+    memset(s->u, 0, n * sizeof *s->u);
+    s->count = s->n_touched = 0;
+    for (v = 0; v < vertices; v++) {
+        hfy_status status = hfy_structure_take_list_(s, on + v * s->structure->most, count[v]);
+        if (status) return hfy_structure_failed_(work, status, s);
+        hfy_structure_border_(s, &pivot);
+        if (!(pivot > 0))
+            return hfy_base_fail_(work, HFY_ERR_SINGULAR, "on: vertex %z depends on those before it", v);
+        hfy_structure_join_(s, 1, pivot);
+    }
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
@@ -9598,38 +9677,15 @@ HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho,
     hfy_structure_solver_ s;
     const char *missing = !count ? "count" : !on ? "on" : NULL;
     hfy_status status = HFY_OK;
-    size_t v;
-    double pivot;
     if (!vertices || (structure && vertices > hfy_base_plus_(structure->unaries, 1)))
         status = hfy_base_fail_(w, HFY_ERR_ARG, "vertices is %z; it should be at least 1 and at most unaries + 1",
                                 vertices);
-    if (!status) /* du stands in for the scores: a vertex's own part of the cotangent is its score */
-        status = hfy_structure_begin_(structure, &rho, du, NULL, missing, vertices, &s, w);
-    if (!status) {
-        memset(s.mark, 0, structure->unaries + structure->higher);
-        if (structure->higher) memset(s.part, 0, structure->higher * sizeof *s.part);
-        memset(s.unary, 0, structure->unaries * sizeof *s.unary);
-        memset(s.u, 0, structure->unaries * sizeof *s.u);
-        s.count = s.n_touched = 0;
-        for (v = 0; v < vertices && !status; v++) {
-            status = hfy_structure_take_list_(&s, on + v * structure->most, count[v]);
-            if (status) {
-                status = hfy_structure_failed_(w, status, &s);
-                break;
-            }
-            hfy_structure_border_(&s, &pivot);
-            if (!(pivot > 0))
-                status = hfy_base_fail_(w, HFY_ERR_SINGULAR, "on: vertex %z depends on those before it", v);
-            else
-                hfy_structure_join_(&s, 1, pivot);
-        }
-    }
+    if (!status) status = hfy_structure_begin_(structure, rho, du, NULL, missing, vertices, &s, w);
+    if (!status) status = hfy_structure_restore_(&s, vertices, count, on, w);
     if (!status) {
         hfy_structure_weights_vjp_(&s, du);
-        if (d_unary) { /* may be du */
-            hfy_structure_mix_(&s, s.side);
-            memcpy(d_unary, s.u, structure->unaries * sizeof *s.u);
-        }
+        hfy_structure_mix_(&s, s.side);
+        if (d_unary) memcpy(d_unary, s.u, structure->unaries * sizeof *s.u); /* may be du */
         if (d_higher) hfy_structure_parts_(&s, s.side, d_higher);
     }
     return hfy_base_close_(w, &local, status);
@@ -9642,21 +9698,39 @@ HFY_API hfy_status hfy_structure_loss(const hfy_structure *structure, double rho
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_structure_solver_ s;
     const char *missing = !on && count ? "on" : !loss ? "loss" : NULL;
-    hfy_status status = hfy_structure_begin_(structure, &rho, unary, higher, missing, 0, &s, w);
-    if (!status) {
-        status = hfy_structure_run_(&s);
-        if (status) status = hfy_structure_failed_(w, status, &s);
-    }
+    hfy_status status = hfy_structure_begin_(structure, rho, unary, higher, missing, 0, &s, w);
+    if (!status) status = hfy_structure_failed_(w, hfy_structure_run_(&s), &s);
     if (!status) {
         status = hfy_structure_take_list_(&s, on, count);
-        if (!status)
-            *loss = hfy_structure_fresh_loss_(&s);
-        else if (s.fault == HFY_STRUCTURE_MASKED_)
-            *loss = HUGE_VAL, status = HFY_OK;
-        else
-            status = hfy_structure_failed_(w, status, &s);
+        if (!status || s.fault == HFY_STRUCTURE_MASKED_) {
+            *loss = status ? HUGE_VAL : hfy_structure_fresh_loss_(&s);
+            status = HFY_OK;
+        }
+        status = hfy_structure_failed_(w, status, &s);
     }
     return hfy_base_close_(w, &local, status);
+}
+
+/* How much the list in s->fresh is ahead of the best other vertex at the scores less rho where the list is on. */
+HFY_PRIVATE_ hfy_status hfy_structure_lead_(hfy_structure_solver_ *s, const size_t *on, size_t count, double *slack)
+{
+    hfy_status status = hfy_structure_ready_(s);
+    double pivot, own_infinite, infinite, own;
+    size_t i, alone;
+    *slack = -HUGE_VAL;
+    if (status) return status;
+    status = hfy_structure_take_list_(s, on, count);
+    if (status) return s->fault == HFY_STRUCTURE_MASKED_ && count ? HFY_OK : status; /* masked: never the solution */
+    for (i = 0; i < s->fresh_unaries; i++) s->c[s->fresh[i]] -= s->rho;
+    hfy_structure_border_(s, &pivot);
+    hfy_structure_join_(s, 1, pivot);
+    status = hfy_structure_ask_(s); /* its answer replaces the list */
+    if (status) return status;
+    own = hfy_structure_parts_score_(s, 0, &own_infinite) - hfy_structure_parts_score_(s, SIZE_MAX, &infinite);
+    own += hfy_structure_apart_(s, 0, &alone);
+    own -= s->rho * (double)alone;
+    if (!(own_infinite < infinite)) *slack = own < 0 ? own : 0;
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double rho, const double *unary,
@@ -9666,33 +9740,10 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_structure_solver_ s;
     const char *missing = !on && count ? "on" : !slack ? "slack" : NULL;
-    hfy_status status = hfy_structure_begin_(structure, &rho, unary, higher, missing, 1, &s, w);
-    double pivot, own_infinite, infinite;
-    size_t i, alone;
-    if (!status) {
-        status = hfy_structure_ready_(&s);
-        if (!status) status = hfy_structure_take_list_(&s, on, count);
-        if (status && s.fault == HFY_STRUCTURE_MASKED_ && s.fresh_bits == count && count) {
-            *slack = -HUGE_VAL; /* a masked bit: never the solution */
-            return hfy_base_close_(w, &local, HFY_OK);
-        }
-        for (i = 0; !status && i < s.fresh_unaries; i++) s.c[s.fresh[i]] -= rho;
-        if (!status) {
-            hfy_structure_border_(&s, &pivot);
-            hfy_structure_join_(&s, 1, pivot);
-            status = hfy_structure_ask_(&s); /* its answer replaces the list */
-        }
-        if (status) {
-            status = hfy_structure_failed_(w, status, &s);
-        } else {
-            double own = hfy_structure_parts_score_(&s, 0, &own_infinite) -
-                         hfy_structure_parts_score_(&s, SIZE_MAX, &infinite);
-            own += hfy_structure_apart_(&s, 0, &alone);
-            own -= rho * (double)alone;
-            *slack = own < 0 ? own : 0;
-            if (own_infinite < infinite) *slack = -HUGE_VAL;
-        }
-    }
+    hfy_status status = hfy_structure_begin_(structure, rho, unary, higher, missing, 1, &s, w);
+    double value;
+    if (!status) status = hfy_structure_failed_(w, hfy_structure_lead_(&s, on, count, &value), &s);
+    if (!status) *slack = value;
     return hfy_base_close_(w, &local, status);
 }
 
@@ -9700,13 +9751,14 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
 #undef HFY_STRUCTURE_STALLS_
 #undef HFY_STRUCTURE_PIVOT_
 #undef HFY_STRUCTURE_PASSES_
+#undef HFY_STRUCTURE_STEP_
 
 #endif /* HFY_HAS_STRUCTURE_ */
 
 #ifdef HFY_HAS_SEP_
 /* ------------------------------------------------------------------------------------------------------------------
    >>sep.impl   from scores to weights: rows x n in, rows x n out
-   May call: base, simd, structure.
+   May call: base, simd, structure if it is there.
    Numerics: every threshold is solved in double and in distances from the maximum, d_i = max(theta) - theta_i, never
    in the scores themselves, so large scores lose nothing. Only scores within the margin can get weight: a row is
    first cut down to that window. Newton's method starts right of the root of a convex increasing function and walks
@@ -9737,9 +9789,11 @@ typedef enum hfy_sep_method_ {
     HFY_SEP_BY_STRUCTURE_ /* SparseMAP */
 } hfy_sep_method_;
 
-/* One row's arrays, and its solution as a list. */
 #define HFY_SEP_SHARE_ 16384 /* scores that are worth a thread */
 
+struct hfy_structure_solver_;
+
+/* One row's arrays, and its solution as a list. */
 typedef struct hfy_sep_scratch_ {
     const hfy_simd_ *simd;
     size_t *index;  /* n */
@@ -9751,12 +9805,22 @@ typedef struct hfy_sep_scratch_ {
     hfy_real *row;  /* n: a prediction of its own (`plus`, losses) */
     size_t count;   /* entries of the list */
     double top;     /* the largest score of the row; of kinds by rank and boxes, once solved, a score near the edge */
-    double root;    /* NORM: its t */
-    void *structured;             /* scratch of a SparseMAP solver: the most that a link needs */
-    hfy_structure sequence;       /* SEQUENCE_KSUBSETS as a structure */
-    hfy_structure_solver_ solver; /* the last one that was solved */
-    hfy_structure_solver_ failed; /* that of the first row without an answer */
+    double root;    /* NORM: its t; SparseMAP: Omega* */
+    /* SparseMAP: the solver of the last row, that of the first row without an answer (or NULL), the most that a link
+       needs beside them, the first link's number of higher-order scores; SEQUENCE_KSUBSETS as a structure */
+    struct hfy_structure_solver_ *solver, *failed;
+    void *structured;
+    size_t structured_bytes, higher;
+    hfy_structure sequence;
 } hfy_sep_scratch_;
+
+/* What a vector-Jacobian product of one row takes: theta and y = its prediction (each may be NULL where a kind does not
+   need it), v; and gives: out = J^T v, or nothing if that is NULL; it may be v, or y. */
+typedef struct hfy_sep_row_ {
+    const hfy_real *theta, *y, *v;
+    hfy_real *out;
+    size_t n, row;
+} hfy_sep_row_;
 
 HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep)
 {
@@ -9767,14 +9831,12 @@ HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep)
 HFY_PRIVATE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep)
 {
     hfy_sep full = *sep;
-    if (!(full.k > 0) && !(full.k < 0) && !hfy_base_is_nan_(full.k)) full.k = 1;
-    if (!(full.alpha > 0) && !(full.alpha < 0) && !hfy_base_is_nan_(full.alpha)) full.alpha = 1.5;
-    if (!(full.gamma > 0) && !(full.gamma < 0) && !hfy_base_is_nan_(full.gamma)) full.gamma = 2;
-    if (!(full.degree > 0) && !(full.degree < 0) && !hfy_base_is_nan_(full.degree)) full.degree = 3;
-    if (!(full.rho > 0) && !(full.rho < 0) && !hfy_base_is_nan_(full.rho)) full.rho = 1;
-    if (full.kind != HFY_SEP_KSUBSETS && full.kind != HFY_SEP_SEQUENCE_KSUBSETS && full.kind != HFY_SEP_ARGMAX)
-        full.k = 1;
-    if (full.kind == HFY_SEP_SPARSEMAX) full.rho = 1; /* a box of sum 1 once it has bounds */
+    int counts = sep->kind == HFY_SEP_KSUBSETS || sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_ARGMAX;
+    full.k = counts ? hfy_base_default_(sep->k, 1) : 1;
+    full.alpha = hfy_base_default_(sep->alpha, 1.5);
+    full.gamma = hfy_base_default_(sep->gamma, 2);
+    full.degree = hfy_base_default_(sep->degree, 3);
+    full.rho = sep->kind == HFY_SEP_SPARSEMAX ? 1 : hfy_base_default_(sep->rho, 1); /* its box has sum 1 */
     return full;
 }
 
@@ -9786,12 +9848,10 @@ HFY_PRIVATE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full)
     case HFY_SEP_ENTMAX:
         if (hfy_base_is_pos_inf_(full->alpha)) return HFY_SEP_BY_TIES_;
         if (full->alpha > 2) return HFY_SEP_BY_STEEP_;
-        if (full->alpha < 2) {
-            if (full->alpha < 1 || full->alpha > 1.5) return HFY_SEP_BY_TSALLIS_;
-            return full->alpha < 1.5 ? (full->alpha > 1 ? HFY_SEP_BY_TSALLIS_ : HFY_SEP_BY_SOFTMAX_)
-                                     : HFY_SEP_BY_SQUARE_;
-        }
-        return HFY_SEP_BY_LINE_;
+        if (full->alpha >= 2) return HFY_SEP_BY_LINE_;
+        if (full->alpha < 1 || full->alpha > 1.5) return HFY_SEP_BY_TSALLIS_;
+        if (full->alpha >= 1.5) return HFY_SEP_BY_SQUARE_;
+        return full->alpha > 1 ? HFY_SEP_BY_TSALLIS_ : HFY_SEP_BY_SOFTMAX_;
     case HFY_SEP_NORMMAX:
         if (hfy_base_is_pos_inf_(full->gamma)) return HFY_SEP_BY_MAXNORM_;
         if (full->gamma > 2 || full->gamma < 2) return full->gamma > 1 ? HFY_SEP_BY_NORM_ : HFY_SEP_BY_TIES_;
@@ -9803,15 +9863,19 @@ HFY_PRIVATE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full)
     case HFY_SEP_POWER: return HFY_SEP_BY_POWER_;
     case HFY_SEP_EXP: return HFY_SEP_BY_EXP_;
     case HFY_SEP_ARGMAX: return HFY_SEP_BY_TOP_;
-    case HFY_SEP_UNIFORM: return HFY_SEP_BY_UNIFORM_;
+    default: return HFY_SEP_BY_UNIFORM_;
     }
-    return HFY_SEP_BY_UNIFORM_;
 }
 
 HFY_PRIVATE_ int hfy_sep_is_list_(const hfy_sep *full)
 {
     return !full->plus && hfy_sep_method_of_(full) >= HFY_SEP_BY_LINE_;
 }
+
+/* --- structured kinds: SparseMAP of a row; the solver keeps the mixture, the value and the gap --- */
+
+#ifdef HFY_HAS_STRUCTURE_
+#define HFY_IF_STRUCTURE_(call) call
 
 /* The structure of a structured kind; a sequence is made in *sequence. */
 HFY_PRIVATE_ const hfy_structure *hfy_sep_structure_of_(const hfy_sep *full, size_t n, hfy_structure *sequence)
@@ -9850,59 +9914,244 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, 
     return HFY_OK;
 }
 
-/* Checks a separation for rows of n (and its chain of `plus`); `where` begins its members' names: "sep->". */
-HFY_PRIVATE_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n, const char *where, hfy_work *work)
+/* Takes a solver from s->structured or, while that is NULL, only counts; its structure may be s->sequence. One solver
+   that failed stays as it is for the message. */
+HFY_PRIVATE_ hfy_status hfy_sep_plan_structure_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s)
 {
-    size_t links = 0;
-    for (; sep; sep = sep->plus) {
-        hfy_sep full = hfy_sep_resolve_(sep);
-        if (++links > 64) return hfy_base_fail_(work, HFY_ERR_ARG, "%splus: a chain of more than 64, or a ring", where);
-        if ((unsigned)full.kind > HFY_SEP_UNIFORM)
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_sep_kind", where,
-                                  (size_t)full.kind);
-        if (full.kind == HFY_SEP_ENTMAX && !(full.alpha > 0))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%salpha is %g; it should be above 0", where, full.alpha);
-        if (full.kind == HFY_SEP_NORMMAX && !(full.gamma >= 1))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%sgamma is %g; it should be at least 1", where, full.gamma);
-        if (full.kind == HFY_SEP_POWER && !(full.degree > 1 && hfy_base_is_finite_(full.degree)))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%sdegree is %g; it should be above 1 and finite", where,
-                                  full.degree);
-        if ((full.kind == HFY_SEP_KSUBSETS || hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_) &&
-            !(full.rho > 0 && hfy_base_is_finite_(full.rho)))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%srho is %g; it should be above 0 and finite", where, full.rho);
-        if (full.kind == HFY_SEP_KSUBSETS && !(full.k > 0 && full.k <= (double)n))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be above 0 and at most n, %z", where, full.k,
-                                  n);
-        if ((full.kind == HFY_SEP_ARGMAX || full.kind == HFY_SEP_SEQUENCE_KSUBSETS) &&
-            !(full.k >= 1 && full.k <= (double)n && !(floor(full.k) < full.k)))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be a whole number from 1 to n, %z", where,
-                                  full.k, n);
-        if (hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_) {
-            hfy_status status = hfy_sep_check_structure_(&full, n, where, work);
-            if (status) return status;
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    const hfy_structure *structure = hfy_sep_structure_of_(full, n, &s->sequence);
+    hfy_structure_solver_ counted, *two;
+    arena.base = (unsigned char *)s->structured;
+    two = HFY_TAKE_(&arena, hfy_structure_solver_, 2);
+    s->solver = two ? two + (s->failed == two) : NULL;
+    hfy_structure_plan_(&arena, structure, hfy_structure_room_(structure), s->solver ? s->solver : &counted);
+    if (arena.used > s->structured_bytes) s->structured_bytes = arena.used;
+    s->higher = structure->higher;
+    return HFY_OK;
+}
+
+/* The solver for rows of n, with the higher-order scores in place. */
+HFY_PRIVATE_ hfy_structure_solver_ *hfy_sep_solver_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s)
+{
+    size_t i;
+    hfy_sep_plan_structure_(full, n, s);
+    s->solver->rho = full->rho;
+    for (i = 0; i < s->higher; i++)
+        s->solver->raw[i] = full->transitions ? (double)full->transitions[i] : full->transition;
+    return s->solver;
+}
+
+HFY_PRIVATE_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_sep_scratch_ *s)
+{
+    hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
+    hfy_status status;
+    size_t i;
+    for (i = 0; i < n; i++) solver->unary[i] = (double)theta[i];
+    status = hfy_structure_run_(solver);
+    if (status) return status;
+    s->root = solver->value;
+    for (i = 0, s->count = 0; i < n; i++) {
+        if (!(solver->u[i] > 0)) continue;
+        s->index[s->count] = i;
+        s->weight[s->count++] = solver->u[i];
+    }
+    return HFY_OK;
+}
+
+/* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is
+   told by projecting onto it; with them only vertices can be valued, and those the oracle finds when it is made to. */
+HFY_PRIVATE_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
+                                                  hfy_sep_scratch_ *s)
+{
+    hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
+    double square = 0, sum = 0, largest = 0, force;
+    size_t i;
+    int vertex = 1, plain = 1, inside = 1, sequence = full->kind == HFY_SEP_SEQUENCE_KSUBSETS;
+    hfy_status status;
+    for (i = 0; i < n; i++) {
+        double v = (double)y[i];
+        square += v * v;
+        sum += v;
+        if (fabs(v) > 1e-6 && fabs(v - 1) > 1e-6) vertex = 0;
+        if (v < -1e-6 || v > 1 + 1e-6) inside = 0;
+    }
+    for (i = 0; i < s->higher; i++) {
+        double raw = fabs(solver->raw[i]);
+        if (raw > 0) plain = 0;
+        if (hfy_base_is_finite_(raw) && raw > largest) largest = raw;
+    }
+    *value = HUGE_VAL;
+    if (!inside || (sequence && fabs(sum - full->k) > 1e-6 * full->k)) return HFY_OK;
+    if (!vertex && !plain) return HFY_ERR_UNSUPPORTED;
+    *value = 0.5 * full->rho * square;
+    if (sequence) { /* every such y is in the hull */
+        for (i = 0; !plain && i + 1 < n; i++)
+            if (hfy_base_is_finite_(solver->raw[i]) && (double)y[i] > 0.5 && (double)y[i + 1] > 0.5)
+                *value -= solver->raw[i];
+        return HFY_OK;
+    }
+    if (plain) {
+        for (i = 0; i < n; i++) solver->unary[i] = full->rho * (double)y[i];
+        status = hfy_structure_run_(solver);
+        if (status) return status;
+        for (i = 0; i < n; i++)
+            if (fabs(solver->u[i] - (double)y[i]) > 1e-6) *value = HUGE_VAL;
+        return HFY_OK;
+    }
+    force = 1 + 2 * largest * (double)solver->structure->most; /* more than all parts together can score */
+    for (i = 0; i < n; i++) solver->unary[i] = (double)y[i] > 0.5 ? force : -force;
+    status = hfy_structure_first_(solver);
+    if (status) return status;
+    for (i = 0; i < solver->fresh_unaries; i++) inside &= (double)y[solver->fresh[i]] > 0.5;
+    for (; i < solver->fresh_bits; i++) *value -= solver->raw[solver->fresh[i] - n];
+    if (!inside || fabs(sum - (double)solver->fresh_unaries) > 1e-6 * (double)n) *value = HUGE_VAL;
+    return HFY_OK;
+}
+
+/* Omega of a row or, with theta, its loss against y: the prediction is then in s->row, the mixture in the solver. */
+HFY_PRIVATE_ hfy_status hfy_sep_structured_value_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y,
+                                                  size_t n, double *value, hfy_sep_scratch_ *s)
+{
+    const hfy_structure_solver_ *solver = s->solver;
+    double sum = 0, omega, infinite;
+    size_t i, v;
+    int same = 1, masked = 0;
+    hfy_status status;
+    if (!theta) return hfy_sep_structured_omega_(full, y, n, value, s);
+    for (i = 0; i < n && same; i++) same = !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
+    *value = 0;
+    if (same) return HFY_OK;
+    for (i = 0; i < n; i++) { /* Omega* less theta.y in differences of scores, before the solver is used again */
+        double u = solver->u[i], t = (double)y[i];
+        if (hfy_base_is_neg_inf_((double)theta[i]))
+            masked |= t < 0 || t > 0;
+        else
+            sum += (u - t) * solver->apart[i] - 0.5 * full->rho * u * u;
+    }
+    for (v = 0; v < solver->count; v++) sum += solver->weight[v] * hfy_structure_parts_score_(solver, v, &infinite);
+    status = hfy_sep_structured_omega_(full, y, n, &omega, s);
+    if (status) return status;
+    if (hfy_base_is_nan_(sum)) return HFY_ERR_UNSUPPORTED;
+    *value = masked || hfy_base_is_pos_inf_(omega) ? HUGE_VAL : sum + omega;
+    if (!(*value > 0)) *value = 0;
+    return HFY_OK;
+}
+
+/* As hfy_sep_link_vjp_, from the mixture that the solver still holds. Overwrites s->weight. */
+HFY_PRIVATE_ hfy_status hfy_sep_structured_vjp_(const hfy_sep_row_ *row, const hfy_sep_grad *grad, hfy_sep_scratch_ *s)
+{
+    hfy_structure_solver_ *solver = s->solver;
+    size_t i, j;
+    for (i = 0; i < row->n; i++) s->weight[i] = (double)row->v[i];
+    hfy_structure_weights_vjp_(solver, s->weight);
+    hfy_structure_mix_(solver, solver->side);
+    for (i = 0; row->out && i < row->n; i++) row->out[i] = (hfy_real)solver->u[i];
+    for (j = 0; j < solver->count; j++)
+        for (i = solver->vertex[j].unaries; i < solver->vertex[j].bits; i++) {
+            if (grad->transition) *grad->transition += solver->side[j];
+            if (grad->transitions) grad->transitions[hfy_structure_on_(solver, j)[i] - row->n] += solver->side[j];
         }
-        if (hfy_sep_has_bounds_(&full)) {
-            size_t r, i, bound_rows = full.bound_stride ? rows : hfy_base_min_(rows, 1);
-            if (full.bound_stride && full.bound_stride < n)
-                return hfy_base_fail_(work, HFY_ERR_ARG, "%sbound_stride is %z; it should be 0 or at least n, %z",
-                                      where, full.bound_stride, n);
-            if (!hfy_base_fits_(bound_rows, full.bound_stride, sizeof(double)))
-                return hfy_base_fail_(work, HFY_ERR_ARG, "%sbound_stride is %z: %z rows of it cannot exist", where,
-                                      full.bound_stride, rows);
-            for (r = 0; r < bound_rows; r++)
-                for (i = 0; i < n; i++) {
-                    size_t at = r * full.bound_stride + i;
-                    double low = full.lower ? full.lower[at] : 0;
-                    double high = full.upper ? full.upper[at] : full.kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL;
-                    if (!(low >= 0 && low <= high && hfy_base_is_finite_(low)))
-                        return hfy_base_fail_(
-                            work, HFY_ERR_ARG,
-                            "%sbounds: those of entry %z in row %z are %g and %g; 0 <= lower <= upper should hold",
-                            where, i, r, low, high);
-                }
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ hfy_status hfy_sep_unsolved_(hfy_work *work, const char *what, size_t row,
+                                          const hfy_structure_solver_ *solver)
+{
+    return hfy_base_fail_(work, HFY_ERR_CONVERGENCE,
+                          "%s %z: SparseMAP %s; the gap is still %g after %z steps, with %z vertices", what, row,
+                          solver->fault == HFY_STRUCTURE_STEPS_     ? "met structure->max_steps"
+                          : solver->fault == HFY_STRUCTURE_CROWDED_ ? "met structure->max_active"
+                                                                    : "got an answer that is not the best",
+                          solver->gap, solver->steps, solver->count);
+}
+#else /* never called: such kinds do not pass the check */
+#define HFY_IF_STRUCTURE_(call) HFY_ERR_UNSUPPORTED
+
+HFY_PRIVATE_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, const char *where, hfy_work *work)
+{
+    (void)full;
+    (void)n;
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%skind needs the room structure: define HFY_ONLY_STRUCTURE",
+                          where);
+}
+#endif
+
+/* --- checks --- */
+
+/* A row's bounds, or NULL: 0 and cap. */
+HFY_PRIVATE_ const double *hfy_sep_lower_(const hfy_sep *full, size_t row)
+{
+    return full->lower ? full->lower + row * full->bound_stride : NULL;
+}
+
+HFY_PRIVATE_ const double *hfy_sep_upper_(const hfy_sep *full, size_t row)
+{
+    return full->upper ? full->upper + row * full->bound_stride : NULL;
+}
+
+HFY_PRIVATE_ double hfy_sep_cap_(const hfy_sep *full) { return full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL; }
+
+HFY_PRIVATE_ hfy_status hfy_sep_check_bounds_(const hfy_sep *full, size_t rows, size_t n, const char *where,
+                                              hfy_work *work)
+{
+    size_t r, i, bound_rows = full->bound_stride ? rows : hfy_base_min_(rows, 1);
+    if (full->bound_stride && full->bound_stride < n)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sbound_stride is %z; it should be 0 or at least n, %z", where,
+                              full->bound_stride, n);
+    if (!hfy_base_fits_(bound_rows, full->bound_stride, sizeof(double)))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sbound_stride is %z: %z rows of it cannot exist", where,
+                              full->bound_stride, rows);
+    for (r = 0; r < bound_rows; r++) {
+        const double *lower = hfy_sep_lower_(full, r), *upper = hfy_sep_upper_(full, r);
+        for (i = 0; i < n; i++) {
+            double low = lower ? lower[i] : 0, high = upper ? upper[i] : hfy_sep_cap_(full);
+            if (!(low >= 0 && low <= high && hfy_base_is_finite_(low)))
+                return hfy_base_fail_(
+                    work, HFY_ERR_ARG,
+                    "%sbounds: those of entry %z in row %z are %g and %g; 0 <= lower <= upper should hold", where, i, r,
+                    low, high);
         }
     }
     return HFY_OK;
+}
+
+/* Checks one link for rows of n. */
+HFY_PRIVATE_ hfy_status hfy_sep_check_link_(const hfy_sep *full, size_t rows, size_t n, const char *where,
+                                            hfy_work *work)
+{
+    const int structured = full->kind == HFY_SEP_SEQUENCE_KSUBSETS || full->kind == HFY_SEP_SPARSEMAP;
+    if ((unsigned)full->kind > HFY_SEP_UNIFORM)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_sep_kind", where,
+                              (size_t)full->kind);
+    if (full->kind == HFY_SEP_ENTMAX && !(full->alpha > 0))
+        return hfy_base_should_(work, where, "alpha", full->alpha, "above 0");
+    if (full->kind == HFY_SEP_NORMMAX && !(full->gamma >= 1))
+        return hfy_base_should_(work, where, "gamma", full->gamma, "at least 1");
+    if (full->kind == HFY_SEP_POWER && !(full->degree > 1 && hfy_base_is_finite_(full->degree)))
+        return hfy_base_should_(work, where, "degree", full->degree, "above 1 and finite");
+    if ((full->kind == HFY_SEP_KSUBSETS || structured) && !(full->rho > 0 && hfy_base_is_finite_(full->rho)))
+        return hfy_base_should_(work, where, "rho", full->rho, "above 0 and finite");
+    if (!(full->k > 0 && full->k <= (double)n) && full->kind == HFY_SEP_KSUBSETS)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be above 0 and at most n, %z", where, full->k,
+                              n);
+    if (!(full->k >= 1 && full->k <= (double)n && full->k <= floor(full->k)) && full->kind != HFY_SEP_KSUBSETS)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be a whole number from 1 to n, %z", where,
+                              full->k, n);
+    if (structured) return hfy_sep_check_structure_(full, n, where, work);
+    return hfy_sep_has_bounds_(full) ? hfy_sep_check_bounds_(full, rows, n, where, work) : HFY_OK;
+}
+
+/* Checks a separation for rows of n (and its chain of `plus`); `where` begins its members' names: "sep->". */
+HFY_PRIVATE_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n, const char *where, hfy_work *work)
+{
+    hfy_status status = HFY_OK;
+    size_t links = 0;
+    for (; sep && !status; sep = sep->plus) {
+        hfy_sep full = hfy_sep_resolve_(sep);
+        if (++links > 64) return hfy_base_fail_(work, HFY_ERR_ARG, "%splus: a chain of more than 64, or a ring", where);
+        status = hfy_sep_check_link_(&full, rows, n, where, work);
+    }
+    return status;
 }
 
 /* Takes the arrays that any link of the chain needs. own_row: a prediction is wanted besides the caller's array. */
@@ -9910,16 +10159,12 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
                                 int own_row, hfy_sep_scratch_ *s)
 {
     int list = 0, sorts = 0, powers = 0, bounds = 0, plus = sep->plus != NULL;
-    size_t structured = 0;
+    memset(s, 0, sizeof *s);
+    s->simd = simd;
     for (; sep; sep = sep->plus) {
         hfy_sep full = hfy_sep_resolve_(sep);
         hfy_sep_method_ method = hfy_sep_method_of_(&full);
-        if (method == HFY_SEP_BY_STRUCTURE_) {
-            hfy_base_arena_ alone = {NULL, 0, 0};
-            const hfy_structure *structure = hfy_sep_structure_of_(&full, n, &s->sequence);
-            hfy_structure_plan_(&alone, structure, hfy_structure_room_(structure), &s->solver);
-            if (alone.used > structured) structured = alone.used;
-        }
+        if (method == HFY_SEP_BY_STRUCTURE_) (void)HFY_IF_STRUCTURE_(hfy_sep_plan_structure_(&full, n, s));
         list |= method >= HFY_SEP_BY_LINE_;
         sorts |= method == HFY_SEP_BY_STEEP_ || method == HFY_SEP_BY_MAXNORM_ || method == HFY_SEP_BY_TOP_ ||
                  method == HFY_SEP_BY_BOX_;
@@ -9934,10 +10179,7 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
     s->power = HFY_TAKE_(arena, double, powers ? n : 0);
     s->sum = HFY_TAKE_(arena, double, plus ? n : 0);
     s->row = HFY_TAKE_(arena, hfy_real, plus || own_row ? n : 0);
-    s->structured = hfy_base_take_(arena, structured, 1);
-    s->simd = simd;
-    s->count = 0;
-    s->top = 0;
+    s->structured = hfy_base_take_(arena, s->structured_bytes, 1);
 }
 
 /* --- the row as a whole --- */
@@ -9995,22 +10237,25 @@ HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s)
     for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
 }
 
+/* A step of Newton's method down to `next`; 0: there is none, or it was the last. */
+HFY_PRIVATE_ int hfy_sep_down_(double *x, double next)
+{
+    double before = *x;
+    if (!(next < before)) return 0;
+    *x = next;
+    return before - next > 4e-16 * before;
+}
+
 /* The t with sum (t - d)_+^2 = 1. */
 HFY_PRIVATE_ double hfy_sep_cone_root_(hfy_sep_scratch_ *s)
 {
-    double t = hfy_sep_mean_(s->weight, s->count) + 1 / sqrt((double)s->count), sums[3], next;
+    double t = hfy_sep_mean_(s->weight, s->count) + 1 / sqrt((double)s->count), sums[3];
     int step;
     if (t > 1) t = 1;
     for (step = 0; step < 200; step++) {
         s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
         s->simd->below(s->weight, s->count, t, sums);
-        next = t - (sums[2] - 1) / (2 * sums[1]);
-        if (!(next < t)) break;
-        if (t - next <= 4e-16 * t) {
-            t = next;
-            break;
-        }
-        t = next;
+        if (!hfy_sep_down_(&t, t - (sums[2] - 1) / (2 * sums[1]))) break;
     }
     s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
     return t;
@@ -10020,26 +10265,21 @@ HFY_PRIVATE_ double hfy_sep_cone_root_(hfy_sep_scratch_ *s)
    = s b_i^(1/a), b_i = 1 - a s^-a d_i. Convex in s for a > 0 (walk down), concave for a < 0 (walk up from 1/n). */
 HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha)
 {
-    double a = alpha - 1, n = (double)s->count, big, sums[2], u = 0;
+    double a = alpha - 1, n = (double)s->count, big = 1 / n, sums[2], u, next, before;
     int step;
     if (a > 0) {
         big = exp(log1p(a * hfy_sep_mean_(s->weight, s->count) + expm1(-a * log(n))) / a); /* Jensen */
         if (!(big < 1)) big = 1;
-    } else {
-        big = 1 / n;
     }
     for (step = 0; step < 200; step++) {
-        double next;
         u = a * exp(-a * log(big));
         if (a > 0) s->count = s->simd->keep_below(s->weight, s->index, s->count, 1 / u);
         s->simd->powers(s->weight, s->count, u, 1 / a, s->power, sums);
         next = big - (big * sums[0] - 1) / sums[1];
         if (a > 0 ? !(next < big) : !(next > big)) break;
-        if (fabs(next - big) <= 4e-16 * big) {
-            big = next;
-            break;
-        }
+        before = big;
         big = next;
+        if (fabs(next - before) <= 4e-16 * before) break;
     }
     s->simd->powers(s->weight, s->count, a * exp(-a * log(big)), 1 / a, s->weight, sums); /* the scale big drops out */
 }
@@ -10049,7 +10289,7 @@ HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha)
    difference of two stored distances, so entry k meets itself at exactly 0, whatever a compiler fuses or keeps wide. */
 HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
 {
-    double a = alpha - 1, *sorted = s->sorted, edge, u, ua = 0, next, g, slope;
+    double a = alpha - 1, *sorted = s->sorted, edge, u, ua, next, g, slope;
     size_t lo = 0, hi = s->count, i;
     int step;
     memcpy(sorted, s->weight, s->count * sizeof *sorted);
@@ -10067,23 +10307,15 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
     u = 1 / (double)(lo + 1);
     for (step = 0; step < 200; step++) {
         ua = pow(u, a);
-        g = u - 1, slope = 1;
+        g = u - 1;
+        slope = 1;
         for (i = 0; i < lo; i++) {
             double rise = edge - sorted[i], p = rise > 0 ? pow(ua + a * rise, 1 / a) : u; /* ties: u^a may underflow */
             g += p;
             slope += p > u ? pow(u / p, a - 1) : 1;
         }
         next = u - g / slope;
-        if (!(next < u)) break;
-        if (!(next > 0)) {
-            u = 0;
-            break;
-        }
-        if (u - next <= 4e-16 * u) {
-            u = next;
-            break;
-        }
-        u = next;
+        if (!hfy_sep_down_(&u, next > 0 || !(next < u) ? next : 0) || !(u > 0)) break;
     }
     ua = pow(u, a);
     for (i = 0; i < s->count; i++) {
@@ -10096,20 +10328,14 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha)
    entry t so that nothing underflows as gamma -> 1. (HFY Algorithm 4 with its exponent mended, eq. 30-33) */
 HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma)
 {
-    double a = gamma - 1, e = gamma / a, sums[2], next;
+    double a = gamma - 1, e = gamma / a, sums[2];
     double t = hfy_sep_mean_(s->weight, s->count) + exp(-log((double)s->count) / e);
     int step;
     if (t > 1) t = 1;
     for (step = 0; step < 200; step++) {
         s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
         s->simd->powers(s->weight, s->count, 1 / t, e, s->power, sums);
-        next = t - (t * pow(sums[0], 1 / e) - 1) * pow(sums[0], 1 / gamma) / sums[1];
-        if (!(next < t)) break;
-        if (t - next <= 4e-16 * t) {
-            t = next;
-            break;
-        }
-        t = next;
+        if (!hfy_sep_down_(&t, t - (t * pow(sums[0], 1 / e) - 1) * pow(sums[0], 1 / gamma) / sums[1])) break;
     }
     s->root = t;
     s->simd->powers(s->weight, s->count, 1 / t, 1 / a, s->weight, sums);
@@ -10131,25 +10357,14 @@ HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s)
     for (i = 0; i < s->count; i++) s->weight[i] = s->weight[i] <= edge ? 1 : 0;
 }
 
-/* The k largest scores of s->weight: everything above the k-th, and of those equal to it the first. */
+/* The k largest scores of s->weight, of equal ones the first. */
 HFY_PRIVATE_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s)
 {
-    double kth = s->top;
-    size_t i, kept = 0, equal = k;
+    size_t i;
     if (k > s->count) return HFY_ERR_ARG;
-    if (k > 1) {
-        memcpy(s->sorted, s->weight, s->count * sizeof *s->sorted);
-        kth = hfy_base_kth_largest_(s->sorted, s->count, k);
-        for (i = 0; i < s->count; i++) equal -= s->weight[i] > kth;
-    }
-    s->top = kth;
-    for (i = 0; i < s->count && kept < k; i++) {
-        if (s->weight[i] < kth || (!(s->weight[i] > kth) && !equal)) continue;
-        if (!(s->weight[i] > kth)) equal--;
-        s->index[kept++] = s->index[i];
-    }
-    for (i = 0; i < kept; i++) s->weight[i] = 1;
-    s->count = kept;
+    s->top = hfy_base_largest_(s->weight, s->count, k, s->index, s->index, s->sorted);
+    for (i = 0; i < k; i++) s->weight[i] = 1;
+    s->count = k;
     return HFY_OK;
 }
 
@@ -10183,13 +10398,9 @@ HFY_PRIVATE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const d
         size_t free_count = 0;
         double sum = -budget, lost = 0;
         for (i = 0; i < n; i++) {
-            double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau, part;
-            double term = y >= high ? high : y <= low ? low : v[i];
+            double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau;
             free_count += y < high && y > low;
-            next = sum + term;
-            part = next - sum;
-            lost += (sum - (next - part)) + (term - part);
-            sum = next;
+            hfy_base_add_(y >= high ? high : y <= low ? low : v[i], &sum, &lost);
         }
         next = free_count ? (sum + lost) / (double)free_count : tau;
         stands = !(next < tau) && !(next > tau);
@@ -10200,6 +10411,19 @@ HFY_PRIVATE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const d
         double snap = 4e-16 * (fabs(v[i]) + fabs(tau)); /* exact bounds make exact retrieval */
         v[i] = y >= high ? high : y <= low ? low : y >= high - snap ? high : y <= low + snap ? low : y;
     }
+}
+
+/* Keeps the entries of the list that are above 0. */
+HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s)
+{
+    size_t i, kept = 0;
+    for (i = 0; i < s->count; i++) {
+        if (!(s->weight[i] > 0)) continue;
+        s->weight[kept] = s->weight[i];
+        s->index[kept++] = s->index[i];
+    }
+    s->count = kept;
+    return HFY_OK;
 }
 
 /* k-subsets without bounds, from the scores in s->weight: only those within rho of the ceil(k)-th best can be
@@ -10216,21 +10440,19 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
         double above = weight[i] - kth;
         size_t near = above > -rho, one = above >= rho;
         sorted[entries] = one ? HUGE_VAL : above; /* asked once: `above` may be wider than what is stored */
-        index[entries] = index[i], weight[kept] = above / rho;
-        entries += near, ones += one, kept += near - one;
+        index[entries] = index[i];
+        weight[kept] = above / rho;
+        entries += near;
+        ones += one;
+        kept += near - one;
     }
     s->count = kept;
     k -= (double)ones;
     hfy_sep_box_(s, NULL, NULL, 1, k, k < 1 ? -k : -1); /* the weight of the ceil(k)-th best is -tau */
-    for (i = 0, kept = 0, count = 0; i < entries; i++) {
-        double y = sorted[i] < HUGE_VAL ? weight[count++] : 1;
-        if (!(y > 0)) continue;
-        sorted[kept] = y;
-        index[kept++] = index[i];
-    }
-    memcpy(weight, sorted, kept * sizeof *weight);
-    s->count = kept;
-    return HFY_OK;
+    for (i = 0, kept = 0; i < entries; i++) sorted[i] = sorted[i] < HUGE_VAL ? weight[kept++] : 1;
+    memcpy(weight, sorted, entries * sizeof *weight);
+    s->count = entries;
+    return hfy_sep_keep_(s);
 }
 
 /* The least of the scores in s->sorted (m of them, which get lost) that as a threshold is not below the root: at it the
@@ -10262,12 +10484,10 @@ HFY_PRIVATE_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const double *lowe
 HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                          hfy_sep_scratch_ *s)
 {
-    const double *lower = full->lower ? full->lower + row * full->bound_stride : NULL;
-    const double *upper = full->upper ? full->upper + row * full->bound_stride : NULL;
-    const double *low = lower, *high = upper;
-    double budget = full->k, cap = full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL, forgiven = 1e-9 * budget;
+    const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row), *low = lower, *high = upper;
+    double budget = full->k, cap = hfy_sep_cap_(full), forgiven = 1e-9 * budget;
     double floor_sum = 0, cap_sum = 0, largest = upper ? 0 : cap, reach, near_by, sums[2], *weight = s->weight;
-    size_t i, kept = 0, count = 0;
+    size_t i, count = 0;
     for (i = 0; i < n; i++) {
         double v = (double)theta[i];
         if (hfy_base_is_neg_inf_(v)) {
@@ -10286,7 +10506,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
         if (lower) s->low[i] = lower[s->index[i]];
         if (upper) s->high[i] = up;
     }
-    if (count < n) low = lower ? s->low : NULL, high = upper ? s->high : NULL;
+    if (count < n && lower) low = s->low;
+    if (count < n && upper) high = s->high;
     s->count = count;
     if (floor_sum > budget + forgiven || cap_sum < budget - forgiven) return HFY_ERR_INFEASIBLE;
     if (floor_sum >= budget || cap_sum <= budget) { /* rounding of repeated subtraction is forgiven */
@@ -10305,160 +10526,14 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
         }
         hfy_sep_box_(s, low, high, cap, budget, -reach);
     }
-    if (lower) { /* the masked ones come back into their places */
-        memcpy(s->low, weight, count * sizeof *s->low);
+    if (lower && count < n) { /* the masked ones come back into their places */
         memcpy(s->high, lower, n * sizeof *s->high);
-        for (i = 0; i < count; i++) s->high[s->index[i]] = s->low[i];
-        for (i = 0; i < n; i++)
-            if (s->high[i] > 0) {
-                weight[kept] = s->high[i];
-                s->index[kept++] = i;
-            }
-    } else {
-        for (i = 0; i < count; i++)
-            if (weight[i] > 0) {
-                weight[kept] = weight[i];
-                s->index[kept++] = s->index[i];
-            }
+        for (i = 0; i < count; i++) s->high[s->index[i]] = weight[i];
+        memcpy(weight, s->high, n * sizeof *weight);
+        for (i = 0; i < n; i++) s->index[i] = i;
+        s->count = n;
     }
-    s->count = kept;
-    return HFY_OK;
-}
-
-/* --- structured kinds --- */
-
-/* The solver for rows of n, with the higher-order scores in place. */
-HFY_PRIVATE_ hfy_structure_solver_ *hfy_sep_solver_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s)
-{
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    const hfy_structure *structure = hfy_sep_structure_of_(full, n, &s->sequence);
-    size_t i;
-    arena.base = (unsigned char *)s->structured;
-    hfy_structure_plan_(&arena, structure, hfy_structure_room_(structure), &s->solver);
-    s->solver.rho = full->rho;
-    for (i = 0; i < structure->higher; i++)
-        s->solver.raw[i] = full->transitions ? (double)full->transitions[i] : full->transition;
-    return &s->solver;
-}
-
-/* SparseMAP of a row; the solver keeps the mixture, the value and the gap. */
-HFY_PRIVATE_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_sep_scratch_ *s)
-{
-    hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
-    hfy_status status;
-    size_t i;
-    for (i = 0; i < n; i++) solver->unary[i] = (double)theta[i];
-    status = hfy_structure_run_(solver);
-    if (status) return status;
-    for (i = 0, s->count = 0; i < n; i++) {
-        if (!(solver->u[i] > 0)) continue;
-        s->index[s->count] = i;
-        s->weight[s->count++] = solver->u[i];
-    }
-    return HFY_OK;
-}
-
-/* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is
-   told by projecting onto it; with them only vertices can be valued, and those the oracle finds when it is made to. */
-HFY_PRIVATE_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
-                                                  hfy_sep_scratch_ *s)
-{
-    hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
-    double square = 0, sum = 0, largest = 0, far = 0, force;
-    size_t i, m = solver->structure->higher;
-    int vertex = 1, plain = 1, inside = 1, sequence = full->kind == HFY_SEP_SEQUENCE_KSUBSETS;
-    hfy_status status;
-    for (i = 0; i < n; i++) {
-        double v = (double)y[i];
-        square += v * v;
-        sum += v;
-        if (fabs(v) > 1e-6 && fabs(v - 1) > 1e-6) vertex = 0;
-        if (v < -1e-6 || v > 1 + 1e-6) inside = 0;
-    }
-    for (i = 0; i < m; i++) {
-        if (solver->raw[i] > 0 || solver->raw[i] < 0) plain = 0;
-        if (hfy_base_is_finite_(solver->raw[i]) && fabs(solver->raw[i]) > largest) largest = fabs(solver->raw[i]);
-    }
-    *value = HUGE_VAL;
-    if (!inside || (sequence && fabs(sum - full->k) > 1e-6 * full->k)) return HFY_OK;
-    if (!vertex && !plain) return HFY_ERR_UNSUPPORTED;
-    *value = 0.5 * full->rho * square;
-    if (sequence) { /* every such y is in the hull */
-        for (i = 0; !plain && i + 1 < n; i++)
-            if (hfy_base_is_finite_(solver->raw[i]) && (double)y[i] > 0.5 && (double)y[i + 1] > 0.5)
-                *value -= solver->raw[i];
-        return HFY_OK;
-    }
-    if (plain) {
-        for (i = 0; i < n; i++) solver->unary[i] = full->rho * (double)y[i];
-        status = hfy_structure_run_(solver);
-        for (i = 0; !status && i < n; i++)
-            if (fabs(solver->u[i] - (double)y[i]) > far) far = fabs(solver->u[i] - (double)y[i]);
-        if (!status && far > 1e-6) *value = HUGE_VAL;
-        return status;
-    }
-    force = 1 + 2 * largest * (double)solver->structure->most; /* more than all parts together can score */
-    for (i = 0; i < n; i++) solver->unary[i] = (double)y[i] > 0.5 ? force : -force;
-    status = hfy_structure_ready_(solver);
-    if (!status) status = hfy_structure_ask_(solver);
-    if (status) return status;
-    for (i = 0; i < solver->fresh_bits; i++) {
-        size_t bit = solver->fresh[i];
-        if (i < solver->fresh_unaries)
-            sum -= 1, inside &= (double)y[bit] > 0.5;
-        else
-            *value -= solver->raw[bit - n];
-    }
-    if (!inside || fabs(sum) > 1e-6 * (double)n) *value = HUGE_VAL;
-    return HFY_OK;
-}
-
-/* The loss of a row against y; the prediction stands in s->row, and the mixture in the solver. */
-HFY_PRIVATE_ hfy_status hfy_sep_structured_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y,
-                                                 size_t n, double *value, hfy_sep_scratch_ *s)
-{
-    hfy_structure_solver_ *solver = &s->solver;
-    double sum = 0, omega, infinite;
-    size_t i, v;
-    int same = 1, masked = 0;
-    hfy_status status;
-    for (i = 0; i < n && same; i++) same = !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
-    *value = 0;
-    if (same) return HFY_OK;
-    for (i = 0; i < n; i++) { /* Omega* less theta.y in differences of scores, before the solver is used again */
-        double u = solver->u[i], t = (double)y[i];
-        if (hfy_base_is_neg_inf_((double)theta[i]))
-            masked |= t < 0 || t > 0;
-        else
-            sum += (u - t) * solver->apart[i] - 0.5 * full->rho * u * u;
-    }
-    for (v = 0; v < solver->count; v++) sum += solver->weight[v] * hfy_structure_parts_score_(solver, v, &infinite);
-    status = hfy_sep_structured_omega_(full, y, n, &omega, s);
-    if (status) return status;
-    if (hfy_base_is_nan_(sum)) return HFY_ERR_UNSUPPORTED;
-    *value = masked || hfy_base_is_pos_inf_(omega) ? HUGE_VAL : sum + omega;
-    if (!(*value > 0)) *value = 0;
-    return HFY_OK;
-}
-
-/* out = J^T v (may be v, or NULL) from the mixture that the solver still holds; adds to what is not NULL of the others.
-   Overwrites s->weight. */
-HFY_PRIVATE_ void hfy_sep_structured_vjp_(const hfy_real *v, size_t n, hfy_real *out, double *d_transition,
-                                          double *d_transitions, hfy_sep_scratch_ *s)
-{
-    hfy_structure_solver_ *solver = &s->solver;
-    size_t i, j;
-    for (i = 0; i < n; i++) s->weight[i] = (double)v[i];
-    hfy_structure_weights_vjp_(solver, s->weight);
-    hfy_structure_mix_(solver, solver->side);
-    for (i = 0; out && i < n; i++) out[i] = (hfy_real)solver->u[i];
-    for (j = 0; j < solver->count; j++) {
-        const uint32_t *on = solver->on + j * solver->structure->most;
-        for (i = solver->unaries[j]; i < solver->bits[j]; i++) {
-            if (d_transition) *d_transition += solver->side[j];
-            if (d_transitions) d_transitions[on[i] - n] += solver->side[j];
-        }
-    }
+    return hfy_sep_keep_(s);
 }
 
 /* --- one row --- */
@@ -10468,21 +10543,11 @@ HFY_PRIVATE_ void hfy_sep_structured_vjp_(const hfy_real *v, size_t n, hfy_real 
 HFY_PRIVATE_ double hfy_sep_link_margin_(const hfy_sep *full)
 {
     if (hfy_sep_has_bounds_(full)) return HUGE_VAL;
-    switch (full->kind) {
-    case HFY_SEP_SPARSEMAX: return 1;
-    case HFY_SEP_ENTMAX: return full->alpha > 1 ? 1 / (full->alpha - 1) : HUGE_VAL;
-    case HFY_SEP_NORMMAX: return full->gamma > 1 ? 1 : 0;
-    case HFY_SEP_KSUBSETS: return full->rho;
-    case HFY_SEP_ARGMAX: return 0;
-    case HFY_SEP_SEQUENCE_KSUBSETS:
-    case HFY_SEP_SPARSEMAP:
-    case HFY_SEP_SOFTMAX:
-    case HFY_SEP_IDENTITY:
-    case HFY_SEP_POWER:
-    case HFY_SEP_EXP:
-    case HFY_SEP_UNIFORM: break;
-    }
-    return HUGE_VAL;
+    if (full->kind == HFY_SEP_SPARSEMAX) return 1;
+    if (full->kind == HFY_SEP_ENTMAX && full->alpha > 1) return 1 / (full->alpha - 1);
+    if (full->kind == HFY_SEP_NORMMAX) return full->gamma > 1 ? 1 : 0;
+    if (full->kind == HFY_SEP_KSUBSETS) return full->rho;
+    return full->kind == HFY_SEP_ARGMAX ? 0 : HUGE_VAL;
 }
 
 /* Solves a window: s->index ascending, s->weight the distances from the top below the margin; kinds on the k-th best:
@@ -10528,47 +10593,51 @@ HFY_PRIVATE_ int hfy_sep_by_rank_(const hfy_sep *full)
     return method == HFY_SEP_BY_TOP_ || (method == HFY_SEP_BY_BOX_ && !hfy_sep_has_bounds_(full));
 }
 
-/* The scores that can get weight: among the k best or, with a margin, above tau. The k-th best of the maxima of
-   disjoint parts is no better than the k-th best of all, and where the maxima alone fill the budget, tau lies higher
-   still; so most of a long row is passed over without a selection. The parts: those of the pass for the maximum (tops),
-   or chunks. */
-HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hfy_real *tops, double k, double margin,
+/* Bounds from below for the k-th best: the largest of disjoint parts, those of the pass for the maximum (tops) or
+   chunks, into s->sorted. Returns how many. */
+HFY_PRIVATE_ size_t hfy_sep_part_tops_(const hfy_real *theta, size_t n, const hfy_real *tops, size_t up,
                                        hfy_sep_scratch_ *s)
 {
-    size_t i, m = 0, up = (size_t)ceil(k), chunk = 4 * up < n ? n / (4 * up) & ~(size_t)15 : 0;
-    double *weight = s->weight, bar, v, sums[2];
+    size_t i, m = 0, chunk = 4 * up < n ? n / (4 * up) & ~(size_t)15 : 0;
     if (2 * up <= s->simd->lanes) {
         for (i = 0; i < s->simd->lanes && i < n; i++)
             if (!hfy_base_is_neg_inf_((double)tops[i])) s->sorted[m++] = (double)tops[i];
-    } else {
-        if (chunk > 256) chunk = 256;
-        for (i = 0; chunk && i < n; i += chunk) {
-            v = (double)s->simd->max(theta + i, hfy_base_min_(chunk, n - i), NULL);
-            if (!hfy_base_is_neg_inf_(v)) s->sorted[m++] = v;
-        }
+        return m;
     }
-    if (m >= up) {
-        const size_t *index = s->index;
-        double step = margin;
-        memcpy(weight, s->sorted, m * sizeof *weight);
-        bar = hfy_base_kth_largest_(weight, m, up) - margin;
-        for (i = 0; margin > 0 && i < 4; i++) { /* tau >= bar; four halvings */
-            step *= 0.5;
-            s->simd->clip(s->sorted, NULL, NULL, margin, m, bar + step, sums);
-            if (sums[0] >= k * margin * (1 + 1e-12)) bar += step;
+    if (chunk > 256) chunk = 256;
+    for (i = 0; chunk && i < n; i += chunk) {
+        s->sorted[m] = (double)s->simd->max(theta + i, hfy_base_min_(chunk, n - i), NULL);
+        m += !hfy_base_is_neg_inf_(s->sorted[m]);
+    }
+    return m;
+}
+
+/* The scores that can get weight: among the k best or, with a margin, above tau. The k-th best of the maxima of
+   disjoint parts is no better than the k-th best of all, and where the maxima alone fill the budget, tau lies higher
+   still; so most of a long row is passed over without a selection. */
+HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hfy_real *tops, double k, double margin,
+                                       hfy_sep_scratch_ *s)
+{
+    size_t i, up = (size_t)ceil(k), m = hfy_sep_part_tops_(theta, n, tops, up, s), *index = s->index;
+    double *weight = s->weight, bar, step = margin, sums[2];
+    if (m < up) { /* too few parts: all scores */
+        for (i = 0, s->count = 0; i < n; i++) {
+            if (hfy_base_is_neg_inf_((double)theta[i])) continue;
+            index[s->count] = i;
+            weight[s->count++] = (double)theta[i];
         }
-        bar = (s->top - bar) * (1 + 1e-15) + DBL_MIN;
-        m = s->count = s->simd->window(theta, n, (hfy_real)s->top, bar, s->index, weight);
-        for (i = 0; i < m; i++) weight[i] = (double)theta[index[i]];
         return;
     }
-    for (i = 0, m = 0; i < n; i++) {
-        v = (double)theta[i];
-        if (hfy_base_is_neg_inf_(v)) continue;
-        s->index[m] = i;
-        weight[m++] = v;
+    memcpy(weight, s->sorted, m * sizeof *weight);
+    bar = hfy_base_kth_largest_(weight, m, up) - margin;
+    for (i = 0; margin > 0 && i < 4; i++) { /* tau >= bar; four halvings */
+        step *= 0.5;
+        s->simd->clip(s->sorted, NULL, NULL, margin, m, bar + step, sums);
+        if (sums[0] >= k * margin * (1 + 1e-12)) bar += step;
     }
-    s->count = m;
+    bar = (s->top - bar) * (1 + 1e-15) + DBL_MIN;
+    m = s->count = s->simd->window(theta, n, (hfy_real)s->top, bar, index, weight);
+    for (i = 0; i < m; i++) weight[i] = (double)theta[index[i]];
 }
 
 /* Solves one row of a list kind; `row` chooses its bounds. theta is only read. */
@@ -10580,13 +10649,13 @@ HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta
     double margin = hfy_sep_link_margin_(full);
     if (status) return status;
     if (hfy_sep_has_bounds_(full)) return hfy_sep_bounded_(full, theta, n, row, s);
-    if (hfy_sep_method_of_(full) == HFY_SEP_BY_STRUCTURE_) return hfy_sep_structured_(full, theta, n, s);
-    if (hfy_sep_by_rank_(full)) {
+    if (hfy_sep_method_of_(full) == HFY_SEP_BY_STRUCTURE_)
+        return HFY_IF_STRUCTURE_(hfy_sep_structured_(full, theta, n, s));
+    if (margin > DBL_MAX) margin = DBL_MAX;
+    if (hfy_sep_by_rank_(full))
         hfy_sep_rank_window_(theta, n, tops, full->k, margin, s);
-    } else {
-        s->count = s->simd->window(theta, n, (hfy_real)s->top, margin < DBL_MAX ? margin : DBL_MAX, s->index,
-                                   s->weight);
-    }
+    else
+        s->count = s->simd->window(theta, n, (hfy_real)s->top, margin, s->index, s->weight);
     return hfy_sep_solve_(full, s);
 }
 
@@ -10598,15 +10667,14 @@ HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch
     size_t i, kept = 0;
     if (!s->count) return HFY_ERR_ARG;
     for (i = 1, s->top = s->weight[0]; i < s->count; i++) s->top = s->weight[i] > s->top ? s->weight[i] : s->top;
-    if (!hfy_sep_by_rank_(full)) {
-        for (i = 0; i < s->count; i++) {
-            double d = s->top - s->weight[i];
-            if (!(d < margin || !(d > 0))) continue;
-            s->index[kept] = s->index[i];
-            s->weight[kept++] = d;
-        }
-        s->count = kept;
+    if (hfy_sep_by_rank_(full)) return hfy_sep_solve_(full, s);
+    for (i = 0; i < s->count; i++) {
+        double d = s->top - s->weight[i];
+        if (!(d < margin || !(d > 0))) continue;
+        s->index[kept] = s->index[i];
+        s->weight[kept++] = d;
     }
+    s->count = kept;
     return hfy_sep_solve_(full, s);
 }
 
@@ -10638,7 +10706,6 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     hfy_status status;
     size_t i, m = 0;
-    double sum;
     if (log_scale) *log_scale = 0;
     if (full->plus) {
         const hfy_sep *link;
@@ -10663,22 +10730,19 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
     status = hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
     if (status) return status;
     switch (method) {
-    case HFY_SEP_BY_SOFTMAX_:
-        sum = s->simd->softmax(theta, n, (hfy_real)s->top, y);
-        s->simd->scale(y, n, 1 / sum);
-        break;
+    case HFY_SEP_BY_SOFTMAX_: s->simd->scale(y, n, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, y)); break;
     case HFY_SEP_BY_UNIFORM_:
         for (i = 0; i < n; i++) m += !hfy_base_is_neg_inf_((double)theta[i]);
         for (i = 0; i < n; i++) y[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : (hfy_real)(1 / (double)m);
         break;
     case HFY_SEP_BY_EXP_:
-        if (!log_scale && s->top > log(HFY_REAL_MAX_)) return HFY_ERR_UNSUPPORTED;
         if (log_scale) {
             *log_scale = s->top;
             s->simd->softmax(theta, n, (hfy_real)s->top, y);
-        } else {
-            s->simd->exp(theta, n, y);
+            break;
         }
+        if (s->top > log(HFY_REAL_MAX_)) return HFY_ERR_UNSUPPORTED;
+        s->simd->exp(theta, n, y);
         break;
     default: return hfy_sep_elementwise_(full, theta, n, y);
     }
@@ -10699,8 +10763,9 @@ HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const
                                    size_t n, size_t row)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
+    const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row);
     double sum = 0, square = 0, total = 0, largest = 0, first = 0, s = full->degree / (full->degree - 1);
-    double budget = full->k, tolerance = 1e-6 * (budget < 1 ? budget : 1);
+    double budget = full->k, tolerance = 1e-6 * (budget < 1 ? budget : 1), cap = hfy_sep_cap_(full);
     size_t i;
     for (i = 0; i < n; i++) {
         double v = y ? (double)y[i] : list[i];
@@ -10712,23 +10777,19 @@ HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const
             total += pow(fabs(v), s);
             continue;
         }
-        if (v < 0) return HUGE_VAL;
-        if (method == HFY_SEP_BY_TOP_ && v > 1 + 1e-6) return HUGE_VAL;
+        if (v < 0 || (method == HFY_SEP_BY_TOP_ && v > 1 + 1e-6)) return HUGE_VAL;
         if (method == HFY_SEP_BY_BOX_) {
-            size_t at = row * full->bound_stride + (index ? index[i] : i);
-            double low = full->lower ? full->lower[at] : 0;
-            double high = full->upper ? full->upper[at] : full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL;
-            if (v < low - tolerance || v > high + tolerance) return HUGE_VAL;
+            size_t at = index ? index[i] : i;
+            if (v < (lower ? lower[at] : 0) - tolerance || v > (upper ? upper[at] : cap) + tolerance) return HUGE_VAL;
         }
         if (!(v > 0)) continue;
         if (method == HFY_SEP_BY_EXP_) total += v * log(v) - v;
         if (method == HFY_SEP_BY_SOFTMAX_) total += v * log(v);
         if (method == HFY_SEP_BY_TSALLIS_ || method == HFY_SEP_BY_SQUARE_ || method == HFY_SEP_BY_STEEP_)
             total += v * expm1((full->alpha - 1) * log(v));
-        if (method == HFY_SEP_BY_UNIFORM_) {
-            if (first > 0 && fabs(v - first) > 1e-6 * first) return HUGE_VAL;
-            first = v;
-        }
+        if (method != HFY_SEP_BY_UNIFORM_) continue;
+        if (first > 0 && fabs(v - first) > 1e-6 * first) return HUGE_VAL;
+        first = v;
     }
     if (method == HFY_SEP_BY_IDENTITY_) return 0.5 * square;
     if (method == HFY_SEP_BY_POWER_) return total / s;
@@ -10750,36 +10811,41 @@ HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const
     }
 }
 
+/* theta.p - Omega(p) of a list kind, in distances from the top; masked entries do not count. */
+HFY_PRIVATE_ hfy_status hfy_sep_list_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
+                                           double *value, hfy_sep_scratch_ *s)
+{
+    hfy_sep_method_ method = hfy_sep_method_of_(full);
+    hfy_status status = hfy_sep_list_(full, theta, n, row, s);
+    double sum = 0, linear = 0, square = 0;
+    size_t i;
+    *value = s->root;
+    if (status || method == HFY_SEP_BY_STRUCTURE_) return status;
+    for (i = 0; i < s->count; i++) {
+        double p = s->weight[i], d = s->top - (double)theta[s->index[i]];
+        if (hfy_base_is_pos_inf_(d)) continue;
+        sum += p;
+        linear += p * d;
+        square += p * p;
+    }
+    if (method == HFY_SEP_BY_BOX_)
+        *value = sum * s->top - linear - 0.5 * full->rho * square;
+    else if (method == HFY_SEP_BY_TOP_)
+        *value = full->k * s->top - linear;
+    else
+        *value = s->top - linear - hfy_sep_omega_(full, NULL, s->weight, s->index, s->count, row);
+    return HFY_OK;
+}
+
 /* Omega*(theta) of one row and one link. */
 HFY_PRIVATE_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                             double *value, hfy_sep_scratch_ *s)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
-    double sum = 0, linear = 0, square = 0, live = 0;
+    double sum = 0, live = 0;
     size_t i;
     hfy_status status;
-    if (method >= HFY_SEP_BY_LINE_) { /* theta.p - Omega(p), in distances from the top; masked entries do not count */
-        status = hfy_sep_list_(full, theta, n, row, s);
-        if (status) return status;
-        if (method == HFY_SEP_BY_STRUCTURE_) {
-            *value = s->solver.value;
-            return HFY_OK;
-        }
-        for (i = 0; i < s->count; i++) {
-            double p = s->weight[i], d = s->top - (double)theta[s->index[i]];
-            if (hfy_base_is_pos_inf_(d)) continue;
-            sum += p;
-            linear += p * d;
-            square += p * p;
-        }
-        if (method == HFY_SEP_BY_BOX_)
-            *value = sum * s->top - linear - 0.5 * full->rho * square;
-        else if (method == HFY_SEP_BY_TOP_)
-            *value = full->k * s->top - linear;
-        else
-            *value = s->top - linear - hfy_sep_omega_(full, NULL, s->weight, s->index, s->count, row);
-        return HFY_OK;
-    }
+    if (method >= HFY_SEP_BY_LINE_) return hfy_sep_list_star_(full, theta, n, row, value, s);
     status = hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
     if (status) return status;
     for (i = 0; i < n; i++) {
@@ -10830,7 +10896,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta
     if (status) return status;
     for (i = 0; y && i < n; i++)
         if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
-    if (method == HFY_SEP_BY_STRUCTURE_) return hfy_sep_structured_loss_(full, theta, y, n, value, s);
+    if (method == HFY_SEP_BY_STRUCTURE_)
+        return HFY_IF_STRUCTURE_(hfy_sep_structured_value_(full, theta, y, n, value, s));
     omega = hfy_sep_omega_(full, y, list, NULL, n, row);
     for (i = 0; i < n; i++) {
         double t = (double)theta[i], v = y ? (double)y[i] : list[i], p = (double)s->row[i], term;
@@ -10851,10 +10918,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta
             term = (v > 0 ? v * (log(v) - 1 - t) : 0) + exp(t);
         sum += term > 0 ? term : 0;
     }
-    if (hfy_base_is_pos_inf_(omega)) {
-        *value = HUGE_VAL;
-        return HFY_OK;
-    }
+    *value = HUGE_VAL;
+    if (hfy_base_is_pos_inf_(omega)) return HFY_OK;
     if (!elementwise) sum += omega - hfy_sep_omega_(full, s->row, NULL, NULL, n, row);
     if (hfy_base_is_nan_(sum)) return HFY_ERR_UNSUPPORTED; /* differences of scores beyond the range of double */
     *value = sum > 0 ? sum : 0;
@@ -10888,26 +10953,30 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work)
 {
     static const char *const names[] = {"SOFTMAX",   "SPARSEMAX", "ENTMAX", "NORMMAX", "KSUBSETS", "SEQUENCE_KSUBSETS",
                                         "SPARSEMAP", "IDENTITY",  "POWER",  "EXP",     "ARGMAX",   "UNIFORM"};
-    hfy_sep one = hfy_sep_resolve_(sep), two = hfy_sep_resolve_(sep->plus);
-    hfy_sep_method_ first = hfy_sep_method_of_(&one), second = hfy_sep_method_of_(&two);
-    if (two.plus)
+    hfy_sep link[2];
+    int i, norms = 0, none = 0;
+    link[0] = hfy_sep_resolve_(sep);
+    link[1] = hfy_sep_resolve_(sep->plus);
+    if (link[1].plus)
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
                               "sep->plus->plus is set; only sums of two separations have a value here");
-    if (first == HFY_SEP_BY_STRUCTURE_ || second == HFY_SEP_BY_STRUCTURE_ ||
-        (hfy_sep_by_norm_(&one) && hfy_sep_by_norm_(&two)) ||
-        (one.kind == HFY_SEP_NORMMAX && one.gamma > HFY_SEP_STEEPEST_) ||
-        (two.kind == HFY_SEP_NORMMAX && two.gamma > HFY_SEP_STEEPEST_))
-        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "sep->plus: no value of %s and %s together is offered",
-                              names[one.kind], names[two.kind]);
-    return HFY_OK;
+    for (i = 0; i < 2; i++) {
+        norms += hfy_sep_by_norm_(link + i);
+        none |= hfy_sep_method_of_(link + i) == HFY_SEP_BY_STRUCTURE_ ||
+                (link[i].kind == HFY_SEP_NORMMAX && link[i].gamma > HFY_SEP_STEEPEST_);
+    }
+    return none || norms == 2
+               ? hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "sep->plus: no value of %s and %s together is offered",
+                                names[link[0].kind], names[link[1].kind])
+               : HFY_OK;
 }
 
 HFY_PRIVATE_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep, size_t n, hfy_sep_split_ *t)
 {
-    int swap;
-    t->link[0] = hfy_sep_resolve_(sep), t->link[1] = hfy_sep_resolve_(sep->plus);
-    swap = !hfy_sep_has_sum_(&t->link[0]) && (hfy_sep_has_sum_(&t->link[1]) || t->link[1].kind == HFY_SEP_EXP);
-    if (swap) t->link[1] = t->link[0], t->link[0] = hfy_sep_resolve_(sep->plus);
+    hfy_sep one = hfy_sep_resolve_(sep), two = hfy_sep_resolve_(sep->plus);
+    int swap = !hfy_sep_has_sum_(&one) && (hfy_sep_has_sum_(&two) || two.kind == HFY_SEP_EXP);
+    t->link[0] = swap ? two : one;
+    t->link[1] = swap ? one : two;
     t->link[0].plus = t->link[1].plus = NULL;
     t->norm = 1;
     t->low = HFY_TAKE_(arena, double, n);
@@ -10921,13 +10990,13 @@ HFY_PRIVATE_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep
 /* The interval of weight i under one link; live: how many are not masked. */
 HFY_PRIVATE_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live, double *low, double *high)
 {
-    size_t at = row * full->bound_stride + i;
+    const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row);
     *low = full->kind == HFY_SEP_IDENTITY || full->kind == HFY_SEP_POWER ? -HUGE_VAL : 0;
     *high = hfy_sep_has_sum_(full) ? 1 : HUGE_VAL;
     if (full->kind == HFY_SEP_UNIFORM) *low = *high = 1 / (double)live;
     if (!hfy_sep_has_bounds_(full)) return;
-    if (full->lower) *low = full->lower[at];
-    if (full->upper) *high = full->upper[at] < full->k ? full->upper[at] : full->k;
+    if (lower) *low = lower[i];
+    if (upper) *high = upper[i] < full->k ? upper[i] : full->k;
 }
 
 /* d omega / dv of one coordinate, up to a constant where the sum is fixed; and how fast it grows. */
@@ -10949,14 +11018,8 @@ HFY_PRIVATE_ double hfy_sep_slope_(const hfy_sep *full, double norm, double v, d
         p = pow(fabs(v), r);
         *growth = r * pow(fabs(v), r - 1);
         return v < 0 ? -p : p;
-    case HFY_SEP_BY_UNIFORM_:
-    case HFY_SEP_BY_TIES_:
-    case HFY_SEP_BY_TOP_:
-    case HFY_SEP_BY_MAXNORM_:
-    case HFY_SEP_BY_STRUCTURE_: break;
+    default: *growth = 0; return 0; /* uniform, ties, top, maxnorm */
     }
-    *growth = 0;
-    return 0;
 }
 
 /* slope_1(a) - slope_2(y - a), increasing in a. */
@@ -11027,10 +11090,9 @@ HFY_PRIVATE_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n)
     for (k = 0; k < 3000; k++) {
         f = hfy_sep_parts_(t, y, n, tau, &rate);
         if (fabs(f) <= enough) return;
-        if (f < 0)
-            low = tau, under = f, memcpy(t->below, t->part, n * sizeof *t->part);
-        else
-            high = tau, over = f, memcpy(t->above, t->part, n * sizeof *t->part);
+        memcpy(f < 0 ? t->below : t->above, t->part, n * sizeof *t->part);
+        *(f < 0 ? &low : &high) = tau;
+        *(f < 0 ? &under : &over) = f;
         if (high - low <= DBL_EPSILON * (1 + fabs(tau))) break;
         if (!hfy_base_is_finite_(low) || !hfy_base_is_finite_(high)) {
             tau += f < 0 ? step : -step;
@@ -11045,43 +11107,54 @@ HFY_PRIVATE_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n)
     for (i = 0; i < n; i++) t->part[i] = t->below[i] + (t->above[i] - t->below[i]) * (under / (under - over));
 }
 
+/* The coordinates' intervals, and where the search begins; 0: y is outside the domain. Returns how many are not masked,
+   sums: of the ends of the intervals. */
+HFY_PRIVATE_ size_t hfy_sep_intervals_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
+                                       size_t row, double sums[2])
+{
+    const hfy_sep *one = &t->link[0], *two = &t->link[1];
+    double sum = 0, both = one->k + two->k, slack = 1e-6 * (one->k > 1 ? one->k : 1);
+    size_t i, live = 0;
+    for (i = 0; i < n; i++) live += !(theta && hfy_base_is_neg_inf_((double)theta[i]));
+    for (i = 0, sums[0] = sums[1] = 0; i < n; i++) {
+        double v = (double)y[i], a, b, c, d, *low = t->low + i, *high = t->high + i;
+        if (!hfy_base_is_finite_(v)) return 0;
+        hfy_sep_interval_(one, row, i, live, &a, &b);
+        hfy_sep_interval_(two, row, i, live, &c, &d);
+        if (theta && hfy_base_is_neg_inf_((double)theta[i])) {
+            if (v < 0 || v > 0) return 0;
+            a = b = c = d = 0;
+        }
+        *low = a > v - d ? a : v - d;
+        *high = b < v - c ? b : v - c;
+        /* without an end: where both slopes have the sign that says: no further */
+        if (one->kind == HFY_SEP_EXP && !hfy_base_is_finite_(*high)) *high = v > 1 ? v : 1;
+        if (!hfy_base_is_finite_(*low)) *low = v < 0 ? v : 0;
+        if (!hfy_base_is_finite_(*high)) *high = v > 0 ? v : 0;
+        if (*low > *high + 1e-6) return 0;
+        if (*low > *high) *low = *high = b < *low ? b : *low;
+        t->part[i] = *low + 0.5 * (*high - *low);
+        sum += v;
+        sums[0] += *low;
+        sums[1] += *high;
+    }
+    if (!hfy_sep_has_sum_(one)) return live;
+    if (hfy_sep_has_sum_(two) && fabs(sum - both) > 1e-6 * both) return 0;
+    return sums[0] > one->k + slack || sums[1] < one->k - slack ? 0 : live;
+}
+
 /* Splits y at the least cost; theta (or NULL) says what is masked. Returns that cost, Omega(y), HUGE_VAL outside the
    domain; the parts are then in t->part and t->rest. */
 HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
                                        size_t row)
 {
     const hfy_sep *one = &t->link[0], *two = &t->link[1];
-    double sum = 0, least = 0, most = 0, budget = one->k, rate, low, high = 1, f, under = 0, over = 0;
-    size_t i, live = 0;
-    int k, side = 0, norm = hfy_sep_by_norm_(one) || hfy_sep_by_norm_(two);
-    const double *normed = hfy_sep_by_norm_(one) ? t->part : t->rest;
-    double gamma = hfy_sep_by_norm_(one) ? one->gamma : two->gamma;
-    for (i = 0; i < n; i++) live += !(theta && hfy_base_is_neg_inf_((double)theta[i]));
-    for (i = 0; i < n; i++) {
-        double v = (double)y[i], a, b, c, d;
-        if (!hfy_base_is_finite_(v)) return HUGE_VAL;
-        hfy_sep_interval_(one, row, i, live, &a, &b);
-        hfy_sep_interval_(two, row, i, live, &c, &d);
-        if (theta && hfy_base_is_neg_inf_((double)theta[i])) {
-            if (v < 0 || v > 0) return HUGE_VAL;
-            a = b = c = d = 0;
-        }
-        t->low[i] = a > v - d ? a : v - d;
-        t->high[i] = b < v - c ? b : v - c;
-        /* without an end: where both slopes have the sign that says: no further */
-        if (one->kind == HFY_SEP_EXP && !hfy_base_is_finite_(t->high[i])) t->high[i] = v > 1 ? v : 1;
-        if (!hfy_base_is_finite_(t->low[i])) t->low[i] = v < 0 ? v : 0;
-        if (!hfy_base_is_finite_(t->high[i])) t->high[i] = v > 0 ? v : 0;
-        if (t->low[i] > t->high[i] + 1e-6) return HUGE_VAL;
-        if (t->low[i] > t->high[i]) t->low[i] = t->high[i] = b < t->low[i] ? b : t->low[i];
-        t->part[i] = t->low[i] + 0.5 * (t->high[i] - t->low[i]);
-        sum += v, least += t->low[i], most += t->high[i];
-    }
-    if (hfy_sep_has_sum_(one)) {
-        double both = budget + two->k, slack = 1e-6 * (budget > 1 ? budget : 1);
-        if (hfy_sep_has_sum_(two) && fabs(sum - both) > 1e-6 * both) return HUGE_VAL;
-        if (least > budget + slack || most < budget - slack) return HUGE_VAL;
-    }
+    double ends[2], rate, low, high = 1, f, under = 0, over = 0;
+    size_t i, live = hfy_sep_intervals_(t, theta, y, n, row, ends);
+    int k, side = 0, first = hfy_sep_by_norm_(one), norm = first || hfy_sep_by_norm_(two);
+    const double *normed = first ? t->part : t->rest;
+    double gamma = first ? one->gamma : two->gamma;
+    if (!live) return HUGE_VAL;
     low = norm ? pow((double)n, 1 / gamma - 1) : 1;
     for (k = 0; k < 200; k++) { /* without a norm once; else |part|_gamma - t, decreasing, by the Illinois method */
         t->norm = k == 0 ? low : k == 1 ? high : low + (high - low) * (under / (under - over));
@@ -11089,8 +11162,8 @@ HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta,
         if (!hfy_sep_has_sum_(one))
             for (i = 0; i < n; i++)
                 t->part[i] = hfy_sep_part_(t, (double)y[i], t->low[i], t->high[i], 0, t->part[i], &rate);
-        else if (least >= budget || most <= budget)
-            memcpy(t->part, least >= budget ? t->low : t->high, n * sizeof *t->part);
+        else if (ends[0] >= one->k || ends[1] <= one->k)
+            memcpy(t->part, ends[0] >= one->k ? t->low : t->high, n * sizeof *t->part);
         else
             hfy_sep_meet_(t, y, n);
         for (i = 0; i < n; i++) {
@@ -11103,13 +11176,11 @@ HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta,
         for (i = 0, f = 0; i < n; i++) f += normed[i] > 0 ? pow(normed[i] / t->norm, gamma) : 0;
         f = t->norm * pow(f, 1 / gamma) - t->norm;
         if ((k == 0 && f <= 0) || (k == 1 && f >= 0) || fabs(f) <= 1e-13 || high - low <= 2 * DBL_EPSILON * high) break;
-        if (f > 0) {
-            if (k > 1 && side > 0) over *= 0.5;
-            low = t->norm, under = f, side = 1;
-        } else {
-            if (k > 1 && side < 0) under *= 0.5;
-            high = t->norm, over = f, side = -1;
-        }
+        if (k > 1 && f > 0 && side > 0) over *= 0.5;
+        if (k > 1 && !(f > 0) && side < 0) under *= 0.5;
+        side = f > 0 ? 1 : -1;
+        *(f > 0 ? &low : &high) = t->norm;
+        *(f > 0 ? &under : &over) = f;
     }
     return hfy_sep_omega_(one, NULL, t->part, NULL, n, row) + hfy_sep_omega_(two, NULL, t->rest, NULL, n, row);
 }
@@ -11149,34 +11220,61 @@ HFY_PRIVATE_ double hfy_sep_scaled_(double x, double log_scale)
 /* Weights from here on belong to the support: nothing below overflows for them. */
 #define HFY_SEP_SUPPORT_ 1e-300
 
+/* -d log(p_i s^-1) / d alpha, free of cancellation at alpha = 1: log_p of the entry, log_k of the pivot, a = alpha - 1.
+   (docs/math.md 7) */
+HFY_PRIVATE_ double hfy_sep_tsallis_slope_(double a, double log_p, double log_k)
+{
+    double x = a * (log_k - log_p), rest = 0, term;
+    int m;
+    if (!(a > 0) && !(a < 0)) return 0.5 * (log_k * log_k - log_p * log_p);
+    if (x < -1e3) x = -1e3; /* minus infinity */
+    if (!(fabs(x) < 0.05)) return (log_p * expm1(x) + (x * exp(x) - expm1(x)) / a) / a;
+    for (m = 2, term = x; m < 14; m++) { /* x e^x - expm1(x) */
+        term *= x / m;
+        rest += (m - 1) * term;
+    }
+    return (log_p * expm1(x) + rest / a) / a;
+}
+
 /* out = s o (v - mean of v under s) over the support, s = y^(2-alpha): softmax, sparsemax and everything between and
-   beyond. out may be v, or y. Also d prediction / d alpha . v if d_alpha is not NULL. (docs/math.md 7)
+   beyond. Also d prediction / d alpha . v if d_alpha is not NULL. (docs/math.md 7)
    One entry k can hold nearly all of s: the largest weight below alpha = 2, the smallest above, where s leaves the
    range of numbers too. So v is counted from v_k, s in units of j, the next in s, and what k itself gets is what all
    others pass on to it. */
-HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_real *y, const hfy_real *v, size_t n, hfy_real *out,
-                                       double *d_alpha)
+HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, double *d_alpha)
 {
+    const hfy_real *y = r->y, *v = r->v;
+    hfy_real *out = r->out;
     double a = alpha - 1, c = 2 - alpha, log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0;
-    double sum = 0, along = 0, mean, total;
-    size_t i, top = n, k = n, j = n, pass;
+    double sum = 0, along = 0, mean, total, largest = 0, least = HUGE_VAL;
     int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0);
-    for (pass = 0; pass < 2; pass++) /* the largest weight and k; then j */
-        for (i = 0; i < n; i++) {
-            double p = (double)y[i];
-            size_t *best = pass ? &j : &k;
-            if (!(p >= HFY_SEP_SUPPORT_) || (pass && i == k)) continue;
-            if (!pass && (top == n || y[i] > y[top])) top = i;
-            if (pass && i != top) rest += p;
-            if (*best == n || (c < 0 ? y[i] < y[*best] : y[i] > y[*best])) *best = i;
+    size_t i, n = r->n, top = n, low = n, k, j = n;
+    for (i = 0; i < n; i++) {
+        double p = (double)y[i];
+        if (!(p >= HFY_SEP_SUPPORT_)) continue;
+        if (p > largest) {
+            largest = p;
+            top = i;
         }
+        if (!(p < least)) continue;
+        least = p;
+        low = i;
+    }
+    k = c < 0 ? low : top;
+    for (i = 0; i < n; i++) {
+        double p = (double)y[i];
+        if (!(p >= HFY_SEP_SUPPORT_) || i == k) continue;
+        if (i != top) rest += p;
+        if (j < n && (c < 0 ? p >= p_j : p <= p_j)) continue;
+        p_j = p;
+        j = i;
+    }
     if (j < n) {
         if (k != top) rest += (double)y[k];
         /* all sum to 1, so a large weight is best known by the others: y^(2-alpha) enlarges its rounding */
         log_top = rest < 0.5 && fabs((double)y[top] + rest - 1) < 1e-6 ? log1p(-rest) : log((double)y[top]);
         log_k = k == top ? log_top : log((double)y[k]);
-        log_j = j == top ? log_top : log((double)y[j]);
-        p_j = (double)y[j];
+        log_j = j == top ? log_top : log(p_j);
         pivot = (double)v[k];
     }
     for (i = 0; i < n; i++) {
@@ -11196,26 +11294,13 @@ HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_real *y, const hf
             continue;
         }
         if (d_alpha || !(even || soft)) l = i == top ? log_top : log(p);
-        if (d_alpha && i != k) { /* p o g - s sum(p o g)/sum s, with g free of cancellation at alpha = 1 */
-            double x = a * (log_k - l), rest_x = 0, g;
-            if (x < -1e3) x = -1e3; /* minus infinity */
-            if (soft) {
-                g = 0.5 * (log_k * log_k - l * l);
-            } else if (fabs(x) < 0.05) { /* x e^x - expm1(x) */
-                double term = x;
-                int m;
-                for (m = 2; m < 14; m++) {
-                    term *= x / m;
-                    rest_x += (m - 1) * term;
-                }
-                g = (l * expm1(x) + rest_x / a) / a;
-            } else {
-                g = (l * expm1(x) + (x * exp(x) - expm1(x)) / a) / a;
-            }
-            total += p * g * side;
-        }
+        if (d_alpha && i != k) total += p * hfy_sep_tsallis_slope_(a, l, log_k) * side; /* p o g - s sum(p o g)/sum s */
         if (!out) continue;
-        if (i == k) side = -along, l = log_j, p = p_j;
+        if (i == k) {
+            side = -along;
+            l = log_j;
+            p = p_j;
+        }
         out[i] = (hfy_real)(even ? side : soft ? p * side : hfy_sep_scaled_(side, c * l));
     }
     if (d_alpha) *d_alpha += total;
@@ -11225,53 +11310,61 @@ HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_real *y, const hf
 #define HFY_SEP_FAR_ 100
 
 /* out = y/(a t) o [(v - m)/rho - sum y (v - m)/rho], m = y.v, rho = (theta - mu)/t, t = max theta - mu, y = r/sum r,
-   r = rho^(1/a); out may be v, or y. Also d prediction / d gamma . v if d_gamma is not NULL. (docs/math.md 7) */
-HFY_PRIVATE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v,
-                                    size_t n, size_t row, hfy_real *out, double *d_gamma, hfy_sep_scratch_ *s)
+   r = rho^(1/a). Also d prediction / d gamma . v if d_gamma is not NULL. (docs/math.md 7) */
+HFY_PRIVATE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, double *d_gamma, hfy_sep_scratch_ *s)
 {
+    const hfy_real *theta = r->theta, *y = r->y, *v = r->v;
+    hfy_real *out = r->out;
     double gamma = full->gamma, a = gamma - 1, t, high = 1, pivot = 0, sum = 0, along = 0, sum_b = 0, along_b = 0;
     double power = 0, entropy = 0, mean = 0, slope = 0;
-    size_t i, k = n;
+    size_t i, n = r->n, k = n;
     int far = gamma > HFY_SEP_FAR_, pass;
     s->root = 1; /* where one score is alone */
-    if (far && hfy_sep_list_(full, theta, n, row, s)) {
-        for (i = 0; out && i < n; i++) out[i] = 0;
+    if (far && hfy_sep_list_(full, theta, n, r->row, s)) {
+        if (out) memset(out, 0, n * sizeof *out);
         return;
     }
     t = s->root;
     for (i = 0; i < n; i++) {
-        if (!((double)y[i] >= HFY_SEP_SUPPORT_)) continue;
-        if (k == n || (far ? theta[i] > theta[k] : y[i] > y[k])) k = i, high = (double)y[k], pivot = (double)v[k];
+        double p = (double)y[i];
+        if (!(p >= HFY_SEP_SUPPORT_)) continue;
+        if (k < n && !(far ? theta[i] > theta[k] : p > high)) continue;
+        k = i;
+        high = p;
+        pivot = (double)v[k];
     }
-    for (pass = 0; pass < 2; pass++) {
+    for (pass = 0; pass < 2; pass++) { /* the sums, then what follows from them */
         for (i = 0; i < n; i++) {
-            double p = (double)y[i], side, log_rho, log_r, b;
+            double p = (double)y[i], side, d, log_rho, log_r, b;
             if (!(p >= HFY_SEP_SUPPORT_)) {
                 if (pass && out) out[i] = 0;
                 continue;
             }
             side = (double)v[i] - pivot;
             if (far) {
-                double d = (s->top - (double)theta[i]) / t;
+                d = (s->top - (double)theta[i]) / t;
                 log_rho = log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1);
             } else {
                 log_rho = a * log(p / high);
             }
             if (log_rho < -600) log_rho = -600; /* as good as 0, and nothing overflows */
             log_r = log_rho / a;
-            if (!pass) {
-                b = exp(log_r - log_rho);
-                sum += exp(log_r), along += exp(log_r) * side;
-                sum_b += b, along_b += b * side;
-                if (i == k) continue;
-                power += exp(log_r + log_rho);
-                entropy += exp(log_r + log_rho) * log_r;
+            p = exp(log_r);
+            if (pass) {
+                p /= sum;
+                side -= mean;
+                if (d_gamma) *d_gamma -= p * side * (log_r + slope * expm1(-log_rho)) / a;
+                if (out) out[i] = (hfy_real)(p / (a * t) * (side * exp(-log_rho) - along_b));
                 continue;
             }
-            p = exp(log_r) / sum;
-            side -= mean;
-            if (d_gamma) *d_gamma -= p * side * (log_r + slope * expm1(-log_rho)) / a;
-            if (out) out[i] = (hfy_real)(p / (a * t) * (side * exp(-log_rho) - along_b));
+            b = exp(log_r - log_rho);
+            sum += p;
+            along += p * side;
+            sum_b += b;
+            along_b += b * side;
+            if (i == k) continue;
+            power += exp(log_r + log_rho);
+            entropy += exp(log_r + log_rho) * log_r;
         }
         if (pass) continue;
         mean = along / sum;
@@ -11282,100 +11375,89 @@ HFY_PRIVATE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_real *theta, 
 }
 
 /* v - mean over the free set, 0 elsewhere; and what the active bounds get. */
-HFY_PRIVATE_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_real *y, const hfy_real *v, size_t n, size_t row,
-                                   hfy_real *out, double *d_upper, double *d_lower)
+HFY_PRIVATE_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad)
 {
-    const double *lower = full->lower ? full->lower + row * full->bound_stride : NULL;
-    const double *upper = full->upper ? full->upper + row * full->bound_stride : NULL;
-    double mean = 0, cap = full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL;
-    size_t i, free_count = 0;
+    const double *lower = hfy_sep_lower_(full, r->row), *upper = hfy_sep_upper_(full, r->row);
+    double mean = 0, cap = hfy_sep_cap_(full);
+    size_t i, free_count = 0, at = r->row * full->bound_stride;
     int pass;
     for (pass = 0; pass < 2; pass++) {
-        for (i = 0; i < n; i++) {
-            hfy_real low = (hfy_real)(lower ? lower[i] : 0), high = (hfy_real)(upper ? upper[i] : cap);
-            int is_free = y[i] > low && y[i] < high;
-            double rest = (double)v[i] - mean;
+        for (i = 0; i < r->n; i++) {
+            hfy_real low = (hfy_real)(lower ? lower[i] : 0), high = (hfy_real)(upper ? upper[i] : cap), y = r->y[i];
+            int is_free = y > low && y < high;
+            double rest = (double)r->v[i] - mean;
             if (!pass) {
                 free_count += (size_t)is_free;
-                if (is_free) mean += (double)v[i];
+                if (is_free) mean += (double)r->v[i];
                 continue;
             }
-            if (d_upper && free_count && !is_free && y[i] >= high && high > low) d_upper[i] += rest;
-            if (d_lower && free_count && !is_free && y[i] <= low) d_lower[i] += rest;
-            if (out) out[i] = is_free ? (hfy_real)(rest / full->rho) : 0;
+            if (grad->upper && free_count && !is_free && y >= high && high > low) grad->upper[at + i] += rest;
+            if (grad->lower && free_count && !is_free && y <= low) grad->lower[at + i] += rest;
+            if (r->out) r->out[i] = is_free ? (hfy_real)(rest / full->rho) : 0;
         }
         if (!pass && free_count) mean /= (double)free_count;
     }
 }
 
-/* One row: out = J^T v (or not, if NULL; may be v, or y), and adds to the parameters' gradients that are not NULL.
-   s: what solving the row takes. */
-HFY_PRIVATE_ void hfy_sep_row_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v,
-                                   size_t n, size_t row, hfy_real *out, double *d_alpha, double *d_gamma,
-                                   double *d_upper, double *d_lower, hfy_sep_scratch_ *s)
+/* One row and link: out, and adds to what is not NULL of the parameters' gradients (grad->theta is not looked at).
+   Structured kinds read the mixture that the solver still holds, not y. s: what solving the row takes. */
+HFY_PRIVATE_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
+                                    hfy_sep_scratch_ *s)
 {
+    const double degree = full->degree;
+    hfy_sep_method_ method = hfy_sep_method_of_(full);
     size_t i;
-    switch (hfy_sep_method_of_(full)) {
-    case HFY_SEP_BY_SOFTMAX_: hfy_sep_tsallis_vjp_(1, y, v, n, out, d_alpha); return;
-    case HFY_SEP_BY_LINE_: hfy_sep_tsallis_vjp_(2, y, v, n, out, d_alpha); return;
+    switch (method) {
+    case HFY_SEP_BY_SOFTMAX_: hfy_sep_tsallis_vjp_(1, r, grad->alpha); return;
+    case HFY_SEP_BY_LINE_: hfy_sep_tsallis_vjp_(2, r, grad->alpha); return;
     case HFY_SEP_BY_SQUARE_:
     case HFY_SEP_BY_TSALLIS_:
-    case HFY_SEP_BY_STEEP_: hfy_sep_tsallis_vjp_(full->alpha, y, v, n, out, d_alpha); return;
+    case HFY_SEP_BY_STEEP_: hfy_sep_tsallis_vjp_(full->alpha, r, grad->alpha); return;
     case HFY_SEP_BY_CONE_:
-    case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full, theta, y, v, n, row, out, d_gamma, s); return;
-    case HFY_SEP_BY_BOX_: hfy_sep_box_vjp_(full, y, v, n, row, out, d_upper, d_lower); return;
-    case HFY_SEP_BY_IDENTITY_:
-        for (i = 0; out && i < n; i++) out[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : v[i];
-        return;
-    case HFY_SEP_BY_EXP_:
-        for (i = 0; out && i < n; i++) out[i] = y[i] > 0 ? y[i] * v[i] : 0;
-        return;
-    case HFY_SEP_BY_POWER_:
-        for (i = 0; out && i < n; i++) {
-            double t = (double)theta[i], r = full->degree;
-            int flat = hfy_base_is_neg_inf_(t) || (r < 2 && !(fabs(t) > 0));
-            out[i] = flat ? 0 : (hfy_real)((r - 1) * pow(fabs(t), r - 2) * (double)v[i]);
-        }
-        return;
-    case HFY_SEP_BY_UNIFORM_:
-    case HFY_SEP_BY_MAXNORM_:
-    case HFY_SEP_BY_TIES_:
-    case HFY_SEP_BY_STRUCTURE_: /* see hfy_sep_structured_vjp_ */
-    case HFY_SEP_BY_TOP_: break;
+    case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full, r, grad->gamma, s); return;
+    case HFY_SEP_BY_BOX_: hfy_sep_box_vjp_(full, r, grad); return;
+    case HFY_SEP_BY_STRUCTURE_: (void)HFY_IF_STRUCTURE_(hfy_sep_structured_vjp_(r, grad, s)); return;
+    default: break;
     }
-    for (i = 0; out && i < n; i++) out[i] = 0;
-}
-
-/* The same for one link of any kind, with its parameters where `grad` has them (its theta is not looked at). Structured
-   kinds read the mixture that the solver still holds, not y. */
-HFY_PRIVATE_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const hfy_real *v,
-                                    size_t n, size_t row, hfy_real *out, const hfy_sep_grad *grad, hfy_sep_scratch_ *s)
-{
-    if (hfy_sep_method_of_(full) == HFY_SEP_BY_STRUCTURE_)
-        hfy_sep_structured_vjp_(v, n, out, grad->transition, grad->transitions, s);
-    else
-        hfy_sep_row_vjp_(full, theta, y, v, n, row, out, grad->alpha, grad->gamma,
-                         grad->upper ? grad->upper + row * full->bound_stride : NULL,
-                         grad->lower ? grad->lower + row * full->bound_stride : NULL, s);
+    for (i = 0; r->out && i < r->n; i++) { /* elementwise kinds; all others stand still */
+        double t = r->theta ? (double)r->theta[i] : 0, slope = 1;
+        int flat = hfy_base_is_neg_inf_(t);
+        if (method == HFY_SEP_BY_EXP_) {
+            slope = (double)r->y[i];
+            flat = !(slope > 0);
+        } else if (method == HFY_SEP_BY_POWER_) {
+            slope = (degree - 1) * pow(fabs(t), degree - 2);
+            flat |= degree < 2 && !(fabs(t) > 0);
+        } else if (method != HFY_SEP_BY_IDENTITY_) {
+            flat = 1;
+        }
+        r->out[i] = flat ? 0 : (hfy_real)(slope * (double)r->v[i]);
+    }
 }
 
 /* The same for a chain: the products of its links add up; each link's own prediction is made again from theta. In s:
    sum and row. Rows that cannot be answered give 0. The parameters are the first link's. */
-HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *v, size_t n, size_t row,
-                                     hfy_real *out, const hfy_sep_grad *grad, hfy_sep_scratch_ *s)
+HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
+                                     hfy_sep_scratch_ *s)
 {
     hfy_sep_grad none;
+    hfy_sep_row_ link = *r;
     size_t i;
+    if (!sep->plus) {
+        hfy_sep_link_vjp_(sep, r, grad, s);
+        return;
+    }
     memset(&none, 0, sizeof none);
-    memset(s->sum, 0, n * sizeof *s->sum);
+    memset(s->sum, 0, r->n * sizeof *s->sum);
+    link.y = link.out = s->row;
     for (; sep; sep = sep->plus, grad = &none) {
         hfy_sep alone = hfy_sep_resolve_(sep);
         alone.plus = NULL;
-        if (hfy_sep_fill_(&alone, theta, n, row, s->row, NULL, s)) continue;
-        hfy_sep_link_vjp_(&alone, theta, s->row, v, n, row, s->row, grad, s);
-        for (i = 0; i < n; i++) s->sum[i] += (double)s->row[i];
+        if (hfy_sep_fill_(&alone, r->theta, r->n, r->row, s->row, NULL, s)) continue;
+        hfy_sep_link_vjp_(&alone, &link, grad, s);
+        for (i = 0; i < r->n; i++) s->sum[i] += (double)s->row[i];
     }
-    for (i = 0; out && i < n; i++) out[i] = (hfy_real)s->sum[i];
+    for (i = 0; r->out && i < r->n; i++) r->out[i] = (hfy_real)s->sum[i];
 }
 
 /* Which parameter gradient of a separation does not exist: its name, or NULL. */
@@ -11396,60 +11478,41 @@ HFY_PRIVATE_ const char *hfy_sep_no_gradient_(const hfy_sep *full, const hfy_sep
 /* Says why a row has no answer; theta: its n scores, or NULL if they are gone; solver: what SparseMAP has left of it,
    or NULL. */
 HFY_PRIVATE_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, const char *what, size_t row,
-                                            const hfy_real *theta, size_t n, const hfy_structure_solver_ *solver)
+                                            const hfy_real *theta, size_t n, const struct hfy_structure_solver_ *solver)
 {
+    const char *why = "%s %z: the result is beyond the range of the number type";
     size_t i;
-    switch (status) {
-    case HFY_ERR_NONFINITE:
+    if (status == HFY_ERR_NONFINITE) {
         for (i = 0; theta && i < n; i++) {
             double v = (double)theta[i];
             if (hfy_base_is_nan_(v) || hfy_base_is_pos_inf_(v))
                 return hfy_base_fail_(work, status, "%s %z: entry %z is %g; scores should be finite or -infinity", what,
                                       row, i, v);
         }
-        return hfy_base_fail_(work, status, "%s %z: NaN or infinity where a number should be", what, row);
-    case HFY_ERR_ARG:
-        return hfy_base_fail_(work, status,
-                              "%s %z: too few scores are not masked; at least 1, and k, should be left (SPARSEMAP: or "
-                              "the oracle's list is no vertex)",
-                              what, row);
-    case HFY_ERR_CONVERGENCE:
-        if (solver)
-            return hfy_base_fail_(work, status,
-                                  "%s %z: SparseMAP %s; the gap is still %g after %z steps, with %z vertices", what,
-                                  row,
-                                  solver->fault == HFY_STRUCTURE_STEPS_     ? "met structure->max_steps"
-                                  : solver->fault == HFY_STRUCTURE_CROWDED_ ? "met structure->max_active"
-                                                                            : "got an answer that is not the best",
-                                  solver->gap, solver->steps, solver->count);
-        return hfy_base_fail_(work, status,
-                              "%s %z: SparseMAP met max_steps or max_active, or the oracle's answer is not its best",
-                              what, row);
-    case HFY_ERR_INFEASIBLE:
-        return hfy_base_fail_(
-            work, status, "%s %z: within their bounds its unmasked entries cannot sum to 1 (KSUBSETS: k)", what, row);
-    default:
-        return hfy_base_fail_(work, status, "%s %z: the result is beyond the range of the number type", what, row);
+        why = "%s %z: NaN or infinity where a number should be";
     }
+    if (status == HFY_ERR_ARG)
+        why = "%s %z: too few scores are not masked; at least 1, and k, should be left (SPARSEMAP: or the oracle's "
+              "list is no vertex)";
+    if (status == HFY_ERR_CONVERGENCE && solver) return HFY_IF_STRUCTURE_(hfy_sep_unsolved_(work, what, row, solver));
+    if (status == HFY_ERR_CONVERGENCE)
+        why = "%s %z: SparseMAP met max_steps or max_active, or the oracle's answer is not its best";
+    if (status == HFY_ERR_INFEASIBLE)
+        why = "%s %z: within their bounds its unmasked entries cannot sum to 1 (KSUBSETS: k)";
+    return hfy_base_fail_(work, status, why, what, row);
 }
 
-HFY_PRIVATE_ hfy_status hfy_sep_no_value_(hfy_work *work, const char *what, size_t row)
-{
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                          "%s %z: a mixture of vertices; with higher-order scores only zeros and ones have a value",
-                          what, row);
-}
-
-/* Arguments that all functions share. Names the first array that is NULL. */
+/* Arguments that all functions share. missing: the first array that is NULL. */
 HFY_PRIVATE_ hfy_status hfy_sep_check_rows_(const hfy_sep *sep, size_t rows, size_t n, const char *missing,
                                             hfy_work *work)
 {
-    if (!sep) return hfy_base_fail_(work, HFY_ERR_ARG, "sep is NULL");
+    hfy_status status = hfy_base_null_(work, sep ? NULL : "sep");
+    if (status) return status;
     if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; it should be at least 1");
     if (!hfy_base_fits_(rows, n, sizeof(double)))
         return hfy_base_fail_(work, HFY_ERR_ARG, "rows %z times n %z: an array of that size cannot exist", rows, n);
-    if (rows && missing) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", missing);
-    return hfy_sep_check_(sep, rows, n, "sep->", work);
+    status = hfy_base_null_(work, rows ? missing : NULL);
+    return status ? status : hfy_sep_check_(sep, rows, n, "sep->", work);
 }
 
 /* A call's rows, shared out in order. */
@@ -11466,13 +11529,14 @@ typedef struct hfy_sep_call_ {
 HFY_PRIVATE_ void hfy_sep_share_(void *context, size_t i)
 {
     const hfy_sep_call_ *call = (const hfy_sep_call_ *)context;
-    size_t share = call->rows / call->shares, rest = call->rows % call->shares, n = call->n;
-    size_t j = i * share + hfy_base_min_(i, rest), end = j + share + (i < rest);
+    size_t n = call->n, j = hfy_base_split_(call->rows, call->shares, i);
+    size_t end = hfy_base_split_(call->rows, call->shares, i + 1);
     call->failure[i] = HFY_OK;
     for (; j < end; j++) {
         hfy_status one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, call->scratch + i);
         if (!one || call->failure[i]) continue;
-        call->failure[i] = one, call->failed[i] = j;
+        call->failure[i] = one;
+        call->failed[i] = j;
         call->scratch[i].failed = call->scratch[i].solver;
     }
 }
@@ -11484,11 +11548,10 @@ HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size
     hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     hfy_sep full;
-    hfy_sep_call_ call;
+    hfy_sep_call_ call = {&full, theta, y, rows, n, 0, NULL, NULL, NULL};
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !y ? "y" : NULL, w);
     size_t i;
     if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-    call.full = &full, call.theta = theta, call.y = y, call.rows = rows, call.n = n;
     call.shares = hfy_base_min_(hfy_base_min_(rows, rows * n / HFY_SEP_SHARE_ + 1), hfy_base_workers_());
     while (hfy_base_layout_(&arena, w, &status)) {
         call.scratch = HFY_TAKE_(&arena, hfy_sep_scratch_, call.shares);
@@ -11502,14 +11565,38 @@ HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size
     if (!status) {
         full = hfy_sep_resolve_(sep);
         hfy_base_parallel_(call.shares, hfy_sep_share_, &call);
-        for (i = 0; i < call.shares && !status; i++) {
-            size_t row = call.failed[i];
-            if (call.failure[i])
-                status = hfy_sep_row_failed_(w, call.failure[i], "theta, row", row, theta + row * n, n,
-                                             &call.scratch[i].failed);
-        }
     }
+    for (i = 0; !status && i < call.shares; i++)
+        if (call.failure[i])
+            status = hfy_sep_row_failed_(w, call.failure[i], "theta, row", call.failed[i], theta + call.failed[i] * n,
+                                         n, call.scratch[i].failed);
     return hfy_base_close_(w, &local, status);
+}
+
+/* Can a separation's gradient do without the scores? */
+HFY_PRIVATE_ int hfy_sep_needs_theta_(const hfy_sep *sep)
+{
+    return sep->plus || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_IDENTITY ||
+           sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
+           (sep->kind == HFY_SEP_NORMMAX && sep->gamma > HFY_SEP_FAR_ && hfy_base_is_finite_(sep->gamma));
+}
+
+/* Sets the gradients of the parameters to 0. */
+HFY_PRIVATE_ void hfy_sep_clear_(const hfy_sep *full, const hfy_sep_grad *grad, size_t rows, size_t n,
+                                 hfy_sep_scratch_ *s)
+{
+    size_t j;
+    if (grad->alpha) *grad->alpha = 0;
+    if (grad->gamma) *grad->gamma = 0;
+    if (grad->transition) *grad->transition = 0;
+    if (grad->transitions) {
+        (void)HFY_IF_STRUCTURE_(hfy_sep_plan_structure_(full, n, s));
+        memset(grad->transitions, 0, s->higher * sizeof *grad->transitions);
+    }
+    for (j = 0; j < (full->bound_stride ? rows : 1); j++) { /* the padding of wide strides is not ours */
+        if (grad->upper) memset(grad->upper + j * full->bound_stride, 0, n * sizeof *grad->upper);
+        if (grad->lower) memset(grad->lower + j * full->bound_stride, 0, n * sizeof *grad->lower);
+    }
 }
 
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
@@ -11520,163 +11607,137 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     hfy_sep_scratch_ scratch;
     hfy_sep full;
-    const char *missing = !y ? "y" : !dy ? "dy" : !grad ? "grad" : NULL;
+    const char *missing = !y ? "y" : !dy ? "dy" : !grad ? "grad" : NULL, *none = NULL;
     hfy_status status;
     size_t j;
-    if (sep && !theta &&
-        (sep->plus || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_IDENTITY ||
-         sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
-         (sep->kind == HFY_SEP_NORMMAX && sep->gamma > HFY_SEP_FAR_ && hfy_base_is_finite_(sep->gamma))))
-        missing = "theta";
+    if (sep && !theta && hfy_sep_needs_theta_(sep)) missing = "theta";
     status = hfy_sep_check_rows_(sep, rows, n, missing, w);
-    if (!status && grad) {
-        const char *none;
-        full = hfy_sep_resolve_(sep);
-        none = hfy_sep_no_gradient_(&full, grad);
-        if (none)
-            status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient",
-                                    none);
-    }
+    if (!status) full = hfy_sep_resolve_(sep);
+    if (!status && grad) none = hfy_sep_no_gradient_(&full, grad);
+    if (none)
+        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient",
+                                none);
     if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-    if (!status) {
-        hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
-        status = hfy_base_reserve_(w, &arena);
-    }
-    if (!status && grad) {
-        hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
-        if (grad->alpha) *grad->alpha = 0;
-        if (grad->gamma) *grad->gamma = 0;
-        if (grad->transition) *grad->transition = 0;
-        if (grad->transitions)
-            memset(grad->transitions, 0,
-                   hfy_sep_structure_of_(&full, n, &scratch.sequence)->higher * sizeof *grad->transitions);
-        for (j = 0; j < (full.bound_stride ? rows : 1); j++) { /* the padding of wide strides is not ours */
-            if (grad->upper) memset(grad->upper + j * full.bound_stride, 0, n * sizeof *grad->upper);
-            if (grad->lower) memset(grad->lower + j * full.bound_stride, 0, n * sizeof *grad->lower);
-        }
-        for (j = 0; j < rows; j++) {
-            const hfy_real *t = theta ? theta + j * n : NULL;
-            hfy_real *out = grad->theta ? grad->theta + j * n : NULL;
-            if (full.plus)
-                hfy_sep_chain_vjp_(&full, t, dy + j * n, n, j, out, grad, &scratch);
-            else if (hfy_sep_method_of_(&full) != HFY_SEP_BY_STRUCTURE_ || !hfy_sep_list_(&full, t, n, j, &scratch))
-                hfy_sep_link_vjp_(&full, t, y + j * n, dy + j * n, n, j, out, grad, &scratch);
-            else if (out)
-                memset(out, 0, n * sizeof *out);
-        }
+    while (hfy_base_layout_(&arena, w, &status)) hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
+    if (!status && grad) hfy_sep_clear_(&full, grad, rows, n, &scratch);
+    for (j = 0; !status && grad && j < rows; j++) {
+        hfy_sep_row_ row = {theta ? theta + j * n : NULL, y + j * n, dy + j * n, NULL, n, j};
+        if (grad->theta) row.out = grad->theta + j * n;
+        if (full.plus || hfy_sep_method_of_(&full) != HFY_SEP_BY_STRUCTURE_ ||
+            !hfy_sep_list_(&full, row.theta, n, j, &scratch)) /* this leaves the mixture */
+            hfy_sep_chain_vjp_(&full, &row, grad, &scratch);
+        else if (row.out)
+            memset(row.out, 0, n * sizeof *row.out);
     }
     return hfy_base_close_(w, &local, status);
+}
+
+/* Omega, Omega* and losses: rows in, a number a row out. */
+typedef struct hfy_sep_values_ {
+    const hfy_sep *sep;
+    const hfy_real *theta, *y; /* Omega has no theta, Omega* no y */
+    size_t n;
+    hfy_sep full;
+    int splits; /* a sum of two that has a value */
+    hfy_sep_scratch_ scratch;
+    hfy_sep_split_ split;
+} hfy_sep_values_;
+
+HFY_PRIVATE_ hfy_status hfy_sep_value_of_(hfy_sep_values_ *c, size_t j, double *value)
+{
+    const hfy_real *theta = c->theta ? c->theta + j * c->n : NULL, *y = c->y ? c->y + j * c->n : NULL;
+    size_t i;
+    if (!y) return hfy_sep_conjugate_(c->sep, theta, c->n, j, value, &c->scratch);
+    if (theta && c->sep->plus)
+        return hfy_sep_sum_loss_(&c->full, c->splits ? &c->split : NULL, theta, y, c->n, j, value, &c->scratch);
+    if (theta) return hfy_sep_loss_(&c->full, theta, y, NULL, c->n, j, value, &c->scratch);
+    for (i = 0; i < c->n; i++)
+        if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
+    if (hfy_sep_method_of_(&c->full) == HFY_SEP_BY_STRUCTURE_)
+        return HFY_IF_STRUCTURE_(hfy_sep_structured_value_(&c->full, NULL, y, c->n, value, &c->scratch));
+    *value = c->full.plus ? hfy_sep_split_row_(&c->split, NULL, y, c->n, j)
+                          : hfy_sep_omega_(&c->full, y, NULL, NULL, c->n, j);
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ hfy_status hfy_sep_value_failed_(const hfy_sep_values_ *c, hfy_status status, size_t j, hfy_work *work)
+{
+    const hfy_real *theta = c->theta ? c->theta + j * c->n : NULL, *y = c->y ? c->y + j * c->n : NULL;
+    const char *what = !y ? "theta, row" : theta ? "theta or y, row" : "y, row";
+    size_t i;
+    if (status == HFY_ERR_UNSUPPORTED && y && c->sep->plus && !c->splits) return hfy_sep_check_split_(c->sep, work);
+    if (status == HFY_ERR_UNSUPPORTED && y && hfy_sep_method_of_(&c->full) == HFY_SEP_BY_STRUCTURE_)
+        return hfy_base_fail_(work, status,
+                              "y, row %z: a mixture of vertices; with higher-order scores only zeros and ones have a "
+                              "value",
+                              j);
+    for (i = 0; status == HFY_ERR_NONFINITE && !theta && i < c->n; i++)
+        if (hfy_base_is_nan_((double)y[i]))
+            return hfy_base_fail_(work, status, "y, row %z: entry %z is NaN; it should be a number", j, i);
+    return hfy_sep_row_failed_(work, status, what, j, theta, c->n, c->scratch.solver);
+}
+
+/* missing: the first array that is NULL. */
+HFY_PRIVATE_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows,
+                                            size_t n, double *out, const char *missing, hfy_work *work)
+{
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    const hfy_simd_ *simd = hfy_simd_choose_(work);
+    hfy_sep_values_ c;
+    hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing, work);
+    size_t j;
+    if (status) return status;
+    c.sep = sep;
+    c.theta = theta;
+    c.y = y;
+    c.n = n;
+    c.full = hfy_sep_resolve_(sep);
+    c.splits = 0;
+    if (sep->plus && y) {
+        status = hfy_sep_check_split_(sep, work);
+        if (status && !theta) return status;
+        c.splits = !status;
+        status = HFY_OK; /* without a value the prediction still has loss 0 */
+        work->message[0] = 0;
+    }
+    if (theta && !simd) return HFY_ERR_UNSUPPORTED;
+    while (hfy_base_layout_(&arena, work, &status)) {
+        if (theta || hfy_sep_method_of_(&c.full) == HFY_SEP_BY_STRUCTURE_)
+            hfy_sep_plan_(&arena, simd, sep, n, y != NULL, &c.scratch);
+        if (c.splits) hfy_sep_plan_split_(&arena, sep, n, &c.split);
+    }
+    if (status) return status;
+    for (j = 0; j < rows; j++) {
+        double value;
+        hfy_status one = hfy_sep_value_of_(&c, j, &value);
+        if (!one) out[j] = value;
+        if (one && !status) status = hfy_sep_value_failed_(&c, one, j, work);
+    }
+    return status;
 }
 
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
                                  hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_sep_scratch_ scratch;
-    hfy_sep_split_ split;
-    hfy_sep full;
-    hfy_status status = hfy_sep_check_rows_(sep, rows, n, !y ? "y" : !omega ? "omega" : NULL, w), one;
-    size_t i, j;
-    int structured = 0;
-    if (!status && sep->plus) status = hfy_sep_check_split_(sep, w);
-    if (!status) {
-        full = hfy_sep_resolve_(sep);
-        structured = hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_;
-    }
-    while (hfy_base_layout_(&arena, w, &status)) {
-        if (structured) hfy_sep_plan_(&arena, NULL, sep, n, 0, &scratch);
-        if (sep->plus) hfy_sep_plan_split_(&arena, sep, n, &split);
-    }
-    if (!status) {
-        for (j = 0; j < rows; j++) {
-            for (i = 0; i < n && !hfy_base_is_nan_((double)y[j * n + i]);) i++;
-            if (i == n && structured) {
-                double value;
-                one = hfy_sep_structured_omega_(&full, y + j * n, n, &value, &scratch);
-                if (!one)
-                    omega[j] = value;
-                else if (!status && one == HFY_ERR_UNSUPPORTED)
-                    status = hfy_sep_no_value_(w, "y, row", j);
-                else if (!status)
-                    status = hfy_sep_row_failed_(w, one, "y, row", j, NULL, n, &scratch.solver);
-                continue;
-            }
-            if (i == n && full.plus)
-                omega[j] = hfy_sep_split_row_(&split, NULL, y + j * n, n, j);
-            else if (i == n)
-                omega[j] = hfy_sep_omega_(&full, y + j * n, NULL, NULL, n, j);
-            else if (!status)
-                status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "y, row %z: entry %z is NaN; it should be a number", j,
-                                        i);
-        }
-    }
-    return hfy_base_close_(w, &local, status);
+    const char *missing = !y ? "y" : !omega ? "omega" : NULL;
+    return hfy_base_close_(w, &local, hfy_sep_each_value_(sep, NULL, y, rows, n, omega, missing, w));
 }
 
 HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
                                      double *omega_star, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    const hfy_simd_ *simd = hfy_simd_choose_(w);
-    hfy_sep_scratch_ scratch;
-    hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !omega_star ? "omega_star" : NULL, w);
-    size_t j;
-    if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-    if (!status) {
-        hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
-        status = hfy_base_reserve_(w, &arena);
-    }
-    if (!status) {
-        hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
-        for (j = 0; j < rows; j++) {
-            hfy_status one = hfy_sep_conjugate_(sep, theta + j * n, n, j, omega_star + j, &scratch);
-            if (one && !status)
-                status = hfy_sep_row_failed_(w, one, "theta, row", j, theta + j * n, n, &scratch.solver);
-        }
-    }
-    return hfy_base_close_(w, &local, status);
+    const char *missing = !theta ? "theta" : !omega_star ? "omega_star" : NULL;
+    return hfy_base_close_(w, &local, hfy_sep_each_value_(sep, theta, NULL, rows, n, omega_star, missing, w));
 }
 
 HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
                                 double *loss, hfy_work *work)
 {
-    hfy_work local, *w = hfy_base_open_(work, &local), quiet;
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    const hfy_simd_ *simd = hfy_simd_choose_(w);
-    hfy_sep_scratch_ scratch;
-    hfy_sep_split_ split;
-    hfy_sep full;
-    hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !y ? "y" : !loss ? "loss" : NULL, w);
-    size_t j;
-    int splits = 0;
-    memset(&quiet, 0, sizeof quiet);
-    if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-    if (!status && sep->plus) splits = !hfy_sep_check_split_(sep, &quiet);
-    while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_sep_plan_(&arena, simd, sep, n, 1, &scratch);
-        if (splits) hfy_sep_plan_split_(&arena, sep, n, &split);
-    }
-    if (!status) {
-        full = hfy_sep_resolve_(sep);
-        for (j = 0; j < rows; j++) {
-            const hfy_real *t = theta + j * n;
-            double value;
-            hfy_status one;
-            if (sep->plus)
-                one = hfy_sep_sum_loss_(&full, splits ? &split : NULL, t, y + j * n, n, j, &value, &scratch);
-            else
-                one = hfy_sep_loss_(&full, t, y + j * n, NULL, n, j, &value, &scratch);
-            if (!one) loss[j] = value;
-            if (one == HFY_ERR_UNSUPPORTED && !status && sep->plus && !splits) status = hfy_sep_check_split_(sep, w);
-            if (one == HFY_ERR_UNSUPPORTED && !status && hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_)
-                status = hfy_sep_no_value_(w, "y, row", j);
-            if (one && !status)
-                status = hfy_sep_row_failed_(w, one, "theta or y, row", j, t, n, &scratch.solver);
-        }
-    }
-    return hfy_base_close_(w, &local, status);
+    hfy_work local, *w = hfy_base_open_(work, &local);
+    const char *missing = !theta ? "theta" : !y ? "y" : !loss ? "loss" : NULL;
+    return hfy_base_close_(w, &local, hfy_sep_each_value_(sep, theta, y, rows, n, loss, missing, w));
 }
 
 HFY_API double hfy_sep_margin(const hfy_sep *sep)
@@ -11714,6 +11775,7 @@ HFY_API double hfy_sep_margin(const hfy_sep *sep)
    Psi*(z) = sum max(z-theta,0)^(p+1) / (p+1) and Psi(q) = sum theta q + p/(p+1) q^((p+1)/p) on q >= 0, the integrals of
    the map and of its inverse.
    ------------------------------------------------------------------------------------------------------------------ */
+#define HFY_POST_PI_ 3.14159265358979323846
 #define HFY_POST_TOLERANCE_ (8 * HFY_REAL_EPS_ > 1e-9 ? 8 * HFY_REAL_EPS_ : 1e-9) /* of membership in dom Psi */
 
 typedef struct hfy_post_scratch_ {
@@ -11723,69 +11785,59 @@ typedef struct hfy_post_scratch_ {
 
 /* --- parameters --- */
 
-/* 1 for 0. By its bits: -ffast-math takes NaN for equal to anything. */
-HFY_PRIVATE_ double hfy_post_default_(double value) { return hfy_base_bits_(value) << 1 ? value : 1; }
-
-/* One parameter: finite, and above 0 (positive) or at least 0. */
-HFY_PRIVATE_ hfy_status hfy_post_parameter_(double value, int positive, const char *where, const char *name,
-                                            hfy_work *work)
-{
-    const char *link = strcmp(where, "post") ? "." : "->"; /* post->beta, but net->post.beta */
-    if (!hfy_base_is_finite_(value))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "%s%s%s is %g; it should be finite", where, link, name, value);
-    if (value < 0)
-        return hfy_base_fail_(work, HFY_ERR_ARG, "%s%s%s is %g; it should be %s 0", where, link, name, value,
-                              positive ? "above" : "at least");
-    return HFY_OK;
-}
-
 /* Fills in all defaults and checks what the kind uses: the rows below take only such a post. where: what messages
    call it, "post" or the path of a member. */
 HFY_PRIVATE_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *resolved, const char *where,
                                         hfy_work *work)
 {
-    const char *link = strcmp(where, "post") ? "." : "->";
-    hfy_status status = HFY_OK;
+    const int tanh_ = post->kind == HFY_POST_TANH, l2 = post->kind == HFY_POST_L2;
+    const int layer = post->kind == HFY_POST_LAYERNORM, power = post->kind == HFY_POST_RECTIFIED_POWER;
+    const struct {
+        const char *name, *least; /* NULL: any */
+        double value;
+        int used;
+    } number[] = {{"beta", "above 0", hfy_base_default_(post->beta, 1), tanh_},
+                  {"radius", "above 0", hfy_base_default_(post->radius, 1), l2},
+                  {"eta", "above 0", hfy_base_default_(post->eta, 1), layer && !post->gain},
+                  {"power", "above 0", hfy_base_default_(post->power, 1), power},
+                  {"eps", "at least 0", post->eps, l2 || layer},
+                  {"sigma", "at least 0", post->sigma, power},
+                  {"theta", NULL, post->theta, power}};
+    char path[64]; /* post->beta, but net->post.beta */
+    size_t i, at = hfy_base_put_(path, sizeof path, 0, where);
+    hfy_base_put_(path, sizeof path, at, strcmp(where, "post") ? "." : "->");
     *resolved = *post;
-    resolved->beta = hfy_post_default_(post->beta);
-    resolved->radius = hfy_post_default_(post->radius);
-    resolved->eta = hfy_post_default_(post->eta);
-    resolved->power = hfy_post_default_(post->power);
+    resolved->beta = number[0].value;
+    resolved->radius = number[1].value;
+    resolved->eta = number[2].value;
+    resolved->power = number[3].value;
     if ((unsigned)post->kind > HFY_POST_RECTIFIED_POWER)
-        return hfy_base_fail_(work, HFY_ERR_ARG, "%s%skind is %z; it should be one of hfy_post_kind", where, link,
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_post_kind", path,
                               (size_t)post->kind);
-    switch (post->kind) {
-    case HFY_POST_NONE:
-    case HFY_POST_SIGN: break;
-    case HFY_POST_TANH: status = hfy_post_parameter_(resolved->beta, 1, where, "beta", work); break;
-    case HFY_POST_L2:
-        status = hfy_post_parameter_(resolved->radius, 1, where, "radius", work);
-        if (!status) status = hfy_post_parameter_(resolved->eps, 0, where, "eps", work);
-        break;
-    case HFY_POST_LAYERNORM:
-        if (!post->gain) status = hfy_post_parameter_(resolved->eta, 1, where, "eta", work);
-        if (!status) status = hfy_post_parameter_(resolved->eps, 0, where, "eps", work);
-        if (!status && post->dof_minus >= n)
-            status = hfy_base_fail_(work, HFY_ERR_ARG,
-                                    "%s%sdof_minus is %z; it should be below the length of a row, %z", where, link,
-                                    post->dof_minus, n);
-        break;
-    case HFY_POST_LINEAR:
-        if (!post->matrix)
-            status = hfy_base_fail_(work, HFY_ERR_ARG, "%s%smatrix is NULL; LINEAR needs %z x %z numbers", where, link,
-                                    n, n);
-        else if (!hfy_base_fits_(n, n, sizeof(hfy_real)))
-            status = hfy_base_fail_(work, HFY_ERR_ARG, "%s%smatrix: %z x %z numbers cannot exist", where, link, n, n);
-        break;
-    case HFY_POST_RECTIFIED_POWER:
-        status = hfy_post_parameter_(resolved->power, 1, where, "power", work);
-        if (!status) status = hfy_post_parameter_(resolved->sigma, 0, where, "sigma", work);
-        if (!status && !hfy_base_is_finite_(post->theta))
-            status = hfy_base_fail_(work, HFY_ERR_ARG, "%s%stheta is %g; it should be finite", where, link,
-                                    post->theta);
-        break;
+    for (i = 0; i < sizeof number / sizeof *number; i++) {
+        if (!number[i].used) continue;
+        if (!hfy_base_is_finite_(number[i].value))
+            return hfy_base_should_(work, path, number[i].name, number[i].value, "finite");
+        if (number[i].least && number[i].value < 0)
+            return hfy_base_should_(work, path, number[i].name, number[i].value, number[i].least);
     }
-    return status;
+    if (layer && post->dof_minus >= n)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%sdof_minus is %z; it should be below the length of a row, %z", path,
+                              post->dof_minus, n);
+    if (post->kind != HFY_POST_LINEAR) return HFY_OK;
+    if (!post->matrix)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%smatrix is NULL; LINEAR needs %z x %z numbers", path, n, n);
+    if (!hfy_base_fits_(n, n, sizeof(hfy_real)))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "%smatrix: %z x %z numbers cannot exist", path, n, n);
+    return HFY_OK;
+}
+
+/* Root of the degrees of freedom of LAYERNORM, and its gains. */
+HFY_PRIVATE_ double hfy_post_dof_(const hfy_post *post, size_t n) { return sqrt((double)(n - post->dof_minus)); }
+
+HFY_PRIVATE_ double hfy_post_gain_(const hfy_post *post, size_t i)
+{
+    return post->gain ? (double)post->gain[i] : post->eta;
 }
 
 /* --- scratch --- */
@@ -11803,8 +11855,7 @@ HFY_PRIVATE_ void hfy_post_plan_value_(hfy_base_arena_ *arena, const hfy_post *p
                                        hfy_post_scratch_ *scratch)
 {
     hfy_post_plan_(arena, post, n, scratch);
-    if (post->kind == HFY_POST_LINEAR)
-        scratch->factor = HFY_TAKE_(arena, double, hfy_base_times_(n, n));
+    if (post->kind == HFY_POST_LINEAR) scratch->factor = HFY_TAKE_(arena, double, hfy_base_times_(n, n));
 }
 
 /* --- parts of the maps --- */
@@ -11822,8 +11873,15 @@ HFY_PRIVATE_ double hfy_post_rescale_(double *x, size_t n)
     return scale;
 }
 
+/* |x|, and x rescaled in place. */
+HFY_PRIVATE_ double hfy_post_norm_(double *x, size_t n, double *scale)
+{
+    *scale = hfy_post_rescale_(x, n);
+    return sqrt(hfy_linalg_dot_(x, x, n)) / *scale;
+}
+
 /* Takes the mean away, in two rounds: the second removes what rounding left of the first. Constant rows are found by
-   comparing, so that they become 0 under -ffast-math too. */
+   comparing. */
 HFY_PRIVATE_ void hfy_post_centre_(double *x, size_t n)
 {
     size_t i;
@@ -11848,7 +11906,7 @@ HFY_PRIVATE_ double hfy_post_normalise_(const hfy_post *post, const hfy_real *z,
     scale = hfy_post_rescale_(row, n);
     if (post->kind == HFY_POST_LAYERNORM) {
         hfy_post_centre_(row, n);
-        root_eps *= sqrt((double)(n - post->dof_minus));
+        root_eps *= hfy_post_dof_(post, n);
     }
     norm = sqrt(hfy_linalg_dot_(row, row, n));
     if (!(norm > 0)) return root_eps;
@@ -11861,34 +11919,38 @@ HFY_PRIVATE_ double hfy_post_normalise_(const hfy_post *post, const hfy_real *z,
     return hypot(norm / scale, root_eps);
 }
 
+/* width log(1 + e^x), x = v / width: the smooth max(v, 0); *e = e^-|x|. */
+HFY_PRIVATE_ double hfy_post_softplus_(double v, double width, double *x, double *e)
+{
+    *x = v / width;
+    *e = exp(-fabs(*x));
+    return (v > 0 ? v : 0) + width * log1p(*e);
+}
+
 /* The rectified power of v = z - theta. Far below the threshold softplus(x) = e^x to the last bit, and e^x underflows
    long before a small power of it does: so its logarithm is raised. */
 HFY_PRIVATE_ double hfy_post_rectify_(const hfy_post *post, double v)
 {
-    double width = post->sigma / 3.14159265358979323846, x, s;
-    if (width > 0) {
-        x = v / width;
-        if (x < -37) return exp(post->power * (log(width) + x));
-        s = (v > 0 ? v : 0) + width * log1p(exp(-fabs(x)));
-    } else {
-        if (!(v > 0)) return 0;
-        s = v;
-    }
+    double width = post->sigma / HFY_POST_PI_, x = 0, e, s = v;
+    if (width > 0)
+        s = hfy_post_softplus_(v, width, &x, &e);
+    else if (!(v > 0))
+        return 0;
+    if (x < -37) return exp(post->power * (log(width) + x));
     return post->power < 1 || post->power > 1 ? pow(s, post->power) : s;
 }
 
 /* Its derivative. */
 HFY_PRIVATE_ double hfy_post_rectify_slope_(const hfy_post *post, double v)
 {
-    double width = post->sigma / 3.14159265358979323846, p = post->power, slope = p, s = v;
+    double width = post->sigma / HFY_POST_PI_, p = post->power, slope = p, s = v, x = 0, e;
     if (width > 0) {
-        double x = v / width, e = exp(-fabs(x));
-        if (x < -37) return p * exp(p * (log(width) + x) - log(width)); /* s = e^x width, its slope s / width */
-        s = (v > 0 ? v : 0) + width * log1p(e);
+        s = hfy_post_softplus_(v, width, &x, &e);
         slope *= (x < 0 ? e : 1) / (1 + e);
     } else if (!(v > 0)) {
         return 0;
     }
+    if (x < -37) return p * exp(p * (log(width) + x) - log(width)); /* s = e^x width, its slope s / width */
     return p < 1 || p > 1 ? slope * pow(s, p - 1) : slope;
 }
 
@@ -11897,19 +11959,18 @@ HFY_PRIVATE_ double hfy_post_rectify_slope_(const hfy_post *post, double v)
    overflows. */
 HFY_PRIVATE_ void hfy_post_rectify_vjp_(const hfy_post *post, double v, double *to_power, double *to_sigma)
 {
-    const double pi = 3.14159265358979323846;
-    double width = post->sigma / pi, value = hfy_post_rectify_(post, v), slope, x, e, ratio, log_s;
+    double width = post->sigma / HFY_POST_PI_, value = hfy_post_rectify_(post, v), slope, x, e, ratio, s;
     *to_power = *to_sigma = 0;
     if (value <= 0) return;
     if (!(width > 0)) {
         *to_power = value * log(v);
         return;
     }
-    x = v / width, e = exp(-fabs(x)), slope = hfy_post_rectify_slope_(post, v);
-    log_s = x < -37 ? log(width) + x : log((v > 0 ? v : 0) + width * log1p(e));
+    s = hfy_post_softplus_(v, width, &x, &e);
+    slope = hfy_post_rectify_slope_(post, v);
     ratio = x < 0 ? (x < -37 ? 1 : log1p(e) * (1 + e) / e) - x : e > 0 ? log1p(e) * (1 + e) + x * e : 0;
-    *to_power = value * log_s;
-    *to_sigma = slope <= 0 ? 0 : slope * ratio / pi;
+    *to_power = value * (x < -37 ? log(width) + x : log(s));
+    *to_sigma = slope <= 0 ? 0 : slope * ratio / HFY_POST_PI_;
 }
 
 /* <a, x> of a row of the matrix, summed in double. */
@@ -11952,7 +12013,7 @@ HFY_PRIVATE_ double hfy_post_unscale_(double x, double half) { return x > 0 || x
 HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, double log_scale,
                                       const hfy_real *previous, size_t n, hfy_real *q, const hfy_post_scratch_ *scratch)
 {
-    double *row = scratch->row, half, t, dof;
+    double *row = scratch->row, half, t;
     const int scaled = log_scale < 0 || log_scale > 0;
     size_t i;
     if (!hfy_post_finite_(z, n)) return HFY_ERR_NONFINITE;
@@ -11985,22 +12046,19 @@ HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, d
         break;
     case HFY_POST_LAYERNORM:
         hfy_post_normalise_(post, z, log_scale, n, row);
-        dof = sqrt((double)(n - post->dof_minus));
+        t = hfy_post_dof_(post, n);
         for (i = 0; i < n; i++)
-            row[i] = (post->gain ? (double)post->gain[i] : post->eta) * (dof * row[i]) +
-                     (post->delta ? (double)post->delta[i] : 0);
+            row[i] = hfy_post_gain_(post, i) * (t * row[i]) + (post->delta ? (double)post->delta[i] : 0);
         break;
     case HFY_POST_LINEAR:
-        for (i = 0; i < n; i++)
-            row[i] = hfy_post_unscale_(hfy_post_matrix_dot_(post->matrix + i * n, z, n), half);
+        for (i = 0; i < n; i++) row[i] = hfy_post_unscale_(hfy_post_matrix_dot_(post->matrix + i * n, z, n), half);
         break;
     case HFY_POST_RECTIFIED_POWER:
         for (i = 0; i < n; i++) {
             t = hfy_post_unscale_((double)z[i], half);
-            if (hfy_base_is_finite_(t))
-                row[i] = hfy_post_rectify_(post, t - post->theta);
-            else /* theta is nothing beside it */
-                row[i] = z[i] > 0 ? exp(post->power * (log_scale + log((double)z[i]))) : 0;
+            row[i] = hfy_base_is_finite_(t) ? hfy_post_rectify_(post, t - post->theta)
+                     : z[i] > 0             ? exp(post->power * (log_scale + log((double)z[i])))
+                                            : 0; /* theta is nothing beside it */
         }
         break;
     }
@@ -12014,7 +12072,7 @@ HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, d
 HFY_PRIVATE_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t n, hfy_real *dz,
                                     const hfy_post_scratch_ *scratch)
 {
-    double *row = scratch->row, root, dot = 0, mean = 0, gain;
+    double *row = scratch->row, root, dot = 0, mean = 0;
     size_t i, j;
     switch (post->kind) {
     case HFY_POST_NONE: memmove(dz, dq, n * sizeof *dz); break;
@@ -12033,17 +12091,15 @@ HFY_PRIVATE_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, con
         break;
     case HFY_POST_LAYERNORM: /* sqrt(dof)/root (I - 1 1^T/n - u u^T) gain */
         root = hfy_post_normalise_(post, z, 0, n, row);
-        root = root > 0 ? sqrt((double)(n - post->dof_minus)) / root : 0;
+        root = root > 0 ? hfy_post_dof_(post, n) / root : 0;
         for (i = 0; i < n; i++) {
-            gain = post->gain ? (double)post->gain[i] : post->eta;
-            mean += gain * (double)dq[i];
-            dot += row[i] * (gain * (double)dq[i]);
+            double v = hfy_post_gain_(post, i) * (double)dq[i];
+            mean += v;
+            dot += row[i] * v;
         }
         mean /= (double)n;
-        for (i = 0; i < n; i++) {
-            gain = post->gain ? (double)post->gain[i] : post->eta;
-            dz[i] = (hfy_real)(root * (gain * (double)dq[i] - mean - row[i] * dot));
-        }
+        for (i = 0; i < n; i++)
+            dz[i] = (hfy_real)(root * (hfy_post_gain_(post, i) * (double)dq[i] - mean - row[i] * dot));
         break;
     case HFY_POST_LINEAR:
         for (j = 0; j < n; j++) row[j] = 0;
@@ -12098,11 +12154,18 @@ HFY_PRIVATE_ hfy_status hfy_post_has_energy_(const hfy_post *post, size_t n, con
     return HFY_OK;
 }
 
+/* Psi at this norm where its domain is a ball: HUGE_VAL beyond it and the tolerance. */
+HFY_PRIVATE_ double hfy_post_ball_(double norm, double radius, double weight, double tolerance)
+{
+    if (norm > radius + tolerance) return HUGE_VAL;
+    return weight > 0 && norm < radius ? -weight * (sqrt(radius - norm) * sqrt(radius + norm)) : 0;
+}
+
 /* *psi = Psi(q), HUGE_VAL outside its domain. HFY_ERR_NONFINITE: NaN in q. */
 HFY_PRIVATE_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q, size_t n, double *psi,
                                             const hfy_post_scratch_ *scratch)
 {
-    double *row = scratch->row, sum = 0, radius, norm, scale, reach, off = 0, p;
+    double *row = scratch->row, sum = 0, radius, scale, reach, off = 0, p;
     size_t i;
     int outside = 0;
     for (i = 0; i < n; i++) {
@@ -12110,58 +12173,52 @@ HFY_PRIVATE_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real
         if (!hfy_base_is_finite_((double)q[i])) outside = 1;
         row[i] = (double)q[i];
     }
-    if (!outside) switch (post->kind) {
-        case HFY_POST_NONE: sum = 0.5 * hfy_linalg_dot_(row, row, n); break;
-        case HFY_POST_TANH:
-        case HFY_POST_SIGN:
-            for (i = 0; i < n; i++) {
-                double a = fabs(row[i]), b;
-                if (a > 1 + 2 * HFY_POST_TOLERANCE_) outside = 1;
-                if (post->kind == HFY_POST_SIGN || !(a < 1)) continue;
-                b = 0.5 * (1 - a); /* (1+a)/2 log((1+a)/2) + b log b */
-                sum += (1 - b) * log1p(-b) + b * log(b);
-            }
-            if (post->kind == HFY_POST_TANH) sum /= post->beta;
-            break;
-        case HFY_POST_L2:
-            scale = hfy_post_rescale_(row, n);
-            norm = sqrt(hfy_linalg_dot_(row, row, n)) / scale;
-            radius = post->radius;
-            if (norm > radius + HFY_POST_TOLERANCE_ * (1 + radius)) outside = 1;
-            if (post->eps > 0 && norm < radius) sum = -sqrt(post->eps) * (sqrt(radius - norm) * sqrt(radius + norm));
-            break;
-        case HFY_POST_LAYERNORM:
-            radius = sqrt((double)(n - post->dof_minus));
-            sum = -sqrt(post->eps) * radius;
-            radius *= post->eta;
-            reach = radius; /* the largest norm in the domain: delta counts, its digits are rounded with q's */
-            if (post->delta) {
-                for (i = 0; i < n; i++) row[i] = (double)post->delta[i];
-                scale = hfy_post_rescale_(row, n);
-                reach += sqrt(hfy_linalg_dot_(row, row, n)) / scale;
-                for (i = 0; i < n; i++) row[i] = (double)q[i] - (double)post->delta[i];
-            }
-            scale = hfy_post_rescale_(row, n);
-            for (i = 0; i < n; i++) off += row[i];
-            off = fabs(off) / sqrt((double)n) / scale; /* distance from the plane through delta */
-            norm = sqrt(hfy_linalg_dot_(row, row, n)) / scale;
-            reach = HFY_POST_TOLERANCE_ * (1 + reach);
-            if (off > reach || norm > radius + reach) outside = 1;
-            sum = post->eps > 0 && norm < radius ? sum * (sqrt(radius - norm) * sqrt(radius + norm)) : 0;
-            break;
-        case HFY_POST_LINEAR:
-            hfy_linalg_cholesky_forward_(scratch->factor, n, row);
-            sum = 0.5 * hfy_linalg_dot_(row, row, n);
-            break;
-        case HFY_POST_RECTIFIED_POWER:
-            p = post->power;
-            for (i = 0; i < n; i++) {
-                if (row[i] < -HFY_POST_TOLERANCE_) outside = 1;
-                if (row[i] > 0) sum += row[i] * (post->theta + p / (p + 1) * pow(row[i], 1 / p));
-            }
-            break;
+    *psi = HUGE_VAL;
+    if (outside) return HFY_OK;
+    switch (post->kind) {
+    case HFY_POST_NONE: sum = 0.5 * hfy_linalg_dot_(row, row, n); break;
+    case HFY_POST_TANH:
+    case HFY_POST_SIGN:
+        for (i = 0; i < n; i++) {
+            double a = fabs(row[i]), b;
+            if (a > 1 + 2 * HFY_POST_TOLERANCE_) return HFY_OK;
+            if (post->kind == HFY_POST_SIGN || !(a < 1)) continue;
+            b = 0.5 * (1 - a); /* (1+a)/2 log((1+a)/2) + b log b */
+            sum += (1 - b) * log1p(-b) + b * log(b);
         }
-    *psi = outside ? HUGE_VAL : sum;
+        if (post->kind == HFY_POST_TANH) sum /= post->beta;
+        break;
+    case HFY_POST_L2:
+        radius = post->radius;
+        sum = hfy_post_ball_(hfy_post_norm_(row, n, &scale), radius, sqrt(post->eps),
+                             HFY_POST_TOLERANCE_ * (1 + radius));
+        break;
+    case HFY_POST_LAYERNORM:
+        p = hfy_post_dof_(post, n);
+        reach = radius = p * post->eta; /* the largest norm: delta counts, its digits are rounded with q's */
+        if (post->delta) {
+            for (i = 0; i < n; i++) row[i] = (double)post->delta[i];
+            reach += hfy_post_norm_(row, n, &scale);
+            for (i = 0; i < n; i++) row[i] = (double)q[i] - (double)post->delta[i];
+        }
+        reach = HFY_POST_TOLERANCE_ * (1 + reach);
+        sum = hfy_post_ball_(hfy_post_norm_(row, n, &scale), radius, sqrt(post->eps) * p, reach);
+        for (i = 0; i < n; i++) off += row[i];
+        if (fabs(off) / sqrt((double)n) / scale > reach) return HFY_OK; /* off the plane through delta */
+        break;
+    case HFY_POST_LINEAR:
+        hfy_linalg_cholesky_forward_(scratch->factor, n, row);
+        sum = 0.5 * hfy_linalg_dot_(row, row, n);
+        break;
+    case HFY_POST_RECTIFIED_POWER:
+        p = post->power;
+        for (i = 0; i < n; i++) {
+            if (row[i] < -HFY_POST_TOLERANCE_) return HFY_OK;
+            if (row[i] > 0) sum += row[i] * (post->theta + p / (p + 1) * pow(row[i], 1 / p));
+        }
+        break;
+    }
+    *psi = sum;
     return HFY_OK;
 }
 
@@ -12190,11 +12247,11 @@ HFY_PRIVATE_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_r
         if (post->kind == HFY_POST_LAYERNORM) {
             for (i = 0; post->delta && i < n; i++) row[i] -= (double)post->delta[i];
             hfy_post_centre_(row, n);
-            radius = sqrt((double)(n - post->dof_minus));
-            root_eps *= radius, radius *= post->eta;
+            radius = hfy_post_dof_(post, n);
+            root_eps *= radius;
+            radius *= post->eta;
         }
-        scale = hfy_post_rescale_(row, n);
-        norm = sqrt(hfy_linalg_dot_(row, row, n)) / scale;
+        norm = hfy_post_norm_(row, n, &scale);
         if (root_eps > 0 && !(norm < radius)) return HFY_ERR_ARG;
         if (root_eps > 0) root_eps /= sqrt(radius - norm) * sqrt(radius + norm);
         for (i = 0; i < n; i++) row[i] *= root_eps / scale;
@@ -12211,7 +12268,7 @@ HFY_PRIVATE_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_r
 HFY_PRIVATE_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_real *z, size_t n, double *psi_star,
                                                 const hfy_post_scratch_ *scratch)
 {
-    double sum = 0, root, v;
+    double sum = 0, v;
     size_t i;
     if (!hfy_post_finite_(z, n)) return HFY_ERR_NONFINITE;
     switch (post->kind) {
@@ -12227,8 +12284,8 @@ HFY_PRIVATE_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_
         break;
     case HFY_POST_L2: sum = post->radius * hfy_post_normalise_(post, z, 0, n, scratch->row); break;
     case HFY_POST_LAYERNORM:
-        root = hfy_post_normalise_(post, z, 0, n, scratch->row);
-        sum = post->eta * sqrt((double)(n - post->dof_minus)) * root;
+        v = hfy_post_normalise_(post, z, 0, n, scratch->row);
+        sum = post->eta * hfy_post_dof_(post, n) * v;
         if (post->delta) sum += hfy_post_matrix_dot_(post->delta, z, n);
         break;
     case HFY_POST_LINEAR:
@@ -12247,17 +12304,17 @@ HFY_PRIVATE_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_
 
 /* --- the public functions --- */
 
-/* What they all check first. in, out: the arrays that rows > 0 needs, with their names. */
-HFY_PRIVATE_ hfy_status hfy_post_arguments_(const hfy_post *post, size_t rows, size_t n, const void *in,
-                                            const char *in_name, const void *out, const char *out_name,
+/* What they all check first. missing: the first array that is NULL. */
+HFY_PRIVATE_ hfy_status hfy_post_arguments_(const hfy_post *post, size_t rows, size_t n, const char *missing,
                                             hfy_post *resolved, hfy_work *work)
 {
-    if (!post) return hfy_base_fail_(work, HFY_ERR_ARG, "post is NULL");
+    hfy_status status = hfy_base_null_(work, post ? NULL : "post");
+    if (status) return status;
     if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; a row should hold at least 1 number");
     if (!hfy_base_fits_(rows, n, sizeof(hfy_real)))
         return hfy_base_fail_(work, HFY_ERR_ARG, "rows %z, n %z: an array of that size cannot exist", rows, n);
-    if (rows && (!in || !out)) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", !in ? in_name : out_name);
-    return hfy_post_check_(post, n, resolved, "post", work);
+    status = hfy_base_null_(work, rows ? missing : NULL);
+    return status ? status : hfy_post_check_(post, n, resolved, "post", work);
 }
 
 /* The message for a row without an answer: the entry that is to blame (NaN before infinity), or its result. */
@@ -12265,15 +12322,12 @@ HFY_PRIVATE_ hfy_status hfy_post_blame_(const hfy_real *x, const char *name, siz
                                         hfy_work *work)
 {
     size_t i, bad = n;
-    for (i = 0; i < n; i++) {
-        if (bad == n && !hfy_base_is_finite_((double)x[i])) bad = i;
-        if (hfy_base_is_nan_((double)x[i])) break;
-    }
-    if (i < n) bad = i;
-    if (bad < n)
-        return hfy_base_fail_(work, status, "%s[%z] of row %z is %g; it should be finite", name, bad, row,
-                              (double)x[bad]);
-    return hfy_base_fail_(work, status, "row %z: the result is not finite in hfy_real", row);
+    for (i = n; i-- > 0;)
+        if (!hfy_base_is_finite_((double)x[i])) bad = i;
+    for (i = n; i-- > 0;)
+        if (hfy_base_is_nan_((double)x[i])) bad = i;
+    if (bad == n) return hfy_base_fail_(work, status, "row %z: the result is not finite in hfy_real", row);
+    return hfy_base_fail_(work, status, "%s[%z] of row %z is %g; it should be finite", name, bad, row, (double)x[bad]);
 }
 
 HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous, size_t rows,
@@ -12283,19 +12337,13 @@ HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_post resolved;
     hfy_post_scratch_ scratch;
-    hfy_status status = hfy_post_arguments_(post, rows, n, z, "z", q, "q", &resolved, w), row_status;
-    size_t j;
-    if (!status) {
-        hfy_post_plan_(&arena, &resolved, n, &scratch);
-        status = hfy_base_reserve_(w, &arena);
-    }
-    if (!status) {
-        hfy_post_plan_(&arena, &resolved, n, &scratch);
-        for (j = 0; j < rows; j++) {
-            const hfy_real *kept = previous ? previous + j * n : NULL;
-            row_status = hfy_post_row_(&resolved, z + j * n, 0, kept, n, q + j * n, &scratch);
-            if (row_status && !status) status = hfy_post_blame_(z + j * n, "z", j, n, row_status, w);
-        }
+    hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !q ? "q" : NULL, &resolved, w), one;
+    size_t j, end;
+    while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_(&arena, &resolved, n, &scratch);
+    for (j = 0, end = status ? 0 : rows; j < end; j++) {
+        const hfy_real *kept = previous ? previous + j * n : NULL;
+        one = hfy_post_row_(&resolved, z + j * n, 0, kept, n, q + j * n, &scratch);
+        if (one && !status) status = hfy_post_blame_(z + j * n, "z", j, n, one, w);
     }
     return hfy_base_close_(w, &local, status);
 }
@@ -12339,7 +12387,7 @@ HFY_PRIVATE_ void hfy_post_row_numbers_vjp_(const hfy_post *post, const hfy_real
         dof = (double)(n - post->dof_minus);
         for (i = 0; i < n; i++) {
             dot += u[i] * (double)dq[i];
-            gained += u[i] * (double)dq[i] * (post->gain ? (double)post->gain[i] : post->eta);
+            gained += u[i] * (double)dq[i] * hfy_post_gain_(post, i);
         }
         if (grad->eta) *grad->eta += sqrt(dof) * dot;
         if (grad->eps && root > 0) *grad->eps -= 0.5 * dof * sqrt(dof) * gained / root / root;
@@ -12368,7 +12416,7 @@ HFY_PRIVATE_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real 
     if (grad->beta || grad->radius || grad->eta || grad->eps || grad->power || grad->sigma || grad->theta)
         for (r = 0; r < rows; r++) hfy_post_row_numbers_vjp_(post, z + r * n, dq + r * n, n, grad, scratch);
     if (post->kind == HFY_POST_LAYERNORM && (grad->gain || grad->delta)) {
-        const double dof = sqrt((double)(n - post->dof_minus));
+        const double dof = hfy_post_dof_(post, n);
         for (i = 0; i < 2 * n; i++) sum[i] = 0;
         for (r = 0; r < rows; r++) {
             const hfy_real *v = dq + r * n;
@@ -12394,6 +12442,19 @@ HFY_PRIVATE_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real 
         }
 }
 
+/* Sets the gradients of the parameters to 0. */
+HFY_PRIVATE_ void hfy_post_clear_(const hfy_post_grad *grad, size_t n)
+{
+    double *const numbers[] = {grad->beta,  grad->radius, grad->eta,  grad->eps,
+                               grad->power, grad->sigma,  grad->theta};
+    size_t i;
+    for (i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i]) *numbers[i] = 0;
+    if (grad->gain) memset(grad->gain, 0, n * sizeof *grad->gain);
+    if (grad->delta) memset(grad->delta, 0, n * sizeof *grad->delta);
+    if (grad->matrix) memset(grad->matrix, 0, n * n * sizeof *grad->matrix);
+}
+
 HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows, size_t n,
                                 const hfy_post_grad *grad, hfy_work *work)
 {
@@ -12401,12 +12462,11 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_post resolved;
     hfy_post_scratch_ scratch;
-    hfy_status status = hfy_post_arguments_(post, rows, n, z, "z", dq, "dq", &resolved, w);
+    hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !dq ? "dq" : NULL, &resolved, w);
     const char *none;
     double *sum = NULL;
     size_t j;
-    memset(&scratch, 0, sizeof scratch);
-    if (!status && !grad) status = hfy_base_fail_(w, HFY_ERR_ARG, "grad is NULL");
+    if (!status) status = hfy_base_null_(w, grad ? NULL : "grad");
     none = status ? NULL : hfy_post_no_gradient_(&resolved, grad);
     if (none)
         status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this post has no such gradient", none);
@@ -12415,14 +12475,7 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
         sum = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
     }
     if (!status) {
-        double *numbers[7];
-        numbers[0] = grad->beta, numbers[1] = grad->radius, numbers[2] = grad->eta, numbers[3] = grad->eps;
-        numbers[4] = grad->power, numbers[5] = grad->sigma, numbers[6] = grad->theta;
-        for (j = 0; j < 7; j++)
-            if (numbers[j]) *numbers[j] = 0;
-        if (grad->gain) memset(grad->gain, 0, n * sizeof *grad->gain);
-        if (grad->delta) memset(grad->delta, 0, n * sizeof *grad->delta);
-        if (grad->matrix) memset(grad->matrix, 0, n * n * sizeof *grad->matrix);
+        hfy_post_clear_(grad, n);
         hfy_post_vjp_parameters_(&resolved, z, dq, rows, n, grad, sum, &scratch); /* first: grad->z may be dq */
         for (j = 0; grad->z && j < rows; j++)
             hfy_post_row_vjp_(&resolved, z + j * n, dq + j * n, n, grad->z + j * n, &scratch);
@@ -12435,44 +12488,38 @@ typedef hfy_status hfy_post_functional_(const hfy_post *post, const hfy_real *x,
                                         const hfy_post_scratch_ *scratch);
 
 HFY_PRIVATE_ hfy_status hfy_post_rows_(hfy_post_functional_ *functional, const hfy_post *post, const hfy_real *x,
-                                       const char *x_name, size_t rows, size_t n, double *value, const char *value_name,
-                                       hfy_work *work)
+                                       size_t rows, size_t n, double *value, const char *missing, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
+    const char *name = functional == hfy_post_row_value_ ? "q" : "z";
     hfy_post resolved;
     hfy_post_scratch_ scratch;
-    hfy_status status = hfy_post_arguments_(post, rows, n, x, x_name, value, value_name, &resolved, w), row_status;
-    size_t j;
-    if (!status) {
-        hfy_post_plan_value_(&arena, &resolved, n, &scratch);
-        status = hfy_base_reserve_(w, &arena);
+    hfy_status status = hfy_post_arguments_(post, rows, n, x ? missing : name, &resolved, w), one;
+    size_t j, end;
+    while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_value_(&arena, &resolved, n, &scratch);
+    if (!status) status = hfy_post_has_energy_(&resolved, n, &scratch, w);
+    for (j = 0, end = status ? 0 : rows; j < end; j++) {
+        one = functional(&resolved, x + j * n, n, value + j, &scratch);
+        if (one && !status) status = hfy_post_blame_(x + j * n, name, j, n, one, w);
     }
-    if (!status) {
-        hfy_post_plan_value_(&arena, &resolved, n, &scratch);
-        status = hfy_post_has_energy_(&resolved, n, &scratch, w);
-    }
-    if (!status)
-        for (j = 0; j < rows; j++) {
-            row_status = functional(&resolved, x + j * n, n, value + j, &scratch);
-            if (row_status && !status) status = hfy_post_blame_(x + j * n, x_name, j, n, row_status, w);
-        }
     return hfy_base_close_(w, &local, status);
 }
 
 HFY_API hfy_status hfy_post_value(const hfy_post *post, const hfy_real *q, size_t rows, size_t n, double *psi,
                                   hfy_work *work)
 {
-    return hfy_post_rows_(hfy_post_row_value_, post, q, "q", rows, n, psi, "psi", work);
+    return hfy_post_rows_(hfy_post_row_value_, post, q, rows, n, psi, psi ? NULL : "psi", work);
 }
 
 HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, size_t rows, size_t n, double *psi_star,
                                       hfy_work *work)
 {
-    return hfy_post_rows_(hfy_post_row_conjugate_, post, z, "z", rows, n, psi_star, "psi_star", work);
+    return hfy_post_rows_(hfy_post_row_conjugate_, post, z, rows, n, psi_star, psi_star ? NULL : "psi_star", work);
 }
 
 #undef HFY_POST_TOLERANCE_
+#undef HFY_POST_PI_
 
 #endif /* HFY_HAS_POST_ */
 
@@ -14577,10 +14624,8 @@ HFY_PRIVATE_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, 
     const hfy_net *net = &run->net;
     size_t i, n = net->count, visible = net->visible ? hfy_base_min_(net->visible[who], n) : n;
     double d_beta = 0, inverse_q = 0;
-    if (run->net.sep.plus)
-        hfy_sep_chain_vjp_(&run->net.sep, b->theta, b->dy, n, who, b->dy, &b->sep, &s->sep);
-    else /* a solver still holds this step's mixture */
-        hfy_sep_link_vjp_(&run->net.sep, b->theta, b->y, b->dy, n, who, b->dy, &b->sep, &s->sep);
+    hfy_sep_row_ row = {b->theta, b->y, b->dy, b->dy, n, who};
+    hfy_sep_chain_vjp_(&run->net.sep, &row, &b->sep, &s->sep); /* a solver still holds this step's mixture */
     if (net->sim == HFY_SIM_COSINE) inverse_q = s->inverse_q[0];
     for (i = 0; i < visible; i++) {
         double g = (double)b->dy[i], bias = net->bias ? (double)net->bias[who * net->bias_stride + i] : 0, score;
@@ -22524,6 +22569,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_SEP_STEEPEST_
 #undef HFY_SEP_SUPPORT_
 #undef HFY_SEP_FAR_
+#undef HFY_IF_STRUCTURE_
 #undef HFY_LINALG_REFLECT_
 #undef HFY_LINALG_STRIP_
 #undef HFY_LINALG_FACTOR_
