@@ -116,7 +116,9 @@
                                threads                           anew in each call. Scratch memory grows with it
      HFY_CBLAS                 not defined     implementation    matrix products by the BLAS of <cblas.h>
      HFY_SGEMM, HFY_DGEMM      not defined     implementation    or by functions of yours; arguments: see >>linalg.gemm.
-                                                                 Used by linalg, theory, binary, kernel and rate
+                                                                 Used by linalg, theory, binary, kernel and rate, and by
+                                                                 retrievals of 8 queries and more, whose bits then hang
+                                                                 on the batch and on the BLAS
 
      hfy.h itself defines HFY_VERSION ("0.1.0") and HFY_VERSION_NUMBER (major * 10000 + minor * 100 + patch).
      HFY_STATIC together with HFY_API, or one of HFY_MALLOC and HFY_FREE alone, stops the compiler with an #error.
@@ -305,6 +307,7 @@
 #if defined(HFY_ONLY_INDEX) || defined(HFY_HAS_INDEX_)
 #define HFY_HAS_INDEX_
 #define HFY_HAS_LINALG_
+#define HFY_HAS_SIM_
 #endif
 #if defined(HFY_ONLY_SIM) || defined(HFY_HAS_SIM_)
 #define HFY_HAS_SIM_
@@ -2176,6 +2179,9 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef HFY_CBLAS
+#include <cblas.h>
+#endif
 
 #if defined(__GNUC__)
 #define HFY_PRIVATE_ static __attribute__((unused))
@@ -5539,12 +5545,8 @@ HFY_PRIVATE_ void hfy_linalg_factor_leave_(double *l, size_t stride, size_t coun
        (m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col)
    that makes C = alpha A B + beta C, element (i, j) of A at a[i*a_row + j*a_col] and so on: sizes and strides size_t,
    alpha (1 or -1), beta (1 or 0: C is not read) and arrays float or double. Either is called only with m, n, k >= 1;
-   n = 1 for a vector.
+   n = 1 for a vector. It may be called from several threads at once.
    ------------------------------------------------------------------------------------------------------------------ */
-#ifdef HFY_CBLAS
-#include <cblas.h>
-#endif
-
 /* A matrix: element (i, j) at[i*row + j*col]; doubles, but for hfy_linalg_multiply_float_. */
 typedef struct hfy_linalg_view_ {
     const void *at;
@@ -7334,6 +7336,39 @@ typedef struct hfy_sim_rows_ {
     const double *inverse; /* COSINE: 1/|row| */
 } hfy_sim_rows_;
 
+/* --- a BLAS for the two products of many queries, where HFY_CBLAS, HFY_SGEMM or HFY_DGEMM asks for it --- */
+#if defined(HFY_DOUBLE) && defined(HFY_DGEMM)
+#define HFY_SIM_GEMM_ HFY_DGEMM
+#elif !defined(HFY_DOUBLE) && defined(HFY_SGEMM)
+#define HFY_SIM_GEMM_ HFY_SGEMM
+#endif
+#if defined(HFY_SIM_GEMM_) || defined(HFY_CBLAS)
+#define HFY_SIM_BLAS_ 8 /* queries at least */
+
+/* C = A B^T if turned, else C = A B; rows of B are `width` long. 0: sizes that no BLAS takes. */
+HFY_PRIVATE_ int hfy_sim_blas_(const hfy_sim_rows_ *a, const hfy_sim_rows_ *b, size_t width, int turned, hfy_real *c,
+                               size_t stride)
+{
+    const size_t n = turned ? b->count : width, k = turned ? width : b->count;
+#ifdef HFY_SIM_GEMM_
+    HFY_SIM_GEMM_(a->count, n, k, (hfy_real)1, a->at, a->stride, (size_t)1, b->at, turned ? (size_t)1 : b->stride,
+                  turned ? b->stride : (size_t)1, (hfy_real)0, c, stride, (size_t)1);
+#else
+    if (a->count > INT_MAX || n > INT_MAX || k > INT_MAX || a->stride > INT_MAX || b->stride > INT_MAX ||
+        stride > INT_MAX)
+        return 0;
+#ifdef HFY_DOUBLE
+    cblas_dgemm
+#else
+    cblas_sgemm
+#endif
+        (CblasRowMajor, CblasNoTrans, turned ? CblasTrans : CblasNoTrans, (int)a->count, (int)n, (int)k, 1, a->at,
+         (int)a->stride, b->at, (int)b->stride, 0, c, (int)stride);
+#endif
+    return 1;
+}
+#endif
+
 /* scores[j*out_stride + i] = beta sim(x_i, q_j). */
 HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta, const hfy_sim_rows_ *x,
                                 const hfy_sim_rows_ *q, size_t dim, hfy_real *out, size_t out_stride)
@@ -7343,6 +7378,10 @@ HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta,
         simd->euclidean(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
     else if (sim == HFY_SIM_MANHATTAN)
         simd->manhattan(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
+#ifdef HFY_SIM_BLAS_
+    else if (q->count >= HFY_SIM_BLAS_ && hfy_sim_blas_(q, x, dim, 1, out, out_stride))
+        ;
+#endif
     else
         simd->dot(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
     if (sim == HFY_SIM_EUCLIDEAN) beta *= -0.5;
@@ -12533,6 +12572,8 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
 #define HFY_NET_TILE_ 128                 /* queries of a tile at most */
 #define HFY_NET_TILE_BYTES_ (2048 * 1024) /* whole rows: bytes of scores at most, as long as that leaves a query */
 #define HFY_NET_BLOCK_BYTES_ (256 * 1024) /* keys of a block: they stay in the cache between scores and projection */
+#define HFY_NET_BLAS_TILE_ 256            /* with a BLAS: queries of a tile */
+#define HFY_NET_BLAS_BLOCK_ 1024          /* and rows of a block */
 #define HFY_NET_FOLD_ 512                 /* rows of a fold at least; entries of a list's fold */
 #define HFY_NET_SEGMENT_ 4096             /* rows of a segment, about: what one worker takes at a time */
 #define HFY_NET_LISTED_ 32768             /* candidates of a tile, over all its queries, as long as that leaves */
@@ -13474,6 +13515,22 @@ HFY_PRIVATE_ void hfy_net_block_(const hfy_net_round_ *round, size_t from, size_
     if (run->fast.keeps) memcpy(b->upper + from, scores, n * sizeof *scores);
 }
 
+#ifdef HFY_SIM_BLAS_
+/* The projection of a fold that is one block, by a BLAS; 0 where it cannot, or met what is not finite: a row that a mask
+   hides may hold anything, and 0 times that is NaN. */
+HFY_PRIVATE_ int hfy_net_blas_(const hfy_net_run_ *run, const hfy_real *weight, size_t nq, size_t from, size_t n,
+                               const hfy_net_rows_ *rows, hfy_real *part)
+{
+    hfy_sim_rows_ a = {weight, run->block, nq, NULL}, b = {rows->at + from * rows->stride, rows->stride, n, NULL};
+    size_t i, size = nq * rows->width;
+    if (nq < HFY_SIM_BLAS_ || run->block < run->fold) return 0;
+    if (!hfy_sim_blas_(&a, &b, rows->width, 0, part, rows->width)) return 0;
+    for (i = 0; i < size && hfy_base_is_finite_((double)part[i]);) i++;
+    if (i < size) hfy_net_zero_(part, size);
+    return i == size;
+}
+#endif
+
 /* One worker's fold of a segment: rows from .. to-1. */
 HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_round_ *round, size_t from, size_t to, hfy_net_stream_ *t)
 {
@@ -13496,6 +13553,9 @@ HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_round_ *round, size_t from, size_t
             else
                 hfy_net_collect_(run, t->list + j, theta, from, n, t);
         }
+#ifdef HFY_SIM_BLAS_
+        if (some && hfy_net_blas_(run, t->scores, round->nq, from, n, rows, t->part)) continue;
+#endif
         if (some)
             run->simd->combine(t->scores, run->block, round->nq, rows->at + from * rows->stride, rows->stride, n, width,
                                t->part, width);
@@ -14238,6 +14298,13 @@ HFY_PRIVATE_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int
     hfy_net_mode_of_(run, rows);
     run->tile = HFY_NET_TILE_;
     run->whole = 0;
+#ifdef HFY_SIM_BLAS_
+    if (n_queries >= HFY_SIM_BLAS_ && fast->mode == HFY_NET_SUMS_) { /* a BLAS wants large blocks */
+        run->tile = HFY_NET_BLAS_TILE_;
+        run->block = run->fold = hfy_base_min_(HFY_NET_BLAS_BLOCK_, (net->count | 7) + 1);
+        run->segment = run->fold * (run->segment / run->fold ? run->segment / run->fold : 1);
+    }
+#endif
     if (fast->mode == HFY_NET_ROWS_) {
         fit = HFY_NET_TILE_BYTES_ / sizeof(hfy_real) / net->count;
         run->tile = fit < 1 ? 1 : hfy_base_min_(fit, HFY_NET_TILE_);
@@ -14764,6 +14831,10 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 #undef HFY_NET_TILE_BYTES_
 #undef HFY_NET_BLOCK_BYTES_
 #undef HFY_NET_FOLD_
+#undef HFY_NET_BLAS_TILE_
+#undef HFY_NET_BLAS_BLOCK_
+#undef HFY_SIM_BLAS_
+#undef HFY_SIM_GEMM_
 #undef HFY_NET_SEGMENT_
 #undef HFY_NET_LISTED_
 #undef HFY_NET_LIST_
