@@ -13516,8 +13516,8 @@ HFY_PRIVATE_ void hfy_net_block_(const hfy_net_round_ *round, size_t from, size_
 }
 
 #ifdef HFY_SIM_BLAS_
-/* The projection of a fold that is one block, by a BLAS; 0 where it cannot, or met what is not finite: a row that a mask
-   hides may hold anything, and 0 times that is NaN. */
+/* The projection of a fold that is one block, by a BLAS; 0 where it cannot, or met what is not finite: a row that a
+   mask hides may hold anything, and 0 times that is NaN. */
 HFY_PRIVATE_ int hfy_net_blas_(const hfy_net_run_ *run, const hfy_real *weight, size_t nq, size_t from, size_t n,
                                const hfy_net_rows_ *rows, hfy_real *part)
 {
