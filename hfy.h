@@ -18513,6 +18513,7 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
 #define HFY_KERNEL_LANCZOS_ 160 /* most steps for a largest eigenvalue */
 #define HFY_KERNEL_FLOATS_ 1024 /* products that are added up in float */
 #define HFY_KERNEL_MANY_ 256    /* states for which finding the bounds pays */
+#define HFY_KERNEL_ONCE_ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ /* called often, but large beside a call: emitted once */
 
 /* --- bits --- */
 
@@ -18904,7 +18905,7 @@ HFY_PRIVATE_ double hfy_kernel_most_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel
 }
 
 /* R = the residual at a, h = K a. */
-HFY_PRIVATE_ void hfy_kernel_residuals_(hfy_kernel_fit_ *f, size_t row, const double *a, const double *h)
+HFY_KERNEL_ONCE_ void hfy_kernel_residuals_(hfy_kernel_fit_ *f, size_t row, const double *a, const double *h)
 {
     const uint64_t *x = f->view.k.patterns + row * f->view.words;
     const size_t from = row * f->N;
@@ -18997,8 +18998,8 @@ HFY_PRIVATE_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, const double *x, do
 /* --- Newton, one neuron at a time --- */
 
 /* L(a) of one neuron from h = K a. */
-HFY_PRIVATE_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, const double *a, const double *h,
-                                     double lambda)
+HFY_KERNEL_ONCE_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, const double *a, const double *h,
+                                         double lambda)
 {
     double sum = 0;
     size_t i;
@@ -19484,8 +19485,8 @@ HFY_PRIVATE_ uint32_t hfy_kernel_least_(const hfy_kernel_view_ *v, const uint32_
 }
 
 /* Kernel values of one state from its distances; RBF: relative to distance `least`. Patterns left out get 0. */
-HFY_PRIVATE_ void hfy_kernel_values_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t least,
-                                     double *k)
+HFY_KERNEL_ONCE_ void hfy_kernel_values_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t least,
+                                         double *k)
 {
     const double *table = v->table;
     const size_t P = v->k.count;
@@ -19499,7 +19500,7 @@ HFY_PRIVATE_ void hfy_kernel_values_(const hfy_kernel_view_ *v, const uint32_t *
 }
 
 /* h += c alpha_i, whatever alpha there is. */
-HFY_PRIVATE_ void hfy_kernel_add_(const hfy_kernel *k, double c, size_t i, double *h)
+HFY_KERNEL_ONCE_ void hfy_kernel_add_(const hfy_kernel *k, double c, size_t i, double *h)
 {
     const size_t N = k->dim;
     size_t j;
@@ -19516,8 +19517,8 @@ HFY_PRIVATE_ void hfy_kernel_add_(const hfy_kernel *k, double c, size_t i, doubl
 
 /* s->h = potentials of m <= BATCH packed states, with whatever alpha there is; relative != 0: RBF values relative to
    the nearest pattern, whose exponents go to shift (or NULL). */
-HFY_PRIVATE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_slot_ *s, const uint64_t *states, size_t m,
-                                     int relative, double *shift)
+HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_slot_ *s, const uint64_t *states,
+                                         size_t m, int relative, double *shift)
 {
     const size_t P = v->k.count, N = v->k.dim;
     const int dense = !v->k.nearest && (v->k.alpha || v->k.alpha_float);
@@ -20024,9 +20025,13 @@ HFY_PRIVATE_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, 
         double square = 0, dot = 0, value, slope;
         for (j = 0; j < N; j++) {
             const double s = hfy_kernel_bit_(xi, j) ? 1 : -1;
-            apart[j] = k->kind == HFY_KERNEL_RBF ? x[j] - s : s;
-            square += apart[j] * apart[j];
-            dot += s * x[j];
+            if (k->kind == HFY_KERNEL_RBF) {
+                apart[j] = x[j] - s;
+                square += apart[j] * apart[j];
+            } else {
+                apart[j] = s;
+                dot += s * x[j];
+            }
         }
         value = hfy_kernel_of_(k, dot, square);
         slope = k->kind == HFY_KERNEL_RBF      ? 2 * k->gamma * value /* -dK/dx = slope apart */
@@ -20518,6 +20523,7 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
 #undef HFY_KERNEL_BATCH_
 #undef HFY_KERNEL_FLOATS_
 #undef HFY_KERNEL_MANY_
+#undef HFY_KERNEL_ONCE_
 #undef HFY_KERNEL_LANCZOS_
 #undef HFY_KERNEL_BUILTIN_
 
