@@ -4102,21 +4102,8 @@ HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, co
             next += fetch; /* of the next rows, each batch fetches its share */
             fetch = hfy_base_min_(nq > HFY_BATCH_ ? share : 0, ahead - next);
             if (queries > 1 && pairs == n * queries) {
-                hfy_simd_block_ all;
-                memset(&all, 0, sizeof all);
-                all.a = pw[0];
-                all.a_row = w_stride;
-                all.a_col = 1;
-                all.b = px;
-                all.b_row = x_stride;
-                all.b_panel = HFY_V_(wide);
-                all.c = pz[0];
-                all.c_row = z_stride;
-                all.rows = queries;
-                all.columns = dim;
-                all.depth = n;
-                all.next = px + (n + next) * x_stride;
-                all.ahead = fetch;
+                const hfy_simd_block_ all = {pw[0], px, pz[0], queries, dim, n, w_stride, 1, 0, x_stride, HFY_V_(wide),
+                                             z_stride, 0, 0, px + (n + next) * x_stride, fetch};
                 HFY_V_(block)(&all);
             } else if (queries > 1 && 3 * pairs >= n * queries) {
                 for (i = 0; i < n; i++) {
@@ -5427,24 +5414,20 @@ typedef struct hfy_linalg_view_ {
 /* Rows `stride` apart; their transpose; the transpose of a view. */
 HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_rows_(const void *at, size_t stride)
 {
-    hfy_linalg_view_ view;
-    view.at = at;
-    view.row = stride;
-    view.col = 1;
-    return view;
-}
-
-HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_flip_(hfy_linalg_view_ view)
-{
-    size_t row = view.row;
-    view.row = view.col;
-    view.col = row;
+    const hfy_linalg_view_ view = {at, stride, 1};
     return view;
 }
 
 HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_turned_(const void *at, size_t stride)
 {
-    return hfy_linalg_flip_(hfy_linalg_rows_(at, stride));
+    const hfy_linalg_view_ view = {at, 1, stride};
+    return view;
+}
+
+HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_flip_(hfy_linalg_view_ view)
+{
+    const hfy_linalg_view_ turned = {view.at, view.col, view.row};
+    return turned;
 }
 
 /* Where a product goes, rows `stride` apart: C = AB (set), C += AB (add), C -= AB (less). */
@@ -5456,25 +5439,19 @@ typedef struct hfy_linalg_into_ {
 
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_set_(void *at, size_t stride)
 {
-    hfy_linalg_into_ into;
-    into.at = at;
-    into.stride = stride;
-    into.over = 1;
-    into.minus = 0;
+    const hfy_linalg_into_ into = {at, stride, 1, 0};
     return into;
 }
 
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_add_(void *at, size_t stride)
 {
-    hfy_linalg_into_ into = hfy_linalg_set_(at, stride);
-    into.over = 0;
+    const hfy_linalg_into_ into = {at, stride, 0, 0};
     return into;
 }
 
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_less_(void *at, size_t stride)
 {
-    hfy_linalg_into_ into = hfy_linalg_add_(at, stride);
-    into.minus = 1;
+    const hfy_linalg_into_ into = {at, stride, 0, 1};
     return into;
 }
 
