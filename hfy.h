@@ -3124,13 +3124,16 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_TARGET_ static
 #define HFY_INLINE_ static inline
 #endif
-/* Arrays of vectors become registers once their loops are unrolled. */
+/* Arrays of vectors become registers once their loops are unrolled; what a vector leaves over is no loop to unroll. */
 #if defined(__clang__)
 #define HFY_UNROLL_ _Pragma("clang loop unroll(full)")
+#define HFY_TAIL_ _Pragma("clang loop unroll(disable) vectorize(disable)")
 #elif defined(__GNUC__)
 #define HFY_UNROLL_ _Pragma("GCC unroll 32")
+#define HFY_TAIL_
 #else
 #define HFY_UNROLL_
+#define HFY_TAIL_
 #endif
 /* Keeps a value in its register: gcc would rather load it again for every use. */
 #if defined(__GNUC__) && HFY_SIMD_PASS_ != 1
@@ -4075,7 +4078,7 @@ HFY_INLINE_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n)
     for (; i + lanes <= n; i += lanes)
         many = HFY_V_(add)(many, HFY_V_(select)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load)(w + i))), one, zero));
     HFY_V_(fold)(&many, 1, &sum);
-    for (; i < n; i++) sum += (HFY_S_)(w[i] > 0 || w[i] < 0);
+    HFY_TAIL_ for (; i < n; i++) sum += (HFY_S_)(w[i] > 0 || w[i] < 0);
     return (size_t)sum;
 }
 
@@ -4234,7 +4237,7 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
         }
 #endif
     }
-    for (; i < n; i++) {
+    HFY_TAIL_ for (; i < n; i++) {
         double d = (double)max - (double)x[i];
         index[count] = i;
         delta[count] = d;
@@ -4404,7 +4407,7 @@ HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a)
     const HFY_VV_ by = HFY_V_(set)((HFY_S_)a);
     size_t i = 0;
     for (; i + lanes <= n; i += lanes) HFY_V_(store)(y + i, HFY_V_(mul)(by, HFY_V_(load)(y + i)));
-    for (; i < n; i++) y[i] = (HFY_S_)a * y[i];
+    HFY_TAIL_ for (; i < n; i++) y[i] = (HFY_S_)a * y[i];
 }
 
 HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, double a)
@@ -4420,7 +4423,7 @@ HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, double a)
         HFY_F_(store)(y + i, HFY_F_(join)(HFY_D_(mul)(by, HFY_F_(low)(v)), HFY_D_(mul)(by, HFY_F_(high)(v))));
 #endif
     }
-    for (; i < n; i++) y[i] = (HFY_S_)(a * (double)y[i]);
+    HFY_TAIL_ for (; i < n; i++) y[i] = (HFY_S_)(a * (double)y[i]);
 }
 
 HFY_INLINE_ HFY_DV_ HFY_D_(mix2)(HFY_DV_ a, HFY_DV_ y, HFY_DV_ b, HFY_DV_ x)
@@ -4445,7 +4448,7 @@ HFY_TARGET_ void HFY_V_(mix)(HFY_S_ *y, const HFY_S_ *x, size_t n, double a, dou
                                           HFY_D_(mix2)(va, HFY_F_(high)(p), vb, HFY_F_(high)(q))));
 #endif
     }
-    for (; i < n; i++) {
+    HFY_TAIL_ for (; i < n; i++) {
         double u = a * (double)y[i], v = b * (double)x[i];
         y[i] = (HFY_S_)(u + v);
     }
@@ -4460,7 +4463,7 @@ HFY_TARGET_ void HFY_V_(cut)(HFY_S_ *y, size_t n, double least)
         HFY_VV_ v = HFY_V_(load)(y + i);
         HFY_V_(store)(y + i, HFY_V_(select)(HFY_V_(lt)(v, edge), zero, v));
     }
-    for (; i < n; i++) y[i] = y[i] < (HFY_S_)least ? 0 : y[i];
+    HFY_TAIL_ for (; i < n; i++) y[i] = y[i] < (HFY_S_)least ? 0 : y[i];
 }
 
 /* The larger of a and b; b where a is NaN, on every machine. */
@@ -4483,7 +4486,7 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n)
     }
     HFY_D_(store)(of, most);
     for (l = 0; l < few; l++) all = of[l] > all ? of[l] : all;
-    for (; i < n; i++) {
+    HFY_TAIL_ for (; i < n; i++) {
         double change = fabs((double)x[i] - (double)y[i]);
         all = change > all ? change : all;
     }
@@ -4533,7 +4536,7 @@ HFY_TARGET_ size_t HFY_D_(keep_below)(double *d, size_t *index, size_t n, double
         }
     }
 #endif
-    for (; i < n; i++) {
+    HFY_TAIL_ for (; i < n; i++) {
         const double v = d[i];
         d[count] = v;
         index[count] = index[i];
@@ -4637,7 +4640,7 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
         bits[i / 64] |= (uint64_t)HFY_D_(bits)(HFY_D_(lt)(zero, v)) << (i % 64);
         sum = HFY_D_(add)(sum, HFY_D_(select)(HFY_D_(lt)(w, HFY_D_(abs)(v)), one, zero));
     }
-    for (; i < n; i++) {
+    HFY_TAIL_ for (; i < n; i++) {
         if (i % 64 == 0) bits[i / 64] = 0;
         bits[i / 64] |= (uint64_t)(h[i] > 0) << (i % 64);
         clear += fabs(h[i]) > c * width[i];
@@ -22328,6 +22331,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_TARGET_
 #undef HFY_INLINE_
 #undef HFY_UNROLL_
+#undef HFY_TAIL_
 #undef HFY_FV_
 #undef HFY_DV_
 #undef HFY_VV_
