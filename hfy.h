@@ -3256,13 +3256,16 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_TARGET_ static
 #define HFY_INLINE_ static inline
 #endif
-/* Arrays of vectors become registers once their loops are unrolled. */
+/* Arrays of vectors become registers once their loops are unrolled; what a vector leaves over is no loop to unroll. */
 #if defined(__clang__)
 #define HFY_UNROLL_ _Pragma("clang loop unroll(full)")
+#define HFY_TAIL_ _Pragma("clang loop unroll(disable) vectorize(disable)")
 #elif defined(__GNUC__)
 #define HFY_UNROLL_ _Pragma("GCC unroll 32")
+#define HFY_TAIL_
 #else
 #define HFY_UNROLL_
+#define HFY_TAIL_
 #endif
 /* Keeps a value in its register: gcc would rather load it again for every use. */
 #if defined(__GNUC__) && HFY_SIMD_PASS_ != 1
@@ -4207,7 +4210,7 @@ HFY_INLINE_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n)
     for (; i + lanes <= n; i += lanes)
         many = HFY_V_(add)(many, HFY_V_(select)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load)(w + i))), one, zero));
     HFY_V_(fold)(&many, 1, &sum);
-    for (; i < n; i++) sum += (HFY_S_)(w[i] > 0 || w[i] < 0);
+    HFY_TAIL_ for (; i < n; i++) sum += (HFY_S_)(w[i] > 0 || w[i] < 0);
     return (size_t)sum;
 }
 
@@ -4234,21 +4237,8 @@ HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, co
             next += fetch; /* of the next rows, each batch fetches its share */
             fetch = hfy_base_min_(nq > HFY_BATCH_ ? share : 0, ahead - next);
             if (queries > 1 && pairs == n * queries) {
-                hfy_simd_block_ all;
-                memset(&all, 0, sizeof all);
-                all.a = pw[0];
-                all.a_row = w_stride;
-                all.a_col = 1;
-                all.b = px;
-                all.b_row = x_stride;
-                all.b_panel = HFY_V_(wide);
-                all.c = pz[0];
-                all.c_row = z_stride;
-                all.rows = queries;
-                all.columns = dim;
-                all.depth = n;
-                all.next = px + (n + next) * x_stride;
-                all.ahead = fetch;
+                const hfy_simd_block_ all = {pw[0], px, pz[0], queries, dim, n, w_stride, 1, 0, x_stride, HFY_V_(wide),
+                                             z_stride, 0, 0, px + (n + next) * x_stride, fetch};
                 HFY_V_(block)(&all);
             } else if (queries > 1 && 3 * pairs >= n * queries) {
                 for (i = 0; i < n; i++) {
@@ -4379,7 +4369,7 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
         }
 #endif
     }
-    for (; i < n; i++) {
+    HFY_TAIL_ for (; i < n; i++) {
         double d = (double)max - (double)x[i];
         index[count] = i;
         delta[count] = d;
@@ -4549,7 +4539,7 @@ HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a)
     const HFY_VV_ by = HFY_V_(set)((HFY_S_)a);
     size_t i = 0;
     for (; i + lanes <= n; i += lanes) HFY_V_(store)(y + i, HFY_V_(mul)(by, HFY_V_(load)(y + i)));
-    for (; i < n; i++) y[i] = (HFY_S_)a * y[i];
+    HFY_TAIL_ for (; i < n; i++) y[i] = (HFY_S_)a * y[i];
 }
 
 HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, double a)
@@ -4565,7 +4555,7 @@ HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, double a)
         HFY_F_(store)(y + i, HFY_F_(join)(HFY_D_(mul)(by, HFY_F_(low)(v)), HFY_D_(mul)(by, HFY_F_(high)(v))));
 #endif
     }
-    for (; i < n; i++) y[i] = (HFY_S_)(a * (double)y[i]);
+    HFY_TAIL_ for (; i < n; i++) y[i] = (HFY_S_)(a * (double)y[i]);
 }
 
 HFY_INLINE_ HFY_DV_ HFY_D_(mix2)(HFY_DV_ a, HFY_DV_ y, HFY_DV_ b, HFY_DV_ x)
@@ -4590,7 +4580,7 @@ HFY_TARGET_ void HFY_V_(mix)(HFY_S_ *y, const HFY_S_ *x, size_t n, double a, dou
                                           HFY_D_(mix2)(va, HFY_F_(high)(p), vb, HFY_F_(high)(q))));
 #endif
     }
-    for (; i < n; i++) {
+    HFY_TAIL_ for (; i < n; i++) {
         double u = a * (double)y[i], v = b * (double)x[i];
         y[i] = (HFY_S_)(u + v);
     }
@@ -4605,7 +4595,7 @@ HFY_TARGET_ void HFY_V_(cut)(HFY_S_ *y, size_t n, double least)
         HFY_VV_ v = HFY_V_(load)(y + i);
         HFY_V_(store)(y + i, HFY_V_(select)(HFY_V_(lt)(v, edge), zero, v));
     }
-    for (; i < n; i++) y[i] = y[i] < (HFY_S_)least ? 0 : y[i];
+    HFY_TAIL_ for (; i < n; i++) y[i] = y[i] < (HFY_S_)least ? 0 : y[i];
 }
 
 /* The larger of a and b; b where a is NaN, on every machine. */
@@ -4628,7 +4618,7 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n)
     }
     HFY_D_(store)(of, most);
     for (l = 0; l < few; l++) all = of[l] > all ? of[l] : all;
-    for (; i < n; i++) {
+    HFY_TAIL_ for (; i < n; i++) {
         double change = fabs((double)x[i] - (double)y[i]);
         all = change > all ? change : all;
     }
@@ -4678,7 +4668,7 @@ HFY_TARGET_ size_t HFY_D_(keep_below)(double *d, size_t *index, size_t n, double
         }
     }
 #endif
-    for (; i < n; i++) {
+    HFY_TAIL_ for (; i < n; i++) {
         const double v = d[i];
         d[count] = v;
         index[count] = index[i];
@@ -4782,7 +4772,7 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
         bits[i / 64] |= (uint64_t)HFY_D_(bits)(HFY_D_(lt)(zero, v)) << (i % 64);
         sum = HFY_D_(add)(sum, HFY_D_(select)(HFY_D_(lt)(w, HFY_D_(abs)(v)), one, zero));
     }
-    for (; i < n; i++) {
+    HFY_TAIL_ for (; i < n; i++) {
         if (i % 64 == 0) bits[i / 64] = 0;
         bits[i / 64] |= (uint64_t)(h[i] > 0) << (i % 64);
         clear += fabs(h[i]) > c * width[i];
@@ -5556,24 +5546,20 @@ typedef struct hfy_linalg_view_ {
 /* Rows `stride` apart; their transpose; the transpose of a view. */
 HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_rows_(const void *at, size_t stride)
 {
-    hfy_linalg_view_ view;
-    view.at = at;
-    view.row = stride;
-    view.col = 1;
-    return view;
-}
-
-HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_flip_(hfy_linalg_view_ view)
-{
-    size_t row = view.row;
-    view.row = view.col;
-    view.col = row;
+    const hfy_linalg_view_ view = {at, stride, 1};
     return view;
 }
 
 HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_turned_(const void *at, size_t stride)
 {
-    return hfy_linalg_flip_(hfy_linalg_rows_(at, stride));
+    const hfy_linalg_view_ view = {at, 1, stride};
+    return view;
+}
+
+HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_flip_(hfy_linalg_view_ view)
+{
+    const hfy_linalg_view_ turned = {view.at, view.col, view.row};
+    return turned;
 }
 
 /* Where a product goes, rows `stride` apart: C = AB (set), C += AB (add), C -= AB (less). */
@@ -5585,25 +5571,19 @@ typedef struct hfy_linalg_into_ {
 
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_set_(void *at, size_t stride)
 {
-    hfy_linalg_into_ into;
-    into.at = at;
-    into.stride = stride;
-    into.over = 1;
-    into.minus = 0;
+    const hfy_linalg_into_ into = {at, stride, 1, 0};
     return into;
 }
 
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_add_(void *at, size_t stride)
 {
-    hfy_linalg_into_ into = hfy_linalg_set_(at, stride);
-    into.over = 0;
+    const hfy_linalg_into_ into = {at, stride, 0, 0};
     return into;
 }
 
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_less_(void *at, size_t stride)
 {
-    hfy_linalg_into_ into = hfy_linalg_add_(at, stride);
-    into.minus = 1;
+    const hfy_linalg_into_ into = {at, stride, 0, 1};
     return into;
 }
 
@@ -22678,6 +22658,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_TARGET_
 #undef HFY_INLINE_
 #undef HFY_UNROLL_
+#undef HFY_TAIL_
 #undef HFY_FV_
 #undef HFY_DV_
 #undef HFY_VV_
