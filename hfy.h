@@ -9077,7 +9077,8 @@ HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s)
 }
 
 /* Puts a list of bits into s->fresh, unaries first, and its score and sizes beside it. */
-HFY_PRIVATE_ hfy_status hfy_structure_take_list_(hfy_structure_solver_ *s, const size_t *on, size_t count)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_structure_take_list_(hfy_structure_solver_ *s, const size_t *on,
+                                                                    size_t count)
 {
     size_t i, bit, n = s->structure->unaries, bits = n + s->structure->higher, marked;
     hfy_structure_fault_ fault = count > s->structure->most ? HFY_STRUCTURE_MANY_ : HFY_STRUCTURE_FINE_;
@@ -9153,7 +9154,7 @@ HFY_PRIVATE_ void hfy_structure_backward_(const hfy_structure_solver_ *s, double
 }
 
 /* x <- H^-1 x. Returns the sum of the new x. */
-HFY_PRIVATE_ double hfy_structure_invert_(const hfy_structure_solver_ *s, double *x)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_invert_(const hfy_structure_solver_ *s, double *x)
 {
     double sum = 0;
     size_t i;
@@ -9178,7 +9179,7 @@ HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, d
 }
 
 /* Takes vertex v out: its row of L goes, and rotations of neighbouring columns make the rest triangular again. */
-HFY_PRIVATE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v)
 {
     size_t i, j, most = s->structure->most, after = s->count - v - 1;
     for (j = v; j + 1 < s->count; j++) { /* row j+1 has an entry too many, at column j+1 */
@@ -9203,7 +9204,7 @@ HFY_PRIVATE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v)
 }
 
 /* u and c of these weights. */
-HFY_PRIVATE_ void hfy_structure_mix_(hfy_structure_solver_ *s, const double *weight)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_structure_mix_(hfy_structure_solver_ *s, const double *weight)
 {
     size_t v, i, at;
     for (i = 0; i < s->n_touched; i++) {
@@ -9411,7 +9412,8 @@ HFY_PRIVATE_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pi
 
 /* The finite scores, as given, of the parts of active vertex v, or of the fresh list (SIZE_MAX); *infinite: how many of
    the others there are, + less -. */
-HFY_PRIVATE_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size_t v, double *infinite)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size_t v,
+                                                                  double *infinite)
 {
     const uint32_t *on = v == SIZE_MAX ? NULL : hfy_structure_on_(s, v);
     size_t i = on ? s->vertex[v].unaries : s->fresh_unaries, end = on ? s->vertex[v].bits : s->fresh_bits;
@@ -9489,7 +9491,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
 
 /* How much more the unaries of active vertex v score than those of the list in s->fresh; *alone: how many of them are
    not in that list. */
-HFY_PRIVATE_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t *alone)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t *alone)
 {
     const uint32_t *on = hfy_structure_on_(s, v);
     size_t i, count = s->vertex[v].unaries;
@@ -9584,9 +9586,10 @@ HFY_PRIVATE_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status,
 
 /* What the functions on scores begin with: checks, scratch for `room` vertices (0: as many as the structure says), a
    copy of the scores. missing: the first array that is NULL. */
-HFY_PRIVATE_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double rho, const double *unary,
-                                             const double *higher, const char *missing, size_t room,
-                                             hfy_structure_solver_ *s, hfy_work *work)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double rho,
+                                                                const double *unary, const double *higher,
+                                                                const char *missing, size_t room,
+                                                                hfy_structure_solver_ *s, hfy_work *work)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_status status = hfy_base_null_(work, structure ? NULL : "structure");
@@ -9607,7 +9610,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_begin_(const hfy_structure *structure, dou
 }
 
 /* The list of vertex v, or of the fresh one (SIZE_MAX), ascending. */
-HFY_PRIVATE_ void hfy_structure_list_(hfy_structure_solver_ *s, size_t v, size_t *on)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_structure_list_(hfy_structure_solver_ *s, size_t v, size_t *on)
 {
     const uint32_t *from = v == SIZE_MAX ? NULL : hfy_structure_on_(s, v);
     size_t i, bits = s->structure->unaries + s->structure->higher, have = from ? s->vertex[v].bits : s->fresh_bits;
@@ -9847,7 +9850,7 @@ HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep)
 }
 
 /* The separation with its defaults filled in, without looking at ranges. */
-HFY_PRIVATE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep)
 {
     hfy_sep full = *sep;
     int counts = sep->kind == HFY_SEP_KSUBSETS || sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_ARGMAX;
@@ -9859,7 +9862,7 @@ HFY_PRIVATE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep)
     return full;
 }
 
-HFY_PRIVATE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full)
 {
     switch (full->kind) {
     case HFY_SEP_SOFTMAX: return HFY_SEP_BY_SOFTMAX_;
@@ -10394,8 +10397,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s)
    sum falls in tau, piecewise linearly: Newton's method inside that bracket, which is halved where a step would leave
    it; O(count) each, a handful of them. v is measured from a score near the root, so that tau and all that is free are
    of the size of the weights; infinite v are at a bound for sure. */
-HFY_PRIVATE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const double *upper, double cap, double budget,
-                               double left)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const double *upper,
+                                                  double cap, double budget, double left)
 {
     double right = 0, tau = 0.125 * left, sums[2], next, *v = s->weight; /* sum(left) >= budget >= sum(right) */
     size_t i, n = s->count;
@@ -10559,7 +10562,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *th
 
 /* How far below the best (by rank: the ceil(k)-th best) a score of one link can lie and still get weight: its margin,
    for whole k. HUGE_VAL if there is no limit. */
-HFY_PRIVATE_ double hfy_sep_link_margin_(const hfy_sep *full)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full)
 {
     if (hfy_sep_has_bounds_(full)) return HUGE_VAL;
     if (full->kind == HFY_SEP_SPARSEMAX) return 1;
@@ -10857,8 +10860,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_list_star_(const hfy_sep *full, const hfy_real *
 }
 
 /* Omega*(theta) of one row and one link. */
-HFY_PRIVATE_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
-                                            double *value, hfy_sep_scratch_ *s)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *theta, size_t n,
+                                                               size_t row, double *value, hfy_sep_scratch_ *s)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     double sum = 0, live = 0;
@@ -11007,7 +11010,8 @@ HFY_PRIVATE_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep
 }
 
 /* The interval of weight i under one link; live: how many are not masked. */
-HFY_PRIVATE_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live, double *low, double *high)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live,
+                                                       double *low, double *high)
 {
     const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row);
     *low = full->kind == HFY_SEP_IDENTITY || full->kind == HFY_SEP_POWER ? -HUGE_VAL : 0;
@@ -11052,8 +11056,8 @@ HFY_PRIVATE_ double hfy_sep_balance_(const hfy_sep_split_ *t, double y, double a
 
 /* The a between low and high where that is tau, or the end nearer to it: Newton from `a` with halvings where it leaves
    the bracket or is slow. *rate: da/dtau. */
-HFY_PRIVATE_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, double high, double tau, double a,
-                                  double *rate)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, double high,
+                                                     double tau, double a, double *rate)
 {
     double growth, g, next, width = high - low;
     int k;
@@ -11397,22 +11401,24 @@ HFY_PRIVATE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, 
 HFY_PRIVATE_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad)
 {
     const double *lower = hfy_sep_lower_(full, r->row), *upper = hfy_sep_upper_(full, r->row);
+    const hfy_real *y = r->y, *v = r->v;
+    hfy_real *out = r->out;
     double mean = 0, cap = hfy_sep_cap_(full);
-    size_t i, free_count = 0, at = r->row * full->bound_stride;
+    size_t i, n = r->n, free_count = 0, at = r->row * full->bound_stride;
     int pass;
     for (pass = 0; pass < 2; pass++) {
-        for (i = 0; i < r->n; i++) {
-            hfy_real low = (hfy_real)(lower ? lower[i] : 0), high = (hfy_real)(upper ? upper[i] : cap), y = r->y[i];
-            int is_free = y > low && y < high;
-            double rest = (double)r->v[i] - mean;
+        for (i = 0; i < n; i++) {
+            hfy_real low = (hfy_real)(lower ? lower[i] : 0), high = (hfy_real)(upper ? upper[i] : cap);
+            int is_free = y[i] > low && y[i] < high;
+            double rest = (double)v[i] - mean;
             if (!pass) {
                 free_count += (size_t)is_free;
-                if (is_free) mean += (double)r->v[i];
+                if (is_free) mean += (double)v[i];
                 continue;
             }
-            if (grad->upper && free_count && !is_free && y >= high && high > low) grad->upper[at + i] += rest;
-            if (grad->lower && free_count && !is_free && y <= low) grad->lower[at + i] += rest;
-            if (r->out) r->out[i] = is_free ? (hfy_real)(rest / full->rho) : 0;
+            if (grad->upper && free_count && !is_free && y[i] >= high && high > low) grad->upper[at + i] += rest;
+            if (grad->lower && free_count && !is_free && y[i] <= low) grad->lower[at + i] += rest;
+            if (out) out[i] = is_free ? (hfy_real)(rest / full->rho) : 0;
         }
         if (!pass && free_count) mean /= (double)free_count;
     }
@@ -11880,7 +11886,7 @@ HFY_PRIVATE_ void hfy_post_plan_value_(hfy_base_arena_ *arena, const hfy_post *p
 /* --- parts of the maps --- */
 
 /* Multiplies x by a power of two where its squares or their sum could leave the range of double; returns that power. */
-HFY_PRIVATE_ double hfy_post_rescale_(double *x, size_t n)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_post_rescale_(double *x, size_t n)
 {
     const double high = ldexp(1.0, 450), low = ldexp(1.0, -450);
     double big = 0, scale;
@@ -11893,7 +11899,7 @@ HFY_PRIVATE_ double hfy_post_rescale_(double *x, size_t n)
 }
 
 /* |x|, and x rescaled in place. */
-HFY_PRIVATE_ double hfy_post_norm_(double *x, size_t n, double *scale)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_post_norm_(double *x, size_t n, double *scale)
 {
     *scale = hfy_post_rescale_(x, n);
     return sqrt(hfy_linalg_dot_(x, x, n)) / *scale;
@@ -11948,7 +11954,7 @@ HFY_PRIVATE_ double hfy_post_softplus_(double v, double width, double *x, double
 
 /* The rectified power of v = z - theta. Far below the threshold softplus(x) = e^x to the last bit, and e^x underflows
    long before a small power of it does: so its logarithm is raised. */
-HFY_PRIVATE_ double hfy_post_rectify_(const hfy_post *post, double v)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_post_rectify_(const hfy_post *post, double v)
 {
     double width = post->sigma / HFY_POST_PI_, x = 0, e, s = v;
     if (width > 0)
@@ -12014,7 +12020,7 @@ HFY_PRIVATE_ double hfy_post_tanh_slope_(double x)
     return 4 * e / ((1 + e) * (1 + e));
 }
 
-HFY_PRIVATE_ int hfy_post_finite_(const hfy_real *x, size_t n)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_post_finite_(const hfy_real *x, size_t n)
 {
     size_t i;
     int finite = 1;
