@@ -10,8 +10,6 @@ static void counted_free(void *pointer);
 #include "check.h"
 #include "targets.h"
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
 /* An allocator that counts, and that fails at the call with number `fail_at` (from 1; 0 = never). */
 static size_t live, calls, fail_at;
 

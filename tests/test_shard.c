@@ -34,20 +34,6 @@ typedef struct block {
 static hfy_work work;
 static int with_index; /* every slice gets one */
 
-static hfy_real not_a_number(void)
-{
-    hfy_real inf = (hfy_real)HUGE_VAL;
-    return inf - inf;
-}
-
-static size_t below(hfy_rng *rng, size_t n) { return (size_t)(hfy_rng_u64(rng) % n); }
-
-static void normals(hfy_rng *rng, hfy_real *x, size_t n, double scale)
-{
-    size_t i;
-    for (i = 0; i < n; i++) x[i] = (hfy_real)(scale * hfy_rng_normal(rng));
-}
-
 static void make(uint64_t seed, size_t N, size_t D, size_t B)
 {
     hfy_rng rng = hfy_rng_seed(seed);
