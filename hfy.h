@@ -94,8 +94,11 @@
      HFY_NO_STDIO              not defined     global            no <stdio.h>: the three functions that open files
                                                                  (hfy_file_npy_info, _read, _write) go, .npy in memory
                                                                  (hfy_file_npy_parse, _decode, _header) stays
-     HFY_CORE_ONLY             not defined     global            drops every room after `file`: shard, theory, recall,
-                                                                 binary, kernel, rate
+     HFY_ONLY_NET and the      not defined:    global            only these rooms (any of >>linalg to >>rate) and what
+     like, for each room       all rooms                         they need, which >>rooms tells; several add up. The
+                                                                 functions of other rooms are not declared; a net then
+                                                                 refuses an index without HFY_ONLY_INDEX, a structured
+                                                                 separation without HFY_ONLY_STRUCTURE
      HFY_FILE                  "hfy.h"         implementation    under which name hfy.h includes itself, once for each
                                                                  instruction set; define it if you renamed the file
      HFY_NO_SIMD               not defined     implementation    plain C kernels only, no intrinsics
@@ -179,6 +182,7 @@
    -----------------------------------------------------------------------------------------------------------------
    CONTENTS   search for the tag; bodies stand at the tag with .impl after it, in the same order
 
+     >>rooms       which rooms HFY_ONLY_<ROOM> brings along
      >>precision   every name that HFY_DOUBLE renames
      >>base        statuses, scratch memory, random numbers          >>base.impl
      >>simd        which instruction set runs                        >>simd.impl     the kernels
@@ -225,6 +229,80 @@
              gradients; theory, recall; binary, kernel: classical, dense and kernel memories; rate
    ----------------------------------------------------------------------------------------------------------------- */
 
+/* ------------------------------------------------------------------------------------------------------------------
+   >>rooms   HFY_ONLY_<ROOM>, and which other rooms a room brings along; base and simd are always there
+   ------------------------------------------------------------------------------------------------------------------ */
+#ifndef HFY_SIMD_PASS_
+#if !defined(HFY_ONLY_LINALG) && !defined(HFY_ONLY_SIM) && !defined(HFY_ONLY_INDEX) &&                                 \
+    !defined(HFY_ONLY_STRUCTURE) && !defined(HFY_ONLY_SEP) && !defined(HFY_ONLY_POST) && !defined(HFY_ONLY_NET) &&     \
+    !defined(HFY_ONLY_FILE) && !defined(HFY_ONLY_SHARD) && !defined(HFY_ONLY_THEORY) && !defined(HFY_ONLY_RECALL) &&   \
+    !defined(HFY_ONLY_BINARY) && !defined(HFY_ONLY_KERNEL) && !defined(HFY_ONLY_RATE) /* all */
+#define HFY_HAS_INDEX_
+#define HFY_HAS_FILE_
+#define HFY_HAS_SHARD_
+#define HFY_HAS_THEORY_
+#define HFY_HAS_RECALL_
+#define HFY_HAS_KERNEL_
+#define HFY_HAS_RATE_
+#endif
+#if defined(HFY_ONLY_RATE) || defined(HFY_HAS_RATE_)
+#define HFY_HAS_RATE_
+#define HFY_HAS_LINALG_
+#endif
+#if defined(HFY_ONLY_KERNEL) || defined(HFY_HAS_KERNEL_)
+#define HFY_HAS_KERNEL_
+#define HFY_HAS_LINALG_
+#define HFY_HAS_BINARY_
+#endif
+#if defined(HFY_ONLY_BINARY) || defined(HFY_HAS_BINARY_)
+#define HFY_HAS_BINARY_
+#define HFY_HAS_LINALG_
+#endif
+#if defined(HFY_ONLY_RECALL) || defined(HFY_HAS_RECALL_)
+#define HFY_HAS_RECALL_
+#define HFY_HAS_STRUCTURE_
+#define HFY_HAS_NET_
+#endif
+#if defined(HFY_ONLY_THEORY) || defined(HFY_HAS_THEORY_)
+#define HFY_HAS_THEORY_
+#define HFY_HAS_LINALG_
+#define HFY_HAS_STRUCTURE_
+#define HFY_HAS_NET_
+#endif
+#if defined(HFY_ONLY_SHARD) || defined(HFY_HAS_SHARD_)
+#define HFY_HAS_SHARD_
+#define HFY_HAS_NET_
+#endif
+#if defined(HFY_ONLY_FILE) || defined(HFY_HAS_FILE_)
+#define HFY_HAS_FILE_
+#endif
+#if defined(HFY_ONLY_NET) || defined(HFY_HAS_NET_)
+#define HFY_HAS_NET_
+#define HFY_HAS_SIM_
+#define HFY_HAS_SEP_
+#define HFY_HAS_POST_
+#endif
+#if defined(HFY_ONLY_POST) || defined(HFY_HAS_POST_)
+#define HFY_HAS_POST_
+#endif
+#if defined(HFY_ONLY_SEP) || defined(HFY_HAS_SEP_)
+#define HFY_HAS_SEP_
+#endif
+#if defined(HFY_ONLY_STRUCTURE) || defined(HFY_HAS_STRUCTURE_)
+#define HFY_HAS_STRUCTURE_
+#endif
+#if defined(HFY_ONLY_INDEX) || defined(HFY_HAS_INDEX_)
+#define HFY_HAS_INDEX_
+#define HFY_HAS_LINALG_
+#endif
+#if defined(HFY_ONLY_SIM) || defined(HFY_HAS_SIM_)
+#define HFY_HAS_SIM_
+#endif
+#if defined(HFY_ONLY_LINALG) || defined(HFY_HAS_LINALG_)
+#define HFY_HAS_LINALG_
+#endif
+#endif /* HFY_SIMD_PASS_ */
+
 #ifndef HFY_H
 #define HFY_H
 
@@ -255,87 +333,6 @@
 
 #ifdef __cplusplus
 extern "C" {
-#endif
-
-/* ------------------------------------------------------------------------------------------------------------------
-   >>rooms   HFY_ONLY_<ROOM>: which rooms a room brings along. base and simd are always there. None chosen: all are
-   ------------------------------------------------------------------------------------------------------------------ */
-#if !defined(HFY_ONLY_LINALG) && !defined(HFY_ONLY_SIM) && !defined(HFY_ONLY_INDEX) && \
-    !defined(HFY_ONLY_STRUCTURE) && !defined(HFY_ONLY_SEP) && !defined(HFY_ONLY_POST) && !defined(HFY_ONLY_NET) && \
-    !defined(HFY_ONLY_FILE) && !defined(HFY_ONLY_SHARD) && !defined(HFY_ONLY_THEORY) && !defined(HFY_ONLY_RECALL) && \
-    !defined(HFY_ONLY_BINARY) && !defined(HFY_ONLY_KERNEL) && !defined(HFY_ONLY_RATE)
-#define HFY_HAS_LINALG_
-#define HFY_HAS_SIM_
-#define HFY_HAS_INDEX_
-#define HFY_HAS_STRUCTURE_
-#define HFY_HAS_SEP_
-#define HFY_HAS_POST_
-#define HFY_HAS_NET_
-#define HFY_HAS_FILE_
-#define HFY_HAS_SHARD_
-#define HFY_HAS_THEORY_
-#define HFY_HAS_RECALL_
-#define HFY_HAS_BINARY_
-#define HFY_HAS_KERNEL_
-#define HFY_HAS_RATE_
-#endif
-#if defined(HFY_ONLY_RATE) || defined(HFY_HAS_RATE_)
-#define HFY_HAS_RATE_
-#define HFY_HAS_LINALG_
-#endif
-#if defined(HFY_ONLY_KERNEL) || defined(HFY_HAS_KERNEL_)
-#define HFY_HAS_KERNEL_
-#define HFY_HAS_LINALG_
-#define HFY_HAS_THEORY_
-#define HFY_HAS_BINARY_
-#endif
-#if defined(HFY_ONLY_BINARY) || defined(HFY_HAS_BINARY_)
-#define HFY_HAS_BINARY_
-#define HFY_HAS_LINALG_
-#define HFY_HAS_THEORY_
-#endif
-#if defined(HFY_ONLY_RECALL) || defined(HFY_HAS_RECALL_)
-#define HFY_HAS_RECALL_
-#define HFY_HAS_STRUCTURE_
-#define HFY_HAS_NET_
-#endif
-#if defined(HFY_ONLY_THEORY) || defined(HFY_HAS_THEORY_)
-#define HFY_HAS_THEORY_
-#define HFY_HAS_LINALG_
-#define HFY_HAS_STRUCTURE_
-#define HFY_HAS_NET_
-#endif
-#if defined(HFY_ONLY_SHARD) || defined(HFY_HAS_SHARD_)
-#define HFY_HAS_SHARD_
-#define HFY_HAS_NET_
-#endif
-#ifdef HFY_ONLY_FILE
-#define HFY_HAS_FILE_
-#endif
-#if defined(HFY_ONLY_NET) || defined(HFY_HAS_NET_)
-#define HFY_HAS_NET_
-#define HFY_HAS_SIM_
-#define HFY_HAS_SEP_
-#define HFY_HAS_POST_
-#endif
-#ifdef HFY_ONLY_POST
-#define HFY_HAS_POST_
-#endif
-#ifdef HFY_ONLY_SEP
-#define HFY_HAS_SEP_
-#endif
-#ifdef HFY_ONLY_STRUCTURE
-#define HFY_HAS_STRUCTURE_
-#endif
-#if defined(HFY_ONLY_INDEX) || defined(HFY_HAS_INDEX_)
-#define HFY_HAS_INDEX_
-#define HFY_HAS_LINALG_
-#endif
-#ifdef HFY_ONLY_SIM
-#define HFY_HAS_SIM_
-#endif
-#ifdef HFY_ONLY_LINALG
-#define HFY_HAS_LINALG_
 #endif
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -565,6 +562,7 @@ HFY_API double hfy_rng_sign(hfy_rng *rng);    /* +1 or -1: the top bit */
 HFY_API hfy_isa hfy_simd_isa(const hfy_work *work);
 HFY_API const char *hfy_simd_text(hfy_isa isa); /* "scalar", "sse2", "avx2", "avx512", "neon"; "best" for 0 */
 
+#ifdef HFY_HAS_LINALG_
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg   eigenvalues and eigenvectors of a real square matrix, in double in every build
    ------------------------------------------------------------------------------------------------------------------ */
@@ -615,6 +613,8 @@ HFY_API hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, 
 HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns, double cut, double *inverse,
                                    size_t *rank, hfy_work *work);
 
+#endif /* HFY_HAS_LINALG_ */
+
 /* ------------------------------------------------------------------------------------------------------------------
    >>sim   similarities of queries and keys (universal Hopfield, HFY 3.2)
    ------------------------------------------------------------------------------------------------------------------ */
@@ -625,6 +625,7 @@ typedef enum hfy_sim {
     HFY_SIM_MANHATTAN  /* -|x - q|_1 */
 } hfy_sim;
 
+#ifdef HFY_HAS_SIM_
 /* scores[j*count + i] = beta * sim(key i, query j).
    keys: count rows of dim, key_stride apart (0 = dim); queries: n_queries rows of dim; scores: n_queries x count.
    beta: any finite number. A dot product is within 4 eps sqrt(dim) |beta| |x||q| of the exact one (eps of hfy_real);
@@ -633,6 +634,8 @@ typedef enum hfy_sim {
 HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys, size_t count, size_t dim,
                                   size_t key_stride, const hfy_real *queries, size_t n_queries, hfy_real *scores,
                                   hfy_work *work);
+
+#endif /* HFY_HAS_SIM_ */
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>index   a prepared memory: short copies of the keys that say which few of them a query must be compared with
@@ -665,6 +668,7 @@ typedef struct hfy_index {
     int exponent, reserved; /* inside, keys are divided by 2^exponent: the largest element is then in [1/2, 1) */
 } hfy_index;
 
+#ifdef HFY_HAS_INDEX_
 /* Bytes of memory that hfy_index_build needs, whatever the alignment: about dim + 16 a key, and up to 148 more with a
    prefix; SIZE_MAX if there is no such size (0, overflow, dim above 2^24, count above 2^32 - 1, prefix above dim). */
 HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options);
@@ -686,6 +690,8 @@ HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t di
    have changed, data that has changed). */
 HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
                                    size_t key_stride, hfy_work *work);
+
+#endif /* HFY_HAS_INDEX_ */
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>structure   SparseMAP over any structure: argmax over conv(Y) of unary.u + higher.v - rho/2|u|^2   (HFY 5)
@@ -718,6 +724,7 @@ typedef struct hfy_structure {
                                     grows with 4 max_active^2 bytes */
 } hfy_structure;
 
+#ifdef HFY_HAS_STRUCTURE_
 /* The built-in structures. Equal scores: the lowest bits first, off before on. Sizes that make no sense (k above n) are
    reported by the function that is given the structure.
      ksubsets   k of n bits on, exactly                                         O(n)
@@ -793,6 +800,8 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
                                         const double *higher, const size_t *on, size_t count, double *slack,
                                         hfy_work *work);
 
+#endif /* HFY_HAS_STRUCTURE_ */
+
 /* ------------------------------------------------------------------------------------------------------------------
    >>sep   separations: y = argmax over dom(Omega) of theta.y - Omega(y)   (HFY eq. 4)
    ------------------------------------------------------------------------------------------------------------------ */
@@ -831,6 +840,7 @@ typedef struct hfy_sep {
     const struct hfy_sep *plus;   /* a second separation whose prediction is added (sum of energies, HFY 3.3.7): NULL */
 } hfy_sep;
 
+#ifdef HFY_HAS_SEP_
 /* y[j*n + i]: prediction for each row of scores. theta: rows x n, finite or -INFINITY (masked: weight 0, never
    counted). y may be theta itself. Simplex kinds sum to one within rounding; equal scores get equal weights (ARGMAX:
    lowest index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
@@ -905,6 +915,8 @@ HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const
    where bounds are set, or where sep is not valid; `plus`: the larger. */
 HFY_API double hfy_sep_margin(const hfy_sep *sep);
 
+#endif /* HFY_HAS_SEP_ */
+
 /* ------------------------------------------------------------------------------------------------------------------
    >>post   post-transformations: q = argmax over dom(Psi) of z.q - Psi(q)   (HFY eq. 4)
    ------------------------------------------------------------------------------------------------------------------ */
@@ -934,6 +946,7 @@ typedef struct hfy_post {
     const hfy_real *matrix; /* LINEAR: n x n, row by row */
 } hfy_post;
 
+#ifdef HFY_HAS_POST_
 /* q[j*n + i] for each row of z. z: rows x n; previous: rows x n, what sign(0) keeps (NULL: sign(0) = 0); q may be z,
    and for SIGN previous too. Zero vectors: L2 gives 0; constant ones: LAYERNORM gives delta.
    Errors: ARG (NULL, n = 0, a parameter outside its range, LAYERNORM with n = dof_minus, no matrix), NOMEM; one row:
@@ -969,6 +982,8 @@ HFY_API hfy_status hfy_post_value(const hfy_post *post, const hfy_real *q, size_
 /* psi_star[j] = Psi*(z_j) = max over q of z.q - Psi(q). Errors as hfy_post_value; NONFINITE for infinities too. */
 HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, size_t rows, size_t n, double *psi_star,
                                       hfy_work *work);
+
+#endif /* HFY_HAS_POST_ */
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>net   the memory: similarity, separation, projection, post-transformation, again   (HFY eq. 8)
@@ -1017,6 +1032,7 @@ typedef struct hfy_report {
     hfy_real *weights;    /* n_queries x N: the last step's p */
 } hfy_report;
 
+#ifdef HFY_HAS_NET_
 /* Runs every query through the net until it stands still or max_steps are made.
    queries: n_queries x dim. out: n_queries x dim, or x readout_dim with a readout; may be queries if the widths agree.
    Cost a step and query: N dim multiply-adds for the scores, |support| dim for the projection; a query that stands
@@ -1089,6 +1105,9 @@ HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form,
    with all defaults filled in. Errors: ARG with the member, its value and what it should have been. */
 HFY_API hfy_status hfy_net_check(const hfy_net *net, hfy_net *resolved, hfy_work *work);
 
+#endif /* HFY_HAS_NET_ */
+
+#ifdef HFY_HAS_FILE_
 /* ------------------------------------------------------------------------------------------------------------------
    >>file   .npy in and out
    ------------------------------------------------------------------------------------------------------------------ */
@@ -1134,8 +1153,9 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
                                       hfy_work *work);
 #endif
 
-#ifndef HFY_CORE_ONLY /* from here on: rooms that small programs leave out */
+#endif /* HFY_HAS_FILE_ */
 
+#ifdef HFY_HAS_SHARD_
 /* ------------------------------------------------------------------------------------------------------------------
    >>shard   one step over patterns that lie in several places: what each finds, merged in any order, finished once
    ------------------------------------------------------------------------------------------------------------------ */
@@ -1202,6 +1222,9 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
 HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
                                     size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work);
 
+#endif /* HFY_HAS_SHARD_ */
+
+#ifdef HFY_HAS_THEORY_
 /* ------------------------------------------------------------------------------------------------------------------
    >>theory   what the papers prove, computed for a given net: separations, exact retrieval, capacities, error bounds
    ------------------------------------------------------------------------------------------------------------------ */
@@ -1395,6 +1418,9 @@ HFY_API hfy_status hfy_theory_lambert(int branch, double x, double *w, hfy_work 
 /* W_0(e^u), whatever the size of u: w + log w = u. NaN for NaN. */
 HFY_API double hfy_theory_lambert_exp(double u);
 
+#endif /* HFY_HAS_THEORY_ */
+
+#ifdef HFY_HAS_RECALL_
 /* ------------------------------------------------------------------------------------------------------------------
    >>recall   one item after another: free recall and sequential recall (HFY section 6), causal and forgetting biases
    ------------------------------------------------------------------------------------------------------------------ */
@@ -1470,6 +1496,9 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
    Errors: ARG (NULL, first = 0 or above n, forget negative or not finite, sizes). */
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work);
 
+#endif /* HFY_HAS_RECALL_ */
+
+#ifdef HFY_HAS_BINARY_
 /* ------------------------------------------------------------------------------------------------------------------
    >>binary   memories of +1 and -1: Hebbian and pseudo-inverse weights, asynchronous recall, dense memories by energy
               differences (MHN eq. A529, A530)
@@ -1549,6 +1578,9 @@ HFY_API hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *q
 HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *states, size_t n, double *energy,
                                      double *log_energy, hfy_work *work);
 
+#endif /* HFY_HAS_BINARY_ */
+
+#ifdef HFY_HAS_KERNEL_
 /* ------------------------------------------------------------------------------------------------------------------
    >>kernel   kernel memories of +1 and -1 (KLR-S, KLR-L): training, recall, landscape, spectra, information geometry
    Everything is double in every build. Patterns and states are packed, a bit an entry: two states differ in d bits,
@@ -1822,6 +1854,9 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
                                      double lambda, size_t steps, int in_logits, double damping, hfy_kernel_path *path,
                                      hfy_work *work);
 
+#endif /* HFY_HAS_KERNEL_ */
+
+#ifdef HFY_HAS_RATE_
 /* ------------------------------------------------------------------------------------------------------------------
    >>rate   graded attractor networks: weights, stability, theory and dynamics (RATE); double in every build
    ------------------------------------------------------------------------------------------------------------------ */
@@ -2095,7 +2130,7 @@ typedef struct hfy_rate_basin_options {
 HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const double *r, size_t dim, hfy_rng *rng,
                                   const hfy_rate_basin_options *options, double *noise, hfy_work *work);
 
-#endif /* HFY_CORE_ONLY */
+#endif /* HFY_HAS_RATE_ */
 
 #ifdef __cplusplus
 }
@@ -5476,6 +5511,7 @@ HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *
     }
 }
 
+#ifdef HFY_HAS_LINALG_
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.gemm   C = alpha A B + beta C, float and double in every build; y = alpha A x + beta y in double
    May call: base, simd.
@@ -6983,6 +7019,9 @@ HFY_PRIVATE_ void hfy_linalg_product_run_(const hfy_simd_ *simd, size_t m, size_
     hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
 }
 
+#endif /* HFY_HAS_LINALG_ */
+
+#ifdef HFY_HAS_SIM_
 /* ------------------------------------------------------------------------------------------------------------------
    >>sim.impl   scores of queries against keys
    May call: base, simd.
@@ -7097,6 +7136,9 @@ HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys
     return hfy_base_close_(w, &local, status);
 }
 
+#endif /* HFY_HAS_SIM_ */
+
+#ifdef HFY_HAS_INDEX_
 /* ------------------------------------------------------------------------------------------------------------------
    >>index.impl   a prepared memory: which few keys a query must be compared with
    May call: base, simd, linalg.
@@ -8567,6 +8609,9 @@ HFY_PRIVATE_ hfy_status hfy_index_take_(const hfy_index_seek_ *seek, size_t nq, 
 #undef HFY_SIMD_TILE_
 #undef HFY_SIMD_INT8_X86_
 
+#endif /* HFY_HAS_INDEX_ */
+
+#ifdef HFY_HAS_STRUCTURE_
 /* ------------------------------------------------------------------------------------------------------------------
    >>structure.impl   MAP oracles, and SparseMAP on top of any of them: an active-set method
    Shapes: unary scores n = unaries, higher-order scores m = higher; an active vertex is a row of `most` bit numbers,
@@ -9764,6 +9809,9 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
 #undef HFY_STRUCTURE_PIVOT_
 #undef HFY_STRUCTURE_PASSES_
 
+#endif /* HFY_HAS_STRUCTURE_ */
+
+#ifdef HFY_HAS_SEP_
 /* ------------------------------------------------------------------------------------------------------------------
    >>sep.impl   from scores to weights: rows x n in, rows x n out
    May call: base, simd, structure.
@@ -11759,6 +11807,9 @@ HFY_API double hfy_sep_margin(const hfy_sep *sep)
     return largest;
 }
 
+#endif /* HFY_HAS_SEP_ */
+
+#ifdef HFY_HAS_POST_
 /* ------------------------------------------------------------------------------------------------------------------
    >>post.impl   post-transformations of the projection: q = argmax over dom(Psi) of z.q - Psi(q)
    Shapes: z, q, dq: rows x n; everything is done row by row, and a row depends on no other.   May call: base, linalg.
@@ -12531,6 +12582,9 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
 
 #undef HFY_POST_TOLERANCE_
 
+#endif /* HFY_HAS_POST_ */
+
+#ifdef HFY_HAS_NET_
 /* ------------------------------------------------------------------------------------------------------------------
    >>net.impl   the one walk:  q -> theta = beta sim(K, q) + bias -> p -> z = V^T p - c o q -> f(q) -> q + step (f(q)
    - q)
@@ -14201,6 +14255,9 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 #undef HFY_NET_KEPT_ROW_
 #undef HFY_NET_KEPT_KEYS_
 
+#endif /* HFY_HAS_NET_ */
+
+#ifdef HFY_HAS_FILE_
 /* ------------------------------------------------------------------------------------------------------------------
    >>file.impl   .npy in and out
    Shapes: any, up to HFY_FILE_RANK axes; out is row-major.   May call: base.
@@ -14770,7 +14827,9 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
 #undef HFY_FILE_CHUNK_
 #endif
 
-#ifndef HFY_CORE_ONLY
+#endif /* HFY_HAS_FILE_ */
+
+#ifdef HFY_HAS_SHARD_
 /* ------------------------------------------------------------------------------------------------------------------
    >>shard.impl   partials of one step over slices of the patterns
    A block: head, one record a query, entries. With a margin the entries are the candidates of query 0, 1, ..., each
@@ -15591,6 +15650,9 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
 #undef HFY_SHARD_MAGIC_
 #undef HFY_SHARD_FORMAT_
 #undef HFY_SHARD_CAPACITY_
+#endif /* HFY_HAS_SHARD_ */
+
+#ifdef HFY_HAS_THEORY_
 /* ------------------------------------------------------------------------------------------------------------------
    >>theory.impl   what the papers prove, computed
    Shapes: keys N x D are widened to double block by block; a block of the Gram matrix at a time, never all of it.
@@ -16848,6 +16910,9 @@ HFY_API hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t
 #undef HFY_THEORY_LANCZOS_
 #undef HFY_THEORY_LOG_
 
+#endif /* HFY_HAS_THEORY_ */
+
+#ifdef HFY_HAS_RECALL_
 /* ------------------------------------------------------------------------------------------------------------------
    >>recall.impl   one item after another
    May call: base, simd, sim, structure, sep, post, net.
@@ -17316,6 +17381,9 @@ HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, siz
     return hfy_base_close_(w, &local, status);
 }
 
+#endif /* HFY_HAS_RECALL_ */
+
+#ifdef HFY_HAS_BINARY_
 /* ------------------------------------------------------------------------------------------------------------------
    >>binary.impl   memories of +1 and -1
    May call: base, simd, linalg, theory, net (its types).
@@ -17862,6 +17930,9 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
 }
 
 #undef HFY_BINARY_EXPS_
+#endif /* HFY_HAS_BINARY_ */
+
+#ifdef HFY_HAS_KERNEL_
 /* ------------------------------------------------------------------------------------------------------------------
    >>kernel.impl   kernel memories of +1 and -1
    Shapes: K P x P, alpha, H = K alpha P x N, pattern-major; states n x words, packed.
@@ -19954,6 +20025,9 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
 #undef HFY_KERNEL_LANCZOS_
 #undef HFY_KERNEL_BUILTIN_
 
+#endif /* HFY_HAS_KERNEL_ */
+
+#ifdef HFY_HAS_RATE_
 /* ------------------------------------------------------------------------------------------------------------------
    >>rate.impl   graded attractor networks
    Shapes: patterns count x dim by rows (the transpose of the paper's R), W dim x dim, w[i*dim + j] from j to i.
@@ -22071,7 +22145,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
     }
     return hfy_base_close_(k, &local, status);
 }
-#endif /* HFY_CORE_ONLY */
+#endif /* HFY_HAS_RATE_ */
 
 /* ------------------------------------------------------------------------------------------------------------------
    LICENCE   This software is available under two licences; choose whichever you prefer.
@@ -22166,4 +22240,19 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_UNROLL_
 #undef HFY_PREFETCH_
 #undef HFY_PREFETCH_L2_
+#else /* >>rooms */
+#undef HFY_HAS_LINALG_
+#undef HFY_HAS_SIM_
+#undef HFY_HAS_INDEX_
+#undef HFY_HAS_STRUCTURE_
+#undef HFY_HAS_SEP_
+#undef HFY_HAS_POST_
+#undef HFY_HAS_NET_
+#undef HFY_HAS_FILE_
+#undef HFY_HAS_SHARD_
+#undef HFY_HAS_THEORY_
+#undef HFY_HAS_RECALL_
+#undef HFY_HAS_BINARY_
+#undef HFY_HAS_KERNEL_
+#undef HFY_HAS_RATE_
 #endif

@@ -1,5 +1,6 @@
 # rooms.awk: the house rules of hfy.h that the compiler does not see. Input: hfy.h. Prints one line for each breach.
 #   - a room calls only itself and the rooms above it; a function is defined in the room that its name bears
+#   - a room calls only rooms that >>rooms brings along with it (or within #ifdef HFY_HAS_<ROOM>_), and brings no others
 #   - nothing private is declared ahead of its body
 #   - intrinsics only in simd and linalg; no malloc but HFY_MALLOC's default; nothing prints, exits or reads the environment
 #   - at most 120 columns, no tabs, ASCII
@@ -46,9 +47,35 @@ pass == 1 { # the order of the rooms
         gsub(/[ >]|\.impl/, "", name)
         if (!(name in order)) order[name] = ++rooms
     }
+    # what brings what
+    if (match($0, /^#if defined\(HFY_ONLY_[A-Z]+\) \|\|/)) {
+        bringer = $0
+        sub(/^#if defined\(HFY_ONLY_/, "", bringer)
+        sub(/\).*/, "", bringer)
+        bringer = tolower(bringer)
+        brought[++bringers] = bringer
+    } else if (bringer && match($0, /^#define HFY_HAS_[A-Z]+_$/)) {
+        name = tolower(substr($0, RSTART + 16, RLENGTH - 17))
+        brings[bringer, name] = 1
+        if (name != bringer) direct[bringer, name] = 1
+    } else if (/^#endif/) {
+        bringer = ""
+    }
     next
 }
-FNR == 1 { inside = 0; here = "" }
+FNR == 1 {
+    inside = depth = 0
+    here = ""
+    for (k = 1; k <= bringers; k++)
+        for (i = 1; i <= bringers; i++)
+            for (j = 1; j <= bringers; j++)
+                if (brings[brought[i], brought[k]] && brings[brought[k], brought[j]]) brings[brought[i], brought[j]] = 1
+}
+/^#if/ {
+    present[++depth] = ""
+    if (match($0, /^#ifdef HFY_HAS_[A-Z]+_/)) present[depth] = tolower(substr($0, 16, RLENGTH - 16))
+}
+/^#endif/ && depth { depth-- }
 {
     if (length($0) > 120) breach("more than 120 columns")
     if ($0 ~ /\t/) breach("a tab")
@@ -94,10 +121,18 @@ FNR == 1 { inside = 0; here = "" }
         other = room_of(name)
         calls++
         if (other in order && order[other] > order[here]) breach("room " here " calls " name " of a room below")
+        called[here, other] = 1
+        if (!(other in order) || other == "base" || other == "simd" || other == "linalg" || brings[here, other]) continue
+        for (i = depth; i && present[i] != other; i--);
+        if (!i) breach("room " here " calls " name ", but >>rooms does not bring " other " along")
     }
 }
 END {
-    if (rooms < 7 || defined_functions < 100 || calls < 300)
+    for (pair in direct) {
+        split(pair, two, SUBSEP)
+        if (!called[two[1], two[2]]) printf "hfy.h: >>rooms brings %s along with %s, which does not call it\n", two[2], two[1]
+    }
+    if (rooms < 7 || bringers < 10 || defined_functions < 100 || calls < 300)
         printf "hfy.h: found only %d rooms, %d functions, %d calls: these rules no longer read it right\n", rooms,
                defined_functions, calls
 }
