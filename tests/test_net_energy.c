@@ -713,6 +713,8 @@ static int gradient(fixture *f, const char *sep, const char *post, int more)
     return compared;
 }
 
+/* One step without options: every similarity, separation and post together. More: what is new is how a step hands on to
+   the one before, so every pair of them meets, but not all three. */
 static void gradients_of(hfy_sim sim, size_t steps, unsigned options)
 {
     fixture f;
@@ -721,7 +723,7 @@ static void gradients_of(hfy_sim sim, size_t steps, unsigned options)
         for (p = 0; p < POSTS; p++) {
             const char *sep, *post;
             if (p == 2) continue; /* sign: 0 everywhere, see below */
-            if (options && (s + p) % 3) continue;
+            if ((options || steps > 1) && (s + p + (int)sim) % 3) continue;
             if (steps > 1 && sep_is_unbounded(s) && !post_is_bounded(p)) continue;
             make(&f, (uint64_t)(20000 + 20 * s + p), 5, 4, 2);
             sep = use_learned_sep(&f, s);

@@ -531,8 +531,9 @@ static size_t links(hfy_rng *rng, int which, size_t n, hfy_sep *list)
     return count + 2;
 }
 
-/* Every pair, at its own prediction y of theta: Omega(y) = theta.y - Omega*(theta) (the dual is attained there), the
-   loss is 0 to the bit; and against other scores the loss is Omega + Omega* - theta.y. */
+/* Every pair at one of three scales (neighbours in alpha, gamma, k take the same ways, so each way meets each scale), at
+   its own prediction y of theta: Omega(y) = theta.y - Omega*(theta) (the dual is attained there), the loss is 0 to the
+   bit; and against other scores the loss is Omega + Omega* - theta.y. */
 TEST(plus_value_and_loss_of_every_pair)
 {
     enum { N = 7 };
@@ -545,7 +546,7 @@ TEST(plus_value_and_loss_of_every_pair)
     links(&rng, 1, N, two);
     for (i = 0; i < count; i++)
         for (j = 0; j < count; j++)
-            for (c = 0; c < 3; c++) {
+            for (c = (i + j) % 3; c < 3; c += 3) {
                 hfy_sep both = one[i];
                 hfy_real t[N], y[N];
                 double omega = 7, star, loss = 7, along = 0, size = 1, tol = REAL_TOL(64);
@@ -581,7 +582,7 @@ TEST(plus_value_and_loss_of_every_pair)
                 show(&two[j], N, scales[c]);
                 compared++;
             }
-    CHECK(compared + refused == 3 * count * count && compared > 2 * refused && refused > 100);
+    CHECK(compared + refused == count * count && compared > 2 * refused && refused > 100);
     hfy_work_free(&work);
 }
 
@@ -686,7 +687,7 @@ TEST(plus_value_by_brute_force)
     links(&rng, 1, N, two);
     for (i = 0; i < count; i++)
         for (j = 0; j < count; j++)
-            for (trial = 0; trial < 4; trial++) {
+            for (trial = 0; trial < 2; trial++) { /* near, far */
                 const hfy_sep *first = has_budget(&one[i]) ? &one[i] : &two[j];
                 const hfy_sep *second = has_budget(&one[i]) ? &two[j] : &one[i];
                 hfy_sep both = one[i];
@@ -697,10 +698,10 @@ TEST(plus_value_by_brute_force)
                 both.plus = &two[j];
                 if (!splits(&one[i], &two[j])) continue;
                 if (total_of(&one[i]) > N || total_of(&two[j]) > N) continue;
-                for (k = 0; k < N; k++) t[k] = (hfy_real)((trial == 3 ? 40 : 0.7) * hfy_rng_normal(&rng));
-                if (trial == 3 && !(is_polytope(first) && is_polytope(second))) continue;
+                for (k = 0; k < N; k++) t[k] = (hfy_real)((trial == 1 ? 40 : 0.7) * hfy_rng_normal(&rng));
+                if (trial == 1 && !(is_polytope(first) && is_polytope(second))) continue;
                 if (hfy_sep_apply(first, t, 1, N, a, NULL)) continue;
-                for (k = 0; k < N; k++) t[k] = (hfy_real)((trial == 3 ? 40 : 0.7) * hfy_rng_normal(&rng));
+                for (k = 0; k < N; k++) t[k] = (hfy_real)((trial == 1 ? 40 : 0.7) * hfy_rng_normal(&rng));
                 if (hfy_sep_apply(second, t, 1, N, b, NULL)) continue;
                 for (k = 0; k < N; k++) y[k] = a[k] + b[k];
                 CHECK(hfy_sep_value(&both, y, 1, N, &omega, NULL) == HFY_OK);
@@ -737,7 +738,7 @@ TEST(plus_value_by_brute_force)
                 show(&two[j], N, trial);
                 compared++;
             }
-    CHECK(compared > 4000);
+    CHECK(compared > 2200);
 }
 
 /* closed forms */

@@ -1,8 +1,9 @@
 /* test_shard.c: partials of slices, merged in random trees through copies at odd addresses, against hfy_retrieve on the
    whole net: to the bit where there is a margin, on ties, masks and adversarial scores; sums to rounding; when exactly
    a query has too many candidates; blocks that are truncated, damaged or of another net; every status. */
-#define HFY_STATIC /* what no test reaches is not compiled */
+#ifndef TEST_LINKED /* the Makefile links all that need the public interface only with one implementation */
 #define HFY_IMPLEMENTATION
+#endif
 #include "../hfy.h"
 #include "check.h"
 
