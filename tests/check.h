@@ -74,6 +74,13 @@ static CHECK_UNUSED int check_string(const char *text, const char *part, const c
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
+/* Where the processor is emulated (-DCHECK_SLOW), long tests take each FEWER-th of their cases. */
+#ifdef CHECK_SLOW
+#define FEWER 6u
+#else
+#define FEWER 1u
+#endif
+
 #ifdef HFY_H /* for files that include hfy.h first */
 static CHECK_UNUSED void normals(hfy_rng *rng, hfy_real *x, size_t n, double scale)
 {
