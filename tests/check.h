@@ -72,6 +72,47 @@ static CHECK_UNUSED int check_string(const char *text, const char *part, const c
 #define CHECK_FAILS(expression, status, work, part) \
     (CHECK((expression) == (status)), check_string((work)->message, part, __FILE__, __LINE__))
 
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* Where the processor is emulated (-DCHECK_SLOW), long tests take each FEWER-th of their cases. */
+#ifdef CHECK_SLOW
+#define FEWER 6u
+#else
+#define FEWER 1u
+#endif
+
+#ifdef HFY_H /* for files that include hfy.h first */
+static CHECK_UNUSED void normals(hfy_rng *rng, hfy_real *x, size_t n, double scale)
+{
+    size_t i;
+    for (i = 0; i < n; i++) x[i] = (hfy_real)(scale * hfy_rng_normal(rng));
+}
+
+static CHECK_UNUSED size_t below(hfy_rng *rng, size_t n) { return (size_t)(hfy_rng_u64(rng) % n); }
+
+static CHECK_UNUSED void fill(hfy_real *x, size_t n, double value)
+{
+    size_t i;
+    for (i = 0; i < n; i++) x[i] = (hfy_real)value;
+}
+
+static CHECK_UNUSED int all_are(const hfy_real *x, size_t n, double value)
+{
+    size_t i;
+    for (i = 0; i < n; i++)
+        if ((double)x[i] < value || (double)x[i] > value) return 0;
+    return 1;
+}
+
+static CHECK_UNUSED int same_bits(const void *a, const void *b, size_t bytes) { return memcmp(a, b, bytes) == 0; }
+
+static CHECK_UNUSED hfy_real not_a_number(void)
+{
+    hfy_real inf = (hfy_real)HUGE_VAL;
+    return inf - inf;
+}
+#endif
+
 #define TEST(name) static void name(void)
 #define RUN(name)                                                          \
     do {                                                                   \

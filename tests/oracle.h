@@ -1,5 +1,5 @@
 /* oracle.h: slow, plain long double versions of what the library computes, for the tests to compare with. Include it
-   after hfy.h and check.h. Thresholds are found by bisection on the defining equation, supports by a linear scan over
+   after hfy.h and check.h. Thresholds are found between brackets of the defining equation, supports by a linear scan over
    sorted scores, derivatives by finite differences: nothing here shares an algorithm with the library. */
 #ifndef ORACLE_H
 #define ORACLE_H
@@ -63,12 +63,63 @@ static CHECK_UNUSED wide oracle_drop(wide s, wide a, wide c)
 /* The weight at height c above the smallest weight u of the support, a > 1: (u^a + c)^(1/a). */
 static CHECK_UNUSED wide oracle_lift(wide u, wide a, wide c) { return c > 0 ? powl(powl(u, a) + c, 1 / a) : u; }
 
+/* Sums of the weights, less 1: by the largest weight, by the smallest one of n in the support (gaps ascending), by the
+   threshold of normmax. */
+static CHECK_UNUSED wide oracle_drops(wide s, wide a, const wide *gap, size_t n)
+{
+    wide sum = -1;
+    size_t i;
+    for (i = 0; i < n; i++) sum += oracle_drop(s, a, a * gap[i]);
+    return sum;
+}
+
+static CHECK_UNUSED wide oracle_lifts(wide u, wide a, const wide *gap, size_t n)
+{
+    wide sum = -1;
+    size_t i;
+    for (i = 0; i < n; i++) sum += oracle_lift(u, a, a * (gap[n - 1] - gap[i]));
+    return sum;
+}
+
+static CHECK_UNUSED wide oracle_powers(wide t, wide e, const wide *gap, size_t n)
+{
+    wide sum = -1;
+    size_t i;
+    for (i = 0; i < n; i++) sum += t > gap[i] ? powl(t - gap[i], e) : 0;
+    return sum;
+}
+
+/* Where a rising function of [0, 1] passes 0, to the last bits: `hi` is above, `lo` is not. Secants through both ends
+   (that of an end which stays is halved), a bisection after two that did not halve the bracket. */
+static CHECK_UNUSED void oracle_root(wide (*f)(wide, wide, const wide *, size_t), wide a, const wide *gap, size_t n,
+                                     wide *lo, wide *hi)
+{
+    wide at_lo = -1, at_hi = f(1, a, gap, n), x, y;
+    int side = 0, slow = 0;
+    *lo = 0, *hi = 1;
+    while (*hi - *lo > 5e-23L && *hi - *lo > 2 * LDBL_EPSILON * *hi) {
+        wide width = *hi - *lo, middle = (*lo + *hi) / 2;
+        x = slow < 2 ? *lo - at_lo / (at_hi - at_lo) * width : middle;
+        if (!(x > *lo && x < *hi)) x = middle;
+        if (!(x > *lo && x < *hi)) break;
+        y = f(x, a, gap, n);
+        if (y > 0) {
+            *hi = x, at_hi = y;
+            if (side > 0) at_lo /= 2;
+        } else {
+            *lo = x, at_lo = y;
+            if (side < 0) at_hi /= 2;
+        }
+        side = y > 0 ? 1 : -1;
+        slow = slow < 2 && *hi - *lo > width / 2 ? slow + 1 : 0;
+    }
+}
+
 static CHECK_UNUSED void oracle_entmax(wide alpha, const wide *theta, size_t n, wide *y)
 {
     static wide gap[ORACLE_MAX];
     wide a = alpha - 1, top = oracle_top(theta, n), sum = 0, lo, hi;
     size_t i, live = 0, last = 0;
-    int step;
     oracle_edge = 1;
     if (!oracle_finite(alpha) || (a <= 0 && a >= 0)) {
         for (i = 0; i < n; i++) sum += y[i] = oracle_finite(alpha) ? expl(theta[i] - top) : theta[i] >= top;
@@ -79,14 +130,7 @@ static CHECK_UNUSED void oracle_entmax(wide alpha, const wide *theta, size_t n, 
         if (oracle_finite(theta[i]) && a * (top - theta[i]) < 1) gap[live++] = top - theta[i];
     qsort(gap, live, sizeof *gap, oracle_ascending);
     if (a <= 1) { /* by the largest weight, s: dense for a < 0 */
-        for (lo = 0, hi = 1, step = 0; step < 74; step++) {
-            wide s = (lo + hi) / 2;
-            for (sum = 0, i = 0; i < live && sum <= 1; i++) sum += oracle_drop(s, a, a * gap[i]);
-            if (sum > 1)
-                hi = s;
-            else
-                lo = s;
-        }
+        oracle_root(oracle_drops, a, gap, live, &lo, &hi);
         oracle_edge = 1;
         for (sum = 0, i = 0; i < n; i++)
             sum += y[i] = oracle_finite(top - theta[i]) ? oracle_drop(hi, a, a * (top - theta[i])) : 0;
@@ -101,14 +145,7 @@ static CHECK_UNUSED void oracle_entmax(wide alpha, const wide *theta, size_t n, 
             if (!(h < 1)) break;
             last = k;
         }
-        for (lo = 0, hi = 1, step = 0; step < 74; step++) {
-            wide u = (lo + hi) / 2;
-            for (sum = 0, i = 0; i <= last && sum <= 1; i++) sum += oracle_lift(u, a, a * (gap[last] - gap[i]));
-            if (sum > 1)
-                hi = u;
-            else
-                lo = u;
-        }
+        oracle_root(oracle_lifts, a, gap, last + 1, &lo, &hi);
         for (sum = 0, i = 0; i < n; i++)
             sum += y[i] = top - theta[i] <= gap[last] ? oracle_lift(hi, a, a * (gap[last] - (top - theta[i]))) : 0;
     }
@@ -118,9 +155,8 @@ static CHECK_UNUSED void oracle_entmax(wide alpha, const wide *theta, size_t n, 
 static CHECK_UNUSED void oracle_normmax(wide gamma, const wide *theta, size_t n, wide *y)
 {
     static wide sorted[ORACLE_MAX];
-    wide top = oracle_top(theta, n), sum = 0, lo = 0, hi = 1, t, e = gamma / (gamma - 1);
+    wide top = oracle_top(theta, n), sum = 0, lo, t, e = gamma / (gamma - 1);
     size_t i, s;
-    int step;
     oracle_edge = 1;
     if (gamma <= 1) {
         for (i = 0; i < n; i++) sum += y[i] = theta[i] >= top;
@@ -136,14 +172,9 @@ static CHECK_UNUSED void oracle_normmax(wide gamma, const wide *theta, size_t n,
         }
         for (i = 0; i < n; i++) sum += y[i] = oracle_finite(theta[i]) && (cut < 0 || top - theta[i] <= cut);
     } else {
-        for (step = 0; step < 74; step++) {
-            t = (lo + hi) / 2;
-            for (sum = 0, i = 0; i < n; i++) sum += t > top - theta[i] ? powl(t - (top - theta[i]), e) : 0;
-            if (sum > 1)
-                hi = t;
-            else
-                lo = t;
-        }
+        for (s = i = 0; i < n; i++)
+            if (top - theta[i] < 1) sorted[s++] = top - theta[i];
+        oracle_root(oracle_powers, e, sorted, s, &lo, &t);
         t = lo;
         for (sum = 0, i = 0; i < n; i++) {
             wide w = t - (top - theta[i]);

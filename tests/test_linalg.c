@@ -10,7 +10,7 @@ enum { MOST = 150 };
 static double a[MOST * MOST], b[MOST * MOST], values[MOST], vectors[MOST * MOST], left[MOST * MOST], right[MOST * MOST];
 static hfy_work work;
 
-static void normals(hfy_rng *rng, double *x, size_t n)
+static void draw(hfy_rng *rng, double *x, size_t n)
 {
     size_t i;
     for (i = 0; i < n; i++) x[i] = hfy_rng_normal(rng);
@@ -71,7 +71,7 @@ TEST(closed_forms)
     for (n = 20; n < 141; n += 40) { /* rank 6, sizes over decades: much rounding, little else */
         hfy_rng rng = hfy_rng_seed(n);
         size_t j, k;
-        normals(&rng, b, 6 * n);
+        draw(&rng, b, 6 * n);
         for (i = 0; i < n; i++)
             for (j = 0; j <= i; j++)
                 for (a[i * n + j] = 0, k = 0; k < 6; k++)
@@ -95,7 +95,7 @@ TEST(eigen_random)
         for (kind = 0; kind < 4; kind++) {
             double scale = kind == 1 ? 1e150 : kind == 2 ? 1e-160 : 1, trace = 0, sum = 0;
             n = sizes[s];
-            normals(&rng, a, n * n);
+            draw(&rng, a, n * n);
             for (i = 0; i < n; i++)
                 for (j = 0; j < n; j++) {
                     if (j > i) a[i * n + j] = a[j * n + i] = a[i * n + j];
@@ -136,7 +136,7 @@ TEST(svd_random)
     size_t s, i, j, k;
     for (s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         size_t rows = shapes[s][0], columns = shapes[s][1], r = rows < columns ? rows : columns;
-        normals(&rng, a, rows * columns);
+        draw(&rng, a, rows * columns);
         CHECK(hfy_linalg_svd(a, rows, columns, values, left, right, &work) == HFY_OK);
         CHECK(svd_residual(a, rows, columns) < 1e-13 * values[0]);
         CHECK(orthogonality(left, r, rows) < 1e-13 && orthogonality(right, r, columns) < 1e-13);
@@ -145,7 +145,7 @@ TEST(svd_random)
     { /* rotations times given values over 14 decades: absolute errors stay at eps */
         size_t n = 30;
         double *q = b;
-        normals(&rng, a, n * n);
+        draw(&rng, a, n * n);
         for (i = 0; i < n; i++)
             for (j = 0; j < i; j++) a[j * n + i] = a[i * n + j];
         CHECK(hfy_linalg_eigen(a, n, values, q, &work) == HFY_OK);
@@ -203,7 +203,7 @@ TEST(pseudo_inverse)
     hfy_rng rng = hfy_rng_seed(5);
     size_t rank, i, j;
     double x[60], p[60];
-    normals(&rng, x, 60);
+    draw(&rng, x, 60);
     CHECK(hfy_linalg_pinv(x, 12, 5, 0, p, &rank, &work) == HFY_OK && rank == 5);
     CHECK(penrose(x, p, 12, 5) < 1e-13);
     CHECK(hfy_linalg_pinv(x, 5, 12, 0, p, &rank, &work) == HFY_OK && rank == 5);

@@ -11,12 +11,6 @@ enum { MAX_N = 64, MAX_D = 32 };
 static hfy_work work;
 static hfy_real keys[MAX_N * MAX_D];
 
-static hfy_real not_a_number(void)
-{
-    hfy_real inf = (hfy_real)HUGE_VAL;
-    return inf - inf;
-}
-
 static void uniforms(uint64_t seed, size_t n)
 {
     hfy_rng rng = hfy_rng_seed(seed);

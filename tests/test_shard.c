@@ -1,8 +1,9 @@
 /* test_shard.c: partials of slices, merged in random trees through copies at odd addresses, against hfy_retrieve on the
    whole net: to the bit where there is a margin, on ties, masks and adversarial scores; sums to rounding; when exactly
    a query has too many candidates; blocks that are truncated, damaged or of another net; every status. */
-#define HFY_STATIC /* what no test reaches is not compiled */
+#ifndef TEST_LINKED /* the Makefile links all that need the public interface only with one implementation */
 #define HFY_IMPLEMENTATION
+#endif
 #include "../hfy.h"
 #include "check.h"
 
@@ -33,20 +34,6 @@ typedef struct block {
 
 static hfy_work work;
 static int with_index; /* every slice gets one */
-
-static hfy_real not_a_number(void)
-{
-    hfy_real inf = (hfy_real)HUGE_VAL;
-    return inf - inf;
-}
-
-static size_t below(hfy_rng *rng, size_t n) { return (size_t)(hfy_rng_u64(rng) % n); }
-
-static void normals(hfy_rng *rng, hfy_real *x, size_t n, double scale)
-{
-    size_t i;
-    for (i = 0; i < n; i++) x[i] = (hfy_real)(scale * hfy_rng_normal(rng));
-}
 
 static void make(uint64_t seed, size_t N, size_t D, size_t B)
 {

@@ -15,13 +15,6 @@ typedef long double wide;
 #define DIM 5100
 static hfy_real keys[ROWS * (DIM + 8)], queries[8 * DIM], scores[8 * ROWS];
 static const size_t dims[] = {1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 100, 255, 784, 2047, 2048, 2049, 5000};
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static void normals(hfy_rng *rng, hfy_real *x, size_t n, double scale)
-{
-    size_t i;
-    for (i = 0; i < n; i++) x[i] = (hfy_real)(scale * hfy_rng_normal(rng));
-}
 
 /* The exact score, and the magnitude that its rounding is measured by. */
 static wide exact(hfy_sim sim, const hfy_real *x, const hfy_real *q, size_t dim, wide *size)

@@ -26,8 +26,6 @@ static hfy_real quiet_nan(void)
     return (hfy_real)nan;
 }
 
-static int same_bits(const void *a, const void *b, size_t bytes) { return !memcmp(a, b, bytes); }
-
 /* Memory whose last byte is the last of a readable page, so that a step too far is a crash. Never freed. */
 static void *at_the_edge(size_t bytes)
 {
@@ -55,7 +53,6 @@ static double ulps(hfy_real got, long double want) { return ulps_of(got, want, 5
 #else
 static double ulps(hfy_real got, long double want) { return ulps_of((double)got, want, 24, -149); }
 #endif
-
 
 static hfy_simd_pairs_ *pairs_of(const hfy_simd_ *simd, int kind)
 {

@@ -10,7 +10,6 @@
 
 #define BITS 128    /* unaries and parts of a test structure at most */
 #define MOST 4096   /* its vertices at most */
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* --- all vertices of a small structure --- */
 
@@ -99,8 +98,6 @@ static void list_matchings(vertices *v, size_t n, size_t row, unsigned long used
             list_matchings(v, n, row + 1, used | 1ul << j, column);
         }
 }
-
-static size_t below(hfy_rng *rng, size_t n) { return (size_t)(hfy_rng_u64(rng) % n); }
 
 /* A random structure of a kind, with all its vertices. */
 static void make(vertices *v, int kind, hfy_rng *rng)

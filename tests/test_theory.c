@@ -17,12 +17,6 @@ enum { MAX_N = 320, MAX_D = 32 };
 static hfy_work work;
 static hfy_real keys[MAX_N * MAX_D];
 
-static hfy_real not_a_number(void)
-{
-    hfy_real inf = (hfy_real)HUGE_VAL;
-    return inf - inf;
-}
-
 static double norm_of(const hfy_real *x, const hfy_real *y, size_t n)
 {
     double sum = 0;
@@ -37,12 +31,6 @@ static double dot_of(const hfy_real *x, const hfy_real *y, size_t n)
     size_t d;
     for (d = 0; d < n; d++) sum += (double)x[d] * (double)y[d];
     return sum;
-}
-
-static void normals(hfy_rng *rng, hfy_real *x, size_t n)
-{
-    size_t i;
-    for (i = 0; i < n; i++) x[i] = (hfy_real)hfy_rng_normal(rng);
 }
 
 static void on_sphere(hfy_rng *rng, hfy_real *x, size_t count, size_t dim, double radius)
@@ -110,7 +98,7 @@ TEST(separations_by_brute_force)
         static unsigned char stationary[MAX_N];
         static size_t rival[MAX_N];
         double largest = 0;
-        normals(&rng, keys, n * stride);
+        normals(&rng, keys, n * stride, 1);
         if (n > 4) /* two of the same, and a tie of rivals by symmetry */
             for (d = 0; d < dim; d++) keys[(n - 1) * stride + d] = keys[stride + d];
         net.key_stride = stride;
@@ -207,7 +195,7 @@ TEST(proposition_9_holds_in_the_network)
             hfy_theory_separation out;
             double separation[12], radius[12], bound[12], m = hfy_sep_margin(&net.sep);
             unsigned char stationary[12];
-            normals(&rng, keys, n * dim);
+            normals(&rng, keys, n * dim, 1);
             memset(&out, 0, sizeof out);
             out.separation = separation, out.radius = radius, out.radius_bound = bound, out.stationary = stationary;
             CHECK(hfy_theory_separate(&net, &out, &work) == HFY_OK);
@@ -263,7 +251,7 @@ TEST(exact_answers_are_predicted)
             if (which < WITH_MARGIN) net.sep.kind = with_margin[which].kind, net.sep.alpha = with_margin[which].parameter;
             net.sep.gamma = net.sep.alpha;
             if (which == WITH_MARGIN) net.sep.rho = 0.5;
-            normals(&rng, keys, n * dim), normals(&rng, queries, B * dim);
+            normals(&rng, keys, n * dim, 1), normals(&rng, queries, B * dim, 1);
             for (i = 0; i < n; i++) bias[i] = (hfy_real)(seed % 3 ? 0.2 * hfy_rng_normal(&rng) : 0);
             bias[seed] = -(hfy_real)HUGE_VAL;
             for (i = 0; i < B; i++) visible[i] = 5 + i;
@@ -339,7 +327,7 @@ TEST(row_energy_bounds)
     hfy_rng rng = hfy_rng_seed(1);
     hfy_real theta[5], p[5], q[3];
     size_t i, which;
-    normals(&rng, keys, 15);
+    normals(&rng, keys, 15, 1);
     for (which = 0; which < 4; which++) {
         hfy_net net = net_of(5, 3, 1.3, HFY_SEP_SOFTMAX, 2);
         hfy_sep softmax;
@@ -381,7 +369,7 @@ TEST(energies_stay_within_their_bounds)
             hfy_rng rng = hfy_rng_seed(300 + seed);
             hfy_real q[20 * 4], uniform[7];
             double lower[20], upper, energy[20], constant, omega, largest = 0, tight = 0;
-            normals(&rng, keys, n * dim);
+            normals(&rng, keys, n * dim, 1);
             for (i = 0; i < n; i++) {
                 double s = dot_of(keys + i * dim, keys + i * dim, dim);
                 if (s > largest) largest = s;
@@ -740,7 +728,7 @@ TEST(row_jacobian)
     hfy_real q[3];
     double jacobian[9];
     size_t i;
-    normals(&rng, keys, 15), normals(&rng, q, 3);
+    normals(&rng, keys, 15, 1), normals(&rng, q, 3, 1);
     CHECK(hfy_theory_jacobian(&net, q, jacobian, &norms, &work) == HFY_OK);
     for (i = 0; i < 9; i++) CHECK_NEAR(jacobian[i], want[i], GOLD);
     CHECK_NEAR(norms.norm, 1.51899300173589, GOLD);
@@ -761,7 +749,7 @@ TEST(jacobians_and_their_bounds)
         hfy_theory_jacobian_norm norms;
         hfy_real q[8];
         double J[64], x[8], y[8], size = 0, p[32], sum = 0, top = -HUGE_VAL, mean[8] = {0};
-        normals(&rng, keys, n * dim), normals(&rng, q, dim);
+        normals(&rng, keys, n * dim, 1), normals(&rng, q, dim, 1);
         CHECK(hfy_theory_jacobian(&net, q, J, &norms, &work) == HFY_OK);
         for (i = 0; i < n; i++) { /* the matrix as printed: beta X^T (diag p - p p^T) X */
             p[i] = beta * dot_of(keys + i * dim, q, dim);
@@ -796,7 +784,7 @@ TEST(jacobians_and_their_bounds)
             hfy_real a[8], b[8];
             hfy_net far = net;
             far.max_steps = 5000;
-            normals(&rng, q, dim);
+            normals(&rng, q, dim, 1);
             CHECK(hfy_retrieve(&far, q, 1, a, NULL, &work) == HFY_OK);
             CHECK(hfy_retrieve(&far, keys, 1, b, NULL, &work) == HFY_OK);
             CHECK(norm_of(a, b, dim) < 1e-3);
@@ -941,7 +929,7 @@ TEST(rows_of_basins)
     hfy_rng rng = hfy_rng_seed(30);
     hfy_real queries[800], ends[800], low[2] = {9, 9}, high[2] = {-9, -9};
     size_t i, j, d, which;
-    normals(&rng, keys, 10);
+    normals(&rng, keys, 10, 1);
     for (i = 0; i < 5; i++) {
         hfy_real norm = sqrt(dot_of(keys + 2 * i, keys + 2 * i, 2));
         for (d = 0; d < 2; d++) {
@@ -1116,7 +1104,7 @@ TEST(memory_of_the_caller)
     double radius[20], slack[20], J[36];
     size_t sizes[20], call, pass, i;
     int operating;
-    normals(&rng, keys, 120);
+    normals(&rng, keys, 120, 1);
     memset(&out, 0, sizeof out);
     out.radius = radius;
     for (i = 0; i < 20; i++) sizes[i] = 3;

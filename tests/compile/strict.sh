@@ -1,29 +1,36 @@
 # strict.sh DIR: every test file and the header alone, in both precisions, with all warnings as errors: gcc and clang
-# where they are, C99, C11, GNU C, C++11 and C++17.
+# where they are (COMPILERS), C99, C11, GNU C, C++11 and C++17. AT_ONCE: how many compilers at a time. Code is made only
+# once a precision, by gcc, which has warnings that need it.
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1" && cd "$1" && rm -f broken done || exit 2
 base="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wundef -Wdouble-promotion -Werror"
 : >jobs
 run() { printf '%s\0' "$*" >>jobs; } # as many at a time as there are processors, below
-for cc in gcc clang; do
+for cc in ${COMPILERS:-gcc clang}; do
     command -v $cc >/dev/null 2>&1 || { echo "  skipped: no $cc"; continue; }
     align=-Wcast-align
     test $cc = gcc && align=-Wcast-align=strict
     for p in "" -DHFY_DOUBLE; do
+        make="-fsyntax-only"
+        test $cc = gcc && make="-O2 -c -o /dev/null"
+        run $cc -std=c99 $base $align $p $make "$here/implementation.c"
         for test in "$here"/../test_*.c; do # clang counts the tests' long double as a promotion too
             quiet= ; test $cc = clang && quiet=-Wno-double-promotion
-            run $cc -std=c99 $base $quiet $align $p -fsyntax-only "$test"
+            linked= # those that need the bodies read them; the others only what they declare
+            grep -q TEST_LINKED "$test" && linked=-DTEST_LINKED
+            run $cc -std=c99 $base $quiet $align $p $linked -fsyntax-only "$test"
         done
-        run $cc -std=c99 $base $align -O2 $p -c -o /dev/null "$here/implementation.c"
         for std in c11 gnu99; do run $cc -std=$std $base $align $p -fsyntax-only "$here/implementation.c"; done
-        for d in -DHFY_STATIC -DHFY_NO_STDIO -DHFY_CORE_ONLY -DHFY_NO_SIMD; do
+        for d in -DHFY_STATIC -DHFY_NO_STDIO -DHFY_ONLY_NET -DHFY_NO_SIMD; do
             case $d in -DHFY_STATIC) file=static.c ;; *) file=implementation.c ;; esac
             test $d = -DHFY_STATIC && d=
             run $cc -std=c99 $base $align $d $p -fsyntax-only "$here/$file"
         done
     done
 done
-for cxx in g++ clang++; do
+for cc in ${COMPILERS:-gcc clang}; do
+    cxx=g++
+    test $cc = clang && cxx=clang++
     command -v $cxx >/dev/null 2>&1 || { echo "  skipped: no $cxx"; continue; }
     for std in c++11 c++17; do
         for p in "" -DHFY_DOUBLE; do
@@ -31,7 +38,7 @@ for cxx in g++ clang++; do
         done
     done
 done
-at_once=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+at_once=${AT_ONCE:-$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)}
 xargs -0 -n 1 -P "$at_once" sh -c 'eval "$0" || echo "$0" >>broken; echo >>done' <jobs
 done=$(wc -l <done) failed=$(test -f broken && wc -l <broken || echo 0)
 test "$failed" = 0 || sed 's/^/  FAIL /' broken
