@@ -12794,15 +12794,10 @@ HFY_PRIVATE_ void hfy_net_project_(const hfy_net_run_ *run, const hfy_net_weight
 /* z <- z - c o q, where z waits for e^log_scale. */
 HFY_PRIVATE_ void hfy_net_uncouple_(const hfy_net *net, const hfy_real *q, hfy_real *z, double *log_scale)
 {
-    double up = 1, down = 1;
+    double up = *log_scale < 0 ? exp(*log_scale) : 1, down = *log_scale > 0 ? exp(-*log_scale) : 1;
     size_t d;
     if (!net->self_coupling) return;
-    if (*log_scale > 0) {
-        down = exp(-*log_scale);
-    } else {
-        up = exp(*log_scale);
-        *log_scale = 0;
-    }
+    if (*log_scale < 0) *log_scale = 0;
     for (d = 0; d < net->dim; d++)
         z[d] = (hfy_real)(up * (double)z[d] - down * (double)net->self_coupling[d] * (double)q[d]);
 }

@@ -538,7 +538,7 @@ TEST(any_directions_will_do)
     size_t n = kernels(list), count = 60, dim = 30, r = 5, i, d, k;
     hfy_index_options options = {0, 0};
     hfy_index_build_ b;
-    hfy_base_arena_ arena = {NULL, 0};
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_real q[30];
     double mean_square = 0, canonical, worst, closest = 0;
     memory_of m;
