@@ -219,7 +219,8 @@ TEST(bounds_that_go_along_are_the_definition)
         net.max_steps = STEPS;
         if (trial % 2) net.index = &index;
         for (i = 0; i < 2; i++)
-            for (d = 0; d < D; d++) queries[i * D + d] = many[(trial * 97 + i) * D + d] + (hfy_real)hfy_rng_normal(&rng);
+            for (d = 0; d < D; d++)
+                queries[i * D + d] = many[(trial * 97 + i) * D + d] + (hfy_real)hfy_rng_normal(&rng);
         compare(&net, 1 + trial % 2, trial % 3 ? 1 : 2, 0, HFY_ISA_BEST);
     }
     free(many), free(memory);
