@@ -12939,9 +12939,12 @@ HFY_PRIVATE_ void hfy_net_admit_(const hfy_net_run_ *run, const hfy_real *querie
 /* Sums start from -0: a weight of 1 then copies its row to the bit, the sign of zeros included. */
 HFY_PRIVATE_ void hfy_net_zero_(hfy_real *z, size_t n)
 {
-    size_t d;
-    for (d = 0; d < n && d < 256; d++) z[d] = (hfy_real)-0.0;
-    for (; d < n; d += hfy_base_min_(d, n - d)) memcpy(z + d, z, hfy_base_min_(d, n - d) * sizeof *z);
+    size_t d, m = hfy_base_min_(n, 256);
+    for (d = 0; d < m; d++) z[d] = (hfy_real)-0.0;
+    for (; d < n; d += m) {
+        m = hfy_base_min_(hfy_base_min_(d, 2048), n - d);
+        memcpy(z + d, z, m * sizeof *z);
+    }
 }
 
 HFY_PRIVATE_ void hfy_net_add_(const hfy_real *HFY_RESTRICT_ part, size_t n, hfy_real *HFY_RESTRICT_ z)
@@ -13108,10 +13111,10 @@ HFY_PRIVATE_ void hfy_net_project_(const hfy_net_run_ *run, const hfy_net_weight
 /* z <- z - c o q, where z waits for e^log_scale. */
 HFY_PRIVATE_ void hfy_net_uncouple_(const hfy_net *net, const hfy_real *q, hfy_real *z, double *log_scale)
 {
-    double up = *log_scale > 0 ? 1 : exp(*log_scale), down = *log_scale > 0 ? exp(-*log_scale) : 1;
+    double up = *log_scale < 0 ? exp(*log_scale) : 1, down = *log_scale > 0 ? exp(-*log_scale) : 1;
     size_t d;
     if (!net->self_coupling) return;
-    if (!(*log_scale > 0)) *log_scale = 0;
+    if (*log_scale < 0) *log_scale = 0;
     for (d = 0; d < net->dim; d++)
         z[d] = (hfy_real)(up * (double)z[d] - down * (double)net->self_coupling[d] * (double)q[d]);
 }
@@ -14334,18 +14337,16 @@ HFY_PRIVATE_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ 
     size_t t = run->tile, n = run->net.count, dim = run->net.dim, out = run->readout.width, i;
     size_t lists = fast->mode == HFY_NET_LISTS_, sums = fast->mode == HFY_NET_SUMS_;
     size_t indexed = hfy_net_indexed_(run) ? 1 : 0, pass = (lists || sums) && !indexed, bounds = indexed || fast->keeps;
-    memset(s, 0, sizeof *s);
     hfy_net_plan_(arena, run, energies, s);
-    if (lists && pass) tile->list = hfy_net_plan_lists_(arena, run);
+    tile->list = lists && pass ? hfy_net_plan_lists_(arena, run) : NULL;
     tile->stream = HFY_TAKE_(arena, hfy_net_stream_, pass * fast->workers);
     for (i = 0; i < pass * fast->workers; i++) {
         hfy_net_stream_ counted, *stream = tile->stream ? tile->stream + i : &counted;
-        memset(stream, 0, sizeof *stream);
         stream->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, run->block));
         stream->at = HFY_TAKE_(arena, size_t, lists * run->block);
         stream->distance = HFY_TAKE_(arena, double,
                                      lists * (run->block > fast->capacity ? run->block : fast->capacity));
-        if (lists) stream->list = fast->workers > 1 ? hfy_net_plan_lists_(arena, run) : tile->list;
+        stream->list = lists && fast->workers > 1 ? hfy_net_plan_lists_(arena, run) : tile->list;
         stream->sum = HFY_TAKE_(arena, hfy_net_sum_, sums * t);
         stream->fold = HFY_TAKE_(arena, hfy_net_sum_, sums * t);
         stream->z = HFY_TAKE_(arena, hfy_real, sums * hfy_base_times_(t, dim > out ? dim : out));

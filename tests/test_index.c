@@ -100,7 +100,7 @@ typedef struct {
     size_t count, dim, stride;
     void *block, *memory, *arena;
     hfy_index index;
-    hfy_net_run_ run;      /* a call of the net whose lists are sought */
+    hfy_net_run_ run; /* a call of the net whose lists are sought */
     hfy_net_scratch_ tile;
 } memory_of;
 
@@ -192,7 +192,7 @@ static int agree(memory_of *m, const char *what, size_t nq, size_t j, const hfy_
     status = hfy_net_candidates_(&m->run, nq, j, &m->tile);
     n = status ? 0 : m->tile.sep.count;
     ok = status == wanted && n == want_n && !memcmp(index, want, n * sizeof *index) &&
-             !memcmp(theta, exact, n * sizeof *theta);
+         !memcmp(theta, exact, n * sizeof *theta);
     if (!CHECK(ok))
         printf("    %s, %s dot, %s int8: count %zu dim %zu prefix %zu beta %g width %g kth %zu nq %zu query %zu bias "
                "%d visible %zu: "
@@ -609,7 +609,8 @@ TEST(bounds_of_a_batch_hold)
                 words = (m.dim + list[k]->step - 1) / list[k]->step;
                 for (j = 0; j < 16; j++) {
                     make_query(&rng, m.keys, m.count, m.dim, m.stride, 0.3, q + j * m.dim);
-                    m.tile.fast.index.one[j].q = q + j * m.dim, m.tile.fast.index.one[j].bias = NULL, m.tile.fast.index.one[j].visible = m.count;
+                    m.tile.fast.index.one[j].q = q + j * m.dim, m.tile.fast.index.one[j].bias = NULL,
+                    m.tile.fast.index.one[j].visible = m.count;
                     hfy_index_enter_(&m.run.fast.seek, j, 0, words, &m.tile.fast.index);
                 }
                 for (j = 0; j < 16; j++) {
@@ -618,31 +619,34 @@ TEST(bounds_of_a_batch_hold)
                     for (i = 0; i < m.count; i += list[k]->rows) {
                         size_t rows = m.count - i < list[k]->rows ? m.count - i : list[k]->rows, l;
                         list[k]->pack(m.run.fast.seek.view.rows + i * m.dim, m.dim, rows, m.dim, m.tile.fast.index.tile);
-                        list[k]->tile(m.tile.fast.index.tile, m.tile.fast.index.panel + j / 8 * 8 * words, words, m.tile.fast.index.out);
+                        list[k]->tile(m.tile.fast.index.tile, m.tile.fast.index.panel + j / 8 * 8 * words, words,
+                                      m.tile.fast.index.out);
                         for (l = 0; l < rows; l++) {
                             int32_t dot = m.tile.fast.index.out[j % 8 * list[k]->rows + l] - one->bound.offset;
-                            double middle =
-                                       (double)dot * (double)m.run.fast.seek.view.scale[i + l] * one->bound.scale + one->middle,
+                            double middle = (double)dot * (double)m.run.fast.seek.view.scale[i + l] * one->bound.scale +
+                                            one->middle,
                                    unit;
                             double reach = (double)m.run.fast.seek.view.error[i + l] * one->bound.near +
                                            (double)m.run.fast.seek.view.spread[i + l] * one->bound.rest + one->about;
                             long double all, exact = exact_dot(m.keys + (i + l) * m.dim, q + j * m.dim, m.dim, &all);
                             hfy_real score;
-                            m.run.fast.seek.simd->dot(m.keys + (i + l) * m.dim, m.dim, 1, q + j * m.dim, m.dim, 1, m.dim, &score,
-                                             1);
+                            m.run.fast.seek.simd->dot(m.keys + (i + l) * m.dim, m.dim, 1, q + j * m.dim, m.dim, 1,
+                                                      m.dim, &score, 1);
                             unit = one->unit.a * one->unit.b;
                             CHECK(exact <= (long double)((middle + reach) * unit) + all * 1e-18L &&
                                   exact >= (long double)((middle - reach) * unit) - all * 1e-18L);
                             CHECK((double)score <= (middle + reach) * unit && (double)score >= (middle - reach) * unit);
                             one->bound.least = middle + reach;
                             one->bound.least += fabs(one->bound.least) * 1e-9 + 1e-30;
-                            d = list[k]->pass(&m.tile.fast.index.out[j % 8 * list[k]->rows + l], m.run.fast.seek.view.scale + i + l,
-                                              m.run.fast.seek.view.error + i + l, m.run.fast.seek.view.spread + i + l, 1, &one->bound);
+                            d = list[k]->pass(&m.tile.fast.index.out[j % 8 * list[k]->rows + l],
+                                              m.run.fast.seek.view.scale + i + l, m.run.fast.seek.view.error + i + l,
+                                              m.run.fast.seek.view.spread + i + l, 1, &one->bound);
                             CHECK(d == 0);
                             one->bound.least = middle + reach;
                             one->bound.least -= fabs(one->bound.least) * 1e-9 + 1e-30;
-                            d = list[k]->pass(&m.tile.fast.index.out[j % 8 * list[k]->rows + l], m.run.fast.seek.view.scale + i + l,
-                                              m.run.fast.seek.view.error + i + l, m.run.fast.seek.view.spread + i + l, 1, &one->bound);
+                            d = list[k]->pass(&m.tile.fast.index.out[j % 8 * list[k]->rows + l],
+                                              m.run.fast.seek.view.scale + i + l, m.run.fast.seek.view.error + i + l,
+                                              m.run.fast.seek.view.spread + i + l, 1, &one->bound);
                             CHECK(d == 1);
                         }
                     }
@@ -751,8 +755,7 @@ TEST(bounds_follow_a_query)
                         }
                     }
                     m.run.simd->dot(m.keys, m.stride, m.count, q, dim, 1, dim, theta, m.count);
-                    for (i = 0; i < m.count; i++)
-                        theta[i] = hfy_sim_theta_(m.run.net.beta, (double)theta[i], NULL, i);
+                    for (i = 0; i < m.count; i++) theta[i] = hfy_sim_theta_(m.run.net.beta, (double)theta[i], NULL, i);
                     memcpy(kept, s->upper, m.count * sizeof *kept);
                     memcpy(kept + m.count, s->anchor, dim * sizeof *kept);
                     ready = s->kept, norm = s->norm;
@@ -762,10 +765,10 @@ TEST(bounds_follow_a_query)
                         followed++;
                         for (i = 0; i < m.count; i++) CHECK(s->upper[i] >= theta[i]);
                         if (move % 6 == 1 && kept[row] <= theta[row] && goes > 0) {
-                            double far = variant % 3
-                                             ? ldexp((double)m.run.fast.seek.view.spread[row] + (double)m.run.fast.seek.view.error[row],
-                                                     m.index.exponent)
-                                             : (double)s->measured[row];
+                            double far = variant % 3 ? ldexp((double)m.run.fast.seek.view.spread[row] +
+                                                                 (double)m.run.fast.seek.view.error[row],
+                                                             m.index.exponent)
+                                                     : (double)s->measured[row];
                             double room = (double)s->upper[row] - (double)kept[row];
                             double part = 1 - ((double)s->upper[row] - (double)theta[row]) /
                                                   (m.run.net.beta * far * sqrt(goes) + fabs(room));
@@ -782,8 +785,8 @@ TEST(bounds_follow_a_query)
                         size_t *want = (size_t *)malloc(m.count * sizeof *want), wanted;
                         double *exact = (double *)malloc(m.count * sizeof *exact);
                         hfy_status right;
-                        right = full_scan(m.run.simd, m.keys, m.count, dim, m.stride, q, m.run.net.beta, m.run.fast.margin,
-                                          m.run.fast.kth, NULL, m.count, want, exact, &wanted);
+                        right = full_scan(m.run.simd, m.keys, m.count, dim, m.stride, q, m.run.net.beta,
+                                          m.run.fast.margin, m.run.fast.kth, NULL, m.count, want, exact, &wanted);
                         s->listed = SIZE_MAX, s->top = -HUGE_VAL;
                         if (hfy_net_follow_(&m.run, q, s))
                             s->listed = hfy_net_reach_(&m.run, m.tile.walk, m.count, m.count / 8, &m.tile);

@@ -155,7 +155,7 @@ TEST(every_fast_way_is_the_definition)
     static const hfy_isa isas[] = {HFY_ISA_BEST, HFY_ISA_SCALAR, HFY_ISA_SSE2};
     hfy_rng rng = hfy_rng_seed(15);
     size_t trial, answered = 0, many = 0;
-    for (trial = 0; trial < 6000; trial++) {
+    for (trial = 0; trial < 2500; trial++) {
         size_t n_queries = below(&rng, 4) ? 1 + below(&rng, 4) : 1 + below(&rng, MAX_Q);
         int which = (int)below(&rng, 5), sums;
         void *memory = NULL;
@@ -190,7 +190,7 @@ TEST(every_fast_way_is_the_definition)
         many += which >= 1 && plain.status[0] == HFY_OK && plain.steps[0] > 2;
         free(memory);
     }
-    if (!CHECK(answered > 3000 && many > 300)) printf("    answered %zu, many steps %zu\n", answered, many);
+    if (!CHECK(answered > 1200 && many > 120)) printf("    answered %zu, many steps %zu\n", answered, many);
 }
 
 /* Long walks of one query over rows beyond the caches: the bounds that go along, with and without an index. */
@@ -219,7 +219,8 @@ TEST(bounds_that_go_along_are_the_definition)
         net.max_steps = STEPS;
         if (trial % 2) net.index = &index;
         for (i = 0; i < 2; i++)
-            for (d = 0; d < D; d++) queries[i * D + d] = many[(trial * 97 + i) * D + d] + (hfy_real)hfy_rng_normal(&rng);
+            for (d = 0; d < D; d++)
+                queries[i * D + d] = many[(trial * 97 + i) * D + d] + (hfy_real)hfy_rng_normal(&rng);
         compare(&net, 1 + trial % 2, trial % 3 ? 1 : 2, 0, HFY_ISA_BEST);
     }
     free(many), free(memory);
