@@ -13952,6 +13952,7 @@ HFY_PRIVATE_ void hfy_net_centre_(const hfy_net_run_ *run, hfy_net_bounds_ *b)
     const hfy_net *net = &run->net;
     size_t m = hfy_base_min_(net->count, HFY_NET_SAMPLES_), t, d;
     const hfy_real part = (hfy_real)1 / (hfy_real)m;
+    b->kept = 0;
     if (hfy_net_indexed_(run)) {
         hfy_net_index_centre_(run, b);
         return;
