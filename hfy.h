@@ -5435,7 +5435,7 @@ HFY_PRIVATE_ HFY_SIMD_WIDE_ size_t hfy_simd_near_wide_(const uint32_t *d, size_t
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* <x, y> in four sums side by side. */
-HFY_PRIVATE_ double hfy_linalg_dot_(const double *x, const double *y, size_t n)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_linalg_dot_(const double *x, const double *y, size_t n)
 {
     double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
     size_t i;
@@ -5910,10 +5910,17 @@ HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_any_(const void *at, size_t row, size_t
 #define HFY_LINALG_QR_MOST_ 60 /* iterations for one eigenvalue */
 
 /* y += a x */
-HFY_PRIVATE_ void hfy_linalg_axpy_(double a, const double *x, double *y, size_t n)
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_axpy_(double a, const double *HFY_RESTRICT_ x, double *HFY_RESTRICT_ y,
+                                                   size_t n)
 {
     size_t i;
-    for (i = 0; i < n; i++) y[i] += a * x[i];
+    for (i = 0; i + 4 <= n; i += 4) {
+        y[i] += a * x[i];
+        y[i + 1] += a * x[i + 1];
+        y[i + 2] += a * x[i + 2];
+        y[i + 3] += a * x[i + 3];
+    }
+    for (; i < n; i++) y[i] += a * x[i];
 }
 
 /* The reflection I - tau v v^T, v[0] = 1, that takes x to (beta, 0, ...): x becomes v, beta is returned. */
@@ -14652,19 +14659,22 @@ HFY_PRIVATE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_
                                    double inverse_q, double *dq, hfy_real *dx)
 {
     const hfy_real *x = run->net.keys + i * run->net.key_stride;
+    const hfy_sim sim = run->net.sim;
     double inverse_x = run->inverse_norms ? run->inverse_norms[i] : 0;
-    size_t d;
-    for (d = 0; d < run->net.dim; d++) {
-        double a = (double)x[d], b = (double)q[d], to_q = a > b ? 1 : a < b ? -1 : 0, to_x = -to_q;
-        if (run->net.sim == HFY_SIM_DOT) {
-            to_q = a;
-            to_x = b;
-        } else if (run->net.sim == HFY_SIM_COSINE) {
+    size_t d, dim = run->net.dim;
+    for (d = 0; sim == HFY_SIM_DOT && d < dim; d++) dq[d] += g * (double)x[d];
+    for (d = 0; sim == HFY_SIM_DOT && dx && d < dim; d++) dx[d] = (hfy_real)((double)dx[d] + g * (double)q[d]);
+    for (d = 0; sim != HFY_SIM_DOT && d < dim; d++) {
+        double a = (double)x[d], b = (double)q[d], to_q, to_x;
+        if (sim == HFY_SIM_COSINE) {
             to_q = (a * inverse_x - score * b * inverse_q) * inverse_q;
             to_x = (b * inverse_q - score * a * inverse_x) * inverse_x;
-        } else if (run->net.sim == HFY_SIM_EUCLIDEAN) {
+        } else if (sim == HFY_SIM_EUCLIDEAN) {
             to_q = a - b;
             to_x = b - a;
+        } else {
+            to_q = a > b ? 1 : a < b ? -1 : 0;
+            to_x = -to_q;
         }
         dq[d] += g * to_q;
         if (dx) dx[d] = (hfy_real)((double)dx[d] + g * to_x);
