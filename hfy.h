@@ -11714,7 +11714,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *
                                             size_t n, double *out, const char *missing, hfy_work *work)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
-    const hfy_simd_ *simd = hfy_simd_choose_(work);
+    const hfy_simd_ *simd = NULL;
     hfy_sep_values_ c;
     hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing, work);
     size_t j;
@@ -11732,6 +11732,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *
         status = HFY_OK; /* without a value the prediction still has loss 0 */
         work->message[0] = 0;
     }
+    if (theta) simd = hfy_simd_choose_(work);
     if (theta && !simd) return HFY_ERR_UNSUPPORTED;
     while (hfy_base_layout_(&arena, work, &status)) {
         if (theta || hfy_sep_method_of_(&c.full) == HFY_SEP_BY_STRUCTURE_)
@@ -12371,6 +12372,7 @@ HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const
     hfy_post_scratch_ scratch;
     hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !q ? "q" : NULL, &resolved, w), one;
     size_t j, end;
+    memset(&scratch, 0, sizeof scratch);
     while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_(&arena, &resolved, n, &scratch);
     for (j = 0, end = status ? 0 : rows; j < end; j++) {
         const hfy_real *kept = previous ? previous + j * n : NULL;
@@ -22054,13 +22056,15 @@ HFY_PRIVATE_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self
     hfy_rate_edge_ e = {&nodes, 0, 0, 0, 0, 0, self};
     double sum = 0, low = -40, high = 40;
     hfy_status status;
-    size_t i;
+    size_t i, averages;
     if (units == 1)
         return hfy_base_fail_(work, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
     if ((status = hfy_rate_theory(rate, cv, 1, &t, work))) return status;
+    averages = work->used;
     if (units) hfy_rate_bisect_(hfy_rate_rare_, &units, 200, &low, &high); /* the quantile with 1/units above it */
     hfy_rate_spread_(&nodes, rate->power, cv, 16, 12, units ? low : HUGE_VAL);
     while (hfy_base_layout_(&arena, work, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, work);
+    if (averages > work->used) work->used = averages;
     if (status || (status = hfy_rate_integral_(rate, cv, 1, &nodes, NULL, work))) return status;
     for (i = 0; i < nodes.count; i++) sum += nodes.w[i];
     for (i = 0; i < nodes.count; i++) {

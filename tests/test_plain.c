@@ -24,9 +24,7 @@ static size_t visible[MAX_Q];
 static const double infinite = HUGE_VAL;
 static answers fast, plain;
 
-static size_t below(hfy_rng *rng, size_t n) { return (size_t)(hfy_rng_u64(rng) % n); }
-
-static void fill(hfy_rng *rng, hfy_real *x, size_t n, double size)
+static void scatter(hfy_rng *rng, hfy_real *x, size_t n, double size)
 {
     size_t i;
     for (i = 0; i < n; i++) x[i] = (hfy_real)(size * hfy_rng_normal(rng));
@@ -87,7 +85,7 @@ static void random_net(hfy_rng *rng, hfy_net *net, size_t n_queries)
     net->dim = big && below(rng, 2) ? 257 + below(rng, 40) : 1 + below(rng, 40);
     net->key_stride = below(rng, 3) ? 0 : net->dim + below(rng, 3);
     net->keys = keys;
-    fill(rng, keys, net->count * (net->dim + 3), 1);
+    scatter(rng, keys, net->count * (net->dim + 3), 1);
     if (below(rng, 4) == 0) /* signs: exact ties, cycles, exact retrieval */
         for (i = 0; i < net->count * (net->dim + 3); i++) keys[i] = keys[i] > 0 ? 1 : -1;
     net->sep = random_sep(rng, net->count);
@@ -102,13 +100,13 @@ static void random_net(hfy_rng *rng, hfy_net *net, size_t n_queries)
     net->max_steps = below(rng, 2) ? 1 + below(rng, STEPS) : 1;
     if (below(rng, 4) == 0) net->step = 0.3 + 0.7 * hfy_rng_uniform(rng);
     if (below(rng, 4) == 0) net->tol = 1e-3 * hfy_rng_uniform(rng);
-    if (below(rng, 4) == 0) net->values = values, fill(rng, values, net->count * net->dim, 1);
+    if (below(rng, 4) == 0) net->values = values, scatter(rng, values, net->count * net->dim, 1);
     if (below(rng, 5) == 0) net->readout = readout, net->readout_dim = 1 + below(rng, 5);
-    if (net->readout) fill(rng, readout, net->count * 5, 1);
-    if (below(rng, 6) == 0) net->self_coupling = self, fill(rng, self, net->dim, 0.2);
+    if (net->readout) scatter(rng, readout, net->count * 5, 1);
+    if (below(rng, 6) == 0) net->self_coupling = self, scatter(rng, self, net->dim, 0.2);
     if (below(rng, 4) == 0) {
         net->bias = bias, net->bias_stride = below(rng, 2) ? net->count : 0;
-        fill(rng, bias, n_queries * net->count, 1);
+        scatter(rng, bias, n_queries * net->count, 1);
         for (i = 0; i < n_queries * net->count; i++)
             if (below(rng, 4) == 0) bias[i] = (hfy_real)-HUGE_VAL;
     }
@@ -202,7 +200,7 @@ TEST(bounds_that_go_along_are_the_definition)
     size_t trial, d, i, bytes = hfy_index_size(N, D, NULL);
     void *memory = malloc(bytes);
     hfy_index index;
-    fill(&rng, many, (size_t)N * D, 1);
+    scatter(&rng, many, (size_t)N * D, 1);
     for (i = 0; i < (size_t)N * D; i++) many[i] += (hfy_real)2; /* alike: walks take steps */
     CHECK(hfy_index_build(many, N, D, 0, NULL, memory, bytes, &index, NULL) == HFY_OK);
     for (trial = 0; trial < 40; trial++) {
