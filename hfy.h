@@ -14221,100 +14221,97 @@ HFY_PRIVATE_ int hfy_file_is_big_endian_(void)
     return !first;
 }
 
-/* The preamble: where the dict starts and ends. `from` is what messages call the source of the bytes. */
-HFY_PRIVATE_ hfy_status hfy_file_preamble_(const unsigned char *bytes, size_t size, const char *from, size_t *start,
-                                           size_t *end, hfy_work *work)
+/* A header that is read. */
+typedef struct hfy_file_cursor_ {
+    const unsigned char *at, *end;
+    const char *from; /* what messages call the source of the bytes */
+    hfy_work *work;
+} hfy_file_cursor_;
+
+HFY_PRIVATE_ hfy_status hfy_file_bad_(const hfy_file_cursor_ *c, const char *words)
 {
-    *start = *end = 0;
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s: %s", words, c->from);
+}
+
+/* Where the dict starts. */
+HFY_PRIVATE_ size_t hfy_file_dict_(const unsigned char *bytes) { return bytes[6] == 1 ? 10 : 12; }
+
+/* The preamble, of which the cursor is at the first byte: where the header ends. */
+HFY_PRIVATE_ hfy_status hfy_file_preamble_(const hfy_file_cursor_ *c, size_t *end)
+{
+    const unsigned char *bytes = c->at;
+    size_t size = (size_t)(c->end - c->at);
     if (size < 6 || memcmp(bytes, "\x93NUMPY", 6))
-        return hfy_base_fail_(work, HFY_ERR_FORMAT, "not a .npy file (its first bytes are not \\x93NUMPY): %s", from);
-    if (size < 8 || (bytes[6] > 1 && size < 12) || size < 10)
-        return hfy_base_fail_(work, HFY_ERR_FORMAT, "ends after %z bytes, inside its header: %s", size, from);
+        return hfy_file_bad_(c, "not a .npy file (its first bytes are not \\x93NUMPY)");
+    if (size < 10 || (bytes[6] > 1 && size < 12))
+        return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "ends after %z bytes, inside its header: %s", size, c->from);
     if (bytes[6] < 1 || bytes[6] > 3 || bytes[7])
-        return hfy_base_fail_(work, HFY_ERR_FORMAT, "format version is %z.%z; it should be 1.0, 2.0 or 3.0: %s",
-                              (size_t)bytes[6], (size_t)bytes[7], from);
-    *start = bytes[6] == 1 ? 10 : 12;
-    if (bytes[6] > 1 && (bytes[10] || bytes[11]))
-        return hfy_base_fail_(work, HFY_ERR_FORMAT, "header is longer than 65535 bytes: %s", from);
-    *end = *start + ((size_t)bytes[8] | (size_t)bytes[9] << 8);
+        return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "format version is %z.%z; it should be 1.0, 2.0 or 3.0: %s",
+                              (size_t)bytes[6], (size_t)bytes[7], c->from);
+    if (bytes[6] > 1 && (bytes[10] || bytes[11])) return hfy_file_bad_(c, "header is longer than 65535 bytes");
+    *end = hfy_file_dict_(bytes) + ((size_t)bytes[8] | (size_t)bytes[9] << 8);
     return HFY_OK;
 }
 
-typedef struct hfy_file_cursor_ {
-    const unsigned char *at, *end;
-} hfy_file_cursor_;
-
-HFY_PRIVATE_ void hfy_file_skip_(hfy_file_cursor_ *cursor)
+HFY_PRIVATE_ void hfy_file_skip_(hfy_file_cursor_ *c)
 {
-    while (cursor->at < cursor->end && (*cursor->at == ' ' || (*cursor->at >= '\t' && *cursor->at <= '\r')))
-        cursor->at++;
+    while (c->at < c->end && (*c->at == ' ' || (*c->at >= '\t' && *c->at <= '\r'))) c->at++;
 }
 
-/* Skips white space and, if it comes next, this character: was it there? */
-HFY_PRIVATE_ int hfy_file_take_(hfy_file_cursor_ *cursor, char character)
-{
-    hfy_file_skip_(cursor);
-    if (cursor->at == cursor->end || *cursor->at != (unsigned char)character) return 0;
-    cursor->at++;
-    return 1;
-}
-
-/* The same for a word. */
-HFY_PRIVATE_ int hfy_file_word_(hfy_file_cursor_ *cursor, const char *word)
+/* Skips white space and, if it comes next, this word: was it there? */
+HFY_PRIVATE_ int hfy_file_take_(hfy_file_cursor_ *c, const char *word)
 {
     size_t length = strlen(word);
-    hfy_file_skip_(cursor);
-    if ((size_t)(cursor->end - cursor->at) < length || memcmp(cursor->at, word, length)) return 0;
-    cursor->at += length;
+    hfy_file_skip_(c);
+    if ((size_t)(c->end - c->at) < length || memcmp(c->at, word, length)) return 0;
+    c->at += length;
     return 1;
 }
 
 /* A string in either kind of quotes, without escapes: its length and where it starts; NULL if there is none. */
-HFY_PRIVATE_ const char *hfy_file_string_(hfy_file_cursor_ *cursor, size_t *length)
+HFY_PRIVATE_ const char *hfy_file_string_(hfy_file_cursor_ *c, size_t *length)
 {
     const unsigned char *start;
     unsigned char quote;
-    hfy_file_skip_(cursor);
-    if (cursor->at == cursor->end || (*cursor->at != '\'' && *cursor->at != '"')) return NULL;
-    quote = *cursor->at++;
-    for (start = cursor->at; cursor->at < cursor->end; cursor->at++) {
-        if (*cursor->at == quote) {
-            *length = (size_t)(cursor->at++ - start);
+    hfy_file_skip_(c);
+    if (c->at == c->end || (*c->at != '\'' && *c->at != '"')) return NULL;
+    quote = *c->at++;
+    for (start = c->at; c->at < c->end; c->at++) {
+        if (*c->at == quote) {
+            *length = (size_t)(c->at++ - start);
             return (const char *)start;
         }
-        if (*cursor->at < 32 || *cursor->at > 126 || *cursor->at == '\\') return NULL;
+        if (*c->at < 32 || *c->at > 126 || *c->at == '\\') return NULL;
     }
     return NULL;
 }
 
 /* A whole number as Python writes it: no sign, no leading zeros; the L of long numbers in old files is passed over.
    0: none here, or too large for size_t. */
-HFY_PRIVATE_ int hfy_file_whole_(hfy_file_cursor_ *cursor, size_t *value)
+HFY_PRIVATE_ int hfy_file_whole_(hfy_file_cursor_ *c, size_t *value)
 {
     const unsigned char *start;
-    hfy_file_skip_(cursor);
+    hfy_file_skip_(c);
     *value = 0;
-    for (start = cursor->at; cursor->at < cursor->end; cursor->at++) {
-        size_t digit = (size_t)*cursor->at - '0'; /* what comes before '0' wraps around */
+    for (start = c->at; c->at < c->end; c->at++) {
+        size_t digit = (size_t)*c->at - '0'; /* what comes before '0' wraps around */
         if (digit > 9) break;
         if (*value > (SIZE_MAX - digit) / 10) return 0;
         *value = *value * 10 + digit;
     }
-    if (cursor->at == start || (*start == '0' && cursor->at - start > 1)) return 0;
-    if (cursor->at < cursor->end && *cursor->at == 'L') cursor->at++;
+    if (c->at == start || (*start == '0' && c->at - start > 1)) return 0;
+    if (c->at < c->end && *c->at == 'L') c->at++;
     return 1;
 }
 
 /* The value of 'descr': type, item_size, swapped. */
-HFY_PRIVATE_ hfy_status hfy_file_descr_(hfy_file_cursor_ *cursor, const char *from, hfy_npy *info, hfy_work *work)
+HFY_PRIVATE_ hfy_status hfy_file_descr_(hfy_file_cursor_ *c, hfy_npy *info)
 {
     static const char known[] = "f4f8u1i1i4i8";
     size_t length = 0, i;
     char shown[16];
-    const char *text = hfy_file_string_(cursor, &length);
-    if (!text)
-        return hfy_base_fail_(work, HFY_ERR_FORMAT,
-                              "descr is not a plain string, such as '<f4' (records are not read): %s", from);
+    const char *text = hfy_file_string_(c, &length);
+    if (!text) return hfy_file_bad_(c, "descr is not a plain string, such as '<f4' (records are not read)");
     for (i = 0; length == 3 && i < sizeof known - 1; i += 2)
         if (text[1] == known[i] && text[2] == known[i + 1]) {
             info->type = text[1];
@@ -14329,33 +14326,25 @@ HFY_PRIVATE_ hfy_status hfy_file_descr_(hfy_file_cursor_ *cursor, const char *fr
     length = hfy_base_min_(length, sizeof shown - 1);
     memcpy(shown, text, length);
     shown[length] = 0;
-    return hfy_base_fail_(work, HFY_ERR_FORMAT,
-                          "descr is '%s'; it should be <, > or = and one of f4 f8 u1 i1 i4 i8: %s", shown, from);
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT,
+                          "descr is '%s'; it should be <, > or = and one of f4 f8 u1 i1 i4 i8: %s", shown, c->from);
 }
 
-/* The value of 'shape', a tuple of whole numbers. */
-HFY_PRIVATE_ hfy_status hfy_file_shape_(hfy_file_cursor_ *cursor, const char *from, hfy_npy *info, hfy_work *work)
+/* The value of 'shape', a tuple of whole numbers; (3) is none. */
+HFY_PRIVATE_ hfy_status hfy_file_shape_(hfy_file_cursor_ *c, hfy_npy *info)
 {
-    size_t axis = 0, value;
-    int commas = 0, closed = 0;
-    if (hfy_file_take_(cursor, '(')) {
-        for (;;) {
-            if (hfy_file_take_(cursor, ')')) {
-                closed = axis != 1 || commas; /* (3) is no tuple */
-                break;
-            }
-            if (axis && commas != (int)axis) break;
-            if (!hfy_file_whole_(cursor, &value)) break;
+    size_t axis = 0, commas = 0, value;
+    int closed = 0;
+    if (hfy_file_take_(c, "("))
+        while (!(closed = hfy_file_take_(c, ")")) && axis == commas && hfy_file_whole_(c, &value)) {
             if (axis == HFY_FILE_RANK)
-                return hfy_base_fail_(work, HFY_ERR_FORMAT, "shape has more than %z axes: %s", (size_t)HFY_FILE_RANK,
-                                      from);
+                return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "shape has more than %z axes: %s",
+                                      (size_t)HFY_FILE_RANK, c->from);
             info->shape[axis++] = value;
-            commas += hfy_file_take_(cursor, ',');
+            commas += (size_t)hfy_file_take_(c, ",");
         }
-    }
-    if (!closed)
-        return hfy_base_fail_(work, HFY_ERR_FORMAT, "shape is not a tuple of whole numbers that size_t holds: %s",
-                              from);
+    if (!closed || (axis == 1 && !commas))
+        return hfy_file_bad_(c, "shape is not a tuple of whole numbers that size_t holds");
     info->rank = axis;
     for (; axis < HFY_FILE_RANK; axis++) info->shape[axis] = 1;
     return HFY_OK;
@@ -14365,15 +14354,24 @@ HFY_PRIVATE_ hfy_status hfy_file_shape_(hfy_file_cursor_ *cursor, const char *fr
    question, so that no partial product overflows either. */
 HFY_PRIVATE_ int hfy_file_count_(const size_t *shape, size_t rank, size_t item_size, size_t *count)
 {
-    size_t axis, product = 1, empty = 0;
+    size_t axis, product = 1;
+    int empty = 0;
     for (axis = 0; axis < rank; axis++) {
-        if (shape[axis])
-            product = hfy_base_times_(product, shape[axis]);
-        else
-            empty = 1;
+        if (shape[axis]) product = hfy_base_times_(product, shape[axis]);
+        empty |= !shape[axis];
     }
     *count = empty ? 0 : product;
     return hfy_base_fits_(product, 1, item_size);
+}
+
+/* An entry of the dict; k: which of the three keys. */
+HFY_PRIVATE_ hfy_status hfy_file_entry_(hfy_file_cursor_ *c, size_t k, hfy_npy *info)
+{
+    if (k == 0) return hfy_file_descr_(c, info);
+    if (k == 2) return hfy_file_shape_(c, info);
+    info->fortran = (char)hfy_file_take_(c, "True");
+    if (info->fortran || hfy_file_take_(c, "False")) return HFY_OK;
+    return hfy_file_bad_(c, "fortran_order is neither True nor False");
 }
 
 /* The whole header; bytes holds at least it. */
@@ -14381,54 +14379,47 @@ HFY_PRIVATE_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size,
                                         hfy_work *work)
 {
     static const char *const keys[] = {"descr", "fortran_order", "shape"};
-    hfy_file_cursor_ cursor;
+    hfy_file_cursor_ c;
     hfy_npy found;
     hfy_status status;
-    size_t start, end, length = 0, k;
+    size_t end, length = 0, k;
     int seen[3] = {0, 0, 0}, more = 1;
     memset(&found, 0, sizeof found);
-    status = hfy_file_preamble_(bytes, size, from, &start, &end, work);
+    c.at = bytes;
+    c.end = bytes + size;
+    c.from = from;
+    c.work = work;
+    status = hfy_file_preamble_(&c, &end);
     if (status) return status;
     if (size < end)
         return hfy_base_fail_(work, HFY_ERR_FORMAT, "ends after %z bytes, inside its header of %z: %s", size, end,
                               from);
-    cursor.at = bytes + start;
-    cursor.end = bytes + end;
-    if (!hfy_file_take_(&cursor, '{')) goto malformed;
-    while (!hfy_file_take_(&cursor, '}')) {
-        const char *key = more ? hfy_file_string_(&cursor, &length) : NULL;
-        if (!key || !hfy_file_take_(&cursor, ':')) goto malformed;
+    c.at = bytes + hfy_file_dict_(bytes);
+    c.end = bytes + end;
+    if (!hfy_file_take_(&c, "{")) goto malformed;
+    while (!hfy_file_take_(&c, "}")) {
+        const char *key = more ? hfy_file_string_(&c, &length) : NULL;
+        if (!key || !hfy_file_take_(&c, ":")) goto malformed;
         for (k = 0; k < 3; k++)
             if (length == strlen(keys[k]) && !memcmp(key, keys[k], length)) break;
-        if (k == 3)
-            return hfy_base_fail_(work, HFY_ERR_FORMAT, "header has a key other than descr, fortran_order, shape: %s",
-                                  from);
+        if (k == 3) return hfy_file_bad_(&c, "header has a key other than descr, fortran_order, shape");
         if (seen[k]++) return hfy_base_fail_(work, HFY_ERR_FORMAT, "header has %s twice: %s", keys[k], from);
-        if (k == 0) {
-            status = hfy_file_descr_(&cursor, from, &found, work);
-        } else if (k == 1) {
-            found.fortran = (char)hfy_file_word_(&cursor, "True");
-            if (!found.fortran && !hfy_file_word_(&cursor, "False"))
-                status = hfy_base_fail_(work, HFY_ERR_FORMAT, "fortran_order is neither True nor False: %s", from);
-        } else {
-            status = hfy_file_shape_(&cursor, from, &found, work);
-        }
+        status = hfy_file_entry_(&c, k, &found);
         if (status) return status;
-        more = hfy_file_take_(&cursor, ',');
+        more = hfy_file_take_(&c, ",");
     }
-    hfy_file_skip_(&cursor);
-    if (cursor.at < cursor.end) goto malformed;
+    hfy_file_skip_(&c);
+    if (c.at < c.end) goto malformed;
     for (k = 0; k < 3; k++)
         if (!seen[k]) return hfy_base_fail_(work, HFY_ERR_FORMAT, "header has no %s: %s", keys[k], from);
     k = found.item_size > sizeof(hfy_real) ? found.item_size : sizeof(hfy_real); /* neither file nor answer overflows */
     if (!hfy_file_count_(found.shape, found.rank, k, &found.count))
-        return hfy_base_fail_(work, HFY_ERR_FORMAT, "shape: an array of that size cannot exist: %s", from);
+        return hfy_file_bad_(&c, "shape: an array of that size cannot exist");
     found.data_offset = end;
     *info = found;
     return HFY_OK;
 malformed:
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "header is malformed at byte %z: %s", (size_t)(cursor.at - bytes),
-                          from);
+    return hfy_base_fail_(work, HFY_ERR_FORMAT, "header is malformed at byte %z: %s", (size_t)(c.at - bytes), from);
 }
 
 /* --- elements --- */
@@ -14448,30 +14439,23 @@ HFY_PRIVATE_ hfy_real hfy_file_narrow_(double x)
 
 HFY_PRIVATE_ hfy_real hfy_file_element_(const hfy_npy *info, const unsigned char *bytes)
 {
-    unsigned char b[8];
+    const int big = hfy_file_is_big_endian_() != info->swapped; /* in the file */
     size_t i, n = info->item_size;
+    uint64_t bits = 0, sign = UINT64_C(1) << (8 * n - 1);
+    uint32_t word;
     float f4;
     double f8;
-    int32_t i4;
-    int64_t i8;
-    for (i = 0; i < n; i++) b[i] = bytes[info->swapped ? n - 1 - i : i];
+    for (i = 0; i < n; i++) bits = bits << 8 | bytes[big ? i : n - 1 - i];
     if (info->type == 'f' && n == 4) {
-        memcpy(&f4, b, 4);
+        word = (uint32_t)bits;
+        memcpy(&f4, &word, sizeof f4);
         return (hfy_real)f4;
     }
     if (info->type == 'f') {
-        memcpy(&f8, b, 8);
+        memcpy(&f8, &bits, sizeof f8);
         return hfy_file_narrow_(f8);
     }
-    if (n == 4) {
-        memcpy(&i4, b, 4);
-        return (hfy_real)i4;
-    }
-    if (n == 8) {
-        memcpy(&i8, b, 8);
-        return (hfy_real)i8;
-    }
-    return info->type == 'u' || b[0] < 128 ? (hfy_real)b[0] : (hfy_real)(b[0] - 256);
+    return info->type == 'i' && bits & sign ? -(hfy_real)(2 * sign - bits) : (hfy_real)bits;
 }
 
 /* Where the elements of a file go, one after the other: an odometer over its axes. */
@@ -14499,13 +14483,10 @@ HFY_PRIVATE_ void hfy_file_fill_(const hfy_npy *info, hfy_file_walk_ *walk, cons
                                  hfy_real *out)
 {
     size_t i, axis;
-    if (!info->fortran || info->rank < 2) {
-        for (i = 0; i < count; i++) out[walk->at++] = hfy_file_element_(info, bytes + i * info->item_size);
-        return;
-    }
     for (i = 0; i < count; i++) {
         out[walk->at] = hfy_file_element_(info, bytes + i * info->item_size);
-        for (axis = 0; axis < info->rank; axis++) {
+        if (!info->fortran) walk->at++;
+        for (axis = 0; info->fortran && axis < info->rank; axis++) {
             walk->at += walk->stride[axis];
             if (++walk->index[axis] < info->shape[axis]) break;
             walk->at -= walk->stride[axis] * info->shape[axis];
@@ -14519,21 +14500,16 @@ HFY_PRIVATE_ hfy_status hfy_file_room_(const hfy_npy *info, const hfy_real *out,
 {
     if (capacity < info->count)
         return hfy_base_fail_(work, HFY_ERR_ARG, "capacity is %z; the array has %z elements", capacity, info->count);
-    if (!out && info->count) return hfy_base_fail_(work, HFY_ERR_ARG, "out is NULL");
-    return HFY_OK;
+    return hfy_base_null_(work, !out && info->count ? "out" : NULL);
 }
 
-/* --- the public functions: in memory --- */
+/* --- the public functions: in memory (without scratch, so there is nothing to close) --- */
 
 HFY_API hfy_status hfy_file_npy_parse(const void *bytes, size_t size, hfy_npy *info, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status;
-    if (!bytes || !info)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !bytes ? "bytes" : "info");
-    else
-        status = hfy_file_parse_((const unsigned char *)bytes, size, "bytes", info, w);
-    return hfy_base_close_(w, &local, status);
+    hfy_status status = hfy_base_null_(w, !bytes ? "bytes" : !info ? "info" : NULL);
+    return status ? status : hfy_file_parse_((const unsigned char *)bytes, size, "bytes", info, w);
 }
 
 HFY_API hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real *out, size_t capacity, hfy_npy *info,
@@ -14543,25 +14519,23 @@ HFY_API hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real 
     const unsigned char *data = (const unsigned char *)bytes;
     hfy_npy found;
     hfy_file_walk_ walk;
-    hfy_status status;
-    if (!bytes)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "bytes is NULL");
-    else
-        status = hfy_file_parse_(data, size, "bytes", &found, w);
-    if (!status && size - found.data_offset < found.count * found.item_size)
-        status = hfy_base_fail_(w, HFY_ERR_FORMAT, "%z bytes of elements; the shape needs %z: bytes",
-                                size - found.data_offset, found.count * found.item_size);
-    if (!status) status = hfy_file_room_(&found, out, capacity, w);
-    if (!status) {
-        if (found.count && hfy_file_is_verbatim_(&found)) {
-            memcpy(out, data + found.data_offset, found.count * sizeof *out);
-        } else {
-            hfy_file_start_(&found, &walk);
-            hfy_file_fill_(&found, &walk, data + found.data_offset, found.count, out);
-        }
-        if (info) *info = found;
+    hfy_status status = hfy_base_null_(w, !bytes ? "bytes" : NULL);
+    if (!status) status = hfy_file_parse_(data, size, "bytes", &found, w);
+    if (status) return status;
+    if (size - found.data_offset < found.count * found.item_size)
+        return hfy_base_fail_(w, HFY_ERR_FORMAT, "%z bytes of elements; the shape needs %z: bytes",
+                              size - found.data_offset, found.count * found.item_size);
+    status = hfy_file_room_(&found, out, capacity, w);
+    if (status) return status;
+    data += found.data_offset;
+    if (found.count && hfy_file_is_verbatim_(&found)) {
+        memcpy(out, data, found.count * sizeof *out);
+    } else {
+        hfy_file_start_(&found, &walk);
+        hfy_file_fill_(&found, &walk, data, found.count, out);
     }
-    return hfy_base_close_(w, &local, status);
+    if (info) *info = found;
+    return HFY_OK;
 }
 
 /* The header for hfy_file_npy_header; text has room for 256 bytes, more than HFY_FILE_RANK lengths of an array that can
@@ -14569,30 +14543,29 @@ HFY_API hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real 
 HFY_PRIVATE_ hfy_status hfy_file_header_(const size_t *shape, size_t rank, unsigned char *text, size_t *size,
                                          hfy_work *work)
 {
-    char dict[256];
+    char *dict = (char *)text + 10;
+    const size_t room = 256 - 10;
     size_t axis, at, total, count;
     if (rank > HFY_FILE_RANK)
         return hfy_base_fail_(work, HFY_ERR_ARG, "rank is %z; it should be at most %z", rank, (size_t)HFY_FILE_RANK);
-    if (!shape && rank) return hfy_base_fail_(work, HFY_ERR_ARG, "shape is NULL");
+    if (!shape && rank) return hfy_base_null_(work, "shape");
     if (!hfy_file_count_(shape, rank, sizeof(hfy_real), &count))
         return hfy_base_fail_(work, HFY_ERR_ARG, "shape: an array of that size cannot exist");
-    at = hfy_base_put_(dict, sizeof dict, 0, hfy_file_is_big_endian_() ? "{'descr': '>f" : "{'descr': '<f");
-    at = hfy_base_put_whole_(dict, sizeof dict, at, sizeof(hfy_real));
-    at = hfy_base_put_(dict, sizeof dict, at, "', 'fortran_order': False, 'shape': (");
+    at = hfy_base_put_(dict, room, 0, hfy_file_is_big_endian_() ? "{'descr': '>f" : "{'descr': '<f");
+    at = hfy_base_put_whole_(dict, room, at, sizeof(hfy_real));
+    at = hfy_base_put_(dict, room, at, "', 'fortran_order': False, 'shape': (");
     for (axis = 0; axis < rank; axis++) {
-        if (axis) at = hfy_base_put_(dict, sizeof dict, at, " ");
-        at = hfy_base_put_whole_(dict, sizeof dict, at, shape[axis]);
-        if (rank == 1 || axis + 1 < rank) at = hfy_base_put_(dict, sizeof dict, at, ",");
+        at = hfy_base_put_(dict, room, at, axis ? " " : "");
+        at = hfy_base_put_whole_(dict, room, at, shape[axis]);
+        at = hfy_base_put_(dict, room, at, rank == 1 || axis + 1 < rank ? "," : "");
     }
-    at = hfy_base_put_(dict, sizeof dict, at, "), }");
-    total = (10 + at + 1 + 63) & ~(size_t)63;
-    memset(text, ' ', total);
-    memcpy(text, "\x93NUMPY\x01", 7);
-    text[7] = 0;
+    at = 10 + hfy_base_put_(dict, room, at, "), }");
+    total = (at + 1 + 63) & ~(size_t)63;
+    memset(text + at, ' ', total - at);
+    text[total - 1] = '\n';
+    memcpy(text, "\x93NUMPY\x01\0", 8);
     text[8] = (unsigned char)(total - 10);
     text[9] = 0;
-    memcpy(text + 10, dict, at);
-    text[total - 1] = '\n';
     *size = total;
     return HFY_OK;
 }
@@ -14601,14 +14574,10 @@ HFY_API hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *b
                                        hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status;
-    if (!bytes || !size)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !bytes ? "bytes" : "size");
-    else if (capacity < 256)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; it should be at least 256", capacity);
-    else
-        status = hfy_file_header_(shape, rank, (unsigned char *)bytes, size, w);
-    return hfy_base_close_(w, &local, status);
+    if (!bytes || !size) return hfy_base_null_(w, !bytes ? "bytes" : "size");
+    if (capacity < 256)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; it should be at least 256", capacity);
+    return hfy_file_header_(shape, rank, (unsigned char *)bytes, size, w);
 }
 
 /* --- the public functions: files --- */
@@ -14618,16 +14587,7 @@ HFY_API hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *b
 
 #define HFY_FILE_CHUNK_ 65536 /* bytes read at a time; a whole number of elements of every type */
 
-/* Reads `size` bytes, or says why not: the file ends (FORMAT), or reading fails (IO). */
-HFY_PRIVATE_ hfy_status hfy_file_get_(FILE *file, const char *path, void *bytes, size_t size, hfy_work *work)
-{
-    size_t got = fread(bytes, 1, size, file);
-    if (got == size) return HFY_OK;
-    if (ferror(file)) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path);
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "ends inside its header: %s", path);
-}
-
-/* Are there `bytes` more from offset on? Leaves the file at offset. */
+/* Are all of the elements there? Leaves the file at the first. */
 HFY_PRIVATE_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char *path, unsigned char *chunk,
                                         hfy_work *work)
 {
@@ -14657,82 +14617,85 @@ HFY_PRIVATE_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const c
     return HFY_OK;
 }
 
-/* Opens a file and reads its header. *chunk (or NULL): scratch of HFY_FILE_CHUNK_ bytes. On success *file is open. */
-HFY_PRIVATE_ hfy_status hfy_file_open_(const char *path, FILE **file, hfy_npy *info, unsigned char **chunk,
-                                       hfy_work *work)
+/* Reads the header of a file. *chunk (or NULL): scratch of HFY_FILE_CHUNK_ bytes. */
+HFY_PRIVATE_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info, unsigned char **chunk,
+                                        hfy_work *work)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
-    unsigned char preamble[12], *header = NULL;
-    size_t start = 0, end = 0;
+    hfy_file_cursor_ c;
+    unsigned char preamble[12] = {0}, *header = NULL;
+    size_t got = fread(preamble, 1, 10, file), end = 0;
     hfy_status status;
-    memset(preamble, 0, sizeof preamble);
-    *file = fopen(path, "rb");
-    if (!*file) return hfy_base_fail_(work, HFY_ERR_IO, "could not open %s", path);
-    start = fread(preamble, 1, 10, *file);
-    if (start == 10 && preamble[6] > 1) start += fread(preamble + 10, 1, 2, *file);
-    if (ferror(*file))
-        status = hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path);
-    else
-        status = hfy_file_preamble_(preamble, start, path, &start, &end, work);
+    if (got == 10 && preamble[6] > 1) got += fread(preamble + 10, 1, 2, file);
+    if (ferror(file)) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path);
+    c.at = preamble;
+    c.end = preamble + got;
+    c.from = path;
+    c.work = work;
+    status = hfy_file_preamble_(&c, &end);
     while (hfy_base_layout_(&arena, work, &status)) {
         header = HFY_TAKE_(&arena, unsigned char, end);
         if (chunk) *chunk = HFY_TAKE_(&arena, unsigned char, HFY_FILE_CHUNK_);
     }
-    if (!status) {
-        memcpy(header, preamble, start);
-        status = hfy_file_get_(*file, path, header + start, end - start, work);
+    if (status) return status;
+    memcpy(header, preamble, got);
+    if (fread(header + got, 1, end - got, file) < end - got) {
+        if (ferror(file)) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path);
+        return hfy_file_bad_(&c, "ends inside its header");
     }
-    if (!status) status = hfy_file_parse_(header, end, path, info, work);
-    if (status) {
-        fclose(*file);
-        *file = NULL;
-    }
-    return status;
+    return hfy_file_parse_(header, end, path, info, work);
+}
+
+HFY_PRIVATE_ hfy_status hfy_file_open_(const char *path, const char *mode, FILE **file, hfy_work *work)
+{
+    *file = path ? fopen(path, mode) : NULL;
+    if (!path) return hfy_base_null_(work, "path");
+    return *file ? HFY_OK : hfy_base_fail_(work, HFY_ERR_IO, "could not open %s", path);
 }
 
 HFY_API hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    FILE *file;
-    hfy_status status;
-    if (!path || !info) {
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !path ? "path" : "info");
-    } else {
-        status = hfy_file_open_(path, &file, info, NULL, w);
-        if (!status) fclose(file);
-    }
+    FILE *file = NULL;
+    hfy_status status = hfy_base_null_(w, !path ? "path" : !info ? "info" : NULL);
+    if (!status) status = hfy_file_open_(path, "rb", &file, w);
+    if (!status) status = hfy_file_begin_(file, path, info, NULL, w);
+    if (file) fclose(file);
     return hfy_base_close_(w, &local, status);
+}
+
+HFY_PRIVATE_ hfy_status hfy_file_read_(FILE *file, const char *path, hfy_real *out, size_t capacity, hfy_npy *info,
+                                       hfy_work *work)
+{
+    hfy_file_walk_ walk;
+    unsigned char *chunk = NULL;
+    size_t left, got = 0, want = 0;
+    hfy_status status = hfy_file_begin_(file, path, info, &chunk, work);
+    if (!status) status = hfy_file_room_(info, out, capacity, work);
+    if (!status) status = hfy_file_holds_(file, info, path, chunk, work);
+    if (status) return status;
+    left = info->count;
+    if (left && hfy_file_is_verbatim_(info)) {
+        want = left;
+        got = fread(out, sizeof *out, left, file);
+        left = 0;
+    }
+    hfy_file_start_(info, &walk);
+    for (; left && got == want; left -= got) {
+        want = hfy_base_min_(left, HFY_FILE_CHUNK_ / info->item_size);
+        got = fread(chunk, info->item_size, want, file);
+        hfy_file_fill_(info, &walk, chunk, got, out);
+    }
+    return got < want ? hfy_base_fail_(work, HFY_ERR_IO, "reading failed midway: %s", path) : HFY_OK;
 }
 
 HFY_API hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t capacity, hfy_npy *info, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    FILE *file = NULL;
+    FILE *file;
     hfy_npy found;
-    hfy_file_walk_ walk;
-    unsigned char *chunk = NULL;
-    hfy_status status;
-    if (!path)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "path is NULL");
-    else
-        status = hfy_file_open_(path, &file, &found, &chunk, w);
-    if (!status) status = hfy_file_room_(&found, out, capacity, w);
-    if (!status) status = hfy_file_holds_(file, &found, path, chunk, w);
-    if (!status && found.count) {
-        size_t left = found.count, got = 0, want = 0;
-        if (hfy_file_is_verbatim_(&found)) {
-            want = left;
-            got = fread(out, sizeof *out, left, file);
-        } else {
-            hfy_file_start_(&found, &walk);
-            for (; left && got == want; left -= got) {
-                want = hfy_base_min_(left, HFY_FILE_CHUNK_ / found.item_size);
-                got = fread(chunk, found.item_size, want, file);
-                hfy_file_fill_(&found, &walk, chunk, got, out);
-            }
-        }
-        if (got < want) status = hfy_base_fail_(w, HFY_ERR_IO, "reading failed midway: %s", path);
-    }
+    hfy_status status = hfy_file_open_(path, "rb", &file, w);
+    if (!status) status = hfy_file_read_(file, path, out, capacity, &found, w);
     if (file) fclose(file);
     if (!status && info) *info = found;
     return hfy_base_close_(w, &local, status);
@@ -14745,27 +14708,18 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
     unsigned char header[256];
     size_t size = 0, count = 0;
     FILE *file;
-    hfy_status status;
-    if (!path)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "path is NULL");
-    else
-        status = hfy_file_header_(shape, rank, header, &size, w);
-    if (!status) {
-        hfy_file_count_(shape, rank, sizeof *data, &count);
-        if (!data && count) status = hfy_base_fail_(w, HFY_ERR_ARG, "data is NULL");
-    }
-    if (!status) {
-        file = fopen(path, "wb");
-        if (!file) {
-            status = hfy_base_fail_(w, HFY_ERR_IO, "could not open %s", path);
-        } else {
-            int failed = fwrite(header, 1, size, file) != size;
-            if (!failed && count) failed = fwrite(data, sizeof *data, count, file) != count;
-            if (fclose(file)) failed = 1; /* buffered bytes may fail only here */
-            if (failed) status = hfy_base_fail_(w, HFY_ERR_IO, "writing failed: %s", path);
-        }
-    }
-    return hfy_base_close_(w, &local, status);
+    int failed;
+    hfy_status status = hfy_base_null_(w, !path ? "path" : NULL);
+    if (!status) status = hfy_file_header_(shape, rank, header, &size, w);
+    if (status) return status;
+    hfy_file_count_(shape, rank, sizeof *data, &count);
+    if (!data && count) return hfy_base_null_(w, "data");
+    status = hfy_file_open_(path, "wb", &file, w);
+    if (status) return status;
+    failed = fwrite(header, 1, size, file) != size;
+    if (!failed && count) failed = fwrite(data, sizeof *data, count, file) != count;
+    if (fclose(file)) failed = 1; /* buffered bytes may fail only here */
+    return failed ? hfy_base_fail_(w, HFY_ERR_IO, "writing failed: %s", path) : HFY_OK;
 }
 #undef HFY_FILE_CHUNK_
 #endif
