@@ -14821,19 +14821,19 @@ HFY_PRIVATE_ double hfy_shard_score_(const unsigned char *entry)
 /* Why a separation has no partials, in a net of n patterns. */
 HFY_PRIVATE_ hfy_status hfy_shard_sep_(const hfy_sep *sep, size_t n, hfy_sep *full, hfy_work *work)
 {
+    const char *why = NULL;
     hfy_status status;
     *full = hfy_sep_resolve_(sep);
-    if (sep->plus)
-        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.plus is set; a sum of energies has no partials");
-    if (hfy_sep_has_bounds_(sep))
-        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep has bounds; such a separation has no partials");
-    status = hfy_sep_check_(sep, 1, n, "net->sep.", work);
-    if (status) return status;
-    if (full->kind == HFY_SEP_UNIFORM)
-        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.kind is HFY_SEP_UNIFORM, which has no partials");
-    if (hfy_sep_is_list_(full) && !(hfy_sep_link_margin_(full) < DBL_MAX))
-        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep has no margin; such a separation has no partials");
-    return HFY_OK;
+    if (hfy_sep_has_bounds_(sep)) why = "net->sep has bounds; such a separation";
+    if (sep->plus) why = "net->sep.plus is set; a sum of energies";
+    if (!why) {
+        status = hfy_sep_check_(sep, 1, n, "net->sep.", work);
+        if (status) return status;
+        if (hfy_sep_is_list_(full) && !(hfy_sep_link_margin_(full) < DBL_MAX))
+            why = "net->sep has no margin; such a separation";
+        if (full->kind == HFY_SEP_UNIFORM) why = "net->sep.kind is HFY_SEP_UNIFORM, which";
+    }
+    return why ? hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%s has no partials", why) : HFY_OK;
 }
 
 /* What follows from head.recipe, head.capacity and the separation. */
@@ -14853,15 +14853,34 @@ HFY_PRIVATE_ void hfy_shard_lay_out_(hfy_shard_block_ *b)
     if (b->full > (size_t)PTRDIFF_MAX) b->full = SIZE_MAX;
 }
 
+/* Bytes of the entries of a query that has `count` candidates; without a margin it has one row. */
+HFY_PRIVATE_ size_t hfy_shard_span_(const hfy_shard_block_ *b, uint64_t count)
+{
+    return (b->lists ? (size_t)count : 1) * b->entry;
+}
+
+HFY_PRIVATE_ uint64_t hfy_shard_fingerprint_(const hfy_real *queries, size_t bytes)
+{
+    size_t at, n;
+    hfy_rng rng = hfy_rng_seed(bytes);
+    for (at = 0; at < bytes; at += n) {
+        uint64_t word = 0;
+        n = hfy_base_min_(sizeof word, bytes - at);
+        memcpy(&word, (const unsigned char *)queries + at, n);
+        rng.state ^= word;
+        rng.state = hfy_rng_u64(&rng);
+    }
+    return rng.state;
+}
+
 /* The block of an empty partial for a resolved separation. queries NULL: without their fingerprint. */
-HFY_PRIVATE_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, double beta, const hfy_real *queries,
+HFY_PRIVATE_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, const hfy_real *queries,
                                       size_t n_queries, size_t capacity, hfy_shard_block_ *b)
 {
     hfy_shard_recipe_ *r = &b->head.recipe;
-    int rank;
+    int rank = hfy_sep_by_rank_(full);
     memset(b, 0, sizeof *b);
     b->sep = *full;
-    rank = hfy_sep_by_rank_(full);
     if (!capacity) capacity = HFY_SHARD_CAPACITY_ + (rank ? (size_t)ceil(full->k) : 0);
     b->head.magic = HFY_SHARD_MAGIC_;
     b->head.format = HFY_SHARD_FORMAT_;
@@ -14872,24 +14891,13 @@ HFY_PRIVATE_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, d
     r->readout = net->readout_dim != 0;
     r->sim = (uint64_t)net->sim;
     r->kind = (uint64_t)full->kind;
-    r->beta = beta;
+    r->beta = net->beta;
     if (rank) r->k = full->k;
     if (full->kind == HFY_SEP_ENTMAX) r->alpha = full->alpha;
     if (full->kind == HFY_SEP_NORMMAX) r->gamma = full->gamma;
     if (full->kind == HFY_SEP_POWER) r->degree = full->degree;
     if (full->kind == HFY_SEP_KSUBSETS) r->rho = full->rho;
-    if (queries) {
-        size_t bytes = n_queries * net->dim * sizeof *queries, at, n;
-        hfy_rng rng = hfy_rng_seed(bytes);
-        for (at = 0; at < bytes; at += n) {
-            uint64_t word = 0;
-            n = hfy_base_min_(sizeof word, bytes - at);
-            memcpy(&word, (const unsigned char *)queries + at, n);
-            rng.state ^= word;
-            rng.state = hfy_rng_u64(&rng);
-        }
-        r->queries = rng.state;
-    }
+    if (queries) r->queries = hfy_shard_fingerprint_(queries, n_queries * net->dim * sizeof *queries);
     hfy_shard_lay_out_(b);
 }
 
@@ -14900,17 +14908,59 @@ HFY_PRIVATE_ uint64_t hfy_shard_cover_(uint64_t first, uint64_t count)
     return hfy_rng_u64(&b) - hfy_rng_u64(&a);
 }
 
+/* Does a head describe a block that can exist? What follows from it is filled in. */
+HFY_PRIVATE_ int hfy_shard_possible_(hfy_shard_block_ *b)
+{
+    const uint64_t most = (uint64_t)PTRDIFF_MAX;
+    const hfy_shard_recipe_ *r = &b->head.recipe;
+    hfy_work quiet;
+    hfy_sep asked;
+    memset(&quiet, 0, sizeof quiet);
+    memset(&asked, 0, sizeof asked);
+    if (r->n_queries > most || r->dim > most || r->width > most || b->head.capacity > most) return 0;
+    if (!r->dim || !r->width || !b->head.capacity) return 0;
+    if (r->readout > 1 || (!r->readout && r->width != r->dim)) return 0;
+    if (r->sim > HFY_SIM_MANHATTAN || r->kind > HFY_SEP_UNIFORM) return 0;
+    asked.kind = (hfy_sep_kind)r->kind;
+    asked.k = r->k;
+    asked.alpha = r->alpha;
+    asked.gamma = r->gamma;
+    asked.degree = r->degree;
+    asked.rho = r->rho;
+    if (hfy_shard_sep_(&asked, SIZE_MAX / 16, &b->sep, &quiet)) return 0;
+    hfy_shard_lay_out_(b);
+    return b->pool <= b->head.bytes && b->full >= b->head.bytes && (b->lists || b->capacity == 1);
+}
+
+/* Are records and entries what can be, finite and ascending, and do they end where the block ends? */
+HFY_PRIVATE_ int hfy_shard_sound_(const hfy_shard_block_ *b, const void *partial)
+{
+    const unsigned char *entry = (const unsigned char *)partial + b->pool;
+    const unsigned char *end = (const unsigned char *)partial + b->head.bytes;
+    size_t who, l;
+    for (who = 0; who < b->n_queries; who++) {
+        hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
+        size_t count = b->lists ? (size_t)record.count : 1;
+        if (count > (size_t)(end - entry) / b->entry || record.status > HFY_ERR_FORMAT) return 0;
+        if (b->lists && record.count > b->capacity) return 0;
+        if (hfy_base_is_nan_(record.lost) || hfy_base_is_nan_(record.top) || hfy_base_is_pos_inf_(record.top) ||
+            !(record.sum >= 0))
+            return 0;
+        for (l = 0; l < count; l++, entry += b->entry) {
+            if (!b->lists) continue;
+            if (!hfy_base_is_finite_(hfy_shard_score_(entry))) return 0;
+            if (l && hfy_shard_number_(entry) <= hfy_shard_number_(entry - b->entry)) return 0;
+        }
+    }
+    return entry == end;
+}
+
 /* Reads and checks a head; `entries` as well: records and entries. name: what messages call the block. */
 HFY_PRIVATE_ hfy_status hfy_shard_read_(const void *partial, size_t bytes, int entries, const char *name,
                                         hfy_shard_block_ *b, hfy_work *work)
 {
-    const hfy_shard_recipe_ *r = &b->head.recipe;
-    hfy_work quiet;
-    hfy_sep asked;
-    size_t who, l, at;
-    int bad;
     memset(b, 0, sizeof *b);
-    if (!partial) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", name);
+    if (!partial) return hfy_base_null_(work, name);
     if (bytes < sizeof b->head)
         return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s has %z bytes; a partial has at least %z", name, bytes,
                               sizeof b->head);
@@ -14922,37 +14972,7 @@ HFY_PRIVATE_ hfy_status hfy_shard_read_(const void *partial, size_t bytes, int e
     if (b->head.bytes > bytes)
         return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s has %z bytes; this partial has %z", name, bytes,
                               (size_t)b->head.bytes);
-    memset(&quiet, 0, sizeof quiet);
-    memset(&asked, 0, sizeof asked);
-    bad = r->n_queries > (uint64_t)PTRDIFF_MAX || r->dim > (uint64_t)PTRDIFF_MAX || r->width > (uint64_t)PTRDIFF_MAX ||
-          b->head.capacity > (uint64_t)PTRDIFF_MAX || !r->dim || !r->width || !b->head.capacity || r->readout > 1 ||
-          (!r->readout && r->width != r->dim) || r->sim > HFY_SIM_MANHATTAN || r->kind > HFY_SEP_UNIFORM;
-    if (!bad) {
-        asked.kind = (hfy_sep_kind)r->kind;
-        asked.k = r->k, asked.alpha = r->alpha, asked.gamma = r->gamma, asked.degree = r->degree, asked.rho = r->rho;
-        bad = hfy_shard_sep_(&asked, SIZE_MAX / 16, &b->sep, &quiet) != HFY_OK;
-    }
-    if (!bad) {
-        hfy_shard_lay_out_(b);
-        bad = b->pool > b->head.bytes || b->full < b->head.bytes || (!b->lists && b->capacity != 1);
-    }
-    for (who = 0, at = b->pool; !bad && entries && who < b->n_queries; who++) {
-        hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
-        size_t count = b->lists ? (size_t)hfy_base_min_((size_t)record.count, b->capacity) : 1, last = at;
-        if (count > ((size_t)b->head.bytes - at) / b->entry || record.status > HFY_ERR_FORMAT ||
-            (b->lists && record.count != count) || hfy_base_is_nan_(record.lost) || hfy_base_is_nan_(record.top) ||
-            hfy_base_is_pos_inf_(record.top) || !(record.sum >= 0)) {
-            bad = 1;
-            break;
-        }
-        for (l = 0; b->lists && l < count; l++, last = at, at += b->entry) {
-            const unsigned char *entry = (const unsigned char *)partial + at;
-            bad |= !hfy_base_is_finite_(hfy_shard_score_(entry)) ||
-                   (l && hfy_shard_number_(entry) <= hfy_shard_number_((const unsigned char *)partial + last));
-        }
-        if (!b->lists) at += b->entry;
-    }
-    if (bad || (entries && at != b->head.bytes))
+    if (!hfy_shard_possible_(b) || (entries && !hfy_shard_sound_(b, partial)))
         return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s is a damaged partial", name);
     return HFY_OK;
 }
@@ -14988,40 +15008,27 @@ typedef struct hfy_shard_sieve_ {
     int enough;   /* what finds no room does not matter: ARGMAX has its k, ties of the lowest numbers */
 } hfy_shard_sieve_;
 
-/* The k-th largest of n scores, which stay in their order and need no copy: bit by bit from the top, in the order that
-   the bits of numbers have once those of negative ones are flipped. */
-HFY_PRIVATE_ double hfy_shard_kth_(const double *score, size_t n, size_t k)
+/* The k-th largest of n scores, which stay in their order. copy: n. */
+HFY_PRIVATE_ double hfy_shard_kth_(const double *score, size_t n, size_t k, double *copy)
 {
-    const uint64_t sign = UINT64_C(1) << 63;
-    uint64_t found = 0, bit;
-    double value;
-    for (bit = sign; bit; bit >>= 1) {
-        size_t i, above = 0;
-        for (i = 0; i < n; i++) {
-            uint64_t bits = hfy_base_bits_(score[i]);
-            above += (bits & sign ? ~bits : bits | sign) >= (found | bit);
-        }
-        if (above >= k) found |= bit;
-    }
-    found = found & sign ? found & ~sign : ~found;
-    memcpy(&value, &found, sizeof value);
-    return value;
+    memcpy(copy, score, n * sizeof *copy);
+    return hfy_base_kth_largest_(copy, n, k);
 }
 
-/* For these n candidates. */
-HFY_PRIVATE_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, const double *score, size_t n,
+/* For these n candidates. copy: n. */
+HFY_PRIVATE_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, const double *score, size_t n, double *copy,
                                        hfy_shard_sieve_ *sieve)
 {
     size_t i, above = 0, k = b->by_rank ? (size_t)ceil(b->sep.k) : 1, room = b->capacity;
     double cut;
-    sieve->bar.top = n >= k ? hfy_shard_kth_(score, n, k) : -HUGE_VAL;
+    sieve->bar.top = n >= k ? hfy_shard_kth_(score, n, k, copy) : -HUGE_VAL;
     sieve->margin = b->margin;
     sieve->cut = -HUGE_VAL;
     sieve->equal = SIZE_MAX;
     sieve->enough = b->sep.kind == HFY_SEP_ARGMAX && k <= room;
     if (sieve->enough) room = k;
     if (n <= room) return;
-    cut = hfy_shard_kth_(score, n, room);
+    cut = hfy_shard_kth_(score, n, room, copy);
     if (!hfy_net_matters_(&sieve->bar, sieve->margin, cut)) return;
     for (i = 0; i < n; i++) above += score[i] > cut;
     sieve->cut = cut;
@@ -15054,82 +15061,85 @@ HFY_PRIVATE_ void hfy_shard_forget_(const hfy_shard_sieve_ *sieve, hfy_shard_rec
 /* --- what a slice finds --- */
 
 typedef struct hfy_shard_call_ {
-    const hfy_net_run_ *run;
-    const hfy_shard_block_ *block;
+    const hfy_net *net;
     const hfy_real *queries;
-    const hfy_real *rows; /* values or readout */
-    void *partial;
-    hfy_net_scratch_ *scratch; /* one a walk */
-    size_t stride, n_queries, walks;
+    size_t n_queries, walks;
+    hfy_net_run_ run;
+    hfy_shard_block_ block;
+    hfy_real none; /* in the place of patterns, where there are none */
+    /* of hfy_shard_find */
     uint64_t first;
+    void *partial;
+    const hfy_real *rows; /* values or readout */
+    size_t stride;
+    hfy_net_scratch_ *scratch; /* one a walk */
+    double *copy;              /* N a walk */
 } hfy_shard_call_;
 
 /* The candidates of the query in place j of `live` to where its entries stand if all queries have `capacity`. */
-HFY_PRIVATE_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, size_t j, hfy_net_scratch_ *s)
+HFY_PRIVATE_ hfy_shard_record_ hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, size_t j,
+                                                    hfy_net_scratch_ *s)
 {
-    const hfy_shard_block_ *b = call->block;
+    const hfy_shard_block_ *b = &call->block;
     hfy_shard_record_ record = hfy_shard_nothing_();
     hfy_shard_sieve_ sieve;
     unsigned char *entry = (unsigned char *)call->partial + b->pool + s->who[j] * b->capacity * b->entry;
+    double *copy = call->copy + (size_t)(s - call->scratch) * call->run.net.count;
     size_t l;
-    hfy_status status = call->run->seek.index ? hfy_net_seek_(call->run, live, j, s)
-                                              : hfy_net_candidates_(call->run, j, s);
-    if (status && status != HFY_ERR_ARG) { /* ARG: all of the slice is masked */
-        record.status = (uint64_t)status;
-    } else if (!status) {
-        hfy_shard_set_sieve_(b, s->sep.weight, s->sep.count, &sieve);
-        for (l = 0; l < s->sep.count; l++) {
-            uint64_t number = call->first + s->sep.index[l];
-            if (!hfy_shard_passes_(&sieve, s->sep.weight[l], &record)) continue;
-            memset(entry, 0, b->entry);
-            memcpy(entry, &number, 8);
-            memcpy(entry + 8, s->sep.weight + l, 8);
-            memcpy(entry + 16, call->rows + s->sep.index[l] * call->stride, b->head.recipe.width * sizeof(hfy_real));
-            entry += b->entry;
-            record.count++;
-        }
-        hfy_shard_forget_(&sieve, &record);
+    hfy_status status = call->run.seek.index ? hfy_net_seek_(&call->run, live, j, s)
+                                             : hfy_net_candidates_(&call->run, j, s);
+    if (status != HFY_ERR_ARG) record.status = (uint64_t)status; /* ARG: all of the slice is masked */
+    if (status) return record;
+    hfy_shard_set_sieve_(b, s->sep.weight, s->sep.count, copy, &sieve);
+    for (l = 0; l < s->sep.count; l++) {
+        uint64_t number = call->first + s->sep.index[l];
+        if (!hfy_shard_passes_(&sieve, s->sep.weight[l], &record)) continue;
+        memset(entry, 0, b->entry);
+        memcpy(entry, &number, 8);
+        memcpy(entry + 8, s->sep.weight + l, 8);
+        memcpy(entry + 16, call->rows + s->sep.index[l] * call->stride, b->head.recipe.width * sizeof(hfy_real));
+        entry += b->entry;
+        record.count++;
     }
-    hfy_shard_put_record_(call->partial, s->who[j], &record);
+    hfy_shard_forget_(&sieve, &record);
+    return record;
 }
 
-HFY_PRIVATE_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, const hfy_net_sum_ *sum,
-                                      const hfy_real *z)
+HFY_PRIVATE_ hfy_shard_record_ hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, const hfy_net_sum_ *sum,
+                                                   const hfy_real *z)
 {
+    const hfy_shard_block_ *b = &call->block;
     hfy_shard_record_ record = hfy_shard_nothing_();
-    if (sum->status && sum->status != HFY_ERR_ARG) { /* the same */
-        record.status = (uint64_t)sum->status;
-    } else if (!sum->status) {
-        record.top = sum->top;
-        record.sum = sum->sum;
-        record.best = call->first + sum->best;
-        memcpy((unsigned char *)call->partial + call->block->pool + who * call->block->entry, z,
-               call->block->head.recipe.width * sizeof *z);
-    }
-    hfy_shard_put_record_(call->partial, who, &record);
+    if (sum->status != HFY_ERR_ARG) record.status = (uint64_t)sum->status; /* the same */
+    if (sum->status) return record;
+    record.top = sum->top;
+    record.sum = sum->sum;
+    record.best = call->first + sum->best;
+    memcpy((unsigned char *)call->partial + b->pool + who * b->entry, z, b->head.recipe.width * sizeof *z);
+    return record;
 }
 
 /* One walk's share of the queries. */
 HFY_PRIVATE_ void hfy_shard_share_(void *context, size_t i)
 {
     const hfy_shard_call_ *call = (const hfy_shard_call_ *)context;
-    const hfy_net_run_ *run = call->run;
+    const hfy_net_run_ *run = &call->run;
     hfy_net_scratch_ *s = call->scratch + i;
-    size_t share = call->n_queries / call->walks, rest = call->n_queries % call->walks;
-    size_t who = i * share + hfy_base_min_(i, rest), last = who + share + (i < rest), j;
-    size_t width = (size_t)call->block->head.recipe.width;
+    size_t who = call->n_queries * i / call->walks, last = call->n_queries * (i + 1) / call->walks, j;
+    size_t width = (size_t)call->block.head.recipe.width;
     hfy_real *z = run->net.readout ? s->out : s->z;
+    hfy_shard_record_ record;
     while (who < last) {
         size_t live = 0;
         for (; live < run->tile && who < last; who++) {
             hfy_net_admit_(run, call->queries, who, live, s);
-            if (s->status[live]) {
-                hfy_shard_record_ record = hfy_shard_nothing_();
-                record.status = (uint64_t)s->status[live];
-                hfy_shard_put_record_(call->partial, who, &record);
-            } else {
+            if (!s->status[live]) {
                 live++;
+                continue;
             }
+            record = hfy_shard_nothing_();
+            record.status = (uint64_t)s->status[live];
+            hfy_shard_put_record_(call->partial, who, &record);
         }
         if (!live) continue;
         hfy_net_norms_(run, s->q, live, s->inverse_q);
@@ -15139,10 +15149,9 @@ HFY_PRIVATE_ void hfy_shard_share_(void *context, size_t i)
         else
             hfy_net_stream_keys_(run, s->q, s->who, live, s->inverse_q, call->rows, call->stride, width, s->sum, z, s);
         for (j = 0; j < live; j++) {
-            if (call->block->lists)
-                hfy_shard_keep_list_(call, live, j, s);
-            else
-                hfy_shard_keep_sum_(call, s->who[j], s->sum + j, z + j * width);
+            record = call->block.lists ? hfy_shard_keep_list_(call, live, j, s)
+                                       : hfy_shard_keep_sum_(call, s->who[j], s->sum + j, z + j * width);
+            hfy_shard_put_record_(call->partial, s->who[j], &record);
         }
     }
 }
@@ -15162,21 +15171,24 @@ HFY_PRIVATE_ size_t hfy_shard_pack_(const hfy_shard_block_ *b, void *partial)
 }
 
 /* Checks a net and describes its partial. n: patterns of the whole as far as known. hollow: there are no patterns here;
-   the net borrows one, `none`, that nobody will look at. */
-HFY_PRIVATE_ hfy_status hfy_shard_begin_(const hfy_net *net, size_t n, const hfy_real *queries, size_t n_queries,
-                                         size_t capacity, int hollow, const hfy_real *none, hfy_net_run_ *run,
-                                         size_t *walks, hfy_shard_block_ *block, hfy_work *work)
+   the net borrows one that nobody will look at. */
+HFY_PRIVATE_ hfy_status hfy_shard_begin_(hfy_shard_call_ *call, const hfy_net *net, size_t n, size_t capacity,
+                                         int hollow, hfy_work *work)
 {
+    hfy_net_run_ *run = &call->run;
+    size_t n_queries = call->n_queries;
     hfy_net alone = *net;
     hfy_sep full;
     hfy_status status = hfy_shard_sep_(&net->sep, n, &full, work);
     if (status) return status;
     alone.max_steps = 1;
+    call->net = net;
+    call->none = 0;
     if (hollow) {
         alone.count = 1;
-        alone.keys = none;
+        alone.keys = &call->none;
         alone.values = alone.bias = NULL;
-        alone.readout = net->readout_dim ? none : NULL;
+        alone.readout = net->readout_dim ? &call->none : NULL;
         alone.visible = NULL;
         alone.index = NULL;
         alone.key_stride = alone.value_stride = alone.readout_stride = alone.bias_stride = 0;
@@ -15184,14 +15196,14 @@ HFY_PRIVATE_ hfy_status hfy_shard_begin_(const hfy_net *net, size_t n, const hfy
         return hfy_base_fail_(work, HFY_ERR_ARG, "net->readout is NULL, but readout_dim is %z", net->readout_dim);
     }
     if (hfy_sep_by_rank_(&full) && full.k > (double)alone.count) alone.sep.k = (double)alone.count;
-    status = hfy_net_begin_(&alone, n_queries, !alone.readout, 0, 0, run, walks, work);
+    status = hfy_net_begin_(&alone, n_queries, !alone.readout, 0, 0, run, &call->walks, work);
     if (status) return status;
     run->sep.k = run->net.sep.k = full.k;
-    if (n_queries && !queries) return hfy_base_fail_(work, HFY_ERR_ARG, "queries is NULL");
-    hfy_shard_describe_(&run->net, &full, run->net.beta, queries, n_queries, capacity, block);
-    if (block->full == SIZE_MAX)
+    if (n_queries && !call->queries) return hfy_base_null_(work, "queries");
+    hfy_shard_describe_(&run->net, &full, call->queries, n_queries, capacity, &call->block);
+    if (call->block.full == SIZE_MAX)
         return hfy_base_fail_(work, HFY_ERR_ARG, "%z queries with a capacity of %z: such a partial cannot exist",
-                              n_queries, (size_t)block->head.capacity);
+                              n_queries, (size_t)call->block.head.capacity);
     return HFY_OK;
 }
 
@@ -15202,59 +15214,67 @@ HFY_API size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capa
     hfy_sep full;
     memset(&quiet, 0, sizeof quiet);
     if (!net || !net->dim || hfy_shard_sep_(&net->sep, SIZE_MAX / 16, &full, &quiet)) return SIZE_MAX;
-    hfy_shard_describe_(net, &full, 1, NULL, n_queries, capacity, &block);
+    hfy_shard_describe_(net, &full, NULL, n_queries, capacity, &block);
     return block.full;
+}
+
+HFY_PRIVATE_ hfy_status hfy_shard_find_(hfy_shard_call_ *call, const hfy_net *net, size_t capacity, size_t bytes,
+                                        hfy_work *work)
+{
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_net_run_ *run = &call->run;
+    hfy_shard_block_ *b = &call->block;
+    hfy_shard_record_ record = hfy_shard_nothing_();
+    uint64_t first = call->first;
+    size_t *visible = NULL, i;
+    hfy_status status = hfy_shard_begin_(call, net, SIZE_MAX / 16, capacity, !net->count, work);
+    if (!status) status = hfy_base_null_(work, !call->partial ? "partial" : NULL);
+    if (status) return status;
+    if (bytes < b->full)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "bytes is %z; this partial needs room for %z", bytes, b->full);
+    if (first > UINT64_MAX - net->count)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
+    while (net->count && hfy_base_layout_(&arena, work, &status)) {
+        hfy_net_plan_shared_(&arena, run);
+        call->scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call->walks);
+        call->copy = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(call->walks, net->count) : 0);
+        visible = HFY_TAKE_(&arena, size_t, net->visible ? call->n_queries : 0);
+        for (i = 0; i < call->walks; i++) {
+            hfy_net_scratch_ counted;
+            hfy_net_plan_(&arena, run, 0, call->scratch ? call->scratch + i : &counted);
+        }
+    }
+    if (status) return status;
+    b->head.patterns = net->count;
+    b->head.cover = hfy_shard_cover_(first, net->count);
+    for (i = 0; i < call->n_queries; i++) hfy_shard_put_record_(call->partial, i, &record);
+    if (!b->lists) memset((unsigned char *)call->partial + b->pool, 0, b->full - b->pool);
+    if (net->count && call->n_queries) {
+        for (i = 0; visible && i < call->n_queries; i++) /* of the slice */
+            visible[i] = net->visible[i] > first ? net->visible[i] - (size_t)first : 0;
+        run->net.visible = visible;
+        call->rows = run->net.readout ? run->net.readout : run->net.values;
+        call->stride = run->net.readout ? run->net.readout_stride : run->net.value_stride;
+        hfy_net_prepare_(run);
+        hfy_base_parallel_(call->walks, hfy_shard_share_, call);
+    }
+    b->head.bytes = hfy_shard_pack_(b, call->partial);
+    memcpy(call->partial, &b->head, sizeof b->head);
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries, size_t n_queries,
                                   size_t capacity, void *partial, size_t bytes, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_net_run_ run;
-    hfy_shard_block_ block;
     hfy_shard_call_ call;
-    hfy_real none = 0;
-    size_t *visible = NULL, i;
-    hfy_status status = net ? HFY_OK : hfy_base_fail_(w, HFY_ERR_ARG, "net is NULL");
+    hfy_status status = hfy_base_null_(w, !net ? "net" : NULL);
     memset(&call, 0, sizeof call);
-    if (!status)
-        status = hfy_shard_begin_(net, SIZE_MAX / 16, queries, n_queries, capacity, !net->count, &none, &run,
-                                  &call.walks, &block, w);
-    if (!status && !partial) status = hfy_base_fail_(w, HFY_ERR_ARG, "partial is NULL");
-    if (!status && bytes < block.full)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this partial needs room for %z", bytes, block.full);
-    if (!status && first > UINT64_MAX - net->count)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
-    while (net->count && hfy_base_layout_(&arena, w, &status)) {
-        hfy_net_plan_shared_(&arena, &run);
-        call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
-        visible = HFY_TAKE_(&arena, size_t, net->visible ? n_queries : 0);
-        for (i = 0; i < call.walks; i++) {
-            hfy_net_scratch_ counted;
-            hfy_net_plan_(&arena, &run, 0, call.scratch ? call.scratch + i : &counted);
-        }
-    }
-    if (!status) {
-        hfy_shard_record_ record = hfy_shard_nothing_();
-        block.head.patterns = net->count;
-        block.head.cover = hfy_shard_cover_(first, net->count);
-        for (i = 0; i < n_queries; i++) hfy_shard_put_record_(partial, i, &record);
-        if (!block.lists) memset((unsigned char *)partial + block.pool, 0, block.full - block.pool);
-        if (net->count && n_queries) {
-            for (i = 0; visible && i < n_queries; i++) /* of the slice */
-                visible[i] = net->visible[i] > first ? net->visible[i] - (size_t)first : 0;
-            run.net.visible = visible;
-            call.run = &run, call.block = &block, call.queries = queries, call.partial = partial, call.first = first;
-            call.rows = run.net.readout ? run.net.readout : run.net.values;
-            call.stride = run.net.readout ? run.net.readout_stride : run.net.value_stride;
-            call.n_queries = n_queries;
-            hfy_net_prepare_(&run);
-            hfy_base_parallel_(call.walks, hfy_shard_share_, &call);
-        }
-        block.head.bytes = hfy_shard_pack_(&block, partial);
-        memcpy(partial, &block.head, sizeof block.head);
-    }
+    call.queries = queries;
+    call.n_queries = n_queries;
+    call.first = first;
+    call.partial = partial;
+    if (!status) status = hfy_shard_find_(&call, net, capacity, bytes, w);
     return hfy_base_close_(w, &local, status);
 }
 
@@ -15283,28 +15303,28 @@ HFY_API size_t hfy_shard_needed(const void *partial, size_t bytes)
 
 /* --- merging --- */
 
-/* One query's lists a and b into `out`; both ascending, and so is what comes out. */
+/* One query's lists a and b into `out`; both ascending, and so is what comes out. score: twice as many as both. */
 HFY_PRIVATE_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *into, const hfy_shard_record_ *a,
                                                       const unsigned char *a_entry, const hfy_shard_record_ *b,
                                                       const unsigned char *b_entry, unsigned char *out, double *score)
 {
+    const size_t size = into->entry;
     hfy_shard_record_ record = hfy_shard_nothing_();
     hfy_shard_sieve_ sieve;
     size_t na = (size_t)a->count, nb = (size_t)b->count, i;
-    for (i = 0; i < na; i++) score[i] = hfy_shard_score_(a_entry + i * into->entry);
-    for (i = 0; i < nb; i++) score[na + i] = hfy_shard_score_(b_entry + i * into->entry);
-    hfy_shard_set_sieve_(into, score, na + nb, &sieve);
+    for (i = 0; i < na; i++) score[i] = hfy_shard_score_(a_entry + i * size);
+    for (i = 0; i < nb; i++) score[na + i] = hfy_shard_score_(b_entry + i * size);
+    hfy_shard_set_sieve_(into, score, na + nb, score + na + nb, &sieve);
     record.dropped = a->dropped + b->dropped;
     record.lost = a->lost > b->lost ? a->lost : b->lost;
     while (na || nb) {
-        const unsigned char *next;
-        if (!nb || (na && hfy_shard_number_(a_entry) < hfy_shard_number_(b_entry)))
-            next = a_entry, a_entry += into->entry, na--;
-        else
-            next = b_entry, b_entry += into->entry, nb--;
+        int mine = !nb || (na && hfy_shard_number_(a_entry) < hfy_shard_number_(b_entry));
+        const unsigned char *next = mine ? a_entry : b_entry;
+        *(mine ? &a_entry : &b_entry) += size;
+        --*(mine ? &na : &nb);
         if (!hfy_shard_passes_(&sieve, hfy_shard_score_(next), &record)) continue;
-        memcpy(out, next, into->entry);
-        out += into->entry;
+        memcpy(out, next, size);
+        out += size;
         record.count++;
     }
     hfy_shard_forget_(&sieve, &record);
@@ -15344,29 +15364,52 @@ HFY_PRIVATE_ hfy_shard_record_ hfy_shard_merge_sums_(const hfy_shard_block_ *int
     return record;
 }
 
-/* A number that stands in both lists; *overlap tells whether there is one. */
-HFY_PRIVATE_ size_t hfy_shard_overlap_(const hfy_shard_block_ *a, const void *into, const hfy_shard_block_ *b,
-                                       const void *from, int *overlap)
+/* The entry of a pattern that stands in both; NULL if there is none. */
+HFY_PRIVATE_ const unsigned char *hfy_shard_overlap_(const hfy_shard_block_ *a, const void *into,
+                                                     const hfy_shard_block_ *b, const void *from)
 {
     const unsigned char *x = (const unsigned char *)into + a->pool, *y = (const unsigned char *)from + b->pool;
     size_t who;
-    *overlap = 0;
     for (who = 0; who < a->n_queries; who++) {
-        size_t na = (size_t)hfy_shard_record_at_(into, who).count, nb = (size_t)hfy_shard_record_at_(from, who).count;
-        while (na && nb) {
+        const unsigned char *x_end = x + hfy_shard_span_(a, hfy_shard_record_at_(into, who).count);
+        const unsigned char *y_end = y + hfy_shard_span_(b, hfy_shard_record_at_(from, who).count);
+        while (x < x_end && y < y_end) {
             uint64_t p = hfy_shard_number_(x), q = hfy_shard_number_(y);
-            if (p == q) {
-                *overlap = 1;
-                return (size_t)p;
-            }
+            if (p == q) return x;
             if (p < q)
-                x += a->entry, na--;
+                x += a->entry;
             else
-                y += b->entry, nb--;
+                y += b->entry;
         }
-        x += na * a->entry, y += nb * b->entry;
+        x = x_end;
+        y = y_end;
     }
-    return 0;
+    return NULL;
+}
+
+/* What is wrong with a merge; *most: candidates of one query in both. */
+HFY_PRIVATE_ hfy_status hfy_shard_meet_(hfy_shard_block_ *a, const void *into, size_t into_bytes, hfy_shard_block_ *b,
+                                        const void *from, size_t from_bytes, size_t *most, hfy_work *work)
+{
+    const unsigned char *twice;
+    size_t who;
+    hfy_status status = hfy_shard_read_(into, into_bytes, 1, "into", a, work);
+    if (!status) status = hfy_shard_read_(from, from_bytes, 1, "from", b, work);
+    if (!status) status = hfy_shard_agree_(a, b, "from", work);
+    if (status) return status;
+    if (into == from) return hfy_base_fail_(work, HFY_ERR_ARG, "from is into; a partial counts once");
+    if (into_bytes < a->full)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "into_bytes is %z; into needs room for %z", into_bytes, a->full);
+    if (!a->lists) return HFY_OK;
+    twice = hfy_shard_overlap_(a, into, b, from);
+    if (twice)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "into and from both hold pattern %z; their slices should not overlap",
+                              (size_t)hfy_shard_number_(twice));
+    for (who = 0; who < a->n_queries; who++) {
+        size_t both = (size_t)(hfy_shard_record_at_(into, who).count + hfy_shard_record_at_(from, who).count);
+        if (both > *most) *most = both;
+    }
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *from, size_t from_bytes, hfy_work *work)
@@ -15378,67 +15421,53 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
     const unsigned char *y;
     double *score = NULL;
     hfy_real *rows = NULL;
-    size_t who, used = 0, most = 0;
-    hfy_status status = hfy_shard_read_(into, into_bytes, 1, "into", &a, w);
-    int overlap;
-    if (!status) status = hfy_shard_read_(from, from_bytes, 1, "from", &b, w);
-    if (!status) status = hfy_shard_agree_(&a, &b, "from", w);
-    if (!status && into == from) status = hfy_base_fail_(w, HFY_ERR_ARG, "from is into; a partial counts once");
-    if (!status && into_bytes < a.full)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "into_bytes is %z; into needs room for %z", into_bytes, a.full);
-    if (!status && a.lists) {
-        size_t twice = hfy_shard_overlap_(&a, into, &b, from, &overlap);
-        if (overlap)
-            status = hfy_base_fail_(w, HFY_ERR_ARG,
-                                    "into and from both hold pattern %z; their slices should not overlap", twice);
-    }
-    for (who = 0; !status && a.lists && who < a.n_queries; who++) {
-        size_t both = (size_t)(hfy_shard_record_at_(into, who).count + hfy_shard_record_at_(from, who).count);
-        if (both > most) most = both;
-    }
-    if (!status) used = (size_t)a.head.bytes - a.pool;
+    size_t who, used, most = 0;
+    hfy_status status = hfy_shard_meet_(&a, into, into_bytes, &b, from, from_bytes, &most, w);
+    if (status) return hfy_base_close_(w, &local, status);
+    used = (size_t)a.head.bytes - a.pool;
     while (hfy_base_layout_(&arena, w, &status)) {
         copy = HFY_TAKE_(&arena, unsigned char, a.lists ? used : 0);
-        score = HFY_TAKE_(&arena, double, most);
+        score = HFY_TAKE_(&arena, double, hfy_base_times_(most, 2));
         rows = HFY_TAKE_(&arena, hfy_real, a.lists ? 0 : 2 * (size_t)a.head.recipe.width);
     }
-    if (!status) {
-        x = out = (unsigned char *)into + a.pool;
-        y = (const unsigned char *)from + b.pool;
-        if (copy) {
-            memcpy(copy, x, used);
-            x = copy;
-        }
-        for (who = 0; who < a.n_queries; who++) {
-            hfy_shard_record_ one = hfy_shard_record_at_(into, who), two = hfy_shard_record_at_(from, who), both;
-            if (one.status || two.status) {
-                both = hfy_shard_nothing_();
-                both.status = !two.status || (one.status && one.status < two.status) ? one.status : two.status;
-            } else if (a.lists) {
-                both = hfy_shard_merge_lists_(&a, &one, x, &two, y, out, score);
-            } else {
-                both = hfy_shard_merge_sums_(&a, &one, x, &two, y, rows, rows + a.head.recipe.width);
-            }
-            hfy_shard_put_record_(into, who, &both);
-            x += (a.lists ? (size_t)one.count : 1) * a.entry;
-            y += (b.lists ? (size_t)two.count : 1) * b.entry;
-            out += (a.lists ? (size_t)both.count : 1) * a.entry;
-        }
-        a.head.bytes = (uint64_t)(out - (unsigned char *)into);
-        a.head.patterns += b.head.patterns;
-        a.head.cover += b.head.cover;
-        memcpy(into, &a.head, sizeof a.head);
+    if (status) return hfy_base_close_(w, &local, status);
+    x = out = (unsigned char *)into + a.pool;
+    y = (const unsigned char *)from + b.pool;
+    if (copy) { /* lists change their lengths where they stand, rows do not */
+        memcpy(copy, x, used);
+        x = copy;
     }
-    return hfy_base_close_(w, &local, status);
+    for (who = 0; who < a.n_queries; who++) {
+        hfy_shard_record_ one = hfy_shard_record_at_(into, who), two = hfy_shard_record_at_(from, who), both;
+        if (one.status || two.status) {
+            both = hfy_shard_nothing_();
+            both.status = !two.status || (one.status && one.status < two.status) ? one.status : two.status;
+        } else if (a.lists) {
+            both = hfy_shard_merge_lists_(&a, &one, x, &two, y, out, score);
+        } else {
+            both = hfy_shard_merge_sums_(&a, &one, x, &two, y, rows, rows + a.head.recipe.width);
+        }
+        hfy_shard_put_record_(into, who, &both);
+        x += hfy_shard_span_(&a, one.count);
+        y += hfy_shard_span_(&b, two.count);
+        out += hfy_shard_span_(&a, both.count);
+    }
+    a.head.bytes = (uint64_t)(out - (unsigned char *)into);
+    a.head.patterns += b.head.patterns;
+    a.head.cover += b.head.cover;
+    memcpy(into, &a.head, sizeof a.head);
+    return hfy_base_close_(w, &local, HFY_OK);
 }
 
 /* --- finishing --- */
 
 /* The last half of the step for the query that sits in s; its entries begin at `entry`. rows, number: room for them. */
-HFY_PRIVATE_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_block_ *b,
-                                          const hfy_shard_record_ *record, const unsigned char *entry, hfy_real *rows,
-                                          size_t *number, hfy_real *out, const hfy_report *report, hfy_net_scratch_ *s)
+HFY_PRIVATE_ hfy_status hfy_shard_answer_(const hfy_shard_call_ *call, const hfy_shard_record_ *record,
+                                          const unsigned char *entry, hfy_real *rows, size_t *number, hfy_real *out,
+                                          const hfy_report *report, hfy_net_scratch_ *s)
 {
+    const hfy_net_run_ *run = &call->run;
+    const hfy_shard_block_ *b = &call->block;
     size_t l, count = (size_t)record->count, width = (size_t)b->head.recipe.width;
     hfy_real *z = run->net.readout ? s->out : s->z;
     const hfy_real *weight;
@@ -15472,73 +15501,92 @@ HFY_PRIVATE_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_sha
     return s->status[0];
 }
 
+/* What is wrong with the outputs that a partial is finished into. */
+HFY_PRIVATE_ hfy_status hfy_shard_outputs_(const hfy_shard_call_ *call, const hfy_real *out, const hfy_report *report,
+                                           hfy_work *work)
+{
+    const hfy_net *net = call->net;
+    const char *unknown = NULL;
+    if (call->n_queries && !out) return hfy_base_null_(work, "out");
+    if (call->n_queries && call->queries == out && net->readout_dim && net->readout_dim != net->dim)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "out is queries, but readout_dim %z is not dim %z", net->readout_dim,
+                              net->dim);
+    if (!report) return HFY_OK;
+    if (report->weights) unknown = "weights";
+    if (report->energy) unknown = "energy";
+    if (report->residual && net->readout_dim) unknown = "residual";
+    if (!call->block.lists && (report->top_index || report->top_weight)) unknown = "top";
+    if (!call->block.lists && report->support) unknown = "support";
+    if (unknown)
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "report->%s is set; a partial does not know it", unknown);
+    if ((report->top_index || report->top_weight) && !hfy_base_fits_(call->n_queries, report->top, sizeof(size_t)))
+        return hfy_base_fail_(work, HFY_ERR_ARG, "report: arrays for %z queries cannot exist", call->n_queries);
+    return HFY_OK;
+}
+
+HFY_PRIVATE_ hfy_status hfy_shard_finish_(hfy_shard_call_ *call, const hfy_net *net, const void *partial, size_t bytes,
+                                          hfy_real *out, const hfy_report *report, hfy_work *work)
+{
+    hfy_base_arena_ arena = {NULL, 0, 0};
+    hfy_net_run_ *run = &call->run;
+    hfy_shard_block_ b;
+    hfy_net_scratch_ scratch;
+    const unsigned char *entry;
+    hfy_real *rows = NULL;
+    size_t *number = NULL, who, most = 1;
+    hfy_status status = hfy_shard_begin_(call, net, net->count ? net->count : SIZE_MAX / 16, 1, 1, work);
+    if (!status) status = hfy_shard_read_(partial, bytes, 1, "partial", &b, work);
+    if (!status) status = hfy_shard_agree_(&call->block, &b, "partial", work);
+    if (status) return status;
+    call->block = b;
+    if (net->count && (b.head.patterns != net->count || b.head.cover != hfy_shard_cover_(0, net->count)))
+        return hfy_base_fail_(work, HFY_ERR_ARG,
+                              "partial covers %z patterns; it should cover each of the %z of the net once",
+                              (size_t)b.head.patterns, net->count);
+    status = hfy_shard_outputs_(call, out, report, work);
+    if (status) return status;
+    for (who = 0; b.lists && who < b.n_queries; who++) {
+        uint64_t count = hfy_shard_record_at_(partial, who).count;
+        if (count > most) most = (size_t)count;
+    }
+    run->net.count = most; /* a net of `most` candidates, one query at a time */
+    run->tile = run->workers = run->capacity = 1;
+    run->block = 8;
+    while (hfy_base_layout_(&arena, work, &status)) {
+        number = HFY_TAKE_(&arena, size_t, b.lists ? most : 0);
+        rows = HFY_TAKE_(&arena, hfy_real, b.lists ? hfy_base_times_(most, (size_t)b.head.recipe.width) : 0);
+        hfy_net_plan_(&arena, run, 0, &scratch);
+    }
+    if (status) return status;
+    entry = (const unsigned char *)partial + b.pool;
+    for (who = 0; who < b.n_queries; who++) {
+        hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
+        hfy_status one;
+        hfy_net_admit_(run, call->queries, who, 0, &scratch);
+        one = hfy_shard_answer_(call, &record, entry, rows, number, out, report, &scratch);
+        entry += hfy_shard_span_(&b, record.count);
+        if (report && report->status) report->status[who] = one;
+        if (!one || status) continue;
+        status = one;
+        if (one == HFY_ERR_NOMEM)
+            hfy_base_fail_(work, one, "query %z has more candidates than its partials' capacity; %z would do", who,
+                           (size_t)(record.count + record.dropped));
+        else
+            hfy_net_failed_(work, one, who);
+    }
+    return status;
+}
+
 HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
                                     size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_net_run_ run;
-    hfy_shard_block_ asked, block;
-    hfy_net_scratch_ scratch;
-    hfy_real none = 0, *rows = NULL;
-    size_t *number = NULL, walks, who, most = 1;
-    hfy_status status = net ? HFY_OK : hfy_base_fail_(w, HFY_ERR_ARG, "net is NULL");
-    if (!status)
-        status = hfy_shard_begin_(net, net->count ? net->count : SIZE_MAX / 16, queries, n_queries, 1, 1, &none, &run,
-                                  &walks, &asked, w);
-    if (!status) status = hfy_shard_read_(partial, bytes, 1, "partial", &block, w);
-    if (!status) status = hfy_shard_agree_(&asked, &block, "partial", w);
-    if (!status && net->count &&
-        (block.head.patterns != net->count || block.head.cover != hfy_shard_cover_(0, net->count)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG,
-                                "partial covers %z patterns; it should cover each of the %z of the net once",
-                                (size_t)block.head.patterns, net->count);
-    if (!status && n_queries && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
-    if (!status && n_queries && queries == out && net->readout_dim && net->readout_dim != net->dim)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "out is queries, but readout_dim %z is not dim %z", net->readout_dim,
-                                net->dim);
-    if (!status && report) {
-        const char *none_such = report->energy ? "energy" : report->weights ? "weights" : NULL;
-        if (report->residual && net->readout_dim) none_such = "residual";
-        if (!block.lists && (report->support || report->top_index || report->top_weight))
-            none_such = report->support ? "support" : "top";
-        if (none_such)
-            status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; a partial does not know it", none_such);
-        else if ((report->top_index || report->top_weight) && !hfy_base_fits_(n_queries, report->top, sizeof(size_t)))
-            status = hfy_base_fail_(w, HFY_ERR_ARG, "report: arrays for %z queries cannot exist", n_queries);
-    }
-    for (who = 0; !status && block.lists && who < n_queries; who++) {
-        hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
-        if (record.count > most) most = (size_t)record.count;
-    }
-    if (!status) { /* a net of `most` candidates, one query at a time */
-        run.net.count = most;
-        run.tile = run.workers = run.capacity = 1;
-        run.block = 8;
-    }
-    while (hfy_base_layout_(&arena, w, &status)) {
-        number = HFY_TAKE_(&arena, size_t, block.lists ? most : 0);
-        rows = HFY_TAKE_(&arena, hfy_real, block.lists ? hfy_base_times_(most, (size_t)block.head.recipe.width) : 0);
-        hfy_net_plan_(&arena, &run, 0, &scratch);
-    }
-    if (!status) {
-        const unsigned char *entry = (const unsigned char *)partial + block.pool;
-        for (who = 0; who < n_queries; who++) {
-            hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
-            hfy_status one;
-            hfy_net_admit_(&run, queries, who, 0, &scratch);
-            one = hfy_shard_answer_(&run, &block, &record, entry, rows, number, out, report, &scratch);
-            entry += (block.lists ? (size_t)record.count : 1) * block.entry;
-            if (report && report->status) report->status[who] = one;
-            if (!one || status) continue;
-            status = one;
-            if (one == HFY_ERR_NOMEM)
-                hfy_base_fail_(w, one, "query %z has more candidates than its partials' capacity; %z would do", who,
-                               (size_t)(record.count + record.dropped));
-            else
-                hfy_net_failed_(w, one, who);
-        }
-    }
+    hfy_shard_call_ call;
+    hfy_status status = hfy_base_null_(w, !net ? "net" : NULL);
+    memset(&call, 0, sizeof call);
+    call.queries = queries;
+    call.n_queries = n_queries;
+    if (!status) status = hfy_shard_finish_(&call, net, partial, bytes, out, report, w);
     return hfy_base_close_(w, &local, status);
 }
 
@@ -15551,7 +15599,8 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
    May call: base, simd, linalg, structure, sep, post, net.
    Numerics: double throughout. Products are those of hfy_linalg_dgemm_, whose elements do not depend on blocks, and
    what is kept of them is a maximum or a minimum: so the bits do not depend on the number of workers. Exponentials of
-   large numbers are kept as logarithms; 1 - cos is taken as 2 sin^2 of the half.
+   large numbers are kept as logarithms; 1 - cos is taken as 2 sin^2 of the half. Equations: docs/math.md, 15.
+   Early returns stand before any scratch is taken: until then there is nothing to close.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_THEORY_BLOCK_ 128    /* rows of a block of the Gram matrix */
 #define HFY_THEORY_STEPS_ 10000  /* of an iteration to a fixed point at most */
@@ -15564,9 +15613,8 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
 HFY_PRIVATE_ hfy_status hfy_theory_resolve_(const hfy_net *net, size_t n_queries, hfy_net *full, hfy_work *work)
 {
     hfy_status status = hfy_net_resolve_(net, n_queries, full, work);
-    if (!status && full->sim != HFY_SIM_DOT)
-        status = hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sim is not HFY_SIM_DOT; the theory is that of dots");
-    return status;
+    if (status || full->sim == HFY_SIM_DOT) return status;
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sim is not HFY_SIM_DOT; the theory is that of dots");
 }
 
 /* The margin of the net's separation and its k, if it has a margin and a whole k. */
@@ -15670,34 +15718,34 @@ HFY_PRIVATE_ hfy_status hfy_theory_survey_(const hfy_net *full, double *square, 
 typedef struct hfy_theory_pairs_ {
     const hfy_net *full;
     const hfy_simd_ *simd;
-    double threshold; /* m/beta */
-    int radii;
+    double threshold;     /* m/beta */
     const double *square; /* N: |x_i|^2 */
-    double **nearest;     /* of each worker, N: max x_i.x_j */
-    size_t **rival;
-    double **radius;
-    double **rows, **columns, **products, **scratch; /* blocks */
-    size_t workers;
+    size_t workers, block, room; /* elements of a block of keys, of a product's scratch */
+    double *nearest;             /* workers x N: max x_i.x_j */
+    size_t *rival;               /* likewise, and which j it is */
+    double *radius;              /* likewise, or NULL: not asked for */
+    double *rows, *columns, *product, *scratch; /* of each worker: two blocks of keys, their dots */
 } hfy_theory_pairs_;
 
-/* What pattern j says about pattern i. */
-HFY_PRIVATE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t worker, size_t i, size_t j, double dot)
+/* The nearer of two rivals, the lower of equals. */
+HFY_PRIVATE_ void hfy_theory_nearer_(double *nearest, size_t *rival, double dot, size_t j)
 {
-    double *nearest = g->nearest[worker] + i;
-    size_t *rival = g->rival[worker] + i;
-    if (dot > *nearest || (!(dot < *nearest) && j < *rival)) *nearest = dot, *rival = j;
-    if (g->radii) {
-        double gap = g->square[i] - dot - g->threshold;
-        double apart = g->square[i] + g->square[j] - 2 * dot;
-        double r;
-        if (!(apart > 4 * DBL_EPSILON * (g->square[i] + g->square[j]))) { /* the same pattern: no distance helps */
-            if (!(gap < 0)) return;
-            r = -HUGE_VAL;
-        } else {
-            r = gap / sqrt(apart);
-        }
-        if (r < g->radius[worker][i]) g->radius[worker][i] = r;
-    }
+    if (!(dot > *nearest) && (dot < *nearest || j >= *rival)) return;
+    *nearest = dot;
+    *rival = j;
+}
+
+/* What pattern j says about pattern i, which stands at `at`: math 15, Radius. */
+HFY_PRIVATE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t at, size_t i, size_t j, double dot)
+{
+    double both = g->square[i] + g->square[j], apart = both - 2 * dot, gap = g->square[i] - dot - g->threshold, r;
+    hfy_theory_nearer_(g->nearest + at, g->rival + at, dot, j);
+    if (!g->radius) return;
+    if (apart > 4 * DBL_EPSILON * both)
+        r = gap / sqrt(apart);
+    else /* the same pattern: no distance helps */
+        r = gap < 0 ? -HUGE_VAL : HUGE_VAL;
+    if (r < g->radius[at]) g->radius[at] = r;
 }
 
 /* A worker takes every workers-th row of blocks on and right of the diagonal. */
@@ -15705,27 +15753,28 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker)
 {
     const hfy_theory_pairs_ *g = (const hfy_theory_pairs_ *)context;
     const hfy_net *full = g->full;
-    size_t n = full->count, dim = full->dim, first, second, i, j;
+    const size_t size = HFY_THEORY_BLOCK_, n = full->count, dim = full->dim, stride = full->key_stride, at = worker * n;
+    double *x = g->rows + worker * g->block, *y = g->columns + worker * g->block;
+    double *product = g->product + worker * size * size;
+    size_t first, second, i, j;
     for (i = 0; i < n; i++) {
-        g->nearest[worker][i] = -HUGE_VAL, g->rival[worker][i] = SIZE_MAX;
-        if (g->radii) g->radius[worker][i] = HUGE_VAL;
+        g->nearest[at + i] = -HUGE_VAL;
+        g->rival[at + i] = SIZE_MAX;
+        if (g->radius) g->radius[at + i] = HUGE_VAL;
     }
-    for (first = worker * HFY_THEORY_BLOCK_; first < n; first += g->workers * HFY_THEORY_BLOCK_) {
-        size_t rows = hfy_base_min_(HFY_THEORY_BLOCK_, n - first);
-        hfy_theory_widen_(full->keys + first * full->key_stride, full->key_stride, rows, dim, g->rows[worker]);
-        for (second = first; second < n; second += HFY_THEORY_BLOCK_) {
-            size_t columns = hfy_base_min_(HFY_THEORY_BLOCK_, n - second);
-            double *product = g->products[worker];
-            hfy_theory_widen_(full->keys + second * full->key_stride, full->key_stride, columns, dim,
-                              g->columns[worker]);
-            hfy_linalg_dgemm_(g->simd, rows, columns, dim, 1, g->rows[worker], dim, 1, g->columns[worker], 1, dim, 0,
-                              product, HFY_THEORY_BLOCK_, 1, g->scratch[worker]);
-            for (i = 0; i < rows; i++)
-                for (j = 0; j < columns; j++) {
-                    double dot = product[i * HFY_THEORY_BLOCK_ + j];
-                    if (first + i >= second + j) continue; /* the diagonal block: each pair once */
-                    hfy_theory_meet_(g, worker, first + i, second + j, dot);
-                    hfy_theory_meet_(g, worker, second + j, first + i, dot);
+    for (first = worker * size; first < n; first += g->workers * size) {
+        size_t rows = hfy_base_min_(size, n - first);
+        hfy_theory_widen_(full->keys + first * stride, stride, rows, dim, x);
+        for (second = first; second < n; second += size) {
+            size_t columns = hfy_base_min_(size, n - second);
+            hfy_theory_widen_(full->keys + second * stride, stride, columns, dim, y);
+            hfy_linalg_dgemm_(g->simd, rows, columns, dim, 1, x, dim, 1, y, 1, dim, 0, product, size, 1,
+                              g->scratch + worker * g->room);
+            for (i = 0; i < rows; i++) /* in the diagonal block each pair once */
+                for (j = second > first ? 0 : i + 1; j < columns; j++) {
+                    double dot = product[i * size + j];
+                    hfy_theory_meet_(g, at + first + i, first + i, second + j, dot);
+                    hfy_theory_meet_(g, at + second + j, second + j, first + i, dot);
                 }
         }
     }
@@ -15738,79 +15787,57 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
     hfy_theory_pairs_ g;
     hfy_net full;
     double margin = 0, largest = 0, *square = NULL;
-    size_t k = 1, i, n, worker, block, product;
-    int wants_margin = out && (out->stationary || out->radius || out->radius_bound);
+    size_t k = 1, i, n, worker;
     hfy_status status = hfy_theory_resolve_(net, 1, &full, w);
-    memset(&g, 0, sizeof g);
-    if (!status && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
-    if (!status && wants_margin) status = hfy_theory_margin_(&full, &margin, &k, w);
-    if (!status && wants_margin && k > 1)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep.k is %z; single patterns are retrieved with k = 1",
-                                k);
-    if (!status) {
-        g.simd = hfy_simd_choose_(w);
-        if (!g.simd) status = HFY_ERR_UNSUPPORTED;
-    }
-    if (status) return hfy_base_close_(w, &local, status);
+    if (!status) status = hfy_base_null_(w, !out ? "out" : NULL);
+    if (!status && (out->stationary || out->radius || out->radius_bound))
+        status = hfy_theory_margin_(&full, &margin, &k, w);
+    if (status) return status;
+    if (k > 1)
+        return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep.k is %z; single patterns are retrieved with k = 1", k);
+    g.simd = hfy_simd_choose_(w);
+    if (!g.simd) return HFY_ERR_UNSUPPORTED;
     n = full.count;
-    block = hfy_base_times_(hfy_base_min_(n, HFY_THEORY_BLOCK_), full.dim);
-    product = hfy_linalg_gemm_scratch_(HFY_THEORY_BLOCK_, HFY_THEORY_BLOCK_, full.dim, sizeof(double));
+    g.full = &full;
+    g.threshold = margin / full.beta;
     g.workers = hfy_base_min_(hfy_base_workers_(), (n - 1) / HFY_THEORY_BLOCK_ + 1);
-    g.radii = out->radius != NULL;
+    g.block = hfy_base_times_(hfy_base_min_(n, HFY_THEORY_BLOCK_), full.dim);
+    g.room = hfy_linalg_gemm_scratch_(HFY_THEORY_BLOCK_, HFY_THEORY_BLOCK_, full.dim, sizeof(double));
     while (hfy_base_layout_(&arena, w, &status)) {
         square = HFY_TAKE_(&arena, double, n);
-        g.nearest = HFY_TAKE_(&arena, double *, g.workers);
-        g.rival = HFY_TAKE_(&arena, size_t *, g.workers);
-        g.radius = HFY_TAKE_(&arena, double *, g.workers);
-        g.rows = HFY_TAKE_(&arena, double *, g.workers);
-        g.columns = HFY_TAKE_(&arena, double *, g.workers);
-        g.products = HFY_TAKE_(&arena, double *, g.workers);
-        g.scratch = HFY_TAKE_(&arena, double *, g.workers);
-        for (worker = 0; worker < g.workers; worker++) {
-            void *part[7];
-            part[0] = hfy_base_take_(&arena, n, sizeof(double));
-            part[1] = hfy_base_take_(&arena, n, sizeof(size_t));
-            part[2] = hfy_base_take_(&arena, g.radii ? n : 0, sizeof(double));
-            part[3] = hfy_base_take_(&arena, block, sizeof(double));
-            part[4] = hfy_base_take_(&arena, block, sizeof(double));
-            part[5] = hfy_base_take_(&arena, HFY_THEORY_BLOCK_ * HFY_THEORY_BLOCK_, sizeof(double));
-            part[6] = hfy_base_take_(&arena, product, sizeof(double));
-            if (!arena.base) continue;
-            g.nearest[worker] = (double *)part[0], g.rival[worker] = (size_t *)part[1];
-            g.radius[worker] = (double *)part[2], g.rows[worker] = (double *)part[3];
-            g.columns[worker] = (double *)part[4], g.products[worker] = (double *)part[5];
-            g.scratch[worker] = (double *)part[6];
-        }
+        g.nearest = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, n));
+        g.rival = HFY_TAKE_(&arena, size_t, hfy_base_times_(g.workers, n));
+        g.radius = HFY_TAKE_(&arena, double, out->radius ? hfy_base_times_(g.workers, n) : 0);
+        g.rows = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.block));
+        g.columns = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.block));
+        g.product = HFY_TAKE_(&arena, double, g.workers * HFY_THEORY_BLOCK_ * HFY_THEORY_BLOCK_);
+        g.scratch = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.room));
     }
-    if (status) return hfy_base_close_(w, &local, status);
     for (i = 0; !status && i < n; i++) {
-        if (!hfy_theory_widen_(full.keys + i * full.key_stride, full.key_stride, 1, full.dim, g.rows[0]))
+        if (!hfy_theory_widen_(full.keys + i * full.key_stride, full.key_stride, 1, full.dim, g.rows))
             status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "net->keys: NaN or infinity in pattern %z", i);
-        square[i] = hfy_linalg_dot_(g.rows[0], g.rows[0], full.dim);
+        square[i] = hfy_linalg_dot_(g.rows, g.rows, full.dim);
         if (square[i] > largest) largest = square[i];
     }
     if (status) return hfy_base_close_(w, &local, status);
     largest = sqrt(largest);
-    g.full = &full, g.square = square, g.threshold = margin / full.beta;
+    g.square = square;
     hfy_base_parallel_(g.workers, hfy_theory_rows_, &g);
     for (i = 0; i < n; i++) {
-        double nearest = g.nearest[0][i], radius = g.radii ? g.radius[0][i] : 0, delta;
-        size_t rival = g.rival[0][i];
-        for (worker = 1; worker < g.workers; worker++) {
-            double dot = g.nearest[worker][i];
-            if (dot > nearest || (!(dot < nearest) && g.rival[worker][i] < rival))
-                nearest = dot, rival = g.rival[worker][i];
-            if (g.radii && g.radius[worker][i] < radius) radius = g.radius[worker][i];
+        double delta, room;
+        for (worker = 1; worker < g.workers; worker++) { /* the first worker's then hold for all */
+            size_t at = worker * n + i;
+            hfy_theory_nearer_(g.nearest + i, g.rival + i, g.nearest[at], g.rival[at]);
+            if (g.radius && g.radius[at] < g.radius[i]) g.radius[i] = g.radius[at];
         }
-        delta = square[i] - nearest;
+        delta = square[i] - g.nearest[i];
+        room = delta - g.threshold; /* with patterns of zeros alone no distance matters */
         if (out->separation) out->separation[i] = delta;
-        if (out->rival) out->rival[i] = rival;
+        if (out->rival) out->rival[i] = g.rival[i];
         if (out->stationary) out->stationary[i] = delta >= g.threshold;
-        if (out->radius) out->radius[i] = radius;
-        if (out->radius_bound) /* patterns of zeros: no distance matters */
-            out->radius_bound[i] = largest > 0            ? (delta - g.threshold) / (2 * largest)
-                                   : delta >= g.threshold ? HUGE_VAL
-                                                          : -HUGE_VAL;
+        if (out->radius) out->radius[i] = g.radius[i];
+        if (out->radius_bound)
+            out->radius_bound[i] = largest > 0 ? room / (2 * largest) : delta >= g.threshold ? HUGE_VAL : -HUGE_VAL;
     }
     return hfy_base_close_(w, &local, status);
 }
@@ -15840,6 +15867,18 @@ HFY_PRIVATE_ hfy_status hfy_theory_scores_(const hfy_net *full, size_t who, cons
     return HFY_OK;
 }
 
+/* The patterns of the k best scores, the lowest of ties, ascending. kth: the k-th best. */
+HFY_PRIVATE_ void hfy_theory_choose_(const double *score, size_t n, size_t k, double kth, size_t *chosen)
+{
+    size_t i, ties = k;
+    for (i = 0; i < n; i++) ties -= score[i] > kth;
+    for (i = 0; i < n; i++) {
+        if (score[i] < kth || (!(score[i] > kth) && !ties)) continue;
+        if (!(score[i] > kth)) ties--;
+        *chosen++ = i;
+    }
+}
+
 HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *slack,
                                         size_t *chosen, hfy_work *work)
 {
@@ -15847,74 +15886,53 @@ HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *quer
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net full;
     double margin = 0, *q = NULL, *score = NULL, *sorted = NULL;
-    size_t k = 1, i, j, n = 0;
+    size_t k = 1, j, n;
     hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
     if (!status) status = hfy_theory_margin_(&full, &margin, &k, w);
-    if (!status && n_queries && (!queries || !slack))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !queries ? "queries" : "slack");
-    if (!status && !hfy_base_fits_(n_queries, k, sizeof *chosen))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "n_queries is %z; chosen cannot exist", n_queries);
+    if (!status && n_queries) status = hfy_base_null_(w, !queries ? "queries" : !slack ? "slack" : NULL);
+    if (status) return status;
+    if (!hfy_base_fits_(n_queries, k, sizeof *chosen))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "n_queries is %z; chosen cannot exist", n_queries);
+    n = full.count;
     while (hfy_base_layout_(&arena, w, &status)) {
-        n = full.count;
         q = HFY_TAKE_(&arena, double, full.dim);
         score = HFY_TAKE_(&arena, double, n);
         sorted = HFY_TAKE_(&arena, double, n);
     }
-    if (status) return hfy_base_close_(w, &local, status);
+    if (status) return status;
     for (j = 0; j < n_queries; j++) {
-        double kth, next;
-        size_t seen = 0, above = 0, ties, at = 0;
+        double kth;
+        size_t seen = 0;
         hfy_status one = hfy_theory_query_(&full, queries + j * full.dim, q);
         if (!one) one = hfy_theory_scores_(&full, j, q, score, &seen);
-        if (!one && seen < k) one = HFY_ERR_ARG;
         if (one) {
+            if (!status) status = hfy_net_failed_(w, one, j);
+            continue;
+        }
+        if (seen < k) {
             if (!status)
-                status = one == HFY_ERR_ARG
-                             ? hfy_base_fail_(w, one, "query %z: %z patterns are not masked, fewer than k = %z", j,
-                                              seen, k)
-                             : hfy_net_failed_(w, one, j);
+                status = hfy_base_fail_(w, HFY_ERR_ARG, "query %z: %z patterns are not masked, fewer than k = %z", j,
+                                        seen, k);
             continue;
         }
         memcpy(sorted, score, n * sizeof *score);
         kth = hfy_base_kth_largest_(sorted, n, k);
-        slack[j] = HUGE_VAL;
-        if (seen > k) {
-            memcpy(sorted, score, n * sizeof *score);
-            next = hfy_base_kth_largest_(sorted, n, k + 1);
-            slack[j] = kth - next - margin / full.beta;
-        }
-        if (!chosen) continue;
-        for (i = 0; i < n; i++) above += score[i] > kth;
-        for (i = 0, ties = k - above; i < n; i++) {
-            if (score[i] < kth || (!(score[i] > kth) && !ties)) continue;
-            if (!(score[i] > kth)) ties--;
-            chosen[j * k + at++] = i;
-        }
+        slack[j] = seen > k ? kth - hfy_base_kth_largest_(sorted, n, k + 1) - margin / full.beta : HUGE_VAL;
+        if (chosen) hfy_theory_choose_(score, n, k, kth, chosen + j * k);
     }
     return hfy_base_close_(w, &local, status);
 }
 
-/* -Omega(1/N) of a negentropy on the simplex (Omega = 0 at its corners); NaN: the kind is none. */
+/* -Omega(1/N) of a negentropy on the simplex (Omega = 0 at its corners), math 15; below 0: the kind is none. */
 HFY_PRIVATE_ double hfy_theory_entropy_(const hfy_sep *full, double n)
 {
     const double a = full->alpha, g = full->gamma;
+    const int entmax = full->kind == HFY_SEP_ENTMAX;
     if (hfy_sep_has_bounds_(full)) return -1;
-    switch (full->kind) {
-    case HFY_SEP_SOFTMAX: return log(n);
-    case HFY_SEP_SPARSEMAX: return 0.5 * (1 - 1 / n);
-    case HFY_SEP_ENTMAX:
-        if (!hfy_base_is_finite_(a)) return 0;
-        return a > 1 || a < 1 ? -expm1((1 - a) * log(n)) / (a * (a - 1)) : log(n);
-    case HFY_SEP_NORMMAX: return hfy_base_is_finite_(g) ? -expm1((1 - g) / g * log(n)) : 1 - 1 / n;
-    case HFY_SEP_KSUBSETS:
-    case HFY_SEP_SEQUENCE_KSUBSETS:
-    case HFY_SEP_SPARSEMAP:
-    case HFY_SEP_IDENTITY:
-    case HFY_SEP_POWER:
-    case HFY_SEP_EXP:
-    case HFY_SEP_ARGMAX:
-    case HFY_SEP_UNIFORM: break;
-    }
+    if (full->kind == HFY_SEP_SOFTMAX || (entmax && !(a > 1) && !(a < 1))) return log(n);
+    if (full->kind == HFY_SEP_SPARSEMAX) return 0.5 * (1 - 1 / n);
+    if (entmax) return hfy_base_is_finite_(a) ? -expm1((1 - a) * log(n)) / (a * (a - 1)) : 0;
+    if (full->kind == HFY_SEP_NORMMAX) return hfy_base_is_finite_(g) ? -expm1((1 - g) / g * log(n)) : 1 - 1 / n;
     return -1;
 }
 
@@ -15924,34 +15942,31 @@ HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *q
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net full;
-    double entropy = 0, square = 0, *q = NULL;
+    double entropy, by_entropy, square = 0, *q = NULL;
     size_t i, j;
     hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
     if (!status) status = hfy_theory_plain_(&full, w);
-    if (!status) {
-        entropy = hfy_theory_entropy_(&full.sep, (double)full.count);
-        if (entropy < 0) status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep is no negentropy on the simplex");
-    }
-    if (!status && lower && n_queries && !queries) status = hfy_base_fail_(w, HFY_ERR_ARG, "queries is NULL");
+    if (status) return status;
+    entropy = hfy_theory_entropy_(&full.sep, (double)full.count);
+    if (entropy < 0) return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep is no negentropy on the simplex");
+    if (lower && n_queries && !queries) return hfy_base_null_(w, "queries");
     while (hfy_base_layout_(&arena, w, &status)) q = HFY_TAKE_(&arena, double, full.dim);
     if (!status) status = hfy_theory_survey_(&full, &square, NULL, w);
     if (status) return hfy_base_close_(w, &local, status);
-    if (upper) {
-        double by_entropy = square / 2 + entropy / full.beta;
-        *upper = by_entropy < 2 * square ? by_entropy : 2 * square;
-    }
+    by_entropy = square / 2 + entropy / full.beta;
+    if (upper) *upper = by_entropy < 2 * square ? by_entropy : 2 * square;
     for (j = 0; lower && j < n_queries; j++) {
         double best = -HUGE_VAL;
         size_t k = 0;
         hfy_status one = hfy_theory_query_(&full, queries + j * full.dim, q);
         for (i = 0; !one && i < full.count; i++) {
             double dot = hfy_theory_dot_(&full, i, q);
-            if (dot > best) best = dot, k = i;
+            if (!(dot > best)) continue;
+            best = dot;
+            k = i;
         }
-        if (!one)
-            lower[j] = hfy_theory_square_(&full, k, q) / 2;
-        else if (!status)
-            status = hfy_net_failed_(w, one, j);
+        if (!one) lower[j] = hfy_theory_square_(&full, k, q) / 2;
+        if (one && !status) status = hfy_net_failed_(w, one, j);
     }
     return hfy_base_close_(w, &local, status);
 }
@@ -15967,7 +15982,7 @@ HFY_PRIVATE_ hfy_status hfy_theory_bad_(hfy_work *work, const char *name, double
 
 HFY_PRIVATE_ hfy_status hfy_theory_sphere_(const hfy_theory_sphere *s, const void *out, hfy_work *work)
 {
-    if (!s || !out) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", !s ? "sphere" : "out");
+    if (!s || !out) return hfy_base_null_(work, !s ? "sphere" : "out");
     if (!(s->dim >= 2 && hfy_base_is_finite_(s->dim)))
         return hfy_theory_bad_(work, "sphere->dim", s->dim, "at least 2 and finite");
     if (!hfy_theory_positive_(s->radius))
@@ -16000,84 +16015,72 @@ HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hf
 {
     const double pi = 3.14159265358979323846;
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_theory_exact e;
     hfy_status status = hfy_theory_sphere_(sphere, out, w);
-    memset(&e, 0, sizeof e);
-    if (!status && !(sphere->margin >= 0 && hfy_base_is_finite_(sphere->margin)))
-        status = hfy_theory_bad_(w, "sphere->margin", sphere->margin, "at least 0 and finite");
-    if (!status && !(sphere->angle >= 0 && sphere->angle < pi / 2))
-        status = hfy_theory_bad_(w, "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
-    if (!status &&
-        !(sphere->zeta >= 0 && hfy_base_is_finite_(sphere->zeta) && !(sphere->zeta > 0 && sphere->zeta <= 1)))
-        status = hfy_theory_bad_(w, "sphere->zeta", sphere->zeta, "above 1 and finite, or 0 for the default");
-    if (!status) {
-        const double d = sphere->dim, m = sphere->radius, angle = sphere->angle > 0 ? sphere->angle : pi / 3;
-        const double lost = sphere->margin / (2 * sphere->beta * m), x = sphere->margin / (sphere->beta * m * m);
-        e.placed_log = 0.5 * log(2 * pi * d) + log(cos(angle)) - (d - 1) * log(sin(angle));
-        e.placed_count = hfy_theory_exp_(e.placed_log);
-        e.placed_radius = m / 2 * hfy_theory_versine_(angle) - lost;
-        e.zeta_limit = x > 2 ? 0 : x > 0 ? 1 / (2 * asin(sqrt(x / 2))) : HUGE_VAL; /* arccos(1-x) */
-        e.zeta = sphere->zeta > 0 ? sphere->zeta : e.zeta_limit > 1 ? sqrt(e.zeta_limit) : 1;
-        if (!(e.zeta < DBL_MAX)) e.zeta = 2; /* margin 0: no limit, any will do */
-        e.kappa = exp(hfy_theory_half_gamma_((d - 1) / 2)) / ((d - 1) * sqrt(pi));
-        e.random_log = 0.5 * log(2 * sphere->failure / e.kappa) + (d - 1) / 2 * log(e.zeta);
-        e.random_count = hfy_theory_exp_(e.random_log);
-        e.random_radius = m / 2 * hfy_theory_versine_(1 / e.zeta) - lost;
-        *out = e;
-    }
-    return hfy_base_close_(w, &local, status);
+    double d, m, angle, lost, x, zeta;
+    if (status) return status;
+    if (!(sphere->margin >= 0 && hfy_base_is_finite_(sphere->margin)))
+        return hfy_theory_bad_(w, "sphere->margin", sphere->margin, "at least 0 and finite");
+    if (!(sphere->angle >= 0 && sphere->angle < pi / 2))
+        return hfy_theory_bad_(w, "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
+    zeta = sphere->zeta;
+    if (!(zeta >= 0 && hfy_base_is_finite_(zeta)) || (zeta > 0 && zeta <= 1))
+        return hfy_theory_bad_(w, "sphere->zeta", zeta, "above 1 and finite, or 0 for the default");
+    d = sphere->dim;
+    m = sphere->radius;
+    angle = sphere->angle > 0 ? sphere->angle : pi / 3;
+    lost = sphere->margin / (2 * sphere->beta * m);
+    x = sphere->margin / (sphere->beta * m * m);
+    out->placed_log = 0.5 * log(2 * pi * d) + log(cos(angle)) - (d - 1) * log(sin(angle));
+    out->placed_count = hfy_theory_exp_(out->placed_log);
+    out->placed_radius = m / 2 * hfy_theory_versine_(angle) - lost;
+    out->zeta_limit = x > 2 ? 0 : x > 0 ? 1 / (2 * asin(sqrt(x / 2))) : HUGE_VAL; /* arccos(1-x) */
+    if (!(zeta > 0)) zeta = out->zeta_limit > 1 ? sqrt(out->zeta_limit) : 1;
+    if (!(zeta < DBL_MAX)) zeta = 2; /* margin 0: no limit, any will do */
+    out->zeta = zeta;
+    out->kappa = exp(hfy_theory_half_gamma_((d - 1) / 2)) / ((d - 1) * sqrt(pi));
+    out->random_log = 0.5 * log(2 * sphere->failure / out->kappa) + (d - 1) / 2 * log(zeta);
+    out->random_count = hfy_theory_exp_(out->random_log);
+    out->random_radius = m / 2 * hfy_theory_versine_(1 / zeta) - lost;
+    return HFY_OK;
 }
 
-/* Halley's iteration for w e^w = x from a start on the right branch. */
-HFY_PRIVATE_ double hfy_theory_halley_(double w, double x)
+/* Where Halley's iteration begins on the right branch of W. */
+HFY_PRIVATE_ double hfy_theory_halley_start_(int branch, double x)
 {
-    int step;
-    for (step = 0; step < 50; step++) {
-        double e = exp(w), f = w * e - x, up = w + 1, move;
-        if (!(up > 0) && !(up < 0)) break; /* the branch point */
-        move = f / (e * up - (w + 2) * f / (2 * up));
-        w -= move;
-        if (!(fabs(move) > 1e-16 * (1 + fabs(w)))) break;
+    double p, l;
+    if (x < -0.25) { /* the series in the root of the distance from the branch point */
+        p = 2 * (2.718281828459045235 * x + 1);
+        p = (branch ? -1 : 1) * sqrt(p > 0 ? p : 0);
+        return -1 + p - p * p / 3 + 11 * p * p * p / 72;
     }
-    return w;
+    l = branch ? log(-x) : x < 3 ? log1p(x) : log(x);
+    return branch ? l - log(-l) : x < 3 ? l * (1 - log1p(l) / (2 + l)) : l - log(l);
 }
 
 HFY_API hfy_status hfy_theory_lambert(int branch, double x, double *w, hfy_work *work)
 {
     const double least = -0.36787944117144233; /* -1/e, rounded up: the last double inside */
-    hfy_work local, *k = hfy_base_open_(work, &local);
-    hfy_status status = HFY_OK;
-    double start;
-    if (!w) status = hfy_base_fail_(k, HFY_ERR_ARG, "w is NULL");
-    if (!status && branch != 0 && branch != -1)
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "branch is %g; it should be 0 or -1", (double)branch);
-    if (!status && (!(x >= least) || (branch && !(x < 0))))
-        status = hfy_base_fail_(k, HFY_ERR_UNSUPPORTED, "x is %g; W_%g exists from -1/e on%s", x, (double)branch,
-                                branch ? ", below 0" : "");
-    if (!status) {
-        if (hfy_base_is_pos_inf_(x)) {
-            *w = x;
-        } else if (!(x > 0) && !(x < 0)) {
-            *w = x;
-        } else {
-            if (x < -0.25) { /* the series in the root of the distance from the branch point */
-                double p = 2 * (2.718281828459045235 * x + 1);
-                p = (branch ? -1 : 1) * sqrt(p > 0 ? p : 0);
-                start = -1 + p - p * p / 3 + 11 * p * p * p / 72;
-            } else if (branch) {
-                double l = log(-x);
-                start = l - log(-l);
-            } else if (x < 3) {
-                double l = log1p(x);
-                start = l * (1 - log1p(l) / (2 + l));
-            } else {
-                double l = log(x);
-                start = l - log(l);
-            }
-            *w = hfy_theory_halley_(start, x);
+    hfy_work local, *used = hfy_base_open_(work, &local);
+    double y = x;
+    int step;
+    if (!w) return hfy_base_null_(used, "w");
+    if (branch != 0 && branch != -1)
+        return hfy_base_fail_(used, HFY_ERR_ARG, "branch is %g; it should be 0 or -1", (double)branch);
+    if (!(x >= least) || (branch && !(x < 0)))
+        return hfy_base_fail_(used, HFY_ERR_UNSUPPORTED, "x is %g; W_%g exists from -1/e on%s", x, (double)branch,
+                              branch ? ", below 0" : "");
+    if ((x > 0 || x < 0) && !hfy_base_is_pos_inf_(x)) {
+        y = hfy_theory_halley_start_(branch, x);
+        for (step = 0; step < 50; step++) {
+            double e = exp(y), f = y * e - x, up = y + 1, move;
+            if (!(up > 0) && !(up < 0)) break; /* the branch point */
+            move = f / (e * up - (y + 2) * f / (2 * up));
+            y -= move;
+            if (!(fabs(move) > 1e-16 * (1 + fabs(y)))) break;
         }
     }
-    return hfy_base_close_(k, &local, status);
+    *w = y;
+    return HFY_OK;
 }
 
 HFY_API double hfy_theory_lambert_exp(double u)
@@ -16100,100 +16103,86 @@ HFY_API double hfy_theory_lambert_exp(double u)
 
 HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out, hfy_work *work)
 {
+    const double omega = 0.567143290409783873; /* W_0(1) */
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_theory_softmax s;
     hfy_status status = hfy_theory_sphere_(sphere, out, w);
-    memset(&s, 0, sizeof s);
-    if (!status) {
-        const double d = sphere->dim - 1, k2 = sphere->radius * sphere->radius / d, p = sphere->failure;
-        const double omega = 0.567143290409783873; /* W_0(1) */
-        double u;
-        s.a = 2 / d * (1 + log(2 * sphere->beta * k2 * p * d));
-        s.b = 2 * k2 * sphere->beta / 5;
-        u = s.a + log(s.b);
-        s.c = s.b / hfy_theory_lambert_exp(u);
-        s.c_needed = exp(4 / d * log(2 / sqrt(p)));
-        s.c_bound = u > 0 ? s.b * exp(-u / (1 + u) * log(u)) : s.b / log((omega * exp(u) + 1) / (omega * (1 + omega)));
-        s.log_count = 0.5 * log(p) + d / 4 * log(s.c);
-        s.count = hfy_theory_exp_(s.log_count);
-        s.holds = s.c >= s.c_needed;
-        *out = s;
-    }
-    return hfy_base_close_(w, &local, status);
+    double d, k2, p, b, u;
+    if (status) return status;
+    d = sphere->dim - 1;
+    k2 = sphere->radius * sphere->radius / d;
+    p = sphere->failure;
+    b = 2 * k2 * sphere->beta / 5;
+    out->a = 2 / d * (1 + log(2 * sphere->beta * k2 * p * d));
+    out->b = b;
+    u = out->a + log(b);
+    out->c = b / hfy_theory_lambert_exp(u);
+    out->c_needed = exp(4 / d * log(2 / sqrt(p)));
+    out->c_bound = u > 0 ? b * exp(-u / (1 + u) * log(u)) : b / log((omega * exp(u) + 1) / (omega * (1 + omega)));
+    out->log_count = 0.5 * log(p) + d / 4 * log(out->c);
+    out->count = hfy_theory_exp_(out->log_count);
+    out->holds = out->c >= out->c_needed;
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = HFY_OK;
-    double a = 0, b = 0, x = 0, root = 0;
-    if (!dim) status = hfy_base_fail_(w, HFY_ERR_ARG, "dim is NULL");
-    if (!status && !hfy_theory_positive_(beta)) status = hfy_theory_bad_(w, "beta", beta, "above 0 and finite");
-    if (!status && !hfy_theory_positive_(k)) status = hfy_theory_bad_(w, "k", k, "above 0 and finite");
-    if (!status && !hfy_theory_positive_(c)) status = hfy_theory_bad_(w, "c", c, "above 0 and finite");
-    if (!status && !(failure > 0 && failure <= 1))
-        status = hfy_theory_bad_(w, "failure", failure, "above 0 and at most 1");
-    if (!status) {
-        a = log(c) / 2 - k * k * beta / (5 * c);
-        b = 1 + log(2 * failure * beta * k * k);
-        x = a * hfy_theory_exp_(-b);
-        if (!(a > 0) && !(a < 0)) { /* the limit of W(x)/a */
-            root = exp(-b);
-        } else {
-            if (!(x >= -0.36787944117144233))
-                status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
-                                        "c is %g: Theorem A6 has no dimension for it (a e^-b is %g, below -1/e)", c, x);
-            else
-                hfy_theory_lambert(a > 0 ? 0 : -1, x, &root, NULL);
-            root /= a;
-        }
-        if (!status) *dim = 1 + root;
+    double a, b, root;
+    if (!dim) return hfy_base_null_(w, "dim");
+    if (!hfy_theory_positive_(beta)) return hfy_theory_bad_(w, "beta", beta, "above 0 and finite");
+    if (!hfy_theory_positive_(k)) return hfy_theory_bad_(w, "k", k, "above 0 and finite");
+    if (!hfy_theory_positive_(c)) return hfy_theory_bad_(w, "c", c, "above 0 and finite");
+    if (!(failure > 0 && failure <= 1)) return hfy_theory_bad_(w, "failure", failure, "above 0 and at most 1");
+    a = log(c) / 2 - k * k * beta / (5 * c);
+    b = 1 + log(2 * failure * beta * k * k);
+    if (a > 0 || a < 0) {
+        double x = a * hfy_theory_exp_(-b);
+        if (hfy_theory_lambert(a > 0 ? 0 : -1, x, &root, NULL))
+            return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
+                                  "c is %g: Theorem A6 has no dimension for it (a e^-b is %g, below -1/e)", c, x);
+        root /= a;
+    } else { /* the limit of W(x)/a */
+        root = exp(-b);
     }
-    return hfy_base_close_(w, &local, status);
+    *dim = 1 + root;
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta, double k, double c, double *slack,
                                     hfy_work *work)
 {
-    const double two_pi = 6.283185307179586476925;
+    const double two_pi = 6.283185307179586476925, d = dim - 1, m2 = k * k * d; /* M^2 */
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = HFY_OK;
-    if (!slack) status = hfy_base_fail_(w, HFY_ERR_ARG, "slack is NULL");
-    if (!status && (unsigned)law > HFY_THEORY_EXPECTED)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "law is %z; it should be one of hfy_theory_law", (size_t)law);
-    if (!status && !(dim >= 2 && hfy_base_is_finite_(dim)))
-        status = hfy_theory_bad_(w, "dim", dim, "at least 2 and finite");
-    if (!status && !hfy_theory_positive_(beta)) status = hfy_theory_bad_(w, "beta", beta, "above 0 and finite");
-    if (!status && !hfy_theory_positive_(k)) status = hfy_theory_bad_(w, "k", k, "above 0 and finite");
-    if (!status && !(c >= 1 && hfy_base_is_finite_(c))) status = hfy_theory_bad_(w, "c", c, "at least 1 and finite");
-    if (!status) {
-        const double d = dim - 1, m2 = k * k * d; /* M^2 */
-        const double log_n = (law == HFY_THEORY_PLACED ? d : d / 4) * log(c);
-        const double shrink = 1 - log(d) / d;
-        const double separation = law == HFY_THEORY_PLACED ? m2 * hfy_theory_versine_(two_pi / c)
-                                                           : m2 / (5 * c) * shrink * shrink;
-        *slack = separation - 2 * exp(-log_n) / beta - (log(2 * beta * m2) + 2 * log_n) / beta;
-    }
-    return hfy_base_close_(w, &local, status);
+    double log_n, shrink, separation;
+    if (!slack) return hfy_base_null_(w, "slack");
+    if ((unsigned)law > HFY_THEORY_EXPECTED)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "law is %z; it should be one of hfy_theory_law", (size_t)law);
+    if (!(dim >= 2 && hfy_base_is_finite_(dim))) return hfy_theory_bad_(w, "dim", dim, "at least 2 and finite");
+    if (!hfy_theory_positive_(beta)) return hfy_theory_bad_(w, "beta", beta, "above 0 and finite");
+    if (!hfy_theory_positive_(k)) return hfy_theory_bad_(w, "k", k, "above 0 and finite");
+    if (!(c >= 1 && hfy_base_is_finite_(c))) return hfy_theory_bad_(w, "c", c, "at least 1 and finite");
+    log_n = (law == HFY_THEORY_PLACED ? d : d / 4) * log(c);
+    shrink = 1 - log(d) / d;
+    separation = law == HFY_THEORY_PLACED ? m2 * hfy_theory_versine_(two_pi / c) : m2 / (5 * c) * shrink * shrink;
+    *slack = separation - 2 * exp(-log_n) / beta - (log(2 * beta * m2) + 2 * log_n) / beta;
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double *rate, double *count, hfy_work *work)
 {
+    const double low = 2 * flipped, a = 1 - low;
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = HFY_OK;
-    if (!rate) status = hfy_base_fail_(w, HFY_ERR_ARG, "rate is NULL");
-    if (!status && !(flipped >= 0 && flipped <= 0.5))
-        status = hfy_theory_bad_(w, "flipped", flipped, "at least 0 and at most 1/2");
-    if (!status && count && !(dim >= 1 && hfy_base_is_finite_(dim)))
-        status = hfy_theory_bad_(w, "dim", dim, "at least 1 and finite");
-    if (!status) {
-        const double low = 2 * flipped, a = 1 - low; /* I(a)/2 */
-        double sum = (1 + a) * log1p(a);
-        if (low > 0) sum += low * log(low);
-        *rate = sum > 0 ? sum / 4 : 0;
-        if (count) *count = hfy_theory_exp_(*rate * dim) + 1;
-    }
-    return hfy_base_close_(w, &local, status);
+    double sum; /* 2 I(a) */
+    if (!rate) return hfy_base_null_(w, "rate");
+    if (!(flipped >= 0 && flipped <= 0.5))
+        return hfy_theory_bad_(w, "flipped", flipped, "at least 0 and at most 1/2");
+    if (count && !(dim >= 1 && hfy_base_is_finite_(dim)))
+        return hfy_theory_bad_(w, "dim", dim, "at least 1 and finite");
+    sum = (1 + a) * log1p(a);
+    if (low > 0) sum += low * log(low);
+    *rate = sum > 0 ? sum / 4 : 0;
+    if (count) *count = hfy_theory_exp_(*rate * dim) + 1;
+    return HFY_OK;
 }
 
 /* --- softmax: convergence, retrieval error, Jacobian --- */
@@ -16202,10 +16191,9 @@ HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double
 HFY_PRIVATE_ hfy_status hfy_theory_softmax_(const hfy_net *net, hfy_net *full, hfy_work *work)
 {
     hfy_status status = hfy_theory_resolve_(net, 1, full, work);
-    if (!status && full->sep.kind != HFY_SEP_SOFTMAX)
-        status = hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.kind is not HFY_SEP_SOFTMAX");
-    if (!status) status = hfy_theory_plain_(full, work);
-    return status;
+    if (status) return status;
+    if (full->sep.kind == HFY_SEP_SOFTMAX) return hfy_theory_plain_(full, work);
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.kind is not HFY_SEP_SOFTMAX");
 }
 
 /* p = softmax(beta X q). */
@@ -16238,6 +16226,13 @@ HFY_PRIVATE_ double hfy_theory_apart_(const double *x, const double *y, size_t n
     return sqrt(sum);
 }
 
+/* A step: next = f(q). p: N. */
+HFY_PRIVATE_ void hfy_theory_step_(const hfy_net *full, const double *q, double *p, double *next)
+{
+    hfy_theory_weigh_(full, q, p);
+    hfy_theory_project_(full, p, next);
+}
+
 HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
                                         hfy_theory_convergence *out, hfy_work *work)
 {
@@ -16245,15 +16240,14 @@ HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, cons
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_theory_convergence c;
     hfy_net full;
-    double *p = NULL, *x = NULL, *q = NULL, *fixed = NULL, *next = NULL, square = 0, best = -HUGE_VAL, own, n, beta;
-    double farther;
+    double *p = NULL, *x = NULL, *q = NULL, *fixed = NULL, *next = NULL, square = 0, best = -HUGE_VAL, n, beta, farther;
     size_t i;
     hfy_status status = hfy_theory_softmax_(net, &full, w);
     memset(&c, 0, sizeof c);
-    if (!status && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
-    if (!status && pattern >= full.count)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "pattern is %z; it should be below net->count, %z", pattern,
-                                full.count);
+    if (!status) status = hfy_base_null_(w, !out ? "out" : NULL);
+    if (status) return status;
+    if (pattern >= full.count)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "pattern is %z; it should be below net->count, %z", pattern, full.count);
     while (hfy_base_layout_(&arena, w, &status)) {
         p = HFY_TAKE_(&arena, double, full.count);
         x = HFY_TAKE_(&arena, double, full.dim);
@@ -16265,25 +16259,23 @@ HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, cons
     if (!status && query && hfy_theory_query_(&full, query, q))
         status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
     if (status) return hfy_base_close_(w, &local, status);
-    hfy_theory_widen_(full.keys + pattern * full.key_stride, full.key_stride, 1, full.dim, x);
+    hfy_theory_query_(&full, full.keys + pattern * full.key_stride, x);
     if (!query) memcpy(q, x, full.dim * sizeof *q);
-    own = hfy_theory_dot_(&full, pattern, x);
-    for (i = 0; i < full.count; i++)
-        if (i != pattern) {
-            double dot = hfy_theory_dot_(&full, i, x);
-            if (dot > best) best = dot;
-        }
-    n = (double)full.count, beta = full.beta;
-    c.separation = own - best;
+    for (i = 0; i < full.count; i++) {
+        double dot = hfy_theory_dot_(&full, i, x);
+        if (i != pattern && dot > best) best = dot;
+    }
+    n = (double)full.count;
+    beta = full.beta;
+    c.separation = hfy_theory_dot_(&full, pattern, x) - best;
     c.largest = sqrt(square);
     c.sphere = square > 0 ? 1 / (beta * n * c.largest) : HUGE_VAL;
     c.needed = full.count > 1 ? (2 / n + log(2 * (n - 1) * n * beta * square)) / beta : -HUGE_VAL;
     c.stored = c.separation >= c.needed;
     /* measured: from x_i on until it stands still */
     memcpy(fixed, x, full.dim * sizeof *x);
-    for (c.steps = 0; c.steps < HFY_THEORY_STEPS_;) {
-        hfy_theory_weigh_(&full, fixed, p);
-        hfy_theory_project_(&full, p, next);
+    while (c.steps < HFY_THEORY_STEPS_) {
+        hfy_theory_step_(&full, fixed, p, next);
         c.residual = hfy_theory_apart_(fixed, next, full.dim);
         memcpy(fixed, next, full.dim * sizeof *next);
         c.steps++;
@@ -16293,44 +16285,23 @@ HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, cons
     c.query_distance = hfy_theory_apart_(q, x, full.dim);
     c.inside = c.query_distance <= c.sphere;
     c.before = hfy_theory_apart_(q, fixed, full.dim);
-    hfy_theory_weigh_(&full, q, p);
-    hfy_theory_project_(&full, p, next);
+    hfy_theory_step_(&full, q, p, next);
     c.after = hfy_theory_apart_(next, fixed, full.dim);
-    /* promised; alone a pattern has separation infinity and the factor N - 1 = 0 */
+    /* promised (math 15, Theorem 5); alone a pattern has separation infinity and the factor N - 1 = 0 */
     if (full.count > 1) {
+        const double wide = 2 * (n - 1) * c.largest;
         farther = c.query_distance > c.error ? c.query_distance : c.error;
         c.contraction = 2 * beta * n * square * (n - 1) *
                         hfy_theory_exp_(-beta * (c.separation - 2 * farther * c.largest));
-        c.error_bound = 2 * (n - 1) * c.largest * hfy_theory_exp_(-beta * (c.separation - 2 * c.error * c.largest));
-        c.error_sphere = 2 * (n - 1) * c.largest * hfy_theory_exp_(-beta * c.separation + 2 / n);
-        c.error_closed = 2 * (n - 1) * c.largest * hfy_theory_exp_(1 - beta * c.separation);
+        c.error_bound = wide * hfy_theory_exp_(-beta * (c.separation - 2 * c.error * c.largest));
+        c.error_sphere = wide * hfy_theory_exp_(-beta * c.separation + 2 / n);
+        c.error_closed = wide * hfy_theory_exp_(1 - beta * c.separation);
     }
     *out = c;
     return hfy_base_close_(w, &local, status);
 }
 
-/* What Lanczos's iteration asks about: y = sum over i of weight_i <x_i - centre, v> (x_i - centre). */
-typedef struct hfy_theory_operator_ {
-    const hfy_net *full;
-    const double *weight; /* N, or NULL = 1 */
-    const double *centre; /* D, or NULL = 0 */
-} hfy_theory_operator_;
-
-HFY_PRIVATE_ void hfy_theory_apply_(const hfy_theory_operator_ *op, const double *v, double *y)
-{
-    const hfy_net *full = op->full;
-    size_t i, d;
-    double shift = op->centre ? hfy_linalg_dot_(op->centre, v, full->dim) : 0, sum = 0;
-    memset(y, 0, full->dim * sizeof *y);
-    for (i = 0; i < full->count; i++) {
-        double weight = op->weight ? op->weight[i] : 1, a;
-        if (!(weight > 0)) continue;
-        a = weight * (hfy_theory_dot_(full, i, v) - shift);
-        hfy_theory_add_(full, i, a, y);
-        sum += a;
-    }
-    for (d = 0; op->centre && d < full->dim; d++) y[d] -= sum * op->centre[d];
-}
+/* --- Lanczos's iteration --- */
 
 /* The largest eigenvalue of the symmetric tridiagonal matrix (a, b) of order n, by bisection on Sturm's count. */
 HFY_PRIVATE_ double hfy_theory_tridiagonal_(const double *a, const double *b, size_t n)
@@ -16361,35 +16332,90 @@ HFY_PRIVATE_ double hfy_theory_tridiagonal_(const double *a, const double *b, si
     return high;
 }
 
-/* The largest eigenvalue, by Lanczos's iteration with every vector kept orthogonal to all before. basis: room for
-   `most` rows of D; a, b: most each. */
-HFY_PRIVATE_ double hfy_theory_largest_(const hfy_theory_operator_ *op, size_t most, double *basis, double *a,
-                                        double *b, double *y)
+/* y = A v for a symmetric positive semidefinite A. */
+typedef void hfy_theory_apply_(const void *context, const double *v, double *y);
+
+typedef struct hfy_theory_lanczos_ {
+    size_t n, most; /* order of A; steps at most */
+    double *basis;  /* most x n */
+    double *a, *b;  /* most each: the tridiagonal matrix */
+    double *y;      /* n */
+} hfy_theory_lanczos_;
+
+HFY_PRIVATE_ void hfy_theory_plan_lanczos_(hfy_base_arena_ *arena, size_t n, size_t most, hfy_theory_lanczos_ *s)
 {
-    size_t dim = op->full->dim, j, k, d;
+    s->n = n;
+    s->most = hfy_base_min_(n, most);
+    s->basis = HFY_TAKE_(arena, double, hfy_base_times_(s->most, n));
+    s->a = HFY_TAKE_(arena, double, s->most);
+    s->b = HFY_TAKE_(arena, double, s->most);
+    s->y = HFY_TAKE_(arena, double, n);
+}
+
+/* The largest eigenvalue of A, every vector kept orthogonal to all before. */
+HFY_PRIVATE_ double hfy_theory_largest_(hfy_theory_lanczos_ *s, hfy_theory_apply_ *apply, const void *context)
+{
+    const size_t n = s->n;
+    double value = 0, previous = -1, norm, *v = s->basis, *y = s->y;
     hfy_rng rng = hfy_rng_seed(1);
-    double value = 0, previous = -1, norm;
+    size_t j, k, d;
     int twice, still = 0;
-    for (d = 0; d < dim; d++) basis[d] = hfy_rng_normal(&rng);
-    norm = sqrt(hfy_linalg_dot_(basis, basis, dim));
-    for (d = 0; d < dim; d++) basis[d] /= norm;
-    for (j = 0; j < most; j++) {
-        double *v = basis + j * dim;
-        hfy_theory_apply_(op, v, y);
-        a[j] = hfy_linalg_dot_(v, y, dim);
+    for (d = 0; d < n; d++) v[d] = hfy_rng_normal(&rng);
+    norm = sqrt(hfy_linalg_dot_(v, v, n));
+    for (d = 0; d < n; d++) v[d] /= norm;
+    for (j = 0;; j++, v += n) {
+        apply(context, v, y);
+        s->a[j] = hfy_linalg_dot_(v, y, n);
         for (twice = 0; twice < 2; twice++)
-            for (k = 0; k <= j; k++) {
-                double along = hfy_linalg_dot_(basis + k * dim, y, dim);
-                for (d = 0; d < dim; d++) y[d] -= along * basis[k * dim + d];
-            }
-        b[j] = sqrt(hfy_linalg_dot_(y, y, dim));
-        value = hfy_theory_tridiagonal_(a, b, j + 1);
+            for (k = 0; k <= j; k++)
+                hfy_linalg_axpy_(-hfy_linalg_dot_(s->basis + k * n, y, n), s->basis + k * n, y, n);
+        s->b[j] = sqrt(hfy_linalg_dot_(y, y, n));
+        value = hfy_theory_tridiagonal_(s->a, s->b, j + 1);
         still = value - previous <= 4 * DBL_EPSILON * value ? still + 1 : 0;
-        if (still == 3 || j + 1 == most || !(b[j] > 16 * DBL_EPSILON * value)) break;
+        if (still == 3 || j + 1 == s->most || !(s->b[j] > 16 * DBL_EPSILON * value)) return value;
         previous = value;
-        for (d = 0; d < dim; d++) v[dim + d] = y[d] / b[j];
+        for (d = 0; d < n; d++) v[n + d] = y[d] / s->b[j];
     }
-    return value;
+}
+
+/* --- the Jacobian --- */
+
+/* sum over i of weight_i (x_i - centre)(x_i - centre)^T, never formed. */
+typedef struct hfy_theory_spread_ {
+    const hfy_net *full;
+    const double *weight; /* N, or NULL = 1 */
+    const double *centre; /* D, or NULL = 0 */
+} hfy_theory_spread_;
+
+HFY_PRIVATE_ void hfy_theory_apply_spread_(const void *context, const double *v, double *y)
+{
+    const hfy_theory_spread_ *op = (const hfy_theory_spread_ *)context;
+    const size_t dim = op->full->dim;
+    double shift = op->centre ? hfy_linalg_dot_(op->centre, v, dim) : 0, sum = 0;
+    size_t i;
+    memset(y, 0, dim * sizeof *y);
+    for (i = 0; i < op->full->count; i++) {
+        double weight = op->weight ? op->weight[i] : 1, a;
+        if (!(weight > 0)) continue;
+        a = weight * (hfy_theory_dot_(op->full, i, v) - shift);
+        hfy_theory_add_(op->full, i, a, y);
+        sum += a;
+    }
+    if (op->centre) hfy_linalg_axpy_(-sum, op->centre, y, dim);
+}
+
+/* J = beta sum over i of p_i (x_i - centre)(x_i - centre)^T. y: D. */
+HFY_PRIVATE_ void hfy_theory_form_(const hfy_theory_spread_ *op, double *y, double *jacobian)
+{
+    const hfy_net *full = op->full;
+    size_t i, d, dim = full->dim;
+    memset(jacobian, 0, dim * dim * sizeof *jacobian);
+    for (i = 0; i < full->count; i++) {
+        if (!(op->weight[i] > 0)) continue;
+        hfy_theory_query_(full, full->keys + i * full->key_stride, y);
+        for (d = 0; d < dim; d++) y[d] -= op->centre[d];
+        for (d = 0; d < dim; d++) hfy_linalg_axpy_(full->beta * op->weight[i] * y[d], y, jacobian + d * dim, dim);
+    }
 }
 
 HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
@@ -16397,154 +16423,118 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_theory_operator_ op;
+    hfy_theory_lanczos_ lanczos;
+    hfy_theory_spread_ op = {NULL, NULL, NULL};
     hfy_net full;
-    double *p = NULL, *q = NULL, *mean = NULL, *y = NULL, *basis = NULL, *a = NULL, *b = NULL, square = 0, most, spread;
-    size_t i, d, e, dim = 0, steps = 0;
-    int pass;
+    double *p = NULL, *q = NULL, *mean = NULL, square = 0, most = 0, spread = 0, others = 0, by_largest;
+    size_t i, top = 0;
     hfy_status status = hfy_theory_softmax_(net, &full, w);
-    if (!status && !query) status = hfy_base_fail_(w, HFY_ERR_ARG, "query is NULL");
-    if (!status && jacobian && !hfy_base_fits_(full.dim, full.dim, sizeof *jacobian))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "net->dim is %z; such a jacobian cannot exist", full.dim);
+    if (!status) status = hfy_base_null_(w, !query ? "query" : NULL);
+    if (status) return status;
+    if (jacobian && !hfy_base_fits_(full.dim, full.dim, sizeof *jacobian))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "net->dim is %z; such a jacobian cannot exist", full.dim);
     while (hfy_base_layout_(&arena, w, &status)) {
-        dim = full.dim, steps = norms ? hfy_base_min_(dim, HFY_THEORY_LANCZOS_) : 0;
         p = HFY_TAKE_(&arena, double, full.count);
-        q = HFY_TAKE_(&arena, double, dim);
-        mean = HFY_TAKE_(&arena, double, dim);
-        y = HFY_TAKE_(&arena, double, dim);
-        basis = HFY_TAKE_(&arena, double, hfy_base_times_(steps, dim));
-        a = HFY_TAKE_(&arena, double, steps);
-        b = HFY_TAKE_(&arena, double, steps);
+        q = HFY_TAKE_(&arena, double, full.dim);
+        mean = HFY_TAKE_(&arena, double, full.dim);
+        hfy_theory_plan_lanczos_(&arena, full.dim, norms ? HFY_THEORY_LANCZOS_ : 0, &lanczos);
     }
     if (!status && hfy_theory_query_(&full, query, q))
         status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
     if (!status) status = hfy_theory_survey_(&full, &square, mean, w);
     if (status) return hfy_base_close_(w, &local, status);
+    op.full = &full;
     hfy_theory_weigh_(&full, q, p);
-    for (i = 0, most = spread = 0; i < full.count; i++) { /* mean is that of the patterns, until here */
-        double s = norms ? hfy_theory_square_(&full, i, mean) : 0;
-        if (p[i] * (1 - p[i]) > most) most = p[i] * (1 - p[i]);
-        if (s > spread) spread = s;
-    }
-    if (norms) {
-        const double n = (double)full.count, beta = full.beta;
-        double others = 0, top = 0;
-        for (i = 0; i < full.count; i++)
-            if (p[i] > top) top = p[i];
-        for (i = 0, pass = 0; i < full.count; i++) { /* 1 - top without cancellation: the others' sum */
-            if (!pass && !(p[i] < top))
-                pass = 1;
-            else
-                others += p[i];
-        }
-        op.full = &full, op.weight = NULL, op.centre = NULL;
-        norms->by_spectrum = 2 * beta * hfy_theory_largest_(&op, steps, basis, a, b, y) * most;
-        norms->by_largest = 2 * beta * n * square * most;
-        norms->by_spread = beta * spread;
-        norms->by_top = others <= 0.5 ? 2 * beta * n * square * others * (1 - others) : HUGE_VAL;
-    }
-    hfy_theory_project_(&full, p, mean); /* and now the one that p weighs: J = beta times their variance around it */
-    if (norms) {
-        op.weight = p, op.centre = mean;
-        norms->norm = full.beta * hfy_theory_largest_(&op, steps, basis, a, b, y);
-    }
-    if (jacobian) {
-        memset(jacobian, 0, dim * dim * sizeof *jacobian);
+    if (norms) { /* the bounds; mean is that of the patterns, until here */
         for (i = 0; i < full.count; i++) {
-            const hfy_real *x = full.keys + i * full.key_stride;
-            if (!(p[i] > 0)) continue;
-            for (d = 0; d < dim; d++) y[d] = (double)x[d] - mean[d];
-            for (d = 0; d < dim; d++) {
-                double weight = full.beta * p[i] * y[d];
-                for (e = 0; e < dim; e++) jacobian[d * dim + e] += weight * y[e];
-            }
+            double s = hfy_theory_square_(&full, i, mean);
+            if (p[i] * (1 - p[i]) > most) most = p[i] * (1 - p[i]);
+            if (s > spread) spread = s;
+            if (p[i] > p[top]) top = i;
         }
+        for (i = 0; i < full.count; i++) others += i == top ? 0 : p[i]; /* 1 - top without cancellation */
+        by_largest = 2 * full.beta * (double)full.count * square;
+        norms->by_spectrum = 2 * full.beta * hfy_theory_largest_(&lanczos, hfy_theory_apply_spread_, &op) * most;
+        norms->by_largest = by_largest * most;
+        norms->by_spread = full.beta * spread;
+        norms->by_top = others <= 0.5 ? by_largest * others * (1 - others) : HUGE_VAL;
     }
+    hfy_theory_project_(&full, p, mean); /* and now the one that p weighs: math 15, Jacobian */
+    op.weight = p;
+    op.centre = mean;
+    if (norms) norms->norm = full.beta * hfy_theory_largest_(&lanczos, hfy_theory_apply_spread_, &op);
+    if (jacobian) hfy_theory_form_(&op, lanczos.y, jacobian);
     return hfy_base_close_(w, &local, status);
 }
 
 /* --- associations (HFY Prop. 14) ---
-   A spectral norm is promised from above: a power iteration guesses it, and the Cholesky factor of lambda 1 - X X^T,
+   A spectral norm is promised from above: Lanczos's iteration guesses it, and the Cholesky factor of lambda 1 - X X^T,
    which exists only for lambda > sigma^2, confirms a guess that is a little larger. */
-
-/* X X^T or X^T X, whichever is smaller, m x m, into gram. */
-HFY_PRIVATE_ void hfy_theory_gram_(const hfy_net *net, size_t m, double *gram)
-{
-    size_t i, j, d, n = net->count, dim = net->dim;
-    const hfy_real *keys = net->keys;
-    memset(gram, 0, m * m * sizeof *gram);
-    if (m == n && n <= dim) {
-        for (i = 0; i < n; i++)
-            for (j = 0; j <= i; j++) {
-                const hfy_real *x = keys + i * net->key_stride, *y = keys + j * net->key_stride;
-                double sum = 0;
-                for (d = 0; d < dim; d++) sum += (double)x[d] * (double)y[d];
-                gram[i * m + j] = gram[j * m + i] = sum;
-            }
-        return;
-    }
-    for (i = 0; i < n; i++)
-        for (d = 0; d < dim; d++) {
-            double v = (double)keys[i * net->key_stride + d];
-            for (j = 0; j <= d; j++) gram[d * m + j] += v * (double)keys[i * net->key_stride + j];
-        }
-    for (d = 0; d < m; d++)
-        for (j = 0; j < d; j++) gram[j * m + d] = gram[d * m + j];
-}
-
-/* An upper bound of the largest eigenvalue of a positive semidefinite matrix, close to it. test: m x m; x, y: m. */
-HFY_PRIVATE_ double hfy_theory_top_eigenvalue_(const double *gram, size_t m, double *test, double *x, double *y)
-{
-    hfy_rng rng = hfy_rng_seed(1);
-    double guess = 0, more = 1e-9, trace = 0, size;
-    size_t i, j;
-    int step;
-    for (i = 0; i < m; i++) {
-        x[i] = hfy_rng_normal(&rng);
-        trace += gram[i * m + i];
-    }
-    if (!(trace > 0)) return 0;
-    for (step = 0; step < 300; step++) {
-        for (i = 0, size = 0; i < m; i++) {
-            y[i] = hfy_linalg_dot_(gram + i * m, x, m);
-            size += y[i] * y[i];
-        }
-        size = sqrt(size);
-        if (!(size > 0)) break;
-        for (i = 0, guess = 0; i < m; i++) guess += x[i] * y[i]; /* once x has length 1: from below */
-        for (i = 0; i < m; i++) x[i] = y[i] / size;
-    }
-    if (!(guess > 0)) return trace;
-    for (; more < 4; more *= 4) {
-        double lambda = guess * (1 + more);
-        if (lambda >= trace) break;
-        for (i = 0; i < m; i++)
-            for (j = 0; j <= i; j++) test[i * m + j] = (i == j ? lambda : 0) - gram[i * m + j];
-        if (!hfy_linalg_cholesky_(test, m)) return lambda;
-    }
-    return trace;
-}
 
 /* What the check works in. */
 typedef struct hfy_theory_scratch_ {
     hfy_structure_solver_ solver;
-    double *theta;       /* N: scores of the query X^T y */
-    double *query;       /* dim */
-    double *gram, *test; /* min(N, dim)^2 */
-    double *x, *y;       /* min(N, dim) */
+    const hfy_simd_ *simd;
+    size_t m;      /* min(N, dim) */
+    double *theta; /* N: scores of the query X^T y */
+    double *query; /* dim */
+    double *gram, *test; /* m x m */
+    double *panel, *gemm; /* m x a block of the longer side; a product's scratch */
+    hfy_theory_lanczos_ lanczos;
 } hfy_theory_scratch_;
 
 HFY_PRIVATE_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
                                    hfy_theory_scratch_ *s)
 {
     size_t m = hfy_base_min_(net->count, net->dim), square = hfy_base_times_(m, m);
+    s->m = m;
     hfy_structure_plan_(arena, structure, 1, &s->solver);
     s->theta = HFY_TAKE_(arena, double, net->count);
     s->query = HFY_TAKE_(arena, double, net->dim);
     s->gram = HFY_TAKE_(arena, double, square);
     s->test = HFY_TAKE_(arena, double, square);
-    s->x = HFY_TAKE_(arena, double, m);
-    s->y = HFY_TAKE_(arena, double, m);
+    s->panel = HFY_TAKE_(arena, double, hfy_base_times_(m, HFY_THEORY_BLOCK_));
+    s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(m, m, HFY_THEORY_BLOCK_, sizeof(double)));
+    hfy_theory_plan_lanczos_(arena, m, HFY_THEORY_LANCZOS_, &s->lanczos);
+}
+
+/* X X^T or X^T X, whichever is smaller, a block of the longer side at a time. */
+HFY_PRIVATE_ void hfy_theory_gram_(const hfy_net *net, hfy_theory_scratch_ *s)
+{
+    const int rows = net->count <= net->dim;
+    size_t m = s->m, longer = rows ? net->dim : net->count, from, depth, k, r;
+    size_t across = rows ? net->key_stride : 1, along = rows ? 1 : net->key_stride;
+    for (from = 0; from < longer; from += depth) {
+        depth = hfy_base_min_(longer - from, HFY_THEORY_BLOCK_);
+        for (k = 0; k < depth; k++)
+            for (r = 0; r < m; r++) s->panel[k * m + r] = (double)net->keys[r * across + (from + k) * along];
+        hfy_linalg_dgemm_(s->simd, m, m, depth, 1, s->panel, 1, m, s->panel, m, 1, from ? 1 : 0, s->gram, m, 1,
+                          s->gemm);
+    }
+}
+
+HFY_PRIVATE_ void hfy_theory_apply_gram_(const void *context, const double *v, double *y)
+{
+    const hfy_theory_scratch_ *s = (const hfy_theory_scratch_ *)context;
+    hfy_linalg_dgemv_(s->simd, s->m, s->m, 1, s->gram, s->m, 1, v, 0, y);
+}
+
+/* An upper bound of the largest eigenvalue of s->gram, close to it. */
+HFY_PRIVATE_ double hfy_theory_top_eigenvalue_(hfy_theory_scratch_ *s)
+{
+    double trace = 0, guess, more;
+    size_t i, j, m = s->m;
+    for (i = 0; i < m; i++) trace += s->gram[i * m + i];
+    if (!(trace > 0)) return 0;
+    guess = hfy_theory_largest_(&s->lanczos, hfy_theory_apply_gram_, s);
+    for (more = 1e-9; more < 4; more *= 4) {
+        double lambda = guess * (1 + more);
+        if (!(lambda < trace)) break;
+        for (i = 0; i < m; i++)
+            for (j = 0; j <= i; j++) s->test[i * m + j] = (i == j ? lambda : 0) - s->gram[i * m + j];
+        if (!hfy_linalg_cholesky_(s->test, m)) return lambda;
+    }
+    return trace;
 }
 
 /* The separation's higher-order scores, or none (NULL), into the solver. */
@@ -16602,41 +16592,61 @@ HFY_PRIVATE_ hfy_status hfy_theory_fits_(const hfy_net *net, hfy_work *work)
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%s; the theorem is about another net", not_so);
 }
 
-/* The terms, scratch being ready; in: N flags, 1 for the patterns. */
-HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patterns, size_t count,
-                                          const unsigned char *in,
-                                          hfy_theory_association *a, hfy_theory_scratch_ *s, hfy_work *work)
+/* Delta: the best vertex without one of the patterns, for each of them; so all but y are seen. own: y's score. */
+HFY_PRIVATE_ hfy_status hfy_theory_gap_(const hfy_net *net, const size_t *patterns, size_t count, const double own[3],
+                                        hfy_theory_scratch_ *s, double *separation)
 {
     hfy_structure_solver_ *solver = &s->solver;
-    size_t i, d, m = hfy_base_min_(net->count, net->dim);
-    double own[3], other[3], force, largest = 0, step, nearest;
-    hfy_status status;
-    memset(s->query, 0, net->dim * sizeof *s->query);
-    for (i = 0; i < count; i++)
-        for (d = 0; d < net->dim; d++) s->query[d] += (double)net->keys[patterns[i] * net->key_stride + d];
-    a->longest = 0;
-    for (i = 0; i < net->count; i++) {
-        const hfy_real *x = net->keys + i * net->key_stride;
-        double sum = 0, square = 0;
-        for (d = 0; d < net->dim; d++) {
-            sum += (double)x[d] * s->query[d];
-            square += (double)x[d] * (double)x[d];
-        }
-        s->theta[i] = net->beta * sum + (net->bias ? (double)net->bias[i] : 0);
-        if (net->visible && i >= net->visible[0]) s->theta[i] = -HUGE_VAL;
-        a->longest = square > a->longest * a->longest ? sqrt(square) : a->longest;
+    double other[3], gap;
+    size_t i;
+    *separation = HUGE_VAL;
+    hfy_theory_parts_(solver, &net->sep);
+    for (i = 0; i < count; i++) {
+        hfy_status status;
+        memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
+        solver->unary[patterns[i]] = -HUGE_VAL;
+        status = hfy_structure_ready_(solver);
+        if (!status) status = hfy_structure_ask_(solver);
+        if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
+        if (status) return status;
+        hfy_theory_score_(solver, s->theta, other);
+        gap = ((own[0] - other[0]) + (own[1] - other[1])) / net->beta;
+        if (own[2] > other[2]) gap = HUGE_VAL;
+        if (own[2] < other[2]) gap = -HUGE_VAL;
+        if (gap < *separation) *separation = gap;
     }
-    solver->rho = net->sep.rho;
+    return HFY_OK;
+}
+
+/* The terms, scratch being ready; in: N flags, 1 for the patterns. */
+HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patterns, size_t count,
+                                          const unsigned char *in, hfy_theory_association *a, hfy_theory_scratch_ *s,
+                                          hfy_work *work)
+{
+    hfy_structure_solver_ *solver = &s->solver;
+    const hfy_sep *sep = &net->sep;
+    double own[3], force, largest = 0, step, nearest, square;
+    size_t i;
+    hfy_status status = hfy_theory_survey_(net, &square, NULL, work);
+    if (status) return status;
+    a->longest = sqrt(square);
+    memset(s->query, 0, net->dim * sizeof *s->query);
+    for (i = 0; i < count; i++) hfy_theory_add_(net, patterns[i], 1, s->query);
+    for (i = 0; i < net->count; i++) {
+        s->theta[i] = net->beta * hfy_theory_dot_(net, i, s->query) + (net->bias ? (double)net->bias[i] : 0);
+        if (net->visible && i >= net->visible[0]) s->theta[i] = -HUGE_VAL;
+    }
+    solver->rho = sep->rho;
     /* y itself, with its best parts; and whether anything lies above it */
     for (i = 0; i < solver->structure->higher; i++) {
-        double t = net->sep.transitions ? (double)net->sep.transitions[i] : net->sep.transition;
-        if (hfy_base_is_finite_(t) && fabs(t) > largest) largest = fabs(t);
+        double t = fabs(sep->transitions ? (double)sep->transitions[i] : sep->transition);
+        if (hfy_base_is_finite_(t) && t > largest) largest = t;
     }
     force = 1 + 2 * largest * (double)solver->structure->most;
-    status = hfy_theory_extreme_(solver, in, force, -force, &net->sep);
-    if (!status && (hfy_theory_shared_(solver, in) < (double)count || solver->fresh_unaries != count))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: these %z are no vertex of the structure", count);
+    status = hfy_theory_extreme_(solver, in, force, -force, sep);
     if (status) return hfy_structure_failed_(work, status, solver);
+    if (hfy_theory_shared_(solver, in) < (double)count || solver->fresh_unaries != count)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: these %z are no vertex of the structure", count);
     hfy_theory_score_(solver, s->theta, own);
     if (!hfy_base_is_finite_(own[0] + own[1]))
         return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: one of them is masked");
@@ -16644,32 +16654,16 @@ HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patt
     if (!status && solver->fresh_unaries > count && !(hfy_theory_shared_(solver, in) < (double)count))
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
                               "net->sep.structure has a vertex that holds all %z patterns and more", count);
+    /* how far vertices may lie from y: the fewest patterns in common, the most unaries that differ */
     if (!status) status = hfy_theory_extreme_(solver, in, -1, 0, NULL);
-    if (status) return hfy_structure_failed_(work, status, solver);
     a->overlap = 2 * ((double)count - hfy_theory_shared_(solver, in));
-    status = hfy_theory_extreme_(solver, in, -1, 1, NULL);
-    if (status) return hfy_structure_failed_(work, status, solver);
+    if (!status) status = hfy_theory_extreme_(solver, in, -1, 1, NULL);
     a->distance = (double)count + (double)solver->fresh_unaries - 2 * hfy_theory_shared_(solver, in);
-    /* the best vertex without one of the patterns, for each of them: all but y are seen */
-    a->separation = HUGE_VAL;
-    hfy_theory_parts_(solver, &net->sep);
-    for (i = 0; i < count; i++) {
-        double gap;
-        memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
-        solver->unary[patterns[i]] = -HUGE_VAL;
-        status = hfy_structure_ready_(solver);
-        if (!status) status = hfy_structure_ask_(solver);
-        if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
-        if (status) return hfy_structure_failed_(work, status, solver);
-        hfy_theory_score_(solver, s->theta, other);
-        gap = ((own[0] - other[0]) + (own[1] - other[1])) / net->beta;
-        if (own[2] > other[2]) gap = HUGE_VAL;
-        if (own[2] < other[2]) gap = -HUGE_VAL;
-        if (gap < a->separation) a->separation = gap;
-    }
-    hfy_theory_gram_(net, m, s->gram);
-    a->spectral = sqrt(hfy_theory_top_eigenvalue_(s->gram, m, s->test, s->x, s->y));
-    a->needed = net->sep.rho * a->overlap / (2 * net->beta);
+    if (!status) status = hfy_theory_gap_(net, patterns, count, own, s, &a->separation);
+    if (status) return hfy_structure_failed_(work, status, solver);
+    hfy_theory_gram_(net, s);
+    a->spectral = sqrt(hfy_theory_top_eigenvalue_(s));
+    a->needed = sep->rho * a->overlap / (2 * net->beta);
     step = sqrt(a->distance) * a->spectral;
     nearest = a->longest * a->distance < step ? a->longest * a->distance : step;
     a->radius = nearest > 0 ? (a->separation - a->needed) / nearest : HUGE_VAL;
@@ -16686,42 +16680,36 @@ HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patte
     hfy_structure structure;
     hfy_net full;
     unsigned char *in = NULL;
+    size_t i;
     hfy_status status = hfy_net_resolve_(net, 1, &full, w);
-    size_t i, d;
-    if (!status && (!patterns || !association))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !patterns ? "patterns" : "association");
+    if (!status) status = hfy_base_null_(w, !patterns ? "patterns" : !association ? "association" : NULL);
     if (!status) status = hfy_theory_fits_(&full, w);
-    if (!status && (!count || count > net->count))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most net->count, %z",
-                                count, net->count);
-    if (!status) {
-        if (full.sep.kind == HFY_SEP_SPARSEMAP)
-            structure = *full.sep.structure;
-        else if (full.sep.kind == HFY_SEP_SEQUENCE_KSUBSETS)
-            structure = hfy_structure_sequence(net->count, (size_t)full.sep.k);
-        else
-            structure = hfy_structure_ksubsets(net->count, (size_t)full.sep.k);
-        status = hfy_structure_check_(&structure, "net->sep.structure->", w);
-    }
+    if (status) return status;
+    if (!count || count > net->count)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most net->count, %z", count,
+                              net->count);
+    if (full.sep.kind == HFY_SEP_SPARSEMAP)
+        structure = *full.sep.structure;
+    else if (full.sep.kind == HFY_SEP_SEQUENCE_KSUBSETS)
+        structure = hfy_structure_sequence(net->count, (size_t)full.sep.k);
+    else
+        structure = hfy_structure_ksubsets(net->count, (size_t)full.sep.k);
+    status = hfy_structure_check_(&structure, "net->sep.structure->", w);
+    if (status) return status;
+    s.simd = hfy_simd_choose_(w);
+    if (!s.simd) return HFY_ERR_UNSUPPORTED;
     while (hfy_base_layout_(&arena, w, &status)) {
         hfy_theory_plan_(&arena, &full, &structure, &s);
         in = HFY_TAKE_(&arena, unsigned char, full.count);
     }
-    if (!status) {
-        memset(in, 0, full.count);
-        for (i = 0; i < count && !status; i++) {
-            if (patterns[i] >= full.count)
-                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: entry %z is %z; it should be below net->count, %z",
-                                        i, patterns[i], full.count);
-            else if (in[patterns[i]])
-                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: %z is listed twice", patterns[i]);
-            else
-                in[patterns[i]] = 1;
-        }
-        for (i = 0; i < full.count && !status; i++)
-            for (d = 0; d < full.dim && !status; d++)
-                if (!hfy_base_is_finite_((double)full.keys[i * full.key_stride + d]))
-                    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "net->keys: row %z holds NaN or infinity", i);
+    if (status) return status;
+    memset(in, 0, full.count);
+    for (i = 0; i < count && !status; i++) {
+        if (patterns[i] >= full.count)
+            status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: entry %z is %z; it should be below net->count, %z", i,
+                                    patterns[i], full.count);
+        else if (in[patterns[i]]++)
+            status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: %z is listed twice", patterns[i]);
     }
     if (!status) status = hfy_theory_terms_(&full, patterns, count, in, &result, &s, w);
     if (!status) *association = result;
@@ -16738,15 +16726,13 @@ HFY_API hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, s
     double *sorted = NULL;
     size_t i, j;
     hfy_status status = HFY_OK;
-    if (!n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
-    if (!status && rows && (!weights || !sizes))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !weights ? "weights" : "sizes");
-    if (!status && !(mass >= 0 && mass <= 1))
-        status = hfy_theory_bad_(w, "mass", mass, "above 0 and at most 1, or 0 for 0.9");
-    if (!status && !hfy_base_fits_(rows, n, sizeof *weights))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
+    if (!n) return hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
+    if (rows && (!weights || !sizes)) return hfy_base_null_(w, !weights ? "weights" : "sizes");
+    if (!(mass >= 0 && mass <= 1)) return hfy_theory_bad_(w, "mass", mass, "above 0 and at most 1, or 0 for 0.9");
+    if (!hfy_base_fits_(rows, n, sizeof *weights))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
     while (hfy_base_layout_(&arena, w, &status)) sorted = HFY_TAKE_(&arena, double, n);
-    if (status) return hfy_base_close_(w, &local, status);
+    if (status) return status;
     if (!(mass > 0)) mass = 0.9;
     for (j = 0; j < rows; j++) {
         hfy_status one = HFY_OK;
@@ -16758,18 +16744,13 @@ HFY_API hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, s
             else if (sorted[i] < 0 && !one)
                 one = HFY_ERR_ARG;
         }
-        if (one) {
-            if (!status)
-                status = hfy_base_fail_(w, one, "weights: row %z has %s", j,
-                                        one == HFY_ERR_ARG ? "a negative weight" : "NaN or infinity in it");
-            continue;
-        }
+        if (one && !status)
+            status = hfy_base_fail_(w, one, "weights: row %z has %s", j,
+                                    one == HFY_ERR_ARG ? "a negative weight" : "NaN or infinity in it");
+        if (one) continue;
         hfy_base_sort_(sorted, n);
-        for (i = n; i-- > 0;) {
-            sum += sorted[i];
-            if (sum >= mass) break;
-        }
-        sizes[j] = i < n ? n - i : n; /* i wraps if all of them do not do */
+        for (i = 0; i < n && sum < mass; i++) sum += sorted[n - 1 - i];
+        sizes[j] = i;
     }
     return hfy_base_close_(w, &local, status);
 }
@@ -16782,19 +16763,19 @@ HFY_API hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t
     double *sorted = NULL, middle;
     size_t i;
     hfy_status status = HFY_OK;
-    if (!sizes || !operating) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !sizes ? "sizes" : "operating");
-    if (!status && (!count || !n))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is 0; it should be at least 1", !count ? "count" : "n");
-    for (i = 0; !status && i < count; i++)
-        if (sizes[i] > n) status = hfy_base_fail_(w, HFY_ERR_ARG, "sizes: entry %z is %z, above n, %z", i, sizes[i], n);
+    if (!sizes || !operating) return hfy_base_null_(w, !sizes ? "sizes" : "operating");
+    if (!count || !n) return hfy_base_fail_(w, HFY_ERR_ARG, "%s is 0; it should be at least 1", !count ? "count" : "n");
+    for (i = 0; i < count; i++)
+        if (sizes[i] > n)
+            return hfy_base_fail_(w, HFY_ERR_ARG, "sizes: entry %z is %z, above n, %z", i, sizes[i], n);
     while (hfy_base_layout_(&arena, w, &status)) sorted = HFY_TAKE_(&arena, double, count);
-    if (status) return hfy_base_close_(w, &local, status);
+    if (status) return status;
     for (i = 0; i < count; i++) sorted[i] = (double)sizes[i];
     hfy_base_sort_(sorted, count);
     middle = (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
     *operating = 2 * middle > (double)n ? 1 : 8 * middle > (double)n ? 2 : 32 * middle > (double)n ? 3 : 4;
     if (median) *median = middle;
-    return hfy_base_close_(w, &local, status);
+    return hfy_base_close_(w, &local, HFY_OK);
 }
 
 #undef HFY_THEORY_BLOCK_
