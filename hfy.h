@@ -14737,6 +14737,7 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
    end, nothing was lost. For a candidate of the whole to be lost, `capacity` others must be at least as good, and
    those are candidates too: so a query fails if and only if the whole has more than capacity. (ARGMAX never has more
    than k: ties go to the lowest numbers, which is an order that merging keeps.)
+   Early returns stand before any scratch is taken: until then there is nothing to close.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_SHARD_MAGIC_ UINT64_C(0x4452414853594648)            /* "HFYSHARD", where the first byte is the lowest */
 #define HFY_SHARD_FORMAT_ ((uint64_t)(0x100 + sizeof(hfy_real))) /* version 1 of this precision */
@@ -14776,9 +14777,9 @@ typedef struct hfy_shard_block_ {
     int lists, by_rank;
     double margin;
     size_t n_queries, capacity;
-    size_t row, entry; /* bytes of a row, of an entry */
-    size_t pool;       /* where the entries begin */
-    size_t full;       /* bytes of the block at most; SIZE_MAX: it cannot exist */
+    size_t entry; /* bytes of an entry */
+    size_t pool;  /* where the entries begin */
+    size_t full;  /* bytes of the block at most; SIZE_MAX: it cannot exist */
 } hfy_shard_block_;
 
 /* --- blocks --- */
@@ -14803,19 +14804,17 @@ HFY_PRIVATE_ hfy_shard_record_ hfy_shard_nothing_(void)
     return record;
 }
 
-/* An entry with a margin: number, score, row. */
-HFY_PRIVATE_ uint64_t hfy_shard_number_(const unsigned char *entry)
-{
+/* An entry with a margin begins with these; its row comes after. */
+typedef struct hfy_shard_entry_ {
     uint64_t number;
-    memcpy(&number, entry, sizeof number);
-    return number;
-}
-
-HFY_PRIVATE_ double hfy_shard_score_(const unsigned char *entry)
-{
     double score;
-    memcpy(&score, entry + 8, sizeof score);
-    return score;
+} hfy_shard_entry_;
+
+HFY_PRIVATE_ hfy_shard_entry_ hfy_shard_entry_at_(const unsigned char *at)
+{
+    hfy_shard_entry_ entry;
+    memcpy(&entry, at, sizeof entry);
+    return entry;
 }
 
 /* Why a separation has no partials, in a net of n patterns. */
@@ -14839,15 +14838,13 @@ HFY_PRIVATE_ hfy_status hfy_shard_sep_(const hfy_sep *sep, size_t n, hfy_sep *fu
 /* What follows from head.recipe, head.capacity and the separation. */
 HFY_PRIVATE_ void hfy_shard_lay_out_(hfy_shard_block_ *b)
 {
-    size_t width = (size_t)b->head.recipe.width;
+    size_t row = hfy_base_plus_(hfy_base_times_((size_t)b->head.recipe.width, sizeof(hfy_real)), 7);
     b->lists = hfy_sep_is_list_(&b->sep);
     b->by_rank = hfy_sep_by_rank_(&b->sep);
     b->margin = hfy_sep_link_margin_(&b->sep);
     b->n_queries = (size_t)b->head.recipe.n_queries;
     b->capacity = (size_t)b->head.capacity;
-    b->row = hfy_base_plus_(hfy_base_times_(width, sizeof(hfy_real)), 7);
-    b->row = b->row == SIZE_MAX ? b->row : b->row & ~(size_t)7;
-    b->entry = b->lists ? hfy_base_plus_(b->row, 16) : b->row;
+    b->entry = row == SIZE_MAX ? row : hfy_base_plus_(row & ~(size_t)7, b->lists ? sizeof(hfy_shard_entry_) : 0);
     b->pool = hfy_base_plus_(sizeof b->head, hfy_base_times_(b->n_queries, sizeof(hfy_shard_record_)));
     b->full = hfy_base_plus_(b->pool, hfy_base_times_(hfy_base_times_(b->n_queries, b->capacity), b->entry));
     if (b->full > (size_t)PTRDIFF_MAX) b->full = SIZE_MAX;
@@ -14937,6 +14934,8 @@ HFY_PRIVATE_ int hfy_shard_sound_(const hfy_shard_block_ *b, const void *partial
 {
     const unsigned char *entry = (const unsigned char *)partial + b->pool;
     const unsigned char *end = (const unsigned char *)partial + b->head.bytes;
+    hfy_shard_entry_ next = {0, 0};
+    uint64_t last = 0;
     size_t who, l;
     for (who = 0; who < b->n_queries; who++) {
         hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
@@ -14946,10 +14945,10 @@ HFY_PRIVATE_ int hfy_shard_sound_(const hfy_shard_block_ *b, const void *partial
         if (hfy_base_is_nan_(record.lost) || hfy_base_is_nan_(record.top) || hfy_base_is_pos_inf_(record.top) ||
             !(record.sum >= 0))
             return 0;
-        for (l = 0; l < count; l++, entry += b->entry) {
+        for (l = 0; l < count; l++, entry += b->entry, last = next.number) {
             if (!b->lists) continue;
-            if (!hfy_base_is_finite_(hfy_shard_score_(entry))) return 0;
-            if (l && hfy_shard_number_(entry) <= hfy_shard_number_(entry - b->entry)) return 0;
+            next = hfy_shard_entry_at_(entry);
+            if (!hfy_base_is_finite_(next.score) || (l && next.number <= last)) return 0;
         }
     }
     return entry == end;
@@ -15008,27 +15007,21 @@ typedef struct hfy_shard_sieve_ {
     int enough;   /* what finds no room does not matter: ARGMAX has its k, ties of the lowest numbers */
 } hfy_shard_sieve_;
 
-/* The k-th largest of n scores, which stay in their order. copy: n. */
-HFY_PRIVATE_ double hfy_shard_kth_(const double *score, size_t n, size_t k, double *copy)
-{
-    memcpy(copy, score, n * sizeof *copy);
-    return hfy_base_kth_largest_(copy, n, k);
-}
-
 /* For these n candidates. copy: n. */
 HFY_PRIVATE_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, const double *score, size_t n, double *copy,
                                        hfy_shard_sieve_ *sieve)
 {
     size_t i, above = 0, k = b->by_rank ? (size_t)ceil(b->sep.k) : 1, room = b->capacity;
     double cut;
-    sieve->bar.top = n >= k ? hfy_shard_kth_(score, n, k, copy) : -HUGE_VAL;
+    memcpy(copy, score, n * sizeof *copy); /* selecting permutes it */
+    sieve->bar.top = n >= k ? hfy_base_kth_largest_(copy, n, k) : -HUGE_VAL;
     sieve->margin = b->margin;
     sieve->cut = -HUGE_VAL;
     sieve->equal = SIZE_MAX;
     sieve->enough = b->sep.kind == HFY_SEP_ARGMAX && k <= room;
     if (sieve->enough) room = k;
     if (n <= room) return;
-    cut = hfy_shard_kth_(score, n, room, copy);
+    cut = hfy_base_kth_largest_(copy, n, room);
     if (!hfy_net_matters_(&sieve->bar, sieve->margin, cut)) return;
     for (i = 0; i < n; i++) above += score[i] > cut;
     sieve->cut = cut;
@@ -15061,7 +15054,6 @@ HFY_PRIVATE_ void hfy_shard_forget_(const hfy_shard_sieve_ *sieve, hfy_shard_rec
 /* --- what a slice finds --- */
 
 typedef struct hfy_shard_call_ {
-    const hfy_net *net;
     const hfy_real *queries;
     size_t n_queries, walks;
     hfy_net_run_ run;
@@ -15092,12 +15084,14 @@ HFY_PRIVATE_ hfy_shard_record_ hfy_shard_keep_list_(const hfy_shard_call_ *call,
     if (status) return record;
     hfy_shard_set_sieve_(b, s->sep.weight, s->sep.count, copy, &sieve);
     for (l = 0; l < s->sep.count; l++) {
-        uint64_t number = call->first + s->sep.index[l];
-        if (!hfy_shard_passes_(&sieve, s->sep.weight[l], &record)) continue;
+        hfy_shard_entry_ next;
+        next.number = call->first + s->sep.index[l];
+        next.score = s->sep.weight[l];
+        if (!hfy_shard_passes_(&sieve, next.score, &record)) continue;
         memset(entry, 0, b->entry);
-        memcpy(entry, &number, 8);
-        memcpy(entry + 8, s->sep.weight + l, 8);
-        memcpy(entry + 16, call->rows + s->sep.index[l] * call->stride, b->head.recipe.width * sizeof(hfy_real));
+        memcpy(entry, &next, sizeof next);
+        memcpy(entry + sizeof next, call->rows + s->sep.index[l] * call->stride,
+               b->head.recipe.width * sizeof(hfy_real));
         entry += b->entry;
         record.count++;
     }
@@ -15170,21 +15164,23 @@ HFY_PRIVATE_ size_t hfy_shard_pack_(const hfy_shard_block_ *b, void *partial)
     return b->lists ? b->pool + at * b->entry : b->full;
 }
 
-/* Checks a net and describes its partial. n: patterns of the whole as far as known. hollow: there are no patterns here;
-   the net borrows one that nobody will look at. */
-HFY_PRIVATE_ hfy_status hfy_shard_begin_(hfy_shard_call_ *call, const hfy_net *net, size_t n, size_t capacity,
-                                         int hollow, hfy_work *work)
+/* Checks a net and describes its partial. hollow: what is asked is not about its patterns. Where these do not matter or
+   there are none, the net borrows one that nobody will look at; its count, if it is known, is that of the whole. */
+HFY_PRIVATE_ hfy_status hfy_shard_begin_(hfy_shard_call_ *call, const hfy_net *net, const hfy_real *queries,
+                                         size_t n_queries, size_t capacity, int hollow, hfy_work *work)
 {
     hfy_net_run_ *run = &call->run;
-    size_t n_queries = call->n_queries;
-    hfy_net alone = *net;
+    hfy_net alone;
     hfy_sep full;
-    hfy_status status = hfy_shard_sep_(&net->sep, n, &full, work);
+    hfy_status status = hfy_base_null_(work, !net ? "net" : NULL);
+    if (!status) status = hfy_shard_sep_(&net->sep, hollow && net->count ? net->count : SIZE_MAX / 16, &full, work);
     if (status) return status;
+    memset(call, 0, sizeof *call);
+    call->queries = queries;
+    call->n_queries = n_queries;
+    alone = *net;
     alone.max_steps = 1;
-    call->net = net;
-    call->none = 0;
-    if (hollow) {
+    if (hollow || !net->count) {
         alone.count = 1;
         alone.keys = &call->none;
         alone.values = alone.bias = NULL;
@@ -15199,8 +15195,8 @@ HFY_PRIVATE_ hfy_status hfy_shard_begin_(hfy_shard_call_ *call, const hfy_net *n
     status = hfy_net_begin_(&alone, n_queries, !alone.readout, 0, 0, run, &call->walks, work);
     if (status) return status;
     run->sep.k = run->net.sep.k = full.k;
-    if (n_queries && !call->queries) return hfy_base_null_(work, "queries");
-    hfy_shard_describe_(&run->net, &full, call->queries, n_queries, capacity, &call->block);
+    if (n_queries && !queries) return hfy_base_null_(work, "queries");
+    hfy_shard_describe_(&run->net, &full, queries, n_queries, capacity, &call->block);
     if (call->block.full == SIZE_MAX)
         return hfy_base_fail_(work, HFY_ERR_ARG, "%z queries with a capacity of %z: such a partial cannot exist",
                               n_queries, (size_t)call->block.head.capacity);
@@ -15218,64 +15214,52 @@ HFY_API size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capa
     return block.full;
 }
 
-HFY_PRIVATE_ hfy_status hfy_shard_find_(hfy_shard_call_ *call, const hfy_net *net, size_t capacity, size_t bytes,
-                                        hfy_work *work)
-{
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_net_run_ *run = &call->run;
-    hfy_shard_block_ *b = &call->block;
-    hfy_shard_record_ record = hfy_shard_nothing_();
-    uint64_t first = call->first;
-    size_t *visible = NULL, i;
-    hfy_status status = hfy_shard_begin_(call, net, SIZE_MAX / 16, capacity, !net->count, work);
-    if (!status) status = hfy_base_null_(work, !call->partial ? "partial" : NULL);
-    if (status) return status;
-    if (bytes < b->full)
-        return hfy_base_fail_(work, HFY_ERR_ARG, "bytes is %z; this partial needs room for %z", bytes, b->full);
-    if (first > UINT64_MAX - net->count)
-        return hfy_base_fail_(work, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
-    while (net->count && hfy_base_layout_(&arena, work, &status)) {
-        hfy_net_plan_shared_(&arena, run);
-        call->scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call->walks);
-        call->copy = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(call->walks, net->count) : 0);
-        visible = HFY_TAKE_(&arena, size_t, net->visible ? call->n_queries : 0);
-        for (i = 0; i < call->walks; i++) {
-            hfy_net_scratch_ counted;
-            hfy_net_plan_(&arena, run, 0, call->scratch ? call->scratch + i : &counted);
-        }
-    }
-    if (status) return status;
-    b->head.patterns = net->count;
-    b->head.cover = hfy_shard_cover_(first, net->count);
-    for (i = 0; i < call->n_queries; i++) hfy_shard_put_record_(call->partial, i, &record);
-    if (!b->lists) memset((unsigned char *)call->partial + b->pool, 0, b->full - b->pool);
-    if (net->count && call->n_queries) {
-        for (i = 0; visible && i < call->n_queries; i++) /* of the slice */
-            visible[i] = net->visible[i] > first ? net->visible[i] - (size_t)first : 0;
-        run->net.visible = visible;
-        call->rows = run->net.readout ? run->net.readout : run->net.values;
-        call->stride = run->net.readout ? run->net.readout_stride : run->net.value_stride;
-        hfy_net_prepare_(run);
-        hfy_base_parallel_(call->walks, hfy_shard_share_, call);
-    }
-    b->head.bytes = hfy_shard_pack_(b, call->partial);
-    memcpy(call->partial, &b->head, sizeof b->head);
-    return HFY_OK;
-}
-
 HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries, size_t n_queries,
                                   size_t capacity, void *partial, size_t bytes, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_shard_call_ call;
-    hfy_status status = hfy_base_null_(w, !net ? "net" : NULL);
-    memset(&call, 0, sizeof call);
-    call.queries = queries;
-    call.n_queries = n_queries;
+    hfy_net_run_ *run = &call.run;
+    hfy_shard_block_ *b = &call.block;
+    hfy_shard_record_ record = hfy_shard_nothing_();
+    size_t *visible = NULL, i;
+    hfy_status status = hfy_shard_begin_(&call, net, queries, n_queries, capacity, 0, w);
+    if (!status) status = hfy_base_null_(w, !partial ? "partial" : NULL);
+    if (status) return status;
+    if (bytes < b->full)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this partial needs room for %z", bytes, b->full);
+    if (first > UINT64_MAX - net->count)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
+    while (net->count && hfy_base_layout_(&arena, w, &status)) {
+        hfy_net_plan_shared_(&arena, run);
+        call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
+        call.copy = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(call.walks, net->count) : 0);
+        visible = HFY_TAKE_(&arena, size_t, net->visible ? n_queries : 0);
+        for (i = 0; i < call.walks; i++) {
+            hfy_net_scratch_ counted;
+            hfy_net_plan_(&arena, run, 0, call.scratch ? call.scratch + i : &counted);
+        }
+    }
+    if (status) return status;
     call.first = first;
     call.partial = partial;
-    if (!status) status = hfy_shard_find_(&call, net, capacity, bytes, w);
-    return hfy_base_close_(w, &local, status);
+    b->head.patterns = net->count;
+    b->head.cover = hfy_shard_cover_(first, net->count);
+    for (i = 0; i < n_queries; i++) hfy_shard_put_record_(partial, i, &record);
+    if (!b->lists) memset((unsigned char *)partial + b->pool, 0, b->full - b->pool);
+    if (net->count && n_queries) {
+        for (i = 0; visible && i < n_queries; i++) /* of the slice */
+            visible[i] = net->visible[i] > first ? net->visible[i] - (size_t)first : 0;
+        run->net.visible = visible;
+        call.rows = run->net.readout ? run->net.readout : run->net.values;
+        call.stride = run->net.readout ? run->net.readout_stride : run->net.value_stride;
+        hfy_net_prepare_(run);
+        hfy_base_parallel_(call.walks, hfy_shard_share_, &call);
+    }
+    b->head.bytes = hfy_shard_pack_(b, partial);
+    memcpy(partial, &b->head, sizeof b->head);
+    return hfy_base_close_(w, &local, HFY_OK);
 }
 
 HFY_API size_t hfy_shard_used(const void *partial, size_t bytes)
@@ -15312,17 +15296,17 @@ HFY_PRIVATE_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *in
     hfy_shard_record_ record = hfy_shard_nothing_();
     hfy_shard_sieve_ sieve;
     size_t na = (size_t)a->count, nb = (size_t)b->count, i;
-    for (i = 0; i < na; i++) score[i] = hfy_shard_score_(a_entry + i * size);
-    for (i = 0; i < nb; i++) score[na + i] = hfy_shard_score_(b_entry + i * size);
+    for (i = 0; i < na; i++) score[i] = hfy_shard_entry_at_(a_entry + i * size).score;
+    for (i = 0; i < nb; i++) score[na + i] = hfy_shard_entry_at_(b_entry + i * size).score;
     hfy_shard_set_sieve_(into, score, na + nb, score + na + nb, &sieve);
     record.dropped = a->dropped + b->dropped;
     record.lost = a->lost > b->lost ? a->lost : b->lost;
     while (na || nb) {
-        int mine = !nb || (na && hfy_shard_number_(a_entry) < hfy_shard_number_(b_entry));
+        int mine = !nb || (na && hfy_shard_entry_at_(a_entry).number < hfy_shard_entry_at_(b_entry).number);
         const unsigned char *next = mine ? a_entry : b_entry;
         *(mine ? &a_entry : &b_entry) += size;
         --*(mine ? &na : &nb);
-        if (!hfy_shard_passes_(&sieve, hfy_shard_score_(next), &record)) continue;
+        if (!hfy_shard_passes_(&sieve, hfy_shard_entry_at_(next).score, &record)) continue;
         memcpy(out, next, size);
         out += size;
         record.count++;
@@ -15364,17 +15348,18 @@ HFY_PRIVATE_ hfy_shard_record_ hfy_shard_merge_sums_(const hfy_shard_block_ *int
     return record;
 }
 
-/* The entry of a pattern that stands in both; NULL if there is none. */
+/* The entry of a pattern that stands in both; NULL if there is none. *most: entries of a query in both at most. */
 HFY_PRIVATE_ const unsigned char *hfy_shard_overlap_(const hfy_shard_block_ *a, const void *into,
-                                                     const hfy_shard_block_ *b, const void *from)
+                                                     const hfy_shard_block_ *b, const void *from, size_t *most)
 {
     const unsigned char *x = (const unsigned char *)into + a->pool, *y = (const unsigned char *)from + b->pool;
     size_t who;
     for (who = 0; who < a->n_queries; who++) {
-        const unsigned char *x_end = x + hfy_shard_span_(a, hfy_shard_record_at_(into, who).count);
-        const unsigned char *y_end = y + hfy_shard_span_(b, hfy_shard_record_at_(from, who).count);
+        size_t na = (size_t)hfy_shard_record_at_(into, who).count, nb = (size_t)hfy_shard_record_at_(from, who).count;
+        const unsigned char *x_end = x + na * a->entry, *y_end = y + nb * b->entry;
+        if (na + nb > *most) *most = na + nb;
         while (x < x_end && y < y_end) {
-            uint64_t p = hfy_shard_number_(x), q = hfy_shard_number_(y);
+            uint64_t p = hfy_shard_entry_at_(x).number, q = hfy_shard_entry_at_(y).number;
             if (p == q) return x;
             if (p < q)
                 x += a->entry;
@@ -15387,50 +15372,34 @@ HFY_PRIVATE_ const unsigned char *hfy_shard_overlap_(const hfy_shard_block_ *a, 
     return NULL;
 }
 
-/* What is wrong with a merge; *most: candidates of one query in both. */
-HFY_PRIVATE_ hfy_status hfy_shard_meet_(hfy_shard_block_ *a, const void *into, size_t into_bytes, hfy_shard_block_ *b,
-                                        const void *from, size_t from_bytes, size_t *most, hfy_work *work)
-{
-    const unsigned char *twice;
-    size_t who;
-    hfy_status status = hfy_shard_read_(into, into_bytes, 1, "into", a, work);
-    if (!status) status = hfy_shard_read_(from, from_bytes, 1, "from", b, work);
-    if (!status) status = hfy_shard_agree_(a, b, "from", work);
-    if (status) return status;
-    if (into == from) return hfy_base_fail_(work, HFY_ERR_ARG, "from is into; a partial counts once");
-    if (into_bytes < a->full)
-        return hfy_base_fail_(work, HFY_ERR_ARG, "into_bytes is %z; into needs room for %z", into_bytes, a->full);
-    if (!a->lists) return HFY_OK;
-    twice = hfy_shard_overlap_(a, into, b, from);
-    if (twice)
-        return hfy_base_fail_(work, HFY_ERR_ARG, "into and from both hold pattern %z; their slices should not overlap",
-                              (size_t)hfy_shard_number_(twice));
-    for (who = 0; who < a->n_queries; who++) {
-        size_t both = (size_t)(hfy_shard_record_at_(into, who).count + hfy_shard_record_at_(from, who).count);
-        if (both > *most) *most = both;
-    }
-    return HFY_OK;
-}
-
 HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *from, size_t from_bytes, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_shard_block_ a, b;
     unsigned char *copy = NULL, *x, *out;
-    const unsigned char *y;
+    const unsigned char *y, *twice;
     double *score = NULL;
     hfy_real *rows = NULL;
     size_t who, used, most = 0;
-    hfy_status status = hfy_shard_meet_(&a, into, into_bytes, &b, from, from_bytes, &most, w);
-    if (status) return hfy_base_close_(w, &local, status);
+    hfy_status status = hfy_shard_read_(into, into_bytes, 1, "into", &a, w);
+    if (!status) status = hfy_shard_read_(from, from_bytes, 1, "from", &b, w);
+    if (!status) status = hfy_shard_agree_(&a, &b, "from", w);
+    if (status) return status;
+    if (into == from) return hfy_base_fail_(w, HFY_ERR_ARG, "from is into; a partial counts once");
+    if (into_bytes < a.full)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "into_bytes is %z; into needs room for %z", into_bytes, a.full);
+    twice = a.lists ? hfy_shard_overlap_(&a, into, &b, from, &most) : NULL;
+    if (twice)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "into and from both hold pattern %z; their slices should not overlap",
+                              (size_t)hfy_shard_entry_at_(twice).number);
     used = (size_t)a.head.bytes - a.pool;
     while (hfy_base_layout_(&arena, w, &status)) {
         copy = HFY_TAKE_(&arena, unsigned char, a.lists ? used : 0);
         score = HFY_TAKE_(&arena, double, hfy_base_times_(most, 2));
         rows = HFY_TAKE_(&arena, hfy_real, a.lists ? 0 : 2 * (size_t)a.head.recipe.width);
     }
-    if (status) return hfy_base_close_(w, &local, status);
+    if (status) return status;
     x = out = (unsigned char *)into + a.pool;
     y = (const unsigned char *)from + b.pool;
     if (copy) { /* lists change their lengths where they stand, rows do not */
@@ -15485,11 +15454,11 @@ HFY_PRIVATE_ hfy_status hfy_shard_answer_(const hfy_shard_call_ *call, const hfy
         return s->status[0];
     }
     for (l = 0; l < count; l++, entry += b->entry) {
-        uint64_t global = hfy_shard_number_(entry);
-        number[l] = global < SIZE_MAX ? (size_t)global : SIZE_MAX;
+        hfy_shard_entry_ found = hfy_shard_entry_at_(entry);
+        number[l] = found.number < SIZE_MAX ? (size_t)found.number : SIZE_MAX;
         s->sep.index[l] = l;
-        s->sep.weight[l] = hfy_shard_score_(entry);
-        memcpy(rows + l * width, entry + 16, width * sizeof *rows);
+        s->sep.weight[l] = found.score;
+        memcpy(rows + l * width, entry + sizeof found, width * sizeof *rows);
     }
     s->sep.count = count;
     status = hfy_sep_candidates_(&run->sep, &s->sep);
@@ -15502,10 +15471,10 @@ HFY_PRIVATE_ hfy_status hfy_shard_answer_(const hfy_shard_call_ *call, const hfy
 }
 
 /* What is wrong with the outputs that a partial is finished into. */
-HFY_PRIVATE_ hfy_status hfy_shard_outputs_(const hfy_shard_call_ *call, const hfy_real *out, const hfy_report *report,
-                                           hfy_work *work)
+HFY_PRIVATE_ hfy_status hfy_shard_outputs_(const hfy_shard_call_ *call, const hfy_net *net, const hfy_real *out,
+                                           const hfy_report *report, hfy_work *work)
 {
-    const hfy_net *net = call->net;
+    const int top = report && (report->top_index || report->top_weight);
     const char *unknown = NULL;
     if (call->n_queries && !out) return hfy_base_null_(work, "out");
     if (call->n_queries && call->queries == out && net->readout_dim && net->readout_dim != net->dim)
@@ -15515,78 +15484,67 @@ HFY_PRIVATE_ hfy_status hfy_shard_outputs_(const hfy_shard_call_ *call, const hf
     if (report->weights) unknown = "weights";
     if (report->energy) unknown = "energy";
     if (report->residual && net->readout_dim) unknown = "residual";
-    if (!call->block.lists && (report->top_index || report->top_weight)) unknown = "top";
+    if (!call->block.lists && top) unknown = "top";
     if (!call->block.lists && report->support) unknown = "support";
     if (unknown)
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "report->%s is set; a partial does not know it", unknown);
-    if ((report->top_index || report->top_weight) && !hfy_base_fits_(call->n_queries, report->top, sizeof(size_t)))
+    if (top && !hfy_base_fits_(call->n_queries, report->top, sizeof(size_t)))
         return hfy_base_fail_(work, HFY_ERR_ARG, "report: arrays for %z queries cannot exist", call->n_queries);
     return HFY_OK;
-}
-
-HFY_PRIVATE_ hfy_status hfy_shard_finish_(hfy_shard_call_ *call, const hfy_net *net, const void *partial, size_t bytes,
-                                          hfy_real *out, const hfy_report *report, hfy_work *work)
-{
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_net_run_ *run = &call->run;
-    hfy_shard_block_ b;
-    hfy_net_scratch_ scratch;
-    const unsigned char *entry;
-    hfy_real *rows = NULL;
-    size_t *number = NULL, who, most = 1;
-    hfy_status status = hfy_shard_begin_(call, net, net->count ? net->count : SIZE_MAX / 16, 1, 1, work);
-    if (!status) status = hfy_shard_read_(partial, bytes, 1, "partial", &b, work);
-    if (!status) status = hfy_shard_agree_(&call->block, &b, "partial", work);
-    if (status) return status;
-    call->block = b;
-    if (net->count && (b.head.patterns != net->count || b.head.cover != hfy_shard_cover_(0, net->count)))
-        return hfy_base_fail_(work, HFY_ERR_ARG,
-                              "partial covers %z patterns; it should cover each of the %z of the net once",
-                              (size_t)b.head.patterns, net->count);
-    status = hfy_shard_outputs_(call, out, report, work);
-    if (status) return status;
-    for (who = 0; b.lists && who < b.n_queries; who++) {
-        uint64_t count = hfy_shard_record_at_(partial, who).count;
-        if (count > most) most = (size_t)count;
-    }
-    run->net.count = most; /* a net of `most` candidates, one query at a time */
-    run->tile = run->workers = run->capacity = 1;
-    run->block = 8;
-    while (hfy_base_layout_(&arena, work, &status)) {
-        number = HFY_TAKE_(&arena, size_t, b.lists ? most : 0);
-        rows = HFY_TAKE_(&arena, hfy_real, b.lists ? hfy_base_times_(most, (size_t)b.head.recipe.width) : 0);
-        hfy_net_plan_(&arena, run, 0, &scratch);
-    }
-    if (status) return status;
-    entry = (const unsigned char *)partial + b.pool;
-    for (who = 0; who < b.n_queries; who++) {
-        hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
-        hfy_status one;
-        hfy_net_admit_(run, call->queries, who, 0, &scratch);
-        one = hfy_shard_answer_(call, &record, entry, rows, number, out, report, &scratch);
-        entry += hfy_shard_span_(&b, record.count);
-        if (report && report->status) report->status[who] = one;
-        if (!one || status) continue;
-        status = one;
-        if (one == HFY_ERR_NOMEM)
-            hfy_base_fail_(work, one, "query %z has more candidates than its partials' capacity; %z would do", who,
-                           (size_t)(record.count + record.dropped));
-        else
-            hfy_net_failed_(work, one, who);
-    }
-    return status;
 }
 
 HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
                                     size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
+    hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_shard_call_ call;
-    hfy_status status = hfy_base_null_(w, !net ? "net" : NULL);
-    memset(&call, 0, sizeof call);
-    call.queries = queries;
-    call.n_queries = n_queries;
-    if (!status) status = hfy_shard_finish_(&call, net, partial, bytes, out, report, w);
+    hfy_net_run_ *run = &call.run;
+    hfy_shard_block_ b;
+    hfy_net_scratch_ scratch;
+    const unsigned char *entry;
+    hfy_real *rows = NULL;
+    size_t *number = NULL, who, most = 1;
+    hfy_status status = hfy_shard_begin_(&call, net, queries, n_queries, 1, 1, w);
+    if (!status) status = hfy_shard_read_(partial, bytes, 1, "partial", &b, w);
+    if (!status) status = hfy_shard_agree_(&call.block, &b, "partial", w);
+    if (status) return status;
+    call.block = b;
+    if (net->count && (b.head.patterns != net->count || b.head.cover != hfy_shard_cover_(0, net->count)))
+        return hfy_base_fail_(w, HFY_ERR_ARG,
+                              "partial covers %z patterns; it should cover each of the %z of the net once",
+                              (size_t)b.head.patterns, net->count);
+    status = hfy_shard_outputs_(&call, net, out, report, w);
+    if (status) return status;
+    for (who = 0; b.lists && who < n_queries; who++) {
+        uint64_t count = hfy_shard_record_at_(partial, who).count;
+        if (count > most) most = (size_t)count;
+    }
+    run->net.count = most; /* a net of `most` candidates, one query at a time */
+    run->tile = run->workers = run->capacity = 1;
+    run->block = 8;
+    while (hfy_base_layout_(&arena, w, &status)) {
+        number = HFY_TAKE_(&arena, size_t, b.lists ? most : 0);
+        rows = HFY_TAKE_(&arena, hfy_real, b.lists ? hfy_base_times_(most, (size_t)b.head.recipe.width) : 0);
+        hfy_net_plan_(&arena, run, 0, &scratch);
+    }
+    if (status) return status;
+    entry = (const unsigned char *)partial + b.pool;
+    for (who = 0; who < n_queries; who++) {
+        hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
+        hfy_status one;
+        hfy_net_admit_(run, queries, who, 0, &scratch);
+        one = hfy_shard_answer_(&call, &record, entry, rows, number, out, report, &scratch);
+        entry += hfy_shard_span_(&b, record.count);
+        if (report && report->status) report->status[who] = one;
+        if (!one || status) continue;
+        status = one;
+        if (one == HFY_ERR_NOMEM)
+            hfy_base_fail_(w, one, "query %z has more candidates than its partials' capacity; %z would do", who,
+                           (size_t)(record.count + record.dropped));
+        else
+            hfy_net_failed_(w, one, who);
+    }
     return hfy_base_close_(w, &local, status);
 }
 
@@ -16467,74 +16425,51 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
     return hfy_base_close_(w, &local, status);
 }
 
-/* --- associations (HFY Prop. 14) ---
-   A spectral norm is promised from above: Lanczos's iteration guesses it, and the Cholesky factor of lambda 1 - X X^T,
-   which exists only for lambda > sigma^2, confirms a guess that is a little larger. */
+/* --- associations (HFY Prop. 14) --- */
 
 /* What the check works in. */
 typedef struct hfy_theory_scratch_ {
     hfy_structure_solver_ solver;
-    const hfy_simd_ *simd;
+    hfy_linalg_symmetric_ eigen;
     size_t m;      /* min(N, dim) */
     double *theta; /* N: scores of the query X^T y */
     double *query; /* dim */
-    double *gram, *test; /* m x m */
-    double *panel, *gemm; /* m x a block of the longer side; a product's scratch */
-    hfy_theory_lanczos_ lanczos;
+    double *gram, *values; /* m x m, its m eigenvalues */
+    double *panel, *gemm;  /* m x a block of the longer side; a product's scratch */
 } hfy_theory_scratch_;
 
 HFY_PRIVATE_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
                                    hfy_theory_scratch_ *s)
 {
-    size_t m = hfy_base_min_(net->count, net->dim), square = hfy_base_times_(m, m);
-    s->m = m;
+    size_t m = s->m = hfy_base_min_(net->count, net->dim);
     hfy_structure_plan_(arena, structure, 1, &s->solver);
+    hfy_linalg_eigen_plan_(arena, m, 0, &s->eigen);
     s->theta = HFY_TAKE_(arena, double, net->count);
     s->query = HFY_TAKE_(arena, double, net->dim);
-    s->gram = HFY_TAKE_(arena, double, square);
-    s->test = HFY_TAKE_(arena, double, square);
+    s->gram = HFY_TAKE_(arena, double, hfy_base_times_(m, m));
+    s->values = HFY_TAKE_(arena, double, m);
     s->panel = HFY_TAKE_(arena, double, hfy_base_times_(m, HFY_THEORY_BLOCK_));
     s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(m, m, HFY_THEORY_BLOCK_, sizeof(double)));
-    hfy_theory_plan_lanczos_(arena, m, HFY_THEORY_LANCZOS_, &s->lanczos);
 }
 
-/* X X^T or X^T X, whichever is smaller, a block of the longer side at a time. */
-HFY_PRIVATE_ void hfy_theory_gram_(const hfy_net *net, hfy_theory_scratch_ *s)
+/* sigma_max(X)^2, from above: the largest eigenvalue of X X^T or X^T X, whichever is smaller and made by blocks of the
+   longer side, and what rounding may have taken from it. */
+HFY_PRIVATE_ hfy_status hfy_theory_spectral_(const hfy_net *net, hfy_theory_scratch_ *s, double *square)
 {
     const int rows = net->count <= net->dim;
     size_t m = s->m, longer = rows ? net->dim : net->count, from, depth, k, r;
     size_t across = rows ? net->key_stride : 1, along = rows ? 1 : net->key_stride;
+    hfy_status status;
     for (from = 0; from < longer; from += depth) {
         depth = hfy_base_min_(longer - from, HFY_THEORY_BLOCK_);
         for (k = 0; k < depth; k++)
             for (r = 0; r < m; r++) s->panel[k * m + r] = (double)net->keys[r * across + (from + k) * along];
-        hfy_linalg_dgemm_(s->simd, m, m, depth, 1, s->panel, 1, m, s->panel, m, 1, from ? 1 : 0, s->gram, m, 1,
+        hfy_linalg_dgemm_(s->eigen.simd, m, m, depth, 1, s->panel, 1, m, s->panel, m, 1, from ? 1 : 0, s->gram, m, 1,
                           s->gemm);
     }
-}
-
-HFY_PRIVATE_ void hfy_theory_apply_gram_(const void *context, const double *v, double *y)
-{
-    const hfy_theory_scratch_ *s = (const hfy_theory_scratch_ *)context;
-    hfy_linalg_dgemv_(s->simd, s->m, s->m, 1, s->gram, s->m, 1, v, 0, y);
-}
-
-/* An upper bound of the largest eigenvalue of s->gram, close to it. */
-HFY_PRIVATE_ double hfy_theory_top_eigenvalue_(hfy_theory_scratch_ *s)
-{
-    double trace = 0, guess, more;
-    size_t i, j, m = s->m;
-    for (i = 0; i < m; i++) trace += s->gram[i * m + i];
-    if (!(trace > 0)) return 0;
-    guess = hfy_theory_largest_(&s->lanczos, hfy_theory_apply_gram_, s);
-    for (more = 1e-9; more < 4; more *= 4) {
-        double lambda = guess * (1 + more);
-        if (!(lambda < trace)) break;
-        for (i = 0; i < m; i++)
-            for (j = 0; j <= i; j++) s->test[i * m + j] = (i == j ? lambda : 0) - s->gram[i * m + j];
-        if (!hfy_linalg_cholesky_(s->test, m)) return lambda;
-    }
-    return trace;
+    status = hfy_linalg_eigen_run_(&s->eigen, s->gram, s->values, NULL);
+    *square = s->values[0] * (1 + 16 * (double)(m + 8) * DBL_EPSILON);
+    return status;
 }
 
 /* The separation's higher-order scores, or none (NULL), into the solver. */
@@ -16661,8 +16596,9 @@ HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patt
     a->distance = (double)count + (double)solver->fresh_unaries - 2 * hfy_theory_shared_(solver, in);
     if (!status) status = hfy_theory_gap_(net, patterns, count, own, s, &a->separation);
     if (status) return hfy_structure_failed_(work, status, solver);
-    hfy_theory_gram_(net, s);
-    a->spectral = sqrt(hfy_theory_top_eigenvalue_(s));
+    status = hfy_theory_spectral_(net, s, &square);
+    if (status) return hfy_base_fail_(work, status, "QL did not converge on the %z x %z inner products", s->m, s->m);
+    a->spectral = sqrt(square);
     a->needed = sep->rho * a->overlap / (2 * net->beta);
     step = sqrt(a->distance) * a->spectral;
     nearest = a->longest * a->distance < step ? a->longest * a->distance : step;
@@ -16696,8 +16632,8 @@ HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patte
         structure = hfy_structure_ksubsets(net->count, (size_t)full.sep.k);
     status = hfy_structure_check_(&structure, "net->sep.structure->", w);
     if (status) return status;
-    s.simd = hfy_simd_choose_(w);
-    if (!s.simd) return HFY_ERR_UNSUPPORTED;
+    s.eigen.simd = hfy_simd_choose_(w);
+    if (!s.eigen.simd) return HFY_ERR_UNSUPPORTED;
     while (hfy_base_layout_(&arena, w, &status)) {
         hfy_theory_plan_(&arena, &full, &structure, &s);
         in = HFY_TAKE_(&arena, unsigned char, full.count);
@@ -16791,7 +16727,8 @@ HFY_API hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t
    can fail any more.
    Numerics: penalties are large (beta lambda a is 1e5 in the paper), so penalised scores are summed in double and go to
    the separation as distances from the best of them, which is where hfy_real is fine. Bounds that fall short of a
-   sum of 1 by the rounding of what was taken from them are scaled back to it.
+   sum of 1 by the rounding of what was taken from them are scaled back to it (docs/math.md, 15, Recall).
+   Early returns stand before any scratch is taken: until then there is nothing to close.
    ------------------------------------------------------------------------------------------------------------------ */
 
 typedef struct hfy_recall_call_ {
@@ -16807,49 +16744,58 @@ HFY_PRIVATE_ int hfy_recall_sees_(const hfy_net *net, size_t i)
 }
 
 /* A member of how: 0 becomes its default; else it should be above 0 (or at least `least`), at most `most`, finite. */
-HFY_PRIVATE_ hfy_status hfy_recall_member_(const char *name, double *value, double least, double most, double standard,
-                                           hfy_work *work)
+typedef struct hfy_recall_member_ {
+    const char *name;
+    double *value, least, most, standard;
+} hfy_recall_member_;
+
+/* Fills in how's defaults. */
+HFY_PRIVATE_ hfy_status hfy_recall_defaults_(hfy_recall *how, hfy_work *work)
 {
-    if (!(*value > 0) && !(*value < 0) && !hfy_base_is_nan_(*value)) {
-        *value = standard;
-        return HFY_OK;
+    const hfy_recall_member_ members[] = {
+        {"penalty", &how->penalty, 0, HUGE_VAL, 1e9},       {"decay", &how->decay, 0, 1, 1e-3},
+        {"transition", &how->transition, 0, HUGE_VAL, 1e8}, {"boost", &how->boost, 1, HUGE_VAL, 1.1},
+        {"rho", &how->rho, 0, HUGE_VAL, 1},                 {"inner_beta", &how->inner_beta, 0, HUGE_VAL, 1}};
+    size_t i;
+    for (i = 0; i < sizeof members / sizeof members[0]; i++) {
+        const hfy_recall_member_ *m = members + i;
+        double x = *m->value;
+        if (!(x > 0) && !(x < 0) && !hfy_base_is_nan_(x))
+            *m->value = m->standard;
+        else if (!(x > 0 && x >= m->least && x <= m->most && hfy_base_is_finite_(x)))
+            return hfy_base_fail_(work, HFY_ERR_ARG, "how->%s is %g; it should be %s%s and finite, or 0 for the default",
+                                  m->name, x, m->least > 0 ? "at least 1" : "above 0", m->most < 2 ? ", at most 1" : "");
     }
-    if (*value > 0 && *value >= least && *value <= most && hfy_base_is_finite_(*value)) return HFY_OK;
-    return hfy_base_fail_(work, HFY_ERR_ARG, "how->%s is %g; it should be %s%s and finite, or 0 for the default", name,
-                          *value, least > 0 ? "at least 1" : "above 0", most < 2 ? ", at most 1" : "");
+    if (!how->inner_steps) how->inner_steps = 20;
+    return HFY_OK;
 }
 
 /* Everything that can be wrong with net and how; fills in the defaults. */
 HFY_PRIVATE_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *how, hfy_recall_call_ *call,
                                             hfy_work *work)
 {
-    hfy_sep bounded;
+    const char *member = NULL;
     hfy_net used;
-    hfy_status status;
+    hfy_status status = hfy_base_null_(work, !net ? "net" : !how ? "how" : NULL);
     size_t i, seen = 0;
-    memset(&bounded, 0, sizeof bounded);
-    bounded.kind = HFY_SEP_SPARSEMAX;
-    if (!net || !how) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", !net ? "net" : "how");
+    if (status) return status;
     if ((unsigned)how->kind > HFY_RECALL_SEQUENTIAL)
         return hfy_base_fail_(work, HFY_ERR_ARG, "how->kind is %z; it should be one of hfy_recall_kind",
                               (size_t)how->kind);
     call->how = *how;
-    if (!how->inner_steps) call->how.inner_steps = 20;
-    status = hfy_recall_member_("penalty", &call->how.penalty, 0, HUGE_VAL, 1e9, work);
-    if (!status) status = hfy_recall_member_("decay", &call->how.decay, 0, 1, 1e-3, work);
-    if (!status) status = hfy_recall_member_("transition", &call->how.transition, 0, HUGE_VAL, 1e8, work);
-    if (!status) status = hfy_recall_member_("boost", &call->how.boost, 1, HUGE_VAL, 1.1, work);
-    if (!status) status = hfy_recall_member_("rho", &call->how.rho, 0, HUGE_VAL, 1, work);
-    if (!status) status = hfy_recall_member_("inner_beta", &call->how.inner_beta, 0, HUGE_VAL, 1, work);
+    status = hfy_recall_defaults_(&call->how, work);
     if (status) return status;
     used = *net;
-    if (how->kind == HFY_RECALL_BOUNDED) used.sep = bounded;
     used.max_steps = call->how.inner_steps;
-    if (net->readout || net->self_coupling || (net->step > 0 && net->step < 1))
-        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; recall is done without",
-                              net->readout         ? "readout"
-                              : net->self_coupling ? "self_coupling"
-                                                   : "step");
+    if (how->kind == HFY_RECALL_BOUNDED) {
+        memset(&used.sep, 0, sizeof used.sep);
+        used.sep.kind = HFY_SEP_SPARSEMAX;
+    }
+    if (net->step > 0 && net->step < 1) member = "step";
+    if (net->self_coupling) member = "self_coupling";
+    if (net->readout) member = "readout";
+    if (member)
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; recall is done without", member);
     if (!hfy_sep_has_sum_(&used.sep) || used.sep.plus)
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
                               "net->sep should share out weights of a fixed sum: no IDENTITY, POWER, EXP or plus");
@@ -16859,20 +16805,28 @@ HFY_PRIVATE_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall
     if (how->kind != HFY_RECALL_SEQUENTIAL) return HFY_OK;
     call->net.beta = call->how.inner_beta;
     for (i = 0; i < net->count && seen < 2; i++) seen += (size_t)hfy_recall_sees_(net, i);
-    if (seen < 2)
-        return hfy_base_fail_(work, HFY_ERR_ARG,
-                              "net: %z patterns that are not masked; sequential recall takes 2 at a time", seen);
-    return HFY_OK;
+    if (seen == 2) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_ARG,
+                          "net: %z patterns that are not masked; sequential recall takes 2 at a time", seen);
 }
 
 HFY_PRIVATE_ hfy_status hfy_recall_state_(const hfy_recall_state *state, hfy_work *work)
 {
-    if (!state) return hfy_base_fail_(work, HFY_ERR_ARG, "state is NULL");
-    if (state->left && state->query && state->weights) return HFY_OK;
-    return hfy_base_fail_(work, HFY_ERR_ARG, "state->%s is NULL",
-                          !state->left    ? "left"
-                          : !state->query ? "query"
-                                          : "weights");
+    if (!state) return hfy_base_null_(work, "state");
+    return hfy_base_null_(work, !state->left      ? "state->left"
+                                : !state->query   ? "state->query"
+                                : !state->weights ? "state->weights"
+                                                  : NULL);
+}
+
+/* T inner steps from z to `out`; p: the weights of the last. */
+HFY_PRIVATE_ hfy_status hfy_recall_walk_(const hfy_net *net, const hfy_real *z, hfy_real *out, hfy_real *p,
+                                         hfy_work *work)
+{
+    hfy_report report;
+    memset(&report, 0, sizeof report);
+    report.weights = p;
+    return hfy_retrieve(net, z, 1, out, &report, work);
 }
 
 HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
@@ -16883,21 +16837,19 @@ HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, c
     size_t i;
     hfy_status status = hfy_recall_resolve_(net, how, &call, w);
     if (!status) status = hfy_recall_state_(state, w);
-    if (!status && !cue) status = hfy_base_fail_(w, HFY_ERR_ARG, "cue is NULL");
-    for (i = 0; !status && i < net->dim; i++)
+    if (!status) status = hfy_base_null_(w, !cue ? "cue" : NULL);
+    if (status) return status;
+    for (i = 0; i < net->dim; i++)
         if (!hfy_base_is_finite_((double)cue[i]))
-            status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "cue: NaN or infinity in element %z", i);
-    if (!status && call.how.kind == HFY_RECALL_SEQUENTIAL && !how->bare_cue) {
-        hfy_report report;
-        memset(&report, 0, sizeof report);
-        report.weights = state->weights;
-        status = hfy_retrieve(&call.net, cue, 1, state->query, &report, w);
-        for (i = 0; !status && i < net->count; i++) { /* as if it had come as the second of its pair */
+            return hfy_base_fail_(w, HFY_ERR_NONFINITE, "cue: NaN or infinity in element %z", i);
+    if (call.how.kind == HFY_RECALL_SEQUENTIAL && !how->bare_cue) { /* as if it had come as the second of its pair */
+        status = hfy_recall_walk_(&call.net, cue, state->query, state->weights, w);
+        for (i = 0; !status && i < net->count; i++) {
             double p = (double)state->weights[i], pair = p;
             if (i + 1 < net->count) pair += (double)state->weights[i + 1];
             state->left[i] = call.how.decay * (pair - call.how.boost * p);
         }
-    } else if (!status) {
+    } else {
         for (i = 0; i < net->count; i++) {
             state->left[i] = call.how.kind == HFY_RECALL_BOUNDED;
             state->weights[i] = 0;
@@ -16911,23 +16863,24 @@ HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, c
     return hfy_base_close_(w, &local, status);
 }
 
-/* The first of the heaviest. */
-HFY_PRIVATE_ size_t hfy_recall_best_(const hfy_real *p, size_t n)
+/* An item is there: the first of the heaviest. */
+HFY_PRIVATE_ void hfy_recall_made_(hfy_recall_state *state, size_t n, size_t *item)
 {
-    size_t best = 0, i;
-    for (i = 1; i < n; i++)
-        if (p[i] > p[best]) best = i;
-    return best;
+    size_t i;
+    for (i = *item = 0; i < n; i++)
+        if (state->weights[i] > state->weights[*item]) *item = i;
+    state->recalled++;
 }
 
-/* A work without any room: a call with it says in `peak` how much it needs and does nothing else. */
-HFY_PRIVATE_ hfy_work hfy_recall_no_room_(const hfy_work *work, void *somewhere)
+/* A work in this room. Without any, a call with it says in `peak` how much it needs and does nothing else. */
+HFY_PRIVATE_ hfy_work hfy_recall_inner_(const hfy_work *work, void *room, size_t bytes)
 {
-    hfy_work none;
-    memset(&none, 0, sizeof none);
-    none.buffer = somewhere;
-    none.isa = work->isa;
-    return none;
+    hfy_work inner;
+    memset(&inner, 0, sizeof inner);
+    inner.buffer = room;
+    inner.capacity = bytes;
+    inner.isa = work->isa;
+    return inner;
 }
 
 /* Bytes that the inner calls of an item need, whatever the state. */
@@ -16936,14 +16889,11 @@ HFY_PRIVATE_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *b
     hfy_base_arena_ alone = {NULL, 0, 0};
     hfy_real nothing = 0; /* never read: there is no room */
     hfy_net net = call->net;
-    hfy_report report;
-    hfy_work none = hfy_recall_no_room_(work, &alone);
+    hfy_work none = hfy_recall_inner_(work, &alone, 0);
     hfy_status said;
-    memset(&report, 0, sizeof report);
-    report.weights = &nothing;
     if (call->how.kind == HFY_RECALL_BOUNDED)
         net.sep.kind = HFY_SEP_KSUBSETS; /* a box too, whose bounds need no array */
-    said = hfy_retrieve(&net, &nothing, 1, &nothing, &report, &none);
+    said = hfy_recall_walk_(&net, &nothing, &nothing, &nothing, &none);
     if (said != HFY_ERR_NOMEM) return hfy_base_fail_(work, said, "%s", none.message);
     *bytes = none.peak;
     if (call->how.kind == HFY_RECALL_BOUNDED) /* the bounds' own two arrays */
@@ -16961,21 +16911,21 @@ HFY_PRIVATE_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *b
 HFY_PRIVATE_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
                                             hfy_work *work)
 {
-    hfy_report report;
     hfy_status status;
     double mass = 0;
     size_t i, seen = 0, n = call->net.count;
-    for (i = 0; i < n; i++)
-        if (hfy_recall_sees_(&call->net, i)) mass += state->left[i], seen++;
+    for (i = 0; i < n; i++) {
+        if (!hfy_recall_sees_(&call->net, i)) continue;
+        mass += state->left[i];
+        seen++;
+    }
     if (seen && !(mass >= 0.5)) { /* whole items have been taken: 1 is left, or nothing, but for rounding */
         state->exhausted = 1;
         *item = SIZE_MAX;
         return HFY_OK;
     }
     call->net.sep.upper = state->left;
-    memset(&report, 0, sizeof report);
-    report.weights = state->weights;
-    status = hfy_retrieve(&call->net, state->query, 1, state->query, &report, work);
+    status = hfy_recall_walk_(&call->net, state->query, state->query, state->weights, work);
     if (status) return status;
     for (i = 0, mass = 0; i < n; i++) {
         double left = state->left[i] - (double)state->weights[i];
@@ -16983,8 +16933,7 @@ HFY_PRIVATE_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_s
         if (hfy_recall_sees_(&call->net, i)) mass += state->left[i];
     }
     for (i = 0; mass >= 0.5 && mass < 1 && i < n; i++) state->left[i] /= mass;
-    *item = hfy_recall_best_(state->weights, n);
-    state->recalled++;
+    hfy_recall_made_(state, n, item);
     return HFY_OK;
 }
 
@@ -17085,35 +17034,27 @@ HFY_PRIVATE_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_recall_scratch_ s;
-    hfy_report report;
     hfy_work inner;
     const hfy_net *net = &call->net;
     const hfy_simd_ *simd = hfy_simd_choose_(work);
-    size_t i, n = net->count, room = 0;
-    double tau = call->how.decay;
-    int sequence = call->how.kind == HFY_RECALL_SEQUENTIAL;
-    hfy_status status = simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
-    memset(&report, 0, sizeof report);
-    if (!status) status = hfy_recall_need_(call, &room, work);
-    while (hfy_base_layout_(&arena, work, &status)) {
-        hfy_recall_plan_(&arena, call, simd, room, &s);
-    }
+    size_t i, room = 0;
+    double tau = call->how.decay, boost = call->how.kind == HFY_RECALL_SEQUENTIAL ? call->how.boost : 0;
+    hfy_status status = simd ? hfy_recall_need_(call, &room, work) : HFY_ERR_UNSUPPORTED;
+    while (hfy_base_layout_(&arena, work, &status)) hfy_recall_plan_(&arena, call, simd, room, &s);
     if (status) return status;
-    inner = hfy_recall_no_room_(work, s.room);
-    inner.capacity = room;
+    inner = hfy_recall_inner_(work, s.room, room);
     status = hfy_recall_step_(call, state, simd, &s, &inner, work);
     if (status) return status;
-    report.weights = s.p;
-    status = hfy_retrieve(net, s.z, 1, s.z, &report, &inner);
+    status = hfy_recall_walk_(net, s.z, s.z, s.p, &inner);
     if (status) return hfy_base_fail_(work, status, "%s", inner.message);
-    for (i = 0; i < n; i++) {
-        double taken = sequence ? s.weight[i] - call->how.boost * (double)s.p[i] : s.weight[i];
+    for (i = 0; i < net->count; i++) {
+        double taken = s.weight[i];
+        if (boost > 0) taken -= boost * (double)s.p[i];
         state->left[i] = tau * taken + (1 - tau) * state->left[i];
     }
-    memcpy(state->weights, s.p, n * sizeof *s.p);
+    memcpy(state->weights, s.p, net->count * sizeof *s.p);
     memcpy(state->query, s.z, net->dim * sizeof *s.z);
-    *item = hfy_recall_best_(state->weights, n);
-    state->recalled++;
+    hfy_recall_made_(state, net->count, item);
     return HFY_OK;
 }
 
@@ -17124,10 +17065,10 @@ HFY_API hfy_status hfy_recall_next(const hfy_net *net, const hfy_recall *how, hf
     hfy_recall_call_ call;
     hfy_status status = hfy_recall_resolve_(net, how, &call, w);
     if (!status) status = hfy_recall_state_(state, w);
-    if (!status && !item) status = hfy_base_fail_(w, HFY_ERR_ARG, "item is NULL");
-    if (!status)
-        status = call.how.kind == HFY_RECALL_BOUNDED ? hfy_recall_bounded_(&call, state, item, w)
-                                                     : hfy_recall_penalised_(&call, state, item, w);
+    if (!status) status = hfy_base_null_(w, !item ? "item" : NULL);
+    if (status) return status;
+    status = call.how.kind == HFY_RECALL_BOUNDED ? hfy_recall_bounded_(&call, state, item, w)
+                                                 : hfy_recall_penalised_(&call, state, item, w);
     return hfy_base_close_(w, &local, status);
 }
 
@@ -17145,27 +17086,26 @@ HFY_API hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, con
     hfy_status status = simd ? hfy_recall_resolve_(net, how, &call, w) : HFY_ERR_UNSUPPORTED;
     memset(&state, 0, sizeof state);
     if (!status) status = hfy_recall_need_(&call, &bytes, w);
-    if (!status && call.how.kind != HFY_RECALL_BOUNDED) { /* what an item needs: its arrays, and that behind them */
+    if (!status) status = hfy_base_null_(w, !cue ? "cue" : !items ? "items" : NULL);
+    if (status) return status;
+    if (call.how.kind != HFY_RECALL_BOUNDED) { /* what an item needs: its arrays, and that behind them */
         hfy_recall_plan_(&arena, &call, simd, bytes, &scratch);
         bytes = hfy_base_plus_(arena.used, 63);
         arena.used = 0;
     }
-    if (!status && (!cue || !items)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !cue ? "cue" : "items");
     while (hfy_base_layout_(&arena, w, &status)) {
         state.left = HFY_TAKE_(&arena, double, net->count);
         state.query = HFY_TAKE_(&arena, hfy_real, net->dim);
         state.weights = HFY_TAKE_(&arena, hfy_real, net->count);
         room = hfy_base_take_(&arena, bytes, 1);
     }
-    if (!status) {
-        inner = hfy_recall_no_room_(w, room);
-        inner.capacity = bytes;
-        status = hfy_recall_begin(net, how, cue, &state, &inner);
-        for (i = 0; !status && i < (count ? count : net->count); i++)
-            status = hfy_recall_next(net, how, &state, items + i, &inner);
-        if (made) *made = state.recalled;
-        if (status) hfy_base_fail_(w, status, "%s", inner.message);
-    }
+    if (status) return status;
+    inner = hfy_recall_inner_(w, room, bytes);
+    status = hfy_recall_begin(net, how, cue, &state, &inner);
+    for (i = 0; !status && i < (count ? count : net->count); i++)
+        status = hfy_recall_next(net, how, &state, items + i, &inner);
+    if (made) *made = state.recalled;
+    if (status) hfy_base_fail_(w, status, "%s", inner.message);
     return hfy_base_close_(w, &local, status);
 }
 
@@ -17178,23 +17118,22 @@ HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n
     unsigned char *seen = NULL;
     size_t i, distinct = 0;
     hfy_status status = HFY_OK;
-    if ((count && !items) || !ratio) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !ratio ? "ratio" : "items");
-    if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
-    for (i = 0; !status && i < count; i++)
+    if (!ratio || (count && !items)) return hfy_base_null_(w, !ratio ? "ratio" : "items");
+    if (!n) return hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
+    for (i = 0; i < count; i++)
         if (items[i] >= n && items[i] != SIZE_MAX)
-            status = hfy_base_fail_(w, HFY_ERR_ARG, "items: entry %z is %z; it should be below n, %z, or SIZE_MAX", i,
-                                    items[i], n);
+            return hfy_base_fail_(w, HFY_ERR_ARG, "items: entry %z is %z; it should be below n, %z, or SIZE_MAX", i,
+                                  items[i], n);
     while (hfy_base_layout_(&arena, w, &status)) seen = HFY_TAKE_(&arena, unsigned char, n);
-    if (!status) {
-        memset(seen, 0, n);
-        for (i = 0; i < count; i++) {
-            if (items[i] == SIZE_MAX || seen[items[i]]) continue;
-            seen[items[i]] = 1;
-            distinct++;
-        }
-        *ratio = (double)distinct / (double)n;
+    if (status) return status;
+    memset(seen, 0, n);
+    for (i = 0; i < count; i++) {
+        if (items[i] == SIZE_MAX || seen[items[i]]) continue;
+        seen[items[i]] = 1;
+        distinct++;
     }
-    return hfy_base_close_(w, &local, status);
+    *ratio = (double)distinct / (double)n;
+    return hfy_base_close_(w, &local, HFY_OK);
 }
 
 HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, const size_t *reference,
@@ -17204,28 +17143,24 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
     hfy_base_arena_ arena = {NULL, 0, 0};
     size_t *row = NULL, i, j;
     hfy_status status = HFY_OK;
-    if (!items || (n_reference && !reference))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !items ? "items" : "reference");
-    if (!status && !count) status = hfy_base_fail_(w, HFY_ERR_ARG, "count is 0; it should be at least 1");
-    while (hfy_base_layout_(&arena, w, &status))
-        row = HFY_TAKE_(&arena, size_t, hfy_base_plus_(n_reference, 1));
-    if (!status) {
-        for (j = 0; j <= n_reference; j++) row[j] = j;
-        for (i = 0; i < count; i++) { /* row: distances of the first i items from every beginning of the reference */
-            size_t corner = row[0];
-            row[0] = i + 1;
-            for (j = 0; j < n_reference; j++) {
-                size_t best = corner + (items[i] != reference[j]);
-                if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
-                if (row[j] + 1 < best) best = row[j] + 1;
-                corner = row[j + 1];
-                row[j + 1] = best;
-            }
+    if (!items || (n_reference && !reference)) return hfy_base_null_(w, !items ? "items" : "reference");
+    if (!count) return hfy_base_fail_(w, HFY_ERR_ARG, "count is 0; it should be at least 1");
+    while (hfy_base_layout_(&arena, w, &status)) row = HFY_TAKE_(&arena, size_t, hfy_base_plus_(n_reference, 1));
+    if (status) return status;
+    for (j = 0; j <= n_reference; j++) row[j] = j;
+    for (i = 0; i < count; i++) { /* row: distances of the first i items from every beginning of the reference */
+        size_t corner = row[0];
+        row[0] = i + 1;
+        for (j = 0; j < n_reference; j++) {
+            size_t best = corner + (items[i] != reference[j]);
+            best = hfy_base_min_(best, hfy_base_min_(row[j], row[j + 1]) + 1);
+            corner = row[j + 1];
+            row[j + 1] = best;
         }
-        if (distance) *distance = row[n_reference];
-        if (coefficient) *coefficient = 1 - (double)row[n_reference] / (double)count;
     }
-    return hfy_base_close_(w, &local, status);
+    if (distance) *distance = row[n_reference];
+    if (coefficient) *coefficient = 1 - (double)row[n_reference] / (double)count;
+    return hfy_base_close_(w, &local, HFY_OK);
 }
 
 /* --- causal masks and forgetting --- */
@@ -17233,22 +17168,21 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = HFY_OK;
     size_t i, j;
     if (!n || !first || first > n)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "first is %z and n %z; they should be at least 1, first at most n",
-                                first, n);
-    if (!status && !(forget >= 0 && hfy_base_is_finite_(forget)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "forget is %g; it should be at least 0 and finite", forget);
-    if (!status && !hfy_base_fits_(rows, n, sizeof *bias))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
-    if (!status && rows && !bias) status = hfy_base_fail_(w, HFY_ERR_ARG, "bias is NULL");
-    for (j = 0; !status && j < rows; j++) {
+        return hfy_base_fail_(w, HFY_ERR_ARG, "first is %z and n %z; they should be at least 1, first at most n",
+                              first, n);
+    if (!(forget >= 0 && hfy_base_is_finite_(forget)))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "forget is %g; it should be at least 0 and finite", forget);
+    if (!hfy_base_fits_(rows, n, sizeof *bias))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
+    if (rows && !bias) return hfy_base_null_(w, "bias");
+    for (j = 0; j < rows; j++) {
         size_t seen = j < n - first ? first + j : n;
         for (i = 0; i < n; i++)
             bias[j * n + i] = i < seen ? (hfy_real)(0 - forget * (double)(seen - 1 - i)) : -(hfy_real)HUGE_VAL;
     }
-    return hfy_base_close_(w, &local, status);
+    return HFY_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
