@@ -1371,7 +1371,7 @@ typedef struct hfy_theory_association {
    whose structure may not have a vertex that holds all of y's unaries and more.
    Exact arithmetic is assumed: at the very edge rounding decides. Whether a single query q is answered with X^T y tells
    hfy_structure_margin at the scores beta X q + bias. Cost: count + 4 calls of the oracle, and min(N, dim)^2 max(N,
-   dim) for the spectral norm. Scratch: 16 min(N, dim)^2 bytes.
+   dim) for the spectral norm. Scratch: 8 min(N, dim)^2 + 4,000 min(N, dim) bytes, about.
    Errors: ARG (NULL, a pattern out of range or twice, patterns that are no vertex), NOMEM, NONFINITE, as hfy_net_check;
    UNSUPPORTED (another separation, bounds, `plus`, a similarity other than DOT, values that are not the keys, a post,
    self_coupling, a bias for each query, a vertex above y). */
@@ -14233,11 +14233,8 @@ HFY_PRIVATE_ hfy_status hfy_file_bad_(const hfy_file_cursor_ *c, const char *wor
     return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s: %s", words, c->from);
 }
 
-/* Where the dict starts. */
-HFY_PRIVATE_ size_t hfy_file_dict_(const unsigned char *bytes) { return bytes[6] == 1 ? 10 : 12; }
-
-/* The preamble, of which the cursor is at the first byte: where the header ends. */
-HFY_PRIVATE_ hfy_status hfy_file_preamble_(const hfy_file_cursor_ *c, size_t *end)
+/* The preamble, from its first byte to the dict; *end: where the header ends. */
+HFY_PRIVATE_ hfy_status hfy_file_preamble_(hfy_file_cursor_ *c, size_t *end)
 {
     const unsigned char *bytes = c->at;
     size_t size = (size_t)(c->end - c->at);
@@ -14249,7 +14246,8 @@ HFY_PRIVATE_ hfy_status hfy_file_preamble_(const hfy_file_cursor_ *c, size_t *en
         return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "format version is %z.%z; it should be 1.0, 2.0 or 3.0: %s",
                               (size_t)bytes[6], (size_t)bytes[7], c->from);
     if (bytes[6] > 1 && (bytes[10] || bytes[11])) return hfy_file_bad_(c, "header is longer than 65535 bytes");
-    *end = hfy_file_dict_(bytes) + ((size_t)bytes[8] | (size_t)bytes[9] << 8);
+    c->at += bytes[6] == 1 ? 10 : 12;
+    *end = (size_t)(c->at - bytes) + ((size_t)bytes[8] | (size_t)bytes[9] << 8);
     return HFY_OK;
 }
 
@@ -14394,7 +14392,6 @@ HFY_PRIVATE_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size,
     if (size < end)
         return hfy_base_fail_(work, HFY_ERR_FORMAT, "ends after %z bytes, inside its header of %z: %s", size, end,
                               from);
-    c.at = bytes + hfy_file_dict_(bytes);
     c.end = bytes + end;
     if (!hfy_file_take_(&c, "{")) goto malformed;
     while (!hfy_file_take_(&c, "}")) {
@@ -15287,25 +15284,25 @@ HFY_API size_t hfy_shard_needed(const void *partial, size_t bytes)
 
 /* --- merging --- */
 
-/* One query's lists a and b into `out`; both ascending, and so is what comes out. score: twice as many as both. */
+/* One query's lists, x and y, into `out`; both ascending, and so is what comes out. score: twice as many as both. */
 HFY_PRIVATE_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *into, const hfy_shard_record_ *a,
-                                                      const unsigned char *a_entry, const hfy_shard_record_ *b,
-                                                      const unsigned char *b_entry, unsigned char *out, double *score)
+                                                      const unsigned char *x, const hfy_shard_record_ *b,
+                                                      const unsigned char *y, unsigned char *out, double *score)
 {
     const size_t size = into->entry;
     hfy_shard_record_ record = hfy_shard_nothing_();
     hfy_shard_sieve_ sieve;
     size_t na = (size_t)a->count, nb = (size_t)b->count, i;
-    for (i = 0; i < na; i++) score[i] = hfy_shard_entry_at_(a_entry + i * size).score;
-    for (i = 0; i < nb; i++) score[na + i] = hfy_shard_entry_at_(b_entry + i * size).score;
+    const unsigned char *x_end = x + na * size, *y_end = y + nb * size;
+    for (i = 0; i < na; i++) score[i] = hfy_shard_entry_at_(x + i * size).score;
+    for (i = 0; i < nb; i++) score[na + i] = hfy_shard_entry_at_(y + i * size).score;
     hfy_shard_set_sieve_(into, score, na + nb, score + na + nb, &sieve);
     record.dropped = a->dropped + b->dropped;
     record.lost = a->lost > b->lost ? a->lost : b->lost;
-    while (na || nb) {
-        int mine = !nb || (na && hfy_shard_entry_at_(a_entry).number < hfy_shard_entry_at_(b_entry).number);
-        const unsigned char *next = mine ? a_entry : b_entry;
-        *(mine ? &a_entry : &b_entry) += size;
-        --*(mine ? &na : &nb);
+    while (x < x_end || y < y_end) {
+        int first = y == y_end || (x < x_end && hfy_shard_entry_at_(x).number < hfy_shard_entry_at_(y).number);
+        const unsigned char *next = first ? x : y;
+        *(first ? &x : &y) += size;
         if (!hfy_shard_passes_(&sieve, hfy_shard_entry_at_(next).score, &record)) continue;
         memcpy(out, next, size);
         out += size;
