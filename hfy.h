@@ -14793,10 +14793,11 @@ HFY_PRIVATE_ void hfy_shard_put_record_(void *partial, size_t who, const hfy_sha
     memcpy((unsigned char *)partial + sizeof(hfy_shard_head_) + who * sizeof *record, record, sizeof *record);
 }
 
-HFY_PRIVATE_ hfy_shard_record_ hfy_shard_nothing_(void)
+HFY_PRIVATE_ hfy_shard_record_ hfy_shard_nothing_(uint64_t status)
 {
     hfy_shard_record_ record;
     memset(&record, 0, sizeof record);
+    record.status = status;
     record.lost = record.top = -HUGE_VAL;
     return record;
 }
@@ -15070,15 +15071,14 @@ HFY_PRIVATE_ hfy_shard_record_ hfy_shard_keep_list_(const hfy_shard_call_ *call,
                                                     hfy_net_scratch_ *s)
 {
     const hfy_shard_block_ *b = &call->block;
-    hfy_shard_record_ record = hfy_shard_nothing_();
+    hfy_shard_record_ record = hfy_shard_nothing_(0);
     hfy_shard_sieve_ sieve;
     unsigned char *entry = (unsigned char *)call->partial + b->pool + s->who[j] * b->capacity * b->entry;
     double *copy = call->copy + (size_t)(s - call->scratch) * call->run.net.count;
     size_t l;
     hfy_status status = call->run.seek.index ? hfy_net_seek_(&call->run, live, j, s)
                                              : hfy_net_candidates_(&call->run, j, s);
-    if (status != HFY_ERR_ARG) record.status = (uint64_t)status; /* ARG: all of the slice is masked */
-    if (status) return record;
+    if (status) return hfy_shard_nothing_(status == HFY_ERR_ARG ? 0 : (uint64_t)status); /* ARG: all is masked here */
     hfy_shard_set_sieve_(b, s->sep.weight, s->sep.count, copy, &sieve);
     for (l = 0; l < s->sep.count; l++) {
         hfy_shard_entry_ next;
@@ -15100,9 +15100,8 @@ HFY_PRIVATE_ hfy_shard_record_ hfy_shard_keep_sum_(const hfy_shard_call_ *call, 
                                                    const hfy_real *z)
 {
     const hfy_shard_block_ *b = &call->block;
-    hfy_shard_record_ record = hfy_shard_nothing_();
-    if (sum->status != HFY_ERR_ARG) record.status = (uint64_t)sum->status; /* the same */
-    if (sum->status) return record;
+    hfy_shard_record_ record = hfy_shard_nothing_(0);
+    if (sum->status) return hfy_shard_nothing_(sum->status == HFY_ERR_ARG ? 0 : (uint64_t)sum->status);
     record.top = sum->top;
     record.sum = sum->sum;
     record.best = call->first + sum->best;
@@ -15116,7 +15115,8 @@ HFY_PRIVATE_ void hfy_shard_share_(void *context, size_t i)
     const hfy_shard_call_ *call = (const hfy_shard_call_ *)context;
     const hfy_net_run_ *run = &call->run;
     hfy_net_scratch_ *s = call->scratch + i;
-    size_t who = call->n_queries * i / call->walks, last = call->n_queries * (i + 1) / call->walks, j;
+    size_t n = call->n_queries, walks = call->walks, j, who = n / walks * i + n % walks * i / walks;
+    size_t last = n / walks * (i + 1) + n % walks * (i + 1) / walks;
     size_t width = (size_t)call->block.head.recipe.width;
     hfy_real *z = run->net.readout ? s->out : s->z;
     hfy_shard_record_ record;
@@ -15128,8 +15128,7 @@ HFY_PRIVATE_ void hfy_shard_share_(void *context, size_t i)
                 live++;
                 continue;
             }
-            record = hfy_shard_nothing_();
-            record.status = (uint64_t)s->status[live];
+            record = hfy_shard_nothing_((uint64_t)s->status[live]);
             hfy_shard_put_record_(call->partial, who, &record);
         }
         if (!live) continue;
@@ -15219,7 +15218,7 @@ HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_
     hfy_shard_call_ call;
     hfy_net_run_ *run = &call.run;
     hfy_shard_block_ *b = &call.block;
-    hfy_shard_record_ record = hfy_shard_nothing_();
+    hfy_shard_record_ record = hfy_shard_nothing_(0);
     size_t *visible = NULL, i;
     hfy_status status = hfy_shard_begin_(&call, net, queries, n_queries, capacity, 0, w);
     if (!status) status = hfy_base_null_(w, !partial ? "partial" : NULL);
@@ -15290,7 +15289,7 @@ HFY_PRIVATE_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *in
                                                       const unsigned char *y, unsigned char *out, double *score)
 {
     const size_t size = into->entry;
-    hfy_shard_record_ record = hfy_shard_nothing_();
+    hfy_shard_record_ record = hfy_shard_nothing_(0);
     hfy_shard_sieve_ sieve;
     size_t na = (size_t)a->count, nb = (size_t)b->count, i;
     const unsigned char *x_end = x + na * size, *y_end = y + nb * size;
@@ -15378,7 +15377,7 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
     const unsigned char *y, *twice;
     double *score = NULL;
     hfy_real *rows = NULL;
-    size_t who, used, most = 0;
+    size_t who, used, most = 1;
     hfy_status status = hfy_shard_read_(into, into_bytes, 1, "into", &a, w);
     if (!status) status = hfy_shard_read_(from, from_bytes, 1, "from", &b, w);
     if (!status) status = hfy_shard_agree_(&a, &b, "from", w);
@@ -15393,7 +15392,7 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
     used = (size_t)a.head.bytes - a.pool;
     while (hfy_base_layout_(&arena, w, &status)) {
         copy = HFY_TAKE_(&arena, unsigned char, a.lists ? used : 0);
-        score = HFY_TAKE_(&arena, double, hfy_base_times_(most, 2));
+        score = HFY_TAKE_(&arena, double, a.lists ? hfy_base_times_(most, 2) : 0);
         rows = HFY_TAKE_(&arena, hfy_real, a.lists ? 0 : 2 * (size_t)a.head.recipe.width);
     }
     if (status) return status;
@@ -15406,8 +15405,7 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
     for (who = 0; who < a.n_queries; who++) {
         hfy_shard_record_ one = hfy_shard_record_at_(into, who), two = hfy_shard_record_at_(from, who), both;
         if (one.status || two.status) {
-            both = hfy_shard_nothing_();
-            both.status = !two.status || (one.status && one.status < two.status) ? one.status : two.status;
+            both = hfy_shard_nothing_(!two.status || (one.status && one.status < two.status) ? one.status : two.status);
         } else if (a.lists) {
             both = hfy_shard_merge_lists_(&a, &one, x, &two, y, out, score);
         } else {
@@ -16256,7 +16254,7 @@ HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, cons
     return hfy_base_close_(w, &local, status);
 }
 
-/* --- Lanczos's iteration --- */
+/* --- the Jacobian --- */
 
 /* The largest eigenvalue of the symmetric tridiagonal matrix (a, b) of order n, by bisection on Sturm's count. */
 HFY_PRIVATE_ double hfy_theory_tridiagonal_(const double *a, const double *b, size_t n)
@@ -16287,64 +16285,48 @@ HFY_PRIVATE_ double hfy_theory_tridiagonal_(const double *a, const double *b, si
     return high;
 }
 
-/* y = A v for a symmetric positive semidefinite A. */
-typedef void hfy_theory_apply_(const void *context, const double *v, double *y);
-
-typedef struct hfy_theory_lanczos_ {
-    size_t n, most; /* order of A; steps at most */
-    double *basis;  /* most x n */
-    double *a, *b;  /* most each: the tridiagonal matrix */
-    double *y;      /* n */
-} hfy_theory_lanczos_;
-
-HFY_PRIVATE_ void hfy_theory_plan_lanczos_(hfy_base_arena_ *arena, size_t n, size_t most, hfy_theory_lanczos_ *s)
+/* The largest eigenvalue of a symmetric operator, y = A v, by Lanczos's iteration with every vector kept orthogonal to
+   all before. basis: room for `most` rows of dim; a, b: most each; y: dim. */
+HFY_PRIVATE_ double hfy_theory_largest_(void (*apply)(const void *context, const double *v, double *y),
+                                        const void *context, size_t dim, size_t most, double *basis, double *a,
+                                        double *b, double *y)
 {
-    s->n = n;
-    s->most = hfy_base_min_(n, most);
-    s->basis = HFY_TAKE_(arena, double, hfy_base_times_(s->most, n));
-    s->a = HFY_TAKE_(arena, double, s->most);
-    s->b = HFY_TAKE_(arena, double, s->most);
-    s->y = HFY_TAKE_(arena, double, n);
-}
-
-/* The largest eigenvalue of A, every vector kept orthogonal to all before. */
-HFY_PRIVATE_ double hfy_theory_largest_(hfy_theory_lanczos_ *s, hfy_theory_apply_ *apply, const void *context)
-{
-    const size_t n = s->n;
-    double value = 0, previous = -1, norm, *v = s->basis, *y = s->y;
-    hfy_rng rng = hfy_rng_seed(1);
     size_t j, k, d;
+    hfy_rng rng = hfy_rng_seed(1);
+    double value = 0, previous = -1, norm;
     int twice, still = 0;
-    for (d = 0; d < n; d++) v[d] = hfy_rng_normal(&rng);
-    norm = sqrt(hfy_linalg_dot_(v, v, n));
-    for (d = 0; d < n; d++) v[d] /= norm;
-    for (j = 0;; j++, v += n) {
+    for (d = 0; d < dim; d++) basis[d] = hfy_rng_normal(&rng);
+    norm = sqrt(hfy_linalg_dot_(basis, basis, dim));
+    for (d = 0; d < dim; d++) basis[d] /= norm;
+    for (j = 0; j < most; j++) {
+        double *v = basis + j * dim;
         apply(context, v, y);
-        s->a[j] = hfy_linalg_dot_(v, y, n);
+        a[j] = hfy_linalg_dot_(v, y, dim);
         for (twice = 0; twice < 2; twice++)
-            for (k = 0; k <= j; k++)
-                hfy_linalg_axpy_(-hfy_linalg_dot_(s->basis + k * n, y, n), s->basis + k * n, y, n);
-        s->b[j] = sqrt(hfy_linalg_dot_(y, y, n));
-        value = hfy_theory_tridiagonal_(s->a, s->b, j + 1);
+            for (k = 0; k <= j; k++) {
+                double along = hfy_linalg_dot_(basis + k * dim, y, dim);
+                for (d = 0; d < dim; d++) y[d] -= along * basis[k * dim + d];
+            }
+        b[j] = sqrt(hfy_linalg_dot_(y, y, dim));
+        value = hfy_theory_tridiagonal_(a, b, j + 1);
         still = value - previous <= 4 * DBL_EPSILON * value ? still + 1 : 0;
-        if (still == 3 || j + 1 == s->most || !(s->b[j] > 16 * DBL_EPSILON * value)) return value;
+        if (still == 3 || j + 1 == most || !(b[j] > 16 * DBL_EPSILON * fabs(value))) break;
         previous = value;
-        for (d = 0; d < n; d++) v[n + d] = y[d] / s->b[j];
+        for (d = 0; d < dim; d++) v[dim + d] = y[d] / b[j];
     }
+    return value;
 }
-
-/* --- the Jacobian --- */
 
 /* sum over i of weight_i (x_i - centre)(x_i - centre)^T, never formed. */
-typedef struct hfy_theory_spread_ {
+typedef struct hfy_theory_operator_ {
     const hfy_net *full;
     const double *weight; /* N, or NULL = 1 */
     const double *centre; /* D, or NULL = 0 */
-} hfy_theory_spread_;
+} hfy_theory_operator_;
 
-HFY_PRIVATE_ void hfy_theory_apply_spread_(const void *context, const double *v, double *y)
+HFY_PRIVATE_ void hfy_theory_apply_(const void *context, const double *v, double *y)
 {
-    const hfy_theory_spread_ *op = (const hfy_theory_spread_ *)context;
+    const hfy_theory_operator_ *op = (const hfy_theory_operator_ *)context;
     const size_t dim = op->full->dim;
     double shift = op->centre ? hfy_linalg_dot_(op->centre, v, dim) : 0, sum = 0;
     size_t i;
@@ -16360,7 +16342,7 @@ HFY_PRIVATE_ void hfy_theory_apply_spread_(const void *context, const double *v,
 }
 
 /* J = beta sum over i of p_i (x_i - centre)(x_i - centre)^T. y: D. */
-HFY_PRIVATE_ void hfy_theory_form_(const hfy_theory_spread_ *op, double *y, double *jacobian)
+HFY_PRIVATE_ void hfy_theory_form_(const hfy_theory_operator_ *op, double *y, double *jacobian)
 {
     const hfy_net *full = op->full;
     size_t i, d, dim = full->dim;
@@ -16378,21 +16360,26 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_theory_lanczos_ lanczos;
-    hfy_theory_spread_ op = {NULL, NULL, NULL};
+    hfy_theory_operator_ op = {NULL, NULL, NULL};
     hfy_net full;
-    double *p = NULL, *q = NULL, *mean = NULL, square = 0, most = 0, spread = 0, others = 0, by_largest;
-    size_t i, top = 0;
+    double *p = NULL, *q = NULL, *mean = NULL, *y = NULL, *basis = NULL, *a = NULL, *b = NULL;
+    double square = 0, most = 0, spread = 0, others = 0, by_largest;
+    size_t i, dim, steps, top = 0;
     hfy_status status = hfy_theory_softmax_(net, &full, w);
     if (!status) status = hfy_base_null_(w, !query ? "query" : NULL);
     if (status) return status;
     if (jacobian && !hfy_base_fits_(full.dim, full.dim, sizeof *jacobian))
         return hfy_base_fail_(w, HFY_ERR_ARG, "net->dim is %z; such a jacobian cannot exist", full.dim);
+    dim = full.dim;
+    steps = norms ? hfy_base_min_(dim, HFY_THEORY_LANCZOS_) : 0;
     while (hfy_base_layout_(&arena, w, &status)) {
         p = HFY_TAKE_(&arena, double, full.count);
-        q = HFY_TAKE_(&arena, double, full.dim);
-        mean = HFY_TAKE_(&arena, double, full.dim);
-        hfy_theory_plan_lanczos_(&arena, full.dim, norms ? HFY_THEORY_LANCZOS_ : 0, &lanczos);
+        q = HFY_TAKE_(&arena, double, dim);
+        mean = HFY_TAKE_(&arena, double, dim);
+        y = HFY_TAKE_(&arena, double, dim);
+        basis = HFY_TAKE_(&arena, double, hfy_base_times_(steps, dim));
+        a = HFY_TAKE_(&arena, double, steps);
+        b = HFY_TAKE_(&arena, double, steps);
     }
     if (!status && hfy_theory_query_(&full, query, q))
         status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
@@ -16409,7 +16396,8 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
         }
         for (i = 0; i < full.count; i++) others += i == top ? 0 : p[i]; /* 1 - top without cancellation */
         by_largest = 2 * full.beta * (double)full.count * square;
-        norms->by_spectrum = 2 * full.beta * hfy_theory_largest_(&lanczos, hfy_theory_apply_spread_, &op) * most;
+        norms->by_spectrum =
+            2 * full.beta * hfy_theory_largest_(hfy_theory_apply_, &op, dim, steps, basis, a, b, y) * most;
         norms->by_largest = by_largest * most;
         norms->by_spread = full.beta * spread;
         norms->by_top = others <= 0.5 ? by_largest * others * (1 - others) : HUGE_VAL;
@@ -16417,8 +16405,8 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
     hfy_theory_project_(&full, p, mean); /* and now the one that p weighs: math 15, Jacobian */
     op.weight = p;
     op.centre = mean;
-    if (norms) norms->norm = full.beta * hfy_theory_largest_(&lanczos, hfy_theory_apply_spread_, &op);
-    if (jacobian) hfy_theory_form_(&op, lanczos.y, jacobian);
+    if (norms) norms->norm = full.beta * hfy_theory_largest_(hfy_theory_apply_, &op, dim, steps, basis, a, b, y);
+    if (jacobian) hfy_theory_form_(&op, y, jacobian);
     return hfy_base_close_(w, &local, status);
 }
 
@@ -16741,30 +16729,14 @@ HFY_PRIVATE_ int hfy_recall_sees_(const hfy_net *net, size_t i)
 }
 
 /* A member of how: 0 becomes its default; else it should be above 0 (or at least `least`), at most `most`, finite. */
-typedef struct hfy_recall_member_ {
-    const char *name;
-    double *value, least, most, standard;
-} hfy_recall_member_;
-
-/* Fills in how's defaults. */
-HFY_PRIVATE_ hfy_status hfy_recall_defaults_(hfy_recall *how, hfy_work *work)
+HFY_PRIVATE_ hfy_status hfy_recall_member_(const char *name, double *value, double least, double most, double standard,
+                                           hfy_work *work)
 {
-    const hfy_recall_member_ members[] = {
-        {"penalty", &how->penalty, 0, HUGE_VAL, 1e9},       {"decay", &how->decay, 0, 1, 1e-3},
-        {"transition", &how->transition, 0, HUGE_VAL, 1e8}, {"boost", &how->boost, 1, HUGE_VAL, 1.1},
-        {"rho", &how->rho, 0, HUGE_VAL, 1},                 {"inner_beta", &how->inner_beta, 0, HUGE_VAL, 1}};
-    size_t i;
-    for (i = 0; i < sizeof members / sizeof members[0]; i++) {
-        const hfy_recall_member_ *m = members + i;
-        double x = *m->value;
-        if (!(x > 0) && !(x < 0) && !hfy_base_is_nan_(x))
-            *m->value = m->standard;
-        else if (!(x > 0 && x >= m->least && x <= m->most && hfy_base_is_finite_(x)))
-            return hfy_base_fail_(work, HFY_ERR_ARG, "how->%s is %g; it should be %s%s and finite, or 0 for the default",
-                                  m->name, x, m->least > 0 ? "at least 1" : "above 0", m->most < 2 ? ", at most 1" : "");
-    }
-    if (!how->inner_steps) how->inner_steps = 20;
-    return HFY_OK;
+    const double x = *value;
+    if (!(x > 0) && !(x < 0) && !hfy_base_is_nan_(x)) *value = standard;
+    if (*value > 0 && *value >= least && *value <= most && hfy_base_is_finite_(*value)) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_ARG, "how->%s is %g; it should be %s%s and finite, or 0 for the default", name,
+                          x, least > 0 ? "at least 1" : "above 0", most < 2 ? ", at most 1" : "");
 }
 
 /* Everything that can be wrong with net and how; fills in the defaults. */
@@ -16780,8 +16752,14 @@ HFY_PRIVATE_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall
         return hfy_base_fail_(work, HFY_ERR_ARG, "how->kind is %z; it should be one of hfy_recall_kind",
                               (size_t)how->kind);
     call->how = *how;
-    status = hfy_recall_defaults_(&call->how, work);
-    if (status) return status;
+    if (!how->inner_steps) call->how.inner_steps = 20;
+    if (hfy_recall_member_("penalty", &call->how.penalty, 0, HUGE_VAL, 1e9, work) ||
+        hfy_recall_member_("decay", &call->how.decay, 0, 1, 1e-3, work) ||
+        hfy_recall_member_("transition", &call->how.transition, 0, HUGE_VAL, 1e8, work) ||
+        hfy_recall_member_("boost", &call->how.boost, 1, HUGE_VAL, 1.1, work) ||
+        hfy_recall_member_("rho", &call->how.rho, 0, HUGE_VAL, 1, work) ||
+        hfy_recall_member_("inner_beta", &call->how.inner_beta, 0, HUGE_VAL, 1, work))
+        return HFY_ERR_ARG;
     used = *net;
     used.max_steps = call->how.inner_steps;
     if (how->kind == HFY_RECALL_BOUNDED) {
