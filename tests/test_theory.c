@@ -843,7 +843,7 @@ TEST(a_large_jacobian_by_lanczos)
 TEST(spectral_norms_from_above)
 {
     static const size_t shapes[][2] = {{1, 1}, {1, 300}, {300, 1}, {7, 140}, {140, 7}, {130, 260}, {260, 130}, {64, 64}};
-    static hfy_real keys[270 * 310];
+    static hfy_real matrix[270 * 310];
     static double v[310], u[310], z[310];
     size_t which, n, dim, stride, i, d, pattern = 0;
     int seed, step;
@@ -859,17 +859,17 @@ TEST(spectral_norms_from_above)
             for (i = 0; i < n; i++) {
                 double along = hfy_rng_normal(&rng);
                 for (d = 0; d < dim; d++)
-                    keys[i * stride + d] = (hfy_real)(along * u[d] + 0.3 * hfy_rng_normal(&rng));
+                    matrix[i * stride + d] = (hfy_real)(along * u[d] + 0.3 * hfy_rng_normal(&rng));
             }
-            net.dim = dim, net.count = n, net.keys = keys, net.key_stride = stride, net.sep.kind = HFY_SEP_SPARSEMAX;
+            net.dim = dim, net.count = n, net.keys = matrix, net.key_stride = stride, net.sep.kind = HFY_SEP_SPARSEMAX;
             CHECK(!hfy_theory_associates(&net, &pattern, 1, &a, NULL));
             for (d = 0; d < dim; d++) v[d] = u[d];
             for (step = 0; step < 40; step++) {
                 for (d = 0; d < dim; d++) z[d] = 0;
                 for (i = 0, top = 0; i < n; i++) {
                     long double dot = 0;
-                    for (d = 0; d < dim; d++) dot += (long double)keys[i * stride + d] * v[d];
-                    for (d = 0; d < dim; d++) z[d] += (double)dot * (double)keys[i * stride + d];
+                    for (d = 0; d < dim; d++) dot += (long double)matrix[i * stride + d] * v[d];
+                    for (d = 0; d < dim; d++) z[d] += (double)dot * (double)matrix[i * stride + d];
                     top += dot * dot;
                 }
                 for (d = 0, size = 0; d < dim; d++) size += (long double)v[d] * v[d];
