@@ -1414,7 +1414,7 @@ typedef struct hfy_theory_association {
    whose structure may not have a vertex that holds all of y's unaries and more.
    Exact arithmetic is assumed: at the very edge rounding decides. Whether a single query q is answered with X^T y tells
    hfy_structure_margin at the scores beta X q + bias. Cost: count + 4 calls of the oracle, and min(N, dim)^2 max(N,
-   dim) for the spectral norm. Scratch: 16 min(N, dim)^2 bytes.
+   dim) for the spectral norm. Scratch: 8 min(N, dim)^2 + 4,000 min(N, dim) bytes, about.
    Errors: ARG (NULL, a pattern out of range or twice, patterns that are no vertex), NOMEM, NONFINITE, as hfy_net_check;
    UNSUPPORTED (another separation, bounds, `plus`, a similarity other than DOT, values that are not the keys, a post,
    self_coupling, a bias for each query, a vertex above y). */
@@ -5873,29 +5873,6 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
 #endif
 #undef HFY_LINALG_USER_
 
-/* The names of before, until all rooms call the above. */
-HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_any_(const void *at, size_t row, size_t col)
-{
-    hfy_linalg_view_ view = hfy_linalg_rows_(at, row);
-    view.col = col;
-    return view;
-}
-#define HFY_LINALG_INTO_(alpha, beta, c, stride)                                                                       \
-    ((alpha) < 0 ? hfy_linalg_less_(c, stride) : (beta) > 0 ? hfy_linalg_add_(c, stride) : hfy_linalg_set_(c, stride))
-#define hfy_linalg_dgemm_(simd, m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col, scratch)      \
-    hfy_linalg_multiply_(simd, m, n, k, hfy_linalg_any_(a, a_row, a_col), hfy_linalg_any_(b, b_row, b_col),            \
-                         HFY_LINALG_INTO_(alpha, beta, c, c_row), scratch)
-#define hfy_linalg_sgemm_(simd, m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col, scratch)      \
-    hfy_linalg_multiply_float_(simd, m, n, k, hfy_linalg_any_(a, a_row, a_col), hfy_linalg_any_(b, b_row, b_col),      \
-                               HFY_LINALG_INTO_(alpha, beta, c, c_row), scratch)
-#define hfy_linalg_dgemv_(simd, m, k, alpha, a, a_row, a_col, x, beta, y)                                              \
-    hfy_linalg_apply_(simd, m, k, hfy_linalg_any_(a, a_row, a_col), x, HFY_LINALG_INTO_(alpha, beta, y, 1))
-#define hfy_linalg_plan_eigen_ hfy_linalg_general_plan_
-#define hfy_linalg_plan_vectors_ hfy_linalg_vectors_plan_
-#define hfy_linalg_eigen_ hfy_linalg_general_
-#define hfy_linalg_eigen_plan_ hfy_linalg_symmetric_plan_
-#define hfy_linalg_eigen_run_ hfy_linalg_symmetric_run_
-
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.eigen   eigenvalues and eigenvectors of a real matrix without symmetry; thin Householder QR
    May call: base, simd, linalg.gemm.
@@ -7270,6 +7247,82 @@ HFY_PRIVATE_ void hfy_linalg_product_run_(const hfy_simd_ *simd, size_t m, size_
     p.slice = slice;
     p.a = a, p.b = b, p.c = c, p.gemm = gemm;
     hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
+}
+
+/* --- for other rooms --- */
+
+/* rows of dim as doubles, one after another; 0 if one of them is not finite. */
+HFY_PRIVATE_ int hfy_linalg_widen_(const hfy_real *x, size_t stride, size_t rows, size_t dim, double *out)
+{
+    size_t i, d;
+    int finite = 1;
+    for (i = 0; i < rows; i++)
+        for (d = 0; d < dim; d++) {
+            out[i * dim + d] = (double)x[i * stride + d];
+            finite &= hfy_base_is_finite_(out[i * dim + d]);
+        }
+    return finite;
+}
+
+/* The largest eigenvalue of the symmetric tridiagonal matrix (a, b) of order n, by bisection on Sturm's count. */
+HFY_PRIVATE_ double hfy_linalg_sturm_(const double *a, const double *b, size_t n)
+{
+    double low = a[0], high = a[0], least;
+    size_t i;
+    int step;
+    for (i = 0; i < n; i++) {
+        double around = (i ? fabs(b[i - 1]) : 0) + (i + 1 < n ? fabs(b[i]) : 0);
+        if (a[i] > low) low = a[i]; /* the largest eigenvalue is at least every diagonal entry */
+        if (a[i] + around > high) high = a[i] + around;
+    }
+    least = DBL_EPSILON * (fabs(low) + fabs(high)) * 1e-3 + DBL_MIN;
+    for (step = 0; step < 200; step++) {
+        double mid = low + (high - low) / 2, pivot = 1;
+        size_t above = 0;
+        if (!(mid > low && mid < high)) break;
+        for (i = 0; i < n; i++) { /* signs of the pivots of A - mid */
+            pivot = a[i] - mid - (i ? b[i - 1] * b[i - 1] / pivot : 0);
+            if (fabs(pivot) < least) pivot = -least;
+            above += pivot > 0;
+        }
+        if (above)
+            low = mid;
+        else
+            high = mid;
+    }
+    return high;
+}
+
+/* The largest eigenvalue of a symmetric operator, y = A v, by Lanczos's iteration with every vector kept orthogonal to
+   all before. basis: room for `most` rows of dim; a, b: most each; y: dim. */
+HFY_PRIVATE_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const double *v, double *y),
+                                        const void *context, size_t dim, size_t most, double *basis, double *a,
+                                        double *b, double *y)
+{
+    size_t j, k, d;
+    hfy_rng rng = hfy_rng_seed(1);
+    double value = 0, previous = -1, norm;
+    int twice, still = 0;
+    for (d = 0; d < dim; d++) basis[d] = hfy_rng_normal(&rng);
+    norm = sqrt(hfy_linalg_dot_(basis, basis, dim));
+    for (d = 0; d < dim; d++) basis[d] /= norm;
+    for (j = 0; j < most; j++) {
+        double *v = basis + j * dim;
+        apply(context, v, y);
+        a[j] = hfy_linalg_dot_(v, y, dim);
+        for (twice = 0; twice < 2; twice++)
+            for (k = 0; k <= j; k++) {
+                double along = hfy_linalg_dot_(basis + k * dim, y, dim);
+                for (d = 0; d < dim; d++) y[d] -= along * basis[k * dim + d];
+            }
+        b[j] = sqrt(hfy_linalg_dot_(y, y, dim));
+        value = hfy_linalg_sturm_(a, b, j + 1);
+        still = value - previous <= 4 * DBL_EPSILON * value ? still + 1 : 0;
+        if (still == 3 || j + 1 == most || !(b[j] > 16 * DBL_EPSILON * fabs(value))) break;
+        previous = value;
+        for (d = 0; d < dim; d++) v[dim + d] = y[d] / b[j];
+    }
+    return value;
 }
 
 #endif /* HFY_HAS_LINALG_ */
@@ -14870,100 +14923,95 @@ HFY_PRIVATE_ int hfy_file_is_big_endian_(void)
     return !first;
 }
 
-/* The preamble: where the dict starts and ends. `from` is what messages call the source of the bytes. */
-HFY_PRIVATE_ hfy_status hfy_file_preamble_(const unsigned char *bytes, size_t size, const char *from, size_t *start,
-                                           size_t *end, hfy_work *work)
+/* A header that is read. */
+typedef struct hfy_file_cursor_ {
+    const unsigned char *at, *end;
+    const char *from; /* what messages call the source of the bytes */
+    hfy_work *work;
+} hfy_file_cursor_;
+
+HFY_PRIVATE_ hfy_status hfy_file_bad_(const hfy_file_cursor_ *c, const char *words)
 {
-    *start = *end = 0;
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s: %s", words, c->from);
+}
+
+/* The preamble, from its first byte to the dict; *end: where the header ends. */
+HFY_PRIVATE_ hfy_status hfy_file_preamble_(hfy_file_cursor_ *c, size_t *end)
+{
+    const unsigned char *bytes = c->at;
+    size_t size = (size_t)(c->end - c->at);
     if (size < 6 || memcmp(bytes, "\x93NUMPY", 6))
-        return hfy_base_fail_(work, HFY_ERR_FORMAT, "not a .npy file (its first bytes are not \\x93NUMPY): %s", from);
-    if (size < 8 || (bytes[6] > 1 && size < 12) || size < 10)
-        return hfy_base_fail_(work, HFY_ERR_FORMAT, "ends after %z bytes, inside its header: %s", size, from);
+        return hfy_file_bad_(c, "not a .npy file (its first bytes are not \\x93NUMPY)");
+    if (size < 10 || (bytes[6] > 1 && size < 12))
+        return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "ends after %z bytes, inside its header: %s", size, c->from);
     if (bytes[6] < 1 || bytes[6] > 3 || bytes[7])
-        return hfy_base_fail_(work, HFY_ERR_FORMAT, "format version is %z.%z; it should be 1.0, 2.0 or 3.0: %s",
-                              (size_t)bytes[6], (size_t)bytes[7], from);
-    *start = bytes[6] == 1 ? 10 : 12;
-    if (bytes[6] > 1 && (bytes[10] || bytes[11]))
-        return hfy_base_fail_(work, HFY_ERR_FORMAT, "header is longer than 65535 bytes: %s", from);
-    *end = *start + ((size_t)bytes[8] | (size_t)bytes[9] << 8);
+        return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "format version is %z.%z; it should be 1.0, 2.0 or 3.0: %s",
+                              (size_t)bytes[6], (size_t)bytes[7], c->from);
+    if (bytes[6] > 1 && (bytes[10] || bytes[11])) return hfy_file_bad_(c, "header is longer than 65535 bytes");
+    c->at += bytes[6] == 1 ? 10 : 12;
+    *end = (size_t)(c->at - bytes) + ((size_t)bytes[8] | (size_t)bytes[9] << 8);
     return HFY_OK;
 }
 
-typedef struct hfy_file_cursor_ {
-    const unsigned char *at, *end;
-} hfy_file_cursor_;
-
-HFY_PRIVATE_ void hfy_file_skip_(hfy_file_cursor_ *cursor)
+HFY_PRIVATE_ void hfy_file_skip_(hfy_file_cursor_ *c)
 {
-    while (cursor->at < cursor->end && (*cursor->at == ' ' || (*cursor->at >= '\t' && *cursor->at <= '\r')))
-        cursor->at++;
+    while (c->at < c->end && (*c->at == ' ' || (*c->at >= '\t' && *c->at <= '\r'))) c->at++;
 }
 
-/* Skips white space and, if it comes next, this character: was it there? */
-HFY_PRIVATE_ int hfy_file_take_(hfy_file_cursor_ *cursor, char character)
-{
-    hfy_file_skip_(cursor);
-    if (cursor->at == cursor->end || *cursor->at != (unsigned char)character) return 0;
-    cursor->at++;
-    return 1;
-}
-
-/* The same for a word. */
-HFY_PRIVATE_ int hfy_file_word_(hfy_file_cursor_ *cursor, const char *word)
+/* Skips white space and, if it comes next, this word: was it there? */
+HFY_PRIVATE_ int hfy_file_take_(hfy_file_cursor_ *c, const char *word)
 {
     size_t length = strlen(word);
-    hfy_file_skip_(cursor);
-    if ((size_t)(cursor->end - cursor->at) < length || memcmp(cursor->at, word, length)) return 0;
-    cursor->at += length;
+    hfy_file_skip_(c);
+    if ((size_t)(c->end - c->at) < length || memcmp(c->at, word, length)) return 0;
+    c->at += length;
     return 1;
 }
 
 /* A string in either kind of quotes, without escapes: its length and where it starts; NULL if there is none. */
-HFY_PRIVATE_ const char *hfy_file_string_(hfy_file_cursor_ *cursor, size_t *length)
+HFY_PRIVATE_ const char *hfy_file_string_(hfy_file_cursor_ *c, size_t *length)
 {
     const unsigned char *start;
     unsigned char quote;
-    hfy_file_skip_(cursor);
-    if (cursor->at == cursor->end || (*cursor->at != '\'' && *cursor->at != '"')) return NULL;
-    quote = *cursor->at++;
-    for (start = cursor->at; cursor->at < cursor->end; cursor->at++) {
-        if (*cursor->at == quote) {
-            *length = (size_t)(cursor->at++ - start);
+    hfy_file_skip_(c);
+    if (c->at == c->end || (*c->at != '\'' && *c->at != '"')) return NULL;
+    quote = *c->at++;
+    for (start = c->at; c->at < c->end; c->at++) {
+        if (*c->at == quote) {
+            *length = (size_t)(c->at++ - start);
             return (const char *)start;
         }
-        if (*cursor->at < 32 || *cursor->at > 126 || *cursor->at == '\\') return NULL;
+        if (*c->at < 32 || *c->at > 126 || *c->at == '\\') return NULL;
     }
     return NULL;
 }
 
 /* A whole number as Python writes it: no sign, no leading zeros; the L of long numbers in old files is passed over.
    0: none here, or too large for size_t. */
-HFY_PRIVATE_ int hfy_file_whole_(hfy_file_cursor_ *cursor, size_t *value)
+HFY_PRIVATE_ int hfy_file_whole_(hfy_file_cursor_ *c, size_t *value)
 {
     const unsigned char *start;
-    hfy_file_skip_(cursor);
+    hfy_file_skip_(c);
     *value = 0;
-    for (start = cursor->at; cursor->at < cursor->end; cursor->at++) {
-        size_t digit = (size_t)*cursor->at - '0'; /* what comes before '0' wraps around */
+    for (start = c->at; c->at < c->end; c->at++) {
+        size_t digit = (size_t)*c->at - '0'; /* what comes before '0' wraps around */
         if (digit > 9) break;
         if (*value > (SIZE_MAX - digit) / 10) return 0;
         *value = *value * 10 + digit;
     }
-    if (cursor->at == start || (*start == '0' && cursor->at - start > 1)) return 0;
-    if (cursor->at < cursor->end && *cursor->at == 'L') cursor->at++;
+    if (c->at == start || (*start == '0' && c->at - start > 1)) return 0;
+    if (c->at < c->end && *c->at == 'L') c->at++;
     return 1;
 }
 
 /* The value of 'descr': type, item_size, swapped. */
-HFY_PRIVATE_ hfy_status hfy_file_descr_(hfy_file_cursor_ *cursor, const char *from, hfy_npy *info, hfy_work *work)
+HFY_PRIVATE_ hfy_status hfy_file_descr_(hfy_file_cursor_ *c, hfy_npy *info)
 {
     static const char known[] = "f4f8u1i1i4i8";
     size_t length = 0, i;
     char shown[16];
-    const char *text = hfy_file_string_(cursor, &length);
-    if (!text)
-        return hfy_base_fail_(work, HFY_ERR_FORMAT,
-                              "descr is not a plain string, such as '<f4' (records are not read): %s", from);
+    const char *text = hfy_file_string_(c, &length);
+    if (!text) return hfy_file_bad_(c, "descr is not a plain string, such as '<f4' (records are not read)");
     for (i = 0; length == 3 && i < sizeof known - 1; i += 2)
         if (text[1] == known[i] && text[2] == known[i + 1]) {
             info->type = text[1];
@@ -14978,33 +15026,25 @@ HFY_PRIVATE_ hfy_status hfy_file_descr_(hfy_file_cursor_ *cursor, const char *fr
     length = hfy_base_min_(length, sizeof shown - 1);
     memcpy(shown, text, length);
     shown[length] = 0;
-    return hfy_base_fail_(work, HFY_ERR_FORMAT,
-                          "descr is '%s'; it should be <, > or = and one of f4 f8 u1 i1 i4 i8: %s", shown, from);
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT,
+                          "descr is '%s'; it should be <, > or = and one of f4 f8 u1 i1 i4 i8: %s", shown, c->from);
 }
 
-/* The value of 'shape', a tuple of whole numbers. */
-HFY_PRIVATE_ hfy_status hfy_file_shape_(hfy_file_cursor_ *cursor, const char *from, hfy_npy *info, hfy_work *work)
+/* The value of 'shape', a tuple of whole numbers; (3) is none. */
+HFY_PRIVATE_ hfy_status hfy_file_shape_(hfy_file_cursor_ *c, hfy_npy *info)
 {
-    size_t axis = 0, value;
-    int commas = 0, closed = 0;
-    if (hfy_file_take_(cursor, '(')) {
-        for (;;) {
-            if (hfy_file_take_(cursor, ')')) {
-                closed = axis != 1 || commas; /* (3) is no tuple */
-                break;
-            }
-            if (axis && commas != (int)axis) break;
-            if (!hfy_file_whole_(cursor, &value)) break;
+    size_t axis = 0, commas = 0, value;
+    int closed = 0;
+    if (hfy_file_take_(c, "("))
+        while (!(closed = hfy_file_take_(c, ")")) && axis == commas && hfy_file_whole_(c, &value)) {
             if (axis == HFY_FILE_RANK)
-                return hfy_base_fail_(work, HFY_ERR_FORMAT, "shape has more than %z axes: %s", (size_t)HFY_FILE_RANK,
-                                      from);
+                return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "shape has more than %z axes: %s",
+                                      (size_t)HFY_FILE_RANK, c->from);
             info->shape[axis++] = value;
-            commas += hfy_file_take_(cursor, ',');
+            commas += (size_t)hfy_file_take_(c, ",");
         }
-    }
-    if (!closed)
-        return hfy_base_fail_(work, HFY_ERR_FORMAT, "shape is not a tuple of whole numbers that size_t holds: %s",
-                              from);
+    if (!closed || (axis == 1 && !commas))
+        return hfy_file_bad_(c, "shape is not a tuple of whole numbers that size_t holds");
     info->rank = axis;
     for (; axis < HFY_FILE_RANK; axis++) info->shape[axis] = 1;
     return HFY_OK;
@@ -15014,15 +15054,24 @@ HFY_PRIVATE_ hfy_status hfy_file_shape_(hfy_file_cursor_ *cursor, const char *fr
    question, so that no partial product overflows either. */
 HFY_PRIVATE_ int hfy_file_count_(const size_t *shape, size_t rank, size_t item_size, size_t *count)
 {
-    size_t axis, product = 1, empty = 0;
+    size_t axis, product = 1;
+    int empty = 0;
     for (axis = 0; axis < rank; axis++) {
-        if (shape[axis])
-            product = hfy_base_times_(product, shape[axis]);
-        else
-            empty = 1;
+        if (shape[axis]) product = hfy_base_times_(product, shape[axis]);
+        empty |= !shape[axis];
     }
     *count = empty ? 0 : product;
     return hfy_base_fits_(product, 1, item_size);
+}
+
+/* An entry of the dict; k: which of the three keys. */
+HFY_PRIVATE_ hfy_status hfy_file_entry_(hfy_file_cursor_ *c, size_t k, hfy_npy *info)
+{
+    if (k == 0) return hfy_file_descr_(c, info);
+    if (k == 2) return hfy_file_shape_(c, info);
+    info->fortran = (char)hfy_file_take_(c, "True");
+    if (info->fortran || hfy_file_take_(c, "False")) return HFY_OK;
+    return hfy_file_bad_(c, "fortran_order is neither True nor False");
 }
 
 /* The whole header; bytes holds at least it. */
@@ -15030,54 +15079,46 @@ HFY_PRIVATE_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size,
                                         hfy_work *work)
 {
     static const char *const keys[] = {"descr", "fortran_order", "shape"};
-    hfy_file_cursor_ cursor;
+    hfy_file_cursor_ c;
     hfy_npy found;
     hfy_status status;
-    size_t start, end, length = 0, k;
+    size_t end, length = 0, k;
     int seen[3] = {0, 0, 0}, more = 1;
     memset(&found, 0, sizeof found);
-    status = hfy_file_preamble_(bytes, size, from, &start, &end, work);
+    c.at = bytes;
+    c.end = bytes + size;
+    c.from = from;
+    c.work = work;
+    status = hfy_file_preamble_(&c, &end);
     if (status) return status;
     if (size < end)
         return hfy_base_fail_(work, HFY_ERR_FORMAT, "ends after %z bytes, inside its header of %z: %s", size, end,
                               from);
-    cursor.at = bytes + start;
-    cursor.end = bytes + end;
-    if (!hfy_file_take_(&cursor, '{')) goto malformed;
-    while (!hfy_file_take_(&cursor, '}')) {
-        const char *key = more ? hfy_file_string_(&cursor, &length) : NULL;
-        if (!key || !hfy_file_take_(&cursor, ':')) goto malformed;
+    c.end = bytes + end;
+    if (!hfy_file_take_(&c, "{")) goto malformed;
+    while (!hfy_file_take_(&c, "}")) {
+        const char *key = more ? hfy_file_string_(&c, &length) : NULL;
+        if (!key || !hfy_file_take_(&c, ":")) goto malformed;
         for (k = 0; k < 3; k++)
             if (length == strlen(keys[k]) && !memcmp(key, keys[k], length)) break;
-        if (k == 3)
-            return hfy_base_fail_(work, HFY_ERR_FORMAT, "header has a key other than descr, fortran_order, shape: %s",
-                                  from);
+        if (k == 3) return hfy_file_bad_(&c, "header has a key other than descr, fortran_order, shape");
         if (seen[k]++) return hfy_base_fail_(work, HFY_ERR_FORMAT, "header has %s twice: %s", keys[k], from);
-        if (k == 0) {
-            status = hfy_file_descr_(&cursor, from, &found, work);
-        } else if (k == 1) {
-            found.fortran = (char)hfy_file_word_(&cursor, "True");
-            if (!found.fortran && !hfy_file_word_(&cursor, "False"))
-                status = hfy_base_fail_(work, HFY_ERR_FORMAT, "fortran_order is neither True nor False: %s", from);
-        } else {
-            status = hfy_file_shape_(&cursor, from, &found, work);
-        }
+        status = hfy_file_entry_(&c, k, &found);
         if (status) return status;
-        more = hfy_file_take_(&cursor, ',');
+        more = hfy_file_take_(&c, ",");
     }
-    hfy_file_skip_(&cursor);
-    if (cursor.at < cursor.end) goto malformed;
+    hfy_file_skip_(&c);
+    if (c.at < c.end) goto malformed;
     for (k = 0; k < 3; k++)
         if (!seen[k]) return hfy_base_fail_(work, HFY_ERR_FORMAT, "header has no %s: %s", keys[k], from);
     k = found.item_size > sizeof(hfy_real) ? found.item_size : sizeof(hfy_real); /* neither file nor answer overflows */
     if (!hfy_file_count_(found.shape, found.rank, k, &found.count))
-        return hfy_base_fail_(work, HFY_ERR_FORMAT, "shape: an array of that size cannot exist: %s", from);
+        return hfy_file_bad_(&c, "shape: an array of that size cannot exist");
     found.data_offset = end;
     *info = found;
     return HFY_OK;
 malformed:
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "header is malformed at byte %z: %s", (size_t)(cursor.at - bytes),
-                          from);
+    return hfy_base_fail_(work, HFY_ERR_FORMAT, "header is malformed at byte %z: %s", (size_t)(c.at - bytes), from);
 }
 
 /* --- elements --- */
@@ -15097,30 +15138,23 @@ HFY_PRIVATE_ hfy_real hfy_file_narrow_(double x)
 
 HFY_PRIVATE_ hfy_real hfy_file_element_(const hfy_npy *info, const unsigned char *bytes)
 {
-    unsigned char b[8];
+    const int big = hfy_file_is_big_endian_() != info->swapped; /* in the file */
     size_t i, n = info->item_size;
+    uint64_t bits = 0, sign = UINT64_C(1) << (8 * n - 1);
+    uint32_t word;
     float f4;
     double f8;
-    int32_t i4;
-    int64_t i8;
-    for (i = 0; i < n; i++) b[i] = bytes[info->swapped ? n - 1 - i : i];
+    for (i = 0; i < n; i++) bits = bits << 8 | bytes[big ? i : n - 1 - i];
     if (info->type == 'f' && n == 4) {
-        memcpy(&f4, b, 4);
+        word = (uint32_t)bits;
+        memcpy(&f4, &word, sizeof f4);
         return (hfy_real)f4;
     }
     if (info->type == 'f') {
-        memcpy(&f8, b, 8);
+        memcpy(&f8, &bits, sizeof f8);
         return hfy_file_narrow_(f8);
     }
-    if (n == 4) {
-        memcpy(&i4, b, 4);
-        return (hfy_real)i4;
-    }
-    if (n == 8) {
-        memcpy(&i8, b, 8);
-        return (hfy_real)i8;
-    }
-    return info->type == 'u' || b[0] < 128 ? (hfy_real)b[0] : (hfy_real)(b[0] - 256);
+    return info->type == 'i' && bits & sign ? -(hfy_real)(2 * sign - bits) : (hfy_real)bits;
 }
 
 /* Where the elements of a file go, one after the other: an odometer over its axes. */
@@ -15148,13 +15182,10 @@ HFY_PRIVATE_ void hfy_file_fill_(const hfy_npy *info, hfy_file_walk_ *walk, cons
                                  hfy_real *out)
 {
     size_t i, axis;
-    if (!info->fortran || info->rank < 2) {
-        for (i = 0; i < count; i++) out[walk->at++] = hfy_file_element_(info, bytes + i * info->item_size);
-        return;
-    }
     for (i = 0; i < count; i++) {
         out[walk->at] = hfy_file_element_(info, bytes + i * info->item_size);
-        for (axis = 0; axis < info->rank; axis++) {
+        if (!info->fortran) walk->at++;
+        for (axis = 0; info->fortran && axis < info->rank; axis++) {
             walk->at += walk->stride[axis];
             if (++walk->index[axis] < info->shape[axis]) break;
             walk->at -= walk->stride[axis] * info->shape[axis];
@@ -15168,21 +15199,16 @@ HFY_PRIVATE_ hfy_status hfy_file_room_(const hfy_npy *info, const hfy_real *out,
 {
     if (capacity < info->count)
         return hfy_base_fail_(work, HFY_ERR_ARG, "capacity is %z; the array has %z elements", capacity, info->count);
-    if (!out && info->count) return hfy_base_fail_(work, HFY_ERR_ARG, "out is NULL");
-    return HFY_OK;
+    return hfy_base_null_(work, !out && info->count ? "out" : NULL);
 }
 
-/* --- the public functions: in memory --- */
+/* --- the public functions: in memory (without scratch, so there is nothing to close) --- */
 
 HFY_API hfy_status hfy_file_npy_parse(const void *bytes, size_t size, hfy_npy *info, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status;
-    if (!bytes || !info)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !bytes ? "bytes" : "info");
-    else
-        status = hfy_file_parse_((const unsigned char *)bytes, size, "bytes", info, w);
-    return hfy_base_close_(w, &local, status);
+    hfy_status status = hfy_base_null_(w, !bytes ? "bytes" : !info ? "info" : NULL);
+    return status ? status : hfy_file_parse_((const unsigned char *)bytes, size, "bytes", info, w);
 }
 
 HFY_API hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real *out, size_t capacity, hfy_npy *info,
@@ -15192,25 +15218,23 @@ HFY_API hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real 
     const unsigned char *data = (const unsigned char *)bytes;
     hfy_npy found;
     hfy_file_walk_ walk;
-    hfy_status status;
-    if (!bytes)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "bytes is NULL");
-    else
-        status = hfy_file_parse_(data, size, "bytes", &found, w);
-    if (!status && size - found.data_offset < found.count * found.item_size)
-        status = hfy_base_fail_(w, HFY_ERR_FORMAT, "%z bytes of elements; the shape needs %z: bytes",
-                                size - found.data_offset, found.count * found.item_size);
-    if (!status) status = hfy_file_room_(&found, out, capacity, w);
-    if (!status) {
-        if (found.count && hfy_file_is_verbatim_(&found)) {
-            memcpy(out, data + found.data_offset, found.count * sizeof *out);
-        } else {
-            hfy_file_start_(&found, &walk);
-            hfy_file_fill_(&found, &walk, data + found.data_offset, found.count, out);
-        }
-        if (info) *info = found;
+    hfy_status status = hfy_base_null_(w, !bytes ? "bytes" : NULL);
+    if (!status) status = hfy_file_parse_(data, size, "bytes", &found, w);
+    if (status) return status;
+    if (size - found.data_offset < found.count * found.item_size)
+        return hfy_base_fail_(w, HFY_ERR_FORMAT, "%z bytes of elements; the shape needs %z: bytes",
+                              size - found.data_offset, found.count * found.item_size);
+    status = hfy_file_room_(&found, out, capacity, w);
+    if (status) return status;
+    data += found.data_offset;
+    if (found.count && hfy_file_is_verbatim_(&found)) {
+        memcpy(out, data, found.count * sizeof *out);
+    } else {
+        hfy_file_start_(&found, &walk);
+        hfy_file_fill_(&found, &walk, data, found.count, out);
     }
-    return hfy_base_close_(w, &local, status);
+    if (info) *info = found;
+    return HFY_OK;
 }
 
 /* The header for hfy_file_npy_header; text has room for 256 bytes, more than HFY_FILE_RANK lengths of an array that can
@@ -15218,30 +15242,29 @@ HFY_API hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real 
 HFY_PRIVATE_ hfy_status hfy_file_header_(const size_t *shape, size_t rank, unsigned char *text, size_t *size,
                                          hfy_work *work)
 {
-    char dict[256];
+    char *dict = (char *)text + 10;
+    const size_t room = 256 - 10;
     size_t axis, at, total, count;
     if (rank > HFY_FILE_RANK)
         return hfy_base_fail_(work, HFY_ERR_ARG, "rank is %z; it should be at most %z", rank, (size_t)HFY_FILE_RANK);
-    if (!shape && rank) return hfy_base_fail_(work, HFY_ERR_ARG, "shape is NULL");
+    if (!shape && rank) return hfy_base_null_(work, "shape");
     if (!hfy_file_count_(shape, rank, sizeof(hfy_real), &count))
         return hfy_base_fail_(work, HFY_ERR_ARG, "shape: an array of that size cannot exist");
-    at = hfy_base_put_(dict, sizeof dict, 0, hfy_file_is_big_endian_() ? "{'descr': '>f" : "{'descr': '<f");
-    at = hfy_base_put_whole_(dict, sizeof dict, at, sizeof(hfy_real));
-    at = hfy_base_put_(dict, sizeof dict, at, "', 'fortran_order': False, 'shape': (");
+    at = hfy_base_put_(dict, room, 0, hfy_file_is_big_endian_() ? "{'descr': '>f" : "{'descr': '<f");
+    at = hfy_base_put_whole_(dict, room, at, sizeof(hfy_real));
+    at = hfy_base_put_(dict, room, at, "', 'fortran_order': False, 'shape': (");
     for (axis = 0; axis < rank; axis++) {
-        if (axis) at = hfy_base_put_(dict, sizeof dict, at, " ");
-        at = hfy_base_put_whole_(dict, sizeof dict, at, shape[axis]);
-        if (rank == 1 || axis + 1 < rank) at = hfy_base_put_(dict, sizeof dict, at, ",");
+        at = hfy_base_put_(dict, room, at, axis ? " " : "");
+        at = hfy_base_put_whole_(dict, room, at, shape[axis]);
+        at = hfy_base_put_(dict, room, at, rank == 1 || axis + 1 < rank ? "," : "");
     }
-    at = hfy_base_put_(dict, sizeof dict, at, "), }");
-    total = (10 + at + 1 + 63) & ~(size_t)63;
-    memset(text, ' ', total);
-    memcpy(text, "\x93NUMPY\x01", 7);
-    text[7] = 0;
+    at = 10 + hfy_base_put_(dict, room, at, "), }");
+    total = (at + 1 + 63) & ~(size_t)63;
+    memset(text + at, ' ', total - at);
+    text[total - 1] = '\n';
+    memcpy(text, "\x93NUMPY\x01\0", 8);
     text[8] = (unsigned char)(total - 10);
     text[9] = 0;
-    memcpy(text + 10, dict, at);
-    text[total - 1] = '\n';
     *size = total;
     return HFY_OK;
 }
@@ -15250,14 +15273,10 @@ HFY_API hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *b
                                        hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status;
-    if (!bytes || !size)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !bytes ? "bytes" : "size");
-    else if (capacity < 256)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; it should be at least 256", capacity);
-    else
-        status = hfy_file_header_(shape, rank, (unsigned char *)bytes, size, w);
-    return hfy_base_close_(w, &local, status);
+    if (!bytes || !size) return hfy_base_null_(w, !bytes ? "bytes" : "size");
+    if (capacity < 256)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; it should be at least 256", capacity);
+    return hfy_file_header_(shape, rank, (unsigned char *)bytes, size, w);
 }
 
 /* --- the public functions: files --- */
@@ -15267,16 +15286,7 @@ HFY_API hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *b
 
 #define HFY_FILE_CHUNK_ 65536 /* bytes read at a time; a whole number of elements of every type */
 
-/* Reads `size` bytes, or says why not: the file ends (FORMAT), or reading fails (IO). */
-HFY_PRIVATE_ hfy_status hfy_file_get_(FILE *file, const char *path, void *bytes, size_t size, hfy_work *work)
-{
-    size_t got = fread(bytes, 1, size, file);
-    if (got == size) return HFY_OK;
-    if (ferror(file)) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path);
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "ends inside its header: %s", path);
-}
-
-/* Are there `bytes` more from offset on? Leaves the file at offset. */
+/* Are all of the elements there? Leaves the file at the first. */
 HFY_PRIVATE_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char *path, unsigned char *chunk,
                                         hfy_work *work)
 {
@@ -15306,82 +15316,85 @@ HFY_PRIVATE_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const c
     return HFY_OK;
 }
 
-/* Opens a file and reads its header. *chunk (or NULL): scratch of HFY_FILE_CHUNK_ bytes. On success *file is open. */
-HFY_PRIVATE_ hfy_status hfy_file_open_(const char *path, FILE **file, hfy_npy *info, unsigned char **chunk,
-                                       hfy_work *work)
+/* Reads the header of a file. *chunk (or NULL): scratch of HFY_FILE_CHUNK_ bytes. */
+HFY_PRIVATE_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info, unsigned char **chunk,
+                                        hfy_work *work)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
-    unsigned char preamble[12], *header = NULL;
-    size_t start = 0, end = 0;
+    hfy_file_cursor_ c;
+    unsigned char preamble[12] = {0}, *header = NULL;
+    size_t got = fread(preamble, 1, 10, file), end = 0;
     hfy_status status;
-    memset(preamble, 0, sizeof preamble);
-    *file = fopen(path, "rb");
-    if (!*file) return hfy_base_fail_(work, HFY_ERR_IO, "could not open %s", path);
-    start = fread(preamble, 1, 10, *file);
-    if (start == 10 && preamble[6] > 1) start += fread(preamble + 10, 1, 2, *file);
-    if (ferror(*file))
-        status = hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path);
-    else
-        status = hfy_file_preamble_(preamble, start, path, &start, &end, work);
+    if (got == 10 && preamble[6] > 1) got += fread(preamble + 10, 1, 2, file);
+    if (ferror(file)) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path);
+    c.at = preamble;
+    c.end = preamble + got;
+    c.from = path;
+    c.work = work;
+    status = hfy_file_preamble_(&c, &end);
     while (hfy_base_layout_(&arena, work, &status)) {
         header = HFY_TAKE_(&arena, unsigned char, end);
         if (chunk) *chunk = HFY_TAKE_(&arena, unsigned char, HFY_FILE_CHUNK_);
     }
-    if (!status) {
-        memcpy(header, preamble, start);
-        status = hfy_file_get_(*file, path, header + start, end - start, work);
+    if (status) return status;
+    memcpy(header, preamble, got);
+    if (fread(header + got, 1, end - got, file) < end - got) {
+        if (ferror(file)) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path);
+        return hfy_file_bad_(&c, "ends inside its header");
     }
-    if (!status) status = hfy_file_parse_(header, end, path, info, work);
-    if (status) {
-        fclose(*file);
-        *file = NULL;
-    }
-    return status;
+    return hfy_file_parse_(header, end, path, info, work);
+}
+
+HFY_PRIVATE_ hfy_status hfy_file_open_(const char *path, const char *mode, FILE **file, hfy_work *work)
+{
+    *file = path ? fopen(path, mode) : NULL;
+    if (!path) return hfy_base_null_(work, "path");
+    return *file ? HFY_OK : hfy_base_fail_(work, HFY_ERR_IO, "could not open %s", path);
 }
 
 HFY_API hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    FILE *file;
-    hfy_status status;
-    if (!path || !info) {
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !path ? "path" : "info");
-    } else {
-        status = hfy_file_open_(path, &file, info, NULL, w);
-        if (!status) fclose(file);
-    }
+    FILE *file = NULL;
+    hfy_status status = hfy_base_null_(w, !path ? "path" : !info ? "info" : NULL);
+    if (!status) status = hfy_file_open_(path, "rb", &file, w);
+    if (!status) status = hfy_file_begin_(file, path, info, NULL, w);
+    if (file) fclose(file);
     return hfy_base_close_(w, &local, status);
+}
+
+HFY_PRIVATE_ hfy_status hfy_file_read_(FILE *file, const char *path, hfy_real *out, size_t capacity, hfy_npy *info,
+                                       hfy_work *work)
+{
+    hfy_file_walk_ walk;
+    unsigned char *chunk = NULL;
+    size_t left, got = 0, want = 0;
+    hfy_status status = hfy_file_begin_(file, path, info, &chunk, work);
+    if (!status) status = hfy_file_room_(info, out, capacity, work);
+    if (!status) status = hfy_file_holds_(file, info, path, chunk, work);
+    if (status) return status;
+    left = info->count;
+    if (left && hfy_file_is_verbatim_(info)) {
+        want = left;
+        got = fread(out, sizeof *out, left, file);
+        left = 0;
+    }
+    hfy_file_start_(info, &walk);
+    for (; left && got == want; left -= got) {
+        want = hfy_base_min_(left, HFY_FILE_CHUNK_ / info->item_size);
+        got = fread(chunk, info->item_size, want, file);
+        hfy_file_fill_(info, &walk, chunk, got, out);
+    }
+    return got < want ? hfy_base_fail_(work, HFY_ERR_IO, "reading failed midway: %s", path) : HFY_OK;
 }
 
 HFY_API hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t capacity, hfy_npy *info, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    FILE *file = NULL;
+    FILE *file;
     hfy_npy found;
-    hfy_file_walk_ walk;
-    unsigned char *chunk = NULL;
-    hfy_status status;
-    if (!path)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "path is NULL");
-    else
-        status = hfy_file_open_(path, &file, &found, &chunk, w);
-    if (!status) status = hfy_file_room_(&found, out, capacity, w);
-    if (!status) status = hfy_file_holds_(file, &found, path, chunk, w);
-    if (!status && found.count) {
-        size_t left = found.count, got = 0, want = 0;
-        if (hfy_file_is_verbatim_(&found)) {
-            want = left;
-            got = fread(out, sizeof *out, left, file);
-        } else {
-            hfy_file_start_(&found, &walk);
-            for (; left && got == want; left -= got) {
-                want = hfy_base_min_(left, HFY_FILE_CHUNK_ / found.item_size);
-                got = fread(chunk, found.item_size, want, file);
-                hfy_file_fill_(&found, &walk, chunk, got, out);
-            }
-        }
-        if (got < want) status = hfy_base_fail_(w, HFY_ERR_IO, "reading failed midway: %s", path);
-    }
+    hfy_status status = hfy_file_open_(path, "rb", &file, w);
+    if (!status) status = hfy_file_read_(file, path, out, capacity, &found, w);
     if (file) fclose(file);
     if (!status && info) *info = found;
     return hfy_base_close_(w, &local, status);
@@ -15394,27 +15407,18 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
     unsigned char header[256];
     size_t size = 0, count = 0;
     FILE *file;
-    hfy_status status;
-    if (!path)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "path is NULL");
-    else
-        status = hfy_file_header_(shape, rank, header, &size, w);
-    if (!status) {
-        hfy_file_count_(shape, rank, sizeof *data, &count);
-        if (!data && count) status = hfy_base_fail_(w, HFY_ERR_ARG, "data is NULL");
-    }
-    if (!status) {
-        file = fopen(path, "wb");
-        if (!file) {
-            status = hfy_base_fail_(w, HFY_ERR_IO, "could not open %s", path);
-        } else {
-            int failed = fwrite(header, 1, size, file) != size;
-            if (!failed && count) failed = fwrite(data, sizeof *data, count, file) != count;
-            if (fclose(file)) failed = 1; /* buffered bytes may fail only here */
-            if (failed) status = hfy_base_fail_(w, HFY_ERR_IO, "writing failed: %s", path);
-        }
-    }
-    return hfy_base_close_(w, &local, status);
+    int failed;
+    hfy_status status = hfy_base_null_(w, !path ? "path" : NULL);
+    if (!status) status = hfy_file_header_(shape, rank, header, &size, w);
+    if (status) return status;
+    hfy_file_count_(shape, rank, sizeof *data, &count);
+    if (!data && count) return hfy_base_null_(w, "data");
+    status = hfy_file_open_(path, "wb", &file, w);
+    if (status) return status;
+    failed = fwrite(header, 1, size, file) != size;
+    if (!failed && count) failed = fwrite(data, sizeof *data, count, file) != count;
+    if (fclose(file)) failed = 1; /* buffered bytes may fail only here */
+    return failed ? hfy_base_fail_(w, HFY_ERR_IO, "writing failed: %s", path) : HFY_OK;
 }
 #undef HFY_FILE_CHUNK_
 #endif
@@ -16247,7 +16251,8 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
    May call: base, simd, linalg, structure, sep, post, net.
    Numerics: double throughout. Products are those of hfy_linalg_dgemm_, whose elements do not depend on blocks, and
    what is kept of them is a maximum or a minimum: so the bits do not depend on the number of workers. Exponentials of
-   large numbers are kept as logarithms; 1 - cos is taken as 2 sin^2 of the half.
+   large numbers are kept as logarithms; 1 - cos is taken as 2 sin^2 of the half. Equations: docs/math.md, 15.
+   Early returns stand before any scratch is taken: until then there is nothing to close.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_THEORY_BLOCK_ 128    /* rows of a block of the Gram matrix */
 #define HFY_THEORY_STEPS_ 10000  /* of an iteration to a fixed point at most */
@@ -16260,9 +16265,8 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
 HFY_PRIVATE_ hfy_status hfy_theory_resolve_(const hfy_net *net, size_t n_queries, hfy_net *full, hfy_work *work)
 {
     hfy_status status = hfy_net_resolve_(net, n_queries, full, work);
-    if (!status && full->sim != HFY_SIM_DOT)
-        status = hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sim is not HFY_SIM_DOT; the theory is that of dots");
-    return status;
+    if (status || full->sim == HFY_SIM_DOT) return status;
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sim is not HFY_SIM_DOT; the theory is that of dots");
 }
 
 /* The margin of the net's separation and its k, if it has a margin and a whole k. */
@@ -16292,19 +16296,6 @@ HFY_PRIVATE_ hfy_status hfy_theory_plain_(const hfy_net *full, hfy_work *work)
     if (full->sep.plus) member = "sep.plus";
     if (!member) return HFY_OK;
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; this is proved for the plain net alone", member);
-}
-
-/* rows of dim as doubles, one after another; 0 if one of them is not finite. */
-HFY_PRIVATE_ int hfy_theory_widen_(const hfy_real *x, size_t stride, size_t rows, size_t dim, double *out)
-{
-    size_t i, d;
-    int finite = 1;
-    for (i = 0; i < rows; i++)
-        for (d = 0; d < dim; d++) {
-            out[i * dim + d] = (double)x[i * stride + d];
-            finite &= hfy_base_is_finite_(out[i * dim + d]);
-        }
-    return finite;
 }
 
 /* <x_i, q> of a key and a vector of doubles. */
@@ -16339,8 +16330,14 @@ HFY_PRIVATE_ double hfy_theory_square_(const hfy_net *full, size_t i, const doub
 HFY_PRIVATE_ void hfy_theory_add_(const hfy_net *full, size_t i, double weight, double *z)
 {
     const hfy_real *x = full->keys + i * full->key_stride;
-    size_t d;
-    for (d = 0; d < full->dim; d++) z[d] += weight * (double)x[d];
+    size_t d, n = full->dim;
+    for (d = 0; d + 4 <= n; d += 4) {
+        z[d] += weight * (double)x[d];
+        z[d + 1] += weight * (double)x[d + 1];
+        z[d + 2] += weight * (double)x[d + 2];
+        z[d + 3] += weight * (double)x[d + 3];
+    }
+    for (; d < n; d++) z[d] += weight * (double)x[d];
 }
 
 /* max |x|^2 and the mean (or NULL); NONFINITE names the key. */
@@ -16366,34 +16363,34 @@ HFY_PRIVATE_ hfy_status hfy_theory_survey_(const hfy_net *full, double *square, 
 typedef struct hfy_theory_pairs_ {
     const hfy_net *full;
     const hfy_simd_ *simd;
-    double threshold; /* m/beta */
-    int radii;
+    double threshold;     /* m/beta */
     const double *square; /* N: |x_i|^2 */
-    double **nearest;     /* of each worker, N: max x_i.x_j */
-    size_t **rival;
-    double **radius;
-    double **rows, **columns, **products, **scratch; /* blocks */
-    size_t workers;
+    size_t workers, block, room; /* elements of a block of keys, of a product's scratch */
+    double *nearest;             /* workers x N: max x_i.x_j */
+    size_t *rival;               /* likewise, and which j it is */
+    double *radius;              /* likewise, or NULL: not asked for */
+    double *rows, *columns, *product, *scratch; /* of each worker: two blocks of keys, their dots */
 } hfy_theory_pairs_;
 
-/* What pattern j says about pattern i. */
-HFY_PRIVATE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t worker, size_t i, size_t j, double dot)
+/* The nearer of two rivals, the lower of equals. */
+HFY_PRIVATE_ void hfy_theory_nearer_(double *nearest, size_t *rival, double dot, size_t j)
 {
-    double *nearest = g->nearest[worker] + i;
-    size_t *rival = g->rival[worker] + i;
-    if (dot > *nearest || (!(dot < *nearest) && j < *rival)) *nearest = dot, *rival = j;
-    if (g->radii) {
-        double gap = g->square[i] - dot - g->threshold;
-        double apart = g->square[i] + g->square[j] - 2 * dot;
-        double r;
-        if (!(apart > 4 * DBL_EPSILON * (g->square[i] + g->square[j]))) { /* the same pattern: no distance helps */
-            if (!(gap < 0)) return;
-            r = -HUGE_VAL;
-        } else {
-            r = gap / sqrt(apart);
-        }
-        if (r < g->radius[worker][i]) g->radius[worker][i] = r;
-    }
+    if (!(dot > *nearest) && (dot < *nearest || j >= *rival)) return;
+    *nearest = dot;
+    *rival = j;
+}
+
+/* What pattern j says about pattern i, which stands at `at`: math 15, Radius. */
+HFY_PRIVATE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t at, size_t i, size_t j, double dot)
+{
+    double both = g->square[i] + g->square[j], apart = both - 2 * dot, gap = g->square[i] - dot - g->threshold, r;
+    hfy_theory_nearer_(g->nearest + at, g->rival + at, dot, j);
+    if (!g->radius) return;
+    if (apart > 4 * DBL_EPSILON * both)
+        r = gap / sqrt(apart);
+    else /* the same pattern: no distance helps */
+        r = gap < 0 ? -HUGE_VAL : HUGE_VAL;
+    if (r < g->radius[at]) g->radius[at] = r;
 }
 
 /* A worker takes every workers-th row of blocks on and right of the diagonal. */
@@ -16401,27 +16398,28 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker)
 {
     const hfy_theory_pairs_ *g = (const hfy_theory_pairs_ *)context;
     const hfy_net *full = g->full;
-    size_t n = full->count, dim = full->dim, first, second, i, j;
+    const size_t size = HFY_THEORY_BLOCK_, n = full->count, dim = full->dim, stride = full->key_stride, at = worker * n;
+    double *x = g->rows + worker * g->block, *y = g->columns + worker * g->block;
+    double *product = g->product + worker * size * size;
+    size_t first, second, i, j;
     for (i = 0; i < n; i++) {
-        g->nearest[worker][i] = -HUGE_VAL, g->rival[worker][i] = SIZE_MAX;
-        if (g->radii) g->radius[worker][i] = HUGE_VAL;
+        g->nearest[at + i] = -HUGE_VAL;
+        g->rival[at + i] = SIZE_MAX;
+        if (g->radius) g->radius[at + i] = HUGE_VAL;
     }
-    for (first = worker * HFY_THEORY_BLOCK_; first < n; first += g->workers * HFY_THEORY_BLOCK_) {
-        size_t rows = hfy_base_min_(HFY_THEORY_BLOCK_, n - first);
-        hfy_theory_widen_(full->keys + first * full->key_stride, full->key_stride, rows, dim, g->rows[worker]);
-        for (second = first; second < n; second += HFY_THEORY_BLOCK_) {
-            size_t columns = hfy_base_min_(HFY_THEORY_BLOCK_, n - second);
-            double *product = g->products[worker];
-            hfy_theory_widen_(full->keys + second * full->key_stride, full->key_stride, columns, dim,
-                              g->columns[worker]);
-            hfy_linalg_dgemm_(g->simd, rows, columns, dim, 1, g->rows[worker], dim, 1, g->columns[worker], 1, dim, 0,
-                              product, HFY_THEORY_BLOCK_, 1, g->scratch[worker]);
-            for (i = 0; i < rows; i++)
-                for (j = 0; j < columns; j++) {
-                    double dot = product[i * HFY_THEORY_BLOCK_ + j];
-                    if (first + i >= second + j) continue; /* the diagonal block: each pair once */
-                    hfy_theory_meet_(g, worker, first + i, second + j, dot);
-                    hfy_theory_meet_(g, worker, second + j, first + i, dot);
+    for (first = worker * size; first < n; first += g->workers * size) {
+        size_t rows = hfy_base_min_(size, n - first);
+        hfy_linalg_widen_(full->keys + first * stride, stride, rows, dim, x);
+        for (second = first; second < n; second += size) {
+            size_t columns = hfy_base_min_(size, n - second);
+            hfy_linalg_widen_(full->keys + second * stride, stride, columns, dim, y);
+            hfy_linalg_multiply_(g->simd, rows, columns, dim, hfy_linalg_rows_(x, dim), hfy_linalg_turned_(y, dim),
+                                 hfy_linalg_set_(product, size), g->scratch + worker * g->room);
+            for (i = 0; i < rows; i++) /* in the diagonal block each pair once */
+                for (j = second > first ? 0 : i + 1; j < columns; j++) {
+                    double dot = product[i * size + j];
+                    hfy_theory_meet_(g, at + first + i, first + i, second + j, dot);
+                    hfy_theory_meet_(g, at + second + j, second + j, first + i, dot);
                 }
         }
     }
@@ -16434,79 +16432,57 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
     hfy_theory_pairs_ g;
     hfy_net full;
     double margin = 0, largest = 0, *square = NULL;
-    size_t k = 1, i, n, worker, block, product;
-    int wants_margin = out && (out->stationary || out->radius || out->radius_bound);
+    size_t k = 1, i, n, worker;
     hfy_status status = hfy_theory_resolve_(net, 1, &full, w);
-    memset(&g, 0, sizeof g);
-    if (!status && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
-    if (!status && wants_margin) status = hfy_theory_margin_(&full, &margin, &k, w);
-    if (!status && wants_margin && k > 1)
-        status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep.k is %z; single patterns are retrieved with k = 1",
-                                k);
-    if (!status) {
-        g.simd = hfy_simd_choose_(w);
-        if (!g.simd) status = HFY_ERR_UNSUPPORTED;
-    }
-    if (status) return hfy_base_close_(w, &local, status);
+    if (!status) status = hfy_base_null_(w, !out ? "out" : NULL);
+    if (!status && (out->stationary || out->radius || out->radius_bound))
+        status = hfy_theory_margin_(&full, &margin, &k, w);
+    if (status) return status;
+    if (k > 1)
+        return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep.k is %z; single patterns are retrieved with k = 1", k);
+    g.simd = hfy_simd_choose_(w);
+    if (!g.simd) return HFY_ERR_UNSUPPORTED;
     n = full.count;
-    block = hfy_base_times_(hfy_base_min_(n, HFY_THEORY_BLOCK_), full.dim);
-    product = hfy_linalg_gemm_scratch_(HFY_THEORY_BLOCK_, HFY_THEORY_BLOCK_, full.dim, sizeof(double));
+    g.full = &full;
+    g.threshold = margin / full.beta;
     g.workers = hfy_base_min_(hfy_base_workers_(), (n - 1) / HFY_THEORY_BLOCK_ + 1);
-    g.radii = out->radius != NULL;
+    g.block = hfy_base_times_(hfy_base_min_(n, HFY_THEORY_BLOCK_), full.dim);
+    g.room = hfy_linalg_gemm_scratch_(HFY_THEORY_BLOCK_, HFY_THEORY_BLOCK_, full.dim, sizeof(double));
     while (hfy_base_layout_(&arena, w, &status)) {
         square = HFY_TAKE_(&arena, double, n);
-        g.nearest = HFY_TAKE_(&arena, double *, g.workers);
-        g.rival = HFY_TAKE_(&arena, size_t *, g.workers);
-        g.radius = HFY_TAKE_(&arena, double *, g.workers);
-        g.rows = HFY_TAKE_(&arena, double *, g.workers);
-        g.columns = HFY_TAKE_(&arena, double *, g.workers);
-        g.products = HFY_TAKE_(&arena, double *, g.workers);
-        g.scratch = HFY_TAKE_(&arena, double *, g.workers);
-        for (worker = 0; worker < g.workers; worker++) {
-            void *part[7];
-            part[0] = hfy_base_take_(&arena, n, sizeof(double));
-            part[1] = hfy_base_take_(&arena, n, sizeof(size_t));
-            part[2] = hfy_base_take_(&arena, g.radii ? n : 0, sizeof(double));
-            part[3] = hfy_base_take_(&arena, block, sizeof(double));
-            part[4] = hfy_base_take_(&arena, block, sizeof(double));
-            part[5] = hfy_base_take_(&arena, HFY_THEORY_BLOCK_ * HFY_THEORY_BLOCK_, sizeof(double));
-            part[6] = hfy_base_take_(&arena, product, sizeof(double));
-            if (!arena.base) continue;
-            g.nearest[worker] = (double *)part[0], g.rival[worker] = (size_t *)part[1];
-            g.radius[worker] = (double *)part[2], g.rows[worker] = (double *)part[3];
-            g.columns[worker] = (double *)part[4], g.products[worker] = (double *)part[5];
-            g.scratch[worker] = (double *)part[6];
-        }
+        g.nearest = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, n));
+        g.rival = HFY_TAKE_(&arena, size_t, hfy_base_times_(g.workers, n));
+        g.radius = HFY_TAKE_(&arena, double, out->radius ? hfy_base_times_(g.workers, n) : 0);
+        g.rows = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.block));
+        g.columns = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.block));
+        g.product = HFY_TAKE_(&arena, double, g.workers * HFY_THEORY_BLOCK_ * HFY_THEORY_BLOCK_);
+        g.scratch = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.room));
     }
-    if (status) return hfy_base_close_(w, &local, status);
     for (i = 0; !status && i < n; i++) {
-        if (!hfy_theory_widen_(full.keys + i * full.key_stride, full.key_stride, 1, full.dim, g.rows[0]))
+        if (!hfy_linalg_widen_(full.keys + i * full.key_stride, full.key_stride, 1, full.dim, g.rows))
             status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "net->keys: NaN or infinity in pattern %z", i);
-        square[i] = hfy_linalg_dot_(g.rows[0], g.rows[0], full.dim);
+        square[i] = hfy_linalg_dot_(g.rows, g.rows, full.dim);
         if (square[i] > largest) largest = square[i];
     }
     if (status) return hfy_base_close_(w, &local, status);
     largest = sqrt(largest);
-    g.full = &full, g.square = square, g.threshold = margin / full.beta;
+    g.square = square;
     hfy_base_parallel_(g.workers, hfy_theory_rows_, &g);
     for (i = 0; i < n; i++) {
-        double nearest = g.nearest[0][i], radius = g.radii ? g.radius[0][i] : 0, delta;
-        size_t rival = g.rival[0][i];
-        for (worker = 1; worker < g.workers; worker++) {
-            double dot = g.nearest[worker][i];
-            if (dot > nearest || (!(dot < nearest) && g.rival[worker][i] < rival))
-                nearest = dot, rival = g.rival[worker][i];
-            if (g.radii && g.radius[worker][i] < radius) radius = g.radius[worker][i];
+        double delta, room;
+        for (worker = 1; worker < g.workers; worker++) { /* the first worker's then hold for all */
+            size_t at = worker * n + i;
+            hfy_theory_nearer_(g.nearest + i, g.rival + i, g.nearest[at], g.rival[at]);
+            if (g.radius && g.radius[at] < g.radius[i]) g.radius[i] = g.radius[at];
         }
-        delta = square[i] - nearest;
+        delta = square[i] - g.nearest[i];
+        room = delta - g.threshold; /* with patterns of zeros alone no distance matters */
         if (out->separation) out->separation[i] = delta;
-        if (out->rival) out->rival[i] = rival;
+        if (out->rival) out->rival[i] = g.rival[i];
         if (out->stationary) out->stationary[i] = delta >= g.threshold;
-        if (out->radius) out->radius[i] = radius;
-        if (out->radius_bound) /* patterns of zeros: no distance matters */
-            out->radius_bound[i] = largest > 0            ? (delta - g.threshold) / (2 * largest)
-                                   : delta >= g.threshold ? HUGE_VAL
-                                                          : -HUGE_VAL;
+        if (out->radius) out->radius[i] = g.radius[i];
+        if (out->radius_bound)
+            out->radius_bound[i] = largest > 0 ? room / (2 * largest) : delta >= g.threshold ? HUGE_VAL : -HUGE_VAL;
     }
     return hfy_base_close_(w, &local, status);
 }
@@ -16516,7 +16492,7 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
 /* The query as doubles; NONFINITE if it is not finite. */
 HFY_PRIVATE_ hfy_status hfy_theory_query_(const hfy_net *full, const hfy_real *query, double *q)
 {
-    return hfy_theory_widen_(query, full->dim, 1, full->dim, q) ? HFY_OK : HFY_ERR_NONFINITE;
+    return hfy_linalg_widen_(query, full->dim, 1, full->dim, q) ? HFY_OK : HFY_ERR_NONFINITE;
 }
 
 /* x.q + bias/beta of every pattern, -infinity where it is masked; counts those that are not. */
@@ -16536,6 +16512,18 @@ HFY_PRIVATE_ hfy_status hfy_theory_scores_(const hfy_net *full, size_t who, cons
     return HFY_OK;
 }
 
+/* The patterns of the k best scores, the lowest of ties, ascending. kth: the k-th best. */
+HFY_PRIVATE_ void hfy_theory_choose_(const double *score, size_t n, size_t k, double kth, size_t *chosen)
+{
+    size_t i, ties = k;
+    for (i = 0; i < n; i++) ties -= score[i] > kth;
+    for (i = 0; i < n; i++) {
+        if (score[i] < kth || (!(score[i] > kth) && !ties)) continue;
+        if (!(score[i] > kth)) ties--;
+        *chosen++ = i;
+    }
+}
+
 HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *slack,
                                         size_t *chosen, hfy_work *work)
 {
@@ -16543,74 +16531,53 @@ HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *quer
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net full;
     double margin = 0, *q = NULL, *score = NULL, *sorted = NULL;
-    size_t k = 1, i, j, n = 0;
+    size_t k = 1, j, n;
     hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
     if (!status) status = hfy_theory_margin_(&full, &margin, &k, w);
-    if (!status && n_queries && (!queries || !slack))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !queries ? "queries" : "slack");
-    if (!status && !hfy_base_fits_(n_queries, k, sizeof *chosen))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "n_queries is %z; chosen cannot exist", n_queries);
+    if (!status && n_queries) status = hfy_base_null_(w, !queries ? "queries" : !slack ? "slack" : NULL);
+    if (status) return status;
+    if (!hfy_base_fits_(n_queries, k, sizeof *chosen))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "n_queries is %z; chosen cannot exist", n_queries);
+    n = full.count;
     while (hfy_base_layout_(&arena, w, &status)) {
-        n = full.count;
         q = HFY_TAKE_(&arena, double, full.dim);
         score = HFY_TAKE_(&arena, double, n);
         sorted = HFY_TAKE_(&arena, double, n);
     }
-    if (status) return hfy_base_close_(w, &local, status);
+    if (status) return status;
     for (j = 0; j < n_queries; j++) {
-        double kth, next;
-        size_t seen = 0, above = 0, ties, at = 0;
+        double kth;
+        size_t seen = 0;
         hfy_status one = hfy_theory_query_(&full, queries + j * full.dim, q);
         if (!one) one = hfy_theory_scores_(&full, j, q, score, &seen);
-        if (!one && seen < k) one = HFY_ERR_ARG;
         if (one) {
+            if (!status) status = hfy_net_failed_(w, one, j);
+            continue;
+        }
+        if (seen < k) {
             if (!status)
-                status = one == HFY_ERR_ARG
-                             ? hfy_base_fail_(w, one, "query %z: %z patterns are not masked, fewer than k = %z", j,
-                                              seen, k)
-                             : hfy_net_failed_(w, one, j);
+                status = hfy_base_fail_(w, HFY_ERR_ARG, "query %z: %z patterns are not masked, fewer than k = %z", j,
+                                        seen, k);
             continue;
         }
         memcpy(sorted, score, n * sizeof *score);
         kth = hfy_base_kth_largest_(sorted, n, k);
-        slack[j] = HUGE_VAL;
-        if (seen > k) {
-            memcpy(sorted, score, n * sizeof *score);
-            next = hfy_base_kth_largest_(sorted, n, k + 1);
-            slack[j] = kth - next - margin / full.beta;
-        }
-        if (!chosen) continue;
-        for (i = 0; i < n; i++) above += score[i] > kth;
-        for (i = 0, ties = k - above; i < n; i++) {
-            if (score[i] < kth || (!(score[i] > kth) && !ties)) continue;
-            if (!(score[i] > kth)) ties--;
-            chosen[j * k + at++] = i;
-        }
+        slack[j] = seen > k ? kth - hfy_base_kth_largest_(sorted, n, k + 1) - margin / full.beta : HUGE_VAL;
+        if (chosen) hfy_theory_choose_(score, n, k, kth, chosen + j * k);
     }
     return hfy_base_close_(w, &local, status);
 }
 
-/* -Omega(1/N) of a negentropy on the simplex (Omega = 0 at its corners); NaN: the kind is none. */
+/* -Omega(1/N) of a negentropy on the simplex (Omega = 0 at its corners), math 15; below 0: the kind is none. */
 HFY_PRIVATE_ double hfy_theory_entropy_(const hfy_sep *full, double n)
 {
     const double a = full->alpha, g = full->gamma;
+    const int entmax = full->kind == HFY_SEP_ENTMAX;
     if (hfy_sep_has_bounds_(full)) return -1;
-    switch (full->kind) {
-    case HFY_SEP_SOFTMAX: return log(n);
-    case HFY_SEP_SPARSEMAX: return 0.5 * (1 - 1 / n);
-    case HFY_SEP_ENTMAX:
-        if (!hfy_base_is_finite_(a)) return 0;
-        return a > 1 || a < 1 ? -expm1((1 - a) * log(n)) / (a * (a - 1)) : log(n);
-    case HFY_SEP_NORMMAX: return hfy_base_is_finite_(g) ? -expm1((1 - g) / g * log(n)) : 1 - 1 / n;
-    case HFY_SEP_KSUBSETS:
-    case HFY_SEP_SEQUENCE_KSUBSETS:
-    case HFY_SEP_SPARSEMAP:
-    case HFY_SEP_IDENTITY:
-    case HFY_SEP_POWER:
-    case HFY_SEP_EXP:
-    case HFY_SEP_ARGMAX:
-    case HFY_SEP_UNIFORM: break;
-    }
+    if (full->kind == HFY_SEP_SOFTMAX || (entmax && !(a > 1) && !(a < 1))) return log(n);
+    if (full->kind == HFY_SEP_SPARSEMAX) return 0.5 * (1 - 1 / n);
+    if (entmax) return hfy_base_is_finite_(a) ? -expm1((1 - a) * log(n)) / (a * (a - 1)) : 0;
+    if (full->kind == HFY_SEP_NORMMAX) return hfy_base_is_finite_(g) ? -expm1((1 - g) / g * log(n)) : 1 - 1 / n;
     return -1;
 }
 
@@ -16620,34 +16587,31 @@ HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *q
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net full;
-    double entropy = 0, square = 0, *q = NULL;
+    double entropy, by_entropy, square = 0, *q = NULL;
     size_t i, j;
     hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
     if (!status) status = hfy_theory_plain_(&full, w);
-    if (!status) {
-        entropy = hfy_theory_entropy_(&full.sep, (double)full.count);
-        if (entropy < 0) status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep is no negentropy on the simplex");
-    }
-    if (!status && lower && n_queries && !queries) status = hfy_base_fail_(w, HFY_ERR_ARG, "queries is NULL");
+    if (status) return status;
+    entropy = hfy_theory_entropy_(&full.sep, (double)full.count);
+    if (entropy < 0) return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep is no negentropy on the simplex");
+    if (lower && n_queries && !queries) return hfy_base_null_(w, "queries");
     while (hfy_base_layout_(&arena, w, &status)) q = HFY_TAKE_(&arena, double, full.dim);
     if (!status) status = hfy_theory_survey_(&full, &square, NULL, w);
     if (status) return hfy_base_close_(w, &local, status);
-    if (upper) {
-        double by_entropy = square / 2 + entropy / full.beta;
-        *upper = by_entropy < 2 * square ? by_entropy : 2 * square;
-    }
+    by_entropy = square / 2 + entropy / full.beta;
+    if (upper) *upper = by_entropy < 2 * square ? by_entropy : 2 * square;
     for (j = 0; lower && j < n_queries; j++) {
         double best = -HUGE_VAL;
         size_t k = 0;
         hfy_status one = hfy_theory_query_(&full, queries + j * full.dim, q);
         for (i = 0; !one && i < full.count; i++) {
             double dot = hfy_theory_dot_(&full, i, q);
-            if (dot > best) best = dot, k = i;
+            if (!(dot > best)) continue;
+            best = dot;
+            k = i;
         }
-        if (!one)
-            lower[j] = hfy_theory_square_(&full, k, q) / 2;
-        else if (!status)
-            status = hfy_net_failed_(w, one, j);
+        if (!one) lower[j] = hfy_theory_square_(&full, k, q) / 2;
+        if (one && !status) status = hfy_net_failed_(w, one, j);
     }
     return hfy_base_close_(w, &local, status);
 }
@@ -16656,21 +16620,17 @@ HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *q
 
 HFY_PRIVATE_ int hfy_theory_positive_(double x) { return x > 0 && hfy_base_is_finite_(x); }
 
-HFY_PRIVATE_ hfy_status hfy_theory_bad_(hfy_work *work, const char *name, double value, const char *wanted)
-{
-    return hfy_base_fail_(work, HFY_ERR_ARG, "%s is %g; it should be %s", name, value, wanted);
-}
-
 HFY_PRIVATE_ hfy_status hfy_theory_sphere_(const hfy_theory_sphere *s, const void *out, hfy_work *work)
 {
-    if (!s || !out) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", !s ? "sphere" : "out");
+    if (!s || !out) return hfy_base_null_(work, !s ? "sphere" : "out");
     if (!(s->dim >= 2 && hfy_base_is_finite_(s->dim)))
-        return hfy_theory_bad_(work, "sphere->dim", s->dim, "at least 2 and finite");
+        return hfy_base_should_(work, "", "sphere->dim", s->dim, "at least 2 and finite");
     if (!hfy_theory_positive_(s->radius))
-        return hfy_theory_bad_(work, "sphere->radius", s->radius, "above 0 and finite");
-    if (!hfy_theory_positive_(s->beta)) return hfy_theory_bad_(work, "sphere->beta", s->beta, "above 0 and finite");
+        return hfy_base_should_(work, "", "sphere->radius", s->radius, "above 0 and finite");
+    if (!hfy_theory_positive_(s->beta))
+        return hfy_base_should_(work, "", "sphere->beta", s->beta, "above 0 and finite");
     if (!(s->failure > 0 && s->failure <= 1))
-        return hfy_theory_bad_(work, "sphere->failure", s->failure, "above 0 and at most 1");
+        return hfy_base_should_(work, "", "sphere->failure", s->failure, "above 0 and at most 1");
     return HFY_OK;
 }
 
@@ -16696,84 +16656,72 @@ HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hf
 {
     const double pi = 3.14159265358979323846;
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_theory_exact e;
     hfy_status status = hfy_theory_sphere_(sphere, out, w);
-    memset(&e, 0, sizeof e);
-    if (!status && !(sphere->margin >= 0 && hfy_base_is_finite_(sphere->margin)))
-        status = hfy_theory_bad_(w, "sphere->margin", sphere->margin, "at least 0 and finite");
-    if (!status && !(sphere->angle >= 0 && sphere->angle < pi / 2))
-        status = hfy_theory_bad_(w, "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
-    if (!status &&
-        !(sphere->zeta >= 0 && hfy_base_is_finite_(sphere->zeta) && !(sphere->zeta > 0 && sphere->zeta <= 1)))
-        status = hfy_theory_bad_(w, "sphere->zeta", sphere->zeta, "above 1 and finite, or 0 for the default");
-    if (!status) {
-        const double d = sphere->dim, m = sphere->radius, angle = sphere->angle > 0 ? sphere->angle : pi / 3;
-        const double lost = sphere->margin / (2 * sphere->beta * m), x = sphere->margin / (sphere->beta * m * m);
-        e.placed_log = 0.5 * log(2 * pi * d) + log(cos(angle)) - (d - 1) * log(sin(angle));
-        e.placed_count = hfy_theory_exp_(e.placed_log);
-        e.placed_radius = m / 2 * hfy_theory_versine_(angle) - lost;
-        e.zeta_limit = x > 2 ? 0 : x > 0 ? 1 / (2 * asin(sqrt(x / 2))) : HUGE_VAL; /* arccos(1-x) */
-        e.zeta = sphere->zeta > 0 ? sphere->zeta : e.zeta_limit > 1 ? sqrt(e.zeta_limit) : 1;
-        if (!(e.zeta < DBL_MAX)) e.zeta = 2; /* margin 0: no limit, any will do */
-        e.kappa = exp(hfy_theory_half_gamma_((d - 1) / 2)) / ((d - 1) * sqrt(pi));
-        e.random_log = 0.5 * log(2 * sphere->failure / e.kappa) + (d - 1) / 2 * log(e.zeta);
-        e.random_count = hfy_theory_exp_(e.random_log);
-        e.random_radius = m / 2 * hfy_theory_versine_(1 / e.zeta) - lost;
-        *out = e;
-    }
-    return hfy_base_close_(w, &local, status);
+    double d, m, angle, lost, x, zeta;
+    if (status) return status;
+    if (!(sphere->margin >= 0 && hfy_base_is_finite_(sphere->margin)))
+        return hfy_base_should_(w, "", "sphere->margin", sphere->margin, "at least 0 and finite");
+    if (!(sphere->angle >= 0 && sphere->angle < pi / 2))
+        return hfy_base_should_(w, "", "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
+    zeta = sphere->zeta;
+    if (!(zeta >= 0 && hfy_base_is_finite_(zeta)) || (zeta > 0 && zeta <= 1))
+        return hfy_base_should_(w, "", "sphere->zeta", zeta, "above 1 and finite, or 0 for the default");
+    d = sphere->dim;
+    m = sphere->radius;
+    angle = sphere->angle > 0 ? sphere->angle : pi / 3;
+    lost = sphere->margin / (2 * sphere->beta * m);
+    x = sphere->margin / (sphere->beta * m * m);
+    out->placed_log = 0.5 * log(2 * pi * d) + log(cos(angle)) - (d - 1) * log(sin(angle));
+    out->placed_count = hfy_theory_exp_(out->placed_log);
+    out->placed_radius = m / 2 * hfy_theory_versine_(angle) - lost;
+    out->zeta_limit = x > 2 ? 0 : x > 0 ? 1 / (2 * asin(sqrt(x / 2))) : HUGE_VAL; /* arccos(1-x) */
+    if (!(zeta > 0)) zeta = out->zeta_limit > 1 ? sqrt(out->zeta_limit) : 1;
+    if (!(zeta < DBL_MAX)) zeta = 2; /* margin 0: no limit, any will do */
+    out->zeta = zeta;
+    out->kappa = exp(hfy_theory_half_gamma_((d - 1) / 2)) / ((d - 1) * sqrt(pi));
+    out->random_log = 0.5 * log(2 * sphere->failure / out->kappa) + (d - 1) / 2 * log(zeta);
+    out->random_count = hfy_theory_exp_(out->random_log);
+    out->random_radius = m / 2 * hfy_theory_versine_(1 / zeta) - lost;
+    return HFY_OK;
 }
 
-/* Halley's iteration for w e^w = x from a start on the right branch. */
-HFY_PRIVATE_ double hfy_theory_halley_(double w, double x)
+/* Where Halley's iteration begins on the right branch of W. */
+HFY_PRIVATE_ double hfy_theory_halley_start_(int branch, double x)
 {
-    int step;
-    for (step = 0; step < 50; step++) {
-        double e = exp(w), f = w * e - x, up = w + 1, move;
-        if (!(up > 0) && !(up < 0)) break; /* the branch point */
-        move = f / (e * up - (w + 2) * f / (2 * up));
-        w -= move;
-        if (!(fabs(move) > 1e-16 * (1 + fabs(w)))) break;
+    double p, l;
+    if (x < -0.25) { /* the series in the root of the distance from the branch point */
+        p = 2 * (2.718281828459045235 * x + 1);
+        p = (branch ? -1 : 1) * sqrt(p > 0 ? p : 0);
+        return -1 + p - p * p / 3 + 11 * p * p * p / 72;
     }
-    return w;
+    l = branch ? log(-x) : x < 3 ? log1p(x) : log(x);
+    return branch ? l - log(-l) : x < 3 ? l * (1 - log1p(l) / (2 + l)) : l - log(l);
 }
 
 HFY_API hfy_status hfy_theory_lambert(int branch, double x, double *w, hfy_work *work)
 {
     const double least = -0.36787944117144233; /* -1/e, rounded up: the last double inside */
-    hfy_work local, *k = hfy_base_open_(work, &local);
-    hfy_status status = HFY_OK;
-    double start;
-    if (!w) status = hfy_base_fail_(k, HFY_ERR_ARG, "w is NULL");
-    if (!status && branch != 0 && branch != -1)
-        status = hfy_base_fail_(k, HFY_ERR_ARG, "branch is %g; it should be 0 or -1", (double)branch);
-    if (!status && (!(x >= least) || (branch && !(x < 0))))
-        status = hfy_base_fail_(k, HFY_ERR_UNSUPPORTED, "x is %g; W_%g exists from -1/e on%s", x, (double)branch,
-                                branch ? ", below 0" : "");
-    if (!status) {
-        if (hfy_base_is_pos_inf_(x)) {
-            *w = x;
-        } else if (!(x > 0) && !(x < 0)) {
-            *w = x;
-        } else {
-            if (x < -0.25) { /* the series in the root of the distance from the branch point */
-                double p = 2 * (2.718281828459045235 * x + 1);
-                p = (branch ? -1 : 1) * sqrt(p > 0 ? p : 0);
-                start = -1 + p - p * p / 3 + 11 * p * p * p / 72;
-            } else if (branch) {
-                double l = log(-x);
-                start = l - log(-l);
-            } else if (x < 3) {
-                double l = log1p(x);
-                start = l * (1 - log1p(l) / (2 + l));
-            } else {
-                double l = log(x);
-                start = l - log(l);
-            }
-            *w = hfy_theory_halley_(start, x);
+    hfy_work local, *used = hfy_base_open_(work, &local);
+    double y = x;
+    int step;
+    if (!w) return hfy_base_null_(used, "w");
+    if (branch != 0 && branch != -1)
+        return hfy_base_fail_(used, HFY_ERR_ARG, "branch is %g; it should be 0 or -1", (double)branch);
+    if (!(x >= least) || (branch && !(x < 0)))
+        return hfy_base_fail_(used, HFY_ERR_UNSUPPORTED, "x is %g; W_%g exists from -1/e on%s", x, (double)branch,
+                              branch ? ", below 0" : "");
+    if ((x > 0 || x < 0) && !hfy_base_is_pos_inf_(x)) {
+        y = hfy_theory_halley_start_(branch, x);
+        for (step = 0; step < 50; step++) {
+            double e = exp(y), f = y * e - x, up = y + 1, move;
+            if (!(up > 0) && !(up < 0)) break; /* the branch point */
+            move = f / (e * up - (y + 2) * f / (2 * up));
+            y -= move;
+            if (!(fabs(move) > 1e-16 * (1 + fabs(y)))) break;
         }
     }
-    return hfy_base_close_(k, &local, status);
+    *w = y;
+    return HFY_OK;
 }
 
 HFY_API double hfy_theory_lambert_exp(double u)
@@ -16796,100 +16744,86 @@ HFY_API double hfy_theory_lambert_exp(double u)
 
 HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out, hfy_work *work)
 {
+    const double omega = 0.567143290409783873; /* W_0(1) */
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_theory_softmax s;
     hfy_status status = hfy_theory_sphere_(sphere, out, w);
-    memset(&s, 0, sizeof s);
-    if (!status) {
-        const double d = sphere->dim - 1, k2 = sphere->radius * sphere->radius / d, p = sphere->failure;
-        const double omega = 0.567143290409783873; /* W_0(1) */
-        double u;
-        s.a = 2 / d * (1 + log(2 * sphere->beta * k2 * p * d));
-        s.b = 2 * k2 * sphere->beta / 5;
-        u = s.a + log(s.b);
-        s.c = s.b / hfy_theory_lambert_exp(u);
-        s.c_needed = exp(4 / d * log(2 / sqrt(p)));
-        s.c_bound = u > 0 ? s.b * exp(-u / (1 + u) * log(u)) : s.b / log((omega * exp(u) + 1) / (omega * (1 + omega)));
-        s.log_count = 0.5 * log(p) + d / 4 * log(s.c);
-        s.count = hfy_theory_exp_(s.log_count);
-        s.holds = s.c >= s.c_needed;
-        *out = s;
-    }
-    return hfy_base_close_(w, &local, status);
+    double d, k2, p, b, u;
+    if (status) return status;
+    d = sphere->dim - 1;
+    k2 = sphere->radius * sphere->radius / d;
+    p = sphere->failure;
+    b = 2 * k2 * sphere->beta / 5;
+    out->a = 2 / d * (1 + log(2 * sphere->beta * k2 * p * d));
+    out->b = b;
+    u = out->a + log(b);
+    out->c = b / hfy_theory_lambert_exp(u);
+    out->c_needed = exp(4 / d * log(2 / sqrt(p)));
+    out->c_bound = u > 0 ? b * exp(-u / (1 + u) * log(u)) : b / log((omega * exp(u) + 1) / (omega * (1 + omega)));
+    out->log_count = 0.5 * log(p) + d / 4 * log(out->c);
+    out->count = hfy_theory_exp_(out->log_count);
+    out->holds = out->c >= out->c_needed;
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = HFY_OK;
-    double a = 0, b = 0, x = 0, root = 0;
-    if (!dim) status = hfy_base_fail_(w, HFY_ERR_ARG, "dim is NULL");
-    if (!status && !hfy_theory_positive_(beta)) status = hfy_theory_bad_(w, "beta", beta, "above 0 and finite");
-    if (!status && !hfy_theory_positive_(k)) status = hfy_theory_bad_(w, "k", k, "above 0 and finite");
-    if (!status && !hfy_theory_positive_(c)) status = hfy_theory_bad_(w, "c", c, "above 0 and finite");
-    if (!status && !(failure > 0 && failure <= 1))
-        status = hfy_theory_bad_(w, "failure", failure, "above 0 and at most 1");
-    if (!status) {
-        a = log(c) / 2 - k * k * beta / (5 * c);
-        b = 1 + log(2 * failure * beta * k * k);
-        x = a * hfy_theory_exp_(-b);
-        if (!(a > 0) && !(a < 0)) { /* the limit of W(x)/a */
-            root = exp(-b);
-        } else {
-            if (!(x >= -0.36787944117144233))
-                status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
-                                        "c is %g: Theorem A6 has no dimension for it (a e^-b is %g, below -1/e)", c, x);
-            else
-                hfy_theory_lambert(a > 0 ? 0 : -1, x, &root, NULL);
-            root /= a;
-        }
-        if (!status) *dim = 1 + root;
+    double a, b, root;
+    if (!dim) return hfy_base_null_(w, "dim");
+    if (!hfy_theory_positive_(beta)) return hfy_base_should_(w, "", "beta", beta, "above 0 and finite");
+    if (!hfy_theory_positive_(k)) return hfy_base_should_(w, "", "k", k, "above 0 and finite");
+    if (!hfy_theory_positive_(c)) return hfy_base_should_(w, "", "c", c, "above 0 and finite");
+    if (!(failure > 0 && failure <= 1)) return hfy_base_should_(w, "", "failure", failure, "above 0 and at most 1");
+    a = log(c) / 2 - k * k * beta / (5 * c);
+    b = 1 + log(2 * failure * beta * k * k);
+    if (a > 0 || a < 0) {
+        double x = a * hfy_theory_exp_(-b);
+        if (hfy_theory_lambert(a > 0 ? 0 : -1, x, &root, NULL))
+            return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
+                                  "c is %g: Theorem A6 has no dimension for it (a e^-b is %g, below -1/e)", c, x);
+        root /= a;
+    } else { /* the limit of W(x)/a */
+        root = exp(-b);
     }
-    return hfy_base_close_(w, &local, status);
+    *dim = 1 + root;
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta, double k, double c, double *slack,
                                     hfy_work *work)
 {
-    const double two_pi = 6.283185307179586476925;
+    const double two_pi = 6.283185307179586476925, d = dim - 1, m2 = k * k * d; /* M^2 */
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = HFY_OK;
-    if (!slack) status = hfy_base_fail_(w, HFY_ERR_ARG, "slack is NULL");
-    if (!status && (unsigned)law > HFY_THEORY_EXPECTED)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "law is %z; it should be one of hfy_theory_law", (size_t)law);
-    if (!status && !(dim >= 2 && hfy_base_is_finite_(dim)))
-        status = hfy_theory_bad_(w, "dim", dim, "at least 2 and finite");
-    if (!status && !hfy_theory_positive_(beta)) status = hfy_theory_bad_(w, "beta", beta, "above 0 and finite");
-    if (!status && !hfy_theory_positive_(k)) status = hfy_theory_bad_(w, "k", k, "above 0 and finite");
-    if (!status && !(c >= 1 && hfy_base_is_finite_(c))) status = hfy_theory_bad_(w, "c", c, "at least 1 and finite");
-    if (!status) {
-        const double d = dim - 1, m2 = k * k * d; /* M^2 */
-        const double log_n = (law == HFY_THEORY_PLACED ? d : d / 4) * log(c);
-        const double shrink = 1 - log(d) / d;
-        const double separation = law == HFY_THEORY_PLACED ? m2 * hfy_theory_versine_(two_pi / c)
-                                                           : m2 / (5 * c) * shrink * shrink;
-        *slack = separation - 2 * exp(-log_n) / beta - (log(2 * beta * m2) + 2 * log_n) / beta;
-    }
-    return hfy_base_close_(w, &local, status);
+    double log_n, shrink, separation;
+    if (!slack) return hfy_base_null_(w, "slack");
+    if ((unsigned)law > HFY_THEORY_EXPECTED)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "law is %z; it should be one of hfy_theory_law", (size_t)law);
+    if (!(dim >= 2 && hfy_base_is_finite_(dim))) return hfy_base_should_(w, "", "dim", dim, "at least 2 and finite");
+    if (!hfy_theory_positive_(beta)) return hfy_base_should_(w, "", "beta", beta, "above 0 and finite");
+    if (!hfy_theory_positive_(k)) return hfy_base_should_(w, "", "k", k, "above 0 and finite");
+    if (!(c >= 1 && hfy_base_is_finite_(c))) return hfy_base_should_(w, "", "c", c, "at least 1 and finite");
+    log_n = (law == HFY_THEORY_PLACED ? d : d / 4) * log(c);
+    shrink = 1 - log(d) / d;
+    separation = law == HFY_THEORY_PLACED ? m2 * hfy_theory_versine_(two_pi / c) : m2 / (5 * c) * shrink * shrink;
+    *slack = separation - 2 * exp(-log_n) / beta - (log(2 * beta * m2) + 2 * log_n) / beta;
+    return HFY_OK;
 }
 
 HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double *rate, double *count, hfy_work *work)
 {
+    const double low = 2 * flipped, a = 1 - low;
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = HFY_OK;
-    if (!rate) status = hfy_base_fail_(w, HFY_ERR_ARG, "rate is NULL");
-    if (!status && !(flipped >= 0 && flipped <= 0.5))
-        status = hfy_theory_bad_(w, "flipped", flipped, "at least 0 and at most 1/2");
-    if (!status && count && !(dim >= 1 && hfy_base_is_finite_(dim)))
-        status = hfy_theory_bad_(w, "dim", dim, "at least 1 and finite");
-    if (!status) {
-        const double low = 2 * flipped, a = 1 - low; /* I(a)/2 */
-        double sum = (1 + a) * log1p(a);
-        if (low > 0) sum += low * log(low);
-        *rate = sum > 0 ? sum / 4 : 0;
-        if (count) *count = hfy_theory_exp_(*rate * dim) + 1;
-    }
-    return hfy_base_close_(w, &local, status);
+    double sum; /* 2 I(a) */
+    if (!rate) return hfy_base_null_(w, "rate");
+    if (!(flipped >= 0 && flipped <= 0.5))
+        return hfy_base_should_(w, "", "flipped", flipped, "at least 0 and at most 1/2");
+    if (count && !(dim >= 1 && hfy_base_is_finite_(dim)))
+        return hfy_base_should_(w, "", "dim", dim, "at least 1 and finite");
+    sum = (1 + a) * log1p(a);
+    if (low > 0) sum += low * log(low);
+    *rate = sum > 0 ? sum / 4 : 0;
+    if (count) *count = hfy_theory_exp_(*rate * dim) + 1;
+    return HFY_OK;
 }
 
 /* --- softmax: convergence, retrieval error, Jacobian --- */
@@ -16898,10 +16832,9 @@ HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double
 HFY_PRIVATE_ hfy_status hfy_theory_softmax_(const hfy_net *net, hfy_net *full, hfy_work *work)
 {
     hfy_status status = hfy_theory_resolve_(net, 1, full, work);
-    if (!status && full->sep.kind != HFY_SEP_SOFTMAX)
-        status = hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.kind is not HFY_SEP_SOFTMAX");
-    if (!status) status = hfy_theory_plain_(full, work);
-    return status;
+    if (status) return status;
+    if (full->sep.kind == HFY_SEP_SOFTMAX) return hfy_theory_plain_(full, work);
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.kind is not HFY_SEP_SOFTMAX");
 }
 
 /* p = softmax(beta X q). */
@@ -16934,6 +16867,13 @@ HFY_PRIVATE_ double hfy_theory_apart_(const double *x, const double *y, size_t n
     return sqrt(sum);
 }
 
+/* A step: next = f(q). p: N. */
+HFY_PRIVATE_ void hfy_theory_step_(const hfy_net *full, const double *q, double *p, double *next)
+{
+    hfy_theory_weigh_(full, q, p);
+    hfy_theory_project_(full, p, next);
+}
+
 HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
                                         hfy_theory_convergence *out, hfy_work *work)
 {
@@ -16941,15 +16881,14 @@ HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, cons
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_theory_convergence c;
     hfy_net full;
-    double *p = NULL, *x = NULL, *q = NULL, *fixed = NULL, *next = NULL, square = 0, best = -HUGE_VAL, own, n, beta;
-    double farther;
+    double *p = NULL, *x = NULL, *q = NULL, *fixed = NULL, *next = NULL, square = 0, best = -HUGE_VAL, n, beta, farther;
     size_t i;
     hfy_status status = hfy_theory_softmax_(net, &full, w);
     memset(&c, 0, sizeof c);
-    if (!status && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
-    if (!status && pattern >= full.count)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "pattern is %z; it should be below net->count, %z", pattern,
-                                full.count);
+    if (!status) status = hfy_base_null_(w, !out ? "out" : NULL);
+    if (status) return status;
+    if (pattern >= full.count)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "pattern is %z; it should be below net->count, %z", pattern, full.count);
     while (hfy_base_layout_(&arena, w, &status)) {
         p = HFY_TAKE_(&arena, double, full.count);
         x = HFY_TAKE_(&arena, double, full.dim);
@@ -16961,25 +16900,23 @@ HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, cons
     if (!status && query && hfy_theory_query_(&full, query, q))
         status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
     if (status) return hfy_base_close_(w, &local, status);
-    hfy_theory_widen_(full.keys + pattern * full.key_stride, full.key_stride, 1, full.dim, x);
+    hfy_theory_query_(&full, full.keys + pattern * full.key_stride, x);
     if (!query) memcpy(q, x, full.dim * sizeof *q);
-    own = hfy_theory_dot_(&full, pattern, x);
-    for (i = 0; i < full.count; i++)
-        if (i != pattern) {
-            double dot = hfy_theory_dot_(&full, i, x);
-            if (dot > best) best = dot;
-        }
-    n = (double)full.count, beta = full.beta;
-    c.separation = own - best;
+    for (i = 0; i < full.count; i++) {
+        double dot = hfy_theory_dot_(&full, i, x);
+        if (i != pattern && dot > best) best = dot;
+    }
+    n = (double)full.count;
+    beta = full.beta;
+    c.separation = hfy_theory_dot_(&full, pattern, x) - best;
     c.largest = sqrt(square);
     c.sphere = square > 0 ? 1 / (beta * n * c.largest) : HUGE_VAL;
     c.needed = full.count > 1 ? (2 / n + log(2 * (n - 1) * n * beta * square)) / beta : -HUGE_VAL;
     c.stored = c.separation >= c.needed;
     /* measured: from x_i on until it stands still */
     memcpy(fixed, x, full.dim * sizeof *x);
-    for (c.steps = 0; c.steps < HFY_THEORY_STEPS_;) {
-        hfy_theory_weigh_(&full, fixed, p);
-        hfy_theory_project_(&full, p, next);
+    while (c.steps < HFY_THEORY_STEPS_) {
+        hfy_theory_step_(&full, fixed, p, next);
         c.residual = hfy_theory_apart_(fixed, next, full.dim);
         memcpy(fixed, next, full.dim * sizeof *next);
         c.steps++;
@@ -16989,23 +16926,25 @@ HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, cons
     c.query_distance = hfy_theory_apart_(q, x, full.dim);
     c.inside = c.query_distance <= c.sphere;
     c.before = hfy_theory_apart_(q, fixed, full.dim);
-    hfy_theory_weigh_(&full, q, p);
-    hfy_theory_project_(&full, p, next);
+    hfy_theory_step_(&full, q, p, next);
     c.after = hfy_theory_apart_(next, fixed, full.dim);
-    /* promised; alone a pattern has separation infinity and the factor N - 1 = 0 */
+    /* promised (math 15, Theorem 5); alone a pattern has separation infinity and the factor N - 1 = 0 */
     if (full.count > 1) {
+        const double wide = 2 * (n - 1) * c.largest;
         farther = c.query_distance > c.error ? c.query_distance : c.error;
         c.contraction = 2 * beta * n * square * (n - 1) *
                         hfy_theory_exp_(-beta * (c.separation - 2 * farther * c.largest));
-        c.error_bound = 2 * (n - 1) * c.largest * hfy_theory_exp_(-beta * (c.separation - 2 * c.error * c.largest));
-        c.error_sphere = 2 * (n - 1) * c.largest * hfy_theory_exp_(-beta * c.separation + 2 / n);
-        c.error_closed = 2 * (n - 1) * c.largest * hfy_theory_exp_(1 - beta * c.separation);
+        c.error_bound = wide * hfy_theory_exp_(-beta * (c.separation - 2 * c.error * c.largest));
+        c.error_sphere = wide * hfy_theory_exp_(-beta * c.separation + 2 / n);
+        c.error_closed = wide * hfy_theory_exp_(1 - beta * c.separation);
     }
     *out = c;
     return hfy_base_close_(w, &local, status);
 }
 
-/* What Lanczos's iteration asks about: y = sum over i of weight_i <x_i - centre, v> (x_i - centre). */
+/* --- the Jacobian --- */
+
+/* sum over i of weight_i (x_i - centre)(x_i - centre)^T, never formed. */
 typedef struct hfy_theory_operator_ {
     const hfy_net *full;
     const double *weight; /* N, or NULL = 1 */
@@ -17015,79 +16954,32 @@ typedef struct hfy_theory_operator_ {
 HFY_PRIVATE_ void hfy_theory_apply_(const void *context, const double *v, double *y)
 {
     const hfy_theory_operator_ *op = (const hfy_theory_operator_ *)context;
-    const hfy_net *full = op->full;
-    size_t i, d;
-    double shift = op->centre ? hfy_linalg_dot_(op->centre, v, full->dim) : 0, sum = 0;
-    memset(y, 0, full->dim * sizeof *y);
-    for (i = 0; i < full->count; i++) {
+    const size_t dim = op->full->dim;
+    double shift = op->centre ? hfy_linalg_dot_(op->centre, v, dim) : 0, sum = 0;
+    size_t i;
+    memset(y, 0, dim * sizeof *y);
+    for (i = 0; i < op->full->count; i++) {
         double weight = op->weight ? op->weight[i] : 1, a;
         if (!(weight > 0)) continue;
-        a = weight * (hfy_theory_dot_(full, i, v) - shift);
-        hfy_theory_add_(full, i, a, y);
+        a = weight * (hfy_theory_dot_(op->full, i, v) - shift);
+        hfy_theory_add_(op->full, i, a, y);
         sum += a;
     }
-    for (d = 0; op->centre && d < full->dim; d++) y[d] -= sum * op->centre[d];
+    if (op->centre) hfy_linalg_axpy_(-sum, op->centre, y, dim);
 }
 
-/* The largest eigenvalue of the symmetric tridiagonal matrix (a, b) of order n, by bisection on Sturm's count. */
-HFY_PRIVATE_ double hfy_theory_tridiagonal_(const double *a, const double *b, size_t n)
+/* J = beta sum over i of p_i (x_i - centre)(x_i - centre)^T. y: D. */
+HFY_PRIVATE_ void hfy_theory_form_(const hfy_theory_operator_ *op, double *y, double *jacobian)
 {
-    double low = a[0], high = a[0], least;
-    size_t i;
-    int step;
-    for (i = 0; i < n; i++) {
-        double around = (i ? fabs(b[i - 1]) : 0) + (i + 1 < n ? fabs(b[i]) : 0);
-        if (a[i] > low) low = a[i]; /* the largest eigenvalue is at least every diagonal entry */
-        if (a[i] + around > high) high = a[i] + around;
+    const hfy_net *full = op->full;
+    size_t i, d, dim = full->dim;
+    memset(jacobian, 0, dim * dim * sizeof *jacobian);
+    for (i = 0; i < full->count; i++) {
+        if (!(op->weight[i] > 0)) continue;
+        hfy_theory_query_(full, full->keys + i * full->key_stride, y);
+        for (d = 0; d < dim; d++) y[d] -= op->centre[d];
+        for (d = 0; d < dim; d++) hfy_linalg_axpy_(full->beta * op->weight[i] * y[d], y, jacobian + d * dim, dim);
     }
-    least = DBL_EPSILON * (fabs(low) + fabs(high)) * 1e-3 + DBL_MIN;
-    for (step = 0; step < 200; step++) {
-        double mid = low + (high - low) / 2, pivot = 1;
-        size_t above = 0;
-        if (!(mid > low && mid < high)) break;
-        for (i = 0; i < n; i++) { /* signs of the pivots of A - mid */
-            pivot = a[i] - mid - (i ? b[i - 1] * b[i - 1] / pivot : 0);
-            if (fabs(pivot) < least) pivot = -least;
-            above += pivot > 0;
-        }
-        if (above)
-            low = mid;
-        else
-            high = mid;
-    }
-    return high;
-}
-
-/* The largest eigenvalue of a symmetric operator, y = A v, by Lanczos's iteration with every vector kept orthogonal to
-   all before. basis: room for `most` rows of dim; a, b: most each; y: dim. */
-HFY_PRIVATE_ double hfy_theory_largest_(void (*apply)(const void *context, const double *v, double *y),
-                                        const void *context, size_t dim, size_t most, double *basis, double *a,
-                                        double *b, double *y)
-{
-    size_t j, k, d;
-    hfy_rng rng = hfy_rng_seed(1);
-    double value = 0, previous = -1, norm;
-    int twice, still = 0;
-    for (d = 0; d < dim; d++) basis[d] = hfy_rng_normal(&rng);
-    norm = sqrt(hfy_linalg_dot_(basis, basis, dim));
-    for (d = 0; d < dim; d++) basis[d] /= norm;
-    for (j = 0; j < most; j++) {
-        double *v = basis + j * dim;
-        apply(context, v, y);
-        a[j] = hfy_linalg_dot_(v, y, dim);
-        for (twice = 0; twice < 2; twice++)
-            for (k = 0; k <= j; k++) {
-                double along = hfy_linalg_dot_(basis + k * dim, y, dim);
-                for (d = 0; d < dim; d++) y[d] -= along * basis[k * dim + d];
-            }
-        b[j] = sqrt(hfy_linalg_dot_(y, y, dim));
-        value = hfy_theory_tridiagonal_(a, b, j + 1);
-        still = value - previous <= 4 * DBL_EPSILON * value ? still + 1 : 0;
-        if (still == 3 || j + 1 == most || !(b[j] > 16 * DBL_EPSILON * fabs(value))) break;
-        previous = value;
-        for (d = 0; d < dim; d++) v[dim + d] = y[d] / b[j];
-    }
-    return value;
 }
 
 HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
@@ -17095,17 +16987,19 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_theory_operator_ op;
+    hfy_theory_operator_ op = {NULL, NULL, NULL};
     hfy_net full;
-    double *p = NULL, *q = NULL, *mean = NULL, *y = NULL, *basis = NULL, *a = NULL, *b = NULL, square = 0, most, spread;
-    size_t i, d, e, dim = 0, steps = 0;
-    int pass;
+    double *p = NULL, *q = NULL, *mean = NULL, *y = NULL, *basis = NULL, *a = NULL, *b = NULL;
+    double square = 0, most = 0, spread = 0, others = 0, by_largest;
+    size_t i, dim, steps, top = 0;
     hfy_status status = hfy_theory_softmax_(net, &full, w);
-    if (!status && !query) status = hfy_base_fail_(w, HFY_ERR_ARG, "query is NULL");
-    if (!status && jacobian && !hfy_base_fits_(full.dim, full.dim, sizeof *jacobian))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "net->dim is %z; such a jacobian cannot exist", full.dim);
+    if (!status) status = hfy_base_null_(w, !query ? "query" : NULL);
+    if (status) return status;
+    if (jacobian && !hfy_base_fits_(full.dim, full.dim, sizeof *jacobian))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "net->dim is %z; such a jacobian cannot exist", full.dim);
+    dim = full.dim;
+    steps = norms ? hfy_base_min_(dim, HFY_THEORY_LANCZOS_) : 0;
     while (hfy_base_layout_(&arena, w, &status)) {
-        dim = full.dim, steps = norms ? hfy_base_min_(dim, HFY_THEORY_LANCZOS_) : 0;
         p = HFY_TAKE_(&arena, double, full.count);
         q = HFY_TAKE_(&arena, double, dim);
         mean = HFY_TAKE_(&arena, double, dim);
@@ -17118,132 +17012,76 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
         status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
     if (!status) status = hfy_theory_survey_(&full, &square, mean, w);
     if (status) return hfy_base_close_(w, &local, status);
+    op.full = &full;
     hfy_theory_weigh_(&full, q, p);
-    for (i = 0, most = spread = 0; i < full.count; i++) { /* mean is that of the patterns, until here */
-        double s = norms ? hfy_theory_square_(&full, i, mean) : 0;
-        if (p[i] * (1 - p[i]) > most) most = p[i] * (1 - p[i]);
-        if (s > spread) spread = s;
-    }
-    if (norms) {
-        const double n = (double)full.count, beta = full.beta;
-        double others = 0, top = 0;
-        for (i = 0; i < full.count; i++)
-            if (p[i] > top) top = p[i];
-        for (i = 0, pass = 0; i < full.count; i++) { /* 1 - top without cancellation: the others' sum */
-            if (!pass && !(p[i] < top))
-                pass = 1;
-            else
-                others += p[i];
-        }
-        op.full = &full, op.weight = NULL, op.centre = NULL;
-        norms->by_spectrum =
-            2 * beta * hfy_theory_largest_(hfy_theory_apply_, &op, full.dim, steps, basis, a, b, y) * most;
-        norms->by_largest = 2 * beta * n * square * most;
-        norms->by_spread = beta * spread;
-        norms->by_top = others <= 0.5 ? 2 * beta * n * square * others * (1 - others) : HUGE_VAL;
-    }
-    hfy_theory_project_(&full, p, mean); /* and now the one that p weighs: J = beta times their variance around it */
-    if (norms) {
-        op.weight = p, op.centre = mean;
-        norms->norm = full.beta * hfy_theory_largest_(hfy_theory_apply_, &op, full.dim, steps, basis, a, b, y);
-    }
-    if (jacobian) {
-        memset(jacobian, 0, dim * dim * sizeof *jacobian);
+    if (norms) { /* the bounds; mean is that of the patterns, until here */
         for (i = 0; i < full.count; i++) {
-            const hfy_real *x = full.keys + i * full.key_stride;
-            if (!(p[i] > 0)) continue;
-            for (d = 0; d < dim; d++) y[d] = (double)x[d] - mean[d];
-            for (d = 0; d < dim; d++) {
-                double weight = full.beta * p[i] * y[d];
-                for (e = 0; e < dim; e++) jacobian[d * dim + e] += weight * y[e];
-            }
+            double s = hfy_theory_square_(&full, i, mean);
+            if (p[i] * (1 - p[i]) > most) most = p[i] * (1 - p[i]);
+            if (s > spread) spread = s;
+            if (p[i] > p[top]) top = i;
         }
+        for (i = 0; i < full.count; i++) others += i == top ? 0 : p[i]; /* 1 - top without cancellation */
+        by_largest = 2 * full.beta * (double)full.count * square;
+        norms->by_spectrum =
+            2 * full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, a, b, y) * most;
+        norms->by_largest = by_largest * most;
+        norms->by_spread = full.beta * spread;
+        norms->by_top = others <= 0.5 ? by_largest * others * (1 - others) : HUGE_VAL;
     }
+    hfy_theory_project_(&full, p, mean); /* and now the one that p weighs: math 15, Jacobian */
+    op.weight = p;
+    op.centre = mean;
+    if (norms) norms->norm = full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, a, b, y);
+    if (jacobian) hfy_theory_form_(&op, y, jacobian);
     return hfy_base_close_(w, &local, status);
 }
 
-/* --- associations (HFY Prop. 14) ---
-   A spectral norm is promised from above: a power iteration guesses it, and the Cholesky factor of lambda 1 - X X^T,
-   which exists only for lambda > sigma^2, confirms a guess that is a little larger. */
-
-/* X X^T or X^T X, whichever is smaller, m x m, into gram. */
-HFY_PRIVATE_ void hfy_theory_gram_(const hfy_net *net, size_t m, double *gram)
-{
-    size_t i, j, d, n = net->count, dim = net->dim;
-    const hfy_real *keys = net->keys;
-    memset(gram, 0, m * m * sizeof *gram);
-    if (m == n && n <= dim) {
-        for (i = 0; i < n; i++)
-            for (j = 0; j <= i; j++) {
-                const hfy_real *x = keys + i * net->key_stride, *y = keys + j * net->key_stride;
-                double sum = 0;
-                for (d = 0; d < dim; d++) sum += (double)x[d] * (double)y[d];
-                gram[i * m + j] = gram[j * m + i] = sum;
-            }
-        return;
-    }
-    for (i = 0; i < n; i++)
-        for (d = 0; d < dim; d++) {
-            double v = (double)keys[i * net->key_stride + d];
-            for (j = 0; j <= d; j++) gram[d * m + j] += v * (double)keys[i * net->key_stride + j];
-        }
-    for (d = 0; d < m; d++)
-        for (j = 0; j < d; j++) gram[j * m + d] = gram[d * m + j];
-}
-
-/* An upper bound of the largest eigenvalue of a positive semidefinite matrix, close to it. test: m x m; x, y: m. */
-HFY_PRIVATE_ double hfy_theory_top_eigenvalue_(const double *gram, size_t m, double *test, double *x, double *y)
-{
-    hfy_rng rng = hfy_rng_seed(1);
-    double guess = 0, more = 1e-9, trace = 0, size;
-    size_t i, j;
-    int step;
-    for (i = 0; i < m; i++) {
-        x[i] = hfy_rng_normal(&rng);
-        trace += gram[i * m + i];
-    }
-    if (!(trace > 0)) return 0;
-    for (step = 0; step < 300; step++) {
-        for (i = 0, size = 0; i < m; i++) {
-            y[i] = hfy_linalg_dot_(gram + i * m, x, m);
-            size += y[i] * y[i];
-        }
-        size = sqrt(size);
-        if (!(size > 0)) break;
-        for (i = 0, guess = 0; i < m; i++) guess += x[i] * y[i]; /* once x has length 1: from below */
-        for (i = 0; i < m; i++) x[i] = y[i] / size;
-    }
-    if (!(guess > 0)) return trace;
-    for (; more < 4; more *= 4) {
-        double lambda = guess * (1 + more);
-        if (lambda >= trace) break;
-        for (i = 0; i < m; i++)
-            for (j = 0; j <= i; j++) test[i * m + j] = (i == j ? lambda : 0) - gram[i * m + j];
-        if (!hfy_linalg_cholesky_(test, m)) return lambda;
-    }
-    return trace;
-}
+/* --- associations (HFY Prop. 14) --- */
 
 /* What the check works in. */
 typedef struct hfy_theory_scratch_ {
     hfy_structure_solver_ solver;
-    double *theta;       /* N: scores of the query X^T y */
-    double *query;       /* dim */
-    double *gram, *test; /* min(N, dim)^2 */
-    double *x, *y;       /* min(N, dim) */
+    hfy_linalg_symmetric_ eigen;
+    size_t m;      /* min(N, dim) */
+    double *theta; /* N: scores of the query X^T y */
+    double *query; /* dim */
+    double *gram, *values; /* m x m, its m eigenvalues */
+    double *panel, *gemm;  /* m x a block of the longer side; a product's scratch */
 } hfy_theory_scratch_;
 
 HFY_PRIVATE_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
                                    hfy_theory_scratch_ *s)
 {
-    size_t m = hfy_base_min_(net->count, net->dim), square = hfy_base_times_(m, m);
+    size_t m = s->m = hfy_base_min_(net->count, net->dim);
     hfy_structure_plan_(arena, structure, 1, &s->solver);
+    hfy_linalg_symmetric_plan_(arena, m, 0, &s->eigen);
     s->theta = HFY_TAKE_(arena, double, net->count);
     s->query = HFY_TAKE_(arena, double, net->dim);
-    s->gram = HFY_TAKE_(arena, double, square);
-    s->test = HFY_TAKE_(arena, double, square);
-    s->x = HFY_TAKE_(arena, double, m);
-    s->y = HFY_TAKE_(arena, double, m);
+    s->gram = HFY_TAKE_(arena, double, hfy_base_times_(m, m));
+    s->values = HFY_TAKE_(arena, double, m);
+    s->panel = HFY_TAKE_(arena, double, hfy_base_times_(m, HFY_THEORY_BLOCK_));
+    s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(m, m, HFY_THEORY_BLOCK_, sizeof(double)));
+}
+
+/* sigma_max(X)^2, from above: the largest eigenvalue of X X^T or X^T X, whichever is smaller and made by blocks of the
+   longer side, and what rounding may have taken from it. */
+HFY_PRIVATE_ hfy_status hfy_theory_spectral_(const hfy_net *net, hfy_theory_scratch_ *s, double *square)
+{
+    const int rows = net->count <= net->dim;
+    size_t m = s->m, longer = rows ? net->dim : net->count, from, depth, k, r;
+    size_t across = rows ? net->key_stride : 1, along = rows ? 1 : net->key_stride;
+    hfy_status status;
+    for (from = 0; from < longer; from += depth) {
+        depth = hfy_base_min_(longer - from, HFY_THEORY_BLOCK_);
+        for (k = 0; k < depth; k++)
+            for (r = 0; r < m; r++) s->panel[k * m + r] = (double)net->keys[r * across + (from + k) * along];
+        hfy_linalg_multiply_(s->eigen.simd, m, m, depth, hfy_linalg_turned_(s->panel, m), hfy_linalg_rows_(s->panel, m),
+                             from ? hfy_linalg_add_(s->gram, m) : hfy_linalg_set_(s->gram, m), s->gemm);
+    }
+    status = hfy_linalg_symmetric_run_(&s->eigen, s->gram, s->values, NULL);
+    *square = s->values[0] * (1 + 16 * (double)(m + 8) * DBL_EPSILON);
+    return status;
 }
 
 /* The separation's higher-order scores, or none (NULL), into the solver. */
@@ -17301,41 +17139,61 @@ HFY_PRIVATE_ hfy_status hfy_theory_fits_(const hfy_net *net, hfy_work *work)
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%s; the theorem is about another net", not_so);
 }
 
-/* The terms, scratch being ready; in: N flags, 1 for the patterns. */
-HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patterns, size_t count,
-                                          const unsigned char *in,
-                                          hfy_theory_association *a, hfy_theory_scratch_ *s, hfy_work *work)
+/* Delta: the best vertex without one of the patterns, for each of them; so all but y are seen. own: y's score. */
+HFY_PRIVATE_ hfy_status hfy_theory_gap_(const hfy_net *net, const size_t *patterns, size_t count, const double own[3],
+                                        hfy_theory_scratch_ *s, double *separation)
 {
     hfy_structure_solver_ *solver = &s->solver;
-    size_t i, d, m = hfy_base_min_(net->count, net->dim);
-    double own[3], other[3], force, largest = 0, step, nearest;
-    hfy_status status;
-    memset(s->query, 0, net->dim * sizeof *s->query);
-    for (i = 0; i < count; i++)
-        for (d = 0; d < net->dim; d++) s->query[d] += (double)net->keys[patterns[i] * net->key_stride + d];
-    a->longest = 0;
-    for (i = 0; i < net->count; i++) {
-        const hfy_real *x = net->keys + i * net->key_stride;
-        double sum = 0, square = 0;
-        for (d = 0; d < net->dim; d++) {
-            sum += (double)x[d] * s->query[d];
-            square += (double)x[d] * (double)x[d];
-        }
-        s->theta[i] = net->beta * sum + (net->bias ? (double)net->bias[i] : 0);
-        if (net->visible && i >= net->visible[0]) s->theta[i] = -HUGE_VAL;
-        a->longest = square > a->longest * a->longest ? sqrt(square) : a->longest;
+    double other[3], gap;
+    size_t i;
+    *separation = HUGE_VAL;
+    hfy_theory_parts_(solver, &net->sep);
+    for (i = 0; i < count; i++) {
+        hfy_status status;
+        memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
+        solver->unary[patterns[i]] = -HUGE_VAL;
+        status = hfy_structure_ready_(solver);
+        if (!status) status = hfy_structure_ask_(solver);
+        if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
+        if (status) return status;
+        hfy_theory_score_(solver, s->theta, other);
+        gap = ((own[0] - other[0]) + (own[1] - other[1])) / net->beta;
+        if (own[2] > other[2]) gap = HUGE_VAL;
+        if (own[2] < other[2]) gap = -HUGE_VAL;
+        if (gap < *separation) *separation = gap;
     }
-    solver->rho = net->sep.rho;
+    return HFY_OK;
+}
+
+/* The terms, scratch being ready; in: N flags, 1 for the patterns. */
+HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patterns, size_t count,
+                                          const unsigned char *in, hfy_theory_association *a, hfy_theory_scratch_ *s,
+                                          hfy_work *work)
+{
+    hfy_structure_solver_ *solver = &s->solver;
+    const hfy_sep *sep = &net->sep;
+    double own[3], force, largest = 0, step, nearest, square;
+    size_t i;
+    hfy_status status = hfy_theory_survey_(net, &square, NULL, work);
+    if (status) return status;
+    a->longest = sqrt(square);
+    memset(s->query, 0, net->dim * sizeof *s->query);
+    for (i = 0; i < count; i++) hfy_theory_add_(net, patterns[i], 1, s->query);
+    for (i = 0; i < net->count; i++) {
+        s->theta[i] = net->beta * hfy_theory_dot_(net, i, s->query) + (net->bias ? (double)net->bias[i] : 0);
+        if (net->visible && i >= net->visible[0]) s->theta[i] = -HUGE_VAL;
+    }
+    solver->rho = sep->rho;
     /* y itself, with its best parts; and whether anything lies above it */
     for (i = 0; i < solver->structure->higher; i++) {
-        double t = net->sep.transitions ? (double)net->sep.transitions[i] : net->sep.transition;
-        if (hfy_base_is_finite_(t) && fabs(t) > largest) largest = fabs(t);
+        double t = fabs(sep->transitions ? (double)sep->transitions[i] : sep->transition);
+        if (hfy_base_is_finite_(t) && t > largest) largest = t;
     }
     force = 1 + 2 * largest * (double)solver->structure->most;
-    status = hfy_theory_extreme_(solver, in, force, -force, &net->sep);
-    if (!status && (hfy_theory_shared_(solver, in) < (double)count || solver->fresh_unaries != count))
-        return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: these %z are no vertex of the structure", count);
+    status = hfy_theory_extreme_(solver, in, force, -force, sep);
     if (status) return hfy_structure_failed_(work, status, solver);
+    if (hfy_theory_shared_(solver, in) < (double)count || solver->fresh_unaries != count)
+        return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: these %z are no vertex of the structure", count);
     hfy_theory_score_(solver, s->theta, own);
     if (!hfy_base_is_finite_(own[0] + own[1]))
         return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: one of them is masked");
@@ -17343,32 +17201,17 @@ HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patt
     if (!status && solver->fresh_unaries > count && !(hfy_theory_shared_(solver, in) < (double)count))
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
                               "net->sep.structure has a vertex that holds all %z patterns and more", count);
+    /* how far vertices may lie from y: the fewest patterns in common, the most unaries that differ */
     if (!status) status = hfy_theory_extreme_(solver, in, -1, 0, NULL);
-    if (status) return hfy_structure_failed_(work, status, solver);
     a->overlap = 2 * ((double)count - hfy_theory_shared_(solver, in));
-    status = hfy_theory_extreme_(solver, in, -1, 1, NULL);
-    if (status) return hfy_structure_failed_(work, status, solver);
+    if (!status) status = hfy_theory_extreme_(solver, in, -1, 1, NULL);
     a->distance = (double)count + (double)solver->fresh_unaries - 2 * hfy_theory_shared_(solver, in);
-    /* the best vertex without one of the patterns, for each of them: all but y are seen */
-    a->separation = HUGE_VAL;
-    hfy_theory_parts_(solver, &net->sep);
-    for (i = 0; i < count; i++) {
-        double gap;
-        memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
-        solver->unary[patterns[i]] = -HUGE_VAL;
-        status = hfy_structure_ready_(solver);
-        if (!status) status = hfy_structure_ask_(solver);
-        if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
-        if (status) return hfy_structure_failed_(work, status, solver);
-        hfy_theory_score_(solver, s->theta, other);
-        gap = ((own[0] - other[0]) + (own[1] - other[1])) / net->beta;
-        if (own[2] > other[2]) gap = HUGE_VAL;
-        if (own[2] < other[2]) gap = -HUGE_VAL;
-        if (gap < a->separation) a->separation = gap;
-    }
-    hfy_theory_gram_(net, m, s->gram);
-    a->spectral = sqrt(hfy_theory_top_eigenvalue_(s->gram, m, s->test, s->x, s->y));
-    a->needed = net->sep.rho * a->overlap / (2 * net->beta);
+    if (!status) status = hfy_theory_gap_(net, patterns, count, own, s, &a->separation);
+    if (status) return hfy_structure_failed_(work, status, solver);
+    status = hfy_theory_spectral_(net, s, &square);
+    if (status) return hfy_base_fail_(work, status, "QL did not converge on the %z x %z inner products", s->m, s->m);
+    a->spectral = sqrt(square);
+    a->needed = sep->rho * a->overlap / (2 * net->beta);
     step = sqrt(a->distance) * a->spectral;
     nearest = a->longest * a->distance < step ? a->longest * a->distance : step;
     a->radius = nearest > 0 ? (a->separation - a->needed) / nearest : HUGE_VAL;
@@ -17385,42 +17228,36 @@ HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patte
     hfy_structure structure;
     hfy_net full;
     unsigned char *in = NULL;
+    size_t i;
     hfy_status status = hfy_net_resolve_(net, 1, &full, w);
-    size_t i, d;
-    if (!status && (!patterns || !association))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !patterns ? "patterns" : "association");
+    if (!status) status = hfy_base_null_(w, !patterns ? "patterns" : !association ? "association" : NULL);
     if (!status) status = hfy_theory_fits_(&full, w);
-    if (!status && (!count || count > net->count))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most net->count, %z",
-                                count, net->count);
-    if (!status) {
-        if (full.sep.kind == HFY_SEP_SPARSEMAP)
-            structure = *full.sep.structure;
-        else if (full.sep.kind == HFY_SEP_SEQUENCE_KSUBSETS)
-            structure = hfy_structure_sequence(net->count, (size_t)full.sep.k);
-        else
-            structure = hfy_structure_ksubsets(net->count, (size_t)full.sep.k);
-        status = hfy_structure_check_(&structure, "net->sep.structure->", w);
-    }
+    if (status) return status;
+    if (!count || count > net->count)
+        return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most net->count, %z", count,
+                              net->count);
+    if (full.sep.kind == HFY_SEP_SPARSEMAP)
+        structure = *full.sep.structure;
+    else if (full.sep.kind == HFY_SEP_SEQUENCE_KSUBSETS)
+        structure = hfy_structure_sequence(net->count, (size_t)full.sep.k);
+    else
+        structure = hfy_structure_ksubsets(net->count, (size_t)full.sep.k);
+    status = hfy_structure_check_(&structure, "net->sep.structure->", w);
+    if (status) return status;
+    s.eigen.simd = hfy_simd_choose_(w);
+    if (!s.eigen.simd) return HFY_ERR_UNSUPPORTED;
     while (hfy_base_layout_(&arena, w, &status)) {
         hfy_theory_plan_(&arena, &full, &structure, &s);
         in = HFY_TAKE_(&arena, unsigned char, full.count);
     }
-    if (!status) {
-        memset(in, 0, full.count);
-        for (i = 0; i < count && !status; i++) {
-            if (patterns[i] >= full.count)
-                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: entry %z is %z; it should be below net->count, %z",
-                                        i, patterns[i], full.count);
-            else if (in[patterns[i]])
-                status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: %z is listed twice", patterns[i]);
-            else
-                in[patterns[i]] = 1;
-        }
-        for (i = 0; i < full.count && !status; i++)
-            for (d = 0; d < full.dim && !status; d++)
-                if (!hfy_base_is_finite_((double)full.keys[i * full.key_stride + d]))
-                    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "net->keys: row %z holds NaN or infinity", i);
+    if (status) return status;
+    memset(in, 0, full.count);
+    for (i = 0; i < count && !status; i++) {
+        if (patterns[i] >= full.count)
+            status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: entry %z is %z; it should be below net->count, %z", i,
+                                    patterns[i], full.count);
+        else if (in[patterns[i]]++)
+            status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: %z is listed twice", patterns[i]);
     }
     if (!status) status = hfy_theory_terms_(&full, patterns, count, in, &result, &s, w);
     if (!status) *association = result;
@@ -17437,15 +17274,13 @@ HFY_API hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, s
     double *sorted = NULL;
     size_t i, j;
     hfy_status status = HFY_OK;
-    if (!n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
-    if (!status && rows && (!weights || !sizes))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !weights ? "weights" : "sizes");
-    if (!status && !(mass >= 0 && mass <= 1))
-        status = hfy_theory_bad_(w, "mass", mass, "above 0 and at most 1, or 0 for 0.9");
-    if (!status && !hfy_base_fits_(rows, n, sizeof *weights))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
+    if (!n) return hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
+    if (rows && (!weights || !sizes)) return hfy_base_null_(w, !weights ? "weights" : "sizes");
+    if (!(mass >= 0 && mass <= 1)) return hfy_base_should_(w, "", "mass", mass, "above 0 and at most 1, or 0 for 0.9");
+    if (!hfy_base_fits_(rows, n, sizeof *weights))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
     while (hfy_base_layout_(&arena, w, &status)) sorted = HFY_TAKE_(&arena, double, n);
-    if (status) return hfy_base_close_(w, &local, status);
+    if (status) return status;
     if (!(mass > 0)) mass = 0.9;
     for (j = 0; j < rows; j++) {
         hfy_status one = HFY_OK;
@@ -17457,18 +17292,13 @@ HFY_API hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, s
             else if (sorted[i] < 0 && !one)
                 one = HFY_ERR_ARG;
         }
-        if (one) {
-            if (!status)
-                status = hfy_base_fail_(w, one, "weights: row %z has %s", j,
-                                        one == HFY_ERR_ARG ? "a negative weight" : "NaN or infinity in it");
-            continue;
-        }
+        if (one && !status)
+            status = hfy_base_fail_(w, one, "weights: row %z has %s", j,
+                                    one == HFY_ERR_ARG ? "a negative weight" : "NaN or infinity in it");
+        if (one) continue;
         hfy_base_sort_(sorted, n);
-        for (i = n; i-- > 0;) {
-            sum += sorted[i];
-            if (sum >= mass) break;
-        }
-        sizes[j] = i < n ? n - i : n; /* i wraps if all of them do not do */
+        for (i = 0; i < n && sum < mass; i++) sum += sorted[n - 1 - i];
+        sizes[j] = i;
     }
     return hfy_base_close_(w, &local, status);
 }
@@ -17481,19 +17311,19 @@ HFY_API hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t
     double *sorted = NULL, middle;
     size_t i;
     hfy_status status = HFY_OK;
-    if (!sizes || !operating) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !sizes ? "sizes" : "operating");
-    if (!status && (!count || !n))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is 0; it should be at least 1", !count ? "count" : "n");
-    for (i = 0; !status && i < count; i++)
-        if (sizes[i] > n) status = hfy_base_fail_(w, HFY_ERR_ARG, "sizes: entry %z is %z, above n, %z", i, sizes[i], n);
+    if (!sizes || !operating) return hfy_base_null_(w, !sizes ? "sizes" : "operating");
+    if (!count || !n) return hfy_base_fail_(w, HFY_ERR_ARG, "%s is 0; it should be at least 1", !count ? "count" : "n");
+    for (i = 0; i < count; i++)
+        if (sizes[i] > n)
+            return hfy_base_fail_(w, HFY_ERR_ARG, "sizes: entry %z is %z, above n, %z", i, sizes[i], n);
     while (hfy_base_layout_(&arena, w, &status)) sorted = HFY_TAKE_(&arena, double, count);
-    if (status) return hfy_base_close_(w, &local, status);
+    if (status) return status;
     for (i = 0; i < count; i++) sorted[i] = (double)sizes[i];
     hfy_base_sort_(sorted, count);
     middle = (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
     *operating = 2 * middle > (double)n ? 1 : 8 * middle > (double)n ? 2 : 32 * middle > (double)n ? 3 : 4;
     if (median) *median = middle;
-    return hfy_base_close_(w, &local, status);
+    return hfy_base_close_(w, &local, HFY_OK);
 }
 
 #undef HFY_THEORY_BLOCK_
@@ -17512,7 +17342,8 @@ HFY_API hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t
    can fail any more.
    Numerics: penalties are large (beta lambda a is 1e5 in the paper), so penalised scores are summed in double and go to
    the separation as distances from the best of them, which is where hfy_real is fine. Bounds that fall short of a
-   sum of 1 by the rounding of what was taken from them are scaled back to it.
+   sum of 1 by the rounding of what was taken from them are scaled back to it (docs/math.md, 15, Recall).
+   Early returns stand before any scratch is taken: until then there is nothing to close.
    ------------------------------------------------------------------------------------------------------------------ */
 
 typedef struct hfy_recall_call_ {
@@ -17531,46 +17362,45 @@ HFY_PRIVATE_ int hfy_recall_sees_(const hfy_net *net, size_t i)
 HFY_PRIVATE_ hfy_status hfy_recall_member_(const char *name, double *value, double least, double most, double standard,
                                            hfy_work *work)
 {
-    if (!(*value > 0) && !(*value < 0) && !hfy_base_is_nan_(*value)) {
-        *value = standard;
-        return HFY_OK;
-    }
+    const double x = *value;
+    if (!(x > 0) && !(x < 0) && !hfy_base_is_nan_(x)) *value = standard;
     if (*value > 0 && *value >= least && *value <= most && hfy_base_is_finite_(*value)) return HFY_OK;
     return hfy_base_fail_(work, HFY_ERR_ARG, "how->%s is %g; it should be %s%s and finite, or 0 for the default", name,
-                          *value, least > 0 ? "at least 1" : "above 0", most < 2 ? ", at most 1" : "");
+                          x, least > 0 ? "at least 1" : "above 0", most < 2 ? ", at most 1" : "");
 }
 
 /* Everything that can be wrong with net and how; fills in the defaults. */
 HFY_PRIVATE_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *how, hfy_recall_call_ *call,
                                             hfy_work *work)
 {
-    hfy_sep bounded;
+    const char *member = NULL;
     hfy_net used;
-    hfy_status status;
+    hfy_status status = hfy_base_null_(work, !net ? "net" : !how ? "how" : NULL);
     size_t i, seen = 0;
-    memset(&bounded, 0, sizeof bounded);
-    bounded.kind = HFY_SEP_SPARSEMAX;
-    if (!net || !how) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", !net ? "net" : "how");
+    if (status) return status;
     if ((unsigned)how->kind > HFY_RECALL_SEQUENTIAL)
         return hfy_base_fail_(work, HFY_ERR_ARG, "how->kind is %z; it should be one of hfy_recall_kind",
                               (size_t)how->kind);
     call->how = *how;
     if (!how->inner_steps) call->how.inner_steps = 20;
-    status = hfy_recall_member_("penalty", &call->how.penalty, 0, HUGE_VAL, 1e9, work);
-    if (!status) status = hfy_recall_member_("decay", &call->how.decay, 0, 1, 1e-3, work);
-    if (!status) status = hfy_recall_member_("transition", &call->how.transition, 0, HUGE_VAL, 1e8, work);
-    if (!status) status = hfy_recall_member_("boost", &call->how.boost, 1, HUGE_VAL, 1.1, work);
-    if (!status) status = hfy_recall_member_("rho", &call->how.rho, 0, HUGE_VAL, 1, work);
-    if (!status) status = hfy_recall_member_("inner_beta", &call->how.inner_beta, 0, HUGE_VAL, 1, work);
-    if (status) return status;
+    if (hfy_recall_member_("penalty", &call->how.penalty, 0, HUGE_VAL, 1e9, work) ||
+        hfy_recall_member_("decay", &call->how.decay, 0, 1, 1e-3, work) ||
+        hfy_recall_member_("transition", &call->how.transition, 0, HUGE_VAL, 1e8, work) ||
+        hfy_recall_member_("boost", &call->how.boost, 1, HUGE_VAL, 1.1, work) ||
+        hfy_recall_member_("rho", &call->how.rho, 0, HUGE_VAL, 1, work) ||
+        hfy_recall_member_("inner_beta", &call->how.inner_beta, 0, HUGE_VAL, 1, work))
+        return HFY_ERR_ARG;
     used = *net;
-    if (how->kind == HFY_RECALL_BOUNDED) used.sep = bounded;
     used.max_steps = call->how.inner_steps;
-    if (net->readout || net->self_coupling || (net->step > 0 && net->step < 1))
-        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; recall is done without",
-                              net->readout         ? "readout"
-                              : net->self_coupling ? "self_coupling"
-                                                   : "step");
+    if (how->kind == HFY_RECALL_BOUNDED) {
+        memset(&used.sep, 0, sizeof used.sep);
+        used.sep.kind = HFY_SEP_SPARSEMAX;
+    }
+    if (net->step > 0 && net->step < 1) member = "step";
+    if (net->self_coupling) member = "self_coupling";
+    if (net->readout) member = "readout";
+    if (member)
+        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; recall is done without", member);
     if (!hfy_sep_has_sum_(&used.sep) || used.sep.plus)
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
                               "net->sep should share out weights of a fixed sum: no IDENTITY, POWER, EXP or plus");
@@ -17580,20 +17410,28 @@ HFY_PRIVATE_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall
     if (how->kind != HFY_RECALL_SEQUENTIAL) return HFY_OK;
     call->net.beta = call->how.inner_beta;
     for (i = 0; i < net->count && seen < 2; i++) seen += (size_t)hfy_recall_sees_(net, i);
-    if (seen < 2)
-        return hfy_base_fail_(work, HFY_ERR_ARG,
-                              "net: %z patterns that are not masked; sequential recall takes 2 at a time", seen);
-    return HFY_OK;
+    if (seen == 2) return HFY_OK;
+    return hfy_base_fail_(work, HFY_ERR_ARG,
+                          "net: %z patterns that are not masked; sequential recall takes 2 at a time", seen);
 }
 
 HFY_PRIVATE_ hfy_status hfy_recall_state_(const hfy_recall_state *state, hfy_work *work)
 {
-    if (!state) return hfy_base_fail_(work, HFY_ERR_ARG, "state is NULL");
-    if (state->left && state->query && state->weights) return HFY_OK;
-    return hfy_base_fail_(work, HFY_ERR_ARG, "state->%s is NULL",
-                          !state->left    ? "left"
-                          : !state->query ? "query"
-                                          : "weights");
+    if (!state) return hfy_base_null_(work, "state");
+    return hfy_base_null_(work, !state->left      ? "state->left"
+                                : !state->query   ? "state->query"
+                                : !state->weights ? "state->weights"
+                                                  : NULL);
+}
+
+/* T inner steps from z to `out`; p: the weights of the last. */
+HFY_PRIVATE_ hfy_status hfy_recall_walk_(const hfy_net *net, const hfy_real *z, hfy_real *out, hfy_real *p,
+                                         hfy_work *work)
+{
+    hfy_report report;
+    memset(&report, 0, sizeof report);
+    report.weights = p;
+    return hfy_retrieve(net, z, 1, out, &report, work);
 }
 
 HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
@@ -17604,21 +17442,19 @@ HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, c
     size_t i;
     hfy_status status = hfy_recall_resolve_(net, how, &call, w);
     if (!status) status = hfy_recall_state_(state, w);
-    if (!status && !cue) status = hfy_base_fail_(w, HFY_ERR_ARG, "cue is NULL");
-    for (i = 0; !status && i < net->dim; i++)
+    if (!status) status = hfy_base_null_(w, !cue ? "cue" : NULL);
+    if (status) return status;
+    for (i = 0; i < net->dim; i++)
         if (!hfy_base_is_finite_((double)cue[i]))
-            status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "cue: NaN or infinity in element %z", i);
-    if (!status && call.how.kind == HFY_RECALL_SEQUENTIAL && !how->bare_cue) {
-        hfy_report report;
-        memset(&report, 0, sizeof report);
-        report.weights = state->weights;
-        status = hfy_retrieve(&call.net, cue, 1, state->query, &report, w);
-        for (i = 0; !status && i < net->count; i++) { /* as if it had come as the second of its pair */
+            return hfy_base_fail_(w, HFY_ERR_NONFINITE, "cue: NaN or infinity in element %z", i);
+    if (call.how.kind == HFY_RECALL_SEQUENTIAL && !how->bare_cue) { /* as if it had come as the second of its pair */
+        status = hfy_recall_walk_(&call.net, cue, state->query, state->weights, w);
+        for (i = 0; !status && i < net->count; i++) {
             double p = (double)state->weights[i], pair = p;
             if (i + 1 < net->count) pair += (double)state->weights[i + 1];
             state->left[i] = call.how.decay * (pair - call.how.boost * p);
         }
-    } else if (!status) {
+    } else {
         for (i = 0; i < net->count; i++) {
             state->left[i] = call.how.kind == HFY_RECALL_BOUNDED;
             state->weights[i] = 0;
@@ -17632,23 +17468,24 @@ HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, c
     return hfy_base_close_(w, &local, status);
 }
 
-/* The first of the heaviest. */
-HFY_PRIVATE_ size_t hfy_recall_best_(const hfy_real *p, size_t n)
+/* An item is there: the first of the heaviest. */
+HFY_PRIVATE_ void hfy_recall_made_(hfy_recall_state *state, size_t n, size_t *item)
 {
-    size_t best = 0, i;
-    for (i = 1; i < n; i++)
-        if (p[i] > p[best]) best = i;
-    return best;
+    size_t i;
+    for (i = *item = 0; i < n; i++)
+        if (state->weights[i] > state->weights[*item]) *item = i;
+    state->recalled++;
 }
 
-/* A work without any room: a call with it says in `peak` how much it needs and does nothing else. */
-HFY_PRIVATE_ hfy_work hfy_recall_no_room_(const hfy_work *work, void *somewhere)
+/* A work in this room. Without any, a call with it says in `peak` how much it needs and does nothing else. */
+HFY_PRIVATE_ hfy_work hfy_recall_inner_(const hfy_work *work, void *room, size_t bytes)
 {
-    hfy_work none;
-    memset(&none, 0, sizeof none);
-    none.buffer = somewhere;
-    none.isa = work->isa;
-    return none;
+    hfy_work inner;
+    memset(&inner, 0, sizeof inner);
+    inner.buffer = room;
+    inner.capacity = bytes;
+    inner.isa = work->isa;
+    return inner;
 }
 
 /* Bytes that the inner calls of an item need, whatever the state. */
@@ -17657,14 +17494,11 @@ HFY_PRIVATE_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *b
     hfy_base_arena_ alone = {NULL, 0, 0};
     hfy_real nothing = 0; /* never read: there is no room */
     hfy_net net = call->net;
-    hfy_report report;
-    hfy_work none = hfy_recall_no_room_(work, &alone);
+    hfy_work none = hfy_recall_inner_(work, &alone, 0);
     hfy_status said;
-    memset(&report, 0, sizeof report);
-    report.weights = &nothing;
     if (call->how.kind == HFY_RECALL_BOUNDED)
         net.sep.kind = HFY_SEP_KSUBSETS; /* a box too, whose bounds need no array */
-    said = hfy_retrieve(&net, &nothing, 1, &nothing, &report, &none);
+    said = hfy_recall_walk_(&net, &nothing, &nothing, &nothing, &none);
     if (said != HFY_ERR_NOMEM) return hfy_base_fail_(work, said, "%s", none.message);
     *bytes = none.peak;
     if (call->how.kind == HFY_RECALL_BOUNDED) /* the bounds' own two arrays */
@@ -17682,21 +17516,21 @@ HFY_PRIVATE_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *b
 HFY_PRIVATE_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
                                             hfy_work *work)
 {
-    hfy_report report;
     hfy_status status;
     double mass = 0;
     size_t i, seen = 0, n = call->net.count;
-    for (i = 0; i < n; i++)
-        if (hfy_recall_sees_(&call->net, i)) mass += state->left[i], seen++;
+    for (i = 0; i < n; i++) {
+        if (!hfy_recall_sees_(&call->net, i)) continue;
+        mass += state->left[i];
+        seen++;
+    }
     if (seen && !(mass >= 0.5)) { /* whole items have been taken: 1 is left, or nothing, but for rounding */
         state->exhausted = 1;
         *item = SIZE_MAX;
         return HFY_OK;
     }
     call->net.sep.upper = state->left;
-    memset(&report, 0, sizeof report);
-    report.weights = state->weights;
-    status = hfy_retrieve(&call->net, state->query, 1, state->query, &report, work);
+    status = hfy_recall_walk_(&call->net, state->query, state->query, state->weights, work);
     if (status) return status;
     for (i = 0, mass = 0; i < n; i++) {
         double left = state->left[i] - (double)state->weights[i];
@@ -17704,8 +17538,7 @@ HFY_PRIVATE_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_s
         if (hfy_recall_sees_(&call->net, i)) mass += state->left[i];
     }
     for (i = 0; mass >= 0.5 && mass < 1 && i < n; i++) state->left[i] /= mass;
-    *item = hfy_recall_best_(state->weights, n);
-    state->recalled++;
+    hfy_recall_made_(state, n, item);
     return HFY_OK;
 }
 
@@ -17808,35 +17641,27 @@ HFY_PRIVATE_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_recall_scratch_ s;
-    hfy_report report;
     hfy_work inner;
     const hfy_net *net = &call->net;
     const hfy_simd_ *simd = hfy_simd_choose_(work);
-    size_t i, n = net->count, room = 0;
-    double tau = call->how.decay;
-    int sequence = call->how.kind == HFY_RECALL_SEQUENTIAL;
-    hfy_status status = simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
-    memset(&report, 0, sizeof report);
-    if (!status) status = hfy_recall_need_(call, &room, work);
-    while (hfy_base_layout_(&arena, work, &status)) {
-        hfy_recall_plan_(&arena, call, simd, room, &s);
-    }
+    size_t i, room = 0;
+    double tau = call->how.decay, boost = call->how.kind == HFY_RECALL_SEQUENTIAL ? call->how.boost : 0;
+    hfy_status status = simd ? hfy_recall_need_(call, &room, work) : HFY_ERR_UNSUPPORTED;
+    while (hfy_base_layout_(&arena, work, &status)) hfy_recall_plan_(&arena, call, simd, room, &s);
     if (status) return status;
-    inner = hfy_recall_no_room_(work, s.room);
-    inner.capacity = room;
+    inner = hfy_recall_inner_(work, s.room, room);
     status = hfy_recall_step_(call, state, simd, &s, &inner, work);
     if (status) return status;
-    report.weights = s.p;
-    status = hfy_retrieve(net, s.z, 1, s.z, &report, &inner);
+    status = hfy_recall_walk_(net, s.z, s.z, s.p, &inner);
     if (status) return hfy_base_fail_(work, status, "%s", inner.message);
-    for (i = 0; i < n; i++) {
-        double taken = sequence ? s.weight[i] - call->how.boost * (double)s.p[i] : s.weight[i];
+    for (i = 0; i < net->count; i++) {
+        double taken = s.weight[i];
+        if (boost > 0) taken -= boost * (double)s.p[i];
         state->left[i] = tau * taken + (1 - tau) * state->left[i];
     }
-    memcpy(state->weights, s.p, n * sizeof *s.p);
+    memcpy(state->weights, s.p, net->count * sizeof *s.p);
     memcpy(state->query, s.z, net->dim * sizeof *s.z);
-    *item = hfy_recall_best_(state->weights, n);
-    state->recalled++;
+    hfy_recall_made_(state, net->count, item);
     return HFY_OK;
 }
 
@@ -17847,10 +17672,10 @@ HFY_API hfy_status hfy_recall_next(const hfy_net *net, const hfy_recall *how, hf
     hfy_recall_call_ call;
     hfy_status status = hfy_recall_resolve_(net, how, &call, w);
     if (!status) status = hfy_recall_state_(state, w);
-    if (!status && !item) status = hfy_base_fail_(w, HFY_ERR_ARG, "item is NULL");
-    if (!status)
-        status = call.how.kind == HFY_RECALL_BOUNDED ? hfy_recall_bounded_(&call, state, item, w)
-                                                     : hfy_recall_penalised_(&call, state, item, w);
+    if (!status) status = hfy_base_null_(w, !item ? "item" : NULL);
+    if (status) return status;
+    status = call.how.kind == HFY_RECALL_BOUNDED ? hfy_recall_bounded_(&call, state, item, w)
+                                                 : hfy_recall_penalised_(&call, state, item, w);
     return hfy_base_close_(w, &local, status);
 }
 
@@ -17868,27 +17693,26 @@ HFY_API hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, con
     hfy_status status = simd ? hfy_recall_resolve_(net, how, &call, w) : HFY_ERR_UNSUPPORTED;
     memset(&state, 0, sizeof state);
     if (!status) status = hfy_recall_need_(&call, &bytes, w);
-    if (!status && call.how.kind != HFY_RECALL_BOUNDED) { /* what an item needs: its arrays, and that behind them */
+    if (!status) status = hfy_base_null_(w, !cue ? "cue" : !items ? "items" : NULL);
+    if (status) return status;
+    if (call.how.kind != HFY_RECALL_BOUNDED) { /* what an item needs: its arrays, and that behind them */
         hfy_recall_plan_(&arena, &call, simd, bytes, &scratch);
         bytes = hfy_base_plus_(arena.used, 63);
         arena.used = 0;
     }
-    if (!status && (!cue || !items)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !cue ? "cue" : "items");
     while (hfy_base_layout_(&arena, w, &status)) {
         state.left = HFY_TAKE_(&arena, double, net->count);
         state.query = HFY_TAKE_(&arena, hfy_real, net->dim);
         state.weights = HFY_TAKE_(&arena, hfy_real, net->count);
         room = hfy_base_take_(&arena, bytes, 1);
     }
-    if (!status) {
-        inner = hfy_recall_no_room_(w, room);
-        inner.capacity = bytes;
-        status = hfy_recall_begin(net, how, cue, &state, &inner);
-        for (i = 0; !status && i < (count ? count : net->count); i++)
-            status = hfy_recall_next(net, how, &state, items + i, &inner);
-        if (made) *made = state.recalled;
-        if (status) hfy_base_fail_(w, status, "%s", inner.message);
-    }
+    if (status) return status;
+    inner = hfy_recall_inner_(w, room, bytes);
+    status = hfy_recall_begin(net, how, cue, &state, &inner);
+    for (i = 0; !status && i < (count ? count : net->count); i++)
+        status = hfy_recall_next(net, how, &state, items + i, &inner);
+    if (made) *made = state.recalled;
+    if (status) hfy_base_fail_(w, status, "%s", inner.message);
     return hfy_base_close_(w, &local, status);
 }
 
@@ -17901,23 +17725,22 @@ HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n
     unsigned char *seen = NULL;
     size_t i, distinct = 0;
     hfy_status status = HFY_OK;
-    if ((count && !items) || !ratio) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !ratio ? "ratio" : "items");
-    if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
-    for (i = 0; !status && i < count; i++)
+    if (!ratio || (count && !items)) return hfy_base_null_(w, !ratio ? "ratio" : "items");
+    if (!n) return hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
+    for (i = 0; i < count; i++)
         if (items[i] >= n && items[i] != SIZE_MAX)
-            status = hfy_base_fail_(w, HFY_ERR_ARG, "items: entry %z is %z; it should be below n, %z, or SIZE_MAX", i,
-                                    items[i], n);
+            return hfy_base_fail_(w, HFY_ERR_ARG, "items: entry %z is %z; it should be below n, %z, or SIZE_MAX", i,
+                                  items[i], n);
     while (hfy_base_layout_(&arena, w, &status)) seen = HFY_TAKE_(&arena, unsigned char, n);
-    if (!status) {
-        memset(seen, 0, n);
-        for (i = 0; i < count; i++) {
-            if (items[i] == SIZE_MAX || seen[items[i]]) continue;
-            seen[items[i]] = 1;
-            distinct++;
-        }
-        *ratio = (double)distinct / (double)n;
+    if (status) return status;
+    memset(seen, 0, n);
+    for (i = 0; i < count; i++) {
+        if (items[i] == SIZE_MAX || seen[items[i]]) continue;
+        seen[items[i]] = 1;
+        distinct++;
     }
-    return hfy_base_close_(w, &local, status);
+    *ratio = (double)distinct / (double)n;
+    return hfy_base_close_(w, &local, HFY_OK);
 }
 
 HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, const size_t *reference,
@@ -17927,28 +17750,24 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
     hfy_base_arena_ arena = {NULL, 0, 0};
     size_t *row = NULL, i, j;
     hfy_status status = HFY_OK;
-    if (!items || (n_reference && !reference))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !items ? "items" : "reference");
-    if (!status && !count) status = hfy_base_fail_(w, HFY_ERR_ARG, "count is 0; it should be at least 1");
-    while (hfy_base_layout_(&arena, w, &status))
-        row = HFY_TAKE_(&arena, size_t, hfy_base_plus_(n_reference, 1));
-    if (!status) {
-        for (j = 0; j <= n_reference; j++) row[j] = j;
-        for (i = 0; i < count; i++) { /* row: distances of the first i items from every beginning of the reference */
-            size_t corner = row[0];
-            row[0] = i + 1;
-            for (j = 0; j < n_reference; j++) {
-                size_t best = corner + (items[i] != reference[j]);
-                if (row[j + 1] + 1 < best) best = row[j + 1] + 1;
-                if (row[j] + 1 < best) best = row[j] + 1;
-                corner = row[j + 1];
-                row[j + 1] = best;
-            }
+    if (!items || (n_reference && !reference)) return hfy_base_null_(w, !items ? "items" : "reference");
+    if (!count) return hfy_base_fail_(w, HFY_ERR_ARG, "count is 0; it should be at least 1");
+    while (hfy_base_layout_(&arena, w, &status)) row = HFY_TAKE_(&arena, size_t, hfy_base_plus_(n_reference, 1));
+    if (status) return status;
+    for (j = 0; j <= n_reference; j++) row[j] = j;
+    for (i = 0; i < count; i++) { /* row: distances of the first i items from every beginning of the reference */
+        size_t corner = row[0];
+        row[0] = i + 1;
+        for (j = 0; j < n_reference; j++) {
+            size_t best = corner + (items[i] != reference[j]);
+            best = hfy_base_min_(best, hfy_base_min_(row[j], row[j + 1]) + 1);
+            corner = row[j + 1];
+            row[j + 1] = best;
         }
-        if (distance) *distance = row[n_reference];
-        if (coefficient) *coefficient = 1 - (double)row[n_reference] / (double)count;
     }
-    return hfy_base_close_(w, &local, status);
+    if (distance) *distance = row[n_reference];
+    if (coefficient) *coefficient = 1 - (double)row[n_reference] / (double)count;
+    return hfy_base_close_(w, &local, HFY_OK);
 }
 
 /* --- causal masks and forgetting --- */
@@ -17956,22 +17775,21 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
-    hfy_status status = HFY_OK;
     size_t i, j;
     if (!n || !first || first > n)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "first is %z and n %z; they should be at least 1, first at most n",
-                                first, n);
-    if (!status && !(forget >= 0 && hfy_base_is_finite_(forget)))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "forget is %g; it should be at least 0 and finite", forget);
-    if (!status && !hfy_base_fits_(rows, n, sizeof *bias))
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
-    if (!status && rows && !bias) status = hfy_base_fail_(w, HFY_ERR_ARG, "bias is NULL");
-    for (j = 0; !status && j < rows; j++) {
+        return hfy_base_fail_(w, HFY_ERR_ARG, "first is %z and n %z; they should be at least 1, first at most n",
+                              first, n);
+    if (!(forget >= 0 && hfy_base_is_finite_(forget)))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "forget is %g; it should be at least 0 and finite", forget);
+    if (!hfy_base_fits_(rows, n, sizeof *bias))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
+    if (rows && !bias) return hfy_base_null_(w, "bias");
+    for (j = 0; j < rows; j++) {
         size_t seen = j < n - first ? first + j : n;
         for (i = 0; i < n; i++)
             bias[j * n + i] = i < seen ? (hfy_real)(0 - forget * (double)(seen - 1 - i)) : -(hfy_real)HUGE_VAL;
     }
-    return hfy_base_close_(w, &local, status);
+    return HFY_OK;
 }
 
 #endif /* HFY_HAS_RECALL_ */
@@ -18028,7 +17846,7 @@ typedef struct hfy_binary_pinv_ {
 HFY_PRIVATE_ void hfy_binary_plan_pinv_(hfy_base_arena_ *arena, const hfy_simd_ *simd, size_t n, size_t m,
                                         hfy_binary_pinv_ *s)
 {
-    hfy_linalg_eigen_plan_(arena, n, 1, &s->eigen);
+    hfy_linalg_symmetric_plan_(arena, n, 1, &s->eigen);
     s->eigen.simd = simd;
     s->m = m;
     s->values = HFY_TAKE_(arena, double, n);
@@ -18042,14 +17860,16 @@ HFY_PRIVATE_ hfy_status hfy_binary_pinv_run_(hfy_binary_pinv_ *s, double *gram, 
 {
     const hfy_simd_ *simd = s->eigen.simd;
     const size_t n = s->eigen.n, m = s->m;
-    const hfy_status status = hfy_linalg_eigen_run_(&s->eigen, gram, s->values, s->vectors);
+    const hfy_status status = hfy_linalg_symmetric_run_(&s->eigen, gram, s->values, s->vectors);
     size_t kept = 0, i, j;
     if (status) return status;
     while (kept < n && s->values[kept] > cut * s->values[0]) kept++;
-    hfy_linalg_dgemm_(simd, kept, m, n, 1, s->vectors, n, 1, x, m, 1, 0, s->turned, m, 1, s->gemm);
+    hfy_linalg_multiply_(simd, kept, m, n, hfy_linalg_rows_(s->vectors, n), hfy_linalg_rows_(x, m),
+                         hfy_linalg_set_(s->turned, m), s->gemm);
     for (i = 0; i < kept; i++)
         for (j = 0; j < m; j++) s->turned[i * m + j] /= s->values[i];
-    hfy_linalg_dgemm_(simd, n, m, kept, 1, s->vectors, 1, n, s->turned, m, 1, 0, x, m, 1, s->gemm);
+    hfy_linalg_multiply_(simd, n, m, kept, hfy_linalg_turned_(s->vectors, n), hfy_linalg_rows_(s->turned, m),
+                         hfy_linalg_set_(x, m), s->gemm);
     return HFY_OK;
 }
 
@@ -18105,9 +17925,10 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
         hfy_binary_plan_pinv_(&arena, s->simd, count, dim, &s->pinv);
     }
     if (status) return status;
-    (void)hfy_theory_widen_(patterns, stride ? stride : dim, count, dim, s->x);
+    (void)hfy_linalg_widen_(patterns, stride ? stride : dim, count, dim, s->x);
     if (rule == HFY_BINARY_HEBBIAN) return HFY_OK;
-    hfy_linalg_dgemm_(s->simd, count, count, dim, 1, s->x, dim, 1, s->x, 1, dim, 0, s->gram, count, 1, s->gemm);
+    hfy_linalg_multiply_(s->simd, count, count, dim, hfy_linalg_rows_(s->x, dim), hfy_linalg_turned_(s->x, dim),
+                         hfy_linalg_set_(s->gram, count), s->gemm);
     memcpy(s->dual, s->x, count * dim * sizeof(double));
     status = hfy_binary_pinv_run_(&s->pinv, s->gram, s->dual, 1e-12 * (double)count);
     if (!status) return HFY_OK;
@@ -18123,7 +17944,8 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
     hfy_status status = hfy_base_null_(w, !weights ? "weights" : NULL);
     if (!status) status = hfy_binary_dual_(rule, patterns, count, dim, stride, 1, &s, w);
     if (!status) {
-        hfy_linalg_dgemm_(s.simd, dim, dim, count, 1, s.x, 1, dim, s.dual, dim, 1, 0, s.sum, dim, 1, s.gemm);
+        hfy_linalg_multiply_(s.simd, dim, dim, count, hfy_linalg_turned_(s.x, dim), hfy_linalg_rows_(s.dual, dim),
+                             hfy_linalg_set_(s.sum, dim), s.gemm);
         for (i = 0; i < dim; i++)
             for (j = 0; j < dim; j++)
                 weights[i * dim + j] = i == j && !self_coupling ? 0 : (hfy_real)s.sum[i * dim + j];
@@ -18649,7 +18471,7 @@ HFY_PRIVATE_ double hfy_kernel_of_(const hfy_kernel *k, double dot, double squar
 /* HFY_ERR_ARG unless x >= 0 and finite. */
 HFY_PRIVATE_ hfy_status hfy_kernel_check_number_(double x, const char *name, hfy_work *w)
 {
-    return x >= 0 && hfy_base_is_finite_(x) ? HFY_OK : hfy_theory_bad_(w, name, x, "finite and not negative");
+    return x >= 0 && hfy_base_is_finite_(x) ? HFY_OK : hfy_base_should_(w, "", name, x, "finite and not negative");
 }
 
 HFY_PRIVATE_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const char *name, hfy_work *w)
@@ -18686,7 +18508,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, co
     if (k->kind == HFY_KERNEL_POLYNOMIAL) {
         k->degree = hfy_binary_default_(k->degree, 3);
         if (!(k->degree >= 1 && k->degree <= 64 && k->degree <= floor(k->degree)))
-            return hfy_theory_bad_(w, "degree", k->degree, "a whole number from 1 to 64");
+            return hfy_base_should_(w, "", "degree", k->degree, "a whole number from 1 to 64");
         if (hfy_kernel_check_number_(k->offset, "offset", w)) return HFY_ERR_ARG;
     }
     if (!hfy_base_is_finite_(hfy_kernel_of_(k, (double)k->dim, 0)) ||
@@ -18818,10 +18640,10 @@ HFY_PRIVATE_ void hfy_kernel_apply_(const void *context, const double *x, double
 {
     const hfy_kernel_largest_ *s = (const hfy_kernel_largest_ *)context;
     size_t i;
-    hfy_linalg_dgemv_(s->simd, s->P, s->P, 1, s->K, s->P, 1, x, 0, y);
+    hfy_linalg_apply_(s->simd, s->P, s->P, hfy_linalg_rows_(s->K, s->P), x, hfy_linalg_set_(y, 1));
     if (!s->variance) return;
     for (i = 0; i < s->P; i++) s->z[i] = s->variance[i] * y[i] + s->lambda * x[i];
-    hfy_linalg_dgemv_(s->simd, s->P, s->P, 1, s->K, s->P, 1, s->z, 0, y);
+    hfy_linalg_apply_(s->simd, s->P, s->P, hfy_linalg_rows_(s->K, s->P), s->z, hfy_linalg_set_(y, 1));
 }
 
 /* The largest eigenvalue of K, or with variance of K diag(variance) K + lambda K. */
@@ -18832,7 +18654,7 @@ HFY_PRIVATE_ double hfy_kernel_largest_of_(hfy_kernel_largest_ *s, const double 
     s->K = K;
     s->variance = variance;
     s->lambda = lambda;
-    return hfy_theory_largest_(hfy_kernel_apply_, s, s->P, most, s->room, s->room + most * s->P,
+    return hfy_linalg_lanczos_(hfy_kernel_apply_, s, s->P, most, s->room, s->room + most * s->P,
                                s->room + most * (s->P + 1), s->y);
 }
 
@@ -19036,11 +18858,11 @@ HFY_PRIVATE_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, do
         for (i = 0; i < P; i++)
             for (j = 0; j <= i; j++) m[i * P + j] = root[i] * f->K[i * P + j] * root[j] + (i == j ? lambda : 0);
         if (hfy_linalg_cholesky_(m, P)) return HFY_ERR_SINGULAR;
-        hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, r, 0, d);
+        hfy_linalg_apply_(simd, P, P, hfy_linalg_rows_(f->K, P), r, hfy_linalg_set_(d, 1));
         for (i = 0; i < P; i++) d[i] *= root[i];
         hfy_linalg_cholesky_solve_(m, P, d);
         for (i = 0; i < P; i++) d[i] = (r[i] - root[i] * d[i]) / lambda;
-        hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, d, 0, kd);
+        hfy_linalg_apply_(simd, P, P, hfy_linalg_rows_(f->K, P), d, hfy_linalg_set_(kd, 1));
         for (;; step /= 2) { /* half the step until the loss does not rise but for rounding */
             for (i = 0; i < P; i++) {
                 trial[i] = a[i] - step * d[i];
@@ -19050,7 +18872,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, do
             if (now <= loss + 1e-12 * fabs(loss) || step < 1e-6) break;
         }
         memcpy(a, trial, P * sizeof(double));
-        hfy_linalg_dgemv_(simd, P, P, 1, f->K, P, 1, a, 0, h);
+        hfy_linalg_apply_(simd, P, P, hfy_linalg_rows_(f->K, P), a, hfy_linalg_set_(h, 1));
         loss = now;
     }
     for (i = 0; i < P; i++) f->A[i * f->N + neuron] = a[i];
@@ -19539,13 +19361,15 @@ HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_s
                 hfy_kernel_add_(&v->k, v->table[s->d[i] - least], i, s->h + a * N);
     }
     if (dense && v->k.alpha)
-        hfy_linalg_dgemm_(v->simd, m, N, P, 1, s->k, P, 1, v->k.alpha, N, 1, 0, s->h, N, 1, s->gemm);
+        hfy_linalg_multiply_(v->simd, m, N, P, hfy_linalg_rows_(s->k, P), hfy_linalg_rows_(v->k.alpha, N),
+                             hfy_linalg_set_(s->h, N), s->gemm);
     if (!dense || v->k.alpha) return;
     memset(s->h, 0, m * N * sizeof *s->h);
     for (i = 0; i < m * P; i++) s->k_float[i] = (float)s->k[i];
     for (i = 0; i < P; i += HFY_KERNEL_FLOATS_) { /* float within a block, double from block to block */
-        hfy_linalg_sgemm_(v->simd, m, N, hfy_base_min_(HFY_KERNEL_FLOATS_, P - i), 1, s->k_float + i, P, 1,
-                          v->k.alpha_float + i * N, N, 1, 0, s->h_float, N, 1, (float *)(void *)s->gemm);
+        hfy_linalg_multiply_float_(v->simd, m, N, hfy_base_min_(HFY_KERNEL_FLOATS_, P - i),
+                                   hfy_linalg_rows_(s->k_float + i, P), hfy_linalg_rows_(v->k.alpha_float + i * N, N),
+                                   hfy_linalg_set_(s->h_float, N), (float *)(void *)s->gemm);
         for (a = 0; a < m * N; a++) s->h[a] += (double)s->h_float[a];
     }
 }
@@ -20136,8 +19960,8 @@ HFY_PRIVATE_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_sp
     s->slice = hfy_linalg_gemm_scratch_(P, most, most, sizeof(double));
     s->gemm = HFY_TAKE_(arena, double, hfy_base_times_(hfy_base_workers_(), s->slice));
     hfy_linalg_svd_plan_(arena, P, N, &s->svd);
-    hfy_linalg_eigen_plan_(arena, P, 0, &s->by_pattern);
-    hfy_linalg_eigen_plan_(arena, N, 0, &s->by_neuron);
+    hfy_linalg_symmetric_plan_(arena, P, 0, &s->by_pattern);
+    hfy_linalg_symmetric_plan_(arena, N, 0, &s->by_neuron);
     s->svd.eigen.simd = s->by_pattern.simd = s->by_neuron.simd = s->v.simd;
 }
 
@@ -20159,9 +19983,10 @@ HFY_PRIVATE_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const dou
     K = hfy_kernel_have_gram_(&s->grams);
     /* the operator: K^(1/2) alpha has the eigenvalues of alpha^T H, H = K alpha */
     hfy_linalg_product_run_(simd, P, N, P, K, alpha, s->h, s->gemm, s->slice);
-    hfy_linalg_dgemm_(simd, N, N, P, 1, alpha, 1, N, s->h, N, 1, 0, s->square, N, 1, s->gemm);
+    hfy_linalg_multiply_(simd, N, N, P, hfy_linalg_turned_(alpha, N), hfy_linalg_rows_(s->h, N),
+                         hfy_linalg_set_(s->square, N), s->gemm);
     hfy_kernel_symmetric_(s->square, N);
-    status = hfy_linalg_eigen_run_(&s->by_neuron, s->square, s->operators, NULL);
+    status = hfy_linalg_symmetric_run_(&s->by_neuron, s->square, s->operators, NULL);
     for (i = 0; i < N; i++) s->operators[i] = s->operators[i] > 0 ? sqrt(s->operators[i]) : 0;
     if (!status) status = hfy_linalg_svd_run_(&s->svd, s->h, P, N, s->logits, 0);
     if (!status) status = hfy_linalg_svd_run_(&s->svd, alpha, P, N, s->sigma, 1);
@@ -20169,13 +19994,14 @@ HFY_PRIVATE_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const dou
     /* |alpha|: sigma^(1/2) U^T K U sigma^(1/2) */
     u = P >= N ? s->svd.matrix : s->svd.v; /* r rows of P */
     hfy_linalg_product_run_(simd, r, P, P, u, K, s->turned, s->gemm, s->slice);
-    hfy_linalg_dgemm_(simd, r, r, P, 1, s->turned, P, 1, u, 1, P, 0, s->square, r, 1, s->gemm);
+    hfy_linalg_multiply_(simd, r, r, P, hfy_linalg_rows_(s->turned, P), hfy_linalg_turned_(u, P),
+                         hfy_linalg_set_(s->square, r), s->gemm);
     for (i = 0; i < r; i++)
         for (j = 0; j <= i; j++)
             s->square[i * r + j] = s->square[j * r + i] = sqrt(s->sigma[i]) * sqrt(s->sigma[j]) * s->square[i * r + j];
-    status = hfy_linalg_eigen_run_(P < N ? &s->by_pattern : &s->by_neuron, s->square, s->effective, NULL);
+    status = hfy_linalg_symmetric_run_(P < N ? &s->by_pattern : &s->by_neuron, s->square, s->effective, NULL);
     memcpy(s->square, K, P * P * sizeof(double));
-    if (!status) status = hfy_linalg_eigen_run_(&s->by_pattern, s->square, s->values, NULL);
+    if (!status) status = hfy_linalg_symmetric_run_(&s->by_pattern, s->square, s->values, NULL);
     if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
     out->alpha_1 = s->sigma[0];
     out->alpha_2 = r > 1 ? s->sigma[1] : 0;
@@ -20253,14 +20079,14 @@ HFY_PRIVATE_ void hfy_kernel_ready_info_(hfy_kernel_info_ *s)
 HFY_PRIVATE_ void hfy_kernel_gradient_(hfy_kernel_info_ *s)
 {
     size_t i;
-    hfy_linalg_dgemv_(s->v.simd, s->P, s->P, 1, s->K, s->P, 1, s->a, 0, s->h);
+    hfy_linalg_apply_(s->v.simd, s->P, s->P, hfy_linalg_rows_(s->K, s->P), s->a, hfy_linalg_set_(s->h, 1));
     for (i = 0; i < s->P; i++) {
         double e = exp(-fabs(s->h[i]));
         s->variance[i] = e / ((1 + e) * (1 + e));
         s->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(s->v.k.patterns + i * s->v.words, s->neuron), s->h[i],
                                        s->lambda * s->a[i]);
     }
-    hfy_linalg_dgemv_(s->v.simd, s->P, s->P, 1, s->K, s->P, 1, s->r, 0, s->g);
+    hfy_linalg_apply_(s->v.simd, s->P, s->P, hfy_linalg_rows_(s->K, s->P), s->r, hfy_linalg_set_(s->g, 1));
 }
 
 /* G = K D K */
@@ -20270,7 +20096,8 @@ HFY_PRIVATE_ void hfy_kernel_fisher_(hfy_kernel_info_ *s)
     size_t i, j;
     for (i = 0; i < P; i++)
         for (j = 0; j < P; j++) s->scaled[i * P + j] = s->variance[i] * s->K[i * P + j];
-    hfy_linalg_dgemm_(s->v.simd, P, P, P, 1, s->K, P, 1, s->scaled, P, 1, 0, s->fisher, P, 1, s->gemm);
+    hfy_linalg_multiply_(s->v.simd, P, P, P, hfy_linalg_rows_(s->K, P), hfy_linalg_rows_(s->scaled, P),
+                         hfy_linalg_set_(s->fisher, P), s->gemm);
 }
 
 /* grad.G^-1 grad = sum of r^2 / variance, plain and in logarithms; |G^-1 grad|^2 with s->step = G^-1 grad = K^-1 r /
@@ -20402,7 +20229,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c)
     for (i = 0; i < P; i++) c->goal[i] /= c->out.length;
     hfy_kernel_fisher_(s);
     hfy_kernel_symmetric_(s->fisher, P);
-    status = hfy_linalg_eigen_run_(&c->eigen, s->fisher, c->values, c->vectors);
+    status = hfy_linalg_symmetric_run_(&c->eigen, s->fisher, c->values, c->vectors);
     if (status) return status;
     for (i = 0; i < P; i++) sum += c->values[i];
     c->out.fisher_1 = c->values[0];
@@ -20442,11 +20269,12 @@ HFY_PRIVATE_ void hfy_kernel_gain_(hfy_kernel_course_ *c, size_t t)
     for (i = 0; i < P; i++) c->moved[i] = -c->eta * s->g[i];
     first = hfy_linalg_dot_(c->vectors, c->moved, P);
     principal = 0.5 * c->values[0] * first * first;
-    if (c->in_logits) hfy_linalg_dgemv_(s->v.simd, P, P, 1, s->K, P, 1, c->moved, 0, s->work);
+    if (c->in_logits) hfy_linalg_apply_(s->v.simd, P, P, hfy_linalg_rows_(s->K, P), c->moved,
+                                        hfy_linalg_set_(s->work, 1));
     c->out.path += sqrt(hfy_linalg_dot_(way, way, P));
     /* what is left, measured by itself: never negative */
     hfy_linalg_axpy_(-first, c->vectors, c->moved, P);
-    hfy_linalg_dgemv_(s->v.simd, P, P, 1, s->K, P, 1, c->moved, 0, s->work);
+    hfy_linalg_apply_(s->v.simd, P, P, hfy_linalg_rows_(s->K, P), c->moved, hfy_linalg_set_(s->work, 1));
     for (i = 0; i < P; i++) tail += 0.5 * c->ends[i] * s->work[i] * s->work[i];
     if (c->out.principal) c->out.principal[t] = principal;
     if (c->out.tail) c->out.tail[t] = tail;
@@ -20487,7 +20315,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_follow_(hfy_kernel_course_ *c, hfy_kernel_pat
     c->out.fisher = path->fisher;
     while (hfy_base_layout_(&arena, w, &status)) {
         hfy_kernel_plan_info_(&arena, &c->s, path->fisher != NULL, 1);
-        hfy_linalg_eigen_plan_(&arena, c->s.P, 1, &c->eigen);
+        hfy_linalg_symmetric_plan_(&arena, c->s.P, 1, &c->eigen);
         c->vectors = HFY_TAKE_(&arena, double, c->s.P * c->s.P);
         hfy_kernel_take_(&arena, c->s.P, rows);
     }
@@ -20831,7 +20659,8 @@ HFY_PRIVATE_ void hfy_rate_forward_(const hfy_rate_dense_ *s)
     size_t k0, k, j, i;
     for (k0 = 0; k0 < p; k0 += 32) {
         const size_t end = hfy_base_min_(k0 + 32, p);
-        hfy_linalg_dgemm_(s->in->simd, end - k0, n, k0, -1, t + k0, 1, p, x, n, 1, 1, x + k0 * n, n, 1, s->gemm);
+        hfy_linalg_multiply_(s->in->simd, end - k0, n, k0, hfy_linalg_turned_(t + k0, p), hfy_linalg_rows_(x, n),
+                             hfy_linalg_less_(x + k0 * n, n), s->gemm);
         for (k = k0; k < end; k++) {
             for (j = k0; j < k; j++) hfy_linalg_axpy_(-t[j * p + k], x + j * n, x + k * n, n);
             for (i = 0; i < n; i++) x[k * n + i] /= t[k * p + k];
@@ -20852,7 +20681,8 @@ HFY_PRIVATE_ void hfy_rate_solve_(const hfy_rate_dense_ *s, int add, double *w)
     hfy_rate_forward_(s);
     for (k = 0; !s->self && k < p; k++)
         for (i = 0; i < n; i++) s->x[k * n + i] += s->gamma[i] * s->q[k * n + i];
-    hfy_linalg_dgemm_(s->in->simd, n, n, p, 1, s->x, 1, n, s->q, n, 1, add ? 1 : 0, w, n, 1, s->gemm);
+    hfy_linalg_multiply_(s->in->simd, n, n, p, hfy_linalg_turned_(s->x, n), hfy_linalg_rows_(s->q, n),
+                         add ? hfy_linalg_add_(w, n) : hfy_linalg_set_(w, n), s->gemm);
     for (i = 0; !s->self && i < n; i++) w[i * n + i] = 0;
 }
 
@@ -20861,7 +20691,8 @@ HFY_PRIVATE_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *w)
 {
     const size_t p = s->in->count, n = s->in->dim;
     memcpy(s->x, s->v, p * n * sizeof *s->x);
-    hfy_linalg_dgemm_(s->in->simd, p, n, n, -1, s->in->r, n, 1, w, 1, n, 1, s->x, n, 1, s->gemm);
+    hfy_linalg_multiply_(s->in->simd, p, n, n, hfy_linalg_rows_(s->in->r, n), hfy_linalg_turned_(w, n),
+                         hfy_linalg_less_(s->x, n), s->gemm);
     return hfy_linalg_largest_(s->x, p * n);
 }
 
@@ -21035,7 +20866,8 @@ HFY_PRIVATE_ void hfy_rate_gram_(hfy_rate_sparse_ *s)
 {
     const size_t p = s->in->count, n = s->in->dim;
     size_t i, mu;
-    hfy_linalg_dgemm_(s->in->simd, p, p, n, 1, s->in->r, n, 1, s->in->r, 1, n, 0, s->gram, p, 1, s->gemm);
+    hfy_linalg_multiply_(s->in->simd, p, p, n, hfy_linalg_rows_(s->in->r, n), hfy_linalg_turned_(s->in->r, n),
+                         hfy_linalg_set_(s->gram, p), s->gemm);
     memset(s->alive, 0, n);
     for (mu = 0; mu < p; mu++)
         for (i = 0; i < n; i++) s->alive[i] = (unsigned char)(s->alive[i] || s->in->r[mu * n + i] > 0);
@@ -21049,7 +20881,8 @@ HFY_PRIVATE_ void hfy_rate_lower_(const hfy_rate_row_ *row, double *x)
     size_t i0, i, j;
     for (i0 = 0; i0 < row->k; i0 += 16) {
         const size_t end = hfy_base_min_(i0 + 16, row->k);
-        if (i0) hfy_linalg_dgemv_(row->all->in->simd, end - i0, i0, -1, row->l + i0 * most, most, 1, x, 1, x + i0);
+        if (i0) hfy_linalg_apply_(row->all->in->simd, end - i0, i0, hfy_linalg_rows_(row->l + i0 * most, most), x,
+                                  hfy_linalg_less_(x + i0, 1));
         for (i = i0; i < end; i++) {
             for (j = i0; j < i; j++) x[i] -= row->l[i * most + j] * x[j];
             x[i] /= row->l[i * most + i];
@@ -21068,7 +20901,8 @@ HFY_PRIVATE_ void hfy_rate_upper_(const hfy_rate_row_ *row, double *x)
             for (j = i + 1; j < end; j++) x[i] -= row->l[j * most + i] * x[j];
             x[i] /= row->l[i * most + i];
         }
-        if (i0) hfy_linalg_dgemv_(row->all->in->simd, i0, end - i0, -1, row->l + i0 * most, 1, most, x + i0, 1, x);
+        if (i0) hfy_linalg_apply_(row->all->in->simd, i0, end - i0, hfy_linalg_turned_(row->l + i0 * most, most),
+                                  x + i0, hfy_linalg_less_(x, 1));
     }
 }
 
@@ -21079,7 +20913,8 @@ HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_row_ *row, const double *x, d
     double own = 0;
     size_t a, mu;
     for (a = 0; a < row->k; a++) own += x[a] * s->in->r[row->active[a] * s->in->dim + row->i];
-    hfy_linalg_dgemv_(s->in->simd, s->in->count, row->k, 1, row->g, 1, s->in->count, x, 0, out);
+    hfy_linalg_apply_(s->in->simd, s->in->count, row->k, hfy_linalg_turned_(row->g, s->in->count), x,
+                      hfy_linalg_set_(out, 1));
     for (mu = 0; mu < s->in->count; mu++) out[mu] -= own * s->in->r[mu * s->in->dim + row->i];
 }
 
@@ -21331,7 +21166,7 @@ HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r
 
 /* One task that works on Jacobians. */
 typedef struct hfy_rate_task_ {
-    hfy_linalg_eigen_ eigen;
+    hfy_linalg_general_ eigen;
     double *j, *re, *im; /* dim x dim, dim: the first n */
     size_t *unit, n;     /* the units that are not silent */
     double square;       /* |J|_F^2 of all units */
@@ -21363,7 +21198,7 @@ HFY_PRIVATE_ void hfy_rate_plan_at_(hfy_base_arena_ *arena, const hfy_rate_in_ *
     for (task = 0; task < s->tasks; task++) {
         hfy_rate_task_ one;
         memset(&one, 0, sizeof one);
-        hfy_linalg_plan_eigen_(arena, in->dim, 0, &one.eigen);
+        hfy_linalg_general_plan_(arena, in->dim, 0, &one.eigen);
         one.j = HFY_TAKE_(arena, double, hfy_base_times_(in->dim, in->dim));
         hfy_rate_take_(arena, in->dim, &one.re, &one.im, NULL, NULL);
         one.unit = HFY_TAKE_(arena, size_t, in->dim);
@@ -21559,7 +21394,7 @@ HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, cons
     memset(&v, 0, sizeof v);
     while (hfy_base_layout_(&arena, k, &status)) {
         hfy_rate_plan_at_(&arena, &in, 1, &s);
-        if (modes) hfy_linalg_plan_vectors_(&arena, dim, &v);
+        if (modes) hfy_linalg_vectors_plan_(&arena, dim, &v);
         if (modes) room = HFY_TAKE_(&arena, double, 3 * dim);
     }
     if (!status && !(status = hfy_rate_run_at_(&s, k)) &&
@@ -21592,7 +21427,7 @@ HFY_API hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hf
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_linalg_eigen_ scratch;
+    hfy_linalg_general_ scratch;
     const hfy_simd_ *simd = hfy_simd_choose_(w);
     double *re = NULL, *im = NULL, norm = 0, sum = 0, unit;
     hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
@@ -21600,7 +21435,7 @@ HFY_API hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hf
     if (status || (status = hfy_base_null_(w, index ? NULL : "index"))) return status;
     memset(&scratch, 0, sizeof scratch);
     while (hfy_base_layout_(&arena, w, &status)) {
-        hfy_linalg_plan_eigen_(&arena, n, 0, &scratch);
+        hfy_linalg_general_plan_(&arena, n, 0, &scratch);
         hfy_rate_take_(&arena, n, &re, &im, NULL, NULL);
     }
     if (!status && (status = hfy_linalg_eigenvalues_(simd, a, n, re, im, &scratch)))
@@ -22322,7 +22157,8 @@ HFY_PRIVATE_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *from, d
         double *to = run->from + l * n;
         for (i = 0; i < n; i++) to[i] = run->o.voltage ? hfy_rate_g(in->rate, x[i] - in->rate->theta) : x[i];
     }
-    hfy_linalg_dgemm_(in->simd, run->live, n, n, 1, run->from, n, 1, in->w, 1, n, 0, run->out, n, 1, run->gemm);
+    hfy_linalg_multiply_(in->simd, run->live, n, n, hfy_linalg_rows_(run->from, n), hfy_linalg_turned_(in->w, n),
+                         hfy_linalg_set_(run->out, n), run->gemm);
     for (l = 0; l < run->live; l++) {
         const double *x = from + run->list[l] * n, *u = run->out + l * n;
         double *to = k + run->list[l] * n;
@@ -22635,15 +22471,6 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_LINALG_DEPTH_
 #undef HFY_LINALG_WIDTH_
 #undef HFY_LINALG_TALL_
-#undef HFY_LINALG_INTO_
-#undef hfy_linalg_dgemm_
-#undef hfy_linalg_sgemm_
-#undef hfy_linalg_dgemv_
-#undef hfy_linalg_plan_eigen_
-#undef hfy_linalg_plan_vectors_
-#undef hfy_linalg_eigen_
-#undef hfy_linalg_eigen_plan_
-#undef hfy_linalg_eigen_run_
 #undef HFY_SEP_SHARE_
 #undef HFY_SEP_STEEPEST_
 #undef HFY_SEP_SUPPORT_

@@ -173,6 +173,30 @@ TEST(rows_from_a_cue)
     }
 }
 
+/* by its definition: the fewest of what may happen to the first elements */
+static size_t edits(const size_t *a, size_t n, const size_t *b, size_t m)
+{
+    size_t both, drop, add;
+    if (!n || !m) return n + m;
+    both = edits(a + 1, n - 1, b + 1, m - 1) + (a[0] != b[0]);
+    drop = edits(a + 1, n - 1, b, m) + 1;
+    add = edits(a, n, b + 1, m - 1) + 1;
+    return both < drop ? (both < add ? both : add) : drop < add ? drop : add;
+}
+
+TEST(levenshtein_by_its_definition)
+{
+    hfy_rng rng = hfy_rng_seed(77);
+    size_t a[6], b[6], n, m, i, far;
+    int tried;
+    for (tried = 0; tried < 300; tried++) {
+        n = 1 + (size_t)(hfy_rng_u64(&rng) % 6), m = (size_t)(hfy_rng_u64(&rng) % 7);
+        for (i = 0; i < n; i++) a[i] = (size_t)(hfy_rng_u64(&rng) % 4);
+        for (i = 0; i < m; i++) b[i] = (size_t)(hfy_rng_u64(&rng) % 4);
+        CHECK(hfy_recall_levenshtein(a, n, b, m, &far, NULL, &work) == HFY_OK && far == edits(a, n, b, m));
+    }
+}
+
 TEST(levenshtein)
 {
     static const size_t a[4] = {1, 2, 3, 4}, b[3] = {2, 3, 5}, none[1] = {0};
@@ -847,6 +871,7 @@ int main(int argc, char **argv)
     RUN(rows_of_free_recall);
     RUN(rows_of_sequential_recall);
     RUN(rows_from_a_cue);
+    RUN(levenshtein_by_its_definition);
     RUN(levenshtein);
     RUN(unique_ratio);
     RUN(row_causal_with_forgetting);

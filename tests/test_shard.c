@@ -888,7 +888,7 @@ TEST(damaged_blocks)
     hfy_real out[MAX_B * MAX_D];
     hfy_net net;
     unsigned char *copy;
-    size_t kind, at, used, refused = 0, tried = 0;
+    size_t kind, at, used, refused = 0, tried = 0, twice = 0, above = 0;
     make(360, 30, 3, 2);
     for (kind = 0; kind < 3; kind++) {
         block a, b;
@@ -935,13 +935,33 @@ TEST(damaged_blocks)
                     "another version or precision");
         copy[8] ^= 12;
         if (kind < 2) { /* the last score is NaN: it stands before a row of 3 */
-            memset(copy + used - (sizeof(hfy_real) == 4 ? 16 : 24) - 8, 0xFF, 8);
+            size_t row = sizeof(hfy_real) == 4 ? 16 : 24, entry = 16 + row;
+            uint64_t count[2], half;
+            block wide = find(&rng, 0, 30, 30);
+            size_t all = hfy_shard_used(wide.at, wide.room);
+            memset(copy + used - row - 8, 0xFF, 8);
             CHECK_FAILS(hfy_shard_merge(a.at, a.room, copy, used, &work), HFY_ERR_FORMAT, &work,
                         "from is a damaged partial");
+            for (at = 0; at < 2; at++) memcpy(count + at, wide.at + 152 + 56 * at + 8, 8);
+            half = (count[0] + count[1] + 1) / 2;
+            if (half < count[0] || half < count[1]) { /* a list is above the capacity, both together are not */
+                memcpy(wide.at + 24, &half, 8);
+                CHECK_FAILS(hfy_shard_merge(a.at, a.room, wide.at, all, &work), HFY_ERR_FORMAT, &work, "damaged");
+                half = 30;
+                memcpy(wide.at + 24, &half, 8);
+                above++;
+            }
+            if (count[1] > 1) { /* a number stands twice in a list */
+                memcpy(wide.at + all - entry, wide.at + all - 2 * entry, 8);
+                CHECK_FAILS(hfy_shard_merge(a.at, a.room, wide.at, all, &work), HFY_ERR_FORMAT, &work, "damaged");
+                twice++;
+            }
+            free(wide.memory);
         }
         free(copy), free(a.memory), free(b.memory);
     }
     CHECK(refused > tried / 4);
+    CHECK(twice > 0 && above > 0);
 }
 
 TEST(bad_finish)

@@ -1490,7 +1490,7 @@ TEST(association_statuses)
     CHECK_FAILS(hfy_theory_associates(&net, y, 3, NULL, &work), HFY_ERR_ARG, &work, "association is NULL");
     CHECK_FAILS(hfy_theory_associates(&net, y, 0, &a, &work), HFY_ERR_ARG, &work, "count is 0");
     keys[7] = (hfy_real)NAN;
-    CHECK_FAILS(hfy_theory_associates(&net, y, 3, &a, &work), HFY_ERR_NONFINITE, &work, "row 0");
+    CHECK_FAILS(hfy_theory_associates(&net, y, 3, &a, &work), HFY_ERR_NONFINITE, &work, "pattern 0");
     CHECK(a.radius >= 77 && a.radius <= 77);
     hfy_work_free(&work);
 }

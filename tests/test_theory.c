@@ -827,6 +827,48 @@ TEST(a_large_jacobian_by_lanczos)
 
 /* --- metastable states --- */
 
+/* sigma_max from above: at least the Rayleigh quotient of any vector; in blocks and parts of them, either way round */
+TEST(spectral_norms_from_above)
+{
+    static const size_t shapes[][2] = {{1, 1}, {1, 300}, {300, 1}, {7, 140}, {140, 7}, {130, 260}, {260, 130}, {9, 9}};
+    static hfy_real matrix[270 * 310];
+    static double v[310], u[310], z[310];
+    size_t which, n, dim, stride, i, d, pattern = 0;
+    int seed, step;
+    for (which = 0; which < sizeof shapes / sizeof shapes[0]; which++)
+        for (seed = 0; seed < 3; seed++) {
+            hfy_rng rng = hfy_rng_seed(900 + which * 10 + (size_t)seed);
+            hfy_theory_association a;
+            hfy_net net;
+            long double top = 0, size = 0;
+            memset(&net, 0, sizeof net);
+            n = shapes[which][0], dim = shapes[which][1], stride = dim + (size_t)seed;
+            for (d = 0; d < dim; d++) u[d] = hfy_rng_normal(&rng); /* one direction stands out: iterations converge */
+            for (i = 0; i < n; i++) {
+                double along = hfy_rng_normal(&rng);
+                for (d = 0; d < dim; d++)
+                    matrix[i * stride + d] = (hfy_real)(along * u[d] + 0.3 * hfy_rng_normal(&rng));
+            }
+            net.dim = dim, net.count = n, net.keys = matrix, net.key_stride = stride, net.sep.kind = HFY_SEP_SPARSEMAX;
+            CHECK(!hfy_theory_associates(&net, &pattern, 1, &a, NULL));
+            for (d = 0; d < dim; d++) v[d] = u[d];
+            for (step = 0; step < 40; step++) {
+                for (d = 0; d < dim; d++) z[d] = 0;
+                for (i = 0, top = 0; i < n; i++) {
+                    long double dot = 0;
+                    for (d = 0; d < dim; d++) dot += (long double)matrix[i * stride + d] * v[d];
+                    for (d = 0; d < dim; d++) z[d] += (double)dot * (double)matrix[i * stride + d];
+                    top += dot * dot;
+                }
+                for (d = 0, size = 0; d < dim; d++) size += (long double)v[d] * v[d];
+                top /= size;
+                for (d = 0; d < dim; d++) v[d] = z[d] / (double)top;
+            }
+            CHECK((long double)a.spectral >= (long double)sqrt((double)top) * (1 - 2e-16L));
+            CHECK(a.spectral <= sqrt((double)top) * (1 + 1e-6));
+        }
+}
+
 TEST(row_metastable_size_and_classes)
 {
     hfy_rng rng = hfy_rng_seed(8);
@@ -1164,6 +1206,7 @@ int main(int argc, char **argv)
     RUN(row_jacobian);
     RUN(jacobians_and_their_bounds);
     RUN(a_large_jacobian_by_lanczos);
+    RUN(spectral_norms_from_above);
     RUN(row_metastable_size_and_classes);
     RUN(sizes_of_given_rows);
     RUN(lambert);
