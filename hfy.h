@@ -2184,13 +2184,17 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #endif
 
 #if defined(__GNUC__)
-#define HFY_PRIVATE_ static __attribute__((unused))
+/* HFY_COLD_: off the ways of a hot loop, made small; hot, or gcc takes what only cold functions call for cold */
+#define HFY_PRIVATE_ static __attribute__((unused, hot))
+#define HFY_COLD_ static __attribute__((unused, cold))
 #define HFY_RESTRICT_ __restrict__
 #elif defined(_MSC_VER)
 #define HFY_PRIVATE_ static
+#define HFY_COLD_ static
 #define HFY_RESTRICT_ __restrict
 #else
 #define HFY_PRIVATE_ static
+#define HFY_COLD_ static
 #define HFY_RESTRICT_
 #endif
 #ifndef HFY_MALLOC
@@ -7562,7 +7566,7 @@ typedef struct hfy_index_view_ {
     hfy_real *basis;               /* prefix x dim */
 } hfy_index_view_;
 
-HFY_PRIVATE_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t dim, size_t prefix, hfy_index_view_ *v)
+HFY_COLD_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t dim, size_t prefix, hfy_index_view_ *v)
 {
     size_t n = hfy_base_plus_(count, 8);
     v->rows = HFY_TAKE_(arena, signed char, hfy_base_plus_(hfy_base_times_(count, dim), HFY_SIMD_PAD_));
@@ -7581,7 +7585,7 @@ HFY_PRIVATE_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t
     v->basis = HFY_TAKE_(arena, hfy_real, hfy_base_times_(prefix, dim));
 }
 
-HFY_PRIVATE_ hfy_index_view_ hfy_index_view_of_(const hfy_index *index)
+HFY_COLD_ hfy_index_view_ hfy_index_view_of_(const hfy_index *index)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_index_view_ v;
@@ -7598,7 +7602,7 @@ typedef struct hfy_index_power_ {
     double a, b;
 } hfy_index_power_;
 
-HFY_PRIVATE_ hfy_index_power_ hfy_index_power_of_(int e)
+HFY_COLD_ hfy_index_power_ hfy_index_power_of_(int e)
 {
     hfy_index_power_ p;
     p.a = ldexp(1.0, e / 2);
@@ -7652,7 +7656,7 @@ HFY_PRIVATE_ uint64_t hfy_index_hash_(uint64_t seed, const void *data, size_t by
     return seed;
 }
 
-HFY_PRIVATE_ uint64_t hfy_index_hash_keys_(const hfy_real *keys, size_t count, size_t dim, size_t stride)
+HFY_COLD_ uint64_t hfy_index_hash_keys_(const hfy_real *keys, size_t count, size_t dim, size_t stride)
 {
     uint64_t h = hfy_index_mix_(count) ^ dim;
     size_t i;
@@ -7661,7 +7665,7 @@ HFY_PRIVATE_ uint64_t hfy_index_hash_keys_(const hfy_real *keys, size_t count, s
 }
 
 /* The same of a few rows, first and last among them. */
-HFY_PRIVATE_ uint64_t hfy_index_hash_sample_(const hfy_real *keys, size_t count, size_t dim, size_t stride)
+HFY_COLD_ uint64_t hfy_index_hash_sample_(const hfy_real *keys, size_t count, size_t dim, size_t stride)
 {
     uint64_t h = hfy_index_mix_(count) ^ dim, i, n = count < HFY_INDEX_SAMPLES_ ? count : HFY_INDEX_SAMPLES_;
     for (i = 0; i < n; i++)
@@ -7669,7 +7673,7 @@ HFY_PRIVATE_ uint64_t hfy_index_hash_sample_(const hfy_real *keys, size_t count,
     return h;
 }
 
-HFY_PRIVATE_ uint64_t hfy_index_seal_(const hfy_index *index)
+HFY_COLD_ uint64_t hfy_index_seal_(const hfy_index *index)
 {
     uint64_t member[14];
     member[0] = index->bytes, member[1] = index->count, member[2] = index->dim, member[3] = index->prefix;
@@ -7681,8 +7685,8 @@ HFY_PRIVATE_ uint64_t hfy_index_seal_(const hfy_index *index)
 }
 
 /* Is this an index of such keys? Shape and a few rows. */
-HFY_PRIVATE_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
-                                           size_t stride, hfy_work *work)
+HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
+                                        size_t stride, hfy_work *work)
 {
     if (!index->data || index->format != HFY_INDEX_FORMAT_)
         return hfy_base_fail_(work, HFY_ERR_ARG,
@@ -7699,7 +7703,7 @@ HFY_PRIVATE_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_rea
 /* --- sizes --- */
 
 /* The most directions that options allow; SIZE_MAX: no index of that size. */
-HFY_PRIVATE_ size_t hfy_index_prefix_(size_t count, size_t dim, const hfy_index_options *options)
+HFY_COLD_ size_t hfy_index_prefix_(size_t count, size_t dim, const hfy_index_options *options)
 {
     size_t want = options ? options->prefix : 0;
     if (!count || !dim || dim > ((size_t)1 << 24) || (uint64_t)count > UINT32_MAX) return SIZE_MAX;
@@ -7907,7 +7911,7 @@ HFY_PRIVATE_ double hfy_index_directions_(hfy_index_build_ *b, const float *mean
 
 /* How many of the directions, best first, pay: the fewest that leave a quarter of the rows' norm, all of them if they
    leave at most half, else none. Puts the best first. */
-HFY_PRIVATE_ size_t hfy_index_choose_(hfy_index_build_ *b, double total, int forced, double *residual)
+HFY_COLD_ size_t hfy_index_choose_(hfy_index_build_ *b, double total, int forced, double *residual)
 {
     size_t i, j, d, r = b->prefix, choice;
     double left = total;
@@ -7940,8 +7944,8 @@ HFY_PRIVATE_ size_t hfy_index_choose_(hfy_index_build_ *b, double total, int for
 
 /* The coefficients of one key into row `at` of the prefix: c turns into what is to be subtracted from y. norm: |x|,
    start: |y|, along: x.m; *norm becomes what rounding may add to the rest (docs/math.md 13.4: A, P, H). */
-HFY_PRIVATE_ void hfy_index_put_coefficients_(const hfy_index *index, size_t at, double along, double start,
-                                              double mean_square, hfy_real *c, double *norm, hfy_index_view_ *view)
+HFY_COLD_ void hfy_index_put_coefficients_(const hfy_index *index, size_t at, double along, double start,
+                                           double mean_square, hfy_real *c, double *norm, hfy_index_view_ *view)
 {
     size_t k, r = index->prefix;
     double gamma = hfy_sim_slack_(index->dim), frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
@@ -8005,7 +8009,7 @@ HFY_PRIVATE_ void hfy_index_fill_prefix_(hfy_index_build_ *b, const hfy_index *i
 }
 
 /* An upper bound of the largest singular value of the stored directions: the largest row sum of |B B^T|. */
-HFY_PRIVATE_ double hfy_index_basis_norm_(const hfy_real *basis, size_t r, size_t dim)
+HFY_COLD_ double hfy_index_basis_norm_(const hfy_real *basis, size_t r, size_t dim)
 {
     size_t i, j, d;
     double largest = 0;
@@ -8022,7 +8026,7 @@ HFY_PRIVATE_ double hfy_index_basis_norm_(const hfy_real *basis, size_t r, size_
 }
 
 /* Looks at every element: their largest, a fingerprint, and the first row that is not finite (count if none). */
-HFY_PRIVATE_ size_t hfy_index_survey_(const hfy_index_build_ *b, double *largest, uint64_t *fingerprint)
+HFY_COLD_ size_t hfy_index_survey_(const hfy_index_build_ *b, double *largest, uint64_t *fingerprint)
 {
     size_t i, d;
     double most = 0;
@@ -8075,8 +8079,8 @@ HFY_PRIVATE_ void hfy_index_make_(hfy_index_build_ *b, int forced, hfy_base_aren
     hfy_index_fill_prefix_(b, made, mean_square, &view);
 }
 
-HFY_PRIVATE_ hfy_status hfy_index_check_build_(const hfy_index_build_ *b, const hfy_index_options *options, size_t need,
-                                               size_t bytes, hfy_work *w)
+HFY_COLD_ hfy_status hfy_index_check_build_(const hfy_index_build_ *b, const hfy_index_options *options, size_t need,
+                                            size_t bytes, hfy_work *w)
 {
     if (!b->count || !b->dim)
         return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", b->count, b->dim);
@@ -8226,9 +8230,9 @@ HFY_PRIVATE_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ 
 }
 
 /* Starts searches over keys with an index of theirs. beta, width, kth and workers are the caller's to set. */
-HFY_PRIVATE_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *simd, const hfy_real *keys,
-                                         size_t count, size_t dim, size_t key_stride, hfy_index_seek_ *seek,
-                                         hfy_work *work)
+HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *simd, const hfy_real *keys,
+                                      size_t count, size_t dim, size_t key_stride, hfy_index_seek_ *seek,
+                                      hfy_work *work)
 {
     hfy_status status = hfy_index_matches_(index, keys, count, dim, key_stride, work);
     if (status) return status;
@@ -8275,8 +8279,8 @@ HFY_PRIVATE_ double hfy_index_levels_(const hfy_simd_int8_ *int8, size_t dim)
 }
 
 /* v (NULL: s->y) ~ step * whole numbers; returns step. */
-HFY_PRIVATE_ double hfy_index_widen_(const hfy_simd_int8_ *int8, const double *v, size_t n, hfy_index_scratch_ *s,
-                                     hfy_simd_wide_ *wide)
+HFY_COLD_ double hfy_index_widen_(const hfy_simd_int8_ *int8, const double *v, size_t n, hfy_index_scratch_ *s,
+                                  hfy_simd_wide_ *wide)
 {
     double largest = 0, levels = hfy_index_levels_(int8, n), step, inverse;
     size_t d, padded = (n + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1);
@@ -8330,8 +8334,8 @@ typedef struct hfy_index_level_ {
     hfy_index_power_ unit;
 } hfy_index_level_;
 
-HFY_PRIVATE_ hfy_real hfy_index_bound_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, double dot,
-                                       const hfy_real *bias, size_t i)
+HFY_COLD_ hfy_real hfy_index_bound_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, double dot,
+                                    const hfy_real *bias, size_t i)
 {
     double up = (dot - l->planes * (double)l->sum[i]) * (double)l->scale[i] * l->step +
                 ((double)l->a[i] * l->A + ((double)l->b[i] * l->B + l->shift));
@@ -8369,8 +8373,8 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task)
 }
 
 /* Upper bounds of rows 0 .. n-1; or of n listed rows, whose bounds are only lowered. */
-HFY_PRIVATE_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
-                                    const size_t *list, size_t n, hfy_real *upper, hfy_index_scratch_ *s)
+HFY_COLD_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
+                                 const size_t *list, size_t n, hfy_real *upper, hfy_index_scratch_ *s)
 {
     hfy_index_spans_ t;
     size_t tasks = hfy_base_min_(seek->workers, n / HFY_INDEX_SHARE_ + 1);
@@ -8386,7 +8390,7 @@ HFY_PRIVATE_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index
 }
 
 /* The bounds of whole rows for the query aimed at.   (math 13.3) */
-HFY_PRIVATE_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l)
+HFY_COLD_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l)
 {
     const hfy_index_view_ *v = &seek->view;
     double middle, off, rest;
@@ -8407,7 +8411,7 @@ HFY_PRIVATE_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_s
 }
 
 /* Those of the prefix.   (math 13.4) */
-HFY_PRIVATE_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l)
+HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l)
 {
     const hfy_index *index = seek->index;
     const hfy_index_view_ *v = &seek->view;
@@ -8457,7 +8461,7 @@ HFY_PRIVATE_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index
 
 /* A score below which no theta matters any more while the kth best is at least top; no bias. Verified, so that its own
    rounding cannot do harm. */
-HFY_PRIVATE_ double hfy_index_least_(const hfy_index_seek_ *seek, const hfy_index_one_ *one)
+HFY_COLD_ double hfy_index_least_(const hfy_index_seek_ *seek, const hfy_index_one_ *one)
 {
     double goal = (one->top - seek->width) / seek->beta,
            slack = 4 * HFY_REAL_EPS_ * (fabs(one->top) + seek->width) / seek->beta;
@@ -8472,7 +8476,7 @@ HFY_PRIVATE_ double hfy_index_least_(const hfy_index_seek_ *seek, const hfy_inde
 }
 
 /* A lower bound of one more row's theta: may raise the bar. */
-HFY_PRIVATE_ void hfy_index_raise_(const hfy_index_seek_ *seek, hfy_index_one_ *one, double theta)
+HFY_COLD_ void hfy_index_raise_(const hfy_index_seek_ *seek, hfy_index_one_ *one, double theta)
 {
     size_t k = seek->kth, j;
     if (!(theta > one->best[k - 1])) return;
@@ -8521,8 +8525,8 @@ HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *o
 }
 
 /* The words of a query of a batch, in its place of a group's panel. */
-HFY_PRIVATE_ void hfy_index_put_words_(const hfy_simd_int8_ *int8, const int16_t *whole, size_t dim, size_t words,
-                                       int32_t *panel)
+HFY_COLD_ void hfy_index_put_words_(const hfy_simd_int8_ *int8, const int16_t *whole, size_t dim, size_t words,
+                                    int32_t *panel)
 {
     size_t d, w;
     for (w = 0; w < words; w++) {
@@ -8682,8 +8686,8 @@ HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, siz
 /* --- the built-in oracles --- */
 
 /* The k best scores, equal ones by index. scratch: n doubles. */
-HFY_PRIVATE_ size_t hfy_structure_ksubsets_(const hfy_structure *structure, const double *unary, const double *higher,
-                                            size_t *on, void *scratch)
+HFY_COLD_ size_t hfy_structure_ksubsets_(const hfy_structure *structure, const double *unary, const double *higher,
+                                         size_t *on, void *scratch)
 {
     size_t k = structure->k;
     double kth = hfy_base_largest_(unary, structure->unaries, k, NULL, on, (double *)scratch);
@@ -8692,8 +8696,8 @@ HFY_PRIVATE_ size_t hfy_structure_ksubsets_(const hfy_structure *structure, cons
 }
 
 /* Of those the ones above 0. */
-HFY_PRIVATE_ size_t hfy_structure_at_most_(const hfy_structure *structure, const double *unary, const double *higher,
-                                           size_t *on, void *scratch)
+HFY_COLD_ size_t hfy_structure_at_most_(const hfy_structure *structure, const double *unary, const double *higher,
+                                        size_t *on, void *scratch)
 {
     size_t i, count = 0;
     (void)higher;
@@ -8889,8 +8893,8 @@ HFY_PRIVATE_ size_t hfy_structure_matching_(const hfy_structure *structure, cons
 /* --- the built-in structures --- */
 
 /* Sizes beyond reach become SIZE_MAX or 0, which hfy_structure_check_ refuses. */
-HFY_PRIVATE_ hfy_structure hfy_structure_make_(size_t unaries, size_t higher, size_t most, hfy_structure_oracle oracle,
-                                               size_t scratch, size_t k)
+HFY_COLD_ hfy_structure hfy_structure_make_(size_t unaries, size_t higher, size_t most, hfy_structure_oracle oracle,
+                                            size_t scratch, size_t k)
 {
     hfy_structure structure;
     memset(&structure, 0, sizeof structure);
@@ -8950,7 +8954,7 @@ HFY_API hfy_structure hfy_structure_matching(size_t n)
 /* --- checks --- */
 
 /* where begins the members' names: "structure->". */
-HFY_PRIVATE_ hfy_status hfy_structure_check_(const hfy_structure *structure, const char *where, hfy_work *work)
+HFY_COLD_ hfy_status hfy_structure_check_(const hfy_structure *structure, const char *where, hfy_work *work)
 {
     hfy_structure_oracle oracle = structure->oracle;
     size_t n = structure->unaries, k = structure->k, bits = hfy_base_plus_(n, structure->higher);
@@ -9060,7 +9064,7 @@ HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structur
 /* What a sequence's oracle sees of its parts. One value for all transitions, if beyond twice what all k scores can
    differ by, however much the quadratic moves them, counts as infinite: more of it changes no choice, and would cost
    digits. */
-HFY_PRIVATE_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s)
+HFY_COLD_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s)
 {
     size_t i, m = s->structure->higher;
     double low, high, bound;
@@ -9078,7 +9082,7 @@ HFY_PRIVATE_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s)
    row), a number added to its scores changes nothing. So they are taken in differences from the b-th best: these are as
    exact as the scores. A score that lies further above than the quadratic and the parts can make up for is on for sure,
    by how much does not matter: it is cut, lest it take digits from the others. Not so under infinite parts. */
-HFY_PRIVATE_ void hfy_structure_level_(hfy_structure_solver_ *s)
+HFY_COLD_ void hfy_structure_level_(hfy_structure_solver_ *s)
 {
     const hfy_structure *structure = s->structure;
     int rows = structure->oracle == hfy_structure_matching_, states = structure->oracle == hfy_structure_chain_;
@@ -9167,7 +9171,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_structure_take_list_(hfy_structur
 }
 
 /* One call of the oracle at the scores c and part. */
-HFY_PRIVATE_ hfy_status hfy_structure_ask_(hfy_structure_solver_ *s)
+HFY_COLD_ hfy_status hfy_structure_ask_(hfy_structure_solver_ *s)
 {
     size_t count = s->structure->oracle(s->structure, s->c, s->part, s->fresh, s->oracle);
     s->steps++;
@@ -9354,7 +9358,7 @@ HFY_PRIVATE_ void hfy_structure_score_(const hfy_structure_solver_ *s, size_t v,
 
 /* s->side = what the conditions A u = b/rho + kappa still lack at the target; *sum: that of the target's weights.
    Returns the most that is lacking. */
-HFY_PRIVATE_ double hfy_structure_lack_(hfy_structure_solver_ *s, double *sum)
+HFY_COLD_ double hfy_structure_lack_(hfy_structure_solver_ *s, double *sum)
 {
     double lack = 0, mean = 0, score, low, first = 0;
     size_t v;
@@ -9430,7 +9434,7 @@ HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s)
 }
 
 /* Vertices whose weight is rounding leave at the end: derivatives follow from who is left. */
-HFY_PRIVATE_ void hfy_structure_prune_(hfy_structure_solver_ *s)
+HFY_COLD_ void hfy_structure_prune_(hfy_structure_solver_ *s)
 {
     double low = s->vertex[0].linear, high = low, dust;
     size_t v, before = s->count;
@@ -9447,7 +9451,7 @@ HFY_PRIVATE_ void hfy_structure_prune_(hfy_structure_solver_ *s)
 
 /* The fresh vertex joins. While it depends on the active ones, u can stay while weight moves to it, which raises the
    linear part, until one of them has none left and leaves. */
-HFY_PRIVATE_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pivot)
+HFY_COLD_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pivot)
 {
     double weight = 0;
     while (!(pivot > 0)) {
@@ -9551,7 +9555,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s)
 
 /* How much more the unaries of active vertex v score than those of the list in s->fresh; *alone: how many of them are
    not in that list. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t *alone)
+HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t *alone)
 {
     const uint32_t *on = hfy_structure_on_(s, v);
     size_t i, count = s->vertex[v].unaries;
@@ -9575,7 +9579,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_apart_(hfy_structure_solver
 
 /* The loss of the list in s->fresh at the solution that is in place: differences of scores only, and what vertices
    share does not enter. */
-HFY_PRIVATE_ double hfy_structure_fresh_loss_(hfy_structure_solver_ *s)
+HFY_COLD_ double hfy_structure_fresh_loss_(hfy_structure_solver_ *s)
 {
     double loss = 0.5 * s->rho * (double)s->fresh_unaries, own, own_infinite, in_this, parts = 0, infinite = 0;
     size_t v, i, alone;
@@ -9593,7 +9597,7 @@ HFY_PRIVATE_ double hfy_structure_fresh_loss_(hfy_structure_solver_ *s)
 }
 
 /* v of the mixture into higher (m). */
-HFY_PRIVATE_ void hfy_structure_parts_(const hfy_structure_solver_ *s, const double *weight, double *higher)
+HFY_COLD_ void hfy_structure_parts_(const hfy_structure_solver_ *s, const double *weight, double *higher)
 {
     size_t v, i, n = s->structure->unaries;
     if (s->structure->higher) memset(higher, 0, s->structure->higher * sizeof *higher);
@@ -9602,7 +9606,7 @@ HFY_PRIVATE_ void hfy_structure_parts_(const hfy_structure_solver_ *s, const dou
 }
 
 /* The cotangent of the weights from that of u: s->side = (H^-1 - H^-1 1 1^T H^-1 / 1.H^-1 1) A du / rho. */
-HFY_PRIVATE_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const double *du)
+HFY_COLD_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const double *du)
 {
     double all, sum;
     size_t v, i;
@@ -9624,7 +9628,7 @@ HFY_PRIVATE_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const dou
 /* --- the public functions --- */
 
 /* The message for a status that the solver came back with, if it is an error. */
-HFY_PRIVATE_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status, const hfy_structure_solver_ *s)
+HFY_COLD_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status, const hfy_structure_solver_ *s)
 {
     static const char *const text[] = {
         "unary or higher: scores should be finite or -infinity, and their sums within the range of double",
@@ -9699,7 +9703,7 @@ HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const doubl
     return hfy_base_close_(w, &local, status);
 }
 
-HFY_PRIVATE_ void hfy_structure_answer_(hfy_structure_solver_ *s, hfy_structure_answer *answer)
+HFY_COLD_ void hfy_structure_answer_(hfy_structure_solver_ *s, hfy_structure_answer *answer)
 {
     size_t v;
     if (answer->unary) memcpy(answer->unary, s->u, s->structure->unaries * sizeof *s->u);
@@ -9730,8 +9734,8 @@ HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rh
 }
 
 /* The active vertices of an answer, and their factor. du stood in for the scores: they are 0. */
-HFY_PRIVATE_ hfy_status hfy_structure_restore_(hfy_structure_solver_ *s, size_t vertices, const size_t *count,
-                                               const size_t *on, hfy_work *work)
+HFY_COLD_ hfy_status hfy_structure_restore_(hfy_structure_solver_ *s, size_t vertices, const size_t *count,
+                                            const size_t *on, hfy_work *work)
 {
     size_t v, n = s->structure->unaries, m = s->structure->higher;
     double pivot;
@@ -9794,7 +9798,7 @@ HFY_API hfy_status hfy_structure_loss(const hfy_structure *structure, double rho
 }
 
 /* How much the list in s->fresh is ahead of the best other vertex at the scores less rho where the list is on. */
-HFY_PRIVATE_ hfy_status hfy_structure_lead_(hfy_structure_solver_ *s, const size_t *on, size_t count, double *slack)
+HFY_COLD_ hfy_status hfy_structure_lead_(hfy_structure_solver_ *s, const size_t *on, size_t count, double *slack)
 {
     hfy_status status = hfy_structure_ready_(s);
     double pivot, own_infinite, infinite, own;
@@ -9960,7 +9964,7 @@ HFY_PRIVATE_ int hfy_sep_is_list_(const hfy_sep *full)
 #define HFY_IF_STRUCTURE_(call) call
 
 /* The structure of a structured kind; a sequence is made in *sequence. */
-HFY_PRIVATE_ const hfy_structure *hfy_sep_structure_of_(const hfy_sep *full, size_t n, hfy_structure *sequence)
+HFY_COLD_ const hfy_structure *hfy_sep_structure_of_(const hfy_sep *full, size_t n, hfy_structure *sequence)
 {
     if (full->kind == HFY_SEP_SPARSEMAP) return full->structure;
     *sequence = hfy_structure_sequence(n, (size_t)full->k);
@@ -9973,7 +9977,7 @@ HFY_PRIVATE_ const hfy_structure *hfy_sep_structure_of_(const hfy_sep *full, siz
 }
 
 /* What only structured kinds can have wrong. */
-HFY_PRIVATE_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, const char *where, hfy_work *work)
+HFY_COLD_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, const char *where, hfy_work *work)
 {
     char longer[64];
     hfy_structure sequence;
@@ -10013,7 +10017,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_plan_structure_(const hfy_sep *full, size_t n, h
 }
 
 /* The solver for rows of n, with the higher-order scores in place. */
-HFY_PRIVATE_ hfy_structure_solver_ *hfy_sep_solver_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s)
+HFY_COLD_ hfy_structure_solver_ *hfy_sep_solver_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s)
 {
     size_t i;
     hfy_sep_plan_structure_(full, n, s);
@@ -10023,7 +10027,7 @@ HFY_PRIVATE_ hfy_structure_solver_ *hfy_sep_solver_(const hfy_sep *full, size_t 
     return s->solver;
 }
 
-HFY_PRIVATE_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_sep_scratch_ *s)
+HFY_COLD_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_sep_scratch_ *s)
 {
     hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
     hfy_status status;
@@ -10042,8 +10046,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real 
 
 /* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is
    told by projecting onto it; with them only vertices can be valued, and those the oracle finds when it is made to. */
-HFY_PRIVATE_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
-                                                  hfy_sep_scratch_ *s)
+HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
+                                               hfy_sep_scratch_ *s)
 {
     hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
     double square = 0, sum = 0, largest = 0, force;
@@ -10091,8 +10095,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy
 }
 
 /* Omega of a row or, with theta, its loss against y: the prediction is then in s->row, the mixture in the solver. */
-HFY_PRIVATE_ hfy_status hfy_sep_structured_value_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y,
-                                                  size_t n, double *value, hfy_sep_scratch_ *s)
+HFY_COLD_ hfy_status hfy_sep_structured_value_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y,
+                                               size_t n, double *value, hfy_sep_scratch_ *s)
 {
     const hfy_structure_solver_ *solver = s->solver;
     double sum = 0, omega, infinite;
@@ -10120,7 +10124,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_structured_value_(const hfy_sep *full, const hfy
 }
 
 /* As hfy_sep_link_vjp_, from the mixture that the solver still holds. Overwrites s->weight. */
-HFY_PRIVATE_ hfy_status hfy_sep_structured_vjp_(const hfy_sep_row_ *row, const hfy_sep_grad *grad, hfy_sep_scratch_ *s)
+HFY_COLD_ hfy_status hfy_sep_structured_vjp_(const hfy_sep_row_ *row, const hfy_sep_grad *grad, hfy_sep_scratch_ *s)
 {
     hfy_structure_solver_ *solver = s->solver;
     size_t i, j;
@@ -10136,8 +10140,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_structured_vjp_(const hfy_sep_row_ *row, const h
     return HFY_OK;
 }
 
-HFY_PRIVATE_ hfy_status hfy_sep_unsolved_(hfy_work *work, const char *what, size_t row,
-                                          const hfy_structure_solver_ *solver)
+HFY_COLD_ hfy_status hfy_sep_unsolved_(hfy_work *work, const char *what, size_t row,
+                                       const hfy_structure_solver_ *solver)
 {
     return hfy_base_fail_(work, HFY_ERR_CONVERGENCE,
                           "%s %z: SparseMAP %s; the gap is still %g after %z steps, with %z vertices", what, row,
@@ -10149,7 +10153,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_unsolved_(hfy_work *work, const char *what, size
 #else /* never called: such kinds do not pass the check */
 #define HFY_IF_STRUCTURE_(call) HFY_ERR_UNSUPPORTED
 
-HFY_PRIVATE_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, const char *where, hfy_work *work)
+HFY_COLD_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, const char *where, hfy_work *work)
 {
     (void)full;
     (void)n;
@@ -10173,8 +10177,8 @@ HFY_PRIVATE_ const double *hfy_sep_upper_(const hfy_sep *full, size_t row)
 
 HFY_PRIVATE_ double hfy_sep_cap_(const hfy_sep *full) { return full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL; }
 
-HFY_PRIVATE_ hfy_status hfy_sep_check_bounds_(const hfy_sep *full, size_t rows, size_t n, const char *where,
-                                              hfy_work *work)
+HFY_COLD_ hfy_status hfy_sep_check_bounds_(const hfy_sep *full, size_t rows, size_t n, const char *where,
+                                           hfy_work *work)
 {
     size_t r, i, bound_rows = full->bound_stride ? rows : hfy_base_min_(rows, 1);
     if (full->bound_stride && full->bound_stride < n)
@@ -10285,7 +10289,7 @@ HFY_PRIVATE_ double hfy_sep_mean_(const double *d, size_t count)
 
 /* Divides the weights by their sum and drops what is 0. A lone weight becomes exactly 1. Summed in blocks: many small
    weights must not drift. */
-HFY_PRIVATE_ void hfy_sep_normalise_(hfy_sep_scratch_ *s)
+HFY_COLD_ void hfy_sep_normalise_(hfy_sep_scratch_ *s)
 {
     double sum = 0;
     size_t i, kept = 0;
@@ -10307,7 +10311,7 @@ HFY_PRIVATE_ void hfy_sep_normalise_(hfy_sep_scratch_ *s)
 /* --- simplex kinds: s->index and s->weight hold the window's indices and distances, and become the solution --- */
 
 /* p = t - d, sum p = 1: Newton's method, which is Michelot's algorithm, ends after finitely many steps. */
-HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s)
+HFY_COLD_ void hfy_sep_line_(hfy_sep_scratch_ *s)
 {
     size_t i, before;
     double t;
@@ -10425,7 +10429,7 @@ HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma)
 
 /* gamma = infinity: uniform over the top m, the first m at which the sum of the gaps down to the next score reaches
    1. */
-HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s)
+HFY_COLD_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s)
 {
     size_t m, i;
     double sum = 0, edge;
@@ -10440,7 +10444,7 @@ HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s)
 }
 
 /* The k largest scores of s->weight, of equal ones the first. */
-HFY_PRIVATE_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s)
+HFY_COLD_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s)
 {
     size_t i;
     if (k > s->count) return HFY_ERR_ARG;
@@ -10540,8 +10544,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
 /* The least of the scores in s->sorted (m of them, which get lost) that as a threshold is not below the root: at it the
    sum of clip((score - threshold)/rho, lower, upper) does not exceed the budget. Scores are only compared and
    subtracted from each other, so it is found however large they are. O(count log m). */
-HFY_PRIVATE_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const double *lower, const double *upper, double cap,
-                                   double rho, double budget, size_t m)
+HFY_COLD_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const double *lower, const double *upper, double cap,
+                                double rho, double budget, size_t m)
 {
     double best = s->top;
     while (m) {
@@ -10563,8 +10567,8 @@ HFY_PRIVATE_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const double *lowe
 }
 
 /* With bounds: every entry takes part; masked ones get their lower bound. */
-HFY_PRIVATE_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
-                                         hfy_sep_scratch_ *s)
+HFY_COLD_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
+                                      hfy_sep_scratch_ *s)
 {
     const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row), *low = lower, *high = upper;
     double budget = full->k, cap = hfy_sep_cap_(full), forgiven = 1e-9 * budget;
@@ -10967,8 +10971,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *t
 /* Omega(y) + Omega*(theta) - theta.y of one row (y, or a list of n if y is NULL), without cancellation: kinds of fixed
    sum in distances from the top against the prediction as it rounds to hfy_real, elementwise kinds term by term. So the
    prediction itself has loss exactly 0. */
-HFY_PRIVATE_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const double *list,
-                                      size_t n, size_t row, double *value, hfy_sep_scratch_ *s)
+HFY_COLD_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const double *list,
+                                   size_t n, size_t row, double *value, hfy_sep_scratch_ *s)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     int elementwise = method == HFY_SEP_BY_IDENTITY_ || method == HFY_SEP_BY_POWER_ || method == HFY_SEP_BY_EXP_;
@@ -11031,7 +11035,7 @@ HFY_PRIVATE_ int hfy_sep_by_norm_(const hfy_sep *full)
 #define HFY_SEP_STEEPEST_ 1e5 /* gamma of a sum's NORMMAX at most: its powers lose the digits beyond */
 
 /* Has a sum a value here? Says why not. */
-HFY_PRIVATE_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work)
+HFY_COLD_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work)
 {
     static const char *const names[] = {"SOFTMAX",   "SPARSEMAX", "ENTMAX", "NORMMAX", "KSUBSETS", "SEQUENCE_KSUBSETS",
                                         "SPARSEMAP", "IDENTITY",  "POWER",  "EXP",     "ARGMAX",   "UNIFORM"};
@@ -11070,8 +11074,8 @@ HFY_PRIVATE_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep
 }
 
 /* The interval of weight i under one link; live: how many are not masked. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live,
-                                                       double *low, double *high)
+HFY_COLD_ HFY_SIMD_NOINLINE_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live,
+                                                    double *low, double *high)
 {
     const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row);
     *low = full->kind == HFY_SEP_IDENTITY || full->kind == HFY_SEP_POWER ? -HUGE_VAL : 0;
@@ -11083,7 +11087,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_interval_(const hfy_sep *full, size
 }
 
 /* d omega / dv of one coordinate, up to a constant where the sum is fixed; and how fast it grows. */
-HFY_PRIVATE_ double hfy_sep_slope_(const hfy_sep *full, double norm, double v, double *growth)
+HFY_COLD_ double hfy_sep_slope_(const hfy_sep *full, double norm, double v, double *growth)
 {
     double a = full->alpha - 1, g = full->gamma - 1, r = 1 / (full->degree - 1), p;
     switch (hfy_sep_method_of_(full)) {
@@ -11106,7 +11110,7 @@ HFY_PRIVATE_ double hfy_sep_slope_(const hfy_sep *full, double norm, double v, d
 }
 
 /* slope_1(a) - slope_2(y - a), increasing in a. */
-HFY_PRIVATE_ double hfy_sep_balance_(const hfy_sep_split_ *t, double y, double a, double *growth)
+HFY_COLD_ double hfy_sep_balance_(const hfy_sep_split_ *t, double y, double a, double *growth)
 {
     double one, two, first = hfy_sep_slope_(&t->link[0], t->norm, a, &one);
     double second = hfy_sep_slope_(&t->link[1], t->norm, y - a, &two);
@@ -11116,8 +11120,8 @@ HFY_PRIVATE_ double hfy_sep_balance_(const hfy_sep_split_ *t, double y, double a
 
 /* The a between low and high where that is tau, or the end nearer to it: Newton from `a` with halvings where it leaves
    the bracket or is slow. *rate: da/dtau. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, double high,
-                                                     double tau, double a, double *rate)
+HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, double high,
+                                                  double tau, double a, double *rate)
 {
     double growth, g, next, width = high - low;
     int k;
@@ -11150,7 +11154,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_part_(const hfy_sep_split_ *t, do
 }
 
 /* The parts for one tau; returns how much their sum is above the budget. */
-HFY_PRIVATE_ double hfy_sep_parts_(hfy_sep_split_ *t, const hfy_real *y, size_t n, double tau, double *rate)
+HFY_COLD_ double hfy_sep_parts_(hfy_sep_split_ *t, const hfy_real *y, size_t n, double tau, double *rate)
 {
     double sum = 0, one;
     size_t i;
@@ -11164,7 +11168,7 @@ HFY_PRIVATE_ double hfy_sep_parts_(hfy_sep_split_ *t, const hfy_real *y, size_t 
 
 /* The parts that meet the budget, which lies between what `low` and `high` hold. The two sides of tau are kept and
    mixed in the end: where a whole range of parts is as good (ARGMAX), only the mixture meets it. */
-HFY_PRIVATE_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n)
+HFY_COLD_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n)
 {
     double tau = 0, low = -HUGE_VAL, high = HUGE_VAL, under = 0, over = 0, step = 1, f, rate;
     double enough = 1e-14 * t->link[0].k;
@@ -11192,8 +11196,8 @@ HFY_PRIVATE_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n)
 
 /* The coordinates' intervals, and where the search begins; 0: y is outside the domain. Returns how many are not masked,
    sums: of the ends of the intervals. */
-HFY_PRIVATE_ size_t hfy_sep_intervals_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
-                                       size_t row, double sums[2])
+HFY_COLD_ size_t hfy_sep_intervals_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
+                                    size_t row, double sums[2])
 {
     const hfy_sep *one = &t->link[0], *two = &t->link[1];
     double sum = 0, both = one->k + two->k, slack = 1e-6 * (one->k > 1 ? one->k : 1);
@@ -11269,8 +11273,8 @@ HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta,
 }
 
 /* The loss of a sum: that of its links at the best split (t NULL: only the prediction itself has one). */
-HFY_PRIVATE_ hfy_status hfy_sep_sum_loss_(const hfy_sep *full, hfy_sep_split_ *t, const hfy_real *theta,
-                                          const hfy_real *y, size_t n, size_t row, double *value, hfy_sep_scratch_ *s)
+HFY_COLD_ hfy_status hfy_sep_sum_loss_(const hfy_sep *full, hfy_sep_split_ *t, const hfy_real *theta,
+                                       const hfy_real *y, size_t n, size_t row, double *value, hfy_sep_scratch_ *s)
 {
     hfy_status status = hfy_sep_fill_(full, theta, n, row, s->row, NULL, s);
     double rest = 0;
@@ -11305,7 +11309,7 @@ HFY_PRIVATE_ double hfy_sep_scaled_(double x, double log_scale)
 
 /* -d log(p_i s^-1) / d alpha, free of cancellation at alpha = 1: log_p of the entry, log_k of the pivot, a = alpha - 1.
    (docs/math.md 7) */
-HFY_PRIVATE_ double hfy_sep_tsallis_slope_(double a, double log_p, double log_k)
+HFY_COLD_ double hfy_sep_tsallis_slope_(double a, double log_p, double log_k)
 {
     double x = a * (log_k - log_p), rest = 0, term;
     int m;
@@ -11394,7 +11398,7 @@ HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, doub
 
 /* out = y/(a t) o [(v - m)/rho - sum y (v - m)/rho], m = y.v, rho = (theta - mu)/t, t = max theta - mu, y = r/sum r,
    r = rho^(1/a). Also d prediction / d gamma . v if d_gamma is not NULL. (docs/math.md 7) */
-HFY_PRIVATE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, double *d_gamma, hfy_sep_scratch_ *s)
+HFY_COLD_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, double *d_gamma, hfy_sep_scratch_ *s)
 {
     const hfy_real *theta = r->theta, *y = r->y, *v = r->v;
     hfy_real *out = r->out;
@@ -11458,7 +11462,7 @@ HFY_PRIVATE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, 
 }
 
 /* v - mean over the free set, 0 elsewhere; and what the active bounds get. */
-HFY_PRIVATE_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad)
+HFY_COLD_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad)
 {
     const double *lower = hfy_sep_lower_(full, r->row), *upper = hfy_sep_upper_(full, r->row);
     const hfy_real *y = r->y, *v = r->v;
@@ -11486,8 +11490,8 @@ HFY_PRIVATE_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, c
 
 /* One row and link: out, and adds to what is not NULL of the parameters' gradients (grad->theta is not looked at).
    Structured kinds read the mixture that the solver still holds, not y. s: what solving the row takes. */
-HFY_PRIVATE_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
-                                    hfy_sep_scratch_ *s)
+HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
+                                 hfy_sep_scratch_ *s)
 {
     const double degree = full->degree;
     hfy_sep_method_ method = hfy_sep_method_of_(full);
@@ -11522,8 +11526,8 @@ HFY_PRIVATE_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, 
 
 /* The same for a chain: the products of its links add up; each link's own prediction is made again from theta. In s:
    sum and row. Rows that cannot be answered give 0. The parameters are the first link's. */
-HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
-                                     hfy_sep_scratch_ *s)
+HFY_COLD_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
+                                  hfy_sep_scratch_ *s)
 {
     hfy_sep_grad none;
     hfy_sep_row_ link = *r;
@@ -11546,7 +11550,7 @@ HFY_PRIVATE_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_sep_row_ *r, 
 }
 
 /* Which parameter gradient of a separation does not exist: its name, or NULL. */
-HFY_PRIVATE_ const char *hfy_sep_no_gradient_(const hfy_sep *full, const hfy_sep_grad *grad)
+HFY_COLD_ const char *hfy_sep_no_gradient_(const hfy_sep *full, const hfy_sep_grad *grad)
 {
     hfy_sep_method_ method = hfy_sep_method_of_(full);
     if (grad->alpha && (full->kind != HFY_SEP_ENTMAX || method == HFY_SEP_BY_TIES_)) return "alpha";
@@ -11562,8 +11566,8 @@ HFY_PRIVATE_ const char *hfy_sep_no_gradient_(const hfy_sep *full, const hfy_sep
 
 /* Says why a row has no answer; theta: its n scores, or NULL if they are gone; solver: what SparseMAP has left of it,
    or NULL. */
-HFY_PRIVATE_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, const char *what, size_t row,
-                                            const hfy_real *theta, size_t n, const struct hfy_structure_solver_ *solver)
+HFY_COLD_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, const char *what, size_t row,
+                                         const hfy_real *theta, size_t n, const struct hfy_structure_solver_ *solver)
 {
     const char *why = "%s %z: the result is beyond the range of the number type";
     size_t i;
@@ -11667,8 +11671,8 @@ HFY_PRIVATE_ int hfy_sep_needs_theta_(const hfy_sep *sep)
 }
 
 /* Sets the gradients of the parameters to 0. */
-HFY_PRIVATE_ void hfy_sep_clear_(const hfy_sep *full, const hfy_sep_grad *grad, size_t rows, size_t n,
-                                 hfy_sep_scratch_ *s)
+HFY_COLD_ void hfy_sep_clear_(const hfy_sep *full, const hfy_sep_grad *grad, size_t rows, size_t n,
+                              hfy_sep_scratch_ *s)
 {
     size_t j;
     if (grad->alpha) *grad->alpha = 0;
@@ -11728,7 +11732,7 @@ typedef struct hfy_sep_values_ {
     hfy_sep_split_ split;
 } hfy_sep_values_;
 
-HFY_PRIVATE_ hfy_status hfy_sep_value_of_(hfy_sep_values_ *c, size_t j, double *value)
+HFY_COLD_ hfy_status hfy_sep_value_of_(hfy_sep_values_ *c, size_t j, double *value)
 {
     const hfy_real *theta = c->theta ? c->theta + j * c->n : NULL, *y = c->y ? c->y + j * c->n : NULL;
     size_t i;
@@ -11745,7 +11749,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_value_of_(hfy_sep_values_ *c, size_t j, double *
     return HFY_OK;
 }
 
-HFY_PRIVATE_ hfy_status hfy_sep_value_failed_(const hfy_sep_values_ *c, hfy_status status, size_t j, hfy_work *work)
+HFY_COLD_ hfy_status hfy_sep_value_failed_(const hfy_sep_values_ *c, hfy_status status, size_t j, hfy_work *work)
 {
     const hfy_real *theta = c->theta ? c->theta + j * c->n : NULL, *y = c->y ? c->y + j * c->n : NULL;
     const char *what = !y ? "theta, row" : theta ? "theta or y, row" : "y, row";
@@ -11763,8 +11767,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_value_failed_(const hfy_sep_values_ *c, hfy_stat
 }
 
 /* missing: the first array that is NULL. */
-HFY_PRIVATE_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows,
-                                            size_t n, double *out, const char *missing, hfy_work *work)
+HFY_COLD_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows,
+                                         size_t n, double *out, const char *missing, hfy_work *work)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
     const hfy_simd_ *simd = NULL;
@@ -12015,7 +12019,7 @@ HFY_PRIVATE_ double hfy_post_softplus_(double v, double width, double *x, double
 
 /* The rectified power of v = z - theta. Far below the threshold softplus(x) = e^x to the last bit, and e^x underflows
    long before a small power of it does: so its logarithm is raised. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_post_rectify_(const hfy_post *post, double v)
+HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_post_rectify_(const hfy_post *post, double v)
 {
     double width = post->sigma / HFY_POST_PI_, x = 0, e, s = v;
     if (width > 0)
@@ -12027,7 +12031,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_post_rectify_(const hfy_post *post, d
 }
 
 /* Its derivative. */
-HFY_PRIVATE_ double hfy_post_rectify_slope_(const hfy_post *post, double v)
+HFY_COLD_ double hfy_post_rectify_slope_(const hfy_post *post, double v)
 {
     double width = post->sigma / HFY_POST_PI_, p = post->power, slope = p, s = v, x = 0, e;
     if (width > 0) {
@@ -12043,7 +12047,7 @@ HFY_PRIVATE_ double hfy_post_rectify_slope_(const hfy_post *post, double v)
 /* And those with respect to power, s^p log s, and to sigma. With x = v / width, width = sigma/pi: ds/dsigma =
    (softplus(x) - x softplus'(x)) / pi, which is softplus'(x) ratio / pi with a ratio that neither cancels nor
    overflows. */
-HFY_PRIVATE_ void hfy_post_rectify_vjp_(const hfy_post *post, double v, double *to_power, double *to_sigma)
+HFY_COLD_ void hfy_post_rectify_vjp_(const hfy_post *post, double v, double *to_power, double *to_sigma)
 {
     double width = post->sigma / HFY_POST_PI_, value = hfy_post_rectify_(post, v), slope, x, e, ratio, s;
     *to_power = *to_sigma = 0;
@@ -12060,7 +12064,7 @@ HFY_PRIVATE_ void hfy_post_rectify_vjp_(const hfy_post *post, double v, double *
 }
 
 /* <a, x> of a row of the matrix, summed in double. */
-HFY_PRIVATE_ double hfy_post_matrix_dot_(const hfy_real *a, const hfy_real *x, size_t n)
+HFY_COLD_ double hfy_post_matrix_dot_(const hfy_real *a, const hfy_real *x, size_t n)
 {
     double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
     size_t i;
@@ -12155,8 +12159,8 @@ HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, d
 }
 
 /* dz = J(z)^T dq; dz may be dq or z. NaN and infinity are carried through. */
-HFY_PRIVATE_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t n, hfy_real *dz,
-                                    const hfy_post_scratch_ *scratch)
+HFY_COLD_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t n, hfy_real *dz,
+                                 const hfy_post_scratch_ *scratch)
 {
     double *row = scratch->row, root, dot = 0, mean = 0;
     size_t i, j;
@@ -12205,8 +12209,8 @@ HFY_PRIVATE_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, con
 
 /* Is there a Psi? Asked once before the two functions below; leaves in scratch what they need.
    HFY_ERR_UNSUPPORTED with its reason if there is none. */
-HFY_PRIVATE_ hfy_status hfy_post_has_energy_(const hfy_post *post, size_t n, const hfy_post_scratch_ *scratch,
-                                             hfy_work *work)
+HFY_COLD_ hfy_status hfy_post_has_energy_(const hfy_post *post, size_t n, const hfy_post_scratch_ *scratch,
+                                          hfy_work *work)
 {
     const double tol = 8 * HFY_REAL_EPS_ > 1e-12 ? 8 * HFY_REAL_EPS_ : 1e-12;
     const hfy_real *a = post->matrix;
@@ -12310,8 +12314,8 @@ HFY_PRIVATE_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real
 
 /* scratch->row = the gradient of Psi at q; at the edge of dom Psi its limit from inside, for LAYERNORM within the plane
    of the domain. HFY_ERR_ARG: q is outside, or at an edge where Psi is infinitely steep; else as above. */
-HFY_PRIVATE_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_real *q, size_t n,
-                                               const hfy_post_scratch_ *scratch)
+HFY_COLD_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_real *q, size_t n,
+                                            const hfy_post_scratch_ *scratch)
 {
     double *row = scratch->row, psi, radius = post->radius, root_eps = sqrt(post->eps), scale, norm;
     hfy_status status = hfy_post_row_value_(post, q, n, &psi, scratch);
@@ -12351,8 +12355,8 @@ HFY_PRIVATE_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_r
 }
 
 /* *psi_star = Psi*(z). HFY_ERR_NONFINITE: z not finite. */
-HFY_PRIVATE_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_real *z, size_t n, double *psi_star,
-                                                const hfy_post_scratch_ *scratch)
+HFY_COLD_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_real *z, size_t n, double *psi_star,
+                                             const hfy_post_scratch_ *scratch)
 {
     double sum = 0, v;
     size_t i;
@@ -12391,8 +12395,8 @@ HFY_PRIVATE_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_
 /* --- the public functions --- */
 
 /* What they all check first. missing: the first array that is NULL. */
-HFY_PRIVATE_ hfy_status hfy_post_arguments_(const hfy_post *post, size_t rows, size_t n, const char *missing,
-                                            hfy_post *resolved, hfy_work *work)
+HFY_COLD_ hfy_status hfy_post_arguments_(const hfy_post *post, size_t rows, size_t n, const char *missing,
+                                         hfy_post *resolved, hfy_work *work)
 {
     hfy_status status = hfy_base_null_(work, post ? NULL : "post");
     if (status) return status;
@@ -12404,8 +12408,8 @@ HFY_PRIVATE_ hfy_status hfy_post_arguments_(const hfy_post *post, size_t rows, s
 }
 
 /* The message for a row without an answer: the entry that is to blame (NaN before infinity), or its result. */
-HFY_PRIVATE_ hfy_status hfy_post_blame_(const hfy_real *x, const char *name, size_t row, size_t n, hfy_status status,
-                                        hfy_work *work)
+HFY_COLD_ hfy_status hfy_post_blame_(const hfy_real *x, const char *name, size_t row, size_t n, hfy_status status,
+                                     hfy_work *work)
 {
     size_t i, bad = n;
     for (i = n; i-- > 0;)
@@ -12436,7 +12440,7 @@ HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const
 }
 
 /* The first member of grad that the post has no such parameter for, or NULL. */
-HFY_PRIVATE_ const char *hfy_post_no_gradient_(const hfy_post *post, const hfy_post_grad *grad)
+HFY_COLD_ const char *hfy_post_no_gradient_(const hfy_post *post, const hfy_post_grad *grad)
 {
     const int layer = post->kind == HFY_POST_LAYERNORM, rectified = post->kind == HFY_POST_RECTIFIED_POWER;
     if (grad->gain && !layer) return "gain";
@@ -12453,8 +12457,8 @@ HFY_PRIVATE_ const char *hfy_post_no_gradient_(const hfy_post *post, const hfy_p
 }
 
 /* Adds the gradients of the numbers among the parameters, of one row. */
-HFY_PRIVATE_ void hfy_post_row_numbers_vjp_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t n,
-                                            const hfy_post_grad *grad, const hfy_post_scratch_ *scratch)
+HFY_COLD_ void hfy_post_row_numbers_vjp_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t n,
+                                         const hfy_post_grad *grad, const hfy_post_scratch_ *scratch)
 {
     double *u = scratch->row, root, dof, dot = 0, gained = 0, to_power, to_sigma;
     size_t i;
@@ -12495,9 +12499,9 @@ HFY_PRIVATE_ void hfy_post_row_numbers_vjp_(const hfy_post *post, const hfy_real
 }
 
 /* Adds the gradients of the parameters, summed over the rows. sum: 2n (LAYERNORM) or n (LINEAR) doubles. */
-HFY_PRIVATE_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows,
-                                           size_t n, const hfy_post_grad *grad, double *sum,
-                                           const hfy_post_scratch_ *scratch)
+HFY_COLD_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows,
+                                        size_t n, const hfy_post_grad *grad, double *sum,
+                                        const hfy_post_scratch_ *scratch)
 {
     size_t i, j, r;
     if (grad->beta || grad->radius || grad->eta || grad->eps || grad->power || grad->sigma || grad->theta)
@@ -12530,7 +12534,7 @@ HFY_PRIVATE_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real 
 }
 
 /* Sets the gradients of the parameters to 0. */
-HFY_PRIVATE_ void hfy_post_clear_(const hfy_post_grad *grad, size_t n)
+HFY_COLD_ void hfy_post_clear_(const hfy_post_grad *grad, size_t n)
 {
     double *const numbers[] = {grad->beta,  grad->radius, grad->eta,  grad->eps,
                                grad->power, grad->sigma,  grad->theta};
@@ -12557,6 +12561,7 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
     none = status ? NULL : hfy_post_no_gradient_(&resolved, grad);
     if (none)
         status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this post has no such gradient", none);
+    memset(&scratch, 0, sizeof scratch);
     while (hfy_base_layout_(&arena, w, &status)) {
         hfy_post_plan_(&arena, &resolved, n, &scratch);
         sum = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
@@ -12574,8 +12579,8 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
 typedef hfy_status hfy_post_functional_(const hfy_post *post, const hfy_real *x, size_t n, double *value,
                                         const hfy_post_scratch_ *scratch);
 
-HFY_PRIVATE_ hfy_status hfy_post_rows_(hfy_post_functional_ *functional, const hfy_post *post, const hfy_real *x,
-                                       size_t rows, size_t n, double *value, const char *missing, hfy_work *work)
+HFY_COLD_ hfy_status hfy_post_rows_(hfy_post_functional_ *functional, const hfy_post *post, const hfy_real *x,
+                                    size_t rows, size_t n, double *value, const char *missing, hfy_work *work)
 {
     hfy_work local, *w = hfy_base_open_(work, &local);
     hfy_base_arena_ arena = {NULL, 0, 0};
@@ -12737,7 +12742,7 @@ HFY_PRIVATE_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_
 }
 
 /* Is there an energy? Says why not. */
-HFY_PRIVATE_ hfy_status hfy_net_has_energy_(const hfy_net *full, hfy_post_scratch_ *scratch, hfy_work *work)
+HFY_COLD_ hfy_status hfy_net_has_energy_(const hfy_net *full, hfy_post_scratch_ *scratch, hfy_work *work)
 {
     if (full->sim != HFY_SIM_DOT)
         return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
@@ -13049,8 +13054,8 @@ HFY_PRIVATE_ hfy_real hfy_net_rescaled_(hfy_real w, double log_scale)
 }
 
 /* E(q) = -Omega*(theta)/beta + Psi(q) + 1/2 sum c q^2   (HFY eq. 6) */
-HFY_PRIVATE_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *theta, const hfy_real *q, size_t who,
-                                        double *energy, hfy_net_scratch_ *s)
+HFY_COLD_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real *theta, const hfy_real *q, size_t who,
+                                     double *energy, hfy_net_scratch_ *s)
 {
     const hfy_net *net = &run->net;
     double conjugate, psi, self = 0;
@@ -13065,8 +13070,8 @@ HFY_PRIVATE_ hfy_status hfy_net_energy_(const hfy_net_run_ *run, const hfy_real 
 }
 
 /* The report's energy of a state, before the step from it; that of the last state also fills the tail. */
-HFY_PRIVATE_ void hfy_net_note_energy_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_real *theta,
-                                       hfy_net_scratch_ *s)
+HFY_COLD_ void hfy_net_note_energy_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_real *theta,
+                                    hfy_net_scratch_ *s)
 {
     size_t most = run->net.max_steps, k = w->step;
     double *energy;
@@ -14545,8 +14550,8 @@ HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, siz
 }
 
 /* dE/dq into dq, which may be q, from the scores, which become the weights; grad Psi stands in s->post.row. */
-HFY_PRIVATE_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real *theta, const hfy_real *q,
-                                                 size_t who, hfy_real *dq, hfy_net_scratch_ *s)
+HFY_COLD_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real *theta, const hfy_real *q,
+                                              size_t who, hfy_real *dq, hfy_net_scratch_ *s)
 {
     const hfy_net *net = &run->net;
     double *slope = s->post.row, half, log_scale;
@@ -14565,8 +14570,8 @@ HFY_PRIVATE_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_re
 }
 
 /* Checks a net and lays out what its energies need; tile queries side by side, or fewer if whole rows are long. */
-HFY_PRIVATE_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_queries, const char *missing,
-                                                hfy_net_run_ *run, hfy_net_scratch_ *s, hfy_work *w)
+HFY_COLD_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_queries, const char *missing,
+                                             hfy_net_run_ *run, hfy_net_scratch_ *s, hfy_work *w)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_status status = hfy_net_begin_(net, n_queries, run, w);
@@ -14633,8 +14638,8 @@ HFY_API hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, si
 }
 
 /* -Omega(u)/beta, and what the form adds to it. */
-HFY_PRIVATE_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form form, double *constant,
-                                          hfy_net_scratch_ *s)
+HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form form, double *constant,
+                                       hfy_net_scratch_ *s)
 {
     const hfy_net *net = &run->net;
     size_t i, d, n = net->count;
@@ -14817,8 +14822,8 @@ HFY_PRIVATE_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, s
 }
 
 /* What of grad the net does not have. */
-HFY_PRIVATE_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full, const hfy_grad *grad,
-                                            hfy_sep_grad *sep, hfy_work *w)
+HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full, const hfy_grad *grad,
+                                         hfy_sep_grad *sep, hfy_work *w)
 {
     const char *none;
     if (!grad) return hfy_base_fail_(w, HFY_ERR_ARG, "grad is NULL");
@@ -14842,8 +14847,8 @@ HFY_PRIVATE_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *f
     return HFY_OK;
 }
 
-HFY_PRIVATE_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
-                                     const hfy_real *dout, const hfy_grad *grad, hfy_work *w)
+HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                  const hfy_real *dout, const hfy_grad *grad, hfy_work *w)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_net_run_ run;
@@ -14915,7 +14920,7 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 
 /* --- reading a header --- */
 
-HFY_PRIVATE_ int hfy_file_is_big_endian_(void)
+HFY_COLD_ int hfy_file_is_big_endian_(void)
 {
     const uint16_t probe = 1;
     unsigned char first;
@@ -14936,7 +14941,7 @@ HFY_PRIVATE_ hfy_status hfy_file_bad_(const hfy_file_cursor_ *c, const char *wor
 }
 
 /* The preamble, from its first byte to the dict; *end: where the header ends. */
-HFY_PRIVATE_ hfy_status hfy_file_preamble_(hfy_file_cursor_ *c, size_t *end)
+HFY_COLD_ hfy_status hfy_file_preamble_(hfy_file_cursor_ *c, size_t *end)
 {
     const unsigned char *bytes = c->at;
     size_t size = (size_t)(c->end - c->at);
@@ -14959,7 +14964,7 @@ HFY_PRIVATE_ void hfy_file_skip_(hfy_file_cursor_ *c)
 }
 
 /* Skips white space and, if it comes next, this word: was it there? */
-HFY_PRIVATE_ int hfy_file_take_(hfy_file_cursor_ *c, const char *word)
+HFY_COLD_ int hfy_file_take_(hfy_file_cursor_ *c, const char *word)
 {
     size_t length = strlen(word);
     hfy_file_skip_(c);
@@ -14969,7 +14974,7 @@ HFY_PRIVATE_ int hfy_file_take_(hfy_file_cursor_ *c, const char *word)
 }
 
 /* A string in either kind of quotes, without escapes: its length and where it starts; NULL if there is none. */
-HFY_PRIVATE_ const char *hfy_file_string_(hfy_file_cursor_ *c, size_t *length)
+HFY_COLD_ const char *hfy_file_string_(hfy_file_cursor_ *c, size_t *length)
 {
     const unsigned char *start;
     unsigned char quote;
@@ -14988,7 +14993,7 @@ HFY_PRIVATE_ const char *hfy_file_string_(hfy_file_cursor_ *c, size_t *length)
 
 /* A whole number as Python writes it: no sign, no leading zeros; the L of long numbers in old files is passed over.
    0: none here, or too large for size_t. */
-HFY_PRIVATE_ int hfy_file_whole_(hfy_file_cursor_ *c, size_t *value)
+HFY_COLD_ int hfy_file_whole_(hfy_file_cursor_ *c, size_t *value)
 {
     const unsigned char *start;
     hfy_file_skip_(c);
@@ -15005,7 +15010,7 @@ HFY_PRIVATE_ int hfy_file_whole_(hfy_file_cursor_ *c, size_t *value)
 }
 
 /* The value of 'descr': type, item_size, swapped. */
-HFY_PRIVATE_ hfy_status hfy_file_descr_(hfy_file_cursor_ *c, hfy_npy *info)
+HFY_COLD_ hfy_status hfy_file_descr_(hfy_file_cursor_ *c, hfy_npy *info)
 {
     static const char known[] = "f4f8u1i1i4i8";
     size_t length = 0, i;
@@ -15031,7 +15036,7 @@ HFY_PRIVATE_ hfy_status hfy_file_descr_(hfy_file_cursor_ *c, hfy_npy *info)
 }
 
 /* The value of 'shape', a tuple of whole numbers; (3) is none. */
-HFY_PRIVATE_ hfy_status hfy_file_shape_(hfy_file_cursor_ *c, hfy_npy *info)
+HFY_COLD_ hfy_status hfy_file_shape_(hfy_file_cursor_ *c, hfy_npy *info)
 {
     size_t axis = 0, commas = 0, value;
     int closed = 0;
@@ -15052,7 +15057,7 @@ HFY_PRIVATE_ hfy_status hfy_file_shape_(hfy_file_cursor_ *c, hfy_npy *info)
 
 /* Elements of a shape. 0: an array of items of that size cannot exist. Axes of length 0 are passed over in that
    question, so that no partial product overflows either. */
-HFY_PRIVATE_ int hfy_file_count_(const size_t *shape, size_t rank, size_t item_size, size_t *count)
+HFY_COLD_ int hfy_file_count_(const size_t *shape, size_t rank, size_t item_size, size_t *count)
 {
     size_t axis, product = 1;
     int empty = 0;
@@ -15065,7 +15070,7 @@ HFY_PRIVATE_ int hfy_file_count_(const size_t *shape, size_t rank, size_t item_s
 }
 
 /* An entry of the dict; k: which of the three keys. */
-HFY_PRIVATE_ hfy_status hfy_file_entry_(hfy_file_cursor_ *c, size_t k, hfy_npy *info)
+HFY_COLD_ hfy_status hfy_file_entry_(hfy_file_cursor_ *c, size_t k, hfy_npy *info)
 {
     if (k == 0) return hfy_file_descr_(c, info);
     if (k == 2) return hfy_file_shape_(c, info);
@@ -15075,8 +15080,8 @@ HFY_PRIVATE_ hfy_status hfy_file_entry_(hfy_file_cursor_ *c, size_t k, hfy_npy *
 }
 
 /* The whole header; bytes holds at least it. */
-HFY_PRIVATE_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, const char *from, hfy_npy *info,
-                                        hfy_work *work)
+HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, const char *from, hfy_npy *info,
+                                     hfy_work *work)
 {
     static const char *const keys[] = {"descr", "fortran_order", "shape"};
     hfy_file_cursor_ c;
@@ -15124,7 +15129,7 @@ malformed:
 /* --- elements --- */
 
 /* double to hfy_real; what is beyond its range becomes infinite (in C alone that conversion is undefined). */
-HFY_PRIVATE_ hfy_real hfy_file_narrow_(double x)
+HFY_COLD_ hfy_real hfy_file_narrow_(double x)
 {
 #ifndef HFY_DOUBLE
     if (hfy_base_is_finite_(x) && fabs(x) > HFY_REAL_MAX_) {
@@ -15136,7 +15141,7 @@ HFY_PRIVATE_ hfy_real hfy_file_narrow_(double x)
     return (hfy_real)x;
 }
 
-HFY_PRIVATE_ hfy_real hfy_file_element_(const hfy_npy *info, const unsigned char *bytes)
+HFY_COLD_ hfy_real hfy_file_element_(const hfy_npy *info, const unsigned char *bytes)
 {
     const int big = hfy_file_is_big_endian_() != info->swapped; /* in the file */
     size_t i, n = info->item_size;
@@ -15178,8 +15183,8 @@ HFY_PRIVATE_ void hfy_file_start_(const hfy_npy *info, hfy_file_walk_ *walk)
 }
 
 /* Takes the next count elements of the file to their places in out. */
-HFY_PRIVATE_ void hfy_file_fill_(const hfy_npy *info, hfy_file_walk_ *walk, const unsigned char *bytes, size_t count,
-                                 hfy_real *out)
+HFY_COLD_ void hfy_file_fill_(const hfy_npy *info, hfy_file_walk_ *walk, const unsigned char *bytes, size_t count,
+                              hfy_real *out)
 {
     size_t i, axis;
     for (i = 0; i < count; i++) {
@@ -15239,8 +15244,8 @@ HFY_API hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real 
 
 /* The header for hfy_file_npy_header; text has room for 256 bytes, more than HFY_FILE_RANK lengths of an array that can
    exist ever need. */
-HFY_PRIVATE_ hfy_status hfy_file_header_(const size_t *shape, size_t rank, unsigned char *text, size_t *size,
-                                         hfy_work *work)
+HFY_COLD_ hfy_status hfy_file_header_(const size_t *shape, size_t rank, unsigned char *text, size_t *size,
+                                      hfy_work *work)
 {
     char *dict = (char *)text + 10;
     const size_t room = 256 - 10;
@@ -15287,8 +15292,8 @@ HFY_API hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *b
 #define HFY_FILE_CHUNK_ 65536 /* bytes read at a time; a whole number of elements of every type */
 
 /* Are all of the elements there? Leaves the file at the first. */
-HFY_PRIVATE_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char *path, unsigned char *chunk,
-                                        hfy_work *work)
+HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char *path, unsigned char *chunk,
+                                     hfy_work *work)
 {
     const long offset = (long)info->data_offset;
     size_t left = info->count * info->item_size;
@@ -15317,8 +15322,8 @@ HFY_PRIVATE_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const c
 }
 
 /* Reads the header of a file. *chunk (or NULL): scratch of HFY_FILE_CHUNK_ bytes. */
-HFY_PRIVATE_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info, unsigned char **chunk,
-                                        hfy_work *work)
+HFY_COLD_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info, unsigned char **chunk,
+                                     hfy_work *work)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_file_cursor_ c;
@@ -15363,8 +15368,8 @@ HFY_API hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *
     return hfy_base_close_(w, &local, status);
 }
 
-HFY_PRIVATE_ hfy_status hfy_file_read_(FILE *file, const char *path, hfy_real *out, size_t capacity, hfy_npy *info,
-                                       hfy_work *work)
+HFY_COLD_ hfy_status hfy_file_read_(FILE *file, const char *path, hfy_real *out, size_t capacity, hfy_npy *info,
+                                    hfy_work *work)
 {
     hfy_file_walk_ walk;
     unsigned char *chunk = NULL;
@@ -15496,7 +15501,7 @@ HFY_PRIVATE_ void hfy_shard_put_record_(void *partial, size_t who, const hfy_sha
     memcpy((unsigned char *)partial + sizeof(hfy_shard_head_) + who * sizeof *record, record, sizeof *record);
 }
 
-HFY_PRIVATE_ hfy_shard_record_ hfy_shard_nothing_(void)
+HFY_COLD_ hfy_shard_record_ hfy_shard_nothing_(void)
 {
     hfy_shard_record_ record;
     memset(&record, 0, sizeof record);
@@ -15520,7 +15525,7 @@ HFY_PRIVATE_ double hfy_shard_score_(const unsigned char *entry)
 }
 
 /* Why a separation has no partials, in a net of n patterns. */
-HFY_PRIVATE_ hfy_status hfy_shard_sep_(const hfy_sep *sep, size_t n, hfy_sep *full, hfy_work *work)
+HFY_COLD_ hfy_status hfy_shard_sep_(const hfy_sep *sep, size_t n, hfy_sep *full, hfy_work *work)
 {
     hfy_status status;
     *full = hfy_sep_resolve_(sep);
@@ -15538,7 +15543,7 @@ HFY_PRIVATE_ hfy_status hfy_shard_sep_(const hfy_sep *sep, size_t n, hfy_sep *fu
 }
 
 /* What follows from head.recipe, head.capacity and the separation. */
-HFY_PRIVATE_ void hfy_shard_lay_out_(hfy_shard_block_ *b)
+HFY_COLD_ void hfy_shard_lay_out_(hfy_shard_block_ *b)
 {
     size_t width = (size_t)b->head.recipe.width;
     b->lists = hfy_sep_is_list_(&b->sep);
@@ -15555,8 +15560,8 @@ HFY_PRIVATE_ void hfy_shard_lay_out_(hfy_shard_block_ *b)
 }
 
 /* The block of an empty partial for a resolved separation. queries NULL: without their fingerprint. */
-HFY_PRIVATE_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, double beta, const hfy_real *queries,
-                                      size_t n_queries, size_t capacity, hfy_shard_block_ *b)
+HFY_COLD_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, double beta, const hfy_real *queries,
+                                   size_t n_queries, size_t capacity, hfy_shard_block_ *b)
 {
     hfy_shard_recipe_ *r = &b->head.recipe;
     int rank;
@@ -15602,8 +15607,8 @@ HFY_PRIVATE_ uint64_t hfy_shard_cover_(uint64_t first, uint64_t count)
 }
 
 /* Reads and checks a head; `entries` as well: records and entries. name: what messages call the block. */
-HFY_PRIVATE_ hfy_status hfy_shard_read_(const void *partial, size_t bytes, int entries, const char *name,
-                                        hfy_shard_block_ *b, hfy_work *work)
+HFY_COLD_ hfy_status hfy_shard_read_(const void *partial, size_t bytes, int entries, const char *name,
+                                     hfy_shard_block_ *b, hfy_work *work)
 {
     const hfy_shard_recipe_ *r = &b->head.recipe;
     hfy_work quiet;
@@ -15659,8 +15664,8 @@ HFY_PRIVATE_ hfy_status hfy_shard_read_(const void *partial, size_t bytes, int e
 }
 
 /* Do two partials answer the same question? */
-HFY_PRIVATE_ hfy_status hfy_shard_agree_(const hfy_shard_block_ *a, const hfy_shard_block_ *b, const char *what,
-                                         hfy_work *work)
+HFY_COLD_ hfy_status hfy_shard_agree_(const hfy_shard_block_ *a, const hfy_shard_block_ *b, const char *what,
+                                      hfy_work *work)
 {
     hfy_shard_recipe_ x = a->head.recipe, y = b->head.recipe;
     if (x.n_queries != y.n_queries)
@@ -15691,7 +15696,7 @@ typedef struct hfy_shard_sieve_ {
 
 /* The k-th largest of n scores, which stay in their order and need no copy: bit by bit from the top, in the order that
    the bits of numbers have once those of negative ones are flipped. */
-HFY_PRIVATE_ double hfy_shard_kth_(const double *score, size_t n, size_t k)
+HFY_COLD_ double hfy_shard_kth_(const double *score, size_t n, size_t k)
 {
     const uint64_t sign = UINT64_C(1) << 63;
     uint64_t found = 0, bit;
@@ -15710,8 +15715,8 @@ HFY_PRIVATE_ double hfy_shard_kth_(const double *score, size_t n, size_t k)
 }
 
 /* For these n candidates. */
-HFY_PRIVATE_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, const double *score, size_t n,
-                                       hfy_shard_sieve_ *sieve)
+HFY_COLD_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, const double *score, size_t n,
+                                    hfy_shard_sieve_ *sieve)
 {
     size_t i, above = 0, k = b->by_rank ? (size_t)ceil(b->sep.k) : 1, room = b->capacity;
     double cut;
@@ -15730,7 +15735,7 @@ HFY_PRIVATE_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, const double *
 }
 
 /* Does the next candidate stay? */
-HFY_PRIVATE_ int hfy_shard_passes_(hfy_shard_sieve_ *sieve, double theta, hfy_shard_record_ *record)
+HFY_COLD_ int hfy_shard_passes_(hfy_shard_sieve_ *sieve, double theta, hfy_shard_record_ *record)
 {
     if (!hfy_sim_matters_(sieve->top, sieve->margin, theta)) return 0;
     if (theta > sieve->cut) return 1;
@@ -15766,7 +15771,7 @@ typedef struct hfy_shard_call_ {
 } hfy_shard_call_;
 
 /* The candidates of the query in place j of `live` to where its entries stand if all queries have `capacity`. */
-HFY_PRIVATE_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, size_t j, hfy_net_scratch_ *s)
+HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, size_t j, hfy_net_scratch_ *s)
 {
     const hfy_shard_block_ *b = call->block;
     hfy_shard_record_ record = hfy_shard_nothing_();
@@ -15793,8 +15798,8 @@ HFY_PRIVATE_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live,
     hfy_shard_put_record_(call->partial, s->walk[j].who, &record);
 }
 
-HFY_PRIVATE_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, const hfy_net_sum_ *sum,
-                                      const hfy_real *z)
+HFY_COLD_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, const hfy_net_sum_ *sum,
+                                   const hfy_real *z)
 {
     hfy_shard_record_ record = hfy_shard_nothing_();
     if (sum->status && sum->status != HFY_ERR_ARG) { /* the same */
@@ -15810,7 +15815,7 @@ HFY_PRIVATE_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, c
 }
 
 /* One walk's share of the queries. */
-HFY_PRIVATE_ void hfy_shard_share_(void *context, size_t i)
+HFY_COLD_ void hfy_shard_share_(void *context, size_t i)
 {
     const hfy_shard_call_ *call = (const hfy_shard_call_ *)context;
     const hfy_net_run_ *run = call->run;
@@ -15843,7 +15848,7 @@ HFY_PRIVATE_ void hfy_shard_share_(void *context, size_t i)
 }
 
 /* Closes the gaps that lists shorter than capacity have left; returns the bytes in use. */
-HFY_PRIVATE_ size_t hfy_shard_pack_(const hfy_shard_block_ *b, void *partial)
+HFY_COLD_ size_t hfy_shard_pack_(const hfy_shard_block_ *b, void *partial)
 {
     unsigned char *pool = (unsigned char *)partial + b->pool;
     size_t who, at = 0;
@@ -15858,9 +15863,9 @@ HFY_PRIVATE_ size_t hfy_shard_pack_(const hfy_shard_block_ *b, void *partial)
 
 /* Checks a net and describes its partial. n: patterns of the whole as far as known. hollow: there are no patterns here;
    the net borrows one, `none`, that nobody will look at. */
-HFY_PRIVATE_ hfy_status hfy_shard_begin_(const hfy_net *net, size_t n, const hfy_real *queries, size_t n_queries,
-                                         size_t capacity, int hollow, const hfy_real *none, hfy_net_run_ *run,
-                                         size_t *walks, hfy_shard_block_ *block, hfy_work *work)
+HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, size_t n, const hfy_real *queries, size_t n_queries,
+                                      size_t capacity, int hollow, const hfy_real *none, hfy_net_run_ *run,
+                                      size_t *walks, hfy_shard_block_ *block, hfy_work *work)
 {
     hfy_net alone = *net;
     hfy_sep full;
@@ -15980,9 +15985,9 @@ HFY_API size_t hfy_shard_needed(const void *partial, size_t bytes)
 /* --- merging --- */
 
 /* One query's lists a and b into `out`; both ascending, and so is what comes out. */
-HFY_PRIVATE_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *into, const hfy_shard_record_ *a,
-                                                      const unsigned char *a_entry, const hfy_shard_record_ *b,
-                                                      const unsigned char *b_entry, unsigned char *out, double *score)
+HFY_COLD_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *into, const hfy_shard_record_ *a,
+                                                   const unsigned char *a_entry, const hfy_shard_record_ *b,
+                                                   const unsigned char *b_entry, unsigned char *out, double *score)
 {
     hfy_shard_record_ record = hfy_shard_nothing_();
     hfy_shard_sieve_ sieve;
@@ -16008,9 +16013,9 @@ HFY_PRIVATE_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *in
 }
 
 /* One query's sums; a's row becomes that of both. x, y: width. SOFTMAX's rows are means, EXP's wait for e^top. */
-HFY_PRIVATE_ hfy_shard_record_ hfy_shard_merge_sums_(const hfy_shard_block_ *into, const hfy_shard_record_ *a,
-                                                     unsigned char *a_row, const hfy_shard_record_ *b,
-                                                     const unsigned char *b_row, hfy_real *x, hfy_real *y)
+HFY_COLD_ hfy_shard_record_ hfy_shard_merge_sums_(const hfy_shard_block_ *into, const hfy_shard_record_ *a,
+                                                  unsigned char *a_row, const hfy_shard_record_ *b,
+                                                  const unsigned char *b_row, hfy_real *x, hfy_real *y)
 {
     hfy_shard_record_ record = *a;
     hfy_sep_method_ method = hfy_sep_method_of_(&into->sep);
@@ -16041,8 +16046,8 @@ HFY_PRIVATE_ hfy_shard_record_ hfy_shard_merge_sums_(const hfy_shard_block_ *int
 }
 
 /* A number that stands in both lists; *overlap tells whether there is one. */
-HFY_PRIVATE_ size_t hfy_shard_overlap_(const hfy_shard_block_ *a, const void *into, const hfy_shard_block_ *b,
-                                       const void *from, int *overlap)
+HFY_COLD_ size_t hfy_shard_overlap_(const hfy_shard_block_ *a, const void *into, const hfy_shard_block_ *b,
+                                    const void *from, int *overlap)
 {
     const unsigned char *x = (const unsigned char *)into + a->pool, *y = (const unsigned char *)from + b->pool;
     size_t who;
@@ -16131,9 +16136,9 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
 /* --- finishing --- */
 
 /* The last half of the step for the query that sits in s; its entries begin at `entry`. rows, number: room for them. */
-HFY_PRIVATE_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_block_ *b,
-                                          const hfy_shard_record_ *record, const unsigned char *entry, hfy_real *rows,
-                                          size_t *number, hfy_net_scratch_ *s)
+HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_block_ *b,
+                                       const hfy_shard_record_ *record, const unsigned char *entry, hfy_real *rows,
+                                       size_t *number, hfy_net_scratch_ *s)
 {
     size_t l, count = (size_t)record->count, width = (size_t)b->head.recipe.width;
     hfy_real *z = run->net.readout ? s->out : s->z;
@@ -16270,7 +16275,7 @@ HFY_PRIVATE_ hfy_status hfy_theory_resolve_(const hfy_net *net, size_t n_queries
 }
 
 /* The margin of the net's separation and its k, if it has a margin and a whole k. */
-HFY_PRIVATE_ hfy_status hfy_theory_margin_(const hfy_net *full, double *margin, size_t *k, hfy_work *work)
+HFY_COLD_ hfy_status hfy_theory_margin_(const hfy_net *full, double *margin, size_t *k, hfy_work *work)
 {
     *k = full->sep.kind == HFY_SEP_KSUBSETS || full->sep.kind == HFY_SEP_ARGMAX ? (size_t)full->sep.k : 1;
     *margin = hfy_sep_link_margin_(&full->sep);
@@ -16284,7 +16289,7 @@ HFY_PRIVATE_ hfy_status hfy_theory_margin_(const hfy_net *full, double *margin, 
 }
 
 /* The plain net of Propositions 7 and 9 and of MHN. */
-HFY_PRIVATE_ hfy_status hfy_theory_plain_(const hfy_net *full, hfy_work *work)
+HFY_COLD_ hfy_status hfy_theory_plain_(const hfy_net *full, hfy_work *work)
 {
     const char *member = NULL;
     if (full->values != full->keys || full->value_stride != full->key_stride) member = "values";
@@ -16496,8 +16501,8 @@ HFY_PRIVATE_ hfy_status hfy_theory_query_(const hfy_net *full, const hfy_real *q
 }
 
 /* x.q + bias/beta of every pattern, -infinity where it is masked; counts those that are not. */
-HFY_PRIVATE_ hfy_status hfy_theory_scores_(const hfy_net *full, size_t who, const double *q, double *score,
-                                           size_t *seen)
+HFY_COLD_ hfy_status hfy_theory_scores_(const hfy_net *full, size_t who, const double *q, double *score,
+                                        size_t *seen)
 {
     size_t i, n = full->count, visible = full->visible ? hfy_base_min_(full->visible[who], n) : n;
     const hfy_real *bias = full->bias ? full->bias + who * full->bias_stride : NULL;
@@ -16513,7 +16518,7 @@ HFY_PRIVATE_ hfy_status hfy_theory_scores_(const hfy_net *full, size_t who, cons
 }
 
 /* The patterns of the k best scores, the lowest of ties, ascending. kth: the k-th best. */
-HFY_PRIVATE_ void hfy_theory_choose_(const double *score, size_t n, size_t k, double kth, size_t *chosen)
+HFY_COLD_ void hfy_theory_choose_(const double *score, size_t n, size_t k, double kth, size_t *chosen)
 {
     size_t i, ties = k;
     for (i = 0; i < n; i++) ties -= score[i] > kth;
@@ -16569,7 +16574,7 @@ HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *quer
 }
 
 /* -Omega(1/N) of a negentropy on the simplex (Omega = 0 at its corners), math 15; below 0: the kind is none. */
-HFY_PRIVATE_ double hfy_theory_entropy_(const hfy_sep *full, double n)
+HFY_COLD_ double hfy_theory_entropy_(const hfy_sep *full, double n)
 {
     const double a = full->alpha, g = full->gamma;
     const int entmax = full->kind == HFY_SEP_ENTMAX;
@@ -16620,7 +16625,7 @@ HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *q
 
 HFY_PRIVATE_ int hfy_theory_positive_(double x) { return x > 0 && hfy_base_is_finite_(x); }
 
-HFY_PRIVATE_ hfy_status hfy_theory_sphere_(const hfy_theory_sphere *s, const void *out, hfy_work *work)
+HFY_COLD_ hfy_status hfy_theory_sphere_(const hfy_theory_sphere *s, const void *out, hfy_work *work)
 {
     if (!s || !out) return hfy_base_null_(work, !s ? "sphere" : "out");
     if (!(s->dim >= 2 && hfy_base_is_finite_(s->dim)))
@@ -16686,7 +16691,7 @@ HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hf
 }
 
 /* Where Halley's iteration begins on the right branch of W. */
-HFY_PRIVATE_ double hfy_theory_halley_start_(int branch, double x)
+HFY_COLD_ double hfy_theory_halley_start_(int branch, double x)
 {
     double p, l;
     if (x < -0.25) { /* the series in the root of the distance from the branch point */
@@ -16829,7 +16834,7 @@ HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double
 /* --- softmax: convergence, retrieval error, Jacobian --- */
 
 /* The plain softmax net with its defaults. */
-HFY_PRIVATE_ hfy_status hfy_theory_softmax_(const hfy_net *net, hfy_net *full, hfy_work *work)
+HFY_COLD_ hfy_status hfy_theory_softmax_(const hfy_net *net, hfy_net *full, hfy_work *work)
 {
     hfy_status status = hfy_theory_resolve_(net, 1, full, work);
     if (status) return status;
@@ -16859,7 +16864,7 @@ HFY_PRIVATE_ void hfy_theory_project_(const hfy_net *full, const double *p, doub
         if (p[i] > 0) hfy_theory_add_(full, i, p[i], z);
 }
 
-HFY_PRIVATE_ double hfy_theory_apart_(const double *x, const double *y, size_t n)
+HFY_COLD_ double hfy_theory_apart_(const double *x, const double *y, size_t n)
 {
     double sum = 0;
     size_t d;
@@ -16969,7 +16974,7 @@ HFY_PRIVATE_ void hfy_theory_apply_(const void *context, const double *v, double
 }
 
 /* J = beta sum over i of p_i (x_i - centre)(x_i - centre)^T. y: D. */
-HFY_PRIVATE_ void hfy_theory_form_(const hfy_theory_operator_ *op, double *y, double *jacobian)
+HFY_COLD_ void hfy_theory_form_(const hfy_theory_operator_ *op, double *y, double *jacobian)
 {
     const hfy_net *full = op->full;
     size_t i, d, dim = full->dim;
@@ -17050,8 +17055,8 @@ typedef struct hfy_theory_scratch_ {
     double *panel, *gemm;  /* m x a block of the longer side; a product's scratch */
 } hfy_theory_scratch_;
 
-HFY_PRIVATE_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
-                                   hfy_theory_scratch_ *s)
+HFY_COLD_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
+                                hfy_theory_scratch_ *s)
 {
     size_t m = s->m = hfy_base_min_(net->count, net->dim);
     hfy_structure_plan_(arena, structure, 1, &s->solver);
@@ -17066,7 +17071,7 @@ HFY_PRIVATE_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, c
 
 /* sigma_max(X)^2, from above: the largest eigenvalue of X X^T or X^T X, whichever is smaller and made by blocks of the
    longer side, and what rounding may have taken from it. */
-HFY_PRIVATE_ hfy_status hfy_theory_spectral_(const hfy_net *net, hfy_theory_scratch_ *s, double *square)
+HFY_COLD_ hfy_status hfy_theory_spectral_(const hfy_net *net, hfy_theory_scratch_ *s, double *square)
 {
     const int rows = net->count <= net->dim;
     size_t m = s->m, longer = rows ? net->dim : net->count, from, depth, k, r;
@@ -17093,8 +17098,8 @@ HFY_PRIVATE_ void hfy_theory_parts_(hfy_structure_solver_ *s, const hfy_sep *sep
 }
 
 /* The best vertex at these scores for patterns in and out of the set; it is left in the solver's fresh list. */
-HFY_PRIVATE_ hfy_status hfy_theory_extreme_(hfy_structure_solver_ *s, const unsigned char *in, double on, double off,
-                                            const hfy_sep *sep)
+HFY_COLD_ hfy_status hfy_theory_extreme_(hfy_structure_solver_ *s, const unsigned char *in, double on, double off,
+                                         const hfy_sep *sep)
 {
     size_t i;
     hfy_status status;
@@ -17105,7 +17110,7 @@ HFY_PRIVATE_ hfy_status hfy_theory_extreme_(hfy_structure_solver_ *s, const unsi
 }
 
 /* Score of the fresh list at theta and the true higher-order scores: unaries, parts, how many of these are infinite. */
-HFY_PRIVATE_ void hfy_theory_score_(const hfy_structure_solver_ *s, const double *theta, double score[3])
+HFY_COLD_ void hfy_theory_score_(const hfy_structure_solver_ *s, const double *theta, double score[3])
 {
     size_t i;
     score[0] = 0;
@@ -17121,7 +17126,7 @@ HFY_PRIVATE_ double hfy_theory_shared_(const hfy_structure_solver_ *s, const uns
     return (double)shared;
 }
 
-HFY_PRIVATE_ hfy_status hfy_theory_fits_(const hfy_net *net, hfy_work *work)
+HFY_COLD_ hfy_status hfy_theory_fits_(const hfy_net *net, hfy_work *work)
 {
     const char *not_so = NULL;
     if (hfy_sep_has_bounds_(&net->sep)) not_so = "net->sep has bounds";
@@ -17140,8 +17145,8 @@ HFY_PRIVATE_ hfy_status hfy_theory_fits_(const hfy_net *net, hfy_work *work)
 }
 
 /* Delta: the best vertex without one of the patterns, for each of them; so all but y are seen. own: y's score. */
-HFY_PRIVATE_ hfy_status hfy_theory_gap_(const hfy_net *net, const size_t *patterns, size_t count, const double own[3],
-                                        hfy_theory_scratch_ *s, double *separation)
+HFY_COLD_ hfy_status hfy_theory_gap_(const hfy_net *net, const size_t *patterns, size_t count, const double own[3],
+                                     hfy_theory_scratch_ *s, double *separation)
 {
     hfy_structure_solver_ *solver = &s->solver;
     double other[3], gap;
@@ -17166,9 +17171,9 @@ HFY_PRIVATE_ hfy_status hfy_theory_gap_(const hfy_net *net, const size_t *patter
 }
 
 /* The terms, scratch being ready; in: N flags, 1 for the patterns. */
-HFY_PRIVATE_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patterns, size_t count,
-                                          const unsigned char *in, hfy_theory_association *a, hfy_theory_scratch_ *s,
-                                          hfy_work *work)
+HFY_COLD_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *patterns, size_t count,
+                                       const unsigned char *in, hfy_theory_association *a, hfy_theory_scratch_ *s,
+                                       hfy_work *work)
 {
     hfy_structure_solver_ *solver = &s->solver;
     const hfy_sep *sep = &net->sep;
@@ -17359,8 +17364,8 @@ HFY_PRIVATE_ int hfy_recall_sees_(const hfy_net *net, size_t i)
 }
 
 /* A member of how: 0 becomes its default; else it should be above 0 (or at least `least`), at most `most`, finite. */
-HFY_PRIVATE_ hfy_status hfy_recall_member_(const char *name, double *value, double least, double most, double standard,
-                                           hfy_work *work)
+HFY_COLD_ hfy_status hfy_recall_member_(const char *name, double *value, double least, double most, double standard,
+                                        hfy_work *work)
 {
     const double x = *value;
     if (!(x > 0) && !(x < 0) && !hfy_base_is_nan_(x)) *value = standard;
@@ -17370,8 +17375,8 @@ HFY_PRIVATE_ hfy_status hfy_recall_member_(const char *name, double *value, doub
 }
 
 /* Everything that can be wrong with net and how; fills in the defaults. */
-HFY_PRIVATE_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *how, hfy_recall_call_ *call,
-                                            hfy_work *work)
+HFY_COLD_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *how, hfy_recall_call_ *call,
+                                         hfy_work *work)
 {
     const char *member = NULL;
     hfy_net used;
@@ -17415,7 +17420,7 @@ HFY_PRIVATE_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall
                           "net: %z patterns that are not masked; sequential recall takes 2 at a time", seen);
 }
 
-HFY_PRIVATE_ hfy_status hfy_recall_state_(const hfy_recall_state *state, hfy_work *work)
+HFY_COLD_ hfy_status hfy_recall_state_(const hfy_recall_state *state, hfy_work *work)
 {
     if (!state) return hfy_base_null_(work, "state");
     return hfy_base_null_(work, !state->left      ? "state->left"
@@ -17425,8 +17430,8 @@ HFY_PRIVATE_ hfy_status hfy_recall_state_(const hfy_recall_state *state, hfy_wor
 }
 
 /* T inner steps from z to `out`; p: the weights of the last. */
-HFY_PRIVATE_ hfy_status hfy_recall_walk_(const hfy_net *net, const hfy_real *z, hfy_real *out, hfy_real *p,
-                                         hfy_work *work)
+HFY_COLD_ hfy_status hfy_recall_walk_(const hfy_net *net, const hfy_real *z, hfy_real *out, hfy_real *p,
+                                      hfy_work *work)
 {
     hfy_report report;
     memset(&report, 0, sizeof report);
@@ -17469,7 +17474,7 @@ HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, c
 }
 
 /* An item is there: the first of the heaviest. */
-HFY_PRIVATE_ void hfy_recall_made_(hfy_recall_state *state, size_t n, size_t *item)
+HFY_COLD_ void hfy_recall_made_(hfy_recall_state *state, size_t n, size_t *item)
 {
     size_t i;
     for (i = *item = 0; i < n; i++)
@@ -17478,7 +17483,7 @@ HFY_PRIVATE_ void hfy_recall_made_(hfy_recall_state *state, size_t n, size_t *it
 }
 
 /* A work in this room. Without any, a call with it says in `peak` how much it needs and does nothing else. */
-HFY_PRIVATE_ hfy_work hfy_recall_inner_(const hfy_work *work, void *room, size_t bytes)
+HFY_COLD_ hfy_work hfy_recall_inner_(const hfy_work *work, void *room, size_t bytes)
 {
     hfy_work inner;
     memset(&inner, 0, sizeof inner);
@@ -17489,7 +17494,7 @@ HFY_PRIVATE_ hfy_work hfy_recall_inner_(const hfy_work *work, void *room, size_t
 }
 
 /* Bytes that the inner calls of an item need, whatever the state. */
-HFY_PRIVATE_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *bytes, hfy_work *work)
+HFY_COLD_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *bytes, hfy_work *work)
 {
     hfy_base_arena_ alone = {NULL, 0, 0};
     hfy_real nothing = 0; /* never read: there is no room */
@@ -17513,8 +17518,8 @@ HFY_PRIVATE_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *b
 }
 
 /* Algorithm 1, an item: everything happens in the state's own arrays, which a failed retrieval leaves alone. */
-HFY_PRIVATE_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
-                                            hfy_work *work)
+HFY_COLD_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
+                                         hfy_work *work)
 {
     hfy_status status;
     double mass = 0;
@@ -17555,8 +17560,8 @@ typedef struct hfy_recall_scratch_ {
     hfy_post_scratch_ post;
 } hfy_recall_scratch_;
 
-HFY_PRIVATE_ void hfy_recall_plan_(hfy_base_arena_ *arena, const hfy_recall_call_ *call, const hfy_simd_ *simd,
-                                   size_t room, hfy_recall_scratch_ *s)
+HFY_COLD_ void hfy_recall_plan_(hfy_base_arena_ *arena, const hfy_recall_call_ *call, const hfy_simd_ *simd,
+                                size_t room, hfy_recall_scratch_ *s)
 {
     const hfy_net *net = &call->net;
     size_t n = net->count;
@@ -17574,8 +17579,8 @@ HFY_PRIVATE_ void hfy_recall_plan_(hfy_base_arena_ *arena, const hfy_recall_call
 }
 
 /* The penalised scores of the state, and the best of them. */
-HFY_PRIVATE_ hfy_status hfy_recall_scores_(const hfy_recall_call_ *call, const hfy_recall_state *state,
-                                           const hfy_simd_ *simd, hfy_recall_scratch_ *s, double *top, hfy_work *work)
+HFY_COLD_ hfy_status hfy_recall_scores_(const hfy_recall_call_ *call, const hfy_recall_state *state,
+                                        const hfy_simd_ *simd, hfy_recall_scratch_ *s, double *top, hfy_work *work)
 {
     const hfy_net *net = &call->net;
     double inverse_q = 1;
@@ -17601,8 +17606,8 @@ HFY_PRIVATE_ hfy_status hfy_recall_scores_(const hfy_recall_call_ *call, const h
 }
 
 /* The penalised step: s->weight, and s->z the state it leads to. */
-HFY_PRIVATE_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_recall_state *state,
-                                         const hfy_simd_ *simd, hfy_recall_scratch_ *s, hfy_work *inner, hfy_work *work)
+HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_recall_state *state,
+                                      const hfy_simd_ *simd, hfy_recall_scratch_ *s, hfy_work *inner, hfy_work *work)
 {
     const hfy_net *net = &call->net;
     double top;
@@ -17636,8 +17641,8 @@ HFY_PRIVATE_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy
 }
 
 /* Algorithms 2 and 3, an item. */
-HFY_PRIVATE_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
-                                              hfy_work *work)
+HFY_COLD_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
+                                           hfy_work *work)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_recall_scratch_ s;
@@ -17843,8 +17848,8 @@ typedef struct hfy_binary_pinv_ {
     double *values, *vectors, *turned, *gemm; /* n, n x n, n x m */
 } hfy_binary_pinv_;
 
-HFY_PRIVATE_ void hfy_binary_plan_pinv_(hfy_base_arena_ *arena, const hfy_simd_ *simd, size_t n, size_t m,
-                                        hfy_binary_pinv_ *s)
+HFY_COLD_ void hfy_binary_plan_pinv_(hfy_base_arena_ *arena, const hfy_simd_ *simd, size_t n, size_t m,
+                                     hfy_binary_pinv_ *s)
 {
     hfy_linalg_symmetric_plan_(arena, n, 1, &s->eigen);
     s->eigen.simd = simd;
@@ -18092,7 +18097,7 @@ HFY_PRIVATE_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ 
 }
 
 /* E and ln(-E) of the slot's state, into the report. */
-HFY_PRIVATE_ void hfy_binary_note_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t at)
+HFY_COLD_ void hfy_binary_note_(const hfy_binary_run_ *run, const hfy_binary_slot_ *slot, size_t at)
 {
     const hfy_binary *m = &run->m;
     double sum = 0, shift = 0, factor = 1, top = -HUGE_VAL, s = 1; /* -E = sum factor, factor = e^shift */
@@ -18156,7 +18161,7 @@ HFY_PRIVATE_ size_t hfy_binary_sweep_(const hfy_binary_run_ *run, hfy_binary_slo
 }
 
 /* One query from its start to where it stands still. */
-HFY_PRIVATE_ void hfy_binary_walk_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot, size_t who)
+HFY_COLD_ void hfy_binary_walk_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot, size_t who)
 {
     const hfy_binary *m = &run->m;
     const hfy_binary_report *report = &run->report;
@@ -18483,8 +18488,8 @@ HFY_PRIVATE_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, cons
 enum { HFY_KERNEL_NO_ALPHA_, HFY_KERNEL_ALPHA_, HFY_KERNEL_ANY_ALPHA_ };
 
 /* alpha: which is needed. missing: an argument that is NULL, or NULL. */
-HFY_PRIVATE_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, const char *missing, hfy_kernel_view_ *v,
-                                         hfy_work *w)
+HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, const char *missing, hfy_kernel_view_ *v,
+                                      hfy_work *w)
 {
     hfy_kernel *k = &v->k;
     hfy_status status;
@@ -18540,7 +18545,7 @@ HFY_PRIVATE_ void hfy_kernel_fill_table_(const hfy_kernel_view_ *v)
         v->table[d] = hfy_kernel_of_(&v->k, (double)v->k.dim - 2 * (double)d, 4 * (double)d);
 }
 
-HFY_PRIVATE_ void hfy_kernel_distances_(const hfy_kernel_view_ *v, const uint64_t *x, size_t n, uint32_t *d)
+HFY_COLD_ void hfy_kernel_distances_(const hfy_kernel_view_ *v, const uint64_t *x, size_t n, uint32_t *d)
 {
 #ifdef HFY_KERNEL_BUILTIN_
     if (v->simd->isa != HFY_ISA_SCALAR && v->simd->isa != HFY_ISA_SSE2) { /* AVX2 never comes without popcnt */
@@ -18561,8 +18566,8 @@ typedef struct hfy_kernel_grams_ {
     size_t tasks;
 } hfy_kernel_grams_;
 
-HFY_PRIVATE_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given,
-                                        hfy_kernel_grams_ *g)
+HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given,
+                                     hfy_kernel_grams_ *g)
 {
     const size_t P = v->k.count;
     g->v = v;
@@ -18573,7 +18578,7 @@ HFY_PRIVATE_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_
     v->table = HFY_TAKE_(arena, double, hfy_base_plus_(v->k.dim, 1));
 }
 
-HFY_PRIVATE_ void hfy_kernel_gram_task_(void *context, size_t task)
+HFY_COLD_ void hfy_kernel_gram_task_(void *context, size_t task)
 {
     const hfy_kernel_grams_ *g = (const hfy_kernel_grams_ *)context;
     const size_t P = g->v->k.count;
@@ -18586,7 +18591,7 @@ HFY_PRIVATE_ void hfy_kernel_gram_task_(void *context, size_t task)
 }
 
 /* K: what was given, or made here. */
-HFY_PRIVATE_ const double *hfy_kernel_have_gram_(hfy_kernel_grams_ *g)
+HFY_COLD_ const double *hfy_kernel_have_gram_(hfy_kernel_grams_ *g)
 {
     const size_t P = g->v->k.count;
     size_t i0, j0, i, j;
@@ -18626,7 +18631,7 @@ typedef struct hfy_kernel_largest_ {
     double *room, *y, *z; /* LANCZOS x (P + 2), P */
 } hfy_kernel_largest_;
 
-HFY_PRIVATE_ void hfy_kernel_plan_largest_(hfy_base_arena_ *arena, const hfy_kernel_view_ *v, hfy_kernel_largest_ *s)
+HFY_COLD_ void hfy_kernel_plan_largest_(hfy_base_arena_ *arena, const hfy_kernel_view_ *v, hfy_kernel_largest_ *s)
 {
     s->simd = v->simd;
     s->P = v->k.count;
@@ -18636,7 +18641,7 @@ HFY_PRIVATE_ void hfy_kernel_plan_largest_(hfy_base_arena_ *arena, const hfy_ker
 }
 
 /* K x, or K diag(variance) K x + lambda K x. */
-HFY_PRIVATE_ void hfy_kernel_apply_(const void *context, const double *x, double *y)
+HFY_COLD_ void hfy_kernel_apply_(const void *context, const double *x, double *y)
 {
     const hfy_kernel_largest_ *s = (const hfy_kernel_largest_ *)context;
     size_t i;
@@ -18647,8 +18652,8 @@ HFY_PRIVATE_ void hfy_kernel_apply_(const void *context, const double *x, double
 }
 
 /* The largest eigenvalue of K, or with variance of K diag(variance) K + lambda K. */
-HFY_PRIVATE_ double hfy_kernel_largest_of_(hfy_kernel_largest_ *s, const double *K, const double *variance,
-                                           double lambda)
+HFY_COLD_ double hfy_kernel_largest_of_(hfy_kernel_largest_ *s, const double *K, const double *variance,
+                                        double lambda)
 {
     const size_t most = hfy_base_min_(s->P, HFY_KERNEL_LANCZOS_);
     s->K = K;
@@ -18711,7 +18716,7 @@ HFY_PRIVATE_ void hfy_kernel_rows_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_f
 }
 
 /* The same, and then the sum over the rows, or the largest of them: NaN or infinity if anything in them was. */
-HFY_PRIVATE_ double hfy_kernel_sum_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row))
+HFY_COLD_ double hfy_kernel_sum_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row))
 {
     double sum = 0;
     size_t i;
@@ -18833,7 +18838,7 @@ HFY_KERNEL_ONCE_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuro
 }
 
 /* d = (r - S M^-1 S K r) / lambda, M = lambda + S K S, S = sqrt(D): the step (D K + lambda)^-1 r, symmetrically. */
-HFY_PRIVATE_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, double *m, size_t *steps)
+HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, double *m, size_t *steps)
 {
     const size_t P = f->P;
     const double lambda = f->o.lambda;
@@ -18879,7 +18884,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, do
     return HFY_OK;
 }
 
-HFY_PRIVATE_ void hfy_kernel_newton_task_(void *context, size_t task)
+HFY_COLD_ void hfy_kernel_newton_task_(void *context, size_t task)
 {
     hfy_kernel_fit_ *f = (hfy_kernel_fit_ *)context;
     size_t j;
@@ -18890,7 +18895,7 @@ HFY_PRIVATE_ void hfy_kernel_newton_task_(void *context, size_t task)
 /* --- the trainers: each leaves A --- */
 
 /* The end of an iteration: asks the caller whether to stop. */
-HFY_PRIVATE_ void hfy_kernel_report_(hfy_kernel_fit_ *f, double residual, double residual_0)
+HFY_COLD_ void hfy_kernel_report_(hfy_kernel_fit_ *f, double residual, double residual_0)
 {
     hfy_kernel_progress now;
     f->iteration++;
@@ -18907,7 +18912,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w)
 }
 
 /* A state of the trainers: what it was made with, then A, H, Z, HZ (PAPER: 0 for the last two). */
-HFY_PRIVATE_ void hfy_kernel_head_(const hfy_kernel_fit_ *f, double *s)
+HFY_COLD_ void hfy_kernel_head_(const hfy_kernel_fit_ *f, double *s)
 {
     s[0] = 4711 + (double)f->o.trainer;
     s[1] = (double)f->iteration;
@@ -18919,7 +18924,7 @@ HFY_PRIVATE_ void hfy_kernel_head_(const hfy_kernel_fit_ *f, double *s)
     s[7] = f->o.eta;
 }
 
-HFY_PRIVATE_ void hfy_kernel_save_(const hfy_kernel_fit_ *f)
+HFY_COLD_ void hfy_kernel_save_(const hfy_kernel_fit_ *f)
 {
     const double *const part[4] = {f->A, f->H, f->Z, f->HZ};
     const size_t n = f->P * f->N;
@@ -18932,7 +18937,7 @@ HFY_PRIVATE_ void hfy_kernel_save_(const hfy_kernel_fit_ *f)
 }
 
 /* The start of a training: from a state, or from 0. */
-HFY_PRIVATE_ void hfy_kernel_load_(hfy_kernel_fit_ *f)
+HFY_COLD_ void hfy_kernel_load_(hfy_kernel_fit_ *f)
 {
     double *const part[4] = {f->A, f->H, f->Z, f->HZ};
     const double *s = f->o.resume ? f->o.state : NULL;
@@ -18948,7 +18953,7 @@ HFY_PRIVATE_ void hfy_kernel_load_(hfy_kernel_fit_ *f)
 }
 
 /* The factor of K scale + lambda. */
-HFY_PRIVATE_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy_work *w)
+HFY_COLD_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy_work *w)
 {
     size_t i;
     for (i = 0; i < f->P * f->P; i++) f->l[i] = f->K[i] * scale;
@@ -18960,7 +18965,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy
 }
 
 /* Accelerated steps in the metric of B = K/4 + lambda, which bounds every neuron's Hessian (math 16.2). */
-HFY_PRIVATE_ hfy_status hfy_kernel_exact_(hfy_kernel_fit_ *f, hfy_work *w)
+HFY_COLD_ hfy_status hfy_kernel_exact_(hfy_kernel_fit_ *f, hfy_work *w)
 {
     hfy_status status = hfy_kernel_factor_(f, 0.25, w);
     double first = 0;
@@ -18990,7 +18995,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_exact_(hfy_kernel_fit_ *f, hfy_work *w)
 }
 
 /* The papers' gradient descent: A <- A - eta K R. */
-HFY_PRIVATE_ hfy_status hfy_kernel_paper_(hfy_kernel_fit_ *f, hfy_work *w)
+HFY_COLD_ hfy_status hfy_kernel_paper_(hfy_kernel_fit_ *f, hfy_work *w)
 {
     double first = 0;
     size_t n;
@@ -19010,7 +19015,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_paper_(hfy_kernel_fit_ *f, hfy_work *w)
 }
 
 /* RIDGE, PROJECTION and RAW: linear in the patterns. */
-HFY_PRIVATE_ hfy_status hfy_kernel_linear_(hfy_kernel_fit_ *f, hfy_work *w)
+HFY_COLD_ hfy_status hfy_kernel_linear_(hfy_kernel_fit_ *f, hfy_work *w)
 {
     const size_t P = f->P, N = f->N;
     hfy_status status;
@@ -19035,7 +19040,7 @@ HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count)
 }
 
 /* Fills in defaults and checks them. */
-HFY_PRIVATE_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_kernel_training *training, hfy_work *w)
+HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_kernel_training *training, hfy_work *w)
 {
     hfy_kernel_training *o = &f->o;
     double head[8];
@@ -19067,7 +19072,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy
     return hfy_kernel_check_finite_(o->gram, f->P * f->P, "gram", w);
 }
 
-HFY_PRIVATE_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_ *f)
+HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_ *f)
 {
     const size_t P = f->P, square = hfy_base_times_(P, P), n = hfy_base_times_(P, f->N);
     const hfy_kernel_trainer trainer = f->o.trainer;
@@ -19099,7 +19104,7 @@ HFY_PRIVATE_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_f
 }
 
 /* The trainer asked for, and what came of it: residual, loss, duality gap. */
-HFY_PRIVATE_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w)
+HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w)
 {
     const hfy_kernel_training *o = &f->o;
     hfy_kernel_result *out = &f->out;
@@ -19181,7 +19186,7 @@ HFY_PRIVATE_ double hfy_kernel_alpha_(const hfy_kernel *k, size_t at)
 }
 
 /* NaN stays NaN, and then nothing is skipped. */
-HFY_PRIVATE_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound)
+HFY_COLD_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound)
 {
     size_t i, j;
     memset(bound, 0, k->dim * sizeof *bound);
@@ -19277,8 +19282,8 @@ typedef struct hfy_kernel_walk_ {
 } hfy_kernel_walk_;
 
 /* The `nearest` patterns: all below distance *at, and of those at it the first *ties; 0: all below UINT32_MAX. */
-HFY_PRIVATE_ void hfy_kernel_nearest_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t *at,
-                                      size_t *ties)
+HFY_COLD_ void hfy_kernel_nearest_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t *at,
+                                   size_t *ties)
 {
     size_t i, have = 0;
     *at = UINT32_MAX;
@@ -19399,8 +19404,8 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
    rounding of both sums, its sign is the sign of the whole. */
 
 /* One state, whose distances are d, least the nearest. 1: `to` has all its bits. */
-HFY_PRIVATE_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint32_t *d, uint32_t least,
-                                  uint64_t *to)
+HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint32_t *d, uint32_t least,
+                               uint64_t *to)
 {
     const hfy_kernel_view_ *v = walk->view;
     const size_t P = v->k.count, N = v->k.dim, room = P / 8;
@@ -19434,8 +19439,8 @@ HFY_PRIVATE_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_
 }
 
 /* The next states of the m in s->now, into rows `to` of out, as far as that can be said; sure[a]: of which. */
-HFY_PRIVATE_ void hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
-                                       unsigned char *sure)
+HFY_COLD_ void hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
+                                    unsigned char *sure)
 {
     const hfy_kernel_view_ *v = walk->view;
     const size_t words = v->words, few = HFY_SIMD_FEW_;
@@ -19506,7 +19511,7 @@ HFY_PRIVATE_ void hfy_kernel_walk_together_(hfy_kernel_walk_ *walk, hfy_kernel_s
 }
 
 /* One state, bit after bit. */
-HFY_PRIVATE_ void hfy_kernel_walk_alone_(hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t who)
+HFY_COLD_ void hfy_kernel_walk_alone_(hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t who)
 {
     const hfy_kernel_view_ *v = walk->view;
     const size_t words = v->words, N = v->k.dim, P = v->k.count;
@@ -19540,7 +19545,7 @@ HFY_PRIVATE_ void hfy_kernel_walk_alone_(hfy_kernel_walk_ *walk, hfy_kernel_slot
     hfy_kernel_note_(walk, who, t, period, total);
 }
 
-HFY_PRIVATE_ void hfy_kernel_walk_task_(void *context, size_t task)
+HFY_COLD_ void hfy_kernel_walk_task_(void *context, size_t task)
 {
     hfy_kernel_walk_ *walk = (hfy_kernel_walk_ *)context;
     hfy_kernel_slot_ *s = walk->slot + task;
@@ -19561,7 +19566,7 @@ HFY_PRIVATE_ void hfy_kernel_run_walk_(hfy_kernel_walk_ *walk, const uint64_t *s
     if (walk->n) hfy_base_parallel_(walk->tasks, hfy_kernel_walk_task_, walk);
 }
 
-HFY_PRIVATE_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *walk, int trial)
+HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *walk, int trial)
 {
     const hfy_kernel *k = &walk->view->k;
     const size_t P = k->count, N = k->dim, n = walk->n, batch = HFY_KERNEL_BATCH_, words = walk->view->words;
@@ -19600,8 +19605,8 @@ HFY_PRIVATE_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_
 
 /* Scratch for a walk of n states (1: for potentials as well), the table, alpha by neurons. trial: cues, ends and a
    report of its own. */
-HFY_PRIVATE_ hfy_status hfy_kernel_reserve_walk_(hfy_kernel_walk_ *walk, hfy_kernel_view_ *v, size_t n, int trial,
-                                                 hfy_work *w)
+HFY_COLD_ hfy_status hfy_kernel_reserve_walk_(hfy_kernel_walk_ *walk, hfy_kernel_view_ *v, size_t n, int trial,
+                                              hfy_work *w)
 {
     const size_t P = v->k.count, N = v->k.dim;
     hfy_base_arena_ arena = {NULL, 0, 0};
@@ -19672,7 +19677,7 @@ HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_
 /* --- cues and random states --- */
 
 /* Flips `flips` different bits of one state: a Fisher-Yates shuffle that stops when it has so many places. */
-HFY_PRIVATE_ void hfy_kernel_flip_row_(uint64_t *x, size_t dim, size_t flips, hfy_rng *rng, size_t *places)
+HFY_COLD_ void hfy_kernel_flip_row_(uint64_t *x, size_t dim, size_t flips, hfy_rng *rng, size_t *places)
 {
     size_t i, j, place;
     for (i = 0; i < dim; i++) places[i] = i;
@@ -19781,7 +19786,7 @@ HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, 
     return hfy_base_close_(w, &local, status);
 }
 
-HFY_PRIVATE_ void hfy_kernel_explore_(hfy_kernel_walk_ *walk, size_t n, hfy_rng *rng, hfy_kernel_census *c)
+HFY_COLD_ void hfy_kernel_explore_(hfy_kernel_walk_ *walk, size_t n, hfy_rng *rng, hfy_kernel_census *c)
 {
     const hfy_kernel_view_ *v = walk->view;
     const size_t words = v->words, bytes = words * sizeof(uint64_t), N = v->k.dim;
@@ -19836,7 +19841,7 @@ HFY_API hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_t n, hfy_rn
 /* --- landscape (math 16.3) --- */
 
 /* F_d and F_i at x, N numbers each; apart: N. */
-HFY_PRIVATE_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, double *fd, double *fi, double *apart)
+HFY_COLD_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, double *fd, double *fi, double *apart)
 {
     const hfy_kernel *k = &v->k;
     const size_t N = k->dim;
@@ -19868,8 +19873,8 @@ HFY_PRIVATE_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, 
 }
 
 /* sum: N. fd and fi are lost. */
-HFY_PRIVATE_ void hfy_kernel_geometry_(const double *x, double *fd, double *fi, double *sum, size_t N,
-                                       hfy_kernel_geometry *g)
+HFY_COLD_ void hfy_kernel_geometry_(const double *x, double *fd, double *fi, double *sum, size_t N,
+                                    hfy_kernel_geometry *g)
 {
     const double fd_most = hfy_linalg_largest_(fd, N), fi_most = hfy_linalg_largest_(fi, N);
     size_t j;
@@ -19931,7 +19936,7 @@ typedef struct hfy_kernel_spectra_ {
 } hfy_kernel_spectra_;
 
 /* sum of x / x_1, or of squares; 0 where there is nothing. */
-HFY_PRIVATE_ double hfy_kernel_rank_(const double *x, size_t n, int squares)
+HFY_COLD_ double hfy_kernel_rank_(const double *x, size_t n, int squares)
 {
     double sum = 0;
     size_t i;
@@ -19948,7 +19953,7 @@ HFY_PRIVATE_ void hfy_kernel_symmetric_(double *a, size_t n)
         for (j = 0; j < i; j++) a[i * n + j] = a[j * n + i] = 0.5 * (a[i * n + j] + a[j * n + i]);
 }
 
-HFY_PRIVATE_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spectra_ *s, const double *gram)
+HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spectra_ *s, const double *gram)
 {
     const size_t P = s->v.k.count, N = s->v.k.dim, most = P > N ? P : N;
     double **const two[] = {&s->h, &s->turned, NULL};
@@ -19965,8 +19970,8 @@ HFY_PRIVATE_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_sp
     s->svd.eigen.simd = s->by_pattern.simd = s->by_neuron.simd = s->v.simd;
 }
 
-HFY_PRIVATE_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *out,
-                                             hfy_kernel_spectra_ *s, hfy_work *w)
+HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *out,
+                                          hfy_kernel_spectra_ *s, hfy_work *w)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, !out ? "spectrum" : NULL, &s->v, w);
@@ -20054,7 +20059,7 @@ typedef struct hfy_kernel_info_ {
 } hfy_kernel_info_;
 
 /* natural: are natural steps wanted? fisher: is G? */
-HFY_PRIVATE_ void hfy_kernel_plan_info_(hfy_base_arena_ *arena, hfy_kernel_info_ *s, int natural, int fisher)
+HFY_COLD_ void hfy_kernel_plan_info_(hfy_base_arena_ *arena, hfy_kernel_info_ *s, int natural, int fisher)
 {
     const size_t P = s->P;
     double **const rows[] = {&s->a, &s->h, &s->variance, &s->r, &s->g, &s->step, &s->work, NULL};
@@ -20067,7 +20072,7 @@ HFY_PRIVATE_ void hfy_kernel_plan_info_(hfy_base_arena_ *arena, hfy_kernel_info_
     s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)));
 }
 
-HFY_PRIVATE_ void hfy_kernel_ready_info_(hfy_kernel_info_ *s)
+HFY_COLD_ void hfy_kernel_ready_info_(hfy_kernel_info_ *s)
 {
     s->K = hfy_kernel_have_gram_(&s->grams);
     if (!s->factor) return;
@@ -20076,7 +20081,7 @@ HFY_PRIVATE_ void hfy_kernel_ready_info_(hfy_kernel_info_ *s)
 }
 
 /* h, variance, r, g from s->a. */
-HFY_PRIVATE_ void hfy_kernel_gradient_(hfy_kernel_info_ *s)
+HFY_COLD_ void hfy_kernel_gradient_(hfy_kernel_info_ *s)
 {
     size_t i;
     hfy_linalg_apply_(s->v.simd, s->P, s->P, hfy_linalg_rows_(s->K, s->P), s->a, hfy_linalg_set_(s->h, 1));
@@ -20090,7 +20095,7 @@ HFY_PRIVATE_ void hfy_kernel_gradient_(hfy_kernel_info_ *s)
 }
 
 /* G = K D K */
-HFY_PRIVATE_ void hfy_kernel_fisher_(hfy_kernel_info_ *s)
+HFY_COLD_ void hfy_kernel_fisher_(hfy_kernel_info_ *s)
 {
     const size_t P = s->P;
     size_t i, j;
@@ -20102,7 +20107,7 @@ HFY_PRIVATE_ void hfy_kernel_fisher_(hfy_kernel_info_ *s)
 
 /* grad.G^-1 grad = sum of r^2 / variance, plain and in logarithms; |G^-1 grad|^2 with s->step = G^-1 grad = K^-1 r /
    variance. over_i = -ln variance = |h| + 2 ln(1 + e^-|h|). */
-HFY_PRIVATE_ void hfy_kernel_natural_(hfy_kernel_info_ *s, hfy_kernel_fisher *out)
+HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_info_ *s, hfy_kernel_fisher *out)
 {
     const size_t P = s->P;
     const double ln10 = 2.302585092994046;
@@ -20132,7 +20137,7 @@ HFY_PRIVATE_ void hfy_kernel_natural_(hfy_kernel_info_ *s, hfy_kernel_fisher *ou
 }
 
 /* All of hfy_kernel_fisher after hfy_kernel_gradient_; s->step becomes the natural step. */
-HFY_PRIVATE_ void hfy_kernel_measure_(hfy_kernel_info_ *s, hfy_kernel_fisher *out)
+HFY_COLD_ void hfy_kernel_measure_(hfy_kernel_info_ *s, hfy_kernel_fisher *out)
 {
     const size_t P = s->P;
     size_t i;
@@ -20152,8 +20157,8 @@ HFY_PRIVATE_ void hfy_kernel_measure_(hfy_kernel_info_ *s, hfy_kernel_fisher *ou
     out->damped_natural = hfy_linalg_dot_(s->work, s->work, P);
 }
 
-HFY_PRIVATE_ hfy_status hfy_kernel_open_info_(const hfy_kernel *kernel, size_t neuron, const double *gram,
-                                              double lambda, double damping, hfy_kernel_info_ *s, hfy_work *w)
+HFY_COLD_ hfy_status hfy_kernel_open_info_(const hfy_kernel *kernel, size_t neuron, const double *gram,
+                                           double lambda, double damping, hfy_kernel_info_ *s, hfy_work *w)
 {
     hfy_status status;
     memset(s, 0, sizeof *s);
@@ -20216,7 +20221,7 @@ typedef struct hfy_kernel_course_ {
 } hfy_kernel_course_;
 
 /* The end: its direction, and the eigenvalues of G* = K D K there. */
-HFY_PRIVATE_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c)
+HFY_COLD_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c)
 {
     hfy_kernel_info_ *s = &c->s;
     const size_t P = s->P;
@@ -20241,7 +20246,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c)
 }
 
 /* Where the descent stands after t steps: how far along, how far off the straight line. */
-HFY_PRIVATE_ void hfy_kernel_place_(hfy_kernel_course_ *c, size_t t)
+HFY_COLD_ void hfy_kernel_place_(hfy_kernel_course_ *c, size_t t)
 {
     const double *x = c->in_logits ? c->s.h : c->s.a;
     const double along = hfy_linalg_dot_(x, c->goal, c->s.P);
@@ -20259,7 +20264,7 @@ HFY_PRIVATE_ void hfy_kernel_place_(hfy_kernel_course_ *c, size_t t)
 }
 
 /* The information gain of step t, 1/2 delta.G* delta, along the first eigenvector and beside it. */
-HFY_PRIVATE_ void hfy_kernel_gain_(hfy_kernel_course_ *c, size_t t)
+HFY_COLD_ void hfy_kernel_gain_(hfy_kernel_course_ *c, size_t t)
 {
     hfy_kernel_info_ *s = &c->s;
     const size_t P = s->P;
@@ -20283,7 +20288,7 @@ HFY_PRIVATE_ void hfy_kernel_gain_(hfy_kernel_course_ *c, size_t t)
     if (principal > tail) c->out.last_principal = t;
 }
 
-HFY_PRIVATE_ hfy_status hfy_kernel_descend_(hfy_kernel_course_ *c, int measured, hfy_work *w)
+HFY_COLD_ hfy_status hfy_kernel_descend_(hfy_kernel_course_ *c, int measured, hfy_work *w)
 {
     hfy_kernel_info_ *s = &c->s;
     size_t t;
@@ -20299,7 +20304,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_descend_(hfy_kernel_course_ *c, int measured,
 }
 
 /* Once the kernel is open and lambda, damping, neuron and gram are checked. */
-HFY_PRIVATE_ hfy_status hfy_kernel_follow_(hfy_kernel_course_ *c, hfy_kernel_path *path, hfy_work *w)
+HFY_COLD_ hfy_status hfy_kernel_follow_(hfy_kernel_course_ *c, hfy_kernel_path *path, hfy_work *w)
 {
     double **const rows[] = {&c->values, &c->goal, &c->moved, &c->ends, NULL};
     hfy_base_arena_ arena = {NULL, 0, 0};
@@ -20467,7 +20472,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_check_rows_(const char *row, const double *x, s
     return HFY_OK;
 }
 
-HFY_PRIVATE_ hfy_status hfy_rate_check_(const hfy_rate *rate, hfy_work *work)
+HFY_COLD_ hfy_status hfy_rate_check_(const hfy_rate *rate, hfy_work *work)
 {
     hfy_status status = hfy_base_null_(work, rate ? NULL : "rate");
     if (status || (status = hfy_rate_check_number_("rate->power", rate->power, HFY_RATE_ABOVE_0_, work)) ||
@@ -20489,7 +20494,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_check_share_(const char *name, double x, int on
                               one ? "above 0 and at most 1" : "above 0 and below 1", work);
 }
 
-HFY_PRIVATE_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *work)
+HFY_COLD_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *work)
 {
     const size_t more = count > dim ? count : dim;
     if (!count || !dim)
@@ -20510,7 +20515,7 @@ typedef struct hfy_rate_in_ {
 } hfy_rate_in_;
 
 /* The start of most calls: checks what is there, chooses the kernels. */
-HFY_PRIVATE_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, hfy_work *work)
+HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, hfy_work *work)
 {
     hfy_status status;
     int zeros;
@@ -20607,7 +20612,7 @@ typedef struct hfy_rate_dense_ {
     double *v, *x, *gemm;  /* right-hand sides */
 } hfy_rate_dense_;
 
-HFY_PRIVATE_ void hfy_rate_plan_dense_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, int self, hfy_rate_dense_ *s)
+HFY_COLD_ void hfy_rate_plan_dense_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, int self, hfy_rate_dense_ *s)
 {
     const size_t p = in->count, n = in->dim;
     s->in = in;
@@ -20618,7 +20623,7 @@ HFY_PRIVATE_ void hfy_rate_plan_dense_(hfy_base_arena_ *arena, const hfy_rate_in
     s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
 }
 
-HFY_PRIVATE_ hfy_status hfy_rate_enter_dense_(hfy_rate_in_ *in, int self, hfy_work *work)
+HFY_COLD_ hfy_status hfy_rate_enter_dense_(hfy_rate_in_ *in, int self, hfy_work *work)
 {
     const hfy_status status = hfy_rate_enter_(in, HFY_RATE_DENSE_, work);
     const size_t most = in->dim - (self ? 0 : 1);
@@ -20741,8 +20746,8 @@ HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_
 }
 
 /* Keys R+ = T^-1 Q^T, values V + gamma R, self-coupling gamma. */
-HFY_PRIVATE_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values,
-                                       hfy_real *self_coupling, hfy_work *work)
+HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values,
+                                    hfy_real *self_coupling, hfy_work *work)
 {
     const size_t p = s->in->count, n = s->in->dim;
     hfy_status status = hfy_rate_factor_(s, work);
@@ -20825,7 +20830,7 @@ typedef struct hfy_rate_sparse_ {
     hfy_status *status; /* dim */
 } hfy_rate_sparse_;
 
-HFY_PRIVATE_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, hfy_rate_sparse_ *s)
+HFY_COLD_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, hfy_rate_sparse_ *s)
 {
     const size_t count = in->count, most = hfy_base_min_(count, in->dim);
     size_t task;
@@ -20853,7 +20858,7 @@ HFY_PRIVATE_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, const hfy_rate_i
     }
 }
 
-HFY_PRIVATE_ hfy_status hfy_rate_enter_sparse_(hfy_rate_in_ *in, double margin, hfy_work *work)
+HFY_COLD_ hfy_status hfy_rate_enter_sparse_(hfy_rate_in_ *in, double margin, hfy_work *work)
 {
     const hfy_status status = hfy_rate_enter_(in, HFY_RATE_SPARSE_, work);
     if (status) return status;
@@ -21016,7 +21021,7 @@ HFY_PRIVATE_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row)
 }
 
 /* The inequality that is violated most, in units of its own length; count: none is. */
-HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row)
+HFY_COLD_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row)
 {
     const size_t count = row->all->in->count;
     double worst = 1e-10;
@@ -21124,7 +21129,7 @@ HFY_PRIVATE_ void hfy_rate_rows_share_(void *context, size_t task)
 }
 
 /* Solves all rows; the status of the first that has no solution, or OK. */
-HFY_PRIVATE_ hfy_status hfy_rate_run_rows_(hfy_rate_sparse_ *s, size_t *first, size_t *failed)
+HFY_COLD_ hfy_status hfy_rate_run_rows_(hfy_rate_sparse_ *s, size_t *first, size_t *failed)
 {
     size_t i;
     *first = *failed = 0;
@@ -21183,8 +21188,8 @@ typedef struct hfy_rate_jacobians_ {
     hfy_status *status;
 } hfy_rate_jacobians_;
 
-HFY_PRIVATE_ void hfy_rate_plan_at_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t sample,
-                                    hfy_rate_jacobians_ *s)
+HFY_COLD_ void hfy_rate_plan_at_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t sample,
+                                 hfy_rate_jacobians_ *s)
 {
     size_t task;
     memset(s, 0, sizeof *s);
@@ -21229,7 +21234,7 @@ HFY_PRIVATE_ void hfy_rate_block_(const hfy_rate_jacobians_ *s, const double *r,
 }
 
 /* Eigenvalues of the block, then -1 for each silent unit. */
-HFY_PRIVATE_ void hfy_rate_at_share_(void *context, size_t task)
+HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task)
 {
     const hfy_rate_jacobians_ *s = (const hfy_rate_jacobians_ *)context;
     const size_t dim = s->in->dim;
@@ -21249,7 +21254,7 @@ HFY_PRIVATE_ void hfy_rate_at_share_(void *context, size_t task)
 }
 
 /* Runs a planned call; the first failure in the order of the patterns. */
-HFY_PRIVATE_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s, hfy_work *work)
+HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s, hfy_work *work)
 {
     size_t k;
     hfy_base_parallel_(s->tasks, hfy_rate_at_share_, s);
@@ -21302,8 +21307,8 @@ HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, con
 
 /* How much an eigenvector u has in common with the pattern (|Pearson|) and with the uniform vector (|cosine|); silent
    units are 0 in u. */
-HFY_PRIVATE_ void hfy_rate_compare_(const hfy_rate_task_ *s, const double *ur, const double *ui, const double *r,
-                                    size_t dim, double *correlation, double *overlap)
+HFY_COLD_ void hfy_rate_compare_(const hfy_rate_task_ *s, const double *ur, const double *ui, const double *r,
+                                 size_t dim, double *correlation, double *overlap)
 {
     double mr = 0, mi = 0, mean = 0, uu = 0, rr = 0, cr = 0, ci = 0, norm = 0;
     size_t a, i;
@@ -21346,8 +21351,8 @@ HFY_PRIVATE_ size_t hfy_rate_place_(const hfy_rate_task_ *s, size_t dim, size_t 
 }
 
 /* What stands out, silent units apart; room: 3 dim. */
-HFY_PRIVATE_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg_vectors_ *v, double *room,
-                                        hfy_rate_modes *m)
+HFY_COLD_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg_vectors_ *v, double *room,
+                                     hfy_rate_modes *m)
 {
     const hfy_rate_task_ *s = call->task;
     const size_t dim = call->in->dim, n = s->n;
@@ -21460,7 +21465,7 @@ typedef struct hfy_rate_hunt_ {
     hfy_status status;
 } hfy_rate_hunt_;
 
-HFY_PRIVATE_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta, hfy_work *work)
+HFY_COLD_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta, hfy_work *work)
 {
     hfy_rate_jacobians_ *at = &hunt->at;
     double sum = 0, most = -HUGE_VAL, value;
@@ -21482,7 +21487,7 @@ HFY_PRIVATE_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta, hfy_
 }
 
 /* The patterns' own bracket: theta* - 2 .. theta_ave (eq. 16, 17); with nothing but silence any threshold does. */
-HFY_PRIVATE_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *o, hfy_work *work)
+HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *o, hfy_work *work)
 {
     double h = 0, d = 0, mean = 0, n = 0;
     size_t i;
@@ -21501,7 +21506,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_searc
 }
 
 /* A grid, then a golden section of low .. high around its best point. */
-HFY_PRIVATE_ void hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_search *o, hfy_work *work)
+HFY_COLD_ void hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_search *o, hfy_work *work)
 {
     const double golden = 0.618033988749894848, cell = (o->high - o->low) / (double)(o->grid - 1);
     double low, high, x[2] = {0, 0}, f[2] = {0, 0};
@@ -21526,7 +21531,7 @@ HFY_PRIVATE_ void hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_search *
 }
 
 /* Dense: the two parts of W = V R+ + theta 1 R+. Sparse: the Gram matrix. */
-HFY_PRIVATE_ hfy_status hfy_rate_ready_(hfy_rate_hunt_ *hunt, const hfy_rate_dense_ *dense, hfy_work *work)
+HFY_COLD_ hfy_status hfy_rate_ready_(hfy_rate_hunt_ *hunt, const hfy_rate_dense_ *dense, hfy_work *work)
 {
     hfy_status status;
     size_t i;
@@ -21606,8 +21611,8 @@ typedef struct hfy_rate_nodes_ {
 } hfy_rate_nodes_;
 
 /* Everything of math 17, in passes, so that no difference cancels. */
-HFY_PRIVATE_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, const hfy_rate_nodes_ *at, int optimal,
-                                          hfy_rate_averages *out, hfy_work *work)
+HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, const hfy_rate_nodes_ *at, int optimal,
+                                       hfy_rate_averages *out, hfy_work *work)
 {
     const double *w = at->w, *h = at->h, *d = at->d;
     const size_t n = at->count;
@@ -21677,8 +21682,8 @@ HFY_PRIVATE_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r,
 
 /* Nodes for log-normal rates: `steps` to the unit of z, `reach` deviations and what the tilted means need; cut: none
    above it. */
-HFY_PRIVATE_ void hfy_rate_spread_(hfy_rate_nodes_ *nodes, double power, double cv, double steps, double reach,
-                                   double cut)
+HFY_COLD_ void hfy_rate_spread_(hfy_rate_nodes_ *nodes, double power, double cv, double steps, double reach,
+                                double cut)
 {
     const double s = sqrt(log1p(cv * cv));
     const double low = -(reach + 2 * s * (power < 1 ? (1 - power) / power : 0));
@@ -21698,8 +21703,8 @@ HFY_PRIVATE_ hfy_status hfy_rate_plan_nodes_(hfy_base_arena_ *arena, hfy_rate_no
 }
 
 /* r, h, d and weights at the nodes; their averages (out NULL: none). */
-HFY_PRIVATE_ hfy_status hfy_rate_integral_(const hfy_rate *rate, double cv, int optimal, const hfy_rate_nodes_ *nodes,
-                                           hfy_rate_averages *out, hfy_work *work)
+HFY_COLD_ hfy_status hfy_rate_integral_(const hfy_rate *rate, double cv, int optimal, const hfy_rate_nodes_ *nodes,
+                                        hfy_rate_averages *out, hfy_work *work)
 {
     const double s2 = log1p(cv * cv), s = sqrt(s2), scale = nodes->step / sqrt(2 * hfy_rate_pi_);
     size_t i;
@@ -21778,8 +21783,8 @@ HFY_API hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double al
 /* --- theory beyond the paper: the edge of the bulk with d row by row --- */
 
 /* Halves low .. high, at most `times`; is_right(x) tells on which side of the root x lies. */
-HFY_PRIVATE_ void hfy_rate_bisect_(int (*is_right)(const void *context, double x), const void *context, int times,
-                                   double *low, double *high)
+HFY_COLD_ void hfy_rate_bisect_(int (*is_right)(const void *context, double x), const void *context, int times,
+                                double *low, double *high)
 {
     for (; times; times--) {
         const double mid = 0.5 * (*low + *high);
@@ -21797,7 +21802,7 @@ typedef struct hfy_rate_edge_ {
 } hfy_rate_edge_;
 
 /* At omega above all of D: x(omega) = omega - (1-alpha)/G1, its derivative, and <D^2/(omega - D)^2>. */
-HFY_PRIVATE_ void hfy_rate_compress_(const hfy_rate_edge_ *e, double omega, double out[3])
+HFY_COLD_ void hfy_rate_compress_(const hfy_rate_edge_ *e, double omega, double out[3])
 {
     double g1 = 0, g2 = 0, k = 0;
     size_t i;
@@ -21813,7 +21818,7 @@ HFY_PRIVATE_ void hfy_rate_compress_(const hfy_rate_edge_ *e, double omega, doub
 }
 
 /* Does it hold at omega that: derivative > 0 and x >= target, or with target 0: noise (factor) < derivative? */
-HFY_PRIVATE_ int hfy_rate_beyond_(const void *context, double omega)
+HFY_COLD_ int hfy_rate_beyond_(const void *context, double omega)
 {
     const hfy_rate_edge_ *e = (const hfy_rate_edge_ *)context;
     double at[3];
@@ -21822,7 +21827,7 @@ HFY_PRIVATE_ int hfy_rate_beyond_(const void *context, double omega)
 }
 
 /* The smallest omega above max D from which on that holds: its values in out; or 0, it never does. */
-HFY_PRIVATE_ int hfy_rate_omega_(const hfy_rate_edge_ *e, double out[3])
+HFY_COLD_ int hfy_rate_omega_(const hfy_rate_edge_ *e, double out[3])
 {
     const double top = hfy_linalg_largest_(e->at->h, e->at->count);
     double low = top * (1 + 1e-12), high = 2 * top;
@@ -21837,7 +21842,7 @@ HFY_PRIVATE_ int hfy_rate_omega_(const hfy_rate_edge_ *e, double out[3])
 }
 
 /* Without self-coupling: is 1 + lambda = z right of the bulk? */
-HFY_PRIVATE_ int hfy_rate_outside_(const void *context, double z)
+HFY_COLD_ int hfy_rate_outside_(const void *context, double z)
 {
     hfy_rate_edge_ e = *(const hfy_rate_edge_ *)context;
     const double beta = e.b / (1 - e.alpha);
@@ -21849,7 +21854,7 @@ HFY_PRIVATE_ int hfy_rate_outside_(const void *context, double z)
            e.noise * (1 - e.alpha) / (e.b * e.b) * at[2] < at[1];
 }
 
-HFY_PRIVATE_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha)
+HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha)
 {
     double low = 1e-9, high = 4, at[3] = {0, 0, 0};
     size_t i;
@@ -21882,8 +21887,8 @@ HFY_PRIVATE_ int hfy_rate_rare_(const void *units, double x)
 }
 
 /* Both public functions: the edge at *alpha, or (edge NULL) the load at which it is 0. */
-HFY_PRIVATE_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
-                                       double *edge, hfy_work *work)
+HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
+                                    double *edge, hfy_work *work)
 {
     hfy_base_arena_ arena = {NULL, 0, 0};
     hfy_rate_nodes_ nodes;
@@ -21989,7 +21994,7 @@ HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_ra
 HFY_PRIVATE_ double hfy_rate_bell_(double x) { return exp(-0.5 * x * x) / sqrt(2 * hfy_rate_pi_); }
 
 /* The root t of f (t + c) + (1-f)(t H(t) - h(t)): increasing and concave, so Newton from its left is monotone. */
-HFY_PRIVATE_ double hfy_rate_theta0_(double f, double c)
+HFY_COLD_ double hfy_rate_theta0_(double f, double c)
 {
     double t = c > 0 ? -c : 0;
     int i;
@@ -22132,8 +22137,8 @@ typedef struct hfy_rate_run_ {
     size_t *list; /* the live ones */
 } hfy_rate_run_;
 
-HFY_PRIVATE_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t states,
-                                     hfy_rate_run_ *run)
+HFY_COLD_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t states,
+                                  hfy_rate_run_ *run)
 {
     const size_t n = in->dim, all = hfy_base_times_(states, n);
     size_t i;
@@ -22147,7 +22152,7 @@ HFY_PRIVATE_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, const hfy_rate_in_ 
 }
 
 /* k = dx/dt at `from` (states x dim) for every live state: one product. */
-HFY_PRIVATE_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *from, double *k)
+HFY_COLD_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *from, double *k)
 {
     const hfy_rate_in_ *in = run->in;
     const size_t n = in->dim;
@@ -22168,7 +22173,7 @@ HFY_PRIVATE_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *from, d
 }
 
 /* next = x + dt sum of a[l] k_l */
-HFY_PRIVATE_ void hfy_rate_move_(const hfy_rate_run_ *run, const double *a, size_t terms)
+HFY_COLD_ void hfy_rate_move_(const hfy_rate_run_ *run, const double *a, size_t terms)
 {
     const size_t n = run->in->dim;
     size_t l, i, s;
@@ -22183,7 +22188,7 @@ HFY_PRIVATE_ void hfy_rate_move_(const hfy_rate_run_ *run, const double *a, size
 }
 
 /* Ends the states that are at rest, or out of time, drops all that have ended; the last step ends on time. */
-HFY_PRIVATE_ void hfy_rate_settle_(hfy_rate_run_ *run)
+HFY_COLD_ void hfy_rate_settle_(hfy_rate_run_ *run)
 {
     const size_t n = run->in->dim;
     size_t l, live = 0;
@@ -22207,7 +22212,7 @@ HFY_PRIVATE_ void hfy_rate_settle_(hfy_rate_run_ *run)
 }
 
 /* The first step: 2 / (1 + largest sum over j of |W_ij| g'_i, of voltages g'_j), at most 0.1. */
-HFY_PRIVATE_ double hfy_rate_first_(const hfy_rate_run_ *run, const double *x)
+HFY_COLD_ double hfy_rate_first_(const hfy_rate_run_ *run, const double *x)
 {
     const hfy_rate *rate = run->in->rate;
     const size_t n = run->in->dim;
@@ -22224,7 +22229,7 @@ HFY_PRIVATE_ double hfy_rate_first_(const hfy_rate_run_ *run, const double *x)
 }
 
 /* Root mean square of the estimated error of a step, in units of the tolerance; 1e10 if it is not finite. */
-HFY_PRIVATE_ double hfy_rate_error_(const hfy_rate_run_ *run, const double *weight, size_t who)
+HFY_COLD_ double hfy_rate_error_(const hfy_rate_run_ *run, const double *weight, size_t who)
 {
     const size_t n = run->in->dim, at = who * n;
     double error = 0;
@@ -22241,7 +22246,7 @@ HFY_PRIVATE_ double hfy_rate_error_(const hfy_rate_run_ *run, const double *weig
 }
 
 /* Takes the step to next or rejects it, sets the size of the one after it; NONFINITE ends the run at the last state. */
-HFY_PRIVATE_ void hfy_rate_advance_(const hfy_rate_run_ *run, const hfy_rate_scheme_ *scheme, size_t who)
+HFY_COLD_ void hfy_rate_advance_(const hfy_rate_run_ *run, const hfy_rate_scheme_ *scheme, size_t who)
 {
     const size_t n = run->in->dim;
     const double *next = run->next + who * n, big = hfy_linalg_largest_(next, n);
@@ -22273,7 +22278,7 @@ HFY_PRIVATE_ void hfy_rate_advance_(const hfy_rate_run_ *run, const hfy_rate_sch
 }
 
 /* Runs all states, which sit in run->x. */
-HFY_PRIVATE_ void hfy_rate_integrate_(hfy_rate_run_ *run)
+HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run)
 {
     const hfy_rate_scheme_ *scheme = run->o.rtol > 0 ? &hfy_rate_dp5_ : &hfy_rate_rk4_;
     const size_t n = run->in->dim;
@@ -22301,8 +22306,8 @@ HFY_PRIVATE_ void hfy_rate_integrate_(hfy_rate_run_ *run)
     }
 }
 
-HFY_PRIVATE_ hfy_status hfy_rate_enter_run_(hfy_rate_in_ *in, int what, size_t states, const hfy_rate_options *o,
-                                            hfy_work *work)
+HFY_COLD_ hfy_status hfy_rate_enter_run_(hfy_rate_in_ *in, int what, size_t states, const hfy_rate_options *o,
+                                         hfy_work *work)
 {
     hfy_status status = hfy_rate_enter_(in, what, work);
     if (status || (status = hfy_rate_check_number_("options->dt", o->dt, HFY_RATE_FROM_0_, work)) ||
@@ -22352,7 +22357,7 @@ HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size
 }
 
 /* Have half of the states come back to r? */
-HFY_PRIVATE_ int hfy_rate_returned_(const hfy_rate_run_ *run, const double *r, double success)
+HFY_COLD_ int hfy_rate_returned_(const hfy_rate_run_ *run, const double *r, double success)
 {
     size_t back = 0, s, i;
     for (s = 0; s < run->states; s++) {
@@ -22452,6 +22457,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_TAKE_
 #undef HFY_SIMD_LANES_
 #undef HFY_PRIVATE_
+#undef HFY_COLD_
 #undef HFY_RESTRICT_
 #undef HFY_REAL_MAX_
 #undef HFY_REAL_MIN_

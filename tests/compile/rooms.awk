@@ -94,7 +94,7 @@ FNR == 1 {
     if (!here) next
     if (here != "simd" && here != "linalg" && code ~ /(^|[^A-Za-z0-9_])(_mm[0-9]*_|__m(128|256|512)|_cvt|v(ld1|st1|fma|add|mul|dup|max|get)q?_[a-z0-9]+|float(32x4|64x2)_t|__builtin_ia32)/)
         breach("an intrinsic in room " here)
-    if (code ~ /^(HFY_API|HFY_PRIVATE_) /) {
+    if (code ~ /^(HFY_API|HFY_PRIVATE_|HFY_COLD_) /) {
         head = ""
         open = 1
     }
@@ -108,8 +108,8 @@ FNR == 1 {
             sub(/ *\(.*/, "", text)
             sub(/.*[ *]/, "", text)
             if (text ~ /^hfy_/ && room_of(text) != here) breach(text " is defined in room " here)
-            if (stop && (!brace || stop < brace) && head ~ /HFY_PRIVATE_/) breach(text " is declared ahead of its body")
-            if (text ~ /^hfy_/ && head ~ /HFY_PRIVATE_/ && text !~ /_$/) breach("private, but without an underscore: " text)
+            if (stop && (!brace || stop < brace) && head ~ /HFY_(PRIVATE|COLD)_/) breach(text " is declared ahead of its body")
+            if (text ~ /^hfy_/ && head ~ /HFY_(PRIVATE|COLD)_/ && text !~ /_$/) breach("private, but without an underscore: " text)
             defined_functions++
         }
     }
