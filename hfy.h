@@ -11834,12 +11834,14 @@ HFY_API double hfy_sep_margin(const hfy_sep *sep)
 {
     hfy_work scratch;
     double largest = 0;
+    size_t links = 0;
     memset(&scratch, 0, sizeof scratch);
     /* bounds have no margin, and an n large enough for any k makes the check one of the parameters alone */
     if (!sep || hfy_sep_has_bounds_(sep)) return HUGE_VAL;
     for (; sep; sep = sep->plus) {
         hfy_sep full = hfy_sep_resolve_(sep);
         double margin = hfy_sep_link_margin_(&full);
+        if (++links > 64) return HUGE_VAL; /* a ring */
         full.plus = NULL;
         if (full.kind == HFY_SEP_KSUBSETS && full.k < 1) margin *= full.k;
         if (full.kind == HFY_SEP_KSUBSETS && full.k > 1 && floor(full.k) < full.k) return HUGE_VAL; /* two gaps */

@@ -1,9 +1,9 @@
 /* embedded.c: no heap. A sensor's trace is recognised with a fixed buffer and nothing else.
 
-   HFY_ONLY_NET leaves out every room but those of a retrieval, HFY_NO_STDIO all that opens files, and the allocator below counts
-   how often it is asked: never, because a work with a buffer of one's own does not allocate. A call that needs more
-   returns HFY_ERR_NOMEM before it writes anything, and `peak` tells how many bytes would do. (printf is this program's,
-   to show what happens; the library has none.) */
+   HFY_ONLY_NET leaves out every room but those of a retrieval, HFY_NO_STDIO all that opens files, and the allocator
+   below counts how often it is asked: never, because a work with a buffer of one's own does not allocate. A call that
+   needs more returns HFY_ERR_NOMEM before it writes anything, and `peak` tells how many bytes would do. (printf is this
+   program's, to show what happens; the library has none.) */
 static unsigned heap_calls;
 #define HFY_ONLY_NET
 #define HFY_NO_STDIO

@@ -1,5 +1,6 @@
 /* hello.c: stores three letters, breaks one, gets it back.      cc hello.c -o hello -lm && ./hello */
-#define HFY_STATIC /* this file alone uses it: only what it calls is compiled */
+#define HFY_STATIC   /* this file alone uses it: only what it calls is compiled */
+#define HFY_ONLY_NET /* and of that no index and no structures */
 #define HFY_IMPLEMENTATION
 #include "../hfy.h"
 #include <stdio.h>

@@ -1140,7 +1140,7 @@ static void one_sep(const hfy_sep *sep, const char *kind, size_t n, size_t rows,
     put_real(y, rows * n);
     into(fine);
     add("hfy_sep_apply");
-    if (sep->plus != sep) put_number(hfy_sep_margin(sep)); /* it follows a circle for ever */
+    if (sep->plus != sep) put_number(hfy_sep_margin(sep)); /* old headers follow a circle for ever */
     add("hfy_sep_margin");
 
     memset(&grad, 0, sizeof grad);

@@ -15,6 +15,9 @@ TEST(margin_values)
     static const double upper[] = {1, 1};
     hfy_sep sep = ksubsets(2), soft = sep_of(HFY_SEP_SOFTMAX), sparse = sep_of(HFY_SEP_SPARSEMAX);
     CHECK_EQ(hfy_sep_margin(&sparse), 1);
+    sparse.plus = &sparse; /* a ring ends */
+    CHECK_EQ(hfy_sep_margin(&sparse), HUGE_VAL);
+    sparse.plus = NULL;
     CHECK_EQ(hfy_sep_margin(&soft), HUGE_VAL);
     soft = entmax(1.5);
     CHECK_EQ(hfy_sep_margin(&soft), 2);

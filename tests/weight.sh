@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # weight.sh [DIR]: what hfy.h weighs: seconds to compile (user), memory of the compiler, KB of code, for the whole header
 # and for what smaller programs take of it. CC. With a compiler that weight.txt knows, code may be 10 % over what is
-# recorded there and no more; `weight.sh --record` prints lines for it. Prints `weight: N passed, N failed`.
-record=
+# recorded there and no more; `weight.sh --record` prints lines for it. `weight.sh --rooms`: each room alone, too.
+# Prints `weight: N passed, N failed`.
+record= rooms=
 [ "${1-}" = --record ] && record=1 && shift
+[ "${1-}" = --rooms ] && rooms=1 && shift
 dir=${1:-build/weight}
 here=$(cd "$(dirname "$0")" && pwd)
 CC=${CC:-cc}
@@ -40,11 +42,15 @@ weigh() {
 printf '#include "%s/../hfy.h"\nint main(void) { return 0; }\n' "$here" >"$dir/client.c"
 weigh all "$here/compile/implementation.c" -O2
 weigh all-plain-c "$here/compile/implementation.c" -O2 -DHFY_NO_SIMD
-weigh core "$here/compile/implementation.c" -O2 -DHFY_CORE_ONLY
-weigh core-plain-c "$here/compile/implementation.c" -O2 -DHFY_CORE_ONLY -DHFY_NO_SIMD
+weigh plain-walk "$here/compile/implementation.c" -O2 -DHFY_PLAIN
+weigh only-net "$here/compile/implementation.c" -O2 -DHFY_ONLY_NET
+weigh only-net-plain-c "$here/compile/implementation.c" -O2 -DHFY_ONLY_NET -DHFY_NO_SIMD
 weigh hello "$here/../examples/hello.c" -O2
 weigh hello-small "$here/../examples/hello.c" -Os -DHFY_NO_SIMD
 weigh client "$dir/client.c" -O2
+[ -n "$rooms" ] && for room in $(sed -n 's/^#if defined(HFY_ONLY_\([A-Z]*\)) ||.*/\1/p' "$here/../hfy.h"); do
+    weigh "only-$room" "$here/compile/implementation.c" -O2 "-DHFY_ONLY_$room"
+done
 [ -n "$record" ] && exit 0
 echo "weight: $passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -21,7 +21,7 @@ for cc in ${COMPILERS:-gcc clang}; do
             run $cc -std=c99 $base $quiet $align $p $linked -fsyntax-only "$test"
         done
         for std in c11 gnu99; do run $cc -std=$std $base $align $p -fsyntax-only "$here/implementation.c"; done
-        for d in -DHFY_STATIC -DHFY_NO_STDIO -DHFY_ONLY_NET -DHFY_NO_SIMD; do
+        for d in -DHFY_STATIC -DHFY_NO_STDIO -DHFY_ONLY_NET -DHFY_PLAIN -DHFY_NO_SIMD; do
             case $d in -DHFY_STATIC) file=static.c ;; *) file=implementation.c ;; esac
             test $d = -DHFY_STATIC && d=
             run $cc -std=c99 $base $align $d $p -fsyntax-only "$here/$file"
