@@ -15438,7 +15438,7 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
    A block: head, one record a query, entries. With a margin the entries are the candidates of query 0, 1, ..., each
    list ascending by global number; else one row a query. Everything in it is 8 bytes wide but the rows, which are
    padded to that; it is read and written by memcpy, so it may lie anywhere.
-   May call: base, index, sep, post, net.
+   May call: base, sim, sep, post, net.
    Numerics: candidates carry the canonical score, and what is solved at last are exactly those within the margin of
    the global best (k-th best) in ascending order: the bits do not depend on slices, order or tree. A query with more
    candidates than capacity keeps the best and remembers the best that it lost: if that is out of the margin in the
@@ -17804,7 +17804,7 @@ HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, siz
 #ifdef HFY_HAS_BINARY_
 /* ------------------------------------------------------------------------------------------------------------------
    >>binary.impl   memories of +1 and -1
-   May call: base, simd, linalg, theory, net (its types).
+   May call: base, simd, linalg, net (its types).
    How: a state's dots with the patterns, b_i = x_i.q, are whole numbers and are kept up to date, +-2 a flip. What bit j
    would gain by being +1 (MHN eq. A530) is
        T_j = sum over i of F(x_ij + h_ij) - F(-x_ij + h_ij) = sum of x_ij G(h_ij),   h_ij = b_i - x_ij q_j,
@@ -18330,7 +18330,7 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
 /* ------------------------------------------------------------------------------------------------------------------
    >>kernel.impl   kernel memories of +1 and -1
    Shapes: K P x P, alpha, H = K alpha P x N, pattern-major; states n x words, packed.
-   May call: base, simd, linalg, theory, net (its types), binary.
+   May call: base, simd, linalg, net (its types), binary.
    Numerics: everything in double. |x - y|^2 = 4 d exactly, so K is a table over d. r = -s sigmoid(-s h) + lambda a,
    s = +-1, loses nothing where |h| is large; nor do p(1-p) = e / (1+e)^2 and 1 / (p(1-p)) = 2 + 2 cosh h, e = e^-|h|.
    Sums over patterns and neurons are made row by row and then down the rows, whatever the number of threads.

@@ -1072,6 +1072,14 @@ TEST(gradient_of_bad_queries)
     for (i = 0; i < 20; i++) CHECK_NEAR(g.keys[i], good.keys[i], 4 * REAL_EPS);
     CHECK_NEAR(g.beta, good.beta, 1e-14);
     CHECK(all_are(g.queries + 4, 4, 0) && !all_are(g.queries + 8, 4, 0));
+    ask(&f.net, &good, &grad); /* two that fail, one after the other: neither adds anything */
+    CHECK(hfy_retrieve_vjp(&f.net, f.queries + 8, 1, dout + 8, &grad, NULL) == HFY_OK);
+    f.queries[1] = not_a_number();
+    ask(&f.net, &g, &grad);
+    CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 3, dout, &grad, &work), HFY_ERR_NONFINITE, &work, "query 0");
+    for (i = 0; i < 20; i++) CHECK_EQ(g.keys[i], good.keys[i]);
+    CHECK_EQ(g.beta, good.beta);
+    CHECK(all_are(g.queries, 8, 0) && same_bits(g.queries + 8, good.queries, 4 * sizeof *g.queries));
     hfy_work_free(&work);
 }
 
