@@ -2591,12 +2591,6 @@ HFY_PRIVATE_ void hfy_base_add_(double x, double *sum, double *low)
     *sum = next;
 }
 
-/* Where the i-th of n things' even parts begins: the first n % parts of them hold one more. */
-HFY_PRIVATE_ size_t hfy_base_split_(size_t n, size_t parts, size_t i)
-{
-    return i * (n / parts) + hfy_base_min_(i, n % parts);
-}
-
 /* --- selection and sorting --- */
 
 /* The least and the largest finite number of x; *low > *high if there is none. */
@@ -7134,7 +7128,8 @@ HFY_PRIVATE_ void hfy_linalg_factor_plan_(hfy_base_arena_ *arena, size_t n, size
 HFY_PRIVATE_ void hfy_linalg_factor_left_(void *context, size_t task)
 {
     const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
-    size_t n = f->n, rows = n - f->from, first = rows * task / f->tasks, last = rows * (task + 1) / f->tasks;
+    size_t n = f->n, rows = n - f->from;
+    size_t first = hfy_base_share_(rows, task, f->tasks), last = hfy_base_share_(rows, task + 1, f->tasks);
     hfy_linalg_multiply_(f->simd, last - first, f->width, f->from, hfy_linalg_rows_(f->l + (f->from + first) * n, n),
                          hfy_linalg_turned_(f->l + f->from * n, n),
                          hfy_linalg_less_(f->l + (f->from + first) * n + f->from, n), f->gemm + task * f->slice);
@@ -7145,7 +7140,7 @@ HFY_PRIVATE_ void hfy_linalg_factor_below_(void *context, size_t task)
 {
     const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
     size_t n = f->n, top = f->from + f->width, rows = n - top;
-    size_t first = rows * task / f->tasks, last = rows * (task + 1) / f->tasks, i;
+    size_t first = hfy_base_share_(rows, task, f->tasks), last = hfy_base_share_(rows, task + 1, f->tasks), i;
     double *to = f->l + top * n + f->from, *panel = f->panel;
     for (i = first; i < last; i++) memcpy(panel + i * f->width, to + i * n, f->width * sizeof(double));
     hfy_linalg_multiply_(f->simd, last - first, f->width, f->width,
@@ -7187,7 +7182,8 @@ HFY_PRIVATE_ hfy_status hfy_linalg_factor_run_(hfy_linalg_factor_ *f)
 HFY_PRIVATE_ void hfy_linalg_factor_solve_task_(void *context, size_t task)
 {
     const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
-    const size_t n = f->n, first = f->columns * task / f->tasks, last = f->columns * (task + 1) / f->tasks;
+    const size_t n = f->n, first = hfy_base_share_(f->columns, task, f->tasks);
+    const size_t last = hfy_base_share_(f->columns, task + 1, f->tasks);
     const size_t many = last - first, across = f->columns;
     double *x = f->x + first, *hold = f->hold + task * f->held, *gemm = f->gemm + task * f->slice;
     size_t from, m, i;
@@ -7233,7 +7229,7 @@ typedef struct hfy_linalg_product_ {
 HFY_PRIVATE_ void hfy_linalg_product_task_(void *context, size_t task)
 {
     const hfy_linalg_product_ *p = (const hfy_linalg_product_ *)context;
-    size_t first = p->m * task / p->tasks, last = p->m * (task + 1) / p->tasks;
+    size_t first = hfy_base_share_(p->m, task, p->tasks), last = hfy_base_share_(p->m, task + 1, p->tasks);
     if (last > first)
         hfy_linalg_multiply_(p->simd, last - first, p->n, p->k, hfy_linalg_rows_(p->a + first * p->k, p->k),
                              hfy_linalg_rows_(p->b, p->n), hfy_linalg_set_(p->c + first * p->n, p->n),
@@ -9193,7 +9189,7 @@ HFY_PRIVATE_ const uint32_t *hfy_structure_on_(const hfy_structure_solver_ *s, s
 
 HFY_PRIVATE_ double *hfy_structure_factor_row_(const hfy_structure_solver_ *s, size_t i)
 {
-    return s->factor + i * (i + 1) / 2;
+    return hfy_linalg_factor_row_(s->factor, 0, i);
 }
 
 /* x <- L^-1 x. */
@@ -9245,21 +9241,8 @@ HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, d
 /* Takes vertex v out: its row of L goes, and rotations of neighbouring columns make the rest triangular again. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v)
 {
-    size_t i, j, most = s->structure->most, after = s->count - v - 1;
-    for (j = v; j + 1 < s->count; j++) { /* row j+1 has an entry too many, at column j+1 */
-        double *row = hfy_structure_factor_row_(s, j + 1), size, cosine, sine;
-        size = sqrt(row[j] * row[j] + row[j + 1] * row[j + 1]);
-        cosine = row[j] / size;
-        sine = row[j + 1] / size;
-        row[j] = size;
-        for (i = j + 2; i < s->count; i++) {
-            double *below = hfy_structure_factor_row_(s, i), a = below[j], b = below[j + 1];
-            below[j] = cosine * a + sine * b;
-            below[j + 1] = cosine * b - sine * a;
-        }
-    }
-    for (j = v; j + 1 < s->count; j++)
-        memmove(hfy_structure_factor_row_(s, j), hfy_structure_factor_row_(s, j + 1), (j + 1) * sizeof(double));
+    const size_t most = s->structure->most, after = s->count - v - 1;
+    hfy_linalg_factor_leave_(s->factor, 0, s->count, v);
     memmove(s->on + v * most, s->on + (v + 1) * most, after * most * sizeof *s->on);
     memmove(s->vertex + v, s->vertex + v + 1, after * sizeof *s->vertex);
     memmove(s->weight + v, s->weight + v + 1, after * sizeof *s->weight);
@@ -11618,8 +11601,8 @@ typedef struct hfy_sep_call_ {
 HFY_PRIVATE_ void hfy_sep_share_(void *context, size_t i)
 {
     const hfy_sep_call_ *call = (const hfy_sep_call_ *)context;
-    size_t n = call->n, j = hfy_base_split_(call->rows, call->shares, i);
-    size_t end = hfy_base_split_(call->rows, call->shares, i + 1);
+    size_t n = call->n, j = hfy_base_share_(call->rows, i, call->shares);
+    size_t end = hfy_base_share_(call->rows, i + 1, call->shares);
     call->failure[i] = HFY_OK;
     for (; j < end; j++) {
         hfy_status one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, call->scratch + i);
@@ -17865,19 +17848,9 @@ HFY_COLD_ void hfy_binary_plan_pinv_(hfy_base_arena_ *arena, const hfy_simd_ *si
 /* G is lost. Eigenvalues up to `cut` times the largest count as 0. */
 HFY_PRIVATE_ hfy_status hfy_binary_pinv_run_(hfy_binary_pinv_ *s, double *gram, double *x, double cut)
 {
-    const hfy_simd_ *simd = s->eigen.simd;
-    const size_t n = s->eigen.n, m = s->m;
     const hfy_status status = hfy_linalg_symmetric_run_(&s->eigen, gram, s->values, s->vectors);
-    size_t kept = 0, i, j;
-    if (status) return status;
-    while (kept < n && s->values[kept] > cut * s->values[0]) kept++;
-    hfy_linalg_multiply_(simd, kept, m, n, hfy_linalg_rows_(s->vectors, n), hfy_linalg_rows_(x, m),
-                         hfy_linalg_set_(s->turned, m), s->gemm);
-    for (i = 0; i < kept; i++)
-        for (j = 0; j < m; j++) s->turned[i * m + j] /= s->values[i];
-    hfy_linalg_multiply_(simd, n, m, kept, hfy_linalg_turned_(s->vectors, n), hfy_linalg_rows_(s->turned, m),
-                         hfy_linalg_set_(x, m), s->gemm);
-    return HFY_OK;
+    if (!status) (void)hfy_linalg_symmetric_pinv_(&s->eigen, s->values, cut, s->m, x, s->turned, x, s->gemm);
+    return status;
 }
 
 /* --- rules --- */
@@ -17934,8 +17907,7 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
     if (status) return status;
     (void)hfy_linalg_widen_(patterns, stride ? stride : dim, count, dim, s->x);
     if (rule == HFY_BINARY_HEBBIAN) return HFY_OK;
-    hfy_linalg_multiply_(s->simd, count, count, dim, hfy_linalg_rows_(s->x, dim), hfy_linalg_turned_(s->x, dim),
-                         hfy_linalg_set_(s->gram, count), s->gemm);
+    hfy_linalg_gram_(s->simd, count, dim, hfy_linalg_rows_(s->x, dim), s->gram, s->gemm);
     memcpy(s->dual, s->x, count * dim * sizeof(double));
     status = hfy_binary_pinv_run_(&s->pinv, s->gram, s->dual, 1e-12 * (double)count);
     if (!status) return HFY_OK;
