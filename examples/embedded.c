@@ -24,52 +24,51 @@ static unsigned char scratch[8192];
 
 static double shape(int kind, double phase) /* phase 0 .. 1 */
 {
-    if (kind == 0) return sin(6.283185307179586 * phase);
-    if (kind == 1) return phase < 0.5 ? 1 : -1;
-    if (kind == 2) return 2 * phase - 1;
-    return sin(4 * 6.283185307179586 * phase);
+  if (kind == 0) return sin(6.283185307179586 * phase);
+  if (kind == 1) return phase < 0.5 ? 1 : -1;
+  if (kind == 2) return 2 * phase - 1;
+  return sin(4 * 6.283185307179586 * phase);
 }
 
-int main(void)
-{
-    hfy_net net = {0};
-    hfy_report report = {0};
-    hfy_work work = {0};
-    hfy_rng rng = hfy_rng_seed(11);
-    hfy_status status;
-    size_t best, needed;
-    int i, kind, right = 0;
+int main(void) {
+  hfy_net net = {0};
+  hfy_report report = {0};
+  hfy_work work = {0};
+  hfy_rng rng = hfy_rng_seed(11);
+  hfy_status status;
+  size_t best, needed;
+  int i, kind, right = 0;
 
-    for (i = 0; i < SHAPES * SAMPLES; i++) shapes[i] = (hfy_real)shape(i / SAMPLES, (i % SAMPLES + 0.5) / SAMPLES);
-    net.dim = SAMPLES, net.count = SHAPES, net.keys = shapes;
-    net.sim = HFY_SIM_EUCLIDEAN, net.sep.kind = HFY_SEP_SPARSEMAX;
-    net.beta = 4, net.max_steps = 4;
-    report.best = &best;
+  for (i = 0; i < SHAPES * SAMPLES; i++) shapes[i] = (hfy_real)shape(i / SAMPLES, (i % SAMPLES + 0.5) / SAMPLES);
+  net.dim = SAMPLES, net.count = SHAPES, net.keys = shapes;
+  net.sim = HFY_SIM_EUCLIDEAN, net.sep.kind = HFY_SEP_SPARSEMAX;
+  net.beta = 4, net.max_steps = 4;
+  report.best = &best;
 
-    /* a buffer that is too small: nothing is written, and we learn the size that would do */
-    work.buffer = scratch, work.capacity = 16;
-    status = hfy_retrieve(&net, shapes, 1, trace, &report, &work);
-    needed = work.peak;
-    printf("with 16 bytes: %s\n  %s\n", hfy_status_text(status), work.message);
-    if (status != HFY_ERR_NOMEM || needed > sizeof scratch) return 1;
+  /* a buffer that is too small: nothing is written, and we learn the size that would do */
+  work.buffer = scratch, work.capacity = 16;
+  status = hfy_retrieve(&net, shapes, 1, trace, &report, &work);
+  needed = work.peak;
+  printf("with 16 bytes: %s\n  %s\n", hfy_status_text(status), work.message);
+  if (status != HFY_ERR_NOMEM || needed > sizeof scratch) return 1;
 
-    /* exactly that much */
-    work.capacity = needed;
-    for (kind = 0; kind < SHAPES; kind++) {
-        double error = 0;
-        const hfy_real *original = shapes + kind * SAMPLES;
-        for (i = 0; i < SAMPLES; i++) trace[i] = (hfy_real)((double)original[i] + 0.3 * hfy_rng_normal(&rng));
-        status = hfy_retrieve(&net, trace, 1, trace, &report, &work); /* in place */
-        if (status) {
-            printf("%s: %s\n", hfy_status_text(status), work.message);
-            return 1;
-        }
-        for (i = 0; i < SAMPLES; i++) error += fabs((double)trace[i] - (double)original[i]);
-        right += best == (size_t)kind && !(error > 0);
-        printf("a noisy %-8s  is recognised as %-8s  and cleaned to the bit: %s\n", shape_names[kind],
-               shape_names[best], error > 0 ? "no" : "yes");
+  /* exactly that much */
+  work.capacity = needed;
+  for (kind = 0; kind < SHAPES; kind++) {
+    double error = 0;
+    const hfy_real *original = shapes + kind * SAMPLES;
+    for (i = 0; i < SAMPLES; i++) trace[i] = (hfy_real)((double)original[i] + 0.3 * hfy_rng_normal(&rng));
+    status = hfy_retrieve(&net, trace, 1, trace, &report, &work); /* in place */
+    if (status) {
+      printf("%s: %s\n", hfy_status_text(status), work.message);
+      return 1;
     }
-    printf("right: %d of %d; heap calls: %u; scratch needed: %lu bytes\n", right, SHAPES, heap_calls,
-           (unsigned long)needed);
-    return right != SHAPES || heap_calls != 0;
+    for (i = 0; i < SAMPLES; i++) error += fabs((double)trace[i] - (double)original[i]);
+    right += best == (size_t)kind && !(error > 0);
+    printf("a noisy %-8s  is recognised as %-8s  and cleaned to the bit: %s\n", shape_names[kind],
+           shape_names[best], error > 0 ? "no" : "yes");
+  }
+  printf("right: %d of %d; heap calls: %u; scratch needed: %lu bytes\n", right, SHAPES, heap_calls,
+         (unsigned long)needed);
+  return right != SHAPES || heap_calls != 0;
 }

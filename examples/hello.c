@@ -5,22 +5,21 @@
 #include "../hfy.h"
 #include <stdio.h>
 
-int main(void)
-{
-    const char *letters = "#...#" "#...#" "#####" "#...#" "#...#"    /* H */
-                          "#####" "#...." "####." "#...." "#...."    /* F */
-                          "#...#" ".#.#." "..#.." "..#.." "..#..";   /* Y */
-    const char *broken  = "#.###" "#.#.." "?????" "?????" "?????";   /* which one was it? */
-    hfy_real keys[3 * 25], query[25], answer[25];
-    hfy_net net = {0};
-    hfy_status status;
-    int i;
-    for (i = 0; i < 75; i++) keys[i] = (hfy_real)(letters[i] == '#' ? 1 : -1);
-    for (i = 0; i < 25; i++) query[i] = (hfy_real)(broken[i] == '#' ? 1 : broken[i] == '.' ? -1 : 0);
-    net.dim = 25, net.count = 3, net.keys = keys;
-    net.beta = 1, net.sep.kind = HFY_SEP_SPARSEMAX;
-    status = hfy_retrieve(&net, query, 1, answer, NULL, NULL);
-    if (status) return fprintf(stderr, "%s\n", hfy_status_text(status)), 1;
-    for (i = 0; i < 25; i++) printf("%c%s", answer[i] > 0 ? '#' : '.', i % 5 == 4 ? "\n" : "");
-    return 0;
+int main(void) {
+  const char *letters = "#...#" "#...#" "#####" "#...#" "#...#"    /* H */
+                        "#####" "#...." "####." "#...." "#...."    /* F */
+                        "#...#" ".#.#." "..#.." "..#.." "..#..";   /* Y */
+  const char *broken  = "#.###" "#.#.." "?????" "?????" "?????";   /* which one was it? */
+  hfy_real keys[3 * 25], query[25], answer[25];
+  hfy_net net = {0};
+  hfy_status status;
+  int i;
+  for (i = 0; i < 75; i++) keys[i] = (hfy_real)(letters[i] == '#' ? 1 : -1);
+  for (i = 0; i < 25; i++) query[i] = (hfy_real)(broken[i] == '#' ? 1 : broken[i] == '.' ? -1 : 0);
+  net.dim = 25, net.count = 3, net.keys = keys;
+  net.beta = 1, net.sep.kind = HFY_SEP_SPARSEMAX;
+  status = hfy_retrieve(&net, query, 1, answer, NULL, NULL);
+  if (status) return fprintf(stderr, "%s\n", hfy_status_text(status)), 1;
+  for (i = 0; i < 25; i++) printf("%c%s", answer[i] > 0 ? '#' : '.', i % 5 == 4 ? "\n" : "");
+  return 0;
 }

@@ -38,30 +38,27 @@
 static CHECK_UNUSED int check_passed, check_failed, check_errors;
 static CHECK_UNUSED const char *check_test = "", *check_filter = "";
 
-static CHECK_UNUSED int check_report(int ok, const char *file, int line, const char *what)
-{
-    if (!ok && ++check_errors <= 5) printf("    %s:%d: in %s: %s\n", file, line, check_test, what);
-    return ok;
+static CHECK_UNUSED int check_report(int ok, const char *file, int line, const char *what) {
+  if (!ok && ++check_errors <= 5) printf("    %s:%d: in %s: %s\n", file, line, check_test, what);
+  return ok;
 }
 
-static CHECK_UNUSED int check_near(double got, double want, double tol, const char *file, int line, const char *what)
-{
-    /* |got - want| <= tol max(1, |want|); equal infinities are near, NaN is near nothing */
-    double size = fabs(want) > 1 ? fabs(want) : 1;
-    int ok = got == want || fabs(got - want) <= tol * size;
-    char text[300];
-    if (ok) return 1;
-    snprintf(text, sizeof text, "%s is %.17g, want %.17g (off by %.3g, tolerance %.3g)", what, got, want,
-             fabs(got - want), tol * size);
-    return check_report(0, file, line, text);
+static CHECK_UNUSED int check_near(double got, double want, double tol, const char *file, int line, const char *what) {
+  /* |got - want| <= tol max(1, |want|); equal infinities are near, NaN is near nothing */
+  double size = fabs(want) > 1 ? fabs(want) : 1;
+  int ok = got == want || fabs(got - want) <= tol * size;
+  char text[300];
+  if (ok) return 1;
+  snprintf(text, sizeof text, "%s is %.17g, want %.17g (off by %.3g, tolerance %.3g)", what, got, want,
+           fabs(got - want), tol * size);
+  return check_report(0, file, line, text);
 }
 
-static CHECK_UNUSED int check_string(const char *text, const char *part, const char *file, int line)
-{
-    char words[500];
-    if (strstr(text, part)) return 1;
-    snprintf(words, sizeof words, "\"%.200s\" does not contain \"%.200s\"", text, part);
-    return check_report(0, file, line, words);
+static CHECK_UNUSED int check_string(const char *text, const char *part, const char *file, int line) {
+  char words[500];
+  if (strstr(text, part)) return 1;
+  snprintf(words, sizeof words, "\"%.200s\" does not contain \"%.200s\"", text, part);
+  return check_report(0, file, line, words);
 }
 
 #define CHECK(condition) check_report(!!(condition), __FILE__, __LINE__, #condition)
@@ -70,7 +67,7 @@ static CHECK_UNUSED int check_string(const char *text, const char *part, const c
 #define CHECK_CONTAINS(text, part) check_string(text, part, __FILE__, __LINE__)
 /* expression returns this status, and the message of the work names the argument (part of it is given) */
 #define CHECK_FAILS(expression, status, work, part) \
-    (CHECK((expression) == (status)), check_string((work)->message, part, __FILE__, __LINE__))
+  (CHECK((expression) == (status)), check_string((work)->message, part, __FILE__, __LINE__))
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -82,50 +79,46 @@ static CHECK_UNUSED int check_string(const char *text, const char *part, const c
 #endif
 
 #ifdef HFY_H /* for files that include hfy.h first */
-static CHECK_UNUSED void normals(hfy_rng *rng, hfy_real *x, size_t n, double scale)
-{
-    size_t i;
-    for (i = 0; i < n; i++) x[i] = (hfy_real)(scale * hfy_rng_normal(rng));
+static CHECK_UNUSED void normals(hfy_rng *rng, hfy_real *x, size_t n, double scale) {
+  size_t i;
+  for (i = 0; i < n; i++) x[i] = (hfy_real)(scale * hfy_rng_normal(rng));
 }
 
 static CHECK_UNUSED size_t below(hfy_rng *rng, size_t n) { return (size_t)(hfy_rng_u64(rng) % n); }
 
-static CHECK_UNUSED void fill(hfy_real *x, size_t n, double value)
-{
-    size_t i;
-    for (i = 0; i < n; i++) x[i] = (hfy_real)value;
+static CHECK_UNUSED void fill(hfy_real *x, size_t n, double value) {
+  size_t i;
+  for (i = 0; i < n; i++) x[i] = (hfy_real)value;
 }
 
-static CHECK_UNUSED int all_are(const hfy_real *x, size_t n, double value)
-{
-    size_t i;
-    for (i = 0; i < n; i++)
-        if ((double)x[i] < value || (double)x[i] > value) return 0;
-    return 1;
+static CHECK_UNUSED int all_are(const hfy_real *x, size_t n, double value) {
+  size_t i;
+  for (i = 0; i < n; i++)
+    if ((double)x[i] < value || (double)x[i] > value) return 0;
+  return 1;
 }
 
 static CHECK_UNUSED int same_bits(const void *a, const void *b, size_t bytes) { return memcmp(a, b, bytes) == 0; }
 
-static CHECK_UNUSED hfy_real not_a_number(void)
-{
-    hfy_real inf = (hfy_real)HUGE_VAL;
-    return inf - inf;
+static CHECK_UNUSED hfy_real not_a_number(void) {
+  hfy_real inf = (hfy_real)HUGE_VAL;
+  return inf - inf;
 }
 #endif
 
 #define TEST(name) static void name(void)
 #define RUN(name)                                                          \
-    do {                                                                   \
-        if (!strstr(#name, check_filter)) break;                           \
-        check_test = #name, check_errors = 0;                              \
-        name();                                                            \
-        if (check_errors)                                                  \
-            check_failed++, printf("  FAIL %s (%s)\n", #name, CHECK_PRECISION); \
-        else                                                               \
-            check_passed++;                                                \
-    } while (0)
+  do {                                                                     \
+    if (!strstr(#name, check_filter)) break;                               \
+    check_test = #name, check_errors = 0;                                  \
+    name();                                                                \
+    if (check_errors)                                                      \
+      check_failed++, printf("  FAIL %s (%s)\n", #name, CHECK_PRECISION);       \
+    else                                                                   \
+      check_passed++;                                                      \
+  } while (0)
 #define CHECK_BEGIN(argc, argv) (check_filter = (argc) > 1 ? (argv)[1] : "")
 #define CHECK_END()                                                                                                  \
-    (printf("%s (%s): %d passed, %d failed\n", __FILE__, CHECK_PRECISION, check_passed, check_failed), check_failed != 0)
+  (printf("%s (%s): %d passed, %d failed\n", __FILE__, CHECK_PRECISION, check_passed, check_failed), check_failed != 0)
 
 #endif

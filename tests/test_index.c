@@ -17,1048 +17,1016 @@ enum { GAUSS, IMAGES, OUTLIERS, ZEROS, DENORMAL, CANCELLING, TIES, EQUAL, HUGE_K
 static const char *const kind_name[] = {"gauss", "images", "outliers", "zeros", "denormal", "cancelling",
                                         "ties",  "equal",  "huge",     "small", "spikes"};
 
-static void make_keys(int kind, hfy_rng *rng, size_t count, size_t dim, size_t stride, hfy_real *keys)
-{
-    size_t i, d;
-    for (i = 0; i < count; i++) {
-        double a = hfy_rng_normal(rng), b = hfy_rng_normal(rng), c = hfy_rng_normal(rng);
-        for (d = 0; d < stride; d++) {
-            double v = hfy_rng_normal(rng), x = (double)d / (double)dim;
-            if (kind == IMAGES) { /* a grid of 256 greys, mostly dark, few dimensions */
-                v = -1 + a * sin(3 * x) + b * cos(7 * x) + c * sin(11 * x) + 0.1 * v;
-                v = v < -1 ? -1 : v > 1 ? 1 : floor((v + 1) * 127.5) / 127.5 - 1;
-            }
-            if (kind == OUTLIERS && i % 7 == 3) v *= 1e6;
-            if (kind == OUTLIERS && i % 7 == 5 && d == dim / 2) v *= 1e5;
-            if (kind == ZEROS && i % 3 != 1) v = i % 2 ? 0 : -0.0;
-            if (kind == DENORMAL) v *= i % 3 == 0 ? TINY / 8 : i % 3 == 1 ? TINY * 1e3 : 1e-3;
-            if (kind == CANCELLING) v = (d % 2 ? -1 : 1) * (1e4 + 1e-2 * v);
-            if (kind == TIES) v = floor(v * 1.5);
-            if (kind == EQUAL) v = 0.25 + (double)(d % 5);
-            if (kind == HUGE_KEYS) v *= 1e30;
-            if (kind == SMALL_KEYS) v *= 1e-30;
-            if (kind == SPIKES) v = hfy_rng_uniform(rng) < 0.1 ? 30 * v : 1e-3 * v;
-            keys[i * stride + d] = (hfy_real)v;
-        }
-        if (kind == TIES && i > 2 && i % 2) memcpy(keys + i * stride, keys + (i - 2) * stride, dim * sizeof *keys);
+static void make_keys(int kind, hfy_rng *rng, size_t count, size_t dim, size_t stride, hfy_real *keys) {
+  size_t i, d;
+  for (i = 0; i < count; i++) {
+    double a = hfy_rng_normal(rng), b = hfy_rng_normal(rng), c = hfy_rng_normal(rng);
+    for (d = 0; d < stride; d++) {
+      double v = hfy_rng_normal(rng), x = (double)d / (double)dim;
+      if (kind == IMAGES) { /* a grid of 256 greys, mostly dark, few dimensions */
+        v = -1 + a * sin(3 * x) + b * cos(7 * x) + c * sin(11 * x) + 0.1 * v;
+        v = v < -1 ? -1 : v > 1 ? 1 : floor((v + 1) * 127.5) / 127.5 - 1;
+      }
+      if (kind == OUTLIERS && i % 7 == 3) v *= 1e6;
+      if (kind == OUTLIERS && i % 7 == 5 && d == dim / 2) v *= 1e5;
+      if (kind == ZEROS && i % 3 != 1) v = i % 2 ? 0 : -0.0;
+      if (kind == DENORMAL) v *= i % 3 == 0 ? TINY / 8 : i % 3 == 1 ? TINY * 1e3 : 1e-3;
+      if (kind == CANCELLING) v = (d % 2 ? -1 : 1) * (1e4 + 1e-2 * v);
+      if (kind == TIES) v = floor(v * 1.5);
+      if (kind == EQUAL) v = 0.25 + (double)(d % 5);
+      if (kind == HUGE_KEYS) v *= 1e30;
+      if (kind == SMALL_KEYS) v *= 1e-30;
+      if (kind == SPIKES) v = hfy_rng_uniform(rng) < 0.1 ? 30 * v : 1e-3 * v;
+      keys[i * stride + d] = (hfy_real)v;
     }
+    if (kind == TIES && i > 2 && i % 2) memcpy(keys + i * stride, keys + (i - 2) * stride, dim * sizeof *keys);
+  }
 }
 
 /* A query that has something to find: a key with noise, or nothing but noise. */
 static void make_query(hfy_rng *rng, const hfy_real *keys, size_t count, size_t dim, size_t stride, double noise,
-                       hfy_real *q)
-{
-    const hfy_real *x = keys + (size_t)(hfy_rng_u64(rng) % count) * stride;
-    size_t d;
-    double size = 0;
-    for (d = 0; d < dim; d++) size = fabs((double)x[d]) > size ? fabs((double)x[d]) : size;
-    if (size > 1e25) size *= 1e-28; /* a score must stay in range */
-    for (d = 0; d < dim; d++) {
-        double v = fabs((double)x[d]) > 1e25 ? 1e-28 * (double)x[d] : (double)x[d];
-        q[d] = (hfy_real)(v + noise * size * hfy_rng_normal(rng));
-    }
+                       hfy_real *q) {
+  const hfy_real *x = keys + (size_t)(hfy_rng_u64(rng) % count) * stride;
+  size_t d;
+  double size = 0;
+  for (d = 0; d < dim; d++) size = fabs((double)x[d]) > size ? fabs((double)x[d]) : size;
+  if (size > 1e25) size *= 1e-28; /* a score must stay in range */
+  for (d = 0; d < dim; d++) {
+    double v = fabs((double)x[d]) > 1e25 ? 1e-28 * (double)x[d] : (double)x[d];
+    q[d] = (hfy_real)(v + noise * size * hfy_rng_normal(rng));
+  }
 }
 
 /* --- the full scan, in the test's own words --- */
 
 static hfy_status full_scan(const hfy_simd_ *simd, const hfy_real *keys, size_t count, size_t dim, size_t stride,
                             const hfy_real *q, double beta, double width, size_t kth, const hfy_real *bias,
-                            size_t visible, size_t *index, double *theta, size_t *n)
-{
-    hfy_real *all = (hfy_real *)malloc(count * sizeof *all);
-    double *sorted = (double *)malloc(count * sizeof *sorted), top = -HUGE_VAL;
-    hfy_status status = HFY_ERR_ARG;
-    size_t i, m = 0;
-    *n = 0;
-    simd->dot(keys, stride, count, q, dim, 1, dim, all, count);
+                            size_t visible, size_t *index, double *theta, size_t *n) {
+  hfy_real *all = (hfy_real *)malloc(count * sizeof *all);
+  double *sorted = (double *)malloc(count * sizeof *sorted), top = -HUGE_VAL;
+  hfy_status status = HFY_ERR_ARG;
+  size_t i, m = 0;
+  *n = 0;
+  simd->dot(keys, stride, count, q, dim, 1, dim, all, count);
+  for (i = 0; i < count; i++) {
+    all[i] = (hfy_real)(beta * (double)all[i]);
+    if (bias) all[i] = hfy_base_is_neg_inf_((double)bias[i]) ? bias[i] : all[i] + bias[i];
+    if (i >= visible) all[i] = (hfy_real)-HUGE_VAL;
+    if (hfy_base_is_nan_((double)all[i]) || hfy_base_is_pos_inf_((double)all[i])) status = HFY_ERR_NONFINITE;
+    if (!hfy_base_is_neg_inf_((double)all[i])) sorted[m++] = (double)all[i];
+  }
+  if (status == HFY_ERR_ARG && m) {
+    status = HFY_OK;
+    if (m >= kth) top = hfy_base_kth_largest_(sorted, m, kth);
     for (i = 0; i < count; i++) {
-        all[i] = (hfy_real)(beta * (double)all[i]);
-        if (bias) all[i] = hfy_base_is_neg_inf_((double)bias[i]) ? bias[i] : all[i] + bias[i];
-        if (i >= visible) all[i] = (hfy_real)-HUGE_VAL;
-        if (hfy_base_is_nan_((double)all[i]) || hfy_base_is_pos_inf_((double)all[i])) status = HFY_ERR_NONFINITE;
-        if (!hfy_base_is_neg_inf_((double)all[i])) sorted[m++] = (double)all[i];
+      double d = top - (double)all[i];
+      if (hfy_base_is_neg_inf_((double)all[i]) || !(d < width || !(d > 0))) continue;
+      index[*n] = i;
+      theta[(*n)++] = (double)all[i];
     }
-    if (status == HFY_ERR_ARG && m) {
-        status = HFY_OK;
-        if (m >= kth) top = hfy_base_kth_largest_(sorted, m, kth);
-        for (i = 0; i < count; i++) {
-            double d = top - (double)all[i];
-            if (hfy_base_is_neg_inf_((double)all[i]) || !(d < width || !(d > 0))) continue;
-            index[*n] = i;
-            theta[(*n)++] = (double)all[i];
-        }
-    }
-    free(all);
-    free(sorted);
-    return status;
+  }
+  free(all);
+  free(sorted);
+  return status;
 }
 
 /* --- one prepared memory and what a search needs --- */
 
 typedef struct {
-    hfy_real *keys;
-    size_t count, dim, stride;
-    void *block, *memory, *arena;
-    hfy_index index;
-    hfy_net_run_ run; /* a call of the net whose lists are sought */
-    hfy_net_scratch_ tile;
+  hfy_real *keys;
+  size_t count, dim, stride;
+  void *block, *memory, *arena;
+  hfy_index index;
+  hfy_net_run_ run; /* a call of the net whose lists are sought */
+  hfy_net_scratch_ tile;
 } memory_of;
 
-static hfy_status prepare(memory_of *m, const hfy_index_options *options, size_t shift)
-{
-    size_t bytes = hfy_index_size(m->count, m->dim, options);
-    hfy_work work;
-    hfy_status status;
-    memset(&work, 0, sizeof work);
-    m->block = malloc(bytes + 64);
-    m->memory = (unsigned char *)m->block + shift;
-    m->arena = NULL;
-    status = hfy_index_build(m->keys, m->count, m->dim, m->stride, options, m->memory, bytes, &m->index, &work);
-    hfy_work_free(&work);
-    return status;
+static hfy_status prepare(memory_of *m, const hfy_index_options *options, size_t shift) {
+  size_t bytes = hfy_index_size(m->count, m->dim, options);
+  hfy_work work;
+  hfy_status status;
+  memset(&work, 0, sizeof work);
+  m->block = malloc(bytes + 64);
+  m->memory = (unsigned char *)m->block + shift;
+  m->arena = NULL;
+  status = hfy_index_build(m->keys, m->count, m->dim, m->stride, options, m->memory, bytes, &m->index, &work);
+  hfy_work_free(&work);
+  return status;
 }
 
 /* Searches by index, or (NULL) only by the bounds that scans leave; shared among three. */
-static hfy_status begin(memory_of *m, const hfy_index *index, hfy_isa isa, double beta, double width, size_t kth)
-{
-    hfy_net_run_ *run = &m->run;
-    memset(run, 0, sizeof *run);
-    run->net.dim = m->dim, run->net.count = m->count, run->net.keys = m->keys, run->net.key_stride = m->stride;
-    run->net.beta = beta, run->net.index = index, run->net.sep.kind = HFY_SEP_SPARSEMAX;
-    run->simd = hfy_simd_of_(isa);
-    run->block = 8;
-    run->fast.mode = HFY_NET_LISTS_, run->fast.margin = width, run->fast.kth = kth, run->fast.workers = 3;
-    run->fast.capacity = 1;
-    return hfy_net_open_index_(run, NULL);
+static hfy_status begin(memory_of *m, const hfy_index *index, hfy_isa isa, double beta, double width, size_t kth) {
+  hfy_net_run_ *run = &m->run;
+  memset(run, 0, sizeof *run);
+  run->net.dim = m->dim, run->net.count = m->count, run->net.keys = m->keys, run->net.key_stride = m->stride;
+  run->net.beta = beta, run->net.index = index, run->net.sep.kind = HFY_SEP_SPARSEMAX;
+  run->simd = hfy_simd_of_(isa);
+  run->block = 8;
+  run->fast.mode = HFY_NET_LISTS_, run->fast.margin = width, run->fast.kth = kth, run->fast.workers = 3;
+  run->fast.capacity = 1;
+  return hfy_net_open_index_(run, NULL);
 }
 
-static void scratch_for(memory_of *m, size_t batch, int keeps)
-{
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    free(m->arena);
-    m->run.tile = batch, m->run.fast.keeps = keeps;
-    hfy_net_plan_tile_(&arena, &m->run, 0, &m->tile);
-    m->arena = malloc(arena.used + 64);
-    arena.base = (unsigned char *)m->arena, arena.used = 0;
-    hfy_net_plan_tile_(&arena, &m->run, 0, &m->tile);
-    if (keeps) hfy_net_centre_(&m->run, &m->tile.fast.bounds);
+static void scratch_for(memory_of *m, size_t batch, int keeps) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  free(m->arena);
+  m->run.tile = batch, m->run.fast.keeps = keeps;
+  hfy_net_plan_tile_(&arena, &m->run, 0, &m->tile);
+  m->arena = malloc(arena.used + 64);
+  arena.base = (unsigned char *)m->arena, arena.used = 0;
+  hfy_net_plan_tile_(&arena, &m->run, 0, &m->tile);
+  if (keeps) hfy_net_centre_(&m->run, &m->tile.fast.bounds);
 }
 
 /* Query j of a tile. */
-static void seat(memory_of *m, size_t j, size_t who, const hfy_real *q)
-{
-    m->tile.walk[j].who = who;
-    m->tile.walk[j].q = m->tile.q + j * m->dim;
-    memcpy(m->tile.walk[j].q, q, m->dim * sizeof *q);
+static void seat(memory_of *m, size_t j, size_t who, const hfy_real *q) {
+  m->tile.walk[j].who = who;
+  m->tile.walk[j].q = m->tile.q + j * m->dim;
+  memcpy(m->tile.walk[j].q, q, m->dim * sizeof *q);
 }
 
-static void drop(memory_of *m)
-{
-    free(m->block);
-    free(m->arena);
+static void drop(memory_of *m) {
+  free(m->block);
+  free(m->arena);
 }
 
 /* Every set of integer kernels that this machine has. */
-static size_t kernels(const hfy_simd_int8_ *list[4])
-{
-    static const hfy_isa isa[] = {HFY_ISA_SCALAR, HFY_ISA_SSE2, HFY_ISA_AVX2, HFY_ISA_AVX512};
-    size_t i, j, n = 0;
-    for (i = 0; i < 4; i++) {
-        const hfy_simd_int8_ *one = hfy_simd_int8_of_(isa[i]);
-        for (j = 0; j < n && list[j] != one;) j++;
-        if (j == n) list[n++] = one;
-    }
-    return n;
+static size_t kernels(const hfy_simd_int8_ *list[4]) {
+  static const hfy_isa isa[] = {HFY_ISA_SCALAR, HFY_ISA_SSE2, HFY_ISA_AVX2, HFY_ISA_AVX512};
+  size_t i, j, n = 0;
+  for (i = 0; i < 4; i++) {
+    const hfy_simd_int8_ *one = hfy_simd_int8_of_(isa[i]);
+    for (j = 0; j < n && list[j] != one;) j++;
+    if (j == n) list[n++] = one;
+  }
+  return n;
 }
 
 /* Query j of the seated nq, in order: the first reads what they share. */
 static int agree(memory_of *m, const char *what, size_t nq, size_t j, const hfy_real *q, const hfy_real *bias,
-                 size_t visible)
-{
-    hfy_index_seek_ *seek = &m->run.fast.seek;
-    size_t *index = m->tile.sep.index, *want = (size_t *)malloc(m->count * sizeof *want);
-    double *theta = m->tile.sep.weight, *exact = (double *)malloc(m->count * sizeof *exact);
-    size_t n, want_n;
-    hfy_status wanted = full_scan(seek->simd, m->keys, m->count, m->dim, m->stride, q, seek->beta, seek->width,
-                                  seek->kth, bias, visible, want, exact, &want_n);
-    hfy_status status;
-    int ok;
-    if (nq == 1) { /* nobody seated it */
-        m->run.net.bias = bias;
-        m->run.net.visible = bias || visible < m->count ? &visible : NULL;
-        seat(m, 0, 0, q);
-    }
-    if (!j) hfy_net_look_(&m->run, nq, &m->tile);
-    status = hfy_net_candidates_(&m->run, nq, j, &m->tile);
-    n = status ? 0 : m->tile.sep.count;
-    ok = status == wanted && n == want_n && !memcmp(index, want, n * sizeof *index) &&
-         !memcmp(theta, exact, n * sizeof *theta);
-    if (!CHECK(ok))
-        printf("    %s, %s dot, %s int8: count %zu dim %zu prefix %zu beta %g width %g kth %zu nq %zu query %zu bias "
-               "%d visible %zu: "
-               "status %d want %d, %zu candidates want %zu\n",
-               what, seek->simd->name, seek->int8->name, m->count, m->dim, m->index.prefix, seek->beta, seek->width,
-               seek->kth, nq, j, bias != NULL, visible, (int)status, (int)wanted, n, want_n);
-    free(want), free(exact);
-    return ok;
+                 size_t visible) {
+  hfy_index_seek_ *seek = &m->run.fast.seek;
+  size_t *index = m->tile.sep.index, *want = (size_t *)malloc(m->count * sizeof *want);
+  double *theta = m->tile.sep.weight, *exact = (double *)malloc(m->count * sizeof *exact);
+  size_t n, want_n;
+  hfy_status wanted = full_scan(seek->simd, m->keys, m->count, m->dim, m->stride, q, seek->beta, seek->width,
+                                seek->kth, bias, visible, want, exact, &want_n);
+  hfy_status status;
+  int ok;
+  if (nq == 1) { /* nobody seated it */
+    m->run.net.bias = bias;
+    m->run.net.visible = bias || visible < m->count ? &visible : NULL;
+    seat(m, 0, 0, q);
+  }
+  if (!j) hfy_net_look_(&m->run, nq, &m->tile);
+  status = hfy_net_candidates_(&m->run, nq, j, &m->tile);
+  n = status ? 0 : m->tile.sep.count;
+  ok = status == wanted && n == want_n && !memcmp(index, want, n * sizeof *index) &&
+       !memcmp(theta, exact, n * sizeof *theta);
+  if (!CHECK(ok))
+    printf("    %s, %s dot, %s int8: count %zu dim %zu prefix %zu beta %g width %g kth %zu nq %zu query %zu bias "
+           "%d visible %zu: "
+           "status %d want %d, %zu candidates want %zu\n",
+           what, seek->simd->name, seek->int8->name, m->count, m->dim, m->index.prefix, seek->beta, seek->width,
+           seek->kth, nq, j, bias != NULL, visible, (int)status, (int)wanted, n, want_n);
+  free(want), free(exact);
+  return ok;
 }
 
 /* A typical score, to choose beta by. */
-static double typical_score(const memory_of *m, const hfy_real *q)
-{
-    double sum = 0;
-    size_t i, d;
-    for (i = 0; i < m->count; i++) {
-        double s = 0;
-        for (d = 0; d < m->dim; d++) s += (double)m->keys[i * m->stride + d] * (double)q[d];
-        sum += fabs(s);
-    }
-    sum /= (double)m->count;
-    return sum > 1e-300 ? sum : 1;
+static double typical_score(const memory_of *m, const hfy_real *q) {
+  double sum = 0;
+  size_t i, d;
+  for (i = 0; i < m->count; i++) {
+    double s = 0;
+    for (d = 0; d < m->dim; d++) s += (double)m->keys[i * m->stride + d] * (double)q[d];
+    sum += fabs(s);
+  }
+  sum /= (double)m->count;
+  return sum > 1e-300 ? sum : 1;
 }
 
-static void search_all(memory_of *m, const char *what, hfy_rng *rng, size_t nq)
-{
-    static const double reach[] = {0.1, 30, 3000, 1e7};
-    static const double widths[] = {1, 2, 0, 1e9};
-    static const size_t ranks[] = {1, 1, 2, 8, 1, 9, 20};
-    const hfy_simd_int8_ *list[4];
-    hfy_real *q = (hfy_real *)malloc(nq * m->dim * sizeof *q), *bias = (hfy_real *)malloc(3 * m->count * sizeof *bias);
-    size_t *who = (size_t *)malloc(nq * sizeof *who), *visible = (size_t *)malloc(nq * sizeof *visible);
-    size_t n = kernels(list), k, j, i, r, mode;
-    for (j = 0; j < nq; j++) {
-        make_query(rng, m->keys, m->count, m->dim, m->stride, j % 3 ? 0.5 : 0, q + j * m->dim);
-        who[j] = nq - 1 - j;
-        visible[who[j]] = j % 5 == 4 ? (size_t)(hfy_rng_u64(rng) % (m->count + 1)) : m->count + j % 2;
+static void search_all(memory_of *m, const char *what, hfy_rng *rng, size_t nq) {
+  static const double reach[] = {0.1, 30, 3000, 1e7};
+  static const double widths[] = {1, 2, 0, 1e9};
+  static const size_t ranks[] = {1, 1, 2, 8, 1, 9, 20};
+  const hfy_simd_int8_ *list[4];
+  hfy_real *q = (hfy_real *)malloc(nq * m->dim * sizeof *q), *bias = (hfy_real *)malloc(3 * m->count * sizeof *bias);
+  size_t *who = (size_t *)malloc(nq * sizeof *who), *visible = (size_t *)malloc(nq * sizeof *visible);
+  size_t n = kernels(list), k, j, i, r, mode;
+  for (j = 0; j < nq; j++) {
+    make_query(rng, m->keys, m->count, m->dim, m->stride, j % 3 ? 0.5 : 0, q + j * m->dim);
+    who[j] = nq - 1 - j;
+    visible[who[j]] = j % 5 == 4 ? (size_t)(hfy_rng_u64(rng) % (m->count + 1)) : m->count + j % 2;
+  }
+  for (k = 0; k < n; k++) {
+    double score = typical_score(m, q);
+    for (r = 0; r < sizeof ranks / sizeof *ranks; r++) {
+      double beta = reach[(r + k) % 4] / score, width = widths[(r + k / 2 + m->dim) % 4];
+      hfy_isa isa = (r + k) % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR;
+      if (!(beta < 1e37)) beta = 1e37;
+      CHECK(begin(m, &m->index, isa, beta, width, ranks[r]) == HFY_OK);
+      m->run.fast.seek.int8 = list[k];
+      scratch_for(m, nq, 0);
+      mode = (r + k + m->count) % 4; /* 1: one bias for all; 2: a bias each of three, with masks; 3: visible */
+      for (i = 0; i < 3 * m->count; i++) {
+        bias[i] = (hfy_real)hfy_rng_normal(rng);
+        if (mode == 2 && hfy_rng_u64(rng) % 3 == 0) bias[i] = (hfy_real)-HUGE_VAL;
+      }
+      for (j = 0; j < nq && mode == 2; j++) who[j] %= 3;
+      for (j = 0; j < nq && mode != 2; j++) who[j] = nq - 1 - j;
+      m->run.net.bias = mode == 1 || mode == 2 ? bias : NULL;
+      m->run.net.bias_stride = mode == 2 ? m->count : 0;
+      m->run.net.visible = mode == 3 ? visible : NULL;
+      for (j = 0; j < nq; j++) seat(m, j, who[j], q + j * m->dim);
+      for (j = 0; j < nq; j++)
+        agree(m, what, nq, j, q + j * m->dim,
+              mode == 1   ? bias
+              : mode == 2 ? bias + who[j] * m->count
+                          : NULL,
+              mode == 3 ? visible[who[j]] : m->count);
     }
-    for (k = 0; k < n; k++) {
-        double score = typical_score(m, q);
-        for (r = 0; r < sizeof ranks / sizeof *ranks; r++) {
-            double beta = reach[(r + k) % 4] / score, width = widths[(r + k / 2 + m->dim) % 4];
-            hfy_isa isa = (r + k) % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR;
-            if (!(beta < 1e37)) beta = 1e37;
-            CHECK(begin(m, &m->index, isa, beta, width, ranks[r]) == HFY_OK);
-            m->run.fast.seek.int8 = list[k];
-            scratch_for(m, nq, 0);
-            mode = (r + k + m->count) % 4; /* 1: one bias for all; 2: a bias each of three, with masks; 3: visible */
-            for (i = 0; i < 3 * m->count; i++) {
-                bias[i] = (hfy_real)hfy_rng_normal(rng);
-                if (mode == 2 && hfy_rng_u64(rng) % 3 == 0) bias[i] = (hfy_real)-HUGE_VAL;
-            }
-            for (j = 0; j < nq && mode == 2; j++) who[j] %= 3;
-            for (j = 0; j < nq && mode != 2; j++) who[j] = nq - 1 - j;
-            m->run.net.bias = mode == 1 || mode == 2 ? bias : NULL;
-            m->run.net.bias_stride = mode == 2 ? m->count : 0;
-            m->run.net.visible = mode == 3 ? visible : NULL;
-            for (j = 0; j < nq; j++) seat(m, j, who[j], q + j * m->dim);
-            for (j = 0; j < nq; j++)
-                agree(m, what, nq, j, q + j * m->dim,
-                      mode == 1   ? bias
-                      : mode == 2 ? bias + who[j] * m->count
-                                  : NULL,
-                      mode == 3 ? visible[who[j]] : m->count);
-        }
-    }
-    free(q), free(bias), free(who), free(visible);
+  }
+  free(q), free(bias), free(who), free(visible);
 }
 
 /* --- tests --- */
 
-TEST(same_bits_as_the_full_scan)
-{
-    static const size_t dims[] = {1, 2, 3, 7, 15, 16, 17, 33, 63, 64, 65, 100, 127, 128, 130, 784};
-    static const size_t counts[] = {1, 2, 5, 31, 33, 100, 290};
-    hfy_rng rng = hfy_rng_seed(11);
-    size_t a, kind;
-    for (kind = 0; kind < KINDS; kind++)
-        for (a = 0; a < sizeof dims / sizeof *dims; a++) {
-            memory_of m;
-            hfy_index_options options = {0, 0};
-            m.dim = dims[a], m.count = counts[(a + kind) % 7], m.stride = m.dim + (a % 3 == 2 ? 5 : 0);
-            m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
-            make_keys((int)kind, &rng, m.count, m.dim, m.stride, m.keys);
-            options.prefix = a % 3 == 0 ? 0 : a % 3 == 1 ? (m.dim + 3) / 4 : SIZE_MAX;
-            CHECK(prepare(&m, &options, a * 7 % 64) == HFY_OK);
-            search_all(&m, kind_name[kind], &rng, a % 2 ? 3 : 19);
-            drop(&m);
-            free(m.keys);
-        }
+TEST(same_bits_as_the_full_scan) {
+  static const size_t dims[] = {1, 2, 3, 7, 15, 16, 17, 33, 63, 64, 65, 100, 127, 128, 130, 784};
+  static const size_t counts[] = {1, 2, 5, 31, 33, 100, 290};
+  hfy_rng rng = hfy_rng_seed(11);
+  size_t a, kind;
+  for (kind = 0; kind < KINDS; kind++)
+    for (a = 0; a < sizeof dims / sizeof *dims; a++) {
+      memory_of m;
+      hfy_index_options options = {0, 0};
+      m.dim = dims[a], m.count = counts[(a + kind) % 7], m.stride = m.dim + (a % 3 == 2 ? 5 : 0);
+      m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
+      make_keys((int)kind, &rng, m.count, m.dim, m.stride, m.keys);
+      options.prefix = a % 3 == 0 ? 0 : a % 3 == 1 ? (m.dim + 3) / 4 : SIZE_MAX;
+      CHECK(prepare(&m, &options, a * 7 % 64) == HFY_OK);
+      search_all(&m, kind_name[kind], &rng, a % 2 ? 3 : 19);
+      drop(&m);
+      free(m.keys);
+    }
 }
 
-TEST(same_bits_in_larger_memories)
-{
-    static const size_t kinds[] = {IMAGES, GAUSS, OUTLIERS, TIES};
-    hfy_rng rng = hfy_rng_seed(5);
-    size_t a;
-    for (a = 0; a < 4; a += FEWER) {
-        memory_of m;
-        m.dim = 131, m.count = 3000, m.stride = m.dim;
-        m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
-        make_keys((int)kinds[a], &rng, m.count, m.dim, m.stride, m.keys);
-        CHECK(prepare(&m, NULL, 3) == HFY_OK);
-        if (kinds[a] == IMAGES) CHECK(m.index.prefix == 32 && m.index.residual < 0.5);
-        if (kinds[a] == GAUSS) CHECK(m.index.prefix == 0 && m.index.residual == 1);
-        search_all(&m, kind_name[kinds[a]], &rng, 4);
-        search_all(&m, kind_name[kinds[a]], &rng, 17);
-        drop(&m);
-        free(m.keys);
-    }
+TEST(same_bits_in_larger_memories) {
+  static const size_t kinds[] = {IMAGES, GAUSS, OUTLIERS, TIES};
+  hfy_rng rng = hfy_rng_seed(5);
+  size_t a;
+  for (a = 0; a < 4; a += FEWER) {
+    memory_of m;
+    m.dim = 131, m.count = 3000, m.stride = m.dim;
+    m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
+    make_keys((int)kinds[a], &rng, m.count, m.dim, m.stride, m.keys);
+    CHECK(prepare(&m, NULL, 3) == HFY_OK);
+    if (kinds[a] == IMAGES) CHECK(m.index.prefix == 32 && m.index.residual < 0.5);
+    if (kinds[a] == GAUSS) CHECK(m.index.prefix == 0 && m.index.residual == 1);
+    search_all(&m, kind_name[kinds[a]], &rng, 4);
+    search_all(&m, kind_name[kinds[a]], &rng, 17);
+    drop(&m);
+    free(m.keys);
+  }
 }
 
 /* A dimension beyond what 32 bits add up at a time. */
-TEST(long_rows)
-{
-    hfy_rng rng = hfy_rng_seed(8);
-    size_t dim = 70001, i, nq = 16, d;
-    memory_of m;
-    hfy_index_options options = {3, 0};
-    m.dim = dim, m.count = 9, m.stride = dim;
-    m.keys = (hfy_real *)malloc(m.count * dim * sizeof *m.keys);
-    make_keys(GAUSS, &rng, m.count, dim, dim, m.keys);
-    for (i = 0; i < 2; i++)
-        for (d = 0; d < dim; d++)
-            m.keys[i * dim + d] = (hfy_real)(i ? -1 : 1); /* the largest whole numbers there are */
-    CHECK(prepare(&m, &options, 0) == HFY_OK);
-    search_all(&m, "long", &rng, nq);
-    drop(&m);
-    free(m.keys);
+TEST(long_rows) {
+  hfy_rng rng = hfy_rng_seed(8);
+  size_t dim = 70001, i, nq = 16, d;
+  memory_of m;
+  hfy_index_options options = {3, 0};
+  m.dim = dim, m.count = 9, m.stride = dim;
+  m.keys = (hfy_real *)malloc(m.count * dim * sizeof *m.keys);
+  make_keys(GAUSS, &rng, m.count, dim, dim, m.keys);
+  for (i = 0; i < 2; i++)
+    for (d = 0; d < dim; d++)
+      m.keys[i * dim + d] = (hfy_real)(i ? -1 : 1); /* the largest whole numbers there are */
+  CHECK(prepare(&m, &options, 0) == HFY_OK);
+  search_all(&m, "long", &rng, nq);
+  drop(&m);
+  free(m.keys);
 }
 
 /* An odd query: zero, not finite, out of range. And biases that are no numbers. */
-TEST(odd_queries)
-{
-    hfy_rng rng = hfy_rng_seed(21);
-    size_t dim = 40, i, d, c;
-    hfy_real q[40], bias[50];
-    const hfy_simd_int8_ *list[4];
-    size_t n = kernels(list);
-    memory_of m;
-    m.dim = dim, m.count = 50, m.stride = dim;
-    m.keys = (hfy_real *)malloc(m.count * dim * sizeof *m.keys);
-    make_keys(GAUSS, &rng, m.count, dim, dim, m.keys);
-    CHECK(prepare(&m, NULL, 1) == HFY_OK);
-    for (c = 0; c < 9; c++)
-        for (i = 0; i < n; i++) {
-            size_t k;
-            for (d = 0; d < dim; d++) q[d] = (hfy_real)hfy_rng_normal(&rng);
-            for (k = 0; k < m.count; k++) bias[k] = (hfy_real)hfy_rng_normal(&rng);
-            if (c == 0)
-                for (d = 0; d < dim; d++) q[d] = 0;
-            if (c == 1) q[7] = (hfy_real)NAN;
-            if (c == 2) q[39] = (hfy_real)HUGE_VAL;
-            if (c == 3)
-                for (d = 0; d < dim; d++) q[d] *= (hfy_real)(REAL_MAX / 16);
-            if (c == 4) bias[3] = (hfy_real)NAN;
-            if (c == 5) bias[49] = (hfy_real)HUGE_VAL;
-            if (c == 6)
-                for (k = 0; k < m.count; k++) bias[k] = (hfy_real)-HUGE_VAL;
-            if (c == 7)
-                for (d = 0; d < dim; d++) q[d] *= (hfy_real)TINY;
-            if (c == 8)
-                for (d = 0; d < dim; d++) q[d] *= (hfy_real)(REAL_MAX / 4000);
-            CHECK(begin(&m, &m.index, HFY_ISA_BEST, c == 7 ? 1 : 0.5, 1, 1) == HFY_OK);
-            m.run.fast.seek.int8 = list[i];
-            scratch_for(&m, 1, 0);
-            agree(&m, "odd", 1, 0, q, c >= 4 && c <= 6 ? bias : NULL, m.count);
-            agree(&m, "odd", 1, 0, q, c >= 4 && c <= 6 ? bias : NULL, 0);
-            agree(&m, "odd", 1, 0, q, c >= 4 && c <= 6 ? bias : NULL, 3);
-        }
-    drop(&m);
-    free(m.keys);
+TEST(odd_queries) {
+  hfy_rng rng = hfy_rng_seed(21);
+  size_t dim = 40, i, d, c;
+  hfy_real q[40], bias[50];
+  const hfy_simd_int8_ *list[4];
+  size_t n = kernels(list);
+  memory_of m;
+  m.dim = dim, m.count = 50, m.stride = dim;
+  m.keys = (hfy_real *)malloc(m.count * dim * sizeof *m.keys);
+  make_keys(GAUSS, &rng, m.count, dim, dim, m.keys);
+  CHECK(prepare(&m, NULL, 1) == HFY_OK);
+  for (c = 0; c < 9; c++)
+    for (i = 0; i < n; i++) {
+      size_t k;
+      for (d = 0; d < dim; d++) q[d] = (hfy_real)hfy_rng_normal(&rng);
+      for (k = 0; k < m.count; k++) bias[k] = (hfy_real)hfy_rng_normal(&rng);
+      if (c == 0)
+        for (d = 0; d < dim; d++) q[d] = 0;
+      if (c == 1) q[7] = (hfy_real)NAN;
+      if (c == 2) q[39] = (hfy_real)HUGE_VAL;
+      if (c == 3)
+        for (d = 0; d < dim; d++) q[d] *= (hfy_real)(REAL_MAX / 16);
+      if (c == 4) bias[3] = (hfy_real)NAN;
+      if (c == 5) bias[49] = (hfy_real)HUGE_VAL;
+      if (c == 6)
+        for (k = 0; k < m.count; k++) bias[k] = (hfy_real)-HUGE_VAL;
+      if (c == 7)
+        for (d = 0; d < dim; d++) q[d] *= (hfy_real)TINY;
+      if (c == 8)
+        for (d = 0; d < dim; d++) q[d] *= (hfy_real)(REAL_MAX / 4000);
+      CHECK(begin(&m, &m.index, HFY_ISA_BEST, c == 7 ? 1 : 0.5, 1, 1) == HFY_OK);
+      m.run.fast.seek.int8 = list[i];
+      scratch_for(&m, 1, 0);
+      agree(&m, "odd", 1, 0, q, c >= 4 && c <= 6 ? bias : NULL, m.count);
+      agree(&m, "odd", 1, 0, q, c >= 4 && c <= 6 ? bias : NULL, 0);
+      agree(&m, "odd", 1, 0, q, c >= 4 && c <= 6 ? bias : NULL, 3);
+    }
+  drop(&m);
+  free(m.keys);
 }
 
 /* More candidates than a batch lists. */
-TEST(a_batch_that_overflows)
-{
-    hfy_rng rng = hfy_rng_seed(4);
-    size_t dim = 9, nq = 18, j, k, d, i;
-    const hfy_simd_int8_ *list[4];
-    size_t n = kernels(list);
-    hfy_real q[18 * 9], *bias;
-    size_t who[18];
-    memory_of m;
-    hfy_work work;
-    memset(&work, 0, sizeof work);
-    m.dim = dim, m.count = 5000, m.stride = dim;
-    m.keys = (hfy_real *)malloc(m.count * dim * sizeof *m.keys);
-    bias = (hfy_real *)malloc(m.count * sizeof *bias);
-    for (i = 0; i < m.count; i++) { /* scores that rise along the file */
-        bias[i] = (hfy_real)(i % 7 == 2 ? -HUGE_VAL : 0);
-        for (d = 0; d < dim; d++) m.keys[i * dim + d] = (hfy_real)(1 + 1e-4 * (double)i + 1e-6 * hfy_rng_normal(&rng));
+TEST(a_batch_that_overflows) {
+  hfy_rng rng = hfy_rng_seed(4);
+  size_t dim = 9, nq = 18, j, k, d, i;
+  const hfy_simd_int8_ *list[4];
+  size_t n = kernels(list);
+  hfy_real q[18 * 9], *bias;
+  size_t who[18];
+  memory_of m;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  m.dim = dim, m.count = 5000, m.stride = dim;
+  m.keys = (hfy_real *)malloc(m.count * dim * sizeof *m.keys);
+  bias = (hfy_real *)malloc(m.count * sizeof *bias);
+  for (i = 0; i < m.count; i++) { /* scores that rise along the file */
+    bias[i] = (hfy_real)(i % 7 == 2 ? -HUGE_VAL : 0);
+    for (d = 0; d < dim; d++) m.keys[i * dim + d] = (hfy_real)(1 + 1e-4 * (double)i + 1e-6 * hfy_rng_normal(&rng));
+  }
+  CHECK(prepare(&m, NULL, 1) == HFY_OK);
+  for (j = 0; j < nq; j++) {
+    who[j] = 0;
+    for (d = 0; d < dim; d++) q[j * dim + d] = (hfy_real)(j % 2 ? hfy_rng_normal(&rng) : 1);
+  }
+  for (k = 0; k < n; k++)
+    for (i = 0; i < 6; i++) {
+      double beta = i % 3 == 0 ? 0.01 : i % 3 == 1 ? 2 : 1000;
+      CHECK(begin(&m, &m.index, HFY_ISA_BEST, beta, 1, 1 + i / 3 * 4) == HFY_OK);
+      m.run.fast.seek.int8 = list[k];
+      scratch_for(&m, nq, 0);
+      m.run.net.bias = i % 2 ? bias : NULL;
+      for (j = 0; j < nq; j++) seat(&m, j, who[j], q + j * dim);
+      for (j = 0; j < nq; j++) agree(&m, "overflow", nq, j, q + j * dim, i % 2 ? bias : NULL, m.count);
     }
-    CHECK(prepare(&m, NULL, 1) == HFY_OK);
-    for (j = 0; j < nq; j++) {
-        who[j] = 0;
-        for (d = 0; d < dim; d++) q[j * dim + d] = (hfy_real)(j % 2 ? hfy_rng_normal(&rng) : 1);
-    }
-    for (k = 0; k < n; k++)
-        for (i = 0; i < 6; i++) {
-            double beta = i % 3 == 0 ? 0.01 : i % 3 == 1 ? 2 : 1000;
-            CHECK(begin(&m, &m.index, HFY_ISA_BEST, beta, 1, 1 + i / 3 * 4) == HFY_OK);
-            m.run.fast.seek.int8 = list[k];
-            scratch_for(&m, nq, 0);
-            m.run.net.bias = i % 2 ? bias : NULL;
-            for (j = 0; j < nq; j++) seat(&m, j, who[j], q + j * dim);
-            for (j = 0; j < nq; j++) agree(&m, "overflow", nq, j, q + j * dim, i % 2 ? bias : NULL, m.count);
-        }
-    drop(&m);
-    free(m.keys);
-    free(bias);
+  drop(&m);
+  free(m.keys);
+  free(bias);
 }
 
 /* --- the bound attacked: every certified interval must hold the exact and the canonical score --- */
 
-static long double exact_dot(const hfy_real *x, const hfy_real *q, size_t dim, long double *all)
-{
-    long double sum = 0, size = 0;
-    size_t d;
-    for (d = 0; d < dim; d++) {
-        long double v = (long double)x[d] * (long double)q[d];
-        sum += v;
-        size += fabsl(v);
-    }
-    *all = size;
-    return sum;
+static long double exact_dot(const hfy_real *x, const hfy_real *q, size_t dim, long double *all) {
+  long double sum = 0, size = 0;
+  size_t d;
+  for (d = 0; d < dim; d++) {
+    long double v = (long double)x[d] * (long double)q[d];
+    sum += v;
+    size += fabsl(v);
+  }
+  *all = size;
+  return sum;
 }
 
 /* How far the bound of each row was used: returns the largest |score - middle| / reach; above 1 it is wrong. */
-static double attack(memory_of *m, const hfy_simd_int8_ *int8, const hfy_real *q, int prefix, double *canonical)
-{
-    hfy_index_seek_ *seek = &m->run.fast.seek;
-    hfy_index_scratch_ *s = &m->tile.fast.index;
-    hfy_index_level_ l;
-    double worst = 0, dot;
-    size_t i;
-    *canonical = 0;
-    seek->int8 = int8;
-    scratch_for(m, 1, 0);
-    if (!hfy_index_aim_(seek, q, s)) return 0;
-    if (prefix)
-        hfy_index_level_prefix_(seek, s, &l);
-    else
-        hfy_index_level_rows_(seek, s, &l);
-    for (i = 0; i < m->count; i++) {
-        const hfy_real *x = m->keys + i * m->stride;
-        long double all, exact = exact_dot(x, q, m->dim, &all);
-        double up, down, off, unit = ldexp(1.0, seek->index->exponent + s->exponent);
-        hfy_real score, naive = 0;
-        size_t d;
-        seek->simd->dot(x, m->stride, 1, q, m->dim, 1, m->dim, &score, 1);
-        for (d = 0; d < m->dim; d++) naive += x[d] * q[d]; /* the worst order there is */
-        if (m->dim > 2048) naive = score;
-        int8->dot(l.rows + i * l.stride, l.stride, NULL, 1, &l.q, &dot);
-        off = (dot - l.planes * (double)l.sum[i]) * (double)l.scale[i] * l.step + (l.c ? (double)l.c[i] * l.C : 0);
-        up = (off + (double)l.a[i] * l.A + (double)l.b[i] * l.B + l.shift) * unit;
-        /* middle: the shift less its own slack, which the lower end has on the other side */
-        {
-            double middle, slack = s->about, rest = 0;
-            if (!prefix) {
-                hfy_index_rest_(seek, l.step, s, &middle, &slack, &rest);
-                slack += s->about;
-            } else {
-                middle = 0;
-            }
-            down = (off + middle - (double)l.a[i] * l.A - (double)l.b[i] * l.B - slack) * unit;
-        }
-        if (!(unit > 1e-290)) continue;
-        if (exact > (long double)up + all * 1e-18L || exact < (long double)down - all * 1e-18L) worst = 2;
-        if (!((double)score <= up && (double)score >= down)) *canonical = 2;
-        if (!((double)naive <= up && (double)naive >= down)) *canonical = 3;
-        off = (up + down) / 2;
-        if (up > down && fabs((double)exact - off) / ((up - down) / 2) > worst)
-            worst = fabs((double)exact - off) / ((up - down) / 2);
+static double attack(memory_of *m, const hfy_simd_int8_ *int8, const hfy_real *q, int prefix, double *canonical) {
+  hfy_index_seek_ *seek = &m->run.fast.seek;
+  hfy_index_scratch_ *s = &m->tile.fast.index;
+  hfy_index_level_ l;
+  double worst = 0, dot;
+  size_t i;
+  *canonical = 0;
+  seek->int8 = int8;
+  scratch_for(m, 1, 0);
+  if (!hfy_index_aim_(seek, q, s)) return 0;
+  if (prefix)
+    hfy_index_level_prefix_(seek, s, &l);
+  else
+    hfy_index_level_rows_(seek, s, &l);
+  for (i = 0; i < m->count; i++) {
+    const hfy_real *x = m->keys + i * m->stride;
+    long double all, exact = exact_dot(x, q, m->dim, &all);
+    double up, down, off, unit = ldexp(1.0, seek->index->exponent + s->exponent);
+    hfy_real score, naive = 0;
+    size_t d;
+    seek->simd->dot(x, m->stride, 1, q, m->dim, 1, m->dim, &score, 1);
+    for (d = 0; d < m->dim; d++) naive += x[d] * q[d]; /* the worst order there is */
+    if (m->dim > 2048) naive = score;
+    int8->dot(l.rows + i * l.stride, l.stride, NULL, 1, &l.q, &dot);
+    off = (dot - l.planes * (double)l.sum[i]) * (double)l.scale[i] * l.step + (l.c ? (double)l.c[i] * l.C : 0);
+    up = (off + (double)l.a[i] * l.A + (double)l.b[i] * l.B + l.shift) * unit;
+    /* middle: the shift less its own slack, which the lower end has on the other side */
+    {
+      double middle, slack = s->about, rest = 0;
+      if (!prefix) {
+        hfy_index_rest_(seek, l.step, s, &middle, &slack, &rest);
+        slack += s->about;
+      } else {
+        middle = 0;
+      }
+      down = (off + middle - (double)l.a[i] * l.A - (double)l.b[i] * l.B - slack) * unit;
     }
-    return worst;
+    if (!(unit > 1e-290)) continue;
+    if (exact > (long double)up + all * 1e-18L || exact < (long double)down - all * 1e-18L) worst = 2;
+    if (!((double)score <= up && (double)score >= down)) *canonical = 2;
+    if (!((double)naive <= up && (double)naive >= down)) *canonical = 3;
+    off = (up + down) / 2;
+    if (up > down && fabs((double)exact - off) / ((up - down) / 2) > worst)
+      worst = fabs((double)exact - off) / ((up - down) / 2);
+  }
+  return worst;
 }
 
-TEST(bounds_hold)
-{
-    static const size_t dims[] = {1, 3, 16, 65, 130, 784, 5000};
-    hfy_rng rng = hfy_rng_seed(3);
-    const hfy_simd_int8_ *list[4];
-    size_t n = kernels(list), kind, a, i, d, k;
-    double closest = 0, closest_prefix = 0, canonical, worst;
-    for (kind = 0; kind < KINDS; kind++)
-        for (a = kind % FEWER; a < sizeof dims / sizeof *dims; a += FEWER) {
-            memory_of m;
-            hfy_work work;
-            hfy_index_options options = {0, 0};
-            hfy_real *q;
-            memset(&work, 0, sizeof work);
-            m.dim = dims[a], m.count = m.dim > 1000 ? 12 : 40, m.stride = m.dim;
-            m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
-            q = (hfy_real *)malloc(m.dim * sizeof *q);
-            make_keys((int)kind, &rng, m.count, m.dim, m.stride, m.keys);
-            options.prefix = (m.dim + 7) / 8 > 20 ? 20 : (m.dim + 7) / 8;
-            CHECK(prepare(&m, &options, a) == HFY_OK);
-            CHECK(begin(&m, &m.index, a % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR, 1, 1, 1) == HFY_OK);
-            for (i = 0; i < 12; i++) {
-                const hfy_index_view_ *v = &m.run.fast.seek.view;
-                size_t row = i * (m.count - 1) / 11;
-                if (i % 3 == 0) {
-                    make_query(&rng, m.keys, m.count, m.dim, m.stride, 0.3, q);
-                } else { /* along what the row's int8 copy (or prefix) leaves out: the worst query for it */
-                    for (d = 0; d < m.dim; d++) {
-                        double x = ldexp((double)m.keys[row * m.stride + d], -m.index.exponent);
-                        double w = x - (double)v->scale[row] * v->rows[row * m.dim + d];
-                        if (i % 3 == 2) {
-                            w = x - (double)v->c_mean[row] * (double)v->mean[d];
-                            for (k = 0; k < m.index.prefix; k++)
-                                w -= (double)v->c_scale[row] * v->coef[row * m.index.prefix + k] *
-                                     (double)v->basis[k * m.dim + d];
-                        }
-                        q[d] = (hfy_real)(i % 2 ? w : -w);
-                    }
-                }
-                for (k = 0; k < n; k++) {
-                    worst = attack(&m, list[k], q, 0, &canonical);
-                    if (!CHECK(worst <= 1 && canonical == 0))
-                        printf("    rows, %s: %s dim %zu query %zu: %g %g\n", list[k]->name, kind_name[kind], m.dim, i,
-                               worst, canonical);
-                    if (worst > closest) closest = worst;
-                    worst = attack(&m, list[k], q, 1, &canonical);
-                    if (!CHECK(worst <= 1 && canonical == 0))
-                        printf("    prefix, %s: %s dim %zu query %zu: %g %g\n", list[k]->name, kind_name[kind], m.dim,
-                               i, worst, canonical);
-                    if (worst > closest_prefix && m.dim > 16) closest_prefix = worst;
-                }
+TEST(bounds_hold) {
+  static const size_t dims[] = {1, 3, 16, 65, 130, 784, 5000};
+  hfy_rng rng = hfy_rng_seed(3);
+  const hfy_simd_int8_ *list[4];
+  size_t n = kernels(list), kind, a, i, d, k;
+  double closest = 0, closest_prefix = 0, canonical, worst;
+  for (kind = 0; kind < KINDS; kind++)
+    for (a = kind % FEWER; a < sizeof dims / sizeof *dims; a += FEWER) {
+      memory_of m;
+      hfy_work work;
+      hfy_index_options options = {0, 0};
+      hfy_real *q;
+      memset(&work, 0, sizeof work);
+      m.dim = dims[a], m.count = m.dim > 1000 ? 12 : 40, m.stride = m.dim;
+      m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
+      q = (hfy_real *)malloc(m.dim * sizeof *q);
+      make_keys((int)kind, &rng, m.count, m.dim, m.stride, m.keys);
+      options.prefix = (m.dim + 7) / 8 > 20 ? 20 : (m.dim + 7) / 8;
+      CHECK(prepare(&m, &options, a) == HFY_OK);
+      CHECK(begin(&m, &m.index, a % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR, 1, 1, 1) == HFY_OK);
+      for (i = 0; i < 12; i++) {
+        const hfy_index_view_ *v = &m.run.fast.seek.view;
+        size_t row = i * (m.count - 1) / 11;
+        if (i % 3 == 0) {
+          make_query(&rng, m.keys, m.count, m.dim, m.stride, 0.3, q);
+        } else { /* along what the row's int8 copy (or prefix) leaves out: the worst query for it */
+          for (d = 0; d < m.dim; d++) {
+            double x = ldexp((double)m.keys[row * m.stride + d], -m.index.exponent);
+            double w = x - (double)v->scale[row] * v->rows[row * m.dim + d];
+            if (i % 3 == 2) {
+              w = x - (double)v->c_mean[row] * (double)v->mean[d];
+              for (k = 0; k < m.index.prefix; k++)
+                w -= (double)v->c_scale[row] * v->coef[row * m.index.prefix + k] * (double)v->basis[k * m.dim + d];
             }
-            drop(&m);
-            free(m.keys);
-            free(q);
+            q[d] = (hfy_real)(i % 2 ? w : -w);
+          }
         }
-    CHECK(closest > 0.95 && closest_prefix > 0.5); /* the attack comes close, or it would prove nothing */
+        for (k = 0; k < n; k++) {
+          worst = attack(&m, list[k], q, 0, &canonical);
+          if (!CHECK(worst <= 1 && canonical == 0))
+            printf("    rows, %s: %s dim %zu query %zu: %g %g\n", list[k]->name, kind_name[kind], m.dim, i,
+                   worst, canonical);
+          if (worst > closest) closest = worst;
+          worst = attack(&m, list[k], q, 1, &canonical);
+          if (!CHECK(worst <= 1 && canonical == 0))
+            printf("    prefix, %s: %s dim %zu query %zu: %g %g\n", list[k]->name, kind_name[kind], m.dim,
+                   i, worst, canonical);
+          if (worst > closest_prefix && m.dim > 16) closest_prefix = worst;
+        }
+      }
+      drop(&m);
+      free(m.keys);
+      free(q);
+    }
+  CHECK(closest > 0.95 && closest_prefix > 0.5); /* the attack comes close, or it would prove nothing */
 }
 
 /* The prefix may stand in any directions: here far from orthonormal ones, which the bound must pay for. */
-TEST(any_directions_will_do)
-{
-    hfy_rng rng = hfy_rng_seed(77);
-    const hfy_simd_int8_ *list[4];
-    size_t n = kernels(list), count = 60, dim = 30, r = 5, i, d, k;
-    hfy_index_options options = {0, 0};
-    hfy_index_build_ b;
-    hfy_base_arena_ arena = {NULL, 0, 0};
-    hfy_real q[30];
-    double mean_square = 0, canonical, worst, closest = 0;
-    memory_of m;
-    hfy_work work;
-    memset(&work, 0, sizeof work);
-    m.count = count, m.dim = dim, m.stride = dim;
-    m.keys = (hfy_real *)malloc(count * dim * sizeof *m.keys);
-    make_keys(IMAGES, &rng, count, dim, dim, m.keys);
-    options.prefix = r;
-    CHECK(prepare(&m, &options, 0) == HFY_OK);
-    CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
-    memset(&b, 0, sizeof b);
-    b.keys = m.keys, b.count = count, b.dim = dim, b.stride = dim, b.prefix = r, b.samples = count,
-    b.simd = m.run.fast.seek.simd;
-    b.unit = hfy_index_power_of_(-m.index.exponent);
-    hfy_index_plan_build_(&arena, &b);
-    arena.base = (unsigned char *)malloc(arena.used + 64), arena.used = 0;
-    hfy_index_plan_build_(&arena, &b);
-    for (d = 0; d < dim; d++) {
-        hfy_real *basis = m.run.fast.seek.view.basis;
-        basis[dim + d] = (hfy_real)(0.8 * (double)basis[d] + 0.7 * (double)basis[dim + d]);
-        basis[2 * dim + d] *= (hfy_real)1.7;
-        basis[3 * dim + d] = 0;
-        mean_square += (double)m.run.fast.seek.view.mean[d] * (double)m.run.fast.seek.view.mean[d];
+TEST(any_directions_will_do) {
+  hfy_rng rng = hfy_rng_seed(77);
+  const hfy_simd_int8_ *list[4];
+  size_t n = kernels(list), count = 60, dim = 30, r = 5, i, d, k;
+  hfy_index_options options = {0, 0};
+  hfy_index_build_ b;
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_real q[30];
+  double mean_square = 0, canonical, worst, closest = 0;
+  memory_of m;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  m.count = count, m.dim = dim, m.stride = dim;
+  m.keys = (hfy_real *)malloc(count * dim * sizeof *m.keys);
+  make_keys(IMAGES, &rng, count, dim, dim, m.keys);
+  options.prefix = r;
+  CHECK(prepare(&m, &options, 0) == HFY_OK);
+  CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
+  memset(&b, 0, sizeof b);
+  b.keys = m.keys, b.count = count, b.dim = dim, b.stride = dim, b.prefix = r, b.samples = count,
+  b.simd = m.run.fast.seek.simd;
+  b.unit = hfy_index_power_of_(-m.index.exponent);
+  hfy_index_plan_build_(&arena, &b);
+  arena.base = (unsigned char *)malloc(arena.used + 64), arena.used = 0;
+  hfy_index_plan_build_(&arena, &b);
+  for (d = 0; d < dim; d++) {
+    hfy_real *basis = m.run.fast.seek.view.basis;
+    basis[dim + d] = (hfy_real)(0.8 * (double)basis[d] + 0.7 * (double)basis[dim + d]);
+    basis[2 * dim + d] *= (hfy_real)1.7;
+    basis[3 * dim + d] = 0;
+    mean_square += (double)m.run.fast.seek.view.mean[d] * (double)m.run.fast.seek.view.mean[d];
+  }
+  m.index.basis_norm = hfy_index_basis_norm_(m.run.fast.seek.view.basis, r, dim);
+  hfy_index_fill_prefix_(&b, &m.index, mean_square, &m.run.fast.seek.view);
+  for (i = 0; i < 60; i++) {
+    for (d = 0; d < dim; d++)
+      q[d] = i < 30 ? m.keys[i * dim + d]
+                    : (hfy_real)((double)m.run.fast.seek.view.basis[i % r * dim + d] + 0.1 * hfy_rng_normal(&rng));
+    for (k = 0; k < n; k++) {
+      worst = attack(&m, list[k], q, 1, &canonical);
+      CHECK(worst <= 1 && canonical == 0);
+      closest = worst > closest ? worst : closest;
     }
-    m.index.basis_norm = hfy_index_basis_norm_(m.run.fast.seek.view.basis, r, dim);
-    hfy_index_fill_prefix_(&b, &m.index, mean_square, &m.run.fast.seek.view);
-    for (i = 0; i < 60; i++) {
-        for (d = 0; d < dim; d++)
-            q[d] = i < 30 ? m.keys[i * dim + d]
-                          : (hfy_real)((double)m.run.fast.seek.view.basis[i % r * dim + d] + 0.1 * hfy_rng_normal(&rng));
-        for (k = 0; k < n; k++) {
-            worst = attack(&m, list[k], q, 1, &canonical);
-            CHECK(worst <= 1 && canonical == 0);
-            closest = worst > closest ? worst : closest;
-        }
-    }
-    CHECK(closest > 0.3);
-    free(arena.base);
-    drop(&m);
-    free(m.keys);
+  }
+  CHECK(closest > 0.3);
+  free(arena.base);
+  drop(&m);
+  free(m.keys);
 }
 
 /* The interval of a batch's query, whose lower end raises the bar. */
-TEST(bounds_of_a_batch_hold)
-{
-    static const size_t dims[] = {1, 5, 64, 130, 784};
-    hfy_rng rng = hfy_rng_seed(33);
-    const hfy_simd_int8_ *list[4];
-    size_t n = kernels(list), kind, a, i, d, j, k;
-    for (kind = 0; kind < KINDS; kind++)
-        for (a = 0; a < sizeof dims / sizeof *dims; a++)
-            for (k = 0; k < n; k++) {
-                memory_of m;
-                hfy_work work;
-                hfy_index_options options = {SIZE_MAX, 0};
-                hfy_real *q;
-                size_t words;
-                memset(&work, 0, sizeof work);
-                m.dim = dims[a], m.count = 50, m.stride = m.dim;
-                m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
-                q = (hfy_real *)malloc(16 * m.dim * sizeof *q);
-                make_keys((int)kind, &rng, m.count, m.dim, m.stride, m.keys);
-                CHECK(prepare(&m, &options, a) == HFY_OK);
-                CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
-                m.run.fast.seek.int8 = list[k];
-                scratch_for(&m, 16, 0);
-                words = (m.dim + list[k]->step - 1) / list[k]->step;
-                for (j = 0; j < 16; j++) {
-                    make_query(&rng, m.keys, m.count, m.dim, m.stride, 0.3, q + j * m.dim);
-                    m.tile.fast.index.one[j].q = q + j * m.dim, m.tile.fast.index.one[j].bias = NULL,
-                    m.tile.fast.index.one[j].visible = m.count;
-                    hfy_index_enter_(&m.run.fast.seek, j, 0, words, &m.tile.fast.index);
-                }
-                for (j = 0; j < 16; j++) {
-                    hfy_index_one_ *one = m.tile.fast.index.one + j;
-                    if (one->count == SIZE_MAX) continue;
-                    for (i = 0; i < m.count; i += list[k]->rows) {
-                        size_t rows = m.count - i < list[k]->rows ? m.count - i : list[k]->rows, l;
-                        list[k]->pack(m.run.fast.seek.view.rows + i * m.dim, m.dim, rows, m.dim, m.tile.fast.index.tile);
-                        list[k]->tile(m.tile.fast.index.tile, m.tile.fast.index.panel + j / 8 * 8 * words, words,
-                                      m.tile.fast.index.out);
-                        for (l = 0; l < rows; l++) {
-                            int32_t dot = m.tile.fast.index.out[j % 8 * list[k]->rows + l] - one->bound.offset;
-                            double middle = (double)dot * (double)m.run.fast.seek.view.scale[i + l] * one->bound.scale +
-                                            one->middle,
-                                   unit;
-                            double reach = (double)m.run.fast.seek.view.error[i + l] * one->bound.near +
-                                           (double)m.run.fast.seek.view.spread[i + l] * one->bound.rest + one->about;
-                            long double all, exact = exact_dot(m.keys + (i + l) * m.dim, q + j * m.dim, m.dim, &all);
-                            hfy_real score;
-                            m.run.fast.seek.simd->dot(m.keys + (i + l) * m.dim, m.dim, 1, q + j * m.dim, m.dim, 1,
-                                                      m.dim, &score, 1);
-                            unit = one->unit.a * one->unit.b;
-                            CHECK(exact <= (long double)((middle + reach) * unit) + all * 1e-18L &&
-                                  exact >= (long double)((middle - reach) * unit) - all * 1e-18L);
-                            CHECK((double)score <= (middle + reach) * unit && (double)score >= (middle - reach) * unit);
-                            one->bound.least = middle + reach;
-                            one->bound.least += fabs(one->bound.least) * 1e-9 + 1e-30;
-                            d = list[k]->pass(&m.tile.fast.index.out[j % 8 * list[k]->rows + l],
-                                              m.run.fast.seek.view.scale + i + l, m.run.fast.seek.view.error + i + l,
-                                              m.run.fast.seek.view.spread + i + l, 1, &one->bound);
-                            CHECK(d == 0);
-                            one->bound.least = middle + reach;
-                            one->bound.least -= fabs(one->bound.least) * 1e-9 + 1e-30;
-                            d = list[k]->pass(&m.tile.fast.index.out[j % 8 * list[k]->rows + l],
-                                              m.run.fast.seek.view.scale + i + l, m.run.fast.seek.view.error + i + l,
-                                              m.run.fast.seek.view.spread + i + l, 1, &one->bound);
-                            CHECK(d == 1);
-                        }
-                    }
-                    for (d = 0; d < m.dim; d++) q[j * m.dim + d] = 0; /* nothing reads it again */
-                }
-                drop(&m);
-                free(m.keys);
-                free(q);
+TEST(bounds_of_a_batch_hold) {
+  static const size_t dims[] = {1, 5, 64, 130, 784};
+  hfy_rng rng = hfy_rng_seed(33);
+  const hfy_simd_int8_ *list[4];
+  size_t n = kernels(list), kind, a, i, d, j, k;
+  for (kind = 0; kind < KINDS; kind++)
+    for (a = 0; a < sizeof dims / sizeof *dims; a++)
+      for (k = 0; k < n; k++) {
+        memory_of m;
+        hfy_work work;
+        hfy_index_options options = {SIZE_MAX, 0};
+        hfy_real *q;
+        size_t words;
+        memset(&work, 0, sizeof work);
+        m.dim = dims[a], m.count = 50, m.stride = m.dim;
+        m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
+        q = (hfy_real *)malloc(16 * m.dim * sizeof *q);
+        make_keys((int)kind, &rng, m.count, m.dim, m.stride, m.keys);
+        CHECK(prepare(&m, &options, a) == HFY_OK);
+        CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
+        m.run.fast.seek.int8 = list[k];
+        scratch_for(&m, 16, 0);
+        words = (m.dim + list[k]->step - 1) / list[k]->step;
+        for (j = 0; j < 16; j++) {
+          make_query(&rng, m.keys, m.count, m.dim, m.stride, 0.3, q + j * m.dim);
+          m.tile.fast.index.one[j].q = q + j * m.dim, m.tile.fast.index.one[j].bias = NULL,
+          m.tile.fast.index.one[j].visible = m.count;
+          hfy_index_enter_(&m.run.fast.seek, j, 0, words, &m.tile.fast.index);
+        }
+        for (j = 0; j < 16; j++) {
+          hfy_index_one_ *one = m.tile.fast.index.one + j;
+          if (one->count == SIZE_MAX) continue;
+          for (i = 0; i < m.count; i += list[k]->rows) {
+            size_t rows = m.count - i < list[k]->rows ? m.count - i : list[k]->rows, l;
+            list[k]->pack(m.run.fast.seek.view.rows + i * m.dim, m.dim, rows, m.dim, m.tile.fast.index.tile);
+            list[k]->tile(m.tile.fast.index.tile, m.tile.fast.index.panel + j / 8 * 8 * words, words,
+                          m.tile.fast.index.out);
+            for (l = 0; l < rows; l++) {
+              int32_t dot = m.tile.fast.index.out[j % 8 * list[k]->rows + l] - one->bound.offset;
+              double middle = (double)dot * (double)m.run.fast.seek.view.scale[i + l] * one->bound.scale +
+                              one->middle,
+                     unit;
+              double reach = (double)m.run.fast.seek.view.error[i + l] * one->bound.near +
+                             (double)m.run.fast.seek.view.spread[i + l] * one->bound.rest + one->about;
+              long double all, exact = exact_dot(m.keys + (i + l) * m.dim, q + j * m.dim, m.dim, &all);
+              hfy_real score;
+              m.run.fast.seek.simd->dot(m.keys + (i + l) * m.dim, m.dim, 1, q + j * m.dim, m.dim, 1, m.dim, &score, 1);
+              unit = one->unit.a * one->unit.b;
+              CHECK(exact <= (long double)((middle + reach) * unit) + all * 1e-18L &&
+                    exact >= (long double)((middle - reach) * unit) - all * 1e-18L);
+              CHECK((double)score <= (middle + reach) * unit && (double)score >= (middle - reach) * unit);
+              one->bound.least = middle + reach;
+              one->bound.least += fabs(one->bound.least) * 1e-9 + 1e-30;
+              d = list[k]->pass(&m.tile.fast.index.out[j % 8 * list[k]->rows + l],
+                                m.run.fast.seek.view.scale + i + l, m.run.fast.seek.view.error + i + l,
+                                m.run.fast.seek.view.spread + i + l, 1, &one->bound);
+              CHECK(d == 0);
+              one->bound.least = middle + reach;
+              one->bound.least -= fabs(one->bound.least) * 1e-9 + 1e-30;
+              d = list[k]->pass(&m.tile.fast.index.out[j % 8 * list[k]->rows + l],
+                                m.run.fast.seek.view.scale + i + l, m.run.fast.seek.view.error + i + l,
+                                m.run.fast.seek.view.spread + i + l, 1, &one->bound);
+              CHECK(d == 1);
             }
+          }
+          for (d = 0; d < m.dim; d++) q[j * m.dim + d] = 0; /* nothing reads it again */
+        }
+        drop(&m);
+        free(m.keys);
+        free(q);
+      }
 }
 
 /* However many share a search: every row's bound is made, that of a listed row only lowered, no other touched. */
-TEST(spans_cover_every_row)
-{
-    enum { N = 4099, D = 17 };
-    hfy_rng rng = hfy_rng_seed(12);
-    hfy_real q[D], *one = (hfy_real *)malloc(N * sizeof *one), *low = (hfy_real *)malloc(N * sizeof *low);
-    size_t *list = (size_t *)malloc(N * sizeof *list), workers, n, i, listed = 0;
-    memory_of m;
-    m.dim = m.stride = D, m.count = N;
-    m.keys = (hfy_real *)malloc(N * D * sizeof *m.keys);
-    make_keys(GAUSS, &rng, N, D, D, m.keys);
-    CHECK(prepare(&m, NULL, 0) == HFY_OK);
-    make_query(&rng, m.keys, N, D, D, 0.5, q);
-    for (i = 0; i < N; i++)
-        if (i % 3 || i == N - 1) list[listed++] = i;
-    for (n = N - 2; n <= N; n++)
-        for (workers = 1; workers < 8; workers++) {
-            hfy_index_level_ l;
-            hfy_real *upper;
-            CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
-            m.run.fast.seek.workers = m.run.fast.workers = workers;
-            scratch_for(&m, 1, 0);
-            CHECK(hfy_index_aim_(&m.run.fast.seek, q, &m.tile.fast.index));
-            hfy_index_level_rows_(&m.run.fast.seek, &m.tile.fast.index, &l);
-            upper = m.tile.fast.bounds.upper;
-            for (i = 0; i < N; i++) upper[i] = -777;
-            hfy_index_bounds_(&m.run.fast.seek, &l, NULL, NULL, n, upper, &m.tile.fast.index);
-            for (i = 0; i < N; i++) CHECK((upper[i] < -776) == (i >= n));
-            if (workers == 1) memcpy(one, upper, N * sizeof *one);
-            CHECK(!memcmp(one, upper, N * sizeof *one));
-            for (i = 0; i < N; i++) /* some lie below already */
-                low[i] = upper[i] = i % 2 ? (hfy_real)HUGE_VAL : -777;
-            hfy_index_bounds_(&m.run.fast.seek, &l, NULL, list, listed - (N - n), upper, &m.tile.fast.index);
-            for (i = 0; i < listed - (N - n); i++)
-                if (list[i] < n && one[list[i]] < low[list[i]]) low[list[i]] = one[list[i]];
-            for (i = 0; i < n; i++) CHECK(!memcmp(low + i, upper + i, sizeof *low));
-        }
-    drop(&m);
-    free(m.keys), free(one), free(low), free(list);
+TEST(spans_cover_every_row) {
+  enum { N = 4099, D = 17 };
+  hfy_rng rng = hfy_rng_seed(12);
+  hfy_real q[D], *one = (hfy_real *)malloc(N * sizeof *one), *low = (hfy_real *)malloc(N * sizeof *low);
+  size_t *list = (size_t *)malloc(N * sizeof *list), workers, n, i, listed = 0;
+  memory_of m;
+  m.dim = m.stride = D, m.count = N;
+  m.keys = (hfy_real *)malloc(N * D * sizeof *m.keys);
+  make_keys(GAUSS, &rng, N, D, D, m.keys);
+  CHECK(prepare(&m, NULL, 0) == HFY_OK);
+  make_query(&rng, m.keys, N, D, D, 0.5, q);
+  for (i = 0; i < N; i++)
+    if (i % 3 || i == N - 1) list[listed++] = i;
+  for (n = N - 2; n <= N; n++)
+    for (workers = 1; workers < 8; workers++) {
+      hfy_index_level_ l;
+      hfy_real *upper;
+      CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
+      m.run.fast.seek.workers = m.run.fast.workers = workers;
+      scratch_for(&m, 1, 0);
+      CHECK(hfy_index_aim_(&m.run.fast.seek, q, &m.tile.fast.index));
+      hfy_index_level_rows_(&m.run.fast.seek, &m.tile.fast.index, &l);
+      upper = m.tile.fast.bounds.upper;
+      for (i = 0; i < N; i++) upper[i] = -777;
+      hfy_index_bounds_(&m.run.fast.seek, &l, NULL, NULL, n, upper, &m.tile.fast.index);
+      for (i = 0; i < N; i++) CHECK((upper[i] < -776) == (i >= n));
+      if (workers == 1) memcpy(one, upper, N * sizeof *one);
+      CHECK(!memcmp(one, upper, N * sizeof *one));
+      for (i = 0; i < N; i++) /* some lie below already */
+        low[i] = upper[i] = i % 2 ? (hfy_real)HUGE_VAL : -777;
+      hfy_index_bounds_(&m.run.fast.seek, &l, NULL, list, listed - (N - n), upper, &m.tile.fast.index);
+      for (i = 0; i < listed - (N - n); i++)
+        if (list[i] < n && one[list[i]] < low[list[i]]) low[list[i]] = one[list[i]];
+      for (i = 0; i < n; i++) CHECK(!memcmp(low + i, upper + i, sizeof *low));
+    }
+  drop(&m);
+  free(m.keys), free(one), free(low), free(list);
 }
 
 /* A query that moves: the bounds of all rows that went with it hold, come close along x - centre, and the candidates
    are those of the full scan, step by step, with an index, with a prefix, with neither. */
-TEST(bounds_follow_a_query)
-{
-    enum { MOVES = 12 };
-    static const size_t dims[] = {1, 3, 16, 65, 130, 784};
-    static const size_t ranks[] = {1, 1, 3, 12};
-    hfy_rng rng = hfy_rng_seed(31);
-    const hfy_simd_int8_ *list[4];
-    size_t n = kernels(list), kind, a, i, d, variant, move, followed = 0, spared = 0;
-    double closest = 0;
-    for (kind = 0; kind < KINDS; kind++)
-        for (a = 0; a < sizeof dims / sizeof *dims; a++)
-            for (variant = (kind + a) % FEWER; variant < 6; variant += FEWER) {
-                memory_of m;
-                hfy_index_options options = {0, 0};
-                hfy_net_bounds_ *s = &m.tile.fast.bounds;
-                size_t dim = dims[a], row = 0;
-                hfy_real *q, *theta, *kept;
-                double score;
-                m.dim = dim, m.count = 60 + 37 * (a % 3), m.stride = dim + a % 2;
-                m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
-                q = (hfy_real *)malloc(dim * sizeof *q);
-                theta = (hfy_real *)malloc(m.count * sizeof *theta);
-                kept = (hfy_real *)malloc((m.count + dim) * sizeof *kept);
-                make_keys((int)kind, &rng, m.count, dim, m.stride, m.keys);
-                options.prefix = variant % 3 == 2 ? (dim + 7) / 8 : SIZE_MAX;
-                CHECK(prepare(&m, &options, a) == HFY_OK);
-                make_query(&rng, m.keys, m.count, dim, m.stride, 0.5, q);
-                for (d = 0; d < dim && kind == CANCELLING && variant < 3; d++) /* sums that lose all their digits */
-                    q[d] = (hfy_real)(1e4 + 1e-2 * hfy_rng_normal(&rng));
-                score = typical_score(&m, q);
-                score = score > 1e-30 ? score : 1e-30;
-                CHECK(begin(&m, variant % 3 ? &m.index : NULL, (a + variant) % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR,
-                            (variant < 3 ? 3 : 100) / score, 1 + (double)(a % 2), ranks[(a + kind) % 4]) == HFY_OK);
-                m.run.fast.seek.int8 = list[(a + variant) % n];
-                scratch_for(&m, 1, 1);
-                for (move = 0; move < MOVES; move++) {
-                    double norm, goes = 0;
-                    int ready;
-                    if (move) {
-                        row = (size_t)(hfy_rng_u64(&rng) % m.count);
-                        for (d = 0; d < dim; d++) {
-                            double x = (double)m.keys[row * m.stride + d], v = (double)q[d];
-                            double c = variant % 3 ? ldexp((double)m.run.fast.seek.view.mean[d], m.index.exponent)
-                                                   : (double)s->centre[d];
-                            if (kind == HUGE_KEYS) x *= 1e-28, c *= 1e-28;
-                            if (move % 6 == 1) v += 0.3 * (x - c); /* away from the centre: the bound is met */
-                            if (move % 6 == 2) v *= 1 + (move > 6 ? 1e-4 : 4 * REAL_EPS) * hfy_rng_normal(&rng);
-                            if (move % 6 == 3) v = x;
-                            if (move % 6 == 4) v -= 0.01 * (x - c);
-                            if (move == 6) v *= 50;
-                            q[d] = (hfy_real)v;
-                        }
-                    }
-                    m.run.simd->dot(m.keys, m.stride, m.count, q, dim, 1, dim, theta, m.count);
-                    for (i = 0; i < m.count; i++) theta[i] = hfy_sim_theta_(m.run.net.beta, (double)theta[i], NULL, i);
-                    memcpy(kept, s->upper, m.count * sizeof *kept);
-                    memcpy(kept + m.count, s->anchor, dim * sizeof *kept);
-                    ready = s->kept, norm = s->norm;
-                    for (d = 0; d < dim; d++)
-                        goes += ((double)q[d] - (double)kept[m.count + d]) * ((double)q[d] - (double)kept[m.count + d]);
-                    if (hfy_net_follow_(&m.run, q, s)) {
-                        followed++;
-                        for (i = 0; i < m.count; i++) CHECK(s->upper[i] >= theta[i]);
-                        if (move % 6 == 1 && kept[row] <= theta[row] && goes > 0) {
-                            double far = variant % 3 ? ldexp((double)m.run.fast.seek.view.spread[row] +
-                                                                 (double)m.run.fast.seek.view.error[row],
-                                                             m.index.exponent)
-                                                     : (double)s->measured[row];
-                            double room = (double)s->upper[row] - (double)kept[row];
-                            double part = 1 - ((double)s->upper[row] - (double)theta[row]) /
-                                                  (m.run.net.beta * far * sqrt(goes) + fabs(room));
-                            closest = part > closest ? part : closest;
-                        }
-                    }
-                    memcpy(s->upper, kept, m.count * sizeof *kept);
-                    memcpy(s->anchor, kept + m.count, dim * sizeof *kept);
-                    s->kept = ready, s->norm = norm;
-                    seat(&m, 0, 0, q);
-                    if (variant % 3) {
-                        agree(&m, "moved", 1, 0, q, NULL, m.count);
-                    } else {
-                        size_t *want = (size_t *)malloc(m.count * sizeof *want), wanted;
-                        double *exact = (double *)malloc(m.count * sizeof *exact);
-                        hfy_status right;
-                        right = full_scan(m.run.simd, m.keys, m.count, dim, m.stride, q, m.run.net.beta,
-                                          m.run.fast.margin, m.run.fast.kth, NULL, m.count, want, exact, &wanted);
-                        s->listed = SIZE_MAX, s->top = -HUGE_VAL;
-                        if (hfy_net_follow_(&m.run, q, s))
-                            s->listed = hfy_net_reach_(&m.run, m.tile.walk, m.count, m.count / 8, &m.tile);
-                        if (s->listed != SIZE_MAX) {
-                            hfy_status status = hfy_net_candidates_(&m.run, 1, 0, &m.tile);
-                            spared++;
-                            CHECK(status == right && (status || m.tile.sep.count == wanted));
-                            CHECK(status || (!memcmp(m.tile.sep.index, want, wanted * sizeof *want) &&
-                                             !memcmp(m.tile.sep.weight, exact, wanted * sizeof *exact)));
-                        } else {
-                            memcpy(s->upper, theta, m.count * sizeof *theta);
-                            for (i = 0; i < m.count && !(s->longest > 0); i += d) {
-                                d = i % 2 ? 67 : 5;
-                                if (d > m.count - i) d = m.count - i;
-                                hfy_net_measure_(&m.run, i, d, s);
-                            }
-                            hfy_net_anchor_(&m.run, q, s);
-                        }
-                        free(want), free(exact);
-                    }
-                    for (i = 0; i < m.count && s->kept; i++) CHECK(s->upper[i] >= theta[i]);
-                }
-                free(m.keys), free(q), free(theta), free(kept);
-                drop(&m);
+TEST(bounds_follow_a_query) {
+  enum { MOVES = 12 };
+  static const size_t dims[] = {1, 3, 16, 65, 130, 784};
+  static const size_t ranks[] = {1, 1, 3, 12};
+  hfy_rng rng = hfy_rng_seed(31);
+  const hfy_simd_int8_ *list[4];
+  size_t n = kernels(list), kind, a, i, d, variant, move, followed = 0, spared = 0;
+  double closest = 0;
+  for (kind = 0; kind < KINDS; kind++)
+    for (a = 0; a < sizeof dims / sizeof *dims; a++)
+      for (variant = (kind + a) % FEWER; variant < 6; variant += FEWER) {
+        memory_of m;
+        hfy_index_options options = {0, 0};
+        hfy_net_bounds_ *s = &m.tile.fast.bounds;
+        size_t dim = dims[a], row = 0;
+        hfy_real *q, *theta, *kept;
+        double score;
+        m.dim = dim, m.count = 60 + 37 * (a % 3), m.stride = dim + a % 2;
+        m.keys = (hfy_real *)malloc(m.count * m.stride * sizeof *m.keys);
+        q = (hfy_real *)malloc(dim * sizeof *q);
+        theta = (hfy_real *)malloc(m.count * sizeof *theta);
+        kept = (hfy_real *)malloc((m.count + dim) * sizeof *kept);
+        make_keys((int)kind, &rng, m.count, dim, m.stride, m.keys);
+        options.prefix = variant % 3 == 2 ? (dim + 7) / 8 : SIZE_MAX;
+        CHECK(prepare(&m, &options, a) == HFY_OK);
+        make_query(&rng, m.keys, m.count, dim, m.stride, 0.5, q);
+        for (d = 0; d < dim && kind == CANCELLING && variant < 3; d++) /* sums that lose all their digits */
+          q[d] = (hfy_real)(1e4 + 1e-2 * hfy_rng_normal(&rng));
+        score = typical_score(&m, q);
+        score = score > 1e-30 ? score : 1e-30;
+        CHECK(begin(&m, variant % 3 ? &m.index : NULL, (a + variant) % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR,
+                    (variant < 3 ? 3 : 100) / score, 1 + (double)(a % 2), ranks[(a + kind) % 4]) == HFY_OK);
+        m.run.fast.seek.int8 = list[(a + variant) % n];
+        scratch_for(&m, 1, 1);
+        for (move = 0; move < MOVES; move++) {
+          double norm, goes = 0;
+          int ready;
+          if (move) {
+            row = (size_t)(hfy_rng_u64(&rng) % m.count);
+            for (d = 0; d < dim; d++) {
+              double x = (double)m.keys[row * m.stride + d], v = (double)q[d];
+              double c = variant % 3 ? ldexp((double)m.run.fast.seek.view.mean[d], m.index.exponent)
+                                     : (double)s->centre[d];
+              if (kind == HUGE_KEYS) x *= 1e-28, c *= 1e-28;
+              if (move % 6 == 1) v += 0.3 * (x - c); /* away from the centre: the bound is met */
+              if (move % 6 == 2) v *= 1 + (move > 6 ? 1e-4 : 4 * REAL_EPS) * hfy_rng_normal(&rng);
+              if (move % 6 == 3) v = x;
+              if (move % 6 == 4) v -= 0.01 * (x - c);
+              if (move == 6) v *= 50;
+              q[d] = (hfy_real)v;
             }
-    if (!CHECK(followed > 2000 / FEWER && spared > 300 / FEWER && closest > 0.999))
-        printf("    followed %zu spared %zu closest %g\n", followed, spared, closest);
+          }
+          m.run.simd->dot(m.keys, m.stride, m.count, q, dim, 1, dim, theta, m.count);
+          for (i = 0; i < m.count; i++) theta[i] = hfy_sim_theta_(m.run.net.beta, (double)theta[i], NULL, i);
+          memcpy(kept, s->upper, m.count * sizeof *kept);
+          memcpy(kept + m.count, s->anchor, dim * sizeof *kept);
+          ready = s->kept, norm = s->norm;
+          for (d = 0; d < dim; d++)
+            goes += ((double)q[d] - (double)kept[m.count + d]) * ((double)q[d] - (double)kept[m.count + d]);
+          if (hfy_net_follow_(&m.run, q, s)) {
+            followed++;
+            for (i = 0; i < m.count; i++) CHECK(s->upper[i] >= theta[i]);
+            if (move % 6 == 1 && kept[row] <= theta[row] && goes > 0) {
+              double far = variant % 3 ? ldexp((double)m.run.fast.seek.view.spread[row] +
+                                                   (double)m.run.fast.seek.view.error[row],
+                                               m.index.exponent)
+                                       : (double)s->measured[row];
+              double room = (double)s->upper[row] - (double)kept[row];
+              double part = 1 - ((double)s->upper[row] - (double)theta[row]) /
+                                    (m.run.net.beta * far * sqrt(goes) + fabs(room));
+              closest = part > closest ? part : closest;
+            }
+          }
+          memcpy(s->upper, kept, m.count * sizeof *kept);
+          memcpy(s->anchor, kept + m.count, dim * sizeof *kept);
+          s->kept = ready, s->norm = norm;
+          seat(&m, 0, 0, q);
+          if (variant % 3) {
+            agree(&m, "moved", 1, 0, q, NULL, m.count);
+          } else {
+            size_t *want = (size_t *)malloc(m.count * sizeof *want), wanted;
+            double *exact = (double *)malloc(m.count * sizeof *exact);
+            hfy_status right;
+            right = full_scan(m.run.simd, m.keys, m.count, dim, m.stride, q, m.run.net.beta,
+                              m.run.fast.margin, m.run.fast.kth, NULL, m.count, want, exact, &wanted);
+            s->listed = SIZE_MAX, s->top = -HUGE_VAL;
+            if (hfy_net_follow_(&m.run, q, s))
+              s->listed = hfy_net_reach_(&m.run, m.tile.walk, m.count, m.count / 8, &m.tile);
+            if (s->listed != SIZE_MAX) {
+              hfy_status status = hfy_net_candidates_(&m.run, 1, 0, &m.tile);
+              spared++;
+              CHECK(status == right && (status || m.tile.sep.count == wanted));
+              CHECK(status || (!memcmp(m.tile.sep.index, want, wanted * sizeof *want) &&
+                               !memcmp(m.tile.sep.weight, exact, wanted * sizeof *exact)));
+            } else {
+              memcpy(s->upper, theta, m.count * sizeof *theta);
+              for (i = 0; i < m.count && !(s->longest > 0); i += d) {
+                d = i % 2 ? 67 : 5;
+                if (d > m.count - i) d = m.count - i;
+                hfy_net_measure_(&m.run, i, d, s);
+              }
+              hfy_net_anchor_(&m.run, q, s);
+            }
+            free(want), free(exact);
+          }
+          for (i = 0; i < m.count && s->kept; i++) CHECK(s->upper[i] >= theta[i]);
+        }
+        free(m.keys), free(q), free(theta), free(kept);
+        drop(&m);
+      }
+  if (!CHECK(followed > 2000 / FEWER && spared > 300 / FEWER && closest > 0.999))
+    printf("    followed %zu spared %zu closest %g\n", followed, spared, closest);
 }
 
 #ifdef HFY_DOUBLE
 /* Tiny keys, huge states, a tiny beta: products that vanish in one order and not in another. */
-TEST(bounds_follow_over_any_range)
-{
-    static const double size[][3] = {{1e-100, 1e149, 1e-300}, {1e-140, 1e140, 1e-290}, {1e-149, 1e120, 1e20},
-                                     {1e140, 1e-140, 1e-160}, {1e-155, 1e149, 1},      {1e30, 1e-140, 1e-190}};
-    hfy_rng rng = hfy_rng_seed(9);
-    size_t a, variant, move, i, d, followed = 0;
-    for (a = 0; a < sizeof size / sizeof *size; a++)
-        for (variant = 0; variant < 2; variant++) {
-            memory_of m;
-            hfy_index_options options = {SIZE_MAX, 0};
-            double q[8], theta[200];
-            m.dim = m.stride = 8, m.count = 200;
-            m.keys = (hfy_real *)malloc(m.count * m.dim * sizeof *m.keys);
-            for (i = 0; i < m.count * m.dim; i++) m.keys[i] = size[a][0] * hfy_rng_normal(&rng);
-            CHECK(prepare(&m, &options, 0) == HFY_OK);
-            CHECK(begin(&m, variant ? &m.index : NULL, HFY_ISA_BEST, size[a][2], 0, 1) == HFY_OK);
-            scratch_for(&m, 1, 1);
-            if (!variant) hfy_net_measure_(&m.run, 0, m.count, &m.tile.fast.bounds);
-            for (d = 0; d < 8; d++) q[d] = size[a][1] * hfy_rng_normal(&rng);
-            for (move = 0; move < 20; move++) {
-                int known = move && hfy_net_follow_(&m.run, q, &m.tile.fast.bounds);
-                m.run.simd->dot(m.keys, m.dim, m.count, q, m.dim, 1, m.dim, theta, m.count);
-                for (i = 0; i < m.count; i++) theta[i] = hfy_sim_theta_(m.run.net.beta, theta[i], NULL, i);
-                for (i = 0; known && i < m.count; i++) CHECK(m.tile.fast.bounds.upper[i] >= theta[i]);
-                followed += (size_t)known;
-                if (!known) {
-                    memcpy(m.tile.fast.bounds.upper, theta, sizeof theta);
-                    hfy_net_anchor_(&m.run, q, &m.tile.fast.bounds);
-                }
-                for (d = 0; d < 8; d++) q[d] += size[a][1] * 0.3 * hfy_rng_normal(&rng);
-            }
-            drop(&m);
-            free(m.keys);
+TEST(bounds_follow_over_any_range) {
+  static const double size[][3] = {{1e-100, 1e149, 1e-300}, {1e-140, 1e140, 1e-290}, {1e-149, 1e120, 1e20},
+                                   {1e140, 1e-140, 1e-160}, {1e-155, 1e149, 1},      {1e30, 1e-140, 1e-190}};
+  hfy_rng rng = hfy_rng_seed(9);
+  size_t a, variant, move, i, d, followed = 0;
+  for (a = 0; a < sizeof size / sizeof *size; a++)
+    for (variant = 0; variant < 2; variant++) {
+      memory_of m;
+      hfy_index_options options = {SIZE_MAX, 0};
+      double q[8], theta[200];
+      m.dim = m.stride = 8, m.count = 200;
+      m.keys = (hfy_real *)malloc(m.count * m.dim * sizeof *m.keys);
+      for (i = 0; i < m.count * m.dim; i++) m.keys[i] = size[a][0] * hfy_rng_normal(&rng);
+      CHECK(prepare(&m, &options, 0) == HFY_OK);
+      CHECK(begin(&m, variant ? &m.index : NULL, HFY_ISA_BEST, size[a][2], 0, 1) == HFY_OK);
+      scratch_for(&m, 1, 1);
+      if (!variant) hfy_net_measure_(&m.run, 0, m.count, &m.tile.fast.bounds);
+      for (d = 0; d < 8; d++) q[d] = size[a][1] * hfy_rng_normal(&rng);
+      for (move = 0; move < 20; move++) {
+        int known = move && hfy_net_follow_(&m.run, q, &m.tile.fast.bounds);
+        m.run.simd->dot(m.keys, m.dim, m.count, q, m.dim, 1, m.dim, theta, m.count);
+        for (i = 0; i < m.count; i++) theta[i] = hfy_sim_theta_(m.run.net.beta, theta[i], NULL, i);
+        for (i = 0; known && i < m.count; i++) CHECK(m.tile.fast.bounds.upper[i] >= theta[i]);
+        followed += (size_t)known;
+        if (!known) {
+          memcpy(m.tile.fast.bounds.upper, theta, sizeof theta);
+          hfy_net_anchor_(&m.run, q, &m.tile.fast.bounds);
         }
-    CHECK(followed > 50);
+        for (d = 0; d < 8; d++) q[d] += size[a][1] * 0.3 * hfy_rng_normal(&rng);
+      }
+      drop(&m);
+      free(m.keys);
+    }
+  CHECK(followed > 50);
 }
 #endif
 
 /* All kernels make the same whole numbers, the ends of their ranges included. */
-TEST(kernels_agree)
-{
-    static const size_t dims[] = {1, 2, 31, 64, 65, 130, 516, 784, 70001};
-    const hfy_simd_int8_ *list[4];
-    size_t n = kernels(list), a, i, j, k, d;
-    hfy_rng rng = hfy_rng_seed(2);
-    for (a = 0; a < sizeof dims / sizeof *dims; a++) {
-        size_t dim = dims[a], padded = (dim + 127) / 64 * 64, count = 37, order[37];
-        signed char *rows = (signed char *)malloc(count * dim + 64);
-        int16_t *whole = (int16_t *)calloc(padded, sizeof *whole);
-        unsigned char *high = (unsigned char *)calloc(padded, 1), *low = (unsigned char *)calloc(padded, 1);
-        hfy_simd_wide_ q;
-        q.dim = dim, q.whole = whole, q.high = high, q.low = low;
-        for (i = 0; i < count * dim + 64; i++)
-            rows[i] = (signed char)(i / dim == 3 ? 127 : i / dim == 4 ? -127 : (int)(hfy_rng_u64(&rng) % 255) - 127);
-        for (i = 0; i < count; i++) order[i] = (i * 11 + 5) % count;
-        for (k = 0; k < n; k++) {
-            double levels = hfy_index_levels_(list[k], dim), out[37];
-            int most = (int)levels;
-            for (j = 0; j < 4; j++) {
-                for (d = 0; d < dim; d++) {
-                    int v = j == 0   ? most
-                            : j == 1 ? -most
-                            : j == 2 ? (d % 2 ? most : -most)
-                                     : (int)(hfy_rng_u64(&rng) % (2 * (unsigned)most + 1)) - most;
-                    whole[d] = (int16_t)v;
-                    high[d] = (unsigned char)((unsigned)(v + 32768) >> 8);
-                    low[d] = (unsigned char)((unsigned)(v + 32768) & 255);
-                }
-                for (i = 0; i < 2; i++) {
-                    size_t l;
-                    list[k]->dot(rows, dim, i ? order : NULL, count, &q, out);
-                    for (l = 0; l < count; l++) {
-                        int64_t want = 0, sum = 0;
-                        for (d = 0; d < dim; d++) {
-                            signed char x = rows[(i ? order[l] : l) * dim + d];
-                            want += (int64_t)x * whole[d];
-                            sum += x;
-                        }
-                        CHECK(out[l] == (double)(want + (list[k]->planes ? 32768 * sum : 0)));
-                    }
-                }
-            }
+TEST(kernels_agree) {
+  static const size_t dims[] = {1, 2, 31, 64, 65, 130, 516, 784, 70001};
+  const hfy_simd_int8_ *list[4];
+  size_t n = kernels(list), a, i, j, k, d;
+  hfy_rng rng = hfy_rng_seed(2);
+  for (a = 0; a < sizeof dims / sizeof *dims; a++) {
+    size_t dim = dims[a], padded = (dim + 127) / 64 * 64, count = 37, order[37];
+    signed char *rows = (signed char *)malloc(count * dim + 64);
+    int16_t *whole = (int16_t *)calloc(padded, sizeof *whole);
+    unsigned char *high = (unsigned char *)calloc(padded, 1), *low = (unsigned char *)calloc(padded, 1);
+    hfy_simd_wide_ q;
+    q.dim = dim, q.whole = whole, q.high = high, q.low = low;
+    for (i = 0; i < count * dim + 64; i++)
+      rows[i] = (signed char)(i / dim == 3 ? 127 : i / dim == 4 ? -127 : (int)(hfy_rng_u64(&rng) % 255) - 127);
+    for (i = 0; i < count; i++) order[i] = (i * 11 + 5) % count;
+    for (k = 0; k < n; k++) {
+      double levels = hfy_index_levels_(list[k], dim), out[37];
+      int most = (int)levels;
+      for (j = 0; j < 4; j++) {
+        for (d = 0; d < dim; d++) {
+          int v = j == 0   ? most
+                  : j == 1 ? -most
+                  : j == 2 ? (d % 2 ? most : -most)
+                           : (int)(hfy_rng_u64(&rng) % (2 * (unsigned)most + 1)) - most;
+          whole[d] = (int16_t)v;
+          high[d] = (unsigned char)((unsigned)(v + 32768) >> 8);
+          low[d] = (unsigned char)((unsigned)(v + 32768) & 255);
         }
-        free(rows), free(whole), free(high), free(low);
+        for (i = 0; i < 2; i++) {
+          size_t l;
+          list[k]->dot(rows, dim, i ? order : NULL, count, &q, out);
+          for (l = 0; l < count; l++) {
+            int64_t want = 0, sum = 0;
+            for (d = 0; d < dim; d++) {
+              signed char x = rows[(i ? order[l] : l) * dim + d];
+              want += (int64_t)x * whole[d];
+              sum += x;
+            }
+            CHECK(out[l] == (double)(want + (list[k]->planes ? 32768 * sum : 0)));
+          }
+        }
+      }
     }
+    free(rows), free(whole), free(high), free(low);
+  }
 }
 
 /* --- whose index is it --- */
 
-TEST(stale_and_foreign)
-{
-    hfy_rng rng = hfy_rng_seed(9);
-    size_t count = 100, dim = 20, i;
-    hfy_real *keys = (hfy_real *)malloc(count * dim * sizeof *keys),
-             *copy = (hfy_real *)malloc(count * (dim + 3) * sizeof *copy);
-    unsigned char byte;
-    memory_of m;
-    hfy_index_seek_ seek;
-    hfy_index other;
-    hfy_work work;
-    const hfy_simd_ *simd = hfy_simd_of_(HFY_ISA_BEST);
-    memset(&work, 0, sizeof work);
-    m.keys = keys, m.count = count, m.dim = dim, m.stride = dim;
-    make_keys(GAUSS, &rng, count, dim, dim, keys);
-    CHECK(prepare(&m, NULL, 5) == HFY_OK);
-    CHECK(m.index.count == count && m.index.dim == dim && m.index.bytes <= hfy_index_size(count, dim, NULL));
-    CHECK(hfy_index_check(&m.index, keys, count, dim, 0, &work) == HFY_OK);
-    for (i = 0; i < count; i++) { /* the same keys elsewhere, at another stride */
-        memcpy(copy + i * (dim + 3), keys + i * dim, dim * sizeof *keys);
-        copy[i * (dim + 3) + dim] = (hfy_real)i;
-    }
-    CHECK(hfy_index_check(&m.index, copy, count, dim, dim + 3, &work) == HFY_OK);
-    CHECK(hfy_index_begin_(&m.index, simd, copy, count, dim, dim + 3, &seek, &work) == HFY_OK);
-    for (i = 0; i < count * dim * sizeof *keys; i += 37) { /* any byte changed is found by the full check */
-        memcpy(&byte, (unsigned char *)keys + i, 1);
-        byte ^= 1;
-        memcpy((unsigned char *)keys + i, &byte, 1);
-        CHECK_FAILS(hfy_index_check(&m.index, keys, count, dim, 0, &work), HFY_ERR_ARG, &work, "changed");
-        byte ^= 1;
-        memcpy((unsigned char *)keys + i, &byte, 1);
-    }
-    keys[(count - 1) * dim] += 1; /* first and last row are looked at by the cheap check */
-    CHECK_FAILS(hfy_index_begin_(&m.index, simd, keys, count, dim, dim, &seek, &work), HFY_ERR_ARG, &work, "changed");
-    keys[(count - 1) * dim] -= 1;
-    make_keys(GAUSS, &rng, count, dim, dim, keys);
-    CHECK_FAILS(hfy_index_begin_(&m.index, simd, keys, count, dim, dim, &seek, &work), HFY_ERR_ARG, &work,
-                "other keys");
-    CHECK_FAILS(hfy_index_begin_(&m.index, simd, copy, count - 1, dim, dim + 3, &seek, &work), HFY_ERR_ARG, &work,
-                "99");
-    CHECK_FAILS(hfy_index_begin_(&m.index, simd, copy, count, dim - 1, dim + 3, &seek, &work), HFY_ERR_ARG, &work,
-                "19");
-    memset(&other, 0, sizeof other);
-    CHECK_FAILS(hfy_index_check(&other, keys, count, dim, 0, &work), HFY_ERR_ARG, &work, "hfy_index_build");
+TEST(stale_and_foreign) {
+  hfy_rng rng = hfy_rng_seed(9);
+  size_t count = 100, dim = 20, i;
+  hfy_real *keys = (hfy_real *)malloc(count * dim * sizeof *keys),
+           *copy = (hfy_real *)malloc(count * (dim + 3) * sizeof *copy);
+  unsigned char byte;
+  memory_of m;
+  hfy_index_seek_ seek;
+  hfy_index other;
+  hfy_work work;
+  const hfy_simd_ *simd = hfy_simd_of_(HFY_ISA_BEST);
+  memset(&work, 0, sizeof work);
+  m.keys = keys, m.count = count, m.dim = dim, m.stride = dim;
+  make_keys(GAUSS, &rng, count, dim, dim, keys);
+  CHECK(prepare(&m, NULL, 5) == HFY_OK);
+  CHECK(m.index.count == count && m.index.dim == dim && m.index.bytes <= hfy_index_size(count, dim, NULL));
+  CHECK(hfy_index_check(&m.index, keys, count, dim, 0, &work) == HFY_OK);
+  for (i = 0; i < count; i++) { /* the same keys elsewhere, at another stride */
+    memcpy(copy + i * (dim + 3), keys + i * dim, dim * sizeof *keys);
+    copy[i * (dim + 3) + dim] = (hfy_real)i;
+  }
+  CHECK(hfy_index_check(&m.index, copy, count, dim, dim + 3, &work) == HFY_OK);
+  CHECK(hfy_index_begin_(&m.index, simd, copy, count, dim, dim + 3, &seek, &work) == HFY_OK);
+  for (i = 0; i < count * dim * sizeof *keys; i += 37) { /* any byte changed is found by the full check */
+    memcpy(&byte, (unsigned char *)keys + i, 1);
+    byte ^= 1;
+    memcpy((unsigned char *)keys + i, &byte, 1);
+    CHECK_FAILS(hfy_index_check(&m.index, keys, count, dim, 0, &work), HFY_ERR_ARG, &work, "changed");
+    byte ^= 1;
+    memcpy((unsigned char *)keys + i, &byte, 1);
+  }
+  keys[(count - 1) * dim] += 1; /* first and last row are looked at by the cheap check */
+  CHECK_FAILS(hfy_index_begin_(&m.index, simd, keys, count, dim, dim, &seek, &work), HFY_ERR_ARG, &work, "changed");
+  keys[(count - 1) * dim] -= 1;
+  make_keys(GAUSS, &rng, count, dim, dim, keys);
+  CHECK_FAILS(hfy_index_begin_(&m.index, simd, keys, count, dim, dim, &seek, &work), HFY_ERR_ARG, &work,
+              "other keys");
+  CHECK_FAILS(hfy_index_begin_(&m.index, simd, copy, count - 1, dim, dim + 3, &seek, &work), HFY_ERR_ARG, &work,
+              "99");
+  CHECK_FAILS(hfy_index_begin_(&m.index, simd, copy, count, dim - 1, dim + 3, &seek, &work), HFY_ERR_ARG, &work,
+              "19");
+  memset(&other, 0, sizeof other);
+  CHECK_FAILS(hfy_index_check(&other, keys, count, dim, 0, &work), HFY_ERR_ARG, &work, "hfy_index_build");
+  other = m.index;
+  other.format ^= 12; /* float against double */
+  CHECK_FAILS(hfy_index_check(&other, copy, count, dim, dim + 3, &work), HFY_ERR_ARG, &work, "precision");
+  other = m.index;
+  other.largest *= 0.5;
+  CHECK_FAILS(hfy_index_check(&other, copy, count, dim, dim + 3, &work), HFY_ERR_ARG, &work, "member");
+  { /* moved: data at another place */
+    unsigned char *raw = (unsigned char *)malloc(m.index.bytes + 64);
     other = m.index;
-    other.format ^= 12; /* float against double */
-    CHECK_FAILS(hfy_index_check(&other, copy, count, dim, dim + 3, &work), HFY_ERR_ARG, &work, "precision");
-    other = m.index;
-    other.largest *= 0.5;
-    CHECK_FAILS(hfy_index_check(&other, copy, count, dim, dim + 3, &work), HFY_ERR_ARG, &work, "member");
-    { /* moved: data at another place */
-        unsigned char *raw = (unsigned char *)malloc(m.index.bytes + 64);
-        other = m.index;
-        other.data = memcpy(raw + (64 - (size_t)((uintptr_t)raw & 63)), m.index.data, m.index.bytes);
-        CHECK(hfy_index_check(&other, copy, count, dim, dim + 3, &work) == HFY_OK);
-        raw[64 - (size_t)((uintptr_t)raw & 63) + 17] ^= 4;
-        CHECK_FAILS(hfy_index_check(&other, copy, count, dim, dim + 3, &work), HFY_ERR_ARG, &work, "data");
-        free(raw);
-    }
-    drop(&m);
-    free(keys);
-    free(copy);
+    other.data = memcpy(raw + (64 - (size_t)((uintptr_t)raw & 63)), m.index.data, m.index.bytes);
+    CHECK(hfy_index_check(&other, copy, count, dim, dim + 3, &work) == HFY_OK);
+    raw[64 - (size_t)((uintptr_t)raw & 63) + 17] ^= 4;
+    CHECK_FAILS(hfy_index_check(&other, copy, count, dim, dim + 3, &work), HFY_ERR_ARG, &work, "data");
+    free(raw);
+  }
+  drop(&m);
+  free(keys);
+  free(copy);
 }
 
-TEST(build_errors)
-{
-    hfy_real keys[6 * 4];
-    unsigned char memory[4096], kept[sizeof(hfy_index)];
-    hfy_index index;
-    hfy_work work;
-    hfy_index_options options = {0, 0};
-    size_t i, bytes = hfy_index_size(6, 4, NULL);
-    memset(&work, 0, sizeof work);
-    memset(&index, 7, sizeof index);
-    memcpy(kept, &index, sizeof kept);
-    for (i = 0; i < 24; i++) keys[i] = (hfy_real)i;
-    CHECK(bytes > 24 && bytes < sizeof memory);
-    CHECK_FAILS(hfy_index_build(NULL, 6, 4, 0, NULL, memory, bytes, &index, &work), HFY_ERR_ARG, &work, "keys");
-    CHECK_FAILS(hfy_index_build(keys, 6, 4, 0, NULL, NULL, bytes, &index, &work), HFY_ERR_ARG, &work, "memory");
-    CHECK_FAILS(hfy_index_build(keys, 6, 4, 0, NULL, memory, bytes, NULL, &work), HFY_ERR_ARG, &work, "index");
-    CHECK_FAILS(hfy_index_build(keys, 0, 4, 0, NULL, memory, bytes, &index, &work), HFY_ERR_ARG, &work, "count is 0");
-    CHECK_FAILS(hfy_index_build(keys, 6, 0, 0, NULL, memory, bytes, &index, &work), HFY_ERR_ARG, &work, "dim 0");
-    CHECK_FAILS(hfy_index_build(keys, 6, 4, 3, NULL, memory, bytes, &index, &work), HFY_ERR_ARG, &work,
-                "key_stride is 3");
-    CHECK_FAILS(hfy_index_build(keys, 6, 4, 0, NULL, memory, bytes - 1, &index, &work), HFY_ERR_ARG, &work, "bytes");
-    options.prefix = 5;
-    CHECK_FAILS(hfy_index_build(keys, 6, 4, 0, &options, memory, bytes, &index, &work), HFY_ERR_ARG, &work,
-                "prefix is 5");
-    CHECK(hfy_index_size(6, 4, &options) == SIZE_MAX);
-    CHECK(hfy_index_size(0, 4, NULL) == SIZE_MAX && hfy_index_size(4, 0, NULL) == SIZE_MAX);
-    CHECK(hfy_index_size(SIZE_MAX / 2, 4, NULL) == SIZE_MAX && hfy_index_size(4, SIZE_MAX / 2, NULL) == SIZE_MAX);
-    CHECK(hfy_index_size((size_t)UINT32_MAX, ((size_t)1 << 24) + 1, NULL) == SIZE_MAX);
-    CHECK_FAILS(hfy_index_build(keys, SIZE_MAX / 8, 4, 0, NULL, memory, bytes, &index, &work), HFY_ERR_ARG, &work,
-                "too many");
-    for (i = 0; i < 3; i++) {
-        keys[4 * 4 + 2] = (hfy_real)(i == 0 ? (double)NAN : i == 1 ? HUGE_VAL : -HUGE_VAL);
-        CHECK_FAILS(hfy_index_build(keys, 6, 4, 0, NULL, memory, bytes, &index, &work), HFY_ERR_NONFINITE, &work,
-                    "row 4");
-    }
-    keys[4 * 4 + 2] = 1;
-    CHECK(!memcmp(kept, &index, sizeof kept)); /* untouched so far */
-    hfy_work_free(&work);
-    work.buffer = memory + 2048, work.capacity = 8, work.owned = 0;
-    CHECK_FAILS(hfy_index_build(keys, 6, 4, 0, NULL, memory, bytes, &index, &work), HFY_ERR_NOMEM, &work,
-                "capacity is 8");
-    work.capacity = work.peak;
-    CHECK(work.peak <= 2048 && hfy_index_build(keys, 6, 4, 0, NULL, memory, bytes, &index, &work) == HFY_OK);
-    CHECK(hfy_index_check(&index, keys, 6, 4, 0, NULL) == HFY_OK);
-    CHECK_FAILS(hfy_index_check(NULL, keys, 6, 4, 0, &work), HFY_ERR_ARG, &work, "index");
-    CHECK_FAILS(hfy_index_check(&index, NULL, 6, 4, 0, &work), HFY_ERR_ARG, &work, "keys");
-    CHECK_FAILS(hfy_index_check(&index, keys, 6, 4, 2, &work), HFY_ERR_ARG, &work, "key_stride");
+TEST(build_errors) {
+  hfy_real keys[6 * 4];
+  unsigned char memory[4096], kept[sizeof(hfy_index)];
+  hfy_index index;
+  hfy_work work;
+  hfy_index_options options = {0, 0};
+  size_t i, bytes = hfy_index_size(6, 4, NULL);
+  memset(&work, 0, sizeof work);
+  memset(&index, 7, sizeof index);
+  memcpy(kept, &index, sizeof kept);
+  for (i = 0; i < 24; i++) keys[i] = (hfy_real)i;
+  CHECK(bytes > 24 && bytes < sizeof memory);
+  CHECK_FAILS(hfy_index_build(NULL, 6, 4, 0, NULL, memory, bytes, &index, &work), HFY_ERR_ARG, &work, "keys");
+  CHECK_FAILS(hfy_index_build(keys, 6, 4, 0, NULL, NULL, bytes, &index, &work), HFY_ERR_ARG, &work, "memory");
+  CHECK_FAILS(hfy_index_build(keys, 6, 4, 0, NULL, memory, bytes, NULL, &work), HFY_ERR_ARG, &work, "index");
+  CHECK_FAILS(hfy_index_build(keys, 0, 4, 0, NULL, memory, bytes, &index, &work), HFY_ERR_ARG, &work, "count is 0");
+  CHECK_FAILS(hfy_index_build(keys, 6, 0, 0, NULL, memory, bytes, &index, &work), HFY_ERR_ARG, &work, "dim 0");
+  CHECK_FAILS(hfy_index_build(keys, 6, 4, 3, NULL, memory, bytes, &index, &work), HFY_ERR_ARG, &work,
+              "key_stride is 3");
+  CHECK_FAILS(hfy_index_build(keys, 6, 4, 0, NULL, memory, bytes - 1, &index, &work), HFY_ERR_ARG, &work, "bytes");
+  options.prefix = 5;
+  CHECK_FAILS(hfy_index_build(keys, 6, 4, 0, &options, memory, bytes, &index, &work), HFY_ERR_ARG, &work,
+              "prefix is 5");
+  CHECK(hfy_index_size(6, 4, &options) == SIZE_MAX);
+  CHECK(hfy_index_size(0, 4, NULL) == SIZE_MAX && hfy_index_size(4, 0, NULL) == SIZE_MAX);
+  CHECK(hfy_index_size(SIZE_MAX / 2, 4, NULL) == SIZE_MAX && hfy_index_size(4, SIZE_MAX / 2, NULL) == SIZE_MAX);
+  CHECK(hfy_index_size((size_t)UINT32_MAX, ((size_t)1 << 24) + 1, NULL) == SIZE_MAX);
+  CHECK_FAILS(hfy_index_build(keys, SIZE_MAX / 8, 4, 0, NULL, memory, bytes, &index, &work), HFY_ERR_ARG, &work,
+              "too many");
+  for (i = 0; i < 3; i++) {
+    keys[4 * 4 + 2] = (hfy_real)(i == 0 ? (double)NAN : i == 1 ? HUGE_VAL : -HUGE_VAL);
+    CHECK_FAILS(hfy_index_build(keys, 6, 4, 0, NULL, memory, bytes, &index, &work), HFY_ERR_NONFINITE, &work,
+                "row 4");
+  }
+  keys[4 * 4 + 2] = 1;
+  CHECK(!memcmp(kept, &index, sizeof kept)); /* untouched so far */
+  hfy_work_free(&work);
+  work.buffer = memory + 2048, work.capacity = 8, work.owned = 0;
+  CHECK_FAILS(hfy_index_build(keys, 6, 4, 0, NULL, memory, bytes, &index, &work), HFY_ERR_NOMEM, &work,
+              "capacity is 8");
+  work.capacity = work.peak;
+  CHECK(work.peak <= 2048 && hfy_index_build(keys, 6, 4, 0, NULL, memory, bytes, &index, &work) == HFY_OK);
+  CHECK(hfy_index_check(&index, keys, 6, 4, 0, NULL) == HFY_OK);
+  CHECK_FAILS(hfy_index_check(NULL, keys, 6, 4, 0, &work), HFY_ERR_ARG, &work, "index");
+  CHECK_FAILS(hfy_index_check(&index, NULL, 6, 4, 0, &work), HFY_ERR_ARG, &work, "keys");
+  CHECK_FAILS(hfy_index_check(&index, keys, 6, 4, 2, &work), HFY_ERR_ARG, &work, "key_stride");
 }
 
 /* Built twice, at any alignment, it is the same to the byte; nothing is written outside. */
-TEST(deterministic)
-{
-    hfy_rng rng = hfy_rng_seed(14);
-    size_t count = 1500, dim = 130, bytes = hfy_index_size(count, dim, NULL), i;
-    hfy_real *keys = (hfy_real *)malloc(count * dim * sizeof *keys);
-    unsigned char *a = (unsigned char *)malloc(bytes + 70), *b = (unsigned char *)malloc(bytes + 70);
-    hfy_index x, y;
-    make_keys(IMAGES, &rng, count, dim, dim, keys);
-    memset(a, 0xA5, bytes + 70);
-    memset(b, 0x5A, bytes + 70);
-    CHECK(hfy_index_build(keys, count, dim, 0, NULL, a + 1, bytes, &x, NULL) == HFY_OK);
-    CHECK(hfy_index_build(keys, count, dim, 0, NULL, b + 30, bytes, &y, NULL) == HFY_OK);
-    CHECK(x.prefix == 32 && x.bytes == y.bytes && !memcmp(x.data, y.data, x.bytes) && x.seal == y.seal);
-    CHECK((uintptr_t)x.data % 64 == 0 && x.error > 0 && x.error < 0.01);
-    CHECK(a[0] == 0xA5 && b[29] == 0x5A);
-    for (i = 0; i < 39; i++) CHECK(a[bytes + 1 + i] == 0xA5 && b[bytes + 30 + i] == 0x5A);
-    free(keys), free(a), free(b);
+TEST(deterministic) {
+  hfy_rng rng = hfy_rng_seed(14);
+  size_t count = 1500, dim = 130, bytes = hfy_index_size(count, dim, NULL), i;
+  hfy_real *keys = (hfy_real *)malloc(count * dim * sizeof *keys);
+  unsigned char *a = (unsigned char *)malloc(bytes + 70), *b = (unsigned char *)malloc(bytes + 70);
+  hfy_index x, y;
+  make_keys(IMAGES, &rng, count, dim, dim, keys);
+  memset(a, 0xA5, bytes + 70);
+  memset(b, 0x5A, bytes + 70);
+  CHECK(hfy_index_build(keys, count, dim, 0, NULL, a + 1, bytes, &x, NULL) == HFY_OK);
+  CHECK(hfy_index_build(keys, count, dim, 0, NULL, b + 30, bytes, &y, NULL) == HFY_OK);
+  CHECK(x.prefix == 32 && x.bytes == y.bytes && !memcmp(x.data, y.data, x.bytes) && x.seal == y.seal);
+  CHECK((uintptr_t)x.data % 64 == 0 && x.error > 0 && x.error < 0.01);
+  CHECK(a[0] == 0xA5 && b[29] == 0x5A);
+  for (i = 0; i < 39; i++) CHECK(a[bytes + 1 + i] == 0xA5 && b[bytes + 30 + i] == 0x5A);
+  free(keys), free(a), free(b);
 }
 
-int main(int argc, char **argv)
-{
-    CHECK_BEGIN(argc, argv);
-    RUN(kernels_agree);
-    RUN(same_bits_as_the_full_scan);
-    RUN(same_bits_in_larger_memories);
-    RUN(long_rows);
-    RUN(odd_queries);
-    RUN(a_batch_that_overflows);
-    RUN(bounds_hold);
-    RUN(any_directions_will_do);
-    RUN(bounds_of_a_batch_hold);
-    RUN(spans_cover_every_row);
-    RUN(bounds_follow_a_query);
+int main(int argc, char **argv) {
+  CHECK_BEGIN(argc, argv);
+  RUN(kernels_agree);
+  RUN(same_bits_as_the_full_scan);
+  RUN(same_bits_in_larger_memories);
+  RUN(long_rows);
+  RUN(odd_queries);
+  RUN(a_batch_that_overflows);
+  RUN(bounds_hold);
+  RUN(any_directions_will_do);
+  RUN(bounds_of_a_batch_hold);
+  RUN(spans_cover_every_row);
+  RUN(bounds_follow_a_query);
 #ifdef HFY_DOUBLE
-    RUN(bounds_follow_over_any_range);
+  RUN(bounds_follow_over_any_range);
 #endif
-    RUN(stale_and_foreign);
-    RUN(build_errors);
-    RUN(deterministic);
-    return CHECK_END();
+  RUN(stale_and_foreign);
+  RUN(build_errors);
+  RUN(deterministic);
+  return CHECK_END();
 }

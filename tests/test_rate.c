@@ -10,1796 +10,1728 @@
 static unsigned char seen[ROWS];
 
 /* The golden row of this name; each must be asked for by somebody. */
-static double want(const char *name)
-{
-    size_t i;
-    for (i = 0; i < ROWS; i++)
-        if (!strcmp(rate_targets[i].name, name)) {
-            seen[i] = 1;
-            return rate_targets[i].value;
-        }
-    printf("      (no golden row \"%s\")\n", name);
-    CHECK(name == NULL); /* there is no such golden row */
-    return HUGE_VAL;
+static double want(const char *name) {
+  size_t i;
+  for (i = 0; i < ROWS; i++)
+    if (!strcmp(rate_targets[i].name, name)) {
+      seen[i] = 1;
+      return rate_targets[i].value;
+    }
+  printf("      (no golden row \"%s\")\n", name);
+  CHECK(name == NULL); /* there is no such golden row */
+  return HUGE_VAL;
 }
 
 /* relative, with an absolute floor */
-static void golden(const char *name, double got, double rel, double abs_)
-{
-    const double w = want(name);
-    const int ok = fabs(got - w) <= rel * fabs(w) + abs_;
-    CHECK(ok);
-    if (!ok) printf("      (%s is %.15g, want %.15g)\n", name, got, w);
+static void golden(const char *name, double got, double rel, double abs_) {
+  const double w = want(name);
+  const int ok = fabs(got - w) <= rel * fabs(w) + abs_;
+  CHECK(ok);
+  if (!ok) printf("      (%s is %.15g, want %.15g)\n", name, got, w);
 }
 
-static void tagged(const char *tag, const char *key, double got, double rel, double abs_)
-{
-    char name[120];
-    snprintf(name, sizeof name, "%s.%s", tag, key);
-    golden(name, got, rel, abs_);
+static void tagged(const char *tag, const char *key, double got, double rel, double abs_) {
+  char name[120];
+  snprintf(name, sizeof name, "%s.%s", tag, key);
+  golden(name, got, rel, abs_);
 }
 
-static double *doubles(size_t n)
-{
-    double *x = (double *)calloc(n ? n : 1, sizeof *x);
-    if (!x) exit(2);
-    return x;
+static double *doubles(size_t n) {
+  double *x = (double *)calloc(n ? n : 1, sizeof *x);
+  if (!x) exit(2);
+  return x;
 }
 
-static double nan_(void)
-{
-    const uint64_t bits = UINT64_C(0x7FF8000000000000);
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
+static double nan_(void) {
+  const uint64_t bits = UINT64_C(0x7FF8000000000000);
+  double x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
 }
 static int is_nan(double x) { return !(x <= 0) && !(x > 0); }
 
-static hfy_rate unit(double power, double sigma, double theta)
-{
-    hfy_rate r;
-    r.power = power, r.sigma = sigma, r.theta = theta;
-    return r;
+static hfy_rate unit(double power, double sigma, double theta) {
+  hfy_rate r;
+  r.power = power, r.sigma = sigma, r.theta = theta;
+  return r;
 }
 
-static double norm(const double *x, size_t n)
-{
-    double s = 0;
-    size_t i;
-    for (i = 0; i < n; i++) s += x[i] * x[i];
-    return sqrt(s);
+static double norm(const double *x, size_t n) {
+  double s = 0;
+  size_t i;
+  for (i = 0; i < n; i++) s += x[i] * x[i];
+  return sqrt(s);
 }
 
-static double total(const double *x, size_t n)
-{
-    double s = 0;
-    size_t i;
-    for (i = 0; i < n; i++) s += x[i];
-    return s;
+static double total(const double *x, size_t n) {
+  double s = 0;
+  size_t i;
+  for (i = 0; i < n; i++) s += x[i];
+  return s;
 }
 
-static double distance(const double *x, const double *y, size_t n)
-{
-    double s = 0;
-    size_t i;
-    for (i = 0; i < n; i++) s += (x[i] - y[i]) * (x[i] - y[i]);
-    return sqrt(s);
+static double distance(const double *x, const double *y, size_t n) {
+  double s = 0;
+  size_t i;
+  for (i = 0; i < n; i++) s += (x[i] - y[i]) * (x[i] - y[i]);
+  return sqrt(s);
 }
 
-static double *patterns(uint64_t seed, size_t count, size_t dim, double cv, double f)
-{
-    double *r = doubles(count * dim);
-    hfy_rng rng = hfy_rng_seed(seed);
-    CHECK(hfy_rate_patterns(&rng, cv, f, count, dim, r, NULL) == HFY_OK);
-    return r;
+static double *patterns(uint64_t seed, size_t count, size_t dim, double cv, double f) {
+  double *r = doubles(count * dim);
+  hfy_rng rng = hfy_rng_seed(seed);
+  CHECK(hfy_rate_patterns(&rng, cv, f, count, dim, r, NULL) == HFY_OK);
+  return r;
 }
 
-static double theta_star(double power, double sigma, double cv)
-{
-    hfy_rate one = unit(power, sigma, 0);
-    hfy_rate_averages t;
-    CHECK(hfy_rate_theory(&one, cv, 1, &t, NULL) == HFY_OK);
-    return t.theta;
+static double theta_star(double power, double sigma, double cv) {
+  hfy_rate one = unit(power, sigma, 0);
+  hfy_rate_averages t;
+  CHECK(hfy_rate_theory(&one, cv, 1, &t, NULL) == HFY_OK);
+  return t.theta;
 }
 
 /* --- the unit --- */
 
-TEST(the_unit_is_golden)
-{
-    static const double at[][3] = {{1, 1, 0},    {1.5, 0.7, 0.3}, {0.5, 2, -3},
-                                   {2, 0.1, -2}, {1.5, 0.01, 50}, {1, 1, -200}};
-    static const double rates[][3] = {{1, 1, 1e-12},   {1.5, 0.7, 0.2}, {0.5, 2, 1e-8},
-                                      {2, 0.1, 1e-30}, {1, 1, 100},     {0.1, 1, 1e-40}};
-    char name[80];
-    size_t i;
-    for (i = 0; i < 6; i++) {
-        hfy_rate one = unit(at[i][0], at[i][1], 0);
-        snprintf(name, sizeof name, "B.g n=%g s=%g v=%g", at[i][0], at[i][1], at[i][2]);
-        golden(name, hfy_rate_g(&one, at[i][2]), 1e-12, 0);
-        snprintf(name, sizeof name, "B.g' n=%g s=%g v=%g", at[i][0], at[i][1], at[i][2]);
-        golden(name, hfy_rate_slope(&one, at[i][2]), 1e-12, 0);
-        one = unit(rates[i][0], rates[i][1], 0);
-        snprintf(name, sizeof name, "B.ginv n=%g s=%g r=%g", rates[i][0], rates[i][1], rates[i][2]);
-        golden(name, hfy_rate_inverse(&one, rates[i][2]), 1e-12, 0);
-        snprintf(name, sizeof name, "B.d    n=%g s=%g r=%g", rates[i][0], rates[i][1], rates[i][2]);
-        golden(name, hfy_rate_slope_at(&one, rates[i][2]), 1e-12, 0);
+TEST(the_unit_is_golden) {
+  static const double at[][3] = {{1, 1, 0},    {1.5, 0.7, 0.3}, {0.5, 2, -3},
+                                 {2, 0.1, -2}, {1.5, 0.01, 50}, {1, 1, -200}};
+  static const double rates[][3] = {{1, 1, 1e-12},   {1.5, 0.7, 0.2}, {0.5, 2, 1e-8},
+                                    {2, 0.1, 1e-30}, {1, 1, 100},     {0.1, 1, 1e-40}};
+  char name[80];
+  size_t i;
+  for (i = 0; i < 6; i++) {
+    hfy_rate one = unit(at[i][0], at[i][1], 0);
+    snprintf(name, sizeof name, "B.g n=%g s=%g v=%g", at[i][0], at[i][1], at[i][2]);
+    golden(name, hfy_rate_g(&one, at[i][2]), 1e-12, 0);
+    snprintf(name, sizeof name, "B.g' n=%g s=%g v=%g", at[i][0], at[i][1], at[i][2]);
+    golden(name, hfy_rate_slope(&one, at[i][2]), 1e-12, 0);
+    one = unit(rates[i][0], rates[i][1], 0);
+    snprintf(name, sizeof name, "B.ginv n=%g s=%g r=%g", rates[i][0], rates[i][1], rates[i][2]);
+    golden(name, hfy_rate_inverse(&one, rates[i][2]), 1e-12, 0);
+    snprintf(name, sizeof name, "B.d    n=%g s=%g r=%g", rates[i][0], rates[i][1], rates[i][2]);
+    golden(name, hfy_rate_slope_at(&one, rates[i][2]), 1e-12, 0);
+  }
+}
+
+TEST(the_inverse_inverts) {
+  static const double power[] = {0.3, 0.5, 1, 1.5, 2, 3}, sigma[] = {0, 0.01, 0.1, 1, 3};
+  size_t i, j;
+  for (i = 0; i < 6; i++)
+    for (j = 0; j < 5; j++) {
+      hfy_rate one = unit(power[i], sigma[j], 0);
+      int k;
+      for (k = -60; k <= 12; k++) { /* M1, M2: r in 1e-30 .. 1e6 */
+        const double r = pow(10, 0.5 * k) * 1.234567, v = hfy_rate_inverse(&one, r);
+        if (sigma[j] > 0 && 3.14159 * pow(r, 1 / power[i]) / sigma[j] < 1e-290) continue;
+        CHECK(fabs(hfy_rate_g(&one, v) / r - 1) <= 1e-12);
+        CHECK(fabs(hfy_rate_slope(&one, v) / hfy_rate_slope_at(&one, r) - 1) <= 1e-12);
+      }
     }
 }
 
-TEST(the_inverse_inverts)
-{
-    static const double power[] = {0.3, 0.5, 1, 1.5, 2, 3}, sigma[] = {0, 0.01, 0.1, 1, 3};
-    size_t i, j;
-    for (i = 0; i < 6; i++)
-        for (j = 0; j < 5; j++) {
-            hfy_rate one = unit(power[i], sigma[j], 0);
-            int k;
-            for (k = -60; k <= 12; k++) { /* M1, M2: r in 1e-30 .. 1e6 */
-                const double r = pow(10, 0.5 * k) * 1.234567, v = hfy_rate_inverse(&one, r);
-                if (sigma[j] > 0 && 3.14159 * pow(r, 1 / power[i]) / sigma[j] < 1e-290) continue;
-                CHECK(fabs(hfy_rate_g(&one, v) / r - 1) <= 1e-12);
-                CHECK(fabs(hfy_rate_slope(&one, v) / hfy_rate_slope_at(&one, r) - 1) <= 1e-12);
-            }
-        }
+TEST(the_unit_far_out) {
+  static const double power[] = {0.3, 1, 1.5, 3};
+  size_t i;
+  for (i = 0; i < 4; i++) {
+    hfy_rate soft = unit(power[i], 1, 0), hard = unit(power[i], 0, 0), nearly = unit(power[i], 1e-12, 0);
+    hfy_rate least = unit(power[i], 4.9e-324, 0);
+    double v;
+    for (v = 1; v < 1e300; v *= 30) { /* M3 */
+      const double g = hfy_rate_g(&soft, -v);
+      CHECK(g >= 0 && g < 1);
+      CHECK(hfy_rate_slope(&soft, -v) >= 0 && hfy_rate_slope(&soft, -v) < 2);
+      if (v > 12 && pow(v, power[i]) < 1e300) CHECK(fabs(hfy_rate_g(&soft, v) / pow(v, power[i]) - 1) <= 1e-14);
+      CHECK_EQ(hfy_rate_g(&hard, -v), 0);
+      CHECK_EQ(hfy_rate_slope(&hard, -v), 0);
+    }
+    CHECK_EQ(hfy_rate_g(&hard, 0), 0);
+    for (v = 1e-3; v < 1e3; v *= 3) { /* sigma to 0 */
+      CHECK_NEAR(hfy_rate_g(&nearly, v), hfy_rate_g(&hard, v), 1e-12);
+      CHECK_NEAR(hfy_rate_slope(&nearly, v), hfy_rate_slope(&hard, v), 1e-12);
+      CHECK_NEAR(hfy_rate_inverse(&nearly, v), hfy_rate_inverse(&hard, v), 1e-12);
+      CHECK_EQ(hfy_rate_g(&least, v), hfy_rate_g(&hard, v));
+    }
+    CHECK_EQ(hfy_rate_g(&least, 0), 0);
+    CHECK_EQ(hfy_rate_inverse(&soft, HUGE_VAL), HUGE_VAL);
+    CHECK_EQ(hfy_rate_inverse(&soft, 0), -HUGE_VAL);
+    CHECK_EQ(hfy_rate_inverse(&hard, 0), 0);
+    CHECK_EQ(hfy_rate_slope_at(&soft, 0), 0);
+    CHECK(is_nan(hfy_rate_inverse(&soft, -1)));
+    CHECK(is_nan(hfy_rate_g(&soft, nan_())));
+  }
+  {
+    hfy_rate bad[4];
+    bad[0] = unit(0, 1, 0), bad[1] = unit(-1, 1, 0), bad[2] = unit(1, -1, 0), bad[3] = unit(nan_(), 1, 0);
+    for (i = 0; i < 4; i++)
+      CHECK(is_nan(hfy_rate_g(&bad[i], 1)) && is_nan(hfy_rate_slope(&bad[i], 1)) &&
+            is_nan(hfy_rate_inverse(&bad[i], 1)) && is_nan(hfy_rate_slope_at(&bad[i], 1)));
+  }
 }
 
-TEST(the_unit_far_out)
-{
-    static const double power[] = {0.3, 1, 1.5, 3};
-    size_t i;
-    for (i = 0; i < 4; i++) {
-        hfy_rate soft = unit(power[i], 1, 0), hard = unit(power[i], 0, 0), nearly = unit(power[i], 1e-12, 0);
-        hfy_rate least = unit(power[i], 4.9e-324, 0);
-        double v;
-        for (v = 1; v < 1e300; v *= 30) { /* M3 */
-            const double g = hfy_rate_g(&soft, -v);
-            CHECK(g >= 0 && g < 1);
-            CHECK(hfy_rate_slope(&soft, -v) >= 0 && hfy_rate_slope(&soft, -v) < 2);
-            if (v > 12 && pow(v, power[i]) < 1e300) CHECK(fabs(hfy_rate_g(&soft, v) / pow(v, power[i]) - 1) <= 1e-14);
-            CHECK_EQ(hfy_rate_g(&hard, -v), 0);
-            CHECK_EQ(hfy_rate_slope(&hard, -v), 0);
-        }
-        CHECK_EQ(hfy_rate_g(&hard, 0), 0);
-        for (v = 1e-3; v < 1e3; v *= 3) { /* sigma to 0 */
-            CHECK_NEAR(hfy_rate_g(&nearly, v), hfy_rate_g(&hard, v), 1e-12);
-            CHECK_NEAR(hfy_rate_slope(&nearly, v), hfy_rate_slope(&hard, v), 1e-12);
-            CHECK_NEAR(hfy_rate_inverse(&nearly, v), hfy_rate_inverse(&hard, v), 1e-12);
-            CHECK_EQ(hfy_rate_g(&least, v), hfy_rate_g(&hard, v));
-        }
-        CHECK_EQ(hfy_rate_g(&least, 0), 0);
-        CHECK_EQ(hfy_rate_inverse(&soft, HUGE_VAL), HUGE_VAL);
-        CHECK_EQ(hfy_rate_inverse(&soft, 0), -HUGE_VAL);
-        CHECK_EQ(hfy_rate_inverse(&hard, 0), 0);
-        CHECK_EQ(hfy_rate_slope_at(&soft, 0), 0);
-        CHECK(is_nan(hfy_rate_inverse(&soft, -1)));
-        CHECK(is_nan(hfy_rate_g(&soft, nan_())));
-    }
-    {
-        hfy_rate bad[4];
-        bad[0] = unit(0, 1, 0), bad[1] = unit(-1, 1, 0), bad[2] = unit(1, -1, 0), bad[3] = unit(nan_(), 1, 0);
-        for (i = 0; i < 4; i++)
-            CHECK(is_nan(hfy_rate_g(&bad[i], 1)) && is_nan(hfy_rate_slope(&bad[i], 1)) &&
-                  is_nan(hfy_rate_inverse(&bad[i], 1)) && is_nan(hfy_rate_slope_at(&bad[i], 1)));
-    }
-}
-
-TEST(slopes_are_derivatives)
-{
-    static const double at[][3] = {{1, 1, 0.3},    {1.5, 0.7, -0.4}, {0.5, 2, -3},
-                                   {2, 0.1, 0.02}, {0.7, 0, 1.3},    {3, 0, 0.5}};
-    size_t i;
-    for (i = 0; i < 6; i++) {
-        hfy_rate one = unit(at[i][0], at[i][1], 0);
-        const double v = at[i][2], e = 1e-5;
-        CHECK_NEAR((hfy_rate_g(&one, v + e) - hfy_rate_g(&one, v - e)) / (2 * e), hfy_rate_slope(&one, v), 1e-7);
-    }
+TEST(slopes_are_derivatives) {
+  static const double at[][3] = {{1, 1, 0.3},    {1.5, 0.7, -0.4}, {0.5, 2, -3},
+                                 {2, 0.1, 0.02}, {0.7, 0, 1.3},    {3, 0, 0.5}};
+  size_t i;
+  for (i = 0; i < 6; i++) {
+    hfy_rate one = unit(at[i][0], at[i][1], 0);
+    const double v = at[i][2], e = 1e-5;
+    CHECK_NEAR((hfy_rate_g(&one, v + e) - hfy_rate_g(&one, v - e)) / (2 * e), hfy_rate_slope(&one, v), 1e-7);
+  }
 }
 
 /* the unit is the post-transformation of the net */
-TEST(the_unit_is_the_post)
-{
-    hfy_real z[9], q[9];
-    hfy_post post;
-    hfy_rate one = unit(1.3, 0.8, 0.25);
-    size_t i;
-    memset(&post, 0, sizeof post);
-    post.kind = HFY_POST_RECTIFIED_POWER, post.power = 1.3, post.sigma = 0.8, post.theta = 0.25;
-    for (i = 0; i < 9; i++) z[i] = (hfy_real)((double)i - 4.25);
-    CHECK(hfy_post_apply(&post, z, NULL, 1, 9, q, NULL) == HFY_OK);
-    for (i = 0; i < 9; i++) CHECK_NEAR(q[i], hfy_rate_g(&one, (double)z[i] - 0.25), 30 * REAL_EPS);
+TEST(the_unit_is_the_post) {
+  hfy_real z[9], q[9];
+  hfy_post post;
+  hfy_rate one = unit(1.3, 0.8, 0.25);
+  size_t i;
+  memset(&post, 0, sizeof post);
+  post.kind = HFY_POST_RECTIFIED_POWER, post.power = 1.3, post.sigma = 0.8, post.theta = 0.25;
+  for (i = 0; i < 9; i++) z[i] = (hfy_real)((double)i - 4.25);
+  CHECK(hfy_post_apply(&post, z, NULL, 1, 9, q, NULL) == HFY_OK);
+  for (i = 0; i < 9; i++) CHECK_NEAR(q[i], hfy_rate_g(&one, (double)z[i] - 0.25), 30 * REAL_EPS);
 }
 
 /* --- patterns --- */
 
-TEST(patterns_are_golden)
-{
-    double *r = patterns(1, 15, 50, 1, 1);
-    hfy_rng rng = hfy_rng_seed(1);
-    const double s = sqrt(log(2));
-    golden("A.uniform[0] seed 1", hfy_rng_uniform(&rng), 1e-13, 0);
-    golden("A.normal[0] seed 1", (log(r[0]) + 0.5 * s * s) / s, 1e-12, 1e-14);
-    golden("A.normal[1] seed 1", (log(r[1]) + 0.5 * s * s) / s, 1e-12, 0);
-    golden("A.patterns(1,50,15,CV=1)[0,0]", r[0], 1e-13, 0);
-    golden("A.patterns(1,50,15,CV=1)[1,0]", r[1], 1e-13, 0);
-    golden("A.patterns(1,50,15,CV=1)[0,1]", r[50], 1e-13, 0);
-    free(r);
+TEST(patterns_are_golden) {
+  double *r = patterns(1, 15, 50, 1, 1);
+  hfy_rng rng = hfy_rng_seed(1);
+  const double s = sqrt(log(2));
+  golden("A.uniform[0] seed 1", hfy_rng_uniform(&rng), 1e-13, 0);
+  golden("A.normal[0] seed 1", (log(r[0]) + 0.5 * s * s) / s, 1e-12, 1e-14);
+  golden("A.normal[1] seed 1", (log(r[1]) + 0.5 * s * s) / s, 1e-12, 0);
+  golden("A.patterns(1,50,15,CV=1)[0,0]", r[0], 1e-13, 0);
+  golden("A.patterns(1,50,15,CV=1)[1,0]", r[1], 1e-13, 0);
+  golden("A.patterns(1,50,15,CV=1)[0,1]", r[50], 1e-13, 0);
+  free(r);
 }
 
-TEST(patterns_have_their_moments)
-{
-    static const double cv[] = {0, 0.5, 1, 2}, f[] = {1, 0.3};
-    size_t i, j, k;
-    for (i = 0; i < 4; i++)
-        for (j = 0; j < 2; j++) {
-            const size_t n = 200000;
-            double *r = patterns(90 + i, 200, n / 200, cv[i], f[j]), mean = 0, var = 0, on = 0;
-            for (k = 0; k < n; k++)
-                if (r[k] > 0) mean += r[k], on += 1;
-            mean /= on;
-            for (k = 0; k < n; k++)
-                if (r[k] > 0) var += (r[k] - mean) * (r[k] - mean) / on;
-            CHECK(fabs(on / (double)n - f[j]) < 0.01);
-            CHECK(fabs(mean - 1) < 0.03 * (cv[i] + 1e-9));
-            CHECK(fabs(sqrt(var) - cv[i]) <= 0.1 * cv[i]);
-            free(r);
-        }
-}
-
-TEST(perturbed_and_partial)
-{
-    double *r = patterns(3, 4, 40, 1, 1), *p = doubles(160), *q = doubles(160);
-    hfy_rng a = hfy_rng_seed(5), b = hfy_rng_seed(5);
-    size_t mu, i;
-    CHECK(hfy_rate_perturb(&a, r, 4, 40, 0, 0, p, NULL) == HFY_OK);
-    CHECK(!memcmp(p, r, 160 * sizeof *p));
-    CHECK(hfy_rate_perturb(&a, r, 4, 40, 0, 0.25, p, NULL) == HFY_OK);
-    for (mu = 0; mu < 4; mu++) {
-        size_t gone = 0;
-        const double mean = total(r + mu * 40, 40) / 40;
-        for (i = 0; i < 40; i++) {
-            const double v = p[mu * 40 + i];
-            if (v == r[mu * 40 + i]) continue;
-            gone++;
-            CHECK_NEAR(v, mean, 1e-14);
-        }
-        CHECK_EQ(gone, 10);
+TEST(patterns_have_their_moments) {
+  static const double cv[] = {0, 0.5, 1, 2}, f[] = {1, 0.3};
+  size_t i, j, k;
+  for (i = 0; i < 4; i++)
+    for (j = 0; j < 2; j++) {
+      const size_t n = 200000;
+      double *r = patterns(90 + i, 200, n / 200, cv[i], f[j]), mean = 0, var = 0, on = 0;
+      for (k = 0; k < n; k++)
+        if (r[k] > 0) mean += r[k], on += 1;
+      mean /= on;
+      for (k = 0; k < n; k++)
+        if (r[k] > 0) var += (r[k] - mean) * (r[k] - mean) / on;
+      CHECK(fabs(on / (double)n - f[j]) < 0.01);
+      CHECK(fabs(mean - 1) < 0.03 * (cv[i] + 1e-9));
+      CHECK(fabs(sqrt(var) - cv[i]) <= 0.1 * cv[i]);
+      free(r);
     }
-    CHECK(hfy_rate_perturb(&b, r, 4, 40, 0.3, 0, q, NULL) == HFY_OK);
-    for (i = 0, mu = 0; i < 160; i++) mu += q[i] != r[i];
-    CHECK(mu > 150);
-    memcpy(p, r, 160 * sizeof *p);
-    b = hfy_rng_seed(5);
-    CHECK(hfy_rate_perturb(&b, p, 4, 40, 0.3, 0, p, NULL) == HFY_OK); /* in place */
-    CHECK(!memcmp(p, q, 160 * sizeof *p));
-    free(r), free(p), free(q);
+}
+
+TEST(perturbed_and_partial) {
+  double *r = patterns(3, 4, 40, 1, 1), *p = doubles(160), *q = doubles(160);
+  hfy_rng a = hfy_rng_seed(5), b = hfy_rng_seed(5);
+  size_t mu, i;
+  CHECK(hfy_rate_perturb(&a, r, 4, 40, 0, 0, p, NULL) == HFY_OK);
+  CHECK(!memcmp(p, r, 160 * sizeof *p));
+  CHECK(hfy_rate_perturb(&a, r, 4, 40, 0, 0.25, p, NULL) == HFY_OK);
+  for (mu = 0; mu < 4; mu++) {
+    size_t gone = 0;
+    const double mean = total(r + mu * 40, 40) / 40;
+    for (i = 0; i < 40; i++) {
+      const double v = p[mu * 40 + i];
+      if (v == r[mu * 40 + i]) continue;
+      gone++;
+      CHECK_NEAR(v, mean, 1e-14);
+    }
+    CHECK_EQ(gone, 10);
+  }
+  CHECK(hfy_rate_perturb(&b, r, 4, 40, 0.3, 0, q, NULL) == HFY_OK);
+  for (i = 0, mu = 0; i < 160; i++) mu += q[i] != r[i];
+  CHECK(mu > 150);
+  memcpy(p, r, 160 * sizeof *p);
+  b = hfy_rng_seed(5);
+  CHECK(hfy_rate_perturb(&b, p, 4, 40, 0.3, 0, p, NULL) == HFY_OK); /* in place */
+  CHECK(!memcmp(p, q, 160 * sizeof *p));
+  free(r), free(p), free(q);
 }
 
 /* --- theory --- */
 
-static void averages(const char *tag, const hfy_rate_averages *t, int all, double rel, double abs_)
-{
-    tagged(tag, "hbar", t->hbar, rel, abs_);
-    tagged(tag, "vh", t->vh, rel, abs_);
-    tagged(tag, "dbar", t->dbar, rel, abs_);
-    tagged(tag, "d2", t->d2, rel, abs_);
-    tagged(tag, "crh", t->crh, rel, abs_);
-    if (all) {
-        tagged(tag, "theta", t->theta, rel, abs_);
-        tagged(tag, "crr", t->crr, rel, abs_);
-        tagged(tag, "crphi", t->crphi, rel, abs_);
-        tagged(tag, "lam_ave", t->lambda_ave, rel, abs_);
-        tagged(tag, "tau_mem", t->tau_mem, rel, abs_);
-        tagged(tag, "aS_bulk", t->alpha_s_bulk, rel, abs_);
-        tagged(tag, "aS", t->alpha_s, rel, abs_);
-    }
-    tagged(tag, "crf", t->crf, rel, abs_);
-    tagged(tag, "cff", t->cff, rel, abs_);
-    tagged(tag, "lam_mem", t->lambda_mem, rel, abs_);
+static void averages(const char *tag, const hfy_rate_averages *t, int all, double rel, double abs_) {
+  tagged(tag, "hbar", t->hbar, rel, abs_);
+  tagged(tag, "vh", t->vh, rel, abs_);
+  tagged(tag, "dbar", t->dbar, rel, abs_);
+  tagged(tag, "d2", t->d2, rel, abs_);
+  tagged(tag, "crh", t->crh, rel, abs_);
+  if (all) {
+    tagged(tag, "theta", t->theta, rel, abs_);
+    tagged(tag, "crr", t->crr, rel, abs_);
+    tagged(tag, "crphi", t->crphi, rel, abs_);
+    tagged(tag, "lam_ave", t->lambda_ave, rel, abs_);
+    tagged(tag, "tau_mem", t->tau_mem, rel, abs_);
+    tagged(tag, "aS_bulk", t->alpha_s_bulk, rel, abs_);
+    tagged(tag, "aS", t->alpha_s, rel, abs_);
+  }
+  tagged(tag, "crf", t->crf, rel, abs_);
+  tagged(tag, "cff", t->cff, rel, abs_);
+  tagged(tag, "lam_mem", t->lambda_mem, rel, abs_);
 }
 
-TEST(dense_theory_is_golden)
-{
-    static const double at[][6] = {/* power, sigma, cv, alpha, own theta?, theta */
-                                   {1, 1, 1, 0.3, 0, 0},   {1, 1, 2, 0.3, 0, 0},    {1.5, 1, 1, 0.5, 0, 0},
-                                   {0.9, 1, 1, 0.1, 0, 0}, {1, 0.1, 1, 0.1, 0, 0},  {0.5, 0.5, 2, 0.2, 0, 0},
-                                   {2, 3, 0.5, 0.4, 0, 0}, {1, 1, 1, 0.3, 1, 0.25}, {0.8, 3, 4, 0.7, 1, -1}};
-    char tag[60], key[40];
-    hfy_rate_averages t;
-    hfy_rate_load load;
-    hfy_rate one;
-    size_t i;
-    for (i = 0; i < 9; i++) {
-        snprintf(tag, sizeof tag, at[i][4] > 0 ? "C(%g,%g,%g,th=%g)" : "C(%g,%g,%g)", at[i][0], at[i][1], at[i][2],
-                 at[i][5]);
-        one = unit(at[i][0], at[i][1], at[i][5]);
-        CHECK(hfy_rate_theory(&one, at[i][2], !(at[i][4] > 0), &t, NULL) == HFY_OK);
-        averages(tag, &t, 1, 1e-9, 1e-11);
-        snprintf(key, sizeof key, "lam_bulk(a=%g)", at[i][3]);
-        CHECK(hfy_rate_at_load(&t, at[i][3], &load, NULL) == HFY_OK);
-        tagged(tag, key, load.lambda_bulk, 1e-9, 1e-11);
-        CHECK_NEAR(load.weight_norm, at[i][3] / (1 - at[i][3]) * t.vh / t.crr, 1e-14);
-        CHECK_NEAR(load.weight_sum, (t.theta + t.hbar) / t.rbar, 1e-14);
-        CHECK_NEAR(t.delta, t.crr * t.cff - t.crf * t.crf, 1e-9);
-        CHECK_NEAR(t.gap, t.crr - t.crf, 1e-10);
-        if (t.alpha_s_bulk > 0) { /* eq. 11 is where eq. 10 is 0 */
-            CHECK(hfy_rate_at_load(&t, t.alpha_s_bulk, &load, NULL) == HFY_OK);
-            CHECK_NEAR(load.lambda_bulk, 0, 1e-12);
-        }
+TEST(dense_theory_is_golden) {
+  static const double at[][6] = {/* power, sigma, cv, alpha, own theta?, theta */
+                  {1, 1, 1, 0.3, 0, 0},   {1, 1, 2, 0.3, 0, 0},    {1.5, 1, 1, 0.5, 0, 0},
+                  {0.9, 1, 1, 0.1, 0, 0}, {1, 0.1, 1, 0.1, 0, 0},  {0.5, 0.5, 2, 0.2, 0, 0},
+                  {2, 3, 0.5, 0.4, 0, 0}, {1, 1, 1, 0.3, 1, 0.25}, {0.8, 3, 4, 0.7, 1, -1}};
+  char tag[60], key[40];
+  hfy_rate_averages t;
+  hfy_rate_load load;
+  hfy_rate one;
+  size_t i;
+  for (i = 0; i < 9; i++) {
+    snprintf(tag, sizeof tag, at[i][4] > 0 ? "C(%g,%g,%g,th=%g)" : "C(%g,%g,%g)", at[i][0], at[i][1], at[i][2],
+             at[i][5]);
+    one = unit(at[i][0], at[i][1], at[i][5]);
+    CHECK(hfy_rate_theory(&one, at[i][2], !(at[i][4] > 0), &t, NULL) == HFY_OK);
+    averages(tag, &t, 1, 1e-9, 1e-11);
+    snprintf(key, sizeof key, "lam_bulk(a=%g)", at[i][3]);
+    CHECK(hfy_rate_at_load(&t, at[i][3], &load, NULL) == HFY_OK);
+    tagged(tag, key, load.lambda_bulk, 1e-9, 1e-11);
+    CHECK_NEAR(load.weight_norm, at[i][3] / (1 - at[i][3]) * t.vh / t.crr, 1e-14);
+    CHECK_NEAR(load.weight_sum, (t.theta + t.hbar) / t.rbar, 1e-14);
+    CHECK_NEAR(t.delta, t.crr * t.cff - t.crf * t.crf, 1e-9);
+    CHECK_NEAR(t.gap, t.crr - t.crf, 1e-10);
+    if (t.alpha_s_bulk > 0) { /* eq. 11 is where eq. 10 is 0 */
+      CHECK(hfy_rate_at_load(&t, t.alpha_s_bulk, &load, NULL) == HFY_OK);
+      CHECK_NEAR(load.lambda_bulk, 0, 1e-12);
     }
-    one = unit(0.5, 0, 0);
-    CHECK(hfy_rate_theory(&one, 1, 1, &t, NULL) == HFY_OK);
-    averages("C'(0.5,0,1)", &t, 0, 1e-10, 1e-12);
-    one = unit(1, 0, 0);
-    CHECK(hfy_rate_theory(&one, 1, 1, &t, NULL) == HFY_OK);
-    CHECK(hfy_rate_at_load(&t, 0.1, &load, NULL) == HFY_OK);
-    tagged("C'(1,0,1)", "lam_mem", t.lambda_mem, 0, 1e-12);
-    tagged("C'(1,0,1)", "aS_bulk", t.alpha_s_bulk, 0, 1e-12);
-    tagged("C'(1,0,1)", "lam_bulk", load.lambda_bulk, 0, 1e-7); /* the root of a rounded 0 */
+  }
+  one = unit(0.5, 0, 0);
+  CHECK(hfy_rate_theory(&one, 1, 1, &t, NULL) == HFY_OK);
+  averages("C'(0.5,0,1)", &t, 0, 1e-10, 1e-12);
+  one = unit(1, 0, 0);
+  CHECK(hfy_rate_theory(&one, 1, 1, &t, NULL) == HFY_OK);
+  CHECK(hfy_rate_at_load(&t, 0.1, &load, NULL) == HFY_OK);
+  tagged("C'(1,0,1)", "lam_mem", t.lambda_mem, 0, 1e-12);
+  tagged("C'(1,0,1)", "aS_bulk", t.alpha_s_bulk, 0, 1e-12);
+  tagged("C'(1,0,1)", "lam_bulk", load.lambda_bulk, 0, 1e-7); /* the root of a rounded 0 */
 }
 
 /* sigma = 0 in closed form, over five decades of the quadrature's difficulty */
-TEST(averages_in_closed_form)
-{
-    static const double power[] = {0.2, 0.5, 1, 1.5, 3}, cv[] = {0.1, 1, 3};
-    size_t i, j;
-    for (i = 0; i < 5; i++)
-        for (j = 0; j < 3; j++) {
-            hfy_rate one = unit(power[i], 0, 0.4);
-            hfy_rate_averages t;
-            const double n = power[i], s2 = log(1 + cv[j] * cv[j]), p = (n - 1) / n;
+TEST(averages_in_closed_form) {
+  static const double power[] = {0.2, 0.5, 1, 1.5, 3}, cv[] = {0.1, 1, 3};
+  size_t i, j;
+  for (i = 0; i < 5; i++)
+    for (j = 0; j < 3; j++) {
+      hfy_rate one = unit(power[i], 0, 0.4);
+      hfy_rate_averages t;
+      const double n = power[i], s2 = log(1 + cv[j] * cv[j]), p = (n - 1) / n;
 #define MOMENT(e) exp(0.5 * s2 * ((e) * (e) - (e)))
-            CHECK(hfy_rate_theory(&one, cv[j], 0, &t, NULL) == HFY_OK);
-            CHECK(fabs(t.rbar - 1) < 1e-12);
-            CHECK(fabs(t.hbar / MOMENT(1 / n) - 1) < 1e-10);
-            CHECK(fabs(t.dbar / (n * MOMENT(p)) - 1) < 1e-10);
-            CHECK(fabs(t.d2 / (n * n * MOMENT(2 * p)) - 1) < 1e-10);
-            CHECK(fabs((t.vh + t.hbar * t.hbar) / MOMENT(2 / n) - 1) < 1e-10);
-            CHECK(fabs((t.crr + 1) / MOMENT(2) - 1) < 1e-10);
-            CHECK(fabs((t.crh + t.hbar) / MOMENT(1 + 1 / n) - 1) < 1e-10);
-            CHECK(fabs((t.crd + t.dbar) / (n * MOMENT(1 + p)) - 1) < 1e-10);
-            CHECK(fabs(t.cdh + t.dbar * t.hbar - n * MOMENT(p + 1 / n)) < 1e-10 * (n + t.dbar * t.hbar));
-            CHECK_NEAR(t.theta_bulk, -t.hbar, 1e-12);
-            CHECK_NEAR(t.theta_ave, -t.hbar + 1 / t.dbar, 1e-12);
+      CHECK(hfy_rate_theory(&one, cv[j], 0, &t, NULL) == HFY_OK);
+      CHECK(fabs(t.rbar - 1) < 1e-12);
+      CHECK(fabs(t.hbar / MOMENT(1 / n) - 1) < 1e-10);
+      CHECK(fabs(t.dbar / (n * MOMENT(p)) - 1) < 1e-10);
+      CHECK(fabs(t.d2 / (n * n * MOMENT(2 * p)) - 1) < 1e-10);
+      CHECK(fabs((t.vh + t.hbar * t.hbar) / MOMENT(2 / n) - 1) < 1e-10);
+      CHECK(fabs((t.crr + 1) / MOMENT(2) - 1) < 1e-10);
+      CHECK(fabs((t.crh + t.hbar) / MOMENT(1 + 1 / n) - 1) < 1e-10);
+      CHECK(fabs((t.crd + t.dbar) / (n * MOMENT(1 + p)) - 1) < 1e-10);
+      CHECK(fabs(t.cdh + t.dbar * t.hbar - n * MOMENT(p + 1 / n)) < 1e-10 * (n + t.dbar * t.hbar));
+      CHECK_NEAR(t.theta_bulk, -t.hbar, 1e-12);
+      CHECK_NEAR(t.theta_ave, -t.hbar + 1 / t.dbar, 1e-12);
 #undef MOMENT
-        }
-}
-
-TEST(thresholds_bound_the_outliers)
-{
-    static const double power[] = {0.8, 1, 1.3}, sigma[] = {0.5, 1, 2};
-    size_t i, j;
-    for (i = 0; i < 3; i++)
-        for (j = 0; j < 3; j++) {
-            hfy_rate one = unit(power[i], sigma[j], 0);
-            hfy_rate_averages star, t;
-            CHECK(hfy_rate_theory(&one, 1, 1, &star, NULL) == HFY_OK);
-            CHECK_NEAR(star.lambda_ave, -1, 1e-12);                 /* M8 */
-            CHECK_NEAR(star.outlier_re[0], star.lambda_mem, 1e-12); /* M15 */
-            CHECK_NEAR(star.outlier_re[1], -1, 1e-12);
-            one.theta = star.theta_bulk + 0.7;
-            CHECK(hfy_rate_theory(&one, 1, 0, &t, NULL) == HFY_OK);
-            CHECK_NEAR(t.cff - star.cff, t.vd * 0.49, 1e-12); /* M8 */
-            one.theta = star.theta_ave;
-            CHECK(hfy_rate_theory(&one, 1, 0, &t, NULL) == HFY_OK);
-            CHECK_NEAR(t.lambda_ave, 0, 1e-12); /* eq. 17 */
-            one.theta = star.theta_mem;
-            CHECK(hfy_rate_theory(&one, 1, 0, &t, NULL) == HFY_OK);
-            CHECK_NEAR(t.lambda_mem, 0, 1e-10); /* eq. 18 */
-            one.theta += t.crd > 0 ? -0.1 : 0.1;
-            CHECK(hfy_rate_theory(&one, 1, 0, &t, NULL) == HFY_OK);
-            CHECK(t.lambda_mem < 0);
-        }
-}
-
-TEST(samples_and_quadrature_agree)
-{
-    const size_t n = 400000;
-    double *r = patterns(77, 400, n / 400, 0.7, 1), w3[3] = {1, 2, 0}, r3[3] = {0.5, 2, 9}, r5[3] = {0.5, 2, 2};
-    hfy_rate one = unit(1.2, 0.8, -0.3);
-    hfy_rate_averages a, b;
-    CHECK(hfy_rate_theory(&one, 0.7, 0, &a, NULL) == HFY_OK);
-    CHECK(hfy_rate_theory_of(&one, r, NULL, n, 0, &b, NULL) == HFY_OK);
-    CHECK_NEAR(b.hbar, a.hbar, 0.01);
-    CHECK_NEAR(b.cff / a.cff, 1, 0.03);
-    CHECK_NEAR(b.lambda_mem, a.lambda_mem, 0.02);
-    CHECK_NEAR(b.outlier_re[0], a.outlier_re[0], 0.02);
-    CHECK(hfy_rate_theory_of(&one, r3, w3, 3, 0, &a, NULL) == HFY_OK); /* a weight of 2 is to be there twice */
-    CHECK(hfy_rate_theory_of(&one, r5, NULL, 3, 0, &b, NULL) == HFY_OK);
-    CHECK_NEAR(a.cff, b.cff, 1e-13);
-    CHECK_NEAR(a.lambda_mem, b.lambda_mem, 1e-13);
-    free(r);
-}
-
-TEST(corrected_theory_is_golden)
-{
-    static const double at[][4] = {{1.5, 0.5, 1, 1}, {1.5, 0.5, 1, -2}, {1, 1, 1, 2}, {1, 1, 2, 1}, {1, 3, 1, 0.3}};
-    static const double edges[][4] = {
-        {1, 1, 1, 0.1}, {1, 1, 1, 0.5}, {1, 1, 2, 0.3}, {0.9, 1, 1, 0.1}, {1, 0.3, 1, 0.5}};
-    static const double loads[][3] = {{1, 1, 1}, {1, 1, 2}, {1, 0.3, 1}};
-    hfy_rate_averages t;
-    hfy_rate one;
-    char name[80];
-    double x;
-    size_t i;
-    int self;
-    for (i = 0; i < 5; i++) {
-        one = unit(at[i][0], at[i][1], theta_star(at[i][0], at[i][1], at[i][2]) + at[i][3]);
-        CHECK(hfy_rate_theory(&one, at[i][2], 0, &t, NULL) == HFY_OK);
-        snprintf(name, sizeof name, "L(%g,%g,%g,th*%+g)", at[i][0], at[i][1], at[i][2], at[i][3]);
-        tagged(name, "c_dh", t.cdh, 0, 1e-8);
-        tagged(name, "Re e+", t.outlier_re[0], 0, 1e-8);
-        tagged(name, "Re e-", t.outlier_re[1], 0, 1e-8);
-        CHECK_EQ(t.outlier_im[0], 0);
     }
-    for (i = 0; i < 5; i++)
-        for (self = 0; self < 2; self++) {
-            one = unit(edges[i][0], edges[i][1], 0.7); /* whatever the threshold */
-            CHECK(hfy_rate_bulk_edge(&one, edges[i][2], edges[i][3], self, 0, &x, NULL) == HFY_OK);
-            snprintf(name, sizeof name, "L(%g,%g,%g).edge %s a=%g", edges[i][0], edges[i][1], edges[i][2],
-                     self ? "sc" : "zd", edges[i][3]);
-            golden(name, x, 0, 1e-8);
-        }
-    for (i = 0; i < 3; i++) {
-        one = unit(loads[i][0], loads[i][1], 0);
-        CHECK(hfy_rate_bulk_load(&one, loads[i][2], 1, 0, &x, NULL) == HFY_OK);
-        snprintf(name, sizeof name, "L(%g,%g,%g).alpha_S corrected sc", loads[i][0], loads[i][1], loads[i][2]);
-        golden(name, x, 0, 1e-6);
+}
+
+TEST(thresholds_bound_the_outliers) {
+  static const double power[] = {0.8, 1, 1.3}, sigma[] = {0.5, 1, 2};
+  size_t i, j;
+  for (i = 0; i < 3; i++)
+    for (j = 0; j < 3; j++) {
+      hfy_rate one = unit(power[i], sigma[j], 0);
+      hfy_rate_averages star, t;
+      CHECK(hfy_rate_theory(&one, 1, 1, &star, NULL) == HFY_OK);
+      CHECK_NEAR(star.lambda_ave, -1, 1e-12);                 /* M8 */
+      CHECK_NEAR(star.outlier_re[0], star.lambda_mem, 1e-12); /* M15 */
+      CHECK_NEAR(star.outlier_re[1], -1, 1e-12);
+      one.theta = star.theta_bulk + 0.7;
+      CHECK(hfy_rate_theory(&one, 1, 0, &t, NULL) == HFY_OK);
+      CHECK_NEAR(t.cff - star.cff, t.vd * 0.49, 1e-12); /* M8 */
+      one.theta = star.theta_ave;
+      CHECK(hfy_rate_theory(&one, 1, 0, &t, NULL) == HFY_OK);
+      CHECK_NEAR(t.lambda_ave, 0, 1e-12); /* eq. 17 */
+      one.theta = star.theta_mem;
+      CHECK(hfy_rate_theory(&one, 1, 0, &t, NULL) == HFY_OK);
+      CHECK_NEAR(t.lambda_mem, 0, 1e-10); /* eq. 18 */
+      one.theta += t.crd > 0 ? -0.1 : 0.1;
+      CHECK(hfy_rate_theory(&one, 1, 0, &t, NULL) == HFY_OK);
+      CHECK(t.lambda_mem < 0);
     }
-    one = unit(1, 1, 0);
-    CHECK(hfy_rate_bulk_load(&one, 1, 0, 0, &x, NULL) == HFY_OK);
-    golden("L(1,1,1).alpha_S corrected zd", x, 0, 1e-6);
-    one = unit(1, 0.05, 0); /* M16 */
+}
+
+TEST(samples_and_quadrature_agree) {
+  const size_t n = 400000;
+  double *r = patterns(77, 400, n / 400, 0.7, 1), w3[3] = {1, 2, 0}, r3[3] = {0.5, 2, 9}, r5[3] = {0.5, 2, 2};
+  hfy_rate one = unit(1.2, 0.8, -0.3);
+  hfy_rate_averages a, b;
+  CHECK(hfy_rate_theory(&one, 0.7, 0, &a, NULL) == HFY_OK);
+  CHECK(hfy_rate_theory_of(&one, r, NULL, n, 0, &b, NULL) == HFY_OK);
+  CHECK_NEAR(b.hbar, a.hbar, 0.01);
+  CHECK_NEAR(b.cff / a.cff, 1, 0.03);
+  CHECK_NEAR(b.lambda_mem, a.lambda_mem, 0.02);
+  CHECK_NEAR(b.outlier_re[0], a.outlier_re[0], 0.02);
+  CHECK(hfy_rate_theory_of(&one, r3, w3, 3, 0, &a, NULL) == HFY_OK); /* a weight of 2 is to be there twice */
+  CHECK(hfy_rate_theory_of(&one, r5, NULL, 3, 0, &b, NULL) == HFY_OK);
+  CHECK_NEAR(a.cff, b.cff, 1e-13);
+  CHECK_NEAR(a.lambda_mem, b.lambda_mem, 1e-13);
+  free(r);
+}
+
+TEST(corrected_theory_is_golden) {
+  static const double at[][4] = {{1.5, 0.5, 1, 1}, {1.5, 0.5, 1, -2}, {1, 1, 1, 2}, {1, 1, 2, 1}, {1, 3, 1, 0.3}};
+  static const double edges[][4] = {
+    {1, 1, 1, 0.1}, {1, 1, 1, 0.5}, {1, 1, 2, 0.3}, {0.9, 1, 1, 0.1}, {1, 0.3, 1, 0.5}};
+  static const double loads[][3] = {{1, 1, 1}, {1, 1, 2}, {1, 0.3, 1}};
+  hfy_rate_averages t;
+  hfy_rate one;
+  char name[80];
+  double x;
+  size_t i;
+  int self;
+  for (i = 0; i < 5; i++) {
+    one = unit(at[i][0], at[i][1], theta_star(at[i][0], at[i][1], at[i][2]) + at[i][3]);
+    CHECK(hfy_rate_theory(&one, at[i][2], 0, &t, NULL) == HFY_OK);
+    snprintf(name, sizeof name, "L(%g,%g,%g,th*%+g)", at[i][0], at[i][1], at[i][2], at[i][3]);
+    tagged(name, "c_dh", t.cdh, 0, 1e-8);
+    tagged(name, "Re e+", t.outlier_re[0], 0, 1e-8);
+    tagged(name, "Re e-", t.outlier_re[1], 0, 1e-8);
+    CHECK_EQ(t.outlier_im[0], 0);
+  }
+  for (i = 0; i < 5; i++)
     for (self = 0; self < 2; self++) {
-        CHECK(hfy_rate_bulk_edge(&one, 1, 0.3, self, 0, &x, NULL) == HFY_OK);
-        CHECK(x > -0.01 && x < 0.01);
+      one = unit(edges[i][0], edges[i][1], 0.7); /* whatever the threshold */
+      CHECK(hfy_rate_bulk_edge(&one, edges[i][2], edges[i][3], self, 0, &x, NULL) == HFY_OK);
+      snprintf(name, sizeof name, "L(%g,%g,%g).edge %s a=%g", edges[i][0], edges[i][1], edges[i][2],
+               self ? "sc" : "zd", edges[i][3]);
+      golden(name, x, 0, 1e-8);
     }
-    one = unit(1.5, 1, 0); /* the spec's table: 0.110 and 0.066 at N = 500 */
-    CHECK(hfy_rate_bulk_edge(&one, 1, 0.3, 1, 500, &x, NULL) == HFY_OK);
-    CHECK(fabs(x - 0.110) < 0.006);
-    CHECK(hfy_rate_bulk_edge(&one, 1, 0.3, 0, 500, &x, NULL) == HFY_OK);
-    CHECK(fabs(x - 0.066) < 0.006);
+  for (i = 0; i < 3; i++) {
+    one = unit(loads[i][0], loads[i][1], 0);
+    CHECK(hfy_rate_bulk_load(&one, loads[i][2], 1, 0, &x, NULL) == HFY_OK);
+    snprintf(name, sizeof name, "L(%g,%g,%g).alpha_S corrected sc", loads[i][0], loads[i][1], loads[i][2]);
+    golden(name, x, 0, 1e-6);
+  }
+  one = unit(1, 1, 0);
+  CHECK(hfy_rate_bulk_load(&one, 1, 0, 0, &x, NULL) == HFY_OK);
+  golden("L(1,1,1).alpha_S corrected zd", x, 0, 1e-6);
+  one = unit(1, 0.05, 0); /* M16 */
+  for (self = 0; self < 2; self++) {
+    CHECK(hfy_rate_bulk_edge(&one, 1, 0.3, self, 0, &x, NULL) == HFY_OK);
+    CHECK(x > -0.01 && x < 0.01);
+  }
+  one = unit(1.5, 1, 0); /* the spec's table: 0.110 and 0.066 at N = 500 */
+  CHECK(hfy_rate_bulk_edge(&one, 1, 0.3, 1, 500, &x, NULL) == HFY_OK);
+  CHECK(fabs(x - 0.110) < 0.006);
+  CHECK(hfy_rate_bulk_edge(&one, 1, 0.3, 0, 500, &x, NULL) == HFY_OK);
+  CHECK(fabs(x - 0.066) < 0.006);
 }
 
-TEST(optima_are_golden)
-{
-    static const double cv[] = {0.5, 1, 2};
-    static const hfy_rate_grid inner = {0.8, 0.01, 51, -1.25, 0.025, 81}; /* part of the default grid, in less time */
-    char name[80];
-    size_t i;
-    for (i = 0; i < 3; i++) {
-        hfy_rate best;
-        double top, n, s;
-        CHECK(hfy_rate_optimum(cv[i], i == 1 ? NULL : &inner, &best, &top, NULL) == HFY_OK);
-        snprintf(name, sizeof name, "J.CV=%g max alpha_S", cv[i]);
-        golden(name, top, 1e-9, 0);
-        n = floor((best.power - 0.6) / 0.01 + 0.5), s = floor((log10(best.sigma) + 2) / 0.025 + 0.5);
-        snprintf(name, sizeof name, "J.CV=%g argmax i (n=%.2f)", cv[i], best.power);
-        golden(name, n, 0, 0);
-        snprintf(name, sizeof name, "J.CV=%g argmax j (sigma=%.4f)", cv[i], best.sigma);
-        golden(name, s, 0, 0);
-        CHECK_NEAR(best.theta, theta_star(best.power, best.sigma, cv[i]), 1e-9);
-    }
-    {
-        hfy_rate_grid grid = {0.5, 0.1, 2, -2, 1, 1}; /* nothing is stable there */
-        hfy_rate best;
-        double top = 7;
-        CHECK(hfy_rate_optimum(1, &grid, &best, &top, NULL) == HFY_OK);
-        CHECK_EQ(top, 0);
-        CHECK(is_nan(best.power));
-    }
+TEST(optima_are_golden) {
+  static const double cv[] = {0.5, 1, 2};
+  static const hfy_rate_grid inner = {0.8, 0.01, 51, -1.25, 0.025, 81}; /* part of the default grid, in less time */
+  char name[80];
+  size_t i;
+  for (i = 0; i < 3; i++) {
+    hfy_rate best;
+    double top, n, s;
+    CHECK(hfy_rate_optimum(cv[i], i == 1 ? NULL : &inner, &best, &top, NULL) == HFY_OK);
+    snprintf(name, sizeof name, "J.CV=%g max alpha_S", cv[i]);
+    golden(name, top, 1e-9, 0);
+    n = floor((best.power - 0.6) / 0.01 + 0.5), s = floor((log10(best.sigma) + 2) / 0.025 + 0.5);
+    snprintf(name, sizeof name, "J.CV=%g argmax i (n=%.2f)", cv[i], best.power);
+    golden(name, n, 0, 0);
+    snprintf(name, sizeof name, "J.CV=%g argmax j (sigma=%.4f)", cv[i], best.sigma);
+    golden(name, s, 0, 0);
+    CHECK_NEAR(best.theta, theta_star(best.power, best.sigma, cv[i]), 1e-9);
+  }
+  {
+    hfy_rate_grid grid = {0.5, 0.1, 2, -2, 1, 1}; /* nothing is stable there */
+    hfy_rate best;
+    double top = 7;
+    CHECK(hfy_rate_optimum(1, &grid, &best, &top, NULL) == HFY_OK);
+    CHECK_EQ(top, 0);
+    CHECK(is_nan(best.power));
+  }
 }
 
-TEST(replica_is_golden)
-{
-    static const double fs[] = {1, 0.8, 0.5, 0.2, 0.1, 0.05, 0.01, 1e-3, 1e-6};
-    static const double at[][5] = {{0.5, 0.5, 1, 1, -0.5},
-                                   {1.2, 0.5, 1, 1, -0.5},
-                                   {1, 0.2, 2, 0.5, -1},
-                                   {2, 0.1, 0, 1, -0.5},
-                                   {0.5, 1, 1, 2, 0.3}};
-    char name[80];
-    size_t i;
-    double a, t, alpha;
-    for (i = 0; i < 9; i++) {
-        CHECK(hfy_rate_capacity(fs[i], &a, &t, NULL) == HFY_OK);
-        snprintf(name, sizeof name, "D.theta0(f=%g)", fs[i]);
-        golden(name, t, 1e-10, 1e-15);
-        snprintf(name, sizeof name, "D.alpha_C(f=%g)", fs[i]);
-        golden(name, a, 1e-10, 0);
-        { /* M11: the printed equation */
-            const double f = fs[i], H = 0.5 * erfc(t / sqrt(2)), h = exp(-t * t / 2) / sqrt(8 * atan(1));
-            CHECK(fabs(a * (f * t * t + f + (1 - f) * ((t * t + 1) * H - t * h)) - 1) < 1e-13);
-            CHECK_NEAR(f * t + (1 - f) * (t * H - h), 0, 1e-15);
-        }
+TEST(replica_is_golden) {
+  static const double fs[] = {1, 0.8, 0.5, 0.2, 0.1, 0.05, 0.01, 1e-3, 1e-6};
+  static const double at[][5] = {{0.5, 0.5, 1, 1, -0.5},
+                                 {1.2, 0.5, 1, 1, -0.5},
+                                 {1, 0.2, 2, 0.5, -1},
+                                 {2, 0.1, 0, 1, -0.5},
+                                 {0.5, 1, 1, 2, 0.3}};
+  char name[80];
+  size_t i;
+  double a, t, alpha;
+  for (i = 0; i < 9; i++) {
+    CHECK(hfy_rate_capacity(fs[i], &a, &t, NULL) == HFY_OK);
+    snprintf(name, sizeof name, "D.theta0(f=%g)", fs[i]);
+    golden(name, t, 1e-10, 1e-15);
+    snprintf(name, sizeof name, "D.alpha_C(f=%g)", fs[i]);
+    golden(name, a, 1e-10, 0);
+    { /* M11: the printed equation */
+      const double f = fs[i], H = 0.5 * erfc(t / sqrt(2)), h = exp(-t * t / 2) / sqrt(8 * atan(1));
+      CHECK(fabs(a * (f * t * t + f + (1 - f) * ((t * t + 1) * H - t * h)) - 1) < 1e-13);
+      CHECK_NEAR(f * t + (1 - f) * (t * H - h), 0, 1e-15);
     }
-    for (i = 0; i < 5; i++) {
-        hfy_rate one = unit(at[i][3], 0, at[i][4]);
-        hfy_rate_replica r;
-        CHECK(hfy_rate_solve_replica(&one, at[i][2], at[i][1], at[i][0], &r, NULL) == HFY_OK);
-        snprintf(name, sizeof name, "D(a=%g,f=%g,CV=%g,n=%g,th=%g)", at[i][0], at[i][1], at[i][2], at[i][3], at[i][4]);
-        tagged(name, "q", r.q, 1e-10, 0);
-        tagged(name, "theta0", r.theta0, 1e-10, 0);
-        tagged(name, "m", r.m, 1e-10, 0);
-    }
-    { /* rates that hardly vary: their variance must not cancel; alpha/(1 - alpha) var g^-1 / var r = 1 */
-        hfy_rate one = unit(1, 0, 0);
-        hfy_rate_replica r;
-        CHECK(hfy_rate_solve_replica(&one, 1e-9, 1, 0.5, &r, NULL) == HFY_OK);
-        CHECK_NEAR(r.q, 1, 1e-12);
-    }
-    for (alpha = 0.1; alpha < 1; alpha += 0.2) { /* M12: f = 1 is eq. 6 and 7, soft units too */
-        hfy_rate one = unit(0.9, 0.6, 0.2);
-        hfy_rate_averages av;
-        hfy_rate_load load;
-        hfy_rate_replica r;
-        CHECK(hfy_rate_theory(&one, 1.5, 0, &av, NULL) == HFY_OK);
-        CHECK(hfy_rate_at_load(&av, alpha, &load, NULL) == HFY_OK);
-        CHECK(hfy_rate_solve_replica(&one, 1.5, 1, alpha, &r, NULL) == HFY_OK);
-        CHECK(fabs(r.q / load.weight_norm - 1) < 1e-10);
-        CHECK(fabs(r.m / load.weight_sum - 1) < 1e-10);
-    }
+  }
+  for (i = 0; i < 5; i++) {
+    hfy_rate one = unit(at[i][3], 0, at[i][4]);
+    hfy_rate_replica r;
+    CHECK(hfy_rate_solve_replica(&one, at[i][2], at[i][1], at[i][0], &r, NULL) == HFY_OK);
+    snprintf(name, sizeof name, "D(a=%g,f=%g,CV=%g,n=%g,th=%g)", at[i][0], at[i][1], at[i][2], at[i][3], at[i][4]);
+    tagged(name, "q", r.q, 1e-10, 0);
+    tagged(name, "theta0", r.theta0, 1e-10, 0);
+    tagged(name, "m", r.m, 1e-10, 0);
+  }
+  { /* rates that hardly vary: their variance must not cancel; alpha/(1 - alpha) var g^-1 / var r = 1 */
+    hfy_rate one = unit(1, 0, 0);
+    hfy_rate_replica r;
+    CHECK(hfy_rate_solve_replica(&one, 1e-9, 1, 0.5, &r, NULL) == HFY_OK);
+    CHECK_NEAR(r.q, 1, 1e-12);
+  }
+  for (alpha = 0.1; alpha < 1; alpha += 0.2) { /* M12: f = 1 is eq. 6 and 7, soft units too */
+    hfy_rate one = unit(0.9, 0.6, 0.2);
+    hfy_rate_averages av;
+    hfy_rate_load load;
+    hfy_rate_replica r;
+    CHECK(hfy_rate_theory(&one, 1.5, 0, &av, NULL) == HFY_OK);
+    CHECK(hfy_rate_at_load(&av, alpha, &load, NULL) == HFY_OK);
+    CHECK(hfy_rate_solve_replica(&one, 1.5, 1, alpha, &r, NULL) == HFY_OK);
+    CHECK(fabs(r.q / load.weight_norm - 1) < 1e-10);
+    CHECK(fabs(r.m / load.weight_sum - 1) < 1e-10);
+  }
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+static int ascending(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
 }
 
 /* x <- A^-1 x by elimination with pivots: the tests' own */
-static void solve(double *a, size_t n, double *x, size_t columns)
-{
-    size_t i, j, k;
-    for (k = 0; k < n; k++) {
-        size_t p = k;
-        for (i = k; i < n; i++)
-            if (fabs(a[i * n + k]) > fabs(a[p * n + k])) p = i;
-        for (j = 0; j < n; j++) {
-            const double s = a[k * n + j];
-            a[k * n + j] = a[p * n + j], a[p * n + j] = s;
-        }
-        for (j = 0; j < columns; j++) {
-            const double s = x[k * columns + j];
-            x[k * columns + j] = x[p * columns + j], x[p * columns + j] = s;
-        }
-        for (i = 0; i < n; i++) {
-            const double f = i == k ? 0 : a[i * n + k] / a[k * n + k];
-            if (f == 0) continue;
-            for (j = k; j < n; j++) a[i * n + j] -= f * a[k * n + j];
-            for (j = 0; j < columns; j++) x[i * columns + j] -= f * x[k * columns + j];
-        }
+static void solve(double *a, size_t n, double *x, size_t columns) {
+  size_t i, j, k;
+  for (k = 0; k < n; k++) {
+    size_t p = k;
+    for (i = k; i < n; i++)
+      if (fabs(a[i * n + k]) > fabs(a[p * n + k])) p = i;
+    for (j = 0; j < n; j++) {
+      const double s = a[k * n + j];
+      a[k * n + j] = a[p * n + j], a[p * n + j] = s;
     }
-    for (k = 0; k < n; k++)
-        for (j = 0; j < columns; j++) x[k * columns + j] /= a[k * n + k];
+    for (j = 0; j < columns; j++) {
+      const double s = x[k * columns + j];
+      x[k * columns + j] = x[p * columns + j], x[p * columns + j] = s;
+    }
+    for (i = 0; i < n; i++) {
+      const double f = i == k ? 0 : a[i * n + k] / a[k * n + k];
+      if (f == 0) continue;
+      for (j = k; j < n; j++) a[i * n + j] -= f * a[k * n + j];
+      for (j = 0; j < columns; j++) x[i * columns + j] -= f * x[k * columns + j];
+    }
+  }
+  for (k = 0; k < n; k++)
+    for (j = 0; j < columns; j++) x[k * columns + j] /= a[k * n + k];
 }
 
-static double normal(hfy_rng *rng)
-{
-    const double u = hfy_rng_uniform(rng), v = hfy_rng_uniform(rng);
-    return sqrt(-2 * log(1 - u)) * cos(8 * atan(1) * v);
+static double normal(hfy_rng *rng) {
+  const double u = hfy_rng_uniform(rng), v = hfy_rng_uniform(rng);
+  return sqrt(-2 * log(1 - u)) * cos(8 * atan(1) * v);
 }
 
-TEST(circular_law_is_golden)
-{
-    const size_t n = 200, p = 100;
-    hfy_rng rng = hfy_rng_seed(31);
-    double *x = doubles(n * p), *y = doubles(n * p), *yy = doubles(p * p), *yx = doubles(p * p), *re = doubles(p),
-           *im = doubles(p), *far = doubles(p), top = -9;
-    hfy_rate_disc disc;
-    size_t i, mu, nu;
-    for (mu = 0; mu < p; mu++)
-        for (i = 0; i < n; i++) {
-            const double z1 = normal(&rng), z2 = normal(&rng);
-            y[mu * n + i] = 2 * z1;
-            x[mu * n + i] = 0.5 * z1 + sqrt(0.75) * z2;
-        }
-    for (mu = 0; mu < p; mu++)
-        for (nu = 0; nu < p; nu++)
-            for (i = 0; i < n; i++)
-                yy[mu * p + nu] += y[mu * n + i] * y[nu * n + i], yx[mu * p + nu] += y[mu * n + i] * x[nu * n + i];
-    solve(yy, p, yx, p);
-    CHECK(hfy_eigenvalues(yx, p, re, im, NULL) == HFY_OK);
-    CHECK(hfy_rate_circular_law(0.5, 0.5, 1, 2, 0, &disc, NULL) == HFY_OK);
-    for (mu = 0; mu < p; mu++) {
-        far[mu] = hypot(re[mu] - disc.centre, im[mu]);
-        if (re[mu] > top) top = re[mu];
+TEST(circular_law_is_golden) {
+  const size_t n = 200, p = 100;
+  hfy_rng rng = hfy_rng_seed(31);
+  double *x = doubles(n * p), *y = doubles(n * p), *yy = doubles(p * p), *yx = doubles(p * p), *re = doubles(p),
+         *im = doubles(p), *far = doubles(p), top = -9;
+  hfy_rate_disc disc;
+  size_t i, mu, nu;
+  for (mu = 0; mu < p; mu++)
+    for (i = 0; i < n; i++) {
+      const double z1 = normal(&rng), z2 = normal(&rng);
+      y[mu * n + i] = 2 * z1;
+      x[mu * n + i] = 0.5 * z1 + sqrt(0.75) * z2;
     }
-    qsort(far, p, sizeof *far, ascending);
-    golden("H.theory centre", disc.centre, 1e-12, 0);
-    golden("H.theory radius", disc.radius, 1e-12, 0);
-    golden("H.theory median(|l-c|)/radius", disc.median / disc.radius, 1e-12, 0);
-    golden("H.mean Re lambda (= trace/P)", total(re, p) / (double)p, 1e-8, 0);
-    golden("H.max Re lambda", top, 1e-8, 0);
-    golden("H.median |l-c| / radius", 0.5 * (far[p / 2 - 1] + far[p / 2]) / disc.radius, 1e-8, 0);
-    golden("H.max |l-c| / radius", far[p - 1] / disc.radius, 1e-8, 0);
-    CHECK(hfy_rate_circular_law(0.3, 0.4, 1, 2, 1, &disc, NULL) == HFY_OK);
-    CHECK_NEAR(disc.centre, -0.8, 1e-14);
-    top = disc.alpha_s;
-    CHECK(hfy_rate_circular_law(top, 0.4, 1, 2, 1, &disc, NULL) == HFY_OK);
-    CHECK_NEAR(disc.lambda_plus, 0, 1e-12); /* M14 */
-    CHECK(hfy_rate_circular_law(0.3, 1, 1, 2, 1, &disc, NULL) == HFY_OK);
-    CHECK_NEAR(disc.alpha_s, 1, 1e-14); /* tau = 1: at every load */
-    CHECK(hfy_rate_circular_law(0.3, 1, 1, 1, 1, &disc, NULL) == HFY_OK);
-    CHECK_EQ(disc.alpha_s, 0);
-    CHECK(hfy_rate_circular_law(0.3, 0.9, 3, 1, 1, &disc, NULL) == HFY_OK);
-    CHECK_EQ(disc.alpha_s, 0);
-    free(x), free(y), free(yy), free(yx), free(re), free(im), free(far);
+  for (mu = 0; mu < p; mu++)
+    for (nu = 0; nu < p; nu++)
+      for (i = 0; i < n; i++)
+        yy[mu * p + nu] += y[mu * n + i] * y[nu * n + i], yx[mu * p + nu] += y[mu * n + i] * x[nu * n + i];
+  solve(yy, p, yx, p);
+  CHECK(hfy_eigenvalues(yx, p, re, im, NULL) == HFY_OK);
+  CHECK(hfy_rate_circular_law(0.5, 0.5, 1, 2, 0, &disc, NULL) == HFY_OK);
+  for (mu = 0; mu < p; mu++) {
+    far[mu] = hypot(re[mu] - disc.centre, im[mu]);
+    if (re[mu] > top) top = re[mu];
+  }
+  qsort(far, p, sizeof *far, ascending);
+  golden("H.theory centre", disc.centre, 1e-12, 0);
+  golden("H.theory radius", disc.radius, 1e-12, 0);
+  golden("H.theory median(|l-c|)/radius", disc.median / disc.radius, 1e-12, 0);
+  golden("H.mean Re lambda (= trace/P)", total(re, p) / (double)p, 1e-8, 0);
+  golden("H.max Re lambda", top, 1e-8, 0);
+  golden("H.median |l-c| / radius", 0.5 * (far[p / 2 - 1] + far[p / 2]) / disc.radius, 1e-8, 0);
+  golden("H.max |l-c| / radius", far[p - 1] / disc.radius, 1e-8, 0);
+  CHECK(hfy_rate_circular_law(0.3, 0.4, 1, 2, 1, &disc, NULL) == HFY_OK);
+  CHECK_NEAR(disc.centre, -0.8, 1e-14);
+  top = disc.alpha_s;
+  CHECK(hfy_rate_circular_law(top, 0.4, 1, 2, 1, &disc, NULL) == HFY_OK);
+  CHECK_NEAR(disc.lambda_plus, 0, 1e-12); /* M14 */
+  CHECK(hfy_rate_circular_law(0.3, 1, 1, 2, 1, &disc, NULL) == HFY_OK);
+  CHECK_NEAR(disc.alpha_s, 1, 1e-14); /* tau = 1: at every load */
+  CHECK(hfy_rate_circular_law(0.3, 1, 1, 1, 1, &disc, NULL) == HFY_OK);
+  CHECK_EQ(disc.alpha_s, 0);
+  CHECK(hfy_rate_circular_law(0.3, 0.9, 3, 1, 1, &disc, NULL) == HFY_OK);
+  CHECK_EQ(disc.alpha_s, 0);
+  free(x), free(y), free(yy), free(yx), free(re), free(im), free(far);
 }
 
 /* --- dense weights --- */
 
 /* max |W R - V| */
-static double defect(const hfy_rate *one, const double *r, size_t count, size_t dim, const double *w)
-{
-    double worst = 0;
-    size_t mu, i, j;
-    for (mu = 0; mu < count; mu++)
-        for (i = 0; i < dim; i++) {
-            double u = -hfy_rate_inverse(one, r[mu * dim + i]) - one->theta;
-            for (j = 0; j < dim; j++) u += w[i * dim + j] * r[mu * dim + j];
-            if (!(fabs(u) <= worst)) worst = fabs(u);
-        }
-    return worst;
+static double defect(const hfy_rate *one, const double *r, size_t count, size_t dim, const double *w) {
+  double worst = 0;
+  size_t mu, i, j;
+  for (mu = 0; mu < count; mu++)
+    for (i = 0; i < dim; i++) {
+      double u = -hfy_rate_inverse(one, r[mu * dim + i]) - one->theta;
+      for (j = 0; j < dim; j++) u += w[i * dim + j] * r[mu * dim + j];
+      if (!(fabs(u) <= worst)) worst = fabs(u);
+    }
+  return worst;
 }
 
 static const struct {
-    const char *tag;
-    uint64_t seed;
-    size_t dim, count;
-    double power, sigma, cv, theta;
-    int star;
+  const char *tag;
+  uint64_t seed;
+  size_t dim, count;
+  double power, sigma, cv, theta;
+  int star;
 } dense[] = {{"E1", 1, 50, 15, 1, 1, 1, 0, 1},
              {"E2", 2, 100, 30, 1, 1, 2, 0, 1},
              {"E3", 3, 100, 20, 1.5, 0.5, 1, -0.5, 0},
              {"E4", 4, 50, 45, 0.8, 0.3, 0.5, 0.25, 0},
              {"E5", 5, 100, 10, 1, 1, 2, 0, 1}};
 
-TEST(dense_problems_are_golden)
-{
-    size_t c, i;
-    for (c = 0; c < 5; c++) {
-        const size_t n = dense[c].dim, p = dense[c].count;
-        const char *tag = dense[c].tag;
-        double *r = patterns(dense[c].seed, p, n, dense[c].cv, 1), *w = doubles(n * n), *own = doubles(n * n),
-               *j = doubles(n * n), *re = doubles(n), *im = doubles(n), *a = doubles(p), index, trace = 0, mean = 0;
-        hfy_rate one = unit(dense[c].power, dense[c].sigma, dense[c].theta);
-        hfy_rate_modes modes;
-        size_t stable, k;
-        if (dense[c].star) one.theta = theta_star(one.power, one.sigma, dense[c].cv);
-        CHECK(hfy_rate_weights(&one, r, p, n, 1, own, NULL) == HFY_OK);
-        CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-        CHECK(defect(&one, r, p, n, w) < 1e-10 * 100 && defect(&one, r, p, n, own) < 1e-10 * 100); /* M4 */
-        for (i = 0; i < n; i++) {
-            CHECK_EQ(w[i * n + i], 0);
-            trace += own[i * n + i];
-        }
-        tagged(tag, "theta", one.theta, 1e-8, 0);
-        tagged(tag, "sum R", total(r, n * p), 1e-8, 0);
-        tagged(tag, "R[N-1,P-1]", r[n * p - 1], 1e-8, 0);
-        tagged(tag, "||W_sc||_F", norm(own, n * n), 1e-8, 0);
-        tagged(tag, "trace W_sc", trace, 1e-8, 0);
-        tagged(tag, "||W||_F", norm(w, n * n), 1e-8, 0);
-        tagged(tag, "sum W", total(w, n * n), 1e-8, 0);
-        tagged(tag, "W[0,1]", w[1], 1e-8, 0);
-        tagged(tag, "asymmetry W", hfy_rate_asymmetry(w, n), 1e-8, 0);
-        CHECK(hfy_rate_spectrum(&one, own, r, n, re, im, NULL, NULL) == HFY_OK);
-        tagged(tag, "abscissa J_0 (W_sc)", re[0], 1e-8, 0);
-        CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, &modes, NULL) == HFY_OK);
-        tagged(tag, "abscissa J_0", re[0], 1e-8, 0);
-        CHECK_EQ(modes.abscissa, re[0]);
-        CHECK(hfy_rate_jacobian(&one, w, r, n, j, NULL) == HFY_OK);
-        for (i = 0; i < n; i++)
-            for (k = 0; k < n; k++)
-                CHECK_NEAR(j[i * n + k], hfy_rate_slope_at(&one, r[i]) * w[i * n + k] - (i == k), 1e-14);
-        CHECK(hfy_rate_henrici(j, n, &index, NULL) == HFY_OK);
-        tagged(tag, "henrici J_0", index, 1e-8, 0);
-        CHECK(hfy_rate_stability(&one, w, r, p, n, a, &stable, NULL) == HFY_OK);
-        for (i = 0; i < p; i++) mean += a[i] / (double)p;
-        tagged(tag, "mean_mu abscissa", mean, 1e-8, 0);
-        qsort(a, p, sizeof *a, ascending);
-        tagged(tag, "max_mu abscissa", a[p - 1], 1e-8, 0);
-        tagged(tag, "stable patterns", (double)stable, 0, 0);
-        free(r), free(w), free(own), free(j), free(re), free(im), free(a);
+TEST(dense_problems_are_golden) {
+  size_t c, i;
+  for (c = 0; c < 5; c++) {
+    const size_t n = dense[c].dim, p = dense[c].count;
+    const char *tag = dense[c].tag;
+    double *r = patterns(dense[c].seed, p, n, dense[c].cv, 1), *w = doubles(n * n), *own = doubles(n * n),
+           *j = doubles(n * n), *re = doubles(n), *im = doubles(n), *a = doubles(p), index, trace = 0, mean = 0;
+    hfy_rate one = unit(dense[c].power, dense[c].sigma, dense[c].theta);
+    hfy_rate_modes modes;
+    size_t stable, k;
+    if (dense[c].star) one.theta = theta_star(one.power, one.sigma, dense[c].cv);
+    CHECK(hfy_rate_weights(&one, r, p, n, 1, own, NULL) == HFY_OK);
+    CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+    CHECK(defect(&one, r, p, n, w) < 1e-10 * 100 && defect(&one, r, p, n, own) < 1e-10 * 100); /* M4 */
+    for (i = 0; i < n; i++) {
+      CHECK_EQ(w[i * n + i], 0);
+      trace += own[i * n + i];
     }
+    tagged(tag, "theta", one.theta, 1e-8, 0);
+    tagged(tag, "sum R", total(r, n * p), 1e-8, 0);
+    tagged(tag, "R[N-1,P-1]", r[n * p - 1], 1e-8, 0);
+    tagged(tag, "||W_sc||_F", norm(own, n * n), 1e-8, 0);
+    tagged(tag, "trace W_sc", trace, 1e-8, 0);
+    tagged(tag, "||W||_F", norm(w, n * n), 1e-8, 0);
+    tagged(tag, "sum W", total(w, n * n), 1e-8, 0);
+    tagged(tag, "W[0,1]", w[1], 1e-8, 0);
+    tagged(tag, "asymmetry W", hfy_rate_asymmetry(w, n), 1e-8, 0);
+    CHECK(hfy_rate_spectrum(&one, own, r, n, re, im, NULL, NULL) == HFY_OK);
+    tagged(tag, "abscissa J_0 (W_sc)", re[0], 1e-8, 0);
+    CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, &modes, NULL) == HFY_OK);
+    tagged(tag, "abscissa J_0", re[0], 1e-8, 0);
+    CHECK_EQ(modes.abscissa, re[0]);
+    CHECK(hfy_rate_jacobian(&one, w, r, n, j, NULL) == HFY_OK);
+    for (i = 0; i < n; i++)
+      for (k = 0; k < n; k++)
+        CHECK_NEAR(j[i * n + k], hfy_rate_slope_at(&one, r[i]) * w[i * n + k] - (i == k), 1e-14);
+    CHECK(hfy_rate_henrici(j, n, &index, NULL) == HFY_OK);
+    tagged(tag, "henrici J_0", index, 1e-8, 0);
+    CHECK(hfy_rate_stability(&one, w, r, p, n, a, &stable, NULL) == HFY_OK);
+    for (i = 0; i < p; i++) mean += a[i] / (double)p;
+    tagged(tag, "mean_mu abscissa", mean, 1e-8, 0);
+    qsort(a, p, sizeof *a, ascending);
+    tagged(tag, "max_mu abscissa", a[p - 1], 1e-8, 0);
+    tagged(tag, "stable patterns", (double)stable, 0, 0);
+    free(r), free(w), free(own), free(j), free(re), free(im), free(a);
+  }
 }
 
 /* M5: each row is the least-norm solution with its own unit left out: Y^T (Y Y^T)^-1 v by plain elimination */
-TEST(dense_rows_have_least_norm)
-{
-    const size_t n = 24, p = 17;
-    double *r = patterns(61, p, n, 0.8, 1), *w = doubles(n * n), *gram = doubles(p * p), *x = doubles(p);
-    hfy_rate one = unit(1.1, 0.6, -0.4);
-    size_t i, j, mu, nu;
-    CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-    for (i = 0; i < n; i++) {
-        for (mu = 0; mu < p; mu++) {
-            x[mu] = hfy_rate_inverse(&one, r[mu * n + i]) + one.theta;
-            for (nu = 0; nu < p; nu++) {
-                gram[mu * p + nu] = 0;
-                for (j = 0; j < n; j++)
-                    if (j != i) gram[mu * p + nu] += r[mu * n + j] * r[nu * n + j];
-            }
-        }
-        solve(gram, p, x, 1);
-        for (j = 0; j < n; j++) {
-            double least = 0;
-            for (mu = 0; mu < p; mu++) least += x[mu] * r[mu * n + j];
-            CHECK_NEAR(w[i * n + j], j == i ? 0 : least, 1e-9);
-        }
+TEST(dense_rows_have_least_norm) {
+  const size_t n = 24, p = 17;
+  double *r = patterns(61, p, n, 0.8, 1), *w = doubles(n * n), *gram = doubles(p * p), *x = doubles(p);
+  hfy_rate one = unit(1.1, 0.6, -0.4);
+  size_t i, j, mu, nu;
+  CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+  for (i = 0; i < n; i++) {
+    for (mu = 0; mu < p; mu++) {
+      x[mu] = hfy_rate_inverse(&one, r[mu * n + i]) + one.theta;
+      for (nu = 0; nu < p; nu++) {
+        gram[mu * p + nu] = 0;
+        for (j = 0; j < n; j++)
+          if (j != i) gram[mu * p + nu] += r[mu * n + j] * r[nu * n + j];
+      }
     }
-    free(r), free(w), free(gram), free(x);
+    solve(gram, p, x, 1);
+    for (j = 0; j < n; j++) {
+      double least = 0;
+      for (mu = 0; mu < p; mu++) least += x[mu] * r[mu * n + j];
+      CHECK_NEAR(w[i * n + j], j == i ? 0 : least, 1e-9);
+    }
+  }
+  free(r), free(w), free(gram), free(x);
 }
 
-TEST(dense_weights_near_capacity)
-{
-    static const size_t size[][2] = {{100, 90}, {100, 97}, {100, 99}, {60, 59}, {2, 1}, {7, 6}};
-    size_t c;
-    for (c = 0; c < 6; c++) {
-        const size_t n = size[c][0], p = size[c][1];
-        double *r = patterns(200 + c, p, n, 1, 1), *w = doubles(n * n);
-        hfy_rate one = unit(1, 1, -0.9);
-        CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-        CHECK(defect(&one, r, p, n, w) < 1e-10 * (1 + norm(w, n * n)));
-        free(r), free(w);
-    }
-    { /* as many as there are units, with self-coupling: W = V R^-1 */
-        double *r = patterns(300, 20, 20, 1, 1), *w = doubles(400);
-        hfy_rate one = unit(1, 1, -0.9);
-        CHECK(hfy_rate_weights(&one, r, 20, 20, 1, w, NULL) == HFY_OK);
-        CHECK(defect(&one, r, 20, 20, w) < 1e-9);
-        free(r), free(w);
-    }
-    { /* one pattern: w_i = v_i r / |r|^2 without its own */
-        double *r = patterns(301, 1, 9, 1, 1), *w = doubles(81), square = 0;
-        hfy_rate one = unit(1.4, 0.3, 0.2);
-        size_t i, j;
-        CHECK(hfy_rate_weights(&one, r, 1, 9, 0, w, NULL) == HFY_OK);
-        for (i = 0; i < 9; i++) square += r[i] * r[i];
-        for (i = 0; i < 9; i++)
-            for (j = 0; j < 9; j++)
-                CHECK_NEAR(w[i * 9 + j],
-                           i == j ? 0 : (hfy_rate_inverse(&one, r[i]) + 0.2) * r[j] / (square - r[i] * r[i]), 1e-13);
-        free(r), free(w);
-    }
+TEST(dense_weights_near_capacity) {
+  static const size_t size[][2] = {{100, 90}, {100, 97}, {100, 99}, {60, 59}, {2, 1}, {7, 6}};
+  size_t c;
+  for (c = 0; c < 6; c++) {
+    const size_t n = size[c][0], p = size[c][1];
+    double *r = patterns(200 + c, p, n, 1, 1), *w = doubles(n * n);
+    hfy_rate one = unit(1, 1, -0.9);
+    CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+    CHECK(defect(&one, r, p, n, w) < 1e-10 * (1 + norm(w, n * n)));
+    free(r), free(w);
+  }
+  { /* as many as there are units, with self-coupling: W = V R^-1 */
+    double *r = patterns(300, 20, 20, 1, 1), *w = doubles(400);
+    hfy_rate one = unit(1, 1, -0.9);
+    CHECK(hfy_rate_weights(&one, r, 20, 20, 1, w, NULL) == HFY_OK);
+    CHECK(defect(&one, r, 20, 20, w) < 1e-9);
+    free(r), free(w);
+  }
+  { /* one pattern: w_i = v_i r / |r|^2 without its own */
+    double *r = patterns(301, 1, 9, 1, 1), *w = doubles(81), square = 0;
+    hfy_rate one = unit(1.4, 0.3, 0.2);
+    size_t i, j;
+    CHECK(hfy_rate_weights(&one, r, 1, 9, 0, w, NULL) == HFY_OK);
+    for (i = 0; i < 9; i++) square += r[i] * r[i];
+    for (i = 0; i < 9; i++)
+      for (j = 0; j < 9; j++)
+        CHECK_NEAR(w[i * 9 + j],
+                   i == j ? 0 : (hfy_rate_inverse(&one, r[i]) + 0.2) * r[j] / (square - r[i] * r[i]), 1e-13);
+    free(r), free(w);
+  }
 }
 
 /* M7, M9, M10 */
-TEST(dense_identities)
-{
-    const size_t n = 30, p = 9;
-    double *r = patterns(71, p, n, 1, 1), *w = doubles(n * n), *re = doubles(n), *im = doubles(n), *re2 = doubles(n),
-           *im2 = doubles(n), *big = doubles(n * p), *gram = doubles(p * p), *b = doubles(p * p);
-    hfy_rate one = unit(1, 0, 0.3), two;
-    size_t i, mu, nu, zeros = 0, stable;
-    CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-    CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, NULL, NULL) == HFY_OK);
-    for (i = 0; i < n; i++) zeros += fabs(re[i]) < 1e-9 && fabs(im[i]) < 1e-9;
-    CHECK(zeros >= p - 1);
-    CHECK(hfy_rate_stability(&one, w, r, p, n, NULL, &stable, NULL) == HFY_OK);
-    CHECK_EQ(stable, 0); /* marginal is not stable, whatever rounding says */
-    one = unit(1.7, 0, -0.4), two = unit(1.7, 0, -0.4 * pow(3, 1 / 1.7));
-    for (i = 0; i < n * p; i++) big[i] = 3 * r[i];
-    CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-    CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, NULL, NULL) == HFY_OK);
-    CHECK(hfy_rate_weights(&two, big, p, n, 0, w, NULL) == HFY_OK);
-    CHECK(hfy_rate_spectrum(&two, w, big, n, re2, im2, NULL, NULL) == HFY_OK);
-    for (i = 0; i < n; i++) CHECK_NEAR(re2[i], re[i], 1e-9);
-    one = unit(1.2, 0.7, -0.5);
-    CHECK(hfy_rate_weights(&one, r, p, n, 1, w, NULL) == HFY_OK);
-    CHECK(hfy_rate_spectrum(&one, w, r + n, n, re, im, NULL, NULL) == HFY_OK);
-    for (mu = 0; mu < p; mu++) /* (R^T R)^-1 R^T D V */
-        for (nu = 0; nu < p; nu++)
-            for (i = 0, gram[mu * p + nu] = b[mu * p + nu] = 0; i < n; i++) {
-                gram[mu * p + nu] += r[mu * n + i] * r[nu * n + i];
-                b[mu * p + nu] += r[mu * n + i] * hfy_rate_slope_at(&one, r[n + i]) *
-                                  (hfy_rate_inverse(&one, r[nu * n + i]) + one.theta);
-            }
-    solve(gram, p, b, p);
-    CHECK(hfy_eigenvalues(b, p, re2, im2, NULL) == HFY_OK);
-    for (mu = 0; mu < p; mu++) {
-        double near = 9;
-        for (i = 0; i < n; i++) near = fmin(near, hypot(re[i] + 1 - re2[mu], im[i] - im2[mu]));
-        CHECK(near < 1e-9);
-    }
-    for (i = 0, zeros = 0; i < n; i++) zeros += hypot(re[i] + 1, im[i]) < 1e-9;
-    CHECK(zeros >= n - p);
-    free(r), free(w), free(re), free(im), free(re2), free(im2), free(big), free(gram), free(b);
+TEST(dense_identities) {
+  const size_t n = 30, p = 9;
+  double *r = patterns(71, p, n, 1, 1), *w = doubles(n * n), *re = doubles(n), *im = doubles(n), *re2 = doubles(n),
+         *im2 = doubles(n), *big = doubles(n * p), *gram = doubles(p * p), *b = doubles(p * p);
+  hfy_rate one = unit(1, 0, 0.3), two;
+  size_t i, mu, nu, zeros = 0, stable;
+  CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+  CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, NULL, NULL) == HFY_OK);
+  for (i = 0; i < n; i++) zeros += fabs(re[i]) < 1e-9 && fabs(im[i]) < 1e-9;
+  CHECK(zeros >= p - 1);
+  CHECK(hfy_rate_stability(&one, w, r, p, n, NULL, &stable, NULL) == HFY_OK);
+  CHECK_EQ(stable, 0); /* marginal is not stable, whatever rounding says */
+  one = unit(1.7, 0, -0.4), two = unit(1.7, 0, -0.4 * pow(3, 1 / 1.7));
+  for (i = 0; i < n * p; i++) big[i] = 3 * r[i];
+  CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+  CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, NULL, NULL) == HFY_OK);
+  CHECK(hfy_rate_weights(&two, big, p, n, 0, w, NULL) == HFY_OK);
+  CHECK(hfy_rate_spectrum(&two, w, big, n, re2, im2, NULL, NULL) == HFY_OK);
+  for (i = 0; i < n; i++) CHECK_NEAR(re2[i], re[i], 1e-9);
+  one = unit(1.2, 0.7, -0.5);
+  CHECK(hfy_rate_weights(&one, r, p, n, 1, w, NULL) == HFY_OK);
+  CHECK(hfy_rate_spectrum(&one, w, r + n, n, re, im, NULL, NULL) == HFY_OK);
+  for (mu = 0; mu < p; mu++) /* (R^T R)^-1 R^T D V */
+    for (nu = 0; nu < p; nu++)
+      for (i = 0, gram[mu * p + nu] = b[mu * p + nu] = 0; i < n; i++) {
+        gram[mu * p + nu] += r[mu * n + i] * r[nu * n + i];
+        b[mu * p + nu] += r[mu * n + i] * hfy_rate_slope_at(&one, r[n + i]) *
+                          (hfy_rate_inverse(&one, r[nu * n + i]) + one.theta);
+      }
+  solve(gram, p, b, p);
+  CHECK(hfy_eigenvalues(b, p, re2, im2, NULL) == HFY_OK);
+  for (mu = 0; mu < p; mu++) {
+    double near = 9;
+    for (i = 0; i < n; i++) near = fmin(near, hypot(re[i] + 1 - re2[mu], im[i] - im2[mu]));
+    CHECK(near < 1e-9);
+  }
+  for (i = 0, zeros = 0; i < n; i++) zeros += hypot(re[i] + 1, im[i]) < 1e-9;
+  CHECK(zeros >= n - p);
+  free(r), free(w), free(re), free(im), free(re2), free(im2), free(big), free(gram), free(b);
 }
 
 /* the same map as weights and as a net, and its fixed points stand still in both */
-TEST(the_net_is_the_network)
-{
-    const size_t n = 40, p = 12;
-    int self;
-    for (self = 0; self < 2; self++) {
-        double *r = patterns(81, p, n, 1, 1), *w = doubles(n * n), *x = doubles(3 * n), worst = 0, moved = 0;
-        hfy_real *keys = (hfy_real *)calloc(n * p, sizeof *keys), *values = (hfy_real *)calloc(n * p, sizeof *keys);
-        hfy_real gamma[40], q[120], out[120], back[40];
-        hfy_rate one = unit(1.1, 0.9, -0.6);
-        hfy_rng rng = hfy_rng_seed(4);
-        hfy_net net;
-        size_t i, j, s;
-        CHECK(hfy_rate_weights(&one, r, p, n, self, w, NULL) == HFY_OK);
-        CHECK(hfy_rate_net(&one, r, p, n, self, 0.25, keys, values, gamma, &net, NULL) == HFY_OK);
-        for (i = 0; i < n; i++) CHECK(self ? (double)gamma[i] == 0 : (double)gamma[i] != 0);
-        for (i = 0; i < 3 * n; i++) x[i] = r[i] * exp(0.4 * normal(&rng)), q[i] = (hfy_real)x[i], x[i] = (double)q[i];
-        CHECK(hfy_retrieve(&net, q, 3, out, NULL, NULL) == HFY_OK);
-        for (s = 0; s < 3; s++)
-            for (i = 0; i < n; i++) {
-                double u = 0, f;
-                for (j = 0; j < n; j++) u += w[i * n + j] * x[s * n + j];
-                f = x[s * n + i] + 0.25 * (hfy_rate_g(&one, u - one.theta) - x[s * n + i]);
-                worst = fmax(worst, fabs((double)out[s * n + i] - f) / (1 + fabs(f)));
-            }
-        CHECK(worst < (sizeof(hfy_real) == 4 ? 3e-5 : 1e-12));
-        for (i = 0; i < n; i++) q[i] = (hfy_real)r[i];
-        CHECK(hfy_retrieve(&net, q, 1, back, NULL, NULL) == HFY_OK);
-        for (i = 0; i < n; i++) moved = fmax(moved, fabs((double)back[i] - (double)q[i]) / (1 + r[i]));
-        CHECK(moved < (sizeof(hfy_real) == 4 ? 3e-5 : 1e-12));
-        { /* many steps of both: explicit Euler is the leaky step */
-            net.max_steps = 40;
-            for (i = 0; i < n; i++) q[i] = (hfy_real)x[i];
-            CHECK(hfy_retrieve(&net, q, 1, out, NULL, NULL) == HFY_OK);
-            for (s = 0; s < 40; s++) {
-                for (i = 0; i < n; i++) {
-                    double u = 0;
-                    for (j = 0; j < n; j++) u += w[i * n + j] * x[j];
-                    x[n + i] = x[i] + 0.25 * (hfy_rate_g(&one, u - one.theta) - x[i]);
-                }
-                memcpy(x, x + n, n * sizeof *x);
-            }
-            for (i = 0; i < n; i++) CHECK_NEAR(out[i], x[i], sizeof(hfy_real) == 4 ? 1e-3 : 1e-10);
+TEST(the_net_is_the_network) {
+  const size_t n = 40, p = 12;
+  int self;
+  for (self = 0; self < 2; self++) {
+    double *r = patterns(81, p, n, 1, 1), *w = doubles(n * n), *x = doubles(3 * n), worst = 0, moved = 0;
+    hfy_real *keys = (hfy_real *)calloc(n * p, sizeof *keys), *values = (hfy_real *)calloc(n * p, sizeof *keys);
+    hfy_real gamma[40], q[120], out[120], back[40];
+    hfy_rate one = unit(1.1, 0.9, -0.6);
+    hfy_rng rng = hfy_rng_seed(4);
+    hfy_net net;
+    size_t i, j, s;
+    CHECK(hfy_rate_weights(&one, r, p, n, self, w, NULL) == HFY_OK);
+    CHECK(hfy_rate_net(&one, r, p, n, self, 0.25, keys, values, gamma, &net, NULL) == HFY_OK);
+    for (i = 0; i < n; i++) CHECK(self ? (double)gamma[i] == 0 : (double)gamma[i] != 0);
+    for (i = 0; i < 3 * n; i++) x[i] = r[i] * exp(0.4 * normal(&rng)), q[i] = (hfy_real)x[i], x[i] = (double)q[i];
+    CHECK(hfy_retrieve(&net, q, 3, out, NULL, NULL) == HFY_OK);
+    for (s = 0; s < 3; s++)
+      for (i = 0; i < n; i++) {
+        double u = 0, f;
+        for (j = 0; j < n; j++) u += w[i * n + j] * x[s * n + j];
+        f = x[s * n + i] + 0.25 * (hfy_rate_g(&one, u - one.theta) - x[s * n + i]);
+        worst = fmax(worst, fabs((double)out[s * n + i] - f) / (1 + fabs(f)));
+      }
+    CHECK(worst < (sizeof(hfy_real) == 4 ? 3e-5 : 1e-12));
+    for (i = 0; i < n; i++) q[i] = (hfy_real)r[i];
+    CHECK(hfy_retrieve(&net, q, 1, back, NULL, NULL) == HFY_OK);
+    for (i = 0; i < n; i++) moved = fmax(moved, fabs((double)back[i] - (double)q[i]) / (1 + r[i]));
+    CHECK(moved < (sizeof(hfy_real) == 4 ? 3e-5 : 1e-12));
+    { /* many steps of both: explicit Euler is the leaky step */
+      net.max_steps = 40;
+      for (i = 0; i < n; i++) q[i] = (hfy_real)x[i];
+      CHECK(hfy_retrieve(&net, q, 1, out, NULL, NULL) == HFY_OK);
+      for (s = 0; s < 40; s++) {
+        for (i = 0; i < n; i++) {
+          double u = 0;
+          for (j = 0; j < n; j++) u += w[i * n + j] * x[j];
+          x[n + i] = x[i] + 0.25 * (hfy_rate_g(&one, u - one.theta) - x[i]);
         }
-        free(r), free(w), free(x), free(keys), free(values);
+        memcpy(x, x + n, n * sizeof *x);
+      }
+      for (i = 0; i < n; i++) CHECK_NEAR(out[i], x[i], sizeof(hfy_real) == 4 ? 1e-3 : 1e-10);
     }
+    free(r), free(w), free(x), free(keys), free(values);
+  }
 }
 
 /* --- spectra --- */
 
 /* The mode that is picked is an eigenpair, and no other looks more like the pattern. */
-TEST(modes_are_eigenvectors)
-{
-    const size_t n = 40, p = 6;
-    double *r = patterns(83, p, n, 1, 1), *w = doubles(n * n), *j = doubles(n * n), *re = doubles(n), *im = doubles(n),
-           *vr = doubles(n * n), *vi = doubles(n * n), *residual = doubles(n);
-    hfy_rate one = unit(1.3, 0.5, -0.4);
-    hfy_rate_modes m;
-    size_t k, i, best = 0;
-    double top = -1, bulk = -9, flat = -1;
-    CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-    CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, &m, NULL) == HFY_OK);
-    CHECK(hfy_rate_jacobian(&one, w, r, n, j, NULL) == HFY_OK);
-    CHECK(hfy_eigenvectors(j, n, re, im, n, vr, vi, residual, NULL) == HFY_OK);
-    for (k = 0; k < n; k++) {
-        double mean = total(r, n) / (double)n, mr = total(vr + k * n, n) / (double)n,
-               mi = total(vi + k * n, n) / (double)n;
-        double cr = 0, ci = 0, uu = 0, rr = 0;
-        CHECK(residual[k] < 1e-13);
-        for (i = 0; i < n; i++) {
-            cr += (vr[k * n + i] - mr) * (r[i] - mean), ci += (vi[k * n + i] - mi) * (r[i] - mean);
-            uu += (vr[k * n + i] - mr) * (vr[k * n + i] - mr) + (vi[k * n + i] - mi) * (vi[k * n + i] - mi);
-            rr += (r[i] - mean) * (r[i] - mean);
-        }
-        cr = sqrt((cr * cr + ci * ci) / (uu * rr));
-        if (cr > top + 1e-9) top = cr, best = k;
+TEST(modes_are_eigenvectors) {
+  const size_t n = 40, p = 6;
+  double *r = patterns(83, p, n, 1, 1), *w = doubles(n * n), *j = doubles(n * n), *re = doubles(n), *im = doubles(n),
+         *vr = doubles(n * n), *vi = doubles(n * n), *residual = doubles(n);
+  hfy_rate one = unit(1.3, 0.5, -0.4);
+  hfy_rate_modes m;
+  size_t k, i, best = 0;
+  double top = -1, bulk = -9, flat = -1;
+  CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+  CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, &m, NULL) == HFY_OK);
+  CHECK(hfy_rate_jacobian(&one, w, r, n, j, NULL) == HFY_OK);
+  CHECK(hfy_eigenvectors(j, n, re, im, n, vr, vi, residual, NULL) == HFY_OK);
+  for (k = 0; k < n; k++) {
+    double mean = total(r, n) / (double)n, mr = total(vr + k * n, n) / (double)n, mi = total(vi + k * n, n) / (double)n;
+    double cr = 0, ci = 0, uu = 0, rr = 0;
+    CHECK(residual[k] < 1e-13);
+    for (i = 0; i < n; i++) {
+      cr += (vr[k * n + i] - mr) * (r[i] - mean), ci += (vi[k * n + i] - mi) * (r[i] - mean);
+      uu += (vr[k * n + i] - mr) * (vr[k * n + i] - mr) + (vi[k * n + i] - mi) * (vi[k * n + i] - mi);
+      rr += (r[i] - mean) * (r[i] - mean);
     }
-    CHECK_EQ(m.memory, best);
-    CHECK_NEAR(m.correlation, top, 1e-9);
-    for (k = 0; k < n; k++) {
-        const double of = hypot(total(vr + k * n, n), total(vi + k * n, n)) / sqrt((double)n);
-        if (k != m.memory && !(im[k] == -im[m.memory] && re[k] == re[m.memory])) flat = fmax(flat, of);
-        if (k == m.average) CHECK_NEAR(of, m.overlap, 1e-9);
-        if (re[k] != re[m.memory] && re[k] != re[m.average]) bulk = fmax(bulk, re[k]);
-    }
-    CHECK_NEAR(m.overlap, flat, 1e-9);
-    CHECK_NEAR(m.bulk, bulk, 1e-12);
-    free(r), free(w), free(j), free(re), free(im), free(vr), free(vi), free(residual);
+    cr = sqrt((cr * cr + ci * ci) / (uu * rr));
+    if (cr > top + 1e-9) top = cr, best = k;
+  }
+  CHECK_EQ(m.memory, best);
+  CHECK_NEAR(m.correlation, top, 1e-9);
+  for (k = 0; k < n; k++) {
+    const double of = hypot(total(vr + k * n, n), total(vi + k * n, n)) / sqrt((double)n);
+    if (k != m.memory && !(im[k] == -im[m.memory] && re[k] == re[m.memory])) flat = fmax(flat, of);
+    if (k == m.average) CHECK_NEAR(of, m.overlap, 1e-9);
+    if (re[k] != re[m.memory] && re[k] != re[m.average]) bulk = fmax(bulk, re[k]);
+  }
+  CHECK_NEAR(m.overlap, flat, 1e-9);
+  CHECK_NEAR(m.bulk, bulk, 1e-12);
+  free(r), free(w), free(j), free(re), free(im), free(vr), free(vi), free(residual);
 }
 
 /* --- sparse weights --- */
 
 static const struct {
-    const char *tag;
-    uint64_t seed;
-    size_t dim, count;
-    double f, cv, power, theta;
+  const char *tag;
+  uint64_t seed;
+  size_t dim, count;
+  double f, cv, power, theta;
 } sparse[] = {
-    {"F1", 11, 50, 25, 0.5, 1, 1, -1}, {"F2", 12, 60, 72, 0.3, 1, 1, -0.5}, {"F3", 13, 40, 8, 0.2, 0.5, 0.5, -0.75}};
+  {"F1", 11, 50, 25, 0.5, 1, 1, -1}, {"F2", 12, 60, 72, 0.3, 1, 1, -0.5}, {"F3", 13, 40, 8, 0.2, 0.5, 0.5, -0.75}};
 
 /* Karush, Kuhn, Tucker of every feasible row: stationary, feasible, multipliers of the right sign, complementary. */
 static void optimal(const hfy_rate *one, const double *r, size_t count, size_t dim, double margin, const double *w,
-                    const hfy_rate_rows *rows)
-{
-    size_t i, j, mu;
-    for (i = 0; i < dim; i++) {
-        const double *lambda = rows->multipliers + i * count;
-        double size = 1 + norm(w + i * dim, dim);
-        size_t active = 0;
-        if (rows->status[i]) {
-            CHECK_EQ(norm(w + i * dim, dim), 0);
-            continue;
-        }
-        CHECK_EQ(w[i * dim + i], 0);
-        for (j = 0; j < dim; j++) {
-            double sum = 0;
-            for (mu = 0; mu < count; mu++) sum += lambda[mu] * r[mu * dim + j];
-            if (j != i) CHECK(fabs(sum - w[i * dim + j]) <= 1e-10 * size);
-        }
-        for (mu = 0; mu < count; mu++) {
-            double u = 0;
-            for (j = 0; j < dim; j++) u += w[i * dim + j] * r[mu * dim + j];
-            if (r[mu * dim + i] > 0) {
-                CHECK(fabs(u - one->theta - hfy_rate_inverse(one, r[mu * dim + i])) <= 1e-9 * size);
-            } else {
-                CHECK(u <= one->theta - margin + 1e-9 * size);
-                CHECK(lambda[mu] <= 1e-9 * size);
-                if (lambda[mu] != 0) CHECK(fabs(u - one->theta + margin) <= 1e-9 * size), active++;
-            }
-        }
-        CHECK_EQ(active, rows->active[i]);
+                    const hfy_rate_rows *rows) {
+  size_t i, j, mu;
+  for (i = 0; i < dim; i++) {
+    const double *lambda = rows->multipliers + i * count;
+    double size = 1 + norm(w + i * dim, dim);
+    size_t active = 0;
+    if (rows->status[i]) {
+      CHECK_EQ(norm(w + i * dim, dim), 0);
+      continue;
     }
+    CHECK_EQ(w[i * dim + i], 0);
+    for (j = 0; j < dim; j++) {
+      double sum = 0;
+      for (mu = 0; mu < count; mu++) sum += lambda[mu] * r[mu * dim + j];
+      if (j != i) CHECK(fabs(sum - w[i * dim + j]) <= 1e-10 * size);
+    }
+    for (mu = 0; mu < count; mu++) {
+      double u = 0;
+      for (j = 0; j < dim; j++) u += w[i * dim + j] * r[mu * dim + j];
+      if (r[mu * dim + i] > 0) {
+        CHECK(fabs(u - one->theta - hfy_rate_inverse(one, r[mu * dim + i])) <= 1e-9 * size);
+      } else {
+        CHECK(u <= one->theta - margin + 1e-9 * size);
+        CHECK(lambda[mu] <= 1e-9 * size);
+        if (lambda[mu] != 0) CHECK(fabs(u - one->theta + margin) <= 1e-9 * size), active++;
+      }
+    }
+    CHECK_EQ(active, rows->active[i]);
+  }
 }
 
-static void sparse_rows(hfy_rate_rows *rows, size_t count, size_t dim)
-{
-    rows->status = (hfy_status *)calloc(dim, sizeof *rows->status);
-    rows->active = (size_t *)calloc(dim, sizeof *rows->active);
-    rows->multipliers = doubles(count * dim);
+static void sparse_rows(hfy_rate_rows *rows, size_t count, size_t dim) {
+  rows->status = (hfy_status *)calloc(dim, sizeof *rows->status);
+  rows->active = (size_t *)calloc(dim, sizeof *rows->active);
+  rows->multipliers = doubles(count * dim);
 }
 
 static void rows_free(hfy_rate_rows *rows) { free(rows->status), free(rows->active), free(rows->multipliers); }
 
-TEST(sparse_problems_are_golden)
-{
-    size_t c, i;
-    for (c = 0; c < 3; c++) {
-        const size_t n = sparse[c].dim, p = sparse[c].count;
-        const char *tag = sparse[c].tag;
-        double *r = patterns(sparse[c].seed, p, n, sparse[c].cv, sparse[c].f), *w = doubles(n * n), *a = doubles(p),
-               *re = doubles(n), *im = doubles(n), nonzero = 0, mean = 0, active = 0, bad = 0;
-        hfy_rate one = unit(sparse[c].power, 0, sparse[c].theta);
-        hfy_rate_rows rows;
-        hfy_rate_modes modes;
-        size_t stable, silent = 0, ones = 0;
-        sparse_rows(&rows, p, n);
-        CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, w, &rows, NULL) == HFY_OK);
-        optimal(&one, r, p, n, 0, w, &rows);
-        for (i = 0; i < n * p; i++) nonzero += r[i] > 0;
-        for (i = 0; i < n; i++)
-            active += (double)rows.active[i], bad += rows.status[i] != HFY_OK, silent += !(r[i] > 0);
-        tagged(tag, "nonzeros of R", nonzero, 0, 0);
-        tagged(tag, "infeasible rows", bad, 0, 0);
-        tagged(tag, "||W||_F", norm(w, n * n), 1e-7, 0);
-        tagged(tag, "sum W", total(w, n * n), 1e-7, 0);
-        tagged(tag, "active inequalities", active, 0, 0);
-        CHECK(hfy_rate_stability(&one, w, r, p, n, a, &stable, NULL) == HFY_OK);
-        for (i = 0; i < p; i++) mean += a[i] / (double)p;
-        tagged(tag, "abscissa_0", a[0], 1e-7, 0);
-        tagged(tag, "mean_mu abscissa", mean, 1e-7, 0);
-        tagged(tag, "stable patterns", (double)stable, 0, 0);
-        CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, &modes, NULL) == HFY_OK);
-        CHECK_NEAR(re[0], a[0], 1e-12);
-        CHECK(modes.memory < n && modes.average < n && modes.correlation <= 1 + 1e-12);
-        for (i = 0; i < n; i++) ones += re[i] == -1 && im[i] == 0;
-        CHECK(ones >= silent);
-        free(r), free(w), free(a), free(re), free(im), rows_free(&rows);
-    }
+TEST(sparse_problems_are_golden) {
+  size_t c, i;
+  for (c = 0; c < 3; c++) {
+    const size_t n = sparse[c].dim, p = sparse[c].count;
+    const char *tag = sparse[c].tag;
+    double *r = patterns(sparse[c].seed, p, n, sparse[c].cv, sparse[c].f), *w = doubles(n * n), *a = doubles(p),
+           *re = doubles(n), *im = doubles(n), nonzero = 0, mean = 0, active = 0, bad = 0;
+    hfy_rate one = unit(sparse[c].power, 0, sparse[c].theta);
+    hfy_rate_rows rows;
+    hfy_rate_modes modes;
+    size_t stable, silent = 0, ones = 0;
+    sparse_rows(&rows, p, n);
+    CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, w, &rows, NULL) == HFY_OK);
+    optimal(&one, r, p, n, 0, w, &rows);
+    for (i = 0; i < n * p; i++) nonzero += r[i] > 0;
+    for (i = 0; i < n; i++)
+      active += (double)rows.active[i], bad += rows.status[i] != HFY_OK, silent += !(r[i] > 0);
+    tagged(tag, "nonzeros of R", nonzero, 0, 0);
+    tagged(tag, "infeasible rows", bad, 0, 0);
+    tagged(tag, "||W||_F", norm(w, n * n), 1e-7, 0);
+    tagged(tag, "sum W", total(w, n * n), 1e-7, 0);
+    tagged(tag, "active inequalities", active, 0, 0);
+    CHECK(hfy_rate_stability(&one, w, r, p, n, a, &stable, NULL) == HFY_OK);
+    for (i = 0; i < p; i++) mean += a[i] / (double)p;
+    tagged(tag, "abscissa_0", a[0], 1e-7, 0);
+    tagged(tag, "mean_mu abscissa", mean, 1e-7, 0);
+    tagged(tag, "stable patterns", (double)stable, 0, 0);
+    CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, &modes, NULL) == HFY_OK);
+    CHECK_NEAR(re[0], a[0], 1e-12);
+    CHECK(modes.memory < n && modes.average < n && modes.correlation <= 1 + 1e-12);
+    for (i = 0; i < n; i++) ones += re[i] == -1 && im[i] == 0;
+    CHECK(ones >= silent);
+    free(r), free(w), free(a), free(re), free(im), rows_free(&rows);
+  }
 }
 
-TEST(feasible_rows_are_golden)
-{
-    static const size_t counts[] = {40, 52, 58, 64, 76};
-    char name[80];
-    size_t c, i;
-    for (c = 0; c < 5; c++) {
-        const size_t p = counts[c];
-        double *r = patterns(14, p, 40, 1, 0.5), *w = doubles(1600), good = 0;
-        hfy_rate one = unit(1, 0, -0.5);
-        hfy_rate_rows rows;
-        hfy_status status;
-        sparse_rows(&rows, p, 40);
-        status = hfy_rate_weights_sparse(&one, r, p, 40, 0, w, &rows, NULL);
-        for (i = 0; i < 40; i++)
-            good += rows.status[i] == HFY_OK, CHECK(rows.status[i] == HFY_OK || rows.status[i] == HFY_ERR_INFEASIBLE);
-        CHECK(status == (good < 40 ? HFY_ERR_INFEASIBLE : HFY_OK));
-        snprintf(name, sizeof name, "F4.feasible rows P=%d", (int)p);
-        golden(name, good, 0, 0);
-        optimal(&one, r, p, 40, 0, w, &rows);
-        free(r), free(w), rows_free(&rows);
-    }
+TEST(feasible_rows_are_golden) {
+  static const size_t counts[] = {40, 52, 58, 64, 76};
+  char name[80];
+  size_t c, i;
+  for (c = 0; c < 5; c++) {
+    const size_t p = counts[c];
+    double *r = patterns(14, p, 40, 1, 0.5), *w = doubles(1600), good = 0;
+    hfy_rate one = unit(1, 0, -0.5);
+    hfy_rate_rows rows;
+    hfy_status status;
+    sparse_rows(&rows, p, 40);
+    status = hfy_rate_weights_sparse(&one, r, p, 40, 0, w, &rows, NULL);
+    for (i = 0; i < 40; i++)
+      good += rows.status[i] == HFY_OK, CHECK(rows.status[i] == HFY_OK || rows.status[i] == HFY_ERR_INFEASIBLE);
+    CHECK(status == (good < 40 ? HFY_ERR_INFEASIBLE : HFY_OK));
+    snprintf(name, sizeof name, "F4.feasible rows P=%d", (int)p);
+    golden(name, good, 0, 0);
+    optimal(&one, r, p, 40, 0, w, &rows);
+    free(r), free(w), rows_free(&rows);
+  }
 }
 
 /* many random problems, some with a margin, some with duplicates, some with silent units and patterns */
-TEST(sparse_rows_are_optimal)
-{
-    uint64_t seed;
-    for (seed = 0; seed < 60; seed++) {
-        const size_t n = 6 + seed % 17, p = 2 + (size_t)(seed * 7 % 23);
-        double *r = patterns(400 + seed, p, n, 0.3 + 0.2 * (double)(seed % 5), 0.15 + 0.2 * (double)(seed % 4)),
-               *w = doubles(n * n);
-        const double margin = seed % 3 ? 0 : 0.05;
-        hfy_rate one = unit(0.6 + 0.3 * (double)(seed % 4), 0, 0.1 - 0.3 * (double)(seed % 6));
-        hfy_rate_rows rows;
-        hfy_status status;
-        size_t i;
-        if (seed % 5 == 1 && p > 3) memcpy(r + n, r, n * sizeof *r); /* a pattern twice: a redundant constraint */
-        if (seed % 5 == 2)
-            for (i = 0; i < p; i++) r[i * n + 1] = 0;       /* a unit that is always silent */
-        if (seed % 7 == 3) memset(r + n, 0, n * sizeof *r); /* an empty pattern */
-        sparse_rows(&rows, p, n);
-        status = hfy_rate_weights_sparse(&one, r, p, n, margin, w, &rows, NULL);
-        CHECK(status == HFY_OK || status == HFY_ERR_INFEASIBLE);
-        if (seed % 7 == 3 && one.theta - margin < 0) CHECK(status == HFY_ERR_INFEASIBLE);
-        optimal(&one, r, p, n, margin, w, &rows);
-        free(r), free(w), rows_free(&rows);
-    }
+TEST(sparse_rows_are_optimal) {
+  uint64_t seed;
+  for (seed = 0; seed < 60; seed++) {
+    const size_t n = 6 + seed % 17, p = 2 + (size_t)(seed * 7 % 23);
+    double *r = patterns(400 + seed, p, n, 0.3 + 0.2 * (double)(seed % 5), 0.15 + 0.2 * (double)(seed % 4)),
+           *w = doubles(n * n);
+    const double margin = seed % 3 ? 0 : 0.05;
+    hfy_rate one = unit(0.6 + 0.3 * (double)(seed % 4), 0, 0.1 - 0.3 * (double)(seed % 6));
+    hfy_rate_rows rows;
+    hfy_status status;
+    size_t i;
+    if (seed % 5 == 1 && p > 3) memcpy(r + n, r, n * sizeof *r); /* a pattern twice: a redundant constraint */
+    if (seed % 5 == 2)
+      for (i = 0; i < p; i++) r[i * n + 1] = 0;       /* a unit that is always silent */
+    if (seed % 7 == 3) memset(r + n, 0, n * sizeof *r); /* an empty pattern */
+    sparse_rows(&rows, p, n);
+    status = hfy_rate_weights_sparse(&one, r, p, n, margin, w, &rows, NULL);
+    CHECK(status == HFY_OK || status == HFY_ERR_INFEASIBLE);
+    if (seed % 7 == 3 && one.theta - margin < 0) CHECK(status == HFY_ERR_INFEASIBLE);
+    optimal(&one, r, p, n, margin, w, &rows);
+    free(r), free(w), rows_free(&rows);
+  }
 }
 
-TEST(dense_patterns_are_the_case_without_inequalities)
-{
-    const size_t n = 30, p = 21;
-    double *r = patterns(91, p, n, 1, 1), *w = doubles(n * n), *v = doubles(n * n);
-    hfy_rate one = unit(1.3, 0, -0.7);
-    size_t i;
-    CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-    CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, v, NULL, NULL) == HFY_OK);
-    for (i = 0; i < n * n; i++) CHECK_NEAR(v[i], w[i], 1e-8);
-    free(r), free(w), free(v);
-    r = patterns(92, n, n, 1, 1), w = doubles(n * n); /* P = N: no row has a solution, and rounding must not find one */
-    {
-        hfy_rate_rows rows;
-        sparse_rows(&rows, n, n);
-        CHECK(hfy_rate_weights_sparse(&one, r, n, n, 0, w, &rows, NULL) == HFY_ERR_INFEASIBLE);
-        for (i = 0; i < n; i++) CHECK(rows.status[i] == HFY_ERR_INFEASIBLE);
-        rows_free(&rows);
-    }
-    free(r), free(w);
+TEST(dense_patterns_are_the_case_without_inequalities) {
+  const size_t n = 30, p = 21;
+  double *r = patterns(91, p, n, 1, 1), *w = doubles(n * n), *v = doubles(n * n);
+  hfy_rate one = unit(1.3, 0, -0.7);
+  size_t i;
+  CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+  CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, v, NULL, NULL) == HFY_OK);
+  for (i = 0; i < n * n; i++) CHECK_NEAR(v[i], w[i], 1e-8);
+  free(r), free(w), free(v);
+  r = patterns(92, n, n, 1, 1), w = doubles(n * n); /* P = N: no row has a solution, and rounding must not find one */
+  {
+    hfy_rate_rows rows;
+    sparse_rows(&rows, n, n);
+    CHECK(hfy_rate_weights_sparse(&one, r, n, n, 0, w, &rows, NULL) == HFY_ERR_INFEASIBLE);
+    for (i = 0; i < n; i++) CHECK(rows.status[i] == HFY_ERR_INFEASIBLE);
+    rows_free(&rows);
+  }
+  free(r), free(w);
 }
 
 /* what is marginal is not stable, whichever way rounding falls */
-TEST(marginal_is_not_stable)
-{
-    const size_t n = 20, p = 5;
-    uint64_t seed;
-    for (seed = 0; seed < 12; seed++) {
-        double *r = patterns(700 + seed, p, n, 1, 1), *w = doubles(n * n);
-        hfy_rate one = unit(1, 0, -0.5);
-        size_t stable = 9;
-        CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-        CHECK(hfy_rate_stability(&one, w, r, p, n, NULL, &stable, NULL) == HFY_OK);
-        CHECK_EQ(stable, 0);
-        free(r), free(w);
-    }
+TEST(marginal_is_not_stable) {
+  const size_t n = 20, p = 5;
+  uint64_t seed;
+  for (seed = 0; seed < 12; seed++) {
+    double *r = patterns(700 + seed, p, n, 1, 1), *w = doubles(n * n);
+    hfy_rate one = unit(1, 0, -0.5);
+    size_t stable = 9;
+    CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+    CHECK(hfy_rate_stability(&one, w, r, p, n, NULL, &stable, NULL) == HFY_OK);
+    CHECK_EQ(stable, 0);
+    free(r), free(w);
+  }
 }
 
 /* silent units count -1 and have no part in an eigenvector, but they do in its correlation */
-TEST(silent_units_in_spectra)
-{
-    static const double w3[9] = {-2, 5, 5, 5, 5, 5, 5, 5, 5}, r3[3] = {1, 0, 0};
-    const size_t n = 30, p = 8;
-    double *r = patterns(97, p, n, 1, 0.4), *w = doubles(n * n), *j = doubles(n * n), *re = doubles(n),
-           *im = doubles(n);
-    double *x = doubles(n), *y = doubles(n), a, cr = 0, ci = 0, uu = 0, rr = 0, mean, mr, mi;
-    hfy_rate one = unit(1, 0, -1);
-    hfy_rate_modes m;
-    size_t i;
-    CHECK(hfy_rate_stability(&one, w3, r3, 1, 3, &a, NULL, NULL) == HFY_OK);
-    CHECK_EQ(a, -1); /* not the -3 of the unit that is not silent */
-    CHECK(hfy_rate_spectrum(&one, w3, r3, 3, re, im, &m, NULL) == HFY_OK);
-    CHECK(re[0] == -1 && re[1] == -1 && re[2] == -3 && m.memory == 2 && m.abscissa == -1);
-    CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, w, NULL, NULL) == HFY_OK);
-    CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, &m, NULL) == HFY_OK);
-    CHECK(hfy_rate_jacobian(&one, w, r, n, j, NULL) == HFY_OK);
-    CHECK(hfy_eigenvectors(j, n, re + m.memory, im + m.memory, 1, x, y, NULL, NULL) == HFY_OK);
-    mean = total(r, n) / (double)n, mr = total(x, n) / (double)n, mi = total(y, n) / (double)n;
-    for (i = 0; i < n; i++) {
-        if (!(r[i] > 0)) CHECK(fabs(x[i]) + fabs(y[i]) < 1e-12);
-        cr += (x[i] - mr) * (r[i] - mean), ci += (y[i] - mi) * (r[i] - mean);
-        uu += (x[i] - mr) * (x[i] - mr) + (y[i] - mi) * (y[i] - mi);
-        rr += (r[i] - mean) * (r[i] - mean);
-    }
-    CHECK_NEAR(sqrt((cr * cr + ci * ci) / (uu * rr)), m.correlation, 1e-9);
-    free(r), free(w), free(j), free(re), free(im), free(x), free(y);
+TEST(silent_units_in_spectra) {
+  static const double w3[9] = {-2, 5, 5, 5, 5, 5, 5, 5, 5}, r3[3] = {1, 0, 0};
+  const size_t n = 30, p = 8;
+  double *r = patterns(97, p, n, 1, 0.4), *w = doubles(n * n), *j = doubles(n * n), *re = doubles(n), *im = doubles(n);
+  double *x = doubles(n), *y = doubles(n), a, cr = 0, ci = 0, uu = 0, rr = 0, mean, mr, mi;
+  hfy_rate one = unit(1, 0, -1);
+  hfy_rate_modes m;
+  size_t i;
+  CHECK(hfy_rate_stability(&one, w3, r3, 1, 3, &a, NULL, NULL) == HFY_OK);
+  CHECK_EQ(a, -1); /* not the -3 of the unit that is not silent */
+  CHECK(hfy_rate_spectrum(&one, w3, r3, 3, re, im, &m, NULL) == HFY_OK);
+  CHECK(re[0] == -1 && re[1] == -1 && re[2] == -3 && m.memory == 2 && m.abscissa == -1);
+  CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, w, NULL, NULL) == HFY_OK);
+  CHECK(hfy_rate_spectrum(&one, w, r, n, re, im, &m, NULL) == HFY_OK);
+  CHECK(hfy_rate_jacobian(&one, w, r, n, j, NULL) == HFY_OK);
+  CHECK(hfy_eigenvectors(j, n, re + m.memory, im + m.memory, 1, x, y, NULL, NULL) == HFY_OK);
+  mean = total(r, n) / (double)n, mr = total(x, n) / (double)n, mi = total(y, n) / (double)n;
+  for (i = 0; i < n; i++) {
+    if (!(r[i] > 0)) CHECK(fabs(x[i]) + fabs(y[i]) < 1e-12);
+    cr += (x[i] - mr) * (r[i] - mean), ci += (y[i] - mi) * (r[i] - mean);
+    uu += (x[i] - mr) * (x[i] - mr) + (y[i] - mi) * (y[i] - mi);
+    rr += (r[i] - mean) * (r[i] - mean);
+  }
+  CHECK_NEAR(sqrt((cr * cr + ci * ci) / (uu * rr)), m.correlation, 1e-9);
+  free(r), free(w), free(j), free(re), free(im), free(x), free(y);
 }
 
 /* P = N dense patterns have no solution without self-coupling, in no row: rounding must not find one */
-TEST(no_row_has_more_constraints_than_weights)
-{
-    uint64_t seed;
-    for (seed = 0; seed < 20; seed++) {
-        const size_t n = 20 + 2 * (size_t)seed;
-        double *r = patterns(720 + seed, n, n, 1, 1), *w = doubles(n * n);
-        hfy_rate one = unit(1, 0, -0.5);
-        hfy_rate_rows rows;
-        size_t i;
-        sparse_rows(&rows, n, n);
-        CHECK(hfy_rate_weights_sparse(&one, r, n, n, 0, w, &rows, NULL) == HFY_ERR_INFEASIBLE);
-        for (i = 0; i < n; i++) CHECK(rows.status[i] == HFY_ERR_INFEASIBLE);
-        free(r), free(w), rows_free(&rows);
-    }
+TEST(no_row_has_more_constraints_than_weights) {
+  uint64_t seed;
+  for (seed = 0; seed < 20; seed++) {
+    const size_t n = 20 + 2 * (size_t)seed;
+    double *r = patterns(720 + seed, n, n, 1, 1), *w = doubles(n * n);
+    hfy_rate one = unit(1, 0, -0.5);
+    hfy_rate_rows rows;
+    size_t i;
+    sparse_rows(&rows, n, n);
+    CHECK(hfy_rate_weights_sparse(&one, r, n, n, 0, w, &rows, NULL) == HFY_ERR_INFEASIBLE);
+    for (i = 0; i < n; i++) CHECK(rows.status[i] == HFY_ERR_INFEASIBLE);
+    free(r), free(w), rows_free(&rows);
+  }
 }
 
 /* rows of huge norm, close to the capacity: what is active holds to the last digits */
-TEST(sparse_rows_are_polished)
-{
-    const size_t n = 60, p = 84;
-    double *r = patterns(741, p, n, 1, 0.5), *w = doubles(n * n), worst = 0;
-    hfy_rate one = unit(1, 0, -0.5);
-    hfy_rate_rows rows;
-    size_t i, j, mu, good = 0;
-    sparse_rows(&rows, p, n);
-    (void)hfy_rate_weights_sparse(&one, r, p, n, 0, w, &rows, NULL);
-    for (i = 0; i < n; i++) {
-        if (rows.status[i]) continue;
-        good++;
-        for (mu = 0; mu < p; mu++) {
-            double size = 1, u = -one.theta - (r[mu * n + i] > 0 ? r[mu * n + i] : 0);
-            for (j = 0; j < n; j++) u += w[i * n + j] * r[mu * n + j], size += fabs(w[i * n + j] * r[mu * n + j]);
-            if (rows.multipliers[i * p + mu] != 0) worst = fmax(worst, fabs(u) / size);
-        }
+TEST(sparse_rows_are_polished) {
+  const size_t n = 60, p = 84;
+  double *r = patterns(741, p, n, 1, 0.5), *w = doubles(n * n), worst = 0;
+  hfy_rate one = unit(1, 0, -0.5);
+  hfy_rate_rows rows;
+  size_t i, j, mu, good = 0;
+  sparse_rows(&rows, p, n);
+  (void)hfy_rate_weights_sparse(&one, r, p, n, 0, w, &rows, NULL);
+  for (i = 0; i < n; i++) {
+    if (rows.status[i]) continue;
+    good++;
+    for (mu = 0; mu < p; mu++) {
+      double size = 1, u = -one.theta - (r[mu * n + i] > 0 ? r[mu * n + i] : 0);
+      for (j = 0; j < n; j++) u += w[i * n + j] * r[mu * n + j], size += fabs(w[i * n + j] * r[mu * n + j]);
+      if (rows.multipliers[i * p + mu] != 0) worst = fmax(worst, fabs(u) / size);
     }
-    CHECK(good >= 5);
-    CHECK(worst < 5e-12);
-    if (!(worst < 5e-12)) printf("      (%g)\n", worst);
-    free(r), free(w), rows_free(&rows);
+  }
+  CHECK(good >= 5);
+  CHECK(worst < 5e-12);
+  if (!(worst < 5e-12)) printf("      (%g)\n", worst);
+  free(r), free(w), rows_free(&rows);
 }
 
 /* --- thresholds --- */
 
-TEST(threshold_search_is_golden)
-{
-    const size_t n = 50, p = 15;
-    double *r = patterns(1, p, n, 1, 1), *w = doubles(n * n), *a = doubles(p), theta, best, other;
-    hfy_rate one = unit(1, 1, 0);
-    hfy_rate_averages t;
-    hfy_rate_search search;
-    char name[80];
-    double lo, hi;
-    int k;
-    CHECK(hfy_rate_theory(&one, 1, 1, &t, NULL) == HFY_OK);
-    lo = t.theta - 2, hi = t.theta_ave;
-    for (k = 0; k <= 16; k += 4) {
-        double mean = 0;
-        size_t mu;
-        one.theta = lo + (hi - lo) * k / 16;
-        CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-        CHECK(hfy_rate_stability(&one, w, r, p, n, a, NULL, NULL) == HFY_OK);
-        for (mu = 0; mu < p; mu++) mean += a[mu] / (double)p;
-        snprintf(name, sizeof name, "K.objective(theta=lo+(hi-lo)*%d/16)", k);
-        golden(name, mean, 1e-8, 0);
-    }
-    memset(&search, 0, sizeof search);
-    search.low = lo, search.high = hi;
-    CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &best, NULL) == HFY_OK);
-    golden("K.min objective", best, 0, 1e-5);
-    golden("K.argmin theta (flat: loose)", theta, 0, 1.5);
-    one.theta = theta; /* what it says is what the weights do */
+TEST(threshold_search_is_golden) {
+  const size_t n = 50, p = 15;
+  double *r = patterns(1, p, n, 1, 1), *w = doubles(n * n), *a = doubles(p), theta, best, other;
+  hfy_rate one = unit(1, 1, 0);
+  hfy_rate_averages t;
+  hfy_rate_search search;
+  char name[80];
+  double lo, hi;
+  int k;
+  CHECK(hfy_rate_theory(&one, 1, 1, &t, NULL) == HFY_OK);
+  lo = t.theta - 2, hi = t.theta_ave;
+  for (k = 0; k <= 16; k += 4) {
+    double mean = 0;
+    size_t mu;
+    one.theta = lo + (hi - lo) * k / 16;
     CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
     CHECK(hfy_rate_stability(&one, w, r, p, n, a, NULL, NULL) == HFY_OK);
-    CHECK_NEAR(total(a, p) / (double)p, best, 1e-9);
-    search.worst = 1, search.grid = 9, search.steps = 4;
-    CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &other, NULL) == HFY_OK);
-    CHECK(other > best);
-    search.worst = 0, search.grid = search.steps = 0, search.low = search.high = 0; /* the patterns' own bracket */
-    CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &other, NULL) == HFY_OK);
-    CHECK_NEAR(other, best, 1e-4);
-    search.self = 1, search.sample = 1;
-    CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &best, NULL) == HFY_OK);
-    one.theta = theta;
-    CHECK(hfy_rate_weights(&one, r, p, n, 1, w, NULL) == HFY_OK);
-    CHECK(hfy_rate_stability(&one, w, r, 1, n, a, NULL, NULL) == HFY_OK);
-    CHECK_NEAR(a[0], best, 1e-9);
-    free(r), free(w), free(a);
+    for (mu = 0; mu < p; mu++) mean += a[mu] / (double)p;
+    snprintf(name, sizeof name, "K.objective(theta=lo+(hi-lo)*%d/16)", k);
+    golden(name, mean, 1e-8, 0);
+  }
+  memset(&search, 0, sizeof search);
+  search.low = lo, search.high = hi;
+  CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &best, NULL) == HFY_OK);
+  golden("K.min objective", best, 0, 1e-5);
+  golden("K.argmin theta (flat: loose)", theta, 0, 1.5);
+  one.theta = theta; /* what it says is what the weights do */
+  CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+  CHECK(hfy_rate_stability(&one, w, r, p, n, a, NULL, NULL) == HFY_OK);
+  CHECK_NEAR(total(a, p) / (double)p, best, 1e-9);
+  search.worst = 1, search.grid = 9, search.steps = 4;
+  CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &other, NULL) == HFY_OK);
+  CHECK(other > best);
+  search.worst = 0, search.grid = search.steps = 0, search.low = search.high = 0; /* the patterns' own bracket */
+  CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &other, NULL) == HFY_OK);
+  CHECK_NEAR(other, best, 1e-4);
+  search.self = 1, search.sample = 1;
+  CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &best, NULL) == HFY_OK);
+  one.theta = theta;
+  CHECK(hfy_rate_weights(&one, r, p, n, 1, w, NULL) == HFY_OK);
+  CHECK(hfy_rate_stability(&one, w, r, 1, n, a, NULL, NULL) == HFY_OK);
+  CHECK_NEAR(a[0], best, 1e-9);
+  free(r), free(w), free(a);
 }
 
-TEST(sparse_thresholds)
-{
-    const size_t n = 30, p = 10;
-    double *r = patterns(95, p, n, 1, 0.4), *w = doubles(n * n), *a = doubles(p), theta, best;
-    hfy_rate one = unit(1, 0, 0);
-    hfy_rate_search search;
-    memset(&search, 0, sizeof search);
-    search.grid = 7, search.steps = 4;
-    CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &best, NULL) == HFY_OK);
-    CHECK(theta < 0); /* Fig. 6c */
-    one.theta = theta;
-    CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, w, NULL, NULL) == HFY_OK);
-    CHECK(hfy_rate_stability(&one, w, r, p, n, a, NULL, NULL) == HFY_OK);
-    CHECK_NEAR(total(a, p) / (double)p, best, 1e-9);
-    CHECK(total(w, n * n) < 0);
-    free(r), free(w), free(a);
-    r = patterns(96, 80, n, 1, 0.4); /* far above the capacity */
-    theta = best = 7;
-    {
-        hfy_work work;
-        memset(&work, 0, sizeof work);
-        CHECK_FAILS(hfy_rate_threshold(&one, r, 80, n, &search, &theta, &best, &work), HFY_ERR_INFEASIBLE, &work,
-                    "no threshold");
-        hfy_work_free(&work);
-    }
-    CHECK_EQ(theta, 7);
-    free(r);
+TEST(sparse_thresholds) {
+  const size_t n = 30, p = 10;
+  double *r = patterns(95, p, n, 1, 0.4), *w = doubles(n * n), *a = doubles(p), theta, best;
+  hfy_rate one = unit(1, 0, 0);
+  hfy_rate_search search;
+  memset(&search, 0, sizeof search);
+  search.grid = 7, search.steps = 4;
+  CHECK(hfy_rate_threshold(&one, r, p, n, &search, &theta, &best, NULL) == HFY_OK);
+  CHECK(theta < 0); /* Fig. 6c */
+  one.theta = theta;
+  CHECK(hfy_rate_weights_sparse(&one, r, p, n, 0, w, NULL, NULL) == HFY_OK);
+  CHECK(hfy_rate_stability(&one, w, r, p, n, a, NULL, NULL) == HFY_OK);
+  CHECK_NEAR(total(a, p) / (double)p, best, 1e-9);
+  CHECK(total(w, n * n) < 0);
+  free(r), free(w), free(a);
+  r = patterns(96, 80, n, 1, 0.4); /* far above the capacity */
+  theta = best = 7;
+  {
+    hfy_work work;
+    memset(&work, 0, sizeof work);
+    CHECK_FAILS(hfy_rate_threshold(&one, r, 80, n, &search, &theta, &best, &work), HFY_ERR_INFEASIBLE, &work,
+                "no threshold");
+    hfy_work_free(&work);
+  }
+  CHECK_EQ(theta, 7);
+  free(r);
 }
 
 /* --- dynamics --- */
 
-TEST(dynamics_are_golden)
-{
-    static const struct {
-        const char *tag;
-        uint64_t seed;
-        size_t dim, count;
-        double amplitude, dt, duration;
-    } runs[] = {{"G1", 21, 50, 5, 0.1, 0.05, 20}, {"G2", 22, 50, 25, 0.1, 0.05, 20}, {"G3", 5, 100, 10, 1, 0.1, 300}};
-    size_t c, i;
-    for (c = 0; c < 3; c++) {
-        const size_t n = runs[c].dim, p = runs[c].count;
-        double *r = patterns(runs[c].seed, p, n, 2, 1), *w = doubles(n * n), *x = doubles(n), a, end;
-        hfy_rate one = unit(1, 1, theta_star(1, 1, 2));
-        hfy_rate_options o;
-        hfy_rate_outcome out;
-        size_t steps;
-        double time;
-        memset(&o, 0, sizeof o), memset(&out, 0, sizeof out);
-        o.dt = runs[c].dt, o.duration = runs[c].duration, o.tol = -1;
-        out.steps = &steps, out.time = &time;
-        CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-        for (i = 0; i < n; i++) x[i] = r[i] * exp(runs[c].amplitude * cos((double)i));
-        tagged(runs[c].tag, "||r(0)-r^0||/||r^0||", distance(x, r, n) / norm(r, n), 1e-7, 0);
-        CHECK(hfy_rate_simulate(&one, w, n, x, 1, &o, x, &out, NULL) == HFY_OK);
-        CHECK_EQ(steps, floor(runs[c].duration / runs[c].dt + 0.5));
-        CHECK_EQ(time, runs[c].duration);
-        end = distance(x, r, n) / norm(r, n);
-        if (c == 2) {
-            CHECK(end < 1e-6);
-            golden("G3.||r(300)-r^0||/||r^0|| (bound: <1e-6)", end, 1e-2, 0);
-        } else {
-            tagged(runs[c].tag, "||r(20)-r^0||/||r^0||", end, 1e-7, 0);
-            tagged(runs[c].tag, "r_0(20)", x[0], 1e-7, 0);
-            CHECK(hfy_rate_stability(&one, w, r, 1, n, &a, NULL, NULL) == HFY_OK);
-            tagged(runs[c].tag, "abscissa J_0", a, 1e-7, 0);
-        }
-        free(r), free(w), free(x);
+TEST(dynamics_are_golden) {
+  static const struct {
+    const char *tag;
+    uint64_t seed;
+    size_t dim, count;
+    double amplitude, dt, duration;
+  } runs[] = {{"G1", 21, 50, 5, 0.1, 0.05, 20}, {"G2", 22, 50, 25, 0.1, 0.05, 20}, {"G3", 5, 100, 10, 1, 0.1, 300}};
+  size_t c, i;
+  for (c = 0; c < 3; c++) {
+    const size_t n = runs[c].dim, p = runs[c].count;
+    double *r = patterns(runs[c].seed, p, n, 2, 1), *w = doubles(n * n), *x = doubles(n), a, end;
+    hfy_rate one = unit(1, 1, theta_star(1, 1, 2));
+    hfy_rate_options o;
+    hfy_rate_outcome out;
+    size_t steps;
+    double time;
+    memset(&o, 0, sizeof o), memset(&out, 0, sizeof out);
+    o.dt = runs[c].dt, o.duration = runs[c].duration, o.tol = -1;
+    out.steps = &steps, out.time = &time;
+    CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+    for (i = 0; i < n; i++) x[i] = r[i] * exp(runs[c].amplitude * cos((double)i));
+    tagged(runs[c].tag, "||r(0)-r^0||/||r^0||", distance(x, r, n) / norm(r, n), 1e-7, 0);
+    CHECK(hfy_rate_simulate(&one, w, n, x, 1, &o, x, &out, NULL) == HFY_OK);
+    CHECK_EQ(steps, floor(runs[c].duration / runs[c].dt + 0.5));
+    CHECK_EQ(time, runs[c].duration);
+    end = distance(x, r, n) / norm(r, n);
+    if (c == 2) {
+      CHECK(end < 1e-6);
+      golden("G3.||r(300)-r^0||/||r^0|| (bound: <1e-6)", end, 1e-2, 0);
+    } else {
+      tagged(runs[c].tag, "||r(20)-r^0||/||r^0||", end, 1e-7, 0);
+      tagged(runs[c].tag, "r_0(20)", x[0], 1e-7, 0);
+      CHECK(hfy_rate_stability(&one, w, r, 1, n, &a, NULL, NULL) == HFY_OK);
+      tagged(runs[c].tag, "abscissa J_0", a, 1e-7, 0);
     }
+    free(r), free(w), free(x);
+  }
 }
 
 /* the same curve from both integrators and both forms: v = W r (spec 0) */
-TEST(integrators_and_forms_agree)
-{
-    const size_t n = 30, p = 4;
-    double *r = patterns(101, p, n, 1, 1), *w = doubles(n * n), *x = doubles(2 * n), *y = doubles(2 * n),
-           *v = doubles(2 * n), *z = doubles(2 * n);
-    hfy_rate one = unit(1, 1, -0.9);
-    hfy_rate_options o;
-    size_t i, j, s, order;
-    double last = 0;
-    hfy_rng rng = hfy_rng_seed(8);
-    CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-    CHECK(hfy_rate_perturb(&rng, r, 2, n, 0.2, 0.1, x, NULL) == HFY_OK);
-    memset(&o, 0, sizeof o);
-    o.duration = 5, o.tol = -1, o.rtol = 1e-11;
-    CHECK(hfy_rate_simulate(&one, w, n, x, 2, &o, y, NULL, NULL) == HFY_OK);
-    o.rtol = 0, o.dt = 0.01;
-    CHECK(hfy_rate_simulate(&one, w, n, x, 2, &o, z, NULL, NULL) == HFY_OK);
-    for (i = 0; i < 2 * n; i++) CHECK_NEAR(y[i], z[i], 1e-8);
-    for (s = 0; s < 2; s++)
-        for (i = 0; i < n; i++)
-            for (j = 0; j < n; j++) v[s * n + i] += w[i * n + j] * x[s * n + j];
-    o.voltage = 1, o.dt = 0, o.rtol = 1e-11;
-    CHECK(hfy_rate_simulate(&one, w, n, v, 2, &o, v, NULL, NULL) == HFY_OK);
-    for (s = 0; s < 2; s++)
-        for (i = 0; i < n; i++) {
-            double u = 0;
-            for (j = 0; j < n; j++) u += w[i * n + j] * y[s * n + j];
-            CHECK_NEAR(v[s * n + i], u, 1e-8);
-        }
-    o.voltage = 0, o.rtol = 0; /* Runge-Kutta of order 4: half the step, a sixteenth of the error */
-    for (order = 0; order < 3; order++) {
-        double off;
-        o.dt = 0.5 / (double)(1 << order);
-        CHECK(hfy_rate_simulate(&one, w, n, x, 2, &o, z, NULL, NULL) == HFY_OK);
-        off = distance(z, y, 2 * n);
-        if (order) CHECK(last / off > 12 && last / off < 24);
-        last = off;
+TEST(integrators_and_forms_agree) {
+  const size_t n = 30, p = 4;
+  double *r = patterns(101, p, n, 1, 1), *w = doubles(n * n), *x = doubles(2 * n), *y = doubles(2 * n),
+         *v = doubles(2 * n), *z = doubles(2 * n);
+  hfy_rate one = unit(1, 1, -0.9);
+  hfy_rate_options o;
+  size_t i, j, s, order;
+  double last = 0;
+  hfy_rng rng = hfy_rng_seed(8);
+  CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+  CHECK(hfy_rate_perturb(&rng, r, 2, n, 0.2, 0.1, x, NULL) == HFY_OK);
+  memset(&o, 0, sizeof o);
+  o.duration = 5, o.tol = -1, o.rtol = 1e-11;
+  CHECK(hfy_rate_simulate(&one, w, n, x, 2, &o, y, NULL, NULL) == HFY_OK);
+  o.rtol = 0, o.dt = 0.01;
+  CHECK(hfy_rate_simulate(&one, w, n, x, 2, &o, z, NULL, NULL) == HFY_OK);
+  for (i = 0; i < 2 * n; i++) CHECK_NEAR(y[i], z[i], 1e-8);
+  for (s = 0; s < 2; s++)
+    for (i = 0; i < n; i++)
+      for (j = 0; j < n; j++) v[s * n + i] += w[i * n + j] * x[s * n + j];
+  o.voltage = 1, o.dt = 0, o.rtol = 1e-11;
+  CHECK(hfy_rate_simulate(&one, w, n, v, 2, &o, v, NULL, NULL) == HFY_OK);
+  for (s = 0; s < 2; s++)
+    for (i = 0; i < n; i++) {
+      double u = 0;
+      for (j = 0; j < n; j++) u += w[i * n + j] * y[s * n + j];
+      CHECK_NEAR(v[s * n + i], u, 1e-8);
     }
-    free(r), free(w), free(x), free(y), free(v), free(z);
+  o.voltage = 0, o.rtol = 0; /* Runge-Kutta of order 4: half the step, a sixteenth of the error */
+  for (order = 0; order < 3; order++) {
+    double off;
+    o.dt = 0.5 / (double)(1 << order);
+    CHECK(hfy_rate_simulate(&one, w, n, x, 2, &o, z, NULL, NULL) == HFY_OK);
+    off = distance(z, y, 2 * n);
+    if (order) CHECK(last / off > 12 && last / off < 24);
+    last = off;
+  }
+  free(r), free(w), free(x), free(y), free(v), free(z);
 }
 
 /* a state's bits do not depend on its company, nor do they change in place */
-TEST(batches_are_one_by_one)
-{
-    const size_t n = 25, p = 4, many = 9;
-    double *r = patterns(103, p, n, 1, 1), *w = doubles(n * n), *x = doubles(many * n), *all = doubles(many * n),
-           *one_ = doubles(n);
-    hfy_rate one = unit(1, 1, -0.9);
-    hfy_rate_options o;
-    hfy_rng rng = hfy_rng_seed(8);
-    size_t s;
-    int form;
-    for (s = 0; s < many; s++)
-        CHECK(hfy_rate_perturb(&rng, r + s % p * n, 1, n, 0.1 * (double)s, 0, x + s * n, NULL) == HFY_OK);
-    CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-    for (form = 0; form < 4; form++) {
-        memset(&o, 0, sizeof o);
-        o.duration = 60, o.rtol = form & 1 ? 1e-6 : 0, o.voltage = form >> 1, o.tol = 1e-4;
-        (void)hfy_rate_simulate(&one, w, n, x, many, &o, all, NULL, NULL);
-        for (s = 0; s < many; s++) {
-            (void)hfy_rate_simulate(&one, w, n, x + s * n, 1, &o, one_, NULL, NULL);
-            CHECK(!memcmp(one_, all + s * n, n * sizeof *one_));
-        }
+TEST(batches_are_one_by_one) {
+  const size_t n = 25, p = 4, many = 9;
+  double *r = patterns(103, p, n, 1, 1), *w = doubles(n * n), *x = doubles(many * n), *all = doubles(many * n),
+         *one_ = doubles(n);
+  hfy_rate one = unit(1, 1, -0.9);
+  hfy_rate_options o;
+  hfy_rng rng = hfy_rng_seed(8);
+  size_t s;
+  int form;
+  for (s = 0; s < many; s++)
+    CHECK(hfy_rate_perturb(&rng, r + s % p * n, 1, n, 0.1 * (double)s, 0, x + s * n, NULL) == HFY_OK);
+  CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+  for (form = 0; form < 4; form++) {
+    memset(&o, 0, sizeof o);
+    o.duration = 60, o.rtol = form & 1 ? 1e-6 : 0, o.voltage = form >> 1, o.tol = 1e-4;
+    (void)hfy_rate_simulate(&one, w, n, x, many, &o, all, NULL, NULL);
+    for (s = 0; s < many; s++) {
+      (void)hfy_rate_simulate(&one, w, n, x + s * n, 1, &o, one_, NULL, NULL);
+      CHECK(!memcmp(one_, all + s * n, n * sizeof *one_));
     }
-    free(r), free(w), free(x), free(all), free(one_);
+  }
+  free(r), free(w), free(x), free(all), free(one_);
 }
 
 /* What the Jacobian says is what the simulation does, on every seeded case away from the boundary: from a small
    perturbation a stable pattern is returned to, an unstable one is left. */
-TEST(the_jacobian_predicts_return_and_departure)
-{
-    static const double at[][4] = {{1, 1, 2, 0.06},    {1, 1, 2, 0.5},     {1, 1, 1, 0.1},
-                                   {1.4, 0.5, 1, 0.1}, {0.8, 0.5, 1, 0.2}, {1.1, 0.7, 1, 0.05}};
-    size_t c, returned = 0, left = 0, wrong = 0;
-    uint64_t seed;
-    for (c = 0; c < 6; c++)
-        for (seed = 0; seed < 4; seed++) {
-            const size_t n = 50, p = (size_t)(at[c][3] * 50 + 0.5);
-            double *r = patterns(500 + 10 * seed + c, p, n, at[c][2], 1), *w = doubles(n * n), *a = doubles(p),
-                   *x = doubles(n);
-            hfy_rate one = unit(at[c][0], at[c][1], theta_star(at[c][0], at[c][1], at[c][2]));
-            size_t mu;
-            CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-            CHECK(hfy_rate_stability(&one, w, r, p, n, a, NULL, NULL) == HFY_OK);
-            for (mu = 0; mu < p && mu < 4; mu++) {
-                const double *pattern = r + mu * n, size = 1e-4;
-                hfy_rate_options o;
-                hfy_rng rng = hfy_rng_seed(seed + mu);
-                double off;
-                if (fabs(a[mu]) < 0.02) continue; /* the boundary */
-                memset(&o, 0, sizeof o);
-                o.duration = 12 / fabs(a[mu]), o.tol = -1, o.rtol = 1e-7;
-                CHECK(hfy_rate_perturb(&rng, pattern, 1, n, size, 0, x, NULL) == HFY_OK);
-                (void)hfy_rate_simulate(&one, w, n, x, 1, &o, x, NULL, NULL);
-                off = distance(x, pattern, n) / norm(pattern, n);
-                if (a[mu] < 0)
-                    returned++, wrong += !(off < 0.3 * size);
-                else
-                    left++, wrong += !(off > 10 * size);
-            }
-            free(r), free(w), free(a), free(x);
-        }
-    CHECK_EQ(wrong, 0);
-    CHECK(returned >= 15 && left >= 30);
+TEST(the_jacobian_predicts_return_and_departure) {
+  static const double at[][4] = {{1, 1, 2, 0.06},    {1, 1, 2, 0.5},     {1, 1, 1, 0.1},
+                                 {1.4, 0.5, 1, 0.1}, {0.8, 0.5, 1, 0.2}, {1.1, 0.7, 1, 0.05}};
+  size_t c, returned = 0, left = 0, wrong = 0;
+  uint64_t seed;
+  for (c = 0; c < 6; c++)
+    for (seed = 0; seed < 4; seed++) {
+      const size_t n = 50, p = (size_t)(at[c][3] * 50 + 0.5);
+      double *r = patterns(500 + 10 * seed + c, p, n, at[c][2], 1), *w = doubles(n * n), *a = doubles(p),
+             *x = doubles(n);
+      hfy_rate one = unit(at[c][0], at[c][1], theta_star(at[c][0], at[c][1], at[c][2]));
+      size_t mu;
+      CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+      CHECK(hfy_rate_stability(&one, w, r, p, n, a, NULL, NULL) == HFY_OK);
+      for (mu = 0; mu < p && mu < 4; mu++) {
+        const double *pattern = r + mu * n, size = 1e-4;
+        hfy_rate_options o;
+        hfy_rng rng = hfy_rng_seed(seed + mu);
+        double off;
+        if (fabs(a[mu]) < 0.02) continue; /* the boundary */
+        memset(&o, 0, sizeof o);
+        o.duration = 12 / fabs(a[mu]), o.tol = -1, o.rtol = 1e-7;
+        CHECK(hfy_rate_perturb(&rng, pattern, 1, n, size, 0, x, NULL) == HFY_OK);
+        (void)hfy_rate_simulate(&one, w, n, x, 1, &o, x, NULL, NULL);
+        off = distance(x, pattern, n) / norm(pattern, n);
+        if (a[mu] < 0)
+          returned++, wrong += !(off < 0.3 * size);
+        else
+          left++, wrong += !(off > 10 * size);
+      }
+      free(r), free(w), free(a), free(x);
+    }
+  CHECK_EQ(wrong, 0);
+  CHECK(returned >= 15 && left >= 30);
 }
 
-TEST(runs_that_settle_run_out_and_diverge)
-{
-    double w[4] = {0, 0, 0, 0}, x[6] = {1, 2, 3, 4, 0, 0}, y[6], time[3], speed[3];
-    hfy_rate one = unit(1, 0, -0.5);
-    hfy_status status[3];
-    hfy_rate_options o;
-    hfy_rate_outcome out;
-    hfy_work work;
-    memset(&o, 0, sizeof o), memset(&work, 0, sizeof work), memset(&out, 0, sizeof out);
-    out.status = status, out.time = time, out.speed = speed;
-    CHECK(hfy_rate_simulate(&one, w, 2, x, 3, &o, y, &out, &work) == HFY_OK); /* dr/dt = 0.5 - r */
-    CHECK_NEAR(y[0], 0.5, 1e-8);
-    CHECK(status[0] == HFY_OK && time[0] > 15 && time[0] < 30 && speed[0] <= 2e-9);
-    o.duration = 1;
-    CHECK_FAILS(hfy_rate_simulate(&one, w, 2, x, 3, &o, y, &out, &work), HFY_ERR_CONVERGENCE, &work,
-                "state 0 had not settled");
-    CHECK_NEAR(y[0], 0.5 + 0.5 * exp(-1), 1e-6); /* the state is there all the same */
-    CHECK_EQ(time[0], 1);
-    o.tol = -1;
-    CHECK(hfy_rate_simulate(&one, w, 2, x, 3, &o, y, &out, &work) == HFY_OK);
-    w[0] = w[3] = 3; /* dr/dt = -r + (3 r + 0.5)^2: blows up in finite time */
-    one.power = 2;
-    o.duration = 50;
-    CHECK_FAILS(hfy_rate_simulate(&one, w, 2, x, 2, &o, y, &out, &work), HFY_ERR_NONFINITE, &work, "diverged");
-    CHECK(status[0] == HFY_ERR_NONFINITE && y[0] < 1e300 && time[0] < 5);
-    o.rtol = 1e-6;
-    CHECK_FAILS(hfy_rate_simulate(&one, w, 2, x, 2, &o, y, &out, &work), HFY_ERR_NONFINITE, &work, "diverged");
-    CHECK(y[0] == y[0] && y[0] < 1e300);
-    CHECK(hfy_rate_simulate(&one, w, 2, NULL, 0, &o, NULL, NULL, &work) == HFY_OK);
-    hfy_work_free(&work);
+TEST(runs_that_settle_run_out_and_diverge) {
+  double w[4] = {0, 0, 0, 0}, x[6] = {1, 2, 3, 4, 0, 0}, y[6], time[3], speed[3];
+  hfy_rate one = unit(1, 0, -0.5);
+  hfy_status status[3];
+  hfy_rate_options o;
+  hfy_rate_outcome out;
+  hfy_work work;
+  memset(&o, 0, sizeof o), memset(&work, 0, sizeof work), memset(&out, 0, sizeof out);
+  out.status = status, out.time = time, out.speed = speed;
+  CHECK(hfy_rate_simulate(&one, w, 2, x, 3, &o, y, &out, &work) == HFY_OK); /* dr/dt = 0.5 - r */
+  CHECK_NEAR(y[0], 0.5, 1e-8);
+  CHECK(status[0] == HFY_OK && time[0] > 15 && time[0] < 30 && speed[0] <= 2e-9);
+  o.duration = 1;
+  CHECK_FAILS(hfy_rate_simulate(&one, w, 2, x, 3, &o, y, &out, &work), HFY_ERR_CONVERGENCE, &work,
+              "state 0 had not settled");
+  CHECK_NEAR(y[0], 0.5 + 0.5 * exp(-1), 1e-6); /* the state is there all the same */
+  CHECK_EQ(time[0], 1);
+  o.tol = -1;
+  CHECK(hfy_rate_simulate(&one, w, 2, x, 3, &o, y, &out, &work) == HFY_OK);
+  w[0] = w[3] = 3; /* dr/dt = -r + (3 r + 0.5)^2: blows up in finite time */
+  one.power = 2;
+  o.duration = 50;
+  CHECK_FAILS(hfy_rate_simulate(&one, w, 2, x, 2, &o, y, &out, &work), HFY_ERR_NONFINITE, &work, "diverged");
+  CHECK(status[0] == HFY_ERR_NONFINITE && y[0] < 1e300 && time[0] < 5);
+  o.rtol = 1e-6;
+  CHECK_FAILS(hfy_rate_simulate(&one, w, 2, x, 2, &o, y, &out, &work), HFY_ERR_NONFINITE, &work, "diverged");
+  CHECK(y[0] == y[0] && y[0] < 1e300);
+  CHECK(hfy_rate_simulate(&one, w, 2, NULL, 0, &o, NULL, NULL, &work) == HFY_OK);
+  hfy_work_free(&work);
 }
 
-TEST(basins)
-{
-    const size_t n = 60;
-    double *r = patterns(111, 6, n, 2, 1), *w = doubles(n * n), a, noise, again;
-    hfy_rate one = unit(1, 1, theta_star(1, 1, 2));
-    hfy_rate_basin_options o;
-    hfy_rng rng = hfy_rng_seed(1), same = hfy_rng_seed(1);
-    memset(&o, 0, sizeof o);
-    o.trials = 6, o.bisections = 3, o.success = 1e-2;
-    CHECK(hfy_rate_weights(&one, r, 3, n, 0, w, NULL) == HFY_OK);
-    CHECK(hfy_rate_stability(&one, w, r, 1, n, &a, NULL, NULL) == HFY_OK);
-    CHECK(a < -0.01);
-    o.run.duration = 12 / fabs(a);
-    CHECK(hfy_rate_basin(&one, w, r, n, &rng, &o, &noise, NULL) == HFY_OK);
-    CHECK(hfy_rate_basin(&one, w, r, n, &same, &o, &again, NULL) == HFY_OK);
-    CHECK_EQ(noise, again);
-    CHECK(noise > 0.3); /* S11: a large basin */
-    free(r);
-    r = patterns(112, 40, n, 2, 1);
-    CHECK(hfy_rate_weights(&one, r, 40, n, 0, w, NULL) == HFY_OK);
-    CHECK(hfy_rate_stability(&one, w, r, 1, n, &a, NULL, NULL) == HFY_OK);
-    CHECK(a > 0.01);
-    o.run.duration = 12 / fabs(a);
-    CHECK(hfy_rate_basin(&one, w, r, n, &rng, &o, &noise, NULL) == HFY_OK);
-    CHECK(noise < 0.15); /* none */
-    free(r), free(w);
+TEST(basins) {
+  const size_t n = 60;
+  double *r = patterns(111, 6, n, 2, 1), *w = doubles(n * n), a, noise, again;
+  hfy_rate one = unit(1, 1, theta_star(1, 1, 2));
+  hfy_rate_basin_options o;
+  hfy_rng rng = hfy_rng_seed(1), same = hfy_rng_seed(1);
+  memset(&o, 0, sizeof o);
+  o.trials = 6, o.bisections = 3, o.success = 1e-2;
+  CHECK(hfy_rate_weights(&one, r, 3, n, 0, w, NULL) == HFY_OK);
+  CHECK(hfy_rate_stability(&one, w, r, 1, n, &a, NULL, NULL) == HFY_OK);
+  CHECK(a < -0.01);
+  o.run.duration = 12 / fabs(a);
+  CHECK(hfy_rate_basin(&one, w, r, n, &rng, &o, &noise, NULL) == HFY_OK);
+  CHECK(hfy_rate_basin(&one, w, r, n, &same, &o, &again, NULL) == HFY_OK);
+  CHECK_EQ(noise, again);
+  CHECK(noise > 0.3); /* S11: a large basin */
+  free(r);
+  r = patterns(112, 40, n, 2, 1);
+  CHECK(hfy_rate_weights(&one, r, 40, n, 0, w, NULL) == HFY_OK);
+  CHECK(hfy_rate_stability(&one, w, r, 1, n, &a, NULL, NULL) == HFY_OK);
+  CHECK(a > 0.01);
+  o.run.duration = 12 / fabs(a);
+  CHECK(hfy_rate_basin(&one, w, r, n, &rng, &o, &noise, NULL) == HFY_OK);
+  CHECK(noise < 0.15); /* none */
+  free(r), free(w);
 }
 
 /* The bisection of hfy_rate_basin again, over the public simulation. mixed: looks of which some starts came back, not
    all; even: of which exactly half did; lost: starts that diverged though they ended within `success`. */
 static double basin_again(const hfy_rate *one, const double *w, const double *r, size_t n, hfy_rng rng,
-                          const hfy_rate_basin_options *o, size_t *mixed, size_t *even, size_t *lost)
-{
-    const size_t m = o->trials;
-    double *all = doubles(m * n), *start = doubles(m * n), lo = 0, hi = o->most;
-    hfy_status *status = (hfy_status *)calloc(m, sizeof *status);
-    size_t look, t;
-    for (t = 0; t < m; t++) memcpy(all + t * n, r, n * sizeof *r);
-    for (look = 0; look <= o->bisections; look++) {
-        const double e = look ? 0.5 * (lo + hi) : hi;
-        hfy_rng same = rng;
-        hfy_rate_outcome outcome;
-        size_t back = 0;
-        hfy_status s;
-        memset(&outcome, 0, sizeof outcome);
-        outcome.status = status;
-        CHECK(hfy_rate_perturb(&same, all, m, n, e, 0, start, NULL) == HFY_OK);
-        s = hfy_rate_simulate(one, w, n, start, m, &o->run, start, &outcome, NULL);
-        CHECK(s == HFY_OK || s == HFY_ERR_CONVERGENCE || s == HFY_ERR_NONFINITE);
-        for (t = 0; t < m; t++) {
-            const int near = distance(start + t * n, r, n) <= o->success * norm(r, n);
-            *lost += near && status[t] == HFY_ERR_NONFINITE;
-            back += near && status[t] != HFY_ERR_NONFINITE;
-        }
-        *mixed += back && back < m, *even += 2 * back == m;
-        if (2 * back < m) {
-            hi = e;
-        } else {
-            lo = e;
-            if (!look) break;
-        }
+                          const hfy_rate_basin_options *o, size_t *mixed, size_t *even, size_t *lost) {
+  const size_t m = o->trials;
+  double *all = doubles(m * n), *start = doubles(m * n), lo = 0, hi = o->most;
+  hfy_status *status = (hfy_status *)calloc(m, sizeof *status);
+  size_t look, t;
+  for (t = 0; t < m; t++) memcpy(all + t * n, r, n * sizeof *r);
+  for (look = 0; look <= o->bisections; look++) {
+    const double e = look ? 0.5 * (lo + hi) : hi;
+    hfy_rng same = rng;
+    hfy_rate_outcome outcome;
+    size_t back = 0;
+    hfy_status s;
+    memset(&outcome, 0, sizeof outcome);
+    outcome.status = status;
+    CHECK(hfy_rate_perturb(&same, all, m, n, e, 0, start, NULL) == HFY_OK);
+    s = hfy_rate_simulate(one, w, n, start, m, &o->run, start, &outcome, NULL);
+    CHECK(s == HFY_OK || s == HFY_ERR_CONVERGENCE || s == HFY_ERR_NONFINITE);
+    for (t = 0; t < m; t++) {
+      const int near = distance(start + t * n, r, n) <= o->success * norm(r, n);
+      *lost += near && status[t] == HFY_ERR_NONFINITE;
+      back += near && status[t] != HFY_ERR_NONFINITE;
     }
-    free(all), free(start), free(status);
-    return lo;
+    *mixed += back && back < m, *even += 2 * back == m;
+    if (2 * back < m) {
+      hi = e;
+    } else {
+      lo = e;
+      if (!look) break;
+    }
+  }
+  free(all), free(start), free(status);
+  return lo;
 }
 
-TEST(basins_count_the_starts_that_return)
-{
-    const size_t n = 30;
-    size_t seed, mixed = 0, even = 0, lost = 0, somewhere = 0;
-    for (seed = 0; seed < 8; seed++) {
-        double *r = patterns(300 + seed, 3, n, 1, 1), *w = doubles(n * n), noise;
-        const int runaway = seed >= 4; /* an exponent of 2: far starts diverge, near ones return */
-        hfy_rate one = runaway ? unit(2, 0.5, 0) : unit(1, 1, 0);
-        hfy_rate_basin_options o;
-        hfy_rng rng = hfy_rng_seed(seed), before = rng;
-        one.theta = theta_star(one.power, one.sigma, 1);
-        memset(&o, 0, sizeof o);
-        o.trials = 5 + seed % 2, o.bisections = 8, o.most = 3;
-        o.success = runaway ? 1e30 : 0.1;
-        o.run.duration = runaway ? 30 : 4, o.run.tol = seed % 3 ? 0 : -1; /* not settled is no failure either */
-        CHECK(hfy_rate_weights(&one, r, 3, n, 0, w, NULL) == HFY_OK);
-        CHECK(hfy_rate_basin(&one, w, r, n, &rng, &o, &noise, NULL) == HFY_OK);
-        CHECK(noise < o.most);
-        CHECK_EQ(noise, basin_again(&one, w, r, n, before, &o, &mixed, &even, &lost));
-        somewhere += noise > 0;
-        free(r), free(w);
-    }
-    CHECK(mixed > 4 && even > 0 && lost > 0 && somewhere > 5); /* or it would not tell one count from another */
+TEST(basins_count_the_starts_that_return) {
+  const size_t n = 30;
+  size_t seed, mixed = 0, even = 0, lost = 0, somewhere = 0;
+  for (seed = 0; seed < 8; seed++) {
+    double *r = patterns(300 + seed, 3, n, 1, 1), *w = doubles(n * n), noise;
+    const int runaway = seed >= 4; /* an exponent of 2: far starts diverge, near ones return */
+    hfy_rate one = runaway ? unit(2, 0.5, 0) : unit(1, 1, 0);
+    hfy_rate_basin_options o;
+    hfy_rng rng = hfy_rng_seed(seed), before = rng;
+    one.theta = theta_star(one.power, one.sigma, 1);
+    memset(&o, 0, sizeof o);
+    o.trials = 5 + seed % 2, o.bisections = 8, o.most = 3;
+    o.success = runaway ? 1e30 : 0.1;
+    o.run.duration = runaway ? 30 : 4, o.run.tol = seed % 3 ? 0 : -1; /* not settled is no failure either */
+    CHECK(hfy_rate_weights(&one, r, 3, n, 0, w, NULL) == HFY_OK);
+    CHECK(hfy_rate_basin(&one, w, r, n, &rng, &o, &noise, NULL) == HFY_OK);
+    CHECK(noise < o.most);
+    CHECK_EQ(noise, basin_again(&one, w, r, n, before, &o, &mixed, &even, &lost));
+    somewhere += noise > 0;
+    free(r), free(w);
+  }
+  CHECK(mixed > 4 && even > 0 && lost > 0 && somewhere > 5); /* or it would not tell one count from another */
 }
 
-TEST(asymmetry)
-{
-    static const double even[4] = {1, 2, 2, 5}, odd[4] = {0, 3, -3, 0}, mixed[4] = {0, 1, 0, 0}, zero[4] = {0, 0, 0, 0};
-    double index, bad[1];
-    static const double turn[4] = {0, -2, 2, 0}, jordan[4] = {0, 1, 0, 0};
-    CHECK_EQ(hfy_rate_asymmetry(even, 2), 0);
-    CHECK_EQ(hfy_rate_asymmetry(odd, 2), 1);
-    CHECK_NEAR(hfy_rate_asymmetry(mixed, 2), 0.5, 1e-15);
-    CHECK_EQ(hfy_rate_asymmetry(zero, 2), 0);
-    bad[0] = HUGE_VAL;
-    CHECK(is_nan(hfy_rate_asymmetry(bad, 1)) && is_nan(hfy_rate_asymmetry(NULL, 1)));
-    CHECK(hfy_rate_henrici(turn, 2, &index, NULL) == HFY_OK);
-    CHECK_NEAR(index, 0, 1e-7);
-    CHECK(hfy_rate_henrici(jordan, 2, &index, NULL) == HFY_OK);
-    CHECK_EQ(index, 1);
-    CHECK(hfy_rate_henrici(zero, 2, &index, NULL) == HFY_OK);
-    CHECK_EQ(index, 0);
+TEST(asymmetry) {
+  static const double even[4] = {1, 2, 2, 5}, odd[4] = {0, 3, -3, 0}, mixed[4] = {0, 1, 0, 0}, zero[4] = {0, 0, 0, 0};
+  double index, bad[1];
+  static const double turn[4] = {0, -2, 2, 0}, jordan[4] = {0, 1, 0, 0};
+  CHECK_EQ(hfy_rate_asymmetry(even, 2), 0);
+  CHECK_EQ(hfy_rate_asymmetry(odd, 2), 1);
+  CHECK_NEAR(hfy_rate_asymmetry(mixed, 2), 0.5, 1e-15);
+  CHECK_EQ(hfy_rate_asymmetry(zero, 2), 0);
+  bad[0] = HUGE_VAL;
+  CHECK(is_nan(hfy_rate_asymmetry(bad, 1)) && is_nan(hfy_rate_asymmetry(NULL, 1)));
+  CHECK(hfy_rate_henrici(turn, 2, &index, NULL) == HFY_OK);
+  CHECK_NEAR(index, 0, 1e-7);
+  CHECK(hfy_rate_henrici(jordan, 2, &index, NULL) == HFY_OK);
+  CHECK_EQ(index, 1);
+  CHECK(hfy_rate_henrici(zero, 2, &index, NULL) == HFY_OK);
+  CHECK_EQ(index, 0);
 }
 
 /* --- bad input --- */
 
-TEST(bad_arguments)
-{
-    double r[12] = {1, 2, 3, 4, 2, 1, 5, 0.5, 3, 1, 1, 2}, w[16], x[16], re[4], im[4], a[4], theta, best,
-           duplicate[8] = {1, 2, 3, 4, 1, 2, 3, 4};
-    double zero[8] = {1, 2, 0, 4, 2, 1, 5, 0.5}, pinned[4] = {1, 1e-30, 1e-30, 1e-30};
-    hfy_rate one = unit(1, 1, 0), bad;
-    hfy_rate_averages t;
-    hfy_rate_load load;
-    hfy_rate_replica rep;
-    hfy_rate_disc disc;
-    hfy_rate_search search;
-    hfy_rate_options o;
-    hfy_rate_basin_options basin;
-    hfy_real keys[12], values[12], self[4];
-    hfy_net net;
-    hfy_rng rng = hfy_rng_seed(1);
-    hfy_work work;
-    size_t i;
-    memset(&work, 0, sizeof work), memset(&search, 0, sizeof search), memset(&o, 0, sizeof o),
-        memset(&basin, 0, sizeof basin);
-    for (i = 0; i < 16; i++) w[i] = 7;
+TEST(bad_arguments) {
+  double r[12] = {1, 2, 3, 4, 2, 1, 5, 0.5, 3, 1, 1, 2}, w[16], x[16], re[4], im[4], a[4], theta, best,
+         duplicate[8] = {1, 2, 3, 4, 1, 2, 3, 4};
+  double zero[8] = {1, 2, 0, 4, 2, 1, 5, 0.5}, pinned[4] = {1, 1e-30, 1e-30, 1e-30};
+  hfy_rate one = unit(1, 1, 0), bad;
+  hfy_rate_averages t;
+  hfy_rate_load load;
+  hfy_rate_replica rep;
+  hfy_rate_disc disc;
+  hfy_rate_search search;
+  hfy_rate_options o;
+  hfy_rate_basin_options basin;
+  hfy_real keys[12], values[12], self[4];
+  hfy_net net;
+  hfy_rng rng = hfy_rng_seed(1);
+  hfy_work work;
+  size_t i;
+  memset(&work, 0, sizeof work), memset(&search, 0, sizeof search), memset(&o, 0, sizeof o),
+      memset(&basin, 0, sizeof basin);
+  for (i = 0; i < 16; i++) w[i] = 7;
 #define ARG(call, words) CHECK_FAILS(call, HFY_ERR_ARG, &work, words)
-    bad = unit(0, 1, 0);
-    ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "rate->power is 0");
-    bad = unit(1, -0.5, 0);
-    ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "rate->sigma is -0.5");
-    bad = unit(1, 1, nan_());
-    ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "rate->theta is nan");
-    ARG(hfy_rate_weights(NULL, r, 3, 4, 0, w, &work), "rate is NULL");
-    ARG(hfy_rate_weights(&one, NULL, 3, 4, 0, w, &work), "r is NULL");
-    ARG(hfy_rate_weights(&one, r, 3, 4, 0, NULL, &work), "w is NULL");
-    ARG(hfy_rate_weights(&one, r, 0, 4, 0, w, &work), "count is 0");
-    ARG(hfy_rate_weights(&one, r, 1, SIZE_MAX / 2, 0, w, &work), "cannot exist");
-    ARG(hfy_rate_weights(&one, zero, 2, 4, 0, w, &work), "pattern 0, unit 2 is 0");
-    CHECK_FAILS(hfy_rate_weights(&one, r, 4, 3, 0, w, &work), HFY_ERR_INFEASIBLE, &work, "3 units can hold 2");
-    CHECK_FAILS(hfy_rate_weights(&one, r, 3, 3, 0, w, &work), HFY_ERR_INFEASIBLE, &work, "count is 3");
-    CHECK_FAILS(hfy_rate_weights(&one, r, 1, 1, 0, w, &work), HFY_ERR_INFEASIBLE, &work, "count is 1");
-    CHECK_FAILS(hfy_rate_weights(&one, duplicate, 2, 4, 0, w, &work), HFY_ERR_SINGULAR, &work, "pattern 1");
-    CHECK_FAILS(hfy_rate_weights(&one, pinned, 1, 4, 0, w, &work), HFY_ERR_SINGULAR, &work, "unit 0");
-    bad = unit(1e-3, 0, 0); /* r^(1/n) overflows */
-    CHECK_FAILS(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), HFY_ERR_NONFINITE, &work,
-                "g^-1 of pattern 0, unit 2 is inf");
-    ARG(hfy_rate_weights_sparse(&one, zero, 2, 4, 0, w, NULL, &work), "sparse patterns need 0");
-    bad = unit(1, 0, 0);
-    ARG(hfy_rate_weights_sparse(&bad, zero, 2, 4, -1, w, NULL, &work), "margin is -1");
-    zero[1] = -1;
-    ARG(hfy_rate_weights_sparse(&bad, zero, 2, 4, 0, w, NULL, &work), "pattern 0, unit 1 is -1");
-    zero[1] = 2;
-    ARG(hfy_rate_weights_sparse(&bad, zero, 2, 4, 0, NULL, NULL, &work), "w is NULL");
-    for (i = 0; i < 16; i++) CHECK_EQ(w[i], 7);
-    ARG(hfy_rate_patterns(&rng, -1, 1, 2, 2, x, &work), "cv is -1");
-    ARG(hfy_rate_patterns(&rng, 1, 0, 2, 2, x, &work), "f is 0");
-    ARG(hfy_rate_patterns(&rng, 1, 1.5, 2, 2, x, &work), "f is 1.5");
-    ARG(hfy_rate_patterns(NULL, 1, 1, 2, 2, x, &work), "rng is NULL");
-    ARG(hfy_rate_perturb(&rng, r, 1, 4, -1, 0, x, &work), "noise is -1");
-    ARG(hfy_rate_perturb(&rng, r, 1, 4, 0, 1.2, x, &work), "missing is 1.2");
-    ARG(hfy_rate_net(&one, r, 3, 4, 0, 0, keys, values, self, &net, &work), "step is 0");
-    ARG(hfy_rate_net(&one, r, 3, 4, 0, 1, NULL, values, self, &net, &work), "keys is NULL");
-    CHECK_FAILS(hfy_rate_net(&one, r, 4, 3, 0, 1, keys, values, self, &net, &work), HFY_ERR_INFEASIBLE, &work,
-                "count is 4");
-    for (i = 0; i < 16; i++) w[i] = 0.1;
-    ARG(hfy_rate_jacobian(&one, NULL, r, 4, x, &work), "w is NULL");
-    ARG(hfy_rate_jacobian(&one, w, r, 4, NULL, &work), "j is NULL");
-    ARG(hfy_rate_jacobian(&one, w, zero, 4, x, &work), "unit 2 is 0");
-    ARG(hfy_rate_spectrum(&one, w, r, 4, NULL, im, NULL, &work), "re is NULL");
-    w[3] = HUGE_VAL;
-    ARG(hfy_rate_spectrum(&one, w, r, 4, re, im, NULL, &work), "w: row 0, unit 3 is inf");
-    ARG(hfy_rate_stability(&one, w, r, 1, 4, a, NULL, &work), "w: row 0, unit 3 is inf");
-    ARG(hfy_rate_simulate(&one, w, 4, r, 1, NULL, x, NULL, &work), "w: row 0, unit 3 is inf");
-    w[3] = 0;
-    search.low = 1, search.high = 0;
-    ARG(hfy_rate_threshold(&one, r, 3, 4, &search, &theta, &best, &work), "bracket is 1 .. 0");
-    search.low = 0, search.grid = 2;
-    ARG(hfy_rate_threshold(&one, r, 3, 4, &search, &theta, &best, &work), "grid is 2");
-    ARG(hfy_rate_threshold(&one, r, 3, 4, NULL, NULL, &best, &work), "theta is NULL");
-    ARG(hfy_rate_theory(&one, 0, 0, &t, &work), "cv is 0");
-    ARG(hfy_rate_theory(&one, nan_(), 0, &t, &work), "cv is nan");
-    ARG(hfy_rate_theory(&one, 1, 0, NULL, &work), "averages is NULL");
-    bad = unit(0.02, 0, 0);
-    CHECK_FAILS(hfy_rate_theory(&bad, 5, 0, &t, &work), HFY_ERR_NONFINITE, &work, "overflow");
-    bad = unit(1e-7, 0, 0);
-    CHECK_FAILS(hfy_rate_theory(&bad, 5, 0, &t, &work), HFY_ERR_NONFINITE, &work, "overflow");
-    x[0] = x[1] = 2;
-    ARG(hfy_rate_theory_of(&one, x, NULL, 2, 0, &t, &work), "do not vary");
-    x[1] = 3, a[0] = -1, a[1] = 1;
-    ARG(hfy_rate_theory_of(&one, x, a, 2, 0, &t, &work), "weight: sample 0");
-    CHECK(hfy_rate_theory(&one, 1, 1, &t, &work) == HFY_OK);
-    ARG(hfy_rate_at_load(&t, 1, &load, &work), "alpha is 1");
-    ARG(hfy_rate_at_load(&t, 0, &load, &work), "alpha is 0");
-    t.crr = 0;
-    ARG(hfy_rate_at_load(&t, 0.5, &load, &work), "hfy_rate_theory should");
-    ARG(hfy_rate_bulk_edge(&one, 1, 1, 0, 0, &best, &work), "alpha is 1");
-    ARG(hfy_rate_bulk_edge(&one, 0, 0.5, 0, 0, &best, &work), "cv is 0");
-    ARG(hfy_rate_bulk_edge(&one, 1, 0.5, 0, 1, &best, &work), "units is 1");
-    ARG(hfy_rate_bulk_load(&one, 1, 0, 0, NULL, &work), "alpha is NULL");
-    ARG(hfy_rate_optimum(0, NULL, &bad, &best, &work), "cv is 0");
-    ARG(hfy_rate_optimum(1, NULL, NULL, &best, &work), "best is NULL");
-    ARG(hfy_rate_capacity(0, &best, NULL, &work), "f is 0");
-    ARG(hfy_rate_capacity(0.5, NULL, NULL, &work), "alpha_c is NULL");
-    bad = unit(1, 0, 0);
-    CHECK_FAILS(hfy_rate_solve_replica(&bad, 1, 0.5, 1.5, &rep, &work), HFY_ERR_INFEASIBLE, &work,
-                "capacity is 1.4375");
-    ARG(hfy_rate_solve_replica(&one, 1, 0.5, 0.5, &rep, &work), "need 0");
-    ARG(hfy_rate_solve_replica(&bad, 0, 1, 0.5, &rep, &work), "do not vary");
-    ARG(hfy_rate_solve_replica(&bad, 1, 0.5, 0, &rep, &work), "alpha is 0");
-    ARG(hfy_rate_circular_law(0.5, 1.1, 1, 1, 0, &disc, &work), "tau is 1.1");
-    ARG(hfy_rate_circular_law(0.5, 0, 0, 1, 0, &disc, &work), "sigma_x is 0");
-    ARG(hfy_rate_circular_law(1.5, 0, 1, 1, 0, &disc, &work), "alpha is 1.5");
-    o.dt = -1;
-    ARG(hfy_rate_simulate(&one, w, 4, r, 1, &o, x, NULL, &work), "dt is -1");
-    o.dt = 0, o.rtol = 2;
-    ARG(hfy_rate_simulate(&one, w, 4, r, 1, &o, x, NULL, &work), "rtol is 2");
-    r[1] = nan_();
-    ARG(hfy_rate_simulate(&one, w, 4, r, 1, NULL, x, NULL, &work), "unit 1 is nan");
-    r[1] = 2;
-    ARG(hfy_rate_simulate(&one, w, 4, r, 1, NULL, NULL, NULL, &work), "end is NULL");
-    basin.most = -1;
-    ARG(hfy_rate_basin(&one, w, r, 4, &rng, &basin, &best, &work), "most is -1");
-    basin.most = 0, basin.run.voltage = 1;
-    ARG(hfy_rate_basin(&one, w, r, 4, &rng, &basin, &best, &work), "voltage");
-    ARG(hfy_rate_basin(&one, w, r, 4, NULL, NULL, &best, &work), "rng is NULL");
-    ARG(hfy_rate_henrici(w, 4, NULL, &work), "index is NULL");
+  bad = unit(0, 1, 0);
+  ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "rate->power is 0");
+  bad = unit(1, -0.5, 0);
+  ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "rate->sigma is -0.5");
+  bad = unit(1, 1, nan_());
+  ARG(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), "rate->theta is nan");
+  ARG(hfy_rate_weights(NULL, r, 3, 4, 0, w, &work), "rate is NULL");
+  ARG(hfy_rate_weights(&one, NULL, 3, 4, 0, w, &work), "r is NULL");
+  ARG(hfy_rate_weights(&one, r, 3, 4, 0, NULL, &work), "w is NULL");
+  ARG(hfy_rate_weights(&one, r, 0, 4, 0, w, &work), "count is 0");
+  ARG(hfy_rate_weights(&one, r, 1, SIZE_MAX / 2, 0, w, &work), "cannot exist");
+  ARG(hfy_rate_weights(&one, zero, 2, 4, 0, w, &work), "pattern 0, unit 2 is 0");
+  CHECK_FAILS(hfy_rate_weights(&one, r, 4, 3, 0, w, &work), HFY_ERR_INFEASIBLE, &work, "3 units can hold 2");
+  CHECK_FAILS(hfy_rate_weights(&one, r, 3, 3, 0, w, &work), HFY_ERR_INFEASIBLE, &work, "count is 3");
+  CHECK_FAILS(hfy_rate_weights(&one, r, 1, 1, 0, w, &work), HFY_ERR_INFEASIBLE, &work, "count is 1");
+  CHECK_FAILS(hfy_rate_weights(&one, duplicate, 2, 4, 0, w, &work), HFY_ERR_SINGULAR, &work, "pattern 1");
+  CHECK_FAILS(hfy_rate_weights(&one, pinned, 1, 4, 0, w, &work), HFY_ERR_SINGULAR, &work, "unit 0");
+  bad = unit(1e-3, 0, 0); /* r^(1/n) overflows */
+  CHECK_FAILS(hfy_rate_weights(&bad, r, 3, 4, 0, w, &work), HFY_ERR_NONFINITE, &work,
+              "g^-1 of pattern 0, unit 2 is inf");
+  ARG(hfy_rate_weights_sparse(&one, zero, 2, 4, 0, w, NULL, &work), "sparse patterns need 0");
+  bad = unit(1, 0, 0);
+  ARG(hfy_rate_weights_sparse(&bad, zero, 2, 4, -1, w, NULL, &work), "margin is -1");
+  zero[1] = -1;
+  ARG(hfy_rate_weights_sparse(&bad, zero, 2, 4, 0, w, NULL, &work), "pattern 0, unit 1 is -1");
+  zero[1] = 2;
+  ARG(hfy_rate_weights_sparse(&bad, zero, 2, 4, 0, NULL, NULL, &work), "w is NULL");
+  for (i = 0; i < 16; i++) CHECK_EQ(w[i], 7);
+  ARG(hfy_rate_patterns(&rng, -1, 1, 2, 2, x, &work), "cv is -1");
+  ARG(hfy_rate_patterns(&rng, 1, 0, 2, 2, x, &work), "f is 0");
+  ARG(hfy_rate_patterns(&rng, 1, 1.5, 2, 2, x, &work), "f is 1.5");
+  ARG(hfy_rate_patterns(NULL, 1, 1, 2, 2, x, &work), "rng is NULL");
+  ARG(hfy_rate_perturb(&rng, r, 1, 4, -1, 0, x, &work), "noise is -1");
+  ARG(hfy_rate_perturb(&rng, r, 1, 4, 0, 1.2, x, &work), "missing is 1.2");
+  ARG(hfy_rate_net(&one, r, 3, 4, 0, 0, keys, values, self, &net, &work), "step is 0");
+  ARG(hfy_rate_net(&one, r, 3, 4, 0, 1, NULL, values, self, &net, &work), "keys is NULL");
+  CHECK_FAILS(hfy_rate_net(&one, r, 4, 3, 0, 1, keys, values, self, &net, &work), HFY_ERR_INFEASIBLE, &work,
+              "count is 4");
+  for (i = 0; i < 16; i++) w[i] = 0.1;
+  ARG(hfy_rate_jacobian(&one, NULL, r, 4, x, &work), "w is NULL");
+  ARG(hfy_rate_jacobian(&one, w, r, 4, NULL, &work), "j is NULL");
+  ARG(hfy_rate_jacobian(&one, w, zero, 4, x, &work), "unit 2 is 0");
+  ARG(hfy_rate_spectrum(&one, w, r, 4, NULL, im, NULL, &work), "re is NULL");
+  w[3] = HUGE_VAL;
+  ARG(hfy_rate_spectrum(&one, w, r, 4, re, im, NULL, &work), "w: row 0, unit 3 is inf");
+  ARG(hfy_rate_stability(&one, w, r, 1, 4, a, NULL, &work), "w: row 0, unit 3 is inf");
+  ARG(hfy_rate_simulate(&one, w, 4, r, 1, NULL, x, NULL, &work), "w: row 0, unit 3 is inf");
+  w[3] = 0;
+  search.low = 1, search.high = 0;
+  ARG(hfy_rate_threshold(&one, r, 3, 4, &search, &theta, &best, &work), "bracket is 1 .. 0");
+  search.low = 0, search.grid = 2;
+  ARG(hfy_rate_threshold(&one, r, 3, 4, &search, &theta, &best, &work), "grid is 2");
+  ARG(hfy_rate_threshold(&one, r, 3, 4, NULL, NULL, &best, &work), "theta is NULL");
+  ARG(hfy_rate_theory(&one, 0, 0, &t, &work), "cv is 0");
+  ARG(hfy_rate_theory(&one, nan_(), 0, &t, &work), "cv is nan");
+  ARG(hfy_rate_theory(&one, 1, 0, NULL, &work), "averages is NULL");
+  bad = unit(0.02, 0, 0);
+  CHECK_FAILS(hfy_rate_theory(&bad, 5, 0, &t, &work), HFY_ERR_NONFINITE, &work, "overflow");
+  bad = unit(1e-7, 0, 0);
+  CHECK_FAILS(hfy_rate_theory(&bad, 5, 0, &t, &work), HFY_ERR_NONFINITE, &work, "overflow");
+  x[0] = x[1] = 2;
+  ARG(hfy_rate_theory_of(&one, x, NULL, 2, 0, &t, &work), "do not vary");
+  x[1] = 3, a[0] = -1, a[1] = 1;
+  ARG(hfy_rate_theory_of(&one, x, a, 2, 0, &t, &work), "weight: sample 0");
+  CHECK(hfy_rate_theory(&one, 1, 1, &t, &work) == HFY_OK);
+  ARG(hfy_rate_at_load(&t, 1, &load, &work), "alpha is 1");
+  ARG(hfy_rate_at_load(&t, 0, &load, &work), "alpha is 0");
+  t.crr = 0;
+  ARG(hfy_rate_at_load(&t, 0.5, &load, &work), "hfy_rate_theory should");
+  ARG(hfy_rate_bulk_edge(&one, 1, 1, 0, 0, &best, &work), "alpha is 1");
+  ARG(hfy_rate_bulk_edge(&one, 0, 0.5, 0, 0, &best, &work), "cv is 0");
+  ARG(hfy_rate_bulk_edge(&one, 1, 0.5, 0, 1, &best, &work), "units is 1");
+  ARG(hfy_rate_bulk_load(&one, 1, 0, 0, NULL, &work), "alpha is NULL");
+  ARG(hfy_rate_optimum(0, NULL, &bad, &best, &work), "cv is 0");
+  ARG(hfy_rate_optimum(1, NULL, NULL, &best, &work), "best is NULL");
+  ARG(hfy_rate_capacity(0, &best, NULL, &work), "f is 0");
+  ARG(hfy_rate_capacity(0.5, NULL, NULL, &work), "alpha_c is NULL");
+  bad = unit(1, 0, 0);
+  CHECK_FAILS(hfy_rate_solve_replica(&bad, 1, 0.5, 1.5, &rep, &work), HFY_ERR_INFEASIBLE, &work,
+              "capacity is 1.4375");
+  ARG(hfy_rate_solve_replica(&one, 1, 0.5, 0.5, &rep, &work), "need 0");
+  ARG(hfy_rate_solve_replica(&bad, 0, 1, 0.5, &rep, &work), "do not vary");
+  ARG(hfy_rate_solve_replica(&bad, 1, 0.5, 0, &rep, &work), "alpha is 0");
+  ARG(hfy_rate_circular_law(0.5, 1.1, 1, 1, 0, &disc, &work), "tau is 1.1");
+  ARG(hfy_rate_circular_law(0.5, 0, 0, 1, 0, &disc, &work), "sigma_x is 0");
+  ARG(hfy_rate_circular_law(1.5, 0, 1, 1, 0, &disc, &work), "alpha is 1.5");
+  o.dt = -1;
+  ARG(hfy_rate_simulate(&one, w, 4, r, 1, &o, x, NULL, &work), "dt is -1");
+  o.dt = 0, o.rtol = 2;
+  ARG(hfy_rate_simulate(&one, w, 4, r, 1, &o, x, NULL, &work), "rtol is 2");
+  r[1] = nan_();
+  ARG(hfy_rate_simulate(&one, w, 4, r, 1, NULL, x, NULL, &work), "unit 1 is nan");
+  r[1] = 2;
+  ARG(hfy_rate_simulate(&one, w, 4, r, 1, NULL, NULL, NULL, &work), "end is NULL");
+  basin.most = -1;
+  ARG(hfy_rate_basin(&one, w, r, 4, &rng, &basin, &best, &work), "most is -1");
+  basin.most = 0, basin.run.voltage = 1;
+  ARG(hfy_rate_basin(&one, w, r, 4, &rng, &basin, &best, &work), "voltage");
+  ARG(hfy_rate_basin(&one, w, r, 4, NULL, NULL, &best, &work), "rng is NULL");
+  ARG(hfy_rate_henrici(w, 4, NULL, &work), "index is NULL");
 #undef ARG
-    hfy_work_free(&work);
+  hfy_work_free(&work);
 }
 
 /* Every function says how much scratch it needs before it writes, and is content with exactly that. */
-TEST(scratch_is_known_beforehand)
-{
-    const size_t n = 12, p = 4;
-    double *r = patterns(121, p, n, 1, 1), *s = patterns(122, p, n, 1, 0.5), *w = doubles(n * n), *x = doubles(n * n);
-    hfy_rate soft = unit(1, 1, -0.9), hard = unit(1, 0, -0.9);
-    hfy_real *keys = (hfy_real *)calloc(n * p, sizeof *keys), *values = (hfy_real *)calloc(n * p, sizeof *keys),
-             self[12];
-    int call, many = 15;
-    for (call = 0; call < many; call++) {
-        unsigned char *bytes = NULL;
-        hfy_work work;
-        hfy_status status = HFY_OK;
-        int round;
-        memset(&work, 0, sizeof work);
-        for (round = 0; round < 2; round++) {
-            hfy_rate_averages t;
-            hfy_rate_modes modes;
-            hfy_rate best;
-            hfy_rate_search search;
-            hfy_rate_grid grid = {0.9, 0.1, 2, -1, 0.5, 2};
-            hfy_rng rng = hfy_rng_seed(3);
-            hfy_rate_options o;
-            hfy_rate_basin_options basin;
-            hfy_net net;
-            double theta, value;
-            memset(&search, 0, sizeof search), memset(&o, 0, sizeof o), memset(&basin, 0, sizeof basin);
-            search.grid = 3, search.steps = 1;
-            o.duration = 1, o.tol = -1;
-            basin.trials = 2, basin.bisections = 1, basin.run = o;
-            if (call != 3) CHECK(hfy_rate_weights(&soft, r, p, n, 0, w, NULL) == HFY_OK);
-            if (!round) work.buffer = &work, work.capacity = 0; /* somebody's buffer, of no bytes */
-            switch (call) {
-            case 0: status = hfy_eigenvalues(w, n, x, x + n, &work); break;
-            case 1: status = hfy_eigenvectors(w, n, r, s, 1, x, x + n, NULL, &work); break;
-            case 2: status = hfy_rate_weights(&soft, r, p, n, 0, w, &work); break;
-            case 3: status = hfy_rate_weights_sparse(&hard, s, p, n, 0, w, NULL, &work); break;
-            case 4: status = hfy_rate_net(&soft, r, p, n, 0, 1, keys, values, self, &net, &work); break;
-            case 5: status = hfy_rate_spectrum(&soft, w, r, n, x, x + n, &modes, &work); break;
-            case 6: status = hfy_rate_stability(&soft, w, r, p, n, x, NULL, &work); break;
-            case 7: status = hfy_rate_threshold(&soft, r, p, n, &search, &theta, &value, &work); break;
-            case 8: status = hfy_rate_threshold(&hard, s, p, n, &search, &theta, &value, &work); break;
-            case 9: status = hfy_rate_theory(&soft, 1, 1, &t, &work); break;
-            case 10: status = hfy_rate_theory_of(&soft, r, NULL, n * p, 1, &t, &work); break;
-            case 11: status = hfy_rate_optimum(1, &grid, &best, &value, &work); break;
-            case 12: status = hfy_rate_simulate(&soft, w, n, r, p, &o, x, NULL, &work); break;
-            case 13: status = hfy_rate_basin(&soft, w, r, n, &rng, &basin, &value, &work); break;
-            default: status = hfy_rate_bulk_edge(&soft, 1, 0.3, 1, 0, &value, &work); break;
-            }
-            CHECK(status == (round ? HFY_OK : HFY_ERR_NOMEM));
-            if (!round) {
-                CHECK_CONTAINS(work.message, "work->capacity is 0");
-                bytes = (unsigned char *)malloc(work.peak + 1);
-                memset(bytes, 0xA5, work.peak + 1);
-                work.buffer = bytes, work.capacity = work.peak;
-            }
-        }
-        CHECK(work.buffer == bytes && bytes[work.peak] == 0xA5);
-        free(bytes);
+TEST(scratch_is_known_beforehand) {
+  const size_t n = 12, p = 4;
+  double *r = patterns(121, p, n, 1, 1), *s = patterns(122, p, n, 1, 0.5), *w = doubles(n * n), *x = doubles(n * n);
+  hfy_rate soft = unit(1, 1, -0.9), hard = unit(1, 0, -0.9);
+  hfy_real *keys = (hfy_real *)calloc(n * p, sizeof *keys), *values = (hfy_real *)calloc(n * p, sizeof *keys), self[12];
+  int call, many = 15;
+  for (call = 0; call < many; call++) {
+    unsigned char *bytes = NULL;
+    hfy_work work;
+    hfy_status status = HFY_OK;
+    int round;
+    memset(&work, 0, sizeof work);
+    for (round = 0; round < 2; round++) {
+      hfy_rate_averages t;
+      hfy_rate_modes modes;
+      hfy_rate best;
+      hfy_rate_search search;
+      hfy_rate_grid grid = {0.9, 0.1, 2, -1, 0.5, 2};
+      hfy_rng rng = hfy_rng_seed(3);
+      hfy_rate_options o;
+      hfy_rate_basin_options basin;
+      hfy_net net;
+      double theta, value;
+      memset(&search, 0, sizeof search), memset(&o, 0, sizeof o), memset(&basin, 0, sizeof basin);
+      search.grid = 3, search.steps = 1;
+      o.duration = 1, o.tol = -1;
+      basin.trials = 2, basin.bisections = 1, basin.run = o;
+      if (call != 3) CHECK(hfy_rate_weights(&soft, r, p, n, 0, w, NULL) == HFY_OK);
+      if (!round) work.buffer = &work, work.capacity = 0; /* somebody's buffer, of no bytes */
+      switch (call) {
+      case 0: status = hfy_eigenvalues(w, n, x, x + n, &work); break;
+      case 1: status = hfy_eigenvectors(w, n, r, s, 1, x, x + n, NULL, &work); break;
+      case 2: status = hfy_rate_weights(&soft, r, p, n, 0, w, &work); break;
+      case 3: status = hfy_rate_weights_sparse(&hard, s, p, n, 0, w, NULL, &work); break;
+      case 4: status = hfy_rate_net(&soft, r, p, n, 0, 1, keys, values, self, &net, &work); break;
+      case 5: status = hfy_rate_spectrum(&soft, w, r, n, x, x + n, &modes, &work); break;
+      case 6: status = hfy_rate_stability(&soft, w, r, p, n, x, NULL, &work); break;
+      case 7: status = hfy_rate_threshold(&soft, r, p, n, &search, &theta, &value, &work); break;
+      case 8: status = hfy_rate_threshold(&hard, s, p, n, &search, &theta, &value, &work); break;
+      case 9: status = hfy_rate_theory(&soft, 1, 1, &t, &work); break;
+      case 10: status = hfy_rate_theory_of(&soft, r, NULL, n * p, 1, &t, &work); break;
+      case 11: status = hfy_rate_optimum(1, &grid, &best, &value, &work); break;
+      case 12: status = hfy_rate_simulate(&soft, w, n, r, p, &o, x, NULL, &work); break;
+      case 13: status = hfy_rate_basin(&soft, w, r, n, &rng, &basin, &value, &work); break;
+      default: status = hfy_rate_bulk_edge(&soft, 1, 0.3, 1, 0, &value, &work); break;
+      }
+      CHECK(status == (round ? HFY_OK : HFY_ERR_NOMEM));
+      if (!round) {
+        CHECK_CONTAINS(work.message, "work->capacity is 0");
+        bytes = (unsigned char *)malloc(work.peak + 1);
+        memset(bytes, 0xA5, work.peak + 1);
+        work.buffer = bytes, work.capacity = work.peak;
+      }
     }
-    free(r), free(s), free(w), free(x), free(keys), free(values);
+    CHECK(work.buffer == bytes && bytes[work.peak] == 0xA5);
+    free(bytes);
+  }
+  free(r), free(s), free(w), free(x), free(keys), free(values);
 }
 
 /* --- the statistical targets, small --- */
 
-TEST(moments_of_the_weights)
-{
-    const size_t n = 200, p = 100;
-    double *r = patterns(131, p, n, 0.5, 1), *w = doubles(n * n), squares = 0, sums = 0;
-    hfy_rate one = unit(1, 1, 0.3);
-    hfy_rate_averages t;
-    hfy_rate_load load;
-    CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-    CHECK(hfy_rate_theory(&one, 0.5, 0, &t, NULL) == HFY_OK);
-    CHECK(hfy_rate_at_load(&t, 0.5, &load, NULL) == HFY_OK);
-    squares = norm(w, n * n) * norm(w, n * n) / (double)n, sums = total(w, n * n) / (double)n;
-    CHECK(squares / load.weight_norm > 0.95 && squares / load.weight_norm < 1.12); /* S1 */
-    CHECK(fabs(sums / load.weight_sum - 1) < 0.04);                                /* S2 */
-    CHECK(hfy_rate_weights(&one, r, p, n, 1, w, NULL) == HFY_OK);
-    squares = norm(w, n * n) * norm(w, n * n) / (double)n;
-    CHECK(fabs(squares / load.weight_norm_self - 1) < 0.06); /* S3 */
-    free(r), free(w);
+TEST(moments_of_the_weights) {
+  const size_t n = 200, p = 100;
+  double *r = patterns(131, p, n, 0.5, 1), *w = doubles(n * n), squares = 0, sums = 0;
+  hfy_rate one = unit(1, 1, 0.3);
+  hfy_rate_averages t;
+  hfy_rate_load load;
+  CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+  CHECK(hfy_rate_theory(&one, 0.5, 0, &t, NULL) == HFY_OK);
+  CHECK(hfy_rate_at_load(&t, 0.5, &load, NULL) == HFY_OK);
+  squares = norm(w, n * n) * norm(w, n * n) / (double)n, sums = total(w, n * n) / (double)n;
+  CHECK(squares / load.weight_norm > 0.95 && squares / load.weight_norm < 1.12); /* S1 */
+  CHECK(fabs(sums / load.weight_sum - 1) < 0.04);                                /* S2 */
+  CHECK(hfy_rate_weights(&one, r, p, n, 1, w, NULL) == HFY_OK);
+  squares = norm(w, n * n) * norm(w, n * n) / (double)n;
+  CHECK(fabs(squares / load.weight_norm_self - 1) < 0.06); /* S3 */
+  free(r), free(w);
 }
 
 /* S9: the corrected outliers are where the abscissa is, at thresholds where the paper's are not */
-TEST(outliers_are_where_the_theory_puts_them)
-{
-    static const double at[][4] = {{1.5, 0.5, 1, 1}, {1.5, 0.5, 1, 2}, {1, 1, 1, 2}};
-    size_t c;
-    for (c = 0; c < 3; c++) {
-        const size_t n = 200, p = 20;
-        double *r = patterns(140 + c, p, n, at[c][2], 1), *w = doubles(n * n), a[6];
-        hfy_rate one = unit(at[c][0], at[c][1], theta_star(at[c][0], at[c][1], at[c][2]) + at[c][3]);
-        hfy_rate_averages t;
-        CHECK(hfy_rate_theory(&one, at[c][2], 0, &t, NULL) == HFY_OK);
-        CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
-        CHECK(hfy_rate_stability(&one, w, r, 6, n, a, NULL, NULL) == HFY_OK);
-        CHECK(fabs(total(a, 6) / 6 - t.outlier_re[0]) < 0.06);
-        free(r), free(w);
-    }
+TEST(outliers_are_where_the_theory_puts_them) {
+  static const double at[][4] = {{1.5, 0.5, 1, 1}, {1.5, 0.5, 1, 2}, {1, 1, 1, 2}};
+  size_t c;
+  for (c = 0; c < 3; c++) {
+    const size_t n = 200, p = 20;
+    double *r = patterns(140 + c, p, n, at[c][2], 1), *w = doubles(n * n), a[6];
+    hfy_rate one = unit(at[c][0], at[c][1], theta_star(at[c][0], at[c][1], at[c][2]) + at[c][3]);
+    hfy_rate_averages t;
+    CHECK(hfy_rate_theory(&one, at[c][2], 0, &t, NULL) == HFY_OK);
+    CHECK(hfy_rate_weights(&one, r, p, n, 0, w, NULL) == HFY_OK);
+    CHECK(hfy_rate_stability(&one, w, r, 6, n, a, NULL, NULL) == HFY_OK);
+    CHECK(fabs(total(a, 6) / 6 - t.outlier_re[0]) < 0.06);
+    free(r), free(w);
+  }
 }
 
-TEST(every_golden_row_was_asked_for)
-{
-    size_t i;
-    if (check_filter[0]) return;
-    for (i = 0; i < ROWS; i++) {
-        if (!strncmp(rate_targets[i].name, "I", 1)) continue; /* test_eigen.c */
-        CHECK(seen[i]);
-        if (!seen[i]) printf("      (%s)\n", rate_targets[i].name);
-    }
+TEST(every_golden_row_was_asked_for) {
+  size_t i;
+  if (check_filter[0]) return;
+  for (i = 0; i < ROWS; i++) {
+    if (!strncmp(rate_targets[i].name, "I", 1)) continue; /* test_eigen.c */
+    CHECK(seen[i]);
+    if (!seen[i]) printf("      (%s)\n", rate_targets[i].name);
+  }
 }
 
-int main(int argc, char **argv)
-{
-    CHECK_BEGIN(argc, argv);
-    RUN(the_unit_is_golden);
-    RUN(the_inverse_inverts);
-    RUN(the_unit_far_out);
-    RUN(slopes_are_derivatives);
-    RUN(the_unit_is_the_post);
-    RUN(patterns_are_golden);
-    RUN(patterns_have_their_moments);
-    RUN(perturbed_and_partial);
-    RUN(dense_theory_is_golden);
-    RUN(averages_in_closed_form);
-    RUN(thresholds_bound_the_outliers);
-    RUN(samples_and_quadrature_agree);
-    RUN(corrected_theory_is_golden);
-    RUN(optima_are_golden);
-    RUN(replica_is_golden);
-    RUN(circular_law_is_golden);
-    RUN(dense_problems_are_golden);
-    RUN(dense_rows_have_least_norm);
-    RUN(dense_weights_near_capacity);
-    RUN(dense_identities);
-    RUN(the_net_is_the_network);
-    RUN(modes_are_eigenvectors);
-    RUN(sparse_problems_are_golden);
-    RUN(feasible_rows_are_golden);
-    RUN(sparse_rows_are_optimal);
-    RUN(dense_patterns_are_the_case_without_inequalities);
-    RUN(marginal_is_not_stable);
-    RUN(silent_units_in_spectra);
-    RUN(no_row_has_more_constraints_than_weights);
-    RUN(sparse_rows_are_polished);
-    RUN(threshold_search_is_golden);
-    RUN(sparse_thresholds);
-    RUN(dynamics_are_golden);
-    RUN(integrators_and_forms_agree);
-    RUN(batches_are_one_by_one);
-    RUN(the_jacobian_predicts_return_and_departure);
-    RUN(runs_that_settle_run_out_and_diverge);
-    RUN(basins);
-    RUN(basins_count_the_starts_that_return);
-    RUN(asymmetry);
-    RUN(bad_arguments);
-    RUN(scratch_is_known_beforehand);
-    RUN(moments_of_the_weights);
-    RUN(outliers_are_where_the_theory_puts_them);
-    RUN(every_golden_row_was_asked_for);
-    return CHECK_END();
+int main(int argc, char **argv) {
+  CHECK_BEGIN(argc, argv);
+  RUN(the_unit_is_golden);
+  RUN(the_inverse_inverts);
+  RUN(the_unit_far_out);
+  RUN(slopes_are_derivatives);
+  RUN(the_unit_is_the_post);
+  RUN(patterns_are_golden);
+  RUN(patterns_have_their_moments);
+  RUN(perturbed_and_partial);
+  RUN(dense_theory_is_golden);
+  RUN(averages_in_closed_form);
+  RUN(thresholds_bound_the_outliers);
+  RUN(samples_and_quadrature_agree);
+  RUN(corrected_theory_is_golden);
+  RUN(optima_are_golden);
+  RUN(replica_is_golden);
+  RUN(circular_law_is_golden);
+  RUN(dense_problems_are_golden);
+  RUN(dense_rows_have_least_norm);
+  RUN(dense_weights_near_capacity);
+  RUN(dense_identities);
+  RUN(the_net_is_the_network);
+  RUN(modes_are_eigenvectors);
+  RUN(sparse_problems_are_golden);
+  RUN(feasible_rows_are_golden);
+  RUN(sparse_rows_are_optimal);
+  RUN(dense_patterns_are_the_case_without_inequalities);
+  RUN(marginal_is_not_stable);
+  RUN(silent_units_in_spectra);
+  RUN(no_row_has_more_constraints_than_weights);
+  RUN(sparse_rows_are_polished);
+  RUN(threshold_search_is_golden);
+  RUN(sparse_thresholds);
+  RUN(dynamics_are_golden);
+  RUN(integrators_and_forms_agree);
+  RUN(batches_are_one_by_one);
+  RUN(the_jacobian_predicts_return_and_departure);
+  RUN(runs_that_settle_run_out_and_diverge);
+  RUN(basins);
+  RUN(basins_count_the_starts_that_return);
+  RUN(asymmetry);
+  RUN(bad_arguments);
+  RUN(scratch_is_known_beforehand);
+  RUN(moments_of_the_weights);
+  RUN(outliers_are_where_the_theory_puts_them);
+  RUN(every_golden_row_was_asked_for);
+  return CHECK_END();
 }

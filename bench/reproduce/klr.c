@@ -19,562 +19,542 @@ static hfy_work work;
 static uint64_t *bits, *cues, *ends;
 static double *alpha, *gram, *h;
 
-static void must(hfy_status status, const char *what)
-{
-    if (!status) return;
-    fprintf(stderr, "klr: %s: %s: %s\n", what, hfy_status_text(status), work.message);
-    exit(1);
+static void must(hfy_status status, const char *what) {
+  if (!status) return;
+  fprintf(stderr, "klr: %s: %s: %s\n", what, hfy_status_text(status), work.message);
+  exit(1);
 }
 
-static void *room(size_t count, size_t size)
-{
-    void *p = calloc(count ? count : 1, size);
-    if (!p) fprintf(stderr, "klr: out of memory\n"), exit(1);
-    return p;
+static void *room(size_t count, size_t size) {
+  void *p = calloc(count ? count : 1, size);
+  if (!p) fprintf(stderr, "klr: out of memory\n"), exit(1);
+  return p;
 }
 
-static FILE *create(const char *name, const char *header)
-{
-    char path[1000];
-    FILE *file;
-    snprintf(path, sizeof path, "%s/klr_%s.csv", directory, name);
-    file = fopen(path, "w");
-    if (!file) perror(path), exit(1);
-    fprintf(file, "%s\n", header);
-    return file;
+static FILE *create(const char *name, const char *header) {
+  char path[1000];
+  FILE *file;
+  snprintf(path, sizeof path, "%s/klr_%s.csv", directory, name);
+  file = fopen(path, "w");
+  if (!file) perror(path), exit(1);
+  fprintf(file, "%s\n", header);
+  return file;
 }
 
 static double seconds(void) { return (double)clock() / CLOCKS_PER_SEC; }
 
 static double bit(const uint64_t *x, size_t j) { return x[j / 64] >> (j % 64) & 1 ? 1 : -1; }
 
-static hfy_kernel memory_of(size_t P, double gamma, uint64_t set)
-{
-    hfy_rng rng = hfy_rng_seed(set);
-    hfy_kernel k;
-    memset(&k, 0, sizeof k);
-    k.dim = N, k.count = P, k.patterns = bits, k.gamma = gamma, k.alpha = alpha;
-    must(hfy_kernel_random(P, N, &rng, bits, &work), "random patterns");
-    return k;
+static hfy_kernel memory_of(size_t P, double gamma, uint64_t set) {
+  hfy_rng rng = hfy_rng_seed(set);
+  hfy_kernel k;
+  memset(&k, 0, sizeof k);
+  k.dim = N, k.count = P, k.patterns = bits, k.gamma = gamma, k.alpha = alpha;
+  must(hfy_kernel_random(P, N, &rng, bits, &work), "random patterns");
+  return k;
 }
 
-static hfy_kernel_result train(const hfy_kernel *k, hfy_kernel_trainer trainer, size_t steps)
-{
-    hfy_kernel_training how;
-    hfy_kernel_result result;
-    memset(&how, 0, sizeof how);
-    how.trainer = trainer;
-    how.max_iterations = steps;
-    must(hfy_kernel_gram(k, gram, &work), "gram");
-    how.gram = gram;
-    must(hfy_kernel_train(k, &how, alpha, &result, &work), "training");
-    return result;
+static hfy_kernel_result train(const hfy_kernel *k, hfy_kernel_trainer trainer, size_t steps) {
+  hfy_kernel_training how;
+  hfy_kernel_result result;
+  memset(&how, 0, sizeof how);
+  how.trainer = trainer;
+  how.max_iterations = steps;
+  must(hfy_kernel_gram(k, gram, &work), "gram");
+  how.gram = gram;
+  must(hfy_kernel_train(k, &how, alpha, &result, &work), "training");
+  return result;
 }
 
-static const char *name_of(hfy_kernel_trainer trainer)
-{
-    static const char *const names[] = {"exact", "paper", "newton", "ridge", "projection", "raw"};
-    return names[trainer];
+static const char *name_of(hfy_kernel_trainer trainer) {
+  static const char *const names[] = {"exact", "paper", "newton", "ridge", "projection", "raw"};
+  return names[trainer];
 }
 
 /* KLR-S figures 1, 2, 4 and KLR-L 1, 2: the plane of gamma and load. */
-static void phase(void)
-{
-    static const double few_loads[] = {0.1, 0.5, 1, 2, 3, 4}, some_loads[] = {0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 3.5, 4, 5};
-    const double *loads = full ? some_loads : few_loads;
-    size_t n_loads = full ? 14 : 6, n_gammas = full ? 17 : 9, g, l, i, j;
-    FILE *file = create("phase", "gamma,load,patterns,training,stability,loss,log10_M0,log10_M20,rho0,rho20,direct,indirect,"
-                                 "stable_rank,operator_rank,sigma2_over_1,effective,logits,stored,recall10,recall20,random_fixed");
-    double start = seconds();
-    for (g = 0; g < n_gammas; g++)
-        for (l = 0; l < n_loads; l++) {
-            double gamma = pow(10, -4 + 4 * (double)g / (double)(n_gammas - 1));
-            size_t P = (size_t)floor(loads[l] * N + 0.5), means = P < 20 ? P : 20, two;
-            for (two = 0; two < 2; two++) {
-                hfy_kernel_trainer trainer = two ? HFY_KERNEL_EXACT : HFY_KERNEL_PAPER;
-                hfy_kernel k = memory_of(P, gamma, seed);
-                hfy_kernel_result r = train(&k, trainer, trainer == HFY_KERNEL_PAPER ? 200 : 0);
-                hfy_kernel_geometry geo[20];
-                hfy_kernel_spectrum s;
-                hfy_kernel_census census;
-                static const size_t flips[] = {10, 20};
-                double point[20 * N], M = 0, rho = 0, stored, recall[2];
-                hfy_rng rng = hfy_rng_seed(seed - 35), starts = hfy_rng_seed(seed + 957);
-                for (i = 0; i < means; i++)
-                    for (j = 0; j < N; j++) point[i * N + j] = bit(bits + i * WORDS, j);
-                must(hfy_kernel_forces(&k, point, means, NULL, NULL, geo, &work), "forces");
-                for (i = 0; i < means; i++)
-                    M += geo[i].sharpness / (double)means, rho += geo[i].interference / (double)means;
-                must(hfy_kernel_spectra(&k, gram, &s, NULL, NULL, NULL, NULL, &work), "spectra");
-                must(hfy_kernel_stored(&k, &stored, NULL, &work), "stored");
-                must(hfy_kernel_basins(&k, P < 100 ? P : 100, flips, 2, &rng, recall, NULL, &work), "basins");
-                k.max_steps = 1;
-                must(hfy_kernel_explore(&k, 200, &starts, &census, &work), "explore");
-                fprintf(file, "%g,%g,%zu,%s,%.4g,%.8g,%.4f,%.4f,%.4f,%.4f,%.6g,%.6g,%.4f,%.4f,%.4f,%.6g,%.6g,%.4f,%.4f,%.4f,%.4f\n",
-                        gamma, loads[l], P, name_of(trainer), r.stability, r.loss, log10(geo[0].sharpness), log10(M),
-                        geo[0].interference, rho, geo[0].direct, geo[0].indirect, s.alpha_rank, s.operator_rank,
-                        s.alpha_2 / s.alpha_1, s.effective, s.logits_1, stored, recall[0], recall[1], census.fixed);
-                fflush(file);
-            }
-            fprintf(stderr, "phase: %zu of %zu, gamma %.2g, P/N %g (%.0f s)\n", g * n_loads + l + 1, n_gammas * n_loads, gamma,
-                    loads[l], seconds() - start);
-        }
-    fclose(file);
+static void phase(void) {
+  static const double few_loads[] = {0.1, 0.5, 1, 2, 3, 4}, some_loads[] = {0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 3.5, 4, 5};
+  const double *loads = full ? some_loads : few_loads;
+  size_t n_loads = full ? 14 : 6, n_gammas = full ? 17 : 9, g, l, i, j;
+  FILE *file = create("phase", "gamma,load,patterns,training,stability,loss,log10_M0,log10_M20,rho0,rho20,direct,indirect,"
+                               "stable_rank,operator_rank,sigma2_over_1,effective,logits,stored,recall10,recall20,random_fixed");
+  double start = seconds();
+  for (g = 0; g < n_gammas; g++)
+    for (l = 0; l < n_loads; l++) {
+      double gamma = pow(10, -4 + 4 * (double)g / (double)(n_gammas - 1));
+      size_t P = (size_t)floor(loads[l] * N + 0.5), means = P < 20 ? P : 20, two;
+      for (two = 0; two < 2; two++) {
+        hfy_kernel_trainer trainer = two ? HFY_KERNEL_EXACT : HFY_KERNEL_PAPER;
+        hfy_kernel k = memory_of(P, gamma, seed);
+        hfy_kernel_result r = train(&k, trainer, trainer == HFY_KERNEL_PAPER ? 200 : 0);
+        hfy_kernel_geometry geo[20];
+        hfy_kernel_spectrum s;
+        hfy_kernel_census census;
+        static const size_t flips[] = {10, 20};
+        double point[20 * N], M = 0, rho = 0, stored, recall[2];
+        hfy_rng rng = hfy_rng_seed(seed - 35), starts = hfy_rng_seed(seed + 957);
+        for (i = 0; i < means; i++)
+          for (j = 0; j < N; j++) point[i * N + j] = bit(bits + i * WORDS, j);
+        must(hfy_kernel_forces(&k, point, means, NULL, NULL, geo, &work), "forces");
+        for (i = 0; i < means; i++)
+          M += geo[i].sharpness / (double)means, rho += geo[i].interference / (double)means;
+        must(hfy_kernel_spectra(&k, gram, &s, NULL, NULL, NULL, NULL, &work), "spectra");
+        must(hfy_kernel_stored(&k, &stored, NULL, &work), "stored");
+        must(hfy_kernel_basins(&k, P < 100 ? P : 100, flips, 2, &rng, recall, NULL, &work), "basins");
+        k.max_steps = 1;
+        must(hfy_kernel_explore(&k, 200, &starts, &census, &work), "explore");
+        fprintf(file, "%g,%g,%zu,%s,%.4g,%.8g,%.4f,%.4f,%.4f,%.4f,%.6g,%.6g,%.4f,%.4f,%.4f,%.6g,%.6g,%.4f,%.4f,%.4f,%.4f\n",
+                gamma, loads[l], P, name_of(trainer), r.stability, r.loss, log10(geo[0].sharpness), log10(M),
+                geo[0].interference, rho, geo[0].direct, geo[0].indirect, s.alpha_rank, s.operator_rank,
+                s.alpha_2 / s.alpha_1, s.effective, s.logits_1, stored, recall[0], recall[1], census.fixed);
+        fflush(file);
+      }
+      fprintf(stderr, "phase: %zu of %zu, gamma %.2g, P/N %g (%.0f s)\n", g * n_loads + l + 1, n_gammas * n_loads, gamma,
+              loads[l], seconds() - start);
+    }
+  fclose(file);
 }
 
 /* KLR-S and KLR-L figure 3: the forces along a cut at gamma = 0.001; five pattern sets when full. */
-static void forces(void)
-{
-    static const double loads[] = {0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 3.5, 4};
-    FILE *file = create("forces", "load,patterns,seed,training,stability,sharpness,direct,indirect,rho");
-    size_t l, j, i;
-    uint64_t set;
-    for (l = 0; l < 12; l++) {
-        for (set = seed; set < seed + (full ? 5 : 1); set++)
-            for (i = 0; i < 2; i++) {
-                size_t P = (size_t)(loads[l] * N);
-                hfy_kernel k = memory_of(P, 0.001, set);
-                hfy_kernel_result r = train(&k, i ? HFY_KERNEL_EXACT : HFY_KERNEL_PAPER, i ? 0 : 200);
-                hfy_kernel_geometry g;
-                double point[N];
-                for (j = 0; j < N; j++) point[j] = bit(bits, j);
-                must(hfy_kernel_forces(&k, point, 1, NULL, NULL, &g, &work), "forces");
-                fprintf(file, "%g,%zu,%d,%s,%.4g,%.6g,%.6g,%.6g,%.4f\n", loads[l], P, (int)set,
-                        i ? "exact" : "paper", r.stability, g.sharpness, g.direct, g.indirect, g.interference);
-            }
-        fprintf(stderr, "forces: P/N %g\n", loads[l]);
-    }
-    fclose(file);
+static void forces(void) {
+  static const double loads[] = {0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 2.5, 3, 3.5, 4};
+  FILE *file = create("forces", "load,patterns,seed,training,stability,sharpness,direct,indirect,rho");
+  size_t l, j, i;
+  uint64_t set;
+  for (l = 0; l < 12; l++) {
+    for (set = seed; set < seed + (full ? 5 : 1); set++)
+      for (i = 0; i < 2; i++) {
+        size_t P = (size_t)(loads[l] * N);
+        hfy_kernel k = memory_of(P, 0.001, set);
+        hfy_kernel_result r = train(&k, i ? HFY_KERNEL_EXACT : HFY_KERNEL_PAPER, i ? 0 : 200);
+        hfy_kernel_geometry g;
+        double point[N];
+        for (j = 0; j < N; j++) point[j] = bit(bits, j);
+        must(hfy_kernel_forces(&k, point, 1, NULL, NULL, &g, &work), "forces");
+        fprintf(file, "%g,%zu,%d,%s,%.4g,%.6g,%.6g,%.6g,%.4f\n", loads[l], P, (int)set,
+                i ? "exact" : "paper", r.stability, g.sharpness, g.direct, g.indirect, g.interference);
+      }
+    fprintf(stderr, "forces: P/N %g\n", loads[l]);
+  }
+  fclose(file);
 }
 
 /* KLR-S figure 5: singular values of alpha on the ridge and off it, P = 400. */
-static void spectrum(void)
-{
-    static const double gammas[] = {0.001, 0.02, 0.1};
-    FILE *file = create("spectrum", "gamma,training,index,alpha,operator,effective,gram");
-    double sigma[N], op[N], effective[N], *grams = (double *)room(400, sizeof(double));
-    size_t g, i, two;
-    for (g = 0; g < 3; g++)
-        for (two = 0; two < 2; two++) {
-            hfy_kernel k = memory_of(400, gammas[g], seed);
-            hfy_kernel_spectrum s;
-            train(&k, two ? HFY_KERNEL_EXACT : HFY_KERNEL_PAPER, two ? 0 : 200);
-            must(hfy_kernel_spectra(&k, gram, &s, sigma, op, effective, grams, &work), "spectra");
-            for (i = 0; i < N; i++)
-                fprintf(file, "%g,%s,%zu,%.8g,%.8g,%.8g,%.8g\n", gammas[g], two ? "exact" : "paper", i + 1, sigma[i], op[i],
-                        effective[i], grams[i]);
-            fprintf(stderr, "spectrum: gamma %g, %s: stable rank %.2f, sigma2/sigma1 %.3f\n", gammas[g],
-                    two ? "exact" : "paper", s.alpha_rank, s.alpha_2 / s.alpha_1);
-        }
-    free(grams);
-    fclose(file);
+static void spectrum(void) {
+  static const double gammas[] = {0.001, 0.02, 0.1};
+  FILE *file = create("spectrum", "gamma,training,index,alpha,operator,effective,gram");
+  double sigma[N], op[N], effective[N], *grams = (double *)room(400, sizeof(double));
+  size_t g, i, two;
+  for (g = 0; g < 3; g++)
+    for (two = 0; two < 2; two++) {
+      hfy_kernel k = memory_of(400, gammas[g], seed);
+      hfy_kernel_spectrum s;
+      train(&k, two ? HFY_KERNEL_EXACT : HFY_KERNEL_PAPER, two ? 0 : 200);
+      must(hfy_kernel_spectra(&k, gram, &s, sigma, op, effective, grams, &work), "spectra");
+      for (i = 0; i < N; i++)
+        fprintf(file, "%g,%s,%zu,%.8g,%.8g,%.8g,%.8g\n", gammas[g], two ? "exact" : "paper", i + 1, sigma[i], op[i],
+                effective[i], grams[i]);
+      fprintf(stderr, "spectrum: gamma %g, %s: stable rank %.2f, sigma2/sigma1 %.3f\n", gammas[g],
+              two ? "exact" : "paper", s.alpha_rank, s.alpha_2 / s.alpha_1);
+    }
+  free(grams);
+  fclose(file);
 }
 
 /* What hfy_kernel_follow measures along gradient descent, along the exact trainer's way instead: neuron 0 from 0 to the
    optimum, an iteration a step, direction and information G* taken at the optimum. way: room for `most` rows of P. */
-static size_t follow_exact(const hfy_kernel *k, double damping, size_t most, double *way, hfy_kernel_path *path)
-{
-    const size_t P = k->count;
-    hfy_kernel_training how;
-    hfy_kernel_result r;
-    hfy_status status = HFY_ERR_CONVERGENCE;
-    double *state = (double *)room(hfy_kernel_state_size(N, P), sizeof(double)), *scaled = (double *)room(P * P, sizeof(double));
-    double *values = (double *)room(P, sizeof(double)), *vectors = (double *)room(P * P, sizeof(double));
-    double *variance = (double *)room(P, sizeof(double)), *moved = (double *)room(P, sizeof(double)), length = 0, sum = 0;
-    size_t steps = 0, t, i, j, l;
-    memset(&how, 0, sizeof how);
-    how.gram = gram, how.state = state, how.max_iterations = 1, how.tol = 1e-9;
-    while (status == HFY_ERR_CONVERGENCE && steps < most) {
-        status = hfy_kernel_train(k, &how, alpha, &r, &work);
-        if (status != HFY_ERR_CONVERGENCE) must(status, "training");
-        how.resume = 1, steps++;
-        for (i = 0; i < P; i++) way[steps * P + i] = alpha[i * N];
+static size_t follow_exact(const hfy_kernel *k, double damping, size_t most, double *way, hfy_kernel_path *path) {
+  const size_t P = k->count;
+  hfy_kernel_training how;
+  hfy_kernel_result r;
+  hfy_status status = HFY_ERR_CONVERGENCE;
+  double *state = (double *)room(hfy_kernel_state_size(N, P), sizeof(double)), *scaled = (double *)room(P * P, sizeof(double));
+  double *values = (double *)room(P, sizeof(double)), *vectors = (double *)room(P * P, sizeof(double));
+  double *variance = (double *)room(P, sizeof(double)), *moved = (double *)room(P, sizeof(double)), length = 0, sum = 0;
+  size_t steps = 0, t, i, j, l;
+  memset(&how, 0, sizeof how);
+  how.gram = gram, how.state = state, how.max_iterations = 1, how.tol = 1e-9;
+  while (status == HFY_ERR_CONVERGENCE && steps < most) {
+    status = hfy_kernel_train(k, &how, alpha, &r, &work);
+    if (status != HFY_ERR_CONVERGENCE) must(status, "training");
+    how.resume = 1, steps++;
+    for (i = 0; i < P; i++) way[steps * P + i] = alpha[i * N];
+  }
+  if (status) must(status, "training");
+  for (i = 0; i < P; i++) length += way[steps * P + i] * way[steps * P + i];
+  path->length = length = sqrt(length);
+  for (i = 0; i < P; i++) { /* K D K at the optimum, as the square of D^(1/2) K */
+    double field = 0;
+    for (j = 0; j < P; j++) field += gram[i * P + j] * way[steps * P + j];
+    variance[i] = 1 / (2 + exp(field) + exp(-field));
+  }
+  for (i = 0; i < P; i++)
+    for (j = 0; j <= i; j++) {
+      double g = 0;
+      for (l = 0; l < P; l++) g += gram[i * P + l] * variance[l] * gram[j * P + l];
+      scaled[i * P + j] = g;
     }
-    if (status) must(status, "training");
-    for (i = 0; i < P; i++) length += way[steps * P + i] * way[steps * P + i];
-    path->length = length = sqrt(length);
-    for (i = 0; i < P; i++) { /* K D K at the optimum, as the square of D^(1/2) K */
-        double field = 0;
-        for (j = 0; j < P; j++) field += gram[i * P + j] * way[steps * P + j];
-        variance[i] = 1 / (2 + exp(field) + exp(-field));
+  must(hfy_linalg_eigen(scaled, P, values, vectors, &work), "spectrum of the information");
+  for (i = 0; i < P; i++) sum += values[i];
+  path->fisher_1 = values[0], path->fisher_2 = P > 1 ? values[1] : 0, path->concentration = values[0] / sum;
+  path->path = path->sum_principal = path->sum_tail = path->most = 0, path->last_principal = SIZE_MAX;
+  for (t = 0; t <= steps; t++) {
+    const double *x = way + t * P, *goal = way + steps * P;
+    double along = 0, off = 0, c = 0, distance = 0, tail = 0;
+    for (i = 0; i < P; i++) along += x[i] * goal[i] / length;
+    for (i = 0; i < P; i++) off += (x[i] - along * goal[i] / length) * (x[i] - along * goal[i] / length);
+    path->progress[t] = along / length, path->deviation[t] = sqrt(off) / length;
+    if (path->deviation[t] > path->most) path->most = path->deviation[t], path->most_at = t;
+    must(hfy_kernel_information(k, 0, x, gram, 0.01, damping, path->fisher + t, NULL, NULL, &work), "information");
+    if (t == steps) break;
+    for (i = 0; i < P; i++) moved[i] = x[P + i] - x[i], distance += moved[i] * moved[i], c += moved[i] * vectors[i];
+    for (i = 0; i < P; i++) moved[i] -= c * vectors[i];
+    for (i = 0; i < P; i++) {
+      double field = 0;
+      for (j = 0; j < P; j++) field += gram[i * P + j] * moved[j];
+      tail += 0.5 * variance[i] * field * field;
     }
-    for (i = 0; i < P; i++)
-        for (j = 0; j <= i; j++) {
-            double g = 0;
-            for (l = 0; l < P; l++) g += gram[i * P + l] * variance[l] * gram[j * P + l];
-            scaled[i * P + j] = g;
-        }
-    must(hfy_linalg_eigen(scaled, P, values, vectors, &work), "spectrum of the information");
-    for (i = 0; i < P; i++) sum += values[i];
-    path->fisher_1 = values[0], path->fisher_2 = P > 1 ? values[1] : 0, path->concentration = values[0] / sum;
-    path->path = path->sum_principal = path->sum_tail = path->most = 0, path->last_principal = SIZE_MAX;
-    for (t = 0; t <= steps; t++) {
-        const double *x = way + t * P, *goal = way + steps * P;
-        double along = 0, off = 0, c = 0, distance = 0, tail = 0;
-        for (i = 0; i < P; i++) along += x[i] * goal[i] / length;
-        for (i = 0; i < P; i++) off += (x[i] - along * goal[i] / length) * (x[i] - along * goal[i] / length);
-        path->progress[t] = along / length, path->deviation[t] = sqrt(off) / length;
-        if (path->deviation[t] > path->most) path->most = path->deviation[t], path->most_at = t;
-        must(hfy_kernel_information(k, 0, x, gram, 0.01, damping, path->fisher + t, NULL, NULL, &work), "information");
-        if (t == steps) break;
-        for (i = 0; i < P; i++) moved[i] = x[P + i] - x[i], distance += moved[i] * moved[i], c += moved[i] * vectors[i];
-        for (i = 0; i < P; i++) moved[i] -= c * vectors[i];
-        for (i = 0; i < P; i++) {
-            double field = 0;
-            for (j = 0; j < P; j++) field += gram[i * P + j] * moved[j];
-            tail += 0.5 * variance[i] * field * field;
-        }
-        path->path += sqrt(distance) / length;
-        path->principal[t] = 0.5 * values[0] * c * c, path->tail[t] = tail;
-        path->sum_principal += path->principal[t], path->sum_tail += tail;
-        if (path->principal[t] > tail) path->last_principal = t;
-    }
-    free(state), free(scaled), free(values), free(vectors), free(variance), free(moved);
-    return steps;
+    path->path += sqrt(distance) / length;
+    path->principal[t] = 0.5 * values[0] * c * c, path->tail[t] = tail;
+    path->sum_principal += path->principal[t], path->sum_tail += tail;
+    if (path->principal[t] > tail) path->last_principal = t;
+  }
+  free(state), free(scaled), free(values), free(vectors), free(variance), free(moved);
+  return steps;
 }
 
 /* KLR-S figures B-1, B-2, B-3: neuron 0 along the papers' descent, along the same descent with a step that is stable
    (0.95 of 2 / lambda_max of the Hessian at 0), and along the exact trainer's way to the optimum. */
-static void dynamics(void)
-{
-    static const struct { double gamma; size_t P; } cases[] = {{0.01, 400}, {0.02, 400}, {0.02, 300}, {0.02, 100}, {0.1, 400}};
-    static const char *const names[] = {"paper", "stable", "exact"};
-    FILE *file = create("dynamics", "gamma,patterns,step,eta,t,euclidean,log10_riemannian,log10_natural,damped_riemannian,"
-                                    "damped_natural,sharpness,loss,principal,tail,progress,deviation");
-    FILE *sums = create("dynamics_summary", "gamma,patterns,step,eta,steps,length,path,sum_principal,sum_tail,"
-                                            "last_principal,most_deviation,at_progress,fisher_1,fisher_2,sharpness,loss");
-    enum { MOST = 200 };
-    hfy_kernel_fisher *f = (hfy_kernel_fisher *)room(MOST + 1, sizeof *f);
-    double *arrays = (double *)room(4 * (MOST + 1), sizeof(double));
-    double *way = (double *)room((MOST + 1) * 400, sizeof(double)), damping = full ? 1e-3 : 0;
-    size_t c, t, how_far;
-    for (c = 0; c < 5; c++)
-        for (how_far = 0; how_far < 3; how_far++) {
-            hfy_kernel k = memory_of(cases[c].P, cases[c].gamma, seed);
-            hfy_kernel_result r = train(&k, HFY_KERNEL_RAW, 0); /* for its largest eigenvalue */
-            hfy_kernel_path path;
-            double eta = 0.1;
-            size_t steps = MOST, every = full || how_far == 2 ? 1 : 2;
-            if (how_far == 1) eta = 0.95 * 0.1 / r.stability;
-            if (eta > 0.1) eta = 0.1; /* the papers' own step is stable already */
-            memset(&path, 0, sizeof path);
-            path.fisher = f;
-            path.principal = arrays, path.tail = arrays + MOST + 1;
-            path.progress = path.tail + MOST + 1, path.deviation = path.progress + MOST + 1;
-            memset(way, 0, k.count * sizeof *way);
-            if (how_far == 2)
-                eta = 0, steps = follow_exact(&k, damping, MOST, way, &path);
-            else
-                must(hfy_kernel_follow(&k, 0, gram, eta, 0.01, steps, 0, damping, &path, &work), "follow");
-            for (t = 0; t <= steps; t += every)
-                fprintf(file, "%g,%zu,%s,%.4g,%zu,%.6g,%.5f,%.5f,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6f,%.6g\n", cases[c].gamma,
-                        cases[c].P, names[how_far], eta, t, f[t].euclidean, f[t].log10_riemannian, f[t].log10_natural,
-                        f[t].damped_riemannian, f[t].damped_natural, f[t].sharpness, f[t].loss,
-                        t < steps ? path.principal[t] : 0, t < steps ? path.tail[t] : 0, path.progress[t], path.deviation[t]);
-            fprintf(sums, "%g,%zu,%s,%.4g,%zu,%.6g,%.6g,%.6g,%.6g,%d,%.6g,%.4f,%.6g,%.6g,%.6g,%.8g\n", cases[c].gamma,
-                    cases[c].P, names[how_far], eta, steps, path.length, path.path, path.sum_principal, path.sum_tail,
-                    path.last_principal == SIZE_MAX ? -1 : (int)path.last_principal, path.most,
-                    path.progress[path.most_at], path.fisher_1, path.fisher_2, f[steps].sharpness, f[steps].loss);
-            fprintf(stderr, "dynamics: gamma %g, P %zu, %s: %zu steps (stability of step 0.1: %.3g)\n", cases[c].gamma,
-                    cases[c].P, names[how_far], steps, r.stability);
-        }
-    free(f), free(arrays), free(way);
-    fclose(file), fclose(sums);
+static void dynamics(void) {
+  static const struct { double gamma; size_t P; } cases[] = {{0.01, 400}, {0.02, 400}, {0.02, 300}, {0.02, 100}, {0.1, 400}};
+  static const char *const names[] = {"paper", "stable", "exact"};
+  FILE *file = create("dynamics", "gamma,patterns,step,eta,t,euclidean,log10_riemannian,log10_natural,damped_riemannian,"
+                                  "damped_natural,sharpness,loss,principal,tail,progress,deviation");
+  FILE *sums = create("dynamics_summary", "gamma,patterns,step,eta,steps,length,path,sum_principal,sum_tail,"
+                                          "last_principal,most_deviation,at_progress,fisher_1,fisher_2,sharpness,loss");
+  enum { MOST = 200 };
+  hfy_kernel_fisher *f = (hfy_kernel_fisher *)room(MOST + 1, sizeof *f);
+  double *arrays = (double *)room(4 * (MOST + 1), sizeof(double));
+  double *way = (double *)room((MOST + 1) * 400, sizeof(double)), damping = full ? 1e-3 : 0;
+  size_t c, t, how_far;
+  for (c = 0; c < 5; c++)
+    for (how_far = 0; how_far < 3; how_far++) {
+      hfy_kernel k = memory_of(cases[c].P, cases[c].gamma, seed);
+      hfy_kernel_result r = train(&k, HFY_KERNEL_RAW, 0); /* for its largest eigenvalue */
+      hfy_kernel_path path;
+      double eta = 0.1;
+      size_t steps = MOST, every = full || how_far == 2 ? 1 : 2;
+      if (how_far == 1) eta = 0.95 * 0.1 / r.stability;
+      if (eta > 0.1) eta = 0.1; /* the papers' own step is stable already */
+      memset(&path, 0, sizeof path);
+      path.fisher = f;
+      path.principal = arrays, path.tail = arrays + MOST + 1;
+      path.progress = path.tail + MOST + 1, path.deviation = path.progress + MOST + 1;
+      memset(way, 0, k.count * sizeof *way);
+      if (how_far == 2)
+        eta = 0, steps = follow_exact(&k, damping, MOST, way, &path);
+      else
+        must(hfy_kernel_follow(&k, 0, gram, eta, 0.01, steps, 0, damping, &path, &work), "follow");
+      for (t = 0; t <= steps; t += every)
+        fprintf(file, "%g,%zu,%s,%.4g,%zu,%.6g,%.5f,%.5f,%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.6f,%.6g\n", cases[c].gamma,
+                cases[c].P, names[how_far], eta, t, f[t].euclidean, f[t].log10_riemannian, f[t].log10_natural,
+                f[t].damped_riemannian, f[t].damped_natural, f[t].sharpness, f[t].loss,
+                t < steps ? path.principal[t] : 0, t < steps ? path.tail[t] : 0, path.progress[t], path.deviation[t]);
+      fprintf(sums, "%g,%zu,%s,%.4g,%zu,%.6g,%.6g,%.6g,%.6g,%d,%.6g,%.4f,%.6g,%.6g,%.6g,%.8g\n", cases[c].gamma,
+              cases[c].P, names[how_far], eta, steps, path.length, path.path, path.sum_principal, path.sum_tail,
+              path.last_principal == SIZE_MAX ? -1 : (int)path.last_principal, path.most,
+              path.progress[path.most_at], path.fisher_1, path.fisher_2, f[steps].sharpness, f[steps].loss);
+      fprintf(stderr, "dynamics: gamma %g, P %zu, %s: %zu steps (stability of step 0.1: %.3g)\n", cases[c].gamma,
+              cases[c].P, names[how_far], steps, r.stability);
+    }
+  free(f), free(arrays), free(way);
+  fclose(file), fclose(sums);
 }
 
 /* Recall against load: the kernel memory, untrained and trained, the classical rules and dense memories, one set of cues. */
-static void capacity(void)
-{
-    static const double loads[] = {0.05, 0.1, 0.14, 0.2, 0.3, 0.5, 0.75, 1, 2, 3, 4, 6, 8, 12, 16};
-    static const double gammas[] = {0.02, 0.05, 0.173};
-    static const hfy_kernel_trainer trainers[] = {HFY_KERNEL_EXACT, HFY_KERNEL_PAPER, HFY_KERNEL_RIDGE, HFY_KERNEL_RAW};
-    static const size_t flips[] = {0, 10, 20, 30};
-    FILE *file = create("capacity", "load,patterns,memory,gamma,recall0,recall10,recall20,recall30,seconds");
-    size_t l, g, t, f, i, n_loads = full ? 15 : 13;
-    hfy_real *x = (hfy_real *)room(1600 * N, sizeof(hfy_real)), *q = (hfy_real *)room(1600 * N, sizeof(hfy_real));
-    hfy_real *w = (hfy_real *)room(N * N, sizeof(hfy_real)), *out = (hfy_real *)room(1600 * N, sizeof(hfy_real));
-    for (l = 0; l < n_loads; l++) {
-        size_t P = (size_t)floor(loads[l] * N + 0.5), asked = P < 100 ? P : 100;
-        double recall[4], start;
-        for (g = 0; g < 3; g++)
-            for (t = 0; t < 4; t++) {
-                hfy_kernel k = memory_of(P, gammas[g], seed);
-                hfy_rng rng = hfy_rng_seed(seed - 35);
-                if (t < 2 && P > 800 && g) continue; /* there, training changes nothing (see gamma 0.02) and takes long */
-                start = seconds();
-                train(&k, trainers[t], trainers[t] == HFY_KERNEL_PAPER ? 200 : 0);
-                start = seconds() - start;
-                must(hfy_kernel_basins(&k, asked, flips, 4, &rng, recall, NULL, &work), "basins");
-                fprintf(file, "%g,%zu,klr %s,%g,%.3f,%.3f,%.3f,%.3f,%.3f\n", loads[l], P, name_of(trainers[t]), gammas[g],
-                        recall[0], recall[1], recall[2], recall[3], start);
-            }
-        memory_of(P, 1, seed);
-        must(hfy_kernel_unpack(bits, P, N, x, &work), "unpack");
-        for (t = 0; t < 5; t++) { /* Hebb, pseudo-inverse, x^2, x^3, e^x */
-            hfy_binary m;
-            memset(&m, 0, sizeof m);
-            m.dim = N, m.max_sweeps = 30;
-            if (t == 1 && P > N) continue; /* P > N: the projection is the identity */
-            start = seconds();
-            if (t < 2) {
-                must(hfy_binary_weights((hfy_binary_rule)t, x, P, N, 0, (int)t, w, &work), "weights");
-                m.weights = w;
-            } else {
-                m.kind = t == 4 ? HFY_BINARY_EXP : HFY_BINARY_POWER;
-                m.degree = (double)t, m.patterns = x, m.count = P, m.order = HFY_BINARY_FIXED;
-            }
-            start = seconds() - start;
-            for (f = 0; f < 4; f++) {
-                hfy_rng rng = hfy_rng_seed(seed - 35);
-                must(hfy_kernel_flip(bits, asked, N, flips[f], &rng, cues, &work), "cues");
-                must(hfy_kernel_unpack(cues, asked, N, q, &work), "unpack");
-                must(hfy_binary_recall(&m, q, asked, out, NULL, &work), "recall");
-                for (recall[f] = 0, i = 0; i < asked; i++)
-                    recall[f] += !memcmp(out + i * N, x + i * N, N * sizeof *x) / (double)asked;
-            }
-            fprintf(file, "%g,%zu,%s,0,%.3f,%.3f,%.3f,%.3f,%.3f\n", loads[l], P,
-                    t == 0 ? "hebb" : t == 1 ? "pseudo-inverse" : t == 2 ? "dense x^2" : t == 3 ? "dense x^3" : "dense e^x",
-                    recall[0], recall[1], recall[2], recall[3], start);
-        }
-        fprintf(stderr, "capacity: P/N %g\n", loads[l]);
-        fflush(file);
+static void capacity(void) {
+  static const double loads[] = {0.05, 0.1, 0.14, 0.2, 0.3, 0.5, 0.75, 1, 2, 3, 4, 6, 8, 12, 16};
+  static const double gammas[] = {0.02, 0.05, 0.173};
+  static const hfy_kernel_trainer trainers[] = {HFY_KERNEL_EXACT, HFY_KERNEL_PAPER, HFY_KERNEL_RIDGE, HFY_KERNEL_RAW};
+  static const size_t flips[] = {0, 10, 20, 30};
+  FILE *file = create("capacity", "load,patterns,memory,gamma,recall0,recall10,recall20,recall30,seconds");
+  size_t l, g, t, f, i, n_loads = full ? 15 : 13;
+  hfy_real *x = (hfy_real *)room(1600 * N, sizeof(hfy_real)), *q = (hfy_real *)room(1600 * N, sizeof(hfy_real));
+  hfy_real *w = (hfy_real *)room(N * N, sizeof(hfy_real)), *out = (hfy_real *)room(1600 * N, sizeof(hfy_real));
+  for (l = 0; l < n_loads; l++) {
+    size_t P = (size_t)floor(loads[l] * N + 0.5), asked = P < 100 ? P : 100;
+    double recall[4], start;
+    for (g = 0; g < 3; g++)
+      for (t = 0; t < 4; t++) {
+        hfy_kernel k = memory_of(P, gammas[g], seed);
+        hfy_rng rng = hfy_rng_seed(seed - 35);
+        if (t < 2 && P > 800 && g) continue; /* there, training changes nothing (see gamma 0.02) and takes long */
+        start = seconds();
+        train(&k, trainers[t], trainers[t] == HFY_KERNEL_PAPER ? 200 : 0);
+        start = seconds() - start;
+        must(hfy_kernel_basins(&k, asked, flips, 4, &rng, recall, NULL, &work), "basins");
+        fprintf(file, "%g,%zu,klr %s,%g,%.3f,%.3f,%.3f,%.3f,%.3f\n", loads[l], P, name_of(trainers[t]), gammas[g],
+                recall[0], recall[1], recall[2], recall[3], start);
+      }
+    memory_of(P, 1, seed);
+    must(hfy_kernel_unpack(bits, P, N, x, &work), "unpack");
+    for (t = 0; t < 5; t++) { /* Hebb, pseudo-inverse, x^2, x^3, e^x */
+      hfy_binary m;
+      memset(&m, 0, sizeof m);
+      m.dim = N, m.max_sweeps = 30;
+      if (t == 1 && P > N) continue; /* P > N: the projection is the identity */
+      start = seconds();
+      if (t < 2) {
+        must(hfy_binary_weights((hfy_binary_rule)t, x, P, N, 0, (int)t, w, &work), "weights");
+        m.weights = w;
+      } else {
+        m.kind = t == 4 ? HFY_BINARY_EXP : HFY_BINARY_POWER;
+        m.degree = (double)t, m.patterns = x, m.count = P, m.order = HFY_BINARY_FIXED;
+      }
+      start = seconds() - start;
+      for (f = 0; f < 4; f++) {
+        hfy_rng rng = hfy_rng_seed(seed - 35);
+        must(hfy_kernel_flip(bits, asked, N, flips[f], &rng, cues, &work), "cues");
+        must(hfy_kernel_unpack(cues, asked, N, q, &work), "unpack");
+        must(hfy_binary_recall(&m, q, asked, out, NULL, &work), "recall");
+        for (recall[f] = 0, i = 0; i < asked; i++)
+          recall[f] += !memcmp(out + i * N, x + i * N, N * sizeof *x) / (double)asked;
+      }
+      fprintf(file, "%g,%zu,%s,0,%.3f,%.3f,%.3f,%.3f,%.3f\n", loads[l], P,
+              t == 0 ? "hebb" : t == 1 ? "pseudo-inverse" : t == 2 ? "dense x^2" : t == 3 ? "dense x^3" : "dense e^x",
+              recall[0], recall[1], recall[2], recall[3], start);
     }
-    fclose(file);
-    free(x), free(q), free(w), free(out);
+    fprintf(stderr, "capacity: P/N %g\n", loads[l]);
+    fflush(file);
+  }
+  fclose(file);
+  free(x), free(q), free(w), free(out);
 }
 
 /* --- low rank: Nystrom landmarks and random Fourier features --- */
 
-static void signs_of(const double *field, const uint64_t *x, uint64_t *y)
-{
-    size_t j;
-    for (j = 0; j < WORDS; j++) y[j] = 0;
-    for (j = 0; j < N; j++)
-        if (field[j] > 0 || (!(field[j] < 0) && bit(x, j) > 0)) y[j / 64] |= UINT64_C(1) << (j % 64);
+static void signs_of(const double *field, const uint64_t *x, uint64_t *y) {
+  size_t j;
+  for (j = 0; j < WORDS; j++) y[j] = 0;
+  for (j = 0; j < N; j++)
+    if (field[j] > 0 || (!(field[j] < 0) && bit(x, j) > 0)) y[j / 64] |= UINT64_C(1) << (j % 64);
 }
 
 /* Features of a packed state: cos and sin of D/2 random directions. */
-static void features(const uint64_t *x, const double *directions, size_t D, double *phi)
-{
-    size_t r, j;
-    for (r = 0; r < D / 2; r++) {
-        double angle = 0;
-        for (j = 0; j < N; j++) angle += directions[r * N + j] * bit(x, j);
-        phi[r] = cos(angle) / sqrt((double)(D / 2));
-        phi[D / 2 + r] = sin(angle) / sqrt((double)(D / 2));
-    }
+static void features(const uint64_t *x, const double *directions, size_t D, double *phi) {
+  size_t r, j;
+  for (r = 0; r < D / 2; r++) {
+    double angle = 0;
+    for (j = 0; j < N; j++) angle += directions[r * N + j] * bit(x, j);
+    phi[r] = cos(angle) / sqrt((double)(D / 2));
+    phi[D / 2 + r] = sin(angle) / sqrt((double)(D / 2));
+  }
 }
 
-static size_t apart(const uint64_t *a, const uint64_t *b)
-{
-    size_t j, d = 0;
-    for (j = 0; j < N; j++) d += bit(a, j) * bit(b, j) < 0;
-    return d;
+static size_t apart(const uint64_t *a, const uint64_t *b) {
+  size_t j, d = 0;
+  for (j = 0; j < N; j++) d += bit(a, j) * bit(b, j) < 0;
+  return d;
 }
 
 /* A step of x with features phi (n) and coefficients b (n x N). */
-static void feature_step(const double *phi, size_t n, const double *b, const uint64_t *x, uint64_t *y)
-{
-    double field[N];
-    size_t i, j;
-    for (j = 0; j < N; j++) field[j] = 0;
-    for (i = 0; i < n; i++)
-        for (j = 0; j < N; j++) field[j] += phi[i] * b[i * N + j];
-    signs_of(field, x, y);
+static void feature_step(const double *phi, size_t n, const double *b, const uint64_t *x, uint64_t *y) {
+  double field[N];
+  size_t i, j;
+  for (j = 0; j < N; j++) field[j] = 0;
+  for (i = 0; i < n; i++)
+    for (j = 0; j < N; j++) field[j] += phi[i] * b[i * N + j];
+  signs_of(field, x, y);
 }
 
 /* Share of stored patterns that stand, and of 100 cues with 10 flips that come back. kind 0: Nystrom, 1: Fourier. */
 static void quality(int kind, double gamma, size_t P, size_t n, const double *directions, const double *b, double *stored,
-                    double *recall, double *micros)
-{
-    double *phi = (double *)room(n, sizeof(double)), start = 0;
-    size_t i, t, m, steps = 0;
-    hfy_rng rng = hfy_rng_seed(seed - 35);
-    must(hfy_kernel_flip(bits, 100, N, 10, &rng, cues, &work), "cues");
-    *stored = *recall = 0;
-    start = seconds();
-    for (i = 0; i < P + 100; i++) {
-        uint64_t x[WORDS], y[WORDS];
-        memcpy(x, i < P ? bits + i * WORDS : cues + (i - P) * WORDS, sizeof x);
-        for (t = 0; t < (i < P ? 1U : 30U); t++) {
-            if (kind)
-                features(x, directions, n, phi);
-            else
-                for (m = 0; m < n; m++) phi[m] = exp(-4 * gamma * (double)apart(x, bits + m * WORDS));
-            feature_step(phi, n, b, x, y);
-            steps++;
-            if (!memcmp(x, y, sizeof x)) break;
-            memcpy(x, y, sizeof x);
-        }
-        if (i < P)
-            *stored += !memcmp(y, bits + i * WORDS, sizeof y) / (double)P;
-        else
-            *recall += !memcmp(x, bits + (i - P) * WORDS, sizeof x) / 100.0;
+                    double *recall, double *micros) {
+  double *phi = (double *)room(n, sizeof(double)), start = 0;
+  size_t i, t, m, steps = 0;
+  hfy_rng rng = hfy_rng_seed(seed - 35);
+  must(hfy_kernel_flip(bits, 100, N, 10, &rng, cues, &work), "cues");
+  *stored = *recall = 0;
+  start = seconds();
+  for (i = 0; i < P + 100; i++) {
+    uint64_t x[WORDS], y[WORDS];
+    memcpy(x, i < P ? bits + i * WORDS : cues + (i - P) * WORDS, sizeof x);
+    for (t = 0; t < (i < P ? 1U : 30U); t++) {
+      if (kind)
+        features(x, directions, n, phi);
+      else
+        for (m = 0; m < n; m++) phi[m] = exp(-4 * gamma * (double)apart(x, bits + m * WORDS));
+      feature_step(phi, n, b, x, y);
+      steps++;
+      if (!memcmp(x, y, sizeof x)) break;
+      memcpy(x, y, sizeof x);
     }
-    *micros = (seconds() - start) / (double)steps * 1e6;
-    free(phi);
+    if (i < P)
+      *stored += !memcmp(y, bits + i * WORDS, sizeof y) / (double)P;
+    else
+      *recall += !memcmp(x, bits + (i - P) * WORDS, sizeof x) / 100.0;
+  }
+  *micros = (seconds() - start) / (double)steps * 1e6;
+  free(phi);
 }
 
-static void lowrank(void)
-{
-    static const double gammas[] = {0.02, 0.05, 0.005};
-    static const size_t landmarks[] = {75, 150, 225, 300}, features_of[] = {1024, 4096, 16384};
-    FILE *file = create("lowrank", "gamma,patterns,method,rank,trace_error,kernel_rms,predicted_rms,stored,recall10,microseconds,"
-                                   "multiply_adds");
-    enum { P = 300 };
-    size_t g, c, i, j, l, m;
-    for (g = 0; g < (full ? 3U : 2U); g++) {
-        hfy_kernel k = memory_of(P, gammas[g], seed);
-        static const size_t ten[] = {10};
-        double stored, recall, micros, *grams = (double *)room(P * P, sizeof(double));
-        hfy_rng rng = hfy_rng_seed(seed - 35);
-        train(&k, HFY_KERNEL_EXACT, 0);
-        memcpy(grams, gram, P * P * sizeof(double));
-        must(hfy_kernel_potentials(&k, bits, P, h, NULL, &work), "potentials");
-        must(hfy_kernel_stored(&k, &stored, NULL, &work), "stored");
-        micros = seconds();
-        must(hfy_kernel_basins(&k, 100, ten, 1, &rng, &recall, NULL, &work), "basins");
-        fprintf(file, "%g,%d,exact sum,%d,0,0,0,%.3f,%.3f,%.2f,%d\n", gammas[g], P, P, stored, recall,
-                (seconds() - micros) / 200 * 1e6, P * N);
-        for (l = 1; l <= 16; l *= 4) { /* what does pay: the nearest patterns only */
-            k.nearest = l;
-            must(hfy_kernel_stored(&k, &stored, NULL, &work), "stored");
-            micros = seconds();
-            must(hfy_kernel_basins(&k, 100, ten, 1, &rng, &recall, NULL, &work), "basins");
-            fprintf(file, "%g,%d,nearest,%zu,0,0,0,%.3f,%.3f,%.2f,%zu\n", gammas[g], P, l, stored, recall,
-                    (seconds() - micros) / 200 * 1e6, l * N);
-        }
-        for (c = 0; c < 4; c++) { /* Nystrom: least squares of the logits on the first m columns of K */
-            double *normal = (double *)room(P * P, sizeof(double)), *b = (double *)room(P * N, sizeof(double));
-            double *inverse = (double *)room(P * P, sizeof(double)), trace = 0;
-            m = landmarks[c];
-            for (i = 0; i < P; i++) /* relative error of the trace: 1 - sum C W^-1 C^T / P */
-                for (j = 0; i < m && j < m; j++) normal[i * m + j] = grams[i * P + j];
-            must(hfy_linalg_pinv(normal, m, m, 0, inverse, NULL, &work), "pinv");
-            for (i = 0; i < P; i++)
-                for (j = 0; j < m; j++)
-                    for (l = 0; l < m; l++) trace += grams[i * P + j] * inverse[j * m + l] * grams[i * P + l];
-            for (i = 0; i < P; i++) memcpy(normal + i * m, grams + i * P, m * sizeof(double));
-            must(hfy_linalg_pinv(normal, P, m, 1e-10, inverse, NULL, &work), "pinv");
-            for (i = 0; i < m; i++)
-                for (l = 0; l < P; l++)
-                    for (j = 0; j < N; j++) b[i * N + j] += inverse[i * P + l] * h[l * N + j];
-            quality(0, gammas[g], P, m, NULL, b, &stored, &recall, &micros);
-            fprintf(file, "%g,%d,nystrom,%zu,%.6f,0,0,%.3f,%.3f,%.2f,%zu\n", gammas[g], P, m, 1 - trace / P, stored, recall,
-                    micros, 2 * m * N);
-            fprintf(stderr, "lowrank: gamma %g, Nystrom %zu: stored %.3f, recall %.2f\n", gammas[g], m, stored, recall);
-            free(normal), free(inverse), free(b);
-        }
-        for (c = 0; c < (full ? 3U : 2U); c++) {
-            size_t D = features_of[c];
-            double *directions = (double *)room(D / 2 * N, sizeof(double)), *phi = (double *)room(P * D, sizeof(double));
-            double *b = (double *)room(D * N, sizeof(double)), square = 0, predicted = 0;
-            hfy_rng stream = hfy_rng_seed(seed - 31);
-            for (i = 0; i < D / 2 * N; i += 2) {
-                double u = ((double)(hfy_rng_u64(&stream) >> 11) + 0.5) * 0x1p-53;
-                double v = ((double)(hfy_rng_u64(&stream) >> 11) + 0.5) * 0x1p-53;
-                double r = sqrt(-2 * log(u)) * sqrt(2 * gammas[g]);
-                directions[i] = r * cos(2 * 3.141592653589793 * v);
-                directions[i + 1] = r * sin(2 * 3.141592653589793 * v);
-            }
-            for (i = 0; i < P; i++) {
-                features(bits + i * WORDS, directions, D, phi + i * D);
-                for (l = 0; l < D; l++)
-                    for (j = 0; j < N; j++) b[l * N + j] += phi[i * D + l] * alpha[i * N + j];
-            }
-            for (i = 0; i < P; i++)
-                for (j = 0; j < P; j++) {
-                    double sum = -grams[i * P + j], K = grams[i * P + j];
-                    for (l = 0; l < D; l++) sum += phi[i * D + l] * phi[j * D + l];
-                    square += sum * sum / (P * P);
-                    predicted += (1 + K * K * K * K - 2 * K * K) / (P * P) / (double)D;
-                }
-            quality(1, gammas[g], P, D, directions, b, &stored, &recall, &micros);
-            fprintf(file, "%g,%d,fourier,%zu,0,%.8f,%.8f,%.3f,%.3f,%.2f,%zu\n", gammas[g], P, D, sqrt(square), sqrt(predicted),
-                    stored, recall, micros, D / 2 * N + D * N);
-            fprintf(stderr, "lowrank: gamma %g, Fourier %zu: stored %.3f, recall %.2f\n", gammas[g], D, stored, recall);
-            free(directions), free(phi), free(b);
-        }
-        free(grams);
+static void lowrank(void) {
+  static const double gammas[] = {0.02, 0.05, 0.005};
+  static const size_t landmarks[] = {75, 150, 225, 300}, features_of[] = {1024, 4096, 16384};
+  FILE *file = create("lowrank", "gamma,patterns,method,rank,trace_error,kernel_rms,predicted_rms,stored,recall10,microseconds,"
+                                 "multiply_adds");
+  enum { P = 300 };
+  size_t g, c, i, j, l, m;
+  for (g = 0; g < (full ? 3U : 2U); g++) {
+    hfy_kernel k = memory_of(P, gammas[g], seed);
+    static const size_t ten[] = {10};
+    double stored, recall, micros, *grams = (double *)room(P * P, sizeof(double));
+    hfy_rng rng = hfy_rng_seed(seed - 35);
+    train(&k, HFY_KERNEL_EXACT, 0);
+    memcpy(grams, gram, P * P * sizeof(double));
+    must(hfy_kernel_potentials(&k, bits, P, h, NULL, &work), "potentials");
+    must(hfy_kernel_stored(&k, &stored, NULL, &work), "stored");
+    micros = seconds();
+    must(hfy_kernel_basins(&k, 100, ten, 1, &rng, &recall, NULL, &work), "basins");
+    fprintf(file, "%g,%d,exact sum,%d,0,0,0,%.3f,%.3f,%.2f,%d\n", gammas[g], P, P, stored, recall,
+            (seconds() - micros) / 200 * 1e6, P * N);
+    for (l = 1; l <= 16; l *= 4) { /* what does pay: the nearest patterns only */
+      k.nearest = l;
+      must(hfy_kernel_stored(&k, &stored, NULL, &work), "stored");
+      micros = seconds();
+      must(hfy_kernel_basins(&k, 100, ten, 1, &rng, &recall, NULL, &work), "basins");
+      fprintf(file, "%g,%d,nearest,%zu,0,0,0,%.3f,%.3f,%.2f,%zu\n", gammas[g], P, l, stored, recall,
+              (seconds() - micros) / 200 * 1e6, l * N);
     }
-    fclose(file);
+    for (c = 0; c < 4; c++) { /* Nystrom: least squares of the logits on the first m columns of K */
+      double *normal = (double *)room(P * P, sizeof(double)), *b = (double *)room(P * N, sizeof(double));
+      double *inverse = (double *)room(P * P, sizeof(double)), trace = 0;
+      m = landmarks[c];
+      for (i = 0; i < P; i++) /* relative error of the trace: 1 - sum C W^-1 C^T / P */
+        for (j = 0; i < m && j < m; j++) normal[i * m + j] = grams[i * P + j];
+      must(hfy_linalg_pinv(normal, m, m, 0, inverse, NULL, &work), "pinv");
+      for (i = 0; i < P; i++)
+        for (j = 0; j < m; j++)
+          for (l = 0; l < m; l++) trace += grams[i * P + j] * inverse[j * m + l] * grams[i * P + l];
+      for (i = 0; i < P; i++) memcpy(normal + i * m, grams + i * P, m * sizeof(double));
+      must(hfy_linalg_pinv(normal, P, m, 1e-10, inverse, NULL, &work), "pinv");
+      for (i = 0; i < m; i++)
+        for (l = 0; l < P; l++)
+          for (j = 0; j < N; j++) b[i * N + j] += inverse[i * P + l] * h[l * N + j];
+      quality(0, gammas[g], P, m, NULL, b, &stored, &recall, &micros);
+      fprintf(file, "%g,%d,nystrom,%zu,%.6f,0,0,%.3f,%.3f,%.2f,%zu\n", gammas[g], P, m, 1 - trace / P, stored, recall,
+              micros, 2 * m * N);
+      fprintf(stderr, "lowrank: gamma %g, Nystrom %zu: stored %.3f, recall %.2f\n", gammas[g], m, stored, recall);
+      free(normal), free(inverse), free(b);
+    }
+    for (c = 0; c < (full ? 3U : 2U); c++) {
+      size_t D = features_of[c];
+      double *directions = (double *)room(D / 2 * N, sizeof(double)), *phi = (double *)room(P * D, sizeof(double));
+      double *b = (double *)room(D * N, sizeof(double)), square = 0, predicted = 0;
+      hfy_rng stream = hfy_rng_seed(seed - 31);
+      for (i = 0; i < D / 2 * N; i += 2) {
+        double u = ((double)(hfy_rng_u64(&stream) >> 11) + 0.5) * 0x1p-53;
+        double v = ((double)(hfy_rng_u64(&stream) >> 11) + 0.5) * 0x1p-53;
+        double r = sqrt(-2 * log(u)) * sqrt(2 * gammas[g]);
+        directions[i] = r * cos(2 * 3.141592653589793 * v);
+        directions[i + 1] = r * sin(2 * 3.141592653589793 * v);
+      }
+      for (i = 0; i < P; i++) {
+        features(bits + i * WORDS, directions, D, phi + i * D);
+        for (l = 0; l < D; l++)
+          for (j = 0; j < N; j++) b[l * N + j] += phi[i * D + l] * alpha[i * N + j];
+      }
+      for (i = 0; i < P; i++)
+        for (j = 0; j < P; j++) {
+          double sum = -grams[i * P + j], K = grams[i * P + j];
+          for (l = 0; l < D; l++) sum += phi[i * D + l] * phi[j * D + l];
+          square += sum * sum / (P * P);
+          predicted += (1 + K * K * K * K - 2 * K * K) / (P * P) / (double)D;
+        }
+      quality(1, gammas[g], P, D, directions, b, &stored, &recall, &micros);
+      fprintf(file, "%g,%d,fourier,%zu,0,%.8f,%.8f,%.3f,%.3f,%.2f,%zu\n", gammas[g], P, D, sqrt(square), sqrt(predicted),
+              stored, recall, micros, D / 2 * N + D * N);
+      fprintf(stderr, "lowrank: gamma %g, Fourier %zu: stored %.3f, recall %.2f\n", gammas[g], D, stored, recall);
+      free(directions), free(phi), free(b);
+    }
+    free(grams);
+  }
+  fclose(file);
 }
 
 /* Dense memories: how many random patterns stand still, against 0.138 D and D^(n-1). */
-static void dense(void)
-{
-    static const struct { double degree; hfy_binary_kind kind; const char *name; size_t dims[4]; } kinds[] = {
-        {0, HFY_BINARY_WEIGHTS, "hebb", {50, 100, 200, 400}},
-        {2, HFY_BINARY_POWER, "x^2", {50, 100, 200, 400}},
-        {3, HFY_BINARY_POWER, "x^3", {20, 30, 40, 60}},
-        {4, HFY_BINARY_POWER, "x^4", {10, 14, 18, 24}},
-        {3, HFY_BINARY_RECTIFIED, "rectified x^3", {20, 30, 40, 60}},
-        {0, HFY_BINARY_EXP, "e^x", {10, 14, 18, 22}}};
-    FILE *file = create("dense", "memory,degree,dim,patterns_99,formula,patterns_over_formula");
-    size_t c, d, most = full ? 60000 : 20000;
-    for (c = 0; c < 6; c++)
-        for (d = 0; d < (full ? 4U : 3U); d++) {
-            size_t D = kinds[c].dims[d], low = 1, high = 4, P, i;
-            int bracketed = 0;
-            double n = kinds[c].degree, formula;
-            hfy_real *x = (hfy_real *)room(most * D, sizeof(hfy_real)), *out = (hfy_real *)room(most * D, sizeof(hfy_real));
-            hfy_real *w = (hfy_real *)room(D * D, sizeof(hfy_real));
-            /* expected: 0.138 D (recall with errors); D^(n-1) / (2 (2n-3)!! ln D), without errors; e^x: 2^(D/2) */
-            double odd = 1;
-            for (i = 3; i + 3 <= 2 * (size_t)n; i += 2) odd *= (double)i;
-            formula = kinds[c].kind == HFY_BINARY_WEIGHTS ? 0.138 * (double)D
-                      : kinds[c].kind == HFY_BINARY_EXP   ? pow(2, (double)D / 2)
-                                                          : pow((double)D, n - 1) / (2 * odd * log((double)D));
-            while (high - low > 1 + low / 50) { /* double, then halve the gap: 99 % of all bits stand */
-                size_t bad = 0, asked;
-                hfy_rng rng = hfy_rng_seed(seed - 37);
-                hfy_binary m;
-                P = bracketed ? (low + high) / 2 : high;
-                if (P > most) break;
-                memset(&m, 0, sizeof m);
-                for (i = 0; i < P * D; i++) x[i] = (hfy_real)hfy_rng_sign(&rng);
-                m.dim = D, m.count = P, m.patterns = x, m.kind = kinds[c].kind, m.degree = n, m.max_sweeps = 1;
-                if (m.kind == HFY_BINARY_WEIGHTS) {
-                    must(hfy_binary_weights(HFY_BINARY_HEBBIAN, x, P, D, 0, 0, w, &work), "weights");
-                    m.weights = w;
-                }
-                asked = P < 200 ? P : 200;
-                must(hfy_binary_recall(&m, x, asked, out, NULL, &work), "recall");
-                for (i = 0; i < asked * D; i++) bad += (out[i] > 0) != (x[i] > 0);
-                if ((double)bad > 0.01 * (double)(asked * D))
-                    high = P, bracketed = 1;
-                else if (bracketed)
-                    low = P;
-                else
-                    low = high, high = 2 * high;
-            }
-            fprintf(file, "%s,%g,%zu,%zu,%.1f,%.3f\n", kinds[c].name, n, D, low, formula, (double)low / formula);
-            fprintf(stderr, "dense: %s, D %zu: %zu patterns%s\n", kinds[c].name, D, low, 2 * low > most ? " (or more)" : "");
-            free(x), free(out), free(w);
+static void dense(void) {
+  static const struct { double degree; hfy_binary_kind kind; const char *name; size_t dims[4]; } kinds[] = {
+    {0, HFY_BINARY_WEIGHTS, "hebb", {50, 100, 200, 400}},
+    {2, HFY_BINARY_POWER, "x^2", {50, 100, 200, 400}},
+    {3, HFY_BINARY_POWER, "x^3", {20, 30, 40, 60}},
+    {4, HFY_BINARY_POWER, "x^4", {10, 14, 18, 24}},
+    {3, HFY_BINARY_RECTIFIED, "rectified x^3", {20, 30, 40, 60}},
+    {0, HFY_BINARY_EXP, "e^x", {10, 14, 18, 22}}};
+  FILE *file = create("dense", "memory,degree,dim,patterns_99,formula,patterns_over_formula");
+  size_t c, d, most = full ? 60000 : 20000;
+  for (c = 0; c < 6; c++)
+    for (d = 0; d < (full ? 4U : 3U); d++) {
+      size_t D = kinds[c].dims[d], low = 1, high = 4, P, i;
+      int bracketed = 0;
+      double n = kinds[c].degree, formula;
+      hfy_real *x = (hfy_real *)room(most * D, sizeof(hfy_real)), *out = (hfy_real *)room(most * D, sizeof(hfy_real));
+      hfy_real *w = (hfy_real *)room(D * D, sizeof(hfy_real));
+      /* expected: 0.138 D (recall with errors); D^(n-1) / (2 (2n-3)!! ln D), without errors; e^x: 2^(D/2) */
+      double odd = 1;
+      for (i = 3; i + 3 <= 2 * (size_t)n; i += 2) odd *= (double)i;
+      formula = kinds[c].kind == HFY_BINARY_WEIGHTS ? 0.138 * (double)D
+                : kinds[c].kind == HFY_BINARY_EXP   ? pow(2, (double)D / 2)
+                                                    : pow((double)D, n - 1) / (2 * odd * log((double)D));
+      while (high - low > 1 + low / 50) { /* double, then halve the gap: 99 % of all bits stand */
+        size_t bad = 0, asked;
+        hfy_rng rng = hfy_rng_seed(seed - 37);
+        hfy_binary m;
+        P = bracketed ? (low + high) / 2 : high;
+        if (P > most) break;
+        memset(&m, 0, sizeof m);
+        for (i = 0; i < P * D; i++) x[i] = (hfy_real)hfy_rng_sign(&rng);
+        m.dim = D, m.count = P, m.patterns = x, m.kind = kinds[c].kind, m.degree = n, m.max_sweeps = 1;
+        if (m.kind == HFY_BINARY_WEIGHTS) {
+          must(hfy_binary_weights(HFY_BINARY_HEBBIAN, x, P, D, 0, 0, w, &work), "weights");
+          m.weights = w;
         }
-    fclose(file);
+        asked = P < 200 ? P : 200;
+        must(hfy_binary_recall(&m, x, asked, out, NULL, &work), "recall");
+        for (i = 0; i < asked * D; i++) bad += (out[i] > 0) != (x[i] > 0);
+        if ((double)bad > 0.01 * (double)(asked * D))
+          high = P, bracketed = 1;
+        else if (bracketed)
+          low = P;
+        else
+          low = high, high = 2 * high;
+      }
+      fprintf(file, "%s,%g,%zu,%zu,%.1f,%.3f\n", kinds[c].name, n, D, low, formula, (double)low / formula);
+      fprintf(stderr, "dense: %s, D %zu: %zu patterns%s\n", kinds[c].name, D, low, 2 * low > most ? " (or more)" : "");
+      free(x), free(out), free(w);
+    }
+  fclose(file);
 }
 
-int main(int argc, char **argv)
-{
-    static const struct { const char *name; void (*run)(void); } parts[] = {
-        {"phase", phase}, {"forces", forces}, {"spectrum", spectrum}, {"dynamics", dynamics},
-        {"capacity", capacity}, {"lowrank", lowrank}, {"dense", dense}};
-    const char *part = argc > 1 ? argv[1] : "";
-    size_t i, ran = 0;
-    int a;
-    for (a = 2; a < argc; a++)
-        if (!strcmp(argv[a], "full")) full = 1;
-        else if (!strncmp(argv[a], "seed=", 5)) seed = (uint64_t)strtoul(argv[a] + 5, NULL, 10);
-        else directory = argv[a];
-    bits = (uint64_t *)room(1600 * WORDS, sizeof *bits);
-    cues = (uint64_t *)room(1600 * WORDS, sizeof *cues), ends = (uint64_t *)room(1600 * WORDS, sizeof *ends);
-    alpha = (double *)room(1600 * N, sizeof *alpha), h = (double *)room(1600 * N, sizeof *h);
-    gram = (double *)room(1600 * 1600, sizeof *gram);
-    for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (!strcmp(part, "all") || !strcmp(part, parts[i].name)) parts[i].run(), ran++;
-    if (!ran) fprintf(stderr, "usage: klr phase|forces|spectrum|dynamics|capacity|lowrank|dense|all [full] [seed=42] [DIRECTORY]\n");
-    free(bits), free(cues), free(ends), free(alpha), free(h), free(gram);
-    hfy_work_free(&work);
-    return !ran;
+int main(int argc, char **argv) {
+  static const struct { const char *name; void (*run)(void); } parts[] = {
+    {"phase", phase}, {"forces", forces}, {"spectrum", spectrum}, {"dynamics", dynamics},
+    {"capacity", capacity}, {"lowrank", lowrank}, {"dense", dense}};
+  const char *part = argc > 1 ? argv[1] : "";
+  size_t i, ran = 0;
+  int a;
+  for (a = 2; a < argc; a++)
+    if (!strcmp(argv[a], "full")) full = 1;
+    else if (!strncmp(argv[a], "seed=", 5)) seed = (uint64_t)strtoul(argv[a] + 5, NULL, 10);
+    else directory = argv[a];
+  bits = (uint64_t *)room(1600 * WORDS, sizeof *bits);
+  cues = (uint64_t *)room(1600 * WORDS, sizeof *cues), ends = (uint64_t *)room(1600 * WORDS, sizeof *ends);
+  alpha = (double *)room(1600 * N, sizeof *alpha), h = (double *)room(1600 * N, sizeof *h);
+  gram = (double *)room(1600 * 1600, sizeof *gram);
+  for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
+    if (!strcmp(part, "all") || !strcmp(part, parts[i].name)) parts[i].run(), ran++;
+  if (!ran) fprintf(stderr, "usage: klr phase|forces|spectrum|dynamics|capacity|lowrank|dense|all [full] [seed=42] [DIRECTORY]\n");
+  free(bits), free(cues), free(ends), free(alpha), free(h), free(gram);
+  hfy_work_free(&work);
+  return !ran;
 }

@@ -4,20 +4,18 @@
 
 #include <stddef.h>
 
-static double total(const double *x, size_t n)
-{
-    double s = 0;
-    size_t i;
-    for (i = 0; i < n; i++) s += x[i];
-    return s;
+static double total(const double *x, size_t n) {
+  double s = 0;
+  size_t i;
+  for (i = 0; i < n; i++) s += x[i];
+  return s;
 }
 
-static double squares(const double *x, size_t n)
-{
-    double s = 0;
-    size_t i;
-    for (i = 0; i < n; i++) s += x[i] * x[i];
-    return s;
+static double squares(const double *x, size_t n) {
+  double s = 0;
+  size_t i;
+  for (i = 0; i < n; i++) s += x[i] * x[i];
+  return s;
 }
 
 #endif

@@ -17,580 +17,559 @@ static int quick;
 static const char *directory;
 static hfy_work work;
 
-static double *doubles(size_t n)
-{
-    double *x = (double *)calloc(n ? n : 1, sizeof *x);
-    if (!x) fprintf(stderr, "out of memory\n"), exit(1);
-    return x;
+static double *doubles(size_t n) {
+  double *x = (double *)calloc(n ? n : 1, sizeof *x);
+  if (!x) fprintf(stderr, "out of memory\n"), exit(1);
+  return x;
 }
 
-static void must(hfy_status status)
-{
-    if (!status) return;
-    fprintf(stderr, "%s: %s\n", hfy_status_text(status), work.message);
-    exit(1);
+static void must(hfy_status status) {
+  if (!status) return;
+  fprintf(stderr, "%s: %s\n", hfy_status_text(status), work.message);
+  exit(1);
 }
 
-static FILE *table(const char *name, const char *head)
-{
-    char path[1000];
-    FILE *file;
-    snprintf(path, sizeof path, "%s/%s.csv", directory, name);
-    file = fopen(path, "w");
-    if (!file) perror(path), exit(1);
-    fprintf(file, "%s\n", head);
-    return file;
+static FILE *table(const char *name, const char *head) {
+  char path[1000];
+  FILE *file;
+  snprintf(path, sizeof path, "%s/%s.csv", directory, name);
+  file = fopen(path, "w");
+  if (!file) perror(path), exit(1);
+  fprintf(file, "%s\n", head);
+  return file;
 }
 
-static void progress(const char *what, size_t done, size_t all)
-{
-    fprintf(stderr, "\r%s: %lu of %lu ", what, (unsigned long)done, (unsigned long)all);
-    if (done == all) fprintf(stderr, "\n");
-    fflush(stderr);
+static void progress(const char *what, size_t done, size_t all) {
+  fprintf(stderr, "\r%s: %lu of %lu ", what, (unsigned long)done, (unsigned long)all);
+  if (done == all) fprintf(stderr, "\n");
+  fflush(stderr);
 }
 
-static hfy_rate unit(double power, double sigma)
-{
-    hfy_rate one;
-    one.power = power, one.sigma = sigma, one.theta = 0;
-    return one;
+static hfy_rate unit(double power, double sigma) {
+  hfy_rate one;
+  one.power = power, one.sigma = sigma, one.theta = 0;
+  return one;
 }
 
-static size_t count_of(double alpha, size_t n)
-{
-    const size_t p = (size_t)(alpha * (double)n + 0.5);
-    return p ? p : 1;
+static size_t count_of(double alpha, size_t n) {
+  const size_t p = (size_t)(alpha * (double)n + 0.5);
+  return p ? p : 1;
 }
 
 /* Share of the dense patterns that are stable at theta* (or at the best threshold). */
-static double stable_share(hfy_rate one, double cv, double alpha, size_t n, uint64_t seed, size_t sample, int search)
-{
-    const size_t p = count_of(alpha, n), looked = sample < p ? sample : p;
-    double *r = doubles(p * n), *w = doubles(n * n), objective;
-    hfy_rng rng = hfy_rng_seed(seed);
-    hfy_rate_averages t;
-    size_t stable = 0;
-    must(hfy_rate_patterns(&rng, cv, 1, p, n, r, &work));
-    must(hfy_rate_theory(&one, cv, 1, &t, &work));
-    one.theta = t.theta;
-    if (search) {
-        hfy_rate_search o;
-        memset(&o, 0, sizeof o);
-        o.sample = 3, o.grid = 9, o.steps = 8;
-        must(hfy_rate_threshold(&one, r, p, n, &o, &one.theta, &objective, &work));
-    }
-    if (hfy_rate_weights(&one, r, p, n, 0, w, &work) == HFY_OK)
-        must(hfy_rate_stability(&one, w, r, looked, n, NULL, &stable, &work));
-    free(r), free(w);
-    return (double)stable / (double)looked;
+static double stable_share(hfy_rate one, double cv, double alpha, size_t n, uint64_t seed, size_t sample, int search) {
+  const size_t p = count_of(alpha, n), looked = sample < p ? sample : p;
+  double *r = doubles(p * n), *w = doubles(n * n), objective;
+  hfy_rng rng = hfy_rng_seed(seed);
+  hfy_rate_averages t;
+  size_t stable = 0;
+  must(hfy_rate_patterns(&rng, cv, 1, p, n, r, &work));
+  must(hfy_rate_theory(&one, cv, 1, &t, &work));
+  one.theta = t.theta;
+  if (search) {
+    hfy_rate_search o;
+    memset(&o, 0, sizeof o);
+    o.sample = 3, o.grid = 9, o.steps = 8;
+    must(hfy_rate_threshold(&one, r, p, n, &o, &one.theta, &objective, &work));
+  }
+  if (hfy_rate_weights(&one, r, p, n, 0, w, &work) == HFY_OK)
+    must(hfy_rate_stability(&one, w, r, looked, n, NULL, &stable, &work));
+  free(r), free(w);
+  return (double)stable / (double)looked;
 }
 
 /* The load at which half of the patterns are stable: first crossing of 1/2 on a grid, linear in between. */
-static double measured_load(hfy_rate one, double cv, size_t n, uint64_t seed)
-{
-    double last = 1, alpha;
-    const double step = quick ? 0.1 : 0.05;
-    size_t k;
-    for (alpha = step / 2; alpha < 0.96; alpha += step) {
-        double share = 0;
-        for (k = 0; k < repetitions; k++)
-            share += stable_share(one, cv, alpha, n, seed + 1000 * k, 4, 0) / (double)repetitions;
-        if (share < 0.5) return alpha < step ? 0 : alpha - step + step * (last - 0.5) / (last - share);
-        last = share;
-    }
-    return alpha - step;
+static double measured_load(hfy_rate one, double cv, size_t n, uint64_t seed) {
+  double last = 1, alpha;
+  const double step = quick ? 0.1 : 0.05;
+  size_t k;
+  for (alpha = step / 2; alpha < 0.96; alpha += step) {
+    double share = 0;
+    for (k = 0; k < repetitions; k++)
+      share += stable_share(one, cv, alpha, n, seed + 1000 * k, 4, 0) / (double)repetitions;
+    if (share < 0.5) return alpha < step ? 0 : alpha - step + step * (last - 0.5) / (last - share);
+    last = share;
+  }
+  return alpha - step;
 }
 
 /* Figure 1: moments of the weights, stored and stable shares, asymmetry, non-normality */
-static void figure1(void)
-{
-    static const double sets[][4] = {/* power, sigma, cv; panel: 0 b c, 1 d, 2 g h, 3 e i j */
-                                     {0.5, 1, 1, 0},   {1, 0.1, 1, 0}, {1, 1, 1, 0},   {1.5, 1, 1, 0},
-                                     {0.5, 1, 2, 1},   {1, 0.1, 2, 1}, {1, 1, 2, 1},   {1.5, 1, 2, 1},
-                                     {1.5, 1, 0.5, 2}, {1.5, 1, 1, 2}, {1.5, 1, 2, 2}, {1.5, 1, 4, 2},
-                                     {1, 1, 0.5, 3},   {1, 1, 1, 3},   {1, 1, 2, 3},   {1, 1, 4, 3}};
-    static const double loads[] = {0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95};
-    const size_t all = sizeof sets / sizeof *sets * 11;
-    FILE *file = table("rate_fig1",
-                       "panel,power,sigma,cv,alpha,theta,sum,sum_theory,norm,norm_theory,norm_median,stored,"
-                       "stable,asymmetry,henrici");
-    size_t s, l, k, i;
-    for (s = 0; s < sizeof sets / sizeof *sets; s++)
-        for (l = 0; l < 11; l++) {
-            double sum = 0, norm = 0, median = 0, stored = 0, share = 0, lopsided = 0, henrici = 0, theta = 0;
-            hfy_rate_averages t;
-            hfy_rate_load load;
-            hfy_rate one = unit(sets[s][0], sets[s][1]);
-            const size_t p = count_of(loads[l], N);
-            for (k = 0; k < repetitions; k++) {
-                double *r = doubles(p * N), *w = doubles(N * N), *j = doubles(N * N), *row = doubles(N), best, index;
-                hfy_rng rng = hfy_rng_seed(100 * s + 7 * k + 1);
-                hfy_rate_search o;
-                size_t stable, looked = p < 4 ? p : 4;
-                memset(&o, 0, sizeof o);
-                o.sample = 2, o.grid = 7, o.steps = quick ? 3 : 12;
-                must(hfy_rate_patterns(&rng, sets[s][2], 1, p, N, r, &work));
-                must(hfy_rate_threshold(&one, r, p, N, &o, &one.theta, &best, &work));
-                if (hfy_rate_weights(&one, r, p, N, 0, w, &work)) {
-                    free(r), free(w), free(j), free(row);
-                    continue;
-                }
-                must(hfy_rate_stability(&one, w, r, looked, N, NULL, &stable, &work));
-                must(hfy_rate_jacobian(&one, w, r, N, j, &work));
-                must(hfy_rate_henrici(j, N, &index, &work));
-                stored += 1 / (double)repetitions;
-                theta += one.theta / (double)repetitions;
-                share += (double)stable / (double)looked / (double)repetitions;
-                sum += total(w, N * N) / (double)(N * repetitions);
-                norm += squares(w, N * N) / (double)(N * repetitions);
-                lopsided += hfy_rate_asymmetry(w, N) / (double)repetitions, henrici += index / (double)repetitions;
-                for (i = 0; i < N; i++) { /* insertion sort of the row norms */
-                    double v = squares(w + i * N, N);
-                    size_t at = i;
-                    for (; at && row[at - 1] > v; at--) row[at] = row[at - 1];
-                    row[at] = v;
-                }
-                median += row[N / 2] / (double)repetitions;
-                free(r), free(w), free(j), free(row);
-            }
-            one.theta = theta;
-            must(hfy_rate_theory(&one, sets[s][2], 0, &t, &work));
-            must(hfy_rate_at_load(&t, loads[l], &load, &work));
-            fprintf(file, "%g,%g,%g,%g,%g,%g,%g,%g,%g,%g,%g,%g,%g,%g,%g\n", sets[s][3], sets[s][0], sets[s][1],
-                    sets[s][2], loads[l], theta, sum, load.weight_sum, sqrt(norm), sqrt(load.weight_norm), sqrt(median),
-                    stored, share, lopsided, henrici);
-            progress("figure 1", s * 11 + l + 1, all);
+static void figure1(void) {
+  static const double sets[][4] = {/* power, sigma, cv; panel: 0 b c, 1 d, 2 g h, 3 e i j */
+                   {0.5, 1, 1, 0},   {1, 0.1, 1, 0}, {1, 1, 1, 0},   {1.5, 1, 1, 0},
+                   {0.5, 1, 2, 1},   {1, 0.1, 2, 1}, {1, 1, 2, 1},   {1.5, 1, 2, 1},
+                   {1.5, 1, 0.5, 2}, {1.5, 1, 1, 2}, {1.5, 1, 2, 2}, {1.5, 1, 4, 2},
+                   {1, 1, 0.5, 3},   {1, 1, 1, 3},   {1, 1, 2, 3},   {1, 1, 4, 3}};
+  static const double loads[] = {0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95};
+  const size_t all = sizeof sets / sizeof *sets * 11;
+  FILE *file = table("rate_fig1",
+                     "panel,power,sigma,cv,alpha,theta,sum,sum_theory,norm,norm_theory,norm_median,stored,"
+                     "stable,asymmetry,henrici");
+  size_t s, l, k, i;
+  for (s = 0; s < sizeof sets / sizeof *sets; s++)
+    for (l = 0; l < 11; l++) {
+      double sum = 0, norm = 0, median = 0, stored = 0, share = 0, lopsided = 0, henrici = 0, theta = 0;
+      hfy_rate_averages t;
+      hfy_rate_load load;
+      hfy_rate one = unit(sets[s][0], sets[s][1]);
+      const size_t p = count_of(loads[l], N);
+      for (k = 0; k < repetitions; k++) {
+        double *r = doubles(p * N), *w = doubles(N * N), *j = doubles(N * N), *row = doubles(N), best, index;
+        hfy_rng rng = hfy_rng_seed(100 * s + 7 * k + 1);
+        hfy_rate_search o;
+        size_t stable, looked = p < 4 ? p : 4;
+        memset(&o, 0, sizeof o);
+        o.sample = 2, o.grid = 7, o.steps = quick ? 3 : 12;
+        must(hfy_rate_patterns(&rng, sets[s][2], 1, p, N, r, &work));
+        must(hfy_rate_threshold(&one, r, p, N, &o, &one.theta, &best, &work));
+        if (hfy_rate_weights(&one, r, p, N, 0, w, &work)) {
+          free(r), free(w), free(j), free(row);
+          continue;
         }
-    fclose(file);
+        must(hfy_rate_stability(&one, w, r, looked, N, NULL, &stable, &work));
+        must(hfy_rate_jacobian(&one, w, r, N, j, &work));
+        must(hfy_rate_henrici(j, N, &index, &work));
+        stored += 1 / (double)repetitions;
+        theta += one.theta / (double)repetitions;
+        share += (double)stable / (double)looked / (double)repetitions;
+        sum += total(w, N * N) / (double)(N * repetitions);
+        norm += squares(w, N * N) / (double)(N * repetitions);
+        lopsided += hfy_rate_asymmetry(w, N) / (double)repetitions, henrici += index / (double)repetitions;
+        for (i = 0; i < N; i++) { /* insertion sort of the row norms */
+          double v = squares(w + i * N, N);
+          size_t at = i;
+          for (; at && row[at - 1] > v; at--) row[at] = row[at - 1];
+          row[at] = v;
+        }
+        median += row[N / 2] / (double)repetitions;
+        free(r), free(w), free(j), free(row);
+      }
+      one.theta = theta;
+      must(hfy_rate_theory(&one, sets[s][2], 0, &t, &work));
+      must(hfy_rate_at_load(&t, loads[l], &load, &work));
+      fprintf(file, "%g,%g,%g,%g,%g,%g,%g,%g,%g,%g,%g,%g,%g,%g,%g\n", sets[s][3], sets[s][0], sets[s][1],
+              sets[s][2], loads[l], theta, sum, load.weight_sum, sqrt(norm), sqrt(load.weight_norm), sqrt(median),
+              stored, share, lopsided, henrici);
+      progress("figure 1", s * 11 + l + 1, all);
+    }
+  fclose(file);
 }
 
 /* Figure 2: spectra with what theory marks in them; the errors of the marks */
-static void figure2(void)
-{
-    static const double sets[][5] = {{1, 1, 1, 0.3, 0},     {1, 1, 2, 0.3, 0},   {1.5, 0.5, 1, 0.1, 0},
-                                     {1.5, 0.5, 1, 0.1, 1}, {0.9, 1, 1, 0.3, 0}, {1.5, 0.5, 1, 0.1, -2}};
-    static const double cvs[] = {0.5, 1, 2, 4};
-    const size_t trials = quick ? 6 : 60;
-    FILE *points = table("rate_fig2_points", "set,re,im");
-    FILE *marks = table("rate_fig2_marks", "set,power,sigma,cv,alpha,theta,bulk,memory,average,edge,outlier");
-    FILE *errors = table("rate_fig2_errors", "cv,bulk,bulk_corrected,average,average_corrected,memory,correlation");
-    size_t s, mu, i, k;
-    for (s = 0; s < 6; s++) {
-        const size_t p = count_of(sets[s][3], N);
-        double *r = doubles(p * N), *w = doubles(N * N), *re = doubles(N), *im = doubles(N), edge;
-        hfy_rate one = unit(sets[s][0], sets[s][1]);
-        hfy_rng rng = hfy_rng_seed(20 + s);
-        hfy_rate_averages t;
-        hfy_rate_load load;
-        must(hfy_rate_theory(&one, sets[s][2], 1, &t, &work));
-        one.theta = t.theta + sets[s][4];
-        must(hfy_rate_theory(&one, sets[s][2], 0, &t, &work));
-        must(hfy_rate_at_load(&t, sets[s][3], &load, &work));
-        must(hfy_rate_bulk_edge(&one, sets[s][2], sets[s][3], 0, one.power > 1 ? N : 0, &edge, &work));
-        must(hfy_rate_patterns(&rng, sets[s][2], 1, p, N, r, &work));
-        must(hfy_rate_weights(&one, r, p, N, 0, w, &work));
-        fprintf(marks, "%d,%g,%g,%g,%g,%g,%g,%g,%g,%g,%g\n", (int)s, one.power, one.sigma, sets[s][2], sets[s][3],
-                one.theta, load.lambda_bulk, t.lambda_mem, t.lambda_ave, edge, t.outlier_re[0]);
-        for (mu = 0; mu < p && mu < (quick ? 3U : 30U); mu++) {
-            must(hfy_rate_spectrum(&one, w, r + mu * N, N, re, im, NULL, &work));
-            for (i = 0; i < N; i++) fprintf(points, "%d,%g,%g\n", (int)s, re[i], im[i]);
-        }
-        free(r), free(w), free(re), free(im);
-        progress("figure 2, spectra", s + 1, 6);
+static void figure2(void) {
+  static const double sets[][5] = {{1, 1, 1, 0.3, 0},     {1, 1, 2, 0.3, 0},   {1.5, 0.5, 1, 0.1, 0},
+                                   {1.5, 0.5, 1, 0.1, 1}, {0.9, 1, 1, 0.3, 0}, {1.5, 0.5, 1, 0.1, -2}};
+  static const double cvs[] = {0.5, 1, 2, 4};
+  const size_t trials = quick ? 6 : 60;
+  FILE *points = table("rate_fig2_points", "set,re,im");
+  FILE *marks = table("rate_fig2_marks", "set,power,sigma,cv,alpha,theta,bulk,memory,average,edge,outlier");
+  FILE *errors = table("rate_fig2_errors", "cv,bulk,bulk_corrected,average,average_corrected,memory,correlation");
+  size_t s, mu, i, k;
+  for (s = 0; s < 6; s++) {
+    const size_t p = count_of(sets[s][3], N);
+    double *r = doubles(p * N), *w = doubles(N * N), *re = doubles(N), *im = doubles(N), edge;
+    hfy_rate one = unit(sets[s][0], sets[s][1]);
+    hfy_rng rng = hfy_rng_seed(20 + s);
+    hfy_rate_averages t;
+    hfy_rate_load load;
+    must(hfy_rate_theory(&one, sets[s][2], 1, &t, &work));
+    one.theta = t.theta + sets[s][4];
+    must(hfy_rate_theory(&one, sets[s][2], 0, &t, &work));
+    must(hfy_rate_at_load(&t, sets[s][3], &load, &work));
+    must(hfy_rate_bulk_edge(&one, sets[s][2], sets[s][3], 0, one.power > 1 ? N : 0, &edge, &work));
+    must(hfy_rate_patterns(&rng, sets[s][2], 1, p, N, r, &work));
+    must(hfy_rate_weights(&one, r, p, N, 0, w, &work));
+    fprintf(marks, "%d,%g,%g,%g,%g,%g,%g,%g,%g,%g,%g\n", (int)s, one.power, one.sigma, sets[s][2], sets[s][3],
+            one.theta, load.lambda_bulk, t.lambda_mem, t.lambda_ave, edge, t.outlier_re[0]);
+    for (mu = 0; mu < p && mu < (quick ? 3U : 30U); mu++) {
+      must(hfy_rate_spectrum(&one, w, r + mu * N, N, re, im, NULL, &work));
+      for (i = 0; i < N; i++) fprintf(points, "%d,%g,%g\n", (int)s, re[i], im[i]);
     }
-    for (s = 0; s < 4; s++)
-        for (k = 0; k < trials; k++) {
-            hfy_rng rng = hfy_rng_seed(500 + 100 * s + k);
-            const double cv = cvs[s], alpha = 0.05 + 0.4 * hfy_rng_uniform(&rng);
-            const size_t p = count_of(alpha, N);
-            double *r = doubles(p * N), *w = doubles(N * N), *re = doubles(N), *im = doubles(N), edge, a;
-            hfy_rate one = unit(0.8 + 0.5 * hfy_rng_uniform(&rng), pow(10, -0.7 + hfy_rng_uniform(&rng)));
-            hfy_rate_averages t, high;
-            hfy_rate_load load;
-            hfy_rate_modes m;
-            must(hfy_rate_theory(&one, cv, 1, &t, &work));
-            one.theta = t.theta;
-            must(hfy_rate_at_load(&t, alpha, &load, &work));
-            must(hfy_rate_bulk_edge(&one, cv, alpha, 0, one.power > 1 ? N : 0, &edge, &work));
-            must(hfy_rate_patterns(&rng, cv, 1, p, N, r, &work));
-            must(hfy_rate_weights(&one, r, p, N, 0, w, &work));
-            must(hfy_rate_spectrum(&one, w, r, N, re, im, &m, &work));
-            one.theta = t.theta_ave + 0.5; /* where the average mode leads */
-            must(hfy_rate_theory(&one, cv, 0, &high, &work));
-            must(hfy_rate_weights(&one, r, p, N, 0, w, &work));
-            must(hfy_rate_stability(&one, w, r, 1, N, &a, NULL, &work));
-            fprintf(errors, "%g,%g,%g,%g,%g,%g,%g\n", cv, m.bulk - load.lambda_bulk, m.bulk - edge, a - high.lambda_ave,
-                    a - high.outlier_re[0], re[m.memory] - t.lambda_mem, m.correlation);
-            free(r), free(w), free(re), free(im);
-            progress("figure 2, errors", s * trials + k + 1, 4 * trials);
-        }
-    fclose(points), fclose(marks), fclose(errors);
+    free(r), free(w), free(re), free(im);
+    progress("figure 2, spectra", s + 1, 6);
+  }
+  for (s = 0; s < 4; s++)
+    for (k = 0; k < trials; k++) {
+      hfy_rng rng = hfy_rng_seed(500 + 100 * s + k);
+      const double cv = cvs[s], alpha = 0.05 + 0.4 * hfy_rng_uniform(&rng);
+      const size_t p = count_of(alpha, N);
+      double *r = doubles(p * N), *w = doubles(N * N), *re = doubles(N), *im = doubles(N), edge, a;
+      hfy_rate one = unit(0.8 + 0.5 * hfy_rng_uniform(&rng), pow(10, -0.7 + hfy_rng_uniform(&rng)));
+      hfy_rate_averages t, high;
+      hfy_rate_load load;
+      hfy_rate_modes m;
+      must(hfy_rate_theory(&one, cv, 1, &t, &work));
+      one.theta = t.theta;
+      must(hfy_rate_at_load(&t, alpha, &load, &work));
+      must(hfy_rate_bulk_edge(&one, cv, alpha, 0, one.power > 1 ? N : 0, &edge, &work));
+      must(hfy_rate_patterns(&rng, cv, 1, p, N, r, &work));
+      must(hfy_rate_weights(&one, r, p, N, 0, w, &work));
+      must(hfy_rate_spectrum(&one, w, r, N, re, im, &m, &work));
+      one.theta = t.theta_ave + 0.5; /* where the average mode leads */
+      must(hfy_rate_theory(&one, cv, 0, &high, &work));
+      must(hfy_rate_weights(&one, r, p, N, 0, w, &work));
+      must(hfy_rate_stability(&one, w, r, 1, N, &a, NULL, &work));
+      fprintf(errors, "%g,%g,%g,%g,%g,%g,%g\n", cv, m.bulk - load.lambda_bulk, m.bulk - edge, a - high.lambda_ave,
+              a - high.outlier_re[0], re[m.memory] - t.lambda_mem, m.correlation);
+      free(r), free(w), free(re), free(im);
+      progress("figure 2, errors", s * trials + k + 1, 4 * trials);
+    }
+  fclose(points), fclose(marks), fclose(errors);
 }
 
 /* Figure 3: alpha_S over the plane of exponent and smoothness */
-static void figure3(void)
-{
-    static const double cvs[] = {0.5, 1, 2, 4};
-    const size_t powers = quick ? 41 : 101, sigmas = quick ? 36 : 141;
-    const size_t p2 = quick ? 5 : 9, s2 = quick ? 4 : 8;
-    FILE *theory = table("rate_fig3_theory", "cv,power,sigma,alpha_s,bulk,memory,tau");
-    FILE *measured = table("rate_fig3_measured", "cv,power,sigma,alpha_s,theory");
-    size_t c, i, j;
-    for (c = 0; c < 4; c++) {
-        for (i = 0; i < powers; i++)
-            for (j = 0; j < sigmas; j++) {
-                hfy_rate one = unit(0.6 + (double)i / (double)(powers - 1),
-                                    pow(10, -2 + 3.5 * (double)j / (double)(sigmas - 1)));
-                hfy_rate_averages t;
-                if (hfy_rate_theory(&one, cvs[c], 1, &t, &work)) continue;
-                fprintf(theory, "%g,%g,%g,%g,%g,%g,%g\n", cvs[c], one.power, one.sigma, t.alpha_s, t.alpha_s_bulk,
-                        t.lambda_mem, t.tau_mem);
-            }
-        progress("figure 3, theory", c + 1, 4);
+static void figure3(void) {
+  static const double cvs[] = {0.5, 1, 2, 4};
+  const size_t powers = quick ? 41 : 101, sigmas = quick ? 36 : 141;
+  const size_t p2 = quick ? 5 : 9, s2 = quick ? 4 : 8;
+  FILE *theory = table("rate_fig3_theory", "cv,power,sigma,alpha_s,bulk,memory,tau");
+  FILE *measured = table("rate_fig3_measured", "cv,power,sigma,alpha_s,theory");
+  size_t c, i, j;
+  for (c = 0; c < 4; c++) {
+    for (i = 0; i < powers; i++)
+      for (j = 0; j < sigmas; j++) {
+        hfy_rate one = unit(0.6 + (double)i / (double)(powers - 1),
+                            pow(10, -2 + 3.5 * (double)j / (double)(sigmas - 1)));
+        hfy_rate_averages t;
+        if (hfy_rate_theory(&one, cvs[c], 1, &t, &work)) continue;
+        fprintf(theory, "%g,%g,%g,%g,%g,%g,%g\n", cvs[c], one.power, one.sigma, t.alpha_s, t.alpha_s_bulk,
+                t.lambda_mem, t.tau_mem);
+      }
+    progress("figure 3, theory", c + 1, 4);
+  }
+  for (i = 0; i < p2; i++)
+    for (j = 0; j < s2; j++) {
+      hfy_rate one = unit(0.8 + 0.5 * (double)i / (double)(p2 - 1), pow(10, -1 + 1.5 * (double)j / (double)(s2 - 1)));
+      hfy_rate_averages t;
+      must(hfy_rate_theory(&one, 1, 1, &t, &work));
+      fprintf(measured, "1,%g,%g,%g,%g\n", one.power, one.sigma, measured_load(one, 1, N, 30 + i * s2 + j), t.alpha_s);
+      fflush(measured);
+      progress("figure 3, measured", i * s2 + j + 1, p2 * s2);
     }
-    for (i = 0; i < p2; i++)
-        for (j = 0; j < s2; j++) {
-            hfy_rate one = unit(0.8 + 0.5 * (double)i / (double)(p2 - 1),
-                                pow(10, -1 + 1.5 * (double)j / (double)(s2 - 1)));
-            hfy_rate_averages t;
-            must(hfy_rate_theory(&one, 1, 1, &t, &work));
-            fprintf(measured, "1,%g,%g,%g,%g\n", one.power, one.sigma, measured_load(one, 1, N, 30 + i * s2 + j),
-                    t.alpha_s);
-            fflush(measured);
-            progress("figure 3, measured", i * s2 + j + 1, p2 * s2);
-        }
-    fclose(theory), fclose(measured);
+  fclose(theory), fclose(measured);
 }
 
 /* The unit of this sigma with lambda_mem = `wanted` at theta*, by bisection on the exponent from 0.5 to its own. */
-static hfy_rate inside(hfy_rate one, double cv, double wanted)
-{
-    double low = 0.5, high = one.power;
-    int k;
-    for (k = 0; k < 40; k++) {
-        hfy_rate_averages t;
-        one.power = 0.5 * (low + high);
-        must(hfy_rate_theory(&one, cv, 1, &t, &work));
-        if (t.lambda_mem < wanted)
-            low = one.power;
-        else
-            high = one.power;
-    }
-    return one;
+static hfy_rate inside(hfy_rate one, double cv, double wanted) {
+  double low = 0.5, high = one.power;
+  int k;
+  for (k = 0; k < 40; k++) {
+    hfy_rate_averages t;
+    one.power = 0.5 * (low + high);
+    must(hfy_rate_theory(&one, cv, 1, &t, &work));
+    if (t.lambda_mem < wanted)
+      low = one.power;
+    else
+      high = one.power;
+  }
+  return one;
 }
 
 /* Figure 4: the best unit for every cv, and its best threshold; units beside the best, further from lambda_mem = 0 */
-static void figure4(void)
-{
-    static const double margins[] = {0, 0.02, 0.05, 0.1};
-    FILE *within = table("rate_fig4_inside",
-                         "cv,power,sigma,lambda_mem,alpha_s,corrected,measured,at_0.05,at_0.1,at_0.2");
-    size_t m;
-    FILE *best = table("rate_fig4_best", "cv,power,sigma,alpha_s,theta,measured,corrected");
-    FILE *thresholds = table("rate_fig4_theta", "cv,alpha,theta,theta_bulk,abscissa");
-    static const double cvs[] = {0.5, 0.7, 1, 1.4, 2, 2.8, 4};
-    size_t c, k;
-    for (c = 0; c < 7; c++) {
-        hfy_rate one;
-        double alpha_s, corrected, alpha;
-        must(hfy_rate_optimum(cvs[c], NULL, &one, &alpha_s, &work));
-        must(hfy_rate_bulk_load(&one, cvs[c], 0, one.power > 1 ? N : 0, &corrected, &work));
-        fprintf(best, "%g,%g,%g,%g,%g,%g,%g\n", cvs[c], one.power, one.sigma, alpha_s, one.theta,
-                measured_load(one, cvs[c], N, 40 + c), corrected);
-        for (m = 0; m < 4; m++) {
-            const hfy_rate near = m ? inside(one, cvs[c], -margins[m]) : one;
-            static const double loads[] = {0.05, 0.1, 0.2};
-            hfy_rate_averages t;
-            double share[3] = {0, 0, 0}, edge;
-            size_t l;
-            must(hfy_rate_theory(&near, cvs[c], 1, &t, &work));
-            if (m && fabs(t.lambda_mem + margins[m]) > 1e-6) continue; /* no exponent has it */
-            must(hfy_rate_bulk_load(&near, cvs[c], 0, near.power > 1 ? N : 0, &edge, &work));
-            for (l = 0; l < 3; l++)
-                for (k = 0; k < repetitions; k++)
-                    share[l] += stable_share(near, cvs[c], loads[l], N, 450 + k, 5, 0) / (double)repetitions;
-            fprintf(within, "%g,%g,%g,%g,%g,%g,%g,%g,%g,%g\n", cvs[c], near.power, near.sigma, t.lambda_mem, t.alpha_s,
-                    edge, measured_load(near, cvs[c], N, 40 + c), share[0], share[1], share[2]);
-            fflush(within);
-        }
-        for (alpha = 0.05; alpha < alpha_s; alpha += quick ? 0.15 : 0.05) {
-            const size_t p = count_of(alpha, N);
-            double theta = 0, objective = 0;
-            for (k = 0; k < repetitions; k++) {
-                double *r = doubles(p * N), x, y;
-                hfy_rng rng = hfy_rng_seed(400 + 10 * c + k);
-                hfy_rate_search o;
-                memset(&o, 0, sizeof o);
-                o.sample = 3, o.grid = 9, o.steps = 10;
-                must(hfy_rate_patterns(&rng, cvs[c], 1, p, N, r, &work));
-                must(hfy_rate_threshold(&one, r, p, N, &o, &x, &y, &work));
-                theta += x / (double)repetitions, objective += y / (double)repetitions;
-                free(r);
-            }
-            fprintf(thresholds, "%g,%g,%g,%g,%g\n", cvs[c], alpha, theta, one.theta, objective);
-        }
-        progress("figure 4", c + 1, 7);
+static void figure4(void) {
+  static const double margins[] = {0, 0.02, 0.05, 0.1};
+  FILE *within = table("rate_fig4_inside",
+                       "cv,power,sigma,lambda_mem,alpha_s,corrected,measured,at_0.05,at_0.1,at_0.2");
+  size_t m;
+  FILE *best = table("rate_fig4_best", "cv,power,sigma,alpha_s,theta,measured,corrected");
+  FILE *thresholds = table("rate_fig4_theta", "cv,alpha,theta,theta_bulk,abscissa");
+  static const double cvs[] = {0.5, 0.7, 1, 1.4, 2, 2.8, 4};
+  size_t c, k;
+  for (c = 0; c < 7; c++) {
+    hfy_rate one;
+    double alpha_s, corrected, alpha;
+    must(hfy_rate_optimum(cvs[c], NULL, &one, &alpha_s, &work));
+    must(hfy_rate_bulk_load(&one, cvs[c], 0, one.power > 1 ? N : 0, &corrected, &work));
+    fprintf(best, "%g,%g,%g,%g,%g,%g,%g\n", cvs[c], one.power, one.sigma, alpha_s, one.theta,
+            measured_load(one, cvs[c], N, 40 + c), corrected);
+    for (m = 0; m < 4; m++) {
+      const hfy_rate near = m ? inside(one, cvs[c], -margins[m]) : one;
+      static const double loads[] = {0.05, 0.1, 0.2};
+      hfy_rate_averages t;
+      double share[3] = {0, 0, 0}, edge;
+      size_t l;
+      must(hfy_rate_theory(&near, cvs[c], 1, &t, &work));
+      if (m && fabs(t.lambda_mem + margins[m]) > 1e-6) continue; /* no exponent has it */
+      must(hfy_rate_bulk_load(&near, cvs[c], 0, near.power > 1 ? N : 0, &edge, &work));
+      for (l = 0; l < 3; l++)
+        for (k = 0; k < repetitions; k++)
+          share[l] += stable_share(near, cvs[c], loads[l], N, 450 + k, 5, 0) / (double)repetitions;
+      fprintf(within, "%g,%g,%g,%g,%g,%g,%g,%g,%g,%g\n", cvs[c], near.power, near.sigma, t.lambda_mem, t.alpha_s,
+              edge, measured_load(near, cvs[c], N, 40 + c), share[0], share[1], share[2]);
+      fflush(within);
     }
-    fclose(best), fclose(thresholds), fclose(within);
+    for (alpha = 0.05; alpha < alpha_s; alpha += quick ? 0.15 : 0.05) {
+      const size_t p = count_of(alpha, N);
+      double theta = 0, objective = 0;
+      for (k = 0; k < repetitions; k++) {
+        double *r = doubles(p * N), x, y;
+        hfy_rng rng = hfy_rng_seed(400 + 10 * c + k);
+        hfy_rate_search o;
+        memset(&o, 0, sizeof o);
+        o.sample = 3, o.grid = 9, o.steps = 10;
+        must(hfy_rate_patterns(&rng, cvs[c], 1, p, N, r, &work));
+        must(hfy_rate_threshold(&one, r, p, N, &o, &x, &y, &work));
+        theta += x / (double)repetitions, objective += y / (double)repetitions;
+        free(r);
+      }
+      fprintf(thresholds, "%g,%g,%g,%g,%g\n", cvs[c], alpha, theta, one.theta, objective);
+    }
+    progress("figure 4", c + 1, 7);
+  }
+  fclose(best), fclose(thresholds), fclose(within);
 }
 
 /* Figure 5: sparse patterns, moments of the weights and capacity */
-static void figure5(void)
-{
-    static const double fs[] = {0.8, 0.5, 0.2};
-    FILE *moments = table("rate_fig5_moments",
-                          "f,alpha,alpha_c,sum,sum_theory,norm,norm_median,norm_theory,feasible,units");
-    FILE *capacity = table("rate_fig5_capacity", "f,alpha_c,theta0,asymptote");
-    const double step = quick ? 0.2 : 0.1;
-    size_t c, k, i, size;
-    double f;
-    for (f = 1; f > 1e-3; f *= 0.9) {
-        double a, t;
-        must(hfy_rate_capacity(f, &a, &t, &work));
-        fprintf(capacity, "%g,%g,%g,%g\n", f, a, t, f < 0.5 ? 1 / (2 * f * log(1 / f)) : 0);
-    }
-    for (size = 0; size < 2; size++)
-        for (c = 0; c < 3; c++) {
-            const size_t n = size ? N : N / 2;
-            double alpha_c, x;
-            must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
-            for (x = step; x < 1.35; x += step) {
-                const double alpha = x * alpha_c;
-                const size_t p = count_of(alpha, n);
-                double sum = 0, norm = 0, good = 0, median = 0, *middle = doubles(n * repetitions);
-                hfy_rate one = unit(1, 0);
-                hfy_rate_replica replica;
-                memset(&replica, 0, sizeof replica);
-                one.theta = -0.5;
-                for (k = 0; k < repetitions; k++) {
-                    double *r = doubles(p * n), *w = doubles(n * n);
-                    hfy_status *status = (hfy_status *)calloc(n, sizeof *status), all;
-                    hfy_rng rng = hfy_rng_seed(50 + 10 * c + k);
-                    hfy_rate_rows rows;
-                    memset(&rows, 0, sizeof rows);
-                    rows.status = status;
-                    must(hfy_rate_patterns(&rng, 1, fs[c], p, n, r, &work));
-                    all = hfy_rate_weights_sparse(&one, r, p, n, 0, w, &rows, &work);
-                    if (all != HFY_ERR_INFEASIBLE) must(all);
-                    for (i = 0; i < n; i++) {
-                        const double v = squares(w + i * n, n);
-                        size_t at = (size_t)good;
-                        if (status[i]) continue;
-                        for (; at && middle[at - 1] > v; at--) middle[at] = middle[at - 1];
-                        middle[at] = v;
-                        sum += total(w + i * n, n), norm += v, good += 1;
-                    }
-                    free(r), free(w), free(status);
-                }
-                if (good > 0) sum /= good, norm /= good, median = middle[(size_t)good / 2];
-                if (alpha < alpha_c) must(hfy_rate_solve_replica(&one, 1, fs[c], alpha, &replica, &work));
-                fprintf(moments, "%g,%g,%g,%g,%g,%g,%g,%g,%g,%d\n", fs[c], alpha, alpha_c, sum, replica.m, sqrt(norm),
-                        sqrt(median), sqrt(replica.q), good / (double)(n * repetitions), (int)n);
-                fflush(moments);
-                free(middle);
-            }
-            progress("figure 5", size * 3 + c + 1, 6);
+static void figure5(void) {
+  static const double fs[] = {0.8, 0.5, 0.2};
+  FILE *moments = table("rate_fig5_moments",
+                        "f,alpha,alpha_c,sum,sum_theory,norm,norm_median,norm_theory,feasible,units");
+  FILE *capacity = table("rate_fig5_capacity", "f,alpha_c,theta0,asymptote");
+  const double step = quick ? 0.2 : 0.1;
+  size_t c, k, i, size;
+  double f;
+  for (f = 1; f > 1e-3; f *= 0.9) {
+    double a, t;
+    must(hfy_rate_capacity(f, &a, &t, &work));
+    fprintf(capacity, "%g,%g,%g,%g\n", f, a, t, f < 0.5 ? 1 / (2 * f * log(1 / f)) : 0);
+  }
+  for (size = 0; size < 2; size++)
+    for (c = 0; c < 3; c++) {
+      const size_t n = size ? N : N / 2;
+      double alpha_c, x;
+      must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
+      for (x = step; x < 1.35; x += step) {
+        const double alpha = x * alpha_c;
+        const size_t p = count_of(alpha, n);
+        double sum = 0, norm = 0, good = 0, median = 0, *middle = doubles(n * repetitions);
+        hfy_rate one = unit(1, 0);
+        hfy_rate_replica replica;
+        memset(&replica, 0, sizeof replica);
+        one.theta = -0.5;
+        for (k = 0; k < repetitions; k++) {
+          double *r = doubles(p * n), *w = doubles(n * n);
+          hfy_status *status = (hfy_status *)calloc(n, sizeof *status), all;
+          hfy_rng rng = hfy_rng_seed(50 + 10 * c + k);
+          hfy_rate_rows rows;
+          memset(&rows, 0, sizeof rows);
+          rows.status = status;
+          must(hfy_rate_patterns(&rng, 1, fs[c], p, n, r, &work));
+          all = hfy_rate_weights_sparse(&one, r, p, n, 0, w, &rows, &work);
+          if (all != HFY_ERR_INFEASIBLE) must(all);
+          for (i = 0; i < n; i++) {
+            const double v = squares(w + i * n, n);
+            size_t at = (size_t)good;
+            if (status[i]) continue;
+            for (; at && middle[at - 1] > v; at--) middle[at] = middle[at - 1];
+            middle[at] = v;
+            sum += total(w + i * n, n), norm += v, good += 1;
+          }
+          free(r), free(w), free(status);
         }
-    fclose(moments), fclose(capacity);
+        if (good > 0) sum /= good, norm /= good, median = middle[(size_t)good / 2];
+        if (alpha < alpha_c) must(hfy_rate_solve_replica(&one, 1, fs[c], alpha, &replica, &work));
+        fprintf(moments, "%g,%g,%g,%g,%g,%g,%g,%g,%g,%d\n", fs[c], alpha, alpha_c, sum, replica.m, sqrt(norm),
+                sqrt(median), sqrt(replica.q), good / (double)(n * repetitions), (int)n);
+        fflush(moments);
+        free(middle);
+      }
+      progress("figure 5", size * 3 + c + 1, 6);
+    }
+  fclose(moments), fclose(capacity);
 }
 
 /* One sparse point: the best threshold, the mean abscissa and the stable share there; 0 if infeasible. */
 static int sparse_point(double power, double cv, double f, double alpha, size_t n, uint64_t seed, double *theta,
-                        double *abscissa, double *share, double *sum)
-{
-    const size_t p = count_of(alpha, n);
-    double *r = doubles(p * n), *w = doubles(n * n);
-    hfy_rate one = unit(power, 0);
-    hfy_rng rng = hfy_rng_seed(seed);
-    hfy_rate_search o;
-    size_t stable = 0;
-    hfy_status status;
-    memset(&o, 0, sizeof o);
-    o.sample = 5, o.grid = 5, o.steps = 4;
-    must(hfy_rate_patterns(&rng, cv, f, p, n, r, &work));
-    status = hfy_rate_threshold(&one, r, p, n, &o, theta, abscissa, &work);
-    if (!status) {
-        one.theta = *theta;
-        must(hfy_rate_weights_sparse(&one, r, p, n, 0, w, NULL, &work));
-        must(hfy_rate_stability(&one, w, r, p, n, NULL, &stable, &work));
-        *share = (double)stable / (double)p;
-        *sum = total(w, n * n) / (double)n;
-    }
-    free(r), free(w);
-    return !status;
+                        double *abscissa, double *share, double *sum) {
+  const size_t p = count_of(alpha, n);
+  double *r = doubles(p * n), *w = doubles(n * n);
+  hfy_rate one = unit(power, 0);
+  hfy_rng rng = hfy_rng_seed(seed);
+  hfy_rate_search o;
+  size_t stable = 0;
+  hfy_status status;
+  memset(&o, 0, sizeof o);
+  o.sample = 5, o.grid = 5, o.steps = 4;
+  must(hfy_rate_patterns(&rng, cv, f, p, n, r, &work));
+  status = hfy_rate_threshold(&one, r, p, n, &o, theta, abscissa, &work);
+  if (!status) {
+    one.theta = *theta;
+    must(hfy_rate_weights_sparse(&one, r, p, n, 0, w, NULL, &work));
+    must(hfy_rate_stability(&one, w, r, p, n, NULL, &stable, &work));
+    *share = (double)stable / (double)p;
+    *sum = total(w, n * n) / (double)n;
+  }
+  free(r), free(w);
+  return !status;
 }
 
 /* Figure 6: stability of sparse patterns */
-static void figure6(void)
-{
-    static const double fs[] = {1, 0.5, 0.2}, cvs[] = {0.5, 1, 2}, powers[] = {0.4, 0.7, 1, 1.3};
-    FILE *curves = table("rate_fig6_curves", "f,units,alpha,stable,theta,abscissa,sum");
-    FILE *loads = table("rate_fig6_loads", "cv,power,f,alpha_s");
-    size_t c, k, size, p, v;
-    for (size = 0; size < 2; size++)
-        for (c = 0; c < 3; c++) {
-            const size_t n = size ? N : N / 2;
-            double alpha_c, x;
-            must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
-            for (x = quick ? 0.15 : 0.05; x < 0.85; x += quick ? 0.15 : 0.05) {
-                double share = 0, theta = 0, abscissa = 0, sum = 0, done = 0;
-                for (k = 0; k < repetitions; k++) {
-                    double a, b, s, m;
-                    if (!sparse_point(1, 1, fs[c], x * alpha_c, n, 60 + 10 * c + k, &a, &b, &s, &m)) continue;
-                    theta += a, abscissa += b, share += s, sum += m, done += 1;
-                }
-                if (done > 0) theta /= done, abscissa /= done, share /= (double)repetitions, sum /= done;
-                fprintf(curves, "%g,%d,%g,%g,%g,%g,%g\n", fs[c], (int)n, x * alpha_c, share, theta, abscissa, sum);
-                fflush(curves);
-            }
-            progress("figure 6, curves", size * 3 + c + 1, 6);
+static void figure6(void) {
+  static const double fs[] = {1, 0.5, 0.2}, cvs[] = {0.5, 1, 2}, powers[] = {0.4, 0.7, 1, 1.3};
+  FILE *curves = table("rate_fig6_curves", "f,units,alpha,stable,theta,abscissa,sum");
+  FILE *loads = table("rate_fig6_loads", "cv,power,f,alpha_s");
+  size_t c, k, size, p, v;
+  for (size = 0; size < 2; size++)
+    for (c = 0; c < 3; c++) {
+      const size_t n = size ? N : N / 2;
+      double alpha_c, x;
+      must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
+      for (x = quick ? 0.15 : 0.05; x < 0.85; x += quick ? 0.15 : 0.05) {
+        double share = 0, theta = 0, abscissa = 0, sum = 0, done = 0;
+        for (k = 0; k < repetitions; k++) {
+          double a, b, s, m;
+          if (!sparse_point(1, 1, fs[c], x * alpha_c, n, 60 + 10 * c + k, &a, &b, &s, &m)) continue;
+          theta += a, abscissa += b, share += s, sum += m, done += 1;
         }
-    for (v = 0; v < 3; v++)
-        for (p = 0; p < 4; p++) {
-            for (c = 1; c < 3; c++) {
-                double alpha_c, x, last = 1, found = 0, step = quick ? 0.12 : 0.05;
-                must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
-                for (x = step / 2; x < 0.9; x += step) {
-                    double share = 0;
-                    for (k = 0; k < repetitions; k++) {
-                        double a, b, s, m;
-                        if (sparse_point(powers[p], cvs[v], fs[c], x * alpha_c, N / 2, 70 + k, &a, &b, &s, &m))
-                            share += s / (double)repetitions;
-                    }
-                    if (share < 0.5) {
-                        found = x < step ? 0 : alpha_c * (x - step + step * (last - 0.5) / (last - share));
-                        break;
-                    }
-                    last = share, found = x * alpha_c;
-                }
-                fprintf(loads, "%g,%g,%g,%g\n", cvs[v], powers[p], fs[c], found);
-                fflush(loads);
-            }
-            progress("figure 6, loads", v * 4 + p + 1, 12);
+        if (done > 0) theta /= done, abscissa /= done, share /= (double)repetitions, sum /= done;
+        fprintf(curves, "%g,%d,%g,%g,%g,%g,%g\n", fs[c], (int)n, x * alpha_c, share, theta, abscissa, sum);
+        fflush(curves);
+      }
+      progress("figure 6, curves", size * 3 + c + 1, 6);
+    }
+  for (v = 0; v < 3; v++)
+    for (p = 0; p < 4; p++) {
+      for (c = 1; c < 3; c++) {
+        double alpha_c, x, last = 1, found = 0, step = quick ? 0.12 : 0.05;
+        must(hfy_rate_capacity(fs[c], &alpha_c, NULL, &work));
+        for (x = step / 2; x < 0.9; x += step) {
+          double share = 0;
+          for (k = 0; k < repetitions; k++) {
+            double a, b, s, m;
+            if (sparse_point(powers[p], cvs[v], fs[c], x * alpha_c, N / 2, 70 + k, &a, &b, &s, &m))
+              share += s / (double)repetitions;
+          }
+          if (share < 0.5) {
+            found = x < step ? 0 : alpha_c * (x - step + step * (last - 0.5) / (last - share));
+            break;
+          }
+          last = share, found = x * alpha_c;
         }
-    fclose(curves), fclose(loads);
+        fprintf(loads, "%g,%g,%g,%g\n", cvs[v], powers[p], fs[c], found);
+        fflush(loads);
+      }
+      progress("figure 6, loads", v * 4 + p + 1, 12);
+    }
+  fclose(curves), fclose(loads);
 }
 
 /* Figure 7: eigenvalues of X Y+ for paired Gaussians, and their disc */
-static void figure7(void)
-{
-    static const double alphas[] = {0.2, 0.5, 0.8}, taus[] = {-0.5, 0, 0.5, 0.9};
-    FILE *points = table("rate_fig7_points", "alpha,tau,re,im");
-    FILE *discs = table("rate_fig7_discs", "alpha,tau,centre,radius,lambda_plus,largest,median,median_theory");
-    size_t a, t, i, mu, nu;
-    for (a = 0; a < 3; a++)
-        for (t = 0; t < 4; t++) {
-            const size_t p = count_of(alphas[a], N), all = p * N;
-            const double tau = taus[t];
-            double *x = doubles(all), *y = doubles(all), *m = doubles(p * p), *re = doubles(p), *im = doubles(p),
-                   *plus = doubles(all), *far = doubles(p), top = -1e9, own;
-            hfy_rng rng = hfy_rng_seed(70 + 4 * a + t);
-            hfy_rate_disc disc;
-            for (i = 0; i < all; i++) {
-                const double z = hfy_rng_normal(&rng);
-                y[i] = 2 * z, x[i] = tau * z + sqrt(1 - tau * tau) * hfy_rng_normal(&rng);
-            }
-            /* Gram-Schmidt, twice: Y = Q T and Y+ = T^-1 Q^T; beside zeros the eigenvalues are those of Y+ X */
-            memcpy(plus, y, all * sizeof *y);
-            for (mu = 0; mu < p; mu++) {
-                int pass;
-                for (pass = 0; pass < 2; pass++)
-                    for (nu = 0; nu < mu; nu++) {
-                        double s = 0;
-                        for (i = 0; i < N; i++) s += plus[mu * N + i] * plus[nu * N + i];
-                        for (i = 0; i < N; i++) plus[mu * N + i] -= s * plus[nu * N + i];
-                    }
-                own = sqrt(squares(plus + mu * N, N));
-                for (i = 0; i < N; i++) plus[mu * N + i] /= own;
-            }
-            for (mu = 0; mu < p; mu++) { /* T, and back substitution with it */
-                double *row = plus + mu * N;
-                own = 0;
-                for (i = 0; i < N; i++) own += row[i] * y[mu * N + i];
-                for (nu = mu + 1; nu < p; nu++) {
-                    double s = 0;
-                    for (i = 0; i < N; i++) s += row[i] * y[nu * N + i];
-                    m[mu * p + nu] = s;
-                }
-                m[mu * p + mu] = own;
-            }
-            for (mu = p; mu-- > 0;) {
-                for (nu = mu + 1; nu < p; nu++)
-                    for (i = 0; i < N; i++) plus[mu * N + i] -= m[mu * p + nu] * plus[nu * N + i];
-                for (i = 0; i < N; i++) plus[mu * N + i] /= m[mu * p + mu];
-            }
-            for (mu = 0; mu < p; mu++)
-                for (nu = 0; nu < p; nu++) {
-                    double s = 0;
-                    for (i = 0; i < N; i++) s += plus[mu * N + i] * x[nu * N + i];
-                    m[mu * p + nu] = s;
-                }
-            must(hfy_eigenvalues(m, p, re, im, &work));
-            must(hfy_rate_circular_law((double)p / (double)N, tau, 1, 2, 0, &disc, &work));
-            for (mu = 0; mu < p; mu++) {
-                const double v = sqrt((re[mu] - disc.centre) * (re[mu] - disc.centre) + im[mu] * im[mu]);
-                for (i = mu; i && far[i - 1] > v; i--) far[i] = far[i - 1];
-                far[i] = v;
-                fprintf(points, "%g,%g,%g,%g\n", alphas[a], tau, re[mu], im[mu]);
-                if (re[mu] > top) top = re[mu];
-            }
-            fprintf(discs, "%g,%g,%g,%g,%g,%g,%g,%g\n", alphas[a], tau, disc.centre, disc.radius, disc.lambda_plus, top,
-                    far[p / 2], disc.median);
-            free(x), free(y), free(m), free(re), free(im), free(plus), free(far);
-            progress("figure 7", a * 4 + t + 1, 12);
+static void figure7(void) {
+  static const double alphas[] = {0.2, 0.5, 0.8}, taus[] = {-0.5, 0, 0.5, 0.9};
+  FILE *points = table("rate_fig7_points", "alpha,tau,re,im");
+  FILE *discs = table("rate_fig7_discs", "alpha,tau,centre,radius,lambda_plus,largest,median,median_theory");
+  size_t a, t, i, mu, nu;
+  for (a = 0; a < 3; a++)
+    for (t = 0; t < 4; t++) {
+      const size_t p = count_of(alphas[a], N), all = p * N;
+      const double tau = taus[t];
+      double *x = doubles(all), *y = doubles(all), *m = doubles(p * p), *re = doubles(p), *im = doubles(p),
+             *plus = doubles(all), *far = doubles(p), top = -1e9, own;
+      hfy_rng rng = hfy_rng_seed(70 + 4 * a + t);
+      hfy_rate_disc disc;
+      for (i = 0; i < all; i++) {
+        const double z = hfy_rng_normal(&rng);
+        y[i] = 2 * z, x[i] = tau * z + sqrt(1 - tau * tau) * hfy_rng_normal(&rng);
+      }
+      /* Gram-Schmidt, twice: Y = Q T and Y+ = T^-1 Q^T; beside zeros the eigenvalues are those of Y+ X */
+      memcpy(plus, y, all * sizeof *y);
+      for (mu = 0; mu < p; mu++) {
+        int pass;
+        for (pass = 0; pass < 2; pass++)
+          for (nu = 0; nu < mu; nu++) {
+            double s = 0;
+            for (i = 0; i < N; i++) s += plus[mu * N + i] * plus[nu * N + i];
+            for (i = 0; i < N; i++) plus[mu * N + i] -= s * plus[nu * N + i];
+          }
+        own = sqrt(squares(plus + mu * N, N));
+        for (i = 0; i < N; i++) plus[mu * N + i] /= own;
+      }
+      for (mu = 0; mu < p; mu++) { /* T, and back substitution with it */
+        double *row = plus + mu * N;
+        own = 0;
+        for (i = 0; i < N; i++) own += row[i] * y[mu * N + i];
+        for (nu = mu + 1; nu < p; nu++) {
+          double s = 0;
+          for (i = 0; i < N; i++) s += row[i] * y[nu * N + i];
+          m[mu * p + nu] = s;
         }
-    fclose(points), fclose(discs);
+        m[mu * p + mu] = own;
+      }
+      for (mu = p; mu-- > 0;) {
+        for (nu = mu + 1; nu < p; nu++)
+          for (i = 0; i < N; i++) plus[mu * N + i] -= m[mu * p + nu] * plus[nu * N + i];
+        for (i = 0; i < N; i++) plus[mu * N + i] /= m[mu * p + mu];
+      }
+      for (mu = 0; mu < p; mu++)
+        for (nu = 0; nu < p; nu++) {
+          double s = 0;
+          for (i = 0; i < N; i++) s += plus[mu * N + i] * x[nu * N + i];
+          m[mu * p + nu] = s;
+        }
+      must(hfy_eigenvalues(m, p, re, im, &work));
+      must(hfy_rate_circular_law((double)p / (double)N, tau, 1, 2, 0, &disc, &work));
+      for (mu = 0; mu < p; mu++) {
+        const double v = sqrt((re[mu] - disc.centre) * (re[mu] - disc.centre) + im[mu] * im[mu]);
+        for (i = mu; i && far[i - 1] > v; i--) far[i] = far[i - 1];
+        far[i] = v;
+        fprintf(points, "%g,%g,%g,%g\n", alphas[a], tau, re[mu], im[mu]);
+        if (re[mu] > top) top = re[mu];
+      }
+      fprintf(discs, "%g,%g,%g,%g,%g,%g,%g,%g\n", alphas[a], tau, disc.centre, disc.radius, disc.lambda_plus, top,
+              far[p / 2], disc.median);
+      free(x), free(y), free(m), free(re), free(im), free(plus), free(far);
+      progress("figure 7", a * 4 + t + 1, 12);
+    }
+  fclose(points), fclose(discs);
 }
 
 /* Figure 8: predicted against measured critical loads; where the best thresholds lie */
-static void figure8(void)
-{
-    static const double cvs[] = {0.5, 1, 2, 4};
-    const size_t sets = quick ? 5 : 30;
-    FILE *pairs = table("rate_fig8_pairs", "cv,power,sigma,theory,corrected,measured");
-    FILE *thresholds = table("rate_fig8_theta", "cv,theta");
-    size_t c, k, i, j;
-    for (c = 0; c < 4; c++) {
-        for (k = 0; k < sets; k++) {
-            hfy_rng rng = hfy_rng_seed(800 + 100 * c + k);
-            hfy_rate one = unit(0.85 + 0.25 * hfy_rng_uniform(&rng), pow(10, -0.6 + 1.1 * hfy_rng_uniform(&rng)));
-            hfy_rate_averages t;
-            double corrected;
-            must(hfy_rate_theory(&one, cvs[c], 1, &t, &work));
-            must(hfy_rate_bulk_load(&one, cvs[c], 0, one.power > 1 ? N : 0, &corrected, &work));
-            if (t.outlier_re[0] >= 0) corrected = 0;
-            fprintf(pairs, "%g,%g,%g,%g,%g,%g\n", cvs[c], one.power, one.sigma, t.alpha_s, corrected,
-                    measured_load(one, cvs[c], N, 80 + 10 * c + k));
-            fflush(pairs);
-            progress("figure 8", c * sets + k + 1, 4 * sets);
-        }
-        for (i = 0; i < 60; i++)
-            for (j = 0; j < 60; j++) {
-                hfy_rate one = unit(0.6 + (double)i / 60, pow(10, -2 + 3.5 * (double)j / 60));
-                hfy_rate_averages t;
-                if (!hfy_rate_theory(&one, cvs[c], 1, &t, &work) && t.alpha_s > 0)
-                    fprintf(thresholds, "%g,%g\n", cvs[c], t.theta);
-            }
+static void figure8(void) {
+  static const double cvs[] = {0.5, 1, 2, 4};
+  const size_t sets = quick ? 5 : 30;
+  FILE *pairs = table("rate_fig8_pairs", "cv,power,sigma,theory,corrected,measured");
+  FILE *thresholds = table("rate_fig8_theta", "cv,theta");
+  size_t c, k, i, j;
+  for (c = 0; c < 4; c++) {
+    for (k = 0; k < sets; k++) {
+      hfy_rng rng = hfy_rng_seed(800 + 100 * c + k);
+      hfy_rate one = unit(0.85 + 0.25 * hfy_rng_uniform(&rng), pow(10, -0.6 + 1.1 * hfy_rng_uniform(&rng)));
+      hfy_rate_averages t;
+      double corrected;
+      must(hfy_rate_theory(&one, cvs[c], 1, &t, &work));
+      must(hfy_rate_bulk_load(&one, cvs[c], 0, one.power > 1 ? N : 0, &corrected, &work));
+      if (t.outlier_re[0] >= 0) corrected = 0;
+      fprintf(pairs, "%g,%g,%g,%g,%g,%g\n", cvs[c], one.power, one.sigma, t.alpha_s, corrected,
+              measured_load(one, cvs[c], N, 80 + 10 * c + k));
+      fflush(pairs);
+      progress("figure 8", c * sets + k + 1, 4 * sets);
     }
-    fclose(pairs), fclose(thresholds);
+    for (i = 0; i < 60; i++)
+      for (j = 0; j < 60; j++) {
+        hfy_rate one = unit(0.6 + (double)i / 60, pow(10, -2 + 3.5 * (double)j / 60));
+        hfy_rate_averages t;
+        if (!hfy_rate_theory(&one, cvs[c], 1, &t, &work) && t.alpha_s > 0)
+          fprintf(thresholds, "%g,%g\n", cvs[c], t.theta);
+      }
+  }
+  fclose(pairs), fclose(thresholds);
 }
 
-int main(int argc, char **argv)
-{
-    static void (*const figures[])(void) = {figure1, figure2, figure3, figure4, figure5, figure6, figure7, figure8};
-    const int figure = argc > 4 ? atoi(argv[1]) : 0;
-    if (figure < 1 || figure > 8) {
-        fprintf(stderr, "usage: rate_figures FIGURE DIRECTORY N REPETITIONS [quick]\n");
-        return 2;
-    }
-    directory = argv[2];
-    N = (size_t)strtoul(argv[3], NULL, 10), repetitions = (size_t)strtoul(argv[4], NULL, 10);
-    quick = argc > 5 && !strcmp(argv[5], "quick");
-    if (N < 10 || !repetitions) {
-        fprintf(stderr, "N should be at least 10, REPETITIONS at least 1\n");
-        return 2;
-    }
-    figures[figure - 1]();
-    hfy_work_free(&work);
-    return 0;
+int main(int argc, char **argv) {
+  static void (*const figures[])(void) = {figure1, figure2, figure3, figure4, figure5, figure6, figure7, figure8};
+  const int figure = argc > 4 ? atoi(argv[1]) : 0;
+  if (figure < 1 || figure > 8) {
+    fprintf(stderr, "usage: rate_figures FIGURE DIRECTORY N REPETITIONS [quick]\n");
+    return 2;
+  }
+  directory = argv[2];
+  N = (size_t)strtoul(argv[3], NULL, 10), repetitions = (size_t)strtoul(argv[4], NULL, 10);
+  quick = argc > 5 && !strcmp(argv[5], "quick");
+  if (N < 10 || !repetitions) {
+    fprintf(stderr, "N should be at least 10, REPETITIONS at least 1\n");
+    return 2;
+  }
+  figures[figure - 1]();
+  hfy_work_free(&work);
+  return 0;
 }

@@ -1,17 +1,16 @@
 /* One program, several files that use hfy.h. */
 #include "recall.h"
 
-int main(void)
-{
-    int failed = 0;
+int main(void) {
+  int failed = 0;
 #ifdef HAVE_FLOAT
-    failed |= recall_float();
+  failed |= recall_float();
 #endif
 #ifdef HAVE_DOUBLE
-    failed |= recall_double();
+  failed |= recall_double();
 #endif
 #ifdef HAVE_DECLARED
-    failed |= recall_declared();
+  failed |= recall_declared();
 #endif
-    return failed;
+  return failed;
 }

@@ -3,8 +3,7 @@
 #define HFY_IMPLEMENTATION
 #include "../../hfy.h"
 
-int main(void)
-{
-    hfy_rng rng = hfy_rng_seed(0);
-    return hfy_rng_u64(&rng) != UINT64_C(0xE220A8397B1DCDAF);
+int main(void) {
+  hfy_rng rng = hfy_rng_seed(0);
+  return hfy_rng_u64(&rng) != UINT64_C(0xE220A8397B1DCDAF);
 }
