@@ -2177,16 +2177,20 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #endif
 
 #if defined(__GNUC__)
-/* HFY_COLD_: off the ways of a hot loop, made small; hot, or gcc takes what only cold functions call for cold */
+/* HFY_COLD_, and HFY_API HFY_SMALL_ of a public one: off the ways of a hot loop, made small; the others hot, or gcc
+   takes what only cold functions call for cold */
 #define HFY_PRIVATE_ static __attribute__((unused, hot))
+#define HFY_SMALL_ __attribute__((cold))
 #define HFY_COLD_ static __attribute__((unused, cold))
 #define HFY_RESTRICT_ __restrict__
 #elif defined(_MSC_VER)
 #define HFY_PRIVATE_ static
+#define HFY_SMALL_
 #define HFY_COLD_ static
 #define HFY_RESTRICT_ __restrict
 #else
 #define HFY_PRIVATE_ static
+#define HFY_SMALL_
 #define HFY_COLD_ static
 #define HFY_RESTRICT_
 #endif
@@ -21438,6 +21442,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_TAKE_
 #undef HFY_SIMD_LANES_
 #undef HFY_PRIVATE_
+#undef HFY_SMALL_
 #undef HFY_COLD_
 #undef HFY_RESTRICT_
 #undef HFY_REAL_MAX_
