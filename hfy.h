@@ -2475,8 +2475,8 @@ HFY_PRIVATE_ void hfy_base_openmp_(size_t n, void (*body)(void *context, size_t 
 
 /* How many tasks run at once: each needs scratch of its own. */
 HFY_PRIVATE_ size_t hfy_base_workers_(void) {
-  long workers = (long)HFY_WORKERS;
-  return workers < 1 ? 1 : workers > 1024 ? 1024 : (size_t)workers;
+  long most_ = (long)HFY_WORKERS; /* an expression of the user's, which may name a variable `workers` */
+  return most_ < 1 ? 1 : most_ > 1024 ? 1024 : (size_t)most_;
 }
 
 /* body(context, i) once for every i below n, in any order or at the same time; back when all are done. */
@@ -8314,11 +8314,6 @@ HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, siz
 #undef HFY_INDEX_ROUNDS_
 #undef HFY_INDEX_TINY_
 #undef HFY_INDEX_SPEC_
-#undef HFY_SIMD_SEGMENT_
-#undef HFY_SIMD_GROUP_
-#undef HFY_SIMD_PAD_
-#undef HFY_SIMD_TILE_
-#undef HFY_SIMD_INT8_X86_
 
 #endif /* HFY_HAS_INDEX_ */
 
@@ -13769,6 +13764,12 @@ HFY_PRIVATE_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int
   if (fast->mode == HFY_NET_SUMS_ && fast->workers > 1 && hfy_base_times_(n_queries, net->dim) <= HFY_NET_FEW_)
     fast->workers *= 4;
   fast->workers = hfy_base_min_(fast->workers, segments);
+#ifdef HFY_SIM_BLAS_
+  if (n_queries >= HFY_SIM_BLAS_) { /* no tile that is too small for it */
+    *walks = hfy_base_min_(*walks, n_queries / HFY_SIM_BLAS_);
+    if (run->tile < HFY_SIM_BLAS_) run->tile = HFY_SIM_BLAS_;
+  }
+#endif
   run->tile = hfy_base_min_(run->tile, n_queries ? (n_queries - 1) / *walks + 1 : 1);
   fit = HFY_NET_LISTED_ / run->tile;
   fast->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? HFY_NET_LIST_ : fit, net->count);
@@ -14258,8 +14259,6 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 #undef HFY_NET_FOLD_
 #undef HFY_NET_BLAS_TILE_
 #undef HFY_NET_BLAS_BLOCK_
-#undef HFY_SIM_BLAS_
-#undef HFY_SIM_GEMM_
 #undef HFY_NET_SEGMENT_
 #undef HFY_NET_LISTED_
 #undef HFY_NET_LIST_
@@ -21458,6 +21457,13 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #undef HFY_SIMD_FLOOR_
 #undef HFY_SIMD_MOST_
 #undef HFY_SIMD_HAS_
+#undef HFY_SIMD_SEGMENT_
+#undef HFY_SIMD_GROUP_
+#undef HFY_SIMD_PAD_
+#undef HFY_SIMD_TILE_
+#undef HFY_SIMD_INT8_X86_
+#undef HFY_SIM_BLAS_
+#undef HFY_SIM_GEMM_
 #undef HFY_PREFETCH_
 #undef HFY_PREFETCH_L2_
 #undef HFY_LINALG_DEPTH_

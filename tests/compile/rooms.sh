@@ -26,6 +26,10 @@ for room in $rooms; do
 fail() { echo "  FAIL HFY_ONLY_$room: \$*"; exit 1; }
 $CC $KNOWN -Werror -O1 -DHFY_ONLY_$room -c -o $room.o "$here/implementation.c" || fail "does not compile alone"
 $CC $KNOWN -Werror -DHFY_ONLY_$room -DHFY_DOUBLE -DHFY_NO_SIMD -fsyntax-only "$here/implementation.c" || fail "double, plain"
+for blas in -UHFY_SGEMM "-DHFY_SGEMM=s -DHFY_DGEMM=d"; do
+    $CC \$blas -DHFY_ONLY_$room -dM -E "$here/implementation.c" | sed 's/(.*//' | grep '^#define HFY_[A-Z0-9_]*_\( .*\)*$' |
+        grep -v HFY_IMPLEMENTED_ && fail "private macros are left defined"
+done
 printf '#define HFY_ONLY_$room\n#include "%s"\n' "$header" | $CC -E -P -x c - >$room.i || fail "cannot be read"
 tr ';' '\n' <$room.i | grep -o 'hfy_[a-z0-9_]*(' | tr -d '(' | sort -u >$room.seen
 { echo ALWAYS; sed -n '/^#if defined(HFY_ONLY_$room) ||/,/^#endif/s/^#define HFY_HAS_\([A-Z]*\)_/\1/p' "$header"; } >$room.brings
