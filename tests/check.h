@@ -71,11 +71,19 @@ static CHECK_UNUSED int check_string(const char *text, const char *part, const c
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-/* Where the processor is emulated (-DCHECK_SLOW), long tests take each FEWER-th of their cases. */
+/* Cases that go the same ways in either precision are shared out between them: is the i-th this one's? Under sanitizers
+   and emulators (-DCHECK_SLOW) long tests take each FEWER-th of their cases. */
 #ifdef CHECK_SLOW
 #define FEWER 6u
+#define SHARES 6u
 #else
 #define FEWER 1u
+#define SHARES 2u
+#endif
+#ifdef HFY_DOUBLE
+#define MINE(i) ((unsigned)(i) % SHARES == 1)
+#else
+#define MINE(i) ((unsigned)(i) % SHARES == 0)
 #endif
 
 #ifdef HFY_H /* for files that include hfy.h first */

@@ -184,6 +184,7 @@ TEST(a_walk_is_a_chain_of_single_steps) {
     hfy_index index;
     hfy_net net;
     size_t stride = round % 5 == 4 ? D + 3 : D;
+    if (!MINE(round / 7)) continue;
     memset(&net, 0, sizeof net);
     for (i = 0; i < N; i++) { /* few dimensions and noise; some rows far out, one the last of all */
       double a = hfy_rng_normal(&rng), b = hfy_rng_normal(&rng), far = i % 101 == 100 || i == N - 1 ? 1.5 : 1;
@@ -251,7 +252,7 @@ TEST(a_walk_is_a_chain_of_single_steps) {
       CHECK(same_bits(last, out + 2 * j, sizeof last));
     }
   }
-  if (!CHECK(walked > 400 && several > 50)) printf("    walked %zu several %zu\n", walked, several);
+  if (!CHECK(walked > 700 / SHARES && several > 90 / SHARES)) printf("    walked %zu several %zu\n", walked, several);
   free(memory), free(littered.buffer);
 }
 
@@ -417,7 +418,8 @@ TEST(one_pass_is_plain_small) {
 }
 TEST(one_pass_is_plain_in_tiles) {
   int how;
-  for (how = 0; how < SPREADS; how++) one_pass_is_plain(1500, 3, 150, how, how % 2 ? 0.01 : 20);
+  for (how = 0; how < SPREADS; how++)
+    if (MINE(how)) one_pass_is_plain(1500, 3, 150, how, how % 3 ? 0.01 : 20);
 }
 TEST(one_pass_is_plain_when_everything_is_a_candidate) { one_pass_is_plain(45000, 2, 2, SPREAD_EQUAL, 1); }
 TEST(one_pass_is_plain_when_the_best_comes_last) { one_pass_is_plain(45000, 2, 2, SPREAD_UP, 1e-3); }

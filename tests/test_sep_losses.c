@@ -512,7 +512,8 @@ static size_t links(hfy_rng *rng, int which, size_t n, hfy_sep *list) {
   return count + 2;
 }
 
-/* Every pair at one of three scales (neighbours in alpha, gamma, k take the same ways, so each way meets each scale), at
+/* Every pair (in one precision or the other) at one of three scales, so that each way meets each scale (neighbours in
+   alpha, gamma, k take the same ways), at
    its own prediction y of theta: Omega(y) = theta.y - Omega*(theta) (the dual is attained there), the loss is 0 to the
    bit; and against other scores the loss is Omega + Omega* - theta.y. */
 TEST(plus_value_and_loss_of_every_pair) {
@@ -526,7 +527,7 @@ TEST(plus_value_and_loss_of_every_pair) {
   links(&rng, 1, N, two);
   for (i = 0; i < count; i++)
     for (j = 0; j < count; j++)
-      for (c = (i + j) % 3; c < 3; c += 3) {
+      for (c = (i + j) % 3; c < 3 && MINE(i + j); c += 3) {
         hfy_sep both = one[i];
         hfy_real t[N], y[N];
         double omega = 7, star, loss = 7, along = 0, size = 1, tol = REAL_TOL(64);
@@ -562,7 +563,7 @@ TEST(plus_value_and_loss_of_every_pair) {
         show(&two[j], N, scales[c]);
         compared++;
       }
-  CHECK(compared + refused == count * count && compared > 2 * refused && refused > 100);
+  CHECK(compared > 2 * refused && refused > 100 / SHARES && compared + refused >= count * count / SHARES - count);
   hfy_work_free(&work);
 }
 
@@ -660,7 +661,7 @@ TEST(plus_value_by_brute_force) {
   links(&rng, 1, N, two);
   for (i = 0; i < count; i++)
     for (j = 0; j < count; j++)
-      for (trial = 0; trial < 2; trial++) { /* near, far */
+      for (trial = 0; trial < 2 && MINE(i + j); trial++) { /* near, far */
         const hfy_sep *first = has_budget(&one[i]) ? &one[i] : &two[j];
         const hfy_sep *second = has_budget(&one[i]) ? &two[j] : &one[i];
         hfy_sep both = one[i];
@@ -711,7 +712,7 @@ TEST(plus_value_by_brute_force) {
         show(&two[j], N, trial);
         compared++;
       }
-  CHECK(compared > 2200);
+  CHECK(compared > 2000 / SHARES);
 }
 
 /* closed forms */
