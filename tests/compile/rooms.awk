@@ -3,6 +3,8 @@
 #   - a room calls only rooms that >>rooms brings along with it (or within #ifdef HFY_HAS_<ROOM>_), and brings no others
 #   - nothing private is declared ahead of its body
 #   - intrinsics only in simd and linalg; no malloc but HFY_MALLOC's default; nothing prints, exits or reads the environment
+#   - no function of more than 80 lines, none private with more than 8 parameters, no chain of assignments by commas
+#     (long=N, wide=N, chains=N: as many are let through)
 #   - at most 120 columns, no tabs, ASCII
 function room_of(name)
 {
@@ -39,6 +41,19 @@ function bare(line,    out, c, two)
         }
     }
     return out
+}
+# counts what is let through as often as `most` says
+function spare(what, most) { if (++spared[what] > most) breach(what " (" name_of_function ")") }
+function parameters(head,    depth, n, i, c)
+{
+    n = 1
+    for (i = index(head, "("); i <= length(head); i++) {
+        c = substr(head, i, 1)
+        if (c == "(") depth++
+        if (c == ")" && !--depth) return n
+        if (c == "," && depth == 1) n++
+    }
+    return 0
 }
 pass == 1 { # the order of the rooms
     if (/defined\(HFY_IMPLEMENTATION\)/) bodies = FNR
@@ -97,6 +112,7 @@ FNR == 1 {
     if (code ~ /^(HFY_API|HFY_PRIVATE_|HFY_COLD_) /) {
         head = ""
         open = 1
+        began = FNR
     }
     if (open) {
         head = head " " code
@@ -111,8 +127,22 @@ FNR == 1 {
             if (stop && (!brace || stop < brace) && head ~ /HFY_(PRIVATE|COLD)_/) breach(text " is declared ahead of its body")
             if (text ~ /^hfy_/ && head ~ /HFY_(PRIVATE|COLD)_/ && text !~ /_$/) breach("private, but without an underscore: " text)
             defined_functions++
+            name_of_function = text
+            sub(/.*[ *]hfy_/, "hfy_", name_of_function)
+            if (!brace || brace > stop && stop) began = 0
+            if (head ~ /HFY_(PRIVATE|COLD)_/ && parameters(head) > 8) spare("more than 8 parameters", wide)
         }
     }
+    if (began && code ~ /^}/) {
+        if (FNR - began >= 80) spare("more than 80 lines", long)
+        began = 0
+    }
+    rest = code
+    sub(/ *\\$/, "", rest)
+    if (whole && rest !~ /^ *(const |static |unsigned |struct )*[A-Za-z_0-9]+ +\**[A-Za-z_0-9]+(\[[^]]*\])* *[=,;]/ && rest !~ /(^|[^a-z_])(for \(|enum )/ &&
+        rest ~ /[])A-Za-z0-9_] [-+*\/|&^]?= [^;]*, \**[A-Za-z_][][A-Za-z0-9_.>-]* [-+*\/|&^]?= /)
+        spare("assignments in a chain by commas", chains)
+    if (rest ~ /[^ ]/) whole = rest ~ /([;{}:)]|else) *$/ || rest ~ /^ *#/
     rest = code
     while (match(rest, /hfy_[a-z0-9_]+ *\(/)) {
         name = substr(rest, RSTART, RLENGTH)

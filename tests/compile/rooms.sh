@@ -24,7 +24,7 @@ besides() {
 for room in $rooms; do
     cat >"$room.sh" <<EOF
 fail() { echo "  FAIL HFY_ONLY_$room: \$*"; exit 1; }
-$CC $KNOWN -Werror -O1 -DHFY_ONLY_$room -c -o $room.o "$here/implementation.c" || fail "does not compile alone"
+$CC $KNOWN -Werror -O0 -DHFY_ONLY_$room -c -o $room.o "$here/implementation.c" || fail "does not compile alone"
 $CC $KNOWN -Werror -DHFY_ONLY_$room -DHFY_DOUBLE -DHFY_NO_SIMD -fsyntax-only "$here/implementation.c" || fail "double, plain"
 for blas in -UHFY_SGEMM "-DHFY_SGEMM=s -DHFY_DGEMM=d"; do
     $CC \$blas -DHFY_ONLY_$room -dM -E "$here/implementation.c" | sed 's/(.*//' | grep '^#define HFY_[A-Z0-9_]*_\( .*\)*$' |
@@ -48,7 +48,7 @@ fi
 name=$(echo "$room" | tr A-Z a-z)
 for t in "$here"/../test_\$name.c "$here"/../test_\${name}_*.c; do
 test -f "\$t" || continue
-$CC $KNOWN -O1 -DHFY_STATIC= -DHFY_NO_SIMD -DHFY_ONLY_$room $(besides "$room") -o $room.test "\$t" $LDLIBS || fail "its test needs other rooms"
+$CC $KNOWN -O1 -DHFY_STATIC= -DHFY_NO_SIMD -DCHECK_SLOW -DHFY_ONLY_$room $(besides "$room") -o $room.test "\$t" $LDLIBS || fail "its test needs other rooms"
 ./$room.test >$room.out || { cat $room.out; fail "its test"; }
 done
 EOF
