@@ -1,4 +1,4 @@
-"""blas.py: the shared libraries behind ctypes: hfy.h (four builds), OpenBLAS, BLIS, Eigen, and the probe."""
+"""blas.py: the shared libraries behind ctypes: hfy.h (four builds, a fifth with HFY_CBLAS), OpenBLAS, BLIS, Eigen, and the probe."""
 import ctypes, ctypes.util, glob, os
 from ctypes import c_char_p, c_double, c_float, c_int, c_long, c_size_t, c_void_p
 
@@ -34,6 +34,7 @@ def _hfy(path):
 
 hfy = _hfy(BUILD + "/libhfy.so")            # float, one thread
 hfy_omp = _hfy(BUILD + "/libhfy_omp.so")    # float, OpenMP
+hfy_blas = _hfy(BUILD + "/libhfy_blas.so") if os.path.exists(BUILD + "/libhfy_blas.so") else None  # float, one thread, HFY_CBLAS
 hfyd = _hfy(BUILD + "/libhfyd.so")          # double
 hfyd_omp = _hfy(BUILD + "/libhfyd_omp.so")
 

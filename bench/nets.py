@@ -6,9 +6,9 @@ import blas, data, peers
 class Net:
     """hfy_retrieve on keys X (borrowed). threads picks the build."""
 
-    def __init__(self, X, beta, sep, parameter=0.0, steps=1, threads=1, isa=0, double=False):
+    def __init__(self, X, beta, sep, parameter=0.0, steps=1, threads=1, isa=0, double=False, lib=None):
         self.X, self.beta, self.sep, self.parameter, self.steps, self.isa = X, beta, sep, parameter, steps, isa
-        self.lib = blas.library(threads, double)
+        self.lib = lib or blas.library(threads, double)
         self.handle = self.lib.bench_net_new(data.at(X), X.shape[0], X.shape[1], beta, sep.encode(), parameter, steps, isa)
         assert self.handle, "no separation of the name " + sep
 

@@ -1,5 +1,5 @@
 """retrieval.py: one step, five steps, a prepared memory, two threads; against numpy, torch and FAISS."""
-import time
+import ctypes, time
 import numpy as np
 import blas, data, peers
 from harness import CORES, FULL, SMOKE, THREADS, Case, Peer, Race, pick
@@ -71,6 +71,27 @@ def one_step(kind, N, B, sep, threads, dim=None, grows=False):
     return Case(name, "%dx%dx%d" % (N, dim or (784 if kind == "mnist" else D), B), threads, build, None if grows else "%s, %s%s" % (
         "one query" if B == 1 else "64 or 256 queries", {"softmax": "softmax", "argmax": "best pattern only"}.get(sep, "sparsemax, 1.5-entmax"),
         ", of 1,000 patterns" if B > 1 and N <= 1000 else ""))
+
+
+def with_blas(N, B, dim=None):
+    """HFY_CBLAS: softmax whose scores and projection are OpenBLAS's, against the bare two products, on one thread."""
+    def build():
+        if not (blas.hfy_blas and blas.openblas): return None
+        X = data.random_patterns(N, dim or D)
+        Q, S = data.stored_queries(X, B), data.aligned((B, N))
+        P = data.place(np.full((B, N), 1.0 / N, np.float32))
+        out, other, Z = np.zeros_like(Q), np.zeros_like(Q), data.aligned((B, X.shape[1]))
+        net, own = Net(X, BETA, "softmax", lib=blas.hfy_blas), Net(X, BETA, "softmax")
+        x, q, s, p, z, d = data.at(X), data.at(Q), data.at(S), data.at(P), data.at(Z), X.shape[1]
+        loop, f = blas.probe.loop_sgemm, ctypes.cast(blas.openblas.cblas_sgemm, ctypes.c_void_p)
+
+        def products(times):
+            for _ in range(times):
+                loop(1, f, 111, 112, B, N, d, q, d, x, d, s, N)
+                loop(1, f, 111, 111, B, d, N, p, N, x, d, z, d)
+        return Race(net.call(Q, out), [Peer("OpenBLAS, two products", products, loop=True), Peer("hfy.h, own products", own.call(Q, other), loop=True)],
+                    lambda: out, checker(X, Q, BETA, "softmax"), 5e-4, loop=True, isa=net.isa_name(), **work(N, d, B, "softmax"))
+    return Case("retrieve_softmax_blas", "%dx%dx%d" % (N, dim or D, B), 1, build, "64 or 256 queries, softmax, products by OpenBLAS")
 
 
 def five_steps(N, B, threads, prepared=False):
@@ -190,6 +211,8 @@ def cases():
                 for sep in ("softmax", "sparsemax", "entmax", "argmax"):
                     if sep == "entmax" and not FULL and B > 1: continue
                     out.append(one_step("random", N, B, sep, threads))
+    for N in pick((1000, 10000, 60000), (10000, 60000), (500,)):
+        for B in (64, 256): out.append(with_blas(N, B))
     if CORES > 1:
         for B in pick((1, 64, 256), (1, 64), (1, 64)):
             for sep in ("softmax", "sparsemax"): out.append(two_threads(LARGE, B, sep))
