@@ -123,10 +123,16 @@ static CHECK_UNUSED void show(const char *sep, const char *post, int more) {
 static CHECK_UNUSED void with_options(fixture *f, unsigned options) {
   hfy_net *net = &f->net;
   if (options & 1) net->values = f->values;
-  if (options & 2) net->readout = f->readout, net->readout_dim = 3;
+  if (options & 2) {
+    net->readout = f->readout;
+    net->readout_dim = 3;
+  }
   if (options & 4) net->self_coupling = f->self_coupling;
   if (options & 8) net->bias = f->bias;
-  if (options & 16) net->bias = f->bias, net->bias_stride = net->count;
+  if (options & 16) {
+    net->bias = f->bias;
+    net->bias_stride = net->count;
+  }
   if (options & 32) net->visible = f->visible;
   if (options & 64) net->step = 0.6;
   if (options & 128) net->tol = 0.05;

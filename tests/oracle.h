@@ -457,7 +457,11 @@ static CHECK_UNUSED void oracle_scores(const oracle_memory *m, const wide *q, si
     wide dot = 0, far = 0, taxi = 0, x2 = 0, q2 = 0, sim = 0;
     for (d = 0; d < D; d++) {
       wide x = m->keys[i * D + d];
-      dot += x * q[d], x2 += x * x, q2 += q[d] * q[d], far += (x - q[d]) * (x - q[d]), taxi += fabsl(x - q[d]);
+      dot += x * q[d];
+      x2 += x * x;
+      q2 += q[d] * q[d];
+      far += (x - q[d]) * (x - q[d]);
+      taxi += fabsl(x - q[d]);
       if (m->net.sim == HFY_SIM_MANHATTAN) oracle_sign(x > q[d]);
     }
     if (m->net.sim == HFY_SIM_DOT) sim = dot;

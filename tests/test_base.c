@@ -75,7 +75,10 @@ TEST(rng_ranges_and_moments) {
     if (u < low) low = u;
     if (u > high) high = u;
     CHECK_EQ(u * 9007199254740992.0, floor(u * 9007199254740992.0));
-    sum += z, square += z * z, fourth += z * z * z * z, signs += s;
+    sum += z;
+    square += z * z;
+    fourth += z * z * z * z;
+    signs += s;
     CHECK(s > 0 ? !(s < 1 || s > 1) : !(s < -1 || s > -1));
   }
   CHECK(low >= 0 && low < 1e-3 && high < 1 && high > 0.999);
@@ -96,7 +99,9 @@ TEST(rng_sign_is_the_top_bit) {
 TEST(long_messages_are_cut) {
   hfy_work work;
   memset(&work, 0x77, sizeof work);
-  work.buffer = NULL, work.capacity = 0, work.owned = 0;
+  work.buffer = NULL;
+  work.capacity = 0;
+  work.owned = 0;
   hfy_base_fail_(
       &work, HFY_ERR_ARG, "%s%s%s%s", "0123456789012345678901234567890123456789012345678901234567890123456789",
       "0123456789012345678901234567890123456789012345678901234567890123456789", "0123456789", "01234567890123456789");

@@ -44,7 +44,8 @@ static double log_det(const double *x, size_t n) {
     if (lu[p * n + k] == 0) return -HUGE_VAL;
     for (j = 0; j < n; j++) {
       const double s = lu[k * n + j];
-      lu[k * n + j] = lu[p * n + j], lu[p * n + j] = s;
+      lu[k * n + j] = lu[p * n + j];
+      lu[p * n + j] = s;
     }
     sum += log(fabs(lu[k * n + k]));
     for (i = k + 1; i < n; i++) {
@@ -62,7 +63,8 @@ static void spectrum(const double *x, size_t n, int det) {
   size_t i, j;
   CHECK(hfy_eigenvalues(x, n, re, im, NULL) == HFY_OK);
   for (i = 0; i < n; i++) {
-    trace += x[i * n + i], sum += re[i];
+    trace += x[i * n + i];
+    sum += re[i];
     log_product += log(hypot(re[i], im[i]));
     pairs += re[i] * re[i] - im[i] * im[i];
     for (j = 0; j < n; j++) square += x[i * n + j] * x[j * n + i];
@@ -147,16 +149,27 @@ TEST(spectra_known_beforehand) {
     size_t i, j, k;
     memset(a, 0, sizeof a);
     for (i = 0; i < n; i++) {
-      re2[i] = normal(&rng), im2[i] = 0;
-      if (i % 3 == 1) re2[i] = re2[i - 1], im2[i - 1] = fabs(normal(&rng)), im2[i] = -im2[i - 1];
+      re2[i] = normal(&rng);
+      im2[i] = 0;
+      if (i % 3 == 1) {
+        re2[i] = re2[i - 1];
+        im2[i - 1] = fabs(normal(&rng));
+        im2[i] = -im2[i - 1];
+      }
     }
     for (i = 0; i < n; i++) {
       a[i * n + i] = re2[i];
-      if (im2[i] > 0) a[i * n + i + 1] = im2[i], a[(i + 1) * n + i] = -im2[i];
+      if (im2[i] > 0) {
+        a[i * n + i + 1] = im2[i];
+        a[(i + 1) * n + i] = -im2[i];
+      }
     }
     for (k = 0; k < 4; k++) { /* reflections from both sides: orthogonal */
       double v[MOST], s = 0;
-      for (i = 0; i < n; i++) v[i] = normal(&rng), s += v[i] * v[i];
+      for (i = 0; i < n; i++) {
+        v[i] = normal(&rng);
+        s += v[i] * v[i];
+      }
       for (j = 0; j < n; j++) {
         double t = 0;
         for (i = 0; i < n; i++) t += v[i] * a[i * n + j];
@@ -184,7 +197,8 @@ TEST(triangular_and_nilpotent) {
     for (i = 0; i < n; i++) order[i] = i;
     for (i = 0; i + 1 < n; i++) {
       const size_t at = i + (size_t)(hfy_rng_u64(&rng) % (uint64_t)(n - i)), s = order[i];
-      order[i] = order[at], order[at] = s;
+      order[i] = order[at];
+      order[at] = s;
     }
     for (i = 0; i < n; i++)
       for (j = 0; j < n; j++) a[order[i] * n + order[j]] = j > i ? normal(&rng) : j == i ? (double)i : 0;
@@ -269,8 +283,10 @@ TEST(orthogonal_and_permutations) {
   for (n = 1; n <= MOST; n += n < 20 ? 1 : 23) {
     memset(a, 0, sizeof a);
     for (i = 0; i < n; i++) a[(i + 1) % n * n + i] = 1;
-    for (i = 0; i < n; i++)
-      re2[i] = cos(8 * atan(1) * (double)i / (double)n), im2[i] = sin(8 * atan(1) * (double)i / (double)n);
+    for (i = 0; i < n; i++) {
+      re2[i] = cos(8 * atan(1) * (double)i / (double)n);
+      im2[i] = sin(8 * atan(1) * (double)i / (double)n);
+    }
     CHECK(hfy_eigenvalues(a, n, re, im, NULL) == HFY_OK);
     CHECK(missed(re2, im2, n) < 1e-12);
   }
@@ -287,7 +303,8 @@ TEST(companions) {
     for (i = 0; i + 1 < n; i++) a[(i + 1) * n + i] = 1;
     CHECK(hfy_eigenvalues(a, n, re, im, NULL) == HFY_OK);
     for (i = 0; i < n; i++) {
-      re2[i] = (double)(i + 1), im2[i] = 0;
+      re2[i] = (double)(i + 1);
+      im2[i] = 0;
       CHECK(im[i] == 0 || n > 10);
     }
     CHECK(missed(re2, im2, n) < 1e-15 * pow(10, 0.95 * (double)n));
@@ -311,9 +328,15 @@ TEST(badly_scaled) {
   for (c = 0; c < 4; c++) { /* as large and small as they come */
     for (i = 0; i < n * n; i++) b[i] = scales[c] * a[i];
     CHECK(hfy_eigenvalues(b, n, re, im, NULL) == HFY_OK);
-    for (i = 0; i < n; i++) re[i] /= scales[c], im[i] /= scales[c];
+    for (i = 0; i < n; i++) {
+      re[i] /= scales[c];
+      im[i] /= scales[c];
+    }
     CHECK(missed(re2, im2, n) < 1e-12);
-    for (i = 0; i < n; i++) re[i] *= scales[c], im[i] *= scales[c];
+    for (i = 0; i < n; i++) {
+      re[i] *= scales[c];
+      im[i] *= scales[c];
+    }
     CHECK(hfy_eigenvectors(b, n, re, im, n, vr, vi, residual, NULL) == HFY_OK);
     for (i = 0; i < n; i++) CHECK(residual[i] < 1e-13);
   }
@@ -333,7 +356,10 @@ TEST(badly_scaled) {
     memset(b, 0, sizeof b);
     for (i = 0; i < 10; i++) {
       b[i * 10 + i] = pow(10, -(double)i);
-      if (i) b[i * 10 + i - 1] = pow(10, -(double)i - 2), b[(i - 1) * 10 + i] = pow(10, -(double)i - 2);
+      if (i) {
+        b[i * 10 + i - 1] = pow(10, -(double)i - 2);
+        b[(i - 1) * 10 + i] = pow(10, -(double)i - 2);
+      }
     }
     CHECK(hfy_eigenvalues(b, 10, re, im, NULL) == HFY_OK);
     for (i = 0; i < 10; i++) CHECK(fabs(re[i] * pow(10, (double)i) - 1) < 0.02);

@@ -507,7 +507,11 @@ TEST(headers_written) {
   if (machine_is_little()) { /* numpy's own, to the byte */
     size_t numpys[2] = {2, 3};
     const char *want = numpy_f4;
-    if (sizeof(hfy_real) == 8) numpys[0] = 0, numpys[1] = 7, want = numpy_empty;
+    if (sizeof(hfy_real) == 8) {
+      numpys[0] = 0;
+      numpys[1] = 7;
+      want = numpy_empty;
+    }
     CHECK(hfy_file_npy_header(numpys, 2, bytes, 256, &size, NULL) == HFY_OK);
     CHECK(size == 128 && !memcmp(bytes, want, 128));
   }
@@ -660,7 +664,10 @@ TEST(input_and_output_fail) {
   size_t shape[1] = {6}, i;
   long step;
   hfy_work work = {0};
-  for (i = 0; i < 64; i++) x[i] = 7, few[i] = 5;
+  for (i = 0; i < 64; i++) {
+    x[i] = 7;
+    few[i] = 5;
+  }
   CHECK_FAILS(hfy_file_npy_read("no/such/file.npy", x, 6, &info, &work), HFY_ERR_IO, &work,
               "could not open no/such/file.npy");
   CHECK_FAILS(hfy_file_npy_info("no/such/file.npy", &info, &work), HFY_ERR_IO, &work, "could not open");

@@ -143,7 +143,13 @@ static void both(size_t m, size_t n, size_t k, int a, int b, int c, size_t gap, 
   const hfy_simd_ *simd;
   size_t t;
   shape s;
-  s.m = m, s.n = n, s.k = k, s.lie_a = a, s.lie_b = b, s.lie_c = c, s.gap = gap;
+  s.m = m;
+  s.n = n;
+  s.k = k;
+  s.lie_a = a;
+  s.lie_b = b;
+  s.lie_c = c;
+  s.gap = gap;
   EACH_TABLE(simd, t)
   {
     single(simd, s, (float)alpha, (float)beta);
@@ -202,11 +208,20 @@ TEST(nothing_to_add) {
     int ok = 1;
     for (i = 0; i < 15; i++) c[i] = (float)strtod("nan", NULL);
     sgemm(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
-    for (i = 0; i < 15; i++) ok &= c[i] == 0, c[i] = (float)i;
+    for (i = 0; i < 15; i++) {
+      ok &= c[i] == 0;
+      c[i] = (float)i;
+    }
     sgemm(simd, 3, 5, 0, 1, a, 2, 1, b, 5, 1, 1, c, 5, 1, NULL);
-    for (i = 0; i < 15; i++) ok &= c[i] == (float)i, c[i] = (float)strtod("nan", NULL);
+    for (i = 0; i < 15; i++) {
+      ok &= c[i] == (float)i;
+      c[i] = (float)strtod("nan", NULL);
+    }
     sgemm(simd, 3, 5, 0, -1, a, 2, 1, b, 5, 1, 0, c, 1, 3, NULL);
-    for (i = 0; i < 15; i++) ok &= c[i] == 0, c[i] = (float)i;
+    for (i = 0; i < 15; i++) {
+      ok &= c[i] == 0;
+      c[i] = (float)i;
+    }
     sgemm(simd, 0, 5, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
     sgemm(simd, 3, 0, 2, 1, a, 2, 1, b, 5, 1, 0, c, 5, 1, NULL);
     for (i = 0; i < 15; i++) ok &= c[i] == (float)i;
@@ -250,14 +265,20 @@ CHECK_UNUSED TEST(parts) {
   double *dscratch = (double *)malloc(hfy_linalg_gemm_scratch_(m, n, k, sizeof *da) * sizeof *da);
   for (i = 0; i < m; i++)
     for (j = 0; j < k; j++) at[j * m + i] = a[i * k + j] = (float)hfy_rng_normal(&dice), da[i * k + j] = (double)a[i * k + j];
-  for (i = 0; i < k * n; i++) b[i] = (float)hfy_rng_normal(&dice), db[i] = (double)b[i];
+  for (i = 0; i < k * n; i++) {
+    b[i] = (float)hfy_rng_normal(&dice);
+    db[i] = (double)b[i];
+  }
   EACH_TABLE(simd, t)
   {
     static const size_t cut[] = {0, 2, 7, 50, 97, 170};
     size_t p, q;
     sgemm(simd, m, n, k, 1, a, k, 1, b, n, 1, 0, c, n, 1, scratch);
     dgemm(simd, m, n, k, 1, da, k, 1, db, n, 1, 0, dc, n, 1, dscratch);
-    for (i = 0; i < m * n; i++) part[i] = 0, dpart[i] = 0;
+    for (i = 0; i < m * n; i++) {
+      part[i] = 0;
+      dpart[i] = 0;
+    }
     for (p = 0; p + 1 < sizeof cut / sizeof cut[0]; p++) /* blocks of rows */
       for (q = 0; q < n; q += 67) {                    /* and of columns */
         size_t rows = cut[p + 1] - cut[p], columns = hfy_base_min_(67, n - q);
@@ -307,14 +328,26 @@ CHECK_UNUSED TEST(definition) {
     for (sign = -1; sign <= 1; sign += 2)
       for (beta = 0; beta < 2; beta++) {
         const size_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
-        for (i = 0; i < m * k; i++) a[i] = (float)hfy_rng_normal(&dice), da[i] = (double)a[i] * (1 + 1e-9), w[i] = (hfy_real)a[i];
-        for (i = 0; i < k * n; i++) b[i] = (float)hfy_rng_normal(&dice), db[i] = (double)b[i] * (1 - 1e-9), x[i] = (hfy_real)b[i];
+        for (i = 0; i < m * k; i++) {
+          a[i] = (float)hfy_rng_normal(&dice);
+          da[i] = (double)a[i] * (1 + 1e-9);
+          w[i] = (hfy_real)a[i];
+        }
+        for (i = 0; i < k * n; i++) {
+          b[i] = (float)hfy_rng_normal(&dice);
+          db[i] = (double)b[i] * (1 - 1e-9);
+          x[i] = (hfy_real)b[i];
+        }
         for (i = 0; i < m * n; i++) before[i] = (float)hfy_rng_normal(&dice);
         EACH_TABLE(simd, t)
         {
           const int fused = fuses(simd);
           int ok = 1;
-          for (i = 0; i < m * n; i++) c[i] = before[i], dc[i] = (double)before[i], z[i] = (hfy_real)before[i];
+          for (i = 0; i < m * n; i++) {
+            c[i] = before[i];
+            dc[i] = (double)before[i];
+            z[i] = (hfy_real)before[i];
+          }
           sgemm(simd, m, n, k, (float)sign, a, k, 1, b, n, 1, (float)beta, c, n, 1, (float *)(void *)scratch);
           dgemm(simd, m, n, k, sign, da, k, 1, db, n, 1, beta, dc, n, 1, scratch);
           for (i = 0; i < m; i++)

@@ -18,7 +18,11 @@ static void reference(fixture *f, double *x, double *q0) {
   memset(f, 0, sizeof *f);
   for (i = 0; i < 15; i++) f->keys[i] = (hfy_real)(x[i] = hfy_rng_normal(&rng));
   for (i = 0; i < 3; i++) f->queries[i] = (hfy_real)(q0[i] = hfy_rng_normal(&rng));
-  f->net.dim = 3, f->net.count = 5, f->net.keys = f->keys, f->net.beta = 1.3, f->B = 1;
+  f->net.dim = 3;
+  f->net.count = 5;
+  f->net.keys = f->keys;
+  f->net.beta = 1.3;
+  f->B = 1;
 }
 
 TEST(row_patterns) {
@@ -38,13 +42,17 @@ static void trajectory(hfy_sep sep, hfy_post post, double beta, const double *E,
   size_t i, steps;
   memset(&report, 0, sizeof report);
   reference(&f, x, q0);
-  f.net.sep = sep, f.net.post = post, f.net.beta = beta, f.net.max_steps = 6;
+  f.net.sep = sep;
+  f.net.post = post;
+  f.net.beta = beta;
+  f.net.max_steps = 6;
   if (post.kind == HFY_POST_TANH)
     for (i = 0; i < 3; i++)
       f.queries[i] = (hfy_real)(0.5 * q0[i] > 0.9 ? 0.9 : 0.5 * q0[i] < -0.9 ? -0.9 : 0.5 * q0[i]);
   else
     CHECK(hfy_post_apply(&post, f.queries, NULL, 1, 3, f.queries, NULL) == HFY_OK);
-  report.energy = energy, report.steps = &steps;
+  report.energy = energy;
+  report.steps = &steps;
   CHECK(hfy_retrieve(&f.net, f.queries, 1, f.out, &report, NULL) == HFY_OK);
   CHECK(hfy_energy_constant(&f.net, HFY_ENERGY_PAPER, &constant, NULL) == HFY_OK);
   CHECK(steps >= 2 && steps <= 6);
@@ -120,7 +128,10 @@ TEST(row_exp_memory_without_overflow) {
   memset(&report, 0, sizeof report);
   report.weights = weights;
   reference(&f, x, q0);
-  f.net.sep = sep_of(HFY_SEP_EXP, 0), f.net.post = post_of(HFY_POST_TANH), f.net.post.beta = 0.7, f.net.beta = 0;
+  f.net.sep = sep_of(HFY_SEP_EXP, 0);
+  f.net.post = post_of(HFY_POST_TANH);
+  f.net.post.beta = 0.7;
+  f.net.beta = 0;
   for (i = 0; i < 3; i++) f.queries[i] = (hfy_real)(0.5 * q0[i]);
   CHECK(hfy_retrieve(&f.net, f.queries, 1, f.out, NULL, NULL) == HFY_OK);
   for (i = 0; i < 3; i++) CHECK_NEAR(f.out[i], t070_small[i], REAL_TOL(16));
@@ -142,7 +153,8 @@ TEST(row_bounds_of_proposition_7) {
   for (i = 0; i < 5; i++) {
     double square = x[i * 3] * x[i * 3] + x[i * 3 + 1] * x[i * 3 + 1] + x[i * 3 + 2] * x[i * 3 + 2];
     if (square > M) M = square;
-    t[i] = (hfy_real)F2[i], u[i] = (hfy_real)0.2;
+    t[i] = (hfy_real)F2[i];
+    u[i] = (hfy_real)0.2;
   }
   CHECK(hfy_sep_apply(&soft, t, 1, 5, p, NULL) == HFY_OK);
   for (i = 0; i < 3; i++) {
@@ -150,7 +162,9 @@ TEST(row_bounds_of_proposition_7) {
     for (c = 0; c < 5; c++) sum += x[c * 3 + i] * (double)p[c];
     f.queries[i] = (hfy_real)sum;
   }
-  list[0] = soft, list[1] = sep_of(HFY_SEP_ENTMAX, 1.5), list[2] = sep_of(HFY_SEP_SPARSEMAX, 0);
+  list[0] = soft;
+  list[1] = sep_of(HFY_SEP_ENTMAX, 1.5);
+  list[2] = sep_of(HFY_SEP_SPARSEMAX, 0);
   list[3] = sep_of(HFY_SEP_NORMMAX, 2);
   for (c = 0; c < 4; c++) {
     double omega;
@@ -188,8 +202,12 @@ static void reverse(hfy_sep sep, hfy_post post, double beta, const double *gq, c
   memset(&grad, 0, sizeof grad);
   fill(got_x, 15, 0);
   reference(&f, x, q0);
-  f.net.sep = sep, f.net.post = post, f.net.beta = beta;
-  grad.queries = got_q, grad.keys = got_x, grad.beta = &got_b;
+  f.net.sep = sep;
+  f.net.post = post;
+  f.net.beta = beta;
+  grad.queries = got_q;
+  grad.keys = got_x;
+  grad.beta = &got_b;
   CHECK(hfy_retrieve_vjp(&f.net, f.queries, 1, dout, &grad, NULL) == HFY_OK);
   for (i = 0; i < 3; i++) CHECK_NEAR(got_q[i], gq[i], tol);
   for (i = 0; i < 15; i++) CHECK_NEAR(got_x[i], gx[i], tol);
@@ -225,7 +243,10 @@ TEST(row_fixed_point_without_margin) {
   keys[2] = keys[4] = (hfy_real)cos(0.6);
   keys[3] = (hfy_real)sin(0.6);
   keys[5] = -keys[3];
-  net.dim = 2, net.count = 3, net.keys = keys, net.beta = 1;
+  net.dim = 2;
+  net.count = 3;
+  net.keys = keys;
+  net.beta = 1;
   net.sep.kind = HFY_SEP_SPARSEMAX;
   net.post.kind = HFY_POST_L2;
   report.weights = p;
@@ -267,7 +288,10 @@ TEST(row_classical_network) {
   memset(&net, 0, sizeof net);
   for (i = 0; i < 14 * 24; i++) b[i] = (hfy_real)hfy_rng_sign(&rng);
   for (d = 0; d < 24; d++) q[d] = d < 5 ? -b[d] : b[d];
-  net.dim = 24, net.count = 14, net.keys = b, net.max_steps = 3;
+  net.dim = 24;
+  net.count = 14;
+  net.keys = b;
+  net.max_steps = 3;
   net.sep.kind = HFY_SEP_IDENTITY;
   net.post.kind = HFY_POST_SIGN;
   CHECK(hfy_retrieve(&net, q, 1, q, NULL, NULL) == HFY_OK);
@@ -316,7 +340,8 @@ static size_t compare(fixture *f, const char *sep, const char *post, int more) {
   size_t steps[MAX_B], j, i, compared = 0, width = f->net.readout ? f->net.readout_dim : f->net.dim;
   hfy_report report;
   memset(&report, 0, sizeof report);
-  report.steps = steps, report.weights = weights;
+  report.steps = steps;
+  report.weights = weights;
   fill(f->out, f->B * width, 77);
   CHECK(hfy_retrieve(&f->net, f->queries, f->B, f->out, &report, NULL) == HFY_OK);
   oracle_load(&m, &f->net, f->queries, f->B);
@@ -352,7 +377,9 @@ static void compare_all(hfy_sim sim, size_t steps) {
       make(&f, (uint64_t)(1000 + s * 50 + p), 6, 4, 3);
       sep = use_sep(&f, s);
       post = use_post(&f, p);
-      f.net.sim = sim, f.net.beta = 1.1, f.net.max_steps = steps;
+      f.net.sim = sim;
+      f.net.beta = 1.1;
+      f.net.max_steps = steps;
       compared += compare(&f, sep, post, (int)sim);
       total += f.B;
     }
@@ -383,7 +410,8 @@ TEST(every_option_alone) {
         if (s == 2 || s == 11 || s == 12) continue; /* too few patterns for their sums */
         for (j = 0; j < 4; j++) f.visible[j] = 2 + j;
       }
-      f.net.max_steps = 3, f.net.beta = 1;
+      f.net.max_steps = 3;
+      f.net.beta = 1;
       with_options(&f, bit);
       compared += compare(&f, sep, "none", (int)bit);
     }
@@ -442,7 +470,8 @@ TEST(masked_patterns_are_not_there) {
     f.net.beta = 1;
     f.net.values = f.values;
     g = f;
-    g.net.keys = g.keys, g.net.values = g.values;
+    g.net.keys = g.keys;
+    g.net.values = g.values;
     if (g.net.sep.plus) g.net.sep.plus = &g.more;
     g.net.count = 4; /* the net without patterns 1 and 4 */
     for (i = 0; i < 4; i++) {
@@ -474,9 +503,13 @@ TEST(invisible_patterns_are_not_there) {
     if (s == 2 || s == 11 || s == 12) continue;
     make(&f, 7200 + (uint64_t)s, N, D, 4);
     sep = use_sep(&f, s);
-    f.net.max_steps = 2, f.net.beta = 1;
+    f.net.max_steps = 2;
+    f.net.beta = 1;
     fill(f.keys + 4 * D, D, (double)not_a_number());
-    f.visible[0] = 4, f.visible[1] = 1, f.visible[2] = 2, f.visible[3] = 3;
+    f.visible[0] = 4;
+    f.visible[1] = 1;
+    f.visible[2] = 2;
+    f.visible[3] = 3;
     f.net.visible = f.visible;
     CHECK(hfy_retrieve(&f.net, f.queries, 4, f.out, NULL, NULL) == HFY_OK);
     for (j = 0; j < 4; j++) {
@@ -504,8 +537,12 @@ TEST(a_masked_query_is_alone_in_its_batch) {
     normals(&rng, keys, n * D, 1);
     normals(&rng, q, B * D, 1);
     memset(&net, 0, sizeof net);
-    net.dim = D, net.count = n, net.keys = keys, net.beta = round % 3 ? 0.5 : 2;
-    net.sep.kind = kinds[round % 6], net.sep.alpha = 1;
+    net.dim = D;
+    net.count = n;
+    net.keys = keys;
+    net.beta = round % 3 ? 0.5 : 2;
+    net.sep.kind = kinds[round % 6];
+    net.sep.alpha = 1;
     net.max_steps = round % 5 || (round % 6 > 1 && round % 6 < 5) ? 1 : 3; /* unbounded weights explode */
     for (j = 0; j < B; j++) visible[j] = 1 + hfy_rng_u64(&rng) % n;
     net.visible = visible;
@@ -543,11 +580,14 @@ TEST(everything_masked) {
   hfy_work work;
   memset(&report, 0, sizeof report);
   memset(&work, 0, sizeof work);
-  report.status = status, report.steps = steps;
+  report.status = status;
+  report.steps = steps;
   make(&f, 7400, 6, 4, 3);
   f.net.max_steps = 2;
   CHECK(hfy_retrieve(&f.net, f.queries, 3, plain, NULL, NULL) == HFY_OK);
-  f.visible[0] = 6, f.visible[1] = 0, f.visible[2] = 6;
+  f.visible[0] = 6;
+  f.visible[1] = 0;
+  f.visible[2] = 6;
   f.net.visible = f.visible;
   fill(f.out, 12, 7);
   CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 3, f.out, &report, &work), HFY_ERR_ARG, &work, "query 1");
@@ -558,7 +598,8 @@ TEST(everything_masked) {
   f.net.visible = NULL;
   fill(f.bias, 18, 0);
   for (i = 0; i < 6; i++) f.bias[i] = (hfy_real)-HUGE_VAL;
-  f.net.bias = f.bias, f.net.bias_stride = 6;
+  f.net.bias = f.bias;
+  f.net.bias_stride = 6;
   fill(f.out, 12, 7);
   CHECK_FAILS(hfy_retrieve(&f.net, f.queries, 3, f.out, &report, &work), HFY_ERR_ARG, &work, "query 0");
   CHECK(status[0] == HFY_ERR_ARG && status[1] == HFY_OK);
@@ -616,9 +657,16 @@ TEST(a_stored_pattern_stands_still) {
   memset(&net, 0, sizeof net);
   memset(&report, 0, sizeof report);
   normals(&rng, keys, N * D, 1);
-  net.dim = D, net.count = N, net.keys = keys, net.beta = 10, net.max_steps = 50;
+  net.dim = D;
+  net.count = N;
+  net.keys = keys;
+  net.beta = 10;
+  net.max_steps = 50;
   net.sep.kind = HFY_SEP_SPARSEMAX;
-  report.steps = steps, report.residual = residual, report.best = best, report.support = support;
+  report.steps = steps;
+  report.residual = residual;
+  report.best = best;
+  report.support = support;
   CHECK(hfy_retrieve(&net, keys, N, out, &report, NULL) == HFY_OK);
   CHECK(same_bits(out, keys, sizeof out));
   for (j = 0; j < N; j++) {
@@ -638,8 +686,10 @@ TEST(every_query_stops_on_its_own) {
   int trial;
   memset(&report, 0, sizeof report);
   memset(&single, 0, sizeof single);
-  report.steps = steps, report.residual = residual;
-  single.steps = &alone_steps, single.residual = &alone_residual;
+  report.steps = steps;
+  report.residual = residual;
+  single.steps = &alone_steps;
+  single.residual = &alone_residual;
   for (trial = 0; trial < 6; trial++) {
     make(&f, 7800 + (uint64_t)trial, N, D, B);
     use_sep(&f, trial % 3 == 0 ? 0 : trial % 3 == 1 ? 1 : 6);
@@ -670,7 +720,9 @@ TEST(tol_and_residual) {
   double residual;
   hfy_report report;
   memset(&report, 0, sizeof report);
-  report.steps = &steps, report.residual = &residual, report.cycle = &cycle;
+  report.steps = &steps;
+  report.residual = &residual;
+  report.cycle = &cycle;
   for (j = 0; j < 6; j++)
     for (c = 0; c < COUNT(tols); c++) {
       hfy_real q[D], next[D];
@@ -678,13 +730,17 @@ TEST(tol_and_residual) {
       size_t i;
       make(&f, 7900 + j, 6, D, 1);
       use_sep(&f, j < 3 ? 0 : 5);
-      f.net.beta = 1.5, f.net.tol = tols[c], f.net.step = leak;
+      f.net.beta = 1.5;
+      f.net.tol = tols[c];
+      f.net.step = leak;
       f.net.max_steps = 40;
       CHECK(hfy_retrieve(&f.net, f.queries, 1, f.out, &report, NULL) == HFY_OK);
       memcpy(q, f.queries, sizeof q);
       for (t = 1; t <= 40; t++) {
         hfy_net once = f.net;
-        once.max_steps = 1, once.tol = 0, once.step = 0;
+        once.max_steps = 1;
+        once.tol = 0;
+        once.step = 0;
         CHECK(hfy_retrieve(&once, q, 1, next, NULL, NULL) == HFY_OK); /* f(q) */
         for (far = 0, i = 0; i < D; i++) {
           double gap = fabs((double)next[i] - (double)q[i]);
@@ -717,9 +773,14 @@ TEST(a_cycle_of_two) {
   hfy_report report;
   memset(&net, 0, sizeof net);
   memset(&report, 0, sizeof report);
-  net.dim = 2, net.count = 1, net.keys = key, net.self_coupling = coupling;
-  net.sep.kind = HFY_SEP_IDENTITY, net.post.kind = HFY_POST_SIGN;
-  report.steps = steps, report.cycle = cycle;
+  net.dim = 2;
+  net.count = 1;
+  net.keys = key;
+  net.self_coupling = coupling;
+  net.sep.kind = HFY_SEP_IDENTITY;
+  net.post.kind = HFY_POST_SIGN;
+  report.steps = steps;
+  report.cycle = cycle;
   for (c = 0; c < COUNT(lengths); c++) {
     net.max_steps = lengths[c];
     CHECK(hfy_retrieve(&net, start, 2, out, &report, NULL) == HFY_OK);
@@ -743,10 +804,15 @@ TEST(cycles_of_classical_nets) {
   hfy_report report;
   int trial;
   memset(&net, 0, sizeof net);
-  net.dim = D, net.count = N, net.keys = keys, net.sep.kind = HFY_SEP_IDENTITY, net.post.kind = HFY_POST_SIGN;
+  net.dim = D;
+  net.count = N;
+  net.keys = keys;
+  net.sep.kind = HFY_SEP_IDENTITY;
+  net.post.kind = HFY_POST_SIGN;
   for (trial = 0; trial < 12; trial++) {
     memset(&report, 0, sizeof report);
-    report.steps = steps, report.cycle = cycle;
+    report.steps = steps;
+    report.cycle = cycle;
     for (i = 0; i < N * D; i++) keys[i] = (hfy_real)hfy_rng_sign(&rng);
     for (i = 0; i < B * D; i++) q[i] = (hfy_real)hfy_rng_sign(&rng);
     for (i = 0; trial % 2 && i < N * D; i++) keys[i] = (hfy_real)(i % 2 ? 1 : -1) * keys[i] - (hfy_real)0.25;
@@ -783,7 +849,8 @@ TEST(cycles_of_nets_with_negative_feedback) {
   int trial;
   for (trial = 0; trial < 12; trial++) {
     memset(&report, 0, sizeof report);
-    report.steps = steps, report.cycle = cycle;
+    report.steps = steps;
+    report.cycle = cycle;
     make(&f, 33000 + (uint64_t)trial, N, D, B);
     use_sep(&f, trial % 2 ? 14 : 1);
     use_post(&f, 2);
@@ -810,7 +877,9 @@ TEST(a_cycle_in_the_last_bits_ends_a_walk) {
   hfy_report report;
   int trial;
   memset(&report, 0, sizeof report);
-  report.steps = steps, report.cycle = cycle, report.residual = residual;
+  report.steps = steps;
+  report.cycle = cycle;
+  report.residual = residual;
   for (trial = 0; trial < 40; trial++) {
     make(&f, 34000 + (uint64_t)trial, 9, 6, 6);
     use_sep(&f, trial % 4 == 0 ? 0 : trial % 4 == 1 ? 5 : trial % 4 == 2 ? 8 : 3);
@@ -836,7 +905,9 @@ TEST(readout_is_of_the_last_weights) {
   for (steps = 1; steps <= 3; steps++) {
     make(&f, 8000, N, D, B);
     use_post(&f, 3);
-    f.net.readout = f.readout, f.net.readout_dim = V, f.net.max_steps = steps;
+    f.net.readout = f.readout;
+    f.net.readout_dim = V;
+    f.net.max_steps = steps;
     CHECK(hfy_retrieve(&f.net, f.queries, B, f.out, &report, NULL) == HFY_OK);
     if (steps == 1) memcpy(first, f.out, sizeof first);
     for (j = 0; j < B; j++)
@@ -854,7 +925,8 @@ TEST(attention_by_a_plain_loop) {
   fixture f;
   size_t i, j, d;
   make(&f, 8100, S, E, L);
-  f.net.readout = f.readout, f.net.readout_dim = V; /* softmax(q k^T / sqrt(E)) v */
+  f.net.readout = f.readout; /* softmax(q k^T / sqrt(E)) v */
+  f.net.readout_dim = V;
   CHECK(hfy_retrieve(&f.net, f.queries, L, f.out, NULL, NULL) == HFY_OK);
   for (j = 0; j < L; j++) {
     double score[S], sum = 0, out[V] = {0, 0, 0};
@@ -874,14 +946,16 @@ TEST(causal_attention) {
   hfy_real by_bias[L * E];
   size_t i, j;
   make(&f, 8200, L, E, L);
-  f.net.readout = f.readout, f.net.readout_dim = E;
+  f.net.readout = f.readout;
+  f.net.readout_dim = E;
   for (j = 0; j < L; j++) f.visible[j] = j + 1;
   f.net.visible = f.visible;
   CHECK(hfy_retrieve(&f.net, f.queries, L, f.out, NULL, NULL) == HFY_OK);
   f.net.visible = NULL;
   for (j = 0; j < L; j++)
     for (i = 0; i < L; i++) f.bias[j * L + i] = (hfy_real)(i <= j ? 0 : -HUGE_VAL);
-  f.net.bias = f.bias, f.net.bias_stride = L;
+  f.net.bias = f.bias;
+  f.net.bias_stride = L;
   CHECK(hfy_retrieve(&f.net, f.queries, L, by_bias, NULL, NULL) == HFY_OK);
   for (i = 0; i < L * E; i++) CHECK_NEAR(by_bias[i], f.out[i], 8 * REAL_EPS);
 }
@@ -895,7 +969,11 @@ TEST(classical_net_without_self_coupling) {
   memset(&net, 0, sizeof net);
   for (i = 0; i < N * D; i++) b[i] = (hfy_real)hfy_rng_sign(&rng);
   fill(c, D, N); /* diag(K^T K) of +-1 patterns */
-  net.dim = D, net.count = N, net.keys = b, net.sep.kind = HFY_SEP_IDENTITY, net.post.kind = HFY_POST_SIGN;
+  net.dim = D;
+  net.count = N;
+  net.keys = b;
+  net.sep.kind = HFY_SEP_IDENTITY;
+  net.post.kind = HFY_POST_SIGN;
   net.self_coupling = c;
   for (t = 0; t < 20; t++) {
     for (d = 0; d < D; d++) q[d] = (hfy_real)hfy_rng_sign(&rng);
@@ -947,7 +1025,11 @@ TEST(noisy_patterns_are_recalled_under_every_similarity) {
   for (i = 0; i < N * D; i++) q[i] = keys[i] + (hfy_real)(0.2 * hfy_rng_normal(&rng));
   for (sim = 0; sim < 4; sim++) {
     memset(&net, 0, sizeof net);
-    net.dim = D, net.count = N, net.keys = keys, net.sim = (hfy_sim)sim, net.max_steps = 10;
+    net.dim = D;
+    net.count = N;
+    net.keys = keys;
+    net.sim = (hfy_sim)sim;
+    net.max_steps = 10;
     net.beta = sim == HFY_SIM_COSINE ? 20 : 2;
     net.sep.kind = HFY_SEP_SPARSEMAX;
     CHECK(hfy_retrieve(&net, q, N, out, NULL, NULL) == HFY_OK);

@@ -23,7 +23,8 @@ TEST(energy_by_its_formula) {
       sep = use_sep(&f, s);
       post = use_post(&f, p);
       f.net.beta = 0.7;
-      f.net.bias = f.bias, f.net.bias_stride = N;
+      f.net.bias = f.bias;
+      f.net.bias_stride = N;
       if (p == 0) f.net.self_coupling = f.self_coupling;
       CHECK(hfy_post_apply(&f.net.post, f.queries, NULL, B, D, q, NULL) == HFY_OK); /* into dom Psi */
       CHECK(hfy_energy(&f.net, q, B, energy, NULL) == HFY_OK);
@@ -62,7 +63,10 @@ static void never_rises(int p) {
       post = use_post(&f, p);
       f.net.beta = seed % 4 == 0 ? 0.2 : seed % 4 == 1 ? 1 : seed % 4 == 2 ? 3 : 10;
       if (sep_is_unbounded(s) && f.net.beta > 1) f.net.beta = 1;
-      if (seed % 5 == 4) f.net.bias = f.bias, f.net.bias_stride = N;
+      if (seed % 5 == 4) {
+        f.net.bias = f.bias;
+        f.net.bias_stride = N;
+      }
       f.net.max_steps = T;
       CHECK(hfy_retrieve(&f.net, f.queries, B, f.out, &report, NULL) == HFY_OK);
       for (j = 0; j < B; j++) {
@@ -91,7 +95,10 @@ TEST(energy_never_rises_rectified) { never_rises(8); }
 /* the separations of gradients_of: those of use_sep, and bounds on both sides, and parameters at the head of a chain */
 static const char *use_learned_sep(fixture *f, int which) {
   const char *name = use_sep(f, which == 17 ? 12 : which == 18 ? 6 : which == 19 ? 8 : which == 20 ? 2 : which);
-  if (which == 2 || which == 17 || which == 20) f->net.sep.upper = f->upper, f->net.sep.lower = f->lower;
+  if (which == 2 || which == 17 || which == 20) {
+    f->net.sep.upper = f->upper;
+    f->net.sep.lower = f->lower;
+  }
   if (which < 17) return name;
   if (which >= 18) f->net.sep.plus = &f->more;
   return which == 17   ? "1.5-subsets with bounds"
@@ -173,7 +180,10 @@ TEST(energy_within_its_bounds) {
           dot += (double)f.keys[i * D + d] * (double)q[d];
           square += (double)f.keys[i * D + d] * (double)f.keys[i * D + d];
         }
-        if (dot > top) top = dot, k = i;
+        if (dot > top) {
+          top = dot;
+          k = i;
+        }
         if (square > M2) M2 = square;
       }
       for (d = 0; d < D; d++) {
@@ -273,7 +283,9 @@ TEST(energy_gradient_by_differences) {
         with_options(&f, more[options]);
         if (options == 2 && (s == 2 || s == 11 || s == 12 || s == 17 || s == 20)) f.net.visible = NULL;
         if (options == 2 && s == 13) f.net.beta = 0.05;
-        f.visible[0] = 5, f.visible[1] = 2, f.visible[2] = 6;
+        f.visible[0] = 5;
+        f.visible[1] = 2;
+        f.visible[2] = 6;
         for (j = 0; j < B; j++) { /* into the interior */
           hfy_real *x = f.queries + j * D, mean = 0;
           double shrink = p == 4 || p == 6 ? 0.3 : 0.5;
@@ -297,7 +309,10 @@ TEST(energy_gradient_by_differences) {
             at[k] = oracle_energy(&m, q, j, here + k);
             kink |= here[k] != here[0];
           }
-          for (d = 0; d < D; d++) along += dq[j * D + d] * v[d], size += fabsl(dq[j * D + d] * v[d]);
+          for (d = 0; d < D; d++) {
+            along += dq[j * D + d] * v[d];
+            size += fabsl(dq[j * D + d] * v[d]);
+          }
           slope = (8 * (at[3] - at[1]) - (at[4] - at[0])) / 12e-5L;
           if (kink) continue;
           compared++;
@@ -324,8 +339,10 @@ TEST(energy_gradient_is_0_where_a_net_stands_still) {
       const char *sep, *post;
       if (p == 2 || p == 3 || p == 5) continue; /* always on the sphere, in a corner: kinks of Psi */
       make(&f, (uint64_t)(27000 + 10 * s + p), 6, 4, 1);
-      sep = use_sep(&f, s), post = use_post(&f, p);
-      f.net.max_steps = 20000, f.net.beta = 0.4;
+      sep = use_sep(&f, s);
+      post = use_post(&f, p);
+      f.net.max_steps = 20000;
+      f.net.beta = 0.4;
       CHECK(hfy_retrieve(&f.net, f.queries, 1, f.out, NULL, NULL) == HFY_OK);
       CHECK(hfy_energy_gradient(&f.net, f.out, 1, dq, NULL) == HFY_OK);
       for (d = 0; d < 4; d++) {
@@ -360,16 +377,24 @@ TEST(energy_gradient_of_one_pattern) {
   size_t i, d;
   for (i = 0; i < COUNT(rows); i++) {
     memset(&f, 0, sizeof f);
-    f.net.dim = 2, f.net.count = 1, f.net.keys = key;
-    f.net.post.kind = rows[i].kind, f.net.post.eps = rows[i].eps, f.net.post.theta = rows[i].theta;
-    f.net.post.power = 2, f.net.post.matrix = spd;
+    f.net.dim = 2;
+    f.net.count = 1;
+    f.net.keys = key;
+    f.net.post.kind = rows[i].kind;
+    f.net.post.eps = rows[i].eps;
+    f.net.post.theta = rows[i].theta;
+    f.net.post.power = 2;
+    f.net.post.matrix = spd;
     for (d = 0; d < 2; d++) q[d] = (hfy_real)rows[i].q[d];
     CHECK(hfy_energy_gradient(&f.net, q, 1, dq, NULL) == HFY_OK);
     for (d = 0; d < 2; d++) CHECK_NEAR(dq[d], rows[i].slope[d] - (double)key[d], 4 * REAL_EPS);
   }
   if (sizeof(hfy_real) < sizeof(double)) return;
-  f.net.post.kind = HFY_POST_L2, f.net.post.radius = 1e200, f.net.post.eps = 1; /* squares leave the range */
-  q[0] = (hfy_real)6e199, q[1] = 0; /* .6 / sqrt(1 - .36) */
+  f.net.post.kind = HFY_POST_L2; /* squares leave the range */
+  f.net.post.radius = 1e200;
+  f.net.post.eps = 1;
+  q[0] = (hfy_real)6e199; /* .6 / sqrt(1 - .36) */
+  q[1] = 0;
   CHECK(hfy_energy_gradient(&f.net, q, 1, dq, NULL) == HFY_OK);
   CHECK_NEAR(dq[0], 0.75 - (double)key[0], 1e-14);
   CHECK_NEAR(dq[1], -(double)key[1], 1e-14);
@@ -388,7 +413,10 @@ TEST(energy_gradient_refusals) {
       if (p == 7 || (!beyond && p != 1 && p != 4)) continue;
       make(&f, 12810, 5, 4, 3);
       use_post(&f, p);
-      for (i = 0; i < 12; i++) dq[i] = 7, f.queries[i] = i % 4 < 2 ? (hfy_real)0.1 : (hfy_real)-0.1;
+      for (i = 0; i < 12; i++) {
+        dq[i] = 7;
+        f.queries[i] = i % 4 < 2 ? (hfy_real)0.1 : (hfy_real)-0.1;
+      }
       for (i = 0; i < 12 && p == 5; i++) f.queries[i] += f.delta[i % 4];
       for (i = 0; i < 12 && p == 8; i++) f.queries[i] = (hfy_real)0.5;
       f.queries[5] = beyond ? (hfy_real)(p == 8 ? -30 : 30) : 1;
@@ -494,7 +522,9 @@ TEST(energy_of_bad_queries) {
 static void ask(const hfy_net *net, gradients *g, hfy_grad *grad) {
   memset(g, 0, sizeof *g);
   memset(grad, 0, sizeof *grad);
-  grad->queries = g->queries, grad->keys = g->keys, grad->beta = &g->beta;
+  grad->queries = g->queries;
+  grad->keys = g->keys;
+  grad->beta = &g->beta;
   if (net->values) grad->values = g->values;
   if (net->readout) grad->readout = g->readout;
   if (net->bias) grad->bias = g->bias;
@@ -507,12 +537,16 @@ static void ask(const hfy_net *net, gradients *g, hfy_grad *grad) {
   case HFY_POST_TANH: grad->post.beta = g->numbers; break;
   case HFY_POST_L2: grad->post.radius = g->numbers + 1, grad->post.eps = g->numbers + 3; break;
   case HFY_POST_LAYERNORM:
-    grad->post.gain = g->gain, grad->post.delta = g->delta, grad->post.eps = g->numbers + 3;
+    grad->post.gain = g->gain;
+    grad->post.delta = g->delta;
+    grad->post.eps = g->numbers + 3;
     if (!net->post.gain) grad->post.eta = g->numbers + 2;
     break;
   case HFY_POST_LINEAR: grad->post.matrix = g->matrix; break;
   case HFY_POST_RECTIFIED_POWER:
-    grad->post.power = g->numbers + 4, grad->post.sigma = g->numbers + 5, grad->post.theta = g->numbers + 6;
+    grad->post.power = g->numbers + 4;
+    grad->post.sigma = g->numbers + 5;
+    grad->post.theta = g->numbers + 6;
     break;
   case HFY_POST_NONE:
   case HFY_POST_SIGN: break;
@@ -560,13 +594,27 @@ static const char *const part_names[] = {
 static int asked(const hfy_grad *g, int part) {
   const void *members[PARTS];
   const hfy_post_grad *p = &g->post;
-  members[IN_QUERIES] = g->queries, members[IN_KEYS] = g->keys, members[IN_VALUES] = g->values;
-  members[IN_READOUT] = g->readout, members[IN_BIAS] = g->bias, members[IN_SELF] = g->self_coupling;
-  members[IN_GAIN] = p->gain, members[IN_DELTA] = p->delta, members[IN_MATRIX] = p->matrix;
-  members[IN_UPPER] = g->upper, members[IN_LOWER] = g->lower, members[IN_BETA] = g->beta;
-  members[IN_ALPHA] = g->alpha, members[IN_GAMMA] = g->gamma, members[IN_POST] = p->beta;
-  members[IN_POST + 1] = p->radius, members[IN_POST + 2] = p->eta, members[IN_POST + 3] = p->eps;
-  members[IN_POST + 4] = p->power, members[IN_POST + 5] = p->sigma, members[IN_POST + 6] = p->theta;
+  members[IN_QUERIES] = g->queries;
+  members[IN_KEYS] = g->keys;
+  members[IN_VALUES] = g->values;
+  members[IN_READOUT] = g->readout;
+  members[IN_BIAS] = g->bias;
+  members[IN_SELF] = g->self_coupling;
+  members[IN_GAIN] = p->gain;
+  members[IN_DELTA] = p->delta;
+  members[IN_MATRIX] = p->matrix;
+  members[IN_UPPER] = g->upper;
+  members[IN_LOWER] = g->lower;
+  members[IN_BETA] = g->beta;
+  members[IN_ALPHA] = g->alpha;
+  members[IN_GAMMA] = g->gamma;
+  members[IN_POST] = p->beta;
+  members[IN_POST + 1] = p->radius;
+  members[IN_POST + 2] = p->eta;
+  members[IN_POST + 3] = p->eps;
+  members[IN_POST + 4] = p->power;
+  members[IN_POST + 5] = p->sigma;
+  members[IN_POST + 6] = p->theta;
   return members[part] != NULL;
 }
 
@@ -644,8 +692,14 @@ static int directional(const oracle_memory *m, int part, const gradients *g, hfy
         if (part == IN_UPPER || part == IN_LOWER)
           bounds[part - IN_UPPER][i] = (double)(from[i] + step * direction[i]);
         if (part == IN_BETA) moved.beta += step;
-        if (part == IN_ALPHA) moved.alpha += step, moved.net.sep.alpha = (double)moved.alpha;
-        if (part == IN_GAMMA) moved.gamma += step, moved.net.sep.gamma = (double)moved.gamma;
+        if (part == IN_ALPHA) {
+          moved.alpha += step;
+          moved.net.sep.alpha = (double)moved.alpha;
+        }
+        if (part == IN_GAMMA) {
+          moved.gamma += step;
+          moved.net.sep.gamma = (double)moved.gamma;
+        }
       }
       oracle_signature = 0;
       value = objective(&moved, steps, dout, width);
@@ -707,7 +761,9 @@ static void gradients_of(hfy_sim sim, size_t steps, unsigned options) {
       make(&f, (uint64_t)(20000 + 20 * s + p), 5, 4, 2);
       sep = use_learned_sep(&f, s);
       post = use_post(&f, p);
-      f.net.sim = sim, f.net.max_steps = steps, f.net.beta = 0.6;
+      f.net.sim = sim;
+      f.net.max_steps = steps;
+      f.net.beta = 0.6;
       with_options(&f, options);
       compared += gradient(&f, sep, post, (int)sim);
       total += 3;
@@ -751,7 +807,9 @@ TEST(gradient_of_extreme_separations) {
     memset(g, 0, sizeof g);
     memset(&grad, 0, sizeof grad);
     memset(&alone, 0, sizeof alone);
-    net.dim = net.count = N, net.keys = keys, net.beta = 1;
+    net.dim = net.count = N;
+    net.keys = keys;
+    net.beta = 1;
     net.sep.kind = c % 2 ? HFY_SEP_NORMMAX : HFY_SEP_ENTMAX;
     net.sep.alpha = net.sep.gamma = extreme[c / 2];
     *(c % 2 ? &grad.gamma : &grad.alpha) = &got, *(c % 2 ? &alone.gamma : &alone.alpha) = &other;
@@ -759,7 +817,8 @@ TEST(gradient_of_extreme_separations) {
       q[i] = (hfy_real)(hfy_rng_uniform(&rng) * (c % 2 ? 0.4 : 0.4 / extreme[c / 2]));
       v[i] = (hfy_real)hfy_rng_normal(&rng);
     }
-    grad.queries = g, alone.theta = want;
+    grad.queries = g;
+    alone.theta = want;
     CHECK(hfy_sep_apply(&net.sep, q, 1, N, y, NULL) == HFY_OK);
     CHECK(hfy_sep_vjp(&net.sep, q, y, v, 1, N, &alone, NULL) == HFY_OK);
     CHECK(hfy_retrieve_vjp(&net, q, 1, v, &grad, NULL) == HFY_OK);
@@ -785,8 +844,12 @@ TEST(gradient_with_visible) {
     make(&f, 21000 + (uint64_t)s, 6, 4, 3);
     sep = use_sep(&f, s);
     use_post(&f, 4);
-    f.visible[0] = 5, f.visible[1] = 2, f.visible[2] = 3;
-    f.net.visible = f.visible, f.net.max_steps = 2, f.net.beta = 0.6;
+    f.visible[0] = 5;
+    f.visible[1] = 2;
+    f.visible[2] = 3;
+    f.net.visible = f.visible;
+    f.net.max_steps = 2;
+    f.net.beta = 0.6;
     compared += gradient(&f, sep, "l2 eps", 0);
   }
   CHECK(compared > 35);
@@ -846,7 +909,9 @@ TEST(gradient_through_a_stop) {
     const char *sep;
     make(&f, 23000 + (uint64_t)s, 5, 4, 2);
     sep = use_sep(&f, s);
-    f.net.max_steps = 7, f.net.beta = 0.3, f.net.tol = 0.2;
+    f.net.max_steps = 7;
+    f.net.beta = 0.3;
+    f.net.tol = 0.2;
     CHECK(hfy_retrieve(&f.net, f.queries, 2, f.out, &report, NULL) == HFY_OK);
     CHECK(steps[0] < 7 && steps[1] < 7);
     compared += gradient(&f, sep, "none", 0);
@@ -880,7 +945,8 @@ TEST(gradient_is_added) {
   CHECK_NEAR(twice.alpha, 2 * g.alpha, 1e-14);
   CHECK(fabs(g.beta) > 1e-6 && fabs(g.alpha) > 1e-6);
   for (p = 1; p < POSTS; p++) { /* the posts' parameters and bounds too */
-    use_sep(&f, 2), f.net.sep.lower = f.lower;
+    use_sep(&f, 2);
+    f.net.sep.lower = f.lower;
     use_post(&f, p);
     ask(&f.net, &twice, &grad);
     CHECK(hfy_retrieve_vjp(&f.net, f.queries, 2, dout, &grad, NULL) == HFY_OK);
@@ -956,10 +1022,19 @@ TEST(gradient_of_strided_arrays) {
   }
   for (i = 0; i < B; i++) memcpy(bias + i * (N + GAP), f.bias + i * N, N * sizeof *bias);
   far = f.net;
-  far.keys = keys, far.key_stride = D + GAP, far.values = values, far.value_stride = D + GAP;
-  far.readout = readout, far.readout_stride = V + GAP, far.bias = bias, far.bias_stride = N + GAP;
+  far.keys = keys;
+  far.key_stride = D + GAP;
+  far.values = values;
+  far.value_stride = D + GAP;
+  far.readout = readout;
+  far.readout_stride = V + GAP;
+  far.bias = bias;
+  far.bias_stride = N + GAP;
   memset(&grad, 0, sizeof grad);
-  grad.keys = dk, grad.values = dv, grad.readout = dr, grad.bias = db;
+  grad.keys = dk;
+  grad.values = dv;
+  grad.readout = dr;
+  grad.bias = db;
   CHECK(hfy_retrieve_vjp(&far, f.queries, B, dout, &grad, NULL) == HFY_OK);
   for (i = 0; i < N; i++) {
     CHECK(same_bits(dk + i * (D + GAP), g.keys + i * D, D * sizeof *dk));
@@ -1063,31 +1138,37 @@ TEST(gradient_refusals) {
   ask(&f.net, &g, &grad);
   grad.alpha = &g.alpha;
   CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 2, dout, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "alpha");
-  grad.alpha = NULL, grad.gamma = &g.gamma;
+  grad.alpha = NULL;
+  grad.gamma = &g.gamma;
   CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 2, dout, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "gamma");
   use_sep(&f, 18);
   CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 2, dout, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "gamma");
   use_sep(&f, 0);
-  grad.gamma = NULL, grad.values = g.values;
+  grad.gamma = NULL;
+  grad.values = g.values;
   CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 2, dout, &grad, &work), HFY_ERR_ARG, &work, "values");
   grad.values = NULL;
   grad.upper = g.upper;
   CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 2, dout, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "grad->upper");
   use_sep(&f, 2); /* bounds above, none below */
-  grad.upper = NULL, grad.lower = g.lower;
+  grad.upper = NULL;
+  grad.lower = g.lower;
   CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 2, dout, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "grad->lower");
   use_sep(&f, 0);
-  grad.lower = NULL, grad.post.eta = &g.numbers[0];
+  grad.lower = NULL;
+  grad.post.eta = &g.numbers[0];
   CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 2, dout, &grad, &work), HFY_ERR_UNSUPPORTED, &work,
               "grad->post.eta");
   use_post(&f, 9); /* gains instead of eta */
   CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 2, dout, &grad, &work), HFY_ERR_UNSUPPORTED, &work,
               "grad->post.eta");
   use_post(&f, 0);
-  grad.post.eta = NULL, grad.post.matrix = g.matrix;
+  grad.post.eta = NULL;
+  grad.post.matrix = g.matrix;
   CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 2, dout, &grad, &work), HFY_ERR_UNSUPPORTED, &work,
               "grad->post.matrix");
-  grad.post.matrix = NULL, grad.post.z = g.queries;
+  grad.post.matrix = NULL;
+  grad.post.z = g.queries;
   CHECK_FAILS(hfy_retrieve_vjp(&f.net, f.queries, 2, dout, &grad, &work), HFY_ERR_ARG, &work, "grad->post.z");
   grad.post.z = NULL;
   CHECK_EQ(g.upper[0] + g.lower[0] + g.numbers[0] + (double)g.matrix[0], 0);

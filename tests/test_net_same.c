@@ -17,10 +17,15 @@ static void everything(hfy_report *r, hfy_status *status, size_t *whole, double 
                        size_t N, size_t T, size_t top) {
   memset(r, 0, sizeof *r);
   r->status = status;
-  r->best = whole, r->support = whole + B, r->steps = whole + 2 * B, r->top_index = whole + 3 * B;
-  r->residual = numbers, r->energy = numbers + B;
+  r->best = whole;
+  r->support = whole + B;
+  r->steps = whole + 2 * B;
+  r->top_index = whole + 3 * B;
+  r->residual = numbers;
+  r->energy = numbers + B;
   r->top = top;
-  r->top_weight = reals, r->weights = reals + B * top;
+  r->top_weight = reals;
+  r->weights = reals + B * top;
   (void)N, (void)T;
 }
 
@@ -43,8 +48,14 @@ TEST(batch_is_single_queries_to_the_bit) {
       post = use_post(&f, p);
       f.net.max_steps = T;
       f.net.beta = 1.4;
-      if (s % 4 == 1) f.net.bias = f.bias, f.net.bias_stride = N;
-      if (s % 4 == 2) f.net.readout = f.readout, f.net.readout_dim = width = 5;
+      if (s % 4 == 1) {
+        f.net.bias = f.bias;
+        f.net.bias_stride = N;
+      }
+      if (s % 4 == 2) {
+        f.net.readout = f.readout;
+        f.net.readout_dim = width = 5;
+      }
       if (p % 5 == 4) f.net.sim = (hfy_sim)(s % 4);
       energy = post_has_energy(p) && f.net.sim == HFY_SIM_DOT;
       memset(whole, 0, sizeof whole), memset(numbers, 0, sizeof numbers), memset(reals, 0, sizeof reals);
@@ -81,7 +92,11 @@ TEST(large_batch_is_single_queries_to_the_bit) {
   normals(&rng, q, B * D, 1);
   for (sim = 0; sim < 8; sim++) {
     memset(&net, 0, sizeof net);
-    net.dim = D, net.count = N, net.keys = keys, net.max_steps = 3, net.sim = (hfy_sim)(sim % 4);
+    net.dim = D;
+    net.count = N;
+    net.keys = keys;
+    net.max_steps = 3;
+    net.sim = (hfy_sim)(sim % 4);
     net.sep.kind = sim < 4 ? HFY_SEP_SOFTMAX : HFY_SEP_SPARSEMAX;
     CHECK(hfy_retrieve(&net, q, B, out, NULL, NULL) == HFY_OK);
     for (j = 0; j < B; j++) {
@@ -120,19 +135,29 @@ TEST(queries_that_meet_go_where_each_would_alone) {
       net.beta = options & 1 ? 30 : 1.2;
       net.max_steps = T;
       if (options & 2) net.values = f.values;
-      if (options == 4) net.bias = bias, net.bias_stride = N;
+      if (options == 4) {
+        net.bias = bias;
+        net.bias_stride = N;
+      }
       if (options == 5) net.visible = visible;
       if (options == 6) net.self_coupling = f.self_coupling;
       if (options == 7) net.step = 0.5;
-      if (round % 4 == 3 && options < 4) net.readout = f.readout, net.readout_dim = 3;
+      if (round % 4 == 3 && options < 4) {
+        net.readout = f.readout;
+        net.readout_dim = 3;
+      }
       width = net.readout ? 3 : D;
       for (i = 0; i < B * D; i++) q[i] = (hfy_real)hfy_rng_normal(&rng);
       normals(&rng, bias, B * N, 2);
       for (j = 0; j < B; j++) visible[j] = 1 + (size_t)(hfy_rng_u64(&rng) % N);
       if (options == 3) q[7 * D] = not_a_number();
       memset(&report, 0, sizeof report);
-      report.status = status, report.steps = steps, report.support = support, report.best = best;
-      report.cycle = cycle, report.residual = residual;
+      report.status = status;
+      report.steps = steps;
+      report.support = support;
+      report.best = best;
+      report.cycle = cycle;
+      report.residual = residual;
       failed = hfy_retrieve(&net, q, B, out, &report, NULL);
       for (j = 0; j < B && !status[j];) j++;
       CHECK(failed == (j < B ? status[j] : HFY_OK) && (options != 3 || (j <= 7 && status[7])));
@@ -144,8 +169,11 @@ TEST(queries_that_meet_go_where_each_would_alone) {
         if (alone.visible) alone.visible += j;
         if (alone.bias) alone.bias += j * N;
         memset(&single, 0, sizeof single);
-        single.steps = &one_steps, single.support = &one_support, single.best = &one_best;
-        single.cycle = &one_cycle, single.residual = &one_residual;
+        single.steps = &one_steps;
+        single.support = &one_support;
+        single.best = &one_best;
+        single.cycle = &one_cycle;
+        single.residual = &one_residual;
         CHECK(hfy_retrieve(&alone, q + j * D, 1, one, &single, NULL) == status[j]);
         if (status[j]) continue;
         CHECK(same_bits(one, out + j * width, width * sizeof *one));
@@ -173,9 +201,13 @@ TEST(a_walk_is_a_chain_of_single_steps) {
   hfy_work littered;
   int round;
   double up[D + 3], down[D + 3];
-  for (d = 0; d < D + 3; d++) up[d] = sin(3 * (double)d / D), down[d] = cos(5 * (double)d / D);
+  for (d = 0; d < D + 3; d++) {
+    up[d] = sin(3 * (double)d / D);
+    down[d] = cos(5 * (double)d / D);
+  }
   memset(&littered, 0, sizeof littered);
-  littered.capacity = (size_t)1 << 22, littered.buffer = malloc(littered.capacity);
+  littered.capacity = (size_t)1 << 22;
+  littered.buffer = malloc(littered.capacity);
   for (round = 0; round < ROUNDS; round++) {
     hfy_rng rng = hfy_rng_seed((uint64_t)(70 + round));
     hfy_real ends[B * D], out[B * 2];
@@ -202,10 +234,17 @@ TEST(a_walk_is_a_chain_of_single_steps) {
     for (j = 0; j < B; j++)
       for (d = 0; d < D; d++)
         q[j * D + d] = (hfy_real)((double)keys[(j == 1 ? N - 1 : j * 211) * stride + d] + 0.6 * hfy_rng_normal(&rng));
-    net.dim = D, net.count = N, net.keys = keys, net.key_stride = stride;
+    net.dim = D;
+    net.count = N;
+    net.keys = keys;
+    net.key_stride = stride;
     net.beta = (round % 3 == 0 ? 0.3 : round % 3 == 1 ? 2 : 0.02) / 8;
-    net.sep.kind = kinds[round % 7], net.sep.k = ks[round % 7];
-    if (round % 4 == 1) net.values = values, net.value_stride = D;
+    net.sep.kind = kinds[round % 7];
+    net.sep.k = ks[round % 7];
+    if (round % 4 == 1) {
+      net.values = values;
+      net.value_stride = D;
+    }
     if (round % 4 == 2) net.step = 0.5;
     if (round % 4 == 3) net.post.kind = HFY_POST_L2;
     if (round % 8 == 6) net.self_coupling = self;
@@ -218,7 +257,8 @@ TEST(a_walk_is_a_chain_of_single_steps) {
     }
     net.max_steps = T;
     memset(&report, 0, sizeof report);
-    report.steps = steps, report.support = support;
+    report.steps = steps;
+    report.support = support;
     CHECK(hfy_retrieve(&net, q, B, ends, &report, NULL) == HFY_OK);
     for (j = 0; j < B; j++) {
       hfy_net one = net, single, answers;
@@ -226,7 +266,8 @@ TEST(a_walk_is_a_chain_of_single_steps) {
       size_t alone_steps, alone_support, one_support = 0;
       hfy_report of_one;
       memset(&of_one, 0, sizeof of_one);
-      of_one.steps = &alone_steps, of_one.support = &alone_support;
+      of_one.steps = &alone_steps;
+      of_one.support = &alone_support;
       if (one.visible) one.visible += j;
       single = answers = one;
       memset(littered.buffer, 0x47, littered.capacity); /* large numbers where nothing was written */
@@ -240,9 +281,11 @@ TEST(a_walk_is_a_chain_of_single_steps) {
         CHECK(hfy_retrieve(&single, state, 1, state, &of_one, NULL) == HFY_OK);
       CHECK(same_bits(state, alone, sizeof state));
       CHECK(one_support == support[j] && one_support == alone_support);
-      walked += steps[j] - 1, several += steps[j] > 3;
+      walked += steps[j] - 1;
+      several += steps[j] > 3;
       /* the same states into a readout */
-      answers.readout = readout, answers.readout_dim = 2;
+      answers.readout = readout;
+      answers.readout_dim = 2;
       of_one.support = NULL;
       CHECK(hfy_retrieve(&answers, q + j * D, 1, out + 2 * j, &of_one, NULL) == HFY_OK);
       memcpy(state, q + j * D, sizeof state);
@@ -268,7 +311,10 @@ TEST(out_may_be_the_queries) {
       sep = use_sep(&f, s);
       post = use_post(&f, p);
       f.net.max_steps = 3;
-      if (p % 3 == 0) f.net.readout = f.readout, f.net.readout_dim = 4;
+      if (p % 3 == 0) {
+        f.net.readout = f.readout;
+        f.net.readout_dim = 4;
+      }
       memcpy(in_place, f.queries, sizeof in_place);
       CHECK(hfy_retrieve(&f.net, f.queries, 5, f.out, NULL, NULL) == HFY_OK);
       CHECK(hfy_retrieve(&f.net, in_place, 5, in_place, NULL, NULL) == HFY_OK);
@@ -294,8 +340,12 @@ TEST(strides) {
       f.net.max_steps = 2;
       f.net.sim = (hfy_sim)(s % 4);
       f.net.values = f.values;
-      f.net.bias = f.bias, f.net.bias_stride = N;
-      if (turn) f.net.readout = f.readout, f.net.readout_dim = V;
+      f.net.bias = f.bias;
+      f.net.bias_stride = N;
+      if (turn) {
+        f.net.readout = f.readout;
+        f.net.readout_dim = V;
+      }
       fill(keys, COUNT(keys), (double)not_a_number());
       fill(values, COUNT(values), (double)not_a_number());
       fill(readout, COUNT(readout), (double)not_a_number());
@@ -307,10 +357,16 @@ TEST(strides) {
       }
       for (j = 0; j < 4; j++) memcpy(bias + j * (N + GAP), f.bias + j * N, N * sizeof *bias);
       wide_net = f.net;
-      wide_net.keys = keys, wide_net.key_stride = D + GAP;
-      wide_net.values = values, wide_net.value_stride = D + GAP;
-      wide_net.bias = bias, wide_net.bias_stride = N + GAP;
-      if (turn) wide_net.readout = readout, wide_net.readout_stride = V + GAP;
+      wide_net.keys = keys;
+      wide_net.key_stride = D + GAP;
+      wide_net.values = values;
+      wide_net.value_stride = D + GAP;
+      wide_net.bias = bias;
+      wide_net.bias_stride = N + GAP;
+      if (turn) {
+        wide_net.readout = readout;
+        wide_net.readout_stride = V + GAP;
+      }
       CHECK(hfy_retrieve(&f.net, f.queries, 4, packed, NULL, NULL) == HFY_OK);
       CHECK(hfy_retrieve(&wide_net, f.queries, 4, f.out, NULL, NULL) == HFY_OK);
       CHECK(same_bits(packed, f.out, 4 * (size_t)(turn ? V : D) * sizeof *packed));
@@ -339,7 +395,8 @@ TEST(one_hot_copies_the_pattern_to_the_bit) {
     sep = use_sep(&f, s);
     f.net.beta = 500;
     for (i = 0; i < N; i++) {
-      f.net.readout = NULL, f.net.values = NULL;
+      f.net.readout = NULL;
+      f.net.values = NULL;
       f.keys[i * D] = (hfy_real)(i == 2 ? -0.0 : 3.7e-3);
       f.net.sim = HFY_SIM_EUCLIDEAN;
       CHECK(hfy_retrieve(&f.net, f.keys + i * D, 1, f.out, &report, NULL) == HFY_OK);
@@ -348,7 +405,8 @@ TEST(one_hot_copies_the_pattern_to_the_bit) {
       f.net.values = f.values;
       CHECK(hfy_retrieve(&f.net, f.keys + i * D, 1, f.out, NULL, NULL) == HFY_OK);
       CHECK(same_bits(f.out, f.values + i * D, D * sizeof *f.out));
-      f.net.readout = f.readout, f.net.readout_dim = V;
+      f.net.readout = f.readout;
+      f.net.readout_dim = V;
       CHECK(hfy_retrieve(&f.net, f.keys + i * D, 1, f.out, NULL, NULL) == HFY_OK);
       CHECK(same_bits(f.out, f.readout + i * V, V * sizeof *f.out));
     }
@@ -392,13 +450,29 @@ static void one_pass_is_plain(size_t n, size_t dim, size_t batch, int how, doubl
     memset(&net, 0, sizeof net);
     memset(&report, 0, sizeof report);
     memset(&whole, 0, sizeof whole);
-    net.dim = dim, net.count = n, net.keys = keys, net.beta = beta, net.max_steps = 2, net.sep = f.net.sep;
+    net.dim = dim;
+    net.count = n;
+    net.keys = keys;
+    net.beta = beta;
+    net.max_steps = 2;
+    net.sep = f.net.sep;
     if (s == SEPS) net.sep.alpha = HUGE_VAL;
-    if (s == SEPS + 1) net.sep.kind = HFY_SEP_NORMMAX, net.sep.gamma = 1;
-    if (s == SEPS + 2) net.sep.kind = HFY_SEP_ARGMAX, net.sep.k = 1;
-    if (s == 13) f.net.sep.kind = HFY_SEP_ENTMAX, net.sep = f.net.sep; /* two with margins */
+    if (s == SEPS + 1) {
+      net.sep.kind = HFY_SEP_NORMMAX;
+      net.sep.gamma = 1;
+    }
+    if (s == SEPS + 2) {
+      net.sep.kind = HFY_SEP_ARGMAX;
+      net.sep.k = 1;
+    }
+    if (s == 13) { /* two with margins */
+      f.net.sep.kind = HFY_SEP_ENTMAX;
+      net.sep = f.net.sep;
+    }
     report.best = best;
-    whole.best = plain_best, whole.weights = weights, whole.energy = (s + how) % 3 ? NULL : energy;
+    whole.best = plain_best;
+    whole.weights = weights;
+    whole.energy = (s + how) % 3 ? NULL : energy;
     CHECK(hfy_retrieve(&net, q, batch, out, &report, NULL) == HFY_OK);
     CHECK(hfy_retrieve(&net, q, batch, plain, &whole, NULL) == HFY_OK);
     CHECK(agree(out, plain, batch * dim, runs_sums(s) ? 256 : 0));
@@ -446,18 +520,22 @@ TEST(projections_of_many_rows_are_accurate) {
         for (i = 0; i < MANY; i++) readout[i] = keys[i * D];
         memset(&net, 0, sizeof net);
         memset(&report, 0, sizeof report);
-        net.dim = D, net.count = MANY, net.keys = keys;
+        net.dim = D;
+        net.count = MANY;
+        net.keys = keys;
         net.sep.kind = s == 0 ? HFY_SEP_SOFTMAX : s == 1 ? HFY_SEP_SPARSEMAX : s == 2 ? HFY_SEP_ENTMAX
                        : s == 3 ? HFY_SEP_NORMMAX : HFY_SEP_UNIFORM;
         net.beta = 1e-3;
         if (with) report.weights = p;
         CHECK(hfy_retrieve(&net, q, 1, out, &report, NULL) == HFY_OK);
         report.weights = p;
-        net.readout = readout, net.readout_dim = 1;
+        net.readout = readout;
+        net.readout_dim = 1;
         CHECK(hfy_retrieve(&net, q, 1, &value, with ? &report : NULL, NULL) == HFY_OK);
         if (!with) CHECK(hfy_retrieve(&net, q, 1, &value, &report, NULL) == HFY_OK);
         for (i = 0; i < MANY; i++) {
-          sum[0] += (wide)p[i] * keys[i * D], sum[1] += (wide)p[i] * keys[i * D + 1];
+          sum[0] += (wide)p[i] * keys[i * D];
+          sum[1] += (wide)p[i] * keys[i * D + 1];
           answer += (wide)p[i] * readout[i];
         }
         CHECK_NEAR(out[0], (double)sum[0], 256 * REAL_EPS);
@@ -573,7 +651,9 @@ TEST(report_top_longer_than_the_memory) {
   hfy_real weight[TOP];
   hfy_report report;
   memset(&report, 0, sizeof report);
-  report.top = TOP, report.top_index = index, report.top_weight = weight;
+  report.top = TOP;
+  report.top_index = index;
+  report.top_weight = weight;
   make(&f, 8600, N, 4, 1);
   CHECK(hfy_retrieve(&f.net, f.queries, 1, f.out, &report, NULL) == HFY_OK);
   CHECK(index[0] < N && index[1] < N && index[2] < N);
@@ -592,8 +672,12 @@ TEST(report_ties_by_index) {
   hfy_report report;
   memset(&net, 0, sizeof net);
   memset(&report, 0, sizeof report);
-  net.dim = D, net.count = N, net.keys = keys;
-  report.top = 3, report.top_index = index, report.best = &best;
+  net.dim = D;
+  net.count = N;
+  net.keys = keys;
+  report.top = 3;
+  report.top_index = index;
+  report.best = &best;
   CHECK(hfy_retrieve(&net, q, 1, out, &report, NULL) == HFY_OK);
   CHECK(best == 1 && index[0] == 1 && index[1] == 2 && index[2] == 3);
   net.sep.kind = HFY_SEP_SPARSEMAX;
@@ -615,7 +699,8 @@ TEST(report_energy_is_the_energy_of_the_states) {
       if (sep_is_unbounded(s) && !post_is_bounded(p)) continue;
       memset(&report, 0, sizeof report);
       memset(&whole, 0, sizeof whole);
-      report.energy = energy, report.steps = steps;
+      report.energy = energy;
+      report.steps = steps;
       whole.weights = weights; /* the same way of working as with energies */
       make(&f, (uint64_t)(8700 + 20 * s + p), N, D, B);
       sep = use_sep(&f, s);
@@ -680,7 +765,8 @@ TEST(check_fills_defaults_in) {
   f.net.values = f.values;
   CHECK(hfy_net_check(&f.net, &full, NULL) == HFY_OK);
   CHECK(full.value_stride == 9 && full.values == f.values);
-  f.net.readout = f.readout, f.net.readout_dim = 4;
+  f.net.readout = f.readout;
+  f.net.readout_dim = 4;
   CHECK(hfy_net_check(&f.net, &full, NULL) == HFY_OK);
   CHECK(full.readout_stride == 4);
   CHECK(hfy_net_check(&f.net, NULL, NULL) == HFY_OK);
@@ -907,7 +993,10 @@ TEST(bounds_that_cannot_be_met) {
   report.status = status;
   make(&f, 27700, 5, 4, 2);
   use_sep(&f, 2);
-  for (i = 0; i < 5; i++) f.upper[i] = 0.25, f.upper[5 + i] = 0.1;
+  for (i = 0; i < 5; i++) {
+    f.upper[i] = 0.25;
+    f.upper[5 + i] = 0.1;
+  }
   f.net.sep.bound_stride = 5;
   fill(f.out, 8, 7);
   CHECK(hfy_retrieve(&f.net, f.queries, 2, f.out, &report, NULL) == HFY_ERR_INFEASIBLE);
@@ -915,7 +1004,8 @@ TEST(bounds_that_cannot_be_met) {
   CHECK(!all_are(f.out, 4, 7) && all_are(f.out + 4, 4, 7));
   make(&f, 27700, 5, 4, 2);
   use_sep(&f, 11);
-  f.visible[0] = 1, f.visible[1] = 5;
+  f.visible[0] = 1;
+  f.visible[1] = 5;
   f.net.visible = f.visible;
   fill(f.out, 8, 7);
   CHECK(hfy_retrieve(&f.net, f.queries, 2, f.out, &report, NULL) == HFY_ERR_ARG); /* k above the unmasked */
@@ -936,7 +1026,10 @@ TEST(exp_memory_of_huge_scores) {
   report.weights = weights;
   for (i = 0; i < N * D; i++) keys[i] = (hfy_real)hfy_rng_sign(&rng);
   for (d = 0; d < D; d++) q[d] = d < 3 ? -keys[d] : keys[d];
-  net.dim = D, net.count = N, net.keys = keys, net.sep.kind = HFY_SEP_EXP;
+  net.dim = D;
+  net.count = N;
+  net.keys = keys;
+  net.sep.kind = HFY_SEP_EXP;
   net.beta = 1000;
   net.max_steps = 5;
   net.post.kind = HFY_POST_SIGN;
@@ -978,7 +1071,11 @@ TEST(many_queries_and_patterns) {
     for (d = 0; d < D; d++) q[j * D + d] = keys[7 * j * D + d] + (hfy_real)(0.3 * hfy_rng_normal(&rng));
   for (s = 0; s < 4; s++) {
     memset(&net, 0, sizeof net);
-    net.dim = D, net.count = N, net.keys = keys, net.beta = 8, net.max_steps = 6;
+    net.dim = D;
+    net.count = N;
+    net.keys = keys;
+    net.beta = 8;
+    net.max_steps = 6;
     net.sep.kind = s == 0   ? HFY_SEP_SPARSEMAX : s == 1 ? HFY_SEP_ENTMAX : s == 2 ? HFY_SEP_NORMMAX : HFY_SEP_SOFTMAX;
     CHECK(hfy_retrieve(&net, q, B, out, &report, NULL) == HFY_OK);
     for (j = 0; j < B; j++) {
@@ -1003,7 +1100,11 @@ TEST(an_index_of_changed_keys) {
   normals(&rng, keys, N * D, 1);
   memcpy(queries, keys, sizeof queries);
   CHECK(hfy_index_build(keys, N, D, 0, NULL, memory, bytes, &index, &work) == HFY_OK);
-  net.dim = D, net.count = N, net.keys = keys, net.sep.kind = HFY_SEP_ARGMAX, net.index = &index;
+  net.dim = D;
+  net.count = N;
+  net.keys = keys;
+  net.sep.kind = HFY_SEP_ARGMAX;
+  net.index = &index;
   CHECK(hfy_retrieve(&net, queries, B, out, NULL, &work) == HFY_OK);
   keys[(N - 1) * D] += 1; /* first and last row are looked at */
   for (i = 0; i < 4; i++) {

@@ -107,7 +107,8 @@ static void npy(int version, const char *text, const void *data, size_t bytes) {
   memset(all, 0, sizeof all);
   memcpy(all, "\x93NUMPY", 6);
   all[6] = (unsigned char)version;
-  all[8] = (unsigned char)(length % 256), all[9] = (unsigned char)(length / 256);
+  all[8] = (unsigned char)(length % 256);
+  all[9] = (unsigned char)(length / 256);
   memcpy(all + begins, text, length);
   memcpy(all + begins + length, data, bytes);
   put("x.npy", all, begins + length + bytes);

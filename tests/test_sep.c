@@ -214,10 +214,14 @@ TEST(row_margins) {
   const double *want[4];
   double m[4] = {10 / 3.0, 2, 1, 1};
   int i;
-  sep[0] = entmax(1.3), want[0] = t035_e1_3;
-  sep[1] = entmax(1.5), want[1] = t035_e1_5;
-  sep[2] = sep_of(HFY_SEP_SPARSEMAX), want[2] = t035_sp;
-  sep[3] = normmax(5), want[3] = t035_n5;
+  sep[0] = entmax(1.3);
+  want[0] = t035_e1_3;
+  sep[1] = entmax(1.5);
+  want[1] = t035_e1_5;
+  sep[2] = sep_of(HFY_SEP_SPARSEMAX);
+  want[2] = t035_sp;
+  sep[3] = normmax(5);
+  want[3] = t035_n5;
   for (i = 0; i < 4; i++) {
     take(below, m[i] * (1 - 1e-6), 3, t);
     CHECK(hfy_sep_apply(&sep[i], t, 1, 3, y, NULL) == HFY_OK);
@@ -391,14 +395,21 @@ TEST(defaults_are_the_documented_ones) {
   size_t i;
   memset(pairs, 0, sizeof pairs);
   CHECK(zero.kind == HFY_SEP_SOFTMAX);
-  pairs[0][0] = entmax(0), pairs[0][1] = entmax(1.5);
-  pairs[1][0] = normmax(0), pairs[1][1] = normmax(2);
-  pairs[2][0] = power(0), pairs[2][1] = power(3);
-  pairs[3][0] = ksubsets(0), pairs[3][1] = ksubsets(1);
+  pairs[0][0] = entmax(0);
+  pairs[0][1] = entmax(1.5);
+  pairs[1][0] = normmax(0);
+  pairs[1][1] = normmax(2);
+  pairs[2][0] = power(0);
+  pairs[2][1] = power(3);
+  pairs[3][0] = ksubsets(0);
+  pairs[3][1] = ksubsets(1);
   pairs[3][1].rho = 1;
-  pairs[4][0] = argmax(0), pairs[4][1] = argmax(1);
-  pairs[5][0] = zero, pairs[5][1] = sep_of(HFY_SEP_SOFTMAX);
-  pairs[5][1].alpha = -3, pairs[5][1].k = -1; /* members that a kind does not use are ignored */
+  pairs[4][0] = argmax(0);
+  pairs[4][1] = argmax(1);
+  pairs[5][0] = zero;
+  pairs[5][1] = sep_of(HFY_SEP_SOFTMAX);
+  pairs[5][1].alpha = -3; /* members that a kind does not use are ignored */
+  pairs[5][1].k = -1;
   for (i = 0; i < 6; i++) {
     hfy_real a[4], b[4];
     CHECK(hfy_sep_apply(&pairs[i][0], t, 1, 4, a, NULL) == HFY_OK);
@@ -715,7 +726,10 @@ TEST(vjp_theta_that_is_read) {
   memset(&work, 0, sizeof work);
   memset(&grad, 0, sizeof grad);
   grad.theta = g;
-  list[0] = power(3), list[1] = sep_of(HFY_SEP_IDENTITY), list[2] = normmax(100.5), list[3] = normmax(1e300);
+  list[0] = power(3);
+  list[1] = sep_of(HFY_SEP_IDENTITY);
+  list[2] = normmax(100.5);
+  list[3] = normmax(1e300);
   for (c = 0; c < 4; c++)
     CHECK_FAILS(hfy_sep_vjp(&list[c], NULL, y, y, 1, 2, &grad, &work), HFY_ERR_ARG, &work, "theta");
   CHECK(all_are(g, 2, 7));
@@ -736,16 +750,19 @@ TEST(vjp_parameters_a_kind_has_not) {
   CHECK_FAILS(hfy_sep_vjp(&sep, t, y, t, 1, 2, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "alpha");
   sep = entmax(HUGE_VAL);
   CHECK(hfy_sep_vjp(&sep, t, y, t, 1, 2, &grad, &work) == HFY_ERR_UNSUPPORTED);
-  grad.alpha = NULL, grad.gamma = out;
+  grad.alpha = NULL;
+  grad.gamma = out;
   CHECK_FAILS(hfy_sep_vjp(&sep, t, y, t, 1, 2, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "gamma");
   sep = normmax(1);
   CHECK_FAILS(hfy_sep_vjp(&sep, t, y, t, 1, 2, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "gamma");
   sep = normmax(HUGE_VAL);
   CHECK_FAILS(hfy_sep_vjp(&sep, t, y, t, 1, 2, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "gamma");
-  grad.gamma = NULL, grad.upper = out;
+  grad.gamma = NULL;
+  grad.upper = out;
   sep = sep_of(HFY_SEP_SOFTMAX);
   CHECK_FAILS(hfy_sep_vjp(&sep, t, y, t, 1, 2, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "upper");
-  grad.upper = NULL, grad.lower = out;
+  grad.upper = NULL;
+  grad.lower = out;
   CHECK_FAILS(hfy_sep_vjp(&sep, t, y, t, 1, 2, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "lower");
   CHECK(all_are(g, 2, 7));
   CHECK_EQ(out[0], 7);
@@ -818,7 +835,11 @@ TEST(weights_beyond_the_range) {
   list[0] = sep_of(HFY_SEP_EXP);
   list[1] = power(9);
   for (c = 0; c < 2; c++) {
-    t[0] = 1, t[1] = 2, t[2] = 0, t[4] = 1, t[5] = 1;
+    t[0] = 1;
+    t[1] = 2;
+    t[2] = 0;
+    t[4] = 1;
+    t[5] = 1;
     t[3] = (hfy_real)(c ? 1e35 : sizeof(hfy_real) == 8 ? 709.9 : 88.8);
     if (c && sizeof(hfy_real) == 8) t[3] = (hfy_real)1e200;
     fill(y, 6, 7);

@@ -175,14 +175,18 @@ TEST(vjp_is_symmetric_and_kills_constants) {
     double uv = 0, vu = 0, size = 1;
     if (list[c].alpha > 4 || list[c].gamma > 5) continue;
     scores(&rng, SHAPE_NORMAL, 0.1, 12, t);
-    for (i = 0; i < 12; i++) u[i] = (hfy_real)hfy_rng_normal(&rng), v[i] = (hfy_real)hfy_rng_normal(&rng);
+    for (i = 0; i < 12; i++) {
+      u[i] = (hfy_real)hfy_rng_normal(&rng);
+      v[i] = (hfy_real)hfy_rng_normal(&rng);
+    }
     CHECK(hfy_sep_apply(&list[c], t, 1, 12, y, NULL) == HFY_OK);
     grad.theta = ju;
     CHECK(hfy_sep_vjp(&list[c], t, y, u, 1, 12, &grad, NULL) == HFY_OK);
     grad.theta = jv;
     CHECK(hfy_sep_vjp(&list[c], t, y, v, 1, 12, &grad, NULL) == HFY_OK);
     for (i = 0; i < 12; i++) {
-      uv += (double)v[i] * (double)ju[i], vu += (double)u[i] * (double)jv[i];
+      uv += (double)v[i] * (double)ju[i];
+      vu += (double)u[i] * (double)jv[i];
       if (fabs((double)ju[i]) > size) size = fabs((double)ju[i]);
     }
     CHECK_NEAR(uv / size, vu / size, 64 * REAL_EPS);
@@ -374,7 +378,10 @@ static void golden_vjp(hfy_sep sep, const golden_row *row, int scores_given, dou
   memset(&grad, 0, sizeof grad);
   grad.theta = g;
   *(sep.kind == HFY_SEP_ENTMAX ? &grad.alpha : &grad.gamma) = &gradient;
-  for (i = 0; i < 4; i++) t[i] = y[i] = (hfy_real)ldexp(row->row[i], -row->bits), v[i] = (hfy_real)row->v[i] / 32;
+  for (i = 0; i < 4; i++) {
+    t[i] = y[i] = (hfy_real)ldexp(row->row[i], -row->bits);
+    v[i] = (hfy_real)row->v[i] / 32;
+  }
   if (scores_given) CHECK(hfy_sep_apply(&sep, t, 1, 4, y, NULL) == HFY_OK);
   CHECK(hfy_sep_vjp(&sep, t, y, v, 1, 4, &grad, NULL) == HFY_OK);
   for (i = 0; i < 4; i++) check_relative((double)g[i], row->jv[i], tol + REAL_EPS);
@@ -407,8 +414,10 @@ TEST(vjp_of_two_scores) {
       double got = 7;
       if (a * l1 < -11000) k1 = 1; /* 0 times infinity */
       if (a * l2 < -11000) k2 = 1;
-      y[0] = (hfy_real)(1 - (double)p), y[1] = (hfy_real)(double)p;
-      grad.theta = g, grad.alpha = &got;
+      y[0] = (hfy_real)(1 - (double)p);
+      y[1] = (hfy_real)(double)p;
+      grad.theta = g;
+      grad.alpha = &got;
       CHECK(hfy_sep_vjp(&sep, NULL, y, v, 1, 2, &grad, NULL) == HFY_OK);
       check_relative((double)g[1], (double)(expl(-big) / (1 + ratio)), 1e-12 + REAL_EPS + 4e-16 * (double)-big);
       check_relative((double)g[0], -(double)g[1], 1e-15);
@@ -437,8 +446,12 @@ TEST(vjp_of_equal_scores) {
         size_t n = sizes[j];
         double got = 7, log_scale = kind ? -log((double)n) / near[c] - log(near[c] - 1)
                                          : (near[c] - 2) * log((double)n);
-        grad.alpha = kind ? NULL : &got, grad.gamma = kind ? &got : NULL;
-        for (i = 0; i < n; i++) t[i] = (hfy_real)0.375, v[i] = (hfy_real)(i == 0 ? 1 : 0);
+        grad.alpha = kind ? NULL : &got;
+        grad.gamma = kind ? &got : NULL;
+        for (i = 0; i < n; i++) {
+          t[i] = (hfy_real)0.375;
+          v[i] = (hfy_real)(i == 0 ? 1 : 0);
+        }
         CHECK(hfy_sep_apply(&sep, t, 1, n, y, NULL) == HFY_OK);
         CHECK(hfy_sep_vjp(&sep, t, y, v, 1, n, &grad, NULL) == HFY_OK);
         check_relative((double)g[0], exp(log_scale) * (1 - 1 / (double)n),
@@ -467,9 +480,14 @@ TEST(vjp_of_weights_that_no_scores_give) {
       hfy_real y[4], v[] = {1, (hfy_real)0.25, -2, 0}, g[4];
       double got = 7;
       if (c % 2 && near[c / 2] < 1) continue;
-      grad.theta = g, grad.alpha = c % 2 ? NULL : &got, grad.gamma = c % 2 ? &got : NULL;
+      grad.theta = g;
+      grad.alpha = c % 2 ? NULL : &got;
+      grad.gamma = c % 2 ? &got : NULL;
       fill(y, 4, 0.25);
-      if (j > 0) y[1] = (hfy_real)ldexp(1, -100), y[2] = (hfy_real)0.75;
+      if (j > 0) {
+        y[1] = (hfy_real)ldexp(1, -100);
+        y[2] = (hfy_real)0.75;
+      }
       if (j > 1) y[3] = (hfy_real)(sizeof(hfy_real) == 4 ? 1e-44 : 1e-299);
       if (j > 2) y[0] = (hfy_real)(sizeof(hfy_real) == 4 ? 1e-45 : 1e-320);
       CHECK(hfy_sep_vjp(&sep, t, y, v, 1, 4, &grad, NULL) == HFY_OK);
@@ -498,9 +516,13 @@ TEST(vjp_over_the_whole_range) {
         hfy_real t[N], y[N], u[N], v[N], ju[N], jv[N];
         if (kind && near[c] <= 1) continue;
         scores(&rng, trial % SHAPES, trial % 3 ? 0.5 / (1 + (kind ? 0 : near[c])) : 1, N, t);
-        for (i = 0; i < N; i++) u[i] = (hfy_real)hfy_rng_normal(&rng), v[i] = (hfy_real)hfy_rng_normal(&rng);
+        for (i = 0; i < N; i++) {
+          u[i] = (hfy_real)hfy_rng_normal(&rng);
+          v[i] = (hfy_real)hfy_rng_normal(&rng);
+        }
         CHECK(hfy_sep_apply(&sep, t, 1, N, y, NULL) == HFY_OK);
-        grad.alpha = kind ? NULL : &got, grad.gamma = kind ? &got : NULL;
+        grad.alpha = kind ? NULL : &got;
+        grad.gamma = kind ? &got : NULL;
         grad.theta = ju;
         CHECK(hfy_sep_vjp(&sep, t, y, u, 1, N, &grad, NULL) == HFY_OK);
         grad.theta = jv;
@@ -516,7 +538,8 @@ TEST(vjp_over_the_whole_range) {
         finite_rows++;
         for (i = 0; i < N; i++) {
           total += (double)jv[i] / size;
-          uv += (double)v[i] * (double)ju[i] / size, vu += (double)u[i] * (double)jv[i] / size;
+          uv += (double)v[i] * (double)ju[i] / size;
+          vu += (double)u[i] * (double)jv[i] / size;
           vv += (double)v[i] * (double)jv[i] / size;
         }
         CHECK_NEAR(total, 0, eps);
@@ -547,8 +570,13 @@ TEST(vjp_bounds) {
     sep.lower = lower;
     sep.upper = upper;
     scores(&rng, SHAPE_NORMAL, 0.3, N, t);
-    for (i = 0; i < N; i++) v[i] = (hfy_real)hfy_rng_normal(&rng), dl[i] = du[i] = 1e9;
-    grad.theta = g, grad.lower = dl, grad.upper = du;
+    for (i = 0; i < N; i++) {
+      v[i] = (hfy_real)hfy_rng_normal(&rng);
+      dl[i] = du[i] = 1e9;
+    }
+    grad.theta = g;
+    grad.lower = dl;
+    grad.upper = du;
     CHECK(hfy_sep_apply(&sep, t, 1, N, y, NULL) == HFY_OK);
     CHECK(hfy_sep_vjp(&sep, t, y, v, 1, N, &grad, NULL) == HFY_OK);
     for (i = 0; i < N; i++) {
@@ -576,20 +604,27 @@ TEST(vjp_bounds_of_rows) {
   for (j = 0; j < 2; j++) scores(&rng, SHAPE_NORMAL, 0.3, N, t + j * N);
   for (i = 0; i < 2 * N; i++) v[i] = (hfy_real)hfy_rng_normal(&rng);
   for (i = 0; i < 2 * STRIDE; i++) du[i] = dl[i] = 42;
-  sep.lower = lower, sep.upper = upper, sep.bound_stride = STRIDE;
-  grad.lower = dl, grad.upper = du;
+  sep.lower = lower;
+  sep.upper = upper;
+  sep.bound_stride = STRIDE;
+  grad.lower = dl;
+  grad.upper = du;
   CHECK(hfy_sep_apply(&sep, t, 2, N, y, NULL) == HFY_OK);
   CHECK(hfy_sep_vjp(&sep, t, y, v, 2, N, &grad, NULL) == HFY_OK);
   for (j = 0; j < 2; j++) {
     hfy_sep alone = sep;
-    alone.lower = lower + j * STRIDE, alone.upper = upper + j * STRIDE, alone.bound_stride = 0;
-    grad.lower = NULL, grad.upper = one;
+    alone.lower = lower + j * STRIDE;
+    alone.upper = upper + j * STRIDE;
+    alone.bound_stride = 0;
+    grad.lower = NULL;
+    grad.upper = one;
     CHECK(hfy_sep_vjp(&alone, t + j * N, y + j * N, v + j * N, 1, N, &grad, NULL) == HFY_OK);
     for (i = 0; i < N; i++) CHECK_EQ(one[i], du[j * STRIDE + i]);
     for (i = N; i < STRIDE; i++)
       CHECK(du[j * STRIDE + i] > 41 && dl[j * STRIDE + i] > 41); /* the gap is left alone */
   }
-  sep.lower = NULL, sep.bound_stride = 0; /* one row of bounds: summed over the rows */
+  sep.lower = NULL; /* one row of bounds: summed over the rows */
+  sep.bound_stride = 0;
   grad.upper = su;
   CHECK(hfy_sep_apply(&sep, t, 2, N, y, NULL) == HFY_OK);
   CHECK(hfy_sep_vjp(&sep, t, y, v, 2, N, &grad, NULL) == HFY_OK);
@@ -644,7 +679,8 @@ TEST(bounds_against_brute_force) {
     hfy_real t[6], y[6];
     wide w[6], want[6];
     bounds(&rng, n, total, lower, upper);
-    sep.lower = lower, sep.upper = upper;
+    sep.lower = lower;
+    sep.upper = upper;
     scores(&rng, trial % 3 == 0 ? SHAPE_TIES : SHAPE_NORMAL, trial % 5 ? 0.5 : 3, n, t);
     widen(t, n, w);
     brute_force(w, n, (wide)total, lower, upper, want);
@@ -704,11 +740,15 @@ TEST(bounds_a_row_each) {
     bounds(&rng, N, 1, lower + j * STRIDE, upper + j * STRIDE);
     scores(&rng, SHAPE_NORMAL, 0.5, N, t + j * N);
   }
-  sep.lower = lower, sep.upper = upper, sep.bound_stride = STRIDE;
+  sep.lower = lower;
+  sep.upper = upper;
+  sep.bound_stride = STRIDE;
   CHECK(hfy_sep_apply(&sep, t, ROWS, N, y, NULL) == HFY_OK);
   for (j = 0; j < ROWS; j++) {
     alone = sep;
-    alone.lower = lower + j * STRIDE, alone.upper = upper + j * STRIDE, alone.bound_stride = 0;
+    alone.lower = lower + j * STRIDE;
+    alone.upper = upper + j * STRIDE;
+    alone.bound_stride = 0;
     CHECK(hfy_sep_apply(&alone, t + j * N, 1, N, one, NULL) == HFY_OK);
     CHECK(same_bits(one, y + j * N, sizeof one));
   }
@@ -830,7 +870,10 @@ TEST(bounds_of_any_size) {
     size_t n = 1 + (size_t)(hfy_rng_u64(&rng) % 8), i, live = 0;
     hfy_real t[8], y[8];
     hfy_status status;
-    if (trial % 4) sep.rho = rho, sep.k = (double)n * hfy_rng_uniform(&rng) + 1e-9;
+    if (trial % 4) {
+      sep.rho = rho;
+      sep.k = (double)n * hfy_rng_uniform(&rng) + 1e-9;
+    }
     if (trial % 16 == 2) sep.k = pow(10, -hfy_rng_uniform(&rng) * range * 0.9);
     if (trial % 16 == 3) sep.k = (double)(1 + hfy_rng_u64(&rng) % n);
     budget = total = trial % 4 ? sep.k : 1;
@@ -896,7 +939,8 @@ TEST(gradients_of_bounds_of_any_size) {
     int side;
     memset(&grad, 0, sizeof grad);
     bounds(&rng, N, 2.5, low, high);
-    sep.lower = low, sep.upper = high;
+    sep.lower = low;
+    sep.upper = high;
     for (i = 0; i < N; i++) {
       double s = (double)(hfy_rng_u64(&rng) % 129) / 64;
       t[i] = (hfy_real)s;
@@ -906,7 +950,9 @@ TEST(gradients_of_bounds_of_any_size) {
     if (trial % 5 == 0) t[3] = far[3] = (hfy_real)-HUGE_VAL;
     for (side = 0; side < 2; side++) {
       sep.rho = side ? scale : 1;
-      grad.theta = g[side], grad.lower = dl[side], grad.upper = du[side];
+      grad.theta = g[side];
+      grad.lower = dl[side];
+      grad.upper = du[side];
       if (trial % 5 == 0) { /* the masked one's bounds may leave too little */
         if (hfy_sep_apply(&sep, side ? far : t, 1, N, y[side], NULL)) break;
       } else {
@@ -933,7 +979,9 @@ TEST(gradients_of_bounds_of_any_size) {
     hfy_sep_grad grad;
     size_t i;
     memset(&grad, 0, sizeof grad);
-    sep.upper = high, grad.theta = g, grad.upper = du;
+    sep.upper = high;
+    grad.theta = g;
+    grad.upper = du;
     CHECK(!hfy_sep_apply(&sep, t, 1, 4, y, NULL) && !hfy_sep_vjp(&sep, NULL, y, v, 1, 4, &grad, NULL));
     for (i = 0; i < 4; i++) {
       CHECK_EQ(g[i], 0);
@@ -953,7 +1001,8 @@ TEST(ksubsets_of_any_k) {
     hfy_sep sep = ksubsets(0);
     k = trial < 20 ? (double)(trial + 1) : pow(10, log10(least) * hfy_rng_uniform(&rng)) * (trial % 2 ? 1 : 20);
     if (trial == 20) k = least;
-    sep.k = k, sep.rho = trial % 3 ? 1 : 0.01;
+    sep.k = k;
+    sep.rho = trial % 3 ? 1 : 0.01;
     for (i = 0; i < 20; i++) t[i] = (hfy_real)(trial % 5 ? hfy_rng_normal(&rng) : (double)(i % 4 == 0));
     if (trial % 7 == 3) /* as close as the weights */
       for (i = 0; i < 20; i++) t[i] = (hfy_real)((double)t[i] * sep.rho * (k < 1 ? k : 1));
@@ -990,7 +1039,10 @@ TEST(k_of_others_is_ignored) {
       CHECK_EQ(a, 0);
       CHECK_EQ(hfy_sep_margin(&sep), hfy_sep_margin(&other));
       memset(&net, 0, sizeof net);
-      net.keys = t, net.count = 4, net.dim = 1, net.sep = other;
+      net.keys = t;
+      net.count = 4;
+      net.dim = 1;
+      net.sep = other;
       CHECK(!hfy_net_check(&net, &full, NULL));
       CHECK_EQ(full.sep.k, 1);
       CHECK(!hfy_retrieve(&net, t, 1, z, NULL, NULL));

@@ -218,14 +218,19 @@ TEST(scores_at_the_ends_of_the_range) {
   hfy_real big = (hfy_real)(sizeof(hfy_real) == 8 ? 1e308 : 3e38), t[4], y[4];
   for (c = 0; c < count; c++) {
     if (!is_simplex(&list[c])) continue;
-    t[0] = -big, t[1] = big, t[2] = 0, t[3] = big / 2;
+    t[0] = -big;
+    t[1] = big;
+    t[2] = 0;
+    t[3] = big / 2;
     CHECK(hfy_sep_apply(&list[c], t, 1, 4, y, NULL) == HFY_OK);
     if (list[c].kind == HFY_SEP_UNIFORM) continue;
     CHECK_EQ(y[1], 1);
     CHECK_NEAR(y[0], 0, 1e-9);
     CHECK_NEAR(y[2], 0, 1e-9);
     CHECK_NEAR(y[3], 0, 1e-9);
-    t[1] = -big, t[2] = -big, t[3] = -big;
+    t[1] = -big;
+    t[2] = -big;
+    t[3] = -big;
     CHECK(hfy_sep_apply(&list[c], t, 1, 4, y, NULL) == HFY_OK);
     CHECK_NEAR(y[0], 0.25, REAL_TOL(1));
     CHECK_NEAR(y[3], 0.25, REAL_TOL(1));
@@ -376,7 +381,10 @@ TEST(loss_is_not_negative_and_agrees) {
       CHECK(hfy_sep_loss(&list[c], t, y, 1, 24, &got, NULL) == HFY_OK);
       CHECK(got >= 0);
       want = oracle_omega(&list[c], wy, 24) + oracle_conjugate(&list[c], wt, 24, 0);
-      for (i = 0; i < 24; i++) want -= wt[i] * wy[i], sum += wy[i];
+      for (i = 0; i < 24; i++) {
+        want -= wt[i] * wy[i];
+        sum += wy[i];
+      }
       if (is_polytope(
               &list[c])) { /* judged relative to the largest score: the rounding of sum y does not count */
         for (i = 0; i < 24; i++) want += 0;
@@ -425,9 +433,11 @@ TEST(loss_has_the_gradient_prediction_minus_target) {
     for (i = 0; i < 8; i++) {
       double up, down;
       keep = t[i];
-      t[i] = (hfy_real)((double)keep + h), up = (double)t[i];
+      t[i] = (hfy_real)((double)keep + h);
+      up = (double)t[i];
       CHECK(hfy_sep_loss(&list[c], t, y, 1, 8, &above, NULL) == HFY_OK);
-      t[i] = (hfy_real)((double)keep - h), down = (double)t[i];
+      t[i] = (hfy_real)((double)keep - h);
+      down = (double)t[i];
       CHECK(hfy_sep_loss(&list[c], t, y, 1, 8, &below, NULL) == HFY_OK);
       t[i] = keep;
       CHECK_NEAR((above - below) / (up - down), (double)p[i] - (double)y[i], sizeof(hfy_real) == 8 ? 2e-5 : 1e-2);
@@ -460,7 +470,10 @@ TEST(loss_of_large_scores_does_not_cancel) {
     hfy_real t[10], u[10], y[10];
     double low, high;
     if (!is_polytope(&list[c]) || list[c].kind == HFY_SEP_UNIFORM) continue;
-    for (i = 0; i < 10; i++) t[i] = (hfy_real)(floor(hfy_rng_normal(&rng) * 16) / 16), u[i] = t[i] + 524288;
+    for (i = 0; i < 10; i++) {
+      t[i] = (hfy_real)(floor(hfy_rng_normal(&rng) * 16) / 16);
+      u[i] = t[i] + 524288;
+    }
     domain_point(&rng, &list[c], 10, y);
     CHECK(hfy_sep_loss(&list[c], t, y, 1, 10, &low, NULL) == HFY_OK);
     CHECK(hfy_sep_loss(&list[c], u, y, 1, 10, &high, NULL) == HFY_OK);
@@ -506,7 +519,8 @@ static double sum_lower[2][9], sum_upper[2][9];
 static size_t links(hfy_rng *rng, int which, size_t n, hfy_sep *list) {
   size_t count = all_seps(list);
   bounds(rng, n, 1, sum_lower[which], sum_upper[which]);
-  list[count] = sep_of(HFY_SEP_SPARSEMAX), list[count + 1] = ksubsets(1);
+  list[count] = sep_of(HFY_SEP_SPARSEMAX);
+  list[count + 1] = ksubsets(1);
   list[count].upper = list[count + 1].upper = sum_upper[which];
   list[count].lower = sum_lower[which];
   return count + 2;
@@ -550,7 +564,10 @@ TEST(plus_value_and_loss_of_every_pair) {
           continue;
         }
         CHECK(hfy_sep_value(&both, y, 1, N, &omega, &work) == HFY_OK);
-        for (k = 0; k < N; k++) along += (double)t[k] * (double)y[k], size += fabs((double)t[k] * (double)y[k]);
+        for (k = 0; k < N; k++) {
+          along += (double)t[k] * (double)y[k];
+          size += fabs((double)t[k] * (double)y[k]);
+        }
         CHECK_NEAR(omega / (size + fabs(star)), (along - star) / (size + fabs(star)), tol);
         for (k = 0; k < N; k++) t[k] += (hfy_real)(0.5 * scales[c] * hfy_rng_normal(&rng));
         CHECK(hfy_sep_conjugate(&both, t, 1, N, &star, &work) == HFY_OK);
@@ -577,7 +594,8 @@ TEST(margins_of_any_k) {
   size_t i, j, k;
   for (j = 0; j < sizeof ks / sizeof *ks; j++) {
     double rho = 0.5, m;
-    sep.k = ks[j], sep.rho = rho;
+    sep.k = ks[j];
+    sep.rho = rho;
     m = hfy_sep_margin(&sep);
     CHECK_EQ(m, ks[j] < 1 ? rho * ks[j] : rho);
     if (!((double)(hfy_real)ks[j] > 0) || ks[j] < 1e-30) continue;
@@ -591,7 +609,8 @@ TEST(margins_of_any_k) {
   for (j = 0; j < sizeof fractions / sizeof *fractions; j++) { /* 1, 1, f, 0, 0 from gaps of rho (1-f) and rho f on */
     double f = fractions[j], rho = 0.5;
     int less;
-    sep.k = 2 + f, sep.rho = rho;
+    sep.k = 2 + f;
+    sep.rho = rho;
     CHECK_EQ(hfy_sep_margin(&sep), HUGE_VAL);
     for (less = 0; less < 3; less++) {
       t[3] = t[4] = 0;
@@ -623,7 +642,8 @@ TEST(losses_beside_large_scores) {
     CHECK(b > 1e-3);
     CHECK_NEAR(a, b, 8 * REAL_EPS);
     if (i > 1) continue;
-    y[1] = 0, y[2] = y[3] = 1;
+    y[1] = 0;
+    y[2] = y[3] = 1;
     CHECK(!hfy_sep_loss(&top, t, y, 1, 6, &a, NULL) && !hfy_sep_loss(&less, t + 1, y + 1, 1, 4, &b, NULL));
     CHECK_NEAR(a, 0.375, 1e-15);
     CHECK_NEAR(b, 0.375, 1e-15);
@@ -689,15 +709,24 @@ TEST(plus_value_by_brute_force) {
                  hi2 = y[k] - least(second, k), budget = total_of(first);
             if (lo2 > lo) lo = lo2;
             if (hi2 < hi) hi = hi2;
-            if (k > from) p = lo, lo = budget - hi, hi = budget - p;
+            if (k > from) {
+              p = lo;
+              lo = budget - hi;
+              hi = budget - p;
+            }
             if (lo > low) low = lo;
             if (hi < high) high = hi;
           }
           if (low > high) low = high = (low + high) / 2; /* one point, but for rounding */
           for (round = 0; round < 90; round++) {
-            p = high - ratio * (high - low), q = low + ratio * (high - low);
-            x[0] = p, x[1] = total_of(first) - p, fp = split_cost(first, second, y + from, x, len);
-            x[0] = q, x[1] = total_of(first) - q, fq = split_cost(first, second, y + from, x, len);
+            p = high - ratio * (high - low);
+            q = low + ratio * (high - low);
+            x[0] = p;
+            x[1] = total_of(first) - p;
+            fp = split_cost(first, second, y + from, x, len);
+            x[0] = q;
+            x[1] = total_of(first) - q;
+            fq = split_cost(first, second, y + from, x, len);
             if (fp < fq)
               high = q;
             else
@@ -726,29 +755,39 @@ TEST(plus_values_in_closed_form) {
   for (i = 0; i < count; i++) { /* twice the same: 2 Omega(y/2) */
     hfy_sep both = list[i];
     hfy_real half[N];
-    second = list[i], both.plus = &second;
+    second = list[i];
+    both.plus = &second;
     if (!splits(&both, &second)) continue;
-    for (k = 0; k < N; k++)
-      half[k] = (hfy_real)(both.kind == HFY_SEP_UNIFORM ? 0.25 : p[k] * total_of(&both)), y[k] = 2 * half[k];
+    for (k = 0; k < N; k++) {
+      half[k] = (hfy_real)(both.kind == HFY_SEP_UNIFORM ? 0.25 : p[k] * total_of(&both));
+      y[k] = 2 * half[k];
+    }
     if (total_of(&both) > 2) continue;
     CHECK(hfy_sep_value(&both, y, 1, N, &omega, NULL) == HFY_OK);
     CHECK(hfy_sep_value(&second, half, 1, N, &alone, NULL) == HFY_OK);
     CHECK_NEAR(omega, 2 * alone, REAL_TOL(4));
     show(&both, N, 1);
   }
-  for (k = 0; k < N; k++) y[k] = (hfy_real)(p[k] + 0.25), want += p[k] * log(p[k]);
+  for (k = 0; k < N; k++) {
+    y[k] = (hfy_real)(p[k] + 0.25);
+    want += p[k] * log(p[k]);
+  }
   {
     hfy_sep both = sep_of(HFY_SEP_UNIFORM);
-    second = sep_of(HFY_SEP_SOFTMAX), both.plus = &second;
+    second = sep_of(HFY_SEP_SOFTMAX);
+    both.plus = &second;
     CHECK(hfy_sep_value(&both, y, 1, N, &omega, NULL) == HFY_OK);
     CHECK_NEAR(omega, want, REAL_TOL(8));
-    y[0] = (hfy_real)0.125, y[1] = 1; /* below 1/4: not in the domain */
+    y[0] = (hfy_real)0.125; /* below 1/4: not in the domain */
+    y[1] = 1;
     CHECK(hfy_sep_value(&both, y, 1, N, &omega, NULL) == HFY_OK);
     CHECK_EQ(omega, HUGE_VAL);
     /* Moreau envelope of the simplex: y = (2, 0, 0, 0) projects onto e_1, at distance 1 */
     both = sep_of(HFY_SEP_IDENTITY);
-    second = argmax(1), both.plus = &second;
-    fill(y, N, 0), y[0] = 2;
+    second = argmax(1);
+    both.plus = &second;
+    fill(y, N, 0);
+    y[0] = 2;
     CHECK(hfy_sep_value(&both, y, 1, N, &omega, NULL) == HFY_OK);
     CHECK_NEAR(omega, 0.5, 1e-15);
   }
@@ -773,7 +812,10 @@ TEST(plus_loss_has_the_gradient_prediction_minus_target) {
     scores(&rng, SHAPE_NORMAL, 1, N, t);
     CHECK(hfy_sep_apply(&two[j], t, 1, N, b, NULL) == HFY_OK);
     scores(&rng, SHAPE_NORMAL, 1, N, t);
-    for (k = 0; k < N; k++) y[k] = a[k] + b[k], far[k] = t[k] + 1048576;
+    for (k = 0; k < N; k++) {
+      y[k] = a[k] + b[k];
+      far[k] = t[k] + 1048576;
+    }
     CHECK(hfy_sep_apply(&both, t, 1, N, a, NULL) == HFY_OK);
     for (k = 0; k < N; k++) {
       memcpy(moved, t, sizeof t);
@@ -811,7 +853,8 @@ TEST(plus_outside_the_domain_and_masked) {
   CHECK(hfy_sep_loss(&both, t, inside, 1, 3, &out, &work) == HFY_OK && out > 0.1 && out < 10);
   CHECK(hfy_sep_loss(&both, t, wrong_sum, 1, 3, &out, &work) == HFY_OK && out > DBL_MAX);
   CHECK(hfy_sep_loss(&both, t, masked, 1, 3, &out, &work) == HFY_OK && out > DBL_MAX);
-  y[0] = y[1] = 1, y[2] = (hfy_real)1e-9; /* however little */
+  y[0] = y[1] = 1; /* however little */
+  y[2] = (hfy_real)1e-9;
   CHECK(hfy_sep_loss(&both, t, y, 1, 3, &out, &work) == HFY_OK && out > DBL_MAX);
   fill(y, 3, HUGE_VAL - HUGE_VAL);
   out = 7;
@@ -822,7 +865,8 @@ TEST(plus_outside_the_domain_and_masked) {
   CHECK(hfy_sep_value(&both, y, 1, 3, &out, &work) == HFY_OK && out > DBL_MAX);
   second = sep_of(HFY_SEP_UNIFORM); /* with the scores the masked one does not count */
   CHECK(hfy_sep_apply(&both, t, 1, 3, y, &work) == HFY_OK);
-  y[0] += (hfy_real)0.125, y[1] -= (hfy_real)0.125;
+  y[0] += (hfy_real)0.125;
+  y[1] -= (hfy_real)0.125;
   CHECK(hfy_sep_loss(&both, t, y, 1, 3, &out, &work) == HFY_OK && out > 0 && out < 1);
   hfy_work_free(&work);
 }
@@ -834,7 +878,8 @@ TEST(plus_refusals) {
   double out = 7;
   hfy_work work;
   memset(&work, 0, sizeof work);
-  both.plus = &second, second.plus = &third;
+  both.plus = &second;
+  second.plus = &third;
   CHECK_FAILS(hfy_sep_value(&both, three, 1, 2, &out, &work), HFY_ERR_UNSUPPORTED, &work, "sep->plus->plus");
   CHECK_FAILS(hfy_sep_loss(&both, t, three, 1, 2, &out, &work), HFY_ERR_UNSUPPORTED, &work, "sep->plus->plus");
   CHECK_EQ(out, 7);
@@ -842,7 +887,8 @@ TEST(plus_refusals) {
   CHECK(hfy_sep_loss(&both, t, p, 1, 2, &out, &work) == HFY_OK); /* the prediction itself: 0 */
   CHECK_EQ(out, 0);
   CHECK_EQ(work.message[0], 0);
-  second = sep_of(HFY_SEP_SEQUENCE_KSUBSETS), out = 7;
+  second = sep_of(HFY_SEP_SEQUENCE_KSUBSETS);
+  out = 7;
   CHECK_FAILS(hfy_sep_value(&both, y, 1, 2, &out, &work), HFY_ERR_UNSUPPORTED, &work,
               "SPARSEMAX and SEQUENCE_KSUBSETS");
   CHECK_FAILS(hfy_sep_loss(&both, t, y, 1, 2, &out, &work), HFY_ERR_UNSUPPORTED, &work,
@@ -863,8 +909,15 @@ TEST(plus_parameters_are_the_first_links) {
   for (which = 0; which < 4; which++)
     for (theta = 0; theta < 2; theta++) {
       hfy_sep first = which == 0 ? entmax(1.3) : which == 1 ? normmax(3) : sep_of(HFY_SEP_SPARSEMAX), more;
-      if (which >= 2) first.upper = upper, first.lower = lower;
-      if (which == 3) first.kind = HFY_SEP_KSUBSETS, first.k = 1.25, first.rho = 0.5;
+      if (which >= 2) {
+        first.upper = upper;
+        first.lower = lower;
+      }
+      if (which == 3) {
+        first.kind = HFY_SEP_KSUBSETS;
+        first.k = 1.25;
+        first.rho = 0.5;
+      }
       more = entmax(1.7);
       scores(&rng, SHAPE_NORMAL, 0.4, ROWS * N, t);
       for (i = 0; i < ROWS * N; i++) v[i] = (hfy_real)hfy_rng_normal(&rng);
@@ -876,7 +929,10 @@ TEST(plus_parameters_are_the_first_links) {
         if (theta) grad.theta = g;
         if (which == 0) grad.alpha = got[i];
         if (which == 1) grad.gamma = got[i];
-        if (which >= 2) grad.upper = got[i], grad.lower = got[i] + N;
+        if (which >= 2) {
+          grad.upper = got[i];
+          grad.lower = got[i] + N;
+        }
         CHECK(hfy_sep_apply(&first, t, ROWS, N, y, NULL) == HFY_OK);
         CHECK(hfy_sep_vjp(&first, t, y, v, ROWS, N, &grad, NULL) == HFY_OK);
       }

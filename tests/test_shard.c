@@ -87,7 +87,9 @@ static void ask(hfy_report *report, answer *a, int everything) {
   if (!f.net.readout) report->residual = a->residual;
   if (!everything) return;
   report->support = a->support;
-  report->top = TOP, report->top_index = a->top_index, report->top_weight = a->top_weight;
+  report->top = TOP;
+  report->top_index = a->top_index;
+  report->top_weight = a->top_weight;
 }
 
 static void whole(answer *a, int everything) {
@@ -149,12 +151,14 @@ static void merge(hfy_rng *rng, block *into, block *from) {
 static block gather(hfy_rng *rng, size_t shards, size_t capacity) {
   block part[MAX_S];
   size_t bound[MAX_S + 1], s, i;
-  bound[0] = 0, bound[shards] = f.net.count;
+  bound[0] = 0;
+  bound[shards] = f.net.count;
   for (s = 1; s < shards; s++) bound[s] = below(rng, f.net.count + 1);
   for (s = 1; s < shards; s++)
     for (i = s; i > 1 && bound[i] < bound[i - 1]; i--) {
       size_t swap = bound[i];
-      bound[i] = bound[i - 1], bound[i - 1] = swap;
+      bound[i] = bound[i - 1];
+      bound[i - 1] = swap;
     }
   for (s = 0; s < shards; s++) part[s] = find(rng, bound[s], bound[s + 1], capacity);
   while (shards > 1) {
@@ -269,7 +273,8 @@ TEST(margins_all_of_a_net) {
     f.net.beta = s == 1 ? 9 : 0.7;
     CHECK(all_margins_agree(80 + s, 120));
     f.net.values = f.values;
-    f.net.bias = f.bias, f.net.bias_stride = 120;
+    f.net.bias = f.bias;
+    f.net.bias_stride = 120;
     for (i = 0; i < 7 * 120; i += 1 + i % 3) f.bias[i] = (hfy_real)-HUGE_VAL;
     f.net.self_coupling = f.self_coupling;
     f.net.step = 0.4;
@@ -279,9 +284,14 @@ TEST(margins_all_of_a_net) {
     f.net.post.kind = HFY_POST_L2;
     f.net.bias_stride = 0;
     CHECK(all_margins_agree(100 + s, 120));
-    f.net.readout = f.readout, f.net.readout_dim = 17, f.net.readout_stride = 19;
+    f.net.readout = f.readout;
+    f.net.readout_dim = 17;
+    f.net.readout_stride = 19;
     CHECK(all_margins_agree(110 + s, 120));
-    f.net.key_stride = 12, f.net.value_stride = 13, f.net.count = 100, f.net.bias = NULL;
+    f.net.key_stride = 12;
+    f.net.value_stride = 13;
+    f.net.count = 100;
+    f.net.bias = NULL;
     CHECK(all_margins_agree(120 + s, 120));
   }
 }
@@ -295,7 +305,8 @@ TEST(margins_with_an_index) {
   CHECK(all_margins_agree(131, 300));
   make(133, 400, 33, 6);
   for (i = 0; i < 400 * 33; i++) f.keys[i] = (hfy_real)floor((double)f.keys[i] * 2); /* ties */
-  f.net.bias = f.bias, f.net.bias_stride = 400;
+  f.net.bias = f.bias;
+  f.net.bias_stride = 400;
   for (i = 0; i < 6 * 400; i += 1 + i % 3) f.bias[i] = (hfy_real)-HUGE_VAL;
   f.net.visible = f.visible;
   f.net.values = f.values;
@@ -347,7 +358,10 @@ static size_t count_candidates(size_t j) {
   CHECK(!hfy_sim_scores(f.net.sim, f.net.beta, f.keys, n, f.net.dim, 0, f.queries + j * f.net.dim, 1, theta, NULL));
   for (i = 0; i < n; i++) {
     size_t above = 0, equal = 0;
-    for (l = 0; l < n; l++) above += theta[l] > theta[i], equal += theta[l] == theta[i];
+    for (l = 0; l < n; l++) {
+      above += theta[l] > theta[i];
+      equal += theta[l] == theta[i];
+    }
     if (above < k && above + equal >= k) bar = (double)theta[i];
   }
   for (i = 0; i < n; i++) count += bar - (double)theta[i] < margin || (double)theta[i] >= bar;
@@ -464,11 +478,18 @@ TEST(several_steps) {
   f.net.sep.kind = HFY_SEP_ENTMAX;
   f.net.step = 0.5;
   f.net.max_steps = 4;
-  f.net.readout = f.readout, f.net.readout_dim = 5;
+  f.net.readout = f.readout;
+  f.net.readout_dim = 5;
   CHECK(hfy_retrieve(&f.net, f.queries, f.B, want.out, NULL, &work) == HFY_OK);
   for (t = 0; t < 4; t++) {
-    if (t < 3) f.net.readout = NULL, f.net.readout_dim = 0;
-    if (t == 3) f.net.readout = f.readout, f.net.readout_dim = 5;
+    if (t < 3) {
+      f.net.readout = NULL;
+      f.net.readout_dim = 0;
+    }
+    if (t == 3) {
+      f.net.readout = f.readout;
+      f.net.readout_dim = 5;
+    }
     sharded(&rng, 3, 150, &got, 0);
     CHECK(got.first == HFY_OK);
     if (t < 3) memcpy(f.queries, got.out, f.B * 8 * sizeof *got.out);
@@ -526,7 +547,8 @@ TEST(sums) {
     sums_agree(210 + k, 30);
     f.net.values = f.values;
     sums_agree(220 + k, 30);
-    f.net.readout = f.readout, f.net.readout_dim = 9;
+    f.net.readout = f.readout;
+    f.net.readout_dim = 9;
     sums_agree(230 + k, 30);
     f.net.beta = kinds[k] == HFY_SEP_EXP ? 1 : 300;
     sums_agree(240 + k, 30);
@@ -595,7 +617,8 @@ TEST(errors_of_queries) {
   for (k = 0; k < 5; k++) {
     make(300 + k, 80, 4, 6);
     f.net.sep.kind = kinds[k];
-    f.net.bias = f.bias, f.net.bias_stride = 80;
+    f.net.bias = f.bias;
+    f.net.bias_stride = 80;
     memset(f.bias, 0, sizeof f.bias);
     f.net.visible = f.visible;
     for (s = 0; s < 6; s++) f.visible[s] = 80;
@@ -627,7 +650,8 @@ TEST(errors_of_queries) {
     CHECK(memcmp(got.status, want.status, 6 * sizeof *got.status) == 0);
   }
   make(310, 20, 2, 1); /* POWER beyond the range, and a projection beyond it */
-  f.net.sep.kind = HFY_SEP_POWER, f.net.sep.degree = 1000;
+  f.net.sep.kind = HFY_SEP_POWER;
+  f.net.sep.degree = 1000;
   f.keys[13] = 1e30f;
   whole(&want, 0);
   sharded(&rng, 3, 0, &got, 0);
@@ -679,7 +703,8 @@ TEST(sizes) {
   net.readout_dim = 100; /* readout need not be there */
   CHECK(hfy_shard_bytes(&net, 7, 5) - hfy_shard_bytes(&net, 6, 5) == 56 + 5 * (16 + 100 * sizeof(hfy_real)));
   net = f.net;
-  net.sep.kind = HFY_SEP_ARGMAX, net.sep.k = 1000;
+  net.sep.kind = HFY_SEP_ARGMAX;
+  net.sep.k = 1000;
   CHECK(hfy_shard_bytes(&net, 7, 0) == hfy_shard_bytes(&net, 7, 1064));
   net.sep.kind = HFY_SEP_SOFTMAX;
   CHECK(hfy_shard_bytes(&net, 7, 0) == hfy_shard_bytes(&net, 7, 1000));
@@ -695,7 +720,8 @@ TEST(sizes) {
   net = f.net;
   net.sep.kind = HFY_SEP_UNIFORM;
   CHECK(hfy_shard_bytes(&net, 1, 1) == SIZE_MAX);
-  net.sep.kind = HFY_SEP_ENTMAX, net.sep.alpha = 0.9;
+  net.sep.kind = HFY_SEP_ENTMAX;
+  net.sep.alpha = 0.9;
   CHECK(hfy_shard_bytes(&net, 1, 1) == SIZE_MAX);
   net = f.net;
   net.sep.upper = &bound;
@@ -756,7 +782,8 @@ TEST(bad_find) {
     static double small[8];
     hfy_work mine;
     memset(&mine, 0, sizeof mine);
-    mine.buffer = small, mine.capacity = sizeof small;
+    mine.buffer = small;
+    mine.capacity = sizeof small;
     CHECK_FAILS(hfy_shard_find(&net, 0, f.queries, 2, 8, room, bytes, &mine), HFY_ERR_NOMEM, &mine,
                 "work->capacity is 64");
     mine.capacity = mine.peak;
@@ -819,7 +846,8 @@ TEST(bad_merge) {
   CHECK(hfy_shard_used(c.at, c.room) == used && memcmp(b.at, c.at, used) == 0);
   free(c.memory);
   f.net = other;
-  f.net.readout = f.readout, f.net.readout_dim = 3;
+  f.net.readout = f.readout;
+  f.net.readout_dim = 3;
   c = find(&rng, 12, 20, 30);
   CHECK_FAILS(merge_with(&a, &c), HFY_ERR_ARG, &work, "dim is 3, readout_dim 3; they should be 3 and 0");
   free(c.memory);
@@ -829,7 +857,8 @@ TEST(bad_merge) {
   CHECK_FAILS(merge_with(&a, &c), HFY_ERR_ARG, &work, "from is for 1 queries; it should be for 2");
   free(c.memory);
   f.B = 2;
-  old = f.queries[5], f.queries[5] += (hfy_real)0.125;
+  old = f.queries[5];
+  f.queries[5] += (hfy_real)0.125;
   c = find(&rng, 12, 20, 30);
   f.queries[5] = old;
   CHECK_FAILS(merge_with(&a, &c), HFY_ERR_ARG, &work, "other queries");
@@ -838,7 +867,8 @@ TEST(bad_merge) {
     hfy_work mine;
     double small[2];
     memset(&mine, 0, sizeof mine);
-    mine.buffer = small, mine.capacity = sizeof small;
+    mine.buffer = small;
+    mine.capacity = sizeof small;
     CHECK_FAILS(hfy_shard_merge(a.at, a.room, b.at, b.room, &mine), HFY_ERR_NOMEM, &mine, "work->capacity is 16");
   }
   CHECK(memcmp(keep, a.at, a.room) == 0); /* untouched all along */
@@ -895,7 +925,8 @@ TEST(damaged_blocks) {
                 "from is no partial of this kind of machine");
     CHECK_FAILS(hfy_shard_finish(&net, f.queries, 2, copy, used, out, NULL, &work), HFY_ERR_FORMAT, &work,
                 "partial is no partial");
-    copy[0] ^= 1, copy[8] ^= 12; /* 4 and 8: the other precision */
+    copy[0] ^= 1; /* 4 and 8: the other precision */
+    copy[8] ^= 12;
     CHECK_FAILS(hfy_shard_merge(a.at, a.room, copy, used, &work), HFY_ERR_FORMAT, &work,
                 "another version or precision");
     copy[8] ^= 12;
@@ -985,7 +1016,8 @@ TEST(bad_finish) {
     hfy_work mine;
     double small[2];
     memset(&mine, 0, sizeof mine);
-    mine.buffer = small, mine.capacity = sizeof small;
+    mine.buffer = small;
+    mine.capacity = sizeof small;
     net = f.net;
     CHECK_FAILS(hfy_shard_finish(&net, f.queries, 2, a.at, a.room, out, NULL, &mine), HFY_ERR_NOMEM, &mine,
                 "work->capacity is 16");
@@ -993,14 +1025,16 @@ TEST(bad_finish) {
   memset(&report, 0, sizeof report);
   CHECK(FINISH == HFY_OK);
   free(a.memory), free(c.memory);
-  f.net.readout = f.readout, f.net.readout_dim = 2; /* with a readout */
+  f.net.readout = f.readout; /* with a readout */
+  f.net.readout_dim = 2;
   a = find(&rng, 0, 20, 0);
   BAD(report.residual = numbers, HFY_ERR_UNSUPPORTED, "report->residual is set");
   BAD(net.readout_dim = 0, HFY_ERR_ARG, "they should be 3 and 0");
   CHECK_FAILS(hfy_shard_finish(&f.net, f.queries, 2, a.at, a.room, f.queries, NULL, &work), HFY_ERR_ARG, &work,
               "out is queries");
   free(a.memory);
-  f.net.readout_dim = 0, f.net.readout = NULL;
+  f.net.readout_dim = 0;
+  f.net.readout = NULL;
   f.net.sep.kind = HFY_SEP_SOFTMAX;
   a = find(&rng, 0, 20, 0);
   BAD(report.support = sizes, HFY_ERR_UNSUPPORTED, "report->support is set");

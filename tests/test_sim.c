@@ -22,7 +22,12 @@ static wide exact(hfy_sim sim, const hfy_real *x, const hfy_real *q, size_t dim,
   size_t d;
   for (d = 0; d < dim; d++) {
     wide a = x[d], b = q[d];
-    dot += a * b, x2 += a * a, q2 += b * b, far += (a - b) * (a - b), taxi += fabsl(a - b), both += fabsl(a) + fabsl(b);
+    dot += a * b;
+    x2 += a * a;
+    q2 += b * b;
+    far += (a - b) * (a - b);
+    taxi += fabsl(a - b);
+    both += fabsl(a) + fabsl(b);
   }
   *size = sqrtl(x2) * sqrtl(q2);
   if (sim == HFY_SIM_DOT) return dot;
@@ -70,7 +75,10 @@ TEST(manhattan_is_accurate) { accuracy(HFY_SIM_MANHATTAN); }
 /* long sums of equal terms, where a float accumulator would stall */
 TEST(a_long_dot_does_not_stall) {
   size_t d;
-  for (d = 0; d < 5000; d++) keys[d] = (hfy_real)1.1, queries[d] = (hfy_real)0.9;
+  for (d = 0; d < 5000; d++) {
+    keys[d] = (hfy_real)1.1;
+    queries[d] = (hfy_real)0.9;
+  }
   CHECK(hfy_sim_scores(HFY_SIM_DOT, 1, keys, 1, 5000, 0, queries, 1, scores, NULL) == HFY_OK);
   CHECK_NEAR((double)scores[0] / (5000 * (double)keys[0] * (double)queries[0]), 1, 64 * REAL_EPS);
 }

@@ -76,7 +76,10 @@ TEST(pair_values) {
   int kind;
   for (dim = 0; dim <= most; dim += dim < 140 ? 1 : dim < 2040 ? 211 : dim < 2060 ? 1 : dim < 4090 ? 677 : 3) {
     hfy_real *px = x + (most - dim), *pq = q + (most - dim);
-    for (d = 0; d < dim; d++) px[d] = normal(), pq[d] = normal();
+    for (d = 0; d < dim; d++) {
+      px[d] = normal();
+      pq[d] = normal();
+    }
     for (kind = 0; kind < 3; kind++) {
       long double size, want = pair_exact(kind, px, pq, dim, &size);
       EACH_TABLE(simd, t)
@@ -185,7 +188,8 @@ TEST(pair_nonfinite) {
               ok &= hfy_base_is_finite_((double)out[j * 11 + i]) == (j != 2) &&
                     !hfy_base_is_nan_((double)out[j * 11 + i]);
         CHECK(ok);
-        x[3 * 37 + at] = kept, q[2 * 37 + at] = kept_q;
+        x[3 * 37 + at] = kept;
+        q[2 * 37 + at] = kept_q;
       }
   }
 }
@@ -288,7 +292,9 @@ TEST(combine_copies) {
   size_t t, i, j, index = 6;
   hfy_real weight = 1;
   for (i = 0; i < rows * dim; i++) x[i] = i / dim == 6 || i / dim == 1 ? normal() : quiet_nan();
-  x[6 * dim + 3] = 0, x[6 * dim + 4] = (hfy_real)-0.0, x[6 * dim + 52] = (hfy_real)-0.0;
+  x[6 * dim + 3] = 0;
+  x[6 * dim + 4] = (hfy_real)-0.0;
+  x[6 * dim + 52] = (hfy_real)-0.0;
   EACH_TABLE(simd, t)
   {
     int ok = 1;
@@ -550,9 +556,14 @@ TEST(exp_sample) {
   size_t t, i, k;
   for (k = 0; k < sizeof from / sizeof from[0]; k++) {
     for (i = 0; i < 1000; i++) x[i] = from[k] + (to[k] - from[k]) * hfy_rng_uniform(&dice);
-    x[0] = from[k], x[1] = to[k];
-    x[2] = 709.782712893384, x[3] = -708.3964185322641, x[4] = -708.3964185322642, x[5] = -745.1332191019412,
-    x[6] = -745.1332191019411, x[7] = 709.7827128933841;
+    x[0] = from[k];
+    x[1] = to[k];
+    x[2] = 709.782712893384;
+    x[3] = -708.3964185322641;
+    x[4] = -708.3964185322642;
+    x[5] = -745.1332191019412;
+    x[6] = -745.1332191019411;
+    x[7] = 709.7827128933841;
     EACH_TABLE(simd, t)
     {
       double worst = 0;
@@ -589,7 +600,11 @@ TEST(below_values) {
       for (i = 0; i < n; i++) {
         p[i] = floor(8 * 1.4 * hfy_rng_uniform(&dice)) / 8; /* some on the edge */
         if (i % 5 == 4) p[i] += 0.01 * hfy_rng_uniform(&dice);
-        if (p[i] < t_edge) count++, sum += (long double)(t_edge - p[i]), square += (long double)(t_edge - p[i]) * (t_edge - p[i]);
+        if (p[i] < t_edge) {
+          count++;
+          sum += (long double)(t_edge - p[i]);
+          square += (long double)(t_edge - p[i]) * (t_edge - p[i]);
+        }
       }
       EACH_TABLE(simd, t)
       {
@@ -599,7 +614,10 @@ TEST(below_values) {
         CHECK(sums[0] == (double)count);
         CHECK_NEAR(sums[1], sum, 1e-15);
         CHECK_NEAR(sums[2], square, 1e-15);
-        for (i = 0; i < n; i++) pc[i] = p[i], pi[i] = 3 * i + 1;
+        for (i = 0; i < n; i++) {
+          pc[i] = p[i];
+          pi[i] = 3 * i + 1;
+        }
         CHECK(simd->keep_below(pc, pi, n, t_edge) == count);
         for (i = count = 0; i < n; i++)
           if (p[i] < t_edge) ok &= pc[count] == p[i] && pi[count] == 3 * i + 1, count++;
@@ -630,7 +648,8 @@ TEST(powers_values) {
             long double base = 1 - (long double)u * pd[i];
             long double want = base > 0 ? expl(e * log1pl(-(long double)u * pd[i])) : 0;
             if (base > 0 && base < 1e-6L) { /* too near zero for a digit to be meant */
-              sum += (long double)pp[i], slope += pp[i] > 0 ? (long double)pp[i] / base : 0;
+              sum += (long double)pp[i];
+              slope += pp[i] > 0 ? (long double)pp[i] / base : 0;
               continue;
             }
             if (want < 1e-300L)
@@ -676,7 +695,8 @@ TEST(clip_values) {
           pv[i] = floor(16 * (2 * hfy_rng_uniform(&dice) - 0.5)) / 16; /* some on a bound */
           pl[i] = floor(16 * 0.3 * hfy_rng_uniform(&dice)) / 16;
           ph[i] = pl[i] + floor(16 * 0.5 * hfy_rng_uniform(&dice)) / 16;
-          l = bounds & 1 ? pl[i] : 0, h = bounds & 2 ? ph[i] : caps[c];
+          l = bounds & 1 ? pl[i] : 0;
+          h = bounds & 2 ? ph[i] : caps[c];
           y = pv[i] - tau;
           between += y > l && y < h;
           sum += (long double)(y < l ? l : y > h ? h : y);
@@ -705,8 +725,12 @@ TEST(scale_mix_cut_apart_values) {
       const double a = round == 3 ? 1 : exp(hfy_rng_normal(&dice)), b = round == 2 ? 1 : hfy_rng_normal(&dice);
       double apart = 0;
       for (i = 0; i < n; i++) {
-        start[i] = normal(), px[i] = round == 1 && i % 3 == 0 ? start[i] : normal();
-        if (round == 2 && i % 5 == 1) start[i] = (hfy_real)-0.0, px[i] = (hfy_real)(i % 2 ? 0.0 : -0.0);
+        start[i] = normal();
+        px[i] = round == 1 && i % 3 == 0 ? start[i] : normal();
+        if (round == 2 && i % 5 == 1) {
+          start[i] = (hfy_real)-0.0;
+          px[i] = (hfy_real)(i % 2 ? 0.0 : -0.0);
+        }
       }
       EACH_TABLE(simd, t)
       {

@@ -38,7 +38,10 @@ static size_t listed_oracle(const hfy_structure *structure, const double *unary,
     double sum = 0;
     for (i = 0; i < n + structure->higher; i++)
       if (v->bit[j][i]) sum += i < n ? unary[i] : higher[i - n];
-    if (sum > top) top = sum, best = j;
+    if (sum > top) {
+      top = sum;
+      best = j;
+    }
   }
   for (i = n + structure->higher; best != SIZE_MAX && i--;) /* any order will do */
     if (v->bit[best][i]) on[count++] = i;
@@ -116,9 +119,11 @@ static void make(vertices *v, int kind, hfy_rng *rng) {
     break;
   default:
     memset(&v->structure, 0, sizeof v->structure);
-    v->structure.unaries = n, v->structure.higher = below(rng, 4);
+    v->structure.unaries = n;
+    v->structure.higher = below(rng, 4);
     v->structure.most = v->structure.unaries + v->structure.higher;
-    v->structure.oracle = listed_oracle, v->structure.context = v;
+    v->structure.oracle = listed_oracle;
+    v->structure.context = v;
     for (j = 1 + below(rng, 30); j--;) {
       unsigned char bit[BITS] = {0};
       for (i = 0; i < v->structure.most; i++) bit[i] = hfy_rng_uniform(rng) < 0.4;
@@ -183,14 +188,21 @@ static void ascend(const vertices *v, double rho, const double *unary, const dou
       if (!(slope > -HUGE_VAL)) continue;
       for (i = 0; i < n; i++)
         if (v->bit[j][i]) slope -= rho * u[i];
-      if (slope > top) top = slope, up = j;
-      if (weight[j] > 0 && slope < low) low = slope, down = j;
+      if (slope > top) {
+        top = slope;
+        up = j;
+      }
+      if (weight[j] > 0 && slope < low) {
+        low = slope;
+        down = j;
+      }
     }
     if (!(top - low > 1e-13 * (1 + fabs(top)))) break;
     for (i = 0; i < n; i++) square += v->bit[up][i] != v->bit[down][i];
     move = square > 0 ? (top - low) / (rho * square) : weight[down];
     if (move > weight[down]) move = weight[down];
-    weight[up] += move, weight[down] -= move;
+    weight[up] += move;
+    weight[down] -= move;
     for (i = 0; i < n; i++) u[i] += move * ((double)v->bit[up][i] - (double)v->bit[down][i]);
   }
 }
@@ -207,9 +219,12 @@ static solution sol;
 
 static hfy_status solve(const hfy_structure *s, double rho, const double *unary, const double *higher, hfy_work *work) {
   memset(&sol.a, 0, sizeof sol.a);
-  sol.a.unary = sol.u, sol.a.higher = sol.v;
+  sol.a.unary = sol.u;
+  sol.a.higher = sol.v;
   sol.a.room = COUNT(sol.on) / s->most < COUNT(sol.weight) ? COUNT(sol.on) / s->most : COUNT(sol.weight);
-  sol.a.weight = sol.weight, sol.a.count = sol.count, sol.a.on = sol.on;
+  sol.a.weight = sol.weight;
+  sol.a.count = sol.count;
+  sol.a.on = sol.on;
   return hfy_structure_solve(s, rho, unary, higher, &sol.a, work);
 }
 
@@ -308,7 +323,8 @@ TEST(every_optimum_is_certified) {
         size_t n, m;
         hfy_status status;
         make(&all, kind, &rng);
-        n = all.structure.unaries, m = all.structure.higher;
+        n = all.structure.unaries;
+        m = all.structure.higher;
         draw_scores(&all.structure, how, &rng, unary, higher);
         best = best_of(&all, unary, higher);
         status = hfy_structure_map(&all.structure, unary, higher, on, &count, &score, NULL);
@@ -348,7 +364,10 @@ TEST(every_optimum_is_certified) {
           slow[i] = unary[i] - rho * sol.u[i];
           if (sol.u[i] > 0) level += slow[i] * sol.u[i];
         }
-        for (i = 0; i < m; i++) value += higher[i] * sol.v[i], level += higher[i] * sol.v[i];
+        for (i = 0; i < m; i++) {
+          value += higher[i] * sol.v[i];
+          level += higher[i] * sol.v[i];
+        }
         CHECK_NEAR(sol.a.value, value - 0.5 * rho * square, 1e-13 * scale);
         if (!CHECK(best_of(&all, slow, higher) - level <= 2e-14 * scale * 10))
           printf("    kind %d, scores %d, seed %d: gap %g\n", kind, how, seed, best_of(&all, slow, higher) - level);
@@ -370,7 +389,8 @@ TEST(derivatives) {
       double unary[BITS], higher[BITS], g[BITS], du[BITS], dv[BITS], rho = seed % 2 ? 1 : 2, h = 1e-6;
       size_t i, j, n, m, vertices_before;
       make(&all, kind, &rng);
-      n = all.structure.unaries, m = all.structure.higher;
+      n = all.structure.unaries;
+      m = all.structure.higher;
       draw_scores(&all.structure, 0, &rng, unary, higher);
       for (i = 0; i < n; i++) g[i] = hfy_rng_normal(&rng);
       CHECK(!solve(&all.structure, rho, unary, higher, NULL));
@@ -408,7 +428,8 @@ TEST(losses_and_margins) {
         double unary[BITS], higher[BITS], rho = seed % 3 ? 1 : 0.25, loss, slack, least;
         size_t i, j, k, n, m, on[BITS], count = 0;
         make(&all, kind, &rng);
-        n = all.structure.unaries, m = all.structure.higher;
+        n = all.structure.unaries;
+        m = all.structure.higher;
         draw_scores(&all.structure, how, &rng, unary, higher);
         if (solve(&all.structure, rho, unary, higher, NULL)) continue;
         j = seed % 2 ? below(&rng, all.count) : 0;
@@ -417,7 +438,10 @@ TEST(losses_and_margins) {
           for (k = 0; k < all.count; k++) {
             double far = 0;
             for (i = 0; i < n + m; i++) far += fabs(all.bit[k][i] - (i < n ? sol.u[i] : sol.v[i - n]));
-            if (far < nearest) nearest = far, j = k;
+            if (far < nearest) {
+              nearest = far;
+              j = k;
+            }
           }
         }
         for (i = 0; i < n + m; i++)
@@ -499,12 +523,15 @@ TEST(values_outside) {
   hfy_sep sep;
   double omega;
   memset(&sep, 0, sizeof sep);
-  sep.kind = HFY_SEP_SPARSEMAP, sep.structure = &pairs;
+  sep.kind = HFY_SEP_SPARSEMAP;
+  sep.structure = &pairs;
   CHECK(!hfy_sep_value(&sep, inside, 1, 4, &omega, NULL));
   CHECK_NEAR(omega, 0.625, 1e-6);
   CHECK(!hfy_sep_value(&sep, outside, 1, 4, &omega, NULL) && omega > DBL_MAX);
-  sep.structure = &row, sep.transitions = parts;
-  parts[1] = (hfy_real)0.5, parts[6] = 2; /* 0 then 1 in the first pair, 1 then 0 in the second */
+  sep.structure = &row;
+  sep.transitions = parts;
+  parts[1] = (hfy_real)0.5; /* 0 then 1 in the first pair, 1 then 0 in the second */
+  parts[6] = 2;
   CHECK(!hfy_sep_value(&sep, labels, 1, 6, &omega, NULL));
   CHECK_NEAR(omega, 1.5 - 2.5, 1e-12);
   labels[1] = 1; /* two states at once */
@@ -714,7 +741,10 @@ TEST(statuses) {
     static const double uneven[3] = {0.5, 0.4, -5};
     hfy_structure wrong;
     memset(&wrong, 0, sizeof wrong);
-    wrong.unaries = 3, wrong.most = 2, wrong.oracle = bad_oracle, wrong.context = &calls;
+    wrong.unaries = 3;
+    wrong.most = 2;
+    wrong.oracle = bad_oracle;
+    wrong.context = &calls;
     for (bad_mode = 0; bad_mode < 5; bad_mode++) {
       calls = 0;
       CHECK_FAILS(hfy_structure_solve(&wrong, 1, uneven, NULL, &a, &work),
@@ -736,7 +766,8 @@ TEST(statuses) {
     full = a.value;
     CHECK(a.steps > 8 && a.vertices > 6);
     for (i = 0; i < 3; i++) {
-      s.max_steps = i < 2 ? 2 + 3 * i : 0, s.max_active = i < 2 ? 0 : 4;
+      s.max_steps = i < 2 ? 2 + 3 * i : 0;
+      s.max_active = i < 2 ? 0 : 4;
       CHECK_FAILS(hfy_structure_solve(&s, 1, unary, t, &a, &work), HFY_ERR_CONVERGENCE, &work,
                   i < 2 ? "max_steps: the gap is still" : "max_active: the gap is still");
       CHECK(a.gap > 1e-6 && a.value < full && a.value + a.gap >= full - 1e-12);
@@ -753,7 +784,8 @@ TEST(statuses) {
     hfy_work own;
     memset(&own, 0, sizeof own);
     s = hfy_structure_ksubsets(3, 2);
-    own.buffer = buffer, own.capacity = 100;
+    own.buffer = buffer;
+    own.capacity = 100;
     u[0] = 7;
     memset(&a, 0, sizeof a);
     a.unary = u;
@@ -771,7 +803,9 @@ TEST(statuses) {
 static void separate(const hfy_structure *s, hfy_sep *sep, hfy_real *transitions, const double *higher, double rho) {
   size_t i;
   memset(sep, 0, sizeof *sep);
-  sep->kind = HFY_SEP_SPARSEMAP, sep->structure = s, sep->rho = rho;
+  sep->kind = HFY_SEP_SPARSEMAP;
+  sep->structure = s;
+  sep->rho = rho;
   for (i = 0; i < s->higher; i++) transitions[i] = (hfy_real)higher[i];
   if (s->higher) sep->transitions = transitions;
 }
@@ -789,12 +823,19 @@ TEST(separations_are_solves) {
       hfy_sep_grad grad;
       size_t i, n, m, on[BITS], count;
       make(&all, kind, &rng);
-      n = all.structure.unaries, m = all.structure.higher;
+      n = all.structure.unaries;
+      m = all.structure.higher;
       draw_scores(&all.structure, 0, &rng, unary, higher);
       separate(&all.structure, &sep, transitions, higher, seed % 2 ? 2 : 0);
-      for (i = 0; i < n; i++) theta[i] = (hfy_real)unary[i], unary[i] = (double)theta[i];
+      for (i = 0; i < n; i++) {
+        theta[i] = (hfy_real)unary[i];
+        unary[i] = (double)theta[i];
+      }
       for (i = 0; i < m; i++) higher[i] = (double)transitions[i];
-      for (i = 0; i < n; i++) g[i] = (hfy_real)hfy_rng_normal(&rng), dg[i] = (double)g[i];
+      for (i = 0; i < n; i++) {
+        g[i] = (hfy_real)hfy_rng_normal(&rng);
+        dg[i] = (double)g[i];
+      }
       CHECK(!solve(&all.structure, sep.rho, unary, higher, &work));
       CHECK(!hfy_structure_vjp(&all.structure, sep.rho, sol.a.vertices, sol.count, sol.on, dg, du, dv, &work));
       CHECK(!hfy_sep_apply(&sep, theta, 1, n, y, &work));
@@ -802,7 +843,9 @@ TEST(separations_are_solves) {
       CHECK(!hfy_sep_conjugate(&sep, theta, 1, n, &conjugate, &work));
       CHECK_EQ(conjugate, sol.a.value);
       memset(&grad, 0, sizeof grad);
-      grad.theta = dt, grad.transition = &d_transition, grad.transitions = d_transitions;
+      grad.theta = dt;
+      grad.transition = &d_transition;
+      grad.transitions = d_transitions;
       CHECK(!hfy_sep_vjp(&sep, theta, y, g, 1, n, &grad, &work));
       for (i = 0; i < n; i++) CHECK_NEAR(dt[i], du[i], 1e-12 + REAL_EPS);
       for (i = 0; i < m; i++) CHECK_NEAR(d_transitions[i], dv[i], 1e-13), sum += dv[i];
@@ -826,7 +869,8 @@ TEST(separations_are_solves) {
       CHECK(!hfy_sep_value(&sep, target, 1, n, &omega, &work) && omega > DBL_MAX);
       /* a mixture has a value where no parts score */
       target[0] = (hfy_real)0.5;
-      sep.transitions = NULL, sep.transition = 0;
+      sep.transitions = NULL;
+      sep.transition = 0;
       CHECK(!hfy_sep_apply(&sep, theta, 1, n, y, &work));
       CHECK(!hfy_sep_value(&sep, y, 1, n, &omega, &work));
       for (i = 0, sum = 0; i < n; i++) sum += (double)y[i] * (double)y[i];
@@ -850,19 +894,25 @@ TEST(relatives) {
     hfy_sep sequence, subsets;
     memset(&sequence, 0, sizeof sequence);
     memset(&subsets, 0, sizeof subsets);
-    sequence.kind = HFY_SEP_SEQUENCE_KSUBSETS, subsets.kind = HFY_SEP_KSUBSETS;
+    sequence.kind = HFY_SEP_SEQUENCE_KSUBSETS;
+    subsets.kind = HFY_SEP_KSUBSETS;
     for (i = 0; i < n; i++) {
       double v = seed % 3 ? hfy_rng_normal(&rng) : (double)below(&rng, 3);
-      theta[i] = (hfy_real)v, half[i] = theta[i] / 2;
+      theta[i] = (hfy_real)v;
+      half[i] = theta[i] / 2;
     }
-    if (seed % 5 == 1) theta[0] = half[0] = (hfy_real)-HUGE_VAL, k = k < n ? k : n - 1;
+    if (seed % 5 == 1) {
+      theta[0] = half[0] = (hfy_real)-HUGE_VAL;
+      k = k < n ? k : n - 1;
+    }
     sequence.k = subsets.k = (double)k;
     CHECK(!hfy_sep_apply(&sequence, theta, 1, n, a, NULL) && !hfy_sep_apply(&subsets, theta, 1, n, b, NULL));
     for (i = 0; i < n; i++) CHECK_NEAR(a[i], b[i], 1e-12 + REAL_EPS);
     sequence.rho = 2;
     CHECK(!hfy_sep_apply(&sequence, theta, 1, n, a, NULL) && !hfy_sep_apply(&subsets, half, 1, n, b, NULL));
     for (i = 0; i < n; i++) CHECK_NEAR(a[i], b[i], 1e-12 + REAL_EPS);
-    sequence.rho = 0, sequence.k = 0; /* 0 = 1 */
+    sequence.rho = 0; /* 0 = 1 */
+    sequence.k = 0;
     subsets.kind = HFY_SEP_SPARSEMAX;
     CHECK(!hfy_sep_apply(&sequence, theta, 1, n, a, NULL) && !hfy_sep_apply(&subsets, theta, 1, n, b, NULL));
     for (i = 0; i < n; i++) CHECK_NEAR(a[i], b[i], 1e-12 + REAL_EPS);
@@ -912,7 +962,8 @@ TEST(separation_statuses) {
   for (i = 0; i < 3; i++) theta[i] = (hfy_real)-HUGE_VAL;
   BAD(y[4] = 9, HFY_ERR_ARG, "too few scores are not masked");
   for (i = 0; i < 8; i++) theta[i] = (hfy_real)(0.1 * (double)i);
-  sep.kind = HFY_SEP_SPARSEMAP, s.max_steps = 1;
+  sep.kind = HFY_SEP_SPARSEMAP;
+  s.max_steps = 1;
   BAD(y[4] = 9, HFY_ERR_CONVERGENCE, "row 0: SparseMAP met structure->max_steps; the gap is still");
   CHECK(y[0] >= 9 && y[0] <= 9);
   grad.theta = y;
@@ -920,11 +971,15 @@ TEST(separation_statuses) {
   CHECK(!hfy_sep_vjp(&sep, theta, y, dy, 2, 4, &grad, &work) && !(y[0] > 0) && !(y[0] < 0)); /* no answer: 0 */
   s.max_steps = 0;
   CHECK_FAILS(hfy_sep_vjp(&sep, NULL, y, dy, 2, 4, &grad, &work), HFY_ERR_ARG, &work, "theta is NULL");
-  sep.kind = HFY_SEP_KSUBSETS, sep.k = 2, grad.transition = &value;
+  sep.kind = HFY_SEP_KSUBSETS;
+  sep.k = 2;
+  grad.transition = &value;
   CHECK_FAILS(hfy_sep_vjp(&sep, theta, y, dy, 2, 4, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "grad->transition ");
-  grad.transition = NULL, grad.transitions = parts;
+  grad.transition = NULL;
+  grad.transitions = parts;
   CHECK_FAILS(hfy_sep_vjp(&sep, theta, y, dy, 2, 4, &grad, &work), HFY_ERR_UNSUPPORTED, &work, "grad->transitions");
-  sep.kind = HFY_SEP_SEQUENCE_KSUBSETS, sep.k = 1e18; /* no n to compare with */
+  sep.kind = HFY_SEP_SEQUENCE_KSUBSETS; /* no n to compare with */
+  sep.k = 1e18;
   CHECK(hfy_sep_margin(&sep) > DBL_MAX);
   hfy_work_free(&work);
 }
@@ -941,15 +996,25 @@ TEST(sums_of_structured_kinds) {
   memset(&first, 0, sizeof first);
   memset(&second, 0, sizeof second);
   memset(&grad, 0, sizeof grad);
-  first.kind = HFY_SEP_SEQUENCE_KSUBSETS, first.k = 5, first.transition = 0.3;
-  second.kind = HFY_SEP_SPARSEMAP, second.structure = &s;
-  joined = first, joined.plus = &second;
-  for (i = 0; i < 30; i++) theta[i] = (hfy_real)hfy_rng_normal(&rng), dy[i] = (hfy_real)hfy_rng_normal(&rng);
+  first.kind = HFY_SEP_SEQUENCE_KSUBSETS;
+  first.k = 5;
+  first.transition = 0.3;
+  second.kind = HFY_SEP_SPARSEMAP;
+  second.structure = &s;
+  joined = first;
+  joined.plus = &second;
+  for (i = 0; i < 30; i++) {
+    theta[i] = (hfy_real)hfy_rng_normal(&rng);
+    dy[i] = (hfy_real)hfy_rng_normal(&rng);
+  }
   CHECK(!hfy_sep_apply(&joined, theta, 1, 30, sum, NULL));
   CHECK(!hfy_sep_apply(&first, theta, 1, 30, one, NULL));
   grad.theta = d;
   CHECK(!hfy_sep_vjp(&first, theta, one, dy, 1, 30, &grad, NULL));
-  for (i = 0; i < 30; i++) sum[i] -= one[i], e[i] = d[i];
+  for (i = 0; i < 30; i++) {
+    sum[i] -= one[i];
+    e[i] = d[i];
+  }
   CHECK(!hfy_sep_apply(&second, theta, 1, 30, one, NULL));
   CHECK(!hfy_sep_vjp(&second, theta, one, dy, 1, 30, &grad, NULL));
   for (i = 0; i < 30; i++) e[i] += d[i];
@@ -1026,7 +1091,8 @@ TEST(scores_of_any_size) {
       double rho = seed % 2 ? 1 : 2, scale = ldexp(1, seed % 5 * 150 - 300);
       size_t i, j, n, m, on[BITS], count = 0, at = 0, variable = 0;
       make(&all, kinds[which], &rng);
-      n = all.structure.unaries, m = all.structure.higher;
+      n = all.structure.unaries;
+      m = all.structure.higher;
       for (i = 0; i < n; i++) unary[i] = (double)below(&rng, 129) / 64 - 1;
       for (i = 0; i < m; i++) higher[i] = (double)below(&rng, 65) / 64 - 0.5;
       j = below(&rng, all.count);
@@ -1067,8 +1133,10 @@ TEST(far_scores) {
     hfy_structure s = hfy_structure_sequence(9, k);
     for (i = 0; i < 9; i++) near_by[i] = unary[i] = hfy_rng_normal(&rng);
     for (i = 0; i < 8; i++) higher[i] = 0.3 * hfy_rng_normal(&rng);
-    unary[at] = 1e5 * far, near_by[at] = 100;
-    unary[under] = -1e5 * far, near_by[under] = -100;
+    unary[at] = 1e5 * far;
+    near_by[at] = 100;
+    unary[under] = -1e5 * far;
+    near_by[under] = -100;
     CHECK(!solve(&s, 1, near_by, higher, NULL));
     memcpy(near_by, sol.u, sizeof near_by);
     CHECK(near_by[at] >= 1 && near_by[under] <= 0);
@@ -1146,8 +1214,10 @@ TEST(sequences_of_any_size) {
     hfy_sep sequence, subsets;
     memset(&sequence, 0, sizeof sequence);
     memset(&subsets, 0, sizeof subsets);
-    sequence.kind = HFY_SEP_SEQUENCE_KSUBSETS, subsets.kind = HFY_SEP_KSUBSETS;
-    sequence.k = subsets.k = (double)k, sequence.rho = subsets.rho = seed % 4 ? rho : 1;
+    sequence.kind = HFY_SEP_SEQUENCE_KSUBSETS;
+    subsets.kind = HFY_SEP_KSUBSETS;
+    sequence.k = subsets.k = (double)k;
+    sequence.rho = subsets.rho = seed % 4 ? rho : 1;
     for (i = 0; i < n; i++) {
       double v = seed % 3 == 0   ? (double)below(&rng, 2) * scale
                  : seed % 3 == 1 ? hfy_rng_normal(&rng) * scale
@@ -1177,23 +1247,29 @@ TEST(limits_of_a_sequence) {
   for (i = 0; i < 40; i++) theta[i] = (hfy_real)(i < 20 ? 0.1 * hfy_rng_normal(&rng) : (double)(i % 20));
   for (i = 0; i < 20; i++) unary[i] = (double)theta[i];
   for (i = 0; i < 19; i++) higher[i] = 0.25;
-  sep.kind = HFY_SEP_SEQUENCE_KSUBSETS, sep.k = 6, sep.transition = 0.25;
+  sep.kind = HFY_SEP_SEQUENCE_KSUBSETS;
+  sep.k = 6;
+  sep.transition = 0.25;
   CHECK(!hfy_sep_apply(&sep, theta, 2, 20, plain, &work));
   sep.structure = &options; /* zeroed, or with members that say nothing: the default */
   CHECK(!hfy_sep_apply(&sep, theta, 2, 20, y, &work) && !memcmp(y, plain, sizeof y));
-  options.unaries = 3, options.k = 99, options.most = 1;
+  options.unaries = 3;
+  options.k = 99;
+  options.most = 1;
   CHECK(!hfy_sep_apply(&sep, theta, 2, 20, y, &work) && !memcmp(y, plain, sizeof y));
   options.tol = s.tol = 0.2;
   CHECK(!solve(&s, 1, unary, higher, &work) && sol.a.gap > 1e-3 && sol.a.gap <= 0.2);
   CHECK(!hfy_sep_apply(&sep, theta, 2, 20, y, &work) && memcmp(y, plain, sizeof y));
   for (i = 0; i < 20; i++) CHECK_EQ(y[i], (double)(hfy_real)sol.u[i]);
-  options.tol = 0, options.max_steps = 5;
+  options.tol = 0;
+  options.max_steps = 5;
   for (i = 0; i < 40; i++) y[i] = 9;
   CHECK_FAILS(hfy_sep_apply(&sep, theta, 2, 20, y, &work), HFY_ERR_CONVERGENCE, &work,
               "row 0: SparseMAP met structure->max_steps; the gap is still 0.");
   CHECK_CONTAINS(work.message, "after 5 steps");
   CHECK(y[0] >= 9 && y[19] >= 9 && !memcmp(y + 20, plain + 20, 20 * sizeof *y)); /* the easy row is answered */
-  options.max_steps = 0, options.max_active = 4;
+  options.max_steps = 0;
+  options.max_active = 4;
   CHECK_FAILS(hfy_sep_conjugate(&sep, theta, 1, 20, unary, &work), HFY_ERR_CONVERGENCE, &work,
               "row 0: SparseMAP met structure->max_active; the gap is still");
   CHECK_CONTAINS(work.message, "with 4 vertices");
@@ -1215,8 +1291,13 @@ static hfy_net a_net(hfy_sep_kind kind, const hfy_structure *s) {
   size_t i;
   for (i = 0; i < N * D; i++) keys[i] = (hfy_real)hfy_rng_sign(&rng);
   memset(&net, 0, sizeof net);
-  net.dim = D, net.count = N, net.keys = keys, net.beta = 0.3;
-  net.sep.kind = kind, net.sep.k = 3, net.sep.structure = s;
+  net.dim = D;
+  net.count = N;
+  net.keys = keys;
+  net.beta = 0.3;
+  net.sep.kind = kind;
+  net.sep.k = 3;
+  net.sep.structure = s;
   return net;
 }
 
@@ -1232,8 +1313,11 @@ TEST(associations_come_back) {
     hfy_work work = {0};
     memset(&report, 0, sizeof report);
     memset(q, 0, sizeof q);
-    net.max_steps = 6, net.sep.transition = how == 1 ? 0.4 : 0.1;
-    report.support = support, report.energy = energy, report.weights = weights;
+    net.max_steps = 6;
+    net.sep.transition = how == 1 ? 0.4 : 0.1;
+    report.support = support;
+    report.energy = energy;
+    report.weights = weights;
     for (first = 0; first < N; first++) /* the sum of three neighbours, the last of them dimmed, and noise */
       for (d = 0; d < D; d++) {
         hfy_rng rng = hfy_rng_seed((uint64_t)(first * D + d));
@@ -1275,14 +1359,21 @@ TEST(gradients_of_retrieval) {
     memset(&grad, 0, sizeof grad);
     memset(dq, 0, sizeof dq);
     memset(dk, 0, sizeof dk);
-    for (i = 0; i < 2 * D; i++) q[i] = (hfy_real)(0.7 * hfy_rng_normal(&rng)), g[i] = (hfy_real)hfy_rng_normal(&rng);
+    for (i = 0; i < 2 * D; i++) {
+      q[i] = (hfy_real)(0.7 * hfy_rng_normal(&rng));
+      g[i] = (hfy_real)hfy_rng_normal(&rng);
+    }
     for (i = 0; i < N - 1; i++) tr[i] = (hfy_real)(0.2 + 0.05 * (double)(i % 3));
-    net.beta = 0.04, net.max_steps = 2;
+    net.beta = 0.04;
+    net.max_steps = 2;
     if (kind)
       net.sep.transitions = tr;
     else
       net.sep.transition = 0.25;
-    grad.queries = dq, grad.keys = dk, grad.beta = &beta, grad.transition = &transition;
+    grad.queries = dq;
+    grad.keys = dk;
+    grad.beta = &beta;
+    grad.transition = &transition;
     grad.transitions = transitions;
     CHECK(!hfy_retrieve_vjp(&net, q, 2, g, &grad, NULL));
     for (j = 0; j < 12; j++) {
@@ -1345,12 +1436,17 @@ TEST(promised_associations) {
       int step;
       memset(&net, 0, sizeof net);
       for (i = 0; i < n * dim; i++) x[i] = (hfy_real)(hfy_rng_sign(&rng) * (seed % 3 ? 1 : hfy_rng_uniform(&rng)));
-      net.dim = dim, net.count = n, net.keys = x, net.beta = 0.2 + hfy_rng_uniform(&rng) * 2;
+      net.dim = dim;
+      net.count = n;
+      net.keys = x;
+      net.beta = 0.2 + hfy_rng_uniform(&rng) * 2;
       all.count = 0;
       all.structure = kind ? hfy_structure_sequence(n, k) : hfy_structure_ksubsets(n, k);
       list_subsets(&all, n, k, kind ? SEQUENCE : SUBSETS);
       net.sep.kind = kind == 2 ? HFY_SEP_SPARSEMAP : kind ? HFY_SEP_SEQUENCE_KSUBSETS : HFY_SEP_KSUBSETS;
-      net.sep.k = (double)k, net.sep.structure = &all.structure, net.sep.transition = t;
+      net.sep.k = (double)k;
+      net.sep.structure = &all.structure;
+      net.sep.transition = t;
       if (seed % 4 == 1) net.sep.rho = 2;
       j = below(&rng, all.count);
       for (i = 0; i < n; i++)
@@ -1401,7 +1497,10 @@ TEST(promised_associations) {
       for (step = 0; step < 20; step++) { /* queries on the sphere, a hair inside */
         double size = 0;
         int exact = 1;
-        for (d = 0; d < dim; d++) v[d] = hfy_rng_normal(&rng), size += v[d] * v[d];
+        for (d = 0; d < dim; d++) {
+          v[d] = hfy_rng_normal(&rng);
+          size += v[d] * v[d];
+        }
         for (d = 0; d < dim; d++)
           q[d] = (hfy_real)(center[d] + (1 - 1e-5) * (a.radius < 1e6 ? a.radius : 1e6) * v[d] / sqrt(size));
         CHECK(!hfy_retrieve(&net, q, 1, out, NULL, NULL));
@@ -1433,7 +1532,9 @@ TEST(association_statuses) {
   NOT(bad.self_coupling = bias, HFY_ERR_UNSUPPORTED, "net->self_coupling");
   NOT((bad.bias = bias, bad.bias_stride = N), HFY_ERR_UNSUPPORTED, "net->bias");
   NOT(bad.sep.k = 2, HFY_ERR_ARG, "no vertex");
-  bad = net, bad.sep.kind = HFY_SEP_SPARSEMAP, bad.sep.structure = &s; /* at most 3, and there are 3: nothing above */
+  bad = net; /* at most 3, and there are 3: nothing above */
+  bad.sep.kind = HFY_SEP_SPARSEMAP;
+  bad.sep.structure = &s;
   CHECK(!hfy_theory_associates(&bad, y, 3, &a, &work));
   a.radius = 77;
   NOT(bad.count = 5, HFY_ERR_ARG, "entry 2 is 5");
@@ -1467,10 +1568,16 @@ TEST(an_empty_answer_in_a_net) {
   size_t best[2] = {9, 9}, support[2] = {9, 9};
   memset(&net, 0, sizeof net), memset(&report, 0, sizeof report), memset(&work, 0, sizeof work);
   memset(room, 0x5A, sizeof room);
-  net.dim = 2, net.count = 3, net.keys = three, net.beta = 1;
-  net.sep.kind = HFY_SEP_SPARSEMAP, net.sep.structure = &structure;
-  report.best = best, report.support = support;
-  work.buffer = room, work.capacity = sizeof room;
+  net.dim = 2;
+  net.count = 3;
+  net.keys = three;
+  net.beta = 1;
+  net.sep.kind = HFY_SEP_SPARSEMAP;
+  net.sep.structure = &structure;
+  report.best = best;
+  report.support = support;
+  work.buffer = room;
+  work.capacity = sizeof room;
   CHECK(hfy_retrieve(&net, q, 2, out, &report, &work) == HFY_OK);
   CHECK(best[0] == 0 && best[1] == 0 && support[0] == 0 && support[1] == 0);
   CHECK(!(out[0] > 0) && !(out[0] < 0) && !(out[3] > 0) && !(out[3] < 0));

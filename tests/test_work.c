@@ -81,7 +81,10 @@ static struct outputs {
 static hfy_net a_net(void) {
   hfy_net net;
   memset(&net, 0, sizeof net);
-  net.dim = D, net.count = N, net.keys = keys, net.max_steps = T;
+  net.dim = D;
+  net.count = N;
+  net.keys = keys;
+  net.max_steps = T;
   return net;
 }
 
@@ -91,14 +94,23 @@ static void prepare(void) {
   size_t i, j;
   if (file_size) return;
   memset(&soft, 0, sizeof soft);
-  for (i = 0; i < N * D; i++) keys[i] = (hfy_real)hfy_rng_normal(&rng), values[i] = (hfy_real)hfy_rng_normal(&rng);
+  for (i = 0; i < N * D; i++) {
+    keys[i] = (hfy_real)hfy_rng_normal(&rng);
+    values[i] = (hfy_real)hfy_rng_normal(&rng);
+  }
   for (i = 0; i < N * V; i++) readout[i] = (hfy_real)hfy_rng_normal(&rng);
   for (i = 0; i < B * D; i++) queries[i] = (hfy_real)hfy_rng_normal(&rng);
-  for (i = 0; i < B * N; i++)
-    theta[i] = (hfy_real)hfy_rng_normal(&rng), cotangent[i] = (hfy_real)hfy_rng_normal(&rng);
+  for (i = 0; i < B * N; i++) {
+    theta[i] = (hfy_real)hfy_rng_normal(&rng);
+    cotangent[i] = (hfy_real)hfy_rng_normal(&rng);
+  }
   for (i = 0; i < D; i++)
     for (j = 0; j < D; j++) matrix[i * D + j] = (hfy_real)(i == j ? 2 : i + 1 == j || j + 1 == i ? -0.5 : 0);
-  for (i = 0; i < N; i++) upper[i] = 0.3, lower[i] = 0.001, bias[i] = (hfy_real)(0.1 * hfy_rng_normal(&rng));
+  for (i = 0; i < N; i++) {
+    upper[i] = 0.3;
+    lower[i] = 0.001;
+    bias[i] = (hfy_real)(0.1 * hfy_rng_normal(&rng));
+  }
   for (i = 0; i < D; i++) self_coupling[i] = (hfy_real)0.1;
   for (i = 0; i < N; i++) unary_of[i] = hfy_rng_normal(&rng);
   structured = hfy_structure_at_most(N, 5);
@@ -113,7 +125,11 @@ static void prepare(void) {
   CHECK(hfy_eigenvalues(general, S, values_re, values_im, NULL) == HFY_OK);
   for (i = 0; i < N * D; i++) signs[i] = (hfy_real)hfy_rng_sign(&rng);
   CHECK(hfy_binary_weights(HFY_BINARY_HEBBIAN, signs, 3, D, 0, 0, classical, NULL) == HFY_OK);
-  kernel.dim = KN, kernel.count = KP, kernel.patterns = patterns, kernel.gamma = 0.02, kernel.alpha = kernel_alpha;
+  kernel.dim = KN;
+  kernel.count = KP;
+  kernel.patterns = patterns;
+  kernel.gamma = 0.02;
+  kernel.alpha = kernel_alpha;
   CHECK(hfy_kernel_random(KP, KN, &rng, patterns, NULL) == HFY_OK);
   CHECK(hfy_kernel_train(&kernel, NULL, kernel_alpha, NULL, NULL) == HFY_OK);
   CHECK(hfy_rate_patterns(&rng, 1, 1, RP, RN, dense, NULL) == HFY_OK);
@@ -172,7 +188,8 @@ static hfy_theory_association association;
 static hfy_status run_association(hfy_work *w) {
   hfy_net net = a_net();
   hfy_status status;
-  net.sep.kind = HFY_SEP_KSUBSETS, net.sep.k = 3;
+  net.sep.kind = HFY_SEP_KSUBSETS;
+  net.sep.k = 3;
   status = hfy_theory_associates(&net, lists, 3, &association, w);
   if (!status) out.scalar = association.radius;
   return status;
@@ -183,13 +200,15 @@ static hfy_status separate(hfy_sep_kind kind, double *separation, double *radius
   hfy_theory_separation what;
   net.sep.kind = kind;
   memset(&what, 0, sizeof what);
-  what.separation = separation, what.radius = radius;
+  what.separation = separation;
+  what.radius = radius;
   return hfy_theory_separate(&net, &what, w);
 }
 static hfy_status run_separate(hfy_work *w) { return separate(HFY_SEP_SPARSEMAX, NULL, out.bound, w); }
 static hfy_status run_theory_retrieves(hfy_work *w) {
   hfy_net net = a_net();
-  net.sep.kind = HFY_SEP_KSUBSETS, net.sep.k = 3;
+  net.sep.kind = HFY_SEP_KSUBSETS;
+  net.sep.k = 3;
   return hfy_theory_retrieves(&net, queries, B, out.number, out.top_index, w);
 }
 static hfy_status run_bound_energy(hfy_work *w) {
@@ -200,7 +219,10 @@ static hfy_status run_converges(hfy_work *w) {
   hfy_net net = a_net();
   hfy_theory_convergence c;
   hfy_status status = hfy_theory_converges(&net, 2, queries, &c, w);
-  if (!status) out.scalar = c.error, out.size = c.steps;
+  if (!status) {
+    out.scalar = c.error;
+    out.size = c.steps;
+  }
   return status;
 }
 static hfy_status run_jacobian(hfy_work *w) {
@@ -235,9 +257,12 @@ static hfy_status run_recall_next(hfy_work *w) {
   size_t item;
   memset(&state, 0, sizeof state);
   net.sep.kind = HFY_SEP_ENTMAX;
-  state.left = left, state.query = query, state.weights = weight;
+  state.left = left;
+  state.query = query;
+  state.weights = weight;
   memset(&apart, 0, sizeof apart);
-  apart.buffer = room, apart.capacity = sizeof room; /* only the next call is judged */
+  apart.buffer = room; /* only the next call is judged */
+  apart.capacity = sizeof room;
   if (hfy_recall_begin(&net, &how_to_recall, keys, &state, &apart)) return HFY_ERR_ARG;
   status = hfy_recall_next(&net, &how_to_recall, &state, &item, w);
   if (!status) out.size = item, memcpy(out.bound, left, sizeof left), memcpy(out.weights, weight, sizeof weight);
@@ -264,7 +289,10 @@ static hfy_status run_post_vjp(hfy_work *w) {
   hfy_post_grad grad;
   memset(&grad, 0, sizeof grad);
   grad.z = out.real;
-  if (which_post.kind == HFY_POST_LAYERNORM) grad.gain = out.more, grad.delta = out.more + D;
+  if (which_post.kind == HFY_POST_LAYERNORM) {
+    grad.gain = out.more;
+    grad.delta = out.more + D;
+  }
   if (which_post.kind == HFY_POST_LINEAR) grad.matrix = out.more;
   return hfy_post_vjp(&which_post, queries, cotangent, B, D, &grad, w);
 }
@@ -275,12 +303,22 @@ static hfy_status run_check(hfy_work *w) {
   hfy_net full;
   hfy_status status = hfy_net_check(&which_net, &full, w);
   if (status) return status;
-  out.net.dim = full.dim, out.net.count = full.count, out.net.max_steps = full.max_steps;
-  out.net.key_stride = full.key_stride, out.net.value_stride = full.value_stride;
-  out.net.readout_stride = full.readout_stride, out.net.bias_stride = full.bias_stride;
-  out.net.beta = full.beta, out.net.step = full.step, out.net.tol = full.tol;
-  out.net.sep.kind = full.sep.kind, out.net.sep.alpha = full.sep.alpha, out.net.sep.gamma = full.sep.gamma;
-  out.net.sep.k = full.sep.k, out.net.post.kind = full.post.kind, out.net.post.beta = full.post.beta;
+  out.net.dim = full.dim;
+  out.net.count = full.count;
+  out.net.max_steps = full.max_steps;
+  out.net.key_stride = full.key_stride;
+  out.net.value_stride = full.value_stride;
+  out.net.readout_stride = full.readout_stride;
+  out.net.bias_stride = full.bias_stride;
+  out.net.beta = full.beta;
+  out.net.step = full.step;
+  out.net.tol = full.tol;
+  out.net.sep.kind = full.sep.kind;
+  out.net.sep.alpha = full.sep.alpha;
+  out.net.sep.gamma = full.sep.gamma;
+  out.net.sep.k = full.sep.k;
+  out.net.post.kind = full.post.kind;
+  out.net.post.beta = full.post.beta;
   return status;
 }
 static hfy_status run_energy(hfy_work *w) { return hfy_energy(&which_net, queries, B, out.number, w); }
@@ -290,8 +328,14 @@ static hfy_status run_retrieve(hfy_work *w) { return hfy_retrieve(&which_net, qu
 static hfy_status run_report(hfy_work *w) {
   hfy_report r;
   memset(&r, 0, sizeof r);
-  r.status = out.status, r.best = out.whole[0], r.support = out.whole[1], r.steps = out.whole[2];
-  r.residual = out.bound, r.top = 3, r.top_index = out.top_index, r.top_weight = out.top_weight,
+  r.status = out.status;
+  r.best = out.whole[0];
+  r.support = out.whole[1];
+  r.steps = out.whole[2];
+  r.residual = out.bound;
+  r.top = 3;
+  r.top_index = out.top_index;
+  r.top_weight = out.top_weight;
   r.weights = out.weights;
   if (!which_net.values && which_net.sim == HFY_SIM_DOT) r.energy = out.number;
   return hfy_retrieve(&which_net, queries, B, out.real, &r, w);
@@ -299,7 +343,9 @@ static hfy_status run_report(hfy_work *w) {
 static hfy_status run_retrieve_vjp(hfy_work *w) {
   hfy_grad grad;
   memset(&grad, 0, sizeof grad);
-  grad.queries = out.real, grad.keys = out.more, grad.beta = &out.scalar;
+  grad.queries = out.real;
+  grad.keys = out.more;
+  grad.beta = &out.scalar;
   return hfy_retrieve_vjp(&which_net, queries, B, cotangent, &grad, w);
 }
 
@@ -329,7 +375,9 @@ static hfy_status run_recall_begin(hfy_work *w) {
   hfy_recall_state state;
   hfy_net net = a_net();
   memset(&state, 0, sizeof state);
-  state.left = out.bound, state.query = out.more, state.weights = out.weights;
+  state.left = out.bound;
+  state.query = out.more;
+  state.weights = out.weights;
   return hfy_recall_begin(&net, &how_to_recall, keys, &state, w);
 }
 
@@ -346,8 +394,11 @@ static hfy_status run_binary_net(hfy_work *w) {
 static hfy_status run_binary_recall(hfy_work *w) {
   hfy_binary_report report;
   memset(&report, 0, sizeof report);
-  report.sweeps = out.whole[0], report.flips = out.whole[1], report.period = out.whole[2];
-  report.energy = out.table, report.log_energy = out.table + 500;
+  report.sweeps = out.whole[0];
+  report.flips = out.whole[1];
+  report.period = out.whole[2];
+  report.energy = out.table;
+  report.log_energy = out.table + 500;
   return hfy_binary_recall(&which_binary, signs + 20 * D, B, out.real, &report, w);
 }
 static hfy_status run_binary_energy(hfy_work *w) {
@@ -372,13 +423,18 @@ static hfy_status run_kernel_quantize(hfy_work *w) {
 static hfy_real kernel_keys[KP * KN], kernel_values[KP * KN];
 static hfy_status run_kernel_net(hfy_work *w) {
   hfy_status status = hfy_kernel_net(&kernel, kernel_keys, kernel_values, &out.net, w);
-  if (!status) out.real[0] = kernel_keys[KP], out.real[1] = kernel_values[KP];
+  if (!status) {
+    out.real[0] = kernel_keys[KP];
+    out.real[1] = kernel_values[KP];
+  }
   return status;
 }
 static hfy_status run_kernel_recall(hfy_work *w) {
   hfy_kernel_report report;
   memset(&report, 0, sizeof report);
-  report.steps = out.whole[0], report.period = out.whole[1], report.flips = out.whole[2];
+  report.steps = out.whole[0];
+  report.period = out.whole[1];
+  report.flips = out.whole[2];
   return hfy_kernel_recall(&which_kernel, patterns, B, out.packed, &report, w);
 }
 static hfy_status run_kernel_potentials(hfy_work *w) {
@@ -419,7 +475,10 @@ static hfy_status run_kernel_follow(hfy_work *w) {
   hfy_kernel_path way;
   hfy_status status;
   memset(&way, 0, sizeof way);
-  way.principal = out.table, way.tail = out.table + 4, way.progress = out.table + 8, way.deviation = out.table + 12;
+  way.principal = out.table;
+  way.tail = out.table + 4;
+  way.progress = out.table + 8;
+  way.deviation = out.table + 12;
   way.fisher = out.fisher;
   status = hfy_kernel_follow(&kernel, 3, NULL, 0, 0, 3, 0, 1e-3, &way, w);
   if (!status) out.scalar = way.sum_principal;
@@ -456,7 +515,8 @@ static hfy_status run_rate_stability(hfy_work *w) {
 static hfy_status run_rate_threshold(hfy_work *w) {
   hfy_rate_search search;
   memset(&search, 0, sizeof search);
-  search.grid = 3, search.steps = 1;
+  search.grid = 3;
+  search.steps = 1;
   return hfy_rate_threshold(which_rule ? &hard_unit : &soft_unit, which_rule ? sparse : dense, RP, RN, &search,
                             &out.scalar, out.bound, w);
 }
@@ -484,15 +544,23 @@ static hfy_status run_rate_simulate(hfy_work *w) {
   hfy_rate_options o;
   hfy_rate_outcome outcome;
   memset(&o, 0, sizeof o), memset(&outcome, 0, sizeof outcome);
-  o.duration = 1, o.tol = -1, o.rtol = which_rule ? 1e-6 : 0;
-  outcome.status = out.status, outcome.time = out.number, outcome.speed = out.bound, outcome.steps = out.whole[0];
+  o.duration = 1;
+  o.tol = -1;
+  o.rtol = which_rule ? 1e-6 : 0;
+  outcome.status = out.status;
+  outcome.time = out.number;
+  outcome.speed = out.bound;
+  outcome.steps = out.whole[0];
   return hfy_rate_simulate(&soft_unit, dense_w, RN, dense, RP, &o, out.table, &outcome, w);
 }
 static hfy_status run_rate_basin(hfy_work *w) {
   hfy_rng rng = hfy_rng_seed(4);
   hfy_rate_basin_options o;
   memset(&o, 0, sizeof o);
-  o.trials = 2, o.bisections = 1, o.run.duration = 1, o.run.tol = -1;
+  o.trials = 2;
+  o.bisections = 1;
+  o.run.duration = 1;
+  o.run.tol = -1;
   return hfy_rate_basin(&soft_unit, dense_w, dense, RN, &rng, &o, &out.scalar, w);
 }
 
@@ -526,10 +594,17 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
     which_sep.structure = &structured;
     if (i == 12) which_sep.alpha = 1.2;
     if (i == 13) which_sep.alpha = 4;
-    if (i == 14) more.kind = HFY_SEP_KSUBSETS, more.k = 2, which_sep.plus = &more;
+    if (i == 14) {
+      more.kind = HFY_SEP_KSUBSETS;
+      more.k = 2;
+      which_sep.plus = &more;
+    }
     if (i == 15) which_sep.gamma = 5;
     if (i == 16) which_sep.gamma = 1.5;
-    if (i == 17) which_sep.upper = upper, which_sep.lower = lower;
+    if (i == 17) {
+      which_sep.upper = upper;
+      which_sep.lower = lower;
+    }
     judge(run_apply, "sep_apply");
     judge(run_conjugate, "sep_conjugate");
     judge(run_vjp, "sep_vjp");
@@ -569,20 +644,54 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   for (i = 0; i < 16; i++) {
     which_net = a_net();
     if (i == 1) which_net.sep.kind = HFY_SEP_SPARSEMAX;
-    if (i == 2) which_net.sep.kind = HFY_SEP_ENTMAX, which_net.bias = bias;
-    if (i == 3) which_net.sep.kind = HFY_SEP_NORMMAX, which_net.post.kind = HFY_POST_LAYERNORM;
-    if (i == 4) which_net.sep.kind = HFY_SEP_KSUBSETS, which_net.sep.k = 2.5;
-    if (i == 5) which_net.sep.kind = HFY_SEP_EXP, which_net.post.kind = HFY_POST_TANH;
-    if (i == 6) which_net.sep.kind = HFY_SEP_IDENTITY, which_net.post.kind = HFY_POST_SIGN;
+    if (i == 2) {
+      which_net.sep.kind = HFY_SEP_ENTMAX;
+      which_net.bias = bias;
+    }
+    if (i == 3) {
+      which_net.sep.kind = HFY_SEP_NORMMAX;
+      which_net.post.kind = HFY_POST_LAYERNORM;
+    }
+    if (i == 4) {
+      which_net.sep.kind = HFY_SEP_KSUBSETS;
+      which_net.sep.k = 2.5;
+    }
+    if (i == 5) {
+      which_net.sep.kind = HFY_SEP_EXP;
+      which_net.post.kind = HFY_POST_TANH;
+    }
+    if (i == 6) {
+      which_net.sep.kind = HFY_SEP_IDENTITY;
+      which_net.post.kind = HFY_POST_SIGN;
+    }
     if (i == 7) which_net.sim = HFY_SIM_COSINE;
     if (i == 8) which_net.values = values;
-    if (i == 9) which_net.readout = readout, which_net.readout_dim = V;
-    if (i == 10) which_net.sep.kind = HFY_SEP_SPARSEMAX, which_net.sep.upper = upper;
+    if (i == 9) {
+      which_net.readout = readout;
+      which_net.readout_dim = V;
+    }
+    if (i == 10) {
+      which_net.sep.kind = HFY_SEP_SPARSEMAX;
+      which_net.sep.upper = upper;
+    }
     if (i == 11) which_net.sep.plus = &more;
-    if (i == 12) which_net.post.kind = HFY_POST_LINEAR, which_net.post.matrix = matrix;
-    if (i == 13) which_net.sep.kind = HFY_SEP_ARGMAX, which_net.self_coupling = self_coupling;
-    if (i == 14) which_net.sep.kind = HFY_SEP_SEQUENCE_KSUBSETS, which_net.sep.k = 3, which_net.sep.transition = 0.3;
-    if (i == 15) which_net.sep.kind = HFY_SEP_SPARSEMAP, which_net.sep.structure = &structured;
+    if (i == 12) {
+      which_net.post.kind = HFY_POST_LINEAR;
+      which_net.post.matrix = matrix;
+    }
+    if (i == 13) {
+      which_net.sep.kind = HFY_SEP_ARGMAX;
+      which_net.self_coupling = self_coupling;
+    }
+    if (i == 14) {
+      which_net.sep.kind = HFY_SEP_SEQUENCE_KSUBSETS;
+      which_net.sep.k = 3;
+      which_net.sep.transition = 0.3;
+    }
+    if (i == 15) {
+      which_net.sep.kind = HFY_SEP_SPARSEMAP;
+      which_net.sep.structure = &structured;
+    }
     judge(run_check, "net_check");
     judge(run_retrieve, "retrieve");
     judge(run_report, "retrieve with report");
@@ -615,8 +724,12 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   which_rule = 0;
   for (i = 0; i < 12; i++) {
     memset(&which_binary, 0, sizeof which_binary);
-    which_binary.dim = D, which_binary.count = 20, which_binary.patterns = signs, which_binary.weights = classical;
-    which_binary.kind = (hfy_binary_kind)(i / 3), which_binary.order = (hfy_binary_order)(i % 3);
+    which_binary.dim = D;
+    which_binary.count = 20;
+    which_binary.patterns = signs;
+    which_binary.weights = classical;
+    which_binary.kind = (hfy_binary_kind)(i / 3);
+    which_binary.order = (hfy_binary_order)(i % 3);
     which_binary.max_sweeps = 20;
     judge(run_binary_recall, "binary_recall");
     judge(run_binary_energy, "binary_energy");
@@ -630,7 +743,8 @@ static size_t each_call(void (*judge)(run_call *run, const char *name)) {
   judge(run_kernel_net, "kernel_net");
   for (i = 0; i < 6; i++) {
     which_kernel = kernel;
-    which_kernel.order = (hfy_binary_order)(i % 3), which_kernel.nearest = i < 3 ? 0 : 2;
+    which_kernel.order = (hfy_binary_order)(i % 3);
+    which_kernel.nearest = i < 3 ? 0 : 2;
     judge(run_kernel_recall, "kernel_recall");
     judge(run_kernel_potentials, "kernel_potentials");
   }
@@ -840,7 +954,8 @@ TEST(a_failed_growth_keeps_the_old_memory) {
   CHECK(run_cosine(&work) == HFY_OK);
   buffer = work.buffer;
   CHECK(buffer != NULL);
-  calls = 0, fail_at = 1;
+  calls = 0;
+  fail_at = 1;
   CHECK(run_retrieve_vjp(&work) == HFY_ERR_NOMEM);
   fail_at = 0;
   CHECK(work.buffer == buffer && work.owned && live == 1);
@@ -859,7 +974,8 @@ static void any_isa(run_call *run, const char *name) {
     memset(&marked, 0x5A, sizeof marked);
     status = settle(run, &work, 0x5A);
     CHECK(status == HFY_OK || status == HFY_ERR_UNSUPPORTED);
-    done += status == HFY_OK, none += status != HFY_OK;
+    done += status == HFY_OK;
+    none += status != HFY_OK;
     if (status) {
       CHECK(memcmp(&marked, &out, sizeof out) == 0);
       CHECK_CONTAINS(work.message, hfy_simd_text((hfy_isa)isa));
@@ -973,7 +1089,8 @@ TEST(messages_end_and_go) {
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
 #ifdef TEST_LINKED
-  library_malloc = counted_malloc, library_free = counted_free;
+  library_malloc = counted_malloc;
+  library_free = counted_free;
 #endif
   RUN(work_grows_and_leaves_nothing);
   RUN(peak_bytes_do_and_one_less_do_not);
