@@ -1,5 +1,5 @@
-/* test_blas.c: products by a BLAS. HFY_SGEMM and HFY_DGEMM are functions of this file; with -DTEST_CBLAS (make blas)
-   HFY_CBLAS and the BLAS that is linked. Either way each call is counted and its arguments are looked at. A query alone
+/* test_blas.c: products by a BLAS. HFY_SGEMM and HFY_DGEMM are functions of this file; with HFY_CBLAS (make
+   blas) it is the BLAS that is linked. Either way each call is counted and its arguments are looked at. A query alone
    makes no call, so it tells what a batch should answer, up to rounding. */
 #include <stddef.h>
 
@@ -13,9 +13,8 @@ static void count_call(size_t m, size_t n, size_t k, int turned, size_t a, size_
   if (!m || !n || !k || a < a_least || b < (turned ? k : n) || c < n || none_expected) wrong++;
 }
 
-#ifdef TEST_CBLAS
+#ifdef HFY_CBLAS
 #include <cblas.h>
-#define HFY_CBLAS
 #define COUNTED(name, real)                                                                                        \
   static void counted_##name(enum CBLAS_ORDER order, enum CBLAS_TRANSPOSE ta, enum CBLAS_TRANSPOSE tb, int m, int n,   \
                              int k, real alpha, const real *a, int lda, const real *b, int ldb, real beta, real *c,    \

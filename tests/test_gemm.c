@@ -1,33 +1,8 @@
 /* test_gemm.c: matrix products of every instruction set, float and double: against long double and, bit for bit, against
    their definition; all transposes and strides, sizes around every tile and block, beta = 0 over NaN, parts of a product,
    the projection of a retrieval, at the end of a page; what is built on them: downdates, pseudo-inverses. */
-#if defined(__unix__) && !defined(_DEFAULT_SOURCE)
-#define _DEFAULT_SOURCE
-#endif
-#define HFY_STATIC /* what no test reaches is not compiled */
-#define HFY_IMPLEMENTATION
-#include "../hfy.h"
-
-#include "check.h"
-#if defined(__unix__)
-#include <sys/mman.h>
-#endif
-
-static const hfy_simd_ *table[8];
-static size_t tables;
-static hfy_rng dice;
-
-#define EACH_TABLE(simd, i) for (i = 0; i < tables && ((simd) = table[i]) != NULL; i++)
-
-/* Memory whose last byte is the last of a readable page, so that a step too far is a crash. Never freed. */
-static void *at_the_edge(size_t bytes) {
-#if defined(__unix__)
-  size_t page = 65536, room = (bytes + page) / page * page;
-  char *p = (char *)mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p != (char *)MAP_FAILED && !mprotect(p + room, page, PROT_NONE)) return p + room - bytes;
-#endif
-  return malloc(bytes + 1);
-}
+#define HFY_ONLY_LINALG
+#include "tables.h"
 
 /* One shape: which way each matrix lies (0 rows together, 1 columns together, A and B also 2: neither) and the gaps
    between lines. */
@@ -506,11 +481,9 @@ TEST(symmetric_pinv) {
 }
 
 int main(int argc, char **argv) {
-  int isa;
   CHECK_BEGIN(argc, argv);
   dice = hfy_rng_seed(36);
-  for (isa = HFY_ISA_SCALAR; isa <= HFY_ISA_NEON; isa++)
-    if (hfy_simd_of_((hfy_isa)isa)) table[tables++] = hfy_simd_of_((hfy_isa)isa);
+  find_tables();
   RUN(edges);
   RUN(layouts);
   RUN(blocks);

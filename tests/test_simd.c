@@ -1,38 +1,12 @@
 /* test_simd.c: every kernel of every instruction set that this machine has, against long double and brute force; one query
    against a batch, bit for bit; sizes around every vector width, at the end of a page, with NaN right behind.
    `test_simd exp_every_float` runs exp over all 2^32 floats (minutes). */
-#if defined(__unix__) && !defined(_DEFAULT_SOURCE)
-#define _DEFAULT_SOURCE
-#endif
-#define HFY_STATIC /* what no test reaches is not compiled */
-#define HFY_IMPLEMENTATION
-#include "../hfy.h"
+#include "tables.h"
 
-#include "check.h"
-#if defined(__unix__)
-#include <sys/mman.h>
-#endif
-
-static const hfy_simd_ *table[8];
-static size_t tables;
-
-#define EACH_TABLE(simd, i) for (i = 0; i < tables && ((simd) = table[i]) != NULL; i++)
-
-static hfy_rng dice;
 static hfy_real normal(void) { return (hfy_real)hfy_rng_normal(&dice); }
 static hfy_real quiet_nan(void) {
   double nan = strtod("nan", NULL);
   return (hfy_real)nan;
-}
-
-/* Memory whose last byte is the last of a readable page, so that a step too far is a crash. Never freed. */
-static void *at_the_edge(size_t bytes) {
-#if defined(__unix__)
-  size_t page = 65536, room = (bytes + page) / page * page;
-  char *p = (char *)mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p != (char *)MAP_FAILED && !mprotect(p + room, page, PROT_NONE)) return p + room - bytes;
-#endif
-  return malloc(bytes + 1);
 }
 
 /* Distance in units of the last place of a hfy_real (or double) near want. */
@@ -846,11 +820,9 @@ TEST(choice) {
 }
 
 int main(int argc, char **argv) {
-  int isa;
   CHECK_BEGIN(argc, argv);
   dice = hfy_rng_seed(20);
-  for (isa = HFY_ISA_SCALAR; isa <= HFY_ISA_NEON; isa++)
-    if (hfy_simd_of_((hfy_isa)isa)) table[tables++] = hfy_simd_of_((hfy_isa)isa);
+  find_tables();
   RUN(choice);
   RUN(pair_values);
   RUN(pair_tiles);
