@@ -1,5 +1,5 @@
-/* tables.h: what tests of kernels share: hfy.h with its private functions, the table of kernels of every instruction set that
-   this machine has, memory that ends where a page does. It comes first. */
+/* tables.h: what tests of kernels share: hfy.h with its private functions, a table of the kernels of every instruction
+   set that this machine has, memory that ends where a page does. It comes first. */
 #ifndef TABLES_H
 #define TABLES_H
 

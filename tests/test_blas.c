@@ -1,6 +1,6 @@
-/* test_blas.c: products by a BLAS. HFY_SGEMM and HFY_DGEMM are functions of this file; with HFY_CBLAS (make
-   blas) it is the BLAS that is linked. Either way each call is counted and its arguments are looked at. A query alone
-   makes no call, so it tells what a batch should answer, up to rounding. */
+/* test_blas.c: products by a BLAS. HFY_SGEMM and HFY_DGEMM are functions of this file; with HFY_CBLAS (make blas) it is
+   the BLAS that is linked. Each call is counted, its arguments are looked at. A query alone makes no call, so it tells
+   what a batch should answer, up to rounding. */
 #include <stddef.h>
 
 enum { SCORES, PROJECTIONS, WAYS };
@@ -403,6 +403,38 @@ TEST(scores_energies_index_shards) {
   CHECK(!wrong);
 }
 
+/* Rows so long that a cache holds few: whole, and in two slices. */
+TEST(wide_rows) {
+  enum { N = 400, D = 700, B = 20 };
+  static hfy_real keys[N * D], q[B * D], out[B * D], merged[B * D], one[D];
+  static unsigned char partial[2][B * (D * sizeof(hfy_real) + 100) + 1000];
+  hfy_rng rng = hfy_rng_seed(33);
+  hfy_net net;
+  size_t i, j;
+  normals(&rng, keys, N * D, 0.1);
+  normals(&rng, q, B * D, 0.1);
+  memset(&net, 0, sizeof net);
+  net.dim = D;
+  net.count = N;
+  net.keys = keys;
+  net.beta = 3;
+  CHECK(hfy_retrieve(&net, q, B, out, NULL, &work) == HFY_OK);
+  for (i = 0; i < 2; i++) {
+    hfy_net slice = net;
+    slice.count = i ? N - N / 5 : N / 5;
+    slice.keys += i * (N / 5) * D;
+    CHECK(hfy_shard_find(&slice, i * (N / 5), q, B, 0, partial[i], sizeof partial[i], &work) == HFY_OK);
+  }
+  CHECK(hfy_shard_merge(partial[0], sizeof partial[0], partial[1], sizeof partial[1], &work) == HFY_OK);
+  CHECK(hfy_shard_finish(&net, q, B, partial[0], sizeof partial[0], merged, NULL, &work) == HFY_OK);
+  for (j = 0; j < B; j++) {
+    CHECK(hfy_retrieve(&net, q + j * D, 1, one, NULL, &work) == HFY_OK);
+    CHECK(near_rows(out + j * D, one, D, 100 * REAL_EPS));
+    CHECK(near_rows(merged + j * D, one, D, 100 * REAL_EPS));
+  }
+  CHECK(!wrong);
+}
+
 /* --- linear algebra --- */
 
 static size_t at(hfy_linalg_view_ v, size_t i, size_t j) { return i * v.row + j * v.col; }
@@ -446,7 +478,9 @@ enum { SIDE = 20, ROOM = 6 * SIDE * SIDE };
       y = some_view(&rng, b, k, n);                                                                               \
       stride = n + below(&rng, 3);                                                                                \
       for (i = 0; i < ROOM; i++) was[i] = c[i] = (real)(t % 3 ? hfy_rng_normal(&rng) : 1e30);       \
-      into = t % 3 == 0 ? hfy_linalg_set_(c, stride) : t % 3 == 1 ? hfy_linalg_add_(c, stride) : hfy_linalg_less_(c, stride); \
+      into = hfy_linalg_set_(c, stride);                                                                          \
+      into.over = t % 3 == 0;                                                                                     \
+      into.minus = t % 3 == 2;                                                                                    \
       product(hfy_simd_of_(HFY_ISA_BEST), m, n, k, x, y, into, room);                                             \
       for (i = 0; i < ROOM; i++) {                                                                                \
         double sum = 0;                                                                                           \
@@ -535,6 +569,7 @@ int main(int argc, char **argv) {
   RUN(errors_are_those_of_each_query);
   RUN(range);
   RUN(scores_energies_index_shards);
+  RUN(wide_rows);
   RUN(products_in_double);
   RUN(products_in_float);
   RUN(a_matrix_and_a_vector);
