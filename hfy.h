@@ -14259,6 +14259,8 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 #undef HFY_NET_FOLD_
 #undef HFY_NET_BLAS_TILE_
 #undef HFY_NET_BLAS_BLOCK_
+#undef HFY_SIM_BLAS_
+#undef HFY_SIM_GEMM_
 #undef HFY_NET_SEGMENT_
 #undef HFY_NET_LISTED_
 #undef HFY_NET_LIST_
