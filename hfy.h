@@ -523,8 +523,7 @@ typedef enum hfy_status {
 /* A few words for a status, never NULL ("unknown status" for a number that is none). */
 HFY_API const char *hfy_status_text(hfy_status status);
 
-/* The instruction sets a kernel can be written for; hfy_work.isa picks one, HFY_ISA_BEST (0) lets the library choose.
-   */
+/* The instruction sets a kernel can be written for; hfy_work.isa picks one, HFY_ISA_BEST (0): the library chooses. */
 typedef enum hfy_isa {
   HFY_ISA_BEST, HFY_ISA_SCALAR, HFY_ISA_SSE2, HFY_ISA_AVX2, HFY_ISA_AVX512, HFY_ISA_NEON } hfy_isa;
 /* For HFY_ISAS: one bit for each. */
@@ -553,8 +552,7 @@ typedef struct hfy_work {
    NULL is allowed. */
 HFY_API void hfy_work_free(hfy_work *work);
 
-/* A random generator: SplitMix64, with a cached second normal. Plain data: copy it to fork a stream. Zeroed = seed 0.
-   */
+/* A random generator: SplitMix64, with a cached second normal. Plain data: copy it to fork a stream; zeroed: seed 0. */
 typedef struct hfy_rng {
   uint64_t state;
   double cached;
@@ -2176,22 +2174,20 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #include <cblas.h>
 #endif
 
-#if defined(__GNUC__)
 /* HFY_COLD_, and HFY_API HFY_SMALL_ of a public one: off the ways of a hot loop, made small; the others hot, or gcc
    takes what only cold functions call for cold */
+#if defined(__GNUC__)
 #define HFY_PRIVATE_ static __attribute__((unused, hot))
 #define HFY_SMALL_ __attribute__((cold))
 #define HFY_COLD_ static __attribute__((unused, cold))
-#define HFY_RESTRICT_ __restrict__
-#elif defined(_MSC_VER)
-#define HFY_PRIVATE_ static
-#define HFY_SMALL_
-#define HFY_COLD_ static
-#define HFY_RESTRICT_ __restrict
 #else
 #define HFY_PRIVATE_ static
 #define HFY_SMALL_
 #define HFY_COLD_ static
+#endif
+#if defined(__GNUC__) || defined(_MSC_VER)
+#define HFY_RESTRICT_ __restrict
+#else
 #define HFY_RESTRICT_
 #endif
 #ifndef HFY_MALLOC
@@ -2208,7 +2204,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #define HFY_REAL_EPS_ ((double)FLT_EPSILON)
 #endif
 
-HFY_API const char *hfy_status_text(hfy_status status) {
+HFY_API HFY_SMALL_ const char *hfy_status_text(hfy_status status) {
   static const char *const text[] = {
 #define HFY_STATUS_TEXT_(name, words) words,
     HFY_STATUS_LIST(HFY_STATUS_TEXT_)
@@ -2229,6 +2225,11 @@ HFY_PRIVATE_ uint64_t hfy_base_bits_(double x) {
 HFY_PRIVATE_ int hfy_base_is_nan_(double x) {
   return (hfy_base_bits_(x) & UINT64_C(0x7FFFFFFFFFFFFFFF)) > UINT64_C(0x7FF0000000000000);
 }
+HFY_PRIVATE_ int hfy_base_is_finite_(double x) {
+  return (hfy_base_bits_(x) & UINT64_C(0x7FF0000000000000)) != UINT64_C(0x7FF0000000000000);
+}
+HFY_PRIVATE_ int hfy_base_is_pos_inf_(double x) { return hfy_base_bits_(x) == UINT64_C(0x7FF0000000000000); }
+HFY_PRIVATE_ int hfy_base_is_neg_inf_(double x) { return hfy_base_bits_(x) == UINT64_C(0xFFF0000000000000); }
 
 HFY_PRIVATE_ double hfy_base_nan_(void) {
   const uint64_t bits = UINT64_C(0x7FF8000000000000);
@@ -2237,25 +2238,17 @@ HFY_PRIVATE_ double hfy_base_nan_(void) {
   return x;
 }
 
-HFY_PRIVATE_ int hfy_base_is_finite_(double x) {
-  return (hfy_base_bits_(x) & UINT64_C(0x7FF0000000000000)) != UINT64_C(0x7FF0000000000000);
-}
-
-HFY_PRIVATE_ int hfy_base_is_pos_inf_(double x) { return hfy_base_bits_(x) == UINT64_C(0x7FF0000000000000); }
-
-HFY_PRIVATE_ int hfy_base_is_neg_inf_(double x) { return hfy_base_bits_(x) == UINT64_C(0xFFF0000000000000); }
-
 /* --- messages --- */
 
 /* Appends text to a message of `size` bytes; cuts it off where the room ends. */
-HFY_PRIVATE_ size_t hfy_base_put_(char *out, size_t size, size_t at, const char *text) {
+HFY_COLD_ size_t hfy_base_put_(char *out, size_t size, size_t at, const char *text) {
   while (*text && at + 1 < size) out[at++] = *text++;
   out[at] = 0;
   return at;
 }
 
 /* Decimal digits of a whole number. */
-HFY_PRIVATE_ size_t hfy_base_put_whole_(char *out, size_t size, size_t at, uint64_t value) {
+HFY_COLD_ size_t hfy_base_put_whole_(char *out, size_t size, size_t at, uint64_t value) {
   char digits[24];
   size_t n = sizeof digits - 1;
   digits[n] = 0;
@@ -2266,11 +2259,10 @@ HFY_PRIVATE_ size_t hfy_base_put_whole_(char *out, size_t size, size_t at, uint6
   return hfy_base_put_(out, size, at, digits + n);
 }
 
-/* Six significant digits at most. Our own, so that messages need no stdio and no locale turns the point into a comma.
-   */
-HFY_PRIVATE_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double x) {
-  char digits[16];
-  int exponent, n, i, shown;
+/* Six significant digits at most. Our own, so that messages need no stdio and no locale turns the point into a comma. */
+HFY_COLD_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double x) {
+  char digits[6], text[32];
+  int exponent, n, i, point, len = 0;
   uint64_t m;
   if (hfy_base_is_nan_(x)) return hfy_base_put_(out, size, at, "nan");
   if (hfy_base_bits_(x) >> 63) {
@@ -2285,75 +2277,58 @@ HFY_PRIVATE_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, doub
   if (m < 100000) m *= 10, exponent--; /* log10 rounded up */
   for (i = 5; i >= 0; i--, m /= 10) digits[i] = (char)('0' + (int)(m % 10));
   for (n = 6; n > 1 && digits[n - 1] == '0';) n--;
-  if (exponent >= -5 && exponent < 15) {
-    char text[32];
-    int len = 0;
-    if (exponent < 0) {
-      text[len++] = '0', text[len++] = '.';
-      for (i = -1; i > exponent; i--) text[len++] = '0';
-      for (i = 0; i < n; i++) text[len++] = digits[i];
-    } else {
-      shown = n > exponent + 1 ? n : exponent + 1;
-      for (i = 0; i < shown; i++) {
-        if (i == exponent + 1) text[len++] = '.';
-        text[len++] = i < 6 ? digits[i] : '0';
-      }
-    }
-    text[len] = 0;
-    return hfy_base_put_(out, size, at, text);
+  point = exponent < -5 || exponent > 14 ? 0 : exponent; /* the digit before it */
+  for (i = point; i < 0; i++) {
+    text[len++] = '0';
+    if (i == point) text[len++] = '.';
   }
-  {
-    char text[16];
-    int len = 0;
-    text[len++] = digits[0];
-    if (n > 1) text[len++] = '.';
-    for (i = 1; i < n; i++) text[len++] = digits[i];
-    text[len++] = 'e';
-    text[len] = 0;
-    at = hfy_base_put_(out, size, at, text);
-    if (exponent < 0) at = hfy_base_put_(out, size, at, "-");
-    return hfy_base_put_whole_(out, size, at, (uint64_t)(exponent < 0 ? -exponent : exponent));
+  for (i = 0; i < n || i <= point; i++) {
+    if (i && i == point + 1) text[len++] = '.';
+    text[len++] = i < 6 ? digits[i] : '0';
   }
+  text[len] = 0;
+  at = hfy_base_put_(out, size, at, text);
+  if (point == exponent) return at;
+  at = hfy_base_put_(out, size, at, exponent < 0 ? "e-" : "e");
+  return hfy_base_put_whole_(out, size, at, (uint64_t)(exponent < 0 ? -exponent : exponent));
 }
 
 /* Sets work->message and returns status. In words: %s a string, %z a size_t, %g a double. */
-HFY_PRIVATE_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const char *words, ...) {
+HFY_COLD_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const char *words, ...) {
   va_list list;
   size_t at = 0, size = sizeof work->message;
   char one[2] = {0, 0};
   va_start(list, words);
-  work->message[0] = 0;
-  for (; *words; words++) {
-    if (*words != '%') {
-      one[0] = *words;
+  for (work->message[0] = 0; *words; words++) {
+    one[0] = *words;
+    if (*words != '%')
       at = hfy_base_put_(work->message, size, at, one);
-      continue;
-    }
-    words++;
-    if (*words == 's') at = hfy_base_put_(work->message, size, at, va_arg(list, const char *));
-    if (*words == 'z') at = hfy_base_put_whole_(work->message, size, at, va_arg(list, size_t));
-    if (*words == 'g') at = hfy_base_put_number_(work->message, size, at, va_arg(list, double));
+    else if (*++words == 's')
+      at = hfy_base_put_(work->message, size, at, va_arg(list, const char *));
+    else if (*words == 'z')
+      at = hfy_base_put_whole_(work->message, size, at, va_arg(list, size_t));
+    else if (*words == 'g')
+      at = hfy_base_put_number_(work->message, size, at, va_arg(list, double));
   }
   va_end(list);
   return status;
 }
 
 /* For a function's pointers: !a ? "a" : !b ? "b" : NULL. */
-HFY_PRIVATE_ hfy_status hfy_base_null_(hfy_work *work, const char *name) {
+HFY_COLD_ hfy_status hfy_base_null_(hfy_work *work, const char *name) {
   return name ? hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", name) : HFY_OK;
 }
 
 /* --- checked sizes --- */
 
-/* a*b, or SIZE_MAX if that overflows. */
+/* a*b and a+b, or SIZE_MAX if that overflows. */
 HFY_PRIVATE_ size_t hfy_base_times_(size_t a, size_t b) { return b && a > SIZE_MAX / b ? SIZE_MAX : a * b; }
-
 HFY_PRIVATE_ size_t hfy_base_plus_(size_t a, size_t b) { return a > SIZE_MAX - b ? SIZE_MAX : a + b; }
 
 HFY_PRIVATE_ size_t hfy_base_min_(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Swaps the contents of two arrays that do not overlap. */
-HFY_PRIVATE_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
+HFY_COLD_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
   unsigned char *x = (unsigned char *)a, *y = (unsigned char *)b, t[256];
   size_t n;
   for (; bytes; x += n, y += n, bytes -= n) {
@@ -2365,7 +2340,7 @@ HFY_PRIVATE_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
 }
 
 /* Do rows x n elements of `size` bytes fit in memory at all? */
-HFY_PRIVATE_ int hfy_base_fits_(size_t rows, size_t n, size_t size) {
+HFY_COLD_ int hfy_base_fits_(size_t rows, size_t n, size_t size) {
   return hfy_base_times_(hfy_base_times_(rows, n), size) <= (size_t)PTRDIFF_MAX;
 }
 
@@ -2379,7 +2354,7 @@ typedef struct hfy_base_arena_ {
 } hfy_base_arena_;
 
 /* count elements of size bytes, aligned to a cache line; NULL for none. */
-HFY_PRIVATE_ void *hfy_base_take_(hfy_base_arena_ *arena, size_t count, size_t size) {
+HFY_COLD_ void *hfy_base_take_(hfy_base_arena_ *arena, size_t count, size_t size) {
   size_t at = arena->used, bytes = hfy_base_plus_(hfy_base_times_(count, size), count ? 63 : 0);
   arena->used = hfy_base_plus_(at, bytes == SIZE_MAX ? bytes : bytes & ~(size_t)63);
   return arena->base && count ? arena->base + at : NULL;
@@ -2388,7 +2363,7 @@ HFY_PRIVATE_ void *hfy_base_take_(hfy_base_arena_ *arena, size_t count, size_t s
 #define HFY_TAKE_(arena, type, count) ((type *)hfy_base_take_(arena, count, sizeof(type)))
 
 /* The start of every fallible function: the work to use (a local one for NULL), its message empty. */
-HFY_PRIVATE_ hfy_work *hfy_base_open_(hfy_work *work, hfy_work *local) {
+HFY_COLD_ hfy_work *hfy_base_open_(hfy_work *work, hfy_work *local) {
   if (!work) {
     memset(local, 0, sizeof *local);
     work = local;
@@ -2399,15 +2374,14 @@ HFY_PRIVATE_ hfy_work *hfy_base_open_(hfy_work *work, hfy_work *local) {
 }
 
 /* And its end: what a local work allocated goes. */
-HFY_PRIVATE_ hfy_status hfy_base_close_(hfy_work *work, hfy_work *local, hfy_status status) {
+HFY_COLD_ hfy_status hfy_base_close_(hfy_work *work, hfy_work *local, hfy_status status) {
   if (work == local) hfy_work_free(local);
   return status;
 }
 
 /* Makes room for what the arena counted and rewinds it onto that memory. */
-HFY_PRIVATE_ hfy_status hfy_base_reserve_(hfy_work *work, hfy_base_arena_ *arena) {
+HFY_COLD_ hfy_status hfy_base_reserve_(hfy_work *work, hfy_base_arena_ *arena) {
   size_t bytes = hfy_base_plus_(arena->used, arena->used ? 63 : 0); /* the user's buffer may have any alignment */
-  size_t shift;
   if (bytes > work->peak) work->peak = bytes;
   if (bytes > work->capacity) {
     void *fresh;
@@ -2422,22 +2396,19 @@ HFY_PRIVATE_ hfy_status hfy_base_reserve_(hfy_work *work, hfy_base_arena_ *arena
     work->owned = 1;
   }
   work->used = bytes;
-  if (work->buffer) {
-    shift = (64 - (size_t)((uintptr_t)work->buffer & 63)) & 63;
-    arena->base = (unsigned char *)work->buffer + shift;
-  }
+  if (work->buffer) arena->base = (unsigned char *)work->buffer + ((64 - ((uintptr_t)work->buffer & 63)) & 63);
   arena->used = 0;
   return HFY_OK;
 }
 
 /* while (hfy_base_layout_(&arena, work, &status)) { takes... }: counts what is taken, makes room, hands it out. */
-HFY_PRIVATE_ int hfy_base_layout_(hfy_base_arena_ *arena, hfy_work *work, hfy_status *status) {
+HFY_COLD_ int hfy_base_layout_(hfy_base_arena_ *arena, hfy_work *work, hfy_status *status) {
   if (*status || arena->pass == 2) return 0;
   if (arena->pass++) *status = hfy_base_reserve_(work, arena);
   return !*status;
 }
 
-HFY_API void hfy_work_free(hfy_work *work) {
+HFY_API HFY_SMALL_ void hfy_work_free(hfy_work *work) {
   if (!work || !work->owned) return;
   HFY_FREE(work->buffer);
   work->buffer = NULL;
@@ -2474,7 +2445,7 @@ HFY_PRIVATE_ void hfy_base_openmp_(size_t n, void (*body)(void *context, size_t 
 #endif
 
 /* How many tasks run at once: each needs scratch of its own. */
-HFY_PRIVATE_ size_t hfy_base_workers_(void) {
+HFY_COLD_ size_t hfy_base_workers_(void) {
   long workers = (long)HFY_WORKERS;
   return workers < 1 ? 1 : workers > 1024 ? 1024 : (size_t)workers;
 }
@@ -2494,11 +2465,8 @@ HFY_PRIVATE_ size_t hfy_base_share_(size_t n, size_t task, size_t tasks) {
 
 /* --- random numbers (Steele, Lea, Flood 2014: SplitMix64) --- */
 
-HFY_API hfy_rng hfy_rng_seed(uint64_t seed) {
-  hfy_rng rng;
-  rng.state = seed;
-  rng.cached = 0;
-  rng.has_cached = 0;
+HFY_API HFY_SMALL_ hfy_rng hfy_rng_seed(uint64_t seed) {
+  const hfy_rng rng = {seed, 0, 0};
   return rng;
 }
 
@@ -2545,7 +2513,7 @@ HFY_PRIVATE_ double hfy_base_default_(double value, double fallback) {
 }
 
 /* "<where><name> is <value>; it should be <what>". */
-HFY_PRIVATE_ hfy_status hfy_base_should_(hfy_work *work, const char *where, const char *name, double value,
+HFY_COLD_ hfy_status hfy_base_should_(hfy_work *work, const char *where, const char *name, double value,
                                          const char *what) {
   return hfy_base_fail_(work, HFY_ERR_ARG, "%s%s is %g; it should be %s", where, name, value, what);
 }
@@ -2634,8 +2602,7 @@ HFY_PRIVATE_ double hfy_base_largest_(const double *x, size_t n, size_t k, const
   kth = hfy_base_kth_largest_(scratch, n, k);
   for (i = 0; i < n; i++) equal -= x[i] > kth;
   for (i = 0; i < n && m < k; i++) {
-    if (x[i] < kth) continue;
-    if (!(x[i] > kth) && !equal) continue;
+    if (x[i] < kth || (!(x[i] > kth) && !equal)) continue;
     equal -= !(x[i] > kth);
     at[m++] = from ? from[i] : i;
   }
@@ -5354,12 +5321,10 @@ HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_rows_(const void *at, size_t stride) {
   const hfy_linalg_view_ view = {at, stride, 1};
   return view;
 }
-
 HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_turned_(const void *at, size_t stride) {
   const hfy_linalg_view_ view = {at, 1, stride};
   return view;
 }
-
 HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_flip_(hfy_linalg_view_ view) {
   const hfy_linalg_view_ turned = {view.at, view.col, view.row};
   return turned;
@@ -5376,12 +5341,10 @@ HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_set_(void *at, size_t stride) {
   const hfy_linalg_into_ into = {at, stride, 1, 0};
   return into;
 }
-
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_add_(void *at, size_t stride) {
   const hfy_linalg_into_ into = {at, stride, 0, 0};
   return into;
 }
-
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_less_(void *at, size_t stride) {
   const hfy_linalg_into_ into = {at, stride, 0, 1};
   return into;
@@ -5392,13 +5355,13 @@ HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_less_(void *at, size_t stride) {
 #define HFY_LINALG_TALL_ 48    /* rows of A that meet a panel of B in L1: a multiple of every tile's rows */
 
 /* Elements of scratch that a product of this shape needs at most, of elements of `size` bytes. */
-HFY_PRIVATE_ size_t hfy_linalg_gemm_scratch_(size_t m, size_t n, size_t k, size_t size) {
+HFY_COLD_ size_t hfy_linalg_gemm_scratch_(size_t m, size_t n, size_t k, size_t size) {
   size_t wide = hfy_base_min_(m > n ? m : n, HFY_LINALG_WIDTH_ / size);
   return hfy_base_min_(k, HFY_LINALG_DEPTH_ / size) * (wide + HFY_LINALG_TALL_);
 }
 
 /* The kernels of products that go with those of a retrieval. */
-HFY_PRIVATE_ const hfy_simd_products_ *hfy_linalg_products_(const hfy_simd_ *simd) {
+HFY_COLD_ const hfy_simd_products_ *hfy_linalg_products_(const hfy_simd_ *simd) {
 #if HFY_SIMD_HAS_(HFY_ISAS_NEON)
   if (simd->isa == HFY_ISA_NEON) return &hfy_simd_products_real_neon_;
 #endif
@@ -5496,8 +5459,7 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
   memset(&block, 0, sizeof block);
   block.c_row = c.stride;
   block.minus = c.minus;
-  if (!k && c.over)
-    for (i = 0; i < m; i++) memset(out + i * c.stride * size, 0, n * size);
+  for (i = 0; !k && c.over && i < m; i++) memset(out + i * c.stride * size, 0, n * size);
   for (j = 0; j < n; j += nc) {
     nc = hfy_base_min_(width, n - j);
     for (p = 0; p < k; p += kc) {
@@ -5555,16 +5517,14 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
 
 #ifdef HFY_CBLAS
 /* Can a BLAS take rows x columns of a view? *lead: its leading dimension, *across: columns are together. */
-HFY_PRIVATE_ int hfy_linalg_blas_takes_(size_t rows, size_t columns, hfy_linalg_view_ v, int *lead, int *across) {
+HFY_COLD_ int hfy_linalg_blas_takes_(size_t rows, size_t columns, hfy_linalg_view_ v, int *lead, int *across) {
   size_t stride, least;
   *across = v.col != 1 && v.row == 1;
   stride = *across ? v.col : v.row;
   least = *across ? rows : columns;
   if ((*across ? columns : rows) <= 1) stride = least; /* one line: its stride means nothing */
-  if ((*across ? v.row : v.col) != 1 || stride < least || rows > INT_MAX || columns > INT_MAX || stride > INT_MAX)
-    return 0;
-  *lead = (int)(stride ? stride : 1);
-  return 1;
+  *lead = stride > INT_MAX ? 0 : stride ? (int)stride : 1;
+  return (*across ? v.row : v.col) == 1 && stride >= least && rows <= INT_MAX && columns <= INT_MAX && *lead;
 }
 
 /* Call a BLAS if it takes the three. */
@@ -5606,6 +5566,8 @@ HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_ *simd, size_t m, size_t n
 #endif
   hfy_linalg_tiles_(&hfy_linalg_products_(simd)->f64, m, n, k, a, b, c, scratch);
 }
+#undef HFY_LINALG_BLAS_
+#undef HFY_LINALG_USER_
 
 /* X X^T of the count x dim matrix x: all inner products of its rows. */
 HFY_PRIVATE_ void hfy_linalg_gram_(const hfy_simd_ *simd, size_t count, size_t dim, hfy_linalg_view_ x, double *gram,
@@ -5644,7 +5606,7 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
     }
     return;
   }
-  for (i = 0; i < m && into.over; i++) y[i] = 0;
+  if (m && into.over) memset(y, 0, m * sizeof *y);
   for (j = 0; j < k; j += n) { /* a sum of columns */
     const double *row[many + 4];
     double w[many];
@@ -5656,11 +5618,6 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
     how->sum(w, row, n, m, y);
   }
 }
-#ifdef HFY_LINALG_BLAS_
-#undef HFY_LINALG_BLAS_
-#endif
-#undef HFY_LINALG_USER_
-
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.eigen   eigenvalues and eigenvectors of a real matrix without symmetry; thin Householder QR
    May call: base, simd, linalg.gemm.
@@ -5688,8 +5645,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_axpy_(double a, const double *HF
 }
 
 /* The reflection I - tau v v^T, v[0] = 1, that takes x to (beta, 0, ...): x becomes v, beta is returned. */
-HFY_PRIVATE_ double hfy_linalg_reflection_(double *x, size_t n, double *tau) {
-  double big = 0, sum = 0, alpha = n ? x[0] : 0, beta, scale;
+HFY_COLD_ double hfy_linalg_reflection_(double *x, size_t n, double *tau) {
+  double big = 0, sum = 0, alpha = n ? x[0] : 0, beta;
   size_t i;
   *tau = 0;
   for (i = 1; i < n; i++) big = fabs(x[i]) > big ? fabs(x[i]) : big;
@@ -5698,12 +5655,21 @@ HFY_PRIVATE_ double hfy_linalg_reflection_(double *x, size_t n, double *tau) {
   if (fabs(alpha) > big) big = fabs(alpha);
   for (i = 1; i < n; i++) sum += (x[i] / big) * (x[i] / big);
   sum += (alpha / big) * (alpha / big);
-  beta = big * sqrt(sum);
-  if (alpha > 0) beta = -beta;
+  beta = alpha > 0 ? -big * sqrt(sum) : big * sqrt(sum); /* alpha - beta cancels nothing: opposite signs */
   *tau = (beta - alpha) / beta;
-  scale = alpha - beta; /* no cancellation: opposite signs */
-  for (i = 1; i < n; i++) x[i] /= scale;
+  for (i = 1; i < n; i++) x[i] /= alpha - beta;
   return beta;
+}
+
+/* I - V T V^T for reflections one after another: column j of T (m x m, upper triangular) from tau of reflector j and
+   its dots with those before (Schreiber, Van Loan). */
+HFY_COLD_ void hfy_linalg_compact_(double *t, size_t m, size_t j, double tau, const double *dot) {
+  size_t i, l;
+  for (i = 0; i < m; i++) {
+    double sum = 0;
+    for (l = i; l < j; l++) sum += t[i * m + l] * dot[l];
+    t[i * m + j] = i < j ? -tau * sum : i == j ? tau : 0;
+  }
 }
 
 /* Scratch of the eigenvalue functions for n x n. */
@@ -5716,13 +5682,13 @@ typedef struct hfy_linalg_general_ {
   size_t *index, *counts;
 } hfy_linalg_general_;
 
-HFY_PRIVATE_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_general_ *e) {
+HFY_COLD_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_general_ *e) {
   const size_t panel = HFY_LINALG_PANEL_, square = hfy_base_times_(n, n);
   e->h = HFY_TAKE_(arena, double, square);
   e->v = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
   e->y = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
   e->w = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
-  e->t = HFY_TAKE_(arena, double, panel * panel + 2 * panel);
+  e->t = HFY_TAKE_(arena, double, panel * panel + panel);
   e->all = HFY_TAKE_(arena, double, vectors ? square : 0);
   e->tau = HFY_TAKE_(arena, double, n);
   e->scale = HFY_TAKE_(arena, double, n);
@@ -5735,7 +5701,7 @@ HFY_PRIVATE_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int
 
 /* Osborne's balancing in powers of two: rows and columns of like norm; scale[i] gets what column i was multiplied by.
    A row or a column that is zero off the diagonal stays. */
-HFY_PRIVATE_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
+HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
   size_t i, j, pass;
   int moved = 1;
   for (i = 0; i < n; i++) scale[i] = 1;
@@ -5743,12 +5709,12 @@ HFY_PRIVATE_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
     moved = 0;
     for (i = 0; i < n; i++) {
       double c = 0, r = 0, f = 1, sum;
-      for (j = 0; j < n; j++)
-        if (j != i) c += fabs(a[j * n + i]), r += fabs(a[i * n + j]);
+      for (j = 0; j < n; j++) c += j != i ? fabs(a[j * n + i]) : 0;
+      for (j = 0; j < n; j++) r += j != i ? fabs(a[i * n + j]) : 0;
       if (!(c > 0) || !(r > 0)) continue;
       sum = c + r;
-      while (c < r / 2 && f < 1e150) f *= 2, c *= 4;
-      while (c >= r * 2 && f > 1e-150) f /= 2, c /= 4;
+      for (; c < r / 2 && f < 1e150; f *= 2) c *= 4;
+      for (; c >= r * 2 && f > 1e-150; f /= 2) c /= 4;
       if (!((c + r) / f < 0.95 * sum) || !(scale[i] * f > 1e-150 && scale[i] * f < 1e150)) continue;
       moved = 1;
       scale[i] *= f;
@@ -5761,29 +5727,26 @@ HFY_PRIVATE_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
 /* a <- Q^T a Q, upper Hessenberg, in panels (Quintana-Orti, van de Geijn): inside a panel only its own columns are
    brought up to date, A V T is gathered, and the rest of the matrix is updated by products. With e->all the reflector
    that makes column c zero below row c+1 stays in its row c, from column c+1 on. */
-HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_t n, const hfy_linalg_general_ *e) {
+HFY_COLD_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_t n, const hfy_linalg_general_ *e) {
   size_t k, j, i, p, q;
-  double *dot = e->t + HFY_LINALG_PANEL_ * HFY_LINALG_PANEL_, *mix = dot + HFY_LINALG_PANEL_;
+  double *v = e->v, *y = e->y, *t = e->t, *dot = t + HFY_LINALG_PANEL_ * HFY_LINALG_PANEL_;
   for (k = 0; k + 2 < n; k += HFY_LINALG_PANEL_) {
     const size_t m = hfy_base_min_(HFY_LINALG_PANEL_, n - 2 - k), top = k + 1, tail = n - top;
-    double *v = e->v, *y = e->y, *t = e->t;
     memset(v, 0, m * n * sizeof *v);
     for (j = 0; j < m; j++) {
       const size_t c = k + j, below = c + 1;
-      double *b = v + j * n, tau, beta; /* column c, which becomes the reflector */
+      double *b = v + j * n, tau; /* column c, which becomes the reflector */
       for (i = top; i < n; i++) b[i] = a[i * n + c];
       for (p = 0; p < j; p++) hfy_linalg_axpy_(-v[p * n + c], y + p * n + top, b + top, tail);
       for (p = 0; p < j; p++) dot[p] = hfy_linalg_dot_(v + p * n + top, b + top, tail);
-      for (p = j; p-- > 0;) { /* T^T, lower */
+      for (p = 0; p < j; p++) { /* T^T, lower */
         double sum = 0;
         for (q = 0; q <= p; q++) sum += t[q * m + p] * dot[q];
-        mix[p] = sum;
+        hfy_linalg_axpy_(-sum, v + p * n + top, b + top, tail);
       }
-      for (p = 0; p < j; p++) hfy_linalg_axpy_(-mix[p], v + p * n + top, b + top, tail);
-      for (i = top; i <= c; i++) a[i * n + c] = b[i], b[i] = 0;
-      beta = hfy_linalg_reflection_(b + below, n - below, &tau);
-      a[below * n + c] = beta;
-      for (i = below + 1; i < n; i++) a[i * n + c] = 0;
+      for (i = top; i < n; i++) a[i * n + c] = i <= c ? b[i] : 0;
+      memset(b + top, 0, j * sizeof *b);
+      a[below * n + c] = hfy_linalg_reflection_(b + below, n - below, &tau);
       if (e->all) {
         memcpy(e->all + c * n, b, n * sizeof *b);
         e->tau[c] = tau;
@@ -5793,12 +5756,7 @@ HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_
       for (p = 0; p < j; p++) dot[p] = hfy_linalg_dot_(v + p * n + below, b + below, n - below);
       for (p = 0; p < j; p++) hfy_linalg_axpy_(-dot[p], y + p * n + top, y + j * n + top, tail);
       for (i = top; i < n; i++) y[j * n + i] *= tau;
-      for (p = 0; p < j; p++) {
-        double sum = 0;
-        for (q = p; q < j; q++) sum += t[p * m + q] * dot[q];
-        t[p * m + j] = -tau * sum;
-      }
-      for (p = j; p < m; p++) t[p * m + j] = p == j ? tau : 0;
+      hfy_linalg_compact_(t, m, j, tau, dot);
     }
     /* rows above: Y = A V T there too */
     hfy_linalg_multiply_(simd, top, m, tail, hfy_linalg_rows_(a + top, n), hfy_linalg_turned_(v + top, n),
@@ -5822,22 +5780,22 @@ HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_
 }
 
 /* Eigenvalues of the real 2 x 2 matrix (a b; c d), a conjugate pair exactly conjugate. */
-HFY_PRIVATE_ void hfy_linalg_pair_(double a, double b, double c, double d, double *re, double *im) {
+HFY_COLD_ void hfy_linalg_pair_(double a, double b, double c, double d, double *re, double *im) {
   const double half = 0.5 * (a - d), bc = b * c, under = half * half + bc;
+  re[0] = re[1] = d + half;
+  im[0] = im[1] = 0;
   if (under >= 0) {
-    double z = half + (half < 0 ? -sqrt(under) : sqrt(under));
+    const double z = half + (half < 0 ? -sqrt(under) : sqrt(under));
     re[0] = d + z;
     re[1] = z > 0 || z < 0 ? d - bc / z : d;
-    im[0] = im[1] = 0;
   } else {
-    re[0] = re[1] = d + half;
     im[0] = sqrt(-under);
     im[1] = -im[0];
   }
 }
 
 /* What chase does, on columns k, k+1, k+2 of `rows` rows: transposed into `block` (count + 2 rows of 32), and back. */
-HFY_PRIVATE_ void hfy_linalg_chase_columns_(const hfy_simd_products_ *how, double *x, size_t stride, size_t rows,
+HFY_COLD_ void hfy_linalg_chase_columns_(const hfy_simd_products_ *how, double *x, size_t stride, size_t rows,
                                             const double *coefficient, size_t count, double *block) {
   size_t i, have;
   for (i = 0; i < rows; i += 32, x += 32 * stride) {
@@ -5869,22 +5827,27 @@ HFY_PRIVATE_ size_t hfy_linalg_split_(double *h, size_t n, size_t high, double n
   return l;
 }
 
+/* The column p, q, r over the sum of its sizes, which is returned. */
+HFY_PRIVATE_ double hfy_linalg_sweep_scale_(hfy_linalg_sweep_ *g) {
+  const double size = fabs(g->p) + fabs(g->q) + fabs(g->r);
+  if (!(size > 0)) return size;
+  g->p /= size;
+  g->q /= size;
+  g->r /= size;
+  return size;
+}
+
 /* The sweep may start where two consecutive subdiagonal elements are small: its first column there. */
 HFY_PRIVATE_ void hfy_linalg_sweep_begin_(hfy_linalg_sweep_ *g) {
   const size_t n = g->n;
   double *h = g->h;
   size_t m, i;
   for (m = g->high - 2;; m--) {
-    double z = h[m * n + m], a = g->x - z, b = g->y - z, s, u, v;
+    double z = h[m * n + m], a = g->x - z, b = g->y - z, u, v;
     g->p = (a * b - g->w) / h[(m + 1) * n + m] + h[m * n + m + 1];
     g->q = h[(m + 1) * n + m + 1] - z - a - b;
     g->r = h[(m + 2) * n + m + 1];
-    s = fabs(g->p) + fabs(g->q) + fabs(g->r);
-    if (s > 0) {
-      g->p /= s;
-      g->q /= s;
-      g->r /= s;
-    }
+    (void)hfy_linalg_sweep_scale_(g);
     if (m == g->low) break;
     u = fabs(h[m * n + m - 1]) * (fabs(g->q) + fabs(g->r));
     v = fabs(g->p) * (fabs(h[(m - 1) * n + m - 1]) + fabs(z) + fabs(h[(m + 1) * n + m + 1]));
@@ -5901,28 +5864,23 @@ HFY_PRIVATE_ void hfy_linalg_sweep_begin_(hfy_linalg_sweep_ *g) {
 HFY_PRIVATE_ int hfy_linalg_reflector_(hfy_linalg_sweep_ *g, size_t k, double *u) {
   const size_t n = g->n;
   const int last = k + 1 == g->high;
-  double *h = g->h, scale = 0, s;
+  double *h = g->h + k * n + k, scale = 0, s; /* h[-1], h[n - 1], h[2n - 1]: the column to clear */
   u[0] = u[1] = u[2] = 0;
   if (k > g->start) {
-    g->p = h[k * n + k - 1];
-    g->q = h[(k + 1) * n + k - 1];
-    g->r = last ? 0 : h[(k + 2) * n + k - 1];
-    scale = fabs(g->p) + fabs(g->q) + fabs(g->r);
-    if (scale > 0) {
-      g->p /= scale;
-      g->q /= scale;
-      g->r /= scale;
-    }
+    g->p = h[-1];
+    g->q = h[n - 1];
+    g->r = last ? 0 : h[2 * n - 1];
+    scale = hfy_linalg_sweep_scale_(g);
   }
   s = sqrt(g->p * g->p + g->q * g->q + g->r * g->r);
   if (g->p < 0) s = -s;
   if (!(s > 0 || s < 0)) return 0;
-  if (k == g->start) {
-    if (g->low != g->start) h[k * n + k - 1] = -h[k * n + k - 1];
-  } else {
-    h[k * n + k - 1] = -s * scale;
-    h[(k + 1) * n + k - 1] = 0;
-    if (!last) h[(k + 2) * n + k - 1] = 0;
+  if (k > g->start) {
+    h[-1] = -s * scale;
+    h[n - 1] = 0;
+    if (!last) h[2 * n - 1] = 0;
+  } else if (k > g->low) {
+    h[-1] = -h[-1];
   }
   u[0] = g->q / (g->p + s);
   u[1] = g->r / (g->p + s);
@@ -5954,16 +5912,16 @@ HFY_PRIVATE_ void hfy_linalg_window_(hfy_linalg_sweep_ *g, size_t k0, size_t sto
   const size_t n = g->n;
   size_t k;
   for (k = k0; k < stop; k++) {
-    const double *u = coefficient + 3 * (k - k0);
+    double *u = coefficient + 3 * (k - k0);
     const int last = k + 1 == g->high;
-    if (!hfy_linalg_reflector_(g, k, coefficient + 3 * (k - k0))) continue;
+    if (!hfy_linalg_reflector_(g, k, u)) continue;
     hfy_linalg_reflect3_(u, last, g->h + k * n + k, n, 1, edge + 1 - k);
     hfy_linalg_reflect3_(u, last, g->h + k0 * n + k, 1, n, hfy_base_min_(last ? edge : k + 3, g->high) + 1 - k0);
   }
 }
 
 /* One double-shift sweep, in chunks: what lies right of a window and above it gets its reflections together. */
-HFY_PRIVATE_ void hfy_linalg_sweep_run_(hfy_linalg_sweep_ *g, const hfy_simd_products_ *how,
+HFY_COLD_ void hfy_linalg_sweep_run_(hfy_linalg_sweep_ *g, const hfy_simd_products_ *how,
                                         const hfy_linalg_general_ *e) {
   const size_t n = g->n, high = g->high;
   size_t k0;
@@ -5981,43 +5939,34 @@ HFY_PRIVATE_ void hfy_linalg_sweep_run_(hfy_linalg_sweep_ *g, const hfy_simd_pro
 }
 
 /* Eigenvalues of the upper Hessenberg h, which is overwritten (Francis' double shift, as in EISPACK's hqr). */
-HFY_PRIVATE_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, size_t n, double *re, double *im,
-                                              const hfy_linalg_general_ *e) {
+HFY_COLD_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, size_t n, double *re, double *im,
+                                           const hfy_linalg_general_ *e) {
   const hfy_simd_products_ *how = hfy_linalg_products_(simd);
+  hfy_linalg_sweep_ g = {h, n, 0, 0, 0, 0, 0, 0, 0, 0, 0};
   double norm = 0, shift = 0;
   size_t i, j, left = n;
   int tries = 0;
-  hfy_linalg_sweep_ g;
-  memset(&g, 0, sizeof g);
-  g.h = h;
-  g.n = n;
   for (i = 0; i < n; i++)
     for (j = i ? i - 1 : 0; j < n; j++) norm += fabs(h[i * n + j]);
   while (left) {
-    const size_t hi = left - 1;
-    g.high = hi;
+    const size_t hi = g.high = left - 1;
+    const double *row = h + hi * n + hi, *above = hi ? row - n : row; /* at the last column */
     g.low = hfy_linalg_split_(h, n, hi, norm);
-    g.x = h[hi * n + hi];
-    if (g.low == hi) { /* one eigenvalue */
-      re[hi] = g.x + shift;
+    if (g.low + 1 >= hi) { /* one eigenvalue, or two */
+      re[hi] = row[0];
       im[hi] = 0;
-      left = hi;
+      if (g.low < hi) hfy_linalg_pair_(above[-1], above[0], row[-1], row[0], re + hi - 1, im + hi - 1);
+      for (i = g.low; i <= hi; i++) re[i] += shift;
+      left = g.low;
       tries = 0;
       continue;
     }
-    g.y = h[(hi - 1) * n + hi - 1];
-    g.w = h[hi * n + hi - 1] * h[(hi - 1) * n + hi];
-    if (g.low + 1 == hi) { /* two */
-      hfy_linalg_pair_(g.y, h[(hi - 1) * n + hi], h[hi * n + hi - 1], g.x, re + hi - 1, im + hi - 1);
-      re[hi - 1] += shift;
-      re[hi] += shift;
-      left = hi - 1;
-      tries = 0;
-      continue;
-    }
+    g.x = row[0];
+    g.y = above[-1];
+    g.w = row[-1] * above[0];
     if (tries == HFY_LINALG_QR_MOST_) return HFY_ERR_CONVERGENCE;
     if (tries && tries % 10 == 0) { /* exceptional shift */
-      double s = fabs(h[hi * n + hi - 1]) + fabs(h[(hi - 1) * n + hi - 2]);
+      const double s = fabs(row[-1]) + fabs(above[-2]);
       shift += g.x;
       for (i = 0; i <= hi; i++) h[i * n + i] -= g.x;
       g.x = g.y = 0.75 * s;
@@ -6030,7 +5979,7 @@ HFY_PRIVATE_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, 
 }
 
 /* Largest real part first, then the smaller |imaginary part|, then + before -. QR finds them nearly so: insertion. */
-HFY_PRIVATE_ void hfy_linalg_order_(double *re, double *im, size_t n) {
+HFY_COLD_ void hfy_linalg_order_(double *re, double *im, size_t n) {
   size_t i, j;
   for (i = 1; i < n; i++) {
     const double a = re[i], b = im[i];
@@ -6057,23 +6006,23 @@ HFY_PRIVATE_ double hfy_linalg_largest_(const double *x, size_t n) {
   return most;
 }
 
-/* A power of two that brings a finite positive x into [1/2, 1). */
-HFY_PRIVATE_ double hfy_linalg_scale_(double x) {
+/* A power of two that brings a finite x into [1/2, 1); 1 unless x > 0. */
+HFY_COLD_ double hfy_linalg_scale_(double x) {
   int exponent;
   if (!(x > 0)) return 1;
   (void)frexp(x, &exponent);
   return ldexp(1.0, exponent < -1000 ? 1000 : exponent > 1000 ? -1000 : -exponent);
 }
 
-/* A power of two that brings the largest of a into [1/2, 1); 0 if one is not finite, 1 if all are 0. */
-HFY_PRIVATE_ double hfy_linalg_unit_(const double *a, size_t n) {
+/* The same for the largest of a; 0 if one is not finite, 1 if all are 0. */
+HFY_COLD_ double hfy_linalg_unit_(const double *a, size_t n) {
   double big = hfy_linalg_largest_(a, n);
   return hfy_base_is_finite_(big) ? hfy_linalg_scale_(big) : 0;
 }
 
 /* Eigenvalues of a (n x n, finite) in order, with scratch of hfy_linalg_general_plan_(n). */
-HFY_PRIVATE_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double *a, size_t n, double *re,
-                                                double *im, const hfy_linalg_general_ *e) {
+HFY_COLD_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double *a, size_t n, double *re, double *im,
+                                             const hfy_linalg_general_ *e) {
   const double unit = hfy_linalg_unit_(a, n * n);
   size_t *rows = e->counts, *columns = e->counts + n, *index = e->index, left = n, i, j, alone = 0;
   hfy_status status;
@@ -6081,20 +6030,22 @@ HFY_PRIVATE_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const dou
   memset(rows, 0, 2 * n * sizeof *rows);
   for (i = 0; i < n; i++) {
     index[i] = i;
-    for (j = 0; j < n; j++)
-      if (j != i && (a[i * n + j] > 0 || a[i * n + j] < 0)) rows[i]++, columns[j]++;
+    for (j = 0; j < n; j++) {
+      const size_t there = j != i && (a[i * n + j] > 0 || a[i * n + j] < 0);
+      rows[i] += there;
+      columns[j] += there;
+    }
   }
   for (i = left; i-- > 0;) { /* an eigenvalue alone in its row or column */
     const size_t at = index[i];
     if (rows[at] && columns[at]) continue;
-    re[alone] = a[at * n + at], im[alone] = 0;
-    alone++;
-    for (j = i; j + 1 < left; j++) index[j] = index[j + 1];
-    left--;
+    re[alone] = a[at * n + at];
+    im[alone++] = 0;
+    memmove(index + i, index + i + 1, (--left - i) * sizeof *index);
     for (j = 0; j < left; j++) {
       const double down = a[index[j] * n + at], across = a[at * n + index[j]];
-      if (down > 0 || down < 0) rows[index[j]]--;
-      if (across > 0 || across < 0) columns[index[j]]--;
+      rows[index[j]] -= down > 0 || down < 0;
+      columns[index[j]] -= across > 0 || across < 0;
     }
     i = left; /* from the end again */
   }
@@ -6104,61 +6055,95 @@ HFY_PRIVATE_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const dou
   hfy_linalg_hessenberg_(simd, e->h, left, e);
   status = hfy_linalg_qr_sweeps_(simd, e->h, left, re + alone, im + alone, e);
   if (status) return status;
-  for (i = alone; i < n; i++) re[i] /= unit, im[i] /= unit;
+  for (i = alone; i < n; i++) re[i] /= unit;
+  for (i = alone; i < n; i++) im[i] /= unit;
   hfy_linalg_order_(re, im, n);
   return HFY_OK;
 }
 
-/* One step of inverse iteration: (H - lambda) x = b in place, H upper Hessenberg, by elimination between neighbouring
-   rows. u: n x n complex (real parts, then imaginary ones); pivots below `tiny` become it. */
-HFY_PRIVATE_ void hfy_linalg_shifted_factor_(const double *h, size_t n, double lr, double li, double tiny, double *ur,
-                                             double *ui, double *mr, double *mi, unsigned char *swapped) {
+/* Scratch of the eigenvectors beside that of the reduction. A complex row or vector: real parts, then imaginary ones. */
+typedef struct hfy_linalg_vectors_ {
+  hfy_linalg_general_ eigen;
+  double *u, *m, *x, *best; /* n complex rows of U, the multipliers; a vector and the best so far */
+  unsigned char *swapped;
+  double norm, unit; /* of the Hessenberg matrix; what a was scaled by */
+} hfy_linalg_vectors_;
+
+HFY_COLD_ void hfy_linalg_vectors_plan_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s) {
+  hfy_linalg_general_plan_(arena, n, 1, &s->eigen);
+  s->u = HFY_TAKE_(arena, double, hfy_base_times_(n, hfy_base_times_(2, n)));
+  s->m = HFY_TAKE_(arena, double, hfy_base_times_(2, n));
+  s->x = HFY_TAKE_(arena, double, hfy_base_times_(2, n));
+  s->best = HFY_TAKE_(arena, double, hfy_base_times_(2, n));
+  s->swapped = HFY_TAKE_(arena, unsigned char, n);
+}
+
+/* Reduces a once; then hfy_linalg_vector_ for any of its eigenvalues. */
+HFY_COLD_ hfy_status hfy_linalg_vectors_begin_(const hfy_simd_ *simd, const double *a, size_t n,
+                                               hfy_linalg_vectors_ *s) {
+  double *h = s->eigen.h;
+  size_t i, j;
+  s->unit = hfy_linalg_unit_(a, n * n);
+  if (!(s->unit > 0)) return HFY_ERR_NONFINITE;
+  for (i = 0; i < n * n; i++) h[i] = s->unit * a[i];
+  hfy_linalg_balance_(h, n, s->eigen.scale);
+  hfy_linalg_hessenberg_(simd, h, n, &s->eigen);
+  s->norm = 0;
+  for (i = 0; i < n; i++) {
+    double sum = 0;
+    for (j = i ? i - 1 : 0; j < n; j++) sum += fabs(h[i * n + j]);
+    if (sum > s->norm) s->norm = sum;
+  }
+  return HFY_OK;
+}
+
+/* H - lambda = L U by elimination between neighbouring rows; pivots below eps |H| become that. */
+HFY_PRIVATE_ void hfy_linalg_shifted_factor_(const hfy_linalg_vectors_ *s, size_t n, double re, double im) {
+  const double tiny = s->norm > 0 ? DBL_EPSILON * s->norm : 1;
   size_t i, j;
   for (i = 0; i < n; i++) {
-    memcpy(ur + i * n, h + i * n, n * sizeof *ur);
-    memset(ui + i * n, 0, n * sizeof *ui);
-    ur[i * n + i] -= lr, ui[i * n + i] = -li;
+    double *row = s->u + 2 * n * i;
+    memcpy(row, s->eigen.h + i * n, n * sizeof *row);
+    memset(row + n, 0, n * sizeof *row);
+    row[i] -= re;
+    row[n + i] = -im;
   }
-  for (i = 0; i + 1 < n; i++) {
-    double *ar = ur + i * n, *ai = ui + i * n, *br = ar + n, *bi = ai + n, d, fr, fi;
-    swapped[i] = fabs(br[i]) + fabs(bi[i]) > fabs(ar[i]) + fabs(ai[i]);
-    if (swapped[i])
-      for (j = i; j < n; j++) {
-        double s = ar[j];
-        ar[j] = br[j], br[j] = s;
-        s = ai[j];
-        ai[j] = bi[j], bi[j] = s;
-      }
-    if (fabs(ar[i]) + fabs(ai[i]) < tiny) ar[i] = tiny, ai[i] = 0;
+  for (i = 0; i < n; i++) {
+    double *ar = s->u + 2 * n * i, *ai = ar + n, *br = ai + n, *bi = br + n, d, fr, fi;
+    s->swapped[i] = i + 1 < n && fabs(br[i]) + fabs(bi[i]) > fabs(ar[i]) + fabs(ai[i]);
+    if (s->swapped[i]) hfy_base_swap_(ar + i, br + i, (2 * n - i) * sizeof *ar);
+    if (fabs(ar[i]) + fabs(ai[i]) < tiny) {
+      ar[i] = tiny;
+      ai[i] = 0;
+    }
+    if (i + 1 == n) break;
     d = 1 / (ar[i] * ar[i] + ai[i] * ai[i]);
     fr = (br[i] * ar[i] + bi[i] * ai[i]) * d;
     fi = (bi[i] * ar[i] - br[i] * ai[i]) * d;
-    mr[i] = fr, mi[i] = fi;
+    s->m[i] = fr;
+    s->m[n + i] = fi;
     for (j = i + 1; j < n; j++) {
       br[j] -= fr * ar[j] - fi * ai[j];
       bi[j] -= fr * ai[j] + fi * ar[j];
     }
   }
-  if (fabs(ur[n * n - 1]) + fabs(ui[n * n - 1]) < tiny) ur[n * n - 1] = tiny, ui[n * n - 1] = 0;
 }
 
 /* x <- (H - lambda)^-1 x, scaled to largest element about 1; returns by how much it grew. */
-HFY_PRIVATE_ double hfy_linalg_shifted_solve_(size_t n, const double *ur, const double *ui, const double *mr,
-                                            const double *mi, const unsigned char *swapped, double *xr, double *xi) {
-  double norm = 0, grown = 1;
+HFY_PRIVATE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size_t n) {
+  double *xr = s->x, *xi = xr + n, grown = 1, most = 0;
+  const double *mr = s->m, *mi = mr + n;
   size_t i, j;
   for (i = 0; i + 1 < n; i++) {
-    if (swapped[i]) {
-      double s = xr[i];
-      xr[i] = xr[i + 1], xr[i + 1] = s;
-      s = xi[i];
-      xi[i] = xi[i + 1], xi[i + 1] = s;
+    if (s->swapped[i]) {
+      hfy_base_swap_(xr + i, xr + i + 1, sizeof *xr);
+      hfy_base_swap_(xi + i, xi + i + 1, sizeof *xi);
     }
     xr[i + 1] -= mr[i] * xr[i] - mi[i] * xi[i];
     xi[i + 1] -= mr[i] * xi[i] + mi[i] * xr[i];
   }
   for (i = n; i-- > 0;) {
-    const double *ar = ur + i * n, *ai = ui + i * n;
+    const double *ar = s->u + 2 * n * i, *ai = ar + n;
     double sr = xr[i], si = xi[i], d, size;
     for (j = i + 1; j < n; j++) {
       sr -= ar[j] * xr[j] - ai[j] * xi[j];
@@ -6168,99 +6153,59 @@ HFY_PRIVATE_ double hfy_linalg_shifted_solve_(size_t n, const double *ur, const 
     xr[i] = (sr * ar[i] + si * ai[i]) * d;
     xi[i] = (si * ar[i] - sr * ai[i]) * d;
     size = fabs(xr[i]) + fabs(xi[i]);
-    if (size > 1e100) { /* long before it overflows */
-      for (j = 0; j < n; j++) xr[j] /= size, xi[j] /= size;
-      grown *= size;
-    }
+    if (!(size > 1e100)) continue; /* long before it overflows */
+    for (j = 0; j < 2 * n; j++) xr[j] /= size;
+    grown *= size;
   }
-  for (i = 0; i < n; i++) norm = fabs(xr[i]) + fabs(xi[i]) > norm ? fabs(xr[i]) + fabs(xi[i]) : norm;
-  if (norm > 0)
-    for (i = 0; i < n; i++) xr[i] /= norm, xi[i] /= norm;
-  return grown * norm;
-}
-
-/* Scratch of the eigenvectors beside that of the reduction. */
-typedef struct hfy_linalg_vectors_ {
-  hfy_linalg_general_ eigen;
-  double *ur, *ui, *mr, *mi, *xr, *xi;
-  unsigned char *swapped;
-  double norm, unit;
-} hfy_linalg_vectors_;
-
-HFY_PRIVATE_ void hfy_linalg_vectors_plan_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s) {
-  const size_t square = hfy_base_times_(n, n);
-  hfy_linalg_general_plan_(arena, n, 1, &s->eigen);
-  s->ur = HFY_TAKE_(arena, double, square);
-  s->ui = HFY_TAKE_(arena, double, square);
-  s->mr = HFY_TAKE_(arena, double, n);
-  s->mi = HFY_TAKE_(arena, double, n);
-  s->xr = HFY_TAKE_(arena, double, n);
-  s->xi = HFY_TAKE_(arena, double, n);
-  s->swapped = HFY_TAKE_(arena, unsigned char, n);
-}
-
-/* Reduces a once; then hfy_linalg_vector_ for any of its eigenvalues. */
-HFY_PRIVATE_ hfy_status hfy_linalg_vectors_begin_(const hfy_simd_ *simd, const double *a, size_t n,
-                                                  hfy_linalg_vectors_ *s) {
-  size_t i, j;
-  s->unit = hfy_linalg_unit_(a, n * n);
-  if (!(s->unit > 0)) return HFY_ERR_NONFINITE;
-  for (i = 0; i < n * n; i++) s->eigen.h[i] = s->unit * a[i];
-  hfy_linalg_balance_(s->eigen.h, n, s->eigen.scale);
-  hfy_linalg_hessenberg_(simd, s->eigen.h, n, &s->eigen);
-  s->norm = 0;
-  for (i = 0; i < n; i++) {
-    double sum = 0;
-    for (j = i ? i - 1 : 0; j < n; j++) sum += fabs(s->eigen.h[i * n + j]);
-    if (sum > s->norm) s->norm = sum;
-  }
-  return HFY_OK;
+  for (i = 0; i < n; i++) most = fabs(xr[i]) + fabs(xi[i]) > most ? fabs(xr[i]) + fabs(xi[i]) : most;
+  for (i = 0; most > 0 && i < 2 * n; i++) xr[i] /= most;
+  return grown * most;
 }
 
 /* The right eigenvector of unit length, its largest element real and positive. */
-HFY_PRIVATE_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
-                                     const hfy_linalg_vectors_ *s) {
-  const double tiny = s->norm > 0 ? DBL_EPSILON * s->norm : 1;
-  double norm = 0, big = 0, cr = 1, ci = 0, most = 0;
+HFY_COLD_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
+                                  const hfy_linalg_vectors_ *s) {
+  double *x = s->x, norm = 0, big = 0, cr = 1, ci = 0, most = 0;
   size_t i, c;
   int pass;
-  hfy_linalg_shifted_factor_(s->eigen.h, n, s->unit * re, s->unit * im, tiny, s->ur, s->ui, s->mr, s->mi, s->swapped);
-  for (i = 0; i < n; i++) vr[i] = 1 - 0.5 * (double)(i % 7) / 7, vi[i] = 0; /* in no special position */
+  hfy_linalg_shifted_factor_(s, n, s->unit * re, s->unit * im);
+  for (i = 0; i < n; i++) x[i] = 1 - 0.5 * (double)(i % 7) / 7; /* in no special position */
+  memset(x + n, 0, n * sizeof *x);
   for (pass = 0; pass < 3; pass++) { /* the residual is 1 / growth: fewer passes serve a defective matrix best */
-    const double grown = hfy_linalg_shifted_solve_(n, s->ur, s->ui, s->mr, s->mi, s->swapped, vr, vi);
+    const double grown = hfy_linalg_shifted_solve_(s, n);
     if (pass && grown < most) break;
     most = grown;
-    memcpy(s->xr, vr, n * sizeof *vr);
-    memcpy(s->xi, vi, n * sizeof *vi);
+    memcpy(s->best, x, 2 * n * sizeof *x);
   }
-  memcpy(vr, s->xr, n * sizeof *vr);
-  memcpy(vi, s->xi, n * sizeof *vi);
-  for (c = n > 2 ? n - 2 : 0; c-- > 0;) {
-    const double *v = s->eigen.all + c * n + c + 1, tau = s->eigen.tau[c];
-    hfy_linalg_axpy_(-tau * hfy_linalg_dot_(v, vr + c + 1, n - c - 1), v, vr + c + 1, n - c - 1);
-    hfy_linalg_axpy_(-tau * hfy_linalg_dot_(v, vi + c + 1, n - c - 1), v, vi + c + 1, n - c - 1);
-  }
-  for (i = 0; i < n; i++) vr[i] *= s->eigen.scale[i], vi[i] *= s->eigen.scale[i];
-  for (i = 0; i < n; i++) norm = fabs(vr[i]) > norm ? fabs(vr[i]) : fabs(vi[i]) > norm ? fabs(vi[i]) : norm;
-  if (norm > 0)
-    for (i = 0; i < n; i++) vr[i] /= norm, vi[i] /= norm;
-  norm = 0;
+  memcpy(x, s->best, 2 * n * sizeof *x);
+  for (c = n > 2 ? n - 2 : 0; c-- > 0;)
+    for (i = c + 1; i < 2 * n; i += n) { /* real parts, imaginary parts */
+      const double *v = s->eigen.all + c * n + c + 1;
+      hfy_linalg_axpy_(-s->eigen.tau[c] * hfy_linalg_dot_(v, x + i, n - c - 1), v, x + i, n - c - 1);
+    }
+  for (i = 0; i < 2 * n; i++) x[i] *= s->eigen.scale[i < n ? i : i - n];
+  most = 0;
+  for (i = 0; i < n; i++) most = fabs(x[i]) > most ? fabs(x[i]) : fabs(x[n + i]) > most ? fabs(x[n + i]) : most;
+  for (i = 0; most > 0 && i < 2 * n; i++) x[i] /= most;
   for (i = 0; i < n; i++) {
-    const double size = vr[i] * vr[i] + vi[i] * vi[i];
+    const double size = x[i] * x[i] + x[n + i] * x[n + i];
     norm += size;
-    if (size > big * (1 + 1e-9)) big = size, cr = vr[i], ci = vi[i];
+    if (size > big * (1 + 1e-9)) {
+      big = size;
+      cr = x[i];
+      ci = x[n + i];
+    }
   }
   norm = 1 / (sqrt(norm) * sqrt(cr * cr + ci * ci));
   for (i = 0; i < n; i++) {
-    const double a = vr[i], b = vi[i];
-    vr[i] = (a * cr + b * ci) * norm;
-    vi[i] = im > 0 || im < 0 ? (b * cr - a * ci) * norm : 0;
+    vr[i] = (x[i] * cr + x[n + i] * ci) * norm;
+    vi[i] = im > 0 || im < 0 ? (x[n + i] * cr - x[i] * ci) * norm : 0;
   }
 }
 
-HFY_PRIVATE_ hfy_status hfy_linalg_check_square_(const double *a, size_t n, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_linalg_check_square_(const double *a, size_t n, hfy_work *work) {
   size_t i;
-  if (!a) return hfy_base_fail_(work, HFY_ERR_ARG, "a is NULL");
+  if (!a) return hfy_base_null_(work, "a");
   if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; it should be at least 1");
   if (!hfy_base_fits_(n, n, sizeof *a))
     return hfy_base_fail_(work, HFY_ERR_ARG, "n is %z; a matrix of that size cannot exist", n);
@@ -6270,64 +6215,70 @@ HFY_PRIVATE_ hfy_status hfy_linalg_check_square_(const double *a, size_t n, hfy_
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_linalg_general_ scratch;
   double *real = NULL, *imaginary = NULL;
   hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
-  if (!status && (!re || !im)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", re ? "im" : "re");
-  memset(&scratch, 0, sizeof scratch);
+  if (!status) status = hfy_base_null_(w, !re ? "re" : !im ? "im" : NULL);
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_linalg_general_plan_(&arena, n, 0, &scratch);
     real = HFY_TAKE_(&arena, double, n);
     imaginary = HFY_TAKE_(&arena, double, n);
   }
-  if (!status) {
-    status = hfy_linalg_eigenvalues_(simd, a, n, real, imaginary, &scratch);
-    if (status)
-      hfy_base_fail_(w, status, "an eigenvalue of a did not converge in %z iterations", (size_t)HFY_LINALG_QR_MOST_);
-    else
-      memcpy(re, real, n * sizeof *re), memcpy(im, imaginary, n * sizeof *im);
+  if (status) return hfy_base_close_(w, &local, status);
+  status = hfy_linalg_eigenvalues_(simd, a, n, real, imaginary, &scratch);
+  if (status) {
+    hfy_base_fail_(w, status, "an eigenvalue of a did not converge in %z iterations", (size_t)HFY_LINALG_QR_MOST_);
+  } else {
+    memcpy(re, real, n * sizeof *re);
+    memcpy(im, imaginary, n * sizeof *im);
   }
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im, size_t count,
-                                    double *vectors_re, double *vectors_im, double *residual, hfy_work *work) {
+/* |A v - lambda v| / |A|_F, everything scaled, so that no square overflows. */
+HFY_PRIVATE_ double hfy_linalg_residual_(const double *a, size_t n, double re, double im, const double *x,
+                                         const double *y, double unit) {
+  double sum = 0, norm = 0;
+  size_t i, j;
+  for (i = 0; i < n; i++) {
+    double s = -unit * (re * x[i] - im * y[i]), t = -unit * (re * y[i] + im * x[i]);
+    for (j = 0; j < n; j++) {
+      const double one = unit * a[i * n + j];
+      s += one * x[j];
+      t += one * y[j];
+      norm += one * one;
+    }
+    sum += s * s + t * t;
+  }
+  return norm > 0 ? sqrt(sum / norm) : 0;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im,
+                                               size_t count, double *vectors_re, double *vectors_im, double *residual,
+                                               hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_linalg_vectors_ scratch;
   hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
-  size_t i, j, k;
+  size_t k;
   if (!status && !hfy_base_fits_(count, n, sizeof *a))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "count %z, n %z: vectors of that size cannot exist", count, n);
-  if (!status && count && (!re || !im || !vectors_re || !vectors_im))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL",
-                            !re ? "re" : !im ? "im" : !vectors_re ? "vectors_re" : "vectors_im");
+  if (!status && count)
+    status = hfy_base_null_(w, !re ? "re" : !im ? "im" : !vectors_re ? "vectors_re" : vectors_im ? NULL : "vectors_im");
   for (k = 0; !status && k < count; k++)
     if (!hfy_base_is_finite_(re[k]) || !hfy_base_is_finite_(im[k]))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "eigenvalue %z is not finite", k);
-  memset(&scratch, 0, sizeof scratch);
   while (hfy_base_layout_(&arena, w, &status)) hfy_linalg_vectors_plan_(&arena, n, &scratch);
-  if (!status && count) {
-    status = hfy_linalg_vectors_begin_(simd, a, n, &scratch);
-    for (k = 0; !status && k < count; k++) {
-      double *x = vectors_re + k * n, *y = vectors_im + k * n, sum = 0, norm = 0;
-      hfy_linalg_vector_(n, re[k], im[k], x, y, &scratch);
-      for (i = 0; residual && i < n; i++) { /* everything scaled, so that no square overflows */
-        double s = -scratch.unit * (re[k] * x[i] - im[k] * y[i]);
-        double t = -scratch.unit * (re[k] * y[i] + im[k] * x[i]);
-        for (j = 0; j < n; j++) {
-          const double one = scratch.unit * a[i * n + j];
-          s += one * x[j], t += one * y[j], norm += one * one;
-        }
-        sum += s * s + t * t;
-      }
-      if (residual) residual[k] = norm > 0 ? sqrt(sum / norm) : 0;
-    }
+  if (!status && count) status = hfy_linalg_vectors_begin_(simd, a, n, &scratch);
+  for (k = 0; !status && k < count; k++) {
+    double *x = vectors_re + k * n, *y = vectors_im + k * n;
+    hfy_linalg_vector_(n, re[k], im[k], x, y, &scratch);
+    if (residual) residual[k] = hfy_linalg_residual_(a, n, re[k], im[k], x, y, scratch.unit);
   }
   return hfy_base_close_(w, &local, status);
 }
