@@ -6285,18 +6285,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_eigenvectors(const double *a, size_t n, const 
 
 /* Thin QR by reflections: rows 0 .. count-1 of x (count x n, count <= n) are the columns of the matrix and become the
    orthonormal columns of Q; t (count x count) gets the triangle T, its lower part 0. tau: count. Cost 4 n count^2. */
-HFY_PRIVATE_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t, double *tau) {
+HFY_COLD_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t, double *tau) {
   size_t j, k;
   memset(t, 0, count * count * sizeof *t);
   for (k = 0; k < count; k++) {
-    double *v = x + k * n;
-    double beta;
-    for (j = 0; j < k; j++) t[j * count + k] = v[j];
-    beta = hfy_linalg_reflection_(v + k, n - k, &tau[k]);
-    t[k * count + k] = beta;
+    double *v = x + k * n + k;
+    for (j = 0; j < k; j++) t[j * count + k] = x[k * n + j];
+    t[k * count + k] = hfy_linalg_reflection_(v, n - k, &tau[k]);
     for (j = k + 1; j < count; j++) {
       double *u = x + j * n + k;
-      hfy_linalg_axpy_(-tau[k] * hfy_linalg_dot_(v + k, u, n - k), v + k, u, n - k);
+      hfy_linalg_axpy_(-tau[k] * hfy_linalg_dot_(v, u, n - k), v, u, n - k);
     }
   }
   for (k = count; k-- > 0;) { /* Q column by column, from the last: unit vectors under all the reflections before */
@@ -6326,6 +6324,7 @@ HFY_PRIVATE_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double 
 #define HFY_LINALG_STRIP_ 16   /* columns that rotations are applied to at a time */
 #define HFY_LINALG_FACTOR_ 96  /* rows of a block of a Cholesky factor */
 #define HFY_LINALG_SWEEPS_ 60  /* most QL steps for one eigenvalue, most sweeps of Jacobi rotations */
+#define HFY_LINALG_TINY_ (DBL_MIN / DBL_EPSILON) /* the square of a column that counts as 0 */
 
 typedef struct hfy_linalg_rotation_ {
   double c, s;
@@ -6345,7 +6344,7 @@ typedef struct hfy_linalg_symmetric_ {
   hfy_linalg_rotation_ *rotations;
 } hfy_linalg_symmetric_;
 
-HFY_PRIVATE_ void hfy_linalg_symmetric_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_symmetric_ *s) {
+HFY_COLD_ void hfy_linalg_symmetric_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_symmetric_ *s) {
   size_t panel = HFY_LINALG_REFLECT_;
   s->n = n;
   s->room = vectors ? hfy_base_plus_(hfy_base_times_(n, 8), 64) : 0;
@@ -6364,60 +6363,51 @@ HFY_PRIVATE_ void hfy_linalg_symmetric_plan_(hfy_base_arena_ *arena, size_t n, i
 
 /* Reflections I - tau v v^T, v[j+1] = 1, that make the symmetric a (n x n, both triangles, overwritten) tridiagonal. */
 HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a) {
-  size_t n = s->n, k0, j, i, r;
-  int keep = s->room > 0;
+  const size_t n = s->n;
+  double *const with_w = s->small, *const with_v = s->small + HFY_LINALG_REFLECT_, *w = s->w;
+  size_t k0, j, i, r;
   for (k0 = 0; k0 < n; k0 += HFY_LINALG_REFLECT_) {
-    size_t width = hfy_base_min_(HFY_LINALG_REFLECT_, n - k0), k1 = k0 + width;
-    double *v = keep ? s->reflectors + k0 * n : s->reflectors, *w = s->w;
+    const size_t width = hfy_base_min_(HFY_LINALG_REFLECT_, n - k0), k1 = k0 + width;
+    double *v = s->room ? s->reflectors + k0 * n : s->reflectors;
+    memset(w, 0, width * n * sizeof *w);
     for (j = k0; j < k1; j++) {
-      size_t done = j - k0, m = n - j - 1;
-      double *x = v + done * n, *y = w + done * n, head, norm, dot;
-      for (r = 0; r < j; r++) x[r] = 0;
-      for (r = j; r < n; r++) x[r] = a[j * n + r];
+      const size_t done = j - k0, m = n - j - 1, top = j + 1;
+      double *x = v + done * n, *y = w + done * n, norm, dot;
+      memset(x, 0, j * sizeof *x);
+      memcpy(x + j, a + j * n + j, (n - j) * sizeof *x);
       for (i = 0; i < done; i++) {
-        double vj = v[i * n + j], wj = w[i * n + j];
+        const double vj = v[i * n + j], wj = w[i * n + j];
         for (r = j; r < n; r++) x[r] -= v[i * n + r] * wj + w[i * n + r] * vj;
       }
       s->diagonal[j] = x[j];
-      x[j] = 0;
-      if (j + 1 < n) s->off[j] = x[j + 1];
-      s->tau[j] = 0;
-      for (r = 0; r < n; r++) y[r] = 0;
-      if (m < 2) {
-        for (r = j + 1; r < n; r++) x[r] = 0;
+      s->tau[j] = x[j] = 0;
+      if (m) s->off[j] = x[top];
+      norm = sqrt(hfy_linalg_dot_(x + top, x + top, m));
+      if (m < 2 || !(norm > fabs(x[top]))) { /* nothing to reflect */
+        memset(x + top, 0, m * sizeof *x);
         continue;
       }
-      head = x[j + 1];
-      norm = sqrt(hfy_linalg_dot_(x + j + 1, x + j + 1, m));
-      if (!(norm > 0) || !(norm > fabs(head))) { /* nothing to reflect */
-        for (r = j + 1; r < n; r++) x[r] = 0;
-        continue;
-      }
-      if (head > 0) norm = -norm;
+      if (x[top] > 0) norm = -norm;
       s->off[j] = norm;
-      s->tau[j] = (norm - head) / norm;
-      for (r = j + 2; r < n; r++) x[r] /= head - norm;
-      x[j + 1] = 1;
-      hfy_linalg_apply_(s->simd, m, m, hfy_linalg_rows_(a + (j + 1) * n + j + 1, n), x + j + 1,
-                        hfy_linalg_set_(y + j + 1, 1));
-      for (i = 0; i < done; i++) {
-        s->small[i] = hfy_linalg_dot_(w + i * n + j + 1, x + j + 1, m);
-        s->small[HFY_LINALG_REFLECT_ + i] = hfy_linalg_dot_(v + i * n + j + 1, x + j + 1, m);
-      }
+      s->tau[j] = (norm - x[top]) / norm;
+      for (r = j + 2; r < n; r++) x[r] /= x[top] - norm;
+      x[top] = 1;
+      hfy_linalg_apply_(s->simd, m, m, hfy_linalg_rows_(a + top * n + top, n), x + top, hfy_linalg_set_(y + top, 1));
+      for (i = 0; i < done; i++) with_w[i] = hfy_linalg_dot_(w + i * n + top, x + top, m);
+      for (i = 0; i < done; i++) with_v[i] = hfy_linalg_dot_(v + i * n + top, x + top, m);
       for (i = 0; i < done; i++)
-        for (r = j + 1; r < n; r++)
-          y[r] -= v[i * n + r] * s->small[i] + w[i * n + r] * s->small[HFY_LINALG_REFLECT_ + i];
-      for (r = j + 1; r < n; r++) y[r] *= s->tau[j];
-      dot = 0.5 * s->tau[j] * hfy_linalg_dot_(x + j + 1, y + j + 1, m);
-      for (r = j + 1; r < n; r++) y[r] -= dot * x[r];
+        for (r = top; r < n; r++) y[r] -= v[i * n + r] * with_w[i] + w[i * n + r] * with_v[i];
+      for (r = top; r < n; r++) y[r] *= s->tau[j];
+      dot = 0.5 * s->tau[j] * hfy_linalg_dot_(x + top, y + top, m);
+      hfy_linalg_axpy_(-dot, x + top, y + top, m);
     }
     if (k1 < n) { /* what is left: A <- A - V W^T - W V^T */
-      size_t m = n - k1;
-      double *rest = a + k1 * n + k1;
-      hfy_linalg_multiply_(s->simd, m, m, width, hfy_linalg_turned_(v + k1, n), hfy_linalg_rows_(w + k1, n),
-                           hfy_linalg_less_(rest, n), s->gemm);
-      hfy_linalg_multiply_(s->simd, m, m, width, hfy_linalg_turned_(w + k1, n), hfy_linalg_rows_(v + k1, n),
-                           hfy_linalg_less_(rest, n), s->gemm);
+      const size_t m = n - k1;
+      const hfy_linalg_into_ rest = hfy_linalg_less_(a + k1 * n + k1, n);
+      hfy_linalg_multiply_(s->simd, m, m, width, hfy_linalg_turned_(v + k1, n), hfy_linalg_rows_(w + k1, n), rest,
+                           s->gemm);
+      hfy_linalg_multiply_(s->simd, m, m, width, hfy_linalg_turned_(w + k1, n), hfy_linalg_rows_(v + k1, n), rest,
+                           s->gemm);
     }
   }
 }
@@ -6454,90 +6444,93 @@ HFY_PRIVATE_ void hfy_linalg_rotate_(hfy_linalg_symmetric_ *s) {
 /* Eigenvalues of the tridiagonal matrix in s->diagonal and s->off, in place and in no order; s->vectors, if not NULL,
    gets its rotations. */
 HFY_PRIVATE_ hfy_status hfy_linalg_ql_(hfy_linalg_symmetric_ *s) {
-  double *d = s->diagonal, *e = s->off;
-  size_t n = s->n, l, m, i;
-  double norm = 0;
+  double *d = s->diagonal, *e = s->off, norm = 0;
+  const size_t n = s->n;
+  size_t l, m, i;
+  int steps = 0;
   if (n) e[n - 1] = 0;
   for (i = 0; i < n; i++) norm = fabs(d[i]) + fabs(e[i]) > norm ? fabs(d[i]) + fabs(e[i]) : norm;
-  for (l = 0; l < n; l++) {
-    int steps = 0;
-    for (;;) {
-      double g, r, sine = 1, cosine = 1, p = 0;
-      for (m = l; m + 1 < n; m++)
-        if (fabs(e[m]) <= DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1])) + 1e-40 ||
-            (steps > 4 && fabs(e[m]) <= DBL_EPSILON * norm)) /* rounding of larger entries keeps it alive */
-          break;
-      if (m == l) break;
-      if (steps++ == HFY_LINALG_SWEEPS_) return HFY_ERR_CONVERGENCE;
-      if (s->vectors && s->room - s->count < m - l) hfy_linalg_rotate_(s);
-      g = (d[l + 1] - d[l]) / (2 * e[l]);
-      r = sqrt(g * g + 1);
-      g = d[m] - d[l] + e[l] / (g + (g < 0 ? -r : r));
-      for (i = m; i-- > l;) {
-        double f = sine * e[i], b = cosine * e[i];
-        r = sqrt(f * f + g * g);
-        e[i + 1] = r;
-        if (!(r > 0)) { /* splits here */
-          d[i + 1] -= p;
-          e[m] = 0;
-          break;
-        }
-        sine = f / r;
-        cosine = g / r;
-        g = d[i + 1] - p;
-        r = (d[i] - g) * sine + 2 * cosine * b;
-        p = sine * r;
-        d[i + 1] = g + p;
-        g = cosine * r - b;
-        if (s->vectors) {
-          hfy_linalg_rotation_ *turn = s->rotations + s->count++;
-          turn->c = cosine, turn->s = sine, turn->row = i;
-        }
-        if (i == l) {
-          d[l] -= p;
-          e[l] = g;
-          e[m] = 0;
-        }
+  for (l = 0; l < n;) {
+    double g, r, sine = 1, cosine = 1, p = 0;
+    for (m = l; m + 1 < n; m++)
+      if (fabs(e[m]) <= DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1])) + 1e-40 ||
+          (steps > 4 && fabs(e[m]) <= DBL_EPSILON * norm)) /* rounding of larger entries keeps it alive */
+        break;
+    if (m == l) { /* found */
+      steps = 0;
+      l++;
+      continue;
+    }
+    if (steps++ == HFY_LINALG_SWEEPS_) return HFY_ERR_CONVERGENCE;
+    if (s->vectors && s->room - s->count < m - l) hfy_linalg_rotate_(s);
+    g = (d[l + 1] - d[l]) / (2 * e[l]);
+    r = sqrt(g * g + 1);
+    g = d[m] - d[l] + e[l] / (g + (g < 0 ? -r : r));
+    for (i = m; i > l; i--) {
+      const double f = sine * e[i - 1], b = cosine * e[i - 1];
+      e[i] = r = sqrt(f * f + g * g);
+      if (!(r > 0)) break; /* splits here */
+      sine = f / r;
+      cosine = g / r;
+      g = d[i] - p;
+      r = (d[i - 1] - g) * sine + 2 * cosine * b;
+      p = sine * r;
+      d[i] = g + p;
+      g = cosine * r - b;
+      if (s->vectors) {
+        const hfy_linalg_rotation_ turn = {cosine, sine, i - 1};
+        s->rotations[s->count++] = turn;
       }
     }
+    d[i] -= p;
+    if (i == l) e[l] = g;
+    e[m] = 0;
   }
   hfy_linalg_rotate_(s);
   return HFY_OK;
 }
 
 /* vectors <- vectors Q^T: the reflections, a panel at a time from the last: I - V^T T V with T upper triangular. */
-HFY_PRIVATE_ void hfy_linalg_reflect_(hfy_linalg_symmetric_ *s, double *vectors) {
-  size_t n = s->n, panels = (n + HFY_LINALG_REFLECT_ - 1) / HFY_LINALG_REFLECT_, which, i, j, l;
-  double *t = s->block;
-  for (which = panels; which-- > 0;) {
-    size_t k0 = which * HFY_LINALG_REFLECT_, width = hfy_base_min_(HFY_LINALG_REFLECT_, n - k0);
-    const double *v = s->reflectors + k0 * n;
+HFY_COLD_ void hfy_linalg_reflect_(hfy_linalg_symmetric_ *s, double *vectors) {
+  const size_t n = s->n;
+  double *t = s->block, *z = s->turned;
+  size_t k0, i, j;
+  for (k0 = (n - 1) / HFY_LINALG_REFLECT_ * HFY_LINALG_REFLECT_;; k0 -= HFY_LINALG_REFLECT_) {
+    const size_t width = hfy_base_min_(HFY_LINALG_REFLECT_, n - k0), m = n - k0;
+    const double *v = s->reflectors + k0 * n + k0;
     for (j = 0; j < width; j++) {
-      double tau = s->tau[k0 + j];
-      for (i = 0; i < width; i++) t[i * width + j] = 0;
-      for (i = 0; i < j; i++) s->small[i] = hfy_linalg_dot_(v + i * n + k0, v + j * n + k0, n - k0);
-      for (i = 0; i < j; i++) {
-        double sum = 0;
-        for (l = i; l < j; l++) sum += t[i * width + l] * s->small[l];
-        t[i * width + j] = -tau * sum;
-      }
-      t[j * width + j] = tau;
+      for (i = 0; i < j; i++) s->small[i] = hfy_linalg_dot_(v + i * n, v + j * n, m);
+      hfy_linalg_compact_(t, width, j, s->tau[k0 + j], s->small);
     }
     /* each vector z <- (I - V^T T V) z: with vectors as rows, Z <- Z - ((Z V^T) T^T) V */
-    hfy_linalg_multiply_(s->simd, n, width, n - k0, hfy_linalg_rows_(vectors + k0, n),
-                         hfy_linalg_turned_(v + k0, n), hfy_linalg_set_(s->turned, width), s->gemm);
-    hfy_linalg_multiply_(s->simd, n, width, width, hfy_linalg_rows_(s->turned, width), hfy_linalg_turned_(t, width),
-                         hfy_linalg_set_(s->turned + n * width, width), s->gemm);
-    hfy_linalg_multiply_(s->simd, n, n - k0, width, hfy_linalg_rows_(s->turned + n * width, width),
-                         hfy_linalg_rows_(v + k0, n), hfy_linalg_less_(vectors + k0, n), s->gemm);
+    hfy_linalg_multiply_(s->simd, n, width, m, hfy_linalg_rows_(vectors + k0, n), hfy_linalg_turned_(v, n),
+                         hfy_linalg_set_(z, width), s->gemm);
+    hfy_linalg_multiply_(s->simd, n, width, width, hfy_linalg_rows_(z, width), hfy_linalg_turned_(t, width),
+                         hfy_linalg_set_(z + n * width, width), s->gemm);
+    hfy_linalg_multiply_(s->simd, n, m, width, hfy_linalg_rows_(z + n * width, width), hfy_linalg_rows_(v, n),
+                         hfy_linalg_less_(vectors + k0, n), s->gemm);
+    if (!k0) break;
+  }
+}
+
+/* The values in descending order, and with them rows of x (nx each) and y (ny each); few swaps if that is nearly so. */
+HFY_COLD_ void hfy_linalg_descend_(double *values, size_t n, double *x, size_t nx, double *y, size_t ny) {
+  size_t i, j, best;
+  for (i = 0; i < n; i++) {
+    for (best = i, j = i + 1; j < n; j++)
+      if (values[j] > values[best]) best = j;
+    if (best == i) continue;
+    hfy_base_swap_(values + i, values + best, sizeof *values);
+    if (nx) hfy_base_swap_(x + i * nx, x + best * nx, nx * sizeof *x);
+    if (ny) hfy_base_swap_(y + i * ny, y + best * ny, ny * sizeof *y);
   }
 }
 
 /* Eigenvalues and vectors of the symmetric a: finite, both triangles, overwritten. Largest first. */
-HFY_PRIVATE_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, double *a, double *values,
-                                                  double *vectors) {
-  size_t n = s->n, i, j, best;
-  double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, n * n));
+HFY_COLD_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, double *a, double *values, double *vectors) {
+  const size_t n = s->n;
+  const double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, n * n));
+  size_t i;
   hfy_status status;
   for (i = 0; i < n * n; i++) a[i] *= scale;
   hfy_linalg_tridiagonal_(s, a);
@@ -6547,23 +6540,14 @@ HFY_PRIVATE_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, doub
   status = hfy_linalg_ql_(s);
   if (status) return status;
   if (vectors) hfy_linalg_reflect_(s, vectors);
-  for (i = 0; i < n; i++) { /* few swaps: the order is nearly found */
-    for (best = i, j = i + 1; j < n; j++)
-      if (s->diagonal[j] > s->diagonal[best]) best = j;
-    if (best != i) {
-      double v = s->diagonal[i];
-      s->diagonal[i] = s->diagonal[best], s->diagonal[best] = v;
-      for (j = 0; vectors && j < n; j++)
-        v = vectors[i * n + j], vectors[i * n + j] = vectors[best * n + j], vectors[best * n + j] = v;
-    }
-  }
+  hfy_linalg_descend_(s->diagonal, n, vectors, vectors ? n : 0, NULL, 0);
   for (i = 0; i < n; i++) values[i] = s->diagonal[i] / scale;
   return HFY_OK;
 }
 
 /* out = S^+ X, X n x columns, with the eigenvalues and vectors that symmetric_run_ left of S; those above cut times the
    largest count, and how many is returned. turned: n x columns; out may be x. gemm: scratch of n x columns by n. */
-HFY_PRIVATE_ size_t hfy_linalg_symmetric_pinv_(const hfy_linalg_symmetric_ *s, const double *values, double cut,
+HFY_COLD_ size_t hfy_linalg_symmetric_pinv_(const hfy_linalg_symmetric_ *s, const double *values, double cut,
                                                size_t columns, const double *x, double *turned, double *out,
                                                double *gemm) {
   const size_t n = s->n;
@@ -6578,39 +6562,41 @@ HFY_PRIVATE_ size_t hfy_linalg_symmetric_pinv_(const hfy_linalg_symmetric_ *s, c
   return kept;
 }
 
-HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, double *vectors, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_linalg_eigen_check_(const double *a, size_t n, const double *values, hfy_work *w) {
+  size_t i;
+  if (!a || !values) return hfy_base_null_(w, !a ? "a" : "values");
+  if (!n || !hfy_base_fits_(n, hfy_base_times_(n, 2), sizeof *a))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "n is %z; it should be at least 1, and n x n doubles should exist", n);
+  for (i = 0; i < n; i++)
+    if (!hfy_base_is_finite_(hfy_linalg_largest_(a + i * n, i + 1)))
+      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity in row %z", i);
+  return HFY_OK;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, double *vectors,
+                                               hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_linalg_symmetric_ s;
-  hfy_status status = HFY_OK;
+  hfy_status status;
   double *copy = NULL, *found = NULL, *turned = NULL;
   size_t i, j;
-  memset(&s, 0, sizeof s);
   s.simd = hfy_simd_choose_(w);
-  if (!s.simd)
-    status = HFY_ERR_UNSUPPORTED;
-  else if (!a || !values)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !a ? "a" : "values");
-  else if (!n || !hfy_base_fits_(n, hfy_base_times_(n, 2), sizeof(double)))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z; it should be at least 1, and n x n doubles should exist", n);
-  for (i = 0; !status && i < n; i++)
-    if (!hfy_base_is_finite_(hfy_linalg_largest_(a + i * n, i + 1)))
-      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity in row %z", i);
+  status = s.simd ? hfy_linalg_eigen_check_(a, n, values, w) : HFY_ERR_UNSUPPORTED;
   while (hfy_base_layout_(&arena, w, &status)) {
     copy = HFY_TAKE_(&arena, double, n * n);
     found = HFY_TAKE_(&arena, double, n);
     turned = HFY_TAKE_(&arena, double, vectors ? n * n : 0);
     hfy_linalg_symmetric_plan_(&arena, n, vectors != NULL, &s);
   }
-  if (!status) {
-    for (i = 0; i < n; i++)
-      for (j = 0; j <= i; j++) copy[i * n + j] = copy[j * n + i] = a[i * n + j];
-    status = hfy_linalg_symmetric_run_(&s, copy, found, turned);
-    if (status) status = hfy_base_fail_(w, status, "QL did not converge on a matrix of %z rows", n);
-  }
-  if (!status) {
-    memcpy(values, found, n * sizeof(double));
-    if (vectors) memcpy(vectors, turned, n * n * sizeof(double));
+  if (status) return hfy_base_close_(w, &local, status);
+  for (i = 0; i < n; i++)
+    for (j = 0; j <= i; j++) copy[i * n + j] = copy[j * n + i] = a[i * n + j];
+  if (hfy_linalg_symmetric_run_(&s, copy, found, turned)) {
+    status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "QL did not converge on a matrix of %z rows", n);
+  } else {
+    memcpy(values, found, n * sizeof *found);
+    if (vectors) memcpy(vectors, turned, n * n * sizeof *turned);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -6626,7 +6612,7 @@ typedef struct hfy_linalg_svd_ {
   double *square;    /* wide: |column|^2 */
 } hfy_linalg_svd_;
 
-HFY_PRIVATE_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size_t columns, hfy_linalg_svd_ *s) {
+HFY_COLD_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size_t columns, hfy_linalg_svd_ *s) {
   s->tall = rows > columns ? rows : columns;
   s->wide = rows > columns ? columns : rows;
   s->matrix = HFY_TAKE_(arena, double, hfy_base_times_(rows, columns));
@@ -6649,18 +6635,43 @@ HFY_PRIVATE_ void hfy_linalg_turn_(double *x, double *y, size_t n, double c, dou
   }
 }
 
+/* One sweep of Jacobi's rotations over all pairs of rows of s->matrix (and s->v): how many were needed. */
+HFY_PRIVATE_ size_t hfy_linalg_svd_sweep_(const hfy_linalg_svd_ *s) {
+  const size_t tall = s->tall, wide = s->wide;
+  const double enough = 8 * DBL_EPSILON * sqrt((double)tall); /* what rounding leaves of a dot of unit vectors */
+  double *square = s->square;
+  size_t i, j, turns = 0;
+  for (i = 0; i + 1 < wide; i++)
+    for (j = i + 1; j < wide; j++) {
+      double *x = s->matrix + i * tall, *y = s->matrix + j * tall, dot, zeta, t, c;
+      if (!(square[i] > HFY_LINALG_TINY_) || !(square[j] > HFY_LINALG_TINY_)) continue;
+      dot = hfy_linalg_dot_(x, y, tall);
+      if (fabs(dot) <= enough * sqrt(square[i]) * sqrt(square[j])) continue;
+      zeta = (square[j] - square[i]) / (2 * dot);
+      t = 1 / (fabs(zeta) + sqrt(1 + zeta * zeta));
+      if (zeta < 0) t = -t;
+      c = 1 / sqrt(1 + t * t);
+      hfy_linalg_turn_(x, y, tall, c, c * t);
+      hfy_linalg_turn_(s->v + i * wide, s->v + j * wide, wide, c, c * t);
+      square[i] = hfy_linalg_dot_(x, x, tall);
+      square[j] = hfy_linalg_dot_(y, y, tall);
+      turns++;
+    }
+  return turns;
+}
+
 /* a: finite. values: wide; the rows of s->matrix become the vectors of the longer side times the values (unit vectors
    if `unit`), those of s->v the vectors of the shorter side, all in descending order. */
-HFY_PRIVATE_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns,
-                                            double *values, int unit) {
+HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns,
+                                         double *values, int unit) {
   const hfy_simd_ *simd = s->eigen.simd;
   const size_t tall = s->tall, wide = s->wide;
   /* wide x tall: the columns of the tall matrix as rows */
   const hfy_linalg_view_ own = hfy_linalg_rows_(s->scaled, columns);
   const hfy_linalg_view_ across = rows >= columns ? hfy_linalg_flip_(own) : own;
-  double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, rows * columns)), *b = s->matrix, tiny;
-  const double enough = 8 * DBL_EPSILON * sqrt((double)tall); /* what rounding leaves of a dot of unit vectors */
-  size_t i, j, r, sweep, turns = 1;
+  const double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, rows * columns));
+  double *b = s->matrix;
+  size_t i, r, sweep = 0;
   hfy_status status;
   for (i = 0; i < rows * columns; i++) s->scaled[i] = a[i] * scale;
   hfy_linalg_gram_(simd, wide, tall, across, s->gram, s->eigen.gemm);
@@ -6670,52 +6681,20 @@ HFY_PRIVATE_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a,
   hfy_linalg_multiply_(simd, wide, tall, wide, hfy_linalg_rows_(s->v, wide), across, hfy_linalg_set_(b, tall),
                        s->eigen.gemm);
   for (i = 0; i < wide; i++) s->square[i] = hfy_linalg_dot_(b + i * tall, b + i * tall, tall);
-  tiny = DBL_MIN / DBL_EPSILON;
-  for (sweep = 0; turns && sweep < HFY_LINALG_SWEEPS_; sweep++) {
-    turns = 0;
-    for (i = 0; i + 1 < wide; i++)
-      for (j = i + 1; j < wide; j++) {
-        double *x = b + i * tall, *y = b + j * tall, dot, zeta, t, c, sine;
-        if (!(s->square[i] > tiny) || !(s->square[j] > tiny)) continue;
-        dot = hfy_linalg_dot_(x, y, tall);
-        if (fabs(dot) <= enough * sqrt(s->square[i]) * sqrt(s->square[j])) continue;
-        zeta = (s->square[j] - s->square[i]) / (2 * dot);
-        t = 1 / (fabs(zeta) + sqrt(1 + zeta * zeta));
-        if (zeta < 0) t = -t;
-        c = 1 / sqrt(1 + t * t);
-        sine = c * t;
-        hfy_linalg_turn_(x, y, tall, c, sine);
-        hfy_linalg_turn_(s->v + i * wide, s->v + j * wide, wide, c, sine);
-        s->square[i] = hfy_linalg_dot_(x, x, tall);
-        s->square[j] = hfy_linalg_dot_(y, y, tall);
-        turns++;
-      }
-  }
-  if (turns) return HFY_ERR_CONVERGENCE;
-  for (i = 0; i < wide; i++) { /* order */
-    size_t best = i;
-    for (j = i + 1; j < wide; j++)
-      if (s->square[j] > s->square[best]) best = j;
-    if (best != i) {
-      double v = s->square[i];
-      s->square[i] = s->square[best], s->square[best] = v;
-      for (r = 0; r < tall; r++)
-        v = b[i * tall + r], b[i * tall + r] = b[best * tall + r], b[best * tall + r] = v;
-      for (r = 0; r < wide; r++)
-        v = s->v[i * wide + r], s->v[i * wide + r] = s->v[best * wide + r], s->v[best * wide + r] = v;
-    }
-  }
+  while (hfy_linalg_svd_sweep_(s))
+    if (++sweep == HFY_LINALG_SWEEPS_) return HFY_ERR_CONVERGENCE;
+  hfy_linalg_descend_(s->square, wide, b, tall, s->v, wide);
   for (i = 0; i < wide; i++) {
-    double norm = s->square[i] > tiny ? sqrt(s->square[i]) : 0;
+    const double norm = s->square[i] > HFY_LINALG_TINY_ ? sqrt(s->square[i]) : 0;
     for (r = 0; unit && r < tall; r++) b[i * tall + r] = norm > 0 ? b[i * tall + r] / norm : 0;
     values[i] = norm / scale;
   }
   return HFY_OK;
 }
 
-HFY_PRIVATE_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size_t columns, const void *out,
+HFY_COLD_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size_t columns, const void *out,
                                               const char *name, hfy_work *w) {
-  if (!a || !out) return hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !a ? "a" : name);
+  if (!a || !out) return hfy_base_null_(w, !a ? "a" : name);
   if (!rows || !columns || !hfy_base_fits_(rows, hfy_base_times_(columns, 2), sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG,
                           "rows is %z and columns %z; both should be at least 1, and such an array should exist",
@@ -6726,7 +6705,7 @@ HFY_PRIVATE_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size
 }
 
 /* Decomposes a in scratch of the work, *values too. */
-HFY_PRIVATE_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns, int unit,
+HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns, int unit,
                                             double **values, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status = HFY_OK;
@@ -6740,50 +6719,46 @@ HFY_PRIVATE_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a,
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, double *values, double *left,
-                                  double *right, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, double *values,
+                                             double *left, double *right, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_linalg_svd_ s;
+  const int upright = rows >= columns;
   hfy_status status;
   double *found = NULL;
-  memset(&s, 0, sizeof s);
   s.eigen.simd = hfy_simd_choose_(w);
   status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, values, "values", w) : HFY_ERR_UNSUPPORTED;
   if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, left || right, &found, w);
-  if (!status) {
-    size_t tall = s.wide * s.tall * sizeof(double), wide = s.wide * s.wide * sizeof(double);
-    memcpy(values, found, s.wide * sizeof(double));
-    if (left) memcpy(left, rows >= columns ? s.matrix : s.v, rows >= columns ? tall : wide);
-    if (right) memcpy(right, rows >= columns ? s.v : s.matrix, rows >= columns ? wide : tall);
-  }
-  return hfy_base_close_(w, &local, status);
+  if (status) return hfy_base_close_(w, &local, status);
+  memcpy(values, found, s.wide * sizeof *values);
+  if (left) memcpy(left, upright ? s.matrix : s.v, s.wide * rows * sizeof *left);
+  if (right) memcpy(right, upright ? s.v : s.matrix, s.wide * columns * sizeof *right);
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
-HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns, double cut, double *inverse,
-                                   size_t *rank, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns, double cut,
+                                              double *inverse, size_t *rank, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_linalg_svd_ s;
   hfy_status status;
-  double *values = NULL;
-  memset(&s, 0, sizeof s);
+  double *values = NULL, *l, *r;
+  size_t i, j, kept = 0;
   s.eigen.simd = hfy_simd_choose_(w);
   status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, inverse, "inverse", w) : HFY_ERR_UNSUPPORTED;
   if (!status && (!(cut >= 0) || !hfy_base_is_finite_(cut)))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "cut is %g; it should be finite and not negative", cut);
+    status = hfy_base_should_(w, "", "cut", cut, "finite and not negative");
   if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, 1, &values, w);
-  if (!status) { /* sum over the kept of r_i l_i^T / value_i */
-    const double *l = rows >= columns ? s.matrix : s.v;
-    double *r = rows >= columns ? s.v : s.matrix;
-    size_t i, j, kept = 0;
-    if (!(cut > 0)) cut = (double)s.tall * DBL_EPSILON;
-    while (kept < s.wide && values[kept] > cut * values[0]) kept++;
-    for (i = 0; i < kept; i++)
-      for (j = 0; j < columns; j++) r[i * columns + j] /= values[i];
-    hfy_linalg_multiply_(s.eigen.simd, columns, rows, kept, hfy_linalg_turned_(r, columns),
-                         hfy_linalg_rows_(l, rows), hfy_linalg_set_(inverse, rows), s.eigen.gemm);
-    if (rank) *rank = kept;
-  }
-  return hfy_base_close_(w, &local, status);
+  if (status) return hfy_base_close_(w, &local, status);
+  l = rows >= columns ? s.matrix : s.v; /* sum over the kept of r_i l_i^T / value_i */
+  r = rows >= columns ? s.v : s.matrix;
+  if (!(cut > 0)) cut = (double)s.tall * DBL_EPSILON;
+  while (kept < s.wide && values[kept] > cut * values[0]) kept++;
+  for (i = 0; i < kept; i++)
+    for (j = 0; j < columns; j++) r[i * columns + j] /= values[i];
+  hfy_linalg_multiply_(s.eigen.simd, columns, rows, kept, hfy_linalg_turned_(r, columns), hfy_linalg_rows_(l, rows),
+                       hfy_linalg_set_(inverse, rows), s.eigen.gemm);
+  if (rank) *rank = kept;
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
 /* --- Cholesky in blocks: one factor that serves many right-hand sides --- */
@@ -6791,22 +6766,22 @@ HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns,
 typedef struct hfy_linalg_factor_ {
   const hfy_simd_ *simd;
   size_t n, tasks;
-  double *l;        /* n x n: the factor in its lower triangle */
-  double *inverse;  /* of each diagonal block: n x block */
-  double *panel;    /* n x block */
-  double *diagonal; /* n: of A */
-  double *gemm;     /* tasks x slice */
+  double *l;          /* n x n: the factor in its lower triangle */
+  double *inverse;    /* of each diagonal block: n x block */
+  double *panel;      /* n x block */
+  double *diagonal;   /* n: of A */
+  double *gemm;       /* tasks x slice */
   size_t slice;
   size_t from, width; /* the block column at work */
   double *x;          /* right-hand sides, n x columns */
   size_t columns;
-  double *hold; /* tasks x block x columns of a task */
+  double *hold;       /* tasks x held: block x columns of a task */
   size_t held;
 } hfy_linalg_factor_;
 
 /* l: the caller's n x n. columns: of all right-hand sides together, at most. */
-HFY_PRIVATE_ void hfy_linalg_factor_plan_(hfy_base_arena_ *arena, size_t n, size_t columns, hfy_linalg_factor_ *f) {
-  size_t block = HFY_LINALG_FACTOR_;
+HFY_COLD_ void hfy_linalg_factor_plan_(hfy_base_arena_ *arena, size_t n, size_t columns, hfy_linalg_factor_ *f) {
+  const size_t block = HFY_LINALG_FACTOR_;
   f->n = n;
   f->columns = columns;
   f->tasks = hfy_base_workers_();
@@ -6820,89 +6795,78 @@ HFY_PRIVATE_ void hfy_linalg_factor_plan_(hfy_base_arena_ *arena, size_t n, size
 }
 
 /* Rows of the block column at work: minus what the columns to the left explain. */
-HFY_PRIVATE_ void hfy_linalg_factor_left_(void *context, size_t task) {
+HFY_COLD_ void hfy_linalg_factor_left_(void *context, size_t task) {
   const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
-  size_t n = f->n, rows = n - f->from;
-  size_t first = hfy_base_share_(rows, task, f->tasks), last = hfy_base_share_(rows, task + 1, f->tasks);
-  hfy_linalg_multiply_(f->simd, last - first, f->width, f->from, hfy_linalg_rows_(f->l + (f->from + first) * n, n),
-                       hfy_linalg_turned_(f->l + f->from * n, n),
-                       hfy_linalg_less_(f->l + (f->from + first) * n + f->from, n), f->gemm + task * f->slice);
+  const size_t n = f->n, first = hfy_base_share_(n - f->from, task, f->tasks);
+  const size_t rows = hfy_base_share_(n - f->from, task + 1, f->tasks) - first;
+  double *own = f->l + (f->from + first) * n;
+  hfy_linalg_multiply_(f->simd, rows, f->width, f->from, hfy_linalg_rows_(own, n),
+                       hfy_linalg_turned_(f->l + f->from * n, n), hfy_linalg_less_(own + f->from, n),
+                       f->gemm + task * f->slice);
 }
 
 /* Rows below the diagonal block: times its inverse, transposed. */
-HFY_PRIVATE_ void hfy_linalg_factor_below_(void *context, size_t task) {
+HFY_COLD_ void hfy_linalg_factor_below_(void *context, size_t task) {
   const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
-  size_t n = f->n, top = f->from + f->width, rows = n - top;
-  size_t first = hfy_base_share_(rows, task, f->tasks), last = hfy_base_share_(rows, task + 1, f->tasks), i;
-  double *to = f->l + top * n + f->from, *panel = f->panel;
-  for (i = first; i < last; i++) memcpy(panel + i * f->width, to + i * n, f->width * sizeof(double));
-  hfy_linalg_multiply_(f->simd, last - first, f->width, f->width,
-                       hfy_linalg_rows_(panel + first * f->width, f->width),
-                       hfy_linalg_turned_(f->inverse + f->from * HFY_LINALG_FACTOR_, f->width),
-                       hfy_linalg_set_(to + first * n, n), f->gemm + task * f->slice);
+  const size_t n = f->n, m = f->width, top = f->from + m, first = hfy_base_share_(n - top, task, f->tasks);
+  const size_t rows = hfy_base_share_(n - top, task + 1, f->tasks) - first;
+  double *to = f->l + (top + first) * n + f->from, *panel = f->panel + first * m;
+  size_t i;
+  for (i = 0; i < rows; i++) memcpy(panel + i * m, to + i * n, m * sizeof *to);
+  hfy_linalg_multiply_(f->simd, rows, m, m, hfy_linalg_rows_(panel, m),
+                       hfy_linalg_turned_(f->inverse + f->from * HFY_LINALG_FACTOR_, m), hfy_linalg_set_(to, n),
+                       f->gemm + task * f->slice);
 }
 
 /* A = L L^T in place in f->l (lower triangle). HFY_ERR_SINGULAR as hfy_linalg_cholesky_. */
-HFY_PRIVATE_ hfy_status hfy_linalg_factor_run_(hfy_linalg_factor_ *f) {
+HFY_COLD_ hfy_status hfy_linalg_factor_run_(hfy_linalg_factor_ *f) {
   const size_t n = f->n;
-  const double rounding = 16 * (double)n * DBL_EPSILON;
   size_t i, j, k;
   hfy_status status;
   for (i = 0; i < n; i++) f->diagonal[i] = f->l[i * n + i];
   for (f->from = 0; f->from < n; f->from += f->width) {
     double *l = f->l + f->from * n + f->from, *inverse = f->inverse + f->from * HFY_LINALG_FACTOR_;
-    size_t m = f->width = hfy_base_min_(HFY_LINALG_FACTOR_, n - f->from);
+    const size_t m = f->width = hfy_base_min_(HFY_LINALG_FACTOR_, n - f->from);
     if (f->from) hfy_base_parallel_(f->tasks, hfy_linalg_factor_left_, f);
-    status = hfy_linalg_cholesky_rows_(l, n, m, f->diagonal + f->from, rounding);
+    status = hfy_linalg_cholesky_rows_(l, n, m, f->diagonal + f->from, 16 * (double)n * DBL_EPSILON);
     if (status) return status;
     for (i = 0; i < m; i++) /* row i of the inverse from the rows above */
       for (j = 0; j < m; j++) {
         double sum = i == j;
-        if (j > i) {
-          inverse[i * m + j] = 0;
-          continue;
-        }
         for (k = j; k < i; k++) sum -= l[i * n + k] * inverse[k * m + j];
-        inverse[i * m + j] = sum / l[i * n + i];
+        inverse[i * m + j] = j > i ? 0 : sum / l[i * n + i];
       }
     if (f->from + m < n) hfy_base_parallel_(f->tasks, hfy_linalg_factor_below_, f);
   }
   return HFY_OK;
 }
 
-/* Some columns of X <- A^-1 X. */
-HFY_PRIVATE_ void hfy_linalg_factor_solve_task_(void *context, size_t task) {
+/* Some columns of X <- A^-1 X: L from the first block of rows on, then L^T from the last. */
+HFY_COLD_ void hfy_linalg_factor_solve_task_(void *context, size_t task) {
   const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
-  const size_t n = f->n, first = hfy_base_share_(f->columns, task, f->tasks);
-  const size_t last = hfy_base_share_(f->columns, task + 1, f->tasks);
-  const size_t many = last - first, across = f->columns;
-  double *x = f->x + first, *hold = f->hold + task * f->held, *gemm = f->gemm + task * f->slice;
-  size_t from, m, i;
-  if (!many) return;
-  for (from = 0; from < n; from += m) {
-    m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from);
-    if (from)
-      hfy_linalg_multiply_(f->simd, m, many, from, hfy_linalg_rows_(f->l + from * n, n),
-                           hfy_linalg_rows_(x, across), hfy_linalg_less_(x + from * across, across), gemm);
-    for (i = 0; i < m; i++) memcpy(hold + i * many, x + (from + i) * across, many * sizeof(double));
-    hfy_linalg_multiply_(f->simd, m, many, m, hfy_linalg_rows_(f->inverse + from * HFY_LINALG_FACTOR_, m),
-                         hfy_linalg_rows_(hold, many), hfy_linalg_set_(x + from * across, across), gemm);
-  }
-  for (from = (n - 1) / HFY_LINALG_FACTOR_ * HFY_LINALG_FACTOR_;; from -= HFY_LINALG_FACTOR_) {
-    m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from);
-    if (from + m < n)
-      hfy_linalg_multiply_(f->simd, m, many, n - from - m, hfy_linalg_turned_(f->l + (from + m) * n + from, n),
-                           hfy_linalg_rows_(x + (from + m) * across, across),
-                           hfy_linalg_less_(x + from * across, across), gemm);
-    for (i = 0; i < m; i++) memcpy(hold + i * many, x + (from + i) * across, many * sizeof(double));
-    hfy_linalg_multiply_(f->simd, m, many, m, hfy_linalg_turned_(f->inverse + from * HFY_LINALG_FACTOR_, m),
-                         hfy_linalg_rows_(hold, many), hfy_linalg_set_(x + from * across, across), gemm);
-    if (!from) break;
+  const size_t n = f->n, across = f->columns, blocks = (n + HFY_LINALG_FACTOR_ - 1) / HFY_LINALG_FACTOR_;
+  const size_t first = hfy_base_share_(across, task, f->tasks);
+  const size_t many = hfy_base_share_(across, task + 1, f->tasks) - first;
+  double *hold = f->hold + task * f->held, *gemm = f->gemm + task * f->slice;
+  size_t step, i;
+  for (step = 0; many && step < 2 * blocks; step++) {
+    const int back = step >= blocks;
+    const size_t from = (back ? 2 * blocks - 1 - step : step) * HFY_LINALG_FACTOR_;
+    const size_t m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from), known = back ? from + m : 0;
+    const double *inverse = f->inverse + from * HFY_LINALG_FACTOR_;
+    double *x = f->x + from * across + first;
+    /* minus what the rows already found explain */
+    hfy_linalg_multiply_(f->simd, m, many, back ? n - known : from,
+                         back ? hfy_linalg_turned_(f->l + known * n + from, n) : hfy_linalg_rows_(f->l + from * n, n),
+                         hfy_linalg_rows_(f->x + known * across + first, across), hfy_linalg_less_(x, across), gemm);
+    for (i = 0; i < m; i++) memcpy(hold + i * many, x + i * across, many * sizeof *x);
+    hfy_linalg_multiply_(f->simd, m, many, m, back ? hfy_linalg_turned_(inverse, m) : hfy_linalg_rows_(inverse, m),
+                         hfy_linalg_rows_(hold, many), hfy_linalg_set_(x, across), gemm);
   }
 }
 
 /* X <- A^-1 X for the n x columns array x. */
-HFY_PRIVATE_ void hfy_linalg_factor_solve_(hfy_linalg_factor_ *f, double *x, size_t columns) {
+HFY_COLD_ void hfy_linalg_factor_solve_(hfy_linalg_factor_ *f, double *x, size_t columns) {
   f->x = x;
   f->columns = columns;
   hfy_base_parallel_(f->tasks, hfy_linalg_factor_solve_task_, f);
