@@ -5361,7 +5361,7 @@ HFY_COLD_ size_t hfy_linalg_gemm_scratch_(size_t m, size_t n, size_t k, size_t s
 }
 
 /* The kernels of products that go with those of a retrieval. */
-HFY_COLD_ const hfy_simd_products_ *hfy_linalg_products_(const hfy_simd_ *simd) {
+HFY_PRIVATE_ const hfy_simd_products_ *hfy_linalg_products_(const hfy_simd_ *simd) {
 #if HFY_SIMD_HAS_(HFY_ISAS_NEON)
   if (simd->isa == HFY_ISA_NEON) return &hfy_simd_products_real_neon_;
 #endif
@@ -6875,29 +6875,23 @@ HFY_COLD_ void hfy_linalg_factor_solve_(hfy_linalg_factor_ *f, double *x, size_t
 /* C = A B, split by rows among the workers: the bits are those of one product. */
 typedef struct hfy_linalg_product_ {
   const hfy_simd_ *simd;
-  size_t m, n, k, tasks, slice;
+  size_t m, n, k, tasks;
   const double *a, *b;
   double *c, *gemm;
 } hfy_linalg_product_;
 
-HFY_PRIVATE_ void hfy_linalg_product_task_(void *context, size_t task) {
+HFY_COLD_ void hfy_linalg_product_task_(void *context, size_t task) {
   const hfy_linalg_product_ *p = (const hfy_linalg_product_ *)context;
-  size_t first = hfy_base_share_(p->m, task, p->tasks), last = hfy_base_share_(p->m, task + 1, p->tasks);
-  if (last > first)
-    hfy_linalg_multiply_(p->simd, last - first, p->n, p->k, hfy_linalg_rows_(p->a + first * p->k, p->k),
-                         hfy_linalg_rows_(p->b, p->n), hfy_linalg_set_(p->c + first * p->n, p->n),
-                         p->gemm + task * p->slice);
+  const size_t first = hfy_base_share_(p->m, task, p->tasks), rows = hfy_base_share_(p->m, task + 1, p->tasks) - first;
+  hfy_linalg_multiply_(p->simd, rows, p->n, p->k, hfy_linalg_rows_(p->a + first * p->k, p->k),
+                       hfy_linalg_rows_(p->b, p->n), hfy_linalg_set_(p->c + first * p->n, p->n),
+                       p->gemm + task * hfy_linalg_gemm_scratch_(p->m, p->n, p->k, sizeof(double)));
 }
 
 /* gemm: workers x hfy_linalg_gemm_scratch_(m, n, k) doubles. */
-HFY_PRIVATE_ void hfy_linalg_product_run_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, const double *a,
-                                          const double *b, double *c, double *gemm, size_t slice) {
-  hfy_linalg_product_ p;
-  p.simd = simd;
-  p.m = m, p.n = n, p.k = k;
-  p.tasks = hfy_base_min_(hfy_base_workers_(), m / 16 + 1);
-  p.slice = slice;
-  p.a = a, p.b = b, p.c = c, p.gemm = gemm;
+HFY_COLD_ void hfy_linalg_product_run_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, const double *a,
+                                       const double *b, double *c, double *gemm) {
+  hfy_linalg_product_ p = {simd, m, n, k, hfy_base_min_(hfy_base_workers_(), m / 16 + 1), a, b, c, gemm};
   hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
 }
 
@@ -6916,21 +6910,20 @@ HFY_PRIVATE_ int hfy_linalg_widen_(const hfy_real *x, size_t stride, size_t rows
 }
 
 /* The largest eigenvalue of the symmetric tridiagonal matrix (a, b) of order n, by bisection on Sturm's count. */
-HFY_PRIVATE_ double hfy_linalg_sturm_(const double *a, const double *b, size_t n) {
+HFY_COLD_ double hfy_linalg_sturm_(const double *a, const double *b, size_t n) {
   double low = a[0], high = a[0], least;
-  size_t i;
+  size_t i, above;
   int step;
   for (i = 0; i < n; i++) {
-    double around = (i ? fabs(b[i - 1]) : 0) + (i + 1 < n ? fabs(b[i]) : 0);
+    const double around = (i ? fabs(b[i - 1]) : 0) + (i + 1 < n ? fabs(b[i]) : 0);
     if (a[i] > low) low = a[i]; /* the largest eigenvalue is at least every diagonal entry */
     if (a[i] + around > high) high = a[i] + around;
   }
   least = DBL_EPSILON * (fabs(low) + fabs(high)) * 1e-3 + DBL_MIN;
   for (step = 0; step < 200; step++) {
     double mid = low + (high - low) / 2, pivot = 1;
-    size_t above = 0;
     if (!(mid > low && mid < high)) break;
-    for (i = 0; i < n; i++) { /* signs of the pivots of A - mid */
+    for (i = above = 0; i < n; i++) { /* signs of the pivots of A - mid */
       pivot = a[i] - mid - (i ? b[i - 1] * b[i - 1] / pivot : 0);
       if (fabs(pivot) < least) pivot = -least;
       above += pivot > 0;
@@ -6944,13 +6937,12 @@ HFY_PRIVATE_ double hfy_linalg_sturm_(const double *a, const double *b, size_t n
 }
 
 /* The largest eigenvalue of a symmetric operator, y = A v, by Lanczos's iteration with every vector kept orthogonal to
-   all before. basis: room for `most` rows of dim; a, b: most each; y: dim. */
-HFY_PRIVATE_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const double *v, double *y),
-                                        const void *context, size_t dim, size_t most, double *basis, double *a,
-                                        double *b, double *y) {
+   all before. room: for `most` vectors of dim and twice `most` numbers; y: dim. */
+HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const double *v, double *y),
+                                     const void *context, size_t dim, size_t most, double *room, double *y) {
+  double *basis = room, *a = room + most * dim, *b = a + most, value = 0, previous = -1, norm;
   size_t j, k, d;
   hfy_rng rng = hfy_rng_seed(1);
-  double value = 0, previous = -1, norm;
   int twice, still = 0;
   for (d = 0; d < dim; d++) basis[d] = hfy_rng_normal(&rng);
   norm = sqrt(hfy_linalg_dot_(basis, basis, dim));
@@ -6960,10 +6952,8 @@ HFY_PRIVATE_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const
     apply(context, v, y);
     a[j] = hfy_linalg_dot_(v, y, dim);
     for (twice = 0; twice < 2; twice++)
-      for (k = 0; k <= j; k++) {
-        double along = hfy_linalg_dot_(basis + k * dim, y, dim);
-        for (d = 0; d < dim; d++) y[d] -= along * basis[k * dim + d];
-      }
+      for (k = 0; k <= j; k++)
+        hfy_linalg_axpy_(-hfy_linalg_dot_(basis + k * dim, y, dim), basis + k * dim, y, dim);
     b[j] = sqrt(hfy_linalg_dot_(y, y, dim));
     value = hfy_linalg_sturm_(a, b, j + 1);
     still = value - previous <= 4 * DBL_EPSILON * value ? still + 1 : 0;
@@ -6987,28 +6977,26 @@ HFY_PRIVATE_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const
 /* 1/|x_i|, 0 for the zero vector: what COSINE needs. */
 HFY_PRIVATE_ void hfy_sim_inverse_norms_(const hfy_simd_ *simd, const hfy_real *x, size_t stride, size_t rows,
                                          size_t dim, double *inverse) {
-  size_t i;
+  size_t i, d;
   for (i = 0; i < rows; i++) {
     hfy_real square;
     const hfy_real *row = x + i * stride;
+    double sum = 0, big = 0;
     simd->dot(row, dim, 1, row, dim, 1, dim, &square, 1);
-    if ((double)square > HFY_REAL_MIN_ / HFY_REAL_EPS_ && (double)square <= HFY_REAL_MAX_) {
-      inverse[i] = 1 / sqrt((double)square);
-    } else { /* zero, or a square that leaves the range of hfy_real */
-      double sum = 0, big = 0;
-      size_t d;
-      for (d = 0; d < dim; d++) big = fabs((double)row[d]) > big ? fabs((double)row[d]) : big;
-      for (d = 0; d < dim; d++) {
-        double v = big > 0 ? (double)row[d] / big : (double)row[d];
-        sum += v * v;
-      }
-      inverse[i] = big > 0 ? 1 / big / sqrt(sum) : sum; /* sum: 0, or NaN to be found in the scores */
+    inverse[i] = 1 / sqrt((double)square);
+    if ((double)square > HFY_REAL_MIN_ / HFY_REAL_EPS_ && (double)square <= HFY_REAL_MAX_) continue;
+    /* zero, or a square that leaves the range of hfy_real */
+    for (d = 0; d < dim; d++) big = fabs((double)row[d]) > big ? fabs((double)row[d]) : big;
+    for (d = 0; d < dim; d++) {
+      const double v = big > 0 ? (double)row[d] / big : (double)row[d];
+      sum += v * v;
     }
+    inverse[i] = big > 0 ? 1 / big / sqrt(sum) : sum; /* sum: 0, or NaN to be found in the scores */
   }
 }
 
 /* One cosine, where the dot product itself would leave the range of hfy_real. */
-HFY_PRIVATE_ double hfy_sim_cosine_(const hfy_real *x, double inverse_x, const hfy_real *q, double inverse_q,
+HFY_COLD_ double hfy_sim_cosine_(const hfy_real *x, double inverse_x, const hfy_real *q, double inverse_q,
                                     size_t dim) {
   double sum = 0;
   size_t d;
@@ -7058,17 +7046,14 @@ HFY_PRIVATE_ int hfy_sim_blas_(const hfy_sim_rows_ *a, const hfy_sim_rows_ *b, s
 /* scores[j*out_stride + i] = beta sim(x_i, q_j). */
 HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta, const hfy_sim_rows_ *x,
                                 const hfy_sim_rows_ *q, size_t dim, hfy_real *out, size_t out_stride) {
+  hfy_simd_pairs_ *const pairs = sim == HFY_SIM_EUCLIDEAN   ? simd->euclidean
+                                 : sim == HFY_SIM_MANHATTAN ? simd->manhattan
+                                                            : simd->dot;
   size_t i, j;
-  if (sim == HFY_SIM_EUCLIDEAN)
-    simd->euclidean(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
-  else if (sim == HFY_SIM_MANHATTAN)
-    simd->manhattan(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
 #ifdef HFY_SIM_BLAS_
-  else if (q->count >= HFY_SIM_BLAS_ && hfy_sim_blas_(q, x, dim, 1, out, out_stride))
-    ;
+  if (pairs != simd->dot || q->count < HFY_SIM_BLAS_ || !hfy_sim_blas_(q, x, dim, 1, out, out_stride))
 #endif
-  else
-    simd->dot(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
+    pairs(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
   if (sim == HFY_SIM_EUCLIDEAN) beta *= -0.5;
   if (sim == HFY_SIM_MANHATTAN) beta = -beta;
   for (j = 0; j < q->count; j++) {
@@ -7117,12 +7102,11 @@ HFY_PRIVATE_ double hfy_sim_slack_(size_t dim) {
   return 0.51 * additions * HFY_REAL_EPS_ + ((double)dim / 2048 + 4) * DBL_EPSILON;
 }
 
-HFY_PRIVATE_ hfy_status hfy_sim_check_(hfy_sim sim, double beta, const hfy_sim_rows_ *x, const hfy_sim_rows_ *q,
-                                       size_t dim, const hfy_real *scores, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_sim_check_(hfy_sim sim, double beta, const hfy_sim_rows_ *x, const hfy_sim_rows_ *q,
+                                    size_t dim, const hfy_real *scores, hfy_work *w) {
   if ((unsigned)sim > HFY_SIM_MANHATTAN)
     return hfy_base_fail_(w, HFY_ERR_ARG, "sim is %z; it should be one of hfy_sim", (size_t)sim);
-  if (!hfy_base_is_finite_(beta))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "beta is %g; it should be finite", beta);
+  if (!hfy_base_is_finite_(beta)) return hfy_base_should_(w, "", "beta", beta, "finite");
   if (!x->count || !dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", x->count, dim);
   if (x->stride < dim)
@@ -7134,26 +7118,23 @@ HFY_PRIVATE_ hfy_status hfy_sim_check_(hfy_sim sim, double beta, const hfy_sim_r
   return hfy_base_null_(w, !x->at ? "keys" : !q->count || (q->at && scores) ? NULL : !q->at ? "queries" : "scores");
 }
 
-HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys, size_t count, size_t dim,
-                                  size_t key_stride, const hfy_real *queries, size_t n_queries, hfy_real *scores,
-                                  hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys, size_t count, size_t dim,
+                                             size_t key_stride, const hfy_real *queries, size_t n_queries,
+                                             hfy_real *scores, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_sim_rows_ x = {keys, key_stride ? key_stride : dim, count, NULL}, q = {queries, dim, n_queries, NULL};
-  double *inverse_x = NULL, *inverse_q = NULL;
+  double *inverse = NULL;
   hfy_status status = simd ? hfy_sim_check_(sim, beta, &x, &q, dim, scores, w) : HFY_ERR_UNSUPPORTED;
-  while (hfy_base_layout_(&arena, w, &status)) {
-    if (sim != HFY_SIM_COSINE) continue;
-    inverse_x = HFY_TAKE_(&arena, double, count);
-    inverse_q = HFY_TAKE_(&arena, double, n_queries);
-  }
+  while (hfy_base_layout_(&arena, w, &status))
+    inverse = HFY_TAKE_(&arena, double, sim == HFY_SIM_COSINE ? hfy_base_plus_(count, n_queries) : 0);
   if (status) return hfy_base_close_(w, &local, status);
   if (sim == HFY_SIM_COSINE) {
-    hfy_sim_inverse_norms_(simd, keys, x.stride, count, dim, inverse_x);
-    hfy_sim_inverse_norms_(simd, queries, dim, n_queries, dim, inverse_q);
-    x.inverse = inverse_x;
-    q.inverse = inverse_q;
+    hfy_sim_inverse_norms_(simd, keys, x.stride, count, dim, inverse);
+    hfy_sim_inverse_norms_(simd, queries, dim, n_queries, dim, inverse + count);
+    x.inverse = inverse;
+    q.inverse = inverse + count;
   }
   hfy_sim_tile_(simd, sim, beta, &x, &q, dim, scores, count);
   return hfy_base_close_(w, &local, HFY_OK);
@@ -16177,7 +16158,7 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_theory_operator_ op = {NULL, NULL, NULL};
   hfy_net full;
-  double *p = NULL, *q = NULL, *mean = NULL, *y = NULL, *basis = NULL, *a = NULL, *b = NULL;
+  double *p = NULL, *q = NULL, *mean = NULL, *y = NULL, *basis = NULL;
   double square = 0, most = 0, spread = 0, others = 0, by_largest;
   size_t i, dim, steps, top = 0;
   hfy_status status = hfy_theory_softmax_(net, &full, w);
@@ -16192,9 +16173,7 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
     q = HFY_TAKE_(&arena, double, dim);
     mean = HFY_TAKE_(&arena, double, dim);
     y = HFY_TAKE_(&arena, double, dim);
-    basis = HFY_TAKE_(&arena, double, hfy_base_times_(steps, dim));
-    a = HFY_TAKE_(&arena, double, steps);
-    b = HFY_TAKE_(&arena, double, steps);
+    basis = HFY_TAKE_(&arena, double, hfy_base_times_(steps, dim + 2));
   }
   if (!status && hfy_theory_query_(&full, query, q))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
@@ -16211,7 +16190,7 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
     }
     for (i = 0; i < full.count; i++) others += i == top ? 0 : p[i]; /* 1 - top without cancellation */
     by_largest = 2 * full.beta * (double)full.count * square;
-    norms->by_spectrum = 2 * full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, a, b, y) * most;
+    norms->by_spectrum = 2 * full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y) * most;
     norms->by_largest = by_largest * most;
     norms->by_spread = full.beta * spread;
     norms->by_top = others <= 0.5 ? by_largest * others * (1 - others) : HUGE_VAL;
@@ -16219,7 +16198,7 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
   hfy_theory_project_(&full, p, mean); /* and now the one that p weighs: math 15, Jacobian */
   op.weight = p;
   op.centre = mean;
-  if (norms) norms->norm = full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, a, b, y);
+  if (norms) norms->norm = full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y);
   if (jacobian) hfy_theory_form_(&op, y, jacobian);
   return hfy_base_close_(w, &local, status);
 }
@@ -17753,8 +17732,7 @@ HFY_COLD_ double hfy_kernel_largest_of_(hfy_kernel_largest_ *s, const double *K,
   s->K = K;
   s->variance = variance;
   s->lambda = lambda;
-  return hfy_linalg_lanczos_(hfy_kernel_apply_, s, s->P, most, s->room, s->room + most * s->P,
-                             s->room + most * (s->P + 1), s->y);
+  return hfy_linalg_lanczos_(hfy_kernel_apply_, s, s->P, most, s->room, s->y);
 }
 
 /* --- training (math 16.2) --- */
@@ -17898,7 +17876,7 @@ HFY_PRIVATE_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
 }
 
 HFY_PRIVATE_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, const double *x, double *y) {
-  hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, f->K, x, y, f->gemm, f->slice);
+  hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, f->K, x, y, f->gemm);
 }
 
 /* --- Newton, one neuron at a time --- */
@@ -19011,7 +18989,7 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   if (status) return status;
   K = hfy_kernel_have_gram_(&s->grams);
   /* the operator: K^(1/2) alpha has the eigenvalues of alpha^T H, H = K alpha */
-  hfy_linalg_product_run_(simd, P, N, P, K, alpha, s->h, s->gemm, s->slice);
+  hfy_linalg_product_run_(simd, P, N, P, K, alpha, s->h, s->gemm);
   hfy_linalg_multiply_(simd, N, N, P, hfy_linalg_turned_(alpha, N), hfy_linalg_rows_(s->h, N),
                        hfy_linalg_set_(s->square, N), s->gemm);
   hfy_kernel_symmetric_(s->square, N);
@@ -19022,7 +19000,7 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
   /* |alpha|: sigma^(1/2) U^T K U sigma^(1/2) */
   u = P >= N ? s->svd.matrix : s->svd.v; /* r rows of P */
-  hfy_linalg_product_run_(simd, r, P, P, u, K, s->turned, s->gemm, s->slice);
+  hfy_linalg_product_run_(simd, r, P, P, u, K, s->turned, s->gemm);
   hfy_linalg_multiply_(simd, r, r, P, hfy_linalg_rows_(s->turned, P), hfy_linalg_turned_(u, P),
                        hfy_linalg_set_(s->square, r), s->gemm);
   for (i = 0; i < r; i++)
