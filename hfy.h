@@ -2241,7 +2241,7 @@ HFY_PRIVATE_ double hfy_base_nan_(void) {
 /* --- messages --- */
 
 /* Appends text to a message of `size` bytes; cuts it off where the room ends. */
-HFY_COLD_ size_t hfy_base_put_(char *out, size_t size, size_t at, const char *text) {
+HFY_PRIVATE_ size_t hfy_base_put_(char *out, size_t size, size_t at, const char *text) {
   while (*text && at + 1 < size) out[at++] = *text++;
   out[at] = 0;
   return at;
@@ -2315,7 +2315,7 @@ HFY_COLD_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const cha
 }
 
 /* For a function's pointers: !a ? "a" : !b ? "b" : NULL. */
-HFY_COLD_ hfy_status hfy_base_null_(hfy_work *work, const char *name) {
+HFY_PRIVATE_ hfy_status hfy_base_null_(hfy_work *work, const char *name) {
   return name ? hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", name) : HFY_OK;
 }
 
@@ -2328,7 +2328,7 @@ HFY_PRIVATE_ size_t hfy_base_plus_(size_t a, size_t b) { return a > SIZE_MAX - b
 HFY_PRIVATE_ size_t hfy_base_min_(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Swaps the contents of two arrays that do not overlap. */
-HFY_COLD_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
+HFY_PRIVATE_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
   unsigned char *x = (unsigned char *)a, *y = (unsigned char *)b, t[256];
   size_t n;
   for (; bytes; x += n, y += n, bytes -= n) {
@@ -2340,7 +2340,7 @@ HFY_COLD_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
 }
 
 /* Do rows x n elements of `size` bytes fit in memory at all? */
-HFY_COLD_ int hfy_base_fits_(size_t rows, size_t n, size_t size) {
+HFY_PRIVATE_ int hfy_base_fits_(size_t rows, size_t n, size_t size) {
   return hfy_base_times_(hfy_base_times_(rows, n), size) <= (size_t)PTRDIFF_MAX;
 }
 
@@ -2354,10 +2354,11 @@ typedef struct hfy_base_arena_ {
 } hfy_base_arena_;
 
 /* count elements of size bytes, aligned to a cache line; NULL for none. */
-HFY_COLD_ void *hfy_base_take_(hfy_base_arena_ *arena, size_t count, size_t size) {
-  size_t at = arena->used, bytes = hfy_base_plus_(hfy_base_times_(count, size), count ? 63 : 0);
+HFY_PRIVATE_ void *hfy_base_take_(hfy_base_arena_ *arena, size_t count, size_t size) {
+  const size_t at = arena->used, bytes = hfy_base_plus_(hfy_base_times_(count, size), 63);
+  if (!count) return NULL;
   arena->used = hfy_base_plus_(at, bytes == SIZE_MAX ? bytes : bytes & ~(size_t)63);
-  return arena->base && count ? arena->base + at : NULL;
+  return arena->base ? arena->base + at : NULL;
 }
 
 #define HFY_TAKE_(arena, type, count) ((type *)hfy_base_take_(arena, count, sizeof(type)))
@@ -2380,7 +2381,7 @@ HFY_COLD_ hfy_status hfy_base_close_(hfy_work *work, hfy_work *local, hfy_status
 }
 
 /* Makes room for what the arena counted and rewinds it onto that memory. */
-HFY_COLD_ hfy_status hfy_base_reserve_(hfy_work *work, hfy_base_arena_ *arena) {
+HFY_PRIVATE_ hfy_status hfy_base_reserve_(hfy_work *work, hfy_base_arena_ *arena) {
   size_t bytes = hfy_base_plus_(arena->used, arena->used ? 63 : 0); /* the user's buffer may have any alignment */
   if (bytes > work->peak) work->peak = bytes;
   if (bytes > work->capacity) {
@@ -2402,7 +2403,7 @@ HFY_COLD_ hfy_status hfy_base_reserve_(hfy_work *work, hfy_base_arena_ *arena) {
 }
 
 /* while (hfy_base_layout_(&arena, work, &status)) { takes... }: counts what is taken, makes room, hands it out. */
-HFY_COLD_ int hfy_base_layout_(hfy_base_arena_ *arena, hfy_work *work, hfy_status *status) {
+HFY_PRIVATE_ int hfy_base_layout_(hfy_base_arena_ *arena, hfy_work *work, hfy_status *status) {
   if (*status || arena->pass == 2) return 0;
   if (arena->pass++) *status = hfy_base_reserve_(work, arena);
   return !*status;
@@ -2445,7 +2446,7 @@ HFY_PRIVATE_ void hfy_base_openmp_(size_t n, void (*body)(void *context, size_t 
 #endif
 
 /* How many tasks run at once: each needs scratch of its own. */
-HFY_COLD_ size_t hfy_base_workers_(void) {
+HFY_PRIVATE_ size_t hfy_base_workers_(void) {
   long workers = (long)HFY_WORKERS;
   return workers < 1 ? 1 : workers > 1024 ? 1024 : (size_t)workers;
 }
