@@ -2162,8 +2162,8 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #define HFY_BODIES_ /* until the end of this file */
 
 /* ------------------------------------------------------------------------------------------------------------------
-   >>base.impl   statuses, messages, bits of floating-point numbers, checked sizes, scratch, random numbers, selection
-   May call: libc, libm.   Numerics: NaN and infinity are told by their bits, so that -ffast-math cannot lose them.
+   >>base.impl   statuses, messages, kinds of numbers, checked sizes, scratch, random numbers, selection
+   May call: libc, libm.
    ------------------------------------------------------------------------------------------------------------------ */
 #include <float.h>
 #include <limits.h>
@@ -2214,28 +2214,18 @@ HFY_API HFY_SMALL_ const char *hfy_status_text(hfy_status status) {
   return i < sizeof text / sizeof text[0] ? text[i] : "unknown status";
 }
 
-/* --- numbers by their bits --- */
+/* --- kinds of numbers --- */
+
+HFY_PRIVATE_ int hfy_base_is_nan_(double x) { return x != x; }
+HFY_PRIVATE_ int hfy_base_is_finite_(double x) { return fabs(x) <= DBL_MAX; }
+HFY_PRIVATE_ int hfy_base_is_pos_inf_(double x) { return x > DBL_MAX; }
+HFY_PRIVATE_ int hfy_base_is_neg_inf_(double x) { return x < -DBL_MAX; }
+HFY_PRIVATE_ double hfy_base_nan_(void) { return (double)NAN; }
 
 HFY_PRIVATE_ uint64_t hfy_base_bits_(double x) {
   uint64_t bits;
   memcpy(&bits, &x, sizeof bits);
   return bits;
-}
-
-HFY_PRIVATE_ int hfy_base_is_nan_(double x) {
-  return (hfy_base_bits_(x) & UINT64_C(0x7FFFFFFFFFFFFFFF)) > UINT64_C(0x7FF0000000000000);
-}
-HFY_PRIVATE_ int hfy_base_is_finite_(double x) {
-  return (hfy_base_bits_(x) & UINT64_C(0x7FF0000000000000)) != UINT64_C(0x7FF0000000000000);
-}
-HFY_PRIVATE_ int hfy_base_is_pos_inf_(double x) { return hfy_base_bits_(x) == UINT64_C(0x7FF0000000000000); }
-HFY_PRIVATE_ int hfy_base_is_neg_inf_(double x) { return hfy_base_bits_(x) == UINT64_C(0xFFF0000000000000); }
-
-HFY_PRIVATE_ double hfy_base_nan_(void) {
-  const uint64_t bits = UINT64_C(0x7FF8000000000000);
-  double x;
-  memcpy(&x, &bits, sizeof x);
-  return x;
 }
 
 /* --- messages --- */
@@ -2508,10 +2498,8 @@ HFY_PRIVATE_ void hfy_base_shuffle_(size_t *x, size_t n, hfy_rng *rng) {
 
 /* --- parameters --- */
 
-/* fallback for 0. By its bits: NaN stays what it is. */
-HFY_PRIVATE_ double hfy_base_default_(double value, double fallback) {
-  return hfy_base_bits_(value) << 1 ? value : fallback;
-}
+/* fallback for 0; NaN stays what it is. */
+HFY_PRIVATE_ double hfy_base_default_(double value, double fallback) { return value != 0 ? value : fallback; }
 
 /* "<where><name> is <value>; it should be <what>". */
 HFY_COLD_ hfy_status hfy_base_should_(hfy_work *work, const char *where, const char *name, double value,
@@ -5455,44 +5443,29 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
   const size_t size = how->size, shares = (k + HFY_LINALG_DEPTH_ / size - 1) / (HFY_LINALG_DEPTH_ / size);
   const size_t depth = shares > 1 ? (k + shares - 1) / shares : k, width = HFY_LINALG_WIDTH_ / size;
   char *const panel = (char *)scratch, *const out = (char *)c.at;
-  size_t i, j, p, nc, kc, l;
-  hfy_simd_block_ block;
-  memset(&block, 0, sizeof block);
-  block.c_row = c.stride;
-  block.minus = c.minus;
+  size_t i, j, p, l, nc, kc, mc;
   for (i = 0; !k && c.over && i < m; i++) memset(out + i * c.stride * size, 0, n * size);
   for (j = 0; j < n; j += nc) {
     nc = hfy_base_min_(width, n - j);
     for (p = 0; p < k; p += kc) {
       const char *from = (const char *)b.at + (p * b.row + j * b.col) * size;
-      size_t whole = nc, mc;
+      size_t whole = nc;
+      int packed;
       kc = hfy_base_min_(depth, k - p);
-      block.depth = kc;
-      block.over = c.over && !p;
-      block.b = from;
-      block.b_row = b.row;
-      block.b_panel = how->columns;
-      /* small: packing would cost more than it saves */
-      if (b.col != 1 || m > 128 || kc * nc * size > 131072) {
-        whole = nc / how->columns * how->columns;
-        for (l = 0; l < nc; l += how->columns) {
-          size_t have = hfy_base_min_(how->columns, nc - l);
-          hfy_linalg_pack_(size, panel + l * kc * size, have, from + l * b.col * size, b.col, b.row, have, kc);
-        }
-        block.b = panel;
-        block.b_row = how->columns;
-        block.b_panel = kc * how->columns;
+      packed = b.col != 1 || m > 128 || kc * nc * size > 131072; /* small: it would cost more than it saves */
+      if (packed) whole = nc / how->columns * how->columns;
+      for (l = 0; packed && l < nc; l += how->columns) {
+        const size_t have = hfy_base_min_(how->columns, nc - l);
+        hfy_linalg_pack_(size, panel + l * kc * size, have, from + l * b.col * size, b.col, b.row, have, kc);
       }
       for (i = 0; i < m; i += mc) {
         const char *at = (const char *)a.at + (i * a.row + p * a.col) * size;
-        char *rows_at = panel + nc * kc * size;
-        mc = hfy_base_min_(HFY_LINALG_TALL_, m - i);
-        block.rows = mc;
-        block.a = at;
-        block.a_row = a.row;
-        block.a_col = a.col;
-        block.a_tile = a.row * how->rows;
+        hfy_simd_block_ block = {at, packed ? panel : from, out + (i * c.stride + j) * size, 0, whole, kc,
+                                 a.row, a.col, a.row * how->rows, packed ? how->columns : b.row,
+                                 packed ? kc * how->columns : how->columns, c.stride, c.over && !p, c.minus, NULL, 0};
+        block.rows = mc = hfy_base_min_(HFY_LINALG_TALL_, m - i);
         if (a.col != 1 || kc * nc > 40000) { /* large: rows of A a page each */
+          char *rows_at = panel + nc * kc * size;
           for (l = 0; l < mc; l += how->rows)
             hfy_linalg_pack_(size, rows_at + l * kc * size, how->rows, at + l * a.row * size, a.row, a.col,
                              hfy_base_min_(how->rows, mc - l), kc);
@@ -5501,16 +5474,12 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
           block.a_col = how->rows;
           block.a_tile = how->rows * kc;
         }
-        block.c = out + (i * c.stride + j) * size;
-        block.columns = whole;
         how->block(&block);
-        if (whole < nc) { /* the last panel is as wide as what is left */
-          hfy_simd_block_ rest = block;
-          rest.b = panel + whole * kc * size;
-          rest.b_row = rest.columns = nc - whole;
-          rest.c = (char *)block.c + whole * size;
-          how->block(&rest);
-        }
+        if (whole == nc) continue;
+        block.b = panel + whole * kc * size; /* the last panel is as wide as what is left */
+        block.b_row = block.columns = nc - whole;
+        block.c = (char *)block.c + whole * size;
+        how->block(&block);
       }
     }
   }
@@ -5660,6 +5629,11 @@ HFY_COLD_ double hfy_linalg_reflection_(double *x, size_t n, double *tau) {
   *tau = (beta - alpha) / beta;
   for (i = 1; i < n; i++) x[i] /= alpha - beta;
   return beta;
+}
+
+/* x <- (I - tau v v^T) x */
+HFY_COLD_ void hfy_linalg_mirror_(double tau, const double *v, double *x, size_t n) {
+  hfy_linalg_axpy_(-tau * hfy_linalg_dot_(v, x, n), v, x, n);
 }
 
 /* I - V T V^T for reflections one after another: column j of T (m x m, upper triangular) from tau of reflector j and
@@ -5817,15 +5791,14 @@ typedef struct hfy_linalg_sweep_ {
 
 /* Where the block that ends at row `high` begins: below a negligible subdiagonal element, which becomes 0. */
 HFY_PRIVATE_ size_t hfy_linalg_split_(double *h, size_t n, size_t high, double norm) {
-  size_t l;
-  for (l = high; l; l--) {
-    double s = fabs(h[(l - 1) * n + l - 1]) + fabs(h[l * n + l]);
-    if (!(s > 0)) s = norm;
-    if (!(fabs(h[l * n + l - 1]) <= DBL_EPSILON * s)) continue;
-    h[l * n + l - 1] = 0;
+  for (; high; high--) {
+    double *row = h + high * n + high - 1; /* the subdiagonal element, the diagonal one */
+    const double s = fabs(h[(high - 1) * (n + 1)]) + fabs(row[1]);
+    if (!(fabs(row[0]) <= DBL_EPSILON * (s > 0 ? s : norm))) continue;
+    row[0] = 0;
     break;
   }
-  return l;
+  return high;
 }
 
 /* The column p, q, r over the sum of its sizes, which is returned. */
@@ -5890,22 +5863,16 @@ HFY_PRIVATE_ int hfy_linalg_reflector_(hfy_linalg_sweep_ *g, size_t k, double *u
 }
 
 /* `count` times three elements `apart` from each other, the next ones `step` on, under the reflection u; under the last
-   one two. */
+   one two, and r is 0. */
 HFY_PRIVATE_ void hfy_linalg_reflect3_(const double *u, int last, double *x, size_t apart, size_t step, size_t count) {
   const double q = u[0], r = u[1], tau = u[2];
-  if (last)
-    for (; count; count--, x += step) {
-      const double sum = tau * (x[0] + q * x[apart]);
-      x[0] -= sum;
-      x[apart] -= sum * q;
-    }
-  else
-    for (; count; count--, x += step) {
-      const double sum = tau * (x[0] + q * x[apart] + r * x[2 * apart]);
-      x[0] -= sum;
-      x[apart] -= sum * q;
-      x[2 * apart] -= sum * r;
-    }
+  const size_t third = last ? apart : 2 * apart;
+  for (; count; count--, x += step) {
+    const double sum = tau * (x[0] + q * x[apart] + r * x[third]);
+    x[0] -= sum;
+    x[apart] -= sum * q;
+    x[third] -= sum * r;
+  }
 }
 
 /* Reflections k0 .. stop-1, at once only inside the window of rows and columns k0 .. edge. */
@@ -6180,10 +6147,8 @@ HFY_COLD_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, do
   }
   memcpy(x, s->best, 2 * n * sizeof *x);
   for (c = n > 2 ? n - 2 : 0; c-- > 0;)
-    for (i = c + 1; i < 2 * n; i += n) { /* real parts, imaginary parts */
-      const double *v = s->eigen.all + c * n + c + 1;
-      hfy_linalg_axpy_(-s->eigen.tau[c] * hfy_linalg_dot_(v, x + i, n - c - 1), v, x + i, n - c - 1);
-    }
+    for (i = c + 1; i < 2 * n; i += n) /* real parts, imaginary parts */
+      hfy_linalg_mirror_(s->eigen.tau[c], s->eigen.all + c * n + c + 1, x + i, n - c - 1);
   for (i = 0; i < 2 * n; i++) x[i] *= s->eigen.scale[i < n ? i : i - n];
   most = 0;
   for (i = 0; i < n; i++) most = fabs(x[i]) > most ? fabs(x[i]) : fabs(x[n + i]) > most ? fabs(x[n + i]) : most;
@@ -6293,17 +6258,11 @@ HFY_COLD_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t,
     double *v = x + k * n + k;
     for (j = 0; j < k; j++) t[j * count + k] = x[k * n + j];
     t[k * count + k] = hfy_linalg_reflection_(v, n - k, &tau[k]);
-    for (j = k + 1; j < count; j++) {
-      double *u = x + j * n + k;
-      hfy_linalg_axpy_(-tau[k] * hfy_linalg_dot_(v, u, n - k), v, u, n - k);
-    }
+    for (j = k + 1; j < count; j++) hfy_linalg_mirror_(tau[k], v, x + j * n + k, n - k);
   }
   for (k = count; k-- > 0;) { /* Q column by column, from the last: unit vectors under all the reflections before */
     double *v = x + k * n;
-    for (j = k + 1; j < count; j++) {
-      double *u = x + j * n + k;
-      hfy_linalg_axpy_(-tau[k] * hfy_linalg_dot_(v + k, u, n - k), v + k, u, n - k);
-    }
+    for (j = k + 1; j < count; j++) hfy_linalg_mirror_(tau[k], v + k, x + j * n + k, n - k);
     for (j = 0; j < n; j++) v[j] = j < k ? 0 : -tau[k] * v[j];
     v[k] += 1;
   }
@@ -6413,27 +6372,28 @@ HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a) {
   }
 }
 
-/* The collected rotations on `width` columns of the vectors (which are rows) from z on. */
-static inline void hfy_linalg_rotate_columns_(const hfy_linalg_symmetric_ *s, double *z, size_t width) {
-  size_t i, l;
-  for (i = 0; i < s->count; i++) {
-    const double c = s->rotations[i].c, t = s->rotations[i].s;
-    double *x = z + s->rotations[i].row * s->n, *y = x + s->n;
-    for (l = 0; l < width; l++) {
-      double f = y[l], g = x[l];
-      y[l] = t * g + c * f;
-      x[l] = c * g - t * f;
-    }
+/* x <- c x - s y, y <- s x + c y. */
+static inline void hfy_linalg_turn_(double *x, double *y, size_t n, double c, double s) {
+  size_t i;
+  for (i = 0; i < n; i++) {
+    const double a = x[i], b = y[i];
+    x[i] = c * a - s * b;
+    y[i] = s * a + c * b;
   }
 }
 
+/* The collected rotations on a strip of columns of the vectors (which are rows); all but the last are as wide. */
 HFY_PRIVATE_ void hfy_linalg_rotate_strip_(void *context, size_t strip) {
   const hfy_linalg_symmetric_ *s = (const hfy_linalg_symmetric_ *)context;
   const size_t first = strip * HFY_LINALG_STRIP_, left = s->n - first;
-  if (left < HFY_LINALG_STRIP_)
-    hfy_linalg_rotate_columns_(s, s->vectors + first, left);
-  else
-    hfy_linalg_rotate_columns_(s, s->vectors + first, HFY_LINALG_STRIP_);
+  const hfy_linalg_rotation_ *r = s->rotations, *const end = r + s->count;
+  for (; r < end; r++) {
+    double *x = s->vectors + first + r->row * s->n;
+    if (left < HFY_LINALG_STRIP_)
+      hfy_linalg_turn_(x, x + s->n, left, r->c, r->s);
+    else
+      hfy_linalg_turn_(x, x + s->n, HFY_LINALG_STRIP_, r->c, r->s);
+  }
 }
 
 HFY_PRIVATE_ void hfy_linalg_rotate_(hfy_linalg_symmetric_ *s) {
@@ -6626,16 +6586,6 @@ HFY_COLD_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size_t 
   s->eigen.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(s->tall, s->tall, s->tall, sizeof(double)));
 }
 
-/* x <- c x - s y, y <- s x + c y. */
-HFY_PRIVATE_ void hfy_linalg_turn_(double *x, double *y, size_t n, double c, double s) {
-  size_t i;
-  for (i = 0; i < n; i++) {
-    double a = x[i], b = y[i];
-    x[i] = c * a - s * b;
-    y[i] = s * a + c * b;
-  }
-}
-
 /* One sweep of Jacobi's rotations over all pairs of rows of s->matrix (and s->v): how many were needed. */
 HFY_PRIVATE_ size_t hfy_linalg_svd_sweep_(const hfy_linalg_svd_ *s) {
   const size_t tall = s->tall, wide = s->wide;
@@ -6762,22 +6712,48 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_pinv(const double *a, size_t rows, size
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
+/* --- a product split by rows among the workers: the bits are those of one --- */
+
+typedef struct hfy_linalg_product_ {
+  const hfy_simd_ *simd;
+  size_t m, n, k, tasks;
+  hfy_linalg_view_ a, b;
+  hfy_linalg_into_ c;
+  double *gemm;
+} hfy_linalg_product_;
+
+HFY_COLD_ void hfy_linalg_product_task_(void *context, size_t task) {
+  const hfy_linalg_product_ *p = (const hfy_linalg_product_ *)context;
+  const size_t first = hfy_base_share_(p->m, task, p->tasks), rows = hfy_base_share_(p->m, task + 1, p->tasks) - first;
+  hfy_linalg_view_ a = p->a;
+  hfy_linalg_into_ c = p->c;
+  a.at = (const double *)a.at + first * a.row;
+  c.at = (double *)c.at + first * c.stride;
+  hfy_linalg_multiply_(p->simd, rows, p->n, p->k, a, p->b, c,
+                       p->gemm + task * hfy_linalg_gemm_scratch_(p->m, p->n, p->k, sizeof(double)));
+}
+
+/* As hfy_linalg_multiply_; gemm: workers x hfy_linalg_gemm_scratch_(m, n, k) doubles. */
+HFY_COLD_ void hfy_linalg_product_run_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
+                                       hfy_linalg_view_ b, hfy_linalg_into_ c, double *gemm) {
+  hfy_linalg_product_ p = {simd, m, n, k, hfy_base_min_(hfy_base_workers_(), m / 16 + 1), a, b, c, gemm};
+  hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
+}
+
 /* --- Cholesky in blocks: one factor that serves many right-hand sides --- */
 
 typedef struct hfy_linalg_factor_ {
   const hfy_simd_ *simd;
   size_t n, tasks;
-  double *l;          /* n x n: the factor in its lower triangle */
-  double *inverse;    /* of each diagonal block: n x block */
-  double *panel;      /* n x block */
-  double *diagonal;   /* n: of A */
-  double *gemm;       /* tasks x slice */
-  size_t slice;
-  size_t from, width; /* the block column at work */
-  double *x;          /* right-hand sides, n x columns */
+  double *l;        /* n x n: the factor in its lower triangle */
+  double *inverse;  /* of each diagonal block: n x block */
+  double *panel;    /* n x block */
+  double *diagonal; /* n: of A */
+  double *gemm;     /* tasks x slice */
+  double *hold;     /* tasks x held: block x columns of a task */
+  size_t slice, held;
+  double *x;        /* right-hand sides, n x columns */
   size_t columns;
-  double *hold;       /* tasks x held: block x columns of a task */
-  size_t held;
 } hfy_linalg_factor_;
 
 /* l: the caller's n x n. columns: of all right-hand sides together, at most. */
@@ -6795,41 +6771,19 @@ HFY_COLD_ void hfy_linalg_factor_plan_(hfy_base_arena_ *arena, size_t n, size_t 
   f->hold = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->held));
 }
 
-/* Rows of the block column at work: minus what the columns to the left explain. */
-HFY_COLD_ void hfy_linalg_factor_left_(void *context, size_t task) {
-  const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
-  const size_t n = f->n, first = hfy_base_share_(n - f->from, task, f->tasks);
-  const size_t rows = hfy_base_share_(n - f->from, task + 1, f->tasks) - first;
-  double *own = f->l + (f->from + first) * n;
-  hfy_linalg_multiply_(f->simd, rows, f->width, f->from, hfy_linalg_rows_(own, n),
-                       hfy_linalg_turned_(f->l + f->from * n, n), hfy_linalg_less_(own + f->from, n),
-                       f->gemm + task * f->slice);
-}
-
-/* Rows below the diagonal block: times its inverse, transposed. */
-HFY_COLD_ void hfy_linalg_factor_below_(void *context, size_t task) {
-  const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
-  const size_t n = f->n, m = f->width, top = f->from + m, first = hfy_base_share_(n - top, task, f->tasks);
-  const size_t rows = hfy_base_share_(n - top, task + 1, f->tasks) - first;
-  double *to = f->l + (top + first) * n + f->from, *panel = f->panel + first * m;
-  size_t i;
-  for (i = 0; i < rows; i++) memcpy(panel + i * m, to + i * n, m * sizeof *to);
-  hfy_linalg_multiply_(f->simd, rows, m, m, hfy_linalg_rows_(panel, m),
-                       hfy_linalg_turned_(f->inverse + f->from * HFY_LINALG_FACTOR_, m), hfy_linalg_set_(to, n),
-                       f->gemm + task * f->slice);
-}
-
 /* A = L L^T in place in f->l (lower triangle). HFY_ERR_SINGULAR as hfy_linalg_cholesky_. */
 HFY_COLD_ hfy_status hfy_linalg_factor_run_(hfy_linalg_factor_ *f) {
   const size_t n = f->n;
-  size_t i, j, k;
+  size_t from, m, i, j, k;
   hfy_status status;
   for (i = 0; i < n; i++) f->diagonal[i] = f->l[i * n + i];
-  for (f->from = 0; f->from < n; f->from += f->width) {
-    double *l = f->l + f->from * n + f->from, *inverse = f->inverse + f->from * HFY_LINALG_FACTOR_;
-    const size_t m = f->width = hfy_base_min_(HFY_LINALG_FACTOR_, n - f->from);
-    if (f->from) hfy_base_parallel_(f->tasks, hfy_linalg_factor_left_, f);
-    status = hfy_linalg_cholesky_rows_(l, n, m, f->diagonal + f->from, 16 * (double)n * DBL_EPSILON);
+  for (from = 0; from < n; from += m) {
+    double *row = f->l + from * n, *l = row + from, *below, *inverse = f->inverse + from * HFY_LINALG_FACTOR_;
+    m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from);
+    /* the block column, minus what the columns to the left explain */
+    hfy_linalg_product_run_(f->simd, n - from, m, from, hfy_linalg_rows_(row, n), hfy_linalg_turned_(row, n),
+                            hfy_linalg_less_(l, n), f->gemm);
+    status = hfy_linalg_cholesky_rows_(l, n, m, f->diagonal + from, 16 * (double)n * DBL_EPSILON);
     if (status) return status;
     for (i = 0; i < m; i++) /* row i of the inverse from the rows above */
       for (j = 0; j < m; j++) {
@@ -6837,7 +6791,12 @@ HFY_COLD_ hfy_status hfy_linalg_factor_run_(hfy_linalg_factor_ *f) {
         for (k = j; k < i; k++) sum -= l[i * n + k] * inverse[k * m + j];
         inverse[i * m + j] = j > i ? 0 : sum / l[i * n + i];
       }
-    if (f->from + m < n) hfy_base_parallel_(f->tasks, hfy_linalg_factor_below_, f);
+    if (from + m == n) break;
+    /* the rows below: times the inverse of the diagonal block, transposed */
+    below = l + m * n;
+    for (i = 0; i < n - from - m; i++) memcpy(f->panel + i * m, below + i * n, m * sizeof *l);
+    hfy_linalg_product_run_(f->simd, n - from - m, m, m, hfy_linalg_rows_(f->panel, m), hfy_linalg_turned_(inverse, m),
+                            hfy_linalg_set_(below, n), f->gemm);
   }
   return HFY_OK;
 }
@@ -6871,29 +6830,6 @@ HFY_COLD_ void hfy_linalg_factor_solve_(hfy_linalg_factor_ *f, double *x, size_t
   f->x = x;
   f->columns = columns;
   hfy_base_parallel_(f->tasks, hfy_linalg_factor_solve_task_, f);
-}
-
-/* C = A B, split by rows among the workers: the bits are those of one product. */
-typedef struct hfy_linalg_product_ {
-  const hfy_simd_ *simd;
-  size_t m, n, k, tasks;
-  const double *a, *b;
-  double *c, *gemm;
-} hfy_linalg_product_;
-
-HFY_COLD_ void hfy_linalg_product_task_(void *context, size_t task) {
-  const hfy_linalg_product_ *p = (const hfy_linalg_product_ *)context;
-  const size_t first = hfy_base_share_(p->m, task, p->tasks), rows = hfy_base_share_(p->m, task + 1, p->tasks) - first;
-  hfy_linalg_multiply_(p->simd, rows, p->n, p->k, hfy_linalg_rows_(p->a + first * p->k, p->k),
-                       hfy_linalg_rows_(p->b, p->n), hfy_linalg_set_(p->c + first * p->n, p->n),
-                       p->gemm + task * hfy_linalg_gemm_scratch_(p->m, p->n, p->k, sizeof(double)));
-}
-
-/* gemm: workers x hfy_linalg_gemm_scratch_(m, n, k) doubles. */
-HFY_COLD_ void hfy_linalg_product_run_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, const double *a,
-                                       const double *b, double *c, double *gemm) {
-  hfy_linalg_product_ p = {simd, m, n, k, hfy_base_min_(hfy_base_workers_(), m / 16 + 1), a, b, c, gemm};
-  hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
 }
 
 /* --- for other rooms --- */
@@ -17877,7 +17813,8 @@ HFY_PRIVATE_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
 }
 
 HFY_PRIVATE_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, const double *x, double *y) {
-  hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, f->K, x, y, f->gemm);
+  hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, hfy_linalg_rows_(f->K, f->P), hfy_linalg_rows_(x, f->N),
+                          hfy_linalg_set_(y, f->N), f->gemm);
 }
 
 /* --- Newton, one neuron at a time --- */
@@ -18990,7 +18927,8 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   if (status) return status;
   K = hfy_kernel_have_gram_(&s->grams);
   /* the operator: K^(1/2) alpha has the eigenvalues of alpha^T H, H = K alpha */
-  hfy_linalg_product_run_(simd, P, N, P, K, alpha, s->h, s->gemm);
+  hfy_linalg_product_run_(simd, P, N, P, hfy_linalg_rows_(K, P), hfy_linalg_rows_(alpha, N), hfy_linalg_set_(s->h, N),
+                          s->gemm);
   hfy_linalg_multiply_(simd, N, N, P, hfy_linalg_turned_(alpha, N), hfy_linalg_rows_(s->h, N),
                        hfy_linalg_set_(s->square, N), s->gemm);
   hfy_kernel_symmetric_(s->square, N);
@@ -19001,7 +18939,8 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
   /* |alpha|: sigma^(1/2) U^T K U sigma^(1/2) */
   u = P >= N ? s->svd.matrix : s->svd.v; /* r rows of P */
-  hfy_linalg_product_run_(simd, r, P, P, u, K, s->turned, s->gemm);
+  hfy_linalg_product_run_(simd, r, P, P, hfy_linalg_rows_(u, P), hfy_linalg_rows_(K, P), hfy_linalg_set_(s->turned, P),
+                          s->gemm);
   hfy_linalg_multiply_(simd, r, r, P, hfy_linalg_rows_(s->turned, P), hfy_linalg_turned_(u, P),
                        hfy_linalg_set_(s->square, r), s->gemm);
   for (i = 0; i < r; i++)
