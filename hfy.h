@@ -2503,7 +2503,7 @@ HFY_PRIVATE_ double hfy_base_default_(double value, double fallback) { return va
 
 /* "<where><name> is <value>; it should be <what>". */
 HFY_COLD_ hfy_status hfy_base_should_(hfy_work *work, const char *where, const char *name, double value,
-                                         const char *what) {
+                                      const char *what) {
   return hfy_base_fail_(work, HFY_ERR_ARG, "%s%s is %g; it should be %s", where, name, value, what);
 }
 
@@ -5603,7 +5603,7 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
 
 /* y += a x */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_axpy_(double a, const double *HFY_RESTRICT_ x, double *HFY_RESTRICT_ y,
-                                                   size_t n) {
+                                                      size_t n) {
   size_t i;
   for (i = 0; i + 4 <= n; i += 4) {
     y[i] += a * x[i];
@@ -5771,7 +5771,7 @@ HFY_COLD_ void hfy_linalg_pair_(double a, double b, double c, double d, double *
 
 /* What chase does, on columns k, k+1, k+2 of `rows` rows: transposed into `block` (count + 2 rows of 32), and back. */
 HFY_COLD_ void hfy_linalg_chase_columns_(const hfy_simd_products_ *how, double *x, size_t stride, size_t rows,
-                                            const double *coefficient, size_t count, double *block) {
+                                         const double *coefficient, size_t count, double *block) {
   size_t i, have;
   for (i = 0; i < rows; i += 32, x += 32 * stride) {
     have = hfy_base_min_(32, rows - i);
@@ -5890,7 +5890,7 @@ HFY_PRIVATE_ void hfy_linalg_window_(hfy_linalg_sweep_ *g, size_t k0, size_t sto
 
 /* One double-shift sweep, in chunks: what lies right of a window and above it gets its reflections together. */
 HFY_COLD_ void hfy_linalg_sweep_run_(hfy_linalg_sweep_ *g, const hfy_simd_products_ *how,
-                                        const hfy_linalg_general_ *e) {
+                                     const hfy_linalg_general_ *e) {
   const size_t n = g->n, high = g->high;
   size_t k0;
   hfy_linalg_sweep_begin_(g);
@@ -6509,8 +6509,8 @@ HFY_COLD_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, double 
 /* out = S^+ X, X n x columns, with the eigenvalues and vectors that symmetric_run_ left of S; those above cut times the
    largest count, and how many is returned. turned: n x columns; out may be x. gemm: scratch of n x columns by n. */
 HFY_COLD_ size_t hfy_linalg_symmetric_pinv_(const hfy_linalg_symmetric_ *s, const double *values, double cut,
-                                               size_t columns, const double *x, double *turned, double *out,
-                                               double *gemm) {
+                                            size_t columns, const double *x, double *turned, double *out,
+                                            double *gemm) {
   const size_t n = s->n;
   size_t i, j, kept = 0;
   while (kept < n && values[kept] > cut * values[0]) kept++;
@@ -6644,7 +6644,7 @@ HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, si
 }
 
 HFY_COLD_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size_t columns, const void *out,
-                                              const char *name, hfy_work *w) {
+                                           const char *name, hfy_work *w) {
   if (!a || !out) return hfy_base_null_(w, !a ? "a" : name);
   if (!rows || !columns || !hfy_base_fits_(rows, hfy_base_times_(columns, 2), sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG,
@@ -6657,7 +6657,7 @@ HFY_COLD_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size_t 
 
 /* Decomposes a in scratch of the work, *values too. */
 HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns, int unit,
-                                            double **values, hfy_work *w) {
+                                         double **values, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status = HFY_OK;
   while (hfy_base_layout_(&arena, w, &status)) {
@@ -6670,8 +6670,8 @@ HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, si
   return HFY_OK;
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, double *values,
-                                             double *left, double *right, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, double *values, double *left,
+                                             double *right, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_linalg_svd_ s;
   const int upright = rows >= columns;
@@ -6687,8 +6687,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_svd(const double *a, size_t rows, size_
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns, double cut,
-                                              double *inverse, size_t *rank, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns, double cut, double *inverse,
+                                              size_t *rank, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_linalg_svd_ s;
   hfy_status status;
@@ -6933,8 +6933,7 @@ HFY_PRIVATE_ void hfy_sim_inverse_norms_(const hfy_simd_ *simd, const hfy_real *
 }
 
 /* One cosine, where the dot product itself would leave the range of hfy_real. */
-HFY_COLD_ double hfy_sim_cosine_(const hfy_real *x, double inverse_x, const hfy_real *q, double inverse_q,
-                                    size_t dim) {
+HFY_COLD_ double hfy_sim_cosine_(const hfy_real *x, double inverse_x, const hfy_real *q, double inverse_q, size_t dim) {
   double sum = 0;
   size_t d;
   for (d = 0; d < dim; d++) sum += (double)x[d] * inverse_x * ((double)q[d] * inverse_q);
