@@ -2355,10 +2355,7 @@ HFY_PRIVATE_ void *hfy_base_take_(hfy_base_arena_ *arena, size_t count, size_t s
 
 /* The start of every fallible function: the work to use (a local one for NULL), its message empty. */
 HFY_COLD_ hfy_work *hfy_base_open_(hfy_work *work, hfy_work *local) {
-  if (!work) {
-    memset(local, 0, sizeof *local);
-    work = local;
-  }
+  if (!work) work = (hfy_work *)memset(local, 0, sizeof *local);
   work->message[0] = 0;
   work->used = 0;
   return work;
@@ -2471,18 +2468,16 @@ HFY_API uint64_t hfy_rng_u64(hfy_rng *rng) {
 HFY_API double hfy_rng_uniform(hfy_rng *rng) { return (double)(hfy_rng_u64(rng) >> 11) * (1.0 / 9007199254740992.0); }
 
 HFY_API double hfy_rng_normal(hfy_rng *rng) {
-  const double two_pi = 6.283185307179586476925;
-  double u, v, r;
+  double r, angle;
   if (rng->has_cached) {
     rng->has_cached = 0;
     return rng->cached;
   }
-  u = 1.0 - hfy_rng_uniform(rng); /* in (0, 1]: the logarithm is finite */
-  v = hfy_rng_uniform(rng);
-  r = sqrt(-2.0 * log(u));
-  rng->cached = r * sin(two_pi * v);
+  r = sqrt(-2.0 * log(1.0 - hfy_rng_uniform(rng))); /* of a number in (0, 1]: finite */
+  angle = 6.283185307179586476925 * hfy_rng_uniform(rng);
+  rng->cached = r * sin(angle);
   rng->has_cached = 1;
-  return r * cos(two_pi * v);
+  return r * cos(angle);
 }
 
 HFY_API double hfy_rng_sign(hfy_rng *rng) { return hfy_rng_u64(rng) >> 63 ? 1.0 : -1.0; }
@@ -5555,8 +5550,7 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
   size_t i, j, n;
 #if defined(HFY_DGEMM)
   if (m && k) {
-    HFY_DGEMM(m, (size_t)1, k, sign, from, a.row, a.col, x, (size_t)1, (size_t)1, (double)!into.over, y, (size_t)1,
-              (size_t)1);
+    hfy_linalg_multiply_(simd, m, 1, k, a, hfy_linalg_rows_(x, 1), into, NULL);
     return;
   }
 #elif defined(HFY_CBLAS)
@@ -5999,7 +5993,7 @@ HFY_COLD_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double
   for (i = 0; i < n; i++) {
     index[i] = i;
     for (j = 0; j < n; j++) {
-      const size_t there = j != i && (a[i * n + j] > 0 || a[i * n + j] < 0);
+      const size_t there = j != i && a[i * n + j] != 0;
       rows[i] += there;
       columns[j] += there;
     }
@@ -6011,9 +6005,8 @@ HFY_COLD_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double
     im[alone++] = 0;
     memmove(index + i, index + i + 1, (--left - i) * sizeof *index);
     for (j = 0; j < left; j++) {
-      const double down = a[index[j] * n + at], across = a[at * n + index[j]];
-      rows[index[j]] -= down > 0 || down < 0;
-      columns[index[j]] -= across > 0 || across < 0;
+      rows[index[j]] -= a[index[j] * n + at] != 0;
+      columns[index[j]] -= a[at * n + index[j]] != 0;
     }
     i = left; /* from the end again */
   }
@@ -6169,15 +6162,17 @@ HFY_COLD_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, do
   }
 }
 
-HFY_COLD_ hfy_status hfy_linalg_check_square_(const double *a, size_t n, hfy_work *work) {
-  size_t i;
+/* a: n x n, finite; with `lower` only its lower triangle. */
+HFY_COLD_ hfy_status hfy_linalg_check_square_(const double *a, size_t n, int lower, hfy_work *work) {
+  size_t i, j;
   if (!a) return hfy_base_null_(work, "a");
   if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; it should be at least 1");
-  if (!hfy_base_fits_(n, n, sizeof *a))
+  if (!hfy_base_fits_(n, hfy_base_times_(2, n), sizeof *a))
     return hfy_base_fail_(work, HFY_ERR_ARG, "n is %z; a matrix of that size cannot exist", n);
-  for (i = 0; i < n * n; i++)
-    if (!hfy_base_is_finite_(a[i]))
-      return hfy_base_fail_(work, HFY_ERR_NONFINITE, "a[%z] is %g; it should be finite", i, a[i]);
+  for (i = 0; i < n; i++)
+    for (j = 0; j < (lower ? i + 1 : n); j++)
+      if (!hfy_base_is_finite_(a[i * n + j]))
+        return hfy_base_fail_(work, HFY_ERR_NONFINITE, "a[%z] is %g; it should be finite", i * n + j, a[i * n + j]);
   return HFY_OK;
 }
 
@@ -6187,7 +6182,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_eigenvalues(const double *a, size_t n, double 
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_linalg_general_ scratch;
   double *real = NULL, *imaginary = NULL;
-  hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
+  hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
   if (!status) status = hfy_base_null_(w, !re ? "re" : !im ? "im" : NULL);
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_linalg_general_plan_(&arena, n, 0, &scratch);
@@ -6230,7 +6225,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_eigenvectors(const double *a, size_t n, const 
   hfy_base_arena_ arena = {NULL, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_linalg_vectors_ scratch;
-  hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
+  hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
   size_t k;
   if (!status && !hfy_base_fits_(count, n, sizeof *a))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "count %z, n %z: vectors of that size cannot exist", count, n);
@@ -6297,7 +6292,7 @@ typedef struct hfy_linalg_symmetric_ {
   double *reflectors;           /* n x n: row j the reflection of column j; without vectors one panel of them */
   double *tau, *diagonal, *off; /* n each */
   double *w;                    /* panel x n */
-  double *small;                /* 4 panels' worth of inner products */
+  double *small;                /* 2 x panel: inner products */
   double *block, *turned;       /* panel x panel, n x panel: undoing the reflections */
   double *gemm;
   double *vectors;
@@ -6314,7 +6309,7 @@ HFY_COLD_ void hfy_linalg_symmetric_plan_(hfy_base_arena_ *arena, size_t n, int 
   s->diagonal = HFY_TAKE_(arena, double, n);
   s->off = HFY_TAKE_(arena, double, n);
   s->w = HFY_TAKE_(arena, double, hfy_base_times_(panel, n));
-  s->small = HFY_TAKE_(arena, double, 4 * panel);
+  s->small = HFY_TAKE_(arena, double, 2 * panel);
   s->block = HFY_TAKE_(arena, double, vectors ? panel * panel : 0);
   s->turned = HFY_TAKE_(arena, double, vectors ? hfy_base_times_(2 * panel, n) : 0);
   s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
@@ -6523,17 +6518,6 @@ HFY_COLD_ size_t hfy_linalg_symmetric_pinv_(const hfy_linalg_symmetric_ *s, cons
   return kept;
 }
 
-HFY_COLD_ hfy_status hfy_linalg_eigen_check_(const double *a, size_t n, const double *values, hfy_work *w) {
-  size_t i;
-  if (!a || !values) return hfy_base_null_(w, !a ? "a" : "values");
-  if (!n || !hfy_base_fits_(n, hfy_base_times_(n, 2), sizeof *a))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "n is %z; it should be at least 1, and n x n doubles should exist", n);
-  for (i = 0; i < n; i++)
-    if (!hfy_base_is_finite_(hfy_linalg_largest_(a + i * n, i + 1)))
-      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity in row %z", i);
-  return HFY_OK;
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, double *vectors,
                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
@@ -6543,7 +6527,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_eigen(const double *a, size_t n, double
   double *copy = NULL, *found = NULL, *turned = NULL;
   size_t i, j;
   s.simd = hfy_simd_choose_(w);
-  status = s.simd ? hfy_linalg_eigen_check_(a, n, values, w) : HFY_ERR_UNSUPPORTED;
+  status = s.simd ? hfy_linalg_check_square_(a, n, 1, w) : HFY_ERR_UNSUPPORTED;
+  if (!status) status = hfy_base_null_(w, values ? NULL : "values");
   while (hfy_base_layout_(&arena, w, &status)) {
     copy = HFY_TAKE_(&arena, double, n * n);
     found = HFY_TAKE_(&arena, double, n);
@@ -20296,7 +20281,7 @@ HFY_API hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hf
   hfy_linalg_general_ scratch;
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   double *re = NULL, *im = NULL, norm = 0, sum = 0, unit;
-  hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
+  hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
   size_t i;
   if (status || (status = hfy_base_null_(w, index ? NULL : "index"))) return status;
   memset(&scratch, 0, sizeof scratch);
