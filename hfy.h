@@ -5698,9 +5698,11 @@ HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
    that makes column c zero below row c+1 stays in its row c, from column c+1 on. */
 HFY_COLD_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_t n, const hfy_linalg_general_ *e) {
   size_t k, j, i, p, q;
-  double *v = e->v, *y = e->y, *t = e->t, *dot = t + HFY_LINALG_PANEL_ * HFY_LINALG_PANEL_;
+  double *v = e->v, *y = e->y, *t = e->t, *dot = t + HFY_LINALG_PANEL_ * HFY_LINALG_PANEL_, *w = e->w, *gemm = e->gemm;
   for (k = 0; k + 2 < n; k += HFY_LINALG_PANEL_) {
     const size_t m = hfy_base_min_(HFY_LINALG_PANEL_, n - 2 - k), top = k + 1, tail = n - top;
+    const hfy_linalg_view_ vs = hfy_linalg_rows_(v + top, n), ys = hfy_linalg_turned_(y, n); /* V^T, Y, T^T */
+    const hfy_linalg_view_ ts = hfy_linalg_turned_(t, m);
     memset(v, 0, m * n * sizeof *v);
     for (j = 0; j < m; j++) {
       const size_t c = k + j, below = c + 1;
@@ -5728,23 +5730,17 @@ HFY_COLD_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_t n
       hfy_linalg_compact_(t, m, j, tau, dot);
     }
     /* rows above: Y = A V T there too */
-    hfy_linalg_multiply_(simd, top, m, tail, hfy_linalg_rows_(a + top, n), hfy_linalg_turned_(v + top, n),
-                         hfy_linalg_set_(e->w, m), e->gemm);
-    hfy_linalg_multiply_(simd, m, top, m, hfy_linalg_turned_(t, m), hfy_linalg_turned_(e->w, m),
-                         hfy_linalg_set_(y, n), e->gemm);
-    if (m > 1)
-      hfy_linalg_multiply_(simd, top, m - 1, m, hfy_linalg_turned_(y, n), hfy_linalg_rows_(v + top, n),
-                           hfy_linalg_less_(a + top, n), e->gemm);
+    hfy_linalg_multiply_(simd, top, m, tail, hfy_linalg_rows_(a + top, n), hfy_linalg_flip_(vs),
+                         hfy_linalg_set_(w, m), gemm);
+    hfy_linalg_multiply_(simd, m, top, m, ts, hfy_linalg_turned_(w, m), hfy_linalg_set_(y, n), gemm);
+    hfy_linalg_multiply_(simd, top, m - 1, m, ys, vs, hfy_linalg_less_(a + top, n), gemm);
     /* the rest: A - Y V^T from the right, I - V T^T V^T from the left */
     p = k + m;
-    hfy_linalg_multiply_(simd, n, n - p, m, hfy_linalg_turned_(y, n), hfy_linalg_rows_(v + p, n),
-                         hfy_linalg_less_(a + p, n), e->gemm);
-    hfy_linalg_multiply_(simd, m, n - p, tail, hfy_linalg_rows_(v + top, n), hfy_linalg_rows_(a + top * n + p, n),
-                         hfy_linalg_set_(y, n), e->gemm);
-    hfy_linalg_multiply_(simd, m, n - p, m, hfy_linalg_turned_(t, m), hfy_linalg_rows_(y, n),
-                         hfy_linalg_set_(e->w, n - p), e->gemm);
-    hfy_linalg_multiply_(simd, tail, n - p, m, hfy_linalg_turned_(v + top, n), hfy_linalg_rows_(e->w, n - p),
-                         hfy_linalg_less_(a + top * n + p, n), e->gemm);
+    hfy_linalg_multiply_(simd, n, n - p, m, ys, hfy_linalg_rows_(v + p, n), hfy_linalg_less_(a + p, n), gemm);
+    hfy_linalg_multiply_(simd, m, n - p, tail, vs, hfy_linalg_rows_(a + top * n + p, n), hfy_linalg_set_(y, n), gemm);
+    hfy_linalg_multiply_(simd, m, n - p, m, ts, hfy_linalg_rows_(y, n), hfy_linalg_set_(w, n - p), gemm);
+    hfy_linalg_multiply_(simd, tail, n - p, m, hfy_linalg_flip_(vs), hfy_linalg_rows_(w, n - p),
+                         hfy_linalg_less_(a + top * n + p, n), gemm);
   }
 }
 
@@ -6322,7 +6318,7 @@ HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a) {
   double *const with_w = s->small, *const with_v = s->small + HFY_LINALG_REFLECT_, *w = s->w;
   size_t k0, j, i, r;
   for (k0 = 0; k0 < n; k0 += HFY_LINALG_REFLECT_) {
-    const size_t width = hfy_base_min_(HFY_LINALG_REFLECT_, n - k0), k1 = k0 + width;
+    const size_t width = hfy_base_min_(HFY_LINALG_REFLECT_, n - k0), k1 = k0 + width, rest = n - k1;
     double *v = s->room ? s->reflectors + k0 * n : s->reflectors;
     memset(w, 0, width * n * sizeof *w);
     for (j = k0; j < k1; j++) {
@@ -6356,13 +6352,11 @@ HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a) {
       dot = 0.5 * s->tau[j] * hfy_linalg_dot_(x + top, y + top, m);
       hfy_linalg_axpy_(-dot, x + top, y + top, m);
     }
-    if (k1 < n) { /* what is left: A <- A - V W^T - W V^T */
-      const size_t m = n - k1;
-      const hfy_linalg_into_ rest = hfy_linalg_less_(a + k1 * n + k1, n);
-      hfy_linalg_multiply_(s->simd, m, m, width, hfy_linalg_turned_(v + k1, n), hfy_linalg_rows_(w + k1, n), rest,
-                           s->gemm);
-      hfy_linalg_multiply_(s->simd, m, m, width, hfy_linalg_turned_(w + k1, n), hfy_linalg_rows_(v + k1, n), rest,
-                           s->gemm);
+    if (rest) { /* what is left: A <- A - V W^T - W V^T */
+      const hfy_linalg_view_ vs = hfy_linalg_rows_(v + k1, n), ws = hfy_linalg_rows_(w + k1, n);
+      const hfy_linalg_into_ into = hfy_linalg_less_(a + k1 * n + k1, n);
+      hfy_linalg_multiply_(s->simd, rest, rest, width, hfy_linalg_flip_(vs), ws, into, s->gemm);
+      hfy_linalg_multiply_(s->simd, rest, rest, width, hfy_linalg_flip_(ws), vs, into, s->gemm);
     }
   }
 }
@@ -6449,7 +6443,7 @@ HFY_PRIVATE_ hfy_status hfy_linalg_ql_(hfy_linalg_symmetric_ *s) {
 /* vectors <- vectors Q^T: the reflections, a panel at a time from the last: I - V^T T V with T upper triangular. */
 HFY_COLD_ void hfy_linalg_reflect_(hfy_linalg_symmetric_ *s, double *vectors) {
   const size_t n = s->n;
-  double *t = s->block, *z = s->turned;
+  double *t = s->block, *zv = s->turned, *zvt = zv + n * HFY_LINALG_REFLECT_;
   size_t k0, i, j;
   for (k0 = (n - 1) / HFY_LINALG_REFLECT_ * HFY_LINALG_REFLECT_;; k0 -= HFY_LINALG_REFLECT_) {
     const size_t width = hfy_base_min_(HFY_LINALG_REFLECT_, n - k0), m = n - k0;
@@ -6460,10 +6454,10 @@ HFY_COLD_ void hfy_linalg_reflect_(hfy_linalg_symmetric_ *s, double *vectors) {
     }
     /* each vector z <- (I - V^T T V) z: with vectors as rows, Z <- Z - ((Z V^T) T^T) V */
     hfy_linalg_multiply_(s->simd, n, width, m, hfy_linalg_rows_(vectors + k0, n), hfy_linalg_turned_(v, n),
-                         hfy_linalg_set_(z, width), s->gemm);
-    hfy_linalg_multiply_(s->simd, n, width, width, hfy_linalg_rows_(z, width), hfy_linalg_turned_(t, width),
-                         hfy_linalg_set_(z + n * width, width), s->gemm);
-    hfy_linalg_multiply_(s->simd, n, m, width, hfy_linalg_rows_(z + n * width, width), hfy_linalg_rows_(v, n),
+                         hfy_linalg_set_(zv, width), s->gemm);
+    hfy_linalg_multiply_(s->simd, n, width, width, hfy_linalg_rows_(zv, width), hfy_linalg_turned_(t, width),
+                         hfy_linalg_set_(zvt, width), s->gemm);
+    hfy_linalg_multiply_(s->simd, n, m, width, hfy_linalg_rows_(zvt, width), hfy_linalg_rows_(v, n),
                          hfy_linalg_less_(vectors + k0, n), s->gemm);
     if (!k0) break;
   }
