@@ -2249,7 +2249,7 @@ HFY_COLD_ size_t hfy_base_put_whole_(char *out, size_t size, size_t at, uint64_t
   return hfy_base_put_(out, size, at, digits + n);
 }
 
-/* Six significant digits at most. Our own, so that messages need no stdio and no locale turns the point into a comma. */
+/* Six significant digits at most. Our own: messages need no stdio, and no locale turns the point into a comma. */
 HFY_COLD_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double x) {
   char digits[6], text[32];
   int exponent, n, i, point, len = 0;
@@ -2335,8 +2335,8 @@ HFY_PRIVATE_ int hfy_base_fits_(size_t rows, size_t n, size_t size) {
 }
 
 /* --- scratch ---
-   Each room has one `plan` function that takes its arrays from an arena. Run on an arena without memory it only counts;
-   run again once there is room it hands them out. So the worst case and the layout can never disagree. */
+   A room's `plan` function takes its arrays from an arena: on one without memory it only counts; run again once there
+   is room, it hands them out. So the worst case and the layout can never disagree. */
 typedef struct hfy_base_arena_ {
   unsigned char *base; /* NULL: counting */
   size_t used;
@@ -5256,8 +5256,7 @@ HFY_PRIVATE_ double *hfy_linalg_factor_row_(double *l, size_t stride, size_t i) 
   return l + (stride ? i * stride : i * (i + 1) / 2);
 }
 
-/* Takes row and column j out of A = L L^T (count x count): row j of L goes, and rotations of neighbouring columns make
-   the rest lower again. */
+/* Takes row and column j out of A = L L^T: row j of L goes, rotations of neighbouring columns make the rest lower. */
 HFY_PRIVATE_ void hfy_linalg_factor_leave_(double *l, size_t stride, size_t count, size_t j) {
   size_t c, i;
   for (c = j; c + 1 < count; c++) { /* row c+1 has an entry too many, at column c+1 */
@@ -5281,8 +5280,7 @@ HFY_PRIVATE_ void hfy_linalg_factor_leave_(double *l, size_t stride, size_t coun
    Shapes: A m x k, B k x n, C m x n. A and B are views with any two strides (one of them 1 in a product with a vector),
    C is rows: C = AB, C += AB or C -= AB. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
    How: the tiles of a retrieval's projection. Blocks of B are packed into panels as wide as a tile of registers, which
-   stay in L1 while rows of A pass; a small product reads B where it is. A is packed only if its rows do not run along
-   memory, or in a large product.
+   stay in L1 while rows of A pass; a small product reads B where it is. A is packed if it is large or lies in columns.
    Numerics: every element begins with beta c and adds its k products one by one in ascending order, fused where the
    machine can: its bits depend neither on m, n and the strides nor on how rows and columns are split among threads (a
    task takes some rows or columns of C as a product of its own, with its own scratch). A product with a vector is the
@@ -5402,8 +5400,7 @@ HFY_PRIVATE_ void hfy_linalg_turn4_(size_t size, const char *from, size_t across
 #endif
 }
 
-/* to[p*width + j] = from[j*across + p*along], j < have, p < k. Plain loops for the machine that all have: it is memory
-   that this waits for. */
+/* to[p*width + j] = from[j*across + p*along], j < have, p < k. Plain loops: it is memory that this waits for. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_pack_(size_t size, void *target, size_t width, const void *source,
                                                       size_t across, size_t along, size_t have, size_t k) {
   const size_t bytes = have * size, row = width * size;
@@ -5483,13 +5480,12 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
 #ifdef HFY_CBLAS
 /* Can a BLAS take rows x columns of a view? *lead: its leading dimension, *across: columns are together. */
 HFY_COLD_ int hfy_linalg_blas_takes_(size_t rows, size_t columns, hfy_linalg_view_ v, int *lead, int *across) {
-  size_t stride, least;
-  *across = v.col != 1 && v.row == 1;
-  stride = *across ? v.col : v.row;
-  least = *across ? rows : columns;
-  if ((*across ? columns : rows) <= 1) stride = least; /* one line: its stride means nothing */
+  const int turned = v.col != 1 && v.row == 1;
+  const size_t lines = turned ? columns : rows, least = turned ? rows : columns;
+  const size_t stride = lines <= 1 ? least : turned ? v.col : v.row; /* of one line it means nothing */
+  *across = turned;
   *lead = stride > INT_MAX ? 0 : stride ? (int)stride : 1;
-  return (*across ? v.row : v.col) == 1 && stride >= least && rows <= INT_MAX && columns <= INT_MAX && *lead;
+  return (turned || v.col == 1) && stride >= least && rows <= INT_MAX && columns <= INT_MAX && *lead;
 }
 
 /* Call a BLAS if it takes the three. */
@@ -5668,8 +5664,8 @@ HFY_COLD_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int ve
   e->counts = HFY_TAKE_(arena, size_t, hfy_base_times_(n, 2));
 }
 
-/* Osborne's balancing in powers of two: rows and columns of like norm; scale[i] gets what column i was multiplied by.
-   A row or a column that is zero off the diagonal stays. */
+/* Osborne's balancing in powers of two: rows and columns of like norm, but for those zero off the diagonal; scale[i]:
+   what column i was multiplied by. */
 HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
   size_t i, j, pass;
   int moved = 1;
@@ -5693,9 +5689,9 @@ HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
   }
 }
 
-/* a <- Q^T a Q, upper Hessenberg, in panels (Quintana-Orti, van de Geijn): inside a panel only its own columns are
-   brought up to date, A V T is gathered, and the rest of the matrix is updated by products. With e->all the reflector
-   that makes column c zero below row c+1 stays in its row c, from column c+1 on. */
+/* a <- Q^T a Q, upper Hessenberg, in panels (Quintana-Orti, van de Geijn): only a panel's own columns are kept up to
+   date, A V T is gathered, and products update the rest. Row c of e->all, if it is there, gets from column c+1 on the
+   reflector that makes column c zero below row c+1. */
 HFY_COLD_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_t n, const hfy_linalg_general_ *e) {
   size_t k, j, i, p, q;
   double *v = e->v, *y = e->y, *t = e->t, *dot = t + HFY_LINALG_PANEL_ * HFY_LINALG_PANEL_, *w = e->w, *gemm = e->gemm;
@@ -5852,8 +5848,7 @@ HFY_PRIVATE_ int hfy_linalg_reflector_(hfy_linalg_sweep_ *g, size_t k, double *u
   return 1;
 }
 
-/* `count` times three elements `apart` from each other, the next ones `step` on, under the reflection u; under the last
-   one two, and r is 0. */
+/* `count` times three elements (of the last reflection two: r = 0) `apart`, the next ones `step` on, under u. */
 HFY_PRIVATE_ void hfy_linalg_reflect3_(const double *u, int last, double *x, size_t apart, size_t step, size_t count) {
   const double q = u[0], r = u[1], tau = u[2];
   const size_t third = last ? apart : 2 * apart;
@@ -6018,7 +6013,7 @@ HFY_COLD_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double
   return HFY_OK;
 }
 
-/* Scratch of the eigenvectors beside that of the reduction. A complex row or vector: real parts, then imaginary ones. */
+/* Scratch of eigenvectors beside that of the reduction. A complex row or vector: real parts, then imaginary ones. */
 typedef struct hfy_linalg_vectors_ {
   hfy_linalg_general_ eigen;
   double *u, *m, *x, *best; /* n complex rows of U, the multipliers; a vector and the best so far */
@@ -6177,21 +6172,20 @@ HFY_API HFY_SMALL_ hfy_status hfy_eigenvalues(const double *a, size_t n, double 
   hfy_base_arena_ arena = {NULL, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_linalg_general_ scratch;
-  double *real = NULL, *imaginary = NULL;
+  double *found = NULL;
   hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
   if (!status) status = hfy_base_null_(w, !re ? "re" : !im ? "im" : NULL);
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_linalg_general_plan_(&arena, n, 0, &scratch);
-    real = HFY_TAKE_(&arena, double, n);
-    imaginary = HFY_TAKE_(&arena, double, n);
+    found = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
   }
   if (status) return hfy_base_close_(w, &local, status);
-  status = hfy_linalg_eigenvalues_(simd, a, n, real, imaginary, &scratch);
+  status = hfy_linalg_eigenvalues_(simd, a, n, found, found + n, &scratch);
   if (status) {
     hfy_base_fail_(w, status, "an eigenvalue of a did not converge in %z iterations", (size_t)HFY_LINALG_QR_MOST_);
   } else {
-    memcpy(re, real, n * sizeof *re);
-    memcpy(im, imaginary, n * sizeof *im);
+    memcpy(re, found, n * sizeof *re);
+    memcpy(im, found + n, n * sizeof *im);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -6391,8 +6385,7 @@ HFY_PRIVATE_ void hfy_linalg_rotate_(hfy_linalg_symmetric_ *s) {
   s->count = 0;
 }
 
-/* Eigenvalues of the tridiagonal matrix in s->diagonal and s->off, in place and in no order; s->vectors, if not NULL,
-   gets its rotations. */
+/* Eigenvalues of the tridiagonal matrix in s->diagonal and s->off, in place, in no order; vectors get its rotations. */
 HFY_PRIVATE_ hfy_status hfy_linalg_ql_(hfy_linalg_symmetric_ *s) {
   double *d = s->diagonal, *e = s->off, norm = 0;
   const size_t n = s->n;
@@ -6644,9 +6637,8 @@ HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, si
     hfy_linalg_svd_plan_(&arena, rows, columns, s);
   }
   if (status) return status;
-  status = hfy_linalg_svd_run_(s, a, rows, columns, *values, unit);
-  if (status) return hfy_base_fail_(w, status, "the rotations did not converge on %z x %z", rows, columns);
-  return HFY_OK;
+  if (!hfy_linalg_svd_run_(s, a, rows, columns, *values, unit)) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "the rotations did not converge on %z x %z", rows, columns);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, double *values, double *left,
@@ -6831,9 +6823,9 @@ HFY_COLD_ double hfy_linalg_sturm_(const double *a, const double *b, size_t n) {
   size_t i, above;
   int step;
   for (i = 0; i < n; i++) {
-    const double around = (i ? fabs(b[i - 1]) : 0) + (i + 1 < n ? fabs(b[i]) : 0);
+    const double most = a[i] + ((i ? fabs(b[i - 1]) : 0) + (i + 1 < n ? fabs(b[i]) : 0));
     if (a[i] > low) low = a[i]; /* the largest eigenvalue is at least every diagonal entry */
-    if (a[i] + around > high) high = a[i] + around;
+    if (most > high) high = most;
   }
   least = DBL_EPSILON * (fabs(low) + fabs(high)) * 1e-3 + DBL_MIN;
   for (step = 0; step < 200; step++) {
@@ -6852,8 +6844,8 @@ HFY_COLD_ double hfy_linalg_sturm_(const double *a, const double *b, size_t n) {
   return high;
 }
 
-/* The largest eigenvalue of a symmetric operator, y = A v, by Lanczos's iteration with every vector kept orthogonal to
-   all before. room: for `most` vectors of dim and twice `most` numbers; y: dim. */
+/* The largest eigenvalue of a symmetric operator, y = A v, by Lanczos's iteration, each vector kept orthogonal to all
+   before. room: most (dim + 2); y: dim. */
 HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const double *v, double *y),
                                      const void *context, size_t dim, size_t most, double *room, double *y) {
   double *basis = room, *a = room + most * dim, *b = a + most, value = 0, previous = -1, norm;
@@ -6886,8 +6878,7 @@ HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const do
 /* ------------------------------------------------------------------------------------------------------------------
    >>sim.impl   scores of queries against keys
    May call: base, simd.
-   Numerics: distances are summed from differences, not from norms and dots, so near matches keep
-   their digits; beta multiplies in double.
+   Numerics: distances are summed from differences, so near matches keep their digits; beta multiplies in double.
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* 1/|x_i|, 0 for the zero vector: what COSINE needs. */
@@ -6903,10 +6894,7 @@ HFY_PRIVATE_ void hfy_sim_inverse_norms_(const hfy_simd_ *simd, const hfy_real *
     if ((double)square > HFY_REAL_MIN_ / HFY_REAL_EPS_ && (double)square <= HFY_REAL_MAX_) continue;
     /* zero, or a square that leaves the range of hfy_real */
     for (d = 0; d < dim; d++) big = fabs((double)row[d]) > big ? fabs((double)row[d]) : big;
-    for (d = 0; d < dim; d++) {
-      const double v = big > 0 ? (double)row[d] / big : (double)row[d];
-      sum += v * v;
-    }
+    for (d = 0; d < dim; d++) sum += ((double)row[d] / (big > 0 ? big : 1)) * ((double)row[d] / (big > 0 ? big : 1));
     inverse[i] = big > 0 ? 1 / big / sqrt(sum) : sum; /* sum: 0, or NaN to be found in the scores */
   }
 }
@@ -7010,8 +6998,7 @@ HFY_PRIVATE_ double hfy_sim_norm_(double squares, size_t n) {
   return sqrt(squares) * (1 + ((double)n + 8) * DBL_EPSILON);
 }
 
-/* |canonical dot - x.q| <= this |x||q| (but for underflow), for any order of adding within a block of 2048, fused or
-   not. */
+/* |canonical dot - x.q| <= this |x||q| (but for underflow), however a block of 2048 is added up, fused or not. */
 HFY_PRIVATE_ double hfy_sim_slack_(size_t dim) {
   double additions = (double)hfy_base_min_(dim, 2048) + 16;
   return 0.51 * additions * HFY_REAL_EPS_ + ((double)dim / 2048 + 4) * DBL_EPSILON;
