@@ -2314,7 +2314,6 @@ HFY_PRIVATE_ hfy_status hfy_base_null_(hfy_work *work, const char *name) {
 /* a*b and a+b, or SIZE_MAX if that overflows. */
 HFY_PRIVATE_ size_t hfy_base_times_(size_t a, size_t b) { return b && a > SIZE_MAX / b ? SIZE_MAX : a * b; }
 HFY_PRIVATE_ size_t hfy_base_plus_(size_t a, size_t b) { return a > SIZE_MAX - b ? SIZE_MAX : a + b; }
-
 HFY_PRIVATE_ size_t hfy_base_min_(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Swaps the contents of two arrays that do not overlap. */
@@ -2465,6 +2464,7 @@ HFY_API uint64_t hfy_rng_u64(hfy_rng *rng) {
   return z ^ (z >> 31);
 }
 
+HFY_API double hfy_rng_sign(hfy_rng *rng) { return hfy_rng_u64(rng) >> 63 ? 1.0 : -1.0; }
 HFY_API double hfy_rng_uniform(hfy_rng *rng) { return (double)(hfy_rng_u64(rng) >> 11) * (1.0 / 9007199254740992.0); }
 
 HFY_API double hfy_rng_normal(hfy_rng *rng) {
@@ -2479,8 +2479,6 @@ HFY_API double hfy_rng_normal(hfy_rng *rng) {
   rng->has_cached = 1;
   return r * cos(angle);
 }
-
-HFY_API double hfy_rng_sign(hfy_rng *rng) { return hfy_rng_u64(rng) >> 63 ? 1.0 : -1.0; }
 
 /* Fisher and Yates: any order of x, each as likely. */
 HFY_PRIVATE_ void hfy_base_shuffle_(size_t *x, size_t n, hfy_rng *rng) {
@@ -5689,12 +5687,13 @@ HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
   }
 }
 
-/* a <- Q^T a Q, upper Hessenberg, in panels (Quintana-Orti, van de Geijn): only a panel's own columns are kept up to
+/* e->h <- Q^T h Q, upper Hessenberg, in panels (Quintana-Orti, van de Geijn): only a panel's own columns are kept up to
    date, A V T is gathered, and products update the rest. Row c of e->all, if it is there, gets from column c+1 on the
    reflector that makes column c zero below row c+1. */
-HFY_COLD_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_t n, const hfy_linalg_general_ *e) {
+HFY_COLD_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, size_t n, const hfy_linalg_general_ *e) {
   size_t k, j, i, p, q;
-  double *v = e->v, *y = e->y, *t = e->t, *dot = t + HFY_LINALG_PANEL_ * HFY_LINALG_PANEL_, *w = e->w, *gemm = e->gemm;
+  double *a = e->h, *v = e->v, *y = e->y, *w = e->w, *t = e->t, *gemm = e->gemm;
+  double *dot = t + HFY_LINALG_PANEL_ * HFY_LINALG_PANEL_;
   for (k = 0; k + 2 < n; k += HFY_LINALG_PANEL_) {
     const size_t m = hfy_base_min_(HFY_LINALG_PANEL_, n - 2 - k), top = k + 1, tail = n - top;
     const hfy_linalg_view_ vs = hfy_linalg_rows_(v + top, n), ys = hfy_linalg_turned_(y, n); /* V^T, Y, T^T */
@@ -5891,12 +5890,12 @@ HFY_COLD_ void hfy_linalg_sweep_run_(hfy_linalg_sweep_ *g, const hfy_simd_produc
   }
 }
 
-/* Eigenvalues of the upper Hessenberg h, which is overwritten (Francis' double shift, as in EISPACK's hqr). */
-HFY_COLD_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, size_t n, double *re, double *im,
+/* Eigenvalues of the upper Hessenberg e->h, which is overwritten (Francis' double shift, as in EISPACK's hqr). */
+HFY_COLD_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, size_t n, double *re, double *im,
                                            const hfy_linalg_general_ *e) {
   const hfy_simd_products_ *how = hfy_linalg_products_(simd);
-  hfy_linalg_sweep_ g = {h, n, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-  double norm = 0, shift = 0;
+  hfy_linalg_sweep_ g = {e->h, n, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  double *h = e->h, norm = 0, shift = 0;
   size_t i, j, left = n;
   int tries = 0;
   for (i = 0; i < n; i++)
@@ -5959,18 +5958,14 @@ HFY_PRIVATE_ double hfy_linalg_largest_(const double *x, size_t n) {
   return most;
 }
 
-/* A power of two that brings a finite x into [1/2, 1); 1 unless x > 0. */
-HFY_COLD_ double hfy_linalg_scale_(double x) {
-  int exponent;
-  if (!(x > 0)) return 1;
-  (void)frexp(x, &exponent);
-  return ldexp(1.0, exponent < -1000 ? 1000 : exponent > 1000 ? -1000 : -exponent);
-}
-
-/* The same for the largest of a; 0 if one is not finite, 1 if all are 0. */
+/* A power of two that brings the largest of a into [1/2, 1); 0 if one is not finite, 1 if all are 0. */
 HFY_COLD_ double hfy_linalg_unit_(const double *a, size_t n) {
-  double big = hfy_linalg_largest_(a, n);
-  return hfy_base_is_finite_(big) ? hfy_linalg_scale_(big) : 0;
+  const double big = hfy_linalg_largest_(a, n);
+  int exponent;
+  if (!hfy_base_is_finite_(big)) return 0;
+  if (!(big > 0)) return 1;
+  (void)frexp(big, &exponent);
+  return ldexp(1.0, exponent < -1000 ? 1000 : exponent > 1000 ? -1000 : -exponent);
 }
 
 /* Eigenvalues of a (n x n, finite) in order, with scratch of hfy_linalg_general_plan_(n). */
@@ -6004,8 +5999,8 @@ HFY_COLD_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double
   for (i = 0; i < left; i++)
     for (j = 0; j < left; j++) e->h[i * left + j] = unit * a[index[i] * n + index[j]];
   hfy_linalg_balance_(e->h, left, e->scale);
-  hfy_linalg_hessenberg_(simd, e->h, left, e);
-  status = hfy_linalg_qr_sweeps_(simd, e->h, left, re + alone, im + alone, e);
+  hfy_linalg_hessenberg_(simd, left, e);
+  status = hfy_linalg_qr_sweeps_(simd, left, re + alone, im + alone, e);
   if (status) return status;
   for (i = alone; i < n; i++) re[i] /= unit;
   for (i = alone; i < n; i++) im[i] /= unit;
@@ -6039,7 +6034,7 @@ HFY_COLD_ hfy_status hfy_linalg_vectors_begin_(const hfy_simd_ *simd, const doub
   if (!(s->unit > 0)) return HFY_ERR_NONFINITE;
   for (i = 0; i < n * n; i++) h[i] = s->unit * a[i];
   hfy_linalg_balance_(h, n, s->eigen.scale);
-  hfy_linalg_hessenberg_(simd, h, n, &s->eigen);
+  hfy_linalg_hessenberg_(simd, n, &s->eigen);
   s->norm = 0;
   for (i = 0; i < n; i++) {
     double sum = 0;
@@ -6469,13 +6464,14 @@ HFY_COLD_ void hfy_linalg_descend_(double *values, size_t n, double *x, size_t n
   }
 }
 
-/* Eigenvalues and vectors of the symmetric a: finite, both triangles, overwritten. Largest first. */
+/* Eigenvalues and vectors of the symmetric a: both triangles, overwritten. Largest first. */
 HFY_COLD_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, double *a, double *values, double *vectors) {
   const size_t n = s->n;
-  const double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, n * n));
+  const double unit = hfy_linalg_unit_(a, n * n);
   size_t i;
   hfy_status status;
-  for (i = 0; i < n * n; i++) a[i] *= scale;
+  if (!(unit > 0)) return HFY_ERR_NONFINITE;
+  for (i = 0; i < n * n; i++) a[i] *= unit;
   hfy_linalg_tridiagonal_(s, a);
   s->vectors = vectors;
   for (i = 0; vectors && i < n * n; i++) vectors[i] = 0;
@@ -6484,7 +6480,7 @@ HFY_COLD_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, double 
   if (status) return status;
   if (vectors) hfy_linalg_reflect_(s, vectors);
   hfy_linalg_descend_(s->diagonal, n, vectors, vectors ? n : 0, NULL, 0);
-  for (i = 0; i < n; i++) values[i] = s->diagonal[i] / scale;
+  for (i = 0; i < n; i++) values[i] = s->diagonal[i] / unit;
   return HFY_OK;
 }
 
@@ -6583,7 +6579,7 @@ HFY_PRIVATE_ size_t hfy_linalg_svd_sweep_(const hfy_linalg_svd_ *s) {
   return turns;
 }
 
-/* a: finite. values: wide; the rows of s->matrix become the vectors of the longer side times the values (unit vectors
+/* values: wide; the rows of s->matrix become the vectors of the longer side times the values (unit vectors
    if `unit`), those of s->v the vectors of the shorter side, all in descending order. */
 HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns,
                                          double *values, int unit) {
@@ -6592,10 +6588,11 @@ HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, si
   /* wide x tall: the columns of the tall matrix as rows */
   const hfy_linalg_view_ own = hfy_linalg_rows_(s->scaled, columns);
   const hfy_linalg_view_ across = rows >= columns ? hfy_linalg_flip_(own) : own;
-  const double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, rows * columns));
+  const double scale = hfy_linalg_unit_(a, rows * columns);
   double *b = s->matrix;
   size_t i, r, sweep = 0;
   hfy_status status;
+  if (!(scale > 0)) return HFY_ERR_NONFINITE;
   for (i = 0; i < rows * columns; i++) s->scaled[i] = a[i] * scale;
   hfy_linalg_gram_(simd, wide, tall, across, s->gram, s->eigen.gemm);
   status = hfy_linalg_symmetric_run_(&s->eigen, s->gram, s->square, s->v);
