@@ -2523,19 +2523,15 @@ HFY_PRIVATE_ void hfy_base_range_(const double *x, size_t n, double *low, double
   }
 }
 
-/* The k-th largest, k <= 8: one pass with the best so far in order, each new one let down between them. */
+/* The k-th largest, k <= 8: one pass with the best so far in order. */
 HFY_PRIVATE_ double hfy_base_few_(const double *x, size_t n, size_t k) {
-  double best[8], v, high;
+  double best[8];
   size_t i, at;
   for (at = 0; at < k; at++) best[at] = -HUGE_VAL;
   for (i = 0; i < n; i++) {
-    v = x[i];
-    if (!(v > best[k - 1])) continue;
-    for (at = 0; at < k; at++) {
-      high = best[at] > v ? best[at] : v;
-      v = best[at] > v ? v : best[at];
-      best[at] = high;
-    }
+    if (!(x[i] > best[k - 1])) continue;
+    for (at = k - 1; at && x[i] > best[at - 1]; at--) best[at] = best[at - 1];
+    best[at] = x[i];
   }
   return best[k - 1];
 }
@@ -5579,10 +5575,9 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.eigen   eigenvalues and eigenvectors of a real matrix without symmetry; thin Householder QR
    May call: base, simd, linalg.gemm.
-   How: rows and columns that hold an eigenvalue alone are taken out, the rest is balanced by powers of two, reduced to
-   Hessenberg form in panels (most of it matrix products), and the double-shift QR algorithm runs on that. Its sweeps
-   are cut into chunks of reflections: inside a small diagonal window they run one by one, what lies right of it and
-   above it gets a chunk at once, vector by vector. Eigenvectors: inverse iteration on the Hessenberg form.
+   How: eigenvalues alone in a row or column are taken out, the rest is balanced, reduced to Hessenberg form in panels
+   (mostly matrix products) and goes through the double-shift QR algorithm. Its sweeps are cut into chunks: reflections
+   run one by one inside a small diagonal window, a chunk at once right of it and above it. Vectors: inverse iteration.
    Numerics: backward stable. Exceptional shifts every 10 iterations; at most 60 for one eigenvalue.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_LINALG_PANEL_ 32   /* columns of a panel of the reduction */
@@ -6116,8 +6111,7 @@ HFY_COLD_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, do
   size_t i, c;
   int pass;
   hfy_linalg_shifted_factor_(s, n, s->unit * re, s->unit * im);
-  for (i = 0; i < n; i++) x[i] = 1 - 0.5 * (double)(i % 7) / 7; /* in no special position */
-  memset(x + n, 0, n * sizeof *x);
+  for (i = 0; i < 2 * n; i++) x[i] = i < n ? 1 - 0.5 * (double)(i % 7) / 7 : 0; /* in no special position */
   for (pass = 0; pass < 3; pass++) { /* the residual is 1 / growth: fewer passes serve a defective matrix best */
     const double grown = hfy_linalg_shifted_solve_(s, n);
     if (pass && grown < most) break;
@@ -6946,10 +6940,9 @@ HFY_PRIVATE_ int hfy_sim_blas_(const hfy_sim_rows_ *a, const hfy_sim_rows_ *b, s
 /* scores[j*out_stride + i] = beta sim(x_i, q_j). */
 HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta, const hfy_sim_rows_ *x,
                                 const hfy_sim_rows_ *q, size_t dim, hfy_real *out, size_t out_stride) {
-  hfy_simd_pairs_ *const pairs = sim == HFY_SIM_EUCLIDEAN   ? simd->euclidean
-                                 : sim == HFY_SIM_MANHATTAN ? simd->manhattan
-                                                            : simd->dot;
+  hfy_simd_pairs_ *pairs = sim == HFY_SIM_MANHATTAN ? simd->manhattan : simd->dot;
   size_t i, j;
+  if (sim == HFY_SIM_EUCLIDEAN) pairs = simd->euclidean;
 #ifdef HFY_SIM_BLAS_
   if (pairs != simd->dot || q->count < HFY_SIM_BLAS_ || !hfy_sim_blas_(q, x, dim, 1, out, out_stride))
 #endif
