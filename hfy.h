@@ -2545,7 +2545,6 @@ HFY_PRIVATE_ double hfy_base_kth_largest_(double *x, size_t n, size_t k) {
   for (;;) {
     double pivot;
     size_t above = lo, i = lo, below = hi;
-    if (hi - lo == 1) return x[lo];
     dice ^= dice << 13;
     dice ^= dice >> 7;
     dice ^= dice << 17;
@@ -6258,7 +6257,6 @@ HFY_COLD_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t,
 #define HFY_LINALG_STRIP_ 16   /* columns that rotations are applied to at a time */
 #define HFY_LINALG_FACTOR_ 96  /* rows of a block of a Cholesky factor */
 #define HFY_LINALG_SWEEPS_ 60  /* most QL steps for one eigenvalue, most sweeps of Jacobi rotations */
-#define HFY_LINALG_TINY_ (DBL_MIN / DBL_EPSILON) /* the square of a column that counts as 0 */
 
 typedef struct hfy_linalg_rotation_ {
   double c, s;
@@ -6552,12 +6550,13 @@ HFY_COLD_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size_t 
 HFY_PRIVATE_ size_t hfy_linalg_svd_sweep_(const hfy_linalg_svd_ *s) {
   const size_t tall = s->tall, wide = s->wide;
   const double enough = 8 * DBL_EPSILON * sqrt((double)tall); /* what rounding leaves of a dot of unit vectors */
+  const double tiny = DBL_MIN / DBL_EPSILON;                  /* the square of a row that counts as 0 */
   double *square = s->square;
   size_t i, j, turns = 0;
   for (i = 0; i + 1 < wide; i++)
     for (j = i + 1; j < wide; j++) {
       double *x = s->matrix + i * tall, *y = s->matrix + j * tall, dot, zeta, t, c;
-      if (!(square[i] > HFY_LINALG_TINY_) || !(square[j] > HFY_LINALG_TINY_)) continue;
+      if (!(square[i] > tiny) || !(square[j] > tiny)) continue;
       dot = hfy_linalg_dot_(x, y, tall);
       if (fabs(dot) <= enough * sqrt(square[i]) * sqrt(square[j])) continue;
       zeta = (square[j] - square[i]) / (2 * dot);
@@ -6599,7 +6598,7 @@ HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, si
     if (++sweep == HFY_LINALG_SWEEPS_) return HFY_ERR_CONVERGENCE;
   hfy_linalg_descend_(s->square, wide, b, tall, s->v, wide);
   for (i = 0; i < wide; i++) {
-    const double norm = s->square[i] > HFY_LINALG_TINY_ ? sqrt(s->square[i]) : 0;
+    const double norm = s->square[i] > DBL_MIN / DBL_EPSILON ? sqrt(s->square[i]) : 0;
     for (r = 0; unit && r < tall; r++) b[i * tall + r] = norm > 0 ? b[i * tall + r] / norm : 0;
     values[i] = norm / scale;
   }
