@@ -2263,8 +2263,8 @@ HFY_COLD_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double 
   if (!(x > 0)) return hfy_base_put_(out, size, at, "0");
   exponent = (int)floor(log10(x));
   m = (uint64_t)(exponent < -290 ? x * 1e300 / pow(10.0, exponent + 295) + 0.5 : x / pow(10.0, exponent) * 1e5 + 0.5);
-  if (m >= 1000000) m /= 10, exponent++;
-  if (m < 100000) m *= 10, exponent--; /* log10 rounded up */
+  exponent += m >= 1000000 ? 1 : m < 100000 ? -1 : 0; /* log10 or the digits were rounded up */
+  m = m >= 1000000 ? m / 10 : m < 100000 ? m * 10 : m;
   for (i = 5; i >= 0; i--, m /= 10) digits[i] = (char)('0' + (int)(m % 10));
   for (n = 6; n > 1 && digits[n - 1] == '0';) n--;
   point = exponent < -5 || exponent > 14 ? 0 : exponent; /* the digit before it */
