@@ -523,8 +523,7 @@ typedef enum hfy_status {
 /* A few words for a status, never NULL ("unknown status" for a number that is none). */
 HFY_API const char *hfy_status_text(hfy_status status);
 
-/* The instruction sets a kernel can be written for; hfy_work.isa picks one, HFY_ISA_BEST (0) lets the library choose.
-   */
+/* The instruction sets a kernel can be written for; hfy_work.isa picks one, HFY_ISA_BEST (0): the library chooses. */
 typedef enum hfy_isa {
   HFY_ISA_BEST, HFY_ISA_SCALAR, HFY_ISA_SSE2, HFY_ISA_AVX2, HFY_ISA_AVX512, HFY_ISA_NEON } hfy_isa;
 /* For HFY_ISAS: one bit for each. */
@@ -553,8 +552,7 @@ typedef struct hfy_work {
    NULL is allowed. */
 HFY_API void hfy_work_free(hfy_work *work);
 
-/* A random generator: SplitMix64, with a cached second normal. Plain data: copy it to fork a stream. Zeroed = seed 0.
-   */
+/* A random generator: SplitMix64, with a cached second normal. Plain data: copy it to fork a stream; zeroed: seed 0. */
 typedef struct hfy_rng {
   uint64_t state;
   double cached;
@@ -2164,8 +2162,8 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #define HFY_BODIES_ /* until the end of this file */
 
 /* ------------------------------------------------------------------------------------------------------------------
-   >>base.impl   statuses, messages, bits of floating-point numbers, checked sizes, scratch, random numbers, selection
-   May call: libc, libm.   Numerics: NaN and infinity are told by their bits, so that -ffast-math cannot lose them.
+   >>base.impl   statuses, messages, kinds of numbers, checked sizes, scratch, random numbers, selection
+   May call: libc, libm.
    ------------------------------------------------------------------------------------------------------------------ */
 #include <float.h>
 #include <limits.h>
@@ -2176,22 +2174,20 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #include <cblas.h>
 #endif
 
-#if defined(__GNUC__)
 /* HFY_COLD_, and HFY_API HFY_SMALL_ of a public one: off the ways of a hot loop, made small; the others hot, or gcc
    takes what only cold functions call for cold */
+#if defined(__GNUC__)
 #define HFY_PRIVATE_ static __attribute__((unused, hot))
 #define HFY_SMALL_ __attribute__((cold))
 #define HFY_COLD_ static __attribute__((unused, cold))
-#define HFY_RESTRICT_ __restrict__
-#elif defined(_MSC_VER)
-#define HFY_PRIVATE_ static
-#define HFY_SMALL_
-#define HFY_COLD_ static
-#define HFY_RESTRICT_ __restrict
 #else
 #define HFY_PRIVATE_ static
 #define HFY_SMALL_
 #define HFY_COLD_ static
+#endif
+#if defined(__GNUC__) || defined(_MSC_VER)
+#define HFY_RESTRICT_ __restrict
+#else
 #define HFY_RESTRICT_
 #endif
 #ifndef HFY_MALLOC
@@ -2208,7 +2204,7 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #define HFY_REAL_EPS_ ((double)FLT_EPSILON)
 #endif
 
-HFY_API const char *hfy_status_text(hfy_status status) {
+HFY_API HFY_SMALL_ const char *hfy_status_text(hfy_status status) {
   static const char *const text[] = {
 #define HFY_STATUS_TEXT_(name, words) words,
     HFY_STATUS_LIST(HFY_STATUS_TEXT_)
@@ -2218,32 +2214,19 @@ HFY_API const char *hfy_status_text(hfy_status status) {
   return i < sizeof text / sizeof text[0] ? text[i] : "unknown status";
 }
 
-/* --- numbers by their bits --- */
+/* --- kinds of numbers --- */
+
+HFY_PRIVATE_ int hfy_base_is_nan_(double x) { return x != x; }
+HFY_PRIVATE_ int hfy_base_is_finite_(double x) { return fabs(x) <= DBL_MAX; }
+HFY_PRIVATE_ int hfy_base_is_pos_inf_(double x) { return x > DBL_MAX; }
+HFY_PRIVATE_ int hfy_base_is_neg_inf_(double x) { return x < -DBL_MAX; }
+HFY_PRIVATE_ double hfy_base_nan_(void) { return (double)NAN; }
 
 HFY_PRIVATE_ uint64_t hfy_base_bits_(double x) {
   uint64_t bits;
   memcpy(&bits, &x, sizeof bits);
   return bits;
 }
-
-HFY_PRIVATE_ int hfy_base_is_nan_(double x) {
-  return (hfy_base_bits_(x) & UINT64_C(0x7FFFFFFFFFFFFFFF)) > UINT64_C(0x7FF0000000000000);
-}
-
-HFY_PRIVATE_ double hfy_base_nan_(void) {
-  const uint64_t bits = UINT64_C(0x7FF8000000000000);
-  double x;
-  memcpy(&x, &bits, sizeof x);
-  return x;
-}
-
-HFY_PRIVATE_ int hfy_base_is_finite_(double x) {
-  return (hfy_base_bits_(x) & UINT64_C(0x7FF0000000000000)) != UINT64_C(0x7FF0000000000000);
-}
-
-HFY_PRIVATE_ int hfy_base_is_pos_inf_(double x) { return hfy_base_bits_(x) == UINT64_C(0x7FF0000000000000); }
-
-HFY_PRIVATE_ int hfy_base_is_neg_inf_(double x) { return hfy_base_bits_(x) == UINT64_C(0xFFF0000000000000); }
 
 /* --- messages --- */
 
@@ -2255,7 +2238,7 @@ HFY_PRIVATE_ size_t hfy_base_put_(char *out, size_t size, size_t at, const char 
 }
 
 /* Decimal digits of a whole number. */
-HFY_PRIVATE_ size_t hfy_base_put_whole_(char *out, size_t size, size_t at, uint64_t value) {
+HFY_COLD_ size_t hfy_base_put_whole_(char *out, size_t size, size_t at, uint64_t value) {
   char digits[24];
   size_t n = sizeof digits - 1;
   digits[n] = 0;
@@ -2266,11 +2249,10 @@ HFY_PRIVATE_ size_t hfy_base_put_whole_(char *out, size_t size, size_t at, uint6
   return hfy_base_put_(out, size, at, digits + n);
 }
 
-/* Six significant digits at most. Our own, so that messages need no stdio and no locale turns the point into a comma.
-   */
-HFY_PRIVATE_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double x) {
-  char digits[16];
-  int exponent, n, i, shown;
+/* Six significant digits at most. Our own: messages need no stdio, and no locale turns the point into a comma. */
+HFY_COLD_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double x) {
+  char digits[6], text[32];
+  int exponent, n, i, point, len = 0;
   uint64_t m;
   if (hfy_base_is_nan_(x)) return hfy_base_put_(out, size, at, "nan");
   if (hfy_base_bits_(x) >> 63) {
@@ -2281,58 +2263,42 @@ HFY_PRIVATE_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, doub
   if (!(x > 0)) return hfy_base_put_(out, size, at, "0");
   exponent = (int)floor(log10(x));
   m = (uint64_t)(exponent < -290 ? x * 1e300 / pow(10.0, exponent + 295) + 0.5 : x / pow(10.0, exponent) * 1e5 + 0.5);
-  if (m >= 1000000) m /= 10, exponent++;
-  if (m < 100000) m *= 10, exponent--; /* log10 rounded up */
+  exponent += m >= 1000000 ? 1 : m < 100000 ? -1 : 0; /* log10 or the digits were rounded up */
+  m = m >= 1000000 ? m / 10 : m < 100000 ? m * 10 : m;
   for (i = 5; i >= 0; i--, m /= 10) digits[i] = (char)('0' + (int)(m % 10));
   for (n = 6; n > 1 && digits[n - 1] == '0';) n--;
-  if (exponent >= -5 && exponent < 15) {
-    char text[32];
-    int len = 0;
-    if (exponent < 0) {
-      text[len++] = '0', text[len++] = '.';
-      for (i = -1; i > exponent; i--) text[len++] = '0';
-      for (i = 0; i < n; i++) text[len++] = digits[i];
-    } else {
-      shown = n > exponent + 1 ? n : exponent + 1;
-      for (i = 0; i < shown; i++) {
-        if (i == exponent + 1) text[len++] = '.';
-        text[len++] = i < 6 ? digits[i] : '0';
-      }
-    }
-    text[len] = 0;
-    return hfy_base_put_(out, size, at, text);
+  point = exponent < -5 || exponent > 14 ? 0 : exponent; /* the digit before it */
+  for (i = point; i < 0; i++) {
+    text[len++] = '0';
+    if (i == point) text[len++] = '.';
   }
-  {
-    char text[16];
-    int len = 0;
-    text[len++] = digits[0];
-    if (n > 1) text[len++] = '.';
-    for (i = 1; i < n; i++) text[len++] = digits[i];
-    text[len++] = 'e';
-    text[len] = 0;
-    at = hfy_base_put_(out, size, at, text);
-    if (exponent < 0) at = hfy_base_put_(out, size, at, "-");
-    return hfy_base_put_whole_(out, size, at, (uint64_t)(exponent < 0 ? -exponent : exponent));
+  for (i = 0; i < n || i <= point; i++) {
+    if (i && i == point + 1) text[len++] = '.';
+    text[len++] = i < 6 ? digits[i] : '0';
   }
+  text[len] = 0;
+  at = hfy_base_put_(out, size, at, text);
+  if (point == exponent) return at;
+  at = hfy_base_put_(out, size, at, exponent < 0 ? "e-" : "e");
+  return hfy_base_put_whole_(out, size, at, (uint64_t)(exponent < 0 ? -exponent : exponent));
 }
 
 /* Sets work->message and returns status. In words: %s a string, %z a size_t, %g a double. */
-HFY_PRIVATE_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const char *words, ...) {
+HFY_COLD_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const char *words, ...) {
   va_list list;
   size_t at = 0, size = sizeof work->message;
   char one[2] = {0, 0};
   va_start(list, words);
-  work->message[0] = 0;
-  for (; *words; words++) {
-    if (*words != '%') {
-      one[0] = *words;
+  for (work->message[0] = 0; *words; words++) {
+    one[0] = *words;
+    if (*words != '%')
       at = hfy_base_put_(work->message, size, at, one);
-      continue;
-    }
-    words++;
-    if (*words == 's') at = hfy_base_put_(work->message, size, at, va_arg(list, const char *));
-    if (*words == 'z') at = hfy_base_put_whole_(work->message, size, at, va_arg(list, size_t));
-    if (*words == 'g') at = hfy_base_put_number_(work->message, size, at, va_arg(list, double));
+    else if (*++words == 's')
+      at = hfy_base_put_(work->message, size, at, va_arg(list, const char *));
+    else if (*words == 'z')
+      at = hfy_base_put_whole_(work->message, size, at, va_arg(list, size_t));
+    else if (*words == 'g')
+      at = hfy_base_put_number_(work->message, size, at, va_arg(list, double));
   }
   va_end(list);
   return status;
@@ -2345,11 +2311,9 @@ HFY_PRIVATE_ hfy_status hfy_base_null_(hfy_work *work, const char *name) {
 
 /* --- checked sizes --- */
 
-/* a*b, or SIZE_MAX if that overflows. */
+/* a*b and a+b, or SIZE_MAX if that overflows. */
 HFY_PRIVATE_ size_t hfy_base_times_(size_t a, size_t b) { return b && a > SIZE_MAX / b ? SIZE_MAX : a * b; }
-
 HFY_PRIVATE_ size_t hfy_base_plus_(size_t a, size_t b) { return a > SIZE_MAX - b ? SIZE_MAX : a + b; }
-
 HFY_PRIVATE_ size_t hfy_base_min_(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Swaps the contents of two arrays that do not overlap. */
@@ -2370,8 +2334,8 @@ HFY_PRIVATE_ int hfy_base_fits_(size_t rows, size_t n, size_t size) {
 }
 
 /* --- scratch ---
-   Each room has one `plan` function that takes its arrays from an arena. Run on an arena without memory it only counts;
-   run again once there is room it hands them out. So the worst case and the layout can never disagree. */
+   A room's `plan` function takes its arrays from an arena: on one without memory it only counts; run again once there
+   is room, it hands them out. So the worst case and the layout can never disagree. */
 typedef struct hfy_base_arena_ {
   unsigned char *base; /* NULL: counting */
   size_t used;
@@ -2380,26 +2344,24 @@ typedef struct hfy_base_arena_ {
 
 /* count elements of size bytes, aligned to a cache line; NULL for none. */
 HFY_PRIVATE_ void *hfy_base_take_(hfy_base_arena_ *arena, size_t count, size_t size) {
-  size_t at = arena->used, bytes = hfy_base_plus_(hfy_base_times_(count, size), count ? 63 : 0);
+  const size_t at = arena->used, bytes = hfy_base_plus_(hfy_base_times_(count, size), 63);
+  if (!count) return NULL;
   arena->used = hfy_base_plus_(at, bytes == SIZE_MAX ? bytes : bytes & ~(size_t)63);
-  return arena->base && count ? arena->base + at : NULL;
+  return arena->base ? arena->base + at : NULL;
 }
 
 #define HFY_TAKE_(arena, type, count) ((type *)hfy_base_take_(arena, count, sizeof(type)))
 
 /* The start of every fallible function: the work to use (a local one for NULL), its message empty. */
-HFY_PRIVATE_ hfy_work *hfy_base_open_(hfy_work *work, hfy_work *local) {
-  if (!work) {
-    memset(local, 0, sizeof *local);
-    work = local;
-  }
+HFY_COLD_ hfy_work *hfy_base_open_(hfy_work *work, hfy_work *local) {
+  if (!work) work = (hfy_work *)memset(local, 0, sizeof *local);
   work->message[0] = 0;
   work->used = 0;
   return work;
 }
 
 /* And its end: what a local work allocated goes. */
-HFY_PRIVATE_ hfy_status hfy_base_close_(hfy_work *work, hfy_work *local, hfy_status status) {
+HFY_COLD_ hfy_status hfy_base_close_(hfy_work *work, hfy_work *local, hfy_status status) {
   if (work == local) hfy_work_free(local);
   return status;
 }
@@ -2407,7 +2369,6 @@ HFY_PRIVATE_ hfy_status hfy_base_close_(hfy_work *work, hfy_work *local, hfy_sta
 /* Makes room for what the arena counted and rewinds it onto that memory. */
 HFY_PRIVATE_ hfy_status hfy_base_reserve_(hfy_work *work, hfy_base_arena_ *arena) {
   size_t bytes = hfy_base_plus_(arena->used, arena->used ? 63 : 0); /* the user's buffer may have any alignment */
-  size_t shift;
   if (bytes > work->peak) work->peak = bytes;
   if (bytes > work->capacity) {
     void *fresh;
@@ -2422,10 +2383,7 @@ HFY_PRIVATE_ hfy_status hfy_base_reserve_(hfy_work *work, hfy_base_arena_ *arena
     work->owned = 1;
   }
   work->used = bytes;
-  if (work->buffer) {
-    shift = (64 - (size_t)((uintptr_t)work->buffer & 63)) & 63;
-    arena->base = (unsigned char *)work->buffer + shift;
-  }
+  if (work->buffer) arena->base = (unsigned char *)work->buffer + ((64 - ((uintptr_t)work->buffer & 63)) & 63);
   arena->used = 0;
   return HFY_OK;
 }
@@ -2437,7 +2395,7 @@ HFY_PRIVATE_ int hfy_base_layout_(hfy_base_arena_ *arena, hfy_work *work, hfy_st
   return !*status;
 }
 
-HFY_API void hfy_work_free(hfy_work *work) {
+HFY_API HFY_SMALL_ void hfy_work_free(hfy_work *work) {
   if (!work || !work->owned) return;
   HFY_FREE(work->buffer);
   work->buffer = NULL;
@@ -2494,11 +2452,8 @@ HFY_PRIVATE_ size_t hfy_base_share_(size_t n, size_t task, size_t tasks) {
 
 /* --- random numbers (Steele, Lea, Flood 2014: SplitMix64) --- */
 
-HFY_API hfy_rng hfy_rng_seed(uint64_t seed) {
-  hfy_rng rng;
-  rng.state = seed;
-  rng.cached = 0;
-  rng.has_cached = 0;
+HFY_API HFY_SMALL_ hfy_rng hfy_rng_seed(uint64_t seed) {
+  const hfy_rng rng = {seed, 0, 0};
   return rng;
 }
 
@@ -2509,24 +2464,21 @@ HFY_API uint64_t hfy_rng_u64(hfy_rng *rng) {
   return z ^ (z >> 31);
 }
 
+HFY_API double hfy_rng_sign(hfy_rng *rng) { return hfy_rng_u64(rng) >> 63 ? 1.0 : -1.0; }
 HFY_API double hfy_rng_uniform(hfy_rng *rng) { return (double)(hfy_rng_u64(rng) >> 11) * (1.0 / 9007199254740992.0); }
 
 HFY_API double hfy_rng_normal(hfy_rng *rng) {
-  const double two_pi = 6.283185307179586476925;
-  double u, v, r;
+  double r, angle;
   if (rng->has_cached) {
     rng->has_cached = 0;
     return rng->cached;
   }
-  u = 1.0 - hfy_rng_uniform(rng); /* in (0, 1]: the logarithm is finite */
-  v = hfy_rng_uniform(rng);
-  r = sqrt(-2.0 * log(u));
-  rng->cached = r * sin(two_pi * v);
+  r = sqrt(-2.0 * log(1.0 - hfy_rng_uniform(rng))); /* of a number in (0, 1]: finite */
+  angle = 6.283185307179586476925 * hfy_rng_uniform(rng);
+  rng->cached = r * sin(angle);
   rng->has_cached = 1;
-  return r * cos(two_pi * v);
+  return r * cos(angle);
 }
-
-HFY_API double hfy_rng_sign(hfy_rng *rng) { return hfy_rng_u64(rng) >> 63 ? 1.0 : -1.0; }
 
 /* Fisher and Yates: any order of x, each as likely. */
 HFY_PRIVATE_ void hfy_base_shuffle_(size_t *x, size_t n, hfy_rng *rng) {
@@ -2539,14 +2491,12 @@ HFY_PRIVATE_ void hfy_base_shuffle_(size_t *x, size_t n, hfy_rng *rng) {
 
 /* --- parameters --- */
 
-/* fallback for 0. By its bits: NaN stays what it is. */
-HFY_PRIVATE_ double hfy_base_default_(double value, double fallback) {
-  return hfy_base_bits_(value) << 1 ? value : fallback;
-}
+/* fallback for 0; NaN stays what it is. */
+HFY_PRIVATE_ double hfy_base_default_(double value, double fallback) { return value != 0 ? value : fallback; }
 
 /* "<where><name> is <value>; it should be <what>". */
-HFY_PRIVATE_ hfy_status hfy_base_should_(hfy_work *work, const char *where, const char *name, double value,
-                                         const char *what) {
+HFY_COLD_ hfy_status hfy_base_should_(hfy_work *work, const char *where, const char *name, double value,
+                                      const char *what) {
   return hfy_base_fail_(work, HFY_ERR_ARG, "%s%s is %g; it should be %s", where, name, value, what);
 }
 
@@ -2573,19 +2523,15 @@ HFY_PRIVATE_ void hfy_base_range_(const double *x, size_t n, double *low, double
   }
 }
 
-/* The k-th largest, k <= 8: one pass with the best so far in order, each new one let down between them. */
+/* The k-th largest, k <= 8: one pass with the best so far in order. */
 HFY_PRIVATE_ double hfy_base_few_(const double *x, size_t n, size_t k) {
-  double best[8], v, high;
+  double best[8];
   size_t i, at;
   for (at = 0; at < k; at++) best[at] = -HUGE_VAL;
   for (i = 0; i < n; i++) {
-    v = x[i];
-    if (!(v > best[k - 1])) continue;
-    for (at = 0; at < k; at++) {
-      high = best[at] > v ? best[at] : v;
-      v = best[at] > v ? v : best[at];
-      best[at] = high;
-    }
+    if (!(x[i] > best[k - 1])) continue;
+    for (at = k - 1; at && x[i] > best[at - 1]; at--) best[at] = best[at - 1];
+    best[at] = x[i];
   }
   return best[k - 1];
 }
@@ -2599,7 +2545,6 @@ HFY_PRIVATE_ double hfy_base_kth_largest_(double *x, size_t n, size_t k) {
   for (;;) {
     double pivot;
     size_t above = lo, i = lo, below = hi;
-    if (hi - lo == 1) return x[lo];
     dice ^= dice << 13;
     dice ^= dice >> 7;
     dice ^= dice << 17;
@@ -2634,8 +2579,7 @@ HFY_PRIVATE_ double hfy_base_largest_(const double *x, size_t n, size_t k, const
   kth = hfy_base_kth_largest_(scratch, n, k);
   for (i = 0; i < n; i++) equal -= x[i] > kth;
   for (i = 0; i < n && m < k; i++) {
-    if (x[i] < kth) continue;
-    if (!(x[i] > kth) && !equal) continue;
+    if (x[i] < kth || (!(x[i] > kth) && !equal)) continue;
     equal -= !(x[i] > kth);
     at[m++] = from ? from[i] : i;
   }
@@ -5305,8 +5249,7 @@ HFY_PRIVATE_ double *hfy_linalg_factor_row_(double *l, size_t stride, size_t i) 
   return l + (stride ? i * stride : i * (i + 1) / 2);
 }
 
-/* Takes row and column j out of A = L L^T (count x count): row j of L goes, and rotations of neighbouring columns make
-   the rest lower again. */
+/* Takes row and column j out of A = L L^T: row j of L goes, rotations of neighbouring columns make the rest lower. */
 HFY_PRIVATE_ void hfy_linalg_factor_leave_(double *l, size_t stride, size_t count, size_t j) {
   size_t c, i;
   for (c = j; c + 1 < count; c++) { /* row c+1 has an entry too many, at column c+1 */
@@ -5330,8 +5273,7 @@ HFY_PRIVATE_ void hfy_linalg_factor_leave_(double *l, size_t stride, size_t coun
    Shapes: A m x k, B k x n, C m x n. A and B are views with any two strides (one of them 1 in a product with a vector),
    C is rows: C = AB, C += AB or C -= AB. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
    How: the tiles of a retrieval's projection. Blocks of B are packed into panels as wide as a tile of registers, which
-   stay in L1 while rows of A pass; a small product reads B where it is. A is packed only if its rows do not run along
-   memory, or in a large product.
+   stay in L1 while rows of A pass; a small product reads B where it is. A is packed if it is large or lies in columns.
    Numerics: every element begins with beta c and adds its k products one by one in ascending order, fused where the
    machine can: its bits depend neither on m, n and the strides nor on how rows and columns are split among threads (a
    task takes some rows or columns of C as a product of its own, with its own scratch). A product with a vector is the
@@ -5354,12 +5296,10 @@ HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_rows_(const void *at, size_t stride) {
   const hfy_linalg_view_ view = {at, stride, 1};
   return view;
 }
-
 HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_turned_(const void *at, size_t stride) {
   const hfy_linalg_view_ view = {at, 1, stride};
   return view;
 }
-
 HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_flip_(hfy_linalg_view_ view) {
   const hfy_linalg_view_ turned = {view.at, view.col, view.row};
   return turned;
@@ -5376,12 +5316,10 @@ HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_set_(void *at, size_t stride) {
   const hfy_linalg_into_ into = {at, stride, 1, 0};
   return into;
 }
-
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_add_(void *at, size_t stride) {
   const hfy_linalg_into_ into = {at, stride, 0, 0};
   return into;
 }
-
 HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_less_(void *at, size_t stride) {
   const hfy_linalg_into_ into = {at, stride, 0, 1};
   return into;
@@ -5392,7 +5330,7 @@ HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_less_(void *at, size_t stride) {
 #define HFY_LINALG_TALL_ 48    /* rows of A that meet a panel of B in L1: a multiple of every tile's rows */
 
 /* Elements of scratch that a product of this shape needs at most, of elements of `size` bytes. */
-HFY_PRIVATE_ size_t hfy_linalg_gemm_scratch_(size_t m, size_t n, size_t k, size_t size) {
+HFY_COLD_ size_t hfy_linalg_gemm_scratch_(size_t m, size_t n, size_t k, size_t size) {
   size_t wide = hfy_base_min_(m > n ? m : n, HFY_LINALG_WIDTH_ / size);
   return hfy_base_min_(k, HFY_LINALG_DEPTH_ / size) * (wide + HFY_LINALG_TALL_);
 }
@@ -5455,8 +5393,7 @@ HFY_PRIVATE_ void hfy_linalg_turn4_(size_t size, const char *from, size_t across
 #endif
 }
 
-/* to[p*width + j] = from[j*across + p*along], j < have, p < k. Plain loops for the machine that all have: it is memory
-   that this waits for. */
+/* to[p*width + j] = from[j*across + p*along], j < have, p < k. Plain loops: it is memory that this waits for. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_pack_(size_t size, void *target, size_t width, const void *source,
                                                       size_t across, size_t along, size_t have, size_t k) {
   const size_t bytes = have * size, row = width * size;
@@ -5491,45 +5428,29 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
   const size_t size = how->size, shares = (k + HFY_LINALG_DEPTH_ / size - 1) / (HFY_LINALG_DEPTH_ / size);
   const size_t depth = shares > 1 ? (k + shares - 1) / shares : k, width = HFY_LINALG_WIDTH_ / size;
   char *const panel = (char *)scratch, *const out = (char *)c.at;
-  size_t i, j, p, nc, kc, l;
-  hfy_simd_block_ block;
-  memset(&block, 0, sizeof block);
-  block.c_row = c.stride;
-  block.minus = c.minus;
-  if (!k && c.over)
-    for (i = 0; i < m; i++) memset(out + i * c.stride * size, 0, n * size);
+  size_t i, j, p, l, nc, kc, mc;
+  for (i = 0; !k && c.over && i < m; i++) memset(out + i * c.stride * size, 0, n * size);
   for (j = 0; j < n; j += nc) {
     nc = hfy_base_min_(width, n - j);
     for (p = 0; p < k; p += kc) {
       const char *from = (const char *)b.at + (p * b.row + j * b.col) * size;
-      size_t whole = nc, mc;
+      size_t whole = nc;
+      int packed;
       kc = hfy_base_min_(depth, k - p);
-      block.depth = kc;
-      block.over = c.over && !p;
-      block.b = from;
-      block.b_row = b.row;
-      block.b_panel = how->columns;
-      /* small: packing would cost more than it saves */
-      if (b.col != 1 || m > 128 || kc * nc * size > 131072) {
-        whole = nc / how->columns * how->columns;
-        for (l = 0; l < nc; l += how->columns) {
-          size_t have = hfy_base_min_(how->columns, nc - l);
-          hfy_linalg_pack_(size, panel + l * kc * size, have, from + l * b.col * size, b.col, b.row, have, kc);
-        }
-        block.b = panel;
-        block.b_row = how->columns;
-        block.b_panel = kc * how->columns;
+      packed = b.col != 1 || m > 128 || kc * nc * size > 131072; /* small: it would cost more than it saves */
+      if (packed) whole = nc / how->columns * how->columns;
+      for (l = 0; packed && l < nc; l += how->columns) {
+        const size_t have = hfy_base_min_(how->columns, nc - l);
+        hfy_linalg_pack_(size, panel + l * kc * size, have, from + l * b.col * size, b.col, b.row, have, kc);
       }
       for (i = 0; i < m; i += mc) {
         const char *at = (const char *)a.at + (i * a.row + p * a.col) * size;
-        char *rows_at = panel + nc * kc * size;
-        mc = hfy_base_min_(HFY_LINALG_TALL_, m - i);
-        block.rows = mc;
-        block.a = at;
-        block.a_row = a.row;
-        block.a_col = a.col;
-        block.a_tile = a.row * how->rows;
+        hfy_simd_block_ block = {at, packed ? panel : from, out + (i * c.stride + j) * size, 0, whole, kc,
+                                 a.row, a.col, a.row * how->rows, packed ? how->columns : b.row,
+                                 packed ? kc * how->columns : how->columns, c.stride, c.over && !p, c.minus, NULL, 0};
+        block.rows = mc = hfy_base_min_(HFY_LINALG_TALL_, m - i);
         if (a.col != 1 || kc * nc > 40000) { /* large: rows of A a page each */
+          char *rows_at = panel + nc * kc * size;
           for (l = 0; l < mc; l += how->rows)
             hfy_linalg_pack_(size, rows_at + l * kc * size, how->rows, at + l * a.row * size, a.row, a.col,
                              hfy_base_min_(how->rows, mc - l), kc);
@@ -5538,16 +5459,12 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
           block.a_col = how->rows;
           block.a_tile = how->rows * kc;
         }
-        block.c = out + (i * c.stride + j) * size;
-        block.columns = whole;
         how->block(&block);
-        if (whole < nc) { /* the last panel is as wide as what is left */
-          hfy_simd_block_ rest = block;
-          rest.b = panel + whole * kc * size;
-          rest.b_row = rest.columns = nc - whole;
-          rest.c = (char *)block.c + whole * size;
-          how->block(&rest);
-        }
+        if (whole == nc) continue;
+        block.b = panel + whole * kc * size; /* the last panel is as wide as what is left */
+        block.b_row = block.columns = nc - whole;
+        block.c = (char *)block.c + whole * size;
+        how->block(&block);
       }
     }
   }
@@ -5555,16 +5472,13 @@ HFY_PRIVATE_ void hfy_linalg_tiles_(const hfy_simd_product_ *how, size_t m, size
 
 #ifdef HFY_CBLAS
 /* Can a BLAS take rows x columns of a view? *lead: its leading dimension, *across: columns are together. */
-HFY_PRIVATE_ int hfy_linalg_blas_takes_(size_t rows, size_t columns, hfy_linalg_view_ v, int *lead, int *across) {
-  size_t stride, least;
-  *across = v.col != 1 && v.row == 1;
-  stride = *across ? v.col : v.row;
-  least = *across ? rows : columns;
-  if ((*across ? columns : rows) <= 1) stride = least; /* one line: its stride means nothing */
-  if ((*across ? v.row : v.col) != 1 || stride < least || rows > INT_MAX || columns > INT_MAX || stride > INT_MAX)
-    return 0;
-  *lead = (int)(stride ? stride : 1);
-  return 1;
+HFY_COLD_ int hfy_linalg_blas_takes_(size_t rows, size_t columns, hfy_linalg_view_ v, int *lead, int *across) {
+  const int turned = v.col != 1 && v.row == 1;
+  const size_t lines = turned ? columns : rows, least = turned ? rows : columns;
+  const size_t stride = lines <= 1 ? least : turned ? v.col : v.row; /* of one line it means nothing */
+  *across = turned;
+  *lead = stride > INT_MAX ? 0 : stride ? (int)stride : 1;
+  return (turned || v.col == 1) && stride >= least && rows <= INT_MAX && columns <= INT_MAX && *lead;
 }
 
 /* Call a BLAS if it takes the three. */
@@ -5606,6 +5520,8 @@ HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_ *simd, size_t m, size_t n
 #endif
   hfy_linalg_tiles_(&hfy_linalg_products_(simd)->f64, m, n, k, a, b, c, scratch);
 }
+#undef HFY_LINALG_BLAS_
+#undef HFY_LINALG_USER_
 
 /* X X^T of the count x dim matrix x: all inner products of its rows. */
 HFY_PRIVATE_ void hfy_linalg_gram_(const hfy_simd_ *simd, size_t count, size_t dim, hfy_linalg_view_ x, double *gram,
@@ -5623,8 +5539,7 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
   size_t i, j, n;
 #if defined(HFY_DGEMM)
   if (m && k) {
-    HFY_DGEMM(m, (size_t)1, k, sign, from, a.row, a.col, x, (size_t)1, (size_t)1, (double)!into.over, y, (size_t)1,
-              (size_t)1);
+    hfy_linalg_multiply_(simd, m, 1, k, a, hfy_linalg_rows_(x, 1), into, NULL);
     return;
   }
 #elif defined(HFY_CBLAS)
@@ -5644,7 +5559,7 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
     }
     return;
   }
-  for (i = 0; i < m && into.over; i++) y[i] = 0;
+  if (m && into.over) memset(y, 0, m * sizeof *y);
   for (j = 0; j < k; j += n) { /* a sum of columns */
     const double *row[many + 4];
     double w[many];
@@ -5656,18 +5571,12 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
     how->sum(w, row, n, m, y);
   }
 }
-#ifdef HFY_LINALG_BLAS_
-#undef HFY_LINALG_BLAS_
-#endif
-#undef HFY_LINALG_USER_
-
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.eigen   eigenvalues and eigenvectors of a real matrix without symmetry; thin Householder QR
    May call: base, simd, linalg.gemm.
-   How: rows and columns that hold an eigenvalue alone are taken out, the rest is balanced by powers of two, reduced to
-   Hessenberg form in panels (most of it matrix products), and the double-shift QR algorithm runs on that. Its sweeps
-   are cut into chunks of reflections: inside a small diagonal window they run one by one, what lies right of it and
-   above it gets a chunk at once, vector by vector. Eigenvectors: inverse iteration on the Hessenberg form.
+   How: eigenvalues alone in a row or column are taken out, the rest is balanced, reduced to Hessenberg form in panels
+   (mostly matrix products) and goes through the double-shift QR algorithm. Its sweeps are cut into chunks: reflections
+   run one by one inside a small diagonal window, a chunk at once right of it and above it. Vectors: inverse iteration.
    Numerics: backward stable. Exceptional shifts every 10 iterations; at most 60 for one eigenvalue.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_LINALG_PANEL_ 32   /* columns of a panel of the reduction */
@@ -5676,7 +5585,7 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
 
 /* y += a x */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_axpy_(double a, const double *HFY_RESTRICT_ x, double *HFY_RESTRICT_ y,
-                                                   size_t n) {
+                                                      size_t n) {
   size_t i;
   for (i = 0; i + 4 <= n; i += 4) {
     y[i] += a * x[i];
@@ -5688,8 +5597,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_axpy_(double a, const double *HF
 }
 
 /* The reflection I - tau v v^T, v[0] = 1, that takes x to (beta, 0, ...): x becomes v, beta is returned. */
-HFY_PRIVATE_ double hfy_linalg_reflection_(double *x, size_t n, double *tau) {
-  double big = 0, sum = 0, alpha = n ? x[0] : 0, beta, scale;
+HFY_COLD_ double hfy_linalg_reflection_(double *x, size_t n, double *tau) {
+  double big = 0, sum = 0, alpha = n ? x[0] : 0, beta;
   size_t i;
   *tau = 0;
   for (i = 1; i < n; i++) big = fabs(x[i]) > big ? fabs(x[i]) : big;
@@ -5698,12 +5607,26 @@ HFY_PRIVATE_ double hfy_linalg_reflection_(double *x, size_t n, double *tau) {
   if (fabs(alpha) > big) big = fabs(alpha);
   for (i = 1; i < n; i++) sum += (x[i] / big) * (x[i] / big);
   sum += (alpha / big) * (alpha / big);
-  beta = big * sqrt(sum);
-  if (alpha > 0) beta = -beta;
+  beta = alpha > 0 ? -big * sqrt(sum) : big * sqrt(sum); /* alpha - beta cancels nothing: opposite signs */
   *tau = (beta - alpha) / beta;
-  scale = alpha - beta; /* no cancellation: opposite signs */
-  for (i = 1; i < n; i++) x[i] /= scale;
+  for (i = 1; i < n; i++) x[i] /= alpha - beta;
   return beta;
+}
+
+/* x <- (I - tau v v^T) x */
+HFY_COLD_ void hfy_linalg_mirror_(double tau, const double *v, double *x, size_t n) {
+  hfy_linalg_axpy_(-tau * hfy_linalg_dot_(v, x, n), v, x, n);
+}
+
+/* I - V T V^T for reflections one after another: column j of T (m x m, upper triangular) from tau of reflector j and
+   its dots with those before (Schreiber, Van Loan). */
+HFY_COLD_ void hfy_linalg_compact_(double *t, size_t m, size_t j, double tau, const double *dot) {
+  size_t i, l;
+  for (i = 0; i < m; i++) {
+    double sum = 0;
+    for (l = i; l < j; l++) sum += t[i * m + l] * dot[l];
+    t[i * m + j] = i < j ? -tau * sum : i == j ? tau : 0;
+  }
 }
 
 /* Scratch of the eigenvalue functions for n x n. */
@@ -5716,13 +5639,13 @@ typedef struct hfy_linalg_general_ {
   size_t *index, *counts;
 } hfy_linalg_general_;
 
-HFY_PRIVATE_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_general_ *e) {
+HFY_COLD_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_general_ *e) {
   const size_t panel = HFY_LINALG_PANEL_, square = hfy_base_times_(n, n);
   e->h = HFY_TAKE_(arena, double, square);
   e->v = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
   e->y = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
   e->w = HFY_TAKE_(arena, double, hfy_base_times_(n, panel));
-  e->t = HFY_TAKE_(arena, double, panel * panel + 2 * panel);
+  e->t = HFY_TAKE_(arena, double, panel * panel + panel);
   e->all = HFY_TAKE_(arena, double, vectors ? square : 0);
   e->tau = HFY_TAKE_(arena, double, n);
   e->scale = HFY_TAKE_(arena, double, n);
@@ -5733,9 +5656,9 @@ HFY_PRIVATE_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int
   e->counts = HFY_TAKE_(arena, size_t, hfy_base_times_(n, 2));
 }
 
-/* Osborne's balancing in powers of two: rows and columns of like norm; scale[i] gets what column i was multiplied by.
-   A row or a column that is zero off the diagonal stays. */
-HFY_PRIVATE_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
+/* Osborne's balancing in powers of two: rows and columns of like norm, but for those zero off the diagonal; scale[i]:
+   what column i was multiplied by. */
+HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
   size_t i, j, pass;
   int moved = 1;
   for (i = 0; i < n; i++) scale[i] = 1;
@@ -5743,12 +5666,12 @@ HFY_PRIVATE_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
     moved = 0;
     for (i = 0; i < n; i++) {
       double c = 0, r = 0, f = 1, sum;
-      for (j = 0; j < n; j++)
-        if (j != i) c += fabs(a[j * n + i]), r += fabs(a[i * n + j]);
+      for (j = 0; j < n; j++) c += j != i ? fabs(a[j * n + i]) : 0;
+      for (j = 0; j < n; j++) r += j != i ? fabs(a[i * n + j]) : 0;
       if (!(c > 0) || !(r > 0)) continue;
       sum = c + r;
-      while (c < r / 2 && f < 1e150) f *= 2, c *= 4;
-      while (c >= r * 2 && f > 1e-150) f /= 2, c /= 4;
+      for (; c < r / 2 && f < 1e150; f *= 2) c *= 4;
+      for (; c >= r * 2 && f > 1e-150; f /= 2) c /= 4;
       if (!((c + r) / f < 0.95 * sum) || !(scale[i] * f > 1e-150 && scale[i] * f < 1e150)) continue;
       moved = 1;
       scale[i] *= f;
@@ -5758,32 +5681,32 @@ HFY_PRIVATE_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
   }
 }
 
-/* a <- Q^T a Q, upper Hessenberg, in panels (Quintana-Orti, van de Geijn): inside a panel only its own columns are
-   brought up to date, A V T is gathered, and the rest of the matrix is updated by products. With e->all the reflector
-   that makes column c zero below row c+1 stays in its row c, from column c+1 on. */
-HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_t n, const hfy_linalg_general_ *e) {
+/* e->h <- Q^T h Q, upper Hessenberg, in panels (Quintana-Orti, van de Geijn): only a panel's own columns are kept up to
+   date, A V T is gathered, and products update the rest. Row c of e->all, if it is there, gets from column c+1 on the
+   reflector that makes column c zero below row c+1. */
+HFY_COLD_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, size_t n, const hfy_linalg_general_ *e) {
   size_t k, j, i, p, q;
-  double *dot = e->t + HFY_LINALG_PANEL_ * HFY_LINALG_PANEL_, *mix = dot + HFY_LINALG_PANEL_;
+  double *a = e->h, *v = e->v, *y = e->y, *w = e->w, *t = e->t, *gemm = e->gemm;
+  double *dot = t + HFY_LINALG_PANEL_ * HFY_LINALG_PANEL_;
   for (k = 0; k + 2 < n; k += HFY_LINALG_PANEL_) {
     const size_t m = hfy_base_min_(HFY_LINALG_PANEL_, n - 2 - k), top = k + 1, tail = n - top;
-    double *v = e->v, *y = e->y, *t = e->t;
+    const hfy_linalg_view_ vs = hfy_linalg_rows_(v + top, n), ys = hfy_linalg_turned_(y, n); /* V^T, Y, T^T */
+    const hfy_linalg_view_ ts = hfy_linalg_turned_(t, m);
     memset(v, 0, m * n * sizeof *v);
     for (j = 0; j < m; j++) {
       const size_t c = k + j, below = c + 1;
-      double *b = v + j * n, tau, beta; /* column c, which becomes the reflector */
+      double *b = v + j * n, tau; /* column c, which becomes the reflector */
       for (i = top; i < n; i++) b[i] = a[i * n + c];
       for (p = 0; p < j; p++) hfy_linalg_axpy_(-v[p * n + c], y + p * n + top, b + top, tail);
       for (p = 0; p < j; p++) dot[p] = hfy_linalg_dot_(v + p * n + top, b + top, tail);
-      for (p = j; p-- > 0;) { /* T^T, lower */
+      for (p = 0; p < j; p++) { /* T^T, lower */
         double sum = 0;
         for (q = 0; q <= p; q++) sum += t[q * m + p] * dot[q];
-        mix[p] = sum;
+        hfy_linalg_axpy_(-sum, v + p * n + top, b + top, tail);
       }
-      for (p = 0; p < j; p++) hfy_linalg_axpy_(-mix[p], v + p * n + top, b + top, tail);
-      for (i = top; i <= c; i++) a[i * n + c] = b[i], b[i] = 0;
-      beta = hfy_linalg_reflection_(b + below, n - below, &tau);
-      a[below * n + c] = beta;
-      for (i = below + 1; i < n; i++) a[i * n + c] = 0;
+      for (i = top; i < n; i++) a[i * n + c] = i <= c ? b[i] : 0;
+      memset(b + top, 0, j * sizeof *b);
+      a[below * n + c] = hfy_linalg_reflection_(b + below, n - below, &tau);
       if (e->all) {
         memcpy(e->all + c * n, b, n * sizeof *b);
         e->tau[c] = tau;
@@ -5793,52 +5716,41 @@ HFY_PRIVATE_ void hfy_linalg_hessenberg_(const hfy_simd_ *simd, double *a, size_
       for (p = 0; p < j; p++) dot[p] = hfy_linalg_dot_(v + p * n + below, b + below, n - below);
       for (p = 0; p < j; p++) hfy_linalg_axpy_(-dot[p], y + p * n + top, y + j * n + top, tail);
       for (i = top; i < n; i++) y[j * n + i] *= tau;
-      for (p = 0; p < j; p++) {
-        double sum = 0;
-        for (q = p; q < j; q++) sum += t[p * m + q] * dot[q];
-        t[p * m + j] = -tau * sum;
-      }
-      for (p = j; p < m; p++) t[p * m + j] = p == j ? tau : 0;
+      hfy_linalg_compact_(t, m, j, tau, dot);
     }
     /* rows above: Y = A V T there too */
-    hfy_linalg_multiply_(simd, top, m, tail, hfy_linalg_rows_(a + top, n), hfy_linalg_turned_(v + top, n),
-                         hfy_linalg_set_(e->w, m), e->gemm);
-    hfy_linalg_multiply_(simd, m, top, m, hfy_linalg_turned_(t, m), hfy_linalg_turned_(e->w, m),
-                         hfy_linalg_set_(y, n), e->gemm);
-    if (m > 1)
-      hfy_linalg_multiply_(simd, top, m - 1, m, hfy_linalg_turned_(y, n), hfy_linalg_rows_(v + top, n),
-                           hfy_linalg_less_(a + top, n), e->gemm);
+    hfy_linalg_multiply_(simd, top, m, tail, hfy_linalg_rows_(a + top, n), hfy_linalg_flip_(vs),
+                         hfy_linalg_set_(w, m), gemm);
+    hfy_linalg_multiply_(simd, m, top, m, ts, hfy_linalg_turned_(w, m), hfy_linalg_set_(y, n), gemm);
+    hfy_linalg_multiply_(simd, top, m - 1, m, ys, vs, hfy_linalg_less_(a + top, n), gemm);
     /* the rest: A - Y V^T from the right, I - V T^T V^T from the left */
     p = k + m;
-    hfy_linalg_multiply_(simd, n, n - p, m, hfy_linalg_turned_(y, n), hfy_linalg_rows_(v + p, n),
-                         hfy_linalg_less_(a + p, n), e->gemm);
-    hfy_linalg_multiply_(simd, m, n - p, tail, hfy_linalg_rows_(v + top, n), hfy_linalg_rows_(a + top * n + p, n),
-                         hfy_linalg_set_(y, n), e->gemm);
-    hfy_linalg_multiply_(simd, m, n - p, m, hfy_linalg_turned_(t, m), hfy_linalg_rows_(y, n),
-                         hfy_linalg_set_(e->w, n - p), e->gemm);
-    hfy_linalg_multiply_(simd, tail, n - p, m, hfy_linalg_turned_(v + top, n), hfy_linalg_rows_(e->w, n - p),
-                         hfy_linalg_less_(a + top * n + p, n), e->gemm);
+    hfy_linalg_multiply_(simd, n, n - p, m, ys, hfy_linalg_rows_(v + p, n), hfy_linalg_less_(a + p, n), gemm);
+    hfy_linalg_multiply_(simd, m, n - p, tail, vs, hfy_linalg_rows_(a + top * n + p, n), hfy_linalg_set_(y, n), gemm);
+    hfy_linalg_multiply_(simd, m, n - p, m, ts, hfy_linalg_rows_(y, n), hfy_linalg_set_(w, n - p), gemm);
+    hfy_linalg_multiply_(simd, tail, n - p, m, hfy_linalg_flip_(vs), hfy_linalg_rows_(w, n - p),
+                         hfy_linalg_less_(a + top * n + p, n), gemm);
   }
 }
 
 /* Eigenvalues of the real 2 x 2 matrix (a b; c d), a conjugate pair exactly conjugate. */
-HFY_PRIVATE_ void hfy_linalg_pair_(double a, double b, double c, double d, double *re, double *im) {
+HFY_COLD_ void hfy_linalg_pair_(double a, double b, double c, double d, double *re, double *im) {
   const double half = 0.5 * (a - d), bc = b * c, under = half * half + bc;
+  re[0] = re[1] = d + half;
+  im[0] = im[1] = 0;
   if (under >= 0) {
-    double z = half + (half < 0 ? -sqrt(under) : sqrt(under));
+    const double z = half + (half < 0 ? -sqrt(under) : sqrt(under));
     re[0] = d + z;
     re[1] = z > 0 || z < 0 ? d - bc / z : d;
-    im[0] = im[1] = 0;
   } else {
-    re[0] = re[1] = d + half;
     im[0] = sqrt(-under);
     im[1] = -im[0];
   }
 }
 
 /* What chase does, on columns k, k+1, k+2 of `rows` rows: transposed into `block` (count + 2 rows of 32), and back. */
-HFY_PRIVATE_ void hfy_linalg_chase_columns_(const hfy_simd_products_ *how, double *x, size_t stride, size_t rows,
-                                            const double *coefficient, size_t count, double *block) {
+HFY_COLD_ void hfy_linalg_chase_columns_(const hfy_simd_products_ *how, double *x, size_t stride, size_t rows,
+                                         const double *coefficient, size_t count, double *block) {
   size_t i, have;
   for (i = 0; i < rows; i += 32, x += 32 * stride) {
     have = hfy_base_min_(32, rows - i);
@@ -5858,15 +5770,24 @@ typedef struct hfy_linalg_sweep_ {
 
 /* Where the block that ends at row `high` begins: below a negligible subdiagonal element, which becomes 0. */
 HFY_PRIVATE_ size_t hfy_linalg_split_(double *h, size_t n, size_t high, double norm) {
-  size_t l;
-  for (l = high; l; l--) {
-    double s = fabs(h[(l - 1) * n + l - 1]) + fabs(h[l * n + l]);
-    if (!(s > 0)) s = norm;
-    if (!(fabs(h[l * n + l - 1]) <= DBL_EPSILON * s)) continue;
-    h[l * n + l - 1] = 0;
+  for (; high; high--) {
+    double *row = h + high * n + high - 1; /* the subdiagonal element, the diagonal one */
+    const double s = fabs(h[(high - 1) * (n + 1)]) + fabs(row[1]);
+    if (!(fabs(row[0]) <= DBL_EPSILON * (s > 0 ? s : norm))) continue;
+    row[0] = 0;
     break;
   }
-  return l;
+  return high;
+}
+
+/* The column p, q, r over the sum of its sizes, which is returned. */
+HFY_PRIVATE_ double hfy_linalg_sweep_scale_(hfy_linalg_sweep_ *g) {
+  const double size = fabs(g->p) + fabs(g->q) + fabs(g->r);
+  if (!(size > 0)) return size;
+  g->p /= size;
+  g->q /= size;
+  g->r /= size;
+  return size;
 }
 
 /* The sweep may start where two consecutive subdiagonal elements are small: its first column there. */
@@ -5875,16 +5796,11 @@ HFY_PRIVATE_ void hfy_linalg_sweep_begin_(hfy_linalg_sweep_ *g) {
   double *h = g->h;
   size_t m, i;
   for (m = g->high - 2;; m--) {
-    double z = h[m * n + m], a = g->x - z, b = g->y - z, s, u, v;
+    double z = h[m * n + m], a = g->x - z, b = g->y - z, u, v;
     g->p = (a * b - g->w) / h[(m + 1) * n + m] + h[m * n + m + 1];
     g->q = h[(m + 1) * n + m + 1] - z - a - b;
     g->r = h[(m + 2) * n + m + 1];
-    s = fabs(g->p) + fabs(g->q) + fabs(g->r);
-    if (s > 0) {
-      g->p /= s;
-      g->q /= s;
-      g->r /= s;
-    }
+    (void)hfy_linalg_sweep_scale_(g);
     if (m == g->low) break;
     u = fabs(h[m * n + m - 1]) * (fabs(g->q) + fabs(g->r));
     v = fabs(g->p) * (fabs(h[(m - 1) * n + m - 1]) + fabs(z) + fabs(h[(m + 1) * n + m + 1]));
@@ -5901,28 +5817,23 @@ HFY_PRIVATE_ void hfy_linalg_sweep_begin_(hfy_linalg_sweep_ *g) {
 HFY_PRIVATE_ int hfy_linalg_reflector_(hfy_linalg_sweep_ *g, size_t k, double *u) {
   const size_t n = g->n;
   const int last = k + 1 == g->high;
-  double *h = g->h, scale = 0, s;
+  double *h = g->h + k * n + k, scale = 0, s; /* h[-1], h[n - 1], h[2n - 1]: the column to clear */
   u[0] = u[1] = u[2] = 0;
   if (k > g->start) {
-    g->p = h[k * n + k - 1];
-    g->q = h[(k + 1) * n + k - 1];
-    g->r = last ? 0 : h[(k + 2) * n + k - 1];
-    scale = fabs(g->p) + fabs(g->q) + fabs(g->r);
-    if (scale > 0) {
-      g->p /= scale;
-      g->q /= scale;
-      g->r /= scale;
-    }
+    g->p = h[-1];
+    g->q = h[n - 1];
+    g->r = last ? 0 : h[2 * n - 1];
+    scale = hfy_linalg_sweep_scale_(g);
   }
   s = sqrt(g->p * g->p + g->q * g->q + g->r * g->r);
   if (g->p < 0) s = -s;
   if (!(s > 0 || s < 0)) return 0;
-  if (k == g->start) {
-    if (g->low != g->start) h[k * n + k - 1] = -h[k * n + k - 1];
-  } else {
-    h[k * n + k - 1] = -s * scale;
-    h[(k + 1) * n + k - 1] = 0;
-    if (!last) h[(k + 2) * n + k - 1] = 0;
+  if (k > g->start) {
+    h[-1] = -s * scale;
+    h[n - 1] = 0;
+    if (!last) h[2 * n - 1] = 0;
+  } else if (k > g->low) {
+    h[-1] = -h[-1];
   }
   u[0] = g->q / (g->p + s);
   u[1] = g->r / (g->p + s);
@@ -5930,23 +5841,16 @@ HFY_PRIVATE_ int hfy_linalg_reflector_(hfy_linalg_sweep_ *g, size_t k, double *u
   return 1;
 }
 
-/* `count` times three elements `apart` from each other, the next ones `step` on, under the reflection u; under the last
-   one two. */
+/* `count` times three elements (of the last reflection two: r = 0) `apart`, the next ones `step` on, under u. */
 HFY_PRIVATE_ void hfy_linalg_reflect3_(const double *u, int last, double *x, size_t apart, size_t step, size_t count) {
   const double q = u[0], r = u[1], tau = u[2];
-  if (last)
-    for (; count; count--, x += step) {
-      const double sum = tau * (x[0] + q * x[apart]);
-      x[0] -= sum;
-      x[apart] -= sum * q;
-    }
-  else
-    for (; count; count--, x += step) {
-      const double sum = tau * (x[0] + q * x[apart] + r * x[2 * apart]);
-      x[0] -= sum;
-      x[apart] -= sum * q;
-      x[2 * apart] -= sum * r;
-    }
+  const size_t third = last ? apart : 2 * apart;
+  for (; count; count--, x += step) {
+    const double sum = tau * (x[0] + q * x[apart] + r * x[third]);
+    x[0] -= sum;
+    x[apart] -= sum * q;
+    x[third] -= sum * r;
+  }
 }
 
 /* Reflections k0 .. stop-1, at once only inside the window of rows and columns k0 .. edge. */
@@ -5954,17 +5858,17 @@ HFY_PRIVATE_ void hfy_linalg_window_(hfy_linalg_sweep_ *g, size_t k0, size_t sto
   const size_t n = g->n;
   size_t k;
   for (k = k0; k < stop; k++) {
-    const double *u = coefficient + 3 * (k - k0);
+    double *u = coefficient + 3 * (k - k0);
     const int last = k + 1 == g->high;
-    if (!hfy_linalg_reflector_(g, k, coefficient + 3 * (k - k0))) continue;
+    if (!hfy_linalg_reflector_(g, k, u)) continue;
     hfy_linalg_reflect3_(u, last, g->h + k * n + k, n, 1, edge + 1 - k);
     hfy_linalg_reflect3_(u, last, g->h + k0 * n + k, 1, n, hfy_base_min_(last ? edge : k + 3, g->high) + 1 - k0);
   }
 }
 
 /* One double-shift sweep, in chunks: what lies right of a window and above it gets its reflections together. */
-HFY_PRIVATE_ void hfy_linalg_sweep_run_(hfy_linalg_sweep_ *g, const hfy_simd_products_ *how,
-                                        const hfy_linalg_general_ *e) {
+HFY_COLD_ void hfy_linalg_sweep_run_(hfy_linalg_sweep_ *g, const hfy_simd_products_ *how,
+                                     const hfy_linalg_general_ *e) {
   const size_t n = g->n, high = g->high;
   size_t k0;
   hfy_linalg_sweep_begin_(g);
@@ -5980,44 +5884,35 @@ HFY_PRIVATE_ void hfy_linalg_sweep_run_(hfy_linalg_sweep_ *g, const hfy_simd_pro
   }
 }
 
-/* Eigenvalues of the upper Hessenberg h, which is overwritten (Francis' double shift, as in EISPACK's hqr). */
-HFY_PRIVATE_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, size_t n, double *re, double *im,
-                                              const hfy_linalg_general_ *e) {
+/* Eigenvalues of the upper Hessenberg e->h, which is overwritten (Francis' double shift, as in EISPACK's hqr). */
+HFY_COLD_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, size_t n, double *re, double *im,
+                                           const hfy_linalg_general_ *e) {
   const hfy_simd_products_ *how = hfy_linalg_products_(simd);
-  double norm = 0, shift = 0;
+  hfy_linalg_sweep_ g = {e->h, n, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  double *h = e->h, norm = 0, shift = 0;
   size_t i, j, left = n;
   int tries = 0;
-  hfy_linalg_sweep_ g;
-  memset(&g, 0, sizeof g);
-  g.h = h;
-  g.n = n;
   for (i = 0; i < n; i++)
     for (j = i ? i - 1 : 0; j < n; j++) norm += fabs(h[i * n + j]);
   while (left) {
-    const size_t hi = left - 1;
-    g.high = hi;
+    const size_t hi = g.high = left - 1;
+    const double *row = h + hi * n + hi, *above = hi ? row - n : row; /* at the last column */
     g.low = hfy_linalg_split_(h, n, hi, norm);
-    g.x = h[hi * n + hi];
-    if (g.low == hi) { /* one eigenvalue */
-      re[hi] = g.x + shift;
+    if (g.low + 1 >= hi) { /* one eigenvalue, or two */
+      re[hi] = row[0];
       im[hi] = 0;
-      left = hi;
+      if (g.low < hi) hfy_linalg_pair_(above[-1], above[0], row[-1], row[0], re + hi - 1, im + hi - 1);
+      for (i = g.low; i <= hi; i++) re[i] += shift;
+      left = g.low;
       tries = 0;
       continue;
     }
-    g.y = h[(hi - 1) * n + hi - 1];
-    g.w = h[hi * n + hi - 1] * h[(hi - 1) * n + hi];
-    if (g.low + 1 == hi) { /* two */
-      hfy_linalg_pair_(g.y, h[(hi - 1) * n + hi], h[hi * n + hi - 1], g.x, re + hi - 1, im + hi - 1);
-      re[hi - 1] += shift;
-      re[hi] += shift;
-      left = hi - 1;
-      tries = 0;
-      continue;
-    }
+    g.x = row[0];
+    g.y = above[-1];
+    g.w = row[-1] * above[0];
     if (tries == HFY_LINALG_QR_MOST_) return HFY_ERR_CONVERGENCE;
     if (tries && tries % 10 == 0) { /* exceptional shift */
-      double s = fabs(h[hi * n + hi - 1]) + fabs(h[(hi - 1) * n + hi - 2]);
+      const double s = fabs(row[-1]) + fabs(above[-2]);
       shift += g.x;
       for (i = 0; i <= hi; i++) h[i * n + i] -= g.x;
       g.x = g.y = 0.75 * s;
@@ -6030,7 +5925,7 @@ HFY_PRIVATE_ hfy_status hfy_linalg_qr_sweeps_(const hfy_simd_ *simd, double *h, 
 }
 
 /* Largest real part first, then the smaller |imaginary part|, then + before -. QR finds them nearly so: insertion. */
-HFY_PRIVATE_ void hfy_linalg_order_(double *re, double *im, size_t n) {
+HFY_COLD_ void hfy_linalg_order_(double *re, double *im, size_t n) {
   size_t i, j;
   for (i = 1; i < n; i++) {
     const double a = re[i], b = im[i];
@@ -6057,23 +5952,19 @@ HFY_PRIVATE_ double hfy_linalg_largest_(const double *x, size_t n) {
   return most;
 }
 
-/* A power of two that brings a finite positive x into [1/2, 1). */
-HFY_PRIVATE_ double hfy_linalg_scale_(double x) {
+/* A power of two that brings the largest of a into [1/2, 1); 0 if one is not finite, 1 if all are 0. */
+HFY_COLD_ double hfy_linalg_unit_(const double *a, size_t n) {
+  const double big = hfy_linalg_largest_(a, n);
   int exponent;
-  if (!(x > 0)) return 1;
-  (void)frexp(x, &exponent);
+  if (!hfy_base_is_finite_(big)) return 0;
+  if (!(big > 0)) return 1;
+  (void)frexp(big, &exponent);
   return ldexp(1.0, exponent < -1000 ? 1000 : exponent > 1000 ? -1000 : -exponent);
 }
 
-/* A power of two that brings the largest of a into [1/2, 1); 0 if one is not finite, 1 if all are 0. */
-HFY_PRIVATE_ double hfy_linalg_unit_(const double *a, size_t n) {
-  double big = hfy_linalg_largest_(a, n);
-  return hfy_base_is_finite_(big) ? hfy_linalg_scale_(big) : 0;
-}
-
 /* Eigenvalues of a (n x n, finite) in order, with scratch of hfy_linalg_general_plan_(n). */
-HFY_PRIVATE_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double *a, size_t n, double *re,
-                                                double *im, const hfy_linalg_general_ *e) {
+HFY_COLD_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double *a, size_t n, double *re, double *im,
+                                             const hfy_linalg_general_ *e) {
   const double unit = hfy_linalg_unit_(a, n * n);
   size_t *rows = e->counts, *columns = e->counts + n, *index = e->index, left = n, i, j, alone = 0;
   hfy_status status;
@@ -6081,84 +5972,119 @@ HFY_PRIVATE_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const dou
   memset(rows, 0, 2 * n * sizeof *rows);
   for (i = 0; i < n; i++) {
     index[i] = i;
-    for (j = 0; j < n; j++)
-      if (j != i && (a[i * n + j] > 0 || a[i * n + j] < 0)) rows[i]++, columns[j]++;
+    for (j = 0; j < n; j++) {
+      const size_t there = j != i && a[i * n + j] != 0;
+      rows[i] += there;
+      columns[j] += there;
+    }
   }
   for (i = left; i-- > 0;) { /* an eigenvalue alone in its row or column */
     const size_t at = index[i];
     if (rows[at] && columns[at]) continue;
-    re[alone] = a[at * n + at], im[alone] = 0;
-    alone++;
-    for (j = i; j + 1 < left; j++) index[j] = index[j + 1];
-    left--;
+    re[alone] = a[at * n + at];
+    im[alone++] = 0;
+    memmove(index + i, index + i + 1, (--left - i) * sizeof *index);
     for (j = 0; j < left; j++) {
-      const double down = a[index[j] * n + at], across = a[at * n + index[j]];
-      if (down > 0 || down < 0) rows[index[j]]--;
-      if (across > 0 || across < 0) columns[index[j]]--;
+      rows[index[j]] -= a[index[j] * n + at] != 0;
+      columns[index[j]] -= a[at * n + index[j]] != 0;
     }
     i = left; /* from the end again */
   }
   for (i = 0; i < left; i++)
     for (j = 0; j < left; j++) e->h[i * left + j] = unit * a[index[i] * n + index[j]];
   hfy_linalg_balance_(e->h, left, e->scale);
-  hfy_linalg_hessenberg_(simd, e->h, left, e);
-  status = hfy_linalg_qr_sweeps_(simd, e->h, left, re + alone, im + alone, e);
+  hfy_linalg_hessenberg_(simd, left, e);
+  status = hfy_linalg_qr_sweeps_(simd, left, re + alone, im + alone, e);
   if (status) return status;
-  for (i = alone; i < n; i++) re[i] /= unit, im[i] /= unit;
+  for (i = alone; i < n; i++) re[i] /= unit;
+  for (i = alone; i < n; i++) im[i] /= unit;
   hfy_linalg_order_(re, im, n);
   return HFY_OK;
 }
 
-/* One step of inverse iteration: (H - lambda) x = b in place, H upper Hessenberg, by elimination between neighbouring
-   rows. u: n x n complex (real parts, then imaginary ones); pivots below `tiny` become it. */
-HFY_PRIVATE_ void hfy_linalg_shifted_factor_(const double *h, size_t n, double lr, double li, double tiny, double *ur,
-                                             double *ui, double *mr, double *mi, unsigned char *swapped) {
+/* Scratch of eigenvectors beside that of the reduction. A complex row or vector: real parts, then imaginary ones. */
+typedef struct hfy_linalg_vectors_ {
+  hfy_linalg_general_ eigen;
+  double *u, *m, *x, *best; /* n complex rows of U, the multipliers; a vector and the best so far */
+  unsigned char *swapped;
+  double norm, unit; /* of the Hessenberg matrix; what a was scaled by */
+} hfy_linalg_vectors_;
+
+HFY_COLD_ void hfy_linalg_vectors_plan_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s) {
+  hfy_linalg_general_plan_(arena, n, 1, &s->eigen);
+  s->u = HFY_TAKE_(arena, double, hfy_base_times_(n, hfy_base_times_(2, n)));
+  s->m = HFY_TAKE_(arena, double, hfy_base_times_(2, n));
+  s->x = HFY_TAKE_(arena, double, hfy_base_times_(2, n));
+  s->best = HFY_TAKE_(arena, double, hfy_base_times_(2, n));
+  s->swapped = HFY_TAKE_(arena, unsigned char, n);
+}
+
+/* Reduces a once; then hfy_linalg_vector_ for any of its eigenvalues. */
+HFY_COLD_ hfy_status hfy_linalg_vectors_begin_(const hfy_simd_ *simd, const double *a, size_t n,
+                                               hfy_linalg_vectors_ *s) {
+  double *h = s->eigen.h;
+  size_t i, j;
+  s->unit = hfy_linalg_unit_(a, n * n);
+  if (!(s->unit > 0)) return HFY_ERR_NONFINITE;
+  for (i = 0; i < n * n; i++) h[i] = s->unit * a[i];
+  hfy_linalg_balance_(h, n, s->eigen.scale);
+  hfy_linalg_hessenberg_(simd, n, &s->eigen);
+  s->norm = 0;
+  for (i = 0; i < n; i++) {
+    double sum = 0;
+    for (j = i ? i - 1 : 0; j < n; j++) sum += fabs(h[i * n + j]);
+    if (sum > s->norm) s->norm = sum;
+  }
+  return HFY_OK;
+}
+
+/* H - lambda = L U by elimination between neighbouring rows; pivots below eps |H| become that. */
+HFY_PRIVATE_ void hfy_linalg_shifted_factor_(const hfy_linalg_vectors_ *s, size_t n, double re, double im) {
+  const double tiny = s->norm > 0 ? DBL_EPSILON * s->norm : 1;
   size_t i, j;
   for (i = 0; i < n; i++) {
-    memcpy(ur + i * n, h + i * n, n * sizeof *ur);
-    memset(ui + i * n, 0, n * sizeof *ui);
-    ur[i * n + i] -= lr, ui[i * n + i] = -li;
+    double *row = s->u + 2 * n * i;
+    memcpy(row, s->eigen.h + i * n, n * sizeof *row);
+    memset(row + n, 0, n * sizeof *row);
+    row[i] -= re;
+    row[n + i] = -im;
   }
-  for (i = 0; i + 1 < n; i++) {
-    double *ar = ur + i * n, *ai = ui + i * n, *br = ar + n, *bi = ai + n, d, fr, fi;
-    swapped[i] = fabs(br[i]) + fabs(bi[i]) > fabs(ar[i]) + fabs(ai[i]);
-    if (swapped[i])
-      for (j = i; j < n; j++) {
-        double s = ar[j];
-        ar[j] = br[j], br[j] = s;
-        s = ai[j];
-        ai[j] = bi[j], bi[j] = s;
-      }
-    if (fabs(ar[i]) + fabs(ai[i]) < tiny) ar[i] = tiny, ai[i] = 0;
+  for (i = 0; i < n; i++) {
+    double *ar = s->u + 2 * n * i, *ai = ar + n, *br = ai + n, *bi = br + n, d, fr, fi;
+    s->swapped[i] = i + 1 < n && fabs(br[i]) + fabs(bi[i]) > fabs(ar[i]) + fabs(ai[i]);
+    if (s->swapped[i]) hfy_base_swap_(ar + i, br + i, (2 * n - i) * sizeof *ar);
+    if (fabs(ar[i]) + fabs(ai[i]) < tiny) {
+      ar[i] = tiny;
+      ai[i] = 0;
+    }
+    if (i + 1 == n) break;
     d = 1 / (ar[i] * ar[i] + ai[i] * ai[i]);
     fr = (br[i] * ar[i] + bi[i] * ai[i]) * d;
     fi = (bi[i] * ar[i] - br[i] * ai[i]) * d;
-    mr[i] = fr, mi[i] = fi;
+    s->m[i] = fr;
+    s->m[n + i] = fi;
     for (j = i + 1; j < n; j++) {
       br[j] -= fr * ar[j] - fi * ai[j];
       bi[j] -= fr * ai[j] + fi * ar[j];
     }
   }
-  if (fabs(ur[n * n - 1]) + fabs(ui[n * n - 1]) < tiny) ur[n * n - 1] = tiny, ui[n * n - 1] = 0;
 }
 
 /* x <- (H - lambda)^-1 x, scaled to largest element about 1; returns by how much it grew. */
-HFY_PRIVATE_ double hfy_linalg_shifted_solve_(size_t n, const double *ur, const double *ui, const double *mr,
-                                            const double *mi, const unsigned char *swapped, double *xr, double *xi) {
-  double norm = 0, grown = 1;
+HFY_PRIVATE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size_t n) {
+  double *xr = s->x, *xi = xr + n, grown = 1, most = 0;
+  const double *mr = s->m, *mi = mr + n;
   size_t i, j;
   for (i = 0; i + 1 < n; i++) {
-    if (swapped[i]) {
-      double s = xr[i];
-      xr[i] = xr[i + 1], xr[i + 1] = s;
-      s = xi[i];
-      xi[i] = xi[i + 1], xi[i + 1] = s;
+    if (s->swapped[i]) {
+      hfy_base_swap_(xr + i, xr + i + 1, sizeof *xr);
+      hfy_base_swap_(xi + i, xi + i + 1, sizeof *xi);
     }
     xr[i + 1] -= mr[i] * xr[i] - mi[i] * xi[i];
     xi[i + 1] -= mr[i] * xi[i] + mi[i] * xr[i];
   }
   for (i = n; i-- > 0;) {
-    const double *ar = ur + i * n, *ai = ui + i * n;
+    const double *ar = s->u + 2 * n * i, *ai = ar + n;
     double sr = xr[i], si = xi[i], d, size;
     for (j = i + 1; j < n; j++) {
       sr -= ar[j] * xr[j] - ai[j] * xi[j];
@@ -6168,192 +6094,148 @@ HFY_PRIVATE_ double hfy_linalg_shifted_solve_(size_t n, const double *ur, const 
     xr[i] = (sr * ar[i] + si * ai[i]) * d;
     xi[i] = (si * ar[i] - sr * ai[i]) * d;
     size = fabs(xr[i]) + fabs(xi[i]);
-    if (size > 1e100) { /* long before it overflows */
-      for (j = 0; j < n; j++) xr[j] /= size, xi[j] /= size;
-      grown *= size;
-    }
+    if (!(size > 1e100)) continue; /* long before it overflows */
+    for (j = 0; j < 2 * n; j++) xr[j] /= size;
+    grown *= size;
   }
-  for (i = 0; i < n; i++) norm = fabs(xr[i]) + fabs(xi[i]) > norm ? fabs(xr[i]) + fabs(xi[i]) : norm;
-  if (norm > 0)
-    for (i = 0; i < n; i++) xr[i] /= norm, xi[i] /= norm;
-  return grown * norm;
-}
-
-/* Scratch of the eigenvectors beside that of the reduction. */
-typedef struct hfy_linalg_vectors_ {
-  hfy_linalg_general_ eigen;
-  double *ur, *ui, *mr, *mi, *xr, *xi;
-  unsigned char *swapped;
-  double norm, unit;
-} hfy_linalg_vectors_;
-
-HFY_PRIVATE_ void hfy_linalg_vectors_plan_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s) {
-  const size_t square = hfy_base_times_(n, n);
-  hfy_linalg_general_plan_(arena, n, 1, &s->eigen);
-  s->ur = HFY_TAKE_(arena, double, square);
-  s->ui = HFY_TAKE_(arena, double, square);
-  s->mr = HFY_TAKE_(arena, double, n);
-  s->mi = HFY_TAKE_(arena, double, n);
-  s->xr = HFY_TAKE_(arena, double, n);
-  s->xi = HFY_TAKE_(arena, double, n);
-  s->swapped = HFY_TAKE_(arena, unsigned char, n);
-}
-
-/* Reduces a once; then hfy_linalg_vector_ for any of its eigenvalues. */
-HFY_PRIVATE_ hfy_status hfy_linalg_vectors_begin_(const hfy_simd_ *simd, const double *a, size_t n,
-                                                  hfy_linalg_vectors_ *s) {
-  size_t i, j;
-  s->unit = hfy_linalg_unit_(a, n * n);
-  if (!(s->unit > 0)) return HFY_ERR_NONFINITE;
-  for (i = 0; i < n * n; i++) s->eigen.h[i] = s->unit * a[i];
-  hfy_linalg_balance_(s->eigen.h, n, s->eigen.scale);
-  hfy_linalg_hessenberg_(simd, s->eigen.h, n, &s->eigen);
-  s->norm = 0;
-  for (i = 0; i < n; i++) {
-    double sum = 0;
-    for (j = i ? i - 1 : 0; j < n; j++) sum += fabs(s->eigen.h[i * n + j]);
-    if (sum > s->norm) s->norm = sum;
-  }
-  return HFY_OK;
+  for (i = 0; i < n; i++) most = fabs(xr[i]) + fabs(xi[i]) > most ? fabs(xr[i]) + fabs(xi[i]) : most;
+  for (i = 0; most > 0 && i < 2 * n; i++) xr[i] /= most;
+  return grown * most;
 }
 
 /* The right eigenvector of unit length, its largest element real and positive. */
-HFY_PRIVATE_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
-                                     const hfy_linalg_vectors_ *s) {
-  const double tiny = s->norm > 0 ? DBL_EPSILON * s->norm : 1;
-  double norm = 0, big = 0, cr = 1, ci = 0, most = 0;
+HFY_COLD_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
+                                  const hfy_linalg_vectors_ *s) {
+  double *x = s->x, norm = 0, big = 0, cr = 1, ci = 0, most = 0;
   size_t i, c;
   int pass;
-  hfy_linalg_shifted_factor_(s->eigen.h, n, s->unit * re, s->unit * im, tiny, s->ur, s->ui, s->mr, s->mi, s->swapped);
-  for (i = 0; i < n; i++) vr[i] = 1 - 0.5 * (double)(i % 7) / 7, vi[i] = 0; /* in no special position */
+  hfy_linalg_shifted_factor_(s, n, s->unit * re, s->unit * im);
+  for (i = 0; i < 2 * n; i++) x[i] = i < n ? 1 - 0.5 * (double)(i % 7) / 7 : 0; /* in no special position */
   for (pass = 0; pass < 3; pass++) { /* the residual is 1 / growth: fewer passes serve a defective matrix best */
-    const double grown = hfy_linalg_shifted_solve_(n, s->ur, s->ui, s->mr, s->mi, s->swapped, vr, vi);
+    const double grown = hfy_linalg_shifted_solve_(s, n);
     if (pass && grown < most) break;
     most = grown;
-    memcpy(s->xr, vr, n * sizeof *vr);
-    memcpy(s->xi, vi, n * sizeof *vi);
+    memcpy(s->best, x, 2 * n * sizeof *x);
   }
-  memcpy(vr, s->xr, n * sizeof *vr);
-  memcpy(vi, s->xi, n * sizeof *vi);
-  for (c = n > 2 ? n - 2 : 0; c-- > 0;) {
-    const double *v = s->eigen.all + c * n + c + 1, tau = s->eigen.tau[c];
-    hfy_linalg_axpy_(-tau * hfy_linalg_dot_(v, vr + c + 1, n - c - 1), v, vr + c + 1, n - c - 1);
-    hfy_linalg_axpy_(-tau * hfy_linalg_dot_(v, vi + c + 1, n - c - 1), v, vi + c + 1, n - c - 1);
-  }
-  for (i = 0; i < n; i++) vr[i] *= s->eigen.scale[i], vi[i] *= s->eigen.scale[i];
-  for (i = 0; i < n; i++) norm = fabs(vr[i]) > norm ? fabs(vr[i]) : fabs(vi[i]) > norm ? fabs(vi[i]) : norm;
-  if (norm > 0)
-    for (i = 0; i < n; i++) vr[i] /= norm, vi[i] /= norm;
-  norm = 0;
+  memcpy(x, s->best, 2 * n * sizeof *x);
+  for (c = n > 2 ? n - 2 : 0; c-- > 0;)
+    for (i = c + 1; i < 2 * n; i += n) /* real parts, imaginary parts */
+      hfy_linalg_mirror_(s->eigen.tau[c], s->eigen.all + c * n + c + 1, x + i, n - c - 1);
+  for (i = 0; i < 2 * n; i++) x[i] *= s->eigen.scale[i < n ? i : i - n];
+  most = 0;
+  for (i = 0; i < n; i++) most = fabs(x[i]) > most ? fabs(x[i]) : fabs(x[n + i]) > most ? fabs(x[n + i]) : most;
+  for (i = 0; most > 0 && i < 2 * n; i++) x[i] /= most;
   for (i = 0; i < n; i++) {
-    const double size = vr[i] * vr[i] + vi[i] * vi[i];
+    const double size = x[i] * x[i] + x[n + i] * x[n + i];
     norm += size;
-    if (size > big * (1 + 1e-9)) big = size, cr = vr[i], ci = vi[i];
+    if (size > big * (1 + 1e-9)) {
+      big = size;
+      cr = x[i];
+      ci = x[n + i];
+    }
   }
   norm = 1 / (sqrt(norm) * sqrt(cr * cr + ci * ci));
   for (i = 0; i < n; i++) {
-    const double a = vr[i], b = vi[i];
-    vr[i] = (a * cr + b * ci) * norm;
-    vi[i] = im > 0 || im < 0 ? (b * cr - a * ci) * norm : 0;
+    vr[i] = (x[i] * cr + x[n + i] * ci) * norm;
+    vi[i] = im > 0 || im < 0 ? (x[n + i] * cr - x[i] * ci) * norm : 0;
   }
 }
 
-HFY_PRIVATE_ hfy_status hfy_linalg_check_square_(const double *a, size_t n, hfy_work *work) {
-  size_t i;
-  if (!a) return hfy_base_fail_(work, HFY_ERR_ARG, "a is NULL");
+/* a: n x n, finite; with `lower` only its lower triangle. */
+HFY_COLD_ hfy_status hfy_linalg_check_square_(const double *a, size_t n, int lower, hfy_work *work) {
+  size_t i, j;
+  if (!a) return hfy_base_null_(work, "a");
   if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; it should be at least 1");
-  if (!hfy_base_fits_(n, n, sizeof *a))
+  if (!hfy_base_fits_(n, hfy_base_times_(2, n), sizeof *a))
     return hfy_base_fail_(work, HFY_ERR_ARG, "n is %z; a matrix of that size cannot exist", n);
-  for (i = 0; i < n * n; i++)
-    if (!hfy_base_is_finite_(a[i]))
-      return hfy_base_fail_(work, HFY_ERR_NONFINITE, "a[%z] is %g; it should be finite", i, a[i]);
+  for (i = 0; i < n; i++)
+    for (j = 0; j < (lower ? i + 1 : n); j++)
+      if (!hfy_base_is_finite_(a[i * n + j]))
+        return hfy_base_fail_(work, HFY_ERR_NONFINITE, "a[%z] is %g; it should be finite", i * n + j, a[i * n + j]);
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_linalg_general_ scratch;
-  double *real = NULL, *imaginary = NULL;
-  hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
-  if (!status && (!re || !im)) status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", re ? "im" : "re");
-  memset(&scratch, 0, sizeof scratch);
+  double *found = NULL;
+  hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
+  if (!status) status = hfy_base_null_(w, !re ? "re" : !im ? "im" : NULL);
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_linalg_general_plan_(&arena, n, 0, &scratch);
-    real = HFY_TAKE_(&arena, double, n);
-    imaginary = HFY_TAKE_(&arena, double, n);
+    found = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
   }
-  if (!status) {
-    status = hfy_linalg_eigenvalues_(simd, a, n, real, imaginary, &scratch);
-    if (status)
-      hfy_base_fail_(w, status, "an eigenvalue of a did not converge in %z iterations", (size_t)HFY_LINALG_QR_MOST_);
-    else
-      memcpy(re, real, n * sizeof *re), memcpy(im, imaginary, n * sizeof *im);
+  if (status) return hfy_base_close_(w, &local, status);
+  status = hfy_linalg_eigenvalues_(simd, a, n, found, found + n, &scratch);
+  if (status) {
+    hfy_base_fail_(w, status, "an eigenvalue of a did not converge in %z iterations", (size_t)HFY_LINALG_QR_MOST_);
+  } else {
+    memcpy(re, found, n * sizeof *re);
+    memcpy(im, found + n, n * sizeof *im);
   }
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im, size_t count,
-                                    double *vectors_re, double *vectors_im, double *residual, hfy_work *work) {
+/* |A v - lambda v| / |A|_F, everything scaled, so that no square overflows. */
+HFY_PRIVATE_ double hfy_linalg_residual_(const double *a, size_t n, double re, double im, const double *x,
+                                         const double *y, double unit) {
+  double sum = 0, norm = 0;
+  size_t i, j;
+  for (i = 0; i < n; i++) {
+    double s = -unit * (re * x[i] - im * y[i]), t = -unit * (re * y[i] + im * x[i]);
+    for (j = 0; j < n; j++) {
+      const double one = unit * a[i * n + j];
+      s += one * x[j];
+      t += one * y[j];
+      norm += one * one;
+    }
+    sum += s * s + t * t;
+  }
+  return norm > 0 ? sqrt(sum / norm) : 0;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im,
+                                               size_t count, double *vectors_re, double *vectors_im, double *residual,
+                                               hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_linalg_vectors_ scratch;
-  hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
-  size_t i, j, k;
+  hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
+  size_t k;
   if (!status && !hfy_base_fits_(count, n, sizeof *a))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "count %z, n %z: vectors of that size cannot exist", count, n);
-  if (!status && count && (!re || !im || !vectors_re || !vectors_im))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL",
-                            !re ? "re" : !im ? "im" : !vectors_re ? "vectors_re" : "vectors_im");
+  if (!status && count)
+    status = hfy_base_null_(w, !re ? "re" : !im ? "im" : !vectors_re ? "vectors_re" : vectors_im ? NULL : "vectors_im");
   for (k = 0; !status && k < count; k++)
     if (!hfy_base_is_finite_(re[k]) || !hfy_base_is_finite_(im[k]))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "eigenvalue %z is not finite", k);
-  memset(&scratch, 0, sizeof scratch);
   while (hfy_base_layout_(&arena, w, &status)) hfy_linalg_vectors_plan_(&arena, n, &scratch);
-  if (!status && count) {
-    status = hfy_linalg_vectors_begin_(simd, a, n, &scratch);
-    for (k = 0; !status && k < count; k++) {
-      double *x = vectors_re + k * n, *y = vectors_im + k * n, sum = 0, norm = 0;
-      hfy_linalg_vector_(n, re[k], im[k], x, y, &scratch);
-      for (i = 0; residual && i < n; i++) { /* everything scaled, so that no square overflows */
-        double s = -scratch.unit * (re[k] * x[i] - im[k] * y[i]);
-        double t = -scratch.unit * (re[k] * y[i] + im[k] * x[i]);
-        for (j = 0; j < n; j++) {
-          const double one = scratch.unit * a[i * n + j];
-          s += one * x[j], t += one * y[j], norm += one * one;
-        }
-        sum += s * s + t * t;
-      }
-      if (residual) residual[k] = norm > 0 ? sqrt(sum / norm) : 0;
-    }
+  if (!status && count) status = hfy_linalg_vectors_begin_(simd, a, n, &scratch);
+  for (k = 0; !status && k < count; k++) {
+    double *x = vectors_re + k * n, *y = vectors_im + k * n;
+    hfy_linalg_vector_(n, re[k], im[k], x, y, &scratch);
+    if (residual) residual[k] = hfy_linalg_residual_(a, n, re[k], im[k], x, y, scratch.unit);
   }
   return hfy_base_close_(w, &local, status);
 }
 
 /* Thin QR by reflections: rows 0 .. count-1 of x (count x n, count <= n) are the columns of the matrix and become the
    orthonormal columns of Q; t (count x count) gets the triangle T, its lower part 0. tau: count. Cost 4 n count^2. */
-HFY_PRIVATE_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t, double *tau) {
+HFY_COLD_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t, double *tau) {
   size_t j, k;
   memset(t, 0, count * count * sizeof *t);
   for (k = 0; k < count; k++) {
-    double *v = x + k * n;
-    double beta;
-    for (j = 0; j < k; j++) t[j * count + k] = v[j];
-    beta = hfy_linalg_reflection_(v + k, n - k, &tau[k]);
-    t[k * count + k] = beta;
-    for (j = k + 1; j < count; j++) {
-      double *u = x + j * n + k;
-      hfy_linalg_axpy_(-tau[k] * hfy_linalg_dot_(v + k, u, n - k), v + k, u, n - k);
-    }
+    double *v = x + k * n + k;
+    for (j = 0; j < k; j++) t[j * count + k] = x[k * n + j];
+    t[k * count + k] = hfy_linalg_reflection_(v, n - k, &tau[k]);
+    for (j = k + 1; j < count; j++) hfy_linalg_mirror_(tau[k], v, x + j * n + k, n - k);
   }
   for (k = count; k-- > 0;) { /* Q column by column, from the last: unit vectors under all the reflections before */
     double *v = x + k * n;
-    for (j = k + 1; j < count; j++) {
-      double *u = x + j * n + k;
-      hfy_linalg_axpy_(-tau[k] * hfy_linalg_dot_(v + k, u, n - k), v + k, u, n - k);
-    }
+    for (j = k + 1; j < count; j++) hfy_linalg_mirror_(tau[k], v + k, x + j * n + k, n - k);
     for (j = 0; j < n; j++) v[j] = j < k ? 0 : -tau[k] * v[j];
     v[k] += 1;
   }
@@ -6387,14 +6269,14 @@ typedef struct hfy_linalg_symmetric_ {
   double *reflectors;           /* n x n: row j the reflection of column j; without vectors one panel of them */
   double *tau, *diagonal, *off; /* n each */
   double *w;                    /* panel x n */
-  double *small;                /* 4 panels' worth of inner products */
+  double *small;                /* 2 x panel: inner products */
   double *block, *turned;       /* panel x panel, n x panel: undoing the reflections */
   double *gemm;
   double *vectors;
   hfy_linalg_rotation_ *rotations;
 } hfy_linalg_symmetric_;
 
-HFY_PRIVATE_ void hfy_linalg_symmetric_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_symmetric_ *s) {
+HFY_COLD_ void hfy_linalg_symmetric_plan_(hfy_base_arena_ *arena, size_t n, int vectors, hfy_linalg_symmetric_ *s) {
   size_t panel = HFY_LINALG_REFLECT_;
   s->n = n;
   s->room = vectors ? hfy_base_plus_(hfy_base_times_(n, 8), 64) : 0;
@@ -6404,7 +6286,7 @@ HFY_PRIVATE_ void hfy_linalg_symmetric_plan_(hfy_base_arena_ *arena, size_t n, i
   s->diagonal = HFY_TAKE_(arena, double, n);
   s->off = HFY_TAKE_(arena, double, n);
   s->w = HFY_TAKE_(arena, double, hfy_base_times_(panel, n));
-  s->small = HFY_TAKE_(arena, double, 4 * panel);
+  s->small = HFY_TAKE_(arena, double, 2 * panel);
   s->block = HFY_TAKE_(arena, double, vectors ? panel * panel : 0);
   s->turned = HFY_TAKE_(arena, double, vectors ? hfy_base_times_(2 * panel, n) : 0);
   s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
@@ -6413,85 +6295,75 @@ HFY_PRIVATE_ void hfy_linalg_symmetric_plan_(hfy_base_arena_ *arena, size_t n, i
 
 /* Reflections I - tau v v^T, v[j+1] = 1, that make the symmetric a (n x n, both triangles, overwritten) tridiagonal. */
 HFY_PRIVATE_ void hfy_linalg_tridiagonal_(hfy_linalg_symmetric_ *s, double *a) {
-  size_t n = s->n, k0, j, i, r;
-  int keep = s->room > 0;
+  const size_t n = s->n;
+  double *const with_w = s->small, *const with_v = s->small + HFY_LINALG_REFLECT_, *w = s->w;
+  size_t k0, j, i, r;
   for (k0 = 0; k0 < n; k0 += HFY_LINALG_REFLECT_) {
-    size_t width = hfy_base_min_(HFY_LINALG_REFLECT_, n - k0), k1 = k0 + width;
-    double *v = keep ? s->reflectors + k0 * n : s->reflectors, *w = s->w;
+    const size_t width = hfy_base_min_(HFY_LINALG_REFLECT_, n - k0), k1 = k0 + width, rest = n - k1;
+    double *v = s->room ? s->reflectors + k0 * n : s->reflectors;
+    memset(w, 0, width * n * sizeof *w);
     for (j = k0; j < k1; j++) {
-      size_t done = j - k0, m = n - j - 1;
-      double *x = v + done * n, *y = w + done * n, head, norm, dot;
-      for (r = 0; r < j; r++) x[r] = 0;
-      for (r = j; r < n; r++) x[r] = a[j * n + r];
+      const size_t done = j - k0, m = n - j - 1, top = j + 1;
+      double *x = v + done * n, *y = w + done * n, norm, dot;
+      memset(x, 0, j * sizeof *x);
+      memcpy(x + j, a + j * n + j, (n - j) * sizeof *x);
       for (i = 0; i < done; i++) {
-        double vj = v[i * n + j], wj = w[i * n + j];
+        const double vj = v[i * n + j], wj = w[i * n + j];
         for (r = j; r < n; r++) x[r] -= v[i * n + r] * wj + w[i * n + r] * vj;
       }
       s->diagonal[j] = x[j];
-      x[j] = 0;
-      if (j + 1 < n) s->off[j] = x[j + 1];
-      s->tau[j] = 0;
-      for (r = 0; r < n; r++) y[r] = 0;
-      if (m < 2) {
-        for (r = j + 1; r < n; r++) x[r] = 0;
+      s->tau[j] = x[j] = 0;
+      if (m) s->off[j] = x[top];
+      norm = sqrt(hfy_linalg_dot_(x + top, x + top, m));
+      if (m < 2 || !(norm > fabs(x[top]))) { /* nothing to reflect */
+        memset(x + top, 0, m * sizeof *x);
         continue;
       }
-      head = x[j + 1];
-      norm = sqrt(hfy_linalg_dot_(x + j + 1, x + j + 1, m));
-      if (!(norm > 0) || !(norm > fabs(head))) { /* nothing to reflect */
-        for (r = j + 1; r < n; r++) x[r] = 0;
-        continue;
-      }
-      if (head > 0) norm = -norm;
+      if (x[top] > 0) norm = -norm;
       s->off[j] = norm;
-      s->tau[j] = (norm - head) / norm;
-      for (r = j + 2; r < n; r++) x[r] /= head - norm;
-      x[j + 1] = 1;
-      hfy_linalg_apply_(s->simd, m, m, hfy_linalg_rows_(a + (j + 1) * n + j + 1, n), x + j + 1,
-                        hfy_linalg_set_(y + j + 1, 1));
-      for (i = 0; i < done; i++) {
-        s->small[i] = hfy_linalg_dot_(w + i * n + j + 1, x + j + 1, m);
-        s->small[HFY_LINALG_REFLECT_ + i] = hfy_linalg_dot_(v + i * n + j + 1, x + j + 1, m);
-      }
+      s->tau[j] = (norm - x[top]) / norm;
+      for (r = j + 2; r < n; r++) x[r] /= x[top] - norm;
+      x[top] = 1;
+      hfy_linalg_apply_(s->simd, m, m, hfy_linalg_rows_(a + top * n + top, n), x + top, hfy_linalg_set_(y + top, 1));
+      for (i = 0; i < done; i++) with_w[i] = hfy_linalg_dot_(w + i * n + top, x + top, m);
+      for (i = 0; i < done; i++) with_v[i] = hfy_linalg_dot_(v + i * n + top, x + top, m);
       for (i = 0; i < done; i++)
-        for (r = j + 1; r < n; r++)
-          y[r] -= v[i * n + r] * s->small[i] + w[i * n + r] * s->small[HFY_LINALG_REFLECT_ + i];
-      for (r = j + 1; r < n; r++) y[r] *= s->tau[j];
-      dot = 0.5 * s->tau[j] * hfy_linalg_dot_(x + j + 1, y + j + 1, m);
-      for (r = j + 1; r < n; r++) y[r] -= dot * x[r];
+        for (r = top; r < n; r++) y[r] -= v[i * n + r] * with_w[i] + w[i * n + r] * with_v[i];
+      for (r = top; r < n; r++) y[r] *= s->tau[j];
+      dot = 0.5 * s->tau[j] * hfy_linalg_dot_(x + top, y + top, m);
+      hfy_linalg_axpy_(-dot, x + top, y + top, m);
     }
-    if (k1 < n) { /* what is left: A <- A - V W^T - W V^T */
-      size_t m = n - k1;
-      double *rest = a + k1 * n + k1;
-      hfy_linalg_multiply_(s->simd, m, m, width, hfy_linalg_turned_(v + k1, n), hfy_linalg_rows_(w + k1, n),
-                           hfy_linalg_less_(rest, n), s->gemm);
-      hfy_linalg_multiply_(s->simd, m, m, width, hfy_linalg_turned_(w + k1, n), hfy_linalg_rows_(v + k1, n),
-                           hfy_linalg_less_(rest, n), s->gemm);
+    if (rest) { /* what is left: A <- A - V W^T - W V^T */
+      const hfy_linalg_view_ vs = hfy_linalg_rows_(v + k1, n), ws = hfy_linalg_rows_(w + k1, n);
+      const hfy_linalg_into_ into = hfy_linalg_less_(a + k1 * n + k1, n);
+      hfy_linalg_multiply_(s->simd, rest, rest, width, hfy_linalg_flip_(vs), ws, into, s->gemm);
+      hfy_linalg_multiply_(s->simd, rest, rest, width, hfy_linalg_flip_(ws), vs, into, s->gemm);
     }
   }
 }
 
-/* The collected rotations on `width` columns of the vectors (which are rows) from z on. */
-static inline void hfy_linalg_rotate_columns_(const hfy_linalg_symmetric_ *s, double *z, size_t width) {
-  size_t i, l;
-  for (i = 0; i < s->count; i++) {
-    const double c = s->rotations[i].c, t = s->rotations[i].s;
-    double *x = z + s->rotations[i].row * s->n, *y = x + s->n;
-    for (l = 0; l < width; l++) {
-      double f = y[l], g = x[l];
-      y[l] = t * g + c * f;
-      x[l] = c * g - t * f;
-    }
+/* x <- c x - s y, y <- s x + c y. */
+static inline void hfy_linalg_turn_(double *x, double *y, size_t n, double c, double s) {
+  size_t i;
+  for (i = 0; i < n; i++) {
+    const double a = x[i], b = y[i];
+    x[i] = c * a - s * b;
+    y[i] = s * a + c * b;
   }
 }
 
+/* The collected rotations on a strip of columns of the vectors (which are rows); all but the last are as wide. */
 HFY_PRIVATE_ void hfy_linalg_rotate_strip_(void *context, size_t strip) {
   const hfy_linalg_symmetric_ *s = (const hfy_linalg_symmetric_ *)context;
   const size_t first = strip * HFY_LINALG_STRIP_, left = s->n - first;
-  if (left < HFY_LINALG_STRIP_)
-    hfy_linalg_rotate_columns_(s, s->vectors + first, left);
-  else
-    hfy_linalg_rotate_columns_(s, s->vectors + first, HFY_LINALG_STRIP_);
+  const hfy_linalg_rotation_ *r = s->rotations, *const end = r + s->count;
+  for (; r < end; r++) {
+    double *x = s->vectors + first + r->row * s->n;
+    if (left < HFY_LINALG_STRIP_)
+      hfy_linalg_turn_(x, x + s->n, left, r->c, r->s);
+    else
+      hfy_linalg_turn_(x, x + s->n, HFY_LINALG_STRIP_, r->c, r->s);
+  }
 }
 
 HFY_PRIVATE_ void hfy_linalg_rotate_(hfy_linalg_symmetric_ *s) {
@@ -6500,95 +6372,98 @@ HFY_PRIVATE_ void hfy_linalg_rotate_(hfy_linalg_symmetric_ *s) {
   s->count = 0;
 }
 
-/* Eigenvalues of the tridiagonal matrix in s->diagonal and s->off, in place and in no order; s->vectors, if not NULL,
-   gets its rotations. */
+/* Eigenvalues of the tridiagonal matrix in s->diagonal and s->off, in place, in no order; vectors get its rotations. */
 HFY_PRIVATE_ hfy_status hfy_linalg_ql_(hfy_linalg_symmetric_ *s) {
-  double *d = s->diagonal, *e = s->off;
-  size_t n = s->n, l, m, i;
-  double norm = 0;
+  double *d = s->diagonal, *e = s->off, norm = 0;
+  const size_t n = s->n;
+  size_t l, m, i;
+  int steps = 0;
   if (n) e[n - 1] = 0;
   for (i = 0; i < n; i++) norm = fabs(d[i]) + fabs(e[i]) > norm ? fabs(d[i]) + fabs(e[i]) : norm;
-  for (l = 0; l < n; l++) {
-    int steps = 0;
-    for (;;) {
-      double g, r, sine = 1, cosine = 1, p = 0;
-      for (m = l; m + 1 < n; m++)
-        if (fabs(e[m]) <= DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1])) + 1e-40 ||
-            (steps > 4 && fabs(e[m]) <= DBL_EPSILON * norm)) /* rounding of larger entries keeps it alive */
-          break;
-      if (m == l) break;
-      if (steps++ == HFY_LINALG_SWEEPS_) return HFY_ERR_CONVERGENCE;
-      if (s->vectors && s->room - s->count < m - l) hfy_linalg_rotate_(s);
-      g = (d[l + 1] - d[l]) / (2 * e[l]);
-      r = sqrt(g * g + 1);
-      g = d[m] - d[l] + e[l] / (g + (g < 0 ? -r : r));
-      for (i = m; i-- > l;) {
-        double f = sine * e[i], b = cosine * e[i];
-        r = sqrt(f * f + g * g);
-        e[i + 1] = r;
-        if (!(r > 0)) { /* splits here */
-          d[i + 1] -= p;
-          e[m] = 0;
-          break;
-        }
-        sine = f / r;
-        cosine = g / r;
-        g = d[i + 1] - p;
-        r = (d[i] - g) * sine + 2 * cosine * b;
-        p = sine * r;
-        d[i + 1] = g + p;
-        g = cosine * r - b;
-        if (s->vectors) {
-          hfy_linalg_rotation_ *turn = s->rotations + s->count++;
-          turn->c = cosine, turn->s = sine, turn->row = i;
-        }
-        if (i == l) {
-          d[l] -= p;
-          e[l] = g;
-          e[m] = 0;
-        }
+  for (l = 0; l < n;) {
+    double g, r, sine = 1, cosine = 1, p = 0;
+    for (m = l; m + 1 < n; m++)
+      if (fabs(e[m]) <= DBL_EPSILON * (fabs(d[m]) + fabs(d[m + 1])) + 1e-40 ||
+          (steps > 4 && fabs(e[m]) <= DBL_EPSILON * norm)) /* rounding of larger entries keeps it alive */
+        break;
+    if (m == l) { /* found */
+      steps = 0;
+      l++;
+      continue;
+    }
+    if (steps++ == HFY_LINALG_SWEEPS_) return HFY_ERR_CONVERGENCE;
+    if (s->vectors && s->room - s->count < m - l) hfy_linalg_rotate_(s);
+    g = (d[l + 1] - d[l]) / (2 * e[l]);
+    r = sqrt(g * g + 1);
+    g = d[m] - d[l] + e[l] / (g + (g < 0 ? -r : r));
+    for (i = m; i > l; i--) {
+      const double f = sine * e[i - 1], b = cosine * e[i - 1];
+      e[i] = r = sqrt(f * f + g * g);
+      if (!(r > 0)) break; /* splits here */
+      sine = f / r;
+      cosine = g / r;
+      g = d[i] - p;
+      r = (d[i - 1] - g) * sine + 2 * cosine * b;
+      p = sine * r;
+      d[i] = g + p;
+      g = cosine * r - b;
+      if (s->vectors) {
+        const hfy_linalg_rotation_ turn = {cosine, sine, i - 1};
+        s->rotations[s->count++] = turn;
       }
     }
+    d[i] -= p;
+    if (i == l) e[l] = g;
+    e[m] = 0;
   }
   hfy_linalg_rotate_(s);
   return HFY_OK;
 }
 
 /* vectors <- vectors Q^T: the reflections, a panel at a time from the last: I - V^T T V with T upper triangular. */
-HFY_PRIVATE_ void hfy_linalg_reflect_(hfy_linalg_symmetric_ *s, double *vectors) {
-  size_t n = s->n, panels = (n + HFY_LINALG_REFLECT_ - 1) / HFY_LINALG_REFLECT_, which, i, j, l;
-  double *t = s->block;
-  for (which = panels; which-- > 0;) {
-    size_t k0 = which * HFY_LINALG_REFLECT_, width = hfy_base_min_(HFY_LINALG_REFLECT_, n - k0);
-    const double *v = s->reflectors + k0 * n;
+HFY_COLD_ void hfy_linalg_reflect_(hfy_linalg_symmetric_ *s, double *vectors) {
+  const size_t n = s->n;
+  double *t = s->block, *zv = s->turned, *zvt = zv + n * HFY_LINALG_REFLECT_;
+  size_t k0, i, j;
+  for (k0 = (n - 1) / HFY_LINALG_REFLECT_ * HFY_LINALG_REFLECT_;; k0 -= HFY_LINALG_REFLECT_) {
+    const size_t width = hfy_base_min_(HFY_LINALG_REFLECT_, n - k0), m = n - k0;
+    const double *v = s->reflectors + k0 * n + k0;
     for (j = 0; j < width; j++) {
-      double tau = s->tau[k0 + j];
-      for (i = 0; i < width; i++) t[i * width + j] = 0;
-      for (i = 0; i < j; i++) s->small[i] = hfy_linalg_dot_(v + i * n + k0, v + j * n + k0, n - k0);
-      for (i = 0; i < j; i++) {
-        double sum = 0;
-        for (l = i; l < j; l++) sum += t[i * width + l] * s->small[l];
-        t[i * width + j] = -tau * sum;
-      }
-      t[j * width + j] = tau;
+      for (i = 0; i < j; i++) s->small[i] = hfy_linalg_dot_(v + i * n, v + j * n, m);
+      hfy_linalg_compact_(t, width, j, s->tau[k0 + j], s->small);
     }
     /* each vector z <- (I - V^T T V) z: with vectors as rows, Z <- Z - ((Z V^T) T^T) V */
-    hfy_linalg_multiply_(s->simd, n, width, n - k0, hfy_linalg_rows_(vectors + k0, n),
-                         hfy_linalg_turned_(v + k0, n), hfy_linalg_set_(s->turned, width), s->gemm);
-    hfy_linalg_multiply_(s->simd, n, width, width, hfy_linalg_rows_(s->turned, width), hfy_linalg_turned_(t, width),
-                         hfy_linalg_set_(s->turned + n * width, width), s->gemm);
-    hfy_linalg_multiply_(s->simd, n, n - k0, width, hfy_linalg_rows_(s->turned + n * width, width),
-                         hfy_linalg_rows_(v + k0, n), hfy_linalg_less_(vectors + k0, n), s->gemm);
+    hfy_linalg_multiply_(s->simd, n, width, m, hfy_linalg_rows_(vectors + k0, n), hfy_linalg_turned_(v, n),
+                         hfy_linalg_set_(zv, width), s->gemm);
+    hfy_linalg_multiply_(s->simd, n, width, width, hfy_linalg_rows_(zv, width), hfy_linalg_turned_(t, width),
+                         hfy_linalg_set_(zvt, width), s->gemm);
+    hfy_linalg_multiply_(s->simd, n, m, width, hfy_linalg_rows_(zvt, width), hfy_linalg_rows_(v, n),
+                         hfy_linalg_less_(vectors + k0, n), s->gemm);
+    if (!k0) break;
   }
 }
 
-/* Eigenvalues and vectors of the symmetric a: finite, both triangles, overwritten. Largest first. */
-HFY_PRIVATE_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, double *a, double *values,
-                                                  double *vectors) {
-  size_t n = s->n, i, j, best;
-  double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, n * n));
+/* The values in descending order, and with them rows of x (nx each) and y (ny each); few swaps if that is nearly so. */
+HFY_COLD_ void hfy_linalg_descend_(double *values, size_t n, double *x, size_t nx, double *y, size_t ny) {
+  size_t i, j, best;
+  for (i = 0; i < n; i++) {
+    for (best = i, j = i + 1; j < n; j++)
+      if (values[j] > values[best]) best = j;
+    if (best == i) continue;
+    hfy_base_swap_(values + i, values + best, sizeof *values);
+    if (nx) hfy_base_swap_(x + i * nx, x + best * nx, nx * sizeof *x);
+    if (ny) hfy_base_swap_(y + i * ny, y + best * ny, ny * sizeof *y);
+  }
+}
+
+/* Eigenvalues and vectors of the symmetric a: both triangles, overwritten. Largest first. */
+HFY_COLD_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, double *a, double *values, double *vectors) {
+  const size_t n = s->n;
+  const double unit = hfy_linalg_unit_(a, n * n);
+  size_t i;
   hfy_status status;
-  for (i = 0; i < n * n; i++) a[i] *= scale;
+  if (!(unit > 0)) return HFY_ERR_NONFINITE;
+  for (i = 0; i < n * n; i++) a[i] *= unit;
   hfy_linalg_tridiagonal_(s, a);
   s->vectors = vectors;
   for (i = 0; vectors && i < n * n; i++) vectors[i] = 0;
@@ -6596,25 +6471,16 @@ HFY_PRIVATE_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, doub
   status = hfy_linalg_ql_(s);
   if (status) return status;
   if (vectors) hfy_linalg_reflect_(s, vectors);
-  for (i = 0; i < n; i++) { /* few swaps: the order is nearly found */
-    for (best = i, j = i + 1; j < n; j++)
-      if (s->diagonal[j] > s->diagonal[best]) best = j;
-    if (best != i) {
-      double v = s->diagonal[i];
-      s->diagonal[i] = s->diagonal[best], s->diagonal[best] = v;
-      for (j = 0; vectors && j < n; j++)
-        v = vectors[i * n + j], vectors[i * n + j] = vectors[best * n + j], vectors[best * n + j] = v;
-    }
-  }
-  for (i = 0; i < n; i++) values[i] = s->diagonal[i] / scale;
+  hfy_linalg_descend_(s->diagonal, n, vectors, vectors ? n : 0, NULL, 0);
+  for (i = 0; i < n; i++) values[i] = s->diagonal[i] / unit;
   return HFY_OK;
 }
 
 /* out = S^+ X, X n x columns, with the eigenvalues and vectors that symmetric_run_ left of S; those above cut times the
    largest count, and how many is returned. turned: n x columns; out may be x. gemm: scratch of n x columns by n. */
-HFY_PRIVATE_ size_t hfy_linalg_symmetric_pinv_(const hfy_linalg_symmetric_ *s, const double *values, double cut,
-                                               size_t columns, const double *x, double *turned, double *out,
-                                               double *gemm) {
+HFY_COLD_ size_t hfy_linalg_symmetric_pinv_(const hfy_linalg_symmetric_ *s, const double *values, double cut,
+                                            size_t columns, const double *x, double *turned, double *out,
+                                            double *gemm) {
   const size_t n = s->n;
   size_t i, j, kept = 0;
   while (kept < n && values[kept] > cut * values[0]) kept++;
@@ -6627,39 +6493,31 @@ HFY_PRIVATE_ size_t hfy_linalg_symmetric_pinv_(const hfy_linalg_symmetric_ *s, c
   return kept;
 }
 
-HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, double *vectors, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, double *vectors,
+                                               hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_linalg_symmetric_ s;
-  hfy_status status = HFY_OK;
+  hfy_status status;
   double *copy = NULL, *found = NULL, *turned = NULL;
   size_t i, j;
-  memset(&s, 0, sizeof s);
   s.simd = hfy_simd_choose_(w);
-  if (!s.simd)
-    status = HFY_ERR_UNSUPPORTED;
-  else if (!a || !values)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !a ? "a" : "values");
-  else if (!n || !hfy_base_fits_(n, hfy_base_times_(n, 2), sizeof(double)))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z; it should be at least 1, and n x n doubles should exist", n);
-  for (i = 0; !status && i < n; i++)
-    if (!hfy_base_is_finite_(hfy_linalg_largest_(a + i * n, i + 1)))
-      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity in row %z", i);
+  status = s.simd ? hfy_linalg_check_square_(a, n, 1, w) : HFY_ERR_UNSUPPORTED;
+  if (!status) status = hfy_base_null_(w, values ? NULL : "values");
   while (hfy_base_layout_(&arena, w, &status)) {
     copy = HFY_TAKE_(&arena, double, n * n);
     found = HFY_TAKE_(&arena, double, n);
     turned = HFY_TAKE_(&arena, double, vectors ? n * n : 0);
     hfy_linalg_symmetric_plan_(&arena, n, vectors != NULL, &s);
   }
-  if (!status) {
-    for (i = 0; i < n; i++)
-      for (j = 0; j <= i; j++) copy[i * n + j] = copy[j * n + i] = a[i * n + j];
-    status = hfy_linalg_symmetric_run_(&s, copy, found, turned);
-    if (status) status = hfy_base_fail_(w, status, "QL did not converge on a matrix of %z rows", n);
-  }
-  if (!status) {
-    memcpy(values, found, n * sizeof(double));
-    if (vectors) memcpy(vectors, turned, n * n * sizeof(double));
+  if (status) return hfy_base_close_(w, &local, status);
+  for (i = 0; i < n; i++)
+    for (j = 0; j <= i; j++) copy[i * n + j] = copy[j * n + i] = a[i * n + j];
+  if (hfy_linalg_symmetric_run_(&s, copy, found, turned)) {
+    status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "QL did not converge on a matrix of %z rows", n);
+  } else {
+    memcpy(values, found, n * sizeof *found);
+    if (vectors) memcpy(vectors, turned, n * n * sizeof *turned);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -6675,7 +6533,7 @@ typedef struct hfy_linalg_svd_ {
   double *square;    /* wide: |column|^2 */
 } hfy_linalg_svd_;
 
-HFY_PRIVATE_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size_t columns, hfy_linalg_svd_ *s) {
+HFY_COLD_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size_t columns, hfy_linalg_svd_ *s) {
   s->tall = rows > columns ? rows : columns;
   s->wide = rows > columns ? columns : rows;
   s->matrix = HFY_TAKE_(arena, double, hfy_base_times_(rows, columns));
@@ -6688,29 +6546,46 @@ HFY_PRIVATE_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size
   s->eigen.gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(s->tall, s->tall, s->tall, sizeof(double)));
 }
 
-/* x <- c x - s y, y <- s x + c y. */
-HFY_PRIVATE_ void hfy_linalg_turn_(double *x, double *y, size_t n, double c, double s) {
-  size_t i;
-  for (i = 0; i < n; i++) {
-    double a = x[i], b = y[i];
-    x[i] = c * a - s * b;
-    y[i] = s * a + c * b;
-  }
+/* One sweep of Jacobi's rotations over all pairs of rows of s->matrix (and s->v): how many were needed. */
+HFY_PRIVATE_ size_t hfy_linalg_svd_sweep_(const hfy_linalg_svd_ *s) {
+  const size_t tall = s->tall, wide = s->wide;
+  const double enough = 8 * DBL_EPSILON * sqrt((double)tall); /* what rounding leaves of a dot of unit vectors */
+  const double tiny = DBL_MIN / DBL_EPSILON;                  /* the square of a row that counts as 0 */
+  double *square = s->square;
+  size_t i, j, turns = 0;
+  for (i = 0; i + 1 < wide; i++)
+    for (j = i + 1; j < wide; j++) {
+      double *x = s->matrix + i * tall, *y = s->matrix + j * tall, dot, zeta, t, c;
+      if (!(square[i] > tiny) || !(square[j] > tiny)) continue;
+      dot = hfy_linalg_dot_(x, y, tall);
+      if (fabs(dot) <= enough * sqrt(square[i]) * sqrt(square[j])) continue;
+      zeta = (square[j] - square[i]) / (2 * dot);
+      t = 1 / (fabs(zeta) + sqrt(1 + zeta * zeta));
+      if (zeta < 0) t = -t;
+      c = 1 / sqrt(1 + t * t);
+      hfy_linalg_turn_(x, y, tall, c, c * t);
+      hfy_linalg_turn_(s->v + i * wide, s->v + j * wide, wide, c, c * t);
+      square[i] = hfy_linalg_dot_(x, x, tall);
+      square[j] = hfy_linalg_dot_(y, y, tall);
+      turns++;
+    }
+  return turns;
 }
 
-/* a: finite. values: wide; the rows of s->matrix become the vectors of the longer side times the values (unit vectors
+/* values: wide; the rows of s->matrix become the vectors of the longer side times the values (unit vectors
    if `unit`), those of s->v the vectors of the shorter side, all in descending order. */
-HFY_PRIVATE_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns,
-                                            double *values, int unit) {
+HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns,
+                                         double *values, int unit) {
   const hfy_simd_ *simd = s->eigen.simd;
   const size_t tall = s->tall, wide = s->wide;
   /* wide x tall: the columns of the tall matrix as rows */
   const hfy_linalg_view_ own = hfy_linalg_rows_(s->scaled, columns);
   const hfy_linalg_view_ across = rows >= columns ? hfy_linalg_flip_(own) : own;
-  double scale = hfy_linalg_scale_(hfy_linalg_largest_(a, rows * columns)), *b = s->matrix, tiny;
-  const double enough = 8 * DBL_EPSILON * sqrt((double)tall); /* what rounding leaves of a dot of unit vectors */
-  size_t i, j, r, sweep, turns = 1;
+  const double scale = hfy_linalg_unit_(a, rows * columns);
+  double *b = s->matrix;
+  size_t i, r, sweep = 0;
   hfy_status status;
+  if (!(scale > 0)) return HFY_ERR_NONFINITE;
   for (i = 0; i < rows * columns; i++) s->scaled[i] = a[i] * scale;
   hfy_linalg_gram_(simd, wide, tall, across, s->gram, s->eigen.gemm);
   status = hfy_linalg_symmetric_run_(&s->eigen, s->gram, s->square, s->v);
@@ -6719,52 +6594,20 @@ HFY_PRIVATE_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a,
   hfy_linalg_multiply_(simd, wide, tall, wide, hfy_linalg_rows_(s->v, wide), across, hfy_linalg_set_(b, tall),
                        s->eigen.gemm);
   for (i = 0; i < wide; i++) s->square[i] = hfy_linalg_dot_(b + i * tall, b + i * tall, tall);
-  tiny = DBL_MIN / DBL_EPSILON;
-  for (sweep = 0; turns && sweep < HFY_LINALG_SWEEPS_; sweep++) {
-    turns = 0;
-    for (i = 0; i + 1 < wide; i++)
-      for (j = i + 1; j < wide; j++) {
-        double *x = b + i * tall, *y = b + j * tall, dot, zeta, t, c, sine;
-        if (!(s->square[i] > tiny) || !(s->square[j] > tiny)) continue;
-        dot = hfy_linalg_dot_(x, y, tall);
-        if (fabs(dot) <= enough * sqrt(s->square[i]) * sqrt(s->square[j])) continue;
-        zeta = (s->square[j] - s->square[i]) / (2 * dot);
-        t = 1 / (fabs(zeta) + sqrt(1 + zeta * zeta));
-        if (zeta < 0) t = -t;
-        c = 1 / sqrt(1 + t * t);
-        sine = c * t;
-        hfy_linalg_turn_(x, y, tall, c, sine);
-        hfy_linalg_turn_(s->v + i * wide, s->v + j * wide, wide, c, sine);
-        s->square[i] = hfy_linalg_dot_(x, x, tall);
-        s->square[j] = hfy_linalg_dot_(y, y, tall);
-        turns++;
-      }
-  }
-  if (turns) return HFY_ERR_CONVERGENCE;
-  for (i = 0; i < wide; i++) { /* order */
-    size_t best = i;
-    for (j = i + 1; j < wide; j++)
-      if (s->square[j] > s->square[best]) best = j;
-    if (best != i) {
-      double v = s->square[i];
-      s->square[i] = s->square[best], s->square[best] = v;
-      for (r = 0; r < tall; r++)
-        v = b[i * tall + r], b[i * tall + r] = b[best * tall + r], b[best * tall + r] = v;
-      for (r = 0; r < wide; r++)
-        v = s->v[i * wide + r], s->v[i * wide + r] = s->v[best * wide + r], s->v[best * wide + r] = v;
-    }
-  }
+  while (hfy_linalg_svd_sweep_(s))
+    if (++sweep == HFY_LINALG_SWEEPS_) return HFY_ERR_CONVERGENCE;
+  hfy_linalg_descend_(s->square, wide, b, tall, s->v, wide);
   for (i = 0; i < wide; i++) {
-    double norm = s->square[i] > tiny ? sqrt(s->square[i]) : 0;
+    const double norm = s->square[i] > DBL_MIN / DBL_EPSILON ? sqrt(s->square[i]) : 0;
     for (r = 0; unit && r < tall; r++) b[i * tall + r] = norm > 0 ? b[i * tall + r] / norm : 0;
     values[i] = norm / scale;
   }
   return HFY_OK;
 }
 
-HFY_PRIVATE_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size_t columns, const void *out,
-                                              const char *name, hfy_work *w) {
-  if (!a || !out) return hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !a ? "a" : name);
+HFY_COLD_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size_t columns, const void *out,
+                                           const char *name, hfy_work *w) {
+  if (!a || !out) return hfy_base_null_(w, !a ? "a" : name);
   if (!rows || !columns || !hfy_base_fits_(rows, hfy_base_times_(columns, 2), sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG,
                           "rows is %z and columns %z; both should be at least 1, and such an array should exist",
@@ -6775,8 +6618,8 @@ HFY_PRIVATE_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size
 }
 
 /* Decomposes a in scratch of the work, *values too. */
-HFY_PRIVATE_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns, int unit,
-                                            double **values, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns, int unit,
+                                         double **values, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status = HFY_OK;
   while (hfy_base_layout_(&arena, w, &status)) {
@@ -6784,55 +6627,78 @@ HFY_PRIVATE_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a,
     hfy_linalg_svd_plan_(&arena, rows, columns, s);
   }
   if (status) return status;
-  status = hfy_linalg_svd_run_(s, a, rows, columns, *values, unit);
-  if (status) return hfy_base_fail_(w, status, "the rotations did not converge on %z x %z", rows, columns);
-  return HFY_OK;
+  if (!hfy_linalg_svd_run_(s, a, rows, columns, *values, unit)) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "the rotations did not converge on %z x %z", rows, columns);
 }
 
-HFY_API hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, double *values, double *left,
-                                  double *right, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, double *values, double *left,
+                                             double *right, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_linalg_svd_ s;
+  const int upright = rows >= columns;
   hfy_status status;
   double *found = NULL;
-  memset(&s, 0, sizeof s);
   s.eigen.simd = hfy_simd_choose_(w);
   status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, values, "values", w) : HFY_ERR_UNSUPPORTED;
   if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, left || right, &found, w);
-  if (!status) {
-    size_t tall = s.wide * s.tall * sizeof(double), wide = s.wide * s.wide * sizeof(double);
-    memcpy(values, found, s.wide * sizeof(double));
-    if (left) memcpy(left, rows >= columns ? s.matrix : s.v, rows >= columns ? tall : wide);
-    if (right) memcpy(right, rows >= columns ? s.v : s.matrix, rows >= columns ? wide : tall);
-  }
-  return hfy_base_close_(w, &local, status);
+  if (status) return hfy_base_close_(w, &local, status);
+  memcpy(values, found, s.wide * sizeof *values);
+  if (left) memcpy(left, upright ? s.matrix : s.v, s.wide * rows * sizeof *left);
+  if (right) memcpy(right, upright ? s.v : s.matrix, s.wide * columns * sizeof *right);
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
-HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns, double cut, double *inverse,
-                                   size_t *rank, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns, double cut, double *inverse,
+                                              size_t *rank, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_linalg_svd_ s;
   hfy_status status;
-  double *values = NULL;
-  memset(&s, 0, sizeof s);
+  double *values = NULL, *l, *r;
+  size_t i, j, kept = 0;
   s.eigen.simd = hfy_simd_choose_(w);
   status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, inverse, "inverse", w) : HFY_ERR_UNSUPPORTED;
   if (!status && (!(cut >= 0) || !hfy_base_is_finite_(cut)))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "cut is %g; it should be finite and not negative", cut);
+    status = hfy_base_should_(w, "", "cut", cut, "finite and not negative");
   if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, 1, &values, w);
-  if (!status) { /* sum over the kept of r_i l_i^T / value_i */
-    const double *l = rows >= columns ? s.matrix : s.v;
-    double *r = rows >= columns ? s.v : s.matrix;
-    size_t i, j, kept = 0;
-    if (!(cut > 0)) cut = (double)s.tall * DBL_EPSILON;
-    while (kept < s.wide && values[kept] > cut * values[0]) kept++;
-    for (i = 0; i < kept; i++)
-      for (j = 0; j < columns; j++) r[i * columns + j] /= values[i];
-    hfy_linalg_multiply_(s.eigen.simd, columns, rows, kept, hfy_linalg_turned_(r, columns),
-                         hfy_linalg_rows_(l, rows), hfy_linalg_set_(inverse, rows), s.eigen.gemm);
-    if (rank) *rank = kept;
-  }
-  return hfy_base_close_(w, &local, status);
+  if (status) return hfy_base_close_(w, &local, status);
+  l = rows >= columns ? s.matrix : s.v; /* sum over the kept of r_i l_i^T / value_i */
+  r = rows >= columns ? s.v : s.matrix;
+  if (!(cut > 0)) cut = (double)s.tall * DBL_EPSILON;
+  while (kept < s.wide && values[kept] > cut * values[0]) kept++;
+  for (i = 0; i < kept; i++)
+    for (j = 0; j < columns; j++) r[i * columns + j] /= values[i];
+  hfy_linalg_multiply_(s.eigen.simd, columns, rows, kept, hfy_linalg_turned_(r, columns), hfy_linalg_rows_(l, rows),
+                       hfy_linalg_set_(inverse, rows), s.eigen.gemm);
+  if (rank) *rank = kept;
+  return hfy_base_close_(w, &local, HFY_OK);
+}
+
+/* --- a product split by rows among the workers: the bits are those of one --- */
+
+typedef struct hfy_linalg_product_ {
+  const hfy_simd_ *simd;
+  size_t m, n, k, tasks;
+  hfy_linalg_view_ a, b;
+  hfy_linalg_into_ c;
+  double *gemm;
+} hfy_linalg_product_;
+
+HFY_COLD_ void hfy_linalg_product_task_(void *context, size_t task) {
+  const hfy_linalg_product_ *p = (const hfy_linalg_product_ *)context;
+  const size_t first = hfy_base_share_(p->m, task, p->tasks), rows = hfy_base_share_(p->m, task + 1, p->tasks) - first;
+  hfy_linalg_view_ a = p->a;
+  hfy_linalg_into_ c = p->c;
+  a.at = (const double *)a.at + first * a.row;
+  c.at = (double *)c.at + first * c.stride;
+  hfy_linalg_multiply_(p->simd, rows, p->n, p->k, a, p->b, c,
+                       p->gemm + task * hfy_linalg_gemm_scratch_(p->m, p->n, p->k, sizeof(double)));
+}
+
+/* As hfy_linalg_multiply_; gemm: workers x hfy_linalg_gemm_scratch_(m, n, k) doubles. */
+HFY_COLD_ void hfy_linalg_product_run_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
+                                       hfy_linalg_view_ b, hfy_linalg_into_ c, double *gemm) {
+  hfy_linalg_product_ p = {simd, m, n, k, hfy_base_min_(hfy_base_workers_(), m / 16 + 1), a, b, c, gemm};
+  hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
 }
 
 /* --- Cholesky in blocks: one factor that serves many right-hand sides --- */
@@ -6845,17 +6711,15 @@ typedef struct hfy_linalg_factor_ {
   double *panel;    /* n x block */
   double *diagonal; /* n: of A */
   double *gemm;     /* tasks x slice */
-  size_t slice;
-  size_t from, width; /* the block column at work */
-  double *x;          /* right-hand sides, n x columns */
+  double *hold;     /* tasks x held: block x columns of a task */
+  size_t slice, held;
+  double *x;        /* right-hand sides, n x columns */
   size_t columns;
-  double *hold; /* tasks x block x columns of a task */
-  size_t held;
 } hfy_linalg_factor_;
 
 /* l: the caller's n x n. columns: of all right-hand sides together, at most. */
-HFY_PRIVATE_ void hfy_linalg_factor_plan_(hfy_base_arena_ *arena, size_t n, size_t columns, hfy_linalg_factor_ *f) {
-  size_t block = HFY_LINALG_FACTOR_;
+HFY_COLD_ void hfy_linalg_factor_plan_(hfy_base_arena_ *arena, size_t n, size_t columns, hfy_linalg_factor_ *f) {
+  const size_t block = HFY_LINALG_FACTOR_;
   f->n = n;
   f->columns = columns;
   f->tasks = hfy_base_workers_();
@@ -6868,122 +6732,65 @@ HFY_PRIVATE_ void hfy_linalg_factor_plan_(hfy_base_arena_ *arena, size_t n, size
   f->hold = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->held));
 }
 
-/* Rows of the block column at work: minus what the columns to the left explain. */
-HFY_PRIVATE_ void hfy_linalg_factor_left_(void *context, size_t task) {
-  const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
-  size_t n = f->n, rows = n - f->from;
-  size_t first = hfy_base_share_(rows, task, f->tasks), last = hfy_base_share_(rows, task + 1, f->tasks);
-  hfy_linalg_multiply_(f->simd, last - first, f->width, f->from, hfy_linalg_rows_(f->l + (f->from + first) * n, n),
-                       hfy_linalg_turned_(f->l + f->from * n, n),
-                       hfy_linalg_less_(f->l + (f->from + first) * n + f->from, n), f->gemm + task * f->slice);
-}
-
-/* Rows below the diagonal block: times its inverse, transposed. */
-HFY_PRIVATE_ void hfy_linalg_factor_below_(void *context, size_t task) {
-  const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
-  size_t n = f->n, top = f->from + f->width, rows = n - top;
-  size_t first = hfy_base_share_(rows, task, f->tasks), last = hfy_base_share_(rows, task + 1, f->tasks), i;
-  double *to = f->l + top * n + f->from, *panel = f->panel;
-  for (i = first; i < last; i++) memcpy(panel + i * f->width, to + i * n, f->width * sizeof(double));
-  hfy_linalg_multiply_(f->simd, last - first, f->width, f->width,
-                       hfy_linalg_rows_(panel + first * f->width, f->width),
-                       hfy_linalg_turned_(f->inverse + f->from * HFY_LINALG_FACTOR_, f->width),
-                       hfy_linalg_set_(to + first * n, n), f->gemm + task * f->slice);
-}
-
 /* A = L L^T in place in f->l (lower triangle). HFY_ERR_SINGULAR as hfy_linalg_cholesky_. */
-HFY_PRIVATE_ hfy_status hfy_linalg_factor_run_(hfy_linalg_factor_ *f) {
+HFY_COLD_ hfy_status hfy_linalg_factor_run_(hfy_linalg_factor_ *f) {
   const size_t n = f->n;
-  const double rounding = 16 * (double)n * DBL_EPSILON;
-  size_t i, j, k;
+  size_t from, m, i, j, k;
   hfy_status status;
   for (i = 0; i < n; i++) f->diagonal[i] = f->l[i * n + i];
-  for (f->from = 0; f->from < n; f->from += f->width) {
-    double *l = f->l + f->from * n + f->from, *inverse = f->inverse + f->from * HFY_LINALG_FACTOR_;
-    size_t m = f->width = hfy_base_min_(HFY_LINALG_FACTOR_, n - f->from);
-    if (f->from) hfy_base_parallel_(f->tasks, hfy_linalg_factor_left_, f);
-    status = hfy_linalg_cholesky_rows_(l, n, m, f->diagonal + f->from, rounding);
+  for (from = 0; from < n; from += m) {
+    double *row = f->l + from * n, *l = row + from, *below, *inverse = f->inverse + from * HFY_LINALG_FACTOR_;
+    m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from);
+    /* the block column, minus what the columns to the left explain */
+    hfy_linalg_product_run_(f->simd, n - from, m, from, hfy_linalg_rows_(row, n), hfy_linalg_turned_(row, n),
+                            hfy_linalg_less_(l, n), f->gemm);
+    status = hfy_linalg_cholesky_rows_(l, n, m, f->diagonal + from, 16 * (double)n * DBL_EPSILON);
     if (status) return status;
     for (i = 0; i < m; i++) /* row i of the inverse from the rows above */
       for (j = 0; j < m; j++) {
         double sum = i == j;
-        if (j > i) {
-          inverse[i * m + j] = 0;
-          continue;
-        }
         for (k = j; k < i; k++) sum -= l[i * n + k] * inverse[k * m + j];
-        inverse[i * m + j] = sum / l[i * n + i];
+        inverse[i * m + j] = j > i ? 0 : sum / l[i * n + i];
       }
-    if (f->from + m < n) hfy_base_parallel_(f->tasks, hfy_linalg_factor_below_, f);
+    if (from + m == n) break;
+    /* the rows below: times the inverse of the diagonal block, transposed */
+    below = l + m * n;
+    for (i = 0; i < n - from - m; i++) memcpy(f->panel + i * m, below + i * n, m * sizeof *l);
+    hfy_linalg_product_run_(f->simd, n - from - m, m, m, hfy_linalg_rows_(f->panel, m), hfy_linalg_turned_(inverse, m),
+                            hfy_linalg_set_(below, n), f->gemm);
   }
   return HFY_OK;
 }
 
-/* Some columns of X <- A^-1 X. */
-HFY_PRIVATE_ void hfy_linalg_factor_solve_task_(void *context, size_t task) {
+/* Some columns of X <- A^-1 X: L from the first block of rows on, then L^T from the last. */
+HFY_COLD_ void hfy_linalg_factor_solve_task_(void *context, size_t task) {
   const hfy_linalg_factor_ *f = (const hfy_linalg_factor_ *)context;
-  const size_t n = f->n, first = hfy_base_share_(f->columns, task, f->tasks);
-  const size_t last = hfy_base_share_(f->columns, task + 1, f->tasks);
-  const size_t many = last - first, across = f->columns;
-  double *x = f->x + first, *hold = f->hold + task * f->held, *gemm = f->gemm + task * f->slice;
-  size_t from, m, i;
-  if (!many) return;
-  for (from = 0; from < n; from += m) {
-    m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from);
-    if (from)
-      hfy_linalg_multiply_(f->simd, m, many, from, hfy_linalg_rows_(f->l + from * n, n),
-                           hfy_linalg_rows_(x, across), hfy_linalg_less_(x + from * across, across), gemm);
-    for (i = 0; i < m; i++) memcpy(hold + i * many, x + (from + i) * across, many * sizeof(double));
-    hfy_linalg_multiply_(f->simd, m, many, m, hfy_linalg_rows_(f->inverse + from * HFY_LINALG_FACTOR_, m),
-                         hfy_linalg_rows_(hold, many), hfy_linalg_set_(x + from * across, across), gemm);
-  }
-  for (from = (n - 1) / HFY_LINALG_FACTOR_ * HFY_LINALG_FACTOR_;; from -= HFY_LINALG_FACTOR_) {
-    m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from);
-    if (from + m < n)
-      hfy_linalg_multiply_(f->simd, m, many, n - from - m, hfy_linalg_turned_(f->l + (from + m) * n + from, n),
-                           hfy_linalg_rows_(x + (from + m) * across, across),
-                           hfy_linalg_less_(x + from * across, across), gemm);
-    for (i = 0; i < m; i++) memcpy(hold + i * many, x + (from + i) * across, many * sizeof(double));
-    hfy_linalg_multiply_(f->simd, m, many, m, hfy_linalg_turned_(f->inverse + from * HFY_LINALG_FACTOR_, m),
-                         hfy_linalg_rows_(hold, many), hfy_linalg_set_(x + from * across, across), gemm);
-    if (!from) break;
+  const size_t n = f->n, across = f->columns, blocks = (n + HFY_LINALG_FACTOR_ - 1) / HFY_LINALG_FACTOR_;
+  const size_t first = hfy_base_share_(across, task, f->tasks);
+  const size_t many = hfy_base_share_(across, task + 1, f->tasks) - first;
+  double *hold = f->hold + task * f->held, *gemm = f->gemm + task * f->slice;
+  size_t step, i;
+  for (step = 0; many && step < 2 * blocks; step++) {
+    const int back = step >= blocks;
+    const size_t from = (back ? 2 * blocks - 1 - step : step) * HFY_LINALG_FACTOR_;
+    const size_t m = hfy_base_min_(HFY_LINALG_FACTOR_, n - from), known = back ? from + m : 0;
+    const double *inverse = f->inverse + from * HFY_LINALG_FACTOR_;
+    double *x = f->x + from * across + first;
+    /* minus what the rows already found explain */
+    hfy_linalg_multiply_(f->simd, m, many, back ? n - known : from,
+                         back ? hfy_linalg_turned_(f->l + known * n + from, n) : hfy_linalg_rows_(f->l + from * n, n),
+                         hfy_linalg_rows_(f->x + known * across + first, across), hfy_linalg_less_(x, across), gemm);
+    for (i = 0; i < m; i++) memcpy(hold + i * many, x + i * across, many * sizeof *x);
+    hfy_linalg_multiply_(f->simd, m, many, m, back ? hfy_linalg_turned_(inverse, m) : hfy_linalg_rows_(inverse, m),
+                         hfy_linalg_rows_(hold, many), hfy_linalg_set_(x, across), gemm);
   }
 }
 
 /* X <- A^-1 X for the n x columns array x. */
-HFY_PRIVATE_ void hfy_linalg_factor_solve_(hfy_linalg_factor_ *f, double *x, size_t columns) {
+HFY_COLD_ void hfy_linalg_factor_solve_(hfy_linalg_factor_ *f, double *x, size_t columns) {
   f->x = x;
   f->columns = columns;
   hfy_base_parallel_(f->tasks, hfy_linalg_factor_solve_task_, f);
-}
-
-/* C = A B, split by rows among the workers: the bits are those of one product. */
-typedef struct hfy_linalg_product_ {
-  const hfy_simd_ *simd;
-  size_t m, n, k, tasks, slice;
-  const double *a, *b;
-  double *c, *gemm;
-} hfy_linalg_product_;
-
-HFY_PRIVATE_ void hfy_linalg_product_task_(void *context, size_t task) {
-  const hfy_linalg_product_ *p = (const hfy_linalg_product_ *)context;
-  size_t first = hfy_base_share_(p->m, task, p->tasks), last = hfy_base_share_(p->m, task + 1, p->tasks);
-  if (last > first)
-    hfy_linalg_multiply_(p->simd, last - first, p->n, p->k, hfy_linalg_rows_(p->a + first * p->k, p->k),
-                         hfy_linalg_rows_(p->b, p->n), hfy_linalg_set_(p->c + first * p->n, p->n),
-                         p->gemm + task * p->slice);
-}
-
-/* gemm: workers x hfy_linalg_gemm_scratch_(m, n, k) doubles. */
-HFY_PRIVATE_ void hfy_linalg_product_run_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, const double *a,
-                                          const double *b, double *c, double *gemm, size_t slice) {
-  hfy_linalg_product_ p;
-  p.simd = simd;
-  p.m = m, p.n = n, p.k = k;
-  p.tasks = hfy_base_min_(hfy_base_workers_(), m / 16 + 1);
-  p.slice = slice;
-  p.a = a, p.b = b, p.c = c, p.gemm = gemm;
-  hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
 }
 
 /* --- for other rooms --- */
@@ -7001,21 +6808,20 @@ HFY_PRIVATE_ int hfy_linalg_widen_(const hfy_real *x, size_t stride, size_t rows
 }
 
 /* The largest eigenvalue of the symmetric tridiagonal matrix (a, b) of order n, by bisection on Sturm's count. */
-HFY_PRIVATE_ double hfy_linalg_sturm_(const double *a, const double *b, size_t n) {
+HFY_COLD_ double hfy_linalg_sturm_(const double *a, const double *b, size_t n) {
   double low = a[0], high = a[0], least;
-  size_t i;
+  size_t i, above;
   int step;
   for (i = 0; i < n; i++) {
-    double around = (i ? fabs(b[i - 1]) : 0) + (i + 1 < n ? fabs(b[i]) : 0);
+    const double most = a[i] + ((i ? fabs(b[i - 1]) : 0) + (i + 1 < n ? fabs(b[i]) : 0));
     if (a[i] > low) low = a[i]; /* the largest eigenvalue is at least every diagonal entry */
-    if (a[i] + around > high) high = a[i] + around;
+    if (most > high) high = most;
   }
   least = DBL_EPSILON * (fabs(low) + fabs(high)) * 1e-3 + DBL_MIN;
   for (step = 0; step < 200; step++) {
     double mid = low + (high - low) / 2, pivot = 1;
-    size_t above = 0;
     if (!(mid > low && mid < high)) break;
-    for (i = 0; i < n; i++) { /* signs of the pivots of A - mid */
+    for (i = above = 0; i < n; i++) { /* signs of the pivots of A - mid */
       pivot = a[i] - mid - (i ? b[i - 1] * b[i - 1] / pivot : 0);
       if (fabs(pivot) < least) pivot = -least;
       above += pivot > 0;
@@ -7028,14 +6834,13 @@ HFY_PRIVATE_ double hfy_linalg_sturm_(const double *a, const double *b, size_t n
   return high;
 }
 
-/* The largest eigenvalue of a symmetric operator, y = A v, by Lanczos's iteration with every vector kept orthogonal to
-   all before. basis: room for `most` rows of dim; a, b: most each; y: dim. */
-HFY_PRIVATE_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const double *v, double *y),
-                                        const void *context, size_t dim, size_t most, double *basis, double *a,
-                                        double *b, double *y) {
+/* The largest eigenvalue of a symmetric operator, y = A v, by Lanczos's iteration, each vector kept orthogonal to all
+   before. room: most (dim + 2); y: dim. */
+HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const double *v, double *y),
+                                     const void *context, size_t dim, size_t most, double *room, double *y) {
+  double *basis = room, *a = room + most * dim, *b = a + most, value = 0, previous = -1, norm;
   size_t j, k, d;
   hfy_rng rng = hfy_rng_seed(1);
-  double value = 0, previous = -1, norm;
   int twice, still = 0;
   for (d = 0; d < dim; d++) basis[d] = hfy_rng_normal(&rng);
   norm = sqrt(hfy_linalg_dot_(basis, basis, dim));
@@ -7045,10 +6850,8 @@ HFY_PRIVATE_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const
     apply(context, v, y);
     a[j] = hfy_linalg_dot_(v, y, dim);
     for (twice = 0; twice < 2; twice++)
-      for (k = 0; k <= j; k++) {
-        double along = hfy_linalg_dot_(basis + k * dim, y, dim);
-        for (d = 0; d < dim; d++) y[d] -= along * basis[k * dim + d];
-      }
+      for (k = 0; k <= j; k++)
+        hfy_linalg_axpy_(-hfy_linalg_dot_(basis + k * dim, y, dim), basis + k * dim, y, dim);
     b[j] = sqrt(hfy_linalg_dot_(y, y, dim));
     value = hfy_linalg_sturm_(a, b, j + 1);
     still = value - previous <= 4 * DBL_EPSILON * value ? still + 1 : 0;
@@ -7065,36 +6868,29 @@ HFY_PRIVATE_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const
 /* ------------------------------------------------------------------------------------------------------------------
    >>sim.impl   scores of queries against keys
    May call: base, simd.
-   Numerics: distances are summed from differences, not from norms and dots, so near matches keep
-   their digits; beta multiplies in double.
+   Numerics: distances are summed from differences, so near matches keep their digits; beta multiplies in double.
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* 1/|x_i|, 0 for the zero vector: what COSINE needs. */
 HFY_PRIVATE_ void hfy_sim_inverse_norms_(const hfy_simd_ *simd, const hfy_real *x, size_t stride, size_t rows,
                                          size_t dim, double *inverse) {
-  size_t i;
+  size_t i, d;
   for (i = 0; i < rows; i++) {
     hfy_real square;
     const hfy_real *row = x + i * stride;
+    double sum = 0, big = 0;
     simd->dot(row, dim, 1, row, dim, 1, dim, &square, 1);
-    if ((double)square > HFY_REAL_MIN_ / HFY_REAL_EPS_ && (double)square <= HFY_REAL_MAX_) {
-      inverse[i] = 1 / sqrt((double)square);
-    } else { /* zero, or a square that leaves the range of hfy_real */
-      double sum = 0, big = 0;
-      size_t d;
-      for (d = 0; d < dim; d++) big = fabs((double)row[d]) > big ? fabs((double)row[d]) : big;
-      for (d = 0; d < dim; d++) {
-        double v = big > 0 ? (double)row[d] / big : (double)row[d];
-        sum += v * v;
-      }
-      inverse[i] = big > 0 ? 1 / big / sqrt(sum) : sum; /* sum: 0, or NaN to be found in the scores */
-    }
+    inverse[i] = 1 / sqrt((double)square);
+    if ((double)square > HFY_REAL_MIN_ / HFY_REAL_EPS_ && (double)square <= HFY_REAL_MAX_) continue;
+    /* zero, or a square that leaves the range of hfy_real */
+    for (d = 0; d < dim; d++) big = fabs((double)row[d]) > big ? fabs((double)row[d]) : big;
+    for (d = 0; d < dim; d++) sum += ((double)row[d] / (big > 0 ? big : 1)) * ((double)row[d] / (big > 0 ? big : 1));
+    inverse[i] = big > 0 ? 1 / big / sqrt(sum) : sum; /* sum: 0, or NaN to be found in the scores */
   }
 }
 
 /* One cosine, where the dot product itself would leave the range of hfy_real. */
-HFY_PRIVATE_ double hfy_sim_cosine_(const hfy_real *x, double inverse_x, const hfy_real *q, double inverse_q,
-                                    size_t dim) {
+HFY_COLD_ double hfy_sim_cosine_(const hfy_real *x, double inverse_x, const hfy_real *q, double inverse_q, size_t dim) {
   double sum = 0;
   size_t d;
   for (d = 0; d < dim; d++) sum += (double)x[d] * inverse_x * ((double)q[d] * inverse_q);
@@ -7143,17 +6939,13 @@ HFY_PRIVATE_ int hfy_sim_blas_(const hfy_sim_rows_ *a, const hfy_sim_rows_ *b, s
 /* scores[j*out_stride + i] = beta sim(x_i, q_j). */
 HFY_PRIVATE_ void hfy_sim_tile_(const hfy_simd_ *simd, hfy_sim sim, double beta, const hfy_sim_rows_ *x,
                                 const hfy_sim_rows_ *q, size_t dim, hfy_real *out, size_t out_stride) {
+  hfy_simd_pairs_ *pairs = sim == HFY_SIM_MANHATTAN ? simd->manhattan : simd->dot;
   size_t i, j;
-  if (sim == HFY_SIM_EUCLIDEAN)
-    simd->euclidean(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
-  else if (sim == HFY_SIM_MANHATTAN)
-    simd->manhattan(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
+  if (sim == HFY_SIM_EUCLIDEAN) pairs = simd->euclidean;
 #ifdef HFY_SIM_BLAS_
-  else if (q->count >= HFY_SIM_BLAS_ && hfy_sim_blas_(q, x, dim, 1, out, out_stride))
-    ;
+  if (pairs != simd->dot || q->count < HFY_SIM_BLAS_ || !hfy_sim_blas_(q, x, dim, 1, out, out_stride))
 #endif
-  else
-    simd->dot(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
+    pairs(x->at, x->stride, x->count, q->at, q->stride, q->count, dim, out, out_stride);
   if (sim == HFY_SIM_EUCLIDEAN) beta *= -0.5;
   if (sim == HFY_SIM_MANHATTAN) beta = -beta;
   for (j = 0; j < q->count; j++) {
@@ -7195,19 +6987,17 @@ HFY_PRIVATE_ double hfy_sim_norm_(double squares, size_t n) {
   return sqrt(squares) * (1 + ((double)n + 8) * DBL_EPSILON);
 }
 
-/* |canonical dot - x.q| <= this |x||q| (but for underflow), for any order of adding within a block of 2048, fused or
-   not. */
+/* |canonical dot - x.q| <= this |x||q| (but for underflow), however a block of 2048 is added up, fused or not. */
 HFY_PRIVATE_ double hfy_sim_slack_(size_t dim) {
   double additions = (double)hfy_base_min_(dim, 2048) + 16;
   return 0.51 * additions * HFY_REAL_EPS_ + ((double)dim / 2048 + 4) * DBL_EPSILON;
 }
 
-HFY_PRIVATE_ hfy_status hfy_sim_check_(hfy_sim sim, double beta, const hfy_sim_rows_ *x, const hfy_sim_rows_ *q,
-                                       size_t dim, const hfy_real *scores, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_sim_check_(hfy_sim sim, double beta, const hfy_sim_rows_ *x, const hfy_sim_rows_ *q,
+                                    size_t dim, const hfy_real *scores, hfy_work *w) {
   if ((unsigned)sim > HFY_SIM_MANHATTAN)
     return hfy_base_fail_(w, HFY_ERR_ARG, "sim is %z; it should be one of hfy_sim", (size_t)sim);
-  if (!hfy_base_is_finite_(beta))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "beta is %g; it should be finite", beta);
+  if (!hfy_base_is_finite_(beta)) return hfy_base_should_(w, "", "beta", beta, "finite");
   if (!x->count || !dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", x->count, dim);
   if (x->stride < dim)
@@ -7219,26 +7009,23 @@ HFY_PRIVATE_ hfy_status hfy_sim_check_(hfy_sim sim, double beta, const hfy_sim_r
   return hfy_base_null_(w, !x->at ? "keys" : !q->count || (q->at && scores) ? NULL : !q->at ? "queries" : "scores");
 }
 
-HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys, size_t count, size_t dim,
-                                  size_t key_stride, const hfy_real *queries, size_t n_queries, hfy_real *scores,
-                                  hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys, size_t count, size_t dim,
+                                             size_t key_stride, const hfy_real *queries, size_t n_queries,
+                                             hfy_real *scores, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_sim_rows_ x = {keys, key_stride ? key_stride : dim, count, NULL}, q = {queries, dim, n_queries, NULL};
-  double *inverse_x = NULL, *inverse_q = NULL;
+  double *inverse = NULL;
   hfy_status status = simd ? hfy_sim_check_(sim, beta, &x, &q, dim, scores, w) : HFY_ERR_UNSUPPORTED;
-  while (hfy_base_layout_(&arena, w, &status)) {
-    if (sim != HFY_SIM_COSINE) continue;
-    inverse_x = HFY_TAKE_(&arena, double, count);
-    inverse_q = HFY_TAKE_(&arena, double, n_queries);
-  }
+  while (hfy_base_layout_(&arena, w, &status))
+    inverse = HFY_TAKE_(&arena, double, sim == HFY_SIM_COSINE ? hfy_base_plus_(count, n_queries) : 0);
   if (status) return hfy_base_close_(w, &local, status);
   if (sim == HFY_SIM_COSINE) {
-    hfy_sim_inverse_norms_(simd, keys, x.stride, count, dim, inverse_x);
-    hfy_sim_inverse_norms_(simd, queries, dim, n_queries, dim, inverse_q);
-    x.inverse = inverse_x;
-    q.inverse = inverse_q;
+    hfy_sim_inverse_norms_(simd, keys, x.stride, count, dim, inverse);
+    hfy_sim_inverse_norms_(simd, queries, dim, n_queries, dim, inverse + count);
+    x.inverse = inverse;
+    q.inverse = inverse + count;
   }
   hfy_sim_tile_(simd, sim, beta, &x, &q, dim, scores, count);
   return hfy_base_close_(w, &local, HFY_OK);
@@ -16263,7 +16050,7 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_theory_operator_ op = {NULL, NULL, NULL};
   hfy_net full;
-  double *p = NULL, *q = NULL, *mean = NULL, *y = NULL, *basis = NULL, *a = NULL, *b = NULL;
+  double *p = NULL, *q = NULL, *mean = NULL, *y = NULL, *basis = NULL;
   double square = 0, most = 0, spread = 0, others = 0, by_largest;
   size_t i, dim, steps, top = 0;
   hfy_status status = hfy_theory_softmax_(net, &full, w);
@@ -16278,9 +16065,7 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
     q = HFY_TAKE_(&arena, double, dim);
     mean = HFY_TAKE_(&arena, double, dim);
     y = HFY_TAKE_(&arena, double, dim);
-    basis = HFY_TAKE_(&arena, double, hfy_base_times_(steps, dim));
-    a = HFY_TAKE_(&arena, double, steps);
-    b = HFY_TAKE_(&arena, double, steps);
+    basis = HFY_TAKE_(&arena, double, hfy_base_times_(steps, dim + 2));
   }
   if (!status && hfy_theory_query_(&full, query, q))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
@@ -16297,7 +16082,7 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
     }
     for (i = 0; i < full.count; i++) others += i == top ? 0 : p[i]; /* 1 - top without cancellation */
     by_largest = 2 * full.beta * (double)full.count * square;
-    norms->by_spectrum = 2 * full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, a, b, y) * most;
+    norms->by_spectrum = 2 * full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y) * most;
     norms->by_largest = by_largest * most;
     norms->by_spread = full.beta * spread;
     norms->by_top = others <= 0.5 ? by_largest * others * (1 - others) : HUGE_VAL;
@@ -16305,7 +16090,7 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
   hfy_theory_project_(&full, p, mean); /* and now the one that p weighs: math 15, Jacobian */
   op.weight = p;
   op.centre = mean;
-  if (norms) norms->norm = full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, a, b, y);
+  if (norms) norms->norm = full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y);
   if (jacobian) hfy_theory_form_(&op, y, jacobian);
   return hfy_base_close_(w, &local, status);
 }
@@ -17839,8 +17624,7 @@ HFY_COLD_ double hfy_kernel_largest_of_(hfy_kernel_largest_ *s, const double *K,
   s->K = K;
   s->variance = variance;
   s->lambda = lambda;
-  return hfy_linalg_lanczos_(hfy_kernel_apply_, s, s->P, most, s->room, s->room + most * s->P,
-                             s->room + most * (s->P + 1), s->y);
+  return hfy_linalg_lanczos_(hfy_kernel_apply_, s, s->P, most, s->room, s->y);
 }
 
 /* --- training (math 16.2) --- */
@@ -17984,7 +17768,8 @@ HFY_PRIVATE_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
 }
 
 HFY_PRIVATE_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, const double *x, double *y) {
-  hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, f->K, x, y, f->gemm, f->slice);
+  hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, hfy_linalg_rows_(f->K, f->P), hfy_linalg_rows_(x, f->N),
+                          hfy_linalg_set_(y, f->N), f->gemm);
 }
 
 /* --- Newton, one neuron at a time --- */
@@ -19097,7 +18882,8 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   if (status) return status;
   K = hfy_kernel_have_gram_(&s->grams);
   /* the operator: K^(1/2) alpha has the eigenvalues of alpha^T H, H = K alpha */
-  hfy_linalg_product_run_(simd, P, N, P, K, alpha, s->h, s->gemm, s->slice);
+  hfy_linalg_product_run_(simd, P, N, P, hfy_linalg_rows_(K, P), hfy_linalg_rows_(alpha, N), hfy_linalg_set_(s->h, N),
+                          s->gemm);
   hfy_linalg_multiply_(simd, N, N, P, hfy_linalg_turned_(alpha, N), hfy_linalg_rows_(s->h, N),
                        hfy_linalg_set_(s->square, N), s->gemm);
   hfy_kernel_symmetric_(s->square, N);
@@ -19108,7 +18894,8 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
   /* |alpha|: sigma^(1/2) U^T K U sigma^(1/2) */
   u = P >= N ? s->svd.matrix : s->svd.v; /* r rows of P */
-  hfy_linalg_product_run_(simd, r, P, P, u, K, s->turned, s->gemm, s->slice);
+  hfy_linalg_product_run_(simd, r, P, P, hfy_linalg_rows_(u, P), hfy_linalg_rows_(K, P), hfy_linalg_set_(s->turned, P),
+                          s->gemm);
   hfy_linalg_multiply_(simd, r, r, P, hfy_linalg_rows_(s->turned, P), hfy_linalg_turned_(u, P),
                        hfy_linalg_set_(s->square, r), s->gemm);
   for (i = 0; i < r; i++)
@@ -20465,7 +20252,7 @@ HFY_API hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hf
   hfy_linalg_general_ scratch;
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   double *re = NULL, *im = NULL, norm = 0, sum = 0, unit;
-  hfy_status status = simd ? hfy_linalg_check_square_(a, n, w) : HFY_ERR_UNSUPPORTED;
+  hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
   size_t i;
   if (status || (status = hfy_base_null_(w, index ? NULL : "index"))) return status;
   memset(&scratch, 0, sizeof scratch);

@@ -230,7 +230,7 @@ TEST(bad_input) {
   CHECK_FAILS(hfy_linalg_eigen(x, 2, v, NULL, &tight), HFY_ERR_NOMEM, &tight, "this call needs");
   CHECK(tight.peak > sizeof small && v[0] == 7);
   x[2] = nan;
-  CHECK_FAILS(hfy_linalg_eigen(x, 2, v, NULL, &work), HFY_ERR_NONFINITE, &work, "row 1");
+  CHECK_FAILS(hfy_linalg_eigen(x, 2, v, NULL, &work), HFY_ERR_NONFINITE, &work, "a[2] is nan");
   CHECK_FAILS(hfy_linalg_svd(x, 2, 2, v, NULL, NULL, &work), HFY_ERR_NONFINITE, &work, "NaN");
   CHECK(v[0] == 7);
   x[2] = 3, x[1] = nan; /* above the diagonal */
