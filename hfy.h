@@ -16620,21 +16620,20 @@ HFY_PRIVATE_ int hfy_recall_sees_(const hfy_net *net, size_t i) {
 /* A member of how: 0 becomes its default; else it should be above 0 (or at least `least`), at most `most`, finite. */
 HFY_COLD_ hfy_status hfy_recall_member_(const char *name, double *value, double least, double most, double standard,
                                         hfy_work *work) {
-  const double x = *value;
-  if (!(x > 0) && !(x < 0) && !hfy_base_is_nan_(x)) *value = standard;
-  if (*value > 0 && *value >= least && *value <= most && hfy_base_is_finite_(*value)) return HFY_OK;
-  return hfy_base_fail_(work, HFY_ERR_ARG, "how->%s is %g; it should be %s%s and finite, or 0 for the default", name,
-                        x, least > 0 ? "at least 1" : "above 0", most < 2 ? ", at most 1" : "");
+  const double x = *value = hfy_base_default_(*value, standard);
+  if (x > 0 && x >= least && x <= most && hfy_base_is_finite_(x)) return HFY_OK;
+  return hfy_base_fail_(work, HFY_ERR_ARG, "how->%s is %g; it should be %s%s and finite, or 0 for the default", name, x,
+                        least > 0 ? "at least 1" : "above 0", most < 2 ? ", at most 1" : "");
 }
 
-/* Everything that can be wrong with net and how; fills in the defaults. */
+/* Everything that can be wrong with net and how; fills in the defaults. Takes no scratch. */
 HFY_COLD_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *how, hfy_recall_call_ *call,
                                          hfy_work *work) {
-  const char *member = NULL;
+  const char *member;
   hfy_net used;
-  hfy_status status = hfy_base_null_(work, !net ? "net" : !how ? "how" : NULL);
+  hfy_status status;
   size_t i, seen = 0;
-  if (status) return status;
+  if (!net || !how) return hfy_base_null_(work, !net ? "net" : "how");
   if ((unsigned)how->kind > HFY_RECALL_SEQUENTIAL)
     return hfy_base_fail_(work, HFY_ERR_ARG, "how->kind is %z; it should be one of hfy_recall_kind", (size_t)how->kind);
   call->how = *how;
@@ -16652,11 +16651,9 @@ HFY_COLD_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *h
     memset(&used.sep, 0, sizeof used.sep);
     used.sep.kind = HFY_SEP_SPARSEMAX;
   }
-  if (net->step > 0 && net->step < 1) member = "step";
-  if (net->self_coupling) member = "self_coupling";
-  if (net->readout) member = "readout";
-  if (member)
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; recall is done without", member);
+  member = net->readout ? "readout" : net->self_coupling ? "self_coupling" : NULL;
+  if (!member && net->step > 0 && net->step < 1) member = "step";
+  if (member) return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; recall is done without", member);
   if (!hfy_sep_has_sum_(&used.sep) || used.sep.plus)
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
                           "net->sep should share out weights of a fixed sum: no IDENTITY, POWER, EXP or plus");
@@ -16671,31 +16668,32 @@ HFY_COLD_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *h
                         "net: %z patterns that are not masked; sequential recall takes 2 at a time", seen);
 }
 
-HFY_COLD_ hfy_status hfy_recall_state_(const hfy_recall_state *state, hfy_work *work) {
-  if (!state) return hfy_base_null_(work, "state");
-  return hfy_base_null_(work, !state->left      ? "state->left"
+/* The same, and the arrays of state. missing: an argument that is NULL, or NULL. */
+HFY_COLD_ hfy_status hfy_recall_open_(const hfy_net *net, const hfy_recall *how, const hfy_recall_state *state,
+                                      const char *missing, hfy_recall_call_ *call, hfy_work *work) {
+  const hfy_status status = hfy_recall_resolve_(net, how, call, work);
+  if (status) return status;
+  return hfy_base_null_(work, !state            ? "state"
+                              : !state->left    ? "state->left"
                               : !state->query   ? "state->query"
                               : !state->weights ? "state->weights"
-                                                : NULL);
+                                                : missing);
 }
 
 /* T inner steps from z to `out`; p: the weights of the last. */
-HFY_COLD_ hfy_status hfy_recall_walk_(const hfy_net *net, const hfy_real *z, hfy_real *out, hfy_real *p,
-                                      hfy_work *work) {
+HFY_COLD_ hfy_status hfy_recall_walk_(const hfy_net *net, const hfy_real *z, hfy_real *out, hfy_real *p, hfy_work *w) {
   hfy_report report;
   memset(&report, 0, sizeof report);
   report.weights = p;
-  return hfy_retrieve(net, z, 1, out, &report, work);
+  return hfy_retrieve(net, z, 1, out, &report, w);
 }
 
-HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
-                                    hfy_recall_state *state, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
+                                               hfy_recall_state *state, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_recall_call_ call;
+  hfy_status status = hfy_recall_open_(net, how, state, !cue ? "cue" : NULL, &call, w);
   size_t i;
-  hfy_status status = hfy_recall_resolve_(net, how, &call, w);
-  if (!status) status = hfy_recall_state_(state, w);
-  if (!status) status = hfy_base_null_(w, !cue ? "cue" : NULL);
   if (status) return status;
   for (i = 0; i < net->dim; i++)
     if (!hfy_base_is_finite_((double)cue[i]))
@@ -16714,10 +16712,8 @@ HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, c
     }
     memmove(state->query, cue, net->dim * sizeof *cue);
   }
-  if (!status) {
-    state->recalled = 0;
-    state->exhausted = 0;
-  }
+  if (!status) state->recalled = 0;
+  if (!status) state->exhausted = 0;
   return hfy_base_close_(w, &local, status);
 }
 
@@ -16742,19 +16738,18 @@ HFY_COLD_ hfy_work hfy_recall_inner_(const hfy_work *work, void *room, size_t by
 /* Bytes that the inner calls of an item need, whatever the state. */
 HFY_COLD_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *bytes, hfy_work *work) {
   hfy_base_arena_ alone = {NULL, 0, 0};
-  hfy_real nothing = 0; /* never read: there is no room */
+  hfy_real none_read = 0; /* there is no room */
   hfy_net net = call->net;
   hfy_work none = hfy_recall_inner_(work, &alone, 0);
   hfy_status said;
-  if (call->how.kind == HFY_RECALL_BOUNDED)
-    net.sep.kind = HFY_SEP_KSUBSETS; /* a box too, whose bounds need no array */
-  said = hfy_recall_walk_(&net, &nothing, &nothing, &nothing, &none);
+  if (call->how.kind == HFY_RECALL_BOUNDED) net.sep.kind = HFY_SEP_KSUBSETS; /* a box too, but needs no array */
+  said = hfy_recall_walk_(&net, &none_read, &none_read, &none_read, &none);
   if (said != HFY_ERR_NOMEM) return hfy_base_fail_(work, said, "%s", none.message);
   *bytes = none.peak;
   if (call->how.kind == HFY_RECALL_BOUNDED) /* the bounds' own two arrays */
     *bytes = hfy_base_plus_(*bytes, hfy_base_times_(net.count + 8, 2 * sizeof(double)));
   if (call->how.kind == HFY_RECALL_SEQUENTIAL) {
-    hfy_structure pairs = hfy_structure_sequence(net.count, 2);
+    const hfy_structure pairs = hfy_structure_sequence(net.count, 2);
     hfy_structure_solver_ solver;
     hfy_structure_plan_(&alone, &pairs, hfy_structure_room_(&pairs), &solver);
     if (hfy_base_plus_(alone.used, 63) > *bytes) *bytes = hfy_base_plus_(alone.used, 63);
@@ -16763,8 +16758,7 @@ HFY_COLD_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *byte
 }
 
 /* Algorithm 1, an item: everything happens in the state's own arrays, which a failed retrieval leaves alone. */
-HFY_COLD_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
-                                         hfy_work *work) {
+HFY_COLD_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_state *state, size_t *item, hfy_work *w) {
   hfy_status status;
   double mass = 0;
   size_t i, seen = 0, n = call->net.count;
@@ -16779,7 +16773,7 @@ HFY_COLD_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_stat
     return HFY_OK;
   }
   call->net.sep.upper = state->left;
-  status = hfy_recall_walk_(&call->net, state->query, state->query, state->weights, work);
+  status = hfy_recall_walk_(&call->net, state->query, state->query, state->weights, w);
   if (status) return status;
   for (i = 0, mass = 0; i < n; i++) {
     double left = state->left[i] - (double)state->weights[i];
@@ -16835,7 +16829,8 @@ HFY_COLD_ hfy_status hfy_recall_scores_(const hfy_recall_call_ *call, const hfy_
   x.inverse = s->inverse;
   q.inverse = &inverse_q;
   hfy_sim_tile_(simd, net->sim, call->beta, &x, &q, net->dim, s->theta, n);
-  for (i = 0, *top = -HUGE_VAL; i < n; i++) {
+  *top = -HUGE_VAL;
+  for (i = 0; i < n; i++) {
     s->score[i] = -HUGE_VAL;
     if (!hfy_recall_sees_(net, i)) continue;
     s->score[i] = (double)s->theta[i] + (net->bias ? (double)net->bias[i] : 0) -
@@ -16910,21 +16905,19 @@ HFY_COLD_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_rec
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_recall_next(const hfy_net *net, const hfy_recall *how, hfy_recall_state *state, size_t *item,
-                                   hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_recall_next(const hfy_net *net, const hfy_recall *how, hfy_recall_state *state,
+                                              size_t *item, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_recall_call_ call;
-  hfy_status status = hfy_recall_resolve_(net, how, &call, w);
-  if (!status) status = hfy_recall_state_(state, w);
-  if (!status) status = hfy_base_null_(w, !item ? "item" : NULL);
+  hfy_status status = hfy_recall_open_(net, how, state, !item ? "item" : NULL, &call, w);
   if (status) return status;
   status = call.how.kind == HFY_RECALL_BOUNDED ? hfy_recall_bounded_(&call, state, item, w)
                                                : hfy_recall_penalised_(&call, state, item, w);
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, const hfy_real *cue, size_t count,
-                                  size_t *items, size_t *made, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
+                                             size_t count, size_t *items, size_t *made, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local), inner;
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_recall_call_ call;
@@ -16961,7 +16954,8 @@ HFY_API hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, con
 
 /* --- scores --- */
 
-HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio,
+                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   unsigned char *seen = NULL;
@@ -16985,8 +16979,9 @@ HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
-HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, const size_t *reference,
-                                          size_t n_reference, size_t *distance, double *coefficient, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, const size_t *reference,
+                                                     size_t n_reference, size_t *distance, double *coefficient,
+                                                     hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   size_t *row = NULL, i, j;
@@ -17013,13 +17008,14 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
 
 /* --- causal masks and forgetting --- */
 
-HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias,
+                                              hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   size_t i, j;
   if (!n || !first || first > n)
     return hfy_base_fail_(w, HFY_ERR_ARG, "first is %z and n %z; they should be at least 1, first at most n", first, n);
   if (!(forget >= 0 && hfy_base_is_finite_(forget)))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "forget is %g; it should be at least 0 and finite", forget);
+    return hfy_base_should_(w, "", "forget", forget, "at least 0 and finite");
   if (!hfy_base_fits_(rows, n, sizeof *bias))
     return hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
   if (rows && !bias) return hfy_base_null_(w, "bias");
@@ -17050,10 +17046,7 @@ HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, siz
 
 /* --- what the kernel memories use as well --- */
 
-/* x, or the value that 0 stands for. NaN is no 0. */
-HFY_PRIVATE_ double hfy_binary_default_(double x, double value) { return x >= 0 && x <= 0 ? value : x; }
-
-HFY_PRIVATE_ double hfy_binary_power_(double x, double degree) {
+HFY_COLD_ double hfy_binary_power_(double x, double degree) {
   unsigned n = (unsigned)degree;
   double y = 1;
   for (; n; n >>= 1, x *= x)
@@ -17061,8 +17054,14 @@ HFY_PRIVATE_ double hfy_binary_power_(double x, double degree) {
   return y;
 }
 
-HFY_PRIVATE_ hfy_status hfy_binary_check_signs_(const hfy_real *x, size_t rows, size_t dim, size_t stride,
-                                                const char *name, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_binary_one_of_(const char *name, unsigned value, unsigned last, const char *type,
+                                        hfy_work *w) {
+  if (value <= last) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_ARG, "%s is %z; it should be one of hfy_%s", name, (size_t)value, type);
+}
+
+HFY_COLD_ hfy_status hfy_binary_check_signs_(const hfy_real *x, size_t rows, size_t dim, size_t stride,
+                                             const char *name, hfy_work *w) {
   size_t i, j;
   for (i = 0; i < rows; i++)
     for (j = 0; j < dim; j++) {
@@ -17127,17 +17126,16 @@ typedef struct hfy_binary_rules_ {
 } hfy_binary_rules_;
 
 /* Checks all but the outputs, fills x and dual. square: is sum wanted? */
-HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
-                                         size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                      size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
   const size_t most = count > dim ? count : dim;
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status;
   memset(s, 0, sizeof *s);
   s->simd = hfy_simd_choose_(w);
   if (!s->simd) return HFY_ERR_UNSUPPORTED;
-  if ((unsigned)rule > HFY_BINARY_PSEUDO_INVERSE)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "rule is %z; it should be one of hfy_binary_rule", (size_t)rule);
-  status = hfy_binary_check_rows_(patterns, count, dim, stride, "patterns", w);
+  status = hfy_binary_one_of_("rule", rule, HFY_BINARY_PSEUDO_INVERSE, "binary_rule", w);
+  if (!status) status = hfy_binary_check_rows_(patterns, count, dim, stride, "patterns", w);
   while (hfy_base_layout_(&arena, w, &status)) {
     s->x = s->dual = HFY_TAKE_(&arena, double, count * dim);
     s->sum = HFY_TAKE_(&arena, double, square ? dim * dim : 0);
@@ -17157,8 +17155,9 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
   return hfy_base_fail_(w, status, "QL did not converge on the %z x %z dots of the patterns", count, count);
 }
 
-HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
-                                      size_t stride, int self_coupling, hfy_real *weights, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count,
+                                                 size_t dim, size_t stride, int self_coupling, hfy_real *weights,
+                                                 hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_rules_ s;
   size_t i, j;
@@ -17174,8 +17173,9 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
-                                  size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                             size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net,
+                                             hfy_work *work) {
   const int inverse = rule == HFY_BINARY_PSEUDO_INVERSE;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_rules_ s;
@@ -17228,13 +17228,13 @@ typedef struct hfy_binary_run_ {
 } hfy_binary_run_;
 
 /* F(a) / s^degree: powers only. */
-HFY_PRIVATE_ double hfy_binary_f_(const hfy_binary_run_ *run, double a, double s) {
+HFY_COLD_ double hfy_binary_f_(const hfy_binary_run_ *run, double a, double s) {
   if (run->m.kind == HFY_BINARY_RECTIFIED && a < 0) return 0;
   return hfy_binary_power_(a / s, run->m.degree);
 }
 
 /* A power of two at or above x >= 1. */
-HFY_PRIVATE_ long hfy_binary_above_(long x) {
+HFY_COLD_ long hfy_binary_above_(long x) {
   long s = 1;
   while (s < x) s *= 2;
   return s;
@@ -17294,7 +17294,7 @@ HFY_PRIVATE_ double hfy_binary_drive_(const hfy_binary_run_ *run, const hfy_bina
   return sum;
 }
 
-HFY_PRIVATE_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot) {
+HFY_COLD_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot) {
   const size_t n = run->m.count;
   size_t i, j;
   if (run->m.kind == HFY_BINARY_WEIGHTS) return;
@@ -17410,7 +17410,7 @@ HFY_PRIVATE_ void hfy_binary_task_(void *context, size_t task) {
 }
 
 /* Arrays of a run, the patterns by columns; then the sequence can be checked. */
-HFY_PRIVATE_ hfy_status hfy_binary_reserve_(hfy_binary_run_ *run, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_binary_reserve_(hfy_binary_run_ *run, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   const hfy_binary *m = &run->m;
   const size_t count = m->kind == HFY_BINARY_WEIGHTS ? 0 : m->count;
@@ -17448,32 +17448,28 @@ HFY_PRIVATE_ hfy_status hfy_binary_reserve_(hfy_binary_run_ *run, hfy_work *w) {
 }
 
 /* Checks everything and fills run. */
-HFY_PRIVATE_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *states, size_t n, const char *name,
-                                         hfy_binary_run_ *run, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *states, size_t n, const char *name,
+                                      hfy_binary_run_ *run, hfy_work *w) {
   hfy_binary *m = &run->m;
   hfy_status status;
   if (!memory) return hfy_base_null_(w, "memory");
   *m = *memory;
-  if ((unsigned)m->kind > HFY_BINARY_EXP)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "kind is %z; it should be one of hfy_binary_kind", (size_t)m->kind);
-  if ((unsigned)m->order > HFY_BINARY_RANDOM)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "order is %z; it should be one of hfy_binary_order", (size_t)m->order);
-  if (m->kind == HFY_BINARY_WEIGHTS)
-    status = hfy_binary_check_rows_(m->weights, m->dim, m->dim, 0, "weights", w);
-  else
-    status = hfy_binary_check_rows_(m->patterns, m->count, m->dim, m->stride, "patterns", w);
-  if (status) return HFY_ERR_ARG;
+  if (hfy_binary_one_of_("kind", m->kind, HFY_BINARY_EXP, "binary_kind", w) ||
+      hfy_binary_one_of_("order", m->order, HFY_BINARY_RANDOM, "binary_order", w) ||
+      (m->kind == HFY_BINARY_WEIGHTS
+           ? hfy_binary_check_rows_(m->weights, m->dim, m->dim, 0, "weights", w)
+           : hfy_binary_check_rows_(m->patterns, m->count, m->dim, m->stride, "patterns", w)))
+    return HFY_ERR_ARG;
   if (m->dim > 1000000000 || m->count > 4000000000u)
     return hfy_base_fail_(w, HFY_ERR_ARG, "dim is %z and count %z; at most 1e9 and 4e9 are possible", m->dim, m->count);
-  m->degree = hfy_binary_default_(m->degree, 3);
+  m->degree = hfy_base_default_(m->degree, 3);
   if ((m->kind == HFY_BINARY_POWER || m->kind == HFY_BINARY_RECTIFIED) &&
       !(m->degree >= 2 && m->degree <= 512 && m->degree <= floor(m->degree)))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "degree is %g; it should be a whole number from 2 to 512", m->degree);
+    return hfy_base_should_(w, "", "degree", m->degree, "a whole number from 2 to 512");
   if (!m->stride) m->stride = m->dim;
   if (!m->max_sweeps) m->max_sweeps = 100;
-  if (m->kind != HFY_BINARY_WEIGHTS)
-    status = hfy_binary_check_signs_(m->patterns, m->count, m->dim, m->stride, "patterns", w);
-  if (status) return status;
+  if (m->kind != HFY_BINARY_WEIGHTS && hfy_binary_check_signs_(m->patterns, m->count, m->dim, m->stride, "patterns", w))
+    return HFY_ERR_ARG;
   if (!hfy_base_fits_(n, m->dim, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", n, m->dim);
   if ((run->report.energy || run->report.log_energy) &&
@@ -17489,8 +17485,8 @@ HFY_PRIVATE_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_rea
   return hfy_binary_reserve_(run, w);
 }
 
-HFY_API hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *queries, size_t n_queries, hfy_real *out,
-                                     const hfy_binary_report *report, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *queries, size_t n_queries,
+                                                hfy_real *out, const hfy_binary_report *report, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_run_ run;
   hfy_status status = hfy_base_null_(w, n_queries && !out ? "out" : NULL);
@@ -17502,8 +17498,8 @@ HFY_API hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *q
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *states, size_t n, double *energy,
-                                     double *log_energy, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *states, size_t n,
+                                                double *energy, double *log_energy, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_run_ run;
   hfy_status status;
@@ -17591,7 +17587,7 @@ HFY_PRIVATE_ size_t hfy_kernel_apart_(const uint64_t *x, const uint64_t *y, size
   return d;
 }
 
-HFY_API size_t hfy_kernel_words(size_t dim) { return dim / 64 + (dim % 64 != 0); }
+HFY_API HFY_SMALL_ size_t hfy_kernel_words(size_t dim) { return dim / 64 + (dim % 64 != 0); }
 
 /* Can rows x dim numbers exist? */
 HFY_PRIVATE_ hfy_status hfy_kernel_check_size_(size_t rows, size_t dim, hfy_work *w) {
@@ -17614,7 +17610,8 @@ HFY_PRIVATE_ hfy_status hfy_kernel_check_bits_(const uint64_t *x, size_t rows, s
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, size_t dim, uint64_t *packed, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, size_t dim, uint64_t *packed,
+                                              hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_kernel_check_size_(rows, dim, w);
   const size_t words = hfy_kernel_words(dim);
@@ -17628,7 +17625,8 @@ HFY_API hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, size_t dim, u
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t dim, hfy_real *x, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t dim, hfy_real *x,
+                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_kernel_check_bits_(packed, rows, dim, "packed", w);
   size_t i, j;
@@ -17638,7 +17636,7 @@ HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API double hfy_kernel_gamma(double flipped) {
+HFY_API HFY_SMALL_ double hfy_kernel_gamma(double flipped) {
   return flipped > 0 && flipped < 0.5 ? log((1 - flipped) / flipped) / 8 : hfy_base_nan_();
 }
 
@@ -17653,8 +17651,15 @@ typedef struct hfy_kernel_view_ {
   hfy_kernel k;
   const hfy_simd_ *simd;
   size_t words;
-  int wide;      /* does this machine count bits eight words at a time? */
-  double *table; /* dim + 1: K of states that differ in d bits */
+  int wide;        /* does this machine count bits eight words at a time? */
+  double *table;   /* dim + 1: K of states that differ in d bits */
+  const double *K; /* P x P, if hfy_kernel_plan_gram_ was asked for it: the caller's, or made in `gram` */
+  double *gram;
+  uint32_t *d; /* tasks x P */
+  size_t tasks;
+  double *lanczos;        /* LANCZOS x (P + 2) + 2 P: if largest eigenvalues are wanted */
+  const double *variance; /* P, or NULL: of which matrix */
+  double lambda;
 } hfy_kernel_view_;
 
 /* K as a function of x.y (RBF: of |x-y|^2). */
@@ -17680,7 +17685,6 @@ enum { HFY_KERNEL_NO_ALPHA_, HFY_KERNEL_ALPHA_, HFY_KERNEL_ANY_ALPHA_ };
 HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, const char *missing, hfy_kernel_view_ *v,
                                       hfy_work *w) {
   hfy_kernel *k = &v->k;
-  hfy_status status;
   size_t i;
   memset(v, 0, sizeof *v);
   v->simd = hfy_simd_choose_(w);
@@ -17688,18 +17692,17 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, const
   if (!kernel) return hfy_base_null_(w, "kernel");
   *k = *kernel;
   if (!k->count) return hfy_base_fail_(w, HFY_ERR_ARG, "count is 0; it should be at least 1");
-  if ((unsigned)k->kind > HFY_KERNEL_LINEAR)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "kind is %z; it should be one of hfy_kernel_kind", (size_t)k->kind);
-  if ((unsigned)k->order > HFY_BINARY_RANDOM)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "order is %z; it should be one of hfy_binary_order", (size_t)k->order);
+  if (hfy_binary_one_of_("kind", k->kind, HFY_KERNEL_LINEAR, "kernel_kind", w) ||
+      hfy_binary_one_of_("order", k->order, HFY_BINARY_RANDOM, "binary_order", w))
+    return HFY_ERR_ARG;
   if (!hfy_base_fits_(k->count, k->count, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z: count x count doubles cannot exist", k->count);
-  status = hfy_kernel_check_bits_(k->patterns, k->count, k->dim, "patterns", w);
-  if (!status) status = hfy_kernel_check_number_(k->gamma, "gamma", w);
-  if (status) return status;
+  if (hfy_kernel_check_bits_(k->patterns, k->count, k->dim, "patterns", w) ||
+      hfy_kernel_check_number_(k->gamma, "gamma", w))
+    return HFY_ERR_ARG;
   if (!(k->gamma > 0)) k->gamma = k->kind == HFY_KERNEL_RBF ? hfy_kernel_gamma(0.2) : 1 / (double)k->dim;
   if (k->kind == HFY_KERNEL_POLYNOMIAL) {
-    k->degree = hfy_binary_default_(k->degree, 3);
+    k->degree = hfy_base_default_(k->degree, 3);
     if (!(k->degree >= 1 && k->degree <= 64 && k->degree <= floor(k->degree)))
       return hfy_base_should_(w, "", "degree", k->degree, "a whole number from 1 to 64");
     if (hfy_kernel_check_number_(k->offset, "offset", w)) return HFY_ERR_ARG;
@@ -17744,102 +17747,80 @@ HFY_COLD_ void hfy_kernel_distances_(const hfy_kernel_view_ *v, const uint64_t *
 
 /* --- Gram matrix --- */
 
-typedef struct hfy_kernel_grams_ {
-  hfy_kernel_view_ *v;
-  const double *given; /* the caller's, or NULL */
-  double *gram;
-  uint32_t *d; /* tasks x count */
-  size_t tasks;
-} hfy_kernel_grams_;
-
-HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given,
-                                     hfy_kernel_grams_ *g) {
+/* given: K, or NULL: room for it. largest: will its largest eigenvalue be asked for, or that of a Hessian? */
+HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given, int largest) {
   const size_t P = v->k.count;
-  g->v = v;
-  g->given = given;
-  g->tasks = hfy_base_min_(hfy_base_workers_(), P);
-  g->d = HFY_TAKE_(arena, uint32_t, hfy_base_times_(g->tasks, P));
-  g->gram = HFY_TAKE_(arena, double, given ? 0 : hfy_base_times_(P, P));
+  v->K = given;
+  v->tasks = hfy_base_min_(hfy_base_workers_(), P);
+  v->d = HFY_TAKE_(arena, uint32_t, hfy_base_times_(v->tasks, P));
+  v->gram = HFY_TAKE_(arena, double, given ? 0 : hfy_base_times_(P, P));
   v->table = HFY_TAKE_(arena, double, hfy_base_plus_(v->k.dim, 1));
+  v->lanczos = HFY_TAKE_(arena, double, largest ? hfy_base_times_(HFY_KERNEL_LANCZOS_ + 2, hfy_base_plus_(P, 2)) : 0);
 }
 
 HFY_COLD_ void hfy_kernel_gram_task_(void *context, size_t task) {
-  const hfy_kernel_grams_ *g = (const hfy_kernel_grams_ *)context;
-  const size_t P = g->v->k.count;
-  uint32_t *d = g->d + task * P;
+  const hfy_kernel_view_ *v = (const hfy_kernel_view_ *)context;
+  const size_t P = v->k.count;
+  uint32_t *d = v->d + task * P;
   size_t i, j;
-  for (i = task; i < P; i += g->tasks) {
-    hfy_kernel_distances_(g->v, g->v->k.patterns + i * g->v->words, i + 1, d);
-    for (j = 0; j <= i; j++) g->gram[i * P + j] = g->v->table[d[j]];
+  for (i = task; i < P; i += v->tasks) {
+    hfy_kernel_distances_(v, v->k.patterns + i * v->words, i + 1, d);
+    for (j = 0; j <= i; j++) v->gram[i * P + j] = v->table[d[j]];
   }
 }
 
-/* K: what was given, or made here. */
-HFY_COLD_ const double *hfy_kernel_have_gram_(hfy_kernel_grams_ *g) {
-  const size_t P = g->v->k.count;
+/* v->K, if it was not given. */
+HFY_COLD_ void hfy_kernel_make_gram_(hfy_kernel_view_ *v) {
+  const size_t P = v->k.count;
   size_t i0, j0, i, j;
-  if (g->given) return g->given;
-  hfy_kernel_fill_table_(g->v);
-  hfy_base_parallel_(g->tasks, hfy_kernel_gram_task_, g);
+  if (v->K) return;
+  hfy_kernel_fill_table_(v);
+  hfy_base_parallel_(v->tasks, hfy_kernel_gram_task_, v);
   for (i0 = 0; i0 < P; i0 += 32) /* the upper triangle, in tiles */
     for (j0 = 0; j0 <= i0; j0 += 32)
       for (i = i0; i < i0 + 32 && i < P; i++)
-        for (j = j0; j < j0 + 32 && j < i; j++) g->gram[j * P + i] = g->gram[i * P + j];
-  return g->gram;
+        for (j = j0; j < j0 + 32 && j < i; j++) v->gram[j * P + i] = v->gram[i * P + j];
+  v->K = v->gram;
 }
 
-HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_kernel_view_ v;
-  hfy_kernel_grams_ g;
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, !gram ? "gram" : NULL, &v, w);
-  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_gram_(&arena, &v, gram, &g);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_gram_(&arena, &v, gram, 0);
   if (!status) {
-    g.given = NULL; /* room, to be filled */
-    g.gram = gram;
-    (void)hfy_kernel_have_gram_(&g);
+    v.K = NULL; /* gram is room, to be filled */
+    v.gram = gram;
+    hfy_kernel_make_gram_(&v);
   }
   return hfy_base_close_(w, &local, status);
 }
 
-/* --- largest eigenvalues: Lanczos --- */
-
-typedef struct hfy_kernel_largest_ {
-  const hfy_simd_ *simd;
-  size_t P;
-  const double *K, *variance; /* P x P; P, or NULL */
-  double lambda;
-  double *room, *y, *z; /* LANCZOS x (P + 2), P */
-} hfy_kernel_largest_;
-
-HFY_COLD_ void hfy_kernel_plan_largest_(hfy_base_arena_ *arena, const hfy_kernel_view_ *v, hfy_kernel_largest_ *s) {
-  s->simd = v->simd;
-  s->P = v->k.count;
-  s->room = HFY_TAKE_(arena, double, hfy_base_times_(HFY_KERNEL_LANCZOS_, hfy_base_plus_(s->P, 2)));
-  s->y = HFY_TAKE_(arena, double, s->P);
-  s->z = HFY_TAKE_(arena, double, s->P);
+/* y = K x */
+HFY_COLD_ void hfy_kernel_times_(const hfy_kernel_view_ *v, const double *x, double *y) {
+  const size_t P = v->k.count;
+  hfy_linalg_apply_(v->simd, P, P, hfy_linalg_rows_(v->K, P), x, hfy_linalg_set_(y, 1));
 }
 
-/* K x, or K diag(variance) K x + lambda K x. */
+/* y = K x, or (K diag(variance) K + lambda K) x. */
 HFY_COLD_ void hfy_kernel_apply_(const void *context, const double *x, double *y) {
-  const hfy_kernel_largest_ *s = (const hfy_kernel_largest_ *)context;
+  const hfy_kernel_view_ *v = (const hfy_kernel_view_ *)context;
+  double *z = v->lanczos;
   size_t i;
-  hfy_linalg_apply_(s->simd, s->P, s->P, hfy_linalg_rows_(s->K, s->P), x, hfy_linalg_set_(y, 1));
-  if (!s->variance) return;
-  for (i = 0; i < s->P; i++) s->z[i] = s->variance[i] * y[i] + s->lambda * x[i];
-  hfy_linalg_apply_(s->simd, s->P, s->P, hfy_linalg_rows_(s->K, s->P), s->z, hfy_linalg_set_(y, 1));
+  hfy_kernel_times_(v, x, y);
+  if (!v->variance) return;
+  for (i = 0; i < v->k.count; i++) z[i] = v->variance[i] * y[i] + v->lambda * x[i];
+  hfy_kernel_times_(v, z, y);
 }
 
-/* The largest eigenvalue of K, or with variance of K diag(variance) K + lambda K. */
-HFY_COLD_ double hfy_kernel_largest_of_(hfy_kernel_largest_ *s, const double *K, const double *variance,
-                                        double lambda) {
-  const size_t most = hfy_base_min_(s->P, HFY_KERNEL_LANCZOS_);
-  s->K = K;
-  s->variance = variance;
-  s->lambda = lambda;
-  return hfy_linalg_lanczos_(hfy_kernel_apply_, s, s->P, most, s->room, s->room + most * s->P,
-                             s->room + most * (s->P + 1), s->y);
+/* The largest eigenvalue of that operator, by Lanczos's iteration. */
+HFY_COLD_ double hfy_kernel_largest_(hfy_kernel_view_ *v, const double *variance, double lambda) {
+  const size_t P = v->k.count, most = hfy_base_min_(P, HFY_KERNEL_LANCZOS_);
+  double *y = v->lanczos + P, *basis = y + P, *a = basis + most * P;
+  v->variance = variance;
+  v->lambda = lambda;
+  return hfy_linalg_lanczos_(hfy_kernel_apply_, v, P, most, basis, a, a + most, y);
 }
 
 /* --- training (math 16.2) --- */
@@ -17849,7 +17830,6 @@ typedef struct hfy_kernel_fit_ {
   hfy_kernel_training o; /* defaults filled in */
   hfy_kernel_result out;
   size_t P, N, tasks, slice;
-  const double *K;
   double *l;                                  /* P x P: a factor */
   double *A, *H, *Z, *HZ, *R, *next, *next_h; /* P x N */
   double *row_sum, *row_most;                 /* P */
@@ -17857,40 +17837,44 @@ typedef struct hfy_kernel_fit_ {
   size_t iteration;
   double t, momentum; /* Nesterov's */
   hfy_linalg_factor_ factor;
-  hfy_kernel_grams_ grams;
-  hfy_kernel_largest_ largest;
   hfy_binary_pinv_ pinv;
   double *newton; /* tasks x newton_size */
   size_t newton_size;
   hfy_status *newton_status; /* N */
   size_t *newton_steps;
   void (*each)(struct hfy_kernel_fit_ *fit, size_t row);
+  const double *x, *h; /* P x N: of `each` */
+  double *y, c;
 } hfy_kernel_fit_;
 
-HFY_PRIVATE_ double hfy_kernel_sigmoid_(double h) {
+HFY_COLD_ double hfy_kernel_sigmoid_(double h) {
   double e = exp(-fabs(h));
   return h >= 0 ? 1 / (1 + e) : e / (1 + e);
 }
 
-HFY_PRIVATE_ double hfy_kernel_softplus_(double z) { return (z > 0 ? z : 0) + log1p(exp(-fabs(z))); }
-
-HFY_PRIVATE_ double hfy_kernel_residual_(int bit, double h, double scaled) {
+HFY_COLD_ double hfy_kernel_residual_(int bit, double h, double scaled) {
   return bit ? scaled - hfy_kernel_sigmoid_(-h) : scaled + hfy_kernel_sigmoid_(h);
 }
 
+/* What one pattern adds to the loss of one neuron: softplus(-+h) + lambda/2 a h. */
+HFY_COLD_ double hfy_kernel_cost_(int bit, double h, double a, double lambda) {
+  const double z = bit ? -h : h;
+  return (z > 0 ? z : 0) + log1p(exp(-fabs(z))) + 0.5 * lambda * a * h;
+}
+
 /* Rows of arrays, shared out. */
-HFY_PRIVATE_ void hfy_kernel_rows_task_(void *context, size_t task) {
+HFY_COLD_ void hfy_kernel_rows_task_(void *context, size_t task) {
   hfy_kernel_fit_ *f = (hfy_kernel_fit_ *)context;
   size_t i, last = hfy_base_share_(f->P, task + 1, f->tasks);
   for (i = hfy_base_share_(f->P, task, f->tasks); i < last; i++) f->each(f, i);
 }
 
-HFY_PRIVATE_ void hfy_kernel_rows_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row)) {
+HFY_COLD_ void hfy_kernel_rows_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row)) {
   f->each = each;
   hfy_base_parallel_(f->tasks, hfy_kernel_rows_task_, f);
 }
 
-/* The same, and then the sum over the rows, or the largest of them: NaN or infinity if anything in them was. */
+/* The same, and then the sum over the rows. */
 HFY_COLD_ double hfy_kernel_sum_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row)) {
   double sum = 0;
   size_t i;
@@ -17899,38 +17883,39 @@ HFY_COLD_ double hfy_kernel_sum_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit
   return sum;
 }
 
-HFY_PRIVATE_ double hfy_kernel_most_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row)) {
-  hfy_kernel_rows_(f, each);
-  return hfy_linalg_largest_(f->row_most, f->P);
-}
-
-/* R = the residual at a, h = K a. */
-HFY_KERNEL_ONCE_ void hfy_kernel_residuals_(hfy_kernel_fit_ *f, size_t row, const double *a, const double *h) {
+HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row) {
   const uint64_t *x = f->view.k.patterns + row * f->view.words;
   const size_t from = row * f->N;
   double most = 0, sum = 0;
   size_t j;
   for (j = 0; j < f->N; j++) {
-    const double r = hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[from + j], f->o.lambda * a[from + j]);
+    const double r = hfy_kernel_residual_(hfy_kernel_bit_(x, j), f->h[from + j], f->o.lambda * f->x[from + j]);
     f->R[from + j] = r;
+    f->next[from + j] = -r;
     sum += r;
     if (fabs(r) > most) most = fabs(r);
   }
   f->row_most[row] = hfy_base_is_finite_(sum) ? most : sum;
 }
 
-HFY_PRIVATE_ void hfy_kernel_each_end_(hfy_kernel_fit_ *f, size_t row) { hfy_kernel_residuals_(f, row, f->A, f->H); }
-
-/* At Z, and next the same. */
-HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row) {
-  hfy_kernel_residuals_(f, row, f->Z, f->HZ);
-  memcpy(f->next + row * f->N, f->R + row * f->N, f->N * sizeof(double));
+/* R = the residual at a, h = K a; next = -R. Returns the largest: NaN or infinity if anything in them was. */
+HFY_COLD_ double hfy_kernel_residuals_(hfy_kernel_fit_ *f, const double *a, const double *h) {
+  f->x = a;
+  f->h = h;
+  hfy_kernel_rows_(f, hfy_kernel_each_residual_);
+  return hfy_linalg_largest_(f->row_most, f->P);
 }
 
-/* next = Z - B^-1 R. */
-HFY_PRIVATE_ void hfy_kernel_each_step_(hfy_kernel_fit_ *f, size_t row) {
-  size_t j, last = (row + 1) * f->N;
-  for (j = row * f->N; j < last; j++) f->next[j] = f->Z[j] - f->next[j];
+HFY_PRIVATE_ void hfy_kernel_each_add_(hfy_kernel_fit_ *f, size_t row) {
+  hfy_linalg_axpy_(f->c, f->x + row * f->N, f->y + row * f->N, f->N);
+}
+
+/* y += c x */
+HFY_COLD_ void hfy_kernel_add_rows_(hfy_kernel_fit_ *f, double c, const double *x, double *y) {
+  f->c = c;
+  f->x = x;
+  f->y = y;
+  hfy_kernel_rows_(f, hfy_kernel_each_add_);
 }
 
 /* R.(H_new - H): the gradient along the last move. */
@@ -17950,28 +17935,21 @@ HFY_PRIVATE_ void hfy_kernel_each_move_(hfy_kernel_fit_ *f, size_t row) {
   }
 }
 
-/* A <- A - eta (K R), K R in next. */
-HFY_PRIVATE_ void hfy_kernel_each_descend_(hfy_kernel_fit_ *f, size_t row) {
-  size_t j, last = (row + 1) * f->N;
-  for (j = row * f->N; j < last; j++) f->A[j] -= f->o.eta * f->next[j];
-}
-
 /* The loss of this pattern; R = xi q with q = sigmoid(-xi h). */
-HFY_PRIVATE_ void hfy_kernel_each_loss_(hfy_kernel_fit_ *f, size_t row) {
+HFY_COLD_ void hfy_kernel_each_loss_(hfy_kernel_fit_ *f, size_t row) {
   const uint64_t *x = f->view.k.patterns + row * f->view.words;
   const double *a = f->A + row * f->N, *h = f->H + row * f->N;
   double sum = 0, *u = f->R + row * f->N;
   size_t j;
   for (j = 0; j < f->N; j++) {
-    double s = hfy_kernel_bit_(x, j) ? 1 : -1;
-    sum += hfy_kernel_softplus_(-s * h[j]) + 0.5 * f->o.lambda * a[j] * h[j];
-    u[j] = s * hfy_kernel_sigmoid_(-s * h[j]);
+    sum += hfy_kernel_cost_(hfy_kernel_bit_(x, j), h[j], a[j], f->o.lambda);
+    u[j] = -hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[j], 0);
   }
   f->row_sum[row] = sum;
 }
 
 /* This pattern's part of the dual: entropy - U.KU / (2 lambda), K U in next. */
-HFY_PRIVATE_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
+HFY_COLD_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
   const double *u = f->R + row * f->N, *ku = f->next + row * f->N;
   double sum = 0;
   size_t j;
@@ -17982,21 +17960,20 @@ HFY_PRIVATE_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
   f->row_sum[row] = sum;
 }
 
-HFY_PRIVATE_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, const double *x, double *y) {
-  hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, f->K, x, y, f->gemm, f->slice);
+/* y = K x for P x N arrays. */
+HFY_COLD_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, const double *x, double *y) {
+  hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, f->view.K, x, y, f->gemm, f->slice);
 }
 
 /* --- Newton, one neuron at a time --- */
 
 /* L(a) of one neuron from h = K a. */
-HFY_KERNEL_ONCE_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, const double *a, const double *h,
-                                         double lambda) {
+HFY_COLD_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, const double *a, const double *h,
+                                  double lambda) {
   double sum = 0;
   size_t i;
-  for (i = 0; i < v->k.count; i++) {
-    double s = hfy_kernel_bit_(v->k.patterns + i * v->words, neuron) ? 1 : -1;
-    sum += hfy_kernel_softplus_(-s * h[i]) + 0.5 * lambda * a[i] * h[i];
-  }
+  for (i = 0; i < v->k.count; i++)
+    sum += hfy_kernel_cost_(hfy_kernel_bit_(v->k.patterns + i * v->words, neuron), h[i], a[i], lambda);
   return sum;
 }
 
@@ -18006,7 +17983,6 @@ HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, doubl
   const double lambda = f->o.lambda;
   double *a = m + P * P, *h = a + P, *r = h + P, *d = r + P, *root = d + P, *kd = root + P;
   double *trial = kd + P, *trial_h = root; /* once the step is known */
-  const hfy_simd_ *simd = f->view.simd;
   double loss;
   size_t i, j;
   memset(a, 0, 2 * P * sizeof(double));
@@ -18022,13 +17998,13 @@ HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, doubl
     if (most < f->o.tol) break;
     if (*steps == f->o.max_iterations) return HFY_ERR_CONVERGENCE;
     for (i = 0; i < P; i++)
-      for (j = 0; j <= i; j++) m[i * P + j] = root[i] * f->K[i * P + j] * root[j] + (i == j ? lambda : 0);
+      for (j = 0; j <= i; j++) m[i * P + j] = root[i] * f->view.K[i * P + j] * root[j] + (i == j ? lambda : 0);
     if (hfy_linalg_cholesky_(m, P)) return HFY_ERR_SINGULAR;
-    hfy_linalg_apply_(simd, P, P, hfy_linalg_rows_(f->K, P), r, hfy_linalg_set_(d, 1));
+    hfy_kernel_times_(&f->view, r, d);
     for (i = 0; i < P; i++) d[i] *= root[i];
     hfy_linalg_cholesky_solve_(m, P, d);
     for (i = 0; i < P; i++) d[i] = (r[i] - root[i] * d[i]) / lambda;
-    hfy_linalg_apply_(simd, P, P, hfy_linalg_rows_(f->K, P), d, hfy_linalg_set_(kd, 1));
+    hfy_kernel_times_(&f->view, d, kd);
     for (;; step /= 2) { /* half the step until the loss does not rise but for rounding */
       for (i = 0; i < P; i++) {
         trial[i] = a[i] - step * d[i];
@@ -18038,7 +18014,7 @@ HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, doubl
       if (now <= loss + 1e-12 * fabs(loss) || step < 1e-6) break;
     }
     memcpy(a, trial, P * sizeof(double));
-    hfy_linalg_apply_(simd, P, P, hfy_linalg_rows_(f->K, P), a, hfy_linalg_set_(h, 1));
+    hfy_kernel_times_(&f->view, a, h);
     loss = now;
   }
   for (i = 0; i < P; i++) f->A[i * f->N + neuron] = a[i];
@@ -18100,17 +18076,16 @@ HFY_COLD_ void hfy_kernel_load_(hfy_kernel_fit_ *f) {
   size_t l;
   f->iteration = s ? (size_t)s[1] : 0;
   f->t = s ? s[2] : 1;
-  for (l = 0; l < 4; l++)
-    if (part[l] && s)
-      memcpy(part[l], s + 8 + l * n, n * sizeof(double));
-    else if (part[l])
-      memset(part[l], 0, n * sizeof(double));
+  for (l = 0; l < 4; l++) {
+    if (part[l]) memset(part[l], 0, n * sizeof(double));
+    if (part[l] && s) memcpy(part[l], s + 8 + l * n, n * sizeof(double));
+  }
 }
 
 /* The factor of K scale + lambda. */
 HFY_COLD_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy_work *w) {
   size_t i;
-  for (i = 0; i < f->P * f->P; i++) f->l[i] = f->K[i] * scale;
+  for (i = 0; i < f->P * f->P; i++) f->l[i] = f->view.K[i] * scale;
   for (i = 0; i < f->P; i++) f->l[i * f->P + i] += f->o.lambda;
   if (!hfy_linalg_factor_run_(&f->factor)) return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_SINGULAR,
@@ -18118,49 +18093,46 @@ HFY_COLD_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy_wo
                         f->o.lambda);
 }
 
-/* Accelerated steps in the metric of B = K/4 + lambda, which bounds every neuron's Hessian (math 16.2). */
-HFY_COLD_ hfy_status hfy_kernel_exact_(hfy_kernel_fit_ *f, hfy_work *w) {
-  hfy_status status = hfy_kernel_factor_(f, 0.25, w);
+/* An accelerated step in the metric of B = K/4 + lambda, which bounds every neuron's Hessian (math 16.2). */
+HFY_COLD_ void hfy_kernel_accelerate_(hfy_kernel_fit_ *f) {
+  const double t = f->t;
+  hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
+  hfy_kernel_add_rows_(f, 1, f->Z, f->next); /* Z - B^-1 R */
+  hfy_kernel_times_gram_(f, f->next, f->next_h);
+  /* Nesterov's momentum, dropped where the gradient points along the last move */
+  f->t = hfy_kernel_sum_(f, hfy_kernel_each_turn_) > 0 ? 1 : (1 + sqrt(1 + 4 * t * t)) / 2;
+  f->momentum = f->t > 1 ? (t - 1) / f->t : 0;
+  hfy_kernel_rows_(f, hfy_kernel_each_move_);
+  hfy_base_swap_(&f->A, &f->next, sizeof f->A);
+  hfy_base_swap_(&f->H, &f->next_h, sizeof f->H);
+}
+
+/* The papers' step of gradient descent: A <- A - eta K R. */
+HFY_COLD_ void hfy_kernel_descend_(hfy_kernel_fit_ *f) {
+  hfy_kernel_times_gram_(f, f->R, f->next);
+  hfy_kernel_add_rows_(f, -f->o.eta, f->next, f->A);
+  hfy_kernel_times_gram_(f, f->A, f->H);
+}
+
+/* EXACT and PAPER: steps from where a state stopped, or from 0. */
+HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
+  const int exact = f->o.trainer == HFY_KERNEL_EXACT;
+  const hfy_status status = exact ? hfy_kernel_factor_(f, 0.25, w) : HFY_OK;
   double first = 0;
-  int done = 0;
   size_t n;
   if (status) return status;
   hfy_kernel_load_(f);
-  for (n = 0; n < f->o.max_iterations && !done && !f->out.stopped; n++) {
-    const double at_z = hfy_kernel_most_(f, hfy_kernel_each_residual_), t = f->t;
-    if (!hfy_base_is_finite_(at_z)) return hfy_kernel_left_range_(f->iteration, w);
-    if (!n) first = at_z;
-    hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
-    hfy_kernel_rows_(f, hfy_kernel_each_step_);
-    hfy_kernel_times_gram_(f, f->next, f->next_h);
-    /* Nesterov's momentum, dropped where the gradient points along the last move */
-    f->t = hfy_kernel_sum_(f, hfy_kernel_each_turn_) > 0 ? 1 : (1 + sqrt(1 + 4 * t * t)) / 2;
-    f->momentum = f->t > 1 ? (t - 1) / f->t : 0;
-    hfy_kernel_rows_(f, hfy_kernel_each_move_);
-    hfy_base_swap_(&f->A, &f->next, sizeof f->A);
-    hfy_base_swap_(&f->H, &f->next_h, sizeof f->H);
-    /* near enough to look closely? */
-    done = at_z < 8 * f->o.tol && hfy_kernel_most_(f, hfy_kernel_each_end_) < f->o.tol;
-    hfy_kernel_report_(f, at_z, first);
-  }
-  hfy_kernel_save_(f);
-  return HFY_OK;
-}
-
-/* The papers' gradient descent: A <- A - eta K R. */
-HFY_COLD_ hfy_status hfy_kernel_paper_(hfy_kernel_fit_ *f, hfy_work *w) {
-  double first = 0;
-  size_t n;
-  hfy_kernel_load_(f);
   for (n = 0; n < f->o.max_iterations && !f->out.stopped; n++) {
-    const double most = hfy_kernel_most_(f, hfy_kernel_each_end_);
+    const double most = exact ? hfy_kernel_residuals_(f, f->Z, f->HZ) : hfy_kernel_residuals_(f, f->A, f->H);
     if (!hfy_base_is_finite_(most)) return hfy_kernel_left_range_(f->iteration, w);
     if (!n) first = most;
-    if (most < f->o.tol) break;
-    hfy_kernel_times_gram_(f, f->R, f->next);
-    hfy_kernel_rows_(f, hfy_kernel_each_descend_);
-    hfy_kernel_times_gram_(f, f->A, f->H);
+    if (!exact && most < f->o.tol) break;
+    if (exact)
+      hfy_kernel_accelerate_(f);
+    else
+      hfy_kernel_descend_(f);
     hfy_kernel_report_(f, most, first);
+    if (exact && most < 8 * f->o.tol && hfy_kernel_residuals_(f, f->A, f->H) < f->o.tol) break; /* near: look closely */
   }
   hfy_kernel_save_(f);
   return HFY_OK;
@@ -18179,12 +18151,12 @@ HFY_COLD_ hfy_status hfy_kernel_linear_(hfy_kernel_fit_ *f, hfy_work *w) {
     if (!status) hfy_linalg_factor_solve_(&f->factor, f->A, N);
     return status;
   }
-  memcpy(f->l, f->K, P * P * sizeof(double));
+  memcpy(f->l, f->view.K, P * P * sizeof(double));
   status = hfy_binary_pinv_run_(&f->pinv, f->l, f->A, 4 * (double)P * DBL_EPSILON); /* K^+ X */
   return status ? hfy_base_fail_(w, status, "QL did not converge on the Gram matrix") : HFY_OK;
 }
 
-HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count) {
+HFY_API HFY_SMALL_ size_t hfy_kernel_state_size(size_t dim, size_t count) {
   size_t n = hfy_base_plus_(hfy_base_times_(hfy_base_times_(dim, count), 4), 8);
   return !dim || !count || !hfy_base_fits_(n, 1, sizeof(double)) ? SIZE_MAX : n;
 }
@@ -18197,16 +18169,15 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
   f->P = f->view.k.count;
   f->N = f->view.k.dim;
   if (training) *o = *training;
-  if ((unsigned)o->trainer > HFY_KERNEL_RAW)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "trainer is %z; it should be one of hfy_kernel_trainer", (size_t)o->trainer);
-  if (hfy_kernel_check_number_(o->lambda, "lambda", w) || hfy_kernel_check_number_(o->eta, "eta", w) ||
+  if (hfy_binary_one_of_("trainer", o->trainer, HFY_KERNEL_RAW, "kernel_trainer", w) ||
+      hfy_kernel_check_number_(o->lambda, "lambda", w) || hfy_kernel_check_number_(o->eta, "eta", w) ||
       hfy_kernel_check_number_(o->tol, "tol", w))
     return HFY_ERR_ARG;
   if (o->unpenalised && o->trainer != HFY_KERNEL_PAPER)
     return hfy_base_fail_(w, HFY_ERR_ARG, "unpenalised is for trainer PAPER: no other has a lambda of 0");
-  o->lambda = o->unpenalised ? 0 : hfy_binary_default_(o->lambda, 0.01);
-  o->eta = hfy_binary_default_(o->eta, 0.1);
-  if (o->trainer != HFY_KERNEL_PAPER) o->tol = hfy_binary_default_(o->tol, 1e-8);
+  o->lambda = o->unpenalised ? 0 : hfy_base_default_(o->lambda, 0.01);
+  o->eta = hfy_base_default_(o->eta, 0.1);
+  if (o->trainer != HFY_KERNEL_PAPER) o->tol = hfy_base_default_(o->tol, 1e-8);
   if (!o->max_iterations)
     o->max_iterations = o->trainer == HFY_KERNEL_PAPER ? 200 : o->trainer == HFY_KERNEL_NEWTON ? 100 : 2000;
   if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state))
@@ -18226,8 +18197,7 @@ HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_
   const int exact = trainer == HFY_KERNEL_EXACT, factor = exact || trainer == HFY_KERNEL_RIDGE;
   const int projection = trainer == HFY_KERNEL_PROJECTION;
   double **const all[] = {&f->A, &f->H, &f->R, &f->next, NULL}, **const exacts[] = {&f->Z, &f->HZ, &f->next_h, NULL};
-  hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, &f->grams);
-  hfy_kernel_plan_largest_(arena, &f->view, &f->largest);
+  hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, 1);
   f->tasks = hfy_base_workers_();
   f->slice = hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double));
   f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->slice));
@@ -18256,13 +18226,13 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   hfy_kernel_result *out = &f->out;
   hfy_status status = HFY_OK;
   size_t j;
-  f->K = hfy_kernel_have_gram_(&f->grams);
-  out->gram_largest = hfy_kernel_largest_of_(&f->largest, f->K, NULL, 0);
+  hfy_kernel_make_gram_(&f->view);
+  out->gram_largest = hfy_kernel_largest_(&f->view, NULL, 0);
   out->stability = o->eta * (out->gram_largest * out->gram_largest / 4 + o->lambda * out->gram_largest) / 2;
   out->unstable = o->trainer == HFY_KERNEL_PAPER && out->stability >= 1;
   switch (o->trainer) {
-  case HFY_KERNEL_EXACT: status = hfy_kernel_exact_(f, w); break;
-  case HFY_KERNEL_PAPER: status = hfy_kernel_paper_(f, w); break;
+  case HFY_KERNEL_EXACT:
+  case HFY_KERNEL_PAPER: status = hfy_kernel_iterate_(f, w); break;
   case HFY_KERNEL_NEWTON: hfy_base_parallel_(f->tasks, hfy_kernel_newton_task_, f); break;
   default: status = hfy_kernel_linear_(f, w); break;
   }
@@ -18274,7 +18244,7 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   }
   out->iterations = f->iteration;
   if (o->trainer > HFY_KERNEL_PAPER) hfy_kernel_times_gram_(f, f->A, f->H);
-  out->residual = hfy_kernel_most_(f, hfy_kernel_each_end_);
+  out->residual = hfy_kernel_residuals_(f, f->A, f->H);
   out->loss = hfy_kernel_sum_(f, hfy_kernel_each_loss_);
   if (!hfy_base_is_finite_(out->residual) || !hfy_base_is_finite_(out->loss))
     return hfy_kernel_left_range_(out->iterations, w);
@@ -18285,8 +18255,8 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training, double *alpha,
-                                    hfy_kernel_result *result, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training,
+                                               double *alpha, hfy_kernel_result *result, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_kernel_fit_ f;
@@ -18309,8 +18279,8 @@ HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_t
 
 /* --- alpha in other forms --- */
 
-HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale,
-                                       hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale,
+                                                  hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_base_null_(w, !n ? NULL : !alpha ? "alpha" : !bytes ? "bytes" : NULL);
   double most;
@@ -18340,7 +18310,7 @@ HFY_COLD_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound) {
     }
 }
 
-HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
   hfy_kernel bare;
@@ -18357,8 +18327,8 @@ HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
-                                  hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
+                                             hfy_work *work) {
   const char *missing = !keys ? "keys" : !values ? "values" : !net ? "net" : NULL;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
@@ -18571,14 +18541,15 @@ HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s
   return 0;
 }
 
-/* The next states of the m in s->now, into rows `to` of out, as far as that can be said; sure[a]: of which. */
-HFY_COLD_ void hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
-                                    unsigned char *sure) {
+/* The next states of the m in s->now, into rows `to` of out, as far as that can be said; sure[a]: of which. The others go
+   to s->rest; returns how many they are. */
+HFY_COLD_ size_t hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
+                                      unsigned char *sure) {
   const hfy_kernel_view_ *v = walk->view;
-  const size_t words = v->words, few = HFY_SIMD_FEW_;
-  size_t a, l;
+  const size_t words = v->words, bytes = words * sizeof(uint64_t), few = HFY_SIMD_FEW_;
+  size_t a, l, unsure = 0;
   for (a = m; a % few; a++) /* nothing undefined is read */
-    memcpy(s->now + a * words, s->now + (m - 1) * words, words * sizeof *s->now);
+    memcpy(s->now + a * words, s->now + (m - 1) * words, bytes);
   for (a = 0; a < m; a += few) {
     uint32_t least[HFY_SIMD_FEW_];
 #ifdef HFY_SIMD_POPCOUNT_
@@ -18590,46 +18561,88 @@ HFY_COLD_ void hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slo
         hfy_kernel_distances_(v, s->now + (a + l) * words, v->k.count, s->few + l * walk->row);
         least[l] = hfy_kernel_least_(v, s->few + l * walk->row);
       }
-    for (l = 0; l < few && a + l < m; l++)
+    for (l = 0; l < few && a + l < m; l++) {
       sure[a + l] = (unsigned char)hfy_kernel_skip_(walk, s, s->few + l * walk->row, least[l],
                                                     walk->out + to[a + l] * words);
+      if (!sure[a + l]) memcpy(s->rest + unsure++ * words, s->now + (a + l) * words, bytes);
+    }
   }
+  return unsure;
 }
 
 /* --- the walk --- */
 
-HFY_PRIVATE_ void hfy_kernel_note_(const hfy_kernel_walk_ *walk, size_t who, size_t steps, size_t period,
-                                   size_t flips) {
-  if (walk->report.steps) walk->report.steps[who] = steps;
-  if (walk->report.period) walk->report.period[who] = period;
-  if (walk->report.flips) walk->report.flips[who] = flips;
+/* One step of the m states in s->now, all bits at once, into rows `to` of out; changed: in how many bits each. */
+HFY_COLD_ void hfy_kernel_step_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
+                                size_t *changed) {
+  const hfy_kernel_view_ *v = walk->view;
+  unsigned char sure[HFY_KERNEL_BATCH_] = {0};
+  const size_t unsure = walk->skips ? hfy_kernel_skip_all_(walk, s, m, to, sure) : m;
+  const double *h = s->h; /* of those that are not sure, one after another */
+  size_t a;
+  if (unsure) hfy_kernel_fields_(v, s, walk->skips ? s->rest : s->now, unsure, 1, NULL);
+  for (a = 0; a < m; a++) {
+    const uint64_t *x = s->now + a * v->words;
+    uint64_t *y = walk->out + to[a] * v->words;
+    changed[a] = sure[a] ? hfy_kernel_apart_(y, x, v->words) : hfy_kernel_signs_(h, v->k.dim, x, y);
+    if (!sure[a]) h += v->k.dim;
+  }
 }
 
-/* m <= BATCH states from `first` on, all bits at once. Those that go on move up in the batch. */
-HFY_PRIVATE_ void hfy_kernel_walk_together_(hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t first, size_t m) {
-  const size_t words = walk->view->words, bytes = words * sizeof(uint64_t), N = walk->view->k.dim;
-  size_t who[HFY_KERNEL_BATCH_], flips[HFY_KERNEL_BATCH_], a, t;
-  unsigned char sure[HFY_KERNEL_BATCH_];
+/* One step of the state in s->now, bit after bit, into x; s->d and s->k follow it. Returns how many bits changed. */
+HFY_COLD_ size_t hfy_kernel_sweep_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, hfy_rng *rng, uint64_t *x) {
+  const hfy_kernel_view_ *v = walk->view;
+  const size_t P = v->k.count;
+  size_t l, i, flips = 0;
+  memcpy(x, s->now, v->words * sizeof *x);
+  if (v->k.order == HFY_BINARY_RANDOM) hfy_base_shuffle_(s->order, v->k.dim, rng);
+  for (l = 0; l < v->k.dim; l++) {
+    const size_t j = s->order[l];
+    const double h = hfy_linalg_dot_(s->k, walk->turned + j * P, P);
+    const int own = hfy_kernel_bit_(x, j);
+    if (own ? !(h < 0) : !(h > 0)) continue;
+    x[j / 64] ^= UINT64_C(1) << (j % 64);
+    flips++;
+    for (i = 0; i < P; i++)
+      if (hfy_kernel_bit_(v->k.patterns + i * v->words, j) == own)
+        s->d[i]++;
+      else
+        s->d[i]--;
+    hfy_kernel_values_(v, s->d, s->tally, hfy_kernel_least_(v, s->d), s->k);
+  }
+  return flips;
+}
+
+/* m <= BATCH states from `first` on; bit after bit it is one. Those that go on move up in the batch. */
+HFY_COLD_ void hfy_kernel_walk_batch_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t first, size_t m) {
+  const hfy_kernel_view_ *v = walk->view;
+  const size_t words = v->words, bytes = words * sizeof(uint64_t);
+  const int together = v->k.order == HFY_BINARY_SYNCHRONOUS;
+  const hfy_kernel_report *report = &walk->report;
+  size_t who[HFY_KERNEL_BATCH_], flips[HFY_KERNEL_BATCH_], changed[HFY_KERNEL_BATCH_], a, t;
+  hfy_rng rng = hfy_rng_seed(v->k.seed + first);
   memcpy(s->now, walk->states + first * words, m * bytes);
   memset(flips, 0, sizeof flips);
   for (a = 0; a < m; a++) who[a] = first + a;
+  if (!together) {
+    for (a = 0; a < v->k.dim; a++) s->order[a] = a;
+    hfy_kernel_distances_(v, s->now, v->k.count, s->d);
+    hfy_kernel_values_(v, s->d, s->tally, hfy_kernel_least_(v, s->d), s->k);
+  }
   for (t = 1; m; t++) {
-    size_t left = 0, unsure = 0;
-    memset(sure, 0, m);
-    if (walk->skips) hfy_kernel_skip_all_(walk, s, m, who, sure);
-    for (a = 0; walk->skips && a < m; a++)
-      if (!sure[a]) memcpy(s->rest + unsure++ * words, s->now + a * words, bytes);
-    if (unsure || !walk->skips)
-      hfy_kernel_fields_(walk->view, s, walk->skips ? s->rest : s->now, walk->skips ? unsure : m, 1, NULL);
-    for (a = unsure = 0; a < m; a++) { /* s->h: of those that are not sure, one after another */
-      const uint64_t *x = s->now + a * words, *past = s->before + a * words;
-      uint64_t *to = walk->out + who[a] * words;
-      const size_t changed = sure[a] ? hfy_kernel_apart_(to, x, words)
-                                     : hfy_kernel_signs_(s->h + unsure++ * N, N, x, to);
-      const size_t period = !changed ? 1 : t > 1 && !memcmp(to, past, bytes) ? 2 : 0;
-      flips[a] += changed;
-      if (period || t == walk->view->k.max_steps) {
-        hfy_kernel_note_(walk, who[a], t, period, flips[a]);
+    size_t left = 0;
+    if (together)
+      hfy_kernel_step_(walk, s, m, who, changed);
+    else
+      changed[0] = hfy_kernel_sweep_(walk, s, &rng, walk->out + first * words);
+    for (a = 0; a < m; a++) {
+      const uint64_t *x = s->now + a * words, *past = s->before + a * words, *to = walk->out + who[a] * words;
+      const size_t period = !changed[a] ? 1 : together && t > 1 && !memcmp(to, past, bytes) ? 2 : 0;
+      flips[a] += changed[a];
+      if (period || t == v->k.max_steps) {
+        if (report->steps) report->steps[who[a]] = t;
+        if (report->period) report->period[who[a]] = period;
+        if (report->flips) report->flips[who[a]] = flips[a];
         continue;
       }
       memcpy(s->before + left * words, x, bytes);
@@ -18641,51 +18654,13 @@ HFY_PRIVATE_ void hfy_kernel_walk_together_(hfy_kernel_walk_ *walk, hfy_kernel_s
   }
 }
 
-/* One state, bit after bit. */
-HFY_COLD_ void hfy_kernel_walk_alone_(hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t who) {
-  const hfy_kernel_view_ *v = walk->view;
-  const size_t words = v->words, N = v->k.dim, P = v->k.count;
-  uint64_t *x = s->now;
-  hfy_rng rng = hfy_rng_seed(v->k.seed + who);
-  size_t t, l, i, total = 0, period = 0;
-  memcpy(x, walk->states + who * words, words * sizeof(uint64_t));
-  for (i = 0; i < N; i++) s->order[i] = i;
-  hfy_kernel_distances_(v, x, P, s->d);
-  hfy_kernel_values_(v, s->d, s->tally, hfy_kernel_least_(v, s->d), s->k);
-  for (t = 0; t < v->k.max_steps && !period; t++) {
-    const size_t before = total;
-    if (v->k.order == HFY_BINARY_RANDOM) hfy_base_shuffle_(s->order, N, &rng);
-    for (l = 0; l < N; l++) {
-      const size_t j = s->order[l];
-      const double h = hfy_linalg_dot_(s->k, walk->turned + j * P, P);
-      const int own = hfy_kernel_bit_(x, j);
-      if (own ? !(h < 0) : !(h > 0)) continue;
-      x[j / 64] ^= UINT64_C(1) << (j % 64);
-      total++;
-      for (i = 0; i < P; i++)
-        if (hfy_kernel_bit_(v->k.patterns + i * words, j) == own)
-          s->d[i]++;
-        else
-          s->d[i]--;
-      hfy_kernel_values_(v, s->d, s->tally, hfy_kernel_least_(v, s->d), s->k);
-    }
-    period = total == before;
-  }
-  memcpy(walk->out + who * words, x, words * sizeof(uint64_t));
-  hfy_kernel_note_(walk, who, t, period, total);
-}
-
 HFY_COLD_ void hfy_kernel_walk_task_(void *context, size_t task) {
-  hfy_kernel_walk_ *walk = (hfy_kernel_walk_ *)context;
-  hfy_kernel_slot_ *s = walk->slot + task;
+  const hfy_kernel_walk_ *walk = (const hfy_kernel_walk_ *)context;
   const size_t last = hfy_base_share_(walk->n, task + 1, walk->tasks);
   const size_t batch = walk->view->k.order == HFY_BINARY_SYNCHRONOUS ? HFY_KERNEL_BATCH_ : 1;
   size_t who;
   for (who = hfy_base_share_(walk->n, task, walk->tasks); who < last; who += batch)
-    if (batch > 1)
-      hfy_kernel_walk_together_(walk, s, who, hfy_base_min_(batch, last - who));
-    else
-      hfy_kernel_walk_alone_(walk, s, who);
+    hfy_kernel_walk_batch_(walk, walk->slot + task, who, hfy_base_min_(batch, last - who));
 }
 
 HFY_PRIVATE_ void hfy_kernel_run_walk_(hfy_kernel_walk_ *walk, const uint64_t *states, uint64_t *out) {
@@ -18765,8 +18740,8 @@ HFY_COLD_ hfy_status hfy_kernel_reserve_walk_(hfy_kernel_walk_ *walk, hfy_kernel
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
-                                     const hfy_kernel_report *report, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n,
+                                                uint64_t *out, const hfy_kernel_report *report, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
   hfy_kernel_walk_ walk;
@@ -18780,8 +18755,8 @@ HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *s
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n, double *h,
-                                         double *shift, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n,
+                                                    double *h, double *shift, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
   hfy_kernel_walk_ walk;
@@ -18818,8 +18793,8 @@ HFY_PRIVATE_ void hfy_kernel_random_row_(uint64_t *x, size_t dim, hfy_rng *rng) 
   for (j = 0; j < dim; j++) x[j / 64] |= (hfy_rng_u64(rng) >> 63) << (j % 64);
 }
 
-HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t dim, size_t flips, hfy_rng *rng,
-                                   uint64_t *out, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t dim, size_t flips,
+                                              hfy_rng *rng, uint64_t *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status = hfy_kernel_check_bits_(states, rows, dim, "states", w);
@@ -18833,7 +18808,7 @@ HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t d
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_t *out, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_t *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_kernel_check_size_(n, dim, w);
   size_t i;
@@ -18844,7 +18819,8 @@ HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_
 
 /* --- how good a memory is --- */
 
-HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin,
+                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
   hfy_kernel_walk_ walk;
@@ -18871,8 +18847,9 @@ HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, d
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips, size_t n_flips,
-                                     const hfy_rng *rng, double *recovered, double *overlap, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips,
+                                                size_t n_flips, const hfy_rng *rng, double *recovered, double *overlap,
+                                                hfy_work *work) {
   const char *missing = !flips ? "flips" : !rng ? "rng" : !recovered ? "recovered" : NULL;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
@@ -18908,22 +18885,16 @@ HFY_COLD_ void hfy_kernel_explore_(hfy_kernel_walk_ *walk, size_t n, hfy_rng *rn
   const hfy_kernel_view_ *v = walk->view;
   const size_t words = v->words, bytes = words * sizeof(uint64_t), N = v->k.dim;
   const double share = 1 / (double)n;
-  size_t from, m, i, j;
+  size_t i, j;
   memset(c, 0, sizeof *c);
   for (i = 0; i < n; i++) hfy_kernel_random_row_(walk->cues + i * words, N, rng);
-  for (from = 0; from < n; from += m) {
-    const uint64_t *x = walk->cues + from * words;
-    m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
-    hfy_kernel_fields_(v, walk->slot, x, m, 1, NULL);
-    for (i = 0; i < m; i++)
-      c->fixed += share * !hfy_kernel_signs_(walk->slot->h + i * N, N, x + i * words, walk->ends);
-  }
   hfy_kernel_run_walk_(walk, walk->cues, walk->ends);
   for (i = 0; i < n; i++) {
     const uint64_t *end = walk->ends + i * words;
     const size_t period = walk->report.period[i];
     int stored = 0, opposite = 0;
     c->steps += share * (double)walk->report.steps[i];
+    c->fixed += share * (period == 1 && walk->report.steps[i] == 1);
     hfy_kernel_distances_(v, end, v->k.count, walk->slot->d);
     for (j = 0; j < v->k.count; j++) {
       stored |= !walk->slot->d[j];
@@ -18940,8 +18911,8 @@ HFY_COLD_ void hfy_kernel_explore_(hfy_kernel_walk_ *walk, size_t n, hfy_rng *rn
   }
 }
 
-HFY_API hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_t n, hfy_rng *rng, hfy_kernel_census *census,
-                                      hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_t n, hfy_rng *rng,
+                                                 hfy_kernel_census *census, hfy_work *work) {
   const char *missing = !rng ? "rng" : !census ? "census" : NULL;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
@@ -19007,8 +18978,8 @@ HFY_COLD_ void hfy_kernel_geometry_(const double *x, double *fd, double *fi, dou
   g->interference = hfy_linalg_dot_(fd, fi, N) / sqrt(hfy_linalg_dot_(fd, fd, N) * hfy_linalg_dot_(fi, fi, N));
 }
 
-HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
-                                     double *indirect, hfy_kernel_geometry *geometry, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
+                                                double *indirect, hfy_kernel_geometry *geometry, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_kernel_view_ v;
@@ -19039,7 +19010,6 @@ HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, 
 
 typedef struct hfy_kernel_spectra_ {
   hfy_kernel_view_ v;
-  hfy_kernel_grams_ grams;
   hfy_linalg_svd_ svd;
   hfy_linalg_symmetric_ by_pattern, by_neuron;
   double *h, *turned, *square; /* P x N, P x N, the larger squared */
@@ -19068,7 +19038,7 @@ HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spect
   const size_t P = s->v.k.count, N = s->v.k.dim, most = P > N ? P : N;
   double **const two[] = {&s->h, &s->turned, NULL};
   double **const five[] = {&s->sigma, &s->operators, &s->effective, &s->logits, &s->values, NULL};
-  hfy_kernel_plan_gram_(arena, &s->v, gram, &s->grams);
+  hfy_kernel_plan_gram_(arena, &s->v, gram, 0);
   s->square = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
   hfy_kernel_take_(arena, P * N, two);
   hfy_kernel_take_(arena, most, five);
@@ -19085,7 +19055,7 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, !out ? "spectrum" : NULL, &s->v, w);
   const size_t P = s->v.k.count, N = s->v.k.dim, r = hfy_base_min_(P, N);
-  const double *alpha = s->v.k.alpha, *K, *u;
+  const double *alpha = s->v.k.alpha, *u;
   const hfy_simd_ *simd = s->v.simd;
   size_t i, j;
   if (!status) status = hfy_kernel_check_finite_(alpha, P * N, "alpha", w);
@@ -19094,9 +19064,9 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "alpha is 0: its stable rank does not exist");
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_spectra_(&arena, s, gram);
   if (status) return status;
-  K = hfy_kernel_have_gram_(&s->grams);
+  hfy_kernel_make_gram_(&s->v);
   /* the operator: K^(1/2) alpha has the eigenvalues of alpha^T H, H = K alpha */
-  hfy_linalg_product_run_(simd, P, N, P, K, alpha, s->h, s->gemm, s->slice);
+  hfy_linalg_product_run_(simd, P, N, P, s->v.K, alpha, s->h, s->gemm, s->slice);
   hfy_linalg_multiply_(simd, N, N, P, hfy_linalg_turned_(alpha, N), hfy_linalg_rows_(s->h, N),
                        hfy_linalg_set_(s->square, N), s->gemm);
   hfy_kernel_symmetric_(s->square, N);
@@ -19107,14 +19077,14 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
   /* |alpha|: sigma^(1/2) U^T K U sigma^(1/2) */
   u = P >= N ? s->svd.matrix : s->svd.v; /* r rows of P */
-  hfy_linalg_product_run_(simd, r, P, P, u, K, s->turned, s->gemm, s->slice);
+  hfy_linalg_product_run_(simd, r, P, P, u, s->v.K, s->turned, s->gemm, s->slice);
   hfy_linalg_multiply_(simd, r, r, P, hfy_linalg_rows_(s->turned, P), hfy_linalg_turned_(u, P),
                        hfy_linalg_set_(s->square, r), s->gemm);
   for (i = 0; i < r; i++)
     for (j = 0; j <= i; j++)
       s->square[i * r + j] = s->square[j * r + i] = sqrt(s->sigma[i]) * sqrt(s->sigma[j]) * s->square[i * r + j];
   status = hfy_linalg_symmetric_run_(P < N ? &s->by_pattern : &s->by_neuron, s->square, s->effective, NULL);
-  memcpy(s->square, K, P * P * sizeof(double));
+  memcpy(s->square, s->v.K, P * P * sizeof(double));
   if (!status) status = hfy_linalg_symmetric_run_(&s->by_pattern, s->square, s->values, NULL);
   if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
   out->alpha_1 = s->sigma[0];
@@ -19133,9 +19103,10 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *spectrum,
-                                      double *alpha_values, double *operator_values, double *effective_values,
-                                      double *gram_values, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram,
+                                                 hfy_kernel_spectrum *spectrum, double *alpha_values,
+                                                 double *operator_values, double *effective_values, double *gram_values,
+                                                 hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_spectra_ s;
   hfy_status status;
@@ -19154,11 +19125,9 @@ HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gr
 
 typedef struct hfy_kernel_info_ {
   hfy_kernel_view_ v;
-  hfy_kernel_grams_ grams;
-  hfy_kernel_largest_ largest;
   size_t P, neuron;
   double lambda, damping;
-  const double *given, *K;
+  const double *given;
   double *factor; /* P x P: of K, for natural steps; or NULL */
   int singular;
   double *fisher, *scaled;                        /* P x P: G, D K; or NULL */
@@ -19170,8 +19139,7 @@ typedef struct hfy_kernel_info_ {
 HFY_COLD_ void hfy_kernel_plan_info_(hfy_base_arena_ *arena, hfy_kernel_info_ *s, int natural, int fisher) {
   const size_t P = s->P;
   double **const rows[] = {&s->a, &s->h, &s->variance, &s->r, &s->g, &s->step, &s->work, NULL};
-  hfy_kernel_plan_gram_(arena, &s->v, s->given, &s->grams);
-  hfy_kernel_plan_largest_(arena, &s->v, &s->largest);
+  hfy_kernel_plan_gram_(arena, &s->v, s->given, 1);
   s->factor = HFY_TAKE_(arena, double, natural ? P * P : 0);
   s->fisher = HFY_TAKE_(arena, double, fisher ? P * P : 0);
   s->scaled = HFY_TAKE_(arena, double, fisher ? P * P : 0);
@@ -19180,23 +19148,23 @@ HFY_COLD_ void hfy_kernel_plan_info_(hfy_base_arena_ *arena, hfy_kernel_info_ *s
 }
 
 HFY_COLD_ void hfy_kernel_ready_info_(hfy_kernel_info_ *s) {
-  s->K = hfy_kernel_have_gram_(&s->grams);
+  hfy_kernel_make_gram_(&s->v);
   if (!s->factor) return;
-  memcpy(s->factor, s->K, s->P * s->P * sizeof(double));
+  memcpy(s->factor, s->v.K, s->P * s->P * sizeof(double));
   s->singular = hfy_linalg_cholesky_(s->factor, s->P) != HFY_OK;
 }
 
 /* h, variance, r, g from s->a. */
 HFY_COLD_ void hfy_kernel_gradient_(hfy_kernel_info_ *s) {
   size_t i;
-  hfy_linalg_apply_(s->v.simd, s->P, s->P, hfy_linalg_rows_(s->K, s->P), s->a, hfy_linalg_set_(s->h, 1));
+  hfy_kernel_times_(&s->v, s->a, s->h);
   for (i = 0; i < s->P; i++) {
     double e = exp(-fabs(s->h[i]));
     s->variance[i] = e / ((1 + e) * (1 + e));
     s->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(s->v.k.patterns + i * s->v.words, s->neuron), s->h[i],
                                    s->lambda * s->a[i]);
   }
-  hfy_linalg_apply_(s->v.simd, s->P, s->P, hfy_linalg_rows_(s->K, s->P), s->r, hfy_linalg_set_(s->g, 1));
+  hfy_kernel_times_(&s->v, s->r, s->g);
 }
 
 /* G = K D K */
@@ -19204,8 +19172,8 @@ HFY_COLD_ void hfy_kernel_fisher_(hfy_kernel_info_ *s) {
   const size_t P = s->P;
   size_t i, j;
   for (i = 0; i < P; i++)
-    for (j = 0; j < P; j++) s->scaled[i * P + j] = s->variance[i] * s->K[i * P + j];
-  hfy_linalg_multiply_(s->v.simd, P, P, P, hfy_linalg_rows_(s->K, P), hfy_linalg_rows_(s->scaled, P),
+    for (j = 0; j < P; j++) s->scaled[i * P + j] = s->variance[i] * s->v.K[i * P + j];
+  hfy_linalg_multiply_(s->v.simd, P, P, P, hfy_linalg_rows_(s->v.K, P), hfy_linalg_rows_(s->scaled, P),
                        hfy_linalg_set_(s->fisher, P), s->gemm);
 }
 
@@ -19247,7 +19215,7 @@ HFY_COLD_ void hfy_kernel_measure_(hfy_kernel_info_ *s, hfy_kernel_fisher *out) 
   out->loss = hfy_kernel_loss_(&s->v, s->neuron, s->a, s->h, s->lambda);
   out->euclidean = hfy_linalg_dot_(s->g, s->g, P);
   hfy_kernel_natural_(s, out);
-  out->sharpness = hfy_kernel_largest_of_(&s->largest, s->K, s->variance, s->lambda);
+  out->sharpness = hfy_kernel_largest_(&s->v, s->variance, s->lambda);
   out->damped_riemannian = out->damped_natural = hfy_base_nan_();
   if (!(s->damping > 0)) return;
   hfy_kernel_fisher_(s);
@@ -19259,8 +19227,8 @@ HFY_COLD_ void hfy_kernel_measure_(hfy_kernel_info_ *s, hfy_kernel_fisher *out) 
   out->damped_natural = hfy_linalg_dot_(s->work, s->work, P);
 }
 
-HFY_COLD_ hfy_status hfy_kernel_open_info_(const hfy_kernel *kernel, size_t neuron, const double *gram,
-                                           double lambda, double damping, hfy_kernel_info_ *s, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_open_info_(const hfy_kernel *kernel, size_t neuron, const double *gram, double lambda,
+                                           double damping, hfy_kernel_info_ *s, hfy_work *w) {
   hfy_status status;
   memset(s, 0, sizeof *s);
   status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, NULL, &s->v, w);
@@ -19282,9 +19250,10 @@ HFY_PRIVATE_ hfy_status hfy_kernel_singular_(hfy_work *w) {
                         "K is singular (equal patterns?): there is no natural step; all else is written");
 }
 
-HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
-                                          double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
-                                          double *step, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a,
+                                                     const double *gram, double lambda, double damping,
+                                                     hfy_kernel_fisher *fisher, double *gradient, double *step,
+                                                     hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_kernel_info_ s;
@@ -19370,12 +19339,11 @@ HFY_COLD_ void hfy_kernel_gain_(hfy_kernel_course_ *c, size_t t) {
   for (i = 0; i < P; i++) c->moved[i] = -c->eta * s->g[i];
   first = hfy_linalg_dot_(c->vectors, c->moved, P);
   principal = 0.5 * c->values[0] * first * first;
-  if (c->in_logits) hfy_linalg_apply_(s->v.simd, P, P, hfy_linalg_rows_(s->K, P), c->moved,
-                                      hfy_linalg_set_(s->work, 1));
+  if (c->in_logits) hfy_kernel_times_(&s->v, c->moved, s->work);
   c->out.path += sqrt(hfy_linalg_dot_(way, way, P));
   /* what is left, measured by itself: never negative */
   hfy_linalg_axpy_(-first, c->vectors, c->moved, P);
-  hfy_linalg_apply_(s->v.simd, P, P, hfy_linalg_rows_(s->K, P), c->moved, hfy_linalg_set_(s->work, 1));
+  hfy_kernel_times_(&s->v, c->moved, s->work);
   for (i = 0; i < P; i++) tail += 0.5 * c->ends[i] * s->work[i] * s->work[i];
   if (c->out.principal) c->out.principal[t] = principal;
   if (c->out.tail) c->out.tail[t] = tail;
@@ -19384,7 +19352,7 @@ HFY_COLD_ void hfy_kernel_gain_(hfy_kernel_course_ *c, size_t t) {
   if (principal > tail) c->out.last_principal = t;
 }
 
-HFY_COLD_ hfy_status hfy_kernel_descend_(hfy_kernel_course_ *c, int measured, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_go_(hfy_kernel_course_ *c, int measured, hfy_work *w) {
   hfy_kernel_info_ *s = &c->s;
   size_t t;
   memset(s->a, 0, s->P * sizeof(double));
@@ -19421,24 +19389,24 @@ HFY_COLD_ hfy_status hfy_kernel_follow_(hfy_kernel_course_ *c, hfy_kernel_path *
   if (status) return status;
   c->eigen.simd = c->s.v.simd;
   hfy_kernel_ready_info_(&c->s);
-  status = hfy_kernel_descend_(c, 0, w);
+  status = hfy_kernel_go_(c, 0, w);
   if (status) return status;
   status = hfy_kernel_goal_(c);
   if (status) return hfy_base_fail_(w, status, "QL did not converge on the Fisher information");
-  status = hfy_kernel_descend_(c, 1, w);
+  status = hfy_kernel_go_(c, 1, w);
   if (status) return status;
   c->out.path /= c->out.length;
   *path = c->out;
   return path->fisher && c->s.singular ? hfy_kernel_singular_(w) : HFY_OK;
 }
 
-HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram, double eta,
-                                     double lambda, size_t steps, int in_logits, double damping, hfy_kernel_path *path,
-                                     hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram, double eta,
+                                                double lambda, size_t steps, int in_logits, double damping,
+                                                hfy_kernel_path *path, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_course_ c;
-  hfy_status status = hfy_kernel_open_info_(kernel, neuron, gram, hfy_binary_default_(lambda, 0.01), damping, &c.s, w);
-  c.eta = hfy_binary_default_(eta, 0.1);
+  hfy_status status = hfy_kernel_open_info_(kernel, neuron, gram, hfy_base_default_(lambda, 0.01), damping, &c.s, w);
+  c.eta = hfy_base_default_(eta, 0.1);
   c.steps = steps;
   c.in_logits = in_logits;
   if (!status) status = hfy_kernel_follow_(&c, path, w);
