@@ -17155,20 +17155,18 @@ HFY_COLD_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patt
   return hfy_base_fail_(w, status, "QL did not converge on the %z x %z dots of the patterns", count, count);
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count,
-                                                 size_t dim, size_t stride, int self_coupling, hfy_real *weights,
-                                                 hfy_work *work) {
+HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                      size_t stride, int self_coupling, hfy_real *weights, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_rules_ s;
-  size_t i, j;
+  size_t i;
   hfy_status status = hfy_base_null_(w, !weights ? "weights" : NULL);
   if (!status) status = hfy_binary_dual_(rule, patterns, count, dim, stride, 1, &s, w);
   if (!status) {
     hfy_linalg_multiply_(s.simd, dim, dim, count, hfy_linalg_turned_(s.x, dim), hfy_linalg_rows_(s.dual, dim),
                          hfy_linalg_set_(s.sum, dim), s.gemm);
-    for (i = 0; i < dim; i++)
-      for (j = 0; j < dim; j++)
-        weights[i * dim + j] = i == j && !self_coupling ? 0 : (hfy_real)s.sum[i * dim + j];
+    for (i = 0; i < dim * dim; i++) weights[i] = (hfy_real)s.sum[i];
+    for (i = 0; !self_coupling && i < dim; i++) weights[i * dim + i] = 0;
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -17685,7 +17683,6 @@ enum { HFY_KERNEL_NO_ALPHA_, HFY_KERNEL_ALPHA_, HFY_KERNEL_ANY_ALPHA_ };
 HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, const char *missing, hfy_kernel_view_ *v,
                                       hfy_work *w) {
   hfy_kernel *k = &v->k;
-  size_t i;
   memset(v, 0, sizeof *v);
   v->simd = hfy_simd_choose_(w);
   if (!v->simd) return HFY_ERR_UNSUPPORTED;
@@ -17721,11 +17718,6 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, const
 #ifdef HFY_SIMD_POPCOUNT_
   v->wide = hfy_simd_is_wide_(v->simd->isa);
 #endif
-  for (i = 0; k->bound && i < k->dim; i++)
-    if (!(k->bound[i] >= 0) || !hfy_base_is_finite_(k->bound[i]))
-      return hfy_base_fail_(w, HFY_ERR_ARG,
-                            "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i,
-                            k->bound[i]);
   return hfy_base_null_(w, missing);
 }
 
@@ -17847,12 +17839,12 @@ typedef struct hfy_kernel_fit_ {
   double *y, c;
 } hfy_kernel_fit_;
 
-HFY_COLD_ double hfy_kernel_sigmoid_(double h) {
+HFY_PRIVATE_ double hfy_kernel_sigmoid_(double h) {
   double e = exp(-fabs(h));
   return h >= 0 ? 1 / (1 + e) : e / (1 + e);
 }
 
-HFY_COLD_ double hfy_kernel_residual_(int bit, double h, double scaled) {
+HFY_PRIVATE_ double hfy_kernel_residual_(int bit, double h, double scaled) {
   return bit ? scaled - hfy_kernel_sigmoid_(-h) : scaled + hfy_kernel_sigmoid_(h);
 }
 
@@ -18313,13 +18305,8 @@ HFY_COLD_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound) {
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
-  hfy_kernel bare;
-  hfy_status status;
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, !bound ? "bound" : NULL, &v, w);
   size_t i;
-  memset(&bare, 0, sizeof bare);
-  if (kernel) bare = *kernel;
-  bare.bound = NULL; /* it may be what is to be filled */
-  status = hfy_kernel_open_(kernel ? &bare : NULL, HFY_KERNEL_ANY_ALPHA_, !bound ? "bound" : NULL, &v, w);
   for (i = 0; !status && i < v.k.count * v.k.dim; i++)
     if (!hfy_base_is_finite_(hfy_kernel_alpha_(&v.k, i)))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
@@ -18392,25 +18379,6 @@ typedef struct hfy_kernel_walk_ {
   uint64_t *cues, *ends; /* trials: n x words */
 } hfy_kernel_walk_;
 
-/* The `nearest` patterns: all below distance *at, and of those at it the first *ties; 0: all below UINT32_MAX. */
-HFY_COLD_ void hfy_kernel_nearest_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t *at,
-                                   size_t *ties) {
-  size_t i, have = 0;
-  *at = UINT32_MAX;
-  *ties = SIZE_MAX;
-  if (!v->k.nearest) return;
-  memset(tally, 0, (v->k.dim + 1) * sizeof *tally);
-  for (i = 0; i < v->k.count; i++) tally[d[i]]++;
-  for (i = 0; have + tally[i] < v->k.nearest; i++) have += tally[i];
-  *at = (uint32_t)i;
-  *ties = v->k.nearest - have;
-}
-
-/* Does a pattern at distance d count? Asked in the order of the patterns. */
-HFY_PRIVATE_ int hfy_kernel_counts_(uint32_t d, uint32_t at, size_t *ties) {
-  return d < at || (d == at && *ties && (*ties)--);
-}
-
 HFY_PRIVATE_ uint32_t hfy_kernel_least_(const hfy_kernel_view_ *v, const uint32_t *d) {
   uint32_t least = d[0];
   size_t i;
@@ -18419,18 +18387,23 @@ HFY_PRIVATE_ uint32_t hfy_kernel_least_(const hfy_kernel_view_ *v, const uint32_
   return least;
 }
 
-/* Kernel values of one state from its distances; RBF: relative to distance `least`. Patterns left out get 0. */
+/* Kernel values of one state from its distances; RBF: relative to distance `least`. All but the `nearest` get 0: those
+   count that are below distance `at`, and of those at it the first `ties`. */
 HFY_KERNEL_ONCE_ void hfy_kernel_values_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t least,
                                          double *k) {
   const double *table = v->table;
   const size_t P = v->k.count;
-  size_t i, ties;
-  uint32_t at;
+  size_t i, at, ties = v->k.nearest;
   for (i = 0; i < P; i++) k[i] = table[d[i] - least];
-  if (!v->k.nearest) return;
-  hfy_kernel_nearest_(v, d, tally, &at, &ties);
+  if (!ties) return;
+  memset(tally, 0, (v->k.dim + 1) * sizeof *tally);
+  for (i = 0; i < P; i++) tally[d[i]]++;
+  for (at = 0; tally[at] < ties; at++) ties -= tally[at];
   for (i = 0; i < P; i++)
-    if (!hfy_kernel_counts_(d[i], at, &ties)) k[i] = 0;
+    if (d[i] > at || (d[i] == at && !ties))
+      k[i] = 0;
+    else
+      ties -= d[i] == at;
 }
 
 /* h += c alpha_i, whatever alpha there is. */
@@ -18454,21 +18427,18 @@ HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_s
                                          size_t m, int relative, double *shift) {
   const size_t P = v->k.count, N = v->k.dim;
   const int dense = !v->k.nearest && (v->k.alpha || v->k.alpha_float);
-  size_t a, i, ties;
+  size_t a, i;
   for (a = 0; a < m; a++) {
-    uint32_t least, at;
+    double *k = s->k + a * P;
+    uint32_t least;
     hfy_kernel_distances_(v, states + a * v->words, P, s->d);
     least = relative ? hfy_kernel_least_(v, s->d) : 0;
     if (shift) shift[a] = -4 * v->k.gamma * least;
-    if (dense) {
-      hfy_kernel_values_(v, s->d, s->tally, least, s->k + a * P);
-      continue;
-    }
-    hfy_kernel_nearest_(v, s->d, s->tally, &at, &ties);
+    hfy_kernel_values_(v, s->d, s->tally, least, k);
+    if (dense) continue;
     memset(s->h + a * N, 0, N * sizeof *s->h);
     for (i = 0; i < P; i++)
-      if (hfy_kernel_counts_(s->d[i], at, &ties))
-        hfy_kernel_add_(&v->k, v->table[s->d[i] - least], i, s->h + a * N);
+      if (k[i] > 0 || k[i] < 0) hfy_kernel_add_(&v->k, k[i], i, s->h + a * N);
   }
   if (dense && v->k.alpha)
     hfy_linalg_multiply_(v->simd, m, N, P, hfy_linalg_rows_(s->k, P), hfy_linalg_rows_(v->k.alpha, N),
@@ -18710,16 +18680,21 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
 HFY_COLD_ hfy_status hfy_kernel_reserve_walk_(hfy_kernel_walk_ *walk, hfy_kernel_view_ *v, size_t n, int trial,
                                               hfy_work *w) {
   const size_t P = v->k.count, N = v->k.dim;
+  const double *bound = v->k.bound;
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status = HFY_OK;
   size_t i, j;
+  for (i = 0; bound && i < N; i++)
+    if (!(bound[i] >= 0) || !hfy_base_is_finite_(bound[i]))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound",
+                            i, bound[i]);
   memset(walk, 0, sizeof *walk);
   walk->view = v;
   walk->n = n;
   walk->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
   walk->row = (P + 7) & ~(size_t)7;
   walk->skips = v->k.kind == HFY_KERNEL_RBF && v->k.order == HFY_BINARY_SYNCHRONOUS && !v->k.nearest &&
-                (v->k.bound || n >= HFY_KERNEL_MANY_);
+                (bound || n >= HFY_KERNEL_MANY_);
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_walk_(&arena, walk, trial);
   if (status) return status;
   hfy_kernel_fill_table_(v);
@@ -18729,8 +18704,8 @@ HFY_COLD_ hfy_status hfy_kernel_reserve_walk_(hfy_kernel_walk_ *walk, hfy_kernel
   for (j = 0; j < v->words; j++)
     for (i = 0; i < walk->row; i++)
       walk->planes[j * walk->row + i] = v->k.patterns[hfy_base_min_(i, P - 1) * v->words + j];
-  if (v->k.bound)
-    memcpy(walk->bound, v->k.bound, N * sizeof *walk->bound);
+  if (bound)
+    memcpy(walk->bound, bound, N * sizeof *bound);
   else
     hfy_kernel_bounds_(&v->k, walk->bound);
   for (i = 0; i < 2; i++) { /* all that is left out: an eighth, a five-hundredth of the nearest */
@@ -19050,8 +19025,10 @@ HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spect
   s->svd.eigen.simd = s->by_pattern.simd = s->by_neuron.simd = s->v.simd;
 }
 
+/* values: the caller's arrays: of alpha, the operator, |alpha| and K. */
 HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *out,
-                                          hfy_kernel_spectra_ *s, hfy_work *w) {
+                                          double *const *values, hfy_work *w) {
+  hfy_kernel_spectra_ spectra, *s = &spectra;
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, !out ? "spectrum" : NULL, &s->v, w);
   const size_t P = s->v.k.count, N = s->v.k.dim, r = hfy_base_min_(P, N);
@@ -19100,25 +19077,20 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   out->gram_1 = s->values[0];
   out->gram_least = s->values[P - 1];
   out->gram_rank = hfy_kernel_rank_(s->values, P, 0);
+  if (values[0]) memcpy(values[0], s->sigma, r * sizeof(double));
+  if (values[1]) memcpy(values[1], s->operators, r * sizeof(double));
+  if (values[2]) memcpy(values[2], s->effective, r * sizeof(double));
+  if (values[3]) memcpy(values[3], s->values, P * sizeof(double));
   return HFY_OK;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram,
                                                  hfy_kernel_spectrum *spectrum, double *alpha_values,
-                                                 double *operator_values, double *effective_values, double *gram_values,
-                                                 hfy_work *work) {
+                                                 double *operator_values, double *effective_values,
+                                                 double *gram_values, hfy_work *work) {
+  double *const values[] = {alpha_values, operator_values, effective_values, gram_values};
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_kernel_spectra_ s;
-  hfy_status status;
-  size_t r;
-  memset(&s, 0, sizeof s);
-  status = hfy_kernel_spectrum_(kernel, gram, spectrum, &s, w);
-  r = hfy_base_min_(s.v.k.count, s.v.k.dim);
-  if (!status && alpha_values) memcpy(alpha_values, s.sigma, r * sizeof(double));
-  if (!status && operator_values) memcpy(operator_values, s.operators, r * sizeof(double));
-  if (!status && effective_values) memcpy(effective_values, s.effective, r * sizeof(double));
-  if (!status && gram_values) memcpy(gram_values, s.values, s.v.k.count * sizeof(double));
-  return hfy_base_close_(w, &local, status);
+  return hfy_base_close_(w, &local, hfy_kernel_spectrum_(kernel, gram, spectrum, values, w));
 }
 
 /* --- information geometry (math 16.4) --- */
