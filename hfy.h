@@ -18022,18 +18022,7 @@ HFY_COLD_ void hfy_kernel_newton_task_(void *context, size_t task) {
 
 /* --- the trainers: each leaves A --- */
 
-/* The end of an iteration: asks the caller whether to stop. */
-HFY_COLD_ void hfy_kernel_report_(hfy_kernel_fit_ *f, double residual, double residual_0) {
-  hfy_kernel_progress now;
-  f->iteration++;
-  if (!f->o.progress) return;
-  now.iteration = f->iteration;
-  now.residual = residual;
-  now.residual_0 = residual_0;
-  f->out.stopped = f->o.progress(f->o.context, &now) != 0;
-}
-
-HFY_PRIVATE_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w) {
   return hfy_base_fail_(w, HFY_ERR_NONFINITE, "training left the range of double at iteration %z", iteration);
 }
 
@@ -18110,21 +18099,23 @@ HFY_COLD_ void hfy_kernel_descend_(hfy_kernel_fit_ *f) {
 HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
   const int exact = f->o.trainer == HFY_KERNEL_EXACT;
   const hfy_status status = exact ? hfy_kernel_factor_(f, 0.25, w) : HFY_OK;
-  double first = 0;
+  hfy_kernel_progress now = {0, 0, 0};
   size_t n;
   if (status) return status;
   hfy_kernel_load_(f);
   for (n = 0; n < f->o.max_iterations && !f->out.stopped; n++) {
-    const double most = exact ? hfy_kernel_residuals_(f, f->Z, f->HZ) : hfy_kernel_residuals_(f, f->A, f->H);
-    if (!hfy_base_is_finite_(most)) return hfy_kernel_left_range_(f->iteration, w);
-    if (!n) first = most;
-    if (!exact && most < f->o.tol) break;
+    now.residual = exact ? hfy_kernel_residuals_(f, f->Z, f->HZ) : hfy_kernel_residuals_(f, f->A, f->H);
+    if (!hfy_base_is_finite_(now.residual)) return hfy_kernel_left_range_(f->iteration, w);
+    if (!n) now.residual_0 = now.residual;
+    if (!exact && now.residual < f->o.tol) break;
     if (exact)
       hfy_kernel_accelerate_(f);
     else
       hfy_kernel_descend_(f);
-    hfy_kernel_report_(f, most, first);
-    if (exact && most < 8 * f->o.tol && hfy_kernel_residuals_(f, f->A, f->H) < f->o.tol) break; /* near: look closely */
+    now.iteration = ++f->iteration;
+    f->out.stopped = f->o.progress && f->o.progress(f->o.context, &now);
+    /* near enough to look closely? */
+    if (exact && now.residual < 8 * f->o.tol && hfy_kernel_residuals_(f, f->A, f->H) < f->o.tol) break;
   }
   hfy_kernel_save_(f);
   return HFY_OK;
@@ -18363,11 +18354,14 @@ typedef struct hfy_kernel_slot_ {
   uint64_t *rest; /* skipping: BATCH x words: states of which it could not be said */
 } hfy_kernel_slot_;
 
+/* What is opened: potentials of states, a recall, a recall of states of its own. */
+enum { HFY_KERNEL_FIELDS_, HFY_KERNEL_RECALL_, HFY_KERNEL_TRIAL_ };
+
 typedef struct hfy_kernel_walk_ {
-  hfy_kernel_view_ *view;
+  hfy_kernel_view_ view;
   size_t n, tasks;
   const uint64_t *states;
-  uint64_t *out;
+  uint64_t *cues, *out; /* n x words; TRIAL: the states are cues, both are scratch */
   hfy_kernel_report report;
   double *turned;    /* dim x count: alpha by neurons, for asynchronous orders */
   int skips;         /* leave out patterns that cannot turn a bit? */
@@ -18376,7 +18370,6 @@ typedef struct hfy_kernel_walk_ {
   double *bound;     /* skipping: dim: largest |alpha| */
   uint32_t reach[2]; /* skipping: how much farther than the nearest a pattern may be to be counted */
   hfy_kernel_slot_ *slot;
-  uint64_t *cues, *ends; /* trials: n x words */
 } hfy_kernel_walk_;
 
 HFY_PRIVATE_ uint32_t hfy_kernel_least_(const hfy_kernel_view_ *v, const uint32_t *d) {
@@ -18480,7 +18473,7 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
 /* One state, whose distances are d, least the nearest. 1: `to` has all its bits. */
 HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint32_t *d, uint32_t least,
                                uint64_t *to) {
-  const hfy_kernel_view_ *v = walk->view;
+  const hfy_kernel_view_ *v = &walk->view;
   const size_t P = v->k.count, N = v->k.dim, room = P / 8;
   const double eps = v->k.alpha_float && !v->k.alpha ? (double)FLT_EPSILON : DBL_EPSILON;
   int stage;
@@ -18515,7 +18508,7 @@ HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s
    to s->rest; returns how many they are. */
 HFY_COLD_ size_t hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
                                       unsigned char *sure) {
-  const hfy_kernel_view_ *v = walk->view;
+  const hfy_kernel_view_ *v = &walk->view;
   const size_t words = v->words, bytes = words * sizeof(uint64_t), few = HFY_SIMD_FEW_;
   size_t a, l, unsure = 0;
   for (a = m; a % few; a++) /* nothing undefined is read */
@@ -18545,7 +18538,7 @@ HFY_COLD_ size_t hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_s
 /* One step of the m states in s->now, all bits at once, into rows `to` of out; changed: in how many bits each. */
 HFY_COLD_ void hfy_kernel_step_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
                                 size_t *changed) {
-  const hfy_kernel_view_ *v = walk->view;
+  const hfy_kernel_view_ *v = &walk->view;
   unsigned char sure[HFY_KERNEL_BATCH_] = {0};
   const size_t unsure = walk->skips ? hfy_kernel_skip_all_(walk, s, m, to, sure) : m;
   const double *h = s->h; /* of those that are not sure, one after another */
@@ -18561,7 +18554,7 @@ HFY_COLD_ void hfy_kernel_step_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *
 
 /* One step of the state in s->now, bit after bit, into x; s->d and s->k follow it. Returns how many bits changed. */
 HFY_COLD_ size_t hfy_kernel_sweep_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, hfy_rng *rng, uint64_t *x) {
-  const hfy_kernel_view_ *v = walk->view;
+  const hfy_kernel_view_ *v = &walk->view;
   const size_t P = v->k.count;
   size_t l, i, flips = 0;
   memcpy(x, s->now, v->words * sizeof *x);
@@ -18585,7 +18578,7 @@ HFY_COLD_ size_t hfy_kernel_sweep_(const hfy_kernel_walk_ *walk, hfy_kernel_slot
 
 /* m <= BATCH states from `first` on; bit after bit it is one. Those that go on move up in the batch. */
 HFY_COLD_ void hfy_kernel_walk_batch_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t first, size_t m) {
-  const hfy_kernel_view_ *v = walk->view;
+  const hfy_kernel_view_ *v = &walk->view;
   const size_t words = v->words, bytes = words * sizeof(uint64_t);
   const int together = v->k.order == HFY_BINARY_SYNCHRONOUS;
   const hfy_kernel_report *report = &walk->report;
@@ -18627,33 +18620,26 @@ HFY_COLD_ void hfy_kernel_walk_batch_(const hfy_kernel_walk_ *walk, hfy_kernel_s
 HFY_COLD_ void hfy_kernel_walk_task_(void *context, size_t task) {
   const hfy_kernel_walk_ *walk = (const hfy_kernel_walk_ *)context;
   const size_t last = hfy_base_share_(walk->n, task + 1, walk->tasks);
-  const size_t batch = walk->view->k.order == HFY_BINARY_SYNCHRONOUS ? HFY_KERNEL_BATCH_ : 1;
+  const size_t batch = walk->view.k.order == HFY_BINARY_SYNCHRONOUS ? HFY_KERNEL_BATCH_ : 1;
   size_t who;
   for (who = hfy_base_share_(walk->n, task, walk->tasks); who < last; who += batch)
     hfy_kernel_walk_batch_(walk, walk->slot + task, who, hfy_base_min_(batch, last - who));
 }
 
-HFY_PRIVATE_ void hfy_kernel_run_walk_(hfy_kernel_walk_ *walk, const uint64_t *states, uint64_t *out) {
-  walk->states = states;
-  walk->out = out;
-  if (walk->n) hfy_base_parallel_(walk->tasks, hfy_kernel_walk_task_, walk);
-}
-
-HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *walk, int trial) {
-  const hfy_kernel *k = &walk->view->k;
-  const size_t P = k->count, N = k->dim, n = walk->n, batch = HFY_KERNEL_BATCH_, words = walk->view->words;
-  const size_t floats = !k->alpha && k->alpha_float ? batch : 0, skips = walk->skips != 0;
+HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *walk, int mode) {
+  const hfy_kernel *k = &walk->view.k;
+  const size_t P = k->count, N = k->dim, batch = HFY_KERNEL_BATCH_, words = walk->view.words;
+  const size_t n = mode == HFY_KERNEL_TRIAL_ ? walk->n : 0, skips = walk->skips != 0;
+  const size_t floats = !k->alpha && k->alpha_float ? batch : 0;
   size_t t;
-  walk->view->table = HFY_TAKE_(arena, double, hfy_base_plus_(N, 1));
+  walk->view.table = HFY_TAKE_(arena, double, hfy_base_plus_(N, 1));
   walk->planes = HFY_TAKE_(arena, uint64_t, skips * hfy_base_times_(walk->row, words));
   walk->bound = HFY_TAKE_(arena, double, skips * N);
   walk->turned = HFY_TAKE_(arena, double, k->order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0);
-  if (trial) {
-    walk->cues = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
-    walk->ends = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
-    walk->report.period = HFY_TAKE_(arena, size_t, n);
-    walk->report.steps = HFY_TAKE_(arena, size_t, n);
-  }
+  walk->cues = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
+  walk->out = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
+  walk->report.period = HFY_TAKE_(arena, size_t, n);
+  walk->report.steps = HFY_TAKE_(arena, size_t, n);
   walk->slot = HFY_TAKE_(arena, hfy_kernel_slot_, walk->tasks);
   for (t = 0; t < walk->tasks; t++) {
     hfy_kernel_slot_ s;
@@ -18675,28 +18661,36 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
   }
 }
 
-/* Scratch for a walk of n states (1: for potentials as well), the table, alpha by neurons. trial: cues, ends and a
-   report of its own. */
-HFY_COLD_ hfy_status hfy_kernel_reserve_walk_(hfy_kernel_walk_ *walk, hfy_kernel_view_ *v, size_t n, int trial,
-                                              hfy_work *w) {
+/* Checks the kernel and n states (TRIAL: they are to come), takes the scratch of a walk, makes the table, alpha by
+   neurons, and what skipping needs. */
+HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int mode, const char *missing,
+                                           const uint64_t *states, size_t n, hfy_kernel_walk_ *walk, hfy_work *w) {
+  const int alpha = mode == HFY_KERNEL_FIELDS_ ? HFY_KERNEL_ALPHA_ : HFY_KERNEL_ANY_ALPHA_;
+  hfy_kernel_view_ *v = &walk->view;
+  hfy_status status = hfy_kernel_open_(kernel, alpha, missing, v, w);
   const size_t P = v->k.count, N = v->k.dim;
   const double *bound = v->k.bound;
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_status status = HFY_OK;
   size_t i, j;
-  for (i = 0; bound && i < N; i++)
+  if (!status)
+    status = mode == HFY_KERNEL_TRIAL_ ? hfy_kernel_check_size_(n, N, w)
+                                       : hfy_kernel_check_bits_(states, n, N, "states", w);
+  for (i = 0; !status && bound && i < N; i++)
     if (!(bound[i] >= 0) || !hfy_base_is_finite_(bound[i]))
-      return hfy_base_fail_(w, HFY_ERR_ARG, "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound",
-                            i, bound[i]);
-  memset(walk, 0, sizeof *walk);
-  walk->view = v;
-  walk->n = n;
-  walk->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
-  walk->row = (P + 7) & ~(size_t)7;
-  walk->skips = v->k.kind == HFY_KERNEL_RBF && v->k.order == HFY_BINARY_SYNCHRONOUS && !v->k.nearest &&
-                (bound || n >= HFY_KERNEL_MANY_);
-  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_walk_(&arena, walk, trial);
+      status = hfy_base_fail_(w, HFY_ERR_ARG,
+                              "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i,
+                              bound[i]);
   if (status) return status;
+  memset(&walk->report, 0, sizeof walk->report);
+  if (mode == HFY_KERNEL_FIELDS_) v->k.order = HFY_BINARY_SYNCHRONOUS;
+  walk->n = n;
+  walk->tasks = mode == HFY_KERNEL_FIELDS_ || !n ? 1 : hfy_base_min_(hfy_base_workers_(), n);
+  walk->row = (P + 7) & ~(size_t)7;
+  walk->skips = mode != HFY_KERNEL_FIELDS_ && v->k.kind == HFY_KERNEL_RBF && v->k.order == HFY_BINARY_SYNCHRONOUS &&
+                !v->k.nearest && (bound || n >= HFY_KERNEL_MANY_);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_walk_(&arena, walk, mode);
+  if (status) return status;
+  walk->states = mode == HFY_KERNEL_TRIAL_ ? walk->cues : states;
   hfy_kernel_fill_table_(v);
   for (i = 0; walk->turned && i < P; i++)
     for (j = 0; j < N; j++) walk->turned[j * P + i] = hfy_kernel_alpha_(&v->k, i * N + j);
@@ -18718,32 +18712,25 @@ HFY_COLD_ hfy_status hfy_kernel_reserve_walk_(hfy_kernel_walk_ *walk, hfy_kernel
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n,
                                                 uint64_t *out, const hfy_kernel_report *report, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_kernel_view_ v;
   hfy_kernel_walk_ walk;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, n && !out ? "out" : NULL, &v, w);
-  if (!status) status = hfy_kernel_check_bits_(states, n, v.k.dim, "states", w);
-  if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, n, 0, w);
-  if (!status) {
-    if (report) walk.report = *report;
-    hfy_kernel_run_walk_(&walk, states, out);
-  }
+  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_RECALL_, n && !out ? "out" : NULL, states, n, &walk, w);
+  if (!status && report) walk.report = *report;
+  walk.out = out;
+  if (!status) hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
   return hfy_base_close_(w, &local, status);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n,
                                                     double *h, double *shift, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_kernel_view_ v;
   hfy_kernel_walk_ walk;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, n && !h ? "h" : NULL, &v, w);
+  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_FIELDS_, n && !h ? "h" : NULL, states, n, &walk, w);
+  const size_t words = walk.view.words, N = walk.view.k.dim;
   size_t from, m;
-  v.k.order = HFY_BINARY_SYNCHRONOUS;
-  if (!status) status = hfy_kernel_check_bits_(states, n, v.k.dim, "states", w);
-  if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, 1, 0, w);
   for (from = 0; !status && from < n; from += m) {
     m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
-    hfy_kernel_fields_(&v, walk.slot, states + from * v.words, m, shift != NULL, shift ? shift + from : NULL);
-    memcpy(h + from * v.k.dim, walk.slot->h, m * v.k.dim * sizeof(double));
+    hfy_kernel_fields_(&walk.view, walk.slot, states + from * words, m, shift != NULL, shift ? shift + from : NULL);
+    memcpy(h + from * N, walk.slot->h, m * N * sizeof(double));
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -18797,83 +18784,81 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *r
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin,
                                                 hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_kernel_view_ v;
   hfy_kernel_walk_ walk;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, NULL, &v, w);
+  const hfy_kernel_view_ *v = &walk.view;
+  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_FIELDS_, NULL, NULL, 0, &walk, w);
   size_t from, m, a, j, fixed = 0;
   double least = HUGE_VAL;
-  v.k.order = HFY_BINARY_SYNCHRONOUS;
-  if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, 1, 0, w);
-  for (from = 0; !status && from < v.k.count; from += m) {
-    const uint64_t *x = v.k.patterns + from * v.words;
+  for (from = 0; !status && from < v->k.count; from += m) {
+    const uint64_t *x = v->k.patterns + from * v->words;
     const double *h = walk.slot->h;
-    m = hfy_base_min_(HFY_KERNEL_BATCH_, v.k.count - from);
-    hfy_kernel_fields_(&v, walk.slot, x, m, 0, NULL); /* a stored pattern is its own nearest: no shift needed */
-    for (a = 0; a < m; a++, x += v.words, h += v.k.dim) {
-      fixed += !hfy_kernel_signs_(h, v.k.dim, x, walk.slot->now);
-      for (j = 0; j < v.k.dim; j++) {
+    m = hfy_base_min_(HFY_KERNEL_BATCH_, v->k.count - from);
+    hfy_kernel_fields_(v, walk.slot, x, m, 0, NULL); /* a stored pattern is its own nearest: no shift needed */
+    for (a = 0; a < m; a++, x += v->words, h += v->k.dim) {
+      fixed += !hfy_kernel_signs_(h, v->k.dim, x, walk.slot->now);
+      for (j = 0; j < v->k.dim; j++) {
         const double s = hfy_kernel_bit_(x, j) ? h[j] : -h[j];
         if (s < least) least = s;
       }
     }
   }
-  if (!status && stored) *stored = (double)fixed / (double)v.k.count;
+  if (!status && stored) *stored = (double)fixed / (double)v->k.count;
   if (!status && margin) *margin = least;
   return hfy_base_close_(w, &local, status);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips,
-                                                size_t n_flips, const hfy_rng *rng, double *recovered, double *overlap,
-                                                hfy_work *work) {
+                                                size_t n_flips, const hfy_rng *rng, double *recovered,
+                                                double *overlap, hfy_work *work) {
   const char *missing = !flips ? "flips" : !rng ? "rng" : !recovered ? "recovered" : NULL;
+  const size_t n = kernel ? hfy_base_min_(patterns, kernel->count) : 0;
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_kernel_view_ v;
   hfy_kernel_walk_ walk;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, missing, &v, w);
-  const size_t words = v.words, N = v.k.dim;
+  const hfy_kernel *k = &walk.view.k;
+  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_TRIAL_, missing, NULL, n, &walk, w);
+  const size_t words = walk.view.words;
   size_t f, i;
-  if (!status && (!patterns || patterns > v.k.count))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns is %z; it should be 1 .. count, %z", patterns, v.k.count);
+  if (!status && (!n || patterns > n))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns is %z; it should be 1 .. count, %z", patterns, k->count);
   for (f = 0; !status && f < n_flips; f++)
-    if (flips[f] > N)
-      status = hfy_base_fail_(w, HFY_ERR_ARG, "flips[%z] is %z; it should be at most dim, %z", f, flips[f], N);
-  if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, patterns, 1, w);
+    if (flips[f] > k->dim)
+      status = hfy_base_fail_(w, HFY_ERR_ARG, "flips[%z] is %z; it should be at most dim, %z", f, flips[f], k->dim);
   for (f = 0; !status && f < n_flips; f++) {
     hfy_rng stream = *rng;
     size_t whole = 0, apart = 0;
-    memcpy(walk.cues, v.k.patterns, patterns * words * sizeof(uint64_t));
-    for (i = 0; i < patterns; i++)
-      hfy_kernel_flip_row_(walk.cues + i * words, N, flips[f], &stream, walk.slot->order);
-    hfy_kernel_run_walk_(&walk, walk.cues, walk.ends);
-    for (i = 0; i < patterns; i++) {
-      const size_t d = hfy_kernel_apart_(walk.ends + i * words, v.k.patterns + i * words, words);
+    memcpy(walk.cues, k->patterns, n * words * sizeof(uint64_t));
+    for (i = 0; i < n; i++)
+      hfy_kernel_flip_row_(walk.cues + i * words, k->dim, flips[f], &stream, walk.slot->order);
+    hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
+    for (i = 0; i < n; i++) {
+      const size_t d = hfy_kernel_apart_(walk.out + i * words, k->patterns + i * words, words);
       whole += !d;
       apart += d;
     }
-    recovered[f] = (double)whole / (double)patterns;
-    if (overlap) overlap[f] = 1 - 2 * (double)apart / ((double)patterns * (double)N);
+    recovered[f] = (double)whole / (double)n;
+    if (overlap) overlap[f] = 1 - 2 * (double)apart / ((double)n * (double)k->dim);
   }
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_COLD_ void hfy_kernel_explore_(hfy_kernel_walk_ *walk, size_t n, hfy_rng *rng, hfy_kernel_census *c) {
-  const hfy_kernel_view_ *v = walk->view;
-  const size_t words = v->words, bytes = words * sizeof(uint64_t), N = v->k.dim;
-  const double share = 1 / (double)n;
+HFY_COLD_ void hfy_kernel_explore_(hfy_kernel_walk_ *walk, hfy_rng *rng, hfy_kernel_census *c) {
+  const hfy_kernel_view_ *v = &walk->view;
+  const size_t words = v->words, bytes = words * sizeof(uint64_t);
+  const double share = 1 / (double)walk->n;
   size_t i, j;
   memset(c, 0, sizeof *c);
-  for (i = 0; i < n; i++) hfy_kernel_random_row_(walk->cues + i * words, N, rng);
-  hfy_kernel_run_walk_(walk, walk->cues, walk->ends);
-  for (i = 0; i < n; i++) {
-    const uint64_t *end = walk->ends + i * words;
-    const size_t period = walk->report.period[i];
+  for (i = 0; i < walk->n; i++) hfy_kernel_random_row_(walk->cues + i * words, v->k.dim, rng);
+  hfy_base_parallel_(walk->tasks, hfy_kernel_walk_task_, walk);
+  for (i = 0; i < walk->n; i++) {
+    const uint64_t *end = walk->out + i * words;
+    const size_t period = walk->report.period[i], steps = walk->report.steps[i];
     int stored = 0, opposite = 0;
-    c->steps += share * (double)walk->report.steps[i];
-    c->fixed += share * (period == 1 && walk->report.steps[i] == 1);
+    c->steps += share * (double)steps;
+    c->fixed += share * (period == 1 && steps == 1);
     hfy_kernel_distances_(v, end, v->k.count, walk->slot->d);
     for (j = 0; j < v->k.count; j++) {
       stored |= !walk->slot->d[j];
-      opposite |= walk->slot->d[j] == N;
+      opposite |= walk->slot->d[j] == v->k.dim;
     }
     *(!period       ? &c->unsettled
       : period == 2 ? &c->cycles
@@ -18890,13 +18875,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_
                                                  hfy_kernel_census *census, hfy_work *work) {
   const char *missing = !rng ? "rng" : !census ? "census" : NULL;
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_kernel_view_ v;
   hfy_kernel_walk_ walk;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, missing, &v, w);
+  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_TRIAL_, missing, NULL, n, &walk, w);
   if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
-  if (!status) status = hfy_kernel_check_size_(n, v.k.dim, w);
-  if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, n, 1, w);
-  if (!status) hfy_kernel_explore_(&walk, n, rng, census);
+  if (!status) hfy_kernel_explore_(&walk, rng, census);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -19095,129 +19077,136 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
 
 /* --- information geometry (math 16.4) --- */
 
-typedef struct hfy_kernel_info_ {
+/* One neuron: a point a and what follows there; then the way of gradient descent to it. */
+typedef struct hfy_kernel_course_ {
   hfy_kernel_view_ v;
   size_t P, neuron;
   double lambda, damping;
-  const double *given;
   double *factor; /* P x P: of K, for natural steps; or NULL */
   int singular;
   double *fisher, *scaled;                        /* P x P: G, D K; or NULL */
   double *a, *h, *variance, *r, *g, *step, *work; /* P */
   double *gemm;
-} hfy_kernel_info_;
+  /* the way: room for it if steps > 0 */
+  size_t steps;
+  double eta;
+  int in_logits;
+  hfy_linalg_symmetric_ eigen;
+  double *values, *vectors;    /* of G at the end: P, P x P */
+  double *goal, *moved, *ends; /* P: direction of the end, a step, variance at the end */
+  hfy_kernel_path out;
+} hfy_kernel_course_;
 
-/* natural: are natural steps wanted? fisher: is G? */
-HFY_COLD_ void hfy_kernel_plan_info_(hfy_base_arena_ *arena, hfy_kernel_info_ *s, int natural, int fisher) {
-  const size_t P = s->P;
-  double **const rows[] = {&s->a, &s->h, &s->variance, &s->r, &s->g, &s->step, &s->work, NULL};
-  hfy_kernel_plan_gram_(arena, &s->v, s->given, 1);
-  s->factor = HFY_TAKE_(arena, double, natural ? P * P : 0);
-  s->fisher = HFY_TAKE_(arena, double, fisher ? P * P : 0);
-  s->scaled = HFY_TAKE_(arena, double, fisher ? P * P : 0);
-  hfy_kernel_take_(arena, P, rows);
-  s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)));
-}
-
-HFY_COLD_ void hfy_kernel_ready_info_(hfy_kernel_info_ *s) {
-  hfy_kernel_make_gram_(&s->v);
-  if (!s->factor) return;
-  memcpy(s->factor, s->v.K, s->P * s->P * sizeof(double));
-  s->singular = hfy_linalg_cholesky_(s->factor, s->P) != HFY_OK;
-}
-
-/* h, variance, r, g from s->a. */
-HFY_COLD_ void hfy_kernel_gradient_(hfy_kernel_info_ *s) {
-  size_t i;
-  hfy_kernel_times_(&s->v, s->a, s->h);
-  for (i = 0; i < s->P; i++) {
-    double e = exp(-fabs(s->h[i]));
-    s->variance[i] = e / ((1 + e) * (1 + e));
-    s->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(s->v.k.patterns + i * s->v.words, s->neuron), s->h[i],
-                                   s->lambda * s->a[i]);
+/* Once neuron, lambda, damping, steps and eta are set: checks them, makes room, K and its factor. natural: are natural
+   steps wanted? */
+HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const double *gram, int natural,
+                                             const char *missing, hfy_kernel_course_ *c, hfy_work *w) {
+  double **const rows[] = {&c->a, &c->h, &c->variance, &c->r, &c->g, &c->step, &c->work, NULL};
+  double **const more[] = {&c->values, &c->goal, &c->moved, &c->ends, NULL};
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, NULL, &c->v, w);
+  const size_t P = c->P = c->v.k.count, square = P * P, fisher = c->damping > 0 || c->steps ? square : 0;
+  if (status) return status;
+  if (c->neuron >= c->v.k.dim)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below dim, %z", c->neuron, c->v.k.dim);
+  if (hfy_kernel_check_number_(c->lambda, "lambda", w) || hfy_kernel_check_number_(c->damping, "damping", w) ||
+      hfy_kernel_check_finite_(gram, square, "gram", w) || hfy_base_null_(w, missing) ||
+      hfy_kernel_check_number_(c->eta, "eta", w))
+    return HFY_ERR_ARG;
+  while (hfy_base_layout_(&arena, w, &status)) {
+    hfy_kernel_plan_gram_(&arena, &c->v, gram, 1);
+    c->factor = HFY_TAKE_(&arena, double, natural ? square : 0);
+    c->fisher = HFY_TAKE_(&arena, double, fisher);
+    c->scaled = HFY_TAKE_(&arena, double, fisher);
+    c->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)));
+    hfy_kernel_take_(&arena, P, rows);
+    if (!c->steps) continue;
+    c->vectors = HFY_TAKE_(&arena, double, square);
+    hfy_kernel_take_(&arena, P, more);
+    hfy_linalg_symmetric_plan_(&arena, P, 1, &c->eigen);
+    c->eigen.simd = c->v.simd;
   }
-  hfy_kernel_times_(&s->v, s->r, s->g);
+  if (status) return status;
+  hfy_kernel_make_gram_(&c->v);
+  if (!natural) return HFY_OK;
+  memcpy(c->factor, c->v.K, square * sizeof(double));
+  c->singular = hfy_linalg_cholesky_(c->factor, P) != HFY_OK;
+  return HFY_OK;
+}
+
+/* h, variance, r, g from a. */
+HFY_COLD_ void hfy_kernel_gradient_(hfy_kernel_course_ *c) {
+  size_t i;
+  hfy_kernel_times_(&c->v, c->a, c->h);
+  for (i = 0; i < c->P; i++) {
+    const double e = exp(-fabs(c->h[i]));
+    c->variance[i] = e / ((1 + e) * (1 + e));
+    c->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(c->v.k.patterns + i * c->v.words, c->neuron), c->h[i],
+                                   c->lambda * c->a[i]);
+  }
+  hfy_kernel_times_(&c->v, c->r, c->g);
 }
 
 /* G = K D K */
-HFY_COLD_ void hfy_kernel_fisher_(hfy_kernel_info_ *s) {
-  const size_t P = s->P;
-  size_t i, j;
-  for (i = 0; i < P; i++)
-    for (j = 0; j < P; j++) s->scaled[i * P + j] = s->variance[i] * s->v.K[i * P + j];
-  hfy_linalg_multiply_(s->v.simd, P, P, P, hfy_linalg_rows_(s->v.K, P), hfy_linalg_rows_(s->scaled, P),
-                       hfy_linalg_set_(s->fisher, P), s->gemm);
+HFY_COLD_ void hfy_kernel_fisher_(hfy_kernel_course_ *c) {
+  const size_t P = c->P;
+  size_t i;
+  for (i = 0; i < P * P; i++) c->scaled[i] = c->variance[i / P] * c->v.K[i];
+  hfy_linalg_multiply_(c->v.simd, P, P, P, hfy_linalg_rows_(c->v.K, P), hfy_linalg_rows_(c->scaled, P),
+                       hfy_linalg_set_(c->fisher, P), c->gemm);
 }
 
-/* grad.G^-1 grad = sum of r^2 / variance, plain and in logarithms; |G^-1 grad|^2 with s->step = G^-1 grad = K^-1 r /
+/* grad.G^-1 grad = sum of r^2 / variance, plain and in logarithms; |G^-1 grad|^2 with step = G^-1 grad = K^-1 r /
    variance. over_i = -ln variance = |h| + 2 ln(1 + e^-|h|). */
-HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_info_ *s, hfy_kernel_fisher *out) {
-  const size_t P = s->P;
+HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_course_ *c, hfy_kernel_fisher *out) {
+  const size_t P = c->P;
   const double ln10 = 2.302585092994046;
-  double most = -HUGE_VAL, top = -HUGE_VAL, sum = 0, norm, *over = s->work;
+  double most = -HUGE_VAL, top = -HUGE_VAL, sum = 0, norm, *over = c->work;
   size_t i;
   for (i = 0; i < P; i++) {
-    const double e = exp(-fabs(s->h[i])), l = log(fabs(s->r[i]));
-    over[i] = fabs(s->h[i]) + 2 * log1p(e);
+    const double e = exp(-fabs(c->h[i])), l = log(fabs(c->r[i]));
+    over[i] = fabs(c->h[i]) + 2 * log1p(e);
     if (2 * l + over[i] > most) most = 2 * l + over[i];
     if (l + over[i] > top) top = l + over[i];
-    if (s->r[i] > 0 || s->r[i] < 0)
-      out->riemannian += e > 0 ? s->r[i] * ((1 + e) * (1 + e) / e) * s->r[i] : HUGE_VAL;
+    if (c->r[i] > 0 || c->r[i] < 0)
+      out->riemannian += e > 0 ? c->r[i] * ((1 + e) * (1 + e) / e) * c->r[i] : HUGE_VAL;
   }
-  for (i = 0; i < P && most > -HUGE_VAL; i++) sum += exp(2 * log(fabs(s->r[i])) + over[i] - most);
+  for (i = 0; i < P && most > -HUGE_VAL; i++) sum += exp(2 * log(fabs(c->r[i])) + over[i] - most);
   out->log10_riemannian = sum > 0 ? (most + log(sum)) / ln10 : -HUGE_VAL;
   out->natural = out->log10_natural = hfy_base_nan_();
-  if (!s->factor || s->singular) return;
+  if (!c->factor || c->singular) return;
   for (i = 0; i < P; i++) {
-    const double size = s->r[i] > 0 || s->r[i] < 0 ? exp(log(fabs(s->r[i])) + over[i] - top) : 0;
-    s->step[i] = s->r[i] < 0 ? -size : size;
+    const double size = c->r[i] > 0 || c->r[i] < 0 ? exp(log(fabs(c->r[i])) + over[i] - top) : 0;
+    c->step[i] = c->r[i] < 0 ? -size : size;
   }
-  hfy_linalg_cholesky_solve_(s->factor, P, s->step);
-  norm = hfy_linalg_dot_(s->step, s->step, P);
+  hfy_linalg_cholesky_solve_(c->factor, P, c->step);
+  norm = hfy_linalg_dot_(c->step, c->step, P);
   out->log10_natural = norm > 0 ? (2 * top + log(norm)) / ln10 : -HUGE_VAL;
-  for (i = 0; i < P; i++) s->step[i] = norm > 0 ? s->step[i] * exp(top < 709 ? top : 709.0) : 0;
-  out->natural = !(norm > 0) ? 0 : top < 350 ? hfy_linalg_dot_(s->step, s->step, P) : pow(10, out->log10_natural);
+  for (i = 0; i < P; i++) c->step[i] = norm > 0 ? c->step[i] * exp(top < 709 ? top : 709.0) : 0;
+  out->natural = !(norm > 0) ? 0 : top < 350 ? hfy_linalg_dot_(c->step, c->step, P) : pow(10, out->log10_natural);
 }
 
-/* All of hfy_kernel_fisher after hfy_kernel_gradient_; s->step becomes the natural step. */
-HFY_COLD_ void hfy_kernel_measure_(hfy_kernel_info_ *s, hfy_kernel_fisher *out) {
-  const size_t P = s->P;
+/* All of hfy_kernel_fisher after hfy_kernel_gradient_; step becomes the natural step. */
+HFY_COLD_ void hfy_kernel_measure_(hfy_kernel_course_ *c, hfy_kernel_fisher *out) {
+  const size_t P = c->P;
   size_t i;
   memset(out, 0, sizeof *out);
-  out->loss = hfy_kernel_loss_(&s->v, s->neuron, s->a, s->h, s->lambda);
-  out->euclidean = hfy_linalg_dot_(s->g, s->g, P);
-  hfy_kernel_natural_(s, out);
-  out->sharpness = hfy_kernel_largest_(&s->v, s->variance, s->lambda);
+  out->loss = hfy_kernel_loss_(&c->v, c->neuron, c->a, c->h, c->lambda);
+  out->euclidean = hfy_linalg_dot_(c->g, c->g, P);
+  hfy_kernel_natural_(c, out);
+  out->sharpness = hfy_kernel_largest_(&c->v, c->variance, c->lambda);
   out->damped_riemannian = out->damped_natural = hfy_base_nan_();
-  if (!(s->damping > 0)) return;
-  hfy_kernel_fisher_(s);
-  for (i = 0; i < P; i++) s->fisher[i * P + i] += s->damping;
-  if (hfy_linalg_cholesky_(s->fisher, P)) return;
-  memcpy(s->work, s->g, P * sizeof(double));
-  hfy_linalg_cholesky_solve_(s->fisher, P, s->work);
-  out->damped_riemannian = hfy_linalg_dot_(s->g, s->work, P);
-  out->damped_natural = hfy_linalg_dot_(s->work, s->work, P);
+  if (!(c->damping > 0)) return;
+  hfy_kernel_fisher_(c);
+  for (i = 0; i < P; i++) c->fisher[i * P + i] += c->damping;
+  if (hfy_linalg_cholesky_(c->fisher, P)) return;
+  memcpy(c->work, c->g, P * sizeof(double));
+  hfy_linalg_cholesky_solve_(c->fisher, P, c->work);
+  out->damped_riemannian = hfy_linalg_dot_(c->g, c->work, P);
+  out->damped_natural = hfy_linalg_dot_(c->work, c->work, P);
 }
 
-HFY_COLD_ hfy_status hfy_kernel_open_info_(const hfy_kernel *kernel, size_t neuron, const double *gram, double lambda,
-                                           double damping, hfy_kernel_info_ *s, hfy_work *w) {
-  hfy_status status;
-  memset(s, 0, sizeof *s);
-  status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, NULL, &s->v, w);
-  if (status) return status;
-  s->P = s->v.k.count;
-  s->neuron = neuron;
-  s->given = gram;
-  s->lambda = lambda;
-  s->damping = damping;
-  if (neuron >= s->v.k.dim)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below dim, %z", neuron, s->v.k.dim);
-  if (hfy_kernel_check_number_(lambda, "lambda", w) || hfy_kernel_check_number_(damping, "damping", w))
-    return HFY_ERR_ARG;
-  return hfy_kernel_check_finite_(gram, s->P * s->P, "gram", w);
-}
-
-HFY_PRIVATE_ hfy_status hfy_kernel_singular_(hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_singular_(hfy_work *w) {
   return hfy_base_fail_(w, HFY_ERR_SINGULAR,
                         "K is singular (equal patterns?): there is no natural step; all else is written");
 }
@@ -19227,53 +19216,40 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_information(const hfy_kernel *kernel, s
                                                      hfy_kernel_fisher *fisher, double *gradient, double *step,
                                                      hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_kernel_info_ s;
-  hfy_status status = hfy_kernel_open_info_(kernel, neuron, gram, lambda, damping, &s, w);
-  if (!status) status = hfy_base_null_(w, !a ? "a" : !fisher ? "fisher" : NULL);
-  if (!status && hfy_kernel_check_finite_(a, s.P, "a", w)) status = HFY_ERR_NONFINITE;
-  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_info_(&arena, &s, 1, damping > 0);
+  hfy_kernel_course_ c;
+  hfy_status status;
+  memset(&c, 0, sizeof c);
+  c.neuron = neuron;
+  c.lambda = lambda;
+  c.damping = damping;
+  status = hfy_kernel_open_course_(kernel, gram, 1, !a ? "a" : !fisher ? "fisher" : NULL, &c, w);
+  if (!status && hfy_kernel_check_finite_(a, c.P, "a", w)) status = HFY_ERR_NONFINITE;
   if (!status) {
-    hfy_kernel_ready_info_(&s);
-    memcpy(s.a, a, s.P * sizeof(double));
-    hfy_kernel_gradient_(&s);
-    hfy_kernel_measure_(&s, fisher);
-    if (gradient) memcpy(gradient, s.g, s.P * sizeof(double));
-    if (s.singular)
-      status = hfy_kernel_singular_(w);
-    else if (step)
-      memcpy(step, s.step, s.P * sizeof(double));
+    memcpy(c.a, a, c.P * sizeof(double));
+    hfy_kernel_gradient_(&c);
+    hfy_kernel_measure_(&c, fisher);
+    if (gradient) memcpy(gradient, c.g, c.P * sizeof(double));
+    if (step && !c.singular) memcpy(step, c.step, c.P * sizeof(double));
+    if (c.singular) status = hfy_kernel_singular_(w);
   }
   return hfy_base_close_(w, &local, status);
 }
 
 /* --- the way of gradient descent, gone twice: to find its end, then along it --- */
 
-typedef struct hfy_kernel_course_ {
-  hfy_kernel_info_ s;
-  hfy_linalg_symmetric_ eigen;
-  hfy_kernel_path out;
-  double eta;
-  size_t steps;
-  int in_logits;
-  double *values, *vectors;    /* of G at the end: P, P x P */
-  double *goal, *moved, *ends; /* P: direction of the end, a step, variance at the end */
-} hfy_kernel_course_;
-
 /* The end: its direction, and the eigenvalues of G* = K D K there. */
 HFY_COLD_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c) {
-  hfy_kernel_info_ *s = &c->s;
-  const size_t P = s->P;
+  const size_t P = c->P;
   hfy_status status;
   double sum = 0;
   size_t i;
-  memcpy(c->goal, c->in_logits ? s->h : s->a, P * sizeof(double));
-  memcpy(c->ends, s->variance, P * sizeof(double));
+  memcpy(c->goal, c->in_logits ? c->h : c->a, P * sizeof(double));
+  memcpy(c->ends, c->variance, P * sizeof(double));
   c->out.length = sqrt(hfy_linalg_dot_(c->goal, c->goal, P));
   for (i = 0; i < P; i++) c->goal[i] /= c->out.length;
-  hfy_kernel_fisher_(s);
-  hfy_kernel_symmetric_(s->fisher, P);
-  status = hfy_linalg_symmetric_run_(&c->eigen, s->fisher, c->values, c->vectors);
+  hfy_kernel_fisher_(c);
+  hfy_kernel_symmetric_(c->fisher, P);
+  status = hfy_linalg_symmetric_run_(&c->eigen, c->fisher, c->values, c->vectors);
   if (status) return status;
   for (i = 0; i < P; i++) sum += c->values[i];
   c->out.fisher_1 = c->values[0];
@@ -19286,37 +19262,33 @@ HFY_COLD_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c) {
 
 /* Where the descent stands after t steps: how far along, how far off the straight line. */
 HFY_COLD_ void hfy_kernel_place_(hfy_kernel_course_ *c, size_t t) {
-  const double *x = c->in_logits ? c->s.h : c->s.a;
-  const double along = hfy_linalg_dot_(x, c->goal, c->s.P);
+  const double *x = c->in_logits ? c->h : c->a, along = hfy_linalg_dot_(x, c->goal, c->P);
   double off = 0;
   size_t i;
-  for (i = 0; i < c->s.P; i++) off += (x[i] - along * c->goal[i]) * (x[i] - along * c->goal[i]);
+  for (i = 0; i < c->P; i++) off += (x[i] - along * c->goal[i]) * (x[i] - along * c->goal[i]);
   off = sqrt(off) / c->out.length;
   if (c->out.progress) c->out.progress[t] = along / c->out.length;
   if (c->out.deviation) c->out.deviation[t] = off;
-  if (off > c->out.most) {
-    c->out.most = off;
-    c->out.most_at = t;
-  }
-  if (c->out.fisher) hfy_kernel_measure_(&c->s, c->out.fisher + t);
+  if (off > c->out.most) c->out.most_at = t;
+  if (off > c->out.most) c->out.most = off;
+  if (c->out.fisher) hfy_kernel_measure_(c, c->out.fisher + t);
 }
 
 /* The information gain of step t, 1/2 delta.G* delta, along the first eigenvector and beside it. */
 HFY_COLD_ void hfy_kernel_gain_(hfy_kernel_course_ *c, size_t t) {
-  hfy_kernel_info_ *s = &c->s;
-  const size_t P = s->P;
-  const double *way = c->in_logits ? s->work : c->moved;
+  const size_t P = c->P;
+  const double *way = c->in_logits ? c->work : c->moved;
   double first, principal, tail = 0;
   size_t i;
-  for (i = 0; i < P; i++) c->moved[i] = -c->eta * s->g[i];
+  for (i = 0; i < P; i++) c->moved[i] = -c->eta * c->g[i];
   first = hfy_linalg_dot_(c->vectors, c->moved, P);
   principal = 0.5 * c->values[0] * first * first;
-  if (c->in_logits) hfy_kernel_times_(&s->v, c->moved, s->work);
+  if (c->in_logits) hfy_kernel_times_(&c->v, c->moved, c->work);
   c->out.path += sqrt(hfy_linalg_dot_(way, way, P));
   /* what is left, measured by itself: never negative */
   hfy_linalg_axpy_(-first, c->vectors, c->moved, P);
-  hfy_kernel_times_(&s->v, c->moved, s->work);
-  for (i = 0; i < P; i++) tail += 0.5 * c->ends[i] * s->work[i] * s->work[i];
+  hfy_kernel_times_(&c->v, c->moved, c->work);
+  for (i = 0; i < P; i++) tail += 0.5 * c->ends[i] * c->work[i] * c->work[i];
   if (c->out.principal) c->out.principal[t] = principal;
   if (c->out.tail) c->out.tail[t] = tail;
   c->out.sum_principal += principal;
@@ -19325,63 +19297,47 @@ HFY_COLD_ void hfy_kernel_gain_(hfy_kernel_course_ *c, size_t t) {
 }
 
 HFY_COLD_ hfy_status hfy_kernel_go_(hfy_kernel_course_ *c, int measured, hfy_work *w) {
-  hfy_kernel_info_ *s = &c->s;
   size_t t;
-  memset(s->a, 0, s->P * sizeof(double));
+  memset(c->a, 0, c->P * sizeof(double));
   for (t = 0;; t++) {
-    hfy_kernel_gradient_(s);
-    if (!hfy_base_is_finite_(hfy_linalg_largest_(s->g, s->P))) return hfy_kernel_left_range_(t, w);
+    hfy_kernel_gradient_(c);
+    if (!hfy_base_is_finite_(hfy_linalg_largest_(c->g, c->P))) return hfy_kernel_left_range_(t, w);
     if (measured) hfy_kernel_place_(c, t);
     if (t == c->steps) return HFY_OK;
     if (measured) hfy_kernel_gain_(c, t);
-    hfy_linalg_axpy_(-c->eta, s->g, s->a, s->P);
+    hfy_linalg_axpy_(-c->eta, c->g, c->a, c->P);
   }
 }
 
-/* Once the kernel is open and lambda, damping, neuron and gram are checked. */
-HFY_COLD_ hfy_status hfy_kernel_follow_(hfy_kernel_course_ *c, hfy_kernel_path *path, hfy_work *w) {
-  double **const rows[] = {&c->values, &c->goal, &c->moved, &c->ends, NULL};
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_status status = HFY_OK;
-  if (!path) return hfy_base_null_(w, "path");
-  if (hfy_kernel_check_number_(c->eta, "eta", w)) return HFY_ERR_ARG;
-  if (!c->steps) return hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
-  memset(&c->out, 0, sizeof c->out);
-  c->out.principal = path->principal;
-  c->out.tail = path->tail;
-  c->out.progress = path->progress;
-  c->out.deviation = path->deviation;
-  c->out.fisher = path->fisher;
-  while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_kernel_plan_info_(&arena, &c->s, path->fisher != NULL, 1);
-    hfy_linalg_symmetric_plan_(&arena, c->s.P, 1, &c->eigen);
-    c->vectors = HFY_TAKE_(&arena, double, c->s.P * c->s.P);
-    hfy_kernel_take_(&arena, c->s.P, rows);
-  }
-  if (status) return status;
-  c->eigen.simd = c->s.v.simd;
-  hfy_kernel_ready_info_(&c->s);
-  status = hfy_kernel_go_(c, 0, w);
-  if (status) return status;
-  status = hfy_kernel_goal_(c);
-  if (status) return hfy_base_fail_(w, status, "QL did not converge on the Fisher information");
-  status = hfy_kernel_go_(c, 1, w);
-  if (status) return status;
-  c->out.path /= c->out.length;
-  *path = c->out;
-  return path->fisher && c->s.singular ? hfy_kernel_singular_(w) : HFY_OK;
-}
-
-HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram, double eta,
-                                                double lambda, size_t steps, int in_logits, double damping,
-                                                hfy_kernel_path *path, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram,
+                                                double eta, double lambda, size_t steps, int in_logits,
+                                                double damping, hfy_kernel_path *path, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_course_ c;
-  hfy_status status = hfy_kernel_open_info_(kernel, neuron, gram, hfy_base_default_(lambda, 0.01), damping, &c.s, w);
-  c.eta = hfy_base_default_(eta, 0.1);
+  hfy_status status;
+  memset(&c, 0, sizeof c);
+  c.neuron = neuron;
+  c.lambda = hfy_base_default_(lambda, 0.01);
+  c.damping = damping;
   c.steps = steps;
+  c.eta = hfy_base_default_(eta, 0.1);
   c.in_logits = in_logits;
-  if (!status) status = hfy_kernel_follow_(&c, path, w);
+  if (path) {
+    c.out.principal = path->principal;
+    c.out.tail = path->tail;
+    c.out.progress = path->progress;
+    c.out.deviation = path->deviation;
+    c.out.fisher = path->fisher;
+  }
+  status = hfy_kernel_open_course_(kernel, gram, c.out.fisher != NULL, !path ? "path" : NULL, &c, w);
+  if (!status && !steps) status = hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
+  if (!status) status = hfy_kernel_go_(&c, 0, w);
+  if (!status && hfy_kernel_goal_(&c))
+    status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "QL did not converge on the Fisher information");
+  if (!status) status = hfy_kernel_go_(&c, 1, w);
+  c.out.path /= c.out.length;
+  if (!status) *path = c.out;
+  if (!status && path->fisher && c.singular) status = hfy_kernel_singular_(w);
   return hfy_base_close_(w, &local, status);
 }
 
