@@ -16798,23 +16798,6 @@ typedef struct hfy_recall_scratch_ {
   hfy_post_scratch_ post;
 } hfy_recall_scratch_;
 
-HFY_COLD_ void hfy_recall_plan_(hfy_base_arena_ *arena, const hfy_recall_call_ *call, const hfy_simd_ *simd,
-                                size_t room, hfy_recall_scratch_ *s) {
-  const hfy_net *net = &call->net;
-  size_t n = net->count;
-  int sequence = call->how.kind == HFY_RECALL_SEQUENTIAL;
-  s->score = HFY_TAKE_(arena, double, n);
-  s->weight = HFY_TAKE_(arena, double, n);
-  s->part = HFY_TAKE_(arena, double, sequence ? n - 1 : 0);
-  s->inverse = HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? n : 0);
-  s->theta = HFY_TAKE_(arena, hfy_real, n);
-  s->p = HFY_TAKE_(arena, hfy_real, n);
-  s->z = HFY_TAKE_(arena, hfy_real, net->dim);
-  s->room = hfy_base_take_(arena, room, 1);
-  if (!sequence) hfy_sep_plan_(arena, simd, &net->sep, n, 0, &s->sep);
-  hfy_post_plan_(arena, &net->post, net->dim, &s->post);
-}
-
 /* The penalised scores of the state, and the best of them. */
 HFY_COLD_ hfy_status hfy_recall_scores_(const hfy_recall_call_ *call, const hfy_recall_state *state,
                                         const hfy_simd_ *simd, hfy_recall_scratch_ *s, double *top, hfy_work *work) {
@@ -16879,29 +16862,40 @@ HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_re
 /* Algorithms 2 and 3, an item. */
 HFY_COLD_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
                                            hfy_work *work) {
+  const hfy_net *net = &call->net;
+  const hfy_simd_ *simd = hfy_simd_choose_(work);
+  const int sequence = call->how.kind == HFY_RECALL_SEQUENTIAL;
+  const double tau = call->how.decay;
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_recall_scratch_ s;
   hfy_work inner;
-  const hfy_net *net = &call->net;
-  const hfy_simd_ *simd = hfy_simd_choose_(work);
-  size_t i, room = 0;
-  double tau = call->how.decay, boost = call->how.kind == HFY_RECALL_SEQUENTIAL ? call->how.boost : 0;
+  size_t i, n = net->count, room = 0;
   hfy_status status = simd ? hfy_recall_need_(call, &room, work) : HFY_ERR_UNSUPPORTED;
-  while (hfy_base_layout_(&arena, work, &status)) hfy_recall_plan_(&arena, call, simd, room, &s);
+  while (hfy_base_layout_(&arena, work, &status)) {
+    s.score = HFY_TAKE_(&arena, double, n);
+    s.weight = HFY_TAKE_(&arena, double, n);
+    s.part = HFY_TAKE_(&arena, double, sequence ? n - 1 : 0);
+    s.inverse = HFY_TAKE_(&arena, double, net->sim == HFY_SIM_COSINE ? n : 0);
+    s.theta = HFY_TAKE_(&arena, hfy_real, n);
+    s.p = HFY_TAKE_(&arena, hfy_real, n);
+    s.z = HFY_TAKE_(&arena, hfy_real, net->dim);
+    s.room = hfy_base_take_(&arena, room, 1);
+    if (!sequence) hfy_sep_plan_(&arena, simd, &net->sep, n, 0, &s.sep);
+    hfy_post_plan_(&arena, &net->post, net->dim, &s.post);
+  }
   if (status) return status;
   inner = hfy_recall_inner_(work, s.room, room);
   status = hfy_recall_step_(call, state, simd, &s, &inner, work);
   if (status) return status;
   status = hfy_recall_walk_(net, s.z, s.z, s.p, &inner);
   if (status) return hfy_base_fail_(work, status, "%s", inner.message);
-  for (i = 0; i < net->count; i++) {
-    double taken = s.weight[i];
-    if (boost > 0) taken -= boost * (double)s.p[i];
+  for (i = 0; i < n; i++) {
+    const double taken = sequence ? s.weight[i] - call->how.boost * (double)s.p[i] : s.weight[i];
     state->left[i] = tau * taken + (1 - tau) * state->left[i];
   }
-  memcpy(state->weights, s.p, net->count * sizeof *s.p);
+  memcpy(state->weights, s.p, n * sizeof *s.p);
   memcpy(state->query, s.z, net->dim * sizeof *s.z);
-  hfy_recall_made_(state, net->count, item);
+  hfy_recall_made_(state, n, item);
   return HFY_OK;
 }
 
@@ -16922,19 +16916,17 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_all(const hfy_net *net, const hfy_recal
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_recall_call_ call;
   hfy_recall_state state;
-  hfy_recall_scratch_ scratch;
-  const hfy_simd_ *simd = hfy_simd_choose_(w);
   void *room = NULL;
   size_t i, bytes = 0;
-  hfy_status status = simd ? hfy_recall_resolve_(net, how, &call, w) : HFY_ERR_UNSUPPORTED;
+  hfy_status status = hfy_recall_resolve_(net, how, &call, w);
   memset(&state, 0, sizeof state);
   if (!status) status = hfy_recall_need_(&call, &bytes, w);
   if (!status) status = hfy_base_null_(w, !cue ? "cue" : !items ? "items" : NULL);
   if (status) return status;
-  if (call.how.kind != HFY_RECALL_BOUNDED) { /* what an item needs: its arrays, and that behind them */
-    hfy_recall_plan_(&arena, &call, simd, bytes, &scratch);
-    bytes = hfy_base_plus_(arena.used, 63);
-    arena.used = 0;
+  if (call.how.kind != HFY_RECALL_BOUNDED) { /* an item's own arrays, too */
+    inner = hfy_recall_inner_(w, &arena, 0);
+    (void)hfy_recall_penalised_(&call, &state, &i, &inner);
+    bytes = inner.peak;
   }
   while (hfy_base_layout_(&arena, w, &status)) {
     state.left = HFY_TAKE_(&arena, double, net->count);
