@@ -1603,7 +1603,6 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
 /* 64-bit words that hold dim bits: (dim + 63) / 64. Bit j of a state: word j / 64, bit j % 64, set for +1; bits from
    dim on are 0. */
 HFY_API size_t hfy_kernel_words(size_t dim);
-
 /* rows x dim entries of +1 and -1 into rows x words, and back. Errors: ARG (NULL, dim 0, an entry that is neither: the
    message says where; unpacking: bits set from dim on). */
 HFY_API hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, size_t dim, uint64_t *packed, hfy_work *work);
@@ -1661,8 +1660,7 @@ typedef enum hfy_kernel_trainer {
   HFY_KERNEL_RAW       /* X: no training at all. A baseline, and at hfy_kernel_gamma hard to beat */
 } hfy_kernel_trainer;
 
-/* What a progress callback is told. */
-typedef struct hfy_kernel_progress {
+typedef struct hfy_kernel_progress { /* what a callback is told */
   size_t iteration;  /* made so far; NEWTON: neurons done */
   double residual;   /* max |r| over patterns and neurons where the last step was taken from */
   double residual_0; /* the same at the first step of this call */
@@ -1683,8 +1681,7 @@ typedef struct hfy_kernel_training {
   int resume;                /* 1: go on from `state`: the same bits as if it had never stopped */
 } hfy_kernel_training;
 
-/* What came of it. */
-typedef struct hfy_kernel_result {
+typedef struct hfy_kernel_result { /* what came of it */
   size_t iterations;   /* of all calls, resumed ones included; NEWTON: the most of one neuron */
   double residual;     /* max |r| */
   double loss;         /* sum of L over the neurons; dim count ln 2 at alpha = 0 */
@@ -1730,8 +1727,7 @@ HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_
 
 /* --- recall --- */
 
-/* What a recall can tell: every pointer optional, one entry a state. */
-typedef struct hfy_kernel_report {
+typedef struct hfy_kernel_report { /* every pointer optional, one entry a state */
   size_t *steps;   /* made; the last one, if period is 1, changed nothing */
   size_t *period;  /* 1: stands still; 2: a cycle of two (SYNCHRONOUS); 0: max_steps were not enough */
   size_t *flips;   /* bits changed on the way */
@@ -1740,9 +1736,8 @@ typedef struct hfy_kernel_report {
 /* Runs n packed states until they stand still, turn round between two states, or max_steps are made. states, out: n x
    words, may be the same. RBF values are taken relative to the nearest pattern, so that none of them underflows.
    Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N instead. Synchronous
-   steps of many states are one matrix product; with `bound` (RBF) a state close to few patterns, such as a cue of a
-   stored one, is decided by those alone, k N, wherever the rest together cannot turn a bit: the same bits, for much
-   less. The bits depend neither on the batch nor on threads.
+   steps of many states are one matrix product; with `bound` (RBF) those patterns alone are read, k N, that are near a
+   state, wherever the rest together cannot turn a bit. The bits depend neither on that nor on the batch or threads.
    Scratch: bit-after-bit orders P N doubles (alpha turned round); with `bound` P words (the patterns by words).
    EXAMPLE  hfy_kernel_recall(&k, cues, n, recalled, NULL, &work); */
 HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
@@ -1758,13 +1753,13 @@ HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_
 HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t dim, size_t flips, hfy_rng *rng,
                                    uint64_t *out, hfy_work *work);
 
-/* n random packed states: one number of rng a bit, its top bit. */
+/* n random packed states: each bit is the top bit of a number of rng. */
 HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_t *out, hfy_work *work);
 
 /* --- how good a memory is --- */
 
-/* How the stored patterns stand: share that one synchronous step leaves alone, and the least xi h. Either may be NULL.
-   On its own `stored` says nothing: see hfy_kernel_census. */
+/* Of the stored patterns, the share that one synchronous step leaves alone, and the least xi h. Either may be NULL. On
+   its own `stored` says nothing: see hfy_kernel_census. */
 HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin, hfy_work *work);
 
 /* Basins: recovered[j] = share of the first `patterns` patterns that come back whole from cues with flips[j] bits
@@ -1772,20 +1767,16 @@ HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, d
 HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips, size_t n_flips,
                                      const hfy_rng *rng, double *recovered, double *overlap, hfy_work *work);
 
-/* What random starts meet. */
-typedef struct hfy_kernel_census {
-  double fixed;      /* share of random states that are fixed points already: near 1 it is the identity map */
-  double stored;     /* share that ends on a stored pattern */
-  double opposite;   /* share that ends on the opposite of one */
-  double spurious;   /* share that ends on another fixed point */
-  double cycles;     /* share that ends in a cycle of two */
-  double unsettled;  /* share still moving after max_steps */
-  size_t different;  /* how many different spurious fixed points were met */
-  double steps;      /* mean number of steps */
+typedef struct hfy_kernel_census { /* what random starts meet */
+  double fixed;     /* share of random states whose first step changes nothing: near 1 it is the identity map */
+  double stored, opposite, spurious; /* shares that end on a pattern, on the opposite of one, on another fixed point */
+  double cycles;    /* share that ends in a cycle of two */
+  double unsettled; /* share still moving after max_steps */
+  size_t different; /* how many different spurious fixed points were met */
+  double steps;     /* mean number of steps */
 } hfy_kernel_census;
 
-/* Starts from n random states (hfy_kernel_random of *rng) and runs them as hfy_kernel_recall does. `fixed` is one
-   synchronous step. */
+/* Starts from n random states (hfy_kernel_random of *rng) and runs them as hfy_kernel_recall does. */
 HFY_API hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_t n, hfy_rng *rng, hfy_kernel_census *census,
                                       hfy_work *work);
 
@@ -16717,14 +16708,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_begin(const hfy_net *net, const hfy_rec
   return hfy_base_close_(w, &local, status);
 }
 
-/* An item is there: the first of the heaviest. */
-HFY_COLD_ void hfy_recall_made_(hfy_recall_state *state, size_t n, size_t *item) {
-  size_t i;
-  for (i = *item = 0; i < n; i++)
-    if (state->weights[i] > state->weights[*item]) *item = i;
-  state->recalled++;
-}
-
 /* A work in this room. Without any, a call with it says in `peak` how much it needs and does nothing else. */
 HFY_COLD_ hfy_work hfy_recall_inner_(const hfy_work *work, void *room, size_t bytes) {
   hfy_work inner;
@@ -16758,7 +16741,7 @@ HFY_COLD_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *byte
 }
 
 /* Algorithm 1, an item: everything happens in the state's own arrays, which a failed retrieval leaves alone. */
-HFY_COLD_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_state *state, size_t *item, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_state *state, hfy_work *w) {
   hfy_status status;
   double mass = 0;
   size_t i, seen = 0, n = call->net.count;
@@ -16767,11 +16750,8 @@ HFY_COLD_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_stat
     mass += state->left[i];
     seen++;
   }
-  if (seen && !(mass >= 0.5)) { /* whole items have been taken: 1 is left, or nothing, but for rounding */
-    state->exhausted = 1;
-    *item = SIZE_MAX;
-    return HFY_OK;
-  }
+  state->exhausted = seen && !(mass >= 0.5); /* whole items have been taken: 1 is left, or nothing, but for rounding */
+  if (state->exhausted) return HFY_OK;
   call->net.sep.upper = state->left;
   status = hfy_recall_walk_(&call->net, state->query, state->query, state->weights, w);
   if (status) return status;
@@ -16781,7 +16761,6 @@ HFY_COLD_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_stat
     if (hfy_recall_sees_(&call->net, i)) mass += state->left[i];
   }
   for (i = 0; mass >= 0.5 && mass < 1 && i < n; i++) state->left[i] /= mass;
-  hfy_recall_made_(state, n, item);
   return HFY_OK;
 }
 
@@ -16860,8 +16839,7 @@ HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_re
 }
 
 /* Algorithms 2 and 3, an item. */
-HFY_COLD_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
-                                           hfy_work *work) {
+HFY_COLD_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_recall_state *state, hfy_work *work) {
   const hfy_net *net = &call->net;
   const hfy_simd_ *simd = hfy_simd_choose_(work);
   const int sequence = call->how.kind == HFY_RECALL_SEQUENTIAL;
@@ -16895,7 +16873,6 @@ HFY_COLD_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_rec
   }
   memcpy(state->weights, s.p, n * sizeof *s.p);
   memcpy(state->query, s.z, net->dim * sizeof *s.z);
-  hfy_recall_made_(state, n, item);
   return HFY_OK;
 }
 
@@ -16904,9 +16881,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_next(const hfy_net *net, const hfy_reca
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_recall_call_ call;
   hfy_status status = hfy_recall_open_(net, how, state, !item ? "item" : NULL, &call, w);
+  size_t i, heaviest = 0;
   if (status) return status;
-  status = call.how.kind == HFY_RECALL_BOUNDED ? hfy_recall_bounded_(&call, state, item, w)
-                                               : hfy_recall_penalised_(&call, state, item, w);
+  status = call.how.kind == HFY_RECALL_BOUNDED ? hfy_recall_bounded_(&call, state, w)
+                                               : hfy_recall_penalised_(&call, state, w);
+  for (i = 0; i < net->count; i++)
+    if (state->weights[i] > state->weights[heaviest]) heaviest = i;
+  if (!status) state->recalled += !state->exhausted;
+  if (!status) *item = state->exhausted ? SIZE_MAX : heaviest;
   return hfy_base_close_(w, &local, status);
 }
 
@@ -16925,7 +16907,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_all(const hfy_net *net, const hfy_recal
   if (status) return status;
   if (call.how.kind != HFY_RECALL_BOUNDED) { /* an item's own arrays, too */
     inner = hfy_recall_inner_(w, &arena, 0);
-    (void)hfy_recall_penalised_(&call, &state, &i, &inner);
+    (void)hfy_recall_penalised_(&call, &state, &inner);
     bytes = inner.peak;
   }
   while (hfy_base_layout_(&arena, w, &status)) {
