@@ -16928,8 +16928,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_all(const hfy_net *net, const hfy_recal
 
 /* --- scores --- */
 
-HFY_API HFY_SMALL_ hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio,
-                                                hfy_work *work) {
+HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   unsigned char *seen = NULL;
@@ -16953,9 +16952,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_unique(const size_t *items, size_t coun
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, const size_t *reference,
-                                                     size_t n_reference, size_t *distance, double *coefficient,
-                                                     hfy_work *work) {
+HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, const size_t *reference,
+                                          size_t n_reference, size_t *distance, double *coefficient, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   size_t *row = NULL, i, j;
@@ -16982,8 +16980,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_levenshtein(const size_t *items, size_t
 
 /* --- causal masks and forgetting --- */
 
-HFY_API HFY_SMALL_ hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias,
-                                              hfy_work *work) {
+HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   size_t i, j;
   if (!n || !first || first > n)
@@ -17073,20 +17070,21 @@ HFY_PRIVATE_ hfy_status hfy_binary_pinv_run_(hfy_binary_pinv_ *s, double *gram, 
 
 /* --- rules --- */
 
-HFY_PRIVATE_ hfy_status hfy_binary_check_rows_(const hfy_real *x, size_t rows, size_t dim, size_t stride,
-                                               const char *name, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_binary_check_rows_(const hfy_real *x, size_t rows, size_t dim, size_t stride,
+                                            const char *name, hfy_work *w) {
   size_t i, j;
   if (!rows || !dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", rows, dim);
   if (stride && stride < dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "stride is %z; it should be 0 or at least dim, %z", stride, dim);
-  if (!hfy_base_fits_(rows, stride ? stride : dim, sizeof(double)) || !hfy_base_fits_(dim, dim, sizeof(double)) ||
+  if (!stride) stride = dim;
+  if (!hfy_base_fits_(rows, stride, sizeof(double)) || !hfy_base_fits_(dim, dim, sizeof(double)) ||
       !hfy_base_fits_(rows, rows, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "count %z and dim %z: an array of that size cannot exist", rows, dim);
   if (!x) return hfy_base_null_(w, name);
   for (i = 0; i < rows; i++)
     for (j = 0; j < dim; j++)
-      if (!hfy_base_is_finite_((double)x[i * (stride ? stride : dim) + j]))
+      if (!hfy_base_is_finite_((double)x[i * stride + j]))
         return hfy_base_fail_(w, HFY_ERR_NONFINITE, "%s holds NaN or infinity in row %z", name, i);
   return HFY_OK;
 }
@@ -17145,9 +17143,8 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
-                                             size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net,
-                                             hfy_work *work) {
+HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                  size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net, hfy_work *work) {
   const int inverse = rule == HFY_BINARY_PSEUDO_INVERSE;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_rules_ s;
@@ -17582,8 +17579,7 @@ HFY_PRIVATE_ hfy_status hfy_kernel_check_bits_(const uint64_t *x, size_t rows, s
   return HFY_OK;
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, size_t dim, uint64_t *packed,
-                                              hfy_work *work) {
+HFY_API hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, size_t dim, uint64_t *packed, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_kernel_check_size_(rows, dim, w);
   const size_t words = hfy_kernel_words(dim);
@@ -17597,8 +17593,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, si
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t dim, hfy_real *x,
-                                                hfy_work *work) {
+HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t dim, hfy_real *x, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_kernel_check_bits_(packed, rows, dim, "packed", w);
   size_t i, j;
@@ -18755,8 +18750,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *r
 
 /* --- how good a memory is --- */
 
-HFY_API HFY_SMALL_ hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin,
-                                                hfy_work *work) {
+HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_walk_ walk;
   const hfy_kernel_view_ *v = &walk.view;
@@ -18781,9 +18775,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips,
-                                                size_t n_flips, const hfy_rng *rng, double *recovered,
-                                                double *overlap, hfy_work *work) {
+HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips, size_t n_flips,
+                                     const hfy_rng *rng, double *recovered, double *overlap, hfy_work *work) {
   const char *missing = !flips ? "flips" : !rng ? "rng" : !recovered ? "recovered" : NULL;
   const size_t n = kernel ? hfy_base_min_(patterns, kernel->count) : 0;
   hfy_work local, *w = hfy_base_open_(work, &local);
@@ -19040,10 +19033,9 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   return HFY_OK;
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram,
-                                                 hfy_kernel_spectrum *spectrum, double *alpha_values,
-                                                 double *operator_values, double *effective_values,
-                                                 double *gram_values, hfy_work *work) {
+HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *spectrum,
+                                      double *alpha_values, double *operator_values, double *effective_values,
+                                      double *gram_values, hfy_work *work) {
   double *const values[] = {alpha_values, operator_values, effective_values, gram_values};
   hfy_work local, *w = hfy_base_open_(work, &local);
   return hfy_base_close_(w, &local, hfy_kernel_spectrum_(kernel, gram, spectrum, values, w));
@@ -19185,10 +19177,9 @@ HFY_COLD_ hfy_status hfy_kernel_singular_(hfy_work *w) {
                         "K is singular (equal patterns?): there is no natural step; all else is written");
 }
 
-HFY_API HFY_SMALL_ hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a,
-                                                     const double *gram, double lambda, double damping,
-                                                     hfy_kernel_fisher *fisher, double *gradient, double *step,
-                                                     hfy_work *work) {
+HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
+                                          double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
+                                          double *step, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_course_ c;
   hfy_status status;
