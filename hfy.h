@@ -1661,7 +1661,7 @@ typedef enum hfy_kernel_trainer {
 } hfy_kernel_trainer;
 
 typedef struct hfy_kernel_progress { /* what a callback is told */
-  size_t iteration;  /* made so far; NEWTON: neurons done */
+  size_t iteration;  /* made so far */
   double residual;   /* max |r| over patterns and neurons where the last step was taken from */
   double residual_0; /* the same at the first step of this call */
 } hfy_kernel_progress;
@@ -1675,7 +1675,7 @@ typedef struct hfy_kernel_training {
   double eta;                /* PAPER: step > 0; 0 = 0.1 */
   double tol;                /* EXACT, NEWTON: stop at max |r| < tol; 0 = 1e-8. PAPER: 0 = make all steps */
   const double *gram;        /* P x P if you have it already; or NULL: made in scratch */
-  int (*progress)(void *context, const hfy_kernel_progress *now); /* after each iteration; not 0 = stop; or NULL */
+  int (*progress)(void *context, const hfy_kernel_progress *now); /* EXACT, PAPER: after each iteration; not 0 = stop */
   void *context;
   double *state;             /* EXACT, PAPER: room for hfy_kernel_state_size doubles, where training stopped; NULL */
   int resume;                /* 1: go on from `state`: the same bits as if it had never stopped */
@@ -16926,8 +16926,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_all(const hfy_net *net, const hfy_recal
   return hfy_base_close_(w, &local, status);
 }
 
-/* --- scores --- */
-
 HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
@@ -16978,8 +16976,6 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
-/* --- causal masks and forgetting --- */
-
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   size_t i, j;
@@ -17025,10 +17021,9 @@ HFY_COLD_ double hfy_binary_power_(double x, double degree) {
   return y;
 }
 
-HFY_COLD_ hfy_status hfy_binary_one_of_(const char *name, unsigned value, unsigned last, const char *type,
-                                        hfy_work *w) {
+HFY_COLD_ hfy_status hfy_binary_one_of_(const char *name, unsigned value, unsigned last, const char *of, hfy_work *w) {
   if (value <= last) return HFY_OK;
-  return hfy_base_fail_(w, HFY_ERR_ARG, "%s is %z; it should be one of hfy_%s", name, (size_t)value, type);
+  return hfy_base_fail_(w, HFY_ERR_ARG, "%s is %z; it should be one of hfy_%s", name, (size_t)value, of);
 }
 
 HFY_COLD_ hfy_status hfy_binary_check_signs_(const hfy_real *x, size_t rows, size_t dim, size_t stride,
@@ -17507,11 +17502,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_binary_energy(const hfy_binary *memory, const 
 #define HFY_KERNEL_MANY_ 256    /* states for which finding the bounds pays */
 #define HFY_KERNEL_ONCE_ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ /* called often, but large beside a call: emitted once */
 
-/* --- bits --- */
-
 #define HFY_KERNEL_DISTANCES_(name, attribute, count)                                                                  \
-  HFY_PRIVATE_ attribute void name(const uint64_t *x, size_t words, const uint64_t *rows, size_t n, uint32_t *d)       \
-  {                                                                                                                    \
+  HFY_PRIVATE_ attribute void name(const uint64_t *x, size_t words, const uint64_t *rows, size_t n, uint32_t *d) {     \
     size_t i, l;                                                                                                       \
     if (words == 1) {                                                                                                  \
       for (i = 0; i < n; i++) d[i] = (uint32_t)(count(x[0] ^ rows[i]));                                                \
@@ -17559,15 +17551,14 @@ HFY_PRIVATE_ size_t hfy_kernel_apart_(const uint64_t *x, const uint64_t *y, size
 HFY_API HFY_SMALL_ size_t hfy_kernel_words(size_t dim) { return dim / 64 + (dim % 64 != 0); }
 
 /* Can rows x dim numbers exist? */
-HFY_PRIVATE_ hfy_status hfy_kernel_check_size_(size_t rows, size_t dim, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_check_size_(size_t rows, size_t dim, hfy_work *w) {
   if (!dim) return hfy_base_fail_(w, HFY_ERR_ARG, "dim is 0; it should be at least 1");
   if (dim <= UINT32_MAX && hfy_base_fits_(rows, dim, sizeof(double))) return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", rows, dim);
 }
 
 /* Are the bits from dim on 0 in all rows? */
-HFY_PRIVATE_ hfy_status hfy_kernel_check_bits_(const uint64_t *x, size_t rows, size_t dim, const char *name,
-                                               hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_check_bits_(const uint64_t *x, size_t rows, size_t dim, const char *name, hfy_work *w) {
   const size_t words = hfy_kernel_words(dim);
   const hfy_status status = hfy_kernel_check_size_(rows, dim, w);
   size_t i;
@@ -17608,12 +17599,11 @@ HFY_API HFY_SMALL_ double hfy_kernel_gamma(double flipped) {
 }
 
 /* n doubles for each pointer, up to NULL. */
-HFY_PRIVATE_ void hfy_kernel_take_(hfy_base_arena_ *arena, size_t n, double **const *to) {
+HFY_COLD_ void hfy_kernel_take_(hfy_base_arena_ *arena, size_t n, double **const *to) {
   for (; *to; to++) **to = HFY_TAKE_(arena, double, n);
 }
 
-/* --- a kernel with its defaults filled in --- */
-
+/* A kernel with its defaults filled in. */
 typedef struct hfy_kernel_view_ {
   hfy_kernel k;
   const hfy_simd_ *simd;
@@ -17630,18 +17620,18 @@ typedef struct hfy_kernel_view_ {
 } hfy_kernel_view_;
 
 /* K as a function of x.y (RBF: of |x-y|^2). */
-HFY_PRIVATE_ double hfy_kernel_of_(const hfy_kernel *k, double dot, double square) {
+HFY_COLD_ double hfy_kernel_of_(const hfy_kernel *k, double dot, double square) {
   if (k->kind == HFY_KERNEL_RBF) return exp(-k->gamma * square);
   if (k->kind == HFY_KERNEL_LINEAR) return k->gamma * dot;
   return hfy_binary_power_(k->gamma * dot + k->offset, k->degree);
 }
 
 /* HFY_ERR_ARG unless x >= 0 and finite. */
-HFY_PRIVATE_ hfy_status hfy_kernel_check_number_(double x, const char *name, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_check_number_(double x, const char *name, hfy_work *w) {
   return x >= 0 && hfy_base_is_finite_(x) ? HFY_OK : hfy_base_should_(w, "", name, x, "finite and not negative");
 }
 
-HFY_PRIVATE_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const char *name, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const char *name, hfy_work *w) {
   if (!x || hfy_base_is_finite_(hfy_linalg_largest_(x, n))) return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_ARG, "%s holds NaN or infinity", name);
 }
@@ -17690,7 +17680,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, const
   return hfy_base_null_(w, missing);
 }
 
-HFY_PRIVATE_ void hfy_kernel_fill_table_(const hfy_kernel_view_ *v) {
+HFY_COLD_ void hfy_kernel_fill_table_(const hfy_kernel_view_ *v) {
   size_t d;
   for (d = 0; d <= v->k.dim; d++)
     v->table[d] = hfy_kernel_of_(&v->k, (double)v->k.dim - 2 * (double)d, 4 * (double)d);
@@ -17705,8 +17695,6 @@ HFY_COLD_ void hfy_kernel_distances_(const hfy_kernel_view_ *v, const uint64_t *
 #endif
   hfy_kernel_distances_plain_(x, v->words, v->k.patterns, n, d);
 }
-
-/* --- Gram matrix --- */
 
 /* given: K, or NULL: room for it. largest: will its largest eigenvalue be asked for, or that of a Hessian? */
 HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given, int largest) {
@@ -17926,8 +17914,6 @@ HFY_COLD_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, const double *x, doubl
   hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, f->view.K, x, y, f->gemm, f->slice);
 }
 
-/* --- Newton, one neuron at a time --- */
-
 /* L(a) of one neuron from h = K a. */
 HFY_COLD_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, const double *a, const double *h,
                                   double lambda) {
@@ -17938,7 +17924,7 @@ HFY_COLD_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, cons
   return sum;
 }
 
-/* d = (r - S M^-1 S K r) / lambda, M = lambda + S K S, S = sqrt(D): the step (D K + lambda)^-1 r, symmetrically. */
+/* Newton, one neuron: d = (r - S M^-1 S K r) / lambda, M = lambda + S K S, S = sqrt(D), is (D K + lambda)^-1 r. */
 HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, double *m, size_t *steps) {
   const size_t P = f->P;
   const double lambda = f->o.lambda;
@@ -17988,8 +17974,6 @@ HFY_COLD_ void hfy_kernel_newton_task_(void *context, size_t task) {
   for (j = task; j < f->N; j += f->tasks)
     f->newton_status[j] = hfy_kernel_newton_(f, j, f->newton + task * f->newton_size, f->newton_steps + j);
 }
-
-/* --- the trainers: each leaves A --- */
 
 HFY_COLD_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w) {
   return hfy_base_fail_(w, HFY_ERR_NONFINITE, "training left the range of double at iteration %z", iteration);
@@ -18138,8 +18122,7 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
   hfy_kernel_head_(f, head);
   for (l = 0; o->resume && l < 8; l++) /* iteration and t may differ, and eta where it is not used */
     if (l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) && !(fabs(o->state[l] - head[l]) <= 0))
-      return hfy_base_fail_(w, HFY_ERR_ARG,
-                            "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
+      return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
   return hfy_kernel_check_finite_(o->gram, f->P * f->P, "gram", w);
 }
 
@@ -18191,8 +18174,7 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   if (status) return status;
   for (j = 0; f->newton && j < f->N; j++) {
     if (f->newton_steps[j] > f->iteration) f->iteration = f->newton_steps[j];
-    if (f->newton_status[j])
-      return hfy_base_fail_(w, f->newton_status[j], "Newton's method failed for neuron %z", j);
+    if (f->newton_status[j]) return hfy_base_fail_(w, f->newton_status[j], "Newton's method failed for neuron %z", j);
   }
   out->iterations = f->iteration;
   if (o->trainer > HFY_KERNEL_PAPER) hfy_kernel_times_gram_(f, f->A, f->H);
@@ -18228,8 +18210,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const h
   }
   return hfy_base_close_(w, &local, status);
 }
-
-/* --- alpha in other forms --- */
 
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale,
                                                   hfy_work *work) {
@@ -18473,8 +18453,8 @@ HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s
   return 0;
 }
 
-/* The next states of the m in s->now, into rows `to` of out, as far as that can be said; sure[a]: of which. The others go
-   to s->rest; returns how many they are. */
+/* The next states of the m in s->now, into rows `to` of out, as far as that can be said; sure[a]: of which. Returns how
+   many are left, in s->rest. */
 HFY_COLD_ size_t hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
                                       unsigned char *sure) {
   const hfy_kernel_view_ *v = &walk->view;
@@ -18501,8 +18481,6 @@ HFY_COLD_ size_t hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_s
   }
   return unsure;
 }
-
-/* --- the walk --- */
 
 /* One step of the m states in s->now, all bits at once, into rows `to` of out; changed: in how many bits each. */
 HFY_COLD_ void hfy_kernel_step_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
@@ -18704,8 +18682,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, co
   return hfy_base_close_(w, &local, status);
 }
 
-/* --- cues and random states --- */
-
 /* Flips `flips` different bits of one state: a Fisher-Yates shuffle that stops when it has so many places. */
 HFY_COLD_ void hfy_kernel_flip_row_(uint64_t *x, size_t dim, size_t flips, hfy_rng *rng, size_t *places) {
   size_t i, j, place;
@@ -18718,7 +18694,7 @@ HFY_COLD_ void hfy_kernel_flip_row_(uint64_t *x, size_t dim, size_t flips, hfy_r
   }
 }
 
-HFY_PRIVATE_ void hfy_kernel_random_row_(uint64_t *x, size_t dim, hfy_rng *rng) {
+HFY_COLD_ void hfy_kernel_random_row_(uint64_t *x, size_t dim, hfy_rng *rng) {
   size_t j;
   memset(x, 0, hfy_kernel_words(dim) * sizeof *x);
   for (j = 0; j < dim; j++) x[j / 64] |= (hfy_rng_u64(rng) >> 63) << (j % 64);
@@ -18794,8 +18770,7 @@ HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, 
     hfy_rng stream = *rng;
     size_t whole = 0, apart = 0;
     memcpy(walk.cues, k->patterns, n * words * sizeof(uint64_t));
-    for (i = 0; i < n; i++)
-      hfy_kernel_flip_row_(walk.cues + i * words, k->dim, flips[f], &stream, walk.slot->order);
+    for (i = 0; i < n; i++) hfy_kernel_flip_row_(walk.cues + i * words, k->dim, flips[f], &stream, walk.slot->order);
     hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
     for (i = 0; i < n; i++) {
       const size_t d = hfy_kernel_apart_(walk.out + i * words, k->patterns + i * words, words);
@@ -18952,7 +18927,7 @@ HFY_COLD_ double hfy_kernel_rank_(const double *x, size_t n, int squares) {
 }
 
 /* Takes the rounding out of a product that is symmetric by right. */
-HFY_PRIVATE_ void hfy_kernel_symmetric_(double *a, size_t n) {
+HFY_COLD_ void hfy_kernel_symmetric_(double *a, size_t n) {
   size_t i, j;
   for (i = 0; i < n; i++)
     for (j = 0; j < i; j++) a[i * n + j] = a[j * n + i] = 0.5 * (a[i * n + j] + a[j * n + i]);
@@ -19134,8 +19109,7 @@ HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_course_ *c, hfy_kernel_fisher *out
     over[i] = fabs(c->h[i]) + 2 * log1p(e);
     if (2 * l + over[i] > most) most = 2 * l + over[i];
     if (l + over[i] > top) top = l + over[i];
-    if (c->r[i] > 0 || c->r[i] < 0)
-      out->riemannian += e > 0 ? c->r[i] * ((1 + e) * (1 + e) / e) * c->r[i] : HUGE_VAL;
+    if (c->r[i] > 0 || c->r[i] < 0) out->riemannian += e > 0 ? c->r[i] * ((1 + e) * (1 + e) / e) * c->r[i] : HUGE_VAL;
   }
   for (i = 0; i < P && most > -HUGE_VAL; i++) sum += exp(2 * log(fabs(c->r[i])) + over[i] - most);
   out->log10_riemannian = sum > 0 ? (most + log(sum)) / ln10 : -HUGE_VAL;
