@@ -1603,8 +1603,8 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
 /* 64-bit words that hold dim bits: (dim + 63) / 64. Bit j of a state: word j / 64, bit j % 64, set for +1; bits from
    dim on are 0. */
 HFY_API size_t hfy_kernel_words(size_t dim);
-/* rows x dim entries of +1 and -1 into rows x words, and back. Errors: ARG (NULL, dim 0, an entry that is neither: the
-   message says where; unpacking: bits set from dim on). */
+/* rows x dim entries of +1 and -1 into rows x words, and back. Errors: ARG (NULL, dim 0; an entry that is neither, the
+   message says where; bits set from dim on). */
 HFY_API hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, size_t dim, uint64_t *packed, hfy_work *work);
 HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t dim, hfy_real *x, hfy_work *work);
 
@@ -1717,11 +1717,10 @@ HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed cha
    Errors: as hfy_kernel_gram; NONFINITE. */
 HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy_work *work);
 
-/* Fills *net with a net that recalls as this memory does: RBF: -1/2 |x - q|^2, beta = 2 gamma, EXP; LINEAR: DOT,
-   IDENTITY; values alpha, SIGN. keys and values: room for P x N, filled here and borrowed by the net. Steps are
-   synchronous. Answers are the same bits wherever |h_i| exceeds both sides' rounding, at most
-   eps (P + 16 + 8 gamma N) sum over mu of |alpha_mu,i| K(x, xi_mu), eps of hfy_real.
-   Errors: as hfy_kernel_gram; UNSUPPORTED (POLYNOMIAL); NONFINITE (alpha beyond hfy_real). */
+/* Fills *net with a net that recalls as this memory does, synchronously: RBF: -1/2 |x - q|^2, beta = 2 gamma, EXP;
+   LINEAR: DOT, IDENTITY; values alpha, SIGN. keys and values: room for P x N, which the net borrows. The same bits
+   wherever |h_i| exceeds both sides' rounding, eps (P + 16 + 8 gamma N) sum over mu of |alpha_mu,i| K(x, xi_mu), eps of
+   hfy_real. Errors: as hfy_kernel_gram; UNSUPPORTED (POLYNOMIAL); NONFINITE (alpha beyond hfy_real). */
 HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
                                   hfy_work *work);
 
@@ -1748,8 +1747,7 @@ HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *s
 HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n, double *h,
                                          double *shift, hfy_work *work);
 
-/* Copies `rows` packed states and flips exactly `flips` different bits in each, at most dim. Each row draws `flips`
-   numbers. out may be states. */
+/* Copies `rows` packed states (out may be states) and flips `flips` <= dim different bits in each, a draw for each. */
 HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t dim, size_t flips, hfy_rng *rng,
                                    uint64_t *out, hfy_work *work);
 
@@ -17505,20 +17503,17 @@ HFY_API HFY_SMALL_ hfy_status hfy_binary_energy(const hfy_binary *memory, const 
 #define HFY_KERNEL_DISTANCES_(name, attribute, count)                                                                  \
   HFY_PRIVATE_ attribute void name(const uint64_t *x, size_t words, const uint64_t *rows, size_t n, uint32_t *d) {     \
     size_t i, l;                                                                                                       \
-    if (words == 1) {                                                                                                  \
+    if (words == 1)                                                                                                    \
       for (i = 0; i < n; i++) d[i] = (uint32_t)(count(x[0] ^ rows[i]));                                                \
-      return;                                                                                                          \
-    }                                                                                                                  \
-    if (words == 2) {                                                                                                  \
+    else if (words == 2)                                                                                               \
       for (i = 0; i < n; i++)                                                                                          \
         d[i] = (uint32_t)(count(x[0] ^ rows[2 * i])) + (uint32_t)(count(x[1] ^ rows[2 * i + 1]));                      \
-      return;                                                                                                          \
-    }                                                                                                                  \
-    for (i = 0; i < n; i++, rows += words) {                                                                           \
-      uint32_t sum = 0;                                                                                                \
-      for (l = 0; l < words; l++) sum += (uint32_t)(count(x[l] ^ rows[l]));                                            \
-      d[i] = sum;                                                                                                      \
-    }                                                                                                                  \
+    else                                                                                                               \
+      for (i = 0; i < n; i++, rows += words) {                                                                         \
+        uint32_t sum = 0;                                                                                              \
+        for (l = 0; l < words; l++) sum += (uint32_t)(count(x[l] ^ rows[l]));                                          \
+        d[i] = sum;                                                                                                    \
+      }                                                                                                                \
   }
 
 /* Set bits, by halves. */
@@ -17548,7 +17543,7 @@ HFY_PRIVATE_ size_t hfy_kernel_apart_(const uint64_t *x, const uint64_t *y, size
   return d;
 }
 
-HFY_API HFY_SMALL_ size_t hfy_kernel_words(size_t dim) { return dim / 64 + (dim % 64 != 0); }
+HFY_API size_t hfy_kernel_words(size_t dim) { return dim / 64 + (dim % 64 != 0); }
 
 /* Can rows x dim numbers exist? */
 HFY_COLD_ hfy_status hfy_kernel_check_size_(size_t rows, size_t dim, hfy_work *w) {
@@ -17594,7 +17589,7 @@ HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API HFY_SMALL_ double hfy_kernel_gamma(double flipped) {
+HFY_API double hfy_kernel_gamma(double flipped) {
   return flipped > 0 && flipped < 0.5 ? log((1 - flipped) / flipped) / 8 : hfy_base_nan_();
 }
 
@@ -17636,10 +17631,11 @@ HFY_COLD_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const c
   return hfy_base_fail_(w, HFY_ERR_ARG, "%s holds NaN or infinity", name);
 }
 
-enum { HFY_KERNEL_NO_ALPHA_, HFY_KERNEL_ALPHA_, HFY_KERNEL_ANY_ALPHA_ };
+/* What a call takes: no alpha; alpha in double; any alpha and states; any alpha, for states that it makes. */
+enum { HFY_KERNEL_BARE_, HFY_KERNEL_DOUBLE_, HFY_KERNEL_RECALL_, HFY_KERNEL_TRIAL_ };
 
-/* alpha: which is needed. missing: an argument that is NULL, or NULL. */
-HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, const char *missing, hfy_kernel_view_ *v,
+/* missing: an argument that is NULL, or NULL. */
+HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const char *missing, hfy_kernel_view_ *v,
                                       hfy_work *w) {
   hfy_kernel *k = &v->k;
   memset(v, 0, sizeof *v);
@@ -17669,9 +17665,9 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, const
                           k->offset);
   if (!k->max_steps) k->max_steps = 30;
   if (k->nearest > k->count) k->nearest = 0;
-  if (alpha == HFY_KERNEL_ALPHA_ && !k->alpha)
+  if (takes == HFY_KERNEL_DOUBLE_ && !k->alpha)
     return hfy_base_fail_(w, HFY_ERR_ARG, "kernel->alpha is NULL; hfy_kernel_train makes it");
-  if (alpha == HFY_KERNEL_ANY_ALPHA_ && !k->alpha && !k->alpha_float && !k->alpha_bytes)
+  if (takes >= HFY_KERNEL_RECALL_ && !k->alpha && !k->alpha_float && !k->alpha_bytes)
     return hfy_base_fail_(w, HFY_ERR_ARG, "kernel->alpha is NULL, and so are alpha_float and alpha_bytes");
   v->words = hfy_kernel_words(k->dim);
 #ifdef HFY_SIMD_POPCOUNT_
@@ -17736,7 +17732,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_kernel_view_ v;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, !gram ? "gram" : NULL, &v, w);
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !gram ? "gram" : NULL, &v, w);
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_gram_(&arena, &v, gram, 0);
   if (!status) {
     v.K = NULL; /* gram is room, to be filled */
@@ -18196,7 +18192,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const h
   hfy_kernel_fit_ f;
   hfy_status status;
   memset(&f, 0, sizeof f);
-  status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, !alpha ? "alpha" : NULL, &f.view, w);
+  status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !alpha ? "alpha" : NULL, &f.view, w);
   if (!status) status = hfy_kernel_check_training_(&f, training, w);
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, &f);
   if (!status) status = hfy_kernel_fit_run_(&f, w);
@@ -18245,7 +18241,7 @@ HFY_COLD_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound) {
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, !bound ? "bound" : NULL, &v, w);
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_RECALL_, !bound ? "bound" : NULL, &v, w);
   size_t i;
   for (i = 0; !status && i < v.k.count * v.k.dim; i++)
     if (!hfy_base_is_finite_(hfy_kernel_alpha_(&v.k, i)))
@@ -18259,7 +18255,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real 
   const char *missing = !keys ? "keys" : !values ? "values" : !net ? "net" : NULL;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, missing, &v, w);
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, missing, &v, w);
   const size_t N = v.k.dim, n = v.k.count * N;
   const int rbf = v.k.kind == HFY_KERNEL_RBF;
   size_t i;
@@ -18302,9 +18298,6 @@ typedef struct hfy_kernel_slot_ {
   size_t *nearby; /* skipping: count: patterns that matter */
   uint64_t *rest; /* skipping: BATCH x words: states of which it could not be said */
 } hfy_kernel_slot_;
-
-/* What is opened: potentials of states, a recall, a recall of states of its own. */
-enum { HFY_KERNEL_FIELDS_, HFY_KERNEL_RECALL_, HFY_KERNEL_TRIAL_ };
 
 typedef struct hfy_kernel_walk_ {
   hfy_kernel_view_ view;
@@ -18573,10 +18566,10 @@ HFY_COLD_ void hfy_kernel_walk_task_(void *context, size_t task) {
     hfy_kernel_walk_batch_(walk, walk->slot + task, who, hfy_base_min_(batch, last - who));
 }
 
-HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *walk, int mode) {
+HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *walk, int takes) {
   const hfy_kernel *k = &walk->view.k;
   const size_t P = k->count, N = k->dim, batch = HFY_KERNEL_BATCH_, words = walk->view.words;
-  const size_t n = mode == HFY_KERNEL_TRIAL_ ? walk->n : 0, skips = walk->skips != 0;
+  const size_t n = takes == HFY_KERNEL_TRIAL_ ? walk->n : 0, skips = walk->skips != 0;
   const size_t floats = !k->alpha && k->alpha_float ? batch : 0;
   size_t t;
   walk->view.table = HFY_TAKE_(arena, double, hfy_base_plus_(N, 1));
@@ -18610,17 +18603,16 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
 
 /* Checks the kernel and n states (TRIAL: they are to come), takes the scratch of a walk, makes the table, alpha by
    neurons, and what skipping needs. */
-HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int mode, const char *missing,
+HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, const char *missing,
                                            const uint64_t *states, size_t n, hfy_kernel_walk_ *walk, hfy_work *w) {
-  const int alpha = mode == HFY_KERNEL_FIELDS_ ? HFY_KERNEL_ALPHA_ : HFY_KERNEL_ANY_ALPHA_;
   hfy_kernel_view_ *v = &walk->view;
-  hfy_status status = hfy_kernel_open_(kernel, alpha, missing, v, w);
+  hfy_status status = hfy_kernel_open_(kernel, takes, missing, v, w);
   const size_t P = v->k.count, N = v->k.dim;
   const double *bound = v->k.bound;
   hfy_base_arena_ arena = {NULL, 0, 0};
   size_t i, j;
   if (!status)
-    status = mode == HFY_KERNEL_TRIAL_ ? hfy_kernel_check_size_(n, N, w)
+    status = takes == HFY_KERNEL_TRIAL_ ? hfy_kernel_check_size_(n, N, w)
                                        : hfy_kernel_check_bits_(states, n, N, "states", w);
   for (i = 0; !status && bound && i < N; i++)
     if (!(bound[i] >= 0) || !hfy_base_is_finite_(bound[i]))
@@ -18629,15 +18621,15 @@ HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int mode, c
                               bound[i]);
   if (status) return status;
   memset(&walk->report, 0, sizeof walk->report);
-  if (mode == HFY_KERNEL_FIELDS_) v->k.order = HFY_BINARY_SYNCHRONOUS;
+  if (takes == HFY_KERNEL_DOUBLE_) v->k.order = HFY_BINARY_SYNCHRONOUS;
   walk->n = n;
-  walk->tasks = mode == HFY_KERNEL_FIELDS_ || !n ? 1 : hfy_base_min_(hfy_base_workers_(), n);
+  walk->tasks = takes == HFY_KERNEL_DOUBLE_ || !n ? 1 : hfy_base_min_(hfy_base_workers_(), n);
   walk->row = (P + 7) & ~(size_t)7;
-  walk->skips = mode != HFY_KERNEL_FIELDS_ && v->k.kind == HFY_KERNEL_RBF && v->k.order == HFY_BINARY_SYNCHRONOUS &&
+  walk->skips = takes != HFY_KERNEL_DOUBLE_ && v->k.kind == HFY_KERNEL_RBF && v->k.order == HFY_BINARY_SYNCHRONOUS &&
                 !v->k.nearest && (bound || n >= HFY_KERNEL_MANY_);
-  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_walk_(&arena, walk, mode);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_walk_(&arena, walk, takes);
   if (status) return status;
-  walk->states = mode == HFY_KERNEL_TRIAL_ ? walk->cues : states;
+  walk->states = takes == HFY_KERNEL_TRIAL_ ? walk->cues : states;
   hfy_kernel_fill_table_(v);
   for (i = 0; walk->turned && i < P; i++)
     for (j = 0; j < N; j++) walk->turned[j * P + i] = hfy_kernel_alpha_(&v->k, i * N + j);
@@ -18671,7 +18663,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, co
                                                     double *h, double *shift, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_walk_ walk;
-  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_FIELDS_, n && !h ? "h" : NULL, states, n, &walk, w);
+  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_DOUBLE_, n && !h ? "h" : NULL, states, n, &walk, w);
   const size_t words = walk.view.words, N = walk.view.k.dim;
   size_t from, m;
   for (from = 0; !status && from < n; from += m) {
@@ -18730,7 +18722,7 @@ HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, d
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_walk_ walk;
   const hfy_kernel_view_ *v = &walk.view;
-  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_FIELDS_, NULL, NULL, 0, &walk, w);
+  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_DOUBLE_, NULL, NULL, 0, &walk, w);
   size_t from, m, a, j, fixed = 0;
   double least = HUGE_VAL;
   for (from = 0; !status && from < v->k.count; from += m) {
@@ -18882,7 +18874,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_kernel_view_ v;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, n && !x ? "x" : NULL, &v, w);
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, n && !x ? "x" : NULL, &v, w);
   double *fd = NULL, *fi = NULL, *apart = NULL;
   const size_t N = v.k.dim;
   size_t i;
@@ -18954,7 +18946,7 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
                                           double *const *values, hfy_work *w) {
   hfy_kernel_spectra_ spectra, *s = &spectra;
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, !out ? "spectrum" : NULL, &s->v, w);
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, !out ? "spectrum" : NULL, &s->v, w);
   const size_t P = s->v.k.count, N = s->v.k.dim, r = hfy_base_min_(P, N);
   const double *alpha = s->v.k.alpha, *u;
   const hfy_simd_ *simd = s->v.simd;
@@ -19045,7 +19037,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
   double **const rows[] = {&c->a, &c->h, &c->variance, &c->r, &c->g, &c->step, &c->work, NULL};
   double **const more[] = {&c->values, &c->goal, &c->moved, &c->ends, NULL};
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, NULL, &c->v, w);
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, NULL, &c->v, w);
   const size_t P = c->P = c->v.k.count, square = P * P, fisher = c->damping > 0 || c->steps ? square : 0;
   if (status) return status;
   if (c->neuron >= c->v.k.dim)
