@@ -17617,7 +17617,6 @@ typedef struct hfy_kernel_view_ {
 /* K as a function of x.y (RBF: of |x-y|^2). */
 HFY_COLD_ double hfy_kernel_of_(const hfy_kernel *k, double dot, double square) {
   if (k->kind == HFY_KERNEL_RBF) return exp(-k->gamma * square);
-  if (k->kind == HFY_KERNEL_LINEAR) return k->gamma * dot;
   return hfy_binary_power_(k->gamma * dot + k->offset, k->degree);
 }
 
@@ -17653,8 +17652,9 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const
       hfy_kernel_check_number_(k->gamma, "gamma", w))
     return HFY_ERR_ARG;
   if (!(k->gamma > 0)) k->gamma = k->kind == HFY_KERNEL_RBF ? hfy_kernel_gamma(0.2) : 1 / (double)k->dim;
-  if (k->kind == HFY_KERNEL_POLYNOMIAL) {
-    k->degree = hfy_base_default_(k->degree, 3);
+  if (k->kind == HFY_KERNEL_LINEAR) k->offset = 0;
+  if (k->kind != HFY_KERNEL_RBF) {
+    k->degree = k->kind == HFY_KERNEL_LINEAR ? 1 : hfy_base_default_(k->degree, 3);
     if (!(k->degree >= 1 && k->degree <= 64 && k->degree <= floor(k->degree)))
       return hfy_base_should_(w, "", "degree", k->degree, "a whole number from 1 to 64");
     if (hfy_kernel_check_number_(k->offset, "offset", w)) return HFY_ERR_ARG;
@@ -17781,6 +17781,7 @@ typedef struct hfy_kernel_fit_ {
   double *gemm;
   size_t iteration;
   double t, momentum; /* Nesterov's */
+  double head[8];     /* of a state: what it is made with; A, H, Z, HZ follow (PAPER: 0 for the last two) */
   hfy_linalg_factor_ factor;
   hfy_binary_pinv_ pinv;
   double *newton; /* tasks x newton_size */
@@ -17975,24 +17976,14 @@ HFY_COLD_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w) {
   return hfy_base_fail_(w, HFY_ERR_NONFINITE, "training left the range of double at iteration %z", iteration);
 }
 
-/* A state of the trainers: what it was made with, then A, H, Z, HZ (PAPER: 0 for the last two). */
-HFY_COLD_ void hfy_kernel_head_(const hfy_kernel_fit_ *f, double *s) {
-  s[0] = 4711 + (double)f->o.trainer;
-  s[1] = (double)f->iteration;
-  s[2] = f->t;
-  s[3] = (double)f->N;
-  s[4] = (double)f->P;
-  s[5] = f->o.lambda;
-  s[6] = f->view.k.gamma;
-  s[7] = f->o.eta;
-}
-
-HFY_COLD_ void hfy_kernel_save_(const hfy_kernel_fit_ *f) {
+HFY_COLD_ void hfy_kernel_save_(hfy_kernel_fit_ *f) {
   const double *const part[4] = {f->A, f->H, f->Z, f->HZ};
   const size_t n = f->P * f->N;
   size_t l;
   if (!f->o.state) return;
-  hfy_kernel_head_(f, f->o.state);
+  f->head[1] = (double)f->iteration;
+  f->head[2] = f->t;
+  memcpy(f->o.state, f->head, sizeof f->head);
   memset(f->o.state + 8, 0, 4 * n * sizeof(double));
   for (l = 0; l < 4; l++)
     if (part[l]) memcpy(f->o.state + 8 + l * n, part[l], n * sizeof(double));
@@ -18096,7 +18087,7 @@ HFY_API HFY_SMALL_ size_t hfy_kernel_state_size(size_t dim, size_t count) {
 /* Fills in defaults and checks them. */
 HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_kernel_training *training, hfy_work *w) {
   hfy_kernel_training *o = &f->o;
-  double head[8];
+  double *s = f->head;
   size_t l;
   f->P = f->view.k.count;
   f->N = f->view.k.dim;
@@ -18115,9 +18106,14 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
   if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state))
     return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER");
   if (o->resume && !o->state) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
-  hfy_kernel_head_(f, head);
+  s[0] = 4711 + (double)o->trainer;
+  s[3] = (double)f->N;
+  s[4] = (double)f->P;
+  s[5] = o->lambda;
+  s[6] = f->view.k.gamma;
+  s[7] = o->eta;
   for (l = 0; o->resume && l < 8; l++) /* iteration and t may differ, and eta where it is not used */
-    if (l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) && !(fabs(o->state[l] - head[l]) <= 0))
+    if (l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) && !(fabs(o->state[l] - s[l]) <= 0))
       return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
   return hfy_kernel_check_finite_(o->gram, f->P * f->P, "gram", w);
 }
@@ -18840,10 +18836,9 @@ HFY_COLD_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, dou
       }
     }
     value = hfy_kernel_of_(k, dot, square);
-    slope = k->kind == HFY_KERNEL_RBF      ? 2 * k->gamma * value /* -dK/dx = slope apart */
-            : k->kind == HFY_KERNEL_LINEAR ? -k->gamma
-                                           : -k->gamma * k->degree *
-                                                 hfy_binary_power_(k->gamma * dot + k->offset, k->degree - 1);
+    slope = 2 * k->gamma * value; /* -dK/dx = slope apart */
+    if (k->kind != HFY_KERNEL_RBF)
+      slope = -k->gamma * k->degree * hfy_binary_power_(k->gamma * dot + k->offset, k->degree - 1);
     hfy_linalg_axpy_(-value, a, fd, N);
     hfy_linalg_axpy_(slope * hfy_linalg_dot_(x, a, N), apart, fi, N);
   }
