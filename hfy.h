@@ -1443,7 +1443,7 @@ typedef enum hfy_recall_kind {
   HFY_RECALL_SEQUENTIAL /* the next in the order of storage, through sequential 2-subsets (HFY Algorithm 3) */
 } hfy_recall_kind;
 
-/* How to recall. Zeroed = the paper's settings with Algorithm 1; SEQUENTIAL departs from it by rho and the cue. */
+/* Zeroed = the paper's settings with Algorithm 1; SEQUENTIAL departs from it by rho and the cue. */
 typedef struct hfy_recall {
   size_t inner_steps; /* T: retrieval steps an item; 0 = 20 */
   hfy_recall_kind kind;
@@ -1453,11 +1453,11 @@ typedef struct hfy_recall {
   double boost;      /* SEQUENTIAL: omega >= 1, the last item's penalty is tau (1 - omega); 0 = 1.1; best below 2 */
   double rho;        /* SEQUENTIAL: weight > 0 of the 2-subsets' quadratic; 0 = 1; 2 = the paper's and its code's */
   double inner_beta; /* SEQUENTIAL: beta > 0 of the T inner steps (net->beta is the 2-subsets'); 0 = 1, as printed */
-  int bare_cue;      /* SEQUENTIAL: 0: the cue counts as the last item recalled. 1: as nothing, as printed; then the
-                        first pair need not hold it, and recall may start anywhere */
+  int bare_cue;      /* SEQUENTIAL: 0: the cue counts as the last item recalled. 1: as printed, as nothing: recall may
+                        start anywhere */
 } hfy_recall;
 
-/* Where a recall stands. The arrays are yours and must last as long as it; copy them and the struct to branch off. */
+/* Where a recall stands. The arrays are yours and last as long as it; copy them and the struct to branch off. */
 typedef struct hfy_recall_state {
   double *left;      /* N. BOUNDED: what is left of each pattern's weight, from 1 down; else the moving average a */
   hfy_real *query;   /* D: the state of the walk */
@@ -1467,9 +1467,8 @@ typedef struct hfy_recall_state {
 } hfy_recall_state;
 
 /* Begins: fills the arrays of state. cue: D, may be state->query itself.
-   net: what is recalled and how: sim, beta, keys, values, sep (BOUNDED: ignored, it is sparsemax), post, bias and
-   visible (one query; masked patterns are never recalled), tol. No readout, self_coupling or step (UNSUPPORTED); its
-   max_steps is not used.
+   net: its sim, beta, keys, values, sep (BOUNDED: ignored, it is sparsemax), post, bias and visible (one query; masked
+   patterns are never recalled) and tol. No readout, self_coupling or step (UNSUPPORTED); max_steps is not used.
    SEQUENTIAL recalls what is stored after the pattern that the cue is close to. The cue counts as the item before: T
    inner steps take it to p and to the query, and a_i = tau (p_i + p_i+1 - omega p_i). With bare_cue a is 0 and the
    query the cue. Item i leads to i + 1 if that is its own attractor and, S the largest difference of two similarities
@@ -1480,10 +1479,10 @@ typedef struct hfy_recall_state {
 HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
                                     hfy_recall_state *state, hfy_work *work);
 
-/* Recalls one item: the heaviest pattern after the T inner steps, the lowest of ties. *item is SIZE_MAX and
-   state->exhausted 1 once nothing is left: that is a clean end, HFY_OK, and changes nothing else.
-   Cost: T steps of hfy_retrieve, fewer where the query stands still, and for SEQUENTIAL a hfy_structure_solve of O(N) a
-   step. On any error state and item are untouched. Errors: as hfy_recall_begin and hfy_retrieve; CONVERGENCE. */
+/* Recalls one item: the heaviest pattern after the T inner steps, the lowest of ties. Once nothing is left, *item is
+   SIZE_MAX, state->exhausted 1 and nothing else changes: HFY_OK. Cost: at most T steps of hfy_retrieve, SEQUENTIAL also
+   a hfy_structure_solve of O(N) a step. Errors, state and item untouched: as hfy_recall_begin, hfy_retrieve;
+   CONVERGENCE. */
 HFY_API hfy_status hfy_recall_next(const hfy_net *net, const hfy_recall *how, hfy_recall_state *state, size_t *item,
                                    hfy_work *work);
 
@@ -1528,10 +1527,10 @@ typedef enum hfy_binary_rule {
 HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                       size_t stride, int self_coupling, hfy_real *weights, hfy_work *work);
 
-/* The same memory as a net, without dim x dim weights: hfy_retrieve then updates all bits at once. Fills *net, which
-   borrows the arrays: keys (PSEUDO_INVERSE: the patterns, count x dim, are its values, and `keys`, room for count x
-   dim, gets their duals; HEBBIAN: NULL) and `coupling` (room for dim: the diagonal, taken out again; NULL keeps it).
-   Set net->max_steps yourself. Errors as hfy_binary_weights. */
+/* The same memory as a net, without dim x dim weights: hfy_retrieve then updates all bits at once. *net borrows the
+   arrays: `keys` (HEBBIAN: NULL; PSEUDO_INVERSE: room for count x dim, gets the duals of the patterns, which are its
+   values) and `coupling` (room for dim: the diagonal, taken out again; NULL keeps it). Set net->max_steps yourself.
+   Errors as hfy_binary_weights. */
 HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                   size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net, hfy_work *work);
 
@@ -1548,8 +1547,7 @@ typedef enum hfy_binary_order {
   HFY_BINARY_RANDOM       /* the same in a fresh random order each sweep */
 } hfy_binary_order;
 
-/* A binary memory and how it is run. Borrows its arrays. */
-typedef struct hfy_binary {
+typedef struct hfy_binary { /* a binary memory and how it is run; borrows its arrays */
   size_t dim;
   size_t count;             /* POWER, RECTIFIED, EXP: N patterns of +1 and -1 */
   const hfy_real *patterns; /* N rows of dim */
@@ -1563,8 +1561,7 @@ typedef struct hfy_binary {
   size_t max_sweeps;        /* 0 = 100 */
 } hfy_binary;
 
-/* What a recall can tell: every pointer optional, one entry a query unless said. */
-typedef struct hfy_binary_report {
+typedef struct hfy_binary_report { /* every pointer optional, one entry a query unless said */
   size_t *sweeps;     /* sweeps made; the last one, if period is 1, changed nothing */
   size_t *flips;      /* bits changed on the way, each time counted */
   size_t *period;     /* 1: stands still; 2: a cycle of two (SYNCHRONOUS); 0: max_sweeps were not enough */
@@ -1666,8 +1663,7 @@ typedef struct hfy_kernel_progress { /* what a callback is told */
   double residual_0; /* the same at the first step of this call */
 } hfy_kernel_progress;
 
-/* How to train. Zeroed (or NULL) = EXACT with the papers' lambda. */
-typedef struct hfy_kernel_training {
+typedef struct hfy_kernel_training { /* zeroed (or NULL) = EXACT with the papers' lambda */
   size_t max_iterations;     /* 0 = EXACT 2000, PAPER 200, NEWTON 100 (for each neuron) */
   hfy_kernel_trainer trainer;
   double lambda;             /* > 0; 0 = 0.01 */
@@ -16940,9 +16936,9 @@ HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n
   if (status) return status;
   memset(seen, 0, n);
   for (i = 0; i < count; i++) {
-    if (items[i] == SIZE_MAX || seen[items[i]]) continue;
+    if (items[i] == SIZE_MAX) continue;
+    distinct += !seen[items[i]];
     seen[items[i]] = 1;
-    distinct++;
   }
   *ratio = (double)distinct / (double)n;
   return hfy_base_close_(w, &local, HFY_OK);
@@ -17535,13 +17531,6 @@ HFY_KERNEL_DISTANCES_(hfy_kernel_distances_fast_, HFY_SIMD_NOINLINE_, __builtin_
 #undef HFY_KERNEL_DISTANCES_
 
 HFY_PRIVATE_ int hfy_kernel_bit_(const uint64_t *x, size_t j) { return (int)(x[j / 64] >> (j % 64) & 1); }
-
-/* In how many bits do two states differ? */
-HFY_PRIVATE_ size_t hfy_kernel_apart_(const uint64_t *x, const uint64_t *y, size_t words) {
-  size_t d = 0, l;
-  for (l = 0; l < words; l++) d += hfy_kernel_ones_(x[l] ^ y[l]);
-  return d;
-}
 
 HFY_API size_t hfy_kernel_words(size_t dim) { return dim / 64 + (dim % 64 != 0); }
 
@@ -18261,10 +18250,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real 
     if (!(fabs(v.k.alpha[i]) <= HFY_REAL_MAX_))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is beyond hfy_real", i);
   if (!status) {
-    for (i = 0; i < n; i++) {
-      keys[i] = hfy_kernel_bit_(v.k.patterns + i / N * v.words, i % N) ? 1 : -1;
-      values[i] = (hfy_real)v.k.alpha[i];
-    }
+    status = hfy_kernel_unpack(v.k.patterns, v.k.count, N, keys, w);
+    for (i = 0; i < n; i++) values[i] = (hfy_real)v.k.alpha[i];
     memset(net, 0, sizeof *net);
     net->dim = N;
     net->count = v.k.count;
@@ -18483,8 +18470,10 @@ HFY_COLD_ void hfy_kernel_step_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *
   for (a = 0; a < m; a++) {
     const uint64_t *x = s->now + a * v->words;
     uint64_t *y = walk->out + to[a] * v->words;
-    changed[a] = sure[a] ? hfy_kernel_apart_(y, x, v->words) : hfy_kernel_signs_(h, v->k.dim, x, y);
-    if (!sure[a]) h += v->k.dim;
+    uint32_t apart;
+    if (sure[a]) hfy_kernel_distances_plain_(x, v->words, y, 1, &apart);
+    changed[a] = sure[a] ? apart : hfy_kernel_signs_(h, v->k.dim, x, y);
+    h += sure[a] ? 0 : v->k.dim;
   }
 }
 
@@ -18757,11 +18746,12 @@ HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, 
   for (f = 0; !status && f < n_flips; f++) {
     hfy_rng stream = *rng;
     size_t whole = 0, apart = 0;
+    uint32_t d;
     memcpy(walk.cues, k->patterns, n * words * sizeof(uint64_t));
     for (i = 0; i < n; i++) hfy_kernel_flip_row_(walk.cues + i * words, k->dim, flips[f], &stream, walk.slot->order);
     hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
     for (i = 0; i < n; i++) {
-      const size_t d = hfy_kernel_apart_(walk.out + i * words, k->patterns + i * words, words);
+      hfy_kernel_distances_plain_(walk.out + i * words, words, k->patterns + i * words, 1, &d);
       whole += !d;
       apart += d;
     }
