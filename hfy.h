@@ -1708,7 +1708,6 @@ HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_t
    (may be NULL: recall does not need it). Errors: ARG, NONFINITE. */
 HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale,
                                        hfy_work *work);
-
 /* bound (N): the largest |alpha| of each neuron, of whichever alpha the kernel holds. Cost P N, once for a memory.
    Errors: as hfy_kernel_gram; NONFINITE. */
 HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy_work *work);
@@ -1746,7 +1745,6 @@ HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_
 /* Copies `rows` packed states (out may be states) and flips `flips` <= dim different bits in each, a draw for each. */
 HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t dim, size_t flips, hfy_rng *rng,
                                    uint64_t *out, hfy_work *work);
-
 /* n random packed states: each bit is the top bit of a number of rng. */
 HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_t *out, hfy_work *work);
 
@@ -16691,10 +16689,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_begin(const hfy_net *net, const hfy_rec
       state->left[i] = call.how.decay * (pair - call.how.boost * p);
     }
   } else {
-    for (i = 0; i < net->count; i++) {
-      state->left[i] = call.how.kind == HFY_RECALL_BOUNDED;
-      state->weights[i] = 0;
-    }
+    for (i = 0; i < net->count; i++) state->left[i] = call.how.kind == HFY_RECALL_BOUNDED;
+    for (i = 0; i < net->count; i++) state->weights[i] = 0;
     memmove(state->query, cue, net->dim * sizeof *cue);
   }
   if (!status) state->recalled = 0;
@@ -17111,9 +17107,9 @@ HFY_COLD_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patt
   if (rule == HFY_BINARY_HEBBIAN) return HFY_OK;
   hfy_linalg_gram_(s->simd, count, dim, hfy_linalg_rows_(s->x, dim), s->gram, s->gemm);
   memcpy(s->dual, s->x, count * dim * sizeof(double));
-  status = hfy_binary_pinv_run_(&s->pinv, s->gram, s->dual, 1e-12 * (double)count);
-  if (!status) return HFY_OK;
-  return hfy_base_fail_(w, status, "QL did not converge on the %z x %z dots of the patterns", count, count);
+  if (!hfy_binary_pinv_run_(&s->pinv, s->gram, s->dual, 1e-12 * (double)count)) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "QL did not converge on the %z x %z dots of the patterns", count,
+                        count);
 }
 
 HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
@@ -17999,8 +17995,7 @@ HFY_COLD_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy_wo
   for (i = 0; i < f->P; i++) f->l[i * f->P + i] += f->o.lambda;
   if (!hfy_linalg_factor_run_(&f->factor)) return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_SINGULAR,
-                        "%g K + lambda is not positive definite in rounding: lambda %g is too small", scale,
-                        f->o.lambda);
+                        "%g K + lambda is not positive definite in rounding: lambda %g is too small", scale, f->o.lambda);
 }
 
 /* An accelerated step in the metric of B = K/4 + lambda, which bounds every neuron's Hessian (math 16.2). */
@@ -18053,19 +18048,19 @@ HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
 /* RIDGE, PROJECTION and RAW: linear in the patterns. */
 HFY_COLD_ hfy_status hfy_kernel_linear_(hfy_kernel_fit_ *f, hfy_work *w) {
   const size_t P = f->P, N = f->N;
-  hfy_status status;
-  size_t i, j;
-  for (i = 0; i < P; i++)
-    for (j = 0; j < N; j++) f->A[i * N + j] = hfy_kernel_bit_(f->view.k.patterns + i * f->view.words, j) ? 1 : -1;
-  if (f->o.trainer == HFY_KERNEL_RAW) return HFY_OK;
+  hfy_status status = HFY_OK;
+  size_t i;
+  for (i = 0; i < P * N; i++)
+    f->A[i] = hfy_kernel_bit_(f->view.k.patterns + i / N * f->view.words, i % N) ? 1 : -1;
   if (f->o.trainer == HFY_KERNEL_RIDGE) { /* (K + lambda)^-1 X */
     status = hfy_kernel_factor_(f, 1, w);
     if (!status) hfy_linalg_factor_solve_(&f->factor, f->A, N);
-    return status;
+  } else if (f->o.trainer == HFY_KERNEL_PROJECTION) { /* K^+ X */
+    memcpy(f->l, f->view.K, P * P * sizeof(double));
+    status = hfy_binary_pinv_run_(&f->pinv, f->l, f->A, 4 * (double)P * DBL_EPSILON);
+    if (status) hfy_base_fail_(w, status, "QL did not converge on the Gram matrix");
   }
-  memcpy(f->l, f->view.K, P * P * sizeof(double));
-  status = hfy_binary_pinv_run_(&f->pinv, f->l, f->A, 4 * (double)P * DBL_EPSILON); /* K^+ X */
-  return status ? hfy_base_fail_(w, status, "QL did not converge on the Gram matrix") : HFY_OK;
+  return status;
 }
 
 HFY_API HFY_SMALL_ size_t hfy_kernel_state_size(size_t dim, size_t count) {
@@ -18601,9 +18596,8 @@ HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, 
                                        : hfy_kernel_check_bits_(states, n, N, "states", w);
   for (i = 0; !status && bound && i < N; i++)
     if (!(bound[i] >= 0) || !hfy_base_is_finite_(bound[i]))
-      status = hfy_base_fail_(w, HFY_ERR_ARG,
-                              "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i,
-                              bound[i]);
+      status = hfy_base_fail_(
+          w, HFY_ERR_ARG, "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i, bound[i]);
   if (status) return status;
   memset(&walk->report, 0, sizeof walk->report);
   if (takes == HFY_KERNEL_DOUBLE_) v->k.order = HFY_BINARY_SYNCHRONOUS;
