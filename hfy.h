@@ -16754,8 +16754,7 @@ HFY_COLD_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_stat
   return HFY_OK;
 }
 
-/* What a penalised item works in. */
-typedef struct hfy_recall_scratch_ {
+typedef struct hfy_recall_scratch_ { /* what a penalised item works in */
   double *score;       /* N: beta sim + bias - beta lambda a */
   double *weight;      /* N: y, the penalised step's weights */
   double *part;        /* N - 1, SEQUENTIAL: t */
@@ -17160,8 +17159,7 @@ HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns
 
 /* --- recall --- */
 
-/* What one worker needs for one query. */
-typedef struct hfy_binary_slot_ {
+typedef struct hfy_binary_slot_ { /* what one worker needs for one query */
   signed char *q, *next, *before; /* dim */
   int32_t *dot;                   /* count */
   double *table;                  /* G, or e^-k */
@@ -17583,9 +17581,8 @@ HFY_COLD_ void hfy_kernel_take_(hfy_base_arena_ *arena, size_t n, double **const
   for (; *to; to++) **to = HFY_TAKE_(arena, double, n);
 }
 
-/* A kernel with its defaults filled in. */
 typedef struct hfy_kernel_view_ {
-  hfy_kernel k;
+  hfy_kernel k; /* defaults filled in */
   const hfy_simd_ *simd;
   size_t words;
   int wide;        /* does this machine count bits eight words at a time? */
@@ -17995,7 +17992,8 @@ HFY_COLD_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy_wo
   for (i = 0; i < f->P; i++) f->l[i * f->P + i] += f->o.lambda;
   if (!hfy_linalg_factor_run_(&f->factor)) return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_SINGULAR,
-                        "%g K + lambda is not positive definite in rounding: lambda %g is too small", scale, f->o.lambda);
+                        "%g K + lambda is not positive definite in rounding: lambda %g is too small", scale,
+                        f->o.lambda);
 }
 
 /* An accelerated step in the metric of B = K/4 + lambda, which bounds every neuron's Hessian (math 16.2). */
@@ -18263,8 +18261,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real 
 
 /* --- recall --- */
 
-/* What one worker needs. */
-typedef struct hfy_kernel_slot_ {
+typedef struct hfy_kernel_slot_ { /* what one worker needs */
   uint64_t *now, *before;   /* BATCH x words */
   uint32_t *d;              /* count */
   uint32_t *tally;          /* dim + 1: how many patterns at each distance */
