@@ -1441,7 +1441,7 @@ typedef enum hfy_recall_kind {
   HFY_RECALL_SEQUENTIAL /* the next in the order of storage, through sequential 2-subsets (HFY Algorithm 3) */
 } hfy_recall_kind;
 
-/* How to recall. Zeroed = the paper's settings with Algorithm 1; SEQUENTIAL departs from it by rho and the cue. */
+/* Zeroed = the paper's settings with Algorithm 1; SEQUENTIAL departs from it by rho and the cue. */
 typedef struct hfy_recall {
   size_t inner_steps; /* T: retrieval steps an item; 0 = 20 */
   hfy_recall_kind kind;
@@ -1451,11 +1451,11 @@ typedef struct hfy_recall {
   double boost;      /* SEQUENTIAL: omega >= 1, the last item's penalty is tau (1 - omega); 0 = 1.1; best below 2 */
   double rho;        /* SEQUENTIAL: weight > 0 of the 2-subsets' quadratic; 0 = 1; 2 = the paper's and its code's */
   double inner_beta; /* SEQUENTIAL: beta > 0 of the T inner steps (net->beta is the 2-subsets'); 0 = 1, as printed */
-  int bare_cue;      /* SEQUENTIAL: 0: the cue counts as the last item recalled. 1: as nothing, as printed; then the
-                        first pair need not hold it, and recall may start anywhere */
+  int bare_cue;      /* SEQUENTIAL: 0: the cue counts as the last item recalled. 1: as printed, as nothing: recall may
+                        start anywhere */
 } hfy_recall;
 
-/* Where a recall stands. The arrays are yours and must last as long as it; copy them and the struct to branch off. */
+/* Where a recall stands. The arrays are yours and last as long as it; copy them and the struct to branch off. */
 typedef struct hfy_recall_state {
   double *left;      /* N. BOUNDED: what is left of each pattern's weight, from 1 down; else the moving average a */
   hfy_real *query;   /* D: the state of the walk */
@@ -1465,9 +1465,8 @@ typedef struct hfy_recall_state {
 } hfy_recall_state;
 
 /* Begins: fills the arrays of state. cue: D, may be state->query itself.
-   net: what is recalled and how: sim, beta, keys, values, sep (BOUNDED: ignored, it is sparsemax), post, bias and
-   visible (one query; masked patterns are never recalled), tol. No readout, self_coupling or step (UNSUPPORTED); its
-   max_steps is not used.
+   net: its sim, beta, keys, values, sep (BOUNDED: ignored, it is sparsemax), post, bias and visible (one query; masked
+   patterns are never recalled) and tol. No readout, self_coupling or step (UNSUPPORTED); max_steps is not used.
    SEQUENTIAL recalls what is stored after the pattern that the cue is close to. The cue counts as the item before: T
    inner steps take it to p and to the query, and a_i = tau (p_i + p_i+1 - omega p_i). With bare_cue a is 0 and the
    query the cue. Item i leads to i + 1 if that is its own attractor and, S the largest difference of two similarities
@@ -1478,10 +1477,10 @@ typedef struct hfy_recall_state {
 HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
                                     hfy_recall_state *state, hfy_work *work);
 
-/* Recalls one item: the heaviest pattern after the T inner steps, the lowest of ties. *item is SIZE_MAX and
-   state->exhausted 1 once nothing is left: that is a clean end, HFY_OK, and changes nothing else.
-   Cost: T steps of hfy_retrieve, fewer where the query stands still, and for SEQUENTIAL a hfy_structure_solve of O(N) a
-   step. On any error state and item are untouched. Errors: as hfy_recall_begin and hfy_retrieve; CONVERGENCE. */
+/* Recalls one item: the heaviest pattern after the T inner steps, the lowest of ties. Once nothing is left, *item is
+   SIZE_MAX, state->exhausted 1 and nothing else changes: HFY_OK. Cost: at most T steps of hfy_retrieve, SEQUENTIAL also
+   a hfy_structure_solve of O(N) a step. Errors, state and item untouched: as hfy_recall_begin, hfy_retrieve;
+   CONVERGENCE. */
 HFY_API hfy_status hfy_recall_next(const hfy_net *net, const hfy_recall *how, hfy_recall_state *state, size_t *item,
                                    hfy_work *work);
 
@@ -1526,10 +1525,10 @@ typedef enum hfy_binary_rule {
 HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                       size_t stride, int self_coupling, hfy_real *weights, hfy_work *work);
 
-/* The same memory as a net, without dim x dim weights: hfy_retrieve then updates all bits at once. Fills *net, which
-   borrows the arrays: keys (PSEUDO_INVERSE: the patterns, count x dim, are its values, and `keys`, room for count x
-   dim, gets their duals; HEBBIAN: NULL) and `coupling` (room for dim: the diagonal, taken out again; NULL keeps it).
-   Set net->max_steps yourself. Errors as hfy_binary_weights. */
+/* The same memory as a net, without dim x dim weights: hfy_retrieve then updates all bits at once. *net borrows the
+   arrays: `keys` (HEBBIAN: NULL; PSEUDO_INVERSE: room for count x dim, gets the duals of the patterns, which are its
+   values) and `coupling` (room for dim: the diagonal, taken out again; NULL keeps it). Set net->max_steps yourself.
+   Errors as hfy_binary_weights. */
 HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                   size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net, hfy_work *work);
 
@@ -1546,8 +1545,7 @@ typedef enum hfy_binary_order {
   HFY_BINARY_RANDOM       /* the same in a fresh random order each sweep */
 } hfy_binary_order;
 
-/* A binary memory and how it is run. Borrows its arrays. */
-typedef struct hfy_binary {
+typedef struct hfy_binary { /* a binary memory and how it is run; borrows its arrays */
   size_t dim;
   size_t count;             /* POWER, RECTIFIED, EXP: N patterns of +1 and -1 */
   const hfy_real *patterns; /* N rows of dim */
@@ -1561,8 +1559,7 @@ typedef struct hfy_binary {
   size_t max_sweeps;        /* 0 = 100 */
 } hfy_binary;
 
-/* What a recall can tell: every pointer optional, one entry a query unless said. */
-typedef struct hfy_binary_report {
+typedef struct hfy_binary_report { /* every pointer optional, one entry a query unless said */
   size_t *sweeps;     /* sweeps made; the last one, if period is 1, changed nothing */
   size_t *flips;      /* bits changed on the way, each time counted */
   size_t *period;     /* 1: stands still; 2: a cycle of two (SYNCHRONOUS); 0: max_sweeps were not enough */
@@ -1601,9 +1598,8 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
 /* 64-bit words that hold dim bits: (dim + 63) / 64. Bit j of a state: word j / 64, bit j % 64, set for +1; bits from
    dim on are 0. */
 HFY_API size_t hfy_kernel_words(size_t dim);
-
-/* rows x dim entries of +1 and -1 into rows x words, and back. Errors: ARG (NULL, dim 0, an entry that is neither: the
-   message says where; unpacking: bits set from dim on). */
+/* rows x dim entries of +1 and -1 into rows x words, and back. Errors: ARG (NULL, dim 0; an entry that is neither, the
+   message says where; bits set from dim on). */
 HFY_API hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, size_t dim, uint64_t *packed, hfy_work *work);
 HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t dim, hfy_real *x, hfy_work *work);
 
@@ -1659,15 +1655,13 @@ typedef enum hfy_kernel_trainer {
   HFY_KERNEL_RAW       /* X: no training at all. A baseline, and at hfy_kernel_gamma hard to beat */
 } hfy_kernel_trainer;
 
-/* What a progress callback is told. */
-typedef struct hfy_kernel_progress {
-  size_t iteration;  /* made so far; NEWTON: neurons done */
+typedef struct hfy_kernel_progress { /* what a callback is told */
+  size_t iteration;  /* made so far */
   double residual;   /* max |r| over patterns and neurons where the last step was taken from */
   double residual_0; /* the same at the first step of this call */
 } hfy_kernel_progress;
 
-/* How to train. Zeroed (or NULL) = EXACT with the papers' lambda. */
-typedef struct hfy_kernel_training {
+typedef struct hfy_kernel_training { /* zeroed (or NULL) = EXACT with the papers' lambda */
   size_t max_iterations;     /* 0 = EXACT 2000, PAPER 200, NEWTON 100 (for each neuron) */
   hfy_kernel_trainer trainer;
   double lambda;             /* > 0; 0 = 0.01 */
@@ -1675,14 +1669,13 @@ typedef struct hfy_kernel_training {
   double eta;                /* PAPER: step > 0; 0 = 0.1 */
   double tol;                /* EXACT, NEWTON: stop at max |r| < tol; 0 = 1e-8. PAPER: 0 = make all steps */
   const double *gram;        /* P x P if you have it already; or NULL: made in scratch */
-  int (*progress)(void *context, const hfy_kernel_progress *now); /* after each iteration; not 0 = stop; or NULL */
+  int (*progress)(void *context, const hfy_kernel_progress *now); /* EXACT, PAPER: after each iteration; not 0 = stop */
   void *context;
   double *state;             /* EXACT, PAPER: room for hfy_kernel_state_size doubles, where training stopped; NULL */
   int resume;                /* 1: go on from `state`: the same bits as if it had never stopped */
 } hfy_kernel_training;
 
-/* What came of it. */
-typedef struct hfy_kernel_result {
+typedef struct hfy_kernel_result { /* what came of it */
   size_t iterations;   /* of all calls, resumed ones included; NEWTON: the most of one neuron */
   double residual;     /* max |r| */
   double loss;         /* sum of L over the neurons; dim count ln 2 at alpha = 0 */
@@ -1713,23 +1706,20 @@ HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_t
    (may be NULL: recall does not need it). Errors: ARG, NONFINITE. */
 HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale,
                                        hfy_work *work);
-
 /* bound (N): the largest |alpha| of each neuron, of whichever alpha the kernel holds. Cost P N, once for a memory.
    Errors: as hfy_kernel_gram; NONFINITE. */
 HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy_work *work);
 
-/* Fills *net with a net that recalls as this memory does: RBF: -1/2 |x - q|^2, beta = 2 gamma, EXP; LINEAR: DOT,
-   IDENTITY; values alpha, SIGN. keys and values: room for P x N, filled here and borrowed by the net. Steps are
-   synchronous. Answers are the same bits wherever |h_i| exceeds both sides' rounding, at most
-   eps (P + 16 + 8 gamma N) sum over mu of |alpha_mu,i| K(x, xi_mu), eps of hfy_real.
-   Errors: as hfy_kernel_gram; UNSUPPORTED (POLYNOMIAL); NONFINITE (alpha beyond hfy_real). */
+/* Fills *net with a net that recalls as this memory does, synchronously: RBF: -1/2 |x - q|^2, beta = 2 gamma, EXP;
+   LINEAR: DOT, IDENTITY; values alpha, SIGN. keys and values: room for P x N, which the net borrows. The same bits
+   wherever |h_i| exceeds both sides' rounding, eps (P + 16 + 8 gamma N) sum over mu of |alpha_mu,i| K(x, xi_mu), eps of
+   hfy_real. Errors: as hfy_kernel_gram; UNSUPPORTED (POLYNOMIAL); NONFINITE (alpha beyond hfy_real). */
 HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
                                   hfy_work *work);
 
 /* --- recall --- */
 
-/* What a recall can tell: every pointer optional, one entry a state. */
-typedef struct hfy_kernel_report {
+typedef struct hfy_kernel_report { /* every pointer optional, one entry a state */
   size_t *steps;   /* made; the last one, if period is 1, changed nothing */
   size_t *period;  /* 1: stands still; 2: a cycle of two (SYNCHRONOUS); 0: max_steps were not enough */
   size_t *flips;   /* bits changed on the way */
@@ -1738,9 +1728,8 @@ typedef struct hfy_kernel_report {
 /* Runs n packed states until they stand still, turn round between two states, or max_steps are made. states, out: n x
    words, may be the same. RBF values are taken relative to the nearest pattern, so that none of them underflows.
    Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N instead. Synchronous
-   steps of many states are one matrix product; with `bound` (RBF) a state close to few patterns, such as a cue of a
-   stored one, is decided by those alone, k N, wherever the rest together cannot turn a bit: the same bits, for much
-   less. The bits depend neither on the batch nor on threads.
+   steps of many states are one matrix product; with `bound` (RBF) those patterns alone are read, k N, that are near a
+   state, wherever the rest together cannot turn a bit. The bits depend neither on that nor on the batch or threads.
    Scratch: bit-after-bit orders P N doubles (alpha turned round); with `bound` P words (the patterns by words).
    EXAMPLE  hfy_kernel_recall(&k, cues, n, recalled, NULL, &work); */
 HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
@@ -1751,18 +1740,16 @@ HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *s
 HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n, double *h,
                                          double *shift, hfy_work *work);
 
-/* Copies `rows` packed states and flips exactly `flips` different bits in each, at most dim. Each row draws `flips`
-   numbers. out may be states. */
+/* Copies `rows` packed states (out may be states) and flips `flips` <= dim different bits in each, a draw for each. */
 HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t dim, size_t flips, hfy_rng *rng,
                                    uint64_t *out, hfy_work *work);
-
-/* n random packed states: one number of rng a bit, its top bit. */
+/* n random packed states: each bit is the top bit of a number of rng. */
 HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_t *out, hfy_work *work);
 
 /* --- how good a memory is --- */
 
-/* How the stored patterns stand: share that one synchronous step leaves alone, and the least xi h. Either may be NULL.
-   On its own `stored` says nothing: see hfy_kernel_census. */
+/* Of the stored patterns, the share that one synchronous step leaves alone, and the least xi h. Either may be NULL. On
+   its own `stored` says nothing: see hfy_kernel_census. */
 HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin, hfy_work *work);
 
 /* Basins: recovered[j] = share of the first `patterns` patterns that come back whole from cues with flips[j] bits
@@ -1770,20 +1757,16 @@ HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, d
 HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips, size_t n_flips,
                                      const hfy_rng *rng, double *recovered, double *overlap, hfy_work *work);
 
-/* What random starts meet. */
-typedef struct hfy_kernel_census {
-  double fixed;      /* share of random states that are fixed points already: near 1 it is the identity map */
-  double stored;     /* share that ends on a stored pattern */
-  double opposite;   /* share that ends on the opposite of one */
-  double spurious;   /* share that ends on another fixed point */
-  double cycles;     /* share that ends in a cycle of two */
-  double unsettled;  /* share still moving after max_steps */
-  size_t different;  /* how many different spurious fixed points were met */
-  double steps;      /* mean number of steps */
+typedef struct hfy_kernel_census { /* what random starts meet */
+  double fixed;     /* share of random states whose first step changes nothing: near 1 it is the identity map */
+  double stored, opposite, spurious; /* shares that end on a pattern, on the opposite of one, on another fixed point */
+  double cycles;    /* share that ends in a cycle of two */
+  double unsettled; /* share still moving after max_steps */
+  size_t different; /* how many different spurious fixed points were met */
+  double steps;     /* mean number of steps */
 } hfy_kernel_census;
 
-/* Starts from n random states (hfy_kernel_random of *rng) and runs them as hfy_kernel_recall does. `fixed` is one
-   synchronous step. */
+/* Starts from n random states (hfy_kernel_random of *rng) and runs them as hfy_kernel_recall does. */
 HFY_API hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_t n, hfy_rng *rng, hfy_kernel_census *census,
                                       hfy_work *work);
 
@@ -16406,21 +16389,20 @@ HFY_PRIVATE_ int hfy_recall_sees_(const hfy_net *net, size_t i) {
 /* A member of how: 0 becomes its default; else it should be above 0 (or at least `least`), at most `most`, finite. */
 HFY_COLD_ hfy_status hfy_recall_member_(const char *name, double *value, double least, double most, double standard,
                                         hfy_work *work) {
-  const double x = *value;
-  if (!(x > 0) && !(x < 0) && !hfy_base_is_nan_(x)) *value = standard;
-  if (*value > 0 && *value >= least && *value <= most && hfy_base_is_finite_(*value)) return HFY_OK;
-  return hfy_base_fail_(work, HFY_ERR_ARG, "how->%s is %g; it should be %s%s and finite, or 0 for the default", name,
-                        x, least > 0 ? "at least 1" : "above 0", most < 2 ? ", at most 1" : "");
+  const double x = *value = hfy_base_default_(*value, standard);
+  if (x > 0 && x >= least && x <= most && hfy_base_is_finite_(x)) return HFY_OK;
+  return hfy_base_fail_(work, HFY_ERR_ARG, "how->%s is %g; it should be %s%s and finite, or 0 for the default", name, x,
+                        least > 0 ? "at least 1" : "above 0", most < 2 ? ", at most 1" : "");
 }
 
-/* Everything that can be wrong with net and how; fills in the defaults. */
+/* Everything that can be wrong with net and how; fills in the defaults. Takes no scratch. */
 HFY_COLD_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *how, hfy_recall_call_ *call,
                                          hfy_work *work) {
-  const char *member = NULL;
+  const char *member;
   hfy_net used;
-  hfy_status status = hfy_base_null_(work, !net ? "net" : !how ? "how" : NULL);
+  hfy_status status;
   size_t i, seen = 0;
-  if (status) return status;
+  if (!net || !how) return hfy_base_null_(work, !net ? "net" : "how");
   if ((unsigned)how->kind > HFY_RECALL_SEQUENTIAL)
     return hfy_base_fail_(work, HFY_ERR_ARG, "how->kind is %z; it should be one of hfy_recall_kind", (size_t)how->kind);
   call->how = *how;
@@ -16438,11 +16420,9 @@ HFY_COLD_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *h
     memset(&used.sep, 0, sizeof used.sep);
     used.sep.kind = HFY_SEP_SPARSEMAX;
   }
-  if (net->step > 0 && net->step < 1) member = "step";
-  if (net->self_coupling) member = "self_coupling";
-  if (net->readout) member = "readout";
-  if (member)
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; recall is done without", member);
+  member = net->readout ? "readout" : net->self_coupling ? "self_coupling" : NULL;
+  if (!member && net->step > 0 && net->step < 1) member = "step";
+  if (member) return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; recall is done without", member);
   if (!hfy_sep_has_sum_(&used.sep) || used.sep.plus)
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
                           "net->sep should share out weights of a fixed sum: no IDENTITY, POWER, EXP or plus");
@@ -16457,31 +16437,32 @@ HFY_COLD_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *h
                         "net: %z patterns that are not masked; sequential recall takes 2 at a time", seen);
 }
 
-HFY_COLD_ hfy_status hfy_recall_state_(const hfy_recall_state *state, hfy_work *work) {
-  if (!state) return hfy_base_null_(work, "state");
-  return hfy_base_null_(work, !state->left      ? "state->left"
+/* The same, and the arrays of state. missing: an argument that is NULL, or NULL. */
+HFY_COLD_ hfy_status hfy_recall_open_(const hfy_net *net, const hfy_recall *how, const hfy_recall_state *state,
+                                      const char *missing, hfy_recall_call_ *call, hfy_work *work) {
+  const hfy_status status = hfy_recall_resolve_(net, how, call, work);
+  if (status) return status;
+  return hfy_base_null_(work, !state            ? "state"
+                              : !state->left    ? "state->left"
                               : !state->query   ? "state->query"
                               : !state->weights ? "state->weights"
-                                                : NULL);
+                                                : missing);
 }
 
 /* T inner steps from z to `out`; p: the weights of the last. */
-HFY_COLD_ hfy_status hfy_recall_walk_(const hfy_net *net, const hfy_real *z, hfy_real *out, hfy_real *p,
-                                      hfy_work *work) {
+HFY_COLD_ hfy_status hfy_recall_walk_(const hfy_net *net, const hfy_real *z, hfy_real *out, hfy_real *p, hfy_work *w) {
   hfy_report report;
   memset(&report, 0, sizeof report);
   report.weights = p;
-  return hfy_retrieve(net, z, 1, out, &report, work);
+  return hfy_retrieve(net, z, 1, out, &report, w);
 }
 
-HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
-                                    hfy_recall_state *state, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
+                                               hfy_recall_state *state, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_recall_call_ call;
+  hfy_status status = hfy_recall_open_(net, how, state, !cue ? "cue" : NULL, &call, w);
   size_t i;
-  hfy_status status = hfy_recall_resolve_(net, how, &call, w);
-  if (!status) status = hfy_recall_state_(state, w);
-  if (!status) status = hfy_base_null_(w, !cue ? "cue" : NULL);
   if (status) return status;
   for (i = 0; i < net->dim; i++)
     if (!hfy_base_is_finite_((double)cue[i]))
@@ -16494,25 +16475,13 @@ HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, c
       state->left[i] = call.how.decay * (pair - call.how.boost * p);
     }
   } else {
-    for (i = 0; i < net->count; i++) {
-      state->left[i] = call.how.kind == HFY_RECALL_BOUNDED;
-      state->weights[i] = 0;
-    }
+    for (i = 0; i < net->count; i++) state->left[i] = call.how.kind == HFY_RECALL_BOUNDED;
+    for (i = 0; i < net->count; i++) state->weights[i] = 0;
     memmove(state->query, cue, net->dim * sizeof *cue);
   }
-  if (!status) {
-    state->recalled = 0;
-    state->exhausted = 0;
-  }
+  if (!status) state->recalled = 0;
+  if (!status) state->exhausted = 0;
   return hfy_base_close_(w, &local, status);
-}
-
-/* An item is there: the first of the heaviest. */
-HFY_COLD_ void hfy_recall_made_(hfy_recall_state *state, size_t n, size_t *item) {
-  size_t i;
-  for (i = *item = 0; i < n; i++)
-    if (state->weights[i] > state->weights[*item]) *item = i;
-  state->recalled++;
 }
 
 /* A work in this room. Without any, a call with it says in `peak` how much it needs and does nothing else. */
@@ -16528,19 +16497,18 @@ HFY_COLD_ hfy_work hfy_recall_inner_(const hfy_work *work, void *room, size_t by
 /* Bytes that the inner calls of an item need, whatever the state. */
 HFY_COLD_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *bytes, hfy_work *work) {
   hfy_base_arena_ alone = {NULL, 0, 0};
-  hfy_real nothing = 0; /* never read: there is no room */
+  hfy_real none_read = 0; /* there is no room */
   hfy_net net = call->net;
   hfy_work none = hfy_recall_inner_(work, &alone, 0);
   hfy_status said;
-  if (call->how.kind == HFY_RECALL_BOUNDED)
-    net.sep.kind = HFY_SEP_KSUBSETS; /* a box too, whose bounds need no array */
-  said = hfy_recall_walk_(&net, &nothing, &nothing, &nothing, &none);
+  if (call->how.kind == HFY_RECALL_BOUNDED) net.sep.kind = HFY_SEP_KSUBSETS; /* a box too, but needs no array */
+  said = hfy_recall_walk_(&net, &none_read, &none_read, &none_read, &none);
   if (said != HFY_ERR_NOMEM) return hfy_base_fail_(work, said, "%s", none.message);
   *bytes = none.peak;
   if (call->how.kind == HFY_RECALL_BOUNDED) /* the bounds' own two arrays */
     *bytes = hfy_base_plus_(*bytes, hfy_base_times_(net.count + 8, 2 * sizeof(double)));
   if (call->how.kind == HFY_RECALL_SEQUENTIAL) {
-    hfy_structure pairs = hfy_structure_sequence(net.count, 2);
+    const hfy_structure pairs = hfy_structure_sequence(net.count, 2);
     hfy_structure_solver_ solver;
     hfy_structure_plan_(&alone, &pairs, hfy_structure_room_(&pairs), &solver);
     if (hfy_base_plus_(alone.used, 63) > *bytes) *bytes = hfy_base_plus_(alone.used, 63);
@@ -16549,8 +16517,7 @@ HFY_COLD_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *byte
 }
 
 /* Algorithm 1, an item: everything happens in the state's own arrays, which a failed retrieval leaves alone. */
-HFY_COLD_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
-                                         hfy_work *work) {
+HFY_COLD_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_state *state, hfy_work *w) {
   hfy_status status;
   double mass = 0;
   size_t i, seen = 0, n = call->net.count;
@@ -16559,13 +16526,10 @@ HFY_COLD_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_stat
     mass += state->left[i];
     seen++;
   }
-  if (seen && !(mass >= 0.5)) { /* whole items have been taken: 1 is left, or nothing, but for rounding */
-    state->exhausted = 1;
-    *item = SIZE_MAX;
-    return HFY_OK;
-  }
+  state->exhausted = seen && !(mass >= 0.5); /* whole items have been taken: 1 is left, or nothing, but for rounding */
+  if (state->exhausted) return HFY_OK;
   call->net.sep.upper = state->left;
-  status = hfy_recall_walk_(&call->net, state->query, state->query, state->weights, work);
+  status = hfy_recall_walk_(&call->net, state->query, state->query, state->weights, w);
   if (status) return status;
   for (i = 0, mass = 0; i < n; i++) {
     double left = state->left[i] - (double)state->weights[i];
@@ -16573,12 +16537,10 @@ HFY_COLD_ hfy_status hfy_recall_bounded_(hfy_recall_call_ *call, hfy_recall_stat
     if (hfy_recall_sees_(&call->net, i)) mass += state->left[i];
   }
   for (i = 0; mass >= 0.5 && mass < 1 && i < n; i++) state->left[i] /= mass;
-  hfy_recall_made_(state, n, item);
   return HFY_OK;
 }
 
-/* What a penalised item works in. */
-typedef struct hfy_recall_scratch_ {
+typedef struct hfy_recall_scratch_ { /* what a penalised item works in */
   double *score;       /* N: beta sim + bias - beta lambda a */
   double *weight;      /* N: y, the penalised step's weights */
   double *part;        /* N - 1, SEQUENTIAL: t */
@@ -16589,23 +16551,6 @@ typedef struct hfy_recall_scratch_ {
   hfy_sep_scratch_ sep;
   hfy_post_scratch_ post;
 } hfy_recall_scratch_;
-
-HFY_COLD_ void hfy_recall_plan_(hfy_base_arena_ *arena, const hfy_recall_call_ *call, const hfy_simd_ *simd,
-                                size_t room, hfy_recall_scratch_ *s) {
-  const hfy_net *net = &call->net;
-  size_t n = net->count;
-  int sequence = call->how.kind == HFY_RECALL_SEQUENTIAL;
-  s->score = HFY_TAKE_(arena, double, n);
-  s->weight = HFY_TAKE_(arena, double, n);
-  s->part = HFY_TAKE_(arena, double, sequence ? n - 1 : 0);
-  s->inverse = HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? n : 0);
-  s->theta = HFY_TAKE_(arena, hfy_real, n);
-  s->p = HFY_TAKE_(arena, hfy_real, n);
-  s->z = HFY_TAKE_(arena, hfy_real, net->dim);
-  s->room = hfy_base_take_(arena, room, 1);
-  if (!sequence) hfy_sep_plan_(arena, simd, &net->sep, n, 0, &s->sep);
-  hfy_post_plan_(arena, &net->post, net->dim, &s->post);
-}
 
 /* The penalised scores of the state, and the best of them. */
 HFY_COLD_ hfy_status hfy_recall_scores_(const hfy_recall_call_ *call, const hfy_recall_state *state,
@@ -16621,7 +16566,8 @@ HFY_COLD_ hfy_status hfy_recall_scores_(const hfy_recall_call_ *call, const hfy_
   x.inverse = s->inverse;
   q.inverse = &inverse_q;
   hfy_sim_tile_(simd, net->sim, call->beta, &x, &q, net->dim, s->theta, n);
-  for (i = 0, *top = -HUGE_VAL; i < n; i++) {
+  *top = -HUGE_VAL;
+  for (i = 0; i < n; i++) {
     s->score[i] = -HUGE_VAL;
     if (!hfy_recall_sees_(net, i)) continue;
     s->score[i] = (double)s->theta[i] + (net->bias ? (double)net->bias[i] : 0) -
@@ -16668,66 +16614,76 @@ HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_re
 }
 
 /* Algorithms 2 and 3, an item. */
-HFY_COLD_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_recall_state *state, size_t *item,
-                                           hfy_work *work) {
+HFY_COLD_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_recall_state *state, hfy_work *work) {
+  const hfy_net *net = &call->net;
+  const hfy_simd_ *simd = hfy_simd_choose_(work);
+  const int sequence = call->how.kind == HFY_RECALL_SEQUENTIAL;
+  const double tau = call->how.decay;
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_recall_scratch_ s;
   hfy_work inner;
-  const hfy_net *net = &call->net;
-  const hfy_simd_ *simd = hfy_simd_choose_(work);
-  size_t i, room = 0;
-  double tau = call->how.decay, boost = call->how.kind == HFY_RECALL_SEQUENTIAL ? call->how.boost : 0;
+  size_t i, n = net->count, room = 0;
   hfy_status status = simd ? hfy_recall_need_(call, &room, work) : HFY_ERR_UNSUPPORTED;
-  while (hfy_base_layout_(&arena, work, &status)) hfy_recall_plan_(&arena, call, simd, room, &s);
+  while (hfy_base_layout_(&arena, work, &status)) {
+    s.score = HFY_TAKE_(&arena, double, n);
+    s.weight = HFY_TAKE_(&arena, double, n);
+    s.part = HFY_TAKE_(&arena, double, sequence ? n - 1 : 0);
+    s.inverse = HFY_TAKE_(&arena, double, net->sim == HFY_SIM_COSINE ? n : 0);
+    s.theta = HFY_TAKE_(&arena, hfy_real, n);
+    s.p = HFY_TAKE_(&arena, hfy_real, n);
+    s.z = HFY_TAKE_(&arena, hfy_real, net->dim);
+    s.room = hfy_base_take_(&arena, room, 1);
+    if (!sequence) hfy_sep_plan_(&arena, simd, &net->sep, n, 0, &s.sep);
+    hfy_post_plan_(&arena, &net->post, net->dim, &s.post);
+  }
   if (status) return status;
   inner = hfy_recall_inner_(work, s.room, room);
   status = hfy_recall_step_(call, state, simd, &s, &inner, work);
   if (status) return status;
   status = hfy_recall_walk_(net, s.z, s.z, s.p, &inner);
   if (status) return hfy_base_fail_(work, status, "%s", inner.message);
-  for (i = 0; i < net->count; i++) {
-    double taken = s.weight[i];
-    if (boost > 0) taken -= boost * (double)s.p[i];
+  for (i = 0; i < n; i++) {
+    const double taken = sequence ? s.weight[i] - call->how.boost * (double)s.p[i] : s.weight[i];
     state->left[i] = tau * taken + (1 - tau) * state->left[i];
   }
-  memcpy(state->weights, s.p, net->count * sizeof *s.p);
+  memcpy(state->weights, s.p, n * sizeof *s.p);
   memcpy(state->query, s.z, net->dim * sizeof *s.z);
-  hfy_recall_made_(state, net->count, item);
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_recall_next(const hfy_net *net, const hfy_recall *how, hfy_recall_state *state, size_t *item,
-                                   hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_recall_next(const hfy_net *net, const hfy_recall *how, hfy_recall_state *state,
+                                              size_t *item, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_recall_call_ call;
-  hfy_status status = hfy_recall_resolve_(net, how, &call, w);
-  if (!status) status = hfy_recall_state_(state, w);
-  if (!status) status = hfy_base_null_(w, !item ? "item" : NULL);
+  hfy_status status = hfy_recall_open_(net, how, state, !item ? "item" : NULL, &call, w);
+  size_t i, heaviest = 0;
   if (status) return status;
-  status = call.how.kind == HFY_RECALL_BOUNDED ? hfy_recall_bounded_(&call, state, item, w)
-                                               : hfy_recall_penalised_(&call, state, item, w);
+  status = call.how.kind == HFY_RECALL_BOUNDED ? hfy_recall_bounded_(&call, state, w)
+                                               : hfy_recall_penalised_(&call, state, w);
+  for (i = 0; i < net->count; i++)
+    if (state->weights[i] > state->weights[heaviest]) heaviest = i;
+  if (!status) state->recalled += !state->exhausted;
+  if (!status) *item = state->exhausted ? SIZE_MAX : heaviest;
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, const hfy_real *cue, size_t count,
-                                  size_t *items, size_t *made, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
+                                             size_t count, size_t *items, size_t *made, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local), inner;
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_recall_call_ call;
   hfy_recall_state state;
-  hfy_recall_scratch_ scratch;
-  const hfy_simd_ *simd = hfy_simd_choose_(w);
   void *room = NULL;
   size_t i, bytes = 0;
-  hfy_status status = simd ? hfy_recall_resolve_(net, how, &call, w) : HFY_ERR_UNSUPPORTED;
+  hfy_status status = hfy_recall_resolve_(net, how, &call, w);
   memset(&state, 0, sizeof state);
   if (!status) status = hfy_recall_need_(&call, &bytes, w);
   if (!status) status = hfy_base_null_(w, !cue ? "cue" : !items ? "items" : NULL);
   if (status) return status;
-  if (call.how.kind != HFY_RECALL_BOUNDED) { /* what an item needs: its arrays, and that behind them */
-    hfy_recall_plan_(&arena, &call, simd, bytes, &scratch);
-    bytes = hfy_base_plus_(arena.used, 63);
-    arena.used = 0;
+  if (call.how.kind != HFY_RECALL_BOUNDED) { /* an item's own arrays, too */
+    inner = hfy_recall_inner_(w, &arena, 0);
+    (void)hfy_recall_penalised_(&call, &state, &inner);
+    bytes = inner.peak;
   }
   while (hfy_base_layout_(&arena, w, &status)) {
     state.left = HFY_TAKE_(&arena, double, net->count);
@@ -16745,8 +16701,6 @@ HFY_API hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, con
   return hfy_base_close_(w, &local, status);
 }
 
-/* --- scores --- */
-
 HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
@@ -16763,9 +16717,9 @@ HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n
   if (status) return status;
   memset(seen, 0, n);
   for (i = 0; i < count; i++) {
-    if (items[i] == SIZE_MAX || seen[items[i]]) continue;
+    if (items[i] == SIZE_MAX) continue;
+    distinct += !seen[items[i]];
     seen[items[i]] = 1;
-    distinct++;
   }
   *ratio = (double)distinct / (double)n;
   return hfy_base_close_(w, &local, HFY_OK);
@@ -16797,15 +16751,13 @@ HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, con
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
-/* --- causal masks and forgetting --- */
-
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   size_t i, j;
   if (!n || !first || first > n)
     return hfy_base_fail_(w, HFY_ERR_ARG, "first is %z and n %z; they should be at least 1, first at most n", first, n);
   if (!(forget >= 0 && hfy_base_is_finite_(forget)))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "forget is %g; it should be at least 0 and finite", forget);
+    return hfy_base_should_(w, "", "forget", forget, "at least 0 and finite");
   if (!hfy_base_fits_(rows, n, sizeof *bias))
     return hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
   if (rows && !bias) return hfy_base_null_(w, "bias");
@@ -16836,10 +16788,7 @@ HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, siz
 
 /* --- what the kernel memories use as well --- */
 
-/* x, or the value that 0 stands for. NaN is no 0. */
-HFY_PRIVATE_ double hfy_binary_default_(double x, double value) { return x >= 0 && x <= 0 ? value : x; }
-
-HFY_PRIVATE_ double hfy_binary_power_(double x, double degree) {
+HFY_COLD_ double hfy_binary_power_(double x, double degree) {
   unsigned n = (unsigned)degree;
   double y = 1;
   for (; n; n >>= 1, x *= x)
@@ -16847,8 +16796,13 @@ HFY_PRIVATE_ double hfy_binary_power_(double x, double degree) {
   return y;
 }
 
-HFY_PRIVATE_ hfy_status hfy_binary_check_signs_(const hfy_real *x, size_t rows, size_t dim, size_t stride,
-                                                const char *name, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_binary_one_of_(const char *name, unsigned value, unsigned last, const char *of, hfy_work *w) {
+  if (value <= last) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_ARG, "%s is %z; it should be one of hfy_%s", name, (size_t)value, of);
+}
+
+HFY_COLD_ hfy_status hfy_binary_check_signs_(const hfy_real *x, size_t rows, size_t dim, size_t stride,
+                                             const char *name, hfy_work *w) {
   size_t i, j;
   for (i = 0; i < rows; i++)
     for (j = 0; j < dim; j++) {
@@ -16886,20 +16840,21 @@ HFY_PRIVATE_ hfy_status hfy_binary_pinv_run_(hfy_binary_pinv_ *s, double *gram, 
 
 /* --- rules --- */
 
-HFY_PRIVATE_ hfy_status hfy_binary_check_rows_(const hfy_real *x, size_t rows, size_t dim, size_t stride,
-                                               const char *name, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_binary_check_rows_(const hfy_real *x, size_t rows, size_t dim, size_t stride,
+                                            const char *name, hfy_work *w) {
   size_t i, j;
   if (!rows || !dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", rows, dim);
   if (stride && stride < dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "stride is %z; it should be 0 or at least dim, %z", stride, dim);
-  if (!hfy_base_fits_(rows, stride ? stride : dim, sizeof(double)) || !hfy_base_fits_(dim, dim, sizeof(double)) ||
+  if (!stride) stride = dim;
+  if (!hfy_base_fits_(rows, stride, sizeof(double)) || !hfy_base_fits_(dim, dim, sizeof(double)) ||
       !hfy_base_fits_(rows, rows, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "count %z and dim %z: an array of that size cannot exist", rows, dim);
   if (!x) return hfy_base_null_(w, name);
   for (i = 0; i < rows; i++)
     for (j = 0; j < dim; j++)
-      if (!hfy_base_is_finite_((double)x[i * (stride ? stride : dim) + j]))
+      if (!hfy_base_is_finite_((double)x[i * stride + j]))
         return hfy_base_fail_(w, HFY_ERR_NONFINITE, "%s holds NaN or infinity in row %z", name, i);
   return HFY_OK;
 }
@@ -16913,17 +16868,16 @@ typedef struct hfy_binary_rules_ {
 } hfy_binary_rules_;
 
 /* Checks all but the outputs, fills x and dual. square: is sum wanted? */
-HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
-                                         size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+                                      size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
   const size_t most = count > dim ? count : dim;
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status;
   memset(s, 0, sizeof *s);
   s->simd = hfy_simd_choose_(w);
   if (!s->simd) return HFY_ERR_UNSUPPORTED;
-  if ((unsigned)rule > HFY_BINARY_PSEUDO_INVERSE)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "rule is %z; it should be one of hfy_binary_rule", (size_t)rule);
-  status = hfy_binary_check_rows_(patterns, count, dim, stride, "patterns", w);
+  status = hfy_binary_one_of_("rule", rule, HFY_BINARY_PSEUDO_INVERSE, "binary_rule", w);
+  if (!status) status = hfy_binary_check_rows_(patterns, count, dim, stride, "patterns", w);
   while (hfy_base_layout_(&arena, w, &status)) {
     s->x = s->dual = HFY_TAKE_(&arena, double, count * dim);
     s->sum = HFY_TAKE_(&arena, double, square ? dim * dim : 0);
@@ -16938,24 +16892,23 @@ HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *p
   if (rule == HFY_BINARY_HEBBIAN) return HFY_OK;
   hfy_linalg_gram_(s->simd, count, dim, hfy_linalg_rows_(s->x, dim), s->gram, s->gemm);
   memcpy(s->dual, s->x, count * dim * sizeof(double));
-  status = hfy_binary_pinv_run_(&s->pinv, s->gram, s->dual, 1e-12 * (double)count);
-  if (!status) return HFY_OK;
-  return hfy_base_fail_(w, status, "QL did not converge on the %z x %z dots of the patterns", count, count);
+  if (!hfy_binary_pinv_run_(&s->pinv, s->gram, s->dual, 1e-12 * (double)count)) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "QL did not converge on the %z x %z dots of the patterns", count,
+                        count);
 }
 
 HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                       size_t stride, int self_coupling, hfy_real *weights, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_rules_ s;
-  size_t i, j;
+  size_t i;
   hfy_status status = hfy_base_null_(w, !weights ? "weights" : NULL);
   if (!status) status = hfy_binary_dual_(rule, patterns, count, dim, stride, 1, &s, w);
   if (!status) {
     hfy_linalg_multiply_(s.simd, dim, dim, count, hfy_linalg_turned_(s.x, dim), hfy_linalg_rows_(s.dual, dim),
                          hfy_linalg_set_(s.sum, dim), s.gemm);
-    for (i = 0; i < dim; i++)
-      for (j = 0; j < dim; j++)
-        weights[i * dim + j] = i == j && !self_coupling ? 0 : (hfy_real)s.sum[i * dim + j];
+    for (i = 0; i < dim * dim; i++) weights[i] = (hfy_real)s.sum[i];
+    for (i = 0; !self_coupling && i < dim; i++) weights[i * dim + i] = 0;
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -16992,8 +16945,7 @@ HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns
 
 /* --- recall --- */
 
-/* What one worker needs for one query. */
-typedef struct hfy_binary_slot_ {
+typedef struct hfy_binary_slot_ { /* what one worker needs for one query */
   signed char *q, *next, *before; /* dim */
   int32_t *dot;                   /* count */
   double *table;                  /* G, or e^-k */
@@ -17014,13 +16966,13 @@ typedef struct hfy_binary_run_ {
 } hfy_binary_run_;
 
 /* F(a) / s^degree: powers only. */
-HFY_PRIVATE_ double hfy_binary_f_(const hfy_binary_run_ *run, double a, double s) {
+HFY_COLD_ double hfy_binary_f_(const hfy_binary_run_ *run, double a, double s) {
   if (run->m.kind == HFY_BINARY_RECTIFIED && a < 0) return 0;
   return hfy_binary_power_(a / s, run->m.degree);
 }
 
 /* A power of two at or above x >= 1. */
-HFY_PRIVATE_ long hfy_binary_above_(long x) {
+HFY_COLD_ long hfy_binary_above_(long x) {
   long s = 1;
   while (s < x) s *= 2;
   return s;
@@ -17080,7 +17032,7 @@ HFY_PRIVATE_ double hfy_binary_drive_(const hfy_binary_run_ *run, const hfy_bina
   return sum;
 }
 
-HFY_PRIVATE_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot) {
+HFY_COLD_ void hfy_binary_dots_(const hfy_binary_run_ *run, hfy_binary_slot_ *slot) {
   const size_t n = run->m.count;
   size_t i, j;
   if (run->m.kind == HFY_BINARY_WEIGHTS) return;
@@ -17196,7 +17148,7 @@ HFY_PRIVATE_ void hfy_binary_task_(void *context, size_t task) {
 }
 
 /* Arrays of a run, the patterns by columns; then the sequence can be checked. */
-HFY_PRIVATE_ hfy_status hfy_binary_reserve_(hfy_binary_run_ *run, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_binary_reserve_(hfy_binary_run_ *run, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   const hfy_binary *m = &run->m;
   const size_t count = m->kind == HFY_BINARY_WEIGHTS ? 0 : m->count;
@@ -17234,32 +17186,28 @@ HFY_PRIVATE_ hfy_status hfy_binary_reserve_(hfy_binary_run_ *run, hfy_work *w) {
 }
 
 /* Checks everything and fills run. */
-HFY_PRIVATE_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *states, size_t n, const char *name,
-                                         hfy_binary_run_ *run, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *states, size_t n, const char *name,
+                                      hfy_binary_run_ *run, hfy_work *w) {
   hfy_binary *m = &run->m;
   hfy_status status;
   if (!memory) return hfy_base_null_(w, "memory");
   *m = *memory;
-  if ((unsigned)m->kind > HFY_BINARY_EXP)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "kind is %z; it should be one of hfy_binary_kind", (size_t)m->kind);
-  if ((unsigned)m->order > HFY_BINARY_RANDOM)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "order is %z; it should be one of hfy_binary_order", (size_t)m->order);
-  if (m->kind == HFY_BINARY_WEIGHTS)
-    status = hfy_binary_check_rows_(m->weights, m->dim, m->dim, 0, "weights", w);
-  else
-    status = hfy_binary_check_rows_(m->patterns, m->count, m->dim, m->stride, "patterns", w);
-  if (status) return HFY_ERR_ARG;
+  if (hfy_binary_one_of_("kind", m->kind, HFY_BINARY_EXP, "binary_kind", w) ||
+      hfy_binary_one_of_("order", m->order, HFY_BINARY_RANDOM, "binary_order", w) ||
+      (m->kind == HFY_BINARY_WEIGHTS
+           ? hfy_binary_check_rows_(m->weights, m->dim, m->dim, 0, "weights", w)
+           : hfy_binary_check_rows_(m->patterns, m->count, m->dim, m->stride, "patterns", w)))
+    return HFY_ERR_ARG;
   if (m->dim > 1000000000 || m->count > 4000000000u)
     return hfy_base_fail_(w, HFY_ERR_ARG, "dim is %z and count %z; at most 1e9 and 4e9 are possible", m->dim, m->count);
-  m->degree = hfy_binary_default_(m->degree, 3);
+  m->degree = hfy_base_default_(m->degree, 3);
   if ((m->kind == HFY_BINARY_POWER || m->kind == HFY_BINARY_RECTIFIED) &&
       !(m->degree >= 2 && m->degree <= 512 && m->degree <= floor(m->degree)))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "degree is %g; it should be a whole number from 2 to 512", m->degree);
+    return hfy_base_should_(w, "", "degree", m->degree, "a whole number from 2 to 512");
   if (!m->stride) m->stride = m->dim;
   if (!m->max_sweeps) m->max_sweeps = 100;
-  if (m->kind != HFY_BINARY_WEIGHTS)
-    status = hfy_binary_check_signs_(m->patterns, m->count, m->dim, m->stride, "patterns", w);
-  if (status) return status;
+  if (m->kind != HFY_BINARY_WEIGHTS && hfy_binary_check_signs_(m->patterns, m->count, m->dim, m->stride, "patterns", w))
+    return HFY_ERR_ARG;
   if (!hfy_base_fits_(n, m->dim, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", n, m->dim);
   if ((run->report.energy || run->report.log_energy) &&
@@ -17275,8 +17223,8 @@ HFY_PRIVATE_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_rea
   return hfy_binary_reserve_(run, w);
 }
 
-HFY_API hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *queries, size_t n_queries, hfy_real *out,
-                                     const hfy_binary_report *report, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *queries, size_t n_queries,
+                                                hfy_real *out, const hfy_binary_report *report, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_run_ run;
   hfy_status status = hfy_base_null_(w, n_queries && !out ? "out" : NULL);
@@ -17288,8 +17236,8 @@ HFY_API hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *q
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *states, size_t n, double *energy,
-                                     double *log_energy, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *states, size_t n,
+                                                double *energy, double *log_energy, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_run_ run;
   hfy_status status;
@@ -17328,26 +17276,20 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
 #define HFY_KERNEL_MANY_ 256    /* states for which finding the bounds pays */
 #define HFY_KERNEL_ONCE_ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ /* called often, but large beside a call: emitted once */
 
-/* --- bits --- */
-
 #define HFY_KERNEL_DISTANCES_(name, attribute, count)                                                                  \
-  HFY_PRIVATE_ attribute void name(const uint64_t *x, size_t words, const uint64_t *rows, size_t n, uint32_t *d)       \
-  {                                                                                                                    \
+  HFY_PRIVATE_ attribute void name(const uint64_t *x, size_t words, const uint64_t *rows, size_t n, uint32_t *d) {     \
     size_t i, l;                                                                                                       \
-    if (words == 1) {                                                                                                  \
+    if (words == 1)                                                                                                    \
       for (i = 0; i < n; i++) d[i] = (uint32_t)(count(x[0] ^ rows[i]));                                                \
-      return;                                                                                                          \
-    }                                                                                                                  \
-    if (words == 2) {                                                                                                  \
+    else if (words == 2)                                                                                               \
       for (i = 0; i < n; i++)                                                                                          \
         d[i] = (uint32_t)(count(x[0] ^ rows[2 * i])) + (uint32_t)(count(x[1] ^ rows[2 * i + 1]));                      \
-      return;                                                                                                          \
-    }                                                                                                                  \
-    for (i = 0; i < n; i++, rows += words) {                                                                           \
-      uint32_t sum = 0;                                                                                                \
-      for (l = 0; l < words; l++) sum += (uint32_t)(count(x[l] ^ rows[l]));                                            \
-      d[i] = sum;                                                                                                      \
-    }                                                                                                                  \
+    else                                                                                                               \
+      for (i = 0; i < n; i++, rows += words) {                                                                         \
+        uint32_t sum = 0;                                                                                              \
+        for (l = 0; l < words; l++) sum += (uint32_t)(count(x[l] ^ rows[l]));                                          \
+        d[i] = sum;                                                                                                    \
+      }                                                                                                                \
   }
 
 /* Set bits, by halves. */
@@ -17370,25 +17312,17 @@ HFY_KERNEL_DISTANCES_(hfy_kernel_distances_fast_, HFY_SIMD_NOINLINE_, __builtin_
 
 HFY_PRIVATE_ int hfy_kernel_bit_(const uint64_t *x, size_t j) { return (int)(x[j / 64] >> (j % 64) & 1); }
 
-/* In how many bits do two states differ? */
-HFY_PRIVATE_ size_t hfy_kernel_apart_(const uint64_t *x, const uint64_t *y, size_t words) {
-  size_t d = 0, l;
-  for (l = 0; l < words; l++) d += hfy_kernel_ones_(x[l] ^ y[l]);
-  return d;
-}
-
 HFY_API size_t hfy_kernel_words(size_t dim) { return dim / 64 + (dim % 64 != 0); }
 
 /* Can rows x dim numbers exist? */
-HFY_PRIVATE_ hfy_status hfy_kernel_check_size_(size_t rows, size_t dim, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_check_size_(size_t rows, size_t dim, hfy_work *w) {
   if (!dim) return hfy_base_fail_(w, HFY_ERR_ARG, "dim is 0; it should be at least 1");
   if (dim <= UINT32_MAX && hfy_base_fits_(rows, dim, sizeof(double))) return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", rows, dim);
 }
 
 /* Are the bits from dim on 0 in all rows? */
-HFY_PRIVATE_ hfy_status hfy_kernel_check_bits_(const uint64_t *x, size_t rows, size_t dim, const char *name,
-                                               hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_check_bits_(const uint64_t *x, size_t rows, size_t dim, const char *name, hfy_work *w) {
   const size_t words = hfy_kernel_words(dim);
   const hfy_status status = hfy_kernel_check_size_(rows, dim, w);
   size_t i;
@@ -17429,63 +17363,66 @@ HFY_API double hfy_kernel_gamma(double flipped) {
 }
 
 /* n doubles for each pointer, up to NULL. */
-HFY_PRIVATE_ void hfy_kernel_take_(hfy_base_arena_ *arena, size_t n, double **const *to) {
+HFY_COLD_ void hfy_kernel_take_(hfy_base_arena_ *arena, size_t n, double **const *to) {
   for (; *to; to++) **to = HFY_TAKE_(arena, double, n);
 }
 
-/* --- a kernel with its defaults filled in --- */
-
 typedef struct hfy_kernel_view_ {
-  hfy_kernel k;
+  hfy_kernel k; /* defaults filled in */
   const hfy_simd_ *simd;
   size_t words;
-  int wide;      /* does this machine count bits eight words at a time? */
-  double *table; /* dim + 1: K of states that differ in d bits */
+  int wide;        /* does this machine count bits eight words at a time? */
+  double *table;   /* dim + 1: K of states that differ in d bits */
+  const double *K; /* P x P, if hfy_kernel_plan_gram_ was asked for it: the caller's, or made in `gram` */
+  double *gram;
+  uint32_t *d; /* tasks x P */
+  size_t tasks;
+  double *lanczos;        /* LANCZOS x (P + 2) + 2 P: if largest eigenvalues are wanted */
+  const double *variance; /* P, or NULL: of which matrix */
+  double lambda;
 } hfy_kernel_view_;
 
 /* K as a function of x.y (RBF: of |x-y|^2). */
-HFY_PRIVATE_ double hfy_kernel_of_(const hfy_kernel *k, double dot, double square) {
+HFY_COLD_ double hfy_kernel_of_(const hfy_kernel *k, double dot, double square) {
   if (k->kind == HFY_KERNEL_RBF) return exp(-k->gamma * square);
-  if (k->kind == HFY_KERNEL_LINEAR) return k->gamma * dot;
   return hfy_binary_power_(k->gamma * dot + k->offset, k->degree);
 }
 
 /* HFY_ERR_ARG unless x >= 0 and finite. */
-HFY_PRIVATE_ hfy_status hfy_kernel_check_number_(double x, const char *name, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_check_number_(double x, const char *name, hfy_work *w) {
   return x >= 0 && hfy_base_is_finite_(x) ? HFY_OK : hfy_base_should_(w, "", name, x, "finite and not negative");
 }
 
-HFY_PRIVATE_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const char *name, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_check_finite_(const double *x, size_t n, const char *name, hfy_work *w) {
   if (!x || hfy_base_is_finite_(hfy_linalg_largest_(x, n))) return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_ARG, "%s holds NaN or infinity", name);
 }
 
-enum { HFY_KERNEL_NO_ALPHA_, HFY_KERNEL_ALPHA_, HFY_KERNEL_ANY_ALPHA_ };
+/* What a call takes: no alpha; alpha in double; any alpha and states; any alpha, for states that it makes. */
+enum { HFY_KERNEL_BARE_, HFY_KERNEL_DOUBLE_, HFY_KERNEL_RECALL_, HFY_KERNEL_TRIAL_ };
 
-/* alpha: which is needed. missing: an argument that is NULL, or NULL. */
-HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, const char *missing, hfy_kernel_view_ *v,
+/* missing: an argument that is NULL, or NULL. */
+HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int takes, const char *missing, hfy_kernel_view_ *v,
                                       hfy_work *w) {
   hfy_kernel *k = &v->k;
-  hfy_status status;
-  size_t i;
   memset(v, 0, sizeof *v);
   v->simd = hfy_simd_choose_(w);
   if (!v->simd) return HFY_ERR_UNSUPPORTED;
   if (!kernel) return hfy_base_null_(w, "kernel");
   *k = *kernel;
   if (!k->count) return hfy_base_fail_(w, HFY_ERR_ARG, "count is 0; it should be at least 1");
-  if ((unsigned)k->kind > HFY_KERNEL_LINEAR)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "kind is %z; it should be one of hfy_kernel_kind", (size_t)k->kind);
-  if ((unsigned)k->order > HFY_BINARY_RANDOM)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "order is %z; it should be one of hfy_binary_order", (size_t)k->order);
+  if (hfy_binary_one_of_("kind", k->kind, HFY_KERNEL_LINEAR, "kernel_kind", w) ||
+      hfy_binary_one_of_("order", k->order, HFY_BINARY_RANDOM, "binary_order", w))
+    return HFY_ERR_ARG;
   if (!hfy_base_fits_(k->count, k->count, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z: count x count doubles cannot exist", k->count);
-  status = hfy_kernel_check_bits_(k->patterns, k->count, k->dim, "patterns", w);
-  if (!status) status = hfy_kernel_check_number_(k->gamma, "gamma", w);
-  if (status) return status;
+  if (hfy_kernel_check_bits_(k->patterns, k->count, k->dim, "patterns", w) ||
+      hfy_kernel_check_number_(k->gamma, "gamma", w))
+    return HFY_ERR_ARG;
   if (!(k->gamma > 0)) k->gamma = k->kind == HFY_KERNEL_RBF ? hfy_kernel_gamma(0.2) : 1 / (double)k->dim;
-  if (k->kind == HFY_KERNEL_POLYNOMIAL) {
-    k->degree = hfy_binary_default_(k->degree, 3);
+  if (k->kind == HFY_KERNEL_LINEAR) k->offset = 0;
+  if (k->kind != HFY_KERNEL_RBF) {
+    k->degree = k->kind == HFY_KERNEL_LINEAR ? 1 : hfy_base_default_(k->degree, 3);
     if (!(k->degree >= 1 && k->degree <= 64 && k->degree <= floor(k->degree)))
       return hfy_base_should_(w, "", "degree", k->degree, "a whole number from 1 to 64");
     if (hfy_kernel_check_number_(k->offset, "offset", w)) return HFY_ERR_ARG;
@@ -17496,23 +17433,18 @@ HFY_COLD_ hfy_status hfy_kernel_open_(const hfy_kernel *kernel, int alpha, const
                           k->offset);
   if (!k->max_steps) k->max_steps = 30;
   if (k->nearest > k->count) k->nearest = 0;
-  if (alpha == HFY_KERNEL_ALPHA_ && !k->alpha)
+  if (takes == HFY_KERNEL_DOUBLE_ && !k->alpha)
     return hfy_base_fail_(w, HFY_ERR_ARG, "kernel->alpha is NULL; hfy_kernel_train makes it");
-  if (alpha == HFY_KERNEL_ANY_ALPHA_ && !k->alpha && !k->alpha_float && !k->alpha_bytes)
+  if (takes >= HFY_KERNEL_RECALL_ && !k->alpha && !k->alpha_float && !k->alpha_bytes)
     return hfy_base_fail_(w, HFY_ERR_ARG, "kernel->alpha is NULL, and so are alpha_float and alpha_bytes");
   v->words = hfy_kernel_words(k->dim);
 #ifdef HFY_SIMD_POPCOUNT_
   v->wide = hfy_simd_is_wide_(v->simd->isa);
 #endif
-  for (i = 0; k->bound && i < k->dim; i++)
-    if (!(k->bound[i] >= 0) || !hfy_base_is_finite_(k->bound[i]))
-      return hfy_base_fail_(w, HFY_ERR_ARG,
-                            "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i,
-                            k->bound[i]);
   return hfy_base_null_(w, missing);
 }
 
-HFY_PRIVATE_ void hfy_kernel_fill_table_(const hfy_kernel_view_ *v) {
+HFY_COLD_ void hfy_kernel_fill_table_(const hfy_kernel_view_ *v) {
   size_t d;
   for (d = 0; d <= v->k.dim; d++)
     v->table[d] = hfy_kernel_of_(&v->k, (double)v->k.dim - 2 * (double)d, 4 * (double)d);
@@ -17528,103 +17460,80 @@ HFY_COLD_ void hfy_kernel_distances_(const hfy_kernel_view_ *v, const uint64_t *
   hfy_kernel_distances_plain_(x, v->words, v->k.patterns, n, d);
 }
 
-/* --- Gram matrix --- */
-
-typedef struct hfy_kernel_grams_ {
-  hfy_kernel_view_ *v;
-  const double *given; /* the caller's, or NULL */
-  double *gram;
-  uint32_t *d; /* tasks x count */
-  size_t tasks;
-} hfy_kernel_grams_;
-
-HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given,
-                                     hfy_kernel_grams_ *g) {
+/* given: K, or NULL: room for it. largest: will its largest eigenvalue be asked for, or that of a Hessian? */
+HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given, int largest) {
   const size_t P = v->k.count;
-  g->v = v;
-  g->given = given;
-  g->tasks = hfy_base_min_(hfy_base_workers_(), P);
-  g->d = HFY_TAKE_(arena, uint32_t, hfy_base_times_(g->tasks, P));
-  g->gram = HFY_TAKE_(arena, double, given ? 0 : hfy_base_times_(P, P));
+  v->K = given;
+  v->tasks = hfy_base_min_(hfy_base_workers_(), P);
+  v->d = HFY_TAKE_(arena, uint32_t, hfy_base_times_(v->tasks, P));
+  v->gram = HFY_TAKE_(arena, double, given ? 0 : hfy_base_times_(P, P));
   v->table = HFY_TAKE_(arena, double, hfy_base_plus_(v->k.dim, 1));
+  v->lanczos = HFY_TAKE_(arena, double, largest ? hfy_base_times_(HFY_KERNEL_LANCZOS_ + 2, hfy_base_plus_(P, 2)) : 0);
 }
 
 HFY_COLD_ void hfy_kernel_gram_task_(void *context, size_t task) {
-  const hfy_kernel_grams_ *g = (const hfy_kernel_grams_ *)context;
-  const size_t P = g->v->k.count;
-  uint32_t *d = g->d + task * P;
+  const hfy_kernel_view_ *v = (const hfy_kernel_view_ *)context;
+  const size_t P = v->k.count;
+  uint32_t *d = v->d + task * P;
   size_t i, j;
-  for (i = task; i < P; i += g->tasks) {
-    hfy_kernel_distances_(g->v, g->v->k.patterns + i * g->v->words, i + 1, d);
-    for (j = 0; j <= i; j++) g->gram[i * P + j] = g->v->table[d[j]];
+  for (i = task; i < P; i += v->tasks) {
+    hfy_kernel_distances_(v, v->k.patterns + i * v->words, i + 1, d);
+    for (j = 0; j <= i; j++) v->gram[i * P + j] = v->table[d[j]];
   }
 }
 
-/* K: what was given, or made here. */
-HFY_COLD_ const double *hfy_kernel_have_gram_(hfy_kernel_grams_ *g) {
-  const size_t P = g->v->k.count;
+/* v->K, if it was not given. */
+HFY_COLD_ void hfy_kernel_make_gram_(hfy_kernel_view_ *v) {
+  const size_t P = v->k.count;
   size_t i0, j0, i, j;
-  if (g->given) return g->given;
-  hfy_kernel_fill_table_(g->v);
-  hfy_base_parallel_(g->tasks, hfy_kernel_gram_task_, g);
+  if (v->K) return;
+  hfy_kernel_fill_table_(v);
+  hfy_base_parallel_(v->tasks, hfy_kernel_gram_task_, v);
   for (i0 = 0; i0 < P; i0 += 32) /* the upper triangle, in tiles */
     for (j0 = 0; j0 <= i0; j0 += 32)
       for (i = i0; i < i0 + 32 && i < P; i++)
-        for (j = j0; j < j0 + 32 && j < i; j++) g->gram[j * P + i] = g->gram[i * P + j];
-  return g->gram;
+        for (j = j0; j < j0 + 32 && j < i; j++) v->gram[j * P + i] = v->gram[i * P + j];
+  v->K = v->gram;
 }
 
-HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_kernel_view_ v;
-  hfy_kernel_grams_ g;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, !gram ? "gram" : NULL, &v, w);
-  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_gram_(&arena, &v, gram, &g);
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !gram ? "gram" : NULL, &v, w);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_gram_(&arena, &v, gram, 0);
   if (!status) {
-    g.given = NULL; /* room, to be filled */
-    g.gram = gram;
-    (void)hfy_kernel_have_gram_(&g);
+    v.K = NULL; /* gram is room, to be filled */
+    v.gram = gram;
+    hfy_kernel_make_gram_(&v);
   }
   return hfy_base_close_(w, &local, status);
 }
 
-/* --- largest eigenvalues: Lanczos --- */
-
-typedef struct hfy_kernel_largest_ {
-  const hfy_simd_ *simd;
-  size_t P;
-  const double *K, *variance; /* P x P; P, or NULL */
-  double lambda;
-  double *room, *y, *z; /* LANCZOS x (P + 2), P */
-} hfy_kernel_largest_;
-
-HFY_COLD_ void hfy_kernel_plan_largest_(hfy_base_arena_ *arena, const hfy_kernel_view_ *v, hfy_kernel_largest_ *s) {
-  s->simd = v->simd;
-  s->P = v->k.count;
-  s->room = HFY_TAKE_(arena, double, hfy_base_times_(HFY_KERNEL_LANCZOS_, hfy_base_plus_(s->P, 2)));
-  s->y = HFY_TAKE_(arena, double, s->P);
-  s->z = HFY_TAKE_(arena, double, s->P);
+/* y = K x */
+HFY_COLD_ void hfy_kernel_times_(const hfy_kernel_view_ *v, const double *x, double *y) {
+  const size_t P = v->k.count;
+  hfy_linalg_apply_(v->simd, P, P, hfy_linalg_rows_(v->K, P), x, hfy_linalg_set_(y, 1));
 }
 
-/* K x, or K diag(variance) K x + lambda K x. */
+/* y = K x, or (K diag(variance) K + lambda K) x. */
 HFY_COLD_ void hfy_kernel_apply_(const void *context, const double *x, double *y) {
-  const hfy_kernel_largest_ *s = (const hfy_kernel_largest_ *)context;
+  const hfy_kernel_view_ *v = (const hfy_kernel_view_ *)context;
+  double *z = v->lanczos;
   size_t i;
-  hfy_linalg_apply_(s->simd, s->P, s->P, hfy_linalg_rows_(s->K, s->P), x, hfy_linalg_set_(y, 1));
-  if (!s->variance) return;
-  for (i = 0; i < s->P; i++) s->z[i] = s->variance[i] * y[i] + s->lambda * x[i];
-  hfy_linalg_apply_(s->simd, s->P, s->P, hfy_linalg_rows_(s->K, s->P), s->z, hfy_linalg_set_(y, 1));
+  hfy_kernel_times_(v, x, y);
+  if (!v->variance) return;
+  for (i = 0; i < v->k.count; i++) z[i] = v->variance[i] * y[i] + v->lambda * x[i];
+  hfy_kernel_times_(v, z, y);
 }
 
-/* The largest eigenvalue of K, or with variance of K diag(variance) K + lambda K. */
-HFY_COLD_ double hfy_kernel_largest_of_(hfy_kernel_largest_ *s, const double *K, const double *variance,
-                                        double lambda) {
-  const size_t most = hfy_base_min_(s->P, HFY_KERNEL_LANCZOS_);
-  s->K = K;
-  s->variance = variance;
-  s->lambda = lambda;
-  return hfy_linalg_lanczos_(hfy_kernel_apply_, s, s->P, most, s->room, s->y);
+/* The largest eigenvalue of that operator, by Lanczos's iteration. */
+HFY_COLD_ double hfy_kernel_largest_(hfy_kernel_view_ *v, const double *variance, double lambda) {
+  const size_t P = v->k.count, most = hfy_base_min_(P, HFY_KERNEL_LANCZOS_);
+  double *y = v->lanczos + P;
+  v->variance = variance;
+  v->lambda = lambda;
+  return hfy_linalg_lanczos_(hfy_kernel_apply_, v, P, most, y + P, y);
 }
 
 /* --- training (math 16.2) --- */
@@ -17634,22 +17543,22 @@ typedef struct hfy_kernel_fit_ {
   hfy_kernel_training o; /* defaults filled in */
   hfy_kernel_result out;
   size_t P, N, tasks, slice;
-  const double *K;
   double *l;                                  /* P x P: a factor */
   double *A, *H, *Z, *HZ, *R, *next, *next_h; /* P x N */
   double *row_sum, *row_most;                 /* P */
   double *gemm;
   size_t iteration;
   double t, momentum; /* Nesterov's */
+  double head[8];     /* of a state: what it is made with; A, H, Z, HZ follow (PAPER: 0 for the last two) */
   hfy_linalg_factor_ factor;
-  hfy_kernel_grams_ grams;
-  hfy_kernel_largest_ largest;
   hfy_binary_pinv_ pinv;
   double *newton; /* tasks x newton_size */
   size_t newton_size;
   hfy_status *newton_status; /* N */
   size_t *newton_steps;
   void (*each)(struct hfy_kernel_fit_ *fit, size_t row);
+  const double *x, *h; /* P x N: of `each` */
+  double *y, c;
 } hfy_kernel_fit_;
 
 HFY_PRIVATE_ double hfy_kernel_sigmoid_(double h) {
@@ -17657,25 +17566,29 @@ HFY_PRIVATE_ double hfy_kernel_sigmoid_(double h) {
   return h >= 0 ? 1 / (1 + e) : e / (1 + e);
 }
 
-HFY_PRIVATE_ double hfy_kernel_softplus_(double z) { return (z > 0 ? z : 0) + log1p(exp(-fabs(z))); }
-
 HFY_PRIVATE_ double hfy_kernel_residual_(int bit, double h, double scaled) {
   return bit ? scaled - hfy_kernel_sigmoid_(-h) : scaled + hfy_kernel_sigmoid_(h);
 }
 
+/* What one pattern adds to the loss of one neuron: softplus(-+h) + lambda/2 a h. */
+HFY_COLD_ double hfy_kernel_cost_(int bit, double h, double a, double lambda) {
+  const double z = bit ? -h : h;
+  return (z > 0 ? z : 0) + log1p(exp(-fabs(z))) + 0.5 * lambda * a * h;
+}
+
 /* Rows of arrays, shared out. */
-HFY_PRIVATE_ void hfy_kernel_rows_task_(void *context, size_t task) {
+HFY_COLD_ void hfy_kernel_rows_task_(void *context, size_t task) {
   hfy_kernel_fit_ *f = (hfy_kernel_fit_ *)context;
   size_t i, last = hfy_base_share_(f->P, task + 1, f->tasks);
   for (i = hfy_base_share_(f->P, task, f->tasks); i < last; i++) f->each(f, i);
 }
 
-HFY_PRIVATE_ void hfy_kernel_rows_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row)) {
+HFY_COLD_ void hfy_kernel_rows_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row)) {
   f->each = each;
   hfy_base_parallel_(f->tasks, hfy_kernel_rows_task_, f);
 }
 
-/* The same, and then the sum over the rows, or the largest of them: NaN or infinity if anything in them was. */
+/* The same, and then the sum over the rows. */
 HFY_COLD_ double hfy_kernel_sum_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row)) {
   double sum = 0;
   size_t i;
@@ -17684,38 +17597,39 @@ HFY_COLD_ double hfy_kernel_sum_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit
   return sum;
 }
 
-HFY_PRIVATE_ double hfy_kernel_most_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row)) {
-  hfy_kernel_rows_(f, each);
-  return hfy_linalg_largest_(f->row_most, f->P);
-}
-
-/* R = the residual at a, h = K a. */
-HFY_KERNEL_ONCE_ void hfy_kernel_residuals_(hfy_kernel_fit_ *f, size_t row, const double *a, const double *h) {
+HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row) {
   const uint64_t *x = f->view.k.patterns + row * f->view.words;
   const size_t from = row * f->N;
   double most = 0, sum = 0;
   size_t j;
   for (j = 0; j < f->N; j++) {
-    const double r = hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[from + j], f->o.lambda * a[from + j]);
+    const double r = hfy_kernel_residual_(hfy_kernel_bit_(x, j), f->h[from + j], f->o.lambda * f->x[from + j]);
     f->R[from + j] = r;
+    f->next[from + j] = -r;
     sum += r;
     if (fabs(r) > most) most = fabs(r);
   }
   f->row_most[row] = hfy_base_is_finite_(sum) ? most : sum;
 }
 
-HFY_PRIVATE_ void hfy_kernel_each_end_(hfy_kernel_fit_ *f, size_t row) { hfy_kernel_residuals_(f, row, f->A, f->H); }
-
-/* At Z, and next the same. */
-HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row) {
-  hfy_kernel_residuals_(f, row, f->Z, f->HZ);
-  memcpy(f->next + row * f->N, f->R + row * f->N, f->N * sizeof(double));
+/* R = the residual at a, h = K a; next = -R. Returns the largest: NaN or infinity if anything in them was. */
+HFY_COLD_ double hfy_kernel_residuals_(hfy_kernel_fit_ *f, const double *a, const double *h) {
+  f->x = a;
+  f->h = h;
+  hfy_kernel_rows_(f, hfy_kernel_each_residual_);
+  return hfy_linalg_largest_(f->row_most, f->P);
 }
 
-/* next = Z - B^-1 R. */
-HFY_PRIVATE_ void hfy_kernel_each_step_(hfy_kernel_fit_ *f, size_t row) {
-  size_t j, last = (row + 1) * f->N;
-  for (j = row * f->N; j < last; j++) f->next[j] = f->Z[j] - f->next[j];
+HFY_PRIVATE_ void hfy_kernel_each_add_(hfy_kernel_fit_ *f, size_t row) {
+  hfy_linalg_axpy_(f->c, f->x + row * f->N, f->y + row * f->N, f->N);
+}
+
+/* y += c x */
+HFY_COLD_ void hfy_kernel_add_rows_(hfy_kernel_fit_ *f, double c, const double *x, double *y) {
+  f->c = c;
+  f->x = x;
+  f->y = y;
+  hfy_kernel_rows_(f, hfy_kernel_each_add_);
 }
 
 /* R.(H_new - H): the gradient along the last move. */
@@ -17735,28 +17649,21 @@ HFY_PRIVATE_ void hfy_kernel_each_move_(hfy_kernel_fit_ *f, size_t row) {
   }
 }
 
-/* A <- A - eta (K R), K R in next. */
-HFY_PRIVATE_ void hfy_kernel_each_descend_(hfy_kernel_fit_ *f, size_t row) {
-  size_t j, last = (row + 1) * f->N;
-  for (j = row * f->N; j < last; j++) f->A[j] -= f->o.eta * f->next[j];
-}
-
 /* The loss of this pattern; R = xi q with q = sigmoid(-xi h). */
-HFY_PRIVATE_ void hfy_kernel_each_loss_(hfy_kernel_fit_ *f, size_t row) {
+HFY_COLD_ void hfy_kernel_each_loss_(hfy_kernel_fit_ *f, size_t row) {
   const uint64_t *x = f->view.k.patterns + row * f->view.words;
   const double *a = f->A + row * f->N, *h = f->H + row * f->N;
   double sum = 0, *u = f->R + row * f->N;
   size_t j;
   for (j = 0; j < f->N; j++) {
-    double s = hfy_kernel_bit_(x, j) ? 1 : -1;
-    sum += hfy_kernel_softplus_(-s * h[j]) + 0.5 * f->o.lambda * a[j] * h[j];
-    u[j] = s * hfy_kernel_sigmoid_(-s * h[j]);
+    sum += hfy_kernel_cost_(hfy_kernel_bit_(x, j), h[j], a[j], f->o.lambda);
+    u[j] = -hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[j], 0);
   }
   f->row_sum[row] = sum;
 }
 
 /* This pattern's part of the dual: entropy - U.KU / (2 lambda), K U in next. */
-HFY_PRIVATE_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
+HFY_COLD_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
   const double *u = f->R + row * f->N, *ku = f->next + row * f->N;
   double sum = 0;
   size_t j;
@@ -17767,32 +17674,28 @@ HFY_PRIVATE_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
   f->row_sum[row] = sum;
 }
 
-HFY_PRIVATE_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, const double *x, double *y) {
-  hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, hfy_linalg_rows_(f->K, f->P), hfy_linalg_rows_(x, f->N),
+/* y = K x for P x N arrays. */
+HFY_COLD_ void hfy_kernel_times_gram_(hfy_kernel_fit_ *f, const double *x, double *y) {
+  hfy_linalg_product_run_(f->view.simd, f->P, f->N, f->P, hfy_linalg_rows_(f->view.K, f->P), hfy_linalg_rows_(x, f->N),
                           hfy_linalg_set_(y, f->N), f->gemm);
 }
 
-/* --- Newton, one neuron at a time --- */
-
 /* L(a) of one neuron from h = K a. */
-HFY_KERNEL_ONCE_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, const double *a, const double *h,
-                                         double lambda) {
+HFY_COLD_ double hfy_kernel_loss_(const hfy_kernel_view_ *v, size_t neuron, const double *a, const double *h,
+                                  double lambda) {
   double sum = 0;
   size_t i;
-  for (i = 0; i < v->k.count; i++) {
-    double s = hfy_kernel_bit_(v->k.patterns + i * v->words, neuron) ? 1 : -1;
-    sum += hfy_kernel_softplus_(-s * h[i]) + 0.5 * lambda * a[i] * h[i];
-  }
+  for (i = 0; i < v->k.count; i++)
+    sum += hfy_kernel_cost_(hfy_kernel_bit_(v->k.patterns + i * v->words, neuron), h[i], a[i], lambda);
   return sum;
 }
 
-/* d = (r - S M^-1 S K r) / lambda, M = lambda + S K S, S = sqrt(D): the step (D K + lambda)^-1 r, symmetrically. */
+/* Newton, one neuron: d = (r - S M^-1 S K r) / lambda, M = lambda + S K S, S = sqrt(D), is (D K + lambda)^-1 r. */
 HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, double *m, size_t *steps) {
   const size_t P = f->P;
   const double lambda = f->o.lambda;
   double *a = m + P * P, *h = a + P, *r = h + P, *d = r + P, *root = d + P, *kd = root + P;
   double *trial = kd + P, *trial_h = root; /* once the step is known */
-  const hfy_simd_ *simd = f->view.simd;
   double loss;
   size_t i, j;
   memset(a, 0, 2 * P * sizeof(double));
@@ -17808,13 +17711,13 @@ HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, doubl
     if (most < f->o.tol) break;
     if (*steps == f->o.max_iterations) return HFY_ERR_CONVERGENCE;
     for (i = 0; i < P; i++)
-      for (j = 0; j <= i; j++) m[i * P + j] = root[i] * f->K[i * P + j] * root[j] + (i == j ? lambda : 0);
+      for (j = 0; j <= i; j++) m[i * P + j] = root[i] * f->view.K[i * P + j] * root[j] + (i == j ? lambda : 0);
     if (hfy_linalg_cholesky_(m, P)) return HFY_ERR_SINGULAR;
-    hfy_linalg_apply_(simd, P, P, hfy_linalg_rows_(f->K, P), r, hfy_linalg_set_(d, 1));
+    hfy_kernel_times_(&f->view, r, d);
     for (i = 0; i < P; i++) d[i] *= root[i];
     hfy_linalg_cholesky_solve_(m, P, d);
     for (i = 0; i < P; i++) d[i] = (r[i] - root[i] * d[i]) / lambda;
-    hfy_linalg_apply_(simd, P, P, hfy_linalg_rows_(f->K, P), d, hfy_linalg_set_(kd, 1));
+    hfy_kernel_times_(&f->view, d, kd);
     for (;; step /= 2) { /* half the step until the loss does not rise but for rounding */
       for (i = 0; i < P; i++) {
         trial[i] = a[i] - step * d[i];
@@ -17824,7 +17727,7 @@ HFY_COLD_ hfy_status hfy_kernel_newton_(hfy_kernel_fit_ *f, size_t neuron, doubl
       if (now <= loss + 1e-12 * fabs(loss) || step < 1e-6) break;
     }
     memcpy(a, trial, P * sizeof(double));
-    hfy_linalg_apply_(simd, P, P, hfy_linalg_rows_(f->K, P), a, hfy_linalg_set_(h, 1));
+    hfy_kernel_times_(&f->view, a, h);
     loss = now;
   }
   for (i = 0; i < P; i++) f->A[i * f->N + neuron] = a[i];
@@ -17838,41 +17741,18 @@ HFY_COLD_ void hfy_kernel_newton_task_(void *context, size_t task) {
     f->newton_status[j] = hfy_kernel_newton_(f, j, f->newton + task * f->newton_size, f->newton_steps + j);
 }
 
-/* --- the trainers: each leaves A --- */
-
-/* The end of an iteration: asks the caller whether to stop. */
-HFY_COLD_ void hfy_kernel_report_(hfy_kernel_fit_ *f, double residual, double residual_0) {
-  hfy_kernel_progress now;
-  f->iteration++;
-  if (!f->o.progress) return;
-  now.iteration = f->iteration;
-  now.residual = residual;
-  now.residual_0 = residual_0;
-  f->out.stopped = f->o.progress(f->o.context, &now) != 0;
-}
-
-HFY_PRIVATE_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w) {
   return hfy_base_fail_(w, HFY_ERR_NONFINITE, "training left the range of double at iteration %z", iteration);
 }
 
-/* A state of the trainers: what it was made with, then A, H, Z, HZ (PAPER: 0 for the last two). */
-HFY_COLD_ void hfy_kernel_head_(const hfy_kernel_fit_ *f, double *s) {
-  s[0] = 4711 + (double)f->o.trainer;
-  s[1] = (double)f->iteration;
-  s[2] = f->t;
-  s[3] = (double)f->N;
-  s[4] = (double)f->P;
-  s[5] = f->o.lambda;
-  s[6] = f->view.k.gamma;
-  s[7] = f->o.eta;
-}
-
-HFY_COLD_ void hfy_kernel_save_(const hfy_kernel_fit_ *f) {
+HFY_COLD_ void hfy_kernel_save_(hfy_kernel_fit_ *f) {
   const double *const part[4] = {f->A, f->H, f->Z, f->HZ};
   const size_t n = f->P * f->N;
   size_t l;
   if (!f->o.state) return;
-  hfy_kernel_head_(f, f->o.state);
+  f->head[1] = (double)f->iteration;
+  f->head[2] = f->t;
+  memcpy(f->o.state, f->head, sizeof f->head);
   memset(f->o.state + 8, 0, 4 * n * sizeof(double));
   for (l = 0; l < 4; l++)
     if (part[l]) memcpy(f->o.state + 8 + l * n, part[l], n * sizeof(double));
@@ -17886,17 +17766,16 @@ HFY_COLD_ void hfy_kernel_load_(hfy_kernel_fit_ *f) {
   size_t l;
   f->iteration = s ? (size_t)s[1] : 0;
   f->t = s ? s[2] : 1;
-  for (l = 0; l < 4; l++)
-    if (part[l] && s)
-      memcpy(part[l], s + 8 + l * n, n * sizeof(double));
-    else if (part[l])
-      memset(part[l], 0, n * sizeof(double));
+  for (l = 0; l < 4; l++) {
+    if (part[l]) memset(part[l], 0, n * sizeof(double));
+    if (part[l] && s) memcpy(part[l], s + 8 + l * n, n * sizeof(double));
+  }
 }
 
 /* The factor of K scale + lambda. */
 HFY_COLD_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy_work *w) {
   size_t i;
-  for (i = 0; i < f->P * f->P; i++) f->l[i] = f->K[i] * scale;
+  for (i = 0; i < f->P * f->P; i++) f->l[i] = f->view.K[i] * scale;
   for (i = 0; i < f->P; i++) f->l[i * f->P + i] += f->o.lambda;
   if (!hfy_linalg_factor_run_(&f->factor)) return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_SINGULAR,
@@ -17904,49 +17783,48 @@ HFY_COLD_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy_wo
                         f->o.lambda);
 }
 
-/* Accelerated steps in the metric of B = K/4 + lambda, which bounds every neuron's Hessian (math 16.2). */
-HFY_COLD_ hfy_status hfy_kernel_exact_(hfy_kernel_fit_ *f, hfy_work *w) {
-  hfy_status status = hfy_kernel_factor_(f, 0.25, w);
-  double first = 0;
-  int done = 0;
+/* An accelerated step in the metric of B = K/4 + lambda, which bounds every neuron's Hessian (math 16.2). */
+HFY_COLD_ void hfy_kernel_accelerate_(hfy_kernel_fit_ *f) {
+  const double t = f->t;
+  hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
+  hfy_kernel_add_rows_(f, 1, f->Z, f->next); /* Z - B^-1 R */
+  hfy_kernel_times_gram_(f, f->next, f->next_h);
+  /* Nesterov's momentum, dropped where the gradient points along the last move */
+  f->t = hfy_kernel_sum_(f, hfy_kernel_each_turn_) > 0 ? 1 : (1 + sqrt(1 + 4 * t * t)) / 2;
+  f->momentum = f->t > 1 ? (t - 1) / f->t : 0;
+  hfy_kernel_rows_(f, hfy_kernel_each_move_);
+  hfy_base_swap_(&f->A, &f->next, sizeof f->A);
+  hfy_base_swap_(&f->H, &f->next_h, sizeof f->H);
+}
+
+/* The papers' step of gradient descent: A <- A - eta K R. */
+HFY_COLD_ void hfy_kernel_descend_(hfy_kernel_fit_ *f) {
+  hfy_kernel_times_gram_(f, f->R, f->next);
+  hfy_kernel_add_rows_(f, -f->o.eta, f->next, f->A);
+  hfy_kernel_times_gram_(f, f->A, f->H);
+}
+
+/* EXACT and PAPER: steps from where a state stopped, or from 0. */
+HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
+  const int exact = f->o.trainer == HFY_KERNEL_EXACT;
+  const hfy_status status = exact ? hfy_kernel_factor_(f, 0.25, w) : HFY_OK;
+  hfy_kernel_progress now = {0, 0, 0};
   size_t n;
   if (status) return status;
   hfy_kernel_load_(f);
-  for (n = 0; n < f->o.max_iterations && !done && !f->out.stopped; n++) {
-    const double at_z = hfy_kernel_most_(f, hfy_kernel_each_residual_), t = f->t;
-    if (!hfy_base_is_finite_(at_z)) return hfy_kernel_left_range_(f->iteration, w);
-    if (!n) first = at_z;
-    hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
-    hfy_kernel_rows_(f, hfy_kernel_each_step_);
-    hfy_kernel_times_gram_(f, f->next, f->next_h);
-    /* Nesterov's momentum, dropped where the gradient points along the last move */
-    f->t = hfy_kernel_sum_(f, hfy_kernel_each_turn_) > 0 ? 1 : (1 + sqrt(1 + 4 * t * t)) / 2;
-    f->momentum = f->t > 1 ? (t - 1) / f->t : 0;
-    hfy_kernel_rows_(f, hfy_kernel_each_move_);
-    hfy_base_swap_(&f->A, &f->next, sizeof f->A);
-    hfy_base_swap_(&f->H, &f->next_h, sizeof f->H);
-    /* near enough to look closely? */
-    done = at_z < 8 * f->o.tol && hfy_kernel_most_(f, hfy_kernel_each_end_) < f->o.tol;
-    hfy_kernel_report_(f, at_z, first);
-  }
-  hfy_kernel_save_(f);
-  return HFY_OK;
-}
-
-/* The papers' gradient descent: A <- A - eta K R. */
-HFY_COLD_ hfy_status hfy_kernel_paper_(hfy_kernel_fit_ *f, hfy_work *w) {
-  double first = 0;
-  size_t n;
-  hfy_kernel_load_(f);
   for (n = 0; n < f->o.max_iterations && !f->out.stopped; n++) {
-    const double most = hfy_kernel_most_(f, hfy_kernel_each_end_);
-    if (!hfy_base_is_finite_(most)) return hfy_kernel_left_range_(f->iteration, w);
-    if (!n) first = most;
-    if (most < f->o.tol) break;
-    hfy_kernel_times_gram_(f, f->R, f->next);
-    hfy_kernel_rows_(f, hfy_kernel_each_descend_);
-    hfy_kernel_times_gram_(f, f->A, f->H);
-    hfy_kernel_report_(f, most, first);
+    now.residual = exact ? hfy_kernel_residuals_(f, f->Z, f->HZ) : hfy_kernel_residuals_(f, f->A, f->H);
+    if (!hfy_base_is_finite_(now.residual)) return hfy_kernel_left_range_(f->iteration, w);
+    if (!n) now.residual_0 = now.residual;
+    if (!exact && now.residual < f->o.tol) break;
+    if (exact)
+      hfy_kernel_accelerate_(f);
+    else
+      hfy_kernel_descend_(f);
+    now.iteration = ++f->iteration;
+    f->out.stopped = f->o.progress && f->o.progress(f->o.context, &now);
+    /* near enough to look closely? */
+    if (exact && now.residual < 8 * f->o.tol && hfy_kernel_residuals_(f, f->A, f->H) < f->o.tol) break;
   }
   hfy_kernel_save_(f);
   return HFY_OK;
@@ -17955,22 +17833,22 @@ HFY_COLD_ hfy_status hfy_kernel_paper_(hfy_kernel_fit_ *f, hfy_work *w) {
 /* RIDGE, PROJECTION and RAW: linear in the patterns. */
 HFY_COLD_ hfy_status hfy_kernel_linear_(hfy_kernel_fit_ *f, hfy_work *w) {
   const size_t P = f->P, N = f->N;
-  hfy_status status;
-  size_t i, j;
-  for (i = 0; i < P; i++)
-    for (j = 0; j < N; j++) f->A[i * N + j] = hfy_kernel_bit_(f->view.k.patterns + i * f->view.words, j) ? 1 : -1;
-  if (f->o.trainer == HFY_KERNEL_RAW) return HFY_OK;
+  hfy_status status = HFY_OK;
+  size_t i;
+  for (i = 0; i < P * N; i++)
+    f->A[i] = hfy_kernel_bit_(f->view.k.patterns + i / N * f->view.words, i % N) ? 1 : -1;
   if (f->o.trainer == HFY_KERNEL_RIDGE) { /* (K + lambda)^-1 X */
     status = hfy_kernel_factor_(f, 1, w);
     if (!status) hfy_linalg_factor_solve_(&f->factor, f->A, N);
-    return status;
+  } else if (f->o.trainer == HFY_KERNEL_PROJECTION) { /* K^+ X */
+    memcpy(f->l, f->view.K, P * P * sizeof(double));
+    status = hfy_binary_pinv_run_(&f->pinv, f->l, f->A, 4 * (double)P * DBL_EPSILON);
+    if (status) hfy_base_fail_(w, status, "QL did not converge on the Gram matrix");
   }
-  memcpy(f->l, f->K, P * P * sizeof(double));
-  status = hfy_binary_pinv_run_(&f->pinv, f->l, f->A, 4 * (double)P * DBL_EPSILON); /* K^+ X */
-  return status ? hfy_base_fail_(w, status, "QL did not converge on the Gram matrix") : HFY_OK;
+  return status;
 }
 
-HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count) {
+HFY_API HFY_SMALL_ size_t hfy_kernel_state_size(size_t dim, size_t count) {
   size_t n = hfy_base_plus_(hfy_base_times_(hfy_base_times_(dim, count), 4), 8);
   return !dim || !count || !hfy_base_fits_(n, 1, sizeof(double)) ? SIZE_MAX : n;
 }
@@ -17978,31 +17856,34 @@ HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count) {
 /* Fills in defaults and checks them. */
 HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_kernel_training *training, hfy_work *w) {
   hfy_kernel_training *o = &f->o;
-  double head[8];
+  double *s = f->head;
   size_t l;
   f->P = f->view.k.count;
   f->N = f->view.k.dim;
   if (training) *o = *training;
-  if ((unsigned)o->trainer > HFY_KERNEL_RAW)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "trainer is %z; it should be one of hfy_kernel_trainer", (size_t)o->trainer);
-  if (hfy_kernel_check_number_(o->lambda, "lambda", w) || hfy_kernel_check_number_(o->eta, "eta", w) ||
+  if (hfy_binary_one_of_("trainer", o->trainer, HFY_KERNEL_RAW, "kernel_trainer", w) ||
+      hfy_kernel_check_number_(o->lambda, "lambda", w) || hfy_kernel_check_number_(o->eta, "eta", w) ||
       hfy_kernel_check_number_(o->tol, "tol", w))
     return HFY_ERR_ARG;
   if (o->unpenalised && o->trainer != HFY_KERNEL_PAPER)
     return hfy_base_fail_(w, HFY_ERR_ARG, "unpenalised is for trainer PAPER: no other has a lambda of 0");
-  o->lambda = o->unpenalised ? 0 : hfy_binary_default_(o->lambda, 0.01);
-  o->eta = hfy_binary_default_(o->eta, 0.1);
-  if (o->trainer != HFY_KERNEL_PAPER) o->tol = hfy_binary_default_(o->tol, 1e-8);
+  o->lambda = o->unpenalised ? 0 : hfy_base_default_(o->lambda, 0.01);
+  o->eta = hfy_base_default_(o->eta, 0.1);
+  if (o->trainer != HFY_KERNEL_PAPER) o->tol = hfy_base_default_(o->tol, 1e-8);
   if (!o->max_iterations)
     o->max_iterations = o->trainer == HFY_KERNEL_PAPER ? 200 : o->trainer == HFY_KERNEL_NEWTON ? 100 : 2000;
   if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state))
     return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER");
   if (o->resume && !o->state) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
-  hfy_kernel_head_(f, head);
+  s[0] = 4711 + (double)o->trainer;
+  s[3] = (double)f->N;
+  s[4] = (double)f->P;
+  s[5] = o->lambda;
+  s[6] = f->view.k.gamma;
+  s[7] = o->eta;
   for (l = 0; o->resume && l < 8; l++) /* iteration and t may differ, and eta where it is not used */
-    if (l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) && !(fabs(o->state[l] - head[l]) <= 0))
-      return hfy_base_fail_(w, HFY_ERR_ARG,
-                            "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
+    if (l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) && !(fabs(o->state[l] - s[l]) <= 0))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
   return hfy_kernel_check_finite_(o->gram, f->P * f->P, "gram", w);
 }
 
@@ -18012,8 +17893,7 @@ HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_
   const int exact = trainer == HFY_KERNEL_EXACT, factor = exact || trainer == HFY_KERNEL_RIDGE;
   const int projection = trainer == HFY_KERNEL_PROJECTION;
   double **const all[] = {&f->A, &f->H, &f->R, &f->next, NULL}, **const exacts[] = {&f->Z, &f->HZ, &f->next_h, NULL};
-  hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, &f->grams);
-  hfy_kernel_plan_largest_(arena, &f->view, &f->largest);
+  hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, 1);
   f->tasks = hfy_base_workers_();
   f->slice = hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double));
   f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->slice));
@@ -18042,25 +17922,24 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   hfy_kernel_result *out = &f->out;
   hfy_status status = HFY_OK;
   size_t j;
-  f->K = hfy_kernel_have_gram_(&f->grams);
-  out->gram_largest = hfy_kernel_largest_of_(&f->largest, f->K, NULL, 0);
+  hfy_kernel_make_gram_(&f->view);
+  out->gram_largest = hfy_kernel_largest_(&f->view, NULL, 0);
   out->stability = o->eta * (out->gram_largest * out->gram_largest / 4 + o->lambda * out->gram_largest) / 2;
   out->unstable = o->trainer == HFY_KERNEL_PAPER && out->stability >= 1;
   switch (o->trainer) {
-  case HFY_KERNEL_EXACT: status = hfy_kernel_exact_(f, w); break;
-  case HFY_KERNEL_PAPER: status = hfy_kernel_paper_(f, w); break;
+  case HFY_KERNEL_EXACT:
+  case HFY_KERNEL_PAPER: status = hfy_kernel_iterate_(f, w); break;
   case HFY_KERNEL_NEWTON: hfy_base_parallel_(f->tasks, hfy_kernel_newton_task_, f); break;
   default: status = hfy_kernel_linear_(f, w); break;
   }
   if (status) return status;
   for (j = 0; f->newton && j < f->N; j++) {
     if (f->newton_steps[j] > f->iteration) f->iteration = f->newton_steps[j];
-    if (f->newton_status[j])
-      return hfy_base_fail_(w, f->newton_status[j], "Newton's method failed for neuron %z", j);
+    if (f->newton_status[j]) return hfy_base_fail_(w, f->newton_status[j], "Newton's method failed for neuron %z", j);
   }
   out->iterations = f->iteration;
   if (o->trainer > HFY_KERNEL_PAPER) hfy_kernel_times_gram_(f, f->A, f->H);
-  out->residual = hfy_kernel_most_(f, hfy_kernel_each_end_);
+  out->residual = hfy_kernel_residuals_(f, f->A, f->H);
   out->loss = hfy_kernel_sum_(f, hfy_kernel_each_loss_);
   if (!hfy_base_is_finite_(out->residual) || !hfy_base_is_finite_(out->loss))
     return hfy_kernel_left_range_(out->iterations, w);
@@ -18071,14 +17950,14 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training, double *alpha,
-                                    hfy_kernel_result *result, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training,
+                                               double *alpha, hfy_kernel_result *result, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_kernel_fit_ f;
   hfy_status status;
   memset(&f, 0, sizeof f);
-  status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, !alpha ? "alpha" : NULL, &f.view, w);
+  status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !alpha ? "alpha" : NULL, &f.view, w);
   if (!status) status = hfy_kernel_check_training_(&f, training, w);
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_training_(&arena, &f);
   if (!status) status = hfy_kernel_fit_run_(&f, w);
@@ -18093,10 +17972,8 @@ HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_t
   return hfy_base_close_(w, &local, status);
 }
 
-/* --- alpha in other forms --- */
-
-HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale,
-                                       hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale,
+                                                  hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_base_null_(w, !n ? NULL : !alpha ? "alpha" : !bytes ? "bytes" : NULL);
   double most;
@@ -18126,16 +18003,11 @@ HFY_COLD_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound) {
     }
 }
 
-HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
-  hfy_kernel bare;
-  hfy_status status;
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_RECALL_, !bound ? "bound" : NULL, &v, w);
   size_t i;
-  memset(&bare, 0, sizeof bare);
-  if (kernel) bare = *kernel;
-  bare.bound = NULL; /* it may be what is to be filled */
-  status = hfy_kernel_open_(kernel ? &bare : NULL, HFY_KERNEL_ANY_ALPHA_, !bound ? "bound" : NULL, &v, w);
   for (i = 0; !status && i < v.k.count * v.k.dim; i++)
     if (!hfy_base_is_finite_(hfy_kernel_alpha_(&v.k, i)))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
@@ -18143,12 +18015,12 @@ HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
-                                  hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_real *values, hfy_net *net,
+                                             hfy_work *work) {
   const char *missing = !keys ? "keys" : !values ? "values" : !net ? "net" : NULL;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, missing, &v, w);
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, missing, &v, w);
   const size_t N = v.k.dim, n = v.k.count * N;
   const int rbf = v.k.kind == HFY_KERNEL_RBF;
   size_t i;
@@ -18158,10 +18030,8 @@ HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_
     if (!(fabs(v.k.alpha[i]) <= HFY_REAL_MAX_))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is beyond hfy_real", i);
   if (!status) {
-    for (i = 0; i < n; i++) {
-      keys[i] = hfy_kernel_bit_(v.k.patterns + i / N * v.words, i % N) ? 1 : -1;
-      values[i] = (hfy_real)v.k.alpha[i];
-    }
+    status = hfy_kernel_unpack(v.k.patterns, v.k.count, N, keys, w);
+    for (i = 0; i < n; i++) values[i] = (hfy_real)v.k.alpha[i];
     memset(net, 0, sizeof *net);
     net->dim = N;
     net->count = v.k.count;
@@ -18178,8 +18048,7 @@ HFY_API hfy_status hfy_kernel_net(const hfy_kernel *kernel, hfy_real *keys, hfy_
 
 /* --- recall --- */
 
-/* What one worker needs. */
-typedef struct hfy_kernel_slot_ {
+typedef struct hfy_kernel_slot_ { /* what one worker needs */
   uint64_t *now, *before;   /* BATCH x words */
   uint32_t *d;              /* count */
   uint32_t *tally;          /* dim + 1: how many patterns at each distance */
@@ -18193,10 +18062,10 @@ typedef struct hfy_kernel_slot_ {
 } hfy_kernel_slot_;
 
 typedef struct hfy_kernel_walk_ {
-  hfy_kernel_view_ *view;
+  hfy_kernel_view_ view;
   size_t n, tasks;
   const uint64_t *states;
-  uint64_t *out;
+  uint64_t *cues, *out; /* n x words; TRIAL: the states are cues, both are scratch */
   hfy_kernel_report report;
   double *turned;    /* dim x count: alpha by neurons, for asynchronous orders */
   int skips;         /* leave out patterns that cannot turn a bit? */
@@ -18205,27 +18074,7 @@ typedef struct hfy_kernel_walk_ {
   double *bound;     /* skipping: dim: largest |alpha| */
   uint32_t reach[2]; /* skipping: how much farther than the nearest a pattern may be to be counted */
   hfy_kernel_slot_ *slot;
-  uint64_t *cues, *ends; /* trials: n x words */
 } hfy_kernel_walk_;
-
-/* The `nearest` patterns: all below distance *at, and of those at it the first *ties; 0: all below UINT32_MAX. */
-HFY_COLD_ void hfy_kernel_nearest_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t *at,
-                                   size_t *ties) {
-  size_t i, have = 0;
-  *at = UINT32_MAX;
-  *ties = SIZE_MAX;
-  if (!v->k.nearest) return;
-  memset(tally, 0, (v->k.dim + 1) * sizeof *tally);
-  for (i = 0; i < v->k.count; i++) tally[d[i]]++;
-  for (i = 0; have + tally[i] < v->k.nearest; i++) have += tally[i];
-  *at = (uint32_t)i;
-  *ties = v->k.nearest - have;
-}
-
-/* Does a pattern at distance d count? Asked in the order of the patterns. */
-HFY_PRIVATE_ int hfy_kernel_counts_(uint32_t d, uint32_t at, size_t *ties) {
-  return d < at || (d == at && *ties && (*ties)--);
-}
 
 HFY_PRIVATE_ uint32_t hfy_kernel_least_(const hfy_kernel_view_ *v, const uint32_t *d) {
   uint32_t least = d[0];
@@ -18235,18 +18084,23 @@ HFY_PRIVATE_ uint32_t hfy_kernel_least_(const hfy_kernel_view_ *v, const uint32_
   return least;
 }
 
-/* Kernel values of one state from its distances; RBF: relative to distance `least`. Patterns left out get 0. */
+/* Kernel values of one state from its distances; RBF: relative to distance `least`. All but the `nearest` get 0: those
+   count that are below distance `at`, and of those at it the first `ties`. */
 HFY_KERNEL_ONCE_ void hfy_kernel_values_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t least,
                                          double *k) {
   const double *table = v->table;
   const size_t P = v->k.count;
-  size_t i, ties;
-  uint32_t at;
+  size_t i, at, ties = v->k.nearest;
   for (i = 0; i < P; i++) k[i] = table[d[i] - least];
-  if (!v->k.nearest) return;
-  hfy_kernel_nearest_(v, d, tally, &at, &ties);
+  if (!ties) return;
+  memset(tally, 0, (v->k.dim + 1) * sizeof *tally);
+  for (i = 0; i < P; i++) tally[d[i]]++;
+  for (at = 0; tally[at] < ties; at++) ties -= tally[at];
   for (i = 0; i < P; i++)
-    if (!hfy_kernel_counts_(d[i], at, &ties)) k[i] = 0;
+    if (d[i] > at || (d[i] == at && !ties))
+      k[i] = 0;
+    else
+      ties -= d[i] == at;
 }
 
 /* h += c alpha_i, whatever alpha there is. */
@@ -18270,21 +18124,18 @@ HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_s
                                          size_t m, int relative, double *shift) {
   const size_t P = v->k.count, N = v->k.dim;
   const int dense = !v->k.nearest && (v->k.alpha || v->k.alpha_float);
-  size_t a, i, ties;
+  size_t a, i;
   for (a = 0; a < m; a++) {
-    uint32_t least, at;
+    double *k = s->k + a * P;
+    uint32_t least;
     hfy_kernel_distances_(v, states + a * v->words, P, s->d);
     least = relative ? hfy_kernel_least_(v, s->d) : 0;
     if (shift) shift[a] = -4 * v->k.gamma * least;
-    if (dense) {
-      hfy_kernel_values_(v, s->d, s->tally, least, s->k + a * P);
-      continue;
-    }
-    hfy_kernel_nearest_(v, s->d, s->tally, &at, &ties);
+    hfy_kernel_values_(v, s->d, s->tally, least, k);
+    if (dense) continue;
     memset(s->h + a * N, 0, N * sizeof *s->h);
     for (i = 0; i < P; i++)
-      if (hfy_kernel_counts_(s->d[i], at, &ties))
-        hfy_kernel_add_(&v->k, v->table[s->d[i] - least], i, s->h + a * N);
+      if (k[i] > 0 || k[i] < 0) hfy_kernel_add_(&v->k, k[i], i, s->h + a * N);
   }
   if (dense && v->k.alpha)
     hfy_linalg_multiply_(v->simd, m, N, P, hfy_linalg_rows_(s->k, P), hfy_linalg_rows_(v->k.alpha, N),
@@ -18326,7 +18177,7 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
 /* One state, whose distances are d, least the nearest. 1: `to` has all its bits. */
 HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint32_t *d, uint32_t least,
                                uint64_t *to) {
-  const hfy_kernel_view_ *v = walk->view;
+  const hfy_kernel_view_ *v = &walk->view;
   const size_t P = v->k.count, N = v->k.dim, room = P / 8;
   const double eps = v->k.alpha_float && !v->k.alpha ? (double)FLT_EPSILON : DBL_EPSILON;
   int stage;
@@ -18357,14 +18208,15 @@ HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s
   return 0;
 }
 
-/* The next states of the m in s->now, into rows `to` of out, as far as that can be said; sure[a]: of which. */
-HFY_COLD_ void hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
-                                    unsigned char *sure) {
-  const hfy_kernel_view_ *v = walk->view;
-  const size_t words = v->words, few = HFY_SIMD_FEW_;
-  size_t a, l;
+/* The next states of the m in s->now, into rows `to` of out, as far as that can be said; sure[a]: of which. Returns how
+   many are left, in s->rest. */
+HFY_COLD_ size_t hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
+                                      unsigned char *sure) {
+  const hfy_kernel_view_ *v = &walk->view;
+  const size_t words = v->words, bytes = words * sizeof(uint64_t), few = HFY_SIMD_FEW_;
+  size_t a, l, unsure = 0;
   for (a = m; a % few; a++) /* nothing undefined is read */
-    memcpy(s->now + a * words, s->now + (m - 1) * words, words * sizeof *s->now);
+    memcpy(s->now + a * words, s->now + (m - 1) * words, bytes);
   for (a = 0; a < m; a += few) {
     uint32_t least[HFY_SIMD_FEW_];
 #ifdef HFY_SIMD_POPCOUNT_
@@ -18376,46 +18228,88 @@ HFY_COLD_ void hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slo
         hfy_kernel_distances_(v, s->now + (a + l) * words, v->k.count, s->few + l * walk->row);
         least[l] = hfy_kernel_least_(v, s->few + l * walk->row);
       }
-    for (l = 0; l < few && a + l < m; l++)
+    for (l = 0; l < few && a + l < m; l++) {
       sure[a + l] = (unsigned char)hfy_kernel_skip_(walk, s, s->few + l * walk->row, least[l],
                                                     walk->out + to[a + l] * words);
+      if (!sure[a + l]) memcpy(s->rest + unsure++ * words, s->now + (a + l) * words, bytes);
+    }
+  }
+  return unsure;
+}
+
+/* One step of the m states in s->now, all bits at once, into rows `to` of out; changed: in how many bits each. */
+HFY_COLD_ void hfy_kernel_step_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
+                                size_t *changed) {
+  const hfy_kernel_view_ *v = &walk->view;
+  unsigned char sure[HFY_KERNEL_BATCH_] = {0};
+  const size_t unsure = walk->skips ? hfy_kernel_skip_all_(walk, s, m, to, sure) : m;
+  const double *h = s->h; /* of those that are not sure, one after another */
+  size_t a;
+  if (unsure) hfy_kernel_fields_(v, s, walk->skips ? s->rest : s->now, unsure, 1, NULL);
+  for (a = 0; a < m; a++) {
+    const uint64_t *x = s->now + a * v->words;
+    uint64_t *y = walk->out + to[a] * v->words;
+    uint32_t apart;
+    if (sure[a]) hfy_kernel_distances_plain_(x, v->words, y, 1, &apart);
+    changed[a] = sure[a] ? apart : hfy_kernel_signs_(h, v->k.dim, x, y);
+    h += sure[a] ? 0 : v->k.dim;
   }
 }
 
-/* --- the walk --- */
-
-HFY_PRIVATE_ void hfy_kernel_note_(const hfy_kernel_walk_ *walk, size_t who, size_t steps, size_t period,
-                                   size_t flips) {
-  if (walk->report.steps) walk->report.steps[who] = steps;
-  if (walk->report.period) walk->report.period[who] = period;
-  if (walk->report.flips) walk->report.flips[who] = flips;
+/* One step of the state in s->now, bit after bit, into x; s->d and s->k follow it. Returns how many bits changed. */
+HFY_COLD_ size_t hfy_kernel_sweep_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, hfy_rng *rng, uint64_t *x) {
+  const hfy_kernel_view_ *v = &walk->view;
+  const size_t P = v->k.count;
+  size_t l, i, flips = 0;
+  memcpy(x, s->now, v->words * sizeof *x);
+  if (v->k.order == HFY_BINARY_RANDOM) hfy_base_shuffle_(s->order, v->k.dim, rng);
+  for (l = 0; l < v->k.dim; l++) {
+    const size_t j = s->order[l];
+    const double h = hfy_linalg_dot_(s->k, walk->turned + j * P, P);
+    const int own = hfy_kernel_bit_(x, j);
+    if (own ? !(h < 0) : !(h > 0)) continue;
+    x[j / 64] ^= UINT64_C(1) << (j % 64);
+    flips++;
+    for (i = 0; i < P; i++)
+      if (hfy_kernel_bit_(v->k.patterns + i * v->words, j) == own)
+        s->d[i]++;
+      else
+        s->d[i]--;
+    hfy_kernel_values_(v, s->d, s->tally, hfy_kernel_least_(v, s->d), s->k);
+  }
+  return flips;
 }
 
-/* m <= BATCH states from `first` on, all bits at once. Those that go on move up in the batch. */
-HFY_PRIVATE_ void hfy_kernel_walk_together_(hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t first, size_t m) {
-  const size_t words = walk->view->words, bytes = words * sizeof(uint64_t), N = walk->view->k.dim;
-  size_t who[HFY_KERNEL_BATCH_], flips[HFY_KERNEL_BATCH_], a, t;
-  unsigned char sure[HFY_KERNEL_BATCH_];
+/* m <= BATCH states from `first` on; bit after bit it is one. Those that go on move up in the batch. */
+HFY_COLD_ void hfy_kernel_walk_batch_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t first, size_t m) {
+  const hfy_kernel_view_ *v = &walk->view;
+  const size_t words = v->words, bytes = words * sizeof(uint64_t);
+  const int together = v->k.order == HFY_BINARY_SYNCHRONOUS;
+  const hfy_kernel_report *report = &walk->report;
+  size_t who[HFY_KERNEL_BATCH_], flips[HFY_KERNEL_BATCH_], changed[HFY_KERNEL_BATCH_], a, t;
+  hfy_rng rng = hfy_rng_seed(v->k.seed + first);
   memcpy(s->now, walk->states + first * words, m * bytes);
   memset(flips, 0, sizeof flips);
   for (a = 0; a < m; a++) who[a] = first + a;
+  if (!together) {
+    for (a = 0; a < v->k.dim; a++) s->order[a] = a;
+    hfy_kernel_distances_(v, s->now, v->k.count, s->d);
+    hfy_kernel_values_(v, s->d, s->tally, hfy_kernel_least_(v, s->d), s->k);
+  }
   for (t = 1; m; t++) {
-    size_t left = 0, unsure = 0;
-    memset(sure, 0, m);
-    if (walk->skips) hfy_kernel_skip_all_(walk, s, m, who, sure);
-    for (a = 0; walk->skips && a < m; a++)
-      if (!sure[a]) memcpy(s->rest + unsure++ * words, s->now + a * words, bytes);
-    if (unsure || !walk->skips)
-      hfy_kernel_fields_(walk->view, s, walk->skips ? s->rest : s->now, walk->skips ? unsure : m, 1, NULL);
-    for (a = unsure = 0; a < m; a++) { /* s->h: of those that are not sure, one after another */
-      const uint64_t *x = s->now + a * words, *past = s->before + a * words;
-      uint64_t *to = walk->out + who[a] * words;
-      const size_t changed = sure[a] ? hfy_kernel_apart_(to, x, words)
-                                     : hfy_kernel_signs_(s->h + unsure++ * N, N, x, to);
-      const size_t period = !changed ? 1 : t > 1 && !memcmp(to, past, bytes) ? 2 : 0;
-      flips[a] += changed;
-      if (period || t == walk->view->k.max_steps) {
-        hfy_kernel_note_(walk, who[a], t, period, flips[a]);
+    size_t left = 0;
+    if (together)
+      hfy_kernel_step_(walk, s, m, who, changed);
+    else
+      changed[0] = hfy_kernel_sweep_(walk, s, &rng, walk->out + first * words);
+    for (a = 0; a < m; a++) {
+      const uint64_t *x = s->now + a * words, *past = s->before + a * words, *to = walk->out + who[a] * words;
+      const size_t period = !changed[a] ? 1 : together && t > 1 && !memcmp(to, past, bytes) ? 2 : 0;
+      flips[a] += changed[a];
+      if (period || t == v->k.max_steps) {
+        if (report->steps) report->steps[who[a]] = t;
+        if (report->period) report->period[who[a]] = period;
+        if (report->flips) report->flips[who[a]] = flips[a];
         continue;
       }
       memcpy(s->before + left * words, x, bytes);
@@ -18427,74 +18321,29 @@ HFY_PRIVATE_ void hfy_kernel_walk_together_(hfy_kernel_walk_ *walk, hfy_kernel_s
   }
 }
 
-/* One state, bit after bit. */
-HFY_COLD_ void hfy_kernel_walk_alone_(hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t who) {
-  const hfy_kernel_view_ *v = walk->view;
-  const size_t words = v->words, N = v->k.dim, P = v->k.count;
-  uint64_t *x = s->now;
-  hfy_rng rng = hfy_rng_seed(v->k.seed + who);
-  size_t t, l, i, total = 0, period = 0;
-  memcpy(x, walk->states + who * words, words * sizeof(uint64_t));
-  for (i = 0; i < N; i++) s->order[i] = i;
-  hfy_kernel_distances_(v, x, P, s->d);
-  hfy_kernel_values_(v, s->d, s->tally, hfy_kernel_least_(v, s->d), s->k);
-  for (t = 0; t < v->k.max_steps && !period; t++) {
-    const size_t before = total;
-    if (v->k.order == HFY_BINARY_RANDOM) hfy_base_shuffle_(s->order, N, &rng);
-    for (l = 0; l < N; l++) {
-      const size_t j = s->order[l];
-      const double h = hfy_linalg_dot_(s->k, walk->turned + j * P, P);
-      const int own = hfy_kernel_bit_(x, j);
-      if (own ? !(h < 0) : !(h > 0)) continue;
-      x[j / 64] ^= UINT64_C(1) << (j % 64);
-      total++;
-      for (i = 0; i < P; i++)
-        if (hfy_kernel_bit_(v->k.patterns + i * words, j) == own)
-          s->d[i]++;
-        else
-          s->d[i]--;
-      hfy_kernel_values_(v, s->d, s->tally, hfy_kernel_least_(v, s->d), s->k);
-    }
-    period = total == before;
-  }
-  memcpy(walk->out + who * words, x, words * sizeof(uint64_t));
-  hfy_kernel_note_(walk, who, t, period, total);
-}
-
 HFY_COLD_ void hfy_kernel_walk_task_(void *context, size_t task) {
-  hfy_kernel_walk_ *walk = (hfy_kernel_walk_ *)context;
-  hfy_kernel_slot_ *s = walk->slot + task;
+  const hfy_kernel_walk_ *walk = (const hfy_kernel_walk_ *)context;
   const size_t last = hfy_base_share_(walk->n, task + 1, walk->tasks);
-  const size_t batch = walk->view->k.order == HFY_BINARY_SYNCHRONOUS ? HFY_KERNEL_BATCH_ : 1;
+  const size_t batch = walk->view.k.order == HFY_BINARY_SYNCHRONOUS ? HFY_KERNEL_BATCH_ : 1;
   size_t who;
   for (who = hfy_base_share_(walk->n, task, walk->tasks); who < last; who += batch)
-    if (batch > 1)
-      hfy_kernel_walk_together_(walk, s, who, hfy_base_min_(batch, last - who));
-    else
-      hfy_kernel_walk_alone_(walk, s, who);
+    hfy_kernel_walk_batch_(walk, walk->slot + task, who, hfy_base_min_(batch, last - who));
 }
 
-HFY_PRIVATE_ void hfy_kernel_run_walk_(hfy_kernel_walk_ *walk, const uint64_t *states, uint64_t *out) {
-  walk->states = states;
-  walk->out = out;
-  if (walk->n) hfy_base_parallel_(walk->tasks, hfy_kernel_walk_task_, walk);
-}
-
-HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *walk, int trial) {
-  const hfy_kernel *k = &walk->view->k;
-  const size_t P = k->count, N = k->dim, n = walk->n, batch = HFY_KERNEL_BATCH_, words = walk->view->words;
-  const size_t floats = !k->alpha && k->alpha_float ? batch : 0, skips = walk->skips != 0;
+HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *walk, int takes) {
+  const hfy_kernel *k = &walk->view.k;
+  const size_t P = k->count, N = k->dim, batch = HFY_KERNEL_BATCH_, words = walk->view.words;
+  const size_t n = takes == HFY_KERNEL_TRIAL_ ? walk->n : 0, skips = walk->skips != 0;
+  const size_t floats = !k->alpha && k->alpha_float ? batch : 0;
   size_t t;
-  walk->view->table = HFY_TAKE_(arena, double, hfy_base_plus_(N, 1));
+  walk->view.table = HFY_TAKE_(arena, double, hfy_base_plus_(N, 1));
   walk->planes = HFY_TAKE_(arena, uint64_t, skips * hfy_base_times_(walk->row, words));
   walk->bound = HFY_TAKE_(arena, double, skips * N);
   walk->turned = HFY_TAKE_(arena, double, k->order != HFY_BINARY_SYNCHRONOUS ? hfy_base_times_(P, N) : 0);
-  if (trial) {
-    walk->cues = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
-    walk->ends = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
-    walk->report.period = HFY_TAKE_(arena, size_t, n);
-    walk->report.steps = HFY_TAKE_(arena, size_t, n);
-  }
+  walk->cues = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
+  walk->out = HFY_TAKE_(arena, uint64_t, hfy_base_times_(n, words));
+  walk->report.period = HFY_TAKE_(arena, size_t, n);
+  walk->report.steps = HFY_TAKE_(arena, size_t, n);
   walk->slot = HFY_TAKE_(arena, hfy_kernel_slot_, walk->tasks);
   for (t = 0; t < walk->tasks; t++) {
     hfy_kernel_slot_ s;
@@ -18516,23 +18365,34 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
   }
 }
 
-/* Scratch for a walk of n states (1: for potentials as well), the table, alpha by neurons. trial: cues, ends and a
-   report of its own. */
-HFY_COLD_ hfy_status hfy_kernel_reserve_walk_(hfy_kernel_walk_ *walk, hfy_kernel_view_ *v, size_t n, int trial,
-                                              hfy_work *w) {
+/* Checks the kernel and n states (TRIAL: they are to come), takes the scratch of a walk, makes the table, alpha by
+   neurons, and what skipping needs. */
+HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, const char *missing,
+                                           const uint64_t *states, size_t n, hfy_kernel_walk_ *walk, hfy_work *w) {
+  hfy_kernel_view_ *v = &walk->view;
+  hfy_status status = hfy_kernel_open_(kernel, takes, missing, v, w);
   const size_t P = v->k.count, N = v->k.dim;
+  const double *bound = v->k.bound;
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_status status = HFY_OK;
   size_t i, j;
-  memset(walk, 0, sizeof *walk);
-  walk->view = v;
-  walk->n = n;
-  walk->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
-  walk->row = (P + 7) & ~(size_t)7;
-  walk->skips = v->k.kind == HFY_KERNEL_RBF && v->k.order == HFY_BINARY_SYNCHRONOUS && !v->k.nearest &&
-                (v->k.bound || n >= HFY_KERNEL_MANY_);
-  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_walk_(&arena, walk, trial);
+  if (!status)
+    status = takes == HFY_KERNEL_TRIAL_ ? hfy_kernel_check_size_(n, N, w)
+                                       : hfy_kernel_check_bits_(states, n, N, "states", w);
+  for (i = 0; !status && bound && i < N; i++)
+    if (!(bound[i] >= 0) || !hfy_base_is_finite_(bound[i]))
+      status = hfy_base_fail_(
+          w, HFY_ERR_ARG, "bound[%z] is %g; it should be finite and not negative: see hfy_kernel_bound", i, bound[i]);
   if (status) return status;
+  memset(&walk->report, 0, sizeof walk->report);
+  if (takes == HFY_KERNEL_DOUBLE_) v->k.order = HFY_BINARY_SYNCHRONOUS;
+  walk->n = n;
+  walk->tasks = takes == HFY_KERNEL_DOUBLE_ || !n ? 1 : hfy_base_min_(hfy_base_workers_(), n);
+  walk->row = (P + 7) & ~(size_t)7;
+  walk->skips = takes != HFY_KERNEL_DOUBLE_ && v->k.kind == HFY_KERNEL_RBF && v->k.order == HFY_BINARY_SYNCHRONOUS &&
+                !v->k.nearest && (bound || n >= HFY_KERNEL_MANY_);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_walk_(&arena, walk, takes);
+  if (status) return status;
+  walk->states = takes == HFY_KERNEL_TRIAL_ ? walk->cues : states;
   hfy_kernel_fill_table_(v);
   for (i = 0; walk->turned && i < P; i++)
     for (j = 0; j < N; j++) walk->turned[j * P + i] = hfy_kernel_alpha_(&v->k, i * N + j);
@@ -18540,8 +18400,8 @@ HFY_COLD_ hfy_status hfy_kernel_reserve_walk_(hfy_kernel_walk_ *walk, hfy_kernel
   for (j = 0; j < v->words; j++)
     for (i = 0; i < walk->row; i++)
       walk->planes[j * walk->row + i] = v->k.patterns[hfy_base_min_(i, P - 1) * v->words + j];
-  if (v->k.bound)
-    memcpy(walk->bound, v->k.bound, N * sizeof *walk->bound);
+  if (bound)
+    memcpy(walk->bound, bound, N * sizeof *bound);
   else
     hfy_kernel_bounds_(&v->k, walk->bound);
   for (i = 0; i < 2; i++) { /* all that is left out: an eighth, a five-hundredth of the nearest */
@@ -18551,40 +18411,31 @@ HFY_COLD_ hfy_status hfy_kernel_reserve_walk_(hfy_kernel_walk_ *walk, hfy_kernel
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
-                                     const hfy_kernel_report *report, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n,
+                                                uint64_t *out, const hfy_kernel_report *report, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_kernel_view_ v;
   hfy_kernel_walk_ walk;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, n && !out ? "out" : NULL, &v, w);
-  if (!status) status = hfy_kernel_check_bits_(states, n, v.k.dim, "states", w);
-  if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, n, 0, w);
-  if (!status) {
-    if (report) walk.report = *report;
-    hfy_kernel_run_walk_(&walk, states, out);
-  }
+  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_RECALL_, n && !out ? "out" : NULL, states, n, &walk, w);
+  if (!status && report) walk.report = *report;
+  walk.out = out;
+  if (!status) hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n, double *h,
-                                         double *shift, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n,
+                                                    double *h, double *shift, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_kernel_view_ v;
   hfy_kernel_walk_ walk;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, n && !h ? "h" : NULL, &v, w);
+  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_DOUBLE_, n && !h ? "h" : NULL, states, n, &walk, w);
+  const size_t words = walk.view.words, N = walk.view.k.dim;
   size_t from, m;
-  v.k.order = HFY_BINARY_SYNCHRONOUS;
-  if (!status) status = hfy_kernel_check_bits_(states, n, v.k.dim, "states", w);
-  if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, 1, 0, w);
   for (from = 0; !status && from < n; from += m) {
     m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
-    hfy_kernel_fields_(&v, walk.slot, states + from * v.words, m, shift != NULL, shift ? shift + from : NULL);
-    memcpy(h + from * v.k.dim, walk.slot->h, m * v.k.dim * sizeof(double));
+    hfy_kernel_fields_(&walk.view, walk.slot, states + from * words, m, shift != NULL, shift ? shift + from : NULL);
+    memcpy(h + from * N, walk.slot->h, m * N * sizeof(double));
   }
   return hfy_base_close_(w, &local, status);
 }
-
-/* --- cues and random states --- */
 
 /* Flips `flips` different bits of one state: a Fisher-Yates shuffle that stops when it has so many places. */
 HFY_COLD_ void hfy_kernel_flip_row_(uint64_t *x, size_t dim, size_t flips, hfy_rng *rng, size_t *places) {
@@ -18598,14 +18449,14 @@ HFY_COLD_ void hfy_kernel_flip_row_(uint64_t *x, size_t dim, size_t flips, hfy_r
   }
 }
 
-HFY_PRIVATE_ void hfy_kernel_random_row_(uint64_t *x, size_t dim, hfy_rng *rng) {
+HFY_COLD_ void hfy_kernel_random_row_(uint64_t *x, size_t dim, hfy_rng *rng) {
   size_t j;
   memset(x, 0, hfy_kernel_words(dim) * sizeof *x);
   for (j = 0; j < dim; j++) x[j / 64] |= (hfy_rng_u64(rng) >> 63) << (j % 64);
 }
 
-HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t dim, size_t flips, hfy_rng *rng,
-                                   uint64_t *out, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t dim, size_t flips,
+                                              hfy_rng *rng, uint64_t *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status = hfy_kernel_check_bits_(states, rows, dim, "states", w);
@@ -18619,7 +18470,7 @@ HFY_API hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t d
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_t *out, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_t *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_kernel_check_size_(n, dim, w);
   size_t i;
@@ -18632,27 +18483,25 @@ HFY_API hfy_status hfy_kernel_random(size_t n, size_t dim, hfy_rng *rng, uint64_
 
 HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, double *margin, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_kernel_view_ v;
   hfy_kernel_walk_ walk;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, NULL, &v, w);
+  const hfy_kernel_view_ *v = &walk.view;
+  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_DOUBLE_, NULL, NULL, 0, &walk, w);
   size_t from, m, a, j, fixed = 0;
   double least = HUGE_VAL;
-  v.k.order = HFY_BINARY_SYNCHRONOUS;
-  if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, 1, 0, w);
-  for (from = 0; !status && from < v.k.count; from += m) {
-    const uint64_t *x = v.k.patterns + from * v.words;
+  for (from = 0; !status && from < v->k.count; from += m) {
+    const uint64_t *x = v->k.patterns + from * v->words;
     const double *h = walk.slot->h;
-    m = hfy_base_min_(HFY_KERNEL_BATCH_, v.k.count - from);
-    hfy_kernel_fields_(&v, walk.slot, x, m, 0, NULL); /* a stored pattern is its own nearest: no shift needed */
-    for (a = 0; a < m; a++, x += v.words, h += v.k.dim) {
-      fixed += !hfy_kernel_signs_(h, v.k.dim, x, walk.slot->now);
-      for (j = 0; j < v.k.dim; j++) {
+    m = hfy_base_min_(HFY_KERNEL_BATCH_, v->k.count - from);
+    hfy_kernel_fields_(v, walk.slot, x, m, 0, NULL); /* a stored pattern is its own nearest: no shift needed */
+    for (a = 0; a < m; a++, x += v->words, h += v->k.dim) {
+      fixed += !hfy_kernel_signs_(h, v->k.dim, x, walk.slot->now);
+      for (j = 0; j < v->k.dim; j++) {
         const double s = hfy_kernel_bit_(x, j) ? h[j] : -h[j];
         if (s < least) least = s;
       }
     }
   }
-  if (!status && stored) *stored = (double)fixed / (double)v.k.count;
+  if (!status && stored) *stored = (double)fixed / (double)v->k.count;
   if (!status && margin) *margin = least;
   return hfy_base_close_(w, &local, status);
 }
@@ -18660,60 +18509,54 @@ HFY_API hfy_status hfy_kernel_stored(const hfy_kernel *kernel, double *stored, d
 HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, const size_t *flips, size_t n_flips,
                                      const hfy_rng *rng, double *recovered, double *overlap, hfy_work *work) {
   const char *missing = !flips ? "flips" : !rng ? "rng" : !recovered ? "recovered" : NULL;
+  const size_t n = kernel ? hfy_base_min_(patterns, kernel->count) : 0;
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_kernel_view_ v;
   hfy_kernel_walk_ walk;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, missing, &v, w);
-  const size_t words = v.words, N = v.k.dim;
+  const hfy_kernel *k = &walk.view.k;
+  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_TRIAL_, missing, NULL, n, &walk, w);
+  const size_t words = walk.view.words;
   size_t f, i;
-  if (!status && (!patterns || patterns > v.k.count))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns is %z; it should be 1 .. count, %z", patterns, v.k.count);
+  if (!status && (!n || patterns > n))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns is %z; it should be 1 .. count, %z", patterns, k->count);
   for (f = 0; !status && f < n_flips; f++)
-    if (flips[f] > N)
-      status = hfy_base_fail_(w, HFY_ERR_ARG, "flips[%z] is %z; it should be at most dim, %z", f, flips[f], N);
-  if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, patterns, 1, w);
+    if (flips[f] > k->dim)
+      status = hfy_base_fail_(w, HFY_ERR_ARG, "flips[%z] is %z; it should be at most dim, %z", f, flips[f], k->dim);
   for (f = 0; !status && f < n_flips; f++) {
     hfy_rng stream = *rng;
     size_t whole = 0, apart = 0;
-    memcpy(walk.cues, v.k.patterns, patterns * words * sizeof(uint64_t));
-    for (i = 0; i < patterns; i++)
-      hfy_kernel_flip_row_(walk.cues + i * words, N, flips[f], &stream, walk.slot->order);
-    hfy_kernel_run_walk_(&walk, walk.cues, walk.ends);
-    for (i = 0; i < patterns; i++) {
-      const size_t d = hfy_kernel_apart_(walk.ends + i * words, v.k.patterns + i * words, words);
+    uint32_t d;
+    memcpy(walk.cues, k->patterns, n * words * sizeof(uint64_t));
+    for (i = 0; i < n; i++) hfy_kernel_flip_row_(walk.cues + i * words, k->dim, flips[f], &stream, walk.slot->order);
+    hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
+    for (i = 0; i < n; i++) {
+      hfy_kernel_distances_plain_(walk.out + i * words, words, k->patterns + i * words, 1, &d);
       whole += !d;
       apart += d;
     }
-    recovered[f] = (double)whole / (double)patterns;
-    if (overlap) overlap[f] = 1 - 2 * (double)apart / ((double)patterns * (double)N);
+    recovered[f] = (double)whole / (double)n;
+    if (overlap) overlap[f] = 1 - 2 * (double)apart / ((double)n * (double)k->dim);
   }
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_COLD_ void hfy_kernel_explore_(hfy_kernel_walk_ *walk, size_t n, hfy_rng *rng, hfy_kernel_census *c) {
-  const hfy_kernel_view_ *v = walk->view;
-  const size_t words = v->words, bytes = words * sizeof(uint64_t), N = v->k.dim;
-  const double share = 1 / (double)n;
-  size_t from, m, i, j;
+HFY_COLD_ void hfy_kernel_explore_(hfy_kernel_walk_ *walk, hfy_rng *rng, hfy_kernel_census *c) {
+  const hfy_kernel_view_ *v = &walk->view;
+  const size_t words = v->words, bytes = words * sizeof(uint64_t);
+  const double share = 1 / (double)walk->n;
+  size_t i, j;
   memset(c, 0, sizeof *c);
-  for (i = 0; i < n; i++) hfy_kernel_random_row_(walk->cues + i * words, N, rng);
-  for (from = 0; from < n; from += m) {
-    const uint64_t *x = walk->cues + from * words;
-    m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
-    hfy_kernel_fields_(v, walk->slot, x, m, 1, NULL);
-    for (i = 0; i < m; i++)
-      c->fixed += share * !hfy_kernel_signs_(walk->slot->h + i * N, N, x + i * words, walk->ends);
-  }
-  hfy_kernel_run_walk_(walk, walk->cues, walk->ends);
-  for (i = 0; i < n; i++) {
-    const uint64_t *end = walk->ends + i * words;
-    const size_t period = walk->report.period[i];
+  for (i = 0; i < walk->n; i++) hfy_kernel_random_row_(walk->cues + i * words, v->k.dim, rng);
+  hfy_base_parallel_(walk->tasks, hfy_kernel_walk_task_, walk);
+  for (i = 0; i < walk->n; i++) {
+    const uint64_t *end = walk->out + i * words;
+    const size_t period = walk->report.period[i], steps = walk->report.steps[i];
     int stored = 0, opposite = 0;
-    c->steps += share * (double)walk->report.steps[i];
+    c->steps += share * (double)steps;
+    c->fixed += share * (period == 1 && steps == 1);
     hfy_kernel_distances_(v, end, v->k.count, walk->slot->d);
     for (j = 0; j < v->k.count; j++) {
       stored |= !walk->slot->d[j];
-      opposite |= walk->slot->d[j] == N;
+      opposite |= walk->slot->d[j] == v->k.dim;
     }
     *(!period       ? &c->unsettled
       : period == 2 ? &c->cycles
@@ -18726,17 +18569,14 @@ HFY_COLD_ void hfy_kernel_explore_(hfy_kernel_walk_ *walk, size_t n, hfy_rng *rn
   }
 }
 
-HFY_API hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_t n, hfy_rng *rng, hfy_kernel_census *census,
-                                      hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_t n, hfy_rng *rng,
+                                                 hfy_kernel_census *census, hfy_work *work) {
   const char *missing = !rng ? "rng" : !census ? "census" : NULL;
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_kernel_view_ v;
   hfy_kernel_walk_ walk;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ANY_ALPHA_, missing, &v, w);
+  hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_TRIAL_, missing, NULL, n, &walk, w);
   if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
-  if (!status) status = hfy_kernel_check_size_(n, v.k.dim, w);
-  if (!status) status = hfy_kernel_reserve_walk_(&walk, &v, n, 1, w);
-  if (!status) hfy_kernel_explore_(&walk, n, rng, census);
+  if (!status) hfy_kernel_explore_(&walk, rng, census);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -18764,10 +18604,9 @@ HFY_COLD_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, dou
       }
     }
     value = hfy_kernel_of_(k, dot, square);
-    slope = k->kind == HFY_KERNEL_RBF      ? 2 * k->gamma * value /* -dK/dx = slope apart */
-            : k->kind == HFY_KERNEL_LINEAR ? -k->gamma
-                                           : -k->gamma * k->degree *
-                                                 hfy_binary_power_(k->gamma * dot + k->offset, k->degree - 1);
+    slope = 2 * k->gamma * value; /* -dK/dx = slope apart */
+    if (k->kind != HFY_KERNEL_RBF)
+      slope = -k->gamma * k->degree * hfy_binary_power_(k->gamma * dot + k->offset, k->degree - 1);
     hfy_linalg_axpy_(-value, a, fd, N);
     hfy_linalg_axpy_(slope * hfy_linalg_dot_(x, a, N), apart, fi, N);
   }
@@ -18793,12 +18632,12 @@ HFY_COLD_ void hfy_kernel_geometry_(const double *x, double *fd, double *fi, dou
   g->interference = hfy_linalg_dot_(fd, fi, N) / sqrt(hfy_linalg_dot_(fd, fd, N) * hfy_linalg_dot_(fi, fi, N));
 }
 
-HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
-                                     double *indirect, hfy_kernel_geometry *geometry, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
+                                                double *indirect, hfy_kernel_geometry *geometry, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_kernel_view_ v;
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, n && !x ? "x" : NULL, &v, w);
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, n && !x ? "x" : NULL, &v, w);
   double *fd = NULL, *fi = NULL, *apart = NULL;
   const size_t N = v.k.dim;
   size_t i;
@@ -18825,7 +18664,6 @@ HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, 
 
 typedef struct hfy_kernel_spectra_ {
   hfy_kernel_view_ v;
-  hfy_kernel_grams_ grams;
   hfy_linalg_svd_ svd;
   hfy_linalg_symmetric_ by_pattern, by_neuron;
   double *h, *turned, *square; /* P x N, P x N, the larger squared */
@@ -18844,7 +18682,7 @@ HFY_COLD_ double hfy_kernel_rank_(const double *x, size_t n, int squares) {
 }
 
 /* Takes the rounding out of a product that is symmetric by right. */
-HFY_PRIVATE_ void hfy_kernel_symmetric_(double *a, size_t n) {
+HFY_COLD_ void hfy_kernel_symmetric_(double *a, size_t n) {
   size_t i, j;
   for (i = 0; i < n; i++)
     for (j = 0; j < i; j++) a[i * n + j] = a[j * n + i] = 0.5 * (a[i * n + j] + a[j * n + i]);
@@ -18854,7 +18692,7 @@ HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spect
   const size_t P = s->v.k.count, N = s->v.k.dim, most = P > N ? P : N;
   double **const two[] = {&s->h, &s->turned, NULL};
   double **const five[] = {&s->sigma, &s->operators, &s->effective, &s->logits, &s->values, NULL};
-  hfy_kernel_plan_gram_(arena, &s->v, gram, &s->grams);
+  hfy_kernel_plan_gram_(arena, &s->v, gram, 0);
   s->square = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
   hfy_kernel_take_(arena, P * N, two);
   hfy_kernel_take_(arena, most, five);
@@ -18866,12 +18704,14 @@ HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spect
   s->svd.eigen.simd = s->by_pattern.simd = s->by_neuron.simd = s->v.simd;
 }
 
+/* values: the caller's arrays: of alpha, the operator, |alpha| and K. */
 HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *out,
-                                          hfy_kernel_spectra_ *s, hfy_work *w) {
+                                          double *const *values, hfy_work *w) {
+  hfy_kernel_spectra_ spectra, *s = &spectra;
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_ALPHA_, !out ? "spectrum" : NULL, &s->v, w);
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, !out ? "spectrum" : NULL, &s->v, w);
   const size_t P = s->v.k.count, N = s->v.k.dim, r = hfy_base_min_(P, N);
-  const double *alpha = s->v.k.alpha, *K, *u;
+  const double *alpha = s->v.k.alpha, *u;
   const hfy_simd_ *simd = s->v.simd;
   size_t i, j;
   if (!status) status = hfy_kernel_check_finite_(alpha, P * N, "alpha", w);
@@ -18880,10 +18720,10 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "alpha is 0: its stable rank does not exist");
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_spectra_(&arena, s, gram);
   if (status) return status;
-  K = hfy_kernel_have_gram_(&s->grams);
+  hfy_kernel_make_gram_(&s->v);
   /* the operator: K^(1/2) alpha has the eigenvalues of alpha^T H, H = K alpha */
-  hfy_linalg_product_run_(simd, P, N, P, hfy_linalg_rows_(K, P), hfy_linalg_rows_(alpha, N), hfy_linalg_set_(s->h, N),
-                          s->gemm);
+  hfy_linalg_product_run_(simd, P, N, P, hfy_linalg_rows_(s->v.K, P), hfy_linalg_rows_(alpha, N),
+                          hfy_linalg_set_(s->h, N), s->gemm);
   hfy_linalg_multiply_(simd, N, N, P, hfy_linalg_turned_(alpha, N), hfy_linalg_rows_(s->h, N),
                        hfy_linalg_set_(s->square, N), s->gemm);
   hfy_kernel_symmetric_(s->square, N);
@@ -18894,15 +18734,15 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
   /* |alpha|: sigma^(1/2) U^T K U sigma^(1/2) */
   u = P >= N ? s->svd.matrix : s->svd.v; /* r rows of P */
-  hfy_linalg_product_run_(simd, r, P, P, hfy_linalg_rows_(u, P), hfy_linalg_rows_(K, P), hfy_linalg_set_(s->turned, P),
-                          s->gemm);
+  hfy_linalg_product_run_(simd, r, P, P, hfy_linalg_rows_(u, P), hfy_linalg_rows_(s->v.K, P),
+                          hfy_linalg_set_(s->turned, P), s->gemm);
   hfy_linalg_multiply_(simd, r, r, P, hfy_linalg_rows_(s->turned, P), hfy_linalg_turned_(u, P),
                        hfy_linalg_set_(s->square, r), s->gemm);
   for (i = 0; i < r; i++)
     for (j = 0; j <= i; j++)
       s->square[i * r + j] = s->square[j * r + i] = sqrt(s->sigma[i]) * sqrt(s->sigma[j]) * s->square[i * r + j];
   status = hfy_linalg_symmetric_run_(P < N ? &s->by_pattern : &s->by_neuron, s->square, s->effective, NULL);
-  memcpy(s->square, K, P * P * sizeof(double));
+  memcpy(s->square, s->v.K, P * P * sizeof(double));
   if (!status) status = hfy_linalg_symmetric_run_(&s->by_pattern, s->square, s->values, NULL);
   if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
   out->alpha_1 = s->sigma[0];
@@ -18918,154 +18758,152 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   out->gram_1 = s->values[0];
   out->gram_least = s->values[P - 1];
   out->gram_rank = hfy_kernel_rank_(s->values, P, 0);
+  if (values[0]) memcpy(values[0], s->sigma, r * sizeof(double));
+  if (values[1]) memcpy(values[1], s->operators, r * sizeof(double));
+  if (values[2]) memcpy(values[2], s->effective, r * sizeof(double));
+  if (values[3]) memcpy(values[3], s->values, P * sizeof(double));
   return HFY_OK;
 }
 
 HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *spectrum,
                                       double *alpha_values, double *operator_values, double *effective_values,
                                       double *gram_values, hfy_work *work) {
+  double *const values[] = {alpha_values, operator_values, effective_values, gram_values};
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_kernel_spectra_ s;
-  hfy_status status;
-  size_t r;
-  memset(&s, 0, sizeof s);
-  status = hfy_kernel_spectrum_(kernel, gram, spectrum, &s, w);
-  r = hfy_base_min_(s.v.k.count, s.v.k.dim);
-  if (!status && alpha_values) memcpy(alpha_values, s.sigma, r * sizeof(double));
-  if (!status && operator_values) memcpy(operator_values, s.operators, r * sizeof(double));
-  if (!status && effective_values) memcpy(effective_values, s.effective, r * sizeof(double));
-  if (!status && gram_values) memcpy(gram_values, s.values, s.v.k.count * sizeof(double));
-  return hfy_base_close_(w, &local, status);
+  return hfy_base_close_(w, &local, hfy_kernel_spectrum_(kernel, gram, spectrum, values, w));
 }
 
 /* --- information geometry (math 16.4) --- */
 
-typedef struct hfy_kernel_info_ {
+/* One neuron: a point a and what follows there; then the way of gradient descent to it. */
+typedef struct hfy_kernel_course_ {
   hfy_kernel_view_ v;
-  hfy_kernel_grams_ grams;
-  hfy_kernel_largest_ largest;
   size_t P, neuron;
   double lambda, damping;
-  const double *given, *K;
   double *factor; /* P x P: of K, for natural steps; or NULL */
   int singular;
   double *fisher, *scaled;                        /* P x P: G, D K; or NULL */
   double *a, *h, *variance, *r, *g, *step, *work; /* P */
   double *gemm;
-} hfy_kernel_info_;
+  /* the way: room for it if steps > 0 */
+  size_t steps;
+  double eta;
+  int in_logits;
+  hfy_linalg_symmetric_ eigen;
+  double *values, *vectors;    /* of G at the end: P, P x P */
+  double *goal, *moved, *ends; /* P: direction of the end, a step, variance at the end */
+  hfy_kernel_path out;
+} hfy_kernel_course_;
 
-/* natural: are natural steps wanted? fisher: is G? */
-HFY_COLD_ void hfy_kernel_plan_info_(hfy_base_arena_ *arena, hfy_kernel_info_ *s, int natural, int fisher) {
-  const size_t P = s->P;
-  double **const rows[] = {&s->a, &s->h, &s->variance, &s->r, &s->g, &s->step, &s->work, NULL};
-  hfy_kernel_plan_gram_(arena, &s->v, s->given, &s->grams);
-  hfy_kernel_plan_largest_(arena, &s->v, &s->largest);
-  s->factor = HFY_TAKE_(arena, double, natural ? P * P : 0);
-  s->fisher = HFY_TAKE_(arena, double, fisher ? P * P : 0);
-  s->scaled = HFY_TAKE_(arena, double, fisher ? P * P : 0);
-  hfy_kernel_take_(arena, P, rows);
-  s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)));
-}
-
-HFY_COLD_ void hfy_kernel_ready_info_(hfy_kernel_info_ *s) {
-  s->K = hfy_kernel_have_gram_(&s->grams);
-  if (!s->factor) return;
-  memcpy(s->factor, s->K, s->P * s->P * sizeof(double));
-  s->singular = hfy_linalg_cholesky_(s->factor, s->P) != HFY_OK;
-}
-
-/* h, variance, r, g from s->a. */
-HFY_COLD_ void hfy_kernel_gradient_(hfy_kernel_info_ *s) {
-  size_t i;
-  hfy_linalg_apply_(s->v.simd, s->P, s->P, hfy_linalg_rows_(s->K, s->P), s->a, hfy_linalg_set_(s->h, 1));
-  for (i = 0; i < s->P; i++) {
-    double e = exp(-fabs(s->h[i]));
-    s->variance[i] = e / ((1 + e) * (1 + e));
-    s->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(s->v.k.patterns + i * s->v.words, s->neuron), s->h[i],
-                                   s->lambda * s->a[i]);
+/* Once neuron, lambda, damping, steps and eta are set: checks them, makes room, K and its factor. natural: are natural
+   steps wanted? */
+HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const double *gram, int natural,
+                                             const char *missing, hfy_kernel_course_ *c, hfy_work *w) {
+  double **const rows[] = {&c->a, &c->h, &c->variance, &c->r, &c->g, &c->step, &c->work, NULL};
+  double **const more[] = {&c->values, &c->goal, &c->moved, &c->ends, NULL};
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, NULL, &c->v, w);
+  const size_t P = c->P = c->v.k.count, square = P * P, fisher = c->damping > 0 || c->steps ? square : 0;
+  if (status) return status;
+  if (c->neuron >= c->v.k.dim)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below dim, %z", c->neuron, c->v.k.dim);
+  if (hfy_kernel_check_number_(c->lambda, "lambda", w) || hfy_kernel_check_number_(c->damping, "damping", w) ||
+      hfy_kernel_check_finite_(gram, square, "gram", w) || hfy_base_null_(w, missing) ||
+      hfy_kernel_check_number_(c->eta, "eta", w))
+    return HFY_ERR_ARG;
+  while (hfy_base_layout_(&arena, w, &status)) {
+    hfy_kernel_plan_gram_(&arena, &c->v, gram, 1);
+    c->factor = HFY_TAKE_(&arena, double, natural ? square : 0);
+    c->fisher = HFY_TAKE_(&arena, double, fisher);
+    c->scaled = HFY_TAKE_(&arena, double, fisher);
+    c->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(P, P, P, sizeof(double)));
+    hfy_kernel_take_(&arena, P, rows);
+    if (!c->steps) continue;
+    c->vectors = HFY_TAKE_(&arena, double, square);
+    hfy_kernel_take_(&arena, P, more);
+    hfy_linalg_symmetric_plan_(&arena, P, 1, &c->eigen);
+    c->eigen.simd = c->v.simd;
   }
-  hfy_linalg_apply_(s->v.simd, s->P, s->P, hfy_linalg_rows_(s->K, s->P), s->r, hfy_linalg_set_(s->g, 1));
+  if (status) return status;
+  hfy_kernel_make_gram_(&c->v);
+  if (!natural) return HFY_OK;
+  memcpy(c->factor, c->v.K, square * sizeof(double));
+  c->singular = hfy_linalg_cholesky_(c->factor, P) != HFY_OK;
+  return HFY_OK;
+}
+
+/* h, variance, r, g from a. */
+HFY_COLD_ void hfy_kernel_gradient_(hfy_kernel_course_ *c) {
+  size_t i;
+  hfy_kernel_times_(&c->v, c->a, c->h);
+  for (i = 0; i < c->P; i++) {
+    const double e = exp(-fabs(c->h[i]));
+    c->variance[i] = e / ((1 + e) * (1 + e));
+    c->r[i] = hfy_kernel_residual_(hfy_kernel_bit_(c->v.k.patterns + i * c->v.words, c->neuron), c->h[i],
+                                   c->lambda * c->a[i]);
+  }
+  hfy_kernel_times_(&c->v, c->r, c->g);
 }
 
 /* G = K D K */
-HFY_COLD_ void hfy_kernel_fisher_(hfy_kernel_info_ *s) {
-  const size_t P = s->P;
-  size_t i, j;
-  for (i = 0; i < P; i++)
-    for (j = 0; j < P; j++) s->scaled[i * P + j] = s->variance[i] * s->K[i * P + j];
-  hfy_linalg_multiply_(s->v.simd, P, P, P, hfy_linalg_rows_(s->K, P), hfy_linalg_rows_(s->scaled, P),
-                       hfy_linalg_set_(s->fisher, P), s->gemm);
+HFY_COLD_ void hfy_kernel_fisher_(hfy_kernel_course_ *c) {
+  const size_t P = c->P;
+  size_t i;
+  for (i = 0; i < P * P; i++) c->scaled[i] = c->variance[i / P] * c->v.K[i];
+  hfy_linalg_multiply_(c->v.simd, P, P, P, hfy_linalg_rows_(c->v.K, P), hfy_linalg_rows_(c->scaled, P),
+                       hfy_linalg_set_(c->fisher, P), c->gemm);
 }
 
-/* grad.G^-1 grad = sum of r^2 / variance, plain and in logarithms; |G^-1 grad|^2 with s->step = G^-1 grad = K^-1 r /
+/* grad.G^-1 grad = sum of r^2 / variance, plain and in logarithms; |G^-1 grad|^2 with step = G^-1 grad = K^-1 r /
    variance. over_i = -ln variance = |h| + 2 ln(1 + e^-|h|). */
-HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_info_ *s, hfy_kernel_fisher *out) {
-  const size_t P = s->P;
+HFY_COLD_ void hfy_kernel_natural_(hfy_kernel_course_ *c, hfy_kernel_fisher *out) {
+  const size_t P = c->P;
   const double ln10 = 2.302585092994046;
-  double most = -HUGE_VAL, top = -HUGE_VAL, sum = 0, norm, *over = s->work;
+  double most = -HUGE_VAL, top = -HUGE_VAL, sum = 0, norm, *over = c->work;
   size_t i;
   for (i = 0; i < P; i++) {
-    const double e = exp(-fabs(s->h[i])), l = log(fabs(s->r[i]));
-    over[i] = fabs(s->h[i]) + 2 * log1p(e);
+    const double e = exp(-fabs(c->h[i])), l = log(fabs(c->r[i]));
+    over[i] = fabs(c->h[i]) + 2 * log1p(e);
     if (2 * l + over[i] > most) most = 2 * l + over[i];
     if (l + over[i] > top) top = l + over[i];
-    if (s->r[i] > 0 || s->r[i] < 0)
-      out->riemannian += e > 0 ? s->r[i] * ((1 + e) * (1 + e) / e) * s->r[i] : HUGE_VAL;
+    if (c->r[i] > 0 || c->r[i] < 0) out->riemannian += e > 0 ? c->r[i] * ((1 + e) * (1 + e) / e) * c->r[i] : HUGE_VAL;
   }
-  for (i = 0; i < P && most > -HUGE_VAL; i++) sum += exp(2 * log(fabs(s->r[i])) + over[i] - most);
+  for (i = 0; i < P && most > -HUGE_VAL; i++) sum += exp(2 * log(fabs(c->r[i])) + over[i] - most);
   out->log10_riemannian = sum > 0 ? (most + log(sum)) / ln10 : -HUGE_VAL;
   out->natural = out->log10_natural = hfy_base_nan_();
-  if (!s->factor || s->singular) return;
+  if (!c->factor || c->singular) return;
   for (i = 0; i < P; i++) {
-    const double size = s->r[i] > 0 || s->r[i] < 0 ? exp(log(fabs(s->r[i])) + over[i] - top) : 0;
-    s->step[i] = s->r[i] < 0 ? -size : size;
+    const double size = c->r[i] > 0 || c->r[i] < 0 ? exp(log(fabs(c->r[i])) + over[i] - top) : 0;
+    c->step[i] = c->r[i] < 0 ? -size : size;
   }
-  hfy_linalg_cholesky_solve_(s->factor, P, s->step);
-  norm = hfy_linalg_dot_(s->step, s->step, P);
+  hfy_linalg_cholesky_solve_(c->factor, P, c->step);
+  norm = hfy_linalg_dot_(c->step, c->step, P);
   out->log10_natural = norm > 0 ? (2 * top + log(norm)) / ln10 : -HUGE_VAL;
-  for (i = 0; i < P; i++) s->step[i] = norm > 0 ? s->step[i] * exp(top < 709 ? top : 709.0) : 0;
-  out->natural = !(norm > 0) ? 0 : top < 350 ? hfy_linalg_dot_(s->step, s->step, P) : pow(10, out->log10_natural);
+  for (i = 0; i < P; i++) c->step[i] = norm > 0 ? c->step[i] * exp(top < 709 ? top : 709.0) : 0;
+  out->natural = !(norm > 0) ? 0 : top < 350 ? hfy_linalg_dot_(c->step, c->step, P) : pow(10, out->log10_natural);
 }
 
-/* All of hfy_kernel_fisher after hfy_kernel_gradient_; s->step becomes the natural step. */
-HFY_COLD_ void hfy_kernel_measure_(hfy_kernel_info_ *s, hfy_kernel_fisher *out) {
-  const size_t P = s->P;
+/* All of hfy_kernel_fisher after hfy_kernel_gradient_; step becomes the natural step. */
+HFY_COLD_ void hfy_kernel_measure_(hfy_kernel_course_ *c, hfy_kernel_fisher *out) {
+  const size_t P = c->P;
   size_t i;
   memset(out, 0, sizeof *out);
-  out->loss = hfy_kernel_loss_(&s->v, s->neuron, s->a, s->h, s->lambda);
-  out->euclidean = hfy_linalg_dot_(s->g, s->g, P);
-  hfy_kernel_natural_(s, out);
-  out->sharpness = hfy_kernel_largest_of_(&s->largest, s->K, s->variance, s->lambda);
+  out->loss = hfy_kernel_loss_(&c->v, c->neuron, c->a, c->h, c->lambda);
+  out->euclidean = hfy_linalg_dot_(c->g, c->g, P);
+  hfy_kernel_natural_(c, out);
+  out->sharpness = hfy_kernel_largest_(&c->v, c->variance, c->lambda);
   out->damped_riemannian = out->damped_natural = hfy_base_nan_();
-  if (!(s->damping > 0)) return;
-  hfy_kernel_fisher_(s);
-  for (i = 0; i < P; i++) s->fisher[i * P + i] += s->damping;
-  if (hfy_linalg_cholesky_(s->fisher, P)) return;
-  memcpy(s->work, s->g, P * sizeof(double));
-  hfy_linalg_cholesky_solve_(s->fisher, P, s->work);
-  out->damped_riemannian = hfy_linalg_dot_(s->g, s->work, P);
-  out->damped_natural = hfy_linalg_dot_(s->work, s->work, P);
+  if (!(c->damping > 0)) return;
+  hfy_kernel_fisher_(c);
+  for (i = 0; i < P; i++) c->fisher[i * P + i] += c->damping;
+  if (hfy_linalg_cholesky_(c->fisher, P)) return;
+  memcpy(c->work, c->g, P * sizeof(double));
+  hfy_linalg_cholesky_solve_(c->fisher, P, c->work);
+  out->damped_riemannian = hfy_linalg_dot_(c->g, c->work, P);
+  out->damped_natural = hfy_linalg_dot_(c->work, c->work, P);
 }
 
-HFY_COLD_ hfy_status hfy_kernel_open_info_(const hfy_kernel *kernel, size_t neuron, const double *gram,
-                                           double lambda, double damping, hfy_kernel_info_ *s, hfy_work *w) {
-  hfy_status status;
-  memset(s, 0, sizeof *s);
-  status = hfy_kernel_open_(kernel, HFY_KERNEL_NO_ALPHA_, NULL, &s->v, w);
-  if (status) return status;
-  s->P = s->v.k.count;
-  s->neuron = neuron;
-  s->given = gram;
-  s->lambda = lambda;
-  s->damping = damping;
-  if (neuron >= s->v.k.dim)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "neuron is %z; it should be below dim, %z", neuron, s->v.k.dim);
-  if (hfy_kernel_check_number_(lambda, "lambda", w) || hfy_kernel_check_number_(damping, "damping", w))
-    return HFY_ERR_ARG;
-  return hfy_kernel_check_finite_(gram, s->P * s->P, "gram", w);
-}
-
-HFY_PRIVATE_ hfy_status hfy_kernel_singular_(hfy_work *w) {
+HFY_COLD_ hfy_status hfy_kernel_singular_(hfy_work *w) {
   return hfy_base_fail_(w, HFY_ERR_SINGULAR,
                         "K is singular (equal patterns?): there is no natural step; all else is written");
 }
@@ -19074,53 +18912,40 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
                                           double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
                                           double *step, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_kernel_info_ s;
-  hfy_status status = hfy_kernel_open_info_(kernel, neuron, gram, lambda, damping, &s, w);
-  if (!status) status = hfy_base_null_(w, !a ? "a" : !fisher ? "fisher" : NULL);
-  if (!status && hfy_kernel_check_finite_(a, s.P, "a", w)) status = HFY_ERR_NONFINITE;
-  while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_info_(&arena, &s, 1, damping > 0);
+  hfy_kernel_course_ c;
+  hfy_status status;
+  memset(&c, 0, sizeof c);
+  c.neuron = neuron;
+  c.lambda = lambda;
+  c.damping = damping;
+  status = hfy_kernel_open_course_(kernel, gram, 1, !a ? "a" : !fisher ? "fisher" : NULL, &c, w);
+  if (!status && hfy_kernel_check_finite_(a, c.P, "a", w)) status = HFY_ERR_NONFINITE;
   if (!status) {
-    hfy_kernel_ready_info_(&s);
-    memcpy(s.a, a, s.P * sizeof(double));
-    hfy_kernel_gradient_(&s);
-    hfy_kernel_measure_(&s, fisher);
-    if (gradient) memcpy(gradient, s.g, s.P * sizeof(double));
-    if (s.singular)
-      status = hfy_kernel_singular_(w);
-    else if (step)
-      memcpy(step, s.step, s.P * sizeof(double));
+    memcpy(c.a, a, c.P * sizeof(double));
+    hfy_kernel_gradient_(&c);
+    hfy_kernel_measure_(&c, fisher);
+    if (gradient) memcpy(gradient, c.g, c.P * sizeof(double));
+    if (step && !c.singular) memcpy(step, c.step, c.P * sizeof(double));
+    if (c.singular) status = hfy_kernel_singular_(w);
   }
   return hfy_base_close_(w, &local, status);
 }
 
 /* --- the way of gradient descent, gone twice: to find its end, then along it --- */
 
-typedef struct hfy_kernel_course_ {
-  hfy_kernel_info_ s;
-  hfy_linalg_symmetric_ eigen;
-  hfy_kernel_path out;
-  double eta;
-  size_t steps;
-  int in_logits;
-  double *values, *vectors;    /* of G at the end: P, P x P */
-  double *goal, *moved, *ends; /* P: direction of the end, a step, variance at the end */
-} hfy_kernel_course_;
-
 /* The end: its direction, and the eigenvalues of G* = K D K there. */
 HFY_COLD_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c) {
-  hfy_kernel_info_ *s = &c->s;
-  const size_t P = s->P;
+  const size_t P = c->P;
   hfy_status status;
   double sum = 0;
   size_t i;
-  memcpy(c->goal, c->in_logits ? s->h : s->a, P * sizeof(double));
-  memcpy(c->ends, s->variance, P * sizeof(double));
+  memcpy(c->goal, c->in_logits ? c->h : c->a, P * sizeof(double));
+  memcpy(c->ends, c->variance, P * sizeof(double));
   c->out.length = sqrt(hfy_linalg_dot_(c->goal, c->goal, P));
   for (i = 0; i < P; i++) c->goal[i] /= c->out.length;
-  hfy_kernel_fisher_(s);
-  hfy_kernel_symmetric_(s->fisher, P);
-  status = hfy_linalg_symmetric_run_(&c->eigen, s->fisher, c->values, c->vectors);
+  hfy_kernel_fisher_(c);
+  hfy_kernel_symmetric_(c->fisher, P);
+  status = hfy_linalg_symmetric_run_(&c->eigen, c->fisher, c->values, c->vectors);
   if (status) return status;
   for (i = 0; i < P; i++) sum += c->values[i];
   c->out.fisher_1 = c->values[0];
@@ -19133,38 +18958,33 @@ HFY_COLD_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c) {
 
 /* Where the descent stands after t steps: how far along, how far off the straight line. */
 HFY_COLD_ void hfy_kernel_place_(hfy_kernel_course_ *c, size_t t) {
-  const double *x = c->in_logits ? c->s.h : c->s.a;
-  const double along = hfy_linalg_dot_(x, c->goal, c->s.P);
+  const double *x = c->in_logits ? c->h : c->a, along = hfy_linalg_dot_(x, c->goal, c->P);
   double off = 0;
   size_t i;
-  for (i = 0; i < c->s.P; i++) off += (x[i] - along * c->goal[i]) * (x[i] - along * c->goal[i]);
+  for (i = 0; i < c->P; i++) off += (x[i] - along * c->goal[i]) * (x[i] - along * c->goal[i]);
   off = sqrt(off) / c->out.length;
   if (c->out.progress) c->out.progress[t] = along / c->out.length;
   if (c->out.deviation) c->out.deviation[t] = off;
-  if (off > c->out.most) {
-    c->out.most = off;
-    c->out.most_at = t;
-  }
-  if (c->out.fisher) hfy_kernel_measure_(&c->s, c->out.fisher + t);
+  if (off > c->out.most) c->out.most_at = t;
+  if (off > c->out.most) c->out.most = off;
+  if (c->out.fisher) hfy_kernel_measure_(c, c->out.fisher + t);
 }
 
 /* The information gain of step t, 1/2 delta.G* delta, along the first eigenvector and beside it. */
 HFY_COLD_ void hfy_kernel_gain_(hfy_kernel_course_ *c, size_t t) {
-  hfy_kernel_info_ *s = &c->s;
-  const size_t P = s->P;
-  const double *way = c->in_logits ? s->work : c->moved;
+  const size_t P = c->P;
+  const double *way = c->in_logits ? c->work : c->moved;
   double first, principal, tail = 0;
   size_t i;
-  for (i = 0; i < P; i++) c->moved[i] = -c->eta * s->g[i];
+  for (i = 0; i < P; i++) c->moved[i] = -c->eta * c->g[i];
   first = hfy_linalg_dot_(c->vectors, c->moved, P);
   principal = 0.5 * c->values[0] * first * first;
-  if (c->in_logits) hfy_linalg_apply_(s->v.simd, P, P, hfy_linalg_rows_(s->K, P), c->moved,
-                                      hfy_linalg_set_(s->work, 1));
+  if (c->in_logits) hfy_kernel_times_(&c->v, c->moved, c->work);
   c->out.path += sqrt(hfy_linalg_dot_(way, way, P));
   /* what is left, measured by itself: never negative */
   hfy_linalg_axpy_(-first, c->vectors, c->moved, P);
-  hfy_linalg_apply_(s->v.simd, P, P, hfy_linalg_rows_(s->K, P), c->moved, hfy_linalg_set_(s->work, 1));
-  for (i = 0; i < P; i++) tail += 0.5 * c->ends[i] * s->work[i] * s->work[i];
+  hfy_kernel_times_(&c->v, c->moved, c->work);
+  for (i = 0; i < P; i++) tail += 0.5 * c->ends[i] * c->work[i] * c->work[i];
   if (c->out.principal) c->out.principal[t] = principal;
   if (c->out.tail) c->out.tail[t] = tail;
   c->out.sum_principal += principal;
@@ -19172,64 +18992,48 @@ HFY_COLD_ void hfy_kernel_gain_(hfy_kernel_course_ *c, size_t t) {
   if (principal > tail) c->out.last_principal = t;
 }
 
-HFY_COLD_ hfy_status hfy_kernel_descend_(hfy_kernel_course_ *c, int measured, hfy_work *w) {
-  hfy_kernel_info_ *s = &c->s;
+HFY_COLD_ hfy_status hfy_kernel_go_(hfy_kernel_course_ *c, int measured, hfy_work *w) {
   size_t t;
-  memset(s->a, 0, s->P * sizeof(double));
+  memset(c->a, 0, c->P * sizeof(double));
   for (t = 0;; t++) {
-    hfy_kernel_gradient_(s);
-    if (!hfy_base_is_finite_(hfy_linalg_largest_(s->g, s->P))) return hfy_kernel_left_range_(t, w);
+    hfy_kernel_gradient_(c);
+    if (!hfy_base_is_finite_(hfy_linalg_largest_(c->g, c->P))) return hfy_kernel_left_range_(t, w);
     if (measured) hfy_kernel_place_(c, t);
     if (t == c->steps) return HFY_OK;
     if (measured) hfy_kernel_gain_(c, t);
-    hfy_linalg_axpy_(-c->eta, s->g, s->a, s->P);
+    hfy_linalg_axpy_(-c->eta, c->g, c->a, c->P);
   }
 }
 
-/* Once the kernel is open and lambda, damping, neuron and gram are checked. */
-HFY_COLD_ hfy_status hfy_kernel_follow_(hfy_kernel_course_ *c, hfy_kernel_path *path, hfy_work *w) {
-  double **const rows[] = {&c->values, &c->goal, &c->moved, &c->ends, NULL};
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_status status = HFY_OK;
-  if (!path) return hfy_base_null_(w, "path");
-  if (hfy_kernel_check_number_(c->eta, "eta", w)) return HFY_ERR_ARG;
-  if (!c->steps) return hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
-  memset(&c->out, 0, sizeof c->out);
-  c->out.principal = path->principal;
-  c->out.tail = path->tail;
-  c->out.progress = path->progress;
-  c->out.deviation = path->deviation;
-  c->out.fisher = path->fisher;
-  while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_kernel_plan_info_(&arena, &c->s, path->fisher != NULL, 1);
-    hfy_linalg_symmetric_plan_(&arena, c->s.P, 1, &c->eigen);
-    c->vectors = HFY_TAKE_(&arena, double, c->s.P * c->s.P);
-    hfy_kernel_take_(&arena, c->s.P, rows);
-  }
-  if (status) return status;
-  c->eigen.simd = c->s.v.simd;
-  hfy_kernel_ready_info_(&c->s);
-  status = hfy_kernel_descend_(c, 0, w);
-  if (status) return status;
-  status = hfy_kernel_goal_(c);
-  if (status) return hfy_base_fail_(w, status, "QL did not converge on the Fisher information");
-  status = hfy_kernel_descend_(c, 1, w);
-  if (status) return status;
-  c->out.path /= c->out.length;
-  *path = c->out;
-  return path->fisher && c->s.singular ? hfy_kernel_singular_(w) : HFY_OK;
-}
-
-HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram, double eta,
-                                     double lambda, size_t steps, int in_logits, double damping, hfy_kernel_path *path,
-                                     hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram,
+                                                double eta, double lambda, size_t steps, int in_logits,
+                                                double damping, hfy_kernel_path *path, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_course_ c;
-  hfy_status status = hfy_kernel_open_info_(kernel, neuron, gram, hfy_binary_default_(lambda, 0.01), damping, &c.s, w);
-  c.eta = hfy_binary_default_(eta, 0.1);
+  hfy_status status;
+  memset(&c, 0, sizeof c);
+  c.neuron = neuron;
+  c.lambda = hfy_base_default_(lambda, 0.01);
+  c.damping = damping;
   c.steps = steps;
+  c.eta = hfy_base_default_(eta, 0.1);
   c.in_logits = in_logits;
-  if (!status) status = hfy_kernel_follow_(&c, path, w);
+  if (path) {
+    c.out.principal = path->principal;
+    c.out.tail = path->tail;
+    c.out.progress = path->progress;
+    c.out.deviation = path->deviation;
+    c.out.fisher = path->fisher;
+  }
+  status = hfy_kernel_open_course_(kernel, gram, c.out.fisher != NULL, !path ? "path" : NULL, &c, w);
+  if (!status && !steps) status = hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
+  if (!status) status = hfy_kernel_go_(&c, 0, w);
+  if (!status && hfy_kernel_goal_(&c))
+    status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "QL did not converge on the Fisher information");
+  if (!status) status = hfy_kernel_go_(&c, 1, w);
+  c.out.path /= c.out.length;
+  if (!status) *path = c.out;
+  if (!status && path->fisher && c.singular) status = hfy_kernel_singular_(w);
   return hfy_base_close_(w, &local, status);
 }
 

@@ -38,6 +38,17 @@ static hfy_kernel random_memory(uint64_t seed, size_t P, size_t N, double gamma)
   return k;
 }
 
+/* 300 patterns of 100 bits at gamma 0.02, trained exactly: once for all tests that want them. */
+static hfy_kernel trained_300(void) {
+  static double kept[300 * 100];
+  static int made;
+  hfy_kernel k = random_memory(42, 300, 100, 0.02);
+  if (!made) fine(hfy_kernel_train(&k, NULL, kept, NULL, &work));
+  made = 1;
+  memcpy(alpha, kept, sizeof kept);
+  return k;
+}
+
 static void relative(double got, double want, double tol, const char *what) {
   if (!CHECK(fabs(got - want) <= tol * fabs(want))) printf("    %s: %.12g, want %.12g\n", what, got, want);
 }
@@ -253,7 +264,7 @@ TEST(trained_memories) {
   for (r = 0; r < sizeof trained_rows / sizeof trained_rows[0]; r++) {
     const trained *t = trained_rows + r;
     const double cost = t->P * (t->T > 0 ? t->T : 150); /* an exact training is worth some 150 steps of descent */
-    if (FULL || cost <= (SLOW ? 25000 : 45000)) check_trained(t);
+    if (FULL || cost <= (SLOW ? 15000 : 45000)) check_trained(t);
   }
 }
 
@@ -291,7 +302,7 @@ TEST(unstable_descent) /* U: chaotic, so in size only */
     hfy_kernel_result result;
     hfy_kernel_spectrum s;
     double M, rho, stored, c;
-    if (!FULL && (r == 1 || r == 2)) continue;
+    if (r && !FULL) continue;
     memset(&how, 0, sizeof how);
     how.trainer = HFY_KERNEL_PAPER;
     fine(hfy_kernel_train(&k, &how, alpha, &result, &work));
@@ -316,29 +327,43 @@ static double potential(const hfy_kernel *k, const double *point) {
 }
 
 TEST(forces) {
-  hfy_kernel k = random_memory(42, 300, 100, 0.02);
-  hfy_kernel_training how;
+  /* after 200 steps of descent, at the first pattern and between two: F_i of bits 0 and 1, (grad V)_0, x.grad V, V;
+     from the formulas in numpy's long double */
+  static const double rows[2][2][5] = {
+    {{0.608201855, 0.05677670242, -1.925463388, -253.0669347, -272.523789},
+     {-0.6004111025, 1.44649958, -1.037932324, -55.30048112, -28.89132576}},
+    {{1.800113059, -1.156575186, -0.927416557, -165.4855094, -297.1935912},
+     {-1.096431748, 1.712516136, -0.5175656495, -85.78587016, -44.5979262}}};
+  hfy_kernel k;
   double point[2][100], fd[200], fi[200], most, error;
-  hfy_kernel_geometry g[2];
-  size_t i, j;
+  size_t r, i, j;
   int kind;
-  memset(&how, 0, sizeof how);
-  how.trainer = HFY_KERNEL_PAPER;
-  fine(hfy_kernel_train(&k, &how, alpha, NULL, &work));
-  for (j = 0; j < 100; j++) {
-    point[0][j] = state_of(bits, j);
-    point[1][j] = 0.3 * state_of(bits, j) + 0.1 * state_of(bits + 2, j);
-  }
-  fine(hfy_kernel_forces(&k, point[0], 2, fd, fi, g, &work));
-  relative(fi[0], 1.800113059, 1e-7, "Fi0"), relative(fi[1], -1.156575186, 1e-7, "Fi1");
-  relative(fd[0] + fi[0], -0.927416557, 1e-7, "gradV0");
-  relative(fi[100], -1.096431748, 1e-7, "Fi0"), relative(fi[101], 1.712516136, 1e-7, "Fi1");
-  relative(fd[100] + fi[100], -0.5175656495, 1e-7, "gradV0");
-  for (i = 0; i < 2; i++) {
-    double sum = 0, along = 0;
-    for (j = 0; j < 100; j++) sum += point[i][j] * (fd[100 * i + j] + fi[100 * i + j]), along += point[i][j] * fd[100 * i + j];
-    relative(sum, i ? -85.78587016 : -165.4855094, 1e-7, "x.gradV");
-    relative(along, g[i].potential, 1e-13, "V");
+  for (r = 0; r < (FULL ? 2 : 1); r++) {
+    hfy_kernel_training how;
+    hfy_kernel_geometry g[2];
+    k = random_memory(42, r ? 300 : 60, 100, 0.02);
+    memset(&how, 0, sizeof how);
+    how.trainer = HFY_KERNEL_PAPER;
+    fine(hfy_kernel_train(&k, &how, alpha, NULL, &work));
+    for (j = 0; j < 100; j++) {
+      point[0][j] = state_of(bits, j);
+      point[1][j] = 0.3 * state_of(bits, j) + 0.1 * state_of(bits + 2, j);
+    }
+    fine(hfy_kernel_forces(&k, point[0], 2, fd, fi, g, &work));
+    for (i = 0; i < 2; i++) {
+      const double *want = rows[r][i];
+      double sum = 0, along = 0;
+      for (j = 0; j < 100; j++) {
+        sum += point[i][j] * (fd[100 * i + j] + fi[100 * i + j]);
+        along += point[i][j] * fd[100 * i + j];
+      }
+      relative(fi[100 * i], want[0], 1e-7, "Fi0");
+      relative(fi[100 * i + 1], want[1], 1e-7, "Fi1");
+      relative(fd[100 * i] + fi[100 * i], want[2], 1e-7, "gradV0");
+      relative(sum, want[3], 1e-7, "x.gradV");
+      relative(g[i].potential, want[4], 1e-7, "V");
+      relative(along, g[i].potential, 1e-13, "V");
+    }
   }
   for (kind = 0; kind < 3; kind++)
     for (i = 0; i < 2; i++) {
@@ -452,14 +477,15 @@ TEST(learning_dynamics) {
     hfy_kernel k = random_memory(42, (size_t)cases[c].P, (size_t)cases[c].N, cases[c].gamma);
     hfy_kernel_path path;
     double sum = 0;
-    int whole = c == 1 || c == 2, straight = c == 4;
+    int whole = c == 1 || (c == 2 && FULL), straight = c == 4;
+    if (!FULL && (c == 0 || c == 3)) continue;
     memset(&path, 0, sizeof path);
     path.fisher = whole ? fisher : NULL;
     path.progress = progress, path.deviation = deviation, path.principal = principal, path.tail = tail;
     fine(hfy_kernel_gram(&k, gram, &work));
     fine(hfy_kernel_follow(&k, 0, gram, 0, 0, 200, 0, whole ? 1e-3 : 0, &path, &work));
     descend(&k, 0.1, 200, h);
-    for (r = 0; r < 6; r += cases[c].P > 300 && !FULL ? 5 : 1) {
+    for (r = 0; r < 6; r += cases[c].P > 100 && !FULL ? 5 : 1) {
       /* along a descent of the test's own, all values, and what follow said of them */
       const double *want = cases[c].rows[r];
       hfy_kernel_fisher f;
@@ -489,7 +515,7 @@ TEST(learning_dynamics) {
     relative(sum, path.sum_principal, 1e-12, "sum");
   }
   { /* the straight run at gamma = 0.1 in logits */
-    hfy_kernel k = random_memory(42, 300, 100, 0.1);
+    hfy_kernel k = random_memory(42, 100, 100, 0.1);
     hfy_kernel_path path;
     memset(&path, 0, sizeof path);
     path.progress = progress, path.deviation = deviation;
@@ -569,7 +595,9 @@ TEST(baselines) {
               {1, 0.05, 400, 94.1902349, -0.981130578, 38981.1046, 1, 0.99002792, 1, 1, 0.99, 0}};
   size_t r, i;
   for (r = 0; r < 8; r++) {
-    hfy_kernel k = random_memory(42, (size_t)rows[r].P, 100, rows[r].gamma);
+    hfy_kernel k;
+    if (SLOW && r > 1 && r != 3) continue;
+    k = random_memory(42, (size_t)rows[r].P, 100, rows[r].gamma);
     hfy_kernel_training how;
     hfy_kernel_geometry g;
     double M, rho, sum = 0, margin;
@@ -593,7 +621,7 @@ TEST(untrained) {
                                    {6400, 0.173, 1, 1, 1, 1, 0.83, 0.92}};
   static const size_t flips[] = {10, 20, 30};
   size_t r, f, i;
-  for (r = 0; r < 3; r++) {
+  for (r = 0; r < (SLOW ? 2 : 3); r++) {
     hfy_kernel k = random_memory(42, (size_t)rows[r][0], 100, rows[r][1]);
     hfy_kernel_training how;
     hfy_rng rng = hfy_rng_seed(7);
@@ -628,11 +656,12 @@ TEST(asynchronous) {
   hfy_kernel_report report;
   memset(&report, 0, sizeof report);
   report.flips = flips, report.period = period, report.steps = steps;
-  for (r = 0; r < 4; r++) {
-    hfy_kernel k = random_memory(42, 300, 100, rows[r][0]);
+  for (r = 0; r < (FULL ? 4 : 2); r++) {
+    hfy_kernel k = trained_300();
     hfy_rng rng = hfy_rng_seed(7);
     size_t whole = 0, total = 0, most = 0;
-    if (r % 2 == 0) fine(hfy_kernel_train(&k, NULL, alpha, NULL, &work)); /* two rows of each memory */
+    k.gamma = rows[r][0];
+    if (r > 1) fine(hfy_kernel_train(&k, NULL, alpha, NULL, &work));
     k.order = HFY_BINARY_FIXED, k.max_steps = 20;
     fine(hfy_kernel_flip(bits, 100, 100, (size_t)rows[r][1], &rng, cues, &work));
     fine(hfy_kernel_recall(&k, cues, 100, ends, &report, &work));
@@ -749,7 +778,7 @@ TEST(trainers_agree) {
   int kind;
   size_t i, j;
   for (kind = 0; kind < 4; kind++) {
-    hfy_kernel k = random_memory(12, P, N, kind == 1 ? 0.002 : kind ? 0 : 0.03);
+    hfy_kernel k = random_memory(12, P, N, kind == 1 ? 0.002 : kind ? 0 : 0.05);
     hfy_kernel_training how;
     hfy_kernel_result exact, newton, paper;
     double a[P], y[P];
@@ -770,7 +799,7 @@ TEST(trainers_agree) {
       for (i = 0; i < P; i++) CHECK_NEAR(alpha[i * N + j], a[i], 1e-7);
     }
     how.trainer = HFY_KERNEL_PAPER; /* run long, stably */
-    how.max_iterations = 32000;
+    how.max_iterations = 4000;
     how.eta = 1.8 / (exact.gram_largest * (exact.gram_largest / 4 + 0.02));
     how.tol = 0;
     if (kind == 0) {
@@ -910,18 +939,18 @@ TEST(packing_and_kernels) {
 /* --- float, bytes, the nearest, and the net --- */
 
 TEST(other_recalls) {
-  static const double gammas[] = {0.02, 0.2};
   static const size_t flips[] = {10, 20};
   size_t g, i, near;
   for (g = 0; g < 2; g++) {
-    hfy_kernel k = random_memory(42, 300, 100, gammas[g]);
+    hfy_kernel k = g ? random_memory(42, 100, 100, 0.2) : trained_300();
+    const size_t size = k.count * 100;
     hfy_rng rng = hfy_rng_seed(7);
     double exact[2], same[2], scale;
-    fine(hfy_kernel_train(&k, NULL, alpha, NULL, &work));
+    if (g) fine(hfy_kernel_train(&k, NULL, alpha, NULL, &work));
     fine(hfy_kernel_basins(&k, 100, flips, 2, &rng, exact, NULL, &work));
-    for (i = 0; i < 30000; i++) single[i] = (float)alpha[i];
-    fine(hfy_kernel_quantize(alpha, 30000, bytes, &scale, &work));
-    for (i = 0; i < 30000; i++) CHECK(fabs(bytes[i] * scale - alpha[i]) <= 0.5000001 * scale);
+    for (i = 0; i < size; i++) single[i] = (float)alpha[i];
+    fine(hfy_kernel_quantize(alpha, size, bytes, &scale, &work));
+    for (i = 0; i < size; i++) CHECK(fabs(bytes[i] * scale - alpha[i]) <= 0.5000001 * scale);
     k.alpha = NULL, k.alpha_float = single;
     fine(hfy_kernel_basins(&k, 100, flips, 2, &rng, same, NULL, &work));
     CHECK(fabs(same[0] - exact[0]) < 0.011 && fabs(same[1] - exact[1]) < 0.011);
@@ -934,7 +963,7 @@ TEST(other_recalls) {
       fine(hfy_kernel_basins(&k, 100, flips, 2, &rng, same, NULL, &work));
       CHECK(same[0] >= exact[0] - 0.011 && same[1] >= exact[1] - 0.011);
     }
-    k.alpha_bytes = NULL, k.alpha = alpha, k.nearest = 300, k.order = HFY_BINARY_SYNCHRONOUS;
+    k.alpha_bytes = NULL, k.alpha = alpha, k.nearest = k.count, k.order = HFY_BINARY_SYNCHRONOUS;
     fine(hfy_kernel_basins(&k, 100, flips, 2, &rng, same, NULL, &work));
     CHECK(same[0] == exact[0] && same[1] == exact[1]);
   }
@@ -976,7 +1005,7 @@ TEST(skipping_changes_nothing) {
   static uint64_t all[MOST * WORDS];
   static size_t steps[2][MOST], period[2][MOST], flips[2][MOST];
   size_t round, i, j, n, words, states = MOST;
-  for (round = 0; round < 75; round++) { /* three times each dim with each count */
+  for (round = 0; round < 40; round++) { /* each dim with each count */
     hfy_rng rng = hfy_rng_seed(4000 + round);
     const size_t N = dims[round % 5], P = counts[round / 5 % 5], how = round % 4;
     const double gamma = round % 7 == 0 ? 20 : round % 3 ? 0.03 : 0.08;
@@ -990,7 +1019,7 @@ TEST(skipping_changes_nothing) {
     if (how == 2 && gamma < 1) /* pairs of rows that cancel where a state is as far from both */
       for (i = 1; i < P; i += 2)
         for (j = 0; j < N; j++) alpha[i * N + j] = -alpha[(i - 1) * N + j];
-    if (how == 3 && P <= 200 && gamma < 1) fine(hfy_kernel_train(&k, NULL, alpha, NULL, &work));
+    if (how == 3 && P * N <= 200 * 30 && gamma < 1) fine(hfy_kernel_train(&k, NULL, alpha, NULL, &work));
     k.max_steps = 1 + round % 6;
     words = hfy_kernel_words(N);
     fine(hfy_kernel_random(states, N, &rng, cues, &work));
@@ -1074,31 +1103,32 @@ TEST(skipping_does_not_hide_nan) {
 }
 
 TEST(as_a_net) {
+  enum { P = 80 };
   static const double gammas[] = {0.01, 0.02, 0.1, 0.5};
-  double v[200];
+  double v[P];
   size_t g, i, j, m, near = 0, far = 0;
   for (g = 0; g < 5; g++) {
-    hfy_kernel k = random_memory(42, 200, 100, g < 4 ? gammas[g] : 0);
+    hfy_kernel k = random_memory(42, P, 100, g < 4 ? gammas[g] : 0);
     hfy_rng rng = hfy_rng_seed(8);
     hfy_net net;
     if (g == 4) k.kind = HFY_KERNEL_LINEAR;
     fine(hfy_kernel_train(&k, NULL, alpha, NULL, &work));
     fine(hfy_kernel_net(&k, keys, values, &net, &work));
     net.max_steps = k.max_steps = 1;
-    fine(hfy_kernel_flip(bits, 200, 100, 15, &rng, cues, &work));
-    fine(hfy_kernel_unpack(cues, 200, 100, x, &work));
-    fine(hfy_retrieve(&net, x, 200, out, NULL, &work));
-    fine(hfy_kernel_recall(&k, cues, 200, ends, NULL, &work));
-    for (i = 0; i < 200; i++) {
-      for (m = 0; m < 200; m++) {
+    fine(hfy_kernel_flip(bits, P, 100, 15, &rng, cues, &work));
+    fine(hfy_kernel_unpack(cues, P, 100, x, &work));
+    fine(hfy_retrieve(&net, x, P, out, NULL, &work));
+    fine(hfy_kernel_recall(&k, cues, P, ends, NULL, &work));
+    for (i = 0; i < P; i++) {
+      for (m = 0; m < P; m++) {
         double d = (double)distance(cues + 2 * i, bits + 2 * m, 100);
         v[m] = g < 4 ? exp(-4 * gammas[g] * d) : 1 - 2 * d / 100;
       }
       for (j = 0; j < 100; j++) {
         double sum = 0, size = 0, bound;
-        for (m = 0; m < 200; m++)
+        for (m = 0; m < P; m++)
           sum += v[m] * alpha[m * 100 + j], size += fabs(v[m] * alpha[m * 100 + j]);
-        bound = REAL_EPS * (200 + 16 + 8 * (g < 4 ? gammas[g] : 0.01) * 100) * size;
+        bound = REAL_EPS * (P + 16 + 8 * (g < 4 ? gammas[g] : 0.01) * 100) * size;
         if (fabs(sum) <= bound) {
           near++;
           continue;
@@ -1109,11 +1139,11 @@ TEST(as_a_net) {
       }
     }
     net.max_steps = k.max_steps = 30;
-    fine(hfy_retrieve(&net, x, 200, out, NULL, &work));
-    fine(hfy_kernel_recall(&k, cues, 200, ends, NULL, &work));
-    for (i = 0, m = 0; i < 200; i++)
+    fine(hfy_retrieve(&net, x, P, out, NULL, &work));
+    fine(hfy_kernel_recall(&k, cues, P, ends, NULL, &work));
+    for (i = 0, m = 0; i < P; i++)
       for (j = 0; j < 100; j++) m += (double)out[i * 100 + j] != state_of(ends + 2 * i, j);
-    CHECK(sizeof(hfy_real) == 8 ? m == 0 : m <= 40);
+    CHECK(sizeof(hfy_real) == 8 ? m == 0 : m <= P / 5);
   }
   CHECK(near < far / 100);
 }
