@@ -119,7 +119,8 @@ static hfy_status begin(memory_of *m, const hfy_index *index, hfy_isa isa, doubl
   hfy_net_run_ *run = &m->run;
   memset(run, 0, sizeof *run);
   run->net.dim = m->dim, run->net.count = m->count, run->net.keys = m->keys, run->net.key_stride = m->stride;
-  run->net.beta = beta, run->net.index = index, run->net.sep.kind = HFY_SEP_SPARSEMAX;
+  run->net.beta = beta, run->net.index = index;
+  run->net.sep.kind = kth > 1 ? HFY_SEP_KSUBSETS : HFY_SEP_SPARSEMAX;
   run->simd = hfy_simd_of_(isa);
   run->block = 8;
   run->fast.mode = HFY_NET_LISTS_, run->fast.margin = width, run->fast.kth = kth, run->fast.workers = 3;
@@ -141,6 +142,7 @@ static void scratch_for(memory_of *m, size_t batch, int keeps) {
 /* Query j of a tile. */
 static void seat(memory_of *m, size_t j, size_t who, const hfy_real *q) {
   m->tile.walk[j].who = who;
+  m->tile.walk[j].step = 1; /* it may come from elsewhere */
   m->tile.walk[j].q = m->tile.q + j * m->dim;
   memcpy(m->tile.walk[j].q, q, m->dim * sizeof *q);
 }
