@@ -12943,7 +12943,7 @@ HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy
   if (add > 0) run->simd->mix(z, z_part, width, keep, add);
 }
 
-/* --- from upper bounds of scores to the candidates of a pass over all keys; where the room index is   (math 13.1) --- */
+/* --- from upper bounds of scores to the candidates of a pass over all keys   (math 13.1) --- */
 
 #ifdef HFY_HAS_INDEX_
 /* Exact scores of n rows from `row` on. */
@@ -12973,11 +12973,12 @@ HFY_PRIVATE_ void hfy_net_first_(const hfy_net_run_ *run, const hfy_net_walk_ *w
   }
   if (m < kth) return;
   bar = hfy_base_kth_largest_(some, m, hfy_base_min_(few, m));
+  if (!list) n = run->simd->window(b->upper, n, (hfy_real)bar, 0, s->sep.index, some);
+  if (!list) list = s->sep.index;
   for (i = m = 0; i < n && m < 4 * few; i++) {
-    size_t row = list ? list[i] : i;
-    if (!((double)b->upper[row] >= bar)) continue;
-    hfy_net_exact_(run, w, row, 1, some + m);
-    b->upper[row] = (hfy_real)some[m];
+    if (!((double)b->upper[list[i]] >= bar)) continue;
+    hfy_net_exact_(run, w, list[i], 1, some + m);
+    b->upper[list[i]] = (hfy_real)some[m];
     m += !hfy_base_is_nan_(some[m]);
   }
   bar = m < kth ? -HUGE_VAL : hfy_base_kth_largest_(some, m, kth);
@@ -14185,7 +14186,7 @@ typedef struct hfy_file_cursor_ {
   hfy_work *work;
 } hfy_file_cursor_;
 
-HFY_PRIVATE_ hfy_status hfy_file_bad_(const hfy_file_cursor_ *c, const char *words) {
+HFY_COLD_ hfy_status hfy_file_bad_(const hfy_file_cursor_ *c, const char *words) {
   return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s: %s", words, c->from);
 }
 
@@ -14206,7 +14207,7 @@ HFY_COLD_ hfy_status hfy_file_preamble_(hfy_file_cursor_ *c, size_t *end) {
   return HFY_OK;
 }
 
-HFY_PRIVATE_ void hfy_file_skip_(hfy_file_cursor_ *c) {
+HFY_COLD_ void hfy_file_skip_(hfy_file_cursor_ *c) {
   while (c->at < c->end && (*c->at == ' ' || (*c->at >= '\t' && *c->at <= '\r'))) c->at++;
 }
 
@@ -14323,16 +14324,12 @@ HFY_COLD_ hfy_status hfy_file_entry_(hfy_file_cursor_ *c, size_t k, hfy_npy *inf
 HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, const char *from, hfy_npy *info,
                                      hfy_work *work) {
   static const char *const keys[] = {"descr", "fortran_order", "shape"};
-  hfy_file_cursor_ c;
+  hfy_file_cursor_ c = {bytes, bytes + size, from, work};
   hfy_npy found;
   hfy_status status;
   size_t end, length = 0, k;
   int seen[3] = {0, 0, 0}, more = 1;
   memset(&found, 0, sizeof found);
-  c.at = bytes;
-  c.end = bytes + size;
-  c.from = from;
-  c.work = work;
   status = hfy_file_preamble_(&c, &end);
   if (status) return status;
   if (size < end)
@@ -14398,42 +14395,28 @@ HFY_COLD_ hfy_real hfy_file_element_(const hfy_npy *info, const unsigned char *b
   return info->type == 'i' && bits & sign ? -(hfy_real)(2 * sign - bits) : (hfy_real)bits;
 }
 
-/* Where the elements of a file go, one after the other: an odometer over its axes. */
-typedef struct hfy_file_walk_ {
-  size_t at; /* row-major index of the next element */
-  size_t index[HFY_FILE_RANK], stride[HFY_FILE_RANK];
-} hfy_file_walk_;
-
 /* Are the file's bytes out's bytes? */
-HFY_PRIVATE_ int hfy_file_is_verbatim_(const hfy_npy *info) {
+HFY_COLD_ int hfy_file_is_verbatim_(const hfy_npy *info) {
   return info->type == 'f' && info->item_size == sizeof(hfy_real) && !info->swapped &&
          (!info->fortran || info->rank < 2);
 }
 
-HFY_PRIVATE_ void hfy_file_start_(const hfy_npy *info, hfy_file_walk_ *walk) {
-  size_t axis, stride = 1;
-  memset(walk, 0, sizeof *walk);
-  for (axis = info->rank; info->count && axis-- > 0; stride *= info->shape[axis]) walk->stride[axis] = stride;
-}
-
-/* Takes the next count elements of the file to their places in out. */
-HFY_COLD_ void hfy_file_fill_(const hfy_npy *info, hfy_file_walk_ *walk, const unsigned char *bytes, size_t count,
+/* Takes elements first .. first+count-1 of the file to their places in out. */
+HFY_COLD_ void hfy_file_fill_(const hfy_npy *info, const unsigned char *bytes, size_t first, size_t count,
                               hfy_real *out) {
-  size_t i, axis;
+  size_t i, axis, at, rest;
   for (i = 0; i < count; i++) {
-    out[walk->at] = hfy_file_element_(info, bytes + i * info->item_size);
-    if (!info->fortran) walk->at++;
-    for (axis = 0; info->fortran && axis < info->rank; axis++) {
-      walk->at += walk->stride[axis];
-      if (++walk->index[axis] < info->shape[axis]) break;
-      walk->at -= walk->stride[axis] * info->shape[axis];
-      walk->index[axis] = 0;
+    at = rest = first + i;
+    for (axis = 0; info->fortran && axis < info->rank; axis++) { /* its index on this axis, the fastest first */
+      at = (axis ? at * info->shape[axis] : 0) + rest % info->shape[axis];
+      rest /= info->shape[axis];
     }
+    out[at] = hfy_file_element_(info, bytes + i * info->item_size);
   }
 }
 
 /* Is there room for what the header promises? */
-HFY_PRIVATE_ hfy_status hfy_file_room_(const hfy_npy *info, const hfy_real *out, size_t capacity, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_file_room_(const hfy_npy *info, const hfy_real *out, size_t capacity, hfy_work *work) {
   if (capacity < info->count)
     return hfy_base_fail_(work, HFY_ERR_ARG, "capacity is %z; the array has %z elements", capacity, info->count);
   return hfy_base_null_(work, !out && info->count ? "out" : NULL);
@@ -14441,18 +14424,17 @@ HFY_PRIVATE_ hfy_status hfy_file_room_(const hfy_npy *info, const hfy_real *out,
 
 /* --- the public functions: in memory (without scratch, so there is nothing to close) --- */
 
-HFY_API hfy_status hfy_file_npy_parse(const void *bytes, size_t size, hfy_npy *info, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_parse(const void *bytes, size_t size, hfy_npy *info, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_base_null_(w, !bytes ? "bytes" : !info ? "info" : NULL);
   return status ? status : hfy_file_parse_((const unsigned char *)bytes, size, "bytes", info, w);
 }
 
-HFY_API hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real *out, size_t capacity, hfy_npy *info,
-                                       hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real *out, size_t capacity,
+                                                  hfy_npy *info, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const unsigned char *data = (const unsigned char *)bytes;
   hfy_npy found;
-  hfy_file_walk_ walk;
   hfy_status status = hfy_base_null_(w, !bytes ? "bytes" : NULL);
   if (!status) status = hfy_file_parse_(data, size, "bytes", &found, w);
   if (status) return status;
@@ -14462,12 +14444,10 @@ HFY_API hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real 
   status = hfy_file_room_(&found, out, capacity, w);
   if (status) return status;
   data += found.data_offset;
-  if (found.count && hfy_file_is_verbatim_(&found)) {
+  if (found.count && hfy_file_is_verbatim_(&found))
     memcpy(out, data, found.count * sizeof *out);
-  } else {
-    hfy_file_start_(&found, &walk);
-    hfy_file_fill_(&found, &walk, data, found.count, out);
-  }
+  else
+    hfy_file_fill_(&found, data, 0, found.count, out);
   if (info) *info = found;
   return HFY_OK;
 }
@@ -14503,8 +14483,8 @@ HFY_COLD_ hfy_status hfy_file_header_(const size_t *shape, size_t rank, unsigned
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *bytes, size_t capacity, size_t *size,
-                                       hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *bytes, size_t capacity,
+                                                  size_t *size, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   if (!bytes || !size) return hfy_base_null_(w, !bytes ? "bytes" : "size");
   if (capacity < 256)
@@ -14552,16 +14532,13 @@ HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char
 HFY_COLD_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info, unsigned char **chunk,
                                      hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_file_cursor_ c;
   unsigned char preamble[12] = {0}, *header = NULL;
+  hfy_file_cursor_ c = {preamble, preamble, path, work};
   size_t got = fread(preamble, 1, 10, file), end = 0;
   hfy_status status;
   if (got == 10 && preamble[6] > 1) got += fread(preamble + 10, 1, 2, file);
   if (ferror(file)) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path);
-  c.at = preamble;
-  c.end = preamble + got;
-  c.from = path;
-  c.work = work;
+  c.end += got;
   status = hfy_file_preamble_(&c, &end);
   while (hfy_base_layout_(&arena, work, &status)) {
     header = HFY_TAKE_(&arena, unsigned char, end);
@@ -14576,13 +14553,13 @@ HFY_COLD_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info
   return hfy_file_parse_(header, end, path, info, work);
 }
 
-HFY_PRIVATE_ hfy_status hfy_file_open_(const char *path, const char *mode, FILE **file, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_file_open_(const char *path, const char *mode, FILE **file, hfy_work *work) {
   *file = path ? fopen(path, mode) : NULL;
   if (!path) return hfy_base_null_(work, "path");
   return *file ? HFY_OK : hfy_base_fail_(work, HFY_ERR_IO, "could not open %s", path);
 }
 
-HFY_API hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   FILE *file = NULL;
   hfy_status status = hfy_base_null_(w, !path ? "path" : !info ? "info" : NULL);
@@ -14594,29 +14571,26 @@ HFY_API hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *
 
 HFY_COLD_ hfy_status hfy_file_read_(FILE *file, const char *path, hfy_real *out, size_t capacity, hfy_npy *info,
                                     hfy_work *work) {
-  hfy_file_walk_ walk;
   unsigned char *chunk = NULL;
-  size_t left, got = 0, want = 0;
+  size_t at = 0, got = 0, want = 0;
   hfy_status status = hfy_file_begin_(file, path, info, &chunk, work);
   if (!status) status = hfy_file_room_(info, out, capacity, work);
   if (!status) status = hfy_file_holds_(file, info, path, chunk, work);
   if (status) return status;
-  left = info->count;
-  if (left && hfy_file_is_verbatim_(info)) {
-    want = left;
-    got = fread(out, sizeof *out, left, file);
-    left = 0;
+  if (info->count && hfy_file_is_verbatim_(info)) {
+    at = want = info->count;
+    got = fread(out, sizeof *out, want, file);
   }
-  hfy_file_start_(info, &walk);
-  for (; left && got == want; left -= got) {
-    want = hfy_base_min_(left, HFY_FILE_CHUNK_ / info->item_size);
+  for (; at < info->count && got == want; at += got) {
+    want = hfy_base_min_(info->count - at, HFY_FILE_CHUNK_ / info->item_size);
     got = fread(chunk, info->item_size, want, file);
-    hfy_file_fill_(info, &walk, chunk, got, out);
+    hfy_file_fill_(info, chunk, at, got, out);
   }
   return got < want ? hfy_base_fail_(work, HFY_ERR_IO, "reading failed midway: %s", path) : HFY_OK;
 }
 
-HFY_API hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t capacity, hfy_npy *info, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t capacity, hfy_npy *info,
+                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   FILE *file;
   hfy_npy found;
@@ -14627,8 +14601,8 @@ HFY_API hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t cap
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, const size_t *shape, size_t rank,
-                                      hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, const size_t *shape,
+                                                 size_t rank, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   unsigned char header[256];
   size_t size = 0, count = 0;
