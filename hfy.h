@@ -12365,8 +12365,13 @@ typedef struct hfy_net_scratch_ {
 #endif
 } hfy_net_scratch_;
 
+HFY_PRIVATE_ hfy_net_rows_ hfy_net_rows_of_(const hfy_real *at, size_t stride, size_t width) {
+  hfy_net_rows_ rows = {at, stride, width};
+  return rows;
+}
+
 /* Checks a net; blocks, folds and segments, which set the order of sums, depend on it alone. */
-HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_net_run_ *run, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_net_run_ *run, hfy_work *work) {
   hfy_net *full = &run->net;
   size_t fit;
   hfy_status status;
@@ -12375,15 +12380,10 @@ HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy
   if (status) return status;
   run->simd = hfy_simd_choose_(work);
   if (!run->simd) return HFY_ERR_UNSUPPORTED;
-  run->values.at = full->values;
-  run->values.stride = full->value_stride;
-  run->values.width = full->dim;
-  run->readout.at = full->readout;
-  run->readout.stride = full->readout_stride;
-  run->readout.width = full->readout_dim;
+  run->values = hfy_net_rows_of_(full->values, full->value_stride, full->dim);
+  run->readout = hfy_net_rows_of_(full->readout, full->readout_stride, full->readout_dim);
   run->moves = 1;
-  run->tile = 1;
-  run->whole = 1;
+  run->tile = run->whole = 1;
   fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)7;
   run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 7) + 1);
   run->fold = run->block * ((HFY_NET_FOLD_ - 1) / run->block + 1);
@@ -12405,21 +12405,22 @@ HFY_PRIVATE_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *
   return HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? net->count : 0);
 }
 
-HFY_PRIVATE_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
-  size_t t = run->tile, dim = run->net.dim, out = run->readout.width, rows = run->whole ? run->whole : 1;
+HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
+  size_t t = run->tile, dim = run->net.dim, out = run->readout.width, states = hfy_base_times_(t, dim);
+  size_t sums = hfy_base_times_(run->whole ? run->whole : 1, dim > out ? dim : out);
   hfy_sep_plan_(arena, run->simd, &run->net.sep, run->net.count, 0, &s->sep);
   if (energies)
     hfy_post_plan_value_(arena, &run->net.post, dim, &s->post);
   else
     hfy_post_plan_(arena, &run->net.post, dim, &s->post);
   s->walk = HFY_TAKE_(arena, hfy_net_walk_, t);
-  s->q = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, dim));
-  s->z = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, dim));
-  s->mark = HFY_TAKE_(arena, hfy_real, run->net.max_steps > 2 ? hfy_base_times_(t, dim) : 0);
+  s->q = HFY_TAKE_(arena, hfy_real, states);
+  s->z = HFY_TAKE_(arena, hfy_real, states);
+  s->mark = HFY_TAKE_(arena, hfy_real, run->net.max_steps > 2 ? states : 0);
   s->out = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, out));
   s->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(run->whole, run->net.count));
-  s->part = HFY_TAKE_(arena, hfy_real, hfy_base_times_(rows, dim > out ? dim : out));
-  s->sum = HFY_TAKE_(arena, hfy_real, hfy_base_times_(rows, dim > out ? dim : out));
+  s->part = HFY_TAKE_(arena, hfy_real, sums);
+  s->sum = HFY_TAKE_(arena, hfy_real, sums);
   s->f = HFY_TAKE_(arena, hfy_real, dim);
   s->sums = HFY_TAKE_(arena, hfy_net_sum_, hfy_sep_is_list_(&run->net.sep) ? 0 : t);
   s->inverse_q = HFY_TAKE_(arena, double, run->net.sim == HFY_SIM_COSINE ? t : 0);
@@ -13869,30 +13870,22 @@ HFY_COLD_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_querie
 }
 
 /* The energies or, if dq is not NULL, their gradients. missing: an array that is NULL. */
-HFY_PRIVATE_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy,
-                                          hfy_real *dq, const char *missing, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+HFY_COLD_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy,
+                                       hfy_real *dq, const char *missing, hfy_work *w) {
   hfy_net_run_ run;
   hfy_net_scratch_ s;
-  size_t who, j, d, nq, dim, n;
-  hfy_status failure = HFY_OK, status = hfy_net_begin_energies_(net, n_queries, missing, &run, &s, w);
+  hfy_status one, failure = HFY_OK, status = hfy_net_begin_energies_(net, n_queries, missing, &run, &s, w);
+  const size_t n = run.net.count, dim = run.net.dim;
+  size_t who;
   if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
   for (who = 0; !status && who < n_queries; who++) {
-    const hfy_real *state;
-    hfy_real *theta;
-    hfy_status one = HFY_OK;
-    n = run.net.count;
-    dim = run.net.dim;
-    j = who % run.tile;
-    state = q + who * dim;
-    theta = s.scores + j * n;
-    if (!j) { /* a tile of queries shares a read of the keys */
-      nq = hfy_base_min_(run.tile, n_queries - who);
-      hfy_net_scores_(&run, state, nq, NULL, 0, n, s.scores, n);
-    }
-    for (d = 0; d < dim; d++)
-      if (!hfy_base_is_finite_((double)state[d])) one = HFY_ERR_NONFINITE;
+    const hfy_real *state = q + who * dim;
+    hfy_real *theta = s.scores + who % run.tile * n;
+    if (theta == s.scores) /* a tile of queries shares a read of the keys */
+      hfy_net_scores_(&run, state, hfy_base_min_(run.tile, n_queries - who), NULL, 0, n, theta, n);
     hfy_net_mask_(&run.net, who, 0, n, theta);
+    hfy_net_admit_(&run, q, who, 0, &s);
+    one = s.walk->status;
     if (!one && !dq) one = hfy_net_energy_(&run, theta, state, who, energy + who, &s);
     if (!one && dq) {
       one = hfy_post_row_gradient_(&run.net.post, state, dim, &s.post);
@@ -13903,16 +13896,21 @@ HFY_PRIVATE_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q,
     }
     if (one && !failure) failure = hfy_net_failed_(w, one, who);
   }
-  return hfy_base_close_(w, &local, status ? status : failure);
+  return status ? status : failure;
 }
 
-HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work) {
-  return hfy_net_energies_(net, q, n_queries, energy, NULL, !q ? "q" : !energy ? "energy" : NULL, work);
+HFY_API HFY_SMALL_ hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy,
+                                         hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *missing = !q ? "q" : !energy ? "energy" : NULL;
+  return hfy_base_close_(w, &local, hfy_net_energies_(net, q, n_queries, energy, NULL, missing, w));
 }
 
-HFY_API hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, size_t n_queries, hfy_real *dq,
-                                       hfy_work *work) {
-  return hfy_net_energies_(net, q, n_queries, NULL, dq, !q ? "q" : !dq ? "dq" : NULL, work);
+HFY_API HFY_SMALL_ hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, size_t n_queries, hfy_real *dq,
+                                                  hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *missing = !q ? "q" : !dq ? "dq" : NULL;
+  return hfy_base_close_(w, &local, hfy_net_energies_(net, q, n_queries, NULL, dq, missing, w));
 }
 
 /* -Omega(u)/beta, and what the form adds to it. */
@@ -13922,7 +13920,6 @@ HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form 
   size_t i, d, n = net->count;
   double value = 0, extra = 0;
   hfy_status status;
-  *constant = 0;
   if (form == HFY_ENERGY_RAW) return HFY_OK;
   memset(s->scores, 0, n * sizeof *s->scores);
   status = hfy_sep_conjugate_(&net->sep, s->scores, n, 0, &value, &s->sep); /* Omega*(0) = -Omega(u) */
@@ -13932,13 +13929,10 @@ HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form 
   if (form == HFY_ENERGY_PAPER) {
     for (i = 0; i < n; i++) {
       double square = 0;
-      for (d = 0; d < net->dim; d++) {
-        double v = (double)net->keys[i * net->key_stride + d];
-        square += v * v;
-      }
-      if (square > extra) extra = square;
+      const hfy_real *x = net->keys + i * net->key_stride;
+      for (d = 0; d < net->dim; d++) square += (double)x[d] * (double)x[d];
+      if (0.5 * square > extra) extra = 0.5 * square;
     }
-    extra *= 0.5;
   } else {
     hfy_net_project_all_(run, s->scores, 1, &run->values, s, s->z);
     status = hfy_post_row_conjugate_(&net->post, s->z, net->dim, &extra, &s->post);
@@ -13947,14 +13941,15 @@ HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form 
   return status;
 }
 
-HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant,
+                                                  hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_net_run_ run;
   hfy_net_scratch_ s;
   double value = 0;
   hfy_status status = hfy_net_begin_energies_(net, 1, constant ? NULL : "constant", &run, &s, w);
   if (!status && (unsigned)form > HFY_ENERGY_FY)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "form is %z; it should be one of hfy_energy_form", (size_t)form);
+    status = hfy_base_should_(w, "", "form", (double)form, "one of hfy_energy_form");
   if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
   if (!status) {
     status = hfy_net_constant_(&run, form, &value, &s);
@@ -13996,17 +13991,15 @@ HFY_PRIVATE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_
   const hfy_sim sim = run->net.sim;
   double inverse_x = run->inverse_norms ? run->inverse_norms[i] : 0;
   size_t d, dim = run->net.dim;
-  for (d = 0; sim == HFY_SIM_DOT && d < dim; d++) dq[d] += g * (double)x[d];
-  for (d = 0; sim == HFY_SIM_DOT && dx && d < dim; d++) dx[d] = (hfy_real)((double)dx[d] + g * (double)q[d]);
-  for (d = 0; sim != HFY_SIM_DOT && d < dim; d++) {
-    double a = (double)x[d], b = (double)q[d], to_q, to_x;
+  for (d = 0; d < dim; d++) {
+    double a = (double)x[d], b = (double)q[d], to_q = a, to_x = b;
     if (sim == HFY_SIM_COSINE) {
       to_q = (a * inverse_x - score * b * inverse_q) * inverse_q;
       to_x = (b * inverse_q - score * a * inverse_x) * inverse_x;
     } else if (sim == HFY_SIM_EUCLIDEAN) {
       to_q = a - b;
       to_x = b - a;
-    } else {
+    } else if (sim == HFY_SIM_MANHATTAN) {
       to_q = a > b ? 1 : a < b ? -1 : 0;
       to_x = -to_q;
     }
