@@ -12299,8 +12299,6 @@ typedef struct hfy_net_tile_ {
   hfy_real *before;        /* sums into a readout, many steps: the states before the last move */
   hfy_net_memo_ *memo;
   size_t memos;            /* min(N, MEMO), 0: none are kept */
-  size_t failed;           /* the first query that has no answer, or SIZE_MAX; why */
-  hfy_status failure;
 #ifdef HFY_HAS_INDEX_
   hfy_net_bounds_ bounds;
   hfy_index_scratch_ index;
@@ -12360,6 +12358,8 @@ typedef struct hfy_net_scratch_ {
   hfy_real *scores, *part, *sum, *f;  /* whole x N; a fold, a segment of a projection; D: f(q) */
   double *inverse_q;                  /* COSINE: 1/|q| */
   hfy_net_sum_ *sums;                 /* tile: SOFTMAX, EXP, IDENTITY, POWER, in one pass */
+  size_t failed;                      /* the first query that has no answer */
+  hfy_status failure;                 /* and why; HFY_OK: all have */
 #ifndef HFY_PLAIN
   hfy_net_tile_ fast;
 #endif
@@ -12413,6 +12413,7 @@ HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, in
     hfy_post_plan_value_(arena, &run->net.post, dim, &s->post);
   else
     hfy_post_plan_(arena, &run->net.post, dim, &s->post);
+  s->failure = HFY_OK;
   s->walk = HFY_TAKE_(arena, hfy_net_walk_, t);
   s->q = HFY_TAKE_(arena, hfy_real, states);
   s->z = HFY_TAKE_(arena, hfy_real, states);
@@ -12754,30 +12755,6 @@ HFY_PRIVATE_ hfy_status hfy_net_walk_plainly_(const hfy_net_run_ *run, size_t wh
   return w->status;
 }
 
-HFY_PRIVATE_ hfy_status hfy_net_retrieve_plainly_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
-                                                  hfy_real *out, const hfy_report *report, hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_net_run_ run;
-  hfy_net_scratch_ s;
-  hfy_status status = hfy_net_begin_(net, n_queries, &run, w), failure = HFY_OK;
-  const int energies = report && report->energy;
-  size_t who;
-  if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
-    hfy_net_plan_(&arena, &run, energies, &s);
-  }
-  if (!status && energies) status = hfy_net_has_energy_(&run.net, &s.post, w);
-  if (status) return status;
-  hfy_net_call_of_(&run, queries, out, report);
-  hfy_net_prepare_(&run);
-  for (who = 0; who < n_queries; who++) {
-    status = hfy_net_walk_plainly_(&run, who, &s);
-    if (status && !failure) failure = hfy_net_failed_(w, status, who);
-  }
-  return failure;
-}
-
 #ifndef HFY_PLAIN
 /* ------------------------------------------------------------------------------------------------------------------
    >>net.fast   the same walk sooner
@@ -12947,16 +12924,13 @@ HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy
 /* --- from upper bounds of scores to the candidates of a pass over all keys   (math 13.1) --- */
 
 #ifdef HFY_HAS_INDEX_
-/* Exact scores of n rows from `row` on. */
+/* Exact scores of n <= 64 rows from `row` on. */
 HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w, size_t row, size_t n, double *theta) {
   hfy_real score[64];
-  size_t i, now;
-  for (; n; row += now, n -= now) {
-    now = hfy_base_min_(64, n);
-    hfy_net_scores_(run, w->q, 1, NULL, row, now, score, now);
-    hfy_net_mask_(&run->net, w->who, row, now, score);
-    for (i = 0; i < now; i++) *theta++ = (double)score[i];
-  }
+  size_t i;
+  hfy_net_scores_(run, w->q, 1, NULL, row, n, score, n);
+  hfy_net_mask_(&run->net, w->who, row, n, score);
+  for (i = 0; i < n; i++) theta[i] = (double)score[i];
 }
 
 /* Raises b->top by exact scores of the rows that promise most, of n in a list or (NULL) of rows 0 .. n-1: those that no
@@ -13037,21 +13011,17 @@ HFY_PRIVATE_ double hfy_net_length_(const hfy_real *x, size_t dim) {
   return hfy_sim_norm_(squares, dim) + HFY_NET_LOST_;
 }
 
-/* How far rows from .. from+n-1 lie from the centre, rounded up (with at least 1e-36, so far tinier keys never drop
-   out). */
+/* How far n <= 8 rows from `from` on lie from the centre, rounded up (with at least 1e-36, so far tinier keys never
+   drop out). */
 HFY_PRIVATE_ void hfy_net_measure_(const hfy_net_run_ *run, size_t from, size_t n, hfy_net_bounds_ *b) {
-  const hfy_net *net = &run->net;
-  hfy_real square[64];
-  size_t i, now;
-  double up = 1 + 2 * hfy_sim_slack_(net->dim) + 4 * HFY_REAL_EPS_, more = 4 * ((double)net->dim + 64) * HFY_REAL_MIN_;
-  for (; n; from += now, n -= now) {
-    now = hfy_base_min_(64, n);
-    run->simd->euclidean(net->keys + from * net->key_stride, net->key_stride, now, b->centre, net->dim, 1, net->dim,
-                         square, now);
-    for (i = 0; i < now; i++) {
-      double r = sqrt((double)square[i] * up + more);
-      b->measured[from + i] = r < 1e38 ? hfy_sim_up_(r) : (float)HUGE_VAL;
-    }
+  const size_t dim = run->net.dim, stride = run->net.key_stride;
+  const double up = 1 + 2 * hfy_sim_slack_(dim) + 4 * HFY_REAL_EPS_, more = 4 * ((double)dim + 64) * HFY_REAL_MIN_;
+  hfy_real square[8];
+  size_t i;
+  run->simd->euclidean(run->net.keys + from * stride, stride, n, b->centre, dim, 1, dim, square, n);
+  for (i = 0; i < n; i++) {
+    double r = sqrt((double)square[i] * up + more);
+    b->measured[from + i] = r < 1e38 ? hfy_sim_up_(r) : (float)HUGE_VAL;
   }
 }
 
@@ -13146,31 +13116,23 @@ HFY_PRIVATE_ void hfy_net_centre_(const hfy_net_run_ *run, hfy_net_bounds_ *b) {
 
 HFY_PRIVATE_ int hfy_net_indexed_(const hfy_net_run_ *run) { return run->fast.seek.index != NULL; }
 
-/* Recognises the keys. */
-HFY_COLD_ hfy_status hfy_net_open_index_(hfy_net_run_ *run, hfy_work *work) {
-  const hfy_net *net = &run->net;
-  hfy_index_seek_ *seek = &run->fast.seek;
-  hfy_status status;
-  if (!net->index) return HFY_OK;
-  status = hfy_index_begin_(net->index, run->simd, net->keys, net->count, net->dim, net->key_stride, seek, work);
-  seek->beta = net->beta;
-  seek->width = run->fast.margin;
-  seek->workers = run->fast.workers;
-  seek->kth = run->fast.kth;
-  return status;
-}
-
-/* Of dots and lists: is there an index, and does a query alone take bounds along? It may if it is scored again, by
-   nothing but its own dots, and they cost more than looking after bounds. */
+/* Of dots and lists: recognises the keys of an index, and says whether a query alone takes bounds along. It may if it
+   is scored again, by nothing but its own dots, and they cost more than looking after bounds. */
 HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
   const hfy_net *net = &run->net;
   const size_t row = hfy_base_times_(net->dim, sizeof(hfy_real));
   const int moves = net->max_steps > 1 && !net->bias && !net->visible && row >= HFY_NET_KEPT_ROW_;
-  hfy_status status = hfy_net_open_index_(run, work);
-  if (status) return status;
+  hfy_index_seek_ *seek = &run->fast.seek;
   if (net->index) {
+    hfy_status status =
+        hfy_index_begin_(net->index, run->simd, net->keys, net->count, net->dim, net->key_stride, seek, work);
+    if (status) return status;
+    seek->beta = net->beta;
+    seek->width = run->fast.margin;
+    seek->kth = run->fast.kth;
+    seek->workers = run->fast.workers;
     run->fast.workers = 1; /* each search shares out its own work */
-    if (moves && !hfy_index_shares_(&run->fast.seek, run->tile)) run->tile = 1;
+    if (moves && !hfy_index_shares_(seek, run->tile)) run->tile = 1;
   }
   run->fast.keeps = moves && run->tile == 1 &&
                     (net->index || (net->count * row >= HFY_NET_KEPT_KEYS_ &&
@@ -13507,9 +13469,9 @@ HFY_PRIVATE_ size_t hfy_net_leave_(const hfy_net_run_ *run, size_t live, hfy_net
   int stays = run->report && run->report->energy; /* a query that has ended stays for the energy of its last state */
   for (j = 0; j < live; j++) {
     const hfy_net_walk_ *w = s->walk + j;
-    if (w->status && w->who < s->fast.failed) {
-      s->fast.failed = w->who;
-      s->fast.failure = w->status;
+    if (w->status && w->who < s->failed) {
+      s->failed = w->who;
+      s->failure = w->status;
     }
     if (!w->status && (!w->ended || (stays && w->ended == 1))) {
       if (kept < j) hfy_net_swap_places_(run, kept, j, s);
@@ -13614,13 +13576,12 @@ HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_net
 }
 
 /* Runs queries first .. last-1 to their end; a place that falls free is taken by the next query. The first without an
-   answer stands in s->fast.failed. */
+   answer stands in s->failed. */
 HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size_t last, hfy_net_scratch_ *s) {
   const hfy_net_mode_ mode = run->fast.mode;
   size_t live = 0, j, scan;
   int together = run->readout.at && run->net.max_steps > 1; /* all make their last step, into the readout, at once */
-  s->fast.failed = SIZE_MAX;
-  s->fast.failure = HFY_OK;
+  s->failed = SIZE_MAX;
   for (j = 0; j < s->fast.memos; j++) s->fast.memo[j].from = SIZE_MAX;
   if (run->fast.keeps) hfy_net_centre_(run, &s->fast.bounds);
   for (;;) {
@@ -13732,61 +13693,18 @@ HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
   tile->memo = HFY_TAKE_(arena, hfy_net_memo_, tile->memos);
   hfy_net_plan_bounds_(arena, run, s);
 }
-
-/* A call's walks, each over its share of the queries. */
-typedef struct hfy_net_call_ {
-  const hfy_net_run_ *run;
-  hfy_net_scratch_ *scratch; /* one a walk */
-  size_t n_queries, walks;
-} hfy_net_call_;
-
-HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
-  const hfy_net_call_ *call = (const hfy_net_call_ *)context;
-  hfy_net_walk_tile_(call->run, hfy_base_share_(call->n_queries, i, call->walks),
-                     hfy_base_share_(call->n_queries, i + 1, call->walks), call->scratch + i);
-}
-
-HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
-                                       const hfy_report *report, hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_net_run_ run;
-  hfy_net_call_ call = {&run, NULL, n_queries, 0};
-  const int energies = report && report->energy;
-  size_t i;
-  hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
-  if (status) return status;
-  hfy_net_call_of_(&run, queries, out, report);
-  status = hfy_net_choose_(&run, n_queries, energies || (report && report->weights), &call.walks, w);
-  if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
-    call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
-    for (i = 0; i < call.walks; i++) {
-      hfy_net_scratch_ counted;
-      hfy_net_plan_tile_(&arena, &run, energies, call.scratch ? call.scratch + i : &counted);
-    }
-  }
-  for (i = 0; !status && energies && i < call.walks; i++) /* each walk's scratch gets what its energies need */
-    status = hfy_net_has_energy_(&run.net, &call.scratch[i].post, w);
-  if (status) return status;
-  hfy_net_prepare_(&run);
-  hfy_base_parallel_(call.walks, hfy_net_share_, &call);
-  for (i = 0; i < call.walks; i++) /* the shares are in order: the first failure wins */
-    if (call.scratch[i].fast.failure)
-      return hfy_net_failed_(w, call.scratch[i].fast.failure, call.scratch[i].fast.failed);
-  return HFY_OK;
-}
-
-/* One query alone. */
-HFY_COLD_ hfy_status hfy_net_walk_one_(const hfy_net_run_ *run, size_t who, hfy_net_scratch_ *s) {
-  hfy_net_walk_tile_(run, who, who + 1, s);
-  return s->fast.failure;
-}
 #else
-#define hfy_net_retrieve_ hfy_net_retrieve_plainly_
-#define hfy_net_walk_one_ hfy_net_walk_plainly_
 #define hfy_net_plan_tile_ hfy_net_plan_
 #define hfy_net_choose_(run, n_queries, rows, walks, work) (*(walks) = 1, HFY_OK)
+
+HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size_t last, hfy_net_scratch_ *s) {
+  s->failed = last;
+  for (; first < last; first++)
+    if (hfy_net_walk_plainly_(run, first, s) && s->failed == last) {
+      s->failed = first;
+      s->failure = s->walk->status;
+    }
+}
 
 /* What shards ask of net.fast, by whole rows of one query. */
 HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_real *z, hfy_net_scratch_ *s) {
@@ -13828,6 +13746,49 @@ HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live
 /* ------------------------------------------------------------------------------------------------------------------
    >>net.energy   energies, their gradients, reverse mode, in either build
    ------------------------------------------------------------------------------------------------------------------ */
+
+/* A call's walks, each over its share of the queries. */
+typedef struct hfy_net_call_ {
+  const hfy_net_run_ *run;
+  hfy_net_scratch_ *scratch; /* one a walk */
+  size_t n_queries, walks;
+} hfy_net_call_;
+
+HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
+  const hfy_net_call_ *call = (const hfy_net_call_ *)context;
+  hfy_net_walk_tile_(call->run, hfy_base_share_(call->n_queries, i, call->walks),
+                     hfy_base_share_(call->n_queries, i + 1, call->walks), call->scratch + i);
+}
+
+HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
+                                       const hfy_report *report, hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_net_run_ run;
+  hfy_net_call_ call = {&run, NULL, n_queries, 0};
+  const int energies = report && report->energy;
+  size_t i;
+  hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
+  if (status) return status;
+  hfy_net_call_of_(&run, queries, out, report);
+  status = hfy_net_choose_(&run, n_queries, energies || (report && report->weights), &call.walks, w);
+  if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
+  while (hfy_base_layout_(&arena, w, &status)) {
+    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
+    call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
+    for (i = 0; i < call.walks; i++) {
+      hfy_net_scratch_ counted;
+      hfy_net_plan_tile_(&arena, &run, energies, call.scratch ? call.scratch + i : &counted);
+    }
+  }
+  for (i = 0; !status && energies && i < call.walks; i++) /* each walk's scratch gets what its energies need */
+    status = hfy_net_has_energy_(&run.net, &call.scratch[i].post, w);
+  if (status) return status;
+  hfy_net_prepare_(&run);
+  hfy_base_parallel_(call.walks, hfy_net_share_, &call);
+  for (i = 0; i < call.walks; i++) /* the shares are in order: the first failure wins */
+    if (call.scratch[i].failure) return hfy_net_failed_(w, call.scratch[i].failure, call.scratch[i].failed);
+  return HFY_OK;
+}
 
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work) {
@@ -14133,7 +14094,9 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   hfy_net_prepare_(&run);
   for (who = 0; who < n_queries; who++) {
     memcpy(back.path, queries + who * run.net.dim, run.net.dim * sizeof *queries);
-    status = hfy_net_walk_one_(&run, who, &s);
+    s.failure = HFY_OK;
+    hfy_net_walk_tile_(&run, who, who + 1, &s);
+    status = s.failure;
     if (!status) status = hfy_net_backward_(&run, who, s.walk->step, dout, grad, &s, &back);
     if (status && !failure) failure = hfy_net_failed_(w, status, who);
   }
