@@ -12401,7 +12401,7 @@ HFY_PRIVATE_ void hfy_net_call_of_(hfy_net_run_ *run, const hfy_real *queries, h
   run->moves = !run->readout.at || (report && (report->energy || report->residual));
 }
 
-HFY_PRIVATE_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net) {
+HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net) {
   return HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? net->count : 0);
 }
 
@@ -12434,7 +12434,7 @@ HFY_PRIVATE_ size_t hfy_net_few_rows_(const hfy_net *net) {
 }
 
 /* What COSINE needs of keys and queries. */
-HFY_PRIVATE_ void hfy_net_prepare_(hfy_net_run_ *run) {
+HFY_COLD_ void hfy_net_prepare_(hfy_net_run_ *run) {
   if (run->net.sim == HFY_SIM_COSINE)
     hfy_sim_inverse_norms_(run->simd, run->net.keys, run->net.key_stride, run->net.count, run->net.dim,
                            run->inverse_norms);
@@ -12499,7 +12499,7 @@ HFY_PRIVATE_ hfy_net_weights_ hfy_net_listed_weights_(hfy_sep_scratch_ *sep) {
 }
 
 /* The heaviest weight after `previous` (descending, ties by position); SIZE_MAX: the first, or none that is not 0. */
-HFY_PRIVATE_ size_t hfy_net_heaviest_(const hfy_net_weights_ *p, size_t previous) {
+HFY_COLD_ size_t hfy_net_heaviest_(const hfy_net_weights_ *p, size_t previous) {
   const hfy_real *w = p->weight;
   size_t i, choice = SIZE_MAX;
   for (i = 0; i < p->count; i++) {
@@ -12511,7 +12511,7 @@ HFY_PRIVATE_ size_t hfy_net_heaviest_(const hfy_net_weights_ *p, size_t previous
 }
 
 /* e^log_scale w, saturating to infinity. */
-HFY_PRIVATE_ hfy_real hfy_net_rescaled_(hfy_real w, double log_scale) {
+HFY_COLD_ hfy_real hfy_net_rescaled_(hfy_real w, double log_scale) {
   double v = w > 0 ? exp(log_scale + log((double)w)) : 0;
   if (!(log_scale > 0) && !(log_scale < 0)) return w;
   return v > HFY_REAL_MAX_ ? (hfy_real)HUGE_VAL : (hfy_real)v;
@@ -12689,7 +12689,7 @@ HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double
 }
 
 /* What the last step's p tells. */
-HFY_PRIVATE_ void hfy_net_report_(const hfy_report *r, size_t who, size_t n, const hfy_net_weights_ *p) {
+HFY_COLD_ void hfy_net_report_(const hfy_report *r, size_t who, size_t n, const hfy_net_weights_ *p) {
   size_t i, l, at = SIZE_MAX, support = 0;
   if (r->best) {
     size_t best = p->weight ? hfy_net_heaviest_(p, SIZE_MAX) : p->best;
@@ -13454,7 +13454,7 @@ HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, size_t j, const hfy_n
   hfy_net_answer_(run, w, p, gathered);
 }
 
-HFY_PRIVATE_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j, hfy_net_scratch_ *s) {
+HFY_COLD_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j, hfy_net_scratch_ *s) {
   const size_t row = run->net.dim * sizeof *s->q;
   hfy_base_swap_(s->walk + i, s->walk + j, sizeof *s->walk);
   hfy_net_place_(run, i, s);
@@ -13933,7 +13933,7 @@ typedef struct hfy_net_back_ {
   hfy_sep_grad sep;  /* what is asked for of the separation */
 } hfy_net_back_;
 
-HFY_PRIVATE_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_back_ *b) {
+HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_back_ *b) {
   size_t n = run->net.count, dim = run->net.dim;
   b->path = HFY_TAKE_(arena, hfy_real, hfy_base_times_(hfy_base_plus_(run->net.max_steps, 1), dim));
   b->theta = HFY_TAKE_(arena, hfy_real, n);
@@ -13946,7 +13946,7 @@ HFY_PRIVATE_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ 
 }
 
 /* d sim(x_i, q): adds g times its gradients to dq and, unless NULL, to dx. score: sim(x_i, q) itself. */
-HFY_PRIVATE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_real *q, double g, double score,
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_real *q, double g, double score,
                                    double inverse_q, double *dq, hfy_real *dx) {
   const hfy_real *x = run->net.keys + i * run->net.key_stride;
   const hfy_sim sim = run->net.sim;
@@ -13971,8 +13971,8 @@ HFY_PRIVATE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_
 
 /* Through p = separation(beta sim(K, q) + bias): b->dy holds the cotangent of p, b->y is p, b->theta are the scores
    with their bias. Adds the state's part to b->dq and the parameters' to grad. */
-HFY_PRIVATE_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, const hfy_real *q, const hfy_grad *grad,
-                                           hfy_net_scratch_ *s, hfy_net_back_ *b) {
+HFY_COLD_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, const hfy_real *q, const hfy_grad *grad,
+                                        hfy_net_scratch_ *s, hfy_net_back_ *b) {
   const hfy_net *net = &run->net;
   size_t i, n = net->count, seen = hfy_net_seen_(net, who);
   double d_beta = 0, inverse_q = 0;
@@ -14004,8 +14004,8 @@ HFY_PRIVATE_ void hfy_net_projection_vjp_(const hfy_net_run_ *run, const hfy_net
 }
 
 /* Backward through the `steps` updates of one query whose states are in b->path. */
-HFY_PRIVATE_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, size_t steps, const hfy_real *dout,
-                                          const hfy_grad *grad, hfy_net_scratch_ *s, hfy_net_back_ *b) {
+HFY_COLD_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, size_t steps, const hfy_real *dout,
+                                       const hfy_grad *grad, hfy_net_scratch_ *s, hfy_net_back_ *b) {
   const hfy_net *net = &run->net;
   size_t dim = net->dim, n = net->count, t, d;
   hfy_real *d_values = grad->values ? grad->values : run->net.values == run->net.keys ? grad->keys : NULL;
