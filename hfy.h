@@ -1051,9 +1051,9 @@ typedef struct hfy_report {
    Cost a step and query: N dim multiply-adds for the scores, |support| dim for the projection; a query that stands
    still costs nothing more, nor does a step from one pattern's state that another query has made. A query alone (with
    an index up to 15; dots, rows of 1 KiB and more, without an index 4 MiB of them; a separation with a margin; neither
-   bias nor mask) takes bounds of its scores along, 2 MiB at most, and from its second step on mostly scores only the
-   patterns that can matter. Where p is one-hot the pattern is copied to the bit. The bits of a query's answer depend
-   neither on the other queries nor on the number of threads.
+   bias nor mask; a build with the room index) takes bounds of its scores along, 2 MiB at most, and from its second step
+   on mostly scores only the patterns that can matter. Where p is one-hot the pattern is copied to the bit. The bits of
+   an answer depend neither on the other queries nor on the number of threads.
    With the EXP separation p is kept as e^(theta - max theta) so that nothing overflows inside; report->weights are
    e^theta, +INFINITY where hfy_real cannot hold them.
    Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider
@@ -12665,8 +12665,7 @@ HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, hfy_net_walk_ *w) {
   return 0;
 }
 
-/* z = V^T p stands in w->z (moves 0: nobody wants the new state): q <- q + step (post(z - c o q) - q). Was that the
-   last step? */
+/* With z = V^T p in w->z (moves 0: not wanted): q <- q + step (post(z - c o q) - q). Was that the last step? */
 HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double log_scale, int moves,
                                hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
@@ -12812,8 +12811,7 @@ HFY_PRIVATE_ void hfy_net_compact_(const hfy_net_run_ *run, hfy_net_list_ *list,
   hfy_net_keep_(run, list, -HUGE_VAL);
 }
 
-/* Appends one candidate. A full list is compacted first; if that makes little room, its worse half goes: a better score
-   may yet come that they cannot match. */
+/* Appends one candidate. If a full list stays so, its worse half is lost: better ones may come that it cannot match. */
 HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, size_t index, double theta,
                                   double *scratch) {
   if (list->count == list->capacity) {
@@ -12863,8 +12861,7 @@ HFY_PRIVATE_ void hfy_net_clear_sum_(hfy_net_sum_ *sum, double top) {
   sum->top = top;
 }
 
-/* Turns a block of scores into weights relative to the running maximum, which may rise: z then shrinks. 0: all of them
-   are 0. */
+/* A block of scores into weights relative to the running maximum, which may rise: z then shrinks. 0: all are 0. */
 HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, size_t from, size_t n,
                                 hfy_real *z, size_t width) {
   const double negligible = run->fast.negligible;
@@ -13011,8 +13008,7 @@ HFY_PRIVATE_ double hfy_net_length_(const hfy_real *x, size_t dim) {
   return hfy_sim_norm_(squares, dim) + HFY_NET_LOST_;
 }
 
-/* How far n <= 8 rows from `from` on lie from the centre, rounded up (with at least 1e-36, so far tinier keys never
-   drop out). */
+/* How far n <= 8 rows from `from` on lie from the centre, rounded up (to 1e-36 at least: no tiny key drops out). */
 HFY_PRIVATE_ void hfy_net_measure_(const hfy_net_run_ *run, size_t from, size_t n, hfy_net_bounds_ *b) {
   const size_t dim = run->net.dim, stride = run->net.key_stride;
   const double up = 1 + 2 * hfy_sim_slack_(dim) + 4 * HFY_REAL_EPS_, more = 4 * ((double)dim + 64) * HFY_REAL_MIN_;
@@ -13087,8 +13083,7 @@ HFY_PRIVATE_ int hfy_net_follow_(const hfy_net_run_ *run, const hfy_real *q, hfy
   return 1;
 }
 
-/* A tile begins: what bounds that move measure from. The index knows a centre and how far the rows lie from it; without
-   one it is the mean of a few rows, spread evenly (any centre would do). */
+/* What bounds that move measure from: the index's centre, or the mean of a few rows, spread evenly (any would do). */
 HFY_PRIVATE_ void hfy_net_centre_(const hfy_net_run_ *run, hfy_net_bounds_ *b) {
   const hfy_net *net = &run->net;
   const hfy_index_seek_ *seek = &run->fast.seek;
@@ -13293,8 +13288,7 @@ HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i) {
   }
 }
 
-/* Streams the keys past the first nq queries. lists: leaves the candidates in s->fast.list. sums: leaves s->sums and z,
-   V^T p of these rows. */
+/* Streams the keys past nq queries. lists: leaves candidates in s->fast.list; sums: s->sums, and z = V^T p. */
 HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const hfy_net_rows_ *rows, hfy_real *z,
                                        hfy_net_scratch_ *s) {
   hfy_net_pass_ pass = {run, s, rows, z, nq, 0, 0};
@@ -13332,8 +13326,7 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
   }
 }
 
-/* What the pass left of the query in place j, into s->sep. A list that lost what matters is made again where there is
-   room for all keys: the separation's own arrays. */
+/* What the pass left of query j, into s->sep, which has room for all keys: made again if the list lost what matters. */
 HFY_PRIVATE_ hfy_status hfy_net_take_list_(const hfy_net_run_ *run, size_t j, hfy_net_scratch_ *s) {
   const hfy_net_list_ *list = s->fast.list + j;
   hfy_net_list_ all = {s->sep.index, s->sep.weight, 0, SIZE_MAX, list->top, 0, list->status};
@@ -13360,8 +13353,7 @@ HFY_PRIVATE_ hfy_status hfy_net_take_list_(const hfy_net_run_ *run, size_t j, hf
 /* --- the candidates, whatever their source --- */
 
 #ifdef HFY_HAS_INDEX_
-/* Reads what the live queries share: a pass over the index or over the keys, unless the bounds that a query took along
-   leave few rows. */
+/* Reads what live queries share: a pass over index or keys, unless bounds that a query took along leave few rows. */
 HFY_PRIVATE_ void hfy_net_look_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
   hfy_net_bounds_ *b = &s->fast.bounds;
   const size_t n = run->net.count, few = hfy_net_indexed_(run) ? n / 16 : n / 8;
@@ -13575,8 +13567,7 @@ HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_net
   return scan;
 }
 
-/* Runs queries first .. last-1 to their end; a place that falls free is taken by the next query. The first without an
-   answer stands in s->failed. */
+/* Runs queries first .. last-1 to their end; the next takes a place that falls free. s->failed: the first to fail. */
 HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size_t last, hfy_net_scratch_ *s) {
   const hfy_net_mode_ mode = run->fast.mode;
   size_t live = 0, j, scan;
@@ -13734,9 +13725,9 @@ HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live
   (void)live;
   (void)j;
   for (i = 0; !status && i < run->net.count; i++) {
-    if (hfy_base_is_neg_inf_((double)s->scores[i])) continue;
     s->sep.index[m] = i;
-    s->sep.weight[m++] = (double)s->scores[i];
+    s->sep.weight[m] = (double)s->scores[i];
+    m += !hfy_base_is_neg_inf_(s->sep.weight[m]);
   }
   s->sep.count = m;
   return status;
@@ -13927,7 +13918,6 @@ typedef struct hfy_net_back_ {
   hfy_real *path;    /* (max_steps+1) x D: the states */
   hfy_real *theta;   /* N: the scores of a step */
   hfy_real *y, *dy;  /* N: weights and their cotangent, which becomes that of the scores */
-  hfy_real *dz, *df; /* D */
   double *dq;        /* D: cotangent of the state */
   double *sum;       /* 2D: of the post's parameters */
   hfy_sep_grad sep;  /* what is asked for of the separation */
@@ -13939,14 +13929,12 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
   b->theta = HFY_TAKE_(arena, hfy_real, n);
   b->y = HFY_TAKE_(arena, hfy_real, n);
   b->dy = HFY_TAKE_(arena, hfy_real, n);
-  b->dz = HFY_TAKE_(arena, hfy_real, dim);
-  b->df = HFY_TAKE_(arena, hfy_real, dim);
   b->dq = HFY_TAKE_(arena, double, dim);
   b->sum = HFY_TAKE_(arena, double, hfy_base_times_(2, dim));
 }
 
 /* d sim(x_i, q): adds g times its gradients to dq and, unless NULL, to dx. score: sim(x_i, q) itself. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_real *q, double g, double score,
+HFY_PRIVATE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_real *q, double g, double score,
                                    double inverse_q, double *dq, hfy_real *dx) {
   const hfy_real *x = run->net.keys + i * run->net.key_stride;
   const hfy_sim sim = run->net.sim;
@@ -14008,6 +13996,7 @@ HFY_COLD_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, size
                                        const hfy_grad *grad, hfy_net_scratch_ *s, hfy_net_back_ *b) {
   const hfy_net *net = &run->net;
   size_t dim = net->dim, n = net->count, t, d;
+  hfy_real *df = s->f, *dz = s->part; /* free by then */
   hfy_real *d_values = grad->values ? grad->values : run->net.values == run->net.keys ? grad->keys : NULL;
   hfy_status status;
   for (t = 0; run->net.sep.kind == HFY_SEP_EXP && t < steps; t++) { /* so that a query that fails has added nothing */
@@ -14028,16 +14017,16 @@ HFY_COLD_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, size
       hfy_net_project_all_(run, b->y, 1, &run->values, s, s->z);
       hfy_net_uncouple_(net, q, s->z, &log_scale);
       for (d = 0; d < dim; d++) {
-        b->df[d] = (hfy_real)(net->step * b->dq[d]);
+        df[d] = (hfy_real)(net->step * b->dq[d]);
         b->dq[d] *= 1 - net->step;
       }
-      hfy_post_vjp_parameters_(&run->net.post, s->z, b->df, 1, dim, &grad->post, b->sum, &s->post);
-      hfy_post_row_vjp_(&run->net.post, s->z, b->df, dim, b->dz, &s->post);
+      hfy_post_vjp_parameters_(&run->net.post, s->z, df, 1, dim, &grad->post, b->sum, &s->post);
+      hfy_post_row_vjp_(&run->net.post, s->z, df, dim, dz, &s->post);
       for (d = 0; net->self_coupling && d < dim; d++) {
-        b->dq[d] -= (double)net->self_coupling[d] * (double)b->dz[d];
-        if (grad->self_coupling) grad->self_coupling[d] -= b->dz[d] * q[d];
+        b->dq[d] -= (double)net->self_coupling[d] * (double)dz[d];
+        if (grad->self_coupling) grad->self_coupling[d] -= dz[d] * q[d];
       }
-      hfy_net_projection_vjp_(run, &run->values, b->dz, d_values, b);
+      hfy_net_projection_vjp_(run, &run->values, dz, d_values, b);
     }
     hfy_net_association_vjp_(run, who, q, grad, s, b);
   }
@@ -14130,9 +14119,7 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 
 HFY_COLD_ int hfy_file_is_big_endian_(void) {
   const uint16_t probe = 1;
-  unsigned char first;
-  memcpy(&first, &probe, 1);
-  return !first;
+  return !*(const unsigned char *)&probe;
 }
 
 /* A header that is read. */
@@ -14193,8 +14180,7 @@ HFY_COLD_ const char *hfy_file_string_(hfy_file_cursor_ *c, size_t *length) {
   return NULL;
 }
 
-/* A whole number as Python writes it: no sign, no leading zeros; the L of long numbers in old files is passed over.
-   0: none here, or too large for size_t. */
+/* A whole number as Python writes it: no sign, no leading zeros; L in old files. 0: none, or too large for size_t. */
 HFY_COLD_ int hfy_file_whole_(hfy_file_cursor_ *c, size_t *value) {
   const unsigned char *start;
   hfy_file_skip_(c);
@@ -14408,8 +14394,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_decode(const void *bytes, size_t size
   return HFY_OK;
 }
 
-/* The header for hfy_file_npy_header; text has room for 256 bytes, more than HFY_FILE_RANK lengths of an array that can
-   exist ever need. */
+/* The header for hfy_file_npy_header; 256 bytes are more than the lengths of an array that can exist ever need. */
 HFY_COLD_ hfy_status hfy_file_header_(const size_t *shape, size_t rank, unsigned char *text, size_t *size,
                                       hfy_work *work) {
   char *dict = (char *)text + 10;
