@@ -1060,11 +1060,10 @@ typedef struct hfy_report {
    one (a synchronous classical net has them) whole turns are skipped, and the answer is that of max_steps all the same.
    SOFTMAX and EXP keep running sums in one pass over the keys; asked for support, top, weights or energies they keep
    whole rows of weights, in more memory, with answers equal up to rounding. All others give the same bits either way.
-   Errors before anything is written: ARG, NOMEM, UNSUPPORTED
-   (report->energy where no energy exists). Errors of one query, whose outputs stay untouched while all others are
-   answered; the first is returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real),
-   ARG (every pattern masked, or k above the unmasked), INFEASIBLE (bounds). An index that does not belong to the keys
-   is an ARG of the call. */
+   Errors before anything is written: ARG (an index of other keys, too), NOMEM, UNSUPPORTED (report->energy where no
+   energy exists). Errors of one query, whose outputs stay untouched while all others are answered; the first is
+   returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real), ARG (every pattern
+   masked, or k above the unmasked), INFEASIBLE (bounds). */
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work);
 
@@ -12365,11 +12364,6 @@ typedef struct hfy_net_scratch_ {
 #endif
 } hfy_net_scratch_;
 
-HFY_PRIVATE_ hfy_net_rows_ hfy_net_rows_of_(const hfy_real *at, size_t stride, size_t width) {
-  hfy_net_rows_ rows = {at, stride, width};
-  return rows;
-}
-
 /* Checks a net; blocks, folds and segments, which set the order of sums, depend on it alone. */
 HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_net_run_ *run, hfy_work *work) {
   hfy_net *full = &run->net;
@@ -12380,8 +12374,12 @@ HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_ne
   if (status) return status;
   run->simd = hfy_simd_choose_(work);
   if (!run->simd) return HFY_ERR_UNSUPPORTED;
-  run->values = hfy_net_rows_of_(full->values, full->value_stride, full->dim);
-  run->readout = hfy_net_rows_of_(full->readout, full->readout_stride, full->readout_dim);
+  run->values.at = full->values;
+  run->values.stride = full->value_stride;
+  run->values.width = full->dim;
+  run->readout.at = full->readout;
+  run->readout.stride = full->readout_stride;
+  run->readout.width = full->readout_dim;
   run->moves = 1;
   run->tile = run->whole = 1;
   fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)7;
@@ -12759,9 +12757,9 @@ HFY_PRIVATE_ hfy_status hfy_net_walk_plainly_(const hfy_net_run_ *run, size_t wh
    >>net.fast   the same walk sooner
    How: queries run in tiles that share one read of the keys; a query that stands still leaves its place to the next.
    Nothing of a query's arithmetic depends on its tile, nor on the number of workers.
-     lists   a separation with a margin: find the candidates within the margin of the best score (or of the kth best),
-             solve on those, add the rows of the support. The same bits as net.plain, whatever finds them: one pass over
-             the keys; an index; bounds that a query alone takes along; a memo of where a row's state goes.
+     lists   a separation with a margin: find the candidates within it of the best score (or of the kth best), solve on
+             those, add the rows of the support. The same bits as net.plain, whatever finds them: one pass over the
+             keys; an index; bounds that a query alone takes along; a memo of where a row's state goes.
      sums    SOFTMAX, EXP, IDENTITY, POWER: running maximum, rescaled sums, in one pass. To rounding as net.plain
              (IDENTITY, POWER: to the bit).
      rows    whole rows of scores, in tiles of few queries: bounds, sums of kinds, a report of weights or energies
@@ -13162,10 +13160,8 @@ HFY_PRIVATE_ void hfy_net_index_rows_(const hfy_net_run_ *run, size_t live, size
     return;
   }
   if (!hfy_index_aim_(seek, w->q, t)) { /* out of range: all rows */
-    for (i = 0; i < n; i++) {
-      s->sep.index[i] = i;
-      b->upper[i] = (hfy_real)HUGE_VAL;
-    }
+    for (i = 0; i < n; i++) b->upper[i] = (hfy_real)HUGE_VAL;
+    for (i = 0; i < n; i++) s->sep.index[i] = i;
     b->listed = n;
     b->kept = 0;
     return;
@@ -13398,10 +13394,6 @@ HFY_COLD_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_real *
 
 /* --- states of one row   (math 12) --- */
 
-HFY_PRIVATE_ hfy_net_memo_ *hfy_net_memo_of_(const hfy_net_scratch_ *s, size_t row) {
-  return s->fast.memo + row % s->fast.memos;
-}
-
 /* Where the query's state went: to the state of one row (p has weight 1), or elsewhere (p NULL: the step failed). */
 HFY_PRIVATE_ void hfy_net_learn_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_net_weights_ *p,
                                  hfy_net_scratch_ *s) {
@@ -13411,8 +13403,8 @@ HFY_PRIVATE_ void hfy_net_learn_(const hfy_net_run_ *run, hfy_net_walk_ *w, cons
   for (d = 0; to != SIZE_MAX && run->net.post.kind == HFY_POST_SIGN && d < run->net.dim; d++)
     if (!(w->z[d] > 0 || w->z[d] < 0)) to = SIZE_MAX; /* a sign of the state before stays */
   if (from != SIZE_MAX) {
-    hfy_net_memo_of_(s, from)->from = from;
-    hfy_net_memo_of_(s, from)->to = to;
+    hfy_net_memo_ memo = {from, to};
+    s->fast.memo[from % s->fast.memos] = memo;
   }
   w->single = to;
 }
@@ -13544,12 +13536,13 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
    Returns how many are to scan. */
 HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
   const hfy_real one = 1;
+  const size_t memos = s->fast.memos;
   hfy_net_weights_ p = {NULL, &one, 1, 0, 0};
   size_t i, j, scan = 0;
   for (j = 0; j < live; j++) {
     hfy_net_walk_ *w = s->walk + j;
     while (!w->status && !w->ended && w->single != SIZE_MAX) {
-      const hfy_net_memo_ memo = *hfy_net_memo_of_(s, w->single);
+      const hfy_net_memo_ memo = s->fast.memo[w->single % memos];
       if (memo.from != w->single || memo.to == SIZE_MAX) break;
       p.index = &memo.to;
       hfy_net_settle_(run, j, &p, 1, 0, s);
@@ -13558,7 +13551,7 @@ HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_net
   for (j = 0; j < live; j++) {
     const hfy_net_walk_ *w = s->walk + j;
     int waits = w->status || w->ended;
-    if (!waits && w->single != SIZE_MAX && hfy_net_memo_of_(s, w->single)->from != w->single)
+    if (!waits && w->single != SIZE_MAX && s->fast.memo[w->single % memos].from != w->single)
       for (i = 0; i < scan && !waits; i++) waits = s->walk[i].single == w->single;
     if (waits) continue;
     if (scan < j) hfy_net_swap_places_(run, scan, j, s);
@@ -13735,7 +13728,7 @@ HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live
 #endif /* HFY_PLAIN */
 
 /* ------------------------------------------------------------------------------------------------------------------
-   >>net.energy   energies, their gradients, reverse mode, in either build
+   >>net.energy   the call; energies, their gradients, reverse mode; in either build
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* A call's walks, each over its share of the queries. */
@@ -14038,19 +14031,15 @@ HFY_COLD_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, size
 /* What of grad the net does not have. */
 HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full, const hfy_grad *grad,
                                          hfy_sep_grad *sep, hfy_work *w) {
+  const hfy_sep_grad asked = {NULL,        grad->alpha,      grad->gamma,      grad->upper,
+                              grad->lower, grad->transition, grad->transitions};
   const char *none;
-  if (!grad) return hfy_base_fail_(w, HFY_ERR_ARG, "grad is NULL");
   if (grad->values && !net->values)
     return hfy_base_fail_(w, HFY_ERR_ARG,
                           "grad->values is set, but net->values is NULL: grad->keys receives their part");
   if (grad->post.z)
     return hfy_base_fail_(w, HFY_ERR_ARG, "grad->post.z is set; it should be NULL: grad->queries is the state's");
-  sep->alpha = grad->alpha;
-  sep->gamma = grad->gamma;
-  sep->upper = grad->upper;
-  sep->lower = grad->lower;
-  sep->transition = grad->transition;
-  sep->transitions = grad->transitions;
+  *sep = asked;
   none = hfy_sep_no_gradient_(&full->sep, sep);
   if (none)
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
@@ -14071,6 +14060,7 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   memset(&back, 0, sizeof back);
   if (!status) status = hfy_net_choose_(&run, 1, 0, &walks, w);
   if (!status && n_queries) status = hfy_base_null_(w, !queries ? "queries" : !dout ? "dout" : NULL);
+  if (!status) status = hfy_base_null_(w, grad ? NULL : "grad");
   if (!status) status = hfy_net_check_grad_(net, &run.net, grad, &back.sep, w);
   while (hfy_base_layout_(&arena, w, &status)) {
     run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
@@ -14110,8 +14100,8 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
    Shapes: any, up to HFY_FILE_RANK axes; out is row-major.   May call: base.
    A header is a preamble ("\x93NUMPY", two bytes of version, the length of the rest in 2 or 4 little-endian bytes) and
    a Python dict in ASCII: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, with spaces and a newline after.
-   Bytes are hostile until checked: every read is held against the end, every product against overflow. Headers beyond
-   64 KiB are refused unread: only records have so much to say, and records are refused anyway.
+   Every read is held against the end, every product against overflow. Headers beyond 64 KiB are refused unread: only
+   records have so much to say, and records are refused anyway.
    Numerics: elements of hfy_real's own type keep their bits; all others are rounded once.
    ------------------------------------------------------------------------------------------------------------------ */
 
@@ -14240,8 +14230,7 @@ HFY_COLD_ hfy_status hfy_file_shape_(hfy_file_cursor_ *c, hfy_npy *info) {
   return HFY_OK;
 }
 
-/* Elements of a shape. 0: an array of items of that size cannot exist. Axes of length 0 are passed over in that
-   question, so that no partial product overflows either. */
+/* Elements of a shape. 0: such an array of items cannot exist, nor (partial products) if its axes of 0 were 1. */
 HFY_COLD_ int hfy_file_count_(const size_t *shape, size_t rank, size_t item_size, size_t *count) {
   size_t axis, product = 1;
   int empty = 0;
@@ -14303,8 +14292,6 @@ malformed:
   return hfy_base_fail_(work, HFY_ERR_FORMAT, "header is malformed at byte %z: %s", (size_t)(c.at - bytes), from);
 }
 
-/* --- elements --- */
-
 /* double to hfy_real; what is beyond its range becomes infinite (in C alone that conversion is undefined). */
 HFY_COLD_ hfy_real hfy_file_narrow_(double x) {
 #ifndef HFY_DOUBLE
@@ -14364,7 +14351,7 @@ HFY_COLD_ hfy_status hfy_file_room_(const hfy_npy *info, const hfy_real *out, si
   return hfy_base_null_(work, !out && info->count ? "out" : NULL);
 }
 
-/* --- the public functions: in memory (without scratch, so there is nothing to close) --- */
+/* --- in memory (without scratch, so there is nothing to close) --- */
 
 HFY_API HFY_SMALL_ hfy_status hfy_file_npy_parse(const void *bytes, size_t size, hfy_npy *info, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
@@ -14432,8 +14419,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_header(const size_t *shape, size_t ra
     return hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; it should be at least 256", capacity);
   return hfy_file_header_(shape, rank, (unsigned char *)bytes, size, w);
 }
-
-/* --- the public functions: files --- */
 
 #ifndef HFY_NO_STDIO
 #include <stdio.h>
