@@ -12204,7 +12204,7 @@ HFY_COLD_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_t w
   return hfy_sep_row_failed_(work, status, "query", who, NULL, 0, NULL);
 }
 
-/* Is there an energy? Says why not. */
+/* Says why there is no energy. */
 HFY_COLD_ hfy_status hfy_net_has_energy_(const hfy_net *full, hfy_post_scratch_ *scratch, hfy_work *work) {
   if (full->sim != HFY_SIM_DOT)
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
@@ -12932,7 +12932,7 @@ HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w
    more than a few of the best of disjoint parts outdo. They replace those rows' upper bounds. */
 HFY_PRIVATE_ void hfy_net_first_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const size_t *list, size_t n,
                                  hfy_net_scratch_ *s) {
-  const size_t kth = run->fast.kth, few = kth > HFY_NET_FIRST_ ? kth : HFY_NET_FIRST_;
+  const size_t kth = run->fast.kth, few = kth > HFY_NET_FIRST_ ? kth : (size_t)HFY_NET_FIRST_;
   const size_t part = list || n < 16 * few ? 1 : n / (8 * few);
   hfy_net_bounds_ *b = &s->fast.bounds;
   double *some = s->sep.weight, bar;
@@ -13568,12 +13568,11 @@ HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size
   s->failed = SIZE_MAX;
   for (j = 0; j < s->fast.memos; j++) s->fast.memo[j].from = SIZE_MAX;
   if (run->fast.keeps) hfy_net_centre_(run, &s->fast.bounds);
-  for (;;) {
+  while (live || first < last) {
     int last_step, moves, read;
     while (live < run->tile && first < last && !(together && live && s->walk->step))
       hfy_net_admit_(run, run->queries, first++, live++, s);
     live = hfy_net_leave_(run, live, s);
-    if (!live && first == last) break;
     if (!live) continue;
     last_step = run->readout.at && s->walk->step + 1 >= run->net.max_steps;
     moves = !last_step || run->moves;
@@ -13645,7 +13644,7 @@ HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int ro
   run->tile = hfy_base_min_(run->tile, n_queries ? (n_queries - 1) / *walks + 1 : 1);
   run->whole = fast->mode == HFY_NET_ROWS_ ? run->tile : 0;
   fit = HFY_NET_LISTED_ / run->tile;
-  fast->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? HFY_NET_LIST_ : fit, net->count);
+  fast->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? (size_t)HFY_NET_LIST_ : fit, net->count);
   return dots ? hfy_net_choose_bounds_(run, work) : HFY_OK;
 }
 
@@ -13807,10 +13806,7 @@ HFY_COLD_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_querie
   if (!status && n_queries) status = hfy_base_null_(w, missing);
   if (status) return status;
   run->whole = run->tile = hfy_base_min_(hfy_net_few_rows_(&run->net), n_queries ? n_queries : 1);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net);
-    hfy_net_plan_(&arena, run, 1, s);
-  }
+  while (hfy_base_layout_(&arena, w, &status)) hfy_net_plan_(&arena, run, 1, s);
   return status;
 }
 
