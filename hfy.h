@@ -12126,17 +12126,14 @@ typedef struct hfy_net_sum_ {
 /* One of a net's arrays of rows: fills in its stride and checks that such an array can exist. */
 HFY_COLD_ hfy_status hfy_net_check_rows_(const char *what, const char *wide, size_t width, size_t rows,
                                          const char *times, size_t *stride, hfy_work *work) {
-  const size_t given = *stride;
-  char name[32];
-  size_t at = hfy_base_put_(name, sizeof name, 0, what);
-  hfy_base_put_(name, sizeof name, at, "_stride");
-  if (!given) *stride = width;
+  const int own = *stride || *what != 'k'; /* else it is dim that is too large */
+  if (!*stride) *stride = width;
   if (*stride < width)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s is %z; it should be 0 or at least %s, %z", name, given, wide,
-                          width);
+    return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s_stride is %z; it should be 0 or at least %s, %z", what, *stride,
+                          wide, width);
   if (hfy_base_fits_(rows, *stride, sizeof(hfy_real))) return HFY_OK;
-  return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s is %z: with a %s of %z such an array cannot exist",
-                        given || *what != 'k' ? name : "dim", *stride, times, rows);
+  return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s%s is %z: with a %s of %z such an array cannot exist",
+                        own ? what : "dim", own ? "_stride" : "", *stride, times, rows);
 }
 
 /* Everything that can be wrong with a net for this many queries; fills in the defaults. */
@@ -12582,15 +12579,14 @@ HFY_PRIVATE_ void hfy_net_theta_(const hfy_net_run_ *run, size_t who, const hfy_
 
 HFY_PRIVATE_ hfy_status hfy_net_separate_(const hfy_net_run_ *run, size_t who, hfy_real *theta, hfy_net_scratch_ *s,
                                           hfy_net_weights_ *p) {
+  const hfy_net_weights_ all = {NULL, theta, run->net.count, 0, 0};
   hfy_status status;
   if (hfy_sep_is_list_(&run->net.sep)) {
     status = hfy_sep_list_(&run->net.sep, theta, run->net.count, who, &s->sep);
     if (!status) *p = hfy_net_listed_weights_(&s->sep);
     return status;
   }
-  memset(p, 0, sizeof *p);
-  p->weight = theta;
-  p->count = run->net.count;
+  *p = all;
   return hfy_sep_fill_(&run->net.sep, theta, run->net.count, who, theta, &p->log_scale, &s->sep);
 }
 
@@ -13492,9 +13488,7 @@ HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int mov
   if (moves) hfy_net_stream_keys_(run, live, &run->values, s->z, s);
   for (j = 0; j < live; j++) {
     const hfy_net_sum_ *sum = s->sums + j;
-    hfy_net_weights_ p = {NULL, NULL, 0, 0, 0};
-    p.best = sum->best;
-    if (run->net.sep.kind == HFY_SEP_EXP) p.log_scale = sum->top;
+    hfy_net_weights_ p = {NULL, NULL, 0, sum->best, run->net.sep.kind == HFY_SEP_EXP ? sum->top : 0};
     s->walk[j].status = sum->status;
     if (!sum->status) hfy_net_settle_(run, j, &p, moves, read, s);
   }
@@ -13522,12 +13516,9 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
   if (lists) return;
   if (moves) hfy_net_project_all_(run, s->scores, live, &run->values, s, s->z);
   if (read) hfy_net_project_all_(run, s->scores, live, &run->readout, s, s->out);
-  memset(&p, 0, sizeof p);
-  p.count = n;
   for (j = 0; j < live; j++) {
-    p.weight = s->scores + j * n;
-    p.log_scale = s->walk[j].log_scale;
-    if (!s->walk[j].ended && !s->walk[j].status) hfy_net_settle_(run, j, &p, moves, read, s);
+    const hfy_net_weights_ all = {NULL, s->scores + j * n, n, 0, s->walk[j].log_scale};
+    if (!s->walk[j].ended && !s->walk[j].status) hfy_net_settle_(run, j, &all, moves, read, s);
   }
 }
 
