@@ -13914,8 +13914,8 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
 }
 
 /* d sim(x_i, q): adds g times its gradients to dq and, unless NULL, to dx. score: sim(x_i, q) itself. */
-HFY_PRIVATE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_real *q, double g, double score,
-                                   double inverse_q, double *dq, hfy_real *dx) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_real *q, double g,
+                                                      double score, double inverse_q, double *dq, hfy_real *dx) {
   const hfy_real *x = run->net.keys + i * run->net.key_stride;
   const hfy_sim sim = run->net.sim;
   double inverse_x = run->inverse_norms ? run->inverse_norms[i] : 0;
@@ -13960,8 +13960,8 @@ HFY_COLD_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, con
 }
 
 /* dy_i = <row_i, v> where weight can reach, and adds y_i v to the rows' gradient. */
-HFY_PRIVATE_ void hfy_net_projection_vjp_(const hfy_net_run_ *run, const hfy_net_rows_ *rows, const hfy_real *v,
-                                          hfy_real *d_rows, hfy_net_back_ *b) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_projection_vjp_(const hfy_net_run_ *run, const hfy_net_rows_ *rows,
+                                                             const hfy_real *v, hfy_real *d_rows, hfy_net_back_ *b) {
   size_t i, d, n = run->net.count, width = rows->width;
   run->simd->dot(rows->at, rows->stride, n, v, width, 1, width, b->dy, n);
   for (i = 0; i < n; i++) {
