@@ -1049,20 +1049,19 @@ typedef struct hfy_report {
    Cost a step and query: N dim multiply-adds for the scores, |support| dim for the projection; a query that stands
    still costs nothing more, nor does a step from one pattern's state that another query has made. A query alone (with
    an index up to 15; dots, rows of 1 KiB and more, without an index 4 MiB of them; a separation with a margin; neither
-   bias nor mask) takes bounds of its scores along, 2 MiB at most, and from its second step on mostly scores only the
-   patterns that can matter. Where p is one-hot the pattern is copied to the bit. The bits of a query's answer depend
-   neither on the other queries nor on the number of threads.
+   bias nor mask; a build with the room index) takes bounds of its scores along, 2 MiB at most, and from its second step
+   on mostly scores only the patterns that can matter. Where p is one-hot the pattern is copied to the bit. The bits of
+   an answer depend neither on the other queries nor on the number of threads.
    With the EXP separation p is kept as e^(theta - max theta) so that nothing overflows inside; report->weights are
    e^theta, +INFINITY where hfy_real cannot hold them.
    Running into max_steps is HFY_OK (see residual). A cycle in the last bits counts as standing still; round a wider
    one (a synchronous classical net has them) whole turns are skipped, and the answer is that of max_steps all the same.
    SOFTMAX and EXP keep running sums in one pass over the keys; asked for support, top, weights or energies they keep
    whole rows of weights, in more memory, with answers equal up to rounding. All others give the same bits either way.
-   Errors before anything is written: ARG, NOMEM, UNSUPPORTED
-   (report->energy where no energy exists). Errors of one query, whose outputs stay untouched while all others are
-   answered; the first is returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real),
-   ARG (every pattern masked, or k above the unmasked), INFEASIBLE (bounds). An index that does not belong to the keys
-   is an ARG of the call. */
+   Errors before anything is written: ARG (an index of other keys, too), NOMEM, UNSUPPORTED (report->energy where no
+   energy exists). Errors of one query, whose outputs stay untouched while all others are answered; the first is
+   returned: NONFINITE (NaN or +INFINITY in its scores, or a state beyond the range of hfy_real), ARG (every pattern
+   masked, or k above the unmasked), INFEASIBLE (bounds). */
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work);
 
@@ -11862,23 +11861,25 @@ HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, s
    First what a net may be; then >>net.plain, the walk as it is defined, one query at a time; >>net.fast, the same bits
    sooner; >>net.energy, energies and gradients.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_NET_TILE_ 128                 /* queries of a tile at most */
-#define HFY_NET_TILE_BYTES_ (2048 * 1024) /* whole rows: bytes of scores at most, as long as that leaves a query */
-#define HFY_NET_BLOCK_BYTES_ (256 * 1024) /* keys of a block: they stay in the cache between scores and projection */
-#define HFY_NET_BLAS_TILE_ 256            /* with a BLAS: queries of a tile */
-#define HFY_NET_BLAS_BLOCK_ 1024          /* and rows of a block */
-#define HFY_NET_FOLD_ 512                 /* rows of a fold at least; entries of a list's fold */
-#define HFY_NET_SEGMENT_ 4096             /* rows of a segment, about: what one worker takes at a time */
-#define HFY_NET_LISTED_ 32768             /* candidates of a tile, over all its queries, as long as that leaves */
-#define HFY_NET_LIST_ 320                 /* each of them so many */
-#define HFY_NET_MEMO_ 1024                /* rows whose next state is remembered, at most */
-#define HFY_NET_FEW_ 16384                /* numbers of a tile's states that count as little */
-#define HFY_NET_FIRST_ 8                  /* rows scored for a first threshold */
-#define HFY_NET_SAMPLES_ 16               /* rows whose mean is the centre of bounds that move */
-#define HFY_NET_LOST_ 1e-150              /* norms this small may lose their squares */
-#define HFY_NET_KEPT_BYTES_ (2048 * 1024) /* bounds kept for a query that moves, at most */
-#define HFY_NET_KEPT_ROW_ 1024            /* and only for rows of so many bytes: to read shorter ones costs less */
-#define HFY_NET_KEPT_KEYS_ (4096 * 1024)  /* without an index, of so many bytes in all: beyond the caches of a core */
+enum {
+  HFY_NET_TILE_ = 128,                /* queries of a tile at most */
+  HFY_NET_TILE_BYTES_ = 2048 * 1024,  /* whole rows: bytes of scores at most, as long as that leaves a query */
+  HFY_NET_BLOCK_BYTES_ = 256 * 1024,  /* keys of a block: they stay in the cache between scores and projection */
+  HFY_NET_BLAS_TILE_ = 256,           /* with a BLAS: queries of a tile */
+  HFY_NET_BLAS_BLOCK_ = 1024,         /* and rows of a block */
+  HFY_NET_FOLD_ = 512,                /* rows of a fold at least; entries of a list's fold */
+  HFY_NET_SEGMENT_ = 4096,            /* rows of a segment, about: what one worker takes at a time */
+  HFY_NET_LISTED_ = 32768,            /* candidates of a tile, over all its queries, as long as that leaves */
+  HFY_NET_LIST_ = 320,                /* each of them so many */
+  HFY_NET_MEMO_ = 1024,               /* rows whose next state is remembered, at most */
+  HFY_NET_FEW_ = 16384,               /* numbers of a tile's states that count as little */
+  HFY_NET_FIRST_ = 8,                 /* rows scored for a first threshold, about */
+  HFY_NET_SAMPLES_ = 16,              /* rows whose mean is the centre of bounds that move */
+  HFY_NET_KEPT_BYTES_ = 2048 * 1024,  /* bounds kept for a query that moves, at most */
+  HFY_NET_KEPT_ROW_ = 1024,           /* and only for rows of so many bytes: to read shorter ones costs less */
+  HFY_NET_KEPT_KEYS_ = 4096 * 1024    /* without an index, of so many bytes in all: beyond the caches of a core */
+};
+#define HFY_NET_LOST_ 1e-150 /* norms this small may lose their squares */
 
 /* The sums of one query so far: sum of e^(theta - top), and elsewhere e^(theta - top) x summed. */
 typedef struct hfy_net_sum_ {
@@ -11887,35 +11888,27 @@ typedef struct hfy_net_sum_ {
   hfy_status status; /* NaN or +infinity met */
 } hfy_net_sum_;
 
-HFY_PRIVATE_ hfy_status hfy_net_bad_size_(hfy_work *work, const char *what, size_t value, const char *wanted,
-                                          size_t bound) {
-  return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s is %z; it should be %s %z", what, value, wanted, bound);
-}
-
 /* One of a net's arrays of rows: fills in its stride and checks that such an array can exist. */
-HFY_PRIVATE_ hfy_status hfy_net_check_rows_(const char *what, const char *wide, size_t width, size_t rows,
-                                            const char *times, size_t *stride, hfy_work *work) {
-  const size_t given = *stride;
-  char name[32];
-  size_t at = hfy_base_put_(name, sizeof name, 0, what);
-  hfy_base_put_(name, sizeof name, at, "_stride");
-  if (!given) *stride = width;
+HFY_COLD_ hfy_status hfy_net_check_rows_(const char *what, const char *wide, size_t width, size_t rows,
+                                         const char *times, size_t *stride, hfy_work *work) {
+  const int own = *stride || *what != 'k'; /* else it is dim that is too large */
+  if (!*stride) *stride = width;
   if (*stride < width)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s is %z; it should be 0 or at least %s, %z", name, given, wide,
-                          width);
+    return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s_stride is %z; it should be 0 or at least %s, %z", what, *stride,
+                          wide, width);
   if (hfy_base_fits_(rows, *stride, sizeof(hfy_real))) return HFY_OK;
-  return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s is %z: with a %s of %z such an array cannot exist",
-                        given || *what != 'k' ? name : "dim", *stride, times, rows);
+  return hfy_base_fail_(work, HFY_ERR_ARG, "net->%s%s is %z: with a %s of %z such an array cannot exist",
+                        own ? what : "dim", own ? "_stride" : "", *stride, times, rows);
 }
 
 /* Everything that can be wrong with a net for this many queries; fills in the defaults. */
-HFY_PRIVATE_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, hfy_net *full, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, hfy_net *full, hfy_work *work) {
   hfy_status status;
-  if (!net) return hfy_base_fail_(work, HFY_ERR_ARG, "net is NULL");
+  if (!net) return hfy_base_null_(work, "net");
   *full = *net;
-  if (!net->dim) return hfy_net_bad_size_(work, "dim", 0, "at least", 1);
-  if (!net->count) return hfy_net_bad_size_(work, "count", 0, "at least", 1);
-  if (!net->keys) return hfy_base_fail_(work, HFY_ERR_ARG, "net->keys is NULL");
+  if (!net->dim) return hfy_base_should_(work, "net->", "dim", 0, "at least 1");
+  if (!net->count) return hfy_base_should_(work, "net->", "count", 0, "at least 1");
+  if (!net->keys) return hfy_base_null_(work, "net->keys");
 #ifndef HFY_HAS_INDEX_
   if (net->index)
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->index is set; it needs a build with HFY_ONLY_INDEX");
@@ -11930,11 +11923,10 @@ HFY_PRIVATE_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, h
   if (status) return status;
   if (!net->readout) full->readout_dim = full->readout_stride = 0;
   if (net->readout && !net->readout_dim)
-    return hfy_net_bad_size_(work, "readout_dim", 0, "with a readout at least", 1);
-  status = hfy_net_check_rows_("readout", "readout_dim", full->readout_dim, net->count, "count",
-                               &full->readout_stride, work);
-  if (status) return status;
-  if (full->bias_stride)
+    return hfy_base_should_(work, "net->", "readout_dim", 0, "with a readout at least 1");
+  status = hfy_net_check_rows_("readout", "readout_dim", full->readout_dim, net->count, "count", &full->readout_stride,
+                               work);
+  if (!status && full->bias_stride)
     status = hfy_net_check_rows_("bias", "count", net->count, full->bias ? n_queries : 0, "n_queries",
                                  &full->bias_stride, work);
   if (status) return status;
@@ -11942,17 +11934,15 @@ HFY_PRIVATE_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, h
     return hfy_base_fail_(work, HFY_ERR_ARG, "net->dim is %z: with a n_queries of %z such an array cannot exist",
                           net->dim, n_queries);
   if ((unsigned)net->sim > HFY_SIM_MANHATTAN)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "net->sim is %z; it should be one of hfy_sim", (size_t)net->sim);
+    return hfy_base_should_(work, "net->", "sim", (double)net->sim, "one of hfy_sim");
   if (!(net->beta >= 0 && hfy_base_is_finite_(net->beta)))
-    return hfy_base_fail_(work, HFY_ERR_ARG,
-                          "net->beta is %g; it should be above 0 and finite, or 0 for the default", net->beta);
+    return hfy_base_should_(work, "net->", "beta", net->beta, "above 0 and finite, or 0 for the default");
+  if (!(net->step >= 0 && net->step <= 1))
+    return hfy_base_should_(work, "net->", "step", net->step, "above 0 and at most 1, or 0 for 1");
+  if (!(net->tol >= 0)) return hfy_base_should_(work, "net->", "tol", net->tol, "at least 0");
   if (!(net->beta > 0))
     full->beta = net->sim == HFY_SIM_DOT && hfy_sep_has_sum_(&net->sep) ? 1 / sqrt((double)net->dim) : 1;
-  if (!(net->step >= 0 && net->step <= 1))
-    return hfy_base_fail_(work, HFY_ERR_ARG, "net->step is %g; it should be above 0 and at most 1, or 0 for 1",
-                          net->step);
   if (!(net->step > 0)) full->step = 1;
-  if (!(net->tol >= 0)) return hfy_base_fail_(work, HFY_ERR_ARG, "net->tol is %g; it should be at least 0", net->tol);
   if (!net->max_steps) full->max_steps = 1;
   status = hfy_sep_check_(&net->sep, n_queries, net->count, "net->sep.", work);
   if (status) return status;
@@ -11960,7 +11950,7 @@ HFY_PRIVATE_ hfy_status hfy_net_resolve_(const hfy_net *net, size_t n_queries, h
   return hfy_post_check_(&net->post, net->dim, &full->post, "net->post", work);
 }
 
-HFY_API hfy_status hfy_net_check(const hfy_net *net, hfy_net *resolved, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_net_check(const hfy_net *net, hfy_net *resolved, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_net full;
   hfy_status status = hfy_net_resolve_(net, 1, &full, w);
@@ -11969,14 +11959,14 @@ HFY_API hfy_status hfy_net_check(const hfy_net *net, hfy_net *resolved, hfy_work
 }
 
 /* Says why a query has no answer. */
-HFY_PRIVATE_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_t who) {
+HFY_COLD_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_t who) {
   if (status == HFY_ERR_NONFINITE)
     return hfy_base_fail_(
         work, status, "query %z: NaN or infinity in it, its scores or its new state; all should be finite", who);
   return hfy_sep_row_failed_(work, status, "query", who, NULL, 0, NULL);
 }
 
-/* Is there an energy? Says why not. */
+/* Says why there is no energy. */
 HFY_COLD_ hfy_status hfy_net_has_energy_(const hfy_net *full, hfy_post_scratch_ *scratch, hfy_work *work) {
   if (full->sim != HFY_SIM_DOT)
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
@@ -11987,10 +11977,9 @@ HFY_COLD_ hfy_status hfy_net_has_energy_(const hfy_net *full, hfy_post_scratch_ 
 }
 
 /* Arguments of a call that a net does not know of. */
-HFY_PRIVATE_ hfy_status hfy_net_check_call_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
-                                            const hfy_real *out, const hfy_report *report, hfy_work *work) {
-  if (n_queries && (!queries || !out))
-    return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", !queries ? "queries" : "out");
+HFY_COLD_ hfy_status hfy_net_check_call_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                         const hfy_real *out, const hfy_report *report, hfy_work *work) {
+  if (n_queries && (!queries || !out)) return hfy_base_null_(work, !queries ? "queries" : "out");
   if (n_queries && net->readout && queries == out && net->readout_dim != net->dim)
     return hfy_base_fail_(work, HFY_ERR_ARG, "out is queries, but readout_dim %z is not dim %z", net->readout_dim,
                           net->dim);
@@ -12011,10 +12000,9 @@ typedef enum hfy_net_mode_ { HFY_NET_ROWS_, HFY_NET_LISTS_, HFY_NET_SUMS_ } hfy_
 typedef struct hfy_net_fast_ {
   hfy_net_mode_ mode;
   int exponential;   /* sums: SOFTMAX or EXP */
-  int by_rank;       /* lists: candidates count from the kth best */
   int keeps;         /* lists, many steps, one query at a time: bounds of all scores go with it from step to step */
   int remembers;     /* lists, many steps: a state that is one row's alone says all about the step from it */
-  size_t kth;        /* 1 if not by rank */
+  size_t kth;        /* lists: candidates count from the best (1), or by rank from the kth best */
   double margin;     /* lists: how far below */
   double negligible; /* sums: weights this far below the running maximum add nothing: -log */
   size_t capacity;   /* lists: candidates of one query */
@@ -12038,7 +12026,7 @@ typedef struct hfy_net_list_ {
 typedef struct hfy_net_stream_ {
   hfy_real *scores;         /* tile x block */
   size_t *at;               /* block: candidates of a block */
-  double *distance;         /* block or capacity, whichever is more: scratch of a list */
+  double *scratch;          /* block or capacity, whichever is more */
   hfy_net_list_ *list;      /* lists: tile; one worker's are the tile's own */
   hfy_net_sum_ *sum, *fold; /* sums: tile */
   hfy_real *z, *part;       /* sums: tile x width: a segment, a fold */
@@ -12049,10 +12037,10 @@ typedef struct hfy_net_memo_ {
   size_t from, to; /* rows; to SIZE_MAX: to a mixture, or it failed */
 } hfy_net_memo_;
 
+#ifdef HFY_HAS_INDEX_
 /* Upper bounds of one query's scores, and the state that they are of. */
 typedef struct hfy_net_bounds_ {
   hfy_real *upper;      /* N */
-  double *select;       /* N, kth > FIRST only */
   double top;           /* the kth best theta is not below */
   size_t listed;        /* rows in sep.index whose bounds can reach it; SIZE_MAX: nobody looked */
   hfy_real *anchor;     /* D: `upper` holds bounds of this state's scores; NULL: nobody keeps them */
@@ -12064,6 +12052,7 @@ typedef struct hfy_net_bounds_ {
   double unit;          /* of centre and far */
   double longest;       /* no row is longer; 0: not yet known */
 } hfy_net_bounds_;
+#endif
 
 typedef struct hfy_net_tile_ {
   hfy_net_stream_ *stream; /* workers */
@@ -12071,8 +12060,8 @@ typedef struct hfy_net_tile_ {
   hfy_real *before;        /* sums into a readout, many steps: the states before the last move */
   hfy_net_memo_ *memo;
   size_t memos;            /* min(N, MEMO), 0: none are kept */
-  hfy_net_bounds_ bounds;
 #ifdef HFY_HAS_INDEX_
+  hfy_net_bounds_ bounds;
   hfy_index_scratch_ index;
 #endif
 } hfy_net_tile_;
@@ -12130,13 +12119,15 @@ typedef struct hfy_net_scratch_ {
   hfy_real *scores, *part, *sum, *f;  /* whole x N; a fold, a segment of a projection; D: f(q) */
   double *inverse_q;                  /* COSINE: 1/|q| */
   hfy_net_sum_ *sums;                 /* tile: SOFTMAX, EXP, IDENTITY, POWER, in one pass */
+  size_t failed;                      /* the first query that has no answer */
+  hfy_status failure;                 /* and why; HFY_OK: all have */
 #ifndef HFY_PLAIN
   hfy_net_tile_ fast;
 #endif
 } hfy_net_scratch_;
 
 /* Checks a net; blocks, folds and segments, which set the order of sums, depend on it alone. */
-HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_net_run_ *run, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy_net_run_ *run, hfy_work *work) {
   hfy_net *full = &run->net;
   size_t fit;
   hfy_status status;
@@ -12152,8 +12143,7 @@ HFY_PRIVATE_ hfy_status hfy_net_begin_(const hfy_net *net, size_t n_queries, hfy
   run->readout.stride = full->readout_stride;
   run->readout.width = full->readout_dim;
   run->moves = 1;
-  run->tile = 1;
-  run->whole = 1;
+  run->tile = run->whole = 1;
   fit = HFY_NET_BLOCK_BYTES_ / hfy_base_times_(full->dim, sizeof(hfy_real)) & ~(size_t)7;
   run->block = hfy_base_min_(fit < 8 ? 8 : hfy_base_min_(fit, 512), (full->count | 7) + 1);
   run->fold = run->block * ((HFY_NET_FOLD_ - 1) / run->block + 1);
@@ -12171,32 +12161,40 @@ HFY_PRIVATE_ void hfy_net_call_of_(hfy_net_run_ *run, const hfy_real *queries, h
   run->moves = !run->readout.at || (report && (report->energy || report->residual));
 }
 
-HFY_PRIVATE_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net) {
+HFY_COLD_ double *hfy_net_plan_norms_(hfy_base_arena_ *arena, const hfy_net *net) {
   return HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? net->count : 0);
 }
 
-HFY_PRIVATE_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
-  size_t t = run->tile, dim = run->net.dim, out = run->readout.width, rows = run->whole ? run->whole : 1;
+HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
+  size_t t = run->tile, dim = run->net.dim, out = run->readout.width, states = hfy_base_times_(t, dim);
+  size_t sums = hfy_base_times_(run->whole ? run->whole : 1, dim > out ? dim : out);
   hfy_sep_plan_(arena, run->simd, &run->net.sep, run->net.count, 0, &s->sep);
   if (energies)
     hfy_post_plan_value_(arena, &run->net.post, dim, &s->post);
   else
     hfy_post_plan_(arena, &run->net.post, dim, &s->post);
+  s->failure = HFY_OK;
   s->walk = HFY_TAKE_(arena, hfy_net_walk_, t);
-  s->q = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, dim));
-  s->z = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, dim));
-  s->mark = HFY_TAKE_(arena, hfy_real, run->net.max_steps > 2 ? hfy_base_times_(t, dim) : 0);
+  s->q = HFY_TAKE_(arena, hfy_real, states);
+  s->z = HFY_TAKE_(arena, hfy_real, states);
+  s->mark = HFY_TAKE_(arena, hfy_real, run->net.max_steps > 2 ? states : 0);
   s->out = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, out));
   s->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(run->whole, run->net.count));
-  s->part = HFY_TAKE_(arena, hfy_real, hfy_base_times_(rows, dim > out ? dim : out));
-  s->sum = HFY_TAKE_(arena, hfy_real, hfy_base_times_(rows, dim > out ? dim : out));
+  s->part = HFY_TAKE_(arena, hfy_real, sums);
+  s->sum = HFY_TAKE_(arena, hfy_real, sums);
   s->f = HFY_TAKE_(arena, hfy_real, dim);
   s->sums = HFY_TAKE_(arena, hfy_net_sum_, hfy_sep_is_list_(&run->net.sep) ? 0 : t);
   s->inverse_q = HFY_TAKE_(arena, double, run->net.sim == HFY_SIM_COSINE ? t : 0);
 }
 
+/* How many queries' whole rows of scores stand side by side. */
+HFY_PRIVATE_ size_t hfy_net_few_rows_(const hfy_net *net) {
+  size_t fit = HFY_NET_TILE_BYTES_ / sizeof(hfy_real) / net->count;
+  return fit < 1 ? 1 : hfy_base_min_(fit, HFY_NET_TILE_);
+}
+
 /* What COSINE needs of keys and queries. */
-HFY_PRIVATE_ void hfy_net_prepare_(hfy_net_run_ *run) {
+HFY_COLD_ void hfy_net_prepare_(hfy_net_run_ *run) {
   if (run->net.sim == HFY_SIM_COSINE)
     hfy_sim_inverse_norms_(run->simd, run->net.keys, run->net.key_stride, run->net.count, run->net.dim,
                            run->inverse_norms);
@@ -12204,6 +12202,11 @@ HFY_PRIVATE_ void hfy_net_prepare_(hfy_net_run_ *run) {
 
 HFY_PRIVATE_ void hfy_net_norms_(const hfy_net_run_ *run, const hfy_real *q, size_t nq, double *inverse_q) {
   if (run->net.sim == HFY_SIM_COSINE) hfy_sim_inverse_norms_(run->simd, q, run->net.dim, nq, run->net.dim, inverse_q);
+}
+
+/* How many rows a query sees. */
+HFY_PRIVATE_ size_t hfy_net_seen_(const hfy_net *net, size_t who) {
+  return net->visible ? hfy_base_min_(net->visible[who], net->count) : net->count;
 }
 
 /* The rows of place j. */
@@ -12256,7 +12259,7 @@ HFY_PRIVATE_ hfy_net_weights_ hfy_net_listed_weights_(hfy_sep_scratch_ *sep) {
 }
 
 /* The heaviest weight after `previous` (descending, ties by position); SIZE_MAX: the first, or none that is not 0. */
-HFY_PRIVATE_ size_t hfy_net_heaviest_(const hfy_net_weights_ *p, size_t previous) {
+HFY_COLD_ size_t hfy_net_heaviest_(const hfy_net_weights_ *p, size_t previous) {
   const hfy_real *w = p->weight;
   size_t i, choice = SIZE_MAX;
   for (i = 0; i < p->count; i++) {
@@ -12268,7 +12271,7 @@ HFY_PRIVATE_ size_t hfy_net_heaviest_(const hfy_net_weights_ *p, size_t previous
 }
 
 /* e^log_scale w, saturating to infinity. */
-HFY_PRIVATE_ hfy_real hfy_net_rescaled_(hfy_real w, double log_scale) {
+HFY_COLD_ hfy_real hfy_net_rescaled_(hfy_real w, double log_scale) {
   double v = w > 0 ? exp(log_scale + log((double)w)) : 0;
   if (!(log_scale > 0) && !(log_scale < 0)) return w;
   return v > HFY_REAL_MAX_ ? (hfy_real)HUGE_VAL : (hfy_real)v;
@@ -12341,15 +12344,14 @@ HFY_PRIVATE_ void hfy_net_theta_(const hfy_net_run_ *run, size_t who, const hfy_
 
 HFY_PRIVATE_ hfy_status hfy_net_separate_(const hfy_net_run_ *run, size_t who, hfy_real *theta, hfy_net_scratch_ *s,
                                           hfy_net_weights_ *p) {
+  const hfy_net_weights_ all = {NULL, theta, run->net.count, 0, 0};
   hfy_status status;
   if (hfy_sep_is_list_(&run->net.sep)) {
     status = hfy_sep_list_(&run->net.sep, theta, run->net.count, who, &s->sep);
     if (!status) *p = hfy_net_listed_weights_(&s->sep);
     return status;
   }
-  memset(p, 0, sizeof *p);
-  p->weight = theta;
-  p->count = run->net.count;
+  *p = all;
   return hfy_sep_fill_(&run->net.sep, theta, run->net.count, who, theta, &p->log_scale, &s->sep);
 }
 
@@ -12422,8 +12424,7 @@ HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, hfy_net_walk_ *w) {
   return 0;
 }
 
-/* z = V^T p stands in w->z (moves 0: nobody wants the new state): q <- q + step (post(z - c o q) - q). Was that the
-   last step? */
+/* With z = V^T p in w->z (moves 0: not wanted): q <- q + step (post(z - c o q) - q). Was that the last step? */
 HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double log_scale, int moves,
                                hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
@@ -12446,7 +12447,7 @@ HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double
 }
 
 /* What the last step's p tells. */
-HFY_PRIVATE_ void hfy_net_report_(const hfy_report *r, size_t who, size_t n, const hfy_net_weights_ *p) {
+HFY_COLD_ void hfy_net_report_(const hfy_report *r, size_t who, size_t n, const hfy_net_weights_ *p) {
   size_t i, l, at = SIZE_MAX, support = 0;
   if (r->best) {
     size_t best = p->weight ? hfy_net_heaviest_(p, SIZE_MAX) : p->best;
@@ -12512,44 +12513,22 @@ HFY_PRIVATE_ hfy_status hfy_net_walk_plainly_(const hfy_net_run_ *run, size_t wh
   return w->status;
 }
 
-HFY_PRIVATE_ hfy_status hfy_net_retrieve_plainly_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
-                                                  hfy_real *out, const hfy_report *report, hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_net_run_ run;
-  hfy_net_scratch_ s;
-  hfy_status status = hfy_net_begin_(net, n_queries, &run, w), failure = HFY_OK;
-  const int energies = report && report->energy;
-  size_t who;
-  if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
-    hfy_net_plan_(&arena, &run, energies, &s);
-  }
-  if (!status && energies) status = hfy_net_has_energy_(&run.net, &s.post, w);
-  if (status) return status;
-  hfy_net_call_of_(&run, queries, out, report);
-  hfy_net_prepare_(&run);
-  for (who = 0; who < n_queries; who++) {
-    status = hfy_net_walk_plainly_(&run, who, &s);
-    if (status && !failure) failure = hfy_net_failed_(w, status, who);
-  }
-  return failure;
-}
-
 #ifndef HFY_PLAIN
 /* ------------------------------------------------------------------------------------------------------------------
    >>net.fast   the same walk sooner
    How: queries run in tiles that share one read of the keys; a query that stands still leaves its place to the next.
    Nothing of a query's arithmetic depends on its tile, nor on the number of workers.
-     lists   a separation with a margin: find the candidates within the margin of the best score (or of the kth best),
-             solve on those, add the rows of the support. The same bits as net.plain, whatever finds them: one pass over
-             the keys; an index; bounds that a query alone takes along; a memo of where a row's state goes.
+     lists   a separation with a margin: find the candidates within it of the best score (or of the kth best), solve on
+             those, add the rows of the support. The same bits as net.plain, whatever finds them: one pass over the
+             keys; an index; bounds that a query alone takes along; a memo of where a row's state goes.
      sums    SOFTMAX, EXP, IDENTITY, POWER: running maximum, rescaled sums, in one pass. To rounding as net.plain
              (IDENTITY, POWER: to the bit).
      rows    whole rows of scores, in tiles of few queries: bounds, sums of kinds, a report of weights or energies
    ------------------------------------------------------------------------------------------------------------------ */
 
-HFY_PRIVATE_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hfy_net_run_ *run) {
+/* --- lists: candidates within the margin --- */
+
+HFY_COLD_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hfy_net_run_ *run) {
   size_t j, capacity = run->fast.capacity, room = hfy_base_times_(run->tile, capacity);
   hfy_net_list_ *list = HFY_TAKE_(arena, hfy_net_list_, run->tile);
   size_t *index = HFY_TAKE_(arena, size_t, room);
@@ -12562,8 +12541,6 @@ HFY_PRIVATE_ hfy_net_list_ *hfy_net_plan_lists_(hfy_base_arena_ *arena, const hf
   return list;
 }
 
-/* --- lists: candidates within the margin --- */
-
 HFY_PRIVATE_ void hfy_net_clear_list_(hfy_net_list_ *list, double top) {
   list->count = 0;
   list->top = top;
@@ -12571,16 +12548,7 @@ HFY_PRIVATE_ void hfy_net_clear_list_(hfy_net_list_ *list, double top) {
   list->status = HFY_OK;
 }
 
-/* By rank: raises the bar to the kth best of what is listed. */
-HFY_PRIVATE_ void hfy_net_rank_(const hfy_net_run_ *run, hfy_net_list_ *list, double *scratch) {
-  double kth;
-  if (!run->fast.by_rank || !scratch || list->count < run->fast.kth || list->count > run->fast.capacity) return;
-  memcpy(scratch, list->theta, list->count * sizeof *scratch);
-  kth = hfy_base_kth_largest_(scratch, list->count, run->fast.kth);
-  if (kth > list->top) list->top = kth;
-}
-
-/* Keeps what lies above bar, or (bar -infinity) what can still matter. */
+/* Keeps what lies above bar and can still matter. */
 HFY_PRIVATE_ void hfy_net_keep_(const hfy_net_run_ *run, hfy_net_list_ *list, double bar) {
   size_t i, kept = 0;
   for (i = 0; i < list->count; i++)
@@ -12591,14 +12559,18 @@ HFY_PRIVATE_ void hfy_net_keep_(const hfy_net_run_ *run, hfy_net_list_ *list, do
   list->count = kept;
 }
 
-/* Drops candidates that later ones have outdone. */
+/* Drops candidates that later ones have outdone; by rank the bar rises first, to the kth best of what is listed. */
 HFY_PRIVATE_ void hfy_net_compact_(const hfy_net_run_ *run, hfy_net_list_ *list, double *scratch) {
-  hfy_net_rank_(run, list, scratch);
+  if (run->fast.kth > 1 && list->count >= run->fast.kth) {
+    double kth;
+    memcpy(scratch, list->theta, list->count * sizeof *scratch);
+    kth = hfy_base_kth_largest_(scratch, list->count, run->fast.kth);
+    if (kth > list->top) list->top = kth;
+  }
   hfy_net_keep_(run, list, -HUGE_VAL);
 }
 
-/* Appends one candidate. A full list is compacted first; if that makes little room, its worse half goes: a better score
-   may yet come that they cannot match. */
+/* Appends one candidate. If a full list stays so, its worse half is lost: better ones may come that it cannot match. */
 HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, size_t index, double theta,
                                   double *scratch) {
   if (list->count == list->capacity) {
@@ -12610,8 +12582,8 @@ HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, 
       hfy_net_keep_(run, list, bar);
       if (bar > list->lost) list->lost = bar;
     }
-    if (!hfy_sim_matters_(list->top, run->fast.margin, theta)) return;
   }
+  if (!hfy_sim_matters_(list->top, run->fast.margin, theta)) return;
   list->index[list->count] = index;
   list->theta[list->count++] = theta;
 }
@@ -12619,38 +12591,26 @@ HFY_PRIVATE_ void hfy_net_append_(const hfy_net_run_ *run, hfy_net_list_ *list, 
 /* Takes in a block of scores. */
 HFY_PRIVATE_ void hfy_net_collect_(const hfy_net_run_ *run, hfy_net_list_ *list, const hfy_real *theta, size_t from,
                                    size_t n, hfy_net_stream_ *t) {
-  const double margin = run->fast.margin;
   size_t i, found;
   double top;
   hfy_status status = hfy_sep_top_(run->simd, theta, n, NULL, &top);
   if (status == HFY_ERR_ARG || list->status) return; /* all of the block is masked, or it is no use */
   list->status = status;
   if (status) return;
-  if (!run->fast.by_rank && top > list->top) list->top = top;
-  if (!hfy_sim_matters_(list->top, margin, top)) return;
-  if (run->fast.by_rank) {
-    for (i = 0; i < n; i++) {
-      double v = (double)theta[i];
-      if (hfy_sim_matters_(list->top, margin, v) && !hfy_base_is_neg_inf_(v))
-        hfy_net_append_(run, list, from + i, v, t->distance);
-    }
-    return;
-  }
-  found = run->simd->window(theta, n, (hfy_real)list->top, margin, t->at, t->distance);
-  for (i = 0; i < found; i++) hfy_net_append_(run, list, from + t->at[i], (double)theta[t->at[i]], t->distance);
+  if (run->fast.kth == 1 && top > list->top) list->top = top;
+  if (!hfy_sim_matters_(list->top, run->fast.margin, top)) return;
+  found = run->simd->window(theta, n, (hfy_real)list->top, run->fast.margin, t->at, t->scratch);
+  for (i = 0; i < found; i++) hfy_net_append_(run, list, from + t->at[i], (double)theta[t->at[i]], t->scratch);
 }
 
 /* One worker's list into that of all, which holds earlier rows. */
 HFY_PRIVATE_ void hfy_net_join_(const hfy_net_run_ *run, hfy_net_list_ *all, const hfy_net_list_ *part,
                                 double *scratch) {
   size_t l;
-  if (!run->fast.by_rank && part->top > all->top) all->top = part->top;
+  if (run->fast.kth == 1 && part->top > all->top) all->top = part->top;
   if (part->status && !all->status) all->status = part->status;
   if (part->lost > all->lost) all->lost = part->lost;
-  for (l = 0; l < part->count; l++)
-    if (hfy_sim_matters_(all->top, run->fast.margin, part->theta[l]))
-      hfy_net_append_(run, all, part->index[l], part->theta[l], scratch);
-  hfy_net_rank_(run, all, scratch);
+  for (l = 0; l < part->count; l++) hfy_net_append_(run, all, part->index[l], part->theta[l], scratch);
 }
 
 /* --- sums: running maximum   (math 12) --- */
@@ -12660,8 +12620,7 @@ HFY_PRIVATE_ void hfy_net_clear_sum_(hfy_net_sum_ *sum, double top) {
   sum->top = top;
 }
 
-/* Turns a block of scores into weights relative to the running maximum, which may rise: z then shrinks. 0: all of them
-   are 0. */
+/* A block of scores into weights relative to the running maximum, which may rise: z then shrinks. 0: all are 0. */
 HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_real *theta, size_t from, size_t n,
                                 hfy_real *z, size_t width) {
   const double negligible = run->fast.negligible;
@@ -12718,269 +12677,51 @@ HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy
   if (add > 0) run->simd->mix(z, z_part, width, keep, add);
 }
 
-/* --- one pass over the keys: rounds of segments, one a worker --- */
+/* --- from upper bounds of scores to the candidates of a pass over all keys   (math 13.1) --- */
 
-typedef struct hfy_net_round_ {
-  const hfy_net_run_ *run;
-  hfy_net_scratch_ *s;
-  const hfy_net_walk_ *walk;  /* nq queries */
-  const hfy_real *q;          /* their states, one after another */
-  const double *inverse_q;    /* COSINE */
-  const hfy_net_rows_ *rows;  /* sums: what is projected onto */
-  hfy_net_sum_ *sum;          /* sums: nq, and what becomes of them: nq x width */
-  hfy_real *z;
-  size_t nq, from, limit;
-} hfy_net_round_;
-
-/* How far rows from .. from+n-1 lie from the centre, rounded up (with at least 1e-36, so far tinier keys never drop
-   out). */
-HFY_PRIVATE_ void hfy_net_measure_(const hfy_net_run_ *run, size_t from, size_t n, hfy_net_bounds_ *b) {
-  const hfy_net *net = &run->net;
-  hfy_real square[64];
-  size_t i, now;
-  double up = 1 + 2 * hfy_sim_slack_(net->dim) + 4 * HFY_REAL_EPS_, more = 4 * ((double)net->dim + 64) * HFY_REAL_MIN_;
-  for (; n; from += now, n -= now) {
-    now = hfy_base_min_(64, n);
-    run->simd->euclidean(net->keys + from * net->key_stride, net->key_stride, now, b->centre, net->dim, 1, net->dim,
-                         square, now);
-    for (i = 0; i < now; i++) {
-      double r = sqrt((double)square[i] * up + more);
-      b->measured[from + i] = r < 1e38 ? hfy_sim_up_(r) : (float)HUGE_VAL;
-    }
-  }
-}
-
-/* Scores of a block of keys, nq x n; and what stays behind of them if bounds are kept (nq is 1 then). */
-HFY_PRIVATE_ void hfy_net_block_(const hfy_net_round_ *round, size_t from, size_t n, hfy_real *scores) {
-  const hfy_net_run_ *run = round->run;
-  hfy_net_bounds_ *b = &round->s->fast.bounds;
-  int measures = run->fast.keeps && !(b->longest > 0);
-  size_t few = measures ? 8 : n, i, now;
-  for (i = 0; i < n; i += now) { /* rows to be measured too: a few at a time, while they are in the nearest cache */
-    now = hfy_base_min_(few, n - i);
-    hfy_net_scores_(run, round->q, round->nq, round->inverse_q, from + i, now, scores + i, run->block);
-    if (measures) hfy_net_measure_(run, from + i, now, b);
-  }
-  if (run->fast.keeps) memcpy(b->upper + from, scores, n * sizeof *scores);
-}
-
-#ifdef HFY_SIM_BLAS_
-/* The projection of a fold that is one block, by a BLAS; 0 where it cannot, or met what is not finite: a row that a
-   mask hides may hold anything, and 0 times that is NaN. */
-HFY_PRIVATE_ int hfy_net_blas_(const hfy_net_run_ *run, const hfy_real *weight, size_t nq, size_t from, size_t n,
-                               const hfy_net_rows_ *rows, hfy_real *part) {
-  hfy_sim_rows_ a = {weight, run->block, nq, NULL}, b = {rows->at + from * rows->stride, rows->stride, n, NULL};
-  size_t i, size = nq * rows->width;
-  if (nq < HFY_SIM_BLAS_ || run->block < run->fold) return 0;
-  if (!hfy_sim_blas_(&a, &b, rows->width, 0, part, rows->width)) return 0;
-  for (i = 0; i < size && hfy_base_is_finite_((double)part[i]);) i++;
-  if (i < size) hfy_net_zero_(part, size);
-  return i == size;
-}
-#endif
-
-/* One worker's fold of a segment: rows from .. to-1. */
-HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_round_ *round, size_t from, size_t to, hfy_net_stream_ *t) {
-  const hfy_net_run_ *run = round->run;
-  const hfy_net_rows_ *rows = round->rows;
-  const int sums = run->fast.mode == HFY_NET_SUMS_;
-  const size_t width = sums ? rows->width : 0;
-  size_t j, n;
-  for (j = 0; sums && j < round->nq; j++) hfy_net_clear_sum_(t->fold + j, t->sum[j].top); /* already negligible */
-  if (sums) hfy_net_zero_(t->part, round->nq * width);
-  for (; from < to; from += n) {
-    int some = 0;
-    n = hfy_base_min_(run->block, to - from);
-    hfy_net_block_(round, from, n, t->scores);
-    for (j = 0; j < round->nq; j++) {
-      hfy_real *theta = t->scores + j * run->block;
-      hfy_net_mask_(&run->net, round->walk[j].who, from, n, theta);
-      if (sums)
-        some |= hfy_net_weigh_(run, t->fold + j, theta, from, n, t->part + j * width, width);
-      else
-        hfy_net_collect_(run, t->list + j, theta, from, n, t);
-    }
-#ifdef HFY_SIM_BLAS_
-    if (some && hfy_net_blas_(run, t->scores, round->nq, from, n, rows, t->part)) continue;
-#endif
-    if (some)
-      run->simd->combine(t->scores, run->block, round->nq, rows->at + from * rows->stride, rows->stride, n, width,
-                         t->part, width);
-  }
-  for (j = 0; sums && j < round->nq; j++)
-    hfy_net_merge_(run, t->sum + j, t->z + j * width, t->fold + j, t->part + j * width, width);
-}
-
-/* One worker's segment: from + i segments. */
-HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i) {
-  const hfy_net_round_ *round = (const hfy_net_round_ *)context;
-  const hfy_net_run_ *run = round->run;
-  hfy_net_stream_ *t = round->s->fast.stream + i;
-  size_t from = round->from + i * run->segment, to = hfy_base_min_(from + run->segment, round->limit), j;
-  if (run->fast.mode == HFY_NET_SUMS_) hfy_net_zero_(t->z, round->nq * round->rows->width);
-  for (j = 0; j < round->nq; j++) {
-    if (run->fast.mode == HFY_NET_SUMS_)
-      hfy_net_clear_sum_(t->sum + j, -HUGE_VAL);
-    else if (run->fast.workers > 1)
-      hfy_net_clear_list_(t->list + j, round->s->fast.list[j].top);
-  }
-  for (; from < to; from += run->fold) hfy_net_fold_(round, from, hfy_base_min_(from + run->fold, to), t);
-}
-
-/* Streams the keys past nq queries. lists: leaves the candidates in s->fast.list. sums: leaves sum and z, divided by
-   the sum for SOFTMAX. */
-HFY_PRIVATE_ void hfy_net_stream_keys_(hfy_net_round_ *round) {
-  const hfy_net_run_ *run = round->run;
-  hfy_net_tile_ *tile = &round->s->fast;
-  const int sums = run->fast.mode == HFY_NET_SUMS_;
-  const size_t width = sums ? round->rows->width : 0;
-  size_t i, j, step = run->fast.workers * run->segment;
-  round->limit = run->net.visible ? 0 : run->net.count;
-  if (sums) hfy_net_zero_(round->z, round->nq * width);
-  for (j = 0; j < round->nq; j++) {
-    if (run->net.visible && run->net.visible[round->walk[j].who] > round->limit)
-      round->limit = hfy_base_min_(run->net.visible[round->walk[j].who], run->net.count);
-    if (sums)
-      hfy_net_clear_sum_(round->sum + j, -HUGE_VAL);
-    else
-      hfy_net_clear_list_(tile->list + j, -HUGE_VAL);
-  }
-  for (round->from = 0; round->from < round->limit; round->from += step) {
-    size_t segments = hfy_base_min_((round->limit - round->from - 1) / run->segment + 1, run->fast.workers);
-    hfy_base_parallel_(segments, hfy_net_segment_, round);
-    for (i = 0; i < segments; i++)
-      for (j = 0; j < round->nq; j++) {
-        hfy_net_stream_ *t = tile->stream + i;
-        if (sums)
-          hfy_net_merge_(run, round->sum + j, round->z + j * width, t->sum + j, t->z + j * width, width);
-        else if (run->fast.workers == 1)
-          hfy_net_compact_(run, tile->list + j, t->distance);
-        else
-          hfy_net_join_(run, tile->list + j, t->list + j, t->distance);
-      }
-  }
-  for (j = 0; sums && j < round->nq; j++) {
-    hfy_net_sum_ *sum = round->sum + j;
-    if (!sum->status && hfy_base_is_neg_inf_(sum->top)) sum->status = HFY_ERR_ARG;
-    if (!sum->status && run->net.sep.kind != HFY_SEP_EXP && sum->sum > 0) /* EXP keeps its factor e^top */
-      run->simd->scale_once(round->z + j * width, width, 1 / sum->sum);
-  }
-}
-
-HFY_PRIVATE_ hfy_net_round_ hfy_net_round_of_(const hfy_net_run_ *run, size_t nq, const hfy_net_rows_ *rows,
-                                              hfy_real *z, hfy_net_scratch_ *s) {
-  hfy_net_round_ round;
-  memset(&round, 0, sizeof round);
-  round.run = run;
-  round.s = s;
-  round.walk = s->walk;
-  round.q = s->q;
-  round.inverse_q = s->inverse_q;
-  round.rows = rows;
-  round.sum = s->sums;
-  round.z = z;
-  round.nq = nq;
-  return round;
-}
-
-/* How many rows a query sees. */
-HFY_PRIVATE_ size_t hfy_net_seen_(const hfy_net_run_ *run, size_t who) {
-  return run->net.visible ? hfy_base_min_(run->net.visible[who], run->net.count) : run->net.count;
-}
-
-/* What the pass left of the query in place j, into s->sep. A list that lost what matters is made again where there is
-   room for all keys: the separation's own arrays. */
-HFY_PRIVATE_ hfy_status hfy_net_take_list_(const hfy_net_run_ *run, size_t j, hfy_net_scratch_ *s) {
-  hfy_net_list_ *list = s->fast.list + j, all = *list;
-  hfy_net_stream_ *t = s->fast.stream;
-  const hfy_net_walk_ *w = s->walk + j;
-  hfy_net_run_ alone;
-  size_t from, n, limit = hfy_net_seen_(run, w->who);
-  if (list->status) return list->status;
-  if (list->lost <= -HUGE_VAL || !hfy_sim_matters_(list->top, run->fast.margin, list->lost)) {
-    memcpy(s->sep.index, list->index, list->count * sizeof *list->index);
-    memcpy(s->sep.weight, list->theta, list->count * sizeof *list->theta);
-    s->sep.count = list->count;
-    return HFY_OK;
-  }
-  alone = *run;
-  alone.fast.capacity = 0; /* never ranks: nothing is dropped before the end */
-  all.index = s->sep.index;
-  all.theta = s->sep.weight;
-  all.capacity = SIZE_MAX;
-  hfy_net_clear_list_(&all, list->top);
-  for (from = 0; from < limit; from += n) {
-    n = hfy_base_min_(run->block, limit - from);
-    hfy_net_scores_(run, w->q, 1, s->inverse_q ? s->inverse_q + j : NULL, from, n, t->scores, run->block);
-    hfy_net_mask_(&run->net, w->who, from, n, t->scores);
-    hfy_net_collect_(&alone, &all, t->scores, from, n, t);
-  }
-  s->sep.count = all.count;
-  return all.status;
-}
-
-/* --- from upper bounds of scores to the candidates of the full scan   (math 13.1) --- */
-
-/* Exact scores of n rows from `row` on. */
+#ifdef HFY_HAS_INDEX_
+/* Exact scores of n <= 64 rows from `row` on. */
 HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w, size_t row, size_t n, double *theta) {
   hfy_real score[64];
-  size_t i, now;
-  for (; n; row += now, n -= now) {
-    now = hfy_base_min_(64, n);
-    hfy_net_scores_(run, w->q, 1, NULL, row, now, score, now);
-    hfy_net_mask_(&run->net, w->who, row, now, score);
-    for (i = 0; i < now; i++) *theta++ = (double)score[i];
-  }
+  size_t i;
+  hfy_net_scores_(run, w->q, 1, NULL, row, n, score, n);
+  hfy_net_mask_(&run->net, w->who, row, n, score);
+  for (i = 0; i < n; i++) theta[i] = (double)score[i];
 }
 
-/* Raises b->top by exact scores of the rows that promise most, of n in a list or (NULL) of rows 0 .. n-1. They replace
-   those rows' upper bounds. */
+/* Raises b->top by exact scores of the rows that promise most, of n in a list or (NULL) of rows 0 .. n-1: those that no
+   more than a few of the best of disjoint parts outdo. They replace those rows' upper bounds. */
 HFY_PRIVATE_ void hfy_net_first_(const hfy_net_run_ *run, const hfy_net_walk_ *w, const size_t *list, size_t n,
-                                 hfy_net_bounds_ *b) {
-  const size_t kth = run->fast.kth;
-  hfy_real best[HFY_NET_FIRST_], least = (hfy_real)-HUGE_VAL;
-  size_t place[HFY_NET_FIRST_], i, j, m = 0, tried;
-  double few[HFY_NET_FIRST_], *exact = kth > HFY_NET_FIRST_ ? b->select : few, theta, bar = -HUGE_VAL;
-  if (kth > HFY_NET_FIRST_) {
-    for (i = 0; i < n; i++) {
-      hfy_real u = b->upper[list ? list[i] : i];
-      if (u > least) b->select[m++] = (double)u;
-    }
-    if (m < kth) return;
-    bar = hfy_base_kth_largest_(b->select, m, kth);
-    tried = n;
-  } else {
-    for (i = 0; i < n; i++) {
-      hfy_real u = b->upper[list ? list[i] : i];
-      if (!(u > least)) continue;
-      for (j = m < HFY_NET_FIRST_ ? m++ : HFY_NET_FIRST_ - 1; j && u > best[j - 1]; j--) {
-        best[j] = best[j - 1];
-        place[j] = place[j - 1];
-      }
-      best[j] = u;
-      place[j] = list ? list[i] : i;
-      if (m == HFY_NET_FIRST_) least = best[m - 1];
-    }
-    tried = m;
-    list = place;
+                                 hfy_net_scratch_ *s) {
+  const size_t kth = run->fast.kth, few = kth > HFY_NET_FIRST_ ? kth : (size_t)HFY_NET_FIRST_;
+  const size_t part = list || n < 16 * few ? 1 : n / (8 * few);
+  hfy_net_bounds_ *b = &s->fast.bounds;
+  double *some = s->sep.weight, bar;
+  size_t i, m = 0;
+  for (i = 0; i < n; i += part) {
+    some[m] = (double)(list ? b->upper[list[i]] : run->simd->max(b->upper + i, hfy_base_min_(part, n - i), NULL));
+    m += some[m] > -HUGE_VAL;
   }
-  for (i = m = 0; i < tried; i++) {
-    size_t row = list ? list[i] : i;
-    if (!((double)b->upper[row] >= bar)) continue;
-    hfy_net_exact_(run, w, row, 1, &theta);
-    b->upper[row] = (hfy_real)theta;
-    if (!hfy_base_is_nan_(theta)) exact[m++] = theta;
+  if (m < kth) return;
+  bar = hfy_base_kth_largest_(some, m, hfy_base_min_(few, m));
+  if (!list) n = run->simd->window(b->upper, n, (hfy_real)bar, 0, s->sep.index, some);
+  if (!list) list = s->sep.index;
+  for (i = m = 0; i < n && m < 4 * few; i++) {
+    if (!((double)b->upper[list[i]] >= bar)) continue;
+    hfy_net_exact_(run, w, list[i], 1, some + m);
+    b->upper[list[i]] = (hfy_real)some[m];
+    m += !hfy_base_is_nan_(some[m]);
   }
-  theta = m < kth ? -HUGE_VAL : hfy_base_kth_largest_(exact, m, kth);
-  if (theta > b->top) b->top = theta;
+  bar = m < kth ? -HUGE_VAL : hfy_base_kth_largest_(some, m, kth);
+  if (bar > b->top) b->top = bar;
 }
 
 /* Lists the rows below n whose upper bound reaches the best, if they are `most` at most: else SIZE_MAX. */
 HFY_PRIVATE_ size_t hfy_net_reach_(const hfy_net_run_ *run, const hfy_net_walk_ *w, size_t n, size_t most,
                                    hfy_net_scratch_ *s) {
-  hfy_net_bounds_ *b = &s->fast.bounds;
+  const hfy_net_bounds_ *b = &s->fast.bounds;
   size_t i, listed = 0;
-  hfy_net_first_(run, w, NULL, n, b);
+  hfy_net_first_(run, w, NULL, n, s);
   for (i = 0; i < n; i++) {
     double u = (double)b->upper[i];
     if (!hfy_sim_matters_(b->top, run->fast.margin, u) || hfy_base_is_neg_inf_(u)) continue;
@@ -12993,36 +12734,27 @@ HFY_PRIVATE_ size_t hfy_net_reach_(const hfy_net_run_ *run, const hfy_net_walk_ 
 /* From the listed rows (ascending, in s->sep.index) to the candidates. Exact scores replace upper bounds. */
 HFY_PRIVATE_ hfy_status hfy_net_finish_(const hfy_net_run_ *run, const hfy_net_walk_ *w, hfy_net_scratch_ *s) {
   hfy_net_bounds_ *b = &s->fast.bounds;
-  size_t *index = s->sep.index, i, l, in_a_row, n = 0, m = 0, kth = run->fast.kth;
-  double *theta = s->sep.weight, margin = run->fast.margin, top = -HUGE_VAL;
-  for (i = 0; i < b->listed; i += in_a_row) {
-    in_a_row = 1;
-    if (!hfy_sim_matters_(b->top, margin, (double)b->upper[index[i]])) continue;
-    while (i + in_a_row < b->listed && in_a_row < 64 && index[i + in_a_row] == index[i] + in_a_row &&
-           hfy_sim_matters_(b->top, margin, (double)b->upper[index[i + in_a_row]]))
-      in_a_row++;
-    hfy_net_exact_(run, w, index[i], in_a_row, theta + n);
-    for (l = 0; l < in_a_row; l++, n++) {
-      index[n] = index[i + l];
-      b->upper[index[n]] = (hfy_real)theta[n];
-      if (kth == 1 && theta[n] > b->top) b->top = theta[n];
+  hfy_net_list_ all = {s->sep.index, s->sep.weight, 0, 0, 0, 0, HFY_OK};
+  const double margin = run->fast.margin;
+  size_t i, l, n; /* so many rows stand side by side */
+  for (i = 0; i < b->listed; i += n) {
+    const size_t *row = all.index + i;
+    for (n = 0; n < hfy_base_min_(b->listed - i, 64) && row[n] == *row + n; n++)
+      if (!hfy_sim_matters_(b->top, margin, (double)b->upper[row[n]])) break;
+    hfy_net_exact_(run, w, *row, n, all.theta + all.count);
+    for (l = 0; l < n; l++, all.count++) {
+      double theta = all.theta[all.count];
+      if (hfy_base_is_nan_(theta) || hfy_base_is_pos_inf_(theta)) return HFY_ERR_NONFINITE;
+      b->upper[row[l]] = (hfy_real)theta;
+      all.index[all.count] = row[l];
+      if (run->fast.kth == 1 && theta > b->top) b->top = theta;
     }
+    if (!n) n = 1; /* passed over */
   }
-  if (kth > HFY_NET_FIRST_) {
-    for (i = 0; i < n; i++)
-      if (!hfy_base_is_nan_(theta[i])) b->select[m++] = theta[i];
-    if (m >= kth) top = hfy_base_kth_largest_(b->select, m, kth);
-  } else if (n) {
-    top = hfy_base_kth_largest_(theta, n, kth);
-  }
-  for (i = m = 0; i < n; i++) {
-    if (hfy_base_is_nan_(theta[i]) || hfy_base_is_pos_inf_(theta[i])) return HFY_ERR_NONFINITE;
-    if (hfy_base_is_neg_inf_(theta[i]) || !hfy_sim_matters_(top, margin, theta[i])) continue;
-    index[m] = index[i];
-    theta[m++] = theta[i];
-  }
-  s->sep.count = m;
-  return m ? HFY_OK : HFY_ERR_ARG;
+  all.top = b->top;
+  hfy_net_compact_(run, &all, s->sep.sorted);
+  s->sep.count = all.count;
+  return all.count ? HFY_OK : HFY_ERR_ARG;
 }
 
 /* --- bounds that go along with a query   (math 13.6) --- */
@@ -13033,6 +12765,33 @@ HFY_PRIVATE_ double hfy_net_length_(const hfy_real *x, size_t dim) {
   size_t d;
   for (d = 0; d < dim; d++) squares += (double)x[d] * (double)x[d];
   return hfy_sim_norm_(squares, dim) + HFY_NET_LOST_;
+}
+
+/* How far n <= 8 rows from `from` on lie from the centre, rounded up (to 1e-36 at least: no tiny key drops out). */
+HFY_PRIVATE_ void hfy_net_measure_(const hfy_net_run_ *run, size_t from, size_t n, hfy_net_bounds_ *b) {
+  const size_t dim = run->net.dim, stride = run->net.key_stride;
+  const double up = 1 + 2 * hfy_sim_slack_(dim) + 4 * HFY_REAL_EPS_, more = 4 * ((double)dim + 64) * HFY_REAL_MIN_;
+  hfy_real square[8];
+  size_t i;
+  run->simd->euclidean(run->net.keys + from * stride, stride, n, b->centre, dim, 1, dim, square, n);
+  for (i = 0; i < n; i++) {
+    double r = sqrt((double)square[i] * up + more);
+    b->measured[from + i] = r < 1e38 ? hfy_sim_up_(r) : (float)HUGE_VAL;
+  }
+}
+
+/* Scores of a block of keys, nq x n; bounds that are kept (nq is 1 then) start from them. */
+HFY_PRIVATE_ void hfy_net_block_(const hfy_net_run_ *run, size_t nq, size_t from, size_t n, hfy_real *scores,
+                                 hfy_net_scratch_ *s) {
+  hfy_net_bounds_ *b = &s->fast.bounds;
+  int measures = run->fast.keeps && !(b->longest > 0);
+  size_t few = measures ? 8 : n, i, now;
+  for (i = 0; i < n; i += now) { /* rows to be measured too: a few at a time, while they are in the nearest cache */
+    now = hfy_base_min_(few, n - i);
+    hfy_net_scores_(run, s->q, nq, s->inverse_q, from + i, now, scores + i, run->block);
+    if (measures) hfy_net_measure_(run, from + i, now, b);
+  }
+  if (run->fast.keeps) memcpy(b->upper + from, scores, n * sizeof *scores);
 }
 
 /* b->upper now holds bounds (or scores) of all rows for q: bounds for where q moves to may start from them. */
@@ -13083,39 +12842,67 @@ HFY_PRIVATE_ int hfy_net_follow_(const hfy_net_run_ *run, const hfy_real *q, hfy
   return 1;
 }
 
-/* --- the index, if that room is there --- */
-
-#ifdef HFY_HAS_INDEX_
-HFY_PRIVATE_ int hfy_net_indexed_(const hfy_net_run_ *run) { return run->fast.seek.index != NULL; }
-
-/* Do nq queries share a pass over it? */
-HFY_PRIVATE_ int hfy_net_index_shares_(const hfy_net_run_ *run, size_t nq) {
-  return hfy_index_shares_(&run->fast.seek, nq);
-}
-
-/* Recognises the keys. */
-HFY_PRIVATE_ hfy_status hfy_net_open_index_(hfy_net_run_ *run, hfy_work *work) {
+/* What bounds that move measure from: the index's centre, or the mean of a few rows, spread evenly (any would do). */
+HFY_PRIVATE_ void hfy_net_centre_(const hfy_net_run_ *run, hfy_net_bounds_ *b) {
   const hfy_net *net = &run->net;
-  hfy_index_seek_ *seek = &run->fast.seek;
-  hfy_status status;
-  if (!net->index) return HFY_OK;
-  status = hfy_index_begin_(net->index, run->simd, net->keys, net->count, net->dim, net->key_stride, seek, work);
-  seek->beta = net->beta;
-  seek->width = run->fast.margin;
-  seek->workers = run->fast.workers;
-  seek->kth = run->fast.kth;
-  return status;
-}
-
-/* The index knows a centre and how far the rows lie from it. */
-HFY_PRIVATE_ void hfy_net_index_centre_(const hfy_net_run_ *run, hfy_net_bounds_ *b) {
   const hfy_index_seek_ *seek = &run->fast.seek;
-  size_t d;
-  for (d = 0; d < run->net.dim; d++) b->centre[d] = (hfy_real)seek->view.mean[d];
+  size_t m = hfy_base_min_(net->count, HFY_NET_SAMPLES_), t, d;
+  const hfy_real part = (hfy_real)1 / (hfy_real)m;
+  b->kept = 0;
+  b->far = b->measured;
+  b->more = NULL;
+  b->unit = 1;
+  b->longest = 0;
+  memset(b->centre, 0, net->dim * sizeof *b->centre);
+  for (t = 0; t < m && !seek->index; t++) {
+    const hfy_real *x = net->keys + net->count / m * t * net->key_stride;
+    for (d = 0; d < net->dim; d++) b->centre[d] += part * x[d];
+  }
+  if (!seek->index) return;
+  for (d = 0; d < net->dim; d++) b->centre[d] = (hfy_real)seek->view.mean[d];
   b->far = seek->view.spread;
   b->more = seek->view.error;
   b->unit = ldexp(1, seek->index->exponent);
   b->longest = seek->index->largest * b->unit;
+}
+
+/* --- an index --- */
+
+HFY_PRIVATE_ int hfy_net_indexed_(const hfy_net_run_ *run) { return run->fast.seek.index != NULL; }
+
+/* Of dots and lists: recognises the keys of an index, and says whether a query alone takes bounds along. It may if it
+   is scored again, by nothing but its own dots, and they cost more than looking after bounds. */
+HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
+  const hfy_net *net = &run->net;
+  const size_t row = hfy_base_times_(net->dim, sizeof(hfy_real));
+  const int moves = net->max_steps > 1 && !net->bias && !net->visible && row >= HFY_NET_KEPT_ROW_;
+  hfy_index_seek_ *seek = &run->fast.seek;
+  if (net->index) {
+    hfy_status status =
+        hfy_index_begin_(net->index, run->simd, net->keys, net->count, net->dim, net->key_stride, seek, work);
+    if (status) return status;
+    seek->beta = net->beta;
+    seek->width = run->fast.margin;
+    seek->kth = run->fast.kth;
+    seek->workers = run->fast.workers;
+    run->fast.workers = 1; /* each search shares out its own work */
+    if (moves && !hfy_index_shares_(seek, run->tile)) run->tile = 1;
+  }
+  run->fast.keeps = moves && run->tile == 1 &&
+                    (net->index || (net->count * row >= HFY_NET_KEPT_KEYS_ &&
+                                    net->count <= HFY_NET_KEPT_BYTES_ / (sizeof(hfy_real) + sizeof(float))));
+  return HFY_OK;
+}
+
+HFY_COLD_ void hfy_net_plan_bounds_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_scratch_ *s) {
+  const hfy_index_seek_ *seek = &run->fast.seek;
+  const size_t n = run->net.count, keeps = run->fast.keeps ? run->net.dim : 0;
+  hfy_net_bounds_ *b = &s->fast.bounds;
+  b->upper = HFY_TAKE_(arena, hfy_real, keeps || seek->index ? n : 0);
+  b->anchor = HFY_TAKE_(arena, hfy_real, keeps);
+  b->centre = HFY_TAKE_(arena, hfy_real, keeps);
+  b->measured = HFY_TAKE_(arena, float, keeps && !seek->index ? n : 0);
+  if (seek->index) hfy_index_plan_(arena, seek, run->tile, &s->fast.index);
 }
 
 /* Lists the rows that the index cannot rule out: the prefixes say it of most, whole rows of the others. */
@@ -13126,18 +12913,16 @@ HFY_PRIVATE_ void hfy_net_index_rows_(const hfy_net_run_ *run, size_t live, size
   const hfy_net_walk_ *w = s->walk + j;
   const hfy_real *bias = run->net.bias ? run->net.bias + w->who * run->net.bias_stride : NULL;
   hfy_index_level_ level;
-  size_t i, n = hfy_net_seen_(run, w->who), moved = b->listed;
-  if (hfy_net_index_shares_(run, live) && t->one[j].count != SIZE_MAX) {
+  size_t i, n = hfy_net_seen_(&run->net, w->who), moved = b->listed;
+  if (hfy_index_shares_(seek, live) && t->one[j].count != SIZE_MAX) {
     b->listed = hfy_index_listed_(seek, j, s->sep.index, b->upper, t);
     b->top = t->one[j].top;
-    if (b->listed > HFY_NET_FIRST_) hfy_net_first_(run, w, s->sep.index, b->listed, b);
+    if (b->listed > HFY_NET_FIRST_) hfy_net_first_(run, w, s->sep.index, b->listed, s);
     return;
   }
   if (!hfy_index_aim_(seek, w->q, t)) { /* out of range: all rows */
-    for (i = 0; i < n; i++) {
-      s->sep.index[i] = i;
-      b->upper[i] = (hfy_real)HUGE_VAL;
-    }
+    for (i = 0; i < n; i++) b->upper[i] = (hfy_real)HUGE_VAL;
+    for (i = 0; i < n; i++) s->sep.index[i] = i;
     b->listed = n;
     b->kept = 0;
     return;
@@ -13154,74 +12939,189 @@ HFY_PRIVATE_ void hfy_net_index_rows_(const hfy_net_run_ *run, size_t live, size
   } else if (b->listed > 4 * HFY_NET_FIRST_) {
     hfy_index_level_rows_(seek, t, &level);
     hfy_index_bounds_(seek, &level, bias, s->sep.index, b->listed, b->upper, t);
-    hfy_net_first_(run, w, s->sep.index, b->listed, b);
+    hfy_net_first_(run, w, s->sep.index, b->listed, s);
   }
   if (moved == SIZE_MAX) hfy_net_anchor_(run, w->q, b);
 }
 
-HFY_PRIVATE_ void hfy_net_plan_index_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_scratch_ *s) {
-  if (run->fast.seek.index) hfy_index_plan_(arena, &run->fast.seek, run->tile, &s->fast.index);
-}
-
+/* The pass over it that live queries share. */
 HFY_PRIVATE_ void hfy_net_index_scan_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
   hfy_index_one_ *one = s->fast.index.one;
-  size_t j, who;
-  if (!hfy_net_index_shares_(run, live)) return;
+  size_t j;
+  if (!hfy_index_shares_(&run->fast.seek, live)) return;
   for (j = 0; j < live; j++) {
-    who = s->walk[j].who;
+    const size_t who = s->walk[j].who;
     one[j].q = s->walk[j].q;
     one[j].bias = run->net.bias ? run->net.bias + who * run->net.bias_stride : NULL;
-    one[j].visible = hfy_net_seen_(run, who);
+    one[j].visible = hfy_net_seen_(&run->net, who);
   }
   hfy_index_scan_(&run->fast.seek, live, &s->fast.index);
 }
 #else
 #define hfy_net_indexed_(run) 0
-#define hfy_net_open_index_(run, work) ((void)(work), HFY_OK)
-#define hfy_net_index_shares_(run, nq) 0
-#define hfy_net_index_centre_(run, b) ((void)0)
-#define hfy_net_index_rows_(run, live, j, s) ((void)(live))
-#define hfy_net_index_scan_(run, live, s) ((void)0)
-#define hfy_net_plan_index_(arena, run, s) ((void)0)
+#define hfy_net_choose_bounds_(run, work) ((void)(work), HFY_OK)
+#define hfy_net_centre_(run, b) ((void)0)
+#define hfy_net_plan_bounds_(arena, run, s) ((void)0)
+#define hfy_net_block_(run, nq, from, n, scores, s)                                                                    \
+  hfy_net_scores_(run, (s)->q, nq, (s)->inverse_q, from, n, scores, (run)->block)
 #endif
 
-/* A tile begins: what bounds that move measure from. Without an index it is the mean of a few rows, spread evenly (any
-   centre would do). */
-HFY_PRIVATE_ void hfy_net_centre_(const hfy_net_run_ *run, hfy_net_bounds_ *b) {
-  const hfy_net *net = &run->net;
-  size_t m = hfy_base_min_(net->count, HFY_NET_SAMPLES_), t, d;
-  const hfy_real part = (hfy_real)1 / (hfy_real)m;
-  b->kept = 0;
-  if (hfy_net_indexed_(run)) {
-    hfy_net_index_centre_(run, b);
-    return;
+/* --- one pass over the keys: rounds of segments, one a worker --- */
+
+typedef struct hfy_net_pass_ {
+  const hfy_net_run_ *run;
+  hfy_net_scratch_ *s;        /* its first nq queries */
+  const hfy_net_rows_ *rows;  /* sums: what is projected onto */
+  hfy_real *z;                /* and what becomes of it: nq x width */
+  size_t nq, from, limit;
+} hfy_net_pass_;
+
+#ifdef HFY_SIM_BLAS_
+/* The projection of a fold that is one block, by a BLAS; 0 where it cannot, or met what is not finite: a row that a
+   mask hides may hold anything, and 0 times that is NaN. */
+HFY_PRIVATE_ int hfy_net_blas_(const hfy_net_run_ *run, const hfy_real *weight, size_t nq, size_t from, size_t n,
+                               const hfy_net_rows_ *rows, hfy_real *part) {
+  hfy_sim_rows_ a = {weight, run->block, nq, NULL}, b = {rows->at + from * rows->stride, rows->stride, n, NULL};
+  size_t i, size = nq * rows->width;
+  if (nq < HFY_SIM_BLAS_ || run->block < run->fold) return 0;
+  if (!hfy_sim_blas_(&a, &b, rows->width, 0, part, rows->width)) return 0;
+  for (i = 0; i < size && hfy_base_is_finite_((double)part[i]);) i++;
+  if (i < size) hfy_net_zero_(part, size);
+  return i == size;
+}
+#endif
+
+/* Sums: one worker's fold of a segment, rows from .. to-1. */
+HFY_PRIVATE_ void hfy_net_fold_(const hfy_net_pass_ *pass, size_t from, size_t to, hfy_net_stream_ *t) {
+  const hfy_net_run_ *run = pass->run;
+  const hfy_net_rows_ *rows = pass->rows;
+  const size_t width = rows->width, nq = pass->nq;
+  size_t j, n;
+  for (j = 0; j < nq; j++) hfy_net_clear_sum_(t->fold + j, t->sum[j].top); /* already negligible */
+  hfy_net_zero_(t->part, nq * width);
+  for (; from < to; from += n) {
+    int some = 0;
+    n = hfy_base_min_(run->block, to - from);
+    hfy_net_block_(run, nq, from, n, t->scores, pass->s);
+    for (j = 0; j < nq; j++) {
+      hfy_real *theta = t->scores + j * run->block;
+      hfy_net_mask_(&run->net, pass->s->walk[j].who, from, n, theta);
+      some |= hfy_net_weigh_(run, t->fold + j, theta, from, n, t->part + j * width, width);
+    }
+#ifdef HFY_SIM_BLAS_
+    if (some && hfy_net_blas_(run, t->scores, nq, from, n, rows, t->part)) continue;
+#endif
+    if (some)
+      run->simd->combine(t->scores, run->block, nq, rows->at + from * rows->stride, rows->stride, n, width, t->part,
+                         width);
   }
-  memset(b->centre, 0, net->dim * sizeof *b->centre);
-  for (t = 0; t < m; t++) {
-    const hfy_real *x = net->keys + net->count / m * t * net->key_stride;
-    for (d = 0; d < net->dim; d++) b->centre[d] += part * x[d];
+  for (j = 0; j < nq; j++)
+    hfy_net_merge_(run, t->sum + j, t->z + j * width, t->fold + j, t->part + j * width, width);
+}
+
+/* One worker's segment: from + i segments. */
+HFY_PRIVATE_ void hfy_net_segment_(void *context, size_t i) {
+  const hfy_net_pass_ *pass = (const hfy_net_pass_ *)context;
+  const hfy_net_run_ *run = pass->run;
+  const int sums = run->fast.mode == HFY_NET_SUMS_;
+  hfy_net_tile_ *tile = &pass->s->fast;
+  hfy_net_stream_ *t = tile->stream + i;
+  size_t from = pass->from + i * run->segment, to = hfy_base_min_(from + run->segment, pass->limit), n, j;
+  if (sums) hfy_net_zero_(t->z, pass->nq * pass->rows->width);
+  for (j = 0; j < pass->nq; j++) {
+    if (sums)
+      hfy_net_clear_sum_(t->sum + j, -HUGE_VAL);
+    else if (t->list != tile->list)
+      hfy_net_clear_list_(t->list + j, tile->list[j].top);
   }
-  b->far = b->measured;
-  b->more = NULL;
-  b->unit = 1;
-  b->longest = 0;
+  for (; sums && from < to; from += run->fold) hfy_net_fold_(pass, from, hfy_base_min_(from + run->fold, to), t);
+  for (; from < to; from += n) {
+    n = hfy_base_min_(run->block, to - from);
+    hfy_net_block_(run, pass->nq, from, n, t->scores, pass->s);
+    for (j = 0; j < pass->nq; j++) {
+      hfy_net_mask_(&run->net, pass->s->walk[j].who, from, n, t->scores + j * run->block);
+      hfy_net_collect_(run, t->list + j, t->scores + j * run->block, from, n, t);
+    }
+  }
+}
+
+/* Streams the keys past nq queries. lists: leaves candidates in s->fast.list; sums: s->sums, and z = V^T p. */
+HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const hfy_net_rows_ *rows, hfy_real *z,
+                                       hfy_net_scratch_ *s) {
+  hfy_net_pass_ pass = {run, s, rows, z, nq, 0, 0};
+  const int sums = run->fast.mode == HFY_NET_SUMS_;
+  const size_t width = sums ? rows->width : 0, workers = run->fast.workers;
+  size_t i, j;
+  if (sums) hfy_net_zero_(z, nq * width);
+  for (j = 0; j < nq; j++) {
+    const size_t seen = hfy_net_seen_(&run->net, s->walk[j].who);
+    if (seen > pass.limit) pass.limit = seen;
+    if (sums)
+      hfy_net_clear_sum_(s->sums + j, -HUGE_VAL);
+    else
+      hfy_net_clear_list_(s->fast.list + j, -HUGE_VAL);
+  }
+  for (; pass.from < pass.limit; pass.from += workers * run->segment) {
+    size_t segments = hfy_base_min_((pass.limit - pass.from - 1) / run->segment + 1, workers);
+    hfy_base_parallel_(segments, hfy_net_segment_, &pass);
+    for (i = 0; i < segments; i++)
+      for (j = 0; j < nq; j++) {
+        hfy_net_stream_ *t = s->fast.stream + i;
+        if (sums) {
+          hfy_net_merge_(run, s->sums + j, z + j * width, t->sum + j, t->z + j * width, width);
+          continue;
+        }
+        if (t->list != s->fast.list) hfy_net_join_(run, s->fast.list + j, t->list + j, t->scratch);
+        hfy_net_compact_(run, s->fast.list + j, t->scratch);
+      }
+  }
+  for (j = 0; sums && j < nq; j++) {
+    hfy_net_sum_ *sum = s->sums + j;
+    if (!sum->status && hfy_base_is_neg_inf_(sum->top)) sum->status = HFY_ERR_ARG;
+    if (!sum->status && run->net.sep.kind != HFY_SEP_EXP && sum->sum > 0) /* EXP keeps its factor e^top */
+      run->simd->scale_once(z + j * width, width, 1 / sum->sum);
+  }
+}
+
+/* What the pass left of query j, into s->sep, which has room for all keys: made again if the list lost what matters. */
+HFY_PRIVATE_ hfy_status hfy_net_take_list_(const hfy_net_run_ *run, size_t j, hfy_net_scratch_ *s) {
+  const hfy_net_list_ *list = s->fast.list + j;
+  hfy_net_list_ all = {s->sep.index, s->sep.weight, 0, SIZE_MAX, list->top, 0, list->status};
+  hfy_net_stream_ *t = s->fast.stream;
+  const hfy_net_walk_ *w = s->walk + j;
+  size_t from, n, limit = hfy_net_seen_(&run->net, w->who);
+  if (list->status) return list->status;
+  if (list->lost <= -HUGE_VAL || !hfy_sim_matters_(list->top, run->fast.margin, list->lost)) {
+    memcpy(all.index, list->index, list->count * sizeof *list->index);
+    memcpy(all.theta, list->theta, list->count * sizeof *list->theta);
+    s->sep.count = list->count;
+    return HFY_OK;
+  }
+  for (from = 0; from < limit; from += n) {
+    n = hfy_base_min_(run->block, limit - from);
+    hfy_net_scores_(run, w->q, 1, s->inverse_q ? s->inverse_q + j : NULL, from, n, t->scores, run->block);
+    hfy_net_mask_(&run->net, w->who, from, n, t->scores);
+    hfy_net_collect_(run, &all, t->scores, from, n, t);
+  }
+  s->sep.count = all.count;
+  return all.status;
 }
 
 /* --- the candidates, whatever their source --- */
 
-/* Reads what the live queries share: a pass over the index or over the keys, unless the bounds that a query took along
-   leave few rows. */
+#ifdef HFY_HAS_INDEX_
+/* Reads what live queries share: a pass over index or keys, unless bounds that a query took along leave few rows. */
 HFY_PRIVATE_ void hfy_net_look_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
   hfy_net_bounds_ *b = &s->fast.bounds;
   const size_t n = run->net.count, few = hfy_net_indexed_(run) ? n / 16 : n / 8;
   b->listed = SIZE_MAX;
   b->top = -HUGE_VAL;
+  if (!s->walk->step) b->kept = 0; /* they would hold, but a new query seldom starts near */
   if (run->fast.keeps && hfy_net_follow_(run, s->q, b)) b->listed = hfy_net_reach_(run, s->walk, n, few, s);
   if (hfy_net_indexed_(run)) {
     hfy_net_index_scan_(run, live, s);
   } else if (b->listed == SIZE_MAX) {
-    hfy_net_round_ round = hfy_net_round_of_(run, live, NULL, NULL, s);
-    hfy_net_stream_keys_(&round);
+    hfy_net_stream_keys_(run, live, NULL, NULL, s);
     if (run->fast.keeps && !s->fast.list->status) hfy_net_anchor_(run, s->q, b);
   }
 }
@@ -13233,26 +13133,27 @@ HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live
     b->listed = SIZE_MAX;
     b->top = -HUGE_VAL;
   }
-  if (b->listed == SIZE_MAX && !hfy_net_indexed_(run)) return hfy_net_take_list_(run, j, s);
-  if (hfy_net_indexed_(run)) hfy_net_index_rows_(run, live, j, s);
+  if (hfy_net_indexed_(run))
+    hfy_net_index_rows_(run, live, j, s);
+  else if (b->listed == SIZE_MAX)
+    return hfy_net_take_list_(run, j, s);
   return hfy_net_finish_(run, s->walk + j, s);
 }
+#else
+#define hfy_net_look_(run, live, s) hfy_net_stream_keys_(run, live, NULL, NULL, s)
+#define hfy_net_candidates_(run, live, j, s) ((void)(live), hfy_net_take_list_(run, j, s))
+#endif
 
 /* What shards ask: the live queries' lists, or (sums) their sums and z. */
-HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_real *z, hfy_net_scratch_ *s) {
-  hfy_net_round_ round = hfy_net_round_of_(run, live, run->readout.at ? &run->readout : &run->values, z, s);
+HFY_COLD_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_real *z, hfy_net_scratch_ *s) {
   hfy_net_norms_(run, s->q, live, s->inverse_q);
   if (run->fast.mode == HFY_NET_LISTS_)
     hfy_net_look_(run, live, s);
   else
-    hfy_net_stream_keys_(&round);
+    hfy_net_stream_keys_(run, live, run->readout.at ? &run->readout : &run->values, z, s);
 }
 
 /* --- states of one row   (math 12) --- */
-
-HFY_PRIVATE_ hfy_net_memo_ *hfy_net_memo_of_(const hfy_net_scratch_ *s, size_t row) {
-  return s->fast.memo + row % s->fast.memos;
-}
 
 /* Where the query's state went: to the state of one row (p has weight 1), or elsewhere (p NULL: the step failed). */
 HFY_PRIVATE_ void hfy_net_learn_(const hfy_net_run_ *run, hfy_net_walk_ *w, const hfy_net_weights_ *p,
@@ -13263,69 +13164,59 @@ HFY_PRIVATE_ void hfy_net_learn_(const hfy_net_run_ *run, hfy_net_walk_ *w, cons
   for (d = 0; to != SIZE_MAX && run->net.post.kind == HFY_POST_SIGN && d < run->net.dim; d++)
     if (!(w->z[d] > 0 || w->z[d] < 0)) to = SIZE_MAX; /* a sign of the state before stays */
   if (from != SIZE_MAX) {
-    hfy_net_memo_of_(s, from)->from = from;
-    hfy_net_memo_of_(s, from)->to = to;
+    hfy_net_memo_ memo = {from, to};
+    s->fast.memo[from % s->fast.memos] = memo;
   }
   w->single = to;
 }
 
 /* --- one tile of queries --- */
 
-/* The second half of a step for the query in place j, as net.plain makes it. projected: z = V^T p is there; moves: it
-   is wanted; read: so is what the readout makes of p. */
+/* The second half of a step for the query in place j, as net.plain makes it. moves: the new state is wanted; read: what
+   the readout makes of p is there. So is z, unless p is a list. */
 HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, size_t j, const hfy_net_weights_ *p, int moves, int read,
                                   hfy_net_scratch_ *s) {
   hfy_net_walk_ *w = s->walk + j;
   hfy_real *gathered = run->readout.at ? s->out + j * run->readout.width : NULL;
+  hfy_real *before = s->fast.before ? s->fast.before + j * run->net.dim : NULL;
   int stops;
-  if (s->fast.before) memcpy(s->fast.before + j * run->net.dim, w->q, run->net.dim * sizeof *w->q);
+  if (moves && p->index) hfy_net_project_(run, p, &run->values, s, w->z);
+  if (before) memcpy(before, w->q, run->net.dim * sizeof *w->q);
   stops = hfy_net_step_(run, w, p->log_scale, moves, s);
   if (moves) hfy_net_learn_(run, w, w->status ? NULL : p, s);
   if (w->status || !stops) return;
-  if (gathered && !read) {
-    if (p->weight) {
-      hfy_net_project_(run, p, &run->readout, s, gathered);
-    } else { /* it stands still before its time: once more from the state that this step began with */
-      hfy_net_sum_ sum;
-      hfy_net_round_ round = hfy_net_round_of_(run, 1, &run->readout, gathered, s);
-      round.walk = w;
-      round.q = s->fast.before + j * run->net.dim;
-      round.inverse_q = s->inverse_q ? s->inverse_q + j : NULL;
-      round.sum = &sum;
-      hfy_net_stream_keys_(&round);
-    }
+  if (gathered && !read && p->weight) {
+    hfy_net_project_(run, p, &run->readout, s, gathered);
+  } else if (gathered && !read) { /* it stands still before its time: once more from the state this step began with */
+    hfy_net_scratch_ again = *s;
+    hfy_net_sum_ sum;
+    again.walk = w;
+    again.q = before;
+    again.inverse_q = s->inverse_q ? s->inverse_q + j : NULL;
+    again.sums = &sum;
+    hfy_net_stream_keys_(run, 1, &run->readout, gathered, &again);
   }
   hfy_net_answer_(run, w, p, gathered);
 }
 
-/* The same for the candidates in s->sep once they are weights; they still have to be projected. */
-HFY_PRIVATE_ void hfy_net_settle_list_(const hfy_net_run_ *run, size_t j, int moves, hfy_net_scratch_ *s) {
-  hfy_net_weights_ p = hfy_net_listed_weights_(&s->sep);
-  if (moves) hfy_net_project_(run, &p, &run->values, s, s->walk[j].z);
-  hfy_net_settle_(run, j, &p, moves, 0, s);
-}
-
-HFY_PRIVATE_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j, hfy_net_scratch_ *s) {
+HFY_COLD_ void hfy_net_swap_places_(const hfy_net_run_ *run, size_t i, size_t j, hfy_net_scratch_ *s) {
   const size_t row = run->net.dim * sizeof *s->q;
-  hfy_net_walk_ a = s->walk[i], b = s->walk[j];
-  s->walk[i] = b;
+  hfy_base_swap_(s->walk + i, s->walk + j, sizeof *s->walk);
   hfy_net_place_(run, i, s);
-  s->walk[j] = a;
   hfy_net_place_(run, j, s);
-  hfy_base_swap_(a.q, b.q, row);
-  if (a.mark) hfy_base_swap_(a.mark, b.mark, row);
+  hfy_base_swap_(s->walk[i].q, s->walk[j].q, row);
+  if (s->mark) hfy_base_swap_(s->walk[i].mark, s->walk[j].mark, row);
 }
 
 /* Forgets the queries that have ended or failed and moves the others up; returns how many are left. */
-HFY_PRIVATE_ size_t hfy_net_leave_(const hfy_net_run_ *run, size_t live, size_t *failed, hfy_status *failure,
-                                   hfy_net_scratch_ *s) {
+HFY_PRIVATE_ size_t hfy_net_leave_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
   size_t j, kept = 0;
   int stays = run->report && run->report->energy; /* a query that has ended stays for the energy of its last state */
   for (j = 0; j < live; j++) {
     const hfy_net_walk_ *w = s->walk + j;
-    if (w->status && w->who < *failed) {
-      *failed = w->who;
-      *failure = w->status;
+    if (w->status && w->who < s->failed) {
+      s->failed = w->who;
+      s->failure = w->status;
     }
     if (!w->status && (!w->ended || (stays && w->ended == 1))) {
       if (kept < j) hfy_net_swap_places_(run, kept, j, s);
@@ -13343,32 +13234,26 @@ HFY_PRIVATE_ void hfy_net_by_lists_(const hfy_net_run_ *run, size_t live, int mo
   hfy_net_look_(run, live, s);
   for (j = 0; j < live; j++) {
     hfy_net_walk_ *w = s->walk + j;
+    hfy_net_weights_ p;
     w->status = hfy_net_candidates_(run, live, j, s);
     if (!w->status) w->status = hfy_sep_candidates_(&run->net.sep, &s->sep);
-    if (w->status)
+    if (w->status) {
       hfy_net_learn_(run, w, NULL, s);
-    else
-      hfy_net_settle_list_(run, j, moves, s);
+      continue;
+    }
+    p = hfy_net_listed_weights_(&s->sep);
+    hfy_net_settle_(run, j, &p, moves, 0, s);
   }
 }
 
 /* One step by sums. read: all make their last step, into the readout. */
 HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int moves, int read, hfy_net_scratch_ *s) {
-  hfy_net_round_ round;
   size_t j;
-  if (read) {
-    round = hfy_net_round_of_(run, live, &run->readout, s->out, s);
-    hfy_net_stream_keys_(&round);
-  }
-  if (moves) {
-    round = hfy_net_round_of_(run, live, &run->values, s->z, s);
-    hfy_net_stream_keys_(&round);
-  }
+  if (read) hfy_net_stream_keys_(run, live, &run->readout, s->out, s);
+  if (moves) hfy_net_stream_keys_(run, live, &run->values, s->z, s);
   for (j = 0; j < live; j++) {
     const hfy_net_sum_ *sum = s->sums + j;
-    hfy_net_weights_ p = {NULL, NULL, 0, 0, 0};
-    p.best = sum->best;
-    if (run->net.sep.kind == HFY_SEP_EXP) p.log_scale = sum->top;
+    hfy_net_weights_ p = {NULL, NULL, 0, sum->best, run->net.sep.kind == HFY_SEP_EXP ? sum->top : 0};
     s->walk[j].status = sum->status;
     if (!sum->status) hfy_net_settle_(run, j, &p, moves, read, s);
   }
@@ -13376,6 +13261,7 @@ HFY_PRIVATE_ void hfy_net_by_sums_(const hfy_net_run_ *run, size_t live, int mov
 
 /* One step with whole rows of scores. */
 HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int moves, int read, hfy_net_scratch_ *s) {
+  const int lists = hfy_sep_is_list_(&run->net.sep);
   size_t j, n = run->net.count;
   hfy_net_weights_ p;
   hfy_net_scores_(run, s->q, live, s->inverse_q, 0, n, s->scores, n);
@@ -13384,27 +13270,20 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
     hfy_real *theta = s->scores + j * n;
     hfy_net_mask_(&run->net, w->who, 0, n, theta);
     hfy_net_note_energy_(run, w, theta, s);
-    if (!w->ended) {
-      w->status = hfy_net_separate_(run, w->who, theta, s, &p);
-      w->log_scale = p.log_scale;
-    }
-    if (hfy_sep_is_list_(&run->net.sep)) {
-      if (w->ended || w->status) continue;
-      if (moves) hfy_net_project_(run, &p, &run->values, s, w->z);
-      hfy_net_settle_(run, j, &p, moves, 0, s);
-    } else if (w->ended || w->status) {
+    if (!w->ended) w->status = hfy_net_separate_(run, w->who, theta, s, &p);
+    if (w->ended || w->status)
       memset(theta, 0, n * sizeof *theta); /* takes no part below */
-    }
+    else if (lists)
+      hfy_net_settle_(run, j, &p, moves, 0, s);
+    else
+      w->log_scale = p.log_scale;
   }
-  if (hfy_sep_is_list_(&run->net.sep)) return;
+  if (lists) return;
   if (moves) hfy_net_project_all_(run, s->scores, live, &run->values, s, s->z);
   if (read) hfy_net_project_all_(run, s->scores, live, &run->readout, s, s->out);
-  memset(&p, 0, sizeof p);
-  p.count = n;
   for (j = 0; j < live; j++) {
-    p.weight = s->scores + j * n;
-    p.log_scale = s->walk[j].log_scale;
-    if (!s->walk[j].ended && !s->walk[j].status) hfy_net_settle_(run, j, &p, moves, read, s);
+    const hfy_net_weights_ all = {NULL, s->scores + j * n, n, 0, s->walk[j].log_scale};
+    if (!s->walk[j].ended && !s->walk[j].status) hfy_net_settle_(run, j, &all, moves, read, s);
   }
 }
 
@@ -13412,22 +13291,23 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
    Makes the steps that are known; then moves the queries that can learn from an earlier one's scan to the end.
    Returns how many are to scan. */
 HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
+  const hfy_real one = 1;
+  const size_t memos = s->fast.memos;
+  hfy_net_weights_ p = {NULL, &one, 1, 0, 0};
   size_t i, j, scan = 0;
   for (j = 0; j < live; j++) {
     hfy_net_walk_ *w = s->walk + j;
     while (!w->status && !w->ended && w->single != SIZE_MAX) {
-      const hfy_net_memo_ *memo = hfy_net_memo_of_(s, w->single);
-      if (memo->from != w->single || memo->to == SIZE_MAX) break;
-      s->sep.index[0] = memo->to;
-      s->sep.weight[0] = 1;
-      s->sep.count = 1;
-      hfy_net_settle_list_(run, j, 1, s);
+      const hfy_net_memo_ memo = s->fast.memo[w->single % memos];
+      if (memo.from != w->single || memo.to == SIZE_MAX) break;
+      p.index = &memo.to;
+      hfy_net_settle_(run, j, &p, 1, 0, s);
     }
   }
   for (j = 0; j < live; j++) {
     const hfy_net_walk_ *w = s->walk + j;
     int waits = w->status || w->ended;
-    if (!waits && w->single != SIZE_MAX && hfy_net_memo_of_(s, w->single)->from != w->single)
+    if (!waits && w->single != SIZE_MAX && s->fast.memo[w->single % memos].from != w->single)
       for (i = 0; i < scan && !waits; i++) waits = s->walk[i].single == w->single;
     if (waits) continue;
     if (scan < j) hfy_net_swap_places_(run, scan, j, s);
@@ -13436,23 +13316,19 @@ HFY_PRIVATE_ size_t hfy_net_reuse_(const hfy_net_run_ *run, size_t live, hfy_net
   return scan;
 }
 
-/* Runs queries first .. last-1 to their end; a place that falls free is taken by the next query. A query without an
-   answer lowers *failed to its number and leaves its status in *failure. */
-HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size_t last, size_t *failed,
-                                     hfy_status *failure, hfy_net_scratch_ *s) {
+/* Runs queries first .. last-1 to their end; the next takes a place that falls free. s->failed: the first to fail. */
+HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size_t last, hfy_net_scratch_ *s) {
   const hfy_net_mode_ mode = run->fast.mode;
   size_t live = 0, j, scan;
   int together = run->readout.at && run->net.max_steps > 1; /* all make their last step, into the readout, at once */
+  s->failed = SIZE_MAX;
   for (j = 0; j < s->fast.memos; j++) s->fast.memo[j].from = SIZE_MAX;
   if (run->fast.keeps) hfy_net_centre_(run, &s->fast.bounds);
-  for (;;) {
+  while (live || first < last) {
     int last_step, moves, read;
-    while (live < run->tile && first < last && !(together && live && s->walk->step)) {
+    while (live < run->tile && first < last && !(together && live && s->walk->step))
       hfy_net_admit_(run, run->queries, first++, live++, s);
-      s->fast.bounds.kept = 0; /* they would hold, but a new query seldom starts near */
-    }
-    live = hfy_net_leave_(run, live, failed, failure, s);
-    if (!live && first == last) break;
+    live = hfy_net_leave_(run, live, s);
     if (!live) continue;
     last_step = run->readout.at && s->walk->step + 1 >= run->net.max_steps;
     moves = !last_step || run->moves;
@@ -13465,51 +13341,42 @@ HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size
       hfy_net_by_sums_(run, scan, moves, read, s);
     else if (scan)
       hfy_net_by_lists_(run, scan, moves, s);
-    live = hfy_net_leave_(run, live, failed, failure, s);
+    live = hfy_net_leave_(run, live, s);
   }
 }
 
 /* --- the planner --- */
 
-/* May a query be scored again, by nothing but its own dots, and do they cost more than looking after bounds? */
-HFY_PRIVATE_ int hfy_net_may_move_(const hfy_net *net) {
-  return net->max_steps > 1 && !net->bias && !net->visible && net->dim * sizeof(hfy_real) >= HFY_NET_KEPT_ROW_;
-}
-
 /* How a call goes: by lists, sums or (rows: the call wants weights, energies or the like) whole rows. */
-HFY_PRIVATE_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
+HFY_COLD_ void hfy_net_mode_of_(hfy_net_run_ *run, int rows) {
   hfy_net_fast_ *fast = &run->fast;
   const hfy_net *net = &run->net;
   const hfy_sep *sep = &net->sep;
+  const hfy_report *r = run->report;
   hfy_sep_method_ method = hfy_sep_method_of_(sep);
-  fast->by_rank = hfy_sep_by_rank_(sep);
-  fast->kth = fast->by_rank ? (size_t)ceil(sep->k) : 1;
+  fast->kth = hfy_sep_by_rank_(sep) ? (size_t)ceil(sep->k) : 1;
   fast->margin = hfy_sep_link_margin_(sep);
   fast->negligible = log(2 * (double)net->count / HFY_REAL_EPS_);
   fast->exponential = method == HFY_SEP_BY_SOFTMAX_ || method == HFY_SEP_BY_EXP_;
   fast->mode = HFY_NET_ROWS_;
   if (rows || sep->plus) return;
-  if (!hfy_sep_is_list_(sep)) {
-    const hfy_report *r = run->report;
-    int whole = r && (r->support || r->top_index || r->top_weight);
-    if (!whole && method != HFY_SEP_BY_UNIFORM_) fast->mode = HFY_NET_SUMS_;
-  } else if (fast->margin < DBL_MAX) {
-    fast->mode = HFY_NET_LISTS_;
+  if (hfy_sep_is_list_(sep)) {
+    if (fast->margin < DBL_MAX) fast->mode = HFY_NET_LISTS_;
+  } else if (method != HFY_SEP_BY_UNIFORM_ && !(r && (r->support || r->top_index || r->top_weight))) {
+    fast->mode = HFY_NET_SUMS_;
   }
   fast->remembers = fast->mode == HFY_NET_LISTS_ && net->max_steps > 1 && net->step >= 1 && !net->readout &&
                     !net->bias && !net->visible && !net->self_coupling;
 }
 
 /* Mode and sizes; how many walks share the queries, through *walks. */
-HFY_PRIVATE_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int rows, size_t *walks, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int rows, size_t *walks, hfy_work *work) {
   hfy_net_fast_ *fast = &run->fast;
   const hfy_net *net = &run->net;
-  size_t most = hfy_base_workers_(), segments = (net->count - 1) / run->segment + 1, fit, row;
-  int dots, indexed;
-  hfy_status status;
+  size_t most = hfy_base_workers_(), segments = (net->count - 1) / run->segment + 1, fit;
+  int dots;
   hfy_net_mode_of_(run, rows);
   run->tile = HFY_NET_TILE_;
-  run->whole = 0;
 #ifdef HFY_SIM_BLAS_
   if (n_queries >= HFY_SIM_BLAS_ && fast->mode == HFY_NET_SUMS_) { /* a BLAS wants large blocks */
     run->tile = HFY_NET_BLAS_TILE_;
@@ -13517,16 +13384,12 @@ HFY_PRIVATE_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int
     run->segment = run->fold * (run->segment / run->fold ? run->segment / run->fold : 1);
   }
 #endif
-  if (fast->mode == HFY_NET_ROWS_) {
-    fit = HFY_NET_TILE_BYTES_ / sizeof(hfy_real) / net->count;
-    run->tile = fit < 1 ? 1 : hfy_base_min_(fit, HFY_NET_TILE_);
-  }
+  if (fast->mode == HFY_NET_ROWS_) run->tile = hfy_net_few_rows_(net);
   /* queries that fill a tile for everyone are shared out, or a few if keys are few; else all share the keys */
   dots = net->sim == HFY_SIM_DOT && fast->mode == HFY_NET_LISTS_;
-  indexed = net->index && dots;
   *walks = fast->workers = 1;
   if (fast->mode == HFY_NET_ROWS_ || n_queries / HFY_NET_TILE_ >= most ||
-      (n_queries >= 4 * most && (indexed || segments < 2 * most)))
+      (n_queries >= 4 * most && ((net->index && dots) || segments < 2 * most)))
     *walks = hfy_base_min_(most, n_queries ? n_queries : 1);
   else
     fast->workers = most;
@@ -13541,119 +13404,52 @@ HFY_PRIVATE_ hfy_status hfy_net_choose_(hfy_net_run_ *run, size_t n_queries, int
   }
 #endif
   run->tile = hfy_base_min_(run->tile, n_queries ? (n_queries - 1) / *walks + 1 : 1);
+  run->whole = fast->mode == HFY_NET_ROWS_ ? run->tile : 0;
   fit = HFY_NET_LISTED_ / run->tile;
-  fast->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? HFY_NET_LIST_ : fit, net->count);
-  if (indexed) {
-    status = hfy_net_open_index_(run, work);
-    if (status) return status;
-    if (hfy_net_may_move_(net) && !hfy_net_index_shares_(run, run->tile)) run->tile = 1;
-    fast->workers = 1; /* each search shares out its own work */
-  }
-  if (fast->mode == HFY_NET_ROWS_) run->whole = run->tile;
-  row = sizeof(hfy_real) + sizeof(float) + (fast->kth > HFY_NET_FIRST_ ? sizeof(double) : 0);
-  fast->keeps = dots && run->tile == 1 && hfy_net_may_move_(net) &&
-                (indexed || (net->count * net->dim * sizeof(hfy_real) >= HFY_NET_KEPT_KEYS_ &&
-                             hfy_base_times_(net->count, row) <= HFY_NET_KEPT_BYTES_));
-  return HFY_OK;
+  fast->capacity = hfy_base_min_(fit < HFY_NET_LIST_ ? (size_t)HFY_NET_LIST_ : fit, net->count);
+  return dots ? hfy_net_choose_bounds_(run, work) : HFY_OK;
 }
 
 /* What a tile works in. */
-HFY_PRIVATE_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies,
-                                     hfy_net_scratch_ *s) {
+HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *run, int energies, hfy_net_scratch_ *s) {
   const hfy_net_fast_ *fast = &run->fast;
   hfy_net_tile_ *tile = &s->fast;
-  size_t t = run->tile, n = run->net.count, dim = run->net.dim, out = run->readout.width, i;
+  size_t t = run->tile, dim = run->net.dim, out = run->readout.width, i;
+  size_t wide = hfy_base_times_(t, dim > out ? dim : out), workers = fast->workers;
   size_t lists = fast->mode == HFY_NET_LISTS_, sums = fast->mode == HFY_NET_SUMS_;
-  size_t indexed = hfy_net_indexed_(run) ? 1 : 0, pass = (lists || sums) && !indexed, bounds = indexed || fast->keeps;
+  if (hfy_net_indexed_(run)) workers = lists = 0; /* no pass over the keys */
+  if (fast->mode == HFY_NET_ROWS_) workers = 0;
   hfy_net_plan_(arena, run, energies, s);
-  tile->list = lists && pass ? hfy_net_plan_lists_(arena, run) : NULL;
-  tile->stream = HFY_TAKE_(arena, hfy_net_stream_, pass * fast->workers);
-  for (i = 0; i < pass * fast->workers; i++) {
+  tile->list = lists ? hfy_net_plan_lists_(arena, run) : NULL;
+  tile->stream = HFY_TAKE_(arena, hfy_net_stream_, workers);
+  for (i = 0; i < workers; i++) {
     hfy_net_stream_ counted, *stream = tile->stream ? tile->stream + i : &counted;
     stream->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, run->block));
     stream->at = HFY_TAKE_(arena, size_t, lists * run->block);
-    stream->distance = HFY_TAKE_(arena, double, lists * (run->block > fast->capacity ? run->block : fast->capacity));
-    stream->list = lists && fast->workers > 1 ? hfy_net_plan_lists_(arena, run) : tile->list;
+    stream->scratch = HFY_TAKE_(arena, double, lists * (run->block > fast->capacity ? run->block : fast->capacity));
+    stream->list = lists && workers > 1 ? hfy_net_plan_lists_(arena, run) : tile->list;
     stream->sum = HFY_TAKE_(arena, hfy_net_sum_, sums * t);
     stream->fold = HFY_TAKE_(arena, hfy_net_sum_, sums * t);
-    stream->z = HFY_TAKE_(arena, hfy_real, sums * hfy_base_times_(t, dim > out ? dim : out));
-    stream->part = HFY_TAKE_(arena, hfy_real, sums * hfy_base_times_(t, dim > out ? dim : out));
+    stream->z = HFY_TAKE_(arena, hfy_real, sums * wide);
+    stream->part = HFY_TAKE_(arena, hfy_real, sums * wide);
   }
   tile->before = HFY_TAKE_(arena, hfy_real, sums && out && run->net.max_steps > 1 ? hfy_base_times_(t, dim) : 0);
-  tile->memos = fast->remembers ? hfy_base_min_(n, HFY_NET_MEMO_) : 0;
+  tile->memos = fast->remembers ? hfy_base_min_(run->net.count, HFY_NET_MEMO_) : 0;
   tile->memo = HFY_TAKE_(arena, hfy_net_memo_, tile->memos);
-  tile->bounds.upper = HFY_TAKE_(arena, hfy_real, bounds * n);
-  tile->bounds.select = HFY_TAKE_(arena, double, bounds && fast->kth > HFY_NET_FIRST_ ? n : 0);
-  tile->bounds.anchor = HFY_TAKE_(arena, hfy_real, fast->keeps ? dim : 0);
-  tile->bounds.centre = HFY_TAKE_(arena, hfy_real, fast->keeps ? dim : 0);
-  tile->bounds.measured = HFY_TAKE_(arena, float, fast->keeps && !indexed ? n : 0);
-  hfy_net_plan_index_(arena, run, s);
-}
-
-/* A call's walks, each over its share of the queries. */
-typedef struct hfy_net_call_ {
-  const hfy_net_run_ *run;
-  hfy_net_scratch_ *scratch; /* one a walk */
-  size_t *failed;
-  hfy_status *failure;
-  size_t n_queries, walks;
-} hfy_net_call_;
-
-HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
-  const hfy_net_call_ *call = (const hfy_net_call_ *)context;
-  size_t share = call->n_queries / call->walks, rest = call->n_queries % call->walks;
-  size_t first = i * share + hfy_base_min_(i, rest);
-  call->failed[i] = SIZE_MAX;
-  call->failure[i] = HFY_OK;
-  hfy_net_walk_tile_(call->run, first, first + share + (i < rest), call->failed + i, call->failure + i,
-                     call->scratch + i);
-}
-
-HFY_PRIVATE_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
-                                          const hfy_report *report, hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_net_run_ run;
-  hfy_net_call_ call;
-  int energies = report && report->energy;
-  size_t i;
-  hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
-  if (status) return status;
-  hfy_net_call_of_(&run, queries, out, report);
-  status = hfy_net_choose_(&run, n_queries, energies || (report && report->weights), &call.walks, w);
-  if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
-  call.run = &run;
-  call.n_queries = n_queries;
-  while (hfy_base_layout_(&arena, w, &status)) {
-    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
-    call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
-    call.failed = HFY_TAKE_(&arena, size_t, call.walks);
-    call.failure = HFY_TAKE_(&arena, hfy_status, call.walks);
-    for (i = 0; i < call.walks; i++) {
-      hfy_net_scratch_ counted;
-      hfy_net_plan_tile_(&arena, &run, energies, call.scratch ? call.scratch + i : &counted);
-    }
-  }
-  for (i = 0; !status && energies && i < call.walks; i++) /* each walk's scratch gets what its energies need */
-    status = hfy_net_has_energy_(&run.net, &call.scratch[i].post, w);
-  if (status) return status;
-  hfy_net_prepare_(&run);
-  hfy_base_parallel_(call.walks, hfy_net_share_, &call);
-  for (i = 0; i < call.walks; i++) /* the shares are in order: the first failure wins */
-    if (call.failure[i]) return hfy_net_failed_(w, call.failure[i], call.failed[i]);
-  return HFY_OK;
-}
-/* One query alone. */
-HFY_PRIVATE_ hfy_status hfy_net_walk_one_(const hfy_net_run_ *run, size_t who, hfy_net_scratch_ *s) {
-  size_t failed = SIZE_MAX;
-  hfy_status failure = HFY_OK;
-  hfy_net_walk_tile_(run, who, who + 1, &failed, &failure, s);
-  return failure;
+  hfy_net_plan_bounds_(arena, run, s);
 }
 #else
-#define hfy_net_retrieve_ hfy_net_retrieve_plainly_
-#define hfy_net_walk_one_ hfy_net_walk_plainly_
 #define hfy_net_plan_tile_ hfy_net_plan_
 #define hfy_net_choose_(run, n_queries, rows, walks, work) (*(walks) = 1, HFY_OK)
+
+HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size_t last, hfy_net_scratch_ *s) {
+  s->failed = last;
+  for (; first < last; first++)
+    if (hfy_net_walk_plainly_(run, first, s) && s->failed == last) {
+      s->failed = first;
+      s->failure = s->walk->status;
+    }
+}
 
 /* What shards ask of net.fast, by whole rows of one query. */
 HFY_PRIVATE_ void hfy_net_partial_(const hfy_net_run_ *run, size_t live, hfy_real *z, hfy_net_scratch_ *s) {
@@ -13683,9 +13479,9 @@ HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live
   (void)live;
   (void)j;
   for (i = 0; !status && i < run->net.count; i++) {
-    if (hfy_base_is_neg_inf_((double)s->scores[i])) continue;
     s->sep.index[m] = i;
-    s->sep.weight[m++] = (double)s->scores[i];
+    s->sep.weight[m] = (double)s->scores[i];
+    m += !hfy_base_is_neg_inf_(s->sep.weight[m]);
   }
   s->sep.count = m;
   return status;
@@ -13693,8 +13489,51 @@ HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live
 #endif /* HFY_PLAIN */
 
 /* ------------------------------------------------------------------------------------------------------------------
-   >>net.energy   energies, their gradients, reverse mode, in either build
+   >>net.energy   the call; energies, their gradients, reverse mode; in either build
    ------------------------------------------------------------------------------------------------------------------ */
+
+/* A call's walks, each over its share of the queries. */
+typedef struct hfy_net_call_ {
+  const hfy_net_run_ *run;
+  hfy_net_scratch_ *scratch; /* one a walk */
+  size_t n_queries, walks;
+} hfy_net_call_;
+
+HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
+  const hfy_net_call_ *call = (const hfy_net_call_ *)context;
+  hfy_net_walk_tile_(call->run, hfy_base_share_(call->n_queries, i, call->walks),
+                     hfy_base_share_(call->n_queries, i + 1, call->walks), call->scratch + i);
+}
+
+HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
+                                       const hfy_report *report, hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_net_run_ run;
+  hfy_net_call_ call = {&run, NULL, n_queries, 0};
+  const int energies = report && report->energy;
+  size_t i;
+  hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
+  if (status) return status;
+  hfy_net_call_of_(&run, queries, out, report);
+  status = hfy_net_choose_(&run, n_queries, energies || (report && report->weights), &call.walks, w);
+  if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
+  while (hfy_base_layout_(&arena, w, &status)) {
+    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
+    call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
+    for (i = 0; i < call.walks; i++) {
+      hfy_net_scratch_ counted;
+      hfy_net_plan_tile_(&arena, &run, energies, call.scratch ? call.scratch + i : &counted);
+    }
+  }
+  for (i = 0; !status && energies && i < call.walks; i++) /* each walk's scratch gets what its energies need */
+    status = hfy_net_has_energy_(&run.net, &call.scratch[i].post, w);
+  if (status) return status;
+  hfy_net_prepare_(&run);
+  hfy_base_parallel_(call.walks, hfy_net_share_, &call);
+  for (i = 0; i < call.walks; i++) /* the shares are in order: the first failure wins */
+    if (call.scratch[i].failure) return hfy_net_failed_(w, call.scratch[i].failure, call.scratch[i].failed);
+  return HFY_OK;
+}
 
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work) {
@@ -13728,41 +13567,28 @@ HFY_COLD_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_querie
   hfy_status status = hfy_net_begin_(net, n_queries, run, w);
   if (!status && n_queries) status = hfy_base_null_(w, missing);
   if (status) return status;
-  run->tile = hfy_base_min_(HFY_NET_TILE_BYTES_ / sizeof(hfy_real) / run->net.count, HFY_NET_TILE_);
-  run->tile = hfy_base_min_(run->tile ? run->tile : 1, n_queries ? n_queries : 1);
-  run->whole = run->tile;
-  while (hfy_base_layout_(&arena, w, &status)) {
-    run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net);
-    hfy_net_plan_(&arena, run, 1, s);
-  }
+  run->whole = run->tile = hfy_base_min_(hfy_net_few_rows_(&run->net), n_queries ? n_queries : 1);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_net_plan_(&arena, run, 1, s);
   return status;
 }
 
 /* The energies or, if dq is not NULL, their gradients. missing: an array that is NULL. */
-HFY_PRIVATE_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy,
-                                          hfy_real *dq, const char *missing, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+HFY_COLD_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy,
+                                       hfy_real *dq, const char *missing, hfy_work *w) {
   hfy_net_run_ run;
   hfy_net_scratch_ s;
-  size_t who, j, d, nq, dim, n;
-  hfy_status failure = HFY_OK, status = hfy_net_begin_energies_(net, n_queries, missing, &run, &s, w);
+  hfy_status one, failure = HFY_OK, status = hfy_net_begin_energies_(net, n_queries, missing, &run, &s, w);
+  const size_t n = run.net.count, dim = run.net.dim;
+  size_t who;
   if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
   for (who = 0; !status && who < n_queries; who++) {
-    const hfy_real *state;
-    hfy_real *theta;
-    hfy_status one = HFY_OK;
-    n = run.net.count;
-    dim = run.net.dim;
-    j = who % run.tile;
-    state = q + who * dim;
-    theta = s.scores + j * n;
-    if (!j) { /* a tile of queries shares a read of the keys */
-      nq = hfy_base_min_(run.tile, n_queries - who);
-      hfy_net_scores_(&run, state, nq, NULL, 0, n, s.scores, n);
-    }
-    for (d = 0; d < dim; d++)
-      if (!hfy_base_is_finite_((double)state[d])) one = HFY_ERR_NONFINITE;
+    const hfy_real *state = q + who * dim;
+    hfy_real *theta = s.scores + who % run.tile * n;
+    if (theta == s.scores) /* a tile of queries shares a read of the keys */
+      hfy_net_scores_(&run, state, hfy_base_min_(run.tile, n_queries - who), NULL, 0, n, theta, n);
     hfy_net_mask_(&run.net, who, 0, n, theta);
+    hfy_net_admit_(&run, q, who, 0, &s);
+    one = s.walk->status;
     if (!one && !dq) one = hfy_net_energy_(&run, theta, state, who, energy + who, &s);
     if (!one && dq) {
       one = hfy_post_row_gradient_(&run.net.post, state, dim, &s.post);
@@ -13773,16 +13599,21 @@ HFY_PRIVATE_ hfy_status hfy_net_energies_(const hfy_net *net, const hfy_real *q,
     }
     if (one && !failure) failure = hfy_net_failed_(w, one, who);
   }
-  return hfy_base_close_(w, &local, status ? status : failure);
+  return status ? status : failure;
 }
 
-HFY_API hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy, hfy_work *work) {
-  return hfy_net_energies_(net, q, n_queries, energy, NULL, !q ? "q" : !energy ? "energy" : NULL, work);
+HFY_API HFY_SMALL_ hfy_status hfy_energy(const hfy_net *net, const hfy_real *q, size_t n_queries, double *energy,
+                                         hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *missing = !q ? "q" : !energy ? "energy" : NULL;
+  return hfy_base_close_(w, &local, hfy_net_energies_(net, q, n_queries, energy, NULL, missing, w));
 }
 
-HFY_API hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, size_t n_queries, hfy_real *dq,
-                                       hfy_work *work) {
-  return hfy_net_energies_(net, q, n_queries, NULL, dq, !q ? "q" : !dq ? "dq" : NULL, work);
+HFY_API HFY_SMALL_ hfy_status hfy_energy_gradient(const hfy_net *net, const hfy_real *q, size_t n_queries, hfy_real *dq,
+                                                  hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *missing = !q ? "q" : !dq ? "dq" : NULL;
+  return hfy_base_close_(w, &local, hfy_net_energies_(net, q, n_queries, NULL, dq, missing, w));
 }
 
 /* -Omega(u)/beta, and what the form adds to it. */
@@ -13792,7 +13623,6 @@ HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form 
   size_t i, d, n = net->count;
   double value = 0, extra = 0;
   hfy_status status;
-  *constant = 0;
   if (form == HFY_ENERGY_RAW) return HFY_OK;
   memset(s->scores, 0, n * sizeof *s->scores);
   status = hfy_sep_conjugate_(&net->sep, s->scores, n, 0, &value, &s->sep); /* Omega*(0) = -Omega(u) */
@@ -13802,13 +13632,10 @@ HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form 
   if (form == HFY_ENERGY_PAPER) {
     for (i = 0; i < n; i++) {
       double square = 0;
-      for (d = 0; d < net->dim; d++) {
-        double v = (double)net->keys[i * net->key_stride + d];
-        square += v * v;
-      }
-      if (square > extra) extra = square;
+      const hfy_real *x = net->keys + i * net->key_stride;
+      for (d = 0; d < net->dim; d++) square += (double)x[d] * (double)x[d];
+      if (0.5 * square > extra) extra = 0.5 * square;
     }
-    extra *= 0.5;
   } else {
     hfy_net_project_all_(run, s->scores, 1, &run->values, s, s->z);
     status = hfy_post_row_conjugate_(&net->post, s->z, net->dim, &extra, &s->post);
@@ -13817,14 +13644,15 @@ HFY_COLD_ hfy_status hfy_net_constant_(const hfy_net_run_ *run, hfy_energy_form 
   return status;
 }
 
-HFY_API hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy_form form, double *constant,
+                                                  hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_net_run_ run;
   hfy_net_scratch_ s;
   double value = 0;
   hfy_status status = hfy_net_begin_energies_(net, 1, constant ? NULL : "constant", &run, &s, w);
   if (!status && (unsigned)form > HFY_ENERGY_FY)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "form is %z; it should be one of hfy_energy_form", (size_t)form);
+    status = hfy_base_should_(w, "", "form", (double)form, "one of hfy_energy_form");
   if (!status) status = hfy_net_has_energy_(&run.net, &s.post, w);
   if (!status) {
     status = hfy_net_constant_(&run, form, &value, &s);
@@ -13841,42 +13669,37 @@ typedef struct hfy_net_back_ {
   hfy_real *path;    /* (max_steps+1) x D: the states */
   hfy_real *theta;   /* N: the scores of a step */
   hfy_real *y, *dy;  /* N: weights and their cotangent, which becomes that of the scores */
-  hfy_real *dz, *df; /* D */
   double *dq;        /* D: cotangent of the state */
   double *sum;       /* 2D: of the post's parameters */
   hfy_sep_grad sep;  /* what is asked for of the separation */
 } hfy_net_back_;
 
-HFY_PRIVATE_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_back_ *b) {
+HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_back_ *b) {
   size_t n = run->net.count, dim = run->net.dim;
   b->path = HFY_TAKE_(arena, hfy_real, hfy_base_times_(hfy_base_plus_(run->net.max_steps, 1), dim));
   b->theta = HFY_TAKE_(arena, hfy_real, n);
   b->y = HFY_TAKE_(arena, hfy_real, n);
   b->dy = HFY_TAKE_(arena, hfy_real, n);
-  b->dz = HFY_TAKE_(arena, hfy_real, dim);
-  b->df = HFY_TAKE_(arena, hfy_real, dim);
   b->dq = HFY_TAKE_(arena, double, dim);
   b->sum = HFY_TAKE_(arena, double, hfy_base_times_(2, dim));
 }
 
 /* d sim(x_i, q): adds g times its gradients to dq and, unless NULL, to dx. score: sim(x_i, q) itself. */
-HFY_PRIVATE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_real *q, double g, double score,
-                                   double inverse_q, double *dq, hfy_real *dx) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_real *q, double g,
+                                                      double score, double inverse_q, double *dq, hfy_real *dx) {
   const hfy_real *x = run->net.keys + i * run->net.key_stride;
   const hfy_sim sim = run->net.sim;
   double inverse_x = run->inverse_norms ? run->inverse_norms[i] : 0;
   size_t d, dim = run->net.dim;
-  for (d = 0; sim == HFY_SIM_DOT && d < dim; d++) dq[d] += g * (double)x[d];
-  for (d = 0; sim == HFY_SIM_DOT && dx && d < dim; d++) dx[d] = (hfy_real)((double)dx[d] + g * (double)q[d]);
-  for (d = 0; sim != HFY_SIM_DOT && d < dim; d++) {
-    double a = (double)x[d], b = (double)q[d], to_q, to_x;
+  for (d = 0; d < dim; d++) {
+    double a = (double)x[d], b = (double)q[d], to_q = a, to_x = b;
     if (sim == HFY_SIM_COSINE) {
       to_q = (a * inverse_x - score * b * inverse_q) * inverse_q;
       to_x = (b * inverse_q - score * a * inverse_x) * inverse_x;
     } else if (sim == HFY_SIM_EUCLIDEAN) {
       to_q = a - b;
       to_x = b - a;
-    } else {
+    } else if (sim == HFY_SIM_MANHATTAN) {
       to_q = a > b ? 1 : a < b ? -1 : 0;
       to_x = -to_q;
     }
@@ -13887,15 +13710,15 @@ HFY_PRIVATE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_
 
 /* Through p = separation(beta sim(K, q) + bias): b->dy holds the cotangent of p, b->y is p, b->theta are the scores
    with their bias. Adds the state's part to b->dq and the parameters' to grad. */
-HFY_PRIVATE_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, const hfy_real *q, const hfy_grad *grad,
-                                           hfy_net_scratch_ *s, hfy_net_back_ *b) {
+HFY_COLD_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, const hfy_real *q, const hfy_grad *grad,
+                                        hfy_net_scratch_ *s, hfy_net_back_ *b) {
   const hfy_net *net = &run->net;
-  size_t i, n = net->count, visible = net->visible ? hfy_base_min_(net->visible[who], n) : n;
+  size_t i, n = net->count, seen = hfy_net_seen_(net, who);
   double d_beta = 0, inverse_q = 0;
   hfy_sep_row_ row = {b->theta, b->y, b->dy, b->dy, n, who};
   hfy_sep_chain_vjp_(&run->net.sep, &row, &b->sep, &s->sep); /* a solver still holds this step's mixture */
   if (net->sim == HFY_SIM_COSINE) inverse_q = s->inverse_q[0];
-  for (i = 0; i < visible; i++) {
+  for (i = 0; i < seen; i++) {
     double g = (double)b->dy[i], bias = net->bias ? (double)net->bias[who * net->bias_stride + i] : 0, score;
     if (!(g > 0) && !(g < 0)) continue;
     score = ((double)b->theta[i] - bias) / net->beta;
@@ -13908,8 +13731,8 @@ HFY_PRIVATE_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, 
 }
 
 /* dy_i = <row_i, v> where weight can reach, and adds y_i v to the rows' gradient. */
-HFY_PRIVATE_ void hfy_net_projection_vjp_(const hfy_net_run_ *run, const hfy_net_rows_ *rows, const hfy_real *v,
-                                          hfy_real *d_rows, hfy_net_back_ *b) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_projection_vjp_(const hfy_net_run_ *run, const hfy_net_rows_ *rows,
+                                                             const hfy_real *v, hfy_real *d_rows, hfy_net_back_ *b) {
   size_t i, d, n = run->net.count, width = rows->width;
   run->simd->dot(rows->at, rows->stride, n, v, width, 1, width, b->dy, n);
   for (i = 0; i < n; i++) {
@@ -13920,10 +13743,11 @@ HFY_PRIVATE_ void hfy_net_projection_vjp_(const hfy_net_run_ *run, const hfy_net
 }
 
 /* Backward through the `steps` updates of one query whose states are in b->path. */
-HFY_PRIVATE_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, size_t steps, const hfy_real *dout,
-                                          const hfy_grad *grad, hfy_net_scratch_ *s, hfy_net_back_ *b) {
+HFY_COLD_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, size_t steps, const hfy_real *dout,
+                                       const hfy_grad *grad, hfy_net_scratch_ *s, hfy_net_back_ *b) {
   const hfy_net *net = &run->net;
   size_t dim = net->dim, n = net->count, t, d;
+  hfy_real *df = s->f, *dz = s->part; /* free by then */
   hfy_real *d_values = grad->values ? grad->values : run->net.values == run->net.keys ? grad->keys : NULL;
   hfy_status status;
   for (t = 0; run->net.sep.kind == HFY_SEP_EXP && t < steps; t++) { /* so that a query that fails has added nothing */
@@ -13944,16 +13768,16 @@ HFY_PRIVATE_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, s
       hfy_net_project_all_(run, b->y, 1, &run->values, s, s->z);
       hfy_net_uncouple_(net, q, s->z, &log_scale);
       for (d = 0; d < dim; d++) {
-        b->df[d] = (hfy_real)(net->step * b->dq[d]);
+        df[d] = (hfy_real)(net->step * b->dq[d]);
         b->dq[d] *= 1 - net->step;
       }
-      hfy_post_vjp_parameters_(&run->net.post, s->z, b->df, 1, dim, &grad->post, b->sum, &s->post);
-      hfy_post_row_vjp_(&run->net.post, s->z, b->df, dim, b->dz, &s->post);
+      hfy_post_vjp_parameters_(&run->net.post, s->z, df, 1, dim, &grad->post, b->sum, &s->post);
+      hfy_post_row_vjp_(&run->net.post, s->z, df, dim, dz, &s->post);
       for (d = 0; net->self_coupling && d < dim; d++) {
-        b->dq[d] -= (double)net->self_coupling[d] * (double)b->dz[d];
-        if (grad->self_coupling) grad->self_coupling[d] -= b->dz[d] * q[d];
+        b->dq[d] -= (double)net->self_coupling[d] * (double)dz[d];
+        if (grad->self_coupling) grad->self_coupling[d] -= dz[d] * q[d];
       }
-      hfy_net_projection_vjp_(run, &run->values, b->dz, d_values, b);
+      hfy_net_projection_vjp_(run, &run->values, dz, d_values, b);
     }
     hfy_net_association_vjp_(run, who, q, grad, s, b);
   }
@@ -13965,19 +13789,15 @@ HFY_PRIVATE_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, s
 /* What of grad the net does not have. */
 HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full, const hfy_grad *grad,
                                          hfy_sep_grad *sep, hfy_work *w) {
+  const hfy_sep_grad asked = {NULL,        grad->alpha,      grad->gamma,      grad->upper,
+                              grad->lower, grad->transition, grad->transitions};
   const char *none;
-  if (!grad) return hfy_base_fail_(w, HFY_ERR_ARG, "grad is NULL");
   if (grad->values && !net->values)
     return hfy_base_fail_(w, HFY_ERR_ARG,
                           "grad->values is set, but net->values is NULL: grad->keys receives their part");
   if (grad->post.z)
     return hfy_base_fail_(w, HFY_ERR_ARG, "grad->post.z is set; it should be NULL: grad->queries is the state's");
-  sep->alpha = grad->alpha;
-  sep->gamma = grad->gamma;
-  sep->upper = grad->upper;
-  sep->lower = grad->lower;
-  sep->transition = grad->transition;
-  sep->transitions = grad->transitions;
+  *sep = asked;
   none = hfy_sep_no_gradient_(&full->sep, sep);
   if (none)
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
@@ -13998,6 +13818,7 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   memset(&back, 0, sizeof back);
   if (!status) status = hfy_net_choose_(&run, 1, 0, &walks, w);
   if (!status && n_queries) status = hfy_base_null_(w, !queries ? "queries" : !dout ? "dout" : NULL);
+  if (!status) status = hfy_base_null_(w, grad ? NULL : "grad");
   if (!status) status = hfy_net_check_grad_(net, &run.net, grad, &back.sep, w);
   while (hfy_base_layout_(&arena, w, &status)) {
     run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
@@ -14010,7 +13831,9 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   hfy_net_prepare_(&run);
   for (who = 0; who < n_queries; who++) {
     memcpy(back.path, queries + who * run.net.dim, run.net.dim * sizeof *queries);
-    status = hfy_net_walk_one_(&run, who, &s);
+    s.failure = HFY_OK;
+    hfy_net_walk_tile_(&run, who, who + 1, &s);
+    status = s.failure;
     if (!status) status = hfy_net_backward_(&run, who, s.walk->step, dout, grad, &s, &back);
     if (status && !failure) failure = hfy_net_failed_(w, status, who);
   }
@@ -14023,25 +13846,9 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
   return hfy_base_close_(w, &local, hfy_net_vjp_(net, queries, n_queries, dout, grad, w));
 }
 
-#undef HFY_NET_TILE_
-#undef HFY_NET_TILE_BYTES_
-#undef HFY_NET_BLOCK_BYTES_
-#undef HFY_NET_FOLD_
-#undef HFY_NET_BLAS_TILE_
-#undef HFY_NET_BLAS_BLOCK_
 #undef HFY_SIM_BLAS_
 #undef HFY_SIM_GEMM_
-#undef HFY_NET_SEGMENT_
-#undef HFY_NET_LISTED_
-#undef HFY_NET_LIST_
-#undef HFY_NET_MEMO_
-#undef HFY_NET_FEW_
-#undef HFY_NET_FIRST_
-#undef HFY_NET_SAMPLES_
 #undef HFY_NET_LOST_
-#undef HFY_NET_KEPT_BYTES_
-#undef HFY_NET_KEPT_ROW_
-#undef HFY_NET_KEPT_KEYS_
 
 #endif /* HFY_HAS_NET_ */
 
@@ -14051,8 +13858,8 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
    Shapes: any, up to HFY_FILE_RANK axes; out is row-major.   May call: base.
    A header is a preamble ("\x93NUMPY", two bytes of version, the length of the rest in 2 or 4 little-endian bytes) and
    a Python dict in ASCII: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, with spaces and a newline after.
-   Bytes are hostile until checked: every read is held against the end, every product against overflow. Headers beyond
-   64 KiB are refused unread: only records have so much to say, and records are refused anyway.
+   Every read is held against the end, every product against overflow. Headers beyond 64 KiB are refused unread: only
+   records have so much to say, and records are refused anyway.
    Numerics: elements of hfy_real's own type keep their bits; all others are rounded once.
    ------------------------------------------------------------------------------------------------------------------ */
 
@@ -14060,9 +13867,7 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 
 HFY_COLD_ int hfy_file_is_big_endian_(void) {
   const uint16_t probe = 1;
-  unsigned char first;
-  memcpy(&first, &probe, 1);
-  return !first;
+  return !*(const unsigned char *)&probe;
 }
 
 /* A header that is read. */
@@ -14072,7 +13877,7 @@ typedef struct hfy_file_cursor_ {
   hfy_work *work;
 } hfy_file_cursor_;
 
-HFY_PRIVATE_ hfy_status hfy_file_bad_(const hfy_file_cursor_ *c, const char *words) {
+HFY_COLD_ hfy_status hfy_file_bad_(const hfy_file_cursor_ *c, const char *words) {
   return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s: %s", words, c->from);
 }
 
@@ -14093,7 +13898,7 @@ HFY_COLD_ hfy_status hfy_file_preamble_(hfy_file_cursor_ *c, size_t *end) {
   return HFY_OK;
 }
 
-HFY_PRIVATE_ void hfy_file_skip_(hfy_file_cursor_ *c) {
+HFY_COLD_ void hfy_file_skip_(hfy_file_cursor_ *c) {
   while (c->at < c->end && (*c->at == ' ' || (*c->at >= '\t' && *c->at <= '\r'))) c->at++;
 }
 
@@ -14123,8 +13928,7 @@ HFY_COLD_ const char *hfy_file_string_(hfy_file_cursor_ *c, size_t *length) {
   return NULL;
 }
 
-/* A whole number as Python writes it: no sign, no leading zeros; the L of long numbers in old files is passed over.
-   0: none here, or too large for size_t. */
+/* A whole number as Python writes it: no sign, no leading zeros; L in old files. 0: none, or too large for size_t. */
 HFY_COLD_ int hfy_file_whole_(hfy_file_cursor_ *c, size_t *value) {
   const unsigned char *start;
   hfy_file_skip_(c);
@@ -14184,8 +13988,7 @@ HFY_COLD_ hfy_status hfy_file_shape_(hfy_file_cursor_ *c, hfy_npy *info) {
   return HFY_OK;
 }
 
-/* Elements of a shape. 0: an array of items of that size cannot exist. Axes of length 0 are passed over in that
-   question, so that no partial product overflows either. */
+/* Elements of a shape. 0: such an array of items cannot exist, nor (partial products) if its axes of 0 were 1. */
 HFY_COLD_ int hfy_file_count_(const size_t *shape, size_t rank, size_t item_size, size_t *count) {
   size_t axis, product = 1;
   int empty = 0;
@@ -14210,16 +14013,12 @@ HFY_COLD_ hfy_status hfy_file_entry_(hfy_file_cursor_ *c, size_t k, hfy_npy *inf
 HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, const char *from, hfy_npy *info,
                                      hfy_work *work) {
   static const char *const keys[] = {"descr", "fortran_order", "shape"};
-  hfy_file_cursor_ c;
+  hfy_file_cursor_ c = {bytes, bytes + size, from, work};
   hfy_npy found;
   hfy_status status;
   size_t end, length = 0, k;
   int seen[3] = {0, 0, 0}, more = 1;
   memset(&found, 0, sizeof found);
-  c.at = bytes;
-  c.end = bytes + size;
-  c.from = from;
-  c.work = work;
   status = hfy_file_preamble_(&c, &end);
   if (status) return status;
   if (size < end)
@@ -14250,8 +14049,6 @@ HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, co
 malformed:
   return hfy_base_fail_(work, HFY_ERR_FORMAT, "header is malformed at byte %z: %s", (size_t)(c.at - bytes), from);
 }
-
-/* --- elements --- */
 
 /* double to hfy_real; what is beyond its range becomes infinite (in C alone that conversion is undefined). */
 HFY_COLD_ hfy_real hfy_file_narrow_(double x) {
@@ -14285,61 +14082,46 @@ HFY_COLD_ hfy_real hfy_file_element_(const hfy_npy *info, const unsigned char *b
   return info->type == 'i' && bits & sign ? -(hfy_real)(2 * sign - bits) : (hfy_real)bits;
 }
 
-/* Where the elements of a file go, one after the other: an odometer over its axes. */
-typedef struct hfy_file_walk_ {
-  size_t at; /* row-major index of the next element */
-  size_t index[HFY_FILE_RANK], stride[HFY_FILE_RANK];
-} hfy_file_walk_;
-
 /* Are the file's bytes out's bytes? */
-HFY_PRIVATE_ int hfy_file_is_verbatim_(const hfy_npy *info) {
+HFY_COLD_ int hfy_file_is_verbatim_(const hfy_npy *info) {
   return info->type == 'f' && info->item_size == sizeof(hfy_real) && !info->swapped &&
          (!info->fortran || info->rank < 2);
 }
 
-HFY_PRIVATE_ void hfy_file_start_(const hfy_npy *info, hfy_file_walk_ *walk) {
-  size_t axis, stride = 1;
-  memset(walk, 0, sizeof *walk);
-  for (axis = info->rank; info->count && axis-- > 0; stride *= info->shape[axis]) walk->stride[axis] = stride;
-}
-
-/* Takes the next count elements of the file to their places in out. */
-HFY_COLD_ void hfy_file_fill_(const hfy_npy *info, hfy_file_walk_ *walk, const unsigned char *bytes, size_t count,
+/* Takes elements first .. first+count-1 of the file to their places in out. */
+HFY_COLD_ void hfy_file_fill_(const hfy_npy *info, const unsigned char *bytes, size_t first, size_t count,
                               hfy_real *out) {
-  size_t i, axis;
+  size_t i, axis, at, rest;
   for (i = 0; i < count; i++) {
-    out[walk->at] = hfy_file_element_(info, bytes + i * info->item_size);
-    if (!info->fortran) walk->at++;
-    for (axis = 0; info->fortran && axis < info->rank; axis++) {
-      walk->at += walk->stride[axis];
-      if (++walk->index[axis] < info->shape[axis]) break;
-      walk->at -= walk->stride[axis] * info->shape[axis];
-      walk->index[axis] = 0;
+    at = rest = first + i;
+    for (axis = 0; info->fortran && axis < info->rank; axis++) { /* its index on this axis, the fastest first */
+      at = (axis ? at * info->shape[axis] : 0) + rest % info->shape[axis];
+      rest /= info->shape[axis];
     }
+    out[at] = hfy_file_element_(info, bytes + i * info->item_size);
   }
 }
 
 /* Is there room for what the header promises? */
-HFY_PRIVATE_ hfy_status hfy_file_room_(const hfy_npy *info, const hfy_real *out, size_t capacity, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_file_room_(const hfy_npy *info, const hfy_real *out, size_t capacity, hfy_work *work) {
   if (capacity < info->count)
     return hfy_base_fail_(work, HFY_ERR_ARG, "capacity is %z; the array has %z elements", capacity, info->count);
   return hfy_base_null_(work, !out && info->count ? "out" : NULL);
 }
 
-/* --- the public functions: in memory (without scratch, so there is nothing to close) --- */
+/* --- in memory (without scratch, so there is nothing to close) --- */
 
-HFY_API hfy_status hfy_file_npy_parse(const void *bytes, size_t size, hfy_npy *info, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_parse(const void *bytes, size_t size, hfy_npy *info, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_base_null_(w, !bytes ? "bytes" : !info ? "info" : NULL);
   return status ? status : hfy_file_parse_((const unsigned char *)bytes, size, "bytes", info, w);
 }
 
-HFY_API hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real *out, size_t capacity, hfy_npy *info,
-                                       hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real *out, size_t capacity,
+                                                  hfy_npy *info, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const unsigned char *data = (const unsigned char *)bytes;
   hfy_npy found;
-  hfy_file_walk_ walk;
   hfy_status status = hfy_base_null_(w, !bytes ? "bytes" : NULL);
   if (!status) status = hfy_file_parse_(data, size, "bytes", &found, w);
   if (status) return status;
@@ -14349,18 +14131,15 @@ HFY_API hfy_status hfy_file_npy_decode(const void *bytes, size_t size, hfy_real 
   status = hfy_file_room_(&found, out, capacity, w);
   if (status) return status;
   data += found.data_offset;
-  if (found.count && hfy_file_is_verbatim_(&found)) {
+  if (found.count && hfy_file_is_verbatim_(&found))
     memcpy(out, data, found.count * sizeof *out);
-  } else {
-    hfy_file_start_(&found, &walk);
-    hfy_file_fill_(&found, &walk, data, found.count, out);
-  }
+  else
+    hfy_file_fill_(&found, data, 0, found.count, out);
   if (info) *info = found;
   return HFY_OK;
 }
 
-/* The header for hfy_file_npy_header; text has room for 256 bytes, more than HFY_FILE_RANK lengths of an array that can
-   exist ever need. */
+/* The header for hfy_file_npy_header; 256 bytes are more than the lengths of an array that can exist ever need. */
 HFY_COLD_ hfy_status hfy_file_header_(const size_t *shape, size_t rank, unsigned char *text, size_t *size,
                                       hfy_work *work) {
   char *dict = (char *)text + 10;
@@ -14390,16 +14169,14 @@ HFY_COLD_ hfy_status hfy_file_header_(const size_t *shape, size_t rank, unsigned
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *bytes, size_t capacity, size_t *size,
-                                       hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *bytes, size_t capacity,
+                                                  size_t *size, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   if (!bytes || !size) return hfy_base_null_(w, !bytes ? "bytes" : "size");
   if (capacity < 256)
     return hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; it should be at least 256", capacity);
   return hfy_file_header_(shape, rank, (unsigned char *)bytes, size, w);
 }
-
-/* --- the public functions: files --- */
 
 #ifndef HFY_NO_STDIO
 #include <stdio.h>
@@ -14439,16 +14216,13 @@ HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char
 HFY_COLD_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info, unsigned char **chunk,
                                      hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_file_cursor_ c;
   unsigned char preamble[12] = {0}, *header = NULL;
+  hfy_file_cursor_ c = {preamble, preamble, path, work};
   size_t got = fread(preamble, 1, 10, file), end = 0;
   hfy_status status;
   if (got == 10 && preamble[6] > 1) got += fread(preamble + 10, 1, 2, file);
   if (ferror(file)) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path);
-  c.at = preamble;
-  c.end = preamble + got;
-  c.from = path;
-  c.work = work;
+  c.end += got;
   status = hfy_file_preamble_(&c, &end);
   while (hfy_base_layout_(&arena, work, &status)) {
     header = HFY_TAKE_(&arena, unsigned char, end);
@@ -14463,13 +14237,13 @@ HFY_COLD_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info
   return hfy_file_parse_(header, end, path, info, work);
 }
 
-HFY_PRIVATE_ hfy_status hfy_file_open_(const char *path, const char *mode, FILE **file, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_file_open_(const char *path, const char *mode, FILE **file, hfy_work *work) {
   *file = path ? fopen(path, mode) : NULL;
   if (!path) return hfy_base_null_(work, "path");
   return *file ? HFY_OK : hfy_base_fail_(work, HFY_ERR_IO, "could not open %s", path);
 }
 
-HFY_API hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   FILE *file = NULL;
   hfy_status status = hfy_base_null_(w, !path ? "path" : !info ? "info" : NULL);
@@ -14481,29 +14255,26 @@ HFY_API hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *
 
 HFY_COLD_ hfy_status hfy_file_read_(FILE *file, const char *path, hfy_real *out, size_t capacity, hfy_npy *info,
                                     hfy_work *work) {
-  hfy_file_walk_ walk;
   unsigned char *chunk = NULL;
-  size_t left, got = 0, want = 0;
+  size_t at = 0, got = 0, want = 0;
   hfy_status status = hfy_file_begin_(file, path, info, &chunk, work);
   if (!status) status = hfy_file_room_(info, out, capacity, work);
   if (!status) status = hfy_file_holds_(file, info, path, chunk, work);
   if (status) return status;
-  left = info->count;
-  if (left && hfy_file_is_verbatim_(info)) {
-    want = left;
-    got = fread(out, sizeof *out, left, file);
-    left = 0;
+  if (info->count && hfy_file_is_verbatim_(info)) {
+    at = want = info->count;
+    got = fread(out, sizeof *out, want, file);
   }
-  hfy_file_start_(info, &walk);
-  for (; left && got == want; left -= got) {
-    want = hfy_base_min_(left, HFY_FILE_CHUNK_ / info->item_size);
+  for (; at < info->count && got == want; at += got) {
+    want = hfy_base_min_(info->count - at, HFY_FILE_CHUNK_ / info->item_size);
     got = fread(chunk, info->item_size, want, file);
-    hfy_file_fill_(info, &walk, chunk, got, out);
+    hfy_file_fill_(info, chunk, at, got, out);
   }
   return got < want ? hfy_base_fail_(work, HFY_ERR_IO, "reading failed midway: %s", path) : HFY_OK;
 }
 
-HFY_API hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t capacity, hfy_npy *info, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t capacity, hfy_npy *info,
+                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   FILE *file;
   hfy_npy found;
@@ -14514,8 +14285,8 @@ HFY_API hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t cap
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, const size_t *shape, size_t rank,
-                                      hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, const size_t *shape,
+                                                 size_t rank, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   unsigned char header[256];
   size_t size = 0, count = 0;

@@ -19,7 +19,10 @@ int main(void) {
   net.dim = 25, net.count = 3, net.keys = keys;
   net.beta = 1, net.sep.kind = HFY_SEP_SPARSEMAX;
   status = hfy_retrieve(&net, query, 1, answer, NULL, NULL);
-  if (status) return fprintf(stderr, "%s\n", hfy_status_text(status)), 1;
-  for (i = 0; i < 25; i++) printf("%c%s", answer[i] > 0 ? '#' : '.', i % 5 == 4 ? "\n" : "");
+  if (status) return puts(hfy_status_text(status)), 1;
+  for (i = 0; i < 25; i++) {
+    putchar(answer[i] > 0 ? '#' : '.');
+    if (i % 5 == 4) putchar('\n');
+  }
   return 0;
 }
