@@ -11386,43 +11386,44 @@ typedef struct hfy_post_scratch_ {
 
 /* Fills in all defaults and checks what the kind uses: the rows below take only such a post. where: what messages
    call it, "post" or the path of a member. */
-HFY_PRIVATE_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *resolved, const char *where,
-                                        hfy_work *work) {
-  const int tanh_ = post->kind == HFY_POST_TANH, l2 = post->kind == HFY_POST_L2;
-  const int layer = post->kind == HFY_POST_LAYERNORM, power = post->kind == HFY_POST_RECTIFIED_POWER;
-  const struct {
-    const char *name, *least; /* NULL: any */
-    double value;
-    int used;
-  } number[] = {{"beta", "above 0", hfy_base_default_(post->beta, 1), tanh_},
-                {"radius", "above 0", hfy_base_default_(post->radius, 1), l2},
-                {"eta", "above 0", hfy_base_default_(post->eta, 1), layer && !post->gain},
-                {"power", "above 0", hfy_base_default_(post->power, 1), power},
-                {"eps", "at least 0", post->eps, l2 || layer},
-                {"sigma", "at least 0", post->sigma, power},
-                {"theta", NULL, post->theta, power}};
+HFY_COLD_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *full, const char *where,
+                                     hfy_work *work) {
+  const hfy_post_kind kind = post->kind;
+  const int layer = kind == HFY_POST_LAYERNORM, power = kind == HFY_POST_RECTIFIED_POWER;
   char path[64]; /* post->beta, but net->post.beta */
   size_t i, at = hfy_base_put_(path, sizeof path, 0, where);
   hfy_base_put_(path, sizeof path, at, strcmp(where, "post") ? "." : "->");
-  *resolved = *post;
-  resolved->beta = number[0].value;
-  resolved->radius = number[1].value;
-  resolved->eta = number[2].value;
-  resolved->power = number[3].value;
-  if ((unsigned)post->kind > HFY_POST_RECTIFIED_POWER)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_post_kind", path,
-                          (size_t)post->kind);
-  for (i = 0; i < sizeof number / sizeof *number; i++) {
-    if (!number[i].used) continue;
-    if (!hfy_base_is_finite_(number[i].value))
-      return hfy_base_should_(work, path, number[i].name, number[i].value, "finite");
-    if (number[i].least && number[i].value < 0)
-      return hfy_base_should_(work, path, number[i].name, number[i].value, number[i].least);
+  if ((unsigned)kind > HFY_POST_RECTIFIED_POWER)
+    return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_post_kind", path, (size_t)kind);
+  *full = *post;
+  full->beta = hfy_base_default_(post->beta, 1);
+  full->radius = hfy_base_default_(post->radius, 1);
+  full->eta = layer ? hfy_base_default_(post->eta, 1) : 1;
+  full->power = hfy_base_default_(post->power, 1);
+  if (!layer) full->gain = full->delta = NULL;
+  {
+    const struct {
+      const char *name, *least; /* NULL: any */
+      double value;
+      int used;
+    } number[] = {{"beta", "above 0", full->beta, kind == HFY_POST_TANH},
+                  {"radius", "above 0", full->radius, kind == HFY_POST_L2},
+                  {"eta", "above 0", full->eta, layer && !post->gain},
+                  {"power", "above 0", full->power, power},
+                  {"eps", "at least 0", post->eps, layer || kind == HFY_POST_L2},
+                  {"sigma", "at least 0", post->sigma, power},
+                  {"theta", NULL, post->theta, power}};
+    for (i = 0; i < sizeof number / sizeof *number; i++) {
+      const double value = number[i].value;
+      const char *least = hfy_base_is_finite_(value) ? number[i].least : "finite";
+      if (number[i].used && (!hfy_base_is_finite_(value) || (least && value < 0)))
+        return hfy_base_should_(work, path, number[i].name, value, least);
+    }
   }
   if (layer && post->dof_minus >= n)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%sdof_minus is %z; it should be below the length of a row, %z", path,
                           post->dof_minus, n);
-  if (post->kind != HFY_POST_LINEAR) return HFY_OK;
+  if (kind != HFY_POST_LINEAR) return HFY_OK;
   if (!post->matrix)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%smatrix is NULL; LINEAR needs %z x %z numbers", path, n, n);
   if (!hfy_base_fits_(n, n, sizeof(hfy_real)))
@@ -11430,18 +11431,21 @@ HFY_PRIVATE_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post
   return HFY_OK;
 }
 
-/* Root of the degrees of freedom of LAYERNORM, and its gains. */
-HFY_PRIVATE_ double hfy_post_dof_(const hfy_post *post, size_t n) { return sqrt((double)(n - post->dof_minus)); }
+/* L2 is LAYERNORM without centring, without gains and shifts: a unit vector is stretched to this length, */
+HFY_PRIVATE_ double hfy_post_stretch_(const hfy_post *post, size_t n) {
+  return post->kind == HFY_POST_L2 ? post->radius : sqrt((double)(n - post->dof_minus));
+}
 
+/* and then by its gains. */
 HFY_PRIVATE_ double hfy_post_gain_(const hfy_post *post, size_t i) {
   return post->gain ? (double)post->gain[i] : post->eta;
 }
 
 /* --- scratch --- */
 
-/* For hfy_post_row_ and hfy_post_row_vjp_. */
+/* For hfy_post_row_ and hfy_post_row_vjp_: all kinds need the same. */
 HFY_PRIVATE_ void hfy_post_plan_(hfy_base_arena_ *arena, const hfy_post *post, size_t n, hfy_post_scratch_ *scratch) {
-  (void)post; /* all kinds need the same today */
+  (void)post;
   scratch->row = HFY_TAKE_(arena, double, n);
   scratch->factor = NULL;
 }
@@ -11497,7 +11501,7 @@ HFY_PRIVATE_ double hfy_post_normalise_(const hfy_post *post, const hfy_real *z,
   scale = hfy_post_rescale_(row, n);
   if (post->kind == HFY_POST_LAYERNORM) {
     hfy_post_centre_(row, n);
-    root_eps *= hfy_post_dof_(post, n);
+    root_eps *= hfy_post_stretch_(post, n);
   }
   norm = sqrt(hfy_linalg_dot_(row, row, n));
   if (!(norm > 0)) return root_eps;
@@ -11510,54 +11514,42 @@ HFY_PRIVATE_ double hfy_post_normalise_(const hfy_post *post, const hfy_real *z,
   return hypot(norm / scale, root_eps);
 }
 
-/* width log(1 + e^x), x = v / width: the smooth max(v, 0); *e = e^-|x|. */
-HFY_PRIVATE_ double hfy_post_softplus_(double v, double width, double *x, double *e) {
-  *x = v / width;
-  *e = exp(-fabs(*x));
-  return (v > 0 ? v : 0) + width * log1p(*e);
-}
+/* A rectified power and its derivatives: by v = z - theta, power and sigma. */
+typedef struct hfy_post_power_ {
+  double value, slope, to_power, to_sigma;
+} hfy_post_power_;
 
-/* The rectified power of v = z - theta. Far below the threshold softplus(x) = e^x to the last bit, and e^x underflows
-   long before a small power of it does: so its logarithm is raised. */
-HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_post_rectify_(const hfy_post *post, double v) {
-  double width = post->sigma / HFY_POST_PI_, x = 0, e, s = v;
-  if (width > 0)
-    s = hfy_post_softplus_(v, width, &x, &e);
-  else if (!(v > 0))
-    return 0;
-  if (x < -37) return exp(post->power * (log(width) + x));
-  return post->power < 1 || post->power > 1 ? pow(s, post->power) : s;
-}
-
-/* Its derivative. */
-HFY_COLD_ double hfy_post_rectify_slope_(const hfy_post *post, double v) {
-  double width = post->sigma / HFY_POST_PI_, p = post->power, slope = p, s = v, x = 0, e;
+/* s^power, s = width softplus(x), x = v / width, width = sigma/pi: the smooth max(v, 0)^power. Far below the threshold
+   softplus(x) = e^x to the last bit, and e^x underflows long before a small power of it does: so its logarithm is
+   raised. ds/dsigma = (softplus(x) - x softplus'(x)) / pi = softplus'(x) ratio / pi, with a ratio that neither cancels
+   nor overflows. */
+HFY_COLD_ hfy_post_power_ hfy_post_rectify_(const hfy_post *post, double v, int derivatives) {
+  const double width = post->sigma / HFY_POST_PI_, p = post->power;
+  hfy_post_power_ r = {0, 0, 0, 0};
+  double x = 0, e = 0, s = v, log_s, ratio;
+  int far, raised = p < 1 || p > 1;
   if (width > 0) {
-    s = hfy_post_softplus_(v, width, &x, &e);
-    slope *= (x < 0 ? e : 1) / (1 + e);
+    x = v / width;
+    e = exp(-fabs(x));
+    s = (v > 0 ? v : 0) + width * log1p(e);
   } else if (!(v > 0)) {
-    return 0;
+    return r;
   }
-  if (x < -37) return p * exp(p * (log(width) + x) - log(width)); /* s = e^x width, its slope s / width */
-  return p < 1 || p > 1 ? slope * pow(s, p - 1) : slope;
-}
-
-/* And those with respect to power, s^p log s, and to sigma. With x = v / width, width = sigma/pi: ds/dsigma =
-   (softplus(x) - x softplus'(x)) / pi, which is softplus'(x) ratio / pi with a ratio that neither cancels nor
-   overflows. */
-HFY_COLD_ void hfy_post_rectify_vjp_(const hfy_post *post, double v, double *to_power, double *to_sigma) {
-  double width = post->sigma / HFY_POST_PI_, value = hfy_post_rectify_(post, v), slope, x, e, ratio, s;
-  *to_power = *to_sigma = 0;
-  if (value <= 0) return;
-  if (!(width > 0)) {
-    *to_power = value * log(v);
-    return;
-  }
-  s = hfy_post_softplus_(v, width, &x, &e);
-  slope = hfy_post_rectify_slope_(post, v);
-  ratio = x < 0 ? (x < -37 ? 1 : log1p(e) * (1 + e) / e) - x : e > 0 ? log1p(e) * (1 + e) + x * e : 0;
-  *to_power = value * (x < -37 ? log(width) + x : log(s));
-  *to_sigma = slope <= 0 ? 0 : slope * ratio / HFY_POST_PI_;
+  far = x < -37;
+  log_s = far ? log(width) + x : 0;
+  r.value = far ? exp(p * log_s) : raised ? pow(s, p) : s;
+  if (!derivatives) return r;
+  r.slope = width > 0 ? p * ((x < 0 ? e : 1) / (1 + e)) : p;
+  if (far)
+    r.slope = p * exp(p * log_s - log(width)); /* s = e^x width, its slope s / width */
+  else if (raised)
+    r.slope *= pow(s, p - 1);
+  if (r.value <= 0) return r;
+  r.to_power = r.value * (far ? log_s : log(s));
+  if (!(width > 0) || r.slope <= 0) return r;
+  ratio = x < 0 ? (far ? 1 : log1p(e) * (1 + e) / e) - x : e > 0 ? log1p(e) * (1 + e) + x * e : 0;
+  r.to_sigma = r.slope * ratio / HFY_POST_PI_;
+  return r;
 }
 
 /* <a, x> of a row of the matrix, summed in double. */
@@ -11625,14 +11617,13 @@ HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, d
     for (i = 0; i < n; i++) row[i] = z[i] > 0 ? 1 : z[i] < 0 ? -1 : previous ? (double)previous[i] : 0;
     break;
   case HFY_POST_L2:
-    hfy_post_normalise_(post, z, log_scale, n, row);
-    for (i = 0; i < n; i++) row[i] *= post->radius;
-    break;
   case HFY_POST_LAYERNORM:
     hfy_post_normalise_(post, z, log_scale, n, row);
-    t = hfy_post_dof_(post, n);
-    for (i = 0; i < n; i++)
-      row[i] = hfy_post_gain_(post, i) * (t * row[i]) + (post->delta ? (double)post->delta[i] : 0);
+    t = hfy_post_stretch_(post, n);
+    for (i = 0; i < n; i++) {
+      row[i] = hfy_post_gain_(post, i) * (t * row[i]);
+      if (post->kind == HFY_POST_LAYERNORM) row[i] += post->delta ? (double)post->delta[i] : 0;
+    }
     break;
   case HFY_POST_LINEAR:
     for (i = 0; i < n; i++) row[i] = hfy_post_unscale_(hfy_post_matrix_dot_(post->matrix + i * n, z, n), half);
@@ -11640,7 +11631,7 @@ HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, d
   case HFY_POST_RECTIFIED_POWER:
     for (i = 0; i < n; i++) {
       t = hfy_post_unscale_((double)z[i], half);
-      row[i] = hfy_base_is_finite_(t) ? hfy_post_rectify_(post, t - post->theta)
+      row[i] = hfy_base_is_finite_(t) ? hfy_post_rectify_(post, t - post->theta, 0).value
                : z[i] > 0             ? exp(post->power * (log_scale + log((double)z[i])))
                                       : 0; /* theta is nothing beside it */
     }
@@ -11655,7 +11646,7 @@ HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, d
 /* dz = J(z)^T dq; dz may be dq or z. NaN and infinity are carried through. */
 HFY_COLD_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t n, hfy_real *dz,
                                  const hfy_post_scratch_ *scratch) {
-  double *row = scratch->row, root, dot = 0, mean = 0;
+  double *row = scratch->row, slope, dot = 0, mean = 0;
   size_t i, j;
   switch (post->kind) {
   case HFY_POST_NONE: memmove(dz, dq, n * sizeof *dz); break;
@@ -11663,39 +11654,29 @@ HFY_COLD_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, const 
     for (i = 0; i < n; i++)
       dz[i] = (hfy_real)(hfy_post_tanh_slope_(post->beta * (double)z[i]) * post->beta * (double)dq[i]);
     break;
-  case HFY_POST_SIGN:
-    for (i = 0; i < n; i++) dz[i] = 0;
-    break;
-  case HFY_POST_L2: /* radius/root (I - u u^T) */
-    root = hfy_post_normalise_(post, z, 0, n, row);
-    root = root > 0 ? post->radius / root : 0;
-    for (i = 0; i < n; i++) dot += row[i] * (double)dq[i];
-    for (i = 0; i < n; i++) dz[i] = (hfy_real)(root * ((double)dq[i] - row[i] * dot));
-    break;
-  case HFY_POST_LAYERNORM: /* sqrt(dof)/root (I - 1 1^T/n - u u^T) gain */
-    root = hfy_post_normalise_(post, z, 0, n, row);
-    root = root > 0 ? hfy_post_dof_(post, n) / root : 0;
+  case HFY_POST_SIGN: memset(dz, 0, n * sizeof *dz); break;
+  case HFY_POST_L2:
+  case HFY_POST_LAYERNORM: /* stretch/root (I - 1 1^T/n - u u^T) gain; L2 has no 1 1^T/n */
+    slope = hfy_post_normalise_(post, z, 0, n, row);
+    slope = slope > 0 ? hfy_post_stretch_(post, n) / slope : 0;
     for (i = 0; i < n; i++) {
       double v = hfy_post_gain_(post, i) * (double)dq[i];
       mean += v;
       dot += row[i] * v;
     }
-    mean /= (double)n;
+    mean = post->kind == HFY_POST_L2 ? 0 : mean / (double)n;
     for (i = 0; i < n; i++)
-      dz[i] = (hfy_real)(root * (hfy_post_gain_(post, i) * (double)dq[i] - mean - row[i] * dot));
+      dz[i] = (hfy_real)(slope * (hfy_post_gain_(post, i) * (double)dq[i] - mean - row[i] * dot));
     break;
   case HFY_POST_LINEAR:
     for (j = 0; j < n; j++) row[j] = 0;
-    for (i = 0; i < n; i++) {
-      const hfy_real *a = post->matrix + i * n;
-      double v = (double)dq[i];
-      for (j = 0; j < n; j++) row[j] += v * (double)a[j];
-    }
+    for (i = 0; i < n; i++)
+      for (j = 0; j < n; j++) row[j] += (double)dq[i] * (double)post->matrix[i * n + j];
     for (j = 0; j < n; j++) dz[j] = (hfy_real)row[j];
     break;
   case HFY_POST_RECTIFIED_POWER:
     for (i = 0; i < n; i++)
-      dz[i] = (hfy_real)(hfy_post_rectify_slope_(post, (double)z[i] - post->theta) * (double)dq[i]);
+      dz[i] = (hfy_real)(hfy_post_rectify_(post, (double)z[i] - post->theta, 1).slope * (double)dq[i]);
     break;
   }
 }
@@ -11736,52 +11717,43 @@ HFY_COLD_ hfy_status hfy_post_has_energy_(const hfy_post *post, size_t n, const 
   return HFY_OK;
 }
 
-/* Psi at this norm where its domain is a ball: HUGE_VAL beyond it and the tolerance. */
-HFY_PRIVATE_ double hfy_post_ball_(double norm, double radius, double weight, double tolerance) {
-  if (norm > radius + tolerance) return HUGE_VAL;
-  return weight > 0 && norm < radius ? -weight * (sqrt(radius - norm) * sqrt(radius + norm)) : 0;
-}
-
 /* *psi = Psi(q), HUGE_VAL outside its domain. HFY_ERR_NONFINITE: NaN in q. */
-HFY_PRIVATE_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q, size_t n, double *psi,
-                                            const hfy_post_scratch_ *scratch) {
-  double *row = scratch->row, sum = 0, radius, scale, reach, off = 0, p;
+HFY_COLD_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q, size_t n, double *psi,
+                                         const hfy_post_scratch_ *scratch) {
+  const double p = post->power;
+  double *row = scratch->row, sum = 0, radius, scale, reach, off = 0, weight = sqrt(post->eps);
   size_t i;
-  int outside = 0;
   for (i = 0; i < n; i++) {
     if (hfy_base_is_nan_((double)q[i])) return HFY_ERR_NONFINITE;
-    if (!hfy_base_is_finite_((double)q[i])) outside = 1;
     row[i] = (double)q[i];
   }
   *psi = HUGE_VAL;
-  if (outside) return HFY_OK;
+  if (!hfy_post_finite_(q, n)) return HFY_OK;
   switch (post->kind) {
   case HFY_POST_NONE: sum = 0.5 * hfy_linalg_dot_(row, row, n); break;
   case HFY_POST_TANH:
   case HFY_POST_SIGN:
     for (i = 0; i < n; i++) {
-      double a = fabs(row[i]), b;
+      double a = fabs(row[i]), b = 0.5 * (1 - a); /* (1+a)/2 log((1+a)/2) + b log b */
       if (a > 1 + 2 * HFY_POST_TOLERANCE_) return HFY_OK;
-      if (post->kind == HFY_POST_SIGN || !(a < 1)) continue;
-      b = 0.5 * (1 - a); /* (1+a)/2 log((1+a)/2) + b log b */
-      sum += (1 - b) * log1p(-b) + b * log(b);
+      if (post->kind == HFY_POST_TANH && a < 1) sum += (1 - b) * log1p(-b) + b * log(b);
     }
     if (post->kind == HFY_POST_TANH) sum /= post->beta;
     break;
   case HFY_POST_L2:
-    radius = post->radius;
-    sum = hfy_post_ball_(hfy_post_norm_(row, n, &scale), radius, sqrt(post->eps), HFY_POST_TOLERANCE_ * (1 + radius));
-    break;
   case HFY_POST_LAYERNORM:
-    p = hfy_post_dof_(post, n);
-    reach = radius = p * post->eta; /* the largest norm: delta counts, its digits are rounded with q's */
-    if (post->delta) {
+    reach = radius = hfy_post_stretch_(post, n) * post->eta; /* the largest norm: delta counts, */
+    if (post->kind == HFY_POST_LAYERNORM) weight *= hfy_post_stretch_(post, n);
+    if (post->delta) { /* its digits are rounded with q's */
       for (i = 0; i < n; i++) row[i] = (double)post->delta[i];
       reach += hfy_post_norm_(row, n, &scale);
       for (i = 0; i < n; i++) row[i] = (double)q[i] - (double)post->delta[i];
     }
     reach = HFY_POST_TOLERANCE_ * (1 + reach);
-    sum = hfy_post_ball_(hfy_post_norm_(row, n, &scale), radius, sqrt(post->eps) * p, reach);
+    sum = hfy_post_norm_(row, n, &scale);
+    if (sum > radius + reach) return HFY_OK;
+    sum = weight > 0 && sum < radius ? -weight * (sqrt(radius - sum) * sqrt(radius + sum)) : 0;
+    if (post->kind == HFY_POST_L2) break;
     for (i = 0; i < n; i++) off += row[i];
     if (fabs(off) / sqrt((double)n) / scale > reach) return HFY_OK; /* off the plane through delta */
     break;
@@ -11790,7 +11762,6 @@ HFY_PRIVATE_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real
     sum = 0.5 * hfy_linalg_dot_(row, row, n);
     break;
   case HFY_POST_RECTIFIED_POWER:
-    p = post->power;
     for (i = 0; i < n; i++) {
       if (row[i] < -HFY_POST_TOLERANCE_) return HFY_OK;
       if (row[i] > 0) sum += row[i] * (post->theta + p / (p + 1) * pow(row[i], 1 / p));
@@ -11805,7 +11776,7 @@ HFY_PRIVATE_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real
    of the domain. HFY_ERR_ARG: q is outside, or at an edge where Psi is infinitely steep; else as above. */
 HFY_COLD_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_real *q, size_t n,
                                             const hfy_post_scratch_ *scratch) {
-  double *row = scratch->row, psi, radius = post->radius, root_eps = sqrt(post->eps), scale, norm;
+  double *row = scratch->row, psi, radius, root_eps = sqrt(post->eps), scale, norm;
   hfy_status status = hfy_post_row_value_(post, q, n, &psi, scratch);
   size_t i;
   if (status) return status;
@@ -11822,10 +11793,10 @@ HFY_COLD_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_real
     break;
   case HFY_POST_L2:
   case HFY_POST_LAYERNORM:
+    radius = hfy_post_stretch_(post, n);
     if (post->kind == HFY_POST_LAYERNORM) {
       for (i = 0; post->delta && i < n; i++) row[i] -= (double)post->delta[i];
       hfy_post_centre_(row, n);
-      radius = hfy_post_dof_(post, n);
       root_eps *= radius;
       radius *= post->eta;
     }
@@ -11859,10 +11830,10 @@ HFY_COLD_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_rea
   case HFY_POST_SIGN:
     for (i = 0; i < n; i++) sum += fabs((double)z[i]);
     break;
-  case HFY_POST_L2: sum = post->radius * hfy_post_normalise_(post, z, 0, n, scratch->row); break;
+  case HFY_POST_L2:
   case HFY_POST_LAYERNORM:
     v = hfy_post_normalise_(post, z, 0, n, scratch->row);
-    sum = post->eta * hfy_post_dof_(post, n) * v;
+    sum = post->eta * hfy_post_stretch_(post, n) * v;
     if (post->delta) sum += hfy_post_matrix_dot_(post->delta, z, n);
     break;
   case HFY_POST_LINEAR:
@@ -11905,19 +11876,19 @@ HFY_COLD_ hfy_status hfy_post_blame_(const hfy_real *x, const char *name, size_t
   return hfy_base_fail_(work, status, "%s[%z] of row %z is %g; it should be finite", name, bad, row, (double)x[bad]);
 }
 
-HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous, size_t rows,
-                                  size_t n, hfy_real *q, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous,
+                                             size_t rows, size_t n, hfy_real *q, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_post resolved;
-  hfy_post_scratch_ scratch;
-  hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !q ? "q" : NULL, &resolved, w), one;
-  size_t j, end;
-  memset(&scratch, 0, sizeof scratch);
-  while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_(&arena, &resolved, n, &scratch);
-  for (j = 0, end = status ? 0 : rows; j < end; j++) {
+  hfy_post full;
+  hfy_post_scratch_ scratch = {NULL, NULL};
+  hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !q ? "q" : NULL, &full, w), one;
+  size_t j;
+  while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_(&arena, &full, n, &scratch);
+  if (status) rows = 0;
+  for (j = 0; j < rows; j++) {
     const hfy_real *kept = previous ? previous + j * n : NULL;
-    one = hfy_post_row_(&resolved, z + j * n, 0, kept, n, q + j * n, &scratch);
+    one = hfy_post_row_(&full, z + j * n, 0, kept, n, q + j * n, &scratch);
     if (one && !status) status = hfy_post_blame_(z + j * n, "z", j, n, one, w);
   }
   return hfy_base_close_(w, &local, status);
@@ -11933,51 +11904,38 @@ HFY_COLD_ const char *hfy_post_no_gradient_(const hfy_post *post, const hfy_post
   if (grad->radius && post->kind != HFY_POST_L2) return "radius";
   if (grad->eta && !(layer && !post->gain)) return "eta";
   if (grad->eps && !layer && post->kind != HFY_POST_L2) return "eps";
-  if (grad->power && !rectified) return "power";
-  if (grad->sigma && !rectified) return "sigma";
-  if (grad->theta && !rectified) return "theta";
-  return NULL;
+  if (rectified) return NULL;
+  return grad->power ? "power" : grad->sigma ? "sigma" : grad->theta ? "theta" : NULL;
 }
 
 /* Adds the gradients of the numbers among the parameters, of one row. */
 HFY_COLD_ void hfy_post_row_numbers_vjp_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t n,
                                          const hfy_post_grad *grad, const hfy_post_scratch_ *scratch) {
-  double *u = scratch->row, root, dof, dot = 0, gained = 0, to_power, to_sigma;
+  const int ball = post->kind == HFY_POST_L2 || post->kind == HFY_POST_LAYERNORM;
+  double root = 0, stretch, dof, dot = 0, gained = 0;
   size_t i;
-  switch (post->kind) {
-  case HFY_POST_TANH:
-    for (i = 0; i < n; i++) dot += hfy_post_tanh_slope_(post->beta * (double)z[i]) * (double)z[i] * (double)dq[i];
-    if (grad->beta) *grad->beta += dot;
-    break;
-  case HFY_POST_L2: /* q = radius z / root, root^2 = |z|^2 + eps */
-    root = hfy_post_normalise_(post, z, 0, n, u);
-    for (i = 0; i < n; i++) dot += u[i] * (double)dq[i];
-    if (grad->radius) *grad->radius += dot;
-    if (grad->eps && root > 0) *grad->eps -= 0.5 * post->radius * dot / root / root;
-    break;
-  case HFY_POST_LAYERNORM: /* q = gain sqrt(dof) x / root + delta, root^2 = |x|^2 + dof eps */
-    root = hfy_post_normalise_(post, z, 0, n, u);
-    dof = (double)(n - post->dof_minus);
-    for (i = 0; i < n; i++) {
-      dot += u[i] * (double)dq[i];
-      gained += u[i] * (double)dq[i] * hfy_post_gain_(post, i);
+  if (ball) root = hfy_post_normalise_(post, z, 0, n, scratch->row); /* root^2 = |x|^2 + dof eps */
+  for (i = 0; i < n; i++) {
+    const double t = (double)z[i], g = (double)dq[i];
+    if (post->kind == HFY_POST_TANH) dot += hfy_post_tanh_slope_(post->beta * t) * t * g;
+    if (ball) {
+      dot += scratch->row[i] * g;
+      gained += scratch->row[i] * g * hfy_post_gain_(post, i);
     }
-    if (grad->eta) *grad->eta += sqrt(dof) * dot;
-    if (grad->eps && root > 0) *grad->eps -= 0.5 * dof * sqrt(dof) * gained / root / root;
-    break;
-  case HFY_POST_RECTIFIED_POWER:
-    for (i = 0; i < n; i++) {
-      double v = (double)z[i] - post->theta, g = (double)dq[i];
-      hfy_post_rectify_vjp_(post, v, &to_power, &to_sigma);
-      if (grad->power) *grad->power += to_power * g;
-      if (grad->sigma) *grad->sigma += to_sigma * g;
-      if (grad->theta) *grad->theta -= hfy_post_rectify_slope_(post, v) * g;
+    if (post->kind == HFY_POST_RECTIFIED_POWER) {
+      const hfy_post_power_ r = hfy_post_rectify_(post, t - post->theta, 1);
+      if (grad->power) *grad->power += r.to_power * g;
+      if (grad->sigma) *grad->sigma += r.to_sigma * g;
+      if (grad->theta) *grad->theta -= r.slope * g;
     }
-    break;
-  case HFY_POST_NONE:
-  case HFY_POST_SIGN:
-  case HFY_POST_LINEAR: break;
   }
+  if (grad->beta) *grad->beta += dot;
+  if (!ball) return;
+  stretch = hfy_post_stretch_(post, n); /* q = gain stretch x / root + delta */
+  dof = post->kind == HFY_POST_L2 ? 1 : (double)(n - post->dof_minus);
+  if (grad->radius) *grad->radius += dot;
+  if (grad->eta) *grad->eta += stretch * dot;
+  if (grad->eps && root > 0) *grad->eps -= 0.5 * dof * stretch * gained / root / root;
 }
 
 /* Adds the gradients of the parameters, summed over the rows. sum: 2n (LAYERNORM) or n (LINEAR) doubles. */
@@ -11987,31 +11945,26 @@ HFY_COLD_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real *z,
   size_t i, j, r;
   if (grad->beta || grad->radius || grad->eta || grad->eps || grad->power || grad->sigma || grad->theta)
     for (r = 0; r < rows; r++) hfy_post_row_numbers_vjp_(post, z + r * n, dq + r * n, n, grad, scratch);
-  if (post->kind == HFY_POST_LAYERNORM && (grad->gain || grad->delta)) {
-    const double dof = hfy_post_dof_(post, n);
+  if (grad->gain || grad->delta) {
+    const double stretch = hfy_post_stretch_(post, n);
     for (i = 0; i < 2 * n; i++) sum[i] = 0;
     for (r = 0; r < rows; r++) {
-      const hfy_real *v = dq + r * n;
       hfy_post_normalise_(post, z + r * n, 0, n, scratch->row);
       for (i = 0; i < n; i++) {
-        sum[i] += (double)v[i] * (dof * scratch->row[i]);
-        sum[n + i] += (double)v[i];
+        sum[i] += (double)dq[r * n + i] * (stretch * scratch->row[i]);
+        sum[n + i] += (double)dq[r * n + i];
       }
     }
     for (i = 0; grad->gain && i < n; i++) grad->gain[i] = (hfy_real)((double)grad->gain[i] + sum[i]);
     for (i = 0; grad->delta && i < n; i++) grad->delta[i] = (hfy_real)((double)grad->delta[i] + sum[n + i]);
   }
-  if (post->kind == HFY_POST_LINEAR && grad->matrix)
-    for (i = 0; i < n; i++) { /* row i of dA = sum over the rows of dq_i z */
-      hfy_real *row = grad->matrix + i * n;
-      for (j = 0; j < n; j++) sum[j] = 0;
-      for (r = 0; r < rows; r++) {
-        const hfy_real *x = z + r * n;
-        double v = (double)dq[r * n + i];
-        for (j = 0; j < n; j++) sum[j] += v * (double)x[j];
-      }
-      for (j = 0; j < n; j++) row[j] = (hfy_real)((double)row[j] + sum[j]);
-    }
+  for (i = 0; grad->matrix && i < n; i++) { /* row i of dA = sum over the rows of dq_i z */
+    hfy_real *row = grad->matrix + i * n;
+    for (j = 0; j < n; j++) sum[j] = 0;
+    for (r = 0; r < rows; r++)
+      for (j = 0; j < n; j++) sum[j] += (double)dq[r * n + i] * (double)z[r * n + j];
+    for (j = 0; j < n; j++) row[j] = (hfy_real)((double)row[j] + sum[j]);
+  }
 }
 
 /* Sets the gradients of the parameters to 0. */
@@ -12025,30 +11978,29 @@ HFY_COLD_ void hfy_post_clear_(const hfy_post_grad *grad, size_t n) {
   if (grad->matrix) memset(grad->matrix, 0, n * n * sizeof *grad->matrix);
 }
 
-HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows, size_t n,
-                                const hfy_post_grad *grad, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows,
+                                           size_t n, const hfy_post_grad *grad, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_post resolved;
-  hfy_post_scratch_ scratch;
-  hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !dq ? "dq" : NULL, &resolved, w);
+  hfy_post full;
+  hfy_post_scratch_ scratch = {NULL, NULL};
+  hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !dq ? "dq" : NULL, &full, w);
   const char *none;
   double *sum = NULL;
   size_t j;
   if (!status) status = hfy_base_null_(w, grad ? NULL : "grad");
-  none = status ? NULL : hfy_post_no_gradient_(&resolved, grad);
+  none = status ? NULL : hfy_post_no_gradient_(&full, grad);
   if (none)
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this post has no such gradient", none);
-  memset(&scratch, 0, sizeof scratch);
   while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_post_plan_(&arena, &resolved, n, &scratch);
+    hfy_post_plan_(&arena, &full, n, &scratch);
     sum = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
   }
   if (!status) {
     hfy_post_clear_(grad, n);
-    hfy_post_vjp_parameters_(&resolved, z, dq, rows, n, grad, sum, &scratch); /* first: grad->z may be dq */
+    hfy_post_vjp_parameters_(&full, z, dq, rows, n, grad, sum, &scratch); /* first: grad->z may be dq */
     for (j = 0; grad->z && j < rows; j++)
-      hfy_post_row_vjp_(&resolved, z + j * n, dq + j * n, n, grad->z + j * n, &scratch);
+      hfy_post_row_vjp_(&full, z + j * n, dq + j * n, n, grad->z + j * n, &scratch);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -12062,26 +12014,27 @@ HFY_COLD_ hfy_status hfy_post_rows_(hfy_post_functional_ *functional, const hfy_
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   const char *name = functional == hfy_post_row_value_ ? "q" : "z";
-  hfy_post resolved;
-  hfy_post_scratch_ scratch;
-  hfy_status status = hfy_post_arguments_(post, rows, n, x ? missing : name, &resolved, w), one;
-  size_t j, end;
-  while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_value_(&arena, &resolved, n, &scratch);
-  if (!status) status = hfy_post_has_energy_(&resolved, n, &scratch, w);
-  for (j = 0, end = status ? 0 : rows; j < end; j++) {
-    one = functional(&resolved, x + j * n, n, value + j, &scratch);
+  hfy_post full;
+  hfy_post_scratch_ scratch = {NULL, NULL};
+  hfy_status status = hfy_post_arguments_(post, rows, n, x ? missing : name, &full, w), one;
+  size_t j;
+  while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_value_(&arena, &full, n, &scratch);
+  if (!status) status = hfy_post_has_energy_(&full, n, &scratch, w);
+  if (status) rows = 0;
+  for (j = 0; j < rows; j++) {
+    one = functional(&full, x + j * n, n, value + j, &scratch);
     if (one && !status) status = hfy_post_blame_(x + j * n, name, j, n, one, w);
   }
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_post_value(const hfy_post *post, const hfy_real *q, size_t rows, size_t n, double *psi,
-                                  hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_post_value(const hfy_post *post, const hfy_real *q, size_t rows, size_t n,
+                                             double *psi, hfy_work *work) {
   return hfy_post_rows_(hfy_post_row_value_, post, q, rows, n, psi, psi ? NULL : "psi", work);
 }
 
-HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, size_t rows, size_t n, double *psi_star,
-                                      hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, size_t rows, size_t n,
+                                                 double *psi_star, hfy_work *work) {
   return hfy_post_rows_(hfy_post_row_conjugate_, post, z, rows, n, psi_star, psi_star ? NULL : "psi_star", work);
 }
 
