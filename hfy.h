@@ -9549,6 +9549,14 @@ HFY_PRIVATE_ int hfy_sep_is_list_(const hfy_sep *full) {
   return !full->plus && hfy_sep_method_of_(full) >= HFY_SEP_BY_LINE_;
 }
 
+/* Is y the prediction that is in s->row? */
+HFY_COLD_ int hfy_sep_same_(const hfy_real *y, size_t n, const hfy_sep_scratch_ *s) {
+  size_t i;
+  int same = 1;
+  for (i = 0; i < n; i++) same &= !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
+  return same;
+}
+
 /* --- structured kinds: SparseMAP of a row; the solver keeps the mixture, the value and the gap --- */
 
 #ifdef HFY_HAS_STRUCTURE_
@@ -9679,18 +9687,16 @@ HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_re
   return HFY_OK;
 }
 
-/* Omega of a row or, with theta, its loss against y: the prediction is then in s->row, the mixture in the solver. */
-HFY_COLD_ hfy_status hfy_sep_structured_value_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y,
-                                               size_t n, double *value, hfy_sep_scratch_ *s) {
+/* The loss of a row against y: the prediction is in s->row, the mixture in the solver. */
+HFY_COLD_ hfy_status hfy_sep_structured_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, size_t n,
+                                              double *value, hfy_sep_scratch_ *s) {
   const hfy_structure_solver_ *solver = s->solver;
   double sum = 0, omega, infinite;
   size_t i, v;
-  int same = 1, masked = 0;
+  int masked = 0;
   hfy_status status;
-  if (!theta) return hfy_sep_structured_omega_(full, y, n, value, s);
-  for (i = 0; i < n && same; i++) same = !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
   *value = 0;
-  if (same) return HFY_OK;
+  if (hfy_sep_same_(y, n, s)) return HFY_OK;
   for (i = 0; i < n; i++) { /* Omega* less theta.y in differences of scores, before the solver is used again */
     double u = solver->u[i], t = (double)y[i];
     if (hfy_base_is_neg_inf_((double)theta[i]))
@@ -9744,16 +9750,24 @@ HFY_COLD_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, con
 
 /* --- checks --- */
 
-/* A row's bounds, or NULL: 0 and cap. */
-HFY_PRIVATE_ const double *hfy_sep_lower_(const hfy_sep *full, size_t row) {
-  return full->lower ? full->lower + row * full->bound_stride : NULL;
+/* The box of one row: lower[i] <= y[i] <= upper[i]; NULL: 0, and cap. */
+typedef struct hfy_sep_bounds_ {
+  const double *lower, *upper;
+  double cap;
+} hfy_sep_bounds_;
+
+HFY_PRIVATE_ hfy_sep_bounds_ hfy_sep_bounds_of_(const hfy_sep *full, size_t row) {
+  hfy_sep_bounds_ box = {NULL, NULL, full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL};
+  if (full->lower) box.lower = full->lower + row * full->bound_stride;
+  if (full->upper) box.upper = full->upper + row * full->bound_stride;
+  return box;
 }
 
-HFY_PRIVATE_ const double *hfy_sep_upper_(const hfy_sep *full, size_t row) {
-  return full->upper ? full->upper + row * full->bound_stride : NULL;
-}
+HFY_PRIVATE_ double hfy_sep_low_(const hfy_sep_bounds_ *box, size_t i) { return box->lower ? box->lower[i] : 0; }
 
-HFY_PRIVATE_ double hfy_sep_cap_(const hfy_sep *full) { return full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL; }
+HFY_PRIVATE_ double hfy_sep_high_(const hfy_sep_bounds_ *box, size_t i) {
+  return box->upper ? box->upper[i] : box->cap;
+}
 
 HFY_COLD_ hfy_status hfy_sep_check_bounds_(const hfy_sep *full, size_t rows, size_t n, const char *where,
                                            hfy_work *work) {
@@ -9765,23 +9779,23 @@ HFY_COLD_ hfy_status hfy_sep_check_bounds_(const hfy_sep *full, size_t rows, siz
     return hfy_base_fail_(work, HFY_ERR_ARG, "%sbound_stride is %z: %z rows of it cannot exist", where,
                           full->bound_stride, rows);
   for (r = 0; r < bound_rows; r++) {
-    const double *lower = hfy_sep_lower_(full, r), *upper = hfy_sep_upper_(full, r);
+    const hfy_sep_bounds_ box = hfy_sep_bounds_of_(full, r);
     for (i = 0; i < n; i++) {
-      double low = lower ? lower[i] : 0, high = upper ? upper[i] : hfy_sep_cap_(full);
-      if (!(low >= 0 && low <= high && hfy_base_is_finite_(low)))
-        return hfy_base_fail_(
-            work, HFY_ERR_ARG,
-            "%sbounds: those of entry %z in row %z are %g and %g; 0 <= lower <= upper should hold", where, i, r,
-            low, high);
+      const double low = hfy_sep_low_(&box, i), high = hfy_sep_high_(&box, i);
+      if (low >= 0 && low <= high && hfy_base_is_finite_(low)) continue;
+      return hfy_base_fail_(work, HFY_ERR_ARG,
+                            "%sbounds: those of entry %z in row %z are %g and %g; 0 <= lower <= upper should hold",
+                            where, i, r, low, high);
     }
   }
   return HFY_OK;
 }
 
 /* Checks one link for rows of n. */
-HFY_PRIVATE_ hfy_status hfy_sep_check_link_(const hfy_sep *full, size_t rows, size_t n, const char *where,
-                                            hfy_work *work) {
+HFY_COLD_ hfy_status hfy_sep_check_link_(const hfy_sep *full, size_t rows, size_t n, const char *where,
+                                         hfy_work *work) {
   const int structured = full->kind == HFY_SEP_SEQUENCE_KSUBSETS || full->kind == HFY_SEP_SPARSEMAP;
+  const int subsets = full->kind == HFY_SEP_KSUBSETS;
   if ((unsigned)full->kind > HFY_SEP_UNIFORM)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_sep_kind", where,
                           (size_t)full->kind);
@@ -9791,23 +9805,21 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_link_(const hfy_sep *full, size_t rows, si
     return hfy_base_should_(work, where, "gamma", full->gamma, "at least 1");
   if (full->kind == HFY_SEP_POWER && !(full->degree > 1 && hfy_base_is_finite_(full->degree)))
     return hfy_base_should_(work, where, "degree", full->degree, "above 1 and finite");
-  if ((full->kind == HFY_SEP_KSUBSETS || structured) && !(full->rho > 0 && hfy_base_is_finite_(full->rho)))
+  if ((subsets || structured) && !(full->rho > 0 && hfy_base_is_finite_(full->rho)))
     return hfy_base_should_(work, where, "rho", full->rho, "above 0 and finite");
-  if (!(full->k > 0 && full->k <= (double)n) && full->kind == HFY_SEP_KSUBSETS)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be above 0 and at most n, %z", where, full->k, n);
-  if (!(full->k >= 1 && full->k <= (double)n && full->k <= floor(full->k)) && full->kind != HFY_SEP_KSUBSETS)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be a whole number from 1 to n, %z", where,
-                          full->k, n);
+  if (!(full->k > 0 && full->k <= (double)n && (subsets || (full->k >= 1 && full->k <= floor(full->k)))))
+    return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be %s n, %z", where, full->k,
+                          subsets ? "above 0 and at most" : "a whole number from 1 to", n);
   if (structured) return hfy_sep_check_structure_(full, n, where, work);
   return hfy_sep_has_bounds_(full) ? hfy_sep_check_bounds_(full, rows, n, where, work) : HFY_OK;
 }
 
 /* Checks a separation for rows of n (and its chain of `plus`); `where` begins its members' names: "sep->". */
-HFY_PRIVATE_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n, const char *where, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n, const char *where, hfy_work *work) {
   hfy_status status = HFY_OK;
   size_t links = 0;
   for (; sep && !status; sep = sep->plus) {
-    hfy_sep full = hfy_sep_resolve_(sep);
+    const hfy_sep full = hfy_sep_resolve_(sep);
     if (++links > 64) return hfy_base_fail_(work, HFY_ERR_ARG, "%splus: a chain of more than 64, or a ring", where);
     status = hfy_sep_check_link_(&full, rows, n, where, work);
   }
@@ -9815,8 +9827,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n
 }
 
 /* Takes the arrays that any link of the chain needs. own_row: a prediction is wanted besides the caller's array. */
-HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, const hfy_sep *sep, size_t n,
-                                int own_row, hfy_sep_scratch_ *s) {
+HFY_COLD_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, const hfy_sep *sep, size_t n, int own_row,
+                             hfy_sep_scratch_ *s) {
   int list = 0, sorts = 0, powers = 0, bounds = 0, plus = sep->plus != NULL;
   memset(s, 0, sizeof *s);
   s->simd = simd;
@@ -9858,66 +9870,78 @@ HFY_PRIVATE_ double hfy_sep_mean_(const double *d, size_t count) {
   return sum / (double)count;
 }
 
+/* Keeps the entries of the list that are above 0. */
+HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s) {
+  size_t i, kept = 0;
+  for (i = 0; i < s->count; i++) {
+    if (!(s->weight[i] > 0)) continue;
+    s->weight[kept] = s->weight[i];
+    s->index[kept++] = s->index[i];
+  }
+  s->count = kept;
+  return HFY_OK;
+}
+
 /* Divides the weights by their sum and drops what is 0. A lone weight becomes exactly 1. Summed in blocks: many small
    weights must not drift. */
 HFY_COLD_ void hfy_sep_normalise_(hfy_sep_scratch_ *s) {
   double sum = 0;
-  size_t i, kept = 0;
+  size_t i, end;
   for (i = 0; i < s->count;) {
     double block = 0;
-    size_t end = hfy_base_min_(i + 64, s->count);
-    for (; i < end; i++) {
-      if (!(s->weight[i] > 0)) continue;
-      block += s->weight[i];
-      s->weight[kept] = s->weight[i];
-      s->index[kept++] = s->index[i];
-    }
+    for (end = hfy_base_min_(i + 64, s->count); i < end; i++) block += s->weight[i];
     sum += block;
   }
-  s->count = kept;
-  for (i = 0; i < kept; i++) s->weight[i] /= sum;
+  hfy_sep_keep_(s);
+  for (i = 0; i < s->count; i++) s->weight[i] /= sum;
 }
 
 /* --- simplex kinds: s->index and s->weight hold the window's indices and distances, and become the solution --- */
 
+/* p = t - d. */
+HFY_PRIVATE_ void hfy_sep_rise_(hfy_sep_scratch_ *s, double t) {
+  size_t i;
+  for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
+}
+
 /* p = t - d, sum p = 1: Newton's method, which is Michelot's algorithm, ends after finitely many steps. */
 HFY_COLD_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
-  size_t i, before;
+  size_t before;
   double t;
   do {
     before = s->count;
     t = hfy_sep_mean_(s->weight, s->count) + 1 / (double)s->count;
     s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
   } while (s->count < before);
-  for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
+  hfy_sep_rise_(s, t);
 }
 
-/* A step of Newton's method down to `next`; 0: there is none, or it was the last. */
-HFY_PRIVATE_ int hfy_sep_down_(double *x, double next) {
+/* A step of Newton's method to `next`, down, or up; 0: there is none, or it was the last. */
+HFY_COLD_ int hfy_sep_step_(double *x, double next, int up) {
   double before = *x;
-  if (!(next < before)) return 0;
+  if (!(up ? next > before : next < before)) return 0;
   *x = next;
-  return before - next > 4e-16 * before;
+  return fabs(before - next) > 4e-16 * before;
 }
 
-/* The t with sum (t - d)_+^2 = 1. */
-HFY_PRIVATE_ double hfy_sep_cone_root_(hfy_sep_scratch_ *s) {
+/* p = t - d, sum p^2 = 1. */
+HFY_COLD_ void hfy_sep_cone_(hfy_sep_scratch_ *s) {
   double t = hfy_sep_mean_(s->weight, s->count) + 1 / sqrt((double)s->count), sums[3];
   int step;
   if (t > 1) t = 1;
   for (step = 0; step < 200; step++) {
     s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
     s->simd->below(s->weight, s->count, t, sums);
-    if (!hfy_sep_down_(&t, t - (sums[2] - 1) / (2 * sums[1]))) break;
+    if (!hfy_sep_step_(&t, t - (sums[2] - 1) / (2 * sums[1]), 0)) break;
   }
   s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
-  return t;
+  hfy_sep_rise_(s, t);
 }
 
 /* alpha-entmax, 0 < alpha < 2, alpha != 1: with a = alpha - 1 and s the largest weight, p_i = (s^a - a d_i)_+^(1/a)
    = s b_i^(1/a), b_i = 1 - a s^-a d_i. Convex in s for a > 0 (walk down), concave for a < 0 (walk up from 1/n). */
-HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha) {
-  double a = alpha - 1, n = (double)s->count, big = 1 / n, sums[2], u, next, before;
+HFY_COLD_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha) {
+  double a = alpha - 1, n = (double)s->count, big = 1 / n, sums[2], u;
   int step;
   if (a > 0) {
     big = exp(log1p(a * hfy_sep_mean_(s->weight, s->count) + expm1(-a * log(n))) / a); /* Jensen */
@@ -9927,11 +9951,7 @@ HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha) {
     u = a * exp(-a * log(big));
     if (a > 0) s->count = s->simd->keep_below(s->weight, s->index, s->count, 1 / u);
     s->simd->powers(s->weight, s->count, u, 1 / a, s->power, sums);
-    next = big - (big * sums[0] - 1) / sums[1];
-    if (a > 0 ? !(next < big) : !(next > big)) break;
-    before = big;
-    big = next;
-    if (fabs(next - before) <= 4e-16 * before) break;
+    if (!hfy_sep_step_(&big, big - (big * sums[0] - 1) / sums[1], a < 0)) break;
   }
   s->simd->powers(s->weight, s->count, a * exp(-a * log(big)), 1 / a, s->weight, sums); /* the scale big drops out */
 }
@@ -9949,10 +9969,7 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
     size_t mid = lo + (hi - lo) / 2;
     double sum = 0;
     for (i = 0; i < mid && sum < 1; i++) sum += pow(a * (sorted[mid] - sorted[i]), 1 / a);
-    if (sum < 1)
-      lo = mid;
-    else
-      hi = mid;
+    *(sum < 1 ? &lo : &hi) = mid;
   }
   edge = sorted[lo];
   u = 1 / (double)(lo + 1);
@@ -9966,7 +9983,7 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
       slope += p > u ? pow(u / p, a - 1) : 1;
     }
     next = u - g / slope;
-    if (!hfy_sep_down_(&u, next > 0 || !(next < u) ? next : 0) || !(u > 0)) break;
+    if (!hfy_sep_step_(&u, next > 0 || !(next < u) ? next : 0, 0) || !(u > 0)) break;
   }
   ua = pow(u, a);
   for (i = 0; i < s->count; i++) {
@@ -9977,7 +9994,7 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
 
 /* gamma-normmax: t with |(t - d)_+|_e = 1, e = gamma/(gamma-1); p ~ (t - d)_+^(1/(gamma-1)). Scaled by the largest
    entry t so that nothing underflows as gamma -> 1. (HFY Algorithm 4 with its exponent mended, eq. 30-33) */
-HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
+HFY_COLD_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
   double a = gamma - 1, e = gamma / a, sums[2];
   double t = hfy_sep_mean_(s->weight, s->count) + exp(-log((double)s->count) / e);
   int step;
@@ -9985,14 +10002,13 @@ HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
   for (step = 0; step < 200; step++) {
     s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
     s->simd->powers(s->weight, s->count, 1 / t, e, s->power, sums);
-    if (!hfy_sep_down_(&t, t - (t * pow(sums[0], 1 / e) - 1) * pow(sums[0], 1 / gamma) / sums[1])) break;
+    if (!hfy_sep_step_(&t, t - (t * pow(sums[0], 1 / e) - 1) * pow(sums[0], 1 / gamma) / sums[1], 0)) break;
   }
   s->root = t;
   s->simd->powers(s->weight, s->count, 1 / t, 1 / a, s->weight, sums);
 }
 
-/* gamma = infinity: uniform over the top m, the first m at which the sum of the gaps down to the next score reaches
-   1. */
+/* gamma = infinity: uniform over the top m, the first m at which the sum of the gaps to the next score reaches 1. */
 HFY_COLD_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
   size_t m, i;
   double sum = 0, edge;
@@ -10019,25 +10035,23 @@ HFY_COLD_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s) {
 /* --- projection onto a box cut by a plane (constrained sparsemax, k-subsets) --- */
 
 /* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper), and a tau that fits lies
-   between `left` and 0. s->weight holds v, count of them, and gets y; lower, upper: as many, or NULL = 0 and `cap`. The
-   sum falls in tau, piecewise linearly: Newton's method inside that bracket, which is halved where a step would leave
-   it; O(count) each, a handful of them. v is measured from a score near the root, so that tau and all that is free are
-   of the size of the weights; infinite v are at a bound for sure. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const double *upper,
-                                                  double cap, double budget, double left) {
+   between `left` and 0. s->weight holds v, count of them, and gets y; box: as many bounds. The sum falls in tau,
+   piecewise linearly: Newton's method inside that bracket, which is halved where a step would leave it; O(count) each,
+   a handful of them. v is measured from a score near the root, so that tau and all that is free are of the size of the
+   weights; infinite v are at a bound for sure. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy_sep_bounds_ *box, double budget,
+                                                  double left) {
   double right = 0, tau = 0.125 * left, sums[2], next, *v = s->weight; /* sum(left) >= budget >= sum(right) */
   size_t i, n = s->count;
   int step, stands = 0;
   for (step = 0; step < 300; step++) {
-    s->simd->clip(v, lower, upper, cap, n, tau, sums);
+    s->simd->clip(v, box->lower, box->upper, box->cap, n, tau, sums);
     if (sums[0] >= budget) left = tau;
     if (sums[0] <= budget) right = tau;
     next = sums[1] > 0 ? tau + (sums[0] - budget) / sums[1] : tau;
     if (sums[1] > 0 && fabs(next - tau) <= 4e-16 * fabs(tau)) break;
-    if (!(next > left && next < right)) {
-      next = left + 0.5 * (right - left);
-      if (!(next > left && next < right)) break; /* nothing is left between */
-    }
+    if (!(next > left && next < right)) next = left + 0.5 * (right - left);
+    if (!(next > left && next < right)) break; /* nothing is left between */
     tau = next;
   }
   /* tau again from the classes, with a compensated sum (Knuth): the path of the search leaves no trace */
@@ -10045,7 +10059,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const dou
     size_t free_count = 0;
     double sum = -budget, lost = 0;
     for (i = 0; i < n; i++) {
-      double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau;
+      double low = hfy_sep_low_(box, i), high = hfy_sep_high_(box, i), y = v[i] - tau;
       free_count += y < high && y > low;
       hfy_base_add_(y >= high ? high : y <= low ? low : v[i], &sum, &lost);
     }
@@ -10054,27 +10068,16 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const dou
     tau = next;
   }
   for (i = 0; i < n; i++) {
-    double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau;
+    double low = hfy_sep_low_(box, i), high = hfy_sep_high_(box, i), y = v[i] - tau;
     double snap = 4e-16 * (fabs(v[i]) + fabs(tau)); /* exact bounds make exact retrieval */
     v[i] = y >= high ? high : y <= low ? low : y >= high - snap ? high : y <= low + snap ? low : y;
   }
 }
 
-/* Keeps the entries of the list that are above 0. */
-HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s) {
-  size_t i, kept = 0;
-  for (i = 0; i < s->count; i++) {
-    if (!(s->weight[i] > 0)) continue;
-    s->weight[kept] = s->weight[i];
-    s->index[kept++] = s->index[i];
-  }
-  s->count = kept;
-  return HFY_OK;
-}
-
 /* k-subsets without bounds, from the scores in s->weight: only those within rho of the ceil(k)-th best can be
    fractional. */
 HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_ *s) {
+  const hfy_sep_bounds_ box = {NULL, NULL, 1};
   size_t i, ones = 0, kept = 0, up = (size_t)ceil(k), entries = 0, count = s->count, *index = s->index;
   double kth, *weight = s->weight, *sorted = s->sorted;
   if (up > count) return HFY_ERR_ARG;
@@ -10093,7 +10096,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
   }
   s->count = kept;
   k -= (double)ones;
-  hfy_sep_box_(s, NULL, NULL, 1, k, k < 1 ? -k : -1); /* the weight of the ceil(k)-th best is -tau */
+  hfy_sep_box_(s, &box, k, k < 1 ? -k : -1); /* the weight of the ceil(k)-th best is -tau */
   for (i = 0, kept = 0; i < entries; i++) sorted[i] = sorted[i] < HUGE_VAL ? weight[kept++] : 1;
   memcpy(weight, sorted, entries * sizeof *weight);
   s->count = entries;
@@ -10103,16 +10106,17 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
 /* The least of the scores in s->sorted (m of them, which get lost) that as a threshold is not below the root: at it the
    sum of clip((score - threshold)/rho, lower, upper) does not exceed the budget. Scores are only compared and
    subtracted from each other, so it is found however large they are. O(count log m). */
-HFY_COLD_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const double *lower, const double *upper, double cap,
-                                double rho, double budget, size_t m) {
+HFY_COLD_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const hfy_sep_bounds_ *box, double rho, double budget,
+                                size_t m) {
   double best = s->top;
+  const int scaled = rho < 1 || rho > 1;
   while (m) {
     double sums[2] = {0, 0}, at = hfy_base_kth_largest_(s->sorted, m, (m + 1) / 2);
     size_t i, kept = 0;
     int above;
-    if (!(rho < 1) && !(rho > 1)) s->simd->clip(s->weight, lower, upper, cap, s->count, at, sums);
-    for (i = 0; i < s->count && sums[0] <= budget && (rho < 1 || rho > 1); i++) {
-      double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = (s->weight[i] - at) / rho;
+    if (!scaled) s->simd->clip(s->weight, box->lower, box->upper, box->cap, s->count, at, sums);
+    for (i = 0; scaled && i < s->count && sums[0] <= budget; i++) {
+      double low = hfy_sep_low_(box, i), high = hfy_sep_high_(box, i), y = (s->weight[i] - at) / rho;
       sums[0] += y >= high ? high : y > low ? y : low;
     }
     above = sums[0] <= budget;
@@ -10127,47 +10131,43 @@ HFY_COLD_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const double *lower, 
 /* With bounds: every entry takes part; masked ones get their lower bound. */
 HFY_COLD_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                       hfy_sep_scratch_ *s) {
-  const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row), *low = lower, *high = upper;
-  double budget = full->k, cap = hfy_sep_cap_(full), forgiven = 1e-9 * budget;
-  double floor_sum = 0, cap_sum = 0, largest = upper ? 0 : cap, reach, near_by, sums[2], *weight = s->weight;
+  hfy_sep_bounds_ box = hfy_sep_bounds_of_(full, row);
+  const double *lower = box.lower, forgiven = 1e-9 * full->k;
+  double budget = full->k, low_sum = 0, high_sum = 0, largest = 0, reach, near_by, sums[2], *weight = s->weight;
   size_t i, count = 0;
   for (i = 0; i < n; i++) {
-    double v = (double)theta[i];
-    if (hfy_base_is_neg_inf_(v)) {
-      budget -= lower ? lower[i] : 0;
+    double low = hfy_sep_low_(&box, i), high = hfy_sep_high_(&box, i);
+    if (hfy_base_is_neg_inf_((double)theta[i])) {
+      budget -= low;
       continue;
     }
+    low_sum += low;
+    high_sum += high;
+    if (high > largest) largest = high;
+    s->low[count] = low; /* bounds of what is left, side by side */
+    s->high[count] = high;
     s->index[count] = i;
-    weight[count++] = (v - s->top) / full->rho;
+    weight[count++] = ((double)theta[i] - s->top) / full->rho;
   }
-  for (i = 0; i < count; i++) { /* bounds of what is left, side by side */
-    double up = upper ? upper[s->index[i]] : cap;
-    cap_sum += up;
-    if (up > largest) largest = up;
-    if (lower) floor_sum += lower[s->index[i]];
-    if (count == n) continue;
-    if (lower) s->low[i] = lower[s->index[i]];
-    if (upper) s->high[i] = up;
-  }
-  if (count < n && lower) low = s->low;
-  if (count < n && upper) high = s->high;
   s->count = count;
-  if (floor_sum > budget + forgiven || cap_sum < budget - forgiven) return HFY_ERR_INFEASIBLE;
-  if (floor_sum >= budget || cap_sum <= budget) { /* rounding of repeated subtraction is forgiven */
-    for (i = 0; i < count; i++) weight[i] = cap_sum <= budget ? (high ? high[i] : cap) : low ? low[i] : 0;
+  if (box.lower) box.lower = s->low;
+  if (box.upper) box.upper = s->high;
+  if (low_sum > budget + forgiven || high_sum < budget - forgiven) return HFY_ERR_INFEASIBLE;
+  if (low_sum >= budget || high_sum <= budget) { /* rounding of repeated subtraction is forgiven */
+    memcpy(weight, high_sum <= budget ? s->high : s->low, count * sizeof *weight);
   } else {
     /* the root is no further below some score than the largest weight; mostly the top is that score, or near it */
     reach = largest < budget ? largest : budget;
     near_by = 8 * (budget < 1 ? budget : 1);
-    s->simd->clip(weight, low, high, cap, count, -near_by, sums);
+    s->simd->clip(weight, box.lower, box.upper, box.cap, count, -near_by, sums);
     if (sums[0] >= budget) {
       reach = near_by;
     } else {
       for (i = 0; i < count; i++) s->sorted[i] = weight[i] = (double)theta[s->index[i]];
-      s->top = hfy_sep_pivot_(s, low, high, cap, full->rho, budget, count);
+      s->top = hfy_sep_pivot_(s, &box, full->rho, budget, count);
       for (i = 0; i < count; i++) weight[i] = (weight[i] - s->top) / full->rho;
     }
-    hfy_sep_box_(s, low, high, cap, budget, -reach);
+    hfy_sep_box_(s, &box, budget, -reach);
   }
   if (lower && count < n) { /* the masked ones come back into their places */
     memcpy(s->high, lower, n * sizeof *s->high);
@@ -10197,7 +10197,6 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full)
 HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_scratch_ *s) {
   hfy_sep_method_ method = hfy_sep_method_of_(full);
   size_t i;
-  double t;
   if (method == HFY_SEP_BY_TOP_) return hfy_sep_largest_((size_t)full->k, s);
   if (method == HFY_SEP_BY_BOX_) return hfy_sep_ksubsets_(full->k, full->rho, s);
   if (s->count == 1) {
@@ -10206,14 +10205,11 @@ HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_scratch_ *s)
   }
   switch (method) {
   case HFY_SEP_BY_LINE_: hfy_sep_line_(s); break;
+  case HFY_SEP_BY_CONE_: hfy_sep_cone_(s); break;
   case HFY_SEP_BY_SQUARE_:
     for (i = 0; i < s->count; i++) s->weight[i] *= 0.5;
-    t = hfy_sep_cone_root_(s);
-    for (i = 0; i < s->count; i++) s->weight[i] = (t - s->weight[i]) * (t - s->weight[i]);
-    break;
-  case HFY_SEP_BY_CONE_:
-    t = hfy_sep_cone_root_(s);
-    for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
+    hfy_sep_cone_(s);
+    for (i = 0; i < s->count; i++) s->weight[i] *= s->weight[i];
     break;
   case HFY_SEP_BY_TSALLIS_: hfy_sep_tsallis_(s, full->alpha); break;
   case HFY_SEP_BY_STEEP_: hfy_sep_steep_(s, full->alpha); break;
@@ -10390,63 +10386,74 @@ HFY_PRIVATE_ int hfy_sep_has_sum_(const hfy_sep *sep) {
   return sep->kind != HFY_SEP_IDENTITY && sep->kind != HFY_SEP_POWER && sep->kind != HFY_SEP_EXP;
 }
 
+/* The interval of weight i under one link; live: how many are not masked (0: UNIFORM's is not asked for). */
+HFY_COLD_ HFY_SIMD_NOINLINE_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live,
+                                                    double *low, double *high) {
+  const hfy_sep_bounds_ box = hfy_sep_bounds_of_(full, row);
+  *low = full->kind == HFY_SEP_IDENTITY || full->kind == HFY_SEP_POWER ? -HUGE_VAL : 0;
+  *high = hfy_sep_has_sum_(full) ? 1 : HUGE_VAL;
+  if (full->kind == HFY_SEP_UNIFORM && live) *low = *high = 1 / (double)live;
+  if (!hfy_sep_has_bounds_(full)) return;
+  *low = hfy_sep_low_(&box, i);
+  if (box.upper) *high = box.upper[i] < full->k ? box.upper[i] : full->k;
+}
+
 /* Omega of one row of weights, +infinity outside its domain: y[0..n), or a list (y NULL) of n weights at these
    indices (NULL: 0 .. n-1). */
-HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const double *list, const size_t *index,
-                                   size_t n, size_t row) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
-  const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row);
-  double sum = 0, square = 0, total = 0, largest = 0, first = 0, s = full->degree / (full->degree - 1);
-  double budget = full->k, tolerance = 1e-6 * (budget < 1 ? budget : 1), cap = hfy_sep_cap_(full);
+HFY_COLD_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const double *list, const size_t *index,
+                                size_t n, size_t row) {
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  const double a = full->alpha - 1, s = full->degree / (full->degree - 1);
+  const double tolerance = 1e-6 * (full->k < 1 ? full->k : 1);
+  double sum = 0, square = 0, total = 0, largest = 0, first = 0, low, high;
   size_t i;
   for (i = 0; i < n; i++) {
-    double v = y ? (double)y[i] : list[i];
+    const double v = y ? (double)y[i] : list[i];
+    hfy_sep_interval_(full, row, index ? index[i] : i, 0, &low, &high);
+    if (v < (low > 0 ? low - tolerance : low) || v > high + tolerance) return HUGE_VAL;
     sum += v;
     square += v * v;
     if (v > largest) largest = v;
-    if (method == HFY_SEP_BY_IDENTITY_) continue;
-    if (method == HFY_SEP_BY_POWER_) {
-      total += pow(fabs(v), s);
-      continue;
-    }
-    if (v < 0 || (method == HFY_SEP_BY_TOP_ && v > 1 + 1e-6)) return HUGE_VAL;
-    if (method == HFY_SEP_BY_BOX_) {
-      size_t at = index ? index[i] : i;
-      if (v < (lower ? lower[at] : 0) - tolerance || v > (upper ? upper[at] : cap) + tolerance) return HUGE_VAL;
-    }
+    if (method == HFY_SEP_BY_POWER_) total += pow(fabs(v), s);
     if (!(v > 0)) continue;
-    if (method == HFY_SEP_BY_EXP_) total += v * log(v) - v;
-    if (method == HFY_SEP_BY_SOFTMAX_) total += v * log(v);
-    if (method == HFY_SEP_BY_TSALLIS_ || method == HFY_SEP_BY_SQUARE_ || method == HFY_SEP_BY_STEEP_)
-      total += v * expm1((full->alpha - 1) * log(v));
-    if (method != HFY_SEP_BY_UNIFORM_) continue;
-    if (first > 0 && fabs(v - first) > 1e-6 * first) return HUGE_VAL;
-    first = v;
+    switch (method) {
+    case HFY_SEP_BY_EXP_: total += v * log(v) - v; break;
+    case HFY_SEP_BY_SOFTMAX_: total += v * log(v); break;
+    case HFY_SEP_BY_SQUARE_:
+    case HFY_SEP_BY_TSALLIS_:
+    case HFY_SEP_BY_STEEP_: total += v * expm1(a * log(v)); break;
+    case HFY_SEP_BY_UNIFORM_:
+      if (first > 0 && fabs(v - first) > 1e-6 * first) return HUGE_VAL;
+      first = v;
+      break;
+    default: break;
+    }
   }
-  if (method == HFY_SEP_BY_IDENTITY_) return 0.5 * square;
-  if (method == HFY_SEP_BY_POWER_) return total / s;
-  if (method == HFY_SEP_BY_EXP_) return total;
-  if (!(fabs(sum - budget) <= 1e-6 * budget)) return HUGE_VAL;
+  if (hfy_sep_has_sum_(full) && !(fabs(sum - full->k) <= 1e-6 * full->k)) return HUGE_VAL;
   switch (method) {
+  case HFY_SEP_BY_EXP_:
   case HFY_SEP_BY_SOFTMAX_: return total;
+  case HFY_SEP_BY_POWER_: return total / s;
+  case HFY_SEP_BY_IDENTITY_: return 0.5 * square;
   case HFY_SEP_BY_LINE_: return 0.5 * square - 0.5;
   case HFY_SEP_BY_BOX_: return 0.5 * full->rho * square;
   case HFY_SEP_BY_SQUARE_:
   case HFY_SEP_BY_TSALLIS_:
-  case HFY_SEP_BY_STEEP_: return total / (full->alpha * (full->alpha - 1));
+  case HFY_SEP_BY_STEEP_: return total / (full->alpha * a);
   case HFY_SEP_BY_MAXNORM_: return largest - 1;
   case HFY_SEP_BY_CONE_:
   case HFY_SEP_BY_NORM_: /* scaled by the largest weight */
-    for (i = 0, total = 0; i < n; i++) total += pow((y ? (double)y[i] : list[i]) / largest, full->gamma);
+    for (i = 0; i < n; i++) total += pow((y ? (double)y[i] : list[i]) / largest, full->gamma);
     return largest * pow(total, 1 / full->gamma) - 1;
   default: return 0; /* ties, top, uniform */
   }
 }
 
 /* theta.p - Omega(p) of a list kind, in distances from the top; masked entries do not count. */
-HFY_PRIVATE_ hfy_status hfy_sep_list_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
-                                           double *value, hfy_sep_scratch_ *s) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
+HFY_COLD_ hfy_status hfy_sep_list_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
+                                        double *value, hfy_sep_scratch_ *s) {
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  const int box = method == HFY_SEP_BY_BOX_;
   hfy_status status = hfy_sep_list_(full, theta, n, row, s);
   double sum = 0, linear = 0, square = 0;
   size_t i;
@@ -10459,19 +10466,16 @@ HFY_PRIVATE_ hfy_status hfy_sep_list_star_(const hfy_sep *full, const hfy_real *
     linear += p * d;
     square += p * p;
   }
-  if (method == HFY_SEP_BY_BOX_)
-    *value = sum * s->top - linear - 0.5 * full->rho * square;
-  else if (method == HFY_SEP_BY_TOP_)
-    *value = full->k * s->top - linear;
-  else
-    *value = s->top - linear - hfy_sep_omega_(full, NULL, s->weight, s->index, s->count, row);
+  if (!box && method != HFY_SEP_BY_TOP_) sum = 1;
+  *value = sum * s->top - linear;
+  *value -= box ? 0.5 * full->rho * square : hfy_sep_omega_(full, NULL, s->weight, s->index, s->count, row);
   return HFY_OK;
 }
 
 /* Omega*(theta) of one row and one link. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *theta, size_t n,
-                                                               size_t row, double *value, hfy_sep_scratch_ *s) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
+HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
+                                         double *value, hfy_sep_scratch_ *s) {
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
   double sum = 0, live = 0;
   size_t i;
   hfy_status status;
@@ -10498,11 +10502,11 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_sep_omega_star_(const hfy_sep *fu
 }
 
 /* The same for a whole chain: the conjugate of an infimal convolution is the sum of the conjugates. */
-HFY_PRIVATE_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *theta, size_t n, size_t row,
-                                           double *value, hfy_sep_scratch_ *s) {
+HFY_COLD_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *theta, size_t n, size_t row,
+                                        double *value, hfy_sep_scratch_ *s) {
   double sum = 0, one = 0;
   for (; sep; sep = sep->plus) {
-    hfy_sep full = hfy_sep_resolve_(sep);
+    const hfy_sep full = hfy_sep_resolve_(sep);
     hfy_status status = hfy_sep_omega_star_(&full, theta, n, row, &one, s);
     if (status) return status;
     sum += one;
@@ -10516,39 +10520,29 @@ HFY_PRIVATE_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *t
    prediction itself has loss exactly 0. */
 HFY_COLD_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const double *list,
                                    size_t n, size_t row, double *value, hfy_sep_scratch_ *s) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
-  int elementwise = method == HFY_SEP_BY_IDENTITY_ || method == HFY_SEP_BY_POWER_ || method == HFY_SEP_BY_EXP_;
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  const double r = full->degree, conjugate_r = full->degree / (full->degree - 1);
   hfy_status status = hfy_sep_fill_(full, theta, n, row, s->row, NULL, s);
-  double omega, sum = 0, r = full->degree, conjugate_r = full->degree / (full->degree - 1);
+  double omega, sum = 0, term;
   size_t i;
   if (status) return status;
-  for (i = 0; y && i < n; i++)
-    if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
-  if (method == HFY_SEP_BY_STRUCTURE_)
-    return HFY_IF_STRUCTURE_(hfy_sep_structured_value_(full, theta, y, n, value, s));
+  if (method == HFY_SEP_BY_STRUCTURE_) return HFY_IF_STRUCTURE_(hfy_sep_structured_loss_(full, theta, y, n, value, s));
   omega = hfy_sep_omega_(full, y, list, NULL, n, row);
-  for (i = 0; i < n; i++) {
-    double t = (double)theta[i], v = y ? (double)y[i] : list[i], p = (double)s->row[i], term;
-    if (!(v < p) && !(v > p)) continue;
-    if (hfy_base_is_neg_inf_(t)) { /* weight on a masked pattern */
-      omega = HUGE_VAL;
-      break;
-    }
-    if (!elementwise) {
-      sum += (v - p) * (s->top - t);
-      continue;
-    }
-    if (method == HFY_SEP_BY_IDENTITY_)
-      term = 0.5 * (t - v) * (t - v);
-    else if (method == HFY_SEP_BY_POWER_)
-      term = pow(fabs(v), conjugate_r) / conjugate_r + pow(fabs(t), r) / r - t * v;
-    else
-      term = (v > 0 ? v * (log(v) - 1 - t) : 0) + exp(t);
-    sum += term > 0 ? term : 0;
-  }
   *value = HUGE_VAL;
   if (hfy_base_is_pos_inf_(omega)) return HFY_OK;
-  if (!elementwise) sum += omega - hfy_sep_omega_(full, s->row, NULL, NULL, n, row);
+  for (i = 0; i < n; i++) {
+    const double t = (double)theta[i], v = y ? (double)y[i] : list[i], p = (double)s->row[i];
+    if (!(v < p) && !(v > p)) continue;
+    if (hfy_base_is_neg_inf_(t)) return HFY_OK; /* weight on a masked pattern */
+    switch (method) {
+    case HFY_SEP_BY_IDENTITY_: term = 0.5 * (t - v) * (t - v); break;
+    case HFY_SEP_BY_POWER_: term = pow(fabs(v), conjugate_r) / conjugate_r + pow(fabs(t), r) / r - t * v; break;
+    case HFY_SEP_BY_EXP_: term = (v > 0 ? v * (log(v) - 1 - t) : 0) + exp(t); break;
+    default: sum += (v - p) * (s->top - t); continue;
+    }
+    sum += term > 0 ? term : 0;
+  }
+  if (hfy_sep_has_sum_(full)) sum += omega - hfy_sep_omega_(full, s->row, NULL, NULL, n, row);
   if (hfy_base_is_nan_(sum)) return HFY_ERR_UNSUPPORTED; /* differences of scores beyond the range of double */
   *value = sum > 0 ? sum : 0;
   return HFY_OK;
@@ -10610,18 +10604,6 @@ HFY_PRIVATE_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep
   t->rest = HFY_TAKE_(arena, double, n);
   t->below = HFY_TAKE_(arena, double, n);
   t->above = HFY_TAKE_(arena, double, n);
-}
-
-/* The interval of weight i under one link; live: how many are not masked. */
-HFY_COLD_ HFY_SIMD_NOINLINE_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live,
-                                                    double *low, double *high) {
-  const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row);
-  *low = full->kind == HFY_SEP_IDENTITY || full->kind == HFY_SEP_POWER ? -HUGE_VAL : 0;
-  *high = hfy_sep_has_sum_(full) ? 1 : HUGE_VAL;
-  if (full->kind == HFY_SEP_UNIFORM) *low = *high = 1 / (double)live;
-  if (!hfy_sep_has_bounds_(full)) return;
-  if (lower) *low = lower[i];
-  if (upper) *high = upper[i] < full->k ? upper[i] : full->k;
 }
 
 /* d omega / dv of one coordinate, up to a constant where the sum is fixed; and how fast it grows. */
@@ -10808,17 +10790,11 @@ HFY_COLD_ hfy_status hfy_sep_sum_loss_(const hfy_sep *full, hfy_sep_split_ *t, c
                                        const hfy_real *y, size_t n, size_t row, double *value, hfy_sep_scratch_ *s) {
   hfy_status status = hfy_sep_fill_(full, theta, n, row, s->row, NULL, s);
   double rest = 0;
-  size_t i;
-  int same = 1;
-  if (status) return status;
-  for (i = 0; i < n; i++) {
-    if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
-    same &= !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
-  }
-  *value = same ? 0 : HUGE_VAL;
-  if (same) return HFY_OK;
+  *value = 0;
+  if (status || hfy_sep_same_(y, n, s)) return status;
   if (!t) return HFY_ERR_UNSUPPORTED;
-  if (hfy_base_is_pos_inf_(hfy_sep_split_row_(t, theta, y, n, row))) return HFY_OK;
+  *value = hfy_sep_split_row_(t, theta, y, n, row);
+  if (hfy_base_is_pos_inf_(*value)) return HFY_OK;
   status = hfy_sep_loss_(&t->link[0], theta, NULL, t->part, n, row, value, s);
   if (!status) status = hfy_sep_loss_(&t->link[1], theta, NULL, t->rest, n, row, &rest, s);
   *value += rest;
@@ -10851,40 +10827,34 @@ HFY_COLD_ double hfy_sep_tsallis_slope_(double a, double log_p, double log_k) {
   return (log_p * expm1(x) + rest / a) / a;
 }
 
+/* The first entry of the support of y, other than `but`, at which x is largest, or least; n: there is none. */
+HFY_COLD_ size_t hfy_sep_extreme_(const hfy_real *y, const hfy_real *x, size_t n, size_t but, int least) {
+  size_t i, best = n;
+  for (i = 0; i < n; i++) {
+    if (!((double)y[i] >= HFY_SEP_SUPPORT_) || i == but) continue;
+    if (best == n || (least ? x[i] < x[best] : x[i] > x[best])) best = i;
+  }
+  return best;
+}
+
 /* out = s o (v - mean of v under s) over the support, s = y^(2-alpha): softmax, sparsemax and everything between and
    beyond. Also d prediction / d alpha . v if d_alpha is not NULL. (docs/math.md 7)
    One entry k can hold nearly all of s: the largest weight below alpha = 2, the smallest above, where s leaves the
    range of numbers too. So v is counted from v_k, s in units of j, the next in s, and what k itself gets is what all
    others pass on to it. */
-HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, double *d_alpha) {
+HFY_COLD_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, double *d_alpha) {
   const hfy_real *y = r->y, *v = r->v;
-  hfy_real *out = r->out;
-  double a = alpha - 1, c = 2 - alpha, log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0;
-  double sum = 0, along = 0, mean, total, largest = 0, least = HUGE_VAL;
-  int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0);
-  size_t i, n = r->n, top = n, low = n, k, j = n;
-  for (i = 0; i < n; i++) {
-    double p = (double)y[i];
-    if (!(p >= HFY_SEP_SUPPORT_)) continue;
-    if (p > largest) {
-      largest = p;
-      top = i;
-    }
-    if (!(p < least)) continue;
-    least = p;
-    low = i;
-  }
-  k = c < 0 ? low : top;
-  for (i = 0; i < n; i++) {
-    double p = (double)y[i];
-    if (!(p >= HFY_SEP_SUPPORT_) || i == k) continue;
-    if (i != top) rest += p;
-    if (j < n && (c < 0 ? p >= p_j : p <= p_j)) continue;
-    p_j = p;
-    j = i;
-  }
+  const double a = alpha - 1, c = 2 - alpha;
+  const int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0);
+  const size_t n = r->n, top = hfy_sep_extreme_(y, y, n, n, 0), k = c < 0 ? hfy_sep_extreme_(y, y, n, n, 1) : top;
+  const size_t j = hfy_sep_extreme_(y, y, n, k, c < 0);
+  double log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0, sum = 0, along = 0, mean, total;
+  size_t i;
   if (j < n) {
+    for (i = 0; i < n; i++)
+      if ((double)y[i] >= HFY_SEP_SUPPORT_ && i != k && i != top) rest += (double)y[i];
     if (k != top) rest += (double)y[k];
+    p_j = (double)y[j];
     /* all sum to 1, so a large weight is best known by the others: y^(2-alpha) enlarges its rounding */
     log_top = rest < 0.5 && fabs((double)y[top] + rest - 1) < 1e-6 ? log1p(-rest) : log((double)y[top]);
     log_k = k == top ? log_top : log((double)y[k]);
@@ -10904,18 +10874,18 @@ HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, doub
   for (i = 0, total = 0; i < n; i++) {
     double p = (double)y[i], l = 0, side = (double)v[i] - pivot - mean;
     if (!(p >= HFY_SEP_SUPPORT_)) {
-      if (out) out[i] = 0;
+      if (r->out) r->out[i] = 0;
       continue;
     }
     if (d_alpha || !(even || soft)) l = i == top ? log_top : log(p);
     if (d_alpha && i != k) total += p * hfy_sep_tsallis_slope_(a, l, log_k) * side; /* p o g - s sum(p o g)/sum s */
-    if (!out) continue;
+    if (!r->out) continue;
     if (i == k) {
       side = -along;
       l = log_j;
       p = p_j;
     }
-    out[i] = (hfy_real)(even ? side : soft ? p * side : hfy_sep_scaled_(side, c * l));
+    r->out[i] = (hfy_real)(even ? side : soft ? p * side : hfy_sep_scaled_(side, c * l));
   }
   if (d_alpha) *d_alpha += total;
 }
@@ -10927,39 +10897,28 @@ HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, doub
    r = rho^(1/a). Also d prediction / d gamma . v if d_gamma is not NULL. (docs/math.md 7) */
 HFY_COLD_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, double *d_gamma, hfy_sep_scratch_ *s) {
   const hfy_real *theta = r->theta, *y = r->y, *v = r->v;
-  hfy_real *out = r->out;
-  double gamma = full->gamma, a = gamma - 1, t, high = 1, pivot = 0, sum = 0, along = 0, sum_b = 0, along_b = 0;
-  double power = 0, entropy = 0, mean = 0, slope = 0;
-  size_t i, n = r->n, k = n;
-  int far = gamma > HFY_SEP_FAR_, pass;
+  const int far = full->gamma > HFY_SEP_FAR_;
+  const size_t n = r->n, k = hfy_sep_extreme_(y, far ? theta : y, n, n, 0);
+  const double gamma = full->gamma, a = gamma - 1, high = k < n ? (double)y[k] : 1, pivot = k < n ? (double)v[k] : 0;
+  double t, sum = 0, along = 0, sum_b = 0, along_b = 0, power = 0, entropy = 0, mean = 0, slope = 0;
+  size_t i;
+  int pass;
   s->root = 1; /* where one score is alone */
   if (far && hfy_sep_list_(full, theta, n, r->row, s)) {
-    if (out) memset(out, 0, n * sizeof *out);
+    if (r->out) memset(r->out, 0, n * sizeof *r->out);
     return;
   }
   t = s->root;
-  for (i = 0; i < n; i++) {
-    double p = (double)y[i];
-    if (!(p >= HFY_SEP_SUPPORT_)) continue;
-    if (k < n && !(far ? theta[i] > theta[k] : p > high)) continue;
-    k = i;
-    high = p;
-    pivot = (double)v[k];
-  }
   for (pass = 0; pass < 2; pass++) { /* the sums, then what follows from them */
     for (i = 0; i < n; i++) {
       double p = (double)y[i], side, d, log_rho, log_r, b;
       if (!(p >= HFY_SEP_SUPPORT_)) {
-        if (pass && out) out[i] = 0;
+        if (pass && r->out) r->out[i] = 0;
         continue;
       }
       side = (double)v[i] - pivot;
-      if (far) {
-        d = (s->top - (double)theta[i]) / t;
-        log_rho = log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1);
-      } else {
-        log_rho = a * log(p / high);
-      }
+      d = far ? (s->top - (double)theta[i]) / t : 0;
+      log_rho = far ? log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1) : a * log(p / high);
       if (log_rho < -600) log_rho = -600; /* as good as 0, and nothing overflows */
       log_r = log_rho / a;
       p = exp(log_r);
@@ -10967,7 +10926,7 @@ HFY_COLD_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, dou
         p /= sum;
         side -= mean;
         if (d_gamma) *d_gamma -= p * side * (log_r + slope * expm1(-log_rho)) / a;
-        if (out) out[i] = (hfy_real)(p / (a * t) * (side * exp(-log_rho) - along_b));
+        if (r->out) r->out[i] = (hfy_real)(p / (a * t) * (side * exp(-log_rho) - along_b));
         continue;
       }
       b = exp(log_r - log_rho);
@@ -10989,25 +10948,23 @@ HFY_COLD_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, dou
 
 /* v - mean over the free set, 0 elsewhere; and what the active bounds get. */
 HFY_COLD_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad) {
-  const double *lower = hfy_sep_lower_(full, r->row), *upper = hfy_sep_upper_(full, r->row);
-  const hfy_real *y = r->y, *v = r->v;
-  hfy_real *out = r->out;
-  double mean = 0, cap = hfy_sep_cap_(full);
-  size_t i, n = r->n, free_count = 0, at = r->row * full->bound_stride;
+  const hfy_sep_bounds_ box = hfy_sep_bounds_of_(full, r->row);
+  double mean = 0, rest;
+  size_t i, free_count = 0, at = r->row * full->bound_stride;
   int pass;
   for (pass = 0; pass < 2; pass++) {
-    for (i = 0; i < n; i++) {
-      hfy_real low = (hfy_real)(lower ? lower[i] : 0), high = (hfy_real)(upper ? upper[i] : cap);
-      int is_free = y[i] > low && y[i] < high;
-      double rest = (double)v[i] - mean;
+    for (i = 0; i < r->n; i++) {
+      const hfy_real y = r->y[i], low = (hfy_real)hfy_sep_low_(&box, i), high = (hfy_real)hfy_sep_high_(&box, i);
+      const int is_free = y > low && y < high;
       if (!pass) {
         free_count += (size_t)is_free;
-        if (is_free) mean += (double)v[i];
+        if (is_free) mean += (double)r->v[i];
         continue;
       }
-      if (grad->upper && free_count && !is_free && y[i] >= high && high > low) grad->upper[at + i] += rest;
-      if (grad->lower && free_count && !is_free && y[i] <= low) grad->lower[at + i] += rest;
-      if (out) out[i] = is_free ? (hfy_real)(rest / full->rho) : 0;
+      rest = (double)r->v[i] - mean;
+      if (grad->upper && free_count && !is_free && y >= high && high > low) grad->upper[at + i] += rest;
+      if (grad->lower && free_count && !is_free && y <= low) grad->lower[at + i] += rest;
+      if (r->out) r->out[i] = is_free ? (hfy_real)(rest / full->rho) : 0;
     }
     if (!pass && free_count) mean /= (double)free_count;
   }
@@ -11250,13 +11207,13 @@ HFY_COLD_ hfy_status hfy_sep_value_of_(hfy_sep_values_ *c, size_t j, double *val
   const hfy_real *theta = c->theta ? c->theta + j * c->n : NULL, *y = c->y ? c->y + j * c->n : NULL;
   size_t i;
   if (!y) return hfy_sep_conjugate_(c->sep, theta, c->n, j, value, &c->scratch);
+  for (i = 0; i < c->n; i++)
+    if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
   if (theta && c->sep->plus)
     return hfy_sep_sum_loss_(&c->full, c->splits ? &c->split : NULL, theta, y, c->n, j, value, &c->scratch);
   if (theta) return hfy_sep_loss_(&c->full, theta, y, NULL, c->n, j, value, &c->scratch);
-  for (i = 0; i < c->n; i++)
-    if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
   if (hfy_sep_method_of_(&c->full) == HFY_SEP_BY_STRUCTURE_)
-    return HFY_IF_STRUCTURE_(hfy_sep_structured_value_(&c->full, NULL, y, c->n, value, &c->scratch));
+    return HFY_IF_STRUCTURE_(hfy_sep_structured_omega_(&c->full, y, c->n, value, &c->scratch));
   *value = c->full.plus ? hfy_sep_split_row_(&c->split, NULL, y, c->n, j)
                         : hfy_sep_omega_(&c->full, y, NULL, NULL, c->n, j);
   return HFY_OK;
