@@ -855,20 +855,18 @@ typedef struct hfy_sep {
 
 #ifdef HFY_HAS_SEP_
 /* y[j*n + i]: prediction for each row of scores. theta: rows x n, finite or -INFINITY (masked: weight 0, never
-   counted). y may be theta itself. Simplex kinds sum to one within rounding; equal scores get equal weights (ARGMAX:
-   lowest index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
+   counted). y may be theta. Simplex kinds sum to one within rounding; equal scores get equal weights (ARGMAX: lowest
+   index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
    Accuracy: a few ulp in float, 1e-12 in double, of the exact prediction for the given scores, however large they are
    (KSUBSETS with k below 1: times k; SEQUENCE_KSUBSETS: see hfy_structure_solve).
    Cost: O(n) a row (ENTMAX alpha > 2 and NORMMAX infinity: plus a sort of the scores within the margin; bounds where
-   scores are large beside rho: times log n);
-   SEQUENCE_KSUBSETS and SPARSEMAP: see hfy_structure_solve, which also tells the gap (a sequence: O(n k) a step). Rows
-   are shared among threads, each with scratch of its own (up to 56 n bytes; structures: theirs).
-   Errors, found before anything is written: ARG (NULL, n = 0, a parameter outside its range, lower > upper, k > n),
-   NOMEM. Errors of one row, which leave that row of y untouched while all others are answered; the first is returned:
-   NONFINITE (NaN or +INFINITY in it), ARG (everything masked, or k above the unmasked), INFEASIBLE (bounds cannot be
-   met; a shortfall of 1e-9 k is forgiven), UNSUPPORTED (EXP, POWER: beyond the range of hfy_real),
-   CONVERGENCE (SEQUENCE_KSUBSETS, SPARSEMAP: max_steps or max_active met; the message tells the gap that was reached)
-   and ARG (SPARSEMAP: what hfy_structure_solve says in more words).
+   scores are large beside rho: times log n; SEQUENCE_KSUBSETS: O(n k) a step, SPARSEMAP: see hfy_structure_solve, which
+   also tells the gap). Rows are shared among threads, each with scratch of up to 56 n bytes (structures: theirs).
+   Errors, nothing written: ARG (NULL, n = 0, a parameter outside its range, lower > upper, k > n), NOMEM. Errors of one
+   row, which leave it untouched while all others are answered; the first is returned: NONFINITE (NaN or +INFINITY), ARG
+   (everything masked, or k above the unmasked; SPARSEMAP: as hfy_structure_solve), INFEASIBLE (bounds cannot be met; a
+   shortfall of 1e-9 k is forgiven), UNSUPPORTED (EXP, POWER: beyond the range of hfy_real), CONVERGENCE
+   (SEQUENCE_KSUBSETS, SPARSEMAP: max_steps or max_active met; the message tells the gap that was reached).
    EXAMPLE  hfy_sep sep = {0}; sep.kind = HFY_SEP_SPARSEMAX; hfy_sep_apply(&sep, theta, 1, n, y, NULL); */
 HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, hfy_real *y,
                                  hfy_work *work);
@@ -888,12 +886,12 @@ typedef struct hfy_sep_grad {
 /* Vector-Jacobian products: grad->theta = J^T dy and the like, at y = prediction(theta). Overwrites what it is given.
    y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER, NORMMAX with gamma > 100,
    SEQUENCE_KSUBSETS, SPARSEMAP and `plus`; else it may be NULL). At a kink the support of y decides (one element of the
-   generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha.
+   generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and ENTMAX at infinity: 0, and no grad->alpha there.
    Accuracy: 1e-12 of the exact product for the given y, relative; y^(2-alpha) and y^(2-gamma) enlarge the rounding of y
    itself by their exponents. ENTMAX alpha > 2 has slopes without end: what is beyond hfy_real is infinite.
    Cost O(n) a row; NORMMAX with gamma > 100, SEQUENCE_KSUBSETS and SPARSEMAP solve again, and rows without an answer
-   give 0. Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have);
-   NONFINITE in dy is carried through, not reported. Derived in docs/math.md, section 7. */
+   give 0. Errors: ARG, NOMEM, UNSUPPORTED (a parameter gradient the kind does not have); NaN and infinity in dy are
+   carried through. Derived in docs/math.md, section 7. */
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work);
 
@@ -904,8 +902,7 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
    A `plus`: the infimal convolution, min over a of Omega_1(a) + Omega_2(y - a) (HFY eq. 16), to 1e-12, some hundred
    times the cost of one Omega; masks are not known here, so a UNIFORM link is 1/n on all n.
    Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED for a mixture under higher-order scores, which has no
-   closed form, and for a sum of more than two, with a structured link, NORMMAX with gamma above 1e5, or two NORMMAX.
-   */
+   closed form, and for a sum of more than two, with a structured link, a gamma above 1e5, or two NORMMAX. */
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
                                  hfy_work *work);
 
@@ -9450,13 +9447,13 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
                               fill   n weights in hfy_real: SOFTMAX, UNIFORM, IDENTITY, POWER, EXP, sums of kinds
    ------------------------------------------------------------------------------------------------------------------ */
 
-/* The ways a row is solved: kinds with their special parameters told apart. */
+/* The ways a row is solved: kinds with their special parameters told apart; those from LINE on end in a list. */
 typedef enum hfy_sep_method_ {
-  HFY_SEP_BY_SOFTMAX_,  /* fill */
-  HFY_SEP_BY_UNIFORM_,  /* fill */
-  HFY_SEP_BY_IDENTITY_, /* fill */
-  HFY_SEP_BY_POWER_,    /* fill */
-  HFY_SEP_BY_EXP_,      /* fill; all below: list */
+  HFY_SEP_BY_SOFTMAX_,
+  HFY_SEP_BY_UNIFORM_,
+  HFY_SEP_BY_IDENTITY_,
+  HFY_SEP_BY_POWER_,
+  HFY_SEP_BY_EXP_,
   HFY_SEP_BY_LINE_,     /* p = t - d: sparsemax */
   HFY_SEP_BY_SQUARE_,   /* p = (t - d/2)^2: 1.5-entmax */
   HFY_SEP_BY_TSALLIS_,  /* alpha-entmax, 0 < alpha < 2 */
@@ -9519,30 +9516,21 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep) {
   return full;
 }
 
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full) {
-  switch (full->kind) {
-  case HFY_SEP_SOFTMAX: return HFY_SEP_BY_SOFTMAX_;
-  case HFY_SEP_SPARSEMAX: return hfy_sep_has_bounds_(full) ? HFY_SEP_BY_BOX_ : HFY_SEP_BY_LINE_;
-  case HFY_SEP_ENTMAX:
-    if (hfy_base_is_pos_inf_(full->alpha)) return HFY_SEP_BY_TIES_;
-    if (full->alpha > 2) return HFY_SEP_BY_STEEP_;
-    if (full->alpha >= 2) return HFY_SEP_BY_LINE_;
-    if (full->alpha < 1 || full->alpha > 1.5) return HFY_SEP_BY_TSALLIS_;
-    if (full->alpha >= 1.5) return HFY_SEP_BY_SQUARE_;
-    return full->alpha > 1 ? HFY_SEP_BY_TSALLIS_ : HFY_SEP_BY_SOFTMAX_;
-  case HFY_SEP_NORMMAX:
-    if (hfy_base_is_pos_inf_(full->gamma)) return HFY_SEP_BY_MAXNORM_;
-    if (full->gamma > 2 || full->gamma < 2) return full->gamma > 1 ? HFY_SEP_BY_NORM_ : HFY_SEP_BY_TIES_;
-    return HFY_SEP_BY_CONE_;
-  case HFY_SEP_KSUBSETS: return HFY_SEP_BY_BOX_;
-  case HFY_SEP_SEQUENCE_KSUBSETS:
-  case HFY_SEP_SPARSEMAP: return HFY_SEP_BY_STRUCTURE_;
-  case HFY_SEP_IDENTITY: return HFY_SEP_BY_IDENTITY_;
-  case HFY_SEP_POWER: return HFY_SEP_BY_POWER_;
-  case HFY_SEP_EXP: return HFY_SEP_BY_EXP_;
-  case HFY_SEP_ARGMAX: return HFY_SEP_BY_TOP_;
-  default: return HFY_SEP_BY_UNIFORM_;
+HFY_COLD_ HFY_SIMD_NOINLINE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full) {
+  static const unsigned char plain[] = {HFY_SEP_BY_SOFTMAX_, HFY_SEP_BY_LINE_, 0, 0, HFY_SEP_BY_BOX_,
+                                        HFY_SEP_BY_STRUCTURE_, HFY_SEP_BY_STRUCTURE_, HFY_SEP_BY_IDENTITY_,
+                                        HFY_SEP_BY_POWER_, HFY_SEP_BY_EXP_, HFY_SEP_BY_TOP_, HFY_SEP_BY_UNIFORM_};
+  const double alpha = full->alpha, gamma = full->gamma;
+  if (full->kind == HFY_SEP_ENTMAX) {
+    if (alpha >= 2) return hfy_base_is_pos_inf_(alpha) ? HFY_SEP_BY_TIES_ : alpha > 2 ? HFY_SEP_BY_STEEP_ : HFY_SEP_BY_LINE_;
+    if (alpha >= 1 && alpha <= 1) return HFY_SEP_BY_SOFTMAX_;
+    return alpha >= 1.5 && alpha <= 1.5 ? HFY_SEP_BY_SQUARE_ : HFY_SEP_BY_TSALLIS_;
   }
+  if (full->kind == HFY_SEP_NORMMAX) {
+    if (hfy_base_is_pos_inf_(gamma)) return HFY_SEP_BY_MAXNORM_;
+    return !(gamma > 1) ? HFY_SEP_BY_TIES_ : gamma > 2 || gamma < 2 ? HFY_SEP_BY_NORM_ : HFY_SEP_BY_CONE_;
+  }
+  return hfy_sep_has_bounds_(full) ? HFY_SEP_BY_BOX_ : (hfy_sep_method_)plain[full->kind];
 }
 
 HFY_PRIVATE_ int hfy_sep_is_list_(const hfy_sep *full) {
@@ -9599,12 +9587,10 @@ HFY_COLD_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, con
 
 /* Takes a solver from s->structured or, while that is NULL, only counts; its structure may be s->sequence. One solver
    that failed stays as it is for the message. */
-HFY_PRIVATE_ hfy_status hfy_sep_plan_structure_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+HFY_COLD_ hfy_status hfy_sep_plan_structure_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s) {
+  hfy_base_arena_ arena = {(unsigned char *)s->structured, 0, 0};
   const hfy_structure *structure = hfy_sep_structure_of_(full, n, &s->sequence);
-  hfy_structure_solver_ counted, *two;
-  arena.base = (unsigned char *)s->structured;
-  two = HFY_TAKE_(&arena, hfy_structure_solver_, 2);
+  hfy_structure_solver_ counted, *two = HFY_TAKE_(&arena, hfy_structure_solver_, 2);
   s->solver = two ? two + (s->failed == two) : NULL;
   hfy_structure_plan_(&arena, structure, hfy_structure_room_(structure), s->solver ? s->solver : &counted);
   if (arena.used > s->structured_bytes) s->structured_bytes = arena.used;
@@ -9651,12 +9637,12 @@ HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_re
     double v = (double)y[i];
     square += v * v;
     sum += v;
-    if (fabs(v) > 1e-6 && fabs(v - 1) > 1e-6) vertex = 0;
-    if (v < -1e-6 || v > 1 + 1e-6) inside = 0;
+    vertex &= fabs(v) <= 1e-6 || fabs(v - 1) <= 1e-6;
+    inside &= v >= -1e-6 && v <= 1 + 1e-6;
   }
   for (i = 0; i < s->higher; i++) {
     double raw = fabs(solver->raw[i]);
-    if (raw > 0) plain = 0;
+    plain &= !(raw > 0);
     if (hfy_base_is_finite_(raw) && raw > largest) largest = raw;
   }
   *value = HUGE_VAL;
@@ -9669,21 +9655,18 @@ HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_re
         *value -= solver->raw[i];
     return HFY_OK;
   }
-  if (plain) {
-    for (i = 0; i < n; i++) solver->unary[i] = full->rho * (double)y[i];
-    status = hfy_structure_run_(solver);
-    if (status) return status;
-    for (i = 0; i < n; i++)
-      if (fabs(solver->u[i] - (double)y[i]) > 1e-6) *value = HUGE_VAL;
-    return HFY_OK;
-  }
   force = 1 + 2 * largest * (double)solver->structure->most; /* more than all parts together can score */
-  for (i = 0; i < n; i++) solver->unary[i] = (double)y[i] > 0.5 ? force : -force;
-  status = hfy_structure_first_(solver);
+  for (i = 0; i < n; i++)
+    solver->unary[i] = plain ? full->rho * (double)y[i] : (double)y[i] > 0.5 ? force : -force;
+  status = plain ? hfy_structure_run_(solver) : hfy_structure_first_(solver);
   if (status) return status;
-  for (i = 0; i < solver->fresh_unaries; i++) inside &= (double)y[solver->fresh[i]] > 0.5;
-  for (; i < solver->fresh_bits; i++) *value -= solver->raw[solver->fresh[i] - n];
-  if (!inside || fabs(sum - (double)solver->fresh_unaries) > 1e-6 * (double)n) *value = HUGE_VAL;
+  for (i = 0; plain && i < n; i++) inside &= fabs(solver->u[i] - (double)y[i]) <= 1e-6;
+  if (!plain) {
+    for (i = 0; i < solver->fresh_unaries; i++) inside &= (double)y[solver->fresh[i]] > 0.5;
+    for (; i < solver->fresh_bits; i++) *value -= solver->raw[solver->fresh[i] - n];
+    inside &= fabs(sum - (double)solver->fresh_unaries) <= 1e-6 * (double)n;
+  }
+  if (!inside) *value = HUGE_VAL;
   return HFY_OK;
 }
 
@@ -10024,11 +10007,9 @@ HFY_COLD_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
 
 /* The k largest scores of s->weight, of equal ones the first. */
 HFY_COLD_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s) {
-  size_t i;
   if (k > s->count) return HFY_ERR_ARG;
   s->top = hfy_base_largest_(s->weight, s->count, k, s->index, s->index, s->sorted);
-  for (i = 0; i < k; i++) s->weight[i] = 1;
-  s->count = k;
+  for (s->count = 0; s->count < k; s->count++) s->weight[s->count] = 1;
   return HFY_OK;
 }
 
@@ -10224,9 +10205,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_scratch_ *s)
 }
 
 /* Does a kind count its candidates from the k-th best rather than from the best? */
-HFY_PRIVATE_ int hfy_sep_by_rank_(const hfy_sep *full) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
-  return method == HFY_SEP_BY_TOP_ || (method == HFY_SEP_BY_BOX_ && !hfy_sep_has_bounds_(full));
+HFY_COLD_ int hfy_sep_by_rank_(const hfy_sep *full) {
+  return full->kind == HFY_SEP_ARGMAX || (full->kind == HFY_SEP_KSUBSETS && !hfy_sep_has_bounds_(full));
 }
 
 /* Bounds from below for the k-th best: the largest of disjoint parts, those of the pass for the maximum (tops) or
@@ -10334,33 +10314,29 @@ HFY_PRIVATE_ hfy_status hfy_sep_elementwise_(const hfy_sep *full, const hfy_real
 HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row, hfy_real *y,
                                       double *log_scale, hfy_sep_scratch_ *s) {
   hfy_sep_method_ method = hfy_sep_method_of_(full);
-  hfy_status status;
+  const hfy_sep *link = full->plus ? full : NULL;
+  hfy_status status = HFY_OK;
   size_t i, m = 0;
   if (log_scale) *log_scale = 0;
+  if (link) memset(s->sum, 0, n * sizeof *s->sum);
+  for (; link; link = link->plus) {
+    hfy_sep alone = hfy_sep_resolve_(link);
+    alone.plus = NULL;
+    status = hfy_sep_fill_(&alone, theta, n, row, s->row, NULL, s);
+    if (status) return status;
+    for (i = 0; i < n; i++) s->sum[i] += (double)s->row[i];
+  }
   if (full->plus) {
-    const hfy_sep *link;
-    memset(s->sum, 0, n * sizeof *s->sum);
-    for (link = full; link; link = link->plus) {
-      hfy_sep alone = hfy_sep_resolve_(link);
-      alone.plus = NULL;
-      status = hfy_sep_fill_(&alone, theta, n, row, s->row, NULL, s);
-      if (status) return status;
-      for (i = 0; i < n; i++) s->sum[i] += (double)s->row[i];
-    }
     for (i = 0; i < n; i++) y[i] = (hfy_real)s->sum[i];
     return HFY_OK;
   }
-  if (method >= HFY_SEP_BY_LINE_) {
-    status = hfy_sep_list_(full, theta, n, row, s);
-    if (status) return status;
-    memset(y, 0, n * sizeof *y);
-    for (i = 0; i < s->count; i++) y[s->index[i]] = (hfy_real)s->weight[i];
-    return HFY_OK;
-  }
-  status = hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
+  status = method >= HFY_SEP_BY_LINE_ ? hfy_sep_list_(full, theta, n, row, s)
+                                      : hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
   if (status) return status;
   switch (method) {
   case HFY_SEP_BY_SOFTMAX_: s->simd->scale(y, n, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, y)); break;
+  case HFY_SEP_BY_IDENTITY_:
+  case HFY_SEP_BY_POWER_: return hfy_sep_elementwise_(full, theta, n, y);
   case HFY_SEP_BY_UNIFORM_:
     for (i = 0; i < n; i++) m += !hfy_base_is_neg_inf_((double)theta[i]);
     for (i = 0; i < n; i++) y[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : (hfy_real)(1 / (double)m);
@@ -10374,7 +10350,10 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
     if (s->top > log(HFY_REAL_MAX_)) return HFY_ERR_UNSUPPORTED;
     s->simd->exp(theta, n, y);
     break;
-  default: return hfy_sep_elementwise_(full, theta, n, y);
+  default: /* lists */
+    memset(y, 0, n * sizeof *y);
+    for (i = 0; i < s->count; i++) y[s->index[i]] = (hfy_real)s->weight[i];
+    break;
   }
   return HFY_OK;
 }
@@ -10562,9 +10541,8 @@ typedef struct hfy_sep_split_ {
   double *below, *above; /* n: the part where tau is too low, too high */
 } hfy_sep_split_;
 
-HFY_PRIVATE_ int hfy_sep_by_norm_(const hfy_sep *full) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
-  return method == HFY_SEP_BY_CONE_ || method == HFY_SEP_BY_NORM_;
+HFY_COLD_ int hfy_sep_by_norm_(const hfy_sep *full) {
+  return full->kind == HFY_SEP_NORMMAX && full->gamma > 1 && hfy_base_is_finite_(full->gamma);
 }
 
 #define HFY_SEP_STEEPEST_ 1e5 /* gamma of a sum's NORMMAX at most: its powers lose the digits beyond */
@@ -10573,37 +10551,32 @@ HFY_PRIVATE_ int hfy_sep_by_norm_(const hfy_sep *full) {
 HFY_COLD_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work) {
   static const char *const names[] = {"SOFTMAX",   "SPARSEMAX", "ENTMAX", "NORMMAX", "KSUBSETS", "SEQUENCE_KSUBSETS",
                                       "SPARSEMAP", "IDENTITY",  "POWER",  "EXP",     "ARGMAX",   "UNIFORM"};
-  hfy_sep link[2];
-  int i, norms = 0, none = 0;
-  link[0] = hfy_sep_resolve_(sep);
-  link[1] = hfy_sep_resolve_(sep->plus);
-  if (link[1].plus)
+  const hfy_sep *link;
+  int norms = 0, none = 0;
+  if (sep->plus->plus)
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
                           "sep->plus->plus is set; only sums of two separations have a value here");
-  for (i = 0; i < 2; i++) {
-    norms += hfy_sep_by_norm_(link + i);
-    none |= hfy_sep_method_of_(link + i) == HFY_SEP_BY_STRUCTURE_ ||
-            (link[i].kind == HFY_SEP_NORMMAX && link[i].gamma > HFY_SEP_STEEPEST_);
+  for (link = sep; link; link = link->plus) {
+    const hfy_sep full = hfy_sep_resolve_(link);
+    norms += hfy_sep_by_norm_(&full);
+    none |= hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_ ||
+            (full.kind == HFY_SEP_NORMMAX && full.gamma > HFY_SEP_STEEPEST_);
   }
   return none || norms == 2
              ? hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "sep->plus: no value of %s and %s together is offered",
-                              names[link[0].kind], names[link[1].kind])
+                              names[sep->kind], names[sep->plus->kind])
              : HFY_OK;
 }
 
-HFY_PRIVATE_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep, size_t n, hfy_sep_split_ *t) {
-  hfy_sep one = hfy_sep_resolve_(sep), two = hfy_sep_resolve_(sep->plus);
-  int swap = !hfy_sep_has_sum_(&one) && (hfy_sep_has_sum_(&two) || two.kind == HFY_SEP_EXP);
-  t->link[0] = swap ? two : one;
-  t->link[1] = swap ? one : two;
+HFY_COLD_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep, size_t n, hfy_sep_split_ *t) {
+  double **const array[] = {&t->low, &t->high, &t->part, &t->rest, &t->below, &t->above};
+  size_t i;
+  int swap = !hfy_sep_has_sum_(sep) && (hfy_sep_has_sum_(sep->plus) || sep->plus->kind == HFY_SEP_EXP);
+  t->link[swap] = hfy_sep_resolve_(sep);
+  t->link[!swap] = hfy_sep_resolve_(sep->plus);
   t->link[0].plus = t->link[1].plus = NULL;
   t->norm = 1;
-  t->low = HFY_TAKE_(arena, double, n);
-  t->high = HFY_TAKE_(arena, double, n);
-  t->part = HFY_TAKE_(arena, double, n);
-  t->rest = HFY_TAKE_(arena, double, n);
-  t->below = HFY_TAKE_(arena, double, n);
-  t->above = HFY_TAKE_(arena, double, n);
+  for (i = 0; i < sizeof array / sizeof *array; i++) *array[i] = HFY_TAKE_(arena, double, n);
 }
 
 /* d omega / dv of one coordinate, up to a constant where the sum is fixed; and how fast it grows. */
@@ -10631,9 +10604,9 @@ HFY_COLD_ double hfy_sep_slope_(const hfy_sep *full, double norm, double v, doub
 /* slope_1(a) - slope_2(y - a), increasing in a. */
 HFY_COLD_ double hfy_sep_balance_(const hfy_sep_split_ *t, double y, double a, double *growth) {
   double one, two, first = hfy_sep_slope_(&t->link[0], t->norm, a, &one);
-  double second = hfy_sep_slope_(&t->link[1], t->norm, y - a, &two);
+  first -= hfy_sep_slope_(&t->link[1], t->norm, y - a, &two);
   *growth = one + two;
-  return first - second;
+  return first;
 }
 
 /* The a between low and high where that is tau, or the end nearer to it: Newton from `a` with halvings where it leaves
@@ -11081,59 +11054,62 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_rows_(const hfy_sep *sep, size_t rows, siz
   return status ? status : hfy_sep_check_(sep, rows, n, "sep->", work);
 }
 
-/* A call's rows, shared out in order. */
+/* One task's rows of a call, in order, and the first of them that failed. */
+typedef struct hfy_sep_task_ {
+  hfy_sep_scratch_ scratch;
+  size_t failed;
+  hfy_status failure;
+} hfy_sep_task_;
+
 typedef struct hfy_sep_call_ {
   const hfy_sep *full;
   const hfy_real *theta;
   hfy_real *y;
-  size_t rows, n, shares;
-  hfy_sep_scratch_ *scratch; /* one a share */
-  size_t *failed;
-  hfy_status *failure; /* its first row that failed */
+  size_t rows, n, tasks;
+  hfy_sep_task_ *task;
 } hfy_sep_call_;
 
-HFY_PRIVATE_ void hfy_sep_share_(void *context, size_t i) {
+HFY_COLD_ void hfy_sep_share_(void *context, size_t i) {
   const hfy_sep_call_ *call = (const hfy_sep_call_ *)context;
-  size_t n = call->n, j = hfy_base_share_(call->rows, i, call->shares);
-  size_t end = hfy_base_share_(call->rows, i + 1, call->shares);
-  call->failure[i] = HFY_OK;
+  hfy_sep_task_ *task = call->task + i;
+  size_t n = call->n, j = hfy_base_share_(call->rows, i, call->tasks);
+  size_t end = hfy_base_share_(call->rows, i + 1, call->tasks);
+  task->failure = HFY_OK;
   for (; j < end; j++) {
-    hfy_status one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, call->scratch + i);
-    if (!one || call->failure[i]) continue;
-    call->failure[i] = one;
-    call->failed[i] = j;
-    call->scratch[i].failed = call->scratch[i].solver;
+    hfy_status one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, &task->scratch);
+    if (!one || task->failure) continue;
+    task->failure = one;
+    task->failed = j;
+    task->scratch.failed = task->scratch.solver;
   }
 }
 
-HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, hfy_real *y,
-                                 hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
+                                            hfy_real *y, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_sep full;
-  hfy_sep_call_ call = {&full, theta, y, rows, n, 0, NULL, NULL, NULL};
+  hfy_sep_call_ call = {&full, theta, y, rows, n, 0, NULL};
+  hfy_sep_task_ counted;
   hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !y ? "y" : NULL, w);
   size_t i;
   if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-  call.shares = hfy_base_min_(hfy_base_min_(rows, rows * n / HFY_SEP_SHARE_ + 1), hfy_base_workers_());
+  call.tasks = hfy_base_min_(hfy_base_min_(rows, rows * n / HFY_SEP_SHARE_ + 1), hfy_base_workers_());
   while (hfy_base_layout_(&arena, w, &status)) {
-    call.scratch = HFY_TAKE_(&arena, hfy_sep_scratch_, call.shares);
-    call.failed = HFY_TAKE_(&arena, size_t, call.shares);
-    call.failure = HFY_TAKE_(&arena, hfy_status, call.shares);
-    for (i = 0; i < call.shares; i++) {
-      hfy_sep_scratch_ counted;
-      hfy_sep_plan_(&arena, simd, sep, n, 0, call.scratch ? call.scratch + i : &counted);
-    }
+    call.task = HFY_TAKE_(&arena, hfy_sep_task_, call.tasks);
+    for (i = 0; i < call.tasks; i++)
+      hfy_sep_plan_(&arena, simd, sep, n, 0, call.task ? &call.task[i].scratch : &counted.scratch);
   }
-  if (!status) {
-    full = hfy_sep_resolve_(sep);
-    hfy_base_parallel_(call.shares, hfy_sep_share_, &call);
+  if (status) return hfy_base_close_(w, &local, status);
+  full = hfy_sep_resolve_(sep);
+  hfy_base_parallel_(call.tasks, hfy_sep_share_, &call);
+  for (i = 0; !status && i < call.tasks; i++) {
+    const hfy_sep_task_ *task = call.task + i;
+    if (task->failure)
+      status = hfy_sep_row_failed_(w, task->failure, "theta, row", task->failed, theta + task->failed * n, n,
+                                   task->scratch.failed);
   }
-  for (i = 0; !status && i < call.shares; i++)
-    if (call.failure[i])
-      status = hfy_sep_row_failed_(w, call.failure[i], "theta, row", call.failed[i], theta + call.failed[i] * n,
-                                   n, call.scratch[i].failed);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -11161,27 +11137,24 @@ HFY_COLD_ void hfy_sep_clear_(const hfy_sep *full, const hfy_sep_grad *grad, siz
   }
 }
 
-HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
-                               size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+HFY_COLD_ hfy_status hfy_sep_vjp_(const hfy_sep *sep, const hfy_sep_row_ *all, size_t rows, const hfy_sep_grad *grad,
+                                  hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0};
-  const hfy_simd_ *simd = hfy_simd_choose_(w);
+  const hfy_simd_ *simd = hfy_simd_choose_(work);
+  const hfy_sep full = hfy_sep_resolve_(sep);
+  const char *none = hfy_sep_no_gradient_(&full, grad);
+  const size_t n = all->n;
   hfy_sep_scratch_ scratch;
-  hfy_sep full;
-  const char *missing = !y ? "y" : !dy ? "dy" : !grad ? "grad" : NULL, *none = NULL;
-  hfy_status status;
+  hfy_sep_row_ row;
+  hfy_status status = simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
   size_t j;
-  if (sep && !theta && hfy_sep_needs_theta_(sep)) missing = "theta";
-  status = hfy_sep_check_rows_(sep, rows, n, missing, w);
-  if (!status) full = hfy_sep_resolve_(sep);
-  if (!status && grad) none = hfy_sep_no_gradient_(&full, grad);
   if (none)
-    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient", none);
-  if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-  while (hfy_base_layout_(&arena, w, &status)) hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
-  if (!status && grad) hfy_sep_clear_(&full, grad, rows, n, &scratch);
-  for (j = 0; !status && grad && j < rows; j++) {
-    hfy_sep_row_ row = {theta ? theta + j * n : NULL, y + j * n, dy + j * n, NULL, n, j};
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient", none);
+  while (hfy_base_layout_(&arena, work, &status)) hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
+  if (status) return status;
+  hfy_sep_clear_(&full, grad, rows, n, &scratch);
+  for (j = 0, row = *all; j < rows; j++, row.row++, row.y += n, row.v += n) {
+    if (all->theta) row.theta = all->theta + j * n;
     if (grad->theta) row.out = grad->theta + j * n;
     if (full.plus || hfy_sep_method_of_(&full) != HFY_SEP_BY_STRUCTURE_ ||
         !hfy_sep_list_(&full, row.theta, n, j, &scratch)) /* this leaves the mixture */
@@ -11189,6 +11162,17 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
     else if (row.out)
       memset(row.out, 0, n * sizeof *row.out);
   }
+  return HFY_OK;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y,
+                                          const hfy_real *dy, size_t rows, size_t n, const hfy_sep_grad *grad,
+                                          hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const hfy_sep_row_ all = {theta, y, dy, NULL, n, 0};
+  const char *missing = sep && !theta && hfy_sep_needs_theta_(sep) ? "theta" : !y ? "y" : !dy ? "dy" : NULL;
+  hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing || grad ? missing : "grad", w);
+  if (!status && grad) status = hfy_sep_vjp_(sep, &all, rows, grad, w);
   return hfy_base_close_(w, &local, status);
 }
 
