@@ -9504,33 +9504,43 @@ HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep) {
   return (sep->kind == HFY_SEP_SPARSEMAX || sep->kind == HFY_SEP_KSUBSETS) && (sep->upper || sep->lower);
 }
 
-/* The separation with its defaults filled in, without looking at ranges. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep) {
+/* The separation with its defaults filled in, without looking at ranges. SOFTMAX and SPARSEMAX are the ENTMAX of
+   alpha 1 and 2. */
+HFY_COLD_ HFY_SIMD_NOINLINE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep) {
   hfy_sep full = *sep;
-  int counts = sep->kind == HFY_SEP_KSUBSETS || sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_ARGMAX;
+  const hfy_sep_kind kind = sep->kind;
+  int counts = kind == HFY_SEP_KSUBSETS || kind == HFY_SEP_SEQUENCE_KSUBSETS || kind == HFY_SEP_ARGMAX;
   full.k = counts ? hfy_base_default_(sep->k, 1) : 1;
-  full.alpha = hfy_base_default_(sep->alpha, 1.5);
+  full.alpha = kind == HFY_SEP_SOFTMAX ? 1 : kind == HFY_SEP_SPARSEMAX ? 2 : hfy_base_default_(sep->alpha, 1.5);
   full.gamma = hfy_base_default_(sep->gamma, 2);
   full.degree = hfy_base_default_(sep->degree, 3);
-  full.rho = sep->kind == HFY_SEP_SPARSEMAX ? 1 : hfy_base_default_(sep->rho, 1); /* its box has sum 1 */
+  full.rho = kind == HFY_SEP_SPARSEMAX ? 1 : hfy_base_default_(sep->rho, 1); /* its box has sum 1 */
   return full;
 }
 
 HFY_COLD_ HFY_SIMD_NOINLINE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full) {
-  static const unsigned char plain[] = {HFY_SEP_BY_SOFTMAX_, HFY_SEP_BY_LINE_, 0, 0, HFY_SEP_BY_BOX_,
-                                        HFY_SEP_BY_STRUCTURE_, HFY_SEP_BY_STRUCTURE_, HFY_SEP_BY_IDENTITY_,
-                                        HFY_SEP_BY_POWER_, HFY_SEP_BY_EXP_, HFY_SEP_BY_TOP_, HFY_SEP_BY_UNIFORM_};
   const double alpha = full->alpha, gamma = full->gamma;
-  if (full->kind == HFY_SEP_ENTMAX) {
-    if (alpha >= 2) return hfy_base_is_pos_inf_(alpha) ? HFY_SEP_BY_TIES_ : alpha > 2 ? HFY_SEP_BY_STEEP_ : HFY_SEP_BY_LINE_;
+  if (hfy_sep_has_bounds_(full)) return HFY_SEP_BY_BOX_;
+  switch (full->kind) {
+  case HFY_SEP_SOFTMAX:
+  case HFY_SEP_SPARSEMAX:
+  case HFY_SEP_ENTMAX:
+    if (hfy_base_is_pos_inf_(alpha)) return HFY_SEP_BY_TIES_;
+    if (alpha >= 2) return alpha > 2 ? HFY_SEP_BY_STEEP_ : HFY_SEP_BY_LINE_;
     if (alpha >= 1 && alpha <= 1) return HFY_SEP_BY_SOFTMAX_;
     return alpha >= 1.5 && alpha <= 1.5 ? HFY_SEP_BY_SQUARE_ : HFY_SEP_BY_TSALLIS_;
-  }
-  if (full->kind == HFY_SEP_NORMMAX) {
+  case HFY_SEP_NORMMAX:
     if (hfy_base_is_pos_inf_(gamma)) return HFY_SEP_BY_MAXNORM_;
     return !(gamma > 1) ? HFY_SEP_BY_TIES_ : gamma > 2 || gamma < 2 ? HFY_SEP_BY_NORM_ : HFY_SEP_BY_CONE_;
+  case HFY_SEP_KSUBSETS: return HFY_SEP_BY_BOX_;
+  case HFY_SEP_SEQUENCE_KSUBSETS:
+  case HFY_SEP_SPARSEMAP: return HFY_SEP_BY_STRUCTURE_;
+  case HFY_SEP_IDENTITY: return HFY_SEP_BY_IDENTITY_;
+  case HFY_SEP_POWER: return HFY_SEP_BY_POWER_;
+  case HFY_SEP_EXP: return HFY_SEP_BY_EXP_;
+  case HFY_SEP_ARGMAX: return HFY_SEP_BY_TOP_;
+  default: return HFY_SEP_BY_UNIFORM_;
   }
-  return hfy_sep_has_bounds_(full) ? HFY_SEP_BY_BOX_ : (hfy_sep_method_)plain[full->kind];
 }
 
 HFY_PRIVATE_ int hfy_sep_is_list_(const hfy_sep *full) {
@@ -10164,10 +10174,9 @@ HFY_COLD_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta
 
 /* How far below the best (by rank: the ceil(k)-th best) a score of one link can lie and still get weight: its margin,
    for whole k. HUGE_VAL if there is no limit. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full) {
+HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full) {
   if (hfy_sep_has_bounds_(full)) return HUGE_VAL;
-  if (full->kind == HFY_SEP_SPARSEMAX) return 1;
-  if (full->kind == HFY_SEP_ENTMAX && full->alpha > 1) return 1 / (full->alpha - 1);
+  if (full->kind <= HFY_SEP_ENTMAX && full->alpha > 1) return 1 / (full->alpha - 1);
   if (full->kind == HFY_SEP_NORMMAX) return full->gamma > 1 ? 1 : 0;
   if (full->kind == HFY_SEP_KSUBSETS) return full->rho;
   return full->kind == HFY_SEP_ARGMAX ? 0 : HUGE_VAL;
@@ -10291,20 +10300,19 @@ HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch
 }
 
 /* IDENTITY and POWER; masked scores give 0. y may be theta; untouched if a power leaves the range of hfy_real. */
-HFY_PRIVATE_ hfy_status hfy_sep_elementwise_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_real *y) {
-  double power = full->degree - 1;
+HFY_COLD_ hfy_status hfy_sep_elementwise_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_real *y) {
+  const double power = full->kind == HFY_SEP_IDENTITY ? 1 : full->degree - 1;
+  double largest = 0;
   size_t i;
-  if (full->kind == HFY_SEP_IDENTITY) {
-    for (i = 0; i < n; i++) y[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : theta[i];
-    return HFY_OK;
-  }
   for (i = 0; i < n; i++) {
-    double v = (double)theta[i];
-    if (!hfy_base_is_neg_inf_(v) && pow(fabs(v), power) > HFY_REAL_MAX_) return HFY_ERR_UNSUPPORTED;
+    double v = fabs((double)theta[i]);
+    if (v > largest && hfy_base_is_finite_(v)) largest = v;
   }
+  if (pow(largest, power) > HFY_REAL_MAX_) return HFY_ERR_UNSUPPORTED;
   for (i = 0; i < n; i++) {
-    double v = (double)theta[i], p = hfy_base_is_neg_inf_(v) ? 0 : pow(fabs(v), power);
-    y[i] = (hfy_real)(v < 0 ? -p : p);
+    double v = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : (double)theta[i];
+    if (full->kind == HFY_SEP_POWER) v = (v < 0 ? -1 : 1) * pow(fabs(v), power);
+    y[i] = (hfy_real)v;
   }
   return HFY_OK;
 }
@@ -10873,49 +10881,38 @@ HFY_COLD_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, dou
   const int far = full->gamma > HFY_SEP_FAR_;
   const size_t n = r->n, k = hfy_sep_extreme_(y, far ? theta : y, n, n, 0);
   const double gamma = full->gamma, a = gamma - 1, high = k < n ? (double)y[k] : 1, pivot = k < n ? (double)v[k] : 0;
-  double t, sum = 0, along = 0, sum_b = 0, along_b = 0, power = 0, entropy = 0, mean = 0, slope = 0;
+  double t = 1, sum = 0, along = 0, sum_b = 0, along_b = 0, power = 0, entropy = 0, mean, slope, *log_rho = s->weight;
   size_t i;
-  int pass;
   s->root = 1; /* where one score is alone */
   if (far && hfy_sep_list_(full, theta, n, r->row, s)) {
     if (r->out) memset(r->out, 0, n * sizeof *r->out);
     return;
   }
-  t = s->root;
-  for (pass = 0; pass < 2; pass++) { /* the sums, then what follows from them */
-    for (i = 0; i < n; i++) {
-      double p = (double)y[i], side, d, log_rho, log_r, b;
-      if (!(p >= HFY_SEP_SUPPORT_)) {
-        if (pass && r->out) r->out[i] = 0;
-        continue;
-      }
-      side = (double)v[i] - pivot;
-      d = far ? (s->top - (double)theta[i]) / t : 0;
-      log_rho = far ? log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1) : a * log(p / high);
-      if (log_rho < -600) log_rho = -600; /* as good as 0, and nothing overflows */
-      log_r = log_rho / a;
-      p = exp(log_r);
-      if (pass) {
-        p /= sum;
-        side -= mean;
-        if (d_gamma) *d_gamma -= p * side * (log_r + slope * expm1(-log_rho)) / a;
-        if (r->out) r->out[i] = (hfy_real)(p / (a * t) * (side * exp(-log_rho) - along_b));
-        continue;
-      }
-      b = exp(log_r - log_rho);
-      sum += p;
-      along += p * side;
-      sum_b += b;
-      along_b += b * side;
-      if (i == k) continue;
-      power += exp(log_r + log_rho);
-      entropy += exp(log_r + log_rho) * log_r;
-    }
-    if (pass) continue;
-    mean = along / sum;
-    along_b = (along_b - mean * sum_b) / sum;
-    if (!far) t = exp(-log1p(power) * a / gamma);
-    slope = -(entropy - (1 + power) * log1p(power) / gamma) / (gamma * sum); /* d mu / d gamma over t */
+  for (i = 0; i < n; i++) {
+    double side = (double)v[i] - pivot, d = far ? (s->top - (double)theta[i]) / s->root : 0, p, b;
+    if (!((double)y[i] >= HFY_SEP_SUPPORT_)) continue;
+    log_rho[i] = far ? log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1) : a * log((double)y[i] / high);
+    if (log_rho[i] < -600) log_rho[i] = -600; /* as good as 0, and nothing overflows */
+    p = exp(log_rho[i] / a);
+    b = exp(log_rho[i] / a - log_rho[i]);
+    sum += p;
+    along += p * side;
+    sum_b += b;
+    along_b += b * side;
+    if (i == k) continue;
+    p = exp(log_rho[i] / a + log_rho[i]);
+    power += p;
+    entropy += p * (log_rho[i] / a);
+  }
+  mean = along / sum;
+  along_b = (along_b - mean * sum_b) / sum;
+  t = far ? s->root : exp(-log1p(power) * a / gamma);
+  slope = -(entropy - (1 + power) * log1p(power) / gamma) / (gamma * sum); /* d mu / d gamma over t */
+  for (i = 0; i < n; i++) {
+    int supported = (double)y[i] >= HFY_SEP_SUPPORT_;
+    double side = (double)v[i] - pivot - mean, log_r = supported ? log_rho[i] / a : 0, p = exp(log_r) / sum;
+    if (supported && d_gamma) *d_gamma -= p * side * (log_r + slope * expm1(-log_rho[i])) / a;
+    if (r->out) r->out[i] = supported ? (hfy_real)(p / (a * t) * (side * exp(-log_rho[i]) - along_b)) : 0;
   }
 }
 
@@ -10947,12 +10944,11 @@ HFY_COLD_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, cons
    Structured kinds read the mixture that the solver still holds, not y. s: what solving the row takes. */
 HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
                                  hfy_sep_scratch_ *s) {
-  const double degree = full->degree;
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
   size_t i;
   switch (method) {
-  case HFY_SEP_BY_SOFTMAX_: hfy_sep_tsallis_vjp_(1, r, grad->alpha); return;
-  case HFY_SEP_BY_LINE_: hfy_sep_tsallis_vjp_(2, r, grad->alpha); return;
+  case HFY_SEP_BY_SOFTMAX_:
+  case HFY_SEP_BY_LINE_:
   case HFY_SEP_BY_SQUARE_:
   case HFY_SEP_BY_TSALLIS_:
   case HFY_SEP_BY_STEEP_: hfy_sep_tsallis_vjp_(full->alpha, r, grad->alpha); return;
@@ -10963,18 +10959,13 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
   default: break;
   }
   for (i = 0; r->out && i < r->n; i++) { /* elementwise kinds; all others stand still */
-    double t = r->theta ? (double)r->theta[i] : 0, slope = 1;
-    int flat = hfy_base_is_neg_inf_(t);
-    if (method == HFY_SEP_BY_EXP_) {
-      slope = (double)r->y[i];
-      flat = !(slope > 0);
-    } else if (method == HFY_SEP_BY_POWER_) {
-      slope = (degree - 1) * pow(fabs(t), degree - 2);
-      flat |= degree < 2 && !(fabs(t) > 0);
-    } else if (method != HFY_SEP_BY_IDENTITY_) {
-      flat = 1;
-    }
-    r->out[i] = flat ? 0 : (hfy_real)(slope * (double)r->v[i]);
+    const double t = r->theta ? (double)r->theta[i] : 0;
+    double slope = -1; /* flat */
+    if (method == HFY_SEP_BY_EXP_ && r->y[i] > 0) slope = (double)r->y[i];
+    if (method == HFY_SEP_BY_IDENTITY_ && !hfy_base_is_neg_inf_(t)) slope = 1;
+    if (method == HFY_SEP_BY_POWER_ && !hfy_base_is_neg_inf_(t) && (full->degree >= 2 || fabs(t) > 0))
+      slope = (full->degree - 1) * pow(fabs(t), full->degree - 2);
+    r->out[i] = slope < 0 ? 0 : (hfy_real)(slope * (double)r->v[i]);
   }
 }
 
@@ -11020,26 +11011,23 @@ HFY_COLD_ const char *hfy_sep_no_gradient_(const hfy_sep *full, const hfy_sep_gr
    or NULL. */
 HFY_COLD_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, const char *what, size_t row,
                                          const hfy_real *theta, size_t n, const struct hfy_structure_solver_ *solver) {
-  const char *why = "%s %z: the result is beyond the range of the number type";
   size_t i;
-  if (status == HFY_ERR_NONFINITE) {
-    for (i = 0; theta && i < n; i++) {
-      double v = (double)theta[i];
-      if (hfy_base_is_nan_(v) || hfy_base_is_pos_inf_(v))
-        return hfy_base_fail_(work, status, "%s %z: entry %z is %g; scores should be finite or -infinity", what,
-                              row, i, v);
-    }
-    why = "%s %z: NaN or infinity where a number should be";
+  for (i = 0; status == HFY_ERR_NONFINITE && theta && i < n; i++) {
+    double v = (double)theta[i];
+    if (hfy_base_is_nan_(v) || hfy_base_is_pos_inf_(v))
+      return hfy_base_fail_(work, status, "%s %z: entry %z is %g; scores should be finite or -infinity", what, row, i,
+                            v);
   }
-  if (status == HFY_ERR_ARG)
-    why = "%s %z: too few scores are not masked; at least 1, and k, should be left (SPARSEMAP: or the oracle's "
-          "list is no vertex)";
   if (status == HFY_ERR_CONVERGENCE && solver) return HFY_IF_STRUCTURE_(hfy_sep_unsolved_(work, what, row, solver));
-  if (status == HFY_ERR_CONVERGENCE)
-    why = "%s %z: SparseMAP met max_steps or max_active, or the oracle's answer is not its best";
-  if (status == HFY_ERR_INFEASIBLE)
-    why = "%s %z: within their bounds its unmasked entries cannot sum to 1 (KSUBSETS: k)";
-  return hfy_base_fail_(work, status, why, what, row);
+  return hfy_base_fail_(work, status, "%s %z: %s", what, row,
+                        status == HFY_ERR_NONFINITE ? "NaN or infinity where a number should be"
+                        : status == HFY_ERR_ARG ? "too few scores are not masked; at least 1, and k, should be left "
+                                                  "(SPARSEMAP: or the oracle's list is no vertex)"
+                        : status == HFY_ERR_CONVERGENCE
+                            ? "SparseMAP met max_steps or max_active, or the oracle's answer is not its best"
+                        : status == HFY_ERR_INFEASIBLE
+                            ? "within their bounds its unmasked entries cannot sum to 1 (KSUBSETS: k)"
+                            : "the result is beyond the range of the number type");
 }
 
 /* Arguments that all functions share. missing: the first array that is NULL. */
@@ -11222,10 +11210,11 @@ HFY_COLD_ hfy_status hfy_sep_value_failed_(const hfy_sep_values_ *c, hfy_status 
 /* missing: the first array that is NULL. */
 HFY_COLD_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows,
                                          size_t n, double *out, const char *missing, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  const hfy_simd_ *simd = NULL;
+  const hfy_simd_ *simd = theta ? hfy_simd_choose_(w) : NULL;
   hfy_sep_values_ c;
-  hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing, work);
+  hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing, w);
   size_t j;
   if (status) return status;
   c.sep = sep;
@@ -11235,15 +11224,13 @@ HFY_COLD_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *the
   c.full = hfy_sep_resolve_(sep);
   c.splits = 0;
   if (sep->plus && y) {
-    status = hfy_sep_check_split_(sep, work);
+    status = hfy_sep_check_split_(sep, w);
     if (status && !theta) return status;
     c.splits = !status;
-    status = HFY_OK; /* without a value the prediction still has loss 0 */
-    work->message[0] = 0;
+    w->message[0] = 0; /* without a value the prediction still has loss 0 */
   }
-  if (theta) simd = hfy_simd_choose_(work);
-  if (theta && !simd) return HFY_ERR_UNSUPPORTED;
-  while (hfy_base_layout_(&arena, work, &status)) {
+  status = theta && !simd ? HFY_ERR_UNSUPPORTED : HFY_OK;
+  while (hfy_base_layout_(&arena, w, &status)) {
     if (theta || hfy_sep_method_of_(&c.full) == HFY_SEP_BY_STRUCTURE_)
       hfy_sep_plan_(&arena, simd, sep, n, y != NULL, &c.scratch);
     if (c.splits) hfy_sep_plan_split_(&arena, sep, n, &c.split);
@@ -11253,48 +11240,43 @@ HFY_COLD_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *the
     double value;
     hfy_status one = hfy_sep_value_of_(&c, j, &value);
     if (!one) out[j] = value;
-    if (one && !status) status = hfy_sep_value_failed_(&c, one, j, work);
+    if (one && !status) status = hfy_sep_value_failed_(&c, one, j, w);
   }
-  return status;
+  return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
-                                 hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  const char *missing = !y ? "y" : !omega ? "omega" : NULL;
-  return hfy_base_close_(w, &local, hfy_sep_each_value_(sep, NULL, y, rows, n, omega, missing, w));
+HFY_API HFY_SMALL_ hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n,
+                                            double *omega, hfy_work *work) {
+  return hfy_sep_each_value_(sep, NULL, y, rows, n, omega, !y ? "y" : !omega ? "omega" : NULL, work);
 }
 
-HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
-                                     double *omega_star, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+HFY_API HFY_SMALL_ hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
+                                                double *omega_star, hfy_work *work) {
   const char *missing = !theta ? "theta" : !omega_star ? "omega_star" : NULL;
-  return hfy_base_close_(w, &local, hfy_sep_each_value_(sep, theta, NULL, rows, n, omega_star, missing, w));
+  return hfy_sep_each_value_(sep, theta, NULL, rows, n, omega_star, missing, work);
 }
 
-HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
-                                double *loss, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+HFY_API HFY_SMALL_ hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows,
+                                           size_t n, double *loss, hfy_work *work) {
   const char *missing = !theta ? "theta" : !y ? "y" : !loss ? "loss" : NULL;
-  return hfy_base_close_(w, &local, hfy_sep_each_value_(sep, theta, y, rows, n, loss, missing, w));
+  return hfy_sep_each_value_(sep, theta, y, rows, n, loss, missing, work);
 }
 
-HFY_API double hfy_sep_margin(const hfy_sep *sep) {
+HFY_API HFY_SMALL_ double hfy_sep_margin(const hfy_sep *sep) {
   hfy_work scratch;
   double largest = 0;
   size_t links = 0;
   memset(&scratch, 0, sizeof scratch);
-  /* bounds have no margin, and an n large enough for any k makes the check one of the parameters alone */
-  if (!sep || hfy_sep_has_bounds_(sep)) return HUGE_VAL;
+  if (!sep) return HUGE_VAL;
   for (; sep; sep = sep->plus) {
     hfy_sep full = hfy_sep_resolve_(sep);
     double margin = hfy_sep_link_margin_(&full);
-    if (++links > 64) return HUGE_VAL; /* a ring */
+    if (++links > 64 || hfy_base_is_pos_inf_(margin)) return HUGE_VAL; /* a ring; before arrays of n are looked at */
     full.plus = NULL;
     if (full.kind == HFY_SEP_KSUBSETS && full.k < 1) margin *= full.k;
     if (full.kind == HFY_SEP_KSUBSETS && full.k > 1 && floor(full.k) < full.k) return HUGE_VAL; /* two gaps */
-    if (hfy_base_is_pos_inf_(margin)) return HUGE_VAL; /* before arrays of n are looked at */
-    if (hfy_sep_has_bounds_(&full) || hfy_sep_check_(&full, 1, SIZE_MAX / 16, "sep->", &scratch)) return HUGE_VAL;
+    /* an n large enough for any k makes the check one of the parameters alone */
+    if (hfy_sep_check_(&full, 1, SIZE_MAX / 16, "sep->", &scratch)) return HUGE_VAL;
     if (margin > largest) largest = margin;
   }
   return largest;
@@ -11546,12 +11528,8 @@ HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, d
   case HFY_POST_TANH:
     for (i = 0; i < n; i++) {
       t = (double)z[i];
-      if (!scaled)
-        row[i] = tanh(post->beta * t);
-      else if (t > 0 || t < 0)
-        row[i] = (t > 0 ? 1 : -1) * tanh(exp(log(post->beta) + log_scale + log(fabs(t))));
-      else
-        row[i] = 0;
+      row[i] = scaled ? ((t > 0) - (t < 0)) * tanh(exp(log(post->beta) + log_scale + log(fabs(t))))
+                      : tanh(post->beta * t);
     }
     break;
   case HFY_POST_SIGN:
