@@ -10301,18 +10301,19 @@ HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch
 
 /* IDENTITY and POWER; masked scores give 0. y may be theta; untouched if a power leaves the range of hfy_real. */
 HFY_COLD_ hfy_status hfy_sep_elementwise_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_real *y) {
-  const double power = full->kind == HFY_SEP_IDENTITY ? 1 : full->degree - 1;
+  const double power = full->degree - 1;
   double largest = 0;
   size_t i;
   for (i = 0; i < n; i++) {
     double v = fabs((double)theta[i]);
     if (v > largest && hfy_base_is_finite_(v)) largest = v;
+    if (full->kind == HFY_SEP_IDENTITY) y[i] = hfy_base_is_finite_(v) ? theta[i] : 0;
   }
+  if (full->kind == HFY_SEP_IDENTITY) return HFY_OK;
   if (pow(largest, power) > HFY_REAL_MAX_) return HFY_ERR_UNSUPPORTED;
   for (i = 0; i < n; i++) {
-    double v = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : (double)theta[i];
-    if (full->kind == HFY_SEP_POWER) v = (v < 0 ? -1 : 1) * pow(fabs(v), power);
-    y[i] = (hfy_real)v;
+    double v = (double)theta[i], p = hfy_base_is_neg_inf_(v) ? 0 : pow(fabs(v), power);
+    y[i] = (hfy_real)(v < 0 ? -p : p);
   }
   return HFY_OK;
 }
