@@ -9518,7 +9518,7 @@ HFY_COLD_ HFY_SIMD_NOINLINE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep) {
   return full;
 }
 
-HFY_COLD_ HFY_SIMD_NOINLINE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full) {
   const double alpha = full->alpha, gamma = full->gamma;
   if (hfy_sep_has_bounds_(full)) return HFY_SEP_BY_BOX_;
   switch (full->kind) {
@@ -9863,12 +9863,12 @@ HFY_PRIVATE_ double hfy_sep_mean_(const double *d, size_t count) {
   return sum / (double)count;
 }
 
-/* Keeps the entries of the list that are above 0. */
-HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s) {
+/* Keeps the entries of the list that are above 0, divided by `sum`. */
+HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s, double sum) {
   size_t i, kept = 0;
   for (i = 0; i < s->count; i++) {
     if (!(s->weight[i] > 0)) continue;
-    s->weight[kept] = s->weight[i];
+    s->weight[kept] = s->weight[i] / sum;
     s->index[kept++] = s->index[i];
   }
   s->count = kept;
@@ -9877,7 +9877,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s) {
 
 /* Divides the weights by their sum and drops what is 0. A lone weight becomes exactly 1. Summed in blocks: many small
    weights must not drift. */
-HFY_COLD_ void hfy_sep_normalise_(hfy_sep_scratch_ *s) {
+HFY_PRIVATE_ hfy_status hfy_sep_normalise_(hfy_sep_scratch_ *s) {
   double sum = 0;
   size_t i, end;
   for (i = 0; i < s->count;) {
@@ -9885,8 +9885,7 @@ HFY_COLD_ void hfy_sep_normalise_(hfy_sep_scratch_ *s) {
     for (end = hfy_base_min_(i + 64, s->count); i < end; i++) block += s->weight[i];
     sum += block;
   }
-  hfy_sep_keep_(s);
-  for (i = 0; i < s->count; i++) s->weight[i] /= sum;
+  return hfy_sep_keep_(s, sum);
 }
 
 /* --- simplex kinds: s->index and s->weight hold the window's indices and distances, and become the solution --- */
@@ -9898,7 +9897,7 @@ HFY_PRIVATE_ void hfy_sep_rise_(hfy_sep_scratch_ *s, double t) {
 }
 
 /* p = t - d, sum p = 1: Newton's method, which is Michelot's algorithm, ends after finitely many steps. */
-HFY_COLD_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
+HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
   size_t before;
   double t;
   do {
@@ -9910,7 +9909,7 @@ HFY_COLD_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
 }
 
 /* A step of Newton's method to `next`, down, or up; 0: there is none, or it was the last. */
-HFY_COLD_ int hfy_sep_step_(double *x, double next, int up) {
+HFY_PRIVATE_ int hfy_sep_step_(double *x, double next, int up) {
   double before = *x;
   if (!(up ? next > before : next < before)) return 0;
   *x = next;
@@ -9918,7 +9917,7 @@ HFY_COLD_ int hfy_sep_step_(double *x, double next, int up) {
 }
 
 /* p = t - d, sum p^2 = 1. */
-HFY_COLD_ void hfy_sep_cone_(hfy_sep_scratch_ *s) {
+HFY_PRIVATE_ void hfy_sep_cone_(hfy_sep_scratch_ *s) {
   double t = hfy_sep_mean_(s->weight, s->count) + 1 / sqrt((double)s->count), sums[3];
   int step;
   if (t > 1) t = 1;
@@ -9987,7 +9986,7 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
 
 /* gamma-normmax: t with |(t - d)_+|_e = 1, e = gamma/(gamma-1); p ~ (t - d)_+^(1/(gamma-1)). Scaled by the largest
    entry t so that nothing underflows as gamma -> 1. (HFY Algorithm 4 with its exponent mended, eq. 30-33) */
-HFY_COLD_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
+HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
   double a = gamma - 1, e = gamma / a, sums[2];
   double t = hfy_sep_mean_(s->weight, s->count) + exp(-log((double)s->count) / e);
   int step;
@@ -10091,7 +10090,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
   for (i = 0, kept = 0; i < entries; i++) sorted[i] = sorted[i] < HUGE_VAL ? weight[kept++] : 1;
   memcpy(weight, sorted, entries * sizeof *weight);
   s->count = entries;
-  return hfy_sep_keep_(s);
+  return hfy_sep_keep_(s, 1);
 }
 
 /* The least of the scores in s->sorted (m of them, which get lost) that as a threshold is not below the root: at it the
@@ -10167,14 +10166,14 @@ HFY_COLD_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta
     for (i = 0; i < n; i++) s->index[i] = i;
     s->count = n;
   }
-  return hfy_sep_keep_(s);
+  return hfy_sep_keep_(s, 1);
 }
 
 /* --- one row --- */
 
 /* How far below the best (by rank: the ceil(k)-th best) a score of one link can lie and still get weight: its margin,
    for whole k. HUGE_VAL if there is no limit. */
-HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full) {
   if (hfy_sep_has_bounds_(full)) return HUGE_VAL;
   if (full->kind <= HFY_SEP_ENTMAX && full->alpha > 1) return 1 / (full->alpha - 1);
   if (full->kind == HFY_SEP_NORMMAX) return full->gamma > 1 ? 1 : 0;
@@ -10184,8 +10183,7 @@ HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full) {
 
 /* Solves a window: s->index ascending, s->weight the distances from the top below the margin; kinds on the k-th best:
    the scores themselves of everything that is not masked. Both become the solution. */
-HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_scratch_ *s) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
+HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ method, hfy_sep_scratch_ *s) {
   size_t i;
   if (method == HFY_SEP_BY_TOP_) return hfy_sep_largest_((size_t)full->k, s);
   if (method == HFY_SEP_BY_BOX_) return hfy_sep_ksubsets_(full->k, full->rho, s);
@@ -10209,8 +10207,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_scratch_ *s)
     for (i = 0; i < s->count; i++) s->weight[i] = 1;
     break;
   }
-  hfy_sep_normalise_(s);
-  return HFY_OK;
+  return hfy_sep_normalise_(s);
 }
 
 /* Does a kind count its candidates from the k-th best rather than from the best? */
@@ -10266,29 +10263,30 @@ HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hf
 /* Solves one row of a list kind; `row` chooses its bounds. theta is only read. */
 HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                       hfy_sep_scratch_ *s) {
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
   hfy_real tops[HFY_SIMD_LANES_];
   hfy_status status = hfy_sep_top_(s->simd, theta, n, tops, &s->top);
   double margin = hfy_sep_link_margin_(full);
   if (status) return status;
   if (hfy_sep_has_bounds_(full)) return hfy_sep_bounded_(full, theta, n, row, s);
-  if (hfy_sep_method_of_(full) == HFY_SEP_BY_STRUCTURE_)
-    return HFY_IF_STRUCTURE_(hfy_sep_structured_(full, theta, n, s));
+  if (method == HFY_SEP_BY_STRUCTURE_) return HFY_IF_STRUCTURE_(hfy_sep_structured_(full, theta, n, s));
   if (margin > DBL_MAX) margin = DBL_MAX;
-  if (hfy_sep_by_rank_(full))
+  if (method == HFY_SEP_BY_TOP_ || method == HFY_SEP_BY_BOX_)
     hfy_sep_rank_window_(theta, n, tops, full->k, margin, s);
   else
     s->count = s->simd->window(theta, n, (hfy_real)s->top, margin, s->index, s->weight);
-  return hfy_sep_solve_(full, s);
+  return hfy_sep_solve_(full, method, s);
 }
 
 /* The same from candidates found before: s->index ascending, s->weight their scores. They hold at least all that can
    matter: what lies within the margin of the best, or of the k-th best. */
 HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch_ *s) {
-  double margin = hfy_sep_link_margin_(full);
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  const double margin = hfy_sep_link_margin_(full);
   size_t i, kept = 0;
   if (!s->count) return HFY_ERR_ARG;
   for (i = 1, s->top = s->weight[0]; i < s->count; i++) s->top = s->weight[i] > s->top ? s->weight[i] : s->top;
-  if (hfy_sep_by_rank_(full)) return hfy_sep_solve_(full, s);
+  if (method == HFY_SEP_BY_TOP_ || method == HFY_SEP_BY_BOX_) return hfy_sep_solve_(full, method, s);
   for (i = 0; i < s->count; i++) {
     double d = s->top - s->weight[i];
     if (!(d < margin || !(d > 0))) continue;
@@ -10296,20 +10294,22 @@ HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch
     s->weight[kept++] = d;
   }
   s->count = kept;
-  return hfy_sep_solve_(full, s);
+  return hfy_sep_solve_(full, method, s);
 }
 
 /* IDENTITY and POWER; masked scores give 0. y may be theta; untouched if a power leaves the range of hfy_real. */
-HFY_COLD_ hfy_status hfy_sep_elementwise_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_real *y) {
+HFY_PRIVATE_ hfy_status hfy_sep_elementwise_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_real *y) {
   const double power = full->degree - 1;
   double largest = 0;
   size_t i;
+  if (full->kind == HFY_SEP_IDENTITY) {
+    for (i = 0; i < n; i++) y[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : theta[i];
+    return HFY_OK;
+  }
   for (i = 0; i < n; i++) {
     double v = fabs((double)theta[i]);
     if (v > largest && hfy_base_is_finite_(v)) largest = v;
-    if (full->kind == HFY_SEP_IDENTITY) y[i] = hfy_base_is_finite_(v) ? theta[i] : 0;
   }
-  if (full->kind == HFY_SEP_IDENTITY) return HFY_OK;
   if (pow(largest, power) > HFY_REAL_MAX_) return HFY_ERR_UNSUPPORTED;
   for (i = 0; i < n; i++) {
     double v = (double)theta[i], p = hfy_base_is_neg_inf_(v) ? 0 : pow(fabs(v), power);
@@ -10325,6 +10325,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
   hfy_sep_method_ method = hfy_sep_method_of_(full);
   const hfy_sep *link = full->plus ? full : NULL;
   hfy_status status = HFY_OK;
+  hfy_real share;
   size_t i, m = 0;
   if (log_scale) *log_scale = 0;
   if (link) memset(s->sum, 0, n * sizeof *s->sum);
@@ -10348,7 +10349,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
   case HFY_SEP_BY_POWER_: return hfy_sep_elementwise_(full, theta, n, y);
   case HFY_SEP_BY_UNIFORM_:
     for (i = 0; i < n; i++) m += !hfy_base_is_neg_inf_((double)theta[i]);
-    for (i = 0; i < n; i++) y[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : (hfy_real)(1 / (double)m);
+    share = (hfy_real)(1 / (double)m);
+    for (i = 0; i < n; i++) y[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : share;
     break;
   case HFY_SEP_BY_EXP_:
     if (log_scale) {
@@ -10809,12 +10811,18 @@ HFY_COLD_ double hfy_sep_tsallis_slope_(double a, double log_p, double log_k) {
   return (log_p * expm1(x) + rest / a) / a;
 }
 
-/* The first entry of the support of y, other than `but`, at which x is largest, or least; n: there is none. */
-HFY_COLD_ size_t hfy_sep_extreme_(const hfy_real *y, const hfy_real *x, size_t n, size_t but, int least) {
+/* The entry of the support of y at which x is largest, or least, and the next to it; the first of equals; n: none. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_sep_extreme_(const hfy_real *y, const hfy_real *x, size_t n, int least, size_t *next) {
+  double v, first = -HUGE_VAL, second = -HUGE_VAL;
   size_t i, best = n;
-  for (i = 0; i < n; i++) {
-    if (!((double)y[i] >= HFY_SEP_SUPPORT_) || i == but) continue;
-    if (best == n || (least ? x[i] < x[best] : x[i] > x[best])) best = i;
+  for (i = 0, *next = n; i < n; i++) {
+    v = least ? -(double)x[i] : (double)x[i];
+    if (!(v > second && (double)y[i] >= HFY_SEP_SUPPORT_)) continue;
+    *next = v > first ? best : i;
+    second = v > first ? first : v;
+    if (!(v > first)) continue;
+    first = v;
+    best = i;
   }
   return best;
 }
@@ -10824,14 +10832,12 @@ HFY_COLD_ size_t hfy_sep_extreme_(const hfy_real *y, const hfy_real *x, size_t n
    One entry k can hold nearly all of s: the largest weight below alpha = 2, the smallest above, where s leaves the
    range of numbers too. So v is counted from v_k, s in units of j, the next in s, and what k itself gets is what all
    others pass on to it. */
-HFY_COLD_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, double *d_alpha) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, double *d_alpha) {
   const hfy_real *y = r->y, *v = r->v;
   const double a = alpha - 1, c = 2 - alpha;
   const int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0);
-  const size_t n = r->n, top = hfy_sep_extreme_(y, y, n, n, 0), k = c < 0 ? hfy_sep_extreme_(y, y, n, n, 1) : top;
-  const size_t j = hfy_sep_extreme_(y, y, n, k, c < 0);
+  size_t i, j, n = r->n, top = hfy_sep_extreme_(y, y, n, 0, &j), k = c < 0 ? hfy_sep_extreme_(y, y, n, 1, &j) : top;
   double log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0, sum = 0, along = 0, mean, total;
-  size_t i;
   if (j < n) {
     for (i = 0; i < n; i++)
       if ((double)y[i] >= HFY_SEP_SUPPORT_ && i != k && i != top) rest += (double)y[i];
@@ -10877,13 +10883,13 @@ HFY_COLD_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, double 
 
 /* out = y/(a t) o [(v - m)/rho - sum y (v - m)/rho], m = y.v, rho = (theta - mu)/t, t = max theta - mu, y = r/sum r,
    r = rho^(1/a). Also d prediction / d gamma . v if d_gamma is not NULL. (docs/math.md 7) */
-HFY_COLD_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, double *d_gamma, hfy_sep_scratch_ *s) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, double *d_gamma,
+                                                       hfy_sep_scratch_ *s) {
   const hfy_real *theta = r->theta, *y = r->y, *v = r->v;
   const int far = full->gamma > HFY_SEP_FAR_;
-  const size_t n = r->n, k = hfy_sep_extreme_(y, far ? theta : y, n, n, 0);
+  size_t i, next, n = r->n, k = hfy_sep_extreme_(y, far ? theta : y, n, 0, &next);
   const double gamma = full->gamma, a = gamma - 1, high = k < n ? (double)y[k] : 1, pivot = k < n ? (double)v[k] : 0;
   double t = 1, sum = 0, along = 0, sum_b = 0, along_b = 0, power = 0, entropy = 0, mean, slope, *log_rho = s->weight;
-  size_t i;
   s->root = 1; /* where one score is alone */
   if (far && hfy_sep_list_(full, theta, n, r->row, s)) {
     if (r->out) memset(r->out, 0, n * sizeof *r->out);
@@ -10910,9 +10916,9 @@ HFY_COLD_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, dou
   t = far ? s->root : exp(-log1p(power) * a / gamma);
   slope = -(entropy - (1 + power) * log1p(power) / gamma) / (gamma * sum); /* d mu / d gamma over t */
   for (i = 0; i < n; i++) {
-    int supported = (double)y[i] >= HFY_SEP_SUPPORT_;
-    double side = (double)v[i] - pivot - mean, log_r = supported ? log_rho[i] / a : 0, p = exp(log_r) / sum;
-    if (supported && d_gamma) *d_gamma -= p * side * (log_r + slope * expm1(-log_rho[i])) / a;
+    const int supported = (double)y[i] >= HFY_SEP_SUPPORT_;
+    const double side = (double)v[i] - pivot - mean, p = supported ? exp(log_rho[i] / a) / sum : 0;
+    if (supported && d_gamma) *d_gamma -= p * side * (log_rho[i] / a + slope * expm1(-log_rho[i])) / a;
     if (r->out) r->out[i] = supported ? (hfy_real)(p / (a * t) * (side * exp(-log_rho[i]) - along_b)) : 0;
   }
 }
