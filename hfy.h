@@ -874,11 +874,9 @@ HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size
 /* Where hfy_sep_vjp writes; NULL members are left out. With a `plus` the parameters are those of sep itself, the first
    of the chain (whose order is free). */
 typedef struct hfy_sep_grad {
-  hfy_real *theta; /* rows x n; may be dy itself */
-  double *alpha;   /* 1, summed over the rows: ENTMAX only */
-  double *gamma;   /* 1, summed over the rows: NORMMAX only, 1 < gamma < infinity */
-  double *upper;   /* like sep->upper: n summed over the rows if bound_stride is 0, else rows of bound_stride */
-  double *lower;   /* the same for sep->lower */
+  hfy_real *theta;       /* rows x n; may be dy itself */
+  double *alpha, *gamma; /* 1, summed over the rows: ENTMAX; NORMMAX, 1 < gamma < infinity */
+  double *upper, *lower; /* like those of sep: n summed over the rows if bound_stride is 0, else rows of bound_stride */
   double *transition;  /* 1, summed over parts and rows: SEQUENCE_KSUBSETS, SPARSEMAP */
   double *transitions; /* n-1 (SPARSEMAP: structure->higher), summed over the rows */
 } hfy_sep_grad;
@@ -911,18 +909,16 @@ HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t r
 HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
                                      double *omega_star, hfy_work *work);
 
-/* loss[j] = Omega(y) + Omega*(theta) - theta.y >= 0, the Fenchel-Young loss (HFY eq. 5): 0 if and only if
-   y = prediction(theta); its gradient with respect to theta is prediction(theta) - y. +INFINITY for y outside the
-   domain or with weight on a masked score. Computed without cancellation of large scores. With a `plus`: the losses of
-   the two links at the best split of y. Errors as hfy_sep_apply; UNSUPPORTED for targets whose hfy_sep_value is (but
-   the prediction itself has loss 0). */
+/* loss[j] = Omega(y) + Omega*(theta) - theta.y >= 0, the Fenchel-Young loss (HFY eq. 5): 0 if and only if y is
+   prediction(theta); its gradient by theta is prediction(theta) - y. +INFINITY for y outside the domain or with weight
+   on a masked score. Large scores do not cancel. `plus`: the losses of the two links at the best split of y. Errors as
+   hfy_sep_apply; UNSUPPORTED for targets whose hfy_sep_value is (but the prediction itself has loss 0). */
 HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
                                 double *loss, hfy_work *work);
 
 /* The margin m: a score m or more above all others takes all the weight (HFY Def. 5, Prop. 6). KSUBSETS, whole k: the
-   k-th that far above the (k+1)-th; k below 1: m = rho k, and the weight is k. INFINITY where there is none (KSUBSETS
-   with other k: no weights are all 0 or 1, and it takes two gaps to give only one fraction: docs/math.md, section 5),
-   where bounds are set, or where sep is not valid; `plus`: the larger. */
+   k-th that far above the (k+1)-th; k below 1: m = rho k, and the weight is k; other k: none (docs/math.md, section 5).
+   INFINITY where there is none, where bounds are set, or where sep is not valid; `plus`: the larger. */
 HFY_API double hfy_sep_margin(const hfy_sep *sep);
 
 #endif /* HFY_HAS_SEP_ */
@@ -957,11 +953,10 @@ typedef struct hfy_post {
 } hfy_post;
 
 #ifdef HFY_HAS_POST_
-/* q[j*n + i] for each row of z. z: rows x n; previous: rows x n, what sign(0) keeps (NULL: sign(0) = 0); q may be z,
-   and for SIGN previous too. Zero vectors: L2 gives 0; constant ones: LAYERNORM gives delta.
+/* q[j*n + i] for each row of z. z: rows x n; previous: rows x n, what sign(0) keeps (NULL: 0); q may be z, and for SIGN
+   previous too. Zero vectors: L2 gives 0; constant ones: LAYERNORM gives delta. Cost O(n) a row, LINEAR O(n^2).
    Errors: ARG (NULL, n = 0, a parameter outside its range, LAYERNORM with n = dof_minus, no matrix), NOMEM; one row:
-   NONFINITE (z not finite, or the result beyond the range of hfy_real), that row untouched. Cost O(n) a row, LINEAR
-   O(n^2). */
+   NONFINITE (z not finite, or the result beyond the range of hfy_real), that row untouched. */
 HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous, size_t rows,
                                   size_t n, hfy_real *q, hfy_work *work);
 
@@ -970,8 +965,7 @@ typedef struct hfy_post_grad {
   hfy_real *z;                   /* rows x n; may be dq itself */
   hfy_real *gain, *delta;        /* n each: LAYERNORM (gain: at eta, the same for all, if post->gain is NULL) */
   hfy_real *matrix;              /* n x n: LINEAR */
-  double *beta;                  /* 1, as all below: TANH */
-  double *radius;                /* L2 */
+  double *beta, *radius;         /* 1, as all below: TANH; L2 */
   double *eta;                   /* LAYERNORM without post->gain */
   double *eps;                   /* L2, LAYERNORM: at eps = 0 from above */
   double *power, *sigma, *theta; /* RECTIFIED_POWER; sigma at 0 from above, and 0 there for z = theta */
@@ -984,8 +978,8 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
                                 const hfy_post_grad *grad, hfy_work *work);
 
 /* psi[j] = Psi(q_j); +INFINITY outside its domain (an infinite q too), judged with a tolerance of max(1e-9, 8 eps)
-   (1 + radius); LAYERNORM: (1 + radius + |delta|). Errors: ARG, NOMEM, NONFINITE (a row with NaN); UNSUPPORTED where
-   no Psi exists: a matrix that is not symmetric positive definite, a gain vector, sigma > 0. */
+   (1 + radius + |delta|). Errors: ARG, NOMEM, NONFINITE (a row with NaN); UNSUPPORTED where no Psi exists: a matrix
+   that is not symmetric positive definite, a gain vector, sigma > 0. */
 HFY_API hfy_status hfy_post_value(const hfy_post *post, const hfy_real *q, size_t rows, size_t n, double *psi,
                                   hfy_work *work);
 
@@ -9757,10 +9751,7 @@ HFY_PRIVATE_ hfy_sep_bounds_ hfy_sep_bounds_of_(const hfy_sep *full, size_t row)
 }
 
 HFY_PRIVATE_ double hfy_sep_low_(const hfy_sep_bounds_ *box, size_t i) { return box->lower ? box->lower[i] : 0; }
-
-HFY_PRIVATE_ double hfy_sep_high_(const hfy_sep_bounds_ *box, size_t i) {
-  return box->upper ? box->upper[i] : box->cap;
-}
+HFY_PRIVATE_ double hfy_sep_high_(const hfy_sep_bounds_ *box, size_t i) { return box->upper ? box->upper[i] : box->cap; }
 
 HFY_COLD_ hfy_status hfy_sep_check_bounds_(const hfy_sep *full, size_t rows, size_t n, const char *where,
                                            hfy_work *work) {
@@ -11320,35 +11311,32 @@ HFY_COLD_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *f
                                      hfy_work *work) {
   const hfy_post_kind kind = post->kind;
   const int layer = kind == HFY_POST_LAYERNORM, power = kind == HFY_POST_RECTIFIED_POWER;
+  const struct {
+    const char *name, *least; /* NULL: any */
+    double *value, fallback;
+    int used;
+  } number[] = {{"beta", "above 0", &full->beta, 1, kind == HFY_POST_TANH},
+                {"radius", "above 0", &full->radius, 1, kind == HFY_POST_L2},
+                {"eta", "above 0", &full->eta, 1, layer && !post->gain},
+                {"power", "above 0", &full->power, 1, power},
+                {"eps", "at least 0", &full->eps, 0, layer || kind == HFY_POST_L2},
+                {"sigma", "at least 0", &full->sigma, 0, power},
+                {"theta", NULL, &full->theta, 0, power}};
   char path[64]; /* post->beta, but net->post.beta */
   size_t i, at = hfy_base_put_(path, sizeof path, 0, where);
   hfy_base_put_(path, sizeof path, at, strcmp(where, "post") ? "." : "->");
   if ((unsigned)kind > HFY_POST_RECTIFIED_POWER)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_post_kind", path, (size_t)kind);
   *full = *post;
-  full->beta = hfy_base_default_(post->beta, 1);
-  full->radius = hfy_base_default_(post->radius, 1);
-  full->eta = layer ? hfy_base_default_(post->eta, 1) : 1;
-  full->power = hfy_base_default_(post->power, 1);
-  if (!layer) full->gain = full->delta = NULL;
-  {
-    const struct {
-      const char *name, *least; /* NULL: any */
-      double value;
-      int used;
-    } number[] = {{"beta", "above 0", full->beta, kind == HFY_POST_TANH},
-                  {"radius", "above 0", full->radius, kind == HFY_POST_L2},
-                  {"eta", "above 0", full->eta, layer && !post->gain},
-                  {"power", "above 0", full->power, power},
-                  {"eps", "at least 0", post->eps, layer || kind == HFY_POST_L2},
-                  {"sigma", "at least 0", post->sigma, power},
-                  {"theta", NULL, post->theta, power}};
-    for (i = 0; i < sizeof number / sizeof *number; i++) {
-      const double value = number[i].value;
-      const char *least = hfy_base_is_finite_(value) ? number[i].least : "finite";
-      if (number[i].used && (!hfy_base_is_finite_(value) || (least && value < 0)))
-        return hfy_base_should_(work, path, number[i].name, value, least);
-    }
+  for (i = 0; i < sizeof number / sizeof *number; i++) {
+    const double value = *number[i].value = hfy_base_default_(*number[i].value, number[i].fallback);
+    const char *least = hfy_base_is_finite_(value) ? number[i].least : "finite";
+    if (number[i].used && (!hfy_base_is_finite_(value) || (least && value < 0)))
+      return hfy_base_should_(work, path, number[i].name, value, least);
+  }
+  if (!layer) {
+    full->gain = full->delta = NULL;
+    full->eta = 1;
   }
   if (layer && post->dof_minus >= n)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%sdof_minus is %z; it should be below the length of a row, %z", path,
@@ -11836,18 +11824,17 @@ HFY_COLD_ const char *hfy_post_no_gradient_(const hfy_post *post, const hfy_post
 
 /* Adds the gradients of the numbers among the parameters, of one row. */
 HFY_COLD_ void hfy_post_row_numbers_vjp_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t n,
-                                         const hfy_post_grad *grad, const hfy_post_scratch_ *scratch) {
-  const int ball = post->kind == HFY_POST_L2 || post->kind == HFY_POST_LAYERNORM;
-  double root = 0, stretch, dof, dot = 0, gained = 0;
+                                         const hfy_post_grad *grad, double *u) {
+  const int layer = post->kind == HFY_POST_LAYERNORM, ball = layer || post->kind == HFY_POST_L2;
+  const double root = ball ? hfy_post_normalise_(post, z, 0, n, u) : 0; /* root^2 = |x|^2 + dof eps */
+  const double stretch = ball ? hfy_post_stretch_(post, n) : 0, dof = layer ? (double)(n - post->dof_minus) : 1;
+  double dot = 0, gained = 0;
   size_t i;
-  if (ball) root = hfy_post_normalise_(post, z, 0, n, scratch->row); /* root^2 = |x|^2 + dof eps */
   for (i = 0; i < n; i++) {
     const double t = (double)z[i], g = (double)dq[i];
+    if (ball) gained += u[i] * g * hfy_post_gain_(post, i);
+    if (ball) dot += u[i] * g;
     if (post->kind == HFY_POST_TANH) dot += hfy_post_tanh_slope_(post->beta * t) * t * g;
-    if (ball) {
-      dot += scratch->row[i] * g;
-      gained += scratch->row[i] * g * hfy_post_gain_(post, i);
-    }
     if (post->kind == HFY_POST_RECTIFIED_POWER) {
       const hfy_post_power_ r = hfy_post_rectify_(post, t - post->theta, 1);
       if (grad->power) *grad->power += r.to_power * g;
@@ -11856,10 +11843,7 @@ HFY_COLD_ void hfy_post_row_numbers_vjp_(const hfy_post *post, const hfy_real *z
     }
   }
   if (grad->beta) *grad->beta += dot;
-  if (!ball) return;
-  stretch = hfy_post_stretch_(post, n); /* q = gain stretch x / root + delta */
-  dof = post->kind == HFY_POST_L2 ? 1 : (double)(n - post->dof_minus);
-  if (grad->radius) *grad->radius += dot;
+  if (grad->radius) *grad->radius += dot; /* q = gain stretch x / root + delta */
   if (grad->eta) *grad->eta += stretch * dot;
   if (grad->eps && root > 0) *grad->eps -= 0.5 * dof * stretch * gained / root / root;
 }
@@ -11870,7 +11854,7 @@ HFY_COLD_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real *z,
                                         const hfy_post_scratch_ *scratch) {
   size_t i, j, r;
   if (grad->beta || grad->radius || grad->eta || grad->eps || grad->power || grad->sigma || grad->theta)
-    for (r = 0; r < rows; r++) hfy_post_row_numbers_vjp_(post, z + r * n, dq + r * n, n, grad, scratch);
+    for (r = 0; r < rows; r++) hfy_post_row_numbers_vjp_(post, z + r * n, dq + r * n, n, grad, scratch->row);
   if (grad->gain || grad->delta) {
     const double stretch = hfy_post_stretch_(post, n);
     for (i = 0; i < 2 * n; i++) sum[i] = 0;
