@@ -9435,10 +9435,8 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
    in the scores themselves, so large scores lose nothing. Only scores within the margin can get weight: a row is
    first cut down to that window. Newton's method starts right of the root of a convex increasing function and walks
    down to it, dropping the entries that reach 0; they never come back. Jensen's inequality gives a start that is
-   exact when all scores are equal.
-
-   Where a solution stands:   list   index[0..count) ascending and weight[] in double: kinds with few nonzeros
-                              fill   n weights in hfy_real: SOFTMAX, UNIFORM, IDENTITY, POWER, EXP, sums of kinds
+   exact when all scores are equal. Solutions with few nonzeros are lists, index[0..count) ascending and weight[] in
+   double; those of SOFTMAX, UNIFORM, IDENTITY, POWER, EXP and sums of kinds are n hfy_real.
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* The ways a row is solved: kinds with their special parameters told apart; those from LINE on end in a list. */
@@ -9462,9 +9460,7 @@ typedef enum hfy_sep_method_ {
 } hfy_sep_method_;
 
 #define HFY_SEP_SHARE_ 16384 /* scores that are worth a thread */
-
 struct hfy_structure_solver_;
-
 /* One row's arrays, and its solution as a list. */
 typedef struct hfy_sep_scratch_ {
   const hfy_simd_ *simd;
@@ -10005,14 +10001,6 @@ HFY_COLD_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
   for (i = 0; i < s->count; i++) s->weight[i] = s->weight[i] <= edge ? 1 : 0;
 }
 
-/* The k largest scores of s->weight, of equal ones the first. */
-HFY_COLD_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s) {
-  if (k > s->count) return HFY_ERR_ARG;
-  s->top = hfy_base_largest_(s->weight, s->count, k, s->index, s->index, s->sorted);
-  for (s->count = 0; s->count < k; s->count++) s->weight[s->count] = 1;
-  return HFY_OK;
-}
-
 /* --- projection onto a box cut by a plane (constrained sparsemax, k-subsets) --- */
 
 /* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper), and a tau that fits lies
@@ -10176,7 +10164,13 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full)
    the scores themselves of everything that is not masked. Both become the solution. */
 HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ method, hfy_sep_scratch_ *s) {
   size_t i;
-  if (method == HFY_SEP_BY_TOP_) return hfy_sep_largest_((size_t)full->k, s);
+  if (method == HFY_SEP_BY_TOP_) { /* of equal scores the first */
+    if (full->k > (double)s->count) return HFY_ERR_ARG;
+    s->top = hfy_base_largest_(s->weight, s->count, (size_t)full->k, s->index, s->index, s->sorted);
+    s->count = (size_t)full->k;
+    for (i = 0; i < s->count; i++) s->weight[i] = 1;
+    return HFY_OK;
+  }
   if (method == HFY_SEP_BY_BOX_) return hfy_sep_ksubsets_(full->k, full->rho, s);
   if (s->count == 1) {
     s->weight[0] = 1;
@@ -10430,39 +10424,30 @@ HFY_COLD_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const do
   }
 }
 
-/* theta.p - Omega(p) of a list kind, in distances from the top; masked entries do not count. */
-HFY_COLD_ hfy_status hfy_sep_list_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
-                                        double *value, hfy_sep_scratch_ *s) {
+/* Omega*(theta) of one row and one link: theta.p - Omega(p) of a list kind, in distances from the top; masked entries
+   do not count. */
+HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
+                                         double *value, hfy_sep_scratch_ *s) {
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
-  const int box = method == HFY_SEP_BY_BOX_;
-  hfy_status status = hfy_sep_list_(full, theta, n, row, s);
-  double sum = 0, linear = 0, square = 0;
+  const int list = method >= HFY_SEP_BY_LINE_, box = method == HFY_SEP_BY_BOX_;
+  hfy_status status = list ? hfy_sep_list_(full, theta, n, row, s) : hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
+  double sum = 0, live = 0, linear = 0, square = 0;
   size_t i;
   *value = s->root;
   if (status || method == HFY_SEP_BY_STRUCTURE_) return status;
-  for (i = 0; i < s->count; i++) {
+  for (i = 0; list && i < s->count; i++) {
     double p = s->weight[i], d = s->top - (double)theta[s->index[i]];
     if (hfy_base_is_pos_inf_(d)) continue;
     sum += p;
     linear += p * d;
     square += p * p;
   }
-  if (!box && method != HFY_SEP_BY_TOP_) sum = 1;
-  *value = sum * s->top - linear;
-  *value -= box ? 0.5 * full->rho * square : hfy_sep_omega_(full, NULL, s->weight, s->index, s->count, row);
-  return HFY_OK;
-}
-
-/* Omega*(theta) of one row and one link. */
-HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
-                                         double *value, hfy_sep_scratch_ *s) {
-  const hfy_sep_method_ method = hfy_sep_method_of_(full);
-  double sum = 0, live = 0;
-  size_t i;
-  hfy_status status;
-  if (method >= HFY_SEP_BY_LINE_) return hfy_sep_list_star_(full, theta, n, row, value, s);
-  status = hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
-  if (status) return status;
+  if (list) {
+    if (!box && method != HFY_SEP_BY_TOP_) sum = 1;
+    *value = sum * s->top - linear;
+    *value -= box ? 0.5 * full->rho * square : hfy_sep_omega_(full, NULL, s->weight, s->index, s->count, row);
+    return HFY_OK;
+  }
   for (i = 0; i < n; i++) {
     double v = (double)theta[i];
     if (hfy_base_is_neg_inf_(v)) continue;
@@ -10477,9 +10462,8 @@ HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *th
   }
   if (method == HFY_SEP_BY_SOFTMAX_) sum = s->top + log(sum);
   if (method == HFY_SEP_BY_UNIFORM_) sum /= live;
-  if (!hfy_base_is_finite_(sum)) return HFY_ERR_UNSUPPORTED;
   *value = sum;
-  return HFY_OK;
+  return hfy_base_is_finite_(sum) ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
 
 /* The same for a whole chain: the conjugate of an infimal convolution is the sum of the conjugates. */
@@ -10735,8 +10719,7 @@ HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta,
     t->norm = k == 0 ? low : k == 1 ? high : low + (high - low) * (under / (under - over));
     if (k > 1 && (k % 8 == 7 || !(t->norm > low && t->norm < high))) t->norm = low + 0.5 * (high - low);
     if (!hfy_sep_has_sum_(one))
-      for (i = 0; i < n; i++)
-        t->part[i] = hfy_sep_part_(t, (double)y[i], t->low[i], t->high[i], 0, t->part[i], &rate);
+      hfy_sep_parts_(t, y, n, 0, &rate);
     else if (ends[0] >= one->k || ends[1] <= one->k)
       memcpy(t->part, ends[0] >= one->k ? t->low : t->high, n * sizeof *t->part);
     else
@@ -11164,8 +11147,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *th
 
 /* Omega, Omega* and losses: rows in, a number a row out. */
 typedef struct hfy_sep_values_ {
-  const hfy_sep *sep;
-  const hfy_real *theta, *y; /* Omega has no theta, Omega* no y */
   size_t n;
   hfy_sep full;
   int splits; /* a sum of two that has a value */
@@ -11173,39 +11154,36 @@ typedef struct hfy_sep_values_ {
   hfy_sep_split_ split;
 } hfy_sep_values_;
 
-HFY_COLD_ hfy_status hfy_sep_value_of_(hfy_sep_values_ *c, size_t j, double *value) {
-  const hfy_real *theta = c->theta ? c->theta + j * c->n : NULL, *y = c->y ? c->y + j * c->n : NULL;
-  size_t i;
-  if (!y) return hfy_sep_conjugate_(c->sep, theta, c->n, j, value, &c->scratch);
-  for (i = 0; i < c->n; i++)
+HFY_COLD_ hfy_status hfy_sep_value_of_(hfy_sep_values_ *c, const hfy_real *theta, const hfy_real *y, size_t j,
+                                       double *value) {
+  size_t i, n = c->n;
+  if (!y) return hfy_sep_conjugate_(&c->full, theta, n, j, value, &c->scratch);
+  for (i = 0; i < n; i++)
     if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
-  if (theta && c->sep->plus)
-    return hfy_sep_sum_loss_(&c->full, c->splits ? &c->split : NULL, theta, y, c->n, j, value, &c->scratch);
-  if (theta) return hfy_sep_loss_(&c->full, theta, y, NULL, c->n, j, value, &c->scratch);
+  if (theta && c->full.plus)
+    return hfy_sep_sum_loss_(&c->full, c->splits ? &c->split : NULL, theta, y, n, j, value, &c->scratch);
+  if (theta) return hfy_sep_loss_(&c->full, theta, y, NULL, n, j, value, &c->scratch);
   if (hfy_sep_method_of_(&c->full) == HFY_SEP_BY_STRUCTURE_)
-    return HFY_IF_STRUCTURE_(hfy_sep_structured_omega_(&c->full, y, c->n, value, &c->scratch));
-  *value = c->full.plus ? hfy_sep_split_row_(&c->split, NULL, y, c->n, j)
-                        : hfy_sep_omega_(&c->full, y, NULL, NULL, c->n, j);
+    return HFY_IF_STRUCTURE_(hfy_sep_structured_omega_(&c->full, y, n, value, &c->scratch));
+  *value = c->full.plus ? hfy_sep_split_row_(&c->split, NULL, y, n, j) : hfy_sep_omega_(&c->full, y, NULL, NULL, n, j);
   return HFY_OK;
 }
 
-HFY_COLD_ hfy_status hfy_sep_value_failed_(const hfy_sep_values_ *c, hfy_status status, size_t j, hfy_work *work) {
-  const hfy_real *theta = c->theta ? c->theta + j * c->n : NULL, *y = c->y ? c->y + j * c->n : NULL;
+HFY_COLD_ hfy_status hfy_sep_value_failed_(const hfy_sep_values_ *c, hfy_status status, const hfy_real *theta,
+                                           const hfy_real *y, size_t j, hfy_work *work) {
   const char *what = !y ? "theta, row" : theta ? "theta or y, row" : "y, row";
   size_t i;
-  if (status == HFY_ERR_UNSUPPORTED && y && c->sep->plus && !c->splits) return hfy_sep_check_split_(c->sep, work);
+  if (status == HFY_ERR_UNSUPPORTED && y && c->full.plus && !c->splits) return hfy_sep_check_split_(&c->full, work);
   if (status == HFY_ERR_UNSUPPORTED && y && hfy_sep_method_of_(&c->full) == HFY_SEP_BY_STRUCTURE_)
-    return hfy_base_fail_(work, status,
-                          "y, row %z: a mixture of vertices; with higher-order scores only zeros and ones have a "
-                          "value",
-                          j);
+    return hfy_base_fail_(work, status, "y, row %z: a mixture of vertices; with higher-order scores only zeros and "
+                                        "ones have a value", j);
   for (i = 0; status == HFY_ERR_NONFINITE && !theta && i < c->n; i++)
     if (hfy_base_is_nan_((double)y[i]))
       return hfy_base_fail_(work, status, "y, row %z: entry %z is NaN; it should be a number", j, i);
   return hfy_sep_row_failed_(work, status, what, j, theta, c->n, c->scratch.solver);
 }
 
-/* missing: the first array that is NULL. */
+/* Omega has no theta, Omega* no y. missing: the first array that is NULL. */
 HFY_COLD_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows,
                                          size_t n, double *out, const char *missing, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
@@ -11215,9 +11193,6 @@ HFY_COLD_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *the
   hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing, w);
   size_t j;
   if (status) return status;
-  c.sep = sep;
-  c.theta = theta;
-  c.y = y;
   c.n = n;
   c.full = hfy_sep_resolve_(sep);
   c.splits = 0;
@@ -11235,10 +11210,11 @@ HFY_COLD_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *the
   }
   if (status) return status;
   for (j = 0; j < rows; j++) {
+    const hfy_real *scores = theta ? theta + j * n : NULL, *weights = y ? y + j * n : NULL;
     double value;
-    hfy_status one = hfy_sep_value_of_(&c, j, &value);
+    hfy_status one = hfy_sep_value_of_(&c, scores, weights, j, &value);
     if (!one) out[j] = value;
-    if (one && !status) status = hfy_sep_value_failed_(&c, one, j, w);
+    if (one && !status) status = hfy_sep_value_failed_(&c, one, scores, weights, j, w);
   }
   return hfy_base_close_(w, &local, status);
 }
