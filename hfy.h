@@ -893,8 +893,7 @@ typedef struct hfy_sep_grad {
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work);
 
-/* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged with a tolerance of 1e-6 of their size).
-   y: rows x n.
+/* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged to 1e-6 of their size). y: rows x n.
    SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with
    y can score (infinite ones left out), for rows of zeros and ones.
    A `plus`: the infimal convolution, min over a of Omega_1(a) + Omega_2(y - a) (HFY eq. 16), to 1e-12, some hundred
@@ -966,8 +965,7 @@ typedef struct hfy_post_grad {
   hfy_real *gain, *delta;        /* n each: LAYERNORM (gain: at eta, the same for all, if post->gain is NULL) */
   hfy_real *matrix;              /* n x n: LINEAR */
   double *beta, *radius;         /* 1, as all below: TANH; L2 */
-  double *eta;                   /* LAYERNORM without post->gain */
-  double *eps;                   /* L2, LAYERNORM: at eps = 0 from above */
+  double *eta, *eps;             /* LAYERNORM without post->gain; L2, LAYERNORM: at eps = 0 from above */
   double *power, *sigma, *theta; /* RECTIFIED_POWER; sigma at 0 from above, and 0 there for z = theta */
 } hfy_post_grad;
 
@@ -9447,13 +9445,10 @@ typedef enum hfy_sep_method_ {
   HFY_SEP_BY_POWER_,
   HFY_SEP_BY_EXP_,
   HFY_SEP_BY_LINE_,     /* p = t - d: sparsemax */
-  HFY_SEP_BY_SQUARE_,   /* p = (t - d/2)^2: 1.5-entmax */
-  HFY_SEP_BY_TSALLIS_,  /* alpha-entmax, 0 < alpha < 2 */
-  HFY_SEP_BY_STEEP_,    /* alpha-entmax, alpha > 2 */
-  HFY_SEP_BY_CONE_,     /* p ~ t - d, |t - d|_2 = 1: 2-normmax */
-  HFY_SEP_BY_NORM_,     /* gamma-normmax */
-  HFY_SEP_BY_MAXNORM_,  /* gamma = infinity */
   HFY_SEP_BY_TIES_,     /* uniform over the exact maxima */
+  HFY_SEP_BY_TSALLIS_,  /* alpha-entmax, alpha not 1, 2 or infinity */
+  HFY_SEP_BY_NORM_,     /* gamma-normmax, 1 < gamma < infinity */
+  HFY_SEP_BY_MAXNORM_,  /* gamma = infinity */
   HFY_SEP_BY_TOP_,      /* the k largest */
   HFY_SEP_BY_BOX_,      /* projection onto {lower <= y <= upper, sum y = k} */
   HFY_SEP_BY_STRUCTURE_ /* SparseMAP */
@@ -9516,12 +9511,11 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep
   case HFY_SEP_SPARSEMAX:
   case HFY_SEP_ENTMAX:
     if (hfy_base_is_pos_inf_(alpha)) return HFY_SEP_BY_TIES_;
-    if (alpha >= 2) return alpha > 2 ? HFY_SEP_BY_STEEP_ : HFY_SEP_BY_LINE_;
     if (alpha >= 1 && alpha <= 1) return HFY_SEP_BY_SOFTMAX_;
-    return alpha >= 1.5 && alpha <= 1.5 ? HFY_SEP_BY_SQUARE_ : HFY_SEP_BY_TSALLIS_;
+    return alpha >= 2 && alpha <= 2 ? HFY_SEP_BY_LINE_ : HFY_SEP_BY_TSALLIS_;
   case HFY_SEP_NORMMAX:
     if (hfy_base_is_pos_inf_(gamma)) return HFY_SEP_BY_MAXNORM_;
-    return !(gamma > 1) ? HFY_SEP_BY_TIES_ : gamma > 2 || gamma < 2 ? HFY_SEP_BY_NORM_ : HFY_SEP_BY_CONE_;
+    return gamma > 1 ? HFY_SEP_BY_NORM_ : HFY_SEP_BY_TIES_;
   case HFY_SEP_KSUBSETS: return HFY_SEP_BY_BOX_;
   case HFY_SEP_SEQUENCE_KSUBSETS:
   case HFY_SEP_SPARSEMAP: return HFY_SEP_BY_STRUCTURE_;
@@ -9651,13 +9645,11 @@ HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_re
   *value = 0.5 * full->rho * square;
   if (sequence) { /* every such y is in the hull */
     for (i = 0; !plain && i + 1 < n; i++)
-      if (hfy_base_is_finite_(solver->raw[i]) && (double)y[i] > 0.5 && (double)y[i + 1] > 0.5)
-        *value -= solver->raw[i];
+      if (hfy_base_is_finite_(solver->raw[i]) && (double)y[i] > 0.5 && (double)y[i + 1] > 0.5) *value -= solver->raw[i];
     return HFY_OK;
   }
   force = 1 + 2 * largest * (double)solver->structure->most; /* more than all parts together can score */
-  for (i = 0; i < n; i++)
-    solver->unary[i] = plain ? full->rho * (double)y[i] : (double)y[i] > 0.5 ? force : -force;
+  for (i = 0; i < n; i++) solver->unary[i] = plain ? full->rho * (double)y[i] : (double)y[i] > 0.5 ? force : -force;
   status = plain ? hfy_structure_run_(solver) : hfy_structure_first_(solver);
   if (status) return status;
   for (i = 0; plain && i < n; i++) inside &= fabs(solver->u[i] - (double)y[i]) <= 1e-6;
@@ -9746,8 +9738,8 @@ HFY_PRIVATE_ hfy_sep_bounds_ hfy_sep_bounds_of_(const hfy_sep *full, size_t row)
   return box;
 }
 
-HFY_PRIVATE_ double hfy_sep_low_(const hfy_sep_bounds_ *box, size_t i) { return box->lower ? box->lower[i] : 0; }
-HFY_PRIVATE_ double hfy_sep_high_(const hfy_sep_bounds_ *box, size_t i) { return box->upper ? box->upper[i] : box->cap; }
+HFY_PRIVATE_ double hfy_sep_low_(const hfy_sep_bounds_ *b, size_t i) { return b->lower ? b->lower[i] : 0; }
+HFY_PRIVATE_ double hfy_sep_high_(const hfy_sep_bounds_ *b, size_t i) { return b->upper ? b->upper[i] : b->cap; }
 
 HFY_COLD_ hfy_status hfy_sep_check_bounds_(const hfy_sep *full, size_t rows, size_t n, const char *where,
                                            hfy_work *work) {
@@ -9817,8 +9809,7 @@ HFY_COLD_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, cons
     hfy_sep_method_ method = hfy_sep_method_of_(&full);
     if (method == HFY_SEP_BY_STRUCTURE_) (void)HFY_IF_STRUCTURE_(hfy_sep_plan_structure_(&full, n, s));
     list |= method >= HFY_SEP_BY_LINE_;
-    sorts |= method == HFY_SEP_BY_STEEP_ || method == HFY_SEP_BY_MAXNORM_ || method == HFY_SEP_BY_TOP_ ||
-             method == HFY_SEP_BY_BOX_;
+    sorts |= method > HFY_SEP_BY_NORM_ || (method == HFY_SEP_BY_TSALLIS_ && full.alpha > 2);
     powers |= method == HFY_SEP_BY_TSALLIS_ || method == HFY_SEP_BY_NORM_;
     bounds |= hfy_sep_has_bounds_(&full);
   }
@@ -9903,7 +9894,7 @@ HFY_PRIVATE_ int hfy_sep_step_(double *x, double next, int up) {
   return fabs(before - next) > 4e-16 * before;
 }
 
-/* p = t - d, sum p^2 = 1. */
+/* p = t - d, sum p^2 = 1: 2-normmax, and what 1.5-entmax is the square of. */
 HFY_PRIVATE_ void hfy_sep_cone_(hfy_sep_scratch_ *s) {
   double t = hfy_sep_mean_(s->weight, s->count) + 1 / sqrt((double)s->count), sums[3];
   int step;
@@ -9921,7 +9912,14 @@ HFY_PRIVATE_ void hfy_sep_cone_(hfy_sep_scratch_ *s) {
    = s b_i^(1/a), b_i = 1 - a s^-a d_i. Convex in s for a > 0 (walk down), concave for a < 0 (walk up from 1/n). */
 HFY_COLD_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha) {
   double a = alpha - 1, n = (double)s->count, big = 1 / n, sums[2], u;
+  size_t i;
   int step;
+  if (alpha >= 1.5 && alpha <= 1.5) { /* p = (t - d/2)^2 */
+    for (i = 0; i < s->count; i++) s->weight[i] *= 0.5;
+    hfy_sep_cone_(s);
+    for (i = 0; i < s->count; i++) s->weight[i] *= s->weight[i];
+    return;
+  }
   if (a > 0) {
     big = exp(log1p(a * hfy_sep_mean_(s->weight, s->count) + expm1(-a * log(n))) / a); /* Jensen */
     if (!(big < 1)) big = 1;
@@ -9977,6 +9975,10 @@ HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
   double a = gamma - 1, e = gamma / a, sums[2];
   double t = hfy_sep_mean_(s->weight, s->count) + exp(-log((double)s->count) / e);
   int step;
+  if (gamma >= 2 && gamma <= 2) {
+    hfy_sep_cone_(s);
+    return;
+  }
   if (t > 1) t = 1;
   for (step = 0; step < 200; step++) {
     s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
@@ -10172,26 +10174,18 @@ HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ meth
     return HFY_OK;
   }
   if (method == HFY_SEP_BY_BOX_) return hfy_sep_ksubsets_(full->k, full->rho, s);
-  if (s->count == 1) {
-    s->weight[0] = 1;
-    return HFY_OK;
-  }
-  switch (method) {
-  case HFY_SEP_BY_LINE_: hfy_sep_line_(s); break;
-  case HFY_SEP_BY_CONE_: hfy_sep_cone_(s); break;
-  case HFY_SEP_BY_SQUARE_:
-    for (i = 0; i < s->count; i++) s->weight[i] *= 0.5;
-    hfy_sep_cone_(s);
-    for (i = 0; i < s->count; i++) s->weight[i] *= s->weight[i];
-    break;
-  case HFY_SEP_BY_TSALLIS_: hfy_sep_tsallis_(s, full->alpha); break;
-  case HFY_SEP_BY_STEEP_: hfy_sep_steep_(s, full->alpha); break;
-  case HFY_SEP_BY_NORM_: hfy_sep_norm_(s, full->gamma); break;
-  case HFY_SEP_BY_MAXNORM_: hfy_sep_maxnorm_(s); break;
-  default: /* HFY_SEP_BY_TIES_: the window holds the exact maxima */
+  if (s->count == 1 || method == HFY_SEP_BY_TIES_) /* the window holds the exact maxima */
     for (i = 0; i < s->count; i++) s->weight[i] = 1;
-    break;
-  }
+  else if (method == HFY_SEP_BY_LINE_)
+    hfy_sep_line_(s);
+  else if (method == HFY_SEP_BY_MAXNORM_)
+    hfy_sep_maxnorm_(s);
+  else if (method == HFY_SEP_BY_NORM_)
+    hfy_sep_norm_(s, full->gamma);
+  else if (full->alpha > 2)
+    hfy_sep_steep_(s, full->alpha);
+  else
+    hfy_sep_tsallis_(s, full->alpha);
   return hfy_sep_normalise_(s);
 }
 
@@ -10338,13 +10332,11 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
     for (i = 0; i < n; i++) y[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : share;
     break;
   case HFY_SEP_BY_EXP_:
-    if (log_scale) {
-      *log_scale = s->top;
-      s->simd->softmax(theta, n, (hfy_real)s->top, y);
-      break;
-    }
-    if (s->top > log(HFY_REAL_MAX_)) return HFY_ERR_UNSUPPORTED;
-    s->simd->exp(theta, n, y);
+    if (!log_scale && s->top > log(HFY_REAL_MAX_)) return HFY_ERR_UNSUPPORTED;
+    if (log_scale)
+      s->simd->softmax(theta, n, (hfy_real)(*log_scale = s->top), y);
+    else
+      s->simd->exp(theta, n, y);
     break;
   default: /* lists */
     memset(y, 0, n * sizeof *y);
@@ -10394,9 +10386,7 @@ HFY_COLD_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const do
     switch (method) {
     case HFY_SEP_BY_EXP_: total += v * log(v) - v; break;
     case HFY_SEP_BY_SOFTMAX_: total += v * log(v); break;
-    case HFY_SEP_BY_SQUARE_:
-    case HFY_SEP_BY_TSALLIS_:
-    case HFY_SEP_BY_STEEP_: total += v * expm1(a * log(v)); break;
+    case HFY_SEP_BY_TSALLIS_: total += v * expm1(a * log(v)); break;
     case HFY_SEP_BY_UNIFORM_:
       if (first > 0 && fabs(v - first) > 1e-6 * first) return HUGE_VAL;
       first = v;
@@ -10412,11 +10402,8 @@ HFY_COLD_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const do
   case HFY_SEP_BY_IDENTITY_: return 0.5 * square;
   case HFY_SEP_BY_LINE_: return 0.5 * square - 0.5;
   case HFY_SEP_BY_BOX_: return 0.5 * full->rho * square;
-  case HFY_SEP_BY_SQUARE_:
-  case HFY_SEP_BY_TSALLIS_:
-  case HFY_SEP_BY_STEEP_: return total / (full->alpha * a);
+  case HFY_SEP_BY_TSALLIS_: return total / (full->alpha * a);
   case HFY_SEP_BY_MAXNORM_: return largest - 1;
-  case HFY_SEP_BY_CONE_:
   case HFY_SEP_BY_NORM_: /* scaled by the largest weight */
     for (i = 0; i < n; i++) total += pow((y ? (double)y[i] : list[i]) / largest, full->gamma);
     return largest * pow(total, 1 / full->gamma) - 1;
@@ -10527,10 +10514,6 @@ typedef struct hfy_sep_split_ {
   double *below, *above; /* n: the part where tau is too low, too high */
 } hfy_sep_split_;
 
-HFY_COLD_ int hfy_sep_by_norm_(const hfy_sep *full) {
-  return full->kind == HFY_SEP_NORMMAX && full->gamma > 1 && hfy_base_is_finite_(full->gamma);
-}
-
 #define HFY_SEP_STEEPEST_ 1e5 /* gamma of a sum's NORMMAX at most: its powers lose the digits beyond */
 
 /* Has a sum a value here? Says why not. */
@@ -10544,14 +10527,13 @@ HFY_COLD_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work) {
                           "sep->plus->plus is set; only sums of two separations have a value here");
   for (link = sep; link; link = link->plus) {
     const hfy_sep full = hfy_sep_resolve_(link);
-    norms += hfy_sep_by_norm_(&full);
+    norms += hfy_sep_method_of_(&full) == HFY_SEP_BY_NORM_;
     none |= hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_ ||
             (full.kind == HFY_SEP_NORMMAX && full.gamma > HFY_SEP_STEEPEST_);
   }
-  return none || norms == 2
-             ? hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "sep->plus: no value of %s and %s together is offered",
-                              names[sep->kind], names[sep->plus->kind])
-             : HFY_OK;
+  if (!none && norms < 2) return HFY_OK;
+  return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "sep->plus: no value of %s and %s together is offered",
+                        names[sep->kind], names[sep->plus->kind]);
 }
 
 HFY_COLD_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep, size_t n, hfy_sep_split_ *t) {
@@ -10571,10 +10553,7 @@ HFY_COLD_ double hfy_sep_slope_(const hfy_sep *full, double norm, double v, doub
   switch (hfy_sep_method_of_(full)) {
   case HFY_SEP_BY_SOFTMAX_:
   case HFY_SEP_BY_EXP_: *growth = 1 / v; return log(v);
-  case HFY_SEP_BY_SQUARE_:
-  case HFY_SEP_BY_TSALLIS_:
-  case HFY_SEP_BY_STEEP_: *growth = pow(v, a - 1); return expm1(a * log(v)) / a;
-  case HFY_SEP_BY_CONE_:
+  case HFY_SEP_BY_TSALLIS_: *growth = pow(v, a - 1); return expm1(a * log(v)) / a;
   case HFY_SEP_BY_NORM_: *growth = g * pow(v / norm, g - 1) / norm; return pow(v / norm, g);
   case HFY_SEP_BY_IDENTITY_:
   case HFY_SEP_BY_LINE_: *growth = 1; return v;
@@ -10710,7 +10689,8 @@ HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta,
   const hfy_sep *one = &t->link[0], *two = &t->link[1];
   double ends[2], rate, low, high = 1, f, under = 0, over = 0;
   size_t i, live = hfy_sep_intervals_(t, theta, y, n, row, ends);
-  int k, side = 0, first = hfy_sep_by_norm_(one), norm = first || hfy_sep_by_norm_(two);
+  int k, side = 0, first = hfy_sep_method_of_(one) == HFY_SEP_BY_NORM_;
+  int norm = first || hfy_sep_method_of_(two) == HFY_SEP_BY_NORM_;
   const double *normed = first ? t->part : t->rest;
   double gamma = first ? one->gamma : two->gamma;
   if (!live) return HUGE_VAL;
@@ -10786,7 +10766,8 @@ HFY_COLD_ double hfy_sep_tsallis_slope_(double a, double log_p, double log_k) {
 }
 
 /* The entry of the support of y at which x is largest, or least, and the next to it; the first of equals; n: none. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_sep_extreme_(const hfy_real *y, const hfy_real *x, size_t n, int least, size_t *next) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_sep_extreme_(const hfy_real *y, const hfy_real *x, size_t n, int least,
+                                                        size_t *next) {
   double v, first = -HUGE_VAL, second = -HUGE_VAL;
   size_t i, best = n;
   for (i = 0, *next = n; i < n; i++) {
@@ -10930,10 +10911,7 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
   switch (method) {
   case HFY_SEP_BY_SOFTMAX_:
   case HFY_SEP_BY_LINE_:
-  case HFY_SEP_BY_SQUARE_:
-  case HFY_SEP_BY_TSALLIS_:
-  case HFY_SEP_BY_STEEP_: hfy_sep_tsallis_vjp_(full->alpha, r, grad->alpha); return;
-  case HFY_SEP_BY_CONE_:
+  case HFY_SEP_BY_TSALLIS_: hfy_sep_tsallis_vjp_(full->alpha, r, grad->alpha); return;
   case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full, r, grad->gamma, s); return;
   case HFY_SEP_BY_BOX_: hfy_sep_box_vjp_(full, r, grad); return;
   case HFY_SEP_BY_STRUCTURE_: (void)HFY_IF_STRUCTURE_(hfy_sep_structured_vjp_(r, grad, s)); return;
@@ -10978,7 +10956,7 @@ HFY_COLD_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_sep_row_ *r, con
 HFY_COLD_ const char *hfy_sep_no_gradient_(const hfy_sep *full, const hfy_sep_grad *grad) {
   hfy_sep_method_ method = hfy_sep_method_of_(full);
   if (grad->alpha && (full->kind != HFY_SEP_ENTMAX || method == HFY_SEP_BY_TIES_)) return "alpha";
-  if (grad->gamma && method != HFY_SEP_BY_CONE_ && method != HFY_SEP_BY_NORM_) return "gamma";
+  if (grad->gamma && method != HFY_SEP_BY_NORM_) return "gamma";
   if (grad->upper && (method != HFY_SEP_BY_BOX_ || !full->upper)) return "upper";
   if (grad->lower && (method != HFY_SEP_BY_BOX_ || !full->lower)) return "lower";
   if (grad->transition && method != HFY_SEP_BY_STRUCTURE_) return "transition";
@@ -11000,15 +10978,14 @@ HFY_COLD_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, cons
                             v);
   }
   if (status == HFY_ERR_CONVERGENCE && solver) return HFY_IF_STRUCTURE_(hfy_sep_unsolved_(work, what, row, solver));
-  return hfy_base_fail_(work, status, "%s %z: %s", what, row,
-                        status == HFY_ERR_NONFINITE ? "NaN or infinity where a number should be"
-                        : status == HFY_ERR_ARG ? "too few scores are not masked; at least 1, and k, should be left "
-                                                  "(SPARSEMAP: or the oracle's list is no vertex)"
-                        : status == HFY_ERR_CONVERGENCE
-                            ? "SparseMAP met max_steps or max_active, or the oracle's answer is not its best"
-                        : status == HFY_ERR_INFEASIBLE
-                            ? "within their bounds its unmasked entries cannot sum to 1 (KSUBSETS: k)"
-                            : "the result is beyond the range of the number type");
+  return hfy_base_fail_(
+      work, status, "%s %z: %s", what, row,
+      status == HFY_ERR_NONFINITE     ? "NaN or infinity where a number should be"
+      : status == HFY_ERR_ARG         ? "too few scores are not masked; at least 1, and k, should be left "
+                                        "(SPARSEMAP: or the oracle's list is no vertex)"
+      : status == HFY_ERR_CONVERGENCE ? "SparseMAP met max_steps or max_active, or the oracle's answer is not its best"
+      : status == HFY_ERR_INFEASIBLE  ? "within their bounds its unmasked entries cannot sum to 1 (KSUBSETS: k)"
+                                      : "the result is beyond the range of the number type");
 }
 
 /* Arguments that all functions share. missing: the first array that is NULL. */
@@ -11089,18 +11066,16 @@ HFY_PRIVATE_ int hfy_sep_needs_theta_(const hfy_sep *sep) {
          (sep->kind == HFY_SEP_NORMMAX && sep->gamma > HFY_SEP_FAR_ && hfy_base_is_finite_(sep->gamma));
 }
 
-/* Sets the gradients of the parameters to 0. */
+/* Sets the gradients of the parameters to 0; the padding of wide strides is not ours. */
 HFY_COLD_ void hfy_sep_clear_(const hfy_sep *full, const hfy_sep_grad *grad, size_t rows, size_t n,
                               hfy_sep_scratch_ *s) {
+  double *const numbers[] = {grad->alpha, grad->gamma, grad->transition};
   size_t j;
-  if (grad->alpha) *grad->alpha = 0;
-  if (grad->gamma) *grad->gamma = 0;
-  if (grad->transition) *grad->transition = 0;
-  if (grad->transitions) {
-    (void)HFY_IF_STRUCTURE_(hfy_sep_plan_structure_(full, n, s));
-    memset(grad->transitions, 0, s->higher * sizeof *grad->transitions);
-  }
-  for (j = 0; j < (full->bound_stride ? rows : 1); j++) { /* the padding of wide strides is not ours */
+  for (j = 0; j < sizeof numbers / sizeof *numbers; j++)
+    if (numbers[j]) *numbers[j] = 0;
+  if (grad->transitions) (void)HFY_IF_STRUCTURE_(hfy_sep_plan_structure_(full, n, s));
+  if (grad->transitions) memset(grad->transitions, 0, s->higher * sizeof *grad->transitions);
+  for (j = 0; j < (full->bound_stride ? rows : 1); j++) {
     if (grad->upper) memset(grad->upper + j * full->bound_stride, 0, n * sizeof *grad->upper);
     if (grad->lower) memset(grad->lower + j * full->bound_stride, 0, n * sizeof *grad->lower);
   }
@@ -11555,8 +11530,7 @@ HFY_COLD_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, const 
       dot += row[i] * v;
     }
     mean = post->kind == HFY_POST_L2 ? 0 : mean / (double)n;
-    for (i = 0; i < n; i++)
-      dz[i] = (hfy_real)(slope * (hfy_post_gain_(post, i) * (double)dq[i] - mean - row[i] * dot));
+    for (i = 0; i < n; i++) dz[i] = (hfy_real)(slope * (hfy_post_gain_(post, i) * (double)dq[i] - mean - row[i] * dot));
     break;
   case HFY_POST_LINEAR:
     for (j = 0; j < n; j++) row[j] = 0;
@@ -11576,34 +11550,31 @@ HFY_COLD_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, const 
 HFY_COLD_ hfy_status hfy_post_has_energy_(const hfy_post *post, size_t n, const hfy_post_scratch_ *scratch,
                                           hfy_work *work) {
   const double tol = 8 * HFY_REAL_EPS_ > 1e-12 ? 8 * HFY_REAL_EPS_ : 1e-12;
+  const hfy_status none = HFY_ERR_UNSUPPORTED;
   const hfy_real *a = post->matrix;
   double *l = scratch->factor, big = 0;
   size_t i, j;
   if (post->kind == HFY_POST_LAYERNORM && post->gain)
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                          "no Psi exists for LAYERNORM with a vector of gains; eta, one for all, has one");
+    return hfy_base_fail_(work, none, "no Psi exists for LAYERNORM with a vector of gains; eta, one for all, has one");
   if (post->kind == HFY_POST_RECTIFIED_POWER && post->sigma > 0)
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                          "Psi of RECTIFIED_POWER is there for sigma = 0 only; sigma is %g", post->sigma);
+    return hfy_base_fail_(work, none, "Psi of RECTIFIED_POWER is there for sigma = 0 only; sigma is %g", post->sigma);
   if (post->kind != HFY_POST_LINEAR) return HFY_OK;
   for (i = 0; i < n * n; i++) {
-    if (!hfy_base_is_finite_((double)a[i]))
-      return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "no Psi exists for LINEAR: matrix[%z][%z] is %g", i / n,
-                            i % n, (double)a[i]);
-    big = fabs((double)a[i]) > big ? fabs((double)a[i]) : big;
+    l[i] = (double)a[i];
+    if (!hfy_base_is_finite_(l[i]))
+      return hfy_base_fail_(work, none, "no Psi exists for LINEAR: matrix[%z][%z] is %g", i / n, i % n, l[i]);
+    big = fabs(l[i]) > big ? fabs(l[i]) : big;
   }
   for (i = 0; i < n; i++)
     for (j = 0; j <= i; j++) {
-      double low = (double)a[i * n + j], high = (double)a[j * n + i];
-      if (fabs(0.5 * low - 0.5 * high) > 0.5 * tol * big)
-        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                              "no Psi exists for LINEAR: matrix[%z][%z] is %g but [%z][%z] is %g", i, j, low, j,
-                              i, high);
-      l[i * n + j] = 0.5 * low + 0.5 * high;
+      double low = 0.5 * l[i * n + j], high = 0.5 * (double)a[j * n + i];
+      if (fabs(low - high) > 0.5 * tol * big)
+        return hfy_base_fail_(work, none, "no Psi exists for LINEAR: matrix[%z][%z] is %g but [%z][%z] is %g", i, j,
+                              l[i * n + j], j, i, (double)a[j * n + i]);
+      l[i * n + j] = low + high;
     }
   if (hfy_linalg_cholesky_(l, n))
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                          "no Psi exists for LINEAR: its matrix is not positive definite");
+    return hfy_base_fail_(work, none, "no Psi exists for LINEAR: its matrix is not positive definite");
   return HFY_OK;
 }
 
@@ -11885,8 +11856,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real 
   if (!status) {
     hfy_post_clear_(grad, n);
     hfy_post_vjp_parameters_(&full, z, dq, rows, n, grad, sum, &scratch); /* first: grad->z may be dq */
-    for (j = 0; grad->z && j < rows; j++)
-      hfy_post_row_vjp_(&full, z + j * n, dq + j * n, n, grad->z + j * n, &scratch);
+    for (j = 0; grad->z && j < rows; j++) hfy_post_row_vjp_(&full, z + j * n, dq + j * n, n, grad->z + j * n, &scratch);
   }
   return hfy_base_close_(w, &local, status);
 }
