@@ -9477,8 +9477,8 @@ typedef struct hfy_sep_scratch_ {
   hfy_structure sequence;
 } hfy_sep_scratch_;
 
-/* What a vector-Jacobian product of one row takes: theta and y = its prediction (each may be NULL where a kind does not
-   need it), v; and gives: out = J^T v, or nothing if that is NULL; it may be v, or y. */
+/* A vector-Jacobian product of one row: theta and y, its prediction (NULL where a kind does not need it), v; and
+   out = J^T v, or NULL; it may be v, or y. */
 typedef struct hfy_sep_row_ {
   const hfy_real *theta, *y, *v;
   hfy_real *out;
@@ -9489,8 +9489,7 @@ HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep) {
   return (sep->kind == HFY_SEP_SPARSEMAX || sep->kind == HFY_SEP_KSUBSETS) && (sep->upper || sep->lower);
 }
 
-/* The separation with its defaults filled in, without looking at ranges. SOFTMAX and SPARSEMAX are the ENTMAX of
-   alpha 1 and 2. */
+/* Defaults filled in, ranges not looked at. SOFTMAX and SPARSEMAX are the ENTMAX of alpha 1 and 2. */
 HFY_COLD_ HFY_SIMD_NOINLINE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep) {
   hfy_sep full = *sep;
   const hfy_sep_kind kind = sep->kind;
@@ -9853,8 +9852,7 @@ HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s, double sum) {
   return HFY_OK;
 }
 
-/* Divides the weights by their sum and drops what is 0. A lone weight becomes exactly 1. Summed in blocks: many small
-   weights must not drift. */
+/* Divides the weights by their sum, taken in blocks: many small ones must not drift. A lone one becomes exactly 1. */
 HFY_PRIVATE_ hfy_status hfy_sep_normalise_(hfy_sep_scratch_ *s) {
   double sum = 0;
   size_t i, end;
@@ -9868,22 +9866,16 @@ HFY_PRIVATE_ hfy_status hfy_sep_normalise_(hfy_sep_scratch_ *s) {
 
 /* --- simplex kinds: s->index and s->weight hold the window's indices and distances, and become the solution --- */
 
-/* p = t - d. */
-HFY_PRIVATE_ void hfy_sep_rise_(hfy_sep_scratch_ *s, double t) {
-  size_t i;
-  for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
-}
-
 /* p = t - d, sum p = 1: Newton's method, which is Michelot's algorithm, ends after finitely many steps. */
 HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
-  size_t before;
+  size_t i, before;
   double t;
   do {
     before = s->count;
     t = hfy_sep_mean_(s->weight, s->count) + 1 / (double)s->count;
     s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
   } while (s->count < before);
-  hfy_sep_rise_(s, t);
+  for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
 }
 
 /* A step of Newton's method to `next`, down, or up; 0: there is none, or it was the last. */
@@ -9897,6 +9889,7 @@ HFY_PRIVATE_ int hfy_sep_step_(double *x, double next, int up) {
 /* p = t - d, sum p^2 = 1: 2-normmax, and what 1.5-entmax is the square of. */
 HFY_PRIVATE_ void hfy_sep_cone_(hfy_sep_scratch_ *s) {
   double t = hfy_sep_mean_(s->weight, s->count) + 1 / sqrt((double)s->count), sums[3];
+  size_t i;
   int step;
   if (t > 1) t = 1;
   for (step = 0; step < 200; step++) {
@@ -9905,7 +9898,7 @@ HFY_PRIVATE_ void hfy_sep_cone_(hfy_sep_scratch_ *s) {
     if (!hfy_sep_step_(&t, t - (sums[2] - 1) / (2 * sums[1]), 0)) break;
   }
   s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
-  hfy_sep_rise_(s, t);
+  for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
 }
 
 /* alpha-entmax, 0 < alpha < 2, alpha != 1: with a = alpha - 1 and s the largest weight, p_i = (s^a - a d_i)_+^(1/a)
@@ -10005,11 +9998,10 @@ HFY_COLD_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
 
 /* --- projection onto a box cut by a plane (constrained sparsemax, k-subsets) --- */
 
-/* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper), and a tau that fits lies
-   between `left` and 0. s->weight holds v, count of them, and gets y; box: as many bounds. The sum falls in tau,
-   piecewise linearly: Newton's method inside that bracket, which is halved where a step would leave it; O(count) each,
-   a handful of them. v is measured from a score near the root, so that tau and all that is free are of the size of the
-   weights; infinite v are at a bound for sure. */
+/* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper), a tau that fits lies
+   between `left` and 0. s->weight holds v and gets y. The sum falls in tau, piecewise linearly: Newton's method inside
+   that bracket, which is halved where a step would leave it; a handful of steps. v is measured from a score near the
+   root, so that tau and all that is free are of the size of the weights; infinite v are at a bound for sure. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy_sep_bounds_ *box, double budget,
                                                   double left) {
   double right = 0, tau = 0.125 * left, sums[2], next, *v = s->weight; /* sum(left) >= budget >= sum(right) */
@@ -10045,8 +10037,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy
   }
 }
 
-/* k-subsets without bounds, from the scores in s->weight: only those within rho of the ceil(k)-th best can be
-   fractional. */
+/* k-subsets without bounds, from the scores: only those within rho of the ceil(k)-th best can be fractional. */
 HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_ *s) {
   const hfy_sep_bounds_ box = {NULL, NULL, 1};
   size_t i, ones = 0, kept = 0, up = (size_t)ceil(k), entries = 0, count = s->count, *index = s->index;
@@ -10074,9 +10065,9 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
   return hfy_sep_keep_(s, 1);
 }
 
-/* The least of the scores in s->sorted (m of them, which get lost) that as a threshold is not below the root: at it the
-   sum of clip((score - threshold)/rho, lower, upper) does not exceed the budget. Scores are only compared and
-   subtracted from each other, so it is found however large they are. O(count log m). */
+/* The least of the m scores in s->sorted, which get lost, that as a threshold is not below the root: the sum of
+   clip((score - threshold)/rho, lower, upper) does not exceed the budget. Scores are only compared and subtracted from
+   each other, so they may be large. O(count log m). */
 HFY_COLD_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const hfy_sep_bounds_ *box, double rho, double budget,
                                 size_t m) {
   double best = s->top;
@@ -10411,8 +10402,7 @@ HFY_COLD_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const do
   }
 }
 
-/* Omega*(theta) of one row and one link: theta.p - Omega(p) of a list kind, in distances from the top; masked entries
-   do not count. */
+/* Omega*(theta) of one row and link: theta.p - Omega(p) of lists, in distances from the top, without the masked. */
 HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                          double *value, hfy_sep_scratch_ *s) {
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
@@ -10741,17 +10731,10 @@ HFY_COLD_ hfy_status hfy_sep_sum_loss_(const hfy_sep *full, hfy_sep_split_ *t, c
 
 /* --- vector-Jacobian products of one row, one link --- */
 
-/* x e^log_scale, where the scale alone may overflow; 0 stays 0. */
-HFY_PRIVATE_ double hfy_sep_scaled_(double x, double log_scale) {
-  double half = exp(log_scale < 1400 ? 0.5 * log_scale : 700);
-  return x * half * half;
-}
-
 /* Weights from here on belong to the support: nothing below overflows for them. */
 #define HFY_SEP_SUPPORT_ 1e-300
 
-/* -d log(p_i s^-1) / d alpha, free of cancellation at alpha = 1: log_p of the entry, log_k of the pivot, a = alpha - 1.
-   (docs/math.md 7) */
+/* -d log(p_i s^-1) / d alpha without cancellation at alpha = 1; a = alpha - 1, k the pivot. (docs/math.md 7) */
 HFY_COLD_ double hfy_sep_tsallis_slope_(double a, double log_p, double log_k) {
   double x = a * (log_k - log_p), rest = 0, term;
   int m;
@@ -10792,7 +10775,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
   const double a = alpha - 1, c = 2 - alpha;
   const int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0);
   size_t i, j, n = r->n, top = hfy_sep_extreme_(y, y, n, 0, &j), k = c < 0 ? hfy_sep_extreme_(y, y, n, 1, &j) : top;
-  double log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0, sum = 0, along = 0, mean, total;
+  double log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0, sum = 0, along = 0, mean, total, half;
   if (j < n) {
     for (i = 0; i < n; i++)
       if ((double)y[i] >= HFY_SEP_SUPPORT_ && i != k && i != top) rest += (double)y[i];
@@ -10828,7 +10811,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
       l = log_j;
       p = p_j;
     }
-    r->out[i] = (hfy_real)(even ? side : soft ? p * side : hfy_sep_scaled_(side, c * l));
+    half = even || soft ? 1 : exp(c * l < 1400 ? 0.5 * (c * l) : 700); /* p^c in two steps: it alone may overflow */
+    r->out[i] = (hfy_real)((soft ? p * side : side) * half * half);
   }
   if (d_alpha) *d_alpha += total;
 }
@@ -10902,8 +10886,8 @@ HFY_COLD_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, cons
   }
 }
 
-/* One row and link: out, and adds to what is not NULL of the parameters' gradients (grad->theta is not looked at).
-   Structured kinds read the mixture that the solver still holds, not y. s: what solving the row takes. */
+/* One row and link: out, and adds to the parameters' gradients that are not NULL. Structured kinds read the mixture
+   that the solver still holds, not y. s: what solving the row takes. */
 HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
                                  hfy_sep_scratch_ *s) {
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
@@ -10928,8 +10912,8 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
   }
 }
 
-/* The same for a chain: the products of its links add up; each link's own prediction is made again from theta. In s:
-   sum and row. Rows that cannot be answered give 0. The parameters are the first link's. */
+/* The same for a chain: the products of its links, each at its own prediction made again from theta, add up. Links
+   without an answer give 0. The parameters are the first link's. */
 HFY_COLD_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
                                   hfy_sep_scratch_ *s) {
   hfy_sep_grad none;
@@ -10966,8 +10950,7 @@ HFY_COLD_ const char *hfy_sep_no_gradient_(const hfy_sep *full, const hfy_sep_gr
 
 /* --- the public functions --- */
 
-/* Says why a row has no answer; theta: its n scores, or NULL if they are gone; solver: what SparseMAP has left of it,
-   or NULL. */
+/* Says why a row has no answer; its n scores and what SparseMAP has left of it: NULL if they are gone. */
 HFY_COLD_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, const char *what, size_t row,
                                          const hfy_real *theta, size_t n, const struct hfy_structure_solver_ *solver) {
   size_t i;
@@ -11313,7 +11296,7 @@ HFY_PRIVATE_ double hfy_post_gain_(const hfy_post *post, size_t i) {
 /* --- scratch --- */
 
 /* For hfy_post_row_ and hfy_post_row_vjp_: all kinds need the same. */
-HFY_PRIVATE_ void hfy_post_plan_(hfy_base_arena_ *arena, const hfy_post *post, size_t n, hfy_post_scratch_ *scratch) {
+HFY_COLD_ void hfy_post_plan_(hfy_base_arena_ *arena, const hfy_post *post, size_t n, hfy_post_scratch_ *scratch) {
   (void)post;
   scratch->row = HFY_TAKE_(arena, double, n);
   scratch->factor = NULL;
@@ -11346,8 +11329,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_post_norm_(double *x, size_t n, doubl
   return sqrt(hfy_linalg_dot_(x, x, n)) / *scale;
 }
 
-/* Takes the mean away, in two rounds: the second removes what rounding left of the first. Constant rows are found by
-   comparing. */
+/* Takes the mean away, then what rounding left of it. Constant rows are found by comparing. */
 HFY_PRIVATE_ void hfy_post_centre_(double *x, size_t n) {
   size_t i;
   int round, constant = 1;
@@ -11389,9 +11371,8 @@ typedef struct hfy_post_power_ {
 } hfy_post_power_;
 
 /* s^power, s = width softplus(x), x = v / width, width = sigma/pi: the smooth max(v, 0)^power. Far below the threshold
-   softplus(x) = e^x to the last bit, and e^x underflows long before a small power of it does: so its logarithm is
-   raised. ds/dsigma = (softplus(x) - x softplus'(x)) / pi = softplus'(x) ratio / pi, with a ratio that neither cancels
-   nor overflows. */
+   softplus(x) = e^x to the last bit, and e^x underflows long before a small power of it: so its logarithm is raised.
+   ds/dsigma = (softplus(x) - x softplus'(x)) / pi = softplus'(x) ratio / pi: ratio neither cancels nor overflows. */
 HFY_COLD_ hfy_post_power_ hfy_post_rectify_(const hfy_post *post, double v, int derivatives) {
   const double width = post->sigma / HFY_POST_PI_, p = post->power;
   hfy_post_power_ r = {0, 0, 0, 0};
@@ -11545,8 +11526,7 @@ HFY_COLD_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, const 
   }
 }
 
-/* Is there a Psi? Asked once before the two functions below; leaves in scratch what they need.
-   HFY_ERR_UNSUPPORTED with its reason if there is none. */
+/* Is there a Psi? UNSUPPORTED with its reason if not; leaves in scratch what the functions below need. */
 HFY_COLD_ hfy_status hfy_post_has_energy_(const hfy_post *post, size_t n, const hfy_post_scratch_ *scratch,
                                           hfy_work *work) {
   const double tol = 8 * HFY_REAL_EPS_ > 1e-12 ? 8 * HFY_REAL_EPS_ : 1e-12;
@@ -11603,9 +11583,9 @@ HFY_COLD_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q
     break;
   case HFY_POST_L2:
   case HFY_POST_LAYERNORM:
-    reach = radius = hfy_post_stretch_(post, n) * post->eta; /* the largest norm: delta counts, */
+    reach = radius = hfy_post_stretch_(post, n) * post->eta; /* the largest norm */
     if (post->kind == HFY_POST_LAYERNORM) weight *= hfy_post_stretch_(post, n);
-    if (post->delta) { /* its digits are rounded with q's */
+    if (post->delta) { /* counts: its digits are rounded with q's */
       for (i = 0; i < n; i++) row[i] = (double)post->delta[i];
       reach += hfy_post_norm_(row, n, &scale);
       for (i = 0; i < n; i++) row[i] = (double)q[i] - (double)post->delta[i];
