@@ -9429,12 +9429,11 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
 /* ------------------------------------------------------------------------------------------------------------------
    >>sep.impl   from scores to weights: rows x n in, rows x n out
    May call: base, simd, structure if it is there.
-   Numerics: every threshold is solved in double and in distances from the maximum, d_i = max(theta) - theta_i, never
-   in the scores themselves, so large scores lose nothing. Only scores within the margin can get weight: a row is
-   first cut down to that window. Newton's method starts right of the root of a convex increasing function and walks
-   down to it, dropping the entries that reach 0; they never come back. Jensen's inequality gives a start that is
-   exact when all scores are equal. Solutions with few nonzeros are lists, index[0..count) ascending and weight[] in
-   double; those of SOFTMAX, UNIFORM, IDENTITY, POWER, EXP and sums of kinds are n hfy_real.
+   Numerics: every threshold is solved in double and in distances from the maximum, d_i = max(theta) - theta_i, so
+   large scores lose nothing. Only scores within the margin can get weight: a row is first cut down to that window.
+   Newton's method starts right of the root of a convex increasing function and walks down to it, dropping the entries
+   that reach 0; they never come back. Jensen's inequality gives a start that is exact when all scores are equal.
+   Solutions with few nonzeros are lists, index[0..count) ascending and weight[] in double; others n hfy_real.
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* The ways a row is solved: kinds with their special parameters told apart; those from LINE on end in a list. */
@@ -9490,7 +9489,7 @@ HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep) {
 }
 
 /* Defaults filled in, ranges not looked at. SOFTMAX and SPARSEMAX are the ENTMAX of alpha 1 and 2. */
-HFY_COLD_ HFY_SIMD_NOINLINE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep) {
+HFY_COLD_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep) {
   hfy_sep full = *sep;
   const hfy_sep_kind kind = sep->kind;
   int counts = kind == HFY_SEP_KSUBSETS || kind == HFY_SEP_SEQUENCE_KSUBSETS || kind == HFY_SEP_ARGMAX;
@@ -9542,7 +9541,6 @@ HFY_COLD_ int hfy_sep_same_(const hfy_real *y, size_t n, const hfy_sep_scratch_ 
 
 #ifdef HFY_HAS_STRUCTURE_
 #define HFY_IF_STRUCTURE_(call) call
-
 /* The structure of a structured kind; a sequence is made in *sequence. */
 HFY_COLD_ const hfy_structure *hfy_sep_structure_of_(const hfy_sep *full, size_t n, hfy_structure *sequence) {
   if (full->kind == HFY_SEP_SPARSEMAP) return full->structure;
@@ -9578,8 +9576,7 @@ HFY_COLD_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, con
   return HFY_OK;
 }
 
-/* Takes a solver from s->structured or, while that is NULL, only counts; its structure may be s->sequence. One solver
-   that failed stays as it is for the message. */
+/* Takes a solver from s->structured or, while that is NULL, only counts. One that failed stays for the message. */
 HFY_COLD_ hfy_status hfy_sep_plan_structure_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s) {
   hfy_base_arena_ arena = {(unsigned char *)s->structured, 0, 0};
   const hfy_structure *structure = hfy_sep_structure_of_(full, n, &s->sequence);
@@ -9618,7 +9615,7 @@ HFY_COLD_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real *th
 }
 
 /* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is
-   told by projecting onto it; with them only vertices can be valued, and those the oracle finds when it is made to. */
+   told by projecting onto it; with them only vertices have a value: the oracle is made to find them. */
 HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
                                                hfy_sep_scratch_ *s) {
   hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
@@ -9714,7 +9711,6 @@ HFY_COLD_ hfy_status hfy_sep_unsolved_(hfy_work *work, const char *what, size_t 
 }
 #else /* never called: such kinds do not pass the check */
 #define HFY_IF_STRUCTURE_(call) HFY_ERR_UNSUPPORTED
-
 HFY_COLD_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, const char *where, hfy_work *work) {
   (void)full;
   (void)n;
@@ -9929,7 +9925,7 @@ HFY_COLD_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha) {
 /* alpha-entmax, alpha > 2: infinite slopes where an entry enters the support. So find the support first, from the
    sorted distances, then solve for its smallest weight u: p_i = (u^a + a (d_k - d_i))^(1/a). What decides is a
    difference of two stored distances, so entry k meets itself at exactly 0, whatever a compiler fuses or keeps wide. */
-HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
+HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
   double a = alpha - 1, *sorted = s->sorted, edge, u, ua, next, g, slope;
   size_t lo = 0, hi = s->count, i;
   int step;
@@ -9964,7 +9960,7 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
 
 /* gamma-normmax: t with |(t - d)_+|_e = 1, e = gamma/(gamma-1); p ~ (t - d)_+^(1/(gamma-1)). Scaled by the largest
    entry t so that nothing underflows as gamma -> 1. (HFY Algorithm 4 with its exponent mended, eq. 30-33) */
-HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
+HFY_COLD_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
   double a = gamma - 1, e = gamma / a, sums[2];
   double t = hfy_sep_mean_(s->weight, s->count) + exp(-log((double)s->count) / e);
   int step;
@@ -10153,8 +10149,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full)
   return full->kind == HFY_SEP_ARGMAX ? 0 : HUGE_VAL;
 }
 
-/* Solves a window: s->index ascending, s->weight the distances from the top below the margin; kinds on the k-th best:
-   the scores themselves of everything that is not masked. Both become the solution. */
+/* Solves a window: s->index ascending, s->weight the distances from the top below the margin (kinds by rank: all
+   scores that are not masked). Both become the solution. */
 HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ method, hfy_sep_scratch_ *s) {
   size_t i;
   if (method == HFY_SEP_BY_TOP_) { /* of equal scores the first */
@@ -10204,8 +10200,8 @@ HFY_PRIVATE_ size_t hfy_sep_part_tops_(const hfy_real *theta, size_t n, const hf
 }
 
 /* The scores that can get weight: among the k best or, with a margin, above tau. The k-th best of the maxima of
-   disjoint parts is no better than the k-th best of all, and where the maxima alone fill the budget, tau lies higher
-   still; so most of a long row is passed over without a selection. */
+   disjoint parts is no better than that of all, and where the maxima alone fill the budget, tau lies higher still; so
+   most of a long row is passed over. */
 HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hfy_real *tops, double k, double margin,
                                        hfy_sep_scratch_ *s) {
   size_t i, up = (size_t)ceil(k), m = hfy_sep_part_tops_(theta, n, tops, up, s), *index = s->index;
@@ -10248,8 +10244,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta
   return hfy_sep_solve_(full, method, s);
 }
 
-/* The same from candidates found before: s->index ascending, s->weight their scores. They hold at least all that can
-   matter: what lies within the margin of the best, or of the k-th best. */
+/* The same from candidates found before: s->index ascending, s->weight their scores, at least those within the margin
+   of the best, or of the k-th best. */
 HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch_ *s) {
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
   const double margin = hfy_sep_link_margin_(full);
@@ -10288,8 +10284,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_elementwise_(const hfy_sep *full, const hfy_real
   return HFY_OK;
 }
 
-/* Writes the n weights of one row, of any kind; y may be theta. log_scale NULL: the weights are y. Else the weights are
-   e^log_scale y, which only EXP uses (its own range is soon exceeded). */
+/* Writes the n weights of one row, of any kind; y may be theta. With log_scale they are e^log_scale y, which only EXP
+   uses: its own range is soon exceeded. */
 HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row, hfy_real *y,
                                       double *log_scale, hfy_sep_scratch_ *s) {
   hfy_sep_method_ method = hfy_sep_method_of_(full);
@@ -10345,8 +10341,7 @@ HFY_PRIVATE_ int hfy_sep_has_sum_(const hfy_sep *sep) {
 }
 
 /* The interval of weight i under one link; live: how many are not masked (0: UNIFORM's is not asked for). */
-HFY_COLD_ HFY_SIMD_NOINLINE_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live,
-                                                    double *low, double *high) {
+HFY_COLD_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live, double *low, double *high) {
   const hfy_sep_bounds_ box = hfy_sep_bounds_of_(full, row);
   *low = full->kind == HFY_SEP_IDENTITY || full->kind == HFY_SEP_POWER ? -HUGE_VAL : 0;
   *high = hfy_sep_has_sum_(full) ? 1 : HUGE_VAL;
@@ -10457,9 +10452,8 @@ HFY_COLD_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *thet
   return HFY_OK;
 }
 
-/* Omega(y) + Omega*(theta) - theta.y of one row (y, or a list of n if y is NULL), without cancellation: kinds of fixed
-   sum in distances from the top against the prediction as it rounds to hfy_real, elementwise kinds term by term. So the
-   prediction itself has loss exactly 0. */
+/* Omega(y) + Omega*(theta) - theta.y of one row (y NULL: a list of n), without cancellation: kinds of fixed sum in
+   distances from the top against the prediction as hfy_real, whose loss is 0; elementwise kinds term by term. */
 HFY_COLD_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const double *list,
                                    size_t n, size_t row, double *value, hfy_sep_scratch_ *s) {
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
@@ -10503,7 +10497,6 @@ typedef struct hfy_sep_split_ {
   double *part, *rest;   /* n: what the first takes, and the second */
   double *below, *above; /* n: the part where tau is too low, too high */
 } hfy_sep_split_;
-
 #define HFY_SEP_STEEPEST_ 1e5 /* gamma of a sum's NORMMAX at most: its powers lose the digits beyond */
 
 /* Has a sum a value here? Says why not. */
@@ -10566,8 +10559,8 @@ HFY_COLD_ double hfy_sep_balance_(const hfy_sep_split_ *t, double y, double a, d
 
 /* The a between low and high where that is tau, or the end nearer to it: Newton from `a` with halvings where it leaves
    the bracket or is slow. *rate: da/dtau. */
-HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, double high,
-                                                  double tau, double a, double *rate) {
+HFY_COLD_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, double high, double tau, double a,
+                               double *rate) {
   double growth, g, next, width = high - low;
   int k;
   *rate = 0;
@@ -10578,12 +10571,8 @@ HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_sep_part_(const hfy_sep_split_ *t, doubl
     if (!(a > low && a < high)) break;
     g = hfy_sep_balance_(t, y, a, &growth) - tau;
     *rate = 1 / growth;
-    if (g > 0)
-      high = a;
-    else if (g < 0)
-      low = a;
-    else
-      break;
+    if (!(g > 0) && !(g < 0)) break;
+    *(g > 0 ? &high : &low) = a;
     next = a - g / growth;
     if (fabs(next - a) <= DBL_EPSILON * fabs(a)) { /* near, or at a kink of infinite slope: the other side tells */
       if (high - low <= 8 * DBL_EPSILON * fabs(a)) break;
@@ -10637,8 +10626,8 @@ HFY_COLD_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n) {
   for (i = 0; i < n; i++) t->part[i] = t->below[i] + (t->above[i] - t->below[i]) * (under / (under - over));
 }
 
-/* The coordinates' intervals, and where the search begins; 0: y is outside the domain. Returns how many are not masked,
-   sums: of the ends of the intervals. */
+/* The coordinates' intervals, the sums of their ends, and where the search begins. Returns how many are not masked; 0:
+   y is outside the domain. */
 HFY_COLD_ size_t hfy_sep_intervals_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
                                     size_t row, double sums[2]) {
   const hfy_sep *one = &t->link[0], *two = &t->link[1];
@@ -10672,9 +10661,9 @@ HFY_COLD_ size_t hfy_sep_intervals_(hfy_sep_split_ *t, const hfy_real *theta, co
   return sums[0] > one->k + slack || sums[1] < one->k - slack ? 0 : live;
 }
 
-/* Splits y at the least cost; theta (or NULL) says what is masked. Returns that cost, Omega(y), HUGE_VAL outside the
-   domain; the parts are then in t->part and t->rest. */
-HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
+/* Splits y into t->part and t->rest at the least cost, Omega(y), which it returns: HUGE_VAL outside the domain. theta
+   (or NULL) says what is masked. */
+HFY_COLD_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
                                        size_t row) {
   const hfy_sep *one = &t->link[0], *two = &t->link[1];
   double ends[2], rate, low, high = 1, f, under = 0, over = 0;
@@ -10731,8 +10720,7 @@ HFY_COLD_ hfy_status hfy_sep_sum_loss_(const hfy_sep *full, hfy_sep_split_ *t, c
 
 /* --- vector-Jacobian products of one row, one link --- */
 
-/* Weights from here on belong to the support: nothing below overflows for them. */
-#define HFY_SEP_SUPPORT_ 1e-300
+#define HFY_SEP_SUPPORT_ 1e-300 /* weights from here on belong to the support: nothing below overflows for them */
 
 /* -d log(p_i s^-1) / d alpha without cancellation at alpha = 1; a = alpha - 1, k the pivot. (docs/math.md 7) */
 HFY_COLD_ double hfy_sep_tsallis_slope_(double a, double log_p, double log_k) {
@@ -10817,13 +10805,11 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
   if (d_alpha) *d_alpha += total;
 }
 
-/* NORMMAX: above this gamma y no longer tells theta - mu, its power gamma-1; it is solved for again. */
-#define HFY_SEP_FAR_ 100
+#define HFY_SEP_FAR_ 100 /* NORMMAX: above this gamma y no longer tells theta - mu, its power gamma-1: solved again */
 
 /* out = y/(a t) o [(v - m)/rho - sum y (v - m)/rho], m = y.v, rho = (theta - mu)/t, t = max theta - mu, y = r/sum r,
    r = rho^(1/a). Also d prediction / d gamma . v if d_gamma is not NULL. (docs/math.md 7) */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, double *d_gamma,
-                                                       hfy_sep_scratch_ *s) {
+HFY_COLD_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, double *d_gamma, hfy_sep_scratch_ *s) {
   const hfy_real *theta = r->theta, *y = r->y, *v = r->v;
   const int far = full->gamma > HFY_SEP_FAR_;
   size_t i, next, n = r->n, k = hfy_sep_extreme_(y, far ? theta : y, n, 0, &next);
@@ -10916,14 +10902,13 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
    without an answer give 0. The parameters are the first link's. */
 HFY_COLD_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
                                   hfy_sep_scratch_ *s) {
-  hfy_sep_grad none;
+  const hfy_sep_grad none = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
   hfy_sep_row_ link = *r;
   size_t i;
   if (!sep->plus) {
     hfy_sep_link_vjp_(sep, r, grad, s);
     return;
   }
-  memset(&none, 0, sizeof none);
   memset(s->sum, 0, r->n * sizeof *s->sum);
   link.y = link.out = s->row;
   for (; sep; sep = sep->plus, grad = &none) {
@@ -10972,7 +10957,7 @@ HFY_COLD_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, cons
 }
 
 /* Arguments that all functions share. missing: the first array that is NULL. */
-HFY_PRIVATE_ hfy_status hfy_sep_check_rows_(const hfy_sep *sep, size_t rows, size_t n, const char *missing,
+HFY_COLD_ hfy_status hfy_sep_check_rows_(const hfy_sep *sep, size_t rows, size_t n, const char *missing,
                                             hfy_work *work) {
   hfy_status status = hfy_base_null_(work, sep ? NULL : "sep");
   if (status) return status;
@@ -11043,7 +11028,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *
 }
 
 /* Can a separation's gradient do without the scores? */
-HFY_PRIVATE_ int hfy_sep_needs_theta_(const hfy_sep *sep) {
+HFY_COLD_ int hfy_sep_needs_theta_(const hfy_sep *sep) {
   return sep->plus || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_IDENTITY ||
          sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
          (sep->kind == HFY_SEP_NORMMAX && sep->gamma > HFY_SEP_FAR_ && hfy_base_is_finite_(sep->gamma));
@@ -11219,15 +11204,14 @@ HFY_API HFY_SMALL_ double hfy_sep_margin(const hfy_sep *sep) {
 #ifdef HFY_HAS_POST_
 /* ------------------------------------------------------------------------------------------------------------------
    >>post.impl   post-transformations of the projection: q = argmax over dom(Psi) of z.q - Psi(q)
-   Shapes: z, q, dq: rows x n; everything is done row by row, and a row depends on no other.   May call: base, linalg.
+   Row by row, and a row depends on no other.   May call: base, linalg.
    Numerics: a row is made in double in scratch and rounded once, so an error leaves its output alone and q may be z.
-   Squares are taken after scaling by a power of two where they could leave the range of double. The mean of a layer
-   norm is corrected by a second pass; what is left after centring carries the digits. A row may come with a log_scale:
-   the true z is e^log_scale times it. Maps that forget the scale (SIGN, L2, LAYERNORM) or saturate (TANH) then answer
-   where the true z would overflow (exponential memory, HFY eq. 12).
+   Squares are taken after scaling by a power of two where they could leave the range of double. A row may come with a
+   log_scale: the true z is e^log_scale times it. Maps that forget the scale (SIGN, L2, LAYERNORM) or saturate (TANH)
+   then answer where the true z would overflow (exponential memory, HFY eq. 12).
    Equations: HFY eq. 9, 12, 14, 38; the rectified power is RATE eq. 3 with softplus(x) = log(1 + e^x); with sigma = 0
-   Psi*(z) = sum max(z-theta,0)^(p+1) / (p+1) and Psi(q) = sum theta q + p/(p+1) q^((p+1)/p) on q >= 0, the integrals of
-   the map and of its inverse.
+   Psi*(z) = sum max(z-theta,0)^(p+1) / (p+1), Psi(q) = sum theta q + p/(p+1) q^((p+1)/p) on q >= 0: integrals of the
+   map and of its inverse.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_POST_PI_ 3.14159265358979323846
 #define HFY_POST_TOLERANCE_ (8 * HFY_REAL_EPS_ > 1e-9 ? 8 * HFY_REAL_EPS_ : 1e-9) /* of membership in dom Psi */
@@ -11283,7 +11267,7 @@ HFY_COLD_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *f
   return HFY_OK;
 }
 
-/* L2 is LAYERNORM without centring, without gains and shifts: a unit vector is stretched to this length, */
+/* L2 is LAYERNORM without centring, gains and shifts: a unit vector is stretched to this length, */
 HFY_PRIVATE_ double hfy_post_stretch_(const hfy_post *post, size_t n) {
   return post->kind == HFY_POST_L2 ? post->radius : sqrt((double)(n - post->dof_minus));
 }
@@ -11303,7 +11287,7 @@ HFY_COLD_ void hfy_post_plan_(hfy_base_arena_ *arena, const hfy_post *post, size
 }
 
 /* For hfy_post_has_energy_, hfy_post_row_value_ and hfy_post_row_conjugate_; serves the two above as well. */
-HFY_PRIVATE_ void hfy_post_plan_value_(hfy_base_arena_ *arena, const hfy_post *post, size_t n,
+HFY_COLD_ void hfy_post_plan_value_(hfy_base_arena_ *arena, const hfy_post *post, size_t n,
                                        hfy_post_scratch_ *scratch) {
   hfy_post_plan_(arena, post, n, scratch);
   if (post->kind == HFY_POST_LINEAR) scratch->factor = HFY_TAKE_(arena, double, hfy_base_times_(n, n));
@@ -11775,7 +11759,7 @@ HFY_COLD_ void hfy_post_row_numbers_vjp_(const hfy_post *post, const hfy_real *z
   if (grad->eps && root > 0) *grad->eps -= 0.5 * dof * stretch * gained / root / root;
 }
 
-/* Adds the gradients of the parameters, summed over the rows. sum: 2n (LAYERNORM) or n (LINEAR) doubles. */
+/* Adds the gradients of the parameters, summed over the rows. sum: 2n doubles. */
 HFY_COLD_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows,
                                         size_t n, const hfy_post_grad *grad, double *sum,
                                         const hfy_post_scratch_ *scratch) {
@@ -11844,7 +11828,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real 
 /* Psi and Psi* differ only in what a row calls. */
 typedef hfy_status hfy_post_functional_(const hfy_post *post, const hfy_real *x, size_t n, double *value,
                                         const hfy_post_scratch_ *scratch);
-
 HFY_COLD_ hfy_status hfy_post_rows_(hfy_post_functional_ *functional, const hfy_post *post, const hfy_real *x,
                                     size_t rows, size_t n, double *value, const char *missing, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
