@@ -9488,13 +9488,13 @@ HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep) {
   return (sep->kind == HFY_SEP_SPARSEMAX || sep->kind == HFY_SEP_KSUBSETS) && (sep->upper || sep->lower);
 }
 
-/* Defaults filled in, ranges not looked at. SOFTMAX and SPARSEMAX are the ENTMAX of alpha 1 and 2. */
+/* The separation with its defaults filled in, without looking at ranges. */
 HFY_COLD_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep) {
   hfy_sep full = *sep;
   const hfy_sep_kind kind = sep->kind;
   int counts = kind == HFY_SEP_KSUBSETS || kind == HFY_SEP_SEQUENCE_KSUBSETS || kind == HFY_SEP_ARGMAX;
   full.k = counts ? hfy_base_default_(sep->k, 1) : 1;
-  full.alpha = kind == HFY_SEP_SOFTMAX ? 1 : kind == HFY_SEP_SPARSEMAX ? 2 : hfy_base_default_(sep->alpha, 1.5);
+  full.alpha = hfy_base_default_(sep->alpha, 1.5);
   full.gamma = hfy_base_default_(sep->gamma, 2);
   full.degree = hfy_base_default_(sep->degree, 3);
   full.rho = kind == HFY_SEP_SPARSEMAX ? 1 : hfy_base_default_(sep->rho, 1); /* its box has sum 1 */
@@ -9505,8 +9505,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep
   const double alpha = full->alpha, gamma = full->gamma;
   if (hfy_sep_has_bounds_(full)) return HFY_SEP_BY_BOX_;
   switch (full->kind) {
-  case HFY_SEP_SOFTMAX:
-  case HFY_SEP_SPARSEMAX:
+  case HFY_SEP_SOFTMAX: return HFY_SEP_BY_SOFTMAX_;
+  case HFY_SEP_SPARSEMAX: return HFY_SEP_BY_LINE_;
   case HFY_SEP_ENTMAX:
     if (hfy_base_is_pos_inf_(alpha)) return HFY_SEP_BY_TIES_;
     if (alpha >= 1 && alpha <= 1) return HFY_SEP_BY_SOFTMAX_;
@@ -10044,13 +10044,13 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
   /* the window goes to the front for the projection; sorted remembers all */
   for (i = 0; i < count; i++) {
     double above = weight[i] - kth;
-    size_t near = above > -rho, one = above >= rho;
+    size_t partly = above > -rho, one = above >= rho;
     sorted[entries] = one ? HUGE_VAL : above; /* asked once: `above` may be wider than what is stored */
     index[entries] = index[i];
     weight[kept] = above / rho;
-    entries += near;
+    entries += partly;
     ones += one;
-    kept += near - one;
+    kept += partly - one;
   }
   s->count = kept;
   k -= (double)ones;
@@ -10143,7 +10143,8 @@ HFY_COLD_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta
    for whole k. HUGE_VAL if there is no limit. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full) {
   if (hfy_sep_has_bounds_(full)) return HUGE_VAL;
-  if (full->kind <= HFY_SEP_ENTMAX && full->alpha > 1) return 1 / (full->alpha - 1);
+  if (full->kind == HFY_SEP_ENTMAX && full->alpha > 1) return 1 / (full->alpha - 1);
+  if (full->kind == HFY_SEP_SPARSEMAX) return 1;
   if (full->kind == HFY_SEP_NORMMAX) return full->gamma > 1 ? 1 : 0;
   if (full->kind == HFY_SEP_KSUBSETS) return full->rho;
   return full->kind == HFY_SEP_ARGMAX ? 0 : HUGE_VAL;
@@ -10811,19 +10812,19 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
    r = rho^(1/a). Also d prediction / d gamma . v if d_gamma is not NULL. (docs/math.md 7) */
 HFY_COLD_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, double *d_gamma, hfy_sep_scratch_ *s) {
   const hfy_real *theta = r->theta, *y = r->y, *v = r->v;
-  const int far = full->gamma > HFY_SEP_FAR_;
-  size_t i, next, n = r->n, k = hfy_sep_extreme_(y, far ? theta : y, n, 0, &next);
+  const int again = full->gamma > HFY_SEP_FAR_;
+  size_t i, next, n = r->n, k = hfy_sep_extreme_(y, again ? theta : y, n, 0, &next);
   const double gamma = full->gamma, a = gamma - 1, high = k < n ? (double)y[k] : 1, pivot = k < n ? (double)v[k] : 0;
   double t = 1, sum = 0, along = 0, sum_b = 0, along_b = 0, power = 0, entropy = 0, mean, slope, *log_rho = s->weight;
   s->root = 1; /* where one score is alone */
-  if (far && hfy_sep_list_(full, theta, n, r->row, s)) {
+  if (again && hfy_sep_list_(full, theta, n, r->row, s)) {
     if (r->out) memset(r->out, 0, n * sizeof *r->out);
     return;
   }
   for (i = 0; i < n; i++) {
-    double side = (double)v[i] - pivot, d = far ? (s->top - (double)theta[i]) / s->root : 0, p, b;
+    double side = (double)v[i] - pivot, d = again ? (s->top - (double)theta[i]) / s->root : 0, p, b;
     if (!((double)y[i] >= HFY_SEP_SUPPORT_)) continue;
-    log_rho[i] = far ? log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1) : a * log((double)y[i] / high);
+    log_rho[i] = again ? log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1) : a * log((double)y[i] / high);
     if (log_rho[i] < -600) log_rho[i] = -600; /* as good as 0, and nothing overflows */
     p = exp(log_rho[i] / a);
     b = exp(log_rho[i] / a - log_rho[i]);
@@ -10838,7 +10839,7 @@ HFY_COLD_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, dou
   }
   mean = along / sum;
   along_b = (along_b - mean * sum_b) / sum;
-  t = far ? s->root : exp(-log1p(power) * a / gamma);
+  t = again ? s->root : exp(-log1p(power) * a / gamma);
   slope = -(entropy - (1 + power) * log1p(power) / gamma) / (gamma * sum); /* d mu / d gamma over t */
   for (i = 0; i < n; i++) {
     const int supported = (double)y[i] >= HFY_SEP_SUPPORT_;
@@ -10879,8 +10880,8 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
   size_t i;
   switch (method) {
-  case HFY_SEP_BY_SOFTMAX_:
-  case HFY_SEP_BY_LINE_:
+  case HFY_SEP_BY_SOFTMAX_: hfy_sep_tsallis_vjp_(1, r, grad->alpha); return;
+  case HFY_SEP_BY_LINE_: hfy_sep_tsallis_vjp_(2, r, grad->alpha); return;
   case HFY_SEP_BY_TSALLIS_: hfy_sep_tsallis_vjp_(full->alpha, r, grad->alpha); return;
   case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full, r, grad->gamma, s); return;
   case HFY_SEP_BY_BOX_: hfy_sep_box_vjp_(full, r, grad); return;
@@ -11252,10 +11253,6 @@ HFY_COLD_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *f
     if (number[i].used && (!hfy_base_is_finite_(value) || (least && value < 0)))
       return hfy_base_should_(work, path, number[i].name, value, least);
   }
-  if (!layer) {
-    full->gain = full->delta = NULL;
-    full->eta = 1;
-  }
   if (layer && post->dof_minus >= n)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%sdof_minus is %z; it should be below the length of a row, %z", path,
                           post->dof_minus, n);
@@ -11274,7 +11271,7 @@ HFY_PRIVATE_ double hfy_post_stretch_(const hfy_post *post, size_t n) {
 
 /* and then by its gains. */
 HFY_PRIVATE_ double hfy_post_gain_(const hfy_post *post, size_t i) {
-  return post->gain ? (double)post->gain[i] : post->eta;
+  return post->kind == HFY_POST_L2 ? 1 : post->gain ? (double)post->gain[i] : post->eta;
 }
 
 /* --- scratch --- */
@@ -11361,7 +11358,7 @@ HFY_COLD_ hfy_post_power_ hfy_post_rectify_(const hfy_post *post, double v, int 
   const double width = post->sigma / HFY_POST_PI_, p = post->power;
   hfy_post_power_ r = {0, 0, 0, 0};
   double x = 0, e = 0, s = v, log_s, ratio;
-  int far, raised = p < 1 || p > 1;
+  int deep, raised = p < 1 || p > 1;
   if (width > 0) {
     x = v / width;
     e = exp(-fabs(x));
@@ -11369,19 +11366,19 @@ HFY_COLD_ hfy_post_power_ hfy_post_rectify_(const hfy_post *post, double v, int 
   } else if (!(v > 0)) {
     return r;
   }
-  far = x < -37;
-  log_s = far ? log(width) + x : 0;
-  r.value = far ? exp(p * log_s) : raised ? pow(s, p) : s;
+  deep = x < -37;
+  log_s = deep ? log(width) + x : 0;
+  r.value = deep ? exp(p * log_s) : raised ? pow(s, p) : s;
   if (!derivatives) return r;
   r.slope = width > 0 ? p * ((x < 0 ? e : 1) / (1 + e)) : p;
-  if (far)
+  if (deep)
     r.slope = p * exp(p * log_s - log(width)); /* s = e^x width, its slope s / width */
   else if (raised)
     r.slope *= pow(s, p - 1);
   if (r.value <= 0) return r;
-  r.to_power = r.value * (far ? log_s : log(s));
+  r.to_power = r.value * (deep ? log_s : log(s));
   if (!(width > 0) || r.slope <= 0) return r;
-  ratio = x < 0 ? (far ? 1 : log1p(e) * (1 + e) / e) - x : e > 0 ? log1p(e) * (1 + e) + x * e : 0;
+  ratio = x < 0 ? (deep ? 1 : log1p(e) * (1 + e) / e) - x : e > 0 ? log1p(e) * (1 + e) + x * e : 0;
   r.to_sigma = r.slope * ratio / HFY_POST_PI_;
   return r;
 }
@@ -11546,6 +11543,7 @@ HFY_COLD_ hfy_status hfy_post_has_energy_(const hfy_post *post, size_t n, const 
 HFY_COLD_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q, size_t n, double *psi,
                                          const hfy_post_scratch_ *scratch) {
   const double p = post->power;
+  const int layer = post->kind == HFY_POST_LAYERNORM;
   double *row = scratch->row, sum = 0, radius, scale, reach, off = 0, weight = sqrt(post->eps);
   size_t i;
   for (i = 0; i < n; i++) {
@@ -11567,9 +11565,9 @@ HFY_COLD_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q
     break;
   case HFY_POST_L2:
   case HFY_POST_LAYERNORM:
-    reach = radius = hfy_post_stretch_(post, n) * post->eta; /* the largest norm */
-    if (post->kind == HFY_POST_LAYERNORM) weight *= hfy_post_stretch_(post, n);
-    if (post->delta) { /* counts: its digits are rounded with q's */
+    reach = radius = hfy_post_stretch_(post, n) * hfy_post_gain_(post, 0); /* the largest norm */
+    if (layer) weight *= hfy_post_stretch_(post, n);
+    if (layer && post->delta) { /* counts: its digits are rounded with q's */
       for (i = 0; i < n; i++) row[i] = (double)post->delta[i];
       reach += hfy_post_norm_(row, n, &scale);
       for (i = 0; i < n; i++) row[i] = (double)q[i] - (double)post->delta[i];
@@ -11578,7 +11576,7 @@ HFY_COLD_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q
     sum = hfy_post_norm_(row, n, &scale);
     if (sum > radius + reach) return HFY_OK;
     sum = weight > 0 && sum < radius ? -weight * (sqrt(radius - sum) * sqrt(radius + sum)) : 0;
-    if (post->kind == HFY_POST_L2) break;
+    if (!layer) break;
     for (i = 0; i < n; i++) off += row[i];
     if (fabs(off) / sqrt((double)n) / scale > reach) return HFY_OK; /* off the plane through delta */
     break;
@@ -11658,8 +11656,8 @@ HFY_COLD_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_rea
   case HFY_POST_L2:
   case HFY_POST_LAYERNORM:
     v = hfy_post_normalise_(post, z, 0, n, scratch->row);
-    sum = post->eta * hfy_post_stretch_(post, n) * v;
-    if (post->delta) sum += hfy_post_matrix_dot_(post->delta, z, n);
+    sum = hfy_post_gain_(post, 0) * hfy_post_stretch_(post, n) * v;
+    if (post->kind == HFY_POST_LAYERNORM && post->delta) sum += hfy_post_matrix_dot_(post->delta, z, n);
     break;
   case HFY_POST_LINEAR:
     for (i = 0; i < n; i++) sum += 0.5 * (double)z[i] * hfy_post_matrix_dot_(post->matrix + i * n, z, n);
