@@ -853,20 +853,18 @@ typedef struct hfy_sep {
 
 #ifdef HFY_HAS_SEP_
 /* y[j*n + i]: prediction for each row of scores. theta: rows x n, finite or -INFINITY (masked: weight 0, never
-   counted). y may be theta itself. Simplex kinds sum to one within rounding; equal scores get equal weights (ARGMAX:
-   lowest index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
+   counted). y may be theta. Simplex kinds sum to one within rounding; equal scores get equal weights (ARGMAX: lowest
+   index first); a vertex is exact to the bit: one-hot from a gap of hfy_sep_margin on.
    Accuracy: a few ulp in float, 1e-12 in double, of the exact prediction for the given scores, however large they are
    (KSUBSETS with k below 1: times k; SEQUENCE_KSUBSETS: see hfy_structure_solve).
    Cost: O(n) a row (ENTMAX alpha > 2 and NORMMAX infinity: plus a sort of the scores within the margin; bounds where
-   scores are large beside rho: times log n);
-   SEQUENCE_KSUBSETS and SPARSEMAP: see hfy_structure_solve, which also tells the gap (a sequence: O(n k) a step). Rows
-   are shared among threads, each with scratch of its own (up to 56 n bytes; structures: theirs).
-   Errors, found before anything is written: ARG (NULL, n = 0, a parameter outside its range, lower > upper, k > n),
-   NOMEM. Errors of one row, which leave that row of y untouched while all others are answered; the first is returned:
-   NONFINITE (NaN or +INFINITY in it), ARG (everything masked, or k above the unmasked), INFEASIBLE (bounds cannot be
-   met; a shortfall of 1e-9 k is forgiven), UNSUPPORTED (EXP, POWER: beyond the range of hfy_real),
-   CONVERGENCE (SEQUENCE_KSUBSETS, SPARSEMAP: max_steps or max_active met; the message tells the gap that was reached)
-   and ARG (SPARSEMAP: what hfy_structure_solve says in more words).
+   scores are large beside rho: times log n; SEQUENCE_KSUBSETS: O(n k) a step, SPARSEMAP: see hfy_structure_solve, which
+   also tells the gap). Rows are shared among threads, each with scratch of up to 56 n bytes (structures: theirs).
+   Errors, nothing written: ARG (NULL, n = 0, a parameter outside its range, lower > upper, k > n), NOMEM. Errors of one
+   row, which leave it untouched while all others are answered; the first is returned: NONFINITE (NaN or +INFINITY), ARG
+   (everything masked, or k above the unmasked; SPARSEMAP: as hfy_structure_solve), INFEASIBLE (bounds cannot be met; a
+   shortfall of 1e-9 k is forgiven), UNSUPPORTED (EXP, POWER: beyond the range of hfy_real), CONVERGENCE
+   (SEQUENCE_KSUBSETS, SPARSEMAP: max_steps or max_active met; the message tells the gap that was reached).
    EXAMPLE  hfy_sep sep = {0}; sep.kind = HFY_SEP_SPARSEMAX; hfy_sep_apply(&sep, theta, 1, n, y, NULL); */
 HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, hfy_real *y,
                                  hfy_work *work);
@@ -874,11 +872,9 @@ HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size
 /* Where hfy_sep_vjp writes; NULL members are left out. With a `plus` the parameters are those of sep itself, the first
    of the chain (whose order is free). */
 typedef struct hfy_sep_grad {
-  hfy_real *theta; /* rows x n; may be dy itself */
-  double *alpha;   /* 1, summed over the rows: ENTMAX only */
-  double *gamma;   /* 1, summed over the rows: NORMMAX only, 1 < gamma < infinity */
-  double *upper;   /* like sep->upper: n summed over the rows if bound_stride is 0, else rows of bound_stride */
-  double *lower;   /* the same for sep->lower */
+  hfy_real *theta;       /* rows x n; may be dy itself */
+  double *alpha, *gamma; /* 1, summed over the rows: ENTMAX; NORMMAX, 1 < gamma < infinity */
+  double *upper, *lower; /* like those of sep: n summed over the rows if bound_stride is 0, else rows of bound_stride */
   double *transition;  /* 1, summed over parts and rows: SEQUENCE_KSUBSETS, SPARSEMAP */
   double *transitions; /* n-1 (SPARSEMAP: structure->higher), summed over the rows */
 } hfy_sep_grad;
@@ -886,24 +882,22 @@ typedef struct hfy_sep_grad {
 /* Vector-Jacobian products: grad->theta = J^T dy and the like, at y = prediction(theta). Overwrites what it is given.
    y: rows x n as hfy_sep_apply returned it for theta (theta is read for IDENTITY, POWER, NORMMAX with gamma > 100,
    SEQUENCE_KSUBSETS, SPARSEMAP and `plus`; else it may be NULL). At a kink the support of y decides (one element of the
-   generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and ENTMAX at infinity: 0. ENTMAX needs finite alpha for grad->alpha.
+   generalized Jacobian). ARGMAX, UNIFORM, NORMMAX and ENTMAX at infinity: 0, and no grad->alpha there.
    Accuracy: 1e-12 of the exact product for the given y, relative; y^(2-alpha) and y^(2-gamma) enlarge the rounding of y
    itself by their exponents. ENTMAX alpha > 2 has slopes without end: what is beyond hfy_real is infinite.
    Cost O(n) a row; NORMMAX with gamma > 100, SEQUENCE_KSUBSETS and SPARSEMAP solve again, and rows without an answer
-   give 0. Errors: ARG, NOMEM; UNSUPPORTED (a parameter gradient the kind does not have);
-   NONFINITE in dy is carried through, not reported. Derived in docs/math.md, section 7. */
+   give 0. Errors: ARG, NOMEM, UNSUPPORTED (a parameter gradient the kind does not have); NaN and infinity in dy are
+   carried through. Derived in docs/math.md, section 7. */
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work);
 
-/* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged with a tolerance of 1e-6 of their size).
-   y: rows x n.
+/* omega[j] = Omega(y_j), +INFINITY outside its domain (sums are judged to 1e-6 of their size). y: rows x n.
    SEQUENCE_KSUBSETS and SPARSEMAP with higher-order scores: Omega(y) = rho/2 |y|^2 - the most that parts which go with
    y can score (infinite ones left out), for rows of zeros and ones.
    A `plus`: the infimal convolution, min over a of Omega_1(a) + Omega_2(y - a) (HFY eq. 16), to 1e-12, some hundred
    times the cost of one Omega; masks are not known here, so a UNIFORM link is 1/n on all n.
    Errors: ARG, NOMEM; NONFINITE for a row with NaN; UNSUPPORTED for a mixture under higher-order scores, which has no
-   closed form, and for a sum of more than two, with a structured link, NORMMAX with gamma above 1e5, or two NORMMAX.
-   */
+   closed form, and for a sum of more than two, with a structured link, a gamma above 1e5, or two NORMMAX. */
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
                                  hfy_work *work);
 
@@ -912,18 +906,16 @@ HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t r
 HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
                                      double *omega_star, hfy_work *work);
 
-/* loss[j] = Omega(y) + Omega*(theta) - theta.y >= 0, the Fenchel-Young loss (HFY eq. 5): 0 if and only if
-   y = prediction(theta); its gradient with respect to theta is prediction(theta) - y. +INFINITY for y outside the
-   domain or with weight on a masked score. Computed without cancellation of large scores. With a `plus`: the losses of
-   the two links at the best split of y. Errors as hfy_sep_apply; UNSUPPORTED for targets whose hfy_sep_value is (but
-   the prediction itself has loss 0). */
+/* loss[j] = Omega(y) + Omega*(theta) - theta.y >= 0, the Fenchel-Young loss (HFY eq. 5): 0 if and only if y is
+   prediction(theta); its gradient by theta is prediction(theta) - y. +INFINITY for y outside the domain or with weight
+   on a masked score. Large scores do not cancel. `plus`: the losses of the two links at the best split of y. Errors as
+   hfy_sep_apply; UNSUPPORTED for targets whose hfy_sep_value is (but the prediction itself has loss 0). */
 HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
                                 double *loss, hfy_work *work);
 
 /* The margin m: a score m or more above all others takes all the weight (HFY Def. 5, Prop. 6). KSUBSETS, whole k: the
-   k-th that far above the (k+1)-th; k below 1: m = rho k, and the weight is k. INFINITY where there is none (KSUBSETS
-   with other k: no weights are all 0 or 1, and it takes two gaps to give only one fraction: docs/math.md, section 5),
-   where bounds are set, or where sep is not valid; `plus`: the larger. */
+   k-th that far above the (k+1)-th; k below 1: m = rho k, and the weight is k; other k: none (docs/math.md, section 5).
+   INFINITY where there is none, where bounds are set, or where sep is not valid; `plus`: the larger. */
 HFY_API double hfy_sep_margin(const hfy_sep *sep);
 
 #endif /* HFY_HAS_SEP_ */
@@ -958,11 +950,10 @@ typedef struct hfy_post {
 } hfy_post;
 
 #ifdef HFY_HAS_POST_
-/* q[j*n + i] for each row of z. z: rows x n; previous: rows x n, what sign(0) keeps (NULL: sign(0) = 0); q may be z,
-   and for SIGN previous too. Zero vectors: L2 gives 0; constant ones: LAYERNORM gives delta.
+/* q[j*n + i] for each row of z. z: rows x n; previous: rows x n, what sign(0) keeps (NULL: 0); q may be z, and for SIGN
+   previous too. Zero vectors: L2 gives 0; constant ones: LAYERNORM gives delta. Cost O(n) a row, LINEAR O(n^2).
    Errors: ARG (NULL, n = 0, a parameter outside its range, LAYERNORM with n = dof_minus, no matrix), NOMEM; one row:
-   NONFINITE (z not finite, or the result beyond the range of hfy_real), that row untouched. Cost O(n) a row, LINEAR
-   O(n^2). */
+   NONFINITE (z not finite, or the result beyond the range of hfy_real), that row untouched. */
 HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous, size_t rows,
                                   size_t n, hfy_real *q, hfy_work *work);
 
@@ -971,10 +962,8 @@ typedef struct hfy_post_grad {
   hfy_real *z;                   /* rows x n; may be dq itself */
   hfy_real *gain, *delta;        /* n each: LAYERNORM (gain: at eta, the same for all, if post->gain is NULL) */
   hfy_real *matrix;              /* n x n: LINEAR */
-  double *beta;                  /* 1, as all below: TANH */
-  double *radius;                /* L2 */
-  double *eta;                   /* LAYERNORM without post->gain */
-  double *eps;                   /* L2, LAYERNORM: at eps = 0 from above */
+  double *beta, *radius;         /* 1, as all below: TANH; L2 */
+  double *eta, *eps;             /* LAYERNORM without post->gain; L2, LAYERNORM: at eps = 0 from above */
   double *power, *sigma, *theta; /* RECTIFIED_POWER; sigma at 0 from above, and 0 there for z = theta */
 } hfy_post_grad;
 
@@ -985,8 +974,8 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
                                 const hfy_post_grad *grad, hfy_work *work);
 
 /* psi[j] = Psi(q_j); +INFINITY outside its domain (an infinite q too), judged with a tolerance of max(1e-9, 8 eps)
-   (1 + radius); LAYERNORM: (1 + radius + |delta|). Errors: ARG, NOMEM, NONFINITE (a row with NaN); UNSUPPORTED where
-   no Psi exists: a matrix that is not symmetric positive definite, a gain vector, sigma > 0. */
+   (1 + radius + |delta|). Errors: ARG, NOMEM, NONFINITE (a row with NaN); UNSUPPORTED where no Psi exists: a matrix
+   that is not symmetric positive definite, a gain vector, sigma > 0. */
 HFY_API hfy_status hfy_post_value(const hfy_post *post, const hfy_real *q, size_t rows, size_t n, double *psi,
                                   hfy_work *work);
 
@@ -9204,40 +9193,32 @@ HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double r
 /* ------------------------------------------------------------------------------------------------------------------
    >>sep.impl   from scores to weights: rows x n in, rows x n out
    May call: base, simd, structure if it is there.
-   Numerics: every threshold is solved in double and in distances from the maximum, d_i = max(theta) - theta_i, never
-   in the scores themselves, so large scores lose nothing. Only scores within the margin can get weight: a row is
-   first cut down to that window. Newton's method starts right of the root of a convex increasing function and walks
-   down to it, dropping the entries that reach 0; they never come back. Jensen's inequality gives a start that is
-   exact when all scores are equal.
-
-   Where a solution stands:   list   index[0..count) ascending and weight[] in double: kinds with few nonzeros
-                              fill   n weights in hfy_real: SOFTMAX, UNIFORM, IDENTITY, POWER, EXP, sums of kinds
+   Numerics: every threshold is solved in double and in distances from the maximum, d_i = max(theta) - theta_i, so
+   large scores lose nothing. Only scores within the margin can get weight: a row is first cut down to that window.
+   Newton's method starts right of the root of a convex increasing function and walks down to it, dropping the entries
+   that reach 0; they never come back. Jensen's inequality gives a start that is exact when all scores are equal.
+   Solutions with few nonzeros are lists, index[0..count) ascending and weight[] in double; others n hfy_real.
    ------------------------------------------------------------------------------------------------------------------ */
 
-/* The ways a row is solved: kinds with their special parameters told apart. */
+/* The ways a row is solved: kinds with their special parameters told apart; those from LINE on end in a list. */
 typedef enum hfy_sep_method_ {
-  HFY_SEP_BY_SOFTMAX_,  /* fill */
-  HFY_SEP_BY_UNIFORM_,  /* fill */
-  HFY_SEP_BY_IDENTITY_, /* fill */
-  HFY_SEP_BY_POWER_,    /* fill */
-  HFY_SEP_BY_EXP_,      /* fill; all below: list */
+  HFY_SEP_BY_SOFTMAX_,
+  HFY_SEP_BY_UNIFORM_,
+  HFY_SEP_BY_IDENTITY_,
+  HFY_SEP_BY_POWER_,
+  HFY_SEP_BY_EXP_,
   HFY_SEP_BY_LINE_,     /* p = t - d: sparsemax */
-  HFY_SEP_BY_SQUARE_,   /* p = (t - d/2)^2: 1.5-entmax */
-  HFY_SEP_BY_TSALLIS_,  /* alpha-entmax, 0 < alpha < 2 */
-  HFY_SEP_BY_STEEP_,    /* alpha-entmax, alpha > 2 */
-  HFY_SEP_BY_CONE_,     /* p ~ t - d, |t - d|_2 = 1: 2-normmax */
-  HFY_SEP_BY_NORM_,     /* gamma-normmax */
-  HFY_SEP_BY_MAXNORM_,  /* gamma = infinity */
   HFY_SEP_BY_TIES_,     /* uniform over the exact maxima */
+  HFY_SEP_BY_TSALLIS_,  /* alpha-entmax, alpha not 1, 2 or infinity */
+  HFY_SEP_BY_NORM_,     /* gamma-normmax, 1 < gamma < infinity */
+  HFY_SEP_BY_MAXNORM_,  /* gamma = infinity */
   HFY_SEP_BY_TOP_,      /* the k largest */
   HFY_SEP_BY_BOX_,      /* projection onto {lower <= y <= upper, sum y = k} */
   HFY_SEP_BY_STRUCTURE_ /* SparseMAP */
 } hfy_sep_method_;
 
 #define HFY_SEP_SHARE_ 16384 /* scores that are worth a thread */
-
 struct hfy_structure_solver_;
-
 /* One row's arrays, and its solution as a list. */
 typedef struct hfy_sep_scratch_ {
   const hfy_simd_ *simd;
@@ -9259,8 +9240,8 @@ typedef struct hfy_sep_scratch_ {
   hfy_structure sequence;
 } hfy_sep_scratch_;
 
-/* What a vector-Jacobian product of one row takes: theta and y = its prediction (each may be NULL where a kind does not
-   need it), v; and gives: out = J^T v, or nothing if that is NULL; it may be v, or y. */
+/* A vector-Jacobian product of one row: theta and y, its prediction (NULL where a kind does not need it), v; and
+   out = J^T v, or NULL; it may be v, or y. */
 typedef struct hfy_sep_row_ {
   const hfy_real *theta, *y, *v;
   hfy_real *out;
@@ -9272,32 +9253,31 @@ HFY_PRIVATE_ int hfy_sep_has_bounds_(const hfy_sep *sep) {
 }
 
 /* The separation with its defaults filled in, without looking at ranges. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep) {
+HFY_COLD_ hfy_sep hfy_sep_resolve_(const hfy_sep *sep) {
   hfy_sep full = *sep;
-  int counts = sep->kind == HFY_SEP_KSUBSETS || sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_ARGMAX;
+  const hfy_sep_kind kind = sep->kind;
+  int counts = kind == HFY_SEP_KSUBSETS || kind == HFY_SEP_SEQUENCE_KSUBSETS || kind == HFY_SEP_ARGMAX;
   full.k = counts ? hfy_base_default_(sep->k, 1) : 1;
   full.alpha = hfy_base_default_(sep->alpha, 1.5);
   full.gamma = hfy_base_default_(sep->gamma, 2);
   full.degree = hfy_base_default_(sep->degree, 3);
-  full.rho = sep->kind == HFY_SEP_SPARSEMAX ? 1 : hfy_base_default_(sep->rho, 1); /* its box has sum 1 */
+  full.rho = kind == HFY_SEP_SPARSEMAX ? 1 : hfy_base_default_(sep->rho, 1); /* its box has sum 1 */
   return full;
 }
 
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_sep_method_ hfy_sep_method_of_(const hfy_sep *full) {
+  const double alpha = full->alpha, gamma = full->gamma;
+  if (hfy_sep_has_bounds_(full)) return HFY_SEP_BY_BOX_;
   switch (full->kind) {
   case HFY_SEP_SOFTMAX: return HFY_SEP_BY_SOFTMAX_;
-  case HFY_SEP_SPARSEMAX: return hfy_sep_has_bounds_(full) ? HFY_SEP_BY_BOX_ : HFY_SEP_BY_LINE_;
+  case HFY_SEP_SPARSEMAX: return HFY_SEP_BY_LINE_;
   case HFY_SEP_ENTMAX:
-    if (hfy_base_is_pos_inf_(full->alpha)) return HFY_SEP_BY_TIES_;
-    if (full->alpha > 2) return HFY_SEP_BY_STEEP_;
-    if (full->alpha >= 2) return HFY_SEP_BY_LINE_;
-    if (full->alpha < 1 || full->alpha > 1.5) return HFY_SEP_BY_TSALLIS_;
-    if (full->alpha >= 1.5) return HFY_SEP_BY_SQUARE_;
-    return full->alpha > 1 ? HFY_SEP_BY_TSALLIS_ : HFY_SEP_BY_SOFTMAX_;
+    if (hfy_base_is_pos_inf_(alpha)) return HFY_SEP_BY_TIES_;
+    if (alpha >= 1 && alpha <= 1) return HFY_SEP_BY_SOFTMAX_;
+    return alpha >= 2 && alpha <= 2 ? HFY_SEP_BY_LINE_ : HFY_SEP_BY_TSALLIS_;
   case HFY_SEP_NORMMAX:
-    if (hfy_base_is_pos_inf_(full->gamma)) return HFY_SEP_BY_MAXNORM_;
-    if (full->gamma > 2 || full->gamma < 2) return full->gamma > 1 ? HFY_SEP_BY_NORM_ : HFY_SEP_BY_TIES_;
-    return HFY_SEP_BY_CONE_;
+    if (hfy_base_is_pos_inf_(gamma)) return HFY_SEP_BY_MAXNORM_;
+    return gamma > 1 ? HFY_SEP_BY_NORM_ : HFY_SEP_BY_TIES_;
   case HFY_SEP_KSUBSETS: return HFY_SEP_BY_BOX_;
   case HFY_SEP_SEQUENCE_KSUBSETS:
   case HFY_SEP_SPARSEMAP: return HFY_SEP_BY_STRUCTURE_;
@@ -9313,11 +9293,18 @@ HFY_PRIVATE_ int hfy_sep_is_list_(const hfy_sep *full) {
   return !full->plus && hfy_sep_method_of_(full) >= HFY_SEP_BY_LINE_;
 }
 
+/* Is y the prediction that is in s->row? */
+HFY_COLD_ int hfy_sep_same_(const hfy_real *y, size_t n, const hfy_sep_scratch_ *s) {
+  size_t i;
+  int same = 1;
+  for (i = 0; i < n; i++) same &= !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
+  return same;
+}
+
 /* --- structured kinds: SparseMAP of a row; the solver keeps the mixture, the value and the gap --- */
 
 #ifdef HFY_HAS_STRUCTURE_
 #define HFY_IF_STRUCTURE_(call) call
-
 /* The structure of a structured kind; a sequence is made in *sequence. */
 HFY_COLD_ const hfy_structure *hfy_sep_structure_of_(const hfy_sep *full, size_t n, hfy_structure *sequence) {
   if (full->kind == HFY_SEP_SPARSEMAP) return full->structure;
@@ -9353,14 +9340,11 @@ HFY_COLD_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, con
   return HFY_OK;
 }
 
-/* Takes a solver from s->structured or, while that is NULL, only counts; its structure may be s->sequence. One solver
-   that failed stays as it is for the message. */
-HFY_PRIVATE_ hfy_status hfy_sep_plan_structure_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+/* Takes a solver from s->structured or, while that is NULL, only counts. One that failed stays for the message. */
+HFY_COLD_ hfy_status hfy_sep_plan_structure_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s) {
+  hfy_base_arena_ arena = {(unsigned char *)s->structured, 0, 0};
   const hfy_structure *structure = hfy_sep_structure_of_(full, n, &s->sequence);
-  hfy_structure_solver_ counted, *two;
-  arena.base = (unsigned char *)s->structured;
-  two = HFY_TAKE_(&arena, hfy_structure_solver_, 2);
+  hfy_structure_solver_ counted, *two = HFY_TAKE_(&arena, hfy_structure_solver_, 2);
   s->solver = two ? two + (s->failed == two) : NULL;
   hfy_structure_plan_(&arena, structure, hfy_structure_room_(structure), s->solver ? s->solver : &counted);
   if (arena.used > s->structured_bytes) s->structured_bytes = arena.used;
@@ -9395,7 +9379,7 @@ HFY_COLD_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real *th
 }
 
 /* Omega of a row: rho/2 |y|^2 less the most that parts which go with y can score. Without such scores the domain is
-   told by projecting onto it; with them only vertices can be valued, and those the oracle finds when it is made to. */
+   told by projecting onto it; with them only vertices have a value: the oracle is made to find them. */
 HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
                                                hfy_sep_scratch_ *s) {
   hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
@@ -9407,12 +9391,12 @@ HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_re
     double v = (double)y[i];
     square += v * v;
     sum += v;
-    if (fabs(v) > 1e-6 && fabs(v - 1) > 1e-6) vertex = 0;
-    if (v < -1e-6 || v > 1 + 1e-6) inside = 0;
+    vertex &= fabs(v) <= 1e-6 || fabs(v - 1) <= 1e-6;
+    inside &= v >= -1e-6 && v <= 1 + 1e-6;
   }
   for (i = 0; i < s->higher; i++) {
     double raw = fabs(solver->raw[i]);
-    if (raw > 0) plain = 0;
+    plain &= !(raw > 0);
     if (hfy_base_is_finite_(raw) && raw > largest) largest = raw;
   }
   *value = HUGE_VAL;
@@ -9421,40 +9405,33 @@ HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_re
   *value = 0.5 * full->rho * square;
   if (sequence) { /* every such y is in the hull */
     for (i = 0; !plain && i + 1 < n; i++)
-      if (hfy_base_is_finite_(solver->raw[i]) && (double)y[i] > 0.5 && (double)y[i + 1] > 0.5)
-        *value -= solver->raw[i];
-    return HFY_OK;
-  }
-  if (plain) {
-    for (i = 0; i < n; i++) solver->unary[i] = full->rho * (double)y[i];
-    status = hfy_structure_run_(solver);
-    if (status) return status;
-    for (i = 0; i < n; i++)
-      if (fabs(solver->u[i] - (double)y[i]) > 1e-6) *value = HUGE_VAL;
+      if (hfy_base_is_finite_(solver->raw[i]) && (double)y[i] > 0.5 && (double)y[i + 1] > 0.5) *value -= solver->raw[i];
     return HFY_OK;
   }
   force = 1 + 2 * largest * (double)solver->structure->most; /* more than all parts together can score */
-  for (i = 0; i < n; i++) solver->unary[i] = (double)y[i] > 0.5 ? force : -force;
-  status = hfy_structure_first_(solver);
+  for (i = 0; i < n; i++) solver->unary[i] = plain ? full->rho * (double)y[i] : (double)y[i] > 0.5 ? force : -force;
+  status = plain ? hfy_structure_run_(solver) : hfy_structure_first_(solver);
   if (status) return status;
-  for (i = 0; i < solver->fresh_unaries; i++) inside &= (double)y[solver->fresh[i]] > 0.5;
-  for (; i < solver->fresh_bits; i++) *value -= solver->raw[solver->fresh[i] - n];
-  if (!inside || fabs(sum - (double)solver->fresh_unaries) > 1e-6 * (double)n) *value = HUGE_VAL;
+  for (i = 0; plain && i < n; i++) inside &= fabs(solver->u[i] - (double)y[i]) <= 1e-6;
+  if (!plain) {
+    for (i = 0; i < solver->fresh_unaries; i++) inside &= (double)y[solver->fresh[i]] > 0.5;
+    for (; i < solver->fresh_bits; i++) *value -= solver->raw[solver->fresh[i] - n];
+    inside &= fabs(sum - (double)solver->fresh_unaries) <= 1e-6 * (double)n;
+  }
+  if (!inside) *value = HUGE_VAL;
   return HFY_OK;
 }
 
-/* Omega of a row or, with theta, its loss against y: the prediction is then in s->row, the mixture in the solver. */
-HFY_COLD_ hfy_status hfy_sep_structured_value_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y,
-                                               size_t n, double *value, hfy_sep_scratch_ *s) {
+/* The loss of a row against y: the prediction is in s->row, the mixture in the solver. */
+HFY_COLD_ hfy_status hfy_sep_structured_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, size_t n,
+                                              double *value, hfy_sep_scratch_ *s) {
   const hfy_structure_solver_ *solver = s->solver;
   double sum = 0, omega, infinite;
   size_t i, v;
-  int same = 1, masked = 0;
+  int masked = 0;
   hfy_status status;
-  if (!theta) return hfy_sep_structured_omega_(full, y, n, value, s);
-  for (i = 0; i < n && same; i++) same = !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
   *value = 0;
-  if (same) return HFY_OK;
+  if (hfy_sep_same_(y, n, s)) return HFY_OK;
   for (i = 0; i < n; i++) { /* Omega* less theta.y in differences of scores, before the solver is used again */
     double u = solver->u[i], t = (double)y[i];
     if (hfy_base_is_neg_inf_((double)theta[i]))
@@ -9498,7 +9475,6 @@ HFY_COLD_ hfy_status hfy_sep_unsolved_(hfy_work *work, const char *what, size_t 
 }
 #else /* never called: such kinds do not pass the check */
 #define HFY_IF_STRUCTURE_(call) HFY_ERR_UNSUPPORTED
-
 HFY_COLD_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, const char *where, hfy_work *work) {
   (void)full;
   (void)n;
@@ -9508,16 +9484,21 @@ HFY_COLD_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, con
 
 /* --- checks --- */
 
-/* A row's bounds, or NULL: 0 and cap. */
-HFY_PRIVATE_ const double *hfy_sep_lower_(const hfy_sep *full, size_t row) {
-  return full->lower ? full->lower + row * full->bound_stride : NULL;
+/* The box of one row: lower[i] <= y[i] <= upper[i]; NULL: 0, and cap. */
+typedef struct hfy_sep_bounds_ {
+  const double *lower, *upper;
+  double cap;
+} hfy_sep_bounds_;
+
+HFY_PRIVATE_ hfy_sep_bounds_ hfy_sep_bounds_of_(const hfy_sep *full, size_t row) {
+  hfy_sep_bounds_ box = {NULL, NULL, full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL};
+  if (full->lower) box.lower = full->lower + row * full->bound_stride;
+  if (full->upper) box.upper = full->upper + row * full->bound_stride;
+  return box;
 }
 
-HFY_PRIVATE_ const double *hfy_sep_upper_(const hfy_sep *full, size_t row) {
-  return full->upper ? full->upper + row * full->bound_stride : NULL;
-}
-
-HFY_PRIVATE_ double hfy_sep_cap_(const hfy_sep *full) { return full->kind == HFY_SEP_KSUBSETS ? 1 : HUGE_VAL; }
+HFY_PRIVATE_ double hfy_sep_low_(const hfy_sep_bounds_ *b, size_t i) { return b->lower ? b->lower[i] : 0; }
+HFY_PRIVATE_ double hfy_sep_high_(const hfy_sep_bounds_ *b, size_t i) { return b->upper ? b->upper[i] : b->cap; }
 
 HFY_COLD_ hfy_status hfy_sep_check_bounds_(const hfy_sep *full, size_t rows, size_t n, const char *where,
                                            hfy_work *work) {
@@ -9529,23 +9510,23 @@ HFY_COLD_ hfy_status hfy_sep_check_bounds_(const hfy_sep *full, size_t rows, siz
     return hfy_base_fail_(work, HFY_ERR_ARG, "%sbound_stride is %z: %z rows of it cannot exist", where,
                           full->bound_stride, rows);
   for (r = 0; r < bound_rows; r++) {
-    const double *lower = hfy_sep_lower_(full, r), *upper = hfy_sep_upper_(full, r);
+    const hfy_sep_bounds_ box = hfy_sep_bounds_of_(full, r);
     for (i = 0; i < n; i++) {
-      double low = lower ? lower[i] : 0, high = upper ? upper[i] : hfy_sep_cap_(full);
-      if (!(low >= 0 && low <= high && hfy_base_is_finite_(low)))
-        return hfy_base_fail_(
-            work, HFY_ERR_ARG,
-            "%sbounds: those of entry %z in row %z are %g and %g; 0 <= lower <= upper should hold", where, i, r,
-            low, high);
+      const double low = hfy_sep_low_(&box, i), high = hfy_sep_high_(&box, i);
+      if (low >= 0 && low <= high && hfy_base_is_finite_(low)) continue;
+      return hfy_base_fail_(work, HFY_ERR_ARG,
+                            "%sbounds: those of entry %z in row %z are %g and %g; 0 <= lower <= upper should hold",
+                            where, i, r, low, high);
     }
   }
   return HFY_OK;
 }
 
 /* Checks one link for rows of n. */
-HFY_PRIVATE_ hfy_status hfy_sep_check_link_(const hfy_sep *full, size_t rows, size_t n, const char *where,
-                                            hfy_work *work) {
+HFY_COLD_ hfy_status hfy_sep_check_link_(const hfy_sep *full, size_t rows, size_t n, const char *where,
+                                         hfy_work *work) {
   const int structured = full->kind == HFY_SEP_SEQUENCE_KSUBSETS || full->kind == HFY_SEP_SPARSEMAP;
+  const int subsets = full->kind == HFY_SEP_KSUBSETS;
   if ((unsigned)full->kind > HFY_SEP_UNIFORM)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_sep_kind", where,
                           (size_t)full->kind);
@@ -9555,23 +9536,21 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_link_(const hfy_sep *full, size_t rows, si
     return hfy_base_should_(work, where, "gamma", full->gamma, "at least 1");
   if (full->kind == HFY_SEP_POWER && !(full->degree > 1 && hfy_base_is_finite_(full->degree)))
     return hfy_base_should_(work, where, "degree", full->degree, "above 1 and finite");
-  if ((full->kind == HFY_SEP_KSUBSETS || structured) && !(full->rho > 0 && hfy_base_is_finite_(full->rho)))
+  if ((subsets || structured) && !(full->rho > 0 && hfy_base_is_finite_(full->rho)))
     return hfy_base_should_(work, where, "rho", full->rho, "above 0 and finite");
-  if (!(full->k > 0 && full->k <= (double)n) && full->kind == HFY_SEP_KSUBSETS)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be above 0 and at most n, %z", where, full->k, n);
-  if (!(full->k >= 1 && full->k <= (double)n && full->k <= floor(full->k)) && full->kind != HFY_SEP_KSUBSETS)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be a whole number from 1 to n, %z", where,
-                          full->k, n);
+  if (!(full->k > 0 && full->k <= (double)n && (subsets || (full->k >= 1 && full->k <= floor(full->k)))))
+    return hfy_base_fail_(work, HFY_ERR_ARG, "%sk is %g; it should be %s n, %z", where, full->k,
+                          subsets ? "above 0 and at most" : "a whole number from 1 to", n);
   if (structured) return hfy_sep_check_structure_(full, n, where, work);
   return hfy_sep_has_bounds_(full) ? hfy_sep_check_bounds_(full, rows, n, where, work) : HFY_OK;
 }
 
 /* Checks a separation for rows of n (and its chain of `plus`); `where` begins its members' names: "sep->". */
-HFY_PRIVATE_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n, const char *where, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n, const char *where, hfy_work *work) {
   hfy_status status = HFY_OK;
   size_t links = 0;
   for (; sep && !status; sep = sep->plus) {
-    hfy_sep full = hfy_sep_resolve_(sep);
+    const hfy_sep full = hfy_sep_resolve_(sep);
     if (++links > 64) return hfy_base_fail_(work, HFY_ERR_ARG, "%splus: a chain of more than 64, or a ring", where);
     status = hfy_sep_check_link_(&full, rows, n, where, work);
   }
@@ -9579,8 +9558,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n
 }
 
 /* Takes the arrays that any link of the chain needs. own_row: a prediction is wanted besides the caller's array. */
-HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, const hfy_sep *sep, size_t n,
-                                int own_row, hfy_sep_scratch_ *s) {
+HFY_COLD_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, const hfy_sep *sep, size_t n, int own_row,
+                             hfy_sep_scratch_ *s) {
   int list = 0, sorts = 0, powers = 0, bounds = 0, plus = sep->plus != NULL;
   memset(s, 0, sizeof *s);
   s->simd = simd;
@@ -9589,8 +9568,7 @@ HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, c
     hfy_sep_method_ method = hfy_sep_method_of_(&full);
     if (method == HFY_SEP_BY_STRUCTURE_) (void)HFY_IF_STRUCTURE_(hfy_sep_plan_structure_(&full, n, s));
     list |= method >= HFY_SEP_BY_LINE_;
-    sorts |= method == HFY_SEP_BY_STEEP_ || method == HFY_SEP_BY_MAXNORM_ || method == HFY_SEP_BY_TOP_ ||
-             method == HFY_SEP_BY_BOX_;
+    sorts |= method > HFY_SEP_BY_NORM_ || (method == HFY_SEP_BY_TSALLIS_ && full.alpha > 2);
     powers |= method == HFY_SEP_BY_TSALLIS_ || method == HFY_SEP_BY_NORM_;
     bounds |= hfy_sep_has_bounds_(&full);
   }
@@ -9622,30 +9600,34 @@ HFY_PRIVATE_ double hfy_sep_mean_(const double *d, size_t count) {
   return sum / (double)count;
 }
 
-/* Divides the weights by their sum and drops what is 0. A lone weight becomes exactly 1. Summed in blocks: many small
-   weights must not drift. */
-HFY_COLD_ void hfy_sep_normalise_(hfy_sep_scratch_ *s) {
-  double sum = 0;
+/* Keeps the entries of the list that are above 0, divided by `sum`. */
+HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s, double sum) {
   size_t i, kept = 0;
-  for (i = 0; i < s->count;) {
-    double block = 0;
-    size_t end = hfy_base_min_(i + 64, s->count);
-    for (; i < end; i++) {
-      if (!(s->weight[i] > 0)) continue;
-      block += s->weight[i];
-      s->weight[kept] = s->weight[i];
-      s->index[kept++] = s->index[i];
-    }
-    sum += block;
+  for (i = 0; i < s->count; i++) {
+    if (!(s->weight[i] > 0)) continue;
+    s->weight[kept] = s->weight[i] / sum;
+    s->index[kept++] = s->index[i];
   }
   s->count = kept;
-  for (i = 0; i < kept; i++) s->weight[i] /= sum;
+  return HFY_OK;
+}
+
+/* Divides the weights by their sum, taken in blocks: many small ones must not drift. A lone one becomes exactly 1. */
+HFY_PRIVATE_ hfy_status hfy_sep_normalise_(hfy_sep_scratch_ *s) {
+  double sum = 0;
+  size_t i, end;
+  for (i = 0; i < s->count;) {
+    double block = 0;
+    for (end = hfy_base_min_(i + 64, s->count); i < end; i++) block += s->weight[i];
+    sum += block;
+  }
+  return hfy_sep_keep_(s, sum);
 }
 
 /* --- simplex kinds: s->index and s->weight hold the window's indices and distances, and become the solution --- */
 
 /* p = t - d, sum p = 1: Newton's method, which is Michelot's algorithm, ends after finitely many steps. */
-HFY_COLD_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
+HFY_PRIVATE_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
   size_t i, before;
   double t;
   do {
@@ -9656,33 +9638,41 @@ HFY_COLD_ void hfy_sep_line_(hfy_sep_scratch_ *s) {
   for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
 }
 
-/* A step of Newton's method down to `next`; 0: there is none, or it was the last. */
-HFY_PRIVATE_ int hfy_sep_down_(double *x, double next) {
+/* A step of Newton's method to `next`, down, or up; 0: there is none, or it was the last. */
+HFY_PRIVATE_ int hfy_sep_step_(double *x, double next, int up) {
   double before = *x;
-  if (!(next < before)) return 0;
+  if (!(up ? next > before : next < before)) return 0;
   *x = next;
-  return before - next > 4e-16 * before;
+  return fabs(before - next) > 4e-16 * before;
 }
 
-/* The t with sum (t - d)_+^2 = 1. */
-HFY_PRIVATE_ double hfy_sep_cone_root_(hfy_sep_scratch_ *s) {
+/* p = t - d, sum p^2 = 1: 2-normmax, and what 1.5-entmax is the square of. */
+HFY_PRIVATE_ void hfy_sep_cone_(hfy_sep_scratch_ *s) {
   double t = hfy_sep_mean_(s->weight, s->count) + 1 / sqrt((double)s->count), sums[3];
+  size_t i;
   int step;
   if (t > 1) t = 1;
   for (step = 0; step < 200; step++) {
     s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
     s->simd->below(s->weight, s->count, t, sums);
-    if (!hfy_sep_down_(&t, t - (sums[2] - 1) / (2 * sums[1]))) break;
+    if (!hfy_sep_step_(&t, t - (sums[2] - 1) / (2 * sums[1]), 0)) break;
   }
   s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
-  return t;
+  for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
 }
 
 /* alpha-entmax, 0 < alpha < 2, alpha != 1: with a = alpha - 1 and s the largest weight, p_i = (s^a - a d_i)_+^(1/a)
    = s b_i^(1/a), b_i = 1 - a s^-a d_i. Convex in s for a > 0 (walk down), concave for a < 0 (walk up from 1/n). */
-HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha) {
-  double a = alpha - 1, n = (double)s->count, big = 1 / n, sums[2], u, next, before;
+HFY_COLD_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha) {
+  double a = alpha - 1, n = (double)s->count, big = 1 / n, sums[2], u;
+  size_t i;
   int step;
+  if (alpha >= 1.5 && alpha <= 1.5) { /* p = (t - d/2)^2 */
+    for (i = 0; i < s->count; i++) s->weight[i] *= 0.5;
+    hfy_sep_cone_(s);
+    for (i = 0; i < s->count; i++) s->weight[i] *= s->weight[i];
+    return;
+  }
   if (a > 0) {
     big = exp(log1p(a * hfy_sep_mean_(s->weight, s->count) + expm1(-a * log(n))) / a); /* Jensen */
     if (!(big < 1)) big = 1;
@@ -9691,11 +9681,7 @@ HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha) {
     u = a * exp(-a * log(big));
     if (a > 0) s->count = s->simd->keep_below(s->weight, s->index, s->count, 1 / u);
     s->simd->powers(s->weight, s->count, u, 1 / a, s->power, sums);
-    next = big - (big * sums[0] - 1) / sums[1];
-    if (a > 0 ? !(next < big) : !(next > big)) break;
-    before = big;
-    big = next;
-    if (fabs(next - before) <= 4e-16 * before) break;
+    if (!hfy_sep_step_(&big, big - (big * sums[0] - 1) / sums[1], a < 0)) break;
   }
   s->simd->powers(s->weight, s->count, a * exp(-a * log(big)), 1 / a, s->weight, sums); /* the scale big drops out */
 }
@@ -9703,7 +9689,7 @@ HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha) {
 /* alpha-entmax, alpha > 2: infinite slopes where an entry enters the support. So find the support first, from the
    sorted distances, then solve for its smallest weight u: p_i = (u^a + a (d_k - d_i))^(1/a). What decides is a
    difference of two stored distances, so entry k meets itself at exactly 0, whatever a compiler fuses or keeps wide. */
-HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
+HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
   double a = alpha - 1, *sorted = s->sorted, edge, u, ua, next, g, slope;
   size_t lo = 0, hi = s->count, i;
   int step;
@@ -9713,10 +9699,7 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
     size_t mid = lo + (hi - lo) / 2;
     double sum = 0;
     for (i = 0; i < mid && sum < 1; i++) sum += pow(a * (sorted[mid] - sorted[i]), 1 / a);
-    if (sum < 1)
-      lo = mid;
-    else
-      hi = mid;
+    *(sum < 1 ? &lo : &hi) = mid;
   }
   edge = sorted[lo];
   u = 1 / (double)(lo + 1);
@@ -9730,7 +9713,7 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
       slope += p > u ? pow(u / p, a - 1) : 1;
     }
     next = u - g / slope;
-    if (!hfy_sep_down_(&u, next > 0 || !(next < u) ? next : 0) || !(u > 0)) break;
+    if (!hfy_sep_step_(&u, next > 0 || !(next < u) ? next : 0, 0) || !(u > 0)) break;
   }
   ua = pow(u, a);
   for (i = 0; i < s->count; i++) {
@@ -9741,22 +9724,25 @@ HFY_PRIVATE_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
 
 /* gamma-normmax: t with |(t - d)_+|_e = 1, e = gamma/(gamma-1); p ~ (t - d)_+^(1/(gamma-1)). Scaled by the largest
    entry t so that nothing underflows as gamma -> 1. (HFY Algorithm 4 with its exponent mended, eq. 30-33) */
-HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
+HFY_COLD_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
   double a = gamma - 1, e = gamma / a, sums[2];
   double t = hfy_sep_mean_(s->weight, s->count) + exp(-log((double)s->count) / e);
   int step;
+  if (gamma >= 2 && gamma <= 2) {
+    hfy_sep_cone_(s);
+    return;
+  }
   if (t > 1) t = 1;
   for (step = 0; step < 200; step++) {
     s->count = s->simd->keep_below(s->weight, s->index, s->count, t);
     s->simd->powers(s->weight, s->count, 1 / t, e, s->power, sums);
-    if (!hfy_sep_down_(&t, t - (t * pow(sums[0], 1 / e) - 1) * pow(sums[0], 1 / gamma) / sums[1])) break;
+    if (!hfy_sep_step_(&t, t - (t * pow(sums[0], 1 / e) - 1) * pow(sums[0], 1 / gamma) / sums[1], 0)) break;
   }
   s->root = t;
   s->simd->powers(s->weight, s->count, 1 / t, 1 / a, s->weight, sums);
 }
 
-/* gamma = infinity: uniform over the top m, the first m at which the sum of the gaps down to the next score reaches
-   1. */
+/* gamma = infinity: uniform over the top m, the first m at which the sum of the gaps to the next score reaches 1. */
 HFY_COLD_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
   size_t m, i;
   double sum = 0, edge;
@@ -9770,38 +9756,25 @@ HFY_COLD_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
   for (i = 0; i < s->count; i++) s->weight[i] = s->weight[i] <= edge ? 1 : 0;
 }
 
-/* The k largest scores of s->weight, of equal ones the first. */
-HFY_COLD_ hfy_status hfy_sep_largest_(size_t k, hfy_sep_scratch_ *s) {
-  size_t i;
-  if (k > s->count) return HFY_ERR_ARG;
-  s->top = hfy_base_largest_(s->weight, s->count, k, s->index, s->index, s->sorted);
-  for (i = 0; i < k; i++) s->weight[i] = 1;
-  s->count = k;
-  return HFY_OK;
-}
-
 /* --- projection onto a box cut by a plane (constrained sparsemax, k-subsets) --- */
 
-/* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper), and a tau that fits lies
-   between `left` and 0. s->weight holds v, count of them, and gets y; lower, upper: as many, or NULL = 0 and `cap`. The
-   sum falls in tau, piecewise linearly: Newton's method inside that bracket, which is halved where a step would leave
-   it; O(count) each, a handful of them. v is measured from a score near the root, so that tau and all that is free are
-   of the size of the weights; infinite v are at a bound for sure. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const double *lower, const double *upper,
-                                                  double cap, double budget, double left) {
+/* min 1/2|y - v|^2 over lower <= y <= upper, sum y = budget: y = clip(v - tau, lower, upper), a tau that fits lies
+   between `left` and 0. s->weight holds v and gets y. The sum falls in tau, piecewise linearly: Newton's method inside
+   that bracket, which is halved where a step would leave it; a handful of steps. v is measured from a score near the
+   root, so that tau and all that is free are of the size of the weights; infinite v are at a bound for sure. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy_sep_bounds_ *box, double budget,
+                                                  double left) {
   double right = 0, tau = 0.125 * left, sums[2], next, *v = s->weight; /* sum(left) >= budget >= sum(right) */
   size_t i, n = s->count;
   int step, stands = 0;
   for (step = 0; step < 300; step++) {
-    s->simd->clip(v, lower, upper, cap, n, tau, sums);
+    s->simd->clip(v, box->lower, box->upper, box->cap, n, tau, sums);
     if (sums[0] >= budget) left = tau;
     if (sums[0] <= budget) right = tau;
     next = sums[1] > 0 ? tau + (sums[0] - budget) / sums[1] : tau;
     if (sums[1] > 0 && fabs(next - tau) <= 4e-16 * fabs(tau)) break;
-    if (!(next > left && next < right)) {
-      next = left + 0.5 * (right - left);
-      if (!(next > left && next < right)) break; /* nothing is left between */
-    }
+    if (!(next > left && next < right)) next = left + 0.5 * (right - left);
+    if (!(next > left && next < right)) break; /* nothing is left between */
     tau = next;
   }
   /* tau again from the classes, with a compensated sum (Knuth): the path of the search leaves no trace */
@@ -9809,7 +9782,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const dou
     size_t free_count = 0;
     double sum = -budget, lost = 0;
     for (i = 0; i < n; i++) {
-      double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau;
+      double low = hfy_sep_low_(box, i), high = hfy_sep_high_(box, i), y = v[i] - tau;
       free_count += y < high && y > low;
       hfy_base_add_(y >= high ? high : y <= low ? low : v[i], &sum, &lost);
     }
@@ -9818,27 +9791,15 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const dou
     tau = next;
   }
   for (i = 0; i < n; i++) {
-    double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = v[i] - tau;
+    double low = hfy_sep_low_(box, i), high = hfy_sep_high_(box, i), y = v[i] - tau;
     double snap = 4e-16 * (fabs(v[i]) + fabs(tau)); /* exact bounds make exact retrieval */
     v[i] = y >= high ? high : y <= low ? low : y >= high - snap ? high : y <= low + snap ? low : y;
   }
 }
 
-/* Keeps the entries of the list that are above 0. */
-HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s) {
-  size_t i, kept = 0;
-  for (i = 0; i < s->count; i++) {
-    if (!(s->weight[i] > 0)) continue;
-    s->weight[kept] = s->weight[i];
-    s->index[kept++] = s->index[i];
-  }
-  s->count = kept;
-  return HFY_OK;
-}
-
-/* k-subsets without bounds, from the scores in s->weight: only those within rho of the ceil(k)-th best can be
-   fractional. */
+/* k-subsets without bounds, from the scores: only those within rho of the ceil(k)-th best can be fractional. */
 HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_ *s) {
+  const hfy_sep_bounds_ box = {NULL, NULL, 1};
   size_t i, ones = 0, kept = 0, up = (size_t)ceil(k), entries = 0, count = s->count, *index = s->index;
   double kth, *weight = s->weight, *sorted = s->sorted;
   if (up > count) return HFY_ERR_ARG;
@@ -9847,36 +9808,37 @@ HFY_PRIVATE_ hfy_status hfy_sep_ksubsets_(double k, double rho, hfy_sep_scratch_
   /* the window goes to the front for the projection; sorted remembers all */
   for (i = 0; i < count; i++) {
     double above = weight[i] - kth;
-    size_t near = above > -rho, one = above >= rho;
+    size_t partly = above > -rho, one = above >= rho;
     sorted[entries] = one ? HUGE_VAL : above; /* asked once: `above` may be wider than what is stored */
     index[entries] = index[i];
     weight[kept] = above / rho;
-    entries += near;
+    entries += partly;
     ones += one;
-    kept += near - one;
+    kept += partly - one;
   }
   s->count = kept;
   k -= (double)ones;
-  hfy_sep_box_(s, NULL, NULL, 1, k, k < 1 ? -k : -1); /* the weight of the ceil(k)-th best is -tau */
+  hfy_sep_box_(s, &box, k, k < 1 ? -k : -1); /* the weight of the ceil(k)-th best is -tau */
   for (i = 0, kept = 0; i < entries; i++) sorted[i] = sorted[i] < HUGE_VAL ? weight[kept++] : 1;
   memcpy(weight, sorted, entries * sizeof *weight);
   s->count = entries;
-  return hfy_sep_keep_(s);
+  return hfy_sep_keep_(s, 1);
 }
 
-/* The least of the scores in s->sorted (m of them, which get lost) that as a threshold is not below the root: at it the
-   sum of clip((score - threshold)/rho, lower, upper) does not exceed the budget. Scores are only compared and
-   subtracted from each other, so it is found however large they are. O(count log m). */
-HFY_COLD_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const double *lower, const double *upper, double cap,
-                                double rho, double budget, size_t m) {
+/* The least of the m scores in s->sorted, which get lost, that as a threshold is not below the root: the sum of
+   clip((score - threshold)/rho, lower, upper) does not exceed the budget. Scores are only compared and subtracted from
+   each other, so they may be large. O(count log m). */
+HFY_COLD_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const hfy_sep_bounds_ *box, double rho, double budget,
+                                size_t m) {
   double best = s->top;
+  const int scaled = rho < 1 || rho > 1;
   while (m) {
     double sums[2] = {0, 0}, at = hfy_base_kth_largest_(s->sorted, m, (m + 1) / 2);
     size_t i, kept = 0;
     int above;
-    if (!(rho < 1) && !(rho > 1)) s->simd->clip(s->weight, lower, upper, cap, s->count, at, sums);
-    for (i = 0; i < s->count && sums[0] <= budget && (rho < 1 || rho > 1); i++) {
-      double low = lower ? lower[i] : 0, high = upper ? upper[i] : cap, y = (s->weight[i] - at) / rho;
+    if (!scaled) s->simd->clip(s->weight, box->lower, box->upper, box->cap, s->count, at, sums);
+    for (i = 0; scaled && i < s->count && sums[0] <= budget; i++) {
+      double low = hfy_sep_low_(box, i), high = hfy_sep_high_(box, i), y = (s->weight[i] - at) / rho;
       sums[0] += y >= high ? high : y > low ? y : low;
     }
     above = sums[0] <= budget;
@@ -9891,47 +9853,43 @@ HFY_COLD_ double hfy_sep_pivot_(const hfy_sep_scratch_ *s, const double *lower, 
 /* With bounds: every entry takes part; masked ones get their lower bound. */
 HFY_COLD_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                       hfy_sep_scratch_ *s) {
-  const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row), *low = lower, *high = upper;
-  double budget = full->k, cap = hfy_sep_cap_(full), forgiven = 1e-9 * budget;
-  double floor_sum = 0, cap_sum = 0, largest = upper ? 0 : cap, reach, near_by, sums[2], *weight = s->weight;
+  hfy_sep_bounds_ box = hfy_sep_bounds_of_(full, row);
+  const double *lower = box.lower, forgiven = 1e-9 * full->k;
+  double budget = full->k, low_sum = 0, high_sum = 0, largest = 0, reach, near_by, sums[2], *weight = s->weight;
   size_t i, count = 0;
   for (i = 0; i < n; i++) {
-    double v = (double)theta[i];
-    if (hfy_base_is_neg_inf_(v)) {
-      budget -= lower ? lower[i] : 0;
+    double low = hfy_sep_low_(&box, i), high = hfy_sep_high_(&box, i);
+    if (hfy_base_is_neg_inf_((double)theta[i])) {
+      budget -= low;
       continue;
     }
+    low_sum += low;
+    high_sum += high;
+    if (high > largest) largest = high;
+    s->low[count] = low; /* bounds of what is left, side by side */
+    s->high[count] = high;
     s->index[count] = i;
-    weight[count++] = (v - s->top) / full->rho;
+    weight[count++] = ((double)theta[i] - s->top) / full->rho;
   }
-  for (i = 0; i < count; i++) { /* bounds of what is left, side by side */
-    double up = upper ? upper[s->index[i]] : cap;
-    cap_sum += up;
-    if (up > largest) largest = up;
-    if (lower) floor_sum += lower[s->index[i]];
-    if (count == n) continue;
-    if (lower) s->low[i] = lower[s->index[i]];
-    if (upper) s->high[i] = up;
-  }
-  if (count < n && lower) low = s->low;
-  if (count < n && upper) high = s->high;
   s->count = count;
-  if (floor_sum > budget + forgiven || cap_sum < budget - forgiven) return HFY_ERR_INFEASIBLE;
-  if (floor_sum >= budget || cap_sum <= budget) { /* rounding of repeated subtraction is forgiven */
-    for (i = 0; i < count; i++) weight[i] = cap_sum <= budget ? (high ? high[i] : cap) : low ? low[i] : 0;
+  if (box.lower) box.lower = s->low;
+  if (box.upper) box.upper = s->high;
+  if (low_sum > budget + forgiven || high_sum < budget - forgiven) return HFY_ERR_INFEASIBLE;
+  if (low_sum >= budget || high_sum <= budget) { /* rounding of repeated subtraction is forgiven */
+    memcpy(weight, high_sum <= budget ? s->high : s->low, count * sizeof *weight);
   } else {
     /* the root is no further below some score than the largest weight; mostly the top is that score, or near it */
     reach = largest < budget ? largest : budget;
     near_by = 8 * (budget < 1 ? budget : 1);
-    s->simd->clip(weight, low, high, cap, count, -near_by, sums);
+    s->simd->clip(weight, box.lower, box.upper, box.cap, count, -near_by, sums);
     if (sums[0] >= budget) {
       reach = near_by;
     } else {
       for (i = 0; i < count; i++) s->sorted[i] = weight[i] = (double)theta[s->index[i]];
-      s->top = hfy_sep_pivot_(s, low, high, cap, full->rho, budget, count);
+      s->top = hfy_sep_pivot_(s, &box, full->rho, budget, count);
       for (i = 0; i < count; i++) weight[i] = (weight[i] - s->top) / full->rho;
     }
-    hfy_sep_box_(s, low, high, cap, budget, -reach);
+    hfy_sep_box_(s, &box, budget, -reach);
   }
   if (lower && count < n) { /* the masked ones come back into their places */
     memcpy(s->high, lower, n * sizeof *s->high);
@@ -9940,7 +9898,7 @@ HFY_COLD_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta
     for (i = 0; i < n; i++) s->index[i] = i;
     s->count = n;
   }
-  return hfy_sep_keep_(s);
+  return hfy_sep_keep_(s, 1);
 }
 
 /* --- one row --- */
@@ -9949,52 +9907,43 @@ HFY_COLD_ hfy_status hfy_sep_bounded_(const hfy_sep *full, const hfy_real *theta
    for whole k. HUGE_VAL if there is no limit. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full) {
   if (hfy_sep_has_bounds_(full)) return HUGE_VAL;
-  if (full->kind == HFY_SEP_SPARSEMAX) return 1;
   if (full->kind == HFY_SEP_ENTMAX && full->alpha > 1) return 1 / (full->alpha - 1);
+  if (full->kind == HFY_SEP_SPARSEMAX) return 1;
   if (full->kind == HFY_SEP_NORMMAX) return full->gamma > 1 ? 1 : 0;
   if (full->kind == HFY_SEP_KSUBSETS) return full->rho;
   return full->kind == HFY_SEP_ARGMAX ? 0 : HUGE_VAL;
 }
 
-/* Solves a window: s->index ascending, s->weight the distances from the top below the margin; kinds on the k-th best:
-   the scores themselves of everything that is not masked. Both become the solution. */
-HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_scratch_ *s) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
+/* Solves a window: s->index ascending, s->weight the distances from the top below the margin (kinds by rank: all
+   scores that are not masked). Both become the solution. */
+HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ method, hfy_sep_scratch_ *s) {
   size_t i;
-  double t;
-  if (method == HFY_SEP_BY_TOP_) return hfy_sep_largest_((size_t)full->k, s);
-  if (method == HFY_SEP_BY_BOX_) return hfy_sep_ksubsets_(full->k, full->rho, s);
-  if (s->count == 1) {
-    s->weight[0] = 1;
+  if (method == HFY_SEP_BY_TOP_) { /* of equal scores the first */
+    if (full->k > (double)s->count) return HFY_ERR_ARG;
+    s->top = hfy_base_largest_(s->weight, s->count, (size_t)full->k, s->index, s->index, s->sorted);
+    s->count = (size_t)full->k;
+    for (i = 0; i < s->count; i++) s->weight[i] = 1;
     return HFY_OK;
   }
-  switch (method) {
-  case HFY_SEP_BY_LINE_: hfy_sep_line_(s); break;
-  case HFY_SEP_BY_SQUARE_:
-    for (i = 0; i < s->count; i++) s->weight[i] *= 0.5;
-    t = hfy_sep_cone_root_(s);
-    for (i = 0; i < s->count; i++) s->weight[i] = (t - s->weight[i]) * (t - s->weight[i]);
-    break;
-  case HFY_SEP_BY_CONE_:
-    t = hfy_sep_cone_root_(s);
-    for (i = 0; i < s->count; i++) s->weight[i] = t - s->weight[i];
-    break;
-  case HFY_SEP_BY_TSALLIS_: hfy_sep_tsallis_(s, full->alpha); break;
-  case HFY_SEP_BY_STEEP_: hfy_sep_steep_(s, full->alpha); break;
-  case HFY_SEP_BY_NORM_: hfy_sep_norm_(s, full->gamma); break;
-  case HFY_SEP_BY_MAXNORM_: hfy_sep_maxnorm_(s); break;
-  default: /* HFY_SEP_BY_TIES_: the window holds the exact maxima */
+  if (method == HFY_SEP_BY_BOX_) return hfy_sep_ksubsets_(full->k, full->rho, s);
+  if (s->count == 1 || method == HFY_SEP_BY_TIES_) /* the window holds the exact maxima */
     for (i = 0; i < s->count; i++) s->weight[i] = 1;
-    break;
-  }
-  hfy_sep_normalise_(s);
-  return HFY_OK;
+  else if (method == HFY_SEP_BY_LINE_)
+    hfy_sep_line_(s);
+  else if (method == HFY_SEP_BY_MAXNORM_)
+    hfy_sep_maxnorm_(s);
+  else if (method == HFY_SEP_BY_NORM_)
+    hfy_sep_norm_(s, full->gamma);
+  else if (full->alpha > 2)
+    hfy_sep_steep_(s, full->alpha);
+  else
+    hfy_sep_tsallis_(s, full->alpha);
+  return hfy_sep_normalise_(s);
 }
 
 /* Does a kind count its candidates from the k-th best rather than from the best? */
-HFY_PRIVATE_ int hfy_sep_by_rank_(const hfy_sep *full) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
-  return method == HFY_SEP_BY_TOP_ || (method == HFY_SEP_BY_BOX_ && !hfy_sep_has_bounds_(full));
+HFY_COLD_ int hfy_sep_by_rank_(const hfy_sep *full) {
+  return full->kind == HFY_SEP_ARGMAX || (full->kind == HFY_SEP_KSUBSETS && !hfy_sep_has_bounds_(full));
 }
 
 /* Bounds from below for the k-th best: the largest of disjoint parts, those of the pass for the maximum (tops) or
@@ -10016,8 +9965,8 @@ HFY_PRIVATE_ size_t hfy_sep_part_tops_(const hfy_real *theta, size_t n, const hf
 }
 
 /* The scores that can get weight: among the k best or, with a margin, above tau. The k-th best of the maxima of
-   disjoint parts is no better than the k-th best of all, and where the maxima alone fill the budget, tau lies higher
-   still; so most of a long row is passed over without a selection. */
+   disjoint parts is no better than that of all, and where the maxima alone fill the budget, tau lies higher still; so
+   most of a long row is passed over. */
 HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hfy_real *tops, double k, double margin,
                                        hfy_sep_scratch_ *s) {
   size_t i, up = (size_t)ceil(k), m = hfy_sep_part_tops_(theta, n, tops, up, s), *index = s->index;
@@ -10045,29 +9994,30 @@ HFY_PRIVATE_ void hfy_sep_rank_window_(const hfy_real *theta, size_t n, const hf
 /* Solves one row of a list kind; `row` chooses its bounds. theta is only read. */
 HFY_PRIVATE_ hfy_status hfy_sep_list_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
                                       hfy_sep_scratch_ *s) {
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
   hfy_real tops[HFY_SIMD_LANES_];
   hfy_status status = hfy_sep_top_(s->simd, theta, n, tops, &s->top);
   double margin = hfy_sep_link_margin_(full);
   if (status) return status;
   if (hfy_sep_has_bounds_(full)) return hfy_sep_bounded_(full, theta, n, row, s);
-  if (hfy_sep_method_of_(full) == HFY_SEP_BY_STRUCTURE_)
-    return HFY_IF_STRUCTURE_(hfy_sep_structured_(full, theta, n, s));
+  if (method == HFY_SEP_BY_STRUCTURE_) return HFY_IF_STRUCTURE_(hfy_sep_structured_(full, theta, n, s));
   if (margin > DBL_MAX) margin = DBL_MAX;
-  if (hfy_sep_by_rank_(full))
+  if (method == HFY_SEP_BY_TOP_ || method == HFY_SEP_BY_BOX_)
     hfy_sep_rank_window_(theta, n, tops, full->k, margin, s);
   else
     s->count = s->simd->window(theta, n, (hfy_real)s->top, margin, s->index, s->weight);
-  return hfy_sep_solve_(full, s);
+  return hfy_sep_solve_(full, method, s);
 }
 
-/* The same from candidates found before: s->index ascending, s->weight their scores. They hold at least all that can
-   matter: what lies within the margin of the best, or of the k-th best. */
+/* The same from candidates found before: s->index ascending, s->weight their scores, at least those within the margin
+   of the best, or of the k-th best. */
 HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch_ *s) {
-  double margin = hfy_sep_link_margin_(full);
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  const double margin = hfy_sep_link_margin_(full);
   size_t i, kept = 0;
   if (!s->count) return HFY_ERR_ARG;
   for (i = 1, s->top = s->weight[0]; i < s->count; i++) s->top = s->weight[i] > s->top ? s->weight[i] : s->top;
-  if (hfy_sep_by_rank_(full)) return hfy_sep_solve_(full, s);
+  if (method == HFY_SEP_BY_TOP_ || method == HFY_SEP_BY_BOX_) return hfy_sep_solve_(full, method, s);
   for (i = 0; i < s->count; i++) {
     double d = s->top - s->weight[i];
     if (!(d < margin || !(d > 0))) continue;
@@ -10075,21 +10025,23 @@ HFY_PRIVATE_ hfy_status hfy_sep_candidates_(const hfy_sep *full, hfy_sep_scratch
     s->weight[kept++] = d;
   }
   s->count = kept;
-  return hfy_sep_solve_(full, s);
+  return hfy_sep_solve_(full, method, s);
 }
 
 /* IDENTITY and POWER; masked scores give 0. y may be theta; untouched if a power leaves the range of hfy_real. */
 HFY_PRIVATE_ hfy_status hfy_sep_elementwise_(const hfy_sep *full, const hfy_real *theta, size_t n, hfy_real *y) {
-  double power = full->degree - 1;
+  const double power = full->degree - 1;
+  double largest = 0;
   size_t i;
   if (full->kind == HFY_SEP_IDENTITY) {
     for (i = 0; i < n; i++) y[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : theta[i];
     return HFY_OK;
   }
   for (i = 0; i < n; i++) {
-    double v = (double)theta[i];
-    if (!hfy_base_is_neg_inf_(v) && pow(fabs(v), power) > HFY_REAL_MAX_) return HFY_ERR_UNSUPPORTED;
+    double v = fabs((double)theta[i]);
+    if (v > largest && hfy_base_is_finite_(v)) largest = v;
   }
+  if (pow(largest, power) > HFY_REAL_MAX_) return HFY_ERR_UNSUPPORTED;
   for (i = 0; i < n; i++) {
     double v = (double)theta[i], p = hfy_base_is_neg_inf_(v) ? 0 : pow(fabs(v), power);
     y[i] = (hfy_real)(v < 0 ? -p : p);
@@ -10097,52 +10049,51 @@ HFY_PRIVATE_ hfy_status hfy_sep_elementwise_(const hfy_sep *full, const hfy_real
   return HFY_OK;
 }
 
-/* Writes the n weights of one row, of any kind; y may be theta. log_scale NULL: the weights are y. Else the weights are
-   e^log_scale y, which only EXP uses (its own range is soon exceeded). */
+/* Writes the n weights of one row, of any kind; y may be theta. With log_scale they are e^log_scale y, which only EXP
+   uses: its own range is soon exceeded. */
 HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row, hfy_real *y,
                                       double *log_scale, hfy_sep_scratch_ *s) {
   hfy_sep_method_ method = hfy_sep_method_of_(full);
-  hfy_status status;
+  const hfy_sep *link = full->plus ? full : NULL;
+  hfy_status status = HFY_OK;
+  hfy_real share;
   size_t i, m = 0;
   if (log_scale) *log_scale = 0;
+  if (link) memset(s->sum, 0, n * sizeof *s->sum);
+  for (; link; link = link->plus) {
+    hfy_sep alone = hfy_sep_resolve_(link);
+    alone.plus = NULL;
+    status = hfy_sep_fill_(&alone, theta, n, row, s->row, NULL, s);
+    if (status) return status;
+    for (i = 0; i < n; i++) s->sum[i] += (double)s->row[i];
+  }
   if (full->plus) {
-    const hfy_sep *link;
-    memset(s->sum, 0, n * sizeof *s->sum);
-    for (link = full; link; link = link->plus) {
-      hfy_sep alone = hfy_sep_resolve_(link);
-      alone.plus = NULL;
-      status = hfy_sep_fill_(&alone, theta, n, row, s->row, NULL, s);
-      if (status) return status;
-      for (i = 0; i < n; i++) s->sum[i] += (double)s->row[i];
-    }
     for (i = 0; i < n; i++) y[i] = (hfy_real)s->sum[i];
     return HFY_OK;
   }
-  if (method >= HFY_SEP_BY_LINE_) {
-    status = hfy_sep_list_(full, theta, n, row, s);
-    if (status) return status;
-    memset(y, 0, n * sizeof *y);
-    for (i = 0; i < s->count; i++) y[s->index[i]] = (hfy_real)s->weight[i];
-    return HFY_OK;
-  }
-  status = hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
+  status = method >= HFY_SEP_BY_LINE_ ? hfy_sep_list_(full, theta, n, row, s)
+                                      : hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
   if (status) return status;
   switch (method) {
   case HFY_SEP_BY_SOFTMAX_: s->simd->scale(y, n, 1 / s->simd->softmax(theta, n, (hfy_real)s->top, y)); break;
+  case HFY_SEP_BY_IDENTITY_:
+  case HFY_SEP_BY_POWER_: return hfy_sep_elementwise_(full, theta, n, y);
   case HFY_SEP_BY_UNIFORM_:
     for (i = 0; i < n; i++) m += !hfy_base_is_neg_inf_((double)theta[i]);
-    for (i = 0; i < n; i++) y[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : (hfy_real)(1 / (double)m);
+    share = (hfy_real)(1 / (double)m);
+    for (i = 0; i < n; i++) y[i] = hfy_base_is_neg_inf_((double)theta[i]) ? 0 : share;
     break;
   case HFY_SEP_BY_EXP_:
-    if (log_scale) {
-      *log_scale = s->top;
-      s->simd->softmax(theta, n, (hfy_real)s->top, y);
-      break;
-    }
-    if (s->top > log(HFY_REAL_MAX_)) return HFY_ERR_UNSUPPORTED;
-    s->simd->exp(theta, n, y);
+    if (!log_scale && s->top > log(HFY_REAL_MAX_)) return HFY_ERR_UNSUPPORTED;
+    if (log_scale)
+      s->simd->softmax(theta, n, (hfy_real)(*log_scale = s->top), y);
+    else
+      s->simd->exp(theta, n, y);
     break;
-  default: return hfy_sep_elementwise_(full, theta, n, y);
+  default: /* lists */
+    memset(y, 0, n * sizeof *y);
+    for (i = 0; i < s->count; i++) y[s->index[i]] = (hfy_real)s->weight[i];
+    break;
   }
   return HFY_OK;
 }
@@ -10154,94 +10105,86 @@ HFY_PRIVATE_ int hfy_sep_has_sum_(const hfy_sep *sep) {
   return sep->kind != HFY_SEP_IDENTITY && sep->kind != HFY_SEP_POWER && sep->kind != HFY_SEP_EXP;
 }
 
+/* The interval of weight i under one link; live: how many are not masked (0: UNIFORM's is not asked for). */
+HFY_COLD_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live, double *low, double *high) {
+  const hfy_sep_bounds_ box = hfy_sep_bounds_of_(full, row);
+  *low = full->kind == HFY_SEP_IDENTITY || full->kind == HFY_SEP_POWER ? -HUGE_VAL : 0;
+  *high = hfy_sep_has_sum_(full) ? 1 : HUGE_VAL;
+  if (full->kind == HFY_SEP_UNIFORM && live) *low = *high = 1 / (double)live;
+  if (!hfy_sep_has_bounds_(full)) return;
+  *low = hfy_sep_low_(&box, i);
+  if (box.upper) *high = box.upper[i] < full->k ? box.upper[i] : full->k;
+}
+
 /* Omega of one row of weights, +infinity outside its domain: y[0..n), or a list (y NULL) of n weights at these
    indices (NULL: 0 .. n-1). */
-HFY_PRIVATE_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const double *list, const size_t *index,
-                                   size_t n, size_t row) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
-  const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row);
-  double sum = 0, square = 0, total = 0, largest = 0, first = 0, s = full->degree / (full->degree - 1);
-  double budget = full->k, tolerance = 1e-6 * (budget < 1 ? budget : 1), cap = hfy_sep_cap_(full);
+HFY_COLD_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const double *list, const size_t *index,
+                                size_t n, size_t row) {
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  const double a = full->alpha - 1, s = full->degree / (full->degree - 1);
+  const double tolerance = 1e-6 * (full->k < 1 ? full->k : 1);
+  double sum = 0, square = 0, total = 0, largest = 0, first = 0, low, high;
   size_t i;
   for (i = 0; i < n; i++) {
-    double v = y ? (double)y[i] : list[i];
+    const double v = y ? (double)y[i] : list[i];
+    hfy_sep_interval_(full, row, index ? index[i] : i, 0, &low, &high);
+    if (v < (low > 0 ? low - tolerance : low) || v > high + tolerance) return HUGE_VAL;
     sum += v;
     square += v * v;
     if (v > largest) largest = v;
-    if (method == HFY_SEP_BY_IDENTITY_) continue;
-    if (method == HFY_SEP_BY_POWER_) {
-      total += pow(fabs(v), s);
-      continue;
-    }
-    if (v < 0 || (method == HFY_SEP_BY_TOP_ && v > 1 + 1e-6)) return HUGE_VAL;
-    if (method == HFY_SEP_BY_BOX_) {
-      size_t at = index ? index[i] : i;
-      if (v < (lower ? lower[at] : 0) - tolerance || v > (upper ? upper[at] : cap) + tolerance) return HUGE_VAL;
-    }
+    if (method == HFY_SEP_BY_POWER_) total += pow(fabs(v), s);
     if (!(v > 0)) continue;
-    if (method == HFY_SEP_BY_EXP_) total += v * log(v) - v;
-    if (method == HFY_SEP_BY_SOFTMAX_) total += v * log(v);
-    if (method == HFY_SEP_BY_TSALLIS_ || method == HFY_SEP_BY_SQUARE_ || method == HFY_SEP_BY_STEEP_)
-      total += v * expm1((full->alpha - 1) * log(v));
-    if (method != HFY_SEP_BY_UNIFORM_) continue;
-    if (first > 0 && fabs(v - first) > 1e-6 * first) return HUGE_VAL;
-    first = v;
+    switch (method) {
+    case HFY_SEP_BY_EXP_: total += v * log(v) - v; break;
+    case HFY_SEP_BY_SOFTMAX_: total += v * log(v); break;
+    case HFY_SEP_BY_TSALLIS_: total += v * expm1(a * log(v)); break;
+    case HFY_SEP_BY_UNIFORM_:
+      if (first > 0 && fabs(v - first) > 1e-6 * first) return HUGE_VAL;
+      first = v;
+      break;
+    default: break;
+    }
   }
-  if (method == HFY_SEP_BY_IDENTITY_) return 0.5 * square;
-  if (method == HFY_SEP_BY_POWER_) return total / s;
-  if (method == HFY_SEP_BY_EXP_) return total;
-  if (!(fabs(sum - budget) <= 1e-6 * budget)) return HUGE_VAL;
+  if (hfy_sep_has_sum_(full) && !(fabs(sum - full->k) <= 1e-6 * full->k)) return HUGE_VAL;
   switch (method) {
+  case HFY_SEP_BY_EXP_:
   case HFY_SEP_BY_SOFTMAX_: return total;
+  case HFY_SEP_BY_POWER_: return total / s;
+  case HFY_SEP_BY_IDENTITY_: return 0.5 * square;
   case HFY_SEP_BY_LINE_: return 0.5 * square - 0.5;
   case HFY_SEP_BY_BOX_: return 0.5 * full->rho * square;
-  case HFY_SEP_BY_SQUARE_:
-  case HFY_SEP_BY_TSALLIS_:
-  case HFY_SEP_BY_STEEP_: return total / (full->alpha * (full->alpha - 1));
+  case HFY_SEP_BY_TSALLIS_: return total / (full->alpha * a);
   case HFY_SEP_BY_MAXNORM_: return largest - 1;
-  case HFY_SEP_BY_CONE_:
   case HFY_SEP_BY_NORM_: /* scaled by the largest weight */
-    for (i = 0, total = 0; i < n; i++) total += pow((y ? (double)y[i] : list[i]) / largest, full->gamma);
+    for (i = 0; i < n; i++) total += pow((y ? (double)y[i] : list[i]) / largest, full->gamma);
     return largest * pow(total, 1 / full->gamma) - 1;
   default: return 0; /* ties, top, uniform */
   }
 }
 
-/* theta.p - Omega(p) of a list kind, in distances from the top; masked entries do not count. */
-HFY_PRIVATE_ hfy_status hfy_sep_list_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
-                                           double *value, hfy_sep_scratch_ *s) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
-  hfy_status status = hfy_sep_list_(full, theta, n, row, s);
-  double sum = 0, linear = 0, square = 0;
+/* Omega*(theta) of one row and link: theta.p - Omega(p) of lists, in distances from the top, without the masked. */
+HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *theta, size_t n, size_t row,
+                                         double *value, hfy_sep_scratch_ *s) {
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  const int list = method >= HFY_SEP_BY_LINE_, box = method == HFY_SEP_BY_BOX_;
+  hfy_status status = list ? hfy_sep_list_(full, theta, n, row, s) : hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
+  double sum = 0, live = 0, linear = 0, square = 0;
   size_t i;
   *value = s->root;
   if (status || method == HFY_SEP_BY_STRUCTURE_) return status;
-  for (i = 0; i < s->count; i++) {
+  for (i = 0; list && i < s->count; i++) {
     double p = s->weight[i], d = s->top - (double)theta[s->index[i]];
     if (hfy_base_is_pos_inf_(d)) continue;
     sum += p;
     linear += p * d;
     square += p * p;
   }
-  if (method == HFY_SEP_BY_BOX_)
-    *value = sum * s->top - linear - 0.5 * full->rho * square;
-  else if (method == HFY_SEP_BY_TOP_)
-    *value = full->k * s->top - linear;
-  else
-    *value = s->top - linear - hfy_sep_omega_(full, NULL, s->weight, s->index, s->count, row);
-  return HFY_OK;
-}
-
-/* Omega*(theta) of one row and one link. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *theta, size_t n,
-                                                               size_t row, double *value, hfy_sep_scratch_ *s) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
-  double sum = 0, live = 0;
-  size_t i;
-  hfy_status status;
-  if (method >= HFY_SEP_BY_LINE_) return hfy_sep_list_star_(full, theta, n, row, value, s);
-  status = hfy_sep_top_(s->simd, theta, n, NULL, &s->top);
-  if (status) return status;
+  if (list) {
+    if (!box && method != HFY_SEP_BY_TOP_) sum = 1;
+    *value = sum * s->top - linear;
+    *value -= box ? 0.5 * full->rho * square : hfy_sep_omega_(full, NULL, s->weight, s->index, s->count, row);
+    return HFY_OK;
+  }
   for (i = 0; i < n; i++) {
     double v = (double)theta[i];
     if (hfy_base_is_neg_inf_(v)) continue;
@@ -10256,17 +10199,16 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_sep_omega_star_(const hfy_sep *fu
   }
   if (method == HFY_SEP_BY_SOFTMAX_) sum = s->top + log(sum);
   if (method == HFY_SEP_BY_UNIFORM_) sum /= live;
-  if (!hfy_base_is_finite_(sum)) return HFY_ERR_UNSUPPORTED;
   *value = sum;
-  return HFY_OK;
+  return hfy_base_is_finite_(sum) ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
 
 /* The same for a whole chain: the conjugate of an infimal convolution is the sum of the conjugates. */
-HFY_PRIVATE_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *theta, size_t n, size_t row,
-                                           double *value, hfy_sep_scratch_ *s) {
+HFY_COLD_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *theta, size_t n, size_t row,
+                                        double *value, hfy_sep_scratch_ *s) {
   double sum = 0, one = 0;
   for (; sep; sep = sep->plus) {
-    hfy_sep full = hfy_sep_resolve_(sep);
+    const hfy_sep full = hfy_sep_resolve_(sep);
     hfy_status status = hfy_sep_omega_star_(&full, theta, n, row, &one, s);
     if (status) return status;
     sum += one;
@@ -10275,44 +10217,33 @@ HFY_PRIVATE_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *t
   return HFY_OK;
 }
 
-/* Omega(y) + Omega*(theta) - theta.y of one row (y, or a list of n if y is NULL), without cancellation: kinds of fixed
-   sum in distances from the top against the prediction as it rounds to hfy_real, elementwise kinds term by term. So the
-   prediction itself has loss exactly 0. */
+/* Omega(y) + Omega*(theta) - theta.y of one row (y NULL: a list of n), without cancellation: kinds of fixed sum in
+   distances from the top against the prediction as hfy_real, whose loss is 0; elementwise kinds term by term. */
 HFY_COLD_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, const hfy_real *y, const double *list,
                                    size_t n, size_t row, double *value, hfy_sep_scratch_ *s) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
-  int elementwise = method == HFY_SEP_BY_IDENTITY_ || method == HFY_SEP_BY_POWER_ || method == HFY_SEP_BY_EXP_;
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
+  const double r = full->degree, conjugate_r = full->degree / (full->degree - 1);
   hfy_status status = hfy_sep_fill_(full, theta, n, row, s->row, NULL, s);
-  double omega, sum = 0, r = full->degree, conjugate_r = full->degree / (full->degree - 1);
+  double omega, sum = 0, term;
   size_t i;
   if (status) return status;
-  for (i = 0; y && i < n; i++)
-    if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
-  if (method == HFY_SEP_BY_STRUCTURE_)
-    return HFY_IF_STRUCTURE_(hfy_sep_structured_value_(full, theta, y, n, value, s));
+  if (method == HFY_SEP_BY_STRUCTURE_) return HFY_IF_STRUCTURE_(hfy_sep_structured_loss_(full, theta, y, n, value, s));
   omega = hfy_sep_omega_(full, y, list, NULL, n, row);
-  for (i = 0; i < n; i++) {
-    double t = (double)theta[i], v = y ? (double)y[i] : list[i], p = (double)s->row[i], term;
-    if (!(v < p) && !(v > p)) continue;
-    if (hfy_base_is_neg_inf_(t)) { /* weight on a masked pattern */
-      omega = HUGE_VAL;
-      break;
-    }
-    if (!elementwise) {
-      sum += (v - p) * (s->top - t);
-      continue;
-    }
-    if (method == HFY_SEP_BY_IDENTITY_)
-      term = 0.5 * (t - v) * (t - v);
-    else if (method == HFY_SEP_BY_POWER_)
-      term = pow(fabs(v), conjugate_r) / conjugate_r + pow(fabs(t), r) / r - t * v;
-    else
-      term = (v > 0 ? v * (log(v) - 1 - t) : 0) + exp(t);
-    sum += term > 0 ? term : 0;
-  }
   *value = HUGE_VAL;
   if (hfy_base_is_pos_inf_(omega)) return HFY_OK;
-  if (!elementwise) sum += omega - hfy_sep_omega_(full, s->row, NULL, NULL, n, row);
+  for (i = 0; i < n; i++) {
+    const double t = (double)theta[i], v = y ? (double)y[i] : list[i], p = (double)s->row[i];
+    if (!(v < p) && !(v > p)) continue;
+    if (hfy_base_is_neg_inf_(t)) return HFY_OK; /* weight on a masked pattern */
+    switch (method) {
+    case HFY_SEP_BY_IDENTITY_: term = 0.5 * (t - v) * (t - v); break;
+    case HFY_SEP_BY_POWER_: term = pow(fabs(v), conjugate_r) / conjugate_r + pow(fabs(t), r) / r - t * v; break;
+    case HFY_SEP_BY_EXP_: term = (v > 0 ? v * (log(v) - 1 - t) : 0) + exp(t); break;
+    default: sum += (v - p) * (s->top - t); continue;
+    }
+    sum += term > 0 ? term : 0;
+  }
+  if (hfy_sep_has_sum_(full)) sum += omega - hfy_sep_omega_(full, s->row, NULL, NULL, n, row);
   if (hfy_base_is_nan_(sum)) return HFY_ERR_UNSUPPORTED; /* differences of scores beyond the range of double */
   *value = sum > 0 ? sum : 0;
   return HFY_OK;
@@ -10331,61 +10262,37 @@ typedef struct hfy_sep_split_ {
   double *part, *rest;   /* n: what the first takes, and the second */
   double *below, *above; /* n: the part where tau is too low, too high */
 } hfy_sep_split_;
-
-HFY_PRIVATE_ int hfy_sep_by_norm_(const hfy_sep *full) {
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
-  return method == HFY_SEP_BY_CONE_ || method == HFY_SEP_BY_NORM_;
-}
-
 #define HFY_SEP_STEEPEST_ 1e5 /* gamma of a sum's NORMMAX at most: its powers lose the digits beyond */
 
 /* Has a sum a value here? Says why not. */
 HFY_COLD_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work) {
   static const char *const names[] = {"SOFTMAX",   "SPARSEMAX", "ENTMAX", "NORMMAX", "KSUBSETS", "SEQUENCE_KSUBSETS",
                                       "SPARSEMAP", "IDENTITY",  "POWER",  "EXP",     "ARGMAX",   "UNIFORM"};
-  hfy_sep link[2];
-  int i, norms = 0, none = 0;
-  link[0] = hfy_sep_resolve_(sep);
-  link[1] = hfy_sep_resolve_(sep->plus);
-  if (link[1].plus)
+  const hfy_sep *link;
+  int norms = 0, none = 0;
+  if (sep->plus->plus)
     return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
                           "sep->plus->plus is set; only sums of two separations have a value here");
-  for (i = 0; i < 2; i++) {
-    norms += hfy_sep_by_norm_(link + i);
-    none |= hfy_sep_method_of_(link + i) == HFY_SEP_BY_STRUCTURE_ ||
-            (link[i].kind == HFY_SEP_NORMMAX && link[i].gamma > HFY_SEP_STEEPEST_);
+  for (link = sep; link; link = link->plus) {
+    const hfy_sep full = hfy_sep_resolve_(link);
+    norms += hfy_sep_method_of_(&full) == HFY_SEP_BY_NORM_;
+    none |= hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_ ||
+            (full.kind == HFY_SEP_NORMMAX && full.gamma > HFY_SEP_STEEPEST_);
   }
-  return none || norms == 2
-             ? hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "sep->plus: no value of %s and %s together is offered",
-                              names[link[0].kind], names[link[1].kind])
-             : HFY_OK;
+  if (!none && norms < 2) return HFY_OK;
+  return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "sep->plus: no value of %s and %s together is offered",
+                        names[sep->kind], names[sep->plus->kind]);
 }
 
-HFY_PRIVATE_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep, size_t n, hfy_sep_split_ *t) {
-  hfy_sep one = hfy_sep_resolve_(sep), two = hfy_sep_resolve_(sep->plus);
-  int swap = !hfy_sep_has_sum_(&one) && (hfy_sep_has_sum_(&two) || two.kind == HFY_SEP_EXP);
-  t->link[0] = swap ? two : one;
-  t->link[1] = swap ? one : two;
+HFY_COLD_ void hfy_sep_plan_split_(hfy_base_arena_ *arena, const hfy_sep *sep, size_t n, hfy_sep_split_ *t) {
+  double **const array[] = {&t->low, &t->high, &t->part, &t->rest, &t->below, &t->above};
+  size_t i;
+  int swap = !hfy_sep_has_sum_(sep) && (hfy_sep_has_sum_(sep->plus) || sep->plus->kind == HFY_SEP_EXP);
+  t->link[swap] = hfy_sep_resolve_(sep);
+  t->link[!swap] = hfy_sep_resolve_(sep->plus);
   t->link[0].plus = t->link[1].plus = NULL;
   t->norm = 1;
-  t->low = HFY_TAKE_(arena, double, n);
-  t->high = HFY_TAKE_(arena, double, n);
-  t->part = HFY_TAKE_(arena, double, n);
-  t->rest = HFY_TAKE_(arena, double, n);
-  t->below = HFY_TAKE_(arena, double, n);
-  t->above = HFY_TAKE_(arena, double, n);
-}
-
-/* The interval of weight i under one link; live: how many are not masked. */
-HFY_COLD_ HFY_SIMD_NOINLINE_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size_t live,
-                                                    double *low, double *high) {
-  const double *lower = hfy_sep_lower_(full, row), *upper = hfy_sep_upper_(full, row);
-  *low = full->kind == HFY_SEP_IDENTITY || full->kind == HFY_SEP_POWER ? -HUGE_VAL : 0;
-  *high = hfy_sep_has_sum_(full) ? 1 : HUGE_VAL;
-  if (full->kind == HFY_SEP_UNIFORM) *low = *high = 1 / (double)live;
-  if (!hfy_sep_has_bounds_(full)) return;
-  if (lower) *low = lower[i];
-  if (upper) *high = upper[i] < full->k ? upper[i] : full->k;
+  for (i = 0; i < sizeof array / sizeof *array; i++) *array[i] = HFY_TAKE_(arena, double, n);
 }
 
 /* d omega / dv of one coordinate, up to a constant where the sum is fixed; and how fast it grows. */
@@ -10394,10 +10301,7 @@ HFY_COLD_ double hfy_sep_slope_(const hfy_sep *full, double norm, double v, doub
   switch (hfy_sep_method_of_(full)) {
   case HFY_SEP_BY_SOFTMAX_:
   case HFY_SEP_BY_EXP_: *growth = 1 / v; return log(v);
-  case HFY_SEP_BY_SQUARE_:
-  case HFY_SEP_BY_TSALLIS_:
-  case HFY_SEP_BY_STEEP_: *growth = pow(v, a - 1); return expm1(a * log(v)) / a;
-  case HFY_SEP_BY_CONE_:
+  case HFY_SEP_BY_TSALLIS_: *growth = pow(v, a - 1); return expm1(a * log(v)) / a;
   case HFY_SEP_BY_NORM_: *growth = g * pow(v / norm, g - 1) / norm; return pow(v / norm, g);
   case HFY_SEP_BY_IDENTITY_:
   case HFY_SEP_BY_LINE_: *growth = 1; return v;
@@ -10413,15 +10317,15 @@ HFY_COLD_ double hfy_sep_slope_(const hfy_sep *full, double norm, double v, doub
 /* slope_1(a) - slope_2(y - a), increasing in a. */
 HFY_COLD_ double hfy_sep_balance_(const hfy_sep_split_ *t, double y, double a, double *growth) {
   double one, two, first = hfy_sep_slope_(&t->link[0], t->norm, a, &one);
-  double second = hfy_sep_slope_(&t->link[1], t->norm, y - a, &two);
+  first -= hfy_sep_slope_(&t->link[1], t->norm, y - a, &two);
   *growth = one + two;
-  return first - second;
+  return first;
 }
 
 /* The a between low and high where that is tau, or the end nearer to it: Newton from `a` with halvings where it leaves
    the bracket or is slow. *rate: da/dtau. */
-HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, double high,
-                                                  double tau, double a, double *rate) {
+HFY_COLD_ double hfy_sep_part_(const hfy_sep_split_ *t, double y, double low, double high, double tau, double a,
+                               double *rate) {
   double growth, g, next, width = high - low;
   int k;
   *rate = 0;
@@ -10432,12 +10336,8 @@ HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_sep_part_(const hfy_sep_split_ *t, doubl
     if (!(a > low && a < high)) break;
     g = hfy_sep_balance_(t, y, a, &growth) - tau;
     *rate = 1 / growth;
-    if (g > 0)
-      high = a;
-    else if (g < 0)
-      low = a;
-    else
-      break;
+    if (!(g > 0) && !(g < 0)) break;
+    *(g > 0 ? &high : &low) = a;
     next = a - g / growth;
     if (fabs(next - a) <= DBL_EPSILON * fabs(a)) { /* near, or at a kink of infinite slope: the other side tells */
       if (high - low <= 8 * DBL_EPSILON * fabs(a)) break;
@@ -10491,8 +10391,8 @@ HFY_COLD_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n) {
   for (i = 0; i < n; i++) t->part[i] = t->below[i] + (t->above[i] - t->below[i]) * (under / (under - over));
 }
 
-/* The coordinates' intervals, and where the search begins; 0: y is outside the domain. Returns how many are not masked,
-   sums: of the ends of the intervals. */
+/* The coordinates' intervals, the sums of their ends, and where the search begins. Returns how many are not masked; 0:
+   y is outside the domain. */
 HFY_COLD_ size_t hfy_sep_intervals_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
                                     size_t row, double sums[2]) {
   const hfy_sep *one = &t->link[0], *two = &t->link[1];
@@ -10526,14 +10426,15 @@ HFY_COLD_ size_t hfy_sep_intervals_(hfy_sep_split_ *t, const hfy_real *theta, co
   return sums[0] > one->k + slack || sums[1] < one->k - slack ? 0 : live;
 }
 
-/* Splits y at the least cost; theta (or NULL) says what is masked. Returns that cost, Omega(y), HUGE_VAL outside the
-   domain; the parts are then in t->part and t->rest. */
-HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
+/* Splits y into t->part and t->rest at the least cost, Omega(y), which it returns: HUGE_VAL outside the domain. theta
+   (or NULL) says what is masked. */
+HFY_COLD_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
                                        size_t row) {
   const hfy_sep *one = &t->link[0], *two = &t->link[1];
   double ends[2], rate, low, high = 1, f, under = 0, over = 0;
   size_t i, live = hfy_sep_intervals_(t, theta, y, n, row, ends);
-  int k, side = 0, first = hfy_sep_by_norm_(one), norm = first || hfy_sep_by_norm_(two);
+  int k, side = 0, first = hfy_sep_method_of_(one) == HFY_SEP_BY_NORM_;
+  int norm = first || hfy_sep_method_of_(two) == HFY_SEP_BY_NORM_;
   const double *normed = first ? t->part : t->rest;
   double gamma = first ? one->gamma : two->gamma;
   if (!live) return HUGE_VAL;
@@ -10542,8 +10443,7 @@ HFY_PRIVATE_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta,
     t->norm = k == 0 ? low : k == 1 ? high : low + (high - low) * (under / (under - over));
     if (k > 1 && (k % 8 == 7 || !(t->norm > low && t->norm < high))) t->norm = low + 0.5 * (high - low);
     if (!hfy_sep_has_sum_(one))
-      for (i = 0; i < n; i++)
-        t->part[i] = hfy_sep_part_(t, (double)y[i], t->low[i], t->high[i], 0, t->part[i], &rate);
+      hfy_sep_parts_(t, y, n, 0, &rate);
     else if (ends[0] >= one->k || ends[1] <= one->k)
       memcpy(t->part, ends[0] >= one->k ? t->low : t->high, n * sizeof *t->part);
     else
@@ -10572,17 +10472,11 @@ HFY_COLD_ hfy_status hfy_sep_sum_loss_(const hfy_sep *full, hfy_sep_split_ *t, c
                                        const hfy_real *y, size_t n, size_t row, double *value, hfy_sep_scratch_ *s) {
   hfy_status status = hfy_sep_fill_(full, theta, n, row, s->row, NULL, s);
   double rest = 0;
-  size_t i;
-  int same = 1;
-  if (status) return status;
-  for (i = 0; i < n; i++) {
-    if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
-    same &= !(y[i] < s->row[i]) && !(y[i] > s->row[i]);
-  }
-  *value = same ? 0 : HUGE_VAL;
-  if (same) return HFY_OK;
+  *value = 0;
+  if (status || hfy_sep_same_(y, n, s)) return status;
   if (!t) return HFY_ERR_UNSUPPORTED;
-  if (hfy_base_is_pos_inf_(hfy_sep_split_row_(t, theta, y, n, row))) return HFY_OK;
+  *value = hfy_sep_split_row_(t, theta, y, n, row);
+  if (hfy_base_is_pos_inf_(*value)) return HFY_OK;
   status = hfy_sep_loss_(&t->link[0], theta, NULL, t->part, n, row, value, s);
   if (!status) status = hfy_sep_loss_(&t->link[1], theta, NULL, t->rest, n, row, &rest, s);
   *value += rest;
@@ -10591,17 +10485,9 @@ HFY_COLD_ hfy_status hfy_sep_sum_loss_(const hfy_sep *full, hfy_sep_split_ *t, c
 
 /* --- vector-Jacobian products of one row, one link --- */
 
-/* x e^log_scale, where the scale alone may overflow; 0 stays 0. */
-HFY_PRIVATE_ double hfy_sep_scaled_(double x, double log_scale) {
-  double half = exp(log_scale < 1400 ? 0.5 * log_scale : 700);
-  return x * half * half;
-}
+#define HFY_SEP_SUPPORT_ 1e-300 /* weights from here on belong to the support: nothing below overflows for them */
 
-/* Weights from here on belong to the support: nothing below overflows for them. */
-#define HFY_SEP_SUPPORT_ 1e-300
-
-/* -d log(p_i s^-1) / d alpha, free of cancellation at alpha = 1: log_p of the entry, log_k of the pivot, a = alpha - 1.
-   (docs/math.md 7) */
+/* -d log(p_i s^-1) / d alpha without cancellation at alpha = 1; a = alpha - 1, k the pivot. (docs/math.md 7) */
 HFY_COLD_ double hfy_sep_tsallis_slope_(double a, double log_p, double log_k) {
   double x = a * (log_k - log_p), rest = 0, term;
   int m;
@@ -10615,40 +10501,39 @@ HFY_COLD_ double hfy_sep_tsallis_slope_(double a, double log_p, double log_k) {
   return (log_p * expm1(x) + rest / a) / a;
 }
 
+/* The entry of the support of y at which x is largest, or least, and the next to it; the first of equals; n: none. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_sep_extreme_(const hfy_real *y, const hfy_real *x, size_t n, int least,
+                                                        size_t *next) {
+  double v, first = -HUGE_VAL, second = -HUGE_VAL;
+  size_t i, best = n;
+  for (i = 0, *next = n; i < n; i++) {
+    v = least ? -(double)x[i] : (double)x[i];
+    if (!(v > second && (double)y[i] >= HFY_SEP_SUPPORT_)) continue;
+    *next = v > first ? best : i;
+    second = v > first ? first : v;
+    if (!(v > first)) continue;
+    first = v;
+    best = i;
+  }
+  return best;
+}
+
 /* out = s o (v - mean of v under s) over the support, s = y^(2-alpha): softmax, sparsemax and everything between and
    beyond. Also d prediction / d alpha . v if d_alpha is not NULL. (docs/math.md 7)
    One entry k can hold nearly all of s: the largest weight below alpha = 2, the smallest above, where s leaves the
    range of numbers too. So v is counted from v_k, s in units of j, the next in s, and what k itself gets is what all
    others pass on to it. */
-HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, double *d_alpha) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, double *d_alpha) {
   const hfy_real *y = r->y, *v = r->v;
-  hfy_real *out = r->out;
-  double a = alpha - 1, c = 2 - alpha, log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0;
-  double sum = 0, along = 0, mean, total, largest = 0, least = HUGE_VAL;
-  int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0);
-  size_t i, n = r->n, top = n, low = n, k, j = n;
-  for (i = 0; i < n; i++) {
-    double p = (double)y[i];
-    if (!(p >= HFY_SEP_SUPPORT_)) continue;
-    if (p > largest) {
-      largest = p;
-      top = i;
-    }
-    if (!(p < least)) continue;
-    least = p;
-    low = i;
-  }
-  k = c < 0 ? low : top;
-  for (i = 0; i < n; i++) {
-    double p = (double)y[i];
-    if (!(p >= HFY_SEP_SUPPORT_) || i == k) continue;
-    if (i != top) rest += p;
-    if (j < n && (c < 0 ? p >= p_j : p <= p_j)) continue;
-    p_j = p;
-    j = i;
-  }
+  const double a = alpha - 1, c = 2 - alpha;
+  const int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0);
+  size_t i, j, n = r->n, top = hfy_sep_extreme_(y, y, n, 0, &j), k = c < 0 ? hfy_sep_extreme_(y, y, n, 1, &j) : top;
+  double log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0, sum = 0, along = 0, mean, total, half;
   if (j < n) {
+    for (i = 0; i < n; i++)
+      if ((double)y[i] >= HFY_SEP_SUPPORT_ && i != k && i != top) rest += (double)y[i];
     if (k != top) rest += (double)y[k];
+    p_j = (double)y[j];
     /* all sum to 1, so a large weight is best known by the others: y^(2-alpha) enlarges its rounding */
     log_top = rest < 0.5 && fabs((double)y[top] + rest - 1) < 1e-6 ? log1p(-rest) : log((double)y[top]);
     log_k = k == top ? log_top : log((double)y[k]);
@@ -10668,162 +10553,127 @@ HFY_PRIVATE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, doub
   for (i = 0, total = 0; i < n; i++) {
     double p = (double)y[i], l = 0, side = (double)v[i] - pivot - mean;
     if (!(p >= HFY_SEP_SUPPORT_)) {
-      if (out) out[i] = 0;
+      if (r->out) r->out[i] = 0;
       continue;
     }
     if (d_alpha || !(even || soft)) l = i == top ? log_top : log(p);
     if (d_alpha && i != k) total += p * hfy_sep_tsallis_slope_(a, l, log_k) * side; /* p o g - s sum(p o g)/sum s */
-    if (!out) continue;
+    if (!r->out) continue;
     if (i == k) {
       side = -along;
       l = log_j;
       p = p_j;
     }
-    out[i] = (hfy_real)(even ? side : soft ? p * side : hfy_sep_scaled_(side, c * l));
+    half = even || soft ? 1 : exp(c * l < 1400 ? 0.5 * (c * l) : 700); /* p^c in two steps: it alone may overflow */
+    r->out[i] = (hfy_real)((soft ? p * side : side) * half * half);
   }
   if (d_alpha) *d_alpha += total;
 }
 
-/* NORMMAX: above this gamma y no longer tells theta - mu, its power gamma-1; it is solved for again. */
-#define HFY_SEP_FAR_ 100
+#define HFY_SEP_FAR_ 100 /* NORMMAX: above this gamma y no longer tells theta - mu, its power gamma-1: solved again */
 
 /* out = y/(a t) o [(v - m)/rho - sum y (v - m)/rho], m = y.v, rho = (theta - mu)/t, t = max theta - mu, y = r/sum r,
    r = rho^(1/a). Also d prediction / d gamma . v if d_gamma is not NULL. (docs/math.md 7) */
 HFY_COLD_ void hfy_sep_norm_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, double *d_gamma, hfy_sep_scratch_ *s) {
   const hfy_real *theta = r->theta, *y = r->y, *v = r->v;
-  hfy_real *out = r->out;
-  double gamma = full->gamma, a = gamma - 1, t, high = 1, pivot = 0, sum = 0, along = 0, sum_b = 0, along_b = 0;
-  double power = 0, entropy = 0, mean = 0, slope = 0;
-  size_t i, n = r->n, k = n;
-  int far = gamma > HFY_SEP_FAR_, pass;
+  const int again = full->gamma > HFY_SEP_FAR_;
+  size_t i, next, n = r->n, k = hfy_sep_extreme_(y, again ? theta : y, n, 0, &next);
+  const double gamma = full->gamma, a = gamma - 1, high = k < n ? (double)y[k] : 1, pivot = k < n ? (double)v[k] : 0;
+  double t = 1, sum = 0, along = 0, sum_b = 0, along_b = 0, power = 0, entropy = 0, mean, slope, *log_rho = s->weight;
   s->root = 1; /* where one score is alone */
-  if (far && hfy_sep_list_(full, theta, n, r->row, s)) {
-    if (out) memset(out, 0, n * sizeof *out);
+  if (again && hfy_sep_list_(full, theta, n, r->row, s)) {
+    if (r->out) memset(r->out, 0, n * sizeof *r->out);
     return;
   }
-  t = s->root;
   for (i = 0; i < n; i++) {
-    double p = (double)y[i];
-    if (!(p >= HFY_SEP_SUPPORT_)) continue;
-    if (k < n && !(far ? theta[i] > theta[k] : p > high)) continue;
-    k = i;
-    high = p;
-    pivot = (double)v[k];
+    double side = (double)v[i] - pivot, d = again ? (s->top - (double)theta[i]) / s->root : 0, p, b;
+    if (!((double)y[i] >= HFY_SEP_SUPPORT_)) continue;
+    log_rho[i] = again ? log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1) : a * log((double)y[i] / high);
+    if (log_rho[i] < -600) log_rho[i] = -600; /* as good as 0, and nothing overflows */
+    p = exp(log_rho[i] / a);
+    b = exp(log_rho[i] / a - log_rho[i]);
+    sum += p;
+    along += p * side;
+    sum_b += b;
+    along_b += b * side;
+    if (i == k) continue;
+    p = exp(log_rho[i] / a + log_rho[i]);
+    power += p;
+    entropy += p * (log_rho[i] / a);
   }
-  for (pass = 0; pass < 2; pass++) { /* the sums, then what follows from them */
-    for (i = 0; i < n; i++) {
-      double p = (double)y[i], side, d, log_rho, log_r, b;
-      if (!(p >= HFY_SEP_SUPPORT_)) {
-        if (pass && out) out[i] = 0;
-        continue;
-      }
-      side = (double)v[i] - pivot;
-      if (far) {
-        d = (s->top - (double)theta[i]) / t;
-        log_rho = log1p(d < 1 - DBL_EPSILON ? -d : DBL_EPSILON - 1);
-      } else {
-        log_rho = a * log(p / high);
-      }
-      if (log_rho < -600) log_rho = -600; /* as good as 0, and nothing overflows */
-      log_r = log_rho / a;
-      p = exp(log_r);
-      if (pass) {
-        p /= sum;
-        side -= mean;
-        if (d_gamma) *d_gamma -= p * side * (log_r + slope * expm1(-log_rho)) / a;
-        if (out) out[i] = (hfy_real)(p / (a * t) * (side * exp(-log_rho) - along_b));
-        continue;
-      }
-      b = exp(log_r - log_rho);
-      sum += p;
-      along += p * side;
-      sum_b += b;
-      along_b += b * side;
-      if (i == k) continue;
-      power += exp(log_r + log_rho);
-      entropy += exp(log_r + log_rho) * log_r;
-    }
-    if (pass) continue;
-    mean = along / sum;
-    along_b = (along_b - mean * sum_b) / sum;
-    if (!far) t = exp(-log1p(power) * a / gamma);
-    slope = -(entropy - (1 + power) * log1p(power) / gamma) / (gamma * sum); /* d mu / d gamma over t */
+  mean = along / sum;
+  along_b = (along_b - mean * sum_b) / sum;
+  t = again ? s->root : exp(-log1p(power) * a / gamma);
+  slope = -(entropy - (1 + power) * log1p(power) / gamma) / (gamma * sum); /* d mu / d gamma over t */
+  for (i = 0; i < n; i++) {
+    const int supported = (double)y[i] >= HFY_SEP_SUPPORT_;
+    const double side = (double)v[i] - pivot - mean, p = supported ? exp(log_rho[i] / a) / sum : 0;
+    if (supported && d_gamma) *d_gamma -= p * side * (log_rho[i] / a + slope * expm1(-log_rho[i])) / a;
+    if (r->out) r->out[i] = supported ? (hfy_real)(p / (a * t) * (side * exp(-log_rho[i]) - along_b)) : 0;
   }
 }
 
 /* v - mean over the free set, 0 elsewhere; and what the active bounds get. */
 HFY_COLD_ void hfy_sep_box_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad) {
-  const double *lower = hfy_sep_lower_(full, r->row), *upper = hfy_sep_upper_(full, r->row);
-  const hfy_real *y = r->y, *v = r->v;
-  hfy_real *out = r->out;
-  double mean = 0, cap = hfy_sep_cap_(full);
-  size_t i, n = r->n, free_count = 0, at = r->row * full->bound_stride;
+  const hfy_sep_bounds_ box = hfy_sep_bounds_of_(full, r->row);
+  double mean = 0, rest;
+  size_t i, free_count = 0, at = r->row * full->bound_stride;
   int pass;
   for (pass = 0; pass < 2; pass++) {
-    for (i = 0; i < n; i++) {
-      hfy_real low = (hfy_real)(lower ? lower[i] : 0), high = (hfy_real)(upper ? upper[i] : cap);
-      int is_free = y[i] > low && y[i] < high;
-      double rest = (double)v[i] - mean;
+    for (i = 0; i < r->n; i++) {
+      const hfy_real y = r->y[i], low = (hfy_real)hfy_sep_low_(&box, i), high = (hfy_real)hfy_sep_high_(&box, i);
+      const int is_free = y > low && y < high;
       if (!pass) {
         free_count += (size_t)is_free;
-        if (is_free) mean += (double)v[i];
+        if (is_free) mean += (double)r->v[i];
         continue;
       }
-      if (grad->upper && free_count && !is_free && y[i] >= high && high > low) grad->upper[at + i] += rest;
-      if (grad->lower && free_count && !is_free && y[i] <= low) grad->lower[at + i] += rest;
-      if (out) out[i] = is_free ? (hfy_real)(rest / full->rho) : 0;
+      rest = (double)r->v[i] - mean;
+      if (grad->upper && free_count && !is_free && y >= high && high > low) grad->upper[at + i] += rest;
+      if (grad->lower && free_count && !is_free && y <= low) grad->lower[at + i] += rest;
+      if (r->out) r->out[i] = is_free ? (hfy_real)(rest / full->rho) : 0;
     }
     if (!pass && free_count) mean /= (double)free_count;
   }
 }
 
-/* One row and link: out, and adds to what is not NULL of the parameters' gradients (grad->theta is not looked at).
-   Structured kinds read the mixture that the solver still holds, not y. s: what solving the row takes. */
+/* One row and link: out, and adds to the parameters' gradients that are not NULL. Structured kinds read the mixture
+   that the solver still holds, not y. s: what solving the row takes. */
 HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
                                  hfy_sep_scratch_ *s) {
-  const double degree = full->degree;
-  hfy_sep_method_ method = hfy_sep_method_of_(full);
+  const hfy_sep_method_ method = hfy_sep_method_of_(full);
   size_t i;
   switch (method) {
   case HFY_SEP_BY_SOFTMAX_: hfy_sep_tsallis_vjp_(1, r, grad->alpha); return;
   case HFY_SEP_BY_LINE_: hfy_sep_tsallis_vjp_(2, r, grad->alpha); return;
-  case HFY_SEP_BY_SQUARE_:
-  case HFY_SEP_BY_TSALLIS_:
-  case HFY_SEP_BY_STEEP_: hfy_sep_tsallis_vjp_(full->alpha, r, grad->alpha); return;
-  case HFY_SEP_BY_CONE_:
+  case HFY_SEP_BY_TSALLIS_: hfy_sep_tsallis_vjp_(full->alpha, r, grad->alpha); return;
   case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full, r, grad->gamma, s); return;
   case HFY_SEP_BY_BOX_: hfy_sep_box_vjp_(full, r, grad); return;
   case HFY_SEP_BY_STRUCTURE_: (void)HFY_IF_STRUCTURE_(hfy_sep_structured_vjp_(r, grad, s)); return;
   default: break;
   }
   for (i = 0; r->out && i < r->n; i++) { /* elementwise kinds; all others stand still */
-    double t = r->theta ? (double)r->theta[i] : 0, slope = 1;
-    int flat = hfy_base_is_neg_inf_(t);
-    if (method == HFY_SEP_BY_EXP_) {
-      slope = (double)r->y[i];
-      flat = !(slope > 0);
-    } else if (method == HFY_SEP_BY_POWER_) {
-      slope = (degree - 1) * pow(fabs(t), degree - 2);
-      flat |= degree < 2 && !(fabs(t) > 0);
-    } else if (method != HFY_SEP_BY_IDENTITY_) {
-      flat = 1;
-    }
-    r->out[i] = flat ? 0 : (hfy_real)(slope * (double)r->v[i]);
+    const double t = r->theta ? (double)r->theta[i] : 0;
+    double slope = -1; /* flat */
+    if (method == HFY_SEP_BY_EXP_ && r->y[i] > 0) slope = (double)r->y[i];
+    if (method == HFY_SEP_BY_IDENTITY_ && !hfy_base_is_neg_inf_(t)) slope = 1;
+    if (method == HFY_SEP_BY_POWER_ && !hfy_base_is_neg_inf_(t) && (full->degree >= 2 || fabs(t) > 0))
+      slope = (full->degree - 1) * pow(fabs(t), full->degree - 2);
+    r->out[i] = slope < 0 ? 0 : (hfy_real)(slope * (double)r->v[i]);
   }
 }
 
-/* The same for a chain: the products of its links add up; each link's own prediction is made again from theta. In s:
-   sum and row. Rows that cannot be answered give 0. The parameters are the first link's. */
+/* The same for a chain: the products of its links, each at its own prediction made again from theta, add up. Links
+   without an answer give 0. The parameters are the first link's. */
 HFY_COLD_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_sep_row_ *r, const hfy_sep_grad *grad,
                                   hfy_sep_scratch_ *s) {
-  hfy_sep_grad none;
+  const hfy_sep_grad none = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
   hfy_sep_row_ link = *r;
   size_t i;
   if (!sep->plus) {
     hfy_sep_link_vjp_(sep, r, grad, s);
     return;
   }
-  memset(&none, 0, sizeof none);
   memset(s->sum, 0, r->n * sizeof *s->sum);
   link.y = link.out = s->row;
   for (; sep; sep = sep->plus, grad = &none) {
@@ -10840,7 +10690,7 @@ HFY_COLD_ void hfy_sep_chain_vjp_(const hfy_sep *sep, const hfy_sep_row_ *r, con
 HFY_COLD_ const char *hfy_sep_no_gradient_(const hfy_sep *full, const hfy_sep_grad *grad) {
   hfy_sep_method_ method = hfy_sep_method_of_(full);
   if (grad->alpha && (full->kind != HFY_SEP_ENTMAX || method == HFY_SEP_BY_TIES_)) return "alpha";
-  if (grad->gamma && method != HFY_SEP_BY_CONE_ && method != HFY_SEP_BY_NORM_) return "gamma";
+  if (grad->gamma && method != HFY_SEP_BY_NORM_) return "gamma";
   if (grad->upper && (method != HFY_SEP_BY_BOX_ || !full->upper)) return "upper";
   if (grad->lower && (method != HFY_SEP_BY_BOX_ || !full->lower)) return "lower";
   if (grad->transition && method != HFY_SEP_BY_STRUCTURE_) return "transition";
@@ -10850,34 +10700,29 @@ HFY_COLD_ const char *hfy_sep_no_gradient_(const hfy_sep *full, const hfy_sep_gr
 
 /* --- the public functions --- */
 
-/* Says why a row has no answer; theta: its n scores, or NULL if they are gone; solver: what SparseMAP has left of it,
-   or NULL. */
+/* Says why a row has no answer; its n scores and what SparseMAP has left of it: NULL if they are gone. */
 HFY_COLD_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, const char *what, size_t row,
                                          const hfy_real *theta, size_t n, const struct hfy_structure_solver_ *solver) {
-  const char *why = "%s %z: the result is beyond the range of the number type";
   size_t i;
-  if (status == HFY_ERR_NONFINITE) {
-    for (i = 0; theta && i < n; i++) {
-      double v = (double)theta[i];
-      if (hfy_base_is_nan_(v) || hfy_base_is_pos_inf_(v))
-        return hfy_base_fail_(work, status, "%s %z: entry %z is %g; scores should be finite or -infinity", what,
-                              row, i, v);
-    }
-    why = "%s %z: NaN or infinity where a number should be";
+  for (i = 0; status == HFY_ERR_NONFINITE && theta && i < n; i++) {
+    double v = (double)theta[i];
+    if (hfy_base_is_nan_(v) || hfy_base_is_pos_inf_(v))
+      return hfy_base_fail_(work, status, "%s %z: entry %z is %g; scores should be finite or -infinity", what, row, i,
+                            v);
   }
-  if (status == HFY_ERR_ARG)
-    why = "%s %z: too few scores are not masked; at least 1, and k, should be left (SPARSEMAP: or the oracle's "
-          "list is no vertex)";
   if (status == HFY_ERR_CONVERGENCE && solver) return HFY_IF_STRUCTURE_(hfy_sep_unsolved_(work, what, row, solver));
-  if (status == HFY_ERR_CONVERGENCE)
-    why = "%s %z: SparseMAP met max_steps or max_active, or the oracle's answer is not its best";
-  if (status == HFY_ERR_INFEASIBLE)
-    why = "%s %z: within their bounds its unmasked entries cannot sum to 1 (KSUBSETS: k)";
-  return hfy_base_fail_(work, status, why, what, row);
+  return hfy_base_fail_(
+      work, status, "%s %z: %s", what, row,
+      status == HFY_ERR_NONFINITE     ? "NaN or infinity where a number should be"
+      : status == HFY_ERR_ARG         ? "too few scores are not masked; at least 1, and k, should be left "
+                                        "(SPARSEMAP: or the oracle's list is no vertex)"
+      : status == HFY_ERR_CONVERGENCE ? "SparseMAP met max_steps or max_active, or the oracle's answer is not its best"
+      : status == HFY_ERR_INFEASIBLE  ? "within their bounds its unmasked entries cannot sum to 1 (KSUBSETS: k)"
+                                      : "the result is beyond the range of the number type");
 }
 
 /* Arguments that all functions share. missing: the first array that is NULL. */
-HFY_PRIVATE_ hfy_status hfy_sep_check_rows_(const hfy_sep *sep, size_t rows, size_t n, const char *missing,
+HFY_COLD_ hfy_status hfy_sep_check_rows_(const hfy_sep *sep, size_t rows, size_t n, const char *missing,
                                             hfy_work *work) {
   hfy_status status = hfy_base_null_(work, sep ? NULL : "sep");
   if (status) return status;
@@ -10888,107 +10733,105 @@ HFY_PRIVATE_ hfy_status hfy_sep_check_rows_(const hfy_sep *sep, size_t rows, siz
   return status ? status : hfy_sep_check_(sep, rows, n, "sep->", work);
 }
 
-/* A call's rows, shared out in order. */
+/* One task's rows of a call, in order, and the first of them that failed. */
+typedef struct hfy_sep_task_ {
+  hfy_sep_scratch_ scratch;
+  size_t failed;
+  hfy_status failure;
+} hfy_sep_task_;
+
 typedef struct hfy_sep_call_ {
   const hfy_sep *full;
   const hfy_real *theta;
   hfy_real *y;
-  size_t rows, n, shares;
-  hfy_sep_scratch_ *scratch; /* one a share */
-  size_t *failed;
-  hfy_status *failure; /* its first row that failed */
+  size_t rows, n, tasks;
+  hfy_sep_task_ *task;
 } hfy_sep_call_;
 
-HFY_PRIVATE_ void hfy_sep_share_(void *context, size_t i) {
+HFY_COLD_ void hfy_sep_share_(void *context, size_t i) {
   const hfy_sep_call_ *call = (const hfy_sep_call_ *)context;
-  size_t n = call->n, j = hfy_base_share_(call->rows, i, call->shares);
-  size_t end = hfy_base_share_(call->rows, i + 1, call->shares);
-  call->failure[i] = HFY_OK;
+  hfy_sep_task_ *task = call->task + i;
+  size_t n = call->n, j = hfy_base_share_(call->rows, i, call->tasks);
+  size_t end = hfy_base_share_(call->rows, i + 1, call->tasks);
+  task->failure = HFY_OK;
   for (; j < end; j++) {
-    hfy_status one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, call->scratch + i);
-    if (!one || call->failure[i]) continue;
-    call->failure[i] = one;
-    call->failed[i] = j;
-    call->scratch[i].failed = call->scratch[i].solver;
+    hfy_status one = hfy_sep_fill_(call->full, call->theta + j * n, n, j, call->y + j * n, NULL, &task->scratch);
+    if (!one || task->failure) continue;
+    task->failure = one;
+    task->failed = j;
+    task->scratch.failed = task->scratch.solver;
   }
 }
 
-HFY_API hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n, hfy_real *y,
-                                 hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
+                                            hfy_real *y, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_sep full;
-  hfy_sep_call_ call = {&full, theta, y, rows, n, 0, NULL, NULL, NULL};
+  hfy_sep_call_ call = {&full, theta, y, rows, n, 0, NULL};
+  hfy_sep_task_ counted;
   hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !y ? "y" : NULL, w);
   size_t i;
   if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-  call.shares = hfy_base_min_(hfy_base_min_(rows, rows * n / HFY_SEP_SHARE_ + 1), hfy_base_workers_());
+  call.tasks = hfy_base_min_(hfy_base_min_(rows, rows * n / HFY_SEP_SHARE_ + 1), hfy_base_workers_());
   while (hfy_base_layout_(&arena, w, &status)) {
-    call.scratch = HFY_TAKE_(&arena, hfy_sep_scratch_, call.shares);
-    call.failed = HFY_TAKE_(&arena, size_t, call.shares);
-    call.failure = HFY_TAKE_(&arena, hfy_status, call.shares);
-    for (i = 0; i < call.shares; i++) {
-      hfy_sep_scratch_ counted;
-      hfy_sep_plan_(&arena, simd, sep, n, 0, call.scratch ? call.scratch + i : &counted);
-    }
+    call.task = HFY_TAKE_(&arena, hfy_sep_task_, call.tasks);
+    for (i = 0; i < call.tasks; i++)
+      hfy_sep_plan_(&arena, simd, sep, n, 0, call.task ? &call.task[i].scratch : &counted.scratch);
   }
-  if (!status) {
-    full = hfy_sep_resolve_(sep);
-    hfy_base_parallel_(call.shares, hfy_sep_share_, &call);
+  if (status) return hfy_base_close_(w, &local, status);
+  full = hfy_sep_resolve_(sep);
+  hfy_base_parallel_(call.tasks, hfy_sep_share_, &call);
+  for (i = 0; !status && i < call.tasks; i++) {
+    const hfy_sep_task_ *task = call.task + i;
+    if (task->failure)
+      status = hfy_sep_row_failed_(w, task->failure, "theta, row", task->failed, theta + task->failed * n, n,
+                                   task->scratch.failed);
   }
-  for (i = 0; !status && i < call.shares; i++)
-    if (call.failure[i])
-      status = hfy_sep_row_failed_(w, call.failure[i], "theta, row", call.failed[i], theta + call.failed[i] * n,
-                                   n, call.scratch[i].failed);
   return hfy_base_close_(w, &local, status);
 }
 
 /* Can a separation's gradient do without the scores? */
-HFY_PRIVATE_ int hfy_sep_needs_theta_(const hfy_sep *sep) {
+HFY_COLD_ int hfy_sep_needs_theta_(const hfy_sep *sep) {
   return sep->plus || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_IDENTITY ||
          sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
          (sep->kind == HFY_SEP_NORMMAX && sep->gamma > HFY_SEP_FAR_ && hfy_base_is_finite_(sep->gamma));
 }
 
-/* Sets the gradients of the parameters to 0. */
+/* Sets the gradients of the parameters to 0; the padding of wide strides is not ours. */
 HFY_COLD_ void hfy_sep_clear_(const hfy_sep *full, const hfy_sep_grad *grad, size_t rows, size_t n,
                               hfy_sep_scratch_ *s) {
+  double *const numbers[] = {grad->alpha, grad->gamma, grad->transition};
   size_t j;
-  if (grad->alpha) *grad->alpha = 0;
-  if (grad->gamma) *grad->gamma = 0;
-  if (grad->transition) *grad->transition = 0;
-  if (grad->transitions) {
-    (void)HFY_IF_STRUCTURE_(hfy_sep_plan_structure_(full, n, s));
-    memset(grad->transitions, 0, s->higher * sizeof *grad->transitions);
-  }
-  for (j = 0; j < (full->bound_stride ? rows : 1); j++) { /* the padding of wide strides is not ours */
+  for (j = 0; j < sizeof numbers / sizeof *numbers; j++)
+    if (numbers[j]) *numbers[j] = 0;
+  if (grad->transitions) (void)HFY_IF_STRUCTURE_(hfy_sep_plan_structure_(full, n, s));
+  if (grad->transitions) memset(grad->transitions, 0, s->higher * sizeof *grad->transitions);
+  for (j = 0; j < (full->bound_stride ? rows : 1); j++) {
     if (grad->upper) memset(grad->upper + j * full->bound_stride, 0, n * sizeof *grad->upper);
     if (grad->lower) memset(grad->lower + j * full->bound_stride, 0, n * sizeof *grad->lower);
   }
 }
 
-HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
-                               size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+HFY_COLD_ hfy_status hfy_sep_vjp_(const hfy_sep *sep, const hfy_sep_row_ *all, size_t rows, const hfy_sep_grad *grad,
+                                  hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0};
-  const hfy_simd_ *simd = hfy_simd_choose_(w);
+  const hfy_simd_ *simd = hfy_simd_choose_(work);
+  const hfy_sep full = hfy_sep_resolve_(sep);
+  const char *none = hfy_sep_no_gradient_(&full, grad);
+  const size_t n = all->n;
   hfy_sep_scratch_ scratch;
-  hfy_sep full;
-  const char *missing = !y ? "y" : !dy ? "dy" : !grad ? "grad" : NULL, *none = NULL;
-  hfy_status status;
+  hfy_sep_row_ row;
+  hfy_status status = simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
   size_t j;
-  if (sep && !theta && hfy_sep_needs_theta_(sep)) missing = "theta";
-  status = hfy_sep_check_rows_(sep, rows, n, missing, w);
-  if (!status) full = hfy_sep_resolve_(sep);
-  if (!status && grad) none = hfy_sep_no_gradient_(&full, grad);
   if (none)
-    status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient", none);
-  if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-  while (hfy_base_layout_(&arena, w, &status)) hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
-  if (!status && grad) hfy_sep_clear_(&full, grad, rows, n, &scratch);
-  for (j = 0; !status && grad && j < rows; j++) {
-    hfy_sep_row_ row = {theta ? theta + j * n : NULL, y + j * n, dy + j * n, NULL, n, j};
+    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient", none);
+  while (hfy_base_layout_(&arena, work, &status)) hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
+  if (status) return status;
+  hfy_sep_clear_(&full, grad, rows, n, &scratch);
+  for (j = 0, row = *all; j < rows; j++, row.row++, row.y += n, row.v += n) {
+    if (all->theta) row.theta = all->theta + j * n;
     if (grad->theta) row.out = grad->theta + j * n;
     if (full.plus || hfy_sep_method_of_(&full) != HFY_SEP_BY_STRUCTURE_ ||
         !hfy_sep_list_(&full, row.theta, n, j, &scratch)) /* this leaves the mixture */
@@ -10996,13 +10839,22 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
     else if (row.out)
       memset(row.out, 0, n * sizeof *row.out);
   }
+  return HFY_OK;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y,
+                                          const hfy_real *dy, size_t rows, size_t n, const hfy_sep_grad *grad,
+                                          hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const hfy_sep_row_ all = {theta, y, dy, NULL, n, 0};
+  const char *missing = sep && !theta && hfy_sep_needs_theta_(sep) ? "theta" : !y ? "y" : !dy ? "dy" : NULL;
+  hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing || grad ? missing : "grad", w);
+  if (!status && grad) status = hfy_sep_vjp_(sep, &all, rows, grad, w);
   return hfy_base_close_(w, &local, status);
 }
 
 /* Omega, Omega* and losses: rows in, a number a row out. */
 typedef struct hfy_sep_values_ {
-  const hfy_sep *sep;
-  const hfy_real *theta, *y; /* Omega has no theta, Omega* no y */
   size_t n;
   hfy_sep full;
   int splits; /* a sum of two that has a value */
@@ -11010,114 +10862,103 @@ typedef struct hfy_sep_values_ {
   hfy_sep_split_ split;
 } hfy_sep_values_;
 
-HFY_COLD_ hfy_status hfy_sep_value_of_(hfy_sep_values_ *c, size_t j, double *value) {
-  const hfy_real *theta = c->theta ? c->theta + j * c->n : NULL, *y = c->y ? c->y + j * c->n : NULL;
-  size_t i;
-  if (!y) return hfy_sep_conjugate_(c->sep, theta, c->n, j, value, &c->scratch);
-  if (theta && c->sep->plus)
-    return hfy_sep_sum_loss_(&c->full, c->splits ? &c->split : NULL, theta, y, c->n, j, value, &c->scratch);
-  if (theta) return hfy_sep_loss_(&c->full, theta, y, NULL, c->n, j, value, &c->scratch);
-  for (i = 0; i < c->n; i++)
+HFY_COLD_ hfy_status hfy_sep_value_of_(hfy_sep_values_ *c, const hfy_real *theta, const hfy_real *y, size_t j,
+                                       double *value) {
+  size_t i, n = c->n;
+  if (!y) return hfy_sep_conjugate_(&c->full, theta, n, j, value, &c->scratch);
+  for (i = 0; i < n; i++)
     if (hfy_base_is_nan_((double)y[i])) return HFY_ERR_NONFINITE;
+  if (theta && c->full.plus)
+    return hfy_sep_sum_loss_(&c->full, c->splits ? &c->split : NULL, theta, y, n, j, value, &c->scratch);
+  if (theta) return hfy_sep_loss_(&c->full, theta, y, NULL, n, j, value, &c->scratch);
   if (hfy_sep_method_of_(&c->full) == HFY_SEP_BY_STRUCTURE_)
-    return HFY_IF_STRUCTURE_(hfy_sep_structured_value_(&c->full, NULL, y, c->n, value, &c->scratch));
-  *value = c->full.plus ? hfy_sep_split_row_(&c->split, NULL, y, c->n, j)
-                        : hfy_sep_omega_(&c->full, y, NULL, NULL, c->n, j);
+    return HFY_IF_STRUCTURE_(hfy_sep_structured_omega_(&c->full, y, n, value, &c->scratch));
+  *value = c->full.plus ? hfy_sep_split_row_(&c->split, NULL, y, n, j) : hfy_sep_omega_(&c->full, y, NULL, NULL, n, j);
   return HFY_OK;
 }
 
-HFY_COLD_ hfy_status hfy_sep_value_failed_(const hfy_sep_values_ *c, hfy_status status, size_t j, hfy_work *work) {
-  const hfy_real *theta = c->theta ? c->theta + j * c->n : NULL, *y = c->y ? c->y + j * c->n : NULL;
+HFY_COLD_ hfy_status hfy_sep_value_failed_(const hfy_sep_values_ *c, hfy_status status, const hfy_real *theta,
+                                           const hfy_real *y, size_t j, hfy_work *work) {
   const char *what = !y ? "theta, row" : theta ? "theta or y, row" : "y, row";
   size_t i;
-  if (status == HFY_ERR_UNSUPPORTED && y && c->sep->plus && !c->splits) return hfy_sep_check_split_(c->sep, work);
+  if (status == HFY_ERR_UNSUPPORTED && y && c->full.plus && !c->splits) return hfy_sep_check_split_(&c->full, work);
   if (status == HFY_ERR_UNSUPPORTED && y && hfy_sep_method_of_(&c->full) == HFY_SEP_BY_STRUCTURE_)
-    return hfy_base_fail_(work, status,
-                          "y, row %z: a mixture of vertices; with higher-order scores only zeros and ones have a "
-                          "value",
-                          j);
+    return hfy_base_fail_(work, status, "y, row %z: a mixture of vertices; with higher-order scores only zeros and "
+                                        "ones have a value", j);
   for (i = 0; status == HFY_ERR_NONFINITE && !theta && i < c->n; i++)
     if (hfy_base_is_nan_((double)y[i]))
       return hfy_base_fail_(work, status, "y, row %z: entry %z is NaN; it should be a number", j, i);
   return hfy_sep_row_failed_(work, status, what, j, theta, c->n, c->scratch.solver);
 }
 
-/* missing: the first array that is NULL. */
+/* Omega has no theta, Omega* no y. missing: the first array that is NULL. */
 HFY_COLD_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows,
                                          size_t n, double *out, const char *missing, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  const hfy_simd_ *simd = NULL;
+  const hfy_simd_ *simd = theta ? hfy_simd_choose_(w) : NULL;
   hfy_sep_values_ c;
-  hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing, work);
+  hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing, w);
   size_t j;
   if (status) return status;
-  c.sep = sep;
-  c.theta = theta;
-  c.y = y;
   c.n = n;
   c.full = hfy_sep_resolve_(sep);
   c.splits = 0;
   if (sep->plus && y) {
-    status = hfy_sep_check_split_(sep, work);
+    status = hfy_sep_check_split_(sep, w);
     if (status && !theta) return status;
     c.splits = !status;
-    status = HFY_OK; /* without a value the prediction still has loss 0 */
-    work->message[0] = 0;
+    w->message[0] = 0; /* without a value the prediction still has loss 0 */
   }
-  if (theta) simd = hfy_simd_choose_(work);
-  if (theta && !simd) return HFY_ERR_UNSUPPORTED;
-  while (hfy_base_layout_(&arena, work, &status)) {
+  status = theta && !simd ? HFY_ERR_UNSUPPORTED : HFY_OK;
+  while (hfy_base_layout_(&arena, w, &status)) {
     if (theta || hfy_sep_method_of_(&c.full) == HFY_SEP_BY_STRUCTURE_)
       hfy_sep_plan_(&arena, simd, sep, n, y != NULL, &c.scratch);
     if (c.splits) hfy_sep_plan_split_(&arena, sep, n, &c.split);
   }
   if (status) return status;
   for (j = 0; j < rows; j++) {
+    const hfy_real *scores = theta ? theta + j * n : NULL, *weights = y ? y + j * n : NULL;
     double value;
-    hfy_status one = hfy_sep_value_of_(&c, j, &value);
+    hfy_status one = hfy_sep_value_of_(&c, scores, weights, j, &value);
     if (!one) out[j] = value;
-    if (one && !status) status = hfy_sep_value_failed_(&c, one, j, work);
+    if (one && !status) status = hfy_sep_value_failed_(&c, one, scores, weights, j, w);
   }
-  return status;
+  return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
-                                 hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  const char *missing = !y ? "y" : !omega ? "omega" : NULL;
-  return hfy_base_close_(w, &local, hfy_sep_each_value_(sep, NULL, y, rows, n, omega, missing, w));
+HFY_API HFY_SMALL_ hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n,
+                                            double *omega, hfy_work *work) {
+  return hfy_sep_each_value_(sep, NULL, y, rows, n, omega, !y ? "y" : !omega ? "omega" : NULL, work);
 }
 
-HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
-                                     double *omega_star, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+HFY_API HFY_SMALL_ hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
+                                                double *omega_star, hfy_work *work) {
   const char *missing = !theta ? "theta" : !omega_star ? "omega_star" : NULL;
-  return hfy_base_close_(w, &local, hfy_sep_each_value_(sep, theta, NULL, rows, n, omega_star, missing, w));
+  return hfy_sep_each_value_(sep, theta, NULL, rows, n, omega_star, missing, work);
 }
 
-HFY_API hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows, size_t n,
-                                double *loss, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+HFY_API HFY_SMALL_ hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows,
+                                           size_t n, double *loss, hfy_work *work) {
   const char *missing = !theta ? "theta" : !y ? "y" : !loss ? "loss" : NULL;
-  return hfy_base_close_(w, &local, hfy_sep_each_value_(sep, theta, y, rows, n, loss, missing, w));
+  return hfy_sep_each_value_(sep, theta, y, rows, n, loss, missing, work);
 }
 
-HFY_API double hfy_sep_margin(const hfy_sep *sep) {
+HFY_API HFY_SMALL_ double hfy_sep_margin(const hfy_sep *sep) {
   hfy_work scratch;
   double largest = 0;
   size_t links = 0;
   memset(&scratch, 0, sizeof scratch);
-  /* bounds have no margin, and an n large enough for any k makes the check one of the parameters alone */
-  if (!sep || hfy_sep_has_bounds_(sep)) return HUGE_VAL;
+  if (!sep) return HUGE_VAL;
   for (; sep; sep = sep->plus) {
     hfy_sep full = hfy_sep_resolve_(sep);
     double margin = hfy_sep_link_margin_(&full);
-    if (++links > 64) return HUGE_VAL; /* a ring */
+    if (++links > 64 || hfy_base_is_pos_inf_(margin)) return HUGE_VAL; /* a ring; before arrays of n are looked at */
     full.plus = NULL;
     if (full.kind == HFY_SEP_KSUBSETS && full.k < 1) margin *= full.k;
     if (full.kind == HFY_SEP_KSUBSETS && full.k > 1 && floor(full.k) < full.k) return HUGE_VAL; /* two gaps */
-    if (hfy_base_is_pos_inf_(margin)) return HUGE_VAL; /* before arrays of n are looked at */
-    if (hfy_sep_has_bounds_(&full) || hfy_sep_check_(&full, 1, SIZE_MAX / 16, "sep->", &scratch)) return HUGE_VAL;
+    /* an n large enough for any k makes the check one of the parameters alone */
+    if (hfy_sep_check_(&full, 1, SIZE_MAX / 16, "sep->", &scratch)) return HUGE_VAL;
     if (margin > largest) largest = margin;
   }
   return largest;
@@ -11128,15 +10969,14 @@ HFY_API double hfy_sep_margin(const hfy_sep *sep) {
 #ifdef HFY_HAS_POST_
 /* ------------------------------------------------------------------------------------------------------------------
    >>post.impl   post-transformations of the projection: q = argmax over dom(Psi) of z.q - Psi(q)
-   Shapes: z, q, dq: rows x n; everything is done row by row, and a row depends on no other.   May call: base, linalg.
+   Row by row, and a row depends on no other.   May call: base, linalg.
    Numerics: a row is made in double in scratch and rounded once, so an error leaves its output alone and q may be z.
-   Squares are taken after scaling by a power of two where they could leave the range of double. The mean of a layer
-   norm is corrected by a second pass; what is left after centring carries the digits. A row may come with a log_scale:
-   the true z is e^log_scale times it. Maps that forget the scale (SIGN, L2, LAYERNORM) or saturate (TANH) then answer
-   where the true z would overflow (exponential memory, HFY eq. 12).
+   Squares are taken after scaling by a power of two where they could leave the range of double. A row may come with a
+   log_scale: the true z is e^log_scale times it. Maps that forget the scale (SIGN, L2, LAYERNORM) or saturate (TANH)
+   then answer where the true z would overflow (exponential memory, HFY eq. 12).
    Equations: HFY eq. 9, 12, 14, 38; the rectified power is RATE eq. 3 with softplus(x) = log(1 + e^x); with sigma = 0
-   Psi*(z) = sum max(z-theta,0)^(p+1) / (p+1) and Psi(q) = sum theta q + p/(p+1) q^((p+1)/p) on q >= 0, the integrals of
-   the map and of its inverse.
+   Psi*(z) = sum max(z-theta,0)^(p+1) / (p+1), Psi(q) = sum theta q + p/(p+1) q^((p+1)/p) on q >= 0: integrals of the
+   map and of its inverse.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_POST_PI_ 3.14159265358979323846
 #define HFY_POST_TOLERANCE_ (8 * HFY_REAL_EPS_ > 1e-9 ? 8 * HFY_REAL_EPS_ : 1e-9) /* of membership in dom Psi */
@@ -11150,43 +10990,37 @@ typedef struct hfy_post_scratch_ {
 
 /* Fills in all defaults and checks what the kind uses: the rows below take only such a post. where: what messages
    call it, "post" or the path of a member. */
-HFY_PRIVATE_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *resolved, const char *where,
-                                        hfy_work *work) {
-  const int tanh_ = post->kind == HFY_POST_TANH, l2 = post->kind == HFY_POST_L2;
-  const int layer = post->kind == HFY_POST_LAYERNORM, power = post->kind == HFY_POST_RECTIFIED_POWER;
+HFY_COLD_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *full, const char *where,
+                                     hfy_work *work) {
+  const hfy_post_kind kind = post->kind;
+  const int layer = kind == HFY_POST_LAYERNORM, power = kind == HFY_POST_RECTIFIED_POWER;
   const struct {
     const char *name, *least; /* NULL: any */
-    double value;
+    double *value, fallback;
     int used;
-  } number[] = {{"beta", "above 0", hfy_base_default_(post->beta, 1), tanh_},
-                {"radius", "above 0", hfy_base_default_(post->radius, 1), l2},
-                {"eta", "above 0", hfy_base_default_(post->eta, 1), layer && !post->gain},
-                {"power", "above 0", hfy_base_default_(post->power, 1), power},
-                {"eps", "at least 0", post->eps, l2 || layer},
-                {"sigma", "at least 0", post->sigma, power},
-                {"theta", NULL, post->theta, power}};
+  } number[] = {{"beta", "above 0", &full->beta, 1, kind == HFY_POST_TANH},
+                {"radius", "above 0", &full->radius, 1, kind == HFY_POST_L2},
+                {"eta", "above 0", &full->eta, 1, layer && !post->gain},
+                {"power", "above 0", &full->power, 1, power},
+                {"eps", "at least 0", &full->eps, 0, layer || kind == HFY_POST_L2},
+                {"sigma", "at least 0", &full->sigma, 0, power},
+                {"theta", NULL, &full->theta, 0, power}};
   char path[64]; /* post->beta, but net->post.beta */
   size_t i, at = hfy_base_put_(path, sizeof path, 0, where);
   hfy_base_put_(path, sizeof path, at, strcmp(where, "post") ? "." : "->");
-  *resolved = *post;
-  resolved->beta = number[0].value;
-  resolved->radius = number[1].value;
-  resolved->eta = number[2].value;
-  resolved->power = number[3].value;
-  if ((unsigned)post->kind > HFY_POST_RECTIFIED_POWER)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_post_kind", path,
-                          (size_t)post->kind);
+  if ((unsigned)kind > HFY_POST_RECTIFIED_POWER)
+    return hfy_base_fail_(work, HFY_ERR_ARG, "%skind is %z; it should be one of hfy_post_kind", path, (size_t)kind);
+  *full = *post;
   for (i = 0; i < sizeof number / sizeof *number; i++) {
-    if (!number[i].used) continue;
-    if (!hfy_base_is_finite_(number[i].value))
-      return hfy_base_should_(work, path, number[i].name, number[i].value, "finite");
-    if (number[i].least && number[i].value < 0)
-      return hfy_base_should_(work, path, number[i].name, number[i].value, number[i].least);
+    const double value = *number[i].value = hfy_base_default_(*number[i].value, number[i].fallback);
+    const char *least = hfy_base_is_finite_(value) ? number[i].least : "finite";
+    if (number[i].used && (!hfy_base_is_finite_(value) || (least && value < 0)))
+      return hfy_base_should_(work, path, number[i].name, value, least);
   }
   if (layer && post->dof_minus >= n)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%sdof_minus is %z; it should be below the length of a row, %z", path,
                           post->dof_minus, n);
-  if (post->kind != HFY_POST_LINEAR) return HFY_OK;
+  if (kind != HFY_POST_LINEAR) return HFY_OK;
   if (!post->matrix)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%smatrix is NULL; LINEAR needs %z x %z numbers", path, n, n);
   if (!hfy_base_fits_(n, n, sizeof(hfy_real)))
@@ -11194,24 +11028,27 @@ HFY_PRIVATE_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post
   return HFY_OK;
 }
 
-/* Root of the degrees of freedom of LAYERNORM, and its gains. */
-HFY_PRIVATE_ double hfy_post_dof_(const hfy_post *post, size_t n) { return sqrt((double)(n - post->dof_minus)); }
+/* L2 is LAYERNORM without centring, gains and shifts: a unit vector is stretched to this length, */
+HFY_PRIVATE_ double hfy_post_stretch_(const hfy_post *post, size_t n) {
+  return post->kind == HFY_POST_L2 ? post->radius : sqrt((double)(n - post->dof_minus));
+}
 
+/* and then by its gains. */
 HFY_PRIVATE_ double hfy_post_gain_(const hfy_post *post, size_t i) {
-  return post->gain ? (double)post->gain[i] : post->eta;
+  return post->kind == HFY_POST_L2 ? 1 : post->gain ? (double)post->gain[i] : post->eta;
 }
 
 /* --- scratch --- */
 
-/* For hfy_post_row_ and hfy_post_row_vjp_. */
-HFY_PRIVATE_ void hfy_post_plan_(hfy_base_arena_ *arena, const hfy_post *post, size_t n, hfy_post_scratch_ *scratch) {
-  (void)post; /* all kinds need the same today */
+/* For hfy_post_row_ and hfy_post_row_vjp_: all kinds need the same. */
+HFY_COLD_ void hfy_post_plan_(hfy_base_arena_ *arena, const hfy_post *post, size_t n, hfy_post_scratch_ *scratch) {
+  (void)post;
   scratch->row = HFY_TAKE_(arena, double, n);
   scratch->factor = NULL;
 }
 
 /* For hfy_post_has_energy_, hfy_post_row_value_ and hfy_post_row_conjugate_; serves the two above as well. */
-HFY_PRIVATE_ void hfy_post_plan_value_(hfy_base_arena_ *arena, const hfy_post *post, size_t n,
+HFY_COLD_ void hfy_post_plan_value_(hfy_base_arena_ *arena, const hfy_post *post, size_t n,
                                        hfy_post_scratch_ *scratch) {
   hfy_post_plan_(arena, post, n, scratch);
   if (post->kind == HFY_POST_LINEAR) scratch->factor = HFY_TAKE_(arena, double, hfy_base_times_(n, n));
@@ -11237,8 +11074,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_post_norm_(double *x, size_t n, doubl
   return sqrt(hfy_linalg_dot_(x, x, n)) / *scale;
 }
 
-/* Takes the mean away, in two rounds: the second removes what rounding left of the first. Constant rows are found by
-   comparing. */
+/* Takes the mean away, then what rounding left of it. Constant rows are found by comparing. */
 HFY_PRIVATE_ void hfy_post_centre_(double *x, size_t n) {
   size_t i;
   int round, constant = 1;
@@ -11261,7 +11097,7 @@ HFY_PRIVATE_ double hfy_post_normalise_(const hfy_post *post, const hfy_real *z,
   scale = hfy_post_rescale_(row, n);
   if (post->kind == HFY_POST_LAYERNORM) {
     hfy_post_centre_(row, n);
-    root_eps *= hfy_post_dof_(post, n);
+    root_eps *= hfy_post_stretch_(post, n);
   }
   norm = sqrt(hfy_linalg_dot_(row, row, n));
   if (!(norm > 0)) return root_eps;
@@ -11274,54 +11110,41 @@ HFY_PRIVATE_ double hfy_post_normalise_(const hfy_post *post, const hfy_real *z,
   return hypot(norm / scale, root_eps);
 }
 
-/* width log(1 + e^x), x = v / width: the smooth max(v, 0); *e = e^-|x|. */
-HFY_PRIVATE_ double hfy_post_softplus_(double v, double width, double *x, double *e) {
-  *x = v / width;
-  *e = exp(-fabs(*x));
-  return (v > 0 ? v : 0) + width * log1p(*e);
-}
+/* A rectified power and its derivatives: by v = z - theta, power and sigma. */
+typedef struct hfy_post_power_ {
+  double value, slope, to_power, to_sigma;
+} hfy_post_power_;
 
-/* The rectified power of v = z - theta. Far below the threshold softplus(x) = e^x to the last bit, and e^x underflows
-   long before a small power of it does: so its logarithm is raised. */
-HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_post_rectify_(const hfy_post *post, double v) {
-  double width = post->sigma / HFY_POST_PI_, x = 0, e, s = v;
-  if (width > 0)
-    s = hfy_post_softplus_(v, width, &x, &e);
-  else if (!(v > 0))
-    return 0;
-  if (x < -37) return exp(post->power * (log(width) + x));
-  return post->power < 1 || post->power > 1 ? pow(s, post->power) : s;
-}
-
-/* Its derivative. */
-HFY_COLD_ double hfy_post_rectify_slope_(const hfy_post *post, double v) {
-  double width = post->sigma / HFY_POST_PI_, p = post->power, slope = p, s = v, x = 0, e;
+/* s^power, s = width softplus(x), x = v / width, width = sigma/pi: the smooth max(v, 0)^power. Far below the threshold
+   softplus(x) = e^x to the last bit, and e^x underflows long before a small power of it: so its logarithm is raised.
+   ds/dsigma = (softplus(x) - x softplus'(x)) / pi = softplus'(x) ratio / pi: ratio neither cancels nor overflows. */
+HFY_COLD_ hfy_post_power_ hfy_post_rectify_(const hfy_post *post, double v, int derivatives) {
+  const double width = post->sigma / HFY_POST_PI_, p = post->power;
+  hfy_post_power_ r = {0, 0, 0, 0};
+  double x = 0, e = 0, s = v, log_s, ratio;
+  int deep, raised = p < 1 || p > 1;
   if (width > 0) {
-    s = hfy_post_softplus_(v, width, &x, &e);
-    slope *= (x < 0 ? e : 1) / (1 + e);
+    x = v / width;
+    e = exp(-fabs(x));
+    s = (v > 0 ? v : 0) + width * log1p(e);
   } else if (!(v > 0)) {
-    return 0;
+    return r;
   }
-  if (x < -37) return p * exp(p * (log(width) + x) - log(width)); /* s = e^x width, its slope s / width */
-  return p < 1 || p > 1 ? slope * pow(s, p - 1) : slope;
-}
-
-/* And those with respect to power, s^p log s, and to sigma. With x = v / width, width = sigma/pi: ds/dsigma =
-   (softplus(x) - x softplus'(x)) / pi, which is softplus'(x) ratio / pi with a ratio that neither cancels nor
-   overflows. */
-HFY_COLD_ void hfy_post_rectify_vjp_(const hfy_post *post, double v, double *to_power, double *to_sigma) {
-  double width = post->sigma / HFY_POST_PI_, value = hfy_post_rectify_(post, v), slope, x, e, ratio, s;
-  *to_power = *to_sigma = 0;
-  if (value <= 0) return;
-  if (!(width > 0)) {
-    *to_power = value * log(v);
-    return;
-  }
-  s = hfy_post_softplus_(v, width, &x, &e);
-  slope = hfy_post_rectify_slope_(post, v);
-  ratio = x < 0 ? (x < -37 ? 1 : log1p(e) * (1 + e) / e) - x : e > 0 ? log1p(e) * (1 + e) + x * e : 0;
-  *to_power = value * (x < -37 ? log(width) + x : log(s));
-  *to_sigma = slope <= 0 ? 0 : slope * ratio / HFY_POST_PI_;
+  deep = x < -37;
+  log_s = deep ? log(width) + x : 0;
+  r.value = deep ? exp(p * log_s) : raised ? pow(s, p) : s;
+  if (!derivatives) return r;
+  r.slope = width > 0 ? p * ((x < 0 ? e : 1) / (1 + e)) : p;
+  if (deep)
+    r.slope = p * exp(p * log_s - log(width)); /* s = e^x width, its slope s / width */
+  else if (raised)
+    r.slope *= pow(s, p - 1);
+  if (r.value <= 0) return r;
+  r.to_power = r.value * (deep ? log_s : log(s));
+  if (!(width > 0) || r.slope <= 0) return r;
+  ratio = x < 0 ? (deep ? 1 : log1p(e) * (1 + e) / e) - x : e > 0 ? log1p(e) * (1 + e) + x * e : 0;
+  r.to_sigma = r.slope * ratio / HFY_POST_PI_;
+  return r;
 }
 
 /* <a, x> of a row of the matrix, summed in double. */
@@ -11377,26 +11200,21 @@ HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, d
   case HFY_POST_TANH:
     for (i = 0; i < n; i++) {
       t = (double)z[i];
-      if (!scaled)
-        row[i] = tanh(post->beta * t);
-      else if (t > 0 || t < 0)
-        row[i] = (t > 0 ? 1 : -1) * tanh(exp(log(post->beta) + log_scale + log(fabs(t))));
-      else
-        row[i] = 0;
+      row[i] = scaled ? ((t > 0) - (t < 0)) * tanh(exp(log(post->beta) + log_scale + log(fabs(t))))
+                      : tanh(post->beta * t);
     }
     break;
   case HFY_POST_SIGN:
     for (i = 0; i < n; i++) row[i] = z[i] > 0 ? 1 : z[i] < 0 ? -1 : previous ? (double)previous[i] : 0;
     break;
   case HFY_POST_L2:
-    hfy_post_normalise_(post, z, log_scale, n, row);
-    for (i = 0; i < n; i++) row[i] *= post->radius;
-    break;
   case HFY_POST_LAYERNORM:
     hfy_post_normalise_(post, z, log_scale, n, row);
-    t = hfy_post_dof_(post, n);
-    for (i = 0; i < n; i++)
-      row[i] = hfy_post_gain_(post, i) * (t * row[i]) + (post->delta ? (double)post->delta[i] : 0);
+    t = hfy_post_stretch_(post, n);
+    for (i = 0; i < n; i++) {
+      row[i] = hfy_post_gain_(post, i) * (t * row[i]);
+      if (post->kind == HFY_POST_LAYERNORM) row[i] += post->delta ? (double)post->delta[i] : 0;
+    }
     break;
   case HFY_POST_LINEAR:
     for (i = 0; i < n; i++) row[i] = hfy_post_unscale_(hfy_post_matrix_dot_(post->matrix + i * n, z, n), half);
@@ -11404,7 +11222,7 @@ HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, d
   case HFY_POST_RECTIFIED_POWER:
     for (i = 0; i < n; i++) {
       t = hfy_post_unscale_((double)z[i], half);
-      row[i] = hfy_base_is_finite_(t) ? hfy_post_rectify_(post, t - post->theta)
+      row[i] = hfy_base_is_finite_(t) ? hfy_post_rectify_(post, t - post->theta, 0).value
                : z[i] > 0             ? exp(post->power * (log_scale + log((double)z[i])))
                                       : 0; /* theta is nothing beside it */
     }
@@ -11419,7 +11237,7 @@ HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, d
 /* dz = J(z)^T dq; dz may be dq or z. NaN and infinity are carried through. */
 HFY_COLD_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t n, hfy_real *dz,
                                  const hfy_post_scratch_ *scratch) {
-  double *row = scratch->row, root, dot = 0, mean = 0;
+  double *row = scratch->row, slope, dot = 0, mean = 0;
   size_t i, j;
   switch (post->kind) {
   case HFY_POST_NONE: memmove(dz, dq, n * sizeof *dz); break;
@@ -11427,125 +11245,102 @@ HFY_COLD_ void hfy_post_row_vjp_(const hfy_post *post, const hfy_real *z, const 
     for (i = 0; i < n; i++)
       dz[i] = (hfy_real)(hfy_post_tanh_slope_(post->beta * (double)z[i]) * post->beta * (double)dq[i]);
     break;
-  case HFY_POST_SIGN:
-    for (i = 0; i < n; i++) dz[i] = 0;
-    break;
-  case HFY_POST_L2: /* radius/root (I - u u^T) */
-    root = hfy_post_normalise_(post, z, 0, n, row);
-    root = root > 0 ? post->radius / root : 0;
-    for (i = 0; i < n; i++) dot += row[i] * (double)dq[i];
-    for (i = 0; i < n; i++) dz[i] = (hfy_real)(root * ((double)dq[i] - row[i] * dot));
-    break;
-  case HFY_POST_LAYERNORM: /* sqrt(dof)/root (I - 1 1^T/n - u u^T) gain */
-    root = hfy_post_normalise_(post, z, 0, n, row);
-    root = root > 0 ? hfy_post_dof_(post, n) / root : 0;
+  case HFY_POST_SIGN: memset(dz, 0, n * sizeof *dz); break;
+  case HFY_POST_L2:
+  case HFY_POST_LAYERNORM: /* stretch/root (I - 1 1^T/n - u u^T) gain; L2 has no 1 1^T/n */
+    slope = hfy_post_normalise_(post, z, 0, n, row);
+    slope = slope > 0 ? hfy_post_stretch_(post, n) / slope : 0;
     for (i = 0; i < n; i++) {
       double v = hfy_post_gain_(post, i) * (double)dq[i];
       mean += v;
       dot += row[i] * v;
     }
-    mean /= (double)n;
-    for (i = 0; i < n; i++)
-      dz[i] = (hfy_real)(root * (hfy_post_gain_(post, i) * (double)dq[i] - mean - row[i] * dot));
+    mean = post->kind == HFY_POST_L2 ? 0 : mean / (double)n;
+    for (i = 0; i < n; i++) dz[i] = (hfy_real)(slope * (hfy_post_gain_(post, i) * (double)dq[i] - mean - row[i] * dot));
     break;
   case HFY_POST_LINEAR:
     for (j = 0; j < n; j++) row[j] = 0;
-    for (i = 0; i < n; i++) {
-      const hfy_real *a = post->matrix + i * n;
-      double v = (double)dq[i];
-      for (j = 0; j < n; j++) row[j] += v * (double)a[j];
-    }
+    for (i = 0; i < n; i++)
+      for (j = 0; j < n; j++) row[j] += (double)dq[i] * (double)post->matrix[i * n + j];
     for (j = 0; j < n; j++) dz[j] = (hfy_real)row[j];
     break;
   case HFY_POST_RECTIFIED_POWER:
     for (i = 0; i < n; i++)
-      dz[i] = (hfy_real)(hfy_post_rectify_slope_(post, (double)z[i] - post->theta) * (double)dq[i]);
+      dz[i] = (hfy_real)(hfy_post_rectify_(post, (double)z[i] - post->theta, 1).slope * (double)dq[i]);
     break;
   }
 }
 
-/* Is there a Psi? Asked once before the two functions below; leaves in scratch what they need.
-   HFY_ERR_UNSUPPORTED with its reason if there is none. */
+/* Is there a Psi? UNSUPPORTED with its reason if not; leaves in scratch what the functions below need. */
 HFY_COLD_ hfy_status hfy_post_has_energy_(const hfy_post *post, size_t n, const hfy_post_scratch_ *scratch,
                                           hfy_work *work) {
   const double tol = 8 * HFY_REAL_EPS_ > 1e-12 ? 8 * HFY_REAL_EPS_ : 1e-12;
+  const hfy_status none = HFY_ERR_UNSUPPORTED;
   const hfy_real *a = post->matrix;
   double *l = scratch->factor, big = 0;
   size_t i, j;
   if (post->kind == HFY_POST_LAYERNORM && post->gain)
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                          "no Psi exists for LAYERNORM with a vector of gains; eta, one for all, has one");
+    return hfy_base_fail_(work, none, "no Psi exists for LAYERNORM with a vector of gains; eta, one for all, has one");
   if (post->kind == HFY_POST_RECTIFIED_POWER && post->sigma > 0)
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                          "Psi of RECTIFIED_POWER is there for sigma = 0 only; sigma is %g", post->sigma);
+    return hfy_base_fail_(work, none, "Psi of RECTIFIED_POWER is there for sigma = 0 only; sigma is %g", post->sigma);
   if (post->kind != HFY_POST_LINEAR) return HFY_OK;
   for (i = 0; i < n * n; i++) {
-    if (!hfy_base_is_finite_((double)a[i]))
-      return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "no Psi exists for LINEAR: matrix[%z][%z] is %g", i / n,
-                            i % n, (double)a[i]);
-    big = fabs((double)a[i]) > big ? fabs((double)a[i]) : big;
+    l[i] = (double)a[i];
+    if (!hfy_base_is_finite_(l[i]))
+      return hfy_base_fail_(work, none, "no Psi exists for LINEAR: matrix[%z][%z] is %g", i / n, i % n, l[i]);
+    big = fabs(l[i]) > big ? fabs(l[i]) : big;
   }
   for (i = 0; i < n; i++)
     for (j = 0; j <= i; j++) {
-      double low = (double)a[i * n + j], high = (double)a[j * n + i];
-      if (fabs(0.5 * low - 0.5 * high) > 0.5 * tol * big)
-        return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                              "no Psi exists for LINEAR: matrix[%z][%z] is %g but [%z][%z] is %g", i, j, low, j,
-                              i, high);
-      l[i * n + j] = 0.5 * low + 0.5 * high;
+      double low = 0.5 * l[i * n + j], high = 0.5 * (double)a[j * n + i];
+      if (fabs(low - high) > 0.5 * tol * big)
+        return hfy_base_fail_(work, none, "no Psi exists for LINEAR: matrix[%z][%z] is %g but [%z][%z] is %g", i, j,
+                              l[i * n + j], j, i, (double)a[j * n + i]);
+      l[i * n + j] = low + high;
     }
   if (hfy_linalg_cholesky_(l, n))
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                          "no Psi exists for LINEAR: its matrix is not positive definite");
+    return hfy_base_fail_(work, none, "no Psi exists for LINEAR: its matrix is not positive definite");
   return HFY_OK;
 }
 
-/* Psi at this norm where its domain is a ball: HUGE_VAL beyond it and the tolerance. */
-HFY_PRIVATE_ double hfy_post_ball_(double norm, double radius, double weight, double tolerance) {
-  if (norm > radius + tolerance) return HUGE_VAL;
-  return weight > 0 && norm < radius ? -weight * (sqrt(radius - norm) * sqrt(radius + norm)) : 0;
-}
-
 /* *psi = Psi(q), HUGE_VAL outside its domain. HFY_ERR_NONFINITE: NaN in q. */
-HFY_PRIVATE_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q, size_t n, double *psi,
-                                            const hfy_post_scratch_ *scratch) {
-  double *row = scratch->row, sum = 0, radius, scale, reach, off = 0, p;
+HFY_COLD_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q, size_t n, double *psi,
+                                         const hfy_post_scratch_ *scratch) {
+  const double p = post->power;
+  const int layer = post->kind == HFY_POST_LAYERNORM;
+  double *row = scratch->row, sum = 0, radius, scale, reach, off = 0, weight = sqrt(post->eps);
   size_t i;
-  int outside = 0;
   for (i = 0; i < n; i++) {
     if (hfy_base_is_nan_((double)q[i])) return HFY_ERR_NONFINITE;
-    if (!hfy_base_is_finite_((double)q[i])) outside = 1;
     row[i] = (double)q[i];
   }
   *psi = HUGE_VAL;
-  if (outside) return HFY_OK;
+  if (!hfy_post_finite_(q, n)) return HFY_OK;
   switch (post->kind) {
   case HFY_POST_NONE: sum = 0.5 * hfy_linalg_dot_(row, row, n); break;
   case HFY_POST_TANH:
   case HFY_POST_SIGN:
     for (i = 0; i < n; i++) {
-      double a = fabs(row[i]), b;
+      double a = fabs(row[i]), b = 0.5 * (1 - a); /* (1+a)/2 log((1+a)/2) + b log b */
       if (a > 1 + 2 * HFY_POST_TOLERANCE_) return HFY_OK;
-      if (post->kind == HFY_POST_SIGN || !(a < 1)) continue;
-      b = 0.5 * (1 - a); /* (1+a)/2 log((1+a)/2) + b log b */
-      sum += (1 - b) * log1p(-b) + b * log(b);
+      if (post->kind == HFY_POST_TANH && a < 1) sum += (1 - b) * log1p(-b) + b * log(b);
     }
     if (post->kind == HFY_POST_TANH) sum /= post->beta;
     break;
   case HFY_POST_L2:
-    radius = post->radius;
-    sum = hfy_post_ball_(hfy_post_norm_(row, n, &scale), radius, sqrt(post->eps), HFY_POST_TOLERANCE_ * (1 + radius));
-    break;
   case HFY_POST_LAYERNORM:
-    p = hfy_post_dof_(post, n);
-    reach = radius = p * post->eta; /* the largest norm: delta counts, its digits are rounded with q's */
-    if (post->delta) {
+    reach = radius = hfy_post_stretch_(post, n) * hfy_post_gain_(post, 0); /* the largest norm */
+    if (layer) weight *= hfy_post_stretch_(post, n);
+    if (layer && post->delta) { /* counts: its digits are rounded with q's */
       for (i = 0; i < n; i++) row[i] = (double)post->delta[i];
       reach += hfy_post_norm_(row, n, &scale);
       for (i = 0; i < n; i++) row[i] = (double)q[i] - (double)post->delta[i];
     }
     reach = HFY_POST_TOLERANCE_ * (1 + reach);
-    sum = hfy_post_ball_(hfy_post_norm_(row, n, &scale), radius, sqrt(post->eps) * p, reach);
+    sum = hfy_post_norm_(row, n, &scale);
+    if (sum > radius + reach) return HFY_OK;
+    sum = weight > 0 && sum < radius ? -weight * (sqrt(radius - sum) * sqrt(radius + sum)) : 0;
+    if (!layer) break;
     for (i = 0; i < n; i++) off += row[i];
     if (fabs(off) / sqrt((double)n) / scale > reach) return HFY_OK; /* off the plane through delta */
     break;
@@ -11554,7 +11349,6 @@ HFY_PRIVATE_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real
     sum = 0.5 * hfy_linalg_dot_(row, row, n);
     break;
   case HFY_POST_RECTIFIED_POWER:
-    p = post->power;
     for (i = 0; i < n; i++) {
       if (row[i] < -HFY_POST_TOLERANCE_) return HFY_OK;
       if (row[i] > 0) sum += row[i] * (post->theta + p / (p + 1) * pow(row[i], 1 / p));
@@ -11569,7 +11363,7 @@ HFY_PRIVATE_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real
    of the domain. HFY_ERR_ARG: q is outside, or at an edge where Psi is infinitely steep; else as above. */
 HFY_COLD_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_real *q, size_t n,
                                             const hfy_post_scratch_ *scratch) {
-  double *row = scratch->row, psi, radius = post->radius, root_eps = sqrt(post->eps), scale, norm;
+  double *row = scratch->row, psi, radius, root_eps = sqrt(post->eps), scale, norm;
   hfy_status status = hfy_post_row_value_(post, q, n, &psi, scratch);
   size_t i;
   if (status) return status;
@@ -11586,10 +11380,10 @@ HFY_COLD_ hfy_status hfy_post_row_gradient_(const hfy_post *post, const hfy_real
     break;
   case HFY_POST_L2:
   case HFY_POST_LAYERNORM:
+    radius = hfy_post_stretch_(post, n);
     if (post->kind == HFY_POST_LAYERNORM) {
       for (i = 0; post->delta && i < n; i++) row[i] -= (double)post->delta[i];
       hfy_post_centre_(row, n);
-      radius = hfy_post_dof_(post, n);
       root_eps *= radius;
       radius *= post->eta;
     }
@@ -11623,11 +11417,11 @@ HFY_COLD_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_rea
   case HFY_POST_SIGN:
     for (i = 0; i < n; i++) sum += fabs((double)z[i]);
     break;
-  case HFY_POST_L2: sum = post->radius * hfy_post_normalise_(post, z, 0, n, scratch->row); break;
+  case HFY_POST_L2:
   case HFY_POST_LAYERNORM:
     v = hfy_post_normalise_(post, z, 0, n, scratch->row);
-    sum = post->eta * hfy_post_dof_(post, n) * v;
-    if (post->delta) sum += hfy_post_matrix_dot_(post->delta, z, n);
+    sum = hfy_post_gain_(post, 0) * hfy_post_stretch_(post, n) * v;
+    if (post->kind == HFY_POST_LAYERNORM && post->delta) sum += hfy_post_matrix_dot_(post->delta, z, n);
     break;
   case HFY_POST_LINEAR:
     for (i = 0; i < n; i++) sum += 0.5 * (double)z[i] * hfy_post_matrix_dot_(post->matrix + i * n, z, n);
@@ -11669,19 +11463,19 @@ HFY_COLD_ hfy_status hfy_post_blame_(const hfy_real *x, const char *name, size_t
   return hfy_base_fail_(work, status, "%s[%z] of row %z is %g; it should be finite", name, bad, row, (double)x[bad]);
 }
 
-HFY_API hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous, size_t rows,
-                                  size_t n, hfy_real *q, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous,
+                                             size_t rows, size_t n, hfy_real *q, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_post resolved;
-  hfy_post_scratch_ scratch;
-  hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !q ? "q" : NULL, &resolved, w), one;
-  size_t j, end;
-  memset(&scratch, 0, sizeof scratch);
-  while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_(&arena, &resolved, n, &scratch);
-  for (j = 0, end = status ? 0 : rows; j < end; j++) {
+  hfy_post full;
+  hfy_post_scratch_ scratch = {NULL, NULL};
+  hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !q ? "q" : NULL, &full, w), one;
+  size_t j;
+  while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_(&arena, &full, n, &scratch);
+  if (status) rows = 0;
+  for (j = 0; j < rows; j++) {
     const hfy_real *kept = previous ? previous + j * n : NULL;
-    one = hfy_post_row_(&resolved, z + j * n, 0, kept, n, q + j * n, &scratch);
+    one = hfy_post_row_(&full, z + j * n, 0, kept, n, q + j * n, &scratch);
     if (one && !status) status = hfy_post_blame_(z + j * n, "z", j, n, one, w);
   }
   return hfy_base_close_(w, &local, status);
@@ -11697,85 +11491,63 @@ HFY_COLD_ const char *hfy_post_no_gradient_(const hfy_post *post, const hfy_post
   if (grad->radius && post->kind != HFY_POST_L2) return "radius";
   if (grad->eta && !(layer && !post->gain)) return "eta";
   if (grad->eps && !layer && post->kind != HFY_POST_L2) return "eps";
-  if (grad->power && !rectified) return "power";
-  if (grad->sigma && !rectified) return "sigma";
-  if (grad->theta && !rectified) return "theta";
-  return NULL;
+  if (rectified) return NULL;
+  return grad->power ? "power" : grad->sigma ? "sigma" : grad->theta ? "theta" : NULL;
 }
 
 /* Adds the gradients of the numbers among the parameters, of one row. */
 HFY_COLD_ void hfy_post_row_numbers_vjp_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t n,
-                                         const hfy_post_grad *grad, const hfy_post_scratch_ *scratch) {
-  double *u = scratch->row, root, dof, dot = 0, gained = 0, to_power, to_sigma;
+                                         const hfy_post_grad *grad, double *u) {
+  const int layer = post->kind == HFY_POST_LAYERNORM, ball = layer || post->kind == HFY_POST_L2;
+  const double root = ball ? hfy_post_normalise_(post, z, 0, n, u) : 0; /* root^2 = |x|^2 + dof eps */
+  const double stretch = ball ? hfy_post_stretch_(post, n) : 0, dof = layer ? (double)(n - post->dof_minus) : 1;
+  double dot = 0, gained = 0;
   size_t i;
-  switch (post->kind) {
-  case HFY_POST_TANH:
-    for (i = 0; i < n; i++) dot += hfy_post_tanh_slope_(post->beta * (double)z[i]) * (double)z[i] * (double)dq[i];
-    if (grad->beta) *grad->beta += dot;
-    break;
-  case HFY_POST_L2: /* q = radius z / root, root^2 = |z|^2 + eps */
-    root = hfy_post_normalise_(post, z, 0, n, u);
-    for (i = 0; i < n; i++) dot += u[i] * (double)dq[i];
-    if (grad->radius) *grad->radius += dot;
-    if (grad->eps && root > 0) *grad->eps -= 0.5 * post->radius * dot / root / root;
-    break;
-  case HFY_POST_LAYERNORM: /* q = gain sqrt(dof) x / root + delta, root^2 = |x|^2 + dof eps */
-    root = hfy_post_normalise_(post, z, 0, n, u);
-    dof = (double)(n - post->dof_minus);
-    for (i = 0; i < n; i++) {
-      dot += u[i] * (double)dq[i];
-      gained += u[i] * (double)dq[i] * hfy_post_gain_(post, i);
+  for (i = 0; i < n; i++) {
+    const double t = (double)z[i], g = (double)dq[i];
+    if (ball) gained += u[i] * g * hfy_post_gain_(post, i);
+    if (ball) dot += u[i] * g;
+    if (post->kind == HFY_POST_TANH) dot += hfy_post_tanh_slope_(post->beta * t) * t * g;
+    if (post->kind == HFY_POST_RECTIFIED_POWER) {
+      const hfy_post_power_ r = hfy_post_rectify_(post, t - post->theta, 1);
+      if (grad->power) *grad->power += r.to_power * g;
+      if (grad->sigma) *grad->sigma += r.to_sigma * g;
+      if (grad->theta) *grad->theta -= r.slope * g;
     }
-    if (grad->eta) *grad->eta += sqrt(dof) * dot;
-    if (grad->eps && root > 0) *grad->eps -= 0.5 * dof * sqrt(dof) * gained / root / root;
-    break;
-  case HFY_POST_RECTIFIED_POWER:
-    for (i = 0; i < n; i++) {
-      double v = (double)z[i] - post->theta, g = (double)dq[i];
-      hfy_post_rectify_vjp_(post, v, &to_power, &to_sigma);
-      if (grad->power) *grad->power += to_power * g;
-      if (grad->sigma) *grad->sigma += to_sigma * g;
-      if (grad->theta) *grad->theta -= hfy_post_rectify_slope_(post, v) * g;
-    }
-    break;
-  case HFY_POST_NONE:
-  case HFY_POST_SIGN:
-  case HFY_POST_LINEAR: break;
   }
+  if (grad->beta) *grad->beta += dot;
+  if (grad->radius) *grad->radius += dot; /* q = gain stretch x / root + delta */
+  if (grad->eta) *grad->eta += stretch * dot;
+  if (grad->eps && root > 0) *grad->eps -= 0.5 * dof * stretch * gained / root / root;
 }
 
-/* Adds the gradients of the parameters, summed over the rows. sum: 2n (LAYERNORM) or n (LINEAR) doubles. */
+/* Adds the gradients of the parameters, summed over the rows. sum: 2n doubles. */
 HFY_COLD_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows,
                                         size_t n, const hfy_post_grad *grad, double *sum,
                                         const hfy_post_scratch_ *scratch) {
   size_t i, j, r;
   if (grad->beta || grad->radius || grad->eta || grad->eps || grad->power || grad->sigma || grad->theta)
-    for (r = 0; r < rows; r++) hfy_post_row_numbers_vjp_(post, z + r * n, dq + r * n, n, grad, scratch);
-  if (post->kind == HFY_POST_LAYERNORM && (grad->gain || grad->delta)) {
-    const double dof = hfy_post_dof_(post, n);
+    for (r = 0; r < rows; r++) hfy_post_row_numbers_vjp_(post, z + r * n, dq + r * n, n, grad, scratch->row);
+  if (grad->gain || grad->delta) {
+    const double stretch = hfy_post_stretch_(post, n);
     for (i = 0; i < 2 * n; i++) sum[i] = 0;
     for (r = 0; r < rows; r++) {
-      const hfy_real *v = dq + r * n;
       hfy_post_normalise_(post, z + r * n, 0, n, scratch->row);
       for (i = 0; i < n; i++) {
-        sum[i] += (double)v[i] * (dof * scratch->row[i]);
-        sum[n + i] += (double)v[i];
+        sum[i] += (double)dq[r * n + i] * (stretch * scratch->row[i]);
+        sum[n + i] += (double)dq[r * n + i];
       }
     }
     for (i = 0; grad->gain && i < n; i++) grad->gain[i] = (hfy_real)((double)grad->gain[i] + sum[i]);
     for (i = 0; grad->delta && i < n; i++) grad->delta[i] = (hfy_real)((double)grad->delta[i] + sum[n + i]);
   }
-  if (post->kind == HFY_POST_LINEAR && grad->matrix)
-    for (i = 0; i < n; i++) { /* row i of dA = sum over the rows of dq_i z */
-      hfy_real *row = grad->matrix + i * n;
-      for (j = 0; j < n; j++) sum[j] = 0;
-      for (r = 0; r < rows; r++) {
-        const hfy_real *x = z + r * n;
-        double v = (double)dq[r * n + i];
-        for (j = 0; j < n; j++) sum[j] += v * (double)x[j];
-      }
-      for (j = 0; j < n; j++) row[j] = (hfy_real)((double)row[j] + sum[j]);
-    }
+  for (i = 0; grad->matrix && i < n; i++) { /* row i of dA = sum over the rows of dq_i z */
+    hfy_real *row = grad->matrix + i * n;
+    for (j = 0; j < n; j++) sum[j] = 0;
+    for (r = 0; r < rows; r++)
+      for (j = 0; j < n; j++) sum[j] += (double)dq[r * n + i] * (double)z[r * n + j];
+    for (j = 0; j < n; j++) row[j] = (hfy_real)((double)row[j] + sum[j]);
+  }
 }
 
 /* Sets the gradients of the parameters to 0. */
@@ -11789,30 +11561,28 @@ HFY_COLD_ void hfy_post_clear_(const hfy_post_grad *grad, size_t n) {
   if (grad->matrix) memset(grad->matrix, 0, n * n * sizeof *grad->matrix);
 }
 
-HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows, size_t n,
-                                const hfy_post_grad *grad, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows,
+                                           size_t n, const hfy_post_grad *grad, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_post resolved;
-  hfy_post_scratch_ scratch;
-  hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !dq ? "dq" : NULL, &resolved, w);
+  hfy_post full;
+  hfy_post_scratch_ scratch = {NULL, NULL};
+  hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !dq ? "dq" : NULL, &full, w);
   const char *none;
   double *sum = NULL;
   size_t j;
   if (!status) status = hfy_base_null_(w, grad ? NULL : "grad");
-  none = status ? NULL : hfy_post_no_gradient_(&resolved, grad);
+  none = status ? NULL : hfy_post_no_gradient_(&full, grad);
   if (none)
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this post has no such gradient", none);
-  memset(&scratch, 0, sizeof scratch);
   while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_post_plan_(&arena, &resolved, n, &scratch);
+    hfy_post_plan_(&arena, &full, n, &scratch);
     sum = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
   }
   if (!status) {
     hfy_post_clear_(grad, n);
-    hfy_post_vjp_parameters_(&resolved, z, dq, rows, n, grad, sum, &scratch); /* first: grad->z may be dq */
-    for (j = 0; grad->z && j < rows; j++)
-      hfy_post_row_vjp_(&resolved, z + j * n, dq + j * n, n, grad->z + j * n, &scratch);
+    hfy_post_vjp_parameters_(&full, z, dq, rows, n, grad, sum, &scratch); /* first: grad->z may be dq */
+    for (j = 0; grad->z && j < rows; j++) hfy_post_row_vjp_(&full, z + j * n, dq + j * n, n, grad->z + j * n, &scratch);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -11820,32 +11590,32 @@ HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const h
 /* Psi and Psi* differ only in what a row calls. */
 typedef hfy_status hfy_post_functional_(const hfy_post *post, const hfy_real *x, size_t n, double *value,
                                         const hfy_post_scratch_ *scratch);
-
 HFY_COLD_ hfy_status hfy_post_rows_(hfy_post_functional_ *functional, const hfy_post *post, const hfy_real *x,
                                     size_t rows, size_t n, double *value, const char *missing, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   const char *name = functional == hfy_post_row_value_ ? "q" : "z";
-  hfy_post resolved;
-  hfy_post_scratch_ scratch;
-  hfy_status status = hfy_post_arguments_(post, rows, n, x ? missing : name, &resolved, w), one;
-  size_t j, end;
-  while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_value_(&arena, &resolved, n, &scratch);
-  if (!status) status = hfy_post_has_energy_(&resolved, n, &scratch, w);
-  for (j = 0, end = status ? 0 : rows; j < end; j++) {
-    one = functional(&resolved, x + j * n, n, value + j, &scratch);
+  hfy_post full;
+  hfy_post_scratch_ scratch = {NULL, NULL};
+  hfy_status status = hfy_post_arguments_(post, rows, n, x ? missing : name, &full, w), one;
+  size_t j;
+  while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_value_(&arena, &full, n, &scratch);
+  if (!status) status = hfy_post_has_energy_(&full, n, &scratch, w);
+  if (status) rows = 0;
+  for (j = 0; j < rows; j++) {
+    one = functional(&full, x + j * n, n, value + j, &scratch);
     if (one && !status) status = hfy_post_blame_(x + j * n, name, j, n, one, w);
   }
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_post_value(const hfy_post *post, const hfy_real *q, size_t rows, size_t n, double *psi,
-                                  hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_post_value(const hfy_post *post, const hfy_real *q, size_t rows, size_t n,
+                                             double *psi, hfy_work *work) {
   return hfy_post_rows_(hfy_post_row_value_, post, q, rows, n, psi, psi ? NULL : "psi", work);
 }
 
-HFY_API hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, size_t rows, size_t n, double *psi_star,
-                                      hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_post_conjugate(const hfy_post *post, const hfy_real *z, size_t rows, size_t n,
+                                                 double *psi_star, hfy_work *work) {
   return hfy_post_rows_(hfy_post_row_conjugate_, post, z, rows, n, psi_star, psi_star ? NULL : "psi_star", work);
 }
 
