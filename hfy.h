@@ -689,8 +689,8 @@ HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options 
 /* Prepares the keys (count rows of dim, key_stride apart, 0 = dim) in `memory` (any alignment, `bytes` of it, at least
    hfy_index_size). *index is written only on success. Deterministic for one instruction set. Cost: a few passes over
    the keys; with a prefix also 2 count dim prefix multiply-adds.
-   Errors: ARG (NULL, sizes, options, bytes), NOMEM (scratch: about dim (264 + 16 prefix) bytes with a prefix, 8 dim
-   without, and 16 sample), NONFINITE (NaN or infinity in a key; the message says in which row).
+   Errors: ARG (NULL, sizes, options, bytes), NOMEM (scratch: about dim (274 + 16 prefix) bytes with a prefix, 18
+   dim without, and 16 sample), NONFINITE (NaN or infinity in a key; the message says in which row).
    EXAMPLE  size_t bytes = hfy_index_size(count, dim, NULL);
             void *memory = malloc(bytes);
             status = hfy_index_build(keys, count, dim, 0, NULL, memory, bytes, &index, &work); */
@@ -7321,36 +7321,77 @@ typedef struct hfy_index_power_ {
 } hfy_index_power_;
 
 HFY_COLD_ hfy_index_power_ hfy_index_power_of_(int e) {
-  hfy_index_power_ p;
-  p.a = ldexp(1.0, e / 2);
-  p.b = ldexp(1.0, e - e / 2);
+  hfy_index_power_ p = {ldexp(1.0, e / 2), ldexp(1.0, e - e / 2)};
   return p;
 }
 
-/* t rounded to a whole number, at most `most` in size. */
-HFY_PRIVATE_ int hfy_index_round_(double t, double most) {
-  double k = (double)(int)(t < 0 ? t - 0.5 : t + 0.5);
-  return (int)(k > most ? most : k < -most ? -most : k);
+/* The largest of n numbers in size; infinity if one of them is not finite. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_largest_(const hfy_real *x, size_t n) {
+  double largest = 0;
+  int bad = 0;
+  for (; n; n--, x++) {
+    double v = fabs((double)*x);
+    bad |= !hfy_base_is_finite_(v);
+    largest = v > largest ? v : largest;
+  }
+  return bad ? HUGE_VAL : largest;
 }
 
-/* The step that takes the largest of n numbers to `levels`; 0: they are too small to matter. */
-HFY_PRIVATE_ double hfy_index_step_(double largest, double levels, double tiny) {
-  return largest > tiny ? largest / levels : 0;
+/* x.y in double, in order. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_dot_(const hfy_real *x, const hfy_real *y, size_t n) {
+  double sum = 0;
+  size_t d;
+  for (d = 0; d < n; d++) sum += (double)x[d] * (double)y[d];
+  return sum;
+}
+
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_square_(const double *x, size_t n) {
+  double sum = 0;
+  size_t d;
+  for (d = 0; d < n; d++) sum += x[d] * x[d];
+  return sum;
+}
+
+/* x ~ step * whole numbers, at most `levels` in size. Returns step, rounded to float if asked; 0: all too small. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_quantise_(const double *x, size_t n, double levels, int to_float,
+                                                           int16_t *whole) {
+  double largest = 0, step, inverse;
+  size_t d;
+  for (d = 0; d < n; d++) largest = fabs(x[d]) > largest ? fabs(x[d]) : largest;
+  step = largest > 1e-30 ? largest / levels : 0;
+  if (to_float) step = (double)(float)step;
+  inverse = step > 0 ? 1 / step : 0;
+  for (d = 0; d < n; d++) {
+    double t = x[d] * inverse, k = (double)(int)(t < 0 ? t - 0.5 : t + 0.5);
+    whole[d] = (int16_t)(k > levels ? levels : k < -levels ? -levels : k);
+  }
+  return step;
+}
+
+/* Whole numbers of at most 127 into bytes. Returns their sum. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int32_t hfy_index_bytes_(const int16_t *whole, size_t n, signed char *bytes) {
+  int32_t sum = 0;
+  size_t d;
+  for (d = 0; d < n; d++) {
+    bytes[d] = (signed char)whole[d];
+    sum += whole[d];
+  }
+  return sum;
 }
 
 /* --- fingerprints --- */
 
-HFY_PRIVATE_ uint64_t hfy_index_mix_(uint64_t z) {
-  z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-  return z ^ (z >> 31);
+/* SplitMix64 without its step. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ uint64_t hfy_index_mix_(uint64_t z) {
+  hfy_rng rng = hfy_rng_seed(z - UINT64_C(0x9E3779B97F4A7C15));
+  return hfy_rng_u64(&rng);
 }
 
 /* Four lanes of invertible steps: one changed word always changes the result. */
-HFY_PRIVATE_ uint64_t hfy_index_hash_(uint64_t seed, const void *data, size_t bytes) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ uint64_t hfy_index_hash_(uint64_t seed, const void *data, size_t bytes) {
   const unsigned char *p = (const unsigned char *)data;
   uint64_t lane[4], w;
-  size_t l;
+  size_t l, n;
   for (l = 0; l < 4; l++) lane[l] = hfy_index_mix_(seed + l + 1);
   for (; bytes >= 32; bytes -= 32)
     for (l = 0; l < 4; l++, p += 8) {
@@ -7358,40 +7399,30 @@ HFY_PRIVATE_ uint64_t hfy_index_hash_(uint64_t seed, const void *data, size_t by
       lane[l] = (lane[l] ^ w) * UINT64_C(0x9E3779B97F4A7C15);
       lane[l] ^= lane[l] >> 29;
     }
-  for (l = 0; bytes; l++) {
-    size_t n = hfy_base_min_(bytes, 8);
+  for (l = 0; bytes; l++, p += n, bytes -= n) {
+    n = hfy_base_min_(bytes, 8);
     w = 0;
     memcpy(&w, p, n);
     lane[l] = hfy_index_mix_((lane[l] ^ w) * UINT64_C(0x9E3779B97F4A7C15));
-    p += n, bytes -= n;
   }
   for (l = 0; l < 4; l++) seed = hfy_index_mix_((seed + 1) * 5 ^ lane[l]);
   return seed;
 }
 
-HFY_COLD_ uint64_t hfy_index_hash_keys_(const hfy_real *keys, size_t count, size_t dim, size_t stride) {
-  uint64_t h = hfy_index_mix_(count) ^ dim;
-  size_t i;
-  for (i = 0; i < count; i++) h = hfy_index_hash_(h, keys + i * stride, dim * sizeof *keys);
-  return h;
-}
-
-/* The same of a few rows, first and last among them. */
-HFY_COLD_ uint64_t hfy_index_hash_sample_(const hfy_real *keys, size_t count, size_t dim, size_t stride) {
-  uint64_t h = hfy_index_mix_(count) ^ dim, i, n = count < HFY_INDEX_SAMPLES_ ? count : HFY_INDEX_SAMPLES_;
+/* Of `rows` rows at most, first and last among them. */
+HFY_COLD_ uint64_t hfy_index_hash_rows_(size_t rows, const hfy_real *keys, size_t count, size_t dim, size_t stride) {
+  uint64_t h = hfy_index_mix_(count) ^ dim, i, n = hfy_base_min_(count, rows);
   for (i = 0; i < n; i++)
     h = hfy_index_hash_(h, keys + (n > 1 ? (size_t)(i * (count - 1) / (n - 1)) : 0) * stride, dim * sizeof *keys);
   return h;
 }
 
-HFY_COLD_ uint64_t hfy_index_seal_(const hfy_index *index) {
-  uint64_t member[14];
-  member[0] = index->bytes, member[1] = index->count, member[2] = index->dim, member[3] = index->prefix;
-  member[4] = hfy_base_bits_(index->residual), member[5] = hfy_base_bits_(index->error), member[6] = index->format;
-  member[7] = index->fingerprint, member[8] = index->sampled, member[9] = hfy_base_bits_(index->mean_norm);
-  member[10] = hfy_base_bits_(index->basis_norm), member[11] = hfy_base_bits_(index->largest);
-  member[12] = (uint64_t)(int64_t)index->exponent, member[13] = 0;
-  return hfy_index_hash_(hfy_index_hash_(0, member, sizeof member), index->data, index->bytes);
+HFY_COLD_ uint64_t hfy_index_seal_(const hfy_index *x) {
+  const uint64_t member[14] = {x->bytes, x->count, x->dim, x->prefix, hfy_base_bits_(x->residual),
+                               hfy_base_bits_(x->error), x->format, x->fingerprint, x->sampled,
+                               hfy_base_bits_(x->mean_norm), hfy_base_bits_(x->basis_norm),
+                               hfy_base_bits_(x->largest), (uint64_t)(int64_t)x->exponent, 0};
+  return hfy_index_hash_(hfy_index_hash_(0, member, sizeof member), x->data, x->bytes);
 }
 
 /* Is this an index of such keys? Shape and a few rows. */
@@ -7403,7 +7434,7 @@ HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *
   if (index->count != count || index->dim != dim)
     return hfy_base_fail_(work, HFY_ERR_ARG, "index is of %z keys of dim %z; these are %z of dim %z", index->count,
                           index->dim, count, dim);
-  if (index->sampled != hfy_index_hash_sample_(keys, count, dim, stride))
+  if (index->sampled != hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, keys, count, dim, stride))
     return hfy_base_fail_(work, HFY_ERR_ARG,
                           "index was built from other keys, or they have changed since: build it again");
   return HFY_OK;
@@ -7435,9 +7466,13 @@ typedef struct hfy_index_build_ {
   const hfy_real *keys;
   size_t count, dim, stride, prefix, samples;
   const hfy_simd_ *simd;
+  hfy_index *index;      /* what is made */
+  hfy_index_view_ view;  /* and its arrays */
   hfy_index_power_ unit; /* a key's element times this lies within [-1, 1] */
+  double mean_square;    /* of view.mean */
   double *norm, *sorted; /* samples */
-  double *wide;          /* dim */
+  double *wide, *total;  /* dim: one key; a sum of them */
+  int16_t *whole;        /* dim: the same in whole numbers */
   double *directions;    /* prefix x dim */
   hfy_real *block;       /* prefix x dim: the directions, rounded */
   hfy_real *next;        /* prefix x dim */
@@ -7446,11 +7481,13 @@ typedef struct hfy_index_build_ {
   double *energy;        /* prefix */
 } hfy_index_build_;
 
-HFY_PRIVATE_ void hfy_index_plan_build_(hfy_base_arena_ *arena, hfy_index_build_ *b) {
+HFY_COLD_ void hfy_index_plan_build_(hfy_base_arena_ *arena, hfy_index_build_ *b) {
   size_t r = b->prefix, tile = r ? HFY_INDEX_BUILD_ : 0;
   b->norm = HFY_TAKE_(arena, double, b->samples);
   b->sorted = HFY_TAKE_(arena, double, b->samples);
   b->wide = HFY_TAKE_(arena, double, b->dim);
+  b->total = HFY_TAKE_(arena, double, b->dim);
+  b->whole = HFY_TAKE_(arena, int16_t, b->dim);
   b->directions = HFY_TAKE_(arena, double, hfy_base_times_(r, b->dim));
   b->block = HFY_TAKE_(arena, hfy_real, hfy_base_times_(r, b->dim));
   b->next = HFY_TAKE_(arena, hfy_real, hfy_base_times_(r, b->dim));
@@ -7459,8 +7496,10 @@ HFY_PRIVATE_ void hfy_index_plan_build_(hfy_base_arena_ *arena, hfy_index_build_
   b->energy = HFY_TAKE_(arena, double, r);
 }
 
-HFY_PRIVATE_ double hfy_index_element_(const hfy_index_build_ *b, hfy_real x) {
-  return (double)x * b->unit.a * b->unit.b;
+/* A key, scaled, into b->wide. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_widen_(const hfy_index_build_ *b, const hfy_real *x) {
+  size_t d;
+  for (d = 0; d < b->dim; d++) b->wide[d] = (double)x[d] * b->unit.a * b->unit.b;
 }
 
 /* The t-th sampled row. */
@@ -7469,97 +7508,80 @@ HFY_PRIVATE_ const hfy_real *hfy_index_sampled_(const hfy_index_build_ *b, size_
 }
 
 /* The mean of the sampled rows, those far longer than most left out (marked by a norm below 0): any row would do, a
-   good one narrows the bounds. Returns an upper bound of its norm. */
-HFY_PRIVATE_ double hfy_index_mean_(hfy_index_build_ *b, float *mean) {
+   good one narrows the bounds. */
+HFY_COLD_ void hfy_index_mean_(hfy_index_build_ *b) {
   size_t t, d, used = 0;
-  double typical, squares = 0;
-  for (d = 0; d < b->dim; d++) b->wide[d] = 0;
+  double typical;
   for (t = 0; t < b->samples; t++) {
-    const hfy_real *x = hfy_index_sampled_(b, t);
-    double sum = 0;
-    for (d = 0; d < b->dim; d++) {
-      double v = hfy_index_element_(b, x[d]);
-      sum += v * v;
-    }
-    b->norm[t] = sqrt(sum);
+    hfy_index_widen_(b, hfy_index_sampled_(b, t));
+    b->norm[t] = b->sorted[t] = sqrt(hfy_index_square_(b->wide, b->dim));
   }
-  memcpy(b->sorted, b->norm, b->samples * sizeof *b->sorted);
   typical = hfy_base_kth_largest_(b->sorted, b->samples, (b->samples + 1) / 2);
+  for (d = 0; d < b->dim; d++) b->total[d] = 0;
   for (t = 0; t < b->samples; t++) {
-    const hfy_real *x = hfy_index_sampled_(b, t);
     if (b->norm[t] > 4 * typical) {
       b->norm[t] = -1;
       continue;
     }
     used++;
-    for (d = 0; d < b->dim; d++) b->wide[d] += hfy_index_element_(b, x[d]);
+    hfy_index_widen_(b, hfy_index_sampled_(b, t));
+    hfy_linalg_axpy_(1, b->wide, b->total, b->dim);
   }
   for (d = 0; d < b->dim; d++) {
-    mean[d] = used ? (float)(b->wide[d] / (double)used) : 0;
-    if (fabs((double)mean[d]) < 1e-18) mean[d] = 0;
-    squares += (double)mean[d] * (double)mean[d];
+    float mean = (float)(b->total[d] / (double)used);
+    if (fabs((double)mean) < 1e-18) mean = 0;
+    b->mean_square += (double)mean * (double)mean;
+    b->view.mean[d] = mean;
   }
-  return hfy_sim_norm_(squares, b->dim);
+  b->index->mean_norm = hfy_sim_norm_(b->mean_square, b->dim);
 }
 
-/* Row i in int8. Returns its squared distance from the key; norm and spread are bounds. */
-HFY_PRIVATE_ double hfy_index_quantise_(const hfy_index_build_ *b, size_t i, const hfy_index_view_ *view, double *norm,
-                                        double *spread) {
-  const hfy_real *x = b->keys + i * b->stride;
-  const float *mean = view->mean;
-  signed char *row = view->rows + i * b->dim;
-  size_t d;
-  double largest = 0, inverse, s, squares = 0, error = 0, away = 0;
-  int32_t total = 0;
-  for (d = 0; d < b->dim; d++) {
-    double v = fabs(hfy_index_element_(b, x[d]));
-    largest = v > largest ? v : largest;
-  }
-  view->scale[i] = (float)hfy_index_step_(largest, 127, 1e-30);
-  s = (double)view->scale[i];
-  inverse = s > 0 ? 1 / s : 0;
-  for (d = 0; d < b->dim; d++) {
-    double v = hfy_index_element_(b, x[d]), w;
-    int k = hfy_index_round_(v * inverse, 127);
-    row[d] = (signed char)k;
-    total += k;
-    w = s * (double)k;
+/* Row i in int8 with its bounds. Returns its squared distance from the key; *norm is at least the key's. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_put_row_(const hfy_index_build_ *b, size_t i, double *norm) {
+  size_t d, dim = b->dim;
+  double scale, squares = 0, error = 0, away = 0, distance;
+  hfy_index_widen_(b, b->keys + i * b->stride);
+  scale = hfy_index_quantise_(b->wide, dim, 127, 1, b->whole);
+  for (d = 0; d < dim; d++) {
+    double v = b->wide[d], w = scale * (double)b->whole[d], m = (double)b->view.mean[d];
     squares += v * v;
     error += (v - w) * (v - w);
-    away += (w - (double)mean[d]) * (w - (double)mean[d]);
+    away += (w - m) * (w - m);
   }
-  view->sum[i] = total;
-  *norm = hfy_sim_norm_(squares, b->dim);
-  *spread = hfy_sim_norm_(away, b->dim);
+  *norm = hfy_sim_norm_(squares, dim);
+  distance = hfy_sim_norm_(error, dim);
+  b->view.scale[i] = (float)scale;
+  b->view.sum[i] = hfy_index_bytes_(b->whole, dim, b->view.rows + i * dim);
+  b->view.error[i] = hfy_sim_up_(distance + hfy_sim_slack_(dim) * *norm + 1.2e-13 * (*norm + distance));
+  b->view.spread[i] = hfy_sim_up_(hfy_sim_norm_(away, dim));
   return error;
 }
 
-/* x - v m of one key, rounded to hfy_real, and v; returns x.m. */
-HFY_PRIVATE_ double hfy_index_deflate_(const hfy_index_build_ *b, const hfy_real *x, const float *mean,
-                                       double mean_square, float *v, hfy_real *out) {
+/* x - v m of one key, rounded to hfy_real, and v; returns x.m. Leaves x in b->wide. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_deflate_(const hfy_index_build_ *b, const hfy_real *x, float *v,
+                                                          hfy_real *out) {
+  const float *mean = b->view.mean;
   double along = 0;
   size_t d;
-  for (d = 0; d < b->dim; d++) along += hfy_index_element_(b, x[d]) * (double)mean[d];
-  *v = mean_square > 0 ? (float)(along / mean_square) : 0;
-  for (d = 0; d < b->dim; d++) out[d] = (hfy_real)(hfy_index_element_(b, x[d]) - (double)*v * (double)mean[d]);
+  hfy_index_widen_(b, x);
+  for (d = 0; d < b->dim; d++) along += b->wide[d] * (double)mean[d];
+  *v = b->mean_square > 0 ? (float)(along / b->mean_square) : 0;
+  for (d = 0; d < b->dim; d++) out[d] = (hfy_real)(b->wide[d] - (double)*v * (double)mean[d]);
   return along;
 }
 
 /* Orthonormal directions from the rows of next, in double, by Gram and Schmidt done twice; a row that depends on
    earlier ones becomes 0. Into directions and, rounded, block. */
-HFY_PRIVATE_ void hfy_index_orthonormal_(hfy_index_build_ *b) {
+HFY_COLD_ void hfy_index_orthonormal_(hfy_index_build_ *b) {
   size_t i, j, d, n = b->dim;
-  int pass;
   for (i = 0; i < b->prefix; i++) {
     double *v = b->directions + i * n, before, scale;
     for (d = 0; d < n; d++) v[d] = (double)b->next[i * n + d];
     before = hfy_linalg_dot_(v, v, n);
-    for (pass = 0; pass < 2; pass++)
-      for (j = 0; j < i; j++) {
-        const double *u = b->directions + j * n;
-        double c = hfy_linalg_dot_(u, v, n);
-        for (d = 0; d < n; d++) v[d] -= c * u[d];
-      }
+    for (j = 0; j < 2 * i; j++) {
+      const double *u = b->directions + j % i * n;
+      hfy_linalg_axpy_(-hfy_linalg_dot_(u, v, n), u, v, n);
+    }
     scale = hfy_linalg_dot_(v, v, n);
     scale = scale > 1e-10 * before && scale > 1e-40 ? 1 / sqrt(scale) : 0;
     for (d = 0; d < n; d++) {
@@ -7572,7 +7594,7 @@ HFY_PRIVATE_ void hfy_index_orthonormal_(hfy_index_build_ *b) {
 /* Principal directions of the sampled rows, their mean direction apart: block power iteration with C = sum x x^T,
    which is never formed. Leaves them in b->block and the sum of squares along each in b->energy; returns that of the
    rows. */
-HFY_PRIVATE_ double hfy_index_directions_(hfy_index_build_ *b, const float *mean, double mean_square) {
+HFY_COLD_ double hfy_index_directions_(hfy_index_build_ *b) {
   size_t round, from, t, i, n, dim = b->dim, r = b->prefix;
   double total = 0;
   hfy_rng rng = hfy_rng_seed(1);
@@ -7585,8 +7607,7 @@ HFY_PRIVATE_ double hfy_index_directions_(hfy_index_build_ *b, const float *mean
       for (n = 0, t = from; t < b->samples && t < from + HFY_INDEX_BUILD_; t++) {
         float v;
         if (b->norm[t] < 0) continue; /* too long to speak for the others */
-        hfy_index_deflate_(b, hfy_index_sampled_(b, t), mean, mean_square, &v, b->tile + n * dim);
-        n++;
+        hfy_index_deflate_(b, hfy_index_sampled_(b, t), &v, b->tile + n++ * dim);
       }
       if (!n) continue;
       if (first)
@@ -7610,29 +7631,20 @@ HFY_PRIVATE_ double hfy_index_directions_(hfy_index_build_ *b, const float *mean
 
 /* How many of the directions, best first, pay: the fewest that leave a quarter of the rows' norm, all of them if they
    leave at most half, else none. Puts the best first. */
-HFY_COLD_ size_t hfy_index_choose_(hfy_index_build_ *b, double total, int forced, double *residual) {
-  size_t i, j, d, r = b->prefix, choice;
-  double left = total;
+HFY_COLD_ size_t hfy_index_choose_(hfy_index_build_ *b, double total, int forced) {
+  size_t i, j, dim = b->dim, r = b->prefix, choice = r;
+  double left = total, *residual = &b->index->residual;
   for (i = 0; i < r; i++) { /* selection sort: as many swaps as directions */
     size_t best = i;
     for (j = i + 1; j < r; j++)
       if (b->energy[j] > b->energy[best]) best = j;
-    if (best != i) {
-      double e = b->energy[i];
-      b->energy[i] = b->energy[best], b->energy[best] = e;
-      for (d = 0; d < b->dim; d++) {
-        hfy_real v = b->block[i * b->dim + d];
-        b->block[i * b->dim + d] = b->block[best * b->dim + d], b->block[best * b->dim + d] = v;
-      }
-    }
+    if (best == i) continue;
+    hfy_base_swap_(b->energy + i, b->energy + best, sizeof *b->energy);
+    hfy_base_swap_(b->block + i * dim, b->block + best * dim, dim * sizeof *b->block);
   }
-  choice = r;
-  for (i = 0; i < r; i++) {
+  for (i = 0; i < choice; i++) {
     left -= b->energy[i];
-    if (!forced && (i + 1) % 32 == 0 && left <= total / 16) {
-      choice = i + 1;
-      break;
-    }
+    if (!forced && (i + 1) % 32 == 0 && left <= total / 16) choice = i + 1;
   }
   *residual = total > 0 && left > 0 ? sqrt(left / total) : 0;
   if (!forced && (!(total > 0) || *residual > 0.5)) choice = 0;
@@ -7641,138 +7653,100 @@ HFY_COLD_ size_t hfy_index_choose_(hfy_index_build_ *b, double total, int forced
 }
 
 /* The coefficients of one key into row `at` of the prefix: c turns into what is to be subtracted from y. norm: |x|,
-   start: |y|, along: x.m; *norm becomes what rounding may add to the rest (docs/math.md 13.4: A, P, H). */
-HFY_COLD_ void hfy_index_put_coefficients_(const hfy_index *index, size_t at, double along, double start,
-                                           double mean_square, hfy_real *c, double *norm, hfy_index_view_ *view) {
-  size_t k, r = index->prefix;
-  double gamma = hfy_sim_slack_(index->dim), frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
-  double m = index->mean_norm, v = (double)view->c_mean[at], all = *norm + fabs(v) * m, moved = HFY_REAL_EPS_ * all;
-  double tilt = fabs(along - v * mean_square) + 2 * ((double)index->dim + 8) * DBL_EPSILON * all * m;
-  double largest = 0, scale, inverse, error = 0, size = 0;
-  int32_t sum = 0;
-  for (k = 0; k < r; k++) largest = fabs((double)c[k]) > largest ? fabs((double)c[k]) : largest;
-  view->c_scale[at] = (float)hfy_index_step_(largest, 127, 1e-30);
-  scale = (double)view->c_scale[at];
-  inverse = scale > 0 ? 1 / scale : 0;
+   start: |y|, along: x.m. Returns what rounding may add to the rest (docs/math.md 13.4: A, P, H). */
+HFY_COLD_ double hfy_index_put_coefficients_(const hfy_index_build_ *b, size_t at, double along, double start,
+                                             double norm, hfy_real *c) {
+  size_t k, r = b->index->prefix;
+  double gamma = hfy_sim_slack_(b->dim), frobenius = b->index->basis_norm * sqrt((double)r) * (1 + 1e-12);
+  double m = b->index->mean_norm, v = (double)b->view.c_mean[at], all = norm + fabs(v) * m;
+  double tilt = fabs(along - v * b->mean_square) + 2 * ((double)b->dim + 8) * DBL_EPSILON * all * m;
+  double moved = HFY_REAL_EPS_ * all, error = 0, size = 0, scale;
+  for (k = 0; k < r; k++) b->wide[k] = (double)c[k];
+  scale = hfy_index_quantise_(b->wide, r, 127, 1, b->whole);
   for (k = 0; k < r; k++) {
-    double f = (double)c[k];
-    int whole = hfy_index_round_(f * inverse, 127);
-    view->coef[at * r + k] = (signed char)whole;
-    sum += whole;
-    error += (f - scale * whole) * (f - scale * whole);
-    size += scale * whole * (scale * whole);
-    c[k] = (hfy_real)(-scale * whole);
+    double part = scale * b->whole[k];
+    error += (b->wide[k] - part) * (b->wide[k] - part);
+    size += part * part;
+    c[k] = (hfy_real)-part;
   }
-  view->c_sum[at] = sum;
+  b->view.c_scale[at] = (float)scale;
+  b->view.c_sum[at] = hfy_index_bytes_(b->whole, r, b->view.coef + at * r);
   size = hfy_sim_norm_(size, r);
   error = hfy_sim_norm_(error, r);
   error += frobenius * (gamma * start + moved) + HFY_INDEX_SPEC_ * size + 16 * (gamma + 9.6e-7) * all;
   if (m > 0) error += 17 * tilt / m;
-  view->c_error[at] = hfy_sim_up_(error + HFY_INDEX_TINY_);
-  *norm = moved + (2 * (double)r + 4) * HFY_REAL_EPS_ * (start + size * frobenius) + HFY_INDEX_TINY_;
+  b->view.c_error[at] = hfy_sim_up_(error + HFY_INDEX_TINY_);
+  return moved + (2 * (double)r + 4) * HFY_REAL_EPS_ * (start + size * frobenius) + HFY_INDEX_TINY_;
 }
 
-/* The prefix of all keys in the directions of view->basis. */
-HFY_PRIVATE_ void hfy_index_fill_prefix_(hfy_index_build_ *b, const hfy_index *index, double mean_square,
-                                         hfy_index_view_ *view) {
-  size_t from, n, t, d, dim = b->dim, r = index->prefix;
+/* The prefix of all keys in the directions of view.basis. */
+HFY_COLD_ void hfy_index_fill_prefix_(hfy_index_build_ *b) {
+  const hfy_index_view_ *view = &b->view;
+  size_t from, n, t, dim = b->dim, r = b->index->prefix;
   double norm[HFY_INDEX_BUILD_], along[HFY_INDEX_BUILD_], start[HFY_INDEX_BUILD_];
   for (from = 0; from < b->count; from += n) {
     n = hfy_base_min_(HFY_INDEX_BUILD_, b->count - from);
     for (t = 0; t < n; t++) {
-      const hfy_real *x = b->keys + (from + t) * b->stride;
-      double squares = 0, inner = 0;
-      along[t] = hfy_index_deflate_(b, x, view->mean, mean_square, view->c_mean + from + t, b->tile + t * dim);
-      for (d = 0; d < dim; d++) {
-        double a = hfy_index_element_(b, x[d]), z = (double)b->tile[t * dim + d];
-        squares += a * a;
-        inner += z * z;
-      }
-      norm[t] = hfy_sim_norm_(squares, dim);
-      start[t] = hfy_sim_norm_(inner, dim);
+      hfy_real *y = b->tile + t * dim;
+      along[t] = hfy_index_deflate_(b, b->keys + (from + t) * b->stride, view->c_mean + from + t, y);
+      norm[t] = hfy_sim_norm_(hfy_index_square_(b->wide, dim), dim);
+      start[t] = hfy_sim_norm_(hfy_index_dot_(y, y, dim), dim);
     }
     b->simd->dot(view->basis, dim, r, b->tile, dim, n, dim, b->coef, r);
     for (t = 0; t < n; t++)
-      hfy_index_put_coefficients_(index, from + t, along[t], start[t], mean_square, b->coef + t * r, norm + t, view);
+      norm[t] = hfy_index_put_coefficients_(b, from + t, along[t], start[t], norm[t], b->coef + t * r);
     b->simd->combine(b->coef, r, n, view->basis, dim, r, dim, b->tile, dim);
     for (t = 0; t < n; t++) {
-      double squares = 0;
-      for (d = 0; d < dim; d++) squares += (double)b->tile[t * dim + d] * (double)b->tile[t * dim + d];
-      view->c_rest[from + t] = hfy_sim_up_(hfy_sim_norm_(squares, dim) + norm[t]);
+      const hfy_real *y = b->tile + t * dim;
+      view->c_rest[from + t] = hfy_sim_up_(hfy_sim_norm_(hfy_index_dot_(y, y, dim), dim) + norm[t]);
     }
   }
 }
 
 /* An upper bound of the largest singular value of the stored directions: the largest row sum of |B B^T|. */
 HFY_COLD_ double hfy_index_basis_norm_(const hfy_real *basis, size_t r, size_t dim) {
-  size_t i, j, d;
+  size_t i, j;
   double largest = 0;
   for (i = 0; i < r; i++) {
     double sum = 0;
-    for (j = 0; j < r; j++) {
-      double g = 0;
-      for (d = 0; d < dim; d++) g += (double)basis[i * dim + d] * (double)basis[j * dim + d];
-      sum += fabs(g);
-    }
+    for (j = 0; j < r; j++) sum += fabs(hfy_index_dot_(basis + i * dim, basis + j * dim, dim));
     largest = sum > largest ? sum : largest;
   }
   return sqrt(largest) * (1 + 1e-8) + 1e-8;
 }
 
-/* Looks at every element: their largest, a fingerprint, and the first row that is not finite (count if none). */
-HFY_COLD_ size_t hfy_index_survey_(const hfy_index_build_ *b, double *largest, uint64_t *fingerprint) {
-  size_t i, d;
-  double most = 0;
-  for (i = 0; i < b->count; i++) {
-    const hfy_real *x = b->keys + i * b->stride;
-    int bad = 0;
-    for (d = 0; d < b->dim; d++) {
-      double v = fabs((double)x[d]);
-      bad |= !hfy_base_is_finite_(v);
-      most = v > most ? v : most;
-    }
-    if (bad) return i;
-  }
-  *largest = most;
-  *fingerprint = hfy_index_hash_keys_(b->keys, b->count, b->dim, b->stride);
-  return b->count;
-}
-
 /* Rows, bounds and prefix into `place`, which is as large as hfy_index_size says. */
-HFY_PRIVATE_ void hfy_index_make_(hfy_index_build_ *b, int forced, hfy_base_arena_ place, hfy_index *made) {
-  hfy_index_view_ view;
-  double gamma = hfy_sim_slack_(b->dim), squares = 0, errors = 0, mean_square = 0;
-  size_t i, d, count = b->count, dim = b->dim;
-  memset(&view, 0, sizeof view);
-  hfy_index_layout_(&place, count, dim, 0, &view);
-  made->mean_norm = hfy_index_mean_(b, view.mean);
-  for (i = 0; i < count; i++) {
-    double norm, spread, error = hfy_index_quantise_(b, i, &view, &norm, &spread);
+HFY_COLD_ void hfy_index_make_(hfy_index_build_ *b, int forced, hfy_base_arena_ place) {
+  hfy_index *made = b->index;
+  double squares = 0, errors = 0, norm;
+  size_t i;
+  hfy_index_layout_(&place, b->count, b->dim, 0, &b->view);
+  hfy_index_mean_(b);
+  for (i = 0; i < b->count; i++) {
+    errors += hfy_index_put_row_(b, i, &norm);
     squares += norm * norm;
-    errors += error;
     made->largest = norm > made->largest ? norm : made->largest;
-    error = hfy_sim_norm_(error, dim);
-    view.error[i] = hfy_sim_up_(error + gamma * norm + 1.2e-13 * (norm + error));
-    view.spread[i] = hfy_sim_up_(spread);
   }
   made->error = squares > 0 ? sqrt(errors / squares) : 0;
-  for (d = 0; d < dim; d++) mean_square += (double)view.mean[d] * (double)view.mean[d];
   made->residual = 1;
-  if (b->prefix) {
-    double total = hfy_index_directions_(b, view.mean, mean_square);
-    made->prefix = hfy_index_choose_(b, total, forced, &made->residual);
-  }
+  if (b->prefix) made->prefix = hfy_index_choose_(b, hfy_index_directions_(b), forced);
   place.used = 0;
-  hfy_index_layout_(&place, count, dim, made->prefix, &view);
+  hfy_index_layout_(&place, b->count, b->dim, made->prefix, &b->view);
   made->bytes = place.used;
   if (!made->prefix) return;
-  memcpy(view.basis, b->block, made->prefix * dim * sizeof *view.basis);
-  made->basis_norm = hfy_index_basis_norm_(view.basis, made->prefix, dim);
-  hfy_index_fill_prefix_(b, made, mean_square, &view);
+  memcpy(b->view.basis, b->block, made->prefix * b->dim * sizeof *b->block);
+  made->basis_norm = hfy_index_basis_norm_(b->view.basis, made->prefix, b->dim);
+  hfy_index_fill_prefix_(b);
 }
 
-HFY_COLD_ hfy_status hfy_index_check_build_(const hfy_index_build_ *b, const hfy_index_options *options, size_t need,
-                                            size_t bytes, hfy_work *w) {
+/* The body of hfy_index_build: *b->index, the keys being told, into memory. */
+HFY_COLD_ hfy_status hfy_index_run_(hfy_index_build_ *b, const hfy_index_options *options, void *memory, size_t bytes,
+                                    hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0}, place = {NULL, 0, 0};
+  hfy_index *made = b->index;
+  hfy_status status = HFY_OK;
+  size_t i, need = hfy_index_size(b->count, b->dim, options);
+  double largest = 0;
   if (!b->count || !b->dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", b->count, b->dim);
   if (options && options->prefix != SIZE_MAX && options->prefix > b->dim)
@@ -7784,21 +7758,41 @@ HFY_COLD_ hfy_status hfy_index_check_build_(const hfy_index_build_ *b, const hfy
   if (need == SIZE_MAX || !hfy_base_fits_(b->count, b->stride, sizeof *b->keys))
     return hfy_base_fail_(w, HFY_ERR_ARG, "count %z, dim %z: too many for an index", b->count, b->dim);
   if (bytes < need) return hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this index needs %z", bytes, need);
+  b->prefix = hfy_index_prefix_(b->count, b->dim, options);
+  b->samples = hfy_base_min_(b->count, options && options->sample ? options->sample : 2048);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_index_plan_build_(&arena, b);
+  if (status) return status;
+  for (i = 0; i < b->count; i++) {
+    double most = hfy_index_largest_(b->keys + i * b->stride, b->dim);
+    if (!hfy_base_is_finite_(most))
+      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "keys: NaN or infinity in row %z; all should be finite", i);
+    largest = most > largest ? most : largest;
+  }
+  (void)frexp(largest, &made->exponent);
+  b->unit = hfy_index_power_of_(-made->exponent);
+  place.base = (unsigned char *)memory + ((64 - (size_t)((uintptr_t)memory & 63)) & 63);
+  memset(place.base, 0, need - 63);
+  made->data = place.base;
+  made->count = b->count;
+  made->dim = b->dim;
+  made->format = HFY_INDEX_FORMAT_;
+  made->fingerprint = hfy_index_hash_rows_(SIZE_MAX, b->keys, b->count, b->dim, b->stride);
+  made->sampled = hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, b->keys, b->count, b->dim, b->stride);
+  hfy_index_make_(b, options && options->prefix, place);
+  made->seal = hfy_index_seal_(made);
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t dim, size_t key_stride,
-                                   const hfy_index_options *options, void *memory, size_t bytes, hfy_index *index,
-                                   hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t dim, size_t key_stride,
+                                              const hfy_index_options *options, void *memory, size_t bytes,
+                                              hfy_index *index, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0}, place = {NULL, 0, 0};
   hfy_index_build_ b;
   hfy_index made;
   hfy_status status;
-  size_t need = hfy_index_size(count, dim, options), bad = 0;
-  double largest = 0;
   memset(&b, 0, sizeof b);
   memset(&made, 0, sizeof made);
+  b.index = &made;
   b.keys = keys;
   b.count = count;
   b.dim = dim;
@@ -7806,41 +7800,20 @@ HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t di
   b.simd = hfy_simd_choose_(w);
   status = b.simd ? hfy_base_null_(w, !keys ? "keys" : !memory ? "memory" : !index ? "index" : NULL)
                   : HFY_ERR_UNSUPPORTED;
-  if (!status) status = hfy_index_check_build_(&b, options, need, bytes, w);
-  b.prefix = status ? 0 : hfy_index_prefix_(count, dim, options);
-  b.samples = hfy_base_min_(count, options && options->sample ? options->sample : 2048);
-  while (hfy_base_layout_(&arena, w, &status)) hfy_index_plan_build_(&arena, &b);
-  if (!status) bad = hfy_index_survey_(&b, &largest, &made.fingerprint);
-  if (!status && bad < count)
-    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "keys: NaN or infinity in row %z; all should be finite", bad);
-  if (status) return hfy_base_close_(w, &local, status);
-  if (largest > 0) (void)frexp(largest, &made.exponent);
-  b.unit = hfy_index_power_of_(-made.exponent);
-  place.base = (unsigned char *)memory + ((64 - (size_t)((uintptr_t)memory & 63)) & 63);
-  memset(place.base, 0, need - 63);
-  made.data = place.base;
-  made.count = count;
-  made.dim = dim;
-  made.format = HFY_INDEX_FORMAT_;
-  made.sampled = hfy_index_hash_sample_(keys, count, dim, b.stride);
-  hfy_index_make_(&b, options && options->prefix, place, &made);
-  made.seal = hfy_index_seal_(&made);
-  *index = made;
-  return hfy_base_close_(w, &local, HFY_OK);
+  if (!status) status = hfy_index_run_(&b, options, memory, bytes, w);
+  if (!status) *index = made;
+  return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
-                                   size_t key_stride, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
+                                              size_t key_stride, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_status status = HFY_OK;
   size_t stride = key_stride ? key_stride : dim;
-  if (!index || !keys)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !index ? "index" : "keys");
-  else if (stride < dim)
+  hfy_status status = hfy_base_null_(w, !index ? "index" : !keys ? "keys" : NULL);
+  if (!status && stride < dim)
     status = hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", key_stride, dim);
-  else
-    status = hfy_index_matches_(index, keys, count, dim, stride, w);
-  if (!status && index->fingerprint != hfy_index_hash_keys_(keys, count, dim, stride))
+  if (!status) status = hfy_index_matches_(index, keys, count, dim, stride, w);
+  if (!status && index->fingerprint != hfy_index_hash_rows_(SIZE_MAX, keys, count, dim, stride))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "keys have changed since the index was built: build it again");
   if (!status && index->seal != hfy_index_seal_(index))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "index->data or a member has changed since it was built");
@@ -7870,6 +7843,8 @@ typedef struct hfy_index_one_ {
   double top;                  /* the kth best lower bound of theta */
   double best[HFY_INDEX_FEW_]; /* the best of them, descending */
   size_t count;                /* of its list; SIZE_MAX: to be sought alone */
+  uint32_t *listed;            /* LIST: rows, ascending */
+  hfy_real *above;             /* LIST: their upper bounds */
   const hfy_real *q, *bias;    /* the caller's: its state, its bias or NULL */
   size_t visible;              /* and how many rows it sees */
 } hfy_index_one_;
@@ -7883,22 +7858,34 @@ typedef struct hfy_index_scratch_ {
   double norm, about;        /* |q|; what underflow can add */
   double *dots;              /* workers x CHUNK */
   hfy_real *off, *y;         /* dim, prefix: the query beside the directions and along them */
+  double *wide;              /* prefix: y again */
   /* batches */
   int32_t *panel; /* the queries of a batch in groups */
   void *tile;     /* packed rows */
   int32_t *out;   /* GROUP x TILE */
   hfy_index_one_ *one;
-  uint32_t *listed; /* batch x LIST: rows, ascending */
-  hfy_real *above;  /* batch x LIST: their upper bounds */
+  uint32_t *listed; /* batch x LIST: see hfy_index_one_ */
+  hfy_real *above;
 } hfy_index_scratch_;
 
+/* Elements of a query with the zeros behind it. */
+HFY_PRIVATE_ size_t hfy_index_padded_(size_t n) { return (n + 2 * HFY_SIMD_PAD_ - 1) / HFY_SIMD_PAD_ * HFY_SIMD_PAD_; }
+
+/* Do nq queries share a scan? Else they are better sought alone. */
+HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq) {
+  return nq >= HFY_INDEX_BATCH_ && seek->kth <= HFY_INDEX_FEW_ && seek->index->dim <= HFY_SIMD_SEGMENT_;
+}
+
+/* Places for nq queries of a batch: whole groups. */
+HFY_PRIVATE_ size_t hfy_index_places_(size_t nq) {
+  return (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_;
+}
+
 /* batch: queries of a scan at most; one of them takes 16 KiB (24) and 2 dim bytes. */
-HFY_PRIVATE_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t batch,
-                                  hfy_index_scratch_ *s) {
-  size_t dim = seek->index->dim, prefix = seek->index->prefix, shared;
-  size_t padded = (dim + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1);
-  if (batch < HFY_INDEX_BATCH_ || seek->kth > HFY_INDEX_FEW_ || dim > HFY_SIMD_SEGMENT_) batch = 0;
-  shared = (batch + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_;
+HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t batch,
+                               hfy_index_scratch_ *s) {
+  size_t dim = seek->index->dim, prefix = seek->index->prefix, padded = hfy_index_padded_(dim);
+  size_t shared = hfy_index_shares_(seek, batch) ? hfy_index_places_(batch) : 0;
   memset(s, 0, sizeof *s);
   s->q = HFY_TAKE_(arena, double, dim);
   s->whole = HFY_TAKE_(arena, int16_t, padded);
@@ -7907,6 +7894,7 @@ HFY_PRIVATE_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ 
   s->dots = HFY_TAKE_(arena, double, hfy_base_times_(seek->workers, HFY_INDEX_CHUNK_));
   s->off = HFY_TAKE_(arena, hfy_real, prefix ? dim : 0);
   s->y = HFY_TAKE_(arena, hfy_real, prefix);
+  s->wide = HFY_TAKE_(arena, double, prefix);
   s->panel = HFY_TAKE_(arena, int32_t, hfy_base_times_(shared, padded / 2));
   s->tile = hfy_base_take_(arena, shared ? padded : 0, HFY_SIMD_TILE_ * 2);
   s->out = HFY_TAKE_(arena, int32_t, shared ? HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0);
@@ -7931,25 +7919,16 @@ HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *s
 
 /* The query times 2^-exponent into s->q, its largest element then in [1/2, 1). 0: it is not finite, the canonical dot
    might leave its range for some row, or its underflow would be of weight. */
-HFY_PRIVATE_ int hfy_index_aim_(const hfy_index_seek_ *seek, const hfy_real *q, hfy_index_scratch_ *s) {
-  hfy_index_power_ unit;
-  double largest = 0, squares = 0;
+HFY_COLD_ int hfy_index_aim_(const hfy_index_seek_ *seek, const hfy_real *q, hfy_index_scratch_ *s) {
   size_t d, dim = seek->index->dim;
-  int bad = 0, both;
-  for (d = 0; d < dim; d++) {
-    double v = fabs((double)q[d]);
-    bad |= !hfy_base_is_finite_(v);
-    largest = v > largest ? v : largest;
-  }
-  if (bad) return 0;
-  s->exponent = 0;
-  if (largest > 0) (void)frexp(largest, &s->exponent);
+  double largest = hfy_index_largest_(q, dim);
+  hfy_index_power_ unit;
+  int both;
+  if (!hfy_base_is_finite_(largest)) return 0;
+  (void)frexp(largest, &s->exponent);
   unit = hfy_index_power_of_(-s->exponent);
-  for (d = 0; d < dim; d++) {
-    s->q[d] = (double)q[d] * unit.a * unit.b;
-    squares += s->q[d] * s->q[d];
-  }
-  s->norm = hfy_sim_norm_(squares, dim);
+  for (d = 0; d < dim; d++) s->q[d] = (double)q[d] * unit.a * unit.b;
+  s->norm = hfy_sim_norm_(hfy_index_square_(s->q, dim), dim);
   both = seek->index->exponent + s->exponent;
   s->about = ldexp(4 * ((double)dim + 64) * HFY_REAL_MIN_, -both);
   return ldexp(seek->index->largest * s->norm, both) <= HFY_REAL_MAX_ / 4 && s->about < 1e9;
@@ -7959,33 +7938,6 @@ HFY_PRIVATE_ int hfy_index_aim_(const hfy_index_seek_ *seek, const hfy_real *q, 
 HFY_PRIVATE_ double hfy_index_levels_(const hfy_simd_int8_ *int8, size_t dim) {
   double most = floor(2147483647.0 / (128.0 * (double)hfy_base_min_(dim, HFY_SIMD_SEGMENT_)));
   return int8->planes || most > 32767 ? 32767 : most;
-}
-
-/* v (NULL: s->y) ~ step * whole numbers; returns step. */
-HFY_COLD_ double hfy_index_widen_(const hfy_simd_int8_ *int8, const double *v, size_t n, hfy_index_scratch_ *s,
-                                  hfy_simd_wide_ *wide) {
-  double largest = 0, levels = hfy_index_levels_(int8, n), step, inverse;
-  size_t d, padded = (n + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1);
-  for (d = 0; d < n; d++) {
-    double t = fabs(v ? v[d] : (double)s->y[d]);
-    largest = t > largest ? t : largest;
-  }
-  step = hfy_index_step_(largest, levels, v ? 1e-60 : 1e-30);
-  inverse = step > 0 ? 1 / step : 0;
-  for (d = 0; d < n; d++) {
-    int k = hfy_index_round_((v ? v[d] : (double)s->y[d]) * inverse, levels);
-    s->whole[d] = (int16_t)k;
-    s->high[d] = (unsigned char)((unsigned)(k + 32768) >> 8); /* the planes of kernels that have them */
-    s->low[d] = (unsigned char)((unsigned)(k + 32768) & 255);
-  }
-  memset(s->whole + n, 0, (padded - n) * sizeof *s->whole);
-  memset(s->high + n, 0, padded - n);
-  memset(s->low + n, 0, padded - n);
-  wide->dim = n;
-  wide->whole = s->whole;
-  wide->high = s->high;
-  wide->low = s->low;
-  return step;
 }
 
 /* For q^ = step * s->whole: middle = m.(q - q^), how far that may be off (about), and rest >= |q - q^|. */
@@ -8015,8 +7967,29 @@ typedef struct hfy_index_level_ {
   hfy_index_power_ unit;
 } hfy_index_level_;
 
-HFY_COLD_ hfy_real hfy_index_bound_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, double dot,
-                                    const hfy_real *bias, size_t i) {
+/* Begins one for v ~ step * whole numbers (n of them, as many as a row has). */
+HFY_COLD_ void hfy_index_begin_level_(const hfy_index_seek_ *seek, const double *v, size_t n, hfy_index_scratch_ *s,
+                                hfy_index_level_ *l) {
+  size_t d, behind = hfy_index_padded_(n) - n;
+  memset(l, 0, sizeof *l);
+  l->step = hfy_index_quantise_(v, n, hfy_index_levels_(seek->int8, n), 0, s->whole);
+  for (d = 0; d < n; d++) { /* the planes of kernels that have them */
+    s->high[d] = (unsigned char)((unsigned)(s->whole[d] + 32768) >> 8);
+    s->low[d] = (unsigned char)((unsigned)(s->whole[d] + 32768) & 255);
+  }
+  memset(s->whole + n, 0, behind * sizeof *s->whole);
+  memset(s->high + n, 0, behind);
+  memset(s->low + n, 0, behind);
+  l->q.dim = l->stride = n;
+  l->q.whole = s->whole;
+  l->q.high = s->high;
+  l->q.low = s->low;
+  l->planes = seek->int8->planes ? 32768 : 0;
+  l->unit = hfy_index_power_of_(seek->index->exponent + s->exponent);
+}
+
+HFY_PRIVATE_ hfy_real hfy_index_bound_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, double dot,
+                                       const hfy_real *bias, size_t i) {
   double up = (dot - l->planes * (double)l->sum[i]) * (double)l->scale[i] * l->step +
               ((double)l->a[i] * l->A + ((double)l->b[i] * l->B + l->shift));
   if (l->c) up += (double)l->c[i] * l->C;
@@ -8031,14 +8004,14 @@ typedef struct hfy_index_spans_ {
   const size_t *list;
   size_t n, span;
   hfy_real *upper;
-  hfy_index_scratch_ *s;
+  double *dots;
 } hfy_index_spans_;
 
 HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
   const hfy_index_spans_ *t = (const hfy_index_spans_ *)context;
   const hfy_index_level_ *l = t->level;
   size_t from = task * t->span, end = hfy_base_min_(from + t->span, t->n), i, now;
-  double *dots = t->s->dots + task * HFY_INDEX_CHUNK_;
+  double *dots = t->dots + task * HFY_INDEX_CHUNK_;
   for (; from < end; from += now) {
     now = hfy_base_min_(HFY_INDEX_CHUNK_, end - from);
     t->seek->int8->dot(t->list ? l->rows : l->rows + from * l->stride, l->stride, t->list ? t->list + from : NULL,
@@ -8054,37 +8027,23 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
 /* Upper bounds of rows 0 .. n-1; or of n listed rows, whose bounds are only lowered. */
 HFY_COLD_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
                                  const size_t *list, size_t n, hfy_real *upper, hfy_index_scratch_ *s) {
-  hfy_index_spans_ t;
   size_t tasks = hfy_base_min_(seek->workers, n / HFY_INDEX_SHARE_ + 1);
-  t.seek = seek;
-  t.level = l;
-  t.bias = bias;
-  t.list = list;
-  t.n = n;
-  t.upper = upper;
-  t.s = s;
-  t.span = (n + tasks - 1) / tasks;
+  hfy_index_spans_ t = {seek, l, bias, list, n, (n + tasks - 1) / tasks, upper, s->dots};
   hfy_base_parallel_(tasks, hfy_index_span_, &t);
 }
 
 /* The bounds of whole rows for the query aimed at.   (math 13.3) */
 HFY_COLD_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l) {
-  const hfy_index_view_ *v = &seek->view;
-  double middle, off, rest;
-  memset(l, 0, sizeof *l);
-  l->rows = v->rows;
-  l->stride = seek->index->dim;
-  l->scale = v->scale;
-  l->a = v->error;
-  l->b = v->spread;
-  l->sum = v->sum;
-  l->step = hfy_index_widen_(seek->int8, s->q, seek->index->dim, s, &l->q);
-  hfy_index_rest_(seek, l->step, s, &middle, &off, &rest);
+  double middle, off;
+  hfy_index_begin_level_(seek, s->q, seek->index->dim, s, l);
+  hfy_index_rest_(seek, l->step, s, &middle, &off, &l->B);
+  l->rows = seek->view.rows;
+  l->scale = seek->view.scale;
+  l->sum = seek->view.sum;
+  l->a = seek->view.error;
+  l->b = seek->view.spread;
   l->A = s->norm * (1 + 1e-13);
-  l->B = rest;
   l->shift = middle + off + s->about;
-  l->planes = seek->int8->planes ? 32768 : 0;
-  l->unit = hfy_index_power_of_(seek->index->exponent + s->exponent);
 }
 
 /* Those of the prefix.   (math 13.4) */
@@ -8092,14 +8051,14 @@ HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_sc
   const hfy_index *index = seek->index;
   const hfy_index_view_ *v = &seek->view;
   size_t d, k, dim = index->dim, r = index->prefix;
-  double m = index->mean_norm, along = 0, factor, moved, size = 0, squares = 0, leak = 0;
+  double m = index->mean_norm, along = 0, factor, moved, size = 0, rest, leak;
   double frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
-  memset(l, 0, sizeof *l);
   for (d = 0; d < dim; d++) along += (double)v->mean[d] * s->q[d];
   factor = m > 0 ? along / (m * m) : 0;
   for (d = 0; d < dim; d++) s->off[d] = (hfy_real)(s->q[d] - factor * (double)v->mean[d]);
   seek->simd->dot(v->basis, dim, r, s->off, dim, 1, dim, s->y, r);
-  l->step = hfy_index_widen_(seek->int8, NULL, r, s, &l->q);
+  for (k = 0; k < r; k++) s->wide[k] = (double)s->y[k];
+  hfy_index_begin_level_(seek, s->wide, r, s, l);
   for (k = 0; k < r; k++) {
     double part = l->step * s->whole[k];
     size += part * part;
@@ -8109,28 +8068,23 @@ HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_sc
   moved = 2.1 * HFY_REAL_EPS_ * s->norm + (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * s->norm + size * frobenius) +
           HFY_INDEX_TINY_;
   seek->simd->combine(s->y, r, 1, v->basis, dim, r, dim, s->off, dim);
-  for (d = 0; d < dim; d++) squares += (double)s->off[d] * (double)s->off[d];
-  squares = hfy_sim_norm_(squares, dim);
+  rest = hfy_sim_norm_(hfy_index_dot_(s->off, s->off, dim), dim);
   seek->simd->dot(v->basis, dim, r, s->off, dim, 1, dim, s->y, r);
-  for (k = 0; k < r; k++) leak += (double)s->y[k] * (double)s->y[k];
-  leak = hfy_sim_norm_(leak, r) + hfy_sim_slack_(dim) * frobenius * squares + index->basis_norm * moved +
-         HFY_INDEX_TINY_;
+  leak = hfy_sim_norm_(hfy_index_dot_(s->y, s->y, r), r) + hfy_sim_slack_(dim) * frobenius * rest +
+         index->basis_norm * moved + HFY_INDEX_TINY_;
   leak /= HFY_INDEX_SPEC_;
   l->rows = v->coef;
-  l->stride = r;
   l->scale = v->c_scale;
+  l->sum = v->c_sum;
   l->a = v->c_error;
   l->b = v->c_rest;
   l->c = v->c_mean;
-  l->sum = v->c_sum;
   l->A = size > leak ? size : leak;
   if (s->norm / 16 > l->A) l->A = s->norm / 16;
   l->A *= 1 + 1e-12;
-  l->B = (squares + moved) * (1 + 1e-12);
+  l->B = (rest + moved) * (1 + 1e-12);
   l->C = along;
   l->shift = s->about;
-  l->planes = seek->int8->planes ? 32768 : 0;
-  l->unit = hfy_index_power_of_(index->exponent + s->exponent);
 }
 
 /* --- batches --- */
@@ -8162,97 +8116,74 @@ HFY_COLD_ void hfy_index_raise_(const hfy_index_seek_ *seek, hfy_index_one_ *one
   }
 }
 
+/* Drops from its list what cannot matter any more. */
+HFY_COLD_ void hfy_index_thin_(const hfy_index_seek_ *seek, hfy_index_one_ *one) {
+  size_t l, kept = 0;
+  for (l = 0; l < one->count; l++) {
+    if (!hfy_sim_matters_(one->top, seek->width, (double)one->above[l])) continue;
+    one->listed[kept] = one->listed[l];
+    one->above[kept++] = one->above[l];
+  }
+  one->count = kept;
+}
+
 /* Takes in the rows of a tile that passed. */
 HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *one, uint32_t mask, const int32_t *dots,
-                                  size_t from, uint32_t *listed, hfy_real *above) {
+                                  size_t row) {
   const hfy_index_view_ *v = &seek->view;
-  size_t i, l, kept;
-  for (i = 0; mask; i++, mask >>= 1) {
-    size_t row = from + i;
+  for (; mask; row++, dots++, mask >>= 1) {
     double middle, reach;
     hfy_real up;
     if (!(mask & 1)) continue;
-    middle = (double)(dots[i] - one->bound.offset) * (double)v->scale[row] * one->bound.scale + one->middle;
+    middle = (double)(*dots - one->bound.offset) * (double)v->scale[row] * one->bound.scale + one->middle;
     reach = (double)v->error[row] * one->bound.near + (double)v->spread[row] * one->bound.rest + one->about;
     up = hfy_sim_theta_(seek->beta, (middle + reach) * one->unit.a * one->unit.b, one->bias, row);
     if (!hfy_sim_matters_(one->top, seek->width, (double)up) || hfy_base_is_neg_inf_((double)up)) continue;
     if (one->count == HFY_INDEX_LIST_) {
-      for (l = kept = 0; l < one->count; l++)
-        if (hfy_sim_matters_(one->top, seek->width, (double)above[l])) {
-          listed[kept] = listed[l];
-          above[kept++] = above[l];
-        }
-      one->count = kept;
-      if (kept > HFY_INDEX_LIST_ / 4 * 3) {
+      hfy_index_thin_(seek, one);
+      if (one->count > HFY_INDEX_LIST_ / 4 * 3) {
         one->count = SIZE_MAX;
         one->bound.least = HUGE_VAL;
         return;
       }
     }
-    listed[one->count] = (uint32_t)row;
-    above[one->count++] = up;
-    hfy_index_raise_(
-        seek, one,
-        (double)hfy_sim_theta_(seek->beta, (middle - reach) * one->unit.a * one->unit.b, one->bias, row));
-  }
-}
-
-/* The words of a query of a batch, in its place of a group's panel. */
-HFY_COLD_ void hfy_index_put_words_(const hfy_simd_int8_ *int8, const int16_t *whole, size_t dim, size_t words,
-                                    int32_t *panel) {
-  size_t d, w;
-  for (w = 0; w < words; w++) {
-    signed char byte[4] = {0, 0, 0, 0};
-    int16_t pair[2] = {0, 0};
-    for (d = 0; d < int8->step && w * int8->step + d < dim; d++) {
-      if (int8->step == 4)
-        byte[d] = (signed char)whole[w * int8->step + d];
-      else
-        pair[d] = whole[w * int8->step + d];
-    }
-    memcpy(panel + w * HFY_SIMD_GROUP_, int8->step == 4 ? (const void *)byte : (const void *)pair, 4);
+    one->listed[one->count] = (uint32_t)row;
+    one->above[one->count++] = up;
+    up = hfy_sim_theta_(seek->beta, (middle - reach) * one->unit.a * one->unit.b, one->bias, row);
+    hfy_index_raise_(seek, one, (double)up);
   }
 }
 
 /* Makes query j of a batch ready: its words in the panel, its bound. nobody: the place is empty. */
-HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int nobody, size_t words,
-                                   hfy_index_scratch_ *s) {
+HFY_COLD_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int nobody, size_t words,
+                                hfy_index_scratch_ *s) {
   hfy_index_one_ *one = s->one + j;
-  size_t d, dim = seek->index->dim;
-  int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_, sum = 0;
-  double middle, off, rest, largest = 0, step, inverse;
+  size_t d, dim = seek->index->dim, step = seek->int8->step;
+  int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_;
+  double off;
   int k;
   memset(&one->bound, 0, sizeof one->bound);
   for (d = 0; d < words; d++) panel[d * HFY_SIMD_GROUP_] = 0;
+  one->listed = s->listed + j * HFY_INDEX_LIST_;
+  one->above = s->above + j * HFY_INDEX_LIST_;
   one->count = SIZE_MAX;
   one->bound.least = HUGE_VAL;
   if (nobody || !hfy_index_aim_(seek, one->q, s)) return;
-  for (d = 0; d < dim; d++) largest = fabs(s->q[d]) > largest ? fabs(s->q[d]) : largest;
-  step = largest / 127;
-  inverse = step > 0 ? 1 / step : 0;
-  for (d = 0; d < dim; d++) {
-    s->whole[d] = (int16_t)hfy_index_round_(s->q[d] * inverse, 127);
-    sum += s->whole[d];
+  one->bound.scale = hfy_index_quantise_(s->q, dim, 127, 0, s->whole);
+  for (d = 0; d < dim; d++) { /* four in a word of the panel, as bytes, or two */
+    signed char byte = (signed char)s->whole[d], *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_);
+    memcpy(word + d % step * (4 / step), step == 4 ? (const void *)&byte : s->whole + d, 4 / step);
+    one->bound.offset += s->whole[d] * seek->int8->offset;
   }
-  hfy_index_put_words_(seek->int8, s->whole, dim, words, panel);
-  hfy_index_rest_(seek, step, s, &middle, &off, &rest);
+  hfy_index_rest_(seek, one->bound.scale, s, &one->middle, &off, &one->bound.rest);
   one->count = 0;
-  one->middle = middle;
   one->about = off + s->about;
-  one->bound.scale = step;
-  one->bound.shift = middle + one->about;
+  one->bound.shift = one->middle + one->about;
   one->bound.near = s->norm * (1 + 1e-13);
-  one->bound.rest = rest;
-  one->bound.offset = sum * seek->int8->offset;
   one->bound.least = -HUGE_VAL;
   one->unit = hfy_index_power_of_(seek->index->exponent + s->exponent);
   one->top = -HUGE_VAL;
   for (k = 0; k < HFY_INDEX_FEW_; k++) one->best[k] = -HUGE_VAL;
-}
-
-/* Do nq queries share a scan? Else they are better sought alone. */
-HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq) {
-  return nq >= HFY_INDEX_BATCH_ && seek->kth <= HFY_INDEX_FEW_ && seek->index->dim <= HFY_SIMD_SEGMENT_;
 }
 
 /* One pass over the rows for nq queries that share it (at most what hfy_index_plan_ was told; q, bias and visible of
@@ -8261,8 +8192,7 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
   const hfy_index_view_ *v = &seek->view;
   const hfy_simd_int8_ *int8 = seek->int8;
   size_t dim = seek->index->dim, words = (dim + int8->step - 1) / int8->step, from, j, l, n, limit = 0;
-  size_t shared = (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_;
-  for (j = 0; j < shared; j++) {
+  for (j = 0; j < hfy_index_places_(nq); j++) {
     hfy_index_enter_(seek, j, j >= nq, words, s);
     if (s->one[j].count != SIZE_MAX && s->one[j].visible > limit) limit = s->one[j].visible;
   }
@@ -8282,25 +8212,23 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
           mask = rows < 32 ? ((uint32_t)1 << rows) - 1 : ~(uint32_t)0;
         else
           mask = int8->pass(dots, v->scale + from, v->error + from, v->spread + from, rows, &one->bound);
-        if (mask)
-          hfy_index_hits_(seek, one, mask, dots, from, s->listed + l * HFY_INDEX_LIST_, s->above + l * HFY_INDEX_LIST_);
+        if (mask) hfy_index_hits_(seek, one, mask, dots, from);
       }
     }
   }
 }
 
 /* What the scan listed for query j: rows, ascending, and their upper bounds. Returns how many. */
-HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, size_t *index, hfy_real *upper,
-                                      const hfy_index_scratch_ *s) {
-  const hfy_index_one_ *one = s->one + j;
-  size_t l, kept = 0;
+HFY_COLD_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, size_t *index, hfy_real *upper,
+                                   const hfy_index_scratch_ *s) {
+  hfy_index_one_ *one = s->one + j;
+  size_t l;
+  hfy_index_thin_(seek, one);
   for (l = 0; l < one->count; l++) {
-    hfy_real up = s->above[j * HFY_INDEX_LIST_ + l];
-    if (!hfy_sim_matters_(one->top, seek->width, (double)up)) continue;
-    index[kept] = s->listed[j * HFY_INDEX_LIST_ + l];
-    upper[index[kept++]] = up;
+    index[l] = one->listed[l];
+    upper[index[l]] = one->above[l];
   }
-  return kept;
+  return one->count;
 }
 
 #undef HFY_INDEX_FORMAT_
