@@ -8306,16 +8306,13 @@ HFY_COLD_ size_t hfy_structure_at_most_(const hfy_structure *structure, const do
 HFY_STRUCTURE_STEP_ void hfy_structure_step_(const double *score, const double *part, size_t n, size_t k, size_t i,
                                              double *room, unsigned char *choice, int endless) {
   double *off = room, *run = off + k + 1, *off_parts = run + k + 1, *run_parts = off_parts + k + 1;
-  double gain = score[i], pair = part[i - 1], counts = 0, off_below, run_below, off_parts_below, run_parts_below;
   size_t j, least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* that can end at k */
+  double gain = score[i], pair = part[i - 1], off_below = off[least - 1], run_below = run[least - 1];
+  double off_parts_below = off_parts[least - 1], run_parts_below = run_parts[least - 1], counts = 0;
   if (endless && !hfy_base_is_finite_(pair)) {
     counts = pair > 0 ? 1 : -1;
     pair = 0;
   }
-  off_below = off[least - 1];
-  run_below = run[least - 1];
-  off_parts_below = off_parts[least - 1];
-  run_parts_below = run_parts[least - 1];
   for (j = least; j <= top; j++) {
     double a = off[j], b = run[j], joined = run_below + pair;
     int from_run = b > a, joins = joined > off_below;
@@ -8349,11 +8346,8 @@ HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, 
   off[0] = off_parts[0] = 0;
   run[1] = score[0];
   if (!hfy_base_is_neg_inf_(score[0])) run_parts[1] = 0;
-  for (i = 1; i < n; i++)
-    if (endless)
-      hfy_structure_step_(score, part, n, k, i, room, came + i * (k + 1), 1);
-    else
-      hfy_structure_step_(score, part, n, k, i, room, came + i * (k + 1), 0);
+  for (i = 1; i < n && !endless; i++) hfy_structure_step_(score, part, n, k, i, room, came + i * (k + 1), 0);
+  for (; i < n; i++) hfy_structure_step_(score, part, n, k, i, room, came + i * (k + 1), 1);
   last = run[k] > off[k];
   if (endless) last = run_parts[k] > off_parts[k] || (last && !(run_parts[k] < off_parts[k]));
   if (hfy_base_is_neg_inf_(last ? run[k] : off[k])) return SIZE_MAX;
@@ -8367,9 +8361,9 @@ HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, 
 
 HFY_PRIVATE_ size_t hfy_structure_sequence_(const hfy_structure *structure, const double *unary, const double *higher,
                                             size_t *on, void *scratch) {
-  size_t n = structure->unaries, k = structure->k, count, i;
+  size_t n = structure->unaries, k = structure->k, i;
   double *room = (double *)scratch;
-  count = hfy_structure_row_(unary, higher, n, k, on, room, (unsigned char *)(room + 4 * (k + 1)));
+  size_t count = hfy_structure_row_(unary, higher, n, k, on, room, (unsigned char *)(room + 4 * (k + 1)));
   if (count == SIZE_MAX) return count;
   for (i = 1; i < k; i++)
     if (on[i] == on[i - 1] + 1) on[count++] = n + on[i - 1];
@@ -8482,35 +8476,28 @@ HFY_PRIVATE_ size_t hfy_structure_matching_(const hfy_structure *structure, cons
 
 /* Sizes beyond reach become SIZE_MAX or 0, which hfy_structure_check_ refuses. */
 HFY_COLD_ hfy_structure hfy_structure_make_(size_t unaries, size_t higher, size_t most, hfy_structure_oracle oracle,
-                                            size_t scratch, size_t k) {
-  hfy_structure structure;
-  memset(&structure, 0, sizeof structure);
-  structure.unaries = unaries;
-  structure.higher = higher;
-  structure.most = most;
-  structure.oracle = oracle;
-  structure.scratch = scratch;
-  structure.k = k;
+                                            size_t scratch, size_t k, const size_t *states) {
+  hfy_structure structure = {unaries, higher, most, oracle, scratch, NULL, k, states, 0, 0, 0};
   return structure;
 }
 
-HFY_API hfy_structure hfy_structure_ksubsets(size_t n, size_t k) {
-  return hfy_structure_make_(n, 0, k, hfy_structure_ksubsets_, hfy_base_times_(n, sizeof(double)), k);
+HFY_API HFY_SMALL_ hfy_structure hfy_structure_ksubsets(size_t n, size_t k) {
+  return hfy_structure_make_(n, 0, k, hfy_structure_ksubsets_, hfy_base_times_(n, sizeof(double)), k, NULL);
 }
 
-HFY_API hfy_structure hfy_structure_at_most(size_t n, size_t k) {
-  return hfy_structure_make_(n, 0, k, hfy_structure_at_most_, hfy_base_times_(n, sizeof(double)), k);
+HFY_API HFY_SMALL_ hfy_structure hfy_structure_at_most(size_t n, size_t k) {
+  return hfy_structure_make_(n, 0, k, hfy_structure_at_most_, hfy_base_times_(n, sizeof(double)), k, NULL);
 }
 
-HFY_API hfy_structure hfy_structure_sequence(size_t n, size_t k) {
+HFY_API HFY_SMALL_ hfy_structure hfy_structure_sequence(size_t n, size_t k) {
   size_t row = hfy_base_plus_(k, 1),
          scratch = hfy_base_plus_(hfy_base_times_(4 * sizeof(double), row), hfy_base_times_(n, row));
-  return hfy_structure_make_(n, n ? n - 1 : 0, k ? hfy_base_plus_(k, k - 1) : 0, hfy_structure_sequence_, scratch, k);
+  return hfy_structure_make_(n, n ? n - 1 : 0, k ? hfy_base_plus_(k, k - 1) : 0, hfy_structure_sequence_, scratch, k,
+                             NULL);
 }
 
-HFY_API hfy_structure hfy_structure_chain(size_t variables, const size_t *states) {
+HFY_API HFY_SMALL_ hfy_structure hfy_structure_chain(size_t variables, const size_t *states) {
   size_t i, unaries = 0, higher = 0, widest = 0, scratch;
-  hfy_structure structure;
   for (i = 0; states && i < variables; i++) {
     if (!states[i]) { /* a variable without a state: no vertices */
       unaries = 0;
@@ -8521,16 +8508,14 @@ HFY_API hfy_structure hfy_structure_chain(size_t variables, const size_t *states
     if (states[i] > widest) widest = states[i];
   }
   scratch = hfy_base_plus_(hfy_base_times_(2 * sizeof(double), widest), hfy_base_times_(unaries, sizeof(uint32_t)));
-  structure = hfy_structure_make_(unaries, higher, variables ? hfy_base_plus_(variables, variables - 1) : 0,
-                                  hfy_structure_chain_, scratch, variables);
-  structure.states = states;
-  return structure;
+  return hfy_structure_make_(unaries, higher, variables ? hfy_base_plus_(variables, variables - 1) : 0,
+                             hfy_structure_chain_, scratch, variables, states);
 }
 
-HFY_API hfy_structure hfy_structure_matching(size_t n) {
+HFY_API HFY_SMALL_ hfy_structure hfy_structure_matching(size_t n) {
   size_t each = 3 * sizeof(double) + 2 * sizeof(size_t) + 1;
   return hfy_structure_make_(hfy_base_times_(n, n), 0, n, hfy_structure_matching_,
-                             hfy_base_times_(hfy_base_plus_(n, 1), each), n);
+                             hfy_base_times_(hfy_base_plus_(n, 1), each), n, NULL);
 }
 
 /* --- checks --- */
@@ -8599,20 +8584,18 @@ typedef struct hfy_structure_solver_ {
 } hfy_structure_solver_;
 
 /* One of the built-in structures whose vertices all have equally many bits on? */
-HFY_PRIVATE_ int hfy_structure_is_level_(const hfy_structure *structure) {
+HFY_COLD_ int hfy_structure_is_level_(const hfy_structure *structure) {
   return structure->oracle == hfy_structure_ksubsets_ || structure->oracle == hfy_structure_sequence_ ||
          structure->oracle == hfy_structure_chain_ || structure->oracle == hfy_structure_matching_;
 }
 
-HFY_PRIVATE_ size_t hfy_structure_room_(const hfy_structure *structure) {
-  size_t wanted = structure->max_active ? structure->max_active : HFY_STRUCTURE_ACTIVE_;
-  return hfy_base_min_(wanted, structure->unaries + 1);
+HFY_COLD_ size_t hfy_structure_room_(const hfy_structure *structure) {
+  return hfy_base_min_(structure->max_active ? structure->max_active : HFY_STRUCTURE_ACTIVE_, structure->unaries + 1);
 }
 
-HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *structure, size_t room,
+HFY_COLD_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *structure, size_t room,
                                       hfy_structure_solver_ *s) {
-  size_t n = structure->unaries, m = structure->higher,
-         packed = hfy_base_times_(room + 1, room + 2); /* one row more: for the vertex on trial */
+  size_t n = structure->unaries, m = structure->higher, packed = hfy_base_times_(room + 1, room + 2);
   if (packed < SIZE_MAX) packed /= 2;
   s->structure = structure;
   s->room = room;
@@ -8687,12 +8670,11 @@ HFY_PRIVATE_ hfy_status hfy_structure_stop_(hfy_structure_solver_ *s, hfy_struct
 }
 
 /* Looks at the scores in s->unary and s->raw and makes the solver ready for them. */
-HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s) {
+HFY_COLD_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s) {
   size_t i, n = s->structure->unaries, m = s->structure->higher, live = 0;
   int sequence = s->structure->oracle == hfy_structure_sequence_, exponent;
-  double largest = s->rho;
-  s->rho_high = (double)(float)frexp(s->rho, &exponent);
-  s->rho_high = ldexp(s->rho_high, exponent);
+  double largest = s->rho, digits = frexp(s->rho, &exponent);
+  s->rho_high = ldexp((double)(float)digits, exponent);
   s->count = s->n_touched = s->steps = s->fresh_bits = s->fresh_unaries = 0;
   s->fresh_linear = s->fresh_low = s->fresh_size = s->offset = s->value = 0;
   s->gap = HUGE_VAL;
@@ -8717,14 +8699,14 @@ HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s) {
 /* Puts a list of bits into s->fresh, unaries first, and its score and sizes beside it. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_structure_take_list_(hfy_structure_solver_ *s, const size_t *on,
                                                                     size_t count) {
-  size_t i, bit, n = s->structure->unaries, bits = n + s->structure->higher, marked;
+  size_t i, bit, n = s->structure->unaries, bits = n + s->structure->higher, marked = 0;
   hfy_structure_fault_ fault = count > s->structure->most ? HFY_STRUCTURE_MANY_ : HFY_STRUCTURE_FINE_;
-  for (marked = 0; marked < count && !fault; marked++) {
-    fault = on[marked] >= bits ? HFY_STRUCTURE_RANGE_ : s->mark[on[marked]] ? HFY_STRUCTURE_TWICE_ : fault;
-    if (fault) break;
-    s->mark[on[marked]] = 1;
+  while (marked < count && !fault) {
+    bit = on[marked];
+    fault = bit >= bits ? HFY_STRUCTURE_RANGE_ : s->mark[bit] ? HFY_STRUCTURE_TWICE_ : fault;
+    if (!fault) s->mark[on[marked++]] = 1;
   }
-  for (i = 0; i < marked; i++) s->mark[on[i]] = 0;
+  while (marked) s->mark[on[--marked]] = 0;
   if (hfy_structure_stop_(s, fault)) return HFY_ERR_ARG;
   s->fresh_bits = count;
   s->fresh_unaries = 0;
@@ -8752,7 +8734,7 @@ HFY_COLD_ hfy_status hfy_structure_ask_(hfy_structure_solver_ *s) {
 }
 
 /* The best vertex at the scores in s->unary and s->raw, into the fresh list. */
-HFY_PRIVATE_ hfy_status hfy_structure_first_(hfy_structure_solver_ *s) {
+HFY_COLD_ hfy_status hfy_structure_first_(hfy_structure_solver_ *s) {
   hfy_status status = hfy_structure_ready_(s);
   return status ? status : hfy_structure_ask_(s);
 }
@@ -8761,15 +8743,11 @@ HFY_PRIVATE_ const uint32_t *hfy_structure_on_(const hfy_structure_solver_ *s, s
   return s->on + v * s->structure->most;
 }
 
-HFY_PRIVATE_ double *hfy_structure_factor_row_(const hfy_structure_solver_ *s, size_t i) {
-  return hfy_linalg_factor_row_(s->factor, 0, i);
-}
-
 /* x <- L^-1 x. */
 HFY_PRIVATE_ void hfy_structure_forward_(const hfy_structure_solver_ *s, double *x) {
   size_t i;
   for (i = 0; i < s->count; i++) {
-    const double *row = hfy_structure_factor_row_(s, i);
+    const double *row = hfy_linalg_factor_row_(s->factor, 0, i);
     x[i] = (x[i] - hfy_linalg_dot_(row, x, i)) / row[i];
   }
 }
@@ -8778,7 +8756,7 @@ HFY_PRIVATE_ void hfy_structure_forward_(const hfy_structure_solver_ *s, double 
 HFY_PRIVATE_ void hfy_structure_backward_(const hfy_structure_solver_ *s, double *x) {
   size_t i, j;
   for (i = s->count; i-- > 0;) {
-    const double *row = hfy_structure_factor_row_(s, i);
+    const double *row = hfy_linalg_factor_row_(s->factor, 0, i);
     double v = x[i] /= row[i];
     for (j = 0; j < i; j++) x[j] -= v * row[j];
   }
@@ -8795,20 +8773,17 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_invert_(const hfy_structure
 }
 
 /* The fresh vertex joins with this weight, its row of the factor being in place. */
-HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, double pivot) {
+HFY_COLD_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, double pivot) {
+  const hfy_structure_vertex_ fresh = {s->fresh_linear, s->fresh_low, s->fresh_unaries, s->fresh_bits};
   size_t i, v = s->count++;
-  uint32_t *on = s->on + v * s->structure->most;
-  hfy_structure_factor_row_(s, v)[v] = sqrt(pivot);
-  for (i = 0; i < s->fresh_bits; i++) on[i] = (uint32_t)s->fresh[i];
-  s->vertex[v].unaries = s->fresh_unaries;
-  s->vertex[v].bits = s->fresh_bits;
-  s->vertex[v].linear = s->fresh_linear;
-  s->vertex[v].low = s->fresh_low;
+  hfy_linalg_factor_row_(s->factor, 0, v)[v] = sqrt(pivot);
+  for (i = 0; i < s->fresh_bits; i++) s->on[v * s->structure->most + i] = (uint32_t)s->fresh[i];
+  s->vertex[v] = fresh;
   s->weight[v] = weight;
 }
 
-/* Takes vertex v out: its row of L goes, and rotations of neighbouring columns make the rest triangular again. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v) {
+/* Takes vertex v out. */
+HFY_COLD_ HFY_SIMD_NOINLINE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v) {
   const size_t most = s->structure->most, after = s->count - v - 1;
   hfy_linalg_factor_leave_(s->factor, 0, s->count, v);
   memmove(s->on + v * most, s->on + (v + 1) * most, after * most * sizeof *s->on);
@@ -8856,7 +8831,7 @@ HFY_PRIVATE_ double hfy_structure_square_(const hfy_structure_solver_ *s, double
 /* Row `count` of the factor for the fresh vertex; its pivot, squared, into *pivot: 0 if it depends on the others.
    Returns the place of a vertex with the very same bits, or SIZE_MAX. */
 HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivot) {
-  double *row = hfy_structure_factor_row_(s, s->count), diagonal = (double)s->fresh_unaries + 1, square, ones = -1;
+  double *row = hfy_linalg_factor_row_(s->factor, 0, s->count), diagonal = (double)s->fresh_unaries + 1, square, ones = -1;
   size_t v, i, same = SIZE_MAX;
   for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 1;
   for (v = 0; v < s->count; v++) {
@@ -8997,7 +8972,7 @@ HFY_COLD_ void hfy_structure_prune_(hfy_structure_solver_ *s) {
 HFY_COLD_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pivot) {
   double weight = 0;
   while (!(pivot > 0)) {
-    double *c = hfy_structure_factor_row_(s, s->count), step = HUGE_VAL;
+    double *c = hfy_linalg_factor_row_(s->factor, 0, s->count), step = HUGE_VAL;
     size_t v, first = 0;
     hfy_structure_backward_(s, c);
     for (v = 0; v < s->count; v++) {
@@ -14764,11 +14739,14 @@ HFY_PRIVATE_ void hfy_shard_put_record_(void *partial, size_t who, const hfy_sha
   memcpy((unsigned char *)partial + sizeof(hfy_shard_head_) + who * sizeof *record, record, sizeof *record);
 }
 
-HFY_COLD_ hfy_shard_record_ hfy_shard_nothing_(void) {
-  hfy_shard_record_ record;
-  memset(&record, 0, sizeof record);
-  record.lost = record.top = -HUGE_VAL;
+HFY_COLD_ hfy_shard_record_ hfy_shard_nothing_(uint64_t status) {
+  const hfy_shard_record_ record = {status, 0, 0, -HUGE_VAL, 0, -HUGE_VAL, 0};
   return record;
+}
+
+/* How many entries a query has. */
+HFY_PRIVATE_ size_t hfy_shard_entries_(const hfy_shard_block_ *b, const hfy_shard_record_ *record) {
+  return b->lists ? (size_t)record->count : 1;
 }
 
 /* An entry with a margin: number, score, row. */
@@ -14857,21 +14835,58 @@ HFY_COLD_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, doub
 }
 
 /* h(first + count) - h(first) */
-HFY_PRIVATE_ uint64_t hfy_shard_cover_(uint64_t first, uint64_t count) {
+HFY_COLD_ uint64_t hfy_shard_cover_(uint64_t first, uint64_t count) {
   hfy_rng a = hfy_rng_seed(first), b = hfy_rng_seed(first + count);
   return hfy_rng_u64(&b) - hfy_rng_u64(&a);
+}
+
+/* May a partial be like that? Then what follows from its head is told. */
+HFY_COLD_ int hfy_shard_is_head_(hfy_shard_block_ *b) {
+  const hfy_shard_recipe_ *r = &b->head.recipe;
+  const uint64_t most = (uint64_t)PTRDIFF_MAX;
+  hfy_work local, *quiet = hfy_base_open_(NULL, &local);
+  hfy_sep asked;
+  if (r->n_queries > most || r->dim > most || r->width > most || b->head.capacity > most || !r->dim || !r->width ||
+      !b->head.capacity || r->readout > 1 || (!r->readout && r->width != r->dim) || r->sim > HFY_SIM_MANHATTAN ||
+      r->kind > HFY_SEP_UNIFORM)
+    return 0;
+  memset(&asked, 0, sizeof asked);
+  asked.kind = (hfy_sep_kind)r->kind;
+  asked.k = r->k;
+  asked.alpha = r->alpha;
+  asked.gamma = r->gamma;
+  asked.degree = r->degree;
+  asked.rho = r->rho;
+  if (hfy_shard_sep_(&asked, SIZE_MAX / 16, &b->sep, quiet)) return 0;
+  hfy_shard_lay_out_(b);
+  return b->pool <= b->head.bytes && b->full >= b->head.bytes && (b->lists || b->capacity == 1);
+}
+
+/* Are its records and entries whole? */
+HFY_COLD_ int hfy_shard_is_whole_(const void *partial, const hfy_shard_block_ *b) {
+  const unsigned char *entry = (const unsigned char *)partial + b->pool;
+  const unsigned char *end = (const unsigned char *)partial + b->head.bytes;
+  size_t who, l, count;
+  for (who = 0; who < b->n_queries; who++) {
+    const hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
+    if (record.status > HFY_ERR_FORMAT || hfy_base_is_nan_(record.lost) || hfy_base_is_nan_(record.top) ||
+        hfy_base_is_pos_inf_(record.top) || !(record.sum >= 0) || (b->lists && record.count > b->capacity))
+      return 0;
+    count = hfy_shard_entries_(b, &record);
+    if (count > (size_t)(end - entry) / b->entry) return 0;
+    for (l = 0; l < count; l++, entry += b->entry)
+      if (b->lists && (!hfy_base_is_finite_(hfy_shard_score_(entry)) ||
+                       (l && hfy_shard_number_(entry) <= hfy_shard_number_(entry - b->entry))))
+        return 0;
+  }
+  return entry == end;
 }
 
 /* Reads and checks a head; `entries` as well: records and entries. name: what messages call the block. */
 HFY_COLD_ hfy_status hfy_shard_read_(const void *partial, size_t bytes, int entries, const char *name,
                                      hfy_shard_block_ *b, hfy_work *work) {
-  const hfy_shard_recipe_ *r = &b->head.recipe;
-  hfy_work quiet;
-  hfy_sep asked;
-  size_t who, l, at;
-  int bad;
   memset(b, 0, sizeof *b);
-  if (!partial) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", name);
+  if (!partial) return hfy_base_null_(work, name);
   if (bytes < sizeof b->head)
     return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s has %z bytes; a partial has at least %z", name, bytes,
                           sizeof b->head);
@@ -14883,39 +14898,8 @@ HFY_COLD_ hfy_status hfy_shard_read_(const void *partial, size_t bytes, int entr
   if (b->head.bytes > bytes)
     return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s has %z bytes; this partial has %z", name, bytes,
                           (size_t)b->head.bytes);
-  memset(&quiet, 0, sizeof quiet);
-  memset(&asked, 0, sizeof asked);
-  bad = r->n_queries > (uint64_t)PTRDIFF_MAX || r->dim > (uint64_t)PTRDIFF_MAX || r->width > (uint64_t)PTRDIFF_MAX ||
-        b->head.capacity > (uint64_t)PTRDIFF_MAX || !r->dim || !r->width || !b->head.capacity || r->readout > 1 ||
-        (!r->readout && r->width != r->dim) || r->sim > HFY_SIM_MANHATTAN || r->kind > HFY_SEP_UNIFORM;
-  if (!bad) {
-    asked.kind = (hfy_sep_kind)r->kind;
-    asked.k = r->k, asked.alpha = r->alpha, asked.gamma = r->gamma, asked.degree = r->degree, asked.rho = r->rho;
-    bad = hfy_shard_sep_(&asked, SIZE_MAX / 16, &b->sep, &quiet) != HFY_OK;
-  }
-  if (!bad) {
-    hfy_shard_lay_out_(b);
-    bad = b->pool > b->head.bytes || b->full < b->head.bytes || (!b->lists && b->capacity != 1);
-  }
-  for (who = 0, at = b->pool; !bad && entries && who < b->n_queries; who++) {
-    hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
-    size_t count = b->lists ? (size_t)hfy_base_min_((size_t)record.count, b->capacity) : 1, last = at;
-    if (count > ((size_t)b->head.bytes - at) / b->entry || record.status > HFY_ERR_FORMAT ||
-        (b->lists && record.count != count) || hfy_base_is_nan_(record.lost) || hfy_base_is_nan_(record.top) ||
-        hfy_base_is_pos_inf_(record.top) || !(record.sum >= 0)) {
-      bad = 1;
-      break;
-    }
-    for (l = 0; b->lists && l < count; l++, last = at, at += b->entry) {
-      const unsigned char *entry = (const unsigned char *)partial + at;
-      bad |= !hfy_base_is_finite_(hfy_shard_score_(entry)) ||
-             (l && hfy_shard_number_(entry) <= hfy_shard_number_((const unsigned char *)partial + last));
-    }
-    if (!b->lists) at += b->entry;
-  }
-  if (bad || (entries && at != b->head.bytes))
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s is a damaged partial", name);
-  return HFY_OK;
+  if (hfy_shard_is_head_(b) && (!entries || hfy_shard_is_whole_(partial, b))) return HFY_OK;
+  return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s is a damaged partial", name);
 }
 
 /* Do two partials answer the same question? */
@@ -15009,8 +14993,8 @@ HFY_PRIVATE_ void hfy_shard_forget_(const hfy_shard_sieve_ *sieve, hfy_shard_rec
 /* --- what a slice finds --- */
 
 typedef struct hfy_shard_call_ {
-  const hfy_net_run_ *run;
-  const hfy_shard_block_ *block;
+  hfy_net_run_ run;
+  hfy_shard_block_ block;
   const hfy_real *queries;
   const hfy_real *rows; /* values or readout */
   void *partial;
@@ -15019,17 +15003,20 @@ typedef struct hfy_shard_call_ {
   uint64_t first;
 } hfy_shard_call_;
 
+/* The record of a query for which a slice has this status. ARG: all of the slice is masked, which is no error. */
+HFY_COLD_ hfy_shard_record_ hfy_shard_found_(hfy_status status) {
+  return hfy_shard_nothing_(status == HFY_ERR_ARG ? (uint64_t)HFY_OK : (uint64_t)status);
+}
+
 /* The candidates of the query in place j of `live` to where its entries stand if all queries have `capacity`. */
 HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, size_t j, hfy_net_scratch_ *s) {
-  const hfy_shard_block_ *b = call->block;
-  hfy_shard_record_ record = hfy_shard_nothing_();
+  const hfy_shard_block_ *b = &call->block;
+  const hfy_status status = hfy_net_candidates_(&call->run, live, j, s);
+  hfy_shard_record_ record = hfy_shard_found_(status);
   hfy_shard_sieve_ sieve;
   unsigned char *entry = (unsigned char *)call->partial + b->pool + s->walk[j].who * b->capacity * b->entry;
   size_t l;
-  hfy_status status = hfy_net_candidates_(call->run, live, j, s);
-  if (status && status != HFY_ERR_ARG) { /* ARG: all of the slice is masked */
-    record.status = (uint64_t)status;
-  } else if (!status) {
+  if (!status) {
     hfy_shard_set_sieve_(b, s->sep.weight, s->sep.count, &sieve);
     for (l = 0; l < s->sep.count; l++) {
       uint64_t number = call->first + s->sep.index[l];
@@ -15048,15 +15035,13 @@ HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, si
 
 HFY_COLD_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, const hfy_net_sum_ *sum,
                                    const hfy_real *z) {
-  hfy_shard_record_ record = hfy_shard_nothing_();
-  if (sum->status && sum->status != HFY_ERR_ARG) { /* the same */
-    record.status = (uint64_t)sum->status;
-  } else if (!sum->status) {
+  const hfy_shard_block_ *b = &call->block;
+  hfy_shard_record_ record = hfy_shard_found_(sum->status);
+  if (!sum->status) {
     record.top = sum->top;
     record.sum = sum->sum;
     record.best = call->first + sum->best;
-    memcpy((unsigned char *)call->partial + call->block->pool + who * call->block->entry, z,
-           call->block->head.recipe.width * sizeof *z);
+    memcpy((unsigned char *)call->partial + b->pool + who * b->entry, z, b->head.recipe.width * sizeof *z);
   }
   hfy_shard_put_record_(call->partial, who, &record);
 }
@@ -15064,31 +15049,28 @@ HFY_COLD_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, cons
 /* One walk's share of the queries. */
 HFY_COLD_ void hfy_shard_share_(void *context, size_t i) {
   const hfy_shard_call_ *call = (const hfy_shard_call_ *)context;
-  const hfy_net_run_ *run = call->run;
+  const hfy_net_run_ *run = &call->run;
   hfy_net_scratch_ *s = call->scratch + i;
-  size_t share = call->n_queries / call->walks, rest = call->n_queries % call->walks;
-  size_t who = i * share + hfy_base_min_(i, rest), last = who + share + (i < rest), j;
-  size_t width = (size_t)call->block->head.recipe.width;
+  size_t who = hfy_base_share_(call->n_queries, i, call->walks), j;
+  const size_t last = hfy_base_share_(call->n_queries, i + 1, call->walks);
   hfy_real *z = run->net.readout ? s->out : s->z;
   while (who < last) {
     size_t live = 0;
     for (; live < run->tile && who < last; who++) {
       hfy_net_admit_(run, call->queries, who, live, s);
       if (s->walk[live].status) {
-        hfy_shard_record_ record = hfy_shard_nothing_();
-        record.status = (uint64_t)s->walk[live].status;
+        const hfy_shard_record_ record = hfy_shard_nothing_((uint64_t)s->walk[live].status);
         hfy_shard_put_record_(call->partial, who, &record);
       } else {
         live++;
       }
     }
-    if (!live) continue;
-    hfy_net_partial_(run, live, z, s);
+    if (live) hfy_net_partial_(run, live, z, s);
     for (j = 0; j < live; j++) {
-      if (call->block->lists)
+      if (call->block.lists)
         hfy_shard_keep_list_(call, live, j, s);
       else
-        hfy_shard_keep_sum_(call, s->walk[j].who, s->sums + j, z + j * width);
+        hfy_shard_keep_sum_(call, s->walk[j].who, s->sums + j, z + j * (size_t)call->block.head.recipe.width);
     }
   }
 }
@@ -15106,21 +15088,24 @@ HFY_COLD_ size_t hfy_shard_pack_(const hfy_shard_block_ *b, void *partial) {
   return b->lists ? b->pool + at * b->entry : b->full;
 }
 
-/* Checks a net and describes its partial. n: patterns of the whole as far as known. hollow: there are no patterns here;
+/* Checks a net and describes its partial. whole: of the whole's net, whose patterns are elsewhere. Where none are here
    the net borrows one, `none`, that nobody will look at. */
-HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, size_t n, const hfy_real *queries, size_t n_queries,
-                                      size_t capacity, int hollow, const hfy_real *none, hfy_net_run_ *run,
-                                      size_t *walks, hfy_shard_block_ *block, hfy_work *work) {
-  hfy_net alone = *net;
+HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, int whole, size_t capacity, hfy_shard_call_ *call,
+                                      hfy_work *work) {
+  static const hfy_real none = 0;
+  hfy_net_run_ *run = &call->run;
+  hfy_net alone;
   hfy_sep full;
-  hfy_status status = hfy_shard_sep_(&net->sep, n, &full, work);
+  hfy_status status = hfy_base_null_(work, net ? NULL : "net");
+  if (!status) status = hfy_shard_sep_(&net->sep, whole && net->count ? net->count : SIZE_MAX / 16, &full, work);
   if (status) return status;
+  alone = *net;
   alone.max_steps = 1;
-  if (hollow) {
+  if (whole || !net->count) {
     alone.count = 1;
-    alone.keys = none;
+    alone.keys = &none;
     alone.values = alone.bias = NULL;
-    alone.readout = net->readout_dim ? none : NULL;
+    alone.readout = net->readout_dim ? &none : NULL;
     alone.visible = NULL;
     alone.index = NULL;
     alone.key_stride = alone.value_stride = alone.readout_stride = alone.bias_stride = 0;
@@ -15128,92 +15113,94 @@ HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, size_t n, const hfy_re
     return hfy_base_fail_(work, HFY_ERR_ARG, "net->readout is NULL, but readout_dim is %z", net->readout_dim);
   }
   if (hfy_sep_by_rank_(&full) && full.k > (double)alone.count) alone.sep.k = (double)alone.count;
-  status = hfy_net_begin_(&alone, n_queries, run, work);
-  if (!status) status = hfy_net_choose_(run, n_queries, 0, walks, work);
+  status = hfy_net_begin_(&alone, call->n_queries, run, work);
+  if (!status) status = hfy_net_choose_(run, call->n_queries, 0, &call->walks, work);
+  if (!status) status = hfy_base_null_(work, call->n_queries && !call->queries ? "queries" : NULL);
   if (status) return status;
   run->net.sep.k = full.k;
-  if (n_queries && !queries) return hfy_base_fail_(work, HFY_ERR_ARG, "queries is NULL");
-  hfy_shard_describe_(&run->net, &full, run->net.beta, queries, n_queries, capacity, block);
-  if (block->full == SIZE_MAX)
+  hfy_shard_describe_(&run->net, &full, run->net.beta, call->queries, call->n_queries, capacity, &call->block);
+  if (call->block.full == SIZE_MAX)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%z queries with a capacity of %z: such a partial cannot exist",
-                          n_queries, (size_t)block->head.capacity);
+                          call->n_queries, call->block.capacity);
   return HFY_OK;
 }
 
-HFY_API size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capacity) {
-  hfy_work quiet;
+HFY_API HFY_SMALL_ size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capacity) {
+  hfy_work local, *quiet = hfy_base_open_(NULL, &local);
   hfy_shard_block_ block;
   hfy_sep full;
-  memset(&quiet, 0, sizeof quiet);
-  if (!net || !net->dim || hfy_shard_sep_(&net->sep, SIZE_MAX / 16, &full, &quiet)) return SIZE_MAX;
+  if (!net || !net->dim || hfy_shard_sep_(&net->sep, SIZE_MAX / 16, &full, quiet)) return SIZE_MAX;
   hfy_shard_describe_(net, &full, 1, NULL, n_queries, capacity, &block);
   return block.full;
 }
 
-HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries, size_t n_queries,
-                                  size_t capacity, void *partial, size_t bytes, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+/* The body of hfy_shard_find; queries, partial and first stand in call. */
+HFY_COLD_ hfy_status hfy_shard_seek_(const hfy_net *net, size_t capacity, size_t bytes, hfy_shard_call_ *call,
+                                     hfy_work *w) {
+  const hfy_shard_record_ record = hfy_shard_nothing_(HFY_OK);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_net_run_ run;
-  hfy_shard_block_ block;
-  hfy_shard_call_ call;
-  hfy_real none = 0;
+  hfy_net_run_ *run = &call->run;
+  hfy_shard_block_ *b = &call->block;
   size_t *visible = NULL, i;
-  hfy_status status = net ? HFY_OK : hfy_base_fail_(w, HFY_ERR_ARG, "net is NULL");
-  memset(&call, 0, sizeof call);
-  if (!status)
-    status = hfy_shard_begin_(net, SIZE_MAX / 16, queries, n_queries, capacity, !net->count, &none, &run,
-                              &call.walks, &block, w);
-  if (!status && !partial) status = hfy_base_fail_(w, HFY_ERR_ARG, "partial is NULL");
-  if (!status && bytes < block.full)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this partial needs room for %z", bytes, block.full);
-  if (!status && first > UINT64_MAX - net->count)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
-  while (!status && net->count && hfy_base_layout_(&arena, w, &status)) {
-    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
-    call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
-    visible = HFY_TAKE_(&arena, size_t, net->visible ? n_queries : 0);
-    for (i = 0; i < call.walks; i++) {
+  hfy_status status = hfy_shard_begin_(net, 0, capacity, call, w);
+  if (!status) status = hfy_base_null_(w, call->partial ? NULL : "partial");
+  if (status) return status;
+  if (bytes < b->full)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this partial needs room for %z", bytes, b->full);
+  if (call->first > UINT64_MAX - net->count)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
+  while (net->count && hfy_base_layout_(&arena, w, &status)) {
+    run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net);
+    call->scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call->walks);
+    visible = HFY_TAKE_(&arena, size_t, net->visible ? call->n_queries : 0);
+    for (i = 0; i < call->walks; i++) {
       hfy_net_scratch_ counted;
-      hfy_net_plan_tile_(&arena, &run, 0, call.scratch ? call.scratch + i : &counted);
+      hfy_net_plan_tile_(&arena, run, 0, call->scratch ? call->scratch + i : &counted);
     }
   }
-  if (!status) {
-    hfy_shard_record_ record = hfy_shard_nothing_();
-    block.head.patterns = net->count;
-    block.head.cover = hfy_shard_cover_(first, net->count);
-    for (i = 0; i < n_queries; i++) hfy_shard_put_record_(partial, i, &record);
-    if (!block.lists) memset((unsigned char *)partial + block.pool, 0, block.full - block.pool);
-    if (net->count && n_queries) {
-      for (i = 0; visible && i < n_queries; i++) /* of the slice */
-        visible[i] = net->visible[i] > first ? net->visible[i] - (size_t)first : 0;
-      run.net.visible = visible;
-      call.run = &run, call.block = &block, call.queries = queries, call.partial = partial, call.first = first;
-      call.rows = run.net.readout ? run.net.readout : run.net.values;
-      call.stride = run.net.readout ? run.net.readout_stride : run.net.value_stride;
-      call.n_queries = n_queries;
-      hfy_net_prepare_(&run);
-      hfy_base_parallel_(call.walks, hfy_shard_share_, &call);
-    }
-    block.head.bytes = hfy_shard_pack_(&block, partial);
-    memcpy(partial, &block.head, sizeof block.head);
+  if (status) return status;
+  b->head.patterns = net->count;
+  b->head.cover = hfy_shard_cover_(call->first, net->count);
+  for (i = 0; i < call->n_queries; i++) hfy_shard_put_record_(call->partial, i, &record);
+  if (!b->lists) memset((unsigned char *)call->partial + b->pool, 0, b->full - b->pool);
+  if (net->count && call->n_queries) {
+    for (i = 0; visible && i < call->n_queries; i++) /* of the slice */
+      visible[i] = net->visible[i] > call->first ? net->visible[i] - (size_t)call->first : 0;
+    run->net.visible = visible;
+    call->rows = run->net.readout ? run->net.readout : run->net.values;
+    call->stride = run->net.readout ? run->net.readout_stride : run->net.value_stride;
+    hfy_net_prepare_(run);
+    hfy_base_parallel_(call->walks, hfy_shard_share_, call);
   }
-  return hfy_base_close_(w, &local, status);
+  b->head.bytes = hfy_shard_pack_(b, call->partial);
+  memcpy(call->partial, &b->head, sizeof b->head);
+  return HFY_OK;
 }
 
-HFY_API size_t hfy_shard_used(const void *partial, size_t bytes) {
-  hfy_work quiet;
+HFY_API HFY_SMALL_ hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries,
+                                             size_t n_queries, size_t capacity, void *partial, size_t bytes,
+                                             hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_shard_call_ call;
+  memset(&call, 0, sizeof call);
+  call.first = first;
+  call.queries = queries;
+  call.n_queries = n_queries;
+  call.partial = partial;
+  return hfy_base_close_(w, &local, hfy_shard_seek_(net, capacity, bytes, &call, w));
+}
+
+HFY_API HFY_SMALL_ size_t hfy_shard_used(const void *partial, size_t bytes) {
+  hfy_work local, *quiet = hfy_base_open_(NULL, &local);
   hfy_shard_block_ block;
-  memset(&quiet, 0, sizeof quiet);
-  return hfy_shard_read_(partial, bytes, 0, "partial", &block, &quiet) ? 0 : (size_t)block.head.bytes;
+  return hfy_shard_read_(partial, bytes, 0, "partial", &block, quiet) ? 0 : (size_t)block.head.bytes;
 }
 
-HFY_API size_t hfy_shard_needed(const void *partial, size_t bytes) {
-  hfy_work quiet;
+HFY_API HFY_SMALL_ size_t hfy_shard_needed(const void *partial, size_t bytes) {
+  hfy_work local, *quiet = hfy_base_open_(NULL, &local);
   hfy_shard_block_ block;
   size_t who, most = 0;
-  memset(&quiet, 0, sizeof quiet);
-  if (hfy_shard_read_(partial, bytes, 1, "partial", &block, &quiet)) return 0;
+  if (hfy_shard_read_(partial, bytes, 1, "partial", &block, quiet)) return 0;
   for (who = 0; block.lists && who < block.n_queries; who++) {
     hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
     size_t all = hfy_base_plus_((size_t)record.count, (size_t)record.dropped);
@@ -15228,7 +15215,7 @@ HFY_API size_t hfy_shard_needed(const void *partial, size_t bytes) {
 HFY_COLD_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *into, const hfy_shard_record_ *a,
                                                    const unsigned char *a_entry, const hfy_shard_record_ *b,
                                                    const unsigned char *b_entry, unsigned char *out, double *score) {
-  hfy_shard_record_ record = hfy_shard_nothing_();
+  hfy_shard_record_ record = hfy_shard_nothing_(HFY_OK);
   hfy_shard_sieve_ sieve;
   size_t na = (size_t)a->count, nb = (size_t)b->count, i;
   for (i = 0; i < na; i++) score[i] = hfy_shard_score_(a_entry + i * into->entry);
@@ -15237,11 +15224,10 @@ HFY_COLD_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *into,
   record.dropped = a->dropped + b->dropped;
   record.lost = a->lost > b->lost ? a->lost : b->lost;
   while (na || nb) {
-    const unsigned char *next;
-    if (!nb || (na && hfy_shard_number_(a_entry) < hfy_shard_number_(b_entry)))
-      next = a_entry, a_entry += into->entry, na--;
-    else
-      next = b_entry, b_entry += into->entry, nb--;
+    const int first = !nb || (na && hfy_shard_number_(a_entry) < hfy_shard_number_(b_entry));
+    const unsigned char **from = first ? &a_entry : &b_entry, *next = *from;
+    *from += into->entry;
+    --*(first ? &na : &nb);
     if (!hfy_shard_passes_(&sieve, hfy_shard_score_(next), &record)) continue;
     memcpy(out, next, into->entry);
     out += into->entry;
@@ -15283,90 +15269,83 @@ HFY_COLD_ hfy_shard_record_ hfy_shard_merge_sums_(const hfy_shard_block_ *into, 
   return record;
 }
 
-/* A number that stands in both lists; *overlap tells whether there is one. */
-HFY_COLD_ size_t hfy_shard_overlap_(const hfy_shard_block_ *a, const void *into, const hfy_shard_block_ *b,
-                                    const void *from, int *overlap) {
+/* Is there a number that stands in both lists? */
+HFY_COLD_ int hfy_shard_overlap_(const hfy_shard_block_ *a, const void *into, const hfy_shard_block_ *b,
+                                 const void *from, size_t *number) {
   const unsigned char *x = (const unsigned char *)into + a->pool, *y = (const unsigned char *)from + b->pool;
   size_t who;
-  *overlap = 0;
   for (who = 0; who < a->n_queries; who++) {
-    size_t na = (size_t)hfy_shard_record_at_(into, who).count, nb = (size_t)hfy_shard_record_at_(from, who).count;
-    while (na && nb) {
-      uint64_t p = hfy_shard_number_(x), q = hfy_shard_number_(y);
-      if (p == q) {
-        *overlap = 1;
-        return (size_t)p;
-      }
-      if (p < q)
-        x += a->entry, na--;
-      else
-        y += b->entry, nb--;
+    const unsigned char *x_end = x + (size_t)hfy_shard_record_at_(into, who).count * a->entry;
+    const unsigned char *y_end = y + (size_t)hfy_shard_record_at_(from, who).count * b->entry;
+    while (x < x_end && y < y_end) {
+      const uint64_t p = hfy_shard_number_(x), q = hfy_shard_number_(y);
+      *number = (size_t)p;
+      if (p == q) return 1;
+      *(p < q ? &x : &y) += a->entry;
     }
-    x += na * a->entry, y += nb * b->entry;
+    x = x_end;
+    y = y_end;
   }
   return 0;
 }
 
-HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *from, size_t from_bytes, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+/* The body of hfy_shard_merge. */
+HFY_COLD_ hfy_status hfy_shard_join_(void *into, size_t into_bytes, const void *from, size_t from_bytes, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_shard_block_ a, b;
-  unsigned char *copy = NULL, *x, *out;
+  unsigned char *copy = NULL, *out, *x;
   const unsigned char *y;
   double *score = NULL;
   hfy_real *rows = NULL;
-  size_t who, used = 0, most = 0;
+  size_t who, used, width, most = 0;
   hfy_status status = hfy_shard_read_(into, into_bytes, 1, "into", &a, w);
-  int overlap;
   if (!status) status = hfy_shard_read_(from, from_bytes, 1, "from", &b, w);
   if (!status) status = hfy_shard_agree_(&a, &b, "from", w);
-  if (!status && into == from) status = hfy_base_fail_(w, HFY_ERR_ARG, "from is into; a partial counts once");
-  if (!status && into_bytes < a.full)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "into_bytes is %z; into needs room for %z", into_bytes, a.full);
-  if (!status && a.lists) {
-    size_t twice = hfy_shard_overlap_(&a, into, &b, from, &overlap);
-    if (overlap)
-      status = hfy_base_fail_(w, HFY_ERR_ARG,
-                              "into and from both hold pattern %z; their slices should not overlap", twice);
-  }
-  for (who = 0; !status && a.lists && who < a.n_queries; who++) {
+  if (status) return status;
+  if (into == from) return hfy_base_fail_(w, HFY_ERR_ARG, "from is into; a partial counts once");
+  if (into_bytes < a.full)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "into_bytes is %z; into needs room for %z", into_bytes, a.full);
+  if (a.lists && hfy_shard_overlap_(&a, into, &b, from, &who))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "into and from both hold pattern %z; their slices should not overlap", who);
+  for (who = 0; a.lists && who < a.n_queries; who++) {
     size_t both = (size_t)(hfy_shard_record_at_(into, who).count + hfy_shard_record_at_(from, who).count);
     if (both > most) most = both;
   }
-  if (!status) used = (size_t)a.head.bytes - a.pool;
+  used = (size_t)a.head.bytes - a.pool;
+  width = (size_t)a.head.recipe.width;
   while (hfy_base_layout_(&arena, w, &status)) {
     copy = HFY_TAKE_(&arena, unsigned char, a.lists ? used : 0);
     score = HFY_TAKE_(&arena, double, most);
-    rows = HFY_TAKE_(&arena, hfy_real, a.lists ? 0 : 2 * (size_t)a.head.recipe.width);
+    rows = HFY_TAKE_(&arena, hfy_real, a.lists ? 0 : 2 * width);
   }
-  if (!status) {
-    x = out = (unsigned char *)into + a.pool;
-    y = (const unsigned char *)from + b.pool;
-    if (copy) {
-      memcpy(copy, x, used);
-      x = copy;
-    }
-    for (who = 0; who < a.n_queries; who++) {
-      hfy_shard_record_ one = hfy_shard_record_at_(into, who), two = hfy_shard_record_at_(from, who), both;
-      if (one.status || two.status) {
-        both = hfy_shard_nothing_();
-        both.status = !two.status || (one.status && one.status < two.status) ? one.status : two.status;
-      } else if (a.lists) {
-        both = hfy_shard_merge_lists_(&a, &one, x, &two, y, out, score);
-      } else {
-        both = hfy_shard_merge_sums_(&a, &one, x, &two, y, rows, rows + a.head.recipe.width);
-      }
-      hfy_shard_put_record_(into, who, &both);
-      x += (a.lists ? (size_t)one.count : 1) * a.entry;
-      y += (b.lists ? (size_t)two.count : 1) * b.entry;
-      out += (a.lists ? (size_t)both.count : 1) * a.entry;
-    }
-    a.head.bytes = (uint64_t)(out - (unsigned char *)into);
-    a.head.patterns += b.head.patterns;
-    a.head.cover += b.head.cover;
-    memcpy(into, &a.head, sizeof a.head);
+  if (status) return status;
+  out = (unsigned char *)into + a.pool;
+  x = copy ? (unsigned char *)memcpy(copy, out, used) : out;
+  y = (const unsigned char *)from + b.pool;
+  for (who = 0; who < a.n_queries; who++) {
+    hfy_shard_record_ one = hfy_shard_record_at_(into, who), two = hfy_shard_record_at_(from, who), both;
+    if (one.status || two.status)
+      both = hfy_shard_nothing_(!two.status || (one.status && one.status < two.status) ? one.status : two.status);
+    else if (a.lists)
+      both = hfy_shard_merge_lists_(&a, &one, x, &two, y, out, score);
+    else
+      both = hfy_shard_merge_sums_(&a, &one, x, &two, y, rows, rows + width);
+    hfy_shard_put_record_(into, who, &both);
+    x += hfy_shard_entries_(&a, &one) * a.entry;
+    y += hfy_shard_entries_(&b, &two) * b.entry;
+    out += hfy_shard_entries_(&a, &both) * a.entry;
   }
-  return hfy_base_close_(w, &local, status);
+  a.head.bytes = (uint64_t)(out - (unsigned char *)into);
+  a.head.patterns += b.head.patterns;
+  a.head.cover += b.head.cover;
+  memcpy(into, &a.head, sizeof a.head);
+  return HFY_OK;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *from, size_t from_bytes,
+                                              hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  return hfy_base_close_(w, &local, hfy_shard_join_(into, into_bytes, from, from_bytes, w));
 }
 
 /* --- finishing --- */
@@ -15409,73 +15388,83 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
   return s->walk->status;
 }
 
-HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
-                                    size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+/* Can a partial give what a report asks for? */
+HFY_COLD_ hfy_status hfy_shard_knows_(const hfy_net *net, const hfy_report *report, size_t n_queries, int lists,
+                                      hfy_work *w) {
+  const char *none_such = report->energy ? "energy" : report->weights ? "weights" : NULL;
+  const int top = report->top_index || report->top_weight;
+  if (report->residual && net->readout_dim) none_such = "residual";
+  if (!lists && (report->support || top)) none_such = report->support ? "support" : "top";
+  if (none_such)
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; a partial does not know it", none_such);
+  if (top && !hfy_base_fits_(n_queries, report->top, sizeof(size_t)))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "report: arrays for %z queries cannot exist", n_queries);
+  return HFY_OK;
+}
+
+/* The body of hfy_shard_finish; queries stand in call. */
+HFY_COLD_ hfy_status hfy_shard_end_(const hfy_net *net, const void *partial, size_t bytes, hfy_real *out,
+                                    const hfy_report *report, hfy_shard_call_ *call, hfy_work *w) {
+  const size_t n_queries = call->n_queries;
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_net_run_ run;
-  hfy_shard_block_ asked, block;
+  hfy_net_run_ *run = &call->run;
+  hfy_shard_block_ block;
   hfy_net_scratch_ scratch;
-  hfy_real none = 0, *rows = NULL;
-  size_t *number = NULL, walks, who, most = 1;
-  hfy_status status = net ? HFY_OK : hfy_base_fail_(w, HFY_ERR_ARG, "net is NULL");
-  if (!status)
-    status = hfy_shard_begin_(net, net->count ? net->count : SIZE_MAX / 16, queries, n_queries, 1, 1, &none, &run,
-                              &walks, &asked, w);
+  const unsigned char *entry;
+  hfy_real *rows = NULL;
+  size_t *number = NULL, who, most = 1;
+  hfy_status one, status = hfy_shard_begin_(net, 1, 1, call, w);
   if (!status) status = hfy_shard_read_(partial, bytes, 1, "partial", &block, w);
-  if (!status) status = hfy_shard_agree_(&asked, &block, "partial", w);
-  if (!status && net->count &&
-      (block.head.patterns != net->count || block.head.cover != hfy_shard_cover_(0, net->count)))
-    status = hfy_base_fail_(w, HFY_ERR_ARG,
-                            "partial covers %z patterns; it should cover each of the %z of the net once",
-                            (size_t)block.head.patterns, net->count);
-  if (!status && n_queries && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
-  if (!status && n_queries && queries == out && net->readout_dim && net->readout_dim != net->dim)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "out is queries, but readout_dim %z is not dim %z", net->readout_dim,
-                            net->dim);
-  if (!status && report) {
-    const char *none_such = report->energy ? "energy" : report->weights ? "weights" : NULL;
-    if (report->residual && net->readout_dim) none_such = "residual";
-    if (!block.lists && (report->support || report->top_index || report->top_weight))
-      none_such = report->support ? "support" : "top";
-    if (none_such)
-      status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; a partial does not know it", none_such);
-    else if ((report->top_index || report->top_weight) && !hfy_base_fits_(n_queries, report->top, sizeof(size_t)))
-      status = hfy_base_fail_(w, HFY_ERR_ARG, "report: arrays for %z queries cannot exist", n_queries);
-  }
-  for (who = 0; !status && block.lists && who < n_queries; who++) {
+  if (!status) status = hfy_shard_agree_(&call->block, &block, "partial", w);
+  if (status) return status;
+  if (net->count && (block.head.patterns != net->count || block.head.cover != hfy_shard_cover_(0, net->count)))
+    return hfy_base_fail_(w, HFY_ERR_ARG,
+                          "partial covers %z patterns; it should cover each of the %z of the net once",
+                          (size_t)block.head.patterns, net->count);
+  if (n_queries && !out) return hfy_base_null_(w, "out");
+  if (n_queries && call->queries == out && net->readout_dim && net->readout_dim != net->dim)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "out is queries, but readout_dim %z is not dim %z", net->readout_dim,
+                          net->dim);
+  if (report) status = hfy_shard_knows_(net, report, n_queries, block.lists, w);
+  for (who = 0; block.lists && who < n_queries; who++) {
     hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
     if (record.count > most) most = (size_t)record.count;
   }
-  if (!status) { /* a net of `most` candidates, one query at a time */
-    run.net.count = most;
-    run.tile = 1;
-    hfy_net_call_of_(&run, queries, out, report);
-  }
+  run->net.count = most; /* a net of `most` candidates, one query at a time */
+  run->tile = 1;
+  hfy_net_call_of_(run, call->queries, out, report);
   while (hfy_base_layout_(&arena, w, &status)) {
     number = HFY_TAKE_(&arena, size_t, block.lists ? most : 0);
     rows = HFY_TAKE_(&arena, hfy_real, block.lists ? hfy_base_times_(most, (size_t)block.head.recipe.width) : 0);
-    hfy_net_plan_(&arena, &run, 0, &scratch);
+    hfy_net_plan_(&arena, run, 0, &scratch);
   }
-  if (!status) {
-    const unsigned char *entry = (const unsigned char *)partial + block.pool;
-    for (who = 0; who < n_queries; who++) {
-      hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
-      hfy_status one;
-      hfy_net_admit_(&run, queries, who, 0, &scratch);
-      one = hfy_shard_answer_(&run, &block, &record, entry, rows, number, &scratch);
-      entry += (block.lists ? (size_t)record.count : 1) * block.entry;
-      if (report && report->status) report->status[who] = one;
-      if (!one || status) continue;
-      status = one;
-      if (one == HFY_ERR_NOMEM)
-        hfy_base_fail_(w, one, "query %z has more candidates than its partials' capacity; %z would do", who,
-                       (size_t)(record.count + record.dropped));
-      else
-        hfy_net_failed_(w, one, who);
-    }
+  if (status) return status;
+  entry = (const unsigned char *)partial + block.pool;
+  for (who = 0; who < n_queries; who++) {
+    hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
+    hfy_net_admit_(run, call->queries, who, 0, &scratch);
+    one = hfy_shard_answer_(run, &block, &record, entry, rows, number, &scratch);
+    entry += hfy_shard_entries_(&block, &record) * block.entry;
+    if (report && report->status) report->status[who] = one;
+    if (!one || status) continue;
+    status = one;
+    if (one == HFY_ERR_NOMEM)
+      hfy_base_fail_(w, one, "query %z has more candidates than its partials' capacity; %z would do", who,
+                     (size_t)(record.count + record.dropped));
+    else
+      hfy_net_failed_(w, one, who);
   }
-  return hfy_base_close_(w, &local, status);
+  return status;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                               const void *partial, size_t bytes, hfy_real *out,
+                                               const hfy_report *report, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_shard_call_ call;
+  call.queries = queries;
+  call.n_queries = n_queries;
+  return hfy_base_close_(w, &local, hfy_shard_end_(net, partial, bytes, out, report, &call, w));
 }
 
 #undef HFY_SHARD_MAGIC_
