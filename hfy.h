@@ -7304,15 +7304,6 @@ HFY_COLD_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t di
   v->basis = HFY_TAKE_(arena, hfy_real, hfy_base_times_(prefix, dim));
 }
 
-HFY_COLD_ hfy_index_view_ hfy_index_view_of_(const hfy_index *index) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_index_view_ v;
-  memset(&v, 0, sizeof v);
-  arena.base = (unsigned char *)index->data;
-  hfy_index_layout_(&arena, index->count, index->dim, index->prefix, &v);
-  return v;
-}
-
 /* --- numbers --- */
 
 /* 2^e as two factors: multiplying by one and then the other neither overflows nor rounds where the product does not. */
@@ -7907,11 +7898,13 @@ HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *se
 HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *simd, const hfy_real *keys,
                                       size_t count, size_t dim, size_t key_stride, hfy_index_seek_ *seek,
                                       hfy_work *work) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status = hfy_index_matches_(index, keys, count, dim, key_stride, work);
   if (status) return status;
   memset(seek, 0, sizeof *seek);
+  arena.base = (unsigned char *)index->data;
+  hfy_index_layout_(&arena, count, dim, index->prefix, &seek->view);
   seek->index = index;
-  seek->view = hfy_index_view_of_(index);
   seek->simd = simd;
   seek->int8 = hfy_simd_int8_of_(simd->isa);
   return HFY_OK;
@@ -7988,14 +7981,6 @@ HFY_COLD_ void hfy_index_begin_level_(const hfy_index_seek_ *seek, const double 
   l->unit = hfy_index_power_of_(seek->index->exponent + s->exponent);
 }
 
-HFY_PRIVATE_ hfy_real hfy_index_bound_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, double dot,
-                                       const hfy_real *bias, size_t i) {
-  double up = (dot - l->planes * (double)l->sum[i]) * (double)l->scale[i] * l->step +
-              ((double)l->a[i] * l->A + ((double)l->b[i] * l->B + l->shift));
-  if (l->c) up += (double)l->c[i] * l->C;
-  return hfy_sim_theta_(seek->beta, up * l->unit.a * l->unit.b, bias, i);
-}
-
 /* One search's upper bounds, shared among workers: each takes a span of the rows, or of a list of them. */
 typedef struct hfy_index_spans_ {
   const hfy_index_seek_ *seek;
@@ -8018,8 +8003,12 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
                        now, &l->q, dots);
     for (i = 0; i < now; i++) {
       size_t row = t->list ? t->list[from + i] : from + i;
-      hfy_real up = hfy_index_bound_(t->seek, l, dots[i], t->bias, row), *upper = t->upper + row;
-      if (!t->list || up < *upper) *upper = up;
+      double up = (dots[i] - l->planes * (double)l->sum[row]) * (double)l->scale[row] * l->step +
+                  ((double)l->a[row] * l->A + ((double)l->b[row] * l->B + l->shift));
+      hfy_real theta;
+      if (l->c) up += (double)l->c[row] * l->C;
+      theta = hfy_sim_theta_(t->seek->beta, up * l->unit.a * l->unit.b, t->bias, row);
+      if (!t->list || theta < t->upper[row]) t->upper[row] = theta;
     }
   }
 }
@@ -8333,6 +8322,11 @@ HFY_STRUCTURE_STEP_ void hfy_structure_step_(const double *score, const double *
   }
 }
 
+HFY_COLD_ void hfy_structure_endless_(const double *score, const double *part, size_t n, size_t k, size_t i,
+                                      double *room, unsigned char *choice) {
+  hfy_structure_step_(score, part, n, k, i, room, choice, 1);
+}
+
 /* Best k of n in a row, part[i] more for i and i+1 together: dynamic programming over how many are on so far and
    whether the last one is; then back along the choices. room: as above; came: n (k+1). On return `on` is ascending;
    SIZE_MAX if every choice is masked. */
@@ -8347,7 +8341,7 @@ HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, 
   run[1] = score[0];
   if (!hfy_base_is_neg_inf_(score[0])) run_parts[1] = 0;
   for (i = 1; i < n && !endless; i++) hfy_structure_step_(score, part, n, k, i, room, came + i * (k + 1), 0);
-  for (; i < n; i++) hfy_structure_step_(score, part, n, k, i, room, came + i * (k + 1), 1);
+  for (; i < n; i++) hfy_structure_endless_(score, part, n, k, i, room, came + i * (k + 1));
   last = run[k] > off[k];
   if (endless) last = run_parts[k] > off_parts[k] || (last && !(run_parts[k] < off_parts[k]));
   if (hfy_base_is_neg_inf_(last ? run[k] : off[k])) return SIZE_MAX;
@@ -8783,7 +8777,7 @@ HFY_COLD_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, doub
 }
 
 /* Takes vertex v out. */
-HFY_COLD_ HFY_SIMD_NOINLINE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v) {
+HFY_COLD_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v) {
   const size_t most = s->structure->most, after = s->count - v - 1;
   hfy_linalg_factor_leave_(s->factor, 0, s->count, v);
   memmove(s->on + v * most, s->on + (v + 1) * most, after * most * sizeof *s->on);
@@ -8828,10 +8822,25 @@ HFY_PRIVATE_ double hfy_structure_square_(const hfy_structure_solver_ *s, double
   return square;
 }
 
+/* The pivot measured on the vertices, where the factor's is small: |fresh - combination|^2 of them with 1 before each;
+   row: the fresh vertex's of the factor. */
+HFY_COLD_ double hfy_structure_remainder_(hfy_structure_solver_ *s, const double *row) {
+  double ones = -1, square;
+  size_t i;
+  memcpy(s->side, row, s->count * sizeof *row);
+  hfy_structure_backward_(s, s->side);
+  hfy_structure_mix_(s, s->side);
+  for (i = 0; i < s->count; i++) ones += s->side[i];
+  square = hfy_structure_square_(s, (double)s->fresh_unaries);
+  for (i = 0; i < s->fresh_unaries; i++) square -= 2 * s->u[s->fresh[i]];
+  hfy_structure_mix_(s, s->weight);
+  return square + ones * ones;
+}
+
 /* Row `count` of the factor for the fresh vertex; its pivot, squared, into *pivot: 0 if it depends on the others.
    Returns the place of a vertex with the very same bits, or SIZE_MAX. */
 HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivot) {
-  double *row = hfy_linalg_factor_row_(s->factor, 0, s->count), diagonal = (double)s->fresh_unaries + 1, square, ones = -1;
+  double *row = hfy_linalg_factor_row_(s->factor, 0, s->count), diagonal = (double)s->fresh_unaries + 1;
   size_t v, i, same = SIZE_MAX;
   for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 1;
   for (v = 0; v < s->count; v++) {
@@ -8845,16 +8854,7 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
   for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 0;
   hfy_structure_forward_(s, row);
   *pivot = diagonal - hfy_linalg_dot_(row, row, s->count);
-  if (s->count && *pivot < 1e-2 * diagonal) { /* small: measured on the vertices: |fresh - combination|^2 */
-    memcpy(s->side, row, s->count * sizeof *row);
-    hfy_structure_backward_(s, s->side);
-    hfy_structure_mix_(s, s->side);
-    for (v = 0; v < s->count; v++) ones += s->side[v];
-    square = hfy_structure_square_(s, (double)s->fresh_unaries);
-    for (i = 0; i < s->fresh_unaries; i++) square -= 2 * s->u[s->fresh[i]];
-    *pivot = square + ones * ones;
-    hfy_structure_mix_(s, s->weight);
-  }
+  if (s->count && *pivot < 1e-2 * diagonal) *pivot = hfy_structure_remainder_(s, row);
   if (!(*pivot > HFY_STRUCTURE_PIVOT_ * diagonal)) *pivot = 0;
   return same;
 }
@@ -8993,8 +8993,7 @@ HFY_COLD_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pivot
 
 /* The finite scores, as given, of the parts of active vertex v, or of the fresh list (SIZE_MAX); *infinite: how many of
    the others there are, + less -. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size_t v,
-                                                                  double *infinite) {
+HFY_COLD_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size_t v, double *infinite) {
   const uint32_t *on = v == SIZE_MAX ? NULL : hfy_structure_on_(s, v);
   size_t i = on ? s->vertex[v].unaries : s->fresh_unaries, end = on ? s->vertex[v].bits : s->fresh_bits;
   double sum = 0;
@@ -9069,7 +9068,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s) {
 
 /* How much more the unaries of active vertex v score than those of the list in s->fresh; *alone: how many of them are
    not in that list. */
-HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t *alone) {
+HFY_COLD_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t *alone) {
   const uint32_t *on = hfy_structure_on_(s, v);
   size_t i, count = s->vertex[v].unaries;
   double more = 0;
@@ -9080,13 +9079,12 @@ HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_structure_apart_(hfy_structure_solver_ *
       more += s->apart[on[i]];
       ++*alone;
     }
-    s->mark[on[i]] ^= 1;
+    s->mark[on[i]] = 0;
   }
   for (i = 0; i < s->fresh_unaries; i++) {
     if (s->mark[s->fresh[i]]) more -= s->apart[s->fresh[i]];
     s->mark[s->fresh[i]] = 0;
   }
-  for (i = 0; i < count; i++) s->mark[on[i]] = 0;
   return more;
 }
 
@@ -9158,10 +9156,9 @@ HFY_COLD_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status, co
 
 /* What the functions on scores begin with: checks, scratch for `room` vertices (0: as many as the structure says), a
    copy of the scores. missing: the first array that is NULL. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double rho,
-                                                                const double *unary, const double *higher,
-                                                                const char *missing, size_t room,
-                                                                hfy_structure_solver_ *s, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double rho, const double *unary,
+                                          const double *higher, const char *missing, size_t room,
+                                          hfy_structure_solver_ *s, hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status = hfy_base_null_(work, structure ? NULL : "structure");
   if (!status) status = hfy_structure_check_(structure, "structure->", work);
@@ -9181,7 +9178,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_structure_begin_(const hfy_struct
 }
 
 /* The list of vertex v, or of the fresh one (SIZE_MAX), ascending. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_structure_list_(hfy_structure_solver_ *s, size_t v, size_t *on) {
+HFY_COLD_ void hfy_structure_list_(hfy_structure_solver_ *s, size_t v, size_t *on) {
   const uint32_t *from = v == SIZE_MAX ? NULL : hfy_structure_on_(s, v);
   size_t i, bits = s->structure->unaries + s->structure->higher, have = from ? s->vertex[v].bits : s->fresh_bits;
   for (i = 0; i < have; i++) s->mark[from ? from[i] : s->fresh[i]] = 1;
@@ -9191,8 +9188,9 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_structure_list_(hfy_structure_solver_ *
   }
 }
 
-HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const double *unary, const double *higher,
-                                     size_t *on, size_t *count, double *score, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_structure_map(const hfy_structure *structure, const double *unary,
+                                                const double *higher, size_t *on, size_t *count, double *score,
+                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
   hfy_status status = hfy_structure_begin_(structure, 1, unary, higher, NULL, 1, &s, w);
@@ -9223,8 +9221,8 @@ HFY_COLD_ void hfy_structure_answer_(hfy_structure_solver_ *s, hfy_structure_ans
   }
 }
 
-HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rho, const double *unary,
-                                       const double *higher, hfy_structure_answer *answer, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_structure_solve(const hfy_structure *structure, double rho, const double *unary,
+                                                  const double *higher, hfy_structure_answer *answer, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
   hfy_status status = hfy_structure_begin_(structure, rho, unary, higher, answer ? NULL : "answer", 0, &s, w);
@@ -9257,9 +9255,9 @@ HFY_COLD_ hfy_status hfy_structure_restore_(hfy_structure_solver_ *s, size_t ver
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
-                                     const size_t *on, const double *du, double *d_unary, double *d_higher,
-                                     hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices,
+                                                const size_t *count, const size_t *on, const double *du,
+                                                double *d_unary, double *d_higher, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
   const char *missing = !count ? "count" : !on ? "on" : NULL;
@@ -9278,9 +9276,9 @@ HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho,
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_structure_loss(const hfy_structure *structure, double rho, const double *unary,
-                                      const double *higher, const size_t *on, size_t count, double *loss,
-                                      hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_structure_loss(const hfy_structure *structure, double rho, const double *unary,
+                                                 const double *higher, const size_t *on, size_t count, double *loss,
+                                                 hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
   const char *missing = !on && count ? "on" : !loss ? "loss" : NULL;
@@ -9318,9 +9316,9 @@ HFY_COLD_ hfy_status hfy_structure_lead_(hfy_structure_solver_ *s, const size_t 
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double rho, const double *unary,
-                                        const double *higher, const size_t *on, size_t count, double *slack,
-                                        hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_structure_margin(const hfy_structure *structure, double rho, const double *unary,
+                                                   const double *higher, const size_t *on, size_t count, double *slack,
+                                                   hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
   const char *missing = !on && count ? "on" : !slack ? "slack" : NULL;
@@ -14931,38 +14929,18 @@ typedef struct hfy_shard_sieve_ {
   int enough;   /* what finds no room does not matter: ARGMAX has its k, ties of the lowest numbers */
 } hfy_shard_sieve_;
 
-/* The k-th largest of n scores, which stay in their order and need no copy: bit by bit from the top, in the order that
-   the bits of numbers have once those of negative ones are flipped. */
-HFY_COLD_ double hfy_shard_kth_(const double *score, size_t n, size_t k) {
-  const uint64_t sign = UINT64_C(1) << 63;
-  uint64_t found = 0, bit;
-  double value;
-  for (bit = sign; bit; bit >>= 1) {
-    size_t i, above = 0;
-    for (i = 0; i < n; i++) {
-      uint64_t bits = hfy_base_bits_(score[i]);
-      above += (bits & sign ? ~bits : bits | sign) >= (found | bit);
-    }
-    if (above >= k) found |= bit;
-  }
-  found = found & sign ? found & ~sign : ~found;
-  memcpy(&value, &found, sizeof value);
-  return value;
-}
-
-/* For these n candidates. */
-HFY_COLD_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, const double *score, size_t n,
-                                    hfy_shard_sieve_ *sieve) {
+/* For these n candidates, whose order gets lost. */
+HFY_COLD_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, double *score, size_t n, hfy_shard_sieve_ *sieve) {
   size_t i, above = 0, k = b->by_rank ? (size_t)ceil(b->sep.k) : 1, room = b->capacity;
   double cut;
-  sieve->top = n >= k ? hfy_shard_kth_(score, n, k) : -HUGE_VAL;
+  sieve->top = n >= k ? hfy_base_kth_largest_(score, n, k) : -HUGE_VAL;
   sieve->margin = b->margin;
   sieve->cut = -HUGE_VAL;
   sieve->equal = SIZE_MAX;
   sieve->enough = b->sep.kind == HFY_SEP_ARGMAX && k <= room;
   if (sieve->enough) room = k;
   if (n <= room) return;
-  cut = hfy_shard_kth_(score, n, room);
+  cut = hfy_base_kth_largest_(score, n, room);
   if (!hfy_sim_matters_(sieve->top, sieve->margin, cut)) return;
   for (i = 0; i < n; i++) above += score[i] > cut;
   sieve->cut = cut;
@@ -14999,25 +14977,23 @@ typedef struct hfy_shard_call_ {
   const hfy_real *rows; /* values or readout */
   void *partial;
   hfy_net_scratch_ *scratch; /* one a walk */
+  double *score;             /* N a walk, with a margin */
   size_t stride, n_queries, walks;
   uint64_t first;
 } hfy_shard_call_;
 
-/* The record of a query for which a slice has this status. ARG: all of the slice is masked, which is no error. */
-HFY_COLD_ hfy_shard_record_ hfy_shard_found_(hfy_status status) {
-  return hfy_shard_nothing_(status == HFY_ERR_ARG ? (uint64_t)HFY_OK : (uint64_t)status);
-}
-
 /* The candidates of the query in place j of `live` to where its entries stand if all queries have `capacity`. */
-HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, size_t j, hfy_net_scratch_ *s) {
+HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, size_t j, double *score,
+                                    hfy_net_scratch_ *s) {
   const hfy_shard_block_ *b = &call->block;
   const hfy_status status = hfy_net_candidates_(&call->run, live, j, s);
-  hfy_shard_record_ record = hfy_shard_found_(status);
+  hfy_shard_record_ record = hfy_shard_nothing_(status == HFY_ERR_ARG ? 0 : (uint64_t)status); /* ARG: all masked */
   hfy_shard_sieve_ sieve;
   unsigned char *entry = (unsigned char *)call->partial + b->pool + s->walk[j].who * b->capacity * b->entry;
   size_t l;
   if (!status) {
-    hfy_shard_set_sieve_(b, s->sep.weight, s->sep.count, &sieve);
+    memcpy(score, s->sep.weight, s->sep.count * sizeof *score);
+    hfy_shard_set_sieve_(b, score, s->sep.count, &sieve);
     for (l = 0; l < s->sep.count; l++) {
       uint64_t number = call->first + s->sep.index[l];
       if (!hfy_shard_passes_(&sieve, s->sep.weight[l], &record)) continue;
@@ -15036,7 +15012,7 @@ HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, si
 HFY_COLD_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, const hfy_net_sum_ *sum,
                                    const hfy_real *z) {
   const hfy_shard_block_ *b = &call->block;
-  hfy_shard_record_ record = hfy_shard_found_(sum->status);
+  hfy_shard_record_ record = hfy_shard_nothing_(sum->status == HFY_ERR_ARG ? 0 : (uint64_t)sum->status); /* the same */
   if (!sum->status) {
     record.top = sum->top;
     record.sum = sum->sum;
@@ -15068,7 +15044,7 @@ HFY_COLD_ void hfy_shard_share_(void *context, size_t i) {
     if (live) hfy_net_partial_(run, live, z, s);
     for (j = 0; j < live; j++) {
       if (call->block.lists)
-        hfy_shard_keep_list_(call, live, j, s);
+        hfy_shard_keep_list_(call, live, j, call->score + i * run->net.count, s);
       else
         hfy_shard_keep_sum_(call, s->walk[j].who, s->sums + j, z + j * (size_t)call->block.head.recipe.width);
     }
@@ -15152,6 +15128,7 @@ HFY_COLD_ hfy_status hfy_shard_seek_(const hfy_net *net, size_t capacity, size_t
   while (net->count && hfy_base_layout_(&arena, w, &status)) {
     run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net);
     call->scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call->walks);
+    call->score = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(call->walks, net->count) : 0);
     visible = HFY_TAKE_(&arena, size_t, net->visible ? call->n_queries : 0);
     for (i = 0; i < call->walks; i++) {
       hfy_net_scratch_ counted;
