@@ -656,21 +656,21 @@ HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys
 
 /* How a prepared memory is built. Zeroed (or NULL) = the defaults. */
 typedef struct hfy_index_options {
-  size_t prefix; /* principal directions put in front of the rows. 0: up to 128, as many as pay, none where the keys
-                    have no low-dimensional structure or dim < 128; SIZE_MAX: none; else this many, at most dim */
+  size_t prefix; /* principal directions in front of the rows. 0: up to 128, as many as pay, none where the keys have no
+                    low-dimensional structure or dim < 128; SIZE_MAX: none; else this many, at most dim */
   size_t sample; /* rows from which the mean and the directions are estimated; 0 = 2048 */
 } hfy_index_options;
 
 /* A prepared memory: every key in one byte an element with a certified bound on what that leaves out, so that a
    retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax over dots) reads 4 to 40 times fewer bytes
-   and still returns the bits of the full scan. It borrows the caller's memory; the keys must stay as they are (the
-   retrieval reads the few that matter). Plain data: struct and the bytes at `data` may be saved and loaded again on the
-   same kind of machine; `data` is then pointed at the copy, aligned to 64 bytes. All members are read-only. */
+   and returns the bits of the full scan. It borrows the caller's memory; the keys must stay as they are. Plain data:
+   struct and the bytes at `data` may be saved and loaded on the same kind of machine; `data` is then pointed at the
+   copy, aligned to 64 bytes. All members are read-only. */
 typedef struct hfy_index {
   const void *data;     /* in the caller's memory, aligned to 64 bytes */
   size_t bytes;         /* of data in use */
   size_t count, dim;    /* shape of the keys */
-  size_t prefix;        /* principal directions in front of the rows; 0 = none */
+  size_t prefix;        /* directions in front of the rows; 0 = none */
   double residual;      /* share of the keys' norm, their mean direction apart, that the directions leave; or 1 */
   double error;         /* root mean square of |key - its int8 row| over that of |key| */
   uint64_t format;      /* version and precision of the build; anything else is refused */
@@ -686,11 +686,11 @@ typedef struct hfy_index {
    prefix; SIZE_MAX if there is no such size (0, overflow, dim above 2^24, count above 2^32 - 1, prefix above dim). */
 HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options);
 
-/* Prepares the keys (count rows of dim, key_stride apart, 0 = dim) in `memory` (any alignment, `bytes` of it, at least
-   hfy_index_size). *index is written only on success. Deterministic for one instruction set. Cost: a few passes over
-   the keys; with a prefix also 2 count dim prefix multiply-adds.
-   Errors: ARG (NULL, sizes, options, bytes), NOMEM (scratch: about dim (274 + 16 prefix) bytes with a prefix, 18
-   dim without, and 16 sample), NONFINITE (NaN or infinity in a key; the message says in which row).
+/* Prepares the keys (count rows of dim, key_stride apart, 0 = dim) in `memory` (any alignment, at least hfy_index_size
+   `bytes`). *index is written only on success. Deterministic for one instruction set. Cost: a few passes over the keys;
+   with a prefix also 2 count dim prefix multiply-adds.
+   Errors: ARG (NULL, sizes, options, bytes), NOMEM (scratch: about dim (274 + 16 prefix) bytes with a prefix, 18 dim
+   without, and 16 sample), NONFINITE (a key; the message says which).
    EXAMPLE  size_t bytes = hfy_index_size(count, dim, NULL);
             void *memory = malloc(bytes);
             status = hfy_index_build(keys, count, dim, 0, NULL, memory, bytes, &index, &work); */
@@ -699,8 +699,7 @@ HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t di
                                    hfy_work *work);
 
 /* The full check that an index belongs to these keys and is whole: reads every byte of both. (A retrieval looks at the
-   shape and at a few rows only.) Errors: ARG (NULL, no index of this version and precision, another shape, keys that
-   have changed, data that has changed). */
+   shape and a few rows.) Errors: ARG (NULL, another version, precision or shape, keys or data that have changed). */
 HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
                                    size_t key_stride, hfy_work *work);
 
@@ -715,9 +714,9 @@ HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys,
    that are on: i for unary i, unaries + j for higher-order part j, each once, in any order.
 
    The oracle finds a vertex with the highest unary.u + higher.v, writes its list to `on` (room for `most`) and returns
-   how many there are; SIZE_MAX if every vertex holds a score of -INFINITY. Scores are never NaN or +INFINITY. It must
-   answer equal scores equally. scratch: `scratch` bytes, aligned to 64, holding anything. It may be called from several
-   threads at once (hfy_retrieve shares queries out), and must not call hfy_* functions with the caller's work. */
+   its length; SIZE_MAX if every vertex holds a score of -INFINITY. Scores are never NaN or +INFINITY. Equal scores get
+   equal answers. scratch: `scratch` bytes, aligned to 64, holding anything. It may be called from several threads at
+   once (hfy_retrieve shares queries out), and must not call hfy_* functions with the caller's work. */
 struct hfy_structure;
 typedef size_t (*hfy_structure_oracle)(const struct hfy_structure *structure, const double *unary, const double *higher,
                                        size_t *on, void *scratch);
@@ -733,8 +732,7 @@ typedef struct hfy_structure {
   const size_t *states;        /* chain: states of each variable */
   double tol;                  /* duality gap to stop at, >= 0; 0 = what rounding leaves */
   size_t max_steps;            /* oracle calls of a solve at most; 0 = 1000 + 10 max_active */
-  size_t max_active;           /* vertices of the mixture at most; 0 = 1024, or unaries + 1 if that is less. Scratch
-                                  grows with 4 max_active^2 bytes */
+  size_t max_active; /* vertices of the mixture at most; 0 = 1024 or unaries + 1. Scratch grows with 4 max_active^2 */
 } hfy_structure;
 
 #ifdef HFY_HAS_STRUCTURE_
@@ -778,22 +776,22 @@ typedef struct hfy_structure_answer {
 } hfy_structure_answer;
 
 /* SparseMAP by an active-set method: the quadratic is solved on the affine hull of a few vertices, and the oracle says
-   which vertex is missing. Ends after finitely many steps, at a gap that it tells; integral answers are exact to the
-   bit. Cost a step: the oracle and O(a^2 + a most), a the vertices at hand.
-   weight, count and on are filled with the vertices that fit in `room`; `vertices` tells how many there are.
+   which one is missing. Ends after finitely many steps, at a gap that it tells; integral answers are exact to the bit.
+   Cost a step: the oracle and O(a^2 + a most), a the vertices at hand. weight, count and on take those that fit in
+   `room`; `vertices` tells how many there are.
    Accuracy of u: about 1e-12 (1 + the largest finite part / rho) for ksubsets, sequence and chain, however large the
    scores, because a number added to the scores of all n, or of one variable, changes nothing there. Else what rounding
    leaves of a vertex's score, over rho: as it is for at_most and oracles of yours; counted from the best of each row
    for matching, from the k-th best under infinite transitions, from the best of a variable under parts of -INFINITY.
-   Errors as above; CONVERGENCE: max_steps or max_active met, or the oracle's answer is not its best: then the answer
-   holds the last iterate and its gap. */
+   Errors as above; CONVERGENCE (max_steps or max_active met, the oracle's answer is not its best): the answer holds the
+   last iterate and its gap. */
 HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rho, const double *unary,
                                        const double *higher, hfy_structure_answer *answer, hfy_work *work);
 
 /* Vector-Jacobian products of a solution's u: d_unary = (du/d unary)^T du, d_higher = (du/d higher)^T du (either may be
-   NULL; d_unary may be du). vertices, count, on: the mixture as hfy_structure_solve gave it, its lists structure->most
-   apart; with one vertex, 0. At a kink the mixture decides, and so it does where scores tie so exactly that a few
-   vertices make a point that is inside a larger face: directions that they do not span are left out. Cost O(a^3).
+   NULL; d_unary may be du). vertices, count, on: the mixture of hfy_structure_solve, its lists structure->most apart;
+   with one vertex, 0. At a kink the mixture decides, and where scores tie so exactly that a few vertices make a point
+   inside a larger face: directions that they do not span are left out. Cost O(a^3).
    Errors: ARG, NOMEM; SINGULAR if the vertices are not affinely independent in u, as a solve's always are. */
 HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
                                      const size_t *on, const double *du, double *d_unary, double *d_higher,
@@ -1181,16 +1179,16 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
    whole net gives: with a margin to the bit (the same instruction set everywhere), else up to rounding. Bias and masks
    are used where the slice is; step, self_coupling and post where it is finished.
    UNSUPPORTED: UNIFORM, ENTMAX with alpha < 1, bounds, `plus`.
-   What goes wrong with one query (NaN in its scores, too many candidates) travels in the partial, and hfy_shard_finish
-   reports it: hfy_shard_find and hfy_shard_merge return only what is wrong with the whole call.
-   In this room a net has a readout if readout_dim is not 0. max_steps and tol are not used: for more steps finish in
-   one place, send the new states to all and find again, without the readout in all but the last.
+   What goes wrong with one query (NaN in its scores, too many candidates) travels in the partial until hfy_shard_finish
+   reports it. Here a net has a readout if readout_dim is not 0. max_steps and tol are not used: for more steps finish
+   in one place, send the new states to all and find again, without the readout in all but the last.
    EXAMPLE  two halves, here one after the other in one process:
      hfy_net slice = net;
      size_t half = net.count / 2, bytes = hfy_shard_bytes(&net, n_queries, 0);
      slice.count = half;
      hfy_shard_find(&slice, 0, queries, n_queries, 0, a, bytes, &work);
-     slice.count = net.count - half, slice.keys += half * net.dim; (values, readout and bias move on likewise)
+     slice.count = net.count - half;
+     slice.keys += half * net.dim; (values, readout and bias move on likewise)
      hfy_shard_find(&slice, half, queries, n_queries, 0, b, bytes, &work);
      hfy_shard_merge(a, bytes, b, hfy_shard_used(b, bytes), &work);
      hfy_shard_finish(&net, queries, n_queries, a, bytes, out, NULL, &work); */
@@ -1206,8 +1204,8 @@ HFY_API size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capa
    pattern in the whole. visible counts in the whole: patterns 0 .. visible-1. k may be above the slice's count.
    bytes: at least hfy_shard_bytes. More than `capacity` candidates are no error yet: the best are kept, and the query
    fails at last if and only if the whole has more than `capacity`, whatever the slices and the order of merging.
-   An index is that of the slice. Cost: a step of hfy_retrieve; with a margin nothing is projected. The bits depend on
-   neither threads nor batch nor index.
+   An index is the slice's. Cost: a step of hfy_retrieve; with a margin nothing is projected. The bits depend on neither
+   threads nor batch nor index.
    Errors, partial untouched: as hfy_net_check; ARG (NULL, bytes, first + count of 2^64 or more), NOMEM, UNSUPPORTED. */
 HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries, size_t n_queries,
                                   size_t capacity, void *partial, size_t bytes, hfy_work *work);
@@ -7255,11 +7253,11 @@ HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys
    so one whole-number dot bounds a score. In front of the rows may stand a prefix: coefficients of x - v m in a few
    directions B, as int8 c^, with y ~ B (q - a m) and q' = q - a m - B^T y:
        x.q = v m.q + c^.y + rest,   |rest| <= |c - c^||y| + |c^||B q'| + |x - v m - B^T c^||q'| + |a||(x - v m).m|.
-   Nothing here asks B to be orthonormal. Bounds become upper bounds of theta by the very expression that makes theta of
-   a dot, which is monotone. What they cannot rule out, by the separation's own comparison, >>net.fast scores by the
-   canonical dot: so the candidates are those of the full scan, to the bit.
-   Numerics: proof of every slack in docs/math.md. Keys and queries are scaled by powers of two to a largest element in
-   [1/2, 1), so that nothing overflows; row constants are floats rounded up; bounds are added up in double.
+   B need not be orthonormal. Bounds become upper bounds of theta by the very expression that makes theta of a dot,
+   which is monotone. What they cannot rule out, by the separation's own comparison, >>net.fast scores by the canonical
+   dot: so the candidates are those of the full scan, to the bit.
+   Numerics: every slack is proved in docs/math.md 13. Keys and queries are scaled by powers of two to a largest element
+   in [1/2, 1), so that nothing overflows; row constants are floats rounded up; bounds are added up in double.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000100) + sizeof(hfy_real))
 #define HFY_INDEX_CHUNK_ 256  /* rows whose dots are made at a time */
@@ -7328,9 +7326,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_largest_(const hfy_real *x, siz
   return bad ? HUGE_VAL : largest;
 }
 
-/* x.y in double, in order. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_dot_(const hfy_real *x, const hfy_real *y, size_t n) {
-  double sum = 0;
+/* sum + x.y in double, in order. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_dot_(double sum, const hfy_real *x, const hfy_real *y, size_t n) {
   size_t d;
   for (d = 0; d < n; d++) sum += (double)x[d] * (double)y[d];
   return sum;
@@ -7498,8 +7495,7 @@ HFY_PRIVATE_ const hfy_real *hfy_index_sampled_(const hfy_index_build_ *b, size_
   return b->keys + (size_t)((uint64_t)t * b->count / b->samples) * b->stride;
 }
 
-/* The mean of the sampled rows, those far longer than most left out (marked by a norm below 0): any row would do, a
-   good one narrows the bounds. */
+/* The mean of the sampled rows, those far longer than most (norm -1 from here on) left out: any row would do. */
 HFY_COLD_ void hfy_index_mean_(hfy_index_build_ *b) {
   size_t t, d, used = 0;
   double typical;
@@ -7582,9 +7578,8 @@ HFY_COLD_ void hfy_index_orthonormal_(hfy_index_build_ *b) {
   }
 }
 
-/* Principal directions of the sampled rows, their mean direction apart: block power iteration with C = sum x x^T,
-   which is never formed. Leaves them in b->block and the sum of squares along each in b->energy; returns that of the
-   rows. */
+/* Principal directions of the sampled rows, their mean direction apart, into b->block: block power iteration with
+   C = sum x x^T, never formed. The sum of squares along each goes to b->energy; returns that of the rows. */
 HFY_COLD_ double hfy_index_directions_(hfy_index_build_ *b) {
   size_t round, from, t, i, n, dim = b->dim, r = b->prefix;
   double total = 0;
@@ -7606,15 +7601,14 @@ HFY_COLD_ double hfy_index_directions_(hfy_index_build_ *b) {
       else /* coef[i*BUILD + t] = <row t, direction i> */
         b->simd->dot(b->tile, dim, n, b->block, dim, r, dim, b->coef, HFY_INDEX_BUILD_);
       if (last) {
-        for (t = 0; t < n * dim; t++) total += (double)b->tile[t] * (double)b->tile[t];
-        for (i = 0; i < r; i++)
-          for (t = 0; t < n; t++) {
-            double c = (double)b->coef[i * HFY_INDEX_BUILD_ + t];
-            b->energy[i] += c * c;
-          }
-        continue;
+        total = hfy_index_dot_(total, b->tile, b->tile, n * dim);
+        for (i = 0; i < r; i++) {
+          const hfy_real *c = b->coef + i * HFY_INDEX_BUILD_;
+          b->energy[i] = hfy_index_dot_(b->energy[i], c, c, n);
+        }
+      } else {
+        b->simd->combine(b->coef, HFY_INDEX_BUILD_, r, b->tile, dim, n, dim, b->next, dim);
       }
-      b->simd->combine(b->coef, HFY_INDEX_BUILD_, r, b->tile, dim, n, dim, b->next, dim);
     }
   }
   return total;
@@ -7681,7 +7675,7 @@ HFY_COLD_ void hfy_index_fill_prefix_(hfy_index_build_ *b) {
       hfy_real *y = b->tile + t * dim;
       along[t] = hfy_index_deflate_(b, b->keys + (from + t) * b->stride, view->c_mean + from + t, y);
       norm[t] = hfy_sim_norm_(hfy_index_square_(b->wide, dim), dim);
-      start[t] = hfy_sim_norm_(hfy_index_dot_(y, y, dim), dim);
+      start[t] = hfy_sim_norm_(hfy_index_dot_(0, y, y, dim), dim);
     }
     b->simd->dot(view->basis, dim, r, b->tile, dim, n, dim, b->coef, r);
     for (t = 0; t < n; t++)
@@ -7689,7 +7683,7 @@ HFY_COLD_ void hfy_index_fill_prefix_(hfy_index_build_ *b) {
     b->simd->combine(b->coef, r, n, view->basis, dim, r, dim, b->tile, dim);
     for (t = 0; t < n; t++) {
       const hfy_real *y = b->tile + t * dim;
-      view->c_rest[from + t] = hfy_sim_up_(hfy_sim_norm_(hfy_index_dot_(y, y, dim), dim) + norm[t]);
+      view->c_rest[from + t] = hfy_sim_up_(hfy_sim_norm_(hfy_index_dot_(0, y, y, dim), dim) + norm[t]);
     }
   }
 }
@@ -7700,7 +7694,7 @@ HFY_COLD_ double hfy_index_basis_norm_(const hfy_real *basis, size_t r, size_t d
   double largest = 0;
   for (i = 0; i < r; i++) {
     double sum = 0;
-    for (j = 0; j < r; j++) sum += fabs(hfy_index_dot_(basis + i * dim, basis + j * dim, dim));
+    for (j = 0; j < r; j++) sum += fabs(hfy_index_dot_(0, basis + i * dim, basis + j * dim, dim));
     largest = sum > largest ? sum : largest;
   }
   return sqrt(largest) * (1 + 1e-8) + 1e-8;
@@ -8057,9 +8051,9 @@ HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_sc
   moved = 2.1 * HFY_REAL_EPS_ * s->norm + (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * s->norm + size * frobenius) +
           HFY_INDEX_TINY_;
   seek->simd->combine(s->y, r, 1, v->basis, dim, r, dim, s->off, dim);
-  rest = hfy_sim_norm_(hfy_index_dot_(s->off, s->off, dim), dim);
+  rest = hfy_sim_norm_(hfy_index_dot_(0, s->off, s->off, dim), dim);
   seek->simd->dot(v->basis, dim, r, s->off, dim, 1, dim, s->y, r);
-  leak = hfy_sim_norm_(hfy_index_dot_(s->y, s->y, r), r) + hfy_sim_slack_(dim) * frobenius * rest +
+  leak = hfy_sim_norm_(hfy_index_dot_(0, s->y, s->y, r), r) + hfy_sim_slack_(dim) * frobenius * rest +
          index->basis_norm * moved + HFY_INDEX_TINY_;
   leak /= HFY_INDEX_SPEC_;
   l->rows = v->coef;
@@ -8078,8 +8072,7 @@ HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_sc
 
 /* --- batches --- */
 
-/* A score below which no theta matters any more while the kth best is at least top; no bias. Verified, so that its own
-   rounding cannot do harm. */
+/* A score below which no theta matters while the kth best is at least top; no bias. Verified: rounding does no harm. */
 HFY_COLD_ double hfy_index_least_(const hfy_index_seek_ *seek, const hfy_index_one_ *one) {
   double goal = (one->top - seek->width) / seek->beta,
          slack = 4 * HFY_REAL_EPS_ * (fabs(one->top) + seek->width) / seek->beta;
@@ -8292,10 +8285,11 @@ HFY_COLD_ size_t hfy_structure_at_most_(const hfy_structure *structure, const do
 /* Score i joins the best rows so far: off[j], run[j] with j on, the last one off or on. choice[j], 2 bits: where off
    came from, where run. Infinite parts, if `endless`, are counted apart and come before the scores, so that they take
    no digits from them. room: 4 (k+1), off and run and the same of their infinite parts. */
-HFY_STRUCTURE_STEP_ void hfy_structure_step_(const double *score, const double *part, size_t n, size_t k, size_t i,
-                                             double *room, unsigned char *choice, int endless) {
+HFY_STRUCTURE_STEP_ void hfy_structure_step_(const hfy_structure *structure, const double *score, const double *part,
+                                             size_t i, double *room, unsigned char *choice, int endless) {
+  const size_t k = structure->k, ahead = structure->unaries - 1 - i;
   double *off = room, *run = off + k + 1, *off_parts = run + k + 1, *run_parts = off_parts + k + 1;
-  size_t j, least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* that can end at k */
+  size_t j, least = ahead < k ? k - ahead : 1, top = i < k ? i + 1 : k; /* that can end at k */
   double gain = score[i], pair = part[i - 1], off_below = off[least - 1], run_below = run[least - 1];
   double off_parts_below = off_parts[least - 1], run_parts_below = run_parts[least - 1], counts = 0;
   if (endless && !hfy_base_is_finite_(pair)) {
@@ -8322,26 +8316,27 @@ HFY_STRUCTURE_STEP_ void hfy_structure_step_(const double *score, const double *
   }
 }
 
-HFY_COLD_ void hfy_structure_endless_(const double *score, const double *part, size_t n, size_t k, size_t i,
+HFY_COLD_ void hfy_structure_endless_(const hfy_structure *structure, const double *score, const double *part, size_t i,
                                       double *room, unsigned char *choice) {
-  hfy_structure_step_(score, part, n, k, i, room, choice, 1);
+  hfy_structure_step_(structure, score, part, i, room, choice, 1);
 }
 
-/* Best k of n in a row, part[i] more for i and i+1 together: dynamic programming over how many are on so far and
-   whether the last one is; then back along the choices. room: as above; came: n (k+1). On return `on` is ascending;
-   SIZE_MAX if every choice is masked. */
-HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, size_t n, size_t k, size_t *on,
-                                       double *room, unsigned char *came) {
-  double *off = room, *run = off + k + 1, *off_parts = run + k + 1, *run_parts = off_parts + k + 1;
-  size_t i, left = k;
+/* Dynamic programming over how many are on so far and whether the last one is; then back along the choices, so that
+   the unaries come out ascending. scratch: room of hfy_structure_step_, n (k+1) bytes. */
+HFY_PRIVATE_ size_t hfy_structure_sequence_(const hfy_structure *structure, const double *unary, const double *higher,
+                                            size_t *on, void *scratch) {
+  const size_t n = structure->unaries, k = structure->k;
+  double *off = (double *)scratch, *run = off + k + 1, *off_parts = run + k + 1, *run_parts = off_parts + k + 1;
+  unsigned char *came = (unsigned char *)(run_parts + k + 1);
+  size_t i, left = k, count = k;
   int last, choice, endless = 0;
-  for (i = 0; i <= 4 * k + 3; i++) room[i] = -HUGE_VAL;
-  for (i = 0; i + 1 < n && !endless; i++) endless = !hfy_base_is_finite_(part[i]);
+  for (i = 0; i <= 4 * k + 3; i++) off[i] = -HUGE_VAL;
+  for (i = 0; i + 1 < n && !endless; i++) endless = !hfy_base_is_finite_(higher[i]);
   off[0] = off_parts[0] = 0;
-  run[1] = score[0];
-  if (!hfy_base_is_neg_inf_(score[0])) run_parts[1] = 0;
-  for (i = 1; i < n && !endless; i++) hfy_structure_step_(score, part, n, k, i, room, came + i * (k + 1), 0);
-  for (; i < n; i++) hfy_structure_endless_(score, part, n, k, i, room, came + i * (k + 1));
+  run[1] = unary[0];
+  if (!hfy_base_is_neg_inf_(unary[0])) run_parts[1] = 0;
+  for (i = 1; i < n && !endless; i++) hfy_structure_step_(structure, unary, higher, i, off, came + i * (k + 1), 0);
+  for (; i < n; i++) hfy_structure_endless_(structure, unary, higher, i, off, came + i * (k + 1));
   last = run[k] > off[k];
   if (endless) last = run_parts[k] > off_parts[k] || (last && !(run_parts[k] < off_parts[k]));
   if (hfy_base_is_neg_inf_(last ? run[k] : off[k])) return SIZE_MAX;
@@ -8350,15 +8345,6 @@ HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, 
     if (last) on[--left] = i;
     last = last ? choice >> 1 : choice & 1;
   }
-  return k;
-}
-
-HFY_PRIVATE_ size_t hfy_structure_sequence_(const hfy_structure *structure, const double *unary, const double *higher,
-                                            size_t *on, void *scratch) {
-  size_t n = structure->unaries, k = structure->k, i;
-  double *room = (double *)scratch;
-  size_t count = hfy_structure_row_(unary, higher, n, k, on, room, (unsigned char *)(room + 4 * (k + 1)));
-  if (count == SIZE_MAX) return count;
   for (i = 1; i < k; i++)
     if (on[i] == on[i - 1] + 1) on[count++] = n + on[i - 1];
   return count;
@@ -8616,9 +8602,8 @@ HFY_COLD_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *
   s->on = HFY_TAKE_(arena, uint32_t, hfy_base_times_(room, structure->most));
 }
 
-/* What a sequence's oracle sees of its parts. One value for all transitions, if beyond twice what all k scores can
-   differ by, however much the quadratic moves them, counts as infinite: more of it changes no choice, and would cost
-   digits. */
+/* What a sequence's oracle sees of its parts. One value for all transitions, if beyond twice what k scores and the
+   quadratic can differ by, counts as infinite: more of it changes no choice, and would cost digits. */
 HFY_COLD_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s) {
   size_t i, m = s->structure->higher;
   double low, high, bound;
@@ -8822,8 +8807,7 @@ HFY_PRIVATE_ double hfy_structure_square_(const hfy_structure_solver_ *s, double
   return square;
 }
 
-/* The pivot measured on the vertices, where the factor's is small: |fresh - combination|^2 of them with 1 before each;
-   row: the fresh vertex's of the factor. */
+/* A small pivot, measured on the vertices: |fresh - combination|^2 with a 1 before each. row: fresh's of the factor. */
 HFY_COLD_ double hfy_structure_remainder_(hfy_structure_solver_ *s, const double *row) {
   double ones = -1, square;
   size_t i;
@@ -8878,8 +8862,7 @@ HFY_PRIVATE_ void hfy_structure_score_(const hfy_structure_solver_ *s, size_t v,
   *low -= lost + s->rho * u_low;
 }
 
-/* s->side = what the conditions A u = b/rho + kappa still lack at the target; *sum: that of the target's weights.
-   Returns the most that is lacking. */
+/* s->side = what A u = b/rho + kappa lacks at the target; returns the most of it. *sum: of the target's weights. */
 HFY_COLD_ double hfy_structure_lack_(hfy_structure_solver_ *s, double *sum) {
   double lack = 0, mean = 0, score, low, first = 0;
   size_t v;
@@ -8927,8 +8910,7 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s) {
   }
 }
 
-/* Walks to the best weights that are not negative, and mixes them: towards the target until a weight falls to 0, which
-   leaves, and again from there. */
+/* Walks to the best weights >= 0 and mixes them: towards the target until a weight, which leaves, is 0; and again. */
 HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s) {
   for (;;) {
     size_t v, first = SIZE_MAX;
@@ -8991,18 +8973,15 @@ HFY_COLD_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pivot
   return HFY_OK;
 }
 
-/* The finite scores, as given, of the parts of active vertex v, or of the fresh list (SIZE_MAX); *infinite: how many of
-   the others there are, + less -. */
+/* The finite scores, as given, of the parts of vertex v, or of the fresh list (SIZE_MAX); *infinite: + less - ones. */
 HFY_COLD_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size_t v, double *infinite) {
   const uint32_t *on = v == SIZE_MAX ? NULL : hfy_structure_on_(s, v);
   size_t i = on ? s->vertex[v].unaries : s->fresh_unaries, end = on ? s->vertex[v].bits : s->fresh_bits;
   double sum = 0;
   for (*infinite = 0; i < end; i++) {
     double raw = s->raw[(on ? on[i] : s->fresh[i]) - s->structure->unaries];
-    if (hfy_base_is_finite_(raw))
-      sum += raw;
-    else
-      *infinite += raw > 0 ? 1 : -1;
+    if (!hfy_base_is_finite_(raw)) *infinite += raw > 0 ? 1 : -1;
+    sum += hfy_base_is_finite_(raw) ? raw : 0;
   }
   return sum;
 }
@@ -9044,8 +9023,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s) {
   }
 }
 
-/* SparseMAP of the scores in s->unary and s->raw. Leaves u, the mixture, gap, value and steps; on CONVERGENCE those of
-   the last iterate. */
+/* SparseMAP of the scores in s->unary and s->raw: u, the mixture, gap, value, steps; on CONVERGENCE the last ones. */
 HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s) {
   hfy_status status = hfy_structure_first_(s);
   double pivot, infinite;
@@ -9066,8 +9044,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s) {
   return status;
 }
 
-/* How much more the unaries of active vertex v score than those of the list in s->fresh; *alone: how many of them are
-   not in that list. */
+/* How much more the unaries of vertex v score than those of the fresh list; *alone: how many are not in that. */
 HFY_COLD_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t *alone) {
   const uint32_t *on = hfy_structure_on_(s, v);
   size_t i, count = s->vertex[v].unaries;
@@ -9088,8 +9065,7 @@ HFY_COLD_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t
   return more;
 }
 
-/* The loss of the list in s->fresh at the solution that is in place: differences of scores only, and what vertices
-   share does not enter. */
+/* The loss of the fresh list at the solution in place: of differences of scores; what vertices share does not enter. */
 HFY_COLD_ double hfy_structure_fresh_loss_(hfy_structure_solver_ *s) {
   double loss = 0.5 * s->rho * (double)s->fresh_unaries, own, own_infinite, in_this, parts = 0, infinite = 0;
   size_t v, i, alone;
@@ -9206,32 +9182,28 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_map(const hfy_structure *structure, 
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_COLD_ void hfy_structure_answer_(hfy_structure_solver_ *s, hfy_structure_answer *answer) {
-  size_t v;
-  if (answer->unary) memcpy(answer->unary, s->u, s->structure->unaries * sizeof *s->u);
-  if (answer->higher) hfy_structure_parts_(s, s->weight, answer->higher);
-  answer->value = s->value;
-  answer->gap = s->gap;
-  answer->steps = s->steps;
-  answer->vertices = s->count;
-  for (v = 0; v < hfy_base_min_(s->count, answer->room); v++) {
-    if (answer->weight) answer->weight[v] = s->weight[v];
-    if (answer->count) answer->count[v] = s->vertex[v].bits;
-    if (answer->on) hfy_structure_list_(s, v, answer->on + v * s->structure->most);
-  }
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_structure_solve(const hfy_structure *structure, double rho, const double *unary,
                                                   const double *higher, hfy_structure_answer *answer, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
   hfy_status status = hfy_structure_begin_(structure, rho, unary, higher, answer ? NULL : "answer", 0, &s, w);
-  if (!status && answer) {
-    status = hfy_structure_run_(&s);
-    if (!status || status == HFY_ERR_CONVERGENCE) hfy_structure_answer_(&s, answer);
-    status = hfy_structure_failed_(w, status, &s);
+  size_t v;
+  if (status || !answer) return hfy_base_close_(w, &local, status);
+  status = hfy_structure_run_(&s);
+  if (!status || status == HFY_ERR_CONVERGENCE) {
+    if (answer->unary) memcpy(answer->unary, s.u, structure->unaries * sizeof *s.u);
+    if (answer->higher) hfy_structure_parts_(&s, s.weight, answer->higher);
+    answer->value = s.value;
+    answer->gap = s.gap;
+    answer->steps = s.steps;
+    answer->vertices = s.count;
+    for (v = 0; v < hfy_base_min_(s.count, answer->room); v++) {
+      if (answer->weight) answer->weight[v] = s.weight[v];
+      if (answer->count) answer->count[v] = s.vertex[v].bits;
+      if (answer->on) hfy_structure_list_(&s, v, answer->on + v * structure->most);
+    }
   }
-  return hfy_base_close_(w, &local, status);
+  return hfy_base_close_(w, &local, hfy_structure_failed_(w, status, &s));
 }
 
 /* The active vertices of an answer, and their factor. du stood in for the scores: they are 0. */
@@ -14762,19 +14734,17 @@ HFY_PRIVATE_ double hfy_shard_score_(const unsigned char *entry) {
 
 /* Why a separation has no partials, in a net of n patterns. */
 HFY_COLD_ hfy_status hfy_shard_sep_(const hfy_sep *sep, size_t n, hfy_sep *full, hfy_work *work) {
-  hfy_status status;
+  const char *why = NULL;
+  hfy_status status = HFY_OK;
   *full = hfy_sep_resolve_(sep);
-  if (sep->plus)
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.plus is set; a sum of energies has no partials");
-  if (hfy_sep_has_bounds_(sep))
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep has bounds; such a separation has no partials");
-  status = hfy_sep_check_(sep, 1, n, "net->sep.", work);
+  if (hfy_sep_has_bounds_(sep)) why = "net->sep has bounds; such a separation has no partials";
+  if (sep->plus) why = "net->sep.plus is set; a sum of energies has no partials";
+  if (!why) status = hfy_sep_check_(sep, 1, n, "net->sep.", work);
   if (status) return status;
-  if (full->kind == HFY_SEP_UNIFORM)
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.kind is HFY_SEP_UNIFORM, which has no partials");
-  if (hfy_sep_is_list_(full) && !(hfy_sep_link_margin_(full) < DBL_MAX))
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep has no margin; such a separation has no partials");
-  return HFY_OK;
+  if (!why && full->kind == HFY_SEP_UNIFORM) why = "net->sep.kind is HFY_SEP_UNIFORM, which has no partials";
+  if (!why && hfy_sep_is_list_(full) && !(hfy_sep_link_margin_(full) < DBL_MAX))
+    why = "net->sep has no margin; such a separation has no partials";
+  return why ? hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%s", why) : HFY_OK;
 }
 
 /* What follows from head.recipe, head.capacity and the separation. */
