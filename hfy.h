@@ -14689,12 +14689,12 @@ typedef struct hfy_shard_record_ {
 typedef struct hfy_shard_block_ {
   hfy_shard_head_ head;
   hfy_sep sep;
-  int lists, by_rank;
+  int lists;
   double margin;
   size_t n_queries, capacity;
-  size_t row, entry; /* bytes of a row, of an entry */
-  size_t pool;       /* where the entries begin */
-  size_t full;       /* bytes of the block at most; SIZE_MAX: it cannot exist */
+  size_t entry; /* bytes of one: a row and, in lists, number and score before it */
+  size_t pool;  /* where the entries begin */
+  size_t full;  /* bytes of the block at most; SIZE_MAX: it cannot exist */
 } hfy_shard_block_;
 
 /* --- blocks --- */
@@ -14714,7 +14714,7 @@ HFY_COLD_ hfy_shard_record_ hfy_shard_nothing_(uint64_t status) {
   return record;
 }
 
-/* How many entries a query has. */
+/* Entries of a query. */
 HFY_PRIVATE_ size_t hfy_shard_entries_(const hfy_shard_block_ *b, const hfy_shard_record_ *record) {
   return b->lists ? (size_t)record->count : 1;
 }
@@ -14749,15 +14749,13 @@ HFY_COLD_ hfy_status hfy_shard_sep_(const hfy_sep *sep, size_t n, hfy_sep *full,
 
 /* What follows from head.recipe, head.capacity and the separation. */
 HFY_COLD_ void hfy_shard_lay_out_(hfy_shard_block_ *b) {
-  size_t width = (size_t)b->head.recipe.width;
+  size_t row = hfy_base_plus_(hfy_base_times_((size_t)b->head.recipe.width, sizeof(hfy_real)), 7);
+  if (row < SIZE_MAX) row &= ~(size_t)7;
   b->lists = hfy_sep_is_list_(&b->sep);
-  b->by_rank = hfy_sep_by_rank_(&b->sep);
   b->margin = hfy_sep_link_margin_(&b->sep);
   b->n_queries = (size_t)b->head.recipe.n_queries;
   b->capacity = (size_t)b->head.capacity;
-  b->row = hfy_base_plus_(hfy_base_times_(width, sizeof(hfy_real)), 7);
-  b->row = b->row == SIZE_MAX ? b->row : b->row & ~(size_t)7;
-  b->entry = b->lists ? hfy_base_plus_(b->row, 16) : b->row;
+  b->entry = b->lists ? hfy_base_plus_(row, 16) : row;
   b->pool = hfy_base_plus_(sizeof b->head, hfy_base_times_(b->n_queries, sizeof(hfy_shard_record_)));
   b->full = hfy_base_plus_(b->pool, hfy_base_times_(hfy_base_times_(b->n_queries, b->capacity), b->entry));
   if (b->full > (size_t)PTRDIFF_MAX) b->full = SIZE_MAX;
@@ -14766,11 +14764,10 @@ HFY_COLD_ void hfy_shard_lay_out_(hfy_shard_block_ *b) {
 /* The block of an empty partial for a resolved separation. queries NULL: without their fingerprint. */
 HFY_COLD_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, double beta, const hfy_real *queries,
                                    size_t n_queries, size_t capacity, hfy_shard_block_ *b) {
+  const int rank = hfy_sep_by_rank_(full);
   hfy_shard_recipe_ *r = &b->head.recipe;
-  int rank;
   memset(b, 0, sizeof *b);
   b->sep = *full;
-  rank = hfy_sep_by_rank_(full);
   if (!capacity) capacity = HFY_SHARD_CAPACITY_ + (rank ? (size_t)ceil(full->k) : 0);
   b->head.magic = HFY_SHARD_MAGIC_;
   b->head.format = HFY_SHARD_FORMAT_;
@@ -14901,7 +14898,7 @@ typedef struct hfy_shard_sieve_ {
 
 /* For these n candidates, whose order gets lost. */
 HFY_COLD_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, double *score, size_t n, hfy_shard_sieve_ *sieve) {
-  size_t i, above = 0, k = b->by_rank ? (size_t)ceil(b->sep.k) : 1, room = b->capacity;
+  size_t i, above = 0, k = hfy_sep_by_rank_(&b->sep) ? (size_t)ceil(b->sep.k) : 1, room = b->capacity;
   double cut;
   sieve->top = n >= k ? hfy_base_kth_largest_(score, n, k) : -HUGE_VAL;
   sieve->margin = b->margin;
@@ -15336,17 +15333,13 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
 }
 
 /* Can a partial give what a report asks for? */
-HFY_COLD_ hfy_status hfy_shard_knows_(const hfy_net *net, const hfy_report *report, size_t n_queries, int lists,
-                                      hfy_work *w) {
+HFY_COLD_ hfy_status hfy_shard_knows_(const hfy_net *net, const hfy_report *report, int lists, hfy_work *w) {
   const char *none_such = report->energy ? "energy" : report->weights ? "weights" : NULL;
-  const int top = report->top_index || report->top_weight;
   if (report->residual && net->readout_dim) none_such = "residual";
-  if (!lists && (report->support || top)) none_such = report->support ? "support" : "top";
-  if (none_such)
-    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; a partial does not know it", none_such);
-  if (top && !hfy_base_fits_(n_queries, report->top, sizeof(size_t)))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "report: arrays for %z queries cannot exist", n_queries);
-  return HFY_OK;
+  if (!lists && (report->support || report->top_index || report->top_weight))
+    none_such = report->support ? "support" : "top";
+  if (!none_such) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; a partial does not know it", none_such);
 }
 
 /* The body of hfy_shard_finish; queries stand in call. */
@@ -15368,11 +15361,8 @@ HFY_COLD_ hfy_status hfy_shard_end_(const hfy_net *net, const void *partial, siz
     return hfy_base_fail_(w, HFY_ERR_ARG,
                           "partial covers %z patterns; it should cover each of the %z of the net once",
                           (size_t)block.head.patterns, net->count);
-  if (n_queries && !out) return hfy_base_null_(w, "out");
-  if (n_queries && call->queries == out && net->readout_dim && net->readout_dim != net->dim)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "out is queries, but readout_dim %z is not dim %z", net->readout_dim,
-                          net->dim);
-  if (report) status = hfy_shard_knows_(net, report, n_queries, block.lists, w);
+  status = hfy_net_check_call_(&run->net, call->queries, n_queries, out, report, w);
+  if (!status && report) status = hfy_shard_knows_(net, report, block.lists, w);
   for (who = 0; block.lists && who < n_queries; who++) {
     hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
     if (record.count > most) most = (size_t)record.count;
