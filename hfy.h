@@ -7956,7 +7956,7 @@ typedef struct hfy_index_level_ {
 
 /* Begins one for v ~ step * whole numbers (n of them, as many as a row has). */
 HFY_COLD_ void hfy_index_begin_level_(const hfy_index_seek_ *seek, const double *v, size_t n, hfy_index_scratch_ *s,
-                                hfy_index_level_ *l) {
+                                      hfy_index_level_ *l) {
   size_t d, behind = hfy_index_padded_(n) - n;
   memset(l, 0, sizeof *l);
   l->step = hfy_index_quantise_(v, n, hfy_index_levels_(seek->int8, n), 0, s->whole);
@@ -8574,7 +8574,7 @@ HFY_COLD_ size_t hfy_structure_room_(const hfy_structure *structure) {
 }
 
 HFY_COLD_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *structure, size_t room,
-                                      hfy_structure_solver_ *s) {
+                                   hfy_structure_solver_ *s) {
   size_t n = structure->unaries, m = structure->higher, packed = hfy_base_times_(room + 1, room + 2);
   if (packed < SIZE_MAX) packed /= 2;
   s->structure = structure;
@@ -15358,8 +15358,7 @@ HFY_COLD_ hfy_status hfy_shard_end_(const hfy_net *net, const void *partial, siz
   if (!status) status = hfy_shard_agree_(&call->block, &block, "partial", w);
   if (status) return status;
   if (net->count && (block.head.patterns != net->count || block.head.cover != hfy_shard_cover_(0, net->count)))
-    return hfy_base_fail_(w, HFY_ERR_ARG,
-                          "partial covers %z patterns; it should cover each of the %z of the net once",
+    return hfy_base_fail_(w, HFY_ERR_ARG, "partial covers %z patterns; it should cover each of the %z of the net once",
                           (size_t)block.head.patterns, net->count);
   status = hfy_net_check_call_(&run->net, call->queries, n_queries, out, report, w);
   if (!status && report) status = hfy_shard_knows_(net, report, block.lists, w);
