@@ -7439,7 +7439,7 @@ HFY_COLD_ size_t hfy_index_prefix_(size_t count, size_t dim, const hfy_index_opt
   return dim < 128 || count < 1024 ? 0 : hfy_base_min_(128, dim / 4 / 32 * 32);
 }
 
-HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options) {
+HFY_API HFY_SMALL_ size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_index_view_ view;
   size_t prefix = hfy_index_prefix_(count, dim, options);
@@ -7462,11 +7462,9 @@ typedef struct hfy_index_build_ {
   double *wide, *total;  /* dim: one key; a sum of them */
   int16_t *whole;        /* dim: the same in whole numbers */
   double *directions;    /* prefix x dim */
-  hfy_real *block;       /* prefix x dim: the directions, rounded */
-  hfy_real *next;        /* prefix x dim */
-  hfy_real *tile;        /* BUILD x dim */
-  hfy_real *coef;        /* BUILD x prefix */
-  double *energy;        /* prefix */
+  hfy_real *block, *next; /* prefix x dim: the directions, rounded; those of the next round */
+  hfy_real *tile, *coef;  /* BUILD x dim, BUILD x prefix */
+  double *energy;         /* prefix */
 } hfy_index_build_;
 
 HFY_COLD_ void hfy_index_plan_build_(hfy_base_arena_ *arena, hfy_index_build_ *b) {
@@ -7484,15 +7482,16 @@ HFY_COLD_ void hfy_index_plan_build_(hfy_base_arena_ *arena, hfy_index_build_ *b
   b->energy = HFY_TAKE_(arena, double, r);
 }
 
-/* A key, scaled, into b->wide. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_widen_(const hfy_index_build_ *b, const hfy_real *x) {
+/* Row i of the keys, scaled, into b->wide. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_widen_(const hfy_index_build_ *b, size_t i) {
+  const hfy_real *x = b->keys + i * b->stride;
   size_t d;
   for (d = 0; d < b->dim; d++) b->wide[d] = (double)x[d] * b->unit.a * b->unit.b;
 }
 
 /* The t-th sampled row. */
-HFY_PRIVATE_ const hfy_real *hfy_index_sampled_(const hfy_index_build_ *b, size_t t) {
-  return b->keys + (size_t)((uint64_t)t * b->count / b->samples) * b->stride;
+HFY_PRIVATE_ size_t hfy_index_sampled_(const hfy_index_build_ *b, size_t t) {
+  return (size_t)((uint64_t)t * b->count / b->samples);
 }
 
 /* The mean of the sampled rows, those far longer than most (norm -1 from here on) left out: any row would do. */
@@ -7527,7 +7526,7 @@ HFY_COLD_ void hfy_index_mean_(hfy_index_build_ *b) {
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_put_row_(const hfy_index_build_ *b, size_t i, double *norm) {
   size_t d, dim = b->dim;
   double scale, squares = 0, error = 0, away = 0, distance;
-  hfy_index_widen_(b, b->keys + i * b->stride);
+  hfy_index_widen_(b, i);
   scale = hfy_index_quantise_(b->wide, dim, 127, 1, b->whole);
   for (d = 0; d < dim; d++) {
     double v = b->wide[d], w = scale * (double)b->whole[d], m = (double)b->view.mean[d];
@@ -7544,16 +7543,15 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_put_row_(const hfy_index_build_
   return error;
 }
 
-/* x - v m of one key, rounded to hfy_real, and v; returns x.m. Leaves x in b->wide. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_deflate_(const hfy_index_build_ *b, const hfy_real *x, float *v,
-                                                          hfy_real *out) {
+/* x - v m of row i, rounded to hfy_real, and v; returns x.m. Leaves x in b->wide. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_deflate_(const hfy_index_build_ *b, size_t i, float *v, hfy_real *y) {
   const float *mean = b->view.mean;
   double along = 0;
   size_t d;
-  hfy_index_widen_(b, x);
+  hfy_index_widen_(b, i);
   for (d = 0; d < b->dim; d++) along += b->wide[d] * (double)mean[d];
   *v = b->mean_square > 0 ? (float)(along / b->mean_square) : 0;
-  for (d = 0; d < b->dim; d++) out[d] = (hfy_real)(b->wide[d] - (double)*v * (double)mean[d]);
+  for (d = 0; d < b->dim; d++) y[d] = (hfy_real)(b->wide[d] - (double)*v * (double)mean[d]);
   return along;
 }
 
@@ -7673,7 +7671,7 @@ HFY_COLD_ void hfy_index_fill_prefix_(hfy_index_build_ *b) {
     n = hfy_base_min_(HFY_INDEX_BUILD_, b->count - from);
     for (t = 0; t < n; t++) {
       hfy_real *y = b->tile + t * dim;
-      along[t] = hfy_index_deflate_(b, b->keys + (from + t) * b->stride, view->c_mean + from + t, y);
+      along[t] = hfy_index_deflate_(b, from + t, view->c_mean + from + t, y);
       norm[t] = hfy_sim_norm_(hfy_index_square_(b->wide, dim), dim);
       start[t] = hfy_sim_norm_(hfy_index_dot_(0, y, y, dim), dim);
     }
@@ -7827,11 +7825,11 @@ typedef struct hfy_index_one_ {
   hfy_index_power_ unit;
   double top;                  /* the kth best lower bound of theta */
   double best[HFY_INDEX_FEW_]; /* the best of them, descending */
-  size_t count;                /* of its list; SIZE_MAX: to be sought alone */
-  uint32_t *listed;            /* LIST: rows, ascending */
-  hfy_real *above;             /* LIST: their upper bounds */
   const hfy_real *q, *bias;    /* the caller's: its state, its bias or NULL */
   size_t visible;              /* and how many rows it sees */
+  size_t count;                /* of its list; SIZE_MAX: to be sought alone */
+  uint32_t listed[HFY_INDEX_LIST_]; /* rows, ascending */
+  hfy_real above[HFY_INDEX_LIST_];  /* their upper bounds */
 } hfy_index_one_;
 
 /* What the searches of one tile work in. */
@@ -7849,8 +7847,6 @@ typedef struct hfy_index_scratch_ {
   void *tile;     /* packed rows */
   int32_t *out;   /* GROUP x TILE */
   hfy_index_one_ *one;
-  uint32_t *listed; /* batch x LIST: see hfy_index_one_ */
-  hfy_real *above;
 } hfy_index_scratch_;
 
 /* Elements of a query with the zeros behind it. */
@@ -7866,11 +7862,10 @@ HFY_PRIVATE_ size_t hfy_index_places_(size_t nq) {
   return (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_;
 }
 
-/* batch: queries of a scan at most; one of them takes 16 KiB (24) and 2 dim bytes. */
-HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t batch,
-                               hfy_index_scratch_ *s) {
+/* nq: queries of a scan at most; one of them takes 16 KiB (24) and 2 dim bytes. */
+HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
   size_t dim = seek->index->dim, prefix = seek->index->prefix, padded = hfy_index_padded_(dim);
-  size_t shared = hfy_index_shares_(seek, batch) ? hfy_index_places_(batch) : 0;
+  size_t shared = hfy_index_shares_(seek, nq) ? hfy_index_places_(nq) : 0;
   memset(s, 0, sizeof *s);
   s->q = HFY_TAKE_(arena, double, dim);
   s->whole = HFY_TAKE_(arena, int16_t, padded);
@@ -7884,8 +7879,6 @@ HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *se
   s->tile = hfy_base_take_(arena, shared ? padded : 0, HFY_SIMD_TILE_ * 2);
   s->out = HFY_TAKE_(arena, int32_t, shared ? HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0);
   s->one = HFY_TAKE_(arena, hfy_index_one_, shared);
-  s->listed = HFY_TAKE_(arena, uint32_t, hfy_base_times_(shared, HFY_INDEX_LIST_));
-  s->above = HFY_TAKE_(arena, hfy_real, hfy_base_times_(shared, HFY_INDEX_LIST_));
 }
 
 /* Starts searches over keys with an index of theirs. beta, width, kth and workers are the caller's to set. */
@@ -7928,8 +7921,8 @@ HFY_PRIVATE_ double hfy_index_levels_(const hfy_simd_int8_ *int8, size_t dim) {
 }
 
 /* For q^ = step * s->whole: middle = m.(q - q^), how far that may be off (about), and rest >= |q - q^|. */
-HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, const hfy_index_scratch_ *s, double *middle,
-                                  double *about, double *rest) {
+HFY_COLD_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, const hfy_index_scratch_ *s, double *middle,
+                               double *about, double *rest) {
   size_t d, dim = seek->index->dim;
   double squares = 0, along = 0, m = seek->index->mean_norm;
   for (d = 0; d < dim; d++) {
@@ -8136,9 +8129,8 @@ HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *o
   }
 }
 
-/* Makes query j of a batch ready: its words in the panel, its bound. nobody: the place is empty. */
-HFY_COLD_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int nobody, size_t words,
-                                hfy_index_scratch_ *s) {
+/* Makes query j of a batch ready: its words in the panel, its bound. empty: nobody is in its place. */
+HFY_COLD_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int empty, size_t words, hfy_index_scratch_ *s) {
   hfy_index_one_ *one = s->one + j;
   size_t d, dim = seek->index->dim, step = seek->int8->step;
   int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_;
@@ -8146,11 +8138,9 @@ HFY_COLD_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int nobod
   int k;
   memset(&one->bound, 0, sizeof one->bound);
   for (d = 0; d < words; d++) panel[d * HFY_SIMD_GROUP_] = 0;
-  one->listed = s->listed + j * HFY_INDEX_LIST_;
-  one->above = s->above + j * HFY_INDEX_LIST_;
   one->count = SIZE_MAX;
   one->bound.least = HUGE_VAL;
-  if (nobody || !hfy_index_aim_(seek, one->q, s)) return;
+  if (empty || !hfy_index_aim_(seek, one->q, s)) return;
   one->bound.scale = hfy_index_quantise_(s->q, dim, 127, 0, s->whole);
   for (d = 0; d < dim; d++) { /* four in a word of the panel, as bytes, or two */
     signed char byte = (signed char)s->whole[d], *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_);
@@ -8316,8 +8306,9 @@ HFY_STRUCTURE_STEP_ void hfy_structure_step_(const hfy_structure *structure, con
   }
 }
 
-HFY_COLD_ void hfy_structure_endless_(const hfy_structure *structure, const double *score, const double *part, size_t i,
-                                      double *room, unsigned char *choice) {
+HFY_COLD_ HFY_SIMD_NOINLINE_ void hfy_structure_endless_(const hfy_structure *structure, const double *score,
+                                                         const double *part, size_t i, double *room,
+                                                         unsigned char *choice) {
   hfy_structure_step_(structure, score, part, i, room, choice, 1);
 }
 
@@ -8464,7 +8455,6 @@ HFY_COLD_ hfy_structure hfy_structure_make_(size_t unaries, size_t higher, size_
 HFY_API HFY_SMALL_ hfy_structure hfy_structure_ksubsets(size_t n, size_t k) {
   return hfy_structure_make_(n, 0, k, hfy_structure_ksubsets_, hfy_base_times_(n, sizeof(double)), k, NULL);
 }
-
 HFY_API HFY_SMALL_ hfy_structure hfy_structure_at_most(size_t n, size_t k) {
   return hfy_structure_make_(n, 0, k, hfy_structure_at_most_, hfy_base_times_(n, sizeof(double)), k, NULL);
 }
@@ -14704,7 +14694,6 @@ HFY_PRIVATE_ hfy_shard_record_ hfy_shard_record_at_(const void *partial, size_t 
   memcpy(&record, (const unsigned char *)partial + sizeof(hfy_shard_head_) + who * sizeof record, sizeof record);
   return record;
 }
-
 HFY_PRIVATE_ void hfy_shard_put_record_(void *partial, size_t who, const hfy_shard_record_ *record) {
   memcpy((unsigned char *)partial + sizeof(hfy_shard_head_) + who * sizeof *record, record, sizeof *record);
 }
@@ -14725,7 +14714,6 @@ HFY_PRIVATE_ uint64_t hfy_shard_number_(const unsigned char *entry) {
   memcpy(&number, entry, sizeof number);
   return number;
 }
-
 HFY_PRIVATE_ double hfy_shard_score_(const unsigned char *entry) {
   double score;
   memcpy(&score, entry + 8, sizeof score);
@@ -14849,22 +14837,21 @@ HFY_COLD_ int hfy_shard_is_whole_(const void *partial, const hfy_shard_block_ *b
 
 /* Reads and checks a head; `entries` as well: records and entries. name: what messages call the block. */
 HFY_COLD_ hfy_status hfy_shard_read_(const void *partial, size_t bytes, int entries, const char *name,
-                                     hfy_shard_block_ *b, hfy_work *work) {
+                                     hfy_shard_block_ *b, hfy_work *w) {
   memset(b, 0, sizeof *b);
-  if (!partial) return hfy_base_null_(work, name);
+  if (!partial) return hfy_base_null_(w, name);
   if (bytes < sizeof b->head)
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s has %z bytes; a partial has at least %z", name, bytes,
-                          sizeof b->head);
+    return hfy_base_fail_(w, HFY_ERR_FORMAT, "%s has %z bytes; a partial has at least %z", name, bytes, sizeof b->head);
   memcpy(&b->head, partial, sizeof b->head);
   if (b->head.magic != HFY_SHARD_MAGIC_)
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s is no partial of this kind of machine", name);
+    return hfy_base_fail_(w, HFY_ERR_FORMAT, "%s is no partial of this kind of machine", name);
   if (b->head.format != HFY_SHARD_FORMAT_)
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s is a partial of another version or precision", name);
+    return hfy_base_fail_(w, HFY_ERR_FORMAT, "%s is a partial of another version or precision", name);
   if (b->head.bytes > bytes)
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s has %z bytes; this partial has %z", name, bytes,
+    return hfy_base_fail_(w, HFY_ERR_FORMAT, "%s has %z bytes; this partial has %z", name, bytes,
                           (size_t)b->head.bytes);
   if (hfy_shard_is_head_(b) && (!entries || hfy_shard_is_whole_(partial, b))) return HFY_OK;
-  return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s is a damaged partial", name);
+  return hfy_base_fail_(w, HFY_ERR_FORMAT, "%s is a damaged partial", name);
 }
 
 /* Do two partials answer the same question? */
