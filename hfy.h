@@ -8426,12 +8426,8 @@ HFY_PRIVATE_ size_t hfy_structure_matching_(const hfy_structure *structure, cons
         next = j;
       }
       for (j = 0; j <= n; j++) {
-        if (!done[j]) {
-          least[j] -= step;
-          continue;
-        }
-        row_price[match[j]] += step;
-        column_price[j] -= step;
+        if (done[j]) row_price[match[j]] += step;
+        (done[j] ? column_price : least)[j] -= step;
       }
       column = next;
     } while (match[column]);
