@@ -7555,8 +7555,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_deflate_(const hfy_index_build_
   return along;
 }
 
-/* Orthonormal directions from the rows of next, in double, by Gram and Schmidt done twice; a row that depends on
-   earlier ones becomes 0. Into directions and, rounded, block. */
+/* Orthonormal directions and, rounded, block from the rows of next: Gram and Schmidt twice; dependent ones become 0. */
 HFY_COLD_ void hfy_index_orthonormal_(hfy_index_build_ *b) {
   size_t i, j, d, n = b->dim;
   for (i = 0; i < b->prefix; i++) {
@@ -8604,9 +8603,9 @@ HFY_COLD_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s) {
 }
 
 /* Where b of the bits of a group are on in every vertex (k of all, one of a variable's states, one of a matching's
-   row), a number added to its scores changes nothing. So they are taken in differences from the b-th best: these are as
-   exact as the scores. A score that lies further above than the quadratic and the parts can make up for is on for sure,
-   by how much does not matter: it is cut, lest it take digits from the others. Not so under infinite parts. */
+   row), a number added to its scores changes nothing. So they are taken in differences from the b-th best, as exact as
+   they are. One further above than the quadratic and the parts can make up for is on for sure: it is cut, lest it take
+   digits from the others. Not so under infinite parts. */
 HFY_COLD_ void hfy_structure_level_(hfy_structure_solver_ *s) {
   const hfy_structure *structure = s->structure;
   int rows = structure->oracle == hfy_structure_matching_, states = structure->oracle == hfy_structure_chain_;
