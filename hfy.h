@@ -7856,15 +7856,11 @@ HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq) {
   return nq >= HFY_INDEX_BATCH_ && seek->kth <= HFY_INDEX_FEW_ && seek->index->dim <= HFY_SIMD_SEGMENT_;
 }
 
-/* Places for nq queries of a batch: whole groups. */
-HFY_PRIVATE_ size_t hfy_index_places_(size_t nq) {
-  return (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_;
-}
-
 /* nq: queries of a scan at most; one of them takes 16 KiB (24) and 2 dim bytes. */
 HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
   size_t dim = seek->index->dim, prefix = seek->index->prefix, padded = hfy_index_padded_(dim);
-  size_t shared = hfy_index_shares_(seek, nq) ? hfy_index_places_(nq) : 0;
+  size_t groups = hfy_index_shares_(seek, nq) ? (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ : 0;
+  size_t shared = groups * HFY_SIMD_GROUP_;
   memset(s, 0, sizeof *s);
   s->q = HFY_TAKE_(arena, double, dim);
   s->whole = HFY_TAKE_(arena, int16_t, padded);
@@ -8163,7 +8159,7 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
   const hfy_index_view_ *v = &seek->view;
   const hfy_simd_int8_ *int8 = seek->int8;
   size_t dim = seek->index->dim, words = (dim + int8->step - 1) / int8->step, from, j, l, n, limit = 0;
-  for (j = 0; j < hfy_index_places_(nq); j++) {
+  for (j = 0; j < nq || j % HFY_SIMD_GROUP_; j++) { /* whole groups */
     hfy_index_enter_(seek, j, j >= nq, words, s);
     if (s->one[j].count != SIZE_MAX && s->one[j].visible > limit) limit = s->one[j].visible;
   }
@@ -15000,19 +14996,6 @@ HFY_COLD_ void hfy_shard_share_(void *context, size_t i) {
   }
 }
 
-/* Closes the gaps that lists shorter than capacity have left; returns the bytes in use. */
-HFY_COLD_ size_t hfy_shard_pack_(const hfy_shard_block_ *b, void *partial) {
-  unsigned char *pool = (unsigned char *)partial + b->pool;
-  size_t who, at = 0;
-  for (who = 0; b->lists && who < b->n_queries; who++) {
-    size_t count = (size_t)hfy_shard_record_at_(partial, who).count;
-    if (at < who * b->capacity && count)
-      memmove(pool + at * b->entry, pool + who * b->capacity * b->entry, count * b->entry);
-    at += count;
-  }
-  return b->lists ? b->pool + at * b->entry : b->full;
-}
-
 /* Checks a net and describes its partial. whole: of the whole's net, whose patterns are elsewhere. Where none are here
    the net borrows one, `none`, that nobody will look at. */
 HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, int whole, size_t capacity, hfy_shard_call_ *call,
@@ -15066,7 +15049,8 @@ HFY_COLD_ hfy_status hfy_shard_seek_(const hfy_net *net, size_t capacity, size_t
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_net_run_ *run = &call->run;
   hfy_shard_block_ *b = &call->block;
-  size_t *visible = NULL, i;
+  unsigned char *end;
+  size_t *visible = NULL, i, used;
   hfy_status status = hfy_shard_begin_(net, 0, capacity, call, w);
   if (!status) status = hfy_base_null_(w, call->partial ? NULL : "partial");
   if (status) return status;
@@ -15098,7 +15082,13 @@ HFY_COLD_ hfy_status hfy_shard_seek_(const hfy_net *net, size_t capacity, size_t
     hfy_net_prepare_(run);
     hfy_base_parallel_(call->walks, hfy_shard_share_, call);
   }
-  b->head.bytes = hfy_shard_pack_(b, call->partial);
+  end = (unsigned char *)call->partial + b->pool;
+  for (i = 0; i < call->n_queries; i++, end += used) { /* closes the gaps that lists shorter than capacity have left */
+    const hfy_shard_record_ kept = hfy_shard_record_at_(call->partial, i);
+    used = hfy_shard_entries_(b, &kept) * b->entry;
+    memmove(end, (unsigned char *)call->partial + b->pool + i * b->capacity * b->entry, used);
+  }
+  b->head.bytes = (uint64_t)(end - (unsigned char *)call->partial);
   memcpy(call->partial, &b->head, sizeof b->head);
   return HFY_OK;
 }
