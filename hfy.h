@@ -654,21 +654,21 @@ HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys
 
 /* How a prepared memory is built. Zeroed (or NULL) = the defaults. */
 typedef struct hfy_index_options {
-  size_t prefix; /* principal directions put in front of the rows. 0: up to 128, as many as pay, none where the keys
-                    have no low-dimensional structure or dim < 128; SIZE_MAX: none; else this many, at most dim */
+  size_t prefix; /* principal directions in front of the rows. 0: up to 128, as many as pay, none where the keys have no
+                    low-dimensional structure or dim < 128; SIZE_MAX: none; else this many, at most dim */
   size_t sample; /* rows from which the mean and the directions are estimated; 0 = 2048 */
 } hfy_index_options;
 
 /* A prepared memory: every key in one byte an element with a certified bound on what that leaves out, so that a
    retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax over dots) reads 4 to 40 times fewer bytes
-   and still returns the bits of the full scan. It borrows the caller's memory; the keys must stay as they are (the
-   retrieval reads the few that matter). Plain data: struct and the bytes at `data` may be saved and loaded again on the
-   same kind of machine; `data` is then pointed at the copy, aligned to 64 bytes. All members are read-only. */
+   and returns the bits of the full scan. It borrows the caller's memory; the keys must stay as they are. Plain data:
+   struct and the bytes at `data` may be saved and loaded on the same kind of machine; `data` is then pointed at the
+   copy, aligned to 64 bytes. All members are read-only. */
 typedef struct hfy_index {
   const void *data;     /* in the caller's memory, aligned to 64 bytes */
   size_t bytes;         /* of data in use */
   size_t count, dim;    /* shape of the keys */
-  size_t prefix;        /* principal directions in front of the rows; 0 = none */
+  size_t prefix;        /* directions in front of the rows; 0 = none */
   double residual;      /* share of the keys' norm, their mean direction apart, that the directions leave; or 1 */
   double error;         /* root mean square of |key - its int8 row| over that of |key| */
   uint64_t format;      /* version and precision of the build; anything else is refused */
@@ -684,11 +684,11 @@ typedef struct hfy_index {
    prefix; SIZE_MAX if there is no such size (0, overflow, dim above 2^24, count above 2^32 - 1, prefix above dim). */
 HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options);
 
-/* Prepares the keys (count rows of dim, key_stride apart, 0 = dim) in `memory` (any alignment, `bytes` of it, at least
-   hfy_index_size). *index is written only on success. Deterministic for one instruction set. Cost: a few passes over
-   the keys; with a prefix also 2 count dim prefix multiply-adds.
-   Errors: ARG (NULL, sizes, options, bytes), NOMEM (scratch: about dim (264 + 16 prefix) bytes with a prefix, 8 dim
-   without, and 16 sample), NONFINITE (NaN or infinity in a key; the message says in which row).
+/* Prepares the keys (count rows of dim, key_stride apart, 0 = dim) in `memory` (any alignment, at least hfy_index_size
+   `bytes`). *index is written only on success. Deterministic for one instruction set. Cost: a few passes over the keys;
+   with a prefix also 2 count dim prefix multiply-adds.
+   Errors: ARG (NULL, sizes, options, bytes), NOMEM (scratch: about dim (274 + 16 prefix) bytes with a prefix, 18 dim
+   without, and 16 sample), NONFINITE (a key; the message says which).
    EXAMPLE  size_t bytes = hfy_index_size(count, dim, NULL);
             void *memory = malloc(bytes);
             status = hfy_index_build(keys, count, dim, 0, NULL, memory, bytes, &index, &work); */
@@ -697,8 +697,7 @@ HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t di
                                    hfy_work *work);
 
 /* The full check that an index belongs to these keys and is whole: reads every byte of both. (A retrieval looks at the
-   shape and at a few rows only.) Errors: ARG (NULL, no index of this version and precision, another shape, keys that
-   have changed, data that has changed). */
+   shape and a few rows.) Errors: ARG (NULL, another version, precision or shape, keys or data that have changed). */
 HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
                                    size_t key_stride, hfy_work *work);
 
@@ -713,9 +712,9 @@ HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys,
    that are on: i for unary i, unaries + j for higher-order part j, each once, in any order.
 
    The oracle finds a vertex with the highest unary.u + higher.v, writes its list to `on` (room for `most`) and returns
-   how many there are; SIZE_MAX if every vertex holds a score of -INFINITY. Scores are never NaN or +INFINITY. It must
-   answer equal scores equally. scratch: `scratch` bytes, aligned to 64, holding anything. It may be called from several
-   threads at once (hfy_retrieve shares queries out), and must not call hfy_* functions with the caller's work. */
+   its length; SIZE_MAX if every vertex holds a score of -INFINITY. Scores are never NaN or +INFINITY. Equal scores get
+   equal answers. scratch: `scratch` bytes, aligned to 64, holding anything. It may be called from several threads at
+   once (hfy_retrieve shares queries out), and must not call hfy_* functions with the caller's work. */
 struct hfy_structure;
 typedef size_t (*hfy_structure_oracle)(const struct hfy_structure *structure, const double *unary, const double *higher,
                                        size_t *on, void *scratch);
@@ -731,8 +730,7 @@ typedef struct hfy_structure {
   const size_t *states;        /* chain: states of each variable */
   double tol;                  /* duality gap to stop at, >= 0; 0 = what rounding leaves */
   size_t max_steps;            /* oracle calls of a solve at most; 0 = 1000 + 10 max_active */
-  size_t max_active;           /* vertices of the mixture at most; 0 = 1024, or unaries + 1 if that is less. Scratch
-                                  grows with 4 max_active^2 bytes */
+  size_t max_active; /* vertices of the mixture at most; 0 = 1024 or unaries + 1. Scratch grows with 4 max_active^2 */
 } hfy_structure;
 
 #ifdef HFY_HAS_STRUCTURE_
@@ -776,22 +774,22 @@ typedef struct hfy_structure_answer {
 } hfy_structure_answer;
 
 /* SparseMAP by an active-set method: the quadratic is solved on the affine hull of a few vertices, and the oracle says
-   which vertex is missing. Ends after finitely many steps, at a gap that it tells; integral answers are exact to the
-   bit. Cost a step: the oracle and O(a^2 + a most), a the vertices at hand.
-   weight, count and on are filled with the vertices that fit in `room`; `vertices` tells how many there are.
+   which one is missing. Ends after finitely many steps, at a gap that it tells; integral answers are exact to the bit.
+   Cost a step: the oracle and O(a^2 + a most), a the vertices at hand. weight, count and on take those that fit in
+   `room`; `vertices` tells how many there are.
    Accuracy of u: about 1e-12 (1 + the largest finite part / rho) for ksubsets, sequence and chain, however large the
    scores, because a number added to the scores of all n, or of one variable, changes nothing there. Else what rounding
    leaves of a vertex's score, over rho: as it is for at_most and oracles of yours; counted from the best of each row
    for matching, from the k-th best under infinite transitions, from the best of a variable under parts of -INFINITY.
-   Errors as above; CONVERGENCE: max_steps or max_active met, or the oracle's answer is not its best: then the answer
-   holds the last iterate and its gap. */
+   Errors as above; CONVERGENCE (max_steps or max_active met, the oracle's answer is not its best): the answer holds the
+   last iterate and its gap. */
 HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rho, const double *unary,
                                        const double *higher, hfy_structure_answer *answer, hfy_work *work);
 
 /* Vector-Jacobian products of a solution's u: d_unary = (du/d unary)^T du, d_higher = (du/d higher)^T du (either may be
-   NULL; d_unary may be du). vertices, count, on: the mixture as hfy_structure_solve gave it, its lists structure->most
-   apart; with one vertex, 0. At a kink the mixture decides, and so it does where scores tie so exactly that a few
-   vertices make a point that is inside a larger face: directions that they do not span are left out. Cost O(a^3).
+   NULL; d_unary may be du). vertices, count, on: the mixture of hfy_structure_solve, its lists structure->most apart;
+   with one vertex, 0. At a kink the mixture decides, and where scores tie so exactly that a few vertices make a point
+   inside a larger face: directions that they do not span are left out. Cost O(a^3).
    Errors: ARG, NOMEM; SINGULAR if the vertices are not affinely independent in u, as a solve's always are. */
 HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
                                      const size_t *on, const double *du, double *d_unary, double *d_higher,
@@ -1167,16 +1165,16 @@ HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, co
    whole net gives: with a margin to the bit (the same instruction set everywhere), else up to rounding. Bias and masks
    are used where the slice is; step, self_coupling and post where it is finished.
    UNSUPPORTED: UNIFORM, ENTMAX with alpha < 1, bounds, `plus`.
-   What goes wrong with one query (NaN in its scores, too many candidates) travels in the partial, and hfy_shard_finish
-   reports it: hfy_shard_find and hfy_shard_merge return only what is wrong with the whole call.
-   In this room a net has a readout if readout_dim is not 0. max_steps and tol are not used: for more steps finish in
-   one place, send the new states to all and find again, without the readout in all but the last.
+   What goes wrong with one query (NaN in its scores, too many candidates) travels in the partial until hfy_shard_finish
+   reports it. Here a net has a readout if readout_dim is not 0. max_steps and tol are not used: for more steps finish
+   in one place, send the new states to all and find again, without the readout in all but the last.
    EXAMPLE  two halves, here one after the other in one process:
      hfy_net slice = net;
      size_t half = net.count / 2, bytes = hfy_shard_bytes(&net, n_queries, 0);
      slice.count = half;
      hfy_shard_find(&slice, 0, queries, n_queries, 0, a, bytes, &work);
-     slice.count = net.count - half, slice.keys += half * net.dim; (values, readout and bias move on likewise)
+     slice.count = net.count - half;
+     slice.keys += half * net.dim; (values, readout and bias move on likewise)
      hfy_shard_find(&slice, half, queries, n_queries, 0, b, bytes, &work);
      hfy_shard_merge(a, bytes, b, hfy_shard_used(b, bytes), &work);
      hfy_shard_finish(&net, queries, n_queries, a, bytes, out, NULL, &work); */
@@ -1192,8 +1190,8 @@ HFY_API size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capa
    pattern in the whole. visible counts in the whole: patterns 0 .. visible-1. k may be above the slice's count.
    bytes: at least hfy_shard_bytes. More than `capacity` candidates are no error yet: the best are kept, and the query
    fails at last if and only if the whole has more than `capacity`, whatever the slices and the order of merging.
-   An index is that of the slice. Cost: a step of hfy_retrieve; with a margin nothing is projected. The bits depend on
-   neither threads nor batch nor index.
+   An index is the slice's. Cost: a step of hfy_retrieve; with a margin nothing is projected. The bits depend on neither
+   threads nor batch nor index.
    Errors, partial untouched: as hfy_net_check; ARG (NULL, bytes, first + count of 2^64 or more), NOMEM, UNSUPPORTED. */
 HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries, size_t n_queries,
                                   size_t capacity, void *partial, size_t bytes, hfy_work *work);
@@ -7013,11 +7011,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy
    so one whole-number dot bounds a score. In front of the rows may stand a prefix: coefficients of x - v m in a few
    directions B, as int8 c^, with y ~ B (q - a m) and q' = q - a m - B^T y:
        x.q = v m.q + c^.y + rest,   |rest| <= |c - c^||y| + |c^||B q'| + |x - v m - B^T c^||q'| + |a||(x - v m).m|.
-   Nothing here asks B to be orthonormal. Bounds become upper bounds of theta by the very expression that makes theta of
-   a dot, which is monotone. What they cannot rule out, by the separation's own comparison, >>net.fast scores by the
-   canonical dot: so the candidates are those of the full scan, to the bit.
-   Numerics: proof of every slack in docs/math.md. Keys and queries are scaled by powers of two to a largest element in
-   [1/2, 1), so that nothing overflows; row constants are floats rounded up; bounds are added up in double.
+   B need not be orthonormal. Bounds become upper bounds of theta by the very expression that makes theta of a dot,
+   which is monotone. What they cannot rule out, by the separation's own comparison, >>net.fast scores by the canonical
+   dot: so the candidates are those of the full scan, to the bit.
+   Numerics: every slack is proved in docs/math.md 13. Keys and queries are scaled by powers of two to a largest element
+   in [1/2, 1), so that nothing overflows; row constants are floats rounded up; bounds are added up in double.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000100) + sizeof(hfy_real))
 #define HFY_INDEX_CHUNK_ 256  /* rows whose dots are made at a time */
@@ -7062,15 +7060,6 @@ HFY_COLD_ void hfy_index_layout_(hfy_base_arena_ *arena, size_t count, size_t di
   v->basis = HFY_TAKE_(arena, hfy_real, hfy_base_times_(prefix, dim));
 }
 
-HFY_COLD_ hfy_index_view_ hfy_index_view_of_(const hfy_index *index) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_index_view_ v;
-  memset(&v, 0, sizeof v);
-  arena.base = (unsigned char *)index->data;
-  hfy_index_layout_(&arena, index->count, index->dim, index->prefix, &v);
-  return v;
-}
-
 /* --- numbers --- */
 
 /* 2^e as two factors: multiplying by one and then the other neither overflows nor rounds where the product does not. */
@@ -7079,36 +7068,76 @@ typedef struct hfy_index_power_ {
 } hfy_index_power_;
 
 HFY_COLD_ hfy_index_power_ hfy_index_power_of_(int e) {
-  hfy_index_power_ p;
-  p.a = ldexp(1.0, e / 2);
-  p.b = ldexp(1.0, e - e / 2);
+  hfy_index_power_ p = {ldexp(1.0, e / 2), ldexp(1.0, e - e / 2)};
   return p;
 }
 
-/* t rounded to a whole number, at most `most` in size. */
-HFY_PRIVATE_ int hfy_index_round_(double t, double most) {
-  double k = (double)(int)(t < 0 ? t - 0.5 : t + 0.5);
-  return (int)(k > most ? most : k < -most ? -most : k);
+/* The largest of n numbers in size; infinity if one of them is not finite. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_largest_(const hfy_real *x, size_t n) {
+  double largest = 0;
+  int bad = 0;
+  for (; n; n--, x++) {
+    double v = fabs((double)*x);
+    bad |= !hfy_base_is_finite_(v);
+    largest = v > largest ? v : largest;
+  }
+  return bad ? HUGE_VAL : largest;
 }
 
-/* The step that takes the largest of n numbers to `levels`; 0: they are too small to matter. */
-HFY_PRIVATE_ double hfy_index_step_(double largest, double levels, double tiny) {
-  return largest > tiny ? largest / levels : 0;
+/* sum + x.y in double, in order. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_dot_(double sum, const hfy_real *x, const hfy_real *y, size_t n) {
+  size_t d;
+  for (d = 0; d < n; d++) sum += (double)x[d] * (double)y[d];
+  return sum;
+}
+
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_square_(const double *x, size_t n) {
+  double sum = 0;
+  size_t d;
+  for (d = 0; d < n; d++) sum += x[d] * x[d];
+  return sum;
+}
+
+/* x ~ step * whole numbers, at most `levels` in size. Returns step, rounded to float if asked; 0: all too small. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_quantise_(const double *x, size_t n, double levels, int to_float,
+                                                           int16_t *whole) {
+  double largest = 0, step, inverse;
+  size_t d;
+  for (d = 0; d < n; d++) largest = fabs(x[d]) > largest ? fabs(x[d]) : largest;
+  step = largest > 1e-30 ? largest / levels : 0;
+  if (to_float) step = (double)(float)step;
+  inverse = step > 0 ? 1 / step : 0;
+  for (d = 0; d < n; d++) {
+    double t = x[d] * inverse, k = (double)(int)(t < 0 ? t - 0.5 : t + 0.5);
+    whole[d] = (int16_t)(k > levels ? levels : k < -levels ? -levels : k);
+  }
+  return step;
+}
+
+/* Whole numbers of at most 127 into bytes. Returns their sum. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int32_t hfy_index_bytes_(const int16_t *whole, size_t n, signed char *bytes) {
+  int32_t sum = 0;
+  size_t d;
+  for (d = 0; d < n; d++) {
+    bytes[d] = (signed char)whole[d];
+    sum += whole[d];
+  }
+  return sum;
 }
 
 /* --- fingerprints --- */
 
-HFY_PRIVATE_ uint64_t hfy_index_mix_(uint64_t z) {
-  z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-  z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-  return z ^ (z >> 31);
+/* SplitMix64 without its step. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ uint64_t hfy_index_mix_(uint64_t z) {
+  hfy_rng rng = hfy_rng_seed(z - UINT64_C(0x9E3779B97F4A7C15));
+  return hfy_rng_u64(&rng);
 }
 
 /* Four lanes of invertible steps: one changed word always changes the result. */
-HFY_PRIVATE_ uint64_t hfy_index_hash_(uint64_t seed, const void *data, size_t bytes) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ uint64_t hfy_index_hash_(uint64_t seed, const void *data, size_t bytes) {
   const unsigned char *p = (const unsigned char *)data;
   uint64_t lane[4], w;
-  size_t l;
+  size_t l, n;
   for (l = 0; l < 4; l++) lane[l] = hfy_index_mix_(seed + l + 1);
   for (; bytes >= 32; bytes -= 32)
     for (l = 0; l < 4; l++, p += 8) {
@@ -7116,40 +7145,30 @@ HFY_PRIVATE_ uint64_t hfy_index_hash_(uint64_t seed, const void *data, size_t by
       lane[l] = (lane[l] ^ w) * UINT64_C(0x9E3779B97F4A7C15);
       lane[l] ^= lane[l] >> 29;
     }
-  for (l = 0; bytes; l++) {
-    size_t n = hfy_base_min_(bytes, 8);
+  for (l = 0; bytes; l++, p += n, bytes -= n) {
+    n = hfy_base_min_(bytes, 8);
     w = 0;
     memcpy(&w, p, n);
     lane[l] = hfy_index_mix_((lane[l] ^ w) * UINT64_C(0x9E3779B97F4A7C15));
-    p += n, bytes -= n;
   }
   for (l = 0; l < 4; l++) seed = hfy_index_mix_((seed + 1) * 5 ^ lane[l]);
   return seed;
 }
 
-HFY_COLD_ uint64_t hfy_index_hash_keys_(const hfy_real *keys, size_t count, size_t dim, size_t stride) {
-  uint64_t h = hfy_index_mix_(count) ^ dim;
-  size_t i;
-  for (i = 0; i < count; i++) h = hfy_index_hash_(h, keys + i * stride, dim * sizeof *keys);
-  return h;
-}
-
-/* The same of a few rows, first and last among them. */
-HFY_COLD_ uint64_t hfy_index_hash_sample_(const hfy_real *keys, size_t count, size_t dim, size_t stride) {
-  uint64_t h = hfy_index_mix_(count) ^ dim, i, n = count < HFY_INDEX_SAMPLES_ ? count : HFY_INDEX_SAMPLES_;
+/* Of `rows` rows at most, first and last among them. */
+HFY_COLD_ uint64_t hfy_index_hash_rows_(size_t rows, const hfy_real *keys, size_t count, size_t dim, size_t stride) {
+  uint64_t h = hfy_index_mix_(count) ^ dim, i, n = hfy_base_min_(count, rows);
   for (i = 0; i < n; i++)
     h = hfy_index_hash_(h, keys + (n > 1 ? (size_t)(i * (count - 1) / (n - 1)) : 0) * stride, dim * sizeof *keys);
   return h;
 }
 
-HFY_COLD_ uint64_t hfy_index_seal_(const hfy_index *index) {
-  uint64_t member[14];
-  member[0] = index->bytes, member[1] = index->count, member[2] = index->dim, member[3] = index->prefix;
-  member[4] = hfy_base_bits_(index->residual), member[5] = hfy_base_bits_(index->error), member[6] = index->format;
-  member[7] = index->fingerprint, member[8] = index->sampled, member[9] = hfy_base_bits_(index->mean_norm);
-  member[10] = hfy_base_bits_(index->basis_norm), member[11] = hfy_base_bits_(index->largest);
-  member[12] = (uint64_t)(int64_t)index->exponent, member[13] = 0;
-  return hfy_index_hash_(hfy_index_hash_(0, member, sizeof member), index->data, index->bytes);
+HFY_COLD_ uint64_t hfy_index_seal_(const hfy_index *x) {
+  const uint64_t member[14] = {x->bytes, x->count, x->dim, x->prefix, hfy_base_bits_(x->residual),
+                               hfy_base_bits_(x->error), x->format, x->fingerprint, x->sampled,
+                               hfy_base_bits_(x->mean_norm), hfy_base_bits_(x->basis_norm),
+                               hfy_base_bits_(x->largest), (uint64_t)(int64_t)x->exponent, 0};
+  return hfy_index_hash_(hfy_index_hash_(0, member, sizeof member), x->data, x->bytes);
 }
 
 /* Is this an index of such keys? Shape and a few rows. */
@@ -7161,7 +7180,7 @@ HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *
   if (index->count != count || index->dim != dim)
     return hfy_base_fail_(work, HFY_ERR_ARG, "index is of %z keys of dim %z; these are %z of dim %z", index->count,
                           index->dim, count, dim);
-  if (index->sampled != hfy_index_hash_sample_(keys, count, dim, stride))
+  if (index->sampled != hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, keys, count, dim, stride))
     return hfy_base_fail_(work, HFY_ERR_ARG,
                           "index was built from other keys, or they have changed since: build it again");
   return HFY_OK;
@@ -7178,7 +7197,7 @@ HFY_COLD_ size_t hfy_index_prefix_(size_t count, size_t dim, const hfy_index_opt
   return dim < 128 || count < 1024 ? 0 : hfy_base_min_(128, dim / 4 / 32 * 32);
 }
 
-HFY_API size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options) {
+HFY_API HFY_SMALL_ size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_index_view_ view;
   size_t prefix = hfy_index_prefix_(count, dim, options);
@@ -7193,22 +7212,26 @@ typedef struct hfy_index_build_ {
   const hfy_real *keys;
   size_t count, dim, stride, prefix, samples;
   const hfy_simd_ *simd;
+  hfy_index *index;      /* what is made */
+  hfy_index_view_ view;  /* and its arrays */
   hfy_index_power_ unit; /* a key's element times this lies within [-1, 1] */
+  double mean_square;    /* of view.mean */
   double *norm, *sorted; /* samples */
-  double *wide;          /* dim */
+  double *wide, *total;  /* dim: one key; a sum of them */
+  int16_t *whole;        /* dim: the same in whole numbers */
   double *directions;    /* prefix x dim */
-  hfy_real *block;       /* prefix x dim: the directions, rounded */
-  hfy_real *next;        /* prefix x dim */
-  hfy_real *tile;        /* BUILD x dim */
-  hfy_real *coef;        /* BUILD x prefix */
-  double *energy;        /* prefix */
+  hfy_real *block, *next; /* prefix x dim: the directions, rounded; those of the next round */
+  hfy_real *tile, *coef;  /* BUILD x dim, BUILD x prefix */
+  double *energy;         /* prefix */
 } hfy_index_build_;
 
-HFY_PRIVATE_ void hfy_index_plan_build_(hfy_base_arena_ *arena, hfy_index_build_ *b) {
+HFY_COLD_ void hfy_index_plan_build_(hfy_base_arena_ *arena, hfy_index_build_ *b) {
   size_t r = b->prefix, tile = r ? HFY_INDEX_BUILD_ : 0;
   b->norm = HFY_TAKE_(arena, double, b->samples);
   b->sorted = HFY_TAKE_(arena, double, b->samples);
   b->wide = HFY_TAKE_(arena, double, b->dim);
+  b->total = HFY_TAKE_(arena, double, b->dim);
+  b->whole = HFY_TAKE_(arena, int16_t, b->dim);
   b->directions = HFY_TAKE_(arena, double, hfy_base_times_(r, b->dim));
   b->block = HFY_TAKE_(arena, hfy_real, hfy_base_times_(r, b->dim));
   b->next = HFY_TAKE_(arena, hfy_real, hfy_base_times_(r, b->dim));
@@ -7217,107 +7240,90 @@ HFY_PRIVATE_ void hfy_index_plan_build_(hfy_base_arena_ *arena, hfy_index_build_
   b->energy = HFY_TAKE_(arena, double, r);
 }
 
-HFY_PRIVATE_ double hfy_index_element_(const hfy_index_build_ *b, hfy_real x) {
-  return (double)x * b->unit.a * b->unit.b;
+/* Row i of the keys, scaled, into b->wide. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_index_widen_(const hfy_index_build_ *b, size_t i) {
+  const hfy_real *x = b->keys + i * b->stride;
+  size_t d;
+  for (d = 0; d < b->dim; d++) b->wide[d] = (double)x[d] * b->unit.a * b->unit.b;
 }
 
 /* The t-th sampled row. */
-HFY_PRIVATE_ const hfy_real *hfy_index_sampled_(const hfy_index_build_ *b, size_t t) {
-  return b->keys + (size_t)((uint64_t)t * b->count / b->samples) * b->stride;
+HFY_PRIVATE_ size_t hfy_index_sampled_(const hfy_index_build_ *b, size_t t) {
+  return (size_t)((uint64_t)t * b->count / b->samples);
 }
 
-/* The mean of the sampled rows, those far longer than most left out (marked by a norm below 0): any row would do, a
-   good one narrows the bounds. Returns an upper bound of its norm. */
-HFY_PRIVATE_ double hfy_index_mean_(hfy_index_build_ *b, float *mean) {
+/* The mean of the sampled rows, those far longer than most (norm -1 from here on) left out: any row would do. */
+HFY_COLD_ void hfy_index_mean_(hfy_index_build_ *b) {
   size_t t, d, used = 0;
-  double typical, squares = 0;
-  for (d = 0; d < b->dim; d++) b->wide[d] = 0;
+  double typical;
   for (t = 0; t < b->samples; t++) {
-    const hfy_real *x = hfy_index_sampled_(b, t);
-    double sum = 0;
-    for (d = 0; d < b->dim; d++) {
-      double v = hfy_index_element_(b, x[d]);
-      sum += v * v;
-    }
-    b->norm[t] = sqrt(sum);
+    hfy_index_widen_(b, hfy_index_sampled_(b, t));
+    b->norm[t] = b->sorted[t] = sqrt(hfy_index_square_(b->wide, b->dim));
   }
-  memcpy(b->sorted, b->norm, b->samples * sizeof *b->sorted);
   typical = hfy_base_kth_largest_(b->sorted, b->samples, (b->samples + 1) / 2);
+  for (d = 0; d < b->dim; d++) b->total[d] = 0;
   for (t = 0; t < b->samples; t++) {
-    const hfy_real *x = hfy_index_sampled_(b, t);
     if (b->norm[t] > 4 * typical) {
       b->norm[t] = -1;
       continue;
     }
     used++;
-    for (d = 0; d < b->dim; d++) b->wide[d] += hfy_index_element_(b, x[d]);
+    hfy_index_widen_(b, hfy_index_sampled_(b, t));
+    hfy_linalg_axpy_(1, b->wide, b->total, b->dim);
   }
   for (d = 0; d < b->dim; d++) {
-    mean[d] = used ? (float)(b->wide[d] / (double)used) : 0;
-    if (fabs((double)mean[d]) < 1e-18) mean[d] = 0;
-    squares += (double)mean[d] * (double)mean[d];
+    float mean = (float)(b->total[d] / (double)used);
+    if (fabs((double)mean) < 1e-18) mean = 0;
+    b->mean_square += (double)mean * (double)mean;
+    b->view.mean[d] = mean;
   }
-  return hfy_sim_norm_(squares, b->dim);
+  b->index->mean_norm = hfy_sim_norm_(b->mean_square, b->dim);
 }
 
-/* Row i in int8. Returns its squared distance from the key; norm and spread are bounds. */
-HFY_PRIVATE_ double hfy_index_quantise_(const hfy_index_build_ *b, size_t i, const hfy_index_view_ *view, double *norm,
-                                        double *spread) {
-  const hfy_real *x = b->keys + i * b->stride;
-  const float *mean = view->mean;
-  signed char *row = view->rows + i * b->dim;
-  size_t d;
-  double largest = 0, inverse, s, squares = 0, error = 0, away = 0;
-  int32_t total = 0;
-  for (d = 0; d < b->dim; d++) {
-    double v = fabs(hfy_index_element_(b, x[d]));
-    largest = v > largest ? v : largest;
-  }
-  view->scale[i] = (float)hfy_index_step_(largest, 127, 1e-30);
-  s = (double)view->scale[i];
-  inverse = s > 0 ? 1 / s : 0;
-  for (d = 0; d < b->dim; d++) {
-    double v = hfy_index_element_(b, x[d]), w;
-    int k = hfy_index_round_(v * inverse, 127);
-    row[d] = (signed char)k;
-    total += k;
-    w = s * (double)k;
+/* Row i in int8 with its bounds. Returns its squared distance from the key; *norm is at least the key's. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_put_row_(const hfy_index_build_ *b, size_t i, double *norm) {
+  size_t d, dim = b->dim;
+  double scale, squares = 0, error = 0, away = 0, distance;
+  hfy_index_widen_(b, i);
+  scale = hfy_index_quantise_(b->wide, dim, 127, 1, b->whole);
+  for (d = 0; d < dim; d++) {
+    double v = b->wide[d], w = scale * (double)b->whole[d], m = (double)b->view.mean[d];
     squares += v * v;
     error += (v - w) * (v - w);
-    away += (w - (double)mean[d]) * (w - (double)mean[d]);
+    away += (w - m) * (w - m);
   }
-  view->sum[i] = total;
-  *norm = hfy_sim_norm_(squares, b->dim);
-  *spread = hfy_sim_norm_(away, b->dim);
+  *norm = hfy_sim_norm_(squares, dim);
+  distance = hfy_sim_norm_(error, dim);
+  b->view.scale[i] = (float)scale;
+  b->view.sum[i] = hfy_index_bytes_(b->whole, dim, b->view.rows + i * dim);
+  b->view.error[i] = hfy_sim_up_(distance + hfy_sim_slack_(dim) * *norm + 1.2e-13 * (*norm + distance));
+  b->view.spread[i] = hfy_sim_up_(hfy_sim_norm_(away, dim));
   return error;
 }
 
-/* x - v m of one key, rounded to hfy_real, and v; returns x.m. */
-HFY_PRIVATE_ double hfy_index_deflate_(const hfy_index_build_ *b, const hfy_real *x, const float *mean,
-                                       double mean_square, float *v, hfy_real *out) {
+/* x - v m of row i, rounded to hfy_real, and v; returns x.m. Leaves x in b->wide. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_deflate_(const hfy_index_build_ *b, size_t i, float *v, hfy_real *y) {
+  const float *mean = b->view.mean;
   double along = 0;
   size_t d;
-  for (d = 0; d < b->dim; d++) along += hfy_index_element_(b, x[d]) * (double)mean[d];
-  *v = mean_square > 0 ? (float)(along / mean_square) : 0;
-  for (d = 0; d < b->dim; d++) out[d] = (hfy_real)(hfy_index_element_(b, x[d]) - (double)*v * (double)mean[d]);
+  hfy_index_widen_(b, i);
+  for (d = 0; d < b->dim; d++) along += b->wide[d] * (double)mean[d];
+  *v = b->mean_square > 0 ? (float)(along / b->mean_square) : 0;
+  for (d = 0; d < b->dim; d++) y[d] = (hfy_real)(b->wide[d] - (double)*v * (double)mean[d]);
   return along;
 }
 
-/* Orthonormal directions from the rows of next, in double, by Gram and Schmidt done twice; a row that depends on
-   earlier ones becomes 0. Into directions and, rounded, block. */
-HFY_PRIVATE_ void hfy_index_orthonormal_(hfy_index_build_ *b) {
+/* Orthonormal directions and, rounded, block from the rows of next: Gram and Schmidt twice; dependent ones become 0. */
+HFY_COLD_ void hfy_index_orthonormal_(hfy_index_build_ *b) {
   size_t i, j, d, n = b->dim;
-  int pass;
   for (i = 0; i < b->prefix; i++) {
     double *v = b->directions + i * n, before, scale;
     for (d = 0; d < n; d++) v[d] = (double)b->next[i * n + d];
     before = hfy_linalg_dot_(v, v, n);
-    for (pass = 0; pass < 2; pass++)
-      for (j = 0; j < i; j++) {
-        const double *u = b->directions + j * n;
-        double c = hfy_linalg_dot_(u, v, n);
-        for (d = 0; d < n; d++) v[d] -= c * u[d];
-      }
+    for (j = 0; j < 2 * i; j++) {
+      const double *u = b->directions + j % i * n;
+      hfy_linalg_axpy_(-hfy_linalg_dot_(u, v, n), u, v, n);
+    }
     scale = hfy_linalg_dot_(v, v, n);
     scale = scale > 1e-10 * before && scale > 1e-40 ? 1 / sqrt(scale) : 0;
     for (d = 0; d < n; d++) {
@@ -7327,10 +7333,9 @@ HFY_PRIVATE_ void hfy_index_orthonormal_(hfy_index_build_ *b) {
   }
 }
 
-/* Principal directions of the sampled rows, their mean direction apart: block power iteration with C = sum x x^T,
-   which is never formed. Leaves them in b->block and the sum of squares along each in b->energy; returns that of the
-   rows. */
-HFY_PRIVATE_ double hfy_index_directions_(hfy_index_build_ *b, const float *mean, double mean_square) {
+/* Principal directions of the sampled rows, their mean direction apart, into b->block: block power iteration with
+   C = sum x x^T, never formed. The sum of squares along each goes to b->energy; returns that of the rows. */
+HFY_COLD_ double hfy_index_directions_(hfy_index_build_ *b) {
   size_t round, from, t, i, n, dim = b->dim, r = b->prefix;
   double total = 0;
   hfy_rng rng = hfy_rng_seed(1);
@@ -7343,8 +7348,7 @@ HFY_PRIVATE_ double hfy_index_directions_(hfy_index_build_ *b, const float *mean
       for (n = 0, t = from; t < b->samples && t < from + HFY_INDEX_BUILD_; t++) {
         float v;
         if (b->norm[t] < 0) continue; /* too long to speak for the others */
-        hfy_index_deflate_(b, hfy_index_sampled_(b, t), mean, mean_square, &v, b->tile + n * dim);
-        n++;
+        hfy_index_deflate_(b, hfy_index_sampled_(b, t), &v, b->tile + n++ * dim);
       }
       if (!n) continue;
       if (first)
@@ -7352,15 +7356,14 @@ HFY_PRIVATE_ double hfy_index_directions_(hfy_index_build_ *b, const float *mean
       else /* coef[i*BUILD + t] = <row t, direction i> */
         b->simd->dot(b->tile, dim, n, b->block, dim, r, dim, b->coef, HFY_INDEX_BUILD_);
       if (last) {
-        for (t = 0; t < n * dim; t++) total += (double)b->tile[t] * (double)b->tile[t];
-        for (i = 0; i < r; i++)
-          for (t = 0; t < n; t++) {
-            double c = (double)b->coef[i * HFY_INDEX_BUILD_ + t];
-            b->energy[i] += c * c;
-          }
-        continue;
+        total = hfy_index_dot_(total, b->tile, b->tile, n * dim);
+        for (i = 0; i < r; i++) {
+          const hfy_real *c = b->coef + i * HFY_INDEX_BUILD_;
+          b->energy[i] = hfy_index_dot_(b->energy[i], c, c, n);
+        }
+      } else {
+        b->simd->combine(b->coef, HFY_INDEX_BUILD_, r, b->tile, dim, n, dim, b->next, dim);
       }
-      b->simd->combine(b->coef, HFY_INDEX_BUILD_, r, b->tile, dim, n, dim, b->next, dim);
     }
   }
   return total;
@@ -7368,29 +7371,20 @@ HFY_PRIVATE_ double hfy_index_directions_(hfy_index_build_ *b, const float *mean
 
 /* How many of the directions, best first, pay: the fewest that leave a quarter of the rows' norm, all of them if they
    leave at most half, else none. Puts the best first. */
-HFY_COLD_ size_t hfy_index_choose_(hfy_index_build_ *b, double total, int forced, double *residual) {
-  size_t i, j, d, r = b->prefix, choice;
-  double left = total;
+HFY_COLD_ size_t hfy_index_choose_(hfy_index_build_ *b, double total, int forced) {
+  size_t i, j, dim = b->dim, r = b->prefix, choice = r;
+  double left = total, *residual = &b->index->residual;
   for (i = 0; i < r; i++) { /* selection sort: as many swaps as directions */
     size_t best = i;
     for (j = i + 1; j < r; j++)
       if (b->energy[j] > b->energy[best]) best = j;
-    if (best != i) {
-      double e = b->energy[i];
-      b->energy[i] = b->energy[best], b->energy[best] = e;
-      for (d = 0; d < b->dim; d++) {
-        hfy_real v = b->block[i * b->dim + d];
-        b->block[i * b->dim + d] = b->block[best * b->dim + d], b->block[best * b->dim + d] = v;
-      }
-    }
+    if (best == i) continue;
+    hfy_base_swap_(b->energy + i, b->energy + best, sizeof *b->energy);
+    hfy_base_swap_(b->block + i * dim, b->block + best * dim, dim * sizeof *b->block);
   }
-  choice = r;
-  for (i = 0; i < r; i++) {
+  for (i = 0; i < choice; i++) {
     left -= b->energy[i];
-    if (!forced && (i + 1) % 32 == 0 && left <= total / 16) {
-      choice = i + 1;
-      break;
-    }
+    if (!forced && (i + 1) % 32 == 0 && left <= total / 16) choice = i + 1;
   }
   *residual = total > 0 && left > 0 ? sqrt(left / total) : 0;
   if (!forced && (!(total > 0) || *residual > 0.5)) choice = 0;
@@ -7399,138 +7393,100 @@ HFY_COLD_ size_t hfy_index_choose_(hfy_index_build_ *b, double total, int forced
 }
 
 /* The coefficients of one key into row `at` of the prefix: c turns into what is to be subtracted from y. norm: |x|,
-   start: |y|, along: x.m; *norm becomes what rounding may add to the rest (docs/math.md 13.4: A, P, H). */
-HFY_COLD_ void hfy_index_put_coefficients_(const hfy_index *index, size_t at, double along, double start,
-                                           double mean_square, hfy_real *c, double *norm, hfy_index_view_ *view) {
-  size_t k, r = index->prefix;
-  double gamma = hfy_sim_slack_(index->dim), frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
-  double m = index->mean_norm, v = (double)view->c_mean[at], all = *norm + fabs(v) * m, moved = HFY_REAL_EPS_ * all;
-  double tilt = fabs(along - v * mean_square) + 2 * ((double)index->dim + 8) * DBL_EPSILON * all * m;
-  double largest = 0, scale, inverse, error = 0, size = 0;
-  int32_t sum = 0;
-  for (k = 0; k < r; k++) largest = fabs((double)c[k]) > largest ? fabs((double)c[k]) : largest;
-  view->c_scale[at] = (float)hfy_index_step_(largest, 127, 1e-30);
-  scale = (double)view->c_scale[at];
-  inverse = scale > 0 ? 1 / scale : 0;
+   start: |y|, along: x.m. Returns what rounding may add to the rest (docs/math.md 13.4: A, P, H). */
+HFY_COLD_ double hfy_index_put_coefficients_(const hfy_index_build_ *b, size_t at, double along, double start,
+                                             double norm, hfy_real *c) {
+  size_t k, r = b->index->prefix;
+  double gamma = hfy_sim_slack_(b->dim), frobenius = b->index->basis_norm * sqrt((double)r) * (1 + 1e-12);
+  double m = b->index->mean_norm, v = (double)b->view.c_mean[at], all = norm + fabs(v) * m;
+  double tilt = fabs(along - v * b->mean_square) + 2 * ((double)b->dim + 8) * DBL_EPSILON * all * m;
+  double moved = HFY_REAL_EPS_ * all, error = 0, size = 0, scale;
+  for (k = 0; k < r; k++) b->wide[k] = (double)c[k];
+  scale = hfy_index_quantise_(b->wide, r, 127, 1, b->whole);
   for (k = 0; k < r; k++) {
-    double f = (double)c[k];
-    int whole = hfy_index_round_(f * inverse, 127);
-    view->coef[at * r + k] = (signed char)whole;
-    sum += whole;
-    error += (f - scale * whole) * (f - scale * whole);
-    size += scale * whole * (scale * whole);
-    c[k] = (hfy_real)(-scale * whole);
+    double part = scale * b->whole[k];
+    error += (b->wide[k] - part) * (b->wide[k] - part);
+    size += part * part;
+    c[k] = (hfy_real)-part;
   }
-  view->c_sum[at] = sum;
+  b->view.c_scale[at] = (float)scale;
+  b->view.c_sum[at] = hfy_index_bytes_(b->whole, r, b->view.coef + at * r);
   size = hfy_sim_norm_(size, r);
   error = hfy_sim_norm_(error, r);
   error += frobenius * (gamma * start + moved) + HFY_INDEX_SPEC_ * size + 16 * (gamma + 9.6e-7) * all;
   if (m > 0) error += 17 * tilt / m;
-  view->c_error[at] = hfy_sim_up_(error + HFY_INDEX_TINY_);
-  *norm = moved + (2 * (double)r + 4) * HFY_REAL_EPS_ * (start + size * frobenius) + HFY_INDEX_TINY_;
+  b->view.c_error[at] = hfy_sim_up_(error + HFY_INDEX_TINY_);
+  return moved + (2 * (double)r + 4) * HFY_REAL_EPS_ * (start + size * frobenius) + HFY_INDEX_TINY_;
 }
 
-/* The prefix of all keys in the directions of view->basis. */
-HFY_PRIVATE_ void hfy_index_fill_prefix_(hfy_index_build_ *b, const hfy_index *index, double mean_square,
-                                         hfy_index_view_ *view) {
-  size_t from, n, t, d, dim = b->dim, r = index->prefix;
+/* The prefix of all keys in the directions of view.basis. */
+HFY_COLD_ void hfy_index_fill_prefix_(hfy_index_build_ *b) {
+  const hfy_index_view_ *view = &b->view;
+  size_t from, n, t, dim = b->dim, r = b->index->prefix;
   double norm[HFY_INDEX_BUILD_], along[HFY_INDEX_BUILD_], start[HFY_INDEX_BUILD_];
   for (from = 0; from < b->count; from += n) {
     n = hfy_base_min_(HFY_INDEX_BUILD_, b->count - from);
     for (t = 0; t < n; t++) {
-      const hfy_real *x = b->keys + (from + t) * b->stride;
-      double squares = 0, inner = 0;
-      along[t] = hfy_index_deflate_(b, x, view->mean, mean_square, view->c_mean + from + t, b->tile + t * dim);
-      for (d = 0; d < dim; d++) {
-        double a = hfy_index_element_(b, x[d]), z = (double)b->tile[t * dim + d];
-        squares += a * a;
-        inner += z * z;
-      }
-      norm[t] = hfy_sim_norm_(squares, dim);
-      start[t] = hfy_sim_norm_(inner, dim);
+      hfy_real *y = b->tile + t * dim;
+      along[t] = hfy_index_deflate_(b, from + t, view->c_mean + from + t, y);
+      norm[t] = hfy_sim_norm_(hfy_index_square_(b->wide, dim), dim);
+      start[t] = hfy_sim_norm_(hfy_index_dot_(0, y, y, dim), dim);
     }
     b->simd->dot(view->basis, dim, r, b->tile, dim, n, dim, b->coef, r);
     for (t = 0; t < n; t++)
-      hfy_index_put_coefficients_(index, from + t, along[t], start[t], mean_square, b->coef + t * r, norm + t, view);
+      norm[t] = hfy_index_put_coefficients_(b, from + t, along[t], start[t], norm[t], b->coef + t * r);
     b->simd->combine(b->coef, r, n, view->basis, dim, r, dim, b->tile, dim);
     for (t = 0; t < n; t++) {
-      double squares = 0;
-      for (d = 0; d < dim; d++) squares += (double)b->tile[t * dim + d] * (double)b->tile[t * dim + d];
-      view->c_rest[from + t] = hfy_sim_up_(hfy_sim_norm_(squares, dim) + norm[t]);
+      const hfy_real *y = b->tile + t * dim;
+      view->c_rest[from + t] = hfy_sim_up_(hfy_sim_norm_(hfy_index_dot_(0, y, y, dim), dim) + norm[t]);
     }
   }
 }
 
 /* An upper bound of the largest singular value of the stored directions: the largest row sum of |B B^T|. */
 HFY_COLD_ double hfy_index_basis_norm_(const hfy_real *basis, size_t r, size_t dim) {
-  size_t i, j, d;
+  size_t i, j;
   double largest = 0;
   for (i = 0; i < r; i++) {
     double sum = 0;
-    for (j = 0; j < r; j++) {
-      double g = 0;
-      for (d = 0; d < dim; d++) g += (double)basis[i * dim + d] * (double)basis[j * dim + d];
-      sum += fabs(g);
-    }
+    for (j = 0; j < r; j++) sum += fabs(hfy_index_dot_(0, basis + i * dim, basis + j * dim, dim));
     largest = sum > largest ? sum : largest;
   }
   return sqrt(largest) * (1 + 1e-8) + 1e-8;
 }
 
-/* Looks at every element: their largest, a fingerprint, and the first row that is not finite (count if none). */
-HFY_COLD_ size_t hfy_index_survey_(const hfy_index_build_ *b, double *largest, uint64_t *fingerprint) {
-  size_t i, d;
-  double most = 0;
-  for (i = 0; i < b->count; i++) {
-    const hfy_real *x = b->keys + i * b->stride;
-    int bad = 0;
-    for (d = 0; d < b->dim; d++) {
-      double v = fabs((double)x[d]);
-      bad |= !hfy_base_is_finite_(v);
-      most = v > most ? v : most;
-    }
-    if (bad) return i;
-  }
-  *largest = most;
-  *fingerprint = hfy_index_hash_keys_(b->keys, b->count, b->dim, b->stride);
-  return b->count;
-}
-
 /* Rows, bounds and prefix into `place`, which is as large as hfy_index_size says. */
-HFY_PRIVATE_ void hfy_index_make_(hfy_index_build_ *b, int forced, hfy_base_arena_ place, hfy_index *made) {
-  hfy_index_view_ view;
-  double gamma = hfy_sim_slack_(b->dim), squares = 0, errors = 0, mean_square = 0;
-  size_t i, d, count = b->count, dim = b->dim;
-  memset(&view, 0, sizeof view);
-  hfy_index_layout_(&place, count, dim, 0, &view);
-  made->mean_norm = hfy_index_mean_(b, view.mean);
-  for (i = 0; i < count; i++) {
-    double norm, spread, error = hfy_index_quantise_(b, i, &view, &norm, &spread);
+HFY_COLD_ void hfy_index_make_(hfy_index_build_ *b, int forced, hfy_base_arena_ place) {
+  hfy_index *made = b->index;
+  double squares = 0, errors = 0, norm;
+  size_t i;
+  hfy_index_layout_(&place, b->count, b->dim, 0, &b->view);
+  hfy_index_mean_(b);
+  for (i = 0; i < b->count; i++) {
+    errors += hfy_index_put_row_(b, i, &norm);
     squares += norm * norm;
-    errors += error;
     made->largest = norm > made->largest ? norm : made->largest;
-    error = hfy_sim_norm_(error, dim);
-    view.error[i] = hfy_sim_up_(error + gamma * norm + 1.2e-13 * (norm + error));
-    view.spread[i] = hfy_sim_up_(spread);
   }
   made->error = squares > 0 ? sqrt(errors / squares) : 0;
-  for (d = 0; d < dim; d++) mean_square += (double)view.mean[d] * (double)view.mean[d];
   made->residual = 1;
-  if (b->prefix) {
-    double total = hfy_index_directions_(b, view.mean, mean_square);
-    made->prefix = hfy_index_choose_(b, total, forced, &made->residual);
-  }
+  if (b->prefix) made->prefix = hfy_index_choose_(b, hfy_index_directions_(b), forced);
   place.used = 0;
-  hfy_index_layout_(&place, count, dim, made->prefix, &view);
+  hfy_index_layout_(&place, b->count, b->dim, made->prefix, &b->view);
   made->bytes = place.used;
   if (!made->prefix) return;
-  memcpy(view.basis, b->block, made->prefix * dim * sizeof *view.basis);
-  made->basis_norm = hfy_index_basis_norm_(view.basis, made->prefix, dim);
-  hfy_index_fill_prefix_(b, made, mean_square, &view);
+  memcpy(b->view.basis, b->block, made->prefix * b->dim * sizeof *b->block);
+  made->basis_norm = hfy_index_basis_norm_(b->view.basis, made->prefix, b->dim);
+  hfy_index_fill_prefix_(b);
 }
 
-HFY_COLD_ hfy_status hfy_index_check_build_(const hfy_index_build_ *b, const hfy_index_options *options, size_t need,
-                                            size_t bytes, hfy_work *w) {
+/* The body of hfy_index_build: *b->index, the keys being told, into memory. */
+HFY_COLD_ hfy_status hfy_index_run_(hfy_index_build_ *b, const hfy_index_options *options, void *memory, size_t bytes,
+                                    hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0}, place = {NULL, 0, 0};
+  hfy_index *made = b->index;
+  hfy_status status = HFY_OK;
+  size_t i, need = hfy_index_size(b->count, b->dim, options);
+  double largest = 0;
   if (!b->count || !b->dim)
     return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", b->count, b->dim);
   if (options && options->prefix != SIZE_MAX && options->prefix > b->dim)
@@ -7542,21 +7498,41 @@ HFY_COLD_ hfy_status hfy_index_check_build_(const hfy_index_build_ *b, const hfy
   if (need == SIZE_MAX || !hfy_base_fits_(b->count, b->stride, sizeof *b->keys))
     return hfy_base_fail_(w, HFY_ERR_ARG, "count %z, dim %z: too many for an index", b->count, b->dim);
   if (bytes < need) return hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this index needs %z", bytes, need);
+  b->prefix = hfy_index_prefix_(b->count, b->dim, options);
+  b->samples = hfy_base_min_(b->count, options && options->sample ? options->sample : 2048);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_index_plan_build_(&arena, b);
+  if (status) return status;
+  for (i = 0; i < b->count; i++) {
+    double most = hfy_index_largest_(b->keys + i * b->stride, b->dim);
+    if (!hfy_base_is_finite_(most))
+      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "keys: NaN or infinity in row %z; all should be finite", i);
+    largest = most > largest ? most : largest;
+  }
+  (void)frexp(largest, &made->exponent);
+  b->unit = hfy_index_power_of_(-made->exponent);
+  place.base = (unsigned char *)memory + ((64 - (size_t)((uintptr_t)memory & 63)) & 63);
+  memset(place.base, 0, need - 63);
+  made->data = place.base;
+  made->count = b->count;
+  made->dim = b->dim;
+  made->format = HFY_INDEX_FORMAT_;
+  made->fingerprint = hfy_index_hash_rows_(SIZE_MAX, b->keys, b->count, b->dim, b->stride);
+  made->sampled = hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, b->keys, b->count, b->dim, b->stride);
+  hfy_index_make_(b, options && options->prefix, place);
+  made->seal = hfy_index_seal_(made);
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t dim, size_t key_stride,
-                                   const hfy_index_options *options, void *memory, size_t bytes, hfy_index *index,
-                                   hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t dim, size_t key_stride,
+                                              const hfy_index_options *options, void *memory, size_t bytes,
+                                              hfy_index *index, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0}, place = {NULL, 0, 0};
   hfy_index_build_ b;
   hfy_index made;
   hfy_status status;
-  size_t need = hfy_index_size(count, dim, options), bad = 0;
-  double largest = 0;
   memset(&b, 0, sizeof b);
   memset(&made, 0, sizeof made);
+  b.index = &made;
   b.keys = keys;
   b.count = count;
   b.dim = dim;
@@ -7564,41 +7540,20 @@ HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t di
   b.simd = hfy_simd_choose_(w);
   status = b.simd ? hfy_base_null_(w, !keys ? "keys" : !memory ? "memory" : !index ? "index" : NULL)
                   : HFY_ERR_UNSUPPORTED;
-  if (!status) status = hfy_index_check_build_(&b, options, need, bytes, w);
-  b.prefix = status ? 0 : hfy_index_prefix_(count, dim, options);
-  b.samples = hfy_base_min_(count, options && options->sample ? options->sample : 2048);
-  while (hfy_base_layout_(&arena, w, &status)) hfy_index_plan_build_(&arena, &b);
-  if (!status) bad = hfy_index_survey_(&b, &largest, &made.fingerprint);
-  if (!status && bad < count)
-    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "keys: NaN or infinity in row %z; all should be finite", bad);
-  if (status) return hfy_base_close_(w, &local, status);
-  if (largest > 0) (void)frexp(largest, &made.exponent);
-  b.unit = hfy_index_power_of_(-made.exponent);
-  place.base = (unsigned char *)memory + ((64 - (size_t)((uintptr_t)memory & 63)) & 63);
-  memset(place.base, 0, need - 63);
-  made.data = place.base;
-  made.count = count;
-  made.dim = dim;
-  made.format = HFY_INDEX_FORMAT_;
-  made.sampled = hfy_index_hash_sample_(keys, count, dim, b.stride);
-  hfy_index_make_(&b, options && options->prefix, place, &made);
-  made.seal = hfy_index_seal_(&made);
-  *index = made;
-  return hfy_base_close_(w, &local, HFY_OK);
+  if (!status) status = hfy_index_run_(&b, options, memory, bytes, w);
+  if (!status) *index = made;
+  return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
-                                   size_t key_stride, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
+                                              size_t key_stride, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_status status = HFY_OK;
   size_t stride = key_stride ? key_stride : dim;
-  if (!index || !keys)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "%s is NULL", !index ? "index" : "keys");
-  else if (stride < dim)
+  hfy_status status = hfy_base_null_(w, !index ? "index" : !keys ? "keys" : NULL);
+  if (!status && stride < dim)
     status = hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", key_stride, dim);
-  else
-    status = hfy_index_matches_(index, keys, count, dim, stride, w);
-  if (!status && index->fingerprint != hfy_index_hash_keys_(keys, count, dim, stride))
+  if (!status) status = hfy_index_matches_(index, keys, count, dim, stride, w);
+  if (!status && index->fingerprint != hfy_index_hash_rows_(SIZE_MAX, keys, count, dim, stride))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "keys have changed since the index was built: build it again");
   if (!status && index->seal != hfy_index_seal_(index))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "index->data or a member has changed since it was built");
@@ -7627,9 +7582,11 @@ typedef struct hfy_index_one_ {
   hfy_index_power_ unit;
   double top;                  /* the kth best lower bound of theta */
   double best[HFY_INDEX_FEW_]; /* the best of them, descending */
-  size_t count;                /* of its list; SIZE_MAX: to be sought alone */
   const hfy_real *q, *bias;    /* the caller's: its state, its bias or NULL */
   size_t visible;              /* and how many rows it sees */
+  size_t count;                /* of its list; SIZE_MAX: to be sought alone */
+  uint32_t listed[HFY_INDEX_LIST_]; /* rows, ascending */
+  hfy_real above[HFY_INDEX_LIST_];  /* their upper bounds */
 } hfy_index_one_;
 
 /* What the searches of one tile work in. */
@@ -7641,22 +7598,27 @@ typedef struct hfy_index_scratch_ {
   double norm, about;        /* |q|; what underflow can add */
   double *dots;              /* workers x CHUNK */
   hfy_real *off, *y;         /* dim, prefix: the query beside the directions and along them */
+  double *wide;              /* prefix: y again */
   /* batches */
   int32_t *panel; /* the queries of a batch in groups */
   void *tile;     /* packed rows */
   int32_t *out;   /* GROUP x TILE */
   hfy_index_one_ *one;
-  uint32_t *listed; /* batch x LIST: rows, ascending */
-  hfy_real *above;  /* batch x LIST: their upper bounds */
 } hfy_index_scratch_;
 
-/* batch: queries of a scan at most; one of them takes 16 KiB (24) and 2 dim bytes. */
-HFY_PRIVATE_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t batch,
-                                  hfy_index_scratch_ *s) {
-  size_t dim = seek->index->dim, prefix = seek->index->prefix, shared;
-  size_t padded = (dim + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1);
-  if (batch < HFY_INDEX_BATCH_ || seek->kth > HFY_INDEX_FEW_ || dim > HFY_SIMD_SEGMENT_) batch = 0;
-  shared = (batch + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_;
+/* Elements of a query with the zeros behind it. */
+HFY_PRIVATE_ size_t hfy_index_padded_(size_t n) { return (n + 2 * HFY_SIMD_PAD_ - 1) / HFY_SIMD_PAD_ * HFY_SIMD_PAD_; }
+
+/* Do nq queries share a scan? Else they are better sought alone. */
+HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq) {
+  return nq >= HFY_INDEX_BATCH_ && seek->kth <= HFY_INDEX_FEW_ && seek->index->dim <= HFY_SIMD_SEGMENT_;
+}
+
+/* nq: queries of a scan at most; one of them takes 16 KiB (24) and 2 dim bytes. */
+HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *seek, size_t nq, hfy_index_scratch_ *s) {
+  size_t dim = seek->index->dim, prefix = seek->index->prefix, padded = hfy_index_padded_(dim);
+  size_t groups = hfy_index_shares_(seek, nq) ? (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ : 0;
+  size_t shared = groups * HFY_SIMD_GROUP_;
   memset(s, 0, sizeof *s);
   s->q = HFY_TAKE_(arena, double, dim);
   s->whole = HFY_TAKE_(arena, int16_t, padded);
@@ -7665,23 +7627,24 @@ HFY_PRIVATE_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ 
   s->dots = HFY_TAKE_(arena, double, hfy_base_times_(seek->workers, HFY_INDEX_CHUNK_));
   s->off = HFY_TAKE_(arena, hfy_real, prefix ? dim : 0);
   s->y = HFY_TAKE_(arena, hfy_real, prefix);
+  s->wide = HFY_TAKE_(arena, double, prefix);
   s->panel = HFY_TAKE_(arena, int32_t, hfy_base_times_(shared, padded / 2));
   s->tile = hfy_base_take_(arena, shared ? padded : 0, HFY_SIMD_TILE_ * 2);
   s->out = HFY_TAKE_(arena, int32_t, shared ? HFY_SIMD_GROUP_ * HFY_SIMD_TILE_ : 0);
   s->one = HFY_TAKE_(arena, hfy_index_one_, shared);
-  s->listed = HFY_TAKE_(arena, uint32_t, hfy_base_times_(shared, HFY_INDEX_LIST_));
-  s->above = HFY_TAKE_(arena, hfy_real, hfy_base_times_(shared, HFY_INDEX_LIST_));
 }
 
 /* Starts searches over keys with an index of theirs. beta, width, kth and workers are the caller's to set. */
 HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *simd, const hfy_real *keys,
                                       size_t count, size_t dim, size_t key_stride, hfy_index_seek_ *seek,
                                       hfy_work *work) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status = hfy_index_matches_(index, keys, count, dim, key_stride, work);
   if (status) return status;
   memset(seek, 0, sizeof *seek);
+  arena.base = (unsigned char *)index->data;
+  hfy_index_layout_(&arena, count, dim, index->prefix, &seek->view);
   seek->index = index;
-  seek->view = hfy_index_view_of_(index);
   seek->simd = simd;
   seek->int8 = hfy_simd_int8_of_(simd->isa);
   return HFY_OK;
@@ -7689,25 +7652,16 @@ HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *s
 
 /* The query times 2^-exponent into s->q, its largest element then in [1/2, 1). 0: it is not finite, the canonical dot
    might leave its range for some row, or its underflow would be of weight. */
-HFY_PRIVATE_ int hfy_index_aim_(const hfy_index_seek_ *seek, const hfy_real *q, hfy_index_scratch_ *s) {
-  hfy_index_power_ unit;
-  double largest = 0, squares = 0;
+HFY_COLD_ int hfy_index_aim_(const hfy_index_seek_ *seek, const hfy_real *q, hfy_index_scratch_ *s) {
   size_t d, dim = seek->index->dim;
-  int bad = 0, both;
-  for (d = 0; d < dim; d++) {
-    double v = fabs((double)q[d]);
-    bad |= !hfy_base_is_finite_(v);
-    largest = v > largest ? v : largest;
-  }
-  if (bad) return 0;
-  s->exponent = 0;
-  if (largest > 0) (void)frexp(largest, &s->exponent);
+  double largest = hfy_index_largest_(q, dim);
+  hfy_index_power_ unit;
+  int both;
+  if (!hfy_base_is_finite_(largest)) return 0;
+  (void)frexp(largest, &s->exponent);
   unit = hfy_index_power_of_(-s->exponent);
-  for (d = 0; d < dim; d++) {
-    s->q[d] = (double)q[d] * unit.a * unit.b;
-    squares += s->q[d] * s->q[d];
-  }
-  s->norm = hfy_sim_norm_(squares, dim);
+  for (d = 0; d < dim; d++) s->q[d] = (double)q[d] * unit.a * unit.b;
+  s->norm = hfy_sim_norm_(hfy_index_square_(s->q, dim), dim);
   both = seek->index->exponent + s->exponent;
   s->about = ldexp(4 * ((double)dim + 64) * HFY_REAL_MIN_, -both);
   return ldexp(seek->index->largest * s->norm, both) <= HFY_REAL_MAX_ / 4 && s->about < 1e9;
@@ -7719,36 +7673,9 @@ HFY_PRIVATE_ double hfy_index_levels_(const hfy_simd_int8_ *int8, size_t dim) {
   return int8->planes || most > 32767 ? 32767 : most;
 }
 
-/* v (NULL: s->y) ~ step * whole numbers; returns step. */
-HFY_COLD_ double hfy_index_widen_(const hfy_simd_int8_ *int8, const double *v, size_t n, hfy_index_scratch_ *s,
-                                  hfy_simd_wide_ *wide) {
-  double largest = 0, levels = hfy_index_levels_(int8, n), step, inverse;
-  size_t d, padded = (n + 2 * HFY_SIMD_PAD_ - 1) & ~(size_t)(HFY_SIMD_PAD_ - 1);
-  for (d = 0; d < n; d++) {
-    double t = fabs(v ? v[d] : (double)s->y[d]);
-    largest = t > largest ? t : largest;
-  }
-  step = hfy_index_step_(largest, levels, v ? 1e-60 : 1e-30);
-  inverse = step > 0 ? 1 / step : 0;
-  for (d = 0; d < n; d++) {
-    int k = hfy_index_round_((v ? v[d] : (double)s->y[d]) * inverse, levels);
-    s->whole[d] = (int16_t)k;
-    s->high[d] = (unsigned char)((unsigned)(k + 32768) >> 8); /* the planes of kernels that have them */
-    s->low[d] = (unsigned char)((unsigned)(k + 32768) & 255);
-  }
-  memset(s->whole + n, 0, (padded - n) * sizeof *s->whole);
-  memset(s->high + n, 0, padded - n);
-  memset(s->low + n, 0, padded - n);
-  wide->dim = n;
-  wide->whole = s->whole;
-  wide->high = s->high;
-  wide->low = s->low;
-  return step;
-}
-
 /* For q^ = step * s->whole: middle = m.(q - q^), how far that may be off (about), and rest >= |q - q^|. */
-HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, const hfy_index_scratch_ *s, double *middle,
-                                  double *about, double *rest) {
+HFY_COLD_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, const hfy_index_scratch_ *s, double *middle,
+                               double *about, double *rest) {
   size_t d, dim = seek->index->dim;
   double squares = 0, along = 0, m = seek->index->mean_norm;
   for (d = 0; d < dim; d++) {
@@ -7773,12 +7700,25 @@ typedef struct hfy_index_level_ {
   hfy_index_power_ unit;
 } hfy_index_level_;
 
-HFY_COLD_ hfy_real hfy_index_bound_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, double dot,
-                                    const hfy_real *bias, size_t i) {
-  double up = (dot - l->planes * (double)l->sum[i]) * (double)l->scale[i] * l->step +
-              ((double)l->a[i] * l->A + ((double)l->b[i] * l->B + l->shift));
-  if (l->c) up += (double)l->c[i] * l->C;
-  return hfy_sim_theta_(seek->beta, up * l->unit.a * l->unit.b, bias, i);
+/* Begins one for v ~ step * whole numbers (n of them, as many as a row has). */
+HFY_COLD_ void hfy_index_begin_level_(const hfy_index_seek_ *seek, const double *v, size_t n, hfy_index_scratch_ *s,
+                                      hfy_index_level_ *l) {
+  size_t d, behind = hfy_index_padded_(n) - n;
+  memset(l, 0, sizeof *l);
+  l->step = hfy_index_quantise_(v, n, hfy_index_levels_(seek->int8, n), 0, s->whole);
+  for (d = 0; d < n; d++) { /* the planes of kernels that have them */
+    s->high[d] = (unsigned char)((unsigned)(s->whole[d] + 32768) >> 8);
+    s->low[d] = (unsigned char)((unsigned)(s->whole[d] + 32768) & 255);
+  }
+  memset(s->whole + n, 0, behind * sizeof *s->whole);
+  memset(s->high + n, 0, behind);
+  memset(s->low + n, 0, behind);
+  l->q.dim = l->stride = n;
+  l->q.whole = s->whole;
+  l->q.high = s->high;
+  l->q.low = s->low;
+  l->planes = seek->int8->planes ? 32768 : 0;
+  l->unit = hfy_index_power_of_(seek->index->exponent + s->exponent);
 }
 
 /* One search's upper bounds, shared among workers: each takes a span of the rows, or of a list of them. */
@@ -7789,22 +7729,26 @@ typedef struct hfy_index_spans_ {
   const size_t *list;
   size_t n, span;
   hfy_real *upper;
-  hfy_index_scratch_ *s;
+  double *dots;
 } hfy_index_spans_;
 
 HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
   const hfy_index_spans_ *t = (const hfy_index_spans_ *)context;
   const hfy_index_level_ *l = t->level;
   size_t from = task * t->span, end = hfy_base_min_(from + t->span, t->n), i, now;
-  double *dots = t->s->dots + task * HFY_INDEX_CHUNK_;
+  double *dots = t->dots + task * HFY_INDEX_CHUNK_;
   for (; from < end; from += now) {
     now = hfy_base_min_(HFY_INDEX_CHUNK_, end - from);
     t->seek->int8->dot(t->list ? l->rows : l->rows + from * l->stride, l->stride, t->list ? t->list + from : NULL,
                        now, &l->q, dots);
     for (i = 0; i < now; i++) {
       size_t row = t->list ? t->list[from + i] : from + i;
-      hfy_real up = hfy_index_bound_(t->seek, l, dots[i], t->bias, row), *upper = t->upper + row;
-      if (!t->list || up < *upper) *upper = up;
+      double up = (dots[i] - l->planes * (double)l->sum[row]) * (double)l->scale[row] * l->step +
+                  ((double)l->a[row] * l->A + ((double)l->b[row] * l->B + l->shift));
+      hfy_real theta;
+      if (l->c) up += (double)l->c[row] * l->C;
+      theta = hfy_sim_theta_(t->seek->beta, up * l->unit.a * l->unit.b, t->bias, row);
+      if (!t->list || theta < t->upper[row]) t->upper[row] = theta;
     }
   }
 }
@@ -7812,37 +7756,23 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
 /* Upper bounds of rows 0 .. n-1; or of n listed rows, whose bounds are only lowered. */
 HFY_COLD_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
                                  const size_t *list, size_t n, hfy_real *upper, hfy_index_scratch_ *s) {
-  hfy_index_spans_ t;
   size_t tasks = hfy_base_min_(seek->workers, n / HFY_INDEX_SHARE_ + 1);
-  t.seek = seek;
-  t.level = l;
-  t.bias = bias;
-  t.list = list;
-  t.n = n;
-  t.upper = upper;
-  t.s = s;
-  t.span = (n + tasks - 1) / tasks;
+  hfy_index_spans_ t = {seek, l, bias, list, n, (n + tasks - 1) / tasks, upper, s->dots};
   hfy_base_parallel_(tasks, hfy_index_span_, &t);
 }
 
 /* The bounds of whole rows for the query aimed at.   (math 13.3) */
 HFY_COLD_ void hfy_index_level_rows_(const hfy_index_seek_ *seek, hfy_index_scratch_ *s, hfy_index_level_ *l) {
-  const hfy_index_view_ *v = &seek->view;
-  double middle, off, rest;
-  memset(l, 0, sizeof *l);
-  l->rows = v->rows;
-  l->stride = seek->index->dim;
-  l->scale = v->scale;
-  l->a = v->error;
-  l->b = v->spread;
-  l->sum = v->sum;
-  l->step = hfy_index_widen_(seek->int8, s->q, seek->index->dim, s, &l->q);
-  hfy_index_rest_(seek, l->step, s, &middle, &off, &rest);
+  double middle, off;
+  hfy_index_begin_level_(seek, s->q, seek->index->dim, s, l);
+  hfy_index_rest_(seek, l->step, s, &middle, &off, &l->B);
+  l->rows = seek->view.rows;
+  l->scale = seek->view.scale;
+  l->sum = seek->view.sum;
+  l->a = seek->view.error;
+  l->b = seek->view.spread;
   l->A = s->norm * (1 + 1e-13);
-  l->B = rest;
   l->shift = middle + off + s->about;
-  l->planes = seek->int8->planes ? 32768 : 0;
-  l->unit = hfy_index_power_of_(seek->index->exponent + s->exponent);
 }
 
 /* Those of the prefix.   (math 13.4) */
@@ -7850,14 +7780,14 @@ HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_sc
   const hfy_index *index = seek->index;
   const hfy_index_view_ *v = &seek->view;
   size_t d, k, dim = index->dim, r = index->prefix;
-  double m = index->mean_norm, along = 0, factor, moved, size = 0, squares = 0, leak = 0;
+  double m = index->mean_norm, along = 0, factor, moved, size = 0, rest, leak;
   double frobenius = index->basis_norm * sqrt((double)r) * (1 + 1e-12);
-  memset(l, 0, sizeof *l);
   for (d = 0; d < dim; d++) along += (double)v->mean[d] * s->q[d];
   factor = m > 0 ? along / (m * m) : 0;
   for (d = 0; d < dim; d++) s->off[d] = (hfy_real)(s->q[d] - factor * (double)v->mean[d]);
   seek->simd->dot(v->basis, dim, r, s->off, dim, 1, dim, s->y, r);
-  l->step = hfy_index_widen_(seek->int8, NULL, r, s, &l->q);
+  for (k = 0; k < r; k++) s->wide[k] = (double)s->y[k];
+  hfy_index_begin_level_(seek, s->wide, r, s, l);
   for (k = 0; k < r; k++) {
     double part = l->step * s->whole[k];
     size += part * part;
@@ -7867,34 +7797,28 @@ HFY_COLD_ void hfy_index_level_prefix_(const hfy_index_seek_ *seek, hfy_index_sc
   moved = 2.1 * HFY_REAL_EPS_ * s->norm + (2 * (double)r + 4) * HFY_REAL_EPS_ * (2.1 * s->norm + size * frobenius) +
           HFY_INDEX_TINY_;
   seek->simd->combine(s->y, r, 1, v->basis, dim, r, dim, s->off, dim);
-  for (d = 0; d < dim; d++) squares += (double)s->off[d] * (double)s->off[d];
-  squares = hfy_sim_norm_(squares, dim);
+  rest = hfy_sim_norm_(hfy_index_dot_(0, s->off, s->off, dim), dim);
   seek->simd->dot(v->basis, dim, r, s->off, dim, 1, dim, s->y, r);
-  for (k = 0; k < r; k++) leak += (double)s->y[k] * (double)s->y[k];
-  leak = hfy_sim_norm_(leak, r) + hfy_sim_slack_(dim) * frobenius * squares + index->basis_norm * moved +
-         HFY_INDEX_TINY_;
+  leak = hfy_sim_norm_(hfy_index_dot_(0, s->y, s->y, r), r) + hfy_sim_slack_(dim) * frobenius * rest +
+         index->basis_norm * moved + HFY_INDEX_TINY_;
   leak /= HFY_INDEX_SPEC_;
   l->rows = v->coef;
-  l->stride = r;
   l->scale = v->c_scale;
+  l->sum = v->c_sum;
   l->a = v->c_error;
   l->b = v->c_rest;
   l->c = v->c_mean;
-  l->sum = v->c_sum;
   l->A = size > leak ? size : leak;
   if (s->norm / 16 > l->A) l->A = s->norm / 16;
   l->A *= 1 + 1e-12;
-  l->B = (squares + moved) * (1 + 1e-12);
+  l->B = (rest + moved) * (1 + 1e-12);
   l->C = along;
   l->shift = s->about;
-  l->planes = seek->int8->planes ? 32768 : 0;
-  l->unit = hfy_index_power_of_(index->exponent + s->exponent);
 }
 
 /* --- batches --- */
 
-/* A score below which no theta matters any more while the kth best is at least top; no bias. Verified, so that its own
-   rounding cannot do harm. */
+/* A score below which no theta matters while the kth best is at least top; no bias. Verified: rounding does no harm. */
 HFY_COLD_ double hfy_index_least_(const hfy_index_seek_ *seek, const hfy_index_one_ *one) {
   double goal = (one->top - seek->width) / seek->beta,
          slack = 4 * HFY_REAL_EPS_ * (fabs(one->top) + seek->width) / seek->beta;
@@ -7920,97 +7844,71 @@ HFY_COLD_ void hfy_index_raise_(const hfy_index_seek_ *seek, hfy_index_one_ *one
   }
 }
 
+/* Drops from its list what cannot matter any more. */
+HFY_COLD_ void hfy_index_thin_(const hfy_index_seek_ *seek, hfy_index_one_ *one) {
+  size_t l, kept = 0;
+  for (l = 0; l < one->count; l++) {
+    if (!hfy_sim_matters_(one->top, seek->width, (double)one->above[l])) continue;
+    one->listed[kept] = one->listed[l];
+    one->above[kept++] = one->above[l];
+  }
+  one->count = kept;
+}
+
 /* Takes in the rows of a tile that passed. */
 HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *one, uint32_t mask, const int32_t *dots,
-                                  size_t from, uint32_t *listed, hfy_real *above) {
+                                  size_t row) {
   const hfy_index_view_ *v = &seek->view;
-  size_t i, l, kept;
-  for (i = 0; mask; i++, mask >>= 1) {
-    size_t row = from + i;
+  for (; mask; row++, dots++, mask >>= 1) {
     double middle, reach;
     hfy_real up;
     if (!(mask & 1)) continue;
-    middle = (double)(dots[i] - one->bound.offset) * (double)v->scale[row] * one->bound.scale + one->middle;
+    middle = (double)(*dots - one->bound.offset) * (double)v->scale[row] * one->bound.scale + one->middle;
     reach = (double)v->error[row] * one->bound.near + (double)v->spread[row] * one->bound.rest + one->about;
     up = hfy_sim_theta_(seek->beta, (middle + reach) * one->unit.a * one->unit.b, one->bias, row);
     if (!hfy_sim_matters_(one->top, seek->width, (double)up) || hfy_base_is_neg_inf_((double)up)) continue;
     if (one->count == HFY_INDEX_LIST_) {
-      for (l = kept = 0; l < one->count; l++)
-        if (hfy_sim_matters_(one->top, seek->width, (double)above[l])) {
-          listed[kept] = listed[l];
-          above[kept++] = above[l];
-        }
-      one->count = kept;
-      if (kept > HFY_INDEX_LIST_ / 4 * 3) {
+      hfy_index_thin_(seek, one);
+      if (one->count > HFY_INDEX_LIST_ / 4 * 3) {
         one->count = SIZE_MAX;
         one->bound.least = HUGE_VAL;
         return;
       }
     }
-    listed[one->count] = (uint32_t)row;
-    above[one->count++] = up;
-    hfy_index_raise_(
-        seek, one,
-        (double)hfy_sim_theta_(seek->beta, (middle - reach) * one->unit.a * one->unit.b, one->bias, row));
+    one->listed[one->count] = (uint32_t)row;
+    one->above[one->count++] = up;
+    up = hfy_sim_theta_(seek->beta, (middle - reach) * one->unit.a * one->unit.b, one->bias, row);
+    hfy_index_raise_(seek, one, (double)up);
   }
 }
 
-/* The words of a query of a batch, in its place of a group's panel. */
-HFY_COLD_ void hfy_index_put_words_(const hfy_simd_int8_ *int8, const int16_t *whole, size_t dim, size_t words,
-                                    int32_t *panel) {
-  size_t d, w;
-  for (w = 0; w < words; w++) {
-    signed char byte[4] = {0, 0, 0, 0};
-    int16_t pair[2] = {0, 0};
-    for (d = 0; d < int8->step && w * int8->step + d < dim; d++) {
-      if (int8->step == 4)
-        byte[d] = (signed char)whole[w * int8->step + d];
-      else
-        pair[d] = whole[w * int8->step + d];
-    }
-    memcpy(panel + w * HFY_SIMD_GROUP_, int8->step == 4 ? (const void *)byte : (const void *)pair, 4);
-  }
-}
-
-/* Makes query j of a batch ready: its words in the panel, its bound. nobody: the place is empty. */
-HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int nobody, size_t words,
-                                   hfy_index_scratch_ *s) {
+/* Makes query j of a batch ready: its words in the panel, its bound. empty: nobody is in its place. */
+HFY_COLD_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int empty, size_t words, hfy_index_scratch_ *s) {
   hfy_index_one_ *one = s->one + j;
-  size_t d, dim = seek->index->dim;
-  int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_, sum = 0;
-  double middle, off, rest, largest = 0, step, inverse;
+  size_t d, dim = seek->index->dim, step = seek->int8->step;
+  int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_;
+  double off;
   int k;
   memset(&one->bound, 0, sizeof one->bound);
   for (d = 0; d < words; d++) panel[d * HFY_SIMD_GROUP_] = 0;
   one->count = SIZE_MAX;
   one->bound.least = HUGE_VAL;
-  if (nobody || !hfy_index_aim_(seek, one->q, s)) return;
-  for (d = 0; d < dim; d++) largest = fabs(s->q[d]) > largest ? fabs(s->q[d]) : largest;
-  step = largest / 127;
-  inverse = step > 0 ? 1 / step : 0;
-  for (d = 0; d < dim; d++) {
-    s->whole[d] = (int16_t)hfy_index_round_(s->q[d] * inverse, 127);
-    sum += s->whole[d];
+  if (empty || !hfy_index_aim_(seek, one->q, s)) return;
+  one->bound.scale = hfy_index_quantise_(s->q, dim, 127, 0, s->whole);
+  for (d = 0; d < dim; d++) { /* four in a word of the panel, as bytes, or two */
+    signed char byte = (signed char)s->whole[d], *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_);
+    memcpy(word + d % step * (4 / step), step == 4 ? (const void *)&byte : s->whole + d, 4 / step);
+    one->bound.offset += s->whole[d] * seek->int8->offset;
   }
-  hfy_index_put_words_(seek->int8, s->whole, dim, words, panel);
-  hfy_index_rest_(seek, step, s, &middle, &off, &rest);
+  hfy_index_rest_(seek, one->bound.scale, s, &one->middle, &off, &one->bound.rest);
   one->count = 0;
-  one->middle = middle;
   one->about = off + s->about;
-  one->bound.scale = step;
-  one->bound.shift = middle + one->about;
+  one->bound.shift = one->middle + one->about;
   one->bound.near = s->norm * (1 + 1e-13);
-  one->bound.rest = rest;
-  one->bound.offset = sum * seek->int8->offset;
   one->bound.least = -HUGE_VAL;
   one->unit = hfy_index_power_of_(seek->index->exponent + s->exponent);
   one->top = -HUGE_VAL;
   for (k = 0; k < HFY_INDEX_FEW_; k++) one->best[k] = -HUGE_VAL;
-}
-
-/* Do nq queries share a scan? Else they are better sought alone. */
-HFY_PRIVATE_ int hfy_index_shares_(const hfy_index_seek_ *seek, size_t nq) {
-  return nq >= HFY_INDEX_BATCH_ && seek->kth <= HFY_INDEX_FEW_ && seek->index->dim <= HFY_SIMD_SEGMENT_;
 }
 
 /* One pass over the rows for nq queries that share it (at most what hfy_index_plan_ was told; q, bias and visible of
@@ -8019,8 +7917,7 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
   const hfy_index_view_ *v = &seek->view;
   const hfy_simd_int8_ *int8 = seek->int8;
   size_t dim = seek->index->dim, words = (dim + int8->step - 1) / int8->step, from, j, l, n, limit = 0;
-  size_t shared = (nq + HFY_SIMD_GROUP_ - 1) / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_;
-  for (j = 0; j < shared; j++) {
+  for (j = 0; j < nq || j % HFY_SIMD_GROUP_; j++) { /* whole groups */
     hfy_index_enter_(seek, j, j >= nq, words, s);
     if (s->one[j].count != SIZE_MAX && s->one[j].visible > limit) limit = s->one[j].visible;
   }
@@ -8040,25 +7937,23 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
           mask = rows < 32 ? ((uint32_t)1 << rows) - 1 : ~(uint32_t)0;
         else
           mask = int8->pass(dots, v->scale + from, v->error + from, v->spread + from, rows, &one->bound);
-        if (mask)
-          hfy_index_hits_(seek, one, mask, dots, from, s->listed + l * HFY_INDEX_LIST_, s->above + l * HFY_INDEX_LIST_);
+        if (mask) hfy_index_hits_(seek, one, mask, dots, from);
       }
     }
   }
 }
 
 /* What the scan listed for query j: rows, ascending, and their upper bounds. Returns how many. */
-HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, size_t *index, hfy_real *upper,
-                                      const hfy_index_scratch_ *s) {
-  const hfy_index_one_ *one = s->one + j;
-  size_t l, kept = 0;
+HFY_COLD_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, size_t *index, hfy_real *upper,
+                                   const hfy_index_scratch_ *s) {
+  hfy_index_one_ *one = s->one + j;
+  size_t l;
+  hfy_index_thin_(seek, one);
   for (l = 0; l < one->count; l++) {
-    hfy_real up = s->above[j * HFY_INDEX_LIST_ + l];
-    if (!hfy_sim_matters_(one->top, seek->width, (double)up)) continue;
-    index[kept] = s->listed[j * HFY_INDEX_LIST_ + l];
-    upper[index[kept++]] = up;
+    index[l] = one->listed[l];
+    upper[index[l]] = one->above[l];
   }
-  return kept;
+  return one->count;
 }
 
 #undef HFY_INDEX_FORMAT_
@@ -8128,19 +8023,17 @@ HFY_COLD_ size_t hfy_structure_at_most_(const hfy_structure *structure, const do
 /* Score i joins the best rows so far: off[j], run[j] with j on, the last one off or on. choice[j], 2 bits: where off
    came from, where run. Infinite parts, if `endless`, are counted apart and come before the scores, so that they take
    no digits from them. room: 4 (k+1), off and run and the same of their infinite parts. */
-HFY_STRUCTURE_STEP_ void hfy_structure_step_(const double *score, const double *part, size_t n, size_t k, size_t i,
-                                             double *room, unsigned char *choice, int endless) {
+HFY_STRUCTURE_STEP_ void hfy_structure_step_(const hfy_structure *structure, const double *score, const double *part,
+                                             size_t i, double *room, unsigned char *choice, int endless) {
+  const size_t k = structure->k, ahead = structure->unaries - 1 - i;
   double *off = room, *run = off + k + 1, *off_parts = run + k + 1, *run_parts = off_parts + k + 1;
-  double gain = score[i], pair = part[i - 1], counts = 0, off_below, run_below, off_parts_below, run_parts_below;
-  size_t j, least = n - 1 - i < k ? k - (n - 1 - i) : 1, top = i < k ? i + 1 : k; /* that can end at k */
+  size_t j, least = ahead < k ? k - ahead : 1, top = i < k ? i + 1 : k; /* that can end at k */
+  double gain = score[i], pair = part[i - 1], off_below = off[least - 1], run_below = run[least - 1];
+  double off_parts_below = off_parts[least - 1], run_parts_below = run_parts[least - 1], counts = 0;
   if (endless && !hfy_base_is_finite_(pair)) {
     counts = pair > 0 ? 1 : -1;
     pair = 0;
   }
-  off_below = off[least - 1];
-  run_below = run[least - 1];
-  off_parts_below = off_parts[least - 1];
-  run_parts_below = run_parts[least - 1];
   for (j = least; j <= top; j++) {
     double a = off[j], b = run[j], joined = run_below + pair;
     int from_run = b > a, joins = joined > off_below;
@@ -8161,24 +8054,28 @@ HFY_STRUCTURE_STEP_ void hfy_structure_step_(const double *score, const double *
   }
 }
 
-/* Best k of n in a row, part[i] more for i and i+1 together: dynamic programming over how many are on so far and
-   whether the last one is; then back along the choices. room: as above; came: n (k+1). On return `on` is ascending;
-   SIZE_MAX if every choice is masked. */
-HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, size_t n, size_t k, size_t *on,
-                                       double *room, unsigned char *came) {
-  double *off = room, *run = off + k + 1, *off_parts = run + k + 1, *run_parts = off_parts + k + 1;
-  size_t i, left = k;
+HFY_COLD_ HFY_SIMD_NOINLINE_ void hfy_structure_endless_(const hfy_structure *structure, const double *score,
+                                                         const double *part, size_t i, double *room,
+                                                         unsigned char *choice) {
+  hfy_structure_step_(structure, score, part, i, room, choice, 1);
+}
+
+/* Dynamic programming over how many are on so far and whether the last one is; then back along the choices, so that
+   the unaries come out ascending. scratch: room of hfy_structure_step_, n (k+1) bytes. */
+HFY_PRIVATE_ size_t hfy_structure_sequence_(const hfy_structure *structure, const double *unary, const double *higher,
+                                            size_t *on, void *scratch) {
+  const size_t n = structure->unaries, k = structure->k;
+  double *off = (double *)scratch, *run = off + k + 1, *off_parts = run + k + 1, *run_parts = off_parts + k + 1;
+  unsigned char *came = (unsigned char *)(run_parts + k + 1);
+  size_t i, left = k, count = k;
   int last, choice, endless = 0;
-  for (i = 0; i <= 4 * k + 3; i++) room[i] = -HUGE_VAL;
-  for (i = 0; i + 1 < n && !endless; i++) endless = !hfy_base_is_finite_(part[i]);
+  for (i = 0; i <= 4 * k + 3; i++) off[i] = -HUGE_VAL;
+  for (i = 0; i + 1 < n && !endless; i++) endless = !hfy_base_is_finite_(higher[i]);
   off[0] = off_parts[0] = 0;
-  run[1] = score[0];
-  if (!hfy_base_is_neg_inf_(score[0])) run_parts[1] = 0;
-  for (i = 1; i < n; i++)
-    if (endless)
-      hfy_structure_step_(score, part, n, k, i, room, came + i * (k + 1), 1);
-    else
-      hfy_structure_step_(score, part, n, k, i, room, came + i * (k + 1), 0);
+  run[1] = unary[0];
+  if (!hfy_base_is_neg_inf_(unary[0])) run_parts[1] = 0;
+  for (i = 1; i < n && !endless; i++) hfy_structure_step_(structure, unary, higher, i, off, came + i * (k + 1), 0);
+  for (; i < n; i++) hfy_structure_endless_(structure, unary, higher, i, off, came + i * (k + 1));
   last = run[k] > off[k];
   if (endless) last = run_parts[k] > off_parts[k] || (last && !(run_parts[k] < off_parts[k]));
   if (hfy_base_is_neg_inf_(last ? run[k] : off[k])) return SIZE_MAX;
@@ -8187,15 +8084,6 @@ HFY_PRIVATE_ size_t hfy_structure_row_(const double *score, const double *part, 
     if (last) on[--left] = i;
     last = last ? choice >> 1 : choice & 1;
   }
-  return k;
-}
-
-HFY_PRIVATE_ size_t hfy_structure_sequence_(const hfy_structure *structure, const double *unary, const double *higher,
-                                            size_t *on, void *scratch) {
-  size_t n = structure->unaries, k = structure->k, count, i;
-  double *room = (double *)scratch;
-  count = hfy_structure_row_(unary, higher, n, k, on, room, (unsigned char *)(room + 4 * (k + 1)));
-  if (count == SIZE_MAX) return count;
   for (i = 1; i < k; i++)
     if (on[i] == on[i - 1] + 1) on[count++] = n + on[i - 1];
   return count;
@@ -8286,12 +8174,8 @@ HFY_PRIVATE_ size_t hfy_structure_matching_(const hfy_structure *structure, cons
         next = j;
       }
       for (j = 0; j <= n; j++) {
-        if (!done[j]) {
-          least[j] -= step;
-          continue;
-        }
-        row_price[match[j]] += step;
-        column_price[j] -= step;
+        if (done[j]) row_price[match[j]] += step;
+        (done[j] ? column_price : least)[j] -= step;
       }
       column = next;
     } while (match[column]);
@@ -8307,35 +8191,27 @@ HFY_PRIVATE_ size_t hfy_structure_matching_(const hfy_structure *structure, cons
 
 /* Sizes beyond reach become SIZE_MAX or 0, which hfy_structure_check_ refuses. */
 HFY_COLD_ hfy_structure hfy_structure_make_(size_t unaries, size_t higher, size_t most, hfy_structure_oracle oracle,
-                                            size_t scratch, size_t k) {
-  hfy_structure structure;
-  memset(&structure, 0, sizeof structure);
-  structure.unaries = unaries;
-  structure.higher = higher;
-  structure.most = most;
-  structure.oracle = oracle;
-  structure.scratch = scratch;
-  structure.k = k;
+                                            size_t scratch, size_t k, const size_t *states) {
+  hfy_structure structure = {unaries, higher, most, oracle, scratch, NULL, k, states, 0, 0, 0};
   return structure;
 }
 
-HFY_API hfy_structure hfy_structure_ksubsets(size_t n, size_t k) {
-  return hfy_structure_make_(n, 0, k, hfy_structure_ksubsets_, hfy_base_times_(n, sizeof(double)), k);
+HFY_API HFY_SMALL_ hfy_structure hfy_structure_ksubsets(size_t n, size_t k) {
+  return hfy_structure_make_(n, 0, k, hfy_structure_ksubsets_, hfy_base_times_(n, sizeof(double)), k, NULL);
+}
+HFY_API HFY_SMALL_ hfy_structure hfy_structure_at_most(size_t n, size_t k) {
+  return hfy_structure_make_(n, 0, k, hfy_structure_at_most_, hfy_base_times_(n, sizeof(double)), k, NULL);
 }
 
-HFY_API hfy_structure hfy_structure_at_most(size_t n, size_t k) {
-  return hfy_structure_make_(n, 0, k, hfy_structure_at_most_, hfy_base_times_(n, sizeof(double)), k);
-}
-
-HFY_API hfy_structure hfy_structure_sequence(size_t n, size_t k) {
+HFY_API HFY_SMALL_ hfy_structure hfy_structure_sequence(size_t n, size_t k) {
   size_t row = hfy_base_plus_(k, 1),
          scratch = hfy_base_plus_(hfy_base_times_(4 * sizeof(double), row), hfy_base_times_(n, row));
-  return hfy_structure_make_(n, n ? n - 1 : 0, k ? hfy_base_plus_(k, k - 1) : 0, hfy_structure_sequence_, scratch, k);
+  return hfy_structure_make_(n, n ? n - 1 : 0, k ? hfy_base_plus_(k, k - 1) : 0, hfy_structure_sequence_, scratch, k,
+                             NULL);
 }
 
-HFY_API hfy_structure hfy_structure_chain(size_t variables, const size_t *states) {
+HFY_API HFY_SMALL_ hfy_structure hfy_structure_chain(size_t variables, const size_t *states) {
   size_t i, unaries = 0, higher = 0, widest = 0, scratch;
-  hfy_structure structure;
   for (i = 0; states && i < variables; i++) {
     if (!states[i]) { /* a variable without a state: no vertices */
       unaries = 0;
@@ -8346,16 +8222,14 @@ HFY_API hfy_structure hfy_structure_chain(size_t variables, const size_t *states
     if (states[i] > widest) widest = states[i];
   }
   scratch = hfy_base_plus_(hfy_base_times_(2 * sizeof(double), widest), hfy_base_times_(unaries, sizeof(uint32_t)));
-  structure = hfy_structure_make_(unaries, higher, variables ? hfy_base_plus_(variables, variables - 1) : 0,
-                                  hfy_structure_chain_, scratch, variables);
-  structure.states = states;
-  return structure;
+  return hfy_structure_make_(unaries, higher, variables ? hfy_base_plus_(variables, variables - 1) : 0,
+                             hfy_structure_chain_, scratch, variables, states);
 }
 
-HFY_API hfy_structure hfy_structure_matching(size_t n) {
+HFY_API HFY_SMALL_ hfy_structure hfy_structure_matching(size_t n) {
   size_t each = 3 * sizeof(double) + 2 * sizeof(size_t) + 1;
   return hfy_structure_make_(hfy_base_times_(n, n), 0, n, hfy_structure_matching_,
-                             hfy_base_times_(hfy_base_plus_(n, 1), each), n);
+                             hfy_base_times_(hfy_base_plus_(n, 1), each), n, NULL);
 }
 
 /* --- checks --- */
@@ -8424,20 +8298,18 @@ typedef struct hfy_structure_solver_ {
 } hfy_structure_solver_;
 
 /* One of the built-in structures whose vertices all have equally many bits on? */
-HFY_PRIVATE_ int hfy_structure_is_level_(const hfy_structure *structure) {
+HFY_COLD_ int hfy_structure_is_level_(const hfy_structure *structure) {
   return structure->oracle == hfy_structure_ksubsets_ || structure->oracle == hfy_structure_sequence_ ||
          structure->oracle == hfy_structure_chain_ || structure->oracle == hfy_structure_matching_;
 }
 
-HFY_PRIVATE_ size_t hfy_structure_room_(const hfy_structure *structure) {
-  size_t wanted = structure->max_active ? structure->max_active : HFY_STRUCTURE_ACTIVE_;
-  return hfy_base_min_(wanted, structure->unaries + 1);
+HFY_COLD_ size_t hfy_structure_room_(const hfy_structure *structure) {
+  return hfy_base_min_(structure->max_active ? structure->max_active : HFY_STRUCTURE_ACTIVE_, structure->unaries + 1);
 }
 
-HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *structure, size_t room,
-                                      hfy_structure_solver_ *s) {
-  size_t n = structure->unaries, m = structure->higher,
-         packed = hfy_base_times_(room + 1, room + 2); /* one row more: for the vertex on trial */
+HFY_COLD_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *structure, size_t room,
+                                   hfy_structure_solver_ *s) {
+  size_t n = structure->unaries, m = structure->higher, packed = hfy_base_times_(room + 1, room + 2);
   if (packed < SIZE_MAX) packed /= 2;
   s->structure = structure;
   s->room = room;
@@ -8464,9 +8336,8 @@ HFY_PRIVATE_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structur
   s->on = HFY_TAKE_(arena, uint32_t, hfy_base_times_(room, structure->most));
 }
 
-/* What a sequence's oracle sees of its parts. One value for all transitions, if beyond twice what all k scores can
-   differ by, however much the quadratic moves them, counts as infinite: more of it changes no choice, and would cost
-   digits. */
+/* What a sequence's oracle sees of its parts. One value for all transitions, if beyond twice what k scores and the
+   quadratic can differ by, counts as infinite: more of it changes no choice, and would cost digits. */
 HFY_COLD_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s) {
   size_t i, m = s->structure->higher;
   double low, high, bound;
@@ -8481,9 +8352,9 @@ HFY_COLD_ void hfy_structure_bound_parts_(hfy_structure_solver_ *s) {
 }
 
 /* Where b of the bits of a group are on in every vertex (k of all, one of a variable's states, one of a matching's
-   row), a number added to its scores changes nothing. So they are taken in differences from the b-th best: these are as
-   exact as the scores. A score that lies further above than the quadratic and the parts can make up for is on for sure,
-   by how much does not matter: it is cut, lest it take digits from the others. Not so under infinite parts. */
+   row), a number added to its scores changes nothing. So they are taken in differences from the b-th best, as exact as
+   they are. One further above than the quadratic and the parts can make up for is on for sure: it is cut, lest it take
+   digits from the others. Not so under infinite parts. */
 HFY_COLD_ void hfy_structure_level_(hfy_structure_solver_ *s) {
   const hfy_structure *structure = s->structure;
   int rows = structure->oracle == hfy_structure_matching_, states = structure->oracle == hfy_structure_chain_;
@@ -8512,12 +8383,11 @@ HFY_PRIVATE_ hfy_status hfy_structure_stop_(hfy_structure_solver_ *s, hfy_struct
 }
 
 /* Looks at the scores in s->unary and s->raw and makes the solver ready for them. */
-HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s) {
+HFY_COLD_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s) {
   size_t i, n = s->structure->unaries, m = s->structure->higher, live = 0;
   int sequence = s->structure->oracle == hfy_structure_sequence_, exponent;
-  double largest = s->rho;
-  s->rho_high = (double)(float)frexp(s->rho, &exponent);
-  s->rho_high = ldexp(s->rho_high, exponent);
+  double largest = s->rho, digits = frexp(s->rho, &exponent);
+  s->rho_high = ldexp((double)(float)digits, exponent);
   s->count = s->n_touched = s->steps = s->fresh_bits = s->fresh_unaries = 0;
   s->fresh_linear = s->fresh_low = s->fresh_size = s->offset = s->value = 0;
   s->gap = HUGE_VAL;
@@ -8542,14 +8412,14 @@ HFY_PRIVATE_ hfy_status hfy_structure_ready_(hfy_structure_solver_ *s) {
 /* Puts a list of bits into s->fresh, unaries first, and its score and sizes beside it. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_structure_take_list_(hfy_structure_solver_ *s, const size_t *on,
                                                                     size_t count) {
-  size_t i, bit, n = s->structure->unaries, bits = n + s->structure->higher, marked;
+  size_t i, bit, n = s->structure->unaries, bits = n + s->structure->higher, marked = 0;
   hfy_structure_fault_ fault = count > s->structure->most ? HFY_STRUCTURE_MANY_ : HFY_STRUCTURE_FINE_;
-  for (marked = 0; marked < count && !fault; marked++) {
-    fault = on[marked] >= bits ? HFY_STRUCTURE_RANGE_ : s->mark[on[marked]] ? HFY_STRUCTURE_TWICE_ : fault;
-    if (fault) break;
-    s->mark[on[marked]] = 1;
+  while (marked < count && !fault) {
+    bit = on[marked];
+    fault = bit >= bits ? HFY_STRUCTURE_RANGE_ : s->mark[bit] ? HFY_STRUCTURE_TWICE_ : fault;
+    if (!fault) s->mark[on[marked++]] = 1;
   }
-  for (i = 0; i < marked; i++) s->mark[on[i]] = 0;
+  while (marked) s->mark[on[--marked]] = 0;
   if (hfy_structure_stop_(s, fault)) return HFY_ERR_ARG;
   s->fresh_bits = count;
   s->fresh_unaries = 0;
@@ -8577,7 +8447,7 @@ HFY_COLD_ hfy_status hfy_structure_ask_(hfy_structure_solver_ *s) {
 }
 
 /* The best vertex at the scores in s->unary and s->raw, into the fresh list. */
-HFY_PRIVATE_ hfy_status hfy_structure_first_(hfy_structure_solver_ *s) {
+HFY_COLD_ hfy_status hfy_structure_first_(hfy_structure_solver_ *s) {
   hfy_status status = hfy_structure_ready_(s);
   return status ? status : hfy_structure_ask_(s);
 }
@@ -8586,15 +8456,11 @@ HFY_PRIVATE_ const uint32_t *hfy_structure_on_(const hfy_structure_solver_ *s, s
   return s->on + v * s->structure->most;
 }
 
-HFY_PRIVATE_ double *hfy_structure_factor_row_(const hfy_structure_solver_ *s, size_t i) {
-  return hfy_linalg_factor_row_(s->factor, 0, i);
-}
-
 /* x <- L^-1 x. */
 HFY_PRIVATE_ void hfy_structure_forward_(const hfy_structure_solver_ *s, double *x) {
   size_t i;
   for (i = 0; i < s->count; i++) {
-    const double *row = hfy_structure_factor_row_(s, i);
+    const double *row = hfy_linalg_factor_row_(s->factor, 0, i);
     x[i] = (x[i] - hfy_linalg_dot_(row, x, i)) / row[i];
   }
 }
@@ -8603,7 +8469,7 @@ HFY_PRIVATE_ void hfy_structure_forward_(const hfy_structure_solver_ *s, double 
 HFY_PRIVATE_ void hfy_structure_backward_(const hfy_structure_solver_ *s, double *x) {
   size_t i, j;
   for (i = s->count; i-- > 0;) {
-    const double *row = hfy_structure_factor_row_(s, i);
+    const double *row = hfy_linalg_factor_row_(s->factor, 0, i);
     double v = x[i] /= row[i];
     for (j = 0; j < i; j++) x[j] -= v * row[j];
   }
@@ -8620,20 +8486,17 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_invert_(const hfy_structure
 }
 
 /* The fresh vertex joins with this weight, its row of the factor being in place. */
-HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, double pivot) {
+HFY_COLD_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, double pivot) {
+  const hfy_structure_vertex_ fresh = {s->fresh_linear, s->fresh_low, s->fresh_unaries, s->fresh_bits};
   size_t i, v = s->count++;
-  uint32_t *on = s->on + v * s->structure->most;
-  hfy_structure_factor_row_(s, v)[v] = sqrt(pivot);
-  for (i = 0; i < s->fresh_bits; i++) on[i] = (uint32_t)s->fresh[i];
-  s->vertex[v].unaries = s->fresh_unaries;
-  s->vertex[v].bits = s->fresh_bits;
-  s->vertex[v].linear = s->fresh_linear;
-  s->vertex[v].low = s->fresh_low;
+  hfy_linalg_factor_row_(s->factor, 0, v)[v] = sqrt(pivot);
+  for (i = 0; i < s->fresh_bits; i++) s->on[v * s->structure->most + i] = (uint32_t)s->fresh[i];
+  s->vertex[v] = fresh;
   s->weight[v] = weight;
 }
 
-/* Takes vertex v out: its row of L goes, and rotations of neighbouring columns make the rest triangular again. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v) {
+/* Takes vertex v out. */
+HFY_COLD_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v) {
   const size_t most = s->structure->most, after = s->count - v - 1;
   hfy_linalg_factor_leave_(s->factor, 0, s->count, v);
   memmove(s->on + v * most, s->on + (v + 1) * most, after * most * sizeof *s->on);
@@ -8678,10 +8541,24 @@ HFY_PRIVATE_ double hfy_structure_square_(const hfy_structure_solver_ *s, double
   return square;
 }
 
+/* A small pivot, measured on the vertices: |fresh - combination|^2 with a 1 before each. row: fresh's of the factor. */
+HFY_COLD_ double hfy_structure_remainder_(hfy_structure_solver_ *s, const double *row) {
+  double ones = -1, square;
+  size_t i;
+  memcpy(s->side, row, s->count * sizeof *row);
+  hfy_structure_backward_(s, s->side);
+  hfy_structure_mix_(s, s->side);
+  for (i = 0; i < s->count; i++) ones += s->side[i];
+  square = hfy_structure_square_(s, (double)s->fresh_unaries);
+  for (i = 0; i < s->fresh_unaries; i++) square -= 2 * s->u[s->fresh[i]];
+  hfy_structure_mix_(s, s->weight);
+  return square + ones * ones;
+}
+
 /* Row `count` of the factor for the fresh vertex; its pivot, squared, into *pivot: 0 if it depends on the others.
    Returns the place of a vertex with the very same bits, or SIZE_MAX. */
 HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivot) {
-  double *row = hfy_structure_factor_row_(s, s->count), diagonal = (double)s->fresh_unaries + 1, square, ones = -1;
+  double *row = hfy_linalg_factor_row_(s->factor, 0, s->count), diagonal = (double)s->fresh_unaries + 1;
   size_t v, i, same = SIZE_MAX;
   for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 1;
   for (v = 0; v < s->count; v++) {
@@ -8695,16 +8572,7 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
   for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 0;
   hfy_structure_forward_(s, row);
   *pivot = diagonal - hfy_linalg_dot_(row, row, s->count);
-  if (s->count && *pivot < 1e-2 * diagonal) { /* small: measured on the vertices: |fresh - combination|^2 */
-    memcpy(s->side, row, s->count * sizeof *row);
-    hfy_structure_backward_(s, s->side);
-    hfy_structure_mix_(s, s->side);
-    for (v = 0; v < s->count; v++) ones += s->side[v];
-    square = hfy_structure_square_(s, (double)s->fresh_unaries);
-    for (i = 0; i < s->fresh_unaries; i++) square -= 2 * s->u[s->fresh[i]];
-    *pivot = square + ones * ones;
-    hfy_structure_mix_(s, s->weight);
-  }
+  if (s->count && *pivot < 1e-2 * diagonal) *pivot = hfy_structure_remainder_(s, row);
   if (!(*pivot > HFY_STRUCTURE_PIVOT_ * diagonal)) *pivot = 0;
   return same;
 }
@@ -8728,8 +8596,7 @@ HFY_PRIVATE_ void hfy_structure_score_(const hfy_structure_solver_ *s, size_t v,
   *low -= lost + s->rho * u_low;
 }
 
-/* s->side = what the conditions A u = b/rho + kappa still lack at the target; *sum: that of the target's weights.
-   Returns the most that is lacking. */
+/* s->side = what A u = b/rho + kappa lacks at the target; returns the most of it. *sum: of the target's weights. */
 HFY_COLD_ double hfy_structure_lack_(hfy_structure_solver_ *s, double *sum) {
   double lack = 0, mean = 0, score, low, first = 0;
   size_t v;
@@ -8777,8 +8644,7 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s) {
   }
 }
 
-/* Walks to the best weights that are not negative, and mixes them: towards the target until a weight falls to 0, which
-   leaves, and again from there. */
+/* Walks to the best weights >= 0 and mixes them: towards the target until a weight, which leaves, is 0; and again. */
 HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s) {
   for (;;) {
     size_t v, first = SIZE_MAX;
@@ -8822,7 +8688,7 @@ HFY_COLD_ void hfy_structure_prune_(hfy_structure_solver_ *s) {
 HFY_COLD_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pivot) {
   double weight = 0;
   while (!(pivot > 0)) {
-    double *c = hfy_structure_factor_row_(s, s->count), step = HUGE_VAL;
+    double *c = hfy_linalg_factor_row_(s->factor, 0, s->count), step = HUGE_VAL;
     size_t v, first = 0;
     hfy_structure_backward_(s, c);
     for (v = 0; v < s->count; v++) {
@@ -8841,19 +8707,15 @@ HFY_COLD_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pivot
   return HFY_OK;
 }
 
-/* The finite scores, as given, of the parts of active vertex v, or of the fresh list (SIZE_MAX); *infinite: how many of
-   the others there are, + less -. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size_t v,
-                                                                  double *infinite) {
+/* The finite scores, as given, of the parts of vertex v, or of the fresh list (SIZE_MAX); *infinite: + less - ones. */
+HFY_COLD_ double hfy_structure_parts_score_(const hfy_structure_solver_ *s, size_t v, double *infinite) {
   const uint32_t *on = v == SIZE_MAX ? NULL : hfy_structure_on_(s, v);
   size_t i = on ? s->vertex[v].unaries : s->fresh_unaries, end = on ? s->vertex[v].bits : s->fresh_bits;
   double sum = 0;
   for (*infinite = 0; i < end; i++) {
     double raw = s->raw[(on ? on[i] : s->fresh[i]) - s->structure->unaries];
-    if (hfy_base_is_finite_(raw))
-      sum += raw;
-    else
-      *infinite += raw > 0 ? 1 : -1;
+    if (!hfy_base_is_finite_(raw)) *infinite += raw > 0 ? 1 : -1;
+    sum += hfy_base_is_finite_(raw) ? raw : 0;
   }
   return sum;
 }
@@ -8895,8 +8757,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s) {
   }
 }
 
-/* SparseMAP of the scores in s->unary and s->raw. Leaves u, the mixture, gap, value and steps; on CONVERGENCE those of
-   the last iterate. */
+/* SparseMAP of the scores in s->unary and s->raw: u, the mixture, gap, value, steps; on CONVERGENCE the last ones. */
 HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s) {
   hfy_status status = hfy_structure_first_(s);
   double pivot, infinite;
@@ -8917,9 +8778,8 @@ HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s) {
   return status;
 }
 
-/* How much more the unaries of active vertex v score than those of the list in s->fresh; *alone: how many of them are
-   not in that list. */
-HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t *alone) {
+/* How much more the unaries of vertex v score than those of the fresh list; *alone: how many are not in that. */
+HFY_COLD_ double hfy_structure_apart_(hfy_structure_solver_ *s, size_t v, size_t *alone) {
   const uint32_t *on = hfy_structure_on_(s, v);
   size_t i, count = s->vertex[v].unaries;
   double more = 0;
@@ -8930,18 +8790,16 @@ HFY_COLD_ HFY_SIMD_NOINLINE_ double hfy_structure_apart_(hfy_structure_solver_ *
       more += s->apart[on[i]];
       ++*alone;
     }
-    s->mark[on[i]] ^= 1;
+    s->mark[on[i]] = 0;
   }
   for (i = 0; i < s->fresh_unaries; i++) {
     if (s->mark[s->fresh[i]]) more -= s->apart[s->fresh[i]];
     s->mark[s->fresh[i]] = 0;
   }
-  for (i = 0; i < count; i++) s->mark[on[i]] = 0;
   return more;
 }
 
-/* The loss of the list in s->fresh at the solution that is in place: differences of scores only, and what vertices
-   share does not enter. */
+/* The loss of the fresh list at the solution in place: of differences of scores; what vertices share does not enter. */
 HFY_COLD_ double hfy_structure_fresh_loss_(hfy_structure_solver_ *s) {
   double loss = 0.5 * s->rho * (double)s->fresh_unaries, own, own_infinite, in_this, parts = 0, infinite = 0;
   size_t v, i, alone;
@@ -9008,10 +8866,9 @@ HFY_COLD_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status, co
 
 /* What the functions on scores begin with: checks, scratch for `room` vertices (0: as many as the structure says), a
    copy of the scores. missing: the first array that is NULL. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double rho,
-                                                                const double *unary, const double *higher,
-                                                                const char *missing, size_t room,
-                                                                hfy_structure_solver_ *s, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double rho, const double *unary,
+                                          const double *higher, const char *missing, size_t room,
+                                          hfy_structure_solver_ *s, hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status = hfy_base_null_(work, structure ? NULL : "structure");
   if (!status) status = hfy_structure_check_(structure, "structure->", work);
@@ -9031,7 +8888,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_structure_begin_(const hfy_struct
 }
 
 /* The list of vertex v, or of the fresh one (SIZE_MAX), ascending. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_structure_list_(hfy_structure_solver_ *s, size_t v, size_t *on) {
+HFY_COLD_ void hfy_structure_list_(hfy_structure_solver_ *s, size_t v, size_t *on) {
   const uint32_t *from = v == SIZE_MAX ? NULL : hfy_structure_on_(s, v);
   size_t i, bits = s->structure->unaries + s->structure->higher, have = from ? s->vertex[v].bits : s->fresh_bits;
   for (i = 0; i < have; i++) s->mark[from ? from[i] : s->fresh[i]] = 1;
@@ -9041,8 +8898,9 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_structure_list_(hfy_structure_solver_ *
   }
 }
 
-HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const double *unary, const double *higher,
-                                     size_t *on, size_t *count, double *score, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_structure_map(const hfy_structure *structure, const double *unary,
+                                                const double *higher, size_t *on, size_t *count, double *score,
+                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
   hfy_status status = hfy_structure_begin_(structure, 1, unary, higher, NULL, 1, &s, w);
@@ -9058,32 +8916,28 @@ HFY_API hfy_status hfy_structure_map(const hfy_structure *structure, const doubl
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_COLD_ void hfy_structure_answer_(hfy_structure_solver_ *s, hfy_structure_answer *answer) {
-  size_t v;
-  if (answer->unary) memcpy(answer->unary, s->u, s->structure->unaries * sizeof *s->u);
-  if (answer->higher) hfy_structure_parts_(s, s->weight, answer->higher);
-  answer->value = s->value;
-  answer->gap = s->gap;
-  answer->steps = s->steps;
-  answer->vertices = s->count;
-  for (v = 0; v < hfy_base_min_(s->count, answer->room); v++) {
-    if (answer->weight) answer->weight[v] = s->weight[v];
-    if (answer->count) answer->count[v] = s->vertex[v].bits;
-    if (answer->on) hfy_structure_list_(s, v, answer->on + v * s->structure->most);
-  }
-}
-
-HFY_API hfy_status hfy_structure_solve(const hfy_structure *structure, double rho, const double *unary,
-                                       const double *higher, hfy_structure_answer *answer, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_structure_solve(const hfy_structure *structure, double rho, const double *unary,
+                                                  const double *higher, hfy_structure_answer *answer, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
   hfy_status status = hfy_structure_begin_(structure, rho, unary, higher, answer ? NULL : "answer", 0, &s, w);
-  if (!status && answer) {
-    status = hfy_structure_run_(&s);
-    if (!status || status == HFY_ERR_CONVERGENCE) hfy_structure_answer_(&s, answer);
-    status = hfy_structure_failed_(w, status, &s);
+  size_t v;
+  if (status || !answer) return hfy_base_close_(w, &local, status);
+  status = hfy_structure_run_(&s);
+  if (!status || status == HFY_ERR_CONVERGENCE) {
+    if (answer->unary) memcpy(answer->unary, s.u, structure->unaries * sizeof *s.u);
+    if (answer->higher) hfy_structure_parts_(&s, s.weight, answer->higher);
+    answer->value = s.value;
+    answer->gap = s.gap;
+    answer->steps = s.steps;
+    answer->vertices = s.count;
+    for (v = 0; v < hfy_base_min_(s.count, answer->room); v++) {
+      if (answer->weight) answer->weight[v] = s.weight[v];
+      if (answer->count) answer->count[v] = s.vertex[v].bits;
+      if (answer->on) hfy_structure_list_(&s, v, answer->on + v * structure->most);
+    }
   }
-  return hfy_base_close_(w, &local, status);
+  return hfy_base_close_(w, &local, hfy_structure_failed_(w, status, &s));
 }
 
 /* The active vertices of an answer, and their factor. du stood in for the scores: they are 0. */
@@ -9107,9 +8961,9 @@ HFY_COLD_ hfy_status hfy_structure_restore_(hfy_structure_solver_ *s, size_t ver
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices, const size_t *count,
-                                     const size_t *on, const double *du, double *d_unary, double *d_higher,
-                                     hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho, size_t vertices,
+                                                const size_t *count, const size_t *on, const double *du,
+                                                double *d_unary, double *d_higher, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
   const char *missing = !count ? "count" : !on ? "on" : NULL;
@@ -9128,9 +8982,9 @@ HFY_API hfy_status hfy_structure_vjp(const hfy_structure *structure, double rho,
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_structure_loss(const hfy_structure *structure, double rho, const double *unary,
-                                      const double *higher, const size_t *on, size_t count, double *loss,
-                                      hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_structure_loss(const hfy_structure *structure, double rho, const double *unary,
+                                                 const double *higher, const size_t *on, size_t count, double *loss,
+                                                 hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
   const char *missing = !on && count ? "on" : !loss ? "loss" : NULL;
@@ -9168,9 +9022,9 @@ HFY_COLD_ hfy_status hfy_structure_lead_(hfy_structure_solver_ *s, const size_t 
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_structure_margin(const hfy_structure *structure, double rho, const double *unary,
-                                        const double *higher, const size_t *on, size_t count, double *slack,
-                                        hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_structure_margin(const hfy_structure *structure, double rho, const double *unary,
+                                                   const double *higher, const size_t *on, size_t count, double *slack,
+                                                   hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_structure_solver_ s;
   const char *missing = !on && count ? "on" : !slack ? "slack" : NULL;
@@ -14128,12 +13982,12 @@ typedef struct hfy_shard_record_ {
 typedef struct hfy_shard_block_ {
   hfy_shard_head_ head;
   hfy_sep sep;
-  int lists, by_rank;
+  int lists;
   double margin;
   size_t n_queries, capacity;
-  size_t row, entry; /* bytes of a row, of an entry */
-  size_t pool;       /* where the entries begin */
-  size_t full;       /* bytes of the block at most; SIZE_MAX: it cannot exist */
+  size_t entry; /* bytes of one: a row and, in lists, number and score before it */
+  size_t pool;  /* where the entries begin */
+  size_t full;  /* bytes of the block at most; SIZE_MAX: it cannot exist */
 } hfy_shard_block_;
 
 /* --- blocks --- */
@@ -14143,16 +13997,18 @@ HFY_PRIVATE_ hfy_shard_record_ hfy_shard_record_at_(const void *partial, size_t 
   memcpy(&record, (const unsigned char *)partial + sizeof(hfy_shard_head_) + who * sizeof record, sizeof record);
   return record;
 }
-
 HFY_PRIVATE_ void hfy_shard_put_record_(void *partial, size_t who, const hfy_shard_record_ *record) {
   memcpy((unsigned char *)partial + sizeof(hfy_shard_head_) + who * sizeof *record, record, sizeof *record);
 }
 
-HFY_COLD_ hfy_shard_record_ hfy_shard_nothing_(void) {
-  hfy_shard_record_ record;
-  memset(&record, 0, sizeof record);
-  record.lost = record.top = -HUGE_VAL;
+HFY_COLD_ hfy_shard_record_ hfy_shard_nothing_(uint64_t status) {
+  const hfy_shard_record_ record = {status, 0, 0, -HUGE_VAL, 0, -HUGE_VAL, 0};
   return record;
+}
+
+/* Entries of a query. */
+HFY_PRIVATE_ size_t hfy_shard_entries_(const hfy_shard_block_ *b, const hfy_shard_record_ *record) {
+  return b->lists ? (size_t)record->count : 1;
 }
 
 /* An entry with a margin: number, score, row. */
@@ -14161,7 +14017,6 @@ HFY_PRIVATE_ uint64_t hfy_shard_number_(const unsigned char *entry) {
   memcpy(&number, entry, sizeof number);
   return number;
 }
-
 HFY_PRIVATE_ double hfy_shard_score_(const unsigned char *entry) {
   double score;
   memcpy(&score, entry + 8, sizeof score);
@@ -14170,32 +14025,28 @@ HFY_PRIVATE_ double hfy_shard_score_(const unsigned char *entry) {
 
 /* Why a separation has no partials, in a net of n patterns. */
 HFY_COLD_ hfy_status hfy_shard_sep_(const hfy_sep *sep, size_t n, hfy_sep *full, hfy_work *work) {
-  hfy_status status;
+  const char *why = NULL;
+  hfy_status status = HFY_OK;
   *full = hfy_sep_resolve_(sep);
-  if (sep->plus)
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.plus is set; a sum of energies has no partials");
-  if (hfy_sep_has_bounds_(sep))
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep has bounds; such a separation has no partials");
-  status = hfy_sep_check_(sep, 1, n, "net->sep.", work);
+  if (hfy_sep_has_bounds_(sep)) why = "net->sep has bounds; such a separation has no partials";
+  if (sep->plus) why = "net->sep.plus is set; a sum of energies has no partials";
+  if (!why) status = hfy_sep_check_(sep, 1, n, "net->sep.", work);
   if (status) return status;
-  if (full->kind == HFY_SEP_UNIFORM)
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.kind is HFY_SEP_UNIFORM, which has no partials");
-  if (hfy_sep_is_list_(full) && !(hfy_sep_link_margin_(full) < DBL_MAX))
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep has no margin; such a separation has no partials");
-  return HFY_OK;
+  if (!why && full->kind == HFY_SEP_UNIFORM) why = "net->sep.kind is HFY_SEP_UNIFORM, which has no partials";
+  if (!why && hfy_sep_is_list_(full) && !(hfy_sep_link_margin_(full) < DBL_MAX))
+    why = "net->sep has no margin; such a separation has no partials";
+  return why ? hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "%s", why) : HFY_OK;
 }
 
 /* What follows from head.recipe, head.capacity and the separation. */
 HFY_COLD_ void hfy_shard_lay_out_(hfy_shard_block_ *b) {
-  size_t width = (size_t)b->head.recipe.width;
+  size_t row = hfy_base_plus_(hfy_base_times_((size_t)b->head.recipe.width, sizeof(hfy_real)), 7);
+  if (row < SIZE_MAX) row &= ~(size_t)7;
   b->lists = hfy_sep_is_list_(&b->sep);
-  b->by_rank = hfy_sep_by_rank_(&b->sep);
   b->margin = hfy_sep_link_margin_(&b->sep);
   b->n_queries = (size_t)b->head.recipe.n_queries;
   b->capacity = (size_t)b->head.capacity;
-  b->row = hfy_base_plus_(hfy_base_times_(width, sizeof(hfy_real)), 7);
-  b->row = b->row == SIZE_MAX ? b->row : b->row & ~(size_t)7;
-  b->entry = b->lists ? hfy_base_plus_(b->row, 16) : b->row;
+  b->entry = b->lists ? hfy_base_plus_(row, 16) : row;
   b->pool = hfy_base_plus_(sizeof b->head, hfy_base_times_(b->n_queries, sizeof(hfy_shard_record_)));
   b->full = hfy_base_plus_(b->pool, hfy_base_times_(hfy_base_times_(b->n_queries, b->capacity), b->entry));
   if (b->full > (size_t)PTRDIFF_MAX) b->full = SIZE_MAX;
@@ -14204,11 +14055,10 @@ HFY_COLD_ void hfy_shard_lay_out_(hfy_shard_block_ *b) {
 /* The block of an empty partial for a resolved separation. queries NULL: without their fingerprint. */
 HFY_COLD_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, double beta, const hfy_real *queries,
                                    size_t n_queries, size_t capacity, hfy_shard_block_ *b) {
+  const int rank = hfy_sep_by_rank_(full);
   hfy_shard_recipe_ *r = &b->head.recipe;
-  int rank;
   memset(b, 0, sizeof *b);
   b->sep = *full;
-  rank = hfy_sep_by_rank_(full);
   if (!capacity) capacity = HFY_SHARD_CAPACITY_ + (rank ? (size_t)ceil(full->k) : 0);
   b->head.magic = HFY_SHARD_MAGIC_;
   b->head.format = HFY_SHARD_FORMAT_;
@@ -14241,65 +14091,70 @@ HFY_COLD_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, doub
 }
 
 /* h(first + count) - h(first) */
-HFY_PRIVATE_ uint64_t hfy_shard_cover_(uint64_t first, uint64_t count) {
+HFY_COLD_ uint64_t hfy_shard_cover_(uint64_t first, uint64_t count) {
   hfy_rng a = hfy_rng_seed(first), b = hfy_rng_seed(first + count);
   return hfy_rng_u64(&b) - hfy_rng_u64(&a);
 }
 
+/* May a partial be like that? Then what follows from its head is told. */
+HFY_COLD_ int hfy_shard_is_head_(hfy_shard_block_ *b) {
+  const hfy_shard_recipe_ *r = &b->head.recipe;
+  const uint64_t most = (uint64_t)PTRDIFF_MAX;
+  hfy_work local, *quiet = hfy_base_open_(NULL, &local);
+  hfy_sep asked;
+  if (r->n_queries > most || r->dim > most || r->width > most || b->head.capacity > most || !r->dim || !r->width ||
+      !b->head.capacity || r->readout > 1 || (!r->readout && r->width != r->dim) || r->sim > HFY_SIM_MANHATTAN ||
+      r->kind > HFY_SEP_UNIFORM)
+    return 0;
+  memset(&asked, 0, sizeof asked);
+  asked.kind = (hfy_sep_kind)r->kind;
+  asked.k = r->k;
+  asked.alpha = r->alpha;
+  asked.gamma = r->gamma;
+  asked.degree = r->degree;
+  asked.rho = r->rho;
+  if (hfy_shard_sep_(&asked, SIZE_MAX / 16, &b->sep, quiet)) return 0;
+  hfy_shard_lay_out_(b);
+  return b->pool <= b->head.bytes && b->full >= b->head.bytes && (b->lists || b->capacity == 1);
+}
+
+/* Are its records and entries whole? */
+HFY_COLD_ int hfy_shard_is_whole_(const void *partial, const hfy_shard_block_ *b) {
+  const unsigned char *entry = (const unsigned char *)partial + b->pool;
+  const unsigned char *end = (const unsigned char *)partial + b->head.bytes;
+  size_t who, l, count;
+  for (who = 0; who < b->n_queries; who++) {
+    const hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
+    if (record.status > HFY_ERR_FORMAT || hfy_base_is_nan_(record.lost) || hfy_base_is_nan_(record.top) ||
+        hfy_base_is_pos_inf_(record.top) || !(record.sum >= 0) || (b->lists && record.count > b->capacity))
+      return 0;
+    count = hfy_shard_entries_(b, &record);
+    if (count > (size_t)(end - entry) / b->entry) return 0;
+    for (l = 0; l < count; l++, entry += b->entry)
+      if (b->lists && (!hfy_base_is_finite_(hfy_shard_score_(entry)) ||
+                       (l && hfy_shard_number_(entry) <= hfy_shard_number_(entry - b->entry))))
+        return 0;
+  }
+  return entry == end;
+}
+
 /* Reads and checks a head; `entries` as well: records and entries. name: what messages call the block. */
 HFY_COLD_ hfy_status hfy_shard_read_(const void *partial, size_t bytes, int entries, const char *name,
-                                     hfy_shard_block_ *b, hfy_work *work) {
-  const hfy_shard_recipe_ *r = &b->head.recipe;
-  hfy_work quiet;
-  hfy_sep asked;
-  size_t who, l, at;
-  int bad;
+                                     hfy_shard_block_ *b, hfy_work *w) {
   memset(b, 0, sizeof *b);
-  if (!partial) return hfy_base_fail_(work, HFY_ERR_ARG, "%s is NULL", name);
+  if (!partial) return hfy_base_null_(w, name);
   if (bytes < sizeof b->head)
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s has %z bytes; a partial has at least %z", name, bytes,
-                          sizeof b->head);
+    return hfy_base_fail_(w, HFY_ERR_FORMAT, "%s has %z bytes; a partial has at least %z", name, bytes, sizeof b->head);
   memcpy(&b->head, partial, sizeof b->head);
   if (b->head.magic != HFY_SHARD_MAGIC_)
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s is no partial of this kind of machine", name);
+    return hfy_base_fail_(w, HFY_ERR_FORMAT, "%s is no partial of this kind of machine", name);
   if (b->head.format != HFY_SHARD_FORMAT_)
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s is a partial of another version or precision", name);
+    return hfy_base_fail_(w, HFY_ERR_FORMAT, "%s is a partial of another version or precision", name);
   if (b->head.bytes > bytes)
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s has %z bytes; this partial has %z", name, bytes,
+    return hfy_base_fail_(w, HFY_ERR_FORMAT, "%s has %z bytes; this partial has %z", name, bytes,
                           (size_t)b->head.bytes);
-  memset(&quiet, 0, sizeof quiet);
-  memset(&asked, 0, sizeof asked);
-  bad = r->n_queries > (uint64_t)PTRDIFF_MAX || r->dim > (uint64_t)PTRDIFF_MAX || r->width > (uint64_t)PTRDIFF_MAX ||
-        b->head.capacity > (uint64_t)PTRDIFF_MAX || !r->dim || !r->width || !b->head.capacity || r->readout > 1 ||
-        (!r->readout && r->width != r->dim) || r->sim > HFY_SIM_MANHATTAN || r->kind > HFY_SEP_UNIFORM;
-  if (!bad) {
-    asked.kind = (hfy_sep_kind)r->kind;
-    asked.k = r->k, asked.alpha = r->alpha, asked.gamma = r->gamma, asked.degree = r->degree, asked.rho = r->rho;
-    bad = hfy_shard_sep_(&asked, SIZE_MAX / 16, &b->sep, &quiet) != HFY_OK;
-  }
-  if (!bad) {
-    hfy_shard_lay_out_(b);
-    bad = b->pool > b->head.bytes || b->full < b->head.bytes || (!b->lists && b->capacity != 1);
-  }
-  for (who = 0, at = b->pool; !bad && entries && who < b->n_queries; who++) {
-    hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
-    size_t count = b->lists ? (size_t)hfy_base_min_((size_t)record.count, b->capacity) : 1, last = at;
-    if (count > ((size_t)b->head.bytes - at) / b->entry || record.status > HFY_ERR_FORMAT ||
-        (b->lists && record.count != count) || hfy_base_is_nan_(record.lost) || hfy_base_is_nan_(record.top) ||
-        hfy_base_is_pos_inf_(record.top) || !(record.sum >= 0)) {
-      bad = 1;
-      break;
-    }
-    for (l = 0; b->lists && l < count; l++, last = at, at += b->entry) {
-      const unsigned char *entry = (const unsigned char *)partial + at;
-      bad |= !hfy_base_is_finite_(hfy_shard_score_(entry)) ||
-             (l && hfy_shard_number_(entry) <= hfy_shard_number_((const unsigned char *)partial + last));
-    }
-    if (!b->lists) at += b->entry;
-  }
-  if (bad || (entries && at != b->head.bytes))
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%s is a damaged partial", name);
-  return HFY_OK;
+  if (hfy_shard_is_head_(b) && (!entries || hfy_shard_is_whole_(partial, b))) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_FORMAT, "%s is a damaged partial", name);
 }
 
 /* Do two partials answer the same question? */
@@ -14331,38 +14186,18 @@ typedef struct hfy_shard_sieve_ {
   int enough;   /* what finds no room does not matter: ARGMAX has its k, ties of the lowest numbers */
 } hfy_shard_sieve_;
 
-/* The k-th largest of n scores, which stay in their order and need no copy: bit by bit from the top, in the order that
-   the bits of numbers have once those of negative ones are flipped. */
-HFY_COLD_ double hfy_shard_kth_(const double *score, size_t n, size_t k) {
-  const uint64_t sign = UINT64_C(1) << 63;
-  uint64_t found = 0, bit;
-  double value;
-  for (bit = sign; bit; bit >>= 1) {
-    size_t i, above = 0;
-    for (i = 0; i < n; i++) {
-      uint64_t bits = hfy_base_bits_(score[i]);
-      above += (bits & sign ? ~bits : bits | sign) >= (found | bit);
-    }
-    if (above >= k) found |= bit;
-  }
-  found = found & sign ? found & ~sign : ~found;
-  memcpy(&value, &found, sizeof value);
-  return value;
-}
-
-/* For these n candidates. */
-HFY_COLD_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, const double *score, size_t n,
-                                    hfy_shard_sieve_ *sieve) {
-  size_t i, above = 0, k = b->by_rank ? (size_t)ceil(b->sep.k) : 1, room = b->capacity;
+/* For these n candidates, whose order gets lost. */
+HFY_COLD_ void hfy_shard_set_sieve_(const hfy_shard_block_ *b, double *score, size_t n, hfy_shard_sieve_ *sieve) {
+  size_t i, above = 0, k = hfy_sep_by_rank_(&b->sep) ? (size_t)ceil(b->sep.k) : 1, room = b->capacity;
   double cut;
-  sieve->top = n >= k ? hfy_shard_kth_(score, n, k) : -HUGE_VAL;
+  sieve->top = n >= k ? hfy_base_kth_largest_(score, n, k) : -HUGE_VAL;
   sieve->margin = b->margin;
   sieve->cut = -HUGE_VAL;
   sieve->equal = SIZE_MAX;
   sieve->enough = b->sep.kind == HFY_SEP_ARGMAX && k <= room;
   if (sieve->enough) room = k;
   if (n <= room) return;
-  cut = hfy_shard_kth_(score, n, room);
+  cut = hfy_base_kth_largest_(score, n, room);
   if (!hfy_sim_matters_(sieve->top, sieve->margin, cut)) return;
   for (i = 0; i < n; i++) above += score[i] > cut;
   sieve->cut = cut;
@@ -14393,28 +14228,29 @@ HFY_PRIVATE_ void hfy_shard_forget_(const hfy_shard_sieve_ *sieve, hfy_shard_rec
 /* --- what a slice finds --- */
 
 typedef struct hfy_shard_call_ {
-  const hfy_net_run_ *run;
-  const hfy_shard_block_ *block;
+  hfy_net_run_ run;
+  hfy_shard_block_ block;
   const hfy_real *queries;
   const hfy_real *rows; /* values or readout */
   void *partial;
   hfy_net_scratch_ *scratch; /* one a walk */
+  double *score;             /* N a walk, with a margin */
   size_t stride, n_queries, walks;
   uint64_t first;
 } hfy_shard_call_;
 
 /* The candidates of the query in place j of `live` to where its entries stand if all queries have `capacity`. */
-HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, size_t j, hfy_net_scratch_ *s) {
-  const hfy_shard_block_ *b = call->block;
-  hfy_shard_record_ record = hfy_shard_nothing_();
+HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, size_t j, double *score,
+                                    hfy_net_scratch_ *s) {
+  const hfy_shard_block_ *b = &call->block;
+  const hfy_status status = hfy_net_candidates_(&call->run, live, j, s);
+  hfy_shard_record_ record = hfy_shard_nothing_(status == HFY_ERR_ARG ? 0 : (uint64_t)status); /* ARG: all masked */
   hfy_shard_sieve_ sieve;
   unsigned char *entry = (unsigned char *)call->partial + b->pool + s->walk[j].who * b->capacity * b->entry;
   size_t l;
-  hfy_status status = hfy_net_candidates_(call->run, live, j, s);
-  if (status && status != HFY_ERR_ARG) { /* ARG: all of the slice is masked */
-    record.status = (uint64_t)status;
-  } else if (!status) {
-    hfy_shard_set_sieve_(b, s->sep.weight, s->sep.count, &sieve);
+  if (!status) {
+    memcpy(score, s->sep.weight, s->sep.count * sizeof *score);
+    hfy_shard_set_sieve_(b, score, s->sep.count, &sieve);
     for (l = 0; l < s->sep.count; l++) {
       uint64_t number = call->first + s->sep.index[l];
       if (!hfy_shard_passes_(&sieve, s->sep.weight[l], &record)) continue;
@@ -14432,15 +14268,13 @@ HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, si
 
 HFY_COLD_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, const hfy_net_sum_ *sum,
                                    const hfy_real *z) {
-  hfy_shard_record_ record = hfy_shard_nothing_();
-  if (sum->status && sum->status != HFY_ERR_ARG) { /* the same */
-    record.status = (uint64_t)sum->status;
-  } else if (!sum->status) {
+  const hfy_shard_block_ *b = &call->block;
+  hfy_shard_record_ record = hfy_shard_nothing_(sum->status == HFY_ERR_ARG ? 0 : (uint64_t)sum->status); /* the same */
+  if (!sum->status) {
     record.top = sum->top;
     record.sum = sum->sum;
     record.best = call->first + sum->best;
-    memcpy((unsigned char *)call->partial + call->block->pool + who * call->block->entry, z,
-           call->block->head.recipe.width * sizeof *z);
+    memcpy((unsigned char *)call->partial + b->pool + who * b->entry, z, b->head.recipe.width * sizeof *z);
   }
   hfy_shard_put_record_(call->partial, who, &record);
 }
@@ -14448,63 +14282,50 @@ HFY_COLD_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, cons
 /* One walk's share of the queries. */
 HFY_COLD_ void hfy_shard_share_(void *context, size_t i) {
   const hfy_shard_call_ *call = (const hfy_shard_call_ *)context;
-  const hfy_net_run_ *run = call->run;
+  const hfy_net_run_ *run = &call->run;
   hfy_net_scratch_ *s = call->scratch + i;
-  size_t share = call->n_queries / call->walks, rest = call->n_queries % call->walks;
-  size_t who = i * share + hfy_base_min_(i, rest), last = who + share + (i < rest), j;
-  size_t width = (size_t)call->block->head.recipe.width;
+  size_t who = hfy_base_share_(call->n_queries, i, call->walks), j;
+  const size_t last = hfy_base_share_(call->n_queries, i + 1, call->walks);
   hfy_real *z = run->net.readout ? s->out : s->z;
   while (who < last) {
     size_t live = 0;
     for (; live < run->tile && who < last; who++) {
       hfy_net_admit_(run, call->queries, who, live, s);
       if (s->walk[live].status) {
-        hfy_shard_record_ record = hfy_shard_nothing_();
-        record.status = (uint64_t)s->walk[live].status;
+        const hfy_shard_record_ record = hfy_shard_nothing_((uint64_t)s->walk[live].status);
         hfy_shard_put_record_(call->partial, who, &record);
       } else {
         live++;
       }
     }
-    if (!live) continue;
-    hfy_net_partial_(run, live, z, s);
+    if (live) hfy_net_partial_(run, live, z, s);
     for (j = 0; j < live; j++) {
-      if (call->block->lists)
-        hfy_shard_keep_list_(call, live, j, s);
+      if (call->block.lists)
+        hfy_shard_keep_list_(call, live, j, call->score + i * run->net.count, s);
       else
-        hfy_shard_keep_sum_(call, s->walk[j].who, s->sums + j, z + j * width);
+        hfy_shard_keep_sum_(call, s->walk[j].who, s->sums + j, z + j * (size_t)call->block.head.recipe.width);
     }
   }
 }
 
-/* Closes the gaps that lists shorter than capacity have left; returns the bytes in use. */
-HFY_COLD_ size_t hfy_shard_pack_(const hfy_shard_block_ *b, void *partial) {
-  unsigned char *pool = (unsigned char *)partial + b->pool;
-  size_t who, at = 0;
-  for (who = 0; b->lists && who < b->n_queries; who++) {
-    size_t count = (size_t)hfy_shard_record_at_(partial, who).count;
-    if (at < who * b->capacity && count)
-      memmove(pool + at * b->entry, pool + who * b->capacity * b->entry, count * b->entry);
-    at += count;
-  }
-  return b->lists ? b->pool + at * b->entry : b->full;
-}
-
-/* Checks a net and describes its partial. n: patterns of the whole as far as known. hollow: there are no patterns here;
+/* Checks a net and describes its partial. whole: of the whole's net, whose patterns are elsewhere. Where none are here
    the net borrows one, `none`, that nobody will look at. */
-HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, size_t n, const hfy_real *queries, size_t n_queries,
-                                      size_t capacity, int hollow, const hfy_real *none, hfy_net_run_ *run,
-                                      size_t *walks, hfy_shard_block_ *block, hfy_work *work) {
-  hfy_net alone = *net;
+HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, int whole, size_t capacity, hfy_shard_call_ *call,
+                                      hfy_work *work) {
+  static const hfy_real none = 0;
+  hfy_net_run_ *run = &call->run;
+  hfy_net alone;
   hfy_sep full;
-  hfy_status status = hfy_shard_sep_(&net->sep, n, &full, work);
+  hfy_status status = hfy_base_null_(work, net ? NULL : "net");
+  if (!status) status = hfy_shard_sep_(&net->sep, whole && net->count ? net->count : SIZE_MAX / 16, &full, work);
   if (status) return status;
+  alone = *net;
   alone.max_steps = 1;
-  if (hollow) {
+  if (whole || !net->count) {
     alone.count = 1;
-    alone.keys = none;
+    alone.keys = &none;
     alone.values = alone.bias = NULL;
-    alone.readout = net->readout_dim ? none : NULL;
+    alone.readout = net->readout_dim ? &none : NULL;
     alone.visible = NULL;
     alone.index = NULL;
     alone.key_stride = alone.value_stride = alone.readout_stride = alone.bias_stride = 0;
@@ -14512,92 +14333,102 @@ HFY_COLD_ hfy_status hfy_shard_begin_(const hfy_net *net, size_t n, const hfy_re
     return hfy_base_fail_(work, HFY_ERR_ARG, "net->readout is NULL, but readout_dim is %z", net->readout_dim);
   }
   if (hfy_sep_by_rank_(&full) && full.k > (double)alone.count) alone.sep.k = (double)alone.count;
-  status = hfy_net_begin_(&alone, n_queries, run, work);
-  if (!status) status = hfy_net_choose_(run, n_queries, 0, walks, work);
+  status = hfy_net_begin_(&alone, call->n_queries, run, work);
+  if (!status) status = hfy_net_choose_(run, call->n_queries, 0, &call->walks, work);
+  if (!status) status = hfy_base_null_(work, call->n_queries && !call->queries ? "queries" : NULL);
   if (status) return status;
   run->net.sep.k = full.k;
-  if (n_queries && !queries) return hfy_base_fail_(work, HFY_ERR_ARG, "queries is NULL");
-  hfy_shard_describe_(&run->net, &full, run->net.beta, queries, n_queries, capacity, block);
-  if (block->full == SIZE_MAX)
+  hfy_shard_describe_(&run->net, &full, run->net.beta, call->queries, call->n_queries, capacity, &call->block);
+  if (call->block.full == SIZE_MAX)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%z queries with a capacity of %z: such a partial cannot exist",
-                          n_queries, (size_t)block->head.capacity);
+                          call->n_queries, call->block.capacity);
   return HFY_OK;
 }
 
-HFY_API size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capacity) {
-  hfy_work quiet;
+HFY_API HFY_SMALL_ size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capacity) {
+  hfy_work local, *quiet = hfy_base_open_(NULL, &local);
   hfy_shard_block_ block;
   hfy_sep full;
-  memset(&quiet, 0, sizeof quiet);
-  if (!net || !net->dim || hfy_shard_sep_(&net->sep, SIZE_MAX / 16, &full, &quiet)) return SIZE_MAX;
+  if (!net || !net->dim || hfy_shard_sep_(&net->sep, SIZE_MAX / 16, &full, quiet)) return SIZE_MAX;
   hfy_shard_describe_(net, &full, 1, NULL, n_queries, capacity, &block);
   return block.full;
 }
 
-HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries, size_t n_queries,
-                                  size_t capacity, void *partial, size_t bytes, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+/* The body of hfy_shard_find; queries, partial and first stand in call. */
+HFY_COLD_ hfy_status hfy_shard_seek_(const hfy_net *net, size_t capacity, size_t bytes, hfy_shard_call_ *call,
+                                     hfy_work *w) {
+  const hfy_shard_record_ record = hfy_shard_nothing_(HFY_OK);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_net_run_ run;
-  hfy_shard_block_ block;
-  hfy_shard_call_ call;
-  hfy_real none = 0;
-  size_t *visible = NULL, i;
-  hfy_status status = net ? HFY_OK : hfy_base_fail_(w, HFY_ERR_ARG, "net is NULL");
-  memset(&call, 0, sizeof call);
-  if (!status)
-    status = hfy_shard_begin_(net, SIZE_MAX / 16, queries, n_queries, capacity, !net->count, &none, &run,
-                              &call.walks, &block, w);
-  if (!status && !partial) status = hfy_base_fail_(w, HFY_ERR_ARG, "partial is NULL");
-  if (!status && bytes < block.full)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this partial needs room for %z", bytes, block.full);
-  if (!status && first > UINT64_MAX - net->count)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
-  while (!status && net->count && hfy_base_layout_(&arena, w, &status)) {
-    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
-    call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
-    visible = HFY_TAKE_(&arena, size_t, net->visible ? n_queries : 0);
-    for (i = 0; i < call.walks; i++) {
+  hfy_net_run_ *run = &call->run;
+  hfy_shard_block_ *b = &call->block;
+  unsigned char *end;
+  size_t *visible = NULL, i, used;
+  hfy_status status = hfy_shard_begin_(net, 0, capacity, call, w);
+  if (!status) status = hfy_base_null_(w, call->partial ? NULL : "partial");
+  if (status) return status;
+  if (bytes < b->full)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this partial needs room for %z", bytes, b->full);
+  if (call->first > UINT64_MAX - net->count)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
+  while (net->count && hfy_base_layout_(&arena, w, &status)) {
+    run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net);
+    call->scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call->walks);
+    call->score = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(call->walks, net->count) : 0);
+    visible = HFY_TAKE_(&arena, size_t, net->visible ? call->n_queries : 0);
+    for (i = 0; i < call->walks; i++) {
       hfy_net_scratch_ counted;
-      hfy_net_plan_tile_(&arena, &run, 0, call.scratch ? call.scratch + i : &counted);
+      hfy_net_plan_tile_(&arena, run, 0, call->scratch ? call->scratch + i : &counted);
     }
   }
-  if (!status) {
-    hfy_shard_record_ record = hfy_shard_nothing_();
-    block.head.patterns = net->count;
-    block.head.cover = hfy_shard_cover_(first, net->count);
-    for (i = 0; i < n_queries; i++) hfy_shard_put_record_(partial, i, &record);
-    if (!block.lists) memset((unsigned char *)partial + block.pool, 0, block.full - block.pool);
-    if (net->count && n_queries) {
-      for (i = 0; visible && i < n_queries; i++) /* of the slice */
-        visible[i] = net->visible[i] > first ? net->visible[i] - (size_t)first : 0;
-      run.net.visible = visible;
-      call.run = &run, call.block = &block, call.queries = queries, call.partial = partial, call.first = first;
-      call.rows = run.net.readout ? run.net.readout : run.net.values;
-      call.stride = run.net.readout ? run.net.readout_stride : run.net.value_stride;
-      call.n_queries = n_queries;
-      hfy_net_prepare_(&run);
-      hfy_base_parallel_(call.walks, hfy_shard_share_, &call);
-    }
-    block.head.bytes = hfy_shard_pack_(&block, partial);
-    memcpy(partial, &block.head, sizeof block.head);
+  if (status) return status;
+  b->head.patterns = net->count;
+  b->head.cover = hfy_shard_cover_(call->first, net->count);
+  for (i = 0; i < call->n_queries; i++) hfy_shard_put_record_(call->partial, i, &record);
+  if (!b->lists) memset((unsigned char *)call->partial + b->pool, 0, b->full - b->pool);
+  if (net->count && call->n_queries) {
+    for (i = 0; visible && i < call->n_queries; i++) /* of the slice */
+      visible[i] = net->visible[i] > call->first ? net->visible[i] - (size_t)call->first : 0;
+    run->net.visible = visible;
+    call->rows = run->net.readout ? run->net.readout : run->net.values;
+    call->stride = run->net.readout ? run->net.readout_stride : run->net.value_stride;
+    hfy_net_prepare_(run);
+    hfy_base_parallel_(call->walks, hfy_shard_share_, call);
   }
-  return hfy_base_close_(w, &local, status);
+  end = (unsigned char *)call->partial + b->pool;
+  for (i = 0; i < call->n_queries; i++, end += used) { /* closes the gaps that lists shorter than capacity have left */
+    const hfy_shard_record_ kept = hfy_shard_record_at_(call->partial, i);
+    used = hfy_shard_entries_(b, &kept) * b->entry;
+    memmove(end, (unsigned char *)call->partial + b->pool + i * b->capacity * b->entry, used);
+  }
+  b->head.bytes = (uint64_t)(end - (unsigned char *)call->partial);
+  memcpy(call->partial, &b->head, sizeof b->head);
+  return HFY_OK;
 }
 
-HFY_API size_t hfy_shard_used(const void *partial, size_t bytes) {
-  hfy_work quiet;
+HFY_API HFY_SMALL_ hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries,
+                                             size_t n_queries, size_t capacity, void *partial, size_t bytes,
+                                             hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_shard_call_ call;
+  memset(&call, 0, sizeof call);
+  call.first = first;
+  call.queries = queries;
+  call.n_queries = n_queries;
+  call.partial = partial;
+  return hfy_base_close_(w, &local, hfy_shard_seek_(net, capacity, bytes, &call, w));
+}
+
+HFY_API HFY_SMALL_ size_t hfy_shard_used(const void *partial, size_t bytes) {
+  hfy_work local, *quiet = hfy_base_open_(NULL, &local);
   hfy_shard_block_ block;
-  memset(&quiet, 0, sizeof quiet);
-  return hfy_shard_read_(partial, bytes, 0, "partial", &block, &quiet) ? 0 : (size_t)block.head.bytes;
+  return hfy_shard_read_(partial, bytes, 0, "partial", &block, quiet) ? 0 : (size_t)block.head.bytes;
 }
 
-HFY_API size_t hfy_shard_needed(const void *partial, size_t bytes) {
-  hfy_work quiet;
+HFY_API HFY_SMALL_ size_t hfy_shard_needed(const void *partial, size_t bytes) {
+  hfy_work local, *quiet = hfy_base_open_(NULL, &local);
   hfy_shard_block_ block;
   size_t who, most = 0;
-  memset(&quiet, 0, sizeof quiet);
-  if (hfy_shard_read_(partial, bytes, 1, "partial", &block, &quiet)) return 0;
+  if (hfy_shard_read_(partial, bytes, 1, "partial", &block, quiet)) return 0;
   for (who = 0; block.lists && who < block.n_queries; who++) {
     hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
     size_t all = hfy_base_plus_((size_t)record.count, (size_t)record.dropped);
@@ -14612,7 +14443,7 @@ HFY_API size_t hfy_shard_needed(const void *partial, size_t bytes) {
 HFY_COLD_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *into, const hfy_shard_record_ *a,
                                                    const unsigned char *a_entry, const hfy_shard_record_ *b,
                                                    const unsigned char *b_entry, unsigned char *out, double *score) {
-  hfy_shard_record_ record = hfy_shard_nothing_();
+  hfy_shard_record_ record = hfy_shard_nothing_(HFY_OK);
   hfy_shard_sieve_ sieve;
   size_t na = (size_t)a->count, nb = (size_t)b->count, i;
   for (i = 0; i < na; i++) score[i] = hfy_shard_score_(a_entry + i * into->entry);
@@ -14621,11 +14452,10 @@ HFY_COLD_ hfy_shard_record_ hfy_shard_merge_lists_(const hfy_shard_block_ *into,
   record.dropped = a->dropped + b->dropped;
   record.lost = a->lost > b->lost ? a->lost : b->lost;
   while (na || nb) {
-    const unsigned char *next;
-    if (!nb || (na && hfy_shard_number_(a_entry) < hfy_shard_number_(b_entry)))
-      next = a_entry, a_entry += into->entry, na--;
-    else
-      next = b_entry, b_entry += into->entry, nb--;
+    const int first = !nb || (na && hfy_shard_number_(a_entry) < hfy_shard_number_(b_entry));
+    const unsigned char **from = first ? &a_entry : &b_entry, *next = *from;
+    *from += into->entry;
+    --*(first ? &na : &nb);
     if (!hfy_shard_passes_(&sieve, hfy_shard_score_(next), &record)) continue;
     memcpy(out, next, into->entry);
     out += into->entry;
@@ -14667,90 +14497,83 @@ HFY_COLD_ hfy_shard_record_ hfy_shard_merge_sums_(const hfy_shard_block_ *into, 
   return record;
 }
 
-/* A number that stands in both lists; *overlap tells whether there is one. */
-HFY_COLD_ size_t hfy_shard_overlap_(const hfy_shard_block_ *a, const void *into, const hfy_shard_block_ *b,
-                                    const void *from, int *overlap) {
+/* Is there a number that stands in both lists? */
+HFY_COLD_ int hfy_shard_overlap_(const hfy_shard_block_ *a, const void *into, const hfy_shard_block_ *b,
+                                 const void *from, size_t *number) {
   const unsigned char *x = (const unsigned char *)into + a->pool, *y = (const unsigned char *)from + b->pool;
   size_t who;
-  *overlap = 0;
   for (who = 0; who < a->n_queries; who++) {
-    size_t na = (size_t)hfy_shard_record_at_(into, who).count, nb = (size_t)hfy_shard_record_at_(from, who).count;
-    while (na && nb) {
-      uint64_t p = hfy_shard_number_(x), q = hfy_shard_number_(y);
-      if (p == q) {
-        *overlap = 1;
-        return (size_t)p;
-      }
-      if (p < q)
-        x += a->entry, na--;
-      else
-        y += b->entry, nb--;
+    const unsigned char *x_end = x + (size_t)hfy_shard_record_at_(into, who).count * a->entry;
+    const unsigned char *y_end = y + (size_t)hfy_shard_record_at_(from, who).count * b->entry;
+    while (x < x_end && y < y_end) {
+      const uint64_t p = hfy_shard_number_(x), q = hfy_shard_number_(y);
+      *number = (size_t)p;
+      if (p == q) return 1;
+      *(p < q ? &x : &y) += a->entry;
     }
-    x += na * a->entry, y += nb * b->entry;
+    x = x_end;
+    y = y_end;
   }
   return 0;
 }
 
-HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *from, size_t from_bytes, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+/* The body of hfy_shard_merge. */
+HFY_COLD_ hfy_status hfy_shard_join_(void *into, size_t into_bytes, const void *from, size_t from_bytes, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_shard_block_ a, b;
-  unsigned char *copy = NULL, *x, *out;
+  unsigned char *copy = NULL, *out, *x;
   const unsigned char *y;
   double *score = NULL;
   hfy_real *rows = NULL;
-  size_t who, used = 0, most = 0;
+  size_t who, used, width, most = 0;
   hfy_status status = hfy_shard_read_(into, into_bytes, 1, "into", &a, w);
-  int overlap;
   if (!status) status = hfy_shard_read_(from, from_bytes, 1, "from", &b, w);
   if (!status) status = hfy_shard_agree_(&a, &b, "from", w);
-  if (!status && into == from) status = hfy_base_fail_(w, HFY_ERR_ARG, "from is into; a partial counts once");
-  if (!status && into_bytes < a.full)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "into_bytes is %z; into needs room for %z", into_bytes, a.full);
-  if (!status && a.lists) {
-    size_t twice = hfy_shard_overlap_(&a, into, &b, from, &overlap);
-    if (overlap)
-      status = hfy_base_fail_(w, HFY_ERR_ARG,
-                              "into and from both hold pattern %z; their slices should not overlap", twice);
-  }
-  for (who = 0; !status && a.lists && who < a.n_queries; who++) {
+  if (status) return status;
+  if (into == from) return hfy_base_fail_(w, HFY_ERR_ARG, "from is into; a partial counts once");
+  if (into_bytes < a.full)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "into_bytes is %z; into needs room for %z", into_bytes, a.full);
+  if (a.lists && hfy_shard_overlap_(&a, into, &b, from, &who))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "into and from both hold pattern %z; their slices should not overlap", who);
+  for (who = 0; a.lists && who < a.n_queries; who++) {
     size_t both = (size_t)(hfy_shard_record_at_(into, who).count + hfy_shard_record_at_(from, who).count);
     if (both > most) most = both;
   }
-  if (!status) used = (size_t)a.head.bytes - a.pool;
+  used = (size_t)a.head.bytes - a.pool;
+  width = (size_t)a.head.recipe.width;
   while (hfy_base_layout_(&arena, w, &status)) {
     copy = HFY_TAKE_(&arena, unsigned char, a.lists ? used : 0);
     score = HFY_TAKE_(&arena, double, most);
-    rows = HFY_TAKE_(&arena, hfy_real, a.lists ? 0 : 2 * (size_t)a.head.recipe.width);
+    rows = HFY_TAKE_(&arena, hfy_real, a.lists ? 0 : 2 * width);
   }
-  if (!status) {
-    x = out = (unsigned char *)into + a.pool;
-    y = (const unsigned char *)from + b.pool;
-    if (copy) {
-      memcpy(copy, x, used);
-      x = copy;
-    }
-    for (who = 0; who < a.n_queries; who++) {
-      hfy_shard_record_ one = hfy_shard_record_at_(into, who), two = hfy_shard_record_at_(from, who), both;
-      if (one.status || two.status) {
-        both = hfy_shard_nothing_();
-        both.status = !two.status || (one.status && one.status < two.status) ? one.status : two.status;
-      } else if (a.lists) {
-        both = hfy_shard_merge_lists_(&a, &one, x, &two, y, out, score);
-      } else {
-        both = hfy_shard_merge_sums_(&a, &one, x, &two, y, rows, rows + a.head.recipe.width);
-      }
-      hfy_shard_put_record_(into, who, &both);
-      x += (a.lists ? (size_t)one.count : 1) * a.entry;
-      y += (b.lists ? (size_t)two.count : 1) * b.entry;
-      out += (a.lists ? (size_t)both.count : 1) * a.entry;
-    }
-    a.head.bytes = (uint64_t)(out - (unsigned char *)into);
-    a.head.patterns += b.head.patterns;
-    a.head.cover += b.head.cover;
-    memcpy(into, &a.head, sizeof a.head);
+  if (status) return status;
+  out = (unsigned char *)into + a.pool;
+  x = copy ? (unsigned char *)memcpy(copy, out, used) : out;
+  y = (const unsigned char *)from + b.pool;
+  for (who = 0; who < a.n_queries; who++) {
+    hfy_shard_record_ one = hfy_shard_record_at_(into, who), two = hfy_shard_record_at_(from, who), both;
+    if (one.status || two.status)
+      both = hfy_shard_nothing_(!two.status || (one.status && one.status < two.status) ? one.status : two.status);
+    else if (a.lists)
+      both = hfy_shard_merge_lists_(&a, &one, x, &two, y, out, score);
+    else
+      both = hfy_shard_merge_sums_(&a, &one, x, &two, y, rows, rows + width);
+    hfy_shard_put_record_(into, who, &both);
+    x += hfy_shard_entries_(&a, &one) * a.entry;
+    y += hfy_shard_entries_(&b, &two) * b.entry;
+    out += hfy_shard_entries_(&a, &both) * a.entry;
   }
-  return hfy_base_close_(w, &local, status);
+  a.head.bytes = (uint64_t)(out - (unsigned char *)into);
+  a.head.patterns += b.head.patterns;
+  a.head.cover += b.head.cover;
+  memcpy(into, &a.head, sizeof a.head);
+  return HFY_OK;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *from, size_t from_bytes,
+                                              hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  return hfy_base_close_(w, &local, hfy_shard_join_(into, into_bytes, from, from_bytes, w));
 }
 
 /* --- finishing --- */
@@ -14793,73 +14616,75 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
   return s->walk->status;
 }
 
-HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
-                                    size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
+/* Can a partial give what a report asks for? */
+HFY_COLD_ hfy_status hfy_shard_knows_(const hfy_net *net, const hfy_report *report, int lists, hfy_work *w) {
+  const char *none_such = report->energy ? "energy" : report->weights ? "weights" : NULL;
+  if (report->residual && net->readout_dim) none_such = "residual";
+  if (!lists && (report->support || report->top_index || report->top_weight))
+    none_such = report->support ? "support" : "top";
+  if (!none_such) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; a partial does not know it", none_such);
+}
+
+/* The body of hfy_shard_finish; queries stand in call. */
+HFY_COLD_ hfy_status hfy_shard_end_(const hfy_net *net, const void *partial, size_t bytes, hfy_real *out,
+                                    const hfy_report *report, hfy_shard_call_ *call, hfy_work *w) {
+  const size_t n_queries = call->n_queries;
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_net_run_ run;
-  hfy_shard_block_ asked, block;
+  hfy_net_run_ *run = &call->run;
+  hfy_shard_block_ block;
   hfy_net_scratch_ scratch;
-  hfy_real none = 0, *rows = NULL;
-  size_t *number = NULL, walks, who, most = 1;
-  hfy_status status = net ? HFY_OK : hfy_base_fail_(w, HFY_ERR_ARG, "net is NULL");
-  if (!status)
-    status = hfy_shard_begin_(net, net->count ? net->count : SIZE_MAX / 16, queries, n_queries, 1, 1, &none, &run,
-                              &walks, &asked, w);
+  const unsigned char *entry;
+  hfy_real *rows = NULL;
+  size_t *number = NULL, who, most = 1;
+  hfy_status one, status = hfy_shard_begin_(net, 1, 1, call, w);
   if (!status) status = hfy_shard_read_(partial, bytes, 1, "partial", &block, w);
-  if (!status) status = hfy_shard_agree_(&asked, &block, "partial", w);
-  if (!status && net->count &&
-      (block.head.patterns != net->count || block.head.cover != hfy_shard_cover_(0, net->count)))
-    status = hfy_base_fail_(w, HFY_ERR_ARG,
-                            "partial covers %z patterns; it should cover each of the %z of the net once",
-                            (size_t)block.head.patterns, net->count);
-  if (!status && n_queries && !out) status = hfy_base_fail_(w, HFY_ERR_ARG, "out is NULL");
-  if (!status && n_queries && queries == out && net->readout_dim && net->readout_dim != net->dim)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "out is queries, but readout_dim %z is not dim %z", net->readout_dim,
-                            net->dim);
-  if (!status && report) {
-    const char *none_such = report->energy ? "energy" : report->weights ? "weights" : NULL;
-    if (report->residual && net->readout_dim) none_such = "residual";
-    if (!block.lists && (report->support || report->top_index || report->top_weight))
-      none_such = report->support ? "support" : "top";
-    if (none_such)
-      status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; a partial does not know it", none_such);
-    else if ((report->top_index || report->top_weight) && !hfy_base_fits_(n_queries, report->top, sizeof(size_t)))
-      status = hfy_base_fail_(w, HFY_ERR_ARG, "report: arrays for %z queries cannot exist", n_queries);
-  }
-  for (who = 0; !status && block.lists && who < n_queries; who++) {
+  if (!status) status = hfy_shard_agree_(&call->block, &block, "partial", w);
+  if (status) return status;
+  if (net->count && (block.head.patterns != net->count || block.head.cover != hfy_shard_cover_(0, net->count)))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "partial covers %z patterns; it should cover each of the %z of the net once",
+                          (size_t)block.head.patterns, net->count);
+  status = hfy_net_check_call_(&run->net, call->queries, n_queries, out, report, w);
+  if (!status && report) status = hfy_shard_knows_(net, report, block.lists, w);
+  for (who = 0; block.lists && who < n_queries; who++) {
     hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
     if (record.count > most) most = (size_t)record.count;
   }
-  if (!status) { /* a net of `most` candidates, one query at a time */
-    run.net.count = most;
-    run.tile = 1;
-    hfy_net_call_of_(&run, queries, out, report);
-  }
+  run->net.count = most; /* a net of `most` candidates, one query at a time */
+  run->tile = 1;
+  hfy_net_call_of_(run, call->queries, out, report);
   while (hfy_base_layout_(&arena, w, &status)) {
     number = HFY_TAKE_(&arena, size_t, block.lists ? most : 0);
     rows = HFY_TAKE_(&arena, hfy_real, block.lists ? hfy_base_times_(most, (size_t)block.head.recipe.width) : 0);
-    hfy_net_plan_(&arena, &run, 0, &scratch);
+    hfy_net_plan_(&arena, run, 0, &scratch);
   }
-  if (!status) {
-    const unsigned char *entry = (const unsigned char *)partial + block.pool;
-    for (who = 0; who < n_queries; who++) {
-      hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
-      hfy_status one;
-      hfy_net_admit_(&run, queries, who, 0, &scratch);
-      one = hfy_shard_answer_(&run, &block, &record, entry, rows, number, &scratch);
-      entry += (block.lists ? (size_t)record.count : 1) * block.entry;
-      if (report && report->status) report->status[who] = one;
-      if (!one || status) continue;
-      status = one;
-      if (one == HFY_ERR_NOMEM)
-        hfy_base_fail_(w, one, "query %z has more candidates than its partials' capacity; %z would do", who,
-                       (size_t)(record.count + record.dropped));
-      else
-        hfy_net_failed_(w, one, who);
-    }
+  if (status) return status;
+  entry = (const unsigned char *)partial + block.pool;
+  for (who = 0; who < n_queries; who++) {
+    hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
+    hfy_net_admit_(run, call->queries, who, 0, &scratch);
+    one = hfy_shard_answer_(run, &block, &record, entry, rows, number, &scratch);
+    entry += hfy_shard_entries_(&block, &record) * block.entry;
+    if (report && report->status) report->status[who] = one;
+    if (!one || status) continue;
+    status = one;
+    if (one == HFY_ERR_NOMEM)
+      hfy_base_fail_(w, one, "query %z has more candidates than its partials' capacity; %z would do", who,
+                     (size_t)(record.count + record.dropped));
+    else
+      hfy_net_failed_(w, one, who);
   }
-  return hfy_base_close_(w, &local, status);
+  return status;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                               const void *partial, size_t bytes, hfy_real *out,
+                                               const hfy_report *report, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_shard_call_ call;
+  call.queries = queries;
+  call.n_queries = n_queries;
+  return hfy_base_close_(w, &local, hfy_shard_end_(net, partial, bytes, out, report, &call, w));
 }
 
 #undef HFY_SHARD_MAGIC_

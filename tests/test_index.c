@@ -521,7 +521,7 @@ TEST(any_directions_will_do) {
   hfy_index_build_ b;
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_real q[30];
-  double mean_square = 0, canonical, worst, closest = 0;
+  double canonical, worst, closest = 0;
   memory_of m;
   hfy_work work;
   memset(&work, 0, sizeof work);
@@ -533,7 +533,7 @@ TEST(any_directions_will_do) {
   CHECK(begin(&m, &m.index, HFY_ISA_BEST, 1, 1, 1) == HFY_OK);
   memset(&b, 0, sizeof b);
   b.keys = m.keys, b.count = count, b.dim = dim, b.stride = dim, b.prefix = r, b.samples = count,
-  b.simd = m.run.fast.seek.simd;
+  b.simd = m.run.fast.seek.simd, b.index = &m.index, b.view = m.run.fast.seek.view;
   b.unit = hfy_index_power_of_(-m.index.exponent);
   hfy_index_plan_build_(&arena, &b);
   arena.base = (unsigned char *)malloc(arena.used + 64), arena.used = 0;
@@ -543,10 +543,10 @@ TEST(any_directions_will_do) {
     basis[dim + d] = (hfy_real)(0.8 * (double)basis[d] + 0.7 * (double)basis[dim + d]);
     basis[2 * dim + d] *= (hfy_real)1.7;
     basis[3 * dim + d] = 0;
-    mean_square += (double)m.run.fast.seek.view.mean[d] * (double)m.run.fast.seek.view.mean[d];
+    b.mean_square += (double)b.view.mean[d] * (double)b.view.mean[d];
   }
   m.index.basis_norm = hfy_index_basis_norm_(m.run.fast.seek.view.basis, r, dim);
-  hfy_index_fill_prefix_(&b, &m.index, mean_square, &m.run.fast.seek.view);
+  hfy_index_fill_prefix_(&b);
   for (i = 0; i < 60; i++) {
     for (d = 0; d < dim; d++)
       q[d] = i < 30 ? m.keys[i * dim + d]
