@@ -15565,15 +15565,16 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
    large numbers are kept as logarithms; 1 - cos is taken as 2 sin^2 of the half. Equations: docs/math.md, 15.
    Early returns stand before any scratch is taken: until then there is nothing to close.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_THEORY_BLOCK_ 128    /* rows of a block of the Gram matrix */
-#define HFY_THEORY_STEPS_ 10000  /* of an iteration to a fixed point at most */
-#define HFY_THEORY_LANCZOS_ 256  /* steps at most */
-#define HFY_THEORY_LOG_ 709.78   /* the exponential of more is infinite */
+enum {
+  HFY_THEORY_BLOCK_ = 128,   /* rows of a block of the Gram matrix */
+  HFY_THEORY_STEPS_ = 10000, /* of an iteration to a fixed point at most */
+  HFY_THEORY_LANCZOS_ = 256  /* steps at most */
+};
 
 /* --- nets --- */
 
 /* The net with its defaults, if it is one of dot products. */
-HFY_PRIVATE_ hfy_status hfy_theory_resolve_(const hfy_net *net, size_t n_queries, hfy_net *full, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_theory_resolve_(const hfy_net *net, size_t n_queries, hfy_net *full, hfy_work *work) {
   hfy_status status = hfy_net_resolve_(net, n_queries, full, work);
   if (status || full->sim == HFY_SIM_DOT) return status;
   return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sim is not HFY_SIM_DOT; the theory is that of dots");
@@ -15606,58 +15607,46 @@ HFY_COLD_ hfy_status hfy_theory_plain_(const hfy_net *full, hfy_work *work) {
   return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; this is proved for the plain net alone", member);
 }
 
-/* <x_i, q> of a key and a vector of doubles. */
-HFY_PRIVATE_ double hfy_theory_dot_(const hfy_net *full, size_t i, const double *q) {
-  const hfy_real *x = full->keys + i * full->key_stride;
-  double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-  size_t d, n = full->dim;
-  for (d = 0; d + 4 <= n; d += 4) {
-    s0 += (double)x[d] * q[d];
-    s1 += (double)x[d + 1] * q[d + 1];
-    s2 += (double)x[d + 2] * q[d + 2];
-    s3 += (double)x[d + 3] * q[d + 3];
-  }
-  for (; d < n; d++) s0 += (double)x[d] * q[d];
-  return (s0 + s1) + (s2 + s3);
+/* A query as doubles; NONFINITE if it is not finite. */
+HFY_PRIVATE_ hfy_status hfy_theory_query_(const hfy_net *full, const hfy_real *query, double *q) {
+  return hfy_linalg_widen_(query, full->dim, 1, full->dim, q) ? HFY_OK : HFY_ERR_NONFINITE;
 }
 
-/* |x_i - q|^2. */
-HFY_PRIVATE_ double hfy_theory_square_(const hfy_net *full, size_t i, const double *q) {
+/* x_i as doubles, in room. */
+HFY_PRIVATE_ const double *hfy_theory_key_(const hfy_net *full, size_t i, double *room) {
   const hfy_real *x = full->keys + i * full->key_stride;
+  size_t d, n = full->dim;
+  for (d = 0; d + 4 <= n; d += 4) {
+    room[d] = (double)x[d];
+    room[d + 1] = (double)x[d + 1];
+    room[d + 2] = (double)x[d + 2];
+    room[d + 3] = (double)x[d + 3];
+  }
+  for (; d < n; d++) room[d] = (double)x[d];
+  return room;
+}
+
+/* |x - y|^2. */
+HFY_COLD_ double hfy_theory_apart_(const double *x, const double *y, size_t n) {
   double sum = 0;
   size_t d;
-  for (d = 0; d < full->dim; d++) {
-    double v = (double)x[d] - q[d];
-    sum += v * v;
-  }
+  for (d = 0; d < n; d++) sum += (x[d] - y[d]) * (x[d] - y[d]);
   return sum;
 }
 
-HFY_PRIVATE_ void hfy_theory_add_(const hfy_net *full, size_t i, double weight, double *z) {
-  const hfy_real *x = full->keys + i * full->key_stride;
-  size_t d, n = full->dim;
-  for (d = 0; d + 4 <= n; d += 4) {
-    z[d] += weight * (double)x[d];
-    z[d + 1] += weight * (double)x[d + 1];
-    z[d + 2] += weight * (double)x[d + 2];
-    z[d + 3] += weight * (double)x[d + 3];
-  }
-  for (; d < n; d++) z[d] += weight * (double)x[d];
-}
-
-/* max |x|^2 and the mean (or NULL); NONFINITE names the key. */
-HFY_PRIVATE_ hfy_status hfy_theory_survey_(const hfy_net *full, double *square, double *mean, hfy_work *work) {
-  size_t i, d;
-  *square = 0;
+/* |x_i|^2 of each (or NULL), the largest of them, the mean of the patterns (or NULL); NONFINITE names the key. */
+HFY_COLD_ hfy_status hfy_theory_survey_(const hfy_net *full, double *each, double *most, double *mean, double *room,
+                                        hfy_work *work) {
+  size_t i;
+  *most = 0;
   if (mean) memset(mean, 0, full->dim * sizeof *mean);
   for (i = 0; i < full->count; i++) {
-    const hfy_real *x = full->keys + i * full->key_stride;
-    double sum = 0;
-    for (d = 0; d < full->dim; d++) sum += (double)x[d] * (double)x[d];
-    if (!hfy_base_is_finite_(sum))
+    const double *x = hfy_theory_key_(full, i, room), square = hfy_linalg_dot_(x, x, full->dim);
+    if (!hfy_base_is_finite_(square))
       return hfy_base_fail_(work, HFY_ERR_NONFINITE, "net->keys: NaN or infinity in pattern %z", i);
-    if (sum > *square) *square = sum;
-    if (mean) hfy_theory_add_(full, i, 1 / (double)full->count, mean);
+    if (square > *most) *most = square;
+    if (each) each[i] = square;
+    if (mean) hfy_linalg_axpy_(1 / (double)full->count, x, mean, full->dim);
   }
   return HFY_OK;
 }
@@ -15667,13 +15656,13 @@ HFY_PRIVATE_ hfy_status hfy_theory_survey_(const hfy_net *full, double *square, 
 typedef struct hfy_theory_pairs_ {
   const hfy_net *full;
   const hfy_simd_ *simd;
-  double threshold;     /* m/beta */
-  const double *square; /* N: |x_i|^2 */
-  size_t workers, block, room; /* elements of a block of keys, of a product's scratch */
-  double *nearest;             /* workers x N: max x_i.x_j */
-  size_t *rival;               /* likewise, and which j it is */
-  double *radius;              /* likewise, or NULL: not asked for */
-  double *rows, *columns, *product, *scratch; /* of each worker: two blocks of keys, their dots */
+  double threshold;    /* m/beta */
+  double *square;      /* N: |x_i|^2 */
+  double *nearest;     /* workers x N: max x_i.x_j */
+  size_t *rival;       /* likewise, and which j it is */
+  double *radius;      /* likewise, or NULL: not asked for */
+  size_t workers, own; /* elements of a worker's own: */
+  double *room;        /* two blocks of keys, their dots, a product's scratch */
 } hfy_theory_pairs_;
 
 /* The nearer of two rivals, the lower of equals. */
@@ -15683,11 +15672,14 @@ HFY_PRIVATE_ void hfy_theory_nearer_(double *nearest, size_t *rival, double dot,
   *rival = j;
 }
 
-/* What pattern j says about pattern i, which stands at `at`: math 15, Radius. */
+/* What pattern j says about pattern i, of which `at` knows: math 15, Radius. */
 HFY_PRIVATE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t at, size_t i, size_t j, double dot) {
-  double both = g->square[i] + g->square[j], apart = both - 2 * dot, gap = g->square[i] - dot - g->threshold, r;
+  double both, apart, gap, r;
   hfy_theory_nearer_(g->nearest + at, g->rival + at, dot, j);
   if (!g->radius) return;
+  both = g->square[i] + g->square[j];
+  apart = both - 2 * dot;
+  gap = g->square[i] - dot - g->threshold;
   if (apart > 4 * DBL_EPSILON * both)
     r = gap / sqrt(apart);
   else /* the same pattern: no distance helps */
@@ -15700,8 +15692,8 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker) {
   const hfy_theory_pairs_ *g = (const hfy_theory_pairs_ *)context;
   const hfy_net *full = g->full;
   const size_t size = HFY_THEORY_BLOCK_, n = full->count, dim = full->dim, stride = full->key_stride, at = worker * n;
-  double *x = g->rows + worker * g->block, *y = g->columns + worker * g->block;
-  double *product = g->product + worker * size * size;
+  double *x = g->room + worker * g->own, *y = x + hfy_base_min_(n, size) * dim;
+  double *product = y + hfy_base_min_(n, size) * dim;
   size_t first, second, i, j;
   for (i = 0; i < n; i++) {
     g->nearest[at + i] = -HUGE_VAL;
@@ -15715,7 +15707,7 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker) {
       size_t columns = hfy_base_min_(size, n - second);
       hfy_linalg_widen_(full->keys + second * stride, stride, columns, dim, y);
       hfy_linalg_multiply_(g->simd, rows, columns, dim, hfy_linalg_rows_(x, dim), hfy_linalg_turned_(y, dim),
-                           hfy_linalg_set_(product, size), g->scratch + worker * g->room);
+                           hfy_linalg_set_(product, size), product + size * size);
       for (i = 0; i < rows; i++) /* in the diagonal block each pair once */
         for (j = second > first ? 0 : i + 1; j < columns; j++) {
           double dot = product[i * size + j];
@@ -15726,13 +15718,15 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker) {
   }
 }
 
-HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_separation *out, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_separation *out,
+                                                  hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_theory_pairs_ g;
   hfy_net full;
-  double margin = 0, largest = 0, *square = NULL;
-  size_t k = 1, i, n, worker;
+  const size_t size = HFY_THEORY_BLOCK_;
+  double margin = 0, largest;
+  size_t k = 1, i, n, all, worker;
   hfy_status status = hfy_theory_resolve_(net, 1, &full, w);
   if (!status) status = hfy_base_null_(w, !out ? "out" : NULL);
   if (!status && (out->stationary || out->radius || out->radius_bound))
@@ -15745,28 +15739,20 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
   n = full.count;
   g.full = &full;
   g.threshold = margin / full.beta;
-  g.workers = hfy_base_min_(hfy_base_workers_(), (n - 1) / HFY_THEORY_BLOCK_ + 1);
-  g.block = hfy_base_times_(hfy_base_min_(n, HFY_THEORY_BLOCK_), full.dim);
-  g.room = hfy_linalg_gemm_scratch_(HFY_THEORY_BLOCK_, HFY_THEORY_BLOCK_, full.dim, sizeof(double));
+  g.workers = hfy_base_min_(hfy_base_workers_(), (n - 1) / size + 1);
+  all = hfy_base_times_(g.workers, n);
+  g.own = 2 * hfy_base_min_(n, size) * full.dim + size * size +
+          hfy_linalg_gemm_scratch_(size, size, full.dim, sizeof(double));
   while (hfy_base_layout_(&arena, w, &status)) {
-    square = HFY_TAKE_(&arena, double, n);
-    g.nearest = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, n));
-    g.rival = HFY_TAKE_(&arena, size_t, hfy_base_times_(g.workers, n));
-    g.radius = HFY_TAKE_(&arena, double, out->radius ? hfy_base_times_(g.workers, n) : 0);
-    g.rows = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.block));
-    g.columns = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.block));
-    g.product = HFY_TAKE_(&arena, double, g.workers * HFY_THEORY_BLOCK_ * HFY_THEORY_BLOCK_);
-    g.scratch = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.room));
+    g.square = HFY_TAKE_(&arena, double, n);
+    g.nearest = HFY_TAKE_(&arena, double, all);
+    g.rival = HFY_TAKE_(&arena, size_t, all);
+    g.radius = HFY_TAKE_(&arena, double, out->radius ? all : 0);
+    g.room = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.own));
   }
-  for (i = 0; !status && i < n; i++) {
-    if (!hfy_linalg_widen_(full.keys + i * full.key_stride, full.key_stride, 1, full.dim, g.rows))
-      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "net->keys: NaN or infinity in pattern %z", i);
-    square[i] = hfy_linalg_dot_(g.rows, g.rows, full.dim);
-    if (square[i] > largest) largest = square[i];
-  }
+  if (!status) status = hfy_theory_survey_(&full, g.square, &largest, NULL, g.room, w);
   if (status) return hfy_base_close_(w, &local, status);
   largest = sqrt(largest);
-  g.square = square;
   hfy_base_parallel_(g.workers, hfy_theory_rows_, &g);
   for (i = 0; i < n; i++) {
     double delta, room;
@@ -15775,7 +15761,7 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
       hfy_theory_nearer_(g.nearest + i, g.rival + i, g.nearest[at], g.rival[at]);
       if (g.radius && g.radius[at] < g.radius[i]) g.radius[i] = g.radius[at];
     }
-    delta = square[i] - g.nearest[i];
+    delta = g.square[i] - g.nearest[i];
     room = delta - g.threshold; /* with patterns of zeros alone no distance matters */
     if (out->separation) out->separation[i] = delta;
     if (out->rival) out->rival[i] = g.rival[i];
@@ -15789,45 +15775,30 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
 
 /* --- queries --- */
 
-/* The query as doubles; NONFINITE if it is not finite. */
-HFY_PRIVATE_ hfy_status hfy_theory_query_(const hfy_net *full, const hfy_real *query, double *q) {
-  return hfy_linalg_widen_(query, full->dim, 1, full->dim, q) ? HFY_OK : HFY_ERR_NONFINITE;
-}
-
 /* x.q + bias/beta of every pattern, -infinity where it is masked; counts those that are not. */
-HFY_COLD_ hfy_status hfy_theory_scores_(const hfy_net *full, size_t who, const double *q, double *score,
-                                        size_t *seen) {
+HFY_COLD_ hfy_status hfy_theory_scores_(const hfy_net *full, size_t who, const double *q, double *score, size_t *seen,
+                                        double *room) {
   size_t i, n = full->count, visible = full->visible ? hfy_base_min_(full->visible[who], n) : n;
   const hfy_real *bias = full->bias ? full->bias + who * full->bias_stride : NULL;
   *seen = 0;
   for (i = 0; i < n; i++) {
     score[i] = -HUGE_VAL;
     if (i >= visible || (bias && hfy_base_is_neg_inf_((double)bias[i]))) continue;
-    score[i] = hfy_theory_dot_(full, i, q) + (bias ? (double)bias[i] / full->beta : 0);
+    score[i] = hfy_linalg_dot_(hfy_theory_key_(full, i, room), q, full->dim) +
+               (bias ? (double)bias[i] / full->beta : 0);
     if (!hfy_base_is_finite_(score[i])) return HFY_ERR_NONFINITE;
     ++*seen;
   }
   return HFY_OK;
 }
 
-/* The patterns of the k best scores, the lowest of ties, ascending. kth: the k-th best. */
-HFY_COLD_ void hfy_theory_choose_(const double *score, size_t n, size_t k, double kth, size_t *chosen) {
-  size_t i, ties = k;
-  for (i = 0; i < n; i++) ties -= score[i] > kth;
-  for (i = 0; i < n; i++) {
-    if (score[i] < kth || (!(score[i] > kth) && !ties)) continue;
-    if (!(score[i] > kth)) ties--;
-    *chosen++ = i;
-  }
-}
-
-HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *slack,
-                                        size_t *chosen, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                                   double *slack, size_t *chosen, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_net full;
-  double margin = 0, *q = NULL, *score = NULL, *sorted = NULL;
-  size_t k = 1, j, n;
+  double margin = 0, *q = NULL, *room = NULL, *score = NULL, *sorted = NULL;
+  size_t k = 1, j, n, *best = NULL;
   hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
   if (!status) status = hfy_theory_margin_(&full, &margin, &k, w);
   if (!status && n_queries) status = hfy_base_null_(w, !queries ? "queries" : !slack ? "slack" : NULL);
@@ -15837,28 +15808,25 @@ HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *quer
   n = full.count;
   while (hfy_base_layout_(&arena, w, &status)) {
     q = HFY_TAKE_(&arena, double, full.dim);
+    room = HFY_TAKE_(&arena, double, full.dim);
     score = HFY_TAKE_(&arena, double, n);
     sorted = HFY_TAKE_(&arena, double, n);
+    best = HFY_TAKE_(&arena, size_t, hfy_base_min_(k, n));
   }
   if (status) return status;
   for (j = 0; j < n_queries; j++) {
-    double kth;
     size_t seen = 0;
     hfy_status one = hfy_theory_query_(&full, queries + j * full.dim, q);
-    if (!one) one = hfy_theory_scores_(&full, j, q, score, &seen);
-    if (one) {
-      if (!status) status = hfy_net_failed_(w, one, j);
-      continue;
+    if (!one) one = hfy_theory_scores_(&full, j, q, score, &seen, room);
+    if (!one && seen >= k) {
+      double kth = hfy_base_largest_(score, n, k, NULL, best, sorted);
+      slack[j] = seen > k ? kth - hfy_base_kth_largest_(sorted, n, k + 1) - margin / full.beta : HUGE_VAL;
+      if (chosen) memcpy(chosen + j * k, best, k * sizeof *best);
+    } else if (!status) {
+      status = one ? hfy_net_failed_(w, one, j)
+                   : hfy_base_fail_(w, HFY_ERR_ARG, "query %z: %z patterns are not masked, fewer than k = %z", j, seen,
+                                    k);
     }
-    if (seen < k) {
-      if (!status)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "query %z: %z patterns are not masked, fewer than k = %z", j, seen, k);
-      continue;
-    }
-    memcpy(sorted, score, n * sizeof *score);
-    kth = hfy_base_kth_largest_(sorted, n, k);
-    slack[j] = seen > k ? kth - hfy_base_kth_largest_(sorted, n, k + 1) - margin / full.beta : HUGE_VAL;
-    if (chosen) hfy_theory_choose_(score, n, k, kth, chosen + j * k);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -15875,12 +15843,12 @@ HFY_COLD_ double hfy_theory_entropy_(const hfy_sep *full, double n) {
   return -1;
 }
 
-HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *lower,
-                                           double *upper, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                                      double *lower, double *upper, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_net full;
-  double entropy, by_entropy, square = 0, *q = NULL;
+  double entropy, by_entropy, square = 0, *q = NULL, *room = NULL;
   size_t i, j;
   hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
   if (!status) status = hfy_theory_plain_(&full, w);
@@ -15888,22 +15856,23 @@ HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *q
   entropy = hfy_theory_entropy_(&full.sep, (double)full.count);
   if (entropy < 0) return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep is no negentropy on the simplex");
   if (lower && n_queries && !queries) return hfy_base_null_(w, "queries");
-  while (hfy_base_layout_(&arena, w, &status)) q = HFY_TAKE_(&arena, double, full.dim);
-  if (!status) status = hfy_theory_survey_(&full, &square, NULL, w);
+  while (hfy_base_layout_(&arena, w, &status)) {
+    q = HFY_TAKE_(&arena, double, full.dim);
+    room = HFY_TAKE_(&arena, double, full.dim);
+  }
+  if (!status) status = hfy_theory_survey_(&full, NULL, &square, NULL, room, w);
   if (status) return hfy_base_close_(w, &local, status);
   by_entropy = square / 2 + entropy / full.beta;
   if (upper) *upper = by_entropy < 2 * square ? by_entropy : 2 * square;
   for (j = 0; lower && j < n_queries; j++) {
     double best = -HUGE_VAL;
-    size_t k = 0;
     hfy_status one = hfy_theory_query_(&full, queries + j * full.dim, q);
     for (i = 0; !one && i < full.count; i++) {
-      double dot = hfy_theory_dot_(&full, i, q);
-      if (!(dot > best)) continue;
+      const double *x = hfy_theory_key_(&full, i, room), dot = hfy_linalg_dot_(x, q, full.dim);
+      if (i && !(dot > best)) continue;
       best = dot;
-      k = i;
+      lower[j] = hfy_theory_apart_(x, q, full.dim) / 2;
     }
-    if (!one) lower[j] = hfy_theory_square_(&full, k, q) / 2;
     if (one && !status) status = hfy_net_failed_(w, one, j);
   }
   return hfy_base_close_(w, &local, status);
@@ -15911,45 +15880,46 @@ HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *q
 
 /* --- capacities --- */
 
-HFY_PRIVATE_ int hfy_theory_positive_(double x) { return x > 0 && hfy_base_is_finite_(x); }
+/* What a number should be; ARG otherwise. */
+enum { HFY_THEORY_ABOVE_0_, HFY_THEORY_SHARE_, HFY_THEORY_FROM_0_, HFY_THEORY_FROM_1_, HFY_THEORY_FROM_2_ };
 
-HFY_COLD_ hfy_status hfy_theory_sphere_(const hfy_theory_sphere *s, const void *out, hfy_work *work) {
-  if (!s || !out) return hfy_base_null_(work, !s ? "sphere" : "out");
-  if (!(s->dim >= 2 && hfy_base_is_finite_(s->dim)))
-    return hfy_base_should_(work, "", "sphere->dim", s->dim, "at least 2 and finite");
-  if (!hfy_theory_positive_(s->radius))
-    return hfy_base_should_(work, "", "sphere->radius", s->radius, "above 0 and finite");
-  if (!hfy_theory_positive_(s->beta))
-    return hfy_base_should_(work, "", "sphere->beta", s->beta, "above 0 and finite");
-  if (!(s->failure > 0 && s->failure <= 1))
-    return hfy_base_should_(work, "", "sphere->failure", s->failure, "above 0 and at most 1");
-  return HFY_OK;
+HFY_COLD_ hfy_status hfy_theory_number_(const char *name, double x, int range, hfy_work *work) {
+  static const char *const text[] = {"above 0 and finite", "above 0 and at most 1", "at least 0 and finite",
+                                     "at least 1 and finite", "at least 2 and finite"};
+  const int low = range < HFY_THEORY_FROM_0_ ? x > 0 : x >= range - HFY_THEORY_FROM_0_;
+  if (low && (range == HFY_THEORY_SHARE_ ? x <= 1 : hfy_base_is_finite_(x))) return HFY_OK;
+  return hfy_base_should_(work, "", name, x, text[range]);
 }
 
-/* e^x, infinite where double cannot hold it (without asking exp for it). */
-HFY_PRIVATE_ double hfy_theory_exp_(double x) { return x > HFY_THEORY_LOG_ ? HUGE_VAL : exp(x); }
+HFY_COLD_ hfy_status hfy_theory_sphere_(const hfy_theory_sphere *s, const void *out, hfy_work *work) {
+  hfy_status status = hfy_base_null_(work, !s ? "sphere" : !out ? "out" : NULL);
+  if (status || (status = hfy_theory_number_("sphere->dim", s->dim, HFY_THEORY_FROM_2_, work)) ||
+      (status = hfy_theory_number_("sphere->radius", s->radius, HFY_THEORY_ABOVE_0_, work)) ||
+      (status = hfy_theory_number_("sphere->beta", s->beta, HFY_THEORY_ABOVE_0_, work)))
+    return status;
+  return hfy_theory_number_("sphere->failure", s->failure, HFY_THEORY_SHARE_, work);
+}
 
 /* 1 - cos x without cancellation. */
-HFY_PRIVATE_ double hfy_theory_versine_(double x) {
+HFY_COLD_ double hfy_theory_versine_(double x) {
   double s = sin(x / 2);
   return 2 * s * s;
 }
 
 /* log Gamma(x + 1/2) - log Gamma(x): from x = 100 on by its series, as the two logarithms would cancel. */
-HFY_PRIVATE_ double hfy_theory_half_gamma_(double x) {
+HFY_COLD_ double hfy_theory_half_gamma_(double x) {
   const double y = 1 / (x * x);
   if (x < 100) return lgamma(x + 0.5) - lgamma(x);
   return 0.5 * log(x) - (1 / 8.0 - y * (1 / 192.0 - y / 640)) / x;
 }
 
-HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out,
+                                                        hfy_work *work) {
   const double pi = 3.14159265358979323846;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_theory_sphere_(sphere, out, w);
   double d, m, angle, lost, x, zeta;
-  if (status) return status;
-  if (!(sphere->margin >= 0 && hfy_base_is_finite_(sphere->margin)))
-    return hfy_base_should_(w, "", "sphere->margin", sphere->margin, "at least 0 and finite");
+  if (status || (status = hfy_theory_number_("sphere->margin", sphere->margin, HFY_THEORY_FROM_0_, w))) return status;
   if (!(sphere->angle >= 0 && sphere->angle < pi / 2))
     return hfy_base_should_(w, "", "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
   zeta = sphere->zeta;
@@ -15961,7 +15931,7 @@ HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hf
   lost = sphere->margin / (2 * sphere->beta * m);
   x = sphere->margin / (sphere->beta * m * m);
   out->placed_log = 0.5 * log(2 * pi * d) + log(cos(angle)) - (d - 1) * log(sin(angle));
-  out->placed_count = hfy_theory_exp_(out->placed_log);
+  out->placed_count = exp(out->placed_log);
   out->placed_radius = m / 2 * hfy_theory_versine_(angle) - lost;
   out->zeta_limit = x > 2 ? 0 : x > 0 ? 1 / (2 * asin(sqrt(x / 2))) : HUGE_VAL; /* arccos(1-x) */
   if (!(zeta > 0)) zeta = out->zeta_limit > 1 ? sqrt(out->zeta_limit) : 1;
@@ -15969,7 +15939,7 @@ HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hf
   out->zeta = zeta;
   out->kappa = exp(hfy_theory_half_gamma_((d - 1) / 2)) / ((d - 1) * sqrt(pi));
   out->random_log = 0.5 * log(2 * sphere->failure / out->kappa) + (d - 1) / 2 * log(zeta);
-  out->random_count = hfy_theory_exp_(out->random_log);
+  out->random_count = exp(out->random_log);
   out->random_radius = m / 2 * hfy_theory_versine_(1 / zeta) - lost;
   return HFY_OK;
 }
@@ -15986,7 +15956,7 @@ HFY_COLD_ double hfy_theory_halley_start_(int branch, double x) {
   return branch ? l - log(-l) : x < 3 ? l * (1 - log1p(l) / (2 + l)) : l - log(l);
 }
 
-HFY_API hfy_status hfy_theory_lambert(int branch, double x, double *w, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_lambert(int branch, double x, double *w, hfy_work *work) {
   const double least = -0.36787944117144233; /* -1/e, rounded up: the last double inside */
   hfy_work local, *used = hfy_base_open_(work, &local);
   double y = x;
@@ -16011,7 +15981,7 @@ HFY_API hfy_status hfy_theory_lambert(int branch, double x, double *w, hfy_work 
   return HFY_OK;
 }
 
-HFY_API double hfy_theory_lambert_exp(double u) {
+HFY_API HFY_SMALL_ double hfy_theory_lambert_exp(double u) {
   double w, next;
   int step;
   if (hfy_base_is_nan_(u) || hfy_base_is_pos_inf_(u)) return u;
@@ -16028,8 +15998,8 @@ HFY_API double hfy_theory_lambert_exp(double u) {
   return next;
 }
 
-HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out,
-                                               hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out,
+                                                          hfy_work *work) {
   const double omega = 0.567143290409783873; /* W_0(1) */
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_theory_sphere_(sphere, out, w);
@@ -16046,46 +16016,44 @@ HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, 
   out->c_needed = exp(4 / d * log(2 / sqrt(p)));
   out->c_bound = u > 0 ? b * exp(-u / (1 + u) * log(u)) : b / log((omega * exp(u) + 1) / (omega * (1 + omega)));
   out->log_count = 0.5 * log(p) + d / 4 * log(out->c);
-  out->count = hfy_theory_exp_(out->log_count);
+  out->count = exp(out->log_count);
   out->holds = out->c >= out->c_needed;
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim,
+                                                   hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  double a, b, root;
-  if (!dim) return hfy_base_null_(w, "dim");
-  if (!hfy_theory_positive_(beta)) return hfy_base_should_(w, "", "beta", beta, "above 0 and finite");
-  if (!hfy_theory_positive_(k)) return hfy_base_should_(w, "", "k", k, "above 0 and finite");
-  if (!hfy_theory_positive_(c)) return hfy_base_should_(w, "", "c", c, "above 0 and finite");
-  if (!(failure > 0 && failure <= 1)) return hfy_base_should_(w, "", "failure", failure, "above 0 and at most 1");
+  double a, b, x, root = 1;
+  hfy_status status = hfy_base_null_(w, !dim ? "dim" : NULL);
+  if (status || (status = hfy_theory_number_("beta", beta, HFY_THEORY_ABOVE_0_, w)) ||
+      (status = hfy_theory_number_("k", k, HFY_THEORY_ABOVE_0_, w)) ||
+      (status = hfy_theory_number_("c", c, HFY_THEORY_ABOVE_0_, w)) ||
+      (status = hfy_theory_number_("failure", failure, HFY_THEORY_SHARE_, w)))
+    return status;
   a = log(c) / 2 - k * k * beta / (5 * c);
   b = 1 + log(2 * failure * beta * k * k);
-  if (a > 0 || a < 0) {
-    double x = a * hfy_theory_exp_(-b);
-    if (hfy_theory_lambert(a > 0 ? 0 : -1, x, &root, NULL))
-      return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
-                            "c is %g: Theorem A6 has no dimension for it (a e^-b is %g, below -1/e)", c, x);
-    root /= a;
-  } else { /* the limit of W(x)/a */
-    root = exp(-b);
-  }
-  *dim = 1 + root;
+  x = a * exp(-b);
+  if ((a > 0 || a < 0) && hfy_theory_lambert(a > 0 ? 0 : -1, x, &root, NULL))
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
+                          "c is %g: Theorem A6 has no dimension for it (a e^-b is %g, below -1/e)", c, x);
+  *dim = 1 + (a > 0 || a < 0 ? root / a : exp(-b)); /* the limit of W(x)/a */
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta, double k, double c, double *slack,
-                                    hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta, double k, double c,
+                                               double *slack, hfy_work *work) {
   const double two_pi = 6.283185307179586476925, d = dim - 1, m2 = k * k * d; /* M^2 */
   hfy_work local, *w = hfy_base_open_(work, &local);
   double log_n, shrink, separation;
-  if (!slack) return hfy_base_null_(w, "slack");
-  if ((unsigned)law > HFY_THEORY_EXPECTED)
+  hfy_status status = hfy_base_null_(w, !slack ? "slack" : NULL);
+  if (!status && (unsigned)law > HFY_THEORY_EXPECTED)
     return hfy_base_fail_(w, HFY_ERR_ARG, "law is %z; it should be one of hfy_theory_law", (size_t)law);
-  if (!(dim >= 2 && hfy_base_is_finite_(dim))) return hfy_base_should_(w, "", "dim", dim, "at least 2 and finite");
-  if (!hfy_theory_positive_(beta)) return hfy_base_should_(w, "", "beta", beta, "above 0 and finite");
-  if (!hfy_theory_positive_(k)) return hfy_base_should_(w, "", "k", k, "above 0 and finite");
-  if (!(c >= 1 && hfy_base_is_finite_(c))) return hfy_base_should_(w, "", "c", c, "at least 1 and finite");
+  if (status || (status = hfy_theory_number_("dim", dim, HFY_THEORY_FROM_2_, w)) ||
+      (status = hfy_theory_number_("beta", beta, HFY_THEORY_ABOVE_0_, w)) ||
+      (status = hfy_theory_number_("k", k, HFY_THEORY_ABOVE_0_, w)) ||
+      (status = hfy_theory_number_("c", c, HFY_THEORY_FROM_1_, w)))
+    return status;
   log_n = (law == HFY_THEORY_PLACED ? d : d / 4) * log(c);
   shrink = 1 - log(d) / d;
   separation = law == HFY_THEORY_PLACED ? m2 * hfy_theory_versine_(two_pi / c) : m2 / (5 * c) * shrink * shrink;
@@ -16093,19 +16061,20 @@ HFY_API hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta,
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double *rate, double *count, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_binary(double flipped, double dim, double *rate, double *count,
+                                                         hfy_work *work) {
   const double low = 2 * flipped, a = 1 - low;
   hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_status status = hfy_base_null_(w, !rate ? "rate" : NULL);
   double sum; /* 2 I(a) */
-  if (!rate) return hfy_base_null_(w, "rate");
-  if (!(flipped >= 0 && flipped <= 0.5))
-    return hfy_base_should_(w, "", "flipped", flipped, "at least 0 and at most 1/2");
-  if (count && !(dim >= 1 && hfy_base_is_finite_(dim)))
-    return hfy_base_should_(w, "", "dim", dim, "at least 1 and finite");
+  if (!status && !(flipped >= 0 && flipped <= 0.5))
+    status = hfy_base_should_(w, "", "flipped", flipped, "at least 0 and at most 1/2");
+  if (!status && count) status = hfy_theory_number_("dim", dim, HFY_THEORY_FROM_1_, w);
+  if (status) return status;
   sum = (1 + a) * log1p(a);
   if (low > 0) sum += low * log(low);
   *rate = sum > 0 ? sum / 4 : 0;
-  if (count) *count = hfy_theory_exp_(*rate * dim) + 1;
+  if (count) *count = exp(*rate * dim) + 1;
   return HFY_OK;
 }
 
@@ -16119,46 +16088,30 @@ HFY_COLD_ hfy_status hfy_theory_softmax_(const hfy_net *net, hfy_net *full, hfy_
   return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.kind is not HFY_SEP_SOFTMAX");
 }
 
-/* p = softmax(beta X q). */
-HFY_PRIVATE_ void hfy_theory_weigh_(const hfy_net *full, const double *q, double *p) {
+/* A step: p = softmax(beta X q), z = X^T p. */
+HFY_COLD_ void hfy_theory_step_(const hfy_net *full, const double *q, double *p, double *z, double *room) {
   double top = -HUGE_VAL, sum = 0;
   size_t i;
   for (i = 0; i < full->count; i++) {
-    p[i] = full->beta * hfy_theory_dot_(full, i, q);
+    p[i] = full->beta * hfy_linalg_dot_(hfy_theory_key_(full, i, room), q, full->dim);
     if (p[i] > top) top = p[i];
   }
   for (i = 0; i < full->count; i++) sum += p[i] = exp(p[i] - top);
-  for (i = 0; i < full->count; i++) p[i] /= sum;
-}
-
-/* z = X^T p. */
-HFY_PRIVATE_ void hfy_theory_project_(const hfy_net *full, const double *p, double *z) {
-  size_t i;
   memset(z, 0, full->dim * sizeof *z);
-  for (i = 0; i < full->count; i++)
-    if (p[i] > 0) hfy_theory_add_(full, i, p[i], z);
+  for (i = 0; i < full->count; i++) {
+    p[i] /= sum;
+    if (p[i] > 0) hfy_linalg_axpy_(p[i], hfy_theory_key_(full, i, room), z, full->dim);
+  }
 }
 
-HFY_COLD_ double hfy_theory_apart_(const double *x, const double *y, size_t n) {
-  double sum = 0;
-  size_t d;
-  for (d = 0; d < n; d++) sum += (x[d] - y[d]) * (x[d] - y[d]);
-  return sqrt(sum);
-}
-
-/* A step: next = f(q). p: N. */
-HFY_PRIVATE_ void hfy_theory_step_(const hfy_net *full, const double *q, double *p, double *next) {
-  hfy_theory_weigh_(full, q, p);
-  hfy_theory_project_(full, p, next);
-}
-
-HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
-                                        hfy_theory_convergence *out, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
+                                                   hfy_theory_convergence *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_theory_convergence c;
   hfy_net full;
-  double *p = NULL, *x = NULL, *q = NULL, *fixed = NULL, *next = NULL, square = 0, best = -HUGE_VAL, n, beta, farther;
+  double *p = NULL, *x = NULL, *q = NULL, *fixed = NULL, *next = NULL, *room = NULL;
+  double square = 0, best = -HUGE_VAL, n, beta, farther, wide;
   size_t i;
   hfy_status status = hfy_theory_softmax_(net, &full, w);
   memset(&c, 0, sizeof c);
@@ -16172,20 +16125,20 @@ HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, cons
     q = HFY_TAKE_(&arena, double, full.dim);
     fixed = HFY_TAKE_(&arena, double, full.dim);
     next = HFY_TAKE_(&arena, double, full.dim);
+    room = HFY_TAKE_(&arena, double, full.dim);
   }
-  if (!status) status = hfy_theory_survey_(&full, &square, NULL, w);
-  if (!status && query && hfy_theory_query_(&full, query, q))
+  if (!status) status = hfy_theory_survey_(&full, NULL, &square, NULL, room, w);
+  if (!status && hfy_theory_query_(&full, query ? query : full.keys + pattern * full.key_stride, q))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
   if (status) return hfy_base_close_(w, &local, status);
-  hfy_theory_query_(&full, full.keys + pattern * full.key_stride, x);
-  if (!query) memcpy(q, x, full.dim * sizeof *q);
+  hfy_theory_key_(&full, pattern, x);
   for (i = 0; i < full.count; i++) {
-    double dot = hfy_theory_dot_(&full, i, x);
+    double dot = hfy_linalg_dot_(hfy_theory_key_(&full, i, room), x, full.dim);
     if (i != pattern && dot > best) best = dot;
   }
   n = (double)full.count;
   beta = full.beta;
-  c.separation = hfy_theory_dot_(&full, pattern, x) - best;
+  c.separation = hfy_linalg_dot_(x, x, full.dim) - best;
   c.largest = sqrt(square);
   c.sphere = square > 0 ? 1 / (beta * n * c.largest) : HUGE_VAL;
   c.needed = full.count > 1 ? (2 / n + log(2 * (n - 1) * n * beta * square)) / beta : -HUGE_VAL;
@@ -16193,26 +16146,25 @@ HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, cons
   /* measured: from x_i on until it stands still */
   memcpy(fixed, x, full.dim * sizeof *x);
   while (c.steps < HFY_THEORY_STEPS_) {
-    hfy_theory_step_(&full, fixed, p, next);
-    c.residual = hfy_theory_apart_(fixed, next, full.dim);
+    hfy_theory_step_(&full, fixed, p, next, room);
+    c.residual = sqrt(hfy_theory_apart_(fixed, next, full.dim));
     memcpy(fixed, next, full.dim * sizeof *next);
     c.steps++;
     if (!(c.residual > DBL_EPSILON * c.largest)) break;
   }
-  c.error = hfy_theory_apart_(x, fixed, full.dim);
-  c.query_distance = hfy_theory_apart_(q, x, full.dim);
+  c.error = sqrt(hfy_theory_apart_(x, fixed, full.dim));
+  c.query_distance = sqrt(hfy_theory_apart_(q, x, full.dim));
   c.inside = c.query_distance <= c.sphere;
-  c.before = hfy_theory_apart_(q, fixed, full.dim);
-  hfy_theory_step_(&full, q, p, next);
-  c.after = hfy_theory_apart_(next, fixed, full.dim);
-  /* promised (math 15, Theorem 5); alone a pattern has separation infinity and the factor N - 1 = 0 */
-  if (full.count > 1) {
-    const double wide = 2 * (n - 1) * c.largest;
+  c.before = sqrt(hfy_theory_apart_(q, fixed, full.dim));
+  hfy_theory_step_(&full, q, p, next, room);
+  c.after = sqrt(hfy_theory_apart_(next, fixed, full.dim));
+  if (full.count > 1) { /* promised (math 15, Theorem 5); with one pattern 0 */
+    wide = 2 * (n - 1) * c.largest;
     farther = c.query_distance > c.error ? c.query_distance : c.error;
-    c.contraction = 2 * beta * n * square * (n - 1) * hfy_theory_exp_(-beta * (c.separation - 2 * farther * c.largest));
-    c.error_bound = wide * hfy_theory_exp_(-beta * (c.separation - 2 * c.error * c.largest));
-    c.error_sphere = wide * hfy_theory_exp_(-beta * c.separation + 2 / n);
-    c.error_closed = wide * hfy_theory_exp_(1 - beta * c.separation);
+    c.contraction = 2 * beta * n * square * (n - 1) * exp(-beta * (c.separation - 2 * farther * c.largest));
+    c.error_bound = wide * exp(-beta * (c.separation - 2 * c.error * c.largest));
+    c.error_sphere = wide * exp(-beta * c.separation + 2 / n);
+    c.error_closed = wide * exp(1 - beta * c.separation);
   }
   *out = c;
   return hfy_base_close_(w, &local, status);
@@ -16225,6 +16177,7 @@ typedef struct hfy_theory_operator_ {
   const hfy_net *full;
   const double *weight; /* N, or NULL = 1 */
   const double *centre; /* D, or NULL = 0 */
+  double *room;         /* D */
 } hfy_theory_operator_;
 
 HFY_PRIVATE_ void hfy_theory_apply_(const void *context, const double *v, double *y) {
@@ -16234,35 +16187,38 @@ HFY_PRIVATE_ void hfy_theory_apply_(const void *context, const double *v, double
   size_t i;
   memset(y, 0, dim * sizeof *y);
   for (i = 0; i < op->full->count; i++) {
-    double weight = op->weight ? op->weight[i] : 1, a;
+    const double weight = op->weight ? op->weight[i] : 1, *x;
+    double a;
     if (!(weight > 0)) continue;
-    a = weight * (hfy_theory_dot_(op->full, i, v) - shift);
-    hfy_theory_add_(op->full, i, a, y);
+    x = hfy_theory_key_(op->full, i, op->room);
+    a = weight * (hfy_linalg_dot_(x, v, dim) - shift);
+    hfy_linalg_axpy_(a, x, y, dim);
     sum += a;
   }
   if (op->centre) hfy_linalg_axpy_(-sum, op->centre, y, dim);
 }
 
-/* J = beta sum over i of p_i (x_i - centre)(x_i - centre)^T. y: D. */
-HFY_COLD_ void hfy_theory_form_(const hfy_theory_operator_ *op, double *y, double *jacobian) {
+/* J = beta sum over i of p_i (x_i - centre)(x_i - centre)^T. */
+HFY_COLD_ void hfy_theory_form_(const hfy_theory_operator_ *op, double *jacobian) {
   const hfy_net *full = op->full;
   size_t i, d, dim = full->dim;
   memset(jacobian, 0, dim * dim * sizeof *jacobian);
   for (i = 0; i < full->count; i++) {
     if (!(op->weight[i] > 0)) continue;
-    hfy_theory_query_(full, full->keys + i * full->key_stride, y);
-    for (d = 0; d < dim; d++) y[d] -= op->centre[d];
-    for (d = 0; d < dim; d++) hfy_linalg_axpy_(full->beta * op->weight[i] * y[d], y, jacobian + d * dim, dim);
+    hfy_theory_key_(full, i, op->room);
+    hfy_linalg_axpy_(-1, op->centre, op->room, dim);
+    for (d = 0; d < dim; d++)
+      hfy_linalg_axpy_(full->beta * op->weight[i] * op->room[d], op->room, jacobian + d * dim, dim);
   }
 }
 
-HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
-                                       hfy_theory_jacobian_norm *norms, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
+                                                  hfy_theory_jacobian_norm *norms, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_theory_operator_ op = {NULL, NULL, NULL};
+  hfy_theory_operator_ op = {NULL, NULL, NULL, NULL};
   hfy_net full;
-  double *p = NULL, *q = NULL, *mean = NULL, *y = NULL, *basis = NULL, *a = NULL, *b = NULL;
+  double *p = NULL, *q = NULL, *mean = NULL, *centre = NULL, *y = NULL, *basis = NULL, *a = NULL, *b = NULL;
   double square = 0, most = 0, spread = 0, others = 0, by_largest;
   size_t i, dim, steps, top = 0;
   hfy_status status = hfy_theory_softmax_(net, &full, w);
@@ -16276,6 +16232,8 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
     p = HFY_TAKE_(&arena, double, full.count);
     q = HFY_TAKE_(&arena, double, dim);
     mean = HFY_TAKE_(&arena, double, dim);
+    centre = HFY_TAKE_(&arena, double, dim);
+    op.room = HFY_TAKE_(&arena, double, dim);
     y = HFY_TAKE_(&arena, double, dim);
     basis = HFY_TAKE_(&arena, double, hfy_base_times_(steps, dim));
     a = HFY_TAKE_(&arena, double, steps);
@@ -16283,13 +16241,13 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
   }
   if (!status && hfy_theory_query_(&full, query, q))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
-  if (!status) status = hfy_theory_survey_(&full, &square, mean, w);
+  if (!status) status = hfy_theory_survey_(&full, NULL, &square, mean, op.room, w);
   if (status) return hfy_base_close_(w, &local, status);
   op.full = &full;
-  hfy_theory_weigh_(&full, q, p);
-  if (norms) { /* the bounds; mean is that of the patterns, until here */
+  hfy_theory_step_(&full, q, p, centre, op.room);
+  if (norms) { /* the bounds */
     for (i = 0; i < full.count; i++) {
-      double s = hfy_theory_square_(&full, i, mean);
+      double s = hfy_theory_apart_(hfy_theory_key_(&full, i, op.room), mean, dim);
       if (p[i] * (1 - p[i]) > most) most = p[i] * (1 - p[i]);
       if (s > spread) spread = s;
       if (p[i] > p[top]) top = i;
@@ -16301,11 +16259,10 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
     norms->by_spread = full.beta * spread;
     norms->by_top = others <= 0.5 ? by_largest * others * (1 - others) : HUGE_VAL;
   }
-  hfy_theory_project_(&full, p, mean); /* and now the one that p weighs: math 15, Jacobian */
-  op.weight = p;
-  op.centre = mean;
+  op.weight = p; /* math 15, Jacobian */
+  op.centre = centre;
   if (norms) norms->norm = full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, a, b, y);
-  if (jacobian) hfy_theory_form_(&op, y, jacobian);
+  if (jacobian) hfy_theory_form_(&op, jacobian);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -16315,9 +16272,9 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
 typedef struct hfy_theory_scratch_ {
   hfy_structure_solver_ solver;
   hfy_linalg_symmetric_ eigen;
-  size_t m;      /* min(N, dim) */
-  double *theta; /* N: scores of the query X^T y */
-  double *query; /* dim */
+  size_t m;              /* min(N, dim) */
+  double *theta;         /* N: scores of the query X^T y */
+  double *query, *room;  /* dim */
   double *gram, *values; /* m x m, its m eigenvalues */
   double *panel, *gemm;  /* m x a block of the longer side; a product's scratch */
 } hfy_theory_scratch_;
@@ -16329,6 +16286,7 @@ HFY_COLD_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, cons
   hfy_linalg_symmetric_plan_(arena, m, 0, &s->eigen);
   s->theta = HFY_TAKE_(arena, double, net->count);
   s->query = HFY_TAKE_(arena, double, net->dim);
+  s->room = HFY_TAKE_(arena, double, net->dim);
   s->gram = HFY_TAKE_(arena, double, hfy_base_times_(m, m));
   s->values = HFY_TAKE_(arena, double, m);
   s->panel = HFY_TAKE_(arena, double, hfy_base_times_(m, HFY_THEORY_BLOCK_));
@@ -16437,13 +16395,14 @@ HFY_COLD_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *pattern
   const hfy_sep *sep = &net->sep;
   double own[3], force, largest = 0, step, nearest, square;
   size_t i;
-  hfy_status status = hfy_theory_survey_(net, &square, NULL, work);
+  hfy_status status = hfy_theory_survey_(net, NULL, &square, NULL, s->room, work);
   if (status) return status;
   a->longest = sqrt(square);
   memset(s->query, 0, net->dim * sizeof *s->query);
-  for (i = 0; i < count; i++) hfy_theory_add_(net, patterns[i], 1, s->query);
+  for (i = 0; i < count; i++) hfy_linalg_axpy_(1, hfy_theory_key_(net, patterns[i], s->room), s->query, net->dim);
   for (i = 0; i < net->count; i++) {
-    s->theta[i] = net->beta * hfy_theory_dot_(net, i, s->query) + (net->bias ? (double)net->bias[i] : 0);
+    s->theta[i] = net->beta * hfy_linalg_dot_(hfy_theory_key_(net, i, s->room), s->query, net->dim) +
+                  (net->bias ? (double)net->bias[i] : 0);
     if (net->visible && i >= net->visible[0]) s->theta[i] = -HUGE_VAL;
   }
   solver->rho = sep->rho;
@@ -16481,8 +16440,8 @@ HFY_COLD_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *pattern
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patterns, size_t count,
-                                         hfy_theory_association *association, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patterns, size_t count,
+                                                    hfy_theory_association *association, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_theory_scratch_ s;
@@ -16528,8 +16487,8 @@ HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patte
 
 /* --- metastable states --- */
 
-HFY_API hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, size_t n, double mass, size_t *sizes,
-                                         hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, size_t n, double mass,
+                                                    size_t *sizes, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   double *sorted = NULL;
@@ -16564,8 +16523,8 @@ HFY_API hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, s
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t n, int *operating, double *median,
-                                       hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t n, int *operating,
+                                                  double *median, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   double *sorted = NULL, middle;
@@ -16585,12 +16544,6 @@ HFY_API hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t
   if (median) *median = middle;
   return hfy_base_close_(w, &local, HFY_OK);
 }
-
-#undef HFY_THEORY_BLOCK_
-#undef HFY_THEORY_STEPS_
-#undef HFY_THEORY_LANCZOS_
-#undef HFY_THEORY_LOG_
-
 #endif /* HFY_HAS_THEORY_ */
 
 #ifdef HFY_HAS_RECALL_
