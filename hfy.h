@@ -19421,6 +19421,25 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
    ------------------------------------------------------------------------------------------------------------------ */
 static const double hfy_rate_pi_ = 3.141592653589793238463;
 
+/* What a number should be: low .. high, `above` without low, `below` without high. */
+typedef struct hfy_rate_range_ {
+  double low, high;
+  int above, below;
+  const char *text;
+} hfy_rate_range_;
+
+static const hfy_rate_range_ hfy_rate_finite_ = {-HUGE_VAL, HUGE_VAL, 1, 1, "finite"};
+static const hfy_rate_range_ hfy_rate_from_0_ = {0, HUGE_VAL, 0, 1, "at least 0 and finite"};
+static const hfy_rate_range_ hfy_rate_above_0_ = {0, HUGE_VAL, 1, 1, "above 0 and finite"};
+static const hfy_rate_range_ hfy_rate_open_ = {0, 1, 1, 1, "above 0 and below 1"};
+static const hfy_rate_range_ hfy_rate_share_ = {0, 1, 1, 0, "above 0 and at most 1"};
+static const hfy_rate_range_ hfy_rate_cv_ = {0, 1e6, 1, 0, "above 0 and at most 1e6"};
+static const hfy_rate_range_ hfy_rate_cv_0_ = {0, 1e6, 0, 0, "at least 0 and at most 1e6"};
+
+HFY_PRIVATE_ int hfy_rate_is_in_(double x, const hfy_rate_range_ *r) {
+  return (r->above ? x > r->low : x >= r->low) && (r->below ? x < r->high : x <= r->high);
+}
+
 /* --- the unit: RATE eq. 3, x = pi v / sigma --- */
 
 HFY_PRIVATE_ int hfy_rate_is_unit_(const hfy_rate *rate) {
@@ -19481,50 +19500,27 @@ HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r) {
 
 /* --- what is checked everywhere --- */
 
-enum { HFY_RATE_FINITE_, HFY_RATE_FROM_0_, HFY_RATE_ABOVE_0_ };
-static const char *const hfy_rate_range_[] = {"finite", "at least 0 and finite", "above 0 and finite"};
-
-HFY_PRIVATE_ int hfy_rate_is_in_(double x, int range) {
-  return hfy_base_is_finite_(x) && (range == HFY_RATE_FINITE_ || (range == HFY_RATE_FROM_0_ ? x >= 0 : x > 0));
-}
-
-/* ARG unless ok. */
-HFY_PRIVATE_ hfy_status hfy_rate_check_ok_(int ok, const char *name, double x, const char *range, hfy_work *work) {
-  return ok ? HFY_OK : hfy_base_fail_(work, HFY_ERR_ARG, "%s is %g; it should be %s", name, x, range);
-}
-
-HFY_PRIVATE_ hfy_status hfy_rate_check_number_(const char *name, double x, int range, hfy_work *work) {
-  return hfy_rate_check_ok_(hfy_rate_is_in_(x, range), name, x, hfy_rate_range_[range], work);
+HFY_COLD_ hfy_status hfy_rate_number_(const char *name, double x, const hfy_rate_range_ *range, hfy_work *work) {
+  return hfy_rate_is_in_(x, range) ? HFY_OK : hfy_base_should_(work, "", name, x, range->text);
 }
 
 /* The same for count rows of dim. */
-HFY_PRIVATE_ hfy_status hfy_rate_check_rows_(const char *row, const double *x, size_t count, size_t dim, int range,
-                                             hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_numbers_(const char *row, const double *x, size_t count, size_t dim,
+                                       const hfy_rate_range_ *range, hfy_work *work) {
   size_t i;
   for (i = 0; i < count * dim; i++)
     if (!hfy_rate_is_in_(x[i], range))
-      return hfy_base_fail_(work, HFY_ERR_ARG, "%s %z, unit %z is %g; it should be %s", row, i / dim, i % dim,
-                            x[i], hfy_rate_range_[range]);
+      return hfy_base_fail_(work, HFY_ERR_ARG, "%s %z, unit %z is %g; it should be %s", row, i / dim, i % dim, x[i],
+                            range->text);
   return HFY_OK;
 }
 
 HFY_COLD_ hfy_status hfy_rate_check_(const hfy_rate *rate, hfy_work *work) {
   hfy_status status = hfy_base_null_(work, rate ? NULL : "rate");
-  if (status || (status = hfy_rate_check_number_("rate->power", rate->power, HFY_RATE_ABOVE_0_, work)) ||
-      (status = hfy_rate_check_number_("rate->sigma", rate->sigma, HFY_RATE_FROM_0_, work)))
+  if (status || (status = hfy_rate_number_("rate->power", rate->power, &hfy_rate_above_0_, work)) ||
+      (status = hfy_rate_number_("rate->sigma", rate->sigma, &hfy_rate_from_0_, work)))
     return status;
-  return hfy_rate_check_number_("rate->theta", rate->theta, HFY_RATE_FINITE_, work);
-}
-
-HFY_PRIVATE_ hfy_status hfy_rate_check_cv_(double cv, int zero, hfy_work *work) {
-  return hfy_rate_check_ok_((zero ? cv >= 0 : cv > 0) && cv <= 1e6, "cv", cv,
-                            zero ? "at least 0 and at most 1e6" : "above 0 and at most 1e6", work);
-}
-
-/* Above 0 and below 1, or at most 1. */
-HFY_PRIVATE_ hfy_status hfy_rate_check_share_(const char *name, double x, int one, hfy_work *work) {
-  return hfy_rate_check_ok_(x > 0 && (x < 1 || (one && x <= 1)), name, x,
-                            one ? "above 0 and at most 1" : "above 0 and below 1", work);
+  return hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
 }
 
 HFY_COLD_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *work) {
@@ -19556,12 +19552,12 @@ HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, hfy_work *work)
     return status;
   if (what <= HFY_RATE_AT_ &&
       ((status = hfy_base_null_(work, in->w ? NULL : "w")) ||
-       (status = hfy_rate_check_rows_("w: row", in->w, in->dim, in->dim, HFY_RATE_FINITE_, work))))
+       (status = hfy_rate_numbers_("w: row", in->w, in->dim, in->dim, &hfy_rate_finite_, work))))
     return status;
   if (what == HFY_RATE_RUN_ || (status = hfy_base_null_(work, in->r ? NULL : "r"))) return status;
   zeros = what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && !(in->rate->sigma > 0));
-  return hfy_rate_check_rows_("r: pattern", in->r, in->count, in->dim, zeros ? HFY_RATE_FROM_0_ : HFY_RATE_ABOVE_0_,
-                              work);
+  return hfy_rate_numbers_("r: pattern", in->r, in->count, in->dim, zeros ? &hfy_rate_from_0_ : &hfy_rate_above_0_,
+                           work);
 }
 
 /* Up to four arrays of n (NULL: fewer). */
@@ -19581,14 +19577,14 @@ HFY_PRIVATE_ double hfy_rate_normal_(hfy_rng *rng) {
   return z;
 }
 
-HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t count, size_t dim, double *r,
-                                     hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t count, size_t dim, double *r,
+                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const double s2 = log1p(cv * cv), s = sqrt(s2);
   hfy_status status;
   size_t i;
-  if ((status = hfy_rate_check_cv_(cv, 1, w)) || (status = hfy_rate_check_share_("f", f, 1, w)) ||
-      (status = hfy_rate_check_sizes_(count, dim, w)) ||
+  if ((status = hfy_rate_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
+      (status = hfy_rate_number_("f", f, &hfy_rate_share_, w)) || (status = hfy_rate_check_sizes_(count, dim, w)) ||
       (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : NULL)))
     return status;
   for (i = 0; i < count * dim; i++) {
@@ -19599,15 +19595,16 @@ HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t c
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count, size_t dim, double noise,
-                                    double missing, double *out, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count, size_t dim, double noise,
+                                               double missing, double *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
+  const hfy_rate_range_ part = {0, 1, 0, 0, "in 0 .. 1"};
   size_t *unit = NULL, mu, i, gone;
   hfy_status status = hfy_rate_check_sizes_(count, dim, w);
   if (status || (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : !out ? "out" : NULL)) ||
-      (status = hfy_rate_check_number_("noise", noise, HFY_RATE_FROM_0_, w)) ||
-      (status = hfy_rate_check_ok_(missing >= 0 && missing <= 1, "missing", missing, "in 0 .. 1", w)))
+      (status = hfy_rate_number_("noise", noise, &hfy_rate_from_0_, w)) ||
+      (status = hfy_rate_number_("missing", missing, &part, w)))
     return status;
   gone = (size_t)floor(missing * (double)dim + 0.5);
   while (hfy_base_layout_(&arena, w, &status)) unit = HFY_TAKE_(&arena, size_t, dim);
@@ -19731,7 +19728,7 @@ HFY_PRIVATE_ void hfy_rate_inputs_(const hfy_rate_dense_ *s, double theta) {
 HFY_PRIVATE_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w, hfy_work *work) {
   const size_t all = s->in->count * s->in->dim;
   double defect;
-  if (hfy_rate_check_rows_("g^-1 of pattern", s->v, s->in->count, s->in->dim, HFY_RATE_FINITE_, work))
+  if (hfy_rate_numbers_("g^-1 of pattern", s->v, s->in->count, s->in->dim, &hfy_rate_finite_, work))
     return HFY_ERR_NONFINITE;
   memcpy(s->x, s->v, all * sizeof *s->x);
   hfy_rate_solve_(s, 0, w);
@@ -19742,8 +19739,8 @@ HFY_PRIVATE_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w, hfy
   return hfy_base_fail_(work, HFY_ERR_SINGULAR, "the patterns are nearly dependent: |W R - V| is %g", defect);
 }
 
-HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self,
-                                    double *w, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                               int self, double *w, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
@@ -19763,8 +19760,8 @@ HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_
 }
 
 /* Keys R+ = T^-1 Q^T, values V + gamma R, self-coupling gamma. */
-HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values,
-                                    hfy_real *self_coupling, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values, hfy_real *self_coupling,
+                                    hfy_work *work) {
   const size_t p = s->in->count, n = s->in->dim;
   hfy_status status = hfy_rate_factor_(s, work);
   size_t i, mu, nu;
@@ -19789,16 +19786,16 @@ HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hf
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self, double step,
-                                hfy_real *keys, hfy_real *values, hfy_real *self_coupling, hfy_net *net,
-                                hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self,
+                                           double step, hfy_real *keys, hfy_real *values, hfy_real *self_coupling,
+                                           hfy_net *net, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
   hfy_rate_dense_ s;
   const char *null = !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : net ? NULL : "net";
   hfy_status status = hfy_rate_enter_dense_(&in, self, k);
-  if (status || (status = hfy_base_null_(k, null)) || (status = hfy_rate_check_share_("step", step, 1, k)))
+  if (status || (status = hfy_base_null_(k, null)) || (status = hfy_rate_number_("step", step, &hfy_rate_share_, k)))
     return status;
   while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_dense_(&arena, &in, self, &s);
   if (!status && !(status = hfy_rate_keys_(&s, keys, values, self_coupling, k))) {
@@ -19825,12 +19822,13 @@ HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t co
 /* One row at work: K_i lambda = b where r_i > 0, else <= b; K_i is the Gram matrix without unit i. */
 typedef struct hfy_rate_row_ {
   const struct hfy_rate_sparse_ *all;
-  size_t i, k, rank;               /* k constraints are active, at most rank */
-  double *l, *g;                   /* most x most: Cholesky factor of the active in K_i; most x count: rows of gram */
-  double *s, *b, *lambda, *across; /* count: residuals, right-hand sides, multipliers, a direction */
-  double *y, *d, *u;               /* most; u: -lambda of the active */
-  size_t *active;                  /* most */
-  unsigned char *on, *equal;       /* count */
+  size_t i, k, rank;          /* k constraints are active, at most rank */
+  double *l, *g;              /* most x most: Cholesky factor of the active in K_i; most x count: rows of gram */
+  double *r, *s, *b, *lambda; /* count: rates of unit i, residuals, right-hand sides, multipliers */
+  double *across;             /* count: a direction */
+  double *y, *d, *u;          /* most; u: -lambda of the active */
+  size_t *active;             /* most */
+  unsigned char *on;          /* count */
 } hfy_rate_row_;
 
 /* All rows, shared out. */
@@ -19863,11 +19861,11 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, const hfy_rate_in_ 
     row.all = s;
     row.l = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
     row.g = HFY_TAKE_(arena, double, hfy_base_times_(most, count));
-    hfy_rate_take_(arena, count, &row.s, &row.b, &row.lambda, &row.across);
+    hfy_rate_take_(arena, count, &row.r, &row.s, &row.b, &row.lambda);
+    row.across = HFY_TAKE_(arena, double, count);
     hfy_rate_take_(arena, most, &row.y, &row.d, &row.u, NULL);
     row.active = HFY_TAKE_(arena, size_t, most);
     row.on = HFY_TAKE_(arena, unsigned char, count);
-    row.equal = HFY_TAKE_(arena, unsigned char, count);
     if (s->row) s->row[task] = row;
   }
 }
@@ -19877,47 +19875,32 @@ HFY_COLD_ hfy_status hfy_rate_enter_sparse_(hfy_rate_in_ *in, double margin, hfy
   if (status) return status;
   if (in->rate->sigma > 0)
     return hfy_base_fail_(work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
-  return hfy_rate_check_number_("margin", margin, HFY_RATE_FROM_0_, work);
+  return hfy_rate_number_("margin", margin, &hfy_rate_from_0_, work);
 }
 
-HFY_PRIVATE_ void hfy_rate_gram_(hfy_rate_sparse_ *s) {
+HFY_COLD_ void hfy_rate_gram_(hfy_rate_sparse_ *s) {
   const size_t p = s->in->count, n = s->in->dim;
   size_t i, mu;
-  hfy_linalg_multiply_(s->in->simd, p, p, n, hfy_linalg_rows_(s->in->r, n), hfy_linalg_turned_(s->in->r, n),
-                       hfy_linalg_set_(s->gram, p), s->gemm);
+  hfy_linalg_gram_(s->in->simd, p, n, hfy_linalg_rows_(s->in->r, n), s->gram, s->gemm);
   memset(s->alive, 0, n);
   for (mu = 0; mu < p; mu++)
     for (i = 0; i < n; i++) s->alive[i] = (unsigned char)(s->alive[i] || s->in->r[mu * n + i] > 0);
   for (i = 0, s->used = 0; i < n; i++) s->used += s->alive[i];
 }
 
-/* x <- L^-1 x over the active, in blocks of 16 rows. */
+/* x <- L^-1 x over the active; x <- L^-T x */
 HFY_PRIVATE_ void hfy_rate_lower_(const hfy_rate_row_ *row, double *x) {
   const size_t most = row->all->most;
-  size_t i0, i, j;
-  for (i0 = 0; i0 < row->k; i0 += 16) {
-    const size_t end = hfy_base_min_(i0 + 16, row->k);
-    if (i0) hfy_linalg_apply_(row->all->in->simd, end - i0, i0, hfy_linalg_rows_(row->l + i0 * most, most), x,
-                              hfy_linalg_less_(x + i0, 1));
-    for (i = i0; i < end; i++) {
-      for (j = i0; j < i; j++) x[i] -= row->l[i * most + j] * x[j];
-      x[i] /= row->l[i * most + i];
-    }
-  }
+  size_t i;
+  for (i = 0; i < row->k; i++) x[i] = (x[i] - hfy_linalg_dot_(row->l + i * most, x, i)) / row->l[i * most + i];
 }
 
-/* x <- L^-T x */
 HFY_PRIVATE_ void hfy_rate_upper_(const hfy_rate_row_ *row, double *x) {
-  const size_t most = row->all->most;
-  size_t i, j, i0, end;
-  for (end = row->k; end; end = i0) {
-    i0 = (end - 1) / 16 * 16;
-    for (i = end; i-- > i0;) {
-      for (j = i + 1; j < end; j++) x[i] -= row->l[j * most + i] * x[j];
-      x[i] /= row->l[i * most + i];
-    }
-    if (i0) hfy_linalg_apply_(row->all->in->simd, i0, end - i0, hfy_linalg_turned_(row->l + i0 * most, most),
-                              x + i0, hfy_linalg_less_(x, 1));
+  size_t i;
+  for (i = row->k; i-- > 0;) {
+    const double *l = row->l + i * row->all->most;
+    x[i] /= l[i];
+    hfy_linalg_axpy_(-x[i], l, x, i);
   }
 }
 
@@ -19926,32 +19909,30 @@ HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_row_ *row, const double *x, d
   const hfy_rate_sparse_ *s = row->all;
   double own = 0;
   size_t a, mu;
-  for (a = 0; a < row->k; a++) own += x[a] * s->in->r[row->active[a] * s->in->dim + row->i];
+  for (a = 0; a < row->k; a++) own += x[a] * row->r[row->active[a]];
   hfy_linalg_apply_(s->in->simd, s->in->count, row->k, hfy_linalg_turned_(row->g, s->in->count), x,
                     hfy_linalg_set_(out, 1));
-  for (mu = 0; mu < s->in->count; mu++) out[mu] -= own * s->in->r[mu * s->in->dim + row->i];
-}
-
-/* K_i[mu, nu] */
-HFY_PRIVATE_ double hfy_rate_inner_(const hfy_rate_row_ *row, size_t mu, size_t nu) {
-  const hfy_rate_sparse_ *s = row->all;
-  return s->gram[mu * s->in->count + nu] - s->in->r[mu * s->in->dim + row->i] * s->in->r[nu * s->in->dim + row->i];
+  for (mu = 0; mu < s->in->count; mu++) out[mu] -= own * row->r[mu];
 }
 
 /* K_i[p, p], the square of pattern p without unit i. What may be rounding of the Gram matrix alone is 0: a compiler
    that fuses the product would leave a remainder of either sign. */
 HFY_PRIVATE_ double hfy_rate_own_(const hfy_rate_row_ *row, size_t p) {
   const hfy_rate_sparse_ *s = row->all;
-  const double own = hfy_rate_inner_(row, p, p);
-  return own > 4e-16 * (double)s->in->dim * s->gram[p * s->in->count + p] ? own : 0;
+  const double all = s->gram[p * s->in->count + p], own = all - row->r[p] * row->r[p];
+  return own > 4e-16 * (double)s->in->dim * all ? own : 0;
 }
 
 /* y = L^-1 K_i[active, p]; returns what of p's square `own` the active ones leave. *full: nothing but rounding, or as
    many constraints as weights. */
 HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_row_ *row, size_t p, double own, int *full) {
+  const double *gram = row->all->gram + p * row->all->in->count;
   double rest;
   size_t a;
-  for (a = 0; a < row->k; a++) row->y[a] = own > 0 ? hfy_rate_inner_(row, row->active[a], p) : 0;
+  for (a = 0; a < row->k; a++) {
+    const size_t nu = row->active[a];
+    row->y[a] = own > 0 ? gram[nu] - row->r[p] * row->r[nu] : 0;
+  }
   hfy_rate_lower_(row, row->y);
   rest = own - hfy_linalg_dot_(row->y, row->y, row->k);
   *full = row->k >= row->rank || row->k >= row->all->most || !(rest > 1e-13 * (double)(row->k + 1) * own);
@@ -19969,24 +19950,14 @@ HFY_PRIVATE_ void hfy_rate_append_(hfy_rate_row_ *row, size_t p, double rest) {
   row->on[p] = 1;
 }
 
-/* Takes the j-th active constraint out; rotations make the factor lower again. */
+/* Takes the j-th active constraint out. */
 HFY_PRIVATE_ void hfy_rate_remove_(hfy_rate_row_ *row, size_t j) {
-  const size_t most = row->all->most, count = row->all->in->count, k = --row->k;
-  size_t c, i;
+  const size_t count = row->all->in->count, behind = row->k - 1 - j;
+  hfy_linalg_factor_leave_(row->l, row->all->most, row->k--, j);
   row->on[row->active[j]] = 0;
-  memmove(row->g + j * count, row->g + (j + 1) * count, (k - j) * count * sizeof *row->g);
-  memmove(row->active + j, row->active + j + 1, (k - j) * sizeof *row->active);
-  memmove(row->u + j, row->u + j + 1, (k - j) * sizeof *row->u);
-  for (i = j; i < k; i++) memcpy(row->l + i * most, row->l + (i + 1) * most, (i + 2) * sizeof *row->l);
-  for (c = j; c < k; c++) {
-    double *at = row->l + c * most + c;
-    const double size = sqrt(at[0] * at[0] + at[1] * at[1]), cosine = at[0] / size, sine = at[1] / size;
-    for (i = c; i < k; i++, at += most) {
-      const double a = at[0], b = at[1];
-      at[0] = cosine * a + sine * b;
-      at[1] = cosine * b - sine * a;
-    }
-  }
+  memmove(row->g + j * count, row->g + (j + 1) * count, behind * count * sizeof *row->g);
+  memmove(row->active + j, row->active + j + 1, behind * sizeof *row->active);
+  memmove(row->u + j, row->u + j + 1, behind * sizeof *row->u);
 }
 
 /* Right-hand sides; the equalities that are independent become active at once. Returns the first that did not. */
@@ -19999,14 +19970,13 @@ HFY_PRIVATE_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
   memset(row->on, 0, count);
   memset(row->lambda, 0, count * sizeof *row->lambda);
   for (mu = 0; mu < count; mu++) {
-    const double rate = s->in->r[mu * s->in->dim + row->i];
-    row->equal[mu] = rate > 0;
+    const double rate = row->r[mu] = s->in->r[mu * s->in->dim + row->i];
     row->b[mu] = rate > 0 ? hfy_rate_inverse(s->in->rate, rate) + s->theta : s->theta - s->margin;
   }
   for (next = 0; next < count; next++) {
     int full;
     double rest;
-    if (!row->equal[next]) continue;
+    if (!(row->r[next] > 0)) continue;
     rest = hfy_rate_reach_(row, next, hfy_rate_own_(row, next), &full);
     if (full) break;
     hfy_rate_append_(row, next, rest);
@@ -20024,13 +19994,13 @@ HFY_PRIVATE_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
 }
 
 /* The inequality that is violated most, in units of its own length; count: none is. */
-HFY_COLD_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
+HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
   const size_t count = row->all->in->count;
   double worst = 1e-10;
   size_t mu, p = count;
   for (mu = 0; mu < count; mu++) {
     double own, v;
-    if (row->equal[mu] || row->on[mu] || !(row->s[mu] > 0)) continue;
+    if (row->r[mu] > 0 || row->on[mu] || !(row->s[mu] > 0)) continue;
     own = hfy_rate_own_(row, mu);
     v = own > 0 ? row->s[mu] / sqrt(own) : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
     if (!(v > worst)) continue;
@@ -20042,20 +20012,20 @@ HFY_COLD_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
 
 /* Steps until constraint p is active or found redundant; INFEASIBLE if it can be neither (Farkas). */
 HFY_PRIVATE_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
-  const double own = hfy_rate_own_(row, p);
+  const double own = hfy_rate_own_(row, p), *gram = row->all->gram + p * row->all->in->count;
   double up = 0;
   size_t a, mu, drop = 0;
   for (;;) {
     int full;
-    const double rest = hfy_rate_reach_(row, p, own, &full), sign = row->equal[p] && row->s[p] < 0 ? -1 : 1;
+    const double rest = hfy_rate_reach_(row, p, own, &full), sign = row->r[p] > 0 && row->s[p] < 0 ? -1 : 1;
     const double whole = full ? HUGE_VAL : fabs(row->s[p]) / rest;
     double part = HUGE_VAL, t;
-    if (full && row->equal[p] && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) return HFY_OK;
+    if (full && row->r[p] > 0 && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) return HFY_OK;
     memcpy(row->d, row->y, row->k * sizeof *row->d);
     hfy_rate_upper_(row, row->d);
     for (a = 0; a < row->k; a++) { /* the first multiplier that would change its sign */
       const double fall = sign * row->d[a];
-      if (row->equal[row->active[a]] || !(fall > 0) || !(row->u[a] / fall < part)) continue;
+      if (row->r[row->active[a]] > 0 || !(fall > 0) || !(row->u[a] / fall < part)) continue;
       part = row->u[a] / fall;
       drop = a;
     }
@@ -20066,7 +20036,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
     if (!full) {
       hfy_rate_combine_(row, row->d, row->across);
       for (mu = 0; mu < row->all->in->count; mu++)
-        row->s[mu] -= t * (hfy_rate_inner_(row, p, mu) - row->across[mu]);
+        row->s[mu] -= t * (gram[mu] - row->r[p] * row->r[mu] - row->across[mu]);
     }
     if (whole <= part) {
       row->u[row->k] = up;
@@ -20089,7 +20059,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double
   row->i = i;
   next = hfy_rate_row_begin_(row);
   for (round = 0; round < 20 * count + 100; round++) {
-    while (next < count && !row->equal[next]) next++;
+    while (next < count && !(row->r[next] > 0)) next++;
     p = next < count ? next++ : hfy_rate_row_worst_(row);
     if (p == count) break;
     if (hfy_rate_row_enter_(row, p)) return HFY_ERR_INFEASIBLE;
@@ -20104,7 +20074,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double
     for (a = 0; a < row->k; a++) row->u[a] += row->y[a];
   }
   for (a = 0; a < row->k; a++) {
-    *tight += !row->equal[row->active[a]];
+    *tight += !(row->r[row->active[a]] > 0);
     row->lambda[row->active[a]] = row->u[a];
   }
   for (mu = 0; mu < count; mu++) /* ascending: the bits do not depend on the order of entering */
@@ -20140,8 +20110,9 @@ HFY_COLD_ hfy_status hfy_rate_run_rows_(hfy_rate_sparse_ *s, size_t *first, size
   return s->status[*first];
 }
 
-HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
-                                           double margin, double *w, const hfy_rate_rows *rows, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                                      double margin, double *w, const hfy_rate_rows *rows,
+                                                      hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
@@ -20259,8 +20230,8 @@ HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s, hfy_work *work) {
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *j,
-                                     hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim,
+                                                double *j, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_ + HFY_RATE_PLAIN_, k);
@@ -20278,8 +20249,8 @@ HFY_API hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, cons
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count, size_t dim,
-                                      double *abscissa, size_t *stable, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count,
+                                                 size_t dim, double *abscissa, size_t *stable, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, w, r, count, dim};
@@ -20371,8 +20342,8 @@ HFY_COLD_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *re,
-                                     double *im, hfy_rate_modes *modes, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim,
+                                                double *re, double *im, hfy_rate_modes *modes, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
@@ -20411,7 +20382,7 @@ HFY_API double hfy_rate_asymmetry(const double *w, size_t dim) {
   return sqrt(odd) / (sqrt(even) + sqrt(odd));
 }
 
-HFY_API hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_linalg_general_ scratch;
@@ -20524,8 +20495,9 @@ HFY_COLD_ hfy_status hfy_rate_ready_(hfy_rate_hunt_ *hunt, const hfy_rate_dense_
   return hfy_rate_weigh_(dense, hunt->w2, work);
 }
 
-HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, size_t count, size_t dim,
-                                      const hfy_rate_search *search, double *theta, double *objective, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                                 const hfy_rate_search *search, double *theta, double *objective,
+                                                 hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
@@ -20690,13 +20662,14 @@ HFY_COLD_ hfy_status hfy_rate_integral_(const hfy_rate *rate, double cv, int opt
   return out ? hfy_rate_average_(rate, nodes->r, nodes, optimal, out, work) : HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
-                                   hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
+                                              hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_nodes_ nodes;
   hfy_status status = hfy_rate_check_(rate, w);
-  if (status || (status = hfy_rate_check_cv_(cv, 0, w)) || (status = hfy_base_null_(w, averages ? NULL : "averages")))
+  if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, w)) ||
+      (status = hfy_base_null_(w, averages ? NULL : "averages")))
     return status;
   hfy_rate_spread_(&nodes, rate->power, cv, 32, 12, HUGE_VAL);
   while (hfy_base_layout_(&arena, w, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, w);
@@ -20704,8 +20677,8 @@ HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal,
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
-                                      int optimal, hfy_rate_averages *averages, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
+                                                 int optimal, hfy_rate_averages *averages, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, NULL, r, n, 1};
@@ -20714,10 +20687,10 @@ HFY_API hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, con
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_ + HFY_RATE_PLAIN_, k);
   size_t i;
   if (status || (status = hfy_base_null_(k, averages ? NULL : "averages")) ||
-      (weight && (status = hfy_rate_check_rows_("weight: sample", weight, n, 1, HFY_RATE_FROM_0_, k))))
+      (weight && (status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, k))))
     return status;
   for (i = 0; i < n; i++) sum += weight ? weight[i] : 1;
-  if (!hfy_rate_is_in_(sum, HFY_RATE_ABOVE_0_))
+  if (!hfy_rate_is_in_(sum, &hfy_rate_above_0_))
     return hfy_base_fail_(k, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
   while (hfy_base_layout_(&arena, k, &status)) hfy_rate_take_(&arena, n, &at.w, &at.h, &at.d, NULL);
   for (i = 0; !status && i < n; i++) {
@@ -20729,13 +20702,13 @@ HFY_API hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, con
   return hfy_base_close_(k, &local, status);
 }
 
-HFY_API hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double alpha, hfy_rate_load *load,
-                                    hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double alpha, hfy_rate_load *load,
+                                               hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const hfy_rate_averages *t = averages;
   hfy_status status = hfy_base_null_(w, !averages ? "averages" : !load ? "load" : NULL);
   double odds, b;
-  if (status || (status = hfy_rate_check_share_("alpha", alpha, 0, w))) return status;
+  if (status || (status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w))) return status;
   if (!(t->crr > 0) || !(t->rbar > 0) || !(t->delta >= 0))
     return hfy_base_fail_(w, HFY_ERR_ARG, "averages: var r is %g; hfy_rate_theory should have filled it in", t->crr);
   odds = alpha / (1 - alpha);
@@ -20747,17 +20720,26 @@ HFY_API hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double al
   return HFY_OK;
 }
 
-/* --- theory beyond the paper: the edge of the bulk with d row by row --- */
+/* --- roots --- */
 
-/* Halves low .. high, at most `times`; is_right(x) tells on which side of the root x lies. */
-HFY_COLD_ void hfy_rate_bisect_(int (*is_right)(const void *context, double x), const void *context, int times,
-                                double *low, double *high) {
+/* Doubles high until it lies right of the root, `grow` times at most; halves low .. high, at most `times`. Returns 0 if
+   high never did. */
+HFY_COLD_ int hfy_rate_root_(int (*is_right)(const void *context, double x), const void *context, int grow,
+                             size_t times, double *low, double *high) {
+  for (; !is_right(context, *high); grow--) {
+    if (!grow || !hfy_base_is_finite_(*high)) return 0;
+    *low = *high;
+    *high *= 2;
+  }
   for (; times; times--) {
     const double mid = 0.5 * (*low + *high);
     if (!(mid > *low && mid < *high)) break;
     *(is_right(context, mid) ? high : low) = mid;
   }
+  return 1;
 }
+
+/* --- theory beyond the paper: the edge of the bulk with d row by row --- */
 
 /* R = Q T with Q Haar: Q^T D Q is a compression of D, whose resolvent is that of D at a moved point (math 17). */
 typedef struct hfy_rate_edge_ {
@@ -20794,12 +20776,7 @@ HFY_COLD_ int hfy_rate_beyond_(const void *context, double omega) {
 HFY_COLD_ int hfy_rate_omega_(const hfy_rate_edge_ *e, double out[3]) {
   const double top = hfy_linalg_largest_(e->at->h, e->at->count);
   double low = top * (1 + 1e-12), high = 2 * top;
-  int tries;
-  for (tries = 0; !hfy_rate_beyond_(e, high); tries++) {
-    high *= 2;
-    if (tries == 999 || !hfy_base_is_finite_(high)) return 0;
-  }
-  hfy_rate_bisect_(hfy_rate_beyond_, e, 100, &low, &high);
+  if (!hfy_rate_root_(hfy_rate_beyond_, e, 999, 100, &low, &high)) return 0;
   hfy_rate_compress_(e, high, out);
   return 1;
 }
@@ -20819,7 +20796,6 @@ HFY_COLD_ int hfy_rate_outside_(const void *context, double z) {
 HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha) {
   double low = 1e-9, high = 4, at[3] = {0, 0, 0};
   size_t i;
-  int tries;
   e.alpha = alpha;
   if (e.self) {
     for (i = 0; i < e.at->count; i++) e.at->h[i] = e.b * e.at->d[i];
@@ -20828,20 +20804,19 @@ HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha) {
     return at[0] - 1;
   }
   if (hfy_rate_outside_(&e, low)) return -1;
-  for (tries = 0; tries < 200 && !hfy_rate_outside_(&e, high); tries++) high *= 2;
-  hfy_rate_bisect_(hfy_rate_outside_, &e, 60, &low, &high);
+  hfy_rate_root_(hfy_rate_outside_, &e, 200, 60, &low, &high);
   return high - 1;
 }
 
 /* Is this load above the one at which the edge is 0? */
-HFY_PRIVATE_ int hfy_rate_unstable_(const void *context, double alpha) {
+HFY_COLD_ int hfy_rate_unstable_(const void *context, double alpha) {
   return !(hfy_rate_edge_at_(*(const hfy_rate_edge_ *)context, alpha) < 0);
 }
 
 /* The standard normal above x */
-HFY_PRIVATE_ double hfy_rate_tail_(double x) { return 0.5 * erfc(x * 0.707106781186547524); }
+HFY_COLD_ double hfy_rate_tail_(double x) { return 0.5 * erfc(x * 0.707106781186547524); }
 
-HFY_PRIVATE_ int hfy_rate_rare_(const void *units, double x) {
+HFY_COLD_ int hfy_rate_rare_(const void *units, double x) {
   return !(hfy_rate_tail_(x) > 1 / (double)*(const size_t *)units);
 }
 
@@ -20859,7 +20834,7 @@ HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self, s
     return hfy_base_fail_(work, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
   if ((status = hfy_rate_theory(rate, cv, 1, &t, work))) return status;
   averages = work->used;
-  if (units) hfy_rate_bisect_(hfy_rate_rare_, &units, 200, &low, &high); /* the quantile with 1/units above it */
+  if (units) hfy_rate_root_(hfy_rate_rare_, &units, 0, 200, &low, &high); /* the quantile with 1/units above it */
   hfy_rate_spread_(&nodes, rate->power, cv, 16, 12, units ? low : HUGE_VAL);
   while (hfy_base_layout_(&arena, work, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, work);
   if (averages > work->used) work->used = averages;
@@ -20874,38 +20849,34 @@ HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self, s
   e.noise = t.ve / t.crr;
   low = 1e-3;
   high = 0.999;
-  if (edge) {
+  if (edge)
     *edge = hfy_rate_edge_at_(e, *alpha);
-  } else if (hfy_rate_edge_at_(e, low) >= 0) {
+  else if (hfy_rate_unstable_(&e, low))
     *alpha = 0;
-  } else if (hfy_rate_edge_at_(e, high) < 0) {
-    *alpha = high;
-  } else {
-    hfy_rate_bisect_(hfy_rate_unstable_, &e, 34, &low, &high);
-    *alpha = 0.5 * (low + high);
-  }
+  else
+    *alpha = hfy_rate_root_(hfy_rate_unstable_, &e, 0, 34, &low, &high) ? 0.5 * (low + high) : high;
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
-                                      double *edge, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
+                                                 double *edge, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_status status = hfy_rate_check_share_("alpha", alpha, 0, w);
+  hfy_status status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
   if (!status) status = hfy_base_null_(w, edge ? NULL : "edge");
   if (!status) status = hfy_rate_bulk_(rate, cv, self, units, &alpha, edge, w);
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
-                                      hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
+                                                 hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_base_null_(w, alpha ? NULL : "alpha");
   if (!status) status = hfy_rate_bulk_(rate, cv, self, units, alpha, NULL, w);
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
-                                    hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
+                                               hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_grid g = {0.6, 0.01, 101, -2, 0.025, 141};
@@ -20913,7 +20884,7 @@ HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_ra
   hfy_rate found = {0, 0, 0}, one = {0, 0, 0};
   hfy_rate_averages t;
   double top = 0;
-  hfy_status status = hfy_rate_check_cv_(cv, 0, w);
+  hfy_status status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, w);
   size_t i, j;
   if (status || (status = hfy_base_null_(w, !best ? "best" : !alpha_s ? "alpha_s" : NULL))) return status;
   if (grid && (grid->powers || grid->sigmas)) g = *grid;
@@ -20964,9 +20935,9 @@ HFY_COLD_ double hfy_rate_theta0_(double f, double c) {
 /* alpha_C(f) with its theta0 */
 HFY_PRIVATE_ double hfy_rate_limit_(double f, double theta0) { return 1 / (f + (1 - f) * hfy_rate_tail_(theta0)); }
 
-HFY_API hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_status status = hfy_rate_check_share_("f", f, 1, w);
+  hfy_status status = hfy_rate_number_("f", f, &hfy_rate_share_, w);
   double t;
   if (status || (status = hfy_base_null_(w, alpha_c ? NULL : "alpha_c"))) return status;
   t = hfy_rate_theta0_(f, 0);
@@ -20986,8 +20957,8 @@ HFY_PRIVATE_ int hfy_rate_shorter_(const void *context, double u) {
   return !(f + (1 - f) * hfy_rate_tail_(t) + f * e->var * u * u + f * a * e->h * u < 1 / e->alpha);
 }
 
-HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
-                                          hfy_rate_replica *replica, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
+                                                     hfy_rate_replica *replica, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const double x2 = f * (cv * cv + (1 - f)), s2 = log1p(cv * cv); /* var r, var ln r */
   hfy_rate_averages t;
@@ -20995,8 +20966,9 @@ HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, doubl
   double limit, low = 0, high = 1, u;
   hfy_status status = hfy_rate_check_(rate, w);
   memset(&t, 0, sizeof t);
-  if (status || (status = hfy_rate_check_cv_(cv, 1, w)) || (status = hfy_rate_check_share_("f", f, 1, w)) ||
-      (status = hfy_rate_check_number_("alpha", alpha, HFY_RATE_ABOVE_0_, w)) ||
+  if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
+      (status = hfy_rate_number_("f", f, &hfy_rate_share_, w)) ||
+      (status = hfy_rate_number_("alpha", alpha, &hfy_rate_above_0_, w)) ||
       (status = hfy_base_null_(w, replica ? NULL : "replica")))
     return status;
   if (f < 1 && rate->sigma > 0)
@@ -21016,8 +20988,7 @@ HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, doubl
   if (!status && (!hfy_base_is_finite_(e.h) || !hfy_base_is_finite_(e.var)))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the moments of g^-1 overflow");
   if (!status) {
-    for (; !hfy_rate_shorter_(&e, high); high *= 2) low = high;
-    hfy_rate_bisect_(hfy_rate_shorter_, &e, 2000, &low, &high);
+    hfy_rate_root_(hfy_rate_shorter_, &e, 1023, 2000, &low, &high);
     u = 0.5 * (low + high);
     replica->q = 1 / (x2 * u * u);
     replica->theta0 = hfy_rate_theta0_(f, e.h * u);
@@ -21026,17 +20997,18 @@ HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, doubl
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_x, double sigma_y, double c,
-                                         hfy_rate_disc *disc, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_x, double sigma_y, double c,
+                                                    hfy_rate_disc *disc, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const double ratio = sigma_x / sigma_y, spread = ratio * ratio * (1 - tau * tau), room = c - tau * ratio;
   const double under = spread + room * room;
-  hfy_status status = hfy_rate_check_share_("alpha", alpha, 0, w);
-  if (status || (status = hfy_rate_check_ok_(tau >= -1 && tau <= 1, "tau", tau, "in -1 .. 1", w))) return status;
+  const hfy_rate_range_ correlation = {-1, 1, 0, 0, "in -1 .. 1"};
+  hfy_status status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
+  if (status || (status = hfy_rate_number_("tau", tau, &correlation, w))) return status;
   if (!(sigma_x > 0) || !(sigma_y > 0) || !hfy_base_is_finite_(sigma_x) || !hfy_base_is_finite_(sigma_y))
     return hfy_base_fail_(w, HFY_ERR_ARG, "sigma_x is %g and sigma_y %g; both should be above 0 and finite",
                           sigma_x, sigma_y);
-  if ((status = hfy_rate_check_number_("c", c, HFY_RATE_FINITE_, w)) ||
+  if ((status = hfy_rate_number_("c", c, &hfy_rate_finite_, w)) ||
       (status = hfy_base_null_(w, disc ? NULL : "disc")))
     return status;
   disc->centre = -c + tau * ratio;
@@ -21087,8 +21059,7 @@ typedef struct hfy_rate_run_ {
   size_t *list; /* the live ones */
 } hfy_rate_run_;
 
-HFY_COLD_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t states,
-                                  hfy_rate_run_ *run) {
+HFY_COLD_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t states, hfy_rate_run_ *run) {
   const size_t n = in->dim, all = hfy_base_times_(states, n);
   size_t i;
   run->in = in;
@@ -21250,20 +21221,20 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
 
 HFY_COLD_ hfy_status hfy_rate_enter_run_(hfy_rate_in_ *in, int what, size_t states, const hfy_rate_options *o,
                                          hfy_work *work) {
+  const hfy_rate_range_ below_1 = {0, 1, 0, 1, "at least 0 and below 1"};
   hfy_status status = hfy_rate_enter_(in, what, work);
-  if (status || (status = hfy_rate_check_number_("options->dt", o->dt, HFY_RATE_FROM_0_, work)) ||
-      (status = hfy_rate_check_number_("options->duration", o->duration, HFY_RATE_FROM_0_, work)) ||
-      (status = hfy_rate_check_number_("options->tol", o->tol, HFY_RATE_FINITE_, work)) ||
-      (status = hfy_rate_check_ok_(o->rtol >= 0 && o->rtol < 1, "options->rtol", o->rtol, "at least 0 and below 1",
-                                   work)) ||
+  if (status || (status = hfy_rate_number_("options->dt", o->dt, &hfy_rate_from_0_, work)) ||
+      (status = hfy_rate_number_("options->duration", o->duration, &hfy_rate_from_0_, work)) ||
+      (status = hfy_rate_number_("options->tol", o->tol, &hfy_rate_finite_, work)) ||
+      (status = hfy_rate_number_("options->rtol", o->rtol, &below_1, work)) ||
       hfy_base_fits_(states, in->dim, sizeof(double)))
     return status;
   return hfy_base_fail_(work, HFY_ERR_ARG, "%z states of dim %z cannot exist", states, in->dim);
 }
 
-HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
-                                     size_t n_states, const hfy_rate_options *options, double *end,
-                                     const hfy_rate_outcome *outcome, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
+                                                size_t n_states, const hfy_rate_options *options, double *end,
+                                                const hfy_rate_outcome *outcome, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, w, NULL, 1, dim};
@@ -21274,7 +21245,7 @@ HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size
   if (options) run.o = *options;
   if ((status = hfy_rate_enter_run_(&in, HFY_RATE_RUN_, n_states, &run.o, k)) ||
       (status = hfy_base_null_(k, !n_states ? NULL : !start ? "start" : !end ? "end" : NULL)) ||
-      (status = hfy_rate_check_rows_("start: state", start, n_states, dim, HFY_RATE_FINITE_, k)))
+      (status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_rate_finite_, k)))
     return status;
   while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_run_(&arena, &in, n_states, &run);
   if (status || !n_states) return hfy_base_close_(k, &local, status);
@@ -21296,31 +21267,46 @@ HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size
   return hfy_base_close_(k, &local, status);
 }
 
-/* Have half of the states come back to r? */
-HFY_COLD_ int hfy_rate_returned_(const hfy_rate_run_ *run, const double *r, double success) {
+/* The starts of a basin: states x dim of normal noise around in->r. */
+typedef struct hfy_rate_starts_ {
+  hfy_rate_run_ *run;
+  double *z, success;
+} hfy_rate_starts_;
+
+/* Do fewer than half of the states come back from noise e? */
+HFY_COLD_ int hfy_rate_loses_(const void *context, double e) {
+  const hfy_rate_starts_ *starts = (const hfy_rate_starts_ *)context;
+  hfy_rate_run_ *run = starts->run;
+  const double *r = run->in->r;
+  const size_t n = run->in->dim;
   size_t back = 0, s, i;
+  for (i = 0; i < run->states * n; i++) run->x[i] = r[i % n] * exp(e * starts->z[i]);
+  hfy_rate_integrate_(run);
   for (s = 0; s < run->states; s++) {
-    const double *x = run->x + s * run->in->dim;
+    const double *x = run->x + s * n;
     double off = 0, size = 0;
-    for (i = 0; i < run->in->dim; i++) {
+    for (i = 0; i < n; i++) {
       off += (x[i] - r[i]) * (x[i] - r[i]);
       size += r[i] * r[i];
     }
-    back += run->state[s].status != HFY_ERR_NONFINITE && sqrt(off) <= success * sqrt(size);
+    back += run->state[s].status != HFY_ERR_NONFINITE && sqrt(off) <= starts->success * sqrt(size);
   }
-  return 2 * back >= run->states;
+  return 2 * back < run->states;
 }
 
-HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const double *r, size_t dim, hfy_rng *rng,
-                                  const hfy_rate_basin_options *options, double *noise, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const double *r, size_t dim,
+                                             hfy_rng *rng, const hfy_rate_basin_options *options, double *noise,
+                                             hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
+  const hfy_rate_range_ above_0 = {0, HUGE_VAL, 1, 0, "above 0"};
   hfy_rate_run_ run;
+  hfy_rate_starts_ starts = {&run, NULL, 0};
   hfy_rate_basin_options o;
-  double *z = NULL, low = 0, high;
+  double low = 0, high;
   hfy_status status;
-  size_t i, look;
+  size_t i;
   memset(&o, 0, sizeof o);
   if (options) o = *options;
   if (!o.trials) o.trials = 20;
@@ -21328,27 +21314,22 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
   if (fabs(o.most) <= 0) o.most = 2;
   if (fabs(o.success) <= 0) o.success = 1e-3;
   if ((status = hfy_rate_enter_run_(&in, HFY_RATE_AT_, o.trials, &o.run, k)) ||
-      (status = hfy_rate_check_number_("options->most", o.most, HFY_RATE_ABOVE_0_, k)) ||
-      (status = hfy_rate_check_ok_(o.success > 0, "options->success", o.success, "above 0", k)) ||
+      (status = hfy_rate_number_("options->most", o.most, &hfy_rate_above_0_, k)) ||
+      (status = hfy_rate_number_("options->success", o.success, &above_0, k)) ||
       (status = hfy_base_null_(k, !rng ? "rng" : !noise ? "noise" : NULL)))
     return status;
   if (o.run.voltage)
     return hfy_base_fail_(k, HFY_ERR_ARG, "options->run.voltage is set; a basin is one of rates");
   while (hfy_base_layout_(&arena, k, &status)) {
     hfy_rate_plan_run_(&arena, &in, o.trials, &run);
-    z = HFY_TAKE_(&arena, double, hfy_base_times_(o.trials, dim));
+    starts.z = HFY_TAKE_(&arena, double, hfy_base_times_(o.trials, dim));
   }
   if (status) return status;
-  for (i = 0; i < o.trials * dim; i++) z[i] = hfy_rate_normal_(rng);
+  for (i = 0; i < o.trials * dim; i++) starts.z[i] = hfy_rate_normal_(rng);
   run.o = o.run;
+  starts.success = o.success;
   high = o.most;
-  for (look = 0; look <= o.bisections && low < high; look++) { /* the first look is at the most */
-    const double e = look ? 0.5 * (low + high) : high;
-    for (i = 0; i < o.trials * dim; i++) run.x[i] = r[i % dim] * exp(e * z[i]);
-    hfy_rate_integrate_(&run);
-    *(hfy_rate_returned_(&run, r, o.success) ? &low : &high) = e;
-  }
-  *noise = low;
+  *noise = hfy_rate_root_(hfy_rate_loses_, &starts, 0, o.bisections, &low, &high) ? low : high;
   return hfy_base_close_(k, &local, HFY_OK);
 }
 #endif /* HFY_HAS_RATE_ */
