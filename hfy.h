@@ -15608,12 +15608,12 @@ HFY_COLD_ hfy_status hfy_theory_plain_(const hfy_net *full, hfy_work *work) {
 }
 
 /* A query as doubles; NONFINITE if it is not finite. */
-HFY_PRIVATE_ hfy_status hfy_theory_query_(const hfy_net *full, const hfy_real *query, double *q) {
+HFY_COLD_ hfy_status hfy_theory_query_(const hfy_net *full, const hfy_real *query, double *q) {
   return hfy_linalg_widen_(query, full->dim, 1, full->dim, q) ? HFY_OK : HFY_ERR_NONFINITE;
 }
 
 /* x_i as doubles, in room. */
-HFY_PRIVATE_ const double *hfy_theory_key_(const hfy_net *full, size_t i, double *room) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ const double *hfy_theory_key_(const hfy_net *full, size_t i, double *room) {
   const hfy_real *x = full->keys + i * full->key_stride;
   size_t d, n = full->dim;
   for (d = 0; d + 4 <= n; d += 4) {
@@ -15673,7 +15673,7 @@ HFY_PRIVATE_ void hfy_theory_nearer_(double *nearest, size_t *rival, double dot,
 }
 
 /* What pattern j says about pattern i, of which `at` knows: math 15, Radius. */
-HFY_PRIVATE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t at, size_t i, size_t j, double dot) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t at, size_t i, size_t j, double dot) {
   double both, apart, gap, r;
   hfy_theory_nearer_(g->nearest + at, g->rival + at, dot, j);
   if (!g->radius) return;
@@ -19561,7 +19561,7 @@ HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, hfy_work *work)
 }
 
 /* Up to four arrays of n (NULL: fewer). */
-HFY_PRIVATE_ void hfy_rate_take_(hfy_base_arena_ *arena, size_t n, double **a, double **b, double **c, double **d) {
+HFY_COLD_ void hfy_rate_take_(hfy_base_arena_ *arena, size_t n, double **a, double **b, double **c, double **d) {
   double **const all[] = {a, b, c, d};
   size_t i;
   for (i = 0; i < 4 && all[i]; i++) *all[i] = HFY_TAKE_(arena, double, n);
@@ -19570,7 +19570,7 @@ HFY_PRIVATE_ void hfy_rate_take_(hfy_base_arena_ *arena, size_t n, double **a, d
 /* --- patterns --- */
 
 /* The cosine half of Box-Muller: two draws, nothing cached. */
-HFY_PRIVATE_ double hfy_rate_normal_(hfy_rng *rng) {
+HFY_COLD_ double hfy_rate_normal_(hfy_rng *rng) {
   hfy_rng draw = hfy_rng_seed(rng->state);
   const double z = hfy_rng_normal(&draw);
   rng->state = draw.state;
@@ -19653,7 +19653,7 @@ HFY_COLD_ hfy_status hfy_rate_enter_dense_(hfy_rate_in_ *in, int self, hfy_work 
                         in->count, in->dim, most);
 }
 
-HFY_PRIVATE_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, hfy_work *work) {
   const size_t p = s->in->count, n = s->in->dim;
   double big = 0;
   size_t i, k;
@@ -19676,7 +19676,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, hfy_work *wor
 
 /* x <- X T^-1 in blocks, so that most of it is a matrix product; then gamma = diag(X Q^T) / left, 0 with
    self-coupling. */
-HFY_PRIVATE_ void hfy_rate_forward_(const hfy_rate_dense_ *s) {
+HFY_COLD_ void hfy_rate_forward_(const hfy_rate_dense_ *s) {
   const size_t p = s->in->count, n = s->in->dim;
   const double *t = s->t;
   double *x = s->x;
@@ -19698,7 +19698,7 @@ HFY_PRIVATE_ void hfy_rate_forward_(const hfy_rate_dense_ *s) {
 
 /* w = W of least norm with W R = B (+ w, with add), B given by its transpose in s->x, which is used up:
    V R+ - diag(gamma) (I - Q Q^T) = (X + diag(gamma) Q) Q^T - diag(gamma), whose diagonal is 0. */
-HFY_PRIVATE_ void hfy_rate_solve_(const hfy_rate_dense_ *s, int add, double *w) {
+HFY_COLD_ void hfy_rate_solve_(const hfy_rate_dense_ *s, int add, double *w) {
   const size_t p = s->in->count, n = s->in->dim;
   size_t i, k;
   hfy_rate_forward_(s);
@@ -19710,7 +19710,7 @@ HFY_PRIVATE_ void hfy_rate_solve_(const hfy_rate_dense_ *s, int add, double *w) 
 }
 
 /* s->x = V - W R, transposed; returns the largest of it. */
-HFY_PRIVATE_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *w) {
+HFY_COLD_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *w) {
   const size_t p = s->in->count, n = s->in->dim;
   memcpy(s->x, s->v, p * n * sizeof *s->x);
   hfy_linalg_multiply_(s->in->simd, p, n, n, hfy_linalg_rows_(s->in->r, n), hfy_linalg_turned_(w, n),
@@ -19719,13 +19719,13 @@ HFY_PRIVATE_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *w) 
 }
 
 /* v = g^-1(r) + theta: what each unit must get. */
-HFY_PRIVATE_ void hfy_rate_inputs_(const hfy_rate_dense_ *s, double theta) {
+HFY_COLD_ void hfy_rate_inputs_(const hfy_rate_dense_ *s, double theta) {
   size_t i;
   for (i = 0; i < s->in->count * s->in->dim; i++) s->v[i] = hfy_rate_inverse(s->in->rate, s->in->r[i]) + theta;
 }
 
 /* w for the right-hand side s->v, refined once and checked. */
-HFY_PRIVATE_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w, hfy_work *work) {
   const size_t all = s->in->count * s->in->dim;
   double defect;
   if (hfy_rate_numbers_("g^-1 of pattern", s->v, s->in->count, s->in->dim, &hfy_rate_finite_, work))
@@ -19940,7 +19940,7 @@ HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_row_ *row, size_t p, double o
 }
 
 /* p becomes active after a reach: y and rest are the new row of the factor. */
-HFY_PRIVATE_ void hfy_rate_append_(hfy_rate_row_ *row, size_t p, double rest) {
+HFY_COLD_ void hfy_rate_append_(hfy_rate_row_ *row, size_t p, double rest) {
   const hfy_rate_sparse_ *s = row->all;
   const size_t k = row->k++;
   memcpy(row->l + k * s->most, row->y, k * sizeof *row->y);
@@ -19951,7 +19951,7 @@ HFY_PRIVATE_ void hfy_rate_append_(hfy_rate_row_ *row, size_t p, double rest) {
 }
 
 /* Takes the j-th active constraint out. */
-HFY_PRIVATE_ void hfy_rate_remove_(hfy_rate_row_ *row, size_t j) {
+HFY_COLD_ void hfy_rate_remove_(hfy_rate_row_ *row, size_t j) {
   const size_t count = row->all->in->count, behind = row->k - 1 - j;
   hfy_linalg_factor_leave_(row->l, row->all->most, row->k--, j);
   row->on[row->active[j]] = 0;
@@ -19961,7 +19961,7 @@ HFY_PRIVATE_ void hfy_rate_remove_(hfy_rate_row_ *row, size_t j) {
 }
 
 /* Right-hand sides; the equalities that are independent become active at once. Returns the first that did not. */
-HFY_PRIVATE_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
+HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
   const hfy_rate_sparse_ *s = row->all;
   const size_t count = s->in->count;
   size_t mu, a, next;
@@ -20011,7 +20011,7 @@ HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
 }
 
 /* Steps until constraint p is active or found redundant; INFEASIBLE if it can be neither (Farkas). */
-HFY_PRIVATE_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
+HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
   const double own = hfy_rate_own_(row, p), *gram = row->all->gram + p * row->all->in->count;
   double up = 0;
   size_t a, mu, drop = 0;
@@ -20050,7 +20050,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
 
 /* Row i of the weights; INFEASIBLE, CONVERGENCE: w_i = 0. Dual active set (math 17; Goldfarb, Idnani 1983) in Gram
    form: the equalities, then the most violated inequality until none is. */
-HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w, size_t *tight) {
+HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w, size_t *tight) {
   const hfy_rate_in_ *in = row->all->in;
   const size_t count = in->count;
   size_t next, round, p, a, mu;
@@ -20083,7 +20083,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double
   return HFY_OK;
 }
 
-HFY_PRIVATE_ void hfy_rate_rows_share_(void *context, size_t task) {
+HFY_COLD_ void hfy_rate_rows_share_(void *context, size_t task) {
   const hfy_rate_sparse_ *s = (const hfy_rate_sparse_ *)context;
   const hfy_rate_rows *report = s->report;
   hfy_rate_row_ *row = &s->row[task];
@@ -20179,7 +20179,7 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_base_arena_ *arena, const hfy_rate_in_ *in,
 }
 
 /* The Jacobian (eq. 5) at r among the units that are not silent: to->j, unit, n, square. */
-HFY_PRIVATE_ void hfy_rate_block_(const hfy_rate_jacobians_ *s, const double *r, hfy_rate_task_ *to) {
+HFY_COLD_ void hfy_rate_block_(const hfy_rate_jacobians_ *s, const double *r, hfy_rate_task_ *to) {
   const size_t dim = s->in->dim, *unit = to->unit;
   size_t n = 0, a, b, i;
   double sum = 0;
@@ -20300,12 +20300,12 @@ HFY_COLD_ void hfy_rate_compare_(const hfy_rate_task_ *s, const double *ur, cons
 }
 
 /* Is eigenvalue i that of m, or its conjugate? */
-HFY_PRIVATE_ int hfy_rate_is_mode_(const hfy_rate_task_ *s, size_t i, size_t m) {
+HFY_COLD_ int hfy_rate_is_mode_(const hfy_rate_task_ *s, size_t i, size_t m) {
   return i == m || (i == m + 1 && s->im[m] > 0);
 }
 
 /* Where eigenvalue i stands once the silent units' -1 are among the others. */
-HFY_PRIVATE_ size_t hfy_rate_place_(const hfy_rate_task_ *s, size_t dim, size_t i) {
+HFY_COLD_ size_t hfy_rate_place_(const hfy_rate_task_ *s, size_t dim, size_t i) {
   return i < s->n && (s->re[i] < -1 || (s->re[i] <= -1 && fabs(s->im[i]) > 0)) ? i + dim - s->n : i;
 }
 
@@ -20641,7 +20641,7 @@ HFY_COLD_ void hfy_rate_spread_(hfy_rate_nodes_ *nodes, double power, double cv,
 }
 
 /* NONFINITE where the quadrature would never end. */
-HFY_PRIVATE_ hfy_status hfy_rate_plan_nodes_(hfy_base_arena_ *arena, hfy_rate_nodes_ *nodes, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_plan_nodes_(hfy_base_arena_ *arena, hfy_rate_nodes_ *nodes, hfy_work *work) {
   if (!nodes->count) return hfy_base_fail_(work, HFY_ERR_NONFINITE, "averages overflow for so small a power");
   hfy_rate_take_(arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
   return HFY_OK;
@@ -20917,7 +20917,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
 
 /* --- theory: replica equations of sparse patterns (RATE, appendix) --- */
 
-HFY_PRIVATE_ double hfy_rate_bell_(double x) { return exp(-0.5 * x * x) / sqrt(2 * hfy_rate_pi_); }
+HFY_COLD_ double hfy_rate_bell_(double x) { return exp(-0.5 * x * x) / sqrt(2 * hfy_rate_pi_); }
 
 /* The root t of f (t + c) + (1-f)(t H(t) - h(t)): increasing and concave, so Newton from its left is monotone. */
 HFY_COLD_ double hfy_rate_theta0_(double f, double c) {
@@ -20933,7 +20933,7 @@ HFY_COLD_ double hfy_rate_theta0_(double f, double c) {
 }
 
 /* alpha_C(f) with its theta0 */
-HFY_PRIVATE_ double hfy_rate_limit_(double f, double theta0) { return 1 / (f + (1 - f) * hfy_rate_tail_(theta0)); }
+HFY_COLD_ double hfy_rate_limit_(double f, double theta0) { return 1 / (f + (1 - f) * hfy_rate_tail_(theta0)); }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
@@ -20951,7 +20951,7 @@ typedef struct hfy_rate_norm_ {
 } hfy_rate_norm_;
 
 /* Is u = 1/sqrt(var r q) above the solution? */
-HFY_PRIVATE_ int hfy_rate_shorter_(const void *context, double u) {
+HFY_COLD_ int hfy_rate_shorter_(const void *context, double u) {
   const hfy_rate_norm_ *e = (const hfy_rate_norm_ *)context;
   const double f = e->f, t = hfy_rate_theta0_(f, e->h * u), a = t + e->h * u;
   return !(f + (1 - f) * hfy_rate_tail_(t) + f * e->var * u * u + f * a * e->h * u < 1 / e->alpha);
