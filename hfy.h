@@ -1242,11 +1242,12 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
    >>theory   what the papers prove, computed for a given net: separations, exact retrieval, capacities, error bounds
    ------------------------------------------------------------------------------------------------------------------ */
 
-/* Everything in this room is computed in double, whatever hfy_real is. The functions that take a net want DOT scores;
-   those that speak of its energy or of softmax want the plain net besides: values that are the keys, no bias, visible,
-   self_coupling, post or step (UNSUPPORTED names the member otherwise). Where a promise hangs on a comparison, the
-   network itself compares scores rounded to hfy_real: the two agree unless the slack is below that rounding,
-   4 eps sqrt(dim) |x||q| (see ACCURACY). */
+/* Computed in double, whatever hfy_real is. Functions that take a net want DOT scores; those that speak of its energy
+   or of softmax the plain net: values that are the keys, no bias, visible, self_coupling, post or step (UNSUPPORTED
+   names the member). Where a promise hangs on a comparison, the network itself compares scores rounded to hfy_real: the
+   two agree unless the slack is below that rounding, 4 eps sqrt(dim) |x||q| (see ACCURACY).
+   Errors of all that take a net: as hfy_net_check, ARG (NULL), NOMEM, UNSUPPORTED, NONFINITE (a key, a query). Those of
+   numbers alone write nothing on an error. */
 
 /* What is known of every pattern. Each pointer is optional and has room for N entries. */
 typedef struct hfy_theory_separation {
@@ -1262,9 +1263,8 @@ typedef struct hfy_theory_separation {
    not 1) and the weights p alone: with a post-transformation x_i is returned as post(x_i), which is x_i where post is
    idempotent and x_i in its image (HFY Prop. 11). values, bias and visible are not looked at.
    "If" of Prop. 9.1 always holds, "only if" for an x_i outside the hull of the others.
-   Cost: N^2 dim / 2 multiply-adds in double, shared out among workers; the bits do not depend on how many.
-   Errors: as hfy_net_check; ARG (out NULL), NOMEM (scratch a worker: about 2048 dim + 24 N + 460,000 bytes),
-   UNSUPPORTED, NONFINITE (NaN or infinity in a key).
+   Cost: N^2 dim / 2 multiply-adds, shared out among workers; the bits do not depend on how many.
+   Scratch a worker: about 2048 dim + 24 N + 460,000 bytes.
    EXAMPLE  double delta[N]; hfy_theory_separation out = {0}; out.separation = delta;
             hfy_theory_separate(&net, &out, &work); */
 HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_separation *out, hfy_work *work);
@@ -1273,9 +1273,8 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
    slack[j] = (k-th best of x.q + bias/beta) - (the (k+1)-th best) - m/beta, k that of KSUBSETS and ARGMAX, else 1.
    It is >= 0 if and only if p is 1 on the k best patterns and 0 elsewhere, so that the step returns the sum of their
    values; +INFINITY if there are no more than k. chosen: n_queries x k, those patterns in ascending order, whatever
-   the slack; or NULL. Masks count as in hfy_retrieve.
-   Errors: as hfy_net_check; ARG (NULL), NOMEM, UNSUPPORTED (no margin, a broken k, `plus`); one query, its outputs
-   untouched: NONFINITE, ARG (fewer than k patterns that are not masked). */
+   the slack; or NULL. Masks count as in hfy_retrieve. UNSUPPORTED: no margin, a broken k, `plus`. One query, its
+   outputs untouched: NONFINITE, ARG (fewer than k patterns that are not masked). */
 HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *slack,
                                         size_t *chosen, hfy_work *work);
 
@@ -1283,7 +1282,7 @@ HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *quer
    simplex (SOFTMAX, SPARSEMAX, ENTMAX, NORMMAX without bounds):
      lower[j] = 1/2 |x_k - q|^2, k the best pattern: at any q
      *upper   = min(2 M^2, M^2/2 - Omega(1/N)/beta), M = max|x|: at any q in the hull of the patterns
-   Each may be NULL. Errors: as hfy_net_check; ARG, NOMEM, UNSUPPORTED; NONFINITE (one query: its entry untouched). */
+   Each may be NULL. NONFINITE of one query leaves its entry untouched. */
 HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *lower,
                                            double *upper, hfy_work *work);
 
@@ -1310,8 +1309,7 @@ typedef struct hfy_theory_exact {
   double kappa;                    /* kappa_(D-1) of HFY eq. 40 */
 } hfy_theory_exact;
 
-/* radius, beta, margin, failure, angle and zeta of the sphere as said there.
-   Errors, nothing written: ARG (NULL, a member of the sphere that it reads out of range). */
+/* Errors: ARG (NULL, a member of the sphere that it reads out of range). */
 HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out, hfy_work *work);
 
 /* How many random patterns softmax stores (MHN Theorem 3 = A5): sqrt(p) c^((d-1)/4). d = dim, K sqrt(d-1) = radius and
@@ -1324,18 +1322,18 @@ typedef struct hfy_theory_softmax {
   int holds;               /* 1: c >= c_needed */
 } hfy_theory_softmax;
 
-/* Errors, nothing written: as hfy_theory_capacity_exact. */
+/* Errors: as hfy_theory_capacity_exact. */
 HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out,
                                                hfy_work *work);
 
 /* The dimension from which on c^((d-1)/4) patterns of length K sqrt(d-1) are stored with probability 1 - p (MHN Theorem
-   A6). k: K; failure: p. Errors, nothing written: ARG (NULL, beta, k or c not above 0, failure not in (0, 1]),
-   UNSUPPORTED where A6 gives none. */
+   A6). k: K; failure: p. Errors: ARG (NULL, beta, k or c not above 0, failure not in (0, 1]), UNSUPPORTED where A6
+   gives none. */
 HFY_API hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim, hfy_work *work);
 
 /* Left side minus right side of the inequality by which MHN's other theorems promise N patterns of length K sqrt(d-1):
    they are stored if it is >= 0. (The placements of A3 and A4 do not exist in general: HFY, footnote 7.)
-   Errors, nothing written: ARG (NULL, law, dim below 2, beta or k not above 0, c below 1). */
+   Errors: ARG (NULL, law, dim below 2, beta or k not above 0, c below 1). */
 typedef enum hfy_theory_law {
   HFY_THEORY_PLACED,  /* A3, A4 (A306): N = c^(d-1) patterns; A3 is c = 4, A4 c = 8 */
   HFY_THEORY_EXPECTED /* A7 (A376): N = c^((d-1)/4) random patterns, for their expected least separation */
@@ -1345,18 +1343,17 @@ HFY_API hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta,
 
 /* Binary patterns and F = exp (MHN Theorem A10): with `flipped` of the bits wrong (0 .. 1/2), e^(rate dim) + 1 random
    patterns are each restored in one sweep, as dim grows, for any rate below *rate = I(1 - 2 flipped)/2. count may be
-   NULL: e^(*rate dim) + 1, where the promise ends; dim >= 1 is read for it alone. Errors, nothing written: ARG. */
+   NULL: e^(*rate dim) + 1, where the promise ends; dim >= 1 is read for it alone. Errors: ARG. */
 HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double *rate, double *count, hfy_work *work);
 
 /* One pattern of a plain SOFTMAX net: what MHN's Theorems 4 and 5 and Lemma A5 promise, next to what is measured. */
 typedef struct hfy_theory_convergence {
   double separation; /* Delta_i */
   double largest;    /* M = max|x| */
-  /* Lemmas A5, A6: in the sphere of this radius around x_i is one fixed point, where all its points end ... */
-  double sphere; /* 1/(beta N M) (A130) */
-  double needed; /* ... if Delta_i >= 2/(beta N) + log(2 (N-1) N beta M^2)/beta (A131) */
-  int stored;    /* 1: it is */
-  int inside;    /* 1: the query is in the sphere */
+  double sphere;     /* 1/(beta N M) (A130): within this of x_i is one fixed point, where all points end, if ... */
+  double needed;     /* ... Delta_i >= it, 2/(beta N) + log(2 (N-1) N beta M^2)/beta (A131; Lemmas A5, A6) */
+  int stored;        /* 1: it is */
+  int inside;        /* 1: the query is in the sphere */
   /* measured: the fixed point x* that the iteration reaches from x_i */
   size_t steps;          /* that it took, 10,000 at most */
   double residual;       /* |f(x*) - x*| */
@@ -1370,8 +1367,7 @@ typedef struct hfy_theory_convergence {
   double error_closed; /* 2e (N-1) M e^(-beta Delta_i) (A391, mended): for an error of 1/(2 beta M) at most */
 } hfy_theory_convergence;
 
-/* query: dim, or NULL = x_i itself. Cost: N dim a step.
-   Errors: as hfy_net_check; ARG (pattern >= N, out NULL), NOMEM, UNSUPPORTED (not a plain SOFTMAX net), NONFINITE. */
+/* query: dim, or NULL = x_i itself. Cost: N dim a step. ARG: pattern >= N. UNSUPPORTED: not a plain SOFTMAX net. */
 HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
                                         hfy_theory_convergence *out, hfy_work *work);
 
@@ -1384,8 +1380,8 @@ typedef struct hfy_theory_jacobian_norm {
   double by_top;      /* 2 beta N M^2 eps(1 - eps), eps = 1 - max p (A50); +INFINITY for eps > 1/2 */
 } hfy_theory_jacobian_norm;
 
-/* At one query of dim. jacobian: dim x dim, or NULL; norms: or NULL. Cost: N dim for each of a few dozen Lanczos steps;
-   the matrix N dim^2. Errors: as hfy_theory_converges. */
+/* At one query of dim. jacobian: dim x dim, or NULL; norms: or NULL. UNSUPPORTED: not a plain SOFTMAX net.
+   Cost: N dim for each of a few dozen Lanczos steps; the matrix N dim^2. */
 HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
                                        hfy_theory_jacobian_norm *norms, hfy_work *work);
 
@@ -1408,9 +1404,8 @@ typedef struct hfy_theory_association {
    Exact arithmetic is assumed: at the very edge rounding decides. Whether a single query q is answered with X^T y tells
    hfy_structure_margin at the scores beta X q + bias. Cost: count + 4 calls of the oracle, and min(N, dim)^2 max(N,
    dim) for the spectral norm. Scratch: 8 min(N, dim)^2 + 4,000 min(N, dim) bytes, about.
-   Errors: ARG (NULL, a pattern out of range or twice, patterns that are no vertex), NOMEM, NONFINITE, as hfy_net_check;
-   UNSUPPORTED (another separation, bounds, `plus`, a similarity other than DOT, values that are not the keys, a post,
-   self_coupling, a bias for each query, a vertex above y). */
+   ARG: a pattern out of range or twice, patterns that are no vertex. UNSUPPORTED: another separation, bounds, `plus`,
+   values that are not the keys, a post, self_coupling, a bias for each query, a vertex above y. */
 HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patterns, size_t count,
                                          hfy_theory_association *association, hfy_work *work);
 
@@ -1880,7 +1875,8 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
    a fixed point if and only if W r = g^-1(r) + theta. W is dim x dim, w[i*dim + j] the weight from unit j to unit i.
    Dense: every rate > 0. Sparse: some are exactly 0, sigma must be 0. cv: standard deviation of the rates that are not
    0, whose mean is 1. Load alpha = count/dim.
-   Every function that takes a hfy_rate returns ARG for power <= 0, sigma < 0, or anything in it not finite. */
+   Every function that takes a hfy_rate returns ARG for power <= 0, sigma < 0, or anything in it not finite; every one
+   for NULL and for sizes of 0 or too large. On an error nothing is written or drawn, but where it is said. */
 typedef struct hfy_rate {
   double power; /* exponent n > 0; there is no default */
   double sigma; /* smoothness >= 0; 0 = the sharp rectifier */
@@ -1897,13 +1893,13 @@ HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r); /* r = 0: 0 (w
 
 /* Log-normal rates of mean 1: r = count rows of dim; each is kept with probability f, else 0. Draws per rate: f < 1
    one uniform, then always two more (cosine half of Box-Muller, nothing cached), so a seed means the same everywhere.
-   Errors, nothing drawn: ARG (NULL, a size 0 or too large, cv not in 0 .. 1e6, f not in (0, 1]). */
+   Errors: ARG (cv not in 0 .. 1e6, f not in (0, 1]). */
 HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t count, size_t dim, double *r,
                                      hfy_work *work);
 
 /* out = r e^(noise z), z normal; then `missing` of the units, drawn anew for each row, are set to the mean of their
    row: perturbed and partial patterns. out may be r. noise >= 0, missing in 0 .. 1 (rounded to a number of units).
-   Errors, nothing written: ARG, NOMEM. */
+   Errors: ARG, NOMEM. */
 HFY_API hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count, size_t dim, double noise,
                                     double missing, double *out, hfy_work *work);
 
@@ -1911,7 +1907,7 @@ HFY_API hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count,
    diagonal exactly 0 (eq. 20); 1: with it, V times the pseudo-inverse of R (eq. 8). By Householder QR and one step of
    refinement; max|W R - V| <= 1e-9 (1 + max|V|) is checked. w: dim x dim. Cost about 4 dim count (count + 2 dim);
    scratch dim^2 + 3 dim count + 2 count^2 doubles.
-   Errors, nothing written: ARG (NULL, sizes, a rate that is not > 0 and finite), INFEASIBLE (count > dim, without
+   Errors: ARG (a rate that is not > 0 and finite), INFEASIBLE (count > dim, without
    self-coupling count > dim - 1), SINGULAR (dependent patterns; a unit that the patterns pin to itself), NONFINITE
    (g^-1 out of range), NOMEM, UNSUPPORTED (work->isa). */
 HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self,
@@ -1932,7 +1928,7 @@ typedef struct hfy_rate_rows {
    INFEASIBLE (or CONVERGENCE: 20 count + 100 steps were not enough). The method ends with a certificate, so
    INFEASIBLE is a proof up to rounding. Cost: seconds for dim 300 at 0.9 of the capacity.
    Scratch: count^2 + workers (m^2 + m count + 8 count) doubles, m = min(count, dim).
-   Errors, nothing written: ARG (NULL, sizes, a rate < 0 or not finite, sigma > 0, margin), NOMEM, UNSUPPORTED. */
+   Errors: ARG (a rate < 0 or not finite, sigma > 0, margin), NOMEM, UNSUPPORTED. */
 HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                            double margin, double *w, const hfy_rate_rows *rows, hfy_work *work);
 
@@ -1946,7 +1942,7 @@ HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t co
                                 hfy_work *work);
 
 /* j = -I + diag(g'(g^-1(r))) W at one pattern r of dim rates (eq. 5); silent units (r = 0, sigma = 0) have slope 0.
-   Errors, nothing written: ARG (NULL, dim, a rate that is negative, not finite, or 0 with sigma > 0), NONFINITE. */
+   Errors: ARG (a rate that is negative, not finite, or 0 with sigma > 0), NONFINITE. */
 HFY_API hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *j,
                                      hfy_work *work);
 
@@ -1987,7 +1983,7 @@ typedef struct hfy_rate_search {
    section; the best point ever seen. *theta, *objective: the answer; rate->theta is not used. Patterns with zeros are
    taken as sparse. The landscape is flat below theta* (compare objectives, not thresholds). A threshold at which a
    row is infeasible counts as +infinity; INFEASIBLE if all do. Cost: 39 evaluations; dense W is affine in theta and
-   solved once. Errors, nothing written: as hfy_rate_weights, _weights_sparse, _stability; ARG (bracket, grid). */
+   solved once. Errors: as hfy_rate_weights, _weights_sparse, _stability; ARG (bracket, grid). */
 HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                       const hfy_rate_search *search, double *theta, double *objective, hfy_work *work);
 
@@ -2020,7 +2016,7 @@ typedef struct hfy_rate_averages {
 } hfy_rate_averages;
 
 /* The averages for log-normal rates by quadrature (trapezoid in z, relative error below 1e-10). optimal = 1: at theta*
-   (eq. 16) instead of rate->theta. Errors, nothing written: ARG (NULL, cv not in (0, 1e6]), NONFINITE (an average
+   (eq. 16) instead of rate->theta. Errors: ARG (cv not in (0, 1e6]), NONFINITE (an average
    overflows: small power, large cv), NOMEM. */
 HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
                                    hfy_work *work);
@@ -2038,14 +2034,14 @@ typedef struct hfy_rate_load {
   double weight_norm_self; /* not in the paper: eq. 6 for weights with self-coupling */
 } hfy_rate_load;
 
-/* Errors, nothing written: ARG (NULL, alpha not in (0, 1), averages that no hfy_rate_theory made). */
+/* Errors: ARG (alpha not in (0, 1), averages that no hfy_rate_theory made). */
 HFY_API hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double alpha, hfy_rate_load *load,
                                     hfy_work *work);
 
 /* Not in the paper: the right edge of the bulk with d kept row by row (free probability), which does not depend on
    theta. self: as in hfy_rate_weights. units: 0, or N > 1: rates beyond the (1 - 1/N) quantile are left out, which
    power > 1 needs, as d is unbounded then. *edge: -1 if there is no bulk to speak of. Cost: 30 ms.
-   Errors, nothing written: ARG (NULL, cv, alpha not in (0, 1)), NONFINITE, NOMEM. */
+   Errors: ARG (cv, alpha not in (0, 1)), NONFINITE, NOMEM. */
 HFY_API hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
                                       double *edge, hfy_work *work);
 
@@ -2064,14 +2060,14 @@ typedef struct hfy_rate_grid {
 
 /* The unit of the grid with the largest alpha_S (eq. 19) at theta* for a cv: *best, with theta = theta*, and *alpha_s.
    Ties: the first, power outer, sigma inner. best->power is NaN and *alpha_s 0 if none is stable anywhere.
-   Cost: 20 us a point. Errors, nothing written: ARG, NOMEM. Points whose averages overflow count 0. */
+   Cost: 20 us a point. Errors: ARG, NOMEM. Points whose averages overflow count 0. */
 HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
                                     hfy_work *work);
 
 /* --- theory of sparse patterns: replica equations --- */
 
 /* The capacity alpha_C(f): above it no weights make the patterns fixed points. It depends on f alone.
-   theta0 may be NULL. Errors, nothing written: ARG (NULL, f not in (0, 1]). */
+   theta0 may be NULL. Errors: ARG (f not in (0, 1]). */
 HFY_API hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work);
 
 typedef struct hfy_rate_replica {
@@ -2080,7 +2076,7 @@ typedef struct hfy_rate_replica {
   double theta0; /* (theta - m <r>) / sqrt(var r q) */
 } hfy_rate_replica;
 
-/* The row moments at a load alpha < alpha_C(f); f = 1 gives eq. 6 and 7. Errors, nothing written: ARG (NULL, cv < 0,
+/* The row moments at a load alpha < alpha_C(f); f = 1 gives eq. 6 and 7. Errors: ARG (cv < 0,
    f, alpha <= 0; f < 1 with sigma > 0; f = 1 with cv = 0), INFEASIBLE (alpha >= alpha_C), NONFINITE, NOMEM. */
 HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
                                           hfy_rate_replica *replica, hfy_work *work);
@@ -2093,7 +2089,7 @@ typedef struct hfy_rate_disc {
   double alpha_s;                    /* eq. 23: stable below this load */
 } hfy_rate_disc;
 
-/* Errors, nothing written: ARG (NULL, alpha not in (0, 1), tau not in -1 .. 1, a deviation not > 0, c). */
+/* Errors: ARG (alpha not in (0, 1), tau not in -1 .. 1, a deviation not > 0, c). */
 HFY_API hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_x, double sigma_y, double c,
                                          hfy_rate_disc *disc, hfy_work *work);
 
@@ -2121,7 +2117,7 @@ typedef struct hfy_rate_outcome {
    states that still run; a state's bits do not depend on the others. Diverged: above 1e6 (1 + max|start|) or not
    finite: the last finite state is in its row. options NULL = all defaults. Returns OK if all settled (or tol < 0 and
    none diverged), else what the first other row came to; end and outcome are written all the same.
-   Errors before that, nothing written: ARG (NULL, sizes, an option out of range, what is not finite), NOMEM,
+   Errors before that, nothing written: ARG (an option out of range, what is not finite), NOMEM,
    UNSUPPORTED. Scratch: 12 n_states dim doubles. */
 HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                      size_t n_states, const hfy_rate_options *options, double *end,
@@ -2138,7 +2134,7 @@ typedef struct hfy_rate_basin_options {
 
 /* The size of the basin of one pattern r: the noise e at which half of the starts r e^(e z) come back, by bisection
    on common random numbers (so that it is one number for one rng). 0: even the smallest tried loses; `most`: nothing
-   does. Give run.duration some 12/|abscissa|. Errors, nothing written: as hfy_rate_simulate, ARG for the options;
+   does. Give run.duration some 12/|abscissa|. Errors: as hfy_rate_simulate, ARG for the options;
    starts that do not settle or diverge are failures, not errors. */
 HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const double *r, size_t dim, hfy_rng *rng,
                                   const hfy_rate_basin_options *options, double *noise, hfy_work *work);
@@ -19562,9 +19558,8 @@ HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, hfy_work *work)
 
 /* Up to four arrays of n (NULL: fewer). */
 HFY_COLD_ void hfy_rate_take_(hfy_base_arena_ *arena, size_t n, double **a, double **b, double **c, double **d) {
-  double **const all[] = {a, b, c, d};
-  size_t i;
-  for (i = 0; i < 4 && all[i]; i++) *all[i] = HFY_TAKE_(arena, double, n);
+  *a = HFY_TAKE_(arena, double, n);
+  if (b) hfy_rate_take_(arena, n, b, c, d, NULL);
 }
 
 /* --- patterns --- */
@@ -19613,8 +19608,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, si
     double *to = out + mu * dim, mean = 0;
     for (i = 0; i < dim; i++) mean += from[i];
     mean /= (double)dim;
-    for (i = 0; i < dim; i++) to[i] = noise > 0 ? from[i] * exp(noise * hfy_rate_normal_(rng)) : from[i];
-    for (i = 0; i < dim; i++) unit[i] = i;
+    for (i = 0; i < dim; i++) {
+      to[i] = noise > 0 ? from[i] * exp(noise * hfy_rate_normal_(rng)) : from[i];
+      unit[i] = i;
+    }
     for (i = 0; i < gone; i++) { /* the first of a random order */
       const size_t at = i + (size_t)(hfy_rng_uniform(rng) * (double)(dim - i));
       to[unit[at]] = mean;
@@ -19665,8 +19662,7 @@ HFY_COLD_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, hfy_work *work) 
       return hfy_base_fail_(work, HFY_ERR_SINGULAR,
                             "pattern %z is a combination of those before it; they should be independent", k);
   for (i = 0; i < n; i++) s->left[i] = 1;
-  for (k = 0; k < p; k++)
-    for (i = 0; i < n; i++) s->left[i] -= s->q[k * n + i] * s->q[k * n + i];
+  for (i = 0; i < p * n; i++) s->left[i % n] -= s->q[i] * s->q[i];
   for (i = 0; !s->self && i < n; i++)
     if (!(s->left[i] > 1e-12))
       return hfy_base_fail_(work, HFY_ERR_SINGULAR,
@@ -19691,8 +19687,7 @@ HFY_COLD_ void hfy_rate_forward_(const hfy_rate_dense_ *s) {
     }
   }
   memset(s->gamma, 0, n * sizeof *s->gamma);
-  for (k = 0; !s->self && k < p; k++)
-    for (i = 0; i < n; i++) s->gamma[i] += x[k * n + i] * s->q[k * n + i];
+  for (i = 0; !s->self && i < p * n; i++) s->gamma[i % n] += x[i] * s->q[i];
   for (i = 0; !s->self && i < n; i++) s->gamma[i] /= s->left[i];
 }
 
@@ -19700,10 +19695,9 @@ HFY_COLD_ void hfy_rate_forward_(const hfy_rate_dense_ *s) {
    V R+ - diag(gamma) (I - Q Q^T) = (X + diag(gamma) Q) Q^T - diag(gamma), whose diagonal is 0. */
 HFY_COLD_ void hfy_rate_solve_(const hfy_rate_dense_ *s, int add, double *w) {
   const size_t p = s->in->count, n = s->in->dim;
-  size_t i, k;
+  size_t i;
   hfy_rate_forward_(s);
-  for (k = 0; !s->self && k < p; k++)
-    for (i = 0; i < n; i++) s->x[k * n + i] += s->gamma[i] * s->q[k * n + i];
+  for (i = 0; !s->self && i < p * n; i++) s->x[i] += s->gamma[i % n] * s->q[i];
   hfy_linalg_multiply_(s->in->simd, n, n, p, hfy_linalg_turned_(s->x, n), hfy_linalg_rows_(s->q, n),
                        add ? hfy_linalg_add_(w, n) : hfy_linalg_set_(w, n), s->gemm);
   for (i = 0; !s->self && i < n; i++) w[i * n + i] = 0;
@@ -19880,12 +19874,12 @@ HFY_COLD_ hfy_status hfy_rate_enter_sparse_(hfy_rate_in_ *in, double margin, hfy
 
 HFY_COLD_ void hfy_rate_gram_(hfy_rate_sparse_ *s) {
   const size_t p = s->in->count, n = s->in->dim;
-  size_t i, mu;
+  size_t i;
   hfy_linalg_gram_(s->in->simd, p, n, hfy_linalg_rows_(s->in->r, n), s->gram, s->gemm);
   memset(s->alive, 0, n);
-  for (mu = 0; mu < p; mu++)
-    for (i = 0; i < n; i++) s->alive[i] = (unsigned char)(s->alive[i] || s->in->r[mu * n + i] > 0);
-  for (i = 0, s->used = 0; i < n; i++) s->used += s->alive[i];
+  for (i = 0; i < p * n; i++)
+    if (s->in->r[i] > 0) s->alive[i % n] = 1;
+  for (i = 0; i < n; i++) s->used += s->alive[i];
 }
 
 /* x <- L^-1 x over the active; x <- L^-T x */
@@ -19995,11 +19989,9 @@ HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
 
 /* The inequality that is violated most, in units of its own length; count: none is. */
 HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
-  const size_t count = row->all->in->count;
-  double worst = 1e-10;
-  size_t mu, p = count;
-  for (mu = 0; mu < count; mu++) {
-    double own, v;
+  double worst = 1e-10, own, v;
+  size_t mu, p = row->all->in->count;
+  for (mu = 0; mu < row->all->in->count; mu++) {
     if (row->r[mu] > 0 || row->on[mu] || !(row->s[mu] > 0)) continue;
     own = hfy_rate_own_(row, mu);
     v = own > 0 ? row->s[mu] / sqrt(own) : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
@@ -20055,7 +20047,6 @@ HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w
   const size_t count = in->count;
   size_t next, round, p, a, mu;
   memset(w, 0, in->dim * sizeof *w);
-  *tight = 0;
   row->i = i;
   next = hfy_rate_row_begin_(row);
   for (round = 0; round < 20 * count + 100; round++) {
@@ -20087,8 +20078,9 @@ HFY_COLD_ void hfy_rate_rows_share_(void *context, size_t task) {
   const hfy_rate_sparse_ *s = (const hfy_rate_sparse_ *)context;
   const hfy_rate_rows *report = s->report;
   hfy_rate_row_ *row = &s->row[task];
-  size_t i, tight;
+  size_t i;
   for (i = task; i < s->in->dim; i += s->tasks) {
+    size_t tight = 0;
     s->status[i] = hfy_rate_row_solve_(row, i, s->w + i * s->in->dim, &tight);
     if (report && report->status) report->status[i] = s->status[i];
     if (report && report->active) report->active[i] = tight;
@@ -20102,11 +20094,8 @@ HFY_COLD_ hfy_status hfy_rate_run_rows_(hfy_rate_sparse_ *s, size_t *first, size
   size_t i;
   *first = *failed = 0;
   hfy_base_parallel_(s->tasks, hfy_rate_rows_share_, s);
-  for (i = s->in->dim; i-- > 0;) {
-    if (!s->status[i]) continue;
-    *first = i;
-    ++*failed;
-  }
+  for (i = 0; i < s->in->dim; i++)
+    if (s->status[i] && !(*failed)++) *first = i;
   return s->status[*first];
 }
 
@@ -20208,10 +20197,8 @@ HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task) {
   for (k = task; k < s->sample; k += s->tasks) {
     const size_t mu = (size_t)((double)k * (double)s->in->count / (double)s->sample);
     hfy_rate_block_(s, s->in->r + mu * dim, t);
-    for (i = t->n; i < dim; i++) {
-      t->re[i] = -1;
-      t->im[i] = 0;
-    }
+    memset(t->im, 0, dim * sizeof *t->im);
+    for (i = t->n; i < dim; i++) t->re[i] = -1;
     s->status[k] = t->n ? hfy_linalg_eigenvalues_(s->in->simd, t->j, t->n, t->re, t->im, &t->eigen) : HFY_OK;
     s->abscissa[k] = t->n < dim && !(t->re[0] > -1) ? -1 : t->re[0];
     s->stable[k] = s->abscissa[k] < -1e-9 * (1 + sqrt(t->square));
@@ -20235,16 +20222,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const doub
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_ + HFY_RATE_PLAIN_, k);
-  size_t i;
-  int pass;
+  size_t i, pass;
   if (status || (status = hfy_base_null_(k, j ? NULL : "j"))) return status;
   for (pass = 0; pass < 2; pass++) /* all must be finite before any is written */
     for (i = 0; i < dim * dim; i++) {
-      const size_t a = i / dim;
-      const double d = hfy_rate_slope_at(rate, r[a]);
+      const double d = hfy_rate_slope_at(rate, r[i / dim]);
       if (!hfy_base_is_finite_(d * w[i]))
-        return hfy_base_fail_(k, HFY_ERR_NONFINITE, "the slope %g of unit %z times w is not finite", d, a);
-      if (pass) j[i] = d * w[i] - (a == i % dim ? 1 : 0);
+        return hfy_base_fail_(k, HFY_ERR_NONFINITE, "the slope %g of unit %z times w is not finite", d, i / dim);
+      if (pass) j[i] = d * w[i] - (i % (dim + 1) ? 0 : 1);
     }
   return HFY_OK;
 }
@@ -20267,36 +20252,33 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_stability(const hfy_rate *rate, const dou
   return hfy_base_close_(k, &local, status);
 }
 
-/* How much an eigenvector u has in common with the pattern (|Pearson|) and with the uniform vector (|cosine|); silent
-   units are 0 in u. */
-HFY_COLD_ void hfy_rate_compare_(const hfy_rate_task_ *s, const double *ur, const double *ui, const double *r,
-                                 size_t dim, double *correlation, double *overlap) {
+/* How much an eigenvector u has in common with the pattern (|Pearson|) and with the uniform vector (|cosine|). */
+HFY_COLD_ void hfy_rate_compare_(const double *ur, const double *ui, const double *r, size_t dim, double *correlation,
+                                 double *overlap) {
+  const double n = (double)dim;
   double mr = 0, mi = 0, mean = 0, uu = 0, rr = 0, cr = 0, ci = 0, norm = 0;
-  size_t a, i;
-  for (a = 0; a < s->n; a++) {
-    mr += ur[a];
-    mi += ui[a];
-    norm += ur[a] * ur[a] + ui[a] * ui[a];
+  size_t i;
+  for (i = 0; i < dim; i++) {
+    mean += r[i];
+    mr += ur[i];
+    mi += ui[i];
+    norm += ur[i] * ur[i] + ui[i] * ui[i];
   }
-  *overlap = norm > 0 ? sqrt((mr * mr + mi * mi) / (norm * (double)dim)) : 0;
-  mr /= (double)dim;
-  mi /= (double)dim;
-  for (i = 0; i < dim; i++) mean += r[i];
-  mean /= (double)dim;
-  for (i = 0; i < dim; i++) rr += (r[i] - mean) * (r[i] - mean);
-  for (a = 0; a < s->n; a++) {
-    const double dr = ur[a] - mr, di = ui[a] - mi, d = r[s->unit[a]] - mean;
+  *overlap = norm > 0 ? sqrt((mr * mr + mi * mi) / (norm * n)) : 0;
+  for (i = 0; i < dim; i++) {
+    const double dr = ur[i] - mr / n, di = ui[i] - mi / n, d = r[i] - mean / n;
+    rr += d * d;
     cr += dr * d;
     ci += di * d;
     uu += dr * dr + di * di;
   }
-  for (i = 0; s->n < dim && i < dim; i++) { /* silent: u = 0 */
-    if (r[i] > 0) continue;
-    cr -= mr * (r[i] - mean);
-    ci -= mi * (r[i] - mean);
-    uu += mr * mr + mi * mi;
-  }
   *correlation = uu > 0 && rr > 0 ? sqrt((cr * cr + ci * ci) / (uu * rr)) : 0;
+}
+
+/* From the n units that are not silent to all. */
+HFY_COLD_ void hfy_rate_spread_out_(const hfy_rate_task_ *s, double *u, size_t dim) {
+  size_t i, a = s->n;
+  for (i = dim; i-- > 0;) u[i] = a && s->unit[a - 1] == i ? u[--a] : 0;
 }
 
 /* Is eigenvalue i that of m, or its conjugate? */
@@ -20322,8 +20304,12 @@ HFY_COLD_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg
   m->correlation = m->overlap = n ? -1 : 0;
   m->bulk = -HUGE_VAL;
   for (i = 0; i < n; i++) {
-    if (!(s->im[i] < 0)) hfy_linalg_vector_(n, s->re[i], s->im[i], ur, ui, v); /* its conjugate compares alike */
-    hfy_rate_compare_(s, ur, ui, call->in->r, dim, &like, &flat[i]);
+    if (!(s->im[i] < 0)) { /* its conjugate compares alike */
+      hfy_linalg_vector_(n, s->re[i], s->im[i], ur, ui, v);
+      hfy_rate_spread_out_(s, ur, dim);
+      hfy_rate_spread_out_(s, ui, dim);
+    }
+    hfy_rate_compare_(ur, ui, call->in->r, dim, &like, &flat[i]);
     if (!(like > m->correlation)) continue;
     m->correlation = like;
     m->memory = i;
@@ -20367,7 +20353,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_spectrum(const hfy_rate *rate, const doub
   return hfy_base_close_(k, &local, status);
 }
 
-HFY_API double hfy_rate_asymmetry(const double *w, size_t dim) {
+HFY_API HFY_SMALL_ double hfy_rate_asymmetry(const double *w, size_t dim) {
   const double big = w ? hfy_linalg_largest_(w, dim * dim) : hfy_base_nan_();
   double even = 0, odd = 0;
   size_t i, j;
@@ -20431,10 +20417,8 @@ HFY_COLD_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta, hfy_wor
     if (at->abscissa[k] > most) most = at->abscissa[k];
   }
   value = hunt->worst ? most : sum / (double)at->sample;
-  if (value < hunt->best) {
-    hunt->best = value;
-    hunt->where = theta;
-  }
+  if (value < hunt->best) hunt->where = theta;
+  hunt->best = value < hunt->best ? value : hunt->best;
   return value;
 }
 
@@ -20447,7 +20431,7 @@ HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *
     h += hfy_rate_inverse(in->rate, in->r[i]);
     d += hfy_rate_slope_at(in->rate, in->r[i]);
     mean += in->r[i];
-    n += 1;
+    n++;
   }
   o->low = n > 0 ? -h / n - 2 : -1;
   o->high = n > 0 ? -h / n + mean / d : 1;
@@ -20456,7 +20440,7 @@ HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *
 }
 
 /* A grid, then a golden section of low .. high around its best point. */
-HFY_COLD_ void hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_search *o, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_search *o, hfy_work *work) {
   const double golden = 0.618033988749894848, cell = (o->high - o->low) / (double)(o->grid - 1);
   double low, high, x[2] = {0, 0}, f[2] = {0, 0};
   size_t i, at = 0;
@@ -20477,6 +20461,9 @@ HFY_COLD_ void hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_search *o, 
     x[right] = right ? low + golden * (high - low) : high - golden * (high - low);
     f[right] = hfy_rate_objective_(hunt, x[right], work);
   }
+  if (hunt->status || hunt->best < HUGE_VAL) return hunt->status;
+  return hfy_base_fail_(work, HFY_ERR_INFEASIBLE, "no threshold in %g .. %g lets every row have a solution", o->low,
+                        o->high);
 }
 
 /* Dense: the two parts of W = V R+ + theta 1 R+. Sparse: the Gram matrix. */
@@ -20536,18 +20523,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
   hunt.sparse.margin = o.margin;
   if (!status) status = hfy_rate_ready_(&hunt, &dense, k);
   if (!status && fabs(o.low) <= 0 && fabs(o.high) <= 0) status = hfy_rate_bracket_(&in, &o, k);
-  if (!status) {
-    hfy_rate_search_(&hunt, &o, k);
-    status = hunt.status;
-    if (!status && !(hunt.best < HUGE_VAL))
-      status = hfy_base_fail_(k, HFY_ERR_INFEASIBLE, "no threshold in %g .. %g lets every row have a solution",
-                              o.low, o.high);
-  }
-  if (!status) {
-    *theta = hunt.where;
-    *objective = hunt.best;
-  }
-  return hfy_base_close_(k, &local, status);
+  if (!status) status = hfy_rate_search_(&hunt, &o, k);
+  if (status) return hfy_base_close_(k, &local, status);
+  *theta = hunt.where;
+  *objective = hunt.best;
+  return hfy_base_close_(k, &local, HFY_OK);
 }
 
 /* --- theory: averages over one rate --- */
@@ -20564,7 +20544,7 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   const double *w = at->w, *h = at->h, *d = at->d;
   const size_t n = at->count;
   hfy_rate_averages t;
-  double b, m, level, star = 0, mix, half, under, pbar = 0, sbar = 0;
+  double b, m, level, star = 0, half, under, root, pbar = 0, sbar = 0;
   size_t i;
   memset(&t, 0, sizeof t);
   for (i = 0; i < n; i++) {
@@ -20612,17 +20592,17 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   t.theta_mem = t.crd > 0 || t.crd < 0 ? (t.crr - t.crdh) / t.crd : HUGE_VAL;
   /* the outliers: J on span{1, r} is (lambda_ave, c_dh; (m/rbar) crd/crr, lambda_mem at theta*) */
   level = -1 + star / t.crr;
-  mix = t.cdh * (m / t.rbar) * (t.crd / t.crr);
   half = 0.5 * (t.lambda_ave - level);
-  under = half * half + mix;
-  t.outlier_re[0] = 0.5 * (t.lambda_ave + level) + (under > 0 ? sqrt(under) : 0);
-  t.outlier_re[1] = 0.5 * (t.lambda_ave + level) - (under > 0 ? sqrt(under) : 0);
-  t.outlier_im[0] = under < 0 ? sqrt(-under) : 0;
-  t.outlier_im[1] = under < 0 ? -sqrt(-under) : 0;
+  under = half * half + t.cdh * (m / t.rbar) * (t.crd / t.crr);
+  root = sqrt(fabs(under));
+  t.outlier_re[0] = 0.5 * (t.lambda_ave + level) + (under > 0 ? root : 0);
+  t.outlier_re[1] = 0.5 * (t.lambda_ave + level) - (under > 0 ? root : 0);
+  t.outlier_im[0] = under < 0 ? root : 0;
+  t.outlier_im[1] = under < 0 ? -root : 0;
   if (!hfy_base_is_finite_(t.delta) || !hfy_base_is_finite_(t.cff) || !hfy_base_is_finite_(t.lambda_ave) ||
       !hfy_base_is_finite_(t.cphiphi) || !hfy_base_is_finite_(t.gap * t.gap) || !hfy_base_is_finite_(under))
-    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "an average overflows (<h> %g, var h %g, var d %g)", t.hbar,
-                          t.vh, t.vd);
+    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "an average overflows (<h> %g, var h %g, var d %g)", t.hbar, t.vh,
+                          t.vd);
   *out = t;
   return HFY_OK;
 }
@@ -20647,9 +20627,8 @@ HFY_COLD_ hfy_status hfy_rate_plan_nodes_(hfy_base_arena_ *arena, hfy_rate_nodes
   return HFY_OK;
 }
 
-/* r, h, d and weights at the nodes; their averages (out NULL: none). */
-HFY_COLD_ hfy_status hfy_rate_integral_(const hfy_rate *rate, double cv, int optimal, const hfy_rate_nodes_ *nodes,
-                                        hfy_rate_averages *out, hfy_work *work) {
+/* r, h, d and weights at the nodes. */
+HFY_COLD_ void hfy_rate_fill_(const hfy_rate *rate, double cv, const hfy_rate_nodes_ *nodes) {
   const double s2 = log1p(cv * cv), s = sqrt(s2), scale = nodes->step / sqrt(2 * hfy_rate_pi_);
   size_t i;
   for (i = 0; i < nodes->count; i++) {
@@ -20659,7 +20638,6 @@ HFY_COLD_ hfy_status hfy_rate_integral_(const hfy_rate *rate, double cv, int opt
     nodes->h[i] = hfy_rate_inverse(rate, r);
     nodes->d[i] = hfy_rate_slope_at(rate, r);
   }
-  return out ? hfy_rate_average_(rate, nodes->r, nodes, optimal, out, work) : HFY_OK;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
@@ -20673,8 +20651,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, i
     return status;
   hfy_rate_spread_(&nodes, rate->power, cv, 32, 12, HUGE_VAL);
   while (hfy_base_layout_(&arena, w, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, w);
-  if (!status) status = hfy_rate_integral_(rate, cv, optimal, &nodes, averages, w);
-  return hfy_base_close_(w, &local, status);
+  if (status) return status;
+  hfy_rate_fill_(rate, cv, &nodes);
+  return hfy_base_close_(w, &local, hfy_rate_average_(rate, nodes.r, &nodes, optimal, averages, w));
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
@@ -20693,13 +20672,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_theory_of(const hfy_rate *rate, const dou
   if (!hfy_rate_is_in_(sum, &hfy_rate_above_0_))
     return hfy_base_fail_(k, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
   while (hfy_base_layout_(&arena, k, &status)) hfy_rate_take_(&arena, n, &at.w, &at.h, &at.d, NULL);
-  for (i = 0; !status && i < n; i++) {
+  if (status) return status;
+  for (i = 0; i < n; i++) {
     at.w[i] = (weight ? weight[i] : 1) / sum;
     at.h[i] = hfy_rate_inverse(rate, r[i]);
     at.d[i] = hfy_rate_slope_at(rate, r[i]);
   }
-  if (!status) status = hfy_rate_average_(rate, r, &at, optimal, averages, k);
-  return hfy_base_close_(k, &local, status);
+  return hfy_base_close_(k, &local, hfy_rate_average_(rate, r, &at, optimal, averages, k));
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double alpha, hfy_rate_load *load,
@@ -20838,7 +20817,8 @@ HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self, s
   hfy_rate_spread_(&nodes, rate->power, cv, 16, 12, units ? low : HUGE_VAL);
   while (hfy_base_layout_(&arena, work, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, work);
   if (averages > work->used) work->used = averages;
-  if (status || (status = hfy_rate_integral_(rate, cv, 1, &nodes, NULL, work))) return status;
+  if (status) return status;
+  hfy_rate_fill_(rate, cv, &nodes);
   for (i = 0; i < nodes.count; i++) sum += nodes.w[i];
   for (i = 0; i < nodes.count; i++) {
     nodes.w[i] /= sum;
@@ -20904,7 +20884,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
       one.sigma = pow(10, g.log_sigma + g.log_sigma_step * (double)j);
       if (!hfy_base_is_finite_(one.sigma)) continue;
       hfy_rate_spread_(&nodes, one.power, cv, one.power < 0.5 ? 32 : 8, 9, HUGE_VAL);
-      if (hfy_rate_integral_(&one, cv, 1, &nodes, &t, w) || !(t.alpha_s > top)) continue;
+      hfy_rate_fill_(&one, cv, &nodes);
+      if (hfy_rate_average_(&one, nodes.r, &nodes, 1, &t, w) || !(t.alpha_s > top)) continue;
       top = t.alpha_s;
       found = one;
       found.theta = t.theta_bulk;
