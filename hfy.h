@@ -1258,7 +1258,6 @@ typedef struct hfy_theory_separation {
                      over j of (x_i.(x_i - x_j) - m/beta) / |x_i - x_j|. Negative: not even x_i itself is */
   double *radius_bound; /* HFY Prop. 9.3's smaller one, (Delta_i - m/beta) / (2 max|x|) */
 } hfy_theory_separation;
-
 /* Fills what out asks for. stationary and the radii take the margin m of net->sep (UNSUPPORTED if it has none, or k is
    not 1) and the weights p alone: with a post-transformation x_i is returned as post(x_i), which is x_i where post is
    idempotent and x_i in its image (HFY Prop. 11). values, bias and visible are not looked at.
@@ -1308,7 +1307,6 @@ typedef struct hfy_theory_exact {
   double random_radius;            /* eps = M/2 (1 - cos(1/zeta)) - m/(2 beta M) (HFY eq. 22) */
   double kappa;                    /* kappa_(D-1) of HFY eq. 40 */
 } hfy_theory_exact;
-
 /* Errors: ARG (NULL, a member of the sphere that it reads out of range). */
 HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out, hfy_work *work);
 
@@ -1321,7 +1319,6 @@ typedef struct hfy_theory_softmax {
   double log_count, count; /* the promise; count may be +INFINITY */
   int holds;               /* 1: c >= c_needed */
 } hfy_theory_softmax;
-
 /* Errors: as hfy_theory_capacity_exact. */
 HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out,
                                                hfy_work *work);
@@ -1366,7 +1363,6 @@ typedef struct hfy_theory_convergence {
   double error_sphere; /* eq. 9: the same for an error of 1/(beta N M) at most */
   double error_closed; /* 2e (N-1) M e^(-beta Delta_i) (A391, mended): for an error of 1/(2 beta M) at most */
 } hfy_theory_convergence;
-
 /* query: dim, or NULL = x_i itself. Cost: N dim a step. ARG: pattern >= N. UNSUPPORTED: not a plain SOFTMAX net. */
 HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
                                         hfy_theory_convergence *out, hfy_work *work);
@@ -1379,7 +1375,6 @@ typedef struct hfy_theory_jacobian_norm {
   double by_spread;   /* beta m_max^2, m_max = max|x - mean| (A71): below 1 there is one fixed point, near the mean */
   double by_top;      /* 2 beta N M^2 eps(1 - eps), eps = 1 - max p (A50); +INFINITY for eps > 1/2 */
 } hfy_theory_jacobian_norm;
-
 /* At one query of dim. jacobian: dim x dim, or NULL; norms: or NULL. UNSUPPORTED: not a plain SOFTMAX net.
    Cost: N dim for each of a few dozen Lanczos steps; the matrix N dim^2. */
 HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
@@ -1397,7 +1392,6 @@ typedef struct hfy_theory_association {
   double radius;     /* (separation - needed) / min(spectral D, M D^2): every query within this distance of X^T y has
                         X^T y as the answer of one step; negative: nothing is promised */
 } hfy_theory_association;
-
 /* Does a net retrieve the association X^T y, the sum of these patterns, and from how far? patterns: count of them, each
    once: the unary bits of a vertex y. For SPARSEMAX (count = 1), KSUBSETS (whole k), SEQUENCE_KSUBSETS and SPARSEMAP,
    whose structure may not have a vertex that holds all of y's unaries and more.
@@ -1875,14 +1869,14 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
    a fixed point if and only if W r = g^-1(r) + theta. W is dim x dim, w[i*dim + j] the weight from unit j to unit i.
    Dense: every rate > 0. Sparse: some are exactly 0, sigma must be 0. cv: standard deviation of the rates that are not
    0, whose mean is 1. Load alpha = count/dim.
-   Every function that takes a hfy_rate returns ARG for power <= 0, sigma < 0, or anything in it not finite; every one
-   for NULL and for sizes of 0 or too large. On an error nothing is written or drawn, but where it is said. */
+   Errors of all: ARG (NULL, a size of 0 or too large, a number out of the range that stands here or not finite),
+   NONFINITE (results beyond double), NOMEM, UNSUPPORTED (work->isa). Nothing is written or drawn then, but where it is
+   said. */
 typedef struct hfy_rate {
-  double power; /* exponent n > 0; there is no default */
+  double power; /* exponent > 0; there is no default */
   double sigma; /* smoothness >= 0; 0 = the sharp rectifier */
   double theta; /* threshold, any sign */
 } hfy_rate;
-
 /* g(v), g'(v), g^-1(r) and g'(g^-1(r)), v with the threshold taken off. Relative error below 1e-13 for r from 1e-300
    to 1e300 where the result is a normal number; g underflows to 0 and never becomes NaN for finite v. The inverse
    needs r > 0 (r = 0: 0 for sigma = 0, else -infinity; +infinity gives itself). NaN: a hfy_rate out of range, r < 0. */
@@ -1893,23 +1887,20 @@ HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r); /* r = 0: 0 (w
 
 /* Log-normal rates of mean 1: r = count rows of dim; each is kept with probability f, else 0. Draws per rate: f < 1
    one uniform, then always two more (cosine half of Box-Muller, nothing cached), so a seed means the same everywhere.
-   Errors: ARG (cv not in 0 .. 1e6, f not in (0, 1]). */
+   cv in 0 .. 1e6, f in (0, 1]. */
 HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t count, size_t dim, double *r,
                                      hfy_work *work);
 
 /* out = r e^(noise z), z normal; then `missing` of the units, drawn anew for each row, are set to the mean of their
-   row: perturbed and partial patterns. out may be r. noise >= 0, missing in 0 .. 1 (rounded to a number of units).
-   Errors: ARG, NOMEM. */
+   row: perturbed and partial patterns. out may be r. noise >= 0, missing in 0 .. 1 (rounded to a number of units). */
 HFY_API hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count, size_t dim, double noise,
                                     double missing, double *out, hfy_work *work);
 
 /* Dense patterns: the weights of least norm that make all of them fixed points. self = 0: no self-coupling, the
    diagonal exactly 0 (eq. 20); 1: with it, V times the pseudo-inverse of R (eq. 8). By Householder QR and one step of
    refinement; max|W R - V| <= 1e-9 (1 + max|V|) is checked. w: dim x dim. Cost about 4 dim count (count + 2 dim);
-   scratch dim^2 + 3 dim count + 2 count^2 doubles.
-   Errors: ARG (a rate that is not > 0 and finite), INFEASIBLE (count > dim, without
-   self-coupling count > dim - 1), SINGULAR (dependent patterns; a unit that the patterns pin to itself), NONFINITE
-   (g^-1 out of range), NOMEM, UNSUPPORTED (work->isa). */
+   scratch dim^2 + 3 dim count + 2 count^2 doubles. Errors: INFEASIBLE (count > dim, without self-coupling > dim - 1),
+   SINGULAR (dependent patterns; a unit that the patterns pin to itself), NONFINITE (g^-1 out of range). */
 HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self,
                                     double *w, hfy_work *work);
 
@@ -1920,15 +1911,13 @@ typedef struct hfy_rate_rows {
   double *multipliers; /* dim x count: lambda with w_i = sum over mu of lambda_mu r^mu off the diagonal; <= 0 where
                           r_i^mu = 0 */
 } hfy_rate_rows;
-
 /* Sparse patterns: row i solves  min |w|^2,  w_i = 0,  w.r^mu = theta + g^-1(r_i^mu) where r_i^mu > 0,
    w.r^mu <= theta - margin where r_i^mu = 0  (eq. 4, sharp rectifier), by a dual active-set method (Goldfarb, Idnani)
    on the Gram matrix. margin >= 0 (the paper: 0). Dense patterns are the case without inequalities. Rows are
    independent: one that has no solution becomes 0, its status says so, all others are right, and the call returns
    INFEASIBLE (or CONVERGENCE: 20 count + 100 steps were not enough). The method ends with a certificate, so
    INFEASIBLE is a proof up to rounding. Cost: seconds for dim 300 at 0.9 of the capacity.
-   Scratch: count^2 + workers (m^2 + m count + 8 count) doubles, m = min(count, dim).
-   Errors: ARG (a rate < 0 or not finite, sigma > 0, margin), NOMEM, UNSUPPORTED. */
+   Scratch: count^2 + workers (m^2 + m count + 8 count) doubles, m = min(count, dim). */
 HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                            double margin, double *w, const hfy_rate_rows *rows, hfy_work *work);
 
@@ -1936,13 +1925,12 @@ HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r
    keys (count x dim): the rows of R+;  values (count x dim): V + gamma R;  self_coupling (dim): gamma; with self = 1
    gamma is 0. These arrays are yours and *net borrows them; it is made for hfy_retrieve with IDENTITY and
    RECTIFIED_POWER, beta 1, tol and max_steps left 0. 0 < step <= 1. In float the fixed points carry rounding of about
-   1e-7 |W| |r|. Errors as hfy_rate_weights, and ARG for step. */
+   1e-7 |W| |r|. Errors as hfy_rate_weights. */
 HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self, double step,
                                 hfy_real *keys, hfy_real *values, hfy_real *self_coupling, hfy_net *net,
                                 hfy_work *work);
 
-/* j = -I + diag(g'(g^-1(r))) W at one pattern r of dim rates (eq. 5); silent units (r = 0, sigma = 0) have slope 0.
-   Errors: ARG (a rate that is negative, not finite, or 0 with sigma > 0), NONFINITE. */
+/* j = -I + diag(g'(g^-1(r))) W at one pattern r of dim rates (eq. 5); silent units (r = 0, sigma = 0) have slope 0. */
 HFY_API hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *j,
                                      hfy_work *work);
 
@@ -1955,16 +1943,14 @@ typedef struct hfy_rate_modes {
   double bulk;        /* largest real part once memory and average (and their conjugates) are set aside */
   double abscissa;    /* largest real part of all */
 } hfy_rate_modes;
-
 /* All eigenvalues of the Jacobian at one pattern, in the order of hfy_eigenvalues; a silent unit counts -1.
-   modes may be NULL, which saves the eigenvectors: with them the cost doubles. Errors as hfy_rate_jacobian, NOMEM,
-   UNSUPPORTED, CONVERGENCE. */
+   modes may be NULL, which saves the eigenvectors: with them the cost doubles. Errors: CONVERGENCE. */
 HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *re,
                                      double *im, hfy_rate_modes *modes, hfy_work *work);
 
 /* abscissa[mu] (count, or NULL): the largest real part of the Jacobian at each pattern; *stable (or NULL): how many
    are below -1e-9 (1 + |J|_F), so that a marginal pattern does not count. Threads share the patterns.
-   Cost count 8 dim^3. Errors as hfy_rate_spectrum. */
+   Cost count 8 dim^3. Errors: CONVERGENCE. */
 HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count, size_t dim,
                                       double *abscissa, size_t *stable, hfy_work *work);
 
@@ -1978,12 +1964,11 @@ typedef struct hfy_rate_search {
   int worst;        /* 1: minimise the largest abscissa; 0: the mean over the patterns */
   int self;         /* dense: with self-coupling */
 } hfy_rate_search;
-
 /* The threshold at which the mean (or largest) spectral abscissa of the patterns is least: a grid, then a golden
    section; the best point ever seen. *theta, *objective: the answer; rate->theta is not used. Patterns with zeros are
    taken as sparse. The landscape is flat below theta* (compare objectives, not thresholds). A threshold at which a
    row is infeasible counts as +infinity; INFEASIBLE if all do. Cost: 39 evaluations; dense W is affine in theta and
-   solved once. Errors: as hfy_rate_weights, _weights_sparse, _stability; ARG (bracket, grid). */
+   solved once. Errors: as hfy_rate_weights, _weights_sparse, _stability. */
 HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                       const hfy_rate_search *search, double *theta, double *objective, hfy_work *work);
 
@@ -2014,34 +1999,29 @@ typedef struct hfy_rate_averages {
   double outlier_re[2], outlier_im[2];   /* not in the paper: the two outliers at any threshold, from the 2 x 2 matrix
                                             on span{1, r}; the larger real part first */
 } hfy_rate_averages;
-
 /* The averages for log-normal rates by quadrature (trapezoid in z, relative error below 1e-10). optimal = 1: at theta*
-   (eq. 16) instead of rate->theta. Errors: ARG (cv not in (0, 1e6]), NONFINITE (an average
-   overflows: small power, large cv), NOMEM. */
+   (eq. 16) instead of rate->theta. cv in (0, 1e6]. NONFINITE: an average overflows (small power, large cv). */
 HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
                                    hfy_work *work);
 
 /* The same over n samples r > 0 of weight[k] >= 0 (NULL: all alike): the entries of given patterns, or one pattern.
-   Errors: ARG (a rate or a weight out of range, all rates equal), NONFINITE, NOMEM. */
+   ARG: all rates are equal. */
 HFY_API hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
                                       int optimal, hfy_rate_averages *averages, hfy_work *work);
 
-/* What follows for a load alpha. */
+/* What follows for a load alpha in (0, 1). */
 typedef struct hfy_rate_load {
   double lambda_bulk;      /* eq. 10 */
   double weight_norm;      /* N <W^2> = sum of squares of a row, eq. 6 (without self-coupling) */
   double weight_sum;       /* N <W> = sum of a row, eq. 7 */
   double weight_norm_self; /* not in the paper: eq. 6 for weights with self-coupling */
 } hfy_rate_load;
-
-/* Errors: ARG (alpha not in (0, 1), averages that no hfy_rate_theory made). */
 HFY_API hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double alpha, hfy_rate_load *load,
                                     hfy_work *work);
 
 /* Not in the paper: the right edge of the bulk with d kept row by row (free probability), which does not depend on
    theta. self: as in hfy_rate_weights. units: 0, or N > 1: rates beyond the (1 - 1/N) quantile are left out, which
-   power > 1 needs, as d is unbounded then. *edge: -1 if there is no bulk to speak of. Cost: 30 ms.
-   Errors: ARG (cv, alpha not in (0, 1)), NONFINITE, NOMEM. */
+   power > 1 needs, as d is unbounded then. *edge: -1 if there is no bulk to speak of. Cost: 30 ms. */
 HFY_API hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
                                       double *edge, hfy_work *work);
 
@@ -2057,17 +2037,15 @@ typedef struct hfy_rate_grid {
   double log_sigma, log_sigma_step;
   size_t sigmas;
 } hfy_rate_grid;
-
 /* The unit of the grid with the largest alpha_S (eq. 19) at theta* for a cv: *best, with theta = theta*, and *alpha_s.
    Ties: the first, power outer, sigma inner. best->power is NaN and *alpha_s 0 if none is stable anywhere.
-   Cost: 20 us a point. Errors: ARG, NOMEM. Points whose averages overflow count 0. */
+   Cost: 20 us a point. Points whose averages overflow count 0. */
 HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
                                     hfy_work *work);
 
 /* --- theory of sparse patterns: replica equations --- */
 
-/* The capacity alpha_C(f): above it no weights make the patterns fixed points. It depends on f alone.
-   theta0 may be NULL. Errors: ARG (f not in (0, 1]). */
+/* The capacity alpha_C(f), f in (0, 1]: above it no weights make the patterns fixed points. theta0 may be NULL. */
 HFY_API hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work);
 
 typedef struct hfy_rate_replica {
@@ -2075,9 +2053,8 @@ typedef struct hfy_rate_replica {
   double m;      /* its sum */
   double theta0; /* (theta - m <r>) / sqrt(var r q) */
 } hfy_rate_replica;
-
-/* The row moments at a load alpha < alpha_C(f); f = 1 gives eq. 6 and 7. Errors: ARG (cv < 0,
-   f, alpha <= 0; f < 1 with sigma > 0; f = 1 with cv = 0), INFEASIBLE (alpha >= alpha_C), NONFINITE, NOMEM. */
+/* The row moments at a load alpha > 0; f = 1 gives eq. 6 and 7. ARG: f < 1 with sigma > 0; f = 1 with cv = 0.
+   INFEASIBLE: alpha >= alpha_C(f). */
 HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
                                           hfy_rate_replica *replica, hfy_work *work);
 
@@ -2088,8 +2065,7 @@ typedef struct hfy_rate_disc {
   double median;                     /* half of them lie within this distance of the centre */
   double alpha_s;                    /* eq. 23: stable below this load */
 } hfy_rate_disc;
-
-/* Errors: ARG (alpha not in (0, 1), tau not in -1 .. 1, a deviation not > 0, c). */
+/* alpha in (0, 1), tau in -1 .. 1, deviations > 0. */
 HFY_API hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_x, double sigma_y, double c,
                                          hfy_rate_disc *disc, hfy_work *work);
 
@@ -2112,13 +2088,11 @@ typedef struct hfy_rate_outcome {
   double *speed;      /* max|dx/dt| there */
   size_t *steps;      /* steps taken, rejected ones too */
 } hfy_rate_outcome;
-
 /* Runs n_states states (rows of dim) from `start` to `end` (may be start). Each stage is one matrix product for all
    states that still run; a state's bits do not depend on the others. Diverged: above 1e6 (1 + max|start|) or not
    finite: the last finite state is in its row. options NULL = all defaults. Returns OK if all settled (or tol < 0 and
    none diverged), else what the first other row came to; end and outcome are written all the same.
-   Errors before that, nothing written: ARG (an option out of range, what is not finite), NOMEM,
-   UNSUPPORTED. Scratch: 12 n_states dim doubles. */
+   Scratch: 12 n_states dim doubles. */
 HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                      size_t n_states, const hfy_rate_options *options, double *end,
                                      const hfy_rate_outcome *outcome, hfy_work *work);
@@ -2131,11 +2105,9 @@ typedef struct hfy_rate_basin_options {
   size_t bisections; /* 0 = 12 */
   hfy_rate_options run;
 } hfy_rate_basin_options;
-
 /* The size of the basin of one pattern r: the noise e at which half of the starts r e^(e z) come back, by bisection
    on common random numbers (so that it is one number for one rng). 0: even the smallest tried loses; `most`: nothing
-   does. Give run.duration some 12/|abscissa|. Errors: as hfy_rate_simulate, ARG for the options;
-   starts that do not settle or diverge are failures, not errors. */
+   does. Give run.duration some 12/|abscissa|. Starts that do not settle or diverge are failures, not errors. */
 HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const double *r, size_t dim, hfy_rng *rng,
                                   const hfy_rate_basin_options *options, double *noise, hfy_work *work);
 
@@ -16274,7 +16246,6 @@ typedef struct hfy_theory_scratch_ {
   double *gram, *values; /* m x m, its m eigenvalues */
   double *panel, *gemm;  /* m x a block of the longer side; a product's scratch */
 } hfy_theory_scratch_;
-
 HFY_COLD_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
                                 hfy_theory_scratch_ *s) {
   size_t m = s->m = hfy_base_min_(net->count, net->dim);
@@ -16503,10 +16474,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_metastable(const hfy_real *weights, siz
     double sum = 0;
     for (i = 0; i < n; i++) {
       sorted[i] = (double)weights[j * n + i];
-      if (!hfy_base_is_finite_(sorted[i]))
-        one = HFY_ERR_NONFINITE;
-      else if (sorted[i] < 0 && !one)
-        one = HFY_ERR_ARG;
+      if (sorted[i] < 0 && !one) one = HFY_ERR_ARG;
+      if (!hfy_base_is_finite_(sorted[i])) one = HFY_ERR_NONFINITE;
     }
     if (one && !status)
       status = hfy_base_fail_(w, one, "weights: row %z has %s", j,
@@ -19445,7 +19414,6 @@ HFY_PRIVATE_ int hfy_rate_is_unit_(const hfy_rate *rate) {
 
 /* x^power, exact for 1 */
 HFY_PRIVATE_ double hfy_rate_power_(double x, double power) { return power < 1 || power > 1 ? pow(x, power) : x; }
-
 /* A smoothness this small cannot be told from none. */
 HFY_PRIVATE_ int hfy_rate_is_sharp_(const hfy_rate *rate) { return !(rate->sigma > 1e-290); }
 
@@ -19527,9 +19495,8 @@ HFY_COLD_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *w
   return hfy_base_fail_(work, HFY_ERR_ARG, "count %z, dim %z: arrays of that size cannot exist", count, dim);
 }
 
-/* What a call is given: w (RUN), w and patterns (AT: zeros if sigma = 0), patterns > 0 (DENSE), >= 0 (SPARSE); PLAIN
-   added to it: it needs no kernels. */
-enum { HFY_RATE_RUN_, HFY_RATE_AT_, HFY_RATE_DENSE_, HFY_RATE_SPARSE_, HFY_RATE_PLAIN_ };
+/* What a call is given: w (RUN), w and patterns (AT: zeros if sigma = 0), patterns > 0 (DENSE), >= 0 (SPARSE). */
+enum { HFY_RATE_RUN_, HFY_RATE_AT_, HFY_RATE_DENSE_, HFY_RATE_SPARSE_ };
 
 typedef struct hfy_rate_in_ {
   const hfy_simd_ *simd;
@@ -19542,8 +19509,8 @@ typedef struct hfy_rate_in_ {
 HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, hfy_work *work) {
   hfy_status status;
   int zeros;
-  if (what < HFY_RATE_PLAIN_ && !(in->simd = hfy_simd_choose_(work))) return HFY_ERR_UNSUPPORTED;
-  what %= HFY_RATE_PLAIN_;
+  in->simd = hfy_simd_choose_(work);
+  if (!in->simd) return HFY_ERR_UNSUPPORTED;
   if ((status = hfy_rate_check_(in->rate, work)) || (status = hfy_rate_check_sizes_(in->count, in->dim, work)))
     return status;
   if (what <= HFY_RATE_AT_ &&
@@ -19631,7 +19598,6 @@ typedef struct hfy_rate_dense_ {
   double *left, *gamma;  /* dim: 1 - leverage; what the diagonal takes off */
   double *v, *x, *gemm;  /* right-hand sides */
 } hfy_rate_dense_;
-
 HFY_COLD_ void hfy_rate_plan_dense_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, int self, hfy_rate_dense_ *s) {
   const size_t p = in->count, n = in->dim;
   s->in = in;
@@ -19820,7 +19786,7 @@ typedef struct hfy_rate_row_ {
   double *l, *g;              /* most x most: Cholesky factor of the active in K_i; most x count: rows of gram */
   double *r, *s, *b, *lambda; /* count: rates of unit i, residuals, right-hand sides, multipliers */
   double *across;             /* count: a direction */
-  double *y, *d, *u;          /* most; u: -lambda of the active */
+  double *y, *d, *u;          /* most; u: lambda of the active */
   size_t *active;             /* most */
   unsigned char *on;          /* count */
 } hfy_rate_row_;
@@ -19834,9 +19800,9 @@ typedef struct hfy_rate_sparse_ {
   double theta, margin, *w;
   const hfy_rate_rows *report;
   hfy_rate_row_ *row; /* tasks */
-  hfy_status *status; /* dim */
+  hfy_status *status;   /* dim */
+  size_t first, failed; /* of the rows without a solution; how many */
 } hfy_rate_sparse_;
-
 HFY_COLD_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, hfy_rate_sparse_ *s) {
   const size_t count = in->count, most = hfy_base_min_(count, in->dim);
   size_t task;
@@ -19980,10 +19946,7 @@ HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
   hfy_rate_upper_(row, row->u);
   hfy_rate_combine_(row, row->u, row->s);
   for (mu = 0; mu < count; mu++) row->s[mu] -= row->b[mu];
-  for (a = 0; a < row->k; a++) {
-    row->u[a] = -row->u[a];
-    row->s[row->active[a]] = 0;
-  }
+  for (a = 0; a < row->k; a++) row->s[row->active[a]] = 0;
   return next;
 }
 
@@ -20005,7 +19968,7 @@ HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
 /* Steps until constraint p is active or found redundant; INFEASIBLE if it can be neither (Farkas). */
 HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
   const double own = hfy_rate_own_(row, p), *gram = row->all->gram + p * row->all->in->count;
-  double up = 0;
+  double lambda = 0;
   size_t a, mu, drop = 0;
   for (;;) {
     int full;
@@ -20017,21 +19980,21 @@ HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
     hfy_rate_upper_(row, row->d);
     for (a = 0; a < row->k; a++) { /* the first multiplier that would change its sign */
       const double fall = sign * row->d[a];
-      if (row->r[row->active[a]] > 0 || !(fall > 0) || !(row->u[a] / fall < part)) continue;
-      part = row->u[a] / fall;
+      if (row->r[row->active[a]] > 0 || !(fall > 0) || !(-row->u[a] / fall < part)) continue;
+      part = -row->u[a] / fall;
       drop = a;
     }
     t = sign * (part < whole ? part : whole);
     if (!hfy_base_is_finite_(t)) return HFY_ERR_INFEASIBLE;
-    up += t;
-    for (a = 0; a < row->k; a++) row->u[a] -= t * row->d[a];
+    lambda -= t;
+    for (a = 0; a < row->k; a++) row->u[a] += t * row->d[a];
     if (!full) {
       hfy_rate_combine_(row, row->d, row->across);
       for (mu = 0; mu < row->all->in->count; mu++)
         row->s[mu] -= t * (gram[mu] - row->r[p] * row->r[mu] - row->across[mu]);
     }
     if (whole <= part) {
-      row->u[row->k] = up;
+      row->u[row->k] = lambda;
       row->s[p] = 0;
       hfy_rate_append_(row, p, rest);
       return HFY_OK;
@@ -20056,7 +20019,6 @@ HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w
     if (hfy_rate_row_enter_(row, p)) return HFY_ERR_INFEASIBLE;
   }
   if (round == 20 * count + 100) return HFY_ERR_CONVERGENCE;
-  for (a = 0; a < row->k; a++) row->u[a] = -row->u[a];
   for (round = 0; round < 3; round++) { /* refined: what is active holds exactly */
     hfy_rate_combine_(row, row->u, row->across);
     for (a = 0; a < row->k; a++) row->y[a] = row->b[row->active[a]] - row->across[row->active[a]];
@@ -20090,13 +20052,13 @@ HFY_COLD_ void hfy_rate_rows_share_(void *context, size_t task) {
 }
 
 /* Solves all rows; the status of the first that has no solution, or OK. */
-HFY_COLD_ hfy_status hfy_rate_run_rows_(hfy_rate_sparse_ *s, size_t *first, size_t *failed) {
+HFY_COLD_ hfy_status hfy_rate_run_rows_(hfy_rate_sparse_ *s) {
   size_t i;
-  *first = *failed = 0;
+  s->first = s->failed = 0;
   hfy_base_parallel_(s->tasks, hfy_rate_rows_share_, s);
   for (i = 0; i < s->in->dim; i++)
-    if (s->status[i] && !(*failed)++) *first = i;
-  return s->status[*first];
+    if (s->status[i] && !s->failed++) s->first = i;
+  return s->status[s->first];
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
@@ -20107,7 +20069,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, cons
   hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
   hfy_rate_sparse_ s;
   hfy_status status = hfy_rate_enter_sparse_(&in, margin, k);
-  size_t first, failed;
   if (status || (status = hfy_base_null_(k, w ? NULL : "w"))) return status;
   while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_sparse_(&arena, &in, &s);
   if (status) return status;
@@ -20116,11 +20077,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, cons
   s.w = w;
   s.report = rows;
   hfy_rate_gram_(&s);
-  status = hfy_rate_run_rows_(&s, &first, &failed);
+  status = hfy_rate_run_rows_(&s);
   if (status == HFY_ERR_INFEASIBLE)
-    hfy_base_fail_(k, status, "row %z has no solution, nor have %z others of %z", first, failed - 1, dim);
+    hfy_base_fail_(k, status, "row %z has no solution, nor have %z others of %z", s.first, s.failed - 1, dim);
   else if (status)
-    hfy_base_fail_(k, status, "row %z was not settled in %z steps", first, 20 * count + 100);
+    hfy_base_fail_(k, status, "row %z was not settled in %z steps", s.first, 20 * count + 100);
   return hfy_base_close_(k, &local, status);
 }
 
@@ -20144,7 +20105,6 @@ typedef struct hfy_rate_jacobians_ {
   unsigned char *stable;
   hfy_status *status;
 } hfy_rate_jacobians_;
-
 HFY_COLD_ void hfy_rate_plan_at_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t sample,
                                  hfy_rate_jacobians_ *s) {
   size_t task;
@@ -20221,7 +20181,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const doub
                                                 double *j, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_ + HFY_RATE_PLAIN_, k);
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, k);
   size_t i, pass;
   if (status || (status = hfy_base_null_(k, j ? NULL : "j"))) return status;
   for (pass = 0; pass < 2; pass++) /* all must be finite before any is written */
@@ -20407,9 +20367,9 @@ typedef struct hfy_rate_hunt_ {
 HFY_COLD_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta, hfy_work *work) {
   hfy_rate_jacobians_ *at = &hunt->at;
   double sum = 0, most = -HUGE_VAL, value;
-  size_t k, first, failed;
+  size_t k;
   hunt->sparse.theta = at->by = theta;
-  if (hunt->status || (hunt->zeros && hfy_rate_run_rows_(&hunt->sparse, &first, &failed)) ||
+  if (hunt->status || (hunt->zeros && hfy_rate_run_rows_(&hunt->sparse)) ||
       (hunt->status = hfy_rate_run_at_(at, work)))
     return HUGE_VAL;
   for (k = 0; k < at->sample; k++) {
@@ -20663,7 +20623,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_theory_of(const hfy_rate *rate, const dou
   hfy_rate_in_ in = {NULL, rate, NULL, r, n, 1};
   hfy_rate_nodes_ at = {0, 0, NULL, NULL, NULL, NULL, n};
   double sum = 0;
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_ + HFY_RATE_PLAIN_, k);
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, k);
   size_t i;
   if (status || (status = hfy_base_null_(k, averages ? NULL : "averages")) ||
       (weight && (status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, k))))
@@ -20985,12 +20945,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_circular_law(double alpha, double tau, do
   const double under = spread + room * room;
   const hfy_rate_range_ correlation = {-1, 1, 0, 0, "in -1 .. 1"};
   hfy_status status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
-  if (status || (status = hfy_rate_number_("tau", tau, &correlation, w))) return status;
-  if (!(sigma_x > 0) || !(sigma_y > 0) || !hfy_base_is_finite_(sigma_x) || !hfy_base_is_finite_(sigma_y))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "sigma_x is %g and sigma_y %g; both should be above 0 and finite",
-                          sigma_x, sigma_y);
-  if ((status = hfy_rate_number_("c", c, &hfy_rate_finite_, w)) ||
-      (status = hfy_base_null_(w, disc ? NULL : "disc")))
+  if (status || (status = hfy_rate_number_("tau", tau, &correlation, w)) ||
+      (status = hfy_rate_number_("sigma_x", sigma_x, &hfy_rate_above_0_, w)) ||
+      (status = hfy_rate_number_("sigma_y", sigma_y, &hfy_rate_above_0_, w)) ||
+      (status = hfy_rate_number_("c", c, &hfy_rate_finite_, w)) || (status = hfy_base_null_(w, disc ? NULL : "disc")))
     return status;
   disc->centre = -c + tau * ratio;
   disc->radius = sqrt(spread * (alpha / (1 - alpha)));
@@ -21039,7 +20997,6 @@ typedef struct hfy_rate_run_ {
   hfy_rate_state_ *state;
   size_t *list; /* the live ones */
 } hfy_rate_run_;
-
 HFY_COLD_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t states, hfy_rate_run_ *run) {
   const size_t n = in->dim, all = hfy_base_times_(states, n);
   size_t i;
