@@ -15912,22 +15912,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere 
   return HFY_OK;
 }
 
-/* Where Halley's iteration begins on the right branch of W. */
-HFY_COLD_ double hfy_theory_halley_start_(int branch, double x) {
-  double p, l;
-  if (x < -0.25) { /* the series in the root of the distance from the branch point */
-    p = 2 * (2.718281828459045235 * x + 1);
-    p = (branch ? -1 : 1) * sqrt(p > 0 ? p : 0);
-    return -1 + p - p * p / 3 + 11 * p * p * p / 72;
-  }
-  l = branch ? log(-x) : x < 3 ? log1p(x) : log(x);
-  return branch ? l - log(-l) : x < 3 ? l * (1 - log1p(l) / (2 + l)) : l - log(l);
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_theory_lambert(int branch, double x, double *w, hfy_work *work) {
   const double least = -0.36787944117144233; /* -1/e, rounded up: the last double inside */
   hfy_work local, *used = hfy_base_open_(work, &local);
-  double y = x;
+  double y = x, p = 2 * (2.718281828459045235 * x + 1), l;
   int step;
   if (!w) return hfy_base_null_(used, "w");
   if (branch != 0 && branch != -1)
@@ -15936,8 +15924,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_lambert(int branch, double x, double *w
     return hfy_base_fail_(used, HFY_ERR_UNSUPPORTED, "x is %g; W_%g exists from -1/e on%s", x, (double)branch,
                           branch ? ", below 0" : "");
   if ((x > 0 || x < 0) && !hfy_base_is_pos_inf_(x)) {
-    y = hfy_theory_halley_start_(branch, x);
-    for (step = 0; step < 50; step++) {
+    l = branch ? log(-x) : x < 3 ? log1p(x) : log(x);
+    y = branch ? l - log(-l) : x < 3 ? l * (1 - log1p(l) / (2 + l)) : l - log(l);
+    if (x < -0.25) { /* the series in the root of the distance from the branch point */
+      p = (branch ? -1 : 1) * sqrt(p > 0 ? p : 0);
+      y = -1 + p - p * p / 3 + 11 * p * p * p / 72;
+    }
+    for (step = 0; step < 50; step++) { /* Halley */
       double e = exp(y), f = y * e - x, up = y + 1, move;
       if (!(up > 0) && !(up < 0)) break; /* the branch point */
       move = f / (e * up - (y + 2) * f / (2 * up));
@@ -16279,22 +16272,23 @@ HFY_COLD_ hfy_status hfy_theory_spectral_(const hfy_net *net, hfy_theory_scratch
   return status;
 }
 
-/* The separation's higher-order scores, or none (NULL), into the solver. */
-HFY_PRIVATE_ void hfy_theory_parts_(hfy_structure_solver_ *s, const hfy_sep *sep) {
+/* The best vertex at the solver's unary scores and the separation's higher-order ones, or none (NULL); it is left in
+   the fresh list. */
+HFY_COLD_ hfy_status hfy_theory_ask_(hfy_structure_solver_ *s, const hfy_sep *sep) {
   size_t i;
+  hfy_status status;
   for (i = 0; i < s->structure->higher; i++)
     s->raw[i] = !sep ? 0 : sep->transitions ? (double)sep->transitions[i] : sep->transition;
+  status = hfy_structure_ready_(s);
+  return status ? status : hfy_structure_ask_(s);
 }
 
-/* The best vertex at these scores for patterns in and out of the set; it is left in the solver's fresh list. */
+/* The same at these scores for patterns in and out of the set. */
 HFY_COLD_ hfy_status hfy_theory_extreme_(hfy_structure_solver_ *s, const unsigned char *in, double on, double off,
                                          const hfy_sep *sep) {
   size_t i;
-  hfy_status status;
   for (i = 0; i < s->structure->unaries; i++) s->unary[i] = in[i] ? on : off;
-  hfy_theory_parts_(s, sep);
-  status = hfy_structure_ready_(s);
-  return status ? status : hfy_structure_ask_(s);
+  return hfy_theory_ask_(s, sep);
 }
 
 /* Score of the fresh list at theta and the true higher-order scores: unaries, parts, how many of these are infinite. */
@@ -16306,7 +16300,7 @@ HFY_COLD_ void hfy_theory_score_(const hfy_structure_solver_ *s, const double *t
 }
 
 /* How many of the fresh list's unaries are in the set. */
-HFY_PRIVATE_ double hfy_theory_shared_(const hfy_structure_solver_ *s, const unsigned char *in) {
+HFY_COLD_ double hfy_theory_shared_(const hfy_structure_solver_ *s, const unsigned char *in) {
   size_t i, shared = 0;
   for (i = 0; i < s->fresh_unaries; i++) shared += in[s->fresh[i]];
   return (double)shared;
@@ -16336,13 +16330,11 @@ HFY_COLD_ hfy_status hfy_theory_gap_(const hfy_net *net, const size_t *patterns,
   double other[3], gap;
   size_t i;
   *separation = HUGE_VAL;
-  hfy_theory_parts_(solver, &net->sep);
   for (i = 0; i < count; i++) {
     hfy_status status;
     memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
     solver->unary[patterns[i]] = -HUGE_VAL;
-    status = hfy_structure_ready_(solver);
-    if (!status) status = hfy_structure_ask_(solver);
+    status = hfy_theory_ask_(solver, &net->sep);
     if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
     if (status) return status;
     hfy_theory_score_(solver, s->theta, other);
@@ -20858,15 +20850,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
 
 /* --- theory: replica equations of sparse patterns (RATE, appendix) --- */
 
-HFY_COLD_ double hfy_rate_bell_(double x) { return exp(-0.5 * x * x) / sqrt(2 * hfy_rate_pi_); }
-
 /* The root t of f (t + c) + (1-f)(t H(t) - h(t)): increasing and concave, so Newton from its left is monotone. */
 HFY_COLD_ double hfy_rate_theta0_(double f, double c) {
   double t = c > 0 ? -c : 0;
   int i;
   for (i = 0; i < 200; i++) {
-    const double tail = hfy_rate_tail_(t);
-    const double step = -(f * (t + c) + (1 - f) * (t * tail - hfy_rate_bell_(t))) / (f + (1 - f) * tail);
+    const double tail = hfy_rate_tail_(t), bell = exp(-0.5 * t * t) / sqrt(2 * hfy_rate_pi_);
+    const double step = -(f * (t + c) + (1 - f) * (t * tail - bell)) / (f + (1 - f) * tail);
     t += step;
     if (!(fabs(step) > 1e-15 * (1 + fabs(t)))) break;
   }
