@@ -20580,7 +20580,7 @@ HFY_COLD_ hfy_status hfy_rate_plan_nodes_(hfy_base_arena_ *arena, hfy_rate_nodes
 }
 
 /* r, h, d and weights at the nodes. */
-HFY_COLD_ void hfy_rate_fill_(const hfy_rate *rate, double cv, const hfy_rate_nodes_ *nodes) {
+HFY_PRIVATE_ void hfy_rate_fill_(const hfy_rate *rate, double cv, const hfy_rate_nodes_ *nodes) {
   const double s2 = log1p(cv * cv), s = sqrt(s2), scale = nodes->step / sqrt(2 * hfy_rate_pi_);
   size_t i;
   for (i = 0; i < nodes->count; i++) {
@@ -21025,11 +21025,10 @@ HFY_COLD_ void hfy_rate_move_(const hfy_rate_run_ *run, const double *a, size_t 
   size_t l, i, s;
   for (l = 0; l < run->live; l++) {
     const size_t at = run->list[l] * n;
-    for (i = 0; i < n; i++) {
-      double sum = 0;
-      for (s = 0; s < terms; s++) sum += a[s] * run->k[s][at + i];
-      run->next[at + i] = run->x[at + i] + run->state[run->list[l]].dt * sum;
-    }
+    double *next = run->next + at;
+    memset(next, 0, n * sizeof *next);
+    for (s = 0; s < terms; s++) hfy_linalg_axpy_(a[s], run->k[s] + at, next, n);
+    for (i = 0; i < n; i++) next[i] = run->x[at + i] + run->state[run->list[l]].dt * next[i];
   }
 }
 
@@ -21073,7 +21072,7 @@ HFY_COLD_ double hfy_rate_first_(const hfy_rate_run_ *run, const double *x) {
 }
 
 /* Root mean square of the estimated error of a step, in units of the tolerance; 1e10 if it is not finite. */
-HFY_COLD_ double hfy_rate_error_(const hfy_rate_run_ *run, const double *weight, size_t who) {
+HFY_PRIVATE_ double hfy_rate_error_(const hfy_rate_run_ *run, const double *weight, size_t who) {
   const size_t n = run->in->dim, at = who * n;
   double error = 0;
   size_t i, s;
