@@ -1226,11 +1226,12 @@ HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries,
    >>theory   what the papers prove, computed for a given net: separations, exact retrieval, capacities, error bounds
    ------------------------------------------------------------------------------------------------------------------ */
 
-/* Everything in this room is computed in double, whatever hfy_real is. The functions that take a net want DOT scores;
-   those that speak of its energy or of softmax want the plain net besides: values that are the keys, no bias, visible,
-   self_coupling, post or step (UNSUPPORTED names the member otherwise). Where a promise hangs on a comparison, the
-   network itself compares scores rounded to hfy_real: the two agree unless the slack is below that rounding,
-   4 eps sqrt(dim) |x||q| (see ACCURACY). */
+/* Computed in double, whatever hfy_real is. Functions that take a net want DOT scores; those that speak of its energy
+   or of softmax the plain net: values that are the keys, no bias, visible, self_coupling, post or step (UNSUPPORTED
+   names the member). Where a promise hangs on a comparison, the network itself compares scores rounded to hfy_real: the
+   two agree unless the slack is below that rounding, 4 eps sqrt(dim) |x||q| (see ACCURACY).
+   Errors of all that take a net: as hfy_net_check, ARG (NULL), NOMEM, UNSUPPORTED, NONFINITE (a key, a query). Those of
+   numbers alone write nothing on an error. */
 
 /* What is known of every pattern. Each pointer is optional and has room for N entries. */
 typedef struct hfy_theory_separation {
@@ -1241,14 +1242,12 @@ typedef struct hfy_theory_separation {
                      over j of (x_i.(x_i - x_j) - m/beta) / |x_i - x_j|. Negative: not even x_i itself is */
   double *radius_bound; /* HFY Prop. 9.3's smaller one, (Delta_i - m/beta) / (2 max|x|) */
 } hfy_theory_separation;
-
 /* Fills what out asks for. stationary and the radii take the margin m of net->sep (UNSUPPORTED if it has none, or k is
    not 1) and the weights p alone: with a post-transformation x_i is returned as post(x_i), which is x_i where post is
    idempotent and x_i in its image (HFY Prop. 11). values, bias and visible are not looked at.
    "If" of Prop. 9.1 always holds, "only if" for an x_i outside the hull of the others.
-   Cost: N^2 dim / 2 multiply-adds in double, shared out among workers; the bits do not depend on how many.
-   Errors: as hfy_net_check; ARG (out NULL), NOMEM (scratch a worker: about 2048 dim + 24 N + 460,000 bytes),
-   UNSUPPORTED, NONFINITE (NaN or infinity in a key).
+   Cost: N^2 dim / 2 multiply-adds, shared out among workers; the bits do not depend on how many.
+   Scratch a worker: about 2048 dim + 24 N + 460,000 bytes.
    EXAMPLE  double delta[N]; hfy_theory_separation out = {0}; out.separation = delta;
             hfy_theory_separate(&net, &out, &work); */
 HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_separation *out, hfy_work *work);
@@ -1257,9 +1256,8 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
    slack[j] = (k-th best of x.q + bias/beta) - (the (k+1)-th best) - m/beta, k that of KSUBSETS and ARGMAX, else 1.
    It is >= 0 if and only if p is 1 on the k best patterns and 0 elsewhere, so that the step returns the sum of their
    values; +INFINITY if there are no more than k. chosen: n_queries x k, those patterns in ascending order, whatever
-   the slack; or NULL. Masks count as in hfy_retrieve.
-   Errors: as hfy_net_check; ARG (NULL), NOMEM, UNSUPPORTED (no margin, a broken k, `plus`); one query, its outputs
-   untouched: NONFINITE, ARG (fewer than k patterns that are not masked). */
+   the slack; or NULL. Masks count as in hfy_retrieve. UNSUPPORTED: no margin, a broken k, `plus`. One query, its
+   outputs untouched: NONFINITE, ARG (fewer than k patterns that are not masked). */
 HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *slack,
                                         size_t *chosen, hfy_work *work);
 
@@ -1267,7 +1265,7 @@ HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *quer
    simplex (SOFTMAX, SPARSEMAX, ENTMAX, NORMMAX without bounds):
      lower[j] = 1/2 |x_k - q|^2, k the best pattern: at any q
      *upper   = min(2 M^2, M^2/2 - Omega(1/N)/beta), M = max|x|: at any q in the hull of the patterns
-   Each may be NULL. Errors: as hfy_net_check; ARG, NOMEM, UNSUPPORTED; NONFINITE (one query: its entry untouched). */
+   Each may be NULL. NONFINITE of one query leaves its entry untouched. */
 HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *lower,
                                            double *upper, hfy_work *work);
 
@@ -1293,9 +1291,7 @@ typedef struct hfy_theory_exact {
   double random_radius;            /* eps = M/2 (1 - cos(1/zeta)) - m/(2 beta M) (HFY eq. 22) */
   double kappa;                    /* kappa_(D-1) of HFY eq. 40 */
 } hfy_theory_exact;
-
-/* radius, beta, margin, failure, angle and zeta of the sphere as said there.
-   Errors, nothing written: ARG (NULL, a member of the sphere that it reads out of range). */
+/* Errors: ARG (NULL, a member of the sphere that it reads out of range). */
 HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out, hfy_work *work);
 
 /* How many random patterns softmax stores (MHN Theorem 3 = A5): sqrt(p) c^((d-1)/4). d = dim, K sqrt(d-1) = radius and
@@ -1307,19 +1303,18 @@ typedef struct hfy_theory_softmax {
   double log_count, count; /* the promise; count may be +INFINITY */
   int holds;               /* 1: c >= c_needed */
 } hfy_theory_softmax;
-
-/* Errors, nothing written: as hfy_theory_capacity_exact. */
+/* Errors: as hfy_theory_capacity_exact. */
 HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out,
                                                hfy_work *work);
 
 /* The dimension from which on c^((d-1)/4) patterns of length K sqrt(d-1) are stored with probability 1 - p (MHN Theorem
-   A6). k: K; failure: p. Errors, nothing written: ARG (NULL, beta, k or c not above 0, failure not in (0, 1]),
-   UNSUPPORTED where A6 gives none. */
+   A6). k: K; failure: p. Errors: ARG (NULL, beta, k or c not above 0, failure not in (0, 1]), UNSUPPORTED where A6
+   gives none. */
 HFY_API hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim, hfy_work *work);
 
 /* Left side minus right side of the inequality by which MHN's other theorems promise N patterns of length K sqrt(d-1):
    they are stored if it is >= 0. (The placements of A3 and A4 do not exist in general: HFY, footnote 7.)
-   Errors, nothing written: ARG (NULL, law, dim below 2, beta or k not above 0, c below 1). */
+   Errors: ARG (NULL, law, dim below 2, beta or k not above 0, c below 1). */
 typedef enum hfy_theory_law {
   HFY_THEORY_PLACED,  /* A3, A4 (A306): N = c^(d-1) patterns; A3 is c = 4, A4 c = 8 */
   HFY_THEORY_EXPECTED /* A7 (A376): N = c^((d-1)/4) random patterns, for their expected least separation */
@@ -1329,18 +1324,17 @@ HFY_API hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta,
 
 /* Binary patterns and F = exp (MHN Theorem A10): with `flipped` of the bits wrong (0 .. 1/2), e^(rate dim) + 1 random
    patterns are each restored in one sweep, as dim grows, for any rate below *rate = I(1 - 2 flipped)/2. count may be
-   NULL: e^(*rate dim) + 1, where the promise ends; dim >= 1 is read for it alone. Errors, nothing written: ARG. */
+   NULL: e^(*rate dim) + 1, where the promise ends; dim >= 1 is read for it alone. Errors: ARG. */
 HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double *rate, double *count, hfy_work *work);
 
 /* One pattern of a plain SOFTMAX net: what MHN's Theorems 4 and 5 and Lemma A5 promise, next to what is measured. */
 typedef struct hfy_theory_convergence {
   double separation; /* Delta_i */
   double largest;    /* M = max|x| */
-  /* Lemmas A5, A6: in the sphere of this radius around x_i is one fixed point, where all its points end ... */
-  double sphere; /* 1/(beta N M) (A130) */
-  double needed; /* ... if Delta_i >= 2/(beta N) + log(2 (N-1) N beta M^2)/beta (A131) */
-  int stored;    /* 1: it is */
-  int inside;    /* 1: the query is in the sphere */
+  double sphere;     /* 1/(beta N M) (A130): within this of x_i is one fixed point, where all points end, if ... */
+  double needed;     /* ... Delta_i >= it, 2/(beta N) + log(2 (N-1) N beta M^2)/beta (A131; Lemmas A5, A6) */
+  int stored;        /* 1: it is */
+  int inside;        /* 1: the query is in the sphere */
   /* measured: the fixed point x* that the iteration reaches from x_i */
   size_t steps;          /* that it took, 10,000 at most */
   double residual;       /* |f(x*) - x*| */
@@ -1353,9 +1347,7 @@ typedef struct hfy_theory_convergence {
   double error_sphere; /* eq. 9: the same for an error of 1/(beta N M) at most */
   double error_closed; /* 2e (N-1) M e^(-beta Delta_i) (A391, mended): for an error of 1/(2 beta M) at most */
 } hfy_theory_convergence;
-
-/* query: dim, or NULL = x_i itself. Cost: N dim a step.
-   Errors: as hfy_net_check; ARG (pattern >= N, out NULL), NOMEM, UNSUPPORTED (not a plain SOFTMAX net), NONFINITE. */
+/* query: dim, or NULL = x_i itself. Cost: N dim a step. ARG: pattern >= N. UNSUPPORTED: not a plain SOFTMAX net. */
 HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
                                         hfy_theory_convergence *out, hfy_work *work);
 
@@ -1367,9 +1359,8 @@ typedef struct hfy_theory_jacobian_norm {
   double by_spread;   /* beta m_max^2, m_max = max|x - mean| (A71): below 1 there is one fixed point, near the mean */
   double by_top;      /* 2 beta N M^2 eps(1 - eps), eps = 1 - max p (A50); +INFINITY for eps > 1/2 */
 } hfy_theory_jacobian_norm;
-
-/* At one query of dim. jacobian: dim x dim, or NULL; norms: or NULL. Cost: N dim for each of a few dozen Lanczos steps;
-   the matrix N dim^2. Errors: as hfy_theory_converges. */
+/* At one query of dim. jacobian: dim x dim, or NULL; norms: or NULL. UNSUPPORTED: not a plain SOFTMAX net.
+   Cost: N dim for each of a few dozen Lanczos steps; the matrix N dim^2. */
 HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
                                        hfy_theory_jacobian_norm *norms, hfy_work *work);
 
@@ -1385,16 +1376,14 @@ typedef struct hfy_theory_association {
   double radius;     /* (separation - needed) / min(spectral D, M D^2): every query within this distance of X^T y has
                         X^T y as the answer of one step; negative: nothing is promised */
 } hfy_theory_association;
-
 /* Does a net retrieve the association X^T y, the sum of these patterns, and from how far? patterns: count of them, each
    once: the unary bits of a vertex y. For SPARSEMAX (count = 1), KSUBSETS (whole k), SEQUENCE_KSUBSETS and SPARSEMAP,
    whose structure may not have a vertex that holds all of y's unaries and more.
    Exact arithmetic is assumed: at the very edge rounding decides. Whether a single query q is answered with X^T y tells
    hfy_structure_margin at the scores beta X q + bias. Cost: count + 4 calls of the oracle, and min(N, dim)^2 max(N,
    dim) for the spectral norm. Scratch: 8 min(N, dim)^2 + 4,000 min(N, dim) bytes, about.
-   Errors: ARG (NULL, a pattern out of range or twice, patterns that are no vertex), NOMEM, NONFINITE, as hfy_net_check;
-   UNSUPPORTED (another separation, bounds, `plus`, a similarity other than DOT, values that are not the keys, a post,
-   self_coupling, a bias for each query, a vertex above y). */
+   ARG: a pattern out of range or twice, patterns that are no vertex. UNSUPPORTED: another separation, bounds, `plus`,
+   values that are not the keys, a post, self_coupling, a bias for each query, a vertex above y. */
 HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patterns, size_t count,
                                          hfy_theory_association *association, hfy_work *work);
 
@@ -1847,13 +1836,14 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
    a fixed point if and only if W r = g^-1(r) + theta. W is dim x dim, w[i*dim + j] the weight from unit j to unit i.
    Dense: every rate > 0. Sparse: some are exactly 0, sigma must be 0. cv: standard deviation of the rates that are not
    0, whose mean is 1. Load alpha = count/dim.
-   Every function that takes a hfy_rate returns ARG for power <= 0, sigma < 0, or anything in it not finite. */
+   Errors of all: ARG (NULL, a size of 0 or too large, a number out of the range that stands here or not finite),
+   NONFINITE (results beyond double), NOMEM, UNSUPPORTED (work->isa). Nothing is written or drawn then, but where it is
+   said. */
 typedef struct hfy_rate {
-  double power; /* exponent n > 0; there is no default */
+  double power; /* exponent > 0; there is no default */
   double sigma; /* smoothness >= 0; 0 = the sharp rectifier */
   double theta; /* threshold, any sign */
 } hfy_rate;
-
 /* g(v), g'(v), g^-1(r) and g'(g^-1(r)), v with the threshold taken off. Relative error below 1e-13 for r from 1e-300
    to 1e300 where the result is a normal number; g underflows to 0 and never becomes NaN for finite v. The inverse
    needs r > 0 (r = 0: 0 for sigma = 0, else -infinity; +infinity gives itself). NaN: a hfy_rate out of range, r < 0. */
@@ -1864,23 +1854,20 @@ HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r); /* r = 0: 0 (w
 
 /* Log-normal rates of mean 1: r = count rows of dim; each is kept with probability f, else 0. Draws per rate: f < 1
    one uniform, then always two more (cosine half of Box-Muller, nothing cached), so a seed means the same everywhere.
-   Errors, nothing drawn: ARG (NULL, a size 0 or too large, cv not in 0 .. 1e6, f not in (0, 1]). */
+   cv in 0 .. 1e6, f in (0, 1]. */
 HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t count, size_t dim, double *r,
                                      hfy_work *work);
 
 /* out = r e^(noise z), z normal; then `missing` of the units, drawn anew for each row, are set to the mean of their
-   row: perturbed and partial patterns. out may be r. noise >= 0, missing in 0 .. 1 (rounded to a number of units).
-   Errors, nothing written: ARG, NOMEM. */
+   row: perturbed and partial patterns. out may be r. noise >= 0, missing in 0 .. 1 (rounded to a number of units). */
 HFY_API hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count, size_t dim, double noise,
                                     double missing, double *out, hfy_work *work);
 
 /* Dense patterns: the weights of least norm that make all of them fixed points. self = 0: no self-coupling, the
    diagonal exactly 0 (eq. 20); 1: with it, V times the pseudo-inverse of R (eq. 8). By Householder QR and one step of
    refinement; max|W R - V| <= 1e-9 (1 + max|V|) is checked. w: dim x dim. Cost about 4 dim count (count + 2 dim);
-   scratch dim^2 + 3 dim count + 2 count^2 doubles.
-   Errors, nothing written: ARG (NULL, sizes, a rate that is not > 0 and finite), INFEASIBLE (count > dim, without
-   self-coupling count > dim - 1), SINGULAR (dependent patterns; a unit that the patterns pin to itself), NONFINITE
-   (g^-1 out of range), NOMEM, UNSUPPORTED (work->isa). */
+   scratch dim^2 + 3 dim count + 2 count^2 doubles. Errors: INFEASIBLE (count > dim, without self-coupling > dim - 1),
+   SINGULAR (dependent patterns; a unit that the patterns pin to itself), NONFINITE (g^-1 out of range). */
 HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self,
                                     double *w, hfy_work *work);
 
@@ -1891,15 +1878,13 @@ typedef struct hfy_rate_rows {
   double *multipliers; /* dim x count: lambda with w_i = sum over mu of lambda_mu r^mu off the diagonal; <= 0 where
                           r_i^mu = 0 */
 } hfy_rate_rows;
-
 /* Sparse patterns: row i solves  min |w|^2,  w_i = 0,  w.r^mu = theta + g^-1(r_i^mu) where r_i^mu > 0,
    w.r^mu <= theta - margin where r_i^mu = 0  (eq. 4, sharp rectifier), by a dual active-set method (Goldfarb, Idnani)
    on the Gram matrix. margin >= 0 (the paper: 0). Dense patterns are the case without inequalities. Rows are
    independent: one that has no solution becomes 0, its status says so, all others are right, and the call returns
    INFEASIBLE (or CONVERGENCE: 20 count + 100 steps were not enough). The method ends with a certificate, so
    INFEASIBLE is a proof up to rounding. Cost: seconds for dim 300 at 0.9 of the capacity.
-   Scratch: count^2 + workers (m^2 + m count + 8 count) doubles, m = min(count, dim).
-   Errors, nothing written: ARG (NULL, sizes, a rate < 0 or not finite, sigma > 0, margin), NOMEM, UNSUPPORTED. */
+   Scratch: count^2 + workers (m^2 + m count + 8 count) doubles, m = min(count, dim). */
 HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                            double margin, double *w, const hfy_rate_rows *rows, hfy_work *work);
 
@@ -1907,13 +1892,12 @@ HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r
    keys (count x dim): the rows of R+;  values (count x dim): V + gamma R;  self_coupling (dim): gamma; with self = 1
    gamma is 0. These arrays are yours and *net borrows them; it is made for hfy_retrieve with IDENTITY and
    RECTIFIED_POWER, beta 1, tol and max_steps left 0. 0 < step <= 1. In float the fixed points carry rounding of about
-   1e-7 |W| |r|. Errors as hfy_rate_weights, and ARG for step. */
+   1e-7 |W| |r|. Errors as hfy_rate_weights. */
 HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self, double step,
                                 hfy_real *keys, hfy_real *values, hfy_real *self_coupling, hfy_net *net,
                                 hfy_work *work);
 
-/* j = -I + diag(g'(g^-1(r))) W at one pattern r of dim rates (eq. 5); silent units (r = 0, sigma = 0) have slope 0.
-   Errors, nothing written: ARG (NULL, dim, a rate that is negative, not finite, or 0 with sigma > 0), NONFINITE. */
+/* j = -I + diag(g'(g^-1(r))) W at one pattern r of dim rates (eq. 5); silent units (r = 0, sigma = 0) have slope 0. */
 HFY_API hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *j,
                                      hfy_work *work);
 
@@ -1926,16 +1910,14 @@ typedef struct hfy_rate_modes {
   double bulk;        /* largest real part once memory and average (and their conjugates) are set aside */
   double abscissa;    /* largest real part of all */
 } hfy_rate_modes;
-
 /* All eigenvalues of the Jacobian at one pattern, in the order of hfy_eigenvalues; a silent unit counts -1.
-   modes may be NULL, which saves the eigenvectors: with them the cost doubles. Errors as hfy_rate_jacobian, NOMEM,
-   UNSUPPORTED, CONVERGENCE. */
+   modes may be NULL, which saves the eigenvectors: with them the cost doubles. Errors: CONVERGENCE. */
 HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *re,
                                      double *im, hfy_rate_modes *modes, hfy_work *work);
 
 /* abscissa[mu] (count, or NULL): the largest real part of the Jacobian at each pattern; *stable (or NULL): how many
    are below -1e-9 (1 + |J|_F), so that a marginal pattern does not count. Threads share the patterns.
-   Cost count 8 dim^3. Errors as hfy_rate_spectrum. */
+   Cost count 8 dim^3. Errors: CONVERGENCE. */
 HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count, size_t dim,
                                       double *abscissa, size_t *stable, hfy_work *work);
 
@@ -1949,12 +1931,11 @@ typedef struct hfy_rate_search {
   int worst;        /* 1: minimise the largest abscissa; 0: the mean over the patterns */
   int self;         /* dense: with self-coupling */
 } hfy_rate_search;
-
 /* The threshold at which the mean (or largest) spectral abscissa of the patterns is least: a grid, then a golden
    section; the best point ever seen. *theta, *objective: the answer; rate->theta is not used. Patterns with zeros are
    taken as sparse. The landscape is flat below theta* (compare objectives, not thresholds). A threshold at which a
    row is infeasible counts as +infinity; INFEASIBLE if all do. Cost: 39 evaluations; dense W is affine in theta and
-   solved once. Errors, nothing written: as hfy_rate_weights, _weights_sparse, _stability; ARG (bracket, grid). */
+   solved once. Errors: as hfy_rate_weights, _weights_sparse, _stability. */
 HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                       const hfy_rate_search *search, double *theta, double *objective, hfy_work *work);
 
@@ -1985,34 +1966,29 @@ typedef struct hfy_rate_averages {
   double outlier_re[2], outlier_im[2];   /* not in the paper: the two outliers at any threshold, from the 2 x 2 matrix
                                             on span{1, r}; the larger real part first */
 } hfy_rate_averages;
-
 /* The averages for log-normal rates by quadrature (trapezoid in z, relative error below 1e-10). optimal = 1: at theta*
-   (eq. 16) instead of rate->theta. Errors, nothing written: ARG (NULL, cv not in (0, 1e6]), NONFINITE (an average
-   overflows: small power, large cv), NOMEM. */
+   (eq. 16) instead of rate->theta. cv in (0, 1e6]. NONFINITE: an average overflows (small power, large cv). */
 HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
                                    hfy_work *work);
 
 /* The same over n samples r > 0 of weight[k] >= 0 (NULL: all alike): the entries of given patterns, or one pattern.
-   Errors: ARG (a rate or a weight out of range, all rates equal), NONFINITE, NOMEM. */
+   ARG: all rates are equal. */
 HFY_API hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
                                       int optimal, hfy_rate_averages *averages, hfy_work *work);
 
-/* What follows for a load alpha. */
+/* What follows for a load alpha in (0, 1). */
 typedef struct hfy_rate_load {
   double lambda_bulk;      /* eq. 10 */
   double weight_norm;      /* N <W^2> = sum of squares of a row, eq. 6 (without self-coupling) */
   double weight_sum;       /* N <W> = sum of a row, eq. 7 */
   double weight_norm_self; /* not in the paper: eq. 6 for weights with self-coupling */
 } hfy_rate_load;
-
-/* Errors, nothing written: ARG (NULL, alpha not in (0, 1), averages that no hfy_rate_theory made). */
 HFY_API hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double alpha, hfy_rate_load *load,
                                     hfy_work *work);
 
 /* Not in the paper: the right edge of the bulk with d kept row by row (free probability), which does not depend on
    theta. self: as in hfy_rate_weights. units: 0, or N > 1: rates beyond the (1 - 1/N) quantile are left out, which
-   power > 1 needs, as d is unbounded then. *edge: -1 if there is no bulk to speak of. Cost: 30 ms.
-   Errors, nothing written: ARG (NULL, cv, alpha not in (0, 1)), NONFINITE, NOMEM. */
+   power > 1 needs, as d is unbounded then. *edge: -1 if there is no bulk to speak of. Cost: 30 ms. */
 HFY_API hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
                                       double *edge, hfy_work *work);
 
@@ -2028,17 +2004,15 @@ typedef struct hfy_rate_grid {
   double log_sigma, log_sigma_step;
   size_t sigmas;
 } hfy_rate_grid;
-
 /* The unit of the grid with the largest alpha_S (eq. 19) at theta* for a cv: *best, with theta = theta*, and *alpha_s.
    Ties: the first, power outer, sigma inner. best->power is NaN and *alpha_s 0 if none is stable anywhere.
-   Cost: 20 us a point. Errors, nothing written: ARG, NOMEM. Points whose averages overflow count 0. */
+   Cost: 20 us a point. Points whose averages overflow count 0. */
 HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
                                     hfy_work *work);
 
 /* --- theory of sparse patterns: replica equations --- */
 
-/* The capacity alpha_C(f): above it no weights make the patterns fixed points. It depends on f alone.
-   theta0 may be NULL. Errors, nothing written: ARG (NULL, f not in (0, 1]). */
+/* The capacity alpha_C(f), f in (0, 1]: above it no weights make the patterns fixed points. theta0 may be NULL. */
 HFY_API hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work);
 
 typedef struct hfy_rate_replica {
@@ -2046,9 +2020,8 @@ typedef struct hfy_rate_replica {
   double m;      /* its sum */
   double theta0; /* (theta - m <r>) / sqrt(var r q) */
 } hfy_rate_replica;
-
-/* The row moments at a load alpha < alpha_C(f); f = 1 gives eq. 6 and 7. Errors, nothing written: ARG (NULL, cv < 0,
-   f, alpha <= 0; f < 1 with sigma > 0; f = 1 with cv = 0), INFEASIBLE (alpha >= alpha_C), NONFINITE, NOMEM. */
+/* The row moments at a load alpha > 0; f = 1 gives eq. 6 and 7. ARG: f < 1 with sigma > 0; f = 1 with cv = 0.
+   INFEASIBLE: alpha >= alpha_C(f). */
 HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
                                           hfy_rate_replica *replica, hfy_work *work);
 
@@ -2059,8 +2032,7 @@ typedef struct hfy_rate_disc {
   double median;                     /* half of them lie within this distance of the centre */
   double alpha_s;                    /* eq. 23: stable below this load */
 } hfy_rate_disc;
-
-/* Errors, nothing written: ARG (NULL, alpha not in (0, 1), tau not in -1 .. 1, a deviation not > 0, c). */
+/* alpha in (0, 1), tau in -1 .. 1, deviations > 0. */
 HFY_API hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_x, double sigma_y, double c,
                                          hfy_rate_disc *disc, hfy_work *work);
 
@@ -2083,13 +2055,11 @@ typedef struct hfy_rate_outcome {
   double *speed;      /* max|dx/dt| there */
   size_t *steps;      /* steps taken, rejected ones too */
 } hfy_rate_outcome;
-
 /* Runs n_states states (rows of dim) from `start` to `end` (may be start). Each stage is one matrix product for all
    states that still run; a state's bits do not depend on the others. Diverged: above 1e6 (1 + max|start|) or not
    finite: the last finite state is in its row. options NULL = all defaults. Returns OK if all settled (or tol < 0 and
    none diverged), else what the first other row came to; end and outcome are written all the same.
-   Errors before that, nothing written: ARG (NULL, sizes, an option out of range, what is not finite), NOMEM,
-   UNSUPPORTED. Scratch: 12 n_states dim doubles. */
+   Scratch: 12 n_states dim doubles. */
 HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                      size_t n_states, const hfy_rate_options *options, double *end,
                                      const hfy_rate_outcome *outcome, hfy_work *work);
@@ -2102,11 +2072,9 @@ typedef struct hfy_rate_basin_options {
   size_t bisections; /* 0 = 12 */
   hfy_rate_options run;
 } hfy_rate_basin_options;
-
 /* The size of the basin of one pattern r: the noise e at which half of the starts r e^(e z) come back, by bisection
    on common random numbers (so that it is one number for one rng). 0: even the smallest tried loses; `most`: nothing
-   does. Give run.duration some 12/|abscissa|. Errors, nothing written: as hfy_rate_simulate, ARG for the options;
-   starts that do not settle or diverge are failures, not errors. */
+   does. Give run.duration some 12/|abscissa|. Starts that do not settle or diverge are failures, not errors. */
 HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const double *r, size_t dim, hfy_rng *rng,
                                   const hfy_rate_basin_options *options, double *noise, hfy_work *work);
 
@@ -14702,15 +14670,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_rea
    large numbers are kept as logarithms; 1 - cos is taken as 2 sin^2 of the half. Equations: docs/math.md, 15.
    Early returns stand before any scratch is taken: until then there is nothing to close.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_THEORY_BLOCK_ 128    /* rows of a block of the Gram matrix */
-#define HFY_THEORY_STEPS_ 10000  /* of an iteration to a fixed point at most */
-#define HFY_THEORY_LANCZOS_ 256  /* steps at most */
-#define HFY_THEORY_LOG_ 709.78   /* the exponential of more is infinite */
+enum {
+  HFY_THEORY_BLOCK_ = 128,   /* rows of a block of the Gram matrix */
+  HFY_THEORY_STEPS_ = 10000, /* of an iteration to a fixed point at most */
+  HFY_THEORY_LANCZOS_ = 256  /* steps at most */
+};
 
 /* --- nets --- */
 
 /* The net with its defaults, if it is one of dot products. */
-HFY_PRIVATE_ hfy_status hfy_theory_resolve_(const hfy_net *net, size_t n_queries, hfy_net *full, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_theory_resolve_(const hfy_net *net, size_t n_queries, hfy_net *full, hfy_work *work) {
   hfy_status status = hfy_net_resolve_(net, n_queries, full, work);
   if (status || full->sim == HFY_SIM_DOT) return status;
   return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sim is not HFY_SIM_DOT; the theory is that of dots");
@@ -14743,58 +14712,46 @@ HFY_COLD_ hfy_status hfy_theory_plain_(const hfy_net *full, hfy_work *work) {
   return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->%s is set; this is proved for the plain net alone", member);
 }
 
-/* <x_i, q> of a key and a vector of doubles. */
-HFY_PRIVATE_ double hfy_theory_dot_(const hfy_net *full, size_t i, const double *q) {
-  const hfy_real *x = full->keys + i * full->key_stride;
-  double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-  size_t d, n = full->dim;
-  for (d = 0; d + 4 <= n; d += 4) {
-    s0 += (double)x[d] * q[d];
-    s1 += (double)x[d + 1] * q[d + 1];
-    s2 += (double)x[d + 2] * q[d + 2];
-    s3 += (double)x[d + 3] * q[d + 3];
-  }
-  for (; d < n; d++) s0 += (double)x[d] * q[d];
-  return (s0 + s1) + (s2 + s3);
+/* A query as doubles; NONFINITE if it is not finite. */
+HFY_COLD_ hfy_status hfy_theory_query_(const hfy_net *full, const hfy_real *query, double *q) {
+  return hfy_linalg_widen_(query, full->dim, 1, full->dim, q) ? HFY_OK : HFY_ERR_NONFINITE;
 }
 
-/* |x_i - q|^2. */
-HFY_PRIVATE_ double hfy_theory_square_(const hfy_net *full, size_t i, const double *q) {
+/* x_i as doubles, in room. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ const double *hfy_theory_key_(const hfy_net *full, size_t i, double *room) {
   const hfy_real *x = full->keys + i * full->key_stride;
+  size_t d, n = full->dim;
+  for (d = 0; d + 4 <= n; d += 4) {
+    room[d] = (double)x[d];
+    room[d + 1] = (double)x[d + 1];
+    room[d + 2] = (double)x[d + 2];
+    room[d + 3] = (double)x[d + 3];
+  }
+  for (; d < n; d++) room[d] = (double)x[d];
+  return room;
+}
+
+/* |x - y|^2. */
+HFY_COLD_ double hfy_theory_apart_(const double *x, const double *y, size_t n) {
   double sum = 0;
   size_t d;
-  for (d = 0; d < full->dim; d++) {
-    double v = (double)x[d] - q[d];
-    sum += v * v;
-  }
+  for (d = 0; d < n; d++) sum += (x[d] - y[d]) * (x[d] - y[d]);
   return sum;
 }
 
-HFY_PRIVATE_ void hfy_theory_add_(const hfy_net *full, size_t i, double weight, double *z) {
-  const hfy_real *x = full->keys + i * full->key_stride;
-  size_t d, n = full->dim;
-  for (d = 0; d + 4 <= n; d += 4) {
-    z[d] += weight * (double)x[d];
-    z[d + 1] += weight * (double)x[d + 1];
-    z[d + 2] += weight * (double)x[d + 2];
-    z[d + 3] += weight * (double)x[d + 3];
-  }
-  for (; d < n; d++) z[d] += weight * (double)x[d];
-}
-
-/* max |x|^2 and the mean (or NULL); NONFINITE names the key. */
-HFY_PRIVATE_ hfy_status hfy_theory_survey_(const hfy_net *full, double *square, double *mean, hfy_work *work) {
-  size_t i, d;
-  *square = 0;
+/* |x_i|^2 of each (or NULL), the largest of them, the mean of the patterns (or NULL); NONFINITE names the key. */
+HFY_COLD_ hfy_status hfy_theory_survey_(const hfy_net *full, double *each, double *most, double *mean, double *room,
+                                        hfy_work *work) {
+  size_t i;
+  *most = 0;
   if (mean) memset(mean, 0, full->dim * sizeof *mean);
   for (i = 0; i < full->count; i++) {
-    const hfy_real *x = full->keys + i * full->key_stride;
-    double sum = 0;
-    for (d = 0; d < full->dim; d++) sum += (double)x[d] * (double)x[d];
-    if (!hfy_base_is_finite_(sum))
+    const double *x = hfy_theory_key_(full, i, room), square = hfy_linalg_dot_(x, x, full->dim);
+    if (!hfy_base_is_finite_(square))
       return hfy_base_fail_(work, HFY_ERR_NONFINITE, "net->keys: NaN or infinity in pattern %z", i);
-    if (sum > *square) *square = sum;
-    if (mean) hfy_theory_add_(full, i, 1 / (double)full->count, mean);
+    if (square > *most) *most = square;
+    if (each) each[i] = square;
+    if (mean) hfy_linalg_axpy_(1 / (double)full->count, x, mean, full->dim);
   }
   return HFY_OK;
 }
@@ -14804,13 +14761,13 @@ HFY_PRIVATE_ hfy_status hfy_theory_survey_(const hfy_net *full, double *square, 
 typedef struct hfy_theory_pairs_ {
   const hfy_net *full;
   const hfy_simd_ *simd;
-  double threshold;     /* m/beta */
-  const double *square; /* N: |x_i|^2 */
-  size_t workers, block, room; /* elements of a block of keys, of a product's scratch */
-  double *nearest;             /* workers x N: max x_i.x_j */
-  size_t *rival;               /* likewise, and which j it is */
-  double *radius;              /* likewise, or NULL: not asked for */
-  double *rows, *columns, *product, *scratch; /* of each worker: two blocks of keys, their dots */
+  double threshold;    /* m/beta */
+  double *square;      /* N: |x_i|^2 */
+  double *nearest;     /* workers x N: max x_i.x_j */
+  size_t *rival;       /* likewise, and which j it is */
+  double *radius;      /* likewise, or NULL: not asked for */
+  size_t workers, own; /* elements of a worker's own: */
+  double *room;        /* two blocks of keys, their dots, a product's scratch */
 } hfy_theory_pairs_;
 
 /* The nearer of two rivals, the lower of equals. */
@@ -14820,11 +14777,14 @@ HFY_PRIVATE_ void hfy_theory_nearer_(double *nearest, size_t *rival, double dot,
   *rival = j;
 }
 
-/* What pattern j says about pattern i, which stands at `at`: math 15, Radius. */
-HFY_PRIVATE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t at, size_t i, size_t j, double dot) {
-  double both = g->square[i] + g->square[j], apart = both - 2 * dot, gap = g->square[i] - dot - g->threshold, r;
+/* What pattern j says about pattern i, of which `at` knows: math 15, Radius. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t at, size_t i, size_t j, double dot) {
+  double both, apart, gap, r;
   hfy_theory_nearer_(g->nearest + at, g->rival + at, dot, j);
   if (!g->radius) return;
+  both = g->square[i] + g->square[j];
+  apart = both - 2 * dot;
+  gap = g->square[i] - dot - g->threshold;
   if (apart > 4 * DBL_EPSILON * both)
     r = gap / sqrt(apart);
   else /* the same pattern: no distance helps */
@@ -14837,8 +14797,8 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker) {
   const hfy_theory_pairs_ *g = (const hfy_theory_pairs_ *)context;
   const hfy_net *full = g->full;
   const size_t size = HFY_THEORY_BLOCK_, n = full->count, dim = full->dim, stride = full->key_stride, at = worker * n;
-  double *x = g->rows + worker * g->block, *y = g->columns + worker * g->block;
-  double *product = g->product + worker * size * size;
+  double *x = g->room + worker * g->own, *y = x + hfy_base_min_(n, size) * dim;
+  double *product = y + hfy_base_min_(n, size) * dim;
   size_t first, second, i, j;
   for (i = 0; i < n; i++) {
     g->nearest[at + i] = -HUGE_VAL;
@@ -14852,7 +14812,7 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker) {
       size_t columns = hfy_base_min_(size, n - second);
       hfy_linalg_widen_(full->keys + second * stride, stride, columns, dim, y);
       hfy_linalg_multiply_(g->simd, rows, columns, dim, hfy_linalg_rows_(x, dim), hfy_linalg_turned_(y, dim),
-                           hfy_linalg_set_(product, size), g->scratch + worker * g->room);
+                           hfy_linalg_set_(product, size), product + size * size);
       for (i = 0; i < rows; i++) /* in the diagonal block each pair once */
         for (j = second > first ? 0 : i + 1; j < columns; j++) {
           double dot = product[i * size + j];
@@ -14863,13 +14823,15 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker) {
   }
 }
 
-HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_separation *out, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_separation *out,
+                                                  hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_theory_pairs_ g;
   hfy_net full;
-  double margin = 0, largest = 0, *square = NULL;
-  size_t k = 1, i, n, worker;
+  const size_t size = HFY_THEORY_BLOCK_;
+  double margin = 0, largest;
+  size_t k = 1, i, n, all, worker;
   hfy_status status = hfy_theory_resolve_(net, 1, &full, w);
   if (!status) status = hfy_base_null_(w, !out ? "out" : NULL);
   if (!status && (out->stationary || out->radius || out->radius_bound))
@@ -14882,28 +14844,20 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
   n = full.count;
   g.full = &full;
   g.threshold = margin / full.beta;
-  g.workers = hfy_base_min_(hfy_base_workers_(), (n - 1) / HFY_THEORY_BLOCK_ + 1);
-  g.block = hfy_base_times_(hfy_base_min_(n, HFY_THEORY_BLOCK_), full.dim);
-  g.room = hfy_linalg_gemm_scratch_(HFY_THEORY_BLOCK_, HFY_THEORY_BLOCK_, full.dim, sizeof(double));
+  g.workers = hfy_base_min_(hfy_base_workers_(), (n - 1) / size + 1);
+  all = hfy_base_times_(g.workers, n);
+  g.own = 2 * hfy_base_min_(n, size) * full.dim + size * size +
+          hfy_linalg_gemm_scratch_(size, size, full.dim, sizeof(double));
   while (hfy_base_layout_(&arena, w, &status)) {
-    square = HFY_TAKE_(&arena, double, n);
-    g.nearest = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, n));
-    g.rival = HFY_TAKE_(&arena, size_t, hfy_base_times_(g.workers, n));
-    g.radius = HFY_TAKE_(&arena, double, out->radius ? hfy_base_times_(g.workers, n) : 0);
-    g.rows = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.block));
-    g.columns = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.block));
-    g.product = HFY_TAKE_(&arena, double, g.workers * HFY_THEORY_BLOCK_ * HFY_THEORY_BLOCK_);
-    g.scratch = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.room));
+    g.square = HFY_TAKE_(&arena, double, n);
+    g.nearest = HFY_TAKE_(&arena, double, all);
+    g.rival = HFY_TAKE_(&arena, size_t, all);
+    g.radius = HFY_TAKE_(&arena, double, out->radius ? all : 0);
+    g.room = HFY_TAKE_(&arena, double, hfy_base_times_(g.workers, g.own));
   }
-  for (i = 0; !status && i < n; i++) {
-    if (!hfy_linalg_widen_(full.keys + i * full.key_stride, full.key_stride, 1, full.dim, g.rows))
-      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "net->keys: NaN or infinity in pattern %z", i);
-    square[i] = hfy_linalg_dot_(g.rows, g.rows, full.dim);
-    if (square[i] > largest) largest = square[i];
-  }
+  if (!status) status = hfy_theory_survey_(&full, g.square, &largest, NULL, g.room, w);
   if (status) return hfy_base_close_(w, &local, status);
   largest = sqrt(largest);
-  g.square = square;
   hfy_base_parallel_(g.workers, hfy_theory_rows_, &g);
   for (i = 0; i < n; i++) {
     double delta, room;
@@ -14912,7 +14866,7 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
       hfy_theory_nearer_(g.nearest + i, g.rival + i, g.nearest[at], g.rival[at]);
       if (g.radius && g.radius[at] < g.radius[i]) g.radius[i] = g.radius[at];
     }
-    delta = square[i] - g.nearest[i];
+    delta = g.square[i] - g.nearest[i];
     room = delta - g.threshold; /* with patterns of zeros alone no distance matters */
     if (out->separation) out->separation[i] = delta;
     if (out->rival) out->rival[i] = g.rival[i];
@@ -14926,45 +14880,30 @@ HFY_API hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_sepa
 
 /* --- queries --- */
 
-/* The query as doubles; NONFINITE if it is not finite. */
-HFY_PRIVATE_ hfy_status hfy_theory_query_(const hfy_net *full, const hfy_real *query, double *q) {
-  return hfy_linalg_widen_(query, full->dim, 1, full->dim, q) ? HFY_OK : HFY_ERR_NONFINITE;
-}
-
 /* x.q + bias/beta of every pattern, -infinity where it is masked; counts those that are not. */
-HFY_COLD_ hfy_status hfy_theory_scores_(const hfy_net *full, size_t who, const double *q, double *score,
-                                        size_t *seen) {
+HFY_COLD_ hfy_status hfy_theory_scores_(const hfy_net *full, size_t who, const double *q, double *score, size_t *seen,
+                                        double *room) {
   size_t i, n = full->count, visible = full->visible ? hfy_base_min_(full->visible[who], n) : n;
   const hfy_real *bias = full->bias ? full->bias + who * full->bias_stride : NULL;
   *seen = 0;
   for (i = 0; i < n; i++) {
     score[i] = -HUGE_VAL;
     if (i >= visible || (bias && hfy_base_is_neg_inf_((double)bias[i]))) continue;
-    score[i] = hfy_theory_dot_(full, i, q) + (bias ? (double)bias[i] / full->beta : 0);
+    score[i] = hfy_linalg_dot_(hfy_theory_key_(full, i, room), q, full->dim) +
+               (bias ? (double)bias[i] / full->beta : 0);
     if (!hfy_base_is_finite_(score[i])) return HFY_ERR_NONFINITE;
     ++*seen;
   }
   return HFY_OK;
 }
 
-/* The patterns of the k best scores, the lowest of ties, ascending. kth: the k-th best. */
-HFY_COLD_ void hfy_theory_choose_(const double *score, size_t n, size_t k, double kth, size_t *chosen) {
-  size_t i, ties = k;
-  for (i = 0; i < n; i++) ties -= score[i] > kth;
-  for (i = 0; i < n; i++) {
-    if (score[i] < kth || (!(score[i] > kth) && !ties)) continue;
-    if (!(score[i] > kth)) ties--;
-    *chosen++ = i;
-  }
-}
-
-HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *slack,
-                                        size_t *chosen, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                                   double *slack, size_t *chosen, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_net full;
-  double margin = 0, *q = NULL, *score = NULL, *sorted = NULL;
-  size_t k = 1, j, n;
+  double margin = 0, *q = NULL, *room = NULL, *score = NULL, *sorted = NULL;
+  size_t k = 1, j, n, *best = NULL;
   hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
   if (!status) status = hfy_theory_margin_(&full, &margin, &k, w);
   if (!status && n_queries) status = hfy_base_null_(w, !queries ? "queries" : !slack ? "slack" : NULL);
@@ -14974,28 +14913,25 @@ HFY_API hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *quer
   n = full.count;
   while (hfy_base_layout_(&arena, w, &status)) {
     q = HFY_TAKE_(&arena, double, full.dim);
+    room = HFY_TAKE_(&arena, double, full.dim);
     score = HFY_TAKE_(&arena, double, n);
     sorted = HFY_TAKE_(&arena, double, n);
+    best = HFY_TAKE_(&arena, size_t, hfy_base_min_(k, n));
   }
   if (status) return status;
   for (j = 0; j < n_queries; j++) {
-    double kth;
     size_t seen = 0;
     hfy_status one = hfy_theory_query_(&full, queries + j * full.dim, q);
-    if (!one) one = hfy_theory_scores_(&full, j, q, score, &seen);
-    if (one) {
-      if (!status) status = hfy_net_failed_(w, one, j);
-      continue;
+    if (!one) one = hfy_theory_scores_(&full, j, q, score, &seen, room);
+    if (!one && seen >= k) {
+      double kth = hfy_base_largest_(score, n, k, NULL, best, sorted);
+      slack[j] = seen > k ? kth - hfy_base_kth_largest_(sorted, n, k + 1) - margin / full.beta : HUGE_VAL;
+      if (chosen) memcpy(chosen + j * k, best, k * sizeof *best);
+    } else if (!status) {
+      status = one ? hfy_net_failed_(w, one, j)
+                   : hfy_base_fail_(w, HFY_ERR_ARG, "query %z: %z patterns are not masked, fewer than k = %z", j, seen,
+                                    k);
     }
-    if (seen < k) {
-      if (!status)
-        status = hfy_base_fail_(w, HFY_ERR_ARG, "query %z: %z patterns are not masked, fewer than k = %z", j, seen, k);
-      continue;
-    }
-    memcpy(sorted, score, n * sizeof *score);
-    kth = hfy_base_kth_largest_(sorted, n, k);
-    slack[j] = seen > k ? kth - hfy_base_kth_largest_(sorted, n, k + 1) - margin / full.beta : HUGE_VAL;
-    if (chosen) hfy_theory_choose_(score, n, k, kth, chosen + j * k);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -15012,12 +14948,12 @@ HFY_COLD_ double hfy_theory_entropy_(const hfy_sep *full, double n) {
   return -1;
 }
 
-HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *queries, size_t n_queries, double *lower,
-                                           double *upper, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                                      double *lower, double *upper, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_net full;
-  double entropy, by_entropy, square = 0, *q = NULL;
+  double entropy, by_entropy, square = 0, *q = NULL, *room = NULL;
   size_t i, j;
   hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
   if (!status) status = hfy_theory_plain_(&full, w);
@@ -15025,22 +14961,23 @@ HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *q
   entropy = hfy_theory_entropy_(&full.sep, (double)full.count);
   if (entropy < 0) return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "net->sep is no negentropy on the simplex");
   if (lower && n_queries && !queries) return hfy_base_null_(w, "queries");
-  while (hfy_base_layout_(&arena, w, &status)) q = HFY_TAKE_(&arena, double, full.dim);
-  if (!status) status = hfy_theory_survey_(&full, &square, NULL, w);
+  while (hfy_base_layout_(&arena, w, &status)) {
+    q = HFY_TAKE_(&arena, double, full.dim);
+    room = HFY_TAKE_(&arena, double, full.dim);
+  }
+  if (!status) status = hfy_theory_survey_(&full, NULL, &square, NULL, room, w);
   if (status) return hfy_base_close_(w, &local, status);
   by_entropy = square / 2 + entropy / full.beta;
   if (upper) *upper = by_entropy < 2 * square ? by_entropy : 2 * square;
   for (j = 0; lower && j < n_queries; j++) {
     double best = -HUGE_VAL;
-    size_t k = 0;
     hfy_status one = hfy_theory_query_(&full, queries + j * full.dim, q);
     for (i = 0; !one && i < full.count; i++) {
-      double dot = hfy_theory_dot_(&full, i, q);
-      if (!(dot > best)) continue;
+      const double *x = hfy_theory_key_(&full, i, room), dot = hfy_linalg_dot_(x, q, full.dim);
+      if (i && !(dot > best)) continue;
       best = dot;
-      k = i;
+      lower[j] = hfy_theory_apart_(x, q, full.dim) / 2;
     }
-    if (!one) lower[j] = hfy_theory_square_(&full, k, q) / 2;
     if (one && !status) status = hfy_net_failed_(w, one, j);
   }
   return hfy_base_close_(w, &local, status);
@@ -15048,45 +14985,46 @@ HFY_API hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *q
 
 /* --- capacities --- */
 
-HFY_PRIVATE_ int hfy_theory_positive_(double x) { return x > 0 && hfy_base_is_finite_(x); }
+/* What a number should be; ARG otherwise. */
+enum { HFY_THEORY_ABOVE_0_, HFY_THEORY_SHARE_, HFY_THEORY_FROM_0_, HFY_THEORY_FROM_1_, HFY_THEORY_FROM_2_ };
 
-HFY_COLD_ hfy_status hfy_theory_sphere_(const hfy_theory_sphere *s, const void *out, hfy_work *work) {
-  if (!s || !out) return hfy_base_null_(work, !s ? "sphere" : "out");
-  if (!(s->dim >= 2 && hfy_base_is_finite_(s->dim)))
-    return hfy_base_should_(work, "", "sphere->dim", s->dim, "at least 2 and finite");
-  if (!hfy_theory_positive_(s->radius))
-    return hfy_base_should_(work, "", "sphere->radius", s->radius, "above 0 and finite");
-  if (!hfy_theory_positive_(s->beta))
-    return hfy_base_should_(work, "", "sphere->beta", s->beta, "above 0 and finite");
-  if (!(s->failure > 0 && s->failure <= 1))
-    return hfy_base_should_(work, "", "sphere->failure", s->failure, "above 0 and at most 1");
-  return HFY_OK;
+HFY_COLD_ hfy_status hfy_theory_number_(const char *name, double x, int range, hfy_work *work) {
+  static const char *const text[] = {"above 0 and finite", "above 0 and at most 1", "at least 0 and finite",
+                                     "at least 1 and finite", "at least 2 and finite"};
+  const int low = range < HFY_THEORY_FROM_0_ ? x > 0 : x >= range - HFY_THEORY_FROM_0_;
+  if (low && (range == HFY_THEORY_SHARE_ ? x <= 1 : hfy_base_is_finite_(x))) return HFY_OK;
+  return hfy_base_should_(work, "", name, x, text[range]);
 }
 
-/* e^x, infinite where double cannot hold it (without asking exp for it). */
-HFY_PRIVATE_ double hfy_theory_exp_(double x) { return x > HFY_THEORY_LOG_ ? HUGE_VAL : exp(x); }
+HFY_COLD_ hfy_status hfy_theory_sphere_(const hfy_theory_sphere *s, const void *out, hfy_work *work) {
+  hfy_status status = hfy_base_null_(work, !s ? "sphere" : !out ? "out" : NULL);
+  if (status || (status = hfy_theory_number_("sphere->dim", s->dim, HFY_THEORY_FROM_2_, work)) ||
+      (status = hfy_theory_number_("sphere->radius", s->radius, HFY_THEORY_ABOVE_0_, work)) ||
+      (status = hfy_theory_number_("sphere->beta", s->beta, HFY_THEORY_ABOVE_0_, work)))
+    return status;
+  return hfy_theory_number_("sphere->failure", s->failure, HFY_THEORY_SHARE_, work);
+}
 
 /* 1 - cos x without cancellation. */
-HFY_PRIVATE_ double hfy_theory_versine_(double x) {
+HFY_COLD_ double hfy_theory_versine_(double x) {
   double s = sin(x / 2);
   return 2 * s * s;
 }
 
 /* log Gamma(x + 1/2) - log Gamma(x): from x = 100 on by its series, as the two logarithms would cancel. */
-HFY_PRIVATE_ double hfy_theory_half_gamma_(double x) {
+HFY_COLD_ double hfy_theory_half_gamma_(double x) {
   const double y = 1 / (x * x);
   if (x < 100) return lgamma(x + 0.5) - lgamma(x);
   return 0.5 * log(x) - (1 / 8.0 - y * (1 / 192.0 - y / 640)) / x;
 }
 
-HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out,
+                                                        hfy_work *work) {
   const double pi = 3.14159265358979323846;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_theory_sphere_(sphere, out, w);
   double d, m, angle, lost, x, zeta;
-  if (status) return status;
-  if (!(sphere->margin >= 0 && hfy_base_is_finite_(sphere->margin)))
-    return hfy_base_should_(w, "", "sphere->margin", sphere->margin, "at least 0 and finite");
+  if (status || (status = hfy_theory_number_("sphere->margin", sphere->margin, HFY_THEORY_FROM_0_, w))) return status;
   if (!(sphere->angle >= 0 && sphere->angle < pi / 2))
     return hfy_base_should_(w, "", "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
   zeta = sphere->zeta;
@@ -15098,7 +15036,7 @@ HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hf
   lost = sphere->margin / (2 * sphere->beta * m);
   x = sphere->margin / (sphere->beta * m * m);
   out->placed_log = 0.5 * log(2 * pi * d) + log(cos(angle)) - (d - 1) * log(sin(angle));
-  out->placed_count = hfy_theory_exp_(out->placed_log);
+  out->placed_count = exp(out->placed_log);
   out->placed_radius = m / 2 * hfy_theory_versine_(angle) - lost;
   out->zeta_limit = x > 2 ? 0 : x > 0 ? 1 / (2 * asin(sqrt(x / 2))) : HUGE_VAL; /* arccos(1-x) */
   if (!(zeta > 0)) zeta = out->zeta_limit > 1 ? sqrt(out->zeta_limit) : 1;
@@ -15106,27 +15044,15 @@ HFY_API hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hf
   out->zeta = zeta;
   out->kappa = exp(hfy_theory_half_gamma_((d - 1) / 2)) / ((d - 1) * sqrt(pi));
   out->random_log = 0.5 * log(2 * sphere->failure / out->kappa) + (d - 1) / 2 * log(zeta);
-  out->random_count = hfy_theory_exp_(out->random_log);
+  out->random_count = exp(out->random_log);
   out->random_radius = m / 2 * hfy_theory_versine_(1 / zeta) - lost;
   return HFY_OK;
 }
 
-/* Where Halley's iteration begins on the right branch of W. */
-HFY_COLD_ double hfy_theory_halley_start_(int branch, double x) {
-  double p, l;
-  if (x < -0.25) { /* the series in the root of the distance from the branch point */
-    p = 2 * (2.718281828459045235 * x + 1);
-    p = (branch ? -1 : 1) * sqrt(p > 0 ? p : 0);
-    return -1 + p - p * p / 3 + 11 * p * p * p / 72;
-  }
-  l = branch ? log(-x) : x < 3 ? log1p(x) : log(x);
-  return branch ? l - log(-l) : x < 3 ? l * (1 - log1p(l) / (2 + l)) : l - log(l);
-}
-
-HFY_API hfy_status hfy_theory_lambert(int branch, double x, double *w, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_lambert(int branch, double x, double *w, hfy_work *work) {
   const double least = -0.36787944117144233; /* -1/e, rounded up: the last double inside */
   hfy_work local, *used = hfy_base_open_(work, &local);
-  double y = x;
+  double y = x, p = 2 * (2.718281828459045235 * x + 1), l;
   int step;
   if (!w) return hfy_base_null_(used, "w");
   if (branch != 0 && branch != -1)
@@ -15135,8 +15061,13 @@ HFY_API hfy_status hfy_theory_lambert(int branch, double x, double *w, hfy_work 
     return hfy_base_fail_(used, HFY_ERR_UNSUPPORTED, "x is %g; W_%g exists from -1/e on%s", x, (double)branch,
                           branch ? ", below 0" : "");
   if ((x > 0 || x < 0) && !hfy_base_is_pos_inf_(x)) {
-    y = hfy_theory_halley_start_(branch, x);
-    for (step = 0; step < 50; step++) {
+    l = branch ? log(-x) : x < 3 ? log1p(x) : log(x);
+    y = branch ? l - log(-l) : x < 3 ? l * (1 - log1p(l) / (2 + l)) : l - log(l);
+    if (x < -0.25) { /* the series in the root of the distance from the branch point */
+      p = (branch ? -1 : 1) * sqrt(p > 0 ? p : 0);
+      y = -1 + p - p * p / 3 + 11 * p * p * p / 72;
+    }
+    for (step = 0; step < 50; step++) { /* Halley */
       double e = exp(y), f = y * e - x, up = y + 1, move;
       if (!(up > 0) && !(up < 0)) break; /* the branch point */
       move = f / (e * up - (y + 2) * f / (2 * up));
@@ -15148,7 +15079,7 @@ HFY_API hfy_status hfy_theory_lambert(int branch, double x, double *w, hfy_work 
   return HFY_OK;
 }
 
-HFY_API double hfy_theory_lambert_exp(double u) {
+HFY_API HFY_SMALL_ double hfy_theory_lambert_exp(double u) {
   double w, next;
   int step;
   if (hfy_base_is_nan_(u) || hfy_base_is_pos_inf_(u)) return u;
@@ -15165,8 +15096,8 @@ HFY_API double hfy_theory_lambert_exp(double u) {
   return next;
 }
 
-HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out,
-                                               hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, hfy_theory_softmax *out,
+                                                          hfy_work *work) {
   const double omega = 0.567143290409783873; /* W_0(1) */
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_theory_sphere_(sphere, out, w);
@@ -15183,46 +15114,44 @@ HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, 
   out->c_needed = exp(4 / d * log(2 / sqrt(p)));
   out->c_bound = u > 0 ? b * exp(-u / (1 + u) * log(u)) : b / log((omega * exp(u) + 1) / (omega * (1 + omega)));
   out->log_count = 0.5 * log(p) + d / 4 * log(out->c);
-  out->count = hfy_theory_exp_(out->log_count);
+  out->count = exp(out->log_count);
   out->holds = out->c >= out->c_needed;
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim,
+                                                   hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  double a, b, root;
-  if (!dim) return hfy_base_null_(w, "dim");
-  if (!hfy_theory_positive_(beta)) return hfy_base_should_(w, "", "beta", beta, "above 0 and finite");
-  if (!hfy_theory_positive_(k)) return hfy_base_should_(w, "", "k", k, "above 0 and finite");
-  if (!hfy_theory_positive_(c)) return hfy_base_should_(w, "", "c", c, "above 0 and finite");
-  if (!(failure > 0 && failure <= 1)) return hfy_base_should_(w, "", "failure", failure, "above 0 and at most 1");
+  double a, b, x, root = 1;
+  hfy_status status = hfy_base_null_(w, !dim ? "dim" : NULL);
+  if (status || (status = hfy_theory_number_("beta", beta, HFY_THEORY_ABOVE_0_, w)) ||
+      (status = hfy_theory_number_("k", k, HFY_THEORY_ABOVE_0_, w)) ||
+      (status = hfy_theory_number_("c", c, HFY_THEORY_ABOVE_0_, w)) ||
+      (status = hfy_theory_number_("failure", failure, HFY_THEORY_SHARE_, w)))
+    return status;
   a = log(c) / 2 - k * k * beta / (5 * c);
   b = 1 + log(2 * failure * beta * k * k);
-  if (a > 0 || a < 0) {
-    double x = a * hfy_theory_exp_(-b);
-    if (hfy_theory_lambert(a > 0 ? 0 : -1, x, &root, NULL))
-      return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
-                            "c is %g: Theorem A6 has no dimension for it (a e^-b is %g, below -1/e)", c, x);
-    root /= a;
-  } else { /* the limit of W(x)/a */
-    root = exp(-b);
-  }
-  *dim = 1 + root;
+  x = a * exp(-b);
+  if ((a > 0 || a < 0) && hfy_theory_lambert(a > 0 ? 0 : -1, x, &root, NULL))
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
+                          "c is %g: Theorem A6 has no dimension for it (a e^-b is %g, below -1/e)", c, x);
+  *dim = 1 + (a > 0 || a < 0 ? root / a : exp(-b)); /* the limit of W(x)/a */
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta, double k, double c, double *slack,
-                                    hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta, double k, double c,
+                                               double *slack, hfy_work *work) {
   const double two_pi = 6.283185307179586476925, d = dim - 1, m2 = k * k * d; /* M^2 */
   hfy_work local, *w = hfy_base_open_(work, &local);
   double log_n, shrink, separation;
-  if (!slack) return hfy_base_null_(w, "slack");
-  if ((unsigned)law > HFY_THEORY_EXPECTED)
+  hfy_status status = hfy_base_null_(w, !slack ? "slack" : NULL);
+  if (!status && (unsigned)law > HFY_THEORY_EXPECTED)
     return hfy_base_fail_(w, HFY_ERR_ARG, "law is %z; it should be one of hfy_theory_law", (size_t)law);
-  if (!(dim >= 2 && hfy_base_is_finite_(dim))) return hfy_base_should_(w, "", "dim", dim, "at least 2 and finite");
-  if (!hfy_theory_positive_(beta)) return hfy_base_should_(w, "", "beta", beta, "above 0 and finite");
-  if (!hfy_theory_positive_(k)) return hfy_base_should_(w, "", "k", k, "above 0 and finite");
-  if (!(c >= 1 && hfy_base_is_finite_(c))) return hfy_base_should_(w, "", "c", c, "at least 1 and finite");
+  if (status || (status = hfy_theory_number_("dim", dim, HFY_THEORY_FROM_2_, w)) ||
+      (status = hfy_theory_number_("beta", beta, HFY_THEORY_ABOVE_0_, w)) ||
+      (status = hfy_theory_number_("k", k, HFY_THEORY_ABOVE_0_, w)) ||
+      (status = hfy_theory_number_("c", c, HFY_THEORY_FROM_1_, w)))
+    return status;
   log_n = (law == HFY_THEORY_PLACED ? d : d / 4) * log(c);
   shrink = 1 - log(d) / d;
   separation = law == HFY_THEORY_PLACED ? m2 * hfy_theory_versine_(two_pi / c) : m2 / (5 * c) * shrink * shrink;
@@ -15230,19 +15159,20 @@ HFY_API hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta,
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double *rate, double *count, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_binary(double flipped, double dim, double *rate, double *count,
+                                                         hfy_work *work) {
   const double low = 2 * flipped, a = 1 - low;
   hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_status status = hfy_base_null_(w, !rate ? "rate" : NULL);
   double sum; /* 2 I(a) */
-  if (!rate) return hfy_base_null_(w, "rate");
-  if (!(flipped >= 0 && flipped <= 0.5))
-    return hfy_base_should_(w, "", "flipped", flipped, "at least 0 and at most 1/2");
-  if (count && !(dim >= 1 && hfy_base_is_finite_(dim)))
-    return hfy_base_should_(w, "", "dim", dim, "at least 1 and finite");
+  if (!status && !(flipped >= 0 && flipped <= 0.5))
+    status = hfy_base_should_(w, "", "flipped", flipped, "at least 0 and at most 1/2");
+  if (!status && count) status = hfy_theory_number_("dim", dim, HFY_THEORY_FROM_1_, w);
+  if (status) return status;
   sum = (1 + a) * log1p(a);
   if (low > 0) sum += low * log(low);
   *rate = sum > 0 ? sum / 4 : 0;
-  if (count) *count = hfy_theory_exp_(*rate * dim) + 1;
+  if (count) *count = exp(*rate * dim) + 1;
   return HFY_OK;
 }
 
@@ -15256,46 +15186,30 @@ HFY_COLD_ hfy_status hfy_theory_softmax_(const hfy_net *net, hfy_net *full, hfy_
   return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.kind is not HFY_SEP_SOFTMAX");
 }
 
-/* p = softmax(beta X q). */
-HFY_PRIVATE_ void hfy_theory_weigh_(const hfy_net *full, const double *q, double *p) {
+/* A step: p = softmax(beta X q), z = X^T p. */
+HFY_COLD_ void hfy_theory_step_(const hfy_net *full, const double *q, double *p, double *z, double *room) {
   double top = -HUGE_VAL, sum = 0;
   size_t i;
   for (i = 0; i < full->count; i++) {
-    p[i] = full->beta * hfy_theory_dot_(full, i, q);
+    p[i] = full->beta * hfy_linalg_dot_(hfy_theory_key_(full, i, room), q, full->dim);
     if (p[i] > top) top = p[i];
   }
   for (i = 0; i < full->count; i++) sum += p[i] = exp(p[i] - top);
-  for (i = 0; i < full->count; i++) p[i] /= sum;
-}
-
-/* z = X^T p. */
-HFY_PRIVATE_ void hfy_theory_project_(const hfy_net *full, const double *p, double *z) {
-  size_t i;
   memset(z, 0, full->dim * sizeof *z);
-  for (i = 0; i < full->count; i++)
-    if (p[i] > 0) hfy_theory_add_(full, i, p[i], z);
+  for (i = 0; i < full->count; i++) {
+    p[i] /= sum;
+    if (p[i] > 0) hfy_linalg_axpy_(p[i], hfy_theory_key_(full, i, room), z, full->dim);
+  }
 }
 
-HFY_COLD_ double hfy_theory_apart_(const double *x, const double *y, size_t n) {
-  double sum = 0;
-  size_t d;
-  for (d = 0; d < n; d++) sum += (x[d] - y[d]) * (x[d] - y[d]);
-  return sqrt(sum);
-}
-
-/* A step: next = f(q). p: N. */
-HFY_PRIVATE_ void hfy_theory_step_(const hfy_net *full, const double *q, double *p, double *next) {
-  hfy_theory_weigh_(full, q, p);
-  hfy_theory_project_(full, p, next);
-}
-
-HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
-                                        hfy_theory_convergence *out, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
+                                                   hfy_theory_convergence *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_theory_convergence c;
   hfy_net full;
-  double *p = NULL, *x = NULL, *q = NULL, *fixed = NULL, *next = NULL, square = 0, best = -HUGE_VAL, n, beta, farther;
+  double *p = NULL, *x = NULL, *q = NULL, *fixed = NULL, *next = NULL, *room = NULL;
+  double square = 0, best = -HUGE_VAL, n, beta, farther, wide;
   size_t i;
   hfy_status status = hfy_theory_softmax_(net, &full, w);
   memset(&c, 0, sizeof c);
@@ -15309,20 +15223,20 @@ HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, cons
     q = HFY_TAKE_(&arena, double, full.dim);
     fixed = HFY_TAKE_(&arena, double, full.dim);
     next = HFY_TAKE_(&arena, double, full.dim);
+    room = HFY_TAKE_(&arena, double, full.dim);
   }
-  if (!status) status = hfy_theory_survey_(&full, &square, NULL, w);
-  if (!status && query && hfy_theory_query_(&full, query, q))
+  if (!status) status = hfy_theory_survey_(&full, NULL, &square, NULL, room, w);
+  if (!status && hfy_theory_query_(&full, query ? query : full.keys + pattern * full.key_stride, q))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
   if (status) return hfy_base_close_(w, &local, status);
-  hfy_theory_query_(&full, full.keys + pattern * full.key_stride, x);
-  if (!query) memcpy(q, x, full.dim * sizeof *q);
+  hfy_theory_key_(&full, pattern, x);
   for (i = 0; i < full.count; i++) {
-    double dot = hfy_theory_dot_(&full, i, x);
+    double dot = hfy_linalg_dot_(hfy_theory_key_(&full, i, room), x, full.dim);
     if (i != pattern && dot > best) best = dot;
   }
   n = (double)full.count;
   beta = full.beta;
-  c.separation = hfy_theory_dot_(&full, pattern, x) - best;
+  c.separation = hfy_linalg_dot_(x, x, full.dim) - best;
   c.largest = sqrt(square);
   c.sphere = square > 0 ? 1 / (beta * n * c.largest) : HUGE_VAL;
   c.needed = full.count > 1 ? (2 / n + log(2 * (n - 1) * n * beta * square)) / beta : -HUGE_VAL;
@@ -15330,26 +15244,25 @@ HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, cons
   /* measured: from x_i on until it stands still */
   memcpy(fixed, x, full.dim * sizeof *x);
   while (c.steps < HFY_THEORY_STEPS_) {
-    hfy_theory_step_(&full, fixed, p, next);
-    c.residual = hfy_theory_apart_(fixed, next, full.dim);
+    hfy_theory_step_(&full, fixed, p, next, room);
+    c.residual = sqrt(hfy_theory_apart_(fixed, next, full.dim));
     memcpy(fixed, next, full.dim * sizeof *next);
     c.steps++;
     if (!(c.residual > DBL_EPSILON * c.largest)) break;
   }
-  c.error = hfy_theory_apart_(x, fixed, full.dim);
-  c.query_distance = hfy_theory_apart_(q, x, full.dim);
+  c.error = sqrt(hfy_theory_apart_(x, fixed, full.dim));
+  c.query_distance = sqrt(hfy_theory_apart_(q, x, full.dim));
   c.inside = c.query_distance <= c.sphere;
-  c.before = hfy_theory_apart_(q, fixed, full.dim);
-  hfy_theory_step_(&full, q, p, next);
-  c.after = hfy_theory_apart_(next, fixed, full.dim);
-  /* promised (math 15, Theorem 5); alone a pattern has separation infinity and the factor N - 1 = 0 */
-  if (full.count > 1) {
-    const double wide = 2 * (n - 1) * c.largest;
+  c.before = sqrt(hfy_theory_apart_(q, fixed, full.dim));
+  hfy_theory_step_(&full, q, p, next, room);
+  c.after = sqrt(hfy_theory_apart_(next, fixed, full.dim));
+  if (full.count > 1) { /* promised (math 15, Theorem 5); with one pattern 0 */
+    wide = 2 * (n - 1) * c.largest;
     farther = c.query_distance > c.error ? c.query_distance : c.error;
-    c.contraction = 2 * beta * n * square * (n - 1) * hfy_theory_exp_(-beta * (c.separation - 2 * farther * c.largest));
-    c.error_bound = wide * hfy_theory_exp_(-beta * (c.separation - 2 * c.error * c.largest));
-    c.error_sphere = wide * hfy_theory_exp_(-beta * c.separation + 2 / n);
-    c.error_closed = wide * hfy_theory_exp_(1 - beta * c.separation);
+    c.contraction = 2 * beta * n * square * (n - 1) * exp(-beta * (c.separation - 2 * farther * c.largest));
+    c.error_bound = wide * exp(-beta * (c.separation - 2 * c.error * c.largest));
+    c.error_sphere = wide * exp(-beta * c.separation + 2 / n);
+    c.error_closed = wide * exp(1 - beta * c.separation);
   }
   *out = c;
   return hfy_base_close_(w, &local, status);
@@ -15362,6 +15275,7 @@ typedef struct hfy_theory_operator_ {
   const hfy_net *full;
   const double *weight; /* N, or NULL = 1 */
   const double *centre; /* D, or NULL = 0 */
+  double *room;         /* D */
 } hfy_theory_operator_;
 
 HFY_PRIVATE_ void hfy_theory_apply_(const void *context, const double *v, double *y) {
@@ -15371,35 +15285,38 @@ HFY_PRIVATE_ void hfy_theory_apply_(const void *context, const double *v, double
   size_t i;
   memset(y, 0, dim * sizeof *y);
   for (i = 0; i < op->full->count; i++) {
-    double weight = op->weight ? op->weight[i] : 1, a;
+    const double weight = op->weight ? op->weight[i] : 1, *x;
+    double a;
     if (!(weight > 0)) continue;
-    a = weight * (hfy_theory_dot_(op->full, i, v) - shift);
-    hfy_theory_add_(op->full, i, a, y);
+    x = hfy_theory_key_(op->full, i, op->room);
+    a = weight * (hfy_linalg_dot_(x, v, dim) - shift);
+    hfy_linalg_axpy_(a, x, y, dim);
     sum += a;
   }
   if (op->centre) hfy_linalg_axpy_(-sum, op->centre, y, dim);
 }
 
-/* J = beta sum over i of p_i (x_i - centre)(x_i - centre)^T. y: D. */
-HFY_COLD_ void hfy_theory_form_(const hfy_theory_operator_ *op, double *y, double *jacobian) {
+/* J = beta sum over i of p_i (x_i - centre)(x_i - centre)^T. */
+HFY_COLD_ void hfy_theory_form_(const hfy_theory_operator_ *op, double *jacobian) {
   const hfy_net *full = op->full;
   size_t i, d, dim = full->dim;
   memset(jacobian, 0, dim * dim * sizeof *jacobian);
   for (i = 0; i < full->count; i++) {
     if (!(op->weight[i] > 0)) continue;
-    hfy_theory_query_(full, full->keys + i * full->key_stride, y);
-    for (d = 0; d < dim; d++) y[d] -= op->centre[d];
-    for (d = 0; d < dim; d++) hfy_linalg_axpy_(full->beta * op->weight[i] * y[d], y, jacobian + d * dim, dim);
+    hfy_theory_key_(full, i, op->room);
+    hfy_linalg_axpy_(-1, op->centre, op->room, dim);
+    for (d = 0; d < dim; d++)
+      hfy_linalg_axpy_(full->beta * op->weight[i] * op->room[d], op->room, jacobian + d * dim, dim);
   }
 }
 
-HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
-                                       hfy_theory_jacobian_norm *norms, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
+                                                  hfy_theory_jacobian_norm *norms, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_theory_operator_ op = {NULL, NULL, NULL};
+  hfy_theory_operator_ op = {NULL, NULL, NULL, NULL};
   hfy_net full;
-  double *p = NULL, *q = NULL, *mean = NULL, *y = NULL, *basis = NULL;
+  double *p = NULL, *q = NULL, *mean = NULL, *centre = NULL, *y = NULL, *basis = NULL;
   double square = 0, most = 0, spread = 0, others = 0, by_largest;
   size_t i, dim, steps, top = 0;
   hfy_status status = hfy_theory_softmax_(net, &full, w);
@@ -15413,18 +15330,20 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
     p = HFY_TAKE_(&arena, double, full.count);
     q = HFY_TAKE_(&arena, double, dim);
     mean = HFY_TAKE_(&arena, double, dim);
+    centre = HFY_TAKE_(&arena, double, dim);
+    op.room = HFY_TAKE_(&arena, double, dim);
     y = HFY_TAKE_(&arena, double, dim);
     basis = HFY_TAKE_(&arena, double, hfy_base_times_(steps, dim + 2));
   }
   if (!status && hfy_theory_query_(&full, query, q))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
-  if (!status) status = hfy_theory_survey_(&full, &square, mean, w);
+  if (!status) status = hfy_theory_survey_(&full, NULL, &square, mean, op.room, w);
   if (status) return hfy_base_close_(w, &local, status);
   op.full = &full;
-  hfy_theory_weigh_(&full, q, p);
-  if (norms) { /* the bounds; mean is that of the patterns, until here */
+  hfy_theory_step_(&full, q, p, centre, op.room);
+  if (norms) { /* the bounds */
     for (i = 0; i < full.count; i++) {
-      double s = hfy_theory_square_(&full, i, mean);
+      double s = hfy_theory_apart_(hfy_theory_key_(&full, i, op.room), mean, dim);
       if (p[i] * (1 - p[i]) > most) most = p[i] * (1 - p[i]);
       if (s > spread) spread = s;
       if (p[i] > p[top]) top = i;
@@ -15436,11 +15355,10 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
     norms->by_spread = full.beta * spread;
     norms->by_top = others <= 0.5 ? by_largest * others * (1 - others) : HUGE_VAL;
   }
-  hfy_theory_project_(&full, p, mean); /* and now the one that p weighs: math 15, Jacobian */
-  op.weight = p;
-  op.centre = mean;
+  op.weight = p; /* math 15, Jacobian */
+  op.centre = centre;
   if (norms) norms->norm = full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y);
-  if (jacobian) hfy_theory_form_(&op, y, jacobian);
+  if (jacobian) hfy_theory_form_(&op, jacobian);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -15450,13 +15368,12 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
 typedef struct hfy_theory_scratch_ {
   hfy_structure_solver_ solver;
   hfy_linalg_symmetric_ eigen;
-  size_t m;      /* min(N, dim) */
-  double *theta; /* N: scores of the query X^T y */
-  double *query; /* dim */
+  size_t m;              /* min(N, dim) */
+  double *theta;         /* N: scores of the query X^T y */
+  double *query, *room;  /* dim */
   double *gram, *values; /* m x m, its m eigenvalues */
   double *panel, *gemm;  /* m x a block of the longer side; a product's scratch */
 } hfy_theory_scratch_;
-
 HFY_COLD_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
                                 hfy_theory_scratch_ *s) {
   size_t m = s->m = hfy_base_min_(net->count, net->dim);
@@ -15464,6 +15381,7 @@ HFY_COLD_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, cons
   hfy_linalg_symmetric_plan_(arena, m, 0, &s->eigen);
   s->theta = HFY_TAKE_(arena, double, net->count);
   s->query = HFY_TAKE_(arena, double, net->dim);
+  s->room = HFY_TAKE_(arena, double, net->dim);
   s->gram = HFY_TAKE_(arena, double, hfy_base_times_(m, m));
   s->values = HFY_TAKE_(arena, double, m);
   s->panel = HFY_TAKE_(arena, double, hfy_base_times_(m, HFY_THEORY_BLOCK_));
@@ -15489,22 +15407,23 @@ HFY_COLD_ hfy_status hfy_theory_spectral_(const hfy_net *net, hfy_theory_scratch
   return status;
 }
 
-/* The separation's higher-order scores, or none (NULL), into the solver. */
-HFY_PRIVATE_ void hfy_theory_parts_(hfy_structure_solver_ *s, const hfy_sep *sep) {
+/* The best vertex at the solver's unary scores and the separation's higher-order ones, or none (NULL); it is left in
+   the fresh list. */
+HFY_COLD_ hfy_status hfy_theory_ask_(hfy_structure_solver_ *s, const hfy_sep *sep) {
   size_t i;
+  hfy_status status;
   for (i = 0; i < s->structure->higher; i++)
     s->raw[i] = !sep ? 0 : sep->transitions ? (double)sep->transitions[i] : sep->transition;
+  status = hfy_structure_ready_(s);
+  return status ? status : hfy_structure_ask_(s);
 }
 
-/* The best vertex at these scores for patterns in and out of the set; it is left in the solver's fresh list. */
+/* The same at these scores for patterns in and out of the set. */
 HFY_COLD_ hfy_status hfy_theory_extreme_(hfy_structure_solver_ *s, const unsigned char *in, double on, double off,
                                          const hfy_sep *sep) {
   size_t i;
-  hfy_status status;
   for (i = 0; i < s->structure->unaries; i++) s->unary[i] = in[i] ? on : off;
-  hfy_theory_parts_(s, sep);
-  status = hfy_structure_ready_(s);
-  return status ? status : hfy_structure_ask_(s);
+  return hfy_theory_ask_(s, sep);
 }
 
 /* Score of the fresh list at theta and the true higher-order scores: unaries, parts, how many of these are infinite. */
@@ -15516,7 +15435,7 @@ HFY_COLD_ void hfy_theory_score_(const hfy_structure_solver_ *s, const double *t
 }
 
 /* How many of the fresh list's unaries are in the set. */
-HFY_PRIVATE_ double hfy_theory_shared_(const hfy_structure_solver_ *s, const unsigned char *in) {
+HFY_COLD_ double hfy_theory_shared_(const hfy_structure_solver_ *s, const unsigned char *in) {
   size_t i, shared = 0;
   for (i = 0; i < s->fresh_unaries; i++) shared += in[s->fresh[i]];
   return (double)shared;
@@ -15546,13 +15465,11 @@ HFY_COLD_ hfy_status hfy_theory_gap_(const hfy_net *net, const size_t *patterns,
   double other[3], gap;
   size_t i;
   *separation = HUGE_VAL;
-  hfy_theory_parts_(solver, &net->sep);
   for (i = 0; i < count; i++) {
     hfy_status status;
     memcpy(solver->unary, s->theta, net->count * sizeof *s->theta);
     solver->unary[patterns[i]] = -HUGE_VAL;
-    status = hfy_structure_ready_(solver);
-    if (!status) status = hfy_structure_ask_(solver);
+    status = hfy_theory_ask_(solver, &net->sep);
     if (status && solver->fault == HFY_STRUCTURE_MASKED_) continue;
     if (status) return status;
     hfy_theory_score_(solver, s->theta, other);
@@ -15572,13 +15489,14 @@ HFY_COLD_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *pattern
   const hfy_sep *sep = &net->sep;
   double own[3], force, largest = 0, step, nearest, square;
   size_t i;
-  hfy_status status = hfy_theory_survey_(net, &square, NULL, work);
+  hfy_status status = hfy_theory_survey_(net, NULL, &square, NULL, s->room, work);
   if (status) return status;
   a->longest = sqrt(square);
   memset(s->query, 0, net->dim * sizeof *s->query);
-  for (i = 0; i < count; i++) hfy_theory_add_(net, patterns[i], 1, s->query);
+  for (i = 0; i < count; i++) hfy_linalg_axpy_(1, hfy_theory_key_(net, patterns[i], s->room), s->query, net->dim);
   for (i = 0; i < net->count; i++) {
-    s->theta[i] = net->beta * hfy_theory_dot_(net, i, s->query) + (net->bias ? (double)net->bias[i] : 0);
+    s->theta[i] = net->beta * hfy_linalg_dot_(hfy_theory_key_(net, i, s->room), s->query, net->dim) +
+                  (net->bias ? (double)net->bias[i] : 0);
     if (net->visible && i >= net->visible[0]) s->theta[i] = -HUGE_VAL;
   }
   solver->rho = sep->rho;
@@ -15616,8 +15534,8 @@ HFY_COLD_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *pattern
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patterns, size_t count,
-                                         hfy_theory_association *association, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patterns, size_t count,
+                                                    hfy_theory_association *association, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_theory_scratch_ s;
@@ -15663,8 +15581,8 @@ HFY_API hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patte
 
 /* --- metastable states --- */
 
-HFY_API hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, size_t n, double mass, size_t *sizes,
-                                         hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, size_t n, double mass,
+                                                    size_t *sizes, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   double *sorted = NULL;
@@ -15683,10 +15601,8 @@ HFY_API hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, s
     double sum = 0;
     for (i = 0; i < n; i++) {
       sorted[i] = (double)weights[j * n + i];
-      if (!hfy_base_is_finite_(sorted[i]))
-        one = HFY_ERR_NONFINITE;
-      else if (sorted[i] < 0 && !one)
-        one = HFY_ERR_ARG;
+      if (sorted[i] < 0 && !one) one = HFY_ERR_ARG;
+      if (!hfy_base_is_finite_(sorted[i])) one = HFY_ERR_NONFINITE;
     }
     if (one && !status)
       status = hfy_base_fail_(w, one, "weights: row %z has %s", j,
@@ -15699,8 +15615,8 @@ HFY_API hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, s
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t n, int *operating, double *median,
-                                       hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t n, int *operating,
+                                                  double *median, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   double *sorted = NULL, middle;
@@ -15720,12 +15636,6 @@ HFY_API hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t
   if (median) *median = middle;
   return hfy_base_close_(w, &local, HFY_OK);
 }
-
-#undef HFY_THEORY_BLOCK_
-#undef HFY_THEORY_STEPS_
-#undef HFY_THEORY_LANCZOS_
-#undef HFY_THEORY_LOG_
-
 #endif /* HFY_HAS_THEORY_ */
 
 #ifdef HFY_HAS_RECALL_
@@ -18426,6 +18336,25 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
    ------------------------------------------------------------------------------------------------------------------ */
 static const double hfy_rate_pi_ = 3.141592653589793238463;
 
+/* What a number should be: low .. high, `above` without low, `below` without high. */
+typedef struct hfy_rate_range_ {
+  double low, high;
+  int above, below;
+  const char *text;
+} hfy_rate_range_;
+
+static const hfy_rate_range_ hfy_rate_finite_ = {-HUGE_VAL, HUGE_VAL, 1, 1, "finite"};
+static const hfy_rate_range_ hfy_rate_from_0_ = {0, HUGE_VAL, 0, 1, "at least 0 and finite"};
+static const hfy_rate_range_ hfy_rate_above_0_ = {0, HUGE_VAL, 1, 1, "above 0 and finite"};
+static const hfy_rate_range_ hfy_rate_open_ = {0, 1, 1, 1, "above 0 and below 1"};
+static const hfy_rate_range_ hfy_rate_share_ = {0, 1, 1, 0, "above 0 and at most 1"};
+static const hfy_rate_range_ hfy_rate_cv_ = {0, 1e6, 1, 0, "above 0 and at most 1e6"};
+static const hfy_rate_range_ hfy_rate_cv_0_ = {0, 1e6, 0, 0, "at least 0 and at most 1e6"};
+
+HFY_PRIVATE_ int hfy_rate_is_in_(double x, const hfy_rate_range_ *r) {
+  return (r->above ? x > r->low : x >= r->low) && (r->below ? x < r->high : x <= r->high);
+}
+
 /* --- the unit: RATE eq. 3, x = pi v / sigma --- */
 
 HFY_PRIVATE_ int hfy_rate_is_unit_(const hfy_rate *rate) {
@@ -18435,7 +18364,6 @@ HFY_PRIVATE_ int hfy_rate_is_unit_(const hfy_rate *rate) {
 
 /* x^power, exact for 1 */
 HFY_PRIVATE_ double hfy_rate_power_(double x, double power) { return power < 1 || power > 1 ? pow(x, power) : x; }
-
 /* A smoothness this small cannot be told from none. */
 HFY_PRIVATE_ int hfy_rate_is_sharp_(const hfy_rate *rate) { return !(rate->sigma > 1e-290); }
 
@@ -18486,50 +18414,27 @@ HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r) {
 
 /* --- what is checked everywhere --- */
 
-enum { HFY_RATE_FINITE_, HFY_RATE_FROM_0_, HFY_RATE_ABOVE_0_ };
-static const char *const hfy_rate_range_[] = {"finite", "at least 0 and finite", "above 0 and finite"};
-
-HFY_PRIVATE_ int hfy_rate_is_in_(double x, int range) {
-  return hfy_base_is_finite_(x) && (range == HFY_RATE_FINITE_ || (range == HFY_RATE_FROM_0_ ? x >= 0 : x > 0));
-}
-
-/* ARG unless ok. */
-HFY_PRIVATE_ hfy_status hfy_rate_check_ok_(int ok, const char *name, double x, const char *range, hfy_work *work) {
-  return ok ? HFY_OK : hfy_base_fail_(work, HFY_ERR_ARG, "%s is %g; it should be %s", name, x, range);
-}
-
-HFY_PRIVATE_ hfy_status hfy_rate_check_number_(const char *name, double x, int range, hfy_work *work) {
-  return hfy_rate_check_ok_(hfy_rate_is_in_(x, range), name, x, hfy_rate_range_[range], work);
+HFY_COLD_ hfy_status hfy_rate_number_(const char *name, double x, const hfy_rate_range_ *range, hfy_work *work) {
+  return hfy_rate_is_in_(x, range) ? HFY_OK : hfy_base_should_(work, "", name, x, range->text);
 }
 
 /* The same for count rows of dim. */
-HFY_PRIVATE_ hfy_status hfy_rate_check_rows_(const char *row, const double *x, size_t count, size_t dim, int range,
-                                             hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_numbers_(const char *row, const double *x, size_t count, size_t dim,
+                                       const hfy_rate_range_ *range, hfy_work *work) {
   size_t i;
   for (i = 0; i < count * dim; i++)
     if (!hfy_rate_is_in_(x[i], range))
-      return hfy_base_fail_(work, HFY_ERR_ARG, "%s %z, unit %z is %g; it should be %s", row, i / dim, i % dim,
-                            x[i], hfy_rate_range_[range]);
+      return hfy_base_fail_(work, HFY_ERR_ARG, "%s %z, unit %z is %g; it should be %s", row, i / dim, i % dim, x[i],
+                            range->text);
   return HFY_OK;
 }
 
 HFY_COLD_ hfy_status hfy_rate_check_(const hfy_rate *rate, hfy_work *work) {
   hfy_status status = hfy_base_null_(work, rate ? NULL : "rate");
-  if (status || (status = hfy_rate_check_number_("rate->power", rate->power, HFY_RATE_ABOVE_0_, work)) ||
-      (status = hfy_rate_check_number_("rate->sigma", rate->sigma, HFY_RATE_FROM_0_, work)))
+  if (status || (status = hfy_rate_number_("rate->power", rate->power, &hfy_rate_above_0_, work)) ||
+      (status = hfy_rate_number_("rate->sigma", rate->sigma, &hfy_rate_from_0_, work)))
     return status;
-  return hfy_rate_check_number_("rate->theta", rate->theta, HFY_RATE_FINITE_, work);
-}
-
-HFY_PRIVATE_ hfy_status hfy_rate_check_cv_(double cv, int zero, hfy_work *work) {
-  return hfy_rate_check_ok_((zero ? cv >= 0 : cv > 0) && cv <= 1e6, "cv", cv,
-                            zero ? "at least 0 and at most 1e6" : "above 0 and at most 1e6", work);
-}
-
-/* Above 0 and below 1, or at most 1. */
-HFY_PRIVATE_ hfy_status hfy_rate_check_share_(const char *name, double x, int one, hfy_work *work) {
-  return hfy_rate_check_ok_(x > 0 && (x < 1 || (one && x <= 1)), name, x,
-                            one ? "above 0 and at most 1" : "above 0 and below 1", work);
+  return hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
 }
 
 HFY_COLD_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *work) {
@@ -18540,9 +18445,8 @@ HFY_COLD_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *w
   return hfy_base_fail_(work, HFY_ERR_ARG, "count %z, dim %z: arrays of that size cannot exist", count, dim);
 }
 
-/* What a call is given: w (RUN), w and patterns (AT: zeros if sigma = 0), patterns > 0 (DENSE), >= 0 (SPARSE); PLAIN
-   added to it: it needs no kernels. */
-enum { HFY_RATE_RUN_, HFY_RATE_AT_, HFY_RATE_DENSE_, HFY_RATE_SPARSE_, HFY_RATE_PLAIN_ };
+/* What a call is given: w (RUN), w and patterns (AT: zeros if sigma = 0), patterns > 0 (DENSE), >= 0 (SPARSE). */
+enum { HFY_RATE_RUN_, HFY_RATE_AT_, HFY_RATE_DENSE_, HFY_RATE_SPARSE_ };
 
 typedef struct hfy_rate_in_ {
   const hfy_simd_ *simd;
@@ -18555,45 +18459,44 @@ typedef struct hfy_rate_in_ {
 HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, hfy_work *work) {
   hfy_status status;
   int zeros;
-  if (what < HFY_RATE_PLAIN_ && !(in->simd = hfy_simd_choose_(work))) return HFY_ERR_UNSUPPORTED;
-  what %= HFY_RATE_PLAIN_;
+  in->simd = hfy_simd_choose_(work);
+  if (!in->simd) return HFY_ERR_UNSUPPORTED;
   if ((status = hfy_rate_check_(in->rate, work)) || (status = hfy_rate_check_sizes_(in->count, in->dim, work)))
     return status;
   if (what <= HFY_RATE_AT_ &&
       ((status = hfy_base_null_(work, in->w ? NULL : "w")) ||
-       (status = hfy_rate_check_rows_("w: row", in->w, in->dim, in->dim, HFY_RATE_FINITE_, work))))
+       (status = hfy_rate_numbers_("w: row", in->w, in->dim, in->dim, &hfy_rate_finite_, work))))
     return status;
   if (what == HFY_RATE_RUN_ || (status = hfy_base_null_(work, in->r ? NULL : "r"))) return status;
   zeros = what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && !(in->rate->sigma > 0));
-  return hfy_rate_check_rows_("r: pattern", in->r, in->count, in->dim, zeros ? HFY_RATE_FROM_0_ : HFY_RATE_ABOVE_0_,
-                              work);
+  return hfy_rate_numbers_("r: pattern", in->r, in->count, in->dim, zeros ? &hfy_rate_from_0_ : &hfy_rate_above_0_,
+                           work);
 }
 
 /* Up to four arrays of n (NULL: fewer). */
-HFY_PRIVATE_ void hfy_rate_take_(hfy_base_arena_ *arena, size_t n, double **a, double **b, double **c, double **d) {
-  double **const all[] = {a, b, c, d};
-  size_t i;
-  for (i = 0; i < 4 && all[i]; i++) *all[i] = HFY_TAKE_(arena, double, n);
+HFY_COLD_ void hfy_rate_take_(hfy_base_arena_ *arena, size_t n, double **a, double **b, double **c, double **d) {
+  *a = HFY_TAKE_(arena, double, n);
+  if (b) hfy_rate_take_(arena, n, b, c, d, NULL);
 }
 
 /* --- patterns --- */
 
 /* The cosine half of Box-Muller: two draws, nothing cached. */
-HFY_PRIVATE_ double hfy_rate_normal_(hfy_rng *rng) {
+HFY_COLD_ double hfy_rate_normal_(hfy_rng *rng) {
   hfy_rng draw = hfy_rng_seed(rng->state);
   const double z = hfy_rng_normal(&draw);
   rng->state = draw.state;
   return z;
 }
 
-HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t count, size_t dim, double *r,
-                                     hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t count, size_t dim, double *r,
+                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const double s2 = log1p(cv * cv), s = sqrt(s2);
   hfy_status status;
   size_t i;
-  if ((status = hfy_rate_check_cv_(cv, 1, w)) || (status = hfy_rate_check_share_("f", f, 1, w)) ||
-      (status = hfy_rate_check_sizes_(count, dim, w)) ||
+  if ((status = hfy_rate_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
+      (status = hfy_rate_number_("f", f, &hfy_rate_share_, w)) || (status = hfy_rate_check_sizes_(count, dim, w)) ||
       (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : NULL)))
     return status;
   for (i = 0; i < count * dim; i++) {
@@ -18604,15 +18507,16 @@ HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t c
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count, size_t dim, double noise,
-                                    double missing, double *out, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count, size_t dim, double noise,
+                                               double missing, double *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
+  const hfy_rate_range_ part = {0, 1, 0, 0, "in 0 .. 1"};
   size_t *unit = NULL, mu, i, gone;
   hfy_status status = hfy_rate_check_sizes_(count, dim, w);
   if (status || (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : !out ? "out" : NULL)) ||
-      (status = hfy_rate_check_number_("noise", noise, HFY_RATE_FROM_0_, w)) ||
-      (status = hfy_rate_check_ok_(missing >= 0 && missing <= 1, "missing", missing, "in 0 .. 1", w)))
+      (status = hfy_rate_number_("noise", noise, &hfy_rate_from_0_, w)) ||
+      (status = hfy_rate_number_("missing", missing, &part, w)))
     return status;
   gone = (size_t)floor(missing * (double)dim + 0.5);
   while (hfy_base_layout_(&arena, w, &status)) unit = HFY_TAKE_(&arena, size_t, dim);
@@ -18621,8 +18525,10 @@ HFY_API hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count,
     double *to = out + mu * dim, mean = 0;
     for (i = 0; i < dim; i++) mean += from[i];
     mean /= (double)dim;
-    for (i = 0; i < dim; i++) to[i] = noise > 0 ? from[i] * exp(noise * hfy_rate_normal_(rng)) : from[i];
-    for (i = 0; i < dim; i++) unit[i] = i;
+    for (i = 0; i < dim; i++) {
+      to[i] = noise > 0 ? from[i] * exp(noise * hfy_rate_normal_(rng)) : from[i];
+      unit[i] = i;
+    }
     for (i = 0; i < gone; i++) { /* the first of a random order */
       const size_t at = i + (size_t)(hfy_rng_uniform(rng) * (double)(dim - i));
       to[unit[at]] = mean;
@@ -18642,7 +18548,6 @@ typedef struct hfy_rate_dense_ {
   double *left, *gamma;  /* dim: 1 - leverage; what the diagonal takes off */
   double *v, *x, *gemm;  /* right-hand sides */
 } hfy_rate_dense_;
-
 HFY_COLD_ void hfy_rate_plan_dense_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, int self, hfy_rate_dense_ *s) {
   const size_t p = in->count, n = in->dim;
   s->in = in;
@@ -18661,7 +18566,7 @@ HFY_COLD_ hfy_status hfy_rate_enter_dense_(hfy_rate_in_ *in, int self, hfy_work 
                         in->count, in->dim, most);
 }
 
-HFY_PRIVATE_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, hfy_work *work) {
   const size_t p = s->in->count, n = s->in->dim;
   double big = 0;
   size_t i, k;
@@ -18673,8 +18578,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, hfy_work *wor
       return hfy_base_fail_(work, HFY_ERR_SINGULAR,
                             "pattern %z is a combination of those before it; they should be independent", k);
   for (i = 0; i < n; i++) s->left[i] = 1;
-  for (k = 0; k < p; k++)
-    for (i = 0; i < n; i++) s->left[i] -= s->q[k * n + i] * s->q[k * n + i];
+  for (i = 0; i < p * n; i++) s->left[i % n] -= s->q[i] * s->q[i];
   for (i = 0; !s->self && i < n; i++)
     if (!(s->left[i] > 1e-12))
       return hfy_base_fail_(work, HFY_ERR_SINGULAR,
@@ -18684,7 +18588,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, hfy_work *wor
 
 /* x <- X T^-1 in blocks, so that most of it is a matrix product; then gamma = diag(X Q^T) / left, 0 with
    self-coupling. */
-HFY_PRIVATE_ void hfy_rate_forward_(const hfy_rate_dense_ *s) {
+HFY_COLD_ void hfy_rate_forward_(const hfy_rate_dense_ *s) {
   const size_t p = s->in->count, n = s->in->dim;
   const double *t = s->t;
   double *x = s->x;
@@ -18699,26 +18603,24 @@ HFY_PRIVATE_ void hfy_rate_forward_(const hfy_rate_dense_ *s) {
     }
   }
   memset(s->gamma, 0, n * sizeof *s->gamma);
-  for (k = 0; !s->self && k < p; k++)
-    for (i = 0; i < n; i++) s->gamma[i] += x[k * n + i] * s->q[k * n + i];
+  for (i = 0; !s->self && i < p * n; i++) s->gamma[i % n] += x[i] * s->q[i];
   for (i = 0; !s->self && i < n; i++) s->gamma[i] /= s->left[i];
 }
 
 /* w = W of least norm with W R = B (+ w, with add), B given by its transpose in s->x, which is used up:
    V R+ - diag(gamma) (I - Q Q^T) = (X + diag(gamma) Q) Q^T - diag(gamma), whose diagonal is 0. */
-HFY_PRIVATE_ void hfy_rate_solve_(const hfy_rate_dense_ *s, int add, double *w) {
+HFY_COLD_ void hfy_rate_solve_(const hfy_rate_dense_ *s, int add, double *w) {
   const size_t p = s->in->count, n = s->in->dim;
-  size_t i, k;
+  size_t i;
   hfy_rate_forward_(s);
-  for (k = 0; !s->self && k < p; k++)
-    for (i = 0; i < n; i++) s->x[k * n + i] += s->gamma[i] * s->q[k * n + i];
+  for (i = 0; !s->self && i < p * n; i++) s->x[i] += s->gamma[i % n] * s->q[i];
   hfy_linalg_multiply_(s->in->simd, n, n, p, hfy_linalg_turned_(s->x, n), hfy_linalg_rows_(s->q, n),
                        add ? hfy_linalg_add_(w, n) : hfy_linalg_set_(w, n), s->gemm);
   for (i = 0; !s->self && i < n; i++) w[i * n + i] = 0;
 }
 
 /* s->x = V - W R, transposed; returns the largest of it. */
-HFY_PRIVATE_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *w) {
+HFY_COLD_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *w) {
   const size_t p = s->in->count, n = s->in->dim;
   memcpy(s->x, s->v, p * n * sizeof *s->x);
   hfy_linalg_multiply_(s->in->simd, p, n, n, hfy_linalg_rows_(s->in->r, n), hfy_linalg_turned_(w, n),
@@ -18727,16 +18629,16 @@ HFY_PRIVATE_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *w) 
 }
 
 /* v = g^-1(r) + theta: what each unit must get. */
-HFY_PRIVATE_ void hfy_rate_inputs_(const hfy_rate_dense_ *s, double theta) {
+HFY_COLD_ void hfy_rate_inputs_(const hfy_rate_dense_ *s, double theta) {
   size_t i;
   for (i = 0; i < s->in->count * s->in->dim; i++) s->v[i] = hfy_rate_inverse(s->in->rate, s->in->r[i]) + theta;
 }
 
 /* w for the right-hand side s->v, refined once and checked. */
-HFY_PRIVATE_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w, hfy_work *work) {
   const size_t all = s->in->count * s->in->dim;
   double defect;
-  if (hfy_rate_check_rows_("g^-1 of pattern", s->v, s->in->count, s->in->dim, HFY_RATE_FINITE_, work))
+  if (hfy_rate_numbers_("g^-1 of pattern", s->v, s->in->count, s->in->dim, &hfy_rate_finite_, work))
     return HFY_ERR_NONFINITE;
   memcpy(s->x, s->v, all * sizeof *s->x);
   hfy_rate_solve_(s, 0, w);
@@ -18747,8 +18649,8 @@ HFY_PRIVATE_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w, hfy
   return hfy_base_fail_(work, HFY_ERR_SINGULAR, "the patterns are nearly dependent: |W R - V| is %g", defect);
 }
 
-HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self,
-                                    double *w, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                               int self, double *w, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
@@ -18768,8 +18670,8 @@ HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_
 }
 
 /* Keys R+ = T^-1 Q^T, values V + gamma R, self-coupling gamma. */
-HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values,
-                                    hfy_real *self_coupling, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values, hfy_real *self_coupling,
+                                    hfy_work *work) {
   const size_t p = s->in->count, n = s->in->dim;
   hfy_status status = hfy_rate_factor_(s, work);
   size_t i, mu, nu;
@@ -18794,16 +18696,16 @@ HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hf
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self, double step,
-                                hfy_real *keys, hfy_real *values, hfy_real *self_coupling, hfy_net *net,
-                                hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self,
+                                           double step, hfy_real *keys, hfy_real *values, hfy_real *self_coupling,
+                                           hfy_net *net, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
   hfy_rate_dense_ s;
   const char *null = !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : net ? NULL : "net";
   hfy_status status = hfy_rate_enter_dense_(&in, self, k);
-  if (status || (status = hfy_base_null_(k, null)) || (status = hfy_rate_check_share_("step", step, 1, k)))
+  if (status || (status = hfy_base_null_(k, null)) || (status = hfy_rate_number_("step", step, &hfy_rate_share_, k)))
     return status;
   while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_dense_(&arena, &in, self, &s);
   if (!status && !(status = hfy_rate_keys_(&s, keys, values, self_coupling, k))) {
@@ -18830,12 +18732,13 @@ HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t co
 /* One row at work: K_i lambda = b where r_i > 0, else <= b; K_i is the Gram matrix without unit i. */
 typedef struct hfy_rate_row_ {
   const struct hfy_rate_sparse_ *all;
-  size_t i, k, rank;               /* k constraints are active, at most rank */
-  double *l, *g;                   /* most x most: Cholesky factor of the active in K_i; most x count: rows of gram */
-  double *s, *b, *lambda, *across; /* count: residuals, right-hand sides, multipliers, a direction */
-  double *y, *d, *u;               /* most; u: -lambda of the active */
-  size_t *active;                  /* most */
-  unsigned char *on, *equal;       /* count */
+  size_t i, k, rank;          /* k constraints are active, at most rank */
+  double *l, *g;              /* most x most: Cholesky factor of the active in K_i; most x count: rows of gram */
+  double *r, *s, *b, *lambda; /* count: rates of unit i, residuals, right-hand sides, multipliers */
+  double *across;             /* count: a direction */
+  double *y, *d, *u;          /* most; u: lambda of the active */
+  size_t *active;             /* most */
+  unsigned char *on;          /* count */
 } hfy_rate_row_;
 
 /* All rows, shared out. */
@@ -18847,9 +18750,9 @@ typedef struct hfy_rate_sparse_ {
   double theta, margin, *w;
   const hfy_rate_rows *report;
   hfy_rate_row_ *row; /* tasks */
-  hfy_status *status; /* dim */
+  hfy_status *status;   /* dim */
+  size_t first, failed; /* of the rows without a solution; how many */
 } hfy_rate_sparse_;
-
 HFY_COLD_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, hfy_rate_sparse_ *s) {
   const size_t count = in->count, most = hfy_base_min_(count, in->dim);
   size_t task;
@@ -18868,11 +18771,11 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, const hfy_rate_in_ 
     row.all = s;
     row.l = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
     row.g = HFY_TAKE_(arena, double, hfy_base_times_(most, count));
-    hfy_rate_take_(arena, count, &row.s, &row.b, &row.lambda, &row.across);
+    hfy_rate_take_(arena, count, &row.r, &row.s, &row.b, &row.lambda);
+    row.across = HFY_TAKE_(arena, double, count);
     hfy_rate_take_(arena, most, &row.y, &row.d, &row.u, NULL);
     row.active = HFY_TAKE_(arena, size_t, most);
     row.on = HFY_TAKE_(arena, unsigned char, count);
-    row.equal = HFY_TAKE_(arena, unsigned char, count);
     if (s->row) s->row[task] = row;
   }
 }
@@ -18882,47 +18785,32 @@ HFY_COLD_ hfy_status hfy_rate_enter_sparse_(hfy_rate_in_ *in, double margin, hfy
   if (status) return status;
   if (in->rate->sigma > 0)
     return hfy_base_fail_(work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
-  return hfy_rate_check_number_("margin", margin, HFY_RATE_FROM_0_, work);
+  return hfy_rate_number_("margin", margin, &hfy_rate_from_0_, work);
 }
 
-HFY_PRIVATE_ void hfy_rate_gram_(hfy_rate_sparse_ *s) {
+HFY_COLD_ void hfy_rate_gram_(hfy_rate_sparse_ *s) {
   const size_t p = s->in->count, n = s->in->dim;
-  size_t i, mu;
-  hfy_linalg_multiply_(s->in->simd, p, p, n, hfy_linalg_rows_(s->in->r, n), hfy_linalg_turned_(s->in->r, n),
-                       hfy_linalg_set_(s->gram, p), s->gemm);
+  size_t i;
+  hfy_linalg_gram_(s->in->simd, p, n, hfy_linalg_rows_(s->in->r, n), s->gram, s->gemm);
   memset(s->alive, 0, n);
-  for (mu = 0; mu < p; mu++)
-    for (i = 0; i < n; i++) s->alive[i] = (unsigned char)(s->alive[i] || s->in->r[mu * n + i] > 0);
-  for (i = 0, s->used = 0; i < n; i++) s->used += s->alive[i];
+  for (i = 0; i < p * n; i++)
+    if (s->in->r[i] > 0) s->alive[i % n] = 1;
+  for (i = 0; i < n; i++) s->used += s->alive[i];
 }
 
-/* x <- L^-1 x over the active, in blocks of 16 rows. */
+/* x <- L^-1 x over the active; x <- L^-T x */
 HFY_PRIVATE_ void hfy_rate_lower_(const hfy_rate_row_ *row, double *x) {
   const size_t most = row->all->most;
-  size_t i0, i, j;
-  for (i0 = 0; i0 < row->k; i0 += 16) {
-    const size_t end = hfy_base_min_(i0 + 16, row->k);
-    if (i0) hfy_linalg_apply_(row->all->in->simd, end - i0, i0, hfy_linalg_rows_(row->l + i0 * most, most), x,
-                              hfy_linalg_less_(x + i0, 1));
-    for (i = i0; i < end; i++) {
-      for (j = i0; j < i; j++) x[i] -= row->l[i * most + j] * x[j];
-      x[i] /= row->l[i * most + i];
-    }
-  }
+  size_t i;
+  for (i = 0; i < row->k; i++) x[i] = (x[i] - hfy_linalg_dot_(row->l + i * most, x, i)) / row->l[i * most + i];
 }
 
-/* x <- L^-T x */
 HFY_PRIVATE_ void hfy_rate_upper_(const hfy_rate_row_ *row, double *x) {
-  const size_t most = row->all->most;
-  size_t i, j, i0, end;
-  for (end = row->k; end; end = i0) {
-    i0 = (end - 1) / 16 * 16;
-    for (i = end; i-- > i0;) {
-      for (j = i + 1; j < end; j++) x[i] -= row->l[j * most + i] * x[j];
-      x[i] /= row->l[i * most + i];
-    }
-    if (i0) hfy_linalg_apply_(row->all->in->simd, i0, end - i0, hfy_linalg_turned_(row->l + i0 * most, most),
-                              x + i0, hfy_linalg_less_(x, 1));
+  size_t i;
+  for (i = row->k; i-- > 0;) {
+    const double *l = row->l + i * row->all->most;
+    x[i] /= l[i];
+    hfy_linalg_axpy_(-x[i], l, x, i);
   }
 }
 
@@ -18931,32 +18819,30 @@ HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_row_ *row, const double *x, d
   const hfy_rate_sparse_ *s = row->all;
   double own = 0;
   size_t a, mu;
-  for (a = 0; a < row->k; a++) own += x[a] * s->in->r[row->active[a] * s->in->dim + row->i];
+  for (a = 0; a < row->k; a++) own += x[a] * row->r[row->active[a]];
   hfy_linalg_apply_(s->in->simd, s->in->count, row->k, hfy_linalg_turned_(row->g, s->in->count), x,
                     hfy_linalg_set_(out, 1));
-  for (mu = 0; mu < s->in->count; mu++) out[mu] -= own * s->in->r[mu * s->in->dim + row->i];
-}
-
-/* K_i[mu, nu] */
-HFY_PRIVATE_ double hfy_rate_inner_(const hfy_rate_row_ *row, size_t mu, size_t nu) {
-  const hfy_rate_sparse_ *s = row->all;
-  return s->gram[mu * s->in->count + nu] - s->in->r[mu * s->in->dim + row->i] * s->in->r[nu * s->in->dim + row->i];
+  for (mu = 0; mu < s->in->count; mu++) out[mu] -= own * row->r[mu];
 }
 
 /* K_i[p, p], the square of pattern p without unit i. What may be rounding of the Gram matrix alone is 0: a compiler
    that fuses the product would leave a remainder of either sign. */
 HFY_PRIVATE_ double hfy_rate_own_(const hfy_rate_row_ *row, size_t p) {
   const hfy_rate_sparse_ *s = row->all;
-  const double own = hfy_rate_inner_(row, p, p);
-  return own > 4e-16 * (double)s->in->dim * s->gram[p * s->in->count + p] ? own : 0;
+  const double all = s->gram[p * s->in->count + p], own = all - row->r[p] * row->r[p];
+  return own > 4e-16 * (double)s->in->dim * all ? own : 0;
 }
 
 /* y = L^-1 K_i[active, p]; returns what of p's square `own` the active ones leave. *full: nothing but rounding, or as
    many constraints as weights. */
 HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_row_ *row, size_t p, double own, int *full) {
+  const double *gram = row->all->gram + p * row->all->in->count;
   double rest;
   size_t a;
-  for (a = 0; a < row->k; a++) row->y[a] = own > 0 ? hfy_rate_inner_(row, row->active[a], p) : 0;
+  for (a = 0; a < row->k; a++) {
+    const size_t nu = row->active[a];
+    row->y[a] = own > 0 ? gram[nu] - row->r[p] * row->r[nu] : 0;
+  }
   hfy_rate_lower_(row, row->y);
   rest = own - hfy_linalg_dot_(row->y, row->y, row->k);
   *full = row->k >= row->rank || row->k >= row->all->most || !(rest > 1e-13 * (double)(row->k + 1) * own);
@@ -18964,7 +18850,7 @@ HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_row_ *row, size_t p, double o
 }
 
 /* p becomes active after a reach: y and rest are the new row of the factor. */
-HFY_PRIVATE_ void hfy_rate_append_(hfy_rate_row_ *row, size_t p, double rest) {
+HFY_COLD_ void hfy_rate_append_(hfy_rate_row_ *row, size_t p, double rest) {
   const hfy_rate_sparse_ *s = row->all;
   const size_t k = row->k++;
   memcpy(row->l + k * s->most, row->y, k * sizeof *row->y);
@@ -18974,28 +18860,18 @@ HFY_PRIVATE_ void hfy_rate_append_(hfy_rate_row_ *row, size_t p, double rest) {
   row->on[p] = 1;
 }
 
-/* Takes the j-th active constraint out; rotations make the factor lower again. */
-HFY_PRIVATE_ void hfy_rate_remove_(hfy_rate_row_ *row, size_t j) {
-  const size_t most = row->all->most, count = row->all->in->count, k = --row->k;
-  size_t c, i;
+/* Takes the j-th active constraint out. */
+HFY_COLD_ void hfy_rate_remove_(hfy_rate_row_ *row, size_t j) {
+  const size_t count = row->all->in->count, behind = row->k - 1 - j;
+  hfy_linalg_factor_leave_(row->l, row->all->most, row->k--, j);
   row->on[row->active[j]] = 0;
-  memmove(row->g + j * count, row->g + (j + 1) * count, (k - j) * count * sizeof *row->g);
-  memmove(row->active + j, row->active + j + 1, (k - j) * sizeof *row->active);
-  memmove(row->u + j, row->u + j + 1, (k - j) * sizeof *row->u);
-  for (i = j; i < k; i++) memcpy(row->l + i * most, row->l + (i + 1) * most, (i + 2) * sizeof *row->l);
-  for (c = j; c < k; c++) {
-    double *at = row->l + c * most + c;
-    const double size = sqrt(at[0] * at[0] + at[1] * at[1]), cosine = at[0] / size, sine = at[1] / size;
-    for (i = c; i < k; i++, at += most) {
-      const double a = at[0], b = at[1];
-      at[0] = cosine * a + sine * b;
-      at[1] = cosine * b - sine * a;
-    }
-  }
+  memmove(row->g + j * count, row->g + (j + 1) * count, behind * count * sizeof *row->g);
+  memmove(row->active + j, row->active + j + 1, behind * sizeof *row->active);
+  memmove(row->u + j, row->u + j + 1, behind * sizeof *row->u);
 }
 
 /* Right-hand sides; the equalities that are independent become active at once. Returns the first that did not. */
-HFY_PRIVATE_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
+HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
   const hfy_rate_sparse_ *s = row->all;
   const size_t count = s->in->count;
   size_t mu, a, next;
@@ -19004,14 +18880,13 @@ HFY_PRIVATE_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
   memset(row->on, 0, count);
   memset(row->lambda, 0, count * sizeof *row->lambda);
   for (mu = 0; mu < count; mu++) {
-    const double rate = s->in->r[mu * s->in->dim + row->i];
-    row->equal[mu] = rate > 0;
+    const double rate = row->r[mu] = s->in->r[mu * s->in->dim + row->i];
     row->b[mu] = rate > 0 ? hfy_rate_inverse(s->in->rate, rate) + s->theta : s->theta - s->margin;
   }
   for (next = 0; next < count; next++) {
     int full;
     double rest;
-    if (!row->equal[next]) continue;
+    if (!(row->r[next] > 0)) continue;
     rest = hfy_rate_reach_(row, next, hfy_rate_own_(row, next), &full);
     if (full) break;
     hfy_rate_append_(row, next, rest);
@@ -19021,21 +18896,16 @@ HFY_PRIVATE_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
   hfy_rate_upper_(row, row->u);
   hfy_rate_combine_(row, row->u, row->s);
   for (mu = 0; mu < count; mu++) row->s[mu] -= row->b[mu];
-  for (a = 0; a < row->k; a++) {
-    row->u[a] = -row->u[a];
-    row->s[row->active[a]] = 0;
-  }
+  for (a = 0; a < row->k; a++) row->s[row->active[a]] = 0;
   return next;
 }
 
 /* The inequality that is violated most, in units of its own length; count: none is. */
-HFY_COLD_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
-  const size_t count = row->all->in->count;
-  double worst = 1e-10;
-  size_t mu, p = count;
-  for (mu = 0; mu < count; mu++) {
-    double own, v;
-    if (row->equal[mu] || row->on[mu] || !(row->s[mu] > 0)) continue;
+HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
+  double worst = 1e-10, own, v;
+  size_t mu, p = row->all->in->count;
+  for (mu = 0; mu < row->all->in->count; mu++) {
+    if (row->r[mu] > 0 || row->on[mu] || !(row->s[mu] > 0)) continue;
     own = hfy_rate_own_(row, mu);
     v = own > 0 ? row->s[mu] / sqrt(own) : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
     if (!(v > worst)) continue;
@@ -19046,35 +18916,35 @@ HFY_COLD_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
 }
 
 /* Steps until constraint p is active or found redundant; INFEASIBLE if it can be neither (Farkas). */
-HFY_PRIVATE_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
-  const double own = hfy_rate_own_(row, p);
-  double up = 0;
+HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
+  const double own = hfy_rate_own_(row, p), *gram = row->all->gram + p * row->all->in->count;
+  double lambda = 0;
   size_t a, mu, drop = 0;
   for (;;) {
     int full;
-    const double rest = hfy_rate_reach_(row, p, own, &full), sign = row->equal[p] && row->s[p] < 0 ? -1 : 1;
+    const double rest = hfy_rate_reach_(row, p, own, &full), sign = row->r[p] > 0 && row->s[p] < 0 ? -1 : 1;
     const double whole = full ? HUGE_VAL : fabs(row->s[p]) / rest;
     double part = HUGE_VAL, t;
-    if (full && row->equal[p] && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) return HFY_OK;
+    if (full && row->r[p] > 0 && fabs(row->s[p]) <= 1e-9 * (1 + fabs(row->b[p]))) return HFY_OK;
     memcpy(row->d, row->y, row->k * sizeof *row->d);
     hfy_rate_upper_(row, row->d);
     for (a = 0; a < row->k; a++) { /* the first multiplier that would change its sign */
       const double fall = sign * row->d[a];
-      if (row->equal[row->active[a]] || !(fall > 0) || !(row->u[a] / fall < part)) continue;
-      part = row->u[a] / fall;
+      if (row->r[row->active[a]] > 0 || !(fall > 0) || !(-row->u[a] / fall < part)) continue;
+      part = -row->u[a] / fall;
       drop = a;
     }
     t = sign * (part < whole ? part : whole);
     if (!hfy_base_is_finite_(t)) return HFY_ERR_INFEASIBLE;
-    up += t;
-    for (a = 0; a < row->k; a++) row->u[a] -= t * row->d[a];
+    lambda -= t;
+    for (a = 0; a < row->k; a++) row->u[a] += t * row->d[a];
     if (!full) {
       hfy_rate_combine_(row, row->d, row->across);
       for (mu = 0; mu < row->all->in->count; mu++)
-        row->s[mu] -= t * (hfy_rate_inner_(row, p, mu) - row->across[mu]);
+        row->s[mu] -= t * (gram[mu] - row->r[p] * row->r[mu] - row->across[mu]);
     }
     if (whole <= part) {
-      row->u[row->k] = up;
+      row->u[row->k] = lambda;
       row->s[p] = 0;
       hfy_rate_append_(row, p, rest);
       return HFY_OK;
@@ -19085,22 +18955,20 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
 
 /* Row i of the weights; INFEASIBLE, CONVERGENCE: w_i = 0. Dual active set (math 17; Goldfarb, Idnani 1983) in Gram
    form: the equalities, then the most violated inequality until none is. */
-HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w, size_t *tight) {
+HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w, size_t *tight) {
   const hfy_rate_in_ *in = row->all->in;
   const size_t count = in->count;
   size_t next, round, p, a, mu;
   memset(w, 0, in->dim * sizeof *w);
-  *tight = 0;
   row->i = i;
   next = hfy_rate_row_begin_(row);
   for (round = 0; round < 20 * count + 100; round++) {
-    while (next < count && !row->equal[next]) next++;
+    while (next < count && !(row->r[next] > 0)) next++;
     p = next < count ? next++ : hfy_rate_row_worst_(row);
     if (p == count) break;
     if (hfy_rate_row_enter_(row, p)) return HFY_ERR_INFEASIBLE;
   }
   if (round == 20 * count + 100) return HFY_ERR_CONVERGENCE;
-  for (a = 0; a < row->k; a++) row->u[a] = -row->u[a];
   for (round = 0; round < 3; round++) { /* refined: what is active holds exactly */
     hfy_rate_combine_(row, row->u, row->across);
     for (a = 0; a < row->k; a++) row->y[a] = row->b[row->active[a]] - row->across[row->active[a]];
@@ -19109,7 +18977,7 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double
     for (a = 0; a < row->k; a++) row->u[a] += row->y[a];
   }
   for (a = 0; a < row->k; a++) {
-    *tight += !row->equal[row->active[a]];
+    *tight += !(row->r[row->active[a]] > 0);
     row->lambda[row->active[a]] = row->u[a];
   }
   for (mu = 0; mu < count; mu++) /* ascending: the bits do not depend on the order of entering */
@@ -19118,12 +18986,13 @@ HFY_PRIVATE_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double
   return HFY_OK;
 }
 
-HFY_PRIVATE_ void hfy_rate_rows_share_(void *context, size_t task) {
+HFY_COLD_ void hfy_rate_rows_share_(void *context, size_t task) {
   const hfy_rate_sparse_ *s = (const hfy_rate_sparse_ *)context;
   const hfy_rate_rows *report = s->report;
   hfy_rate_row_ *row = &s->row[task];
-  size_t i, tight;
+  size_t i;
   for (i = task; i < s->in->dim; i += s->tasks) {
+    size_t tight = 0;
     s->status[i] = hfy_rate_row_solve_(row, i, s->w + i * s->in->dim, &tight);
     if (report && report->status) report->status[i] = s->status[i];
     if (report && report->active) report->active[i] = tight;
@@ -19133,26 +19002,23 @@ HFY_PRIVATE_ void hfy_rate_rows_share_(void *context, size_t task) {
 }
 
 /* Solves all rows; the status of the first that has no solution, or OK. */
-HFY_COLD_ hfy_status hfy_rate_run_rows_(hfy_rate_sparse_ *s, size_t *first, size_t *failed) {
+HFY_COLD_ hfy_status hfy_rate_run_rows_(hfy_rate_sparse_ *s) {
   size_t i;
-  *first = *failed = 0;
+  s->first = s->failed = 0;
   hfy_base_parallel_(s->tasks, hfy_rate_rows_share_, s);
-  for (i = s->in->dim; i-- > 0;) {
-    if (!s->status[i]) continue;
-    *first = i;
-    ++*failed;
-  }
-  return s->status[*first];
+  for (i = 0; i < s->in->dim; i++)
+    if (s->status[i] && !s->failed++) s->first = i;
+  return s->status[s->first];
 }
 
-HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
-                                           double margin, double *w, const hfy_rate_rows *rows, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                                      double margin, double *w, const hfy_rate_rows *rows,
+                                                      hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
   hfy_rate_sparse_ s;
   hfy_status status = hfy_rate_enter_sparse_(&in, margin, k);
-  size_t first, failed;
   if (status || (status = hfy_base_null_(k, w ? NULL : "w"))) return status;
   while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_sparse_(&arena, &in, &s);
   if (status) return status;
@@ -19161,11 +19027,11 @@ HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r
   s.w = w;
   s.report = rows;
   hfy_rate_gram_(&s);
-  status = hfy_rate_run_rows_(&s, &first, &failed);
+  status = hfy_rate_run_rows_(&s);
   if (status == HFY_ERR_INFEASIBLE)
-    hfy_base_fail_(k, status, "row %z has no solution, nor have %z others of %z", first, failed - 1, dim);
+    hfy_base_fail_(k, status, "row %z has no solution, nor have %z others of %z", s.first, s.failed - 1, dim);
   else if (status)
-    hfy_base_fail_(k, status, "row %z was not settled in %z steps", first, 20 * count + 100);
+    hfy_base_fail_(k, status, "row %z was not settled in %z steps", s.first, 20 * count + 100);
   return hfy_base_close_(k, &local, status);
 }
 
@@ -19189,7 +19055,6 @@ typedef struct hfy_rate_jacobians_ {
   unsigned char *stable;
   hfy_status *status;
 } hfy_rate_jacobians_;
-
 HFY_COLD_ void hfy_rate_plan_at_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t sample,
                                  hfy_rate_jacobians_ *s) {
   size_t task;
@@ -19213,7 +19078,7 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_base_arena_ *arena, const hfy_rate_in_ *in,
 }
 
 /* The Jacobian (eq. 5) at r among the units that are not silent: to->j, unit, n, square. */
-HFY_PRIVATE_ void hfy_rate_block_(const hfy_rate_jacobians_ *s, const double *r, hfy_rate_task_ *to) {
+HFY_COLD_ void hfy_rate_block_(const hfy_rate_jacobians_ *s, const double *r, hfy_rate_task_ *to) {
   const size_t dim = s->in->dim, *unit = to->unit;
   size_t n = 0, a, b, i;
   double sum = 0;
@@ -19242,10 +19107,8 @@ HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task) {
   for (k = task; k < s->sample; k += s->tasks) {
     const size_t mu = (size_t)((double)k * (double)s->in->count / (double)s->sample);
     hfy_rate_block_(s, s->in->r + mu * dim, t);
-    for (i = t->n; i < dim; i++) {
-      t->re[i] = -1;
-      t->im[i] = 0;
-    }
+    memset(t->im, 0, dim * sizeof *t->im);
+    for (i = t->n; i < dim; i++) t->re[i] = -1;
     s->status[k] = t->n ? hfy_linalg_eigenvalues_(s->in->simd, t->j, t->n, t->re, t->im, &t->eigen) : HFY_OK;
     s->abscissa[k] = t->n < dim && !(t->re[0] > -1) ? -1 : t->re[0];
     s->stable[k] = s->abscissa[k] < -1e-9 * (1 + sqrt(t->square));
@@ -19264,27 +19127,25 @@ HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s, hfy_work *work) {
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *j,
-                                     hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim,
+                                                double *j, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_ + HFY_RATE_PLAIN_, k);
-  size_t i;
-  int pass;
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, k);
+  size_t i, pass;
   if (status || (status = hfy_base_null_(k, j ? NULL : "j"))) return status;
   for (pass = 0; pass < 2; pass++) /* all must be finite before any is written */
     for (i = 0; i < dim * dim; i++) {
-      const size_t a = i / dim;
-      const double d = hfy_rate_slope_at(rate, r[a]);
+      const double d = hfy_rate_slope_at(rate, r[i / dim]);
       if (!hfy_base_is_finite_(d * w[i]))
-        return hfy_base_fail_(k, HFY_ERR_NONFINITE, "the slope %g of unit %z times w is not finite", d, a);
-      if (pass) j[i] = d * w[i] - (a == i % dim ? 1 : 0);
+        return hfy_base_fail_(k, HFY_ERR_NONFINITE, "the slope %g of unit %z times w is not finite", d, i / dim);
+      if (pass) j[i] = d * w[i] - (i % (dim + 1) ? 0 : 1);
     }
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count, size_t dim,
-                                      double *abscissa, size_t *stable, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count,
+                                                 size_t dim, double *abscissa, size_t *stable, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, w, r, count, dim};
@@ -19301,45 +19162,42 @@ HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, con
   return hfy_base_close_(k, &local, status);
 }
 
-/* How much an eigenvector u has in common with the pattern (|Pearson|) and with the uniform vector (|cosine|); silent
-   units are 0 in u. */
-HFY_COLD_ void hfy_rate_compare_(const hfy_rate_task_ *s, const double *ur, const double *ui, const double *r,
-                                 size_t dim, double *correlation, double *overlap) {
+/* How much an eigenvector u has in common with the pattern (|Pearson|) and with the uniform vector (|cosine|). */
+HFY_COLD_ void hfy_rate_compare_(const double *ur, const double *ui, const double *r, size_t dim, double *correlation,
+                                 double *overlap) {
+  const double n = (double)dim;
   double mr = 0, mi = 0, mean = 0, uu = 0, rr = 0, cr = 0, ci = 0, norm = 0;
-  size_t a, i;
-  for (a = 0; a < s->n; a++) {
-    mr += ur[a];
-    mi += ui[a];
-    norm += ur[a] * ur[a] + ui[a] * ui[a];
+  size_t i;
+  for (i = 0; i < dim; i++) {
+    mean += r[i];
+    mr += ur[i];
+    mi += ui[i];
+    norm += ur[i] * ur[i] + ui[i] * ui[i];
   }
-  *overlap = norm > 0 ? sqrt((mr * mr + mi * mi) / (norm * (double)dim)) : 0;
-  mr /= (double)dim;
-  mi /= (double)dim;
-  for (i = 0; i < dim; i++) mean += r[i];
-  mean /= (double)dim;
-  for (i = 0; i < dim; i++) rr += (r[i] - mean) * (r[i] - mean);
-  for (a = 0; a < s->n; a++) {
-    const double dr = ur[a] - mr, di = ui[a] - mi, d = r[s->unit[a]] - mean;
+  *overlap = norm > 0 ? sqrt((mr * mr + mi * mi) / (norm * n)) : 0;
+  for (i = 0; i < dim; i++) {
+    const double dr = ur[i] - mr / n, di = ui[i] - mi / n, d = r[i] - mean / n;
+    rr += d * d;
     cr += dr * d;
     ci += di * d;
     uu += dr * dr + di * di;
   }
-  for (i = 0; s->n < dim && i < dim; i++) { /* silent: u = 0 */
-    if (r[i] > 0) continue;
-    cr -= mr * (r[i] - mean);
-    ci -= mi * (r[i] - mean);
-    uu += mr * mr + mi * mi;
-  }
   *correlation = uu > 0 && rr > 0 ? sqrt((cr * cr + ci * ci) / (uu * rr)) : 0;
 }
 
+/* From the n units that are not silent to all. */
+HFY_COLD_ void hfy_rate_spread_out_(const hfy_rate_task_ *s, double *u, size_t dim) {
+  size_t i, a = s->n;
+  for (i = dim; i-- > 0;) u[i] = a && s->unit[a - 1] == i ? u[--a] : 0;
+}
+
 /* Is eigenvalue i that of m, or its conjugate? */
-HFY_PRIVATE_ int hfy_rate_is_mode_(const hfy_rate_task_ *s, size_t i, size_t m) {
+HFY_COLD_ int hfy_rate_is_mode_(const hfy_rate_task_ *s, size_t i, size_t m) {
   return i == m || (i == m + 1 && s->im[m] > 0);
 }
 
 /* Where eigenvalue i stands once the silent units' -1 are among the others. */
-HFY_PRIVATE_ size_t hfy_rate_place_(const hfy_rate_task_ *s, size_t dim, size_t i) {
+HFY_COLD_ size_t hfy_rate_place_(const hfy_rate_task_ *s, size_t dim, size_t i) {
   return i < s->n && (s->re[i] < -1 || (s->re[i] <= -1 && fabs(s->im[i]) > 0)) ? i + dim - s->n : i;
 }
 
@@ -19356,8 +19214,12 @@ HFY_COLD_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg
   m->correlation = m->overlap = n ? -1 : 0;
   m->bulk = -HUGE_VAL;
   for (i = 0; i < n; i++) {
-    if (!(s->im[i] < 0)) hfy_linalg_vector_(n, s->re[i], s->im[i], ur, ui, v); /* its conjugate compares alike */
-    hfy_rate_compare_(s, ur, ui, call->in->r, dim, &like, &flat[i]);
+    if (!(s->im[i] < 0)) { /* its conjugate compares alike */
+      hfy_linalg_vector_(n, s->re[i], s->im[i], ur, ui, v);
+      hfy_rate_spread_out_(s, ur, dim);
+      hfy_rate_spread_out_(s, ui, dim);
+    }
+    hfy_rate_compare_(ur, ui, call->in->r, dim, &like, &flat[i]);
     if (!(like > m->correlation)) continue;
     m->correlation = like;
     m->memory = i;
@@ -19376,8 +19238,8 @@ HFY_COLD_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *re,
-                                     double *im, hfy_rate_modes *modes, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim,
+                                                double *re, double *im, hfy_rate_modes *modes, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
@@ -19401,7 +19263,7 @@ HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, cons
   return hfy_base_close_(k, &local, status);
 }
 
-HFY_API double hfy_rate_asymmetry(const double *w, size_t dim) {
+HFY_API HFY_SMALL_ double hfy_rate_asymmetry(const double *w, size_t dim) {
   const double big = w ? hfy_linalg_largest_(w, dim * dim) : hfy_base_nan_();
   double even = 0, odd = 0;
   size_t i, j;
@@ -19416,7 +19278,7 @@ HFY_API double hfy_rate_asymmetry(const double *w, size_t dim) {
   return sqrt(odd) / (sqrt(even) + sqrt(odd));
 }
 
-HFY_API hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_linalg_general_ scratch;
@@ -19455,9 +19317,9 @@ typedef struct hfy_rate_hunt_ {
 HFY_COLD_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta, hfy_work *work) {
   hfy_rate_jacobians_ *at = &hunt->at;
   double sum = 0, most = -HUGE_VAL, value;
-  size_t k, first, failed;
+  size_t k;
   hunt->sparse.theta = at->by = theta;
-  if (hunt->status || (hunt->zeros && hfy_rate_run_rows_(&hunt->sparse, &first, &failed)) ||
+  if (hunt->status || (hunt->zeros && hfy_rate_run_rows_(&hunt->sparse)) ||
       (hunt->status = hfy_rate_run_at_(at, work)))
     return HUGE_VAL;
   for (k = 0; k < at->sample; k++) {
@@ -19465,10 +19327,8 @@ HFY_COLD_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta, hfy_wor
     if (at->abscissa[k] > most) most = at->abscissa[k];
   }
   value = hunt->worst ? most : sum / (double)at->sample;
-  if (value < hunt->best) {
-    hunt->best = value;
-    hunt->where = theta;
-  }
+  if (value < hunt->best) hunt->where = theta;
+  hunt->best = value < hunt->best ? value : hunt->best;
   return value;
 }
 
@@ -19481,7 +19341,7 @@ HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *
     h += hfy_rate_inverse(in->rate, in->r[i]);
     d += hfy_rate_slope_at(in->rate, in->r[i]);
     mean += in->r[i];
-    n += 1;
+    n++;
   }
   o->low = n > 0 ? -h / n - 2 : -1;
   o->high = n > 0 ? -h / n + mean / d : 1;
@@ -19490,7 +19350,7 @@ HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *
 }
 
 /* A grid, then a golden section of low .. high around its best point. */
-HFY_COLD_ void hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_search *o, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_search *o, hfy_work *work) {
   const double golden = 0.618033988749894848, cell = (o->high - o->low) / (double)(o->grid - 1);
   double low, high, x[2] = {0, 0}, f[2] = {0, 0};
   size_t i, at = 0;
@@ -19511,6 +19371,9 @@ HFY_COLD_ void hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_search *o, 
     x[right] = right ? low + golden * (high - low) : high - golden * (high - low);
     f[right] = hfy_rate_objective_(hunt, x[right], work);
   }
+  if (hunt->status || hunt->best < HUGE_VAL) return hunt->status;
+  return hfy_base_fail_(work, HFY_ERR_INFEASIBLE, "no threshold in %g .. %g lets every row have a solution", o->low,
+                        o->high);
 }
 
 /* Dense: the two parts of W = V R+ + theta 1 R+. Sparse: the Gram matrix. */
@@ -19529,8 +19392,9 @@ HFY_COLD_ hfy_status hfy_rate_ready_(hfy_rate_hunt_ *hunt, const hfy_rate_dense_
   return hfy_rate_weigh_(dense, hunt->w2, work);
 }
 
-HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, size_t count, size_t dim,
-                                      const hfy_rate_search *search, double *theta, double *objective, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, size_t count, size_t dim,
+                                                 const hfy_rate_search *search, double *theta, double *objective,
+                                                 hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
@@ -19569,18 +19433,11 @@ HFY_API hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, siz
   hunt.sparse.margin = o.margin;
   if (!status) status = hfy_rate_ready_(&hunt, &dense, k);
   if (!status && fabs(o.low) <= 0 && fabs(o.high) <= 0) status = hfy_rate_bracket_(&in, &o, k);
-  if (!status) {
-    hfy_rate_search_(&hunt, &o, k);
-    status = hunt.status;
-    if (!status && !(hunt.best < HUGE_VAL))
-      status = hfy_base_fail_(k, HFY_ERR_INFEASIBLE, "no threshold in %g .. %g lets every row have a solution",
-                              o.low, o.high);
-  }
-  if (!status) {
-    *theta = hunt.where;
-    *objective = hunt.best;
-  }
-  return hfy_base_close_(k, &local, status);
+  if (!status) status = hfy_rate_search_(&hunt, &o, k);
+  if (status) return hfy_base_close_(k, &local, status);
+  *theta = hunt.where;
+  *objective = hunt.best;
+  return hfy_base_close_(k, &local, HFY_OK);
 }
 
 /* --- theory: averages over one rate --- */
@@ -19597,7 +19454,7 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   const double *w = at->w, *h = at->h, *d = at->d;
   const size_t n = at->count;
   hfy_rate_averages t;
-  double b, m, level, star = 0, mix, half, under, pbar = 0, sbar = 0;
+  double b, m, level, star = 0, half, under, root, pbar = 0, sbar = 0;
   size_t i;
   memset(&t, 0, sizeof t);
   for (i = 0; i < n; i++) {
@@ -19645,17 +19502,17 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   t.theta_mem = t.crd > 0 || t.crd < 0 ? (t.crr - t.crdh) / t.crd : HUGE_VAL;
   /* the outliers: J on span{1, r} is (lambda_ave, c_dh; (m/rbar) crd/crr, lambda_mem at theta*) */
   level = -1 + star / t.crr;
-  mix = t.cdh * (m / t.rbar) * (t.crd / t.crr);
   half = 0.5 * (t.lambda_ave - level);
-  under = half * half + mix;
-  t.outlier_re[0] = 0.5 * (t.lambda_ave + level) + (under > 0 ? sqrt(under) : 0);
-  t.outlier_re[1] = 0.5 * (t.lambda_ave + level) - (under > 0 ? sqrt(under) : 0);
-  t.outlier_im[0] = under < 0 ? sqrt(-under) : 0;
-  t.outlier_im[1] = under < 0 ? -sqrt(-under) : 0;
+  under = half * half + t.cdh * (m / t.rbar) * (t.crd / t.crr);
+  root = sqrt(fabs(under));
+  t.outlier_re[0] = 0.5 * (t.lambda_ave + level) + (under > 0 ? root : 0);
+  t.outlier_re[1] = 0.5 * (t.lambda_ave + level) - (under > 0 ? root : 0);
+  t.outlier_im[0] = under < 0 ? root : 0;
+  t.outlier_im[1] = under < 0 ? -root : 0;
   if (!hfy_base_is_finite_(t.delta) || !hfy_base_is_finite_(t.cff) || !hfy_base_is_finite_(t.lambda_ave) ||
       !hfy_base_is_finite_(t.cphiphi) || !hfy_base_is_finite_(t.gap * t.gap) || !hfy_base_is_finite_(under))
-    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "an average overflows (<h> %g, var h %g, var d %g)", t.hbar,
-                          t.vh, t.vd);
+    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "an average overflows (<h> %g, var h %g, var d %g)", t.hbar, t.vh,
+                          t.vd);
   *out = t;
   return HFY_OK;
 }
@@ -19674,15 +19531,14 @@ HFY_COLD_ void hfy_rate_spread_(hfy_rate_nodes_ *nodes, double power, double cv,
 }
 
 /* NONFINITE where the quadrature would never end. */
-HFY_PRIVATE_ hfy_status hfy_rate_plan_nodes_(hfy_base_arena_ *arena, hfy_rate_nodes_ *nodes, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_plan_nodes_(hfy_base_arena_ *arena, hfy_rate_nodes_ *nodes, hfy_work *work) {
   if (!nodes->count) return hfy_base_fail_(work, HFY_ERR_NONFINITE, "averages overflow for so small a power");
   hfy_rate_take_(arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
   return HFY_OK;
 }
 
-/* r, h, d and weights at the nodes; their averages (out NULL: none). */
-HFY_COLD_ hfy_status hfy_rate_integral_(const hfy_rate *rate, double cv, int optimal, const hfy_rate_nodes_ *nodes,
-                                        hfy_rate_averages *out, hfy_work *work) {
+/* r, h, d and weights at the nodes. */
+HFY_PRIVATE_ void hfy_rate_fill_(const hfy_rate *rate, double cv, const hfy_rate_nodes_ *nodes) {
   const double s2 = log1p(cv * cv), s = sqrt(s2), scale = nodes->step / sqrt(2 * hfy_rate_pi_);
   size_t i;
   for (i = 0; i < nodes->count; i++) {
@@ -19692,55 +19548,56 @@ HFY_COLD_ hfy_status hfy_rate_integral_(const hfy_rate *rate, double cv, int opt
     nodes->h[i] = hfy_rate_inverse(rate, r);
     nodes->d[i] = hfy_rate_slope_at(rate, r);
   }
-  return out ? hfy_rate_average_(rate, nodes->r, nodes, optimal, out, work) : HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
-                                   hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
+                                              hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_nodes_ nodes;
   hfy_status status = hfy_rate_check_(rate, w);
-  if (status || (status = hfy_rate_check_cv_(cv, 0, w)) || (status = hfy_base_null_(w, averages ? NULL : "averages")))
+  if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, w)) ||
+      (status = hfy_base_null_(w, averages ? NULL : "averages")))
     return status;
   hfy_rate_spread_(&nodes, rate->power, cv, 32, 12, HUGE_VAL);
   while (hfy_base_layout_(&arena, w, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, w);
-  if (!status) status = hfy_rate_integral_(rate, cv, optimal, &nodes, averages, w);
-  return hfy_base_close_(w, &local, status);
+  if (status) return status;
+  hfy_rate_fill_(rate, cv, &nodes);
+  return hfy_base_close_(w, &local, hfy_rate_average_(rate, nodes.r, &nodes, optimal, averages, w));
 }
 
-HFY_API hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
-                                      int optimal, hfy_rate_averages *averages, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
+                                                 int optimal, hfy_rate_averages *averages, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, NULL, r, n, 1};
   hfy_rate_nodes_ at = {0, 0, NULL, NULL, NULL, NULL, n};
   double sum = 0;
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_ + HFY_RATE_PLAIN_, k);
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, k);
   size_t i;
   if (status || (status = hfy_base_null_(k, averages ? NULL : "averages")) ||
-      (weight && (status = hfy_rate_check_rows_("weight: sample", weight, n, 1, HFY_RATE_FROM_0_, k))))
+      (weight && (status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, k))))
     return status;
   for (i = 0; i < n; i++) sum += weight ? weight[i] : 1;
-  if (!hfy_rate_is_in_(sum, HFY_RATE_ABOVE_0_))
+  if (!hfy_rate_is_in_(sum, &hfy_rate_above_0_))
     return hfy_base_fail_(k, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
   while (hfy_base_layout_(&arena, k, &status)) hfy_rate_take_(&arena, n, &at.w, &at.h, &at.d, NULL);
-  for (i = 0; !status && i < n; i++) {
+  if (status) return status;
+  for (i = 0; i < n; i++) {
     at.w[i] = (weight ? weight[i] : 1) / sum;
     at.h[i] = hfy_rate_inverse(rate, r[i]);
     at.d[i] = hfy_rate_slope_at(rate, r[i]);
   }
-  if (!status) status = hfy_rate_average_(rate, r, &at, optimal, averages, k);
-  return hfy_base_close_(k, &local, status);
+  return hfy_base_close_(k, &local, hfy_rate_average_(rate, r, &at, optimal, averages, k));
 }
 
-HFY_API hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double alpha, hfy_rate_load *load,
-                                    hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double alpha, hfy_rate_load *load,
+                                               hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const hfy_rate_averages *t = averages;
   hfy_status status = hfy_base_null_(w, !averages ? "averages" : !load ? "load" : NULL);
   double odds, b;
-  if (status || (status = hfy_rate_check_share_("alpha", alpha, 0, w))) return status;
+  if (status || (status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w))) return status;
   if (!(t->crr > 0) || !(t->rbar > 0) || !(t->delta >= 0))
     return hfy_base_fail_(w, HFY_ERR_ARG, "averages: var r is %g; hfy_rate_theory should have filled it in", t->crr);
   odds = alpha / (1 - alpha);
@@ -19752,17 +19609,26 @@ HFY_API hfy_status hfy_rate_at_load(const hfy_rate_averages *averages, double al
   return HFY_OK;
 }
 
-/* --- theory beyond the paper: the edge of the bulk with d row by row --- */
+/* --- roots --- */
 
-/* Halves low .. high, at most `times`; is_right(x) tells on which side of the root x lies. */
-HFY_COLD_ void hfy_rate_bisect_(int (*is_right)(const void *context, double x), const void *context, int times,
-                                double *low, double *high) {
+/* Doubles high until it lies right of the root, `grow` times at most; halves low .. high, at most `times`. Returns 0 if
+   high never did. */
+HFY_COLD_ int hfy_rate_root_(int (*is_right)(const void *context, double x), const void *context, int grow,
+                             size_t times, double *low, double *high) {
+  for (; !is_right(context, *high); grow--) {
+    if (!grow || !hfy_base_is_finite_(*high)) return 0;
+    *low = *high;
+    *high *= 2;
+  }
   for (; times; times--) {
     const double mid = 0.5 * (*low + *high);
     if (!(mid > *low && mid < *high)) break;
     *(is_right(context, mid) ? high : low) = mid;
   }
+  return 1;
 }
+
+/* --- theory beyond the paper: the edge of the bulk with d row by row --- */
 
 /* R = Q T with Q Haar: Q^T D Q is a compression of D, whose resolvent is that of D at a moved point (math 17). */
 typedef struct hfy_rate_edge_ {
@@ -19799,12 +19665,7 @@ HFY_COLD_ int hfy_rate_beyond_(const void *context, double omega) {
 HFY_COLD_ int hfy_rate_omega_(const hfy_rate_edge_ *e, double out[3]) {
   const double top = hfy_linalg_largest_(e->at->h, e->at->count);
   double low = top * (1 + 1e-12), high = 2 * top;
-  int tries;
-  for (tries = 0; !hfy_rate_beyond_(e, high); tries++) {
-    high *= 2;
-    if (tries == 999 || !hfy_base_is_finite_(high)) return 0;
-  }
-  hfy_rate_bisect_(hfy_rate_beyond_, e, 100, &low, &high);
+  if (!hfy_rate_root_(hfy_rate_beyond_, e, 999, 100, &low, &high)) return 0;
   hfy_rate_compress_(e, high, out);
   return 1;
 }
@@ -19824,7 +19685,6 @@ HFY_COLD_ int hfy_rate_outside_(const void *context, double z) {
 HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha) {
   double low = 1e-9, high = 4, at[3] = {0, 0, 0};
   size_t i;
-  int tries;
   e.alpha = alpha;
   if (e.self) {
     for (i = 0; i < e.at->count; i++) e.at->h[i] = e.b * e.at->d[i];
@@ -19833,20 +19693,19 @@ HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha) {
     return at[0] - 1;
   }
   if (hfy_rate_outside_(&e, low)) return -1;
-  for (tries = 0; tries < 200 && !hfy_rate_outside_(&e, high); tries++) high *= 2;
-  hfy_rate_bisect_(hfy_rate_outside_, &e, 60, &low, &high);
+  hfy_rate_root_(hfy_rate_outside_, &e, 200, 60, &low, &high);
   return high - 1;
 }
 
 /* Is this load above the one at which the edge is 0? */
-HFY_PRIVATE_ int hfy_rate_unstable_(const void *context, double alpha) {
+HFY_COLD_ int hfy_rate_unstable_(const void *context, double alpha) {
   return !(hfy_rate_edge_at_(*(const hfy_rate_edge_ *)context, alpha) < 0);
 }
 
 /* The standard normal above x */
-HFY_PRIVATE_ double hfy_rate_tail_(double x) { return 0.5 * erfc(x * 0.707106781186547524); }
+HFY_COLD_ double hfy_rate_tail_(double x) { return 0.5 * erfc(x * 0.707106781186547524); }
 
-HFY_PRIVATE_ int hfy_rate_rare_(const void *units, double x) {
+HFY_COLD_ int hfy_rate_rare_(const void *units, double x) {
   return !(hfy_rate_tail_(x) > 1 / (double)*(const size_t *)units);
 }
 
@@ -19864,11 +19723,12 @@ HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self, s
     return hfy_base_fail_(work, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
   if ((status = hfy_rate_theory(rate, cv, 1, &t, work))) return status;
   averages = work->used;
-  if (units) hfy_rate_bisect_(hfy_rate_rare_, &units, 200, &low, &high); /* the quantile with 1/units above it */
+  if (units) hfy_rate_root_(hfy_rate_rare_, &units, 0, 200, &low, &high); /* the quantile with 1/units above it */
   hfy_rate_spread_(&nodes, rate->power, cv, 16, 12, units ? low : HUGE_VAL);
   while (hfy_base_layout_(&arena, work, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, work);
   if (averages > work->used) work->used = averages;
-  if (status || (status = hfy_rate_integral_(rate, cv, 1, &nodes, NULL, work))) return status;
+  if (status) return status;
+  hfy_rate_fill_(rate, cv, &nodes);
   for (i = 0; i < nodes.count; i++) sum += nodes.w[i];
   for (i = 0; i < nodes.count; i++) {
     nodes.w[i] /= sum;
@@ -19879,38 +19739,34 @@ HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self, s
   e.noise = t.ve / t.crr;
   low = 1e-3;
   high = 0.999;
-  if (edge) {
+  if (edge)
     *edge = hfy_rate_edge_at_(e, *alpha);
-  } else if (hfy_rate_edge_at_(e, low) >= 0) {
+  else if (hfy_rate_unstable_(&e, low))
     *alpha = 0;
-  } else if (hfy_rate_edge_at_(e, high) < 0) {
-    *alpha = high;
-  } else {
-    hfy_rate_bisect_(hfy_rate_unstable_, &e, 34, &low, &high);
-    *alpha = 0.5 * (low + high);
-  }
+  else
+    *alpha = hfy_rate_root_(hfy_rate_unstable_, &e, 0, 34, &low, &high) ? 0.5 * (low + high) : high;
   return HFY_OK;
 }
 
-HFY_API hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
-                                      double *edge, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
+                                                 double *edge, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_status status = hfy_rate_check_share_("alpha", alpha, 0, w);
+  hfy_status status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
   if (!status) status = hfy_base_null_(w, edge ? NULL : "edge");
   if (!status) status = hfy_rate_bulk_(rate, cv, self, units, &alpha, edge, w);
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
-                                      hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
+                                                 hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_base_null_(w, alpha ? NULL : "alpha");
   if (!status) status = hfy_rate_bulk_(rate, cv, self, units, alpha, NULL, w);
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
-                                    hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
+                                               hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_grid g = {0.6, 0.01, 101, -2, 0.025, 141};
@@ -19918,7 +19774,7 @@ HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_ra
   hfy_rate found = {0, 0, 0}, one = {0, 0, 0};
   hfy_rate_averages t;
   double top = 0;
-  hfy_status status = hfy_rate_check_cv_(cv, 0, w);
+  hfy_status status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, w);
   size_t i, j;
   if (status || (status = hfy_base_null_(w, !best ? "best" : !alpha_s ? "alpha_s" : NULL))) return status;
   if (grid && (grid->powers || grid->sigmas)) g = *grid;
@@ -19938,7 +19794,8 @@ HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_ra
       one.sigma = pow(10, g.log_sigma + g.log_sigma_step * (double)j);
       if (!hfy_base_is_finite_(one.sigma)) continue;
       hfy_rate_spread_(&nodes, one.power, cv, one.power < 0.5 ? 32 : 8, 9, HUGE_VAL);
-      if (hfy_rate_integral_(&one, cv, 1, &nodes, &t, w) || !(t.alpha_s > top)) continue;
+      hfy_rate_fill_(&one, cv, &nodes);
+      if (hfy_rate_average_(&one, nodes.r, &nodes, 1, &t, w) || !(t.alpha_s > top)) continue;
       top = t.alpha_s;
       found = one;
       found.theta = t.theta_bulk;
@@ -19951,15 +19808,13 @@ HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_ra
 
 /* --- theory: replica equations of sparse patterns (RATE, appendix) --- */
 
-HFY_PRIVATE_ double hfy_rate_bell_(double x) { return exp(-0.5 * x * x) / sqrt(2 * hfy_rate_pi_); }
-
 /* The root t of f (t + c) + (1-f)(t H(t) - h(t)): increasing and concave, so Newton from its left is monotone. */
 HFY_COLD_ double hfy_rate_theta0_(double f, double c) {
   double t = c > 0 ? -c : 0;
   int i;
   for (i = 0; i < 200; i++) {
-    const double tail = hfy_rate_tail_(t);
-    const double step = -(f * (t + c) + (1 - f) * (t * tail - hfy_rate_bell_(t))) / (f + (1 - f) * tail);
+    const double tail = hfy_rate_tail_(t), bell = exp(-0.5 * t * t) / sqrt(2 * hfy_rate_pi_);
+    const double step = -(f * (t + c) + (1 - f) * (t * tail - bell)) / (f + (1 - f) * tail);
     t += step;
     if (!(fabs(step) > 1e-15 * (1 + fabs(t)))) break;
   }
@@ -19967,11 +19822,11 @@ HFY_COLD_ double hfy_rate_theta0_(double f, double c) {
 }
 
 /* alpha_C(f) with its theta0 */
-HFY_PRIVATE_ double hfy_rate_limit_(double f, double theta0) { return 1 / (f + (1 - f) * hfy_rate_tail_(theta0)); }
+HFY_COLD_ double hfy_rate_limit_(double f, double theta0) { return 1 / (f + (1 - f) * hfy_rate_tail_(theta0)); }
 
-HFY_API hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_status status = hfy_rate_check_share_("f", f, 1, w);
+  hfy_status status = hfy_rate_number_("f", f, &hfy_rate_share_, w);
   double t;
   if (status || (status = hfy_base_null_(w, alpha_c ? NULL : "alpha_c"))) return status;
   t = hfy_rate_theta0_(f, 0);
@@ -19985,14 +19840,14 @@ typedef struct hfy_rate_norm_ {
 } hfy_rate_norm_;
 
 /* Is u = 1/sqrt(var r q) above the solution? */
-HFY_PRIVATE_ int hfy_rate_shorter_(const void *context, double u) {
+HFY_COLD_ int hfy_rate_shorter_(const void *context, double u) {
   const hfy_rate_norm_ *e = (const hfy_rate_norm_ *)context;
   const double f = e->f, t = hfy_rate_theta0_(f, e->h * u), a = t + e->h * u;
   return !(f + (1 - f) * hfy_rate_tail_(t) + f * e->var * u * u + f * a * e->h * u < 1 / e->alpha);
 }
 
-HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
-                                          hfy_rate_replica *replica, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, double f, double alpha,
+                                                     hfy_rate_replica *replica, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const double x2 = f * (cv * cv + (1 - f)), s2 = log1p(cv * cv); /* var r, var ln r */
   hfy_rate_averages t;
@@ -20000,8 +19855,9 @@ HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, doubl
   double limit, low = 0, high = 1, u;
   hfy_status status = hfy_rate_check_(rate, w);
   memset(&t, 0, sizeof t);
-  if (status || (status = hfy_rate_check_cv_(cv, 1, w)) || (status = hfy_rate_check_share_("f", f, 1, w)) ||
-      (status = hfy_rate_check_number_("alpha", alpha, HFY_RATE_ABOVE_0_, w)) ||
+  if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
+      (status = hfy_rate_number_("f", f, &hfy_rate_share_, w)) ||
+      (status = hfy_rate_number_("alpha", alpha, &hfy_rate_above_0_, w)) ||
       (status = hfy_base_null_(w, replica ? NULL : "replica")))
     return status;
   if (f < 1 && rate->sigma > 0)
@@ -20021,8 +19877,7 @@ HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, doubl
   if (!status && (!hfy_base_is_finite_(e.h) || !hfy_base_is_finite_(e.var)))
     status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the moments of g^-1 overflow");
   if (!status) {
-    for (; !hfy_rate_shorter_(&e, high); high *= 2) low = high;
-    hfy_rate_bisect_(hfy_rate_shorter_, &e, 2000, &low, &high);
+    hfy_rate_root_(hfy_rate_shorter_, &e, 1023, 2000, &low, &high);
     u = 0.5 * (low + high);
     replica->q = 1 / (x2 * u * u);
     replica->theta0 = hfy_rate_theta0_(f, e.h * u);
@@ -20031,18 +19886,17 @@ HFY_API hfy_status hfy_rate_solve_replica(const hfy_rate *rate, double cv, doubl
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_API hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_x, double sigma_y, double c,
-                                         hfy_rate_disc *disc, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_x, double sigma_y, double c,
+                                                    hfy_rate_disc *disc, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const double ratio = sigma_x / sigma_y, spread = ratio * ratio * (1 - tau * tau), room = c - tau * ratio;
   const double under = spread + room * room;
-  hfy_status status = hfy_rate_check_share_("alpha", alpha, 0, w);
-  if (status || (status = hfy_rate_check_ok_(tau >= -1 && tau <= 1, "tau", tau, "in -1 .. 1", w))) return status;
-  if (!(sigma_x > 0) || !(sigma_y > 0) || !hfy_base_is_finite_(sigma_x) || !hfy_base_is_finite_(sigma_y))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "sigma_x is %g and sigma_y %g; both should be above 0 and finite",
-                          sigma_x, sigma_y);
-  if ((status = hfy_rate_check_number_("c", c, HFY_RATE_FINITE_, w)) ||
-      (status = hfy_base_null_(w, disc ? NULL : "disc")))
+  const hfy_rate_range_ correlation = {-1, 1, 0, 0, "in -1 .. 1"};
+  hfy_status status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
+  if (status || (status = hfy_rate_number_("tau", tau, &correlation, w)) ||
+      (status = hfy_rate_number_("sigma_x", sigma_x, &hfy_rate_above_0_, w)) ||
+      (status = hfy_rate_number_("sigma_y", sigma_y, &hfy_rate_above_0_, w)) ||
+      (status = hfy_rate_number_("c", c, &hfy_rate_finite_, w)) || (status = hfy_base_null_(w, disc ? NULL : "disc")))
     return status;
   disc->centre = -c + tau * ratio;
   disc->radius = sqrt(spread * (alpha / (1 - alpha)));
@@ -20091,9 +19945,7 @@ typedef struct hfy_rate_run_ {
   hfy_rate_state_ *state;
   size_t *list; /* the live ones */
 } hfy_rate_run_;
-
-HFY_COLD_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t states,
-                                  hfy_rate_run_ *run) {
+HFY_COLD_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t states, hfy_rate_run_ *run) {
   const size_t n = in->dim, all = hfy_base_times_(states, n);
   size_t i;
   run->in = in;
@@ -20131,11 +19983,10 @@ HFY_COLD_ void hfy_rate_move_(const hfy_rate_run_ *run, const double *a, size_t 
   size_t l, i, s;
   for (l = 0; l < run->live; l++) {
     const size_t at = run->list[l] * n;
-    for (i = 0; i < n; i++) {
-      double sum = 0;
-      for (s = 0; s < terms; s++) sum += a[s] * run->k[s][at + i];
-      run->next[at + i] = run->x[at + i] + run->state[run->list[l]].dt * sum;
-    }
+    double *next = run->next + at;
+    memset(next, 0, n * sizeof *next);
+    for (s = 0; s < terms; s++) hfy_linalg_axpy_(a[s], run->k[s] + at, next, n);
+    for (i = 0; i < n; i++) next[i] = run->x[at + i] + run->state[run->list[l]].dt * next[i];
   }
 }
 
@@ -20179,7 +20030,7 @@ HFY_COLD_ double hfy_rate_first_(const hfy_rate_run_ *run, const double *x) {
 }
 
 /* Root mean square of the estimated error of a step, in units of the tolerance; 1e10 if it is not finite. */
-HFY_COLD_ double hfy_rate_error_(const hfy_rate_run_ *run, const double *weight, size_t who) {
+HFY_PRIVATE_ double hfy_rate_error_(const hfy_rate_run_ *run, const double *weight, size_t who) {
   const size_t n = run->in->dim, at = who * n;
   double error = 0;
   size_t i, s;
@@ -20255,20 +20106,20 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
 
 HFY_COLD_ hfy_status hfy_rate_enter_run_(hfy_rate_in_ *in, int what, size_t states, const hfy_rate_options *o,
                                          hfy_work *work) {
+  const hfy_rate_range_ below_1 = {0, 1, 0, 1, "at least 0 and below 1"};
   hfy_status status = hfy_rate_enter_(in, what, work);
-  if (status || (status = hfy_rate_check_number_("options->dt", o->dt, HFY_RATE_FROM_0_, work)) ||
-      (status = hfy_rate_check_number_("options->duration", o->duration, HFY_RATE_FROM_0_, work)) ||
-      (status = hfy_rate_check_number_("options->tol", o->tol, HFY_RATE_FINITE_, work)) ||
-      (status = hfy_rate_check_ok_(o->rtol >= 0 && o->rtol < 1, "options->rtol", o->rtol, "at least 0 and below 1",
-                                   work)) ||
+  if (status || (status = hfy_rate_number_("options->dt", o->dt, &hfy_rate_from_0_, work)) ||
+      (status = hfy_rate_number_("options->duration", o->duration, &hfy_rate_from_0_, work)) ||
+      (status = hfy_rate_number_("options->tol", o->tol, &hfy_rate_finite_, work)) ||
+      (status = hfy_rate_number_("options->rtol", o->rtol, &below_1, work)) ||
       hfy_base_fits_(states, in->dim, sizeof(double)))
     return status;
   return hfy_base_fail_(work, HFY_ERR_ARG, "%z states of dim %z cannot exist", states, in->dim);
 }
 
-HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
-                                     size_t n_states, const hfy_rate_options *options, double *end,
-                                     const hfy_rate_outcome *outcome, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
+                                                size_t n_states, const hfy_rate_options *options, double *end,
+                                                const hfy_rate_outcome *outcome, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, w, NULL, 1, dim};
@@ -20279,7 +20130,7 @@ HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size
   if (options) run.o = *options;
   if ((status = hfy_rate_enter_run_(&in, HFY_RATE_RUN_, n_states, &run.o, k)) ||
       (status = hfy_base_null_(k, !n_states ? NULL : !start ? "start" : !end ? "end" : NULL)) ||
-      (status = hfy_rate_check_rows_("start: state", start, n_states, dim, HFY_RATE_FINITE_, k)))
+      (status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_rate_finite_, k)))
     return status;
   while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_run_(&arena, &in, n_states, &run);
   if (status || !n_states) return hfy_base_close_(k, &local, status);
@@ -20301,31 +20152,46 @@ HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size
   return hfy_base_close_(k, &local, status);
 }
 
-/* Have half of the states come back to r? */
-HFY_COLD_ int hfy_rate_returned_(const hfy_rate_run_ *run, const double *r, double success) {
+/* The starts of a basin: states x dim of normal noise around in->r. */
+typedef struct hfy_rate_starts_ {
+  hfy_rate_run_ *run;
+  double *z, success;
+} hfy_rate_starts_;
+
+/* Do fewer than half of the states come back from noise e? */
+HFY_COLD_ int hfy_rate_loses_(const void *context, double e) {
+  const hfy_rate_starts_ *starts = (const hfy_rate_starts_ *)context;
+  hfy_rate_run_ *run = starts->run;
+  const double *r = run->in->r;
+  const size_t n = run->in->dim;
   size_t back = 0, s, i;
+  for (i = 0; i < run->states * n; i++) run->x[i] = r[i % n] * exp(e * starts->z[i]);
+  hfy_rate_integrate_(run);
   for (s = 0; s < run->states; s++) {
-    const double *x = run->x + s * run->in->dim;
+    const double *x = run->x + s * n;
     double off = 0, size = 0;
-    for (i = 0; i < run->in->dim; i++) {
+    for (i = 0; i < n; i++) {
       off += (x[i] - r[i]) * (x[i] - r[i]);
       size += r[i] * r[i];
     }
-    back += run->state[s].status != HFY_ERR_NONFINITE && sqrt(off) <= success * sqrt(size);
+    back += run->state[s].status != HFY_ERR_NONFINITE && sqrt(off) <= starts->success * sqrt(size);
   }
-  return 2 * back >= run->states;
+  return 2 * back < run->states;
 }
 
-HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const double *r, size_t dim, hfy_rng *rng,
-                                  const hfy_rate_basin_options *options, double *noise, hfy_work *work) {
+HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const double *r, size_t dim,
+                                             hfy_rng *rng, const hfy_rate_basin_options *options, double *noise,
+                                             hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
+  const hfy_rate_range_ above_0 = {0, HUGE_VAL, 1, 0, "above 0"};
   hfy_rate_run_ run;
+  hfy_rate_starts_ starts = {&run, NULL, 0};
   hfy_rate_basin_options o;
-  double *z = NULL, low = 0, high;
+  double low = 0, high;
   hfy_status status;
-  size_t i, look;
+  size_t i;
   memset(&o, 0, sizeof o);
   if (options) o = *options;
   if (!o.trials) o.trials = 20;
@@ -20333,27 +20199,22 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
   if (fabs(o.most) <= 0) o.most = 2;
   if (fabs(o.success) <= 0) o.success = 1e-3;
   if ((status = hfy_rate_enter_run_(&in, HFY_RATE_AT_, o.trials, &o.run, k)) ||
-      (status = hfy_rate_check_number_("options->most", o.most, HFY_RATE_ABOVE_0_, k)) ||
-      (status = hfy_rate_check_ok_(o.success > 0, "options->success", o.success, "above 0", k)) ||
+      (status = hfy_rate_number_("options->most", o.most, &hfy_rate_above_0_, k)) ||
+      (status = hfy_rate_number_("options->success", o.success, &above_0, k)) ||
       (status = hfy_base_null_(k, !rng ? "rng" : !noise ? "noise" : NULL)))
     return status;
   if (o.run.voltage)
     return hfy_base_fail_(k, HFY_ERR_ARG, "options->run.voltage is set; a basin is one of rates");
   while (hfy_base_layout_(&arena, k, &status)) {
     hfy_rate_plan_run_(&arena, &in, o.trials, &run);
-    z = HFY_TAKE_(&arena, double, hfy_base_times_(o.trials, dim));
+    starts.z = HFY_TAKE_(&arena, double, hfy_base_times_(o.trials, dim));
   }
   if (status) return status;
-  for (i = 0; i < o.trials * dim; i++) z[i] = hfy_rate_normal_(rng);
+  for (i = 0; i < o.trials * dim; i++) starts.z[i] = hfy_rate_normal_(rng);
   run.o = o.run;
+  starts.success = o.success;
   high = o.most;
-  for (look = 0; look <= o.bisections && low < high; look++) { /* the first look is at the most */
-    const double e = look ? 0.5 * (low + high) : high;
-    for (i = 0; i < o.trials * dim; i++) run.x[i] = r[i % dim] * exp(e * z[i]);
-    hfy_rate_integrate_(&run);
-    *(hfy_rate_returned_(&run, r, o.success) ? &low : &high) = e;
-  }
-  *noise = low;
+  *noise = hfy_rate_root_(hfy_rate_loses_, &starts, 0, o.bisections, &low, &high) ? low : high;
   return hfy_base_close_(k, &local, HFY_OK);
 }
 #endif /* HFY_HAS_RATE_ */
