@@ -104,7 +104,8 @@
                                                                  HFY_ISAS_AVX2 (SCALAR, SSE2, AVX2, AVX512, NEON). The
                                                                  one that the compiler's target has (x86-64: SSE2) is
                                                                  always there; by default no vectors narrower than that
-                                                                 (with -mavx2 no SSE2). AVX512 brings AVX2
+                                                                 (with -mavx2 no SSE2) and with -Os no AVX-512, smaller
+                                                                 kernels of the same bits. AVX512 brings AVX2
      HFY_NO_SIMD               not defined     implementation    plain C kernels only, no intrinsics
      HFY_PLAIN                 not defined     implementation    hfy_retrieve is its definition (>>net.plain), one query
                                                                  at a time: the same bits (SOFTMAX, EXP: to rounding)
@@ -2575,6 +2576,7 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n) {
 #define HFY_SIMD_MOST_ HFY_ISAS_SCALAR
 #elif (defined(__x86_64__) || defined(__i386__)) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8))
 #define HFY_SIMD_X86_
+#include <cpuid.h>
 #include <immintrin.h>
 #elif defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86)) && !defined(_M_ARM64EC)
 #define HFY_SIMD_X86_
@@ -2611,9 +2613,23 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n) {
 #define HFY_PREFETCH_(address) (void)0
 #define HFY_PREFETCH_L2_(address) (void)0
 #endif
-/* Is one of these compiled? By default plain C is, and FLOOR with all that is above it. */
+/* Arrays of vectors become registers once their loops are unrolled; what a vector leaves over is no loop to unroll. */
+#if defined(__clang__)
+#define HFY_UNROLL_ _Pragma("clang loop unroll(full)")
+#define HFY_TAIL_ _Pragma("clang loop unroll(disable) vectorize(disable)")
+#elif defined(__GNUC__)
+#define HFY_UNROLL_ _Pragma("GCC unroll 32")
+#define HFY_TAIL_
+#else
+#define HFY_UNROLL_
+#define HFY_TAIL_
+#endif
+/* Is one of these compiled? By default plain C is, and FLOOR with all that is above it; for size, not AVX-512. */
 #ifdef HFY_ISAS
 #define HFY_SIMD_HAS_(sets) (((HFY_ISAS) | HFY_SIMD_FLOOR_) & HFY_SIMD_MOST_ & (sets))
+#elif defined(__OPTIMIZE_SIZE__)
+#define HFY_SIMD_HAS_(sets) \
+  (((HFY_SIMD_MOST_ & ~(HFY_SIMD_FLOOR_ - 1) & ~HFY_ISAS_AVX512) | HFY_ISAS_SCALAR | HFY_SIMD_FLOOR_) & (sets))
 #else
 #define HFY_SIMD_HAS_(sets) ((HFY_ISAS_SCALAR | ~(HFY_SIMD_FLOOR_ - 1)) & HFY_SIMD_MOST_ & (sets))
 #endif
@@ -2694,73 +2710,238 @@ typedef struct hfy_simd_products_ {
   void (*chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count);
 } hfy_simd_products_;
 
-/* The tiles in which vector kernels go through all pairs: `one` query with any number of rows, eight at a time; `few`,
-   rows x queries at once. */
-enum { HFY_SIMD_TALL_ = 8, HFY_SIMD_BROAD_ = 3 };
+
+/* A tile of all pairs: out[j*out_stride + i] from n <= BLOCK elements of x[i] and q[j]; what lies `ahead` bytes further
+   on in x is fetched meanwhile, unless that is 0. */
+enum { HFY_SIMD_TALL_ = 8, HFY_SIMD_BROAD_ = 3 }; /* the most rows and queries */
+typedef struct hfy_simd_tile_ {
+  const void *x[HFY_SIMD_TALL_], *q[HFY_SIMD_BROAD_];
+  size_t n, ahead, out_stride;
+  void *out;
+} hfy_simd_tile_;
+
+/* How vector kernels go through all pairs: `one` query with `tall` rows at a time, or `rows` x `queries` at once. */
 typedef struct hfy_simd_tiles_ {
-  void (*one)(const hfy_real *x, size_t x_stride, size_t rows, const hfy_real *q, size_t dim, hfy_real *out);
-  void (*few)(const hfy_real *const *x, const hfy_real *const *q, size_t dim, hfy_real *out, size_t out_stride);
-  size_t rows, queries;
+  size_t size, tall, rows, queries; /* size: of an element */
+  void (*one)(const hfy_simd_tile_ *tile), (*few)(const hfy_simd_tile_ *tile);
 } hfy_simd_tiles_;
 
+/* A call: strides in elements. */
+typedef struct hfy_simd_all_ {
+  const hfy_simd_tiles_ *by;
+  const void *x, *q;
+  void *out;
+  size_t x_stride, rows, q_stride, nq, dim, out_stride;
+} hfy_simd_all_;
+
+/* The address of element i. */
+HFY_PRIVATE_ const void *hfy_simd_at_(const hfy_simd_all_ *all, const void *x, size_t i) {
+  return (const char *)x + i * all->by->size;
+}
+
+
+/* A tile of rows x queries of which there are only `left` x `width`, or whose blocks add up in double. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_tile_part_(const hfy_simd_all_ *all, const hfy_simd_tile_ *tile, int few,
+                                                         size_t left, size_t width) {
+  const hfy_simd_tiles_ *by = all->by;
+  const size_t rows = few ? by->rows : by->tall, queries = few ? by->queries : 1, size = by->size;
+  hfy_simd_tile_ t = *tile;
+  double total[HFY_SIMD_TALL_ * HFY_SIMD_BROAD_];
+  union {
+    float f32[HFY_SIMD_TALL_ * HFY_SIMD_BROAD_];
+    double f64[HFY_SIMD_TALL_ * HFY_SIMD_BROAD_];
+  } sum;
+  size_t at, i;
+  t.out = &sum;
+  t.out_stride = rows;
+  for (at = 0; at < all->dim || !at; at += HFY_SIMD_BLOCK_) {
+    t.n = hfy_base_min_(all->dim - at, HFY_SIMD_BLOCK_);
+    (few ? by->few : by->one)(&t);
+    if (t.n == all->dim) break;
+    for (i = 0; i < rows * queries; i++) {
+      const double more = size == sizeof(float) ? (double)sum.f32[i] : sum.f64[i];
+      total[i] = at ? total[i] + more : more;
+      if (size == sizeof(float))
+        sum.f32[i] = (float)total[i];
+      else
+        sum.f64[i] = total[i];
+    }
+    for (i = 0; i < rows; i++) t.x[i] = hfy_simd_at_(all, t.x[i], t.n);
+    for (i = 0; i < queries; i++) t.q[i] = hfy_simd_at_(all, t.q[i], t.n);
+  }
+  for (i = 0; i < width; i++)
+    memcpy((char *)tile->out + i * all->out_stride * size, (char *)&sum + i * rows * size, left * size);
+}
+/* The rows from .. to-1 and query j. */
+HFY_PRIVATE_ void hfy_simd_one_query_(const hfy_simd_all_ *all, size_t j, size_t from, size_t to) {
+  const hfy_simd_tiles_ *by = all->by;
+  const size_t row = all->x_stride * by->size, bytes = by->tall * row + !row, tall = by->tall;
+  hfy_simd_tile_ t;
+  size_t r;
+  t.q[0] = hfy_simd_at_(all, all->q, j * all->q_stride);
+  t.n = all->dim;
+  t.out_stride = all->out_stride;
+  t.ahead = to - from > tall && (to - from) * all->dim * by->size > 32768 ? bytes * (1 + 16383 / bytes) : 0;
+  for (; from < to; from += tall) { /* ahead: the next rows, 16 KiB on at least */
+    const size_t left = hfy_base_min_(tall, to - from);
+    const char *x = (const char *)hfy_simd_at_(all, all->x, from * all->x_stride);
+    t.out = (char *)all->out + (j * all->out_stride + from) * by->size;
+    for (r = 0; r < tall; r++) {
+      t.x[r] = x;
+      if (r + 1 < left) x += row;
+    }
+    if (left == tall && t.n <= HFY_SIMD_BLOCK_)
+      by->one(&t);
+    else
+      hfy_simd_tile_part_(all, &t, 0, left, 1);
+  }
+}
+
 /* Rows stay in L1 while the queries pass; queries in L2 while the rows pass; edges repeat the last row or query and
-   drop what comes of it. A query that is left over meets eight rows. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_tiles_ *t, const hfy_real *x, size_t x_stride,
-                                                         size_t rows, const hfy_real *q, size_t q_stride, size_t nq,
-                                                         size_t dim, hfy_real *out, size_t out_stride) {
-  const size_t line = 64 / sizeof *x, row_bytes = dim * sizeof *x + 1, tall = t->rows, broad = t->queries;
-  const hfy_real *px[HFY_SIMD_TALL_], *pq[HFY_SIMD_BROAD_];
-  hfy_real sum[HFY_SIMD_TALL_ * HFY_SIMD_BROAD_];
-  size_t j_block = 262144 / row_bytes / broad * broad, i_block = rows, i0, j0, i, j, r, s;
+   drop what comes of it. A query that is left over meets `tall` rows. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *all) {
+  const hfy_simd_tiles_ *by = all->by;
+  const size_t size = by->size, line = 64 / size, row_bytes = all->dim * size + 1, tall = by->rows, broad = by->queries;
+  const size_t rows = all->rows, nq = all->nq, row = all->x_stride * size;
+  size_t j_block, i_block = rows, i0, j0, i, j, r, s;
+  hfy_simd_tile_ t;
   if (nq == 1) {
-    t->one(x, x_stride, rows, q, dim, out);
+    hfy_simd_one_query_(all, 0, 0, rows);
     return;
   }
+  j_block = 262144 / row_bytes / broad * broad;
   if (j_block < 4 * broad) j_block = 4 * broad;
   if (nq > j_block) {
     i_block = 262144 / row_bytes / tall * tall;
     if (i_block < 4 * tall) i_block = 4 * tall;
     j_block = ((nq - 1) / ((nq - 1) / j_block + 1) / broad + 1) * broad; /* even shares */
   }
+  t.n = all->dim;
+  t.ahead = 0;
+  t.out_stride = all->out_stride;
   for (i0 = 0; i0 < rows; i0 += i_block)
     for (j0 = 0; j0 < nq; j0 += j_block) {
       const size_t i1 = hfy_base_min_(i0 + i_block, rows), j1 = hfy_base_min_(j0 + j_block, nq);
-      const size_t all_lines = (dim + line - 1) / line; /* of rows yet to come; a tile fetches a share */
+      const size_t all_lines = (all->dim + line - 1) / line; /* of rows yet to come; a tile fetches a share */
       const size_t tiles = (j1 - j0 + broad - 1) / broad, share = (all_lines + tiles - 1) / tiles;
       for (i = i0; i < i1; i += tall) {
         const size_t left = hfy_base_min_(tall, i1 - i), next = i + tall;
         const size_t lines = next + tall <= rows ? all_lines : 0;
-        const hfy_real *from = q + j0 * q_stride;
+        const char *x = (const char *)all->x + i * row, *q = (const char *)all->q + j0 * all->q_stride * size;
         size_t at = 0, end = 0;
-        hfy_real *to = out + j0 * out_stride + i;
-        px[0] = x + i * x_stride;
-        for (r = 1; r < tall; r++) px[r] = px[r - 1] + (r < left ? x_stride : 0);
+        for (r = 0; r < tall; r++) t.x[r] = x + hfy_base_min_(r, left - 1) * row;
         for (j = j0; j < j1; j += broad) {
           const size_t width = hfy_base_min_(broad, j1 - j);
           for (end = hfy_base_min_(end + share, lines); at < end; at++)
-            for (r = 0; r < tall; r++) HFY_PREFETCH_L2_(x + (next + r) * x_stride + at * line);
-          if (width == 1) {
-            const size_t first = i0 + (i - i0) / HFY_SIMD_TALL_ * HFY_SIMD_TALL_;
-            if (next - first == HFY_SIMD_TALL_ || next >= i1)
-              t->one(x + first * x_stride, x_stride, i + left - first, from, dim, to + first - i);
+            for (r = 0; r < tall; r++) HFY_PREFETCH_L2_(x + (tall + r) * row + at * 64);
+          if (width < broad && width == 1) {
+            const size_t first = i0 + (i - i0) / by->tall * by->tall;
+            if (next - first == by->tall || next >= i1) hfy_simd_one_query_(all, j, first, i + left);
             break;
           }
           for (s = 0; s < broad; s++) {
-            pq[s] = from;
-            if (s + 1 < width) from += q_stride;
+            t.q[s] = q;
+            if (s + 1 < width) q += all->q_stride * size;
           }
-          from += q_stride;
-          if (left == tall && width == broad) {
-            t->few(px, pq, dim, to, out_stride);
-            to += broad * out_stride;
-            continue;
-          }
-          t->few(px, pq, dim, sum, tall);
-          for (s = 0; s < width; s++, to += out_stride)
-            for (r = 0; r < left; r++) to[r] = sum[s * tall + r];
+          q += all->q_stride * size;
+          t.out = (char *)all->out + (j * all->out_stride + i) * size;
+          if (left == tall && width == broad && t.n <= HFY_SIMD_BLOCK_)
+            by->few(&t);
+          else
+            hfy_simd_tile_part_(all, &t, 1, left, width);
         }
       }
     }
+}
+/* Rows of a projection at work: w[i*batch + j] is the weight of row i for query j, used[i] tells by bits which are not
+   zero. z: of `queries`; the last one stands for those beyond. Meanwhile `ahead` rows from `next` are fetched into L2. */
+enum { HFY_SIMD_LIST_ = 128, HFY_SIMD_BATCH_ = 8 }; /* the most rows and queries */
+typedef struct hfy_simd_listed_ {
+  hfy_real w[HFY_SIMD_LIST_ * HFY_SIMD_BATCH_], *z[HFY_SIMD_BATCH_];
+  const hfy_real *row[HFY_SIMD_LIST_ + 4], *next;
+  unsigned char used[HFY_SIMD_LIST_];
+  size_t count, queries, dim, x_stride, ahead;
+} hfy_simd_listed_;
+
+/* How vector kernels project: `batch` queries at a time if most weights count (`block` if all do), else one by one. */
+typedef struct hfy_simd_projector_ {
+  size_t batch, wide; /* wide: columns of a block */
+  size_t (*nonzero)(const hfy_real *w, size_t n); /* how many of n <= LIST weights are not zero */
+  void (*block)(const hfy_simd_block_ *block), (*strips)(const hfy_simd_listed_ *list); /* block: or NULL */
+  void (*sum)(const hfy_real *w, const hfy_real **row, size_t count, size_t dim, hfy_real *z);
+} hfy_simd_projector_;
+
+/* A call of `combine`. */
+typedef struct hfy_simd_project_ {
+  const hfy_simd_projector_ *by;
+  const hfy_real *w, *x;
+  hfy_real *z;
+  size_t w_stride, nq, x_stride, rows, dim, z_stride;
+} hfy_simd_project_;
+
+/* The n rows at x with the weights w of a batch: all that any query has a weight for, or query by query. */
+HFY_PRIVATE_ void hfy_simd_project_list_(const hfy_simd_project_ *p, const hfy_real *x, const hfy_real *const *w,
+                                         size_t n, int together, hfy_simd_listed_ *list) {
+  const size_t batch = p->by->batch;
+  size_t i, s;
+  if (together) {
+    for (i = list->count = 0; i < n; i++) {
+      unsigned bits = 0;
+      for (s = 0; s < batch; s++) {
+        const hfy_real a = list->w[list->count * batch + s] = w[s][i];
+        bits |= (unsigned)(a > 0 || a < 0) << s;
+      }
+      list->row[list->count] = x + i * p->x_stride;
+      list->used[list->count] = (unsigned char)bits;
+      list->count += bits != 0;
+    }
+    p->by->strips(list);
+    return;
+  }
+  for (s = 0; s < list->queries; s++) {
+    for (i = list->count = 0; i < n; i++)
+      if (w[s][i] > 0 || w[s][i] < 0) {
+        list->row[list->count] = x + i * p->x_stride;
+        list->w[list->count++] = w[s][i];
+      }
+    p->by->sum(list->w, list->row, list->count, p->dim, list->z[s]);
+  }
+}
+
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_project_all_(const hfy_simd_project_ *p) {
+  const size_t batch = p->by->batch, nq = p->nq, dim = p->dim;
+  const hfy_real *w[HFY_SIMD_BATCH_];
+  hfy_simd_listed_ list;
+  size_t block = HFY_SIMD_LIST_, i, j, s;
+  while (block > 16 && block * dim * sizeof *p->x > 524288) block /= 2; /* in L2 while the queries pass */
+  list.dim = dim;
+  list.x_stride = p->x_stride;
+  for (i = 0; i < p->rows; i += block) {
+    const hfy_real *x = p->x + i * p->x_stride;
+    const size_t n = hfy_base_min_(block, p->rows - i), after = hfy_base_min_(n, p->rows - i - n);
+    const size_t share = nq > batch ? (after + nq / batch) / (nq / batch + 1) : 0; /* of them each batch fetches */
+    size_t next = 0;
+    for (j = 0; j < nq; j += batch) {
+      const size_t queries = list.queries = hfy_base_min_(batch, nq - j);
+      size_t pairs = 0;
+      for (s = 0; s < batch; s++) { /* the edge repeats the last query and drops what comes of it */
+        const size_t at = j + hfy_base_min_(s, queries - 1);
+        w[s] = p->w + at * p->w_stride + i;
+        list.z[s] = p->z + at * p->z_stride;
+        if (s < queries) pairs += p->by->nonzero(w[s], n);
+      }
+      list.next = x + (n + next) * p->x_stride;
+      list.ahead = hfy_base_min_(share, after - next);
+      next += list.ahead;
+      if (p->by->block && queries > 1 && pairs == n * queries) {
+        const hfy_simd_block_ all = {w[0], x, list.z[0], queries, dim, n, p->w_stride, 1, 0, p->x_stride, p->by->wide,
+                                     p->z_stride, 0, 0, list.next, list.ahead};
+        p->by->block(&all);
+      } else {
+        hfy_simd_project_list_(p, x, w, n, queries > 1 && 3 * pairs >= n * queries, &list);
+      }
+    }
+  }
 }
 
 /* --- scalar: plain C, the definition of every kernel --- */
@@ -2790,7 +2971,9 @@ HFY_PRIVATE_ double hfy_simd_fold_scalar_(hfy_real *lane) {
         lane[l] += of;                                                                                                 \
       }                                                                                                                \
       total += hfy_simd_fold_scalar_(lane);                                                                            \
-      x += n, q += n, dim -= n;                                                                                        \
+      x += n;                                                                                                          \
+      q += n;                                                                                                          \
+      dim -= n;                                                                                                        \
     } while (dim);                                                                                                     \
     return (hfy_real)total;                                                                                            \
   }
@@ -2846,14 +3029,21 @@ HFY_PRIVATE_ hfy_real hfy_simd_max_scalar_(const hfy_real *x, size_t n, hfy_real
   return most;
 }
 
-HFY_PRIVATE_ size_t hfy_simd_window_scalar_(const hfy_real *x, size_t n, hfy_real max, double width, size_t *index,
-                                            double *delta) {
-  size_t i, count = 0;
-  for (i = 0; i < n; i++) {
-    double d = (double)max - (double)x[i];
-    if (d < width || d <= 0) index[count] = i, delta[count++] = d;
+/* What `window` does for x[from] .. x[to-1], behind `count` that are listed. */
+HFY_PRIVATE_ size_t hfy_simd_window_some_(const hfy_real *x, size_t from, size_t to, hfy_real max, double width,
+                                          size_t *index, double *delta, size_t count) {
+  for (; from < to; from++) {
+    const double d = (double)max - (double)x[from];
+    index[count] = from;
+    delta[count] = d;
+    count += d < width || d <= 0;
   }
   return count;
+}
+
+HFY_PRIVATE_ size_t hfy_simd_window_scalar_(const hfy_real *x, size_t n, hfy_real max, double width, size_t *index,
+                                            double *delta) {
+  return hfy_simd_window_some_(x, 0, n, max, width, index, delta, 0);
 }
 
 #ifdef HFY_DOUBLE
@@ -2882,7 +3072,9 @@ HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_re
     for (half = HFY_SIMD_LANES_ / 2; half; half /= 2)
       for (l = 0; l < half; l++) lane[l] += lane[l + half];
     total += lane[0];
-    x += block, y += block, n -= block;
+    x += block;
+    y += block;
+    n -= block;
   }
   return total;
 }
@@ -2931,16 +3123,28 @@ HFY_PRIVATE_ void hfy_simd_below_scalar_(const double *d, size_t n, double t, do
   for (i = 0; i < n; i++)
     if (d[i] < t) {
       double r = t - d[i];
-      count += 1, sum += r, square += r * r;
+      count += 1;
+      sum += r;
+      square += r * r;
     }
-  sums[0] = count, sums[1] = sum, sums[2] = square;
+  sums[0] = count;
+  sums[1] = sum;
+  sums[2] = square;
+}
+
+/* What `keep_below` does for d[from] .. d[to-1], behind `count` that are kept. */
+HFY_PRIVATE_ size_t hfy_simd_keep_some_(double *d, size_t *index, size_t from, size_t to, double t, size_t count) {
+  for (; from < to; from++) {
+    const double v = d[from];
+    d[count] = v;
+    index[count] = index[from];
+    count += v < t;
+  }
+  return count;
 }
 
 HFY_PRIVATE_ size_t hfy_simd_keep_below_scalar_(double *d, size_t *index, size_t n, double t) {
-  size_t i, count = 0;
-  for (i = 0; i < n; i++)
-    if (d[i] < t) d[count] = d[i], index[count++] = index[i];
-  return count;
+  return hfy_simd_keep_some_(d, index, 0, n, t, 0);
 }
 
 HFY_PRIVATE_ void hfy_simd_powers_scalar_(const double *d, size_t n, double u, double e, double *p, double sums[2]) {
@@ -2952,7 +3156,8 @@ HFY_PRIVATE_ void hfy_simd_powers_scalar_(const double *d, size_t n, double u, d
     if (y > 0) slope += y / b;
     p[i] = y;
   }
-  sums[0] = sum, sums[1] = slope;
+  sums[0] = sum;
+  sums[1] = slope;
 }
 
 HFY_PRIVATE_ void hfy_simd_clip_scalar_(const double *v, const double *lower, const double *upper, double cap, size_t n,
@@ -2964,7 +3169,8 @@ HFY_PRIVATE_ void hfy_simd_clip_scalar_(const double *v, const double *lower, co
     between += y > low && y < high;
     sum += y < low ? low : y > high ? high : y;
   }
-  sums[0] = sum, sums[1] = between;
+  sums[0] = sum;
+  sums[1] = between;
 }
 
 HFY_PRIVATE_ size_t hfy_simd_signs_scalar_(const double *h, const double *width, double c, size_t n, uint64_t *bits) {
@@ -2988,7 +3194,8 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 
 /* --- the vocabulary of the templates: what a vector of this pass can do ---
    HFY_F_(op) acts on float, HFY_D_(op) on double, HFY_V_(op) on the precision of the pass. HFY_FV_, HFY_DV_, HFY_VV_
-   are the vectors, HFY_V_(tail) knows the first n lanes (n <= LANES), HFY_V_(cond) is one truth per lane. */
+   are the vectors, HFY_V_(tail) knows the first n lanes (1 <= n <= LANES), HFY_V_(cond) is one truth per lane;
+   inside(t, a, b): a in the lanes of the tail, b beyond. */
 #ifdef HFY_SIMD_PASS_
 
 #define HFY_PASTE_3_(name, type, isa) hfy_simd_##name##_##type##_##isa##_
@@ -3022,73 +3229,58 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #endif
 #define HFY_DN_(name) HFY_PASTE_(name, f64, HFY_NARROW_)
 
-/* ROWS x QUERIES accumulators of a dot tile, STRIP x BATCH of a projection and of a product of matrices. */
 #if HFY_SIMD_PASS_ == 1 /* plain C, products only: a vector of one lane */
 #define HFY_ISA_ scalar
 #define HFY_BYTES_ (HFY_BITS_ / 8)
-#define HFY_QUERIES_ 1
-#define HFY_STRIP_ 4
-#define HFY_BATCH_ 4
 #elif HFY_SIMD_PASS_ == 2
 #define HFY_ISA_ sse2
 #define HFY_TARGET_ATTRIBUTE_ "sse2"
 #define HFY_REGISTER_ "+x"
 #define HFY_BYTES_ 16
-#define HFY_ROWS_ 4
-#define HFY_QUERIES_ 2
-#define HFY_STRIP_ 2
-#define HFY_BATCH_ 4
 #elif HFY_SIMD_PASS_ == 3
 #define HFY_ISA_ avx2
 #define HFY_TARGET_ATTRIBUTE_ "avx2,fma,popcnt"
 #define HFY_REGISTER_ "+x"
 #define HFY_BYTES_ 32
-#define HFY_ROWS_ 4
-#define HFY_QUERIES_ 3
-#define HFY_STRIP_ 3
-#define HFY_BATCH_ 4
 #elif HFY_SIMD_PASS_ == 4
 #define HFY_ISA_ avx512
 #define HFY_TARGET_ATTRIBUTE_ "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,popcnt"
 #define HFY_REGISTER_ "+v"
 #define HFY_BYTES_ 64
-#define HFY_ROWS_ 8
-#define HFY_QUERIES_ 3
-#define HFY_STRIP_ 3
-#define HFY_BATCH_ 8
 #else
 #define HFY_ISA_ neon
 #define HFY_REGISTER_ "+w"
 #define HFY_BYTES_ 16
-#define HFY_ROWS_ 8
-#define HFY_QUERIES_ 3
-#define HFY_STRIP_ 3
-#define HFY_BATCH_ 8
 #endif
+/* ROWS x QUERIES accumulators of a dot tile (or TALL for one query), STRIP x BATCH of a projection and of a product of
+   matrices: 16 registers hold 12, the 32 of AVX-512 and NEON 24. No bit depends on them. */
+#ifdef __OPTIMIZE_SIZE__
+#define HFY_TALL_ 4
+#define HFY_QUERIES_ 1
+#define HFY_DENSE_ NULL /* no kernel of its own for batches of weights without a zero */
+#else
+#define HFY_DENSE_ HFY_V_(block)
+#define HFY_TALL_ 8
+#define HFY_QUERIES_ (HFY_SIMD_PASS_ >= 3 ? 3 : HFY_SIMD_PASS_)
+#endif
+#define HFY_ROWS_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
+#define HFY_STRIP_ (HFY_SIMD_PASS_ == 1 ? 4 : HFY_SIMD_PASS_ == 2 ? 2 : 3)
+#define HFY_BATCH_ (HFY_SIMD_PASS_ >= 4 ? 8 : 4)
 
 #if defined(HFY_TARGET_ATTRIBUTE_) && defined(__GNUC__)
-#define HFY_TARGET_ static __attribute__((unused, target(HFY_TARGET_ATTRIBUTE_)))
-#define HFY_INLINE_ static inline __attribute__((always_inline, unused, target(HFY_TARGET_ATTRIBUTE_)))
+#define HFY_FOR_ISA_ __attribute__((unused, target(HFY_TARGET_ATTRIBUTE_)))
 #elif defined(__GNUC__)
-#define HFY_TARGET_ static __attribute__((unused))
-#define HFY_INLINE_ static inline __attribute__((always_inline, unused))
+#define HFY_FOR_ISA_ __attribute__((unused))
+#else
+#define HFY_FOR_ISA_
+#endif
+#define HFY_TARGET_ static HFY_FOR_ISA_
+#if defined(__GNUC__)
+#define HFY_INLINE_ static inline __attribute__((always_inline)) HFY_FOR_ISA_
 #elif defined(_MSC_VER)
-#define HFY_TARGET_ static
 #define HFY_INLINE_ static __forceinline
 #else
-#define HFY_TARGET_ static
 #define HFY_INLINE_ static inline
-#endif
-/* Arrays of vectors become registers once their loops are unrolled; what a vector leaves over is no loop to unroll. */
-#if defined(__clang__)
-#define HFY_UNROLL_ _Pragma("clang loop unroll(full)")
-#define HFY_TAIL_ _Pragma("clang loop unroll(disable) vectorize(disable)")
-#elif defined(__GNUC__)
-#define HFY_UNROLL_ _Pragma("GCC unroll 32")
-#define HFY_TAIL_
-#else
-#define HFY_UNROLL_
-#define HFY_TAIL_
 #endif
 /* Keeps a value in its register: gcc would rather load it again for every use. */
 #if defined(__GNUC__) && HFY_SIMD_PASS_ != 1
@@ -3152,22 +3344,20 @@ typedef __m512d HFY_DV_;
 typedef __m512i HFY_D_(whole);
 #endif
 
-HFY_INLINE_ HFY_FV_ HFY_F_(zero)(void) { return HFY_MM_(setzero_ps)(); }
-HFY_INLINE_ HFY_DV_ HFY_D_(zero)(void) { return HFY_MM_(setzero_pd)(); }
-HFY_INLINE_ HFY_FV_ HFY_F_(set)(float a) { return HFY_MM_(set1_ps)(a); }
-HFY_INLINE_ HFY_DV_ HFY_D_(set)(double a) { return HFY_MM_(set1_pd)(a); }
-HFY_INLINE_ HFY_FV_ HFY_F_(load)(const float *p) { return HFY_MM_(loadu_ps)(p); }
-HFY_INLINE_ HFY_DV_ HFY_D_(load)(const double *p) { return HFY_MM_(loadu_pd)(p); }
-HFY_INLINE_ void HFY_F_(store)(float *p, HFY_FV_ a) { HFY_MM_(storeu_ps)(p, a); }
-HFY_INLINE_ void HFY_D_(store)(double *p, HFY_DV_ a) { HFY_MM_(storeu_pd)(p, a); }
-#define HFY_WORD_(op)                                                                                                  \
-  HFY_INLINE_ HFY_FV_ HFY_F_(op)(HFY_FV_ a, HFY_FV_ b) { return HFY_MM_(op##_ps)(a, b); }                              \
-  HFY_INLINE_ HFY_DV_ HFY_D_(op)(HFY_DV_ a, HFY_DV_ b) { return HFY_MM_(op##_pd)(a, b); }
-HFY_WORD_(add) HFY_WORD_(sub) HFY_WORD_(mul) HFY_WORD_(div)
-HFY_WORD_(max) HFY_WORD_(min) /* the second operand where either is NaN */
+#define HFY_WORD_(V, op, ps)                                                                                           \
+  HFY_INLINE_ V(vec) V(op)(V(vec) a, V(vec) b) { return HFY_MM_(op##_##ps)(a, b); }
+#define HFY_WORDS_(V, S, ps) /* max, min: the second operand where either is NaN */                                    \
+  HFY_INLINE_ V(vec) V(zero)(void) { return HFY_MM_(setzero_##ps)(); }                                                 \
+  HFY_INLINE_ V(vec) V(set)(S a) { return HFY_MM_(set1_##ps)(a); }                                                     \
+  HFY_INLINE_ V(vec) V(load)(const S *p) { return HFY_MM_(loadu_##ps)(p); }                                            \
+  HFY_INLINE_ void V(store)(S *p, V(vec) a) { HFY_MM_(storeu_##ps)(p, a); }                                            \
+  HFY_INLINE_ V(vec) V(abs)(V(vec) a) { return HFY_MM_(andnot_##ps)(HFY_MM_(set1_##ps)(-(S)0), a); }                   \
+  HFY_WORD_(V, add, ps) HFY_WORD_(V, sub, ps) HFY_WORD_(V, mul, ps)                                                    \
+  HFY_WORD_(V, div, ps) HFY_WORD_(V, max, ps) HFY_WORD_(V, min, ps)
+HFY_WORDS_(HFY_F_, float, ps)
+HFY_WORDS_(HFY_D_, double, pd)
+#undef HFY_WORDS_
 #undef HFY_WORD_
-HFY_INLINE_ HFY_FV_ HFY_F_(abs)(HFY_FV_ a) { return HFY_MM_(andnot_ps)(HFY_MM_(set1_ps)(-0.0f), a); }
-HFY_INLINE_ HFY_DV_ HFY_D_(abs)(HFY_DV_ a) { return HFY_MM_(andnot_pd)(HFY_MM_(set1_pd)(-0.0), a); }
 
 #if HFY_SIMD_PASS_ == 2
 /* A compiler that may use FMA for the whole file must not fuse here. */
@@ -3176,26 +3366,25 @@ HFY_INLINE_ HFY_DV_ HFY_D_(abs)(HFY_DV_ a) { return HFY_MM_(andnot_pd)(HFY_MM_(s
 #else
 #define HFY_SEPARATE_(v) (void)0
 #endif
-#define HFY_WORD_(type, word, sum)                                                                                     \
-  HFY_INLINE_ HFY_PASTE_(vec, type, HFY_ISA_)                                                                          \
-    HFY_PASTE_(word, type, HFY_ISA_)(HFY_PASTE_(vec, type, HFY_ISA_) a, HFY_PASTE_(vec, type, HFY_ISA_) b,             \
-                                       HFY_PASTE_(vec, type, HFY_ISA_) c)                                              \
-  {                                                                                                                    \
-    HFY_PASTE_(vec, type, HFY_ISA_) product = HFY_PASTE_(mul, type, HFY_ISA_)(a, b);                                   \
+#define HFY_WORD_(V, name, ps, sum)                                                                           \
+  HFY_INLINE_ V(vec) V(name)(V(vec) a, V(vec) b, V(vec) c) {                                                           \
+    V(vec) product = _mm_mul_##ps(a, b);                                                                               \
     HFY_SEPARATE_(product);                                                                                            \
     return sum;                                                                                                        \
   }
-HFY_WORD_(f32, fma, _mm_add_ps(product, c))
-HFY_WORD_(f64, fma, _mm_add_pd(product, c))
-HFY_WORD_(f32, fnma, _mm_sub_ps(c, product))
-HFY_WORD_(f64, fnma, _mm_sub_pd(c, product))
+HFY_WORD_(HFY_F_, fma, ps, _mm_add_ps(product, c))
+HFY_WORD_(HFY_D_, fma, pd, _mm_add_pd(product, c))
+HFY_WORD_(HFY_F_, fnma, ps, _mm_sub_ps(c, product))
+HFY_WORD_(HFY_D_, fnma, pd, _mm_sub_pd(c, product))
 #undef HFY_WORD_
 #undef HFY_SEPARATE_
 #else
-HFY_INLINE_ HFY_FV_ HFY_F_(fma)(HFY_FV_ a, HFY_FV_ b, HFY_FV_ c) { return HFY_MM_(fmadd_ps)(a, b, c); }
-HFY_INLINE_ HFY_DV_ HFY_D_(fma)(HFY_DV_ a, HFY_DV_ b, HFY_DV_ c) { return HFY_MM_(fmadd_pd)(a, b, c); }
-HFY_INLINE_ HFY_FV_ HFY_F_(fnma)(HFY_FV_ a, HFY_FV_ b, HFY_FV_ c) { return HFY_MM_(fnmadd_ps)(a, b, c); }
-HFY_INLINE_ HFY_DV_ HFY_D_(fnma)(HFY_DV_ a, HFY_DV_ b, HFY_DV_ c) { return HFY_MM_(fnmadd_pd)(a, b, c); }
+#define HFY_WORDS_(V, ps)                                                                                              \
+  HFY_INLINE_ V(vec) V(fma)(V(vec) a, V(vec) b, V(vec) c) { return HFY_MM_(fmadd_##ps)(a, b, c); }                     \
+  HFY_INLINE_ V(vec) V(fnma)(V(vec) a, V(vec) b, V(vec) c) { return HFY_MM_(fnmadd_##ps)(a, b, c); }
+HFY_WORDS_(HFY_F_, ps)
+HFY_WORDS_(HFY_D_, pd)
+#undef HFY_WORDS_
 #endif
 
 /* To whole numbers; 2^n p for whole n and a result that stays normal; round(v) bits as a number: v units of the least
@@ -3246,29 +3435,22 @@ HFY_INLINE_ HFY_DV_ HFY_D_(mantissa)(HFY_DV_ a, HFY_DV_ *k) {
 }
 
 #if HFY_SIMD_PASS_ == 4
-typedef __mmask16 HFY_F_(tail);
-typedef __mmask8 HFY_D_(tail);
-typedef __mmask16 HFY_F_(cond);
-typedef __mmask8 HFY_D_(cond);
-HFY_INLINE_ HFY_F_(tail) HFY_F_(first)(size_t n) { return (__mmask16)((1u << n) - 1u); }
-HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) { return (__mmask8)((1u << n) - 1u); }
-HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t) { return _mm512_maskz_loadu_ps(t, p); }
-HFY_INLINE_ HFY_DV_ HFY_D_(load_n)(const double *p, HFY_D_(tail) t) { return _mm512_maskz_loadu_pd(t, p); }
-HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_FV_ a, HFY_F_(tail) t) { _mm512_mask_storeu_ps(p, t, a); }
-HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_DV_ a, HFY_D_(tail) t) { _mm512_mask_storeu_pd(p, t, a); }
-/* a in the lanes of the tail, b beyond it */
-HFY_INLINE_ HFY_FV_ HFY_F_(inside)(HFY_F_(tail) t, HFY_FV_ a, HFY_FV_ b) { return _mm512_mask_mov_ps(b, t, a); }
-HFY_INLINE_ HFY_DV_ HFY_D_(inside)(HFY_D_(tail) t, HFY_DV_ a, HFY_DV_ b) { return _mm512_mask_mov_pd(b, t, a); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_FV_ a, HFY_FV_ b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_DV_ a, HFY_DV_ b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_FV_ a, HFY_FV_ b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_DV_ a, HFY_DV_ b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(either)(HFY_F_(cond) a, HFY_F_(cond) b) { return (__mmask16)(a | b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(either)(HFY_D_(cond) a, HFY_D_(cond) b) { return (__mmask8)(a | b); }
-HFY_INLINE_ unsigned HFY_F_(bits)(HFY_F_(cond) c) { return (unsigned)c; }
-HFY_INLINE_ unsigned HFY_D_(bits)(HFY_D_(cond) c) { return (unsigned)c; }
-HFY_INLINE_ HFY_FV_ HFY_F_(select)(HFY_F_(cond) c, HFY_FV_ a, HFY_FV_ b) { return _mm512_mask_mov_ps(b, c, a); }
-HFY_INLINE_ HFY_DV_ HFY_D_(select)(HFY_D_(cond) c, HFY_DV_ a, HFY_DV_ b) { return _mm512_mask_mov_pd(b, c, a); }
+#define HFY_WORDS_(V, S, ps, mask)                                                                                     \
+  typedef mask V(tail);                                                                                                \
+  typedef mask V(cond);                                                                                                \
+  HFY_INLINE_ mask V(first)(size_t n) { return (mask)((1u << n) - 1u); }                                               \
+  HFY_INLINE_ V(vec) V(load_n)(const S *p, mask t) { return _mm512_maskz_loadu_##ps(t, p); }                           \
+  HFY_INLINE_ void V(store_n)(S *p, V(vec) a, mask t) { _mm512_mask_storeu_##ps(p, t, a); }                            \
+  HFY_INLINE_ V(vec) V(inside)(mask t, V(vec) a, V(vec) b) { return _mm512_mask_mov_##ps(b, t, a); }                   \
+  HFY_INLINE_ V(vec) V(select)(mask c, V(vec) a, V(vec) b) { return _mm512_mask_mov_##ps(b, c, a); }                   \
+  HFY_INLINE_ mask V(lt)(V(vec) a, V(vec) b) { return _mm512_cmp_##ps##_mask(a, b, _CMP_LT_OQ); }                      \
+  HFY_INLINE_ mask V(le)(V(vec) a, V(vec) b) { return _mm512_cmp_##ps##_mask(a, b, _CMP_LE_OQ); }                      \
+  HFY_INLINE_ mask V(nan)(V(vec) a, V(vec) b) { return _mm512_cmp_##ps##_mask(a, b, _CMP_UNORD_Q); }                   \
+  HFY_INLINE_ mask V(either)(mask a, mask b) { return (mask)(a | b); }                                                 \
+  HFY_INLINE_ unsigned V(bits)(mask c) { return (unsigned)c; }
+HFY_WORDS_(HFY_F_, float, ps, __mmask16)
+HFY_WORDS_(HFY_D_, double, pd, __mmask8)
+#undef HFY_WORDS_
 /* the lower and upper half of a float vector in double, and back */
 HFY_INLINE_ HFY_DV_ HFY_F_(low)(HFY_FV_ a) { return _mm512_cvtps_pd(_mm512_castps512_ps256(a)); }
 HFY_INLINE_ HFY_DV_ HFY_F_(high)(HFY_FV_ a) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(a, 1)); }
@@ -3295,37 +3477,32 @@ HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half) {
   return _mm512_add_pd(_mm512_mask_blend_pd(0xAA, a, b), _mm512_shuffle_pd(a, b, 0x55));
 }
 #else
-typedef HFY_FV_ HFY_F_(cond);
-typedef HFY_DV_ HFY_D_(cond);
-HFY_INLINE_ HFY_F_(cond) HFY_F_(either)(HFY_F_(cond) a, HFY_F_(cond) b) { return HFY_MM_(or_ps)(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(either)(HFY_D_(cond) a, HFY_D_(cond) b) { return HFY_MM_(or_pd)(a, b); }
-HFY_INLINE_ unsigned HFY_F_(bits)(HFY_F_(cond) c) { return (unsigned)HFY_MM_(movemask_ps)(c); }
-HFY_INLINE_ unsigned HFY_D_(bits)(HFY_D_(cond) c) { return (unsigned)HFY_MM_(movemask_pd)(c); }
+#define HFY_WORDS_(V, ps)                                                                                              \
+  typedef V(vec) V(cond);                                                                                              \
+  HFY_INLINE_ V(cond) V(either)(V(cond) a, V(cond) b) { return HFY_MM_(or_##ps)(a, b); }                               \
+  HFY_INLINE_ unsigned V(bits)(V(cond) c) { return (unsigned)HFY_MM_(movemask_##ps)(c); }
+HFY_WORDS_(HFY_F_, ps)
+HFY_WORDS_(HFY_D_, pd)
+#undef HFY_WORDS_
 #if HFY_SIMD_PASS_ == 3
-typedef __m256i HFY_F_(tail);
-typedef __m256i HFY_D_(tail);
-HFY_INLINE_ HFY_F_(tail) HFY_F_(first)(size_t n) {
+#define HFY_WORDS_(V, S, ps)                                                                                           \
+  typedef __m256i V(tail);                                                                                             \
+  HFY_INLINE_ V(vec) V(load_n)(const S *p, __m256i t) { return _mm256_maskload_##ps(p, t); }                           \
+  HFY_INLINE_ void V(store_n)(S *p, V(vec) a, __m256i t) { _mm256_maskstore_##ps(p, t, a); }                           \
+  HFY_INLINE_ V(vec) V(select)(V(cond) c, V(vec) a, V(vec) b) { return _mm256_blendv_##ps(b, a, c); }                  \
+  HFY_INLINE_ V(vec) V(inside)(__m256i t, V(vec) a, V(vec) b) { return V(select)(_mm256_castsi256_##ps(t), a, b); }    \
+  HFY_INLINE_ V(cond) V(lt)(V(vec) a, V(vec) b) { return _mm256_cmp_##ps(a, b, _CMP_LT_OQ); }                          \
+  HFY_INLINE_ V(cond) V(le)(V(vec) a, V(vec) b) { return _mm256_cmp_##ps(a, b, _CMP_LE_OQ); }                          \
+  HFY_INLINE_ V(cond) V(nan)(V(vec) a, V(vec) b) { return _mm256_cmp_##ps(a, b, _CMP_UNORD_Q); }
+HFY_WORDS_(HFY_F_, float, ps)
+HFY_WORDS_(HFY_D_, double, pd)
+#undef HFY_WORDS_
+HFY_INLINE_ __m256i HFY_F_(first)(size_t n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
-HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) {
+HFY_INLINE_ __m256i HFY_D_(first)(size_t n) {
   return _mm256_cmpgt_epi64(_mm256_set1_epi64x((int64_t)n), _mm256_setr_epi64x(0, 1, 2, 3));
 }
-HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t) { return _mm256_maskload_ps(p, t); }
-HFY_INLINE_ HFY_DV_ HFY_D_(load_n)(const double *p, HFY_D_(tail) t) { return _mm256_maskload_pd(p, t); }
-HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_FV_ a, HFY_F_(tail) t) { _mm256_maskstore_ps(p, t, a); }
-HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_DV_ a, HFY_D_(tail) t) { _mm256_maskstore_pd(p, t, a); }
-HFY_INLINE_ HFY_FV_ HFY_F_(inside)(HFY_F_(tail) t, HFY_FV_ a, HFY_FV_ b) {
-  return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(t));
-}
-HFY_INLINE_ HFY_DV_ HFY_D_(inside)(HFY_D_(tail) t, HFY_DV_ a, HFY_DV_ b) {
-  return _mm256_blendv_pd(b, a, _mm256_castsi256_pd(t));
-}
-HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_FV_ a, HFY_FV_ b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_DV_ a, HFY_DV_ b) { return _mm256_cmp_pd(a, b, _CMP_LT_OQ); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_FV_ a, HFY_FV_ b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_DV_ a, HFY_DV_ b) { return _mm256_cmp_pd(a, b, _CMP_LE_OQ); }
-HFY_INLINE_ HFY_FV_ HFY_F_(select)(HFY_F_(cond) c, HFY_FV_ a, HFY_FV_ b) { return _mm256_blendv_ps(b, a, c); }
-HFY_INLINE_ HFY_DV_ HFY_D_(select)(HFY_D_(cond) c, HFY_DV_ a, HFY_DV_ b) { return _mm256_blendv_pd(b, a, c); }
 HFY_INLINE_ HFY_DV_ HFY_F_(low)(HFY_FV_ a) { return _mm256_cvtps_pd(_mm256_castps256_ps128(a)); }
 HFY_INLINE_ HFY_DV_ HFY_F_(high)(HFY_FV_ a) { return _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1)); }
 HFY_INLINE_ HFY_FV_ HFY_F_(join)(HFY_DV_ low, HFY_DV_ high) {
@@ -3340,50 +3517,56 @@ HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half) {
   if (half == 2) return _mm256_add_pd(_mm256_blend_pd(a, b, 0xC), _mm256_permute2f128_pd(a, b, 0x21));
   return _mm256_add_pd(_mm256_blend_pd(a, b, 0xA), _mm256_shuffle_pd(a, b, 0x5));
 }
-#else /* SSE2 */
-typedef size_t HFY_F_(tail);
-typedef size_t HFY_D_(tail);
-HFY_INLINE_ HFY_F_(tail) HFY_F_(first)(size_t n) { return n; }
-HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) { return n; }
+#else /* SSE2: lanes beyond the first n stand where lane 0 does */
+typedef struct HFY_F_(tail) {
+  __m128 in;
+  size_t at1, at2, at3;
+} HFY_F_(tail);
+typedef struct HFY_D_(tail) {
+  __m128d in;
+  size_t at1;
+} HFY_D_(tail);
+HFY_INLINE_ HFY_F_(tail) HFY_F_(first)(size_t n) {
+  HFY_F_(tail) t;
+  t.in = _mm_castsi128_ps(_mm_cmpgt_epi32(_mm_set1_epi32((int)n), _mm_setr_epi32(0, 1, 2, 3)));
+  t.at1 = n > 1;
+  t.at2 = n > 2 ? 2 : 0;
+  t.at3 = n > 3 ? 3 : 0;
+  return t;
+}
+HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) {
+  HFY_D_(tail) t;
+  t.in = _mm_castsi128_pd(_mm_cmpgt_epi32(_mm_set1_epi32((int)n), _mm_setr_epi32(0, 0, 1, 1)));
+  t.at1 = n > 1;
+  return t;
+}
 HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t) {
-  double pair;
-  if (t >= 4) return _mm_loadu_ps(p);
-  if (t < 2) return t ? _mm_load_ss(p) : _mm_setzero_ps();
-  memcpy(&pair, p, sizeof pair);
-  return _mm_movelh_ps(_mm_castpd_ps(_mm_set_sd(pair)), t == 3 ? _mm_load_ss(p + 2) : _mm_setzero_ps());
+  return _mm_and_ps(_mm_setr_ps(p[0], p[t.at1], p[t.at2], p[t.at3]), t.in);
 }
 HFY_INLINE_ HFY_DV_ HFY_D_(load_n)(const double *p, HFY_D_(tail) t) {
-  return t > 1 ? _mm_loadu_pd(p) : t ? _mm_load_sd(p) : _mm_setzero_pd();
+  return _mm_and_pd(_mm_setr_pd(p[0], p[t.at1]), t.in);
 }
 HFY_INLINE_ void HFY_F_(store_n)(float *p, HFY_FV_ a, HFY_F_(tail) t) {
-  double pair = _mm_cvtsd_f64(_mm_castps_pd(a));
-  if (t >= 4) _mm_storeu_ps(p, a);
-  if (t == 1) _mm_store_ss(p, a);
-  if (t == 2 || t == 3) memcpy(p, &pair, sizeof pair);
-  if (t == 3) _mm_store_ss(p + 2, _mm_movehl_ps(a, a));
+  _mm_store_ss(p + t.at3, _mm_shuffle_ps(a, a, 3));
+  _mm_store_ss(p + t.at2, _mm_movehl_ps(a, a));
+  _mm_store_ss(p + t.at1, _mm_shuffle_ps(a, a, 1));
+  _mm_store_ss(p, a);
 }
 HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_DV_ a, HFY_D_(tail) t) {
-  if (t > 1)
-    _mm_storeu_pd(p, a);
-  else if (t)
-    _mm_store_sd(p, a);
+  _mm_storeh_pd(p + t.at1, a);
+  _mm_store_sd(p, a);
 }
-HFY_INLINE_ HFY_FV_ HFY_F_(select)(HFY_F_(cond) c, HFY_FV_ a, HFY_FV_ b) {
-  return _mm_or_ps(_mm_and_ps(c, a), _mm_andnot_ps(c, b));
-}
-HFY_INLINE_ HFY_DV_ HFY_D_(select)(HFY_D_(cond) c, HFY_DV_ a, HFY_DV_ b) {
-  return _mm_or_pd(_mm_and_pd(c, a), _mm_andnot_pd(c, b));
-}
-HFY_INLINE_ HFY_FV_ HFY_F_(inside)(HFY_F_(tail) t, HFY_FV_ a, HFY_FV_ b) {
-  return HFY_F_(select)(_mm_castsi128_ps(_mm_cmpgt_epi32(_mm_set1_epi32((int)t), _mm_setr_epi32(0, 1, 2, 3))), a, b);
-}
-HFY_INLINE_ HFY_DV_ HFY_D_(inside)(HFY_D_(tail) t, HFY_DV_ a, HFY_DV_ b) {
-  return t > 1 ? a : t ? _mm_move_sd(b, a) : b;
-}
-HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_FV_ a, HFY_FV_ b) { return _mm_cmplt_ps(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_DV_ a, HFY_DV_ b) { return _mm_cmplt_pd(a, b); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_FV_ a, HFY_FV_ b) { return _mm_cmple_ps(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_DV_ a, HFY_DV_ b) { return _mm_cmple_pd(a, b); }
+#define HFY_WORDS_(V, ps)                                                                                              \
+  HFY_INLINE_ V(vec) V(select)(V(cond) c, V(vec) a, V(vec) b) {                                                        \
+    return _mm_or_##ps(_mm_and_##ps(c, a), _mm_andnot_##ps(c, b));                                                     \
+  }                                                                                                                    \
+  HFY_INLINE_ V(vec) V(inside)(V(tail) t, V(vec) a, V(vec) b) { return V(select)(t.in, a, b); }                        \
+  HFY_INLINE_ V(cond) V(lt)(V(vec) a, V(vec) b) { return _mm_cmplt_##ps(a, b); }                                       \
+  HFY_INLINE_ V(cond) V(le)(V(vec) a, V(vec) b) { return _mm_cmple_##ps(a, b); }                                       \
+  HFY_INLINE_ V(cond) V(nan)(V(vec) a, V(vec) b) { return _mm_cmpunord_##ps(a, b); }
+HFY_WORDS_(HFY_F_, ps)
+HFY_WORDS_(HFY_D_, pd)
+#undef HFY_WORDS_
 HFY_INLINE_ HFY_DV_ HFY_F_(low)(HFY_FV_ a) { return _mm_cvtps_pd(a); }
 HFY_INLINE_ HFY_DV_ HFY_F_(high)(HFY_FV_ a) { return _mm_cvtps_pd(_mm_movehl_ps(a, a)); }
 HFY_INLINE_ HFY_FV_ HFY_F_(join)(HFY_DV_ low, HFY_DV_ high) {
@@ -3401,18 +3584,6 @@ HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half) {
 #endif
 #endif
 
-/* Is either NaN? */
-#if HFY_SIMD_PASS_ == 4
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_FV_ a, HFY_FV_ b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_DV_ a, HFY_DV_ b) { return _mm512_cmp_pd_mask(a, b, _CMP_UNORD_Q); }
-#elif HFY_SIMD_PASS_ == 3
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_FV_ a, HFY_FV_ b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_DV_ a, HFY_DV_ b) { return _mm256_cmp_pd(a, b, _CMP_UNORD_Q); }
-#else
-HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_FV_ a, HFY_FV_ b) { return _mm_cmpunord_ps(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_DV_ a, HFY_DV_ b) { return _mm_cmpunord_pd(a, b); }
-#endif
-
 /* Moves the lanes whose bit is set to the front, of numbers and of indices. */
 #if HFY_SIMD_PASS_ == 3 && SIZE_MAX > 0xFFFFFFFF
 #define HFY_PACK_
@@ -3426,12 +3597,9 @@ HFY_INLINE_ HFY_D_(whole) HFY_D_(index_from)(size_t i) {
 }
 /* where the 32-bit halves go, for each of the 16 sets of kept lanes */
 static const uint64_t HFY_D_(places)[16] = {
-  UINT64_C(0x0000000000000000), UINT64_C(0x0000000000000100), UINT64_C(0x0000000000000302),
-  UINT64_C(0x0000000003020100), UINT64_C(0x0000000000000504), UINT64_C(0x0000000005040100),
-  UINT64_C(0x0000000005040302), UINT64_C(0x0000050403020100), UINT64_C(0x0000000000000706),
-  UINT64_C(0x0000000007060100), UINT64_C(0x0000000007060302), UINT64_C(0x0000070603020100),
-  UINT64_C(0x0000000007060504), UINT64_C(0x0000070605040100), UINT64_C(0x0000070605040302),
-  UINT64_C(0x0706050403020100)};
+  0,          0x0100,         0x0302,         0x03020100,     0x0504,         0x05040100,     0x05040302,
+  0x050403020100, 0x0706,     0x07060100,     0x07060302,     0x070603020100, 0x07060504,     0x070605040100,
+  0x070605040302, 0x0706050403020100};
 HFY_INLINE_ HFY_D_(whole) HFY_D_(index_pack)(unsigned bits, HFY_D_(whole) a) {
   return _mm256_permutevar8x32_epi32(a, _mm256_cvtepu8_epi32(_mm_set1_epi64x((int64_t)HFY_D_(places)[bits])));
 }
@@ -3447,31 +3615,30 @@ HFY_INLINE_ HFY_DV_ HFY_D_(pack)(unsigned bits, HFY_DV_ a) {
 #else /* NEON */
 typedef float32x4_t HFY_FV_;
 typedef float64x2_t HFY_DV_;
-typedef size_t HFY_F_(tail);
-typedef size_t HFY_D_(tail);
-typedef uint32x4_t HFY_F_(cond);
-typedef uint64x2_t HFY_D_(cond);
-HFY_INLINE_ HFY_FV_ HFY_F_(zero)(void) { return vdupq_n_f32(0); }
-HFY_INLINE_ HFY_DV_ HFY_D_(zero)(void) { return vdupq_n_f64(0); }
-HFY_INLINE_ HFY_FV_ HFY_F_(set)(float a) { return vdupq_n_f32(a); }
-HFY_INLINE_ HFY_DV_ HFY_D_(set)(double a) { return vdupq_n_f64(a); }
-HFY_INLINE_ HFY_FV_ HFY_F_(load)(const float *p) { return vld1q_f32(p); }
-HFY_INLINE_ HFY_DV_ HFY_D_(load)(const double *p) { return vld1q_f64(p); }
-HFY_INLINE_ void HFY_F_(store)(float *p, HFY_FV_ a) { vst1q_f32(p, a); }
-HFY_INLINE_ void HFY_D_(store)(double *p, HFY_DV_ a) { vst1q_f64(p, a); }
-#define HFY_WORD_(op)                                                                                                  \
-  HFY_INLINE_ HFY_FV_ HFY_F_(op)(HFY_FV_ a, HFY_FV_ b) { return v##op##q_f32(a, b); }                                  \
-  HFY_INLINE_ HFY_DV_ HFY_D_(op)(HFY_DV_ a, HFY_DV_ b) { return v##op##q_f64(a, b); }
-HFY_WORD_(add) HFY_WORD_(sub) HFY_WORD_(mul) HFY_WORD_(div) HFY_WORD_(max) HFY_WORD_(min)
+#define HFY_WORD_(V, op, f32)                                                                                          \
+  HFY_INLINE_ V(vec) V(op)(V(vec) a, V(vec) b) { return v##op##q_##f32(a, b); }
+#define HFY_WORDS_(V, S, f32, u32, truth)                                                                              \
+  typedef size_t V(tail);                                                                                              \
+  typedef truth V(cond);                                                                                               \
+  HFY_INLINE_ V(vec) V(zero)(void) { return vdupq_n_##f32(0); }                                                        \
+  HFY_INLINE_ V(vec) V(set)(S a) { return vdupq_n_##f32(a); }                                                          \
+  HFY_INLINE_ V(vec) V(load)(const S *p) { return vld1q_##f32(p); }                                                    \
+  HFY_INLINE_ void V(store)(S *p, V(vec) a) { vst1q_##f32(p, a); }                                                     \
+  HFY_WORD_(V, add, f32) HFY_WORD_(V, sub, f32) HFY_WORD_(V, mul, f32)                                                 \
+  HFY_WORD_(V, div, f32) HFY_WORD_(V, max, f32) HFY_WORD_(V, min, f32)                                                 \
+  HFY_INLINE_ V(vec) V(abs)(V(vec) a) { return vabsq_##f32(a); }                                                       \
+  HFY_INLINE_ V(vec) V(fma)(V(vec) a, V(vec) b, V(vec) c) { return vfmaq_##f32(c, a, b); }                             \
+  HFY_INLINE_ V(vec) V(fnma)(V(vec) a, V(vec) b, V(vec) c) { return vfmsq_##f32(c, a, b); }                            \
+  HFY_INLINE_ V(vec) V(round)(V(vec) a) { return vrndnq_##f32(a); }                                                    \
+  HFY_INLINE_ V(tail) V(first)(size_t n) { return n; }                                                                 \
+  HFY_INLINE_ V(vec) V(select)(V(cond) c, V(vec) a, V(vec) b) { return vbslq_##f32(c, a, b); }                         \
+  HFY_INLINE_ V(cond) V(lt)(V(vec) a, V(vec) b) { return vcltq_##f32(a, b); }                                          \
+  HFY_INLINE_ V(cond) V(le)(V(vec) a, V(vec) b) { return vcleq_##f32(a, b); }                                          \
+  HFY_INLINE_ V(cond) V(either)(V(cond) a, V(cond) b) { return vorrq_##u32(a, b); }
+HFY_WORDS_(HFY_F_, float, f32, u32, uint32x4_t)
+HFY_WORDS_(HFY_D_, double, f64, u64, uint64x2_t)
+#undef HFY_WORDS_
 #undef HFY_WORD_
-HFY_INLINE_ HFY_FV_ HFY_F_(abs)(HFY_FV_ a) { return vabsq_f32(a); }
-HFY_INLINE_ HFY_DV_ HFY_D_(abs)(HFY_DV_ a) { return vabsq_f64(a); }
-HFY_INLINE_ HFY_FV_ HFY_F_(fma)(HFY_FV_ a, HFY_FV_ b, HFY_FV_ c) { return vfmaq_f32(c, a, b); }
-HFY_INLINE_ HFY_DV_ HFY_D_(fma)(HFY_DV_ a, HFY_DV_ b, HFY_DV_ c) { return vfmaq_f64(c, a, b); }
-HFY_INLINE_ HFY_FV_ HFY_F_(fnma)(HFY_FV_ a, HFY_FV_ b, HFY_FV_ c) { return vfmsq_f32(c, a, b); }
-HFY_INLINE_ HFY_DV_ HFY_D_(fnma)(HFY_DV_ a, HFY_DV_ b, HFY_DV_ c) { return vfmsq_f64(c, a, b); }
-HFY_INLINE_ HFY_FV_ HFY_F_(round)(HFY_FV_ a) { return vrndnq_f32(a); }
-HFY_INLINE_ HFY_DV_ HFY_D_(round)(HFY_DV_ a) { return vrndnq_f64(a); }
 HFY_INLINE_ HFY_FV_ HFY_F_(scale2)(HFY_FV_ p, HFY_FV_ n) {
   return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(vcvtnq_s32_f32(n), 23)));
 }
@@ -3495,8 +3662,6 @@ HFY_INLINE_ HFY_DV_ HFY_D_(mantissa)(HFY_DV_ a, HFY_DV_ *k) {
   *k = vsubq_f64(vcvtq_f64_s64(vshrq_n_s64(t, 52)), vdupq_n_f64(1023.0));
   return vreinterpretq_f64_s64(vaddq_s64(vandq_s64(t, vdupq_n_s64(INT64_C(0x000FFFFFFFFFFFFF))), half));
 }
-HFY_INLINE_ HFY_F_(tail) HFY_F_(first)(size_t n) { return n; }
-HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) { return n; }
 HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t) {
   float32x2_t zero = vdup_n_f32(0);
   if (t >= 4) return vld1q_f32(p);
@@ -3518,8 +3683,6 @@ HFY_INLINE_ void HFY_D_(store_n)(double *p, HFY_DV_ a, HFY_D_(tail) t) {
   else if (t)
     vst1q_lane_f64(p, a, 0);
 }
-HFY_INLINE_ HFY_FV_ HFY_F_(select)(HFY_F_(cond) c, HFY_FV_ a, HFY_FV_ b) { return vbslq_f32(c, a, b); }
-HFY_INLINE_ HFY_DV_ HFY_D_(select)(HFY_D_(cond) c, HFY_DV_ a, HFY_DV_ b) { return vbslq_f64(c, a, b); }
 HFY_INLINE_ HFY_FV_ HFY_F_(inside)(HFY_F_(tail) t, HFY_FV_ a, HFY_FV_ b) {
   static const uint32_t lane[4] = {0, 1, 2, 3};
   return vbslq_f32(vcgtq_u32(vdupq_n_u32((uint32_t)t), vld1q_u32(lane)), a, b);
@@ -3527,18 +3690,12 @@ HFY_INLINE_ HFY_FV_ HFY_F_(inside)(HFY_F_(tail) t, HFY_FV_ a, HFY_FV_ b) {
 HFY_INLINE_ HFY_DV_ HFY_D_(inside)(HFY_D_(tail) t, HFY_DV_ a, HFY_DV_ b) {
   return t > 1 ? a : t ? vcombine_f64(vget_low_f64(a), vget_high_f64(b)) : b;
 }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(lt)(HFY_FV_ a, HFY_FV_ b) { return vcltq_f32(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(lt)(HFY_DV_ a, HFY_DV_ b) { return vcltq_f64(a, b); }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(le)(HFY_FV_ a, HFY_FV_ b) { return vcleq_f32(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(le)(HFY_DV_ a, HFY_DV_ b) { return vcleq_f64(a, b); }
 HFY_INLINE_ HFY_F_(cond) HFY_F_(nan)(HFY_FV_ a, HFY_FV_ b) {
   return vmvnq_u32(vandq_u32(vceqq_f32(a, a), vceqq_f32(b, b)));
 }
 HFY_INLINE_ HFY_D_(cond) HFY_D_(nan)(HFY_DV_ a, HFY_DV_ b) {
   return vreinterpretq_u64_u32(vmvnq_u32(vreinterpretq_u32_u64(vandq_u64(vceqq_f64(a, a), vceqq_f64(b, b)))));
 }
-HFY_INLINE_ HFY_F_(cond) HFY_F_(either)(HFY_F_(cond) a, HFY_F_(cond) b) { return vorrq_u32(a, b); }
-HFY_INLINE_ HFY_D_(cond) HFY_D_(either)(HFY_D_(cond) a, HFY_D_(cond) b) { return vorrq_u64(a, b); }
 HFY_INLINE_ unsigned HFY_F_(bits)(HFY_F_(cond) c) {
   static const uint32_t bit[4] = {1, 2, 4, 8};
   return vaddvq_u32(vandq_u32(c, vld1q_u32(bit)));
@@ -3559,6 +3716,16 @@ HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half) {
   return vaddq_f64(vtrn1q_f64(a, b), vtrn2q_f64(a, b));
 }
 #endif
+/* A vector of doubles has all of them in its lower half. */
+HFY_INLINE_ HFY_DV_ HFY_D_(low)(HFY_DV_ a) { return a; }
+HFY_INLINE_ HFY_DV_ HFY_D_(high)(HFY_DV_ a) {
+  (void)a;
+  return HFY_D_(zero)();
+}
+HFY_INLINE_ HFY_DV_ HFY_D_(join)(HFY_DV_ low, HFY_DV_ high) {
+  (void)high;
+  return low;
+}
 
 #endif
 
@@ -3598,6 +3765,16 @@ HFY_INLINE_ void HFY_V_(store_up)(HFY_S_ *p, HFY_VV_ a, size_t n) {
   else
     HFY_V_(store_n)(p, a, HFY_V_(first)(n));
 }
+/* One vector, or (masked) its first lanes; masked is a constant where this is expanded. */
+HFY_INLINE_ HFY_VV_ HFY_V_(get)(int masked, const HFY_S_ *p, HFY_V_(tail) t) {
+  return masked ? HFY_V_(load_n)(p, t) : HFY_V_(load)(p);
+}
+HFY_INLINE_ void HFY_V_(put)(int masked, HFY_S_ *p, HFY_VV_ a, HFY_V_(tail) t) {
+  if (masked)
+    HFY_V_(store_n)(p, a, t);
+  else
+    HFY_V_(store)(p, a);
+}
 #if HFY_SIMD_PASS_ != 1
 HFY_INLINE_ HFY_VV_ HFY_V_(up_to)(size_t n, HFY_VV_ a, HFY_VV_ b) {
   return n >= HFY_LANES_ ? a : HFY_V_(inside)(HFY_V_(first)(n), a, b);
@@ -3614,130 +3791,98 @@ HFY_INLINE_ HFY_VV_ HFY_V_(accumulate)(int kind, HFY_VV_ acc, HFY_VV_ a, HFY_VV_
   return kind == HFY_EUCLIDEAN_ ? HFY_V_(fma)(a, a, acc) : HFY_V_(add)(acc, HFY_V_(abs)(a));
 }
 
-/* out[j*out_stride + i] of rows x queries pairs; kind, rows and queries are constants where this is expanded. ahead:
-   how many bytes further on in x to prefetch, or 0. */
-HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const HFY_S_ *const *x, const HFY_S_ *const *q,
-                              size_t dim, size_t ahead, HFY_S_ *out, size_t out_stride) {
+/* A tile: kind, rows and queries are constants where this is expanded. */
+HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_tile_ *t) {
   enum { lanes = HFY_LANES_ };
-  double total[8 * HFY_QUERIES_];
-  HFY_S_ sum[8 * HFY_QUERIES_];
-  size_t at = 0;
+  HFY_VV_ acc[HFY_SIMD_TALL_ * HFY_QUERIES_], b[HFY_QUERIES_];
+  HFY_S_ sum[HFY_SIMD_TALL_ * HFY_QUERIES_], *out = (HFY_S_ *)t->out;
+  const HFY_S_ *x[HFY_SIMD_TALL_], *q[HFY_QUERIES_];
+  const size_t n = t->n, ahead = t->ahead, out_stride = t->out_stride;
+  size_t k = 0;
   int i, j;
-  for (;;) {
-    HFY_VV_ acc[8 * HFY_QUERIES_], b[HFY_QUERIES_];
-    const HFY_S_ *px[8], *pq[HFY_QUERIES_];
-    const size_t n = hfy_base_min_(dim - at, HFY_SIMD_BLOCK_);
-    size_t k = 0;
-    HFY_UNROLL_ for (i = 0; i < rows; i++) px[i] = x[i] + at;
-    HFY_UNROLL_ for (j = 0; j < queries; j++) pq[j] = q[j] + at;
-    HFY_UNROLL_ for (i = 0; i < rows * queries; i++) acc[i] = HFY_V_(zero)();
-    for (; k + lanes <= n; k += lanes) {
-      HFY_UNROLL_ for (j = 0; j < queries; j++) b[j] = HFY_V_(load)(pq[j] + k);
-      HFY_UNROLL_ for (i = 0; i < rows; i++) {
-        HFY_VV_ a = HFY_V_(load)(px[i] + k);
-        if (queries > 1) HFY_PIN_(a);
-        HFY_UNROLL_ for (j = 0; j < queries; j++)
-          acc[j * rows + i] = HFY_V_(accumulate)(kind, acc[j * rows + i], a, b[j]);
-      }
-      if (ahead && (HFY_BYTES_ >= 64 || !(k * sizeof(HFY_S_) & 63)))
-        HFY_UNROLL_ for (i = 0; i < rows; i++) HFY_PREFETCH_((uintptr_t)(px[i] + k) + ahead);
+  HFY_UNROLL_ for (i = 0; i < rows; i++) x[i] = (const HFY_S_ *)t->x[i];
+  HFY_UNROLL_ for (j = 0; j < queries; j++) q[j] = (const HFY_S_ *)t->q[j];
+  HFY_UNROLL_ for (i = 0; i < rows * queries; i++) acc[i] = HFY_V_(zero)();
+  for (; k + lanes <= n; k += lanes) {
+    HFY_UNROLL_ for (j = 0; j < queries; j++) b[j] = HFY_V_(load)(q[j] + k);
+    HFY_UNROLL_ for (i = 0; i < rows; i++) {
+      HFY_VV_ a = HFY_V_(load)(x[i] + k);
+      if (queries > 1) HFY_PIN_(a);
+      HFY_UNROLL_ for (j = 0; j < queries; j++)
+        acc[j * rows + i] = HFY_V_(accumulate)(kind, acc[j * rows + i], a, b[j]);
     }
-    if (k < n) {
-      HFY_V_(tail) t = HFY_V_(first)(n - k);
-      HFY_UNROLL_ for (j = 0; j < queries; j++) b[j] = HFY_V_(load_n)(pq[j] + k, t);
-      HFY_UNROLL_ for (i = 0; i < rows; i++) {
-        HFY_VV_ a = HFY_V_(load_n)(px[i] + k, t);
-        HFY_UNROLL_ for (j = 0; j < queries; j++)
-          acc[j * rows + i] = HFY_V_(accumulate)(kind, acc[j * rows + i], a, b[j]);
-      }
-    }
-    HFY_UNROLL_ for (i = 0; i < rows * queries; i += lanes)
-      HFY_V_(fold)(acc + i, rows * queries - i < lanes ? rows * queries - i : lanes, sum + i);
-    if (n == dim) break;
-    for (i = 0; i < rows * queries; i++) total[i] = at ? total[i] + (double)sum[i] : (double)sum[i];
-    at += n;
-    if (at < dim) continue;
-    for (i = 0; i < rows * queries; i++) sum[i] = (HFY_S_)total[i];
-    break;
+    if (queries == 1 && ahead && (HFY_BYTES_ >= 64 || !(k * sizeof(HFY_S_) & 63)))
+      HFY_UNROLL_ for (i = 0; i < rows; i++) HFY_PREFETCH_((uintptr_t)(x[i] + k) + ahead);
   }
+  if (k < n) {
+    HFY_V_(tail) rest = HFY_V_(first)(n - k);
+    HFY_UNROLL_ for (j = 0; j < queries; j++) b[j] = HFY_V_(load_n)(q[j] + k, rest);
+    HFY_UNROLL_ for (i = 0; i < rows; i++) {
+      HFY_VV_ a = HFY_V_(load_n)(x[i] + k, rest);
+      HFY_UNROLL_ for (j = 0; j < queries; j++)
+        acc[j * rows + i] = HFY_V_(accumulate)(kind, acc[j * rows + i], a, b[j]);
+    }
+  }
+  HFY_UNROLL_ for (i = 0; i < rows * queries; i += lanes)
+    HFY_V_(fold)(acc + i, rows * queries - i < lanes ? rows * queries - i : lanes, sum + i);
   HFY_UNROLL_ for (j = 0; j < queries; j++)
     HFY_UNROLL_ for (i = 0; i < rows; i++) out[(size_t)j * out_stride + (size_t)i] = sum[j * rows + i];
 }
 
-/* The rows and one query: out[i] for each row. */
-HFY_INLINE_ void HFY_V_(one)(int kind, const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t dim,
-                             HFY_S_ *out) {
-  const size_t bytes = 8 * x_stride * sizeof *x; /* ahead: the next rows, 16 KiB on at least */
-  const size_t ahead = rows > 8 && rows * dim * sizeof *x > 32768 ? bytes * (1 + 16383 / bytes) : 0;
-  const HFY_S_ *px[8];
-  HFY_S_ sum[8];
-  size_t i, r;
-  for (i = 0; i < rows; i += 8) {
-    size_t left = hfy_base_min_(8, rows - i);
-    for (r = 0; r < 8; r++) px[r] = x + (i + (r < left ? r : left - 1)) * x_stride;
-    HFY_V_(tile)(kind, 8, 1, px, &q, dim, ahead, sum, 8);
-    for (r = 0; r < left; r++) out[i + r] = sum[r];
-  }
-}
-
-#if HFY_BITS_ == 64 && (HFY_SIMD_PASS_ == 1 || defined(HFY_SIMD_OTHER_))
-HFY_TARGET_ void HFY_V_(dot_one)(const double *x, size_t x_stride, size_t rows, const double *q, size_t dim,
-                                 double *out) {
-  HFY_V_(one)(HFY_DOT_, x, x_stride, rows, q, dim, out);
-}
-#elif HFY_SIMD_PASS_ != 1 && !defined(HFY_SIMD_OTHER_)
-#define HFY_PAIRS_(name, kind, tall)                                                                                   \
-  HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(name##_few)(const HFY_S_ *const *x, const HFY_S_ *const *q, size_t dim,   \
-                                                         HFY_S_ *out, size_t out_stride)                               \
-  {                                                                                                                    \
-    HFY_V_(tile)(kind, tall, HFY_QUERIES_, x, q, dim, 0, out, out_stride);                                             \
-  }                                                                                                                    \
-  HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(name##_one)(const HFY_S_ *x, size_t x_stride, size_t rows,                \
-                                                         const HFY_S_ *q, size_t dim, HFY_S_ *out)                     \
-  {                                                                                                                    \
-    HFY_V_(one)(kind, x, x_stride, rows, q, dim, out);                                                                 \
-  }                                                                                                                    \
+#define HFY_TILE_(name, kind, rows, queries)                                                                           \
+  HFY_TARGET_ void HFY_V_(name)(const hfy_simd_tile_ *t) { HFY_V_(tile)(kind, rows, queries, t); }
+#define HFY_PAIRS_(name, kind, tall, few_rows, queries)                                                                \
+  HFY_TILE_(name##_one, kind, tall, 1)                                                                                 \
+  HFY_TILE_(name##_few, kind, few_rows, queries)                                                                       \
   HFY_TARGET_ void HFY_V_(name)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,       \
-                                size_t nq, size_t dim, HFY_S_ *out, size_t out_stride)                                 \
-  {                                                                                                                    \
-    static const hfy_simd_tiles_ tiles = {HFY_V_(name##_one), HFY_V_(name##_few), tall, HFY_QUERIES_};                 \
-    hfy_simd_all_pairs_(&tiles, x, x_stride, rows, q, q_stride, nq, dim, out, out_stride);                             \
+                                size_t nq, size_t dim, HFY_S_ *out, size_t out_stride) {                               \
+    const int one = (queries) == 1;                                                                                    \
+    const hfy_simd_tiles_ by = {sizeof(HFY_S_), tall, one ? (tall) : (few_rows), queries,                              \
+                                HFY_V_(name##_one), one ? HFY_V_(name##_one) : HFY_V_(name##_few)};                    \
+    const hfy_simd_all_ all = {&by, x, q, out, x_stride, rows, q_stride, nq, dim, out_stride};                         \
+    hfy_simd_all_pairs_(&all);                                                                                         \
   }
-HFY_PAIRS_(dot, HFY_DOT_, HFY_ROWS_)
-HFY_PAIRS_(euclidean, HFY_EUCLIDEAN_, 4) /* more arithmetic than loads: as fast as eight */
-HFY_PAIRS_(manhattan, HFY_MANHATTAN_, 4)
-#undef HFY_PAIRS_
+#ifdef HFY_SIMD_OTHER_ /* linear algebra has one query only */
+HFY_PAIRS_(dot, HFY_DOT_, HFY_TALL_, HFY_ROWS_, 1)
+#else
+HFY_PAIRS_(dot, HFY_DOT_, HFY_TALL_, HFY_ROWS_, HFY_QUERIES_)
 #endif
+HFY_PAIRS_(euclidean, HFY_EUCLIDEAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2) /* more arithmetic than loads */
+HFY_PAIRS_(manhattan, HFY_MANHATTAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2)
+#undef HFY_TILE_
+#undef HFY_PAIRS_
+/* One query. */
+HFY_TARGET_ void HFY_V_(dots)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t dim, HFY_S_ *out) {
+  HFY_V_(dot)(x, x_stride, rows, q, 0, 1, dim, out, 0);
+}
 #undef HFY_DOT_
 #undef HFY_EUCLIDEAN_
 #undef HFY_MANHATTAN_
 
-#if HFY_SIMD_PASS_ != 4 && (HFY_BITS_ == 64 || !defined(HFY_SIMD_OTHER_))
-/* z += sum of w[i] row[i], four rows at a time, while the next four are on their way (row has 4 entries more). */
-HFY_INLINE_ void HFY_V_(rows4)(const HFY_S_ *w, const HFY_S_ *const *row, size_t dim, HFY_S_ *z) {
+
+/* z += sum of w[i] row[i], `rows` of them; row: 4 entries more, those of rows to come. */
+HFY_INLINE_ void HFY_V_(add_rows)(int rows, const HFY_S_ *w, const HFY_S_ *const *row, size_t dim, HFY_S_ *z) {
   enum { lanes = HFY_LANES_ };
-  const HFY_VV_ w0 = HFY_V_(set)(w[0]), w1 = HFY_V_(set)(w[1]), w2 = HFY_V_(set)(w[2]), w3 = HFY_V_(set)(w[3]);
-  const HFY_S_ *x0 = row[0], *x1 = row[1], *x2 = row[2], *x3 = row[3];
-  const HFY_S_ *y0 = row[4], *y1 = row[5], *y2 = row[6], *y3 = row[7];
-  HFY_VV_ v;
+  const HFY_S_ *x[4], *next[4];
+  HFY_VV_ a[4], v;
   size_t k = 0;
+  int r;
+  HFY_UNROLL_ for (r = 0; r < rows; r++) {
+    a[r] = HFY_V_(set)(w[r]);
+    x[r] = row[r];
+    next[r] = row[r + 4];
+  }
   for (; k + lanes <= dim; k += lanes) {
-    v = HFY_V_(fma)(w0, HFY_V_(load)(x0 + k), HFY_V_(load)(z + k));
-    v = HFY_V_(fma)(w1, HFY_V_(load)(x1 + k), v);
-    v = HFY_V_(fma)(w2, HFY_V_(load)(x2 + k), v);
-    v = HFY_V_(fma)(w3, HFY_V_(load)(x3 + k), v);
+    v = HFY_V_(load)(z + k);
+    HFY_UNROLL_ for (r = 0; r < rows; r++) v = HFY_V_(fma)(a[r], HFY_V_(load)(x[r] + k), v);
     HFY_V_(store)(z + k, v);
-    if (HFY_BYTES_ >= 64 || !(k * sizeof(HFY_S_) & 63)) {
-      HFY_PREFETCH_(y0 + k), HFY_PREFETCH_(y1 + k);
-      HFY_PREFETCH_(y2 + k), HFY_PREFETCH_(y3 + k);
-    }
+    if (rows > 1 && (HFY_BYTES_ >= 64 || !(k * sizeof(HFY_S_) & 63)))
+      HFY_UNROLL_ for (r = 0; r < rows; r++) HFY_PREFETCH_(next[r] + k);
   }
   if (k < dim) {
     const HFY_V_(tail) t = HFY_V_(first)(dim - k);
-    v = HFY_V_(fma)(w0, HFY_V_(load_n)(x0 + k, t), HFY_V_(load_n)(z + k, t));
-    v = HFY_V_(fma)(w1, HFY_V_(load_n)(x1 + k, t), v);
-    v = HFY_V_(fma)(w2, HFY_V_(load_n)(x2 + k, t), v);
-    v = HFY_V_(fma)(w3, HFY_V_(load_n)(x3 + k, t), v);
+    v = HFY_V_(load_n)(z + k, t);
+    HFY_UNROLL_ for (r = 0; r < rows; r++) v = HFY_V_(fma)(a[r], HFY_V_(load_n)(x[r] + k, t), v);
     HFY_V_(store_n)(z + k, v, t);
   }
 }
@@ -3745,28 +3890,19 @@ HFY_INLINE_ void HFY_V_(rows4)(const HFY_S_ *w, const HFY_S_ *const *row, size_t
 /* The same for any number of rows. row: room for 4 entries more. */
 HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(sum)(const HFY_S_ *w, const HFY_S_ **row, size_t count, size_t dim,
                                                  HFY_S_ *z) {
-  enum { lanes = HFY_LANES_ };
   size_t i = 0, k;
   if (!count) return;
   for (k = 0; k < 4; k++) row[count + k] = row[count - 1] + dim; /* most often the rows that come next */
-  for (; i + 4 <= count; i += 4) HFY_V_(rows4)(w + i, row + i, dim, z);
-  for (; i < count; i++) {
-    const HFY_VV_ a = HFY_V_(set)(w[i]);
-    const HFY_S_ *x = row[i];
-    for (k = 0; k < dim; k += lanes)
-      HFY_V_(store_up)(z + k, HFY_V_(fma)(a, HFY_V_(load_up)(x + k, dim - k), HFY_V_(load_up)(z + k, dim - k)),
-                       dim - k);
-  }
+  for (; i + 4 <= count; i += 4) HFY_V_(add_rows)(4, w + i, row + i, dim, z);
+  for (; i < count; i++) HFY_V_(add_rows)(1, w + i, row + i, dim, z);
 }
-
-#endif
-
 /* One tile of a block: BATCH rows at i, columns at j of a panel b: `strip` vectors, or of a single one n lanes. */
 HFY_INLINE_ void HFY_V_(multiply)(int strip, const hfy_simd_block_ *block, size_t i, size_t j, const HFY_S_ *b,
                                   size_t n) {
   enum { lanes = HFY_LANES_ };
   const int masked = strip == 1;
-  const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 0);
+  const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 1);
+  const HFY_VV_ sign = HFY_V_(set)((HFY_S_)(block->minus ? -1 : 1)); /* C - AB = -(-C + AB) */
   const size_t left = block->rows - i, a_col = block->a_col, b_row = block->b_row;
   const HFY_S_ *pa[HFY_BATCH_];
   HFY_S_ *c[HFY_BATCH_];
@@ -3782,19 +3918,14 @@ HFY_INLINE_ void HFY_V_(multiply)(int strip, const hfy_simd_block_ *block, size_
   if (left > HFY_BATCH_) /* those of the next tile */
     HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++)
       HFY_PREFETCH_((uintptr_t)c[r] + HFY_BATCH_ * block->c_row * sizeof *c[r]);
-  HFY_UNROLL_ for (l = 0; l < HFY_BATCH_ * HFY_STRIP_; l++) acc[l] = HFY_V_(zero)();
+  HFY_UNROLL_ for (l = 0; l < HFY_BATCH_ * HFY_STRIP_; l++) acc[l] = HFY_V_(mul)(sign, HFY_V_(zero)());
   if (!block->over)
     HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++)
       HFY_UNROLL_ for (l = 0; l < strip; l++)
-        acc[r * HFY_STRIP_ + l] = masked ? HFY_V_(load_n)(c[r], t) : HFY_V_(load)(c[r] + l * lanes);
-#define HFY_TURN_                                                                                                      \
-  if (block->minus)                                                                                                    \
-    HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++)                                                                       \
-      HFY_UNROLL_ for (l = 0; l < strip; l++)                                                                          \
-        acc[r * HFY_STRIP_ + l] = HFY_V_(mul)(HFY_V_(set)(-1), acc[r * HFY_STRIP_ + l]);
-  HFY_TURN_ for (p = block->depth; p; p--, b += b_row, q += a_col) {
+        acc[r * HFY_STRIP_ + l] = HFY_V_(mul)(sign, HFY_V_(get)(masked, c[r] + l * lanes, t));
+  for (p = block->depth; p; p--, b += b_row, q += a_col) {
     HFY_UNROLL_ for (l = 0; l < strip; l++) {
-      v[l] = masked ? HFY_V_(load_n)(b, t) : HFY_V_(load)(b + l * lanes);
+      v[l] = HFY_V_(get)(masked, b + l * lanes, t);
       HFY_PIN_(v[l]);
     }
     HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++) {
@@ -3803,14 +3934,9 @@ HFY_INLINE_ void HFY_V_(multiply)(int strip, const hfy_simd_block_ *block, size_
         acc[r * HFY_STRIP_ + l] = HFY_V_(fma)(w, v[l], acc[r * HFY_STRIP_ + l]);
     }
   }
-  HFY_TURN_
-#undef HFY_TURN_
   HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++)
-      HFY_UNROLL_ for (l = 0; l < strip; l++)
-          if (masked)
-              HFY_V_(store_n)(c[r], acc[r * HFY_STRIP_ + l], t);
-      else
-        HFY_V_(store)(c[r] + l * lanes, acc[r * HFY_STRIP_ + l]);
+    HFY_UNROLL_ for (l = 0; l < strip; l++)
+      HFY_V_(put)(masked, c[r] + l * lanes, HFY_V_(mul)(sign, acc[r * HFY_STRIP_ + l]), t);
 }
 
 enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
@@ -3833,77 +3959,53 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block) 
       HFY_V_(multiply)(1, block, i, j, b, hfy_base_min_(lanes, columns - j));
 }
 
-#if HFY_BITS_ == 64 && HFY_SIMD_PASS_ != 4
-/* What chase does (below) on `have` columns, a vector's or fewer. */
-HFY_INLINE_ void HFY_V_(chase_narrow)(double *row, size_t stride, size_t have, const double *coefficient,
-                        size_t count) {
-  const HFY_V_(tail) t = HFY_V_(first)(have);
-  HFY_VV_ a = HFY_V_(load_n)(row, t), b = HFY_V_(load_n)(row + stride, t);
-  size_t k;
-  for (k = 0; k < count; k++, row += stride) {
-    const double *u = coefficient + 3 * k;
-    const HFY_VV_ q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]);
-    const HFY_VV_ d = HFY_V_(load_n)(row + 2 * stride, t);
-    const HFY_VV_ y = HFY_V_(mul)(HFY_V_(set)(-u[2]), HFY_V_(fma)(r, d, HFY_V_(fma)(q, b, a)));
-    HFY_V_(store_n)(row, HFY_V_(fma)(y, HFY_V_(set)(1), a), t);
-    a = HFY_V_(fma)(y, q, b);
-    b = HFY_V_(fma)(y, r, d);
+/* What chase does (below) on `strip` vectors of columns, or on the first n lanes of a single one. */
+HFY_INLINE_ void HFY_V_(chase_strip)(int strip, HFY_S_ *row, size_t stride, size_t n, const HFY_S_ *coefficient,
+                                     size_t count) {
+  enum { lanes = HFY_LANES_ };
+  const int masked = strip == 1;
+  const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 1);
+  HFY_VV_ a[4], b[4];
+  int v;
+  HFY_UNROLL_ for (v = 0; v < strip; v++) {
+    a[v] = HFY_V_(get)(masked, row + v * lanes, t);
+    b[v] = HFY_V_(get)(masked, row + stride + v * lanes, t);
   }
-  HFY_V_(store_n)(row, a, t);
-  HFY_V_(store_n)(row + stride, b, t);
+  for (; count; count--, row += stride, coefficient += 3) {
+    const HFY_VV_ q = HFY_V_(set)(coefficient[0]), r = HFY_V_(set)(coefficient[1]);
+    const HFY_VV_ tau = HFY_V_(set)(-coefficient[2]);
+    HFY_UNROLL_ for (v = 0; v < strip; v++) {
+      const HFY_VV_ d = HFY_V_(get)(masked, row + 2 * stride + v * lanes, t);
+      const HFY_VV_ y = HFY_V_(mul)(tau, HFY_V_(fma)(r, d, HFY_V_(fma)(q, b[v], a[v])));
+      HFY_V_(put)(masked, row + v * lanes, HFY_V_(fma)(y, HFY_V_(set)(1), a[v]), t);
+      a[v] = HFY_V_(fma)(y, q, b[v]);
+      b[v] = HFY_V_(fma)(y, r, d);
+    }
+  }
+  HFY_UNROLL_ for (v = 0; v < strip; v++) {
+    HFY_V_(put)(masked, row + v * lanes, a[v], t);
+    HFY_V_(put)(masked, row + stride + v * lanes, b[v], t);
+  }
 }
 
 /* `count` reflections I - tau u u^T, u = (1, q, r), the k-th on rows k, k+1, k+2 of x (`stride` apart, `columns` wide):
    one element of three is done with at each step, so two stay in registers. coefficient: q, r, tau of each. */
-HFY_TARGET_ void HFY_V_(chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count) {
-  enum { lanes = HFY_LANES_, wide = 4 };
-  size_t c = 0, k;
-  int v;
-  for (; c + wide * lanes <= columns; c += wide * lanes) {
-    HFY_VV_ a[wide], b[wide];
-    double *row = x + c;
-    HFY_UNROLL_ for (v = 0; v < wide; v++) {
-      a[v] = HFY_V_(load)(row + v * lanes);
-      b[v] = HFY_V_(load)(row + stride + v * lanes);
-    }
-    for (k = 0; k < count; k++, row += stride) {
-      const double *u = coefficient + 3 * k;
-      const HFY_VV_ q = HFY_V_(set)(u[0]), r = HFY_V_(set)(u[1]), tau = HFY_V_(set)(-u[2]);
-      HFY_UNROLL_ for (v = 0; v < wide; v++) {
-        HFY_VV_ d = HFY_V_(load)(row + 2 * stride + v * lanes);
-        HFY_VV_ t = HFY_V_(mul)(tau, HFY_V_(fma)(r, d, HFY_V_(fma)(q, b[v], a[v])));
-        HFY_V_(store)(row + v * lanes, HFY_V_(fma)(t, HFY_V_(set)(1), a[v]));
-        a[v] = HFY_V_(fma)(t, q, b[v]);
-        b[v] = HFY_V_(fma)(t, r, d);
-      }
-    }
-    HFY_UNROLL_ for (v = 0; v < wide; v++) {
-      HFY_V_(store)(row + v * lanes, a[v]);
-      HFY_V_(store)(row + stride + v * lanes, b[v]);
-    }
-  }
+HFY_TARGET_ void HFY_V_(chase)(HFY_S_ *x, size_t stride, size_t columns, const HFY_S_ *coefficient, size_t count) {
+  enum { lanes = HFY_LANES_ };
+  size_t c = 0;
+  for (; c + 4 * lanes <= columns; c += 4 * lanes)
+    HFY_V_(chase_strip)(4, x + c, stride, 0, coefficient, count);
   for (; c < columns; c += lanes)
-    HFY_V_(chase_narrow)(x + c, stride, hfy_base_min_(lanes, columns - c), coefficient, count);
+    HFY_V_(chase_strip)(1, x + c, stride, hfy_base_min_(lanes, columns - c), coefficient, count);
 }
-#endif
 
 #if HFY_SIMD_PASS_ != 1 && !defined(HFY_SIMD_OTHER_)
 
-#define HFY_LIST_ 128 /* rows of a projection handled at a time */
-
-/* Rows of a projection: w[i*BATCH + j] is the weight of row i for query j, used[i] tells by bits which are not zero. */
-typedef struct HFY_V_(listed) {
-  const HFY_S_ *w, *const *row;
-  const unsigned char *used;
-  size_t count, queries;
-  HFY_S_ *const *z;
-} HFY_V_(listed);
-
 /* z of BATCH queries, from column k `strip` vectors (or of a single one n lanes), += the listed rows. */
-HFY_INLINE_ void HFY_V_(strip)(int strip, const HFY_V_(listed) *list, size_t k, size_t n) {
+HFY_INLINE_ void HFY_V_(strip)(int strip, const hfy_simd_listed_ *list, size_t k, size_t n) {
   enum { lanes = HFY_LANES_ };
   const int masked = strip == 1;
-  const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 0);
+  const HFY_V_(tail) t = HFY_V_(first)(masked ? n : 1);
   const HFY_S_ *w = list->w;
   HFY_S_ *const *z = list->z;
   HFY_VV_ acc[HFY_BATCH_ * HFY_STRIP_], v[HFY_STRIP_];
@@ -3911,12 +4013,12 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, const HFY_V_(listed) *list, size_t k, 
   int c, j;
   HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
     HFY_UNROLL_ for (c = 0; c < strip; c++)
-      acc[j * HFY_STRIP_ + c] = masked ? HFY_V_(load_n)(z[j] + k, t) : HFY_V_(load)(z[j] + k + c * lanes);
+      acc[j * HFY_STRIP_ + c] = HFY_V_(get)(masked, z[j] + k + c * lanes, t);
   for (i = 0; i < list->count; i++, w += HFY_BATCH_) {
     const unsigned bits = list->used[i];
     const HFY_S_ *x = list->row[i] + k;
     HFY_UNROLL_ for (c = 0; c < strip; c++) {
-      v[c] = masked ? HFY_V_(load_n)(x, t) : HFY_V_(load)(x + c * lanes);
+      v[c] = HFY_V_(get)(masked, x + c * lanes, t);
       HFY_PIN_(v[c]);
     }
     HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
@@ -3927,105 +4029,51 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, const HFY_V_(listed) *list, size_t k, 
       }
   }
   HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
-    if ((size_t)j < list->queries) {
+    if ((size_t)j < list->queries)
       HFY_UNROLL_ for (c = 0; c < strip; c++)
-        if (masked)
-          HFY_V_(store_n)(z[j] + k, acc[j * HFY_STRIP_ + c], t);
-        else
-          HFY_V_(store)(z[j] + k + c * lanes, acc[j * HFY_STRIP_ + c]);
-    }
+        HFY_V_(put)(masked, z[j] + k + c * lanes, acc[j * HFY_STRIP_ + c], t);
 }
 
-/* All columns. While a strip is worked on, the same columns of `ahead` rows at `next` are fetched into L2. */
-HFY_INLINE_ void HFY_V_(strips)(const HFY_V_(listed) *list, size_t dim, const HFY_S_ *next, size_t x_stride,
-                                size_t ahead) {
+HFY_TARGET_ void HFY_V_(strips)(const hfy_simd_listed_ *list) {
   enum { lanes = HFY_LANES_, wide = HFY_STRIP_ * HFY_LANES_, line = 64 / sizeof(HFY_S_) };
+  const size_t dim = list->dim;
   size_t k = 0, i, l;
   for (; k + wide <= dim; k += wide) {
-    for (i = 0; i < ahead; i++)
-      for (l = 0; l < wide; l += line) HFY_PREFETCH_L2_(next + i * x_stride + k + l);
+    for (i = 0; i < list->ahead; i++)
+      for (l = 0; l < wide; l += line) HFY_PREFETCH_L2_(list->next + i * list->x_stride + k + l);
     HFY_V_(strip)(HFY_STRIP_, list, k, 0);
   }
-  for (i = 0; i < ahead; i++)
-    for (l = k; l < dim; l += line) HFY_PREFETCH_L2_(next + i * x_stride + l);
+  for (i = 0; i < list->ahead; i++)
+    for (l = k; l < dim; l += line) HFY_PREFETCH_L2_(list->next + i * list->x_stride + l);
   for (; k < dim; k += lanes) HFY_V_(strip)(1, list, k, hfy_base_min_(lanes, dim - k));
 }
 
-/* How many of n (at most LIST) weights are not zero. */
-HFY_INLINE_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n) {
-  enum { lanes = HFY_LANES_ };
+HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n) {
   const HFY_VV_ zero = HFY_V_(zero)(), one = HFY_V_(set)(1);
   HFY_VV_ many = zero;
   HFY_S_ sum;
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    many = HFY_V_(add)(many, HFY_V_(select)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load)(w + i))), one, zero));
+  size_t i;
+  for (i = 0; i < n; i += HFY_LANES_)
+    many = HFY_V_(add)(many, HFY_V_(select)(HFY_V_(lt)(zero, HFY_V_(abs)(HFY_V_(load_up)(w + i, n - i))), one, zero));
   HFY_V_(fold)(&many, 1, &sum);
-  HFY_TAIL_ for (; i < n; i++) sum += (HFY_S_)(w[i] > 0 || w[i] < 0);
   return (size_t)sum;
 }
 
 HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
                                  size_t rows, size_t dim, HFY_S_ *z, size_t z_stride) {
-  const HFY_S_ *row[HFY_LIST_ + 4], *pw[HFY_BATCH_];
-  HFY_S_ part[HFY_LIST_ * HFY_BATCH_], *pz[HFY_BATCH_];
-  unsigned char used[HFY_LIST_];
-  HFY_V_(listed) list = {part, row, used, 0, 0, pz};
-  size_t block = HFY_LIST_, i0, i, j, s;
-  while (block > 16 && block * dim * sizeof *x > 524288) block /= 2; /* in L2 while the queries pass */
-  for (i0 = 0; i0 < rows; i0 += block) {
-    const HFY_S_ *px = x + i0 * x_stride;
-    size_t n = hfy_base_min_(block, rows - i0), ahead = hfy_base_min_(n, rows - i0 - n), next = 0, fetch = 0;
-    size_t share = (ahead + nq / HFY_BATCH_) / (nq / HFY_BATCH_ + 1);
-    for (j = 0; j < nq; j += HFY_BATCH_) {
-      size_t queries = hfy_base_min_(HFY_BATCH_, nq - j), count = 0, pairs = 0;
-      for (s = 0; s < HFY_BATCH_; s++) { /* the edge repeats the last query and drops what comes of it */
-        pw[s] = w + (j + (s < queries ? s : queries - 1)) * w_stride + i0;
-        pz[s] = z + (j + (s < queries ? s : queries - 1)) * z_stride;
-        if (s < queries) pairs += HFY_V_(nonzero)(pw[s], n);
-      }
-      next += fetch; /* of the next rows, each batch fetches its share */
-      fetch = hfy_base_min_(nq > HFY_BATCH_ ? share : 0, ahead - next);
-      if (queries > 1 && pairs == n * queries) {
-        const hfy_simd_block_ all = {pw[0], px, pz[0], queries, dim, n, w_stride, 1, 0, x_stride, HFY_V_(wide),
-                                     z_stride, 0, 0, px + (n + next) * x_stride, fetch};
-        HFY_V_(block)(&all);
-      } else if (queries > 1 && 3 * pairs >= n * queries) {
-        for (i = 0; i < n; i++) {
-          unsigned bits = 0;
-          for (s = 0; s < HFY_BATCH_; s++) {
-            HFY_S_ a = part[count * HFY_BATCH_ + s] = pw[s][i];
-            bits |= (unsigned)(a > 0 || a < 0) << s;
-          }
-          row[count] = px + i * x_stride;
-          used[count] = (unsigned char)bits;
-          count += bits != 0;
-        }
-        list.count = count;
-        list.queries = queries;
-        HFY_V_(strips)(&list, dim, px + (n + next) * x_stride, x_stride, fetch);
-      } else { /* few weights: one query after the other */
-        for (s = 0; s < queries; s++) {
-          for (i = 0, count = 0; i < n; i++)
-            if (pw[s][i] > 0 || pw[s][i] < 0) {
-              row[count] = px + i * x_stride;
-              part[count++] = pw[s][i];
-            }
-          HFY_VN_(sum)(part, row, count, dim, pz[s]);
-        }
-      }
-    }
-  }
+  static const hfy_simd_projector_ by = {HFY_BATCH_, HFY_V_(wide), HFY_V_(nonzero), HFY_DENSE_, HFY_V_(strips),
+                                         HFY_VN_(sum)};
+  const hfy_simd_project_ all = {&by, w, x, z, w_stride, nq, x_stride, rows, dim, z_stride};
+  hfy_simd_project_all_(&all);
 }
 
-#if HFY_SIMD_PASS_ != 4
 HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t count, const HFY_S_ *x, size_t x_stride,
                                 size_t dim, HFY_S_ *z) {
-  const HFY_S_ *row[HFY_LIST_ + 4];
-  HFY_S_ part[HFY_LIST_];
+  const HFY_S_ *row[HFY_SIMD_LIST_ + 4];
+  HFY_S_ part[HFY_SIMD_LIST_];
   size_t l = 0, n;
   while (l < count) {
-    for (n = 0; l < count && n < HFY_LIST_; l++)
+    for (n = 0; l < count && n < HFY_SIMD_LIST_; l++)
       if (w[l] > 0 || w[l] < 0) {
         row[n] = x + index[l] * x_stride;
         part[n++] = w[l];
@@ -4033,43 +4081,36 @@ HFY_TARGET_ void HFY_V_(gather)(const size_t *index, const HFY_S_ *w, size_t cou
     HFY_V_(sum)(part, row, n, dim, z);
   }
 }
-#endif
-#undef HFY_LIST_
 
 HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops) {
   enum { lanes = HFY_LANES_ };
   const HFY_VV_ least = HFY_V_(set)((HFY_S_)-HUGE_VAL);
-  HFY_VV_ a = least, b = least, c = least, d = least;
+  HFY_VV_ most[4] = {least, least, least, least}, v[4];
   HFY_V_(cond) nan = HFY_V_(nan)(least, least);
   HFY_S_ lane[HFY_LANES_];
-  size_t i = 0;
+  size_t i = 0, s;
   for (; i + 4 * lanes <= n; i += 4 * lanes) {
-    HFY_VV_ v0 = HFY_V_(load)(x + i), v1 = HFY_V_(load)(x + i + lanes);
-    HFY_VV_ v2 = HFY_V_(load)(x + i + 2 * lanes), v3 = HFY_V_(load)(x + i + 3 * lanes);
-    nan = HFY_V_(either)(nan, HFY_V_(either)(HFY_V_(nan)(v0, v1), HFY_V_(nan)(v2, v3)));
-    a = HFY_V_(max)(a, v0);
-    b = HFY_V_(max)(b, v1);
-    c = HFY_V_(max)(c, v2);
-    d = HFY_V_(max)(d, v3);
+    HFY_UNROLL_ for (s = 0; s < 4; s++) v[s] = HFY_V_(load)(x + i + s * lanes);
+    nan = HFY_V_(either)(nan, HFY_V_(either)(HFY_V_(nan)(v[0], v[1]), HFY_V_(nan)(v[2], v[3])));
+    HFY_UNROLL_ for (s = 0; s < 4; s++) most[s] = HFY_V_(max)(most[s], v[s]);
   }
   for (; i < n; i += lanes) {
-    const HFY_VV_ v = HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), least);
-    nan = HFY_V_(either)(nan, HFY_V_(nan)(v, v));
-    a = HFY_V_(max)(a, v);
+    v[0] = HFY_V_(up_to)(n - i, HFY_V_(load_up)(x + i, n - i), least);
+    nan = HFY_V_(either)(nan, HFY_V_(nan)(v[0], v[0]));
+    most[0] = HFY_V_(max)(most[0], v[0]);
   }
   if (HFY_V_(bits)(nan)) {
     for (i = 0; i + 1 < n && !hfy_base_is_nan_((double)x[i]);) i++;
     return x[i];
   }
-  a = HFY_V_(max)(HFY_V_(max)(a, b), HFY_V_(max)(c, d));
-  HFY_V_(store)(lane, a);
-  if (tops) HFY_V_(store)(tops, a);
+  most[0] = HFY_V_(max)(HFY_V_(max)(most[0], most[1]), HFY_V_(max)(most[2], most[3]));
+  HFY_V_(store)(lane, most[0]);
+  if (tops) HFY_V_(store)(tops, most[0]);
   for (i = 1; i < lanes; i++)
     if (lane[i] > lane[0]) lane[0] = lane[i];
   return lane[0];
 }
 
-#if HFY_SIMD_PASS_ != 4
 #ifdef HFY_PACK_
 /* The window's step for one vector of doubles that stand at i .. */
 HFY_INLINE_ size_t HFY_D_(keep)(HFY_DV_ x, HFY_DV_ max, HFY_DV_ width, size_t i, size_t *index,
@@ -4088,16 +4129,16 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
   const double edge = (double)max - width;
   /* d < width implies x > max - width, so x >= that rounded to double and then to hfy_real: rounding is monotonic */
   const HFY_VV_ least = HFY_V_(set)(edge < (double)max ? (HFY_S_)edge : max);
-  size_t i = 0, k, count = 0;
+  size_t i = 0, count = 0;
   for (; i + 4 * lanes <= n; i += 4 * lanes) {
     HFY_VV_ v0 = HFY_V_(load)(x + i), v1 = HFY_V_(load)(x + i + lanes);
     HFY_VV_ v2 = HFY_V_(load)(x + i + 2 * lanes), v3 = HFY_V_(load)(x + i + 3 * lanes);
     HFY_VV_ most = HFY_V_(max)(HFY_V_(max)(v0, v1), HFY_V_(max)(v2, v3));
     if (!HFY_V_(bits)(HFY_V_(le)(least, most))) continue;
 #ifdef HFY_PACK_
-    for (k = i; k < i + 4 * lanes; k += lanes) {
-      HFY_DV_ m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
-      HFY_VV_ v = HFY_V_(load)(x + k);
+    for (size_t k = i; k < i + 4 * lanes; k += lanes) {
+      const HFY_DV_ m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
+      const HFY_VV_ v = HFY_V_(load)(x + k);
       if (!HFY_V_(bits)(HFY_V_(le)(least, v))) continue;
 #ifdef HFY_DOUBLE
       count = HFY_D_(keep)(v, m, wide, k, index, delta, count);
@@ -4107,23 +4148,11 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
 #endif
     }
 #else
-    for (k = i; k < i + 4 * lanes; k++) {
-      double d = (double)max - (double)x[k];
-      index[count] = k;
-      delta[count] = d;
-      count += d < width || d <= 0;
-    }
+    count = hfy_simd_window_some_(x, i, i + 4 * lanes, max, width, index, delta, count);
 #endif
   }
-  HFY_TAIL_ for (; i < n; i++) {
-    double d = (double)max - (double)x[i];
-    index[count] = i;
-    delta[count] = d;
-    count += d < width || d <= 0;
-  }
-  return count;
+  return hfy_simd_window_some_(x, i, n, max, width, index, delta, count);
 }
-#endif
 
 /* e^(x + low) / 2^n, in about [0.7, 1.42]; |low| is tiny. */
 HFY_INLINE_ HFY_DV_ HFY_D_(exp_parts)(HFY_DV_ x, HFY_DV_ low, HFY_DV_ *n) {
@@ -4162,27 +4191,20 @@ HFY_INLINE_ HFY_FV_ HFY_F_(exp_parts)(HFY_FV_ x, HFY_FV_ low, HFY_FV_ *n) {
   p = HFY_F_(exp_series)(r);
   return HFY_F_(add)(HFY_F_(add)(r, HFY_F_(fma)(HFY_F_(mul)(r, r), p, tail)), HFY_F_(set)(1.0f));
 }
-/* least argument with a normal result, with a result above half the least denormal, largest with a finite result; how
-   many powers of two the least denormal is down */
-#define HFY_EXP_NORMAL_ (-87.33654022f)
-#define HFY_EXP_LEAST_ (-104.0f)
-#define HFY_EXP_MOST_ 88.72283173f
-#define HFY_EXP_UNITS_ 149.0f
-#else
-#define HFY_EXP_NORMAL_ (-708.3964185322641)
-#define HFY_EXP_LEAST_ (-745.2)
-#define HFY_EXP_MOST_ 709.782712893384
-#define HFY_EXP_UNITS_ 1074.0
 #endif
 
-#if HFY_SIMD_PASS_ != 4
 HFY_INLINE_ HFY_VV_ HFY_V_(exp1)(HFY_VV_ x) {
-  const HFY_VV_ most = HFY_V_(set)(HFY_EXP_MOST_);
-  HFY_VV_ n, p, y, d, inside = HFY_V_(min)(HFY_V_(max)(x, HFY_V_(set)(HFY_EXP_LEAST_)), most);
+  enum { is_double = sizeof(HFY_S_) == 8 };
+  /* the largest argument with a finite result, the least with a normal one and with one above half the least denormal */
+  const HFY_VV_ most = HFY_V_(set)((HFY_S_)(is_double ? 709.782712893384 : 88.72283173));
+  const HFY_VV_ normal = HFY_V_(set)((HFY_S_)(is_double ? -708.3964185322641 : -87.33654022));
+  const HFY_VV_ least = HFY_V_(set)((HFY_S_)(is_double ? -745.2 : -104.0));
+  const HFY_VV_ units = HFY_V_(set)((HFY_S_)(is_double ? 1074 : 149)); /* the least denormal is 2^-units */
+  HFY_VV_ n, p, y, d, inside = HFY_V_(min)(HFY_V_(max)(x, least), most);
   p = HFY_V_(exp_parts)(inside, HFY_V_(zero)(), &n);
   y = HFY_V_(scale2)(p, n);
-  d = HFY_V_(denormal)(HFY_V_(scale2)(p, HFY_V_(add)(n, HFY_V_(set)(HFY_EXP_UNITS_))));
-  y = HFY_V_(select)(HFY_V_(lt)(inside, HFY_V_(set)(HFY_EXP_NORMAL_)), d, y);
+  d = HFY_V_(denormal)(HFY_V_(scale2)(p, HFY_V_(add)(n, units)));
+  y = HFY_V_(select)(HFY_V_(lt)(inside, normal), d, y);
   y = HFY_V_(select)(HFY_V_(lt)(most, x), HFY_V_(set)((HFY_S_)HUGE_VAL), y);
   return HFY_V_(select)(HFY_V_(nan)(x, x), HFY_V_(add)(x, x), y);
 }
@@ -4192,7 +4214,6 @@ HFY_TARGET_ void HFY_V_(exp)(const HFY_S_ *x, size_t n, HFY_S_ *y) {
   size_t i = 0;
   for (; i < n; i += lanes) HFY_V_(store_up)(y + i, HFY_V_(exp1)(HFY_V_(load_up)(x + i, n - i)), n - i);
 }
-#endif
 
 /* e^(x - max), with what the subtraction lost (Knuth's two-sum) put back; 0 below 1e-300. */
 HFY_INLINE_ HFY_DV_ HFY_D_(softmax1)(HFY_DV_ x, HFY_DV_ max) {
@@ -4225,71 +4246,46 @@ HFY_INLINE_ double HFY_D_(total)(HFY_DV_ a, HFY_DV_ b) {
   return sum;
 }
 
-/* Adds the sum of four vectors to lanes of double. */
-HFY_INLINE_ void HFY_V_(add4)(HFY_VV_ a, HFY_VV_ b, HFY_VV_ c, HFY_VV_ d, HFY_DV_ lane[2]) {
-  a = HFY_V_(add)(HFY_V_(add)(a, b), HFY_V_(add)(c, d));
-#ifdef HFY_DOUBLE
-  lane[0] = HFY_D_(add)(lane[0], a);
-#else
-  lane[0] = HFY_D_(add)(lane[0], HFY_F_(low)(a));
-  lane[1] = HFY_D_(add)(lane[1], HFY_F_(high)(a));
-#endif
-}
-
-/* Four vectors at a time, so that few sums are in double; the lanes go to the total after each block. The end counts as
-   filled up with zeros: whatever is masked behind it changes no bit. */
+/* The sums of four vectors are added in double; the lanes go to the total after each block. The end counts as filled up
+   with zeros: whatever is masked behind it changes no bit. */
 HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_ *y) {
   enum { lanes = HFY_LANES_, four = 4 * lanes };
   const HFY_VV_ m = HFY_V_(set)(max);
+  HFY_DV_ low = HFY_D_(zero)(), high = low;
   double total = 0;
-  size_t i = 0, v;
-  while (i < n) {
-    const size_t end = i + hfy_base_min_(n - i, HFY_SIMD_BLOCK_);
-    HFY_DV_ lane[2] = {HFY_D_(zero)(), HFY_D_(zero)()};
-    HFY_VV_ part[4];
-    for (; i + four <= end; i += four) {
-      HFY_UNROLL_ for (v = 0; v < 4; v++) {
-        part[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i + v * lanes), m);
-        HFY_V_(store)(y + i + v * lanes, part[v]);
-      }
-      HFY_V_(add4)(part[0], part[1], part[2], part[3], lane);
+  size_t i, v;
+  for (i = 0; i < n; i += four) {
+    HFY_VV_ part[4] = {HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)()};
+    HFY_TAIL_ for (v = 0; v < 4 && i + v * lanes < n; v++) {
+      const size_t at = i + v * lanes, left = n - at;
+      part[v] = HFY_V_(up_to)(left, HFY_V_(softmax1)(HFY_V_(load_up)(x + at, left), m), HFY_V_(zero)());
+      HFY_V_(store_up)(y + at, part[v], left);
     }
-    if (i < end) {
-      HFY_VV_ last[4] = {HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)()};
-      for (v = 0; i < end; i += lanes, v++) {
-        const size_t left = end - i;
-        last[v] = HFY_V_(up_to)(left, HFY_V_(softmax1)(HFY_V_(load_up)(x + i, left), m), HFY_V_(zero)());
-        HFY_V_(store_up)(y + i, last[v], left);
-      }
-      HFY_V_(add4)(last[0], last[1], last[2], last[3], lane);
+    part[0] = HFY_V_(add)(HFY_V_(add)(part[0], part[1]), HFY_V_(add)(part[2], part[3]));
+    low = HFY_D_(add)(low, HFY_V_(low)(part[0]));
+    high = HFY_D_(add)(high, HFY_V_(high)(part[0]));
+    if ((i + four) % HFY_SIMD_BLOCK_ == 0 || n - i <= four) {
+      total += HFY_D_(total)(low, high);
+      low = high = HFY_D_(zero)();
     }
-    total += HFY_D_(total)(lane[0], lane[1]);
   }
   return total;
 }
 
-#if HFY_SIMD_PASS_ != 4
 HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a) {
-  enum { lanes = HFY_LANES_ };
   const HFY_VV_ by = HFY_V_(set)((HFY_S_)a);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) HFY_V_(store)(y + i, HFY_V_(mul)(by, HFY_V_(load)(y + i)));
-  HFY_TAIL_ for (; i < n; i++) y[i] = (HFY_S_)a * y[i];
+  size_t i;
+  for (i = 0; i < n; i += HFY_LANES_) HFY_V_(store_up)(y + i, HFY_V_(mul)(by, HFY_V_(load_up)(y + i, n - i)), n - i);
 }
 
 HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, double a) {
-  enum { lanes = HFY_LANES_ };
   const HFY_DV_ by = HFY_D_(set)(a);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-#ifdef HFY_DOUBLE
-    HFY_D_(store)(y + i, HFY_D_(mul)(by, HFY_D_(load)(y + i)));
-#else
-    HFY_FV_ v = HFY_F_(load)(y + i);
-    HFY_F_(store)(y + i, HFY_F_(join)(HFY_D_(mul)(by, HFY_F_(low)(v)), HFY_D_(mul)(by, HFY_F_(high)(v))));
-#endif
+  size_t i;
+  for (i = 0; i < n; i += HFY_LANES_) {
+    const HFY_VV_ v = HFY_V_(load_up)(y + i, n - i);
+    const HFY_DV_ low = HFY_D_(mul)(by, HFY_V_(low)(v)), high = HFY_D_(mul)(by, HFY_V_(high)(v));
+    HFY_V_(store_up)(y + i, HFY_V_(join)(low, high), n - i);
   }
-  HFY_TAIL_ for (; i < n; i++) y[i] = (HFY_S_)(a * (double)y[i]);
 }
 
 HFY_INLINE_ HFY_DV_ HFY_D_(mix2)(HFY_DV_ a, HFY_DV_ y, HFY_DV_ b, HFY_DV_ x) {
@@ -4300,62 +4296,41 @@ HFY_INLINE_ HFY_DV_ HFY_D_(mix2)(HFY_DV_ a, HFY_DV_ y, HFY_DV_ b, HFY_DV_ x) {
 }
 
 HFY_TARGET_ void HFY_V_(mix)(HFY_S_ *y, const HFY_S_ *x, size_t n, double a, double b) {
-  enum { lanes = HFY_LANES_ };
   const HFY_DV_ va = HFY_D_(set)(a), vb = HFY_D_(set)(b);
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-#ifdef HFY_DOUBLE
-    HFY_D_(store)(y + i, HFY_D_(mix2)(va, HFY_D_(load)(y + i), vb, HFY_D_(load)(x + i)));
-#else
-    HFY_FV_ p = HFY_F_(load)(y + i), q = HFY_F_(load)(x + i);
-    HFY_F_(store)(y + i, HFY_F_(join)(HFY_D_(mix2)(va, HFY_F_(low)(p), vb, HFY_F_(low)(q)),
-                                      HFY_D_(mix2)(va, HFY_F_(high)(p), vb, HFY_F_(high)(q))));
-#endif
-  }
-  HFY_TAIL_ for (; i < n; i++) {
-    double u = a * (double)y[i], v = b * (double)x[i];
-    y[i] = (HFY_S_)(u + v);
+  size_t i;
+  for (i = 0; i < n; i += HFY_LANES_) {
+    const HFY_VV_ p = HFY_V_(load_up)(y + i, n - i), q = HFY_V_(load_up)(x + i, n - i);
+    const HFY_DV_ low = HFY_D_(mix2)(va, HFY_V_(low)(p), vb, HFY_V_(low)(q));
+    const HFY_DV_ high = HFY_D_(mix2)(va, HFY_V_(high)(p), vb, HFY_V_(high)(q));
+    HFY_V_(store_up)(y + i, HFY_V_(join)(low, high), n - i);
   }
 }
 
 HFY_TARGET_ void HFY_V_(cut)(HFY_S_ *y, size_t n, double least) {
-  enum { lanes = HFY_LANES_ };
   const HFY_VV_ edge = HFY_V_(set)((HFY_S_)least), zero = HFY_V_(zero)();
-  size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    HFY_VV_ v = HFY_V_(load)(y + i);
-    HFY_V_(store)(y + i, HFY_V_(select)(HFY_V_(lt)(v, edge), zero, v));
+  size_t i;
+  for (i = 0; i < n; i += HFY_LANES_) {
+    const HFY_VV_ v = HFY_V_(load_up)(y + i, n - i);
+    HFY_V_(store_up)(y + i, HFY_V_(select)(HFY_V_(lt)(v, edge), zero, v), n - i);
   }
-  HFY_TAIL_ for (; i < n; i++) y[i] = y[i] < (HFY_S_)least ? 0 : y[i];
 }
 
 /* The larger of a and b; b where a is NaN, on every machine. */
 HFY_INLINE_ HFY_DV_ HFY_D_(more)(HFY_DV_ a, HFY_DV_ b) { return HFY_D_(select)(HFY_D_(lt)(b, a), a, b); }
 
 HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n) {
-  enum { lanes = HFY_LANES_, few = HFY_BYTES_ / 8 };
   HFY_DV_ most = HFY_D_(zero)();
-  double of[few], all = 0;
-  size_t i = 0, l;
-  for (; i + lanes <= n; i += lanes) {
-#ifdef HFY_DOUBLE
-    most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_D_(load)(x + i), HFY_D_(load)(y + i))), most);
-#else
-    HFY_FV_ p = HFY_F_(load)(x + i), q = HFY_F_(load)(y + i);
-    most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_F_(low)(p), HFY_F_(low)(q))), most);
-    most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_F_(high)(p), HFY_F_(high)(q))), most);
-#endif
+  double of[HFY_BYTES_ / 8], all = 0;
+  size_t i;
+  for (i = 0; i < n; i += HFY_LANES_) {
+    const HFY_VV_ p = HFY_V_(load_up)(x + i, n - i), q = HFY_V_(load_up)(y + i, n - i);
+    most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_V_(low)(p), HFY_V_(low)(q))), most);
+    most = HFY_D_(more)(HFY_D_(abs)(HFY_D_(sub)(HFY_V_(high)(p), HFY_V_(high)(q))), most);
   }
   HFY_D_(store)(of, most);
-  for (l = 0; l < few; l++) all = of[l] > all ? of[l] : all;
-  HFY_TAIL_ for (; i < n; i++) {
-    double change = fabs((double)x[i] - (double)y[i]);
-    all = change > all ? change : all;
-  }
+  for (i = 0; i < HFY_BYTES_ / 8; i++) all = of[i] > all ? of[i] : all;
   return all;
 }
-
-#endif
 
 HFY_INLINE_ void HFY_D_(below1)(HFY_DV_ d, HFY_DV_ edge, HFY_DV_ sums[3]) {
   const HFY_DV_ zero = HFY_D_(zero)(), r = HFY_D_(max)(HFY_D_(sub)(edge, d), zero);
@@ -4378,7 +4353,6 @@ HFY_TARGET_ void HFY_D_(below)(const double *d, size_t n, double t, double sums[
   HFY_UNROLL_ for (s = 0; s < 3; s++) sums[s] = HFY_D_(total)(a[s], b[s]);
 }
 
-#if HFY_SIMD_PASS_ != 4
 HFY_TARGET_ size_t HFY_D_(keep_below)(double *d, size_t *index, size_t n, double t) {
   size_t i = 0, count = 0;
 #ifdef HFY_PACK_
@@ -4395,15 +4369,8 @@ HFY_TARGET_ size_t HFY_D_(keep_below)(double *d, size_t *index, size_t n, double
     }
   }
 #endif
-  HFY_TAIL_ for (; i < n; i++) {
-    const double v = d[i];
-    d[count] = v;
-    index[count] = index[i];
-    count += v < t;
-  }
-  return count;
+  return hfy_simd_keep_some_(d, index, i, n, t, count);
 }
-#endif
 
 /* log(1 + v) from b = 1 + v rounded, for -1 < v <= 1e300; also 1/b, to a few ulp. */
 HFY_INLINE_ HFY_DV_ HFY_D_(log1p)(HFY_DV_ v, HFY_DV_ b, HFY_DV_ *inverse) {
@@ -4482,26 +4449,18 @@ HFY_TARGET_ void HFY_D_(clip)(const double *v, const double *lower, const double
   sums[1] = HFY_D_(total)(between, zero);
 }
 
-#if HFY_SIMD_PASS_ != 4
 HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c, size_t n, uint64_t *bits) {
-  enum { lanes = HFY_BYTES_ / 8 };
   const HFY_DV_ by = HFY_D_(set)(c), zero = HFY_D_(zero)(), one = HFY_D_(set)(1.0);
   HFY_DV_ sum = zero;
-  size_t i, clear = 0;
-  for (i = 0; i + lanes <= n; i += lanes) {
-    const HFY_DV_ v = HFY_D_(load)(h + i), w = HFY_D_(mul)(by, HFY_D_(load)(width + i));
+  size_t i;
+  for (i = 0; i < n; i += HFY_BYTES_ / 8) {
+    const HFY_DV_ v = HFY_D_(load_up)(h + i, n - i), w = HFY_D_(mul)(by, HFY_D_(load_up)(width + i, n - i));
     if (i % 64 == 0) bits[i / 64] = 0;
     bits[i / 64] |= (uint64_t)HFY_D_(bits)(HFY_D_(lt)(zero, v)) << (i % 64);
     sum = HFY_D_(add)(sum, HFY_D_(select)(HFY_D_(lt)(w, HFY_D_(abs)(v)), one, zero));
   }
-  HFY_TAIL_ for (; i < n; i++) {
-    if (i % 64 == 0) bits[i / 64] = 0;
-    bits[i / 64] |= (uint64_t)(h[i] > 0) << (i % 64);
-    clear += fabs(h[i]) > c * width[i];
-  }
-  return clear + (size_t)HFY_D_(total)(sum, zero);
+  return (size_t)HFY_D_(total)(sum, zero);
 }
-#endif
 
 #define HFY_TEXT_2_(token) #token
 #define HFY_TEXT_(token) HFY_TEXT_2_(token)
@@ -4512,17 +4471,13 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   HFY_D_(powers), HFY_D_(clip), HFY_DN_(signs)};
 #undef HFY_TEXT_
 #undef HFY_TEXT_2_
-#undef HFY_EXP_NORMAL_
-#undef HFY_EXP_LEAST_
-#undef HFY_EXP_MOST_
-#undef HFY_EXP_UNITS_
 #undef HFY_PACK_
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
 static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
   {sizeof(float), HFY_BATCH_, HFY_F_(wide), HFY_F_(block)},
   {sizeof(double), HFY_BATCH_, HFY_D_(wide), HFY_D_(block)},
-  HFY_D_(dot_one), HFY_DN_(sum), HFY_DN_(chase)};
+  HFY_D_(dots), HFY_DN_(sum), HFY_DN_(chase)};
 #endif
 #endif /* HFY_SIMD_PASS_ */
 
@@ -4533,77 +4488,85 @@ static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
-/* The products of the other precision, then everything of hfy_real. */
+/* Each set is read twice: the products of the other precision (OTHER), then everything of hfy_real. */
+#define HFY_SIMD_OTHER_
 #if HFY_SIMD_HAS_(HFY_ISAS_SCALAR)
 #define HFY_SIMD_PASS_ 1 /* HFY_ISA_SCALAR */
-#define HFY_SIMD_OTHER_
 #include HFY_FILE
-#define HFY_SIMD_PASS_ 1
 #include HFY_FILE
 #endif
 #if HFY_SIMD_HAS_(HFY_ISAS_SSE2)
 #define HFY_SIMD_PASS_ 2 /* HFY_ISA_SSE2 */
-#define HFY_SIMD_OTHER_
 #include HFY_FILE
-#define HFY_SIMD_PASS_ 2
 #include HFY_FILE
 #endif
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512)
 #define HFY_SIMD_PASS_ 3 /* HFY_ISA_AVX2 */
-#define HFY_SIMD_OTHER_
 #include HFY_FILE
-#define HFY_SIMD_PASS_ 3
 #include HFY_FILE
 #endif
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
 #define HFY_SIMD_PASS_ 4 /* HFY_ISA_AVX512 */
-#define HFY_SIMD_OTHER_
 #include HFY_FILE
-#define HFY_SIMD_PASS_ 4
 #include HFY_FILE
 #endif
 #if HFY_SIMD_HAS_(HFY_ISAS_NEON)
 #define HFY_SIMD_PASS_ 5 /* HFY_ISA_NEON */
-#define HFY_SIMD_OTHER_
 #include HFY_FILE
-#define HFY_SIMD_PASS_ 5
 #include HFY_FILE
 #endif
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
+#undef HFY_SIMD_OTHER_
 
 /* --- choice --- */
 
-/* Has this machine (and its operating system) the instruction set? */
-HFY_PRIVATE_ int hfy_simd_has_(hfy_isa isa) {
-#if defined(HFY_SIMD_X86_) && defined(__GNUC__) && !defined(_MSC_VER)
-  __builtin_cpu_init();
-  if (isa == HFY_ISA_SSE2) return __builtin_cpu_supports("sse2") != 0;
-  if (isa == HFY_ISA_AVX2)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("popcnt");
-  if (isa == HFY_ISA_AVX512)
-    return hfy_simd_has_(HFY_ISA_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#elif defined(HFY_SIMD_X86_)
-  int leaf1[4], leaf7[4] = {0, 0, 0, 0};
-  unsigned saved; /* which registers the operating system saves */
-  __cpuid(leaf7, 0);
-  if (leaf7[0] < 7)
-    leaf7[1] = 0;
+#ifdef HFY_SIMD_X86_
+enum { HFY_SIMD_HAS_VNNI_ = 0x100, HFY_SIMD_HAS_VPOPCNTDQ_ = 0x200 };
+/* The instruction sets of this machine, as in HFY_ISAS, and two extensions of AVX-512. */
+HFY_COLD_ unsigned hfy_simd_look_(void) {
+  unsigned one[4] = {0}, seven[4] = {0}, saved = 0, sets = HFY_ISAS_SCALAR; /* eax .. edx of these leaves of cpuid */
+#ifdef _MSC_VER
+  __cpuid((int *)seven, 0);
+  if (seven[0] >= 7)
+    __cpuidex((int *)seven, 7, 0);
   else
-    __cpuidex(leaf7, 7, 0);
-  __cpuid(leaf1, 1);
-  if (isa == HFY_ISA_SSE2) return leaf1[3] >> 26 & 1;
-  if (!(leaf1[2] >> 27 & 1)) return 0;
-  saved = (unsigned)_xgetbv(0);
-  if (isa == HFY_ISA_AVX2)
-    return (saved & 6) == 6 && (leaf7[1] >> 5 & 1) && (leaf1[2] >> 12 & 1) && (leaf1[2] >> 23 & 1);
-  if (isa == HFY_ISA_AVX512)
-    return hfy_simd_has_(HFY_ISA_AVX2) && (saved & 0xE6) == 0xE6 && (leaf7[1] >> 16 & 1) && (leaf7[1] >> 17 & 1) &&
-           (leaf7[1] >> 30 & 1) && (leaf7[1] >> 31 & 1);
+    seven[1] = seven[2] = 0;
+  __cpuid((int *)one, 1);
+  if (one[2] >> 27 & 1) saved = (unsigned)_xgetbv(0);
+#else
+  (void)__get_cpuid(1, one, one + 1, one + 2, one + 3);
+  (void)__get_cpuid_count(7, 0, seven, seven + 1, seven + 2, seven + 3);
+  if (one[2] >> 27 & 1) __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(saved) : "c"(0) : "edx"); /* xgetbv */
 #endif
-  return isa == HFY_ISA_SCALAR || isa == HFY_ISA_NEON;
+  if (one[3] >> 26 & 1) sets |= HFY_ISAS_SSE2;
+  /* avx2, fma, popcnt; registers that the operating system saves */
+  if ((seven[1] >> 5 & 1) && (one[2] >> 12 & 1) && (one[2] >> 23 & 1) && (saved & 6) == 6) sets |= HFY_ISAS_AVX2;
+  /* avx512f, dq, bw, vl */
+  if ((sets & HFY_ISAS_AVX2) && (seven[1] & 0xC0030000u) == 0xC0030000u && (saved & 0xE6) == 0xE6) {
+    sets |= HFY_ISAS_AVX512;
+    if (seven[2] >> 11 & 1) sets |= HFY_SIMD_HAS_VNNI_;
+    if (seven[2] >> 14 & 1) sets |= HFY_SIMD_HAS_VPOPCNTDQ_;
+  }
+  return sets;
+}
+#endif
+
+/* Has this machine, its operating system too, one of these sets? cpuid is slow on virtual machines: it is asked once. */
+HFY_PRIVATE_ int hfy_simd_is_there_(unsigned sets) {
+  unsigned there = HFY_ISAS_SCALAR | HFY_ISAS_NEON;
+#ifdef HFY_SIMD_X86_
+  static volatile unsigned known; /* all threads write the same */
+#ifdef __GNUC__
+  there = __atomic_load_n(&known, __ATOMIC_RELAXED);
+  if (!there) {
+    there = hfy_simd_look_();
+    __atomic_store_n(&known, there, __ATOMIC_RELAXED);
+  }
+#else
+  if (!known) known = hfy_simd_look_();
+  there = known;
+#endif
+#endif
+  return (there & sets) != 0;
 }
 
 /* The kernels of an instruction set, or NULL if this machine or build has it not. */
@@ -4627,7 +4590,7 @@ HFY_PRIVATE_ const hfy_simd_ *hfy_simd_of_(hfy_isa isa) {
 };
   size_t i;
   for (i = 0; i < sizeof tables / sizeof tables[0]; i++)
-    if ((isa == HFY_ISA_BEST || isa == tables[i]->isa) && hfy_simd_has_(tables[i]->isa)) return tables[i];
+    if ((isa == HFY_ISA_BEST || isa == tables[i]->isa) && hfy_simd_is_there_(1u << tables[i]->isa)) return tables[i];
   return NULL;
 }
 
@@ -4765,11 +4728,6 @@ static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {
 #define HFY_SIMD_AVX2_ __attribute__((target("avx2,fma")))
 #define HFY_SIMD_VNNI_ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")))
 #define HFY_SIMD_AHEAD_ 8 /* memory is sent for this many rows ahead */
-#if !defined(__clang__)
-#pragma GCC diagnostic push /* g++ warns of its own AVX-512 header */
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
 
 /* The next four rows of a call and their places in it: from its four quarters, or (a list, a number that does not
    divide) rows i .. i+3, the last one again where there are fewer. Rows to come are sent for. */
@@ -4810,57 +4768,49 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_dot_avx2_(const signed char *rows
                                                          size_t count, const hfy_simd_wide_ *q, double *out) {
   const signed char *row[4];
   double four[4];
-  size_t i, l, n, at, place[4];
+  size_t i, n, at, end, place[4];
+  int l;
   for (i = 0; i < count; i += n) {
     __m256d total = _mm256_setzero_pd();
     n = hfy_simd_int8_four_(rows, stride, list, i, count, q->dim, row, place);
     for (at = 0; at < q->dim;) {
-      size_t end = at + hfy_base_min_(q->dim - at, HFY_SIMD_SEGMENT_);
-      __m256i a = _mm256_setzero_si256(), b = a, c = a, d = a;
-      for (; at < end; at += 16) {
-        __m256i v = hfy_simd_int8_load_avx2_(q->whole + at);
-        a = _mm256_add_epi32(a, _mm256_madd_epi16(v, hfy_simd_int8_widen_avx2_(row[0] + at)));
-        b = _mm256_add_epi32(b, _mm256_madd_epi16(v, hfy_simd_int8_widen_avx2_(row[1] + at)));
-        c = _mm256_add_epi32(c, _mm256_madd_epi16(v, hfy_simd_int8_widen_avx2_(row[2] + at)));
-        d = _mm256_add_epi32(d, _mm256_madd_epi16(v, hfy_simd_int8_widen_avx2_(row[3] + at)));
+      __m256i sum[4];
+      HFY_UNROLL_ for (l = 0; l < 4; l++) sum[l] = _mm256_setzero_si256();
+      for (end = at + hfy_base_min_(q->dim - at, HFY_SIMD_SEGMENT_); at < end; at += 16) {
+        const __m256i v = hfy_simd_int8_load_avx2_(q->whole + at);
+        HFY_UNROLL_ for (l = 0; l < 4; l++)
+          sum[l] = _mm256_add_epi32(sum[l], _mm256_madd_epi16(v, hfy_simd_int8_widen_avx2_(row[l] + at)));
       }
-      total = _mm256_add_pd(total, _mm256_cvtepi32_pd(hfy_simd_int8_sums_avx2_(a, b, c, d)));
+      total = _mm256_add_pd(total, _mm256_cvtepi32_pd(hfy_simd_int8_sums_avx2_(sum[0], sum[1], sum[2], sum[3])));
     }
     _mm256_storeu_pd(four, total);
-    for (l = 0; l < n; l++) out[place[l]] = four[l];
+    for (l = 0; l < (int)n; l++) out[place[l]] = four[l];
   }
 }
 
 HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_pack_avx2_(const signed char *rows, size_t stride, size_t count,
                                                           size_t dim, void *tile) {
   unsigned char *out = (unsigned char *)tile;
-  size_t half, d, l;
-  for (half = 0; half < 2; half++) {
+  size_t half, d;
+  int l;
+  for (half = 0; half < 2; half++, out += 32) {
     const signed char *row[8];
-    for (l = 0; l < 8; l++) row[l] = rows + hfy_base_min_(8 * half + l, count - 1) * stride;
+    for (l = 0; l < 8; l++) row[l] = rows + hfy_base_min_(8 * half + (size_t)l, count - 1) * stride;
     for (d = 0; d < dim; d += 16) { /* 8 rows x 8 pairs of int16, transposed */
       __m256i r[8], t[8];
-#define HFY_SIMD_ROW_(l) r[l] = hfy_simd_int8_widen_avx2_(row[l] + d);
-      HFY_SIMD_ROW_(0) HFY_SIMD_ROW_(1) HFY_SIMD_ROW_(2) HFY_SIMD_ROW_(3)
-      HFY_SIMD_ROW_(4) HFY_SIMD_ROW_(5) HFY_SIMD_ROW_(6) HFY_SIMD_ROW_(7)
-#undef HFY_SIMD_ROW_
-#define HFY_SIMD_TWO_(l)                                                                                               \
-  t[l] = _mm256_unpacklo_epi32(r[l], r[l + 1]), t[l + 1] = _mm256_unpackhi_epi32(r[l], r[l + 1]);
-      HFY_SIMD_TWO_(0) HFY_SIMD_TWO_(2) HFY_SIMD_TWO_(4) HFY_SIMD_TWO_(6)
-#undef HFY_SIMD_TWO_
-#define HFY_SIMD_FOUR_(l)                                                                                              \
-  r[l] = _mm256_unpacklo_epi64(t[l], t[l + 2]), r[l + 1] = _mm256_unpackhi_epi64(t[l], t[l + 2]);                      \
-  r[l + 2] = _mm256_unpacklo_epi64(t[l + 1], t[l + 3]), r[l + 3] = _mm256_unpackhi_epi64(t[l + 1], t[l + 3]);
-      HFY_SIMD_FOUR_(0) HFY_SIMD_FOUR_(4)
-#undef HFY_SIMD_FOUR_
-#define HFY_SIMD_OUT_(l)                                                                                               \
-  _mm256_storeu_si256((__m256i *)(void *)(out + (d / 2 + l) * 64 + half * 32),                                         \
-            _mm256_permute2x128_si256(r[l], r[l + 4], 0x20));                                                          \
-  _mm256_storeu_si256((__m256i *)(void *)(out + (d / 2 + l + 4) * 64 + half * 32),                                     \
-            _mm256_permute2x128_si256(r[l], r[l + 4], 0x31));
-      HFY_SIMD_OUT_(0) HFY_SIMD_OUT_(1) HFY_SIMD_OUT_(2) HFY_SIMD_OUT_(3)
-#undef HFY_SIMD_OUT_
-  }
+      HFY_UNROLL_ for (l = 0; l < 8; l++) r[l] = hfy_simd_int8_widen_avx2_(row[l] + d);
+      HFY_UNROLL_ for (l = 0; l < 8; l += 2) {
+        t[l] = _mm256_unpacklo_epi32(r[l], r[l + 1]);
+        t[l + 1] = _mm256_unpackhi_epi32(r[l], r[l + 1]);
+      }
+      HFY_UNROLL_ for (l = 0; l < 8; l++) /* pair l of rows 0 .. 3, or 4 .. 7, and pair l + 4 */
+        r[l] = l & 1 ? _mm256_unpackhi_epi64(t[l / 4 * 4 + l / 2 % 2], t[l / 4 * 4 + l / 2 % 2 + 2])
+                     : _mm256_unpacklo_epi64(t[l / 4 * 4 + l / 2 % 2], t[l / 4 * 4 + l / 2 % 2 + 2]);
+      HFY_UNROLL_ for (l = 0; l < 8; l++)
+        _mm256_storeu_si256((__m256i *)(void *)(out + (d / 2 + (size_t)l) * 64),
+                            l < 4 ? _mm256_permute2x128_si256(r[l % 4], r[l % 4 + 4], 0x20)
+                                  : _mm256_permute2x128_si256(r[l % 4], r[l % 4 + 4], 0x31));
+    }
   }
 }
 
@@ -4868,23 +4818,20 @@ HFY_PRIVATE_ HFY_SIMD_AVX2_ void hfy_simd_int8_tile_avx2_(const void *tile, cons
                                                           int32_t *out) {
   const unsigned char *x = (const unsigned char *)tile;
   size_t j, w;
-  for (j = 0; j < HFY_SIMD_GROUP_; j += 4) {
-    __m256i a0 = _mm256_setzero_si256(), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+  int l;
+  for (j = 0; j < HFY_SIMD_GROUP_; j += 4, out += 64) {
+    __m256i sum[8];
+    HFY_UNROLL_ for (l = 0; l < 8; l++) sum[l] = _mm256_setzero_si256();
     for (w = 0; w < words; w++) {
-      __m256i u = hfy_simd_int8_load_avx2_(x + w * 64), v = hfy_simd_int8_load_avx2_(x + w * 64 + 32), q;
-      const int32_t *p = panel + w * HFY_SIMD_GROUP_ + j;
-#define HFY_SIMD_STEP_(l)                                                                                              \
-  q = _mm256_set1_epi32(p[l]);                                                                                         \
-  a##l = _mm256_add_epi32(a##l, _mm256_madd_epi16(u, q)), b##l = _mm256_add_epi32(b##l, _mm256_madd_epi16(v, q));
-      HFY_SIMD_STEP_(0) HFY_SIMD_STEP_(1) HFY_SIMD_STEP_(2) HFY_SIMD_STEP_(3)
-#undef HFY_SIMD_STEP_
+      const __m256i u = hfy_simd_int8_load_avx2_(x + w * 64), v = hfy_simd_int8_load_avx2_(x + w * 64 + 32);
+      HFY_UNROLL_ for (l = 0; l < 4; l++) {
+        const __m256i q = _mm256_set1_epi32(panel[w * HFY_SIMD_GROUP_ + j + (size_t)l]);
+        sum[2 * l] = _mm256_add_epi32(sum[2 * l], _mm256_madd_epi16(u, q));
+        sum[2 * l + 1] = _mm256_add_epi32(sum[2 * l + 1], _mm256_madd_epi16(v, q));
+      }
+    }
+    HFY_UNROLL_ for (l = 0; l < 8; l++) _mm256_storeu_si256((__m256i *)(void *)(out + 8 * l), sum[l]);
   }
-#define HFY_SIMD_OUT_(l)                                                                                               \
-  _mm256_storeu_si256((__m256i *)(void *)(out + (j + l) * 16), a##l);                                                  \
-  _mm256_storeu_si256((__m256i *)(void *)(out + (j + l) * 16 + 8), b##l);
-    HFY_SIMD_OUT_(0) HFY_SIMD_OUT_(1) HFY_SIMD_OUT_(2) HFY_SIMD_OUT_(3)
-#undef HFY_SIMD_OUT_
-}
 }
 
 HFY_PRIVATE_ HFY_SIMD_AVX2_ uint32_t hfy_simd_int8_pass_avx2_(const int32_t *dots, const float *scale,
@@ -4915,36 +4862,37 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ __m256i hfy_simd_int8_halve_vnni_(__m512i v) {
   return _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
 }
 
-HFY_PRIVATE_ HFY_SIMD_VNNI_ __m256d hfy_simd_int8_sums_vnni_(__m512i a, __m512i b, __m512i c, __m512i d) {
-  __m256i v = _mm256_hadd_epi32(_mm256_hadd_epi32(hfy_simd_int8_halve_vnni_(a), hfy_simd_int8_halve_vnni_(b)),
-                                _mm256_hadd_epi32(hfy_simd_int8_halve_vnni_(c), hfy_simd_int8_halve_vnni_(d)));
-  return _mm256_cvtepi32_pd(_mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
+/* The sums of four vectors. */
+HFY_PRIVATE_ HFY_SIMD_VNNI_ __m256d hfy_simd_int8_sums_vnni_(const __m512i *v) {
+  return _mm256_cvtepi32_pd(hfy_simd_int8_sums_avx2_(hfy_simd_int8_halve_vnni_(v[0]), hfy_simd_int8_halve_vnni_(v[1]),
+                                                     hfy_simd_int8_halve_vnni_(v[2]), hfy_simd_int8_halve_vnni_(v[3])));
 }
 
 HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_dot_vnni_(const signed char *rows, size_t stride, const size_t *list,
                                                          size_t count, const hfy_simd_wide_ *q, double *out) {
   const signed char *row[4];
   double four[4];
-  size_t i, l, n, at, place[4];
+  size_t i, n, at, end, place[4];
+  int l;
   for (i = 0; i < count; i += n) {
     __m256d total = _mm256_setzero_pd();
     n = hfy_simd_int8_four_(rows, stride, list, i, count, q->dim, row, place);
     for (at = 0; at < q->dim;) {
-      size_t end = at + hfy_base_min_(q->dim - at, HFY_SIMD_SEGMENT_);
-      __m512i a0 = _mm512_setzero_si512(), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-      for (; at < end; at += 64) {
-        __m512i high = _mm512_loadu_si512(q->high + at), low = _mm512_loadu_si512(q->low + at), x;
-#define HFY_SIMD_STEP_(l)                                                                                              \
-  x = _mm512_loadu_si512(row[l] + at);                                                                                 \
-  a##l = _mm512_dpbusd_epi32(a##l, high, x), b##l = _mm512_dpbusd_epi32(b##l, low, x);
-        HFY_SIMD_STEP_(0) HFY_SIMD_STEP_(1) HFY_SIMD_STEP_(2) HFY_SIMD_STEP_(3)
-#undef HFY_SIMD_STEP_
-    }
-      total = _mm256_fmadd_pd(hfy_simd_int8_sums_vnni_(a0, a1, a2, a3), _mm256_set1_pd(256), total);
-      total = _mm256_add_pd(hfy_simd_int8_sums_vnni_(b0, b1, b2, b3), total);
+      __m512i a[4], b[4];
+      HFY_UNROLL_ for (l = 0; l < 4; l++) a[l] = b[l] = _mm512_setzero_si512();
+      for (end = at + hfy_base_min_(q->dim - at, HFY_SIMD_SEGMENT_); at < end; at += 64) {
+        const __m512i high = _mm512_loadu_si512(q->high + at), low = _mm512_loadu_si512(q->low + at);
+        HFY_UNROLL_ for (l = 0; l < 4; l++) {
+          const __m512i x = _mm512_loadu_si512(row[l] + at);
+          a[l] = _mm512_dpbusd_epi32(a[l], high, x);
+          b[l] = _mm512_dpbusd_epi32(b[l], low, x);
+        }
+      }
+      total = _mm256_fmadd_pd(hfy_simd_int8_sums_vnni_(a), _mm256_set1_pd(256), total);
+      total = _mm256_add_pd(hfy_simd_int8_sums_vnni_(b), total);
     }
     _mm256_storeu_pd(four, total);
-    for (l = 0; l < n; l++) out[place[l]] = four[l];
+    for (l = 0; l < (int)n; l++) out[place[l]] = four[l];
   }
 }
 
@@ -4952,61 +4900,54 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_pack_vnni_(const signed char *row
                                                           size_t dim, void *tile) {
   unsigned char *out = (unsigned char *)tile;
   const __m512i sign = _mm512_set1_epi8(-128);
-  size_t half, d, l;
-  for (half = 0; half < 2; half++) {
+  size_t half, d;
+  int l;
+  for (half = 0; half < 2; half++, out += 64) {
     const signed char *row[16];
-    for (l = 0; l < 16; l++) row[l] = rows + hfy_base_min_(16 * half + l, count - 1) * stride;
+    for (l = 0; l < 16; l++) row[l] = rows + hfy_base_min_(16 * half + (size_t)l, count - 1) * stride;
     for (d = 0; d < dim; d += 64) { /* 16 rows x 16 words, transposed */
-      unsigned char *to = out + d / 4 * 128 + half * 64;
       __m512i r[16], t[16];
-#define HFY_SIMD_ROW_(l) r[l] = _mm512_loadu_si512(row[l] + d);
-      HFY_SIMD_ROW_(0) HFY_SIMD_ROW_(1) HFY_SIMD_ROW_(2) HFY_SIMD_ROW_(3)
-      HFY_SIMD_ROW_(4) HFY_SIMD_ROW_(5) HFY_SIMD_ROW_(6) HFY_SIMD_ROW_(7)
-      HFY_SIMD_ROW_(8) HFY_SIMD_ROW_(9) HFY_SIMD_ROW_(10) HFY_SIMD_ROW_(11)
-      HFY_SIMD_ROW_(12) HFY_SIMD_ROW_(13) HFY_SIMD_ROW_(14) HFY_SIMD_ROW_(15)
-#undef HFY_SIMD_ROW_
-#define HFY_SIMD_TWO_(l)                                                                                               \
-  t[l] = _mm512_unpacklo_epi32(r[l], r[l + 1]), t[l + 1] = _mm512_unpackhi_epi32(r[l], r[l + 1]);
-      HFY_SIMD_TWO_(0) HFY_SIMD_TWO_(2) HFY_SIMD_TWO_(4) HFY_SIMD_TWO_(6)
-      HFY_SIMD_TWO_(8) HFY_SIMD_TWO_(10) HFY_SIMD_TWO_(12) HFY_SIMD_TWO_(14)
-#undef HFY_SIMD_TWO_
-#define HFY_SIMD_FOUR_(l)                                                                                              \
-  r[l] = _mm512_unpacklo_epi64(t[l], t[l + 2]), r[l + 1] = _mm512_unpackhi_epi64(t[l], t[l + 2]);                      \
-  r[l + 2] = _mm512_unpacklo_epi64(t[l + 1], t[l + 3]), r[l + 3] = _mm512_unpackhi_epi64(t[l + 1], t[l + 3]);
-      HFY_SIMD_FOUR_(0) HFY_SIMD_FOUR_(4) HFY_SIMD_FOUR_(8) HFY_SIMD_FOUR_(12)
-#undef HFY_SIMD_FOUR_
-#define HFY_SIMD_OUT_(l)                                                                                               \
-  t[0] = _mm512_shuffle_i32x4(r[l], r[l + 4], 0x88), t[1] = _mm512_shuffle_i32x4(r[l], r[l + 4], 0xdd);                \
-  t[2] = _mm512_shuffle_i32x4(r[l + 8], r[l + 12], 0x88), t[3] = _mm512_shuffle_i32x4(r[l + 8], r[l + 12], 0xdd);      \
-  _mm512_storeu_si512(to + (l)*128, _mm512_xor_si512(sign, _mm512_shuffle_i32x4(t[0], t[2], 0x88)));                   \
-  _mm512_storeu_si512(to + (l + 4) * 128, _mm512_xor_si512(sign, _mm512_shuffle_i32x4(t[1], t[3], 0x88)));             \
-  _mm512_storeu_si512(to + (l + 8) * 128, _mm512_xor_si512(sign, _mm512_shuffle_i32x4(t[0], t[2], 0xdd)));             \
-  _mm512_storeu_si512(to + (l + 12) * 128, _mm512_xor_si512(sign, _mm512_shuffle_i32x4(t[1], t[3], 0xdd)));
-      HFY_SIMD_OUT_(0) HFY_SIMD_OUT_(1) HFY_SIMD_OUT_(2) HFY_SIMD_OUT_(3)
-#undef HFY_SIMD_OUT_
-  }
+      HFY_UNROLL_ for (l = 0; l < 16; l++) r[l] = _mm512_loadu_si512(row[l] + d);
+      HFY_UNROLL_ for (l = 0; l < 16; l += 2) {
+        t[l] = _mm512_unpacklo_epi32(r[l], r[l + 1]);
+        t[l + 1] = _mm512_unpackhi_epi32(r[l], r[l + 1]);
+      }
+      HFY_UNROLL_ for (l = 0; l < 16; l += 4) { /* word w of rows l .. l+3 in lane w / 4 of r[l + w % 4] */
+        r[l] = _mm512_unpacklo_epi64(t[l], t[l + 2]);
+        r[l + 1] = _mm512_unpackhi_epi64(t[l], t[l + 2]);
+        r[l + 2] = _mm512_unpacklo_epi64(t[l + 1], t[l + 3]);
+        r[l + 3] = _mm512_unpackhi_epi64(t[l + 1], t[l + 3]);
+      }
+      HFY_UNROLL_ for (l = 0; l < 4; l++) {
+        unsigned char *to = out + (d / 4 + (size_t)l) * 128;
+        t[0] = _mm512_shuffle_i32x4(r[l], r[l + 4], 0x88);
+        t[1] = _mm512_shuffle_i32x4(r[l], r[l + 4], 0xdd);
+        t[2] = _mm512_shuffle_i32x4(r[l + 8], r[l + 12], 0x88);
+        t[3] = _mm512_shuffle_i32x4(r[l + 8], r[l + 12], 0xdd);
+        _mm512_storeu_si512(to, _mm512_xor_si512(sign, _mm512_shuffle_i32x4(t[0], t[2], 0x88)));
+        _mm512_storeu_si512(to + 4 * 128, _mm512_xor_si512(sign, _mm512_shuffle_i32x4(t[1], t[3], 0x88)));
+        _mm512_storeu_si512(to + 8 * 128, _mm512_xor_si512(sign, _mm512_shuffle_i32x4(t[0], t[2], 0xdd)));
+        _mm512_storeu_si512(to + 12 * 128, _mm512_xor_si512(sign, _mm512_shuffle_i32x4(t[1], t[3], 0xdd)));
+      }
+    }
   }
 }
 
 HFY_PRIVATE_ HFY_SIMD_VNNI_ void hfy_simd_int8_tile_vnni_(const void *tile, const int32_t *panel, size_t words,
                                                           int32_t *out) {
   const unsigned char *x = (const unsigned char *)tile;
-  __m512i a0 = _mm512_setzero_si512(), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
-  __m512i b0 = a0, b1 = a0, b2 = a0, b3 = a0, b4 = a0, b5 = a0, b6 = a0, b7 = a0;
-  size_t w;
-  for (w = 0; w < words; w++, x += 128, panel += HFY_SIMD_GROUP_) {
-    __m512i u = _mm512_loadu_si512(x), v = _mm512_loadu_si512(x + 64), q;
-#define HFY_SIMD_STEP_(l)                                                                                              \
-  q = _mm512_set1_epi32(panel[l]);                                                                                     \
-  a##l = _mm512_dpbusd_epi32(a##l, u, q), b##l = _mm512_dpbusd_epi32(b##l, v, q);
-    HFY_SIMD_STEP_(0) HFY_SIMD_STEP_(1) HFY_SIMD_STEP_(2) HFY_SIMD_STEP_(3)
-    HFY_SIMD_STEP_(4) HFY_SIMD_STEP_(5) HFY_SIMD_STEP_(6) HFY_SIMD_STEP_(7)
-#undef HFY_SIMD_STEP_
-}
-#define HFY_SIMD_OUT_(l) _mm512_storeu_si512(out + (l)*32, a##l), _mm512_storeu_si512(out + (l)*32 + 16, b##l);
-  HFY_SIMD_OUT_(0) HFY_SIMD_OUT_(1) HFY_SIMD_OUT_(2) HFY_SIMD_OUT_(3)
-  HFY_SIMD_OUT_(4) HFY_SIMD_OUT_(5) HFY_SIMD_OUT_(6) HFY_SIMD_OUT_(7)
-#undef HFY_SIMD_OUT_
+  __m512i sum[2 * HFY_SIMD_GROUP_];
+  int l;
+  HFY_UNROLL_ for (l = 0; l < 2 * HFY_SIMD_GROUP_; l++) sum[l] = _mm512_setzero_si512();
+  for (; words; words--, x += 128, panel += HFY_SIMD_GROUP_) {
+    const __m512i u = _mm512_loadu_si512(x), v = _mm512_loadu_si512(x + 64);
+    HFY_UNROLL_ for (l = 0; l < HFY_SIMD_GROUP_; l++) {
+      const __m512i q = _mm512_set1_epi32(panel[l]);
+      sum[2 * l] = _mm512_dpbusd_epi32(sum[2 * l], u, q);
+      sum[2 * l + 1] = _mm512_dpbusd_epi32(sum[2 * l + 1], v, q);
+    }
+  }
+  HFY_UNROLL_ for (l = 0; l < 2 * HFY_SIMD_GROUP_; l++) _mm512_storeu_si512(out + 16 * l, sum[l]);
 }
 
 HFY_PRIVATE_ HFY_SIMD_VNNI_ uint32_t hfy_simd_int8_pass_vnni_(const int32_t *dots, const float *scale,
@@ -5030,9 +4971,6 @@ static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
   "avx512vnni", 1, 128, 4, 32, hfy_simd_int8_dot_vnni_, hfy_simd_int8_pack_vnni_, hfy_simd_int8_tile_vnni_,
   hfy_simd_int8_pass_vnni_};
 #endif
-#if !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 #undef HFY_SIMD_AVX2_
 #undef HFY_SIMD_VNNI_
 #undef HFY_SIMD_AHEAD_
@@ -5042,7 +4980,7 @@ static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
 HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa) {
 #ifdef HFY_SIMD_INT8_X86_
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
-  if (isa == HFY_ISA_AVX512 && __builtin_cpu_supports("avx512vnni"))
+  if (isa == HFY_ISA_AVX512 && hfy_simd_is_there_(HFY_SIMD_HAS_VNNI_))
     return &hfy_simd_int8_vnni_;
 #endif
   if (isa == HFY_ISA_AVX512 || isa == HFY_ISA_AVX2) return &hfy_simd_int8_avx2_;
@@ -5059,13 +4997,8 @@ HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa) {
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512) && defined(__GNUC__) && defined(__x86_64__)
 #define HFY_SIMD_POPCOUNT_
 #define HFY_SIMD_WIDE_ __attribute__((target("avx512f,avx512vl,avx512vpopcntdq")))
-#if !defined(__clang__)
-#pragma GCC diagnostic push /* g++ warns of its own AVX-512 header */
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
 HFY_PRIVATE_ int hfy_simd_is_wide_(hfy_isa isa) {
-  return isa == HFY_ISA_AVX512 && __builtin_cpu_supports("avx512vpopcntdq");
+  return isa == HFY_ISA_AVX512 && hfy_simd_is_there_(HFY_SIMD_HAS_VPOPCNTDQ_);
 }
 
 /* planes: word l of all patterns, `row` of them (a multiple of 8), from planes + l row. d: FEW x row distances of FEW
@@ -5115,10 +5048,10 @@ HFY_PRIVATE_ HFY_SIMD_WIDE_ size_t hfy_simd_near_wide_(const uint32_t *d, size_t
   }
   return count;
 }
-#if !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 #undef HFY_SIMD_WIDE_
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
 #endif
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -20286,6 +20219,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_SIM_GEMM_
 #undef HFY_PREFETCH_
 #undef HFY_PREFETCH_L2_
+#undef HFY_UNROLL_
+#undef HFY_TAIL_
 #undef HFY_LINALG_DEPTH_
 #undef HFY_LINALG_WIDTH_
 #undef HFY_LINALG_TALL_
@@ -20303,8 +20238,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 
 /* The end of a pass over the templates (see >>simd.impl): the next one starts afresh. */
 #ifdef HFY_SIMD_PASS_
-#undef HFY_SIMD_PASS_
+#ifdef HFY_SIMD_OTHER_
 #undef HFY_SIMD_OTHER_
+#else
+#define HFY_SIMD_OTHER_
+#undef HFY_SIMD_PASS_
+#endif
 #undef HFY_BITS_
 #undef HFY_PASTE_3_
 #undef HFY_PASTE_
@@ -20319,13 +20258,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_REGISTER_
 #undef HFY_PIN_
 #undef HFY_ROWS_
+#undef HFY_TALL_
+#undef HFY_DENSE_
 #undef HFY_QUERIES_
 #undef HFY_STRIP_
 #undef HFY_BATCH_
 #undef HFY_TARGET_
+#undef HFY_FOR_ISA_
 #undef HFY_INLINE_
-#undef HFY_UNROLL_
-#undef HFY_TAIL_
 #undef HFY_FV_
 #undef HFY_DV_
 #undef HFY_VV_
