@@ -11384,7 +11384,7 @@ HFY_COLD_ hfy_post_power_ hfy_post_rectify_(const hfy_post *post, double v, int 
 }
 
 /* <a, x> of a row of the matrix, summed in double. */
-HFY_COLD_ double hfy_post_matrix_dot_(const hfy_real *a, const hfy_real *x, size_t n) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_post_matrix_dot_(const hfy_real *a, const hfy_real *x, size_t n) {
   double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
   size_t i;
   for (i = 0; i + 4 <= n; i += 4) {
@@ -11417,9 +11417,9 @@ HFY_PRIVATE_ double hfy_post_unscale_(double x, double half) { return x > 0 || x
 
 /* q = map(e^log_scale z). previous: what sign(0) keeps, or NULL. q may be z or previous.
    HFY_ERR_NONFINITE leaves q untouched: z not finite, or an answer beyond the range of hfy_real. */
-HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, double log_scale,
-                                      const hfy_real *previous, size_t n, hfy_real *q,
-                                      const hfy_post_scratch_ *scratch) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, double log_scale,
+                                                         const hfy_real *previous, size_t n, hfy_real *q,
+                                                         const hfy_post_scratch_ *scratch) {
   double *row = scratch->row, half, t;
   const int scaled = log_scale < 0 || log_scale > 0;
   size_t i;
