@@ -2751,7 +2751,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_tile_part_(const hfy_simd_all_ *al
     float f32[HFY_SIMD_TALL_ * HFY_SIMD_BROAD_];
     double f64[HFY_SIMD_TALL_ * HFY_SIMD_BROAD_];
   } sum;
-  size_t at, i;
+  size_t at, i, j;
   t.out = &sum;
   t.out_stride = rows;
   for (at = 0; at < all->dim || !at; at += HFY_SIMD_BLOCK_) {
@@ -2769,20 +2769,25 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_tile_part_(const hfy_simd_all_ *al
     for (i = 0; i < rows; i++) t.x[i] = hfy_simd_at_(all, t.x[i], t.n);
     for (i = 0; i < queries; i++) t.q[i] = hfy_simd_at_(all, t.q[i], t.n);
   }
-  for (i = 0; i < width; i++)
-    memcpy((char *)tile->out + i * all->out_stride * size, (char *)&sum + i * rows * size, left * size);
+  for (j = 0; j < width; j++)
+    for (i = 0; i < left; i++)
+      if (size == sizeof(float))
+        ((float *)tile->out)[j * all->out_stride + i] = sum.f32[j * rows + i];
+      else
+        ((double *)tile->out)[j * all->out_stride + i] = sum.f64[j * rows + i];
 }
-/* The rows from .. to-1 and query j. */
+
+/* The rows from .. to-1 and query j; ahead: the next rows, 16 KiB on at least. */
 HFY_PRIVATE_ void hfy_simd_one_query_(const hfy_simd_all_ *all, size_t j, size_t from, size_t to) {
   const hfy_simd_tiles_ *by = all->by;
-  const size_t row = all->x_stride * by->size, bytes = by->tall * row + !row, tall = by->tall;
+  const size_t row = all->x_stride * by->size, bytes = by->tall * row, tall = by->tall;
   hfy_simd_tile_ t;
   size_t r;
   t.q[0] = hfy_simd_at_(all, all->q, j * all->q_stride);
   t.n = all->dim;
   t.out_stride = all->out_stride;
   t.ahead = to - from > tall && (to - from) * all->dim * by->size > 32768 ? bytes * (1 + 16383 / bytes) : 0;
-  for (; from < to; from += tall) { /* ahead: the next rows, 16 KiB on at least */
+  for (; from < to; from += tall) {
     const size_t left = hfy_base_min_(tall, to - from);
     const char *x = (const char *)hfy_simd_at_(all, all->x, from * all->x_stride);
     t.out = (char *)all->out + (j * all->out_stride + from) * by->size;
@@ -2834,7 +2839,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
           const size_t width = hfy_base_min_(broad, j1 - j);
           for (end = hfy_base_min_(end + share, lines); at < end; at++)
             for (r = 0; r < tall; r++) HFY_PREFETCH_L2_(x + (tall + r) * row + at * 64);
-          if (width < broad && width == 1) {
+          if (width == 1 && broad > 1) {
             const size_t first = i0 + (i - i0) / by->tall * by->tall;
             if (next - first == by->tall || next >= i1) hfy_simd_one_query_(all, j, first, i + left);
             break;
@@ -2853,6 +2858,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
       }
     }
 }
+
 /* Rows of a projection at work: w[i*batch + j] is the weight of row i for query j, used[i] tells by bits which are not
    zero. z: of `queries`; the last one stands for those beyond. Meanwhile `ahead` rows from `next` are fetched into L2. */
 enum { HFY_SIMD_LIST_ = 128, HFY_SIMD_BATCH_ = 8 }; /* the most rows and queries */
@@ -2955,8 +2961,7 @@ HFY_PRIVATE_ double hfy_simd_fold_scalar_(hfy_real *lane) {
 
 /* One pair of each kind; `of` is what a single element adds. */
 #define HFY_SIMD_PAIR_SCALAR_(name, of)                                                                                \
-  HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_real name(const hfy_real *x, const hfy_real *q, size_t dim)                      \
-  {                                                                                                                    \
+  HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_real name(const hfy_real *x, const hfy_real *q, size_t dim) {                    \
     double total = 0;                                                                                                  \
     do {                                                                                                               \
       hfy_real lane[HFY_SIMD_LANES_] = {0};                                                                            \
@@ -2983,8 +2988,7 @@ HFY_SIMD_PAIR_SCALAR_(hfy_simd_manhattan1_scalar_, a > b ? a - b : b - a)
 
 #define HFY_SIMD_PAIRS_SCALAR_(name, pair)                                                                             \
   HFY_PRIVATE_ void name(const hfy_real *x, size_t x_stride, size_t rows, const hfy_real *q, size_t q_stride,          \
-                         size_t nq, size_t dim, hfy_real *out, size_t out_stride)                                      \
-  {                                                                                                                    \
+                         size_t nq, size_t dim, hfy_real *out, size_t out_stride) {                                    \
     size_t i, j;                                                                                                       \
     for (i = 0; i < rows; i++)                                                                                         \
       for (j = 0; j < nq; j++) out[j * out_stride + i] = pair(x + i * x_stride, q + j * q_stride, dim);                \
@@ -3943,7 +3947,7 @@ enum { HFY_V_(wide) = HFY_STRIP_ * HFY_LANES_ };
 
 /* A panel of B stays in L1 while the rows of A pass. */
 HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block) {
-  enum { lanes = HFY_LANES_, wide = HFY_STRIP_ * HFY_LANES_, line = 64 / sizeof(HFY_S_) };
+  enum { lanes = HFY_LANES_, wide = HFY_V_(wide), line = 64 / sizeof(HFY_S_) };
   const size_t rows = block->rows, columns = block->columns;
   const HFY_S_ *b = (const HFY_S_ *)block->b, *next = (const HFY_S_ *)block->next;
   size_t i, j = 0, l;
@@ -4256,11 +4260,17 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_
   size_t i, v;
   for (i = 0; i < n; i += four) {
     HFY_VV_ part[4] = {HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)(), HFY_V_(zero)()};
-    HFY_TAIL_ for (v = 0; v < 4 && i + v * lanes < n; v++) {
-      const size_t at = i + v * lanes, left = n - at;
-      part[v] = HFY_V_(up_to)(left, HFY_V_(softmax1)(HFY_V_(load_up)(x + at, left), m), HFY_V_(zero)());
-      HFY_V_(store_up)(y + at, part[v], left);
-    }
+    if (n - i >= four)
+      HFY_UNROLL_ for (v = 0; v < 4; v++) {
+        part[v] = HFY_V_(softmax1)(HFY_V_(load)(x + i + v * lanes), m);
+        HFY_V_(store)(y + i + v * lanes, part[v]);
+      }
+    else
+      HFY_TAIL_ for (v = 0; v < 4 && i + v * lanes < n; v++) {
+        const size_t at = i + v * lanes, left = n - at;
+        part[v] = HFY_V_(up_to)(left, HFY_V_(softmax1)(HFY_V_(load_up)(x + at, left), m), HFY_V_(zero)());
+        HFY_V_(store_up)(y + at, part[v], left);
+      }
     part[0] = HFY_V_(add)(HFY_V_(add)(part[0], part[1]), HFY_V_(add)(part[2], part[3]));
     low = HFY_D_(add)(low, HFY_V_(low)(part[0]));
     high = HFY_D_(add)(high, HFY_V_(high)(part[0]));
@@ -4273,9 +4283,11 @@ HFY_TARGET_ double HFY_V_(softmax)(const HFY_S_ *x, size_t n, HFY_S_ max, HFY_S_
 }
 
 HFY_TARGET_ void HFY_V_(scale)(HFY_S_ *y, size_t n, double a) {
+  enum { lanes = HFY_LANES_ };
   const HFY_VV_ by = HFY_V_(set)((HFY_S_)a);
-  size_t i;
-  for (i = 0; i < n; i += HFY_LANES_) HFY_V_(store_up)(y + i, HFY_V_(mul)(by, HFY_V_(load_up)(y + i, n - i)), n - i);
+  size_t i = 0;
+  for (; i + lanes <= n; i += lanes) HFY_V_(store)(y + i, HFY_V_(mul)(by, HFY_V_(load)(y + i)));
+  HFY_TAIL_ for (; i < n; i++) y[i] = (HFY_S_)a * y[i];
 }
 
 HFY_TARGET_ void HFY_V_(scale_once)(HFY_S_ *y, size_t n, double a) {
@@ -10903,7 +10915,7 @@ HFY_COLD_ hfy_post_power_ hfy_post_rectify_(const hfy_post *post, double v, int 
 }
 
 /* <a, x> of a row of the matrix, summed in double. */
-HFY_COLD_ double hfy_post_matrix_dot_(const hfy_real *a, const hfy_real *x, size_t n) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_post_matrix_dot_(const hfy_real *a, const hfy_real *x, size_t n) {
   double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
   size_t i;
   for (i = 0; i + 4 <= n; i += 4) {
@@ -10936,9 +10948,9 @@ HFY_PRIVATE_ double hfy_post_unscale_(double x, double half) { return x > 0 || x
 
 /* q = map(e^log_scale z). previous: what sign(0) keeps, or NULL. q may be z or previous.
    HFY_ERR_NONFINITE leaves q untouched: z not finite, or an answer beyond the range of hfy_real. */
-HFY_PRIVATE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, double log_scale,
-                                      const hfy_real *previous, size_t n, hfy_real *q,
-                                      const hfy_post_scratch_ *scratch) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_post_row_(const hfy_post *post, const hfy_real *z, double log_scale,
+                                                         const hfy_real *previous, size_t n, hfy_real *q,
+                                                         const hfy_post_scratch_ *scratch) {
   double *row = scratch->row, half, t;
   const int scaled = log_scale < 0 || log_scale > 0;
   size_t i;
