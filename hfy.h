@@ -2576,7 +2576,9 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n) {
 #define HFY_SIMD_MOST_ HFY_ISAS_SCALAR
 #elif (defined(__x86_64__) || defined(__i386__)) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8))
 #define HFY_SIMD_X86_
+#ifdef __OPTIMIZE_SIZE__
 #include <cpuid.h>
+#endif
 #include <immintrin.h>
 #elif defined(_MSC_VER) && (defined(_M_X64) || defined(_M_IX86)) && !defined(_M_ARM64EC)
 #define HFY_SIMD_X86_
@@ -2860,7 +2862,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
 }
 
 /* Rows of a projection at work: w[i*batch + j] is the weight of row i for query j, used[i] tells by bits which are not
-   zero. z: of `queries`; the last one stands for those beyond. Meanwhile `ahead` rows from `next` are fetched into L2. */
+   zero. z: of `queries`; the last stands for those beyond. Meanwhile `ahead` rows from `next` are fetched into L2. */
 enum { HFY_SIMD_LIST_ = 128, HFY_SIMD_BATCH_ = 8 }; /* the most rows and queries */
 typedef struct hfy_simd_listed_ {
   hfy_real w[HFY_SIMD_LIST_ * HFY_SIMD_BATCH_], *z[HFY_SIMD_BATCH_];
@@ -4199,7 +4201,7 @@ HFY_INLINE_ HFY_FV_ HFY_F_(exp_parts)(HFY_FV_ x, HFY_FV_ low, HFY_FV_ *n) {
 
 HFY_INLINE_ HFY_VV_ HFY_V_(exp1)(HFY_VV_ x) {
   enum { is_double = sizeof(HFY_S_) == 8 };
-  /* the largest argument with a finite result, the least with a normal one and with one above half the least denormal */
+  /* the largest argument of a finite result, the least of a normal one and of one above half the least denormal */
   const HFY_VV_ most = HFY_V_(set)((HFY_S_)(is_double ? 709.782712893384 : 88.72283173));
   const HFY_VV_ normal = HFY_V_(set)((HFY_S_)(is_double ? -708.3964185322641 : -87.33654022));
   const HFY_VV_ least = HFY_V_(set)((HFY_S_)(is_double ? -745.2 : -104.0));
@@ -4533,8 +4535,23 @@ static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
 
 #ifdef HFY_SIMD_X86_
 enum { HFY_SIMD_HAS_VNNI_ = 0x100, HFY_SIMD_HAS_VPOPCNTDQ_ = 0x200 };
-/* The instruction sets of this machine, as in HFY_ISAS, and two extensions of AVX-512. */
-HFY_COLD_ unsigned hfy_simd_look_(void) {
+/* The instruction sets of this machine, its operating system too, as in HFY_ISAS, and two extensions of AVX-512. */
+#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__) /* from the compiler's table, where 4 KB do not count */
+HFY_PRIVATE_ unsigned hfy_simd_there_(void) {
+  unsigned sets = HFY_ISAS_SCALAR;
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("sse2")) sets |= HFY_ISAS_SSE2;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("popcnt"))
+    sets |= HFY_ISAS_AVX2;
+  if ((sets & HFY_ISAS_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    sets |= HFY_ISAS_AVX512;
+  if (__builtin_cpu_supports("avx512vnni")) sets |= HFY_SIMD_HAS_VNNI_;
+  if (__builtin_cpu_supports("avx512vpopcntdq")) sets |= HFY_SIMD_HAS_VPOPCNTDQ_;
+  return sets;
+}
+#else
+HFY_COLD_ unsigned hfy_simd_there_(void) {
   unsigned one[4] = {0}, seven[4] = {0}, saved = 0, sets = HFY_ISAS_SCALAR; /* eax .. edx of these leaves of cpuid */
 #ifdef _MSC_VER
   __cpuid((int *)seven, 0);
@@ -4561,25 +4578,9 @@ HFY_COLD_ unsigned hfy_simd_look_(void) {
   return sets;
 }
 #endif
-
-/* Has this machine, its operating system too, one of these sets? cpuid is slow on virtual machines: it is asked once. */
-HFY_PRIVATE_ int hfy_simd_is_there_(unsigned sets) {
-  unsigned there = HFY_ISAS_SCALAR | HFY_ISAS_NEON;
-#ifdef HFY_SIMD_X86_
-  static volatile unsigned known; /* all threads write the same */
-#ifdef __GNUC__
-  there = __atomic_load_n(&known, __ATOMIC_RELAXED);
-  if (!there) {
-    there = hfy_simd_look_();
-    __atomic_store_n(&known, there, __ATOMIC_RELAXED);
-  }
 #else
-  if (!known) known = hfy_simd_look_();
-  there = known;
+HFY_PRIVATE_ unsigned hfy_simd_there_(void) { return HFY_ISAS_SCALAR | HFY_ISAS_NEON; }
 #endif
-#endif
-  return (there & sets) != 0;
-}
 
 /* The kernels of an instruction set, or NULL if this machine or build has it not. */
 HFY_PRIVATE_ const hfy_simd_ *hfy_simd_of_(hfy_isa isa) {
@@ -4600,9 +4601,10 @@ HFY_PRIVATE_ const hfy_simd_ *hfy_simd_of_(hfy_isa isa) {
     &hfy_simd_table_real_scalar_,
 #endif
 };
+  const unsigned there = hfy_simd_there_();
   size_t i;
   for (i = 0; i < sizeof tables / sizeof tables[0]; i++)
-    if ((isa == HFY_ISA_BEST || isa == tables[i]->isa) && hfy_simd_is_there_(1u << tables[i]->isa)) return tables[i];
+    if ((isa == HFY_ISA_BEST || isa == tables[i]->isa) && there >> tables[i]->isa & 1) return tables[i];
   return NULL;
 }
 
@@ -4992,7 +4994,7 @@ static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
 HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa) {
 #ifdef HFY_SIMD_INT8_X86_
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
-  if (isa == HFY_ISA_AVX512 && hfy_simd_is_there_(HFY_SIMD_HAS_VNNI_))
+  if (isa == HFY_ISA_AVX512 && (hfy_simd_there_() & HFY_SIMD_HAS_VNNI_))
     return &hfy_simd_int8_vnni_;
 #endif
   if (isa == HFY_ISA_AVX512 || isa == HFY_ISA_AVX2) return &hfy_simd_int8_avx2_;
@@ -5010,7 +5012,7 @@ HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa) {
 #define HFY_SIMD_POPCOUNT_
 #define HFY_SIMD_WIDE_ __attribute__((target("avx512f,avx512vl,avx512vpopcntdq")))
 HFY_PRIVATE_ int hfy_simd_is_wide_(hfy_isa isa) {
-  return isa == HFY_ISA_AVX512 && hfy_simd_is_there_(HFY_SIMD_HAS_VPOPCNTDQ_);
+  return isa == HFY_ISA_AVX512 && (hfy_simd_there_() & HFY_SIMD_HAS_VPOPCNTDQ_);
 }
 
 /* planes: word l of all patterns, `row` of them (a multiple of 8), from planes + l row. d: FEW x row distances of FEW
@@ -10195,8 +10197,7 @@ HFY_COLD_ size_t hfy_sep_intervals_(hfy_sep_split_ *t, const hfy_real *theta, co
 
 /* Splits y into t->part and t->rest at the least cost, Omega(y), which it returns: HUGE_VAL outside the domain. theta
    (or NULL) says what is masked. */
-HFY_COLD_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
-                                       size_t row) {
+HFY_COLD_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n, size_t row) {
   const hfy_sep *one = &t->link[0], *two = &t->link[1];
   double ends[2], rate, low, high = 1, f, under = 0, over = 0;
   size_t i, live = hfy_sep_intervals_(t, theta, y, n, row, ends);
@@ -10663,7 +10664,7 @@ HFY_COLD_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *the
                                          size_t n, double *out, const char *missing, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  const hfy_simd_ *simd = theta ? hfy_simd_choose_(w) : NULL;
+  const hfy_simd_ *simd;
   hfy_sep_values_ c;
   hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing, w);
   size_t j;
@@ -10677,6 +10678,7 @@ HFY_COLD_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *the
     c.splits = !status;
     w->message[0] = 0; /* without a value the prediction still has loss 0 */
   }
+  simd = theta ? hfy_simd_choose_(w) : NULL;
   status = theta && !simd ? HFY_ERR_UNSUPPORTED : HFY_OK;
   while (hfy_base_layout_(&arena, w, &status)) {
     if (theta || hfy_sep_method_of_(&c.full) == HFY_SEP_BY_STRUCTURE_)
@@ -14723,7 +14725,8 @@ HFY_PRIVATE_ void hfy_theory_nearer_(double *nearest, size_t *rival, double dot,
 }
 
 /* What pattern j says about pattern i, of which `at` knows: math 15, Radius. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t at, size_t i, size_t j, double dot) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_theory_meet_(const hfy_theory_pairs_ *g, size_t at, size_t i, size_t j,
+                                                      double dot) {
   double both, apart, gap, r;
   hfy_theory_nearer_(g->nearest + at, g->rival + at, dot, j);
   if (!g->radius) return;
@@ -19264,8 +19267,7 @@ HFY_COLD_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta, hfy_wor
   double sum = 0, most = -HUGE_VAL, value;
   size_t k;
   hunt->sparse.theta = at->by = theta;
-  if (hunt->status || (hunt->zeros && hfy_rate_run_rows_(&hunt->sparse)) ||
-      (hunt->status = hfy_rate_run_at_(at, work)))
+  if (hunt->status || (hunt->zeros && hfy_rate_run_rows_(&hunt->sparse)) || (hunt->status = hfy_rate_run_at_(at, work)))
     return HUGE_VAL;
   for (k = 0; k < at->sample; k++) {
     sum += at->abscissa[k];

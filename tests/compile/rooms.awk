@@ -139,7 +139,7 @@ FNR == 1 {
     }
     rest = code
     sub(/ *\\$/, "", rest)
-    if (whole && rest !~ /^ *(const |static |unsigned |struct )*[A-Za-z_0-9]+ +\**[A-Za-z_0-9]+(\[[^]]*\])* *[=,;]/ && rest !~ /(^|[^a-z_])(for \(|enum )/ &&
+    if (whole && rest !~ /^ *(const |static |unsigned |signed |struct )*[A-Za-z_0-9]+ +\**(const )?[A-Za-z_0-9]+(\[[^]]*\])* *[=,;]/ && rest !~ /(^|[^a-z_])(for \(|enum )/ &&
         rest ~ /[])A-Za-z0-9_] [-+*\/|&^]?= [^;]*, \**[A-Za-z_][][A-Za-z0-9_.>-]* [-+*\/|&^]?= /)
         spare("assignments in a chain by commas", chains)
     if (rest ~ /[^ ]/) whole = rest ~ /([;{}:)]|else) *$/ || rest ~ /^ *#/
