@@ -12589,7 +12589,7 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
                                        hfy_net_scratch_ *s) {
   hfy_net_pass_ pass = {run, s, rows, z, nq, 0, 0};
   const int sums = run->fast.mode == HFY_NET_SUMS_;
-  const size_t width = sums ? rows->width : 0, workers = run->fast.workers;
+  const size_t width = sums ? rows->width : 0, streams = run->fast.workers;
   size_t i, j;
   if (sums) hfy_net_zero_(z, nq * width);
   for (j = 0; j < nq; j++) {
@@ -12600,8 +12600,8 @@ HFY_PRIVATE_ void hfy_net_stream_keys_(const hfy_net_run_ *run, size_t nq, const
     else
       hfy_net_clear_list_(s->fast.list + j, -HUGE_VAL);
   }
-  for (; pass.from < pass.limit; pass.from += workers * run->segment) {
-    size_t segments = hfy_base_min_((pass.limit - pass.from - 1) / run->segment + 1, workers);
+  for (; pass.from < pass.limit; pass.from += streams * run->segment) {
+    size_t segments = hfy_base_min_((pass.limit - pass.from - 1) / run->segment + 1, streams);
     hfy_base_parallel_(segments, hfy_net_segment_, &pass);
     for (i = 0; i < segments; i++)
       for (j = 0; j < nq; j++) {
@@ -12954,19 +12954,19 @@ HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
   const hfy_net_fast_ *fast = &run->fast;
   hfy_net_tile_ *tile = &s->fast;
   size_t t = run->tile, dim = run->net.dim, out = run->readout.width, i;
-  size_t wide = hfy_base_times_(t, dim > out ? dim : out), workers = fast->workers;
+  size_t wide = hfy_base_times_(t, dim > out ? dim : out), streams = fast->workers;
   size_t lists = fast->mode == HFY_NET_LISTS_, sums = fast->mode == HFY_NET_SUMS_;
-  if (hfy_net_indexed_(run)) workers = lists = 0; /* no pass over the keys */
-  if (fast->mode == HFY_NET_ROWS_) workers = 0;
+  if (hfy_net_indexed_(run)) streams = lists = 0; /* no pass over the keys */
+  if (fast->mode == HFY_NET_ROWS_) streams = 0;
   hfy_net_plan_(arena, run, energies, s);
   tile->list = lists ? hfy_net_plan_lists_(arena, run) : NULL;
-  tile->stream = HFY_TAKE_(arena, hfy_net_stream_, workers);
-  for (i = 0; i < workers; i++) {
+  tile->stream = HFY_TAKE_(arena, hfy_net_stream_, streams);
+  for (i = 0; i < streams; i++) {
     hfy_net_stream_ counted, *stream = tile->stream ? tile->stream + i : &counted;
     stream->scores = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t, run->block));
     stream->at = HFY_TAKE_(arena, size_t, lists * run->block);
     stream->scratch = HFY_TAKE_(arena, double, lists * (run->block > fast->capacity ? run->block : fast->capacity));
-    stream->list = lists && workers > 1 ? hfy_net_plan_lists_(arena, run) : tile->list;
+    stream->list = lists && streams > 1 ? hfy_net_plan_lists_(arena, run) : tile->list;
     stream->sum = HFY_TAKE_(arena, hfy_net_sum_, sums * t);
     stream->fold = HFY_TAKE_(arena, hfy_net_sum_, sums * t);
     stream->z = HFY_TAKE_(arena, hfy_real, sums * wide);
