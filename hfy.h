@@ -900,8 +900,7 @@ HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const 
 HFY_API hfy_status hfy_sep_value(const hfy_sep *sep, const hfy_real *y, size_t rows, size_t n, double *omega,
                                  hfy_work *work);
 
-/* omega_star[j] = Omega*(theta_j) = max over y of theta.y - Omega(y), in double. `plus` adds its own.
-   Errors as hfy_sep_apply. */
+/* omega_star[j] = Omega*(theta_j) = max over y of theta.y - Omega(y); `plus` adds its own. Errors as hfy_sep_apply. */
 HFY_API hfy_status hfy_sep_conjugate(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
                                      double *omega_star, hfy_work *work);
 
@@ -967,8 +966,7 @@ typedef struct hfy_post_grad {
 } hfy_post_grad;
 
 /* Vector-Jacobian products at z for the cotangent dq (rows x n each). Overwrites what it is given. SIGN, zero vectors
-   under L2, constant ones under LAYERNORM (without eps): 0. Errors: ARG, NOMEM, UNSUPPORTED (a parameter gradient that
-   the kind has not). */
+   under L2, constant ones under LAYERNORM (without eps): 0. Errors: ARG, NOMEM, UNSUPPORTED (no such parameter). */
 HFY_API hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows, size_t n,
                                 const hfy_post_grad *grad, hfy_work *work);
 
@@ -2269,6 +2267,14 @@ HFY_PRIVATE_ void hfy_base_swap_(void *a, void *b, size_t bytes) {
 /* Do rows x n elements of `size` bytes fit in memory at all? */
 HFY_PRIVATE_ int hfy_base_fits_(size_t rows, size_t n, size_t size) {
   return hfy_base_times_(hfy_base_times_(rows, n), size) <= (size_t)PTRDIFF_MAX;
+}
+
+/* What functions on rows x n numbers check. missing: the first array that is NULL. */
+HFY_COLD_ hfy_status hfy_base_rows_(hfy_work *work, size_t rows, size_t n, const char *missing) {
+  if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; it should be at least 1");
+  if (!hfy_base_fits_(rows, n, sizeof(double)))
+    return hfy_base_fail_(work, HFY_ERR_ARG, "rows %z times n %z: an array of that size cannot exist", rows, n);
+  return hfy_base_null_(work, rows ? missing : NULL);
 }
 
 /* --- scratch ---
@@ -5110,27 +5116,34 @@ HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_(double *a, size_t n) {
   return hfy_linalg_cholesky_rows_(a, n, n, NULL, 16 * (double)n * DBL_EPSILON);
 }
 
-/* x <- L^-1 x with the factor that hfy_linalg_cholesky_ left: |x|^2 is then x.A^-1 x. */
-HFY_PRIVATE_ void hfy_linalg_cholesky_forward_(const double *l, size_t n, double *x) {
-  size_t i;
-  for (i = 0; i < n; i++) x[i] = (x[i] - hfy_linalg_dot_(l + i * n, x, i)) / l[i * n + i];
+/* Row i of a factor, rows `stride` apart, or packed: stride 0. */
+HFY_PRIVATE_ double *hfy_linalg_factor_row_(double *l, size_t stride, size_t i) {
+  return l + (stride ? i * stride : i * (i + 1) / 2);
 }
 
-/* x <- A^-1 x with the factor that hfy_linalg_cholesky_ left. */
-HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *x) {
+/* x <- L^-1 x: |x|^2 is then x.A^-1 x. */
+HFY_PRIVATE_ void hfy_linalg_cholesky_forward_(double *l, size_t stride, size_t n, double *x) {
+  size_t i;
+  for (i = 0; i < n; i++) {
+    const double *row = hfy_linalg_factor_row_(l, stride, i);
+    x[i] = (x[i] - hfy_linalg_dot_(row, x, i)) / row[i];
+  }
+}
+
+/* x <- L^-T x, by columns of L^T = rows of L. */
+HFY_PRIVATE_ void hfy_linalg_cholesky_backward_(double *l, size_t stride, size_t n, double *x) {
   size_t i, j;
-  hfy_linalg_cholesky_forward_(l, n, x);
-  for (i = n; i-- > 0;) { /* back, by columns of L^T = rows of L */
-    const double *row = l + i * n;
-    double v = x[i] / row[i];
-    x[i] = v;
+  for (i = n; i-- > 0;) {
+    const double *row = hfy_linalg_factor_row_(l, stride, i);
+    double v = x[i] /= row[i];
     for (j = 0; j < i; j++) x[j] -= v * row[j];
   }
 }
 
-/* Row i of a factor, rows `stride` apart, or packed: stride 0. */
-HFY_PRIVATE_ double *hfy_linalg_factor_row_(double *l, size_t stride, size_t i) {
-  return l + (stride ? i * stride : i * (i + 1) / 2);
+/* x <- A^-1 x with the factor that hfy_linalg_cholesky_ left. */
+HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(double *l, size_t n, double *x) {
+  hfy_linalg_cholesky_forward_(l, n, n, x);
+  hfy_linalg_cholesky_backward_(l, n, n, x);
 }
 
 /* Takes row and column j out of A = L L^T: row j of L goes, rotations of neighbouring columns make the rest lower. */
@@ -6933,16 +6946,18 @@ HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy
    in [1/2, 1), so that nothing overflows; row constants are floats rounded up; bounds are added up in double.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_INDEX_FORMAT_ (UINT64_C(0x4846594958000100) + sizeof(hfy_real))
-#define HFY_INDEX_CHUNK_ 256  /* rows whose dots are made at a time */
-#define HFY_INDEX_SHARE_ 2048 /* rows for each of which one worker more is asked to help */
-#define HFY_INDEX_FEW_ 8      /* best bounds of a query of a batch that are kept */
-#define HFY_INDEX_BATCH_ 16   /* queries from which on they share a pass in tiles */
-#define HFY_INDEX_LIST_ 2048  /* candidates of a query of a batch */
-#define HFY_INDEX_BUILD_ 64   /* rows of a step of the build */
-#define HFY_INDEX_SAMPLES_ 16 /* rows looked at to recognise the keys */
-#define HFY_INDEX_ROUNDS_ 4   /* of the block power iteration */
 #define HFY_INDEX_TINY_ 8.271806125530277e-25 /* 2^-80: what underflow can add to a prefix's norms, with room */
 #define HFY_INDEX_SPEC_ 0.001953125           /* 2^-9: share of |c^| that stands for |B q'| / |y| */
+enum {
+  HFY_INDEX_CHUNK_ = 256,  /* rows whose dots are made at a time */
+  HFY_INDEX_SHARE_ = 2048, /* rows for each of which one worker more is asked to help */
+  HFY_INDEX_FEW_ = 8,      /* best bounds of a query of a batch that are kept */
+  HFY_INDEX_BATCH_ = 16,   /* queries from which on they share a pass in tiles */
+  HFY_INDEX_LIST_ = 2048,  /* candidates of a query of a batch */
+  HFY_INDEX_BUILD_ = 64,   /* rows of a step of the build */
+  HFY_INDEX_SAMPLES_ = 16, /* rows looked at to recognise the keys */
+  HFY_INDEX_ROUNDS_ = 4    /* of the block power iteration */
+};
 
 /* The arrays in the caller's memory. */
 typedef struct hfy_index_view_ {
@@ -7013,31 +7028,27 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_square_(const double *x, size_t
   return sum;
 }
 
-/* x ~ step * whole numbers, at most `levels` in size. Returns step, rounded to float if asked; 0: all too small. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_quantise_(const double *x, size_t n, double levels, int to_float,
-                                                           int16_t *whole) {
+/* x ~ step * whole numbers, at most `levels` in size. Returns step; 0: all too small. With `bytes` (127 levels) they go
+   there too, their sum into *sum, and step is rounded to float. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_quantise_(const double *x, size_t n, double levels, int16_t *whole,
+                                                           signed char *bytes, int32_t *sum) {
   double largest = 0, step, inverse;
+  int32_t total = 0;
   size_t d;
   for (d = 0; d < n; d++) largest = fabs(x[d]) > largest ? fabs(x[d]) : largest;
   step = largest > 1e-30 ? largest / levels : 0;
-  if (to_float) step = (double)(float)step;
+  if (bytes) step = (double)(float)step;
   inverse = step > 0 ? 1 / step : 0;
   for (d = 0; d < n; d++) {
     double t = x[d] * inverse, k = (double)(int)(t < 0 ? t - 0.5 : t + 0.5);
     whole[d] = (int16_t)(k > levels ? levels : k < -levels ? -levels : k);
   }
-  return step;
-}
-
-/* Whole numbers of at most 127 into bytes. Returns their sum. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int32_t hfy_index_bytes_(const int16_t *whole, size_t n, signed char *bytes) {
-  int32_t sum = 0;
-  size_t d;
-  for (d = 0; d < n; d++) {
+  for (d = 0; bytes && d < n; d++) {
     bytes[d] = (signed char)whole[d];
-    sum += whole[d];
+    total += whole[d];
   }
-  return sum;
+  if (bytes) *sum = total;
+  return step;
 }
 
 /* --- fingerprints --- */
@@ -7090,14 +7101,12 @@ HFY_COLD_ uint64_t hfy_index_seal_(const hfy_index *x) {
 HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
                                         size_t stride, hfy_work *work) {
   if (!index->data || index->format != HFY_INDEX_FORMAT_)
-    return hfy_base_fail_(work, HFY_ERR_ARG,
-                          "index was not built by hfy_index_build of this version and precision");
+    return hfy_base_fail_(work, HFY_ERR_ARG, "index was not built by hfy_index_build of this version and precision");
   if (index->count != count || index->dim != dim)
     return hfy_base_fail_(work, HFY_ERR_ARG, "index is of %z keys of dim %z; these are %z of dim %z", index->count,
                           index->dim, count, dim);
   if (index->sampled != hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, keys, count, dim, stride))
-    return hfy_base_fail_(work, HFY_ERR_ARG,
-                          "index was built from other keys, or they have changed since: build it again");
+    return hfy_base_fail_(work, HFY_ERR_ARG, "index is of other keys, or they have changed since: build it again");
   return HFY_OK;
 }
 
@@ -7141,17 +7150,17 @@ typedef struct hfy_index_build_ {
 } hfy_index_build_;
 
 HFY_COLD_ void hfy_index_plan_build_(hfy_base_arena_ *arena, hfy_index_build_ *b) {
-  size_t r = b->prefix, tile = r ? HFY_INDEX_BUILD_ : 0;
+  size_t r = b->prefix, all = hfy_base_times_(r, b->dim);
   b->norm = HFY_TAKE_(arena, double, b->samples);
   b->sorted = HFY_TAKE_(arena, double, b->samples);
   b->wide = HFY_TAKE_(arena, double, b->dim);
   b->total = HFY_TAKE_(arena, double, b->dim);
   b->whole = HFY_TAKE_(arena, int16_t, b->dim);
-  b->directions = HFY_TAKE_(arena, double, hfy_base_times_(r, b->dim));
-  b->block = HFY_TAKE_(arena, hfy_real, hfy_base_times_(r, b->dim));
-  b->next = HFY_TAKE_(arena, hfy_real, hfy_base_times_(r, b->dim));
-  b->tile = HFY_TAKE_(arena, hfy_real, hfy_base_times_(tile, b->dim));
-  b->coef = HFY_TAKE_(arena, hfy_real, hfy_base_times_(tile, r));
+  b->directions = HFY_TAKE_(arena, double, all);
+  b->block = HFY_TAKE_(arena, hfy_real, all);
+  b->next = HFY_TAKE_(arena, hfy_real, all);
+  b->tile = HFY_TAKE_(arena, hfy_real, r ? hfy_base_times_(HFY_INDEX_BUILD_, b->dim) : 0);
+  b->coef = HFY_TAKE_(arena, hfy_real, hfy_base_times_(HFY_INDEX_BUILD_, r));
   b->energy = HFY_TAKE_(arena, double, r);
 }
 
@@ -7200,7 +7209,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_put_row_(const hfy_index_build_
   size_t d, dim = b->dim;
   double scale, squares = 0, error = 0, away = 0, distance;
   hfy_index_widen_(b, i);
-  scale = hfy_index_quantise_(b->wide, dim, 127, 1, b->whole);
+  scale = hfy_index_quantise_(b->wide, dim, 127, b->whole, b->view.rows + i * dim, b->view.sum + i);
   for (d = 0; d < dim; d++) {
     double v = b->wide[d], w = scale * (double)b->whole[d], m = (double)b->view.mean[d];
     squares += v * v;
@@ -7210,7 +7219,6 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_put_row_(const hfy_index_build_
   *norm = hfy_sim_norm_(squares, dim);
   distance = hfy_sim_norm_(error, dim);
   b->view.scale[i] = (float)scale;
-  b->view.sum[i] = hfy_index_bytes_(b->whole, dim, b->view.rows + i * dim);
   b->view.error[i] = hfy_sim_up_(distance + hfy_sim_slack_(dim) * *norm + 1.2e-13 * (*norm + distance));
   b->view.spread[i] = hfy_sim_up_(hfy_sim_norm_(away, dim));
   return error;
@@ -7317,7 +7325,7 @@ HFY_COLD_ double hfy_index_put_coefficients_(const hfy_index_build_ *b, size_t a
   double tilt = fabs(along - v * b->mean_square) + 2 * ((double)b->dim + 8) * DBL_EPSILON * all * m;
   double moved = HFY_REAL_EPS_ * all, error = 0, size = 0, scale;
   for (k = 0; k < r; k++) b->wide[k] = (double)c[k];
-  scale = hfy_index_quantise_(b->wide, r, 127, 1, b->whole);
+  scale = hfy_index_quantise_(b->wide, r, 127, b->whole, b->view.coef + at * r, b->view.c_sum + at);
   for (k = 0; k < r; k++) {
     double part = scale * b->whole[k];
     error += (b->wide[k] - part) * (b->wide[k] - part);
@@ -7325,7 +7333,6 @@ HFY_COLD_ double hfy_index_put_coefficients_(const hfy_index_build_ *b, size_t a
     c[k] = (hfy_real)-part;
   }
   b->view.c_scale[at] = (float)scale;
-  b->view.c_sum[at] = hfy_index_bytes_(b->whole, r, b->view.coef + at * r);
   size = hfy_sim_norm_(size, r);
   error = hfy_sim_norm_(error, r);
   error += frobenius * (gamma * start + moved) + HFY_INDEX_SPEC_ * size + 16 * (gamma + 9.6e-7) * all;
@@ -7394,70 +7401,58 @@ HFY_COLD_ void hfy_index_make_(hfy_index_build_ *b, int forced, hfy_base_arena_ 
   hfy_index_fill_prefix_(b);
 }
 
-/* The body of hfy_index_build: *b->index, the keys being told, into memory. */
-HFY_COLD_ hfy_status hfy_index_run_(hfy_index_build_ *b, const hfy_index_options *options, void *memory, size_t bytes,
-                                    hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0}, place = {NULL, 0, 0};
-  hfy_index *made = b->index;
-  hfy_status status = HFY_OK;
-  size_t i, need = hfy_index_size(b->count, b->dim, options);
-  double largest = 0;
-  if (!b->count || !b->dim)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", b->count, b->dim);
-  if (options && options->prefix != SIZE_MAX && options->prefix > b->dim)
-    return hfy_base_fail_(w, HFY_ERR_ARG,
-                          "options->prefix is %z; it should be at most dim, %z, or SIZE_MAX for none",
-                          options->prefix, b->dim);
-  if (b->stride < b->dim)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", b->stride, b->dim);
-  if (need == SIZE_MAX || !hfy_base_fits_(b->count, b->stride, sizeof *b->keys))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "count %z, dim %z: too many for an index", b->count, b->dim);
-  if (bytes < need) return hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this index needs %z", bytes, need);
-  b->prefix = hfy_index_prefix_(b->count, b->dim, options);
-  b->samples = hfy_base_min_(b->count, options && options->sample ? options->sample : 2048);
-  while (hfy_base_layout_(&arena, w, &status)) hfy_index_plan_build_(&arena, b);
-  if (status) return status;
-  for (i = 0; i < b->count; i++) {
-    double most = hfy_index_largest_(b->keys + i * b->stride, b->dim);
-    if (!hfy_base_is_finite_(most))
-      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "keys: NaN or infinity in row %z; all should be finite", i);
-    largest = most > largest ? most : largest;
-  }
-  (void)frexp(largest, &made->exponent);
-  b->unit = hfy_index_power_of_(-made->exponent);
-  place.base = (unsigned char *)memory + ((64 - (size_t)((uintptr_t)memory & 63)) & 63);
-  memset(place.base, 0, need - 63);
-  made->data = place.base;
-  made->count = b->count;
-  made->dim = b->dim;
-  made->format = HFY_INDEX_FORMAT_;
-  made->fingerprint = hfy_index_hash_rows_(SIZE_MAX, b->keys, b->count, b->dim, b->stride);
-  made->sampled = hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, b->keys, b->count, b->dim, b->stride);
-  hfy_index_make_(b, options && options->prefix, place);
-  made->seal = hfy_index_seal_(made);
-  return HFY_OK;
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t dim, size_t key_stride,
                                               const hfy_index_options *options, void *memory, size_t bytes,
                                               hfy_index *index, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_index_build_ b;
+  hfy_base_arena_ arena = {NULL, 0, 0}, place = {NULL, 0, 0};
+  size_t i, need = hfy_index_size(count, dim, options), stride = key_stride ? key_stride : dim;
+  double largest = 0;
   hfy_index made;
-  hfy_status status;
+  hfy_index_build_ b;
+  hfy_status status = hfy_base_null_(w, !keys ? "keys" : !memory ? "memory" : !index ? "index" : NULL);
   memset(&b, 0, sizeof b);
   memset(&made, 0, sizeof made);
+  b.simd = hfy_simd_choose_(w);
+  if (!b.simd) return HFY_ERR_UNSUPPORTED;
+  if (status) return status;
+  if (!count || !dim)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z and dim %z; both should be at least 1", count, dim);
+  if (options && options->prefix != SIZE_MAX && options->prefix > dim)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "options->prefix is %z; it should be at most dim, %z, or SIZE_MAX for none",
+                          options->prefix, dim);
+  if (stride < dim)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", stride, dim);
+  if (need == SIZE_MAX || !hfy_base_fits_(count, stride, sizeof *keys))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "count %z, dim %z: too many for an index", count, dim);
+  if (bytes < need) return hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this index needs %z", bytes, need);
   b.index = &made;
   b.keys = keys;
-  b.count = count;
-  b.dim = dim;
-  b.stride = key_stride ? key_stride : dim;
-  b.simd = hfy_simd_choose_(w);
-  status = b.simd ? hfy_base_null_(w, !keys ? "keys" : !memory ? "memory" : !index ? "index" : NULL)
-                  : HFY_ERR_UNSUPPORTED;
-  if (!status) status = hfy_index_run_(&b, options, memory, bytes, w);
-  if (!status) *index = made;
-  return hfy_base_close_(w, &local, status);
+  b.count = made.count = count;
+  b.dim = made.dim = dim;
+  b.stride = stride;
+  b.prefix = hfy_index_prefix_(count, dim, options);
+  b.samples = hfy_base_min_(count, options && options->sample ? options->sample : 2048);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_index_plan_build_(&arena, &b);
+  for (i = 0; i < count && !status; i++) {
+    double most = hfy_index_largest_(keys + i * stride, dim);
+    if (!hfy_base_is_finite_(most))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "keys: NaN or infinity in row %z; all should be finite", i);
+    largest = most > largest ? most : largest;
+  }
+  if (status) return hfy_base_close_(w, &local, status);
+  (void)frexp(largest, &made.exponent);
+  b.unit = hfy_index_power_of_(-made.exponent);
+  place.base = (unsigned char *)memory + ((64 - (size_t)((uintptr_t)memory & 63)) & 63);
+  memset(place.base, 0, need - 63);
+  made.data = place.base;
+  made.format = HFY_INDEX_FORMAT_;
+  made.fingerprint = hfy_index_hash_rows_(SIZE_MAX, keys, count, dim, stride);
+  made.sampled = hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, keys, count, dim, stride);
+  hfy_index_make_(&b, options && options->prefix, place);
+  made.seal = hfy_index_seal_(&made);
+  *index = made;
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
@@ -7620,7 +7615,7 @@ HFY_COLD_ void hfy_index_begin_level_(const hfy_index_seek_ *seek, const double 
                                       hfy_index_level_ *l) {
   size_t d, behind = hfy_index_padded_(n) - n;
   memset(l, 0, sizeof *l);
-  l->step = hfy_index_quantise_(v, n, hfy_index_levels_(seek->int8, n), 0, s->whole);
+  l->step = hfy_index_quantise_(v, n, hfy_index_levels_(seek->int8, n), s->whole, NULL, NULL);
   for (d = 0; d < n; d++) { /* the planes of kernels that have them */
     s->high[d] = (unsigned char)((unsigned)(s->whole[d] + 32768) >> 8);
     s->low[d] = (unsigned char)((unsigned)(s->whole[d] + 32768) & 255);
@@ -7809,7 +7804,7 @@ HFY_COLD_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int empty
   one->count = SIZE_MAX;
   one->bound.least = HUGE_VAL;
   if (empty || !hfy_index_aim_(seek, one->q, s)) return;
-  one->bound.scale = hfy_index_quantise_(s->q, dim, 127, 0, s->whole);
+  one->bound.scale = hfy_index_quantise_(s->q, dim, 127, s->whole, NULL, NULL);
   for (d = 0; d < dim; d++) { /* four in a word of the panel, as bytes, or two */
     signed char byte = (signed char)s->whole[d], *word = (signed char *)(panel + d / step * HFY_SIMD_GROUP_);
     memcpy(word + d % step * (4 / step), step == 4 ? (const void *)&byte : s->whole + d, 4 / step);
@@ -7872,14 +7867,6 @@ HFY_COLD_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, size_t
 }
 
 #undef HFY_INDEX_FORMAT_
-#undef HFY_INDEX_CHUNK_
-#undef HFY_INDEX_SHARE_
-#undef HFY_INDEX_FEW_
-#undef HFY_INDEX_BATCH_
-#undef HFY_INDEX_LIST_
-#undef HFY_INDEX_BUILD_
-#undef HFY_INDEX_SAMPLES_
-#undef HFY_INDEX_ROUNDS_
 #undef HFY_INDEX_TINY_
 #undef HFY_INDEX_SPEC_
 
@@ -7902,11 +7889,6 @@ HFY_COLD_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, size_t
    degenerate vertices cannot make it cycle. The rise is of the order of gap^2, so rounding hides it at a gap of 1e-8
    already: only a long row of hidden ones ends a solve before the gap does.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_STRUCTURE_ACTIVE_ 1024 /* default of max_active */
-#define HFY_STRUCTURE_STALLS_ 32   /* steps, and one for each vertex, without a visible rise that end a solve */
-#define HFY_STRUCTURE_PIVOT_ 1e-10 /* below this share of its diagonal a pivot counts as 0 */
-#define HFY_STRUCTURE_PASSES_ 12   /* of refinement at most */
-
 #if defined(__GNUC__)
 #define HFY_STRUCTURE_STEP_ static inline __attribute__((always_inline))
 #else
@@ -8219,7 +8201,7 @@ HFY_COLD_ int hfy_structure_is_level_(const hfy_structure *structure) {
 }
 
 HFY_COLD_ size_t hfy_structure_room_(const hfy_structure *structure) {
-  return hfy_base_min_(structure->max_active ? structure->max_active : HFY_STRUCTURE_ACTIVE_, structure->unaries + 1);
+  return hfy_base_min_(structure->max_active ? structure->max_active : 1024, structure->unaries + 1);
 }
 
 HFY_COLD_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *structure, size_t room,
@@ -8371,31 +8353,12 @@ HFY_PRIVATE_ const uint32_t *hfy_structure_on_(const hfy_structure_solver_ *s, s
   return s->on + v * s->structure->most;
 }
 
-/* x <- L^-1 x. */
-HFY_PRIVATE_ void hfy_structure_forward_(const hfy_structure_solver_ *s, double *x) {
-  size_t i;
-  for (i = 0; i < s->count; i++) {
-    const double *row = hfy_linalg_factor_row_(s->factor, 0, i);
-    x[i] = (x[i] - hfy_linalg_dot_(row, x, i)) / row[i];
-  }
-}
-
-/* x <- L^-T x. */
-HFY_PRIVATE_ void hfy_structure_backward_(const hfy_structure_solver_ *s, double *x) {
-  size_t i, j;
-  for (i = s->count; i-- > 0;) {
-    const double *row = hfy_linalg_factor_row_(s->factor, 0, i);
-    double v = x[i] /= row[i];
-    for (j = 0; j < i; j++) x[j] -= v * row[j];
-  }
-}
-
 /* x <- H^-1 x. Returns the sum of the new x. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_invert_(const hfy_structure_solver_ *s, double *x) {
   double sum = 0;
   size_t i;
-  hfy_structure_forward_(s, x);
-  hfy_structure_backward_(s, x);
+  hfy_linalg_cholesky_forward_(s->factor, 0, s->count, x);
+  hfy_linalg_cholesky_backward_(s->factor, 0, s->count, x);
   for (i = 0; i < s->count; i++) sum += x[i];
   return sum;
 }
@@ -8461,7 +8424,7 @@ HFY_COLD_ double hfy_structure_remainder_(hfy_structure_solver_ *s, const double
   double ones = -1, square;
   size_t i;
   memcpy(s->side, row, s->count * sizeof *row);
-  hfy_structure_backward_(s, s->side);
+  hfy_linalg_cholesky_backward_(s->factor, 0, s->count, s->side);
   hfy_structure_mix_(s, s->side);
   for (i = 0; i < s->count; i++) ones += s->side[i];
   square = hfy_structure_square_(s, (double)s->fresh_unaries);
@@ -8485,10 +8448,10 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
     row[v] = (double)shared + 1;
   }
   for (i = 0; i < s->fresh_bits; i++) s->mark[s->fresh[i]] = 0;
-  hfy_structure_forward_(s, row);
+  hfy_linalg_cholesky_forward_(s->factor, 0, s->count, row);
   *pivot = diagonal - hfy_linalg_dot_(row, row, s->count);
   if (s->count && *pivot < 1e-2 * diagonal) *pivot = hfy_structure_remainder_(s, row);
-  if (!(*pivot > HFY_STRUCTURE_PIVOT_ * diagonal)) *pivot = 0;
+  if (!(*pivot > 1e-10 * diagonal)) *pivot = 0; /* as good as dependent */
   return same;
 }
 
@@ -8546,7 +8509,7 @@ HFY_PRIVATE_ void hfy_structure_aim_(hfy_structure_solver_ *s) {
     s->side[v] = ((s->vertex[v].linear - top) + s->vertex[v].low) / s->rho;
   }
   all = hfy_structure_invert_(s, s->ones);
-  for (pass = 0; pass < HFY_STRUCTURE_PASSES_; pass++) {
+  for (pass = 0; pass < 12; pass++) {
     if (pass) {
       lack = hfy_structure_lack_(s, &sum);
       if (pass > 1 && !(lack < 0.5 * before)) break;
@@ -8583,21 +8546,6 @@ HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s) {
   hfy_structure_mix_(s, s->weight);
 }
 
-/* Vertices whose weight is rounding leave at the end: derivatives follow from who is left. */
-HFY_COLD_ void hfy_structure_prune_(hfy_structure_solver_ *s) {
-  double low = s->vertex[0].linear, high = low, dust;
-  size_t v, before = s->count;
-  for (v = 1; v < s->count; v++) {
-    if (s->vertex[v].linear < low) low = s->vertex[v].linear;
-    if (s->vertex[v].linear > high) high = s->vertex[v].linear;
-  }
-  dust = 64 * DBL_EPSILON * (1 + (high - low) / s->rho);
-  if (dust > 1e-9) dust = 1e-9;
-  for (v = s->count; v-- > 0;)
-    if (s->weight[v] <= dust && s->count > 1) hfy_structure_leave_(s, v);
-  if (s->count < before) hfy_structure_settle_(s);
-}
-
 /* The fresh vertex joins. While it depends on the active ones, u can stay while weight moves to it, which raises the
    linear part, until one of them has none left and leaves. */
 HFY_COLD_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pivot) {
@@ -8605,7 +8553,7 @@ HFY_COLD_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pivot
   while (!(pivot > 0)) {
     double *c = hfy_linalg_factor_row_(s->factor, 0, s->count), step = HUGE_VAL;
     size_t v, first = 0;
-    hfy_structure_backward_(s, c);
+    hfy_linalg_cholesky_backward_(s->factor, 0, s->count, c);
     for (v = 0; v < s->count; v++) {
       if (!(c[v] > 1e-12 && s->weight[v] / c[v] < step)) continue;
       step = s->weight[v] / c[v];
@@ -8664,7 +8612,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s) {
     if (fresh - level < -64 * rounding - 1e-12 * s->rho) return hfy_structure_stop_(s, HFY_STRUCTURE_WORSE_);
     if (s->gap <= s->structure->tol || s->gap <= rounding) return HFY_OK;
     same = hfy_structure_border_(s, &pivot);
-    if (same != SIZE_MAX || stalls >= HFY_STRUCTURE_STALLS_ + s->count) /* rounding, unless the oracle is wrong */
+    if (same != SIZE_MAX || stalls >= 32 + s->count) /* no visible rise: rounding, unless the oracle is wrong */
       return s->gap > 64 * rounding + 1e-10 * s->rho ? hfy_structure_stop_(s, HFY_STRUCTURE_WORSE_) : HFY_OK;
     if (s->steps >= s->max_steps) return hfy_structure_stop_(s, HFY_STRUCTURE_STEPS_);
     status = hfy_structure_enter_(s, pivot);
@@ -8675,14 +8623,24 @@ HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s) {
 /* SparseMAP of the scores in s->unary and s->raw: u, the mixture, gap, value, steps; on CONVERGENCE the last ones. */
 HFY_PRIVATE_ hfy_status hfy_structure_run_(hfy_structure_solver_ *s) {
   hfy_status status = hfy_structure_first_(s);
-  double pivot, infinite;
-  size_t v, i;
+  double pivot, infinite, low, high, dust;
+  size_t v, i, before;
   if (status) return status;
   hfy_structure_border_(s, &pivot);
   hfy_structure_join_(s, 1, pivot);
   status = hfy_structure_climb_(s);
   if (status && status != HFY_ERR_CONVERGENCE) return status;
-  hfy_structure_prune_(s);
+  before = s->count;
+  low = high = s->vertex[0].linear;
+  for (v = 1; v < before; v++) {
+    if (s->vertex[v].linear < low) low = s->vertex[v].linear;
+    if (s->vertex[v].linear > high) high = s->vertex[v].linear;
+  }
+  dust = 64 * DBL_EPSILON * (1 + (high - low) / s->rho);
+  if (dust > 1e-9) dust = 1e-9;
+  for (v = before; v-- > 0;) /* who has a weight that is rounding leaves: derivatives follow from who is left */
+    if (s->weight[v] <= dust && s->count > 1) hfy_structure_leave_(s, v);
+  if (s->count < before) hfy_structure_settle_(s);
   s->value = s->offset;
   for (v = 0; v < s->count; v++) s->value += s->weight[v] * hfy_structure_parts_score_(s, v, &infinite);
   for (i = 0; i < s->n_touched; i++) {
@@ -8869,8 +8827,7 @@ HFY_COLD_ hfy_status hfy_structure_restore_(hfy_structure_solver_ *s, size_t ver
     hfy_status status = hfy_structure_take_list_(s, on + v * s->structure->most, count[v]);
     if (status) return hfy_structure_failed_(work, status, s);
     hfy_structure_border_(s, &pivot);
-    if (!(pivot > 0))
-      return hfy_base_fail_(work, HFY_ERR_SINGULAR, "on: vertex %z depends on those before it", v);
+    if (!(pivot > 0)) return hfy_base_fail_(work, HFY_ERR_SINGULAR, "on: vertex %z depends on those before it", v);
     hfy_structure_join_(s, 1, pivot);
   }
   return HFY_OK;
@@ -8950,10 +8907,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_margin(const hfy_structure *structur
   return hfy_base_close_(w, &local, status);
 }
 
-#undef HFY_STRUCTURE_ACTIVE_
-#undef HFY_STRUCTURE_STALLS_
-#undef HFY_STRUCTURE_PIVOT_
-#undef HFY_STRUCTURE_PASSES_
 #undef HFY_STRUCTURE_STEP_
 
 #endif /* HFY_HAS_STRUCTURE_ */
@@ -8971,11 +8924,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_margin(const hfy_structure *structur
 
 /* The ways a row is solved: kinds with their special parameters told apart; those from LINE on end in a list. */
 typedef enum hfy_sep_method_ {
-  HFY_SEP_BY_SOFTMAX_,
-  HFY_SEP_BY_UNIFORM_,
-  HFY_SEP_BY_IDENTITY_,
-  HFY_SEP_BY_POWER_,
-  HFY_SEP_BY_EXP_,
+  HFY_SEP_BY_SOFTMAX_, HFY_SEP_BY_UNIFORM_, HFY_SEP_BY_IDENTITY_, HFY_SEP_BY_POWER_, HFY_SEP_BY_EXP_,
   HFY_SEP_BY_LINE_,     /* p = t - d: sparsemax */
   HFY_SEP_BY_TIES_,     /* uniform over the exact maxima */
   HFY_SEP_BY_TSALLIS_,  /* alpha-entmax, alpha not 1, 2 or infinity */
@@ -8986,7 +8935,6 @@ typedef enum hfy_sep_method_ {
   HFY_SEP_BY_STRUCTURE_ /* SparseMAP */
 } hfy_sep_method_;
 
-#define HFY_SEP_SHARE_ 16384 /* scores that are worth a thread */
 struct hfy_structure_solver_;
 /* One row's arrays, and its solution as a list. */
 typedef struct hfy_sep_scratch_ {
@@ -9381,18 +9329,6 @@ HFY_PRIVATE_ hfy_status hfy_sep_keep_(hfy_sep_scratch_ *s, double sum) {
   return HFY_OK;
 }
 
-/* Divides the weights by their sum, taken in blocks: many small ones must not drift. A lone one becomes exactly 1. */
-HFY_PRIVATE_ hfy_status hfy_sep_normalise_(hfy_sep_scratch_ *s) {
-  double sum = 0;
-  size_t i, end;
-  for (i = 0; i < s->count;) {
-    double block = 0;
-    for (end = hfy_base_min_(i + 64, s->count); i < end; i++) block += s->weight[i];
-    sum += block;
-  }
-  return hfy_sep_keep_(s, sum);
-}
-
 /* --- simplex kinds: s->index and s->weight hold the window's indices and distances, and become the solution --- */
 
 /* p = t - d, sum p = 1: Newton's method, which is Michelot's algorithm, ends after finitely many steps. */
@@ -9686,7 +9622,8 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_sep_link_margin_(const hfy_sep *full)
 /* Solves a window: s->index ascending, s->weight the distances from the top below the margin (kinds by rank: all
    scores that are not masked). Both become the solution. */
 HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ method, hfy_sep_scratch_ *s) {
-  size_t i;
+  double sum = 0, block;
+  size_t i, end;
   if (method == HFY_SEP_BY_TOP_) { /* of equal scores the first */
     if (full->k > (double)s->count) return HFY_ERR_ARG;
     s->top = hfy_base_largest_(s->weight, s->count, (size_t)full->k, s->index, s->index, s->sorted);
@@ -9707,7 +9644,9 @@ HFY_PRIVATE_ hfy_status hfy_sep_solve_(const hfy_sep *full, hfy_sep_method_ meth
     hfy_sep_steep_(s, full->alpha);
   else
     hfy_sep_tsallis_(s, full->alpha);
-  return hfy_sep_normalise_(s);
+  for (i = 0; i < s->count; sum += block) /* in blocks: many small ones must not drift; a lone one becomes exactly 1 */
+    for (block = 0, end = hfy_base_min_(i + 64, s->count); i < end; i++) block += s->weight[i];
+  return hfy_sep_keep_(s, sum);
 }
 
 /* Does a kind count its candidates from the k-th best rather than from the best? */
@@ -9885,8 +9824,7 @@ HFY_COLD_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size
   if (box.upper) *high = box.upper[i] < full->k ? box.upper[i] : full->k;
 }
 
-/* Omega of one row of weights, +infinity outside its domain: y[0..n), or a list (y NULL) of n weights at these
-   indices (NULL: 0 .. n-1). */
+/* Omega of one row of weights, +infinity outside its domain: y[0..n), or (NULL) list[0..n) at index (NULL: 0 .. n-1) */
 HFY_COLD_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const double *list, const size_t *index,
                                 size_t n, size_t row) {
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
@@ -10031,7 +9969,6 @@ typedef struct hfy_sep_split_ {
   double *part, *rest;   /* n: what the first takes, and the second */
   double *below, *above; /* n: the part where tau is too low, too high */
 } hfy_sep_split_;
-#define HFY_SEP_STEEPEST_ 1e5 /* gamma of a sum's NORMMAX at most: its powers lose the digits beyond */
 
 /* Has a sum a value here? Says why not. */
 HFY_COLD_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work) {
@@ -10046,7 +9983,7 @@ HFY_COLD_ hfy_status hfy_sep_check_split_(const hfy_sep *sep, hfy_work *work) {
     const hfy_sep full = hfy_sep_resolve_(link);
     norms += hfy_sep_method_of_(&full) == HFY_SEP_BY_NORM_;
     none |= hfy_sep_method_of_(&full) == HFY_SEP_BY_STRUCTURE_ ||
-            (full.kind == HFY_SEP_NORMMAX && full.gamma > HFY_SEP_STEEPEST_);
+            (full.kind == HFY_SEP_NORMMAX && full.gamma > 1e5); /* its powers lose the digits */
   }
   if (!none && norms < 2) return HFY_OK;
   return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "sep->plus: no value of %s and %s together is offered",
@@ -10160,8 +10097,7 @@ HFY_COLD_ void hfy_sep_meet_(hfy_sep_split_ *t, const hfy_real *y, size_t n) {
   for (i = 0; i < n; i++) t->part[i] = t->below[i] + (t->above[i] - t->below[i]) * (under / (under - over));
 }
 
-/* The coordinates' intervals, the sums of their ends, and where the search begins. Returns how many are not masked; 0:
-   y is outside the domain. */
+/* The coordinates' intervals, sums of their ends, where the search begins. Returns how many live; 0: y is outside. */
 HFY_COLD_ size_t hfy_sep_intervals_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n,
                                     size_t row, double sums[2]) {
   const hfy_sep *one = &t->link[0], *two = &t->link[1];
@@ -10195,8 +10131,7 @@ HFY_COLD_ size_t hfy_sep_intervals_(hfy_sep_split_ *t, const hfy_real *theta, co
   return sums[0] > one->k + slack || sums[1] < one->k - slack ? 0 : live;
 }
 
-/* Splits y into t->part and t->rest at the least cost, Omega(y), which it returns: HUGE_VAL outside the domain. theta
-   (or NULL) says what is masked. */
+/* Omega(y), the least cost of a split into t->part and t->rest; HUGE_VAL outside the domain. theta (or NULL): masks. */
 HFY_COLD_ double hfy_sep_split_row_(hfy_sep_split_ *t, const hfy_real *theta, const hfy_real *y, size_t n, size_t row) {
   const hfy_sep *one = &t->link[0], *two = &t->link[1];
   double ends[2], rate, low, high = 1, f, under = 0, over = 0;
@@ -10492,12 +10427,7 @@ HFY_COLD_ hfy_status hfy_sep_row_failed_(hfy_work *work, hfy_status status, cons
 /* Arguments that all functions share. missing: the first array that is NULL. */
 HFY_COLD_ hfy_status hfy_sep_check_rows_(const hfy_sep *sep, size_t rows, size_t n, const char *missing,
                                             hfy_work *work) {
-  hfy_status status = hfy_base_null_(work, sep ? NULL : "sep");
-  if (status) return status;
-  if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; it should be at least 1");
-  if (!hfy_base_fits_(rows, n, sizeof(double)))
-    return hfy_base_fail_(work, HFY_ERR_ARG, "rows %z times n %z: an array of that size cannot exist", rows, n);
-  status = hfy_base_null_(work, rows ? missing : NULL);
+  hfy_status status = sep ? hfy_base_rows_(work, rows, n, missing) : hfy_base_null_(work, "sep");
   return status ? status : hfy_sep_check_(sep, rows, n, "sep->", work);
 }
 
@@ -10542,7 +10472,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *
   hfy_status status = hfy_sep_check_rows_(sep, rows, n, !theta ? "theta" : !y ? "y" : NULL, w);
   size_t i;
   if (!status && !simd) status = HFY_ERR_UNSUPPORTED;
-  call.tasks = hfy_base_min_(hfy_base_min_(rows, rows * n / HFY_SEP_SHARE_ + 1), hfy_base_workers_());
+  call.tasks = hfy_base_min_(hfy_base_min_(rows, rows * n / 16384 + 1), hfy_base_workers_()); /* worth a thread */
   while (hfy_base_layout_(&arena, w, &status)) {
     call.task = HFY_TAKE_(&arena, hfy_sep_task_, call.tasks);
     for (i = 0; i < call.tasks; i++)
@@ -10560,7 +10490,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *
   return hfy_base_close_(w, &local, status);
 }
 
-/* Can a separation's gradient do without the scores? */
+/* Does a separation's gradient need the scores? */
 HFY_COLD_ int hfy_sep_needs_theta_(const hfy_sep *sep) {
   return sep->plus || sep->kind == HFY_SEP_POWER || sep->kind == HFY_SEP_IDENTITY ||
          sep->kind == HFY_SEP_SEQUENCE_KSUBSETS || sep->kind == HFY_SEP_SPARSEMAP ||
@@ -10570,10 +10500,10 @@ HFY_COLD_ int hfy_sep_needs_theta_(const hfy_sep *sep) {
 /* Sets the gradients of the parameters to 0; the padding of wide strides is not ours. */
 HFY_COLD_ void hfy_sep_clear_(const hfy_sep *full, const hfy_sep_grad *grad, size_t rows, size_t n,
                               hfy_sep_scratch_ *s) {
-  double *const numbers[] = {grad->alpha, grad->gamma, grad->transition};
   size_t j;
-  for (j = 0; j < sizeof numbers / sizeof *numbers; j++)
-    if (numbers[j]) *numbers[j] = 0;
+  if (grad->alpha) *grad->alpha = 0;
+  if (grad->gamma) *grad->gamma = 0;
+  if (grad->transition) *grad->transition = 0;
   if (grad->transitions) (void)HFY_IF_STRUCTURE_(hfy_sep_plan_structure_(full, n, s));
   if (grad->transitions) memset(grad->transitions, 0, s->higher * sizeof *grad->transitions);
   for (j = 0; j < (full->bound_stride ? rows : 1); j++) {
@@ -10582,43 +10512,36 @@ HFY_COLD_ void hfy_sep_clear_(const hfy_sep *full, const hfy_sep_grad *grad, siz
   }
 }
 
-HFY_COLD_ hfy_status hfy_sep_vjp_(const hfy_sep *sep, const hfy_sep_row_ *all, size_t rows, const hfy_sep_grad *grad,
-                                  hfy_work *work) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  const hfy_simd_ *simd = hfy_simd_choose_(work);
-  const hfy_sep full = hfy_sep_resolve_(sep);
-  const char *none = hfy_sep_no_gradient_(&full, grad);
-  const size_t n = all->n;
-  hfy_sep_scratch_ scratch;
-  hfy_sep_row_ row;
-  hfy_status status = simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
-  size_t j;
-  if (none)
-    return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient", none);
-  while (hfy_base_layout_(&arena, work, &status)) hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
-  if (status) return status;
-  hfy_sep_clear_(&full, grad, rows, n, &scratch);
-  for (j = 0, row = *all; j < rows; j++, row.row++, row.y += n, row.v += n) {
-    if (all->theta) row.theta = all->theta + j * n;
-    if (grad->theta) row.out = grad->theta + j * n;
-    if (full.plus || hfy_sep_method_of_(&full) != HFY_SEP_BY_STRUCTURE_ ||
-        !hfy_sep_list_(&full, row.theta, n, j, &scratch)) /* this leaves the mixture */
-      hfy_sep_chain_vjp_(&full, &row, grad, &scratch);
-    else if (row.out)
-      memset(row.out, 0, n * sizeof *row.out);
-  }
-  return HFY_OK;
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y,
                                           const hfy_real *dy, size_t rows, size_t n, const hfy_sep_grad *grad,
                                           hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  const hfy_sep_row_ all = {theta, y, dy, NULL, n, 0};
-  const char *missing = sep && !theta && hfy_sep_needs_theta_(sep) ? "theta" : !y ? "y" : !dy ? "dy" : NULL;
-  hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing || grad ? missing : "grad", w);
-  if (!status && grad) status = hfy_sep_vjp_(sep, &all, rows, grad, w);
-  return hfy_base_close_(w, &local, status);
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  const hfy_simd_ *simd = hfy_simd_choose_(w);
+  const char *none = sep && !theta && hfy_sep_needs_theta_(sep) ? "theta" : !y ? "y" : !dy ? "dy" : NULL;
+  hfy_sep full;
+  hfy_sep_scratch_ scratch;
+  hfy_sep_row_ row = {theta, y, dy, NULL, n, 0};
+  hfy_status status = hfy_sep_check_rows_(sep, rows, n, none || grad ? none : "grad", w);
+  if (status || !grad) return status;
+  full = hfy_sep_resolve_(sep);
+  none = hfy_sep_no_gradient_(&full, grad);
+  if (none)
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this separation has no such gradient", none);
+  if (!simd) status = HFY_ERR_UNSUPPORTED;
+  while (hfy_base_layout_(&arena, w, &status)) hfy_sep_plan_(&arena, simd, sep, n, 0, &scratch);
+  if (status) return status;
+  hfy_sep_clear_(&full, grad, rows, n, &scratch);
+  for (; row.row < rows; row.row++, row.y += n, row.v += n) {
+    if (theta) row.theta = theta + row.row * n;
+    if (grad->theta) row.out = grad->theta + row.row * n;
+    if (full.plus || hfy_sep_method_of_(&full) != HFY_SEP_BY_STRUCTURE_ ||
+        !hfy_sep_list_(&full, row.theta, n, row.row, &scratch)) /* this leaves the mixture */
+      hfy_sep_chain_vjp_(&full, &row, grad, &scratch);
+    else if (row.out)
+      memset(row.out, 0, n * sizeof *row.out);
+  }
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
 /* Omega, Omega* and losses: rows in, a number a row out. */
@@ -10714,10 +10637,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_sep_loss(const hfy_sep *sep, const hfy_real *t
 }
 
 HFY_API HFY_SMALL_ double hfy_sep_margin(const hfy_sep *sep) {
-  hfy_work scratch;
+  hfy_work local, *quiet = hfy_base_open_(NULL, &local);
   double largest = 0;
   size_t links = 0;
-  memset(&scratch, 0, sizeof scratch);
   if (!sep) return HUGE_VAL;
   for (; sep; sep = sep->plus) {
     hfy_sep full = hfy_sep_resolve_(sep);
@@ -10727,7 +10649,7 @@ HFY_API HFY_SMALL_ double hfy_sep_margin(const hfy_sep *sep) {
     if (full.kind == HFY_SEP_KSUBSETS && full.k < 1) margin *= full.k;
     if (full.kind == HFY_SEP_KSUBSETS && full.k > 1 && floor(full.k) < full.k) return HUGE_VAL; /* two gaps */
     /* an n large enough for any k makes the check one of the parameters alone */
-    if (hfy_sep_check_(&full, 1, SIZE_MAX / 16, "sep->", &scratch)) return HUGE_VAL;
+    if (hfy_sep_check_(&full, 1, SIZE_MAX / 16, "sep->", quiet)) return HUGE_VAL;
     if (margin > largest) largest = margin;
   }
   return largest;
@@ -10747,7 +10669,6 @@ HFY_API HFY_SMALL_ double hfy_sep_margin(const hfy_sep *sep) {
    Psi*(z) = sum max(z-theta,0)^(p+1) / (p+1), Psi(q) = sum theta q + p/(p+1) q^((p+1)/p) on q >= 0: integrals of the
    map and of its inverse.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_POST_PI_ 3.14159265358979323846
 #define HFY_POST_TOLERANCE_ (8 * HFY_REAL_EPS_ > 1e-9 ? 8 * HFY_REAL_EPS_ : 1e-9) /* of membership in dom Psi */
 
 typedef struct hfy_post_scratch_ {
@@ -10809,18 +10730,11 @@ HFY_PRIVATE_ double hfy_post_gain_(const hfy_post *post, size_t i) {
 
 /* --- scratch --- */
 
-/* For hfy_post_row_ and hfy_post_row_vjp_: all kinds need the same. */
-HFY_COLD_ void hfy_post_plan_(hfy_base_arena_ *arena, const hfy_post *post, size_t n, hfy_post_scratch_ *scratch) {
-  (void)post;
+/* energy: for hfy_post_has_energy_ and what may be called after it, too. */
+HFY_COLD_ void hfy_post_plan_(hfy_base_arena_ *arena, const hfy_post *post, size_t n, int energy,
+                              hfy_post_scratch_ *scratch) {
   scratch->row = HFY_TAKE_(arena, double, n);
-  scratch->factor = NULL;
-}
-
-/* For hfy_post_has_energy_, hfy_post_row_value_ and hfy_post_row_conjugate_; serves the two above as well. */
-HFY_COLD_ void hfy_post_plan_value_(hfy_base_arena_ *arena, const hfy_post *post, size_t n,
-                                       hfy_post_scratch_ *scratch) {
-  hfy_post_plan_(arena, post, n, scratch);
-  if (post->kind == HFY_POST_LINEAR) scratch->factor = HFY_TAKE_(arena, double, hfy_base_times_(n, n));
+  scratch->factor = HFY_TAKE_(arena, double, energy && post->kind == HFY_POST_LINEAR ? hfy_base_times_(n, n) : 0);
 }
 
 /* --- parts of the maps --- */
@@ -10888,7 +10802,7 @@ typedef struct hfy_post_power_ {
    softplus(x) = e^x to the last bit, and e^x underflows long before a small power of it: so its logarithm is raised.
    ds/dsigma = (softplus(x) - x softplus'(x)) / pi = softplus'(x) ratio / pi: ratio neither cancels nor overflows. */
 HFY_COLD_ hfy_post_power_ hfy_post_rectify_(const hfy_post *post, double v, int derivatives) {
-  const double width = post->sigma / HFY_POST_PI_, p = post->power;
+  const double pi = 3.14159265358979323846, width = post->sigma / pi, p = post->power;
   hfy_post_power_ r = {0, 0, 0, 0};
   double x = 0, e = 0, s = v, log_s, ratio;
   int deep, raised = p < 1 || p > 1;
@@ -10912,7 +10826,7 @@ HFY_COLD_ hfy_post_power_ hfy_post_rectify_(const hfy_post *post, double v, int 
   r.to_power = r.value * (deep ? log_s : log(s));
   if (!(width > 0) || r.slope <= 0) return r;
   ratio = x < 0 ? (deep ? 1 : log1p(e) * (1 + e) / e) - x : e > 0 ? log1p(e) * (1 + e) + x * e : 0;
-  r.to_sigma = r.slope * ratio / HFY_POST_PI_;
+  r.to_sigma = r.slope * ratio / pi;
   return r;
 }
 
@@ -11114,7 +11028,7 @@ HFY_COLD_ hfy_status hfy_post_row_value_(const hfy_post *post, const hfy_real *q
     if (fabs(off) / sqrt((double)n) / scale > reach) return HFY_OK; /* off the plane through delta */
     break;
   case HFY_POST_LINEAR:
-    hfy_linalg_cholesky_forward_(scratch->factor, n, row);
+    hfy_linalg_cholesky_forward_(scratch->factor, n, n, row);
     sum = 0.5 * hfy_linalg_dot_(row, row, n);
     break;
   case HFY_POST_RECTIFIED_POWER:
@@ -11211,12 +11125,7 @@ HFY_COLD_ hfy_status hfy_post_row_conjugate_(const hfy_post *post, const hfy_rea
 /* What they all check first. missing: the first array that is NULL. */
 HFY_COLD_ hfy_status hfy_post_arguments_(const hfy_post *post, size_t rows, size_t n, const char *missing,
                                          hfy_post *resolved, hfy_work *work) {
-  hfy_status status = hfy_base_null_(work, post ? NULL : "post");
-  if (status) return status;
-  if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; a row should hold at least 1 number");
-  if (!hfy_base_fits_(rows, n, sizeof(hfy_real)))
-    return hfy_base_fail_(work, HFY_ERR_ARG, "rows %z, n %z: an array of that size cannot exist", rows, n);
-  status = hfy_base_null_(work, rows ? missing : NULL);
+  hfy_status status = post ? hfy_base_rows_(work, rows, n, missing) : hfy_base_null_(work, "post");
   return status ? status : hfy_post_check_(post, n, resolved, "post", work);
 }
 
@@ -11240,7 +11149,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_post_apply(const hfy_post *post, const hfy_rea
   hfy_post_scratch_ scratch = {NULL, NULL};
   hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !q ? "q" : NULL, &full, w), one;
   size_t j;
-  while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_(&arena, &full, n, &scratch);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_(&arena, &full, n, 0, &scratch);
   if (status) rows = 0;
   for (j = 0; j < rows; j++) {
     const hfy_real *kept = previous ? previous + j * n : NULL;
@@ -11252,7 +11161,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_post_apply(const hfy_post *post, const hfy_rea
 
 /* The first member of grad that the post has no such parameter for, or NULL. */
 HFY_COLD_ const char *hfy_post_no_gradient_(const hfy_post *post, const hfy_post_grad *grad) {
-  const int layer = post->kind == HFY_POST_LAYERNORM, rectified = post->kind == HFY_POST_RECTIFIED_POWER;
+  const int layer = post->kind == HFY_POST_LAYERNORM;
   if (grad->gain && !layer) return "gain";
   if (grad->delta && !layer) return "delta";
   if (grad->matrix && post->kind != HFY_POST_LINEAR) return "matrix";
@@ -11260,7 +11169,7 @@ HFY_COLD_ const char *hfy_post_no_gradient_(const hfy_post *post, const hfy_post
   if (grad->radius && post->kind != HFY_POST_L2) return "radius";
   if (grad->eta && !(layer && !post->gain)) return "eta";
   if (grad->eps && !layer && post->kind != HFY_POST_L2) return "eps";
-  if (rectified) return NULL;
+  if (post->kind == HFY_POST_RECTIFIED_POWER) return NULL;
   return grad->power ? "power" : grad->sigma ? "sigma" : grad->theta ? "theta" : NULL;
 }
 
@@ -11319,17 +11228,6 @@ HFY_COLD_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real *z,
   }
 }
 
-/* Sets the gradients of the parameters to 0. */
-HFY_COLD_ void hfy_post_clear_(const hfy_post_grad *grad, size_t n) {
-  double *const numbers[] = {grad->beta,  grad->radius, grad->eta,  grad->eps, grad->power, grad->sigma,  grad->theta};
-  size_t i;
-  for (i = 0; i < sizeof numbers / sizeof *numbers; i++)
-    if (numbers[i]) *numbers[i] = 0;
-  if (grad->gain) memset(grad->gain, 0, n * sizeof *grad->gain);
-  if (grad->delta) memset(grad->delta, 0, n * sizeof *grad->delta);
-  if (grad->matrix) memset(grad->matrix, 0, n * n * sizeof *grad->matrix);
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows,
                                            size_t n, const hfy_post_grad *grad, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
@@ -11345,11 +11243,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real 
   if (none)
     status = hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but this post has no such gradient", none);
   while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_post_plan_(&arena, &full, n, &scratch);
+    hfy_post_plan_(&arena, &full, n, 0, &scratch);
     sum = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
   }
   if (!status) {
-    hfy_post_clear_(grad, n);
+    double *const numbers[] = {grad->beta, grad->radius, grad->eta, grad->eps, grad->power, grad->sigma, grad->theta};
+    for (j = 0; j < sizeof numbers / sizeof *numbers; j++)
+      if (numbers[j]) *numbers[j] = 0;
+    if (grad->gain) memset(grad->gain, 0, n * sizeof *grad->gain);
+    if (grad->delta) memset(grad->delta, 0, n * sizeof *grad->delta);
+    if (grad->matrix) memset(grad->matrix, 0, n * n * sizeof *grad->matrix);
     hfy_post_vjp_parameters_(&full, z, dq, rows, n, grad, sum, &scratch); /* first: grad->z may be dq */
     for (j = 0; grad->z && j < rows; j++) hfy_post_row_vjp_(&full, z + j * n, dq + j * n, n, grad->z + j * n, &scratch);
   }
@@ -11368,7 +11271,7 @@ HFY_COLD_ hfy_status hfy_post_rows_(hfy_post_functional_ *functional, const hfy_
   hfy_post_scratch_ scratch = {NULL, NULL};
   hfy_status status = hfy_post_arguments_(post, rows, n, x ? missing : name, &full, w), one;
   size_t j;
-  while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_value_(&arena, &full, n, &scratch);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_post_plan_(&arena, &full, n, 1, &scratch);
   if (!status) status = hfy_post_has_energy_(&full, n, &scratch, w);
   if (status) rows = 0;
   for (j = 0; j < rows; j++) {
@@ -11389,7 +11292,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_post_conjugate(const hfy_post *post, const hfy
 }
 
 #undef HFY_POST_TOLERANCE_
-#undef HFY_POST_PI_
 
 #endif /* HFY_HAS_POST_ */
 
@@ -11708,10 +11610,7 @@ HFY_COLD_ void hfy_net_plan_(hfy_base_arena_ *arena, const hfy_net_run_ *run, in
   size_t t = run->tile, dim = run->net.dim, out = run->readout.width, states = hfy_base_times_(t, dim);
   size_t sums = hfy_base_times_(run->whole ? run->whole : 1, dim > out ? dim : out);
   hfy_sep_plan_(arena, run->simd, &run->net.sep, run->net.count, 0, &s->sep);
-  if (energies)
-    hfy_post_plan_value_(arena, &run->net.post, dim, &s->post);
-  else
-    hfy_post_plan_(arena, &run->net.post, dim, &s->post);
+  hfy_post_plan_(arena, &run->net.post, dim, energies, &s->post);
   s->failure = HFY_OK;
   s->walk = HFY_TAKE_(arena, hfy_net_walk_, t);
   s->q = HFY_TAKE_(arena, hfy_real, states);
@@ -13864,7 +13763,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_rea
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_SHARD_MAGIC_ UINT64_C(0x4452414853594648)            /* "HFYSHARD", where the first byte is the lowest */
 #define HFY_SHARD_FORMAT_ ((uint64_t)(0x100 + sizeof(hfy_real))) /* version 1 of this precision */
-#define HFY_SHARD_CAPACITY_ 64
 
 /* What two partials must agree on. Parameters that the separation does not use are 0. */
 typedef struct hfy_shard_recipe_ {
@@ -13974,7 +13872,7 @@ HFY_COLD_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, doub
   hfy_shard_recipe_ *r = &b->head.recipe;
   memset(b, 0, sizeof *b);
   b->sep = *full;
-  if (!capacity) capacity = HFY_SHARD_CAPACITY_ + (rank ? (size_t)ceil(full->k) : 0);
+  if (!capacity) capacity = 64 + (rank ? (size_t)ceil(full->k) : 0);
   b->head.magic = HFY_SHARD_MAGIC_;
   b->head.format = HFY_SHARD_FORMAT_;
   b->head.capacity = hfy_sep_is_list_(full) ? capacity : 1;
@@ -14081,8 +13979,7 @@ HFY_COLD_ hfy_status hfy_shard_agree_(const hfy_shard_block_ *a, const hfy_shard
                           (size_t)x.n_queries);
   if (x.dim != y.dim || x.width != y.width || x.readout != y.readout)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%s: dim is %z, readout_dim %z; they should be %z and %z", what,
-                          (size_t)y.dim, (size_t)(y.readout * y.width), (size_t)x.dim,
-                          (size_t)(x.readout * x.width));
+                          (size_t)y.dim, (size_t)(y.readout * y.width), (size_t)x.dim, (size_t)(x.readout * x.width));
   if (x.queries != y.queries)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%s was made for other queries; they should be the same to the bit", what);
   if (memcmp(&x, &y, sizeof x))
@@ -14269,68 +14166,63 @@ HFY_API HFY_SMALL_ size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, 
   return block.full;
 }
 
-/* The body of hfy_shard_find; queries, partial and first stand in call. */
-HFY_COLD_ hfy_status hfy_shard_seek_(const hfy_net *net, size_t capacity, size_t bytes, hfy_shard_call_ *call,
-                                     hfy_work *w) {
-  const hfy_shard_record_ record = hfy_shard_nothing_(HFY_OK);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_net_run_ *run = &call->run;
-  hfy_shard_block_ *b = &call->block;
-  unsigned char *end;
-  size_t *visible = NULL, i, used;
-  hfy_status status = hfy_shard_begin_(net, 0, capacity, call, w);
-  if (!status) status = hfy_base_null_(w, call->partial ? NULL : "partial");
-  if (status) return status;
-  if (bytes < b->full)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this partial needs room for %z", bytes, b->full);
-  if (call->first > UINT64_MAX - net->count)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
-  while (net->count && hfy_base_layout_(&arena, w, &status)) {
-    run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net);
-    call->scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call->walks);
-    call->score = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(call->walks, net->count) : 0);
-    visible = HFY_TAKE_(&arena, size_t, net->visible ? call->n_queries : 0);
-    for (i = 0; i < call->walks; i++) {
-      hfy_net_scratch_ counted;
-      hfy_net_plan_tile_(&arena, run, 0, call->scratch ? call->scratch + i : &counted);
-    }
-  }
-  if (status) return status;
-  b->head.patterns = net->count;
-  b->head.cover = hfy_shard_cover_(call->first, net->count);
-  for (i = 0; i < call->n_queries; i++) hfy_shard_put_record_(call->partial, i, &record);
-  if (!b->lists) memset((unsigned char *)call->partial + b->pool, 0, b->full - b->pool);
-  if (net->count && call->n_queries) {
-    for (i = 0; visible && i < call->n_queries; i++) /* of the slice */
-      visible[i] = net->visible[i] > call->first ? net->visible[i] - (size_t)call->first : 0;
-    run->net.visible = visible;
-    call->rows = run->net.readout ? run->net.readout : run->net.values;
-    call->stride = run->net.readout ? run->net.readout_stride : run->net.value_stride;
-    hfy_net_prepare_(run);
-    hfy_base_parallel_(call->walks, hfy_shard_share_, call);
-  }
-  end = (unsigned char *)call->partial + b->pool;
-  for (i = 0; i < call->n_queries; i++, end += used) { /* closes the gaps that lists shorter than capacity have left */
-    const hfy_shard_record_ kept = hfy_shard_record_at_(call->partial, i);
-    used = hfy_shard_entries_(b, &kept) * b->entry;
-    memmove(end, (unsigned char *)call->partial + b->pool + i * b->capacity * b->entry, used);
-  }
-  b->head.bytes = (uint64_t)(end - (unsigned char *)call->partial);
-  memcpy(call->partial, &b->head, sizeof b->head);
-  return HFY_OK;
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries,
                                              size_t n_queries, size_t capacity, void *partial, size_t bytes,
                                              hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  const hfy_shard_record_ record = hfy_shard_nothing_(HFY_OK);
+  hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_shard_call_ call;
+  hfy_net_run_ *run = &call.run;
+  hfy_shard_block_ *b = &call.block;
+  unsigned char *end;
+  size_t *visible = NULL, i, used;
+  hfy_status status;
   memset(&call, 0, sizeof call);
   call.first = first;
   call.queries = queries;
   call.n_queries = n_queries;
   call.partial = partial;
-  return hfy_base_close_(w, &local, hfy_shard_seek_(net, capacity, bytes, &call, w));
+  status = hfy_shard_begin_(net, 0, capacity, &call, w);
+  if (!status) status = hfy_base_null_(w, partial ? NULL : "partial");
+  if (status) return status;
+  if (bytes < b->full)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "bytes is %z; this partial needs room for %z", bytes, b->full);
+  if (first > UINT64_MAX - net->count)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "first and net->count %z: there are no such patterns", net->count);
+  while (net->count && hfy_base_layout_(&arena, w, &status)) {
+    run->inverse_norms = hfy_net_plan_norms_(&arena, &run->net);
+    call.scratch = HFY_TAKE_(&arena, hfy_net_scratch_, call.walks);
+    call.score = HFY_TAKE_(&arena, double, b->lists ? hfy_base_times_(call.walks, net->count) : 0);
+    visible = HFY_TAKE_(&arena, size_t, net->visible ? n_queries : 0);
+    for (i = 0; i < call.walks; i++) {
+      hfy_net_scratch_ counted;
+      hfy_net_plan_tile_(&arena, run, 0, call.scratch ? call.scratch + i : &counted);
+    }
+  }
+  if (status) return status;
+  b->head.patterns = net->count;
+  b->head.cover = hfy_shard_cover_(first, net->count);
+  for (i = 0; i < n_queries; i++) hfy_shard_put_record_(partial, i, &record);
+  end = (unsigned char *)partial + b->pool;
+  if (!b->lists) memset(end, 0, b->full - b->pool);
+  if (net->count && n_queries) {
+    for (i = 0; visible && i < n_queries; i++) /* of the slice */
+      visible[i] = net->visible[i] > first ? net->visible[i] - (size_t)first : 0;
+    run->net.visible = visible;
+    call.rows = run->net.readout ? run->net.readout : run->net.values;
+    call.stride = run->net.readout ? run->net.readout_stride : run->net.value_stride;
+    hfy_net_prepare_(run);
+    hfy_base_parallel_(call.walks, hfy_shard_share_, &call);
+  }
+  for (i = 0; i < n_queries; i++, end += used) { /* closes the gaps that lists shorter than capacity have left */
+    const hfy_shard_record_ kept = hfy_shard_record_at_(partial, i);
+    used = hfy_shard_entries_(b, &kept) * b->entry;
+    memmove(end, (unsigned char *)partial + b->pool + i * b->capacity * b->entry, used);
+  }
+  b->head.bytes = (uint64_t)(end - (unsigned char *)partial);
+  memcpy(partial, &b->head, sizeof b->head);
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
 HFY_API HFY_SMALL_ size_t hfy_shard_used(const void *partial, size_t bytes) {
@@ -14432,8 +14324,9 @@ HFY_COLD_ int hfy_shard_overlap_(const hfy_shard_block_ *a, const void *into, co
   return 0;
 }
 
-/* The body of hfy_shard_merge. */
-HFY_COLD_ hfy_status hfy_shard_join_(void *into, size_t into_bytes, const void *from, size_t from_bytes, hfy_work *w) {
+HFY_API HFY_SMALL_ hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *from, size_t from_bytes,
+                                              hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_shard_block_ a, b;
   unsigned char *copy = NULL, *out, *x;
@@ -14482,13 +14375,7 @@ HFY_COLD_ hfy_status hfy_shard_join_(void *into, size_t into_bytes, const void *
   a.head.patterns += b.head.patterns;
   a.head.cover += b.head.cover;
   memcpy(into, &a.head, sizeof a.head);
-  return HFY_OK;
-}
-
-HFY_API HFY_SMALL_ hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *from, size_t from_bytes,
-                                              hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_shard_join_(into, into_bytes, from, from_bytes, w));
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
 /* --- finishing --- */
@@ -14541,25 +14428,29 @@ HFY_COLD_ hfy_status hfy_shard_knows_(const hfy_net *net, const hfy_report *repo
   return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; a partial does not know it", none_such);
 }
 
-/* The body of hfy_shard_finish; queries stand in call. */
-HFY_COLD_ hfy_status hfy_shard_end_(const hfy_net *net, const void *partial, size_t bytes, hfy_real *out,
-                                    const hfy_report *report, hfy_shard_call_ *call, hfy_work *w) {
-  const size_t n_queries = call->n_queries;
+HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries,
+                                               const void *partial, size_t bytes, hfy_real *out,
+                                               const hfy_report *report, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_net_run_ *run = &call->run;
+  hfy_shard_call_ call;
+  hfy_net_run_ *run = &call.run;
   hfy_shard_block_ block;
   hfy_net_scratch_ scratch;
   const unsigned char *entry;
   hfy_real *rows = NULL;
   size_t *number = NULL, who, most = 1;
-  hfy_status one, status = hfy_shard_begin_(net, 1, 1, call, w);
+  hfy_status one, status;
+  call.queries = queries;
+  call.n_queries = n_queries;
+  status = hfy_shard_begin_(net, 1, 1, &call, w);
   if (!status) status = hfy_shard_read_(partial, bytes, 1, "partial", &block, w);
-  if (!status) status = hfy_shard_agree_(&call->block, &block, "partial", w);
+  if (!status) status = hfy_shard_agree_(&call.block, &block, "partial", w);
   if (status) return status;
   if (net->count && (block.head.patterns != net->count || block.head.cover != hfy_shard_cover_(0, net->count)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "partial covers %z patterns; it should cover each of the %z of the net once",
                           (size_t)block.head.patterns, net->count);
-  status = hfy_net_check_call_(&run->net, call->queries, n_queries, out, report, w);
+  status = hfy_net_check_call_(&run->net, queries, n_queries, out, report, w);
   if (!status && report) status = hfy_shard_knows_(net, report, block.lists, w);
   for (who = 0; block.lists && who < n_queries; who++) {
     hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
@@ -14567,7 +14458,7 @@ HFY_COLD_ hfy_status hfy_shard_end_(const hfy_net *net, const void *partial, siz
   }
   run->net.count = most; /* a net of `most` candidates, one query at a time */
   run->tile = 1;
-  hfy_net_call_of_(run, call->queries, out, report);
+  hfy_net_call_of_(run, queries, out, report);
   while (hfy_base_layout_(&arena, w, &status)) {
     number = HFY_TAKE_(&arena, size_t, block.lists ? most : 0);
     rows = HFY_TAKE_(&arena, hfy_real, block.lists ? hfy_base_times_(most, (size_t)block.head.recipe.width) : 0);
@@ -14577,7 +14468,7 @@ HFY_COLD_ hfy_status hfy_shard_end_(const hfy_net *net, const void *partial, siz
   entry = (const unsigned char *)partial + block.pool;
   for (who = 0; who < n_queries; who++) {
     hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
-    hfy_net_admit_(run, call->queries, who, 0, &scratch);
+    hfy_net_admit_(run, queries, who, 0, &scratch);
     one = hfy_shard_answer_(run, &block, &record, entry, rows, number, &scratch);
     entry += hfy_shard_entries_(&block, &record) * block.entry;
     if (report && report->status) report->status[who] = one;
@@ -14589,22 +14480,11 @@ HFY_COLD_ hfy_status hfy_shard_end_(const hfy_net *net, const void *partial, siz
     else
       hfy_net_failed_(w, one, who);
   }
-  return status;
-}
-
-HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries,
-                                               const void *partial, size_t bytes, hfy_real *out,
-                                               const hfy_report *report, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_shard_call_ call;
-  call.queries = queries;
-  call.n_queries = n_queries;
-  return hfy_base_close_(w, &local, hfy_shard_end_(net, partial, bytes, out, report, &call, w));
+  return hfy_base_close_(w, &local, status);
 }
 
 #undef HFY_SHARD_MAGIC_
 #undef HFY_SHARD_FORMAT_
-#undef HFY_SHARD_CAPACITY_
 #endif /* HFY_HAS_SHARD_ */
 
 #ifdef HFY_HAS_THEORY_
@@ -15858,7 +15738,7 @@ HFY_COLD_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_rec
     s.z = HFY_TAKE_(&arena, hfy_real, net->dim);
     s.room = hfy_base_take_(&arena, room, 1);
     if (!sequence) hfy_sep_plan_(&arena, simd, &net->sep, n, 0, &s.sep);
-    hfy_post_plan_(&arena, &net->post, net->dim, &s.post);
+    hfy_post_plan_(&arena, &net->post, net->dim, 0, &s.post);
   }
   if (status) return status;
   inner = hfy_recall_inner_(work, s.room, room);
@@ -20238,8 +20118,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_LINALG_DEPTH_
 #undef HFY_LINALG_WIDTH_
 #undef HFY_LINALG_TALL_
-#undef HFY_SEP_SHARE_
-#undef HFY_SEP_STEEPEST_
 #undef HFY_SEP_SUPPORT_
 #undef HFY_SEP_FAR_
 #undef HFY_IF_STRUCTURE_

@@ -154,7 +154,7 @@ TEST(cholesky_factors_and_solves) {
       CHECK_NEAR(sum, b[i], 1e-12);
     }
     memcpy(x, b, sizeof x);
-    hfy_linalg_cholesky_forward_(l, n, x);
+    hfy_linalg_cholesky_forward_(l, n, n, x);
     for (i = 0; i < n; i++) {
       double sum = 0;
       for (j = 0; j <= i; j++) sum += l[i * n + j] * x[j];
