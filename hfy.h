@@ -13611,8 +13611,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_header(const size_t *shape, size_t ra
                                                   size_t *size, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   if (!bytes || !size) return hfy_base_null_(w, !bytes ? "bytes" : "size");
-  if (capacity < 256)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; it should be at least 256", capacity);
+  if (capacity < 256) return hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; it should be at least 256", capacity);
   return hfy_file_header_(shape, rank, (unsigned char *)bytes, size, w);
 }
 
