@@ -6039,23 +6039,27 @@ HFY_COLD_ hfy_status hfy_linalg_check_square_(const double *a, size_t n, int low
   return HFY_OK;
 }
 
+/* The eigenvalues of a in the memory of work: real parts, then imaginary ones. missing: an argument that is NULL. */
+HFY_COLD_ hfy_status hfy_linalg_eigen_(const double *a, size_t n, const char *missing, double **found, hfy_work *work) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  const hfy_simd_ *simd = hfy_simd_choose_(work);
+  hfy_linalg_general_ scratch;
+  hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, work) : HFY_ERR_UNSUPPORTED;
+  if (!status) status = hfy_base_null_(work, missing);
+  while (hfy_base_layout_(&arena, work, &status)) {
+    hfy_linalg_general_plan_(&arena, n, 0, &scratch);
+    *found = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
+  }
+  if (!status && (status = hfy_linalg_eigenvalues_(simd, a, n, *found, *found + n, &scratch)))
+    hfy_base_fail_(work, status, "an eigenvalue of a did not converge in %z iterations", (size_t)HFY_LINALG_QR_MOST_);
+  return status;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  const hfy_simd_ *simd = hfy_simd_choose_(w);
-  hfy_linalg_general_ scratch;
   double *found = NULL;
-  hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
-  if (!status) status = hfy_base_null_(w, !re ? "re" : !im ? "im" : NULL);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_linalg_general_plan_(&arena, n, 0, &scratch);
-    found = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
-  }
-  if (status) return hfy_base_close_(w, &local, status);
-  status = hfy_linalg_eigenvalues_(simd, a, n, found, found + n, &scratch);
-  if (status) {
-    hfy_base_fail_(w, status, "an eigenvalue of a did not converge in %z iterations", (size_t)HFY_LINALG_QR_MOST_);
-  } else {
+  const hfy_status status = hfy_linalg_eigen_(a, n, !re ? "re" : !im ? "im" : NULL, &found, w);
+  if (!status) {
     memcpy(re, found, n * sizeof *re);
     memcpy(im, found + n, n * sizeof *im);
   }
@@ -18306,8 +18310,7 @@ HFY_PRIVATE_ int hfy_rate_is_in_(double x, const hfy_rate_range_ *r) {
 /* --- the unit: RATE eq. 3, x = pi v / sigma --- */
 
 HFY_PRIVATE_ int hfy_rate_is_unit_(const hfy_rate *rate) {
-  return rate && rate->power > 0 && rate->sigma >= 0 && hfy_base_is_finite_(rate->power) &&
-         hfy_base_is_finite_(rate->sigma);
+  return rate && rate->power > 0 && rate->power <= DBL_MAX && rate->sigma >= 0 && rate->sigma <= DBL_MAX;
 }
 
 /* x^power, exact for 1 */
@@ -18379,10 +18382,9 @@ HFY_COLD_ hfy_status hfy_rate_numbers_(const char *row, const double *x, size_t 
 
 HFY_COLD_ hfy_status hfy_rate_check_(const hfy_rate *rate, hfy_work *work) {
   hfy_status status = hfy_base_null_(work, rate ? NULL : "rate");
-  if (status || (status = hfy_rate_number_("rate->power", rate->power, &hfy_rate_above_0_, work)) ||
-      (status = hfy_rate_number_("rate->sigma", rate->sigma, &hfy_rate_from_0_, work)))
-    return status;
-  return hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
+  if (!status) status = hfy_rate_number_("rate->power", rate->power, &hfy_rate_above_0_, work);
+  if (!status) status = hfy_rate_number_("rate->sigma", rate->sigma, &hfy_rate_from_0_, work);
+  return status ? status : hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
 }
 
 HFY_COLD_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *work) {
@@ -18397,28 +18399,31 @@ HFY_COLD_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *w
 enum { HFY_RATE_RUN_, HFY_RATE_AT_, HFY_RATE_DENSE_, HFY_RATE_SPARSE_ };
 
 typedef struct hfy_rate_in_ {
-  const hfy_simd_ *simd;
   const hfy_rate *rate;
   const double *w, *r;
   size_t count, dim;
+  hfy_work *work;
+  const hfy_simd_ *simd;
+  hfy_base_arena_ arena;
 } hfy_rate_in_;
 
-/* The start of most calls: checks what is there, chooses the kernels. */
-HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, hfy_work *work) {
+/* The start of most calls: checks what is there, chooses the kernels. missing: an argument that is NULL, or NULL. */
+HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, const char *missing) {
+  const int zeros = what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && in->rate && !(in->rate->sigma > 0));
+  hfy_work *work = in->work;
   hfy_status status;
-  int zeros;
   in->simd = hfy_simd_choose_(work);
   if (!in->simd) return HFY_ERR_UNSUPPORTED;
-  if ((status = hfy_rate_check_(in->rate, work)) || (status = hfy_rate_check_sizes_(in->count, in->dim, work)))
+  if ((status = hfy_rate_check_(in->rate, work)) || (status = hfy_rate_check_sizes_(in->count, in->dim, work)) ||
+      (what <= HFY_RATE_AT_ &&
+       ((status = hfy_base_null_(work, in->w ? NULL : "w")) ||
+        (status = hfy_rate_numbers_("w: row", in->w, in->dim, in->dim, &hfy_rate_finite_, work)))) ||
+      (what != HFY_RATE_RUN_ &&
+       ((status = hfy_base_null_(work, in->r ? NULL : "r")) ||
+        (status = hfy_rate_numbers_("r: pattern", in->r, in->count, in->dim,
+                                    zeros ? &hfy_rate_from_0_ : &hfy_rate_above_0_, work)))))
     return status;
-  if (what <= HFY_RATE_AT_ &&
-      ((status = hfy_base_null_(work, in->w ? NULL : "w")) ||
-       (status = hfy_rate_numbers_("w: row", in->w, in->dim, in->dim, &hfy_rate_finite_, work))))
-    return status;
-  if (what == HFY_RATE_RUN_ || (status = hfy_base_null_(work, in->r ? NULL : "r"))) return status;
-  zeros = what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && !(in->rate->sigma > 0));
-  return hfy_rate_numbers_("r: pattern", in->r, in->count, in->dim, zeros ? &hfy_rate_from_0_ : &hfy_rate_above_0_,
-                           work);
+  return hfy_base_null_(work, missing);
 }
 
 /* Up to four arrays of n (NULL: fewer). */
@@ -18459,13 +18464,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, si
                                                double missing, double *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  const hfy_rate_range_ part = {0, 1, 0, 0, "in 0 .. 1"};
   size_t *unit = NULL, mu, i, gone;
   hfy_status status = hfy_rate_check_sizes_(count, dim, w);
   if (status || (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : !out ? "out" : NULL)) ||
-      (status = hfy_rate_number_("noise", noise, &hfy_rate_from_0_, w)) ||
-      (status = hfy_rate_number_("missing", missing, &part, w)))
+      (status = hfy_rate_number_("noise", noise, &hfy_rate_from_0_, w)))
     return status;
+  if (!(missing >= 0 && missing <= 1)) return hfy_base_should_(w, "", "missing", missing, "in 0 .. 1");
   gone = (size_t)floor(missing * (double)dim + 0.5);
   while (hfy_base_layout_(&arena, w, &status)) unit = HFY_TAKE_(&arena, size_t, dim);
   for (mu = 0; !status && mu < count; mu++) {
@@ -18496,25 +18500,27 @@ typedef struct hfy_rate_dense_ {
   double *left, *gamma;  /* dim: 1 - leverage; what the diagonal takes off */
   double *v, *x, *gemm;  /* right-hand sides */
 } hfy_rate_dense_;
-HFY_COLD_ void hfy_rate_plan_dense_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, int self, hfy_rate_dense_ *s) {
+HFY_COLD_ void hfy_rate_plan_dense_(hfy_rate_in_ *in, int self, hfy_rate_dense_ *s) {
+  hfy_base_arena_ *arena = &in->arena;
   const size_t p = in->count, n = in->dim;
   s->in = in;
-  s->self = self != 0;
+  s->self = self;
   hfy_rate_take_(arena, hfy_base_times_(p, n), &s->q, &s->v, &s->x, NULL);
   hfy_rate_take_(arena, hfy_base_times_(p, p), &s->t, NULL, NULL, NULL);
   hfy_rate_take_(arena, n, &s->left, &s->gamma, &s->tau, NULL);
   s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
 }
 
-HFY_COLD_ hfy_status hfy_rate_enter_dense_(hfy_rate_in_ *in, int self, hfy_work *work) {
-  const hfy_status status = hfy_rate_enter_(in, HFY_RATE_DENSE_, work);
+HFY_COLD_ hfy_status hfy_rate_enter_dense_(hfy_rate_in_ *in, int self, const char *missing) {
+  const hfy_status status = hfy_rate_enter_(in, HFY_RATE_DENSE_, NULL);
   const size_t most = in->dim - (self ? 0 : 1);
-  if (status || in->count <= most) return status;
-  return hfy_base_fail_(work, HFY_ERR_INFEASIBLE, "count is %z; %z units can hold %z dense patterns at most",
+  if (status || in->count <= most) return status ? status : hfy_base_null_(in->work, missing);
+  return hfy_base_fail_(in->work, HFY_ERR_INFEASIBLE, "count is %z; %z units can hold %z dense patterns at most",
                         in->count, in->dim, most);
 }
 
-HFY_COLD_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, hfy_work *work) {
+/* R+, and v = g^-1(r) + theta: what each unit must get. */
+HFY_COLD_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, double theta) {
   const size_t p = s->in->count, n = s->in->dim;
   double big = 0;
   size_t i, k;
@@ -18523,13 +18529,16 @@ HFY_COLD_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, hfy_work *work) 
   for (k = 0; k < p; k++) big = fabs(s->t[k * p + k]) > big ? fabs(s->t[k * p + k]) : big;
   for (k = 0; k < p; k++)
     if (!(fabs(s->t[k * p + k]) > 1e-12 * big))
-      return hfy_base_fail_(work, HFY_ERR_SINGULAR,
+      return hfy_base_fail_(s->in->work, HFY_ERR_SINGULAR,
                             "pattern %z is a combination of those before it; they should be independent", k);
   for (i = 0; i < n; i++) s->left[i] = 1;
-  for (i = 0; i < p * n; i++) s->left[i % n] -= s->q[i] * s->q[i];
+  for (i = 0; i < p * n; i++) {
+    s->left[i % n] -= s->q[i] * s->q[i];
+    s->v[i] = hfy_rate_inverse(s->in->rate, s->in->r[i]) + theta;
+  }
   for (i = 0; !s->self && i < n; i++)
     if (!(s->left[i] > 1e-12))
-      return hfy_base_fail_(work, HFY_ERR_SINGULAR,
+      return hfy_base_fail_(s->in->work, HFY_ERR_SINGULAR,
                             "the patterns pin unit %z to itself; no weights without self-coupling do that", i);
   return HFY_OK;
 }
@@ -18576,17 +18585,11 @@ HFY_COLD_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *w) {
   return hfy_linalg_largest_(s->x, p * n);
 }
 
-/* v = g^-1(r) + theta: what each unit must get. */
-HFY_COLD_ void hfy_rate_inputs_(const hfy_rate_dense_ *s, double theta) {
-  size_t i;
-  for (i = 0; i < s->in->count * s->in->dim; i++) s->v[i] = hfy_rate_inverse(s->in->rate, s->in->r[i]) + theta;
-}
-
 /* w for the right-hand side s->v, refined once and checked. */
-HFY_COLD_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w) {
   const size_t all = s->in->count * s->in->dim;
   double defect;
-  if (hfy_rate_numbers_("g^-1 of pattern", s->v, s->in->count, s->in->dim, &hfy_rate_finite_, work))
+  if (hfy_rate_numbers_("g^-1 of pattern", s->v, s->in->count, s->in->dim, &hfy_rate_finite_, s->in->work))
     return HFY_ERR_NONFINITE;
   memcpy(s->x, s->v, all * sizeof *s->x);
   hfy_rate_solve_(s, 0, w);
@@ -18594,41 +18597,36 @@ HFY_COLD_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w, hfy_wo
   hfy_rate_solve_(s, 1, w);
   defect = hfy_rate_defect_(s, w);
   if (defect <= 1e-9 * (1 + hfy_linalg_largest_(s->v, all))) return HFY_OK;
-  return hfy_base_fail_(work, HFY_ERR_SINGULAR, "the patterns are nearly dependent: |W R - V| is %g", defect);
+  return hfy_base_fail_(s->in->work, HFY_ERR_SINGULAR, "the patterns are nearly dependent: |W R - V| is %g", defect);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                                int self, double *w, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_dense_ s;
   double *made = NULL;
-  hfy_status status = hfy_rate_enter_dense_(&in, self, k);
-  if (status || (status = hfy_base_null_(k, w ? NULL : "w"))) return status;
-  while (hfy_base_layout_(&arena, k, &status)) {
-    hfy_rate_plan_dense_(&arena, &in, self, &s);
-    made = HFY_TAKE_(&arena, double, dim * dim);
+  hfy_status status = hfy_rate_enter_dense_(&in, self, w ? NULL : "w");
+  while (hfy_base_layout_(&in.arena, k, &status)) {
+    hfy_rate_plan_dense_(&in, self, &s);
+    made = HFY_TAKE_(&in.arena, double, dim * dim);
   }
-  if (!status && !(status = hfy_rate_factor_(&s, k))) {
-    hfy_rate_inputs_(&s, rate->theta);
-    if (!(status = hfy_rate_weigh_(&s, made, k))) memcpy(w, made, dim * dim * sizeof *w);
-  }
+  if (!status && !(status = hfy_rate_factor_(&s, rate->theta)) && !(status = hfy_rate_weigh_(&s, made)))
+    memcpy(w, made, dim * dim * sizeof *w);
   return hfy_base_close_(k, &local, status);
 }
 
 /* Keys R+ = T^-1 Q^T, values V + gamma R, self-coupling gamma. */
-HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values, hfy_real *self_coupling,
-                                    hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values,
+                                    hfy_real *self_coupling) {
   const size_t p = s->in->count, n = s->in->dim;
-  hfy_status status = hfy_rate_factor_(s, work);
+  hfy_status status = hfy_rate_factor_(s, s->in->rate->theta);
   size_t i, mu, nu;
-  if (status) return status;
-  hfy_rate_inputs_(s, s->in->rate->theta);
-  for (i = 0; i < p * n; i++)
+  for (i = 0; !status && i < p * n; i++)
     if (!(fabs(s->v[i]) < HFY_REAL_MAX_))
-      return hfy_base_fail_(work, HFY_ERR_NONFINITE, "g^-1 of pattern %z, unit %z is %g: out of range", i / n,
-                            i % n, s->v[i]);
+      status = hfy_base_fail_(s->in->work, HFY_ERR_NONFINITE, "g^-1 of pattern %z, unit %z is %g: out of range", i / n,
+                              i % n, s->v[i]);
+  if (status) return status;
   memcpy(s->x, s->v, p * n * sizeof *s->x);
   hfy_rate_forward_(s);
   for (mu = p; mu-- > 0;) {
@@ -18648,15 +18646,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_net(const hfy_rate *rate, const double *r
                                            double step, hfy_real *keys, hfy_real *values, hfy_real *self_coupling,
                                            hfy_net *net, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_dense_ s;
   const char *null = !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : net ? NULL : "net";
-  hfy_status status = hfy_rate_enter_dense_(&in, self, k);
-  if (status || (status = hfy_base_null_(k, null)) || (status = hfy_rate_number_("step", step, &hfy_rate_share_, k)))
-    return status;
-  while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_dense_(&arena, &in, self, &s);
-  if (!status && !(status = hfy_rate_keys_(&s, keys, values, self_coupling, k))) {
+  hfy_status status = hfy_rate_enter_dense_(&in, self, null);
+  if (!status) status = hfy_rate_number_("step", step, &hfy_rate_share_, k);
+  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_dense_(&in, self, &s);
+  if (!status && !(status = hfy_rate_keys_(&s, keys, values, self_coupling))) {
     memset(net, 0, sizeof *net);
     net->dim = dim;
     net->count = count;
@@ -18701,11 +18697,15 @@ typedef struct hfy_rate_sparse_ {
   hfy_status *status;   /* dim */
   size_t first, failed; /* of the rows without a solution; how many */
 } hfy_rate_sparse_;
-HFY_COLD_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, hfy_rate_sparse_ *s) {
+HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, double margin, double *w, hfy_rate_sparse_ *s) {
+  hfy_base_arena_ *arena = &in->arena;
   const size_t count = in->count, most = hfy_base_min_(count, in->dim);
   size_t task;
   memset(s, 0, sizeof *s);
   s->in = in;
+  s->theta = in->rate->theta;
+  s->margin = margin;
+  s->w = w;
   s->most = most;
   s->tasks = hfy_base_min_(hfy_base_workers_(), in->dim);
   s->gram = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
@@ -18714,26 +18714,24 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, const hfy_rate_in_ 
   s->row = HFY_TAKE_(arena, hfy_rate_row_, s->tasks);
   s->status = HFY_TAKE_(arena, hfy_status, in->dim);
   for (task = 0; task < s->tasks; task++) {
-    hfy_rate_row_ row;
-    memset(&row, 0, sizeof row);
-    row.all = s;
-    row.l = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
-    row.g = HFY_TAKE_(arena, double, hfy_base_times_(most, count));
-    hfy_rate_take_(arena, count, &row.r, &row.s, &row.b, &row.lambda);
-    row.across = HFY_TAKE_(arena, double, count);
-    hfy_rate_take_(arena, most, &row.y, &row.d, &row.u, NULL);
-    row.active = HFY_TAKE_(arena, size_t, most);
-    row.on = HFY_TAKE_(arena, unsigned char, count);
-    if (s->row) s->row[task] = row;
+    hfy_rate_row_ none, *row = s->row ? &s->row[task] : &none;
+    row->all = s;
+    row->l = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
+    row->g = HFY_TAKE_(arena, double, hfy_base_times_(most, count));
+    hfy_rate_take_(arena, count, &row->r, &row->s, &row->b, &row->lambda);
+    row->across = HFY_TAKE_(arena, double, count);
+    hfy_rate_take_(arena, most, &row->y, &row->d, &row->u, NULL);
+    row->active = HFY_TAKE_(arena, size_t, most);
+    row->on = HFY_TAKE_(arena, unsigned char, count);
   }
 }
 
-HFY_COLD_ hfy_status hfy_rate_enter_sparse_(hfy_rate_in_ *in, double margin, hfy_work *work) {
-  const hfy_status status = hfy_rate_enter_(in, HFY_RATE_SPARSE_, work);
-  if (status) return status;
-  if (in->rate->sigma > 0)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
-  return hfy_rate_number_("margin", margin, &hfy_rate_from_0_, work);
+HFY_COLD_ hfy_status hfy_rate_enter_sparse_(hfy_rate_in_ *in, double margin, const char *missing) {
+  hfy_status status = hfy_rate_enter_(in, HFY_RATE_SPARSE_, NULL);
+  if (!status && in->rate->sigma > 0)
+    status = hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
+  if (status || (status = hfy_rate_number_("margin", margin, &hfy_rate_from_0_, in->work))) return status;
+  return hfy_base_null_(in->work, missing);
 }
 
 HFY_COLD_ void hfy_rate_gram_(hfy_rate_sparse_ *s) {
@@ -18963,16 +18961,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, cons
                                                       double margin, double *w, const hfy_rate_rows *rows,
                                                       hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_sparse_ s;
-  hfy_status status = hfy_rate_enter_sparse_(&in, margin, k);
-  if (status || (status = hfy_base_null_(k, w ? NULL : "w"))) return status;
-  while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_sparse_(&arena, &in, &s);
+  hfy_status status = hfy_rate_enter_sparse_(&in, margin, w ? NULL : "w");
+  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_sparse_(&in, margin, w, &s);
   if (status) return status;
-  s.theta = rate->theta;
-  s.margin = margin;
-  s.w = w;
   s.report = rows;
   hfy_rate_gram_(&s);
   status = hfy_rate_run_rows_(&s);
@@ -18996,15 +18989,14 @@ typedef struct hfy_rate_task_ {
 /* The Jacobians of W = w + by w2 (w2 NULL: w) at `sample` of the patterns, evenly spread, shared out. */
 typedef struct hfy_rate_jacobians_ {
   const hfy_rate_in_ *in;
-  const double *w2;
-  double by, *abscissa; /* sample each */
+  double *w2, by, *abscissa; /* abscissa, stable, status: sample each */
   size_t sample, tasks;
   hfy_rate_task_ *task;
   unsigned char *stable;
   hfy_status *status;
 } hfy_rate_jacobians_;
-HFY_COLD_ void hfy_rate_plan_at_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t sample,
-                                 hfy_rate_jacobians_ *s) {
+HFY_COLD_ void hfy_rate_plan_at_(hfy_rate_in_ *in, size_t sample, hfy_rate_jacobians_ *s) {
+  hfy_base_arena_ *arena = &in->arena;
   size_t task;
   memset(s, 0, sizeof *s);
   s->in = in;
@@ -19015,13 +19007,11 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_base_arena_ *arena, const hfy_rate_in_ *in,
   s->stable = HFY_TAKE_(arena, unsigned char, sample);
   s->status = HFY_TAKE_(arena, hfy_status, sample);
   for (task = 0; task < s->tasks; task++) {
-    hfy_rate_task_ one;
-    memset(&one, 0, sizeof one);
-    hfy_linalg_general_plan_(arena, in->dim, 0, &one.eigen);
-    one.j = HFY_TAKE_(arena, double, hfy_base_times_(in->dim, in->dim));
-    hfy_rate_take_(arena, in->dim, &one.re, &one.im, NULL, NULL);
-    one.unit = HFY_TAKE_(arena, size_t, in->dim);
-    if (s->task) s->task[task] = one;
+    hfy_rate_task_ none, *one = s->task ? &s->task[task] : &none;
+    hfy_linalg_general_plan_(arena, in->dim, 0, &one->eigen);
+    one->j = HFY_TAKE_(arena, double, hfy_base_times_(in->dim, in->dim));
+    hfy_rate_take_(arena, in->dim, &one->re, &one->im, NULL, NULL);
+    one->unit = HFY_TAKE_(arena, size_t, in->dim);
   }
 }
 
@@ -19064,12 +19054,12 @@ HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task) {
 }
 
 /* Runs a planned call; the first failure in the order of the patterns. */
-HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s) {
   size_t k;
   hfy_base_parallel_(s->tasks, hfy_rate_at_share_, s);
   for (k = 0; k < s->sample; k++)
     if (s->status[k])
-      return hfy_base_fail_(work, s->status[k], "the Jacobian at pattern %z %s", k,
+      return hfy_base_fail_(s->in->work, s->status[k], "the Jacobian at pattern %z %s", k,
                             s->status[k] == HFY_ERR_NONFINITE ? "is not finite: a slope is out of range"
                                                               : "has an eigenvalue that did not converge");
   return HFY_OK;
@@ -19078,10 +19068,10 @@ HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s, hfy_work *work) {
 HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim,
                                                 double *j, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, k);
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0}};
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, j ? NULL : "j");
   size_t i, pass;
-  if (status || (status = hfy_base_null_(k, j ? NULL : "j"))) return status;
+  if (status) return status;
   for (pass = 0; pass < 2; pass++) /* all must be finite before any is written */
     for (i = 0; i < dim * dim; i++) {
       const double d = hfy_rate_slope_at(rate, r[i / dim]);
@@ -19095,13 +19085,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const doub
 HFY_API HFY_SMALL_ hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count,
                                                  size_t dim, double *abscissa, size_t *stable, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, w, r, count, dim};
+  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_jacobians_ s;
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, k);
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, NULL);
   size_t mu, found = 0;
-  while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_at_(&arena, &in, count, &s);
-  if (!status) status = hfy_rate_run_at_(&s, k);
+  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_at_(&in, count, &s);
+  if (!status) status = hfy_rate_run_at_(&s);
   for (mu = 0; !status && mu < count; mu++) {
     found += s.stable[mu];
     if (abscissa) abscissa[mu] = s.abscissa[mu];
@@ -19189,20 +19178,17 @@ HFY_COLD_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg
 HFY_API HFY_SMALL_ hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim,
                                                 double *re, double *im, hfy_rate_modes *modes, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_jacobians_ s;
   hfy_linalg_vectors_ v;
   double *room = NULL;
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, k);
-  if (status || (status = hfy_base_null_(k, !re ? "re" : !im ? "im" : NULL))) return status;
-  memset(&v, 0, sizeof v);
-  while (hfy_base_layout_(&arena, k, &status)) {
-    hfy_rate_plan_at_(&arena, &in, 1, &s);
-    if (modes) hfy_linalg_vectors_plan_(&arena, dim, &v);
-    if (modes) room = HFY_TAKE_(&arena, double, 3 * dim);
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, !re ? "re" : !im ? "im" : NULL);
+  while (hfy_base_layout_(&in.arena, k, &status)) {
+    hfy_rate_plan_at_(&in, 1, &s);
+    if (modes) hfy_linalg_vectors_plan_(&in.arena, dim, &v);
+    if (modes) room = HFY_TAKE_(&in.arena, double, 3 * dim);
   }
-  if (!status && !(status = hfy_rate_run_at_(&s, k)) && !(modes && (status = hfy_rate_modes_(&s, &v, room, modes)))) {
+  if (!status && !(status = hfy_rate_run_at_(&s)) && !(modes && (status = hfy_rate_modes_(&s, &v, room, modes)))) {
     hfy_linalg_order_(s.task->re, s.task->im, dim); /* the silent ones go in among the others */
     memcpy(re, s.task->re, dim * sizeof *re);
     memcpy(im, s.task->im, dim * sizeof *im);
@@ -19228,59 +19214,49 @@ HFY_API HFY_SMALL_ double hfy_rate_asymmetry(const double *w, size_t dim) {
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_linalg_general_ scratch;
-  const hfy_simd_ *simd = hfy_simd_choose_(w);
-  double *re = NULL, *im = NULL, norm = 0, sum = 0, unit;
-  hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
-  size_t i;
-  if (status || (status = hfy_base_null_(w, index ? NULL : "index"))) return status;
-  memset(&scratch, 0, sizeof scratch);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_linalg_general_plan_(&arena, n, 0, &scratch);
-    hfy_rate_take_(&arena, n, &re, &im, NULL, NULL);
+  double *re = NULL, norm = 0, sum = 0;
+  const hfy_status status = hfy_linalg_eigen_(a, n, index ? NULL : "index", &re, w);
+  if (!status) {
+    const double unit = hfy_linalg_unit_(a, n * n), *im = re + n;
+    size_t i;
+    for (i = 0; i < n * n; i++) norm += unit * a[i] * (unit * a[i]);
+    for (i = 0; i < n; i++) sum += unit * re[i] * (unit * re[i]) + unit * im[i] * (unit * im[i]);
+    *index = norm > sum ? sqrt((norm - sum) / norm) : 0;
   }
-  if (!status && (status = hfy_linalg_eigenvalues_(simd, a, n, re, im, &scratch)))
-    hfy_base_fail_(w, status, "an eigenvalue of a did not converge");
-  if (status) return hfy_base_close_(w, &local, status);
-  unit = hfy_linalg_unit_(a, n * n);
-  for (i = 0; i < n * n; i++) norm += unit * a[i] * (unit * a[i]);
-  for (i = 0; i < n; i++) sum += unit * re[i] * (unit * re[i]) + unit * im[i] * (unit * im[i]);
-  *index = norm > sum ? sqrt((norm - sum) / norm) : 0;
-  return hfy_base_close_(w, &local, HFY_OK);
+  return hfy_base_close_(w, &local, status);
 }
 
 /* --- the best threshold --- */
 
 /* All that one evaluation of the objective needs. */
 typedef struct hfy_rate_hunt_ {
+  hfy_rate_search o;
   hfy_rate_jacobians_ at;
   hfy_rate_sparse_ sparse;
-  double *w, *w2; /* dense: W = w + theta w2 */
-  int zeros, worst;
+  int zeros;
   double best, where; /* the least seen */
   hfy_status status;
 } hfy_rate_hunt_;
 
-HFY_COLD_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta, hfy_work *work) {
+HFY_COLD_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta) {
   hfy_rate_jacobians_ *at = &hunt->at;
   double sum = 0, most = -HUGE_VAL, value;
   size_t k;
   hunt->sparse.theta = at->by = theta;
-  if (hunt->status || (hunt->zeros && hfy_rate_run_rows_(&hunt->sparse)) || (hunt->status = hfy_rate_run_at_(at, work)))
+  if (hunt->status || (hunt->zeros && hfy_rate_run_rows_(&hunt->sparse)) || (hunt->status = hfy_rate_run_at_(at)))
     return HUGE_VAL;
   for (k = 0; k < at->sample; k++) {
     sum += at->abscissa[k];
     if (at->abscissa[k] > most) most = at->abscissa[k];
   }
-  value = hunt->worst ? most : sum / (double)at->sample;
+  value = hunt->o.worst ? most : sum / (double)at->sample;
   if (value < hunt->best) hunt->where = theta;
   hunt->best = value < hunt->best ? value : hunt->best;
   return value;
 }
 
 /* The patterns' own bracket: theta* - 2 .. theta_ave (eq. 16, 17); with nothing but silence any threshold does. */
-HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *o, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *o) {
   double h = 0, d = 0, mean = 0, n = 0;
   size_t i;
   for (i = 0; i < in->count * in->dim; i++) {
@@ -19293,18 +19269,20 @@ HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *
   o->low = n > 0 ? -h / n - 2 : -1;
   o->high = n > 0 ? -h / n + mean / d : 1;
   if (hfy_base_is_finite_(o->low) && o->high > o->low && hfy_base_is_finite_(o->high)) return HFY_OK;
-  return hfy_base_fail_(work, HFY_ERR_NONFINITE, "the bracket %g .. %g of the patterns is of no use", o->low, o->high);
+  return hfy_base_fail_(in->work, HFY_ERR_NONFINITE, "the bracket %g .. %g of the patterns is of no use", o->low,
+                        o->high);
 }
 
 /* A grid, then a golden section of low .. high around its best point. */
-HFY_COLD_ hfy_status hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_search *o, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_search_(hfy_rate_hunt_ *hunt) {
+  const hfy_rate_search *o = &hunt->o;
   const double golden = 0.618033988749894848, cell = (o->high - o->low) / (double)(o->grid - 1);
   double low, high, x[2] = {0, 0}, f[2] = {0, 0};
   size_t i, at = 0;
   hunt->best = HUGE_VAL;
   for (i = 0; i < o->grid; i++) {
     const double before = hunt->best;
-    if (hfy_rate_objective_(hunt, o->low + cell * (double)i, work) < before) at = i;
+    if (hfy_rate_objective_(hunt, o->low + cell * (double)i) < before) at = i;
   }
   low = o->low + cell * (double)(at ? at - 1 : 0);
   high = o->low + cell * (double)hfy_base_min_(at + 1, o->grid - 1);
@@ -19316,75 +19294,68 @@ HFY_COLD_ hfy_status hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_searc
       f[!right] = f[right];
     }
     x[right] = right ? low + golden * (high - low) : high - golden * (high - low);
-    f[right] = hfy_rate_objective_(hunt, x[right], work);
+    f[right] = hfy_rate_objective_(hunt, x[right]);
   }
   if (hunt->status || hunt->best < HUGE_VAL) return hunt->status;
-  return hfy_base_fail_(work, HFY_ERR_INFEASIBLE, "no threshold in %g .. %g lets every row have a solution", o->low,
-                        o->high);
+  return hfy_base_fail_(hunt->at.in->work, HFY_ERR_INFEASIBLE,
+                        "no threshold in %g .. %g lets every row have a solution", o->low, o->high);
 }
 
-/* Dense: the two parts of W = V R+ + theta 1 R+. Sparse: the Gram matrix. */
-HFY_COLD_ hfy_status hfy_rate_ready_(hfy_rate_hunt_ *hunt, const hfy_rate_dense_ *dense, hfy_work *work) {
-  hfy_status status;
+/* Dense: the two parts of W = V R+ + theta 1 R+. */
+HFY_COLD_ hfy_status hfy_rate_parts_(const hfy_rate_dense_ *s, double *w, double *w2) {
+  hfy_status status = hfy_rate_factor_(s, 0);
   size_t i;
-  hunt->at.w2 = hunt->w2;
-  hunt->sparse.w = hunt->w;
-  if (hunt->zeros) {
-    hfy_rate_gram_(&hunt->sparse);
-    return HFY_OK;
-  }
-  hfy_rate_inputs_(dense, 0);
-  if ((status = hfy_rate_factor_(dense, work)) || (status = hfy_rate_weigh_(dense, hunt->w, work))) return status;
-  for (i = 0; i < dense->in->count * dense->in->dim; i++) dense->v[i] = 1;
-  return hfy_rate_weigh_(dense, hunt->w2, work);
+  if (status || (status = hfy_rate_weigh_(s, w))) return status;
+  for (i = 0; i < s->in->count * s->in->dim; i++) s->v[i] = 1;
+  return hfy_rate_weigh_(s, w2);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                                  const hfy_rate_search *search, double *theta, double *objective,
                                                  hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_hunt_ hunt;
+  hfy_rate_search *o = &hunt.o;
   hfy_rate_dense_ dense;
-  hfy_rate_search o;
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_SPARSE_, k);
+  const char *null = !theta ? "theta" : !objective ? "objective" : NULL;
+  double *made = NULL;
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_SPARSE_, NULL);
   size_t i;
+  int own;
   if (status) return status;
   memset(&hunt, 0, sizeof hunt);
-  memset(&o, 0, sizeof o);
-  if (search) o = *search;
-  if (!o.grid) o.grid = 17;
-  if (!o.steps) o.steps = 20;
-  if (!o.sample || o.sample > count) o.sample = count;
-  hunt.worst = o.worst;
+  if (search) *o = *search;
+  if (!o->grid) o->grid = 17;
+  if (!o->steps) o->steps = 20;
+  if (!o->sample || o->sample > count) o->sample = count;
   for (i = 0; i < count * dim; i++) hunt.zeros |= !(r[i] > 0);
-  status = hunt.zeros ? hfy_rate_enter_sparse_(&in, o.margin, k) : hfy_rate_enter_dense_(&in, o.self, k);
-  if (status || (status = hfy_base_null_(k, !theta ? "theta" : !objective ? "objective" : NULL))) return status;
-  if (!hfy_base_is_finite_(o.low) || !hfy_base_is_finite_(o.high) || o.high < o.low ||
-      (!(o.high > o.low) && fabs(o.low) > 0))
-    return hfy_base_fail_(k, HFY_ERR_ARG, "search: the bracket is %g .. %g; it should be finite and ascending",
-                          o.low, o.high);
-  if (o.grid < 3 || o.grid > 1000000)
-    return hfy_base_fail_(k, HFY_ERR_ARG, "search->grid is %z; it should be in 3 .. 1000000", o.grid);
-  while (hfy_base_layout_(&arena, k, &status)) {
-    hfy_rate_plan_at_(&arena, &in, o.sample, &hunt.at);
-    in.w = hunt.w = HFY_TAKE_(&arena, double, dim * dim);
+  status = hunt.zeros ? hfy_rate_enter_sparse_(&in, o->margin, null) : hfy_rate_enter_dense_(&in, o->self, null);
+  if (status) return status;
+  own = fabs(o->low) <= 0 && fabs(o->high) <= 0;
+  if (!own && !(hfy_base_is_finite_(o->low) && hfy_base_is_finite_(o->high) && o->high > o->low))
+    return hfy_base_fail_(k, HFY_ERR_ARG, "search: the bracket is %g .. %g; it should be finite and ascending", o->low,
+                          o->high);
+  if (o->grid < 3 || o->grid > 1000000)
+    return hfy_base_fail_(k, HFY_ERR_ARG, "search->grid is %z; it should be in 3 .. 1000000", o->grid);
+  while (hfy_base_layout_(&in.arena, k, &status)) {
+    in.w = made = HFY_TAKE_(&in.arena, double, dim * dim);
+    hfy_rate_plan_at_(&in, o->sample, &hunt.at);
     if (hunt.zeros) {
-      hfy_rate_plan_sparse_(&arena, &in, &hunt.sparse);
+      hfy_rate_plan_sparse_(&in, o->margin, made, &hunt.sparse);
     } else {
-      hfy_rate_plan_dense_(&arena, &in, o.self, &dense);
-      hunt.w2 = HFY_TAKE_(&arena, double, dim * dim);
+      hfy_rate_plan_dense_(&in, o->self, &dense);
+      hunt.at.w2 = HFY_TAKE_(&in.arena, double, dim * dim);
     }
   }
-  hunt.sparse.margin = o.margin;
-  if (!status) status = hfy_rate_ready_(&hunt, &dense, k);
-  if (!status && fabs(o.low) <= 0 && fabs(o.high) <= 0) status = hfy_rate_bracket_(&in, &o, k);
-  if (!status) status = hfy_rate_search_(&hunt, &o, k);
-  if (status) return hfy_base_close_(k, &local, status);
-  *theta = hunt.where;
-  *objective = hunt.best;
-  return hfy_base_close_(k, &local, HFY_OK);
+  if (!status && hunt.zeros) hfy_rate_gram_(&hunt.sparse);
+  if (!status && !hunt.zeros) status = hfy_rate_parts_(&dense, made, hunt.at.w2);
+  if (!status && own) status = hfy_rate_bracket_(&in, o);
+  if (!status && !(status = hfy_rate_search_(&hunt))) {
+    *theta = hunt.where;
+    *objective = hunt.best;
+  }
+  return hfy_base_close_(k, &local, status);
 }
 
 /* --- theory: averages over one rate --- */
@@ -19456,8 +19427,7 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   t.outlier_re[1] = 0.5 * (t.lambda_ave + level) - (under > 0 ? root : 0);
   t.outlier_im[0] = under < 0 ? root : 0;
   t.outlier_im[1] = under < 0 ? -root : 0;
-  if (!hfy_base_is_finite_(t.delta) || !hfy_base_is_finite_(t.cff) || !hfy_base_is_finite_(t.lambda_ave) ||
-      !hfy_base_is_finite_(t.cphiphi) || !hfy_base_is_finite_(t.gap * t.gap) || !hfy_base_is_finite_(under))
+  if (!hfy_base_is_finite_(0 * t.delta + 0 * t.cff + 0 * t.lambda_ave + 0 * t.cphiphi + 0 * (t.gap * t.gap) + under))
     return hfy_base_fail_(work, HFY_ERR_NONFINITE, "an average overflows (<h> %g, var h %g, var d %g)", t.hbar, t.vh,
                           t.vd);
   *out = t;
@@ -19470,18 +19440,11 @@ HFY_COLD_ void hfy_rate_spread_(hfy_rate_nodes_ *nodes, double power, double cv,
                                 double cut) {
   const double s = sqrt(log1p(cv * cv));
   const double low = -(reach + 2 * s * (power < 1 ? (1 - power) / power : 0));
-  const double high = cut < HUGE_VAL ? cut : reach + s * (power < 1 ? 2 / power : 2);
-  const double first = floor(low * steps), last = cut < HUGE_VAL ? floor(high * steps) : ceil(high * steps);
+  const double high = reach + s * (power < 1 ? 2 / power : 2);
+  const double first = floor(low * steps), last = cut < HUGE_VAL ? floor(cut * steps) : ceil(high * steps);
   nodes->step = 1 / steps;
   nodes->low = first;
   nodes->count = last - first < 2e6 ? (size_t)(last - first) + 1 : 0; /* 0: far beyond the range of double */
-}
-
-/* NONFINITE where the quadrature would never end. */
-HFY_COLD_ hfy_status hfy_rate_plan_nodes_(hfy_base_arena_ *arena, hfy_rate_nodes_ *nodes, hfy_work *work) {
-  if (!nodes->count) return hfy_base_fail_(work, HFY_ERR_NONFINITE, "averages overflow for so small a power");
-  hfy_rate_take_(arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
-  return HFY_OK;
 }
 
 /* r, h, d and weights at the nodes. */
@@ -19497,38 +19460,50 @@ HFY_PRIVATE_ void hfy_rate_fill_(const hfy_rate *rate, double cv, const hfy_rate
   }
 }
 
+/* Memory for the most nodes that this power takes. NONFINITE where the quadrature would never end. */
+HFY_COLD_ hfy_status hfy_rate_lay_(hfy_rate_nodes_ *nodes, double power, double cv, hfy_work *work) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_status status = HFY_OK;
+  hfy_rate_spread_(nodes, power, cv, 32, 12, HUGE_VAL);
+  if (!nodes->count) return hfy_base_fail_(work, HFY_ERR_NONFINITE, "averages overflow for so small a power");
+  while (hfy_base_layout_(&arena, work, &status))
+    hfy_rate_take_(&arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
+  return status;
+}
+
+/* hfy_rate_theory, and the nodes it took. missing: an argument that is NULL, or NULL. */
+HFY_COLD_ hfy_status hfy_rate_quadrature_(const hfy_rate *rate, double cv, int optimal, const char *missing,
+                                          hfy_rate_nodes_ *nodes, hfy_rate_averages *averages, hfy_work *work) {
+  hfy_status status = hfy_rate_check_(rate, work);
+  if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, work)) ||
+      (status = hfy_base_null_(work, missing)) || (status = hfy_rate_lay_(nodes, rate->power, cv, work)))
+    return status;
+  hfy_rate_fill_(rate, cv, nodes);
+  return hfy_rate_average_(rate, nodes->r, nodes, optimal, averages, work);
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
                                               hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_nodes_ nodes;
-  hfy_status status = hfy_rate_check_(rate, w);
-  if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, w)) ||
-      (status = hfy_base_null_(w, averages ? NULL : "averages")))
-    return status;
-  hfy_rate_spread_(&nodes, rate->power, cv, 32, 12, HUGE_VAL);
-  while (hfy_base_layout_(&arena, w, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, w);
-  if (status) return status;
-  hfy_rate_fill_(rate, cv, &nodes);
-  return hfy_base_close_(w, &local, hfy_rate_average_(rate, nodes.r, &nodes, optimal, averages, w));
+  const char *null = averages ? NULL : "averages";
+  return hfy_base_close_(w, &local, hfy_rate_quadrature_(rate, cv, optimal, null, &nodes, averages, w));
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
                                                  int optimal, hfy_rate_averages *averages, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, NULL, r, n, 1};
+  hfy_rate_in_ in = {rate, NULL, r, n, 1, k, NULL, {NULL, 0, 0}};
   hfy_rate_nodes_ at = {0, 0, NULL, NULL, NULL, NULL, n};
   double sum = 0;
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, k);
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, averages ? NULL : "averages");
   size_t i;
-  if (status || (status = hfy_base_null_(k, averages ? NULL : "averages")) ||
-      (weight && (status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, k))))
-    return status;
+  if (!status && weight) status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, k);
+  if (status) return status;
   for (i = 0; i < n; i++) sum += weight ? weight[i] : 1;
   if (!hfy_rate_is_in_(sum, &hfy_rate_above_0_))
     return hfy_base_fail_(k, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
-  while (hfy_base_layout_(&arena, k, &status)) hfy_rate_take_(&arena, n, &at.w, &at.h, &at.d, NULL);
+  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_take_(&in.arena, n, &at.w, &at.h, &at.d, NULL);
   if (status) return status;
   for (i = 0; i < n; i++) {
     at.w[i] = (weight ? weight[i] : 1) / sum;
@@ -19656,66 +19631,55 @@ HFY_COLD_ int hfy_rate_rare_(const void *units, double x) {
   return !(hfy_rate_tail_(x) > 1 / (double)*(const size_t *)units);
 }
 
-/* Both public functions: the edge at *alpha, or (edge NULL) the load at which it is 0. */
-HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
-                                    double *edge, hfy_work *work) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+/* *out: the edge at alpha, or (load = 1) the load at which it is 0. */
+HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, double alpha, int self, size_t units, int load,
+                                    double *out, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_rate_nodes_ nodes;
   hfy_rate_averages t;
   hfy_rate_edge_ e = {&nodes, 0, 0, 0, 0, 0, self};
   double sum = 0, low = -40, high = 40;
-  hfy_status status;
-  size_t i, averages;
-  if (units == 1)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
-  if ((status = hfy_rate_theory(rate, cv, 1, &t, work))) return status;
-  averages = work->used;
+  hfy_status status = load ? HFY_OK : hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
+  size_t i;
+  if (status || (status = hfy_base_null_(w, out ? NULL : load ? "alpha" : "edge"))) return status;
+  if (units == 1) return hfy_base_fail_(w, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
+  if ((status = hfy_rate_quadrature_(rate, cv, 1, NULL, &nodes, &t, w))) return hfy_base_close_(w, &local, status);
   if (units) hfy_rate_root_(hfy_rate_rare_, &units, 0, 200, &low, &high); /* the quantile with 1/units above it */
   hfy_rate_spread_(&nodes, rate->power, cv, 16, 12, units ? low : HUGE_VAL);
-  while (hfy_base_layout_(&arena, work, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, work);
-  if (averages > work->used) work->used = averages;
-  if (status) return status;
   hfy_rate_fill_(rate, cv, &nodes);
   for (i = 0; i < nodes.count; i++) sum += nodes.w[i];
   for (i = 0; i < nodes.count; i++) {
     nodes.w[i] /= sum;
-    if (!hfy_base_is_finite_(nodes.d[i]))
-      return hfy_base_fail_(work, HFY_ERR_NONFINITE, "the slope at rate %g overflows", nodes.r[i]);
+    if (!status && !hfy_base_is_finite_(nodes.d[i]))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the slope at rate %g overflows", nodes.r[i]);
   }
+  if (status) return hfy_base_close_(w, &local, status);
   e.b = t.crh / t.crr;
   e.noise = t.ve / t.crr;
   low = 1e-3;
   high = 0.999;
-  if (edge)
-    *edge = hfy_rate_edge_at_(e, *alpha);
+  if (!load)
+    *out = hfy_rate_edge_at_(e, alpha);
   else if (hfy_rate_unstable_(&e, low))
-    *alpha = 0;
+    *out = 0;
   else
-    *alpha = hfy_rate_root_(hfy_rate_unstable_, &e, 0, 34, &low, &high) ? 0.5 * (low + high) : high;
-  return HFY_OK;
+    *out = hfy_rate_root_(hfy_rate_unstable_, &e, 0, 34, &low, &high) ? 0.5 * (low + high) : high;
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
                                                  double *edge, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_status status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
-  if (!status) status = hfy_base_null_(w, edge ? NULL : "edge");
-  if (!status) status = hfy_rate_bulk_(rate, cv, self, units, &alpha, edge, w);
-  return hfy_base_close_(w, &local, status);
+  return hfy_rate_bulk_(rate, cv, alpha, self, units, 0, edge, work);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
                                                  hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_status status = hfy_base_null_(w, alpha ? NULL : "alpha");
-  if (!status) status = hfy_rate_bulk_(rate, cv, self, units, alpha, NULL, w);
-  return hfy_base_close_(w, &local, status);
+  return hfy_rate_bulk_(rate, cv, 0, self, units, 1, alpha, work);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_grid g = {0.6, 0.01, 101, -2, 0.025, 141};
   hfy_rate_nodes_ nodes;
   hfy_rate found = {0, 0, 0}, one = {0, 0, 0};
@@ -19728,12 +19692,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
   if (!g.powers || !g.sigmas || !(g.power > 0) || !(g.power_step >= 0) ||
       !hfy_base_is_finite_(g.power + g.power_step * (double)g.powers) ||
       !hfy_base_is_finite_(g.log_sigma + g.log_sigma_step * (double)g.sigmas))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "grid: %z powers from %g and %z sigmas; both should be at least 1, "
-                                             "powers above 0 and ascending",
-                          g.powers, g.power, g.sigmas);
-  hfy_rate_spread_(&nodes, g.power, cv, 32, 12, HUGE_VAL); /* the smallest power needs the most */
-  while (hfy_base_layout_(&arena, w, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, w);
-  if (status) return status;
+    return hfy_base_fail_(w, HFY_ERR_ARG, "grid: %z powers from %g and %z sigmas; both should be at least 1, powers "
+                          "above 0 and ascending", g.powers, g.power, g.sigmas);
+  if ((status = hfy_rate_lay_(&nodes, g.power, cv, w))) return status; /* the smallest power needs the most */
   found.power = hfy_base_nan_();
   for (i = 0; i < g.powers; i++)
     for (j = 0; j < g.sigmas; j++) {
@@ -19838,10 +19799,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_circular_law(double alpha, double tau, do
   hfy_work local, *w = hfy_base_open_(work, &local);
   const double ratio = sigma_x / sigma_y, spread = ratio * ratio * (1 - tau * tau), room = c - tau * ratio;
   const double under = spread + room * room;
-  const hfy_rate_range_ correlation = {-1, 1, 0, 0, "in -1 .. 1"};
   hfy_status status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
-  if (status || (status = hfy_rate_number_("tau", tau, &correlation, w)) ||
-      (status = hfy_rate_number_("sigma_x", sigma_x, &hfy_rate_above_0_, w)) ||
+  if (!status && !(fabs(tau) <= 1)) status = hfy_base_should_(w, "", "tau", tau, "in -1 .. 1");
+  if (status || (status = hfy_rate_number_("sigma_x", sigma_x, &hfy_rate_above_0_, w)) ||
       (status = hfy_rate_number_("sigma_y", sigma_y, &hfy_rate_above_0_, w)) ||
       (status = hfy_rate_number_("c", c, &hfy_rate_finite_, w)) || (status = hfy_base_null_(w, disc ? NULL : "disc")))
     return status;
@@ -19892,7 +19852,8 @@ typedef struct hfy_rate_run_ {
   hfy_rate_state_ *state;
   size_t *list; /* the live ones */
 } hfy_rate_run_;
-HFY_COLD_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t states, hfy_rate_run_ *run) {
+HFY_COLD_ void hfy_rate_plan_run_(hfy_rate_in_ *in, size_t states, hfy_rate_run_ *run) {
+  hfy_base_arena_ *arena = &in->arena;
   const size_t n = in->dim, all = hfy_base_times_(states, n);
   size_t i;
   run->in = in;
@@ -20051,35 +20012,33 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   }
 }
 
-HFY_COLD_ hfy_status hfy_rate_enter_run_(hfy_rate_in_ *in, int what, size_t states, const hfy_rate_options *o,
-                                         hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_enter_run_(hfy_rate_in_ *in, int what, size_t states, const hfy_rate_options *o) {
   const hfy_rate_range_ below_1 = {0, 1, 0, 1, "at least 0 and below 1"};
-  hfy_status status = hfy_rate_enter_(in, what, work);
-  if (status || (status = hfy_rate_number_("options->dt", o->dt, &hfy_rate_from_0_, work)) ||
-      (status = hfy_rate_number_("options->duration", o->duration, &hfy_rate_from_0_, work)) ||
-      (status = hfy_rate_number_("options->tol", o->tol, &hfy_rate_finite_, work)) ||
-      (status = hfy_rate_number_("options->rtol", o->rtol, &below_1, work)) ||
+  hfy_status status = hfy_rate_enter_(in, what, NULL);
+  if (status || (status = hfy_rate_number_("options->dt", o->dt, &hfy_rate_from_0_, in->work)) ||
+      (status = hfy_rate_number_("options->duration", o->duration, &hfy_rate_from_0_, in->work)) ||
+      (status = hfy_rate_number_("options->tol", o->tol, &hfy_rate_finite_, in->work)) ||
+      (status = hfy_rate_number_("options->rtol", o->rtol, &below_1, in->work)) ||
       hfy_base_fits_(states, in->dim, sizeof(double)))
     return status;
-  return hfy_base_fail_(work, HFY_ERR_ARG, "%z states of dim %z cannot exist", states, in->dim);
+  return hfy_base_fail_(in->work, HFY_ERR_ARG, "%z states of dim %z cannot exist", states, in->dim);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                                 size_t n_states, const hfy_rate_options *options, double *end,
                                                 const hfy_rate_outcome *outcome, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, w, NULL, 1, dim};
+  hfy_rate_in_ in = {rate, w, NULL, 1, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_run_ run;
   hfy_status status;
   size_t i;
   memset(&run, 0, sizeof run);
   if (options) run.o = *options;
-  if ((status = hfy_rate_enter_run_(&in, HFY_RATE_RUN_, n_states, &run.o, k)) ||
+  if ((status = hfy_rate_enter_run_(&in, HFY_RATE_RUN_, n_states, &run.o)) ||
       (status = hfy_base_null_(k, !n_states ? NULL : !start ? "start" : !end ? "end" : NULL)) ||
       (status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_rate_finite_, k)))
     return status;
-  while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_run_(&arena, &in, n_states, &run);
+  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_run_(&in, n_states, &run);
   if (status || !n_states) return hfy_base_close_(k, &local, status);
   memcpy(run.x, start, n_states * dim * sizeof *start);
   hfy_rate_integrate_(&run);
@@ -20130,9 +20089,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
                                              hfy_rng *rng, const hfy_rate_basin_options *options, double *noise,
                                              hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
-  const hfy_rate_range_ above_0 = {0, HUGE_VAL, 1, 0, "above 0"};
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_run_ run;
   hfy_rate_starts_ starts = {&run, NULL, 0};
   hfy_rate_basin_options o;
@@ -20145,16 +20102,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
   if (!o.bisections) o.bisections = 12;
   if (fabs(o.most) <= 0) o.most = 2;
   if (fabs(o.success) <= 0) o.success = 1e-3;
-  if ((status = hfy_rate_enter_run_(&in, HFY_RATE_AT_, o.trials, &o.run, k)) ||
+  if ((status = hfy_rate_enter_run_(&in, HFY_RATE_AT_, o.trials, &o.run)) ||
       (status = hfy_rate_number_("options->most", o.most, &hfy_rate_above_0_, k)) ||
-      (status = hfy_rate_number_("options->success", o.success, &above_0, k)) ||
+      (!(o.success > 0) && (status = hfy_base_should_(k, "", "options->success", o.success, "above 0"))) ||
       (status = hfy_base_null_(k, !rng ? "rng" : !noise ? "noise" : NULL)))
     return status;
   if (o.run.voltage)
     return hfy_base_fail_(k, HFY_ERR_ARG, "options->run.voltage is set; a basin is one of rates");
-  while (hfy_base_layout_(&arena, k, &status)) {
-    hfy_rate_plan_run_(&arena, &in, o.trials, &run);
-    starts.z = HFY_TAKE_(&arena, double, hfy_base_times_(o.trials, dim));
+  while (hfy_base_layout_(&in.arena, k, &status)) {
+    hfy_rate_plan_run_(&in, o.trials, &run);
+    starts.z = HFY_TAKE_(&in.arena, double, hfy_base_times_(o.trials, dim));
   }
   if (status) return status;
   for (i = 0; i < o.trials * dim; i++) starts.z[i] = hfy_rate_normal_(rng);
