@@ -1833,13 +1833,12 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
 
 /* The network  tau dr/dt = -r + g(W r - theta)  (RATE eq. 2), time in units of tau, and the unit that it is made of:
    g(v) = ((sigma/pi) ln(1 + e^(pi v/sigma)))^power  (eq. 3), sigma = 0: max(v, 0)^power. All units share it.
-   Patterns are `count` rows of `dim` rates, as everywhere in this library (columns of R in the paper). A pattern r is
-   a fixed point if and only if W r = g^-1(r) + theta. W is dim x dim, w[i*dim + j] the weight from unit j to unit i.
+   Patterns are `count` rows of `dim` rates (columns of R in the paper). A pattern r is a fixed point if and only if
+   W r = g^-1(r) + theta. W is dim x dim, w[i*dim + j] the weight from unit j to unit i. Load alpha = count/dim.
    Dense: every rate > 0. Sparse: some are exactly 0, sigma must be 0. cv: standard deviation of the rates that are not
-   0, whose mean is 1. Load alpha = count/dim.
+   0, whose mean is 1.
    Errors of all: ARG (NULL, a size of 0 or too large, a number out of the range that stands here or not finite),
-   NONFINITE (results beyond double), NOMEM, UNSUPPORTED (work->isa). Nothing is written or drawn then, but where it is
-   said. */
+   NONFINITE (results beyond double), NOMEM, UNSUPPORTED (work->isa). Nothing is written or drawn, but where said. */
 typedef struct hfy_rate {
   double power; /* exponent > 0; there is no default */
   double sigma; /* smoothness >= 0; 0 = the sharp rectifier */
@@ -1853,9 +1852,8 @@ HFY_API double hfy_rate_slope(const hfy_rate *rate, double v);
 HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r);
 HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r); /* r = 0: 0 (what a silent unit counts) */
 
-/* Log-normal rates of mean 1: r = count rows of dim; each is kept with probability f, else 0. Draws per rate: f < 1
-   one uniform, then always two more (cosine half of Box-Muller, nothing cached), so a seed means the same everywhere.
-   cv in 0 .. 1e6, f in (0, 1]. */
+/* Log-normal rates of mean 1: r (count x dim); each stays with probability f in (0, 1], else 0. cv in 0 .. 1e6. Draws
+   each: f < 1 one uniform, then two (Box-Muller's cosine, none cached): a seed means the same everywhere. */
 HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t count, size_t dim, double *r,
                                      hfy_work *work);
 
@@ -1876,8 +1874,7 @@ HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_
 typedef struct hfy_rate_rows {
   hfy_status *status;  /* dim: OK, INFEASIBLE, CONVERGENCE */
   size_t *active;      /* dim: inequalities that hold with equality */
-  double *multipliers; /* dim x count: lambda with w_i = sum over mu of lambda_mu r^mu off the diagonal; <= 0 where
-                          r_i^mu = 0 */
+  double *multipliers; /* dim x count: w_i = sum over mu of lambda_mu r^mu off the diagonal; <= 0 where r_i^mu = 0 */
 } hfy_rate_rows;
 /* Sparse patterns: row i solves  min |w|^2,  w_i = 0,  w.r^mu = theta + g^-1(r_i^mu) where r_i^mu > 0,
    w.r^mu <= theta - margin where r_i^mu = 0  (eq. 4, sharp rectifier), by a dual active-set method (Goldfarb, Idnani)
@@ -1891,9 +1888,8 @@ HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r
 
 /* The dense fixed-point map as a hfy_net: q <- q + step (g(W q - theta) - q), with W = V R+ - diag(gamma)(I - R R+).
    keys (count x dim): the rows of R+;  values (count x dim): V + gamma R;  self_coupling (dim): gamma; with self = 1
-   gamma is 0. These arrays are yours and *net borrows them; it is made for hfy_retrieve with IDENTITY and
-   RECTIFIED_POWER, beta 1, tol and max_steps left 0. 0 < step <= 1. In float the fixed points carry rounding of about
-   1e-7 |W| |r|. Errors as hfy_rate_weights. */
+   gamma is 0. The arrays are yours, *net borrows them; for hfy_retrieve: IDENTITY, RECTIFIED_POWER, beta 1, tol and
+   max_steps 0. 0 < step <= 1. In float fixed points round by about 1e-7 |W| |r|. Errors as hfy_rate_weights. */
 HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self, double step,
                                 hfy_real *keys, hfy_real *values, hfy_real *self_coupling, hfy_net *net,
                                 hfy_work *work);
@@ -1916,9 +1912,8 @@ typedef struct hfy_rate_modes {
 HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *re,
                                      double *im, hfy_rate_modes *modes, hfy_work *work);
 
-/* abscissa[mu] (count, or NULL): the largest real part of the Jacobian at each pattern; *stable (or NULL): how many
-   are below -1e-9 (1 + |J|_F), so that a marginal pattern does not count. Threads share the patterns.
-   Cost count 8 dim^3. Errors: CONVERGENCE. */
+/* abscissa[mu] (count, or NULL): the largest real part of the Jacobian at each pattern; *stable (or NULL): how many are
+   below -1e-9 (1 + |J|_F), not marginal. Threads share the patterns. Cost count 8 dim^3. Errors: CONVERGENCE. */
 HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count, size_t dim,
                                       double *abscissa, size_t *stable, hfy_work *work);
 
@@ -2005,9 +2000,8 @@ typedef struct hfy_rate_grid {
   double log_sigma, log_sigma_step;
   size_t sigmas;
 } hfy_rate_grid;
-/* The unit of the grid with the largest alpha_S (eq. 19) at theta* for a cv: *best, with theta = theta*, and *alpha_s.
-   Ties: the first, power outer, sigma inner. best->power is NaN and *alpha_s 0 if none is stable anywhere.
-   Cost: 20 us a point. Points whose averages overflow count 0. */
+/* The unit of the grid with the largest alpha_S at theta* for a cv: *best (theta = theta*) and *alpha_s. Ties: the
+   first, power outer. If none is stable: best->power NaN, *alpha_s 0. Averages that overflow count 0. 20 us a point. */
 HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
                                     hfy_work *work);
 
@@ -2041,8 +2035,7 @@ HFY_API hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_
 
 /* How a network is run. Zeroed (or NULL) = the defaults. */
 typedef struct hfy_rate_options {
-  double dt;       /* fixed step, or the first of the adaptive ones. 0: 0.1, less if the weights ask for it:
-                      2/(1 + max over i of sum over j of |W_ij| g'_i at the start) */
+  double dt;       /* fixed step, or first adaptive one; 0: min(0.1, 2/(1 + max_i sum_j |W_ij| g'_i)) at the start */
   double duration; /* 0 = 1000 */
   double tol;      /* settled once max|dx/dt| <= tol (1 + max|x|); 0 = 1e-9; below 0: never, the run ends on time */
   double rtol;     /* > 0: Dormand-Prince 5(4) with this relative tolerance; 0: classical Runge-Kutta 4 */
@@ -2058,9 +2051,8 @@ typedef struct hfy_rate_outcome {
 } hfy_rate_outcome;
 /* Runs n_states states (rows of dim) from `start` to `end` (may be start). Each stage is one matrix product for all
    states that still run; a state's bits do not depend on the others. Diverged: above 1e6 (1 + max|start|) or not
-   finite: the last finite state is in its row. options NULL = all defaults. Returns OK if all settled (or tol < 0 and
-   none diverged), else what the first other row came to; end and outcome are written all the same.
-   Scratch: 12 n_states dim doubles. */
+   finite: the last finite state is in its row. Returns OK if all settled (or tol < 0 and none diverged), else what the
+   first other row came to; end and outcome are written all the same. Scratch: 12 n_states dim doubles. */
 HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                      size_t n_states, const hfy_rate_options *options, double *end,
                                      const hfy_rate_outcome *outcome, hfy_work *work);
@@ -18279,8 +18271,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
    >>rate.impl   graded attractor networks
    Shapes: patterns count x dim by rows (the transpose of the paper's R), W dim x dim, w[i*dim + j] from j to i.
    May call: base, simd, linalg, net (its types).   Everything in double.
-   Equations (RATE): dr/dt = -r + g(W r - theta) (2), g (3), J = -I + diag(d) W (5), W = V R+ (8) and without
-   self-coupling (20), the outliers and edges of its spectrum (10-19), replica moments (6, 7), circular law (21-23).
+   Equations (RATE): dynamics 1-3, weights 4, 8, 20, 24, their moments 6, 7, J 5, its spectrum 10-19, 21-23.
    Numerics: g and its kin are written so that nothing cancels and nothing overflows before the result does; dense
    weights by QR, never by the normal equations, and refined once; differences of averages (delta, gap) as averages of
    differences. The sparse problem is solved in Gram form with its Cholesky factor kept up to date, and polished.
@@ -18511,12 +18502,18 @@ HFY_COLD_ void hfy_rate_plan_dense_(hfy_rate_in_ *in, int self, hfy_rate_dense_ 
   s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
 }
 
-HFY_COLD_ hfy_status hfy_rate_enter_dense_(hfy_rate_in_ *in, int self, const char *missing) {
-  const hfy_status status = hfy_rate_enter_(in, HFY_RATE_DENSE_, NULL);
-  const size_t most = in->dim - (self ? 0 : 1);
-  if (status || in->count <= most) return status ? status : hfy_base_null_(in->work, missing);
-  return hfy_base_fail_(in->work, HFY_ERR_INFEASIBLE, "count is %z; %z units can hold %z dense patterns at most",
-                        in->count, in->dim, most);
+/* For weights: few enough patterns > 0, or patterns >= 0, the sharp unit and a margin. */
+HFY_COLD_ hfy_status hfy_rate_enter_weights_(hfy_rate_in_ *in, int sparse, int self, double margin,
+                                             const char *missing) {
+  const size_t most = sparse ? SIZE_MAX : in->dim - (self ? 0 : 1);
+  hfy_status status = hfy_rate_enter_(in, sparse ? HFY_RATE_SPARSE_ : HFY_RATE_DENSE_, NULL);
+  if (!status && in->count > most)
+    status = hfy_base_fail_(in->work, HFY_ERR_INFEASIBLE, "count is %z; %z units can hold %z dense patterns at most",
+                            in->count, in->dim, most);
+  if (!status && sparse && in->rate->sigma > 0)
+    status = hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
+  if (!status && sparse) status = hfy_rate_number_("margin", margin, &hfy_rate_from_0_, in->work);
+  return status ? status : hfy_base_null_(in->work, missing);
 }
 
 /* R+, and v = g^-1(r) + theta: what each unit must get. */
@@ -18543,8 +18540,7 @@ HFY_COLD_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, double theta) {
   return HFY_OK;
 }
 
-/* x <- X T^-1 in blocks, so that most of it is a matrix product; then gamma = diag(X Q^T) / left, 0 with
-   self-coupling. */
+/* x <- X T^-1 in blocks, so that most is a matrix product; gamma = diag(X Q^T) / left, or 0 with self-coupling. */
 HFY_COLD_ void hfy_rate_forward_(const hfy_rate_dense_ *s) {
   const size_t p = s->in->count, n = s->in->dim;
   const double *t = s->t;
@@ -18606,7 +18602,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights(const hfy_rate *rate, const doubl
   hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_dense_ s;
   double *made = NULL;
-  hfy_status status = hfy_rate_enter_dense_(&in, self, w ? NULL : "w");
+  hfy_status status = hfy_rate_enter_weights_(&in, 0, self, 0, w ? NULL : "w");
   while (hfy_base_layout_(&in.arena, k, &status)) {
     hfy_rate_plan_dense_(&in, self, &s);
     made = HFY_TAKE_(&in.arena, double, dim * dim);
@@ -18620,13 +18616,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights(const hfy_rate *rate, const doubl
 HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values,
                                     hfy_real *self_coupling) {
   const size_t p = s->in->count, n = s->in->dim;
-  hfy_status status = hfy_rate_factor_(s, s->in->rate->theta);
+  const hfy_rate_range_ real = {-HFY_REAL_MAX_, HFY_REAL_MAX_, 1, 1, "in the range of hfy_real"};
+  const hfy_status status = hfy_rate_factor_(s, s->in->rate->theta);
   size_t i, mu, nu;
-  for (i = 0; !status && i < p * n; i++)
-    if (!(fabs(s->v[i]) < HFY_REAL_MAX_))
-      status = hfy_base_fail_(s->in->work, HFY_ERR_NONFINITE, "g^-1 of pattern %z, unit %z is %g: out of range", i / n,
-                              i % n, s->v[i]);
   if (status) return status;
+  if (hfy_rate_numbers_("g^-1 of pattern", s->v, p, n, &real, s->in->work)) return HFY_ERR_NONFINITE;
   memcpy(s->x, s->v, p * n * sizeof *s->x);
   hfy_rate_forward_(s);
   for (mu = p; mu-- > 0;) {
@@ -18649,7 +18643,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_net(const hfy_rate *rate, const double *r
   hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_dense_ s;
   const char *null = !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : net ? NULL : "net";
-  hfy_status status = hfy_rate_enter_dense_(&in, self, null);
+  hfy_status status = hfy_rate_enter_weights_(&in, 0, self, 0, null);
   if (!status) status = hfy_rate_number_("step", step, &hfy_rate_share_, k);
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_dense_(&in, self, &s);
   if (!status && !(status = hfy_rate_keys_(&s, keys, values, self_coupling))) {
@@ -18726,14 +18720,6 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, double margin, double *w,
   }
 }
 
-HFY_COLD_ hfy_status hfy_rate_enter_sparse_(hfy_rate_in_ *in, double margin, const char *missing) {
-  hfy_status status = hfy_rate_enter_(in, HFY_RATE_SPARSE_, NULL);
-  if (!status && in->rate->sigma > 0)
-    status = hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
-  if (status || (status = hfy_rate_number_("margin", margin, &hfy_rate_from_0_, in->work))) return status;
-  return hfy_base_null_(in->work, missing);
-}
-
 HFY_COLD_ void hfy_rate_gram_(hfy_rate_sparse_ *s) {
   const size_t p = s->in->count, n = s->in->dim;
   size_t i;
@@ -18771,16 +18757,14 @@ HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_row_ *row, const double *x, d
   for (mu = 0; mu < s->in->count; mu++) out[mu] -= own * row->r[mu];
 }
 
-/* K_i[p, p], the square of pattern p without unit i. What may be rounding of the Gram matrix alone is 0: a compiler
-   that fuses the product would leave a remainder of either sign. */
+/* K_i[p, p], the square of pattern p without unit i; 0 if it may be rounding alone (of any sign if products fuse). */
 HFY_PRIVATE_ double hfy_rate_own_(const hfy_rate_row_ *row, size_t p) {
   const hfy_rate_sparse_ *s = row->all;
   const double all = s->gram[p * s->in->count + p], own = all - row->r[p] * row->r[p];
   return own > 4e-16 * (double)s->in->dim * all ? own : 0;
 }
 
-/* y = L^-1 K_i[active, p]; returns what of p's square `own` the active ones leave. *full: nothing but rounding, or as
-   many constraints as weights. */
+/* y = L^-1 K_i[active, p]; returns what the active leave of p's square `own`. *full: rounding, or no weight is free. */
 HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_row_ *row, size_t p, double own, int *full) {
   const double *gram = row->all->gram + p * row->all->in->count;
   double rest;
@@ -18899,8 +18883,7 @@ HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
   }
 }
 
-/* Row i of the weights; INFEASIBLE, CONVERGENCE: w_i = 0. Dual active set (math 17; Goldfarb, Idnani 1983) in Gram
-   form: the equalities, then the most violated inequality until none is. */
+/* Row i of the weights by a dual active set (math 17; Goldfarb, Idnani 1983): equalities, then the worst inequality. */
 HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w, size_t *tight) {
   const hfy_rate_in_ *in = row->all->in;
   const size_t count = in->count;
@@ -18963,7 +18946,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, cons
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_sparse_ s;
-  hfy_status status = hfy_rate_enter_sparse_(&in, margin, w ? NULL : "w");
+  hfy_status status = hfy_rate_enter_weights_(&in, 1, 0, margin, w ? NULL : "w");
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_sparse_(&in, margin, w, &s);
   if (status) return status;
   s.report = rows;
@@ -18983,7 +18966,6 @@ typedef struct hfy_rate_task_ {
   hfy_linalg_general_ eigen;
   double *j, *re, *im; /* dim x dim, dim: the first n */
   size_t *unit, n;     /* the units that are not silent */
-  double square;       /* |J|_F^2 of all units */
 } hfy_rate_task_;
 
 /* The Jacobians of W = w + by w2 (w2 NULL: w) at `sample` of the patterns, evenly spread, shared out. */
@@ -19015,41 +18997,34 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_rate_in_ *in, size_t sample, hfy_rate_jacob
   }
 }
 
-/* The Jacobian (eq. 5) at r among the units that are not silent: to->j, unit, n, square. */
-HFY_COLD_ void hfy_rate_block_(const hfy_rate_jacobians_ *s, const double *r, hfy_rate_task_ *to) {
-  const size_t dim = s->in->dim, *unit = to->unit;
-  size_t n = 0, a, b, i;
-  double sum = 0;
-  for (i = 0; i < dim; i++)
-    if (r[i] > 0) to->unit[n++] = i;
-  for (a = 0; a < n; a++) {
-    const double *row = s->in->w + unit[a] * dim, *row2 = s->w2 ? s->w2 + unit[a] * dim : NULL;
-    const double d = hfy_rate_slope_at(s->in->rate, r[unit[a]]);
-    double *j = to->j + a * n;
-    for (b = 0; b < n; b++) j[b] = d * (row2 ? row[unit[b]] + s->by * row2[unit[b]] : row[unit[b]]);
-    j[a] -= 1;
-    for (b = 0; b < n; b++) sum += j[b] * j[b];
-    for (i = 0; n < dim && i < dim; i++)
-      if (!(r[i] > 0)) sum += d * d * row[i] * row[i];
-  }
-  to->n = n;
-  to->square = sum + (double)(dim - n);
-}
-
-/* Eigenvalues of the block, then -1 for each silent unit. */
+/* At each pattern of a share: the Jacobian (eq. 5) of the units that are not silent, its eigenvalues; silent: -1. */
 HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task) {
   const hfy_rate_jacobians_ *s = (const hfy_rate_jacobians_ *)context;
   const size_t dim = s->in->dim;
   hfy_rate_task_ *t = &s->task[task];
-  size_t k, i;
+  size_t *unit = t->unit, k, a, b, i;
   for (k = task; k < s->sample; k += s->tasks) {
-    const size_t mu = (size_t)((double)k * (double)s->in->count / (double)s->sample);
-    hfy_rate_block_(s, s->in->r + mu * dim, t);
+    const double *r = s->in->r + (size_t)((double)k * (double)s->in->count / (double)s->sample) * dim;
+    double sum = 0;
+    size_t n = 0;
+    for (i = 0; i < dim; i++)
+      if (r[i] > 0) unit[n++] = i;
+    for (a = 0; a < n; a++) {
+      const double *row = s->in->w + unit[a] * dim, *row2 = s->w2 ? s->w2 + unit[a] * dim : NULL;
+      const double d = hfy_rate_slope_at(s->in->rate, r[unit[a]]);
+      double *j = t->j + a * n;
+      for (b = 0; b < n; b++) j[b] = d * (row2 ? row[unit[b]] + s->by * row2[unit[b]] : row[unit[b]]);
+      j[a] -= 1;
+      for (b = 0; b < n; b++) sum += j[b] * j[b];
+      for (i = 0; n < dim && i < dim; i++)
+        if (!(r[i] > 0)) sum += d * d * row[i] * row[i];
+    }
+    t->n = n;
     memset(t->im, 0, dim * sizeof *t->im);
-    for (i = t->n; i < dim; i++) t->re[i] = -1;
-    s->status[k] = t->n ? hfy_linalg_eigenvalues_(s->in->simd, t->j, t->n, t->re, t->im, &t->eigen) : HFY_OK;
-    s->abscissa[k] = t->n < dim && !(t->re[0] > -1) ? -1 : t->re[0];
-    s->stable[k] = s->abscissa[k] < -1e-9 * (1 + sqrt(t->square));
+    for (i = n; i < dim; i++) t->re[i] = -1;
+    s->status[k] = n ? hfy_linalg_eigenvalues_(s->in->simd, t->j, n, t->re, t->im, &t->eigen) : HFY_OK;
+    s->abscissa[k] = n < dim && !(t->re[0] > -1) ? -1 : t->re[0];
+    s->stable[k] = s->abscissa[k] < -1e-9 * (1 + sqrt(sum + (double)(dim - n)));
   }
 }
 
@@ -19330,8 +19305,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
   if (!o->steps) o->steps = 20;
   if (!o->sample || o->sample > count) o->sample = count;
   for (i = 0; i < count * dim; i++) hunt.zeros |= !(r[i] > 0);
-  status = hunt.zeros ? hfy_rate_enter_sparse_(&in, o->margin, null) : hfy_rate_enter_dense_(&in, o->self, null);
-  if (status) return status;
+  if ((status = hfy_rate_enter_weights_(&in, hunt.zeros, o->self, o->margin, null))) return status;
   own = fabs(o->low) <= 0 && fabs(o->high) <= 0;
   if (!own && !(hfy_base_is_finite_(o->low) && hfy_base_is_finite_(o->high) && o->high > o->low))
     return hfy_base_fail_(k, HFY_ERR_ARG, "search: the bracket is %g .. %g; it should be finite and ascending", o->low,
@@ -19395,8 +19369,7 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
     pbar += w[i] * (d[i] * (dh + m));
     sbar += w[i] * (d[i] * dh);
   }
-  if (!(t.crr > 0))
-    return hfy_base_fail_(work, HFY_ERR_ARG, "the rates do not vary (variance %g); they should", t.crr);
+  if (!(t.crr > 0)) return hfy_base_fail_(work, HFY_ERR_ARG, "the rates do not vary (variance %g); they should", t.crr);
   b = t.crh / t.crr;
   for (i = 0; i < n; i++) {
     const double dr = r[i] - t.rbar, dh = h[i] - t.hbar, beyond = dh - b * dr;
@@ -19434,8 +19407,7 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   return HFY_OK;
 }
 
-/* Nodes for log-normal rates: `steps` to the unit of z, `reach` deviations and what the tilted means need; cut: none
-   above it. */
+/* Nodes for log-normal rates: `steps` a unit of z, `reach` deviations and what tilted means need; none above `cut`. */
 HFY_COLD_ void hfy_rate_spread_(hfy_rate_nodes_ *nodes, double power, double cv, double steps, double reach,
                                 double cut) {
   const double s = sqrt(log1p(cv * cv));
@@ -19533,10 +19505,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_at_load(const hfy_rate_averages *averages
 
 /* --- roots --- */
 
-/* Doubles high until it lies right of the root, `grow` times at most; halves low .. high, at most `times`. Returns 0 if
-   high never did. */
-HFY_COLD_ int hfy_rate_root_(int (*is_right)(const void *context, double x), const void *context, int grow,
-                             size_t times, double *low, double *high) {
+/* Doubles high, at most `grow` times, until it is right of the root (else 0); halves low .. high, at most `times`. */
+HFY_COLD_ int hfy_rate_root_(int (*is_right)(void *context, double x), void *context, int grow, size_t times,
+                             double *low, double *high) {
   for (; !is_right(context, *high); grow--) {
     if (!grow || !hfy_base_is_finite_(*high)) return 0;
     *low = *high;
@@ -19576,15 +19547,15 @@ HFY_COLD_ void hfy_rate_compress_(const hfy_rate_edge_ *e, double omega, double 
 }
 
 /* Does it hold at omega that: derivative > 0 and x >= target, or with target 0: noise (factor) < derivative? */
-HFY_COLD_ int hfy_rate_beyond_(const void *context, double omega) {
-  const hfy_rate_edge_ *e = (const hfy_rate_edge_ *)context;
+HFY_COLD_ int hfy_rate_beyond_(void *context, double omega) {
+  const hfy_rate_edge_ *e = (hfy_rate_edge_ *)context;
   double at[3];
   hfy_rate_compress_(e, omega, at);
   return e->target > 0 ? at[1] > 0 && at[0] >= e->target : e->factor * at[2] < at[1];
 }
 
 /* The smallest omega above max D from which on that holds: its values in out; or 0, it never does. */
-HFY_COLD_ int hfy_rate_omega_(const hfy_rate_edge_ *e, double out[3]) {
+HFY_COLD_ int hfy_rate_omega_(hfy_rate_edge_ *e, double out[3]) {
   const double top = hfy_linalg_largest_(e->at->h, e->at->count);
   double low = top * (1 + 1e-12), high = 2 * top;
   if (!hfy_rate_root_(hfy_rate_beyond_, e, 999, 100, &low, &high)) return 0;
@@ -19593,8 +19564,8 @@ HFY_COLD_ int hfy_rate_omega_(const hfy_rate_edge_ *e, double out[3]) {
 }
 
 /* Without self-coupling: is 1 + lambda = z right of the bulk? */
-HFY_COLD_ int hfy_rate_outside_(const void *context, double z) {
-  hfy_rate_edge_ e = *(const hfy_rate_edge_ *)context;
+HFY_COLD_ int hfy_rate_outside_(void *context, double z) {
+  hfy_rate_edge_ e = *(hfy_rate_edge_ *)context;
   const double beta = e.b / (1 - e.alpha);
   double at[3];
   size_t i;
@@ -19620,15 +19591,15 @@ HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha) {
 }
 
 /* Is this load above the one at which the edge is 0? */
-HFY_COLD_ int hfy_rate_unstable_(const void *context, double alpha) {
-  return !(hfy_rate_edge_at_(*(const hfy_rate_edge_ *)context, alpha) < 0);
+HFY_COLD_ int hfy_rate_unstable_(void *context, double alpha) {
+  return !(hfy_rate_edge_at_(*(hfy_rate_edge_ *)context, alpha) < 0);
 }
 
 /* The standard normal above x */
 HFY_COLD_ double hfy_rate_tail_(double x) { return 0.5 * erfc(x * 0.707106781186547524); }
 
-HFY_COLD_ int hfy_rate_rare_(const void *units, double x) {
-  return !(hfy_rate_tail_(x) > 1 / (double)*(const size_t *)units);
+HFY_COLD_ int hfy_rate_rare_(void *units, double x) {
+  return !(hfy_rate_tail_(x) > 1 / (double)*(size_t *)units);
 }
 
 /* *out: the edge at alpha, or (load = 1) the load at which it is 0. */
@@ -19682,7 +19653,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_rate_grid g = {0.6, 0.01, 101, -2, 0.025, 141};
   hfy_rate_nodes_ nodes;
-  hfy_rate found = {0, 0, 0}, one = {0, 0, 0};
+  hfy_rate found = {hfy_base_nan_(), 0, 0}, one = {0, 0, 0};
   hfy_rate_averages t;
   double top = 0;
   hfy_status status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, w);
@@ -19695,7 +19666,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
     return hfy_base_fail_(w, HFY_ERR_ARG, "grid: %z powers from %g and %z sigmas; both should be at least 1, powers "
                           "above 0 and ascending", g.powers, g.power, g.sigmas);
   if ((status = hfy_rate_lay_(&nodes, g.power, cv, w))) return status; /* the smallest power needs the most */
-  found.power = hfy_base_nan_();
   for (i = 0; i < g.powers; i++)
     for (j = 0; j < g.sigmas; j++) {
       one.power = g.power + g.power_step * (double)i;
@@ -19729,16 +19699,13 @@ HFY_COLD_ double hfy_rate_theta0_(double f, double c) {
   return t;
 }
 
-/* alpha_C(f) with its theta0 */
-HFY_COLD_ double hfy_rate_limit_(double f, double theta0) { return 1 / (f + (1 - f) * hfy_rate_tail_(theta0)); }
-
 HFY_API HFY_SMALL_ hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_rate_number_("f", f, &hfy_rate_share_, w);
   double t;
   if (status || (status = hfy_base_null_(w, alpha_c ? NULL : "alpha_c"))) return status;
   t = hfy_rate_theta0_(f, 0);
-  *alpha_c = hfy_rate_limit_(f, t);
+  *alpha_c = 1 / (f + (1 - f) * hfy_rate_tail_(t));
   if (theta0) *theta0 = t;
   return HFY_OK;
 }
@@ -19748,8 +19715,8 @@ typedef struct hfy_rate_norm_ {
 } hfy_rate_norm_;
 
 /* Is u = 1/sqrt(var r q) above the solution? */
-HFY_COLD_ int hfy_rate_shorter_(const void *context, double u) {
-  const hfy_rate_norm_ *e = (const hfy_rate_norm_ *)context;
+HFY_COLD_ int hfy_rate_shorter_(void *context, double u) {
+  const hfy_rate_norm_ *e = (hfy_rate_norm_ *)context;
   const double f = e->f, t = hfy_rate_theta0_(f, e->h * u), a = t + e->h * u;
   return !(f + (1 - f) * hfy_rate_tail_(t) + f * e->var * u * u + f * a * e->h * u < 1 / e->alpha);
 }
@@ -19760,20 +19727,18 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica(const hfy_rate *rate, doubl
   const double x2 = f * (cv * cv + (1 - f)), s2 = log1p(cv * cv); /* var r, var ln r */
   hfy_rate_averages t;
   hfy_rate_norm_ e = {f, 0, 0, alpha};
-  double limit, low = 0, high = 1, u;
+  double limit = 0, low = 0, high = 1, u;
   hfy_status status = hfy_rate_check_(rate, w);
   memset(&t, 0, sizeof t);
   if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
-      (status = hfy_rate_number_("f", f, &hfy_rate_share_, w)) ||
+      (status = hfy_rate_capacity(f, &limit, NULL, w)) ||
       (status = hfy_rate_number_("alpha", alpha, &hfy_rate_above_0_, w)) ||
       (status = hfy_base_null_(w, replica ? NULL : "replica")))
     return status;
   if (f < 1 && rate->sigma > 0)
     return hfy_base_fail_(w, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns (f = %g) need 0", rate->sigma, f);
   if (!(x2 > 0)) return hfy_base_fail_(w, HFY_ERR_ARG, "cv is %g and f %g: the rates do not vary", cv, f);
-  limit = hfy_rate_limit_(f, hfy_rate_theta0_(f, 0));
-  if (!(alpha < limit))
-    return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "alpha is %g; the capacity is %g", alpha, limit);
+  if (!(alpha < limit)) return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "alpha is %g; the capacity is %g", alpha, limit);
   if (rate->sigma > 0) {
     status = hfy_rate_theory(rate, cv, 0, &t, w);
     e.h = t.hbar;
@@ -19827,8 +19792,7 @@ static const hfy_rate_scheme_ hfy_rate_rk4_ = {
 
 /* Dormand, Prince 1980; the last stage is the first of the next step. */
 static const hfy_rate_scheme_ hfy_rate_dp5_ = {
-  7,
-  {{0}, {1.0 / 5}, {3.0 / 40, 9.0 / 40}, {44.0 / 45, -56.0 / 15, 32.0 / 9},
+  7, {{0}, {1.0 / 5}, {3.0 / 40, 9.0 / 40}, {44.0 / 45, -56.0 / 15, 32.0 / 9},
    {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
    {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
    {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84}},
@@ -19850,7 +19814,8 @@ typedef struct hfy_rate_run_ {
   double *x, *next, *k[7]; /* states x dim: state, the one after, slopes */
   double *from, *out, *gemm; /* states x dim, the live ones packed */
   hfy_rate_state_ *state;
-  size_t *list; /* the live ones */
+  size_t *list;       /* the live ones */
+  double *z, success; /* of a basin: states x dim of normal noise, and what counts as recalled */
 } hfy_rate_run_;
 HFY_COLD_ void hfy_rate_plan_run_(hfy_rate_in_ *in, size_t states, hfy_rate_run_ *run) {
   hfy_base_arena_ *arena = &in->arena;
@@ -19880,8 +19845,7 @@ HFY_COLD_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *from, doub
   for (l = 0; l < run->live; l++) {
     const double *x = from + run->list[l] * n, *u = run->out + l * n;
     double *to = k + run->list[l] * n;
-    for (i = 0; i < n; i++)
-      to[i] = (run->o.voltage ? u[i] : hfy_rate_g(in->rate, u[i] - in->rate->theta)) - x[i];
+    for (i = 0; i < n; i++) to[i] = (run->o.voltage ? u[i] : hfy_rate_g(in->rate, u[i] - in->rate->theta)) - x[i];
   }
 }
 
@@ -20058,20 +20022,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const doub
   return hfy_base_close_(k, &local, status);
 }
 
-/* The starts of a basin: states x dim of normal noise around in->r. */
-typedef struct hfy_rate_starts_ {
-  hfy_rate_run_ *run;
-  double *z, success;
-} hfy_rate_starts_;
-
 /* Do fewer than half of the states come back from noise e? */
-HFY_COLD_ int hfy_rate_loses_(const void *context, double e) {
-  const hfy_rate_starts_ *starts = (const hfy_rate_starts_ *)context;
-  hfy_rate_run_ *run = starts->run;
+HFY_COLD_ int hfy_rate_loses_(void *context, double e) {
+  hfy_rate_run_ *run = (hfy_rate_run_ *)context;
   const double *r = run->in->r;
   const size_t n = run->in->dim;
   size_t back = 0, s, i;
-  for (i = 0; i < run->states * n; i++) run->x[i] = r[i % n] * exp(e * starts->z[i]);
+  for (i = 0; i < run->states * n; i++) run->x[i] = r[i % n] * exp(e * run->z[i]);
   hfy_rate_integrate_(run);
   for (s = 0; s < run->states; s++) {
     const double *x = run->x + s * n;
@@ -20080,7 +20037,7 @@ HFY_COLD_ int hfy_rate_loses_(const void *context, double e) {
       off += (x[i] - r[i]) * (x[i] - r[i]);
       size += r[i] * r[i];
     }
-    back += run->state[s].status != HFY_ERR_NONFINITE && sqrt(off) <= starts->success * sqrt(size);
+    back += run->state[s].status != HFY_ERR_NONFINITE && sqrt(off) <= run->success * sqrt(size);
   }
   return 2 * back < run->states;
 }
@@ -20091,7 +20048,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
   hfy_work local, *k = hfy_base_open_(work, &local);
   hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_run_ run;
-  hfy_rate_starts_ starts = {&run, NULL, 0};
   hfy_rate_basin_options o;
   double low = 0, high;
   hfy_status status;
@@ -20107,18 +20063,17 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
       (!(o.success > 0) && (status = hfy_base_should_(k, "", "options->success", o.success, "above 0"))) ||
       (status = hfy_base_null_(k, !rng ? "rng" : !noise ? "noise" : NULL)))
     return status;
-  if (o.run.voltage)
-    return hfy_base_fail_(k, HFY_ERR_ARG, "options->run.voltage is set; a basin is one of rates");
+  if (o.run.voltage) return hfy_base_fail_(k, HFY_ERR_ARG, "options->run.voltage is set; a basin is one of rates");
   while (hfy_base_layout_(&in.arena, k, &status)) {
     hfy_rate_plan_run_(&in, o.trials, &run);
-    starts.z = HFY_TAKE_(&in.arena, double, hfy_base_times_(o.trials, dim));
+    run.z = HFY_TAKE_(&in.arena, double, hfy_base_times_(o.trials, dim));
   }
   if (status) return status;
-  for (i = 0; i < o.trials * dim; i++) starts.z[i] = hfy_rate_normal_(rng);
+  for (i = 0; i < o.trials * dim; i++) run.z[i] = hfy_rate_normal_(rng);
   run.o = o.run;
-  starts.success = o.success;
+  run.success = o.success;
   high = o.most;
-  *noise = hfy_rate_root_(hfy_rate_loses_, &starts, 0, o.bisections, &low, &high) ? low : high;
+  *noise = hfy_rate_root_(hfy_rate_loses_, &run, 0, o.bisections, &low, &high) ? low : high;
   return hfy_base_close_(k, &local, HFY_OK);
 }
 #endif /* HFY_HAS_RATE_ */
