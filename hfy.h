@@ -1967,8 +1967,7 @@ typedef struct hfy_rate_averages {
 HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
                                    hfy_work *work);
 
-/* The same over n samples r > 0 of weight[k] >= 0 (NULL: all alike): the entries of given patterns, or one pattern.
-   ARG: all rates are equal. */
+/* The same over n samples r > 0 of weight[k] >= 0 (NULL: alike): entries of patterns, or one. ARG: all r are equal. */
 HFY_API hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
                                       int optimal, hfy_rate_averages *averages, hfy_work *work);
 
@@ -1992,8 +1991,7 @@ HFY_API hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double al
 HFY_API hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
                                       hfy_work *work);
 
-/* Where the best unit is looked for: powers first + step k, sigmas 10^(first + step k). Zeroed (or NULL): 0.6 to 1.6
-   by 0.01, and 10^-2 to 10^1.5 by 10^0.025. */
+/* Powers first + step k, sigmas 10^(first + step k). Zeroed, NULL: 0.6 to 1.6 by 0.01, 10^-2 to 10^1.5 by 10^0.025. */
 typedef struct hfy_rate_grid {
   double power, power_step;
   size_t powers;
