@@ -1831,13 +1831,12 @@ HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, co
 
 /* The network  tau dr/dt = -r + g(W r - theta)  (RATE eq. 2), time in units of tau, and the unit that it is made of:
    g(v) = ((sigma/pi) ln(1 + e^(pi v/sigma)))^power  (eq. 3), sigma = 0: max(v, 0)^power. All units share it.
-   Patterns are `count` rows of `dim` rates, as everywhere in this library (columns of R in the paper). A pattern r is
-   a fixed point if and only if W r = g^-1(r) + theta. W is dim x dim, w[i*dim + j] the weight from unit j to unit i.
+   Patterns are `count` rows of `dim` rates (columns of R in the paper). A pattern r is a fixed point if and only if
+   W r = g^-1(r) + theta. W is dim x dim, w[i*dim + j] the weight from unit j to unit i. Load alpha = count/dim.
    Dense: every rate > 0. Sparse: some are exactly 0, sigma must be 0. cv: standard deviation of the rates that are not
-   0, whose mean is 1. Load alpha = count/dim.
+   0, whose mean is 1.
    Errors of all: ARG (NULL, a size of 0 or too large, a number out of the range that stands here or not finite),
-   NONFINITE (results beyond double), NOMEM, UNSUPPORTED (work->isa). Nothing is written or drawn then, but where it is
-   said. */
+   NONFINITE (results beyond double), NOMEM, UNSUPPORTED (work->isa). Nothing is written or drawn, but where said. */
 typedef struct hfy_rate {
   double power; /* exponent > 0; there is no default */
   double sigma; /* smoothness >= 0; 0 = the sharp rectifier */
@@ -1851,9 +1850,8 @@ HFY_API double hfy_rate_slope(const hfy_rate *rate, double v);
 HFY_API double hfy_rate_inverse(const hfy_rate *rate, double r);
 HFY_API double hfy_rate_slope_at(const hfy_rate *rate, double r); /* r = 0: 0 (what a silent unit counts) */
 
-/* Log-normal rates of mean 1: r = count rows of dim; each is kept with probability f, else 0. Draws per rate: f < 1
-   one uniform, then always two more (cosine half of Box-Muller, nothing cached), so a seed means the same everywhere.
-   cv in 0 .. 1e6, f in (0, 1]. */
+/* Log-normal rates of mean 1: r (count x dim); each stays with probability f in (0, 1], else 0. cv in 0 .. 1e6. Draws
+   each: f < 1 one uniform, then two (Box-Muller's cosine, none cached): a seed means the same everywhere. */
 HFY_API hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double f, size_t count, size_t dim, double *r,
                                      hfy_work *work);
 
@@ -1874,8 +1872,7 @@ HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_
 typedef struct hfy_rate_rows {
   hfy_status *status;  /* dim: OK, INFEASIBLE, CONVERGENCE */
   size_t *active;      /* dim: inequalities that hold with equality */
-  double *multipliers; /* dim x count: lambda with w_i = sum over mu of lambda_mu r^mu off the diagonal; <= 0 where
-                          r_i^mu = 0 */
+  double *multipliers; /* dim x count: w_i = sum over mu of lambda_mu r^mu off the diagonal; <= 0 where r_i^mu = 0 */
 } hfy_rate_rows;
 /* Sparse patterns: row i solves  min |w|^2,  w_i = 0,  w.r^mu = theta + g^-1(r_i^mu) where r_i^mu > 0,
    w.r^mu <= theta - margin where r_i^mu = 0  (eq. 4, sharp rectifier), by a dual active-set method (Goldfarb, Idnani)
@@ -1889,9 +1886,8 @@ HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r
 
 /* The dense fixed-point map as a hfy_net: q <- q + step (g(W q - theta) - q), with W = V R+ - diag(gamma)(I - R R+).
    keys (count x dim): the rows of R+;  values (count x dim): V + gamma R;  self_coupling (dim): gamma; with self = 1
-   gamma is 0. These arrays are yours and *net borrows them; it is made for hfy_retrieve with IDENTITY and
-   RECTIFIED_POWER, beta 1, tol and max_steps left 0. 0 < step <= 1. In float the fixed points carry rounding of about
-   1e-7 |W| |r|. Errors as hfy_rate_weights. */
+   gamma is 0. The arrays are yours, *net borrows them; for hfy_retrieve: IDENTITY, RECTIFIED_POWER, beta 1, tol and
+   max_steps 0. 0 < step <= 1. In float fixed points round by about 1e-7 |W| |r|. Errors as hfy_rate_weights. */
 HFY_API hfy_status hfy_rate_net(const hfy_rate *rate, const double *r, size_t count, size_t dim, int self, double step,
                                 hfy_real *keys, hfy_real *values, hfy_real *self_coupling, hfy_net *net,
                                 hfy_work *work);
@@ -1914,9 +1910,8 @@ typedef struct hfy_rate_modes {
 HFY_API hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim, double *re,
                                      double *im, hfy_rate_modes *modes, hfy_work *work);
 
-/* abscissa[mu] (count, or NULL): the largest real part of the Jacobian at each pattern; *stable (or NULL): how many
-   are below -1e-9 (1 + |J|_F), so that a marginal pattern does not count. Threads share the patterns.
-   Cost count 8 dim^3. Errors: CONVERGENCE. */
+/* abscissa[mu] (count, or NULL): the largest real part of the Jacobian at each pattern; *stable (or NULL): how many are
+   below -1e-9 (1 + |J|_F), not marginal. Threads share the patterns. Cost count 8 dim^3. Errors: CONVERGENCE. */
 HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count, size_t dim,
                                       double *abscissa, size_t *stable, hfy_work *work);
 
@@ -1970,8 +1965,7 @@ typedef struct hfy_rate_averages {
 HFY_API hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
                                    hfy_work *work);
 
-/* The same over n samples r > 0 of weight[k] >= 0 (NULL: all alike): the entries of given patterns, or one pattern.
-   ARG: all rates are equal. */
+/* The same over n samples r > 0 of weight[k] >= 0 (NULL: alike): entries of patterns, or one. ARG: all r are equal. */
 HFY_API hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
                                       int optimal, hfy_rate_averages *averages, hfy_work *work);
 
@@ -1995,17 +1989,15 @@ HFY_API hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double al
 HFY_API hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
                                       hfy_work *work);
 
-/* Where the best unit is looked for: powers first + step k, sigmas 10^(first + step k). Zeroed (or NULL): 0.6 to 1.6
-   by 0.01, and 10^-2 to 10^1.5 by 10^0.025. */
+/* Powers first + step k, sigmas 10^(first + step k). Zeroed, NULL: 0.6 to 1.6 by 0.01, 10^-2 to 10^1.5 by 10^0.025. */
 typedef struct hfy_rate_grid {
   double power, power_step;
   size_t powers;
   double log_sigma, log_sigma_step;
   size_t sigmas;
 } hfy_rate_grid;
-/* The unit of the grid with the largest alpha_S (eq. 19) at theta* for a cv: *best, with theta = theta*, and *alpha_s.
-   Ties: the first, power outer, sigma inner. best->power is NaN and *alpha_s 0 if none is stable anywhere.
-   Cost: 20 us a point. Points whose averages overflow count 0. */
+/* The unit of the grid with the largest alpha_S at theta* for a cv: *best (theta = theta*) and *alpha_s. Ties: the
+   first, power outer. If none is stable: best->power NaN, *alpha_s 0. Averages that overflow count 0. 20 us a point. */
 HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
                                     hfy_work *work);
 
@@ -2039,8 +2031,7 @@ HFY_API hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_
 
 /* How a network is run. Zeroed (or NULL) = the defaults. */
 typedef struct hfy_rate_options {
-  double dt;       /* fixed step, or the first of the adaptive ones. 0: 0.1, less if the weights ask for it:
-                      2/(1 + max over i of sum over j of |W_ij| g'_i at the start) */
+  double dt;       /* fixed step, or first adaptive one; 0: min(0.1, 2/(1 + max_i sum_j |W_ij| g'_i)) at the start */
   double duration; /* 0 = 1000 */
   double tol;      /* settled once max|dx/dt| <= tol (1 + max|x|); 0 = 1e-9; below 0: never, the run ends on time */
   double rtol;     /* > 0: Dormand-Prince 5(4) with this relative tolerance; 0: classical Runge-Kutta 4 */
@@ -2056,9 +2047,8 @@ typedef struct hfy_rate_outcome {
 } hfy_rate_outcome;
 /* Runs n_states states (rows of dim) from `start` to `end` (may be start). Each stage is one matrix product for all
    states that still run; a state's bits do not depend on the others. Diverged: above 1e6 (1 + max|start|) or not
-   finite: the last finite state is in its row. options NULL = all defaults. Returns OK if all settled (or tol < 0 and
-   none diverged), else what the first other row came to; end and outcome are written all the same.
-   Scratch: 12 n_states dim doubles. */
+   finite: the last finite state is in its row. Returns OK if all settled (or tol < 0 and none diverged), else what the
+   first other row came to; end and outcome are written all the same. Scratch: 12 n_states dim doubles. */
 HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                      size_t n_states, const hfy_rate_options *options, double *end,
                                      const hfy_rate_outcome *outcome, hfy_work *work);
@@ -6052,23 +6042,27 @@ HFY_COLD_ hfy_status hfy_linalg_check_square_(const double *a, size_t n, int low
   return HFY_OK;
 }
 
+/* The eigenvalues of a in the memory of work: real parts, then imaginary ones. missing: an argument that is NULL. */
+HFY_COLD_ hfy_status hfy_linalg_eigen_(const double *a, size_t n, const char *missing, double **found, hfy_work *work) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  const hfy_simd_ *simd = hfy_simd_choose_(work);
+  hfy_linalg_general_ scratch;
+  hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, work) : HFY_ERR_UNSUPPORTED;
+  if (!status) status = hfy_base_null_(work, missing);
+  while (hfy_base_layout_(&arena, work, &status)) {
+    hfy_linalg_general_plan_(&arena, n, 0, &scratch);
+    *found = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
+  }
+  if (!status && (status = hfy_linalg_eigenvalues_(simd, a, n, *found, *found + n, &scratch)))
+    hfy_base_fail_(work, status, "an eigenvalue of a did not converge in %z iterations", (size_t)HFY_LINALG_QR_MOST_);
+  return status;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  const hfy_simd_ *simd = hfy_simd_choose_(w);
-  hfy_linalg_general_ scratch;
   double *found = NULL;
-  hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
-  if (!status) status = hfy_base_null_(w, !re ? "re" : !im ? "im" : NULL);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_linalg_general_plan_(&arena, n, 0, &scratch);
-    found = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
-  }
-  if (status) return hfy_base_close_(w, &local, status);
-  status = hfy_linalg_eigenvalues_(simd, a, n, found, found + n, &scratch);
-  if (status) {
-    hfy_base_fail_(w, status, "an eigenvalue of a did not converge in %z iterations", (size_t)HFY_LINALG_QR_MOST_);
-  } else {
+  const hfy_status status = hfy_linalg_eigen_(a, n, !re ? "re" : !im ? "im" : NULL, &found, w);
+  if (!status) {
     memcpy(re, found, n * sizeof *re);
     memcpy(im, found + n, n * sizeof *im);
   }
@@ -18154,8 +18148,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
    >>rate.impl   graded attractor networks
    Shapes: patterns count x dim by rows (the transpose of the paper's R), W dim x dim, w[i*dim + j] from j to i.
    May call: base, simd, linalg, net (its types).   Everything in double.
-   Equations (RATE): dr/dt = -r + g(W r - theta) (2), g (3), J = -I + diag(d) W (5), W = V R+ (8) and without
-   self-coupling (20), the outliers and edges of its spectrum (10-19), replica moments (6, 7), circular law (21-23).
+   Equations (RATE): dynamics 1-3, weights 4, 8, 20, 24, their moments 6, 7, J 5, its spectrum 10-19, 21-23.
    Numerics: g and its kin are written so that nothing cancels and nothing overflows before the result does; dense
    weights by QR, never by the normal equations, and refined once; differences of averages (delta, gap) as averages of
    differences. The sparse problem is solved in Gram form with its Cholesky factor kept up to date, and polished.
@@ -18185,8 +18178,7 @@ HFY_PRIVATE_ int hfy_rate_is_in_(double x, const hfy_rate_range_ *r) {
 /* --- the unit: RATE eq. 3, x = pi v / sigma --- */
 
 HFY_PRIVATE_ int hfy_rate_is_unit_(const hfy_rate *rate) {
-  return rate && rate->power > 0 && rate->sigma >= 0 && hfy_base_is_finite_(rate->power) &&
-         hfy_base_is_finite_(rate->sigma);
+  return rate && rate->power > 0 && rate->power <= DBL_MAX && rate->sigma >= 0 && rate->sigma <= DBL_MAX;
 }
 
 /* x^power, exact for 1 */
@@ -18258,10 +18250,9 @@ HFY_COLD_ hfy_status hfy_rate_numbers_(const char *row, const double *x, size_t 
 
 HFY_COLD_ hfy_status hfy_rate_check_(const hfy_rate *rate, hfy_work *work) {
   hfy_status status = hfy_base_null_(work, rate ? NULL : "rate");
-  if (status || (status = hfy_rate_number_("rate->power", rate->power, &hfy_rate_above_0_, work)) ||
-      (status = hfy_rate_number_("rate->sigma", rate->sigma, &hfy_rate_from_0_, work)))
-    return status;
-  return hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
+  if (!status) status = hfy_rate_number_("rate->power", rate->power, &hfy_rate_above_0_, work);
+  if (!status) status = hfy_rate_number_("rate->sigma", rate->sigma, &hfy_rate_from_0_, work);
+  return status ? status : hfy_rate_number_("rate->theta", rate->theta, &hfy_rate_finite_, work);
 }
 
 HFY_COLD_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *work) {
@@ -18276,28 +18267,31 @@ HFY_COLD_ hfy_status hfy_rate_check_sizes_(size_t count, size_t dim, hfy_work *w
 enum { HFY_RATE_RUN_, HFY_RATE_AT_, HFY_RATE_DENSE_, HFY_RATE_SPARSE_ };
 
 typedef struct hfy_rate_in_ {
-  const hfy_simd_ *simd;
   const hfy_rate *rate;
   const double *w, *r;
   size_t count, dim;
+  hfy_work *work;
+  const hfy_simd_ *simd;
+  hfy_base_arena_ arena;
 } hfy_rate_in_;
 
-/* The start of most calls: checks what is there, chooses the kernels. */
-HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, hfy_work *work) {
+/* The start of most calls: checks what is there, chooses the kernels. missing: an argument that is NULL, or NULL. */
+HFY_COLD_ hfy_status hfy_rate_enter_(hfy_rate_in_ *in, int what, const char *missing) {
+  const int zeros = what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && in->rate && !(in->rate->sigma > 0));
+  hfy_work *work = in->work;
   hfy_status status;
-  int zeros;
   in->simd = hfy_simd_choose_(work);
   if (!in->simd) return HFY_ERR_UNSUPPORTED;
-  if ((status = hfy_rate_check_(in->rate, work)) || (status = hfy_rate_check_sizes_(in->count, in->dim, work)))
+  if ((status = hfy_rate_check_(in->rate, work)) || (status = hfy_rate_check_sizes_(in->count, in->dim, work)) ||
+      (what <= HFY_RATE_AT_ &&
+       ((status = hfy_base_null_(work, in->w ? NULL : "w")) ||
+        (status = hfy_rate_numbers_("w: row", in->w, in->dim, in->dim, &hfy_rate_finite_, work)))) ||
+      (what != HFY_RATE_RUN_ &&
+       ((status = hfy_base_null_(work, in->r ? NULL : "r")) ||
+        (status = hfy_rate_numbers_("r: pattern", in->r, in->count, in->dim,
+                                    zeros ? &hfy_rate_from_0_ : &hfy_rate_above_0_, work)))))
     return status;
-  if (what <= HFY_RATE_AT_ &&
-      ((status = hfy_base_null_(work, in->w ? NULL : "w")) ||
-       (status = hfy_rate_numbers_("w: row", in->w, in->dim, in->dim, &hfy_rate_finite_, work))))
-    return status;
-  if (what == HFY_RATE_RUN_ || (status = hfy_base_null_(work, in->r ? NULL : "r"))) return status;
-  zeros = what == HFY_RATE_SPARSE_ || (what == HFY_RATE_AT_ && !(in->rate->sigma > 0));
-  return hfy_rate_numbers_("r: pattern", in->r, in->count, in->dim, zeros ? &hfy_rate_from_0_ : &hfy_rate_above_0_,
-                           work);
+  return hfy_base_null_(work, missing);
 }
 
 /* Up to four arrays of n (NULL: fewer). */
@@ -18338,13 +18332,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, si
                                                double missing, double *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  const hfy_rate_range_ part = {0, 1, 0, 0, "in 0 .. 1"};
   size_t *unit = NULL, mu, i, gone;
   hfy_status status = hfy_rate_check_sizes_(count, dim, w);
   if (status || (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : !out ? "out" : NULL)) ||
-      (status = hfy_rate_number_("noise", noise, &hfy_rate_from_0_, w)) ||
-      (status = hfy_rate_number_("missing", missing, &part, w)))
+      (status = hfy_rate_number_("noise", noise, &hfy_rate_from_0_, w)))
     return status;
+  if (!(missing >= 0 && missing <= 1)) return hfy_base_should_(w, "", "missing", missing, "in 0 .. 1");
   gone = (size_t)floor(missing * (double)dim + 0.5);
   while (hfy_base_layout_(&arena, w, &status)) unit = HFY_TAKE_(&arena, size_t, dim);
   for (mu = 0; !status && mu < count; mu++) {
@@ -18375,25 +18368,33 @@ typedef struct hfy_rate_dense_ {
   double *left, *gamma;  /* dim: 1 - leverage; what the diagonal takes off */
   double *v, *x, *gemm;  /* right-hand sides */
 } hfy_rate_dense_;
-HFY_COLD_ void hfy_rate_plan_dense_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, int self, hfy_rate_dense_ *s) {
+HFY_COLD_ void hfy_rate_plan_dense_(hfy_rate_in_ *in, int self, hfy_rate_dense_ *s) {
+  hfy_base_arena_ *arena = &in->arena;
   const size_t p = in->count, n = in->dim;
   s->in = in;
-  s->self = self != 0;
+  s->self = self;
   hfy_rate_take_(arena, hfy_base_times_(p, n), &s->q, &s->v, &s->x, NULL);
   hfy_rate_take_(arena, hfy_base_times_(p, p), &s->t, NULL, NULL, NULL);
   hfy_rate_take_(arena, n, &s->left, &s->gamma, &s->tau, NULL);
   s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(n, n, n, sizeof(double)));
 }
 
-HFY_COLD_ hfy_status hfy_rate_enter_dense_(hfy_rate_in_ *in, int self, hfy_work *work) {
-  const hfy_status status = hfy_rate_enter_(in, HFY_RATE_DENSE_, work);
-  const size_t most = in->dim - (self ? 0 : 1);
-  if (status || in->count <= most) return status;
-  return hfy_base_fail_(work, HFY_ERR_INFEASIBLE, "count is %z; %z units can hold %z dense patterns at most",
-                        in->count, in->dim, most);
+/* For weights: few enough patterns > 0, or patterns >= 0, the sharp unit and a margin. */
+HFY_COLD_ hfy_status hfy_rate_enter_weights_(hfy_rate_in_ *in, int sparse, int self, double margin,
+                                             const char *missing) {
+  const size_t most = sparse ? SIZE_MAX : in->dim - (self ? 0 : 1);
+  hfy_status status = hfy_rate_enter_(in, sparse ? HFY_RATE_SPARSE_ : HFY_RATE_DENSE_, NULL);
+  if (!status && in->count > most)
+    status = hfy_base_fail_(in->work, HFY_ERR_INFEASIBLE, "count is %z; %z units can hold %z dense patterns at most",
+                            in->count, in->dim, most);
+  if (!status && sparse && in->rate->sigma > 0)
+    status = hfy_base_fail_(in->work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
+  if (!status && sparse) status = hfy_rate_number_("margin", margin, &hfy_rate_from_0_, in->work);
+  return status ? status : hfy_base_null_(in->work, missing);
 }
 
-HFY_COLD_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, hfy_work *work) {
+/* R+, and v = g^-1(r) + theta: what each unit must get. */
+HFY_COLD_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, double theta) {
   const size_t p = s->in->count, n = s->in->dim;
   double big = 0;
   size_t i, k;
@@ -18402,19 +18403,21 @@ HFY_COLD_ hfy_status hfy_rate_factor_(const hfy_rate_dense_ *s, hfy_work *work) 
   for (k = 0; k < p; k++) big = fabs(s->t[k * p + k]) > big ? fabs(s->t[k * p + k]) : big;
   for (k = 0; k < p; k++)
     if (!(fabs(s->t[k * p + k]) > 1e-12 * big))
-      return hfy_base_fail_(work, HFY_ERR_SINGULAR,
+      return hfy_base_fail_(s->in->work, HFY_ERR_SINGULAR,
                             "pattern %z is a combination of those before it; they should be independent", k);
   for (i = 0; i < n; i++) s->left[i] = 1;
-  for (i = 0; i < p * n; i++) s->left[i % n] -= s->q[i] * s->q[i];
+  for (i = 0; i < p * n; i++) {
+    s->left[i % n] -= s->q[i] * s->q[i];
+    s->v[i] = hfy_rate_inverse(s->in->rate, s->in->r[i]) + theta;
+  }
   for (i = 0; !s->self && i < n; i++)
     if (!(s->left[i] > 1e-12))
-      return hfy_base_fail_(work, HFY_ERR_SINGULAR,
+      return hfy_base_fail_(s->in->work, HFY_ERR_SINGULAR,
                             "the patterns pin unit %z to itself; no weights without self-coupling do that", i);
   return HFY_OK;
 }
 
-/* x <- X T^-1 in blocks, so that most of it is a matrix product; then gamma = diag(X Q^T) / left, 0 with
-   self-coupling. */
+/* x <- X T^-1 in blocks, so that most is a matrix product; gamma = diag(X Q^T) / left, or 0 with self-coupling. */
 HFY_COLD_ void hfy_rate_forward_(const hfy_rate_dense_ *s) {
   const size_t p = s->in->count, n = s->in->dim;
   const double *t = s->t;
@@ -18455,17 +18458,11 @@ HFY_COLD_ double hfy_rate_defect_(const hfy_rate_dense_ *s, const double *w) {
   return hfy_linalg_largest_(s->x, p * n);
 }
 
-/* v = g^-1(r) + theta: what each unit must get. */
-HFY_COLD_ void hfy_rate_inputs_(const hfy_rate_dense_ *s, double theta) {
-  size_t i;
-  for (i = 0; i < s->in->count * s->in->dim; i++) s->v[i] = hfy_rate_inverse(s->in->rate, s->in->r[i]) + theta;
-}
-
 /* w for the right-hand side s->v, refined once and checked. */
-HFY_COLD_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w) {
   const size_t all = s->in->count * s->in->dim;
   double defect;
-  if (hfy_rate_numbers_("g^-1 of pattern", s->v, s->in->count, s->in->dim, &hfy_rate_finite_, work))
+  if (hfy_rate_numbers_("g^-1 of pattern", s->v, s->in->count, s->in->dim, &hfy_rate_finite_, s->in->work))
     return HFY_ERR_NONFINITE;
   memcpy(s->x, s->v, all * sizeof *s->x);
   hfy_rate_solve_(s, 0, w);
@@ -18473,41 +18470,34 @@ HFY_COLD_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w, hfy_wo
   hfy_rate_solve_(s, 1, w);
   defect = hfy_rate_defect_(s, w);
   if (defect <= 1e-9 * (1 + hfy_linalg_largest_(s->v, all))) return HFY_OK;
-  return hfy_base_fail_(work, HFY_ERR_SINGULAR, "the patterns are nearly dependent: |W R - V| is %g", defect);
+  return hfy_base_fail_(s->in->work, HFY_ERR_SINGULAR, "the patterns are nearly dependent: |W R - V| is %g", defect);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                                int self, double *w, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_dense_ s;
   double *made = NULL;
-  hfy_status status = hfy_rate_enter_dense_(&in, self, k);
-  if (status || (status = hfy_base_null_(k, w ? NULL : "w"))) return status;
-  while (hfy_base_layout_(&arena, k, &status)) {
-    hfy_rate_plan_dense_(&arena, &in, self, &s);
-    made = HFY_TAKE_(&arena, double, dim * dim);
+  hfy_status status = hfy_rate_enter_weights_(&in, 0, self, 0, w ? NULL : "w");
+  while (hfy_base_layout_(&in.arena, k, &status)) {
+    hfy_rate_plan_dense_(&in, self, &s);
+    made = HFY_TAKE_(&in.arena, double, dim * dim);
   }
-  if (!status && !(status = hfy_rate_factor_(&s, k))) {
-    hfy_rate_inputs_(&s, rate->theta);
-    if (!(status = hfy_rate_weigh_(&s, made, k))) memcpy(w, made, dim * dim * sizeof *w);
-  }
+  if (!status && !(status = hfy_rate_factor_(&s, rate->theta)) && !(status = hfy_rate_weigh_(&s, made)))
+    memcpy(w, made, dim * dim * sizeof *w);
   return hfy_base_close_(k, &local, status);
 }
 
 /* Keys R+ = T^-1 Q^T, values V + gamma R, self-coupling gamma. */
-HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values, hfy_real *self_coupling,
-                                    hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hfy_real *values,
+                                    hfy_real *self_coupling) {
   const size_t p = s->in->count, n = s->in->dim;
-  hfy_status status = hfy_rate_factor_(s, work);
+  const hfy_rate_range_ real = {-HFY_REAL_MAX_, HFY_REAL_MAX_, 1, 1, "in the range of hfy_real"};
+  const hfy_status status = hfy_rate_factor_(s, s->in->rate->theta);
   size_t i, mu, nu;
   if (status) return status;
-  hfy_rate_inputs_(s, s->in->rate->theta);
-  for (i = 0; i < p * n; i++)
-    if (!(fabs(s->v[i]) < HFY_REAL_MAX_))
-      return hfy_base_fail_(work, HFY_ERR_NONFINITE, "g^-1 of pattern %z, unit %z is %g: out of range", i / n,
-                            i % n, s->v[i]);
+  if (hfy_rate_numbers_("g^-1 of pattern", s->v, p, n, &real, s->in->work)) return HFY_ERR_NONFINITE;
   memcpy(s->x, s->v, p * n * sizeof *s->x);
   hfy_rate_forward_(s);
   for (mu = p; mu-- > 0;) {
@@ -18527,15 +18517,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_net(const hfy_rate *rate, const double *r
                                            double step, hfy_real *keys, hfy_real *values, hfy_real *self_coupling,
                                            hfy_net *net, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_dense_ s;
   const char *null = !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : net ? NULL : "net";
-  hfy_status status = hfy_rate_enter_dense_(&in, self, k);
-  if (status || (status = hfy_base_null_(k, null)) || (status = hfy_rate_number_("step", step, &hfy_rate_share_, k)))
-    return status;
-  while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_dense_(&arena, &in, self, &s);
-  if (!status && !(status = hfy_rate_keys_(&s, keys, values, self_coupling, k))) {
+  hfy_status status = hfy_rate_enter_weights_(&in, 0, self, 0, null);
+  if (!status) status = hfy_rate_number_("step", step, &hfy_rate_share_, k);
+  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_dense_(&in, self, &s);
+  if (!status && !(status = hfy_rate_keys_(&s, keys, values, self_coupling))) {
     memset(net, 0, sizeof *net);
     net->dim = dim;
     net->count = count;
@@ -18580,11 +18568,15 @@ typedef struct hfy_rate_sparse_ {
   hfy_status *status;   /* dim */
   size_t first, failed; /* of the rows without a solution; how many */
 } hfy_rate_sparse_;
-HFY_COLD_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, hfy_rate_sparse_ *s) {
+HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, double margin, double *w, hfy_rate_sparse_ *s) {
+  hfy_base_arena_ *arena = &in->arena;
   const size_t count = in->count, most = hfy_base_min_(count, in->dim);
   size_t task;
   memset(s, 0, sizeof *s);
   s->in = in;
+  s->theta = in->rate->theta;
+  s->margin = margin;
+  s->w = w;
   s->most = most;
   s->tasks = hfy_base_min_(hfy_base_workers_(), in->dim);
   s->gram = HFY_TAKE_(arena, double, hfy_base_times_(count, count));
@@ -18593,26 +18585,16 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_base_arena_ *arena, const hfy_rate_in_ 
   s->row = HFY_TAKE_(arena, hfy_rate_row_, s->tasks);
   s->status = HFY_TAKE_(arena, hfy_status, in->dim);
   for (task = 0; task < s->tasks; task++) {
-    hfy_rate_row_ row;
-    memset(&row, 0, sizeof row);
-    row.all = s;
-    row.l = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
-    row.g = HFY_TAKE_(arena, double, hfy_base_times_(most, count));
-    hfy_rate_take_(arena, count, &row.r, &row.s, &row.b, &row.lambda);
-    row.across = HFY_TAKE_(arena, double, count);
-    hfy_rate_take_(arena, most, &row.y, &row.d, &row.u, NULL);
-    row.active = HFY_TAKE_(arena, size_t, most);
-    row.on = HFY_TAKE_(arena, unsigned char, count);
-    if (s->row) s->row[task] = row;
+    hfy_rate_row_ none, *row = s->row ? &s->row[task] : &none;
+    row->all = s;
+    row->l = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
+    row->g = HFY_TAKE_(arena, double, hfy_base_times_(most, count));
+    hfy_rate_take_(arena, count, &row->r, &row->s, &row->b, &row->lambda);
+    row->across = HFY_TAKE_(arena, double, count);
+    hfy_rate_take_(arena, most, &row->y, &row->d, &row->u, NULL);
+    row->active = HFY_TAKE_(arena, size_t, most);
+    row->on = HFY_TAKE_(arena, unsigned char, count);
   }
-}
-
-HFY_COLD_ hfy_status hfy_rate_enter_sparse_(hfy_rate_in_ *in, double margin, hfy_work *work) {
-  const hfy_status status = hfy_rate_enter_(in, HFY_RATE_SPARSE_, work);
-  if (status) return status;
-  if (in->rate->sigma > 0)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns need 0", in->rate->sigma);
-  return hfy_rate_number_("margin", margin, &hfy_rate_from_0_, work);
 }
 
 HFY_COLD_ void hfy_rate_gram_(hfy_rate_sparse_ *s) {
@@ -18652,16 +18634,14 @@ HFY_PRIVATE_ void hfy_rate_combine_(const hfy_rate_row_ *row, const double *x, d
   for (mu = 0; mu < s->in->count; mu++) out[mu] -= own * row->r[mu];
 }
 
-/* K_i[p, p], the square of pattern p without unit i. What may be rounding of the Gram matrix alone is 0: a compiler
-   that fuses the product would leave a remainder of either sign. */
+/* K_i[p, p], the square of pattern p without unit i; 0 if it may be rounding alone (of any sign if products fuse). */
 HFY_PRIVATE_ double hfy_rate_own_(const hfy_rate_row_ *row, size_t p) {
   const hfy_rate_sparse_ *s = row->all;
   const double all = s->gram[p * s->in->count + p], own = all - row->r[p] * row->r[p];
   return own > 4e-16 * (double)s->in->dim * all ? own : 0;
 }
 
-/* y = L^-1 K_i[active, p]; returns what of p's square `own` the active ones leave. *full: nothing but rounding, or as
-   many constraints as weights. */
+/* y = L^-1 K_i[active, p]; returns what the active leave of p's square `own`. *full: rounding, or no weight is free. */
 HFY_PRIVATE_ double hfy_rate_reach_(const hfy_rate_row_ *row, size_t p, double own, int *full) {
   const double *gram = row->all->gram + p * row->all->in->count;
   double rest;
@@ -18780,8 +18760,7 @@ HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
   }
 }
 
-/* Row i of the weights; INFEASIBLE, CONVERGENCE: w_i = 0. Dual active set (math 17; Goldfarb, Idnani 1983) in Gram
-   form: the equalities, then the most violated inequality until none is. */
+/* Row i of the weights by a dual active set (math 17; Goldfarb, Idnani 1983): equalities, then the worst inequality. */
 HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w, size_t *tight) {
   const hfy_rate_in_ *in = row->all->in;
   const size_t count = in->count;
@@ -18842,16 +18821,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, cons
                                                       double margin, double *w, const hfy_rate_rows *rows,
                                                       hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_sparse_ s;
-  hfy_status status = hfy_rate_enter_sparse_(&in, margin, k);
-  if (status || (status = hfy_base_null_(k, w ? NULL : "w"))) return status;
-  while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_sparse_(&arena, &in, &s);
+  hfy_status status = hfy_rate_enter_weights_(&in, 1, 0, margin, w ? NULL : "w");
+  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_sparse_(&in, margin, w, &s);
   if (status) return status;
-  s.theta = rate->theta;
-  s.margin = margin;
-  s.w = w;
   s.report = rows;
   hfy_rate_gram_(&s);
   status = hfy_rate_run_rows_(&s);
@@ -18869,21 +18843,19 @@ typedef struct hfy_rate_task_ {
   hfy_linalg_general_ eigen;
   double *j, *re, *im; /* dim x dim, dim: the first n */
   size_t *unit, n;     /* the units that are not silent */
-  double square;       /* |J|_F^2 of all units */
 } hfy_rate_task_;
 
 /* The Jacobians of W = w + by w2 (w2 NULL: w) at `sample` of the patterns, evenly spread, shared out. */
 typedef struct hfy_rate_jacobians_ {
   const hfy_rate_in_ *in;
-  const double *w2;
-  double by, *abscissa; /* sample each */
+  double *w2, by, *abscissa; /* abscissa, stable, status: sample each */
   size_t sample, tasks;
   hfy_rate_task_ *task;
   unsigned char *stable;
   hfy_status *status;
 } hfy_rate_jacobians_;
-HFY_COLD_ void hfy_rate_plan_at_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t sample,
-                                 hfy_rate_jacobians_ *s) {
+HFY_COLD_ void hfy_rate_plan_at_(hfy_rate_in_ *in, size_t sample, hfy_rate_jacobians_ *s) {
+  hfy_base_arena_ *arena = &in->arena;
   size_t task;
   memset(s, 0, sizeof *s);
   s->in = in;
@@ -18894,61 +18866,52 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_base_arena_ *arena, const hfy_rate_in_ *in,
   s->stable = HFY_TAKE_(arena, unsigned char, sample);
   s->status = HFY_TAKE_(arena, hfy_status, sample);
   for (task = 0; task < s->tasks; task++) {
-    hfy_rate_task_ one;
-    memset(&one, 0, sizeof one);
-    hfy_linalg_general_plan_(arena, in->dim, 0, &one.eigen);
-    one.j = HFY_TAKE_(arena, double, hfy_base_times_(in->dim, in->dim));
-    hfy_rate_take_(arena, in->dim, &one.re, &one.im, NULL, NULL);
-    one.unit = HFY_TAKE_(arena, size_t, in->dim);
-    if (s->task) s->task[task] = one;
+    hfy_rate_task_ none, *one = s->task ? &s->task[task] : &none;
+    hfy_linalg_general_plan_(arena, in->dim, 0, &one->eigen);
+    one->j = HFY_TAKE_(arena, double, hfy_base_times_(in->dim, in->dim));
+    hfy_rate_take_(arena, in->dim, &one->re, &one->im, NULL, NULL);
+    one->unit = HFY_TAKE_(arena, size_t, in->dim);
   }
 }
 
-/* The Jacobian (eq. 5) at r among the units that are not silent: to->j, unit, n, square. */
-HFY_COLD_ void hfy_rate_block_(const hfy_rate_jacobians_ *s, const double *r, hfy_rate_task_ *to) {
-  const size_t dim = s->in->dim, *unit = to->unit;
-  size_t n = 0, a, b, i;
-  double sum = 0;
-  for (i = 0; i < dim; i++)
-    if (r[i] > 0) to->unit[n++] = i;
-  for (a = 0; a < n; a++) {
-    const double *row = s->in->w + unit[a] * dim, *row2 = s->w2 ? s->w2 + unit[a] * dim : NULL;
-    const double d = hfy_rate_slope_at(s->in->rate, r[unit[a]]);
-    double *j = to->j + a * n;
-    for (b = 0; b < n; b++) j[b] = d * (row2 ? row[unit[b]] + s->by * row2[unit[b]] : row[unit[b]]);
-    j[a] -= 1;
-    for (b = 0; b < n; b++) sum += j[b] * j[b];
-    for (i = 0; n < dim && i < dim; i++)
-      if (!(r[i] > 0)) sum += d * d * row[i] * row[i];
-  }
-  to->n = n;
-  to->square = sum + (double)(dim - n);
-}
-
-/* Eigenvalues of the block, then -1 for each silent unit. */
+/* At each pattern of a share: the Jacobian (eq. 5) of the units that are not silent, its eigenvalues; silent: -1. */
 HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task) {
   const hfy_rate_jacobians_ *s = (const hfy_rate_jacobians_ *)context;
   const size_t dim = s->in->dim;
   hfy_rate_task_ *t = &s->task[task];
-  size_t k, i;
+  size_t *unit = t->unit, k, a, b, i;
   for (k = task; k < s->sample; k += s->tasks) {
-    const size_t mu = (size_t)((double)k * (double)s->in->count / (double)s->sample);
-    hfy_rate_block_(s, s->in->r + mu * dim, t);
+    const double *r = s->in->r + (size_t)((double)k * (double)s->in->count / (double)s->sample) * dim;
+    double sum = 0;
+    size_t n = 0;
+    for (i = 0; i < dim; i++)
+      if (r[i] > 0) unit[n++] = i;
+    for (a = 0; a < n; a++) {
+      const double *row = s->in->w + unit[a] * dim, *row2 = s->w2 ? s->w2 + unit[a] * dim : NULL;
+      const double d = hfy_rate_slope_at(s->in->rate, r[unit[a]]);
+      double *j = t->j + a * n;
+      for (b = 0; b < n; b++) j[b] = d * (row2 ? row[unit[b]] + s->by * row2[unit[b]] : row[unit[b]]);
+      j[a] -= 1;
+      for (b = 0; b < n; b++) sum += j[b] * j[b];
+      for (i = 0; n < dim && i < dim; i++)
+        if (!(r[i] > 0)) sum += d * d * row[i] * row[i];
+    }
+    t->n = n;
     memset(t->im, 0, dim * sizeof *t->im);
-    for (i = t->n; i < dim; i++) t->re[i] = -1;
-    s->status[k] = t->n ? hfy_linalg_eigenvalues_(s->in->simd, t->j, t->n, t->re, t->im, &t->eigen) : HFY_OK;
-    s->abscissa[k] = t->n < dim && !(t->re[0] > -1) ? -1 : t->re[0];
-    s->stable[k] = s->abscissa[k] < -1e-9 * (1 + sqrt(t->square));
+    for (i = n; i < dim; i++) t->re[i] = -1;
+    s->status[k] = n ? hfy_linalg_eigenvalues_(s->in->simd, t->j, n, t->re, t->im, &t->eigen) : HFY_OK;
+    s->abscissa[k] = n < dim && !(t->re[0] > -1) ? -1 : t->re[0];
+    s->stable[k] = s->abscissa[k] < -1e-9 * (1 + sqrt(sum + (double)(dim - n)));
   }
 }
 
 /* Runs a planned call; the first failure in the order of the patterns. */
-HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s) {
   size_t k;
   hfy_base_parallel_(s->tasks, hfy_rate_at_share_, s);
   for (k = 0; k < s->sample; k++)
     if (s->status[k])
-      return hfy_base_fail_(work, s->status[k], "the Jacobian at pattern %z %s", k,
+      return hfy_base_fail_(s->in->work, s->status[k], "the Jacobian at pattern %z %s", k,
                             s->status[k] == HFY_ERR_NONFINITE ? "is not finite: a slope is out of range"
                                                               : "has an eigenvalue that did not converge");
   return HFY_OK;
@@ -18957,10 +18920,10 @@ HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s, hfy_work *work) {
 HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim,
                                                 double *j, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, k);
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0}};
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, j ? NULL : "j");
   size_t i, pass;
-  if (status || (status = hfy_base_null_(k, j ? NULL : "j"))) return status;
+  if (status) return status;
   for (pass = 0; pass < 2; pass++) /* all must be finite before any is written */
     for (i = 0; i < dim * dim; i++) {
       const double d = hfy_rate_slope_at(rate, r[i / dim]);
@@ -18974,13 +18937,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const doub
 HFY_API HFY_SMALL_ hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count,
                                                  size_t dim, double *abscissa, size_t *stable, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, w, r, count, dim};
+  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_jacobians_ s;
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, k);
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, NULL);
   size_t mu, found = 0;
-  while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_at_(&arena, &in, count, &s);
-  if (!status) status = hfy_rate_run_at_(&s, k);
+  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_at_(&in, count, &s);
+  if (!status) status = hfy_rate_run_at_(&s);
   for (mu = 0; !status && mu < count; mu++) {
     found += s.stable[mu];
     if (abscissa) abscissa[mu] = s.abscissa[mu];
@@ -19068,20 +19030,17 @@ HFY_COLD_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg
 HFY_API HFY_SMALL_ hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim,
                                                 double *re, double *im, hfy_rate_modes *modes, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_jacobians_ s;
   hfy_linalg_vectors_ v;
   double *room = NULL;
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, k);
-  if (status || (status = hfy_base_null_(k, !re ? "re" : !im ? "im" : NULL))) return status;
-  memset(&v, 0, sizeof v);
-  while (hfy_base_layout_(&arena, k, &status)) {
-    hfy_rate_plan_at_(&arena, &in, 1, &s);
-    if (modes) hfy_linalg_vectors_plan_(&arena, dim, &v);
-    if (modes) room = HFY_TAKE_(&arena, double, 3 * dim);
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, !re ? "re" : !im ? "im" : NULL);
+  while (hfy_base_layout_(&in.arena, k, &status)) {
+    hfy_rate_plan_at_(&in, 1, &s);
+    if (modes) hfy_linalg_vectors_plan_(&in.arena, dim, &v);
+    if (modes) room = HFY_TAKE_(&in.arena, double, 3 * dim);
   }
-  if (!status && !(status = hfy_rate_run_at_(&s, k)) && !(modes && (status = hfy_rate_modes_(&s, &v, room, modes)))) {
+  if (!status && !(status = hfy_rate_run_at_(&s)) && !(modes && (status = hfy_rate_modes_(&s, &v, room, modes)))) {
     hfy_linalg_order_(s.task->re, s.task->im, dim); /* the silent ones go in among the others */
     memcpy(re, s.task->re, dim * sizeof *re);
     memcpy(im, s.task->im, dim * sizeof *im);
@@ -19107,59 +19066,49 @@ HFY_API HFY_SMALL_ double hfy_rate_asymmetry(const double *w, size_t dim) {
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_henrici(const double *a, size_t n, double *index, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_linalg_general_ scratch;
-  const hfy_simd_ *simd = hfy_simd_choose_(w);
-  double *re = NULL, *im = NULL, norm = 0, sum = 0, unit;
-  hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
-  size_t i;
-  if (status || (status = hfy_base_null_(w, index ? NULL : "index"))) return status;
-  memset(&scratch, 0, sizeof scratch);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_linalg_general_plan_(&arena, n, 0, &scratch);
-    hfy_rate_take_(&arena, n, &re, &im, NULL, NULL);
+  double *re = NULL, norm = 0, sum = 0;
+  const hfy_status status = hfy_linalg_eigen_(a, n, index ? NULL : "index", &re, w);
+  if (!status) {
+    const double unit = hfy_linalg_unit_(a, n * n), *im = re + n;
+    size_t i;
+    for (i = 0; i < n * n; i++) norm += unit * a[i] * (unit * a[i]);
+    for (i = 0; i < n; i++) sum += unit * re[i] * (unit * re[i]) + unit * im[i] * (unit * im[i]);
+    *index = norm > sum ? sqrt((norm - sum) / norm) : 0;
   }
-  if (!status && (status = hfy_linalg_eigenvalues_(simd, a, n, re, im, &scratch)))
-    hfy_base_fail_(w, status, "an eigenvalue of a did not converge");
-  if (status) return hfy_base_close_(w, &local, status);
-  unit = hfy_linalg_unit_(a, n * n);
-  for (i = 0; i < n * n; i++) norm += unit * a[i] * (unit * a[i]);
-  for (i = 0; i < n; i++) sum += unit * re[i] * (unit * re[i]) + unit * im[i] * (unit * im[i]);
-  *index = norm > sum ? sqrt((norm - sum) / norm) : 0;
-  return hfy_base_close_(w, &local, HFY_OK);
+  return hfy_base_close_(w, &local, status);
 }
 
 /* --- the best threshold --- */
 
 /* All that one evaluation of the objective needs. */
 typedef struct hfy_rate_hunt_ {
+  hfy_rate_search o;
   hfy_rate_jacobians_ at;
   hfy_rate_sparse_ sparse;
-  double *w, *w2; /* dense: W = w + theta w2 */
-  int zeros, worst;
+  int zeros;
   double best, where; /* the least seen */
   hfy_status status;
 } hfy_rate_hunt_;
 
-HFY_COLD_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta, hfy_work *work) {
+HFY_COLD_ double hfy_rate_objective_(hfy_rate_hunt_ *hunt, double theta) {
   hfy_rate_jacobians_ *at = &hunt->at;
   double sum = 0, most = -HUGE_VAL, value;
   size_t k;
   hunt->sparse.theta = at->by = theta;
-  if (hunt->status || (hunt->zeros && hfy_rate_run_rows_(&hunt->sparse)) || (hunt->status = hfy_rate_run_at_(at, work)))
+  if (hunt->status || (hunt->zeros && hfy_rate_run_rows_(&hunt->sparse)) || (hunt->status = hfy_rate_run_at_(at)))
     return HUGE_VAL;
   for (k = 0; k < at->sample; k++) {
     sum += at->abscissa[k];
     if (at->abscissa[k] > most) most = at->abscissa[k];
   }
-  value = hunt->worst ? most : sum / (double)at->sample;
+  value = hunt->o.worst ? most : sum / (double)at->sample;
   if (value < hunt->best) hunt->where = theta;
   hunt->best = value < hunt->best ? value : hunt->best;
   return value;
 }
 
 /* The patterns' own bracket: theta* - 2 .. theta_ave (eq. 16, 17); with nothing but silence any threshold does. */
-HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *o, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *o) {
   double h = 0, d = 0, mean = 0, n = 0;
   size_t i;
   for (i = 0; i < in->count * in->dim; i++) {
@@ -19172,18 +19121,20 @@ HFY_COLD_ hfy_status hfy_rate_bracket_(const hfy_rate_in_ *in, hfy_rate_search *
   o->low = n > 0 ? -h / n - 2 : -1;
   o->high = n > 0 ? -h / n + mean / d : 1;
   if (hfy_base_is_finite_(o->low) && o->high > o->low && hfy_base_is_finite_(o->high)) return HFY_OK;
-  return hfy_base_fail_(work, HFY_ERR_NONFINITE, "the bracket %g .. %g of the patterns is of no use", o->low, o->high);
+  return hfy_base_fail_(in->work, HFY_ERR_NONFINITE, "the bracket %g .. %g of the patterns is of no use", o->low,
+                        o->high);
 }
 
 /* A grid, then a golden section of low .. high around its best point. */
-HFY_COLD_ hfy_status hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_search *o, hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_search_(hfy_rate_hunt_ *hunt) {
+  const hfy_rate_search *o = &hunt->o;
   const double golden = 0.618033988749894848, cell = (o->high - o->low) / (double)(o->grid - 1);
   double low, high, x[2] = {0, 0}, f[2] = {0, 0};
   size_t i, at = 0;
   hunt->best = HUGE_VAL;
   for (i = 0; i < o->grid; i++) {
     const double before = hunt->best;
-    if (hfy_rate_objective_(hunt, o->low + cell * (double)i, work) < before) at = i;
+    if (hfy_rate_objective_(hunt, o->low + cell * (double)i) < before) at = i;
   }
   low = o->low + cell * (double)(at ? at - 1 : 0);
   high = o->low + cell * (double)hfy_base_min_(at + 1, o->grid - 1);
@@ -19195,75 +19146,67 @@ HFY_COLD_ hfy_status hfy_rate_search_(hfy_rate_hunt_ *hunt, const hfy_rate_searc
       f[!right] = f[right];
     }
     x[right] = right ? low + golden * (high - low) : high - golden * (high - low);
-    f[right] = hfy_rate_objective_(hunt, x[right], work);
+    f[right] = hfy_rate_objective_(hunt, x[right]);
   }
   if (hunt->status || hunt->best < HUGE_VAL) return hunt->status;
-  return hfy_base_fail_(work, HFY_ERR_INFEASIBLE, "no threshold in %g .. %g lets every row have a solution", o->low,
-                        o->high);
+  return hfy_base_fail_(hunt->at.in->work, HFY_ERR_INFEASIBLE,
+                        "no threshold in %g .. %g lets every row have a solution", o->low, o->high);
 }
 
-/* Dense: the two parts of W = V R+ + theta 1 R+. Sparse: the Gram matrix. */
-HFY_COLD_ hfy_status hfy_rate_ready_(hfy_rate_hunt_ *hunt, const hfy_rate_dense_ *dense, hfy_work *work) {
-  hfy_status status;
+/* Dense: the two parts of W = V R+ + theta 1 R+. */
+HFY_COLD_ hfy_status hfy_rate_parts_(const hfy_rate_dense_ *s, double *w, double *w2) {
+  hfy_status status = hfy_rate_factor_(s, 0);
   size_t i;
-  hunt->at.w2 = hunt->w2;
-  hunt->sparse.w = hunt->w;
-  if (hunt->zeros) {
-    hfy_rate_gram_(&hunt->sparse);
-    return HFY_OK;
-  }
-  hfy_rate_inputs_(dense, 0);
-  if ((status = hfy_rate_factor_(dense, work)) || (status = hfy_rate_weigh_(dense, hunt->w, work))) return status;
-  for (i = 0; i < dense->in->count * dense->in->dim; i++) dense->v[i] = 1;
-  return hfy_rate_weigh_(dense, hunt->w2, work);
+  if (status || (status = hfy_rate_weigh_(s, w))) return status;
+  for (i = 0; i < s->in->count * s->in->dim; i++) s->v[i] = 1;
+  return hfy_rate_weigh_(s, w2);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                                  const hfy_rate_search *search, double *theta, double *objective,
                                                  hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, NULL, r, count, dim};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_hunt_ hunt;
+  hfy_rate_search *o = &hunt.o;
   hfy_rate_dense_ dense;
-  hfy_rate_search o;
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_SPARSE_, k);
+  const char *null = !theta ? "theta" : !objective ? "objective" : NULL;
+  double *made = NULL;
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_SPARSE_, NULL);
   size_t i;
+  int own;
   if (status) return status;
   memset(&hunt, 0, sizeof hunt);
-  memset(&o, 0, sizeof o);
-  if (search) o = *search;
-  if (!o.grid) o.grid = 17;
-  if (!o.steps) o.steps = 20;
-  if (!o.sample || o.sample > count) o.sample = count;
-  hunt.worst = o.worst;
+  if (search) *o = *search;
+  if (!o->grid) o->grid = 17;
+  if (!o->steps) o->steps = 20;
+  if (!o->sample || o->sample > count) o->sample = count;
   for (i = 0; i < count * dim; i++) hunt.zeros |= !(r[i] > 0);
-  status = hunt.zeros ? hfy_rate_enter_sparse_(&in, o.margin, k) : hfy_rate_enter_dense_(&in, o.self, k);
-  if (status || (status = hfy_base_null_(k, !theta ? "theta" : !objective ? "objective" : NULL))) return status;
-  if (!hfy_base_is_finite_(o.low) || !hfy_base_is_finite_(o.high) || o.high < o.low ||
-      (!(o.high > o.low) && fabs(o.low) > 0))
-    return hfy_base_fail_(k, HFY_ERR_ARG, "search: the bracket is %g .. %g; it should be finite and ascending",
-                          o.low, o.high);
-  if (o.grid < 3 || o.grid > 1000000)
-    return hfy_base_fail_(k, HFY_ERR_ARG, "search->grid is %z; it should be in 3 .. 1000000", o.grid);
-  while (hfy_base_layout_(&arena, k, &status)) {
-    hfy_rate_plan_at_(&arena, &in, o.sample, &hunt.at);
-    in.w = hunt.w = HFY_TAKE_(&arena, double, dim * dim);
+  if ((status = hfy_rate_enter_weights_(&in, hunt.zeros, o->self, o->margin, null))) return status;
+  own = fabs(o->low) <= 0 && fabs(o->high) <= 0;
+  if (!own && !(hfy_base_is_finite_(o->low) && hfy_base_is_finite_(o->high) && o->high > o->low))
+    return hfy_base_fail_(k, HFY_ERR_ARG, "search: the bracket is %g .. %g; it should be finite and ascending", o->low,
+                          o->high);
+  if (o->grid < 3 || o->grid > 1000000)
+    return hfy_base_fail_(k, HFY_ERR_ARG, "search->grid is %z; it should be in 3 .. 1000000", o->grid);
+  while (hfy_base_layout_(&in.arena, k, &status)) {
+    in.w = made = HFY_TAKE_(&in.arena, double, dim * dim);
+    hfy_rate_plan_at_(&in, o->sample, &hunt.at);
     if (hunt.zeros) {
-      hfy_rate_plan_sparse_(&arena, &in, &hunt.sparse);
+      hfy_rate_plan_sparse_(&in, o->margin, made, &hunt.sparse);
     } else {
-      hfy_rate_plan_dense_(&arena, &in, o.self, &dense);
-      hunt.w2 = HFY_TAKE_(&arena, double, dim * dim);
+      hfy_rate_plan_dense_(&in, o->self, &dense);
+      hunt.at.w2 = HFY_TAKE_(&in.arena, double, dim * dim);
     }
   }
-  hunt.sparse.margin = o.margin;
-  if (!status) status = hfy_rate_ready_(&hunt, &dense, k);
-  if (!status && fabs(o.low) <= 0 && fabs(o.high) <= 0) status = hfy_rate_bracket_(&in, &o, k);
-  if (!status) status = hfy_rate_search_(&hunt, &o, k);
-  if (status) return hfy_base_close_(k, &local, status);
-  *theta = hunt.where;
-  *objective = hunt.best;
-  return hfy_base_close_(k, &local, HFY_OK);
+  if (!status && hunt.zeros) hfy_rate_gram_(&hunt.sparse);
+  if (!status && !hunt.zeros) status = hfy_rate_parts_(&dense, made, hunt.at.w2);
+  if (!status && own) status = hfy_rate_bracket_(&in, o);
+  if (!status && !(status = hfy_rate_search_(&hunt))) {
+    *theta = hunt.where;
+    *objective = hunt.best;
+  }
+  return hfy_base_close_(k, &local, status);
 }
 
 /* --- theory: averages over one rate --- */
@@ -19303,8 +19246,7 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
     pbar += w[i] * (d[i] * (dh + m));
     sbar += w[i] * (d[i] * dh);
   }
-  if (!(t.crr > 0))
-    return hfy_base_fail_(work, HFY_ERR_ARG, "the rates do not vary (variance %g); they should", t.crr);
+  if (!(t.crr > 0)) return hfy_base_fail_(work, HFY_ERR_ARG, "the rates do not vary (variance %g); they should", t.crr);
   b = t.crh / t.crr;
   for (i = 0; i < n; i++) {
     const double dr = r[i] - t.rbar, dh = h[i] - t.hbar, beyond = dh - b * dr;
@@ -19335,32 +19277,23 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   t.outlier_re[1] = 0.5 * (t.lambda_ave + level) - (under > 0 ? root : 0);
   t.outlier_im[0] = under < 0 ? root : 0;
   t.outlier_im[1] = under < 0 ? -root : 0;
-  if (!hfy_base_is_finite_(t.delta) || !hfy_base_is_finite_(t.cff) || !hfy_base_is_finite_(t.lambda_ave) ||
-      !hfy_base_is_finite_(t.cphiphi) || !hfy_base_is_finite_(t.gap * t.gap) || !hfy_base_is_finite_(under))
+  if (!hfy_base_is_finite_(0 * t.delta + 0 * t.cff + 0 * t.lambda_ave + 0 * t.cphiphi + 0 * (t.gap * t.gap) + under))
     return hfy_base_fail_(work, HFY_ERR_NONFINITE, "an average overflows (<h> %g, var h %g, var d %g)", t.hbar, t.vh,
                           t.vd);
   *out = t;
   return HFY_OK;
 }
 
-/* Nodes for log-normal rates: `steps` to the unit of z, `reach` deviations and what the tilted means need; cut: none
-   above it. */
+/* Nodes for log-normal rates: `steps` a unit of z, `reach` deviations and what tilted means need; none above `cut`. */
 HFY_COLD_ void hfy_rate_spread_(hfy_rate_nodes_ *nodes, double power, double cv, double steps, double reach,
                                 double cut) {
   const double s = sqrt(log1p(cv * cv));
   const double low = -(reach + 2 * s * (power < 1 ? (1 - power) / power : 0));
-  const double high = cut < HUGE_VAL ? cut : reach + s * (power < 1 ? 2 / power : 2);
-  const double first = floor(low * steps), last = cut < HUGE_VAL ? floor(high * steps) : ceil(high * steps);
+  const double high = reach + s * (power < 1 ? 2 / power : 2);
+  const double first = floor(low * steps), last = cut < HUGE_VAL ? floor(cut * steps) : ceil(high * steps);
   nodes->step = 1 / steps;
   nodes->low = first;
   nodes->count = last - first < 2e6 ? (size_t)(last - first) + 1 : 0; /* 0: far beyond the range of double */
-}
-
-/* NONFINITE where the quadrature would never end. */
-HFY_COLD_ hfy_status hfy_rate_plan_nodes_(hfy_base_arena_ *arena, hfy_rate_nodes_ *nodes, hfy_work *work) {
-  if (!nodes->count) return hfy_base_fail_(work, HFY_ERR_NONFINITE, "averages overflow for so small a power");
-  hfy_rate_take_(arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
-  return HFY_OK;
 }
 
 /* r, h, d and weights at the nodes. */
@@ -19376,38 +19309,50 @@ HFY_PRIVATE_ void hfy_rate_fill_(const hfy_rate *rate, double cv, const hfy_rate
   }
 }
 
+/* Memory for the most nodes that this power takes. NONFINITE where the quadrature would never end. */
+HFY_COLD_ hfy_status hfy_rate_lay_(hfy_rate_nodes_ *nodes, double power, double cv, hfy_work *work) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_status status = HFY_OK;
+  hfy_rate_spread_(nodes, power, cv, 32, 12, HUGE_VAL);
+  if (!nodes->count) return hfy_base_fail_(work, HFY_ERR_NONFINITE, "averages overflow for so small a power");
+  while (hfy_base_layout_(&arena, work, &status))
+    hfy_rate_take_(&arena, nodes->count, &nodes->r, &nodes->w, &nodes->h, &nodes->d);
+  return status;
+}
+
+/* hfy_rate_theory, and the nodes it took. missing: an argument that is NULL, or NULL. */
+HFY_COLD_ hfy_status hfy_rate_quadrature_(const hfy_rate *rate, double cv, int optimal, const char *missing,
+                                          hfy_rate_nodes_ *nodes, hfy_rate_averages *averages, hfy_work *work) {
+  hfy_status status = hfy_rate_check_(rate, work);
+  if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, work)) ||
+      (status = hfy_base_null_(work, missing)) || (status = hfy_rate_lay_(nodes, rate->power, cv, work)))
+    return status;
+  hfy_rate_fill_(rate, cv, nodes);
+  return hfy_rate_average_(rate, nodes->r, nodes, optimal, averages, work);
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, int optimal, hfy_rate_averages *averages,
                                               hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_nodes_ nodes;
-  hfy_status status = hfy_rate_check_(rate, w);
-  if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, w)) ||
-      (status = hfy_base_null_(w, averages ? NULL : "averages")))
-    return status;
-  hfy_rate_spread_(&nodes, rate->power, cv, 32, 12, HUGE_VAL);
-  while (hfy_base_layout_(&arena, w, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, w);
-  if (status) return status;
-  hfy_rate_fill_(rate, cv, &nodes);
-  return hfy_base_close_(w, &local, hfy_rate_average_(rate, nodes.r, &nodes, optimal, averages, w));
+  const char *null = averages ? NULL : "averages";
+  return hfy_base_close_(w, &local, hfy_rate_quadrature_(rate, cv, optimal, null, &nodes, averages, w));
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
                                                  int optimal, hfy_rate_averages *averages, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, NULL, r, n, 1};
+  hfy_rate_in_ in = {rate, NULL, r, n, 1, k, NULL, {NULL, 0, 0}};
   hfy_rate_nodes_ at = {0, 0, NULL, NULL, NULL, NULL, n};
   double sum = 0;
-  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, k);
+  hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, averages ? NULL : "averages");
   size_t i;
-  if (status || (status = hfy_base_null_(k, averages ? NULL : "averages")) ||
-      (weight && (status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, k))))
-    return status;
+  if (!status && weight) status = hfy_rate_numbers_("weight: sample", weight, n, 1, &hfy_rate_from_0_, k);
+  if (status) return status;
   for (i = 0; i < n; i++) sum += weight ? weight[i] : 1;
   if (!hfy_rate_is_in_(sum, &hfy_rate_above_0_))
     return hfy_base_fail_(k, HFY_ERR_ARG, "the weights sum to %g; it should be above 0", sum);
-  while (hfy_base_layout_(&arena, k, &status)) hfy_rate_take_(&arena, n, &at.w, &at.h, &at.d, NULL);
+  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_take_(&in.arena, n, &at.w, &at.h, &at.d, NULL);
   if (status) return status;
   for (i = 0; i < n; i++) {
     at.w[i] = (weight ? weight[i] : 1) / sum;
@@ -19437,10 +19382,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_at_load(const hfy_rate_averages *averages
 
 /* --- roots --- */
 
-/* Doubles high until it lies right of the root, `grow` times at most; halves low .. high, at most `times`. Returns 0 if
-   high never did. */
-HFY_COLD_ int hfy_rate_root_(int (*is_right)(const void *context, double x), const void *context, int grow,
-                             size_t times, double *low, double *high) {
+/* Doubles high, at most `grow` times, until it is right of the root (else 0); halves low .. high, at most `times`. */
+HFY_COLD_ int hfy_rate_root_(int (*is_right)(void *context, double x), void *context, int grow, size_t times,
+                             double *low, double *high) {
   for (; !is_right(context, *high); grow--) {
     if (!grow || !hfy_base_is_finite_(*high)) return 0;
     *low = *high;
@@ -19480,15 +19424,15 @@ HFY_COLD_ void hfy_rate_compress_(const hfy_rate_edge_ *e, double omega, double 
 }
 
 /* Does it hold at omega that: derivative > 0 and x >= target, or with target 0: noise (factor) < derivative? */
-HFY_COLD_ int hfy_rate_beyond_(const void *context, double omega) {
-  const hfy_rate_edge_ *e = (const hfy_rate_edge_ *)context;
+HFY_COLD_ int hfy_rate_beyond_(void *context, double omega) {
+  const hfy_rate_edge_ *e = (hfy_rate_edge_ *)context;
   double at[3];
   hfy_rate_compress_(e, omega, at);
   return e->target > 0 ? at[1] > 0 && at[0] >= e->target : e->factor * at[2] < at[1];
 }
 
 /* The smallest omega above max D from which on that holds: its values in out; or 0, it never does. */
-HFY_COLD_ int hfy_rate_omega_(const hfy_rate_edge_ *e, double out[3]) {
+HFY_COLD_ int hfy_rate_omega_(hfy_rate_edge_ *e, double out[3]) {
   const double top = hfy_linalg_largest_(e->at->h, e->at->count);
   double low = top * (1 + 1e-12), high = 2 * top;
   if (!hfy_rate_root_(hfy_rate_beyond_, e, 999, 100, &low, &high)) return 0;
@@ -19497,8 +19441,8 @@ HFY_COLD_ int hfy_rate_omega_(const hfy_rate_edge_ *e, double out[3]) {
 }
 
 /* Without self-coupling: is 1 + lambda = z right of the bulk? */
-HFY_COLD_ int hfy_rate_outside_(const void *context, double z) {
-  hfy_rate_edge_ e = *(const hfy_rate_edge_ *)context;
+HFY_COLD_ int hfy_rate_outside_(void *context, double z) {
+  hfy_rate_edge_ e = *(hfy_rate_edge_ *)context;
   const double beta = e.b / (1 - e.alpha);
   double at[3];
   size_t i;
@@ -19524,80 +19468,69 @@ HFY_COLD_ double hfy_rate_edge_at_(hfy_rate_edge_ e, double alpha) {
 }
 
 /* Is this load above the one at which the edge is 0? */
-HFY_COLD_ int hfy_rate_unstable_(const void *context, double alpha) {
-  return !(hfy_rate_edge_at_(*(const hfy_rate_edge_ *)context, alpha) < 0);
+HFY_COLD_ int hfy_rate_unstable_(void *context, double alpha) {
+  return !(hfy_rate_edge_at_(*(hfy_rate_edge_ *)context, alpha) < 0);
 }
 
 /* The standard normal above x */
 HFY_COLD_ double hfy_rate_tail_(double x) { return 0.5 * erfc(x * 0.707106781186547524); }
 
-HFY_COLD_ int hfy_rate_rare_(const void *units, double x) {
-  return !(hfy_rate_tail_(x) > 1 / (double)*(const size_t *)units);
+HFY_COLD_ int hfy_rate_rare_(void *units, double x) {
+  return !(hfy_rate_tail_(x) > 1 / (double)*(size_t *)units);
 }
 
-/* Both public functions: the edge at *alpha, or (edge NULL) the load at which it is 0. */
-HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
-                                    double *edge, hfy_work *work) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+/* *out: the edge at alpha, or (load = 1) the load at which it is 0. */
+HFY_COLD_ hfy_status hfy_rate_bulk_(const hfy_rate *rate, double cv, double alpha, int self, size_t units, int load,
+                                    double *out, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_rate_nodes_ nodes;
   hfy_rate_averages t;
   hfy_rate_edge_ e = {&nodes, 0, 0, 0, 0, 0, self};
   double sum = 0, low = -40, high = 40;
-  hfy_status status;
-  size_t i, averages;
-  if (units == 1)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
-  if ((status = hfy_rate_theory(rate, cv, 1, &t, work))) return status;
-  averages = work->used;
+  hfy_status status = load ? HFY_OK : hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
+  size_t i;
+  if (status || (status = hfy_base_null_(w, out ? NULL : load ? "alpha" : "edge"))) return status;
+  if (units == 1) return hfy_base_fail_(w, HFY_ERR_ARG, "units is 1; it should be 0 (no cut) or the number of units");
+  if ((status = hfy_rate_quadrature_(rate, cv, 1, NULL, &nodes, &t, w))) return hfy_base_close_(w, &local, status);
   if (units) hfy_rate_root_(hfy_rate_rare_, &units, 0, 200, &low, &high); /* the quantile with 1/units above it */
   hfy_rate_spread_(&nodes, rate->power, cv, 16, 12, units ? low : HUGE_VAL);
-  while (hfy_base_layout_(&arena, work, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, work);
-  if (averages > work->used) work->used = averages;
-  if (status) return status;
   hfy_rate_fill_(rate, cv, &nodes);
   for (i = 0; i < nodes.count; i++) sum += nodes.w[i];
   for (i = 0; i < nodes.count; i++) {
     nodes.w[i] /= sum;
-    if (!hfy_base_is_finite_(nodes.d[i]))
-      return hfy_base_fail_(work, HFY_ERR_NONFINITE, "the slope at rate %g overflows", nodes.r[i]);
+    if (!status && !hfy_base_is_finite_(nodes.d[i]))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the slope at rate %g overflows", nodes.r[i]);
   }
+  if (status) return hfy_base_close_(w, &local, status);
   e.b = t.crh / t.crr;
   e.noise = t.ve / t.crr;
   low = 1e-3;
   high = 0.999;
-  if (edge)
-    *edge = hfy_rate_edge_at_(e, *alpha);
+  if (!load)
+    *out = hfy_rate_edge_at_(e, alpha);
   else if (hfy_rate_unstable_(&e, low))
-    *alpha = 0;
+    *out = 0;
   else
-    *alpha = hfy_rate_root_(hfy_rate_unstable_, &e, 0, 34, &low, &high) ? 0.5 * (low + high) : high;
-  return HFY_OK;
+    *out = hfy_rate_root_(hfy_rate_unstable_, &e, 0, 34, &low, &high) ? 0.5 * (low + high) : high;
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_edge(const hfy_rate *rate, double cv, double alpha, int self, size_t units,
                                                  double *edge, hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_status status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
-  if (!status) status = hfy_base_null_(w, edge ? NULL : "edge");
-  if (!status) status = hfy_rate_bulk_(rate, cv, self, units, &alpha, edge, w);
-  return hfy_base_close_(w, &local, status);
+  return hfy_rate_bulk_(rate, cv, alpha, self, units, 0, edge, work);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_bulk_load(const hfy_rate *rate, double cv, int self, size_t units, double *alpha,
                                                  hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_status status = hfy_base_null_(w, alpha ? NULL : "alpha");
-  if (!status) status = hfy_rate_bulk_(rate, cv, self, units, alpha, NULL, w);
-  return hfy_base_close_(w, &local, status);
+  return hfy_rate_bulk_(rate, cv, 0, self, units, 1, alpha, work);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_rate_grid g = {0.6, 0.01, 101, -2, 0.025, 141};
   hfy_rate_nodes_ nodes;
-  hfy_rate found = {0, 0, 0}, one = {0, 0, 0};
+  hfy_rate found = {hfy_base_nan_(), 0, 0}, one = {0, 0, 0};
   hfy_rate_averages t;
   double top = 0;
   hfy_status status = hfy_rate_number_("cv", cv, &hfy_rate_cv_, w);
@@ -19607,13 +19540,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
   if (!g.powers || !g.sigmas || !(g.power > 0) || !(g.power_step >= 0) ||
       !hfy_base_is_finite_(g.power + g.power_step * (double)g.powers) ||
       !hfy_base_is_finite_(g.log_sigma + g.log_sigma_step * (double)g.sigmas))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "grid: %z powers from %g and %z sigmas; both should be at least 1, "
-                                             "powers above 0 and ascending",
-                          g.powers, g.power, g.sigmas);
-  hfy_rate_spread_(&nodes, g.power, cv, 32, 12, HUGE_VAL); /* the smallest power needs the most */
-  while (hfy_base_layout_(&arena, w, &status)) status = hfy_rate_plan_nodes_(&arena, &nodes, w);
-  if (status) return status;
-  found.power = hfy_base_nan_();
+    return hfy_base_fail_(w, HFY_ERR_ARG, "grid: %z powers from %g and %z sigmas; both should be at least 1, powers "
+                          "above 0 and ascending", g.powers, g.power, g.sigmas);
+  if ((status = hfy_rate_lay_(&nodes, g.power, cv, w))) return status; /* the smallest power needs the most */
   for (i = 0; i < g.powers; i++)
     for (j = 0; j < g.sigmas; j++) {
       one.power = g.power + g.power_step * (double)i;
@@ -19647,16 +19576,13 @@ HFY_COLD_ double hfy_rate_theta0_(double f, double c) {
   return t;
 }
 
-/* alpha_C(f) with its theta0 */
-HFY_COLD_ double hfy_rate_limit_(double f, double theta0) { return 1 / (f + (1 - f) * hfy_rate_tail_(theta0)); }
-
 HFY_API HFY_SMALL_ hfy_status hfy_rate_capacity(double f, double *alpha_c, double *theta0, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_rate_number_("f", f, &hfy_rate_share_, w);
   double t;
   if (status || (status = hfy_base_null_(w, alpha_c ? NULL : "alpha_c"))) return status;
   t = hfy_rate_theta0_(f, 0);
-  *alpha_c = hfy_rate_limit_(f, t);
+  *alpha_c = 1 / (f + (1 - f) * hfy_rate_tail_(t));
   if (theta0) *theta0 = t;
   return HFY_OK;
 }
@@ -19666,8 +19592,8 @@ typedef struct hfy_rate_norm_ {
 } hfy_rate_norm_;
 
 /* Is u = 1/sqrt(var r q) above the solution? */
-HFY_COLD_ int hfy_rate_shorter_(const void *context, double u) {
-  const hfy_rate_norm_ *e = (const hfy_rate_norm_ *)context;
+HFY_COLD_ int hfy_rate_shorter_(void *context, double u) {
+  const hfy_rate_norm_ *e = (hfy_rate_norm_ *)context;
   const double f = e->f, t = hfy_rate_theta0_(f, e->h * u), a = t + e->h * u;
   return !(f + (1 - f) * hfy_rate_tail_(t) + f * e->var * u * u + f * a * e->h * u < 1 / e->alpha);
 }
@@ -19678,20 +19604,18 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica(const hfy_rate *rate, doubl
   const double x2 = f * (cv * cv + (1 - f)), s2 = log1p(cv * cv); /* var r, var ln r */
   hfy_rate_averages t;
   hfy_rate_norm_ e = {f, 0, 0, alpha};
-  double limit, low = 0, high = 1, u;
+  double limit = 0, low = 0, high = 1, u;
   hfy_status status = hfy_rate_check_(rate, w);
   memset(&t, 0, sizeof t);
   if (status || (status = hfy_rate_number_("cv", cv, &hfy_rate_cv_0_, w)) ||
-      (status = hfy_rate_number_("f", f, &hfy_rate_share_, w)) ||
+      (status = hfy_rate_capacity(f, &limit, NULL, w)) ||
       (status = hfy_rate_number_("alpha", alpha, &hfy_rate_above_0_, w)) ||
       (status = hfy_base_null_(w, replica ? NULL : "replica")))
     return status;
   if (f < 1 && rate->sigma > 0)
     return hfy_base_fail_(w, HFY_ERR_ARG, "rate->sigma is %g; sparse patterns (f = %g) need 0", rate->sigma, f);
   if (!(x2 > 0)) return hfy_base_fail_(w, HFY_ERR_ARG, "cv is %g and f %g: the rates do not vary", cv, f);
-  limit = hfy_rate_limit_(f, hfy_rate_theta0_(f, 0));
-  if (!(alpha < limit))
-    return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "alpha is %g; the capacity is %g", alpha, limit);
+  if (!(alpha < limit)) return hfy_base_fail_(w, HFY_ERR_INFEASIBLE, "alpha is %g; the capacity is %g", alpha, limit);
   if (rate->sigma > 0) {
     status = hfy_rate_theory(rate, cv, 0, &t, w);
     e.h = t.hbar;
@@ -19717,10 +19641,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_circular_law(double alpha, double tau, do
   hfy_work local, *w = hfy_base_open_(work, &local);
   const double ratio = sigma_x / sigma_y, spread = ratio * ratio * (1 - tau * tau), room = c - tau * ratio;
   const double under = spread + room * room;
-  const hfy_rate_range_ correlation = {-1, 1, 0, 0, "in -1 .. 1"};
   hfy_status status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
-  if (status || (status = hfy_rate_number_("tau", tau, &correlation, w)) ||
-      (status = hfy_rate_number_("sigma_x", sigma_x, &hfy_rate_above_0_, w)) ||
+  if (!status && !(fabs(tau) <= 1)) status = hfy_base_should_(w, "", "tau", tau, "in -1 .. 1");
+  if (status || (status = hfy_rate_number_("sigma_x", sigma_x, &hfy_rate_above_0_, w)) ||
       (status = hfy_rate_number_("sigma_y", sigma_y, &hfy_rate_above_0_, w)) ||
       (status = hfy_rate_number_("c", c, &hfy_rate_finite_, w)) || (status = hfy_base_null_(w, disc ? NULL : "disc")))
     return status;
@@ -19746,8 +19669,7 @@ static const hfy_rate_scheme_ hfy_rate_rk4_ = {
 
 /* Dormand, Prince 1980; the last stage is the first of the next step. */
 static const hfy_rate_scheme_ hfy_rate_dp5_ = {
-  7,
-  {{0}, {1.0 / 5}, {3.0 / 40, 9.0 / 40}, {44.0 / 45, -56.0 / 15, 32.0 / 9},
+  7, {{0}, {1.0 / 5}, {3.0 / 40, 9.0 / 40}, {44.0 / 45, -56.0 / 15, 32.0 / 9},
    {19372.0 / 6561, -25360.0 / 2187, 64448.0 / 6561, -212.0 / 729},
    {9017.0 / 3168, -355.0 / 33, 46732.0 / 5247, 49.0 / 176, -5103.0 / 18656},
    {35.0 / 384, 0, 500.0 / 1113, 125.0 / 192, -2187.0 / 6784, 11.0 / 84}},
@@ -19769,9 +19691,11 @@ typedef struct hfy_rate_run_ {
   double *x, *next, *k[7]; /* states x dim: state, the one after, slopes */
   double *from, *out, *gemm; /* states x dim, the live ones packed */
   hfy_rate_state_ *state;
-  size_t *list; /* the live ones */
+  size_t *list;       /* the live ones */
+  double *z, success; /* of a basin: states x dim of normal noise, and what counts as recalled */
 } hfy_rate_run_;
-HFY_COLD_ void hfy_rate_plan_run_(hfy_base_arena_ *arena, const hfy_rate_in_ *in, size_t states, hfy_rate_run_ *run) {
+HFY_COLD_ void hfy_rate_plan_run_(hfy_rate_in_ *in, size_t states, hfy_rate_run_ *run) {
+  hfy_base_arena_ *arena = &in->arena;
   const size_t n = in->dim, all = hfy_base_times_(states, n);
   size_t i;
   run->in = in;
@@ -19798,8 +19722,7 @@ HFY_COLD_ void hfy_rate_flow_(const hfy_rate_run_ *run, const double *from, doub
   for (l = 0; l < run->live; l++) {
     const double *x = from + run->list[l] * n, *u = run->out + l * n;
     double *to = k + run->list[l] * n;
-    for (i = 0; i < n; i++)
-      to[i] = (run->o.voltage ? u[i] : hfy_rate_g(in->rate, u[i] - in->rate->theta)) - x[i];
+    for (i = 0; i < n; i++) to[i] = (run->o.voltage ? u[i] : hfy_rate_g(in->rate, u[i] - in->rate->theta)) - x[i];
   }
 }
 
@@ -19930,35 +19853,33 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   }
 }
 
-HFY_COLD_ hfy_status hfy_rate_enter_run_(hfy_rate_in_ *in, int what, size_t states, const hfy_rate_options *o,
-                                         hfy_work *work) {
+HFY_COLD_ hfy_status hfy_rate_enter_run_(hfy_rate_in_ *in, int what, size_t states, const hfy_rate_options *o) {
   const hfy_rate_range_ below_1 = {0, 1, 0, 1, "at least 0 and below 1"};
-  hfy_status status = hfy_rate_enter_(in, what, work);
-  if (status || (status = hfy_rate_number_("options->dt", o->dt, &hfy_rate_from_0_, work)) ||
-      (status = hfy_rate_number_("options->duration", o->duration, &hfy_rate_from_0_, work)) ||
-      (status = hfy_rate_number_("options->tol", o->tol, &hfy_rate_finite_, work)) ||
-      (status = hfy_rate_number_("options->rtol", o->rtol, &below_1, work)) ||
+  hfy_status status = hfy_rate_enter_(in, what, NULL);
+  if (status || (status = hfy_rate_number_("options->dt", o->dt, &hfy_rate_from_0_, in->work)) ||
+      (status = hfy_rate_number_("options->duration", o->duration, &hfy_rate_from_0_, in->work)) ||
+      (status = hfy_rate_number_("options->tol", o->tol, &hfy_rate_finite_, in->work)) ||
+      (status = hfy_rate_number_("options->rtol", o->rtol, &below_1, in->work)) ||
       hfy_base_fits_(states, in->dim, sizeof(double)))
     return status;
-  return hfy_base_fail_(work, HFY_ERR_ARG, "%z states of dim %z cannot exist", states, in->dim);
+  return hfy_base_fail_(in->work, HFY_ERR_ARG, "%z states of dim %z cannot exist", states, in->dim);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                                 size_t n_states, const hfy_rate_options *options, double *end,
                                                 const hfy_rate_outcome *outcome, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, w, NULL, 1, dim};
+  hfy_rate_in_ in = {rate, w, NULL, 1, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_run_ run;
   hfy_status status;
   size_t i;
   memset(&run, 0, sizeof run);
   if (options) run.o = *options;
-  if ((status = hfy_rate_enter_run_(&in, HFY_RATE_RUN_, n_states, &run.o, k)) ||
+  if ((status = hfy_rate_enter_run_(&in, HFY_RATE_RUN_, n_states, &run.o)) ||
       (status = hfy_base_null_(k, !n_states ? NULL : !start ? "start" : !end ? "end" : NULL)) ||
       (status = hfy_rate_numbers_("start: state", start, n_states, dim, &hfy_rate_finite_, k)))
     return status;
-  while (hfy_base_layout_(&arena, k, &status)) hfy_rate_plan_run_(&arena, &in, n_states, &run);
+  while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_run_(&in, n_states, &run);
   if (status || !n_states) return hfy_base_close_(k, &local, status);
   memcpy(run.x, start, n_states * dim * sizeof *start);
   hfy_rate_integrate_(&run);
@@ -19978,20 +19899,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const doub
   return hfy_base_close_(k, &local, status);
 }
 
-/* The starts of a basin: states x dim of normal noise around in->r. */
-typedef struct hfy_rate_starts_ {
-  hfy_rate_run_ *run;
-  double *z, success;
-} hfy_rate_starts_;
-
 /* Do fewer than half of the states come back from noise e? */
-HFY_COLD_ int hfy_rate_loses_(const void *context, double e) {
-  const hfy_rate_starts_ *starts = (const hfy_rate_starts_ *)context;
-  hfy_rate_run_ *run = starts->run;
+HFY_COLD_ int hfy_rate_loses_(void *context, double e) {
+  hfy_rate_run_ *run = (hfy_rate_run_ *)context;
   const double *r = run->in->r;
   const size_t n = run->in->dim;
   size_t back = 0, s, i;
-  for (i = 0; i < run->states * n; i++) run->x[i] = r[i % n] * exp(e * starts->z[i]);
+  for (i = 0; i < run->states * n; i++) run->x[i] = r[i % n] * exp(e * run->z[i]);
   hfy_rate_integrate_(run);
   for (s = 0; s < run->states; s++) {
     const double *x = run->x + s * n;
@@ -20000,7 +19914,7 @@ HFY_COLD_ int hfy_rate_loses_(const void *context, double e) {
       off += (x[i] - r[i]) * (x[i] - r[i]);
       size += r[i] * r[i];
     }
-    back += run->state[s].status != HFY_ERR_NONFINITE && sqrt(off) <= starts->success * sqrt(size);
+    back += run->state[s].status != HFY_ERR_NONFINITE && sqrt(off) <= run->success * sqrt(size);
   }
   return 2 * back < run->states;
 }
@@ -20009,11 +19923,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
                                              hfy_rng *rng, const hfy_rate_basin_options *options, double *noise,
                                              hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_rate_in_ in = {NULL, rate, w, r, 1, dim};
-  const hfy_rate_range_ above_0 = {0, HUGE_VAL, 1, 0, "above 0"};
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0}};
   hfy_rate_run_ run;
-  hfy_rate_starts_ starts = {&run, NULL, 0};
   hfy_rate_basin_options o;
   double low = 0, high;
   hfy_status status;
@@ -20024,23 +19935,22 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
   if (!o.bisections) o.bisections = 12;
   if (fabs(o.most) <= 0) o.most = 2;
   if (fabs(o.success) <= 0) o.success = 1e-3;
-  if ((status = hfy_rate_enter_run_(&in, HFY_RATE_AT_, o.trials, &o.run, k)) ||
+  if ((status = hfy_rate_enter_run_(&in, HFY_RATE_AT_, o.trials, &o.run)) ||
       (status = hfy_rate_number_("options->most", o.most, &hfy_rate_above_0_, k)) ||
-      (status = hfy_rate_number_("options->success", o.success, &above_0, k)) ||
+      (!(o.success > 0) && (status = hfy_base_should_(k, "", "options->success", o.success, "above 0"))) ||
       (status = hfy_base_null_(k, !rng ? "rng" : !noise ? "noise" : NULL)))
     return status;
-  if (o.run.voltage)
-    return hfy_base_fail_(k, HFY_ERR_ARG, "options->run.voltage is set; a basin is one of rates");
-  while (hfy_base_layout_(&arena, k, &status)) {
-    hfy_rate_plan_run_(&arena, &in, o.trials, &run);
-    starts.z = HFY_TAKE_(&arena, double, hfy_base_times_(o.trials, dim));
+  if (o.run.voltage) return hfy_base_fail_(k, HFY_ERR_ARG, "options->run.voltage is set; a basin is one of rates");
+  while (hfy_base_layout_(&in.arena, k, &status)) {
+    hfy_rate_plan_run_(&in, o.trials, &run);
+    run.z = HFY_TAKE_(&in.arena, double, hfy_base_times_(o.trials, dim));
   }
   if (status) return status;
-  for (i = 0; i < o.trials * dim; i++) starts.z[i] = hfy_rate_normal_(rng);
+  for (i = 0; i < o.trials * dim; i++) run.z[i] = hfy_rate_normal_(rng);
   run.o = o.run;
-  starts.success = o.success;
+  run.success = o.success;
   high = o.most;
-  *noise = hfy_rate_root_(hfy_rate_loses_, &starts, 0, o.bisections, &low, &high) ? low : high;
+  *noise = hfy_rate_root_(hfy_rate_loses_, &run, 0, o.bisections, &low, &high) ? low : high;
   return hfy_base_close_(k, &local, HFY_OK);
 }
 #endif /* HFY_HAS_RATE_ */
