@@ -15776,41 +15776,28 @@ typedef struct hfy_recall_scratch_ { /* what a penalised item works in */
   hfy_post_scratch_ post;
 } hfy_recall_scratch_;
 
-/* The penalised scores of the state, and the best of them. */
-HFY_COLD_ hfy_status hfy_recall_scores_(const hfy_recall_call_ *call, const hfy_recall_state *state,
-                                        const hfy_simd_ *simd, hfy_recall_scratch_ *s, double *top, hfy_work *work) {
+/* The penalised step: s->weight, and s->z the state it leads to. */
+HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_recall_state *state,
+                                      const hfy_simd_ *simd, hfy_recall_scratch_ *s, hfy_work *inner, hfy_work *work) {
   const hfy_net *net = &call->net;
-  double inverse_q = 1;
+  double inverse_q = 1, top = -HUGE_VAL;
   size_t i, n = net->count;
-  hfy_sim_rows_ x = {net->keys, net->key_stride, n, NULL}, q = {state->query, net->dim, 1, NULL};
+  hfy_sim_rows_ x = {net->keys, net->key_stride, n, s->inverse}, q = {state->query, net->dim, 1, &inverse_q};
+  hfy_status status;
   if (net->sim == HFY_SIM_COSINE) {
     hfy_sim_inverse_norms_(simd, net->keys, net->key_stride, n, net->dim, s->inverse);
     hfy_sim_inverse_norms_(simd, state->query, net->dim, 1, net->dim, &inverse_q);
   }
-  x.inverse = s->inverse;
-  q.inverse = &inverse_q;
   hfy_sim_tile_(simd, net->sim, call->beta, &x, &q, net->dim, s->theta, n);
-  *top = -HUGE_VAL;
-  for (i = 0; i < n; i++) {
+  for (i = 0; i < n; i++) { /* the penalised scores */
     s->score[i] = -HUGE_VAL;
     if (!hfy_recall_sees_(net, i)) continue;
     s->score[i] = (double)s->theta[i] + (net->bias ? (double)net->bias[i] : 0) -
                   call->beta * call->how.penalty * state->left[i];
     if (!hfy_base_is_finite_(s->score[i]))
       return hfy_base_fail_(work, HFY_ERR_NONFINITE, "pattern %z: its penalised score is not finite", i);
-    if (s->score[i] > *top) *top = s->score[i];
+    if (s->score[i] > top) top = s->score[i];
   }
-  return HFY_OK;
-}
-
-/* The penalised step: s->weight, and s->z the state it leads to. */
-HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_recall_state *state,
-                                      const hfy_simd_ *simd, hfy_recall_scratch_ *s, hfy_work *inner, hfy_work *work) {
-  const hfy_net *net = &call->net;
-  double top;
-  size_t i, d, n = net->count;
-  hfy_status status = hfy_recall_scores_(call, state, simd, s, &top, work);
-  if (status) return status;
   if (call->how.kind == HFY_RECALL_SEQUENTIAL) {
     hfy_structure pairs = hfy_structure_sequence(n, 2);
     hfy_structure_answer answer;
@@ -15830,7 +15817,7 @@ HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_re
   hfy_net_zero_(s->z, net->dim);
   simd->combine(s->p, n, 1, net->values, net->value_stride, n, net->dim, s->z, net->dim);
   if (call->how.kind == HFY_RECALL_SEQUENTIAL) {
-    for (d = 0; d < net->dim; d++) s->z[d] -= state->query[d];
+    for (i = 0; i < net->dim; i++) s->z[i] -= state->query[i];
     return HFY_OK;
   }
   status = hfy_post_row_(&net->post, s->z, 0, state->query, net->dim, s->z, &s->post);
@@ -16494,10 +16481,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_binary_energy(const hfy_binary *memory, const 
    Z - B^-1 r(Z) never raises the loss, Nesterov's momentum speeds it up, and the sign of r.(H_new - H) = the gradient
    along the last move restarts it. No inverse of K anywhere.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_KERNEL_BATCH_ 64    /* states whose potentials are one matrix product */
-#define HFY_KERNEL_LANCZOS_ 160 /* most steps for a largest eigenvalue */
-#define HFY_KERNEL_FLOATS_ 1024 /* products that are added up in float */
-#define HFY_KERNEL_MANY_ 256    /* states for which finding the bounds pays */
+enum {
+  HFY_KERNEL_BATCH_ = 64,    /* states whose potentials are one matrix product */
+  HFY_KERNEL_LANCZOS_ = 160, /* most steps for a largest eigenvalue */
+  HFY_KERNEL_FLOATS_ = 1024, /* products that are added up in float */
+  HFY_KERNEL_MANY_ = 256     /* states for which finding the bounds pays */
+};
 #define HFY_KERNEL_ONCE_ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ /* called often, but large beside a call: emitted once */
 
 #define HFY_KERNEL_DISTANCES_(name, attribute, count)                                                                  \
@@ -16524,13 +16513,12 @@ HFY_PRIVATE_ uint32_t hfy_kernel_ones_(uint64_t x) {
   return (uint32_t)(x * UINT64_C(0x0101010101010101) >> 56);
 }
 HFY_KERNEL_DISTANCES_(hfy_kernel_distances_plain_, HFY_SIMD_NOINLINE_, hfy_kernel_ones_)
-#if defined(__GNUC__) && (defined(HFY_SIMD_X86_) || defined(HFY_SIMD_NEON_))
-#define HFY_KERNEL_BUILTIN_
-#ifdef HFY_SIMD_X86_
+#if defined(__GNUC__) && defined(HFY_SIMD_X86_)
 HFY_KERNEL_DISTANCES_(hfy_kernel_distances_fast_, __attribute__((target("popcnt"), noinline)), __builtin_popcountll)
-#else
+#elif defined(__GNUC__) && defined(HFY_SIMD_NEON_)
 HFY_KERNEL_DISTANCES_(hfy_kernel_distances_fast_, HFY_SIMD_NOINLINE_, __builtin_popcountll)
-#endif
+#else
+#define hfy_kernel_distances_fast_ hfy_kernel_distances_plain_
 #endif
 #undef HFY_KERNEL_DISTANCES_
 
@@ -16675,13 +16663,10 @@ HFY_COLD_ void hfy_kernel_fill_table_(const hfy_kernel_view_ *v) {
 }
 
 HFY_COLD_ void hfy_kernel_distances_(const hfy_kernel_view_ *v, const uint64_t *x, size_t n, uint32_t *d) {
-#ifdef HFY_KERNEL_BUILTIN_
-  if (v->simd->isa != HFY_ISA_SCALAR && v->simd->isa != HFY_ISA_SSE2) { /* AVX2 never comes without popcnt */
+  if (v->simd->isa != HFY_ISA_SCALAR && v->simd->isa != HFY_ISA_SSE2) /* AVX2 never comes without popcnt */
     hfy_kernel_distances_fast_(x, v->words, v->k.patterns, n, d);
-    return;
-  }
-#endif
-  hfy_kernel_distances_plain_(x, v->words, v->k.patterns, n, d);
+  else
+    hfy_kernel_distances_plain_(x, v->words, v->k.patterns, n, d);
 }
 
 /* given: K, or NULL: room for it. largest: will its largest eigenvalue be asked for, or that of a Hessian? */
@@ -16766,12 +16751,10 @@ typedef struct hfy_kernel_fit_ {
   hfy_kernel_view_ view;
   hfy_kernel_training o; /* defaults filled in */
   hfy_kernel_result out;
-  size_t P, N, tasks, slice;
+  size_t P, N, tasks;
   double *l;                                  /* P x P: a factor */
   double *A, *H, *Z, *HZ, *R, *next, *next_h; /* P x N */
-  double *row_sum, *row_most;                 /* P */
-  double *gemm;
-  size_t iteration;
+  double *rows, *gemm;                        /* P: what `each` found */
   double t, momentum; /* Nesterov's */
   double head[8];     /* of a state: what it is made with; A, H, Z, HZ follow (PAPER: 0 for the last two) */
   hfy_linalg_factor_ factor;
@@ -16817,7 +16800,7 @@ HFY_COLD_ double hfy_kernel_sum_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit
   double sum = 0;
   size_t i;
   hfy_kernel_rows_(f, each);
-  for (i = 0; i < f->P; i++) sum += f->row_sum[i];
+  for (i = 0; i < f->P; i++) sum += f->rows[i];
   return sum;
 }
 
@@ -16833,7 +16816,7 @@ HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row) {
     sum += r;
     if (fabs(r) > most) most = fabs(r);
   }
-  f->row_most[row] = hfy_base_is_finite_(sum) ? most : sum;
+  f->rows[row] = hfy_base_is_finite_(sum) ? most : sum;
 }
 
 /* R = the residual at a, h = K a; next = -R. Returns the largest: NaN or infinity if anything in them was. */
@@ -16841,7 +16824,7 @@ HFY_COLD_ double hfy_kernel_residuals_(hfy_kernel_fit_ *f, const double *a, cons
   f->x = a;
   f->h = h;
   hfy_kernel_rows_(f, hfy_kernel_each_residual_);
-  return hfy_linalg_largest_(f->row_most, f->P);
+  return hfy_linalg_largest_(f->rows, f->P);
 }
 
 HFY_PRIVATE_ void hfy_kernel_each_add_(hfy_kernel_fit_ *f, size_t row) {
@@ -16861,7 +16844,7 @@ HFY_PRIVATE_ void hfy_kernel_each_turn_(hfy_kernel_fit_ *f, size_t row) {
   size_t j, last = (row + 1) * f->N;
   double sum = 0;
   for (j = row * f->N; j < last; j++) sum += f->R[j] * (f->next_h[j] - f->H[j]);
-  f->row_sum[row] = sum;
+  f->rows[row] = sum;
 }
 
 /* Z, HZ = the new point and a bit further along. */
@@ -16883,7 +16866,7 @@ HFY_COLD_ void hfy_kernel_each_loss_(hfy_kernel_fit_ *f, size_t row) {
     sum += hfy_kernel_cost_(hfy_kernel_bit_(x, j), h[j], a[j], f->o.lambda);
     u[j] = -hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[j], 0);
   }
-  f->row_sum[row] = sum;
+  f->rows[row] = sum;
 }
 
 /* This pattern's part of the dual: entropy - U.KU / (2 lambda), K U in next. */
@@ -16895,7 +16878,7 @@ HFY_COLD_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
     double q = fabs(u[j]);
     sum -= (q > 0 ? q * log(q) : 0) + (q < 1 ? (1 - q) * log1p(-q) : 0) + u[j] * ku[j] / (2 * f->o.lambda);
   }
-  f->row_sum[row] = sum;
+  f->rows[row] = sum;
 }
 
 /* y = K x for P x N arrays. */
@@ -16969,30 +16952,24 @@ HFY_COLD_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w) {
   return hfy_base_fail_(w, HFY_ERR_NONFINITE, "training left the range of double at iteration %z", iteration);
 }
 
-HFY_COLD_ void hfy_kernel_save_(hfy_kernel_fit_ *f) {
-  const double *const part[4] = {f->A, f->H, f->Z, f->HZ};
+/* Where training stands, into o.state (save) or out of it: from 0 unless resumed. */
+HFY_COLD_ void hfy_kernel_state_(hfy_kernel_fit_ *f, int save) {
+  double *const part[4] = {f->A, f->H, f->Z, f->HZ}, *s = save || f->o.resume ? f->o.state : NULL;
   const size_t n = f->P * f->N;
   size_t l;
-  if (!f->o.state) return;
-  f->head[1] = (double)f->iteration;
-  f->head[2] = f->t;
-  memcpy(f->o.state, f->head, sizeof f->head);
-  memset(f->o.state + 8, 0, 4 * n * sizeof(double));
-  for (l = 0; l < 4; l++)
-    if (part[l]) memcpy(f->o.state + 8 + l * n, part[l], n * sizeof(double));
-}
-
-/* The start of a training: from a state, or from 0. */
-HFY_COLD_ void hfy_kernel_load_(hfy_kernel_fit_ *f) {
-  double *const part[4] = {f->A, f->H, f->Z, f->HZ};
-  const double *s = f->o.resume ? f->o.state : NULL;
-  const size_t n = f->P * f->N;
-  size_t l;
-  f->iteration = s ? (size_t)s[1] : 0;
-  f->t = s ? s[2] : 1;
+  if (!save) f->t = 1;
+  if (s && save) {
+    f->head[1] = (double)f->out.iterations;
+    f->head[2] = f->t;
+    memcpy(s, f->head, sizeof f->head);
+  } else if (s) {
+    f->out.iterations = (size_t)s[1];
+    f->t = s[2];
+  }
   for (l = 0; l < 4; l++) {
-    if (part[l]) memset(part[l], 0, n * sizeof(double));
-    if (part[l] && s) memcpy(part[l], s + 8 + l * n, n * sizeof(double));
+    double *kept = s ? s + 8 + l * n : NULL, *to = save ? kept : part[l], *from = save ? part[l] : kept;
+    if (to && from) memcpy(to, from, n * sizeof *to);
+    if (to && !from) memset(to, 0, n * sizeof *to);
   }
 }
 
@@ -17007,27 +16984,6 @@ HFY_COLD_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy_wo
                         f->o.lambda);
 }
 
-/* An accelerated step in the metric of B = K/4 + lambda, which bounds every neuron's Hessian (math 16.2). */
-HFY_COLD_ void hfy_kernel_accelerate_(hfy_kernel_fit_ *f) {
-  const double t = f->t;
-  hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
-  hfy_kernel_add_rows_(f, 1, f->Z, f->next); /* Z - B^-1 R */
-  hfy_kernel_times_gram_(f, f->next, f->next_h);
-  /* Nesterov's momentum, dropped where the gradient points along the last move */
-  f->t = hfy_kernel_sum_(f, hfy_kernel_each_turn_) > 0 ? 1 : (1 + sqrt(1 + 4 * t * t)) / 2;
-  f->momentum = f->t > 1 ? (t - 1) / f->t : 0;
-  hfy_kernel_rows_(f, hfy_kernel_each_move_);
-  hfy_base_swap_(&f->A, &f->next, sizeof f->A);
-  hfy_base_swap_(&f->H, &f->next_h, sizeof f->H);
-}
-
-/* The papers' step of gradient descent: A <- A - eta K R. */
-HFY_COLD_ void hfy_kernel_descend_(hfy_kernel_fit_ *f) {
-  hfy_kernel_times_gram_(f, f->R, f->next);
-  hfy_kernel_add_rows_(f, -f->o.eta, f->next, f->A);
-  hfy_kernel_times_gram_(f, f->A, f->H);
-}
-
 /* EXACT and PAPER: steps from where a state stopped, or from 0. */
 HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
   const int exact = f->o.trainer == HFY_KERNEL_EXACT;
@@ -17035,22 +16991,34 @@ HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
   hfy_kernel_progress now = {0, 0, 0};
   size_t n;
   if (status) return status;
-  hfy_kernel_load_(f);
+  hfy_kernel_state_(f, 0);
   for (n = 0; n < f->o.max_iterations && !f->out.stopped; n++) {
     now.residual = exact ? hfy_kernel_residuals_(f, f->Z, f->HZ) : hfy_kernel_residuals_(f, f->A, f->H);
-    if (!hfy_base_is_finite_(now.residual)) return hfy_kernel_left_range_(f->iteration, w);
+    if (!hfy_base_is_finite_(now.residual)) return hfy_kernel_left_range_(f->out.iterations, w);
     if (!n) now.residual_0 = now.residual;
     if (!exact && now.residual < f->o.tol) break;
-    if (exact)
-      hfy_kernel_accelerate_(f);
-    else
-      hfy_kernel_descend_(f);
-    now.iteration = ++f->iteration;
+    if (exact) { /* in the metric of B = K/4 + lambda, which bounds every neuron's Hessian (math 16.2) */
+      const double t = f->t;
+      hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
+      hfy_kernel_add_rows_(f, 1, f->Z, f->next); /* Z - B^-1 R */
+      hfy_kernel_times_gram_(f, f->next, f->next_h);
+      /* Nesterov's momentum, dropped where the gradient points along the last move */
+      f->t = hfy_kernel_sum_(f, hfy_kernel_each_turn_) > 0 ? 1 : (1 + sqrt(1 + 4 * t * t)) / 2;
+      f->momentum = f->t > 1 ? (t - 1) / f->t : 0;
+      hfy_kernel_rows_(f, hfy_kernel_each_move_);
+      hfy_base_swap_(&f->A, &f->next, sizeof f->A);
+      hfy_base_swap_(&f->H, &f->next_h, sizeof f->H);
+    } else { /* gradient descent: A - eta K R */
+      hfy_kernel_times_gram_(f, f->R, f->next);
+      hfy_kernel_add_rows_(f, -f->o.eta, f->next, f->A);
+      hfy_kernel_times_gram_(f, f->A, f->H);
+    }
+    now.iteration = ++f->out.iterations;
     f->out.stopped = f->o.progress && f->o.progress(f->o.context, &now);
     /* near enough to look closely? */
     if (exact && now.residual < 8 * f->o.tol && hfy_kernel_residuals_(f, f->A, f->H) < f->o.tol) break;
   }
-  hfy_kernel_save_(f);
+  hfy_kernel_state_(f, 1);
   return HFY_OK;
 }
 
@@ -17080,7 +17048,6 @@ HFY_API HFY_SMALL_ size_t hfy_kernel_state_size(size_t dim, size_t count) {
 /* Fills in defaults and checks them. */
 HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_kernel_training *training, hfy_work *w) {
   hfy_kernel_training *o = &f->o;
-  double *s = f->head;
   size_t l;
   f->P = f->view.k.count;
   f->N = f->view.k.dim;
@@ -17099,15 +17066,14 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
   if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state))
     return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER");
   if (o->resume && !o->state) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
-  s[0] = 4711 + (double)o->trainer;
-  s[3] = (double)f->N;
-  s[4] = (double)f->P;
-  s[5] = o->lambda;
-  s[6] = f->view.k.gamma;
-  s[7] = o->eta;
-  for (l = 0; o->resume && l < 8; l++) /* iteration and t may differ, and eta where it is not used */
-    if (l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) && !(fabs(o->state[l] - s[l]) <= 0))
+  for (l = 0; l < 8; l++) { /* iteration and t may differ, and eta where it is not used */
+    const double head[8] = {4711 + (double)o->trainer, 0,      0, (double)f->N, (double)f->P, o->lambda,
+                            f->view.k.gamma,           o->eta};
+    f->head[l] = head[l];
+    if (o->resume && l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) &&
+        !(fabs(o->state[l] - head[l]) <= 0))
       return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
+  }
   return hfy_kernel_check_finite_(o->gram, f->P * f->P, "gram", w);
 }
 
@@ -17119,10 +17085,8 @@ HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_
   double **const all[] = {&f->A, &f->H, &f->R, &f->next, NULL}, **const exacts[] = {&f->Z, &f->HZ, &f->next_h, NULL};
   hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, 1);
   f->tasks = hfy_base_workers_();
-  f->slice = hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double));
-  f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->slice));
-  f->row_sum = HFY_TAKE_(arena, double, P);
-  f->row_most = HFY_TAKE_(arena, double, P);
+  f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double))));
+  f->rows = HFY_TAKE_(arena, double, P);
   hfy_kernel_take_(arena, n, all);
   hfy_kernel_take_(arena, exact ? n : 0, exacts);
   f->l = HFY_TAKE_(arena, double, factor || projection ? square : 0);
@@ -17150,18 +17114,15 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   out->gram_largest = hfy_kernel_largest_(&f->view, NULL, 0);
   out->stability = o->eta * (out->gram_largest * out->gram_largest / 4 + o->lambda * out->gram_largest) / 2;
   out->unstable = o->trainer == HFY_KERNEL_PAPER && out->stability >= 1;
-  switch (o->trainer) {
-  case HFY_KERNEL_EXACT:
-  case HFY_KERNEL_PAPER: status = hfy_kernel_iterate_(f, w); break;
-  case HFY_KERNEL_NEWTON: hfy_base_parallel_(f->tasks, hfy_kernel_newton_task_, f); break;
-  default: status = hfy_kernel_linear_(f, w); break;
-  }
+  if (f->newton)
+    hfy_base_parallel_(f->tasks, hfy_kernel_newton_task_, f);
+  else
+    status = o->trainer <= HFY_KERNEL_PAPER ? hfy_kernel_iterate_(f, w) : hfy_kernel_linear_(f, w);
   if (status) return status;
   for (j = 0; f->newton && j < f->N; j++) {
-    if (f->newton_steps[j] > f->iteration) f->iteration = f->newton_steps[j];
+    if (f->newton_steps[j] > out->iterations) out->iterations = f->newton_steps[j];
     if (f->newton_status[j]) return hfy_base_fail_(w, f->newton_status[j], "Newton's method failed for neuron %z", j);
   }
-  out->iterations = f->iteration;
   if (o->trainer > HFY_KERNEL_PAPER) hfy_kernel_times_gram_(f, f->A, f->H);
   out->residual = hfy_kernel_residuals_(f, f->A, f->H);
   out->loss = hfy_kernel_sum_(f, hfy_kernel_each_loss_);
@@ -17763,44 +17724,41 @@ HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, 
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_COLD_ void hfy_kernel_explore_(hfy_kernel_walk_ *walk, hfy_rng *rng, hfy_kernel_census *c) {
-  const hfy_kernel_view_ *v = &walk->view;
-  const size_t words = v->words, bytes = words * sizeof(uint64_t);
-  const double share = 1 / (double)walk->n;
-  size_t i, j;
-  memset(c, 0, sizeof *c);
-  for (i = 0; i < walk->n; i++) hfy_kernel_random_row_(walk->cues + i * words, v->k.dim, rng);
-  hfy_base_parallel_(walk->tasks, hfy_kernel_walk_task_, walk);
-  for (i = 0; i < walk->n; i++) {
-    const uint64_t *end = walk->out + i * words;
-    const size_t period = walk->report.period[i], steps = walk->report.steps[i];
-    int stored = 0, opposite = 0;
-    c->steps += share * (double)steps;
-    c->fixed += share * (period == 1 && steps == 1);
-    hfy_kernel_distances_(v, end, v->k.count, walk->slot->d);
-    for (j = 0; j < v->k.count; j++) {
-      stored |= !walk->slot->d[j];
-      opposite |= walk->slot->d[j] == v->k.dim;
-    }
-    *(!period       ? &c->unsettled
-      : period == 2 ? &c->cycles
-      : stored      ? &c->stored
-      : opposite    ? &c->opposite
-                    : &c->spurious) += share;
-    if (period != 1 || stored || opposite) continue;
-    for (j = 0; j < c->different && memcmp(walk->cues + j * words, end, bytes); j++) continue;
-    if (j == c->different) memcpy(walk->cues + c->different++ * words, end, bytes); /* cues are done with */
-  }
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_t n, hfy_rng *rng,
                                                  hfy_kernel_census *census, hfy_work *work) {
   const char *missing = !rng ? "rng" : !census ? "census" : NULL;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_walk_ walk;
   hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_TRIAL_, missing, NULL, n, &walk, w);
+  const hfy_kernel *k = &walk.view.k;
+  const size_t words = walk.view.words, bytes = words * sizeof(uint64_t);
+  const double share = 1 / (double)n;
+  size_t i, j;
   if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
-  if (!status) hfy_kernel_explore_(&walk, rng, census);
+  if (status) return hfy_base_close_(w, &local, status);
+  memset(census, 0, sizeof *census);
+  for (i = 0; i < n; i++) hfy_kernel_random_row_(walk.cues + i * words, k->dim, rng);
+  hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
+  for (i = 0; i < n; i++) {
+    const uint64_t *end = walk.out + i * words;
+    const size_t period = walk.report.period[i], steps = walk.report.steps[i];
+    int stored = 0, opposite = 0;
+    census->steps += share * (double)steps;
+    census->fixed += share * (period == 1 && steps == 1);
+    hfy_kernel_distances_(&walk.view, end, k->count, walk.slot->d);
+    for (j = 0; j < k->count; j++) {
+      stored |= !walk.slot->d[j];
+      opposite |= walk.slot->d[j] == k->dim;
+    }
+    *(!period       ? &census->unsettled
+      : period == 2 ? &census->cycles
+      : stored      ? &census->stored
+      : opposite    ? &census->opposite
+                    : &census->spurious) += share;
+    if (period != 1 || stored || opposite) continue;
+    for (j = 0; j < census->different && memcmp(walk.cues + j * words, end, bytes); j++) continue;
+    if (j == census->different) memcpy(walk.cues + census->different++ * words, end, bytes); /* cues are done with */
+  }
   return hfy_base_close_(w, &local, status);
 }
 
@@ -17836,7 +17794,6 @@ HFY_COLD_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, dou
   }
 }
 
-/* sum: N. fd and fi are lost. */
 HFY_COLD_ void hfy_kernel_geometry_(const double *x, double *fd, double *fi, double *sum, size_t N,
                                     hfy_kernel_geometry *g) {
   const double fd_most = hfy_linalg_largest_(fd, N), fi_most = hfy_linalg_largest_(fi, N);
@@ -17862,7 +17819,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_kernel_view_ v;
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, n && !x ? "x" : NULL, &v, w);
-  double *fd = NULL, *fi = NULL, *apart = NULL;
+  double *fd = NULL, *fi, *apart;
   const size_t N = v.k.dim;
   size_t i;
   if (!status && !hfy_base_fits_(n, N, sizeof(double)))
@@ -17870,12 +17827,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   for (i = 0; !status && i < n; i++)
     if (!hfy_base_is_finite_(hfy_linalg_largest_(x + i * N, N)))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity in row %z", i);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    fd = HFY_TAKE_(&arena, double, N);
-    fi = HFY_TAKE_(&arena, double, N);
-    apart = HFY_TAKE_(&arena, double, N);
-  }
+  while (hfy_base_layout_(&arena, w, &status)) fd = HFY_TAKE_(&arena, double, hfy_base_times_(N, 3));
   for (i = 0; !status && i < n; i++, x += N) {
+    fi = fd + N;
+    apart = fi + N;
     hfy_kernel_force_(&v, x, fd, fi, apart);
     if (direct) memcpy(direct + i * N, fd, N * sizeof(double));
     if (indirect) memcpy(indirect + i * N, fi, N * sizeof(double));
@@ -17893,7 +17848,6 @@ typedef struct hfy_kernel_spectra_ {
   double *h, *turned, *square; /* P x N, P x N, the larger squared */
   double *sigma, *operators, *effective, *logits, *values; /* r, N, r, r, P: the larger of P and N each */
   double *gemm;
-  size_t slice;
 } hfy_kernel_spectra_;
 
 /* sum of x / x_1, or of squares; 0 where there is nothing. */
@@ -17920,8 +17874,8 @@ HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spect
   s->square = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
   hfy_kernel_take_(arena, P * N, two);
   hfy_kernel_take_(arena, most, five);
-  s->slice = hfy_linalg_gemm_scratch_(P, most, most, sizeof(double));
-  s->gemm = HFY_TAKE_(arena, double, hfy_base_times_(hfy_base_workers_(), s->slice));
+  s->gemm = HFY_TAKE_(arena, double,
+                      hfy_base_times_(hfy_base_workers_(), hfy_linalg_gemm_scratch_(P, most, most, sizeof(double))));
   hfy_linalg_svd_plan_(arena, P, N, &s->svd);
   hfy_linalg_symmetric_plan_(arena, P, 0, &s->by_pattern);
   hfy_linalg_symmetric_plan_(arena, N, 0, &s->by_neuron);
@@ -18242,13 +18196,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
   c.steps = steps;
   c.eta = hfy_base_default_(eta, 0.1);
   c.in_logits = in_logits;
-  if (path) {
-    c.out.principal = path->principal;
-    c.out.tail = path->tail;
-    c.out.progress = path->progress;
-    c.out.deviation = path->deviation;
-    c.out.fisher = path->fisher;
-  }
+  if (path) c.out = *path;
+  c.out.path = c.out.sum_principal = c.out.sum_tail = c.out.most = 0;
+  c.out.most_at = 0;
   status = hfy_kernel_open_course_(kernel, gram, c.out.fisher != NULL, !path ? "path" : NULL, &c, w);
   if (!status && !steps) status = hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
   if (!status) status = hfy_kernel_go_(&c, 0, w);
@@ -18261,13 +18211,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
   return hfy_base_close_(w, &local, status);
 }
 
-#undef HFY_KERNEL_BATCH_
-#undef HFY_KERNEL_FLOATS_
-#undef HFY_KERNEL_MANY_
 #undef HFY_KERNEL_ONCE_
-#undef HFY_KERNEL_LANCZOS_
-#undef HFY_KERNEL_BUILTIN_
-
+#undef hfy_kernel_distances_fast_
 #endif /* HFY_HAS_KERNEL_ */
 
 #ifdef HFY_HAS_RATE_
