@@ -1427,8 +1427,7 @@ typedef struct hfy_recall {
   double boost;      /* SEQUENTIAL: omega >= 1, the last item's penalty is tau (1 - omega); 0 = 1.1; best below 2 */
   double rho;        /* SEQUENTIAL: weight > 0 of the 2-subsets' quadratic; 0 = 1; 2 = the paper's and its code's */
   double inner_beta; /* SEQUENTIAL: beta > 0 of the T inner steps (net->beta is the 2-subsets'); 0 = 1, as printed */
-  int bare_cue;      /* SEQUENTIAL: 0: the cue counts as the last item recalled. 1: as printed, as nothing: recall may
-                        start anywhere */
+  int bare_cue;      /* SEQUENTIAL: 0: the cue is the last item. 1: as printed, nothing: recall may start anywhere */
 } hfy_recall;
 
 /* Where a recall stands. The arrays are yours and last as long as it; copy them and the struct to branch off. */
@@ -1443,20 +1442,18 @@ typedef struct hfy_recall_state {
 /* Begins: fills the arrays of state. cue: D, may be state->query itself.
    net: its sim, beta, keys, values, sep (BOUNDED: ignored, it is sparsemax), post, bias and visible (one query; masked
    patterns are never recalled) and tol. No readout, self_coupling or step (UNSUPPORTED); max_steps is not used.
-   SEQUENTIAL recalls what is stored after the pattern that the cue is close to. The cue counts as the item before: T
-   inner steps take it to p and to the query, and a_i = tau (p_i + p_i+1 - omega p_i). With bare_cue a is 0 and the
-   query the cue. Item i leads to i + 1 if that is its own attractor and, S the largest difference of two similarities
-   to i, lambda tau (omega - 1) >= 2 S + 2 rho/beta, lambda tau (2 - omega) >= S + rho/beta and t >= beta S + rho
-   (docs/math.md, 15). The last pattern leads anywhere.
+   SEQUENTIAL recalls what is stored after the pattern close to the cue, which counts as the item before: T inner steps
+   take it to p and the query, and a_i = tau (p_i + p_i+1 - omega p_i). bare_cue: a is 0, the query the cue. Item i
+   leads to i + 1 if it is its own attractor and, S the largest difference of similarities to i, lambda tau (omega - 1)
+   >= 2 S + 2 rho/beta, lambda tau (2 - omega) >= S + rho/beta, t >= beta S + rho (math 15). The last leads anywhere.
    Errors: as hfy_net_check; ARG (NULL, a member of how outside its range, SEQUENTIAL: fewer than 2 patterns that are
    not masked), NONFINITE (the cue); SEQUENTIAL without bare_cue: as hfy_retrieve. */
 HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
                                     hfy_recall_state *state, hfy_work *work);
 
-/* Recalls one item: the heaviest pattern after the T inner steps, the lowest of ties. Once nothing is left, *item is
-   SIZE_MAX, state->exhausted 1 and nothing else changes: HFY_OK. Cost: at most T steps of hfy_retrieve, SEQUENTIAL also
-   a hfy_structure_solve of O(N) a step. Errors, state and item untouched: as hfy_recall_begin, hfy_retrieve;
-   CONVERGENCE. */
+/* Recalls one item: the heaviest pattern after T inner steps, the lowest of ties. Once nothing is left, *item is
+   SIZE_MAX, state->exhausted 1, nothing else changes: HFY_OK. Cost: at most T steps of hfy_retrieve, SEQUENTIAL also a
+   hfy_structure_solve, O(N) a step. Errors, state and item untouched: as begin, hfy_retrieve; CONVERGENCE. */
 HFY_API hfy_status hfy_recall_next(const hfy_net *net, const hfy_recall *how, hfy_recall_state *state, size_t *item,
                                    hfy_work *work);
 
@@ -1475,11 +1472,10 @@ HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n
 HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, const size_t *reference,
                                           size_t n_reference, size_t *distance, double *coefficient, hfy_work *work);
 
-/* Fills rows x n biases for hfy_net.bias (bias_stride = n): row j is a query at the time when `first` + j patterns have
-   been seen (at most n: then all). The newest of them gets 0, the one before -forget, the next -2 forget, ...; those
-   still to come -INFINITY (MHN A2.7: causal masking; A443, mended: forgetting). forget 0: the mask alone.
-   The bias is added to beta x.q, so forget is not multiplied by beta.
-   Errors: ARG (NULL, first = 0 or above n, forget negative or not finite, sizes). */
+/* Fills rows x n biases for hfy_net.bias (bias_stride = n): row j is a query when `first` + j patterns have been seen
+   (at most n: then all). The newest of them gets 0, the one before -forget, the next -2 forget, ...; those to come
+   -INFINITY (MHN A2.7: causal masking; A443, mended: forgetting). forget 0: the mask alone. It is added to beta x.q, so
+   forget is not multiplied by beta. Errors: ARG (NULL, first = 0 or above n, forget negative or not finite, sizes). */
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work);
 
 #endif /* HFY_HAS_RECALL_ */
@@ -1494,17 +1490,15 @@ typedef enum hfy_binary_rule {
   HFY_BINARY_PSEUDO_INVERSE /* W = X^+ X, the projection onto the span of the patterns: each pattern is W's own */
 } hfy_binary_rule;
 
-/* weights[j*dim + k] for `count` patterns of dim, stride apart (0 = dim), of any finite numbers; self_coupling 0 makes
-   the diagonal zero. Duplicate and dependent patterns are fine. Cost: count dim^2 multiply-adds, PSEUDO_INVERSE also
-   count^2 dim; scratch: count dim and dim^2 doubles, and count^2.
-   Errors, nothing written: ARG (NULL, sizes), NOMEM, NONFINITE (in a pattern). */
+/* weights[j*dim + k] for `count` patterns of dim finite numbers, stride apart (0 = dim); self_coupling 0 zeroes the
+   diagonal. Dependent patterns are fine. Cost: count dim^2 multiply-adds, PSEUDO_INVERSE also count^2 dim; scratch:
+   count dim and dim^2 doubles, and count^2. Errors, nothing written: ARG (NULL, sizes), NOMEM, NONFINITE (patterns). */
 HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                       size_t stride, int self_coupling, hfy_real *weights, hfy_work *work);
 
-/* The same memory as a net, without dim x dim weights: hfy_retrieve then updates all bits at once. *net borrows the
-   arrays: `keys` (HEBBIAN: NULL; PSEUDO_INVERSE: room for count x dim, gets the duals of the patterns, which are its
-   values) and `coupling` (room for dim: the diagonal, taken out again; NULL keeps it). Set net->max_steps yourself.
-   Errors as hfy_binary_weights. */
+/* The same memory as a net, without dim x dim weights: hfy_retrieve updates all bits at once. *net borrows the arrays:
+   `keys` (HEBBIAN: NULL; PSEUDO_INVERSE: count x dim, gets the duals of the patterns, its values) and `coupling` (dim:
+   the diagonal, taken out again; NULL keeps it). Set net->max_steps yourself. Errors as hfy_binary_weights. */
 HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                   size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net, hfy_work *work);
 
@@ -1547,18 +1541,16 @@ typedef struct hfy_binary_report { /* every pointer optional, one entry a query 
 /* Runs every query until a sweep changes nothing. queries, out: n_queries x dim, +1 and -1; may be the same. A bit
    whose drive is exactly 0 stays. POWER and RECTIFIED are exact while count (dim+1)^degree < 2^52, else each term is
    rounded once after a scaling by a power of two; EXP takes e^(x_i.q) relative to the largest: nothing overflows at any
-   dim. With an asynchronous order the energy never rises (WEIGHTS: if symmetric with a diagonal >= 0).
-   Cost a sweep and query: dim count lookups, WEIGHTS dim^2 multiply-adds. Scratch: dim count bytes and little more.
-   Errors, nothing written: ARG (NULL, sizes, kind, degree, sequence; an entry of patterns or queries that is neither +1
-   nor -1; weights not finite), NOMEM.
+   dim. With an asynchronous order the energy never rises (WEIGHTS: if symmetric with a diagonal >= 0). Cost a sweep and
+   query: dim count lookups, WEIGHTS dim^2 multiply-adds. Scratch: dim count bytes and little more. Errors, nothing
+   written: ARG (NULL, sizes, kind, degree, sequence; patterns or queries not +1 or -1; weights not finite), NOMEM.
    EXAMPLE  hfy_binary memory = {0};
             memory.dim = D, memory.count = N, memory.patterns = x, memory.kind = HFY_BINARY_EXP;
             hfy_binary_recall(&memory, cues, n, recalled, NULL, &work); */
 HFY_API hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                      const hfy_binary_report *report, hfy_work *work);
 
-/* The energies of n states (n x dim): energy and log_energy (n each, as in hfy_binary_report), either may be NULL.
-   Errors as hfy_binary_recall. */
+/* Energies of n states (n x dim), n each as in hfy_binary_report; either may be NULL. Errors as hfy_binary_recall. */
 HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *states, size_t n, double *energy,
                                      double *log_energy, hfy_work *work);
 
@@ -1571,8 +1563,7 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
    |x - y|^2 = 4 d and x.y = dim - 2 d, so a kernel is a table over d = 0 .. dim.
    ------------------------------------------------------------------------------------------------------------------ */
 
-/* 64-bit words that hold dim bits: (dim + 63) / 64. Bit j of a state: word j / 64, bit j % 64, set for +1; bits from
-   dim on are 0. */
+/* 64-bit words of dim bits: (dim + 63) / 64. Bit j of a state: word j / 64, bit j % 64, 1 for +1; from dim on 0. */
 HFY_API size_t hfy_kernel_words(size_t dim);
 /* rows x dim entries of +1 and -1 into rows x words, and back. Errors: ARG (NULL, dim 0; an entry that is neither, the
    message says where; bits set from dim on). */
@@ -1585,9 +1576,8 @@ typedef enum hfy_kernel_kind {
   HFY_KERNEL_LINEAR      /* gamma x.y */
 } hfy_kernel_kind;
 
-/* A kernel memory: h(x) = sum over patterns mu of alpha_mu K(x, xi_mu), x_i <- sign h_i(x), h_i = 0 keeps the bit.
-   Borrows its arrays. Of alpha, alpha_float and alpha_bytes the first that is not NULL is used, in recall only; all
-   else takes alpha. */
+/* A kernel memory: h(x) = sum over mu of alpha_mu K(x, xi_mu), x_i <- sign h_i(x), h_i = 0 keeps the bit. Borrows its
+   arrays. Of alpha, alpha_float, alpha_bytes the first not NULL is used, in recall only; all else takes alpha. */
 typedef struct hfy_kernel {
   size_t dim, count;         /* N neurons (bits), P patterns */
   const uint64_t *patterns;  /* P rows of hfy_kernel_words(dim) */
@@ -1606,9 +1596,8 @@ typedef struct hfy_kernel {
   size_t max_steps;          /* recall: steps or sweeps; 0 = 30 */
 } hfy_kernel;
 
-/* The gamma for which an untrained RBF memory of random patterns stands out of its crosstalk most clearly when a share
-   `flipped` of the bits is wrong: ln((1 - flipped) / flipped) / 8, for any number of neurons and patterns. 10 %: 0.275;
-   20 %: 0.173; 30 %: 0.106. NaN unless 0 < flipped < 1/2. */
+/* The gamma at which untrained RBF memories of random patterns, of any size, stand out of crosstalk best with a share
+   `flipped` of wrong bits: ln((1 - flipped) / flipped) / 8. 0.1: 0.275; 0.3: 0.106. NaN unless 0 < flipped < 1/2. */
 HFY_API double hfy_kernel_gamma(double flipped);
 
 /* gram: P x P kernel values of all pairs of patterns. Cost: P^2/2 dim/64 population counts.
@@ -1623,8 +1612,7 @@ HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_w
 typedef enum hfy_kernel_trainer {
   HFY_KERNEL_EXACT,    /* accelerated steps in the metric of K/4 + lambda, one Cholesky factor for all neurons,
                           restart by gradient; tens of iterations to a residual of 1e-8 on any kernel */
-  HFY_KERNEL_PAPER,    /* the papers': a <- a - eta K r from 0, full batch, max_iterations of them. Diverges or
-                          oscillates where result->stability is above 1 */
+  HFY_KERNEL_PAPER,    /* a <- a - eta K r, max_iterations times from 0; diverges or oscillates at stability > 1 */
   HFY_KERNEL_NEWTON,   /* Newton's method, neuron by neuron: P^3/3 each step, each neuron. A check on the others */
   HFY_KERNEL_RIDGE,    /* kernel ridge regression: (K + lambda)^-1 X. A baseline */
   HFY_KERNEL_PROJECTION, /* the pseudo-inverse rule in feature space: K^+ X. A baseline */
@@ -1655,8 +1643,7 @@ typedef struct hfy_kernel_result { /* what came of it */
   size_t iterations;   /* of all calls, resumed ones included; NEWTON: the most of one neuron */
   double residual;     /* max |r| */
   double loss;         /* sum of L over the neurons; dim count ln 2 at alpha = 0 */
-  double gap;          /* loss - minimum is at most this (duality gap): a proof, whatever the trainer; infinity for
-                          lambda = 0 */
+  double gap;          /* loss - minimum is at most this (duality gap), whatever the trainer; infinity for lambda = 0 */
   double gram_largest; /* largest eigenvalue of K */
   double stability;    /* eta lambda_max(Hessian at 0) / 2: PAPER is stable at 0 below 1 */
   int unstable;        /* PAPER: stability >= 1 */
@@ -1668,10 +1655,9 @@ HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count);
 
 /* Trains: alpha (P x N, written at the end). result may be NULL. Cost an iteration: EXACT and PAPER 2 P^2 N
    multiply-adds; EXACT once P^3/6. Scratch: EXACT 2 P^2 + 7 P N doubles, PAPER P^2 + 4 P N, NEWTON 2 P^2 a worker.
-   Deterministic for any number of threads. Duplicate and opposite patterns are fine.
-   Errors: as hfy_kernel_gram, and ARG for options out of range; NONFINITE (a run that left the range of double),
-   SINGULAR (K/4 + lambda not positive definite in rounding), CONVERGENCE of NEWTON: alpha untouched; CONVERGENCE of
-   EXACT (tol not reached in max_iterations): alpha and result are written and usable.
+   Duplicate and opposite patterns are fine. Errors: as hfy_kernel_gram, and ARG for options out of range; NONFINITE (a
+   run that left the range of double), SINGULAR (K/4 + lambda not positive definite in rounding), CONVERGENCE of NEWTON:
+   alpha untouched; CONVERGENCE of EXACT (tol not reached in max_iterations): alpha and result are written and usable.
    EXAMPLE  hfy_kernel k = {0};
             k.dim = N, k.count = P, k.patterns = packed, k.gamma = 0.05;
             if (!hfy_kernel_train(&k, NULL, alpha, &result, &work)) k.alpha = alpha; */
@@ -1682,8 +1668,7 @@ HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_t
    (may be NULL: recall does not need it). Errors: ARG, NONFINITE. */
 HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale,
                                        hfy_work *work);
-/* bound (N): the largest |alpha| of each neuron, of whichever alpha the kernel holds. Cost P N, once for a memory.
-   Errors: as hfy_kernel_gram; NONFINITE. */
+/* bound (N): each neuron's largest |alpha|, of whichever alpha there is. Cost P N. Errors: as gram's; NONFINITE. */
 HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy_work *work);
 
 /* Fills *net with a net that recalls as this memory does, synchronously: RBF: -1/2 |x - q|^2, beta = 2 gamma, EXP;
@@ -1701,18 +1686,16 @@ typedef struct hfy_kernel_report { /* every pointer optional, one entry a state 
   size_t *flips;   /* bits changed on the way */
 } hfy_kernel_report;
 
-/* Runs n packed states until they stand still, turn round between two states, or max_steps are made. states, out: n x
-   words, may be the same. RBF values are taken relative to the nearest pattern, so that none of them underflows.
-   Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N instead. Synchronous
-   steps of many states are one matrix product; with `bound` (RBF) those patterns alone are read, k N, that are near a
-   state, wherever the rest together cannot turn a bit. The bits depend neither on that nor on the batch or threads.
-   Scratch: bit-after-bit orders P N doubles (alpha turned round); with `bound` P words (the patterns by words).
+/* Runs n packed states until they stand still, alternate between two, or max_steps are made. states, out: n x words,
+   may be the same. RBF values are taken relative to the nearest pattern, so none underflows. Cost a step and state: P
+   words population counts, then P N multiply-adds; with `nearest` k N. Synchronous steps of many states are one matrix
+   product; with `bound` (RBF) those patterns alone are read, k N, that are near a state, wherever the rest together
+   cannot turn a bit. No bit depends on that or the batch. Scratch: bit after bit P N doubles; `bound` P words.
    EXAMPLE  hfy_kernel_recall(&k, cues, n, recalled, NULL, &work); */
 HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
                                      const hfy_kernel_report *report, hfy_work *work);
 
-/* h: n x N potentials at n packed states. shift NULL: h itself, which may underflow (RBF); else n exponents, and the
-   potential is h e^shift (RBF; 0 for others). */
+/* h: n x N; the potentials of n packed states are h e^shift. shift: n, 0 but for RBF; or NULL: 0, h may underflow. */
 HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n, double *h,
                                          double *shift, hfy_work *work);
 
@@ -1793,9 +1776,8 @@ typedef struct hfy_kernel_fisher {
   double sharpness;        /* largest eigenvalue of the Hessian K D K + lambda K */
 } hfy_kernel_fisher;
 
-/* neuron: 0 .. N-1. a: its P dual variables, not those of kernel->alpha. gram: P x P or NULL. lambda >= 0, damping >= 0
-   (0: the damped values are NaN and cost nothing). gradient, step: P each, K r and the natural step, or NULL.
-   Cost: P^3/6 for the natural step, P^3 with damping. */
+/* neuron: 0 .. N-1. a: its P dual variables, not kernel->alpha's. gram: P x P or NULL. lambda >= 0, damping >= 0 (0:
+   damped values are NaN). gradient, step: P each, K r and the natural step, or NULL. Cost: P^3/6; with damping P^3. */
 HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
                                           double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
                                           double *step, hfy_work *work);
@@ -15590,13 +15572,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_classify(const size_t *sizes, size_t co
 /* ------------------------------------------------------------------------------------------------------------------
    >>recall.impl   one item after another
    May call: base, simd, sim, structure, sep, post, net.
-   How: the T inner steps are hfy_retrieve's. A call's scratch is its own arrays and, behind them, the work of the calls
-   it makes: what those need is asked of them, by calling each with no room at all. A state changes only once nothing
-   can fail any more.
+   How: the T inner steps are hfy_retrieve's. A call's scratch is its own arrays and the work of the calls it makes:
+   what those need is asked of them by calling each with no room. A state changes only once nothing can fail any more.
    Numerics: penalties are large (beta lambda a is 1e5 in the paper), so penalised scores are summed in double and go to
-   the separation as distances from the best of them, which is where hfy_real is fine. Bounds that fall short of a
-   sum of 1 by the rounding of what was taken from them are scaled back to it (docs/math.md, 15, Recall).
-   Early returns stand before any scratch is taken: until then there is nothing to close.
+   the separation as distances from the best, where hfy_real is fine. Bounds that rounding leaves short of a sum of 1
+   are scaled back to it (math 15). Early returns stand before any scratch is taken: there is nothing to close.
    ------------------------------------------------------------------------------------------------------------------ */
 
 typedef struct hfy_recall_call_ {
@@ -15989,8 +15969,7 @@ HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, siz
    How: a state's dots with the patterns, b_i = x_i.q, are whole numbers and are kept up to date, +-2 a flip. What bit j
    would gain by being +1 (MHN eq. A530) is
        T_j = sum over i of F(x_ij + h_ij) - F(-x_ij + h_ij) = sum of x_ij G(h_ij),   h_ij = b_i - x_ij q_j,
-       G(h) = F(h + 1) - F(h - 1),
-   and G is a table over whole numbers.
+       G(h) = F(h + 1) - F(h - 1), a table over whole numbers.
    Numerics: powers are taken of h / s, s a power of two just above what occurs, so that no term overflows and the
    largest is above 2^-degree; where whole numbers fit in 53 bits s = 1 and the sum is exact, ties included. For F = e^a
    G is 2 sinh(1) e^h; only the sign is used, so e^(h - top) replaces it.
@@ -16474,9 +16453,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_binary_energy(const hfy_binary *memory, const 
    >>kernel.impl   kernel memories of +1 and -1
    Shapes: K P x P, alpha, H = K alpha P x N, pattern-major; states n x words, packed.
    May call: base, simd, linalg, net (its types), binary.
-   Numerics: everything in double. |x - y|^2 = 4 d exactly, so K is a table over d. r = -s sigmoid(-s h) + lambda a,
-   s = +-1, loses nothing where |h| is large; nor do p(1-p) = e / (1+e)^2 and 1 / (p(1-p)) = 2 + 2 cosh h, e = e^-|h|.
-   Sums over patterns and neurons are made row by row and then down the rows, whatever the number of threads.
+   Numerics: r = -s sigmoid(-s h) + lambda a, s = +-1, loses nothing where |h| is large; nor do p(1-p) = e / (1+e)^2 and
+   1 / (p(1-p)) = 2 + 2 cosh h, e = e^-|h|. Sums go along a row, then down the rows, whatever the number of threads.
    Training: p(1-p) <= 1/4, so B = K/4 + lambda bounds every neuron's Hessian in the metric of K: the step
    Z - B^-1 r(Z) never raises the loss, Nesterov's momentum speeds it up, and the sign of r.(H_new - H) = the gradient
    along the last move restarts it. No inverse of K anywhere.
@@ -16997,7 +16975,7 @@ HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
     if (!hfy_base_is_finite_(now.residual)) return hfy_kernel_left_range_(f->out.iterations, w);
     if (!n) now.residual_0 = now.residual;
     if (!exact && now.residual < f->o.tol) break;
-    if (exact) { /* in the metric of B = K/4 + lambda, which bounds every neuron's Hessian (math 16.2) */
+    if (exact) {
       const double t = f->t;
       hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
       hfy_kernel_add_rows_(f, 1, f->Z, f->next); /* Z - B^-1 R */
@@ -17355,9 +17333,8 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
 }
 
 /* --- skipping: patterns that cannot turn a bit (math 16.2) ---
-   K falls by e^(-4 gamma) a bit of distance. What all patterns farther than `reach` beyond the nearest add to h_j is at
-   most their number times K there times the largest |alpha_j|; where |h_j| of the nearer ones exceeds that, and the
-   rounding of both sums, its sign is the sign of the whole. */
+   All patterns farther than `reach` beyond the nearest add at most their number times K there times the largest
+   |alpha_j| to h_j; where |h_j| of the nearer exceeds that and the rounding of both sums, its sign is the whole's. */
 
 /* One state, whose distances are d, least the nearest. 1: `to` has all its bits. */
 HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint32_t *d, uint32_t least,
@@ -17393,8 +17370,7 @@ HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s
   return 0;
 }
 
-/* The next states of the m in s->now, into rows `to` of out, as far as that can be said; sure[a]: of which. Returns how
-   many are left, in s->rest. */
+/* Next states of the m in s->now into rows `to` of out, where that is sure; returns how many are not, in s->rest. */
 HFY_COLD_ size_t hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
                                       unsigned char *sure) {
   const hfy_kernel_view_ *v = &walk->view;
@@ -17550,8 +17526,7 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
   }
 }
 
-/* Checks the kernel and n states (TRIAL: they are to come), takes the scratch of a walk, makes the table, alpha by
-   neurons, and what skipping needs. */
+/* Checks the kernel and n states (TRIAL: to come), takes a walk's scratch, fills it but for the states. */
 HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, const char *missing,
                                            const uint64_t *states, size_t n, hfy_kernel_walk_ *walk, hfy_work *w) {
   hfy_kernel_view_ *v = &walk->view;
@@ -17732,14 +17707,15 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_
   hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_TRIAL_, missing, NULL, n, &walk, w);
   const hfy_kernel *k = &walk.view.k;
   const size_t words = walk.view.words, bytes = words * sizeof(uint64_t);
-  const double share = 1 / (double)n;
+  double share;
   size_t i, j;
   if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
   if (status) return hfy_base_close_(w, &local, status);
   memset(census, 0, sizeof *census);
-  for (i = 0; i < n; i++) hfy_kernel_random_row_(walk.cues + i * words, k->dim, rng);
+  for (i = 0; i < walk.n; i++) hfy_kernel_random_row_(walk.cues + i * words, k->dim, rng);
   hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
-  for (i = 0; i < n; i++) {
+  share = 1 / (double)walk.n;
+  for (i = 0; i < walk.n; i++) {
     const uint64_t *end = walk.out + i * words;
     const size_t period = walk.report.period[i], steps = walk.report.steps[i];
     int stored = 0, opposite = 0;
@@ -17882,12 +17858,14 @@ HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spect
   s->svd.eigen.simd = s->by_pattern.simd = s->by_neuron.simd = s->v.simd;
 }
 
-/* values: the caller's arrays: of alpha, the operator, |alpha| and K. */
-HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *out,
-                                          double *const *values, hfy_work *w) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram,
+                                                 hfy_kernel_spectrum *spectrum, double *alpha_values,
+                                                 double *operator_values, double *effective_values,
+                                                 double *gram_values, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_spectra_ spectra, *s = &spectra;
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, !out ? "spectrum" : NULL, &s->v, w);
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, !spectrum ? "spectrum" : NULL, &s->v, w);
   const size_t P = s->v.k.count, N = s->v.k.dim, r = hfy_base_min_(P, N);
   const double *alpha = s->v.k.alpha, *u;
   const hfy_simd_ *simd = s->v.simd;
@@ -17909,7 +17887,7 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   for (i = 0; i < N; i++) s->operators[i] = s->operators[i] > 0 ? sqrt(s->operators[i]) : 0;
   if (!status) status = hfy_linalg_svd_run_(&s->svd, s->h, P, N, s->logits, 0);
   if (!status) status = hfy_linalg_svd_run_(&s->svd, alpha, P, N, s->sigma, 1);
-  if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
+  if (status) return hfy_base_close_(w, &local, hfy_base_fail_(w, status, "an eigenproblem did not converge"));
   /* |alpha|: sigma^(1/2) U^T K U sigma^(1/2) */
   u = P >= N ? s->svd.matrix : s->svd.v; /* r rows of P */
   hfy_linalg_product_run_(simd, r, P, P, hfy_linalg_rows_(u, P), hfy_linalg_rows_(s->v.K, P),
@@ -17922,33 +17900,25 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   status = hfy_linalg_symmetric_run_(P < N ? &s->by_pattern : &s->by_neuron, s->square, s->effective, NULL);
   memcpy(s->square, s->v.K, P * P * sizeof(double));
   if (!status) status = hfy_linalg_symmetric_run_(&s->by_pattern, s->square, s->values, NULL);
-  if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
-  out->alpha_1 = s->sigma[0];
-  out->alpha_2 = r > 1 ? s->sigma[1] : 0;
-  out->alpha_rank = hfy_kernel_rank_(s->sigma, r, 1);
-  out->leading = 1 / out->alpha_rank;
-  out->trailing = 1 - out->leading;
-  out->operator_1 = s->operators[0];
-  out->operator_rank = hfy_kernel_rank_(s->operators, N, 1);
-  out->logits_1 = s->logits[0];
-  out->logits_rank = hfy_kernel_rank_(s->logits, r, 1);
-  out->effective = s->effective[0];
-  out->gram_1 = s->values[0];
-  out->gram_least = s->values[P - 1];
-  out->gram_rank = hfy_kernel_rank_(s->values, P, 0);
-  if (values[0]) memcpy(values[0], s->sigma, r * sizeof(double));
-  if (values[1]) memcpy(values[1], s->operators, r * sizeof(double));
-  if (values[2]) memcpy(values[2], s->effective, r * sizeof(double));
-  if (values[3]) memcpy(values[3], s->values, P * sizeof(double));
-  return HFY_OK;
-}
-
-HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *spectrum,
-                                      double *alpha_values, double *operator_values, double *effective_values,
-                                      double *gram_values, hfy_work *work) {
-  double *const values[] = {alpha_values, operator_values, effective_values, gram_values};
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_kernel_spectrum_(kernel, gram, spectrum, values, w));
+  if (status) return hfy_base_close_(w, &local, hfy_base_fail_(w, status, "an eigenproblem did not converge"));
+  spectrum->alpha_1 = s->sigma[0];
+  spectrum->alpha_2 = r > 1 ? s->sigma[1] : 0;
+  spectrum->alpha_rank = hfy_kernel_rank_(s->sigma, r, 1);
+  spectrum->leading = 1 / spectrum->alpha_rank;
+  spectrum->trailing = 1 - spectrum->leading;
+  spectrum->operator_1 = s->operators[0];
+  spectrum->operator_rank = hfy_kernel_rank_(s->operators, N, 1);
+  spectrum->logits_1 = s->logits[0];
+  spectrum->logits_rank = hfy_kernel_rank_(s->logits, r, 1);
+  spectrum->effective = s->effective[0];
+  spectrum->gram_1 = s->values[0];
+  spectrum->gram_least = s->values[P - 1];
+  spectrum->gram_rank = hfy_kernel_rank_(s->values, P, 0);
+  if (alpha_values) memcpy(alpha_values, s->sigma, r * sizeof(double));
+  if (operator_values) memcpy(operator_values, s->operators, r * sizeof(double));
+  if (effective_values) memcpy(effective_values, s->effective, r * sizeof(double));
+  if (gram_values) memcpy(gram_values, s->values, P * sizeof(double));
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
 /* --- information geometry (math 16.4) --- */
@@ -17973,8 +17943,7 @@ typedef struct hfy_kernel_course_ {
   hfy_kernel_path out;
 } hfy_kernel_course_;
 
-/* Once neuron, lambda, damping, steps and eta are set: checks them, makes room, K and its factor. natural: are natural
-   steps wanted? */
+/* Checks c's neuron, lambda, damping, steps, eta; makes room, K and its factor. natural: are natural steps wanted? */
 HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const double *gram, int natural,
                                              const char *missing, hfy_kernel_course_ *c, hfy_work *w) {
   double **const rows[] = {&c->a, &c->h, &c->variance, &c->r, &c->g, &c->step, &c->work, NULL};
