@@ -1565,8 +1565,8 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
 
 /* 64-bit words of dim bits: (dim + 63) / 64. Bit j of a state: word j / 64, bit j % 64, 1 for +1; from dim on 0. */
 HFY_API size_t hfy_kernel_words(size_t dim);
-/* rows x dim entries of +1 and -1 into rows x words, and back. Errors: ARG (NULL, dim 0; an entry that is neither, the
-   message says where; bits set from dim on). */
+/* rows x dim entries of +1 and -1 into rows x words, and back. Errors: ARG (NULL, dim 0; an entry that is neither;
+   bits set from dim on). */
 HFY_API hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, size_t dim, uint64_t *packed, hfy_work *work);
 HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t dim, hfy_real *x, hfy_work *work);
 
@@ -1613,7 +1613,7 @@ typedef enum hfy_kernel_trainer {
   HFY_KERNEL_EXACT,    /* accelerated steps in the metric of K/4 + lambda, one Cholesky factor for all neurons,
                           restart by gradient; tens of iterations to a residual of 1e-8 on any kernel */
   HFY_KERNEL_PAPER,    /* a <- a - eta K r, max_iterations times from 0; diverges or oscillates at stability > 1 */
-  HFY_KERNEL_NEWTON,   /* Newton's method, neuron by neuron: P^3/3 each step, each neuron. A check on the others */
+  HFY_KERNEL_NEWTON,   /* Newton's method, neuron by neuron, P^3/3 a step each. A check on the others */
   HFY_KERNEL_RIDGE,    /* kernel ridge regression: (K + lambda)^-1 X. A baseline */
   HFY_KERNEL_PROJECTION, /* the pseudo-inverse rule in feature space: K^+ X. A baseline */
   HFY_KERNEL_RAW       /* X: no training at all. A baseline, and at hfy_kernel_gamma hard to beat */
@@ -15599,7 +15599,7 @@ HFY_COLD_ hfy_status hfy_recall_member_(const char *name, double *value, double 
                         least > 0 ? "at least 1" : "above 0", most < 2 ? ", at most 1" : "");
 }
 
-/* Everything that can be wrong with net and how; fills in the defaults. Takes no scratch. */
+/* Checks net and how, fills in the defaults. Takes no scratch. */
 HFY_COLD_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *how, hfy_recall_call_ *call,
                                          hfy_work *work) {
   const char *member;
@@ -15688,7 +15688,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_begin(const hfy_net *net, const hfy_rec
   return hfy_base_close_(w, &local, status);
 }
 
-/* A work in this room. Without any, a call with it says in `peak` how much it needs and does nothing else. */
+/* A work in this room; with none, a call says in `peak` what it needs and does nothing else. */
 HFY_COLD_ hfy_work hfy_recall_inner_(const hfy_work *work, void *room, size_t bytes) {
   hfy_work inner;
   memset(&inner, 0, sizeof inner);
@@ -16337,49 +16337,13 @@ HFY_PRIVATE_ void hfy_binary_task_(void *context, size_t task) {
   for (; who < hfy_base_share_(run->n, task + 1, run->tasks); who++) hfy_binary_walk_(run, slot, who);
 }
 
-/* Arrays of a run, the patterns by columns; then the sequence can be checked. */
-HFY_COLD_ hfy_status hfy_binary_reserve_(hfy_binary_run_ *run, hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  const hfy_binary *m = &run->m;
-  const size_t count = m->kind == HFY_BINARY_WEIGHTS ? 0 : m->count;
-  hfy_status status = HFY_OK;
-  size_t i, j, t;
-  while (hfy_base_layout_(&arena, w, &status)) {
-    run->slot = HFY_TAKE_(&arena, hfy_binary_slot_, run->tasks);
-    run->columns = HFY_TAKE_(&arena, signed char, count * m->dim);
-    for (t = 0; t < run->tasks; t++) {
-      hfy_binary_slot_ slot;
-      memset(&slot, 0, sizeof slot);
-      slot.q = HFY_TAKE_(&arena, signed char, m->dim);
-      slot.next = HFY_TAKE_(&arena, signed char, m->dim);
-      slot.before = HFY_TAKE_(&arena, signed char, m->dim);
-      slot.order = HFY_TAKE_(&arena, size_t, m->dim);
-      slot.dot = HFY_TAKE_(&arena, int32_t, count);
-      slot.table = HFY_TAKE_(&arena, double, m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : count ? 2 * m->dim + 1 : 0);
-      if (arena.base) run->slot[t] = slot;
-    }
-  }
-  if (status) return status;
-  for (i = 0; i < count; i++)
-    for (j = 0; j < m->dim; j++)
-      run->columns[j * count + i] = (signed char)(m->patterns[i * m->stride + j] > 0 ? 1 : -1);
-  if (m->order != HFY_BINARY_FIXED || !m->sequence) return HFY_OK;
-  memset(run->slot->next, 0, m->dim); /* seen */
-  for (j = 0; j < m->dim; j++) {
-    const size_t at = m->sequence[j];
-    if (at >= m->dim)
-      return hfy_base_fail_(w, HFY_ERR_ARG, "sequence[%z] is %z; it should be below dim, %z", j, at, m->dim);
-    if (run->slot->next[at]++)
-      return hfy_base_fail_(w, HFY_ERR_ARG, "sequence has %z twice; it should be a permutation", at);
-  }
-  return HFY_OK;
-}
-
-/* Checks everything and fills run. */
+/* Checks everything and fills run: its arrays, the patterns by columns. */
 HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *states, size_t n, const char *name,
                                       hfy_binary_run_ *run, hfy_work *w) {
   hfy_binary *m = &run->m;
+  hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status;
+  size_t i, j, t;
   if (!memory) return hfy_base_null_(w, "memory");
   *m = *memory;
   if (hfy_binary_one_of_("kind", m->kind, HFY_BINARY_EXP, "binary_kind", w) ||
@@ -16396,8 +16360,8 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
     return hfy_base_should_(w, "", "degree", m->degree, "a whole number from 2 to 512");
   if (!m->stride) m->stride = m->dim;
   if (!m->max_sweeps) m->max_sweeps = 100;
-  if (m->kind != HFY_BINARY_WEIGHTS && hfy_binary_check_signs_(m->patterns, m->count, m->dim, m->stride, "patterns", w))
-    return HFY_ERR_ARG;
+  if (m->kind == HFY_BINARY_WEIGHTS) m->count = 0;
+  if (hfy_binary_check_signs_(m->patterns, m->count, m->dim, m->stride, "patterns", w)) return HFY_ERR_ARG;
   if (!hfy_base_fits_(n, m->dim, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", n, m->dim);
   if ((run->report.energy || run->report.log_energy) &&
@@ -16405,12 +16369,40 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
     return hfy_base_fail_(w, HFY_ERR_ARG, "max_sweeps is %z: no array can hold so many energies", m->max_sweeps);
   if (n && !states) return hfy_base_null_(w, name);
   status = hfy_binary_check_signs_(states, n, m->dim, m->dim, name, w);
-  if (status) return status;
   run->n = n;
   run->queries = states;
   if (!run->tasks) run->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
   run->exact = (double)m->count * pow((double)m->dim + 1, m->degree) < 4503599627370496.0; /* 2^52 */
-  return hfy_binary_reserve_(run, w);
+  while (hfy_base_layout_(&arena, w, &status)) {
+    run->slot = HFY_TAKE_(&arena, hfy_binary_slot_, run->tasks);
+    run->columns = HFY_TAKE_(&arena, signed char, m->count * m->dim);
+    for (t = 0; t < run->tasks; t++) {
+      hfy_binary_slot_ slot;
+      memset(&slot, 0, sizeof slot);
+      slot.q = HFY_TAKE_(&arena, signed char, m->dim);
+      slot.next = HFY_TAKE_(&arena, signed char, m->dim);
+      slot.before = HFY_TAKE_(&arena, signed char, m->dim);
+      slot.order = HFY_TAKE_(&arena, size_t, m->dim);
+      slot.dot = HFY_TAKE_(&arena, int32_t, m->count);
+      slot.table = HFY_TAKE_(&arena, double,
+                             m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : m->count ? 2 * m->dim + 1 : 0);
+      if (arena.base) run->slot[t] = slot;
+    }
+  }
+  if (status) return status;
+  for (i = 0; i < m->count; i++)
+    for (j = 0; j < m->dim; j++)
+      run->columns[j * m->count + i] = (signed char)(m->patterns[i * m->stride + j] > 0 ? 1 : -1);
+  if (m->order != HFY_BINARY_FIXED || !m->sequence) return HFY_OK;
+  memset(run->slot->next, 0, m->dim); /* seen */
+  for (j = 0; j < m->dim; j++) {
+    const size_t at = m->sequence[j];
+    if (at >= m->dim)
+      return hfy_base_fail_(w, HFY_ERR_ARG, "sequence[%z] is %z; it should be below dim, %z", j, at, m->dim);
+    if (run->slot->next[at]++)
+      return hfy_base_fail_(w, HFY_ERR_ARG, "sequence has %z twice; it should be a permutation", at);
+  }
+  return HFY_OK;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *queries, size_t n_queries,
@@ -16647,7 +16639,7 @@ HFY_COLD_ void hfy_kernel_distances_(const hfy_kernel_view_ *v, const uint64_t *
     hfy_kernel_distances_plain_(x, v->words, v->k.patterns, n, d);
 }
 
-/* given: K, or NULL: room for it. largest: will its largest eigenvalue be asked for, or that of a Hessian? */
+/* given: K, or NULL: room for it. largest: room for a largest eigenvalue, too. */
 HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given, int largest) {
   const size_t P = v->k.count;
   v->K = given;
@@ -17597,7 +17589,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, co
   return hfy_base_close_(w, &local, status);
 }
 
-/* Flips `flips` different bits of one state: a Fisher-Yates shuffle that stops when it has so many places. */
+/* Flips `flips` different bits of a state: Fisher and Yates, stopped after so many places. */
 HFY_COLD_ void hfy_kernel_flip_row_(uint64_t *x, size_t dim, size_t flips, hfy_rng *rng, size_t *places) {
   size_t i, j, place;
   for (i = 0; i < dim; i++) places[i] = i;
