@@ -1457,9 +1457,9 @@ HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, c
 HFY_API hfy_status hfy_recall_next(const hfy_net *net, const hfy_recall *how, hfy_recall_state *state, size_t *item,
                                    hfy_work *work);
 
-/* Begin and next in one: recalls `count` items (0 = N) into items; *made (may be NULL) says how many there were before
-   the weights were exhausted, the rest of items is SIZE_MAX. Errors: as the two; NOMEM (scratch: theirs, 12 N or 16 N
-   bytes and a row). An error midway leaves the items before it and *made. */
+/* Begin and next in one: recalls `count` items (0 = N) into items; *made (or NULL): how many there were before the
+   weights were exhausted, the rest of items is SIZE_MAX. Errors: as the two; NOMEM (scratch: theirs, 12 N or 16 N bytes
+   and a row). An error midway leaves the items before it and *made. */
 HFY_API hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, const hfy_real *cue, size_t count,
                                   size_t *items, size_t *made, hfy_work *work);
 
@@ -1664,8 +1664,8 @@ HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count);
 HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training, double *alpha,
                                     hfy_kernel_result *result, hfy_work *work);
 
-/* alpha (n numbers) in a byte each: bytes = round(alpha / scale), scale = largest |alpha| / 127, returned in *scale
-   (may be NULL: recall does not need it). Errors: ARG, NONFINITE. */
+/* alpha (n numbers) in a byte each: bytes = round(alpha / scale), scale = largest |alpha| / 127, returned in *scale (or
+   NULL: recall needs none). Errors: ARG, NONFINITE. */
 HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale,
                                        hfy_work *work);
 /* bound (N): each neuron's largest |alpha|, of whichever alpha there is. Cost P N. Errors: as gram's; NONFINITE. */
@@ -1742,7 +1742,7 @@ typedef struct hfy_kernel_geometry {
 
 /* At n points x (n x N, any finite numbers). direct, indirect: n x N force vectors, or NULL; geometry: n, or NULL.
    In the indirect force of an RBF the difference x - xi is taken first, so a stored pattern's own term is exactly 0.
-   Cost: 2 P N multiply-adds a point, one by one. NONFINITE in x is an error of the call. */
+   Cost: 2 P N multiply-adds a point, one by one. NONFINITE: in x. */
 HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
                                      double *indirect, hfy_kernel_geometry *geometry, hfy_work *work);
 
@@ -15970,7 +15970,7 @@ HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, siz
    would gain by being +1 (MHN eq. A530) is
        T_j = sum over i of F(x_ij + h_ij) - F(-x_ij + h_ij) = sum of x_ij G(h_ij),   h_ij = b_i - x_ij q_j,
        G(h) = F(h + 1) - F(h - 1), a table over whole numbers.
-   Numerics: powers are taken of h / s, s a power of two just above what occurs, so that no term overflows and the
+   Numerics: powers are taken of h / s, s a power of two just above what occurs, so no term overflows and the
    largest is above 2^-degree; where whole numbers fit in 53 bits s = 1 and the sum is exact, ties included. For F = e^a
    G is 2 sinh(1) e^h; only the sign is used, so e^(h - top) replaces it.
    ------------------------------------------------------------------------------------------------------------------ */
@@ -16747,7 +16747,7 @@ HFY_PRIVATE_ double hfy_kernel_residual_(int bit, double h, double scaled) {
   return bit ? scaled - hfy_kernel_sigmoid_(-h) : scaled + hfy_kernel_sigmoid_(h);
 }
 
-/* What one pattern adds to the loss of one neuron: softplus(-+h) + lambda/2 a h. */
+/* A pattern's part of a neuron's loss: softplus(-+h) + lambda/2 a h. */
 HFY_COLD_ double hfy_kernel_cost_(int bit, double h, double a, double lambda) {
   const double z = bit ? -h : h;
   return (z > 0 ? z : 0) + log1p(exp(-fabs(z))) + 0.5 * lambda * a * h;
@@ -16765,7 +16765,7 @@ HFY_COLD_ void hfy_kernel_rows_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_
   hfy_base_parallel_(f->tasks, hfy_kernel_rows_task_, f);
 }
 
-/* The same, and then the sum over the rows. */
+/* The same; the sum over the rows. */
 HFY_COLD_ double hfy_kernel_sum_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row)) {
   double sum = 0;
   size_t i;
@@ -17213,7 +17213,7 @@ typedef struct hfy_kernel_slot_ { /* what one worker needs */
   size_t *order;  /* dim */
   uint32_t *few;  /* skipping: FEW x row: distances */
   size_t *nearby; /* skipping: count: patterns that matter */
-  uint64_t *rest; /* skipping: BATCH x words: states of which it could not be said */
+  uint64_t *rest; /* skipping: BATCH x words: states not sure */
 } hfy_kernel_slot_;
 
 typedef struct hfy_kernel_walk_ {
@@ -17227,7 +17227,7 @@ typedef struct hfy_kernel_walk_ {
   size_t row;        /* count, rounded up to a multiple of 8 */
   uint64_t *planes;  /* skipping: words x row: the patterns by words */
   double *bound;     /* skipping: dim: largest |alpha| */
-  uint32_t reach[2]; /* skipping: how much farther than the nearest a pattern may be to be counted */
+  uint32_t reach[2]; /* skipping: how much farther than the nearest a pattern may be */
   hfy_kernel_slot_ *slot;
 } hfy_kernel_walk_;
 
@@ -17240,7 +17240,7 @@ HFY_PRIVATE_ uint32_t hfy_kernel_least_(const hfy_kernel_view_ *v, const uint32_
 }
 
 /* Kernel values of one state from its distances; RBF: relative to distance `least`. All but the `nearest` get 0: those
-   count that are below distance `at`, and of those at it the first `ties`. */
+   are what is below distance `at`, and the first `ties` at it. */
 HFY_KERNEL_ONCE_ void hfy_kernel_values_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t least,
                                          double *k) {
   const double *table = v->table;
@@ -17273,8 +17273,8 @@ HFY_KERNEL_ONCE_ void hfy_kernel_add_(const hfy_kernel *k, double c, size_t i, d
   }
 }
 
-/* s->h = potentials of m <= BATCH packed states, with whatever alpha there is; relative != 0: RBF values relative to
-   the nearest pattern, whose exponents go to shift (or NULL). */
+/* s->h = potentials of m <= BATCH packed states, with whatever alpha there is; relative: RBF values relative to the
+   nearest pattern, exponents into shift (or NULL). */
 HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_slot_ *s, const uint64_t *states,
                                          size_t m, int relative, double *shift) {
   const size_t P = v->k.count, N = v->k.dim;
@@ -17827,7 +17827,7 @@ HFY_COLD_ double hfy_kernel_rank_(const double *x, size_t n, int squares) {
   return sum;
 }
 
-/* Takes the rounding out of a product that is symmetric by right. */
+/* Makes a product exactly symmetric that is by right. */
 HFY_COLD_ void hfy_kernel_symmetric_(double *a, size_t n) {
   size_t i, j;
   for (i = 0; i < n; i++)
