@@ -1425,8 +1425,7 @@ typedef struct hfy_recall {
   double boost;      /* SEQUENTIAL: omega >= 1, the last item's penalty is tau (1 - omega); 0 = 1.1; best below 2 */
   double rho;        /* SEQUENTIAL: weight > 0 of the 2-subsets' quadratic; 0 = 1; 2 = the paper's and its code's */
   double inner_beta; /* SEQUENTIAL: beta > 0 of the T inner steps (net->beta is the 2-subsets'); 0 = 1, as printed */
-  int bare_cue;      /* SEQUENTIAL: 0: the cue counts as the last item recalled. 1: as printed, as nothing: recall may
-                        start anywhere */
+  int bare_cue;      /* SEQUENTIAL: 0: the cue is the last item. 1: as printed, nothing: recall may start anywhere */
 } hfy_recall;
 
 /* Where a recall stands. The arrays are yours and last as long as it; copy them and the struct to branch off. */
@@ -1441,26 +1440,24 @@ typedef struct hfy_recall_state {
 /* Begins: fills the arrays of state. cue: D, may be state->query itself.
    net: its sim, beta, keys, values, sep (BOUNDED: ignored, it is sparsemax), post, bias and visible (one query; masked
    patterns are never recalled) and tol. No readout, self_coupling or step (UNSUPPORTED); max_steps is not used.
-   SEQUENTIAL recalls what is stored after the pattern that the cue is close to. The cue counts as the item before: T
-   inner steps take it to p and to the query, and a_i = tau (p_i + p_i+1 - omega p_i). With bare_cue a is 0 and the
-   query the cue. Item i leads to i + 1 if that is its own attractor and, S the largest difference of two similarities
-   to i, lambda tau (omega - 1) >= 2 S + 2 rho/beta, lambda tau (2 - omega) >= S + rho/beta and t >= beta S + rho
-   (docs/math.md, 15). The last pattern leads anywhere.
+   SEQUENTIAL recalls what is stored after the pattern close to the cue, which counts as the item before: T inner steps
+   take it to p and the query, and a_i = tau (p_i + p_i+1 - omega p_i). bare_cue: a is 0, the query the cue. Item i
+   leads to i + 1 if it is its own attractor and, S the largest difference of similarities to i, lambda tau (omega - 1)
+   >= 2 S + 2 rho/beta, lambda tau (2 - omega) >= S + rho/beta, t >= beta S + rho (math 15). The last leads anywhere.
    Errors: as hfy_net_check; ARG (NULL, a member of how outside its range, SEQUENTIAL: fewer than 2 patterns that are
    not masked), NONFINITE (the cue); SEQUENTIAL without bare_cue: as hfy_retrieve. */
 HFY_API hfy_status hfy_recall_begin(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
                                     hfy_recall_state *state, hfy_work *work);
 
-/* Recalls one item: the heaviest pattern after the T inner steps, the lowest of ties. Once nothing is left, *item is
-   SIZE_MAX, state->exhausted 1 and nothing else changes: HFY_OK. Cost: at most T steps of hfy_retrieve, SEQUENTIAL also
-   a hfy_structure_solve of O(N) a step. Errors, state and item untouched: as hfy_recall_begin, hfy_retrieve;
-   CONVERGENCE. */
+/* Recalls one item: the heaviest pattern after T inner steps, the lowest of ties. Once nothing is left, *item is
+   SIZE_MAX, state->exhausted 1, nothing else changes: HFY_OK. Cost: at most T steps of hfy_retrieve, SEQUENTIAL also a
+   hfy_structure_solve, O(N) a step. Errors, state and item untouched: as begin, hfy_retrieve; CONVERGENCE. */
 HFY_API hfy_status hfy_recall_next(const hfy_net *net, const hfy_recall *how, hfy_recall_state *state, size_t *item,
                                    hfy_work *work);
 
-/* Begin and next in one: recalls `count` items (0 = N) into items; *made (may be NULL) says how many there were before
-   the weights were exhausted, the rest of items is SIZE_MAX. Errors: as the two; NOMEM (scratch: theirs, 12 N or 16 N
-   bytes and a row). An error midway leaves the items before it and *made. */
+/* Begin and next in one: recalls `count` items (0 = N) into items; *made (or NULL): how many there were before the
+   weights were exhausted, the rest of items is SIZE_MAX. Errors: as the two; NOMEM (scratch: theirs, 12 N or 16 N bytes
+   and a row). An error midway leaves the items before it and *made. */
 HFY_API hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, const hfy_real *cue, size_t count,
                                   size_t *items, size_t *made, hfy_work *work);
 
@@ -1473,11 +1470,10 @@ HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n
 HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, const size_t *reference,
                                           size_t n_reference, size_t *distance, double *coefficient, hfy_work *work);
 
-/* Fills rows x n biases for hfy_net.bias (bias_stride = n): row j is a query at the time when `first` + j patterns have
-   been seen (at most n: then all). The newest of them gets 0, the one before -forget, the next -2 forget, ...; those
-   still to come -INFINITY (MHN A2.7: causal masking; A443, mended: forgetting). forget 0: the mask alone.
-   The bias is added to beta x.q, so forget is not multiplied by beta.
-   Errors: ARG (NULL, first = 0 or above n, forget negative or not finite, sizes). */
+/* Fills rows x n biases for hfy_net.bias (bias_stride = n): row j is a query when `first` + j patterns have been seen
+   (at most n: then all). The newest of them gets 0, the one before -forget, the next -2 forget, ...; those to come
+   -INFINITY (MHN A2.7: causal masking; A443, mended: forgetting). forget 0: the mask alone. It is added to beta x.q, so
+   forget is not multiplied by beta. Errors: ARG (NULL, first = 0 or above n, forget negative or not finite, sizes). */
 HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, size_t n, hfy_real *bias, hfy_work *work);
 
 #endif /* HFY_HAS_RECALL_ */
@@ -1492,17 +1488,15 @@ typedef enum hfy_binary_rule {
   HFY_BINARY_PSEUDO_INVERSE /* W = X^+ X, the projection onto the span of the patterns: each pattern is W's own */
 } hfy_binary_rule;
 
-/* weights[j*dim + k] for `count` patterns of dim, stride apart (0 = dim), of any finite numbers; self_coupling 0 makes
-   the diagonal zero. Duplicate and dependent patterns are fine. Cost: count dim^2 multiply-adds, PSEUDO_INVERSE also
-   count^2 dim; scratch: count dim and dim^2 doubles, and count^2.
-   Errors, nothing written: ARG (NULL, sizes), NOMEM, NONFINITE (in a pattern). */
+/* weights[j*dim + k] for `count` patterns of dim finite numbers, stride apart (0 = dim); self_coupling 0 zeroes the
+   diagonal. Dependent patterns are fine. Cost: count dim^2 multiply-adds, PSEUDO_INVERSE also count^2 dim; scratch:
+   count dim and dim^2 doubles, and count^2. Errors, nothing written: ARG (NULL, sizes), NOMEM, NONFINITE (patterns). */
 HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                       size_t stride, int self_coupling, hfy_real *weights, hfy_work *work);
 
-/* The same memory as a net, without dim x dim weights: hfy_retrieve then updates all bits at once. *net borrows the
-   arrays: `keys` (HEBBIAN: NULL; PSEUDO_INVERSE: room for count x dim, gets the duals of the patterns, which are its
-   values) and `coupling` (room for dim: the diagonal, taken out again; NULL keeps it). Set net->max_steps yourself.
-   Errors as hfy_binary_weights. */
+/* The same memory as a net, without dim x dim weights: hfy_retrieve updates all bits at once. *net borrows the arrays:
+   `keys` (HEBBIAN: NULL; PSEUDO_INVERSE: count x dim, gets the duals of the patterns, its values) and `coupling` (dim:
+   the diagonal, taken out again; NULL keeps it). Set net->max_steps yourself. Errors as hfy_binary_weights. */
 HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                   size_t stride, hfy_real *keys, hfy_real *coupling, hfy_net *net, hfy_work *work);
 
@@ -1545,18 +1539,16 @@ typedef struct hfy_binary_report { /* every pointer optional, one entry a query 
 /* Runs every query until a sweep changes nothing. queries, out: n_queries x dim, +1 and -1; may be the same. A bit
    whose drive is exactly 0 stays. POWER and RECTIFIED are exact while count (dim+1)^degree < 2^52, else each term is
    rounded once after a scaling by a power of two; EXP takes e^(x_i.q) relative to the largest: nothing overflows at any
-   dim. With an asynchronous order the energy never rises (WEIGHTS: if symmetric with a diagonal >= 0).
-   Cost a sweep and query: dim count lookups, WEIGHTS dim^2 multiply-adds. Scratch: dim count bytes and little more.
-   Errors, nothing written: ARG (NULL, sizes, kind, degree, sequence; an entry of patterns or queries that is neither +1
-   nor -1; weights not finite), NOMEM.
+   dim. With an asynchronous order the energy never rises (WEIGHTS: if symmetric with a diagonal >= 0). Cost a sweep and
+   query: dim count lookups, WEIGHTS dim^2 multiply-adds. Scratch: dim count bytes and little more. Errors, nothing
+   written: ARG (NULL, sizes, kind, degree, sequence; patterns or queries not +1 or -1; weights not finite), NOMEM.
    EXAMPLE  hfy_binary memory = {0};
             memory.dim = D, memory.count = N, memory.patterns = x, memory.kind = HFY_BINARY_EXP;
             hfy_binary_recall(&memory, cues, n, recalled, NULL, &work); */
 HFY_API hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                      const hfy_binary_report *report, hfy_work *work);
 
-/* The energies of n states (n x dim): energy and log_energy (n each, as in hfy_binary_report), either may be NULL.
-   Errors as hfy_binary_recall. */
+/* Energies of n states (n x dim), n each as in hfy_binary_report; either may be NULL. Errors as hfy_binary_recall. */
 HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *states, size_t n, double *energy,
                                      double *log_energy, hfy_work *work);
 
@@ -1569,11 +1561,10 @@ HFY_API hfy_status hfy_binary_energy(const hfy_binary *memory, const hfy_real *s
    |x - y|^2 = 4 d and x.y = dim - 2 d, so a kernel is a table over d = 0 .. dim.
    ------------------------------------------------------------------------------------------------------------------ */
 
-/* 64-bit words that hold dim bits: (dim + 63) / 64. Bit j of a state: word j / 64, bit j % 64, set for +1; bits from
-   dim on are 0. */
+/* 64-bit words of dim bits: (dim + 63) / 64. Bit j of a state: word j / 64, bit j % 64, 1 for +1; from dim on 0. */
 HFY_API size_t hfy_kernel_words(size_t dim);
-/* rows x dim entries of +1 and -1 into rows x words, and back. Errors: ARG (NULL, dim 0; an entry that is neither, the
-   message says where; bits set from dim on). */
+/* rows x dim entries of +1 and -1 into rows x words, and back. Errors: ARG (NULL, dim 0; an entry that is neither;
+   bits set from dim on). */
 HFY_API hfy_status hfy_kernel_pack(const hfy_real *x, size_t rows, size_t dim, uint64_t *packed, hfy_work *work);
 HFY_API hfy_status hfy_kernel_unpack(const uint64_t *packed, size_t rows, size_t dim, hfy_real *x, hfy_work *work);
 
@@ -1583,9 +1574,8 @@ typedef enum hfy_kernel_kind {
   HFY_KERNEL_LINEAR      /* gamma x.y */
 } hfy_kernel_kind;
 
-/* A kernel memory: h(x) = sum over patterns mu of alpha_mu K(x, xi_mu), x_i <- sign h_i(x), h_i = 0 keeps the bit.
-   Borrows its arrays. Of alpha, alpha_float and alpha_bytes the first that is not NULL is used, in recall only; all
-   else takes alpha. */
+/* A kernel memory: h(x) = sum over mu of alpha_mu K(x, xi_mu), x_i <- sign h_i(x), h_i = 0 keeps the bit. Borrows its
+   arrays. Of alpha, alpha_float, alpha_bytes the first not NULL is used, in recall only; all else takes alpha. */
 typedef struct hfy_kernel {
   size_t dim, count;         /* N neurons (bits), P patterns */
   const uint64_t *patterns;  /* P rows of hfy_kernel_words(dim) */
@@ -1604,9 +1594,8 @@ typedef struct hfy_kernel {
   size_t max_steps;          /* recall: steps or sweeps; 0 = 30 */
 } hfy_kernel;
 
-/* The gamma for which an untrained RBF memory of random patterns stands out of its crosstalk most clearly when a share
-   `flipped` of the bits is wrong: ln((1 - flipped) / flipped) / 8, for any number of neurons and patterns. 10 %: 0.275;
-   20 %: 0.173; 30 %: 0.106. NaN unless 0 < flipped < 1/2. */
+/* The gamma at which untrained RBF memories of random patterns, of any size, stand out of crosstalk best with a share
+   `flipped` of wrong bits: ln((1 - flipped) / flipped) / 8. 0.1: 0.275; 0.3: 0.106. NaN unless 0 < flipped < 1/2. */
 HFY_API double hfy_kernel_gamma(double flipped);
 
 /* gram: P x P kernel values of all pairs of patterns. Cost: P^2/2 dim/64 population counts.
@@ -1621,9 +1610,8 @@ HFY_API hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_w
 typedef enum hfy_kernel_trainer {
   HFY_KERNEL_EXACT,    /* accelerated steps in the metric of K/4 + lambda, one Cholesky factor for all neurons,
                           restart by gradient; tens of iterations to a residual of 1e-8 on any kernel */
-  HFY_KERNEL_PAPER,    /* the papers': a <- a - eta K r from 0, full batch, max_iterations of them. Diverges or
-                          oscillates where result->stability is above 1 */
-  HFY_KERNEL_NEWTON,   /* Newton's method, neuron by neuron: P^3/3 each step, each neuron. A check on the others */
+  HFY_KERNEL_PAPER,    /* a <- a - eta K r, max_iterations times from 0; diverges or oscillates at stability > 1 */
+  HFY_KERNEL_NEWTON,   /* Newton's method, neuron by neuron, P^3/3 a step each. A check on the others */
   HFY_KERNEL_RIDGE,    /* kernel ridge regression: (K + lambda)^-1 X. A baseline */
   HFY_KERNEL_PROJECTION, /* the pseudo-inverse rule in feature space: K^+ X. A baseline */
   HFY_KERNEL_RAW       /* X: no training at all. A baseline, and at hfy_kernel_gamma hard to beat */
@@ -1653,8 +1641,7 @@ typedef struct hfy_kernel_result { /* what came of it */
   size_t iterations;   /* of all calls, resumed ones included; NEWTON: the most of one neuron */
   double residual;     /* max |r| */
   double loss;         /* sum of L over the neurons; dim count ln 2 at alpha = 0 */
-  double gap;          /* loss - minimum is at most this (duality gap): a proof, whatever the trainer; infinity for
-                          lambda = 0 */
+  double gap;          /* loss - minimum is at most this (duality gap), whatever the trainer; infinity for lambda = 0 */
   double gram_largest; /* largest eigenvalue of K */
   double stability;    /* eta lambda_max(Hessian at 0) / 2: PAPER is stable at 0 below 1 */
   int unstable;        /* PAPER: stability >= 1 */
@@ -1666,22 +1653,20 @@ HFY_API size_t hfy_kernel_state_size(size_t dim, size_t count);
 
 /* Trains: alpha (P x N, written at the end). result may be NULL. Cost an iteration: EXACT and PAPER 2 P^2 N
    multiply-adds; EXACT once P^3/6. Scratch: EXACT 2 P^2 + 7 P N doubles, PAPER P^2 + 4 P N, NEWTON 2 P^2 a worker.
-   Deterministic for any number of threads. Duplicate and opposite patterns are fine.
-   Errors: as hfy_kernel_gram, and ARG for options out of range; NONFINITE (a run that left the range of double),
-   SINGULAR (K/4 + lambda not positive definite in rounding), CONVERGENCE of NEWTON: alpha untouched; CONVERGENCE of
-   EXACT (tol not reached in max_iterations): alpha and result are written and usable.
+   Duplicate and opposite patterns are fine. Errors: as hfy_kernel_gram, and ARG for options out of range; NONFINITE (a
+   run that left the range of double), SINGULAR (K/4 + lambda not positive definite in rounding), CONVERGENCE of NEWTON:
+   alpha untouched; CONVERGENCE of EXACT (tol not reached in max_iterations): alpha and result are written and usable.
    EXAMPLE  hfy_kernel k = {0};
             k.dim = N, k.count = P, k.patterns = packed, k.gamma = 0.05;
             if (!hfy_kernel_train(&k, NULL, alpha, &result, &work)) k.alpha = alpha; */
 HFY_API hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training, double *alpha,
                                     hfy_kernel_result *result, hfy_work *work);
 
-/* alpha (n numbers) in a byte each: bytes = round(alpha / scale), scale = largest |alpha| / 127, returned in *scale
-   (may be NULL: recall does not need it). Errors: ARG, NONFINITE. */
+/* alpha (n numbers) in a byte each: bytes = round(alpha / scale), scale = largest |alpha| / 127, returned in *scale (or
+   NULL: recall needs none). Errors: ARG, NONFINITE. */
 HFY_API hfy_status hfy_kernel_quantize(const double *alpha, size_t n, signed char *bytes, double *scale,
                                        hfy_work *work);
-/* bound (N): the largest |alpha| of each neuron, of whichever alpha the kernel holds. Cost P N, once for a memory.
-   Errors: as hfy_kernel_gram; NONFINITE. */
+/* bound (N): each neuron's largest |alpha|, of whichever alpha there is. Cost P N. Errors: as gram's; NONFINITE. */
 HFY_API hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double *bound, hfy_work *work);
 
 /* Fills *net with a net that recalls as this memory does, synchronously: RBF: -1/2 |x - q|^2, beta = 2 gamma, EXP;
@@ -1699,18 +1684,16 @@ typedef struct hfy_kernel_report { /* every pointer optional, one entry a state 
   size_t *flips;   /* bits changed on the way */
 } hfy_kernel_report;
 
-/* Runs n packed states until they stand still, turn round between two states, or max_steps are made. states, out: n x
-   words, may be the same. RBF values are taken relative to the nearest pattern, so that none of them underflows.
-   Cost a step and state: P words population counts, then P N multiply-adds; with `nearest` k N instead. Synchronous
-   steps of many states are one matrix product; with `bound` (RBF) those patterns alone are read, k N, that are near a
-   state, wherever the rest together cannot turn a bit. The bits depend neither on that nor on the batch or threads.
-   Scratch: bit-after-bit orders P N doubles (alpha turned round); with `bound` P words (the patterns by words).
+/* Runs n packed states until they stand still, alternate between two, or max_steps are made. states, out: n x words,
+   may be the same. RBF values are taken relative to the nearest pattern, so none underflows. Cost a step and state: P
+   words population counts, then P N multiply-adds; with `nearest` k N. Synchronous steps of many states are one matrix
+   product; with `bound` (RBF) those patterns alone are read, k N, that are near a state, wherever the rest together
+   cannot turn a bit. No bit depends on that or the batch. Scratch: bit after bit P N doubles; `bound` P words.
    EXAMPLE  hfy_kernel_recall(&k, cues, n, recalled, NULL, &work); */
 HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
                                      const hfy_kernel_report *report, hfy_work *work);
 
-/* h: n x N potentials at n packed states. shift NULL: h itself, which may underflow (RBF); else n exponents, and the
-   potential is h e^shift (RBF; 0 for others). */
+/* h: n x N; the potentials of n packed states are h e^shift. shift: n, 0 but for RBF; or NULL: 0, h may underflow. */
 HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n, double *h,
                                          double *shift, hfy_work *work);
 
@@ -1757,7 +1740,7 @@ typedef struct hfy_kernel_geometry {
 
 /* At n points x (n x N, any finite numbers). direct, indirect: n x N force vectors, or NULL; geometry: n, or NULL.
    In the indirect force of an RBF the difference x - xi is taken first, so a stored pattern's own term is exactly 0.
-   Cost: 2 P N multiply-adds a point, one by one. NONFINITE in x is an error of the call. */
+   Cost: 2 P N multiply-adds a point, one by one. NONFINITE: in x. */
 HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
                                      double *indirect, hfy_kernel_geometry *geometry, hfy_work *work);
 
@@ -1791,9 +1774,8 @@ typedef struct hfy_kernel_fisher {
   double sharpness;        /* largest eigenvalue of the Hessian K D K + lambda K */
 } hfy_kernel_fisher;
 
-/* neuron: 0 .. N-1. a: its P dual variables, not those of kernel->alpha. gram: P x P or NULL. lambda >= 0, damping >= 0
-   (0: the damped values are NaN and cost nothing). gradient, step: P each, K r and the natural step, or NULL.
-   Cost: P^3/6 for the natural step, P^3 with damping. */
+/* neuron: 0 .. N-1. a: its P dual variables, not kernel->alpha's. gram: P x P or NULL. lambda >= 0, damping >= 0 (0:
+   damped values are NaN). gradient, step: P each, K r and the natural step, or NULL. Cost: P^3/6; with damping P^3. */
 HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
                                           double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
                                           double *step, hfy_work *work);
@@ -15463,13 +15445,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_classify(const size_t *sizes, size_t co
 /* ------------------------------------------------------------------------------------------------------------------
    >>recall.impl   one item after another
    May call: base, simd, sim, structure, sep, post, net.
-   How: the T inner steps are hfy_retrieve's. A call's scratch is its own arrays and, behind them, the work of the calls
-   it makes: what those need is asked of them, by calling each with no room at all. A state changes only once nothing
-   can fail any more.
+   How: the T inner steps are hfy_retrieve's. A call's scratch is its own arrays and the work of the calls it makes:
+   what those need is asked of them by calling each with no room. A state changes only once nothing can fail any more.
    Numerics: penalties are large (beta lambda a is 1e5 in the paper), so penalised scores are summed in double and go to
-   the separation as distances from the best of them, which is where hfy_real is fine. Bounds that fall short of a
-   sum of 1 by the rounding of what was taken from them are scaled back to it (docs/math.md, 15, Recall).
-   Early returns stand before any scratch is taken: until then there is nothing to close.
+   the separation as distances from the best, where hfy_real is fine. Bounds that rounding leaves short of a sum of 1
+   are scaled back to it (math 15). Early returns stand before any scratch is taken: there is nothing to close.
    ------------------------------------------------------------------------------------------------------------------ */
 
 typedef struct hfy_recall_call_ {
@@ -15492,7 +15472,7 @@ HFY_COLD_ hfy_status hfy_recall_member_(const char *name, double *value, double 
                         least > 0 ? "at least 1" : "above 0", most < 2 ? ", at most 1" : "");
 }
 
-/* Everything that can be wrong with net and how; fills in the defaults. Takes no scratch. */
+/* Checks net and how, fills in the defaults. Takes no scratch. */
 HFY_COLD_ hfy_status hfy_recall_resolve_(const hfy_net *net, const hfy_recall *how, hfy_recall_call_ *call,
                                          hfy_work *work) {
   const char *member;
@@ -15581,7 +15561,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_begin(const hfy_net *net, const hfy_rec
   return hfy_base_close_(w, &local, status);
 }
 
-/* A work in this room. Without any, a call with it says in `peak` how much it needs and does nothing else. */
+/* A work in this room; with none, a call says in `peak` what it needs and does nothing else. */
 HFY_COLD_ hfy_work hfy_recall_inner_(const hfy_work *work, void *room, size_t bytes) {
   hfy_work inner;
   memset(&inner, 0, sizeof inner);
@@ -15649,41 +15629,28 @@ typedef struct hfy_recall_scratch_ { /* what a penalised item works in */
   hfy_post_scratch_ post;
 } hfy_recall_scratch_;
 
-/* The penalised scores of the state, and the best of them. */
-HFY_COLD_ hfy_status hfy_recall_scores_(const hfy_recall_call_ *call, const hfy_recall_state *state,
-                                        const hfy_simd_ *simd, hfy_recall_scratch_ *s, double *top, hfy_work *work) {
+/* The penalised step: s->weight, and s->z the state it leads to. */
+HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_recall_state *state,
+                                      const hfy_simd_ *simd, hfy_recall_scratch_ *s, hfy_work *inner, hfy_work *work) {
   const hfy_net *net = &call->net;
-  double inverse_q = 1;
+  double inverse_q = 1, top = -HUGE_VAL;
   size_t i, n = net->count;
-  hfy_sim_rows_ x = {net->keys, net->key_stride, n, NULL}, q = {state->query, net->dim, 1, NULL};
+  hfy_sim_rows_ x = {net->keys, net->key_stride, n, s->inverse}, q = {state->query, net->dim, 1, &inverse_q};
+  hfy_status status;
   if (net->sim == HFY_SIM_COSINE) {
     hfy_sim_inverse_norms_(simd, net->keys, net->key_stride, n, net->dim, s->inverse);
     hfy_sim_inverse_norms_(simd, state->query, net->dim, 1, net->dim, &inverse_q);
   }
-  x.inverse = s->inverse;
-  q.inverse = &inverse_q;
   hfy_sim_tile_(simd, net->sim, call->beta, &x, &q, net->dim, s->theta, n);
-  *top = -HUGE_VAL;
-  for (i = 0; i < n; i++) {
+  for (i = 0; i < n; i++) { /* the penalised scores */
     s->score[i] = -HUGE_VAL;
     if (!hfy_recall_sees_(net, i)) continue;
     s->score[i] = (double)s->theta[i] + (net->bias ? (double)net->bias[i] : 0) -
                   call->beta * call->how.penalty * state->left[i];
     if (!hfy_base_is_finite_(s->score[i]))
       return hfy_base_fail_(work, HFY_ERR_NONFINITE, "pattern %z: its penalised score is not finite", i);
-    if (s->score[i] > *top) *top = s->score[i];
+    if (s->score[i] > top) top = s->score[i];
   }
-  return HFY_OK;
-}
-
-/* The penalised step: s->weight, and s->z the state it leads to. */
-HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_recall_state *state,
-                                      const hfy_simd_ *simd, hfy_recall_scratch_ *s, hfy_work *inner, hfy_work *work) {
-  const hfy_net *net = &call->net;
-  double top;
-  size_t i, d, n = net->count;
-  hfy_status status = hfy_recall_scores_(call, state, simd, s, &top, work);
-  if (status) return status;
   if (call->how.kind == HFY_RECALL_SEQUENTIAL) {
     hfy_structure pairs = hfy_structure_sequence(n, 2);
     hfy_structure_answer answer;
@@ -15703,7 +15670,7 @@ HFY_COLD_ hfy_status hfy_recall_step_(const hfy_recall_call_ *call, const hfy_re
   hfy_net_zero_(s->z, net->dim);
   simd->combine(s->p, n, 1, net->values, net->value_stride, n, net->dim, s->z, net->dim);
   if (call->how.kind == HFY_RECALL_SEQUENTIAL) {
-    for (d = 0; d < net->dim; d++) s->z[d] -= state->query[d];
+    for (i = 0; i < net->dim; i++) s->z[i] -= state->query[i];
     return HFY_OK;
   }
   status = hfy_post_row_(&net->post, s->z, 0, state->query, net->dim, s->z, &s->post);
@@ -15875,9 +15842,8 @@ HFY_API hfy_status hfy_recall_bias(double forget, size_t first, size_t rows, siz
    How: a state's dots with the patterns, b_i = x_i.q, are whole numbers and are kept up to date, +-2 a flip. What bit j
    would gain by being +1 (MHN eq. A530) is
        T_j = sum over i of F(x_ij + h_ij) - F(-x_ij + h_ij) = sum of x_ij G(h_ij),   h_ij = b_i - x_ij q_j,
-       G(h) = F(h + 1) - F(h - 1),
-   and G is a table over whole numbers.
-   Numerics: powers are taken of h / s, s a power of two just above what occurs, so that no term overflows and the
+       G(h) = F(h + 1) - F(h - 1), a table over whole numbers.
+   Numerics: powers are taken of h / s, s a power of two just above what occurs, so no term overflows and the
    largest is above 2^-degree; where whole numbers fit in 53 bits s = 1 and the sum is exact, ties included. For F = e^a
    G is 2 sinh(1) e^h; only the sign is used, so e^(h - top) replaces it.
    ------------------------------------------------------------------------------------------------------------------ */
@@ -16244,49 +16210,13 @@ HFY_PRIVATE_ void hfy_binary_task_(void *context, size_t task) {
   for (; who < hfy_base_share_(run->n, task + 1, run->tasks); who++) hfy_binary_walk_(run, slot, who);
 }
 
-/* Arrays of a run, the patterns by columns; then the sequence can be checked. */
-HFY_COLD_ hfy_status hfy_binary_reserve_(hfy_binary_run_ *run, hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  const hfy_binary *m = &run->m;
-  const size_t count = m->kind == HFY_BINARY_WEIGHTS ? 0 : m->count;
-  hfy_status status = HFY_OK;
-  size_t i, j, t;
-  while (hfy_base_layout_(&arena, w, &status)) {
-    run->slot = HFY_TAKE_(&arena, hfy_binary_slot_, run->tasks);
-    run->columns = HFY_TAKE_(&arena, signed char, count * m->dim);
-    for (t = 0; t < run->tasks; t++) {
-      hfy_binary_slot_ slot;
-      memset(&slot, 0, sizeof slot);
-      slot.q = HFY_TAKE_(&arena, signed char, m->dim);
-      slot.next = HFY_TAKE_(&arena, signed char, m->dim);
-      slot.before = HFY_TAKE_(&arena, signed char, m->dim);
-      slot.order = HFY_TAKE_(&arena, size_t, m->dim);
-      slot.dot = HFY_TAKE_(&arena, int32_t, count);
-      slot.table = HFY_TAKE_(&arena, double, m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : count ? 2 * m->dim + 1 : 0);
-      if (arena.base) run->slot[t] = slot;
-    }
-  }
-  if (status) return status;
-  for (i = 0; i < count; i++)
-    for (j = 0; j < m->dim; j++)
-      run->columns[j * count + i] = (signed char)(m->patterns[i * m->stride + j] > 0 ? 1 : -1);
-  if (m->order != HFY_BINARY_FIXED || !m->sequence) return HFY_OK;
-  memset(run->slot->next, 0, m->dim); /* seen */
-  for (j = 0; j < m->dim; j++) {
-    const size_t at = m->sequence[j];
-    if (at >= m->dim)
-      return hfy_base_fail_(w, HFY_ERR_ARG, "sequence[%z] is %z; it should be below dim, %z", j, at, m->dim);
-    if (run->slot->next[at]++)
-      return hfy_base_fail_(w, HFY_ERR_ARG, "sequence has %z twice; it should be a permutation", at);
-  }
-  return HFY_OK;
-}
-
-/* Checks everything and fills run. */
+/* Checks everything and fills run: its arrays, the patterns by columns. */
 HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *states, size_t n, const char *name,
                                       hfy_binary_run_ *run, hfy_work *w) {
   hfy_binary *m = &run->m;
+  hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status;
+  size_t i, j, t;
   if (!memory) return hfy_base_null_(w, "memory");
   *m = *memory;
   if (hfy_binary_one_of_("kind", m->kind, HFY_BINARY_EXP, "binary_kind", w) ||
@@ -16303,8 +16233,8 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
     return hfy_base_should_(w, "", "degree", m->degree, "a whole number from 2 to 512");
   if (!m->stride) m->stride = m->dim;
   if (!m->max_sweeps) m->max_sweeps = 100;
-  if (m->kind != HFY_BINARY_WEIGHTS && hfy_binary_check_signs_(m->patterns, m->count, m->dim, m->stride, "patterns", w))
-    return HFY_ERR_ARG;
+  if (m->kind == HFY_BINARY_WEIGHTS) m->count = 0;
+  if (hfy_binary_check_signs_(m->patterns, m->count, m->dim, m->stride, "patterns", w)) return HFY_ERR_ARG;
   if (!hfy_base_fits_(n, m->dim, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "%z states of dim %z: an array of that size cannot exist", n, m->dim);
   if ((run->report.energy || run->report.log_energy) &&
@@ -16312,12 +16242,40 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
     return hfy_base_fail_(w, HFY_ERR_ARG, "max_sweeps is %z: no array can hold so many energies", m->max_sweeps);
   if (n && !states) return hfy_base_null_(w, name);
   status = hfy_binary_check_signs_(states, n, m->dim, m->dim, name, w);
-  if (status) return status;
   run->n = n;
   run->queries = states;
   if (!run->tasks) run->tasks = hfy_base_min_(hfy_base_workers_(), n ? n : 1);
   run->exact = (double)m->count * pow((double)m->dim + 1, m->degree) < 4503599627370496.0; /* 2^52 */
-  return hfy_binary_reserve_(run, w);
+  while (hfy_base_layout_(&arena, w, &status)) {
+    run->slot = HFY_TAKE_(&arena, hfy_binary_slot_, run->tasks);
+    run->columns = HFY_TAKE_(&arena, signed char, m->count * m->dim);
+    for (t = 0; t < run->tasks; t++) {
+      hfy_binary_slot_ slot;
+      memset(&slot, 0, sizeof slot);
+      slot.q = HFY_TAKE_(&arena, signed char, m->dim);
+      slot.next = HFY_TAKE_(&arena, signed char, m->dim);
+      slot.before = HFY_TAKE_(&arena, signed char, m->dim);
+      slot.order = HFY_TAKE_(&arena, size_t, m->dim);
+      slot.dot = HFY_TAKE_(&arena, int32_t, m->count);
+      slot.table = HFY_TAKE_(&arena, double,
+                             m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : m->count ? 2 * m->dim + 1 : 0);
+      if (arena.base) run->slot[t] = slot;
+    }
+  }
+  if (status) return status;
+  for (i = 0; i < m->count; i++)
+    for (j = 0; j < m->dim; j++)
+      run->columns[j * m->count + i] = (signed char)(m->patterns[i * m->stride + j] > 0 ? 1 : -1);
+  if (m->order != HFY_BINARY_FIXED || !m->sequence) return HFY_OK;
+  memset(run->slot->next, 0, m->dim); /* seen */
+  for (j = 0; j < m->dim; j++) {
+    const size_t at = m->sequence[j];
+    if (at >= m->dim)
+      return hfy_base_fail_(w, HFY_ERR_ARG, "sequence[%z] is %z; it should be below dim, %z", j, at, m->dim);
+    if (run->slot->next[at]++)
+      return hfy_base_fail_(w, HFY_ERR_ARG, "sequence has %z twice; it should be a permutation", at);
+  }
+  return HFY_OK;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_binary_recall(const hfy_binary *memory, const hfy_real *queries, size_t n_queries,
@@ -16360,17 +16318,18 @@ HFY_API HFY_SMALL_ hfy_status hfy_binary_energy(const hfy_binary *memory, const 
    >>kernel.impl   kernel memories of +1 and -1
    Shapes: K P x P, alpha, H = K alpha P x N, pattern-major; states n x words, packed.
    May call: base, simd, linalg, net (its types), binary.
-   Numerics: everything in double. |x - y|^2 = 4 d exactly, so K is a table over d. r = -s sigmoid(-s h) + lambda a,
-   s = +-1, loses nothing where |h| is large; nor do p(1-p) = e / (1+e)^2 and 1 / (p(1-p)) = 2 + 2 cosh h, e = e^-|h|.
-   Sums over patterns and neurons are made row by row and then down the rows, whatever the number of threads.
+   Numerics: r = -s sigmoid(-s h) + lambda a, s = +-1, loses nothing where |h| is large; nor do p(1-p) = e / (1+e)^2 and
+   1 / (p(1-p)) = 2 + 2 cosh h, e = e^-|h|. Sums go along a row, then down the rows, whatever the number of threads.
    Training: p(1-p) <= 1/4, so B = K/4 + lambda bounds every neuron's Hessian in the metric of K: the step
    Z - B^-1 r(Z) never raises the loss, Nesterov's momentum speeds it up, and the sign of r.(H_new - H) = the gradient
    along the last move restarts it. No inverse of K anywhere.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_KERNEL_BATCH_ 64    /* states whose potentials are one matrix product */
-#define HFY_KERNEL_LANCZOS_ 160 /* most steps for a largest eigenvalue */
-#define HFY_KERNEL_FLOATS_ 1024 /* products that are added up in float */
-#define HFY_KERNEL_MANY_ 256    /* states for which finding the bounds pays */
+enum {
+  HFY_KERNEL_BATCH_ = 64,    /* states whose potentials are one matrix product */
+  HFY_KERNEL_LANCZOS_ = 160, /* most steps for a largest eigenvalue */
+  HFY_KERNEL_FLOATS_ = 1024, /* products that are added up in float */
+  HFY_KERNEL_MANY_ = 256     /* states for which finding the bounds pays */
+};
 #define HFY_KERNEL_ONCE_ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ /* called often, but large beside a call: emitted once */
 
 #define HFY_KERNEL_DISTANCES_(name, attribute, count)                                                                  \
@@ -16397,13 +16356,12 @@ HFY_PRIVATE_ uint32_t hfy_kernel_ones_(uint64_t x) {
   return (uint32_t)(x * UINT64_C(0x0101010101010101) >> 56);
 }
 HFY_KERNEL_DISTANCES_(hfy_kernel_distances_plain_, HFY_SIMD_NOINLINE_, hfy_kernel_ones_)
-#if defined(__GNUC__) && (defined(HFY_SIMD_X86_) || defined(HFY_SIMD_NEON_))
-#define HFY_KERNEL_BUILTIN_
-#ifdef HFY_SIMD_X86_
+#if defined(__GNUC__) && defined(HFY_SIMD_X86_)
 HFY_KERNEL_DISTANCES_(hfy_kernel_distances_fast_, __attribute__((target("popcnt"), noinline)), __builtin_popcountll)
-#else
+#elif defined(__GNUC__) && defined(HFY_SIMD_NEON_)
 HFY_KERNEL_DISTANCES_(hfy_kernel_distances_fast_, HFY_SIMD_NOINLINE_, __builtin_popcountll)
-#endif
+#else
+#define hfy_kernel_distances_fast_ hfy_kernel_distances_plain_
 #endif
 #undef HFY_KERNEL_DISTANCES_
 
@@ -16548,16 +16506,13 @@ HFY_COLD_ void hfy_kernel_fill_table_(const hfy_kernel_view_ *v) {
 }
 
 HFY_COLD_ void hfy_kernel_distances_(const hfy_kernel_view_ *v, const uint64_t *x, size_t n, uint32_t *d) {
-#ifdef HFY_KERNEL_BUILTIN_
-  if (v->simd->isa != HFY_ISA_SCALAR && v->simd->isa != HFY_ISA_SSE2) { /* AVX2 never comes without popcnt */
+  if (v->simd->isa != HFY_ISA_SCALAR && v->simd->isa != HFY_ISA_SSE2) /* AVX2 never comes without popcnt */
     hfy_kernel_distances_fast_(x, v->words, v->k.patterns, n, d);
-    return;
-  }
-#endif
-  hfy_kernel_distances_plain_(x, v->words, v->k.patterns, n, d);
+  else
+    hfy_kernel_distances_plain_(x, v->words, v->k.patterns, n, d);
 }
 
-/* given: K, or NULL: room for it. largest: will its largest eigenvalue be asked for, or that of a Hessian? */
+/* given: K, or NULL: room for it. largest: room for a largest eigenvalue, too. */
 HFY_COLD_ void hfy_kernel_plan_gram_(hfy_base_arena_ *arena, hfy_kernel_view_ *v, const double *given, int largest) {
   const size_t P = v->k.count;
   v->K = given;
@@ -16639,12 +16594,10 @@ typedef struct hfy_kernel_fit_ {
   hfy_kernel_view_ view;
   hfy_kernel_training o; /* defaults filled in */
   hfy_kernel_result out;
-  size_t P, N, tasks, slice;
+  size_t P, N, tasks;
   double *l;                                  /* P x P: a factor */
   double *A, *H, *Z, *HZ, *R, *next, *next_h; /* P x N */
-  double *row_sum, *row_most;                 /* P */
-  double *gemm;
-  size_t iteration;
+  double *rows, *gemm;                        /* P: what `each` found */
   double t, momentum; /* Nesterov's */
   double head[8];     /* of a state: what it is made with; A, H, Z, HZ follow (PAPER: 0 for the last two) */
   hfy_linalg_factor_ factor;
@@ -16667,7 +16620,7 @@ HFY_PRIVATE_ double hfy_kernel_residual_(int bit, double h, double scaled) {
   return bit ? scaled - hfy_kernel_sigmoid_(-h) : scaled + hfy_kernel_sigmoid_(h);
 }
 
-/* What one pattern adds to the loss of one neuron: softplus(-+h) + lambda/2 a h. */
+/* A pattern's part of a neuron's loss: softplus(-+h) + lambda/2 a h. */
 HFY_COLD_ double hfy_kernel_cost_(int bit, double h, double a, double lambda) {
   const double z = bit ? -h : h;
   return (z > 0 ? z : 0) + log1p(exp(-fabs(z))) + 0.5 * lambda * a * h;
@@ -16685,12 +16638,12 @@ HFY_COLD_ void hfy_kernel_rows_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_
   hfy_base_parallel_(f->tasks, hfy_kernel_rows_task_, f);
 }
 
-/* The same, and then the sum over the rows. */
+/* The same; the sum over the rows. */
 HFY_COLD_ double hfy_kernel_sum_(hfy_kernel_fit_ *f, void (*each)(hfy_kernel_fit_ *fit, size_t row)) {
   double sum = 0;
   size_t i;
   hfy_kernel_rows_(f, each);
-  for (i = 0; i < f->P; i++) sum += f->row_sum[i];
+  for (i = 0; i < f->P; i++) sum += f->rows[i];
   return sum;
 }
 
@@ -16706,7 +16659,7 @@ HFY_PRIVATE_ void hfy_kernel_each_residual_(hfy_kernel_fit_ *f, size_t row) {
     sum += r;
     if (fabs(r) > most) most = fabs(r);
   }
-  f->row_most[row] = hfy_base_is_finite_(sum) ? most : sum;
+  f->rows[row] = hfy_base_is_finite_(sum) ? most : sum;
 }
 
 /* R = the residual at a, h = K a; next = -R. Returns the largest: NaN or infinity if anything in them was. */
@@ -16714,7 +16667,7 @@ HFY_COLD_ double hfy_kernel_residuals_(hfy_kernel_fit_ *f, const double *a, cons
   f->x = a;
   f->h = h;
   hfy_kernel_rows_(f, hfy_kernel_each_residual_);
-  return hfy_linalg_largest_(f->row_most, f->P);
+  return hfy_linalg_largest_(f->rows, f->P);
 }
 
 HFY_PRIVATE_ void hfy_kernel_each_add_(hfy_kernel_fit_ *f, size_t row) {
@@ -16734,7 +16687,7 @@ HFY_PRIVATE_ void hfy_kernel_each_turn_(hfy_kernel_fit_ *f, size_t row) {
   size_t j, last = (row + 1) * f->N;
   double sum = 0;
   for (j = row * f->N; j < last; j++) sum += f->R[j] * (f->next_h[j] - f->H[j]);
-  f->row_sum[row] = sum;
+  f->rows[row] = sum;
 }
 
 /* Z, HZ = the new point and a bit further along. */
@@ -16756,7 +16709,7 @@ HFY_COLD_ void hfy_kernel_each_loss_(hfy_kernel_fit_ *f, size_t row) {
     sum += hfy_kernel_cost_(hfy_kernel_bit_(x, j), h[j], a[j], f->o.lambda);
     u[j] = -hfy_kernel_residual_(hfy_kernel_bit_(x, j), h[j], 0);
   }
-  f->row_sum[row] = sum;
+  f->rows[row] = sum;
 }
 
 /* This pattern's part of the dual: entropy - U.KU / (2 lambda), K U in next. */
@@ -16768,7 +16721,7 @@ HFY_COLD_ void hfy_kernel_each_dual_(hfy_kernel_fit_ *f, size_t row) {
     double q = fabs(u[j]);
     sum -= (q > 0 ? q * log(q) : 0) + (q < 1 ? (1 - q) * log1p(-q) : 0) + u[j] * ku[j] / (2 * f->o.lambda);
   }
-  f->row_sum[row] = sum;
+  f->rows[row] = sum;
 }
 
 /* y = K x for P x N arrays. */
@@ -16842,30 +16795,24 @@ HFY_COLD_ hfy_status hfy_kernel_left_range_(size_t iteration, hfy_work *w) {
   return hfy_base_fail_(w, HFY_ERR_NONFINITE, "training left the range of double at iteration %z", iteration);
 }
 
-HFY_COLD_ void hfy_kernel_save_(hfy_kernel_fit_ *f) {
-  const double *const part[4] = {f->A, f->H, f->Z, f->HZ};
+/* Where training stands, into o.state (save) or out of it: from 0 unless resumed. */
+HFY_COLD_ void hfy_kernel_state_(hfy_kernel_fit_ *f, int save) {
+  double *const part[4] = {f->A, f->H, f->Z, f->HZ}, *s = save || f->o.resume ? f->o.state : NULL;
   const size_t n = f->P * f->N;
   size_t l;
-  if (!f->o.state) return;
-  f->head[1] = (double)f->iteration;
-  f->head[2] = f->t;
-  memcpy(f->o.state, f->head, sizeof f->head);
-  memset(f->o.state + 8, 0, 4 * n * sizeof(double));
-  for (l = 0; l < 4; l++)
-    if (part[l]) memcpy(f->o.state + 8 + l * n, part[l], n * sizeof(double));
-}
-
-/* The start of a training: from a state, or from 0. */
-HFY_COLD_ void hfy_kernel_load_(hfy_kernel_fit_ *f) {
-  double *const part[4] = {f->A, f->H, f->Z, f->HZ};
-  const double *s = f->o.resume ? f->o.state : NULL;
-  const size_t n = f->P * f->N;
-  size_t l;
-  f->iteration = s ? (size_t)s[1] : 0;
-  f->t = s ? s[2] : 1;
+  if (!save) f->t = 1;
+  if (s && save) {
+    f->head[1] = (double)f->out.iterations;
+    f->head[2] = f->t;
+    memcpy(s, f->head, sizeof f->head);
+  } else if (s) {
+    f->out.iterations = (size_t)s[1];
+    f->t = s[2];
+  }
   for (l = 0; l < 4; l++) {
-    if (part[l]) memset(part[l], 0, n * sizeof(double));
-    if (part[l] && s) memcpy(part[l], s + 8 + l * n, n * sizeof(double));
+    double *kept = s ? s + 8 + l * n : NULL, *to = save ? kept : part[l], *from = save ? part[l] : kept;
+    if (to && from) memcpy(to, from, n * sizeof *to);
+    if (to && !from) memset(to, 0, n * sizeof *to);
   }
 }
 
@@ -16880,27 +16827,6 @@ HFY_COLD_ hfy_status hfy_kernel_factor_(hfy_kernel_fit_ *f, double scale, hfy_wo
                         f->o.lambda);
 }
 
-/* An accelerated step in the metric of B = K/4 + lambda, which bounds every neuron's Hessian (math 16.2). */
-HFY_COLD_ void hfy_kernel_accelerate_(hfy_kernel_fit_ *f) {
-  const double t = f->t;
-  hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
-  hfy_kernel_add_rows_(f, 1, f->Z, f->next); /* Z - B^-1 R */
-  hfy_kernel_times_gram_(f, f->next, f->next_h);
-  /* Nesterov's momentum, dropped where the gradient points along the last move */
-  f->t = hfy_kernel_sum_(f, hfy_kernel_each_turn_) > 0 ? 1 : (1 + sqrt(1 + 4 * t * t)) / 2;
-  f->momentum = f->t > 1 ? (t - 1) / f->t : 0;
-  hfy_kernel_rows_(f, hfy_kernel_each_move_);
-  hfy_base_swap_(&f->A, &f->next, sizeof f->A);
-  hfy_base_swap_(&f->H, &f->next_h, sizeof f->H);
-}
-
-/* The papers' step of gradient descent: A <- A - eta K R. */
-HFY_COLD_ void hfy_kernel_descend_(hfy_kernel_fit_ *f) {
-  hfy_kernel_times_gram_(f, f->R, f->next);
-  hfy_kernel_add_rows_(f, -f->o.eta, f->next, f->A);
-  hfy_kernel_times_gram_(f, f->A, f->H);
-}
-
 /* EXACT and PAPER: steps from where a state stopped, or from 0. */
 HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
   const int exact = f->o.trainer == HFY_KERNEL_EXACT;
@@ -16908,22 +16834,34 @@ HFY_COLD_ hfy_status hfy_kernel_iterate_(hfy_kernel_fit_ *f, hfy_work *w) {
   hfy_kernel_progress now = {0, 0, 0};
   size_t n;
   if (status) return status;
-  hfy_kernel_load_(f);
+  hfy_kernel_state_(f, 0);
   for (n = 0; n < f->o.max_iterations && !f->out.stopped; n++) {
     now.residual = exact ? hfy_kernel_residuals_(f, f->Z, f->HZ) : hfy_kernel_residuals_(f, f->A, f->H);
-    if (!hfy_base_is_finite_(now.residual)) return hfy_kernel_left_range_(f->iteration, w);
+    if (!hfy_base_is_finite_(now.residual)) return hfy_kernel_left_range_(f->out.iterations, w);
     if (!n) now.residual_0 = now.residual;
     if (!exact && now.residual < f->o.tol) break;
-    if (exact)
-      hfy_kernel_accelerate_(f);
-    else
-      hfy_kernel_descend_(f);
-    now.iteration = ++f->iteration;
+    if (exact) {
+      const double t = f->t;
+      hfy_linalg_factor_solve_(&f->factor, f->next, f->N);
+      hfy_kernel_add_rows_(f, 1, f->Z, f->next); /* Z - B^-1 R */
+      hfy_kernel_times_gram_(f, f->next, f->next_h);
+      /* Nesterov's momentum, dropped where the gradient points along the last move */
+      f->t = hfy_kernel_sum_(f, hfy_kernel_each_turn_) > 0 ? 1 : (1 + sqrt(1 + 4 * t * t)) / 2;
+      f->momentum = f->t > 1 ? (t - 1) / f->t : 0;
+      hfy_kernel_rows_(f, hfy_kernel_each_move_);
+      hfy_base_swap_(&f->A, &f->next, sizeof f->A);
+      hfy_base_swap_(&f->H, &f->next_h, sizeof f->H);
+    } else { /* gradient descent: A - eta K R */
+      hfy_kernel_times_gram_(f, f->R, f->next);
+      hfy_kernel_add_rows_(f, -f->o.eta, f->next, f->A);
+      hfy_kernel_times_gram_(f, f->A, f->H);
+    }
+    now.iteration = ++f->out.iterations;
     f->out.stopped = f->o.progress && f->o.progress(f->o.context, &now);
     /* near enough to look closely? */
     if (exact && now.residual < 8 * f->o.tol && hfy_kernel_residuals_(f, f->A, f->H) < f->o.tol) break;
   }
-  hfy_kernel_save_(f);
+  hfy_kernel_state_(f, 1);
   return HFY_OK;
 }
 
@@ -16953,7 +16891,6 @@ HFY_API HFY_SMALL_ size_t hfy_kernel_state_size(size_t dim, size_t count) {
 /* Fills in defaults and checks them. */
 HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_kernel_training *training, hfy_work *w) {
   hfy_kernel_training *o = &f->o;
-  double *s = f->head;
   size_t l;
   f->P = f->view.k.count;
   f->N = f->view.k.dim;
@@ -16972,15 +16909,14 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
   if (o->trainer > HFY_KERNEL_PAPER && (o->resume || o->state))
     return hfy_base_fail_(w, HFY_ERR_ARG, "state and resume are for trainers EXACT and PAPER");
   if (o->resume && !o->state) return hfy_base_fail_(w, HFY_ERR_ARG, "resume is set, but state is NULL");
-  s[0] = 4711 + (double)o->trainer;
-  s[3] = (double)f->N;
-  s[4] = (double)f->P;
-  s[5] = o->lambda;
-  s[6] = f->view.k.gamma;
-  s[7] = o->eta;
-  for (l = 0; o->resume && l < 8; l++) /* iteration and t may differ, and eta where it is not used */
-    if (l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) && !(fabs(o->state[l] - s[l]) <= 0))
+  for (l = 0; l < 8; l++) { /* iteration and t may differ, and eta where it is not used */
+    const double head[8] = {4711 + (double)o->trainer, 0,      0, (double)f->N, (double)f->P, o->lambda,
+                            f->view.k.gamma,           o->eta};
+    f->head[l] = head[l];
+    if (o->resume && l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) &&
+        !(fabs(o->state[l] - head[l]) <= 0))
       return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
+  }
   return hfy_kernel_check_finite_(o->gram, f->P * f->P, "gram", w);
 }
 
@@ -16992,10 +16928,8 @@ HFY_COLD_ void hfy_kernel_plan_training_(hfy_base_arena_ *arena, hfy_kernel_fit_
   double **const all[] = {&f->A, &f->H, &f->R, &f->next, NULL}, **const exacts[] = {&f->Z, &f->HZ, &f->next_h, NULL};
   hfy_kernel_plan_gram_(arena, &f->view, f->o.gram, 1);
   f->tasks = hfy_base_workers_();
-  f->slice = hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double));
-  f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, f->slice));
-  f->row_sum = HFY_TAKE_(arena, double, P);
-  f->row_most = HFY_TAKE_(arena, double, P);
+  f->gemm = HFY_TAKE_(arena, double, hfy_base_times_(f->tasks, hfy_linalg_gemm_scratch_(P, f->N, P, sizeof(double))));
+  f->rows = HFY_TAKE_(arena, double, P);
   hfy_kernel_take_(arena, n, all);
   hfy_kernel_take_(arena, exact ? n : 0, exacts);
   f->l = HFY_TAKE_(arena, double, factor || projection ? square : 0);
@@ -17023,18 +16957,15 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   out->gram_largest = hfy_kernel_largest_(&f->view, NULL, 0);
   out->stability = o->eta * (out->gram_largest * out->gram_largest / 4 + o->lambda * out->gram_largest) / 2;
   out->unstable = o->trainer == HFY_KERNEL_PAPER && out->stability >= 1;
-  switch (o->trainer) {
-  case HFY_KERNEL_EXACT:
-  case HFY_KERNEL_PAPER: status = hfy_kernel_iterate_(f, w); break;
-  case HFY_KERNEL_NEWTON: hfy_base_parallel_(f->tasks, hfy_kernel_newton_task_, f); break;
-  default: status = hfy_kernel_linear_(f, w); break;
-  }
+  if (f->newton)
+    hfy_base_parallel_(f->tasks, hfy_kernel_newton_task_, f);
+  else
+    status = o->trainer <= HFY_KERNEL_PAPER ? hfy_kernel_iterate_(f, w) : hfy_kernel_linear_(f, w);
   if (status) return status;
   for (j = 0; f->newton && j < f->N; j++) {
-    if (f->newton_steps[j] > f->iteration) f->iteration = f->newton_steps[j];
+    if (f->newton_steps[j] > out->iterations) out->iterations = f->newton_steps[j];
     if (f->newton_status[j]) return hfy_base_fail_(w, f->newton_status[j], "Newton's method failed for neuron %z", j);
   }
-  out->iterations = f->iteration;
   if (o->trainer > HFY_KERNEL_PAPER) hfy_kernel_times_gram_(f, f->A, f->H);
   out->residual = hfy_kernel_residuals_(f, f->A, f->H);
   out->loss = hfy_kernel_sum_(f, hfy_kernel_each_loss_);
@@ -17155,7 +17086,7 @@ typedef struct hfy_kernel_slot_ { /* what one worker needs */
   size_t *order;  /* dim */
   uint32_t *few;  /* skipping: FEW x row: distances */
   size_t *nearby; /* skipping: count: patterns that matter */
-  uint64_t *rest; /* skipping: BATCH x words: states of which it could not be said */
+  uint64_t *rest; /* skipping: BATCH x words: states not sure */
 } hfy_kernel_slot_;
 
 typedef struct hfy_kernel_walk_ {
@@ -17169,7 +17100,7 @@ typedef struct hfy_kernel_walk_ {
   size_t row;        /* count, rounded up to a multiple of 8 */
   uint64_t *planes;  /* skipping: words x row: the patterns by words */
   double *bound;     /* skipping: dim: largest |alpha| */
-  uint32_t reach[2]; /* skipping: how much farther than the nearest a pattern may be to be counted */
+  uint32_t reach[2]; /* skipping: how much farther than the nearest a pattern may be */
   hfy_kernel_slot_ *slot;
 } hfy_kernel_walk_;
 
@@ -17182,7 +17113,7 @@ HFY_PRIVATE_ uint32_t hfy_kernel_least_(const hfy_kernel_view_ *v, const uint32_
 }
 
 /* Kernel values of one state from its distances; RBF: relative to distance `least`. All but the `nearest` get 0: those
-   count that are below distance `at`, and of those at it the first `ties`. */
+   are what is below distance `at`, and the first `ties` at it. */
 HFY_KERNEL_ONCE_ void hfy_kernel_values_(const hfy_kernel_view_ *v, const uint32_t *d, uint32_t *tally, uint32_t least,
                                          double *k) {
   const double *table = v->table;
@@ -17215,8 +17146,8 @@ HFY_KERNEL_ONCE_ void hfy_kernel_add_(const hfy_kernel *k, double c, size_t i, d
   }
 }
 
-/* s->h = potentials of m <= BATCH packed states, with whatever alpha there is; relative != 0: RBF values relative to
-   the nearest pattern, whose exponents go to shift (or NULL). */
+/* s->h = potentials of m <= BATCH packed states, with whatever alpha there is; relative: RBF values relative to the
+   nearest pattern, exponents into shift (or NULL). */
 HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_slot_ *s, const uint64_t *states,
                                          size_t m, int relative, double *shift) {
   const size_t P = v->k.count, N = v->k.dim;
@@ -17267,9 +17198,8 @@ HFY_PRIVATE_ size_t hfy_kernel_signs_(const double *h, size_t dim, const uint64_
 }
 
 /* --- skipping: patterns that cannot turn a bit (math 16.2) ---
-   K falls by e^(-4 gamma) a bit of distance. What all patterns farther than `reach` beyond the nearest add to h_j is at
-   most their number times K there times the largest |alpha_j|; where |h_j| of the nearer ones exceeds that, and the
-   rounding of both sums, its sign is the sign of the whole. */
+   All patterns farther than `reach` beyond the nearest add at most their number times K there times the largest
+   |alpha_j| to h_j; where |h_j| of the nearer exceeds that and the rounding of both sums, its sign is the whole's. */
 
 /* One state, whose distances are d, least the nearest. 1: `to` has all its bits. */
 HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, const uint32_t *d, uint32_t least,
@@ -17305,8 +17235,7 @@ HFY_COLD_ int hfy_kernel_skip_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s
   return 0;
 }
 
-/* The next states of the m in s->now, into rows `to` of out, as far as that can be said; sure[a]: of which. Returns how
-   many are left, in s->rest. */
+/* Next states of the m in s->now into rows `to` of out, where that is sure; returns how many are not, in s->rest. */
 HFY_COLD_ size_t hfy_kernel_skip_all_(const hfy_kernel_walk_ *walk, hfy_kernel_slot_ *s, size_t m, const size_t *to,
                                       unsigned char *sure) {
   const hfy_kernel_view_ *v = &walk->view;
@@ -17462,8 +17391,7 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
   }
 }
 
-/* Checks the kernel and n states (TRIAL: they are to come), takes the scratch of a walk, makes the table, alpha by
-   neurons, and what skipping needs. */
+/* Checks the kernel and n states (TRIAL: to come), takes a walk's scratch, fills it but for the states. */
 HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, const char *missing,
                                            const uint64_t *states, size_t n, hfy_kernel_walk_ *walk, hfy_work *w) {
   hfy_kernel_view_ *v = &walk->view;
@@ -17534,7 +17462,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, co
   return hfy_base_close_(w, &local, status);
 }
 
-/* Flips `flips` different bits of one state: a Fisher-Yates shuffle that stops when it has so many places. */
+/* Flips `flips` different bits of a state: Fisher and Yates, stopped after so many places. */
 HFY_COLD_ void hfy_kernel_flip_row_(uint64_t *x, size_t dim, size_t flips, hfy_rng *rng, size_t *places) {
   size_t i, j, place;
   for (i = 0; i < dim; i++) places[i] = i;
@@ -17636,44 +17564,42 @@ HFY_API hfy_status hfy_kernel_basins(const hfy_kernel *kernel, size_t patterns, 
   return hfy_base_close_(w, &local, status);
 }
 
-HFY_COLD_ void hfy_kernel_explore_(hfy_kernel_walk_ *walk, hfy_rng *rng, hfy_kernel_census *c) {
-  const hfy_kernel_view_ *v = &walk->view;
-  const size_t words = v->words, bytes = words * sizeof(uint64_t);
-  const double share = 1 / (double)walk->n;
-  size_t i, j;
-  memset(c, 0, sizeof *c);
-  for (i = 0; i < walk->n; i++) hfy_kernel_random_row_(walk->cues + i * words, v->k.dim, rng);
-  hfy_base_parallel_(walk->tasks, hfy_kernel_walk_task_, walk);
-  for (i = 0; i < walk->n; i++) {
-    const uint64_t *end = walk->out + i * words;
-    const size_t period = walk->report.period[i], steps = walk->report.steps[i];
-    int stored = 0, opposite = 0;
-    c->steps += share * (double)steps;
-    c->fixed += share * (period == 1 && steps == 1);
-    hfy_kernel_distances_(v, end, v->k.count, walk->slot->d);
-    for (j = 0; j < v->k.count; j++) {
-      stored |= !walk->slot->d[j];
-      opposite |= walk->slot->d[j] == v->k.dim;
-    }
-    *(!period       ? &c->unsettled
-      : period == 2 ? &c->cycles
-      : stored      ? &c->stored
-      : opposite    ? &c->opposite
-                    : &c->spurious) += share;
-    if (period != 1 || stored || opposite) continue;
-    for (j = 0; j < c->different && memcmp(walk->cues + j * words, end, bytes); j++) continue;
-    if (j == c->different) memcpy(walk->cues + c->different++ * words, end, bytes); /* cues are done with */
-  }
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_explore(const hfy_kernel *kernel, size_t n, hfy_rng *rng,
                                                  hfy_kernel_census *census, hfy_work *work) {
   const char *missing = !rng ? "rng" : !census ? "census" : NULL;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_walk_ walk;
   hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_TRIAL_, missing, NULL, n, &walk, w);
+  const hfy_kernel *k = &walk.view.k;
+  const size_t words = walk.view.words, bytes = words * sizeof(uint64_t);
+  double share;
+  size_t i, j;
   if (!status && !n) status = hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
-  if (!status) hfy_kernel_explore_(&walk, rng, census);
+  if (status) return hfy_base_close_(w, &local, status);
+  memset(census, 0, sizeof *census);
+  for (i = 0; i < walk.n; i++) hfy_kernel_random_row_(walk.cues + i * words, k->dim, rng);
+  hfy_base_parallel_(walk.tasks, hfy_kernel_walk_task_, &walk);
+  share = 1 / (double)walk.n;
+  for (i = 0; i < walk.n; i++) {
+    const uint64_t *end = walk.out + i * words;
+    const size_t period = walk.report.period[i], steps = walk.report.steps[i];
+    int stored = 0, opposite = 0;
+    census->steps += share * (double)steps;
+    census->fixed += share * (period == 1 && steps == 1);
+    hfy_kernel_distances_(&walk.view, end, k->count, walk.slot->d);
+    for (j = 0; j < k->count; j++) {
+      stored |= !walk.slot->d[j];
+      opposite |= walk.slot->d[j] == k->dim;
+    }
+    *(!period       ? &census->unsettled
+      : period == 2 ? &census->cycles
+      : stored      ? &census->stored
+      : opposite    ? &census->opposite
+                    : &census->spurious) += share;
+    if (period != 1 || stored || opposite) continue;
+    for (j = 0; j < census->different && memcmp(walk.cues + j * words, end, bytes); j++) continue;
+    if (j == census->different) memcpy(walk.cues + census->different++ * words, end, bytes); /* cues are done with */
+  }
   return hfy_base_close_(w, &local, status);
 }
 
@@ -17709,7 +17635,6 @@ HFY_COLD_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, dou
   }
 }
 
-/* sum: N. fd and fi are lost. */
 HFY_COLD_ void hfy_kernel_geometry_(const double *x, double *fd, double *fi, double *sum, size_t N,
                                     hfy_kernel_geometry *g) {
   const double fd_most = hfy_linalg_largest_(fd, N), fi_most = hfy_linalg_largest_(fi, N);
@@ -17735,7 +17660,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_kernel_view_ v;
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, n && !x ? "x" : NULL, &v, w);
-  double *fd = NULL, *fi = NULL, *apart = NULL;
+  double *fd = NULL, *fi, *apart;
   const size_t N = v.k.dim;
   size_t i;
   if (!status && !hfy_base_fits_(n, N, sizeof(double)))
@@ -17743,12 +17668,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   for (i = 0; !status && i < n; i++)
     if (!hfy_base_is_finite_(hfy_linalg_largest_(x + i * N, N)))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity in row %z", i);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    fd = HFY_TAKE_(&arena, double, N);
-    fi = HFY_TAKE_(&arena, double, N);
-    apart = HFY_TAKE_(&arena, double, N);
-  }
+  while (hfy_base_layout_(&arena, w, &status)) fd = HFY_TAKE_(&arena, double, hfy_base_times_(N, 3));
   for (i = 0; !status && i < n; i++, x += N) {
+    fi = fd + N;
+    apart = fi + N;
     hfy_kernel_force_(&v, x, fd, fi, apart);
     if (direct) memcpy(direct + i * N, fd, N * sizeof(double));
     if (indirect) memcpy(indirect + i * N, fi, N * sizeof(double));
@@ -17766,7 +17689,6 @@ typedef struct hfy_kernel_spectra_ {
   double *h, *turned, *square; /* P x N, P x N, the larger squared */
   double *sigma, *operators, *effective, *logits, *values; /* r, N, r, r, P: the larger of P and N each */
   double *gemm;
-  size_t slice;
 } hfy_kernel_spectra_;
 
 /* sum of x / x_1, or of squares; 0 where there is nothing. */
@@ -17778,7 +17700,7 @@ HFY_COLD_ double hfy_kernel_rank_(const double *x, size_t n, int squares) {
   return sum;
 }
 
-/* Takes the rounding out of a product that is symmetric by right. */
+/* Makes a product exactly symmetric that is by right. */
 HFY_COLD_ void hfy_kernel_symmetric_(double *a, size_t n) {
   size_t i, j;
   for (i = 0; i < n; i++)
@@ -17793,20 +17715,22 @@ HFY_COLD_ void hfy_kernel_plan_spectra_(hfy_base_arena_ *arena, hfy_kernel_spect
   s->square = HFY_TAKE_(arena, double, hfy_base_times_(most, most));
   hfy_kernel_take_(arena, P * N, two);
   hfy_kernel_take_(arena, most, five);
-  s->slice = hfy_linalg_gemm_scratch_(P, most, most, sizeof(double));
-  s->gemm = HFY_TAKE_(arena, double, hfy_base_times_(hfy_base_workers_(), s->slice));
+  s->gemm = HFY_TAKE_(arena, double,
+                      hfy_base_times_(hfy_base_workers_(), hfy_linalg_gemm_scratch_(P, most, most, sizeof(double))));
   hfy_linalg_svd_plan_(arena, P, N, &s->svd);
   hfy_linalg_symmetric_plan_(arena, P, 0, &s->by_pattern);
   hfy_linalg_symmetric_plan_(arena, N, 0, &s->by_neuron);
   s->svd.eigen.simd = s->by_pattern.simd = s->by_neuron.simd = s->v.simd;
 }
 
-/* values: the caller's arrays: of alpha, the operator, |alpha| and K. */
-HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *out,
-                                          double *const *values, hfy_work *w) {
+HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram,
+                                                 hfy_kernel_spectrum *spectrum, double *alpha_values,
+                                                 double *operator_values, double *effective_values,
+                                                 double *gram_values, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_spectra_ spectra, *s = &spectra;
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, !out ? "spectrum" : NULL, &s->v, w);
+  hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, !spectrum ? "spectrum" : NULL, &s->v, w);
   const size_t P = s->v.k.count, N = s->v.k.dim, r = hfy_base_min_(P, N);
   const double *alpha = s->v.k.alpha, *u;
   const hfy_simd_ *simd = s->v.simd;
@@ -17828,7 +17752,7 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   for (i = 0; i < N; i++) s->operators[i] = s->operators[i] > 0 ? sqrt(s->operators[i]) : 0;
   if (!status) status = hfy_linalg_svd_run_(&s->svd, s->h, P, N, s->logits, 0);
   if (!status) status = hfy_linalg_svd_run_(&s->svd, alpha, P, N, s->sigma, 1);
-  if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
+  if (status) return hfy_base_close_(w, &local, hfy_base_fail_(w, status, "an eigenproblem did not converge"));
   /* |alpha|: sigma^(1/2) U^T K U sigma^(1/2) */
   u = P >= N ? s->svd.matrix : s->svd.v; /* r rows of P */
   hfy_linalg_product_run_(simd, r, P, P, hfy_linalg_rows_(u, P), hfy_linalg_rows_(s->v.K, P),
@@ -17841,33 +17765,25 @@ HFY_COLD_ hfy_status hfy_kernel_spectrum_(const hfy_kernel *kernel, const double
   status = hfy_linalg_symmetric_run_(P < N ? &s->by_pattern : &s->by_neuron, s->square, s->effective, NULL);
   memcpy(s->square, s->v.K, P * P * sizeof(double));
   if (!status) status = hfy_linalg_symmetric_run_(&s->by_pattern, s->square, s->values, NULL);
-  if (status) return hfy_base_fail_(w, status, "an eigenproblem did not converge");
-  out->alpha_1 = s->sigma[0];
-  out->alpha_2 = r > 1 ? s->sigma[1] : 0;
-  out->alpha_rank = hfy_kernel_rank_(s->sigma, r, 1);
-  out->leading = 1 / out->alpha_rank;
-  out->trailing = 1 - out->leading;
-  out->operator_1 = s->operators[0];
-  out->operator_rank = hfy_kernel_rank_(s->operators, N, 1);
-  out->logits_1 = s->logits[0];
-  out->logits_rank = hfy_kernel_rank_(s->logits, r, 1);
-  out->effective = s->effective[0];
-  out->gram_1 = s->values[0];
-  out->gram_least = s->values[P - 1];
-  out->gram_rank = hfy_kernel_rank_(s->values, P, 0);
-  if (values[0]) memcpy(values[0], s->sigma, r * sizeof(double));
-  if (values[1]) memcpy(values[1], s->operators, r * sizeof(double));
-  if (values[2]) memcpy(values[2], s->effective, r * sizeof(double));
-  if (values[3]) memcpy(values[3], s->values, P * sizeof(double));
-  return HFY_OK;
-}
-
-HFY_API hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const double *gram, hfy_kernel_spectrum *spectrum,
-                                      double *alpha_values, double *operator_values, double *effective_values,
-                                      double *gram_values, hfy_work *work) {
-  double *const values[] = {alpha_values, operator_values, effective_values, gram_values};
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_kernel_spectrum_(kernel, gram, spectrum, values, w));
+  if (status) return hfy_base_close_(w, &local, hfy_base_fail_(w, status, "an eigenproblem did not converge"));
+  spectrum->alpha_1 = s->sigma[0];
+  spectrum->alpha_2 = r > 1 ? s->sigma[1] : 0;
+  spectrum->alpha_rank = hfy_kernel_rank_(s->sigma, r, 1);
+  spectrum->leading = 1 / spectrum->alpha_rank;
+  spectrum->trailing = 1 - spectrum->leading;
+  spectrum->operator_1 = s->operators[0];
+  spectrum->operator_rank = hfy_kernel_rank_(s->operators, N, 1);
+  spectrum->logits_1 = s->logits[0];
+  spectrum->logits_rank = hfy_kernel_rank_(s->logits, r, 1);
+  spectrum->effective = s->effective[0];
+  spectrum->gram_1 = s->values[0];
+  spectrum->gram_least = s->values[P - 1];
+  spectrum->gram_rank = hfy_kernel_rank_(s->values, P, 0);
+  if (alpha_values) memcpy(alpha_values, s->sigma, r * sizeof(double));
+  if (operator_values) memcpy(operator_values, s->operators, r * sizeof(double));
+  if (effective_values) memcpy(effective_values, s->effective, r * sizeof(double));
+  if (gram_values) memcpy(gram_values, s->values, P * sizeof(double));
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
 /* --- information geometry (math 16.4) --- */
@@ -17892,8 +17808,7 @@ typedef struct hfy_kernel_course_ {
   hfy_kernel_path out;
 } hfy_kernel_course_;
 
-/* Once neuron, lambda, damping, steps and eta are set: checks them, makes room, K and its factor. natural: are natural
-   steps wanted? */
+/* Checks c's neuron, lambda, damping, steps, eta; makes room, K and its factor. natural: are natural steps wanted? */
 HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const double *gram, int natural,
                                              const char *missing, hfy_kernel_course_ *c, hfy_work *w) {
   double **const rows[] = {&c->a, &c->h, &c->variance, &c->r, &c->g, &c->step, &c->work, NULL};
@@ -18115,13 +18030,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
   c.steps = steps;
   c.eta = hfy_base_default_(eta, 0.1);
   c.in_logits = in_logits;
-  if (path) {
-    c.out.principal = path->principal;
-    c.out.tail = path->tail;
-    c.out.progress = path->progress;
-    c.out.deviation = path->deviation;
-    c.out.fisher = path->fisher;
-  }
+  if (path) c.out = *path;
+  c.out.path = c.out.sum_principal = c.out.sum_tail = c.out.most = 0;
+  c.out.most_at = 0;
   status = hfy_kernel_open_course_(kernel, gram, c.out.fisher != NULL, !path ? "path" : NULL, &c, w);
   if (!status && !steps) status = hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
   if (!status) status = hfy_kernel_go_(&c, 0, w);
@@ -18134,13 +18045,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
   return hfy_base_close_(w, &local, status);
 }
 
-#undef HFY_KERNEL_BATCH_
-#undef HFY_KERNEL_FLOATS_
-#undef HFY_KERNEL_MANY_
 #undef HFY_KERNEL_ONCE_
-#undef HFY_KERNEL_LANCZOS_
-#undef HFY_KERNEL_BUILTIN_
-
+#undef hfy_kernel_distances_fast_
 #endif /* HFY_HAS_KERNEL_ */
 
 #ifdef HFY_HAS_RATE_
