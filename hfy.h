@@ -2118,10 +2118,12 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #define HFY_PRIVATE_ static __attribute__((unused, hot))
 #define HFY_SMALL_ __attribute__((cold))
 #define HFY_COLD_ static __attribute__((unused, cold))
+#define HFY_SIMD_NOINLINE_ __attribute__((noinline))
 #else
 #define HFY_PRIVATE_ static
 #define HFY_SMALL_
 #define HFY_COLD_ static
+#define HFY_SIMD_NOINLINE_
 #endif
 #if defined(__GNUC__) || defined(_MSC_VER)
 #define HFY_RESTRICT_ __restrict
@@ -2564,12 +2566,6 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n) {
 #define HFY_SIMD_LANES_ 16   /* accumulators of the scalar dot */
 #define HFY_SIMD_BLOCK_ 2048 /* elements of a dot before it moves to double */
 
-#if defined(__GNUC__)
-#define HFY_SIMD_NOINLINE_ __attribute__((noinline))
-#else
-#define HFY_SIMD_NOINLINE_
-#endif
-
 /* The instruction sets that this compiler can make, and of them the one that every machine of its target has: FLOOR. */
 #if defined(HFY_NO_SIMD)
 #define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
@@ -2712,10 +2708,10 @@ typedef struct hfy_simd_products_ {
   void (*chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count);
 } hfy_simd_products_;
 
-
 /* A tile of all pairs: out[j*out_stride + i] from n <= BLOCK elements of x[i] and q[j]; what lies `ahead` bytes further
    on in x is fetched meanwhile, unless that is 0. */
 enum { HFY_SIMD_TALL_ = 8, HFY_SIMD_BROAD_ = 3 }; /* the most rows and queries */
+enum { HFY_SIMD_DOT_, HFY_SIMD_EUCLIDEAN_, HFY_SIMD_MANHATTAN_ };
 typedef struct hfy_simd_tile_ {
   const void *x[HFY_SIMD_TALL_], *q[HFY_SIMD_BROAD_];
   size_t n, ahead, out_stride;
@@ -2740,7 +2736,6 @@ typedef struct hfy_simd_all_ {
 HFY_PRIVATE_ const void *hfy_simd_at_(const hfy_simd_all_ *all, const void *x, size_t i) {
   return (const char *)x + i * all->by->size;
 }
-
 
 /* A tile of rows x queries of which there are only `left` x `width`, or whose blocks add up in double. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_tile_part_(const hfy_simd_all_ *all, const hfy_simd_tile_ *tile, int few,
@@ -2961,9 +2956,9 @@ HFY_PRIVATE_ double hfy_simd_fold_scalar_(hfy_real *lane) {
   return (double)lane[0];
 }
 
-/* One pair of each kind; `of` is what a single element adds. */
-#define HFY_SIMD_PAIR_SCALAR_(name, of)                                                                                \
-  HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_real name(const hfy_real *x, const hfy_real *q, size_t dim) {                    \
+/* One pair of a kind, and all of them; `of` is what a single element adds. */
+#define HFY_SIMD_PAIRS_SCALAR_(name, of)                                                                               \
+  HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_real name##1_(const hfy_real *x, const hfy_real *q, size_t dim) {                \
     double total = 0;                                                                                                  \
     do {                                                                                                               \
       hfy_real lane[HFY_SIMD_LANES_] = {0};                                                                            \
@@ -2983,23 +2978,16 @@ HFY_PRIVATE_ double hfy_simd_fold_scalar_(hfy_real *lane) {
       dim -= n;                                                                                                        \
     } while (dim);                                                                                                     \
     return (hfy_real)total;                                                                                            \
-  }
-HFY_SIMD_PAIR_SCALAR_(hfy_simd_dot1_scalar_, a *b)
-HFY_SIMD_PAIR_SCALAR_(hfy_simd_euclidean1_scalar_, (a - b) * (a - b))
-HFY_SIMD_PAIR_SCALAR_(hfy_simd_manhattan1_scalar_, a > b ? a - b : b - a)
-
-#define HFY_SIMD_PAIRS_SCALAR_(name, pair)                                                                             \
-  HFY_PRIVATE_ void name(const hfy_real *x, size_t x_stride, size_t rows, const hfy_real *q, size_t q_stride,          \
-                         size_t nq, size_t dim, hfy_real *out, size_t out_stride) {                                    \
+  }                                                                                                                    \
+  HFY_PRIVATE_ void name##_(const hfy_real *x, size_t x_stride, size_t rows, const hfy_real *q, size_t q_stride,       \
+                            size_t nq, size_t dim, hfy_real *out, size_t out_stride) {                                 \
     size_t i, j;                                                                                                       \
     for (i = 0; i < rows; i++)                                                                                         \
-      for (j = 0; j < nq; j++) out[j * out_stride + i] = pair(x + i * x_stride, q + j * q_stride, dim);                \
+      for (j = 0; j < nq; j++) out[j * out_stride + i] = name##1_(x + i * x_stride, q + j * q_stride, dim);            \
   }
-HFY_SIMD_PAIRS_SCALAR_(hfy_simd_dot_scalar_, hfy_simd_dot1_scalar_)
-HFY_SIMD_PAIRS_SCALAR_(hfy_simd_euclidean_scalar_, hfy_simd_euclidean1_scalar_)
-HFY_SIMD_PAIRS_SCALAR_(hfy_simd_manhattan_scalar_, hfy_simd_manhattan1_scalar_)
-#undef HFY_SIMD_PAIR_SCALAR_
-#undef HFY_SIMD_PAIRS_SCALAR_
+HFY_SIMD_PAIRS_SCALAR_(hfy_simd_dot_scalar, a *b)
+HFY_SIMD_PAIRS_SCALAR_(hfy_simd_euclidean_scalar, (a - b) * (a - b))
+HFY_SIMD_PAIRS_SCALAR_(hfy_simd_manhattan_scalar, a > b ? a - b : b - a)
 
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_axpy_scalar_(hfy_real w, const hfy_real *HFY_RESTRICT_ x, size_t dim,
                                                             hfy_real *HFY_RESTRICT_ z) {
@@ -3024,7 +3012,7 @@ HFY_PRIVATE_ void hfy_simd_gather_scalar_(const size_t *index, const hfy_real *w
     if (w[l] > 0 || w[l] < 0) hfy_simd_axpy_scalar_(w[l], x + index[l] * x_stride, dim, z);
 }
 
-HFY_PRIVATE_ hfy_real hfy_simd_max_scalar_(const hfy_real *x, size_t n, hfy_real *tops) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_real hfy_simd_max_scalar_(const hfy_real *x, size_t n, hfy_real *tops) {
   hfy_real most = x[0];
   size_t i;
   for (i = 0; i < n; i++) {
@@ -3372,7 +3360,7 @@ HFY_WORDS_(HFY_D_, double, pd)
 #else
 #define HFY_SEPARATE_(v) (void)0
 #endif
-#define HFY_WORD_(V, name, ps, sum)                                                                           \
+#define HFY_WORD_(V, name, ps, sum)                                                                                    \
   HFY_INLINE_ V(vec) V(name)(V(vec) a, V(vec) b, V(vec) c) {                                                           \
     V(vec) product = _mm_mul_##ps(a, b);                                                                               \
     HFY_SEPARATE_(product);                                                                                            \
@@ -3787,14 +3775,10 @@ HFY_INLINE_ HFY_VV_ HFY_V_(up_to)(size_t n, HFY_VV_ a, HFY_VV_ b) {
 }
 #endif
 
-#define HFY_DOT_ 0
-#define HFY_EUCLIDEAN_ 1
-#define HFY_MANHATTAN_ 2
-
 HFY_INLINE_ HFY_VV_ HFY_V_(accumulate)(int kind, HFY_VV_ acc, HFY_VV_ a, HFY_VV_ b) {
-  if (kind == HFY_DOT_) return HFY_V_(fma)(a, b, acc);
+  if (kind == HFY_SIMD_DOT_) return HFY_V_(fma)(a, b, acc);
   a = HFY_V_(sub)(a, b);
-  return kind == HFY_EUCLIDEAN_ ? HFY_V_(fma)(a, a, acc) : HFY_V_(add)(acc, HFY_V_(abs)(a));
+  return kind == HFY_SIMD_EUCLIDEAN_ ? HFY_V_(fma)(a, a, acc) : HFY_V_(add)(acc, HFY_V_(abs)(a));
 }
 
 /* A tile: kind, rows and queries are constants where this is expanded. */
@@ -3849,22 +3833,16 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
     hfy_simd_all_pairs_(&all);                                                                                         \
   }
 #ifdef HFY_SIMD_OTHER_ /* linear algebra has one query only */
-HFY_PAIRS_(dot, HFY_DOT_, HFY_TALL_, HFY_ROWS_, 1)
+HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, 1)
 #else
-HFY_PAIRS_(dot, HFY_DOT_, HFY_TALL_, HFY_ROWS_, HFY_QUERIES_)
+HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, HFY_QUERIES_)
 #endif
-HFY_PAIRS_(euclidean, HFY_EUCLIDEAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2) /* more arithmetic than loads */
-HFY_PAIRS_(manhattan, HFY_MANHATTAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2)
-#undef HFY_TILE_
-#undef HFY_PAIRS_
+HFY_PAIRS_(euclidean, HFY_SIMD_EUCLIDEAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2) /* more arithmetic than loads */
+HFY_PAIRS_(manhattan, HFY_SIMD_MANHATTAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2)
 /* One query. */
 HFY_TARGET_ void HFY_V_(dots)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t dim, HFY_S_ *out) {
   HFY_V_(dot)(x, x_stride, rows, q, 0, 1, dim, out, 0);
 }
-#undef HFY_DOT_
-#undef HFY_EUCLIDEAN_
-#undef HFY_MANHATTAN_
-
 
 /* z += sum of w[i] row[i], `rows` of them; row: 4 entries more, those of rows to come. */
 HFY_INLINE_ void HFY_V_(add_rows)(int rows, const HFY_S_ *w, const HFY_S_ *const *row, size_t dim, HFY_S_ *z) {
@@ -3936,8 +3914,7 @@ HFY_INLINE_ void HFY_V_(multiply)(int strip, const hfy_simd_block_ *block, size_
     }
     HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++) {
       HFY_VV_ w = HFY_V_(set)(pa[r][q]);
-      HFY_UNROLL_ for (l = 0; l < strip; l++)
-        acc[r * HFY_STRIP_ + l] = HFY_V_(fma)(w, v[l], acc[r * HFY_STRIP_ + l]);
+      HFY_UNROLL_ for (l = 0; l < strip; l++) acc[r * HFY_STRIP_ + l] = HFY_V_(fma)(w, v[l], acc[r * HFY_STRIP_ + l]);
     }
   }
   HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++)
@@ -3961,8 +3938,7 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block) 
   for (i = 0; i < block->ahead; i++)
     for (l = j; l < columns; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + l);
   for (; j < columns; j += lanes, b += lanes)
-    for (i = 0; i < rows; i += HFY_BATCH_)
-      HFY_V_(multiply)(1, block, i, j, b, hfy_base_min_(lanes, columns - j));
+    for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(1, block, i, j, b, hfy_base_min_(lanes, columns - j));
 }
 
 /* What chase does (below) on `strip` vectors of columns, or on the first n lanes of a single one. */
@@ -3999,8 +3975,7 @@ HFY_INLINE_ void HFY_V_(chase_strip)(int strip, HFY_S_ *row, size_t stride, size
 HFY_TARGET_ void HFY_V_(chase)(HFY_S_ *x, size_t stride, size_t columns, const HFY_S_ *coefficient, size_t count) {
   enum { lanes = HFY_LANES_ };
   size_t c = 0;
-  for (; c + 4 * lanes <= columns; c += 4 * lanes)
-    HFY_V_(chase_strip)(4, x + c, stride, 0, coefficient, count);
+  for (; c + 4 * lanes <= columns; c += 4 * lanes) HFY_V_(chase_strip)(4, x + c, stride, 0, coefficient, count);
   for (; c < columns; c += lanes)
     HFY_V_(chase_strip)(1, x + c, stride, hfy_base_min_(lanes, columns - c), coefficient, count);
 }
@@ -4018,8 +3993,7 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, const hfy_simd_listed_ *list, size_t k
   size_t i;
   int c, j;
   HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
-    HFY_UNROLL_ for (c = 0; c < strip; c++)
-      acc[j * HFY_STRIP_ + c] = HFY_V_(get)(masked, z[j] + k + c * lanes, t);
+    HFY_UNROLL_ for (c = 0; c < strip; c++) acc[j * HFY_STRIP_ + c] = HFY_V_(get)(masked, z[j] + k + c * lanes, t);
   for (i = 0; i < list->count; i++, w += HFY_BATCH_) {
     const unsigned bits = list->used[i];
     const HFY_S_ *x = list->row[i] + k;
@@ -4030,14 +4004,12 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, const hfy_simd_listed_ *list, size_t k
     HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
       if (bits >> j & 1) {
         HFY_VV_ a = HFY_V_(set)(w[j]);
-        HFY_UNROLL_ for (c = 0; c < strip; c++)
-          acc[j * HFY_STRIP_ + c] = HFY_V_(fma)(a, v[c], acc[j * HFY_STRIP_ + c]);
+        HFY_UNROLL_ for (c = 0; c < strip; c++) acc[j * HFY_STRIP_ + c] = HFY_V_(fma)(a, v[c], acc[j * HFY_STRIP_ + c]);
       }
   }
   HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
     if ((size_t)j < list->queries)
-      HFY_UNROLL_ for (c = 0; c < strip; c++)
-        HFY_V_(put)(masked, z[j] + k + c * lanes, acc[j * HFY_STRIP_ + c], t);
+      HFY_UNROLL_ for (c = 0; c < strip; c++) HFY_V_(put)(masked, z[j] + k + c * lanes, acc[j * HFY_STRIP_ + c], t);
 }
 
 HFY_TARGET_ void HFY_V_(strips)(const hfy_simd_listed_ *list) {
@@ -4105,10 +4077,7 @@ HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops) {
     nan = HFY_V_(either)(nan, HFY_V_(nan)(v[0], v[0]));
     most[0] = HFY_V_(max)(most[0], v[0]);
   }
-  if (HFY_V_(bits)(nan)) {
-    for (i = 0; i + 1 < n && !hfy_base_is_nan_((double)x[i]);) i++;
-    return x[i];
-  }
+  if (HFY_V_(bits)(nan)) return hfy_simd_max_scalar_(x, n, NULL);
   most[0] = HFY_V_(max)(HFY_V_(max)(most[0], most[1]), HFY_V_(max)(most[2], most[3]));
   HFY_V_(store)(lane, most[0]);
   if (tops) HFY_V_(store)(tops, most[0]);
@@ -4554,11 +4523,8 @@ HFY_PRIVATE_ unsigned hfy_simd_there_(void) {
 HFY_COLD_ unsigned hfy_simd_there_(void) {
   unsigned one[4] = {0}, seven[4] = {0}, saved = 0, sets = HFY_ISAS_SCALAR; /* eax .. edx of these leaves of cpuid */
 #ifdef _MSC_VER
-  __cpuid((int *)seven, 0);
-  if (seven[0] >= 7)
-    __cpuidex((int *)seven, 7, 0);
-  else
-    seven[1] = seven[2] = 0;
+  __cpuid((int *)one, 0);
+  if (one[0] >= 7) __cpuidex((int *)seven, 7, 0);
   __cpuid((int *)one, 1);
   if (one[2] >> 27 & 1) saved = (unsigned)_xgetbv(0);
 #else
@@ -4613,8 +4579,7 @@ HFY_PRIVATE_ const hfy_simd_ *hfy_simd_choose_(hfy_work *work) {
   const hfy_simd_ *simd = hfy_simd_of_(work->isa);
   if (!simd)
     hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                   "work->isa is %s, which this machine or build has not; 0 picks the best",
-                   hfy_simd_text(work->isa));
+                   "work->isa is %s, which this machine or build has not; 0 picks the best", hfy_simd_text(work->isa));
   return simd;
 }
 
@@ -4994,13 +4959,11 @@ static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
 HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa) {
 #ifdef HFY_SIMD_INT8_X86_
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
-  if (isa == HFY_ISA_AVX512 && (hfy_simd_there_() & HFY_SIMD_HAS_VNNI_))
-    return &hfy_simd_int8_vnni_;
+  if (isa == HFY_ISA_AVX512 && (hfy_simd_there_() & HFY_SIMD_HAS_VNNI_)) return &hfy_simd_int8_vnni_;
 #endif
   if (isa == HFY_ISA_AVX512 || isa == HFY_ISA_AVX2) return &hfy_simd_int8_avx2_;
-#else
-  (void)isa;
 #endif
+  (void)isa;
   return &hfy_simd_int8_scalar_;
 }
 
@@ -5175,18 +5138,17 @@ typedef struct hfy_linalg_view_ {
   size_t row, col;
 } hfy_linalg_view_;
 
-/* Rows `stride` apart; their transpose; the transpose of a view. */
+/* Rows `stride` apart; the transpose of a view; that of such rows. */
 HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_rows_(const void *at, size_t stride) {
   const hfy_linalg_view_ view = {at, stride, 1};
-  return view;
-}
-HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_turned_(const void *at, size_t stride) {
-  const hfy_linalg_view_ view = {at, 1, stride};
   return view;
 }
 HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_flip_(hfy_linalg_view_ view) {
   const hfy_linalg_view_ turned = {view.at, view.col, view.row};
   return turned;
+}
+HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_turned_(const void *at, size_t stride) {
+  return hfy_linalg_flip_(hfy_linalg_rows_(at, stride));
 }
 
 /* Where a product goes, rows `stride` apart: C = AB (set), C += AB (add), C -= AB (less). */
@@ -5299,8 +5261,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_pack_(size_t size, void *target,
         hfy_linalg_turn4_(size, from + (j * across + p) * size, across, to + (p * width + j) * size, width);
       }
       for (; p < k; p++)
-        for (l = j; l < j + 4; l++)
-          hfy_linalg_put_(size, to + p * row + l * size, from + (l * across + p) * size);
+        for (l = j; l < j + 4; l++) hfy_linalg_put_(size, to + p * row + l * size, from + (l * across + p) * size);
     }
   for (; j < have; j++)
     for (p = 0; p < k; p++) hfy_linalg_put_(size, to + p * row + j * size, from + (j * across + p * along) * size);
@@ -6006,8 +5967,7 @@ HFY_COLD_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, do
     for (i = c + 1; i < 2 * n; i += n) /* real parts, imaginary parts */
       hfy_linalg_mirror_(s->eigen.tau[c], s->eigen.all + c * n + c + 1, x + i, n - c - 1);
   for (i = 0; i < 2 * n; i++) x[i] *= s->eigen.scale[i < n ? i : i - n];
-  most = 0;
-  for (i = 0; i < n; i++) most = fabs(x[i]) > most ? fabs(x[i]) : fabs(x[n + i]) > most ? fabs(x[n + i]) : most;
+  most = hfy_linalg_largest_(x, 2 * n);
   for (i = 0; most > 0 && i < 2 * n; i++) x[i] /= most;
   for (i = 0; i < n; i++) {
     const double size = x[i] * x[i] + x[n + i] * x[n + i];
@@ -6734,8 +6694,7 @@ HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const do
     apply(context, v, y);
     a[j] = hfy_linalg_dot_(v, y, dim);
     for (twice = 0; twice < 2; twice++)
-      for (k = 0; k <= j; k++)
-        hfy_linalg_axpy_(-hfy_linalg_dot_(basis + k * dim, y, dim), basis + k * dim, y, dim);
+      for (k = 0; k <= j; k++) hfy_linalg_axpy_(-hfy_linalg_dot_(basis + k * dim, y, dim), basis + k * dim, y, dim);
     b[j] = sqrt(hfy_linalg_dot_(y, y, dim));
     value = hfy_linalg_sturm_(a, b, j + 1);
     still = value - previous <= 4 * DBL_EPSILON * value ? still + 1 : 0;
