@@ -534,11 +534,10 @@ typedef enum hfy_isa {
 #define HFY_ISAS_AVX512 16
 #define HFY_ISAS_NEON 32
 
-/* Scratch memory, the choice of instruction set, and the message of the last error. One per thread; zeroed = ready.
-   Zeroed, it allocates with HFY_MALLOC, grows when a call needs more, and is emptied by hfy_work_free.
-   With `buffer` and `capacity` set by you (and `owned` 0) it never allocates: a call that needs more returns
-   HFY_ERR_NOMEM before it writes anything. Functions take NULL too: they allocate for that call and free before they
-   return; the message is lost. */
+/* Scratch memory, the choice of instruction set, the message of the last error. One per thread. Zeroed it is ready: it
+   allocates with HFY_MALLOC, grows when a call needs more, and is emptied by hfy_work_free. With `buffer` and
+   `capacity` set by you (and `owned` 0) it never allocates: a call that needs more returns HFY_ERR_NOMEM before it
+   writes anything. Functions take NULL too: they allocate and free within the call; the message is lost. */
 typedef struct hfy_work {
   void *buffer;      /* scratch: yours, or the library's (owned = 1); any alignment */
   size_t capacity;   /* its bytes */
@@ -549,8 +548,7 @@ typedef struct hfy_work {
   char message[160]; /* what the last call had to say: empty after success */
 } hfy_work;
 
-/* Frees what the library allocated for this work and zeroes buffer, capacity and owned. A user's buffer is left alone.
-   NULL is allowed. */
+/* Frees what the library allocated and zeroes buffer, capacity, owned; a buffer of yours stays. NULL is allowed. */
 HFY_API void hfy_work_free(hfy_work *work);
 
 /* A random generator: SplitMix64, with a cached second normal. Plain data: copy it to fork a stream; zeroed: seed 0. */
@@ -580,19 +578,17 @@ HFY_API const char *hfy_simd_text(hfy_isa isa); /* "scalar", "sse2", "avx2", "av
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* All eigenvalues of a (n x n, row by row, any real matrix): re[k] + i im[k], largest real part first, conjugate pairs
-   side by side with +im first and equal to the bit. Backward stable: each is the eigenvalue of a matrix within a small
-   multiple of eps of a (balanced); an eigenvalue alone in its row or column comes out exactly. re, im: n; may not
-   overlap a. Cost about 8 n^3; scratch about n^2 + 150 n doubles.
-   Errors, nothing written: ARG (NULL, n = 0, too large to exist), NONFINITE (an element of a), NOMEM, UNSUPPORTED
-   (work->isa), CONVERGENCE (60 iterations for one eigenvalue; never seen). */
+   side by side, +im first, equal to the bit. Backward stable: each is an eigenvalue of a matrix within a small multiple
+   of eps of a (balanced); one alone in its row or column comes out exactly. re, im: n; may not overlap a. Cost about
+   8 n^3; scratch about n^2 + 150 n doubles. Errors, nothing written: ARG (NULL, n = 0, too large to exist), NONFINITE
+   (an element of a), NOMEM, UNSUPPORTED (work->isa), CONVERGENCE (60 iterations for one eigenvalue; never seen). */
 HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work);
 
 /* Right eigenvectors for `count` of the eigenvalues re[k] + i im[k] that hfy_eigenvalues found, by inverse iteration:
    vectors_re, vectors_im count x n, each of length 1 with its largest element real and positive (im[k] = 0: real).
-   residual (count, or NULL): |A v - lambda v| / |A|_F, about eps unless rows and columns of a differ by many decades
-   (then it is eps times what balancing scaled by). Equal eigenvalues get the same vector. Cost about 4 n^3 once
-   and 12 n^2 a vector (with residual 6 n^2 more); scratch about 4 n^2 doubles.
-   Errors, nothing written: as hfy_eigenvalues; NONFINITE for re and im too. */
+   residual (count, or NULL): |A v - lambda v| / |A|_F, about eps; eps times what balancing scaled by where rows and
+   columns of a differ by many decades. Equal eigenvalues get the same vector. Cost about 4 n^3 once, 12 n^2 a vector
+   (with residual 6 n^2 more); scratch about 4 n^2 doubles. Errors as hfy_eigenvalues; NONFINITE for re and im too. */
 HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im, size_t count,
                                     double *vectors_re, double *vectors_im, double *residual, hfy_work *work);
 
@@ -612,16 +608,14 @@ HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, d
 /* Singular values, largest first, and the vectors: A = sum over i of values[i] left_i right_i^T. a: rows x columns.
    values: r = min(rows, columns). left: r rows of `rows`, right: r rows of `columns`, or NULL. Absolute errors of a few
    n eps values[0]. For a singular value of exactly 0 (or one that underflows) the left vector (where rows < columns:
-   the right one) is the zero vector; all others are orthonormal.
-   How: eigenvectors V of the smaller of A^T A and A A^T make A V nearly orthogonal, one-sided Jacobi rotations finish,
-   so small values keep what forming A^T A alone would lose. Cost: 2 rows columns r + 6 r^3 and a few times
-   r^2 max(rows, columns) multiply-adds. Errors as hfy_linalg_eigen. */
+   the right one) is zero; all others are orthonormal. How: eigenvectors V of the smaller of A^T A and A A^T make A V
+   nearly orthogonal, one-sided Jacobi rotations finish, so small values keep what forming A^T A alone would lose. Cost:
+   2 rows columns r + 6 r^3 and a few times r^2 max(rows, columns) multiply-adds. Errors as hfy_linalg_eigen. */
 HFY_API hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, double *values, double *left,
                                   double *right, hfy_work *work);
 
-/* The pseudo-inverse, columns x rows, of a rows x columns matrix. Singular values up to `cut` times the largest count
-   as 0; cut = 0: max(rows, columns) eps. *rank, if not NULL: how many are left. Errors as hfy_linalg_svd; ARG (cut
-   negative or NaN, inverse NULL). */
+/* The pseudo-inverse, columns x rows, of a. Singular values up to `cut` times the largest count as 0; cut = 0:
+   max(rows, columns) eps. *rank (or NULL): how many are left. Errors as hfy_linalg_svd; ARG (cut < 0 or not finite). */
 HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns, double cut, double *inverse,
                                    size_t *rank, hfy_work *work);
 
@@ -638,11 +632,10 @@ typedef enum hfy_sim {
 } hfy_sim;
 
 #ifdef HFY_HAS_SIM_
-/* scores[j*count + i] = beta * sim(key i, query j).
-   keys: count rows of dim, key_stride apart (0 = dim); queries: n_queries rows of dim; scores: n_queries x count.
-   beta: any finite number. A dot product is within 4 eps sqrt(dim) |beta| |x||q| of the exact one (eps of hfy_real);
-   a score beyond the range of hfy_real comes out infinite, NaN in gives NaN out.
-   Cost: count x dim x n_queries multiply-adds. Errors: ARG (NULL, dim or count 0, stride < dim, beta not finite). */
+/* scores[j*count + i] = beta * sim(key i, query j). beta: any finite number. keys: count rows of dim, key_stride apart
+   (0 = dim); queries: n_queries rows of dim; scores: n_queries x count. A dot product is within 4 eps sqrt(dim) |beta|
+   |x||q| of the exact one (eps of hfy_real); a score beyond the range of hfy_real comes out infinite, NaN in gives NaN
+   out. Cost: count x dim x n_queries multiply-adds. Errors: ARG (NULL, dim or count 0, stride < dim, beta). */
 HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys, size_t count, size_t dim,
                                   size_t key_stride, const hfy_real *queries, size_t n_queries, hfy_real *scores,
                                   hfy_work *work);
@@ -2195,10 +2188,8 @@ HFY_COLD_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double 
   int exponent, n, i, point, len = 0;
   uint64_t m;
   if (hfy_base_is_nan_(x)) return hfy_base_put_(out, size, at, "nan");
-  if (hfy_base_bits_(x) >> 63) {
-    at = hfy_base_put_(out, size, at, "-");
-    x = -x;
-  }
+  if (hfy_base_bits_(x) >> 63) at = hfy_base_put_(out, size, at, "-");
+  x = fabs(x);
   if (!hfy_base_is_finite_(x)) return hfy_base_put_(out, size, at, "inf");
   if (!(x > 0)) return hfy_base_put_(out, size, at, "0");
   exponent = (int)floor(log10(x));
@@ -3200,27 +3191,23 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_DV_ HFY_D_(vec)
 #define HFY_VV_ HFY_V_(vec)
 #if defined(HFY_DOUBLE) != defined(HFY_SIMD_OTHER_)
-#define HFY_V_(name) HFY_PASTE_(name, f64, HFY_ISA_)
+#define HFY_TYPE_ f64
 #define HFY_S_ double
 #define HFY_BITS_ 64
-#define HFY_LANES_ (HFY_BYTES_ / 8)
 #else
-#define HFY_V_(name) HFY_PASTE_(name, f32, HFY_ISA_)
+#define HFY_TYPE_ f32
 #define HFY_S_ float
 #define HFY_BITS_ 32
-#define HFY_LANES_ (HFY_BYTES_ / 4)
 #endif
+#define HFY_V_(name) HFY_PASTE_(name, HFY_TYPE_, HFY_ISA_)
+#define HFY_LANES_ (HFY_BYTES_ * 8 / HFY_BITS_)
 /* AVX-512's tables take from AVX2 what gives the same bits and is no part of scores, batches or products. */
 #if HFY_SIMD_PASS_ == 4
 #define HFY_NARROW_ avx2
 #else
 #define HFY_NARROW_ HFY_ISA_
 #endif
-#ifdef HFY_DOUBLE
-#define HFY_VN_(name) HFY_PASTE_(name, f64, HFY_NARROW_)
-#else
-#define HFY_VN_(name) HFY_PASTE_(name, f32, HFY_NARROW_)
-#endif
+#define HFY_VN_(name) HFY_PASTE_(name, HFY_TYPE_, HFY_NARROW_)
 #define HFY_DN_(name) HFY_PASTE_(name, f64, HFY_NARROW_)
 
 #if HFY_SIMD_PASS_ == 1 /* plain C, products only: a vector of one lane */
@@ -3371,7 +3358,6 @@ HFY_WORD_(HFY_D_, fma, pd, _mm_add_pd(product, c))
 HFY_WORD_(HFY_F_, fnma, ps, _mm_sub_ps(c, product))
 HFY_WORD_(HFY_D_, fnma, pd, _mm_sub_pd(c, product))
 #undef HFY_WORD_
-#undef HFY_SEPARATE_
 #else
 #define HFY_WORDS_(V, ps)                                                                                              \
   HFY_INLINE_ V(vec) V(fma)(V(vec) a, V(vec) b, V(vec) c) { return HFY_MM_(fmadd_##ps)(a, b, c); }                     \
@@ -4452,8 +4438,6 @@ static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   HFY_V_(combine), HFY_VN_(gather), HFY_V_(largest), HFY_VN_(window), HFY_V_(softmax), HFY_VN_(scale),
   HFY_VN_(scale_once), HFY_VN_(mix), HFY_VN_(cut), HFY_VN_(apart), HFY_VN_(exp), HFY_D_(below), HFY_DN_(keep_below),
   HFY_D_(powers), HFY_D_(clip), HFY_DN_(signs)};
-#undef HFY_TEXT_
-#undef HFY_TEXT_2_
 #undef HFY_PACK_
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
@@ -4471,41 +4455,37 @@ static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
-/* Each set is read twice: the products of the other precision (OTHER), then everything of hfy_real. */
+/* Each set is read twice: the products of the other precision (OTHER), then, from its end, everything of hfy_real. */
 #define HFY_SIMD_OTHER_
 #if HFY_SIMD_HAS_(HFY_ISAS_SCALAR)
 #define HFY_SIMD_PASS_ 1 /* HFY_ISA_SCALAR */
-#include HFY_FILE
 #include HFY_FILE
 #endif
 #if HFY_SIMD_HAS_(HFY_ISAS_SSE2)
 #define HFY_SIMD_PASS_ 2 /* HFY_ISA_SSE2 */
 #include HFY_FILE
-#include HFY_FILE
 #endif
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512)
 #define HFY_SIMD_PASS_ 3 /* HFY_ISA_AVX2 */
-#include HFY_FILE
 #include HFY_FILE
 #endif
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
 #define HFY_SIMD_PASS_ 4 /* HFY_ISA_AVX512 */
 #include HFY_FILE
-#include HFY_FILE
 #endif
 #if HFY_SIMD_HAS_(HFY_ISAS_NEON)
 #define HFY_SIMD_PASS_ 5 /* HFY_ISA_NEON */
-#include HFY_FILE
 #include HFY_FILE
 #endif
 #undef HFY_SIMD_OTHER_
 
 /* --- choice --- */
 
-#ifdef HFY_SIMD_X86_
-enum { HFY_SIMD_HAS_VNNI_ = 0x100, HFY_SIMD_HAS_VPOPCNTDQ_ = 0x200 };
 /* The instruction sets of this machine, its operating system too, as in HFY_ISAS, and two extensions of AVX-512. */
-#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__) /* from the compiler's table, where 4 KB do not count */
+enum { HFY_SIMD_HAS_VNNI_ = 0x100, HFY_SIMD_HAS_VPOPCNTDQ_ = 0x200 };
+#ifndef HFY_SIMD_X86_
+HFY_PRIVATE_ unsigned hfy_simd_there_(void) { return HFY_ISAS_SCALAR | HFY_ISAS_NEON; }
+#elif defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__) /* from the compiler's table, where 4 KB do not count */
 HFY_PRIVATE_ unsigned hfy_simd_there_(void) {
   unsigned sets = HFY_ISAS_SCALAR;
   __builtin_cpu_init();
@@ -4543,9 +4523,6 @@ HFY_COLD_ unsigned hfy_simd_there_(void) {
   }
   return sets;
 }
-#endif
-#else
-HFY_PRIVATE_ unsigned hfy_simd_there_(void) { return HFY_ISAS_SCALAR | HFY_ISAS_NEON; }
 #endif
 
 /* The kernels of an instruction set, or NULL if this machine or build has it not. */
@@ -4950,9 +4927,6 @@ static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
   "avx512vnni", 1, 128, 4, 32, hfy_simd_int8_dot_vnni_, hfy_simd_int8_pack_vnni_, hfy_simd_int8_tile_vnni_,
   hfy_simd_int8_pass_vnni_};
 #endif
-#undef HFY_SIMD_AVX2_
-#undef HFY_SIMD_VNNI_
-#undef HFY_SIMD_AHEAD_
 #endif
 
 /* The integer kernels that go with an instruction set that this machine has. */
@@ -5025,7 +4999,6 @@ HFY_PRIVATE_ HFY_SIMD_WIDE_ size_t hfy_simd_near_wide_(const uint32_t *d, size_t
   }
   return count;
 }
-#undef HFY_SIMD_WIDE_
 #endif
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
@@ -5365,8 +5338,6 @@ HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_ *simd, size_t m, size_t n
 #endif
   hfy_linalg_tiles_(&hfy_linalg_products_(simd)->f64, m, n, k, a, b, c, scratch);
 }
-#undef HFY_LINALG_BLAS_
-#undef HFY_LINALG_USER_
 
 /* X X^T of the count x dim matrix x: all inner products of its rows. */
 HFY_PRIVATE_ void hfy_linalg_gram_(const hfy_simd_ *simd, size_t count, size_t dim, hfy_linalg_view_ x, double *gram,
@@ -5422,7 +5393,6 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
    How: eigenvalues alone in a row or column are taken out, the rest is balanced, reduced to Hessenberg form in panels
    (mostly matrix products) and goes through the double-shift QR algorithm. Its sweeps are cut into chunks: reflections
    run one by one inside a small diagonal window, a chunk at once right of it and above it. Vectors: inverse iteration.
-   Numerics: backward stable. Exceptional shifts every 10 iterations; at most 60 for one eigenvalue.
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_LINALG_PANEL_ 32   /* columns of a panel of the reduction */
 #define HFY_LINALG_CHUNK_ 24   /* reflections of a chunk */
@@ -5479,7 +5449,7 @@ typedef struct hfy_linalg_general_ {
   double *h;             /* n x n */
   double *v, *y, *t, *w; /* reduction: reflectors and A V T by rows of n, T, products */
   double *all, *tau;     /* all reflectors by rows of n and their tau; NULL: not kept */
-  double *scale;         /* n: what balancing multiplied by */
+  double *scale;         /* n: what balancing multiplied columns by */
   double *block, *gemm, *coefficient;
   size_t *index, *counts;
 } hfy_linalg_general_;
@@ -5501,8 +5471,7 @@ HFY_COLD_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int ve
   e->counts = HFY_TAKE_(arena, size_t, hfy_base_times_(n, 2));
 }
 
-/* Osborne's balancing in powers of two: rows and columns of like norm, but for those zero off the diagonal; scale[i]:
-   what column i was multiplied by. */
+/* Osborne's balancing in powers of two: rows and columns of like norm, but for those zero off the diagonal. */
 HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
   size_t i, j, pass;
   int moved = 1;
@@ -6084,9 +6053,6 @@ HFY_COLD_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t,
     v[k] += 1;
   }
 }
-#undef HFY_LINALG_PANEL_
-#undef HFY_LINALG_CHUNK_
-#undef HFY_LINALG_QR_MOST_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.spectra.impl   symmetric eigenvalues, singular values, pseudo-inverse, Cholesky in blocks
@@ -6678,8 +6644,7 @@ HFY_COLD_ double hfy_linalg_sturm_(const double *a, const double *b, size_t n) {
   return high;
 }
 
-/* The largest eigenvalue of a symmetric operator, y = A v, by Lanczos's iteration, each vector kept orthogonal to all
-   before. room: most (dim + 2); y: dim. */
+/* The largest eigenvalue of a symmetric operator, y = A v: Lanczos, all vectors orthogonal. room: most (dim + 2). */
 HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const double *v, double *y),
                                      const void *context, size_t dim, size_t most, double *room, double *y) {
   double *basis = room, *a = room + most * dim, *b = a + most, value = 0, previous = -1, norm;
@@ -6863,15 +6828,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy
   hfy_status status = simd ? hfy_sim_check_(sim, beta, &x, &q, dim, scores, w) : HFY_ERR_UNSUPPORTED;
   while (hfy_base_layout_(&arena, w, &status))
     inverse = HFY_TAKE_(&arena, double, sim == HFY_SIM_COSINE ? hfy_base_plus_(count, n_queries) : 0);
-  if (status) return hfy_base_close_(w, &local, status);
-  if (sim == HFY_SIM_COSINE) {
+  if (!status && sim == HFY_SIM_COSINE) {
     hfy_sim_inverse_norms_(simd, keys, x.stride, count, dim, inverse);
     hfy_sim_inverse_norms_(simd, queries, dim, n_queries, dim, inverse + count);
     x.inverse = inverse;
     q.inverse = inverse + count;
   }
-  hfy_sim_tile_(simd, sim, beta, &x, &q, dim, scores, count);
-  return hfy_base_close_(w, &local, HFY_OK);
+  if (!status) hfy_sim_tile_(simd, sim, beta, &x, &q, dim, scores, count);
+  return hfy_base_close_(w, &local, status);
 }
 
 #endif /* HFY_HAS_SIM_ */
@@ -20202,22 +20166,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_SEP_SUPPORT_
 #undef HFY_SEP_FAR_
 #undef HFY_IF_STRUCTURE_
-#undef HFY_LINALG_REFLECT_
-#undef HFY_LINALG_STRIP_
-#undef HFY_LINALG_FACTOR_
-#undef HFY_LINALG_SWEEPS_
 
 #endif /* HFY_BODIES_ */
 
 /* The end of a pass over the templates (see >>simd.impl): the next one starts afresh. */
 #ifdef HFY_SIMD_PASS_
-#ifdef HFY_SIMD_OTHER_
-#undef HFY_SIMD_OTHER_
-#else
-#define HFY_SIMD_OTHER_
-#undef HFY_SIMD_PASS_
-#endif
 #undef HFY_BITS_
+#undef HFY_TYPE_
 #undef HFY_PASTE_3_
 #undef HFY_PASTE_
 #undef HFY_F_
@@ -20245,6 +20200,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_NARROW_
 #undef HFY_VN_
 #undef HFY_DN_
+#ifdef HFY_SIMD_OTHER_ /* the same set again, for hfy_real */
+#undef HFY_SIMD_OTHER_
+#include HFY_FILE
+#define HFY_SIMD_OTHER_
+#undef HFY_SIMD_PASS_
+#endif
 #else /* >>rooms */
 #undef HFY_HAS_LINALG_
 #undef HFY_HAS_SIM_
