@@ -2554,8 +2554,8 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n) {
    exp is within 1 ulp (float) or 2 ulp (double), denormal results included, and makes no denormal on its way.
    Every instruction set gives the same bits for the same call on every machine; two of them agree but for rounding.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_SIMD_LANES_ 16   /* accumulators of the scalar dot */
-#define HFY_SIMD_BLOCK_ 2048 /* elements of a dot before it moves to double */
+enum { HFY_SIMD_LANES_ = 16 };   /* accumulators of the scalar dot */
+enum { HFY_SIMD_BLOCK_ = 2048 }; /* elements of a dot before it moves to double */
 
 /* The instruction sets that this compiler can make, and of them the one that every machine of its target has: FLOOR. */
 #if defined(HFY_NO_SIMD)
@@ -2628,7 +2628,6 @@ typedef void hfy_simd_pairs_(const hfy_real *x, size_t x_stride, size_t rows, co
                              size_t nq, size_t dim, hfy_real *out, size_t out_stride);
 
 typedef struct hfy_simd_ {
-  const char *name;
   hfy_isa isa;
   size_t lanes;               /* of a vector of hfy_real, at most HFY_SIMD_LANES_ */
   hfy_simd_pairs_ *dot;       /* <x, q> */
@@ -2979,6 +2978,7 @@ HFY_PRIVATE_ double hfy_simd_fold_scalar_(hfy_real *lane) {
 HFY_SIMD_PAIRS_SCALAR_(hfy_simd_dot_scalar, a *b)
 HFY_SIMD_PAIRS_SCALAR_(hfy_simd_euclidean_scalar, (a - b) * (a - b))
 HFY_SIMD_PAIRS_SCALAR_(hfy_simd_manhattan_scalar, a > b ? a - b : b - a)
+#undef HFY_SIMD_PAIRS_SCALAR_
 
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_axpy_scalar_(hfy_real w, const hfy_real *HFY_RESTRICT_ x, size_t dim,
                                                             hfy_real *HFY_RESTRICT_ z) {
@@ -3169,7 +3169,7 @@ HFY_PRIVATE_ size_t hfy_simd_signs_scalar_(const double *h, const double *width,
 }
 
 static const hfy_simd_ hfy_simd_table_real_scalar_ = {
-  "scalar", HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
+  HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
   hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_,
   hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
   hfy_simd_cut_scalar_, hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_below_scalar_,
@@ -3238,9 +3238,7 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #ifdef __OPTIMIZE_SIZE__
 #define HFY_TALL_ 4
 #define HFY_QUERIES_ 1
-#define HFY_DENSE_ NULL /* no kernel of its own for batches of weights without a zero */
 #else
-#define HFY_DENSE_ HFY_V_(block)
 #define HFY_TALL_ 8
 #define HFY_QUERIES_ (HFY_SIMD_PASS_ >= 3 ? 3 : HFY_SIMD_PASS_)
 #endif
@@ -3358,6 +3356,7 @@ HFY_WORD_(HFY_D_, fma, pd, _mm_add_pd(product, c))
 HFY_WORD_(HFY_F_, fnma, ps, _mm_sub_ps(c, product))
 HFY_WORD_(HFY_D_, fnma, pd, _mm_sub_pd(c, product))
 #undef HFY_WORD_
+#undef HFY_SEPARATE_
 #else
 #define HFY_WORDS_(V, ps)                                                                                              \
   HFY_INLINE_ V(vec) V(fma)(V(vec) a, V(vec) b, V(vec) c) { return HFY_MM_(fmadd_##ps)(a, b, c); }                     \
@@ -3507,17 +3506,13 @@ typedef struct HFY_D_(tail) {
   size_t at1;
 } HFY_D_(tail);
 HFY_INLINE_ HFY_F_(tail) HFY_F_(first)(size_t n) {
-  HFY_F_(tail) t;
-  t.in = _mm_castsi128_ps(_mm_cmpgt_epi32(_mm_set1_epi32((int)n), _mm_setr_epi32(0, 1, 2, 3)));
-  t.at1 = n > 1;
-  t.at2 = n > 2 ? 2 : 0;
-  t.at3 = n > 3 ? 3 : 0;
+  const __m128i in = _mm_cmpgt_epi32(_mm_set1_epi32((int)n), _mm_setr_epi32(0, 1, 2, 3));
+  const HFY_F_(tail) t = {_mm_castsi128_ps(in), n > 1, n > 2 ? 2u : 0, n > 3 ? 3u : 0};
   return t;
 }
 HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) {
-  HFY_D_(tail) t;
-  t.in = _mm_castsi128_pd(_mm_cmpgt_epi32(_mm_set1_epi32((int)n), _mm_setr_epi32(0, 0, 1, 1)));
-  t.at1 = n > 1;
+  const __m128i in = _mm_cmpgt_epi32(_mm_set1_epi32((int)n), _mm_setr_epi32(0, 0, 1, 1));
+  const HFY_D_(tail) t = {_mm_castsi128_pd(in), n > 1};
   return t;
 }
 HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t) {
@@ -3805,11 +3800,9 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
     HFY_UNROLL_ for (i = 0; i < rows; i++) out[(size_t)j * out_stride + (size_t)i] = sum[j * rows + i];
 }
 
-#define HFY_TILE_(name, kind, rows, queries)                                                                           \
-  HFY_TARGET_ void HFY_V_(name)(const hfy_simd_tile_ *t) { HFY_V_(tile)(kind, rows, queries, t); }
 #define HFY_PAIRS_(name, kind, tall, few_rows, queries)                                                                \
-  HFY_TILE_(name##_one, kind, tall, 1)                                                                                 \
-  HFY_TILE_(name##_few, kind, few_rows, queries)                                                                       \
+  HFY_TARGET_ void HFY_V_(name##_one)(const hfy_simd_tile_ *t) { HFY_V_(tile)(kind, tall, 1, t); }                     \
+  HFY_TARGET_ void HFY_V_(name##_few)(const hfy_simd_tile_ *t) { HFY_V_(tile)(kind, few_rows, queries, t); }           \
   HFY_TARGET_ void HFY_V_(name)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,       \
                                 size_t nq, size_t dim, HFY_S_ *out, size_t out_stride) {                               \
     const int one = (queries) == 1;                                                                                    \
@@ -3825,6 +3818,7 @@ HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, HFY_QUERIES_)
 #endif
 HFY_PAIRS_(euclidean, HFY_SIMD_EUCLIDEAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2) /* more arithmetic than loads */
 HFY_PAIRS_(manhattan, HFY_SIMD_MANHATTAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2)
+#undef HFY_PAIRS_
 /* One query. */
 HFY_TARGET_ void HFY_V_(dots)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t dim, HFY_S_ *out) {
   HFY_V_(dot)(x, x_stride, rows, q, 0, 1, dim, out, 0);
@@ -4025,8 +4019,8 @@ HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n) {
 
 HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
                                  size_t rows, size_t dim, HFY_S_ *z, size_t z_stride) {
-  static const hfy_simd_projector_ by = {HFY_BATCH_, HFY_V_(wide), HFY_V_(nonzero), HFY_DENSE_, HFY_V_(strips),
-                                         HFY_VN_(sum)};
+  static const hfy_simd_projector_ by = { /* for size, no kernel of its own for weights without a zero */
+    HFY_BATCH_, HFY_V_(wide), HFY_V_(nonzero), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block), HFY_V_(strips), HFY_VN_(sum)};
   const hfy_simd_project_ all = {&by, w, x, z, w_stride, nq, x_stride, rows, dim, z_stride};
   hfy_simd_project_all_(&all);
 }
@@ -4431,10 +4425,8 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
   return (size_t)HFY_D_(total)(sum, zero);
 }
 
-#define HFY_TEXT_2_(token) #token
-#define HFY_TEXT_(token) HFY_TEXT_2_(token)
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
-  HFY_TEXT_(HFY_ISA_), (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
+  (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
   HFY_V_(combine), HFY_VN_(gather), HFY_V_(largest), HFY_VN_(window), HFY_V_(softmax), HFY_VN_(scale),
   HFY_VN_(scale_once), HFY_VN_(mix), HFY_VN_(cut), HFY_VN_(apart), HFY_VN_(exp), HFY_D_(below), HFY_DN_(keep_below),
   HFY_D_(powers), HFY_D_(clip), HFY_DN_(signs)};
@@ -4580,10 +4572,10 @@ HFY_API const char *hfy_simd_text(hfy_isa isa) {
    the row's sum); for panels the keys are made unsigned while they are packed (mended by the query's sum).
    Rows may be read up to 63 bytes beyond their end: the query is 0 there, and the last row has that much behind it.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_SIMD_SEGMENT_ 32768 /* elements before a whole-number dot moves to double: 255 * 128 * 32768 < 2^31 */
-#define HFY_SIMD_GROUP_ 8       /* queries of a panel */
-#define HFY_SIMD_PAD_ 64        /* bytes readable behind the last row, zeros behind a query */
-#define HFY_SIMD_TILE_ 32       /* the most rows of a tile */
+enum { HFY_SIMD_SEGMENT_ = 32768 }; /* elements before a whole-number dot moves to double: 255 * 128 * 32768 < 2^31 */
+enum { HFY_SIMD_GROUP_ = 8 };       /* queries of a panel */
+enum { HFY_SIMD_PAD_ = 64 };        /* bytes readable behind the last row, zeros behind a query */
+enum { HFY_SIMD_TILE_ = 32 };       /* the most rows of a tile */
 
 /* A query in whole numbers, zeros behind it up to a multiple of HFY_SIMD_PAD_ elements. */
 typedef struct hfy_simd_wide_ {
@@ -4683,7 +4675,7 @@ static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {
 #define HFY_SIMD_INT8_X86_
 #define HFY_SIMD_AVX2_ __attribute__((target("avx2,fma")))
 #define HFY_SIMD_VNNI_ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")))
-#define HFY_SIMD_AHEAD_ 8 /* memory is sent for this many rows ahead */
+enum { HFY_SIMD_AHEAD_ = 8 }; /* memory is sent for this many rows ahead */
 
 /* The next four rows of a call and their places in it: from its four quarters, or (a list, a number that does not
    divide) rows i .. i+3, the last one again where there are fewer. Rows to come are sent for. */
@@ -4927,6 +4919,8 @@ static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
   "avx512vnni", 1, 128, 4, 32, hfy_simd_int8_dot_vnni_, hfy_simd_int8_pack_vnni_, hfy_simd_int8_tile_vnni_,
   hfy_simd_int8_pass_vnni_};
 #endif
+#undef HFY_SIMD_AVX2_
+#undef HFY_SIMD_VNNI_
 #endif
 
 /* The integer kernels that go with an instruction set that this machine has. */
@@ -4943,7 +4937,7 @@ HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa) {
 
 /* --- packed bits: AVX-512 counts those of eight words at a time --- */
 
-#define HFY_SIMD_FEW_ 4 /* states whose distances are counted at once */
+enum { HFY_SIMD_FEW_ = 4 }; /* states whose distances are counted at once */
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512) && defined(__GNUC__) && defined(__x86_64__)
 #define HFY_SIMD_POPCOUNT_
@@ -4999,6 +4993,7 @@ HFY_PRIVATE_ HFY_SIMD_WIDE_ size_t hfy_simd_near_wide_(const uint32_t *d, size_t
   }
   return count;
 }
+#undef HFY_SIMD_WIDE_
 #endif
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
@@ -5144,9 +5139,9 @@ HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_less_(void *at, size_t stride) {
   return into;
 }
 
-#define HFY_LINALG_DEPTH_ 1024 /* bytes of a block of k */
-#define HFY_LINALG_WIDTH_ 4608 /* of a block of rows of B: with the depth, in L2; a multiple of every tile's width */
-#define HFY_LINALG_TALL_ 48    /* rows of A that meet a panel of B in L1: a multiple of every tile's rows */
+enum { HFY_LINALG_DEPTH_ = 1024 }; /* bytes of a block of k */
+enum { HFY_LINALG_WIDTH_ = 4608 }; /* of a block of rows of B: with the depth, in L2; a multiple of each tile's width */
+enum { HFY_LINALG_TALL_ = 48 };    /* rows of A that meet a panel of B in L1: a multiple of every tile's rows */
 
 /* Elements of scratch that a product of this shape needs at most, of elements of `size` bytes. */
 HFY_COLD_ size_t hfy_linalg_gemm_scratch_(size_t m, size_t n, size_t k, size_t size) {
@@ -5338,6 +5333,8 @@ HFY_PRIVATE_ void hfy_linalg_multiply_(const hfy_simd_ *simd, size_t m, size_t n
 #endif
   hfy_linalg_tiles_(&hfy_linalg_products_(simd)->f64, m, n, k, a, b, c, scratch);
 }
+#undef HFY_LINALG_BLAS_
+#undef HFY_LINALG_USER_
 
 /* X X^T of the count x dim matrix x: all inner products of its rows. */
 HFY_PRIVATE_ void hfy_linalg_gram_(const hfy_simd_ *simd, size_t count, size_t dim, hfy_linalg_view_ x, double *gram,
@@ -5394,9 +5391,9 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
    (mostly matrix products) and goes through the double-shift QR algorithm. Its sweeps are cut into chunks: reflections
    run one by one inside a small diagonal window, a chunk at once right of it and above it. Vectors: inverse iteration.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_LINALG_PANEL_ 32   /* columns of a panel of the reduction */
-#define HFY_LINALG_CHUNK_ 24   /* reflections of a chunk */
-#define HFY_LINALG_QR_MOST_ 60 /* iterations for one eigenvalue */
+enum { HFY_LINALG_PANEL_ = 32 };   /* columns of a panel of the reduction */
+enum { HFY_LINALG_CHUNK_ = 24 };   /* reflections of a chunk */
+enum { HFY_LINALG_QR_MOST_ = 60 }; /* iterations for one eigenvalue */
 
 /* y += a x */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_axpy_(double a, const double *HFY_RESTRICT_ x, double *HFY_RESTRICT_ y,
@@ -6063,10 +6060,10 @@ HFY_COLD_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t,
    Numerics: everything in double; a matrix is first scaled by a power of two to a largest entry in [1/2, 1), so no
    square overflows and a floor of 1e-40 under the off-diagonal is far below rounding.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_LINALG_REFLECT_ 32 /* columns of a panel of reflections */
-#define HFY_LINALG_STRIP_ 16   /* columns that rotations are applied to at a time */
-#define HFY_LINALG_FACTOR_ 96  /* rows of a block of a Cholesky factor */
-#define HFY_LINALG_SWEEPS_ 60  /* most QL steps for one eigenvalue, most sweeps of Jacobi rotations */
+enum { HFY_LINALG_REFLECT_ = 32 }; /* columns of a panel of reflections */
+enum { HFY_LINALG_STRIP_ = 16 };   /* columns that rotations are applied to at a time */
+enum { HFY_LINALG_FACTOR_ = 96 };  /* rows of a block of a Cholesky factor */
+enum { HFY_LINALG_SWEEPS_ = 60 };  /* most QL steps for one eigenvalue, most sweeps of Jacobi rotations */
 
 typedef struct hfy_linalg_rotation_ {
   double c, s;
@@ -6276,8 +6273,7 @@ HFY_COLD_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, double 
   for (i = 0; i < n * n; i++) a[i] *= unit;
   hfy_linalg_tridiagonal_(s, a);
   s->vectors = vectors;
-  for (i = 0; vectors && i < n * n; i++) vectors[i] = 0;
-  for (i = 0; vectors && i < n; i++) vectors[i * n + i] = 1;
+  for (i = 0; vectors && i < n * n; i++) vectors[i] = i % (n + 1) == 0;
   status = hfy_linalg_ql_(s);
   if (status) return status;
   if (vectors) hfy_linalg_reflect_(s, vectors);
@@ -6341,6 +6337,7 @@ typedef struct hfy_linalg_svd_ {
   double *scaled;    /* a copy of A, scaled */
   double *gram, *v;  /* wide x wide */
   double *square;    /* wide: |column|^2 */
+  double *values;    /* wide; set by hfy_linalg_svd_all_ only */
 } hfy_linalg_svd_;
 
 HFY_COLD_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size_t columns, hfy_linalg_svd_ *s) {
@@ -6415,8 +6412,13 @@ HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, si
   return HFY_OK;
 }
 
-HFY_COLD_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size_t columns, const void *out,
-                                           const char *name, hfy_work *w) {
+/* Checks and decomposes a in scratch of the work, s->values too; out: the result called `name`. */
+HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns, int unit,
+                                         const void *out, const char *name, hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_status status = HFY_OK;
+  s->eigen.simd = hfy_simd_choose_(w);
+  if (!s->eigen.simd) return HFY_ERR_UNSUPPORTED;
   if (!a || !out) return hfy_base_null_(w, !a ? "a" : name);
   if (!rows || !columns || !hfy_base_fits_(rows, hfy_base_times_(columns, 2), sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG,
@@ -6424,20 +6426,11 @@ HFY_COLD_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size_t 
                           rows, columns);
   if (!hfy_base_is_finite_(hfy_linalg_largest_(a, rows * columns)))
     return hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity");
-  return HFY_OK;
-}
-
-/* Decomposes a in scratch of the work, *values too. */
-HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns, int unit,
-                                         double **values, hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_status status = HFY_OK;
   while (hfy_base_layout_(&arena, w, &status)) {
-    *values = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
+    s->values = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
     hfy_linalg_svd_plan_(&arena, rows, columns, s);
   }
-  if (status) return status;
-  if (!hfy_linalg_svd_run_(s, a, rows, columns, *values, unit)) return HFY_OK;
+  if (status || !hfy_linalg_svd_run_(s, a, rows, columns, s->values, unit)) return status;
   return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "the rotations did not converge on %z x %z", rows, columns);
 }
 
@@ -6446,13 +6439,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_svd(const double *a, size_t rows, size_
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_linalg_svd_ s;
   const int upright = rows >= columns;
-  hfy_status status;
-  double *found = NULL;
-  s.eigen.simd = hfy_simd_choose_(w);
-  status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, values, "values", w) : HFY_ERR_UNSUPPORTED;
-  if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, left || right, &found, w);
+  const hfy_status status = hfy_linalg_svd_all_(&s, a, rows, columns, left || right, values, "values", w);
   if (status) return hfy_base_close_(w, &local, status);
-  memcpy(values, found, s.wide * sizeof *values);
+  memcpy(values, s.values, s.wide * sizeof *values);
   if (left) memcpy(left, upright ? s.matrix : s.v, s.wide * rows * sizeof *left);
   if (right) memcpy(right, upright ? s.v : s.matrix, s.wide * columns * sizeof *right);
   return hfy_base_close_(w, &local, HFY_OK);
@@ -6462,21 +6451,18 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_pinv(const double *a, size_t rows, size
                                               size_t *rank, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_linalg_svd_ s;
-  hfy_status status;
-  double *values = NULL, *l, *r;
+  hfy_status status = HFY_OK;
+  double *l, *r;
   size_t i, j, kept = 0;
-  s.eigen.simd = hfy_simd_choose_(w);
-  status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, inverse, "inverse", w) : HFY_ERR_UNSUPPORTED;
-  if (!status && (!(cut >= 0) || !hfy_base_is_finite_(cut)))
-    status = hfy_base_should_(w, "", "cut", cut, "finite and not negative");
-  if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, 1, &values, w);
+  if (!(cut >= 0 && hfy_base_is_finite_(cut))) status = hfy_base_should_(w, "", "cut", cut, "finite and not negative");
+  if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, 1, inverse, "inverse", w);
   if (status) return hfy_base_close_(w, &local, status);
   l = rows >= columns ? s.matrix : s.v; /* sum over the kept of r_i l_i^T / value_i */
   r = rows >= columns ? s.v : s.matrix;
   if (!(cut > 0)) cut = (double)s.tall * DBL_EPSILON;
-  while (kept < s.wide && values[kept] > cut * values[0]) kept++;
+  while (kept < s.wide && s.values[kept] > cut * s.values[0]) kept++;
   for (i = 0; i < kept; i++)
-    for (j = 0; j < columns; j++) r[i * columns + j] /= values[i];
+    for (j = 0; j < columns; j++) r[i * columns + j] /= s.values[i];
   hfy_linalg_multiply_(s.eigen.simd, columns, rows, kept, hfy_linalg_turned_(r, columns), hfy_linalg_rows_(l, rows),
                        hfy_linalg_set_(inverse, rows), s.eigen.gemm);
   if (rank) *rank = kept;
@@ -6729,9 +6715,7 @@ HFY_PRIVATE_ int hfy_sim_blas_(const hfy_sim_rows_ *a, const hfy_sim_rows_ *b, s
   HFY_SIM_GEMM_(a->count, n, k, (hfy_real)1, a->at, a->stride, (size_t)1, b->at, turned ? (size_t)1 : b->stride,
                 turned ? b->stride : (size_t)1, (hfy_real)0, c, stride, (size_t)1);
 #else
-  if (a->count > INT_MAX || n > INT_MAX || k > INT_MAX || a->stride > INT_MAX || b->stride > INT_MAX ||
-      stride > INT_MAX)
-    return 0;
+  if ((a->count | n | k | a->stride | b->stride | stride) > INT_MAX) return 0; /* INT_MAX: 2^n - 1 */
 #ifdef HFY_DOUBLE
   cblas_dgemm
 #else
@@ -20129,7 +20113,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 
 #undef HFY_BODIES_
 #undef HFY_TAKE_
-#undef HFY_SIMD_LANES_
 #undef HFY_PRIVATE_
 #undef HFY_SMALL_
 #undef HFY_COLD_
@@ -20137,20 +20120,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_REAL_MAX_
 #undef HFY_REAL_MIN_
 #undef HFY_REAL_EPS_
-#undef HFY_SIMD_BLOCK_
 #undef HFY_SIMD_NOINLINE_
 #undef HFY_SIMD_TINY_
-#undef HFY_SIMD_FEW_
 #undef HFY_SIMD_POPCOUNT_
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_
 #undef HFY_SIMD_FLOOR_
 #undef HFY_SIMD_MOST_
 #undef HFY_SIMD_HAS_
-#undef HFY_SIMD_SEGMENT_
-#undef HFY_SIMD_GROUP_
-#undef HFY_SIMD_PAD_
-#undef HFY_SIMD_TILE_
 #undef HFY_SIMD_INT8_X86_
 #undef HFY_SIM_BLAS_
 #undef HFY_SIM_GEMM_
@@ -20158,9 +20135,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_PREFETCH_L2_
 #undef HFY_UNROLL_
 #undef HFY_TAIL_
-#undef HFY_LINALG_DEPTH_
-#undef HFY_LINALG_WIDTH_
-#undef HFY_LINALG_TALL_
 #undef HFY_SEP_SHARE_
 #undef HFY_SEP_STEEPEST_
 #undef HFY_SEP_SUPPORT_
@@ -20187,7 +20161,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_PIN_
 #undef HFY_ROWS_
 #undef HFY_TALL_
-#undef HFY_DENSE_
 #undef HFY_QUERIES_
 #undef HFY_STRIP_
 #undef HFY_BATCH_
