@@ -2355,11 +2355,6 @@ HFY_PRIVATE_ void hfy_base_openmp_(size_t n, void (*body)(void *context, size_t 
 #else
 #undef HFY_WORKERS
 #define HFY_WORKERS 1
-#define HFY_PARALLEL_FOR(n, body, context)                                                                             \
-  do {                                                                                                                 \
-    size_t task_;                                                                                                      \
-    for (task_ = 0; task_ < (n); task_++) (body)(context, task_);                                                      \
-  } while (0)
 #endif
 
 /* How many tasks run at once: each needs scratch of its own. */
@@ -2370,10 +2365,13 @@ HFY_PRIVATE_ size_t hfy_base_workers_(void) {
 
 /* body(context, i) once for every i below n, in any order or at the same time; back when all are done. */
 HFY_PRIVATE_ void hfy_base_parallel_(size_t n, void (*body)(void *context, size_t i), void *context) {
-  if (n == 1)
-    body(context, 0);
-  else if (n)
+#ifdef HFY_PARALLEL_FOR
+  if (n > 1) {
     HFY_PARALLEL_FOR(n, body, context);
+    return;
+  }
+#endif
+  for (size_t i = 0; i < n; i++) body(context, i);
 }
 
 /* Of n items in order, where the share of a task begins; it ends where that of task + 1 does. n task / tasks. */
@@ -2541,26 +2539,23 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n) {
 /* ------------------------------------------------------------------------------------------------------------------
    >>simd.impl   the kernels, one table of them for each instruction set
    May call: base.
-   How: plain C (the definition of every kernel); then one template over a small vocabulary of vector operations,
-   compiled for SSE2, AVX2+FMA, AVX-512 and NEON (those of HFY_ISAS) by this file including itself. On x86 each function
-   carries its instruction set as an attribute, so a plain `cc -O2` makes them all and the machine decides at run time;
-   NEON is decided by the compiler. What linear algebra shares with a retrieval (the dot with one vector, the sum of
-   rows, tiles of products) is compiled for both precisions, and for plain C, where a vector has one lane.
+   How: plain C (the definition of every kernel); then one template over a small vocabulary of vector operations for
+   SSE2, AVX2+FMA, AVX-512 and NEON (those of HFY_ISAS). On x86 each function carries its set as an attribute: `cc -O2`
+   makes them all and the machine decides at run time; NEON is decided by the compiler. What linear algebra shares with
+   a retrieval (dots with one vector, sums of rows, tiles of products) is there in both precisions, for plain C, too.
    Numerics: one canonical dot. The products of a row run along the dimension into LANES accumulators, lane l taking
    elements l, l + LANES, ...; then the lanes are folded in halves; sums of BLOCK elements are added in double. Every
    (row, query) pair is summed this way whatever tile it stands in, so a query's bits do not depend on its batch.
    A projection adds rows one by one in ascending order, skips zero weights, and starts from -0 so that a weight of 1
    copies its row to the bit. Multiply-adds are fused where the instruction set has them, in tails too, and never else.
    exp is within 1 ulp (float) or 2 ulp (double), denormal results included, and makes no denormal on its way.
-   Every instruction set gives the same bits for the same call on every machine; two of them agree but for rounding.
+   An instruction set gives the same bits for a call on every machine; two of them agree but for rounding.
    ------------------------------------------------------------------------------------------------------------------ */
 enum { HFY_SIMD_LANES_ = 16 };   /* accumulators of the scalar dot */
 enum { HFY_SIMD_BLOCK_ = 2048 }; /* elements of a dot before it moves to double */
 
 /* The instruction sets that this compiler can make, and of them the one that every machine of its target has: FLOOR. */
-#if defined(HFY_NO_SIMD)
-#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
-#define HFY_SIMD_MOST_ HFY_ISAS_SCALAR
+#if defined(HFY_NO_SIMD) /* plain C */
 #elif (defined(__x86_64__) || defined(__i386__)) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8))
 #define HFY_SIMD_X86_
 #ifdef __OPTIMIZE_SIZE__
@@ -2576,9 +2571,6 @@ enum { HFY_SIMD_BLOCK_ = 2048 }; /* elements of a dot before it moves to double 
 #define HFY_SIMD_FLOOR_ HFY_ISAS_NEON
 #define HFY_SIMD_MOST_ (HFY_ISAS_SCALAR | HFY_ISAS_NEON)
 #include <arm_neon.h>
-#else
-#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
-#define HFY_SIMD_MOST_ HFY_ISAS_SCALAR
 #endif
 #ifdef HFY_SIMD_X86_
 #define HFY_SIMD_MOST_ (HFY_ISAS_SCALAR | HFY_ISAS_SSE2 | HFY_ISAS_AVX2 | HFY_ISAS_AVX512)
@@ -2588,9 +2580,12 @@ enum { HFY_SIMD_BLOCK_ = 2048 }; /* elements of a dot before it moves to double 
 #define HFY_SIMD_FLOOR_ HFY_ISAS_AVX2
 #elif defined(__SSE2__) || defined(_M_X64)
 #define HFY_SIMD_FLOOR_ HFY_ISAS_SSE2
-#else
-#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
 #endif
+#elif !defined(HFY_SIMD_NEON_)
+#define HFY_SIMD_MOST_ HFY_ISAS_SCALAR
+#endif
+#ifndef HFY_SIMD_FLOOR_
+#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
 #endif
 #if defined(__GNUC__)
 #define HFY_PREFETCH_(address) __builtin_prefetch((const void *)(address), 0, 3)
@@ -3014,7 +3009,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_real hfy_simd_max_scalar_(const hfy_real *x,
   return most;
 }
 
-/* What `window` does for x[from] .. x[to-1], behind `count` that are listed. */
+/* `window` for x[from] .. x[to-1], behind `count` that are listed. */
 HFY_PRIVATE_ size_t hfy_simd_window_some_(const hfy_real *x, size_t from, size_t to, hfy_real max, double width,
                                           size_t *index, double *delta, size_t count) {
   for (; from < to; from++) {
@@ -3037,7 +3032,7 @@ HFY_PRIVATE_ size_t hfy_simd_window_scalar_(const hfy_real *x, size_t n, hfy_rea
 #define HFY_SIMD_TINY_ (-85.195648) /* log 1e-37 */
 #endif
 
-/* The sum runs in lanes and blocks as a dot does: one running sum of a million equal weights loses four digits. */
+/* In lanes and blocks as a dot: one running sum of a million equal weights loses four digits. */
 HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_real max, hfy_real *y) {
   double total = 0;
   while (n) {
@@ -3117,7 +3112,7 @@ HFY_PRIVATE_ void hfy_simd_below_scalar_(const double *d, size_t n, double t, do
   sums[2] = square;
 }
 
-/* What `keep_below` does for d[from] .. d[to-1], behind `count` that are kept. */
+/* `keep_below` for d[from] .. d[to-1], behind `count` that are kept. */
 HFY_PRIVATE_ size_t hfy_simd_keep_some_(double *d, size_t *index, size_t from, size_t to, double t, size_t count) {
   for (; from < to; from++) {
     const double v = d[from];
@@ -3383,12 +3378,11 @@ HFY_INLINE_ HFY_FV_ HFY_F_(round)(HFY_FV_ a) { return _mm512_cvtepi32_ps(_mm512_
 HFY_INLINE_ HFY_DV_ HFY_D_(round)(HFY_DV_ a) { return _mm512_cvtepi64_pd(_mm512_cvtpd_epi64(a)); }
 HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_DV_ a) { return _mm512_cvtpd_epi64(a); }
 #endif
-HFY_INLINE_ HFY_FV_ HFY_F_(scale2)(HFY_FV_ p, HFY_FV_ n) {
-  return HFY_MM_CAST_(ps)(HFY_MM_(add_epi32)(HFY_MM_INT_(castps)(p), HFY_MM_(slli_epi32)(HFY_MM_(cvtps_epi32)(n), 23)));
-}
-/* The same for n in the last bits of t. */
-HFY_INLINE_ HFY_FV_ HFY_F_(shift2)(HFY_FV_ p, HFY_FV_ t) {
+HFY_INLINE_ HFY_FV_ HFY_F_(shift2)(HFY_FV_ p, HFY_FV_ t) { /* n in the last bits of t */
   return HFY_MM_CAST_(ps)(HFY_MM_(add_epi32)(HFY_MM_INT_(castps)(p), HFY_MM_(slli_epi32)(HFY_MM_INT_(castps)(t), 23)));
+}
+HFY_INLINE_ HFY_FV_ HFY_F_(scale2)(HFY_FV_ p, HFY_FV_ n) {
+  return HFY_F_(shift2)(p, HFY_MM_CAST_(ps)(HFY_MM_(cvtps_epi32)(n)));
 }
 HFY_INLINE_ HFY_DV_ HFY_D_(scale2)(HFY_DV_ p, HFY_DV_ n) {
   return HFY_MM_CAST_(pd)(HFY_MM_(add_epi64)(HFY_MM_INT_(castpd)(p), HFY_MM_(slli_epi64)(HFY_D_(to_whole)(n), 52)));
@@ -3614,11 +3608,11 @@ HFY_WORDS_(HFY_F_, float, f32, u32, uint32x4_t)
 HFY_WORDS_(HFY_D_, double, f64, u64, uint64x2_t)
 #undef HFY_WORDS_
 #undef HFY_WORD_
-HFY_INLINE_ HFY_FV_ HFY_F_(scale2)(HFY_FV_ p, HFY_FV_ n) {
-  return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(vcvtnq_s32_f32(n), 23)));
-}
 HFY_INLINE_ HFY_FV_ HFY_F_(shift2)(HFY_FV_ p, HFY_FV_ t) {
   return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(vreinterpretq_s32_f32(t), 23)));
+}
+HFY_INLINE_ HFY_FV_ HFY_F_(scale2)(HFY_FV_ p, HFY_FV_ n) {
+  return HFY_F_(shift2)(p, vreinterpretq_f32_s32(vcvtnq_s32_f32(n)));
 }
 HFY_INLINE_ HFY_DV_ HFY_D_(scale2)(HFY_DV_ p, HFY_DV_ n) {
   return vreinterpretq_f64_s64(vaddq_s64(vreinterpretq_s64_f64(p), vshlq_n_s64(vcvtnq_s64_f64(n), 52)));
@@ -3730,7 +3724,7 @@ HFY_INLINE_ void HFY_V_(fold)(const HFY_VV_ *acc, int n, HFY_S_ *sum) {
 }
 #endif
 
-/* The next n elements of an array, a vector's at most; a with what is beyond them taken from b. */
+/* The next n elements, a vector's at most; up_to: a with what is beyond them taken from b. */
 HFY_INLINE_ HFY_VV_ HFY_V_(load_up)(const HFY_S_ *p, size_t n) {
   return n >= HFY_LANES_ ? HFY_V_(load)(p) : HFY_V_(load_n)(p, HFY_V_(first)(n));
 }
@@ -3740,7 +3734,7 @@ HFY_INLINE_ void HFY_V_(store_up)(HFY_S_ *p, HFY_VV_ a, size_t n) {
   else
     HFY_V_(store_n)(p, a, HFY_V_(first)(n));
 }
-/* One vector, or (masked) its first lanes; masked is a constant where this is expanded. */
+/* One vector, or (masked, a constant) its first lanes. */
 HFY_INLINE_ HFY_VV_ HFY_V_(get)(int masked, const HFY_S_ *p, HFY_V_(tail) t) {
   return masked ? HFY_V_(load_n)(p, t) : HFY_V_(load)(p);
 }
@@ -3762,7 +3756,7 @@ HFY_INLINE_ HFY_VV_ HFY_V_(accumulate)(int kind, HFY_VV_ acc, HFY_VV_ a, HFY_VV_
   return kind == HFY_SIMD_EUCLIDEAN_ ? HFY_V_(fma)(a, a, acc) : HFY_V_(add)(acc, HFY_V_(abs)(a));
 }
 
-/* A tile: kind, rows and queries are constants where this is expanded. */
+/* A tile; kind, rows and queries are constants. */
 HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_tile_ *t) {
   enum { lanes = HFY_LANES_ };
   HFY_VV_ acc[HFY_SIMD_TALL_ * HFY_QUERIES_], b[HFY_QUERIES_];
@@ -3851,7 +3845,7 @@ HFY_INLINE_ void HFY_V_(add_rows)(int rows, const HFY_S_ *w, const HFY_S_ *const
   }
 }
 
-/* The same for any number of rows. row: room for 4 entries more. */
+/* The same for any number of rows. */
 HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(sum)(const HFY_S_ *w, const HFY_S_ **row, size_t count, size_t dim,
                                                  HFY_S_ *z) {
   size_t i = 0, k;
@@ -3921,7 +3915,7 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block) 
     for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(1, block, i, j, b, hfy_base_min_(lanes, columns - j));
 }
 
-/* What chase does (below) on `strip` vectors of columns, or on the first n lanes of a single one. */
+/* What chase does on `strip` vectors of columns, or on the first n lanes of a single one. */
 HFY_INLINE_ void HFY_V_(chase_strip)(int strip, HFY_S_ *row, size_t stride, size_t n, const HFY_S_ *coefficient,
                                      size_t count) {
   enum { lanes = HFY_LANES_ };
@@ -4570,11 +4564,10 @@ HFY_API const char *hfy_simd_text(hfy_isa isa) {
    `levels` steps on either side of 0, chosen so that a segment of the dimension cannot overflow 32 bits.
    vpdpbusd multiplies unsigned by signed: one query is split into two unsigned bytes (the high one plus 128, mended by
    the row's sum); for panels the keys are made unsigned while they are packed (mended by the query's sum).
-   Rows may be read up to 63 bytes beyond their end: the query is 0 there, and the last row has that much behind it.
    ------------------------------------------------------------------------------------------------------------------ */
 enum { HFY_SIMD_SEGMENT_ = 32768 }; /* elements before a whole-number dot moves to double: 255 * 128 * 32768 < 2^31 */
 enum { HFY_SIMD_GROUP_ = 8 };       /* queries of a panel */
-enum { HFY_SIMD_PAD_ = 64 };        /* bytes readable behind the last row, zeros behind a query */
+enum { HFY_SIMD_PAD_ = 64 };        /* bytes read behind a row at most: there behind the last one, 0 in a query */
 enum { HFY_SIMD_TILE_ = 32 };       /* the most rows of a tile */
 
 /* A query in whole numbers, zeros behind it up to a multiple of HFY_SIMD_PAD_ elements. */
@@ -4682,7 +4675,7 @@ enum { HFY_SIMD_AHEAD_ = 8 }; /* memory is sent for this many rows ahead */
 HFY_PRIVATE_ size_t hfy_simd_int8_four_(const signed char *rows, size_t stride, const size_t *list, size_t i,
                                         size_t count, size_t dim, const signed char *row[4], size_t at[4]) {
   const size_t part = list || count % 4 ? 0 : count / 4; /* four streams keep the memory busier than one */
-  size_t l, d, n = count - i < 4 ? count - i : 4, most = hfy_base_min_(dim, 4096);
+  size_t l, d, n = hfy_base_min_(count - i, 4), most = hfy_base_min_(dim, 4096);
   for (l = 0; l < 4; l++) {
     uintptr_t next;
     at[l] = part ? i / 4 + l * part : i + (l < n ? l : n - 1);
@@ -5020,7 +5013,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_linalg_dot_(const double *x, const do
   return (s0 + s1) + (s2 + s3);
 }
 
-/* A = L L^T in place, rows `stride` apart; `diagonal`: what a pivot is measured against. */
+/* A = L L^T in place, rows `stride` apart; `diagonal` (NULL: A's): what a pivot is measured against. */
 HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_rows_(double *a, size_t stride, size_t n, const double *diagonal,
                                                   double rounding) {
   size_t i, j;
@@ -5041,13 +5034,13 @@ HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_(double *a, size_t n) {
   return hfy_linalg_cholesky_rows_(a, n, n, NULL, 16 * (double)n * DBL_EPSILON);
 }
 
-/* x <- L^-1 x with the factor that hfy_linalg_cholesky_ left: |x|^2 is then x.A^-1 x. */
+/* x <- L^-1 x with the factor of hfy_linalg_cholesky_: |x|^2 is then x.A^-1 x. */
 HFY_PRIVATE_ void hfy_linalg_cholesky_forward_(const double *l, size_t n, double *x) {
   size_t i;
   for (i = 0; i < n; i++) x[i] = (x[i] - hfy_linalg_dot_(l + i * n, x, i)) / l[i * n + i];
 }
 
-/* x <- A^-1 x with the factor that hfy_linalg_cholesky_ left. */
+/* x <- A^-1 x with it. */
 HFY_PRIVATE_ void hfy_linalg_cholesky_solve_(const double *l, size_t n, double *x) {
   size_t i, j;
   hfy_linalg_cholesky_forward_(l, n, x);
@@ -5085,14 +5078,12 @@ HFY_PRIVATE_ void hfy_linalg_factor_leave_(double *l, size_t stride, size_t coun
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.gemm   C = alpha A B + beta C, float and double in every build; y = alpha A x + beta y in double
    May call: base, simd.
-   Shapes: A m x k, B k x n, C m x n. A and B are views with any two strides (one of them 1 in a product with a vector),
-   C is rows: C = AB, C += AB or C -= AB. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
+   Shapes: A m x k and B k x n, views with any two strides (one of them 1 in a product with a vector); C m x n by rows.
    How: the tiles of a retrieval's projection. Blocks of B are packed into panels as wide as a tile of registers, which
    stay in L1 while rows of A pass; a small product reads B where it is. A is packed if it is large or lies in columns.
    Numerics: every element begins with beta c and adds its k products one by one in ascending order, fused where the
-   machine can: its bits depend neither on m, n and the strides nor on how rows and columns are split among threads (a
-   task takes some rows or columns of C as a product of its own, with its own scratch). A product with a vector is the
-   canonical dot, or the sum of columns in ascending order. beta = 0 overwrites C unread.
+   machine can: its bits depend neither on m, n and the strides nor on how rows and columns are split among threads. A
+   product with a vector is the canonical dot, or the sum of columns in ascending order. beta = 0 overwrites C unread.
    A BLAS instead: define HFY_CBLAS (includes <cblas.h>; strides that no BLAS takes and sizes beyond int stay here), or
    HFY_SGEMM and/or HFY_DGEMM as a macro or function
        (m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col)
@@ -6057,8 +6048,8 @@ HFY_COLD_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t,
    How: Householder reflections make a symmetric matrix tridiagonal, in panels, so that one product with the matrix a
    column is all that reads it and all else is a matrix product; implicit QL with Wilkinson's shift; its rotations are
    collected and applied to strips of columns that stay in cache; the reflections are undone in blocks.
-   Numerics: everything in double; a matrix is first scaled by a power of two to a largest entry in [1/2, 1), so no
-   square overflows and a floor of 1e-40 under the off-diagonal is far below rounding.
+   Numerics: a matrix is first scaled by a power of two to a largest entry in [1/2, 1), so no square overflows and a
+   floor of 1e-40 under the off-diagonal is far below rounding.
    ------------------------------------------------------------------------------------------------------------------ */
 enum { HFY_LINALG_REFLECT_ = 32 }; /* columns of a panel of reflections */
 enum { HFY_LINALG_STRIP_ = 16 };   /* columns that rotations are applied to at a time */
