@@ -2218,18 +2218,18 @@ HFY_COLD_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double 
 HFY_COLD_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const char *words, ...) {
   va_list list;
   size_t at = 0, size = sizeof work->message;
-  char one[2] = {0, 0};
+  char one[2] = {0, 0}, *out = work->message;
   va_start(list, words);
-  for (work->message[0] = 0; *words; words++) {
+  for (out[0] = 0; *words; words++) {
     one[0] = *words;
     if (*words != '%')
-      at = hfy_base_put_(work->message, size, at, one);
+      at = hfy_base_put_(out, size, at, one);
     else if (*++words == 's')
-      at = hfy_base_put_(work->message, size, at, va_arg(list, const char *));
+      at = hfy_base_put_(out, size, at, va_arg(list, const char *));
     else if (*words == 'z')
-      at = hfy_base_put_whole_(work->message, size, at, va_arg(list, size_t));
+      at = hfy_base_put_whole_(out, size, at, va_arg(list, size_t));
     else if (*words == 'g')
-      at = hfy_base_put_number_(work->message, size, at, va_arg(list, double));
+      at = hfy_base_put_number_(out, size, at, va_arg(list, double));
   }
   va_end(list);
   return status;
@@ -4089,10 +4089,8 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
       const HFY_DV_ m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
       const HFY_VV_ v = HFY_V_(load)(x + k);
       if (!HFY_V_(bits)(HFY_V_(le)(least, v))) continue;
-#ifdef HFY_DOUBLE
-      count = HFY_D_(keep)(v, m, wide, k, index, delta, count);
-#else
-      count = HFY_D_(keep)(HFY_F_(low)(v), m, wide, k, index, delta, count);
+      count = HFY_D_(keep)(HFY_V_(low)(v), m, wide, k, index, delta, count);
+#ifndef HFY_DOUBLE
       count = HFY_D_(keep)(HFY_F_(high)(v), m, wide, k + lanes / 2, index, delta, count);
 #endif
     }
@@ -4999,7 +4997,7 @@ HFY_PRIVATE_ HFY_SIMD_WIDE_ size_t hfy_simd_near_wide_(const uint32_t *d, size_t
    is rounding (of a singular matrix, nearly always), and the verdict does not depend on how rows are scaled.
    ------------------------------------------------------------------------------------------------------------------ */
 
-/* <x, y> in four sums side by side. */
+/* <x, y> in four sums. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_linalg_dot_(const double *x, const double *y, size_t n) {
   double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
   size_t i;
@@ -5029,7 +5027,7 @@ HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_rows_(double *a, size_t stride, size
 
 /* The same for an n x n matrix: L replaces its lower triangle, what is above the diagonal is neither read nor changed.
    HFY_ERR_SINGULAR if A is not positive definite (or holds NaN or infinity); a is half overwritten then. Row by row
-   (Cholesky-Banachiewicz), so that every inner product runs along two rows. Cost n^3/3. */
+   (Cholesky-Banachiewicz): inner products run along two rows. Cost n^3/3. */
 HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_(double *a, size_t n) {
   return hfy_linalg_cholesky_rows_(a, n, n, NULL, 16 * (double)n * DBL_EPSILON);
 }
@@ -5924,7 +5922,8 @@ HFY_COLD_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, do
     for (i = c + 1; i < 2 * n; i += n) /* real parts, imaginary parts */
       hfy_linalg_mirror_(s->eigen.tau[c], s->eigen.all + c * n + c + 1, x + i, n - c - 1);
   for (i = 0; i < 2 * n; i++) x[i] *= s->eigen.scale[i < n ? i : i - n];
-  most = hfy_linalg_largest_(x, 2 * n);
+  most = 0;
+  for (i = 0; i < n; i++) most = fabs(x[i]) > most ? fabs(x[i]) : fabs(x[n + i]) > most ? fabs(x[n + i]) : most;
   for (i = 0; most > 0 && i < 2 * n; i++) x[i] /= most;
   for (i = 0; i < n; i++) {
     const double size = x[i] * x[i] + x[n + i] * x[n + i];
@@ -6376,9 +6375,8 @@ HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, si
                                          double *values, int unit) {
   const hfy_simd_ *simd = s->eigen.simd;
   const size_t tall = s->tall, wide = s->wide;
-  /* wide x tall: the columns of the tall matrix as rows */
   const hfy_linalg_view_ own = hfy_linalg_rows_(s->scaled, columns);
-  const hfy_linalg_view_ across = rows >= columns ? hfy_linalg_flip_(own) : own;
+  const hfy_linalg_view_ across = rows >= columns ? hfy_linalg_flip_(own) : own; /* wide x tall */
   const double scale = hfy_linalg_unit_(a, rows * columns);
   double *b = s->matrix;
   size_t i, r, sweep = 0;
