@@ -534,11 +534,10 @@ typedef enum hfy_isa {
 #define HFY_ISAS_AVX512 16
 #define HFY_ISAS_NEON 32
 
-/* Scratch memory, the choice of instruction set, and the message of the last error. One per thread; zeroed = ready.
-   Zeroed, it allocates with HFY_MALLOC, grows when a call needs more, and is emptied by hfy_work_free.
-   With `buffer` and `capacity` set by you (and `owned` 0) it never allocates: a call that needs more returns
-   HFY_ERR_NOMEM before it writes anything. Functions take NULL too: they allocate for that call and free before they
-   return; the message is lost. */
+/* Scratch memory, the choice of instruction set, the message of the last error. One per thread. Zeroed it is ready: it
+   allocates with HFY_MALLOC, grows when a call needs more, and is emptied by hfy_work_free. With `buffer` and
+   `capacity` set by you (and `owned` 0) it never allocates: a call that needs more returns HFY_ERR_NOMEM before it
+   writes anything. Functions take NULL too: they allocate and free within the call; the message is lost. */
 typedef struct hfy_work {
   void *buffer;      /* scratch: yours, or the library's (owned = 1); any alignment */
   size_t capacity;   /* its bytes */
@@ -549,8 +548,7 @@ typedef struct hfy_work {
   char message[160]; /* what the last call had to say: empty after success */
 } hfy_work;
 
-/* Frees what the library allocated for this work and zeroes buffer, capacity and owned. A user's buffer is left alone.
-   NULL is allowed. */
+/* Frees what the library allocated and zeroes buffer, capacity, owned; a buffer of yours stays. NULL is allowed. */
 HFY_API void hfy_work_free(hfy_work *work);
 
 /* A random generator: SplitMix64, with a cached second normal. Plain data: copy it to fork a stream; zeroed: seed 0. */
@@ -580,19 +578,17 @@ HFY_API const char *hfy_simd_text(hfy_isa isa); /* "scalar", "sse2", "avx2", "av
    ------------------------------------------------------------------------------------------------------------------ */
 
 /* All eigenvalues of a (n x n, row by row, any real matrix): re[k] + i im[k], largest real part first, conjugate pairs
-   side by side with +im first and equal to the bit. Backward stable: each is the eigenvalue of a matrix within a small
-   multiple of eps of a (balanced); an eigenvalue alone in its row or column comes out exactly. re, im: n; may not
-   overlap a. Cost about 8 n^3; scratch about n^2 + 150 n doubles.
-   Errors, nothing written: ARG (NULL, n = 0, too large to exist), NONFINITE (an element of a), NOMEM, UNSUPPORTED
-   (work->isa), CONVERGENCE (60 iterations for one eigenvalue; never seen). */
+   side by side, +im first, equal to the bit. Backward stable: each is an eigenvalue of a matrix within a small multiple
+   of eps of a (balanced); one alone in its row or column comes out exactly. re, im: n; may not overlap a. Cost about
+   8 n^3; scratch about n^2 + 150 n doubles. Errors, nothing written: ARG (NULL, n = 0, too large to exist), NONFINITE
+   (an element of a), NOMEM, UNSUPPORTED (work->isa), CONVERGENCE (60 iterations for one eigenvalue; never seen). */
 HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work);
 
 /* Right eigenvectors for `count` of the eigenvalues re[k] + i im[k] that hfy_eigenvalues found, by inverse iteration:
    vectors_re, vectors_im count x n, each of length 1 with its largest element real and positive (im[k] = 0: real).
-   residual (count, or NULL): |A v - lambda v| / |A|_F, about eps unless rows and columns of a differ by many decades
-   (then it is eps times what balancing scaled by). Equal eigenvalues get the same vector. Cost about 4 n^3 once
-   and 12 n^2 a vector (with residual 6 n^2 more); scratch about 4 n^2 doubles.
-   Errors, nothing written: as hfy_eigenvalues; NONFINITE for re and im too. */
+   residual (count, or NULL): |A v - lambda v| / |A|_F, about eps; eps times what balancing scaled by where rows and
+   columns of a differ by many decades. Equal eigenvalues get the same vector. Cost about 4 n^3 once, 12 n^2 a vector
+   (with residual 6 n^2 more); scratch about 4 n^2 doubles. Errors as hfy_eigenvalues; NONFINITE for re and im too. */
 HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im, size_t count,
                                     double *vectors_re, double *vectors_im, double *residual, hfy_work *work);
 
@@ -612,16 +608,14 @@ HFY_API hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, d
 /* Singular values, largest first, and the vectors: A = sum over i of values[i] left_i right_i^T. a: rows x columns.
    values: r = min(rows, columns). left: r rows of `rows`, right: r rows of `columns`, or NULL. Absolute errors of a few
    n eps values[0]. For a singular value of exactly 0 (or one that underflows) the left vector (where rows < columns:
-   the right one) is the zero vector; all others are orthonormal.
-   How: eigenvectors V of the smaller of A^T A and A A^T make A V nearly orthogonal, one-sided Jacobi rotations finish,
-   so small values keep what forming A^T A alone would lose. Cost: 2 rows columns r + 6 r^3 and a few times
-   r^2 max(rows, columns) multiply-adds. Errors as hfy_linalg_eigen. */
+   the right one) is zero; all others are orthonormal. How: eigenvectors V of the smaller of A^T A and A A^T make A V
+   nearly orthogonal, one-sided Jacobi rotations finish, so small values keep what forming A^T A alone would lose. Cost:
+   2 rows columns r + 6 r^3 and a few times r^2 max(rows, columns) multiply-adds. Errors as hfy_linalg_eigen. */
 HFY_API hfy_status hfy_linalg_svd(const double *a, size_t rows, size_t columns, double *values, double *left,
                                   double *right, hfy_work *work);
 
-/* The pseudo-inverse, columns x rows, of a rows x columns matrix. Singular values up to `cut` times the largest count
-   as 0; cut = 0: max(rows, columns) eps. *rank, if not NULL: how many are left. Errors as hfy_linalg_svd; ARG (cut
-   negative or NaN, inverse NULL). */
+/* The pseudo-inverse, columns x rows, of a. Singular values up to `cut` times the largest count as 0; cut = 0:
+   max(rows, columns) eps. *rank (or NULL): how many are left. Errors as hfy_linalg_svd; ARG (cut < 0 or not finite). */
 HFY_API hfy_status hfy_linalg_pinv(const double *a, size_t rows, size_t columns, double cut, double *inverse,
                                    size_t *rank, hfy_work *work);
 
@@ -638,11 +632,10 @@ typedef enum hfy_sim {
 } hfy_sim;
 
 #ifdef HFY_HAS_SIM_
-/* scores[j*count + i] = beta * sim(key i, query j).
-   keys: count rows of dim, key_stride apart (0 = dim); queries: n_queries rows of dim; scores: n_queries x count.
-   beta: any finite number. A dot product is within 4 eps sqrt(dim) |beta| |x||q| of the exact one (eps of hfy_real);
-   a score beyond the range of hfy_real comes out infinite, NaN in gives NaN out.
-   Cost: count x dim x n_queries multiply-adds. Errors: ARG (NULL, dim or count 0, stride < dim, beta not finite). */
+/* scores[j*count + i] = beta * sim(key i, query j). beta: any finite number. keys: count rows of dim, key_stride apart
+   (0 = dim); queries: n_queries rows of dim; scores: n_queries x count. A dot product is within 4 eps sqrt(dim) |beta|
+   |x||q| of the exact one (eps of hfy_real); a score beyond the range of hfy_real comes out infinite, NaN in gives NaN
+   out. Cost: count x dim x n_queries multiply-adds. Errors: ARG (NULL, dim or count 0, stride < dim, beta). */
 HFY_API hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy_real *keys, size_t count, size_t dim,
                                   size_t key_stride, const hfy_real *queries, size_t n_queries, hfy_real *scores,
                                   hfy_work *work);
@@ -2088,10 +2081,12 @@ HFY_API hfy_status hfy_rate_basin(const hfy_rate *rate, const double *w, const d
 #define HFY_PRIVATE_ static __attribute__((unused, hot))
 #define HFY_SMALL_ __attribute__((cold))
 #define HFY_COLD_ static __attribute__((unused, cold))
+#define HFY_SIMD_NOINLINE_ __attribute__((noinline))
 #else
 #define HFY_PRIVATE_ static
 #define HFY_SMALL_
 #define HFY_COLD_ static
+#define HFY_SIMD_NOINLINE_
 #endif
 #if defined(__GNUC__) || defined(_MSC_VER)
 #define HFY_RESTRICT_ __restrict
@@ -2163,10 +2158,8 @@ HFY_COLD_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double 
   int exponent, n, i, point, len = 0;
   uint64_t m;
   if (hfy_base_is_nan_(x)) return hfy_base_put_(out, size, at, "nan");
-  if (hfy_base_bits_(x) >> 63) {
-    at = hfy_base_put_(out, size, at, "-");
-    x = -x;
-  }
+  if (hfy_base_bits_(x) >> 63) at = hfy_base_put_(out, size, at, "-");
+  x = fabs(x);
   if (!hfy_base_is_finite_(x)) return hfy_base_put_(out, size, at, "inf");
   if (!(x > 0)) return hfy_base_put_(out, size, at, "0");
   exponent = (int)floor(log10(x));
@@ -2195,18 +2188,18 @@ HFY_COLD_ size_t hfy_base_put_number_(char *out, size_t size, size_t at, double 
 HFY_COLD_ hfy_status hfy_base_fail_(hfy_work *work, hfy_status status, const char *words, ...) {
   va_list list;
   size_t at = 0, size = sizeof work->message;
-  char one[2] = {0, 0};
+  char one[2] = {0, 0}, *out = work->message;
   va_start(list, words);
-  for (work->message[0] = 0; *words; words++) {
+  for (out[0] = 0; *words; words++) {
     one[0] = *words;
     if (*words != '%')
-      at = hfy_base_put_(work->message, size, at, one);
+      at = hfy_base_put_(out, size, at, one);
     else if (*++words == 's')
-      at = hfy_base_put_(work->message, size, at, va_arg(list, const char *));
+      at = hfy_base_put_(out, size, at, va_arg(list, const char *));
     else if (*words == 'z')
-      at = hfy_base_put_whole_(work->message, size, at, va_arg(list, size_t));
+      at = hfy_base_put_whole_(out, size, at, va_arg(list, size_t));
     else if (*words == 'g')
-      at = hfy_base_put_number_(work->message, size, at, va_arg(list, double));
+      at = hfy_base_put_number_(out, size, at, va_arg(list, double));
   }
   va_end(list);
   return status;
@@ -2340,11 +2333,6 @@ HFY_PRIVATE_ void hfy_base_openmp_(size_t n, void (*body)(void *context, size_t 
 #else
 #undef HFY_WORKERS
 #define HFY_WORKERS 1
-#define HFY_PARALLEL_FOR(n, body, context)                                                                             \
-  do {                                                                                                                 \
-    size_t task_;                                                                                                      \
-    for (task_ = 0; task_ < (n); task_++) (body)(context, task_);                                                      \
-  } while (0)
 #endif
 
 /* How many tasks run at once: each needs scratch of its own. */
@@ -2355,10 +2343,13 @@ HFY_PRIVATE_ size_t hfy_base_workers_(void) {
 
 /* body(context, i) once for every i below n, in any order or at the same time; back when all are done. */
 HFY_PRIVATE_ void hfy_base_parallel_(size_t n, void (*body)(void *context, size_t i), void *context) {
-  if (n == 1)
-    body(context, 0);
-  else if (n)
+#ifdef HFY_PARALLEL_FOR
+  if (n > 1) {
     HFY_PARALLEL_FOR(n, body, context);
+    return;
+  }
+#endif
+  for (size_t i = 0; i < n; i++) body(context, i);
 }
 
 /* Of n items in order, where the share of a task begins; it ends where that of task + 1 does. n task / tasks. */
@@ -2526,32 +2517,23 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n) {
 /* ------------------------------------------------------------------------------------------------------------------
    >>simd.impl   the kernels, one table of them for each instruction set
    May call: base.
-   How: plain C (the definition of every kernel); then one template over a small vocabulary of vector operations,
-   compiled for SSE2, AVX2+FMA, AVX-512 and NEON (those of HFY_ISAS) by this file including itself. On x86 each function
-   carries its instruction set as an attribute, so a plain `cc -O2` makes them all and the machine decides at run time;
-   NEON is decided by the compiler. What linear algebra shares with a retrieval (the dot with one vector, the sum of
-   rows, tiles of products) is compiled for both precisions, and for plain C, where a vector has one lane.
+   How: plain C (the definition of every kernel); then one template over a small vocabulary of vector operations for
+   SSE2, AVX2+FMA, AVX-512 and NEON (those of HFY_ISAS). On x86 each function carries its set as an attribute: `cc -O2`
+   makes them all and the machine decides at run time; NEON is decided by the compiler. What linear algebra shares with
+   a retrieval (dots with one vector, sums of rows, tiles of products) is there in both precisions, for plain C, too.
    Numerics: one canonical dot. The products of a row run along the dimension into LANES accumulators, lane l taking
    elements l, l + LANES, ...; then the lanes are folded in halves; sums of BLOCK elements are added in double. Every
    (row, query) pair is summed this way whatever tile it stands in, so a query's bits do not depend on its batch.
    A projection adds rows one by one in ascending order, skips zero weights, and starts from -0 so that a weight of 1
    copies its row to the bit. Multiply-adds are fused where the instruction set has them, in tails too, and never else.
    exp is within 1 ulp (float) or 2 ulp (double), denormal results included, and makes no denormal on its way.
-   Every instruction set gives the same bits for the same call on every machine; two of them agree but for rounding.
+   An instruction set gives the same bits for a call on every machine; two of them agree but for rounding.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_SIMD_LANES_ 16   /* accumulators of the scalar dot */
-#define HFY_SIMD_BLOCK_ 2048 /* elements of a dot before it moves to double */
-
-#if defined(__GNUC__)
-#define HFY_SIMD_NOINLINE_ __attribute__((noinline))
-#else
-#define HFY_SIMD_NOINLINE_
-#endif
+enum { HFY_SIMD_LANES_ = 16 };   /* accumulators of the scalar dot */
+enum { HFY_SIMD_BLOCK_ = 2048 }; /* elements of a dot before it moves to double */
 
 /* The instruction sets that this compiler can make, and of them the one that every machine of its target has: FLOOR. */
-#if defined(HFY_NO_SIMD)
-#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
-#define HFY_SIMD_MOST_ HFY_ISAS_SCALAR
+#if defined(HFY_NO_SIMD) /* plain C */
 #elif (defined(__x86_64__) || defined(__i386__)) && (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 8))
 #define HFY_SIMD_X86_
 #ifdef __OPTIMIZE_SIZE__
@@ -2567,9 +2549,6 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n) {
 #define HFY_SIMD_FLOOR_ HFY_ISAS_NEON
 #define HFY_SIMD_MOST_ (HFY_ISAS_SCALAR | HFY_ISAS_NEON)
 #include <arm_neon.h>
-#else
-#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
-#define HFY_SIMD_MOST_ HFY_ISAS_SCALAR
 #endif
 #ifdef HFY_SIMD_X86_
 #define HFY_SIMD_MOST_ (HFY_ISAS_SCALAR | HFY_ISAS_SSE2 | HFY_ISAS_AVX2 | HFY_ISAS_AVX512)
@@ -2579,9 +2558,12 @@ HFY_PRIVATE_ void hfy_base_sort_(double *x, size_t n) {
 #define HFY_SIMD_FLOOR_ HFY_ISAS_AVX2
 #elif defined(__SSE2__) || defined(_M_X64)
 #define HFY_SIMD_FLOOR_ HFY_ISAS_SSE2
-#else
-#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
 #endif
+#elif !defined(HFY_SIMD_NEON_)
+#define HFY_SIMD_MOST_ HFY_ISAS_SCALAR
+#endif
+#ifndef HFY_SIMD_FLOOR_
+#define HFY_SIMD_FLOOR_ HFY_ISAS_SCALAR
 #endif
 #if defined(__GNUC__)
 #define HFY_PREFETCH_(address) __builtin_prefetch((const void *)(address), 0, 3)
@@ -2619,7 +2601,6 @@ typedef void hfy_simd_pairs_(const hfy_real *x, size_t x_stride, size_t rows, co
                              size_t nq, size_t dim, hfy_real *out, size_t out_stride);
 
 typedef struct hfy_simd_ {
-  const char *name;
   hfy_isa isa;
   size_t lanes;               /* of a vector of hfy_real, at most HFY_SIMD_LANES_ */
   hfy_simd_pairs_ *dot;       /* <x, q> */
@@ -2690,10 +2671,10 @@ typedef struct hfy_simd_products_ {
   void (*chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count);
 } hfy_simd_products_;
 
-
 /* A tile of all pairs: out[j*out_stride + i] from n <= BLOCK elements of x[i] and q[j]; what lies `ahead` bytes further
    on in x is fetched meanwhile, unless that is 0. */
 enum { HFY_SIMD_TALL_ = 8, HFY_SIMD_BROAD_ = 3 }; /* the most rows and queries */
+enum { HFY_SIMD_DOT_, HFY_SIMD_EUCLIDEAN_, HFY_SIMD_MANHATTAN_ };
 typedef struct hfy_simd_tile_ {
   const void *x[HFY_SIMD_TALL_], *q[HFY_SIMD_BROAD_];
   size_t n, ahead, out_stride;
@@ -2718,7 +2699,6 @@ typedef struct hfy_simd_all_ {
 HFY_PRIVATE_ const void *hfy_simd_at_(const hfy_simd_all_ *all, const void *x, size_t i) {
   return (const char *)x + i * all->by->size;
 }
-
 
 /* A tile of rows x queries of which there are only `left` x `width`, or whose blocks add up in double. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_tile_part_(const hfy_simd_all_ *all, const hfy_simd_tile_ *tile, int few,
@@ -2939,9 +2919,9 @@ HFY_PRIVATE_ double hfy_simd_fold_scalar_(hfy_real *lane) {
   return (double)lane[0];
 }
 
-/* One pair of each kind; `of` is what a single element adds. */
-#define HFY_SIMD_PAIR_SCALAR_(name, of)                                                                                \
-  HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_real name(const hfy_real *x, const hfy_real *q, size_t dim) {                    \
+/* One pair of a kind, and all of them; `of` is what a single element adds. */
+#define HFY_SIMD_PAIRS_SCALAR_(name, of)                                                                               \
+  HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_real name##1_(const hfy_real *x, const hfy_real *q, size_t dim) {                \
     double total = 0;                                                                                                  \
     do {                                                                                                               \
       hfy_real lane[HFY_SIMD_LANES_] = {0};                                                                            \
@@ -2961,22 +2941,16 @@ HFY_PRIVATE_ double hfy_simd_fold_scalar_(hfy_real *lane) {
       dim -= n;                                                                                                        \
     } while (dim);                                                                                                     \
     return (hfy_real)total;                                                                                            \
-  }
-HFY_SIMD_PAIR_SCALAR_(hfy_simd_dot1_scalar_, a *b)
-HFY_SIMD_PAIR_SCALAR_(hfy_simd_euclidean1_scalar_, (a - b) * (a - b))
-HFY_SIMD_PAIR_SCALAR_(hfy_simd_manhattan1_scalar_, a > b ? a - b : b - a)
-
-#define HFY_SIMD_PAIRS_SCALAR_(name, pair)                                                                             \
-  HFY_PRIVATE_ void name(const hfy_real *x, size_t x_stride, size_t rows, const hfy_real *q, size_t q_stride,          \
-                         size_t nq, size_t dim, hfy_real *out, size_t out_stride) {                                    \
+  }                                                                                                                    \
+  HFY_PRIVATE_ void name##_(const hfy_real *x, size_t x_stride, size_t rows, const hfy_real *q, size_t q_stride,       \
+                            size_t nq, size_t dim, hfy_real *out, size_t out_stride) {                                 \
     size_t i, j;                                                                                                       \
     for (i = 0; i < rows; i++)                                                                                         \
-      for (j = 0; j < nq; j++) out[j * out_stride + i] = pair(x + i * x_stride, q + j * q_stride, dim);                \
+      for (j = 0; j < nq; j++) out[j * out_stride + i] = name##1_(x + i * x_stride, q + j * q_stride, dim);            \
   }
-HFY_SIMD_PAIRS_SCALAR_(hfy_simd_dot_scalar_, hfy_simd_dot1_scalar_)
-HFY_SIMD_PAIRS_SCALAR_(hfy_simd_euclidean_scalar_, hfy_simd_euclidean1_scalar_)
-HFY_SIMD_PAIRS_SCALAR_(hfy_simd_manhattan_scalar_, hfy_simd_manhattan1_scalar_)
-#undef HFY_SIMD_PAIR_SCALAR_
+HFY_SIMD_PAIRS_SCALAR_(hfy_simd_dot_scalar, a *b)
+HFY_SIMD_PAIRS_SCALAR_(hfy_simd_euclidean_scalar, (a - b) * (a - b))
+HFY_SIMD_PAIRS_SCALAR_(hfy_simd_manhattan_scalar, a > b ? a - b : b - a)
 #undef HFY_SIMD_PAIRS_SCALAR_
 
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_axpy_scalar_(hfy_real w, const hfy_real *HFY_RESTRICT_ x, size_t dim,
@@ -3002,7 +2976,7 @@ HFY_PRIVATE_ void hfy_simd_gather_scalar_(const size_t *index, const hfy_real *w
     if (w[l] > 0 || w[l] < 0) hfy_simd_axpy_scalar_(w[l], x + index[l] * x_stride, dim, z);
 }
 
-HFY_PRIVATE_ hfy_real hfy_simd_max_scalar_(const hfy_real *x, size_t n, hfy_real *tops) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_real hfy_simd_max_scalar_(const hfy_real *x, size_t n, hfy_real *tops) {
   hfy_real most = x[0];
   size_t i;
   for (i = 0; i < n; i++) {
@@ -3013,7 +2987,7 @@ HFY_PRIVATE_ hfy_real hfy_simd_max_scalar_(const hfy_real *x, size_t n, hfy_real
   return most;
 }
 
-/* What `window` does for x[from] .. x[to-1], behind `count` that are listed. */
+/* `window` for x[from] .. x[to-1], behind `count` that are listed. */
 HFY_PRIVATE_ size_t hfy_simd_window_some_(const hfy_real *x, size_t from, size_t to, hfy_real max, double width,
                                           size_t *index, double *delta, size_t count) {
   for (; from < to; from++) {
@@ -3036,7 +3010,7 @@ HFY_PRIVATE_ size_t hfy_simd_window_scalar_(const hfy_real *x, size_t n, hfy_rea
 #define HFY_SIMD_TINY_ (-85.195648) /* log 1e-37 */
 #endif
 
-/* The sum runs in lanes and blocks as a dot does: one running sum of a million equal weights loses four digits. */
+/* In lanes and blocks as a dot: one running sum of a million equal weights loses four digits. */
 HFY_PRIVATE_ double hfy_simd_softmax_scalar_(const hfy_real *x, size_t n, hfy_real max, hfy_real *y) {
   double total = 0;
   while (n) {
@@ -3116,7 +3090,7 @@ HFY_PRIVATE_ void hfy_simd_below_scalar_(const double *d, size_t n, double t, do
   sums[2] = square;
 }
 
-/* What `keep_below` does for d[from] .. d[to-1], behind `count` that are kept. */
+/* `keep_below` for d[from] .. d[to-1], behind `count` that are kept. */
 HFY_PRIVATE_ size_t hfy_simd_keep_some_(double *d, size_t *index, size_t from, size_t to, double t, size_t count) {
   for (; from < to; from++) {
     const double v = d[from];
@@ -3168,7 +3142,7 @@ HFY_PRIVATE_ size_t hfy_simd_signs_scalar_(const double *h, const double *width,
 }
 
 static const hfy_simd_ hfy_simd_table_real_scalar_ = {
-  "scalar", HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
+  HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
   hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_,
   hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
   hfy_simd_cut_scalar_, hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_below_scalar_,
@@ -3190,27 +3164,23 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #define HFY_DV_ HFY_D_(vec)
 #define HFY_VV_ HFY_V_(vec)
 #if defined(HFY_DOUBLE) != defined(HFY_SIMD_OTHER_)
-#define HFY_V_(name) HFY_PASTE_(name, f64, HFY_ISA_)
+#define HFY_TYPE_ f64
 #define HFY_S_ double
 #define HFY_BITS_ 64
-#define HFY_LANES_ (HFY_BYTES_ / 8)
 #else
-#define HFY_V_(name) HFY_PASTE_(name, f32, HFY_ISA_)
+#define HFY_TYPE_ f32
 #define HFY_S_ float
 #define HFY_BITS_ 32
-#define HFY_LANES_ (HFY_BYTES_ / 4)
 #endif
+#define HFY_V_(name) HFY_PASTE_(name, HFY_TYPE_, HFY_ISA_)
+#define HFY_LANES_ (HFY_BYTES_ * 8 / HFY_BITS_)
 /* AVX-512's tables take from AVX2 what gives the same bits and is no part of scores, batches or products. */
 #if HFY_SIMD_PASS_ == 4
 #define HFY_NARROW_ avx2
 #else
 #define HFY_NARROW_ HFY_ISA_
 #endif
-#ifdef HFY_DOUBLE
-#define HFY_VN_(name) HFY_PASTE_(name, f64, HFY_NARROW_)
-#else
-#define HFY_VN_(name) HFY_PASTE_(name, f32, HFY_NARROW_)
-#endif
+#define HFY_VN_(name) HFY_PASTE_(name, HFY_TYPE_, HFY_NARROW_)
 #define HFY_DN_(name) HFY_PASTE_(name, f64, HFY_NARROW_)
 
 #if HFY_SIMD_PASS_ == 1 /* plain C, products only: a vector of one lane */
@@ -3241,9 +3211,7 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #ifdef __OPTIMIZE_SIZE__
 #define HFY_TALL_ 4
 #define HFY_QUERIES_ 1
-#define HFY_DENSE_ NULL /* no kernel of its own for batches of weights without a zero */
 #else
-#define HFY_DENSE_ HFY_V_(block)
 #define HFY_TALL_ 8
 #define HFY_QUERIES_ (HFY_SIMD_PASS_ >= 3 ? 3 : HFY_SIMD_PASS_)
 #endif
@@ -3350,7 +3318,7 @@ HFY_WORDS_(HFY_D_, double, pd)
 #else
 #define HFY_SEPARATE_(v) (void)0
 #endif
-#define HFY_WORD_(V, name, ps, sum)                                                                           \
+#define HFY_WORD_(V, name, ps, sum)                                                                                    \
   HFY_INLINE_ V(vec) V(name)(V(vec) a, V(vec) b, V(vec) c) {                                                           \
     V(vec) product = _mm_mul_##ps(a, b);                                                                               \
     HFY_SEPARATE_(product);                                                                                            \
@@ -3388,12 +3356,11 @@ HFY_INLINE_ HFY_FV_ HFY_F_(round)(HFY_FV_ a) { return _mm512_cvtepi32_ps(_mm512_
 HFY_INLINE_ HFY_DV_ HFY_D_(round)(HFY_DV_ a) { return _mm512_cvtepi64_pd(_mm512_cvtpd_epi64(a)); }
 HFY_INLINE_ HFY_D_(whole) HFY_D_(to_whole)(HFY_DV_ a) { return _mm512_cvtpd_epi64(a); }
 #endif
-HFY_INLINE_ HFY_FV_ HFY_F_(scale2)(HFY_FV_ p, HFY_FV_ n) {
-  return HFY_MM_CAST_(ps)(HFY_MM_(add_epi32)(HFY_MM_INT_(castps)(p), HFY_MM_(slli_epi32)(HFY_MM_(cvtps_epi32)(n), 23)));
-}
-/* The same for n in the last bits of t. */
-HFY_INLINE_ HFY_FV_ HFY_F_(shift2)(HFY_FV_ p, HFY_FV_ t) {
+HFY_INLINE_ HFY_FV_ HFY_F_(shift2)(HFY_FV_ p, HFY_FV_ t) { /* n in the last bits of t */
   return HFY_MM_CAST_(ps)(HFY_MM_(add_epi32)(HFY_MM_INT_(castps)(p), HFY_MM_(slli_epi32)(HFY_MM_INT_(castps)(t), 23)));
+}
+HFY_INLINE_ HFY_FV_ HFY_F_(scale2)(HFY_FV_ p, HFY_FV_ n) {
+  return HFY_F_(shift2)(p, HFY_MM_CAST_(ps)(HFY_MM_(cvtps_epi32)(n)));
 }
 HFY_INLINE_ HFY_DV_ HFY_D_(scale2)(HFY_DV_ p, HFY_DV_ n) {
   return HFY_MM_CAST_(pd)(HFY_MM_(add_epi64)(HFY_MM_INT_(castpd)(p), HFY_MM_(slli_epi64)(HFY_D_(to_whole)(n), 52)));
@@ -3511,17 +3478,13 @@ typedef struct HFY_D_(tail) {
   size_t at1;
 } HFY_D_(tail);
 HFY_INLINE_ HFY_F_(tail) HFY_F_(first)(size_t n) {
-  HFY_F_(tail) t;
-  t.in = _mm_castsi128_ps(_mm_cmpgt_epi32(_mm_set1_epi32((int)n), _mm_setr_epi32(0, 1, 2, 3)));
-  t.at1 = n > 1;
-  t.at2 = n > 2 ? 2 : 0;
-  t.at3 = n > 3 ? 3 : 0;
+  const __m128i in = _mm_cmpgt_epi32(_mm_set1_epi32((int)n), _mm_setr_epi32(0, 1, 2, 3));
+  const HFY_F_(tail) t = {_mm_castsi128_ps(in), n > 1, n > 2 ? 2u : 0, n > 3 ? 3u : 0};
   return t;
 }
 HFY_INLINE_ HFY_D_(tail) HFY_D_(first)(size_t n) {
-  HFY_D_(tail) t;
-  t.in = _mm_castsi128_pd(_mm_cmpgt_epi32(_mm_set1_epi32((int)n), _mm_setr_epi32(0, 0, 1, 1)));
-  t.at1 = n > 1;
+  const __m128i in = _mm_cmpgt_epi32(_mm_set1_epi32((int)n), _mm_setr_epi32(0, 0, 1, 1));
+  const HFY_D_(tail) t = {_mm_castsi128_pd(in), n > 1};
   return t;
 }
 HFY_INLINE_ HFY_FV_ HFY_F_(load_n)(const float *p, HFY_F_(tail) t) {
@@ -3623,11 +3586,11 @@ HFY_WORDS_(HFY_F_, float, f32, u32, uint32x4_t)
 HFY_WORDS_(HFY_D_, double, f64, u64, uint64x2_t)
 #undef HFY_WORDS_
 #undef HFY_WORD_
-HFY_INLINE_ HFY_FV_ HFY_F_(scale2)(HFY_FV_ p, HFY_FV_ n) {
-  return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(vcvtnq_s32_f32(n), 23)));
-}
 HFY_INLINE_ HFY_FV_ HFY_F_(shift2)(HFY_FV_ p, HFY_FV_ t) {
   return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), vshlq_n_s32(vreinterpretq_s32_f32(t), 23)));
+}
+HFY_INLINE_ HFY_FV_ HFY_F_(scale2)(HFY_FV_ p, HFY_FV_ n) {
+  return HFY_F_(shift2)(p, vreinterpretq_f32_s32(vcvtnq_s32_f32(n)));
 }
 HFY_INLINE_ HFY_DV_ HFY_D_(scale2)(HFY_DV_ p, HFY_DV_ n) {
   return vreinterpretq_f64_s64(vaddq_s64(vreinterpretq_s64_f64(p), vshlq_n_s64(vcvtnq_s64_f64(n), 52)));
@@ -3739,7 +3702,7 @@ HFY_INLINE_ void HFY_V_(fold)(const HFY_VV_ *acc, int n, HFY_S_ *sum) {
 }
 #endif
 
-/* The next n elements of an array, a vector's at most; a with what is beyond them taken from b. */
+/* The next n elements, a vector's at most; up_to: a with what is beyond them taken from b. */
 HFY_INLINE_ HFY_VV_ HFY_V_(load_up)(const HFY_S_ *p, size_t n) {
   return n >= HFY_LANES_ ? HFY_V_(load)(p) : HFY_V_(load_n)(p, HFY_V_(first)(n));
 }
@@ -3749,7 +3712,7 @@ HFY_INLINE_ void HFY_V_(store_up)(HFY_S_ *p, HFY_VV_ a, size_t n) {
   else
     HFY_V_(store_n)(p, a, HFY_V_(first)(n));
 }
-/* One vector, or (masked) its first lanes; masked is a constant where this is expanded. */
+/* One vector, or (masked, a constant) its first lanes. */
 HFY_INLINE_ HFY_VV_ HFY_V_(get)(int masked, const HFY_S_ *p, HFY_V_(tail) t) {
   return masked ? HFY_V_(load_n)(p, t) : HFY_V_(load)(p);
 }
@@ -3765,17 +3728,13 @@ HFY_INLINE_ HFY_VV_ HFY_V_(up_to)(size_t n, HFY_VV_ a, HFY_VV_ b) {
 }
 #endif
 
-#define HFY_DOT_ 0
-#define HFY_EUCLIDEAN_ 1
-#define HFY_MANHATTAN_ 2
-
 HFY_INLINE_ HFY_VV_ HFY_V_(accumulate)(int kind, HFY_VV_ acc, HFY_VV_ a, HFY_VV_ b) {
-  if (kind == HFY_DOT_) return HFY_V_(fma)(a, b, acc);
+  if (kind == HFY_SIMD_DOT_) return HFY_V_(fma)(a, b, acc);
   a = HFY_V_(sub)(a, b);
-  return kind == HFY_EUCLIDEAN_ ? HFY_V_(fma)(a, a, acc) : HFY_V_(add)(acc, HFY_V_(abs)(a));
+  return kind == HFY_SIMD_EUCLIDEAN_ ? HFY_V_(fma)(a, a, acc) : HFY_V_(add)(acc, HFY_V_(abs)(a));
 }
 
-/* A tile: kind, rows and queries are constants where this is expanded. */
+/* A tile; kind, rows and queries are constants. */
 HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_tile_ *t) {
   enum { lanes = HFY_LANES_ };
   HFY_VV_ acc[HFY_SIMD_TALL_ * HFY_QUERIES_], b[HFY_QUERIES_];
@@ -3813,11 +3772,9 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
     HFY_UNROLL_ for (i = 0; i < rows; i++) out[(size_t)j * out_stride + (size_t)i] = sum[j * rows + i];
 }
 
-#define HFY_TILE_(name, kind, rows, queries)                                                                           \
-  HFY_TARGET_ void HFY_V_(name)(const hfy_simd_tile_ *t) { HFY_V_(tile)(kind, rows, queries, t); }
 #define HFY_PAIRS_(name, kind, tall, few_rows, queries)                                                                \
-  HFY_TILE_(name##_one, kind, tall, 1)                                                                                 \
-  HFY_TILE_(name##_few, kind, few_rows, queries)                                                                       \
+  HFY_TARGET_ void HFY_V_(name##_one)(const hfy_simd_tile_ *t) { HFY_V_(tile)(kind, tall, 1, t); }                     \
+  HFY_TARGET_ void HFY_V_(name##_few)(const hfy_simd_tile_ *t) { HFY_V_(tile)(kind, few_rows, queries, t); }           \
   HFY_TARGET_ void HFY_V_(name)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t q_stride,       \
                                 size_t nq, size_t dim, HFY_S_ *out, size_t out_stride) {                               \
     const int one = (queries) == 1;                                                                                    \
@@ -3827,22 +3784,17 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
     hfy_simd_all_pairs_(&all);                                                                                         \
   }
 #ifdef HFY_SIMD_OTHER_ /* linear algebra has one query only */
-HFY_PAIRS_(dot, HFY_DOT_, HFY_TALL_, HFY_ROWS_, 1)
+HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, 1)
 #else
-HFY_PAIRS_(dot, HFY_DOT_, HFY_TALL_, HFY_ROWS_, HFY_QUERIES_)
+HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, HFY_QUERIES_)
 #endif
-HFY_PAIRS_(euclidean, HFY_EUCLIDEAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2) /* more arithmetic than loads */
-HFY_PAIRS_(manhattan, HFY_MANHATTAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2)
-#undef HFY_TILE_
+HFY_PAIRS_(euclidean, HFY_SIMD_EUCLIDEAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2) /* more arithmetic than loads */
+HFY_PAIRS_(manhattan, HFY_SIMD_MANHATTAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2)
 #undef HFY_PAIRS_
 /* One query. */
 HFY_TARGET_ void HFY_V_(dots)(const HFY_S_ *x, size_t x_stride, size_t rows, const HFY_S_ *q, size_t dim, HFY_S_ *out) {
   HFY_V_(dot)(x, x_stride, rows, q, 0, 1, dim, out, 0);
 }
-#undef HFY_DOT_
-#undef HFY_EUCLIDEAN_
-#undef HFY_MANHATTAN_
-
 
 /* z += sum of w[i] row[i], `rows` of them; row: 4 entries more, those of rows to come. */
 HFY_INLINE_ void HFY_V_(add_rows)(int rows, const HFY_S_ *w, const HFY_S_ *const *row, size_t dim, HFY_S_ *z) {
@@ -3871,7 +3823,7 @@ HFY_INLINE_ void HFY_V_(add_rows)(int rows, const HFY_S_ *w, const HFY_S_ *const
   }
 }
 
-/* The same for any number of rows. row: room for 4 entries more. */
+/* The same for any number of rows. */
 HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(sum)(const HFY_S_ *w, const HFY_S_ **row, size_t count, size_t dim,
                                                  HFY_S_ *z) {
   size_t i = 0, k;
@@ -3914,8 +3866,7 @@ HFY_INLINE_ void HFY_V_(multiply)(int strip, const hfy_simd_block_ *block, size_
     }
     HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++) {
       HFY_VV_ w = HFY_V_(set)(pa[r][q]);
-      HFY_UNROLL_ for (l = 0; l < strip; l++)
-        acc[r * HFY_STRIP_ + l] = HFY_V_(fma)(w, v[l], acc[r * HFY_STRIP_ + l]);
+      HFY_UNROLL_ for (l = 0; l < strip; l++) acc[r * HFY_STRIP_ + l] = HFY_V_(fma)(w, v[l], acc[r * HFY_STRIP_ + l]);
     }
   }
   HFY_UNROLL_ for (r = 0; r < HFY_BATCH_; r++)
@@ -3939,11 +3890,10 @@ HFY_TARGET_ HFY_SIMD_NOINLINE_ void HFY_V_(block)(const hfy_simd_block_ *block) 
   for (i = 0; i < block->ahead; i++)
     for (l = j; l < columns; l += line) HFY_PREFETCH_L2_(next + i * block->b_row + l);
   for (; j < columns; j += lanes, b += lanes)
-    for (i = 0; i < rows; i += HFY_BATCH_)
-      HFY_V_(multiply)(1, block, i, j, b, hfy_base_min_(lanes, columns - j));
+    for (i = 0; i < rows; i += HFY_BATCH_) HFY_V_(multiply)(1, block, i, j, b, hfy_base_min_(lanes, columns - j));
 }
 
-/* What chase does (below) on `strip` vectors of columns, or on the first n lanes of a single one. */
+/* What chase does on `strip` vectors of columns, or on the first n lanes of a single one. */
 HFY_INLINE_ void HFY_V_(chase_strip)(int strip, HFY_S_ *row, size_t stride, size_t n, const HFY_S_ *coefficient,
                                      size_t count) {
   enum { lanes = HFY_LANES_ };
@@ -3977,8 +3927,7 @@ HFY_INLINE_ void HFY_V_(chase_strip)(int strip, HFY_S_ *row, size_t stride, size
 HFY_TARGET_ void HFY_V_(chase)(HFY_S_ *x, size_t stride, size_t columns, const HFY_S_ *coefficient, size_t count) {
   enum { lanes = HFY_LANES_ };
   size_t c = 0;
-  for (; c + 4 * lanes <= columns; c += 4 * lanes)
-    HFY_V_(chase_strip)(4, x + c, stride, 0, coefficient, count);
+  for (; c + 4 * lanes <= columns; c += 4 * lanes) HFY_V_(chase_strip)(4, x + c, stride, 0, coefficient, count);
   for (; c < columns; c += lanes)
     HFY_V_(chase_strip)(1, x + c, stride, hfy_base_min_(lanes, columns - c), coefficient, count);
 }
@@ -3996,8 +3945,7 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, const hfy_simd_listed_ *list, size_t k
   size_t i;
   int c, j;
   HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
-    HFY_UNROLL_ for (c = 0; c < strip; c++)
-      acc[j * HFY_STRIP_ + c] = HFY_V_(get)(masked, z[j] + k + c * lanes, t);
+    HFY_UNROLL_ for (c = 0; c < strip; c++) acc[j * HFY_STRIP_ + c] = HFY_V_(get)(masked, z[j] + k + c * lanes, t);
   for (i = 0; i < list->count; i++, w += HFY_BATCH_) {
     const unsigned bits = list->used[i];
     const HFY_S_ *x = list->row[i] + k;
@@ -4008,14 +3956,12 @@ HFY_INLINE_ void HFY_V_(strip)(int strip, const hfy_simd_listed_ *list, size_t k
     HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
       if (bits >> j & 1) {
         HFY_VV_ a = HFY_V_(set)(w[j]);
-        HFY_UNROLL_ for (c = 0; c < strip; c++)
-          acc[j * HFY_STRIP_ + c] = HFY_V_(fma)(a, v[c], acc[j * HFY_STRIP_ + c]);
+        HFY_UNROLL_ for (c = 0; c < strip; c++) acc[j * HFY_STRIP_ + c] = HFY_V_(fma)(a, v[c], acc[j * HFY_STRIP_ + c]);
       }
   }
   HFY_UNROLL_ for (j = 0; j < HFY_BATCH_; j++)
     if ((size_t)j < list->queries)
-      HFY_UNROLL_ for (c = 0; c < strip; c++)
-        HFY_V_(put)(masked, z[j] + k + c * lanes, acc[j * HFY_STRIP_ + c], t);
+      HFY_UNROLL_ for (c = 0; c < strip; c++) HFY_V_(put)(masked, z[j] + k + c * lanes, acc[j * HFY_STRIP_ + c], t);
 }
 
 HFY_TARGET_ void HFY_V_(strips)(const hfy_simd_listed_ *list) {
@@ -4045,8 +3991,8 @@ HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n) {
 
 HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
                                  size_t rows, size_t dim, HFY_S_ *z, size_t z_stride) {
-  static const hfy_simd_projector_ by = {HFY_BATCH_, HFY_V_(wide), HFY_V_(nonzero), HFY_DENSE_, HFY_V_(strips),
-                                         HFY_VN_(sum)};
+  static const hfy_simd_projector_ by = { /* for size, no kernel of its own for weights without a zero */
+    HFY_BATCH_, HFY_V_(wide), HFY_V_(nonzero), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block), HFY_V_(strips), HFY_VN_(sum)};
   const hfy_simd_project_ all = {&by, w, x, z, w_stride, nq, x_stride, rows, dim, z_stride};
   hfy_simd_project_all_(&all);
 }
@@ -4083,10 +4029,7 @@ HFY_TARGET_ HFY_S_ HFY_V_(largest)(const HFY_S_ *x, size_t n, HFY_S_ *tops) {
     nan = HFY_V_(either)(nan, HFY_V_(nan)(v[0], v[0]));
     most[0] = HFY_V_(max)(most[0], v[0]);
   }
-  if (HFY_V_(bits)(nan)) {
-    for (i = 0; i + 1 < n && !hfy_base_is_nan_((double)x[i]);) i++;
-    return x[i];
-  }
+  if (HFY_V_(bits)(nan)) return hfy_simd_max_scalar_(x, n, NULL);
   most[0] = HFY_V_(max)(HFY_V_(max)(most[0], most[1]), HFY_V_(max)(most[2], most[3]));
   HFY_V_(store)(lane, most[0]);
   if (tops) HFY_V_(store)(tops, most[0]);
@@ -4124,10 +4067,8 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
       const HFY_DV_ m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
       const HFY_VV_ v = HFY_V_(load)(x + k);
       if (!HFY_V_(bits)(HFY_V_(le)(least, v))) continue;
-#ifdef HFY_DOUBLE
-      count = HFY_D_(keep)(v, m, wide, k, index, delta, count);
-#else
-      count = HFY_D_(keep)(HFY_F_(low)(v), m, wide, k, index, delta, count);
+      count = HFY_D_(keep)(HFY_V_(low)(v), m, wide, k, index, delta, count);
+#ifndef HFY_DOUBLE
       count = HFY_D_(keep)(HFY_F_(high)(v), m, wide, k + lanes / 2, index, delta, count);
 #endif
     }
@@ -4454,15 +4395,11 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
   return (size_t)HFY_D_(total)(sum, zero);
 }
 
-#define HFY_TEXT_2_(token) #token
-#define HFY_TEXT_(token) HFY_TEXT_2_(token)
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
-  HFY_TEXT_(HFY_ISA_), (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
+  (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
   HFY_V_(combine), HFY_VN_(gather), HFY_V_(largest), HFY_VN_(window), HFY_V_(softmax), HFY_VN_(scale),
   HFY_VN_(scale_once), HFY_VN_(mix), HFY_VN_(cut), HFY_VN_(apart), HFY_VN_(exp), HFY_D_(below), HFY_DN_(keep_below),
   HFY_D_(powers), HFY_D_(clip), HFY_DN_(signs)};
-#undef HFY_TEXT_
-#undef HFY_TEXT_2_
 #undef HFY_PACK_
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
@@ -4480,41 +4417,37 @@ static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
-/* Each set is read twice: the products of the other precision (OTHER), then everything of hfy_real. */
+/* Each set is read twice: the products of the other precision (OTHER), then, from its end, everything of hfy_real. */
 #define HFY_SIMD_OTHER_
 #if HFY_SIMD_HAS_(HFY_ISAS_SCALAR)
 #define HFY_SIMD_PASS_ 1 /* HFY_ISA_SCALAR */
-#include HFY_FILE
 #include HFY_FILE
 #endif
 #if HFY_SIMD_HAS_(HFY_ISAS_SSE2)
 #define HFY_SIMD_PASS_ 2 /* HFY_ISA_SSE2 */
 #include HFY_FILE
-#include HFY_FILE
 #endif
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX2 | HFY_ISAS_AVX512)
 #define HFY_SIMD_PASS_ 3 /* HFY_ISA_AVX2 */
-#include HFY_FILE
 #include HFY_FILE
 #endif
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
 #define HFY_SIMD_PASS_ 4 /* HFY_ISA_AVX512 */
 #include HFY_FILE
-#include HFY_FILE
 #endif
 #if HFY_SIMD_HAS_(HFY_ISAS_NEON)
 #define HFY_SIMD_PASS_ 5 /* HFY_ISA_NEON */
-#include HFY_FILE
 #include HFY_FILE
 #endif
 #undef HFY_SIMD_OTHER_
 
 /* --- choice --- */
 
-#ifdef HFY_SIMD_X86_
-enum { HFY_SIMD_HAS_VNNI_ = 0x100, HFY_SIMD_HAS_VPOPCNTDQ_ = 0x200 };
 /* The instruction sets of this machine, its operating system too, as in HFY_ISAS, and two extensions of AVX-512. */
-#if defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__) /* from the compiler's table, where 4 KB do not count */
+enum { HFY_SIMD_HAS_VNNI_ = 0x100, HFY_SIMD_HAS_VPOPCNTDQ_ = 0x200 };
+#ifndef HFY_SIMD_X86_
+HFY_PRIVATE_ unsigned hfy_simd_there_(void) { return HFY_ISAS_SCALAR | HFY_ISAS_NEON; }
+#elif defined(__GNUC__) && !defined(__OPTIMIZE_SIZE__) /* from the compiler's table, where 4 KB do not count */
 HFY_PRIVATE_ unsigned hfy_simd_there_(void) {
   unsigned sets = HFY_ISAS_SCALAR;
   __builtin_cpu_init();
@@ -4532,11 +4465,8 @@ HFY_PRIVATE_ unsigned hfy_simd_there_(void) {
 HFY_COLD_ unsigned hfy_simd_there_(void) {
   unsigned one[4] = {0}, seven[4] = {0}, saved = 0, sets = HFY_ISAS_SCALAR; /* eax .. edx of these leaves of cpuid */
 #ifdef _MSC_VER
-  __cpuid((int *)seven, 0);
-  if (seven[0] >= 7)
-    __cpuidex((int *)seven, 7, 0);
-  else
-    seven[1] = seven[2] = 0;
+  __cpuid((int *)one, 0);
+  if (one[0] >= 7) __cpuidex((int *)seven, 7, 0);
   __cpuid((int *)one, 1);
   if (one[2] >> 27 & 1) saved = (unsigned)_xgetbv(0);
 #else
@@ -4555,9 +4485,6 @@ HFY_COLD_ unsigned hfy_simd_there_(void) {
   }
   return sets;
 }
-#endif
-#else
-HFY_PRIVATE_ unsigned hfy_simd_there_(void) { return HFY_ISAS_SCALAR | HFY_ISAS_NEON; }
 #endif
 
 /* The kernels of an instruction set, or NULL if this machine or build has it not. */
@@ -4591,8 +4518,7 @@ HFY_PRIVATE_ const hfy_simd_ *hfy_simd_choose_(hfy_work *work) {
   const hfy_simd_ *simd = hfy_simd_of_(work->isa);
   if (!simd)
     hfy_base_fail_(work, HFY_ERR_UNSUPPORTED,
-                   "work->isa is %s, which this machine or build has not; 0 picks the best",
-                   hfy_simd_text(work->isa));
+                   "work->isa is %s, which this machine or build has not; 0 picks the best", hfy_simd_text(work->isa));
   return simd;
 }
 
@@ -4614,12 +4540,11 @@ HFY_API const char *hfy_simd_text(hfy_isa isa) {
    `levels` steps on either side of 0, chosen so that a segment of the dimension cannot overflow 32 bits.
    vpdpbusd multiplies unsigned by signed: one query is split into two unsigned bytes (the high one plus 128, mended by
    the row's sum); for panels the keys are made unsigned while they are packed (mended by the query's sum).
-   Rows may be read up to 63 bytes beyond their end: the query is 0 there, and the last row has that much behind it.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_SIMD_SEGMENT_ 32768 /* elements before a whole-number dot moves to double: 255 * 128 * 32768 < 2^31 */
-#define HFY_SIMD_GROUP_ 8       /* queries of a panel */
-#define HFY_SIMD_PAD_ 64        /* bytes readable behind the last row, zeros behind a query */
-#define HFY_SIMD_TILE_ 32       /* the most rows of a tile */
+enum { HFY_SIMD_SEGMENT_ = 32768 }; /* elements before a whole-number dot moves to double: 255 * 128 * 32768 < 2^31 */
+enum { HFY_SIMD_GROUP_ = 8 };       /* queries of a panel */
+enum { HFY_SIMD_PAD_ = 64 };        /* bytes read behind a row at most: there behind the last one, 0 in a query */
+enum { HFY_SIMD_TILE_ = 32 };       /* the most rows of a tile */
 
 /* A query in whole numbers, zeros behind it up to a multiple of HFY_SIMD_PAD_ elements. */
 typedef struct hfy_simd_wide_ {
@@ -4719,14 +4644,14 @@ static const hfy_simd_int8_ hfy_simd_int8_scalar_ = {
 #define HFY_SIMD_INT8_X86_
 #define HFY_SIMD_AVX2_ __attribute__((target("avx2,fma")))
 #define HFY_SIMD_VNNI_ __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")))
-#define HFY_SIMD_AHEAD_ 8 /* memory is sent for this many rows ahead */
+enum { HFY_SIMD_AHEAD_ = 8 }; /* memory is sent for this many rows ahead */
 
 /* The next four rows of a call and their places in it: from its four quarters, or (a list, a number that does not
    divide) rows i .. i+3, the last one again where there are fewer. Rows to come are sent for. */
 HFY_PRIVATE_ size_t hfy_simd_int8_four_(const signed char *rows, size_t stride, const size_t *list, size_t i,
                                         size_t count, size_t dim, const signed char *row[4], size_t at[4]) {
   const size_t part = list || count % 4 ? 0 : count / 4; /* four streams keep the memory busier than one */
-  size_t l, d, n = count - i < 4 ? count - i : 4, most = hfy_base_min_(dim, 4096);
+  size_t l, d, n = hfy_base_min_(count - i, 4), most = hfy_base_min_(dim, 4096);
   for (l = 0; l < 4; l++) {
     uintptr_t next;
     at[l] = part ? i / 4 + l * part : i + (l < n ? l : n - 1);
@@ -4965,26 +4890,23 @@ static const hfy_simd_int8_ hfy_simd_int8_vnni_ = {
 #endif
 #undef HFY_SIMD_AVX2_
 #undef HFY_SIMD_VNNI_
-#undef HFY_SIMD_AHEAD_
 #endif
 
 /* The integer kernels that go with an instruction set that this machine has. */
 HFY_PRIVATE_ const hfy_simd_int8_ *hfy_simd_int8_of_(hfy_isa isa) {
 #ifdef HFY_SIMD_INT8_X86_
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512)
-  if (isa == HFY_ISA_AVX512 && (hfy_simd_there_() & HFY_SIMD_HAS_VNNI_))
-    return &hfy_simd_int8_vnni_;
+  if (isa == HFY_ISA_AVX512 && (hfy_simd_there_() & HFY_SIMD_HAS_VNNI_)) return &hfy_simd_int8_vnni_;
 #endif
   if (isa == HFY_ISA_AVX512 || isa == HFY_ISA_AVX2) return &hfy_simd_int8_avx2_;
-#else
-  (void)isa;
 #endif
+  (void)isa;
   return &hfy_simd_int8_scalar_;
 }
 
 /* --- packed bits: AVX-512 counts those of eight words at a time --- */
 
-#define HFY_SIMD_FEW_ 4 /* states whose distances are counted at once */
+enum { HFY_SIMD_FEW_ = 4 }; /* states whose distances are counted at once */
 
 #if HFY_SIMD_HAS_(HFY_ISAS_AVX512) && defined(__GNUC__) && defined(__x86_64__)
 #define HFY_SIMD_POPCOUNT_
@@ -5053,7 +4975,7 @@ HFY_PRIVATE_ HFY_SIMD_WIDE_ size_t hfy_simd_near_wide_(const uint32_t *d, size_t
    is rounding (of a singular matrix, nearly always), and the verdict does not depend on how rows are scaled.
    ------------------------------------------------------------------------------------------------------------------ */
 
-/* <x, y> in four sums side by side. */
+/* <x, y> in four sums. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_linalg_dot_(const double *x, const double *y, size_t n) {
   double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
   size_t i;
@@ -5067,7 +4989,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_linalg_dot_(const double *x, const do
   return (s0 + s1) + (s2 + s3);
 }
 
-/* A = L L^T in place, rows `stride` apart; `diagonal`: what a pivot is measured against. */
+/* A = L L^T in place, rows `stride` apart; `diagonal` (NULL: A's): what a pivot is measured against. */
 HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_rows_(double *a, size_t stride, size_t n, const double *diagonal,
                                                   double rounding) {
   size_t i, j;
@@ -5083,7 +5005,7 @@ HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_rows_(double *a, size_t stride, size
 
 /* The same for an n x n matrix: L replaces its lower triangle, what is above the diagonal is neither read nor changed.
    HFY_ERR_SINGULAR if A is not positive definite (or holds NaN or infinity); a is half overwritten then. Row by row
-   (Cholesky-Banachiewicz), so that every inner product runs along two rows. Cost n^3/3. */
+   (Cholesky-Banachiewicz): inner products run along two rows. Cost n^3/3. */
 HFY_PRIVATE_ hfy_status hfy_linalg_cholesky_(double *a, size_t n) {
   return hfy_linalg_cholesky_rows_(a, n, n, NULL, 16 * (double)n * DBL_EPSILON);
 }
@@ -5139,14 +5061,12 @@ HFY_PRIVATE_ void hfy_linalg_factor_leave_(double *l, size_t stride, size_t coun
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.gemm   C = alpha A B + beta C, float and double in every build; y = alpha A x + beta y in double
    May call: base, simd.
-   Shapes: A m x k, B k x n, C m x n. A and B are views with any two strides (one of them 1 in a product with a vector),
-   C is rows: C = AB, C += AB or C -= AB. Scratch: hfy_linalg_gemm_scratch_ elements, from the caller's plan.
+   Shapes: A m x k and B k x n, views with any two strides (one of them 1 in a product with a vector); C m x n by rows.
    How: the tiles of a retrieval's projection. Blocks of B are packed into panels as wide as a tile of registers, which
    stay in L1 while rows of A pass; a small product reads B where it is. A is packed if it is large or lies in columns.
    Numerics: every element begins with beta c and adds its k products one by one in ascending order, fused where the
-   machine can: its bits depend neither on m, n and the strides nor on how rows and columns are split among threads (a
-   task takes some rows or columns of C as a product of its own, with its own scratch). A product with a vector is the
-   canonical dot, or the sum of columns in ascending order. beta = 0 overwrites C unread.
+   machine can: its bits depend neither on m, n and the strides nor on how rows and columns are split among threads. A
+   product with a vector is the canonical dot, or the sum of columns in ascending order. beta = 0 overwrites C unread.
    A BLAS instead: define HFY_CBLAS (includes <cblas.h>; strides that no BLAS takes and sizes beyond int stay here), or
    HFY_SGEMM and/or HFY_DGEMM as a macro or function
        (m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row, c_col)
@@ -5160,18 +5080,17 @@ typedef struct hfy_linalg_view_ {
   size_t row, col;
 } hfy_linalg_view_;
 
-/* Rows `stride` apart; their transpose; the transpose of a view. */
+/* Rows `stride` apart; the transpose of a view; that of such rows. */
 HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_rows_(const void *at, size_t stride) {
   const hfy_linalg_view_ view = {at, stride, 1};
-  return view;
-}
-HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_turned_(const void *at, size_t stride) {
-  const hfy_linalg_view_ view = {at, 1, stride};
   return view;
 }
 HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_flip_(hfy_linalg_view_ view) {
   const hfy_linalg_view_ turned = {view.at, view.col, view.row};
   return turned;
+}
+HFY_PRIVATE_ hfy_linalg_view_ hfy_linalg_turned_(const void *at, size_t stride) {
+  return hfy_linalg_flip_(hfy_linalg_rows_(at, stride));
 }
 
 /* Where a product goes, rows `stride` apart: C = AB (set), C += AB (add), C -= AB (less). */
@@ -5194,9 +5113,9 @@ HFY_PRIVATE_ hfy_linalg_into_ hfy_linalg_less_(void *at, size_t stride) {
   return into;
 }
 
-#define HFY_LINALG_DEPTH_ 1024 /* bytes of a block of k */
-#define HFY_LINALG_WIDTH_ 4608 /* of a block of rows of B: with the depth, in L2; a multiple of every tile's width */
-#define HFY_LINALG_TALL_ 48    /* rows of A that meet a panel of B in L1: a multiple of every tile's rows */
+enum { HFY_LINALG_DEPTH_ = 1024 }; /* bytes of a block of k */
+enum { HFY_LINALG_WIDTH_ = 4608 }; /* of a block of rows of B: with the depth, in L2; a multiple of each tile's width */
+enum { HFY_LINALG_TALL_ = 48 };    /* rows of A that meet a panel of B in L1: a multiple of every tile's rows */
 
 /* Elements of scratch that a product of this shape needs at most, of elements of `size` bytes. */
 HFY_COLD_ size_t hfy_linalg_gemm_scratch_(size_t m, size_t n, size_t k, size_t size) {
@@ -5284,8 +5203,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_pack_(size_t size, void *target,
         hfy_linalg_turn4_(size, from + (j * across + p) * size, across, to + (p * width + j) * size, width);
       }
       for (; p < k; p++)
-        for (l = j; l < j + 4; l++)
-          hfy_linalg_put_(size, to + p * row + l * size, from + (l * across + p) * size);
+        for (l = j; l < j + 4; l++) hfy_linalg_put_(size, to + p * row + l * size, from + (l * across + p) * size);
     }
   for (; j < have; j++)
     for (p = 0; p < k; p++) hfy_linalg_put_(size, to + p * row + j * size, from + (j * across + p * along) * size);
@@ -5446,11 +5364,10 @@ HFY_PRIVATE_ void hfy_linalg_apply_(const hfy_simd_ *simd, size_t m, size_t k, h
    How: eigenvalues alone in a row or column are taken out, the rest is balanced, reduced to Hessenberg form in panels
    (mostly matrix products) and goes through the double-shift QR algorithm. Its sweeps are cut into chunks: reflections
    run one by one inside a small diagonal window, a chunk at once right of it and above it. Vectors: inverse iteration.
-   Numerics: backward stable. Exceptional shifts every 10 iterations; at most 60 for one eigenvalue.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_LINALG_PANEL_ 32   /* columns of a panel of the reduction */
-#define HFY_LINALG_CHUNK_ 24   /* reflections of a chunk */
-#define HFY_LINALG_QR_MOST_ 60 /* iterations for one eigenvalue */
+enum { HFY_LINALG_PANEL_ = 32 };   /* columns of a panel of the reduction */
+enum { HFY_LINALG_CHUNK_ = 24 };   /* reflections of a chunk */
+enum { HFY_LINALG_QR_MOST_ = 60 }; /* iterations for one eigenvalue */
 
 /* y += a x */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_linalg_axpy_(double a, const double *HFY_RESTRICT_ x, double *HFY_RESTRICT_ y,
@@ -5503,7 +5420,7 @@ typedef struct hfy_linalg_general_ {
   double *h;             /* n x n */
   double *v, *y, *t, *w; /* reduction: reflectors and A V T by rows of n, T, products */
   double *all, *tau;     /* all reflectors by rows of n and their tau; NULL: not kept */
-  double *scale;         /* n: what balancing multiplied by */
+  double *scale;         /* n: what balancing multiplied columns by */
   double *block, *gemm, *coefficient;
   size_t *index, *counts;
 } hfy_linalg_general_;
@@ -5525,8 +5442,7 @@ HFY_COLD_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int ve
   e->counts = HFY_TAKE_(arena, size_t, hfy_base_times_(n, 2));
 }
 
-/* Osborne's balancing in powers of two: rows and columns of like norm, but for those zero off the diagonal; scale[i]:
-   what column i was multiplied by. */
+/* Osborne's balancing in powers of two: rows and columns of like norm, but for those zero off the diagonal. */
 HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
   size_t i, j, pass;
   int moved = 1;
@@ -6113,9 +6029,6 @@ HFY_COLD_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t,
     v[k] += 1;
   }
 }
-#undef HFY_LINALG_PANEL_
-#undef HFY_LINALG_CHUNK_
-#undef HFY_LINALG_QR_MOST_
 
 /* ------------------------------------------------------------------------------------------------------------------
    >>linalg.spectra.impl   symmetric eigenvalues, singular values, pseudo-inverse, Cholesky in blocks
@@ -6123,13 +6036,13 @@ HFY_COLD_ void hfy_linalg_thin_qr_(double *x, size_t count, size_t n, double *t,
    How: Householder reflections make a symmetric matrix tridiagonal, in panels, so that one product with the matrix a
    column is all that reads it and all else is a matrix product; implicit QL with Wilkinson's shift; its rotations are
    collected and applied to strips of columns that stay in cache; the reflections are undone in blocks.
-   Numerics: everything in double; a matrix is first scaled by a power of two to a largest entry in [1/2, 1), so no
-   square overflows and a floor of 1e-40 under the off-diagonal is far below rounding.
+   Numerics: a matrix is first scaled by a power of two to a largest entry in [1/2, 1), so no square overflows and a
+   floor of 1e-40 under the off-diagonal is far below rounding.
    ------------------------------------------------------------------------------------------------------------------ */
-#define HFY_LINALG_REFLECT_ 32 /* columns of a panel of reflections */
-#define HFY_LINALG_STRIP_ 16   /* columns that rotations are applied to at a time */
-#define HFY_LINALG_FACTOR_ 96  /* rows of a block of a Cholesky factor */
-#define HFY_LINALG_SWEEPS_ 60  /* most QL steps for one eigenvalue, most sweeps of Jacobi rotations */
+enum { HFY_LINALG_REFLECT_ = 32 }; /* columns of a panel of reflections */
+enum { HFY_LINALG_STRIP_ = 16 };   /* columns that rotations are applied to at a time */
+enum { HFY_LINALG_FACTOR_ = 96 };  /* rows of a block of a Cholesky factor */
+enum { HFY_LINALG_SWEEPS_ = 60 };  /* most QL steps for one eigenvalue, most sweeps of Jacobi rotations */
 
 typedef struct hfy_linalg_rotation_ {
   double c, s;
@@ -6339,8 +6252,7 @@ HFY_COLD_ hfy_status hfy_linalg_symmetric_run_(hfy_linalg_symmetric_ *s, double 
   for (i = 0; i < n * n; i++) a[i] *= unit;
   hfy_linalg_tridiagonal_(s, a);
   s->vectors = vectors;
-  for (i = 0; vectors && i < n * n; i++) vectors[i] = 0;
-  for (i = 0; vectors && i < n; i++) vectors[i * n + i] = 1;
+  for (i = 0; vectors && i < n * n; i++) vectors[i] = i % (n + 1) == 0;
   status = hfy_linalg_ql_(s);
   if (status) return status;
   if (vectors) hfy_linalg_reflect_(s, vectors);
@@ -6404,6 +6316,7 @@ typedef struct hfy_linalg_svd_ {
   double *scaled;    /* a copy of A, scaled */
   double *gram, *v;  /* wide x wide */
   double *square;    /* wide: |column|^2 */
+  double *values;    /* wide; set by hfy_linalg_svd_all_ only */
 } hfy_linalg_svd_;
 
 HFY_COLD_ void hfy_linalg_svd_plan_(hfy_base_arena_ *arena, size_t rows, size_t columns, hfy_linalg_svd_ *s) {
@@ -6451,9 +6364,8 @@ HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, si
                                          double *values, int unit) {
   const hfy_simd_ *simd = s->eigen.simd;
   const size_t tall = s->tall, wide = s->wide;
-  /* wide x tall: the columns of the tall matrix as rows */
   const hfy_linalg_view_ own = hfy_linalg_rows_(s->scaled, columns);
-  const hfy_linalg_view_ across = rows >= columns ? hfy_linalg_flip_(own) : own;
+  const hfy_linalg_view_ across = rows >= columns ? hfy_linalg_flip_(own) : own; /* wide x tall */
   const double scale = hfy_linalg_unit_(a, rows * columns);
   double *b = s->matrix;
   size_t i, r, sweep = 0;
@@ -6478,8 +6390,13 @@ HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, si
   return HFY_OK;
 }
 
-HFY_COLD_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size_t columns, const void *out,
-                                           const char *name, hfy_work *w) {
+/* Checks and decomposes a in scratch of the work, s->values too; out: the result called `name`. */
+HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns, int unit,
+                                         const void *out, const char *name, hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_status status = HFY_OK;
+  s->eigen.simd = hfy_simd_choose_(w);
+  if (!s->eigen.simd) return HFY_ERR_UNSUPPORTED;
   if (!a || !out) return hfy_base_null_(w, !a ? "a" : name);
   if (!rows || !columns || !hfy_base_fits_(rows, hfy_base_times_(columns, 2), sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG,
@@ -6487,20 +6404,11 @@ HFY_COLD_ hfy_status hfy_linalg_svd_check_(const double *a, size_t rows, size_t 
                           rows, columns);
   if (!hfy_base_is_finite_(hfy_linalg_largest_(a, rows * columns)))
     return hfy_base_fail_(w, HFY_ERR_NONFINITE, "a holds NaN or infinity");
-  return HFY_OK;
-}
-
-/* Decomposes a in scratch of the work, *values too. */
-HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns, int unit,
-                                         double **values, hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_status status = HFY_OK;
   while (hfy_base_layout_(&arena, w, &status)) {
-    *values = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
+    s->values = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
     hfy_linalg_svd_plan_(&arena, rows, columns, s);
   }
-  if (status) return status;
-  if (!hfy_linalg_svd_run_(s, a, rows, columns, *values, unit)) return HFY_OK;
+  if (status || !hfy_linalg_svd_run_(s, a, rows, columns, s->values, unit)) return status;
   return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "the rotations did not converge on %z x %z", rows, columns);
 }
 
@@ -6509,13 +6417,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_svd(const double *a, size_t rows, size_
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_linalg_svd_ s;
   const int upright = rows >= columns;
-  hfy_status status;
-  double *found = NULL;
-  s.eigen.simd = hfy_simd_choose_(w);
-  status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, values, "values", w) : HFY_ERR_UNSUPPORTED;
-  if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, left || right, &found, w);
+  const hfy_status status = hfy_linalg_svd_all_(&s, a, rows, columns, left || right, values, "values", w);
   if (status) return hfy_base_close_(w, &local, status);
-  memcpy(values, found, s.wide * sizeof *values);
+  memcpy(values, s.values, s.wide * sizeof *values);
   if (left) memcpy(left, upright ? s.matrix : s.v, s.wide * rows * sizeof *left);
   if (right) memcpy(right, upright ? s.v : s.matrix, s.wide * columns * sizeof *right);
   return hfy_base_close_(w, &local, HFY_OK);
@@ -6525,21 +6429,18 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_pinv(const double *a, size_t rows, size
                                               size_t *rank, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_linalg_svd_ s;
-  hfy_status status;
-  double *values = NULL, *l, *r;
+  hfy_status status = HFY_OK;
+  double *l, *r;
   size_t i, j, kept = 0;
-  s.eigen.simd = hfy_simd_choose_(w);
-  status = s.eigen.simd ? hfy_linalg_svd_check_(a, rows, columns, inverse, "inverse", w) : HFY_ERR_UNSUPPORTED;
-  if (!status && (!(cut >= 0) || !hfy_base_is_finite_(cut)))
-    status = hfy_base_should_(w, "", "cut", cut, "finite and not negative");
-  if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, 1, &values, w);
+  if (!(cut >= 0 && hfy_base_is_finite_(cut))) status = hfy_base_should_(w, "", "cut", cut, "finite and not negative");
+  if (!status) status = hfy_linalg_svd_all_(&s, a, rows, columns, 1, inverse, "inverse", w);
   if (status) return hfy_base_close_(w, &local, status);
   l = rows >= columns ? s.matrix : s.v; /* sum over the kept of r_i l_i^T / value_i */
   r = rows >= columns ? s.v : s.matrix;
   if (!(cut > 0)) cut = (double)s.tall * DBL_EPSILON;
-  while (kept < s.wide && values[kept] > cut * values[0]) kept++;
+  while (kept < s.wide && s.values[kept] > cut * s.values[0]) kept++;
   for (i = 0; i < kept; i++)
-    for (j = 0; j < columns; j++) r[i * columns + j] /= values[i];
+    for (j = 0; j < columns; j++) r[i * columns + j] /= s.values[i];
   hfy_linalg_multiply_(s.eigen.simd, columns, rows, kept, hfy_linalg_turned_(r, columns), hfy_linalg_rows_(l, rows),
                        hfy_linalg_set_(inverse, rows), s.eigen.gemm);
   if (rank) *rank = kept;
@@ -6707,8 +6608,7 @@ HFY_COLD_ double hfy_linalg_sturm_(const double *a, const double *b, size_t n) {
   return high;
 }
 
-/* The largest eigenvalue of a symmetric operator, y = A v, by Lanczos's iteration, each vector kept orthogonal to all
-   before. room: most (dim + 2); y: dim. */
+/* The largest eigenvalue of a symmetric operator, y = A v: Lanczos, all vectors orthogonal. room: most (dim + 2). */
 HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const double *v, double *y),
                                      const void *context, size_t dim, size_t most, double *room, double *y) {
   double *basis = room, *a = room + most * dim, *b = a + most, value = 0, previous = -1, norm;
@@ -6723,8 +6623,7 @@ HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const do
     apply(context, v, y);
     a[j] = hfy_linalg_dot_(v, y, dim);
     for (twice = 0; twice < 2; twice++)
-      for (k = 0; k <= j; k++)
-        hfy_linalg_axpy_(-hfy_linalg_dot_(basis + k * dim, y, dim), basis + k * dim, y, dim);
+      for (k = 0; k <= j; k++) hfy_linalg_axpy_(-hfy_linalg_dot_(basis + k * dim, y, dim), basis + k * dim, y, dim);
     b[j] = sqrt(hfy_linalg_dot_(y, y, dim));
     value = hfy_linalg_sturm_(a, b, j + 1);
     still = value - previous <= 4 * DBL_EPSILON * value ? still + 1 : 0;
@@ -6794,9 +6693,7 @@ HFY_PRIVATE_ int hfy_sim_blas_(const hfy_sim_rows_ *a, const hfy_sim_rows_ *b, s
   HFY_SIM_GEMM_(a->count, n, k, (hfy_real)1, a->at, a->stride, (size_t)1, b->at, turned ? (size_t)1 : b->stride,
                 turned ? b->stride : (size_t)1, (hfy_real)0, c, stride, (size_t)1);
 #else
-  if (a->count > INT_MAX || n > INT_MAX || k > INT_MAX || a->stride > INT_MAX || b->stride > INT_MAX ||
-      stride > INT_MAX)
-    return 0;
+  if ((a->count | n | k | a->stride | b->stride | stride) > INT_MAX) return 0; /* INT_MAX: 2^n - 1 */
 #ifdef HFY_DOUBLE
   cblas_dgemm
 #else
@@ -6893,15 +6790,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy
   hfy_status status = simd ? hfy_sim_check_(sim, beta, &x, &q, dim, scores, w) : HFY_ERR_UNSUPPORTED;
   while (hfy_base_layout_(&arena, w, &status))
     inverse = HFY_TAKE_(&arena, double, sim == HFY_SIM_COSINE ? hfy_base_plus_(count, n_queries) : 0);
-  if (status) return hfy_base_close_(w, &local, status);
-  if (sim == HFY_SIM_COSINE) {
+  if (!status && sim == HFY_SIM_COSINE) {
     hfy_sim_inverse_norms_(simd, keys, x.stride, count, dim, inverse);
     hfy_sim_inverse_norms_(simd, queries, dim, n_queries, dim, inverse + count);
     x.inverse = inverse;
     q.inverse = inverse + count;
   }
-  hfy_sim_tile_(simd, sim, beta, &x, &q, dim, scores, count);
-  return hfy_base_close_(w, &local, HFY_OK);
+  if (!status) hfy_sim_tile_(simd, sim, beta, &x, &q, dim, scores, count);
+  return hfy_base_close_(w, &local, status);
 }
 
 #endif /* HFY_HAS_SIM_ */
@@ -19901,7 +19797,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 
 #undef HFY_BODIES_
 #undef HFY_TAKE_
-#undef HFY_SIMD_LANES_
 #undef HFY_PRIVATE_
 #undef HFY_SMALL_
 #undef HFY_COLD_
@@ -19909,20 +19804,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_REAL_MAX_
 #undef HFY_REAL_MIN_
 #undef HFY_REAL_EPS_
-#undef HFY_SIMD_BLOCK_
 #undef HFY_SIMD_NOINLINE_
 #undef HFY_SIMD_TINY_
-#undef HFY_SIMD_FEW_
 #undef HFY_SIMD_POPCOUNT_
 #undef HFY_SIMD_X86_
 #undef HFY_SIMD_NEON_
 #undef HFY_SIMD_FLOOR_
 #undef HFY_SIMD_MOST_
 #undef HFY_SIMD_HAS_
-#undef HFY_SIMD_SEGMENT_
-#undef HFY_SIMD_GROUP_
-#undef HFY_SIMD_PAD_
-#undef HFY_SIMD_TILE_
 #undef HFY_SIMD_INT8_X86_
 #undef HFY_SIM_BLAS_
 #undef HFY_SIM_GEMM_
@@ -19930,28 +19819,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_PREFETCH_L2_
 #undef HFY_UNROLL_
 #undef HFY_TAIL_
-#undef HFY_LINALG_DEPTH_
-#undef HFY_LINALG_WIDTH_
-#undef HFY_LINALG_TALL_
 #undef HFY_SEP_SUPPORT_
 #undef HFY_SEP_FAR_
 #undef HFY_IF_STRUCTURE_
-#undef HFY_LINALG_REFLECT_
-#undef HFY_LINALG_STRIP_
-#undef HFY_LINALG_FACTOR_
-#undef HFY_LINALG_SWEEPS_
 
 #endif /* HFY_BODIES_ */
 
 /* The end of a pass over the templates (see >>simd.impl): the next one starts afresh. */
 #ifdef HFY_SIMD_PASS_
-#ifdef HFY_SIMD_OTHER_
-#undef HFY_SIMD_OTHER_
-#else
-#define HFY_SIMD_OTHER_
-#undef HFY_SIMD_PASS_
-#endif
 #undef HFY_BITS_
+#undef HFY_TYPE_
 #undef HFY_PASTE_3_
 #undef HFY_PASTE_
 #undef HFY_F_
@@ -19966,7 +19843,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_PIN_
 #undef HFY_ROWS_
 #undef HFY_TALL_
-#undef HFY_DENSE_
 #undef HFY_QUERIES_
 #undef HFY_STRIP_
 #undef HFY_BATCH_
@@ -19979,6 +19855,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_NARROW_
 #undef HFY_VN_
 #undef HFY_DN_
+#ifdef HFY_SIMD_OTHER_ /* the same set again, for hfy_real */
+#undef HFY_SIMD_OTHER_
+#include HFY_FILE
+#define HFY_SIMD_OTHER_
+#undef HFY_SIMD_PASS_
+#endif
 #else /* >>rooms */
 #undef HFY_HAS_LINALG_
 #undef HFY_HAS_SIM_

@@ -108,7 +108,7 @@ static void dgemv(const hfy_simd_ *simd, size_t m, size_t k, double alpha, const
       for (j = 0; j < s.n; j++) c[i * cr + j * cc] = 7;                                                                \
     for (i = 0; i < nc; i++) kept &= c[i] == 7;                                                                        \
     if (!CHECK(good) || !CHECK(kept))                                                                                  \
-      printf("      %s %s m %zu n %zu k %zu lie %d %d %d gap %zu\n", #test, simd->name, s.m, s.n, s.k, s.lie_a,        \
+      printf("      %s %s m %zu n %zu k %zu lie %d %d %d gap %zu\n", #test, hfy_simd_text(simd->isa), s.m, s.n, s.k, s.lie_a,        \
                  s.lie_b, s.lie_c, s.gap);                                                                             \
   }
 PRODUCT(single, float, sgemm, 1.1920928955078125e-07)
@@ -335,21 +335,21 @@ CHECK_UNUSED TEST(definition) {
               }
               ok &= c[i * n + j] == f && dc[i * n + j] == d;
             }
-          if (!CHECK(ok)) printf("      %s m %zu n %zu k %zu sign %d beta %d\n", simd->name, m, n, k, sign, beta);
+          if (!CHECK(ok)) printf("      %s m %zu n %zu k %zu sign %d beta %d\n", hfy_simd_text(simd->isa), m, n, k, sign, beta);
 #ifdef HFY_DOUBLE
           for (i = 0; i < m * n; i++) dc[i] = (double)before[i];
           for (i = 0; i < m * k; i++) da[i] = (double)a[i];
           for (i = 0; i < k * n; i++) db[i] = (double)b[i];
           dgemm(simd, m, n, k, 1, da, k, 1, db, n, 1, 1, dc, n, 1, scratch);
           simd->combine(w, k, m, x, n, k, n, z, n);
-          if (simd->isa != HFY_ISA_SCALAR && !CHECK(!memcmp(z, dc, m * n * sizeof *z))) printf("      %s m %zu n %zu k %zu\n", simd->name, m, n, k);
+          if (simd->isa != HFY_ISA_SCALAR && !CHECK(!memcmp(z, dc, m * n * sizeof *z))) printf("      %s m %zu n %zu k %zu\n", hfy_simd_text(simd->isa), m, n, k);
           for (i = 0; i < m * k; i++) da[i] *= 1 + 1e-9;
           for (i = 0; i < k * n; i++) db[i] *= 1 - 1e-9;
 #else
           for (i = 0; i < m * n; i++) c[i] = before[i];
           sgemm(simd, m, n, k, 1, a, k, 1, b, n, 1, 1, c, n, 1, (float *)(void *)scratch);
           simd->combine(w, k, m, x, n, k, n, z, n);
-          if (simd->isa != HFY_ISA_SCALAR && !CHECK(!memcmp(z, c, m * n * sizeof *z))) printf("      %s m %zu n %zu k %zu\n", simd->name, m, n, k);
+          if (simd->isa != HFY_ISA_SCALAR && !CHECK(!memcmp(z, c, m * n * sizeof *z))) printf("      %s m %zu n %zu k %zu\n", hfy_simd_text(simd->isa), m, n, k);
 #endif
         }
       }
@@ -396,9 +396,9 @@ TEST(vectors) {
             for (i = 0; i < m; i++) same &= y[i] == alpha * again[i] + (beta > 0 ? 3 : 0);
           }
 #endif
-          if (!CHECK(ok)) printf("      %s m %zu k %zu way %zu\n", simd->name, m, k, way);
+          if (!CHECK(ok)) printf("      %s m %zu k %zu way %zu\n", hfy_simd_text(simd->isa), m, k, way);
 #if !defined(HFY_CBLAS)
-          if (!CHECK(same)) printf("      bits: %s m %zu k %zu way %zu\n", simd->name, m, k, way);
+          if (!CHECK(same)) printf("      bits: %s m %zu k %zu way %zu\n", hfy_simd_text(simd->isa), m, k, way);
 #endif
         }
       }

@@ -189,8 +189,8 @@ static int agree(memory_of *m, const char *what, size_t nq, size_t j, const hfy_
     printf("    %s, %s dot, %s int8: count %zu dim %zu prefix %zu beta %g width %g kth %zu nq %zu query %zu bias "
            "%d visible %zu: "
            "status %d want %d, %zu candidates want %zu\n",
-           what, seek->simd->name, seek->int8->name, m->count, m->dim, m->index.prefix, seek->beta, seek->width,
-           seek->kth, nq, j, bias != NULL, visible, (int)status, (int)wanted, n, want_n);
+           what, hfy_simd_text(seek->simd->isa), seek->int8->name, m->count, m->dim, m->index.prefix, seek->beta,
+           seek->width, seek->kth, nq, j, bias != NULL, visible, (int)status, (int)wanted, n, want_n);
   free(want), free(exact);
   return ok;
 }

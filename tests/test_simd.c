@@ -515,7 +515,7 @@ static void exp_sweep(uint64_t stride) {
   }
   EACH_TABLE(simd, t)
   {
-    if (stride == 1) printf("    exp, %s: %.4f ulp\n", simd->name, worst[t]);
+    if (stride == 1) printf("    exp, %s: %.4f ulp\n", hfy_simd_text(simd->isa), worst[t]);
     CHECK(worst[t] <= 1.0);
   }
 }
@@ -803,7 +803,6 @@ TEST(choice) {
   for (t = 0; t < tables; t++) {
     work.isa = table[t]->isa;
     CHECK(hfy_simd_isa(&work) == table[t]->isa);
-    CHECK(!strcmp(hfy_simd_text(table[t]->isa), table[t]->name));
     known++;
   }
   CHECK(known >= 1);
