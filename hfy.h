@@ -416,6 +416,11 @@ typedef double hfy_real;
 #define hfy_file_npy_info hfy_file_npy_info_d
 #define hfy_file_npy_read hfy_file_npy_read_d
 #define hfy_file_npy_write hfy_file_npy_write_d
+#define hfy_param_init hfy_param_init_d
+#define hfy_file_safetensors_decode hfy_file_safetensors_decode_d
+#define hfy_file_safetensors_encode hfy_file_safetensors_encode_d
+#define hfy_file_safetensors_read hfy_file_safetensors_read_d
+#define hfy_file_safetensors_write hfy_file_safetensors_write_d
 #define hfy_shard_bytes hfy_shard_bytes_d
 #define hfy_shard_find hfy_shard_find_d
 #define hfy_shard_used hfy_shard_used_d
@@ -1107,7 +1112,7 @@ HFY_API hfy_status hfy_net_check(const hfy_net *net, hfy_net *resolved, hfy_work
 
 #ifdef HFY_HAS_FILE_
 /* ------------------------------------------------------------------------------------------------------------------
-   >>file   .npy in and out
+   >>file   .npy in and out; named parameters in one flat array, safetensors in and out
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_FILE_RANK 8 /* the most axes an array may have */
 
@@ -1149,6 +1154,62 @@ HFY_API hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *
 HFY_API hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t capacity, hfy_npy *info, hfy_work *work);
 HFY_API hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, const size_t *shape, size_t rank,
                                       hfy_work *work);
+#endif
+
+/* --- parameters: named arrays, side by side in one flat array of yours --- */
+
+#define HFY_PARAM_NAME 96 /* bytes of a name with its final 0 */
+
+/* What hfy_param_init puts into an entry. Uniform numbers lie between value - spread and value + spread. */
+typedef enum hfy_param_start {
+  HFY_PARAM_NORMAL,  /* N(0, 0.02^2): weights of a Hopfield layer, pooling_weights, lookup_weights */
+  HFY_PARAM_ZERO,    /* 0: their biases */
+  HFY_PARAM_ONE,     /* 1: gains of a normalisation */
+  HFY_PARAM_DENSE,   /* uniform +-1/sqrt(length of the last axis): PyTorch's Linear.weight (out x in) */
+  HFY_PARAM_VALUE,   /* `value` */
+  HFY_PARAM_UNIFORM  /* uniform value +- spread: Linear.bias with value 0, spread 1/sqrt(in) */
+} hfy_param_start;
+
+/* One entry of a parameter table. Names and order are those of the public layers' state_dict. */
+typedef struct hfy_param {
+  char name[HFY_PARAM_NAME]; /* "hopfield.association_core.in_proj_weight": printable ASCII without " and \ */
+  size_t offset, count;      /* params[offset .. offset+count-1], row-major */
+  size_t rank, shape[3];     /* axes, 0 .. 3, and their lengths; count is their product */
+  hfy_param_start start;     /* for hfy_param_init, with value and spread */
+  double value, spread;
+  int frozen;                /* 1: not trained; it is initialised, read and written as the others */
+} hfy_param;
+
+/* Start values of all entries, drawn from rng in the order of the table, each row-major: the same table and seed give
+   the same numbers. What no entry covers is left alone. Of entries that overlap (tied weights) the last one stays.
+   Errors: ARG (NULL; rank above 3, count not the product of shape, offset + count or a size beyond size_t, spread
+   below 0), NONFINITE (value or spread), UNSUPPORTED (start); nothing is drawn or written then. */
+HFY_API hfy_status hfy_param_init(const hfy_param *table, size_t entries, hfy_rng *rng, hfy_real *params,
+                                  hfy_work *work);
+
+/* Decodes a whole .safetensors file in memory into params. Tensors are matched by name, in any order: the file must
+   have every entry of the table, of the same shape, and no other. F64, F32, F16 and BF16 become hfy_real: rounded once,
+   infinite beyond its range; infinities and NaN are passed on. `__metadata__` is checked and skipped.
+   Errors: ARG (NULL, the table as for hfy_param_init), NOMEM (scratch: 150 bytes an entry), FORMAT (not .safetensors,
+   truncated, malformed; a tensor twice, missing, unknown, of another shape or type, or its bytes not where they should
+   be: together they fill the rest of the file without gap or overlap); params is untouched then. */
+HFY_API hfy_status hfy_file_safetensors_decode(const void *bytes, size_t size, const hfy_param *table, size_t entries,
+                                               hfy_real *params, hfy_work *work);
+
+/* Encodes params as a .safetensors file of F32 (F64 with HFY_DOUBLE) in the order of the table: *size bytes, the
+   elements from a multiple of 8 on. bytes NULL: *size only.
+   Errors: as hfy_param_init; ARG (a name empty, not printable ASCII, with " or \, twice, or "__metadata__"; capacity
+   below *size, which is set then), NOMEM (scratch: 256 bytes an entry). */
+HFY_API hfy_status hfy_file_safetensors_encode(const hfy_param *table, size_t entries, const hfy_real *params,
+                                               void *bytes, size_t capacity, size_t *size, hfy_work *work);
+
+#ifndef HFY_NO_STDIO
+/* The same on files, their elements in pieces. Reading leaves params untouched on every error but an IO error midway.
+   Errors: as above, and IO (open, read, write). */
+HFY_API hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,
+                                             hfy_real *params, hfy_work *work);
+HFY_API hfy_status hfy_file_safetensors_write(const char *path, const hfy_param *table, size_t entries,
+                                              const hfy_real *params, hfy_work *work);
 #endif
 
 #endif /* HFY_HAS_FILE_ */
