@@ -1172,7 +1172,7 @@ typedef enum hfy_param_start {
 
 /* One entry of a parameter table. Names and order are those of the public layers' state_dict. */
 typedef struct hfy_param {
-  char name[HFY_PARAM_NAME]; /* "hopfield.association_core.in_proj_weight": printable ASCII without " and \ */
+  char name[HFY_PARAM_NAME]; /* "hopfield.association_core.in_proj_weight" */
   size_t offset, count;      /* params[offset .. offset+count-1], row-major */
   size_t rank, shape[3];     /* axes, 0 .. 3, and their lengths; count is their product */
   hfy_param_start start;     /* for hfy_param_init, with value and spread */
@@ -1182,15 +1182,15 @@ typedef struct hfy_param {
 
 /* Start values of all entries, drawn from rng in the order of the table, each row-major: the same table and seed give
    the same numbers. What no entry covers is left alone. Of entries that overlap (tied weights) the last one stays.
-   Errors: ARG (NULL; rank above 3, count not the product of shape, offset + count or a size beyond size_t, spread
-   below 0), NONFINITE (value or spread), UNSUPPORTED (start); nothing is drawn or written then. */
+   Errors: ARG (NULL, a name without end, rank above 3, count not the product of shape, places beyond memory, start),
+   NONFINITE (value, spread, or their sum beyond hfy_real); nothing is drawn or written then. */
 HFY_API hfy_status hfy_param_init(const hfy_param *table, size_t entries, hfy_rng *rng, hfy_real *params,
                                   hfy_work *work);
 
 /* Decodes a whole .safetensors file in memory into params. Tensors are matched by name, in any order: the file must
    have every entry of the table, of the same shape, and no other. F64, F32, F16 and BF16 become hfy_real: rounded once,
    infinite beyond its range; infinities and NaN are passed on. `__metadata__` is checked and skipped.
-   Errors: ARG (NULL, the table as for hfy_param_init), NOMEM (scratch: 150 bytes an entry), FORMAT (not .safetensors,
+   Errors: ARG (NULL, the table as for hfy_param_init), NOMEM (scratch: 120 bytes an entry), FORMAT (not .safetensors,
    truncated, malformed; a tensor twice, missing, unknown, of another shape or type, or its bytes not where they should
    be: together they fill the rest of the file without gap or overlap); params is untouched then. */
 HFY_API hfy_status hfy_file_safetensors_decode(const void *bytes, size_t size, const hfy_param *table, size_t entries,
@@ -1198,8 +1198,8 @@ HFY_API hfy_status hfy_file_safetensors_decode(const void *bytes, size_t size, c
 
 /* Encodes params as a .safetensors file of F32 (F64 with HFY_DOUBLE) in the order of the table: *size bytes, the
    elements from a multiple of 8 on. bytes NULL: *size only.
-   Errors: as hfy_param_init; ARG (a name empty, not printable ASCII, with " or \, twice, or "__metadata__"; capacity
-   below *size, which is set then), NOMEM (scratch: 256 bytes an entry). */
+   Errors: ARG (NULL, the table as for hfy_param_init; a name twice, empty, "__metadata__", not UTF-8, or with a control
+   character, " or \; capacity too small: the message says how much is needed), NOMEM (scratch: 256 bytes an entry). */
 HFY_API hfy_status hfy_file_safetensors_encode(const hfy_param *table, size_t entries, const hfy_real *params,
                                                void *bytes, size_t capacity, size_t *size, hfy_work *work);
 
@@ -13454,12 +13454,14 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 
 #ifdef HFY_HAS_FILE_
 /* ------------------------------------------------------------------------------------------------------------------
-   >>file.impl   .npy in and out
+   >>file.impl   .npy in and out; parameters and safetensors
    Shapes: any, up to HFY_FILE_RANK axes; out is row-major.   May call: base.
-   A header is a preamble ("\x93NUMPY", two bytes of version, the length of the rest in 2 or 4 little-endian bytes) and
-   a Python dict in ASCII: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, with spaces and a newline after.
-   Every read is held against the end, every product against overflow. Headers beyond 64 KiB are refused unread: only
-   records have so much to say, and records are refused anyway.
+   .npy: a preamble ("\x93NUMPY", two bytes of version, the length of the rest in 2 or 4 little-endian bytes) and a
+   Python dict in ASCII: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, with spaces and a newline after.
+   safetensors: 8 little-endian bytes with the header's length, a header in JSON, without recursion:
+   {"NAME":{"dtype":"F32","shape":[3,4],"data_offsets":[0,48]}, ..., "__metadata__":{"WORDS":"WORDS", ...}}
+   Every read is held against the end, every product against overflow. Headers of .npy beyond 64 KiB are refused unread:
+   only records have so much to say, and records are refused anyway.
    Numerics: elements of hfy_real's own type keep their bits; all others are rounded once.
    ------------------------------------------------------------------------------------------------------------------ */
 
@@ -13475,10 +13477,16 @@ typedef struct hfy_file_cursor_ {
   const unsigned char *at, *end;
   const char *from; /* what messages call the source of the bytes */
   hfy_work *work;
+  const unsigned char *bytes; /* the first of the file */
 } hfy_file_cursor_;
 
 HFY_COLD_ hfy_status hfy_file_bad_(const hfy_file_cursor_ *c, const char *words) {
   return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s: %s", words, c->from);
+}
+
+HFY_COLD_ hfy_status hfy_file_malformed_(const hfy_file_cursor_ *c) {
+  return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "header is malformed at byte %z: %s", (size_t)(c->at - c->bytes),
+                        c->from);
 }
 
 /* The preamble, from its first byte to the dict; *end: where the header ends. */
@@ -13528,7 +13536,7 @@ HFY_COLD_ const char *hfy_file_string_(hfy_file_cursor_ *c, size_t *length) {
   return NULL;
 }
 
-/* A whole number as Python writes it: no sign, no leading zeros; L in old files. 0: none, or too large for size_t. */
+/* A whole number: no sign, no leading zeros. 0: none, or too large for size_t. */
 HFY_COLD_ int hfy_file_whole_(hfy_file_cursor_ *c, size_t *value) {
   const unsigned char *start;
   hfy_file_skip_(c);
@@ -13539,8 +13547,20 @@ HFY_COLD_ int hfy_file_whole_(hfy_file_cursor_ *c, size_t *value) {
     if (*value > (SIZE_MAX - digit) / 10) return 0;
     *value = *value * 10 + digit;
   }
-  if (c->at == start || (*start == '0' && c->at - start > 1)) return 0;
-  if (c->at < c->end && *c->at == 'L') c->at++;
+  return c->at > start && (*start != '0' || c->at - start == 1);
+}
+
+/* At most `most` whole numbers between brackets, and how many commas; old Python's have an L behind. 0: none. */
+HFY_COLD_ int hfy_file_list_(hfy_file_cursor_ *c, const char *open, const char *close, size_t most, size_t *values,
+                             size_t *count, size_t *commas) {
+  *count = *commas = 0;
+  if (!hfy_file_take_(c, open)) return 0;
+  while (!hfy_file_take_(c, close)) {
+    if (*count != *commas || *count == most || !hfy_file_whole_(c, values + *count)) return 0;
+    if (*open == '(' && c->at < c->end && *c->at == 'L') c->at++;
+    ++*count;
+    *commas += (size_t)hfy_file_take_(c, ",");
+  }
   return 1;
 }
 
@@ -13571,20 +13591,13 @@ HFY_COLD_ hfy_status hfy_file_descr_(hfy_file_cursor_ *c, hfy_npy *info) {
 
 /* The value of 'shape', a tuple of whole numbers; (3) is none. */
 HFY_COLD_ hfy_status hfy_file_shape_(hfy_file_cursor_ *c, hfy_npy *info) {
-  size_t axis = 0, commas = 0, value;
-  int closed = 0;
-  if (hfy_file_take_(c, "("))
-    while (!(closed = hfy_file_take_(c, ")")) && axis == commas && hfy_file_whole_(c, &value)) {
-      if (axis == HFY_FILE_RANK)
-        return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "shape has more than %z axes: %s",
-                              (size_t)HFY_FILE_RANK, c->from);
-      info->shape[axis++] = value;
-      commas += (size_t)hfy_file_take_(c, ",");
-    }
-  if (!closed || (axis == 1 && !commas))
+  size_t commas, axis;
+  int closed = hfy_file_list_(c, "(", ")", HFY_FILE_RANK, info->shape, &info->rank, &commas);
+  if (!closed && commas == HFY_FILE_RANK)
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "shape has more than %z axes: %s", (size_t)HFY_FILE_RANK, c->from);
+  if (!closed || (info->rank == 1 && !commas))
     return hfy_file_bad_(c, "shape is not a tuple of whole numbers that size_t holds");
-  info->rank = axis;
-  for (; axis < HFY_FILE_RANK; axis++) info->shape[axis] = 1;
+  for (axis = info->rank; axis < HFY_FILE_RANK; axis++) info->shape[axis] = 1;
   return HFY_OK;
 }
 
@@ -13613,7 +13626,7 @@ HFY_COLD_ hfy_status hfy_file_entry_(hfy_file_cursor_ *c, size_t k, hfy_npy *inf
 HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, const char *from, hfy_npy *info,
                                      hfy_work *work) {
   static const char *const keys[] = {"descr", "fortran_order", "shape"};
-  hfy_file_cursor_ c = {bytes, bytes + size, from, work};
+  hfy_file_cursor_ c = {bytes, bytes + size, from, work, bytes};
   hfy_npy found;
   hfy_status status;
   size_t end, length = 0, k;
@@ -13624,10 +13637,10 @@ HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, co
   if (size < end)
     return hfy_base_fail_(work, HFY_ERR_FORMAT, "ends after %z bytes, inside its header of %z: %s", size, end, from);
   c.end = bytes + end;
-  if (!hfy_file_take_(&c, "{")) goto malformed;
+  if (!hfy_file_take_(&c, "{")) return hfy_file_malformed_(&c);
   while (!hfy_file_take_(&c, "}")) {
     const char *key = more ? hfy_file_string_(&c, &length) : NULL;
-    if (!key || !hfy_file_take_(&c, ":")) goto malformed;
+    if (!key || !hfy_file_take_(&c, ":")) return hfy_file_malformed_(&c);
     for (k = 0; k < 3; k++)
       if (length == strlen(keys[k]) && !memcmp(key, keys[k], length)) break;
     if (k == 3) return hfy_file_bad_(&c, "header has a key other than descr, fortran_order, shape");
@@ -13637,7 +13650,7 @@ HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, co
     more = hfy_file_take_(&c, ",");
   }
   hfy_file_skip_(&c);
-  if (c.at < c.end) goto malformed;
+  if (c.at < c.end) return hfy_file_malformed_(&c);
   for (k = 0; k < 3; k++)
     if (!seen[k]) return hfy_base_fail_(work, HFY_ERR_FORMAT, "header has no %s: %s", keys[k], from);
   k = found.item_size > sizeof(hfy_real) ? found.item_size : sizeof(hfy_real); /* neither file nor answer overflows */
@@ -13646,8 +13659,6 @@ HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, co
   found.data_offset = end;
   *info = found;
   return HFY_OK;
-malformed:
-  return hfy_base_fail_(work, HFY_ERR_FORMAT, "header is malformed at byte %z: %s", (size_t)(c.at - bytes), from);
 }
 
 /* double to hfy_real; what is beyond its range becomes infinite (in C alone that conversion is undefined). */
@@ -13670,8 +13681,14 @@ HFY_COLD_ hfy_real hfy_file_element_(const hfy_npy *info, const unsigned char *b
   float f4;
   double f8;
   for (i = 0; i < n; i++) bits = bits << 8 | bytes[big ? i : n - 1 - i];
-  if (info->type == 'f' && n == 4) {
-    word = (uint32_t)bits;
+  if (info->type == 'f' && n == 2) { /* 1 + 5 + 10 bits */
+    int exponent = (int)(bits >> 10 & 31), hidden = exponent ? 1024 : 0;
+    f8 = ldexp((double)(hidden + (int)(bits & 1023)), (exponent ? exponent : 1) - 25);
+    if (exponent == 31) f8 = bits & 1023 ? hfy_base_nan_() : HUGE_VAL;
+    return (hfy_real)(bits & sign ? -f8 : f8);
+  }
+  if (info->type == 'b' || (info->type == 'f' && n == 4)) { /* bfloat16: the upper half of a float */
+    word = (uint32_t)(info->type == 'b' ? bits << 16 : bits);
     memcpy(&f4, &word, sizeof f4);
     return (hfy_real)f4;
   }
@@ -13692,6 +13709,10 @@ HFY_COLD_ int hfy_file_is_verbatim_(const hfy_npy *info) {
 HFY_COLD_ void hfy_file_fill_(const hfy_npy *info, const unsigned char *bytes, size_t first, size_t count,
                               hfy_real *out) {
   size_t i, axis, at, rest;
+  if (count && hfy_file_is_verbatim_(info)) {
+    memcpy(out + first, bytes, count * sizeof *out);
+    return;
+  }
   for (i = 0; i < count; i++) {
     at = rest = first + i;
     for (axis = 0; info->fortran && axis < info->rank; axis++) { /* its index on this axis, the fastest first */
@@ -13730,11 +13751,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_decode(const void *bytes, size_t size
                           size - found.data_offset, found.count * found.item_size);
   status = hfy_file_room_(&found, out, capacity, w);
   if (status) return status;
-  data += found.data_offset;
-  if (found.count && hfy_file_is_verbatim_(&found))
-    memcpy(out, data, found.count * sizeof *out);
-  else
-    hfy_file_fill_(&found, data, 0, found.count, out);
+  hfy_file_fill_(&found, data + found.data_offset, 0, found.count, out);
   if (info) *info = found;
   return HFY_OK;
 }
@@ -13778,25 +13795,409 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_header(const size_t *shape, size_t ra
   return hfy_file_header_(shape, rank, (unsigned char *)bytes, size, w);
 }
 
+/* --- parameter tables --- */
+
+/* Is the table sound, and is there a place for what it names? */
+HFY_COLD_ hfy_status hfy_param_check_(const hfy_param *table, size_t entries, const hfy_real *params, hfy_work *work) {
+  size_t k, count;
+  if (entries && (!table || !params)) return hfy_base_null_(work, !table ? "table" : "params");
+  for (k = 0; k < entries; k++) {
+    const hfy_param *p = table + k;
+    if (!memchr(p->name, 0, sizeof p->name))
+      return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].name is longer than %z bytes", k, sizeof p->name - 1);
+    if (p->rank > 3)
+      return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].rank is %z; it should be at most 3: %s", k, p->rank, p->name);
+    if (!hfy_file_count_(p->shape, p->rank, 8, &count) ||
+        !hfy_base_fits_(hfy_base_plus_(p->offset, count), 1, sizeof *params))
+      return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z]: offset and shape do not fit in memory: %s", k, p->name);
+    if (count != p->count)
+      return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].count is %z; it should be %z, the product of shape: %s", k,
+                            p->count, count, p->name);
+  }
+  return HFY_OK;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_param_init(const hfy_param *table, size_t entries, hfy_rng *rng, hfy_real *params,
+                                             hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  size_t k, i;
+  hfy_status status = hfy_base_null_(w, !rng ? "rng" : NULL);
+  if (!status) status = hfy_param_check_(table, entries, params, w);
+  for (k = 0; !status && k < entries; k++) {
+    if ((unsigned)table[k].start > HFY_PARAM_UNIFORM)
+      status = hfy_base_fail_(w, HFY_ERR_ARG, "table[%z].start is %z; it should be one of hfy_param_start", k,
+                              (size_t)table[k].start);
+    else if (table[k].start >= HFY_PARAM_VALUE && !(fabs(table[k].value) + fabs(table[k].spread) <= HFY_REAL_MAX_))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "table[%z].value is %g, spread %g; they should be finite", k,
+                              table[k].value, table[k].spread);
+  }
+  for (k = 0; !status && k < entries; k++) {
+    const hfy_param *p = table + k;
+    const double middle = p->start >= HFY_PARAM_VALUE ? p->value : p->start == HFY_PARAM_ONE;
+    const double columns = p->rank && p->count ? (double)p->shape[p->rank - 1] : 1;
+    const double spread = p->start == HFY_PARAM_UNIFORM ? p->spread : 1 / sqrt(columns);
+    for (i = 0; i < p->count; i++) {
+      volatile double away = 0; /* no product is fused with the sum */
+      if (p->start == HFY_PARAM_NORMAL) away = 0.02 * hfy_rng_normal(rng);
+      if (p->start == HFY_PARAM_DENSE || p->start == HFY_PARAM_UNIFORM)
+        away = spread * (2 * hfy_rng_uniform(rng) - 1);
+      params[p->offset + i] = (hfy_real)(middle + away);
+    }
+  }
+  return status;
+}
+
+/* --- safetensors in memory --- */
+
+#define HFY_FILE_HEADER_MAX_ 100000000 /* bytes: as the public reader's */
+#define HFY_FILE_NAME_ (HFY_PARAM_NAME + 4) /* a name cut off here is longer than any in a table */
+
+/* Four hexadecimal digits; HFY_FILE_BAD_: something else. */
+#define HFY_FILE_BAD_ UINT32_C(0x110000)
+HFY_COLD_ uint32_t hfy_file_hex_(hfy_file_cursor_ *c) {
+  static const char digits[] = "0123456789abcdefABCDEF";
+  uint32_t code = 0, digit;
+  int i;
+  for (i = 0; i < 4; i++, c->at++) {
+    const char *found = c->at < c->end && *c->at ? strchr(digits, *c->at) : NULL;
+    if (!found) return HFY_FILE_BAD_;
+    digit = (uint32_t)(found - digits);
+    code = code << 4 | (digit > 15 ? digit - 6 : digit);
+  }
+  return code;
+}
+
+/* What follows a backslash in a JSON string. */
+HFY_COLD_ uint32_t hfy_file_escape_(hfy_file_cursor_ *c) {
+  static const char marks[] = "\"\\/bfnrt", means[] = "\"\\/\b\f\n\r\t";
+  const char *mark = c->at < c->end && *c->at ? strchr(marks, *c->at) : NULL;
+  uint32_t code, low;
+  if (mark) {
+    c->at++;
+    return (uint32_t)means[mark - marks];
+  }
+  if (c->at == c->end || *c->at++ != 'u') return HFY_FILE_BAD_;
+  code = hfy_file_hex_(c);
+  if (code < 0xD800 || code > 0xDFFF) return code;
+  if (code > 0xDBFF || c->end - c->at < 6 || c->at[0] != '\\' || c->at[1] != 'u') return HFY_FILE_BAD_;
+  c->at += 2; /* two halves of a character beyond 16 bits */
+  low = hfy_file_hex_(c);
+  return low < 0xDC00 || low > 0xDFFF ? HFY_FILE_BAD_ : 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+}
+
+/* The next character of a JSON string in UTF-8, or HFY_FILE_BAD_. */
+HFY_COLD_ uint32_t hfy_file_character_(hfy_file_cursor_ *c) {
+  static const uint32_t least[] = {0, 0x80, 0x800, 0x10000}; /* in fewer bytes otherwise */
+  uint32_t code = c->at < c->end ? *c->at++ : HFY_FILE_BAD_;
+  int more, i;
+  if (code == '\\') return hfy_file_escape_(c);
+  if (code < 0x80) return code < 32 ? HFY_FILE_BAD_ : code;
+  if (code < 0xC0 || code > 0xF7) return HFY_FILE_BAD_;
+  more = code >= 0xF0 ? 3 : code >= 0xE0 ? 2 : 1;
+  for (code &= 0x3Fu >> more, i = 0; i < more; i++) {
+    if (c->at == c->end || (*c->at & 0xC0) != 0x80) return HFY_FILE_BAD_;
+    code = code << 6 | (*c->at++ & 0x3F);
+  }
+  return code < least[more] || (code >= 0xD800 && code <= 0xDFFF) || code > 0x10FFFF ? HFY_FILE_BAD_ : code;
+}
+
+/* A JSON string, to `out` (HFY_FILE_NAME_ bytes, or NULL) in UTF-8; control characters only if it goes nowhere.
+   0: there is none. */
+HFY_COLD_ int hfy_file_text_(hfy_file_cursor_ *c, char *out) {
+  size_t at = 0;
+  if (!hfy_file_take_(c, "\"")) return 0;
+  while (c->at < c->end && *c->at != '"') {
+    uint32_t code = hfy_file_character_(c), more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    if (code == HFY_FILE_BAD_ || (out && code < 32)) return 0;
+    if (!out || at + more + 1 >= HFY_FILE_NAME_) continue;
+    out[at++] = (char)(unsigned char)(more ? (0xFF00u >> (more + 1) & 0xFF) | code >> 6 * more : code);
+    while (more--) out[at++] = (char)(unsigned char)(0x80 | (code >> 6 * more & 0x3F));
+  }
+  if (out) out[at] = 0;
+  return hfy_file_take_(c, "\"");
+}
+
+HFY_COLD_ size_t hfy_file_put_shape_(char *text, size_t room, size_t at, const size_t *shape, size_t rank) {
+  size_t axis;
+  for (axis = 0; axis < rank; axis++)
+    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, axis ? "," : "["), shape[axis]);
+  return hfy_base_put_(text, room, at, rank ? "]" : "[]");
+}
+
+/* At most `most` whole numbers in a JSON array. */
+HFY_COLD_ int hfy_file_numbers_(hfy_file_cursor_ *c, size_t most, size_t *values, size_t *count) {
+  size_t commas;
+  return hfy_file_list_(c, "[", "]", most, values, count, &commas) && (!*count || commas + 1 == *count);
+}
+
+/* What stands behind a tensor's name. data_offset: where its elements start, from the first of all on. */
+HFY_COLD_ hfy_status hfy_file_tensor_(hfy_file_cursor_ *c, const char *name, hfy_npy *info) {
+  static const char *const keys[] = {"\"dtype\"", "\"shape\"", "\"data_offsets\""};
+  static const char *const types[] = {"F64", "F32", "F16", "BF16"};
+  char type[HFY_FILE_NAME_];
+  size_t k, i = 0, span[2], n;
+  int seen = 0;
+  memset(info, 0, sizeof *info);
+  if (!hfy_file_take_(c, "{")) return hfy_file_malformed_(c);
+  do {
+    for (k = 0; k < 3 && !hfy_file_take_(c, keys[k]);) k++;
+    if (k == 3 || (seen >> k & 1) || !hfy_file_take_(c, ":")) return hfy_file_malformed_(c);
+    seen |= 1 << k;
+    if (k == 0   ? !hfy_file_text_(c, type)
+        : k == 1 ? !hfy_file_numbers_(c, HFY_FILE_RANK, info->shape, &info->rank)
+                 : !hfy_file_numbers_(c, 2, span, &n) || n != 2)
+      return hfy_file_malformed_(c);
+  } while (hfy_file_take_(c, ","));
+  if (seen != 7 || !hfy_file_take_(c, "}")) return hfy_file_malformed_(c);
+  while (i < 4 && strcmp(type, types[i])) i++;
+  if (i == 4)
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s has dtype %s; it should be F64, F32, F16 or BF16: %s", name,
+                          type, c->from);
+  info->type = i == 3 ? 'b' : 'f';
+  info->item_size = i == 3 ? 2 : (size_t)8 >> i;
+  info->swapped = (char)hfy_file_is_big_endian_();
+  info->data_offset = span[0];
+  if (!hfy_file_count_(info->shape, info->rank, 8, &info->count))
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s: an array of its shape cannot exist: %s", name, c->from);
+  n = info->count * info->item_size;
+  if (span[1] < span[0] || span[1] - span[0] != n)
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s has data_offsets [%z,%z]; its shape needs %z bytes: %s", name,
+                          span[0], span[1], n, c->from);
+  return HFY_OK;
+}
+
+/* A JSON object of strings. */
+HFY_COLD_ int hfy_file_metadata_(hfy_file_cursor_ *c) {
+  if (!hfy_file_take_(c, "{")) return 0;
+  if (hfy_file_take_(c, "}")) return 1;
+  do
+    if (!hfy_file_text_(c, NULL) || !hfy_file_take_(c, ":") || !hfy_file_text_(c, NULL)) return 0;
+  while (hfy_file_take_(c, ","));
+  return hfy_file_take_(c, "}");
+}
+
+/* The next tensor: its name and info. 0: the header's end, or *status. *state: 0, or 1 after the first item, 2 after
+   __metadata__. */
+HFY_COLD_ int hfy_file_next_(hfy_file_cursor_ *c, int *state, char *name, hfy_npy *info, hfy_status *status) {
+  for (;;) {
+    const int more = hfy_file_take_(c, *state ? "," : "{");
+    if (more != !!*state && hfy_file_take_(c, "}")) {
+      hfy_file_skip_(c);
+      if (c->at < c->end) *status = hfy_file_malformed_(c);
+      return 0;
+    }
+    if (!more || !hfy_file_text_(c, name) || !hfy_file_take_(c, ":")) break;
+    if (strcmp(name, "__metadata__")) {
+      if (!*state) *state = 1;
+      *status = hfy_file_tensor_(c, name, info);
+      return !*status;
+    }
+    if (*state == 2 || !hfy_file_metadata_(c)) break;
+    *state = 2;
+  }
+  *status = hfy_file_malformed_(c);
+  return 0;
+}
+
+/* The header's length, from a file's first 8 bytes of `size`. */
+HFY_COLD_ hfy_status hfy_file_length_(const unsigned char *bytes, size_t size, const char *from, size_t *length,
+                                      hfy_work *work) {
+  uint64_t n = 0;
+  int i;
+  for (i = 7; size >= 8 && i >= 0; i--) n = n << 8 | bytes[i];
+  if (n > HFY_FILE_HEADER_MAX_)
+    return hfy_base_fail_(work, HFY_ERR_FORMAT, "not a .safetensors file (its header would be longer than %z): %s",
+                          (size_t)HFY_FILE_HEADER_MAX_, from);
+  *length = (size_t)n;
+  return size >= 8 && size - 8 >= n
+           ? HFY_OK
+           : hfy_base_fail_(work, HFY_ERR_FORMAT, "ends after %z bytes, inside its header: %s", size, from);
+}
+
+/* Scratch for reading into a table. */
+typedef struct hfy_file_plan_ {
+  hfy_npy *found;                /* for each entry of the table */
+  double *edges;                 /* 2 (entries + 1) */
+  unsigned char *header, *chunk; /* of a file */
+} hfy_file_plan_;
+
+HFY_COLD_ hfy_status hfy_file_plan_make_(hfy_file_plan_ *plan, size_t entries, size_t header, size_t chunk,
+                                         hfy_work *work) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_status status = HFY_OK;
+  while (hfy_base_layout_(&arena, work, &status)) {
+    plan->found = HFY_TAKE_(&arena, hfy_npy, entries);
+    plan->edges = HFY_TAKE_(&arena, double, hfy_base_times_(2, hfy_base_plus_(entries, 1)));
+    plan->header = HFY_TAKE_(&arena, unsigned char, header);
+    plan->chunk = HFY_TAKE_(&arena, unsigned char, chunk);
+  }
+  return status;
+}
+
+/* Reads a header: plan->found, and *total, the bytes of elements. */
+HFY_COLD_ hfy_status hfy_file_match_(hfy_file_cursor_ *c, const hfy_param *table, size_t entries,
+                                     const hfy_file_plan_ *plan, size_t *total) {
+  hfy_npy *found = plan->found;
+  double *edges = plan->edges;
+  char name[HFY_FILE_NAME_], shapes[2][80];
+  hfy_status status = HFY_OK;
+  hfy_npy info;
+  size_t k = 0, i, seen = 0, sum = 0;
+  int state = 0;
+  if (entries) memset(found, 0, entries * sizeof *found);
+  while (hfy_file_next_(c, &state, name, &info, &status)) {
+    for (i = 0; i < entries && strcmp(name, table[k].name); i++) k = k + 1 < entries ? k + 1 : 0; /* from the last on */
+    if (i == entries)
+      return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s is not in the table: %s", name, c->from);
+    if (found[k].type) return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s is there twice: %s", name, c->from);
+    if (info.rank != table[k].rank || memcmp(info.shape, table[k].shape, info.rank * sizeof *info.shape)) {
+      hfy_file_put_shape_(shapes[0], sizeof shapes[0], 0, info.shape, info.rank);
+      hfy_file_put_shape_(shapes[1], sizeof shapes[1], 0, table[k].shape, table[k].rank);
+      return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s has shape %s; it should be %s: %s", name, shapes[0], shapes[1],
+                            c->from);
+    }
+    found[k] = info;
+    seen++;
+    sum = hfy_base_plus_(sum, info.count * info.item_size);
+  }
+  if (status) return status;
+  for (k = 0; seen < entries && found[k].type;) k++;
+  if (seen < entries)
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s is missing, of %z missing tensors: %s", table[k].name,
+                          entries - seen, c->from);
+  /* every byte is in one tensor if they start, but for the end, where they end, but for 0 */
+  edges[0] = (double)sum;
+  edges[entries + 1] = 0;
+  for (k = 0; k < entries; k++) {
+    i = found[k].data_offset + found[k].count * found[k].item_size;
+    if (i > sum || (double)i > 9e15)
+      return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s ends at byte %z of %z bytes of elements: %s", table[k].name, i,
+                            sum, c->from);
+    edges[1 + k] = (double)found[k].data_offset;
+    edges[entries + 2 + k] = (double)i;
+  }
+  hfy_base_sort_(edges, entries + 1);
+  hfy_base_sort_(edges + entries + 1, entries + 1);
+  *total = sum;
+  return memcmp(edges, edges + entries + 1, (entries + 1) * sizeof *edges)
+           ? hfy_file_bad_(c, "data_offsets of two tensors overlap")
+           : HFY_OK;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_decode(const void *bytes, size_t size, const hfy_param *table,
+                                                          size_t entries, hfy_real *params, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const unsigned char *data = (const unsigned char *)bytes;
+  hfy_file_plan_ plan;
+  size_t k, length = 0, total = 0;
+  hfy_status status = hfy_base_null_(w, !bytes ? "bytes" : NULL);
+  if (!status) status = hfy_param_check_(table, entries, params, w);
+  if (!status) status = hfy_file_length_(data, size, "bytes", &length, w);
+  if (!status) status = hfy_file_plan_make_(&plan, entries, 0, 0, w);
+  if (!status) {
+    hfy_file_cursor_ c = {data + 8, data + 8 + length, "bytes", w, data};
+    status = hfy_file_match_(&c, table, entries, &plan, &total);
+    data = c.end;
+  }
+  if (!status && size - 8 - length != total)
+    status = hfy_base_fail_(w, HFY_ERR_FORMAT, "%z bytes of elements; its tensors need %z: bytes", size - 8 - length,
+                            total);
+  for (k = 0; !status && k < entries; k++)
+    hfy_file_fill_(plan.found + k, data + plan.found[k].data_offset, 0, plan.found[k].count, params + table[k].offset);
+  return hfy_base_close_(w, &local, status);
+}
+
+/* count elements as a file has them. */
+HFY_COLD_ void hfy_file_store_(const hfy_real *x, size_t count, unsigned char *out) {
+  const size_t n = sizeof *x;
+  size_t i;
+  if (count) memcpy(out, x, count * n);
+  for (; count && hfy_file_is_big_endian_(); count--, out += n)
+    for (i = 0; i < n / 2; i++) hfy_base_swap_(out + i, out + n - 1 - i, 1);
+}
+
+/* The beginning of the file of a table: *length bytes, a multiple of 8, in `text` of (entries + 1) HFY_FILE_ENTRY_.
+   *total: bytes of elements. */
+#define HFY_FILE_ENTRY_ 256
+HFY_COLD_ hfy_status hfy_file_compose_(const hfy_param *table, size_t entries, char *text, size_t *length,
+                                       size_t *total, hfy_work *work) {
+  const size_t room = (entries + 1) * HFY_FILE_ENTRY_;
+  size_t at, k, i, sum = 0;
+  at = hfy_base_put_(text, room, 0, "8 bytes.{");
+  for (k = 0; k < entries; k++) {
+    const char *name = table[k].name;
+    const unsigned char *start = (const unsigned char *)name;
+    hfy_file_cursor_ c = {start, start + strlen(name), name, work, start};
+    int good = *name && strcmp(name, "__metadata__");
+    while (good && c.at < c.end) good = *c.at != '"' && *c.at != '\\' && hfy_file_character_(&c) != HFY_FILE_BAD_;
+    if (!good)
+      return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].name cannot stand in a .safetensors file: %s", k, name);
+    for (i = 0; i < k && strcmp(name, table[i].name);) i++;
+    if (i < k)
+      return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].name is that of table[%z] too: %s", k, i, name);
+    at = hfy_base_put_(text, room, at, k ? ",\"" : "\"");
+    at = hfy_base_put_(text, room, at, name);
+    at = hfy_base_put_(text, room, at, sizeof(hfy_real) == 8 ? "\":{\"dtype\":\"F64\"" : "\":{\"dtype\":\"F32\"");
+    at = hfy_base_put_(text, room, at, ",\"shape\":");
+    at = hfy_file_put_shape_(text, room, at, table[k].shape, table[k].rank);
+    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, ",\"data_offsets\":["), sum);
+    sum = hfy_base_plus_(sum, table[k].count * sizeof(hfy_real));
+    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, ","), sum);
+    at = hfy_base_put_(text, room, at, "]}");
+  }
+  at = hfy_base_put_(text, room, at, "}");
+  while (at % 8) at = hfy_base_put_(text, room, at, " ");
+  for (i = 0; i < 8; i++) text[i] = (char)(unsigned char)((uint64_t)(at - 8) >> 8 * i & 255);
+  *length = at;
+  *total = sum;
+  return hfy_base_fits_(hfy_base_plus_(at, sum), 1, 1)
+           ? HFY_OK
+           : hfy_base_fail_(work, HFY_ERR_ARG, "table: a file of that size cannot exist");
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_encode(const hfy_param *table, size_t entries,
+                                                          const hfy_real *params, void *bytes, size_t capacity,
+                                                          size_t *size, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  unsigned char *out = (unsigned char *)bytes;
+  char *text = NULL;
+  size_t k, length = 0, total = 0;
+  hfy_status status = hfy_base_null_(w, !size ? "size" : NULL);
+  if (!status) status = hfy_param_check_(table, entries, params, w);
+  while (hfy_base_layout_(&arena, w, &status))
+    text = HFY_TAKE_(&arena, char, hfy_base_times_(hfy_base_plus_(entries, 1), HFY_FILE_ENTRY_));
+  if (!status) status = hfy_file_compose_(table, entries, text, &length, &total, w);
+  if (!status && out && capacity < length + total)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the file has %z bytes", capacity, length + total);
+  if (!status) *size = length + total;
+  if (!status && out) {
+    memcpy(out, text, length);
+    for (k = 0, out += length; k < entries; out += table[k++].count * sizeof *params)
+      hfy_file_store_(params + table[k].offset, table[k].count, out);
+  }
+  return hfy_base_close_(w, &local, status);
+}
+
 #ifndef HFY_NO_STDIO
 #include <stdio.h>
 
 #define HFY_FILE_CHUNK_ 65536 /* bytes read at a time; a whole number of elements of every type */
 
-/* Are all of the elements there? Leaves the file at the first. */
-HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char *path, unsigned char *chunk,
-                                     hfy_work *work) {
-  const long offset = (long)info->data_offset;
-  size_t left = info->count * info->item_size;
+/* Are `size` bytes of elements there, from offset on, and no more if `exact`? Leaves the file at the first. */
+HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, size_t offset, size_t size, int exact, const char *path,
+                                     unsigned char *chunk, hfy_work *work) {
+  const size_t most = size + (size_t)exact;
+  size_t left = most;
   long end = -1;
   int failed = 0;
   if (!fseek(file, 0, SEEK_END)) end = ftell(file);
   if (end >= 0) {
-    uint64_t beyond = end > offset ? (uint64_t)(end - offset) : 0;
-    left = beyond < left ? left - (size_t)beyond : 0;
+    uint64_t beyond = (uint64_t)end > offset ? (uint64_t)end - offset : 0;
+    left = beyond < most ? most - (size_t)beyond : 0;
   } else { /* longer than a long can tell, as beyond 2 GiB on some systems: count */
     clearerr(file);
-    failed = fseek(file, offset, SEEK_SET);
+    failed = fseek(file, (long)offset, SEEK_SET);
     while (!failed && left) {
       size_t want = hfy_base_min_(left, HFY_FILE_CHUNK_), got = fread(chunk, 1, want, file);
       left -= got;
@@ -13804,12 +14205,20 @@ HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char
     }
     failed = failed || ferror(file);
   }
-  if (failed || fseek(file, offset, SEEK_SET))
+  if (failed || fseek(file, (long)offset, SEEK_SET))
     return hfy_base_fail_(work, HFY_ERR_IO, "could not find the length of %s", path);
-  if (left)
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%z bytes of the elements are missing, of %z: %s", left,
-                          info->count * info->item_size, path);
-  return HFY_OK;
+  if (left > most - size)
+    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%z bytes of the elements are missing, of %z: %s", left - (most - size),
+                          size, path);
+  return left < most - size ? hfy_base_fail_(work, HFY_ERR_FORMAT, "more follows %z bytes of elements: %s", size, path)
+                            : HFY_OK;
+}
+
+/* Reads what is still to come of a header. */
+HFY_COLD_ hfy_status hfy_file_more_(FILE *file, unsigned char *to, size_t size, const char *path, hfy_work *work) {
+  if (fread(to, 1, size, file) == size) return HFY_OK;
+  return ferror(file) ? hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path)
+                      : hfy_base_fail_(work, HFY_ERR_FORMAT, "ends inside its header: %s", path);
 }
 
 /* Reads the header of a file. *chunk (or NULL): scratch of HFY_FILE_CHUNK_ bytes. */
@@ -13817,7 +14226,7 @@ HFY_COLD_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info
                                      hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   unsigned char preamble[12] = {0}, *header = NULL;
-  hfy_file_cursor_ c = {preamble, preamble, path, work};
+  hfy_file_cursor_ c = {preamble, preamble, path, work, preamble};
   size_t got = fread(preamble, 1, 10, file), end = 0;
   hfy_status status;
   if (got == 10 && preamble[6] > 1) got += fread(preamble + 10, 1, 2, file);
@@ -13830,11 +14239,8 @@ HFY_COLD_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info
   }
   if (status) return status;
   memcpy(header, preamble, got);
-  if (fread(header + got, 1, end - got, file) < end - got) {
-    if (ferror(file)) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path);
-    return hfy_file_bad_(&c, "ends inside its header");
-  }
-  return hfy_file_parse_(header, end, path, info, work);
+  status = hfy_file_more_(file, header + got, end - got, path, work);
+  return status ? status : hfy_file_parse_(header, end, path, info, work);
 }
 
 HFY_COLD_ hfy_status hfy_file_open_(const char *path, const char *mode, FILE **file, hfy_work *work) {
@@ -13859,7 +14265,8 @@ HFY_COLD_ hfy_status hfy_file_read_(FILE *file, const char *path, hfy_real *out,
   size_t at = 0, got = 0, want = 0;
   hfy_status status = hfy_file_begin_(file, path, info, &chunk, work);
   if (!status) status = hfy_file_room_(info, out, capacity, work);
-  if (!status) status = hfy_file_holds_(file, info, path, chunk, work);
+  if (!status)
+    status = hfy_file_holds_(file, info->data_offset, info->count * info->item_size, 0, path, chunk, work);
   if (status) return status;
   if (info->count && hfy_file_is_verbatim_(info)) {
     at = want = info->count;
@@ -13904,8 +14311,83 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_rea
   if (fclose(file)) failed = 1; /* buffered bytes may fail only here */
   return failed ? hfy_base_fail_(w, HFY_ERR_IO, "writing failed: %s", path) : HFY_OK;
 }
+
+/* Takes the elements of a .safetensors file to their places, in the order in which they stand. */
+HFY_COLD_ hfy_status hfy_file_pour_(FILE *file, const char *path, const hfy_param *table, const hfy_npy *found,
+                                    size_t total, unsigned char *chunk, hfy_real *params, hfy_work *work) {
+  size_t at = 0, k, i, got, want;
+  while (at < total) {
+    for (k = 0; found[k].data_offset != at || !found[k].count;) k++;
+    at += found[k].count * found[k].item_size;
+    for (i = 0; i < found[k].count; i += got) {
+      want = hfy_base_min_(found[k].count - i, HFY_FILE_CHUNK_ / found[k].item_size);
+      got = fread(chunk, found[k].item_size, want, file);
+      hfy_file_fill_(found + k, chunk, i, got, params + table[k].offset);
+      if (got < want) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed midway: %s", path);
+    }
+  }
+  return HFY_OK;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,
+                                                        hfy_real *params, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  unsigned char first[8];
+  hfy_file_plan_ plan;
+  FILE *file = NULL;
+  size_t length = 0, total = 0, got = 0;
+  hfy_status status = hfy_param_check_(table, entries, params, w);
+  if (!status) status = hfy_file_open_(path, "rb", &file, w);
+  if (!status) got = fread(first, 1, sizeof first, file);
+  if (!status && ferror(file)) status = hfy_base_fail_(w, HFY_ERR_IO, "reading failed: %s", path);
+  if (!status) status = hfy_file_length_(first, got < 8 ? got : SIZE_MAX, path, &length, w);
+  if (!status) status = hfy_file_plan_make_(&plan, entries, 8 + length, HFY_FILE_CHUNK_, w);
+  if (!status) status = hfy_file_more_(file, plan.header + 8, length, path, w);
+  if (!status) {
+    hfy_file_cursor_ c = {plan.header + 8, plan.header + 8 + length, path, w, plan.header};
+    status = hfy_file_match_(&c, table, entries, &plan, &total);
+  }
+  if (!status) status = hfy_file_holds_(file, 8 + length, total, 1, path, plan.chunk, w);
+  if (!status) status = hfy_file_pour_(file, path, table, plan.found, total, plan.chunk, params, w);
+  if (file) fclose(file);
+  return hfy_base_close_(w, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_write(const char *path, const hfy_param *table, size_t entries,
+                                                         const hfy_real *params, hfy_work *work) {
+  const size_t most = HFY_FILE_CHUNK_ / sizeof *params;
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  unsigned char *chunk = NULL;
+  char *text = NULL;
+  FILE *file = NULL;
+  size_t k, i, n, length = 0, total = 0;
+  int failed = 0;
+  hfy_status status = hfy_base_null_(w, !path ? "path" : NULL);
+  if (!status) status = hfy_param_check_(table, entries, params, w);
+  while (hfy_base_layout_(&arena, w, &status)) {
+    text = HFY_TAKE_(&arena, char, hfy_base_times_(hfy_base_plus_(entries, 1), HFY_FILE_ENTRY_));
+    chunk = HFY_TAKE_(&arena, unsigned char, HFY_FILE_CHUNK_);
+  }
+  if (!status) status = hfy_file_compose_(table, entries, text, &length, &total, w);
+  if (!status) status = hfy_file_open_(path, "wb", &file, w);
+  if (!status) failed = fwrite(text, 1, length, file) != length;
+  for (k = 0; !status && k < entries; k++)
+    for (i = 0; !failed && i < table[k].count; i += n) {
+      n = hfy_base_min_(table[k].count - i, most);
+      hfy_file_store_(params + table[k].offset + i, n, chunk);
+      failed = fwrite(chunk, sizeof *params, n, file) != n;
+    }
+  if (file && fclose(file)) failed = 1; /* buffered bytes may fail only here */
+  if (failed) status = hfy_base_fail_(w, HFY_ERR_IO, "writing failed: %s", path);
+  return hfy_base_close_(w, &local, status);
+}
 #undef HFY_FILE_CHUNK_
 #endif
+#undef HFY_FILE_HEADER_MAX_
+#undef HFY_FILE_NAME_
+#undef HFY_FILE_BAD_
+#undef HFY_FILE_ENTRY_
 
 #endif /* HFY_HAS_FILE_ */
 
