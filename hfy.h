@@ -1190,7 +1190,7 @@ HFY_API hfy_status hfy_param_init(const hfy_param *table, size_t entries, hfy_rn
 /* Decodes a whole .safetensors file in memory into params. Tensors are matched by name, in any order: the file must
    have every entry of the table, of the same shape, and no other. F64, F32, F16 and BF16 become hfy_real: rounded once,
    infinite beyond its range; infinities and NaN are passed on. `__metadata__` is checked and skipped.
-   Errors: ARG (NULL, the table as for hfy_param_init), NOMEM (scratch: 120 bytes an entry), FORMAT (not .safetensors,
+   Errors: ARG (NULL, the table as for hfy_param_init), NOMEM (scratch: 104 bytes an entry), FORMAT (not .safetensors,
    truncated, malformed; a tensor twice, missing, unknown, of another shape or type, or its bytes not where they should
    be: together they fill the rest of the file without gap or overlap); params is untouched then. */
 HFY_API hfy_status hfy_file_safetensors_decode(const void *bytes, size_t size, const hfy_param *table, size_t entries,
@@ -1198,8 +1198,8 @@ HFY_API hfy_status hfy_file_safetensors_decode(const void *bytes, size_t size, c
 
 /* Encodes params as a .safetensors file of F32 (F64 with HFY_DOUBLE) in the order of the table: *size bytes, the
    elements from a multiple of 8 on. bytes NULL: *size only.
-   Errors: ARG (NULL, the table as for hfy_param_init; a name twice, empty, "__metadata__", not UTF-8, or with a control
-   character, " or \; capacity too small: the message says how much is needed), NOMEM (scratch: 256 bytes an entry). */
+   Errors: ARG (NULL, the table as for hfy_param_init; a name twice, empty, "__metadata__", or not printable ASCII without
+   " and \; capacity too small: the message says how much is needed), NOMEM (scratch: 256 bytes an entry). */
 HFY_API hfy_status hfy_file_safetensors_encode(const hfy_param *table, size_t entries, const hfy_real *params,
                                                void *bytes, size_t capacity, size_t *size, hfy_work *work);
 
@@ -13561,7 +13561,7 @@ HFY_COLD_ int hfy_file_list_(hfy_file_cursor_ *c, const char *open, const char *
     ++*count;
     *commas += (size_t)hfy_file_take_(c, ",");
   }
-  return 1;
+  return *open == '(' || !*count || *commas < *count; /* JSON's have none after the last */
 }
 
 /* The value of 'descr': type, item_size, swapped. */
@@ -13850,120 +13850,19 @@ HFY_API HFY_SMALL_ hfy_status hfy_param_init(const hfy_param *table, size_t entr
 /* --- safetensors in memory --- */
 
 #define HFY_FILE_HEADER_MAX_ 100000000 /* bytes: as the public reader's */
-#define HFY_FILE_NAME_ (HFY_PARAM_NAME + 4) /* a name cut off here is longer than any in a table */
 
-/* Four hexadecimal digits; HFY_FILE_BAD_: something else. */
-#define HFY_FILE_BAD_ UINT32_C(0x110000)
-HFY_COLD_ uint32_t hfy_file_hex_(hfy_file_cursor_ *c) {
-  static const char digits[] = "0123456789abcdefABCDEF";
-  uint32_t code = 0, digit;
-  int i;
-  for (i = 0; i < 4; i++, c->at++) {
-    const char *found = c->at < c->end && *c->at ? strchr(digits, *c->at) : NULL;
-    if (!found) return HFY_FILE_BAD_;
-    digit = (uint32_t)(found - digits);
-    code = code << 4 | (digit > 15 ? digit - 6 : digit);
-  }
-  return code;
-}
-
-/* What follows a backslash in a JSON string. */
-HFY_COLD_ uint32_t hfy_file_escape_(hfy_file_cursor_ *c) {
-  static const char marks[] = "\"\\/bfnrt", means[] = "\"\\/\b\f\n\r\t";
-  const char *mark = c->at < c->end && *c->at ? strchr(marks, *c->at) : NULL;
-  uint32_t code, low;
-  if (mark) {
-    c->at++;
-    return (uint32_t)means[mark - marks];
-  }
-  if (c->at == c->end || *c->at++ != 'u') return HFY_FILE_BAD_;
-  code = hfy_file_hex_(c);
-  if (code < 0xD800 || code > 0xDFFF) return code;
-  if (code > 0xDBFF || c->end - c->at < 6 || c->at[0] != '\\' || c->at[1] != 'u') return HFY_FILE_BAD_;
-  c->at += 2; /* two halves of a character beyond 16 bits */
-  low = hfy_file_hex_(c);
-  return low < 0xDC00 || low > 0xDFFF ? HFY_FILE_BAD_ : 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-}
-
-/* The next character of a JSON string in UTF-8, or HFY_FILE_BAD_. */
-HFY_COLD_ uint32_t hfy_file_character_(hfy_file_cursor_ *c) {
-  static const uint32_t least[] = {0, 0x80, 0x800, 0x10000}; /* in fewer bytes otherwise */
-  uint32_t code = c->at < c->end ? *c->at++ : HFY_FILE_BAD_;
-  int more, i;
-  if (code == '\\') return hfy_file_escape_(c);
-  if (code < 0x80) return code < 32 ? HFY_FILE_BAD_ : code;
-  if (code < 0xC0 || code > 0xF7) return HFY_FILE_BAD_;
-  more = code >= 0xF0 ? 3 : code >= 0xE0 ? 2 : 1;
-  for (code &= 0x3Fu >> more, i = 0; i < more; i++) {
-    if (c->at == c->end || (*c->at & 0xC0) != 0x80) return HFY_FILE_BAD_;
-    code = code << 6 | (*c->at++ & 0x3F);
-  }
-  return code < least[more] || (code >= 0xD800 && code <= 0xDFFF) || code > 0x10FFFF ? HFY_FILE_BAD_ : code;
-}
-
-/* A JSON string, to `out` (HFY_FILE_NAME_ bytes, or NULL) in UTF-8; control characters only if it goes nowhere.
-   0: there is none. */
+/* A JSON string as it stands, with its escapes (names of tables need none), to `out` or nowhere. What is cut off at
+   HFY_PARAM_NAME characters is longer than any name in a table. 0: there is none. */
 HFY_COLD_ int hfy_file_text_(hfy_file_cursor_ *c, char *out) {
   size_t at = 0;
+  int escaped = 0;
   if (!hfy_file_take_(c, "\"")) return 0;
-  while (c->at < c->end && *c->at != '"') {
-    uint32_t code = hfy_file_character_(c), more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    if (code == HFY_FILE_BAD_ || (out && code < 32)) return 0;
-    if (!out || at + more + 1 >= HFY_FILE_NAME_) continue;
-    out[at++] = (char)(unsigned char)(more ? (0xFF00u >> (more + 1) & 0xFF) | code >> 6 * more : code);
-    while (more--) out[at++] = (char)(unsigned char)(0x80 | (code >> 6 * more & 0x3F));
+  for (; c->at < c->end && *c->at >= 32 && (escaped || *c->at != '"'); c->at++) {
+    if (out && at < HFY_PARAM_NAME) out[at++] = (char)*c->at;
+    escaped = !escaped && *c->at == '\\';
   }
   if (out) out[at] = 0;
-  return hfy_file_take_(c, "\"");
-}
-
-HFY_COLD_ size_t hfy_file_put_shape_(char *text, size_t room, size_t at, const size_t *shape, size_t rank) {
-  size_t axis;
-  for (axis = 0; axis < rank; axis++)
-    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, axis ? "," : "["), shape[axis]);
-  return hfy_base_put_(text, room, at, rank ? "]" : "[]");
-}
-
-/* At most `most` whole numbers in a JSON array. */
-HFY_COLD_ int hfy_file_numbers_(hfy_file_cursor_ *c, size_t most, size_t *values, size_t *count) {
-  size_t commas;
-  return hfy_file_list_(c, "[", "]", most, values, count, &commas) && (!*count || commas + 1 == *count);
-}
-
-/* What stands behind a tensor's name. data_offset: where its elements start, from the first of all on. */
-HFY_COLD_ hfy_status hfy_file_tensor_(hfy_file_cursor_ *c, const char *name, hfy_npy *info) {
-  static const char *const keys[] = {"\"dtype\"", "\"shape\"", "\"data_offsets\""};
-  static const char *const types[] = {"F64", "F32", "F16", "BF16"};
-  char type[HFY_FILE_NAME_];
-  size_t k, i = 0, span[2], n;
-  int seen = 0;
-  memset(info, 0, sizeof *info);
-  if (!hfy_file_take_(c, "{")) return hfy_file_malformed_(c);
-  do {
-    for (k = 0; k < 3 && !hfy_file_take_(c, keys[k]);) k++;
-    if (k == 3 || (seen >> k & 1) || !hfy_file_take_(c, ":")) return hfy_file_malformed_(c);
-    seen |= 1 << k;
-    if (k == 0   ? !hfy_file_text_(c, type)
-        : k == 1 ? !hfy_file_numbers_(c, HFY_FILE_RANK, info->shape, &info->rank)
-                 : !hfy_file_numbers_(c, 2, span, &n) || n != 2)
-      return hfy_file_malformed_(c);
-  } while (hfy_file_take_(c, ","));
-  if (seen != 7 || !hfy_file_take_(c, "}")) return hfy_file_malformed_(c);
-  while (i < 4 && strcmp(type, types[i])) i++;
-  if (i == 4)
-    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s has dtype %s; it should be F64, F32, F16 or BF16: %s", name,
-                          type, c->from);
-  info->type = i == 3 ? 'b' : 'f';
-  info->item_size = i == 3 ? 2 : (size_t)8 >> i;
-  info->swapped = (char)hfy_file_is_big_endian_();
-  info->data_offset = span[0];
-  if (!hfy_file_count_(info->shape, info->rank, 8, &info->count))
-    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s: an array of its shape cannot exist: %s", name, c->from);
-  n = info->count * info->item_size;
-  if (span[1] < span[0] || span[1] - span[0] != n)
-    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s has data_offsets [%z,%z]; its shape needs %z bytes: %s", name,
-                          span[0], span[1], n, c->from);
-  return HFY_OK;
+  return c->at < c->end && *c->at++ == '"';
 }
 
 /* A JSON object of strings. */
@@ -13976,134 +13875,143 @@ HFY_COLD_ int hfy_file_metadata_(hfy_file_cursor_ *c) {
   return hfy_file_take_(c, "}");
 }
 
-/* The next tensor: its name and info. 0: the header's end, or *status. *state: 0, or 1 after the first item, 2 after
-   __metadata__. */
-HFY_COLD_ int hfy_file_next_(hfy_file_cursor_ *c, int *state, char *name, hfy_npy *info, hfy_status *status) {
-  for (;;) {
-    const int more = hfy_file_take_(c, *state ? "," : "{");
-    if (more != !!*state && hfy_file_take_(c, "}")) {
-      hfy_file_skip_(c);
-      if (c->at < c->end) *status = hfy_file_malformed_(c);
-      return 0;
-    }
-    if (!more || !hfy_file_text_(c, name) || !hfy_file_take_(c, ":")) break;
-    if (strcmp(name, "__metadata__")) {
-      if (!*state) *state = 1;
-      *status = hfy_file_tensor_(c, name, info);
-      return !*status;
-    }
-    if (*state == 2 || !hfy_file_metadata_(c)) break;
-    *state = 2;
-  }
-  *status = hfy_file_malformed_(c);
-  return 0;
+HFY_COLD_ size_t hfy_file_put_shape_(char *text, size_t room, size_t at, const size_t *shape, size_t rank) {
+  size_t axis;
+  for (axis = 0; axis < rank; axis++)
+    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, axis ? "," : "["), shape[axis]);
+  return hfy_base_put_(text, room, at, rank ? "]" : "[]");
 }
 
-/* The header's length, from a file's first 8 bytes of `size`. */
+/* What stands behind the name of a tensor that should be as `p`. data_offset: from the first tensor's elements on. */
+HFY_COLD_ hfy_status hfy_file_tensor_(hfy_file_cursor_ *c, const hfy_param *p, hfy_npy *info) {
+  static const char *const keys[] = {"\"dtype\"", "\"shape\"", "\"data_offsets\""};
+  static const char *const types[] = {"F64", "F32", "F16", "BF16"};
+  char type[HFY_PARAM_NAME + 1], shapes[2][200];
+  size_t k, span[2], n, commas;
+  int seen = 0;
+  if (!hfy_file_take_(c, "{")) return hfy_file_malformed_(c);
+  do {
+    for (k = 0; k < 3 && !hfy_file_take_(c, keys[k]);) k++;
+    if (k == 3 || (seen >> k & 1) || !hfy_file_take_(c, ":")) return hfy_file_malformed_(c);
+    seen |= 1 << k;
+    if (k == 0   ? !hfy_file_text_(c, type)
+        : k == 1 ? !hfy_file_list_(c, "[", "]", HFY_FILE_RANK, info->shape, &info->rank, &commas)
+                 : !hfy_file_list_(c, "[", "]", 2, span, &n, &commas) || n != 2)
+      return hfy_file_malformed_(c);
+  } while (hfy_file_take_(c, ","));
+  if (seen != 7 || !hfy_file_take_(c, "}")) return hfy_file_malformed_(c);
+  for (k = 0; k < 4 && strcmp(type, types[k]);) k++;
+  if (k == 4)
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s has dtype %s; it should be F64, F32, F16 or BF16: %s", p->name,
+                          type, c->from);
+  if (info->rank != p->rank || memcmp(info->shape, p->shape, p->rank * sizeof *p->shape)) {
+    hfy_file_put_shape_(shapes[0], sizeof shapes[0], 0, info->shape, info->rank);
+    hfy_file_put_shape_(shapes[1], sizeof shapes[1], 0, p->shape, p->rank);
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s has shape %s; it should be %s: %s", p->name, shapes[0],
+                          shapes[1], c->from);
+  }
+  info->type = k == 3 ? 'b' : 'f';
+  info->item_size = k == 3 ? 2 : (size_t)8 >> k;
+  info->swapped = (char)hfy_file_is_big_endian_();
+  info->data_offset = span[0];
+  info->count = p->count;
+  n = info->count * info->item_size;
+  if (span[1] < span[0] || span[1] - span[0] != n)
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s has data_offsets [%z,%z]; its shape needs %z bytes: %s", p->name,
+                          span[0], span[1], n, c->from);
+  return HFY_OK;
+}
+
+/* The tensors of a header that starts at c->at: found, one for each entry of the table. */
+HFY_COLD_ hfy_status hfy_file_tensors_(hfy_file_cursor_ *c, const hfy_param *table, size_t entries, hfy_npy *found) {
+  char name[HFY_PARAM_NAME + 1];
+  size_t k = 0, i, left = entries;
+  int metadata = 0, open;
+  hfy_status status = HFY_OK;
+  if (entries) memset(found, 0, entries * sizeof *found);
+  if (!hfy_file_take_(c, "{")) return hfy_file_malformed_(c);
+  for (open = !hfy_file_take_(c, "}"); open;) {
+    if (!hfy_file_text_(c, name) || !hfy_file_take_(c, ":")) return hfy_file_malformed_(c);
+    if (!strcmp(name, "__metadata__")) {
+      if (metadata++ || !hfy_file_metadata_(c)) return hfy_file_malformed_(c);
+    } else {
+      for (i = 0; i < entries && strcmp(name, table[k].name); i++) k = k + 1 < entries ? k + 1 : 0; /* often the next */
+      if (i == entries) return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s is not in the table: %s", name, c->from);
+      if (found[k].type) return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s is there twice: %s", name, c->from);
+      status = hfy_file_tensor_(c, table + k, found + k);
+      if (status) return status;
+      left--;
+    }
+    open = hfy_file_take_(c, ",");
+    if (!open && !hfy_file_take_(c, "}")) return hfy_file_malformed_(c);
+  }
+  hfy_file_skip_(c);
+  if (c->at < c->end) return hfy_file_malformed_(c);
+  if (!left) return HFY_OK;
+  for (k = 0; found[k].type;) k++;
+  return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s is missing (of %z that are): %s", table[k].name, left, c->from);
+}
+
+/* The tensor whose elements, at least one, start at this byte, searched from the k-th on; entries: none. */
+HFY_COLD_ size_t hfy_file_at_(const hfy_npy *found, size_t entries, size_t k, size_t at) {
+  size_t i;
+  for (i = 0; i < entries; i++, k = k + 1 < entries ? k + 1 : 0)
+    if (found[k].data_offset == at && found[k].count) return k;
+  return entries;
+}
+
+/* And that their elements lie side by side; *total: bytes of all. */
+HFY_COLD_ hfy_status hfy_file_match_(hfy_file_cursor_ *c, const hfy_param *table, size_t entries, hfy_npy *found,
+                                     size_t *total) {
+  size_t k, at = 0, sum = 0;
+  hfy_status status = hfy_file_tensors_(c, table, entries, found);
+  if (status) return status;
+  for (k = 0; k < entries; k++) sum = hfy_base_plus_(sum, found[k].count * found[k].item_size);
+  for (k = 0; at < sum && (k = hfy_file_at_(found, entries, k, at)) < entries;)
+    at += found[k].count * found[k].item_size;
+  *total = sum;
+  return at == sum ? HFY_OK
+                   : hfy_base_fail_(c->work, HFY_ERR_FORMAT,
+                                    "data_offsets overlap or leave a gap: no tensor starts at byte %z of %z: %s", at,
+                                    sum, c->from);
+}
+
+/* The header's length, from the first 8 of a file's `size` bytes. */
 HFY_COLD_ hfy_status hfy_file_length_(const unsigned char *bytes, size_t size, const char *from, size_t *length,
                                       hfy_work *work) {
   uint64_t n = 0;
   int i;
   for (i = 7; size >= 8 && i >= 0; i--) n = n << 8 | bytes[i];
+  *length = (size_t)n;
   if (n > HFY_FILE_HEADER_MAX_)
     return hfy_base_fail_(work, HFY_ERR_FORMAT, "not a .safetensors file (its header would be longer than %z): %s",
                           (size_t)HFY_FILE_HEADER_MAX_, from);
-  *length = (size_t)n;
   return size >= 8 && size - 8 >= n
            ? HFY_OK
            : hfy_base_fail_(work, HFY_ERR_FORMAT, "ends after %z bytes, inside its header: %s", size, from);
 }
 
-/* Scratch for reading into a table. */
-typedef struct hfy_file_plan_ {
-  hfy_npy *found;                /* for each entry of the table */
-  double *edges;                 /* 2 (entries + 1) */
-  unsigned char *header, *chunk; /* of a file */
-} hfy_file_plan_;
-
-HFY_COLD_ hfy_status hfy_file_plan_make_(hfy_file_plan_ *plan, size_t entries, size_t header, size_t chunk,
-                                         hfy_work *work) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_status status = HFY_OK;
-  while (hfy_base_layout_(&arena, work, &status)) {
-    plan->found = HFY_TAKE_(&arena, hfy_npy, entries);
-    plan->edges = HFY_TAKE_(&arena, double, hfy_base_times_(2, hfy_base_plus_(entries, 1)));
-    plan->header = HFY_TAKE_(&arena, unsigned char, header);
-    plan->chunk = HFY_TAKE_(&arena, unsigned char, chunk);
-  }
-  return status;
-}
-
-/* Reads a header: plan->found, and *total, the bytes of elements. */
-HFY_COLD_ hfy_status hfy_file_match_(hfy_file_cursor_ *c, const hfy_param *table, size_t entries,
-                                     const hfy_file_plan_ *plan, size_t *total) {
-  hfy_npy *found = plan->found;
-  double *edges = plan->edges;
-  char name[HFY_FILE_NAME_], shapes[2][80];
-  hfy_status status = HFY_OK;
-  hfy_npy info;
-  size_t k = 0, i, seen = 0, sum = 0;
-  int state = 0;
-  if (entries) memset(found, 0, entries * sizeof *found);
-  while (hfy_file_next_(c, &state, name, &info, &status)) {
-    for (i = 0; i < entries && strcmp(name, table[k].name); i++) k = k + 1 < entries ? k + 1 : 0; /* from the last on */
-    if (i == entries)
-      return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s is not in the table: %s", name, c->from);
-    if (found[k].type) return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s is there twice: %s", name, c->from);
-    if (info.rank != table[k].rank || memcmp(info.shape, table[k].shape, info.rank * sizeof *info.shape)) {
-      hfy_file_put_shape_(shapes[0], sizeof shapes[0], 0, info.shape, info.rank);
-      hfy_file_put_shape_(shapes[1], sizeof shapes[1], 0, table[k].shape, table[k].rank);
-      return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s has shape %s; it should be %s: %s", name, shapes[0], shapes[1],
-                            c->from);
-    }
-    found[k] = info;
-    seen++;
-    sum = hfy_base_plus_(sum, info.count * info.item_size);
-  }
-  if (status) return status;
-  for (k = 0; seen < entries && found[k].type;) k++;
-  if (seen < entries)
-    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s is missing, of %z missing tensors: %s", table[k].name,
-                          entries - seen, c->from);
-  /* every byte is in one tensor if they start, but for the end, where they end, but for 0 */
-  edges[0] = (double)sum;
-  edges[entries + 1] = 0;
-  for (k = 0; k < entries; k++) {
-    i = found[k].data_offset + found[k].count * found[k].item_size;
-    if (i > sum || (double)i > 9e15)
-      return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s ends at byte %z of %z bytes of elements: %s", table[k].name, i,
-                            sum, c->from);
-    edges[1 + k] = (double)found[k].data_offset;
-    edges[entries + 2 + k] = (double)i;
-  }
-  hfy_base_sort_(edges, entries + 1);
-  hfy_base_sort_(edges + entries + 1, entries + 1);
-  *total = sum;
-  return memcmp(edges, edges + entries + 1, (entries + 1) * sizeof *edges)
-           ? hfy_file_bad_(c, "data_offsets of two tensors overlap")
-           : HFY_OK;
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_decode(const void *bytes, size_t size, const hfy_param *table,
                                                           size_t entries, hfy_real *params, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0};
   const unsigned char *data = (const unsigned char *)bytes;
-  hfy_file_plan_ plan;
+  hfy_npy *found = NULL;
   size_t k, length = 0, total = 0;
   hfy_status status = hfy_base_null_(w, !bytes ? "bytes" : NULL);
   if (!status) status = hfy_param_check_(table, entries, params, w);
   if (!status) status = hfy_file_length_(data, size, "bytes", &length, w);
-  if (!status) status = hfy_file_plan_make_(&plan, entries, 0, 0, w);
+  while (hfy_base_layout_(&arena, w, &status)) found = HFY_TAKE_(&arena, hfy_npy, entries);
   if (!status) {
     hfy_file_cursor_ c = {data + 8, data + 8 + length, "bytes", w, data};
-    status = hfy_file_match_(&c, table, entries, &plan, &total);
+    status = hfy_file_match_(&c, table, entries, found, &total);
     data = c.end;
   }
   if (!status && size - 8 - length != total)
     status = hfy_base_fail_(w, HFY_ERR_FORMAT, "%z bytes of elements; its tensors need %z: bytes", size - 8 - length,
                             total);
   for (k = 0; !status && k < entries; k++)
-    hfy_file_fill_(plan.found + k, data + plan.found[k].data_offset, 0, plan.found[k].count, params + table[k].offset);
+    hfy_file_fill_(found + k, data + found[k].data_offset, 0, found[k].count, params + table[k].offset);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -14126,11 +14034,8 @@ HFY_COLD_ hfy_status hfy_file_compose_(const hfy_param *table, size_t entries, c
   at = hfy_base_put_(text, room, 0, "8 bytes.{");
   for (k = 0; k < entries; k++) {
     const char *name = table[k].name;
-    const unsigned char *start = (const unsigned char *)name;
-    hfy_file_cursor_ c = {start, start + strlen(name), name, work, start};
-    int good = *name && strcmp(name, "__metadata__");
-    while (good && c.at < c.end) good = *c.at != '"' && *c.at != '\\' && hfy_file_character_(&c) != HFY_FILE_BAD_;
-    if (!good)
+    for (i = 0; name[i] >= ' ' && name[i] <= '~' && name[i] != '"' && name[i] != '\\';) i++;
+    if (!i || name[i] || !strcmp(name, "__metadata__"))
       return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].name cannot stand in a .safetensors file: %s", k, name);
     for (i = 0; i < k && strcmp(name, table[i].name);) i++;
     if (i < k)
@@ -14313,27 +14218,25 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_rea
 }
 
 /* Takes the elements of a .safetensors file to their places, in the order in which they stand. */
-HFY_COLD_ hfy_status hfy_file_pour_(FILE *file, const char *path, const hfy_param *table, const hfy_npy *found,
-                                    size_t total, unsigned char *chunk, hfy_real *params, hfy_work *work) {
-  size_t at = 0, k, i, got, want;
-  while (at < total) {
-    for (k = 0; found[k].data_offset != at || !found[k].count;) k++;
-    at += found[k].count * found[k].item_size;
+HFY_COLD_ hfy_status hfy_file_pour_(FILE *file, const char *path, const hfy_param *table, size_t entries,
+                                    const hfy_npy *found, unsigned char *chunk, hfy_real *params, hfy_work *work) {
+  size_t k = 0, at = 0, i, got, want;
+  for (; (k = hfy_file_at_(found, entries, k, at)) < entries; at += found[k].count * found[k].item_size)
     for (i = 0; i < found[k].count; i += got) {
       want = hfy_base_min_(found[k].count - i, HFY_FILE_CHUNK_ / found[k].item_size);
       got = fread(chunk, found[k].item_size, want, file);
       hfy_file_fill_(found + k, chunk, i, got, params + table[k].offset);
       if (got < want) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed midway: %s", path);
     }
-  }
   return HFY_OK;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,
                                                         hfy_real *params, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  unsigned char first[8];
-  hfy_file_plan_ plan;
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  unsigned char first[8], *header = NULL, *chunk = NULL;
+  hfy_npy *found = NULL;
   FILE *file = NULL;
   size_t length = 0, total = 0, got = 0;
   hfy_status status = hfy_param_check_(table, entries, params, w);
@@ -14341,14 +14244,18 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_read(const char *path, const 
   if (!status) got = fread(first, 1, sizeof first, file);
   if (!status && ferror(file)) status = hfy_base_fail_(w, HFY_ERR_IO, "reading failed: %s", path);
   if (!status) status = hfy_file_length_(first, got < 8 ? got : SIZE_MAX, path, &length, w);
-  if (!status) status = hfy_file_plan_make_(&plan, entries, 8 + length, HFY_FILE_CHUNK_, w);
-  if (!status) status = hfy_file_more_(file, plan.header + 8, length, path, w);
-  if (!status) {
-    hfy_file_cursor_ c = {plan.header + 8, plan.header + 8 + length, path, w, plan.header};
-    status = hfy_file_match_(&c, table, entries, &plan, &total);
+  while (hfy_base_layout_(&arena, w, &status)) {
+    header = HFY_TAKE_(&arena, unsigned char, 8 + length);
+    chunk = HFY_TAKE_(&arena, unsigned char, HFY_FILE_CHUNK_);
+    found = HFY_TAKE_(&arena, hfy_npy, entries);
   }
-  if (!status) status = hfy_file_holds_(file, 8 + length, total, 1, path, plan.chunk, w);
-  if (!status) status = hfy_file_pour_(file, path, table, plan.found, total, plan.chunk, params, w);
+  if (!status) status = hfy_file_more_(file, header + 8, length, path, w);
+  if (!status) {
+    hfy_file_cursor_ c = {header + 8, header + 8 + length, path, w, header};
+    status = hfy_file_match_(&c, table, entries, found, &total);
+  }
+  if (!status) status = hfy_file_holds_(file, 8 + length, total, 1, path, chunk, w);
+  if (!status) status = hfy_file_pour_(file, path, table, entries, found, chunk, params, w);
   if (file) fclose(file);
   return hfy_base_close_(w, &local, status);
 }
@@ -14385,8 +14292,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_write(const char *path, const
 #undef HFY_FILE_CHUNK_
 #endif
 #undef HFY_FILE_HEADER_MAX_
-#undef HFY_FILE_NAME_
-#undef HFY_FILE_BAD_
 #undef HFY_FILE_ENTRY_
 
 #endif /* HFY_HAS_FILE_ */
