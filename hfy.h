@@ -1198,14 +1198,15 @@ HFY_API hfy_status hfy_file_safetensors_decode(const void *bytes, size_t size, c
 
 /* Encodes params as a .safetensors file of F32 (F64 with HFY_DOUBLE) in the order of the table: *size bytes, the
    elements from a multiple of 8 on. bytes NULL: *size only.
-   Errors: ARG (NULL, the table as for hfy_param_init; a name twice, empty, "__metadata__", or not printable ASCII without
-   " and \; capacity too small: the message says how much is needed), NOMEM (scratch: 256 bytes an entry). */
+   Errors: ARG (NULL, the table as for hfy_param_init; a name twice, empty, "__metadata__", or not printable ASCII
+   without " and \; capacity too small: the message says how much is needed), NOMEM (scratch: all of *size, 256 bytes
+   an entry at most). */
 HFY_API hfy_status hfy_file_safetensors_encode(const hfy_param *table, size_t entries, const hfy_real *params,
                                                void *bytes, size_t capacity, size_t *size, hfy_work *work);
 
 #ifndef HFY_NO_STDIO
-/* The same on files, their elements in pieces. Reading leaves params untouched on every error but an IO error midway.
-   Errors: as above, and IO (open, read, write). */
+/* The same on files. Errors: as above, IO (open, read, write), and NOMEM of more scratch: the header and 8 bytes an
+   element to read. Also then params is untouched. */
 HFY_API hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,
                                              hfy_real *params, hfy_work *work);
 HFY_API hfy_status hfy_file_safetensors_write(const char *path, const hfy_param *table, size_t entries,
@@ -13797,9 +13798,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_header(const size_t *shape, size_t ra
 
 /* --- parameter tables --- */
 
-/* Is the table sound, and is there a place for what it names? */
-HFY_COLD_ hfy_status hfy_param_check_(const hfy_param *table, size_t entries, const hfy_real *params, hfy_work *work) {
+/* Is the table sound? *total: elements of all entries. */
+HFY_COLD_ hfy_status hfy_param_check_(const hfy_param *table, size_t entries, const hfy_real *params, size_t *total,
+                                      hfy_work *work) {
   size_t k, count;
+  *total = 0;
   if (entries && (!table || !params)) return hfy_base_null_(work, !table ? "table" : "params");
   for (k = 0; k < entries; k++) {
     const hfy_param *p = table + k;
@@ -13807,8 +13810,8 @@ HFY_COLD_ hfy_status hfy_param_check_(const hfy_param *table, size_t entries, co
       return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].name is longer than %z bytes", k, sizeof p->name - 1);
     if (p->rank > 3)
       return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].rank is %z; it should be at most 3: %s", k, p->rank, p->name);
-    if (!hfy_file_count_(p->shape, p->rank, 8, &count) ||
-        !hfy_base_fits_(hfy_base_plus_(p->offset, count), 1, sizeof *params))
+    if (!hfy_file_count_(p->shape, p->rank, 8, &count) || !hfy_base_fits_(hfy_base_plus_(p->offset, count), 1, 8) ||
+        !hfy_base_fits_(*total = hfy_base_plus_(*total, count), 1, 8))
       return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z]: offset and shape do not fit in memory: %s", k, p->name);
     if (count != p->count)
       return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].count is %z; it should be %z, the product of shape: %s", k,
@@ -13820,9 +13823,9 @@ HFY_COLD_ hfy_status hfy_param_check_(const hfy_param *table, size_t entries, co
 HFY_API HFY_SMALL_ hfy_status hfy_param_init(const hfy_param *table, size_t entries, hfy_rng *rng, hfy_real *params,
                                              hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  size_t k, i;
+  size_t k, i, total;
   hfy_status status = hfy_base_null_(w, !rng ? "rng" : NULL);
-  if (!status) status = hfy_param_check_(table, entries, params, w);
+  if (!status) status = hfy_param_check_(table, entries, params, &total, w);
   for (k = 0; !status && k < entries; k++) {
     if ((unsigned)table[k].start > HFY_PARAM_UNIFORM)
       status = hfy_base_fail_(w, HFY_ERR_ARG, "table[%z].start is %z; it should be one of hfy_param_start", k,
@@ -13952,30 +13955,6 @@ HFY_COLD_ hfy_status hfy_file_tensors_(hfy_file_cursor_ *c, const hfy_param *tab
   return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s is missing (of %z that are): %s", table[k].name, left, c->from);
 }
 
-/* The tensor whose elements, at least one, start at this byte, searched from the k-th on; entries: none. */
-HFY_COLD_ size_t hfy_file_at_(const hfy_npy *found, size_t entries, size_t k, size_t at) {
-  size_t i;
-  for (i = 0; i < entries; i++, k = k + 1 < entries ? k + 1 : 0)
-    if (found[k].data_offset == at && found[k].count) return k;
-  return entries;
-}
-
-/* And that their elements lie side by side; *total: bytes of all. */
-HFY_COLD_ hfy_status hfy_file_match_(hfy_file_cursor_ *c, const hfy_param *table, size_t entries, hfy_npy *found,
-                                     size_t *total) {
-  size_t k, at = 0, sum = 0;
-  hfy_status status = hfy_file_tensors_(c, table, entries, found);
-  if (status) return status;
-  for (k = 0; k < entries; k++) sum = hfy_base_plus_(sum, found[k].count * found[k].item_size);
-  for (k = 0; at < sum && (k = hfy_file_at_(found, entries, k, at)) < entries;)
-    at += found[k].count * found[k].item_size;
-  *total = sum;
-  return at == sum ? HFY_OK
-                   : hfy_base_fail_(c->work, HFY_ERR_FORMAT,
-                                    "data_offsets overlap or leave a gap: no tensor starts at byte %z of %z: %s", at,
-                                    sum, c->from);
-}
-
 /* The header's length, from the first 8 of a file's `size` bytes. */
 HFY_COLD_ hfy_status hfy_file_length_(const unsigned char *bytes, size_t size, const char *from, size_t *length,
                                       hfy_work *work) {
@@ -13983,54 +13962,65 @@ HFY_COLD_ hfy_status hfy_file_length_(const unsigned char *bytes, size_t size, c
   int i;
   for (i = 7; size >= 8 && i >= 0; i--) n = n << 8 | bytes[i];
   *length = (size_t)n;
-  if (n > HFY_FILE_HEADER_MAX_)
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "not a .safetensors file (its header would be longer than %z): %s",
-                          (size_t)HFY_FILE_HEADER_MAX_, from);
-  return size >= 8 && size - 8 >= n
+  return size >= 8 && size - 8 >= n && n <= HFY_FILE_HEADER_MAX_
            ? HFY_OK
-           : hfy_base_fail_(work, HFY_ERR_FORMAT, "ends after %z bytes, inside its header: %s", size, from);
+           : hfy_base_fail_(work, HFY_ERR_FORMAT, "cut off, or not a .safetensors file (its header: %z bytes): %s",
+                            *length, from);
+}
+
+/* A whole file. */
+HFY_COLD_ hfy_status hfy_file_place_(const unsigned char *bytes, size_t size, const char *from,
+                                       const hfy_param *table, size_t entries, hfy_npy *found, hfy_real *params,
+                                       hfy_work *work) {
+  hfy_file_cursor_ c = {bytes, bytes, from, work, bytes};
+  size_t k, i, length, at = 0, sum = 0;
+  hfy_status status = hfy_file_length_(bytes, size, from, &length, work);
+  if (status) return status;
+  c.at += 8;
+  c.end = c.at + length;
+  status = hfy_file_tensors_(&c, table, entries, found);
+  if (status) return status;
+  for (k = 0; k < entries; k++) sum = hfy_base_plus_(sum, found[k].count * found[k].item_size);
+  if (size - 8 - length != sum)
+    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%z bytes of elements; its tensors need %z: %s", size - 8 - length, sum,
+                          from);
+  for (k = 0; at < sum; at += found[k].count * found[k].item_size) { /* one tensor must start where the last ended */
+    for (i = 0; i < entries && (found[k].data_offset != at || !found[k].count); i++) k = k + 1 < entries ? k + 1 : 0;
+    if (i == entries)
+      return hfy_base_fail_(work, HFY_ERR_FORMAT, "data_offsets overlap: none starts at byte %z: %s", at, from);
+  }
+  for (k = 0; k < entries; k++)
+    if (found[k].count) /* or it may be said to start anywhere */
+      hfy_file_fill_(found + k, c.end + found[k].data_offset, 0, found[k].count, params + table[k].offset);
+  return HFY_OK;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_decode(const void *bytes, size_t size, const hfy_param *table,
                                                           size_t entries, hfy_real *params, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  const unsigned char *data = (const unsigned char *)bytes;
   hfy_npy *found = NULL;
-  size_t k, length = 0, total = 0;
+  size_t total;
   hfy_status status = hfy_base_null_(w, !bytes ? "bytes" : NULL);
-  if (!status) status = hfy_param_check_(table, entries, params, w);
-  if (!status) status = hfy_file_length_(data, size, "bytes", &length, w);
+  if (!status) status = hfy_param_check_(table, entries, params, &total, w);
   while (hfy_base_layout_(&arena, w, &status)) found = HFY_TAKE_(&arena, hfy_npy, entries);
-  if (!status) {
-    hfy_file_cursor_ c = {data + 8, data + 8 + length, "bytes", w, data};
-    status = hfy_file_match_(&c, table, entries, found, &total);
-    data = c.end;
-  }
-  if (!status && size - 8 - length != total)
-    status = hfy_base_fail_(w, HFY_ERR_FORMAT, "%z bytes of elements; its tensors need %z: bytes", size - 8 - length,
-                            total);
-  for (k = 0; !status && k < entries; k++)
-    hfy_file_fill_(found + k, data + found[k].data_offset, 0, found[k].count, params + table[k].offset);
+  if (!status)
+    status = hfy_file_place_((const unsigned char *)bytes, size, "bytes", table, entries, found, params, w);
   return hfy_base_close_(w, &local, status);
 }
 
-/* count elements as a file has them. */
-HFY_COLD_ void hfy_file_store_(const hfy_real *x, size_t count, unsigned char *out) {
-  const size_t n = sizeof *x;
-  size_t i;
-  if (count) memcpy(out, x, count * n);
-  for (; count && hfy_file_is_big_endian_(); count--, out += n)
-    for (i = 0; i < n / 2; i++) hfy_base_swap_(out + i, out + n - 1 - i, 1);
-}
-
-/* The beginning of the file of a table: *length bytes, a multiple of 8, in `text` of (entries + 1) HFY_FILE_ENTRY_.
-   *total: bytes of elements. */
+/* The file of a table whose elements are `total`, in scratch: *bytes, *size. */
 #define HFY_FILE_ENTRY_ 256
-HFY_COLD_ hfy_status hfy_file_compose_(const hfy_param *table, size_t entries, char *text, size_t *length,
-                                       size_t *total, hfy_work *work) {
-  const size_t room = (entries + 1) * HFY_FILE_ENTRY_;
+HFY_COLD_ hfy_status hfy_file_compose_(const hfy_param *table, size_t entries, const hfy_real *params, size_t total,
+                                       unsigned char **bytes, size_t *size, hfy_work *work) {
+  const size_t n = sizeof *params, room = hfy_base_times_(hfy_base_plus_(entries, 1), HFY_FILE_ENTRY_);
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_status status = HFY_OK;
+  char *text = NULL;
   size_t at, k, i, sum = 0;
+  while (hfy_base_layout_(&arena, work, &status))
+    text = HFY_TAKE_(&arena, char, hfy_base_plus_(room, total * n));
+  if (status) return status;
   at = hfy_base_put_(text, room, 0, "8 bytes.{");
   for (k = 0; k < entries; k++) {
     const char *name = table[k].name;
@@ -14042,45 +14032,39 @@ HFY_COLD_ hfy_status hfy_file_compose_(const hfy_param *table, size_t entries, c
       return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].name is that of table[%z] too: %s", k, i, name);
     at = hfy_base_put_(text, room, at, k ? ",\"" : "\"");
     at = hfy_base_put_(text, room, at, name);
-    at = hfy_base_put_(text, room, at, sizeof(hfy_real) == 8 ? "\":{\"dtype\":\"F64\"" : "\":{\"dtype\":\"F32\"");
+    at = hfy_base_put_(text, room, at, n == 8 ? "\":{\"dtype\":\"F64\"" : "\":{\"dtype\":\"F32\"");
     at = hfy_base_put_(text, room, at, ",\"shape\":");
     at = hfy_file_put_shape_(text, room, at, table[k].shape, table[k].rank);
     at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, ",\"data_offsets\":["), sum);
-    sum = hfy_base_plus_(sum, table[k].count * sizeof(hfy_real));
+    sum += table[k].count * n;
     at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, ","), sum);
     at = hfy_base_put_(text, room, at, "]}");
   }
   at = hfy_base_put_(text, room, at, "}");
   while (at % 8) at = hfy_base_put_(text, room, at, " ");
   for (i = 0; i < 8; i++) text[i] = (char)(unsigned char)((uint64_t)(at - 8) >> 8 * i & 255);
-  *length = at;
-  *total = sum;
-  return hfy_base_fits_(hfy_base_plus_(at, sum), 1, 1)
-           ? HFY_OK
-           : hfy_base_fail_(work, HFY_ERR_ARG, "table: a file of that size cannot exist");
+  for (k = 0; k < entries; at += table[k++].count * n)
+    if (table[k].count) memcpy(text + at, params + table[k].offset, table[k].count * n);
+  for (k = at - sum; hfy_file_is_big_endian_() && k < at; k += n)
+    for (i = 0; i < n / 2; i++) hfy_base_swap_(text + k + i, text + k + n - 1 - i, 1);
+  *bytes = (unsigned char *)text;
+  *size = at;
+  return HFY_OK;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_encode(const hfy_param *table, size_t entries,
                                                           const hfy_real *params, void *bytes, size_t capacity,
                                                           size_t *size, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  unsigned char *out = (unsigned char *)bytes;
-  char *text = NULL;
-  size_t k, length = 0, total = 0;
+  unsigned char *file;
+  size_t total, needed = 0;
   hfy_status status = hfy_base_null_(w, !size ? "size" : NULL);
-  if (!status) status = hfy_param_check_(table, entries, params, w);
-  while (hfy_base_layout_(&arena, w, &status))
-    text = HFY_TAKE_(&arena, char, hfy_base_times_(hfy_base_plus_(entries, 1), HFY_FILE_ENTRY_));
-  if (!status) status = hfy_file_compose_(table, entries, text, &length, &total, w);
-  if (!status && out && capacity < length + total)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the file has %z bytes", capacity, length + total);
-  if (!status) *size = length + total;
-  if (!status && out) {
-    memcpy(out, text, length);
-    for (k = 0, out += length; k < entries; out += table[k++].count * sizeof *params)
-      hfy_file_store_(params + table[k].offset, table[k].count, out);
-  }
+  if (!status) status = hfy_param_check_(table, entries, params, &total, w);
+  if (!status) status = hfy_file_compose_(table, entries, params, total, &file, &needed, w);
+  if (!status && bytes && capacity < needed)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the file has %z bytes", capacity, needed);
+  if (!status && bytes) memcpy(bytes, file, needed);
+  if (!status) *size = needed;
   return hfy_base_close_(w, &local, status);
 }
 
@@ -14089,20 +14073,20 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_encode(const hfy_param *table
 
 #define HFY_FILE_CHUNK_ 65536 /* bytes read at a time; a whole number of elements of every type */
 
-/* Are `size` bytes of elements there, from offset on, and no more if `exact`? Leaves the file at the first. */
-HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, size_t offset, size_t size, int exact, const char *path,
-                                     unsigned char *chunk, hfy_work *work) {
-  const size_t most = size + (size_t)exact;
-  size_t left = most;
+/* Are all of the elements there? Leaves the file at the first. */
+HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char *path, unsigned char *chunk,
+                                     hfy_work *work) {
+  const long offset = (long)info->data_offset;
+  size_t left = info->count * info->item_size;
   long end = -1;
   int failed = 0;
   if (!fseek(file, 0, SEEK_END)) end = ftell(file);
   if (end >= 0) {
-    uint64_t beyond = (uint64_t)end > offset ? (uint64_t)end - offset : 0;
-    left = beyond < most ? most - (size_t)beyond : 0;
+    uint64_t beyond = end > offset ? (uint64_t)(end - offset) : 0;
+    left = beyond < left ? left - (size_t)beyond : 0;
   } else { /* longer than a long can tell, as beyond 2 GiB on some systems: count */
     clearerr(file);
-    failed = fseek(file, (long)offset, SEEK_SET);
+    failed = fseek(file, offset, SEEK_SET);
     while (!failed && left) {
       size_t want = hfy_base_min_(left, HFY_FILE_CHUNK_), got = fread(chunk, 1, want, file);
       left -= got;
@@ -14110,20 +14094,12 @@ HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, size_t offset, size_t size, int
     }
     failed = failed || ferror(file);
   }
-  if (failed || fseek(file, (long)offset, SEEK_SET))
+  if (failed || fseek(file, offset, SEEK_SET))
     return hfy_base_fail_(work, HFY_ERR_IO, "could not find the length of %s", path);
-  if (left > most - size)
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%z bytes of the elements are missing, of %z: %s", left - (most - size),
-                          size, path);
-  return left < most - size ? hfy_base_fail_(work, HFY_ERR_FORMAT, "more follows %z bytes of elements: %s", size, path)
-                            : HFY_OK;
-}
-
-/* Reads what is still to come of a header. */
-HFY_COLD_ hfy_status hfy_file_more_(FILE *file, unsigned char *to, size_t size, const char *path, hfy_work *work) {
-  if (fread(to, 1, size, file) == size) return HFY_OK;
-  return ferror(file) ? hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path)
-                      : hfy_base_fail_(work, HFY_ERR_FORMAT, "ends inside its header: %s", path);
+  if (left)
+    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%z bytes of the elements are missing, of %z: %s", left,
+                          info->count * info->item_size, path);
+  return HFY_OK;
 }
 
 /* Reads the header of a file. *chunk (or NULL): scratch of HFY_FILE_CHUNK_ bytes. */
@@ -14144,8 +14120,11 @@ HFY_COLD_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info
   }
   if (status) return status;
   memcpy(header, preamble, got);
-  status = hfy_file_more_(file, header + got, end - got, path, work);
-  return status ? status : hfy_file_parse_(header, end, path, info, work);
+  if (fread(header + got, 1, end - got, file) < end - got) {
+    if (ferror(file)) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed: %s", path);
+    return hfy_file_bad_(&c, "ends inside its header");
+  }
+  return hfy_file_parse_(header, end, path, info, work);
 }
 
 HFY_COLD_ hfy_status hfy_file_open_(const char *path, const char *mode, FILE **file, hfy_work *work) {
@@ -14170,8 +14149,7 @@ HFY_COLD_ hfy_status hfy_file_read_(FILE *file, const char *path, hfy_real *out,
   size_t at = 0, got = 0, want = 0;
   hfy_status status = hfy_file_begin_(file, path, info, &chunk, work);
   if (!status) status = hfy_file_room_(info, out, capacity, work);
-  if (!status)
-    status = hfy_file_holds_(file, info->data_offset, info->count * info->item_size, 0, path, chunk, work);
+  if (!status) status = hfy_file_holds_(file, info, path, chunk, work);
   if (status) return status;
   if (info->count && hfy_file_is_verbatim_(info)) {
     at = want = info->count;
@@ -14217,76 +14195,45 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_rea
   return failed ? hfy_base_fail_(w, HFY_ERR_IO, "writing failed: %s", path) : HFY_OK;
 }
 
-/* Takes the elements of a .safetensors file to their places, in the order in which they stand. */
-HFY_COLD_ hfy_status hfy_file_pour_(FILE *file, const char *path, const hfy_param *table, size_t entries,
-                                    const hfy_npy *found, unsigned char *chunk, hfy_real *params, hfy_work *work) {
-  size_t k = 0, at = 0, i, got, want;
-  for (; (k = hfy_file_at_(found, entries, k, at)) < entries; at += found[k].count * found[k].item_size)
-    for (i = 0; i < found[k].count; i += got) {
-      want = hfy_base_min_(found[k].count - i, HFY_FILE_CHUNK_ / found[k].item_size);
-      got = fread(chunk, found[k].item_size, want, file);
-      hfy_file_fill_(found + k, chunk, i, got, params + table[k].offset);
-      if (got < want) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed midway: %s", path);
-    }
-  return HFY_OK;
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,
                                                         hfy_real *params, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  unsigned char first[8], *header = NULL, *chunk = NULL;
+  unsigned char first[8], *bytes = NULL;
   hfy_npy *found = NULL;
   FILE *file = NULL;
-  size_t length = 0, total = 0, got = 0;
-  hfy_status status = hfy_param_check_(table, entries, params, w);
+  size_t total, got = 0, length = 0, most = 0;
+  hfy_status status = hfy_param_check_(table, entries, params, &total, w);
   if (!status) status = hfy_file_open_(path, "rb", &file, w);
   if (!status) got = fread(first, 1, sizeof first, file);
-  if (!status && ferror(file)) status = hfy_base_fail_(w, HFY_ERR_IO, "reading failed: %s", path);
-  if (!status) status = hfy_file_length_(first, got < 8 ? got : SIZE_MAX, path, &length, w);
+  if (!status && !ferror(file)) status = hfy_file_length_(first, got < 8 ? got : SIZE_MAX, path, &length, w);
+  most = 8 + length + hfy_base_times_(total, 8) + 1; /* one more than a file of F64 that fits */
   while (hfy_base_layout_(&arena, w, &status)) {
-    header = HFY_TAKE_(&arena, unsigned char, 8 + length);
-    chunk = HFY_TAKE_(&arena, unsigned char, HFY_FILE_CHUNK_);
+    bytes = HFY_TAKE_(&arena, unsigned char, most);
     found = HFY_TAKE_(&arena, hfy_npy, entries);
   }
-  if (!status) status = hfy_file_more_(file, header + 8, length, path, w);
   if (!status) {
-    hfy_file_cursor_ c = {header + 8, header + 8 + length, path, w, header};
-    status = hfy_file_match_(&c, table, entries, found, &total);
+    memcpy(bytes, first, sizeof first);
+    got += fread(bytes + got, 1, most - got, file);
+    status = ferror(file) ? hfy_base_fail_(w, HFY_ERR_IO, "reading failed: %s", path)
+                          : hfy_file_place_(bytes, got, path, table, entries, found, params, w);
   }
-  if (!status) status = hfy_file_holds_(file, 8 + length, total, 1, path, chunk, w);
-  if (!status) status = hfy_file_pour_(file, path, table, entries, found, chunk, params, w);
   if (file) fclose(file);
   return hfy_base_close_(w, &local, status);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_write(const char *path, const hfy_param *table, size_t entries,
                                                          const hfy_real *params, hfy_work *work) {
-  const size_t most = HFY_FILE_CHUNK_ / sizeof *params;
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  unsigned char *chunk = NULL;
-  char *text = NULL;
+  unsigned char *bytes = NULL;
   FILE *file = NULL;
-  size_t k, i, n, length = 0, total = 0;
-  int failed = 0;
-  hfy_status status = hfy_base_null_(w, !path ? "path" : NULL);
-  if (!status) status = hfy_param_check_(table, entries, params, w);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    text = HFY_TAKE_(&arena, char, hfy_base_times_(hfy_base_plus_(entries, 1), HFY_FILE_ENTRY_));
-    chunk = HFY_TAKE_(&arena, unsigned char, HFY_FILE_CHUNK_);
-  }
-  if (!status) status = hfy_file_compose_(table, entries, text, &length, &total, w);
+  size_t total, size = 0;
+  hfy_status status = hfy_param_check_(table, entries, params, &total, w);
+  if (!status) status = hfy_file_compose_(table, entries, params, total, &bytes, &size, w);
   if (!status) status = hfy_file_open_(path, "wb", &file, w);
-  if (!status) failed = fwrite(text, 1, length, file) != length;
-  for (k = 0; !status && k < entries; k++)
-    for (i = 0; !failed && i < table[k].count; i += n) {
-      n = hfy_base_min_(table[k].count - i, most);
-      hfy_file_store_(params + table[k].offset + i, n, chunk);
-      failed = fwrite(chunk, sizeof *params, n, file) != n;
-    }
-  if (file && fclose(file)) failed = 1; /* buffered bytes may fail only here */
-  if (failed) status = hfy_base_fail_(w, HFY_ERR_IO, "writing failed: %s", path);
+  if (!status && fwrite(bytes, 1, size, file) != size) status = HFY_ERR_IO;
+  if (file && fclose(file)) status = HFY_ERR_IO; /* buffered bytes may fail only here */
+  if (file && status) hfy_base_fail_(w, status, "writing failed: %s", path);
   return hfy_base_close_(w, &local, status);
 }
 #undef HFY_FILE_CHUNK_
