@@ -13969,9 +13969,8 @@ HFY_COLD_ hfy_status hfy_file_length_(const unsigned char *bytes, size_t size, c
 }
 
 /* A whole file. */
-HFY_COLD_ hfy_status hfy_file_place_(const unsigned char *bytes, size_t size, const char *from,
-                                       const hfy_param *table, size_t entries, hfy_npy *found, hfy_real *params,
-                                       hfy_work *work) {
+HFY_COLD_ hfy_status hfy_file_place_(const unsigned char *bytes, size_t size, const char *from, const hfy_param *table,
+                                     size_t entries, hfy_npy *found, hfy_real *params, hfy_work *work) {
   hfy_file_cursor_ c = {bytes, bytes, from, work, bytes};
   size_t k, i, length, at = 0, sum = 0;
   hfy_status status = hfy_file_length_(bytes, size, from, &length, work);

@@ -191,9 +191,10 @@ TEST(tables_that_are_not) {
   size_t size = 9;
   int i;
   for (i = 0; i < 9; i++) {
-    static const char *const words[] = {"table[1].name is longer than 95 bytes", "table[1].rank is 4", "table[1]: offset",
-                                        "table[1]: offset", "table[1].count is 4; it should be 3", "table[1].start is 6",
-                                        "table[1].value is inf", "table[1].value is nan", "table[1].value is 1"};
+    static const char *const words[] = {
+      "table[1].name is longer than 95 bytes", "table[1].rank is 4", "table[1]: offset", "table[1]: offset",
+      "table[1].count is 4; it should be 3", "table[1].start is 6", "table[1].value is inf", "table[1].value is nan",
+      "table[1].value is 1"};
     const hfy_status status = i < 6 ? HFY_ERR_ARG : HFY_ERR_NONFINITE;
     pair(table);
     if (i == 0) memset(table[1].name, 'x', sizeof table[1].name);
@@ -219,7 +220,8 @@ TEST(tables_that_are_not) {
   for (i = 0; i < 5; i++) {
     static const char *const names[] = {"", "__metadata__", "a\"", "a\\", "\303\251"};
     strcpy(table[1].name, names[i]);
-    CHECK_FAILS(hfy_file_safetensors_encode(table, 2, x, NULL, 0, &size, &work), HFY_ERR_ARG, &work, "table[1].name cannot");
+    CHECK_FAILS(hfy_file_safetensors_encode(table, 2, x, NULL, 0, &size, &work), HFY_ERR_ARG, &work,
+                "table[1].name cannot");
   }
   strcpy(table[1].name, "a");
   CHECK_FAILS(hfy_file_safetensors_encode(table, 2, x, NULL, 0, &size, &work), HFY_ERR_ARG, &work, "that of table[0]");
@@ -232,14 +234,16 @@ TEST(tables_that_are_not) {
   CHECK_FAILS(hfy_file_safetensors_read(NULL, table, 2, x, &work), HFY_ERR_ARG, &work, "path is NULL");
   CHECK_FAILS(hfy_file_safetensors_write(NULL, table, 2, x, &work), HFY_ERR_ARG, &work, "path is NULL");
   CHECK(hfy_file_safetensors_encode(table, 2, x, NULL, 0, &size, &work) == HFY_OK);
-  CHECK_FAILS(hfy_file_safetensors_encode(table, 2, x, bytes, size - 1, &size, &work), HFY_ERR_ARG, &work, "capacity is");
+  CHECK_FAILS(hfy_file_safetensors_encode(table, 2, x, bytes, size - 1, &size, &work), HFY_ERR_ARG, &work,
+              "capacity is");
   hfy_work_free(&work);
   { /* scratch of the user's that is too small */
     char room[64];
     hfy_work mine = {0};
     mine.buffer = room;
     mine.capacity = sizeof room;
-    CHECK_FAILS(hfy_file_safetensors_encode(table, 2, x, NULL, 0, &size, &mine), HFY_ERR_NOMEM, &mine, "capacity is 64");
+    CHECK_FAILS(hfy_file_safetensors_encode(table, 2, x, NULL, 0, &size, &mine), HFY_ERR_NOMEM, &mine,
+                "capacity is 64");
     CHECK(hfy_file_safetensors_decode("\2\0\0\0\0\0\0\0{}", 10, table, 2, x, &mine) == HFY_ERR_NOMEM);
   }
 }
@@ -294,7 +298,7 @@ TEST(round_trips) {
   for (trial = 0; trial < 20; trial++) {
     for (i = at = covered = 0; i < ENTRIES; i++) {
       char name[100];
-      size_t length = sprintf(name, "layer.%u.", (unsigned)i), rank = below(&rng, 4);
+      size_t length = (size_t)sprintf(name, "layer.%u.", (unsigned)i), rank = below(&rng, 4);
       if (i == 7)
         while (length < HFY_PARAM_NAME - 1) name[length++] = 'n'; /* the longest name */
       name[length] = 0;
@@ -360,7 +364,8 @@ TEST(every_type) {
   }
   for (kind = 0; kind < 2; kind++) {
     bytes = build(kind ? "{\"x\":{\"dtype\":\"BF16\",\"shape\":[65536],\"data_offsets\":[0,131072]}}"
-                       : "{\"x\":{\"dtype\":\"F16\",\"shape\":[65536],\"data_offsets\":[0,131072]}}", data, sizeof data, &size);
+                       : "{\"x\":{\"dtype\":\"F16\",\"shape\":[65536],\"data_offsets\":[0,131072]}}",
+                  data, sizeof data, &size);
     CHECK(hfy_file_safetensors_decode(bytes, size, &p, 1, x, &work) == HFY_OK);
     for (i = 0; i < N; i++) { /* all of them are floats: no rounding */
       const double want = slow_value((uint32_t)i, kind ? 8 : 5, kind ? 7 : 10), got = (double)x[i];
@@ -389,9 +394,11 @@ TEST(every_type) {
 /* torch.nn.MultiheadAttention(2, 1) as the public library writes it: names in its own order. */
 TEST(other_hands) {
   static const char header[] =
-    "{\"__metadata__\":{\"format\":\"pt\"},\"in_proj_bias\":{\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]},"
-    "\"in_proj_weight\":{\"dtype\":\"F32\",\"shape\":[6,2],\"data_offsets\":[24,72]},\"out_proj.bias\":{\"dtype\":\"F32\","
-    "\"shape\":[2],\"data_offsets\":[72,80]},\"out_proj.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[80,96]}} ";
+    "{\"__metadata__\":{\"format\":\"pt\"},"
+    "\"in_proj_bias\":{\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]},"
+    "\"in_proj_weight\":{\"dtype\":\"F32\",\"shape\":[6,2],\"data_offsets\":[24,72]},"
+    "\"out_proj.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[72,80]},"
+    "\"out_proj.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[80,96]}} ";
   static const char core[] = "association_core.";
   hfy_param table[4];
   float data[24];
@@ -431,8 +438,10 @@ TEST(headers_that_are_not) {
   "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
   static char deep[3000], escaped[200];
   static const char *const malformed[] = {
-    "", " ", "[]", "{", "{}}", "{} x", "{" A "," B "}x", "{" A "," B, "{" A "," B ",}", "{," A "," B "}", "{" A B "}", "{" A ";" B "}",
-    "{'a':{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}," B "}", "{\"a\"}", "{\"a\":1," B "}", "{\"a\":{}," B "}",
+    "", " ", "[]", "{", "{}}", "{} x", "{" A "," B "}x", "{" A "," B, "{" A "," B ",}", "{," A "," B "}",
+    "{" A B "}", "{" A ";" B "}",
+    "{'a':{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}," B "}",
+    "{\"a\"}", "{\"a\":1," B "}", "{\"a\":{}," B "}",
     "{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}," B "}", "{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}," B "}",
     "{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}," B "}",
     "{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}," B "}",
@@ -450,7 +459,7 @@ TEST(headers_that_are_not) {
     "{\"__metadata__\":{\"a\":1}," A "," B "}", "{\"__metadata__\":{\"a\":{\"b\":\"c\"}}," A "," B "}",
     "{\"__metadata__\":[]," A "," B "}", "{\"__metadata__\":null," A "," B "}",
     "{\"__metadata__\":{\"a\":\"b\",}," A "," B "}", "{\"__metadata__\":{},\"__metadata__\":{}," A "," B "}",
-    "{\"__metadata__\":{\"a\":\"\n\"}," A "," B "}", "{\"__metadata__\":{\"a\":\"b\\\"}," "}", "{\"a\n\":1}"};
+    "{\"__metadata__\":{\"a\":\"\n\"}," A "," B "}", "{\"__metadata__\":{\"a\":\"b\\\"},}", "{\"a\n\":1}"};
   static const char *const others[][2] = {
     {"{" A "}", "b is missing (of 1 that are)"},
     {"{}", "a is missing (of 2 that are)"},
@@ -482,7 +491,8 @@ TEST(headers_that_are_not) {
   size_t i;
   for (i = 0; i < COUNT(malformed); i++) refuse(malformed[i], "header is malformed at byte");
   for (i = 0; i < COUNT(others); i++)
-    if (SIZE_MAX > 0xFFFFFFFF || (!strstr(others[i][0], "18446744073709551603") && !strstr(others[i][0], "4611686018427387905")))
+    if (SIZE_MAX > 0xFFFFFFFF ||
+        (!strstr(others[i][0], "18446744073709551603") && !strstr(others[i][0], "4611686018427387905")))
       refuse(others[i][0], others[i][1]);
   memset(deep, '[', sizeof deep - 1); /* nothing recurs, however deep */
   memcpy(deep, "{\"a\":{\"shape\":", 14);
@@ -505,7 +515,8 @@ TEST(headers_that_are_not) {
     size_t size, extra;
     memset(p.name, 'n', HFY_PARAM_NAME - 1);
     for (extra = 0; extra < 3; extra++) {
-      sprintf(longest, "{\"%s%s\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", p.name, extra == 1 ? "n" : extra ? "\303\251" : "");
+      sprintf(longest, "{\"%s%s\":{\"dtype\":\"F32\",\"shape\":[4],\"data_offsets\":[0,16]}}", p.name,
+              extra == 1 ? "n" : extra ? "\303\251" : "");
       bytes = build(longest, numbers, sizeof numbers, &size);
       CHECK(hfy_file_safetensors_decode(bytes, size, &p, 1, x, &work) == (extra ? HFY_ERR_FORMAT : HFY_OK));
       free(bytes);
@@ -584,7 +595,8 @@ TEST(files) {
   fill(x, 6, 77);
   remove(PATH);
   CHECK_FAILS(hfy_file_safetensors_read(PATH, table, 2, x, &work), HFY_ERR_IO, &work, "could not open " PATH);
-  CHECK_FAILS(hfy_file_safetensors_write("no/such/place", table, 2, x, &work), HFY_ERR_IO, &work, "could not open no/such");
+  CHECK_FAILS(hfy_file_safetensors_write("no/such/place", table, 2, x, &work), HFY_ERR_IO, &work,
+              "could not open no/such");
   CHECK_FAILS(hfy_file_safetensors_read(".", table, 2, x, &work), HFY_ERR_IO, &work, "."); /* a directory */
   for (i = 0; i < size; i++) {
     write_file(bytes, i);
