@@ -90,9 +90,9 @@
      HFY_DOUBLE                not defined     global            hfy_real is double instead of float; see PRECISION
      HFY_MALLOC(bytes),        malloc, free    implementation    the allocator of scratch memory, of any alignment;
      HFY_FREE(pointer)                                           both or neither
-     HFY_NO_STDIO              not defined     global            no <stdio.h>: the three functions that open files
-                                                                 (hfy_file_npy_info, _read, _write) go, .npy in memory
-                                                                 (hfy_file_npy_parse, _decode, _header) stays
+     HFY_NO_STDIO              not defined     global            no <stdio.h>: the functions that open files
+                                                                 (hfy_file_npy_info, _read, _write and
+                                                                 hfy_file_safetensors_read, _write) go, the others stay
      HFY_ONLY_NET and the      not defined:    global            only these rooms (any of >>linalg to >>rate) and what
      like, for each room       all rooms                         they need, which >>rooms tells; several add up. The
                                                                  functions of other rooms are not declared; a net then
@@ -186,7 +186,7 @@
      - approximate: what is left out (patterns beyond the margin, weights below rounding) cannot change the answer
      - train networks by gradient: it gives gradients and losses, the optimiser is yours (what has a convex training or
        a closed form is trained: hfy_kernel_train, hfy_binary_weights)
-     - read images; .npy is the only file format
+     - read images; .npy and safetensors are the only file formats
      - promise a binary interface between versions: compile it with your program
 
    -----------------------------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@
                                                                      >>net.plain     the walk as it is defined
                                                                      >>net.fast      the same walk sooner
                                                                      >>net.energy    energies, gradients
-     >>file        .npy arrays in and out                            >>file.impl
+     >>file        .npy and named parameters in and out              >>file.impl
      >>shard       one step over patterns in several places          >>shard.impl
      >>theory      what the papers prove, computed for a net         >>theory.impl
      >>recall      free and sequential recall, forgetting            >>recall.impl
