@@ -1189,7 +1189,7 @@ HFY_API hfy_status hfy_param_init(const hfy_param *table, size_t entries, hfy_rn
 
 /* Decodes a whole .safetensors file in memory into params. Tensors are matched by name, in any order: the file must
    have every entry of the table, of the same shape, and no other. F64, F32, F16 and BF16 become hfy_real: rounded once,
-   infinite beyond its range; infinities and NaN are passed on. `__metadata__` is checked and skipped.
+   infinite beyond its range; infinities and NaN are passed on. The words of `__metadata__` are skipped.
    Errors: ARG (NULL, the table as for hfy_param_init), NOMEM (scratch: 104 bytes an entry), FORMAT (not .safetensors,
    truncated, malformed; a tensor twice, missing, unknown, of another shape or type, or its bytes not where they should
    be: together they fill the rest of the file without gap or overlap); params is untouched then. */
