@@ -602,6 +602,17 @@ TEST(files) {
     write_file(bytes, i);
     CHECK_FAILS(hfy_file_safetensors_read(PATH, table, 2, x, &work), HFY_ERR_FORMAT, &work, PATH);
   }
+  for (i = 0; i < 3; i++) { /* the widest that fits, whole and with more behind it */
+    static const char wide[] = "{\"a\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,8]},"
+                               "\"b\":{\"dtype\":\"F64\",\"shape\":[3,1],\"data_offsets\":[8,32]}}";
+    static const double more[6] = {0};
+    size_t longer;
+    unsigned char *other = build(wide, more, 32 + i, &longer);
+    write_file(other, longer);
+    CHECK(hfy_file_safetensors_read(PATH, table, 2, x, &work) == (i ? HFY_ERR_FORMAT : HFY_OK));
+    fill(x, 6, 77);
+    free(other);
+  }
   write_file(bytes, size);
   for (i = 0; i < 2; i++) { /* untouched however far it came */
     reads_left = (long)i;
