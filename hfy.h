@@ -15244,20 +15244,6 @@ HFY_PRIVATE_ void hfy_theory_apply_(const void *context, const double *v, double
   if (op->centre) hfy_linalg_axpy_(-sum, op->centre, y, dim);
 }
 
-/* J = beta sum over i of p_i (x_i - centre)(x_i - centre)^T. */
-HFY_COLD_ void hfy_theory_form_(const hfy_theory_operator_ *op, double *jacobian) {
-  const hfy_net *full = op->full;
-  size_t i, d, dim = full->dim;
-  memset(jacobian, 0, dim * dim * sizeof *jacobian);
-  for (i = 0; i < full->count; i++) {
-    if (!(op->weight[i] > 0)) continue;
-    hfy_theory_key_(full, i, op->room);
-    hfy_linalg_axpy_(-1, op->centre, op->room, dim);
-    for (d = 0; d < dim; d++)
-      hfy_linalg_axpy_(full->beta * op->weight[i] * op->room[d], op->room, jacobian + d * dim, dim);
-  }
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
                                                   hfy_theory_jacobian_norm *norms, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
@@ -15266,7 +15252,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_
   hfy_net full;
   double *p = NULL, *q = NULL, *mean = NULL, *centre = NULL, *y = NULL, *basis = NULL;
   double square = 0, most = 0, spread = 0, others = 0, by_largest;
-  size_t i, dim, steps, top = 0;
+  size_t i, d, dim, steps, top = 0;
   hfy_status status = hfy_theory_softmax_(net, &full, w);
   if (!status) status = hfy_base_null_(w, !query ? "query" : NULL);
   if (status) return status;
@@ -15306,7 +15292,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_
   op.weight = p; /* math 15, Jacobian */
   op.centre = centre;
   if (norms) norms->norm = full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y);
-  if (jacobian) hfy_theory_form_(&op, jacobian);
+  if (jacobian) memset(jacobian, 0, dim * dim * sizeof *jacobian);
+  for (i = 0; jacobian && i < full.count; i++) {
+    if (!(p[i] > 0)) continue;
+    hfy_theory_key_(&full, i, op.room);
+    hfy_linalg_axpy_(-1, centre, op.room, dim);
+    for (d = 0; d < dim; d++) hfy_linalg_axpy_(full.beta * p[i] * op.room[d], op.room, jacobian + d * dim, dim);
+  }
   return hfy_base_close_(w, &local, status);
 }
 
@@ -15322,19 +15314,6 @@ typedef struct hfy_theory_scratch_ {
   double *gram, *values; /* m x m, its m eigenvalues */
   double *panel, *gemm;  /* m x a block of the longer side; a product's scratch */
 } hfy_theory_scratch_;
-HFY_COLD_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
-                                hfy_theory_scratch_ *s) {
-  size_t m = s->m = hfy_base_min_(net->count, net->dim);
-  hfy_structure_plan_(arena, structure, 1, &s->solver);
-  hfy_linalg_symmetric_plan_(arena, m, 0, &s->eigen);
-  s->theta = HFY_TAKE_(arena, double, net->count);
-  s->query = HFY_TAKE_(arena, double, net->dim);
-  s->room = HFY_TAKE_(arena, double, net->dim);
-  s->gram = HFY_TAKE_(arena, double, hfy_base_times_(m, m));
-  s->values = HFY_TAKE_(arena, double, m);
-  s->panel = HFY_TAKE_(arena, double, hfy_base_times_(m, HFY_THEORY_BLOCK_));
-  s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(m, m, HFY_THEORY_BLOCK_, sizeof(double)));
-}
 
 /* sigma_max(X)^2, from above: the largest eigenvalue of X X^T or X^T X, whichever is smaller and made by blocks of the
    longer side, and what rounding may have taken from it. */
@@ -15509,8 +15488,17 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const si
   if (status) return status;
   s.eigen.simd = hfy_simd_choose_(w);
   if (!s.eigen.simd) return HFY_ERR_UNSUPPORTED;
+  s.m = hfy_base_min_(full.count, full.dim);
   while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_theory_plan_(&arena, &full, &structure, &s);
+    hfy_structure_plan_(&arena, &structure, 1, &s.solver);
+    hfy_linalg_symmetric_plan_(&arena, s.m, 0, &s.eigen);
+    s.theta = HFY_TAKE_(&arena, double, full.count);
+    s.query = HFY_TAKE_(&arena, double, full.dim);
+    s.room = HFY_TAKE_(&arena, double, full.dim);
+    s.gram = HFY_TAKE_(&arena, double, hfy_base_times_(s.m, s.m));
+    s.values = HFY_TAKE_(&arena, double, s.m);
+    s.panel = HFY_TAKE_(&arena, double, hfy_base_times_(s.m, HFY_THEORY_BLOCK_));
+    s.gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(s.m, s.m, HFY_THEORY_BLOCK_, sizeof(double)));
     in = HFY_TAKE_(&arena, unsigned char, full.count);
   }
   if (status) return status;
