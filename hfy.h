@@ -1314,7 +1314,8 @@ HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, 
 HFY_API hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim, hfy_work *work);
 
 /* Left side minus right side of the inequality by which MHN's other theorems promise N patterns of length K sqrt(d-1):
-   they are stored if it is >= 0. (The placements of A3 and A4 do not exist in general: HFY, footnote 7.)
+   they are stored if it is >= 0 and 1 < 2 (N-1) N beta M^2 (A294). (The placements of A3 and A4 do not exist in general:
+   HFY, footnote 7.)
    Errors: ARG (NULL, law, dim below 2, beta or k not above 0, c below 1). */
 typedef enum hfy_theory_law {
   HFY_THEORY_PLACED,  /* A3, A4 (A306): N = c^(d-1) patterns; A3 is c = 4, A4 c = 8 */
@@ -1334,7 +1335,7 @@ typedef struct hfy_theory_convergence {
   double largest;    /* M = max|x| */
   double sphere;     /* 1/(beta N M) (A130): within this of x_i is one fixed point, where all points end, if ... */
   double needed;     /* ... Delta_i >= it, 2/(beta N) + log(2 (N-1) N beta M^2)/beta (A131; Lemmas A5, A6) */
-  int stored;        /* 1: it is */
+  int stored;        /* 1: it is, and 1 < 2 (N-1) N beta M^2 (A294), so that no other sphere meets this one; or N = 1 */
   int inside;        /* 1: the query is in the sphere */
   /* measured: the fixed point x* that the iteration reaches from x_i */
   size_t steps;          /* that it took, 10,000 at most */
@@ -15157,7 +15158,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_converges(const hfy_net *net, size_t pa
   hfy_theory_convergence c;
   hfy_net full;
   double *p = NULL, *x = NULL, *q = NULL, *fixed = NULL, *next = NULL, *room = NULL;
-  double square = 0, best = -HUGE_VAL, n, beta, farther, wide;
+  double square = 0, best = -HUGE_VAL, n, beta, crowd, farther, wide;
   size_t i;
   hfy_status status = hfy_theory_softmax_(net, &full, w);
   memset(&c, 0, sizeof c);
@@ -15187,8 +15188,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_converges(const hfy_net *net, size_t pa
   c.separation = hfy_linalg_dot_(x, x, full.dim) - best;
   c.largest = sqrt(square);
   c.sphere = square > 0 ? 1 / (beta * n * c.largest) : HUGE_VAL;
-  c.needed = full.count > 1 ? (2 / n + log(2 * (n - 1) * n * beta * square)) / beta : -HUGE_VAL;
-  c.stored = c.separation >= c.needed;
+  crowd = 2 * (n - 1) * n * beta * square;
+  c.needed = full.count > 1 ? (2 / n + log(crowd)) / beta : -HUGE_VAL;
+  c.stored = full.count == 1 || (c.separation >= c.needed && crowd > 1);
   /* measured: from x_i on until it stands still */
   memcpy(fixed, x, full.dim * sizeof *x);
   while (c.steps < HFY_THEORY_STEPS_) {

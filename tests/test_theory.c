@@ -681,6 +681,38 @@ TEST(theorems_4_and_5_hold_in_the_network) {
   CHECK(stored > 20 && small > 40);
 }
 
+/* (A131) alone does not store: where 2 (N-1) N beta M^2 <= 1 its logarithm is below 0, the spheres of two patterns meet,
+   and both patterns go to one fixed point. (A294) keeps the spheres apart. */
+TEST(patterns_whose_spheres_meet_are_not_stored) {
+  size_t seed, i, j, kept = 0, met = 0;
+  hfy_net net = net_of(2, 1, 0.1, HFY_SEP_SOFTMAX, 0);
+  hfy_theory_convergence c, other;
+  keys[0] = 1, keys[1] = -1;
+  CHECK(hfy_theory_converges(&net, 0, NULL, &c, &work) == HFY_OK);
+  CHECK(c.separation > c.needed && !c.stored);
+  CHECK_NEAR(c.error, 1, 1e-6); /* the fixed point is 0, that of the other pattern too */
+  for (seed = 0; seed < 200; seed++) {
+    hfy_rng rng = hfy_rng_seed(750 + seed);
+    const size_t n = 2 + seed % 4, dim = 1 + seed % 7;
+    net = net_of(n, dim, exp(-5 + 8 * hfy_rng_uniform(&rng)), HFY_SEP_SOFTMAX, 0);
+    normals(&rng, keys, n * dim, 1);
+    for (i = 0; i < n; i++) {
+      double nearest = HUGE_VAL;
+      CHECK(hfy_theory_converges(&net, i, NULL, &c, &work) == HFY_OK);
+      for (j = 0; j < n; j++)
+        if (j != i && norm_of(keys + i * dim, keys + j * dim, dim) < nearest)
+          nearest = norm_of(keys + i * dim, keys + j * dim, dim);
+      if (c.stored) CHECK(nearest > 2 * c.sphere);
+      kept += (size_t)c.stored;
+      met += c.separation >= c.needed && !c.stored && nearest <= 2 * c.sphere;
+    }
+  }
+  CHECK(kept > 30 && met > 5);
+  net = net_of(3, 2, 1, HFY_SEP_SOFTMAX, 0); /* zeros alone */
+  memset(keys, 0, 6 * sizeof *keys);
+  CHECK(hfy_theory_converges(&net, 1, NULL, &other, &work) == HFY_OK && !other.stored);
+}
+
 TEST(one_pattern_alone) {
   hfy_net net = net_of(1, 2, 1, HFY_SEP_SOFTMAX, 0);
   hfy_theory_convergence c;
@@ -1165,6 +1197,7 @@ int main(int argc, char **argv) {
   RUN(theorem_A10_holds_in_the_exponential_memory);
   RUN(row_theorems_4_and_5);
   RUN(theorems_4_and_5_hold_in_the_network);
+  RUN(patterns_whose_spheres_meet_are_not_stored);
   RUN(one_pattern_alone);
   RUN(row_jacobian);
   RUN(jacobians_and_their_bounds);
