@@ -1358,7 +1358,7 @@ typedef struct hfy_theory_convergence {
                           (the ICLR text's Theorem 5; query_distance alone would do, A134) */
 } hfy_theory_convergence;
 /* query: dim, or NULL = x_i itself. Cost: N dim a step. ARG: pattern >= N. UNSUPPORTED: not a plain SOFTMAX net.
-   NONFINITE: also a score that overflows. */
+   NONFINITE: also a score or a distance that overflows. */
 HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
                                         hfy_theory_convergence *out, hfy_work *work);
 
@@ -1376,11 +1376,11 @@ typedef struct hfy_theory_metastability {
      update_bound  m_max + 2 M e(separation - 2 M max{query_distance, error}) (A284) */
   double spread;         /* m_max = max|x_i - m| over the set (A188) */
   double outside;        /* gamma, the weights outside at xi together; e(lead) at most */
-  double outside_bound;  /* mean.update <= it, m_max + 2 gamma M (Lemma A9, A217) */
+  double update_outside; /* mean.update <= it, m_max + 2 gamma M (Lemma A9, A217) */
   double jacobian_bound; /* |J| at xi <= it, beta ((1 - gamma) m_max^2 + 2 gamma (2 - gamma) M^2) (Lemma A8, A190) */
 } hfy_theory_metastability;
 /* patterns: count of them, each once; query: dim, or NULL = m itself. Cost: N dim a step. ARG: count 0 or above N, a
-   pattern out of range or twice. UNSUPPORTED: not a plain SOFTMAX net. NONFINITE: also a score that overflows. */
+   pattern out of range or twice. UNSUPPORTED: not a plain SOFTMAX net. NONFINITE: as there. */
 HFY_API hfy_status hfy_theory_settles(const hfy_net *net, const size_t *patterns, size_t count, const hfy_real *query,
                                       hfy_theory_metastability *out, hfy_work *work);
 
@@ -1400,7 +1400,7 @@ HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query
 /* The Jacobian of the softmax itself, J_s = beta (diag p - p p^T), at rows of weights p (rows x n, none negative; each
    is divided by its sum). frobenius[j]: its Frobenius norm (MHN, Fig. B2). sums[j]: 2 beta m, m = max p(1-p), at most
    beta/2: its largest absolute row and column sum, and a bound of its spectral norm (Lemma A24; attained for n = 2).
-   Each may be NULL. A few ulp next to a corner too. Cost: n a row.
+   Each may be NULL. Nothing cancels next to a corner. Cost: n a row.
    Errors: ARG (NULL, n = 0, beta not above 0), NOMEM; one row: NONFINITE, ARG (a negative weight, a sum of 0). */
 HFY_API hfy_status hfy_theory_jacobian_softmax(const hfy_real *weights, size_t rows, size_t n, double beta,
                                                double *frobenius, double *sums, hfy_work *work);
@@ -15185,7 +15185,8 @@ HFY_COLD_ hfy_status hfy_theory_step_(const hfy_net *full, const double *q, doub
   }
   for (i = 0; i < full->count; i++) sum += p[i] = exp(p[i] - top);
   if (!hfy_base_is_finite_(sum))
-    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "query: beta x.q overflows; it should be finite");
+    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "net->beta is %g: beta x.q overflows; it should be finite",
+                          full->beta);
   memset(z, 0, full->dim * sizeof *z);
   for (i = 0; i < full->count; i++) {
     p[i] /= sum;
@@ -15240,14 +15241,16 @@ HFY_COLD_ hfy_status hfy_theory_follow_(hfy_theory_course_ *s, const size_t *pat
   }
   if (!status) status = hfy_theory_set_(full, patterns, count, s->in, work);
   if (!status) status = hfy_theory_survey_(full, NULL, &s->square, NULL, s->room, work);
-  if (!status && query && hfy_theory_query_(full, query, s->q))
-    status = hfy_base_fail_(work, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
   if (status) return status;
   memset(c, 0, sizeof *c);
   memset(s->x, 0, dim * sizeof *s->x);
   for (i = 0; i < count; i++)
     hfy_linalg_axpy_(1 / (double)count, hfy_theory_key_(full, patterns[i], s->room), s->x, dim);
-  if (!query) memcpy(s->q, s->x, dim * sizeof *s->x);
+  memcpy(s->q, s->x, dim * sizeof *s->x);
+  if (query) hfy_linalg_widen_(query, dim, 1, dim, s->q);
+  c->query_distance = sqrt(hfy_theory_apart_(s->q, s->x, dim));
+  if (!hfy_base_is_finite_(c->query_distance))
+    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "query: NaN or infinity in it, or its distance overflows");
   for (i = 0; i < full->count; i++) {
     double dot, at;
     if (s->in[i]) continue;
@@ -15268,7 +15271,6 @@ HFY_COLD_ hfy_status hfy_theory_follow_(hfy_theory_course_ *s, const size_t *pat
     if (!(c->residual > DBL_EPSILON * c->largest)) break;
   }
   c->error = sqrt(hfy_theory_apart_(s->x, s->fixed, dim));
-  c->query_distance = sqrt(hfy_theory_apart_(s->q, s->x, dim));
   c->before = sqrt(hfy_theory_apart_(s->q, s->fixed, dim));
   status = hfy_theory_step_(full, s->q, s->p, s->next, s->room, work);
   c->after = sqrt(hfy_theory_apart_(s->next, s->fixed, dim));
@@ -15349,7 +15351,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_settles(const hfy_net *net, const size_
   e = others * hfy_theory_promise_(&s, others, m.spread, reach);
   if (!(e < 1)) e = 1;
   s.c.contraction = spread + 2 * beta * e * (2 - e) * square;
-  m.outside_bound = m.spread + 2 * m.outside * s.c.largest;
+  m.update_outside = m.spread + 2 * m.outside * s.c.largest;
   m.jacobian_bound = (1 - m.outside) * spread + 2 * beta * m.outside * (2 - m.outside) * square;
   m.mean = s.c;
   *out = m;

@@ -2099,7 +2099,7 @@ static void theory_of_net(hfy_net *net, const hfy_real *queries, size_t rows) {
                               m.mean.residual,    m.mean.error,       m.mean.query_distance, m.mean.before,
                               m.mean.after,       m.mean.contraction, m.mean.error_bound,    m.mean.error_sphere,
                               m.mean.error_closed, m.mean.lead,       m.mean.update,         m.mean.update_lead,
-                              m.mean.update_bound, m.spread,          m.outside,             m.outside_bound,
+                              m.mean.update_bound, m.spread,          m.outside,             m.update_outside,
                               m.jacobian_bound};
     put_double(numbers, COUNT_OF(numbers));
     put_u64((uint64_t)m.mean.stored * 2 + (uint64_t)m.mean.inside);
