@@ -15656,8 +15656,8 @@ HFY_COLD_ hfy_status hfy_theory_shape_(size_t rows, size_t n, const char *null, 
   return hfy_base_fail_(work, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
 }
 
-/* Row j of weights as doubles, and its largest element; 0, and *status if it was OK, if the row is not one (`positive`:
-   zeros alone are none). */
+/* Row j of weights as doubles, and where its largest is; 0 if it is none (`positive`: zeros alone are none), as *status
+   then says unless an error came before. */
 HFY_COLD_ int hfy_theory_row_(const hfy_real *weights, size_t j, size_t n, int positive, double *row, size_t *top,
                               hfy_status *status, hfy_work *work) {
   const char *has = hfy_linalg_widen_(weights + j * n, n, 1, n, row) ? NULL : "NaN or infinity in it";
