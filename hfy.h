@@ -14999,19 +14999,12 @@ HFY_COLD_ double hfy_theory_versine_(double x) {
   return 2 * s * s;
 }
 
-/* log Gamma(x + 1/2) - log Gamma(x): from x = 100 on by its series, as the two logarithms would cancel. */
-HFY_COLD_ double hfy_theory_half_gamma_(double x) {
-  const double y = 1 / (x * x);
-  if (x < 100) return lgamma(x + 0.5) - lgamma(x);
-  return 0.5 * log(x) - (1 / 8.0 - y * (1 / 192.0 - y / 640)) / x;
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out,
                                                         hfy_work *work) {
   const double pi = 3.14159265358979323846;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_theory_sphere_(sphere, out, w);
-  double d, m, angle, lost, x, zeta;
+  double d, m, angle, lost, x, zeta, h, y;
   if (status || (status = hfy_theory_number_("sphere->margin", sphere->margin, HFY_THEORY_FROM_0_, w))) return status;
   if (!(sphere->angle >= 0 && sphere->angle < pi / 2))
     return hfy_base_should_(w, "", "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
@@ -15030,7 +15023,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere 
   if (!(zeta > 0)) zeta = out->zeta_limit > 1 ? sqrt(out->zeta_limit) : 1;
   if (!(zeta < DBL_MAX)) zeta = 2; /* margin 0: no limit, any will do */
   out->zeta = zeta;
-  out->kappa = exp(hfy_theory_half_gamma_((d - 1) / 2)) / ((d - 1) * sqrt(pi));
+  h = (d - 1) / 2; /* log Gamma(h + 1/2) - log Gamma(h), from 100 on by its series, as the two would cancel */
+  y = 1 / (h * h);
+  y = h < 100 ? lgamma(h + 0.5) - lgamma(h) : 0.5 * log(h) - (1 / 8.0 - y * (1 / 192.0 - y / 640)) / h;
+  out->kappa = exp(y) / ((d - 1) * sqrt(pi));
   out->random_log = 0.5 * log(2 * sphere->failure / out->kappa) + (d - 1) / 2 * log(zeta);
   out->random_count = exp(out->random_log);
   out->random_radius = m / 2 * hfy_theory_versine_(1 / zeta) - lost;
