@@ -15276,18 +15276,19 @@ HFY_COLD_ hfy_status hfy_theory_follow_(hfy_theory_course_ *s, const size_t *pat
 }
 
 /* The bounds of error and update around a centre with `others` patterns outside, `spread` the farthest of its own,
-   2 beta M sphere = reach; returns e/others, e that of update_bound. Without others the separation is infinite, e 0. */
+   2 beta M sphere = reach; returns e/others, e that of update_bound. All e are 0 without others. */
 HFY_COLD_ double hfy_theory_promise_(hfy_theory_course_ *s, double others, double spread, double reach) {
   hfy_theory_convergence *c = &s->c;
   const double beta = s->full.beta, m = c->largest, wide = 2 * others * m;
   const double farther = c->query_distance > c->error ? c->query_distance : c->error;
-  const double share = exp(-beta * (c->separation - 2 * farther * m));
+  const double share = others > 0 ? exp(-beta * (c->separation - 2 * farther * m)) : 0;
+  const int some = wide > 0; /* else an infinite separation may be met by an infinite distance */
   c->inside = c->query_distance <= c->sphere;
-  c->error_bound = spread + wide * exp(-beta * (c->separation - 2 * c->error * m));
-  c->error_sphere = spread + wide * exp(-beta * c->separation + reach);
-  c->error_closed = spread + wide * exp(1 - beta * c->separation);
-  c->update_lead = spread + wide * exp(-beta * c->lead);
-  c->update_bound = spread + wide * share;
+  c->error_bound = spread + (some ? wide * exp(-beta * (c->separation - 2 * c->error * m)) : 0);
+  c->error_sphere = spread + (some ? wide * exp(-beta * c->separation + reach) : 0);
+  c->error_closed = spread + (some ? wide * exp(1 - beta * c->separation) : 0);
+  c->update_lead = spread + (some ? wide * exp(-beta * c->lead) : 0);
+  c->update_bound = spread + (some ? wide * share : 0);
   return share;
 }
 
@@ -15296,7 +15297,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_converges(const hfy_net *net, size_t pa
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_theory_course_ s;
   hfy_theory_convergence *c = &s.c;
-  double n, crowd;
+  double n, crowd, share;
   hfy_status status = hfy_theory_softmax_(net, &s.full, w);
   if (!status) status = hfy_base_null_(w, !out ? "out" : NULL);
   if (status) return status;
@@ -15305,13 +15306,19 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_converges(const hfy_net *net, size_t pa
   status = hfy_theory_follow_(&s, &pattern, 1, query, w);
   if (status) return hfy_base_close_(w, &local, status);
   n = (double)s.full.count;
-  crowd = 2 * (n - 1) * n * s.full.beta * s.square;
+  crowd = s.square > 0 ? 2 * (n - 1) * n * s.full.beta * s.square : 0;
   c->sphere = s.square > 0 ? 1 / (s.full.beta * n * c->largest) : HUGE_VAL;
   c->needed = s.full.count > 1 ? (2 / n + log(crowd)) / s.full.beta : -HUGE_VAL;
   c->stored = s.full.count == 1 || (c->separation >= c->needed && crowd > 1);
-  c->contraction = 2 * s.full.beta * n * s.square * (n - 1) * hfy_theory_promise_(&s, n - 1, 0, 2 / n);
+  share = hfy_theory_promise_(&s, n - 1, 0, 2 / n);
+  c->contraction = crowd > 0 && share > 0 ? 2 * s.full.beta * n * s.square * (n - 1) * share : 0;
   *out = *c;
   return hfy_base_close_(w, &local, status);
+}
+
+/* What a weight outside the set adds to the bound of |J| (A190); square: beta M^2. */
+HFY_COLD_ double hfy_theory_outside_(double weight, double square) {
+  return weight > 0 ? 2 * weight * (2 - weight) * square : 0;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_theory_settles(const hfy_net *net, const size_t *patterns, size_t count,
@@ -15320,7 +15327,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_settles(const hfy_net *net, const size_
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_theory_course_ s;
   hfy_theory_metastability m;
-  double others, most = 0, square, beta, spread, reach, e;
+  double others, most = 0, beta, spread, reach, e;
   size_t i;
   hfy_status status = hfy_theory_softmax_(net, &s.full, w);
   if (!status) status = hfy_base_null_(w, !patterns ? "patterns" : !out ? "out" : NULL);
@@ -15334,21 +15341,20 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_settles(const hfy_net *net, const size_
     if (!s.in[i]) m.outside += s.p[i];
   }
   beta = s.full.beta;
-  square = s.square;
   others = (double)(s.full.count - count);
   m.spread = sqrt(most);
   spread = beta * most;
-  reach = most > 0 ? 2 * s.c.largest / m.spread : others * square > 0 ? HUGE_VAL : 0;
+  reach = most > 0 ? 2 * s.c.largest / m.spread : HUGE_VAL;
   s.c.sphere = most > 0 ? 1 / (beta * m.spread) : HUGE_VAL;
   s.c.needed = spread < 1 && !(others > 0) ? -HUGE_VAL : HUGE_VAL;
   if (spread < 1 && most > 0 && others > 0) /* the logarithm in parts, none of which overflows */
-    s.c.needed = (reach - log1p(-spread) + log(4 * others) + log(beta) + log(square)) / beta;
+    s.c.needed = (reach - log1p(-spread) + log(4 * others) + log(beta) + log(s.square)) / beta;
   s.c.stored = spread < 1 && s.c.separation >= s.c.needed;
   e = others * hfy_theory_promise_(&s, others, m.spread, reach);
   if (!(e < 1)) e = 1;
-  s.c.contraction = spread + 2 * beta * e * (2 - e) * square;
+  s.c.contraction = spread + hfy_theory_outside_(e, beta * s.square);
   m.update_outside = m.spread + 2 * m.outside * s.c.largest;
-  m.jacobian_bound = (1 - m.outside) * spread + 2 * beta * m.outside * (2 - m.outside) * square;
+  m.jacobian_bound = beta * ((1 - m.outside) * most) + hfy_theory_outside_(m.outside, beta * s.square);
   m.mean = s.c;
   *out = m;
   return hfy_base_close_(w, &local, status);
