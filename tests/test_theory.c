@@ -1006,6 +1006,36 @@ TEST(sets_at_their_limits) {
   CHECK(m.mean.stored && m.mean.error_sphere <= 0 && m.jacobian_bound <= 0);
 }
 
+#ifdef HFY_DOUBLE
+/* Whatever the sizes of patterns, query and beta: an error, or bounds that are numbers. */
+TEST(bounds_are_never_nan) {
+  static const size_t set[4] = {0, 1, 2, 3};
+  size_t seed, i, good = 0;
+  for (seed = 0; seed < 6000; seed++) {
+    hfy_rng rng = hfy_rng_seed(2000 + seed);
+    const size_t n = 1 + seed % 5, l = 1 + below(&rng, n < 4 ? n : 4), dim = 1 + seed % 3;
+    hfy_net net = net_of(n, dim, pow(10, 300 - 600 * hfy_rng_uniform(&rng)), HFY_SEP_SOFTMAX, 0);
+    hfy_theory_metastability m;
+    hfy_theory_convergence c[2];
+    hfy_real q[3];
+    normals(&rng, keys, n * dim, seed % 11 ? pow(10, 160 - 320 * hfy_rng_uniform(&rng)) : 0);
+    normals(&rng, q, dim, pow(10, 160 - 320 * hfy_rng_uniform(&rng)));
+    if (hfy_theory_settles(&net, set, l, seed % 2 ? q : NULL, &m, &work)) continue;
+    if (hfy_theory_converges(&net, l - 1, seed % 2 ? q : NULL, c, &work)) continue;
+    good++;
+    c[1] = m.mean;
+    CHECK(m.spread >= 0 && m.outside >= 0 && m.update_outside >= m.spread && m.jacobian_bound >= 0);
+    for (i = 0; i < 2; i++) {
+      CHECK(c[i].sphere > 0 && c[i].needed <= HUGE_VAL && c[i].separation <= HUGE_VAL && c[i].lead <= HUGE_VAL);
+      CHECK(c[i].before >= 0 && c[i].after >= 0 && c[i].update >= 0 && c[i].error >= 0 && c[i].residual >= 0);
+      CHECK(c[i].contraction >= 0 && c[i].error_bound >= 0 && c[i].error_sphere >= 0 && c[i].error_closed >= 0);
+      CHECK(c[i].update_lead >= 0 && c[i].update_bound >= 0);
+    }
+  }
+  CHECK(good > 2000);
+}
+#endif
+
 /* --- the Jacobian of the softmax --- */
 
 TEST(row_jacobian_of_the_softmax) {
@@ -1513,6 +1543,9 @@ int main(int argc, char **argv) {
   RUN(one_update_stays_within_its_bounds);
   RUN(lemmas_A8_to_A12_hold_in_the_network);
   RUN(sets_at_their_limits);
+#ifdef HFY_DOUBLE
+  RUN(bounds_are_never_nan);
+#endif
   RUN(row_jacobian_of_the_softmax);
   RUN(norms_of_the_softmax_jacobian);
   RUN(row_metastable_size_and_classes);
