@@ -437,6 +437,8 @@ typedef double hfy_real;
 #define hfy_theory_capacity_binary hfy_theory_capacity_binary_d
 #define hfy_theory_converges hfy_theory_converges_d
 #define hfy_theory_jacobian hfy_theory_jacobian_d
+#define hfy_theory_jacobian_softmax hfy_theory_jacobian_softmax_d
+#define hfy_theory_settles hfy_theory_settles_d
 #define hfy_theory_metastable hfy_theory_metastable_d
 #define hfy_theory_classify hfy_theory_classify_d
 #define hfy_theory_associates hfy_theory_associates_d
@@ -1367,7 +1369,8 @@ HFY_API hfy_status hfy_theory_capacity_softmax(const hfy_theory_sphere *sphere, 
 HFY_API hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim, hfy_work *work);
 
 /* Left side minus right side of the inequality by which MHN's other theorems promise N patterns of length K sqrt(d-1):
-   they are stored if it is >= 0. (The placements of A3 and A4 do not exist in general: HFY, footnote 7.)
+   they are stored if it is >= 0 and 1 < 2 (N-1) N beta M^2 (A294). (The placements of A3 and A4 do not exist in
+   general: HFY, footnote 7.)
    Errors: ARG (NULL, law, dim below 2, beta or k not above 0, c below 1). */
 typedef enum hfy_theory_law {
   HFY_THEORY_PLACED,  /* A3, A4 (A306): N = c^(d-1) patterns; A3 is c = 4, A4 c = 8 */
@@ -1381,13 +1384,14 @@ HFY_API hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta,
    NULL: e^(*rate dim) + 1, where the promise ends; dim >= 1 is read for it alone. Errors: ARG. */
 HFY_API hfy_status hfy_theory_capacity_binary(double flipped, double dim, double *rate, double *count, hfy_work *work);
 
-/* One pattern of a plain SOFTMAX net: what MHN's Theorems 4 and 5 and Lemma A5 promise, next to what is measured. */
+/* One pattern of a plain SOFTMAX net: what MHN's Theorems 4 and 5 and Lemmas A4 to A7 promise, next to what is
+   measured. */
 typedef struct hfy_theory_convergence {
   double separation; /* Delta_i */
   double largest;    /* M = max|x| */
   double sphere;     /* 1/(beta N M) (A130): within this of x_i is one fixed point, where all points end, if ... */
   double needed;     /* ... Delta_i >= it, 2/(beta N) + log(2 (N-1) N beta M^2)/beta (A131; Lemmas A5, A6) */
-  int stored;        /* 1: it is */
+  int stored;        /* 1: it is, and 1 < 2 (N-1) N beta M^2 (A294), so that no other sphere meets this one; or N = 1 */
   int inside;        /* 1: the query is in the sphere */
   /* measured: the fixed point x* that the iteration reaches from x_i */
   size_t steps;          /* that it took, 10,000 at most */
@@ -1395,15 +1399,43 @@ typedef struct hfy_theory_convergence {
   double error;          /* |x_i - x*|: the retrieval error */
   double query_distance; /* |xi - x_i|, xi the query */
   double before, after;  /* |xi - x*| and |f(xi) - x*| */
+  double lead;           /* c = xi.x_i - max over j != i of xi.x_j (A120); below 0 if another one is nearer */
+  double update;         /* |f(xi) - x_i| */
   /* promised */
   double contraction;  /* Theorem 4 (eq. 7, A383): after <= contraction before */
   double error_bound;  /* Theorem 5 (eq. 8, A390): error <= it, which needs the measured error */
   double error_sphere; /* eq. 9: the same for an error of 1/(beta N M) at most */
   double error_closed; /* 2e (N-1) M e^(-beta Delta_i) (A391, mended): for an error of 1/(2 beta M) at most */
+  double update_lead;  /* Lemma A4: update <= it, 2 (N-1) M e^(-beta lead), whether or not x_i is the nearest */
+  double update_bound; /* the same without xi's scores, 2 (N-1) M e^(-beta (Delta_i - 2 M max{query_distance, error}))
+                          (the ICLR text's Theorem 5; query_distance alone would do, A134) */
 } hfy_theory_convergence;
-/* query: dim, or NULL = x_i itself. Cost: N dim a step. ARG: pattern >= N. UNSUPPORTED: not a plain SOFTMAX net. */
+/* query: dim, or NULL = x_i itself. Cost: N dim a step. ARG: pattern >= N. UNSUPPORTED: not a plain SOFTMAX net.
+   NONFINITE: also a score or a distance that overflows. */
 HFY_API hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
                                         hfy_theory_convergence *out, hfy_work *work);
+
+/* A set of l patterns of a plain SOFTMAX net, with mean m: the metastable state near m that MHN's Lemmas A8 to A12 and
+   (A275) to (A285) promise, next to what is measured. Outside are the N - l others; e(c) = (N-l) e^(-beta c) (A219). */
+typedef struct hfy_theory_metastability {
+  hfy_theory_convergence mean; /* as above with m for x_i and the outside for j != i, but promised are:
+     sphere        1/(beta m_max) (A227)
+     needed        2 M/(beta m_max) - log((1 - beta m_max^2)/(4 beta (N-l) M^2))/beta (A228), -INFINITY if l = N; but
+                   +INFINITY unless beta m_max^2 < 1 (A229), and for one pattern, which hfy_theory_converges is for
+     stored        separation >= needed, and that is not +INFINITY
+     contraction   beta (m_max^2 + 2 e (2 - e) M^2) (A277, A285), e as in update_bound, 1 at most: (A191) asks for that
+     error_bound   m_max + 2 M e(separation - 2 M error) (Lemma A9); error_sphere, error_closed: likewise
+     update_lead   m_max + 2 M e(lead) (A217)
+     update_bound  m_max + 2 M e(separation - 2 M max{query_distance, error}) (A284) */
+  double spread;         /* m_max = max|x_i - m| over the set (A188) */
+  double outside;        /* gamma, the weights outside at xi together; e(lead) at most */
+  double update_outside; /* mean.update <= it, m_max + 2 gamma M (Lemma A9, A217) */
+  double jacobian_bound; /* |J| at xi <= it, beta ((1 - gamma) m_max^2 + 2 gamma (2 - gamma) M^2) (Lemma A8, A190) */
+} hfy_theory_metastability;
+/* patterns: count of them, each once; query: dim, or NULL = m itself. Cost: N dim a step. ARG: count 0 or above N, a
+   pattern out of range or twice. UNSUPPORTED: not a plain SOFTMAX net. NONFINITE: as there. */
+HFY_API hfy_status hfy_theory_settles(const hfy_net *net, const size_t *patterns, size_t count, const hfy_real *query,
+                                      hfy_theory_metastability *out, hfy_work *work);
 
 /* The Jacobian of a plain SOFTMAX net's step, beta X^T (diag p - p p^T) X = beta Var_p[x] (MHN A48). */
 typedef struct hfy_theory_jacobian_norm {
@@ -1417,6 +1449,14 @@ typedef struct hfy_theory_jacobian_norm {
    Cost: N dim for each of a few dozen Lanczos steps; the matrix N dim^2. */
 HFY_API hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
                                        hfy_theory_jacobian_norm *norms, hfy_work *work);
+
+/* The Jacobian of the softmax itself, J_s = beta (diag p - p p^T), at rows of weights p (rows x n, none negative; each
+   is divided by its sum). frobenius[j]: its Frobenius norm (MHN, Fig. B2). sums[j]: 2 beta m, m = max p(1-p), at most
+   beta/2: its largest absolute row and column sum, and a bound of its spectral norm (Lemma A24; attained for n = 2).
+   Each may be NULL. Nothing cancels next to a corner. Cost: n a row.
+   Errors: ARG (NULL, n = 0, beta not above 0), NOMEM; one row: NONFINITE, ARG (a negative weight, a sum of 0). */
+HFY_API hfy_status hfy_theory_jacobian_softmax(const hfy_real *weights, size_t rows, size_t n, double beta,
+                                               double *frobenius, double *sums, hfy_work *work);
 
 /* The terms of exact structured retrieval (HFY Prop. 14, in a sharper form: only unary bits count, rho is any). */
 typedef struct hfy_theory_association {
@@ -15104,19 +15144,12 @@ HFY_COLD_ double hfy_theory_versine_(double x) {
   return 2 * s * s;
 }
 
-/* log Gamma(x + 1/2) - log Gamma(x): from x = 100 on by its series, as the two logarithms would cancel. */
-HFY_COLD_ double hfy_theory_half_gamma_(double x) {
-  const double y = 1 / (x * x);
-  if (x < 100) return lgamma(x + 0.5) - lgamma(x);
-  return 0.5 * log(x) - (1 / 8.0 - y * (1 / 192.0 - y / 640)) / x;
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere *sphere, hfy_theory_exact *out,
                                                         hfy_work *work) {
   const double pi = 3.14159265358979323846;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_theory_sphere_(sphere, out, w);
-  double d, m, angle, lost, x, zeta;
+  double d, m, angle, lost, x, zeta, h, y;
   if (status || (status = hfy_theory_number_("sphere->margin", sphere->margin, HFY_THEORY_FROM_0_, w))) return status;
   if (!(sphere->angle >= 0 && sphere->angle < pi / 2))
     return hfy_base_should_(w, "", "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
@@ -15135,7 +15168,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere 
   if (!(zeta > 0)) zeta = out->zeta_limit > 1 ? sqrt(out->zeta_limit) : 1;
   if (!(zeta < DBL_MAX)) zeta = 2; /* margin 0: no limit, any will do */
   out->zeta = zeta;
-  out->kappa = exp(hfy_theory_half_gamma_((d - 1) / 2)) / ((d - 1) * sqrt(pi));
+  h = (d - 1) / 2; /* log Gamma(h + 1/2) - log Gamma(h), from 100 on by its series, as the two would cancel */
+  y = 1 / (h * h);
+  y = h < 100 ? lgamma(h + 0.5) - lgamma(h) : 0.5 * log(h) - (1 / 8.0 - y * (1 / 192.0 - y / 640)) / h;
+  out->kappa = exp(y) / ((d - 1) * sqrt(pi));
   out->random_log = 0.5 * log(2 * sphere->failure / out->kappa) + (d - 1) / 2 * log(zeta);
   out->random_count = exp(out->random_log);
   out->random_radius = m / 2 * hfy_theory_versine_(1 / zeta) - lost;
@@ -15279,8 +15315,9 @@ HFY_COLD_ hfy_status hfy_theory_softmax_(const hfy_net *net, hfy_net *full, hfy_
   return hfy_base_fail_(work, HFY_ERR_UNSUPPORTED, "net->sep.kind is not HFY_SEP_SOFTMAX");
 }
 
-/* A step: p = softmax(beta X q), z = X^T p. */
-HFY_COLD_ void hfy_theory_step_(const hfy_net *full, const double *q, double *p, double *z, double *room) {
+/* A step: p = softmax(beta X q), z = X^T p; NONFINITE if a score overflows. */
+HFY_COLD_ hfy_status hfy_theory_step_(const hfy_net *full, const double *q, double *p, double *z, double *room,
+                                      hfy_work *work) {
   double top = -HUGE_VAL, sum = 0;
   size_t i;
   for (i = 0; i < full->count; i++) {
@@ -15288,76 +15325,183 @@ HFY_COLD_ void hfy_theory_step_(const hfy_net *full, const double *q, double *p,
     if (p[i] > top) top = p[i];
   }
   for (i = 0; i < full->count; i++) sum += p[i] = exp(p[i] - top);
+  if (!hfy_base_is_finite_(sum))
+    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "net->beta is %g: beta x.q overflows; it should be finite",
+                          full->beta);
   memset(z, 0, full->dim * sizeof *z);
   for (i = 0; i < full->count; i++) {
     p[i] /= sum;
     if (p[i] > 0) hfy_linalg_axpy_(p[i], hfy_theory_key_(full, i, room), z, full->dim);
   }
+  return HFY_OK;
+}
+
+/* Flags the patterns of a set: at least one, each in range and once. */
+HFY_COLD_ hfy_status hfy_theory_set_(const hfy_net *full, const size_t *patterns, size_t count, unsigned char *in,
+                                     hfy_work *work) {
+  size_t i;
+  if (!count || count > full->count)
+    return hfy_base_fail_(work, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most net->count, %z", count,
+                          full->count);
+  memset(in, 0, full->count);
+  for (i = 0; i < count; i++) {
+    if (patterns[i] >= full->count)
+      return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: entry %z is %z; it should be below net->count, %z", i,
+                            patterns[i], full->count);
+    if (in[patterns[i]]++) return hfy_base_fail_(work, HFY_ERR_ARG, "patterns: %z is listed twice", patterns[i]);
+  }
+  return HFY_OK;
+}
+
+/* A query, a centre (the mean of a set of patterns) and the fixed point that is reached from it. */
+typedef struct hfy_theory_course_ {
+  hfy_net full;
+  hfy_theory_convergence c;            /* its separation and what is measured */
+  double square;                       /* M^2 */
+  unsigned char *in;                   /* N: 1 for the patterns of the set */
+  double *p;                           /* N: the weights at the query */
+  double *x, *q, *fixed, *next, *room; /* dim: centre, query, fixed point, the step from the query, scratch */
+} hfy_theory_course_;
+
+HFY_COLD_ hfy_status hfy_theory_follow_(hfy_theory_course_ *s, const size_t *patterns, size_t count,
+                                        const hfy_real *query, hfy_work *work) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  const hfy_net *full = &s->full;
+  hfy_theory_convergence *c = &s->c;
+  double best = -HUGE_VAL, near = -HUGE_VAL;
+  size_t i, dim = full->dim;
+  hfy_status status = HFY_OK;
+  while (hfy_base_layout_(&arena, work, &status)) {
+    s->p = HFY_TAKE_(&arena, double, full->count);
+    s->x = HFY_TAKE_(&arena, double, dim);
+    s->q = HFY_TAKE_(&arena, double, dim);
+    s->fixed = HFY_TAKE_(&arena, double, dim);
+    s->next = HFY_TAKE_(&arena, double, dim);
+    s->room = HFY_TAKE_(&arena, double, dim);
+    s->in = HFY_TAKE_(&arena, unsigned char, full->count);
+  }
+  if (!status) status = hfy_theory_set_(full, patterns, count, s->in, work);
+  if (!status) status = hfy_theory_survey_(full, NULL, &s->square, NULL, s->room, work);
+  if (status) return status;
+  memset(c, 0, sizeof *c);
+  memset(s->x, 0, dim * sizeof *s->x);
+  for (i = 0; i < count; i++)
+    hfy_linalg_axpy_(1 / (double)count, hfy_theory_key_(full, patterns[i], s->room), s->x, dim);
+  memcpy(s->q, s->x, dim * sizeof *s->x);
+  if (query) hfy_linalg_widen_(query, dim, 1, dim, s->q);
+  c->query_distance = sqrt(hfy_theory_apart_(s->q, s->x, dim));
+  if (!hfy_base_is_finite_(c->query_distance))
+    return hfy_base_fail_(work, HFY_ERR_NONFINITE, "query: NaN or infinity in it, or its distance overflows");
+  for (i = 0; i < full->count; i++) {
+    double dot, at;
+    if (s->in[i]) continue;
+    dot = hfy_linalg_dot_(hfy_theory_key_(full, i, s->room), s->x, dim);
+    at = hfy_linalg_dot_(s->room, s->q, dim);
+    if (dot > best) best = dot;
+    if (at > near) near = at;
+  }
+  c->separation = hfy_linalg_dot_(s->x, s->x, dim) - best;
+  c->largest = sqrt(s->square);
+  memcpy(s->fixed, s->x, dim * sizeof *s->x);
+  while (c->steps < HFY_THEORY_STEPS_) { /* until it stands still */
+    status = hfy_theory_step_(full, s->fixed, s->p, s->next, s->room, work);
+    if (status) return status;
+    c->residual = sqrt(hfy_theory_apart_(s->fixed, s->next, dim));
+    memcpy(s->fixed, s->next, dim * sizeof *s->next);
+    c->steps++;
+    if (!(c->residual > DBL_EPSILON * c->largest)) break;
+  }
+  c->error = sqrt(hfy_theory_apart_(s->x, s->fixed, dim));
+  c->before = sqrt(hfy_theory_apart_(s->q, s->fixed, dim));
+  status = hfy_theory_step_(full, s->q, s->p, s->next, s->room, work);
+  c->after = sqrt(hfy_theory_apart_(s->next, s->fixed, dim));
+  c->lead = hfy_linalg_dot_(s->x, s->q, dim) - near;
+  c->update = sqrt(hfy_theory_apart_(s->next, s->x, dim));
+  return status;
+}
+
+/* The bounds of error and update around a centre with `others` patterns outside, `spread` the farthest of its own,
+   2 beta M sphere = reach; returns e/others, e that of update_bound. All e are 0 without others. */
+HFY_COLD_ double hfy_theory_promise_(hfy_theory_course_ *s, double others, double spread, double reach) {
+  hfy_theory_convergence *c = &s->c;
+  const double beta = s->full.beta, m = c->largest, wide = 2 * others * m;
+  const double farther = c->query_distance > c->error ? c->query_distance : c->error;
+  const double share = others > 0 ? exp(-beta * (c->separation - 2 * farther * m)) : 0;
+  const int some = wide > 0; /* else an infinite separation may be met by an infinite distance */
+  c->inside = c->query_distance <= c->sphere;
+  c->error_bound = spread + (some ? wide * exp(-beta * (c->separation - 2 * c->error * m)) : 0);
+  c->error_sphere = spread + (some ? wide * exp(-beta * c->separation + reach) : 0);
+  c->error_closed = spread + (some ? wide * exp(1 - beta * c->separation) : 0);
+  c->update_lead = spread + (some ? wide * exp(-beta * c->lead) : 0);
+  c->update_bound = spread + (some ? wide * share : 0);
+  return share;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_theory_converges(const hfy_net *net, size_t pattern, const hfy_real *query,
                                                    hfy_theory_convergence *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_theory_convergence c;
-  hfy_net full;
-  double *p = NULL, *x = NULL, *q = NULL, *fixed = NULL, *next = NULL, *room = NULL;
-  double square = 0, best = -HUGE_VAL, n, beta, farther, wide;
-  size_t i;
-  hfy_status status = hfy_theory_softmax_(net, &full, w);
-  memset(&c, 0, sizeof c);
+  hfy_theory_course_ s;
+  hfy_theory_convergence *c = &s.c;
+  double n, crowd, share;
+  hfy_status status = hfy_theory_softmax_(net, &s.full, w);
   if (!status) status = hfy_base_null_(w, !out ? "out" : NULL);
   if (status) return status;
-  if (pattern >= full.count)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "pattern is %z; it should be below net->count, %z", pattern, full.count);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    p = HFY_TAKE_(&arena, double, full.count);
-    x = HFY_TAKE_(&arena, double, full.dim);
-    q = HFY_TAKE_(&arena, double, full.dim);
-    fixed = HFY_TAKE_(&arena, double, full.dim);
-    next = HFY_TAKE_(&arena, double, full.dim);
-    room = HFY_TAKE_(&arena, double, full.dim);
-  }
-  if (!status) status = hfy_theory_survey_(&full, NULL, &square, NULL, room, w);
-  if (!status && hfy_theory_query_(&full, query ? query : full.keys + pattern * full.key_stride, q))
-    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "query: NaN or infinity in it");
+  if (pattern >= s.full.count)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "pattern is %z; it should be below net->count, %z", pattern, s.full.count);
+  status = hfy_theory_follow_(&s, &pattern, 1, query, w);
   if (status) return hfy_base_close_(w, &local, status);
-  hfy_theory_key_(&full, pattern, x);
-  for (i = 0; i < full.count; i++) {
-    double dot = hfy_linalg_dot_(hfy_theory_key_(&full, i, room), x, full.dim);
-    if (i != pattern && dot > best) best = dot;
+  n = (double)s.full.count;
+  crowd = s.square > 0 ? 2 * (n - 1) * n * s.full.beta * s.square : 0;
+  c->sphere = s.square > 0 ? 1 / (s.full.beta * n * c->largest) : HUGE_VAL;
+  c->needed = s.full.count > 1 ? (2 / n + log(crowd)) / s.full.beta : -HUGE_VAL;
+  c->stored = s.full.count == 1 || (c->separation >= c->needed && crowd > 1);
+  share = hfy_theory_promise_(&s, n - 1, 0, 2 / n);
+  c->contraction = crowd > 0 && share > 0 ? 2 * s.full.beta * n * s.square * (n - 1) * share : 0;
+  *out = *c;
+  return hfy_base_close_(w, &local, status);
+}
+
+/* What a weight outside the set adds to the bound of |J| (A190); square: beta M^2. */
+HFY_COLD_ double hfy_theory_outside_(double weight, double square) {
+  return weight > 0 ? 2 * weight * (2 - weight) * square : 0;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_theory_settles(const hfy_net *net, const size_t *patterns, size_t count,
+                                                 const hfy_real *query, hfy_theory_metastability *out,
+                                                 hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_theory_course_ s;
+  hfy_theory_metastability m;
+  double others, most = 0, beta, spread, reach, e;
+  size_t i;
+  hfy_status status = hfy_theory_softmax_(net, &s.full, w);
+  if (!status) status = hfy_base_null_(w, !patterns ? "patterns" : !out ? "out" : NULL);
+  if (status) return status;
+  status = hfy_theory_follow_(&s, patterns, count, query, w);
+  if (status) return hfy_base_close_(w, &local, status);
+  m.outside = 0;
+  for (i = 0; i < s.full.count; i++) {
+    double apart = s.in[i] ? hfy_theory_apart_(hfy_theory_key_(&s.full, i, s.room), s.x, s.full.dim) : 0;
+    if (apart > most) most = apart;
+    if (!s.in[i]) m.outside += s.p[i];
   }
-  n = (double)full.count;
-  beta = full.beta;
-  c.separation = hfy_linalg_dot_(x, x, full.dim) - best;
-  c.largest = sqrt(square);
-  c.sphere = square > 0 ? 1 / (beta * n * c.largest) : HUGE_VAL;
-  c.needed = full.count > 1 ? (2 / n + log(2 * (n - 1) * n * beta * square)) / beta : -HUGE_VAL;
-  c.stored = c.separation >= c.needed;
-  /* measured: from x_i on until it stands still */
-  memcpy(fixed, x, full.dim * sizeof *x);
-  while (c.steps < HFY_THEORY_STEPS_) {
-    hfy_theory_step_(&full, fixed, p, next, room);
-    c.residual = sqrt(hfy_theory_apart_(fixed, next, full.dim));
-    memcpy(fixed, next, full.dim * sizeof *next);
-    c.steps++;
-    if (!(c.residual > DBL_EPSILON * c.largest)) break;
-  }
-  c.error = sqrt(hfy_theory_apart_(x, fixed, full.dim));
-  c.query_distance = sqrt(hfy_theory_apart_(q, x, full.dim));
-  c.inside = c.query_distance <= c.sphere;
-  c.before = sqrt(hfy_theory_apart_(q, fixed, full.dim));
-  hfy_theory_step_(&full, q, p, next, room);
-  c.after = sqrt(hfy_theory_apart_(next, fixed, full.dim));
-  if (full.count > 1) { /* promised (math 15, Theorem 5); with one pattern 0 */
-    wide = 2 * (n - 1) * c.largest;
-    farther = c.query_distance > c.error ? c.query_distance : c.error;
-    c.contraction = 2 * beta * n * square * (n - 1) * exp(-beta * (c.separation - 2 * farther * c.largest));
-    c.error_bound = wide * exp(-beta * (c.separation - 2 * c.error * c.largest));
-    c.error_sphere = wide * exp(-beta * c.separation + 2 / n);
-    c.error_closed = wide * exp(1 - beta * c.separation);
-  }
-  *out = c;
+  beta = s.full.beta;
+  others = (double)(s.full.count - count);
+  m.spread = sqrt(most);
+  spread = beta * most;
+  reach = most > 0 ? 2 * s.c.largest / m.spread : HUGE_VAL;
+  s.c.sphere = most > 0 ? 1 / (beta * m.spread) : HUGE_VAL;
+  s.c.needed = spread < 1 && !(others > 0) ? -HUGE_VAL : HUGE_VAL;
+  if (spread < 1 && most > 0 && others > 0) /* the logarithm in parts, none of which overflows */
+    s.c.needed = (reach - log1p(-spread) + log(4 * others) + log(beta) + log(s.square)) / beta;
+  s.c.stored = spread < 1 && s.c.separation >= s.c.needed;
+  e = others * hfy_theory_promise_(&s, others, m.spread, reach);
+  if (!(e < 1)) e = 1;
+  s.c.contraction = spread + hfy_theory_outside_(e, beta * s.square);
+  m.update_outside = m.spread + 2 * m.outside * s.c.largest;
+  m.jacobian_bound = beta * ((1 - m.outside) * most) + hfy_theory_outside_(m.outside, beta * s.square);
+  m.mean = s.c;
+  *out = m;
   return hfy_base_close_(w, &local, status);
 }
 
@@ -15389,20 +15533,6 @@ HFY_PRIVATE_ void hfy_theory_apply_(const void *context, const double *v, double
   if (op->centre) hfy_linalg_axpy_(-sum, op->centre, y, dim);
 }
 
-/* J = beta sum over i of p_i (x_i - centre)(x_i - centre)^T. */
-HFY_COLD_ void hfy_theory_form_(const hfy_theory_operator_ *op, double *jacobian) {
-  const hfy_net *full = op->full;
-  size_t i, d, dim = full->dim;
-  memset(jacobian, 0, dim * dim * sizeof *jacobian);
-  for (i = 0; i < full->count; i++) {
-    if (!(op->weight[i] > 0)) continue;
-    hfy_theory_key_(full, i, op->room);
-    hfy_linalg_axpy_(-1, op->centre, op->room, dim);
-    for (d = 0; d < dim; d++)
-      hfy_linalg_axpy_(full->beta * op->weight[i] * op->room[d], op->room, jacobian + d * dim, dim);
-  }
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
                                                   hfy_theory_jacobian_norm *norms, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
@@ -15411,7 +15541,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_
   hfy_net full;
   double *p = NULL, *q = NULL, *mean = NULL, *centre = NULL, *y = NULL, *basis = NULL;
   double square = 0, most = 0, spread = 0, others = 0, by_largest;
-  size_t i, dim, steps, top = 0;
+  size_t i, d, dim, steps, top = 0;
   hfy_status status = hfy_theory_softmax_(net, &full, w);
   if (!status) status = hfy_base_null_(w, !query ? "query" : NULL);
   if (status) return status;
@@ -15433,7 +15563,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_
   if (!status) status = hfy_theory_survey_(&full, NULL, &square, mean, op.room, w);
   if (status) return hfy_base_close_(w, &local, status);
   op.full = &full;
-  hfy_theory_step_(&full, q, p, centre, op.room);
+  status = hfy_theory_step_(&full, q, p, centre, op.room, w);
+  if (status) return hfy_base_close_(w, &local, status);
   if (norms) { /* the bounds */
     for (i = 0; i < full.count; i++) {
       double s = hfy_theory_apart_(hfy_theory_key_(&full, i, op.room), mean, dim);
@@ -15451,7 +15582,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_
   op.weight = p; /* math 15, Jacobian */
   op.centre = centre;
   if (norms) norms->norm = full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y);
-  if (jacobian) hfy_theory_form_(&op, jacobian);
+  if (jacobian) memset(jacobian, 0, dim * dim * sizeof *jacobian);
+  for (i = 0; jacobian && i < full.count; i++) {
+    if (!(p[i] > 0)) continue;
+    hfy_theory_key_(&full, i, op.room);
+    hfy_linalg_axpy_(-1, centre, op.room, dim);
+    for (d = 0; d < dim; d++) hfy_linalg_axpy_(full.beta * p[i] * op.room[d], op.room, jacobian + d * dim, dim);
+  }
   return hfy_base_close_(w, &local, status);
 }
 
@@ -15467,19 +15604,6 @@ typedef struct hfy_theory_scratch_ {
   double *gram, *values; /* m x m, its m eigenvalues */
   double *panel, *gemm;  /* m x a block of the longer side; a product's scratch */
 } hfy_theory_scratch_;
-HFY_COLD_ void hfy_theory_plan_(hfy_base_arena_ *arena, const hfy_net *net, const hfy_structure *structure,
-                                hfy_theory_scratch_ *s) {
-  size_t m = s->m = hfy_base_min_(net->count, net->dim);
-  hfy_structure_plan_(arena, structure, 1, &s->solver);
-  hfy_linalg_symmetric_plan_(arena, m, 0, &s->eigen);
-  s->theta = HFY_TAKE_(arena, double, net->count);
-  s->query = HFY_TAKE_(arena, double, net->dim);
-  s->room = HFY_TAKE_(arena, double, net->dim);
-  s->gram = HFY_TAKE_(arena, double, hfy_base_times_(m, m));
-  s->values = HFY_TAKE_(arena, double, m);
-  s->panel = HFY_TAKE_(arena, double, hfy_base_times_(m, HFY_THEORY_BLOCK_));
-  s->gemm = HFY_TAKE_(arena, double, hfy_linalg_gemm_scratch_(m, m, HFY_THEORY_BLOCK_, sizeof(double)));
-}
 
 /* sigma_max(X)^2, from above: the largest eigenvalue of X X^T or X^T X, whichever is smaller and made by blocks of the
    longer side, and what rounding may have taken from it. */
@@ -15636,14 +15760,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const si
   hfy_structure structure;
   hfy_net full;
   unsigned char *in = NULL;
-  size_t i;
   hfy_status status = hfy_net_resolve_(net, 1, &full, w);
   if (!status) status = hfy_base_null_(w, !patterns ? "patterns" : !association ? "association" : NULL);
   if (!status) status = hfy_theory_fits_(&full, w);
   if (status) return status;
-  if (!count || count > net->count)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "count is %z; it should be at least 1 and at most net->count, %z", count,
-                          net->count);
   if (full.sep.kind == HFY_SEP_SPARSEMAP)
     structure = *full.sep.structure;
   else if (full.sep.kind == HFY_SEP_SEQUENCE_KSUBSETS)
@@ -15654,19 +15774,20 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const si
   if (status) return status;
   s.eigen.simd = hfy_simd_choose_(w);
   if (!s.eigen.simd) return HFY_ERR_UNSUPPORTED;
+  s.m = hfy_base_min_(full.count, full.dim);
   while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_theory_plan_(&arena, &full, &structure, &s);
+    hfy_structure_plan_(&arena, &structure, 1, &s.solver);
+    hfy_linalg_symmetric_plan_(&arena, s.m, 0, &s.eigen);
+    s.theta = HFY_TAKE_(&arena, double, full.count);
+    s.query = HFY_TAKE_(&arena, double, full.dim);
+    s.room = HFY_TAKE_(&arena, double, full.dim);
+    s.gram = HFY_TAKE_(&arena, double, hfy_base_times_(s.m, s.m));
+    s.values = HFY_TAKE_(&arena, double, s.m);
+    s.panel = HFY_TAKE_(&arena, double, hfy_base_times_(s.m, HFY_THEORY_BLOCK_));
+    s.gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(s.m, s.m, HFY_THEORY_BLOCK_, sizeof(double)));
     in = HFY_TAKE_(&arena, unsigned char, full.count);
   }
-  if (status) return status;
-  memset(in, 0, full.count);
-  for (i = 0; i < count && !status; i++) {
-    if (patterns[i] >= full.count)
-      status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: entry %z is %z; it should be below net->count, %z", i,
-                              patterns[i], full.count);
-    else if (in[patterns[i]]++)
-      status = hfy_base_fail_(w, HFY_ERR_ARG, "patterns: %z is listed twice", patterns[i]);
-  }
+  if (!status) status = hfy_theory_set_(&full, patterns, count, in, w);
   if (!status) status = hfy_theory_terms_(&full, patterns, count, in, &result, &s, w);
   if (!status) *association = result;
   return hfy_base_close_(w, &local, status);
@@ -15674,36 +15795,76 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const si
 
 /* --- metastable states --- */
 
+/* Rows of weights: their shape; null: the name of an argument that should not be NULL. */
+HFY_COLD_ hfy_status hfy_theory_shape_(size_t rows, size_t n, const char *null, hfy_work *work) {
+  if (!n) return hfy_base_fail_(work, HFY_ERR_ARG, "n is 0; it should be at least 1");
+  if (rows && null) return hfy_base_null_(work, null);
+  if (hfy_base_fits_(rows, n, sizeof(hfy_real))) return HFY_OK;
+  return hfy_base_fail_(work, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
+}
+
+/* Row j of weights as doubles, and where its largest is; 0 if it is none (`positive`: zeros alone are none), as *status
+   then says unless an error came before. */
+HFY_COLD_ int hfy_theory_row_(const hfy_real *weights, size_t j, size_t n, int positive, double *row, size_t *top,
+                              hfy_status *status, hfy_work *work) {
+  const char *has = hfy_linalg_widen_(weights + j * n, n, 1, n, row) ? NULL : "NaN or infinity in it";
+  const hfy_status one = has ? HFY_ERR_NONFINITE : HFY_ERR_ARG;
+  size_t i;
+  for (*top = 0, i = 0; i < n; i++) {
+    if (row[i] < 0 && !has) has = "a negative weight";
+    if (row[i] > row[*top]) *top = i;
+  }
+  if (positive && !has && !(row[*top] > 0)) has = "zeros alone";
+  if (has && !*status) *status = hfy_base_fail_(work, one, "weights: row %z has %s", j, has);
+  return !has;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, size_t n, double mass,
                                                     size_t *sizes, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
-  double *sorted = NULL;
-  size_t i, j;
-  hfy_status status = HFY_OK;
-  if (!n) return hfy_base_fail_(w, HFY_ERR_ARG, "n is 0; it should be at least 1");
-  if (rows && (!weights || !sizes)) return hfy_base_null_(w, !weights ? "weights" : "sizes");
+  double *sorted = NULL, sum;
+  size_t i, j, top;
+  hfy_status status = hfy_theory_shape_(rows, n, !weights ? "weights" : !sizes ? "sizes" : NULL, w);
+  if (status) return status;
   if (!(mass >= 0 && mass <= 1)) return hfy_base_should_(w, "", "mass", mass, "above 0 and at most 1, or 0 for 0.9");
-  if (!hfy_base_fits_(rows, n, sizeof *weights))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "rows is %z: with n %z such an array cannot exist", rows, n);
   while (hfy_base_layout_(&arena, w, &status)) sorted = HFY_TAKE_(&arena, double, n);
   if (status) return status;
   if (!(mass > 0)) mass = 0.9;
   for (j = 0; j < rows; j++) {
-    hfy_status one = HFY_OK;
-    double sum = 0;
-    for (i = 0; i < n; i++) {
-      sorted[i] = (double)weights[j * n + i];
-      if (sorted[i] < 0 && !one) one = HFY_ERR_ARG;
-      if (!hfy_base_is_finite_(sorted[i])) one = HFY_ERR_NONFINITE;
-    }
-    if (one && !status)
-      status = hfy_base_fail_(w, one, "weights: row %z has %s", j,
-                              one == HFY_ERR_ARG ? "a negative weight" : "NaN or infinity in it");
-    if (one) continue;
+    if (!hfy_theory_row_(weights, j, n, 0, sorted, &top, &status, w)) continue;
     hfy_base_sort_(sorted, n);
-    for (i = 0; i < n && sum < mass; i++) sum += sorted[n - 1 - i];
+    for (sum = 0, i = 0; i < n && sum < mass; i++) sum += sorted[n - 1 - i];
     sizes[j] = i;
+  }
+  return hfy_base_close_(w, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian_softmax(const hfy_real *weights, size_t rows, size_t n, double beta,
+                                                          double *frobenius, double *sums, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  double *row = NULL;
+  size_t i, j, top;
+  hfy_status status = hfy_theory_shape_(rows, n, !weights ? "weights" : NULL, w);
+  if (!status) status = hfy_theory_number_("beta", beta, HFY_THEORY_ABOVE_0_, w);
+  if (status) return status;
+  while (hfy_base_layout_(&arena, w, &status)) row = HFY_TAKE_(&arena, double, n);
+  if (status) return status;
+  for (j = 0; j < rows; j++) { /* math 15, Jacobian of the softmax */
+    double others = 0, t, u, squares = 0, own = 0;
+    if (!hfy_theory_row_(weights, j, n, 1, row, &top, &status, w)) continue;
+    for (i = 0; i < n; i++)
+      if (i != top) others += row[i] /= row[top];
+    t = 1 / (1 + others);
+    u = others * t;
+    for (i = 0; i < n && others > 0; i++) {
+      const double r = i == top ? 0 : row[i] / others;
+      squares += r * r;
+      own += r * r * (1 - 2 * u * r);
+    }
+    if (frobenius) frobenius[j] = beta * (u * sqrt(t * t * (1 + 2 * squares) + own + u * u * squares * squares));
+    if (sums) sums[j] = beta * (2 * t * u);
   }
   return hfy_base_close_(w, &local, status);
 }

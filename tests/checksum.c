@@ -2126,6 +2126,7 @@ static void theory_of_net(hfy_net *net, const hfy_real *queries, size_t rows) {
   hfy_theory_separation out;
   hfy_theory_convergence c;
   hfy_theory_jacobian_norm norms;
+  hfy_theory_metastability m;
   hfy_theory_association a;
   double *slack = TAKE(double, rows), *lower = TAKE(double, rows), upper = 5, *jacobian = TAKE(double, D *D);
   size_t k = net->sep.k >= 1 ? (size_t)net->sep.k : 1, *chosen = TAKE(size_t, rows * k);
@@ -2160,7 +2161,8 @@ static void theory_of_net(hfy_net *net, const hfy_real *queries, size_t rows) {
   {
     const double numbers[] = {c.separation,  c.largest,        c.sphere,      c.needed, c.residual,
                               c.error,       c.query_distance, c.before,      c.after,  c.contraction,
-                              c.error_bound, c.error_sphere,   c.error_closed};
+                              c.error_bound, c.error_sphere,   c.error_closed, c.lead, c.update,
+                              c.update_lead, c.update_bound};
     put_double(numbers, COUNT_OF(numbers));
     put_u64((uint64_t)c.stored * 2 + (uint64_t)c.inside);
     put_u64(c.steps);
@@ -2181,6 +2183,20 @@ static void theory_of_net(hfy_net *net, const hfy_real *queries, size_t rows) {
     const double numbers[] = {a.separation, a.overlap, a.distance, a.spectral, a.longest, a.needed, a.radius};
     put_double(numbers, COUNT_OF(numbers));
     add("hfy_theory_associates");
+  }
+  memset(&m, 0, sizeof m);
+  seen(hfy_theory_settles(net, patterns, k < N ? k : N, k % 2 ? NULL : queries, &m, &work));
+  {
+    const double numbers[] = {m.mean.separation,  m.mean.largest,     m.mean.sphere,         m.mean.needed,
+                              m.mean.residual,    m.mean.error,       m.mean.query_distance, m.mean.before,
+                              m.mean.after,       m.mean.contraction, m.mean.error_bound,    m.mean.error_sphere,
+                              m.mean.error_closed, m.mean.lead,       m.mean.update,         m.mean.update_lead,
+                              m.mean.update_bound, m.spread,          m.outside,             m.update_outside,
+                              m.jacobian_bound};
+    put_double(numbers, COUNT_OF(numbers));
+    put_u64((uint64_t)m.mean.stored * 2 + (uint64_t)m.mean.inside);
+    put_u64(m.mean.steps);
+    add("hfy_theory_settles");
   }
 }
 
@@ -2270,11 +2286,13 @@ static void room_theory(void) {
   for (i = 0; i < 60; i++) {
     size_t n = 1 + below(70), rows = 1 + below(4), *sizes, classes;
     hfy_real *weights;
-    double median = 9;
+    double median = 9, *norms, *sums;
     int operating = 9;
     arena_used = 0;
     weights = normals(n * rows, 1);
     sizes = TAKE(size_t, rows);
+    norms = TAKE(double, rows);
+    sums = TAKE(double, rows);
     for (j = 0; j < n * rows; j++) weights[j] = (hfy_real)fabs((double)weights[j]) / (hfy_real)n;
     if (chance(0.1)) weights[0] = (hfy_real)(chance(0.5) ? -1 : (double)NAN);
     seen(hfy_theory_metastable(weights, rows, n, i % 3 ? 0 : 0.5 + 0.6 * hfy_rng_uniform(&rng), sizes, &work));
@@ -2282,6 +2300,10 @@ static void room_theory(void) {
     add("hfy_theory_metastable");
     classes = below(6);
     for (j = 0; j < rows; j++) sizes[j] = below(n + 2);
+    seen(hfy_theory_jacobian_softmax(weights, rows, n, 1 + (double)(i % 4), norms, i % 2 ? sums : NULL, &work));
+    put_double(norms, rows);
+    put_double(sums, rows);
+    add("hfy_theory_jacobian_softmax");
     seen(hfy_theory_classify(sizes, classes < rows ? classes : rows, n, &operating, i % 2 ? &median : NULL, &work));
     put_u64((uint64_t)operating);
     put_number(median);
@@ -2308,6 +2330,8 @@ static void room_theory(void) {
     add("hfy_theory_converges");
     seen(hfy_theory_jacobian(&net, NULL, &x, NULL, &work));
     add("hfy_theory_jacobian");
+    seen(hfy_theory_settles(&net, NULL, 2, queries, NULL, &work));
+    add("hfy_theory_settles");
     seen(hfy_theory_associates(&net, NULL, 2, NULL, &work));
     add("hfy_theory_associates");
     seen(hfy_theory_capacity_exact(NULL, NULL, &work));
@@ -2320,6 +2344,8 @@ static void room_theory(void) {
     add("hfy_theory_slack");
     seen(hfy_theory_capacity_binary(0.1, 3, NULL, &x, &work));
     add("hfy_theory_capacity_binary");
+    seen(hfy_theory_jacobian_softmax(NULL, 1, 3, 1, NULL, &x, &work));
+    add("hfy_theory_jacobian_softmax");
     seen(hfy_theory_metastable(NULL, 1, 3, 0, &size, &work));
     add("hfy_theory_metastable");
     seen(hfy_theory_classify(NULL, 1, 3, &operating, NULL, &work));

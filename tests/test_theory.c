@@ -681,6 +681,38 @@ TEST(theorems_4_and_5_hold_in_the_network) {
   CHECK(stored > 20 && small > 40);
 }
 
+/* (A131) alone does not store: where 2 (N-1) N beta M^2 <= 1 its logarithm is not above 0, the spheres of two patterns
+   meet, and both patterns go to one fixed point. (A294) keeps the spheres apart. */
+TEST(patterns_whose_spheres_meet_are_not_stored) {
+  size_t seed, i, j, kept = 0, met = 0;
+  hfy_net net = net_of(2, 1, 0.1, HFY_SEP_SOFTMAX, 0);
+  hfy_theory_convergence c, other;
+  keys[0] = 1, keys[1] = -1;
+  CHECK(hfy_theory_converges(&net, 0, NULL, &c, &work) == HFY_OK);
+  CHECK(c.separation > c.needed && !c.stored);
+  CHECK_NEAR(c.error, 1, 1e-6); /* the fixed point is 0, that of the other pattern too */
+  for (seed = 0; seed < 200; seed++) {
+    hfy_rng rng = hfy_rng_seed(750 + seed);
+    const size_t n = 2 + seed % 4, dim = 1 + seed % 7;
+    net = net_of(n, dim, exp(-5 + 8 * hfy_rng_uniform(&rng)), HFY_SEP_SOFTMAX, 0);
+    normals(&rng, keys, n * dim, 1);
+    for (i = 0; i < n; i++) {
+      double nearest = HUGE_VAL;
+      CHECK(hfy_theory_converges(&net, i, NULL, &c, &work) == HFY_OK);
+      for (j = 0; j < n; j++)
+        if (j != i && norm_of(keys + i * dim, keys + j * dim, dim) < nearest)
+          nearest = norm_of(keys + i * dim, keys + j * dim, dim);
+      if (c.stored) CHECK(nearest > 2 * c.sphere);
+      kept += (size_t)c.stored;
+      met += c.separation >= c.needed && !c.stored && nearest <= 2 * c.sphere;
+    }
+  }
+  CHECK(kept > 30 && met > 5);
+  net = net_of(3, 2, 1, HFY_SEP_SOFTMAX, 0); /* zeros alone */
+  memset(keys, 0, 6 * sizeof *keys);
+  CHECK(hfy_theory_converges(&net, 1, NULL, &other, &work) == HFY_OK && !other.stored);
+}
+
 TEST(one_pattern_alone) {
   hfy_net net = net_of(1, 2, 1, HFY_SEP_SOFTMAX, 0);
   hfy_theory_convergence c;
@@ -795,6 +827,280 @@ TEST(a_large_jacobian_by_lanczos) {
   CHECK_NEAR(norms.norm, 0.25 * (1.03 * 1.03 + 1.04 * 1.04), 1e-5);
   CHECK_NEAR(norms.by_spectrum, 2 * 1.31 * 1.31 * 0.25, 1e-5);
   CHECK_NEAR(norms.by_largest, 2 * 32 * 1.31 * 1.31 * 0.25, 1e-4);
+}
+
+/* --- one update; metastable states of a set --- */
+
+static const double three_alike[15] = {4, 0.25, 0, 4, -0.25, 0.125, 4.125, 0, -0.25, -4, 1, 0.5, 0, -4, 1};
+
+/* evaluated in decimals of 60 digits; the inputs are exact in either precision */
+TEST(row_one_update_and_a_set) {
+  static const size_t set[3] = {2, 0, 1};
+  hfy_net net = net_of(5, 3, 1.25, HFY_SEP_SOFTMAX, 0);
+  hfy_theory_convergence c;
+  hfy_theory_metastability m;
+  const hfy_real xi[3] = {(hfy_real)-3.5, (hfy_real)0.5, (hfy_real)-0.5}, zeta[3] = {2, (hfy_real)0.5, (hfy_real)-0.5};
+  size_t i;
+  for (i = 0; i < 15; i++) keys[i] = (hfy_real)three_alike[i];
+  CHECK(hfy_theory_converges(&net, 3, xi, &c, &work) == HFY_OK);
+  CHECK_EQ(c.lead, 16.75);
+  CHECK_NEAR(c.update * 1e9, 5.1840817714135966, 1e-6);
+  CHECK_NEAR(c.update_lead * 1e8, 2.6819076670649769, 1e-12);
+  CHECK_NEAR(c.update_bound * 1e5, 6.0233392410974521, 1e-12);
+  CHECK(hfy_theory_settles(&net, set, 3, zeta, &m, &work) == HFY_OK);
+  CHECK_NEAR(m.mean.separation, 16.378472222222221, 1e-14);
+  CHECK_NEAR(m.mean.largest, 4.1533119314590374, 1e-15);
+  CHECK_NEAR(m.spread, 0.30333791205335492, 1e-14);
+  CHECK_NEAR(m.mean.sphere, 2.6373228278148293, 1e-14);
+  CHECK_NEAR(m.mean.needed, 26.125316325915431, 1e-14);
+  CHECK(!m.mean.stored && m.mean.inside && m.mean.steps < 100);
+  CHECK_NEAR(m.mean.error, 0.054431419185088599, 1e-14);
+  CHECK_NEAR(m.mean.query_distance, 2.1513884405709311, 1e-14);
+  CHECK_NEAR(m.mean.before, 2.1601704913777815, 1e-14);
+  CHECK_NEAR(m.mean.after, 0.027349475182683287, 1e-14);
+  CHECK_NEAR(m.mean.lead, 10.604166666666666, 1e-14);
+  CHECK_NEAR(m.mean.update, 0.052423470622664274, 1e-14);
+  CHECK_NEAR(m.outside * 1e7, 5.6139666894885205, 1e-13);
+  CHECK_NEAR(m.mean.error_bound, 0.30333794959882182, 1e-15);
+  CHECK_NEAR(m.mean.error_sphere, 16667.054655129876, 1e-12);
+  CHECK_NEAR(m.mean.error_closed, 0.303337970049468, 1e-15);
+  CHECK_NEAR(m.mean.update_lead, 0.30336700520062632, 1e-15);
+  CHECK_NEAR(m.mean.update_bound, 107.59794128803041, 1e-13);
+  CHECK_NEAR(m.mean.contraction, 43.240017361111114, 1e-14); /* e would be 12.9 */
+  CHECK_NEAR(m.update_outside, 0.3033425753643218, 1e-15);
+  CHECK_NEAR(m.jacobian_bound, 0.115065716989853, 1e-15);
+}
+
+/* Lemma A4 and the ICLR text's Theorem 5, for every pattern, the nearest or not; (A121) is attained in the limit. */
+TEST(one_update_stays_within_its_bounds) {
+  size_t seed, i, behind = 0, sharp = 0;
+  hfy_theory_convergence c;
+  hfy_net net;
+  double x;
+  for (seed = 0; seed < 60; seed++) {
+    const size_t n = 2 + seed % 7, dim = 1 + seed % 9;
+    hfy_rng rng = hfy_rng_seed(1700 + seed);
+    hfy_real q[MAX_D], back[MAX_D];
+    net = net_of(n, dim, exp(-2 + 4 * hfy_rng_uniform(&rng)), HFY_SEP_SOFTMAX, 0);
+    normals(&rng, keys, n * dim, 1), normals(&rng, q, dim, 2);
+    CHECK(hfy_retrieve(&net, q, 1, back, NULL, &work) == HFY_OK);
+    for (i = 0; i < n; i++) {
+      CHECK(hfy_theory_converges(&net, i, q, &c, &work) == HFY_OK);
+      CHECK_NEAR(c.update, norm_of(back, keys + i * dim, dim), 1e-4);
+      CHECK(c.update <= c.update_lead * (1 + 1e-12) && c.update_lead <= c.update_bound * (1 + 1e-12));
+      behind += c.lead < 0;
+      sharp += c.update_lead < c.largest;
+    }
+  }
+  CHECK(behind > 100 && sharp > 20);
+  net = net_of(2, 1, 1, HFY_SEP_SOFTMAX, 0);
+  keys[0] = 2, keys[1] = -2;
+  for (x = 1; x < 8; x++) { /* antipodes: |x_1 - f| = 2 M e^(-4 x)/(1 + e^(-4 x)) */
+    hfy_real q = (hfy_real)x;
+    CHECK(hfy_theory_converges(&net, 0, &q, &c, &work) == HFY_OK);
+    CHECK_NEAR(c.update / c.update_lead, 1 / (1 + exp(-4 * x)), 1e-3);
+  }
+}
+
+/* A cluster of l patterns around a direction, others anywhere. */
+static void cluster(hfy_rng *rng, size_t l, size_t n, size_t dim, double length, double width) {
+  hfy_real centre[MAX_D];
+  size_t i, d;
+  on_sphere(rng, centre, 1, dim, length);
+  on_sphere(rng, keys + l * dim, n - l, dim, length);
+  for (i = 0; i < l; i++)
+    for (d = 0; d < dim; d++) keys[i * dim + d] = (hfy_real)((double)centre[d] + width * hfy_rng_normal(rng));
+}
+
+TEST(lemmas_A8_to_A12_hold_in_the_network) {
+  size_t seed, i, d, draw, stored = 0, close = 0, useful = 0;
+  for (seed = 0; seed < 150; seed++) {
+    const size_t l = 1 + seed % 5, n = l + seed % 4, dim = 2 + seed % 11;
+    hfy_rng rng = hfy_rng_seed(1800 + seed);
+    hfy_net net, far;
+    hfy_theory_metastability m;
+    hfy_theory_jacobian_norm norms;
+    size_t set[5];
+    hfy_real q[MAX_D], back[MAX_D], fixed[MAX_D], mean[MAX_D];
+    double width = exp(-2 + 2 * hfy_rng_uniform(&rng)), slope;
+    net = net_of(n, dim, exp(-2 + 3 * hfy_rng_uniform(&rng)), HFY_SEP_SOFTMAX, 0);
+    far = net, far.max_steps = 3000;
+    cluster(&rng, l, n, dim, 6, width);
+    for (i = 0; i < l; i++) set[i] = l - 1 - i;
+    for (d = 0; d < dim; d++) {
+      double sum = 0;
+      for (i = 0; i < l; i++) sum += (double)keys[i * dim + d];
+      mean[d] = (hfy_real)(sum / (double)l);
+    }
+    CHECK(hfy_retrieve(&far, mean, 1, fixed, NULL, &work) == HFY_OK);
+    for (draw = 0; draw < 6; draw++) {
+      double reach;
+      CHECK(hfy_theory_settles(&net, set, l, NULL, &m, &work) == HFY_OK);
+      CHECK(m.mean.inside && m.mean.query_distance <= 0);
+      reach = m.mean.sphere < 3 ? m.mean.sphere : 3;
+      on_sphere(&rng, q, 1, dim, (draw < 3 ? 0.99 : 2) * reach * hfy_rng_uniform(&rng));
+      for (d = 0; d < dim; d++) q[d] += mean[d];
+      CHECK(hfy_theory_settles(&net, set, l, q, &m, &work) == HFY_OK);
+      CHECK(m.outside <= (double)(n - l) * exp(-net.beta * m.mean.lead) * (1 + 1e-9)); /* A219 */
+      CHECK(m.mean.update <= m.update_outside * (1 + 1e-9) + 1e-12);                    /* A217 */
+      CHECK(m.update_outside <= m.mean.update_lead * (1 + 1e-9) + 1e-12);
+      CHECK(m.mean.update_lead <= m.mean.update_bound * (1 + 1e-9) + 1e-12); /* A284 */
+      CHECK(m.mean.error <= m.mean.error_bound * (1 + 1e-9) + 1e-12);
+      if (m.mean.error <= m.mean.sphere) CHECK(m.mean.error <= m.mean.error_sphere * (1 + 1e-9) + 1e-12);
+      if (m.mean.error * 2 * net.beta * m.mean.largest <= 1)
+        CHECK(m.mean.error <= m.mean.error_closed * (1 + 1e-9) + 1e-12);
+      CHECK(m.mean.after <= m.mean.contraction * m.mean.before * (1 + 1e-9) + 1e-12); /* A275 */
+      CHECK(hfy_theory_jacobian(&net, q, NULL, &norms, &work) == HFY_OK);
+      CHECK(norms.norm <= m.jacobian_bound * (1 + 1e-9) + 1e-12); /* A190 */
+      useful += l > 1 && l < n && m.jacobian_bound < 1 && m.mean.contraction < 1;
+      CHECK(hfy_retrieve(&net, q, 1, back, NULL, &work) == HFY_OK);
+      CHECK_NEAR(norm_of(back, mean, dim), m.mean.update, 1e-4);
+      if (m.mean.residual < 1e-9) CHECK_NEAR(norm_of(fixed, mean, dim), m.mean.error, 2e-3);
+      if (!m.mean.stored || !m.mean.inside) continue;
+      stored += l > 1 && l < n; /* Lemmas A10 to A12: into the sphere, and all to one point */
+      CHECK(m.mean.error <= m.mean.sphere * (1 + 1e-9) && m.mean.update <= m.mean.sphere * (1 + 1e-9));
+      slope = net.beta * m.spread * m.spread;
+      CHECK(slope < 1);
+      if (slope > 0.95) continue;
+      CHECK(hfy_retrieve(&far, q, 1, back, NULL, &work) == HFY_OK);
+      CHECK(norm_of(back, fixed, dim) < 1e-3);
+      close++;
+    }
+  }
+  CHECK(stored > 20 && close > 60 && useful > 20);
+}
+
+TEST(sets_at_their_limits) {
+  static const size_t both[2] = {0, 1};
+  hfy_net net = net_of(2, 1, 0.3, HFY_SEP_SOFTMAX, 0);
+  hfy_theory_metastability m;
+  hfy_theory_convergence c;
+  hfy_theory_jacobian_norm norms;
+  hfy_real q = 0;
+  keys[0] = 3, keys[1] = 1; /* all patterns, p even at 0: (A190) and (A71) are attained */
+  CHECK(hfy_theory_settles(&net, both, 2, &q, &m, &work) == HFY_OK);
+  CHECK(hfy_theory_jacobian(&net, &q, NULL, &norms, &work) == HFY_OK);
+  CHECK_NEAR(m.jacobian_bound, 0.3, 1e-15);
+  CHECK_NEAR(norms.norm, 0.3, 1e-12);
+  CHECK_NEAR(m.mean.contraction, norms.by_spread, 1e-15);
+  CHECK(m.mean.stored && m.mean.needed <= -HUGE_VAL && m.mean.separation >= HUGE_VAL && m.outside <= 0);
+  q = 60; /* (A217) in the limit */
+  CHECK(hfy_theory_settles(&net, both, 2, &q, &m, &work) == HFY_OK);
+  CHECK_NEAR(m.mean.update, 1, 1e-12);
+  CHECK_NEAR(m.update_outside, 1, 1e-15);
+  CHECK_NEAR(m.mean.error_sphere, 1, 1e-15);
+  net.beta = 1; /* beta m_max^2 = 1 is not enough: needed is infinite */
+  CHECK(hfy_theory_settles(&net, both, 2, NULL, &m, &work) == HFY_OK);
+  CHECK(!m.mean.stored && m.mean.needed >= HUGE_VAL);
+  CHECK(hfy_theory_settles(&net, both, 1, NULL, &m, &work) == HFY_OK); /* one pattern: hfy_theory_converges */
+  CHECK(!m.mean.stored && m.mean.needed >= HUGE_VAL && m.mean.sphere >= HUGE_VAL && m.spread <= 0);
+  CHECK(hfy_theory_converges(&net, 0, NULL, &c, &work) == HFY_OK);
+  CHECK_EQ(c.separation, m.mean.separation);
+  CHECK_EQ(c.error, m.mean.error);
+  CHECK_EQ(c.error_bound, m.mean.error_bound); /* Theorem 5 is Lemma A9 of one pattern */
+  CHECK_EQ(c.update_lead, m.mean.update_lead);
+  keys[0] = keys[1] = 0; /* zeros alone: no NaN */
+  CHECK(hfy_theory_settles(&net, both, 1, &q, &m, &work) == HFY_OK);
+  CHECK(m.mean.error <= 0 && m.mean.error_bound <= 0 && m.mean.error_sphere <= 0 && m.mean.contraction <= 0);
+  CHECK(hfy_theory_settles(&net, both, 2, &q, &m, &work) == HFY_OK);
+  CHECK(m.mean.stored && m.mean.error_sphere <= 0 && m.jacobian_bound <= 0);
+}
+
+#ifdef HFY_DOUBLE
+/* Whatever the sizes of patterns, query and beta: an error, or bounds that are numbers. */
+TEST(bounds_are_never_nan) {
+  static const size_t set[4] = {0, 1, 2, 3};
+  size_t seed, i, good = 0;
+  for (seed = 0; seed < 6000; seed++) {
+    hfy_rng rng = hfy_rng_seed(2000 + seed);
+    const size_t n = 1 + seed % 5, l = 1 + below(&rng, n < 4 ? n : 4), dim = 1 + seed % 3;
+    hfy_net net = net_of(n, dim, pow(10, 300 - 600 * hfy_rng_uniform(&rng)), HFY_SEP_SOFTMAX, 0);
+    hfy_theory_metastability m;
+    hfy_theory_convergence c[2];
+    hfy_real q[3];
+    normals(&rng, keys, n * dim, seed % 11 ? pow(10, 160 - 320 * hfy_rng_uniform(&rng)) : 0);
+    normals(&rng, q, dim, pow(10, 160 - 320 * hfy_rng_uniform(&rng)));
+    if (hfy_theory_settles(&net, set, l, seed % 2 ? q : NULL, &m, &work)) continue;
+    if (hfy_theory_converges(&net, l - 1, seed % 2 ? q : NULL, c, &work)) continue;
+    good++;
+    c[1] = m.mean;
+    CHECK(m.spread >= 0 && m.outside >= 0 && m.update_outside >= m.spread && m.jacobian_bound >= 0);
+    for (i = 0; i < 2; i++) {
+      CHECK(c[i].sphere > 0 && c[i].needed <= HUGE_VAL && c[i].separation <= HUGE_VAL && c[i].lead <= HUGE_VAL);
+      CHECK(c[i].before >= 0 && c[i].after >= 0 && c[i].update >= 0 && c[i].error >= 0 && c[i].residual >= 0);
+      CHECK(c[i].contraction >= 0 && c[i].error_bound >= 0 && c[i].error_sphere >= 0 && c[i].error_closed >= 0);
+      CHECK(c[i].update_lead >= 0 && c[i].update_bound >= 0);
+    }
+  }
+  CHECK(good > 2000);
+}
+#endif
+
+/* --- the Jacobian of the softmax --- */
+
+TEST(row_jacobian_of_the_softmax) {
+  static const double rows[12] = {0.5, 0.25, 0.125, 0.125, 0, 3, 1, 0.5, 1, 0, 0, 0};
+  static const double want[3] = {0.62363131385859705, 0.57137957853857457, 0}, sum[3] = {0.75, 2 / 3.0, 0};
+  hfy_real p[64];
+  double norm[3], sums[3];
+  size_t i, n;
+  for (i = 0; i < 12; i++) p[i] = (hfy_real)rows[i];
+  CHECK(hfy_theory_jacobian_softmax(p, 3, 4, 1.5, norm, sums, &work) == HFY_OK);
+  for (i = 0; i < 3; i++) {
+    CHECK_NEAR(norm[i], want[i], 1e-15);
+    CHECK_NEAR(sums[i], sum[i], 1e-15);
+  }
+  for (n = 1; n <= 64; n++) { /* even: (I - 1 1^T/n)/n */
+    for (i = 0; i < n; i++) p[i] = 7;
+    CHECK(hfy_theory_jacobian_softmax(p, 1, n, 2, norm, sums, &work) == HFY_OK);
+    CHECK_NEAR(norm[0], 2 * sqrt((double)n - 1) / (double)n, 1e-14);
+    CHECK_NEAR(sums[0], 4 * ((double)n - 1) / (double)(n * n), 1e-14);
+  }
+  p[0] = 1; /* next to a corner, both are 2 beta e */
+  for (p[1] = (hfy_real)0.1; p[1] > (hfy_real)1e-37; p[1] /= 8) {
+    double e = (double)p[1] / (1 + (double)p[1]), x = 2 * e * (1 - e);
+    CHECK(hfy_theory_jacobian_softmax(p, 1, 2, 1, norm, sums, &work) == HFY_OK);
+    CHECK_NEAR(norm[0] / x, 1, 1e-14);
+    CHECK_NEAR(sums[0] / x, 1, 1e-14);
+  }
+}
+
+/* Against the matrix; (A461) to (A464), and the first attained for two patterns. */
+TEST(norms_of_the_softmax_jacobian) {
+  size_t seed, i, j, step;
+  for (seed = 0; seed < 60; seed++) {
+    const size_t n = 2 + seed % 12;
+    hfy_rng rng = hfy_rng_seed(1900 + seed);
+    hfy_real p[12 + 2];
+    double norm, sums, again, x[14], y[14], spectral = 0, beta = 0.2 + 0.3 * (double)(seed % 7);
+    long double total = 0, square = 0, most = 0, J[14][14];
+    for (i = 0; i < n; i++) p[i] = (hfy_real)exp(3 * hfy_rng_normal(&rng)), total += (long double)p[i];
+    CHECK(hfy_theory_jacobian_softmax(p, 1, n, beta, &norm, &sums, &work) == HFY_OK);
+    for (i = 0; i < n; i++) {
+      long double sum = 0;
+      for (j = 0; j < n; j++) {
+        J[i][j] = (long double)beta * ((i == j) - (long double)p[i] / total) * ((long double)p[j] / total);
+        square += J[i][j] * J[i][j], sum += J[i][j] < 0 ? -J[i][j] : J[i][j];
+      }
+      if (sum > most) most = sum;
+    }
+    CHECK_NEAR(norm / sqrt((double)square), 1, 1e-13);
+    CHECK_NEAR(sums / (double)most, 1, 1e-13);
+    for (i = 0; i < n; i++) x[i] = hfy_rng_normal(&rng);
+    for (step = 0; step < 2000; step++) {
+      for (i = 0, spectral = 0; i < n; i++) {
+        for (j = 0, y[i] = 0; j < n; j++) y[i] += (double)J[i][j] * x[j];
+        spectral += y[i] * y[i];
+      }
+      spectral = sqrt(spectral);
+      for (i = 0; i < n; i++) x[i] = y[i] / spectral;
+    }
+    CHECK(spectral <= sums * (1 + 1e-12) && spectral <= norm * (1 + 1e-12) && sums <= beta / 2 * (1 + 1e-15));
+    if (n == 2) CHECK_NEAR(spectral / sums, 1, 1e-12);
+    for (i = 0; i < n; i++) p[i] *= 1024;
+    CHECK(hfy_theory_jacobian_softmax(p, 1, n, beta, &again, NULL, &work) == HFY_OK);
+    CHECK_EQ(again, norm);
+  }
 }
 
 /* --- metastable states --- */
@@ -1039,6 +1345,63 @@ TEST(nets_that_the_theory_does_not_cover) {
   CHECK_FAILS(hfy_theory_jacobian(&net, NULL, numbers, NULL, &work), HFY_ERR_ARG, &work, "query is NULL");
 }
 
+/* Sets, rows and scores that cannot be; what was to be written stays. */
+TEST(sets_and_rows_out_of_range) {
+  static const size_t set[4] = {0, 2, 2, 4};
+  hfy_net net = net_of(4, 2, 1, HFY_SEP_SPARSEMAX, 0);
+  hfy_theory_metastability m, before;
+  hfy_theory_convergence c;
+  hfy_real q[2] = {1, 2}, rows[8] = {1, 2, 3, 4, 5, 6, 0, 0};
+  double norm[4] = {-7, -7, -7, -7}, sums[4] = {-7, -7, -7, -7};
+  size_t i;
+  for (i = 0; i < 8; i++) keys[i] = (hfy_real)i;
+  memset(&m, 1, sizeof m), before = m;
+  CHECK_FAILS(hfy_theory_settles(&net, set, 2, q, &m, &work), HFY_ERR_UNSUPPORTED, &work, "SOFTMAX");
+  net.sep.kind = HFY_SEP_SOFTMAX;
+  CHECK_FAILS(hfy_theory_settles(NULL, set, 2, q, &m, &work), HFY_ERR_ARG, &work, "net is NULL");
+  CHECK_FAILS(hfy_theory_settles(&net, NULL, 2, q, &m, &work), HFY_ERR_ARG, &work, "patterns is NULL");
+  CHECK_FAILS(hfy_theory_settles(&net, set, 2, q, NULL, &work), HFY_ERR_ARG, &work, "out is NULL");
+  CHECK_FAILS(hfy_theory_settles(&net, set, 0, q, &m, &work), HFY_ERR_ARG, &work, "count is 0");
+  CHECK_FAILS(hfy_theory_settles(&net, set, 5, q, &m, &work), HFY_ERR_ARG, &work, "at most net->count, 4");
+  CHECK_FAILS(hfy_theory_settles(&net, set, 3, q, &m, &work), HFY_ERR_ARG, &work, "2 is listed twice");
+  CHECK_FAILS(hfy_theory_settles(&net, set + 2, 2, q, &m, &work), HFY_ERR_ARG, &work, "entry 1 is 4");
+  q[1] = not_a_number();
+  CHECK_FAILS(hfy_theory_settles(&net, set, 2, q, &m, &work), HFY_ERR_NONFINITE, &work, "query");
+  q[1] = 2, keys[3] = not_a_number();
+  CHECK_FAILS(hfy_theory_settles(&net, set, 2, q, &m, &work), HFY_ERR_NONFINITE, &work, "pattern 1");
+  keys[3] = 3;
+#ifdef HFY_DOUBLE
+  q[1] = 1e200; /* its square overflows: no NaN, with one pattern either */
+  CHECK_FAILS(hfy_theory_settles(&net, set, 2, q, &m, &work), HFY_ERR_NONFINITE, &work, "distance overflows");
+  CHECK_FAILS(hfy_theory_converges(&net, 1, q, &c, &work), HFY_ERR_NONFINITE, &work, "distance overflows");
+  q[1] = 2;
+#endif
+  net.beta = 1e308;
+  CHECK_FAILS(hfy_theory_settles(&net, set, 2, q, &m, &work), HFY_ERR_NONFINITE, &work, "overflows");
+  CHECK_FAILS(hfy_theory_converges(&net, 1, q, &c, &work), HFY_ERR_NONFINITE, &work, "overflows");
+  CHECK_FAILS(hfy_theory_jacobian(&net, q, norm, NULL, &work), HFY_ERR_NONFINITE, &work, "overflows");
+  CHECK(same_bits(&m, &before, sizeof m) && norm[0] <= -7);
+  CHECK_FAILS(hfy_theory_jacobian_softmax(NULL, 4, 2, 1, norm, sums, &work), HFY_ERR_ARG, &work, "weights is NULL");
+  CHECK_FAILS(hfy_theory_jacobian_softmax(rows, 4, 0, 1, norm, sums, &work), HFY_ERR_ARG, &work, "n is 0");
+  CHECK_FAILS(hfy_theory_jacobian_softmax(rows, 4, 2, 0, norm, sums, &work), HFY_ERR_ARG, &work, "beta is 0");
+  CHECK_FAILS(hfy_theory_jacobian_softmax(rows, 4, 2, (double)not_a_number(), norm, sums, &work), HFY_ERR_ARG, &work,
+              "beta is");
+  CHECK_FAILS(hfy_theory_jacobian_softmax(rows, SIZE_MAX / 2, 2, 1, norm, sums, &work), HFY_ERR_ARG, &work, "rows is");
+  CHECK(norm[0] <= -7);
+  CHECK_FAILS(hfy_theory_jacobian_softmax(rows, 4, 2, 1, norm, sums, &work), HFY_ERR_ARG, &work,
+              "row 3 has zeros alone");
+  CHECK(norm[2] > 0 && sums[2] > 0 && norm[3] <= -7 && sums[3] <= -7);
+  rows[2] = -1;
+  CHECK_FAILS(hfy_theory_jacobian_softmax(rows, 3, 2, 1, NULL, sums, &work), HFY_ERR_ARG, &work,
+              "row 1 has a negative");
+  rows[3] = not_a_number();
+  CHECK_FAILS(hfy_theory_jacobian_softmax(rows, 3, 2, 1, norm, NULL, &work), HFY_ERR_NONFINITE, &work, "row 1 has NaN");
+  CHECK(hfy_theory_jacobian_softmax(NULL, 0, 2, 1, norm, sums, &work) == HFY_OK);
+  CHECK(hfy_theory_jacobian_softmax(rows, 1, 2, 1, NULL, NULL, NULL) == HFY_OK);
+  net.beta = 1;
+  CHECK(hfy_theory_settles(&net, set, 2, q, &m, NULL) == HFY_OK); /* and without a work */
+}
+
 TEST(numbers_out_of_range) {
   const double nan = (double)not_a_number();
   hfy_theory_sphere good, in;
@@ -1102,19 +1465,22 @@ TEST(numbers_out_of_range) {
 /* Every function with a buffer too small says how much would do, writes nothing, and works in exactly that. */
 TEST(memory_of_the_caller) {
   static unsigned char room[1 << 22];
+  hfy_real even[20];
   hfy_net net = net_of(20, 6, 1, HFY_SEP_SPARSEMAX, 0), soft = net_of(20, 6, 1, HFY_SEP_SOFTMAX, 0);
   hfy_rng rng = hfy_rng_seed(1);
   hfy_theory_separation out;
   hfy_theory_convergence c;
   hfy_theory_jacobian_norm norms;
+  hfy_theory_metastability m;
   double radius[20], slack[20], J[36];
-  size_t sizes[20], call, pass, i;
+  size_t sizes[20], set[2] = {3, 5}, call, pass, i;
   int operating;
   normals(&rng, keys, 120, 1);
   memset(&out, 0, sizeof out);
   out.radius = radius;
   for (i = 0; i < 20; i++) sizes[i] = 3;
-  for (call = 0; call < 7; call++) {
+  fill(even, 20, 0.05);
+  for (call = 0; call < 9; call++) {
     hfy_work mine;
     memset(&mine, 0, sizeof mine);
     mine.buffer = room, mine.capacity = 1;
@@ -1128,6 +1494,8 @@ TEST(memory_of_the_caller) {
       case 3: status = hfy_theory_converges(&soft, 2, NULL, &c, &mine); break;
       case 4: status = hfy_theory_jacobian(&soft, keys, J, &norms, &mine); break;
       case 5: status = hfy_theory_metastable(keys + 6, 0, 20, 0, sizes, &mine); break;
+      case 6: status = hfy_theory_settles(&soft, set, 2, NULL, &m, &mine); break;
+      case 7: status = hfy_theory_jacobian_softmax(even, 1, 20, 1, slack, NULL, &mine); break;
       default: status = hfy_theory_classify(sizes, 20, 20, &operating, NULL, &mine); break;
       }
       if (!pass) {
@@ -1165,11 +1533,21 @@ int main(int argc, char **argv) {
   RUN(theorem_A10_holds_in_the_exponential_memory);
   RUN(row_theorems_4_and_5);
   RUN(theorems_4_and_5_hold_in_the_network);
+  RUN(patterns_whose_spheres_meet_are_not_stored);
   RUN(one_pattern_alone);
   RUN(row_jacobian);
   RUN(jacobians_and_their_bounds);
   RUN(a_large_jacobian_by_lanczos);
   RUN(spectral_norms_from_above);
+  RUN(row_one_update_and_a_set);
+  RUN(one_update_stays_within_its_bounds);
+  RUN(lemmas_A8_to_A12_hold_in_the_network);
+  RUN(sets_at_their_limits);
+#ifdef HFY_DOUBLE
+  RUN(bounds_are_never_nan);
+#endif
+  RUN(row_jacobian_of_the_softmax);
+  RUN(norms_of_the_softmax_jacobian);
   RUN(row_metastable_size_and_classes);
   RUN(sizes_of_given_rows);
   RUN(lambert);
@@ -1177,6 +1555,7 @@ int main(int argc, char **argv) {
   RUN(rows_of_basins);
 #endif
   RUN(nets_that_the_theory_does_not_cover);
+  RUN(sets_and_rows_out_of_range);
   RUN(numbers_out_of_range);
   RUN(memory_of_the_caller);
   hfy_work_free(&work);
