@@ -1063,15 +1063,24 @@ typedef struct hfy_grad {
   double *beta;            /* 1 */
   double *alpha, *gamma, *upper, *lower, *transition, *transitions; /* the separation's: see hfy_sep_grad */
   hfy_post_grad post; /* the post-transformation's parameters; its z must be NULL: the state's is `queries` */
-  int implicit;       /* 1: through the fixed point instead of the steps that led to it */
-  double *residual;   /* n_queries, set with implicit: max|v + J'u - u| / max|v| of the answer u; or NULL */
+  int implicit;     /* 1: through the fixed point instead of the steps that lead to it */
+  double *residual; /* n_queries, set with implicit: max|v + J'u - u| / max|v|, see below */
 } hfy_grad;
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_retrieve at dout (the shape of out), through all the
    steps that hfy_retrieve makes (how many is taken as constant). Zero the arrays first for the bare gradient.
-   Runs the forward pass again: memory (max_steps+1) dim a query, time about three times that of the retrieval.
-   Errors as hfy_retrieve: a query with an error adds nothing. UNSUPPORTED: a parameter that the separation or the post
-   has not, EXP beyond the range of hfy_real. */
+   Queries go in tiles of 128 at most, or of 2 MiB of scores; many steps run forward first, their states take
+   (max_steps+1) dim a query and 4 MiB a tile as long as that leaves a query. Time: 2 to 4 times that of the retrieval
+   with DOT. The bits of grad->queries depend neither on the other queries nor, as all bits, on the number of threads.
+   grad->implicit: the fixed point q = f(q) itself is differentiated: u = v + J'u is solved there, J = df/dq, v the
+   cotangent of q, by conjugate gradients where J is symmetric (DOT, values that are the keys, no post), else by
+   u <- u + step (v + J'u - u), until max|v + J'u - u| is some roundings of max|v|. Memory does not depend on max_steps;
+   in double the result is the unrolled one to 1e-10 where that has settled. The start has no part in a fixed point:
+   grad->queries gets exactly 0, and what only sets the start cannot be trained this way.
+   Errors as hfy_retrieve, and NONFINITE for NaN or infinity in dout: a query with an error adds nothing. CONVERGENCE
+   (implicit): max|f(q) - q| above tol (and 16 roundings of q) after max_steps, or a residual that does not halve within
+   1000 steps; grad->residual then tells where it stands. UNSUPPORTED: a parameter that the separation or the post has
+   not, EXP beyond the range of hfy_real. */
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work);
 
@@ -13323,7 +13332,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy
    Tiles of queries go through their steps from the last to the first: scores, p and z once more (a net of one step has
    no other forward pass), then back from q' to z, p, theta and q. All that is a query's own is shared out by queries;
    the sums over queries, which rows of patterns get, by rows, the queries in order. So no bit depends on the tasks.
-   implicit: at the fixed point, u = v + J'u in the place of all steps.   (math 11) */
+   implicit: at the fixed point, u = v + J'u in the place of all steps.   (math 10) */
 enum {
   HFY_NET_NUMBERS_ = 11,              /* gradients that are one number */
   HFY_NET_TURN_ = 32,                 /* rows whose weights are turned at once */
