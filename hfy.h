@@ -10394,6 +10394,30 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
   if (d_alpha) *d_alpha += total;
 }
 
+/* The same of a sparse y: its support moves together, in r->out, and back. */
+HFY_PRIVATE_ void hfy_sep_sparse_vjp_(double alpha, const hfy_sep_row_ *r, double *d_alpha, hfy_sep_scratch_ *s) {
+  hfy_real *y = (hfy_real *)(void *)s->weight, *out = r->out;
+  hfy_sep_row_ few = {NULL, y, out, out, 0, r->row};
+  size_t i, l;
+  if (!out) {
+    hfy_sep_tsallis_vjp_(alpha, r, d_alpha);
+    return;
+  }
+  for (i = 0; i < r->n; i++) { /* out may be y or v: what is read lies ahead */
+    const hfy_real p = r->y[i];
+    s->index[few.n] = i;
+    y[few.n] = p;
+    out[few.n] = r->v[i];
+    few.n += (double)p >= HFY_SEP_SUPPORT_;
+  }
+  hfy_sep_tsallis_vjp_(alpha, &few, d_alpha);
+  for (l = few.n; i-- > 0;) {
+    const int supported = l && s->index[l - 1] == i;
+    l -= (size_t)supported;
+    out[i] = supported ? out[l] : 0;
+  }
+}
+
 /* The same of softmax, without its alpha. */
 HFY_PRIVATE_ void hfy_sep_soft_vjp_(const hfy_simd_ *simd, const hfy_sep_row_ *r) {
   const hfy_real top = simd->max(r->y, r->n, NULL);
@@ -10480,8 +10504,8 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
     if (r->out && !grad->alpha) hfy_sep_soft_vjp_(s->simd, r);
     if (grad->alpha) hfy_sep_tsallis_vjp_(1, r, grad->alpha);
     return;
-  case HFY_SEP_BY_LINE_: hfy_sep_tsallis_vjp_(2, r, grad->alpha); return;
-  case HFY_SEP_BY_TSALLIS_: hfy_sep_tsallis_vjp_(full->alpha, r, grad->alpha); return;
+  case HFY_SEP_BY_LINE_: hfy_sep_sparse_vjp_(2, r, grad->alpha, s); return;
+  case HFY_SEP_BY_TSALLIS_: hfy_sep_sparse_vjp_(full->alpha, r, grad->alpha, s); return;
   case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full, r, grad->gamma, s); return;
   case HFY_SEP_BY_BOX_: hfy_sep_box_vjp_(full, r, grad); return;
   case HFY_SEP_BY_STRUCTURE_: (void)HFY_IF_STRUCTURE_(hfy_sep_structured_vjp_(r, grad, s)); return;
@@ -13096,7 +13120,7 @@ HFY_COLD_ void hfy_net_plan_tile_(hfy_base_arena_ *arena, const hfy_net_run_ *ru
 }
 #else
 #define hfy_net_plan_tile_ hfy_net_plan_
-#define hfy_net_choose_(run, n_queries, rows, walks, work) (*(walks) = 1, HFY_OK)
+#define hfy_net_choose_(run, n_queries, rows, walks, work) ((void)(work), *(walks) = 1, HFY_OK)
 
 HFY_PRIVATE_ void hfy_net_walk_tile_(const hfy_net_run_ *run, size_t first, size_t last, hfy_net_scratch_ *s) {
   s->failed = last;
