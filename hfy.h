@@ -13360,7 +13360,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy
 enum {
   HFY_NET_NUMBERS_ = 11,              /* gradients that are one number */
   HFY_NET_TURN_ = 32,                 /* rows whose weights are turned at once */
-  HFY_NET_TURNED_ = 65536,            /* weights that are worth a thread */
+  HFY_NET_TURNED_ = 16384,            /* multiply-adds of a product that are worth a thread */
   HFY_NET_PATH_BYTES_ = 4096 * 1024,  /* states of a tile at most, as long as that leaves a query */
   HFY_NET_PATIENCE_ = 1000            /* the residual of u halves within so many steps, or there is no u */
 };

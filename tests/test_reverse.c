@@ -2,12 +2,14 @@
    number of tasks, implicit gradients against unrolled ones, failures, dropout. One query's gradients against the long
    double net: test_net_energy.c. */
 #define HFY_HAS_LAYER_ /* dropout is there for layers */
+#include <stddef.h>
 static int task_count = 1;
+static size_t last_tasks; /* of the last loop of several */
 #define HFY_WORKERS task_count
 #define HFY_PARALLEL_FOR(n, body, context)                                                                             \
   do {                                                                                                                 \
     size_t last_; /* the other way round */                                                                            \
-    for (last_ = (n); last_--;) (body)(context, last_);                                                                \
+    for (last_tasks = last_ = (n); last_--;) (body)(context, last_);                                                   \
   } while (0)
 #define HFY_IMPLEMENTATION
 #include "../hfy.h"
@@ -15,7 +17,8 @@ static int task_count = 1;
 #include "oracle.h"
 #include "nets.h"
 
-enum { N = 45, D = 9, B = 37, V = 3 };
+enum { N = 90, D = 9, B = 96, V = 3 }; /* worth five tasks */
+enum { FEW = 37 };                       /* queries where they take long */
 enum { IS_DOUBLE = sizeof(hfy_real) == 8 };
 
 /* A net larger than a fixture, and its gradients. */
@@ -171,9 +174,9 @@ TEST(many_are_the_sum_of_single_ones) {
         if (s == 17 || s == SEPS) m.net.visible = NULL;
         m.net.max_steps = (size_t)steps;
         ask(&m.net, &sum, &grad);
-        for (j = 0; j < B; j++) CHECK(!reverse(&m, j, j + 1, grad));
+        for (j = 0; j < FEW; j++) CHECK(!reverse(&m, j, j + 1, grad));
         ask(&m.net, &all, &grad);
-        CHECK(!reverse(&m, 0, B, grad));
+        CHECK(!reverse(&m, 0, FEW, grad));
         CHECK(apart(&all, &sum) <= (IS_DOUBLE ? 2e-14 : 1e-5));
         CHECK(same_bits(all.queries, sum.queries, sizeof all.queries)); /* a query's own depend on no other */
         if (!(apart(&all, &sum) <= (IS_DOUBLE ? 2e-14 : 1e-5)))
@@ -213,7 +216,7 @@ TEST(differences) {
     for (part = 0; part < 7; part++) {
       hfy_real *where[7], *slope[7];
       size_t n = part < 1 ? B * D : part < 3 ? N * D : part < 4 ? N * V : part < 5 ? N : D;
-      double value[2], along = 0, size = 0, h = 1e-5;
+      double value[2], along = 0, size = 0, h = 2e-6;
       if (part == 4 && m.net.bias_stride) n = B * N;
       if ((part == 3 && !m.net.readout) || (part == 5 && !m.net.self_coupling)) continue;
       slope[0] = g.queries, slope[1] = g.keys, slope[2] = g.values, slope[3] = g.readout;
@@ -247,19 +250,22 @@ TEST(tasks_change_no_bit) {
   static slopes one, many;
   static const int counts[] = {2, 3, 8};
   hfy_grad grad;
-  size_t c;
+  size_t c, before;
   int s;
   for (s = 0; s <= SEPS; s++) {
     build(&m, (uint64_t)(7000 + s), s, s % 2 ? 5 : 1, (hfy_sim)(s % 4), s % 3 ? 1u | 4u | 8u | 128u : 2u | 16u);
     m.net.max_steps = 1 + (size_t)s % 4;
     ask(&m.net, &one, &grad);
     task_count = 1;
+    last_tasks = 0;
     CHECK(!reverse(&m, 0, B, grad));
+    before = last_tasks;
     for (c = 0; c < COUNT(counts); c++) {
       task_count = counts[c];
       ask(&m.net, &many, &grad);
       CHECK(!reverse(&m, 0, B, grad));
       CHECK(same_bits(&one, &many, sizeof one));
+      CHECK(before <= 1 && last_tasks > 1); /* they were shared out */
       task_count = 1;
     }
   }
@@ -304,7 +310,7 @@ TEST(tasks_of_a_larger_net) {
 TEST(implicit_is_unrolled) {
   static memory m;
   static slopes unrolled, solved;
-  double residual[B];
+  double residual[8];
   hfy_grad grad;
   int s, p, k, compared = 0;
   for (k = 0; k < 60; k++) {
@@ -312,25 +318,26 @@ TEST(implicit_is_unrolled) {
     if (p == 2 || p == 10 || s == 2) continue; /* sign has no slope; a box may sit on its kinks */
     build(&m, (uint64_t)(300 + k), s, k % 4 ? p : 0, (hfy_sim)(k % 3 ? 0 : k % 4), (unsigned)(k * 29) & ~(128u | 32u));
     if (k % 4 == 0) m.net.values = NULL; /* conjugate gradients */
-    m.net.beta = 0.15;
-    m.net.max_steps = 3000;
+    m.net.beta = 0.1;
+    m.net.max_steps = 1000;
     if (!IS_DOUBLE) m.net.tol = 1e-6;
     ask(&m.net, &unrolled, &grad);
-    if (reverse(&m, 0, B, grad)) continue;
+    if (reverse(&m, 0, 8, grad)) continue;
     ask(&m.net, &solved, &grad);
     grad.implicit = 1;
     grad.residual = residual;
-    if (reverse(&m, 0, B, grad)) continue; /* more than one step per e-fold, or none at all */
+    if (reverse(&m, 0, 8, grad)) continue; /* more than one step per e-fold, or none at all */
     compared++;
-    CHECK(residual[0] >= 0 && residual[B - 1] <= (IS_DOUBLE ? 1e-11 : 1e-4));
+    CHECK(residual[0] >= 0 && residual[7] <= (IS_DOUBLE ? 1e-11 : 1e-4));
     CHECK(all_are(solved.queries, B * D, 0));
-    for (size_t i = 0; i < B * D; i++) CHECK_NEAR(unrolled.queries[i], 0, IS_DOUBLE ? 1e-10 : 1e-2);
+    for (size_t i = 0; i < B * D; i++) CHECK_NEAR(unrolled.queries[i], 0, IS_DOUBLE ? 1e-10 : 5e-2);
     memset(unrolled.queries, 0, sizeof unrolled.queries);
-    CHECK(apart(&solved, &unrolled) <= (IS_DOUBLE ? 1e-10 : 1e-2));
-    if (!(apart(&solved, &unrolled) <= (IS_DOUBLE ? 1e-10 : 1e-2)))
+    CHECK(apart(&solved, &unrolled) <= (IS_DOUBLE ? 1e-10 : 5e-2));
+    if (!(apart(&solved, &unrolled) <= (IS_DOUBLE ? 1e-10 : 5e-2)))
       printf("      sep %d post %d k %d: %g\n", s, p, k, apart(&solved, &unrolled));
   }
   CHECK(compared >= 30);
+  if (compared < 30) printf("      %d compared\n", compared);
 }
 
 TEST(implicit_takes_the_same_memory_for_any_steps) {
