@@ -137,20 +137,25 @@ static hfy_status reverse(const memory *m, size_t from, size_t to, hfy_grad grad
   return hfy_retrieve_vjp(&net, m->queries + from * D, to - from, m->dout + from * width, &grad, NULL);
 }
 
-/* the largest |a - b| of all gradients, relative to the largest of each array */
+/* |a - b| relative to size, or most if that is larger; NaN stays infinite */
+static double larger(double a, double b, double size, double most) {
+  const double off = fabs(a - b) / size;
+  return off <= most ? most : off > most ? off : HUGE_VAL;
+}
+
+/* the largest |a - b| of all gradients, relative to the largest of them */
 static double apart(const slopes *a, const slopes *b) {
   const size_t reals = offsetof(slopes, upper) / sizeof(hfy_real);
   const hfy_real *x = a->queries, *y = b->queries;
   double most = 0, size = 1;
   size_t i;
   for (i = 0; i < reals; i++) size = fabs((double)y[i]) > size ? fabs((double)y[i]) : size;
-  for (i = 0; i < reals; i++)
-    if (!(fabs((double)x[i] - (double)y[i]) / size <= most)) most = fabs((double)x[i] - (double)y[i]) / size;
-  for (i = 0; i < 2 * N + 10; i++) {
-    double p = i < 10 ? a->number[i] : i < N + 10 ? a->upper[i - 10] : a->lower[i - 10 - N];
-    double q = i < 10 ? b->number[i] : i < N + 10 ? b->upper[i - 10] : b->lower[i - 10 - N];
-    if (!(fabs(p - q) / (size + fabs(q)) <= most)) most = fabs(p - q) / (size + fabs(q));
+  for (i = 0; i < reals; i++) most = larger((double)x[i], (double)y[i], size, most);
+  for (i = 0; i < N; i++) {
+    most = larger(a->upper[i], b->upper[i], size + fabs(b->upper[i]), most);
+    most = larger(a->lower[i], b->lower[i], size + fabs(b->lower[i]), most);
   }
+  for (i = 0; i < 10; i++) most = larger(a->number[i], b->number[i], size + fabs(b->number[i]), most);
   return most;
 }
 
@@ -376,8 +381,8 @@ TEST(failures_leave_their_share_out) {
     m.net.beta = 0.1;
     m.net.max_steps = k < 2 ? 1 : k < 4 ? 3 : 500;
     if (!IS_DOUBLE) m.net.tol = 1e-6;
-    for (i = 0; i < 3; i++) { /* NaN in a query; in dout; infinity in dout */
-      const size_t bad = i ? 20 : 3, width = k % 2 ? V : D;
+    for (i = 0; i < 4; i++) { /* NaN in a query; in dout; infinity in dout; in scores */
+      const size_t bad = i % 3 ? 20 : 3, width = k % 2 ? V : D;
       build(&m, 40, 0, 1, HFY_SIM_DOT, k % 2 ? 1u | 2u | 4u : 1u | 4u);
       m.net.beta = 0.1;
       m.net.max_steps = k < 2 ? 1 : k < 4 ? 3 : 500;
@@ -389,10 +394,11 @@ TEST(failures_leave_their_share_out) {
       if (i == 0) m.queries[bad * D + 2] = not_a_number();
       if (i == 1) m.dout[bad * width + 1] = not_a_number();
       if (i == 2) m.dout[bad * width + 1] = (hfy_real)-HUGE_VAL;
+      if (i == 3) m.queries[bad * D] = (hfy_real)REAL_MAX;
       ask(&m.net, &g, &grad);
       grad.implicit = k >= 4;
       CHECK_FAILS(hfy_retrieve_vjp(&m.net, m.queries, B, m.dout, &grad, &work), HFY_ERR_NONFINITE, &work,
-                  i ? "query 20: dout should be finite" : "query 3");
+                  i % 3 ? "query 20: dout should be finite" : "query 3");
       CHECK(apart(&g, &good) <= (IS_DOUBLE ? 1e-14 : 1e-5));
     }
   }
