@@ -13945,6 +13945,7 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   const hfy_grad *grad = b->grad;
   const size_t most = hfy_base_workers_();
   size_t path;
+  hfy_status status;
   run->states = grad->implicit ? 1 : hfy_base_plus_(net->max_steps, 1);
   path = hfy_base_times_(hfy_base_times_(run->states, net->dim), sizeof(hfy_real));
   b->tile = hfy_base_min_(hfy_net_few_rows_(net), n_queries ? n_queries : 1);
@@ -13955,7 +13956,10 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   if (grad->upper || grad->lower || grad->transitions) b->shares = 1;
   b->step = grad->implicit ? 1 : net->step;
   b->call.run = run;
-  return walks ? hfy_net_choose_(run, b->tile, run->drop != NULL, &b->call.walks, w) : HFY_OK;
+  if (!walks && !net->index) return HFY_OK;
+  status = hfy_net_choose_(run, b->tile, run->drop != NULL, &b->call.walks, w); /* an index of other keys is refused */
+  if (!walks) b->call.walks = 0;
+  return status;
 }
 
 /* hfy_retrieve_vjp, with a dropout or NULL. out: NULL, or receives what hfy_net_dropped_ gives. Takes a work that is
