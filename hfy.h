@@ -13785,7 +13785,7 @@ HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_
   for (i = 0; i < b->tasks; i++) {
     hfy_net_scratch_ counted, *s = b->scratch ? b->scratch + i : &counted;
     hfy_sep_plan_(arena, run->simd, &net->sep, n, 0, &s->sep);
-    hfy_post_plan_(arena, &net->post, dim, &s->post);
+    hfy_post_plan_(arena, &net->post, dim, 0, &s->post);
     s->part = HFY_TAKE_(arena, hfy_real, wide);
     s->sum = HFY_TAKE_(arena, hfy_real, wide);
     s->f = HFY_TAKE_(arena, hfy_real, dim);
