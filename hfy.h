@@ -1068,6 +1068,8 @@ typedef struct hfy_grad {
   double *beta;            /* 1 */
   double *alpha, *gamma, *upper, *lower, *transition, *transitions; /* the separation's: see hfy_sep_grad */
   hfy_post_grad post; /* the post-transformation's parameters; its z must be NULL: the state's is `queries` */
+  int implicit;       /* 1: through the fixed point instead of the steps that led to it */
+  double *residual;   /* n_queries, set with implicit: max|v + J'u - u| / max|v| of the answer u; or NULL */
 } hfy_grad;
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_retrieve at dout (the shape of out), through all the
@@ -11681,6 +11683,15 @@ typedef struct hfy_net_weights_ {
   double log_scale;
 } hfy_net_weights_;
 
+/* Dropout of the weights that the readout sees: each is multiplied by 0 or 1/(1-rate), by a hash of (seed, bag, head,
+   row, pattern), so that it does not matter how the work is shared out. Query `who` is row row0 + who % rows of head
+   head + who / rows; rows 0: all are of one head. */
+typedef struct hfy_net_drop_ {
+  uint64_t seed;
+  double rate; /* 0 <= rate < 1 */
+  size_t bag, head, row0, rows;
+} hfy_net_drop_;
+
 /* A call: its net with every default filled in. */
 typedef struct hfy_net_run_ {
   hfy_net net;
@@ -11691,6 +11702,7 @@ typedef struct hfy_net_run_ {
   hfy_real *out;            /* or NULL */
   hfy_real *path;           /* one query's states, (max_steps+1) x D; or NULL */
   const hfy_report *report; /* or NULL */
+  const hfy_net_drop_ *drop; /* or NULL */
   int moves;                /* 0: a last step, into a readout, leaves the state alone */
   size_t block, fold, segment; /* rows: folds are whole blocks, segments whole folds */
   size_t tile, whole;          /* queries side by side; with whole rows of scores: 1 and 1 here */
@@ -11847,6 +11859,33 @@ HFY_PRIVATE_ void hfy_net_add_(const hfy_real *HFY_RESTRICT_ part, size_t n, hfy
   for (d = 0; d < n; d++) z[d] += part[d];
 }
 
+#ifdef HFY_HAS_LAYER_
+/* Where the dice of query `who` start; pattern i has the i-th of them. */
+HFY_PRIVATE_ uint64_t hfy_net_drop_dice_(const hfy_net_drop_ *drop, size_t who) {
+  const size_t rows = drop->rows ? drop->rows : SIZE_MAX;
+  const size_t of[3] = {drop->bag, drop->head + who / rows, drop->row0 + who % rows};
+  hfy_rng rng = hfy_rng_seed(drop->seed);
+  size_t i;
+  for (i = 0; i < 3; i++) rng.state = hfy_rng_u64(&rng) ^ (uint64_t)of[i];
+  return hfy_rng_u64(&rng);
+}
+
+/* What pattern i's weight is multiplied by. */
+HFY_PRIVATE_ hfy_real hfy_net_drop_factor_(const hfy_net_drop_ *drop, uint64_t dice, size_t i) {
+  hfy_rng rng = hfy_rng_seed(dice + (uint64_t)i * UINT64_C(0x9E3779B97F4A7C15));
+  return hfy_rng_uniform(&rng) < drop->rate ? 0 : (hfy_real)(1 / (1 - drop->rate));
+}
+
+/* Drops weights of query `who`: n of them, those of the listed patterns or (index NULL) of 0 .. n-1. */
+HFY_PRIVATE_ void hfy_net_drop_row_(const hfy_net_drop_ *drop, size_t who, const size_t *index, size_t n, hfy_real *w) {
+  const uint64_t dice = drop ? hfy_net_drop_dice_(drop, who) : 0;
+  size_t i;
+  for (i = 0; drop && i < n; i++) w[i] *= hfy_net_drop_factor_(drop, dice, index ? index[i] : i);
+}
+#else
+#define hfy_net_drop_row_(drop, who, index, n, w) ((void)(who))
+#endif
+
 /* p = separation(theta). A list's weights are rounded where they stand; others take the place of theta. */
 HFY_PRIVATE_ hfy_net_weights_ hfy_net_listed_weights_(hfy_sep_scratch_ *sep) {
   hfy_net_weights_ p = {sep->index, (const hfy_real *)(const void *)sep->weight, sep->count, 0, 0};
@@ -11990,6 +12029,13 @@ HFY_PRIVATE_ void hfy_net_project_(const hfy_net_run_ *run, const hfy_net_weight
   }
 }
 
+/* out = readout^T p of one query; of what dropout leaves of p. */
+HFY_PRIVATE_ void hfy_net_read_(const hfy_net_run_ *run, size_t who, const hfy_net_weights_ *p, hfy_net_scratch_ *s,
+                                hfy_real *out) {
+  hfy_net_drop_row_(run->drop, who, p->index, p->count, (hfy_real *)p->weight); /* scratch of ours */
+  hfy_net_project_(run, p, &run->readout, s, out);
+}
+
 /* z <- z - c o q, where z waits for e^log_scale. */
 HFY_PRIVATE_ void hfy_net_uncouple_(const hfy_net *net, const hfy_real *q, hfy_real *z, double *log_scale) {
   double up = *log_scale < 0 ? exp(*log_scale) : 1, down = *log_scale > 0 ? exp(-*log_scale) : 1;
@@ -12105,7 +12151,7 @@ HFY_PRIVATE_ hfy_status hfy_net_walk_plainly_(const hfy_net_run_ *run, size_t wh
     if (moves) hfy_net_project_(run, &p, &run->values, s, w->z);
     stops = hfy_net_step_(run, w, p.log_scale, moves, s);
     if (w->status || !stops) continue;
-    if (run->readout.at) hfy_net_project_(run, &p, &run->readout, s, s->out);
+    if (run->readout.at) hfy_net_read_(run, who, &p, s, s->out);
     hfy_net_answer_(run, w, &p, s->out);
     if (!run->report || !run->report->energy) break;
   }
@@ -12786,7 +12832,7 @@ HFY_PRIVATE_ void hfy_net_settle_(const hfy_net_run_ *run, size_t j, const hfy_n
   if (moves) hfy_net_learn_(run, w, w->status ? NULL : p, s);
   if (w->status || !stops) return;
   if (gathered && !read && p->weight) {
-    hfy_net_project_(run, p, &run->readout, s, gathered);
+    hfy_net_read_(run, w->who, p, s, gathered);
   } else if (gathered && !read) { /* it stands still before its time: once more from the state this step began with */
     hfy_net_scratch_ again = *s;
     hfy_net_sum_ sum;
@@ -12880,6 +12926,7 @@ HFY_PRIVATE_ void hfy_net_by_rows_(const hfy_net_run_ *run, size_t live, int mov
   }
   if (lists) return;
   if (moves) hfy_net_project_all_(run, s->scores, live, &run->values, s, s->z);
+  for (j = 0; read && j < live; j++) hfy_net_drop_row_(run->drop, s->walk[j].who, NULL, n, s->scores + j * n);
   if (read) hfy_net_project_all_(run, s->scores, live, &run->readout, s, s->out);
   for (j = 0; j < live; j++) {
     const hfy_net_weights_ all = {NULL, s->scores + j * n, n, 0, s->walk[j].log_scale};
@@ -13106,7 +13153,7 @@ HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
 }
 
 HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
-                                       const hfy_report *report, hfy_work *w) {
+                                       const hfy_report *report, const hfy_net_drop_ *drop, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_net_run_ run;
   hfy_net_call_ call = {&run, NULL, n_queries, 0};
@@ -13115,7 +13162,8 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
   if (status) return status;
   hfy_net_call_of_(&run, queries, out, report);
-  status = hfy_net_choose_(&run, n_queries, energies || (report && report->weights), &call.walks, w);
+  run.drop = drop; /* needs the weights themselves */
+  status = hfy_net_choose_(&run, n_queries, drop || energies || (report && report->weights), &call.walks, w);
   if (!status) status = hfy_net_check_call_(&run.net, queries, n_queries, out, report, w);
   while (hfy_base_layout_(&arena, w, &status)) {
     run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
@@ -13138,8 +13186,17 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
 HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                 const hfy_report *report, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_net_retrieve_(net, queries, n_queries, out, report, w));
+  return hfy_base_close_(w, &local, hfy_net_retrieve_(net, queries, n_queries, out, report, NULL, w));
 }
+
+#ifdef HFY_HAS_LAYER_
+/* hfy_retrieve of a net with a readout and dropout on what the readout sees, not on the updates before. drop: or NULL.
+   Takes a work that is open. */
+HFY_COLD_ hfy_status hfy_net_dropped_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
+                                      const hfy_net_drop_ *drop, hfy_work *work) {
+  return hfy_net_retrieve_(net, queries, n_queries, out, NULL, drop, work);
+}
+#endif
 
 /* dE/dq into dq, which may be q, from the scores, which become the weights; grad Psi stands in s->post.row. */
 HFY_COLD_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real *theta, const hfy_real *q,
@@ -13331,12 +13388,15 @@ HFY_COLD_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, con
 }
 
 /* dy_i = <row_i, v> where weight can reach, and adds y_i v to the rows' gradient. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_projection_vjp_(const hfy_net_run_ *run, const hfy_net_rows_ *rows,
-                                                             const hfy_real *v, hfy_real *d_rows, hfy_net_back_ *b) {
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_projection_vjp_(const hfy_net_run_ *run, size_t who,
+                                                             const hfy_net_rows_ *rows, const hfy_real *v,
+                                                             hfy_real *d_rows, hfy_net_back_ *b) {
   size_t i, d, n = run->net.count, width = rows->width;
   run->simd->dot(rows->at, rows->stride, n, v, width, 1, width, b->dy, n);
+  if (rows == &run->readout) hfy_net_drop_row_(run->drop, who, NULL, n, b->dy);
   for (i = 0; i < n; i++) {
     hfy_real p = b->y[i];
+    if (rows == &run->readout) hfy_net_drop_row_(run->drop, who, &i, 1, &p);
     if (!(p > 0) && !(p < 0)) continue;
     for (d = 0; d_rows && d < width; d++) d_rows[i * rows->stride + d] += p * v[d];
   }
@@ -13362,7 +13422,7 @@ HFY_COLD_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, size
     status = hfy_sep_fill_(&run->net.sep, b->theta, n, who, b->y, NULL, &s->sep);
     if (status) return status; /* never: the forward pass has been here */
     if (net->readout && t + 1 == steps) {
-      hfy_net_projection_vjp_(run, &run->readout, dout + who * net->readout_dim, grad->readout, b);
+      hfy_net_projection_vjp_(run, who, &run->readout, dout + who * net->readout_dim, grad->readout, b);
     } else {
       double log_scale = 0;
       hfy_net_project_all_(run, b->y, 1, &run->values, s, s->z);
@@ -13377,7 +13437,7 @@ HFY_COLD_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, size
         b->dq[d] -= (double)net->self_coupling[d] * (double)dz[d];
         if (grad->self_coupling) grad->self_coupling[d] -= dz[d] * q[d];
       }
-      hfy_net_projection_vjp_(run, &run->values, dz, d_values, b);
+      hfy_net_projection_vjp_(run, who, &run->values, dz, d_values, b);
     }
     hfy_net_association_vjp_(run, who, q, grad, s, b);
   }
@@ -13407,8 +13467,11 @@ HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full
   return HFY_OK;
 }
 
+/* hfy_retrieve_vjp, with a dropout or NULL. out: NULL, or receives what hfy_net_dropped_ gives. Takes a work that is
+   open. */
 HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
-                                  const hfy_real *dout, const hfy_grad *grad, hfy_work *w) {
+                                  const hfy_real *dout, hfy_real *out, const hfy_grad *grad,
+                                  const hfy_net_drop_ *drop, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_net_run_ run;
   hfy_net_scratch_ s;
@@ -13416,7 +13479,7 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   hfy_status status = hfy_net_begin_(net, n_queries, &run, w), failure = HFY_OK;
   size_t who, walks;
   memset(&back, 0, sizeof back);
-  if (!status) status = hfy_net_choose_(&run, 1, 0, &walks, w);
+  if (!status) status = hfy_net_choose_(&run, 1, drop != NULL, &walks, w);
   if (!status && n_queries) status = hfy_base_null_(w, !queries ? "queries" : !dout ? "dout" : NULL);
   if (!status) status = hfy_base_null_(w, grad ? NULL : "grad");
   if (!status) status = hfy_net_check_grad_(net, &run.net, grad, &back.sep, w);
@@ -13427,6 +13490,8 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
   }
   if (status) return status;
   run.queries = queries;
+  run.out = out;
+  run.drop = drop;
   run.path = back.path;
   hfy_net_prepare_(&run);
   for (who = 0; who < n_queries; who++) {
@@ -13443,7 +13508,7 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_net_vjp_(net, queries, n_queries, dout, grad, w));
+  return hfy_base_close_(w, &local, hfy_net_vjp_(net, queries, n_queries, dout, NULL, grad, NULL, w));
 }
 
 #undef HFY_SIM_BLAS_
