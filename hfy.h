@@ -248,10 +248,11 @@
 #ifndef HFY_SIMD_PASS_
 #if !defined(HFY_ONLY_LINALG) && !defined(HFY_ONLY_SIM) && !defined(HFY_ONLY_INDEX) &&                                 \
   !defined(HFY_ONLY_STRUCTURE) && !defined(HFY_ONLY_SEP) && !defined(HFY_ONLY_POST) && !defined(HFY_ONLY_NET) &&       \
-  !defined(HFY_ONLY_FILE) && !defined(HFY_ONLY_SHARD) && !defined(HFY_ONLY_THEORY) && !defined(HFY_ONLY_RECALL) &&     \
+  !defined(HFY_ONLY_FILE) && !defined(HFY_ONLY_LAYER) && !defined(HFY_ONLY_SHARD) && !defined(HFY_ONLY_THEORY) && !defined(HFY_ONLY_RECALL) &&     \
   !defined(HFY_ONLY_BINARY) && !defined(HFY_ONLY_KERNEL) && !defined(HFY_ONLY_RATE) /* all */
 #define HFY_HAS_INDEX_
 #define HFY_HAS_FILE_
+#define HFY_HAS_LAYER_
 #define HFY_HAS_SHARD_
 #define HFY_HAS_THEORY_
 #define HFY_HAS_RECALL_
@@ -285,6 +286,13 @@
 #if defined(HFY_ONLY_SHARD) || defined(HFY_HAS_SHARD_)
 #define HFY_HAS_SHARD_
 #define HFY_HAS_NET_
+#endif
+#if defined(HFY_ONLY_LAYER) || defined(HFY_HAS_LAYER_)
+#define HFY_HAS_LAYER_
+#define HFY_HAS_LINALG_
+#define HFY_HAS_STRUCTURE_
+#define HFY_HAS_NET_
+#define HFY_HAS_FILE_
 #endif
 #if defined(HFY_ONLY_FILE) || defined(HFY_HAS_FILE_)
 #define HFY_HAS_FILE_
@@ -1215,6 +1223,134 @@ HFY_API hfy_status hfy_file_safetensors_write(const char *path, const hfy_param 
 #endif
 
 #endif /* HFY_HAS_FILE_ */
+
+#ifdef HFY_HAS_LAYER_
+/* ------------------------------------------------------------------------------------------------------------------
+   >>layer   Hopfield layers that train: projections around a net, forward and backward   (MHN 3; HFY 7.4-7.6)
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* Flags of a layer. */
+enum {
+  HFY_LAYER_NO_BIAS = 1,         /* no in_proj_bias, no out_proj.bias */
+  HFY_LAYER_NO_OUT = 2,          /* no out_proj: out is the heads side by side, heads * value_width */
+  HFY_LAYER_CONNECTED = 4,       /* values are projected from the keys: V = W_V (W_K y + b_K) + b_V */
+  HFY_LAYER_ZERO = 8,            /* one more stored pattern whose key and value are 0 */
+  HFY_LAYER_BIAS_PATTERN = 16,   /* one more stored pattern that is trained (bias_k, bias_v) */
+  HFY_LAYER_OWN_TARGETS = 32,    /* memories: values from target_weights instead of lookup_weights */
+  HFY_LAYER_FROZEN_TARGETS = 64, /* which are not trained */
+  HFY_LAYER_LEARN_BETA = 128,    /* log_beta, one a head, is trained; beta and betas say where it starts */
+  HFY_LAYER_LEARN_ALPHA = 256,   /* ENTMAX's alpha, one a head, is trained: cut to [1, 8], gradient 0 beyond */
+  HFY_LAYER_GAUSSIAN = 512       /* weights by position, not by content (MHN B1.4): mu, sigma, heads x positions each */
+};
+
+/* What becomes of rows before they are projected. */
+typedef enum hfy_layer_norm {
+  HFY_LAYER_AFFINE, /* (x - mean) / sqrt(var + norm_eps) o weight + bias, both trained */
+  HFY_LAYER_PLAIN,  /* the same without weight and bias */
+  HFY_LAYER_RAW     /* nothing */
+} hfy_layer_norm;
+
+/* A layer: heads of nets between projections. Zeroed but for width it is the public Hopfield(input_size = width):
+     q = W_Q norm(state) + b_Q;  k = W_K norm(stored) + b_K;  v = W_V norm(projected) + b_V;
+     each head h: q_h is retrieved from the k_h, extra_steps times as a state, then read out from the v_h;
+     out = W_O [o_1 .. o_heads] + b_O. */
+typedef struct hfy_layer {
+  size_t width;                              /* E: numbers of a state pattern, >= 1 */
+  size_t stored_width, projected_width;      /* of a stored pattern, of one that values come from; 0 = width */
+  size_t heads;                              /* 0 = 1 */
+  size_t head_width, value_width, out_width; /* of q and k, of v, of a head each; of out. 0 = width / heads, head_width,
+                                                width (NO_OUT: heads * value_width) */
+  size_t queries;                            /* > 0: so many states are trained, the same for all bags: HopfieldPooling */
+  size_t memories;                           /* > 0: so many stored patterns are trained, for all bags: HopfieldLayer */
+  size_t positions;                          /* GAUSSIAN: N of MHN B1.4, the most rows of a bag */
+  unsigned flags;
+  hfy_layer_norm norm_state, norm_stored, norm_projected;
+  int norm_space;                            /* q and k of a head normalised: 0 not, 1 plainly, 2 with weight and bias */
+  int static_state, static_stored, static_projected; /* 1: rows are taken as they are by each head (no W_Q, W_K, W_V):
+                                                        their width is head_width, head_width, value_width */
+  double norm_eps;                           /* added to variances; > 0; 0 = 1e-5 */
+  double beta;                               /* > 0; 0 = 1/sqrt(head_width) */
+  const double *betas;                       /* one a head instead; or NULL */
+  hfy_sep sep;                               /* any; bounds, structure, transitions go with stored + extra patterns */
+  hfy_post post;                             /* of a state in the association space, after each extra step */
+  size_t extra_steps;                        /* updates of the state before the read-out */
+  double tol;                                /* >= 0: fewer once max|f(q) - q| <= tol, each row and head by itself (the
+                                                public layer couples a batch) */
+  int implicit;                              /* 1: steps until tol, at most extra_steps (0 = 1000); the gradient is the
+                                                fixed point's: see hfy_grad. W_Q, trained states then get none */
+  double dropout;                            /* 0 <= . < 1: of the read-out's weights in training, others / (1 - it) */
+} hfy_layer;
+
+/* What goes in: rows of all bags, one bag after another, no padding. Zeroed but for bags, stored_each and stored it is
+   self-association. */
+typedef struct hfy_layer_input {
+  size_t bags;
+  const size_t *state_rows, *stored_rows; /* rows of each bag; NULL: state_each, stored_each in every bag */
+  size_t state_each, stored_each;
+  const hfy_real *stored;        /* rows of stored_width; with memories: not looked at */
+  const hfy_real *state;         /* rows of width; NULL: the stored ones; with queries: not looked at */
+  const hfy_real *projected;     /* rows of projected_width, one a stored row; NULL: the stored ones */
+  const hfy_real *mask;          /* added to the scores, -INFINITY hides: state x stored rows, bag by bag; or NULL */
+  size_t mask_heads;             /* heads: so many of these for each bag, one after another; 0 or 1: one for all */
+  const unsigned char *padding;  /* one a stored row, 1: as if it were not there; or NULL */
+  int causal;                    /* 1: row i sees stored rows 0 .. i of its bag alone */
+  int training;                  /* 1: dropout */
+  uint64_t seed;                 /* of dropout: weights fall by a hash of (seed, bag, head, row, pattern) */
+  size_t tape_reals;             /* how many reals the tape has room for */
+} hfy_layer_input;
+
+/* What a layer can tell besides its answer; every pointer is optional. Rows go through all bags; the extra patterns of
+   ZERO and BIAS_PATTERN are told of in weights alone, last in their row. */
+typedef struct hfy_layer_report {
+  hfy_real *q, *k, *v; /* state rows x heads * head_width; stored rows x the same, x heads * value_width */
+  hfy_real *weights;   /* p of the read-out before dropout: bag by bag, head by head, state x stored (+ extra) rows */
+  double *energy;      /* state rows x heads: E of the state that is read out from; see hfy_energy */
+  size_t *steps;       /* state rows x heads: steps made, the read-out's among them */
+  hfy_status *status;  /* state rows: HFY_OK, or why the row has no answer */
+} hfy_layer_report;
+
+/* Where hfy_layer_backward adds; NULL members are left out. Layouts as those of what they are the gradient of. While
+   in->state or in->projected is NULL, `stored` receives their part and the member must be NULL. */
+typedef struct hfy_layer_grad {
+  hfy_real *params, *stored, *state, *projected, *mask;
+} hfy_layer_grad;
+
+/* Checks a layer and, if resolved is not NULL, gives it back with all defaults filled in.
+   Errors: ARG with the member, its value and what it should have been. */
+HFY_API hfy_status hfy_layer_check(const hfy_layer *layer, hfy_layer *resolved, hfy_work *work);
+
+/* The table of a layer's parameters: names, order and shapes of the public layer's state_dict, each name after `prefix`
+   (NULL = ""), the first at `offset` of the flat array. Ours come last: log_beta, alpha, mu, sigma (heads; heads x
+   positions). table: capacity entries, or NULL to count; *entries: how many there are; *end: the offset after the last.
+   Either may be NULL. torch.nn.MultiheadAttention's names are those after "association_core.".
+   Errors: as hfy_layer_check; ARG (a prefix too long, sizes without end, capacity: told in the message). */
+HFY_API hfy_status hfy_layer_params(const hfy_layer *layer, const char *prefix, size_t offset, hfy_param *table,
+                                    size_t capacity, size_t *entries, size_t *end, hfy_work *work);
+
+/* How many reals of tape a forward pass over `in` leaves for the backward one: about 2 (state + stored rows) x heads x
+   head_width. Pointers of `in` but for rows are not followed. */
+HFY_API hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input *in, size_t *reals, hfy_work *work);
+
+/* out: rows of out_width: one a state row, or `queries` a bag. params: from the layer's own first parameter on (offset
+   0 of its table). tape: in->tape_reals reals of yours that hfy_layer_backward reads; NULL: inference. It is not the
+   work's scratch, so that layers can be stacked on one work. report may be NULL. out may not overlap the input.
+   A row without an answer (everything hidden from it, NaN) is 0 and has its status; the first such is returned, all
+   others are answered. A bag's bits do not depend on the other bags, nor on threads.
+   Cost: rows x widths x heads * head_width for the projections, state x stored rows x heads x (head_width (1 +
+   extra_steps) + value_width) for the association. Trained states that are few do without k and v: one pass over the
+   stored rows serves all heads (folding), equal up to rounding; memories are projected once for all bags.
+   Errors, nothing written: ARG (a member, an empty bag, a tape too short: its size is told), NOMEM, UNSUPPORTED. */
+HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
+                                     hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *work);
+
+/* Reverse mode: adds to grad the vector-Jacobian products of hfy_layer_forward at dout (the shape of out). layer,
+   params, in and tape as they were in that call. Rows without an answer add nothing.
+   Errors, nothing written: ARG (as above; a tape of another input), NONFINITE (dout), NOMEM, UNSUPPORTED;
+   CONVERGENCE with `implicit`. */
+HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
+                                      const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
+                                      hfy_work *work);
+#endif /* HFY_HAS_LAYER_ */
 
 #ifdef HFY_HAS_SHARD_
 /* ------------------------------------------------------------------------------------------------------------------
@@ -6627,7 +6763,8 @@ typedef struct hfy_linalg_product_ {
   size_t m, n, k, tasks;
   hfy_linalg_view_ a, b;
   hfy_linalg_into_ c;
-  double *gemm;
+  void *gemm;
+  size_t size, slice; /* bytes of an element; elements of gemm that a task has */
 } hfy_linalg_product_;
 
 HFY_COLD_ void hfy_linalg_product_task_(void *context, size_t task) {
@@ -6635,16 +6772,20 @@ HFY_COLD_ void hfy_linalg_product_task_(void *context, size_t task) {
   const size_t first = hfy_base_share_(p->m, task, p->tasks), rows = hfy_base_share_(p->m, task + 1, p->tasks) - first;
   hfy_linalg_view_ a = p->a;
   hfy_linalg_into_ c = p->c;
-  a.at = (const double *)a.at + first * a.row;
-  c.at = (double *)c.at + first * c.stride;
-  hfy_linalg_multiply_(p->simd, rows, p->n, p->k, a, p->b, c,
-                       p->gemm + task * hfy_linalg_gemm_scratch_(p->m, p->n, p->k, sizeof(double)));
+  char *const scratch = (char *)p->gemm + task * p->slice * p->size;
+  a.at = (const char *)a.at + first * a.row * p->size;
+  c.at = (char *)c.at + first * c.stride * p->size;
+  if (p->size == sizeof(double))
+    hfy_linalg_multiply_(p->simd, rows, p->n, p->k, a, p->b, c, (double *)(void *)scratch);
+  else
+    hfy_linalg_multiply_float_(p->simd, rows, p->n, p->k, a, p->b, c, (float *)(void *)scratch);
 }
 
 /* As hfy_linalg_multiply_; gemm: workers x hfy_linalg_gemm_scratch_(m, n, k) doubles. */
 HFY_COLD_ void hfy_linalg_product_run_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
                                        hfy_linalg_view_ b, hfy_linalg_into_ c, double *gemm) {
-  hfy_linalg_product_ p = {simd, m, n, k, hfy_base_min_(hfy_base_workers_(), m / 16 + 1), a, b, c, gemm};
+  hfy_linalg_product_ p = {simd, m, n, k, hfy_base_min_(hfy_base_workers_(), m / 16 + 1), a, b, c, gemm, sizeof(double),
+                           hfy_linalg_gemm_scratch_(m, n, k, sizeof(double))};
   hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
 }
 
@@ -13974,6 +14115,1283 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_rea
 
 #endif /* HFY_HAS_FILE_ */
 
+#ifdef HFY_HAS_LAYER_
+/* ------------------------------------------------------------------------------------------------------------------
+   >>layer.impl   projections around nets; dense layers, blocks, an optimiser
+   Shapes: rows of all bags one after another; what heads work on lies head by head: heads x rows x numbers.
+   May call: base, simd, linalg, sep (its types), post, net, file (its parameter tables).
+   Three sides bring rows to the heads: state (q), stored (k), projected (v). Forward normalises and projects each side,
+   lets a net answer for every bag and head, and projects what they say. Backward goes the same way in reverse, with the
+   normalised rows made anew, hfy_retrieve_vjp's gradients in the middle.
+   Numerics: products as >>linalg.gemm makes them, in hfy_real; normalisation as post's LAYERNORM, in double.
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* The arrays that a layer may have among its parameters. */
+typedef enum hfy_layer_part_ {
+  HFY_LAYER_POOLING_, HFY_LAYER_LOOKUP_, HFY_LAYER_TARGETS_, HFY_LAYER_SPACE_, HFY_LAYER_SPACE_BIAS_,
+  HFY_LAYER_WEIGHT_, /* W_Q, W_K, W_V: one for each side */
+  HFY_LAYER_BIAS_ = HFY_LAYER_WEIGHT_ + 3, /* b_Q, b_K, b_V */
+  HFY_LAYER_BIAS_K_ = HFY_LAYER_BIAS_ + 3, HFY_LAYER_BIAS_V_, HFY_LAYER_OUT_, HFY_LAYER_OUT_BIAS_,
+  HFY_LAYER_NORM_, /* weight and bias of the norm of each side */
+  HFY_LAYER_LOG_BETA_ = HFY_LAYER_NORM_ + 6, HFY_LAYER_ALPHA_, HFY_LAYER_MU_, HFY_LAYER_SIGMA_,
+  HFY_LAYER_PARTS_
+} hfy_layer_part_;
+
+enum { HFY_LAYER_STATE_, HFY_LAYER_STORED_, HFY_LAYER_VALUE_, HFY_LAYER_SIDES_ };
+
+/* --- tables of parameters --- */
+
+/* A table on its way. */
+typedef struct hfy_layer_table_ {
+  const char *prefix, *inner;
+  hfy_param *entry; /* NULL: counting */
+  size_t entries, at;
+  size_t *part;     /* where each is, or SIZE_MAX; or NULL */
+} hfy_layer_table_;
+
+/* Appends an array of shape a, a x b or a x b x c (0: no such axis); returns its entry, or one that is lost. */
+HFY_COLD_ hfy_param *hfy_layer_add_(hfy_layer_table_ *t, int part, const char *name, size_t a, size_t b, size_t c,
+                                    hfy_param_start start, hfy_param *lost) {
+  hfy_param *e = t->entry ? t->entry + t->entries : lost;
+  size_t at;
+  memset(e, 0, sizeof *e);
+  at = hfy_base_put_(e->name, sizeof e->name, 0, t->prefix);
+  at = hfy_base_put_(e->name, sizeof e->name, at, t->inner);
+  hfy_base_put_(e->name, sizeof e->name, at, name);
+  e->offset = t->at;
+  e->rank = c ? 3 : b ? 2 : 1;
+  e->shape[0] = a;
+  e->shape[1] = b;
+  e->shape[2] = c;
+  e->count = hfy_base_times_(a, hfy_base_times_(b ? b : 1, c ? c : 1));
+  e->start = start;
+  if (t->part && part < HFY_LAYER_PARTS_) t->part[part] = t->at;
+  t->entries++;
+  t->at = hfy_base_plus_(t->at, e->count);
+  return e;
+}
+
+/* A layer with its defaults, and what follows from it. */
+typedef struct hfy_layer_full_ {
+  hfy_layer l;
+  int packed;          /* W_Q, W_K, W_V are one array */
+  size_t keys, values; /* numbers of all heads: of q and k, of v */
+  size_t extras;       /* patterns that ZERO and BIAS_PATTERN add */
+} hfy_layer_full_;
+
+/* Whether a side has weights of its own. */
+HFY_PRIVATE_ int hfy_layer_projects_(const hfy_layer *l, size_t side) {
+  const int fixed[] = {l->static_state, l->static_stored, l->static_projected};
+  return !fixed[side] && (side == HFY_LAYER_VALUE_ || !(l->flags & HFY_LAYER_GAUSSIAN));
+}
+
+/* in_proj_weight, or one array a side, and their biases. */
+HFY_COLD_ void hfy_layer_list_weights_(const hfy_layer_full_ *f, hfy_layer_table_ *t) {
+  static const char *const names[] = {"association_core.q_proj_weight", "association_core.k_proj_weight",
+                                      "association_core.v_proj_weight"};
+  const hfy_layer *l = &f->l;
+  const size_t columns[] = {l->width, l->stored_width, l->flags & HFY_LAYER_CONNECTED ? f->keys : l->projected_width};
+  const size_t rows[] = {f->keys, f->keys, f->values};
+  size_t side, all = 0, biases = 0, at;
+  hfy_param lost;
+  for (side = 0; side < HFY_LAYER_SIDES_; side++) {
+    const int projects = hfy_layer_projects_(l, side);
+    if (projects) all = hfy_base_plus_(all, rows[side]);
+    if (projects && !f->packed)
+      hfy_layer_add_(t, HFY_LAYER_WEIGHT_ + (int)side, names[side], rows[side], columns[side], 0, HFY_PARAM_NORMAL,
+                     &lost);
+  }
+  if (all && f->packed) {
+    hfy_layer_add_(t, HFY_LAYER_PARTS_, "association_core.in_proj_weight", all, l->width, 0, HFY_PARAM_NORMAL, &lost);
+    at = t->at - all * l->width;
+    for (side = 0; t->part && side < HFY_LAYER_SIDES_; side++)
+      if (hfy_layer_projects_(l, side)) {
+        t->part[HFY_LAYER_WEIGHT_ + side] = at;
+        at += rows[side] * l->width;
+      }
+  }
+  if (!all || l->flags & HFY_LAYER_NO_BIAS) return;
+  at = t->at;
+  for (side = 0; side < HFY_LAYER_SIDES_; side++)
+    if (side == HFY_LAYER_VALUE_ || hfy_layer_projects_(l, side)) { /* the value part stays, used or not */
+      if (t->part && hfy_layer_projects_(l, side)) t->part[HFY_LAYER_BIAS_ + side] = at + biases;
+      biases = hfy_base_plus_(biases, rows[side]);
+    }
+  hfy_layer_add_(t, HFY_LAYER_PARTS_, "association_core.in_proj_bias", biases, 0, 0, HFY_PARAM_ZERO, &lost);
+}
+
+/* Every array of a layer in the order of the public state_dict. */
+HFY_COLD_ void hfy_layer_list_(const hfy_layer_full_ *f, hfy_layer_table_ *t) {
+  static const char *const names[] = {"norm_state_pattern.weight",      "norm_state_pattern.bias",
+                                      "norm_stored_pattern.weight",     "norm_stored_pattern.bias",
+                                      "norm_pattern_projection.weight", "norm_pattern_projection.bias"};
+  static const int order[] = {HFY_LAYER_STORED_, HFY_LAYER_STATE_, HFY_LAYER_VALUE_};
+  const hfy_layer *l = &f->l;
+  const size_t widths[] = {l->width, l->stored_width, l->projected_width};
+  const hfy_layer_norm norms[] = {l->norm_state, l->norm_stored, l->norm_projected};
+  const int gaussian = (l->flags & HFY_LAYER_GAUSSIAN) != 0;
+  hfy_param lost, *e;
+  size_t i;
+  for (i = 0; t->part && i < HFY_LAYER_PARTS_; i++) t->part[i] = SIZE_MAX;
+  t->inner = "";
+  if (l->queries)
+    hfy_layer_add_(t, HFY_LAYER_POOLING_, "pooling_weights", 1, l->queries, l->width, HFY_PARAM_NORMAL, &lost);
+  if (l->memories)
+    hfy_layer_add_(t, HFY_LAYER_LOOKUP_, "lookup_weights", 1, l->memories, l->stored_width, HFY_PARAM_NORMAL, &lost);
+  if (l->flags & HFY_LAYER_OWN_TARGETS) {
+    e = hfy_layer_add_(t, HFY_LAYER_TARGETS_, "target_weights", 1, l->memories, l->projected_width, HFY_PARAM_NORMAL,
+                       &lost);
+    e->frozen = (l->flags & HFY_LAYER_FROZEN_TARGETS) != 0;
+  }
+  if (l->queries || l->memories) t->inner = "hopfield.";
+  if (l->norm_space == 2) {
+    hfy_layer_add_(t, HFY_LAYER_SPACE_, "association_core.p_norm_weight", l->head_width, 0, 0, HFY_PARAM_ONE, &lost);
+    hfy_layer_add_(t, HFY_LAYER_SPACE_BIAS_, "association_core.p_norm_bias", l->head_width, 0, 0, HFY_PARAM_ZERO,
+                   &lost);
+  }
+  hfy_layer_list_weights_(f, t);
+  if (l->flags & HFY_LAYER_BIAS_PATTERN) {
+    hfy_layer_add_(t, HFY_LAYER_BIAS_K_, "association_core.bias_k", 1, 1, f->keys, HFY_PARAM_NORMAL, &lost);
+    hfy_layer_add_(t, HFY_LAYER_BIAS_V_, "association_core.bias_v", 1, 1, f->values, HFY_PARAM_NORMAL, &lost);
+  }
+  if (!(l->flags & HFY_LAYER_NO_OUT)) {
+    hfy_layer_add_(t, HFY_LAYER_OUT_, "association_core.out_proj.weight", l->out_width, f->values, 0, HFY_PARAM_NORMAL,
+                   &lost);
+    if (!(l->flags & HFY_LAYER_NO_BIAS))
+      hfy_layer_add_(t, HFY_LAYER_OUT_BIAS_, "association_core.out_proj.bias", l->out_width, 0, 0, HFY_PARAM_ZERO,
+                     &lost);
+  }
+  for (i = 0; i < HFY_LAYER_SIDES_; i++) {
+    const int side = order[i];
+    if (norms[side] != HFY_LAYER_AFFINE || (gaussian && side != HFY_LAYER_VALUE_)) continue;
+    hfy_layer_add_(t, HFY_LAYER_NORM_ + 2 * side, names[2 * side], widths[side], 0, 0, HFY_PARAM_ONE, &lost);
+    hfy_layer_add_(t, HFY_LAYER_NORM_ + 2 * side + 1, names[2 * side + 1], widths[side], 0, 0, HFY_PARAM_ZERO, &lost);
+  }
+  if (l->flags & HFY_LAYER_LEARN_BETA)
+    hfy_layer_add_(t, HFY_LAYER_LOG_BETA_, "log_beta", l->heads, 0, 0, HFY_PARAM_VALUE, &lost)->value = log(l->beta);
+  if (l->flags & HFY_LAYER_LEARN_ALPHA)
+    hfy_layer_add_(t, HFY_LAYER_ALPHA_, "alpha", l->heads, 0, 0, HFY_PARAM_VALUE, &lost)->value =
+        l->sep.alpha > 0 ? l->sep.alpha : 1.5;
+  if (!gaussian) return;
+  hfy_layer_add_(t, HFY_LAYER_MU_, "mu", l->heads, l->positions, 0, HFY_PARAM_UNIFORM, &lost)->spread = 1;
+  e = hfy_layer_add_(t, HFY_LAYER_SIGMA_, "sigma", l->heads, l->positions, 0, HFY_PARAM_UNIFORM, &lost);
+  e->value = 1;
+  e->spread = 0.25;
+}
+
+/* --- what a layer may be --- */
+
+HFY_COLD_ hfy_status hfy_layer_bad_(hfy_work *w, const char *member, double value, const char *should) {
+  return hfy_base_should_(w, "layer->", member, value, should);
+}
+
+/* A static side's width has to be what the heads take. */
+HFY_COLD_ hfy_status hfy_layer_check_static_(const hfy_layer *l, hfy_work *w) {
+  const int fixed[] = {l->static_state, l->static_stored, l->static_projected};
+  const size_t have[] = {l->width, l->stored_width, l->projected_width};
+  const size_t want[] = {l->head_width, l->head_width, l->value_width};
+  static const char *const names[] = {"width", "stored_width", "projected_width"};
+  static const char *const sides[] = {"state", "stored", "projected"};
+  size_t i;
+  for (i = 0; i < 3; i++)
+    if (fixed[i] && have[i] != want[i])
+      return hfy_base_fail_(w, HFY_ERR_ARG, "layer->%s is %z; with static_%s it should be %s, %z", names[i], have[i],
+                            sides[i], i == 2 ? "value_width" : "head_width", want[i]);
+  return HFY_OK;
+}
+
+/* Which options go together. */
+HFY_COLD_ hfy_status hfy_layer_check_flags_(const hfy_layer *l, hfy_work *w) {
+  const unsigned flags = l->flags;
+  if (flags > 1023) return hfy_layer_bad_(w, "flags", (double)flags, "HFY_LAYER_ flags added up");
+  if (l->queries && l->memories)
+    return hfy_layer_bad_(w, "queries", (double)l->queries, "0 with memories: something has to come in");
+  if (flags & (HFY_LAYER_OWN_TARGETS | HFY_LAYER_FROZEN_TARGETS) && !l->memories)
+    return hfy_layer_bad_(w, "memories", 0, "at least 1 with OWN_TARGETS or FROZEN_TARGETS");
+  if (flags & HFY_LAYER_FROZEN_TARGETS && !(flags & HFY_LAYER_OWN_TARGETS))
+    return hfy_layer_bad_(w, "flags", (double)flags, "with OWN_TARGETS beside FROZEN_TARGETS");
+  if (flags & HFY_LAYER_LEARN_ALPHA && (l->sep.kind != HFY_SEP_ENTMAX || l->sep.plus))
+    return hfy_layer_bad_(w, "sep.kind", (double)l->sep.kind, "HFY_SEP_ENTMAX, without plus, with LEARN_ALPHA");
+  if (flags & HFY_LAYER_LEARN_BETA && l->betas)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "layer->betas is set; with LEARN_BETA it should be NULL: beta is the start");
+  if (flags & (HFY_LAYER_ZERO | HFY_LAYER_BIAS_PATTERN) && (l->static_stored || l->static_projected))
+    return hfy_layer_bad_(w, "flags", (double)flags, "without ZERO and BIAS_PATTERN where stored rows are static");
+  if (flags & HFY_LAYER_CONNECTED &&
+      (l->static_stored || l->static_projected || flags & HFY_LAYER_GAUSSIAN || l->projected_width != l->stored_width))
+    return hfy_layer_bad_(w, "flags", (double)flags,
+                          "without CONNECTED: it takes W_K, W_V and a projected_width of stored_width");
+  if (!(flags & HFY_LAYER_GAUSSIAN)) return HFY_OK;
+  if (!l->positions) return hfy_layer_bad_(w, "positions", 0, "at least 1 with GAUSSIAN");
+  if (l->extra_steps || l->implicit)
+    return hfy_layer_bad_(w, "extra_steps", (double)l->extra_steps, "0, as implicit, with GAUSSIAN: it has no state");
+  if (l->queries || l->memories || l->norm_space || flags & (HFY_LAYER_ZERO | HFY_LAYER_BIAS_PATTERN))
+    return hfy_layer_bad_(w, "flags", (double)flags,
+                          "without GAUSSIAN for trained states or patterns, norm_space and extra patterns");
+  return HFY_OK;
+}
+
+/* Fills in the defaults and checks everything that needs no input. */
+HFY_COLD_ hfy_status hfy_layer_resolve_(const hfy_layer *layer, hfy_layer_full_ *f, hfy_work *w) {
+  hfy_layer *l = &f->l;
+  hfy_status status;
+  size_t h;
+  if (!layer) return hfy_base_null_(w, "layer");
+  memset(f, 0, sizeof *f);
+  *l = *layer;
+  if (!l->width) return hfy_layer_bad_(w, "width", 0, "at least 1");
+  if (!l->stored_width) l->stored_width = l->width;
+  if (!l->projected_width) l->projected_width = l->width;
+  if (!l->heads) l->heads = 1;
+  if (!l->head_width && l->width % l->heads)
+    return hfy_layer_bad_(w, "heads", (double)l->heads, "a divisor of width, or head_width set");
+  if (!l->head_width) l->head_width = l->width / l->heads;
+  f->packed = !l->value_width && l->stored_width == l->width && l->projected_width == l->width &&
+              !(l->flags & (HFY_LAYER_CONNECTED | HFY_LAYER_GAUSSIAN));
+  if (!l->value_width) l->value_width = l->head_width;
+  f->keys = hfy_base_times_(l->heads, l->head_width);
+  f->values = hfy_base_times_(l->heads, l->value_width);
+  f->extras = (l->flags & HFY_LAYER_ZERO ? 1 : 0) + (l->flags & HFY_LAYER_BIAS_PATTERN ? 1 : 0);
+  if (l->flags & HFY_LAYER_NO_OUT) {
+    if (l->out_width && l->out_width != f->values)
+      return hfy_layer_bad_(w, "out_width", (double)l->out_width, "0 with NO_OUT, or heads * value_width");
+    l->out_width = f->values;
+  }
+  if (!l->out_width) l->out_width = l->width;
+  if ((unsigned)l->norm_state > HFY_LAYER_RAW || (unsigned)l->norm_stored > HFY_LAYER_RAW ||
+      (unsigned)l->norm_projected > HFY_LAYER_RAW)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "layer->norm_state, norm_stored, norm_projected: one is no hfy_layer_norm");
+  if (l->norm_space < 0 || l->norm_space > 2)
+    return hfy_layer_bad_(w, "norm_space", l->norm_space, "0, 1 or 2");
+  if (!(l->norm_eps >= 0 && hfy_base_is_finite_(l->norm_eps)))
+    return hfy_layer_bad_(w, "norm_eps", l->norm_eps, "above 0 and finite, or 0 for 1e-5");
+  if (!(l->norm_eps > 0)) l->norm_eps = 1e-5;
+  if (!(l->beta >= 0 && hfy_base_is_finite_(l->beta)))
+    return hfy_layer_bad_(w, "beta", l->beta, "above 0 and finite, or 0 for the default");
+  if (!(l->beta > 0)) l->beta = 1 / sqrt((double)l->head_width);
+  for (h = 0; l->betas && h < l->heads; h++)
+    if (!(l->betas[h] > 0 && hfy_base_is_finite_(l->betas[h])))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "layer->betas[%z] is %g; it should be above 0 and finite", h, l->betas[h]);
+  if (!(l->tol >= 0)) return hfy_layer_bad_(w, "tol", l->tol, "at least 0");
+  if (!(l->dropout >= 0 && l->dropout < 1)) return hfy_layer_bad_(w, "dropout", l->dropout, "at least 0 and below 1");
+  if (l->extra_steps > SIZE_MAX / 2) return hfy_layer_bad_(w, "extra_steps", (double)l->extra_steps, "much smaller");
+  status = hfy_layer_check_flags_(l, w);
+  if (l->implicit && !l->extra_steps) l->extra_steps = 1000;
+  return status ? status : hfy_layer_check_static_(l, w);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_layer_check(const hfy_layer *layer, hfy_layer *resolved, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_layer_full_ f;
+  hfy_status status = hfy_layer_resolve_(layer, &f, w);
+  const size_t unset = status ? 0 : layer->value_width; /* that it was not set tells the names of weights */
+  if (!status && resolved) {
+    *resolved = f.l;
+    resolved->value_width = unset;
+  }
+  return hfy_base_close_(w, &local, status);
+}
+
+/* Runs `list` over a table twice: to count and, if all is well, to fill in. */
+typedef void hfy_layer_lister_(const void *what, hfy_layer_table_ *t);
+HFY_COLD_ hfy_status hfy_layer_tabulate_(hfy_layer_lister_ *list, const void *what, const char *prefix,
+                                         size_t offset, hfy_param *table, size_t capacity, size_t ends[2],
+                                         hfy_work *w) {
+  hfy_layer_table_ t = {prefix ? prefix : "", "", NULL, 0, 0, NULL};
+  t.at = offset;
+  if (strlen(t.prefix) > 24)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "prefix has %z letters; it should have at most 24", strlen(t.prefix));
+  list(what, &t);
+  if (!hfy_base_fits_(t.at, 1, sizeof(double)))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "layer: so many parameters cannot exist");
+  if (table && capacity < t.entries)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the table has %z entries", capacity, t.entries);
+  ends[0] = t.entries;
+  ends[1] = t.at;
+  t.entry = table;
+  t.entries = 0;
+  t.at = offset;
+  if (table) list(what, &t);
+  return HFY_OK;
+}
+
+HFY_COLD_ void hfy_layer_lists_(const void *what, hfy_layer_table_ *t) {
+  hfy_layer_list_((const hfy_layer_full_ *)what, t);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_layer_params(const hfy_layer *layer, const char *prefix, size_t offset,
+                                               hfy_param *table, size_t capacity, size_t *entries, size_t *end,
+                                               hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_layer_full_ f;
+  size_t ends[2] = {0, 0};
+  hfy_status status = hfy_layer_resolve_(layer, &f, w);
+  if (!status) status = hfy_layer_tabulate_(hfy_layer_lists_, &f, prefix, offset, table, capacity, ends, w);
+  if (!status && entries) *entries = ends[0];
+  if (!status && end) *end = ends[1];
+  return hfy_base_close_(w, &local, status);
+}
+
+/* --- a call: what comes in, where it lies --- */
+
+/* What one side brings to the heads. */
+typedef struct hfy_layer_side_ {
+  const char *name;
+  const hfy_real *given;     /* rows x width */
+  const hfy_real *x;         /* the same normalised; given itself where RAW */
+  size_t rows, width, n;     /* n: numbers a head */
+  int fixed;                 /* each head takes x as it is */
+  hfy_post norm;             /* NONE or LAYERNORM */
+  size_t part;               /* which side it is */
+  hfy_real *head;            /* heads x held x n: projected, with room for extra patterns; NULL: fixed */
+  const hfy_real *used;      /* the same after norm_space */
+  size_t held;               /* rows of head: those of the bags and their extra patterns */
+  hfy_real *room, *seen;     /* scratch of x and used, or NULL */
+  hfy_real *dhead;           /* backward: heads x held x n, or (fixed) rows x width */
+  hfy_real *dgiven, *dx;     /* where the gradient of given goes, or NULL; rows x width */
+  int wanted;                /* dx is */
+} hfy_layer_side_;
+
+typedef struct hfy_layer_run_ {
+  hfy_layer_full_ full;
+  const hfy_layer *l;            /* full.l */
+  const hfy_layer_input *in;
+  const hfy_real *params;
+  hfy_real *dparams;             /* or NULL */
+  size_t part[HFY_LAYER_PARTS_];
+  const hfy_simd_ *simd;
+  hfy_work *w, inner;            /* inner: scratch of the nets */
+  size_t need;                   /* its bytes */
+  size_t bags, rows, stored;     /* of all bags: rows of out, stored rows that come in */
+  size_t most, many;             /* rows of out, patterns of a net, in the largest bags */
+  int dropping, fold;
+  hfy_layer_side_ side[HFY_LAYER_SIDES_];
+  hfy_real *lost, *o, *path;     /* tape: rows that have no answer; heads x rows x value_width; folding: see there */
+  hfy_real *joint;               /* CONNECTED: stored rows x keys */
+  hfy_real *bias, *dbias, *zero; /* most x many (a row of padding: many); GAUSSIAN: most + many */
+  size_t *visible, *steps;       /* most */
+  hfy_status *status, *one;      /* rows; most */
+  double *energy;                /* most x (extra_steps + 2) */
+  hfy_real *gemm;
+  size_t tasks, slice;
+  hfy_post_scratch_ post;
+  double *sum;
+} hfy_layer_run_;
+
+/* One bag: where its rows begin among those of out, of the input, of q, of k and v. */
+typedef struct hfy_layer_bag_ {
+  size_t next, b, row, stored, q, k, rows, many, mask, weights;
+} hfy_layer_bag_;
+
+HFY_PRIVATE_ size_t hfy_layer_stored_of_(const hfy_layer *l, const hfy_layer_input *in, size_t b) {
+  return l->memories ? l->memories : in->stored_rows ? in->stored_rows[b] : in->stored_each;
+}
+HFY_PRIVATE_ size_t hfy_layer_rows_of_(const hfy_layer *l, const hfy_layer_input *in, size_t b) {
+  if (l->queries) return l->queries;
+  if (!in->state) return hfy_layer_stored_of_(l, in, b);
+  return in->state_rows ? in->state_rows[b] : in->state_each;
+}
+
+/* for (memset(&bag, 0, sizeof bag); hfy_layer_next_(r, &bag);) */
+HFY_PRIVATE_ int hfy_layer_next_(const hfy_layer_run_ *r, hfy_layer_bag_ *bag) {
+  const hfy_layer *l = r->l;
+  if (bag->next == r->bags) return 0;
+  bag->mask += bag->rows * bag->many * (r->in->mask_heads > 1 ? l->heads : 1);
+  bag->weights += bag->rows * (bag->many + r->full.extras) * l->heads;
+  bag->row += bag->rows;
+  bag->b = bag->next++;
+  if (!l->memories) {
+    bag->stored += bag->many;
+    bag->k = bag->stored + bag->b * r->full.extras;
+  }
+  bag->rows = r->bags < r->in->bags ? r->rows : hfy_layer_rows_of_(l, r->in, bag->b);
+  bag->many = hfy_layer_stored_of_(l, r->in, bag->b);
+  bag->q = l->queries ? 0 : bag->row;
+  return 1;
+}
+
+/* Adds up the rows of all bags. */
+HFY_COLD_ hfy_status hfy_layer_count_(hfy_layer_run_ *r, hfy_work *w) {
+  const hfy_layer *l = r->l;
+  const hfy_layer_input *in = r->in;
+  const size_t limit = l->flags & HFY_LAYER_GAUSSIAN ? l->positions : SIZE_MAX;
+  size_t b, rows, many;
+  for (b = 0; b < in->bags; b++) {
+    rows = hfy_layer_rows_of_(l, in, b);
+    many = hfy_layer_stored_of_(l, in, b);
+    if (!many)
+      return hfy_base_fail_(w, HFY_ERR_ARG, "in: bag %z has no stored rows; it should have at least 1", b);
+    if (rows > limit || many > limit)
+      return hfy_base_fail_(w, HFY_ERR_ARG, "in: bag %z has %z rows; with GAUSSIAN at most layer->positions, %z", b,
+                            rows > many ? rows : many, limit);
+    r->rows = hfy_base_plus_(r->rows, rows);
+    r->stored = l->memories ? many : hfy_base_plus_(r->stored, many);
+    many += r->full.extras;
+    if (rows > r->most) r->most = rows;
+    if (many > r->many) r->many = many;
+  }
+  if (r->bags < in->bags) r->most = r->rows;
+  rows = hfy_base_plus_(r->rows, hfy_base_plus_(r->stored, hfy_base_times_(in->bags, r->full.extras)));
+  if (!hfy_base_fits_(hfy_base_times_(rows, hfy_base_plus_(r->full.keys, r->full.values)), 8, sizeof(double)) ||
+      !hfy_base_fits_(hfy_base_times_(rows, hfy_base_plus_(l->width, hfy_base_plus_(l->stored_width, l->out_width))), 8,
+                      sizeof(double)))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in: %z rows of such widths cannot exist", rows);
+  return HFY_OK;
+}
+
+/* The side `part`: where its rows come from. */
+HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
+  static const char *const names[] = {"in->state", "in->stored", "in->projected"};
+  const hfy_layer *l = r->l;
+  const hfy_layer_input *in = r->in;
+  const hfy_layer_norm norms[] = {l->norm_state, l->norm_stored, l->norm_projected};
+  const size_t widths[] = {l->width, l->stored_width, l->projected_width};
+  const size_t at = r->part[HFY_LAYER_NORM_ + 2 * part];
+  hfy_layer_side_ *s = r->side + part;
+  s->name = names[part];
+  s->part = part;
+  s->width = widths[part];
+  s->n = part == HFY_LAYER_VALUE_ ? l->value_width : l->head_width;
+  s->rows = part != HFY_LAYER_STATE_ ? r->stored : l->queries ? l->queries : r->rows;
+  s->held = s->rows + (part == HFY_LAYER_STATE_ ? 0 : r->full.extras * (l->memories ? 1 : in->bags));
+  s->fixed = !hfy_layer_projects_(l, part);
+  s->given = part == HFY_LAYER_STATE_ && l->queries ? r->params + r->part[HFY_LAYER_POOLING_]
+             : part != HFY_LAYER_STATE_ && l->memories
+               ? r->params + r->part[part == HFY_LAYER_VALUE_ && l->flags & HFY_LAYER_OWN_TARGETS ? HFY_LAYER_TARGETS_
+                                                                                                  : HFY_LAYER_LOOKUP_]
+             : part == HFY_LAYER_STATE_ && in->state     ? in->state
+             : part == HFY_LAYER_VALUE_ && in->projected ? in->projected
+                                                         : in->stored;
+  if (norms[part] == HFY_LAYER_RAW || (l->flags & HFY_LAYER_GAUSSIAN && part != HFY_LAYER_VALUE_)) return;
+  s->norm.kind = HFY_POST_LAYERNORM;
+  s->norm.eta = 1;
+  s->norm.eps = l->norm_eps;
+  if (at == SIZE_MAX) return;
+  s->norm.gain = r->params + at;
+  s->norm.delta = r->params + r->part[HFY_LAYER_NORM_ + 2 * part + 1];
+}
+
+/* What is wrong with the input. */
+HFY_COLD_ hfy_status hfy_layer_check_input_(const hfy_layer *l, const hfy_layer_input *in, int followed, hfy_work *w) {
+  const int outside = l->flags & HFY_LAYER_OWN_TARGETS;
+  if (!in) return hfy_base_null_(w, "in");
+  if (in->mask_heads > 1 && in->mask_heads != l->heads)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in->mask_heads is %z; it should be 0, 1 or the layer's heads, %z",
+                          in->mask_heads, l->heads);
+  if (l->memories && (in->padding || in->projected))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in->%s is set; with memories it should be NULL",
+                          in->padding ? "padding" : "projected");
+  if (!in->state && !l->queries && l->memories) return hfy_base_null_(w, "in->state");
+  if (followed && in->bags && !l->memories && !in->stored) return hfy_base_null_(w, "in->stored");
+  if (!in->state && !l->queries && l->width != l->stored_width)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in->state is NULL, but layer->stored_width %z is not width %z",
+                          l->stored_width, l->width);
+  if (!in->projected && !outside && l->projected_width != l->stored_width)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in->projected is NULL, but layer->projected_width %z is not stored_width %z",
+                          l->projected_width, l->stored_width);
+  return HFY_OK;
+}
+
+/* Resolves the layer, counts rows, finds the sides. params may be NULL where nothing is followed. */
+HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer, const hfy_real *params,
+                                      const hfy_layer_input *in, int whole, hfy_work *w) {
+  static const hfy_real none[1] = {0};
+  hfy_layer_table_ t = {"", "", NULL, 0, 0, NULL};
+  hfy_status status;
+  size_t i;
+  memset(r, 0, sizeof *r);
+  status = hfy_layer_resolve_(layer, &r->full, w);
+  if (!status) status = hfy_layer_check_input_(&r->full.l, in, params != NULL, w);
+  if (status) return status;
+  r->l = &r->full.l;
+  r->in = in;
+  r->w = w;
+  r->params = params ? params : none;
+  t.part = r->part;
+  hfy_layer_list_(&r->full, &t);
+  if (!hfy_base_fits_(t.at, 1, sizeof(double)))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "layer: so many parameters cannot exist");
+  r->dropping = in->training && r->l->dropout > 0;
+  r->bags = in->bags;
+  if (r->l->memories && in->bags && !whole && !in->mask && !in->causal && !r->dropping) r->bags = 1;
+  status = hfy_layer_count_(r, w);
+  if (status || !params) return status;
+  for (i = 0; i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(r, i);
+  r->simd = hfy_simd_choose_(w);
+  return r->simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
+}
+
+/* --- the tape: a mark of what it belongs to, rows lost, q, k, v, what the heads say --- */
+
+enum { HFY_LAYER_MARK_ = 4 };
+
+/* 64 bits that tell one call's shapes from another's, as four numbers that any hfy_real holds. */
+HFY_COLD_ void hfy_layer_mark_(const hfy_layer_run_ *r, hfy_real mark[HFY_LAYER_MARK_]) {
+  const size_t of[] = {r->rows,           r->stored,        r->in->bags,        r->l->heads, r->l->head_width,
+                       r->l->value_width, r->l->width, r->full.extras, (size_t)r->fold, (size_t)r->dropping};
+  hfy_rng rng = hfy_rng_seed(r->dropping ? r->in->seed : 0);
+  uint64_t bits = 0;
+  size_t i;
+  for (i = 0; i < sizeof of / sizeof *of; i++) {
+    rng.state ^= of[i];
+    bits = hfy_rng_u64(&rng);
+  }
+  for (i = 0; i < HFY_LAYER_MARK_; i++) mark[i] = (hfy_real)(bits >> 16 * i & 65535);
+}
+
+/* Lays the tape out from `base` on (NULL: counts): how many reals it takes. */
+HFY_COLD_ size_t hfy_layer_lay_(hfy_layer_run_ *r, hfy_real *base) {
+  const size_t rows = hfy_base_times_(r->l->heads, r->rows);
+  size_t at = HFY_LAYER_MARK_, i;
+  r->lost = base ? base + at : NULL;
+  at += r->rows;
+  r->o = base ? base + at : NULL;
+  at += rows * r->l->value_width;
+  for (i = 0; !r->fold && i < HFY_LAYER_SIDES_; i++) {
+    hfy_layer_side_ *s = r->side + i;
+    if (s->fixed) continue;
+    s->head = base ? base + at : NULL;
+    at += r->l->heads * s->held * s->n;
+  }
+  if (!r->fold) return at;
+  r->path = base ? base + at : NULL;
+  return at + rows * (r->l->extra_steps + 1) * (r->l->stored_width > r->l->projected_width ? r->l->stored_width
+                                                                                             : r->l->projected_width);
+}
+
+/* --- rows to the heads and back --- */
+
+/* C = A B, C += A B of hfy_real, rows shared out: the bits are those of one. */
+HFY_PRIVATE_ void hfy_layer_multiply_(const hfy_layer_run_ *r, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
+                                      hfy_linalg_view_ b, hfy_linalg_into_ c) {
+  hfy_linalg_product_ p = {r->simd, m, n, k, hfy_base_min_(r->tasks, m / 16 + 1), a, b, c, r->gemm, sizeof(hfy_real),
+                           r->slice};
+  if (m && n) hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
+}
+
+/* y = x W^T + b, m rows; W: n x k; b, or NULL: none. */
+HFY_PRIVATE_ void hfy_layer_apply_(const hfy_layer_run_ *r, const hfy_real *x, size_t m, size_t k, const hfy_real *w,
+                                   const hfy_real *b, size_t n, hfy_real *y) {
+  size_t i;
+  for (i = 0; b && i < m; i++) memcpy(y + i * n, b, n * sizeof *y);
+  hfy_layer_multiply_(r, m, n, k, hfy_linalg_rows_(x, k), hfy_linalg_turned_(w, k),
+                      b ? hfy_linalg_add_(y, n) : hfy_linalg_set_(y, n));
+}
+
+/* What dy at y = x W^T + b adds to dx (m x k), dw (n x k) and db (n); NULL ones are left out. */
+HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_run_ *r, const hfy_real *x, size_t m, size_t k,
+                                        const hfy_real *w, const hfy_real *dy, size_t n, hfy_real *const to[3]) {
+  hfy_real *const dx = to[0], *const dw = to[1], *const db = to[2];
+  size_t i, j;
+  if (dx) hfy_layer_multiply_(r, m, k, n, hfy_linalg_rows_(dy, n), hfy_linalg_rows_(w, k), hfy_linalg_add_(dx, k));
+  if (dw) hfy_layer_multiply_(r, n, k, m, hfy_linalg_turned_(dy, n), hfy_linalg_rows_(x, k), hfy_linalg_add_(dw, k));
+  for (i = 0; db && i < m; i++)
+    for (j = 0; j < n; j++) db[j] += dy[i * n + j];
+}
+
+/* Of a part of the parameters: itself, its gradient; NULL where there is none. */
+HFY_PRIVATE_ const hfy_real *hfy_layer_at_(const hfy_layer_run_ *r, size_t part, size_t offset) {
+  return r->part[part] == SIZE_MAX ? NULL : r->params + r->part[part] + offset;
+}
+HFY_PRIVATE_ hfy_real *hfy_layer_to_(const hfy_layer_run_ *r, size_t part, size_t offset) {
+  return r->part[part] == SIZE_MAX || !r->dparams ? NULL : r->dparams + r->part[part] + offset;
+}
+
+/* Rows normalised by a post; what is not finite becomes NaN and is found where rows are answered. */
+HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_run_ *r, const hfy_post *norm, const hfy_real *x, size_t rows,
+                                       size_t n, hfy_real *y) {
+  size_t i, j;
+  for (i = 0; i < rows; i++)
+    if (hfy_post_row_(norm, x + i * n, 0, NULL, n, y + i * n, &r->post))
+      for (j = 0; j < n; j++) y[i * n + j] = (hfy_real)hfy_base_nan_();
+}
+
+/* The other way: dy at rows x becomes dx, which may be dy; gain's and shift's gradients are added to. */
+HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_run_ *r, const hfy_post *norm, const hfy_real *x,
+                                            const hfy_real *dy, size_t rows, size_t n, hfy_real *const to[3]) {
+  hfy_post_grad grad;
+  size_t i;
+  memset(&grad, 0, sizeof grad);
+  grad.gain = to[1];
+  grad.delta = to[2];
+  hfy_post_vjp_parameters_(norm, x, dy, rows, n, &grad, r->sum, &r->post);
+  for (i = 0; to[0] && i < rows; i++)
+    hfy_post_row_vjp_(norm, x + i * n, dy + i * n, n, to[0] + i * n, &r->post);
+}
+
+/* The norm of q and k in the association space. */
+HFY_PRIVATE_ hfy_post hfy_layer_space_(const hfy_layer_run_ *r) {
+  hfy_post norm;
+  memset(&norm, 0, sizeof norm);
+  norm.kind = HFY_POST_LAYERNORM;
+  norm.eta = 1;
+  norm.eps = r->l->norm_eps;
+  norm.gain = hfy_layer_at_(r, HFY_LAYER_SPACE_, 0);
+  norm.delta = hfy_layer_at_(r, HFY_LAYER_SPACE_BIAS_, 0);
+  return norm;
+}
+
+/* Runs of rows that lie together on both sides of a projection: all, or a bag's where extra patterns stand between. */
+typedef struct hfy_layer_span_ {
+  hfy_layer_bag_ bag;
+  size_t from, to, rows; /* first row of x, of head */
+} hfy_layer_span_;
+HFY_PRIVATE_ int hfy_layer_span_next_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_layer_span_ *span) {
+  if (s->held == s->rows || r->l->memories) {
+    span->rows = s->rows;
+    return !span->bag.next++;
+  }
+  if (!hfy_layer_next_(r, &span->bag)) return 0;
+  span->from = span->bag.stored;
+  span->to = span->bag.k;
+  span->rows = span->bag.many;
+  return 1;
+}
+
+/* Rows x of a side (CONNECTED values: what W_K made of them) to its heads. */
+HFY_PRIVATE_ void hfy_layer_project_(const hfy_layer_run_ *r, const hfy_layer_side_ *s) {
+  const int joint = r->joint && s->part == HFY_LAYER_VALUE_;
+  const hfy_real *x = joint ? r->joint : s->x;
+  const size_t width = joint ? r->full.keys : s->width;
+  hfy_layer_span_ span;
+  size_t h;
+  memset(&span, 0, sizeof span);
+  while (!s->fixed && hfy_layer_span_next_(r, s, &span))
+    for (h = 0; h < r->l->heads; h++)
+      hfy_layer_apply_(r, x + span.from * width, span.rows, width,
+                       hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + s->part, h * s->n * width),
+                       hfy_layer_at_(r, HFY_LAYER_BIAS_ + s->part, h * s->n), s->n,
+                       s->head + (h * s->held + span.to) * s->n);
+}
+
+/* The gradients of that: s->dhead into the weights' and s->dx. */
+HFY_PRIVATE_ void hfy_layer_project_back_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *djoint) {
+  const int joint = r->joint && s->part == HFY_LAYER_VALUE_;
+  const hfy_real *x = joint ? r->joint : s->x;
+  hfy_real *dx = joint ? djoint : s->dx;
+  const size_t width = joint ? r->full.keys : s->width;
+  hfy_layer_span_ span;
+  size_t h;
+  memset(&span, 0, sizeof span);
+  while (!s->fixed && hfy_layer_span_next_(r, s, &span))
+    for (h = 0; h < r->l->heads; h++) {
+      hfy_real *const to[3] = {dx ? dx + span.from * width : NULL,
+                               hfy_layer_to_(r, HFY_LAYER_WEIGHT_ + s->part, h * s->n * width),
+                               hfy_layer_to_(r, HFY_LAYER_BIAS_ + s->part, h * s->n)};
+      hfy_layer_apply_back_(r, x + span.from * width, span.rows, width,
+                            hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + s->part, h * s->n * width),
+                            s->dhead + (h * s->held + span.to) * s->n, s->n, to);
+    }
+  if (joint) {
+    hfy_real *const to[3] = {s->dx, hfy_layer_to_(r, HFY_LAYER_WEIGHT_ + HFY_LAYER_STORED_, 0),
+                             hfy_layer_to_(r, HFY_LAYER_BIAS_ + HFY_LAYER_STORED_, 0)};
+    hfy_layer_apply_back_(r, s->x, s->rows, s->width, hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + HFY_LAYER_STORED_, 0),
+                          djoint, width, to);
+  }
+}
+
+/* Row i of a side as the nets of head h see it, and its gradient. */
+HFY_PRIVATE_ const hfy_real *hfy_layer_used_(const hfy_layer_side_ *s, size_t h, size_t i) {
+  return s->used + ((s->fixed ? 0 : h * s->held) + i) * s->n;
+}
+HFY_PRIVATE_ hfy_real *hfy_layer_dused_(const hfy_layer_side_ *s, size_t h, size_t i) {
+  return s->dhead + ((s->fixed ? 0 : h * s->held) + i) * s->n;
+}
+
+/* The extra patterns of every bag, after its own: the trained one, then 0. */
+HFY_PRIVATE_ void hfy_layer_extras_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *rows) {
+  const size_t part = s->part == HFY_LAYER_VALUE_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_;
+  hfy_layer_bag_ bag;
+  size_t h, i;
+  memset(&bag, 0, sizeof bag);
+  while (hfy_layer_next_(r, &bag))
+    for (h = 0; h < r->l->heads; h++)
+      for (i = 0; i < r->full.extras; i++) {
+        hfy_real *to = rows + (h * s->held + bag.k + bag.many + i) * s->n;
+        if (i == 0 && r->part[part] != SIZE_MAX)
+          memcpy(to, hfy_layer_at_(r, part, h * s->n), s->n * sizeof *to);
+        else
+          memset(to, 0, s->n * sizeof *to);
+      }
+}
+
+/* Normalised rows, made anew in either direction; q, k and v as nets see them. */
+HFY_PRIVATE_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
+  const hfy_post space = hfy_layer_space_(r);
+  size_t i;
+  for (i = 0; i < HFY_LAYER_SIDES_; i++) {
+    hfy_layer_side_ *s = r->side + i;
+    const size_t k = HFY_LAYER_STORED_, rows = s->fixed ? s->rows : r->l->heads * s->held;
+    s->x = s->room ? s->room : s->given;
+    if (s->room) hfy_layer_normalise_(r, &s->norm, s->given, s->rows, s->width, s->room);
+    if (r->fold) continue;
+    if (r->joint && i == HFY_LAYER_VALUE_)
+      hfy_layer_apply_(r, s->x, s->rows, s->width, hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + k, 0),
+                       hfy_layer_at_(r, HFY_LAYER_BIAS_ + k, 0), r->full.keys, r->joint);
+    if (forward) hfy_layer_project_(r, s);
+    s->used = s->fixed ? s->x : s->head;
+    if (forward && s->held > s->rows) hfy_layer_extras_(r, s, s->head);
+    if (!s->seen) continue;
+    hfy_layer_normalise_(r, &space, s->used, rows, s->n, s->seen);
+    if (s->held > s->rows) hfy_layer_extras_(r, s, s->seen);
+    s->used = s->seen;
+  }
+}
+
+/* --- one head of one bag --- */
+
+/* beta and alpha of head h. */
+HFY_PRIVATE_ double hfy_layer_beta_(const hfy_layer_run_ *r, size_t h) {
+  const hfy_real *log_beta = hfy_layer_at_(r, HFY_LAYER_LOG_BETA_, h);
+  return log_beta ? exp((double)*log_beta) : r->l->betas ? r->l->betas[h] : r->l->beta;
+}
+HFY_PRIVATE_ double hfy_layer_alpha_(const hfy_layer_run_ *r, size_t h) {
+  const double alpha = (double)*hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
+  return alpha < 1 ? 1 : alpha > 8 ? 8 : alpha;
+}
+
+/* Scores that positions give (MHN B1.4): -((s_j - mu_i) / sigma_i)^2 / 2. With g (their cotangents) the gradients of mu
+   and sigma instead. */
+HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h, hfy_real *bias,
+                                   const hfy_real *g) {
+  const size_t N = r->l->positions;
+  const double half = 0.5 * (double)(N - 1);
+  size_t i, j;
+  for (i = 0; i < bag->rows; i++) {
+    const double mu = (double)*hfy_layer_at_(r, HFY_LAYER_MU_, h * N + i);
+    const double sigma = (double)*hfy_layer_at_(r, HFY_LAYER_SIGMA_, h * N + i);
+    double d_mu = 0, d_sigma = 0;
+    for (j = 0; j < bag->many; j++) {
+      const double z = ((half > 0 ? ((double)j - half) / half : 0) - mu) / sigma;
+      if (!g) {
+        bias[i * bag->many + j] += (hfy_real)(-0.5 * z * z);
+        continue;
+      }
+      d_mu += (double)g[i * bag->many + j] * z / sigma;
+      d_sigma += (double)g[i * bag->many + j] * z * z / sigma;
+    }
+    if (!g) continue;
+    *hfy_layer_to_(r, HFY_LAYER_MU_, h * N + i) += (hfy_real)d_mu;
+    *hfy_layer_to_(r, HFY_LAYER_SIGMA_, h * N + i) += (hfy_real)d_sigma;
+  }
+}
+
+/* The mask of this bag and head, or NULL; where it begins. */
+HFY_PRIVATE_ size_t hfy_layer_mask_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h) {
+  return bag->mask + (r->in->mask_heads > 1 ? h * bag->rows * bag->many : 0);
+}
+
+/* What is added to the scores: nothing, the mask itself, one row of padding, or rows made in r->bias. */
+typedef enum hfy_layer_bias_kind_ {
+  HFY_LAYER_UNBIASED_, HFY_LAYER_BY_MASK_, HFY_LAYER_BY_ROW_, HFY_LAYER_BY_ROWS_ } hfy_layer_bias_kind_;
+HFY_PRIVATE_ hfy_layer_bias_kind_ hfy_layer_biased_(const hfy_layer_run_ *r) {
+  const hfy_layer_input *in = r->in;
+  const int extras = r->full.extras > 0;
+  if (r->l->flags & HFY_LAYER_GAUSSIAN || (in->causal && extras)) return HFY_LAYER_BY_ROWS_;
+  if (in->mask) return in->padding || extras ? HFY_LAYER_BY_ROWS_ : HFY_LAYER_BY_MASK_;
+  return in->padding ? HFY_LAYER_BY_ROW_ : HFY_LAYER_UNBIASED_;
+}
+
+HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h) {
+  const hfy_layer_input *in = r->in;
+  const hfy_layer_bias_kind_ kind = hfy_layer_biased_(r);
+  const hfy_real *mask = in->mask ? in->mask + hfy_layer_mask_(r, bag, h) : NULL;
+  const size_t rows = kind == HFY_LAYER_BY_ROW_ ? 1 : bag->rows, n = bag->many + r->full.extras;
+  size_t i, j;
+  if (kind == HFY_LAYER_BY_MASK_) return mask;
+  for (i = 0; i < rows; i++)
+    for (j = 0; j < n; j++) {
+      hfy_real *to = r->bias + i * n + j;
+      *to = mask && j < bag->many ? mask[i * bag->many + j] : 0;
+      if (j < bag->many && ((in->padding && in->padding[bag->stored + j]) ||
+                            (in->causal && kind == HFY_LAYER_BY_ROWS_ && j > i)))
+        *to = (hfy_real)-HUGE_VAL;
+    }
+  if (r->l->flags & HFY_LAYER_GAUSSIAN) hfy_layer_gaussian_(r, bag, h, r->bias, NULL);
+  return r->bias;
+}
+
+/* The net of head h in a bag but for its arrays, which are `none` where there will be one. */
+HFY_PRIVATE_ void hfy_layer_shape_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h, hfy_net *net) {
+  static const hfy_real none[1] = {0};
+  static const size_t unseen[1] = {0};
+  const hfy_layer *l = r->l;
+  const hfy_layer_bias_kind_ kind = hfy_layer_biased_(r);
+  memset(net, 0, sizeof *net);
+  net->count = bag->many + r->full.extras;
+  net->dim = l->flags & HFY_LAYER_GAUSSIAN ? 1 : l->head_width;
+  net->keys = net->readout = none;
+  net->readout_dim = l->value_width;
+  net->beta = hfy_layer_beta_(r, h);
+  net->sep = l->sep;
+  if (l->flags & HFY_LAYER_LEARN_ALPHA) net->sep.alpha = hfy_layer_alpha_(r, h);
+  net->post = l->post;
+  net->tol = l->tol;
+  net->max_steps = l->extra_steps + 1;
+  if (kind != HFY_LAYER_UNBIASED_) net->bias = none;
+  net->bias_stride = kind == HFY_LAYER_BY_ROW_ ? 0 : net->count;
+  if (r->in->causal && kind != HFY_LAYER_BY_ROWS_) net->visible = unseen;
+}
+
+/* With its arrays; its queries. */
+HFY_PRIVATE_ const hfy_real *hfy_layer_net_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h,
+                                            hfy_net *net) {
+  hfy_layer_shape_(r, bag, h, net);
+  net->readout = hfy_layer_used_(r->side + HFY_LAYER_VALUE_, h, bag->k);
+  if (net->visible) net->visible = r->visible;
+  if (net->bias) net->bias = hfy_layer_bias_(r, bag, h);
+  if (!(r->l->flags & HFY_LAYER_GAUSSIAN)) {
+    net->keys = hfy_layer_used_(r->side + HFY_LAYER_STORED_, h, bag->k);
+    return hfy_layer_used_(r->side + HFY_LAYER_STATE_, h, bag->q);
+  }
+  net->keys = r->zero; /* all scores 0 but for the bias */
+  return r->zero;
+}
+
+HFY_PRIVATE_ hfy_net_drop_ hfy_layer_drop_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h) {
+  const hfy_net_drop_ drop = {r->in->seed, r->l->dropout, bag->b, h, 0, 0};
+  return drop;
+}
+
+/* --- forward --- */
+
+/* What the heads of a bag say, into r->o. A row that one head cannot answer is lost. */
+HFY_COLD_ void hfy_layer_associate_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_layer_report *report) {
+  const hfy_layer *l = r->l;
+  size_t h, i;
+  for (h = 0; h < l->heads; h++) {
+    hfy_net net;
+    const hfy_net_drop_ drop = hfy_layer_drop_(r, bag, h);
+    const hfy_real *queries = hfy_layer_net_(r, bag, h, &net);
+    hfy_real *o = r->o + (h * r->rows + bag->row) * l->value_width;
+    hfy_report told;
+    memset(&told, 0, sizeof told);
+    told.status = r->one;
+    told.energy = report && report->energy ? r->energy : NULL;
+    told.steps = report && (report->energy || report->steps) ? r->steps : NULL;
+    told.weights = report && report->weights ? report->weights + bag->weights + h * bag->rows * net.count
+                                               : NULL;
+    memset(o, 0, bag->rows * l->value_width * sizeof *o);
+    hfy_net_retrieve_(&net, queries, bag->rows, o, &told, r->dropping ? &drop : NULL, &r->inner);
+    for (i = 0; i < bag->rows; i++) {
+      const size_t at = (bag->row + i) * l->heads + h;
+      if (r->one[i] && !r->status[bag->row + i]) r->status[bag->row + i] = r->one[i];
+      if (r->one[i]) continue;
+      if (told.energy && report->energy) report->energy[at] = r->energy[i * (net.max_steps + 1) + r->steps[i] - 1];
+      if (report && report->steps) report->steps[at] = r->steps[i];
+    }
+  }
+}
+
+/* out = [o_1 .. o_heads] W_O^T + b_O; lost rows are 0, as is what is not finite. */
+HFY_COLD_ hfy_status hfy_layer_answer_(hfy_layer_run_ *r, hfy_real *out) {
+  const hfy_layer *l = r->l;
+  const size_t n = l->value_width, width = l->out_width;
+  const hfy_real *weight = hfy_layer_at_(r, HFY_LAYER_OUT_, 0), *b = hfy_layer_at_(r, HFY_LAYER_OUT_BIAS_, 0);
+  hfy_status failure = HFY_OK;
+  size_t i, h, d;
+  for (i = 0; i < r->rows; i++) {
+    hfy_real *row = out + i * width;
+    for (d = 0; weight && d < width; d++) row[d] = b ? b[d] : 0;
+    for (h = 0; !weight && h < l->heads; h++) memcpy(row + h * n, r->o + (h * r->rows + i) * n, n * sizeof *row);
+  }
+  for (h = 0; weight && h < l->heads; h++)
+    hfy_layer_multiply_(r, r->rows, width, n, hfy_linalg_rows_(r->o + h * r->rows * n, n),
+                        hfy_linalg_turned_(weight + h * n, r->full.values), hfy_linalg_add_(out, width));
+  for (i = 0; i < r->rows; i++) {
+    hfy_real *row = out + i * width;
+    if (!r->status[i] && !hfy_post_finite_(row, width)) r->status[i] = HFY_ERR_NONFINITE;
+    r->lost[i] = r->status[i] ? 1 : 0;
+    if (!r->status[i]) continue;
+    if (!failure)
+      failure = hfy_base_fail_(r->w, r->status[i], "row %z of the states has no answer (%s)", i,
+                               hfy_status_text(r->status[i]));
+    memset(row, 0, width * sizeof *row);
+    for (h = 0; h < l->heads; h++) memset(r->o + (h * r->rows + i) * n, 0, n * sizeof *row);
+  }
+  return failure;
+}
+
+/* q, k or v to the report: rows x heads x n, without extra patterns. */
+HFY_COLD_ void hfy_layer_tell_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *to) {
+  const size_t all = r->l->heads * s->n;
+  hfy_layer_span_ span;
+  size_t h, i;
+  memset(&span, 0, sizeof span);
+  while (to && hfy_layer_span_next_(r, s, &span))
+    for (h = 0; h < r->l->heads; h++)
+      for (i = 0; i < span.rows; i++)
+        memcpy(to + (span.from + i) * all + h * s->n, hfy_layer_used_(s, h, span.to + i), s->n * sizeof *to);
+}
+
+/* log_beta, alpha, mu and sigma have to be numbers that make sense. */
+HFY_COLD_ hfy_status hfy_layer_numbers_(const hfy_layer_run_ *r, hfy_work *w) {
+  const hfy_layer *l = r->l;
+  const hfy_real *alpha = hfy_layer_at_(r, HFY_LAYER_ALPHA_, 0), *mu = hfy_layer_at_(r, HFY_LAYER_MU_, 0);
+  const hfy_real *sigma = hfy_layer_at_(r, HFY_LAYER_SIGMA_, 0);
+  size_t h, i;
+  for (h = 0; h < l->heads; h++) {
+    const double beta = hfy_layer_beta_(r, h);
+    if (!(beta > 0 && hfy_base_is_finite_(beta)))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "params: e to log_beta[%z] is %g; it should be above 0 and finite", h, beta);
+    if (alpha && hfy_base_is_nan_((double)alpha[h]))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "params: alpha[%z] is nan; it should be a number", h);
+    for (i = h * l->positions; sigma && i < (h + 1) * l->positions; i++)
+      if (!hfy_base_is_finite_((double)mu[i]) || !(fabs((double)sigma[i]) > 0))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "params: mu[%z] is %g, sigma %g; they should be finite and sigma not 0",
+                              i, (double)mu[i], (double)sigma[i]);
+  }
+  return HFY_OK;
+}
+
+/* What the nets of this layer will need of scratch: each is asked with a work that has none. grad: backward. */
+HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told, const hfy_grad *grad) {
+  hfy_real none[2] = {0, 0};
+  hfy_layer_bag_ bag;
+  size_t h, rows = SIZE_MAX, many = SIZE_MAX;
+  hfy_status status = hfy_layer_numbers_(r, r->w);
+  memset(&r->inner, 0, sizeof r->inner);
+  r->inner.isa = r->w->isa;
+  r->inner.buffer = none;
+  memset(&bag, 0, sizeof bag);
+  while (!status && hfy_layer_next_(r, &bag)) {
+    if (bag.rows == rows && bag.many == many) continue;
+    rows = bag.rows;
+    many = bag.many;
+    for (h = 0; !status && h < r->l->heads; h++) {
+      const hfy_net_drop_ drop = hfy_layer_drop_(r, &bag, h);
+      hfy_net net;
+      hfy_layer_shape_(r, &bag, h, &net);
+      hfy_base_open_(&r->inner, NULL);
+      status = grad ? hfy_net_vjp_(&net, none, rows, none, NULL, grad, r->dropping ? &drop : NULL, &r->inner)
+                    : hfy_net_retrieve_(&net, none, rows, none + 1, told, r->dropping ? &drop : NULL, &r->inner);
+      if (status == HFY_ERR_NOMEM) status = HFY_OK;
+      if (status) memcpy(r->w->message, r->inner.message, sizeof r->w->message);
+    }
+  }
+  r->inner.buffer = NULL;
+  return status;
+}
+
+/* Scratch of either direction. */
+HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r) {
+  const hfy_layer *l = r->l;
+  const int gaussian = (l->flags & HFY_LAYER_GAUSSIAN) != 0;
+  const hfy_layer_bias_kind_ kind = hfy_layer_biased_(r);
+  size_t i, wide = l->out_width > r->rows ? l->out_width : r->rows, made = 0;
+  for (i = 0; i < HFY_LAYER_SIDES_; i++) {
+    hfy_layer_side_ *s = r->side + i;
+    const size_t rows = s->fixed ? s->rows : l->heads * s->held;
+    s->room = s->norm.kind ? HFY_TAKE_(arena, hfy_real, s->rows * s->width) : NULL;
+    s->seen = l->norm_space && i != HFY_LAYER_VALUE_ ? HFY_TAKE_(arena, hfy_real, rows * s->n) : NULL;
+    if (s->width > wide) wide = s->width;
+    if (s->held > wide) wide = s->held;
+    if (s->n > wide) wide = s->n;
+  }
+  if (r->full.keys > wide) wide = r->full.keys;
+  r->joint = l->flags & HFY_LAYER_CONNECTED ? HFY_TAKE_(arena, hfy_real, r->stored * r->full.keys) : NULL;
+  if (kind == HFY_LAYER_BY_ROW_) made = r->many;
+  if (kind == HFY_LAYER_BY_ROWS_) made = r->most * r->many;
+  r->bias = HFY_TAKE_(arena, hfy_real, made);
+  r->zero = HFY_TAKE_(arena, hfy_real, gaussian ? r->most + r->many : 0);
+  r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
+  r->tasks = hfy_base_workers_();
+  r->slice = hfy_linalg_gemm_scratch_(wide, wide, wide, sizeof(hfy_real));
+  r->gemm = HFY_TAKE_(arena, hfy_real, hfy_base_times_(r->tasks, r->slice));
+  r->post.row = HFY_TAKE_(arena, double, wide);
+  r->sum = HFY_TAKE_(arena, double, 2 * wide);
+  r->inner.capacity = r->inner.peak;
+  r->inner.buffer = HFY_TAKE_(arena, unsigned char, r->inner.peak);
+  for (i = 0; r->visible && i < r->most; i++) r->visible[i] = i + 1;
+  if (r->zero) memset(r->zero, 0, (r->most + r->many) * sizeof *r->zero);
+}
+
+HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
+                                        hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *w) {
+  static const hfy_layer_report silent = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+  const hfy_layer_report *tell = report ? report : &silent;
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_layer_run_ run, *r = &run;
+  hfy_layer_bag_ bag;
+  hfy_report told;
+  double energy = 0;
+  size_t step = 0, size;
+  hfy_real weight = 0, *base = tape;
+  hfy_status one = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !in ? "in" : NULL);
+  if (!status) status = hfy_layer_begin_(r, layer, params, in, tell->weights != NULL, w);
+  if (!status && r->rows && !out) status = hfy_base_null_(w, "out");
+  if (status) return status;
+  size = hfy_layer_lay_(r, NULL);
+  if (tape && in->tape_reals < size)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
+  memset(&told, 0, sizeof told);
+  told.status = &one;
+  told.energy = tell->energy ? &energy : NULL;
+  told.steps = tell->energy || tell->steps ? &step : NULL;
+  told.weights = tell->weights ? &weight : NULL;
+  status = hfy_layer_probe_(r, &told, NULL);
+  while (hfy_base_layout_(&arena, w, &status)) {
+    hfy_layer_plan_(&arena, r);
+    if (!tape) base = HFY_TAKE_(&arena, hfy_real, size);
+    r->status = HFY_TAKE_(&arena, hfy_status, r->rows);
+    r->one = HFY_TAKE_(&arena, hfy_status, r->most);
+    r->steps = HFY_TAKE_(&arena, size_t, told.steps ? r->most : 0);
+    r->energy = HFY_TAKE_(&arena, double, told.energy ? hfy_base_times_(r->most, r->l->extra_steps + 2) : 0);
+  }
+  if (status) return status;
+  hfy_layer_lay_(r, base);
+  hfy_layer_mark_(r, base);
+  if (r->rows) memset(r->status, 0, r->rows * sizeof *r->status);
+  hfy_layer_prepare_(r, 1);
+  memset(&bag, 0, sizeof bag);
+  while (hfy_layer_next_(r, &bag)) hfy_layer_associate_(r, &bag, tell);
+  status = hfy_layer_answer_(r, out);
+  hfy_layer_tell_(r, r->side + HFY_LAYER_STATE_, tell->q);
+  hfy_layer_tell_(r, r->side + HFY_LAYER_STORED_, tell->k);
+  hfy_layer_tell_(r, r->side + HFY_LAYER_VALUE_, tell->v);
+  if (tell->status && r->rows) memcpy(tell->status, r->status, r->rows * sizeof *r->status);
+  return status;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *params,
+                                                const hfy_layer_input *in, hfy_real *out, hfy_real *tape,
+                                                const hfy_layer_report *report, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  return hfy_base_close_(w, &local, hfy_layer_forward_(layer, params, in, out, tape, report, w));
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input *in, size_t *reals,
+                                             hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_layer_run_ r;
+  hfy_status status = hfy_base_null_(w, reals ? NULL : "reals");
+  size_t i;
+  if (!status) status = hfy_layer_begin_(&r, layer, NULL, in, 0, w);
+  for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(&r, i);
+  if (!status) *reals = hfy_layer_lay_(&r, NULL);
+  return hfy_base_close_(w, &local, status);
+}
+
+/* --- backward --- */
+
+/* Arrays that only the way back needs. */
+typedef struct hfy_layer_back_ {
+  hfy_real *dout, *dheads, *djoint; /* dout without lost rows; heads x rows x value_width; stored rows x keys */
+  hfy_grad grad;                    /* of one net */
+  double *alpha, *beta;             /* 1 each, or NULL */
+} hfy_layer_back_;
+
+/* dout through W_O: into the heads' gradient, W_O's, b_O's. */
+HFY_COLD_ void hfy_layer_answer_back_(const hfy_layer_run_ *r, const hfy_layer_back_ *b) {
+  const hfy_layer *l = r->l;
+  const size_t n = l->value_width, width = l->out_width, rows = r->rows;
+  const hfy_real *weight = hfy_layer_at_(r, HFY_LAYER_OUT_, 0);
+  hfy_real *dw = hfy_layer_to_(r, HFY_LAYER_OUT_, 0), *db = hfy_layer_to_(r, HFY_LAYER_OUT_BIAS_, 0);
+  size_t h, i, d;
+  for (h = 0; h < l->heads; h++) {
+    hfy_real *to = b->dheads + h * rows * n;
+    for (i = 0; !weight && i < rows; i++) memcpy(to + i * n, b->dout + i * width + h * n, n * sizeof *to);
+    if (!weight) continue;
+    hfy_layer_multiply_(r, rows, n, width, hfy_linalg_rows_(b->dout, width),
+                        hfy_linalg_rows_(weight + h * n, r->full.values), hfy_linalg_set_(to, n));
+    if (dw)
+      hfy_layer_multiply_(r, width, n, rows, hfy_linalg_turned_(b->dout, width),
+                          hfy_linalg_rows_(r->o + h * rows * n, n), hfy_linalg_add_(dw + h * n, r->full.values));
+  }
+  for (i = 0; db && i < rows; i++)
+    for (d = 0; d < width; d++) db[d] += b->dout[i * width + d];
+}
+
+/* One head of one bag: the nets' gradients into those of q, k, v, the mask, beta, alpha, mu and sigma. */
+HFY_COLD_ hfy_status hfy_layer_associate_back_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h,
+                                               hfy_layer_back_ *b, hfy_real *dmask, hfy_work *inner) {
+  const hfy_layer *l = r->l;
+  const int gaussian = (l->flags & HFY_LAYER_GAUSSIAN) != 0;
+  const hfy_net_drop_ drop = hfy_layer_drop_(r, bag, h);
+  hfy_net net;
+  const hfy_real *queries = hfy_layer_net_(r, bag, h, &net);
+  const size_t n = net.count;
+  hfy_real *to = dmask ? dmask + hfy_layer_mask_(r, bag, h) : NULL, *part;
+  double beta = 0, alpha = 0;
+  size_t i, j;
+  hfy_grad grad;
+  hfy_status status;
+  memset(&grad, 0, sizeof grad);
+  if (!gaussian) {
+    grad.queries = hfy_layer_dused_(r->side + HFY_LAYER_STATE_, h, bag->q);
+    grad.keys = hfy_layer_dused_(r->side + HFY_LAYER_STORED_, h, bag->k);
+  }
+  grad.readout = hfy_layer_dused_(r->side + HFY_LAYER_VALUE_, h, bag->k);
+  grad.bias = r->dbias;
+  grad.beta = b->beta ? &beta : NULL;
+  grad.alpha = b->alpha ? &alpha : NULL;
+  grad.implicit = l->implicit;
+  if (r->dbias) memset(r->dbias, 0, bag->rows * n * sizeof *r->dbias);
+  hfy_base_open_(inner, NULL);
+  status = hfy_net_vjp_(&net, queries, bag->rows, b->dheads + (h * r->rows + bag->row) * l->value_width, NULL, &grad,
+                        r->dropping ? &drop : NULL, inner);
+  for (i = 0; to && i < bag->rows; i++)
+    for (j = 0; j < bag->many; j++) to[i * bag->many + j] += r->dbias[i * n + j];
+  if (gaussian && r->dparams) hfy_layer_gaussian_(r, bag, h, NULL, r->dbias);
+  part = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h);
+  if (part) *part = (hfy_real)((double)*part + beta * net.beta);
+  part = hfy_layer_to_(r, HFY_LAYER_ALPHA_, h);
+  if (part) {
+    const double given = (double)*hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
+    if (given >= 1 && given <= 8) *part = (hfy_real)((double)*part + alpha);
+  }
+  for (i = 0; status && status != HFY_ERR_CONVERGENCE && i < bag->rows; i++)
+    if (r->lost[bag->row + i] > 0) return HFY_OK; /* it is that row which has no answer again */
+  return status;
+}
+
+/* Back from what the nets saw to what came in, for one side. */
+HFY_COLD_ void hfy_layer_side_back_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_layer_back_ *b) {
+  const hfy_post space = hfy_layer_space_(r);
+  const size_t rows = s->fixed ? s->rows : r->l->heads * s->held, at = HFY_LAYER_NORM_ + 2 * s->part;
+  const size_t bias = s->part == HFY_LAYER_VALUE_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_;
+  size_t i, h, d;
+  hfy_real *extra = s->part == HFY_LAYER_STATE_ ? NULL : hfy_layer_to_(r, bias, 0);
+  hfy_layer_bag_ bag;
+  memset(&bag, 0, sizeof bag);
+  while (s->held > s->rows && hfy_layer_next_(r, &bag)) {
+    if (r->l->memories && bag.b) break;
+    for (h = 0; h < r->l->heads; h++) {
+      hfy_real *of = hfy_layer_dused_(s, h, bag.k + bag.many);
+      for (d = 0; extra && d < s->n; d++) extra[h * s->n + d] += of[d];
+      memset(of, 0, r->full.extras * s->n * sizeof *of);
+    }
+  }
+  if (s->seen) {
+    hfy_real *const to[3] = {s->dhead, hfy_layer_to_(r, HFY_LAYER_SPACE_, 0), hfy_layer_to_(r, HFY_LAYER_SPACE_BIAS_, 0)};
+    hfy_layer_normalise_back_(r, &space, s->fixed ? s->x : s->head, s->dhead, rows, s->n, to);
+  }
+  if (s->dx && s->fixed) memcpy(s->dx, s->dhead, s->rows * s->width * sizeof *s->dx);
+  if (s->dx && !s->fixed) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
+  if (b->djoint && s->part == HFY_LAYER_VALUE_) memset(b->djoint, 0, s->rows * r->full.keys * sizeof *b->djoint);
+  hfy_layer_project_back_(r, s, b->djoint);
+  if (!s->dx) return;
+  if (s->room) {
+    hfy_real *const to[3] = {s->dx, hfy_layer_to_(r, at, 0), hfy_layer_to_(r, at + 1, 0)};
+    hfy_layer_normalise_back_(r, &s->norm, s->given, s->dx, s->rows, s->width, to);
+  }
+  for (i = 0; s->dgiven && i < s->rows * s->width; i++) s->dgiven[i] += s->dx[i];
+}
+
+/* Where the gradients go; what of grad there cannot be. */
+HFY_COLD_ hfy_status hfy_layer_check_grad_(hfy_layer_run_ *r, const hfy_layer_grad *grad, hfy_work *w) {
+  const hfy_layer *l = r->l;
+  const hfy_layer_input *in = r->in;
+  hfy_layer_side_ *const state = r->side + HFY_LAYER_STATE_, *const stored = r->side + HFY_LAYER_STORED_;
+  hfy_layer_side_ *const value = r->side + HFY_LAYER_VALUE_;
+  const char *set = grad->stored && l->memories                    ? "stored"
+                    : grad->state && (l->queries || !in->state)    ? "state"
+                    : grad->projected && (l->memories || !in->projected) ? "projected"
+                    : grad->mask && !in->mask                      ? "mask"
+                                                                   : NULL;
+  size_t i;
+  if (set)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "grad->%s is set; it should be NULL: the input has no %s of its own", set, set);
+  r->dparams = grad->params;
+  state->dgiven = l->queries ? hfy_layer_to_(r, HFY_LAYER_POOLING_, 0) : in->state ? grad->state : grad->stored;
+  stored->dgiven = l->memories ? hfy_layer_to_(r, HFY_LAYER_LOOKUP_, 0) : grad->stored;
+  value->dgiven = l->flags & HFY_LAYER_FROZEN_TARGETS ? NULL
+                  : l->flags & HFY_LAYER_OWN_TARGETS  ? hfy_layer_to_(r, HFY_LAYER_TARGETS_, 0)
+                  : l->memories || !in->projected     ? stored->dgiven
+                                                      : grad->projected;
+  if (l->flags & HFY_LAYER_GAUSSIAN) state->dgiven = stored->dgiven = NULL;
+  for (i = 0; i < HFY_LAYER_SIDES_; i++) {
+    hfy_layer_side_ *s = r->side + i;
+    s->wanted = s->dgiven || (s->norm.gain && r->dparams);
+  }
+  return HFY_OK;
+}
+
+/* dout has to be finite; a lost row's counts as 0. */
+HFY_COLD_ hfy_status hfy_layer_take_dout_(const hfy_layer_run_ *r, const hfy_real *dout, hfy_real *to) {
+  const size_t width = r->l->out_width;
+  size_t i;
+  for (i = 0; i < r->rows; i++) {
+    if (!hfy_post_finite_(dout + i * width, width))
+      return hfy_base_fail_(r->w, HFY_ERR_NONFINITE, "dout: row %z has NaN or infinity; all should be finite", i);
+    if (r->lost[i] > 0)
+      memset(to + i * width, 0, width * sizeof *to);
+    else
+      memcpy(to + i * width, dout + i * width, width * sizeof *to);
+  }
+  return HFY_OK;
+}
+
+HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
+                                         const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
+                                         hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_layer_run_ run, *r = &run;
+  hfy_layer_back_ back;
+  hfy_layer_bag_ bag;
+  hfy_grad asked;
+  hfy_real none = 0, mark[HFY_LAYER_MARK_];
+  double number = 0;
+  size_t size, i, h;
+  hfy_status failure = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL);
+  memset(&back, 0, sizeof back);
+  memset(&asked, 0, sizeof asked);
+  if (!status) status = hfy_layer_begin_(r, layer, params, in, 0, w);
+  if (!status && r->rows && !dout) status = hfy_base_null_(w, "dout");
+  if (!status) status = hfy_layer_check_grad_(r, grad, w);
+  if (status) return status;
+  size = hfy_layer_lay_(r, NULL);
+  if (in->tape_reals < size)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
+  hfy_layer_mark_(r, mark);
+  if (memcmp(mark, tape, sizeof mark))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "tape is not of a forward pass with this layer and input");
+  hfy_layer_lay_(r, (hfy_real *)(uintptr_t)tape); /* read only from here on */
+  asked.queries = asked.keys = asked.readout = &none;
+  asked.bias = grad->mask || r->l->flags & HFY_LAYER_GAUSSIAN ? &none : NULL;
+  asked.beta = back.beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, 0) ? &number : NULL;
+  asked.alpha = back.alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, 0) ? &number : NULL;
+  asked.implicit = r->l->implicit;
+  status = hfy_layer_probe_(r, NULL, &asked);
+  while (hfy_base_layout_(&arena, w, &status)) {
+    hfy_layer_plan_(&arena, r);
+    back.dout = HFY_TAKE_(&arena, hfy_real, r->rows * r->l->out_width);
+    back.dheads = HFY_TAKE_(&arena, hfy_real, r->rows * r->full.values);
+    back.djoint = r->l->flags & HFY_LAYER_CONNECTED ? HFY_TAKE_(&arena, hfy_real, r->stored * r->full.keys) : NULL;
+    r->dbias = asked.bias ? HFY_TAKE_(&arena, hfy_real, r->most * r->many) : NULL;
+    for (i = 0; i < HFY_LAYER_SIDES_; i++) {
+      hfy_layer_side_ *s = r->side + i;
+      s->dhead = HFY_TAKE_(&arena, hfy_real, (s->fixed ? s->rows : r->l->heads * s->held) * s->n);
+      s->dx = s->wanted ? HFY_TAKE_(&arena, hfy_real, s->rows * s->width) : NULL;
+    }
+  }
+  if (!status) status = hfy_layer_take_dout_(r, dout, back.dout);
+  if (status) return status;
+  hfy_layer_prepare_(r, 0);
+  for (i = 0; i < HFY_LAYER_SIDES_; i++) {
+    hfy_layer_side_ *s = r->side + i;
+    if (s->rows) memset(s->dhead, 0, (s->fixed ? s->rows : r->l->heads * s->held) * s->n * sizeof *s->dhead);
+  }
+  hfy_layer_answer_back_(r, &back);
+  memset(&bag, 0, sizeof bag);
+  while (hfy_layer_next_(r, &bag))
+    for (h = 0; h < r->l->heads; h++) {
+      status = hfy_layer_associate_back_(r, &bag, h, &back, grad->mask, &r->inner);
+      if (status && !failure) failure = hfy_base_fail_(w, status, "bag %z: %s", bag.b, r->inner.message);
+    }
+  for (i = 0; i < HFY_LAYER_SIDES_; i++)
+    if (!(r->l->flags & HFY_LAYER_GAUSSIAN) || i == HFY_LAYER_VALUE_) hfy_layer_side_back_(r, r->side + i, &back);
+  return failure;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params,
+                                                 const hfy_layer_input *in, const hfy_real *tape, const hfy_real *dout,
+                                                 const hfy_layer_grad *grad, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  return hfy_base_close_(w, &local, hfy_layer_backward_(layer, params, in, tape, dout, grad, w));
+}
+
+#endif /* HFY_HAS_LAYER_ */
+
 #ifdef HFY_HAS_SHARD_
 /* ------------------------------------------------------------------------------------------------------------------
    >>shard.impl   partials of one step over slices of the patterns
@@ -20421,6 +21839,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_HAS_POST_
 #undef HFY_HAS_NET_
 #undef HFY_HAS_FILE_
+#undef HFY_HAS_LAYER_
 #undef HFY_HAS_SHARD_
 #undef HFY_HAS_THEORY_
 #undef HFY_HAS_RECALL_
