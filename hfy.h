@@ -1350,6 +1350,80 @@ HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *par
 HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                       const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
                                       hfy_work *work);
+
+/* A dense layer: y = act(x W^T + b). Zeroed but for in and out it is PyTorch's Linear(in, out). */
+typedef enum hfy_dense_kind {
+  HFY_DENSE_LINEAR, /* z */
+  HFY_DENSE_RELU,   /* max(z, 0) */
+  HFY_DENSE_SELU,   /* 1.0507 z, below 0 1.0507 * 1.6733 (e^z - 1) */
+  HFY_DENSE_GELU,   /* z Phi(z), Phi the normal distribution */
+  HFY_DENSE_TANH    /* tanh(z) */
+} hfy_dense_kind;
+typedef struct hfy_dense {
+  size_t in, out; /* >= 1 */
+  hfy_dense_kind kind;
+  int no_bias;
+} hfy_dense;
+
+/* As hfy_layer_params: "weight" (out x in) and, but for no_bias, "bias", with PyTorch's start values. */
+HFY_API hfy_status hfy_dense_params(const hfy_dense *dense, const char *prefix, size_t offset, hfy_param *table,
+                                    size_t capacity, size_t *entries, size_t *end, hfy_work *work);
+
+/* x: rows x in, y: rows x out; they may not overlap. NaN and infinity are carried through. Errors: ARG, NOMEM. */
+HFY_API hfy_status hfy_dense_forward(const hfy_dense *dense, const hfy_real *params, const hfy_real *x, size_t rows,
+                                     hfy_real *y, hfy_work *work);
+
+/* Adds the vector-Jacobian products at dy to to[0] (of x) and to[1] (of params); NULL ones are left out. x and y as they
+   were in the forward pass. */
+HFY_API hfy_status hfy_dense_backward(const hfy_dense *dense, const hfy_real *params, const hfy_real *x,
+                                      const hfy_real *y, const hfy_real *dy, size_t rows, hfy_real *const to[2],
+                                      hfy_work *work);
+
+/* A block of a transformer. With a cross of width 0 the public HopfieldEncoderLayer:
+     h = norm(x + self(x));  out = norm(h + W_2 act(W_1 h + b_1) + b_2)
+   else HopfieldDecoderLayer: between them h = norm(h + cross(h, memory)). Every norm is affine. */
+typedef struct hfy_block {
+  hfy_layer self, cross; /* neither queries nor memories; width in and out is self.width */
+  size_t inner;          /* rows of W_1; 0 = 2048 */
+  hfy_dense_kind kind;   /* LINEAR (0) = RELU */
+  double dropout;        /* 0 <= . < 1: of what associations give, of act(.) and of W_2's answer, in training */
+} hfy_block;
+
+/* As hfy_layer_params; names are the public encoder's or decoder's. */
+HFY_API hfy_status hfy_block_params(const hfy_block *block, const char *prefix, size_t offset, hfy_param *table,
+                                    size_t capacity, size_t *entries, size_t *end, hfy_work *work);
+
+/* in: the rows x as in->stored, in->state NULL. memory: what a decoder's cross stores, as memory->stored, with as many
+   bags; its state is not looked at (NULL for an encoder). in->training and in->seed go for all; in->tape_reals is the
+   block's. report: NULL, or for self and, in a decoder, one more for cross. out: rows x width.
+   A row that an association cannot answer gets 0 from it; its status is returned. Errors as hfy_layer_forward. */
+HFY_API hfy_status hfy_block_tape(const hfy_block *block, const hfy_layer_input *in, const hfy_layer_input *memory,
+                                  size_t *reals, hfy_work *work);
+HFY_API hfy_status hfy_block_forward(const hfy_block *block, const hfy_real *params, const hfy_layer_input *in,
+                                     const hfy_layer_input *memory, hfy_real *out, hfy_real *tape,
+                                     const hfy_layer_report *report, hfy_work *work);
+
+/* As hfy_layer_backward; grad: params, stored (of x) and mask are in's, projected is that of memory->stored. */
+HFY_API hfy_status hfy_block_backward(const hfy_block *block, const hfy_real *params, const hfy_layer_input *in,
+                                      const hfy_layer_input *memory, const hfy_real *tape, const hfy_real *dout,
+                                      const hfy_layer_grad *grad, hfy_work *work);
+
+/* AdamW (Loshchilov, Hutter), or plain gradient descent. Zeroed = AdamW with PyTorch's defaults but for no decay. */
+typedef struct hfy_optimiser {
+  double rate;         /* > 0; 0 = 1e-3 */
+  double beta1, beta2; /* 0 <= . < 1; 0 = 0.9, 0.999 */
+  double eps;          /* > 0; 0 = 1e-8 */
+  double decay;        /* >= 0: AdamW: params lose rate * decay of themselves a step; sgd: added to gradients */
+  double clip;         /* > 0: gradients are scaled so that the norm of all is at most this; 0: not */
+  int sgd;             /* 1: params - rate * gradient */
+  uint64_t steps;      /* made so far: counted here, 0 at the start */
+} hfy_optimiser;
+
+/* One step over all entries of a table that are not frozen; they may not overlap. params, grads: the flat arrays, from
+   the table's offset 0 on. moments: 2 x the largest end of an entry, 0 at the start (sgd: may be NULL). *norm, if not
+   NULL: of the gradients before the cut. Errors, nothing changed: ARG, NONFINITE (a gradient), NOMEM. */
+HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table, size_t entries, hfy_real *params,
+                                      const hfy_real *grads, hfy_real *moments, double *norm, hfy_work *work);
 #endif /* HFY_HAS_LAYER_ */
 
 #ifdef HFY_HAS_SHARD_
@@ -14451,6 +14525,24 @@ typedef struct hfy_layer_side_ {
   int wanted;                /* dx is */
 } hfy_layer_side_;
 
+/* What products and norms are made with. */
+typedef struct hfy_layer_tools_ {
+  const hfy_simd_ *simd;
+  size_t tasks, slice; /* of gemm: so many elements a task */
+  hfy_real *gemm;
+  hfy_post_scratch_ post;
+  double *sum;
+} hfy_layer_tools_;
+
+/* wide: the longest side of a product, the longest row of a norm. */
+HFY_COLD_ void hfy_layer_equip_(hfy_base_arena_ *arena, size_t wide, hfy_layer_tools_ *t) {
+  t->tasks = hfy_base_workers_();
+  t->slice = hfy_linalg_gemm_scratch_(wide, wide, wide, sizeof(hfy_real));
+  t->gemm = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t->tasks, t->slice));
+  t->post.row = HFY_TAKE_(arena, double, wide);
+  t->sum = HFY_TAKE_(arena, double, hfy_base_times_(2, wide));
+}
+
 typedef struct hfy_layer_run_ {
   hfy_layer_full_ full;
   const hfy_layer *l;            /* full.l */
@@ -14458,9 +14550,8 @@ typedef struct hfy_layer_run_ {
   const hfy_real *params;
   hfy_real *dparams;             /* or NULL */
   size_t part[HFY_LAYER_PARTS_];
-  const hfy_simd_ *simd;
+  hfy_layer_tools_ tools;
   hfy_work *w, inner;            /* inner: scratch of the nets */
-  size_t need;                   /* its bytes */
   size_t bags, rows, stored;     /* of all bags: rows of out, stored rows that come in */
   size_t most, many;             /* rows of out, patterns of a net, in the largest bags */
   int dropping, fold;
@@ -14471,10 +14562,6 @@ typedef struct hfy_layer_run_ {
   size_t *visible, *steps;       /* most */
   hfy_status *status, *one;      /* rows; most */
   double *energy;                /* most x (extra_steps + 2) */
-  hfy_real *gemm;
-  size_t tasks, slice;
-  hfy_post_scratch_ post;
-  double *sum;
 } hfy_layer_run_;
 
 /* One bag: where its rows begin among those of out, of the input, of q, of k and v. */
@@ -14616,8 +14703,8 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   status = hfy_layer_count_(r, w);
   if (status || !params) return status;
   for (i = 0; i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(r, i);
-  r->simd = hfy_simd_choose_(w);
-  return r->simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
+  r->tools.simd = hfy_simd_choose_(w);
+  return r->tools.simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
 
 /* --- the tape: a mark of what it belongs to, rows lost, q, k, v, what the heads say --- */
@@ -14661,29 +14748,29 @@ HFY_COLD_ size_t hfy_layer_lay_(hfy_layer_run_ *r, hfy_real *base) {
 /* --- rows to the heads and back --- */
 
 /* C = A B, C += A B of hfy_real, rows shared out: the bits are those of one. */
-HFY_PRIVATE_ void hfy_layer_multiply_(const hfy_layer_run_ *r, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
+HFY_PRIVATE_ void hfy_layer_multiply_(const hfy_layer_tools_ *t, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
                                       hfy_linalg_view_ b, hfy_linalg_into_ c) {
-  hfy_linalg_product_ p = {r->simd, m, n, k, hfy_base_min_(r->tasks, m / 16 + 1), a, b, c, r->gemm, sizeof(hfy_real),
-                           r->slice};
+  hfy_linalg_product_ p = {t->simd, m, n, k, hfy_base_min_(t->tasks, m / 16 + 1), a, b, c, t->gemm, sizeof(hfy_real),
+                           t->slice};
   if (m && n) hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
 }
 
 /* y = x W^T + b, m rows; W: n x k; b, or NULL: none. */
-HFY_PRIVATE_ void hfy_layer_apply_(const hfy_layer_run_ *r, const hfy_real *x, size_t m, size_t k, const hfy_real *w,
+HFY_PRIVATE_ void hfy_layer_apply_(const hfy_layer_tools_ *t, const hfy_real *x, size_t m, size_t k, const hfy_real *w,
                                    const hfy_real *b, size_t n, hfy_real *y) {
   size_t i;
   for (i = 0; b && i < m; i++) memcpy(y + i * n, b, n * sizeof *y);
-  hfy_layer_multiply_(r, m, n, k, hfy_linalg_rows_(x, k), hfy_linalg_turned_(w, k),
+  hfy_layer_multiply_(t, m, n, k, hfy_linalg_rows_(x, k), hfy_linalg_turned_(w, k),
                       b ? hfy_linalg_add_(y, n) : hfy_linalg_set_(y, n));
 }
 
 /* What dy at y = x W^T + b adds to dx (m x k), dw (n x k) and db (n); NULL ones are left out. */
-HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_run_ *r, const hfy_real *x, size_t m, size_t k,
+HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_real *x, size_t m, size_t k,
                                         const hfy_real *w, const hfy_real *dy, size_t n, hfy_real *const to[3]) {
   hfy_real *const dx = to[0], *const dw = to[1], *const db = to[2];
   size_t i, j;
-  if (dx) hfy_layer_multiply_(r, m, k, n, hfy_linalg_rows_(dy, n), hfy_linalg_rows_(w, k), hfy_linalg_add_(dx, k));
-  if (dw) hfy_layer_multiply_(r, n, k, m, hfy_linalg_turned_(dy, n), hfy_linalg_rows_(x, k), hfy_linalg_add_(dw, k));
+  if (dx) hfy_layer_multiply_(t, m, k, n, hfy_linalg_rows_(dy, n), hfy_linalg_rows_(w, k), hfy_linalg_add_(dx, k));
+  if (dw) hfy_layer_multiply_(t, n, k, m, hfy_linalg_turned_(dy, n), hfy_linalg_rows_(x, k), hfy_linalg_add_(dw, k));
   for (i = 0; db && i < m; i++)
     for (j = 0; j < n; j++) db[j] += dy[i * n + j];
 }
@@ -14697,25 +14784,25 @@ HFY_PRIVATE_ hfy_real *hfy_layer_to_(const hfy_layer_run_ *r, size_t part, size_
 }
 
 /* Rows normalised by a post; what is not finite becomes NaN and is found where rows are answered. */
-HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_run_ *r, const hfy_post *norm, const hfy_real *x, size_t rows,
+HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x, size_t rows,
                                        size_t n, hfy_real *y) {
   size_t i, j;
   for (i = 0; i < rows; i++)
-    if (hfy_post_row_(norm, x + i * n, 0, NULL, n, y + i * n, &r->post))
+    if (hfy_post_row_(norm, x + i * n, 0, NULL, n, y + i * n, &t->post))
       for (j = 0; j < n; j++) y[i * n + j] = (hfy_real)hfy_base_nan_();
 }
 
 /* The other way: dy at rows x becomes dx, which may be dy; gain's and shift's gradients are added to. */
-HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_run_ *r, const hfy_post *norm, const hfy_real *x,
+HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x,
                                             const hfy_real *dy, size_t rows, size_t n, hfy_real *const to[3]) {
   hfy_post_grad grad;
   size_t i;
   memset(&grad, 0, sizeof grad);
   grad.gain = to[1];
   grad.delta = to[2];
-  hfy_post_vjp_parameters_(norm, x, dy, rows, n, &grad, r->sum, &r->post);
+  hfy_post_vjp_parameters_(norm, x, dy, rows, n, &grad, t->sum, &t->post);
   for (i = 0; to[0] && i < rows; i++)
-    hfy_post_row_vjp_(norm, x + i * n, dy + i * n, n, to[0] + i * n, &r->post);
+    hfy_post_row_vjp_(norm, x + i * n, dy + i * n, n, to[0] + i * n, &t->post);
 }
 
 /* The norm of q and k in the association space. */
@@ -14757,7 +14844,7 @@ HFY_PRIVATE_ void hfy_layer_project_(const hfy_layer_run_ *r, const hfy_layer_si
   memset(&span, 0, sizeof span);
   while (!s->fixed && hfy_layer_span_next_(r, s, &span))
     for (h = 0; h < r->l->heads; h++)
-      hfy_layer_apply_(r, x + span.from * width, span.rows, width,
+      hfy_layer_apply_(&r->tools, x + span.from * width, span.rows, width,
                        hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + s->part, h * s->n * width),
                        hfy_layer_at_(r, HFY_LAYER_BIAS_ + s->part, h * s->n), s->n,
                        s->head + (h * s->held + span.to) * s->n);
@@ -14777,14 +14864,14 @@ HFY_PRIVATE_ void hfy_layer_project_back_(const hfy_layer_run_ *r, const hfy_lay
       hfy_real *const to[3] = {dx ? dx + span.from * width : NULL,
                                hfy_layer_to_(r, HFY_LAYER_WEIGHT_ + s->part, h * s->n * width),
                                hfy_layer_to_(r, HFY_LAYER_BIAS_ + s->part, h * s->n)};
-      hfy_layer_apply_back_(r, x + span.from * width, span.rows, width,
+      hfy_layer_apply_back_(&r->tools, x + span.from * width, span.rows, width,
                             hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + s->part, h * s->n * width),
                             s->dhead + (h * s->held + span.to) * s->n, s->n, to);
     }
   if (joint) {
     hfy_real *const to[3] = {s->dx, hfy_layer_to_(r, HFY_LAYER_WEIGHT_ + HFY_LAYER_STORED_, 0),
                              hfy_layer_to_(r, HFY_LAYER_BIAS_ + HFY_LAYER_STORED_, 0)};
-    hfy_layer_apply_back_(r, s->x, s->rows, s->width, hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + HFY_LAYER_STORED_, 0),
+    hfy_layer_apply_back_(&r->tools, s->x, s->rows, s->width, hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + HFY_LAYER_STORED_, 0),
                           djoint, width, to);
   }
 }
@@ -14822,16 +14909,16 @@ HFY_PRIVATE_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
     hfy_layer_side_ *s = r->side + i;
     const size_t k = HFY_LAYER_STORED_, rows = s->fixed ? s->rows : r->l->heads * s->held;
     s->x = s->room ? s->room : s->given;
-    if (s->room) hfy_layer_normalise_(r, &s->norm, s->given, s->rows, s->width, s->room);
+    if (s->room) hfy_layer_normalise_(&r->tools, &s->norm, s->given, s->rows, s->width, s->room);
     if (r->fold) continue;
     if (r->joint && i == HFY_LAYER_VALUE_)
-      hfy_layer_apply_(r, s->x, s->rows, s->width, hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + k, 0),
+      hfy_layer_apply_(&r->tools, s->x, s->rows, s->width, hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + k, 0),
                        hfy_layer_at_(r, HFY_LAYER_BIAS_ + k, 0), r->full.keys, r->joint);
     if (forward) hfy_layer_project_(r, s);
     s->used = s->fixed ? s->x : s->head;
     if (forward && s->held > s->rows) hfy_layer_extras_(r, s, s->head);
     if (!s->seen) continue;
-    hfy_layer_normalise_(r, &space, s->used, rows, s->n, s->seen);
+    hfy_layer_normalise_(&r->tools, &space, s->used, rows, s->n, s->seen);
     if (s->held > s->rows) hfy_layer_extras_(r, s, s->seen);
     s->used = s->seen;
   }
@@ -14995,7 +15082,7 @@ HFY_COLD_ hfy_status hfy_layer_answer_(hfy_layer_run_ *r, hfy_real *out) {
     for (h = 0; !weight && h < l->heads; h++) memcpy(row + h * n, r->o + (h * r->rows + i) * n, n * sizeof *row);
   }
   for (h = 0; weight && h < l->heads; h++)
-    hfy_layer_multiply_(r, r->rows, width, n, hfy_linalg_rows_(r->o + h * r->rows * n, n),
+    hfy_layer_multiply_(&r->tools, r->rows, width, n, hfy_linalg_rows_(r->o + h * r->rows * n, n),
                         hfy_linalg_turned_(weight + h * n, r->full.values), hfy_linalg_add_(out, width));
   for (i = 0; i < r->rows; i++) {
     hfy_real *row = out + i * width;
@@ -15094,11 +15181,7 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r) {
   r->bias = HFY_TAKE_(arena, hfy_real, made);
   r->zero = HFY_TAKE_(arena, hfy_real, gaussian ? r->most + r->many : 0);
   r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
-  r->tasks = hfy_base_workers_();
-  r->slice = hfy_linalg_gemm_scratch_(wide, wide, wide, sizeof(hfy_real));
-  r->gemm = HFY_TAKE_(arena, hfy_real, hfy_base_times_(r->tasks, r->slice));
-  r->post.row = HFY_TAKE_(arena, double, wide);
-  r->sum = HFY_TAKE_(arena, double, 2 * wide);
+  hfy_layer_equip_(arena, wide, &r->tools);
   r->inner.capacity = r->inner.peak;
   r->inner.buffer = HFY_TAKE_(arena, unsigned char, r->inner.peak);
   for (i = 0; r->visible && i < r->most; i++) r->visible[i] = i + 1;
@@ -15191,10 +15274,10 @@ HFY_COLD_ void hfy_layer_answer_back_(const hfy_layer_run_ *r, const hfy_layer_b
     hfy_real *to = b->dheads + h * rows * n;
     for (i = 0; !weight && i < rows; i++) memcpy(to + i * n, b->dout + i * width + h * n, n * sizeof *to);
     if (!weight) continue;
-    hfy_layer_multiply_(r, rows, n, width, hfy_linalg_rows_(b->dout, width),
+    hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(b->dout, width),
                         hfy_linalg_rows_(weight + h * n, r->full.values), hfy_linalg_set_(to, n));
     if (dw)
-      hfy_layer_multiply_(r, width, n, rows, hfy_linalg_turned_(b->dout, width),
+      hfy_layer_multiply_(&r->tools, width, n, rows, hfy_linalg_turned_(b->dout, width),
                           hfy_linalg_rows_(r->o + h * rows * n, n), hfy_linalg_add_(dw + h * n, r->full.values));
   }
   for (i = 0; db && i < rows; i++)
@@ -15263,7 +15346,7 @@ HFY_COLD_ void hfy_layer_side_back_(const hfy_layer_run_ *r, const hfy_layer_sid
   }
   if (s->seen) {
     hfy_real *const to[3] = {s->dhead, hfy_layer_to_(r, HFY_LAYER_SPACE_, 0), hfy_layer_to_(r, HFY_LAYER_SPACE_BIAS_, 0)};
-    hfy_layer_normalise_back_(r, &space, s->fixed ? s->x : s->head, s->dhead, rows, s->n, to);
+    hfy_layer_normalise_back_(&r->tools, &space, s->fixed ? s->x : s->head, s->dhead, rows, s->n, to);
   }
   if (s->dx && s->fixed) memcpy(s->dx, s->dhead, s->rows * s->width * sizeof *s->dx);
   if (s->dx && !s->fixed) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
@@ -15272,7 +15355,7 @@ HFY_COLD_ void hfy_layer_side_back_(const hfy_layer_run_ *r, const hfy_layer_sid
   if (!s->dx) return;
   if (s->room) {
     hfy_real *const to[3] = {s->dx, hfy_layer_to_(r, at, 0), hfy_layer_to_(r, at + 1, 0)};
-    hfy_layer_normalise_back_(r, &s->norm, s->given, s->dx, s->rows, s->width, to);
+    hfy_layer_normalise_back_(&r->tools, &s->norm, s->given, s->dx, s->rows, s->width, to);
   }
   for (i = 0; s->dgiven && i < s->rows * s->width; i++) s->dgiven[i] += s->dx[i];
 }
@@ -15388,6 +15471,196 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const h
                                                  const hfy_layer_grad *grad, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   return hfy_base_close_(w, &local, hfy_layer_backward_(layer, params, in, tape, dout, grad, w));
+}
+
+/* --- dense layers --- */
+
+HFY_PRIVATE_ double hfy_dense_act_(hfy_dense_kind kind, double z) {
+  const double scale = 1.0507009873554804934, alpha = 1.6732632423543772848;
+  switch (kind) {
+  case HFY_DENSE_RELU: return z > 0 || z != z ? z : 0;
+  case HFY_DENSE_SELU: return scale * (z > 0 ? z : alpha * expm1(z));
+  case HFY_DENSE_GELU: return 0.5 * z * erfc(-z * 0.70710678118654752440);
+  case HFY_DENSE_TANH: return tanh(z);
+  default: return z;
+  }
+}
+
+/* The slope: of GELU at z, of the others at y = act(z). */
+HFY_PRIVATE_ double hfy_dense_slope_(hfy_dense_kind kind, double y) {
+  const double scale = 1.0507009873554804934, alpha = 1.6732632423543772848;
+  switch (kind) {
+  case HFY_DENSE_RELU: return y > 0 ? 1 : 0;
+  case HFY_DENSE_SELU: return y > 0 ? scale : y + scale * alpha;
+  case HFY_DENSE_GELU: /* Phi(y) + y phi(y) */
+    return 0.5 * erfc(-y * 0.70710678118654752440) + y * 0.39894228040143267794 * exp(-0.5 * y * y);
+  case HFY_DENSE_TANH: return 1 - y * y;
+  default: return 1;
+  }
+}
+
+HFY_PRIVATE_ void hfy_dense_forward_(const hfy_layer_tools_ *t, const hfy_dense *d, const hfy_real *params,
+                                     const hfy_real *x, size_t rows, hfy_real *y) {
+  size_t i;
+  hfy_layer_apply_(t, x, rows, d->in, params, d->no_bias ? NULL : params + d->out * d->in, d->out, y);
+  for (i = 0; d->kind != HFY_DENSE_LINEAR && i < rows * d->out; i++)
+    y[i] = (hfy_real)hfy_dense_act_(d->kind, (double)y[i]);
+}
+
+/* dz: rows x out, receives dy and becomes the cotangent of z; may be dy. y: rows x out. */
+HFY_PRIVATE_ void hfy_dense_backward_(const hfy_layer_tools_ *t, const hfy_dense *d, const hfy_real *params,
+                                      const hfy_real *x, const hfy_real *y, size_t rows, hfy_real *dz,
+                                      hfy_real *const to[2]) {
+  hfy_real *const part[3] = {to[0], to[1], to[1] && !d->no_bias ? to[1] + d->out * d->in : NULL};
+  size_t i;
+  for (i = 0; d->kind != HFY_DENSE_LINEAR && i < rows * d->out; i++)
+    dz[i] = (hfy_real)((double)dz[i] * hfy_dense_slope_(d->kind, (double)y[i]));
+  hfy_layer_apply_back_(t, x, rows, d->in, params, dz, d->out, part);
+}
+
+HFY_COLD_ hfy_status hfy_dense_check_(const hfy_dense *d, size_t rows, hfy_work *w) {
+  if (!d) return hfy_base_null_(w, "dense");
+  if (!d->in || !d->out) return hfy_base_should_(w, "dense->", d->in ? "out" : "in", 0, "at least 1");
+  if ((unsigned)d->kind > HFY_DENSE_TANH)
+    return hfy_base_should_(w, "dense->", "kind", (double)d->kind, "one of hfy_dense_kind");
+  if (!hfy_base_fits_(d->in, d->out, 8 * sizeof(double)) || !hfy_base_fits_(rows, d->in, 8 * sizeof(double)) ||
+      !hfy_base_fits_(rows, d->out, 8 * sizeof(double)))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "dense: %z x %z weights and %z rows cannot exist", d->out, d->in, rows);
+  return HFY_OK;
+}
+
+HFY_COLD_ void hfy_dense_lists_(const void *what, hfy_layer_table_ *t) {
+  const hfy_dense *d = (const hfy_dense *)what;
+  hfy_param lost;
+  hfy_layer_add_(t, HFY_LAYER_PARTS_, "weight", d->out, d->in, 0, HFY_PARAM_DENSE, &lost);
+  if (!d->no_bias)
+    hfy_layer_add_(t, HFY_LAYER_PARTS_, "bias", d->out, 0, 0, HFY_PARAM_UNIFORM, &lost)->spread =
+        1 / sqrt((double)d->in);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_dense_params(const hfy_dense *dense, const char *prefix, size_t offset,
+                                               hfy_param *table, size_t capacity, size_t *entries, size_t *end,
+                                               hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  size_t ends[2] = {0, 0};
+  hfy_status status = hfy_dense_check_(dense, 0, w);
+  if (!status) status = hfy_layer_tabulate_(hfy_dense_lists_, dense, prefix, offset, table, capacity, ends, w);
+  if (!status && entries) *entries = ends[0];
+  if (!status && end) *end = ends[1];
+  return hfy_base_close_(w, &local, status);
+}
+
+/* The largest of three. */
+HFY_PRIVATE_ size_t hfy_layer_most_(size_t a, size_t b, size_t c) { return a > b ? (a > c ? a : c) : b > c ? b : c; }
+
+HFY_API HFY_SMALL_ hfy_status hfy_dense_forward(const hfy_dense *dense, const hfy_real *params, const hfy_real *x,
+                                                size_t rows, hfy_real *y, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_layer_tools_ t;
+  hfy_status status = hfy_dense_check_(dense, rows, w);
+  if (!status) status = hfy_base_null_(w, !params ? "params" : rows && !x ? "x" : rows && !y ? "y" : NULL);
+  if (!status) t.simd = hfy_simd_choose_(w);
+  if (!status && !t.simd) status = HFY_ERR_UNSUPPORTED;
+  while (hfy_base_layout_(&arena, w, &status))
+    hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), &t);
+  if (!status) hfy_dense_forward_(&t, dense, params, x, rows, y);
+  return hfy_base_close_(w, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_dense_backward(const hfy_dense *dense, const hfy_real *params, const hfy_real *x,
+                                                 const hfy_real *y, const hfy_real *dy, size_t rows,
+                                                 hfy_real *const to[2], hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_layer_tools_ t;
+  hfy_real *dz = NULL, *z = NULL;
+  hfy_dense linear;
+  hfy_status status = hfy_dense_check_(dense, rows, w);
+  if (!status)
+    status = hfy_base_null_(w, !params ? "params" : !to ? "to" : rows && !x ? "x" : rows && !y ? "y"
+                                        : rows && !dy ? "dy" : NULL);
+  if (!status) t.simd = hfy_simd_choose_(w);
+  if (!status && !t.simd) status = HFY_ERR_UNSUPPORTED;
+  while (hfy_base_layout_(&arena, w, &status)) {
+    hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), &t);
+    dz = HFY_TAKE_(&arena, hfy_real, rows * dense->out);
+    z = dense->kind == HFY_DENSE_GELU ? HFY_TAKE_(&arena, hfy_real, rows * dense->out) : NULL;
+  }
+  if (!status && rows) {
+    memcpy(dz, dy, rows * dense->out * sizeof *dz);
+    linear = *dense;
+    linear.kind = HFY_DENSE_LINEAR;
+    if (z) hfy_dense_forward_(&t, &linear, params, x, rows, z);
+    hfy_dense_backward_(&t, dense, params, x, z ? z : y, rows, dz, to);
+  }
+  return hfy_base_close_(w, &local, status);
+}
+
+/* --- an optimiser --- */
+
+/* An entry of the table has to lie within memory; the largest end of all. */
+HFY_COLD_ hfy_status hfy_optimiser_check_(const hfy_optimiser *o, const hfy_param *table, size_t entries, size_t *end,
+                                          hfy_work *w) {
+  const double numbers[] = {o->rate, o->beta1, o->beta2, o->eps, o->decay, o->clip};
+  static const char *const names[] = {"rate", "beta1", "beta2", "eps", "decay", "clip"};
+  size_t i;
+  for (i = 0; i < sizeof names / sizeof *names; i++) {
+    const double most = i == 1 || i == 2 ? 1 : HUGE_VAL;
+    if (!(numbers[i] >= 0 && numbers[i] < most))
+      return hfy_base_should_(w, "how->", names[i], numbers[i], most > 1 ? "at least 0 and finite" : "at least 0 and below 1");
+  }
+  for (*end = 0, i = 0; i < entries; i++) {
+    const size_t last = hfy_base_plus_(table[i].offset, table[i].count);
+    if (last > *end) *end = last;
+  }
+  if (hfy_base_fits_(*end, 2, sizeof(double))) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_ARG, "table: %z parameters cannot exist", *end);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table, size_t entries,
+                                                 hfy_real *params, const hfy_real *grads, hfy_real *moments,
+                                                 double *norm, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *none = !how ? "how" : !table && entries ? "table" : !params ? "params" : !grads ? "grads"
+                     : !how->sgd && !moments ? "moments" : NULL;
+  size_t end = 0, i, j;
+  double square = 0, length, scale = 1, fade1, fade2, rate, beta1, beta2, eps;
+  hfy_status status = hfy_base_null_(w, none);
+  if (!status) status = hfy_optimiser_check_(how, table, entries, &end, w);
+  for (i = 0; !status && i < entries; i++)
+    for (j = table[i].offset; !status && !table[i].frozen && j < table[i].offset + table[i].count; j++) {
+      square += (double)grads[j] * (double)grads[j];
+      if (!hfy_base_is_finite_((double)grads[j]))
+        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "grads: %s has %g; all should be finite", table[i].name,
+                                (double)grads[j]);
+    }
+  if (status) return hfy_base_close_(w, &local, status);
+  length = sqrt(square);
+  if (norm) *norm = length;
+  if (how->clip > 0 && length > how->clip) scale = how->clip / (length + 1e-6);
+  rate = how->rate > 0 ? how->rate : 1e-3;
+  beta1 = how->beta1 > 0 ? how->beta1 : 0.9;
+  beta2 = how->beta2 > 0 ? how->beta2 : 0.999;
+  eps = how->eps > 0 ? how->eps : 1e-8;
+  how->steps++;
+  fade1 = -expm1((double)how->steps * log(beta1)); /* 1 - beta1^steps */
+  fade2 = sqrt(-expm1((double)how->steps * log(beta2)));
+  for (i = 0; i < entries; i++)
+    for (j = table[i].offset; !table[i].frozen && j < table[i].offset + table[i].count; j++) {
+      const double g = scale * (double)grads[j], p = (double)params[j];
+      double m, v;
+      if (how->sgd) {
+        params[j] = (hfy_real)(p - rate * (g + how->decay * p));
+        continue;
+      }
+      m = beta1 * (double)moments[j] + (1 - beta1) * g;
+      v = beta2 * (double)moments[end + j] + (1 - beta2) * g * g;
+      moments[j] = (hfy_real)m;
+      moments[end + j] = (hfy_real)v;
+      params[j] = (hfy_real)(p * (1 - rate * how->decay) - rate / fade1 * m / (sqrt(v) / fade2 + eps));
+    }
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
 #endif /* HFY_HAS_LAYER_ */
