@@ -14221,6 +14221,7 @@ typedef struct hfy_layer_table_ {
   hfy_param *entry; /* NULL: counting */
   size_t entries, at;
   size_t *part;     /* where each is, or SIZE_MAX; or NULL */
+  int too_long;     /* a name is */
 } hfy_layer_table_;
 
 /* Appends an array of shape a, a x b or a x b x c (0: no such axis); returns its entry, or one that is lost. */
@@ -14229,6 +14230,7 @@ HFY_COLD_ hfy_param *hfy_layer_add_(hfy_layer_table_ *t, int part, const char *n
   hfy_param *e = t->entry ? t->entry + t->entries : lost;
   size_t at;
   memset(e, 0, sizeof *e);
+  t->too_long |= strlen(t->prefix) + strlen(t->inner) + strlen(name) >= sizeof e->name;
   at = hfy_base_put_(e->name, sizeof e->name, 0, t->prefix);
   at = hfy_base_put_(e->name, sizeof e->name, at, t->inner);
   hfy_base_put_(e->name, sizeof e->name, at, name);
@@ -14470,11 +14472,12 @@ typedef void hfy_layer_lister_(const void *what, hfy_layer_table_ *t);
 HFY_COLD_ hfy_status hfy_layer_tabulate_(hfy_layer_lister_ *list, const void *what, const char *prefix,
                                          size_t offset, hfy_param *table, size_t capacity, size_t ends[2],
                                          hfy_work *w) {
-  hfy_layer_table_ t = {prefix ? prefix : "", "", NULL, 0, 0, NULL};
+  hfy_layer_table_ t = {prefix ? prefix : "", "", NULL, 0, 0, NULL, 0};
   t.at = offset;
-  if (strlen(t.prefix) > 24)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "prefix has %z letters; it should have at most 24", strlen(t.prefix));
   list(what, &t);
+  if (t.too_long)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "prefix has %z letters; names with it should have at most %z",
+                          strlen(t.prefix), (size_t)HFY_PARAM_NAME - 1);
   if (!hfy_base_fits_(t.at, 1, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "layer: so many parameters cannot exist");
   if (table && capacity < t.entries)
@@ -14682,7 +14685,7 @@ HFY_COLD_ hfy_status hfy_layer_check_input_(const hfy_layer *l, const hfy_layer_
 HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer, const hfy_real *params,
                                       const hfy_layer_input *in, int whole, hfy_work *w) {
   static const hfy_real none[1] = {0};
-  hfy_layer_table_ t = {"", "", NULL, 0, 0, NULL};
+  hfy_layer_table_ t = {"", "", NULL, 0, 0, NULL, 0};
   hfy_status status;
   size_t i;
   memset(r, 0, sizeof *r);
@@ -15595,6 +15598,354 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_backward(const hfy_dense *dense, const h
     hfy_dense_backward_(&t, dense, params, x, z ? z : y, rows, dz, to);
   }
   return hfy_base_close_(w, &local, status);
+}
+
+/* --- blocks --- */
+
+/* A block with its defaults, where its parameters begin, what goes into its associations. */
+typedef struct hfy_block_run_ {
+  hfy_layer layer[2];       /* self; cross, in a decoder */
+  size_t stages;            /* associations: 1 or 2 */
+  hfy_dense dense[2];       /* W_1 and W_2 */
+  double dropout;
+  size_t at[2], dense_at[2], norm_at[3], width, rows;
+  hfy_layer_input in[2];
+  size_t taped[2], reals;   /* of the associations' tapes; of all */
+  hfy_layer_tools_ tools;
+  hfy_work inner;           /* scratch of associations */
+  hfy_real *h[3], *a, *fed; /* scratch: x and what norms gave, rows x width; the same; rows x inner */
+} hfy_block_run_;
+
+HFY_COLD_ void hfy_block_lists_(const void *what, hfy_layer_table_ *t) {
+  static const char *const layers[] = {"hopfield_association.", "hopfield_association_self.",
+                                       "hopfield_association_cross."};
+  static const char *const norms[] = {"norm_residual.", "norm_residual_self.", "norm_residual_cross."};
+  hfy_block_run_ *b = (hfy_block_run_ *)(uintptr_t)what; /* learns where its parts begin */
+  const char *const prefix = t->prefix;
+  const size_t pair = b->stages - 1, start = t->at;
+  size_t i;
+  char text[HFY_PARAM_NAME];
+  hfy_layer_full_ f;
+  hfy_work lost;
+  hfy_param none;
+  t->prefix = text;
+  for (i = 0; i < 2 * b->stages + 3; i++) {
+    const size_t k = i < b->stages ? 0 : i < b->stages + 2 ? 1 : 2, j = k == 0 ? i : i - b->stages - (k == 2 ? 2 : 0);
+    const char *name = k == 0   ? layers[pair + j]
+                       : k == 1 ? (j ? "linear_output." : "linear_residual.")
+                                : j == b->stages ? "norm_output." : norms[pair + j];
+    t->too_long |= strlen(prefix) + strlen(name) >= sizeof text;
+    hfy_base_put_(text, sizeof text, hfy_base_put_(text, sizeof text, 0, prefix), name);
+    t->inner = "";
+    *(k == 0 ? b->at + j : k == 1 ? b->dense_at + j : b->norm_at + j) = t->at - start;
+    if (k == 0 && !hfy_layer_resolve_(b->layer + j, &f, &lost)) hfy_layer_list_(&f, t);
+    if (k == 1) hfy_dense_lists_(b->dense + j, t);
+    if (k < 2) continue;
+    hfy_layer_add_(t, HFY_LAYER_PARTS_, "weight", b->width, 0, 0, HFY_PARAM_ONE, &none);
+    hfy_layer_add_(t, HFY_LAYER_PARTS_, "bias", b->width, 0, 0, HFY_PARAM_ZERO, &none);
+  }
+  t->prefix = prefix;
+}
+
+/* Checks a block and fills in its defaults. */
+HFY_COLD_ hfy_status hfy_block_resolve_(const hfy_block *block, hfy_block_run_ *b, hfy_work *w) {
+  hfy_layer_full_ f;
+  hfy_status status = hfy_base_null_(w, block ? NULL : "block");
+  size_t i;
+  if (status) return status;
+  memset(b, 0, sizeof *b);
+  b->layer[0] = block->self;
+  b->layer[1] = block->cross;
+  b->width = block->self.width;
+  b->stages = block->cross.width ? 2 : 1;
+  for (i = 0; i < b->stages; i++) {
+    status = hfy_layer_resolve_(b->layer + i, &f, w);
+    if (status) return status;
+    if (f.l.queries || f.l.memories || f.l.width != b->width || f.l.out_width != b->width ||
+        (i == 0 && (f.l.stored_width != b->width || f.l.projected_width != b->width)) ||
+        (i == 1 && f.l.projected_width != f.l.stored_width))
+      return hfy_base_fail_(w, HFY_ERR_ARG,
+                            "block->%s: width and out_width should be %z, stored and projected_width %s, without "
+                            "queries and memories", i ? "cross" : "self", b->width, i ? "equal" : "the same");
+  }
+  if ((unsigned)block->kind > HFY_DENSE_TANH)
+    return hfy_base_should_(w, "block->", "kind", (double)block->kind, "one of hfy_dense_kind");
+  if (!(block->dropout >= 0 && block->dropout < 1))
+    return hfy_base_should_(w, "block->", "dropout", block->dropout, "at least 0 and below 1");
+  b->dropout = block->dropout;
+  b->dense[0].in = b->dense[1].out = b->width;
+  b->dense[0].out = b->dense[1].in = block->inner ? block->inner : 2048;
+  b->dense[0].kind = block->kind ? block->kind : HFY_DENSE_RELU;
+  return hfy_dense_check_(b->dense, 0, w);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_block_params(const hfy_block *block, const char *prefix, size_t offset,
+                                               hfy_param *table, size_t capacity, size_t *entries, size_t *end,
+                                               hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_block_run_ b;
+  size_t ends[2] = {0, 0};
+  hfy_status status = hfy_block_resolve_(block, &b, w);
+  if (!status) status = hfy_layer_tabulate_(hfy_block_lists_, &b, prefix, offset, table, capacity, ends, w);
+  if (!status && entries) *entries = ends[0];
+  if (!status && end) *end = ends[1];
+  return hfy_base_close_(w, &local, status);
+}
+
+/* Resolves a block, looks at what comes in, counts its rows and tapes. */
+HFY_COLD_ hfy_status hfy_block_begin_(const hfy_block *block, const hfy_layer_input *in, const hfy_layer_input *memory,
+                                      hfy_block_run_ *b, hfy_work *w) {
+  hfy_layer_table_ t = {"", "", NULL, 0, 0, NULL, 0};
+  static const hfy_real later[1] = {0};
+  hfy_layer_run_ r;
+  hfy_status status = hfy_block_resolve_(block, b, w);
+  size_t i, k;
+  if (!status) status = hfy_base_null_(w, !in ? "in" : b->stages > 1 && !memory ? "memory" : NULL);
+  if (!status && (in->state || in->projected))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->%s is set; a block's should be NULL", in->state ? "state" : "projected");
+  if (!status && b->stages > 1 && (memory->projected || memory->bags != in->bags))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "memory->%s is %z; it should be %z", memory->projected ? "projected" : "bags",
+                            memory->projected ? (size_t)1 : memory->bags, memory->projected ? (size_t)0 : in->bags);
+  if (status) return status;
+  hfy_block_lists_(b, &t);
+  b->in[0] = *in;
+  if (b->stages > 1) {
+    b->in[1] = *memory;
+    b->in[1].state = later;
+    b->in[1].state_rows = in->stored_rows;
+    b->in[1].state_each = in->stored_each;
+    b->in[1].training = in->training;
+    b->in[1].seed = in->seed + 1;
+  }
+  for (i = 0; !status && i < b->stages; i++) {
+    status = hfy_layer_begin_(&r, b->layer + i, NULL, b->in + i, 0, w);
+    if (status) return status;
+    for (k = 0; k < HFY_LAYER_SIDES_; k++) hfy_layer_take_side_(&r, k);
+    b->rows = r.rows;
+    b->taped[i] = b->in[i].tape_reals = hfy_layer_lay_(&r, NULL);
+    b->reals += b->taped[i] + b->rows * b->width;
+  }
+  b->reals += b->rows * (b->width + b->dense[0].out);
+  b->tools.simd = hfy_simd_choose_(w);
+  return b->tools.simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_block_tape(const hfy_block *block, const hfy_layer_input *in,
+                                             const hfy_layer_input *memory, size_t *reals, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_block_run_ b;
+  hfy_status status = hfy_base_null_(w, reals ? NULL : "reals");
+  if (!status) status = hfy_block_begin_(block, in, memory, &b, w);
+  if (!status) *reals = b.reals;
+  return hfy_base_close_(w, &local, status);
+}
+
+/* Scratch of either direction. */
+HFY_COLD_ void hfy_block_plan_(hfy_base_arena_ *arena, hfy_block_run_ *b) {
+  const size_t size = b->rows * b->width;
+  size_t i;
+  for (i = 1; i <= b->stages; i++) b->h[i] = HFY_TAKE_(arena, hfy_real, size);
+  b->a = HFY_TAKE_(arena, hfy_real, size);
+  b->fed = HFY_TAKE_(arena, hfy_real, b->rows * b->dense[0].out);
+  hfy_layer_equip_(arena, hfy_layer_most_(b->rows, b->width, b->dense[0].out), &b->tools);
+  b->inner.capacity = b->inner.peak;
+  b->inner.buffer = HFY_TAKE_(arena, unsigned char, b->inner.peak);
+}
+
+/* Dropout of rows x n numbers, the which-th of a block. */
+HFY_PRIVATE_ void hfy_block_drop_(const hfy_block_run_ *b, size_t which, size_t n, hfy_real *x) {
+  const hfy_net_drop_ drop = {b->in[0].seed, b->dropout, which, SIZE_MAX, 0, 0};
+  size_t i;
+  if (!b->in[0].training || !(b->dropout > 0)) return;
+  for (i = 0; i < b->rows; i++) hfy_net_drop_row_(&drop, i, NULL, n, x + i * n);
+}
+
+HFY_PRIVATE_ hfy_post hfy_block_norm_(const hfy_block_run_ *b, size_t i, const hfy_real *params) {
+  hfy_post norm;
+  memset(&norm, 0, sizeof norm);
+  norm.kind = HFY_POST_LAYERNORM;
+  norm.eta = 1;
+  norm.eps = 1e-5;
+  norm.gain = params + b->norm_at[i];
+  norm.delta = norm.gain + b->width;
+  return norm;
+}
+
+/* to = norm(r), r = x + a: r stays on the tape. */
+HFY_PRIVATE_ void hfy_block_add_(const hfy_block_run_ *b, size_t i, const hfy_real *params, const hfy_real *x,
+                                 const hfy_real *a, hfy_real *r, hfy_real *to) {
+  const hfy_post norm = hfy_block_norm_(b, i, params);
+  size_t k;
+  for (k = 0; k < b->rows * b->width; k++) r[k] = x[k] + a[k];
+  hfy_layer_normalise_(&b->tools, &norm, r, b->rows, b->width, to);
+}
+
+HFY_COLD_ hfy_status hfy_block_forward_(const hfy_block *block, const hfy_real *params, const hfy_layer_input *in,
+                                        const hfy_layer_input *memory, hfy_real *out, hfy_real *tape,
+                                        const hfy_layer_report *report, hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_block_run_ b;
+  hfy_real none = 0, *at = tape;
+  size_t i, size;
+  hfy_status one, failure = HFY_OK, status = hfy_base_null_(w, params ? NULL : "params");
+  if (!status) status = hfy_block_begin_(block, in, memory, &b, w);
+  if (!status && b.rows && !out) status = hfy_base_null_(w, "out");
+  if (!status && tape && in->tape_reals < b.reals)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, b.reals);
+  if (status) return status;
+  b.inner.isa = w->isa;
+  b.inner.buffer = &none;
+  for (i = 0; !status && i < b.stages; i++) {
+    hfy_base_open_(&b.inner, NULL);
+    one = hfy_layer_forward_(b.layer + i, params + b.at[i], b.in + i, &none, &none, report ? report + i : NULL, &b.inner);
+    if (one && one != HFY_ERR_NOMEM) {
+      memcpy(w->message, b.inner.message, sizeof w->message);
+      status = one;
+    }
+  }
+  while (hfy_base_layout_(&arena, w, &status)) {
+    hfy_block_plan_(&arena, &b);
+    if (!tape) at = HFY_TAKE_(&arena, hfy_real, b.reals);
+  }
+  if (status) return status;
+  size = b.rows * b.width;
+  b.h[0] = (hfy_real *)(uintptr_t)in->stored; /* read only */
+  for (i = 0; i < b.stages; i++) {
+    if (i) b.in[1].state = b.h[1];
+    hfy_base_open_(&b.inner, NULL);
+    one = hfy_layer_forward_(b.layer + i, params + b.at[i], b.in + i, b.a, at, report ? report + i : NULL, &b.inner);
+    if (one && !failure) {
+      failure = one;
+      memcpy(w->message, b.inner.message, sizeof w->message);
+    }
+    hfy_block_drop_(&b, i, b.width, b.a);
+    hfy_block_add_(&b, i, params, b.h[i], b.a, at + b.taped[i], b.h[i + 1]);
+    at += b.taped[i] + size;
+  }
+  hfy_dense_forward_(&b.tools, b.dense, params + b.dense_at[0], b.h[b.stages], b.rows, at);
+  if (b.rows) memcpy(b.fed, at, b.rows * b.dense[0].out * sizeof *at);
+  hfy_block_drop_(&b, 2, b.dense[0].out, b.fed);
+  hfy_dense_forward_(&b.tools, b.dense + 1, params + b.dense_at[1], b.fed, b.rows, b.a);
+  hfy_block_drop_(&b, 3, b.width, b.a);
+  hfy_block_add_(&b, b.stages, params, b.h[b.stages], b.a, at + b.rows * b.dense[0].out, out);
+  return failure;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_block_forward(const hfy_block *block, const hfy_real *params,
+                                                const hfy_layer_input *in, const hfy_layer_input *memory, hfy_real *out,
+                                                hfy_real *tape, const hfy_layer_report *report, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  return hfy_base_close_(w, &local, hfy_block_forward_(block, params, in, memory, out, tape, report, w));
+}
+
+/* dh at h = norm(r): to the norm's parameters, and in place to r. */
+HFY_PRIVATE_ void hfy_block_norm_back_(const hfy_block_run_ *b, size_t i, const hfy_real *params, hfy_real *dparams,
+                                       const hfy_real *r, hfy_real *dh) {
+  const hfy_post norm = hfy_block_norm_(b, i, params);
+  hfy_real *const at = dparams ? dparams + b->norm_at[i] : NULL, *const to[3] = {dh, at, at ? at + b->width : NULL};
+  hfy_layer_normalise_back_(&b->tools, &norm, r, dh, b->rows, b->width, to);
+}
+
+/* Through W_2 and W_1: dh holds the cotangent of the sum before the last norm and gets what comes from act(.). */
+HFY_COLD_ void hfy_block_feed_back_(const hfy_block_run_ *b, const hfy_real *params, hfy_real *dparams,
+                                    const hfy_real *hidden, hfy_real *dhidden, hfy_real *dh) {
+  const size_t last = b->stages, all = b->rows * b->dense[0].out;
+  hfy_dense linear = b->dense[0];
+  hfy_real *to[2] = {dhidden, dparams ? dparams + b->dense_at[1] : NULL};
+  memcpy(b->a, dh, b->rows * b->width * sizeof *dh);
+  hfy_block_drop_(b, 3, b->width, b->a);
+  memcpy(b->fed, hidden, all * sizeof *hidden);
+  hfy_block_drop_(b, 2, b->dense[0].out, b->fed);
+  memset(dhidden, 0, all * sizeof *dhidden);
+  hfy_dense_backward_(&b->tools, b->dense + 1, params + b->dense_at[1], b->fed, NULL, b->rows, b->a, to);
+  hfy_block_drop_(b, 2, b->dense[0].out, dhidden);
+  linear.kind = HFY_DENSE_LINEAR;
+  if (b->dense[0].kind == HFY_DENSE_GELU)
+    hfy_dense_forward_(&b->tools, &linear, params + b->dense_at[0], b->h[last], b->rows, b->fed);
+  to[0] = dh;
+  to[1] = dparams ? dparams + b->dense_at[0] : NULL;
+  hfy_dense_backward_(&b->tools, b->dense, params + b->dense_at[0], b->h[last],
+                      b->dense[0].kind == HFY_DENSE_GELU ? b->fed : hidden, b->rows, dhidden, to);
+}
+
+HFY_COLD_ hfy_status hfy_block_backward_(const hfy_block *block, const hfy_real *params, const hfy_layer_input *in,
+                                         const hfy_layer_input *memory, const hfy_real *tape, const hfy_real *dout,
+                                         const hfy_layer_grad *grad, hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_block_run_ b;
+  hfy_layer_grad of[2];
+  const hfy_real *at[3];
+  hfy_real none = 0, *dh = NULL, *dhidden = NULL;
+  size_t i, size;
+  hfy_status one, failure = HFY_OK;
+  hfy_status status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL);
+  if (!status) status = hfy_block_begin_(block, in, memory, &b, w);
+  if (!status && b.rows && !dout) status = hfy_base_null_(w, "dout");
+  if (!status && (grad->state || (b.stages < 2 && grad->projected)))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "grad->%s is set; it should be NULL", grad->state ? "state" : "projected");
+  if (!status && in->tape_reals < b.reals)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, b.reals);
+  if (status) return status;
+  size = b.rows * b.width;
+  at[0] = tape;
+  memset(of, 0, sizeof of);
+  b.inner.isa = w->isa;
+  b.inner.buffer = &none;
+  for (i = 0; !status && i < b.stages; i++) {
+    at[i + 1] = at[i] + b.taped[i] + size;
+    of[i].params = grad->params ? grad->params + b.at[i] : NULL;
+    of[i].mask = i ? NULL : grad->mask;
+    of[i].stored = i ? grad->projected : &none;
+    of[i].state = i ? &none : NULL;
+    hfy_base_open_(&b.inner, NULL);
+    one = hfy_layer_backward_(b.layer + i, params + b.at[i], b.in + i, at[i], dout, of + i, &b.inner);
+    if (one && one != HFY_ERR_NOMEM) {
+      memcpy(w->message, b.inner.message, sizeof w->message);
+      status = one;
+    }
+  }
+  while (hfy_base_layout_(&arena, w, &status)) {
+    hfy_block_plan_(&arena, &b);
+    dh = HFY_TAKE_(&arena, hfy_real, size);
+    dhidden = HFY_TAKE_(&arena, hfy_real, b.rows * b.dense[0].out);
+  }
+  for (i = 0; !status && i < b.rows; i++)
+    if (!hfy_post_finite_(dout + i * b.width, b.width))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "dout: row %z has NaN or infinity; all should be finite", i);
+  if (status || !b.rows) return status;
+  for (i = 0; i < b.stages; i++) {
+    const hfy_post norm = hfy_block_norm_(&b, i, params);
+    hfy_layer_normalise_(&b.tools, &norm, at[i] + b.taped[i], b.rows, b.width, b.h[i + 1]);
+  }
+  memcpy(dh, dout, size * sizeof *dh);
+  hfy_block_norm_back_(&b, b.stages, params, grad->params, at[b.stages] + b.rows * b.dense[0].out, dh);
+  hfy_block_feed_back_(&b, params, grad->params, at[b.stages], dhidden, dh);
+  for (i = b.stages; i--;) {
+    hfy_block_norm_back_(&b, i, params, grad->params, at[i] + b.taped[i], dh);
+    memcpy(b.a, dh, size * sizeof *dh);
+    hfy_block_drop_(&b, i, b.width, b.a);
+    if (i)
+      of[i].state = dh;
+    else
+      of[i].stored = dh;
+    if (i) b.in[1].state = b.h[1];
+    hfy_base_open_(&b.inner, NULL);
+    one = hfy_layer_backward_(b.layer + i, params + b.at[i], b.in + i, at[i], b.a, of + i, &b.inner);
+    if (one && !failure) {
+      failure = one;
+      memcpy(w->message, b.inner.message, sizeof w->message);
+    }
+  }
+  for (i = 0; grad->stored && i < size; i++) grad->stored[i] += dh[i];
+  return failure;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_block_backward(const hfy_block *block, const hfy_real *params,
+                                                 const hfy_layer_input *in, const hfy_layer_input *memory,
+                                                 const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
+                                                 hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  return hfy_base_close_(w, &local, hfy_block_backward_(block, params, in, memory, tape, dout, grad, w));
 }
 
 /* --- an optimiser --- */

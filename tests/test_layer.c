@@ -170,8 +170,68 @@ TEST(goldens) {
   }
 }
 
+TEST(golden_blocks) {
+  static hfy_real tape[REALS], d_memory[REALS];
+  rig *r = &rigs;
+  size_t g, i, j, reals;
+#ifdef HFY_DOUBLE
+  const double tol = 1e-10;
+#else
+  const double tol = 2e-4;
+#endif
+  for (g = 14; g < COUNT(layer_goldens); g++) {
+    const layer_golden *want = layer_goldens + g;
+    const int decoder = want->seed == 116;
+    hfy_rng rng = hfy_rng_seed(want->seed), cotangent = hfy_rng_seed(want->seed + 1000);
+    hfy_block block;
+    hfy_layer_input memory;
+    memset(r, 0, sizeof *r);
+    memset(&block, 0, sizeof block);
+    memset(&memory, 0, sizeof memory);
+    memset(d_memory, 0, sizeof d_memory);
+    block.self.width = 4;
+    block.self.heads = block.cross.heads = 2;
+    block.inner = 7;
+    if (decoder) block.cross.width = 4;
+    r->in.bags = memory.bags = 2;
+    r->in.stored_each = decoder ? 3 : 5;
+    memory.stored_each = 5;
+    r->in.stored = r->stored;
+    memory.stored = r->state;
+    CHECK(hfy_block_params(&block, NULL, 0, r->table, ENTRIES, &r->entries, &r->params, &r->work) == HFY_OK);
+    CHECK(r->entries + 1 + (size_t)decoder == want->digests);
+    CHECK(hfy_block_tape(&block, &r->in, decoder ? &memory : NULL, &reals, &r->work) == HFY_OK);
+    CHECK(reals <= REALS);
+    r->in.tape_reals = reals;
+    draw_params(r->table, r->entries, &rng, r->param);
+    normals(&rng, r->stored, r->in.bags * r->in.stored_each * 4, 1);
+    if (decoder) normals(&rng, r->state, 40, 1);
+    normals(&cotangent, r->dout, want->outs, 1);
+    CHECK(hfy_block_forward(&block, r->param, &r->in, decoder ? &memory : NULL, r->out, tape, NULL, &r->work) == HFY_OK);
+    for (i = 0; i < want->outs; i++) CHECK_NEAR(r->out[i], want->out[i], tol);
+    r->grad.params = r->d_param;
+    r->grad.stored = r->d_stored;
+    r->grad.projected = decoder ? d_memory : NULL;
+    CHECK(hfy_block_backward(&block, r->param, &r->in, decoder ? &memory : NULL, tape, r->dout, &r->grad, &r->work) ==
+          HFY_OK);
+    for (i = 0; i < want->digests; i++) {
+      const layer_digest *d = want->digest + i;
+      if (!strncmp(d->name, "input ", 6)) {
+        digest_is(d->name[6] == '0' ? r->d_stored : d_memory, d->name[6] == '0' ? want->outs : 40, d, tol);
+        continue;
+      }
+      for (j = 0; j < r->entries && strcmp(r->table[j].name, d->name); j++) continue;
+      CHECK(j < r->entries);
+      if (j < r->entries) digest_is(r->d_param + r->table[j].offset, r->table[j].count, d, tol);
+    }
+    if (check_errors) printf("    in golden %u (%s): %s\n", (unsigned)want->seed, want->name, r->work.message);
+    hfy_work_free(&r->work);
+  }
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(goldens);
+  RUN(golden_blocks);
   return CHECK_END();
 }
