@@ -1394,18 +1394,20 @@ HFY_API hfy_status hfy_block_params(const hfy_block *block, const char *prefix, 
                                     size_t capacity, size_t *entries, size_t *end, hfy_work *work);
 
 /* in: the rows x as in->stored, in->state NULL. memory: what a decoder's cross stores, as memory->stored, with as many
-   bags; its state is not looked at (NULL for an encoder). in->training and in->seed go for all; in->tape_reals is the
-   block's. report: NULL, or for self and, in a decoder, one more for cross. out: rows x width.
-   A row that an association cannot answer gets 0 from it; its status is returned. Errors as hfy_layer_forward. */
+   bags; its state is not looked at (NULL for an encoder). in->training and in->seed go for all. tape: in->tape_reals
+   reals of yours, as hfy_block_tape says, in inference too. report: NULL, or for self and, in a decoder, one more for
+   cross. out: rows x width. A row that an association cannot answer gets 0 from it; its status is returned. Errors as
+   hfy_layer_forward. */
 HFY_API hfy_status hfy_block_tape(const hfy_block *block, const hfy_layer_input *in, const hfy_layer_input *memory,
                                   size_t *reals, hfy_work *work);
 HFY_API hfy_status hfy_block_forward(const hfy_block *block, const hfy_real *params, const hfy_layer_input *in,
                                      const hfy_layer_input *memory, hfy_real *out, hfy_real *tape,
                                      const hfy_layer_report *report, hfy_work *work);
 
-/* As hfy_layer_backward; grad: params, stored (of x) and mask are in's, projected is that of memory->stored. */
+/* As hfy_layer_backward, once for a forward pass: it works on the tape. grad: params, stored (of x) and mask are in's,
+   projected is that of memory->stored. */
 HFY_API hfy_status hfy_block_backward(const hfy_block *block, const hfy_real *params, const hfy_layer_input *in,
-                                      const hfy_layer_input *memory, const hfy_real *tape, const hfy_real *dout,
+                                      const hfy_layer_input *memory, hfy_real *tape, const hfy_real *dout,
                                       const hfy_layer_grad *grad, hfy_work *work);
 
 /* AdamW (Loshchilov, Hutter), or plain gradient descent. Zeroed = AdamW with PyTorch's defaults but for no decay. */
@@ -14208,7 +14210,7 @@ typedef enum hfy_layer_part_ {
   HFY_LAYER_BIAS_K_ = HFY_LAYER_BIAS_ + 3, HFY_LAYER_BIAS_V_, HFY_LAYER_OUT_, HFY_LAYER_OUT_BIAS_,
   HFY_LAYER_NORM_, /* weight and bias of the norm of each side */
   HFY_LAYER_LOG_BETA_ = HFY_LAYER_NORM_ + 6, HFY_LAYER_ALPHA_, HFY_LAYER_MU_, HFY_LAYER_SIGMA_,
-  HFY_LAYER_PARTS_
+  HFY_LAYER_PARTS_, HFY_LAYER_FROZEN_ = HFY_LAYER_PARTS_ /* targets that are not trained */
 } hfy_layer_part_;
 
 enum { HFY_LAYER_STATE_, HFY_LAYER_STORED_, HFY_LAYER_VALUE_, HFY_LAYER_SIDES_ };
@@ -14217,34 +14219,47 @@ enum { HFY_LAYER_STATE_, HFY_LAYER_STORED_, HFY_LAYER_VALUE_, HFY_LAYER_SIDES_ }
 
 /* A table on its way. */
 typedef struct hfy_layer_table_ {
-  const char *prefix, *inner;
+  const char *prefix;
   hfy_param *entry; /* NULL: counting */
   size_t entries, at;
   size_t *part;     /* where each is, or SIZE_MAX; or NULL */
   int too_long;     /* a name is */
 } hfy_layer_table_;
 
-/* Appends an array of shape a, a x b or a x b x c (0: no such axis); returns its entry, or one that is lost. */
-HFY_COLD_ hfy_param *hfy_layer_add_(hfy_layer_table_ *t, int part, const char *name, size_t a, size_t b, size_t c,
-                                    hfy_param_start start, hfy_param *lost) {
-  hfy_param *e = t->entry ? t->entry + t->entries : lost;
-  size_t at;
-  memset(e, 0, sizeof *e);
-  t->too_long |= strlen(t->prefix) + strlen(t->inner) + strlen(name) >= sizeof e->name;
-  at = hfy_base_put_(e->name, sizeof e->name, 0, t->prefix);
-  at = hfy_base_put_(e->name, sizeof e->name, at, t->inner);
-  hfy_base_put_(e->name, sizeof e->name, at, name);
-  e->offset = t->at;
-  e->rank = c ? 3 : b ? 2 : 1;
-  e->shape[0] = a;
-  e->shape[1] = b;
-  e->shape[2] = c;
-  e->count = hfy_base_times_(a, hfy_base_times_(b ? b : 1, c ? c : 1));
-  e->start = start;
-  if (t->part && part < HFY_LAYER_PARTS_) t->part[part] = t->at;
-  t->entries++;
-  t->at = hfy_base_plus_(t->at, e->count);
-  return e;
+/* An array of a table: shape a, a x b or a x b x c (0: no such axis; a = 0: the table has it not). */
+typedef struct hfy_layer_array_ {
+  const char *inner, *name;
+  int part;
+  size_t a, b, c;
+  hfy_param_start start;
+  double value, spread;
+} hfy_layer_array_;
+
+HFY_COLD_ void hfy_layer_add_(hfy_layer_table_ *t, const hfy_layer_array_ *arrays, size_t n) {
+  const hfy_layer_array_ *x;
+  for (x = arrays; x < arrays + n; x++) {
+    hfy_param lost, *e = t->entry ? t->entry + t->entries : &lost;
+    size_t at;
+    if (!x->a) continue;
+    memset(e, 0, sizeof *e);
+    t->too_long |= strlen(t->prefix) + strlen(x->inner) + strlen(x->name) >= sizeof e->name;
+    at = hfy_base_put_(e->name, sizeof e->name, 0, t->prefix);
+    at = hfy_base_put_(e->name, sizeof e->name, at, x->inner);
+    hfy_base_put_(e->name, sizeof e->name, at, x->name);
+    e->offset = t->at;
+    e->rank = x->c ? 3 : x->b ? 2 : 1;
+    e->shape[0] = x->a;
+    e->shape[1] = x->b;
+    e->shape[2] = x->c;
+    e->count = hfy_base_times_(x->a, hfy_base_times_(x->b ? x->b : 1, x->c ? x->c : 1));
+    e->start = x->start;
+    e->value = x->value;
+    e->spread = x->spread;
+    e->frozen = x->part == HFY_LAYER_FROZEN_;
+    if (t->part) t->part[e->frozen ? HFY_LAYER_TARGETS_ : x->part] = t->at;
+    t->entries++;
+    t->at = hfy_base_plus_(t->at, e->count);
+  }
 }
 
 /* A layer with its defaults, and what follows from it. */
@@ -14261,98 +14276,61 @@ HFY_PRIVATE_ int hfy_layer_projects_(const hfy_layer *l, size_t side) {
   return !fixed[side] && (side == HFY_LAYER_VALUE_ || !(l->flags & HFY_LAYER_GAUSSIAN));
 }
 
-/* in_proj_weight, or one array a side, and their biases. */
-HFY_COLD_ void hfy_layer_list_weights_(const hfy_layer_full_ *f, hfy_layer_table_ *t) {
-  static const char *const names[] = {"association_core.q_proj_weight", "association_core.k_proj_weight",
-                                      "association_core.v_proj_weight"};
-  const hfy_layer *l = &f->l;
-  const size_t columns[] = {l->width, l->stored_width, l->flags & HFY_LAYER_CONNECTED ? f->keys : l->projected_width};
-  const size_t rows[] = {f->keys, f->keys, f->values};
-  size_t side, all = 0, biases = 0, at;
-  hfy_param lost;
-  for (side = 0; side < HFY_LAYER_SIDES_; side++) {
-    const int projects = hfy_layer_projects_(l, side);
-    if (projects) all = hfy_base_plus_(all, rows[side]);
-    if (projects && !f->packed)
-      hfy_layer_add_(t, HFY_LAYER_WEIGHT_ + (int)side, names[side], rows[side], columns[side], 0, HFY_PARAM_NORMAL,
-                     &lost);
-  }
-  if (all && f->packed) {
-    hfy_layer_add_(t, HFY_LAYER_PARTS_, "association_core.in_proj_weight", all, l->width, 0, HFY_PARAM_NORMAL, &lost);
-    at = t->at - all * l->width;
-    for (side = 0; t->part && side < HFY_LAYER_SIDES_; side++)
-      if (hfy_layer_projects_(l, side)) {
-        t->part[HFY_LAYER_WEIGHT_ + side] = at;
-        at += rows[side] * l->width;
-      }
-  }
-  if (!all || l->flags & HFY_LAYER_NO_BIAS) return;
-  at = t->at;
-  for (side = 0; side < HFY_LAYER_SIDES_; side++)
-    if (side == HFY_LAYER_VALUE_ || hfy_layer_projects_(l, side)) { /* the value part stays, used or not */
-      if (t->part && hfy_layer_projects_(l, side)) t->part[HFY_LAYER_BIAS_ + side] = at + biases;
-      biases = hfy_base_plus_(biases, rows[side]);
-    }
-  hfy_layer_add_(t, HFY_LAYER_PARTS_, "association_core.in_proj_bias", biases, 0, 0, HFY_PARAM_ZERO, &lost);
-}
-
 /* Every array of a layer in the order of the public state_dict. */
 HFY_COLD_ void hfy_layer_list_(const hfy_layer_full_ *f, hfy_layer_table_ *t) {
-  static const char *const names[] = {"norm_state_pattern.weight",      "norm_state_pattern.bias",
-                                      "norm_stored_pattern.weight",     "norm_stored_pattern.bias",
-                                      "norm_pattern_projection.weight", "norm_pattern_projection.bias"};
-  static const int order[] = {HFY_LAYER_STORED_, HFY_LAYER_STATE_, HFY_LAYER_VALUE_};
   const hfy_layer *l = &f->l;
-  const size_t widths[] = {l->width, l->stored_width, l->projected_width};
-  const hfy_layer_norm norms[] = {l->norm_state, l->norm_stored, l->norm_projected};
-  const int gaussian = (l->flags & HFY_LAYER_GAUSSIAN) != 0;
-  hfy_param lost, *e;
-  size_t i;
-  for (i = 0; t->part && i < HFY_LAYER_PARTS_; i++) t->part[i] = SIZE_MAX;
-  t->inner = "";
-  if (l->queries)
-    hfy_layer_add_(t, HFY_LAYER_POOLING_, "pooling_weights", 1, l->queries, l->width, HFY_PARAM_NORMAL, &lost);
-  if (l->memories)
-    hfy_layer_add_(t, HFY_LAYER_LOOKUP_, "lookup_weights", 1, l->memories, l->stored_width, HFY_PARAM_NORMAL, &lost);
-  if (l->flags & HFY_LAYER_OWN_TARGETS) {
-    e = hfy_layer_add_(t, HFY_LAYER_TARGETS_, "target_weights", 1, l->memories, l->projected_width, HFY_PARAM_NORMAL,
-                       &lost);
-    e->frozen = (l->flags & HFY_LAYER_FROZEN_TARGETS) != 0;
+  const unsigned flags = l->flags;
+  const int gaussian = (flags & HFY_LAYER_GAUSSIAN) != 0, biased = !(flags & HFY_LAYER_NO_BIAS);
+  const int q = hfy_layer_projects_(l, 0), k = hfy_layer_projects_(l, 1), v = hfy_layer_projects_(l, 2);
+  const size_t q_rows = q ? f->keys : 0, k_rows = k ? f->keys : 0, v_rows = v ? f->values : 0;
+  const size_t all = hfy_base_plus_(q_rows, hfy_base_plus_(k_rows, v_rows)), apart = f->packed ? 0 : 1;
+  const size_t biases = biased && all ? q_rows + k_rows + f->values : 0; /* the value part stays, used or not */
+  const size_t out = flags & HFY_LAYER_NO_OUT ? 0 : l->out_width, own = flags & HFY_LAYER_BIAS_PATTERN ? 1 : 0;
+  const size_t stored = l->norm_stored || gaussian ? 0 : l->stored_width, state = l->norm_state || gaussian ? 0 : l->width;
+  const size_t projected = l->norm_projected ? 0 : l->projected_width, space = l->norm_space == 2 ? l->head_width : 0;
+  const size_t v_columns = flags & HFY_LAYER_CONNECTED ? f->keys : l->projected_width;
+  const hfy_param_start n = HFY_PARAM_NORMAL, zero = HFY_PARAM_ZERO, one = HFY_PARAM_ONE, set = HFY_PARAM_VALUE;
+  const char *const in = l->queries || l->memories ? "hopfield.association_core." : "association_core.", *of = "";
+  const char *const outer = l->queries || l->memories ? "hopfield." : "";
+  const int targets = flags & HFY_LAYER_FROZEN_TARGETS ? HFY_LAYER_FROZEN_ : HFY_LAYER_TARGETS_;
+  const hfy_layer_array_ first[] = {
+    {of, "pooling_weights", HFY_LAYER_POOLING_, l->queries ? 1 : 0, l->queries, l->width, n, 0, 0},
+    {of, "lookup_weights", HFY_LAYER_LOOKUP_, l->memories ? 1 : 0, l->memories, l->stored_width, n, 0, 0},
+    {of, "target_weights", targets, flags & HFY_LAYER_OWN_TARGETS ? 1 : 0, l->memories, l->projected_width, n, 0, 0},
+    {in, "p_norm_weight", HFY_LAYER_SPACE_, space, 0, 0, one, 0, 0},
+    {in, "p_norm_bias", HFY_LAYER_SPACE_BIAS_, space, 0, 0, zero, 0, 0},
+    {in, "in_proj_weight", HFY_LAYER_WEIGHT_, f->packed ? all : 0, l->width, 0, n, 0, 0},
+    {in, "q_proj_weight", HFY_LAYER_WEIGHT_, apart * q_rows, l->width, 0, n, 0, 0},
+    {in, "k_proj_weight", HFY_LAYER_WEIGHT_ + 1, apart * k_rows, l->stored_width, 0, n, 0, 0},
+    {in, "v_proj_weight", HFY_LAYER_WEIGHT_ + 2, apart * v_rows, v_columns, 0, n, 0, 0},
+    {in, "in_proj_bias", HFY_LAYER_BIAS_, biases, 0, 0, zero, 0, 0},
+    {in, "bias_k", HFY_LAYER_BIAS_K_, own, own, f->keys, n, 0, 0},
+    {in, "bias_v", HFY_LAYER_BIAS_V_, own, own, f->values, n, 0, 0},
+    {in, "out_proj.weight", HFY_LAYER_OUT_, out, f->values, 0, n, 0, 0},
+    {in, "out_proj.bias", HFY_LAYER_OUT_BIAS_, biased ? out : 0, 0, 0, zero, 0, 0},
+    {outer, "norm_stored_pattern.weight", HFY_LAYER_NORM_ + 2, stored, 0, 0, one, 0, 0},
+    {outer, "norm_stored_pattern.bias", HFY_LAYER_NORM_ + 3, stored, 0, 0, zero, 0, 0},
+    {outer, "norm_state_pattern.weight", HFY_LAYER_NORM_, state, 0, 0, one, 0, 0},
+    {outer, "norm_state_pattern.bias", HFY_LAYER_NORM_ + 1, state, 0, 0, zero, 0, 0},
+    {outer, "norm_pattern_projection.weight", HFY_LAYER_NORM_ + 4, projected, 0, 0, one, 0, 0},
+    {outer, "norm_pattern_projection.bias", HFY_LAYER_NORM_ + 5, projected, 0, 0, zero, 0, 0},
+    {outer, "log_beta", HFY_LAYER_LOG_BETA_, flags & HFY_LAYER_LEARN_BETA ? l->heads : 0, 0, 0, set, log(l->beta), 0},
+    {outer, "alpha", HFY_LAYER_ALPHA_, flags & HFY_LAYER_LEARN_ALPHA ? l->heads : 0, 0, 0, set,
+     l->sep.alpha > 0 ? l->sep.alpha : 1.5, 0},
+    {outer, "mu", HFY_LAYER_MU_, gaussian ? l->heads : 0, l->positions, 0, HFY_PARAM_UNIFORM, 0, 1},
+    {outer, "sigma", HFY_LAYER_SIGMA_, gaussian ? l->heads : 0, l->positions, 0, HFY_PARAM_UNIFORM, 1, 0.25}};
+  size_t i, *at = t->part;
+  for (i = 0; at && i < HFY_LAYER_PARTS_; i++) at[i] = SIZE_MAX;
+  hfy_layer_add_(t, first, sizeof first / sizeof *first);
+  if (!at) return;
+  if (f->packed && all) { /* one side after another */
+    at[HFY_LAYER_WEIGHT_ + 1] = at[HFY_LAYER_WEIGHT_] + q_rows * l->width;
+    at[HFY_LAYER_WEIGHT_ + 2] = at[HFY_LAYER_WEIGHT_ + 1] + k_rows * l->width;
   }
-  if (l->queries || l->memories) t->inner = "hopfield.";
-  if (l->norm_space == 2) {
-    hfy_layer_add_(t, HFY_LAYER_SPACE_, "association_core.p_norm_weight", l->head_width, 0, 0, HFY_PARAM_ONE, &lost);
-    hfy_layer_add_(t, HFY_LAYER_SPACE_BIAS_, "association_core.p_norm_bias", l->head_width, 0, 0, HFY_PARAM_ZERO,
-                   &lost);
+  if (biases) {
+    at[HFY_LAYER_BIAS_ + 1] = at[HFY_LAYER_BIAS_] + q_rows;
+    at[HFY_LAYER_BIAS_ + 2] = at[HFY_LAYER_BIAS_ + 1] + k_rows;
   }
-  hfy_layer_list_weights_(f, t);
-  if (l->flags & HFY_LAYER_BIAS_PATTERN) {
-    hfy_layer_add_(t, HFY_LAYER_BIAS_K_, "association_core.bias_k", 1, 1, f->keys, HFY_PARAM_NORMAL, &lost);
-    hfy_layer_add_(t, HFY_LAYER_BIAS_V_, "association_core.bias_v", 1, 1, f->values, HFY_PARAM_NORMAL, &lost);
-  }
-  if (!(l->flags & HFY_LAYER_NO_OUT)) {
-    hfy_layer_add_(t, HFY_LAYER_OUT_, "association_core.out_proj.weight", l->out_width, f->values, 0, HFY_PARAM_NORMAL,
-                   &lost);
-    if (!(l->flags & HFY_LAYER_NO_BIAS))
-      hfy_layer_add_(t, HFY_LAYER_OUT_BIAS_, "association_core.out_proj.bias", l->out_width, 0, 0, HFY_PARAM_ZERO,
-                     &lost);
-  }
-  for (i = 0; i < HFY_LAYER_SIDES_; i++) {
-    const int side = order[i];
-    if (norms[side] != HFY_LAYER_AFFINE || (gaussian && side != HFY_LAYER_VALUE_)) continue;
-    hfy_layer_add_(t, HFY_LAYER_NORM_ + 2 * side, names[2 * side], widths[side], 0, 0, HFY_PARAM_ONE, &lost);
-    hfy_layer_add_(t, HFY_LAYER_NORM_ + 2 * side + 1, names[2 * side + 1], widths[side], 0, 0, HFY_PARAM_ZERO, &lost);
-  }
-  if (l->flags & HFY_LAYER_LEARN_BETA)
-    hfy_layer_add_(t, HFY_LAYER_LOG_BETA_, "log_beta", l->heads, 0, 0, HFY_PARAM_VALUE, &lost)->value = log(l->beta);
-  if (l->flags & HFY_LAYER_LEARN_ALPHA)
-    hfy_layer_add_(t, HFY_LAYER_ALPHA_, "alpha", l->heads, 0, 0, HFY_PARAM_VALUE, &lost)->value =
-        l->sep.alpha > 0 ? l->sep.alpha : 1.5;
-  if (!gaussian) return;
-  hfy_layer_add_(t, HFY_LAYER_MU_, "mu", l->heads, l->positions, 0, HFY_PARAM_UNIFORM, &lost)->spread = 1;
-  e = hfy_layer_add_(t, HFY_LAYER_SIGMA_, "sigma", l->heads, l->positions, 0, HFY_PARAM_UNIFORM, &lost);
-  e->value = 1;
-  e->spread = 0.25;
 }
 
 /* --- what a layer may be --- */
@@ -14467,27 +14445,33 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_check(const hfy_layer *layer, hfy_layer 
   return hfy_base_close_(w, &local, status);
 }
 
-/* Runs `list` over a table twice: to count and, if all is well, to fill in. */
-typedef void hfy_layer_lister_(const void *what, hfy_layer_table_ *t);
-HFY_COLD_ hfy_status hfy_layer_tabulate_(hfy_layer_lister_ *list, const void *what, const char *prefix,
-                                         size_t offset, hfy_param *table, size_t capacity, size_t ends[2],
-                                         hfy_work *w) {
-  hfy_layer_table_ t = {prefix ? prefix : "", "", NULL, 0, 0, NULL, 0};
-  t.at = offset;
+/* Where a table goes. */
+typedef struct hfy_layer_place_ {
+  const char *prefix;
+  size_t offset;
+  hfy_param *table;
+  size_t capacity, *entries, *end;
+} hfy_layer_place_;
+
+/* Runs `list` twice: to count and, if all is well, to fill in. */
+HFY_COLD_ hfy_status hfy_layer_tabulate_(void (*list)(const void *what, hfy_layer_table_ *t), const void *what,
+                                         const hfy_layer_place_ *to, hfy_work *w) {
+  hfy_layer_table_ t = {to->prefix ? to->prefix : "", NULL, 0, 0, NULL, 0};
+  t.at = to->offset;
   list(what, &t);
   if (t.too_long)
     return hfy_base_fail_(w, HFY_ERR_ARG, "prefix has %z letters; names with it should have at most %z",
                           strlen(t.prefix), (size_t)HFY_PARAM_NAME - 1);
   if (!hfy_base_fits_(t.at, 1, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "layer: so many parameters cannot exist");
-  if (table && capacity < t.entries)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the table has %z entries", capacity, t.entries);
-  ends[0] = t.entries;
-  ends[1] = t.at;
-  t.entry = table;
+  if (to->table && to->capacity < t.entries)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the table has %z entries", to->capacity, t.entries);
+  if (to->entries) *to->entries = t.entries;
+  if (to->end) *to->end = t.at;
+  t.entry = to->table;
   t.entries = 0;
-  t.at = offset;
-  if (table) list(what, &t);
+  t.at = to->offset;
+  if (to->table) list(what, &t);
   return HFY_OK;
 }
 
@@ -14500,11 +14484,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_params(const hfy_layer *layer, const cha
                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_layer_full_ f;
-  size_t ends[2] = {0, 0};
+  const hfy_layer_place_ place = {prefix, offset, table, capacity, entries, end};
   hfy_status status = hfy_layer_resolve_(layer, &f, w);
-  if (!status) status = hfy_layer_tabulate_(hfy_layer_lists_, &f, prefix, offset, table, capacity, ends, w);
-  if (!status && entries) *entries = ends[0];
-  if (!status && end) *end = ends[1];
+  if (!status) status = hfy_layer_tabulate_(hfy_layer_lists_, &f, &place, w);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -14525,7 +14507,7 @@ typedef struct hfy_layer_side_ {
   hfy_real *room, *seen;     /* scratch of x and used, or NULL */
   hfy_real *dhead;           /* backward: heads x held x n, or (fixed) rows x width */
   hfy_real *dgiven, *dx;     /* where the gradient of given goes, or NULL; rows x width */
-  int wanted;                /* dx is */
+  int wanted, shares;        /* dx is; room and dx are those of the side before */
 } hfy_layer_side_;
 
 /* What products and norms are made with. */
@@ -14559,7 +14541,9 @@ typedef struct hfy_layer_run_ {
   size_t most, many;             /* rows of out, patterns of a net, in the largest bags */
   int dropping, fold;
   hfy_layer_side_ side[HFY_LAYER_SIDES_];
-  hfy_real *lost, *o, *path;     /* tape: rows that have no answer; heads x rows x value_width; folding: see there */
+  hfy_real *lost, *o, *path;     /* tape: rows that have no answer; heads x rows x value_width; folding: z of a bag's
+                                    steps, heads x rows x stored_width, the last's x projected_width */
+  hfy_real *q, *u, *y, *du, *dq, *dy; /* folding, of a bag: heads x most x head_width, stored_width or the wider */
   hfy_real *joint;               /* CONNECTED: stored rows x keys */
   hfy_real *bias, *dbias, *zero; /* most x many (a row of padding: many); GAUSSIAN: most + many */
   size_t *visible, *steps;       /* most */
@@ -14628,6 +14612,23 @@ HFY_COLD_ hfy_status hfy_layer_count_(hfy_layer_run_ *r, hfy_work *w) {
   return HFY_OK;
 }
 
+/* Of a part of the parameters: itself, its gradient; NULL where there is none. */
+HFY_PRIVATE_ const hfy_real *hfy_layer_at_(const hfy_layer_run_ *r, size_t part, size_t offset) {
+  return r->part[part] == SIZE_MAX || !r->params ? NULL : r->params + r->part[part] + offset;
+}
+HFY_PRIVATE_ hfy_real *hfy_layer_to_(const hfy_layer_run_ *r, size_t part, size_t offset) {
+  return r->part[part] == SIZE_MAX || !r->dparams ? NULL : r->dparams + r->part[part] + offset;
+}
+
+HFY_PRIVATE_ void hfy_layer_norm_(hfy_post *norm, double eps, const hfy_real *gain, const hfy_real *shift) {
+  memset(norm, 0, sizeof *norm);
+  norm->kind = HFY_POST_LAYERNORM;
+  norm->eta = 1;
+  norm->eps = eps;
+  norm->gain = gain;
+  norm->delta = shift;
+}
+
 /* The side `part`: where its rows come from. */
 HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   static const char *const names[] = {"in->state", "in->stored", "in->projected"};
@@ -14635,7 +14636,7 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   const hfy_layer_input *in = r->in;
   const hfy_layer_norm norms[] = {l->norm_state, l->norm_stored, l->norm_projected};
   const size_t widths[] = {l->width, l->stored_width, l->projected_width};
-  const size_t at = r->part[HFY_LAYER_NORM_ + 2 * part];
+  const int own = (l->flags & HFY_LAYER_OWN_TARGETS) != 0;
   hfy_layer_side_ *s = r->side + part;
   s->name = names[part];
   s->part = part;
@@ -14644,20 +14645,15 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   s->rows = part != HFY_LAYER_STATE_ ? r->stored : l->queries ? l->queries : r->rows;
   s->held = s->rows + (part == HFY_LAYER_STATE_ ? 0 : r->full.extras * (l->memories ? 1 : in->bags));
   s->fixed = !hfy_layer_projects_(l, part);
-  s->given = part == HFY_LAYER_STATE_ && l->queries ? r->params + r->part[HFY_LAYER_POOLING_]
+  s->given = part == HFY_LAYER_STATE_ && l->queries ? hfy_layer_at_(r, HFY_LAYER_POOLING_, 0)
              : part != HFY_LAYER_STATE_ && l->memories
-               ? r->params + r->part[part == HFY_LAYER_VALUE_ && l->flags & HFY_LAYER_OWN_TARGETS ? HFY_LAYER_TARGETS_
-                                                                                                  : HFY_LAYER_LOOKUP_]
+               ? hfy_layer_at_(r, part == HFY_LAYER_VALUE_ && own ? HFY_LAYER_TARGETS_ : HFY_LAYER_LOOKUP_, 0)
              : part == HFY_LAYER_STATE_ && in->state     ? in->state
              : part == HFY_LAYER_VALUE_ && in->projected ? in->projected
                                                          : in->stored;
   if (norms[part] == HFY_LAYER_RAW || (l->flags & HFY_LAYER_GAUSSIAN && part != HFY_LAYER_VALUE_)) return;
-  s->norm.kind = HFY_POST_LAYERNORM;
-  s->norm.eta = 1;
-  s->norm.eps = l->norm_eps;
-  if (at == SIZE_MAX) return;
-  s->norm.gain = r->params + at;
-  s->norm.delta = r->params + r->part[HFY_LAYER_NORM_ + 2 * part + 1];
+  hfy_layer_norm_(&s->norm, l->norm_eps, r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * part, 0),
+                  r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * part + 1, 0));
 }
 
 /* What is wrong with the input. */
@@ -14681,11 +14677,25 @@ HFY_COLD_ hfy_status hfy_layer_check_input_(const hfy_layer *l, const hfy_layer_
   return HFY_OK;
 }
 
-/* Resolves the layer, counts rows, finds the sides. params may be NULL where nothing is followed. */
+/* Folding (below): does it pay, and is it the same? Weights that sum to 1 and do not change when all scores shift. */
+HFY_COLD_ int hfy_layer_folds_(const hfy_layer_run_ *r) {
+  const hfy_layer *l = r->l;
+  const hfy_layer_input *in = r->in;
+  const unsigned other = HFY_LAYER_GAUSSIAN | HFY_LAYER_CONNECTED | HFY_LAYER_LEARN_ALPHA;
+  const hfy_sep_kind kind = l->sep.kind;
+  return (l->queries || l->static_state) && !l->static_stored && !l->static_projected && !l->norm_space &&
+         !l->memories && !r->full.extras && !(l->flags & other) && !in->mask && !in->causal && !(l->tol > 0) &&
+         !l->implicit && !(l->extra_steps && l->post.kind) && !l->sep.plus && !l->sep.upper && !l->sep.lower &&
+         (kind == HFY_SEP_SOFTMAX || kind == HFY_SEP_SPARSEMAX || kind == HFY_SEP_ENTMAX || kind == HFY_SEP_NORMMAX) &&
+         (double)r->most * (double)(l->stored_width + l->projected_width) <
+           (double)l->stored_width * (double)l->head_width + (double)l->projected_width * (double)l->value_width;
+}
+
+/* Resolves the layer, counts rows, finds the sides. params may be NULL where nothing is followed. whole: bags as they
+   are, plain: k and v, too, because of what is to be reported. */
 HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer, const hfy_real *params,
-                                      const hfy_layer_input *in, int whole, hfy_work *w) {
-  static const hfy_real none[1] = {0};
-  hfy_layer_table_ t = {"", "", NULL, 0, 0, NULL, 0};
+                                      const hfy_layer_input *in, int whole, int plain, hfy_work *w) {
+  hfy_layer_table_ t = {"", NULL, 0, 0, NULL, 0};
   hfy_status status;
   size_t i;
   memset(r, 0, sizeof *r);
@@ -14695,7 +14705,7 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   r->l = &r->full.l;
   r->in = in;
   r->w = w;
-  r->params = params ? params : none;
+  r->params = params;
   t.part = r->part;
   hfy_layer_list_(&r->full, &t);
   if (!hfy_base_fits_(t.at, 1, sizeof(double)))
@@ -14704,8 +14714,9 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   r->bags = in->bags;
   if (r->l->memories && in->bags && !whole && !in->mask && !in->causal && !r->dropping) r->bags = 1;
   status = hfy_layer_count_(r, w);
+  r->fold = !status && !plain && hfy_layer_folds_(r);
+  for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(r, i);
   if (status || !params) return status;
-  for (i = 0; i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(r, i);
   r->tools.simd = hfy_simd_choose_(w);
   return r->tools.simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
@@ -14736,16 +14747,14 @@ HFY_COLD_ size_t hfy_layer_lay_(hfy_layer_run_ *r, hfy_real *base) {
   at += r->rows;
   r->o = base ? base + at : NULL;
   at += rows * r->l->value_width;
-  for (i = 0; !r->fold && i < HFY_LAYER_SIDES_; i++) {
+  for (i = 0; i < (r->fold ? 1 : HFY_LAYER_SIDES_); i++) {
     hfy_layer_side_ *s = r->side + i;
     if (s->fixed) continue;
     s->head = base ? base + at : NULL;
     at += r->l->heads * s->held * s->n;
   }
-  if (!r->fold) return at;
-  r->path = base ? base + at : NULL;
-  return at + rows * (r->l->extra_steps + 1) * (r->l->stored_width > r->l->projected_width ? r->l->stored_width
-                                                                                             : r->l->projected_width);
+  r->path = base && r->fold ? base + at : NULL;
+  return at + (r->fold ? rows * (r->l->extra_steps * r->l->stored_width + r->l->projected_width) : 0);
 }
 
 /* --- rows to the heads and back --- */
@@ -14778,14 +14787,6 @@ HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_rea
     for (j = 0; j < n; j++) db[j] += dy[i * n + j];
 }
 
-/* Of a part of the parameters: itself, its gradient; NULL where there is none. */
-HFY_PRIVATE_ const hfy_real *hfy_layer_at_(const hfy_layer_run_ *r, size_t part, size_t offset) {
-  return r->part[part] == SIZE_MAX ? NULL : r->params + r->part[part] + offset;
-}
-HFY_PRIVATE_ hfy_real *hfy_layer_to_(const hfy_layer_run_ *r, size_t part, size_t offset) {
-  return r->part[part] == SIZE_MAX || !r->dparams ? NULL : r->dparams + r->part[part] + offset;
-}
-
 /* Rows normalised by a post; what is not finite becomes NaN and is found where rows are answered. */
 HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x, size_t rows,
                                        size_t n, hfy_real *y) {
@@ -14811,12 +14812,7 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
 /* The norm of q and k in the association space. */
 HFY_PRIVATE_ hfy_post hfy_layer_space_(const hfy_layer_run_ *r) {
   hfy_post norm;
-  memset(&norm, 0, sizeof norm);
-  norm.kind = HFY_POST_LAYERNORM;
-  norm.eta = 1;
-  norm.eps = r->l->norm_eps;
-  norm.gain = hfy_layer_at_(r, HFY_LAYER_SPACE_, 0);
-  norm.delta = hfy_layer_at_(r, HFY_LAYER_SPACE_BIAS_, 0);
+  hfy_layer_norm_(&norm, r->l->norm_eps, hfy_layer_at_(r, HFY_LAYER_SPACE_, 0), hfy_layer_at_(r, HFY_LAYER_SPACE_BIAS_, 0));
   return norm;
 }
 
@@ -14912,8 +14908,8 @@ HFY_PRIVATE_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
     hfy_layer_side_ *s = r->side + i;
     const size_t k = HFY_LAYER_STORED_, rows = s->fixed ? s->rows : r->l->heads * s->held;
     s->x = s->room ? s->room : s->given;
-    if (s->room) hfy_layer_normalise_(&r->tools, &s->norm, s->given, s->rows, s->width, s->room);
-    if (r->fold) continue;
+    if (s->room && !s->shares) hfy_layer_normalise_(&r->tools, &s->norm, s->given, s->rows, s->width, s->room);
+    if (r->fold && i) continue;
     if (r->joint && i == HFY_LAYER_VALUE_)
       hfy_layer_apply_(&r->tools, s->x, s->rows, s->width, hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + k, 0),
                        hfy_layer_at_(r, HFY_LAYER_BIAS_ + k, 0), r->full.keys, r->joint);
@@ -15011,12 +15007,17 @@ HFY_PRIVATE_ void hfy_layer_shape_(const hfy_layer_run_ *r, const hfy_layer_bag_
   net->dim = l->flags & HFY_LAYER_GAUSSIAN ? 1 : l->head_width;
   net->keys = net->readout = none;
   net->readout_dim = l->value_width;
-  net->beta = hfy_layer_beta_(r, h);
+  net->beta = r->fold ? 1 : hfy_layer_beta_(r, h);
   net->sep = l->sep;
   if (l->flags & HFY_LAYER_LEARN_ALPHA) net->sep.alpha = hfy_layer_alpha_(r, h);
   net->post = l->post;
   net->tol = l->tol;
   net->max_steps = l->extra_steps + 1;
+  if (r->fold) { /* a step at a time */
+    net->dim = l->stored_width;
+    net->readout_dim = l->projected_width;
+    net->max_steps = 1;
+  }
   if (kind != HFY_LAYER_UNBIASED_) net->bias = none;
   net->bias_stride = kind == HFY_LAYER_BY_ROW_ ? 0 : net->count;
   if (r->in->causal && kind != HFY_LAYER_BY_ROWS_) net->visible = unseen;
@@ -15038,8 +15039,194 @@ HFY_PRIVATE_ const hfy_real *hfy_layer_net_(const hfy_layer_run_ *r, const hfy_l
 }
 
 HFY_PRIVATE_ hfy_net_drop_ hfy_layer_drop_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h) {
-  const hfy_net_drop_ drop = {r->in->seed, r->l->dropout, bag->b, h, 0, 0};
+  const hfy_net_drop_ drop = {r->in->seed, r->l->dropout, bag->b, h, 0, r->fold ? bag->rows : 0};
   return drop;
+}
+
+/* --- folding: few states over many stored rows do without k and v ---
+   score = beta q . (W_K (gain o x + shift) + b_K) = u . x + what is the same for all rows, u = beta gain o (W_K^T q);
+   what heads say is W_V (gain o z + shift) + b_V of z = X^T p: all heads of a bag are queries of one net over rows x. */
+
+/* Of head h: q of step t (its rows are in r->q from the second step on); W_K or W_V; their gradients. */
+HFY_PRIVATE_ const hfy_real *hfy_layer_fold_q_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t, size_t h) {
+  return t ? r->q + h * bag->rows * r->l->head_width : hfy_layer_used_(r->side + HFY_LAYER_STATE_, h, bag->q);
+}
+
+/* Rows of heads, n a side: y = gain o z + shift; gain and shift are those of this side's norm. */
+HFY_PRIVATE_ void hfy_layer_fold_affine_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, size_t rows,
+                                         hfy_real *y) {
+  const size_t n = r->side[side].width;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * side, 0);
+  const hfy_real *shift = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * side + 1, 0);
+  size_t i, d;
+  for (i = 0; i < rows * n; i++) {
+    d = i % n;
+    y[i] = gain ? gain[d] * z[i] + shift[d] : z[i];
+  }
+}
+
+/* What of z a projection gave: dy becomes the cotangent of z. */
+HFY_PRIVATE_ void hfy_layer_fold_affine_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, size_t rows,
+                                              hfy_real *dy) {
+  const size_t n = r->side[side].width;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * side, 0);
+  hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + 2 * side, 0);
+  hfy_real *d_shift = hfy_layer_to_(r, HFY_LAYER_NORM_ + 2 * side + 1, 0);
+  size_t i;
+  for (i = 0; gain && i < rows * n; i++) {
+    if (d_gain) d_gain[i % n] += dy[i] * z[i];
+    if (d_shift) d_shift[i % n] += dy[i];
+    dy[i] *= gain[i % n];
+  }
+}
+
+/* u of step t, all heads; v = W_K^T q alone where v is not NULL. */
+HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t, hfy_real *u,
+                                     hfy_real *v) {
+  const size_t n = r->l->head_width, width = r->l->stored_width, part = HFY_LAYER_WEIGHT_ + HFY_LAYER_STORED_;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * HFY_LAYER_STORED_, 0);
+  size_t h, i;
+  for (h = 0; h < r->l->heads; h++) {
+    const hfy_real beta = (hfy_real)hfy_layer_beta_(r, h);
+    hfy_real *to = u + h * bag->rows * width;
+    hfy_layer_multiply_(&r->tools, bag->rows, width, n, hfy_linalg_rows_(hfy_layer_fold_q_(r, bag, t, h), n),
+                        hfy_linalg_rows_(hfy_layer_at_(r, part, h * n * width), width), hfy_linalg_set_(to, width));
+    if (v) memcpy(v + h * bag->rows * width, to, bag->rows * width * sizeof *to);
+    for (i = 0; i < bag->rows * width; i++) to[i] *= gain ? beta * gain[i % width] : beta;
+  }
+}
+
+/* q of step t + 1 of all heads, from z of step t. */
+HFY_COLD_ void hfy_layer_fold_state_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_real *z) {
+  const size_t n = r->l->head_width, width = r->l->stored_width, rows = bag->rows, k = HFY_LAYER_STORED_;
+  size_t h;
+  hfy_layer_fold_affine_(r, k, z, r->l->heads * rows, r->y);
+  for (h = 0; h < r->l->heads; h++)
+    hfy_layer_apply_(&r->tools, r->y + h * rows * width, rows, width, hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + k, h * n * width),
+                     hfy_layer_at_(r, HFY_LAYER_BIAS_ + k, h * n), n, r->q + h * rows * n);
+}
+
+/* The net of step t over a bag's rows, and where its z lies on the tape. */
+HFY_PRIVATE_ hfy_real *hfy_layer_fold_net_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t, hfy_net *net) {
+  const hfy_layer *l = r->l;
+  const size_t n = l->heads * bag->rows, steps = l->extra_steps;
+  hfy_real *z = r->path + l->heads * bag->row * (steps * l->stored_width + l->projected_width);
+  hfy_layer_shape_(r, bag, 0, net);
+  net->keys = r->side[HFY_LAYER_STORED_].x + bag->stored * l->stored_width;
+  net->readout = t < steps ? NULL : r->side[HFY_LAYER_VALUE_].x + bag->stored * l->projected_width;
+  if (net->bias) net->bias = hfy_layer_bias_(r, bag, 0);
+  return z + t * n * l->stored_width;
+}
+
+/* What the heads of a bag say. */
+HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_layer_report *report) {
+  const hfy_layer *l = r->l;
+  const size_t rows = bag->rows, n = l->heads * rows, width = l->projected_width, value = HFY_LAYER_VALUE_;
+  const hfy_net_drop_ drop = hfy_layer_drop_(r, bag, 0);
+  size_t t, h, i;
+  for (t = 0; t <= l->extra_steps; t++) {
+    const int last = t == l->extra_steps;
+    hfy_net net;
+    hfy_report told;
+    hfy_real *z = hfy_layer_fold_net_(r, bag, t, &net);
+    memset(&told, 0, sizeof told);
+    memset(z, 0, n * (last ? width : net.dim) * sizeof *z);
+    told.status = r->one;
+    told.weights = last && report->weights ? report->weights + bag->weights : NULL;
+    hfy_layer_fold_query_(r, bag, t, r->u, NULL);
+    hfy_base_open_(&r->inner, NULL);
+    hfy_net_retrieve_(&net, r->u, n, z, &told, last && r->dropping ? &drop : NULL, &r->inner);
+    for (i = 0; i < n; i++)
+      if (r->one[i] && !r->status[bag->row + i % rows]) r->status[bag->row + i % rows] = r->one[i];
+    if (!last) hfy_layer_fold_state_(r, bag, z);
+    if (!last) continue;
+    hfy_layer_fold_affine_(r, value, z, n, r->y);
+    for (h = 0; h < l->heads; h++)
+      hfy_layer_apply_(&r->tools, r->y + h * rows * width, rows, width,
+                       hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + value, h * l->value_width * width),
+                       hfy_layer_at_(r, HFY_LAYER_BIAS_ + value, h * l->value_width), l->value_width,
+                       r->o + (h * r->rows + bag->row) * l->value_width);
+  }
+  for (i = 0; report->steps && i < n; i++) report->steps[bag->row * l->heads + i] = l->extra_steps + 1;
+}
+
+/* One projection y W^T of all heads backward: dout of head h at dout + h * stride; r->dy gets the cotangent of z. */
+HFY_COLD_ void hfy_layer_fold_project_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, size_t rows,
+                                            const hfy_real *dout, size_t stride) {
+  const size_t width = r->side[side].width, n = r->side[side].n, all = r->l->heads * rows;
+  size_t h;
+  hfy_layer_fold_affine_(r, side, z, all, r->y);
+  memset(r->dy, 0, all * width * sizeof *r->dy);
+  for (h = 0; h < r->l->heads; h++) {
+    hfy_real *const to[3] = {r->dy + h * rows * width, hfy_layer_to_(r, HFY_LAYER_WEIGHT_ + side, h * n * width),
+                             hfy_layer_to_(r, HFY_LAYER_BIAS_ + side, h * n)};
+    hfy_layer_apply_back_(&r->tools, r->y + h * rows * width, rows, width,
+                          hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + side, h * n * width), dout + h * stride, n, to);
+  }
+  hfy_layer_fold_affine_back_(r, side, z, all, r->dy);
+}
+
+/* From the cotangent r->du of u at step t to that of q, r->dq. */
+HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t) {
+  const size_t n = r->l->head_width, width = r->l->stored_width, rows = bag->rows, k = HFY_LAYER_STORED_;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * k, 0);
+  hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + 2 * k, 0);
+  size_t h, i;
+  for (h = 0; h < r->l->heads; h++) {
+    const hfy_real beta = (hfy_real)hfy_layer_beta_(r, h), *v = r->y + h * rows * width, *u = r->u + h * rows * width;
+    hfy_real *du = r->du + h * rows * width, *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h);
+    hfy_real *dw = hfy_layer_to_(r, HFY_LAYER_WEIGHT_ + k, h * n * width);
+    double sum = 0;
+    for (i = 0; i < rows * width; i++) {
+      sum += (double)du[i] * (double)u[i];
+      if (d_gain) d_gain[i % width] += beta * du[i] * v[i];
+      du[i] *= gain ? beta * gain[i % width] : beta;
+    }
+    if (d_beta) *d_beta = (hfy_real)((double)*d_beta + sum);
+    hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(du, width),
+                        hfy_linalg_turned_(hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + k, h * n * width), width),
+                        hfy_linalg_set_(r->dq + h * rows * n, n));
+    if (dw)
+      hfy_layer_multiply_(&r->tools, n, width, rows, hfy_linalg_turned_(hfy_layer_fold_q_(r, bag, t, h), n),
+                          hfy_linalg_rows_(du, width), hfy_linalg_add_(dw, width));
+  }
+}
+
+HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_real *dheads) {
+  const hfy_layer *l = r->l;
+  const size_t rows = bag->rows, n = l->heads * rows, k = HFY_LAYER_STORED_, value = HFY_LAYER_VALUE_;
+  const hfy_net_drop_ drop = hfy_layer_drop_(r, bag, 0);
+  hfy_status status, failure = HFY_OK;
+  size_t t, h, i;
+  for (t = l->extra_steps + 1; t--;) {
+    const int last = t == l->extra_steps;
+    hfy_net net;
+    hfy_grad grad;
+    hfy_real *z = hfy_layer_fold_net_(r, bag, t, &net), *before;
+    if (last)
+      hfy_layer_fold_project_back_(r, value, z, rows, dheads + bag->row * l->value_width, r->rows * l->value_width);
+    else
+      hfy_layer_fold_project_back_(r, k, z, rows, r->dq, rows * l->head_width);
+    before = t ? hfy_layer_fold_net_(r, bag, t - 1, &net) : NULL;
+    if (before) hfy_layer_fold_state_(r, bag, before);
+    hfy_layer_fold_net_(r, bag, t, &net);
+    hfy_layer_fold_query_(r, bag, t, r->u, r->y);
+    memset(&grad, 0, sizeof grad);
+    memset(r->du, 0, n * l->stored_width * sizeof *r->du);
+    grad.queries = r->du;
+    grad.keys = r->side[k].dx ? r->side[k].dx + bag->stored * l->stored_width : NULL;
+    grad.readout = last && r->side[value].dx ? r->side[value].dx + bag->stored * l->projected_width : NULL;
+    hfy_base_open_(&r->inner, NULL);
+    status = hfy_net_vjp_(&net, r->u, n, r->dy, NULL, &grad, last && r->dropping ? &drop : NULL, &r->inner);
+    if (status && !failure) failure = status;
+    hfy_layer_fold_query_back_(r, bag, t);
+  }
+  for (h = 0; h < l->heads; h++)
+    for (i = 0; i < rows * l->head_width; i++)
+      hfy_layer_dused_(r->side + HFY_LAYER_STATE_, h, bag->q)[i] += r->dq[h * rows * l->head_width + i];
+  for (i = 0; failure && i < rows; i++)
+    if (r->lost[bag->row + i] > 0) return HFY_OK;
+  return failure;
 }
 
 /* --- forward --- */
@@ -15147,13 +15334,18 @@ HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told,
     if (bag.rows == rows && bag.many == many) continue;
     rows = bag.rows;
     many = bag.many;
-    for (h = 0; !status && h < r->l->heads; h++) {
-      const hfy_net_drop_ drop = hfy_layer_drop_(r, &bag, h);
+    for (h = 0; !status && h < (r->fold ? 1 + (r->l->extra_steps > 0) : r->l->heads); h++) {
+      const hfy_net_drop_ drop = hfy_layer_drop_(r, &bag, h), *drops = r->dropping ? &drop : NULL;
+      const size_t n = r->fold ? r->l->heads * rows : rows;
       hfy_net net;
       hfy_layer_shape_(r, &bag, h, &net);
+      if (r->fold && h) { /* a step before the last */
+        net.readout = NULL;
+        drops = NULL;
+      }
       hfy_base_open_(&r->inner, NULL);
-      status = grad ? hfy_net_vjp_(&net, none, rows, none, NULL, grad, r->dropping ? &drop : NULL, &r->inner)
-                    : hfy_net_retrieve_(&net, none, rows, none + 1, told, r->dropping ? &drop : NULL, &r->inner);
+      status = grad ? hfy_net_vjp_(&net, none, n, none, NULL, grad, drops, &r->inner)
+                    : hfy_net_retrieve_(&net, none, n, none + 1, told, drops, &r->inner);
       if (status == HFY_ERR_NOMEM) status = HFY_OK;
       if (status) memcpy(r->w->message, r->inner.message, sizeof r->w->message);
     }
@@ -15171,7 +15363,8 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r) {
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
     hfy_layer_side_ *s = r->side + i;
     const size_t rows = s->fixed ? s->rows : l->heads * s->held;
-    s->room = s->norm.kind ? HFY_TAKE_(arena, hfy_real, s->rows * s->width) : NULL;
+    s->shares = r->fold && i == HFY_LAYER_VALUE_ && s->given == s[-1].given && s->norm.kind && s[-1].norm.kind;
+    s->room = s->shares ? s[-1].room : s->norm.kind ? HFY_TAKE_(arena, hfy_real, s->rows * s->width) : NULL;
     s->seen = l->norm_space && i != HFY_LAYER_VALUE_ ? HFY_TAKE_(arena, hfy_real, rows * s->n) : NULL;
     if (s->width > wide) wide = s->width;
     if (s->held > wide) wide = s->held;
@@ -15181,6 +15374,12 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r) {
   r->joint = l->flags & HFY_LAYER_CONNECTED ? HFY_TAKE_(arena, hfy_real, r->stored * r->full.keys) : NULL;
   if (kind == HFY_LAYER_BY_ROW_) made = r->many;
   if (kind == HFY_LAYER_BY_ROWS_) made = r->most * r->many;
+  if (r->fold) {
+    const size_t n = l->heads * r->most, most = l->stored_width > l->projected_width ? l->stored_width : l->projected_width;
+    r->q = HFY_TAKE_(arena, hfy_real, n * l->head_width);
+    r->u = HFY_TAKE_(arena, hfy_real, n * l->stored_width);
+    r->y = HFY_TAKE_(arena, hfy_real, n * most);
+  }
   r->bias = HFY_TAKE_(arena, hfy_real, made);
   r->zero = HFY_TAKE_(arena, hfy_real, gaussian ? r->most + r->many : 0);
   r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
@@ -15203,7 +15402,8 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
   size_t step = 0, size;
   hfy_real weight = 0, *base = tape;
   hfy_status one = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !in ? "in" : NULL);
-  if (!status) status = hfy_layer_begin_(r, layer, params, in, tell->weights != NULL, w);
+  if (!status) status = hfy_layer_begin_(r, layer, params, in, tell->weights != NULL,
+                                           tell->k || tell->v || tell->energy, w);
   if (!status && r->rows && !out) status = hfy_base_null_(w, "out");
   if (status) return status;
   size = hfy_layer_lay_(r, NULL);
@@ -15219,7 +15419,7 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
     hfy_layer_plan_(&arena, r);
     if (!tape) base = HFY_TAKE_(&arena, hfy_real, size);
     r->status = HFY_TAKE_(&arena, hfy_status, r->rows);
-    r->one = HFY_TAKE_(&arena, hfy_status, r->most);
+    r->one = HFY_TAKE_(&arena, hfy_status, r->most * (r->fold ? r->l->heads : 1));
     r->steps = HFY_TAKE_(&arena, size_t, told.steps ? r->most : 0);
     r->energy = HFY_TAKE_(&arena, double, told.energy ? hfy_base_times_(r->most, r->l->extra_steps + 2) : 0);
   }
@@ -15229,10 +15429,14 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
   if (r->rows) memset(r->status, 0, r->rows * sizeof *r->status);
   hfy_layer_prepare_(r, 1);
   memset(&bag, 0, sizeof bag);
-  while (hfy_layer_next_(r, &bag)) hfy_layer_associate_(r, &bag, tell);
+  while (hfy_layer_next_(r, &bag))
+    if (r->fold)
+      hfy_layer_fold_(r, &bag, tell);
+    else
+      hfy_layer_associate_(r, &bag, tell);
   status = hfy_layer_answer_(r, out);
   hfy_layer_tell_(r, r->side + HFY_LAYER_STATE_, tell->q);
-  hfy_layer_tell_(r, r->side + HFY_LAYER_STORED_, tell->k);
+  hfy_layer_tell_(r, r->side + HFY_LAYER_STORED_, tell->k); /* not asked for where they are not made */
   hfy_layer_tell_(r, r->side + HFY_LAYER_VALUE_, tell->v);
   if (tell->status && r->rows) memcpy(tell->status, r->status, r->rows * sizeof *r->status);
   return status;
@@ -15245,15 +15449,23 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_forward(const hfy_layer *layer, const hf
   return hfy_base_close_(w, &local, hfy_layer_forward_(layer, params, in, out, tape, report, w));
 }
 
+/* Rows of a call and reals of its tape. */
+HFY_COLD_ hfy_status hfy_layer_taped_(const hfy_layer *layer, const hfy_layer_input *in, size_t *rows, size_t *reals,
+                                      hfy_work *w) {
+  hfy_layer_run_ r;
+  hfy_status status = hfy_layer_begin_(&r, layer, NULL, in, 0, 0, w);
+  if (status) return status;
+  *rows = r.rows;
+  *reals = hfy_layer_lay_(&r, NULL);
+  return HFY_OK;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input *in, size_t *reals,
                                              hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_layer_run_ r;
+  size_t rows;
   hfy_status status = hfy_base_null_(w, reals ? NULL : "reals");
-  size_t i;
-  if (!status) status = hfy_layer_begin_(&r, layer, NULL, in, 0, w);
-  for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(&r, i);
-  if (!status) *reals = hfy_layer_lay_(&r, NULL);
+  if (!status) status = hfy_layer_taped_(layer, in, &rows, reals, w);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -15335,6 +15547,7 @@ HFY_COLD_ void hfy_layer_side_back_(const hfy_layer_run_ *r, const hfy_layer_sid
   const hfy_post space = hfy_layer_space_(r);
   const size_t rows = s->fixed ? s->rows : r->l->heads * s->held, at = HFY_LAYER_NORM_ + 2 * s->part;
   const size_t bias = s->part == HFY_LAYER_VALUE_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_;
+  const int folded = r->fold && s->part;
   size_t i, h, d;
   hfy_real *extra = s->part == HFY_LAYER_STATE_ ? NULL : hfy_layer_to_(r, bias, 0);
   hfy_layer_bag_ bag;
@@ -15351,13 +15564,14 @@ HFY_COLD_ void hfy_layer_side_back_(const hfy_layer_run_ *r, const hfy_layer_sid
     hfy_real *const to[3] = {s->dhead, hfy_layer_to_(r, HFY_LAYER_SPACE_, 0), hfy_layer_to_(r, HFY_LAYER_SPACE_BIAS_, 0)};
     hfy_layer_normalise_back_(&r->tools, &space, s->fixed ? s->x : s->head, s->dhead, rows, s->n, to);
   }
-  if (s->dx && s->fixed) memcpy(s->dx, s->dhead, s->rows * s->width * sizeof *s->dx);
-  if (s->dx && !s->fixed) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
+  if (folded && s->shares) return; /* it has gone with the side before */
+  if (!folded && s->dx && s->fixed) memcpy(s->dx, s->dhead, s->rows * s->width * sizeof *s->dx);
+  if (!folded && s->dx && !s->fixed) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
   if (b->djoint && s->part == HFY_LAYER_VALUE_) memset(b->djoint, 0, s->rows * r->full.keys * sizeof *b->djoint);
-  hfy_layer_project_back_(r, s, b->djoint);
+  if (!folded) hfy_layer_project_back_(r, s, b->djoint);
   if (!s->dx) return;
   if (s->room) {
-    hfy_real *const to[3] = {s->dx, hfy_layer_to_(r, at, 0), hfy_layer_to_(r, at + 1, 0)};
+    hfy_real *const to[3] = {s->dx, folded ? NULL : hfy_layer_to_(r, at, 0), folded ? NULL : hfy_layer_to_(r, at + 1, 0)};
     hfy_layer_normalise_back_(&r->tools, &s->norm, s->given, s->dx, s->rows, s->width, to);
   }
   for (i = 0; s->dgiven && i < s->rows * s->width; i++) s->dgiven[i] += s->dx[i];
@@ -15417,20 +15631,24 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   hfy_grad asked;
   hfy_real none = 0, mark[HFY_LAYER_MARK_];
   double number = 0;
-  size_t size, i, h;
+  size_t size = 0, i, h;
   hfy_status failure = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL);
   memset(&back, 0, sizeof back);
   memset(&asked, 0, sizeof asked);
-  if (!status) status = hfy_layer_begin_(r, layer, params, in, 0, w);
+  for (i = 0; !status && i < 2; i++) { /* folded, or plainly because of what was reported */
+    status = hfy_layer_begin_(r, layer, params, in, 0, i > 0, w);
+    if (status) return status;
+    size = hfy_layer_lay_(r, NULL);
+    hfy_layer_mark_(r, mark);
+    if (in->tape_reals >= HFY_LAYER_MARK_ && !memcmp(mark, tape, sizeof mark)) break;
+    if (!r->fold) i = 1;
+  }
+  if (!status && in->tape_reals < size)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
+  if (!status && i == 2) status = hfy_base_fail_(w, HFY_ERR_ARG, "tape is not of a forward pass with this layer and input");
   if (!status && r->rows && !dout) status = hfy_base_null_(w, "dout");
   if (!status) status = hfy_layer_check_grad_(r, grad, w);
   if (status) return status;
-  size = hfy_layer_lay_(r, NULL);
-  if (in->tape_reals < size)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
-  hfy_layer_mark_(r, mark);
-  if (memcmp(mark, tape, sizeof mark))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "tape is not of a forward pass with this layer and input");
   hfy_layer_lay_(r, (hfy_real *)(uintptr_t)tape); /* read only from here on */
   asked.queries = asked.keys = asked.readout = &none;
   asked.bias = grad->mask || r->l->flags & HFY_LAYER_GAUSSIAN ? &none : NULL;
@@ -15446,8 +15664,16 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
     r->dbias = asked.bias ? HFY_TAKE_(&arena, hfy_real, r->most * r->many) : NULL;
     for (i = 0; i < HFY_LAYER_SIDES_; i++) {
       hfy_layer_side_ *s = r->side + i;
-      s->dhead = HFY_TAKE_(&arena, hfy_real, (s->fixed ? s->rows : r->l->heads * s->held) * s->n);
-      s->dx = s->wanted ? HFY_TAKE_(&arena, hfy_real, s->rows * s->width) : NULL;
+      const size_t rows = r->fold && i ? 0 : s->fixed ? s->rows : r->l->heads * s->held;
+      s->dhead = HFY_TAKE_(&arena, hfy_real, rows * s->n);
+      s->dx = !s->wanted ? NULL : s->shares ? s[-1].dx : HFY_TAKE_(&arena, hfy_real, s->rows * s->width);
+    }
+    if (r->fold) {
+      const size_t n = r->l->heads * r->most;
+      const size_t most = r->l->stored_width > r->l->projected_width ? r->l->stored_width : r->l->projected_width;
+      r->du = HFY_TAKE_(&arena, hfy_real, n * r->l->stored_width);
+      r->dq = HFY_TAKE_(&arena, hfy_real, n * r->l->head_width);
+      r->dy = HFY_TAKE_(&arena, hfy_real, n * most);
     }
   }
   if (!status) status = hfy_layer_take_dout_(r, dout, back.dout);
@@ -15455,13 +15681,15 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   hfy_layer_prepare_(r, 0);
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
     hfy_layer_side_ *s = r->side + i;
-    if (s->rows) memset(s->dhead, 0, (s->fixed ? s->rows : r->l->heads * s->held) * s->n * sizeof *s->dhead);
+    if (s->dhead) memset(s->dhead, 0, (s->fixed ? s->rows : r->l->heads * s->held) * s->n * sizeof *s->dhead);
+    if (r->fold && i && s->dx) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
   }
   hfy_layer_answer_back_(r, &back);
   memset(&bag, 0, sizeof bag);
   while (hfy_layer_next_(r, &bag))
-    for (h = 0; h < r->l->heads; h++) {
-      status = hfy_layer_associate_back_(r, &bag, h, &back, grad->mask, &r->inner);
+    for (h = 0; h < (r->fold ? 1 : r->l->heads); h++) {
+      status = r->fold ? hfy_layer_fold_back_(r, &bag, back.dheads)
+                       : hfy_layer_associate_back_(r, &bag, h, &back, grad->mask, &r->inner);
       if (status && !failure) failure = hfy_base_fail_(w, status, "bag %z: %s", bag.b, r->inner.message);
     }
   for (i = 0; i < HFY_LAYER_SIDES_; i++)
@@ -15534,22 +15762,19 @@ HFY_COLD_ hfy_status hfy_dense_check_(const hfy_dense *d, size_t rows, hfy_work 
 
 HFY_COLD_ void hfy_dense_lists_(const void *what, hfy_layer_table_ *t) {
   const hfy_dense *d = (const hfy_dense *)what;
-  hfy_param lost;
-  hfy_layer_add_(t, HFY_LAYER_PARTS_, "weight", d->out, d->in, 0, HFY_PARAM_DENSE, &lost);
-  if (!d->no_bias)
-    hfy_layer_add_(t, HFY_LAYER_PARTS_, "bias", d->out, 0, 0, HFY_PARAM_UNIFORM, &lost)->spread =
-        1 / sqrt((double)d->in);
+  const hfy_layer_array_ arrays[] = {
+    {"", "weight", 0, d->out, d->in, 0, HFY_PARAM_DENSE, 0, 0},
+    {"", "bias", 0, d->no_bias ? 0 : d->out, 0, 0, HFY_PARAM_UNIFORM, 0, 1 / sqrt((double)d->in)}};
+  hfy_layer_add_(t, arrays, 2);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_dense_params(const hfy_dense *dense, const char *prefix, size_t offset,
                                                hfy_param *table, size_t capacity, size_t *entries, size_t *end,
                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  size_t ends[2] = {0, 0};
+  const hfy_layer_place_ place = {prefix, offset, table, capacity, entries, end};
   hfy_status status = hfy_dense_check_(dense, 0, w);
-  if (!status) status = hfy_layer_tabulate_(hfy_dense_lists_, dense, prefix, offset, table, capacity, ends, w);
-  if (!status && entries) *entries = ends[0];
-  if (!status && end) *end = ends[1];
+  if (!status) status = hfy_layer_tabulate_(hfy_dense_lists_, dense, &place, w);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -15602,18 +15827,23 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_backward(const hfy_dense *dense, const h
 
 /* --- blocks --- */
 
-/* A block with its defaults, where its parameters begin, what goes into its associations. */
+/* A block with its defaults, where its parameters begin, what goes into its associations, where its tape's parts are. */
 typedef struct hfy_block_run_ {
-  hfy_layer layer[2];       /* self; cross, in a decoder */
-  size_t stages;            /* associations: 1 or 2 */
-  hfy_dense dense[2];       /* W_1 and W_2 */
-  double dropout;
-  size_t at[2], dense_at[2], norm_at[3], width, rows;
+  const hfy_layer *layer[2]; /* self; cross, in a decoder */
+  size_t stages;             /* associations: 1 or 2 */
+  hfy_dense dense[2];        /* W_1 and W_2 */
+  hfy_net_drop_ drop;
+  size_t at[2], dense_at[2], norm_at[3], width, rows, reals;
   hfy_layer_input in[2];
-  size_t taped[2], reals;   /* of the associations' tapes; of all */
-  hfy_layer_tools_ tools;
-  hfy_work inner;           /* scratch of associations */
-  hfy_real *h[3], *a, *fed; /* scratch: x and what norms gave, rows x width; the same; rows x inner */
+  hfy_real *tape[2], *r[3], *h[2]; /* on the tape: the associations'; sums, what norms make of them: rows x width */
+  hfy_real *a, *dh, *hidden, *fed; /* and scratch, rows x width; act(.), without and with dropout, rows x inner */
+  const hfy_real *params, *dout;
+  hfy_real *dparams, *out;
+  const hfy_layer_report *report;
+  const hfy_layer_grad *grad;
+  int dry;                         /* only asks what scratch the steps need */
+  hfy_status status;               /* of the first step that failed, and what it said */
+  char message[160];
 } hfy_block_run_;
 
 HFY_COLD_ void hfy_block_lists_(const void *what, hfy_layer_table_ *t) {
@@ -15621,28 +15851,27 @@ HFY_COLD_ void hfy_block_lists_(const void *what, hfy_layer_table_ *t) {
                                        "hopfield_association_cross."};
   static const char *const norms[] = {"norm_residual.", "norm_residual_self.", "norm_residual_cross."};
   hfy_block_run_ *b = (hfy_block_run_ *)(uintptr_t)what; /* learns where its parts begin */
+  const hfy_layer_array_ norm[] = {{"", "weight", HFY_LAYER_POOLING_, b->width, 0, 0, HFY_PARAM_ONE, 0, 0},
+                                   {"", "bias", HFY_LAYER_POOLING_, b->width, 0, 0, HFY_PARAM_ZERO, 0, 0}};
   const char *const prefix = t->prefix;
   const size_t pair = b->stages - 1, start = t->at;
   size_t i;
   char text[HFY_PARAM_NAME];
   hfy_layer_full_ f;
   hfy_work lost;
-  hfy_param none;
   t->prefix = text;
   for (i = 0; i < 2 * b->stages + 3; i++) {
     const size_t k = i < b->stages ? 0 : i < b->stages + 2 ? 1 : 2, j = k == 0 ? i : i - b->stages - (k == 2 ? 2 : 0);
-    const char *name = k == 0   ? layers[pair + j]
-                       : k == 1 ? (j ? "linear_output." : "linear_residual.")
-                                : j == b->stages ? "norm_output." : norms[pair + j];
+    const char *name = k == 0           ? layers[pair + j]
+                       : k == 1         ? (j ? "linear_output." : "linear_residual.")
+                       : j == b->stages ? "norm_output."
+                                        : norms[pair + j];
     t->too_long |= strlen(prefix) + strlen(name) >= sizeof text;
     hfy_base_put_(text, sizeof text, hfy_base_put_(text, sizeof text, 0, prefix), name);
-    t->inner = "";
     *(k == 0 ? b->at + j : k == 1 ? b->dense_at + j : b->norm_at + j) = t->at - start;
-    if (k == 0 && !hfy_layer_resolve_(b->layer + j, &f, &lost)) hfy_layer_list_(&f, t);
+    if (k == 0 && !hfy_layer_resolve_(b->layer[j], &f, &lost)) hfy_layer_list_(&f, t);
     if (k == 1) hfy_dense_lists_(b->dense + j, t);
-    if (k < 2) continue;
-    hfy_layer_add_(t, HFY_LAYER_PARTS_, "weight", b->width, 0, 0, HFY_PARAM_ONE, &none);
-    hfy_layer_add_(t, HFY_LAYER_PARTS_, "bias", b->width, 0, 0, HFY_PARAM_ZERO, &none);
+    if (k == 2) hfy_layer_add_(t, norm, 2);
   }
   t->prefix = prefix;
 }
@@ -15654,25 +15883,25 @@ HFY_COLD_ hfy_status hfy_block_resolve_(const hfy_block *block, hfy_block_run_ *
   size_t i;
   if (status) return status;
   memset(b, 0, sizeof *b);
-  b->layer[0] = block->self;
-  b->layer[1] = block->cross;
+  b->layer[0] = &block->self;
+  b->layer[1] = &block->cross;
   b->width = block->self.width;
   b->stages = block->cross.width ? 2 : 1;
   for (i = 0; i < b->stages; i++) {
-    status = hfy_layer_resolve_(b->layer + i, &f, w);
+    status = hfy_layer_resolve_(b->layer[i], &f, w);
     if (status) return status;
     if (f.l.queries || f.l.memories || f.l.width != b->width || f.l.out_width != b->width ||
-        (i == 0 && (f.l.stored_width != b->width || f.l.projected_width != b->width)) ||
-        (i == 1 && f.l.projected_width != f.l.stored_width))
+        f.l.projected_width != f.l.stored_width || (i == 0 && f.l.stored_width != b->width))
       return hfy_base_fail_(w, HFY_ERR_ARG,
-                            "block->%s: width and out_width should be %z, stored and projected_width %s, without "
-                            "queries and memories", i ? "cross" : "self", b->width, i ? "equal" : "the same");
+                            "block->%s: width and out_width should be %z, %s, without queries and memories",
+                            i ? "cross" : "self", b->width,
+                            i ? "stored_width projected_width" : "as stored_width and projected_width");
   }
   if ((unsigned)block->kind > HFY_DENSE_TANH)
     return hfy_base_should_(w, "block->", "kind", (double)block->kind, "one of hfy_dense_kind");
   if (!(block->dropout >= 0 && block->dropout < 1))
     return hfy_base_should_(w, "block->", "dropout", block->dropout, "at least 0 and below 1");
-  b->dropout = block->dropout;
+  b->drop.rate = block->dropout;
   b->dense[0].in = b->dense[1].out = b->width;
   b->dense[0].out = b->dense[1].in = block->inner ? block->inner : 2048;
   b->dense[0].kind = block->kind ? block->kind : HFY_DENSE_RELU;
@@ -15684,50 +15913,54 @@ HFY_API HFY_SMALL_ hfy_status hfy_block_params(const hfy_block *block, const cha
                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_block_run_ b;
-  size_t ends[2] = {0, 0};
   hfy_status status = hfy_block_resolve_(block, &b, w);
-  if (!status) status = hfy_layer_tabulate_(hfy_block_lists_, &b, prefix, offset, table, capacity, ends, w);
-  if (!status && entries) *entries = ends[0];
-  if (!status && end) *end = ends[1];
+  const hfy_layer_place_ place = {prefix, offset, table, capacity, entries, end};
+  if (!status) status = hfy_layer_tabulate_(hfy_block_lists_, &b, &place, w);
   return hfy_base_close_(w, &local, status);
 }
 
-/* Resolves a block, looks at what comes in, counts its rows and tapes. */
+/* The next part of a tape that may not be there yet. */
+HFY_PRIVATE_ hfy_real *hfy_block_take_(hfy_block_run_ *b, hfy_real *tape, size_t reals) {
+  const size_t at = b->reals;
+  b->reals += reals;
+  return tape ? tape + at : NULL;
+}
+
+/* Resolves a block, looks at what comes in, lays out its tape. */
 HFY_COLD_ hfy_status hfy_block_begin_(const hfy_block *block, const hfy_layer_input *in, const hfy_layer_input *memory,
-                                      hfy_block_run_ *b, hfy_work *w) {
-  hfy_layer_table_ t = {"", "", NULL, 0, 0, NULL, 0};
-  static const hfy_real later[1] = {0};
-  hfy_layer_run_ r;
+                                      hfy_real *tape, hfy_block_run_ *b, hfy_work *w) {
+  static const hfy_real later = 0;
+  hfy_layer_table_ t = {"", NULL, 0, 0, NULL, 0};
   hfy_status status = hfy_block_resolve_(block, b, w);
-  size_t i, k;
+  size_t i;
   if (!status) status = hfy_base_null_(w, !in ? "in" : b->stages > 1 && !memory ? "memory" : NULL);
-  if (!status && (in->state || in->projected))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->%s is set; a block's should be NULL", in->state ? "state" : "projected");
-  if (!status && b->stages > 1 && (memory->projected || memory->bags != in->bags))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "memory->%s is %z; it should be %z", memory->projected ? "projected" : "bags",
-                            memory->projected ? (size_t)1 : memory->bags, memory->projected ? (size_t)0 : in->bags);
+  if (!status && (in->state || in->projected || (b->stages > 1 && memory->projected)))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->state, in->projected, memory->projected: a block's should be NULL");
+  if (!status && b->stages > 1 && memory->bags != in->bags)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "memory->bags is %z; it should be in->bags, %z", memory->bags, in->bags);
   if (status) return status;
   hfy_block_lists_(b, &t);
   b->in[0] = *in;
+  b->drop.seed = in->seed;
   if (b->stages > 1) {
     b->in[1] = *memory;
-    b->in[1].state = later;
+    b->in[1].state = &later;
     b->in[1].state_rows = in->stored_rows;
     b->in[1].state_each = in->stored_each;
     b->in[1].training = in->training;
     b->in[1].seed = in->seed + 1;
   }
   for (i = 0; !status && i < b->stages; i++) {
-    status = hfy_layer_begin_(&r, b->layer + i, NULL, b->in + i, 0, w);
-    if (status) return status;
-    for (k = 0; k < HFY_LAYER_SIDES_; k++) hfy_layer_take_side_(&r, k);
-    b->rows = r.rows;
-    b->taped[i] = b->in[i].tape_reals = hfy_layer_lay_(&r, NULL);
-    b->reals += b->taped[i] + b->rows * b->width;
+    status = hfy_layer_taped_(b->layer[i], b->in + i, &b->rows, &b->in[i].tape_reals, w);
+    if (!status) b->tape[i] = hfy_block_take_(b, tape, b->in[i].tape_reals);
   }
-  b->reals += b->rows * (b->width + b->dense[0].out);
-  b->tools.simd = hfy_simd_choose_(w);
-  return b->tools.simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
+  for (i = 0; i <= b->stages; i++) b->r[i] = hfy_block_take_(b, tape, b->rows * b->width);
+  for (i = 0; i < b->stages; i++) b->h[i] = hfy_block_take_(b, tape, b->rows * b->width);
+  b->a = hfy_block_take_(b, tape, b->rows * b->width);
+  b->dh = hfy_block_take_(b, tape, b->rows * b->width);
+  b->hidden = hfy_block_take_(b, tape, b->rows * b->dense[0].out);
+  b->fed = hfy_block_take_(b, tape, b->rows * b->dense[0].out);
+  return status;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_block_tape(const hfy_block *block, const hfy_layer_input *in,
@@ -15735,217 +15968,163 @@ HFY_API HFY_SMALL_ hfy_status hfy_block_tape(const hfy_block *block, const hfy_l
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_block_run_ b;
   hfy_status status = hfy_base_null_(w, reals ? NULL : "reals");
-  if (!status) status = hfy_block_begin_(block, in, memory, &b, w);
+  if (!status) status = hfy_block_begin_(block, in, memory, NULL, &b, w);
   if (!status) *reals = b.reals;
   return hfy_base_close_(w, &local, status);
 }
 
-/* Scratch of either direction. */
-HFY_COLD_ void hfy_block_plan_(hfy_base_arena_ *arena, hfy_block_run_ *b) {
-  const size_t size = b->rows * b->width;
-  size_t i;
-  for (i = 1; i <= b->stages; i++) b->h[i] = HFY_TAKE_(arena, hfy_real, size);
-  b->a = HFY_TAKE_(arena, hfy_real, size);
-  b->fed = HFY_TAKE_(arena, hfy_real, b->rows * b->dense[0].out);
-  hfy_layer_equip_(arena, hfy_layer_most_(b->rows, b->width, b->dense[0].out), &b->tools);
-  b->inner.capacity = b->inner.peak;
-  b->inner.buffer = HFY_TAKE_(arena, unsigned char, b->inner.peak);
-}
-
 /* Dropout of rows x n numbers, the which-th of a block. */
-HFY_PRIVATE_ void hfy_block_drop_(const hfy_block_run_ *b, size_t which, size_t n, hfy_real *x) {
-  const hfy_net_drop_ drop = {b->in[0].seed, b->dropout, which, SIZE_MAX, 0, 0};
+HFY_PRIVATE_ void hfy_block_drop_(hfy_block_run_ *b, size_t which, size_t n, hfy_real *x) {
   size_t i;
-  if (!b->in[0].training || !(b->dropout > 0)) return;
-  for (i = 0; i < b->rows; i++) hfy_net_drop_row_(&drop, i, NULL, n, x + i * n);
+  b->drop.bag = which;
+  b->drop.head = SIZE_MAX; /* no association's */
+  for (i = 0; !b->dry && b->in[0].training && b->drop.rate > 0 && i < b->rows; i++)
+    hfy_net_drop_row_(&b->drop, i, NULL, n, x + i * n);
 }
 
-HFY_PRIVATE_ hfy_post hfy_block_norm_(const hfy_block_run_ *b, size_t i, const hfy_real *params) {
-  hfy_post norm;
-  memset(&norm, 0, sizeof norm);
-  norm.kind = HFY_POST_LAYERNORM;
-  norm.eta = 1;
-  norm.eps = 1e-5;
-  norm.gain = params + b->norm_at[i];
-  norm.delta = norm.gain + b->width;
-  return norm;
-}
-
-/* to = norm(r), r = x + a: r stays on the tape. */
-HFY_PRIVATE_ void hfy_block_add_(const hfy_block_run_ *b, size_t i, const hfy_real *params, const hfy_real *x,
-                                 const hfy_real *a, hfy_real *r, hfy_real *to) {
-  const hfy_post norm = hfy_block_norm_(b, i, params);
-  size_t k;
-  for (k = 0; k < b->rows * b->width; k++) r[k] = x[k] + a[k];
-  hfy_layer_normalise_(&b->tools, &norm, r, b->rows, b->width, to);
-}
-
-HFY_COLD_ hfy_status hfy_block_forward_(const hfy_block *block, const hfy_real *params, const hfy_layer_input *in,
-                                        const hfy_layer_input *memory, hfy_real *out, hfy_real *tape,
-                                        const hfy_layer_report *report, hfy_work *w) {
+/* y = norm_i(r_i), or (dh: the cotangent of y) in place the other way. */
+HFY_COLD_ hfy_status hfy_block_norm_(const hfy_block_run_ *b, size_t i, hfy_real *y, hfy_real *dh, hfy_work *w) {
+  hfy_real *const at = b->dparams ? b->dparams + b->norm_at[i] : NULL, *const to[3] = {dh, at, at ? at + b->width : NULL};
+  const hfy_real *gain = b->params + b->norm_at[i];
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_block_run_ b;
-  hfy_real none = 0, *at = tape;
-  size_t i, size;
-  hfy_status one, failure = HFY_OK, status = hfy_base_null_(w, params ? NULL : "params");
-  if (!status) status = hfy_block_begin_(block, in, memory, &b, w);
-  if (!status && b.rows && !out) status = hfy_base_null_(w, "out");
-  if (!status && tape && in->tape_reals < b.reals)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, b.reals);
-  if (status) return status;
-  b.inner.isa = w->isa;
-  b.inner.buffer = &none;
-  for (i = 0; !status && i < b.stages; i++) {
-    hfy_base_open_(&b.inner, NULL);
-    one = hfy_layer_forward_(b.layer + i, params + b.at[i], b.in + i, &none, &none, report ? report + i : NULL, &b.inner);
-    if (one && one != HFY_ERR_NOMEM) {
-      memcpy(w->message, b.inner.message, sizeof w->message);
-      status = one;
+  hfy_layer_tools_ t;
+  hfy_post norm;
+  hfy_status status = HFY_OK;
+  hfy_layer_norm_(&norm, 1e-5, gain, gain + b->width);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, &t);
+  if (!status && y) hfy_layer_normalise_(&t, &norm, b->r[i], b->rows, b->width, y);
+  if (!status && dh) hfy_layer_normalise_back_(&t, &norm, b->r[i], dh, b->rows, b->width, to);
+  return status;
+}
+
+/* What a step said. Rows without an answer do not stop the others; in a dry pass no step has scratch. */
+HFY_COLD_ void hfy_block_did_(hfy_block_run_ *b, hfy_status status, const hfy_work *w) {
+  if (!status || b->status || (b->dry && status == HFY_ERR_NOMEM)) return;
+  b->status = status;
+  memcpy(b->message, w->message, sizeof b->message);
+}
+
+/* Runs the steps twice: without scratch, so that the most that one needs is known and there before anything is written,
+   then in earnest. */
+HFY_COLD_ hfy_status hfy_block_run_all_(hfy_block_run_ *b, void (*steps)(hfy_block_run_ *b, hfy_work *w), hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_work dry;
+  hfy_real none = 0;
+  memset(&dry, 0, sizeof dry);
+  dry.buffer = &none;
+  dry.isa = w->isa;
+  b->dry = 1;
+  steps(b, &dry);
+  arena.used = dry.peak;
+  if (!b->status) hfy_block_did_(b, hfy_base_reserve_(w, &arena), w);
+  b->dry = 0;
+  if (!b->status) steps(b, w);
+  memcpy(w->message, b->message, sizeof b->message);
+  return b->status;
+}
+
+HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
+  const hfy_real *x = b->in[0].stored;
+  const size_t size = b->dry ? 0 : b->rows * b->width, inner = b->dense[0].out, last = b->stages;
+  size_t i, k;
+  for (i = 0; i <= last; i++) {
+    if (i == 1 && last > 1 && !b->dry) b->in[1].state = x;
+    if (i < last) {
+      hfy_block_did_(b, hfy_layer_forward(b->layer[i], b->params + b->at[i], b->in + i, b->a, b->tape[i],
+                                          b->report ? b->report + i : NULL, w), w);
+    } else {
+      hfy_block_did_(b, hfy_dense_forward(b->dense, b->params + b->dense_at[0], x, b->rows, b->hidden, w), w);
+      if (size) memcpy(b->fed, b->hidden, b->rows * inner * sizeof *x);
+      hfy_block_drop_(b, 2, inner, b->fed);
+      hfy_block_did_(b, hfy_dense_forward(b->dense + 1, b->params + b->dense_at[1], b->fed, b->rows, b->a, w), w);
     }
+    hfy_block_drop_(b, i < last ? i : 3, b->width, b->a);
+    for (k = 0; k < size; k++) b->r[i][k] = x[k] + b->a[k];
+    hfy_block_did_(b, hfy_block_norm_(b, i, i < last ? b->h[i] : b->out, NULL, w), w);
+    if (i < last) x = b->h[i];
   }
-  while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_block_plan_(&arena, &b);
-    if (!tape) at = HFY_TAKE_(&arena, hfy_real, b.reals);
-  }
-  if (status) return status;
-  size = b.rows * b.width;
-  b.h[0] = (hfy_real *)(uintptr_t)in->stored; /* read only */
-  for (i = 0; i < b.stages; i++) {
-    if (i) b.in[1].state = b.h[1];
-    hfy_base_open_(&b.inner, NULL);
-    one = hfy_layer_forward_(b.layer + i, params + b.at[i], b.in + i, b.a, at, report ? report + i : NULL, &b.inner);
-    if (one && !failure) {
-      failure = one;
-      memcpy(w->message, b.inner.message, sizeof w->message);
+}
+
+HFY_COLD_ void hfy_block_backward_(hfy_block_run_ *b, hfy_work *w) {
+  const size_t size = b->dry ? 0 : b->rows * b->width, last = b->stages, hidden = b->rows * b->dense[0].out;
+  const hfy_real *x;
+  hfy_real *to[2] = {b->fed, b->dparams ? b->dparams + b->dense_at[1] : NULL};
+  size_t i, k;
+  if (size) memcpy(b->dh, b->dout, size * sizeof *x);
+  for (i = last + 1; i--;) { /* dh: of what norm i gives, then of r_i = x + a, then of x */
+    hfy_layer_grad of = {b->dparams ? b->dparams + b->at[i < 2 ? i : 0] : NULL, NULL, NULL, NULL, NULL};
+    hfy_block_did_(b, hfy_block_norm_(b, i, NULL, b->dh, w), w);
+    x = i ? b->h[i - 1] : b->in[0].stored;
+    if (size) memcpy(b->a, b->dh, size * sizeof *x);
+    hfy_block_drop_(b, i < last ? i : 3, b->width, b->a);
+    if (i < last) {
+      if (i) {
+        if (!b->dry) b->in[1].state = x;
+        of.stored = b->grad->projected;
+        of.state = b->dh;
+      } else {
+        of.stored = b->dh;
+        of.mask = b->grad->mask;
+      }
+      hfy_block_did_(b, hfy_layer_backward(b->layer[i], b->params + b->at[i], b->in + i, b->tape[i], b->a, &of, w), w);
+      continue;
     }
-    hfy_block_drop_(&b, i, b.width, b.a);
-    hfy_block_add_(&b, i, params, b.h[i], b.a, at + b.taped[i], b.h[i + 1]);
-    at += b.taped[i] + size;
+    if (size) memcpy(b->fed, b->hidden, hidden * sizeof *x); /* what W_2 got, and then its cotangent in its place */
+    hfy_block_drop_(b, 2, b->dense[0].out, b->fed);
+    to[0] = NULL;
+    hfy_block_did_(b, hfy_dense_backward(b->dense + 1, b->params + b->dense_at[1], b->fed, b->a, b->a, b->rows, to, w), w);
+    if (size) memset(b->fed, 0, hidden * sizeof *x);
+    to[0] = b->fed;
+    to[1] = NULL;
+    hfy_block_did_(b, hfy_dense_backward(b->dense + 1, b->params + b->dense_at[1], b->hidden, b->a, b->a, b->rows, to, w), w);
+    hfy_block_drop_(b, 2, b->dense[0].out, b->fed);
+    to[0] = b->dh;
+    to[1] = b->dparams ? b->dparams + b->dense_at[0] : NULL;
+    hfy_block_did_(b, hfy_dense_backward(b->dense, b->params + b->dense_at[0], x, b->hidden, b->fed, b->rows, to, w), w);
   }
-  hfy_dense_forward_(&b.tools, b.dense, params + b.dense_at[0], b.h[b.stages], b.rows, at);
-  if (b.rows) memcpy(b.fed, at, b.rows * b.dense[0].out * sizeof *at);
-  hfy_block_drop_(&b, 2, b.dense[0].out, b.fed);
-  hfy_dense_forward_(&b.tools, b.dense + 1, params + b.dense_at[1], b.fed, b.rows, b.a);
-  hfy_block_drop_(&b, 3, b.width, b.a);
-  hfy_block_add_(&b, b.stages, params, b.h[b.stages], b.a, at + b.rows * b.dense[0].out, out);
-  return failure;
+  for (k = 0; b->grad->stored && k < size; k++) b->grad->stored[k] += b->dh[k];
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_block_forward(const hfy_block *block, const hfy_real *params,
                                                 const hfy_layer_input *in, const hfy_layer_input *memory, hfy_real *out,
                                                 hfy_real *tape, const hfy_layer_report *report, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_block_forward_(block, params, in, memory, out, tape, report, w));
-}
-
-/* dh at h = norm(r): to the norm's parameters, and in place to r. */
-HFY_PRIVATE_ void hfy_block_norm_back_(const hfy_block_run_ *b, size_t i, const hfy_real *params, hfy_real *dparams,
-                                       const hfy_real *r, hfy_real *dh) {
-  const hfy_post norm = hfy_block_norm_(b, i, params);
-  hfy_real *const at = dparams ? dparams + b->norm_at[i] : NULL, *const to[3] = {dh, at, at ? at + b->width : NULL};
-  hfy_layer_normalise_back_(&b->tools, &norm, r, dh, b->rows, b->width, to);
-}
-
-/* Through W_2 and W_1: dh holds the cotangent of the sum before the last norm and gets what comes from act(.). */
-HFY_COLD_ void hfy_block_feed_back_(const hfy_block_run_ *b, const hfy_real *params, hfy_real *dparams,
-                                    const hfy_real *hidden, hfy_real *dhidden, hfy_real *dh) {
-  const size_t last = b->stages, all = b->rows * b->dense[0].out;
-  hfy_dense linear = b->dense[0];
-  hfy_real *to[2] = {dhidden, dparams ? dparams + b->dense_at[1] : NULL};
-  memcpy(b->a, dh, b->rows * b->width * sizeof *dh);
-  hfy_block_drop_(b, 3, b->width, b->a);
-  memcpy(b->fed, hidden, all * sizeof *hidden);
-  hfy_block_drop_(b, 2, b->dense[0].out, b->fed);
-  memset(dhidden, 0, all * sizeof *dhidden);
-  hfy_dense_backward_(&b->tools, b->dense + 1, params + b->dense_at[1], b->fed, NULL, b->rows, b->a, to);
-  hfy_block_drop_(b, 2, b->dense[0].out, dhidden);
-  linear.kind = HFY_DENSE_LINEAR;
-  if (b->dense[0].kind == HFY_DENSE_GELU)
-    hfy_dense_forward_(&b->tools, &linear, params + b->dense_at[0], b->h[last], b->rows, b->fed);
-  to[0] = dh;
-  to[1] = dparams ? dparams + b->dense_at[0] : NULL;
-  hfy_dense_backward_(&b->tools, b->dense, params + b->dense_at[0], b->h[last],
-                      b->dense[0].kind == HFY_DENSE_GELU ? b->fed : hidden, b->rows, dhidden, to);
-}
-
-HFY_COLD_ hfy_status hfy_block_backward_(const hfy_block *block, const hfy_real *params, const hfy_layer_input *in,
-                                         const hfy_layer_input *memory, const hfy_real *tape, const hfy_real *dout,
-                                         const hfy_layer_grad *grad, hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_block_run_ b;
-  hfy_layer_grad of[2];
-  const hfy_real *at[3];
-  hfy_real none = 0, *dh = NULL, *dhidden = NULL;
-  size_t i, size;
-  hfy_status one, failure = HFY_OK;
+  hfy_status status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : NULL);
+  if (!status) status = hfy_block_begin_(block, in, memory, tape, &b, w);
+  if (!status && b.rows && !out) status = hfy_base_null_(w, "out");
+  if (!status && in->tape_reals < b.reals)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, b.reals);
+  if (status) return hfy_base_close_(w, &local, status);
+  b.params = params;
+  b.out = out;
+  b.report = report;
+  return hfy_base_close_(w, &local, hfy_block_run_all_(&b, hfy_block_forward_, w));
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_block_backward(const hfy_block *block, const hfy_real *params,
+                                                 const hfy_layer_input *in, const hfy_layer_input *memory,
+                                                 hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
+                                                 hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_block_run_ b;
+  size_t i;
   hfy_status status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL);
-  if (!status) status = hfy_block_begin_(block, in, memory, &b, w);
+  if (!status) status = hfy_block_begin_(block, in, memory, tape, &b, w);
   if (!status && b.rows && !dout) status = hfy_base_null_(w, "dout");
   if (!status && (grad->state || (b.stages < 2 && grad->projected)))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "grad->%s is set; it should be NULL", grad->state ? "state" : "projected");
   if (!status && in->tape_reals < b.reals)
     status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, b.reals);
-  if (status) return status;
-  size = b.rows * b.width;
-  at[0] = tape;
-  memset(of, 0, sizeof of);
-  b.inner.isa = w->isa;
-  b.inner.buffer = &none;
-  for (i = 0; !status && i < b.stages; i++) {
-    at[i + 1] = at[i] + b.taped[i] + size;
-    of[i].params = grad->params ? grad->params + b.at[i] : NULL;
-    of[i].mask = i ? NULL : grad->mask;
-    of[i].stored = i ? grad->projected : &none;
-    of[i].state = i ? &none : NULL;
-    hfy_base_open_(&b.inner, NULL);
-    one = hfy_layer_backward_(b.layer + i, params + b.at[i], b.in + i, at[i], dout, of + i, &b.inner);
-    if (one && one != HFY_ERR_NOMEM) {
-      memcpy(w->message, b.inner.message, sizeof w->message);
-      status = one;
-    }
-  }
-  while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_block_plan_(&arena, &b);
-    dh = HFY_TAKE_(&arena, hfy_real, size);
-    dhidden = HFY_TAKE_(&arena, hfy_real, b.rows * b.dense[0].out);
-  }
   for (i = 0; !status && i < b.rows; i++)
     if (!hfy_post_finite_(dout + i * b.width, b.width))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "dout: row %z has NaN or infinity; all should be finite", i);
-  if (status || !b.rows) return status;
-  for (i = 0; i < b.stages; i++) {
-    const hfy_post norm = hfy_block_norm_(&b, i, params);
-    hfy_layer_normalise_(&b.tools, &norm, at[i] + b.taped[i], b.rows, b.width, b.h[i + 1]);
-  }
-  memcpy(dh, dout, size * sizeof *dh);
-  hfy_block_norm_back_(&b, b.stages, params, grad->params, at[b.stages] + b.rows * b.dense[0].out, dh);
-  hfy_block_feed_back_(&b, params, grad->params, at[b.stages], dhidden, dh);
-  for (i = b.stages; i--;) {
-    hfy_block_norm_back_(&b, i, params, grad->params, at[i] + b.taped[i], dh);
-    memcpy(b.a, dh, size * sizeof *dh);
-    hfy_block_drop_(&b, i, b.width, b.a);
-    if (i)
-      of[i].state = dh;
-    else
-      of[i].stored = dh;
-    if (i) b.in[1].state = b.h[1];
-    hfy_base_open_(&b.inner, NULL);
-    one = hfy_layer_backward_(b.layer + i, params + b.at[i], b.in + i, at[i], b.a, of + i, &b.inner);
-    if (one && !failure) {
-      failure = one;
-      memcpy(w->message, b.inner.message, sizeof w->message);
-    }
-  }
-  for (i = 0; grad->stored && i < size; i++) grad->stored[i] += dh[i];
-  return failure;
-}
-
-HFY_API HFY_SMALL_ hfy_status hfy_block_backward(const hfy_block *block, const hfy_real *params,
-                                                 const hfy_layer_input *in, const hfy_layer_input *memory,
-                                                 const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
-                                                 hfy_work *work) {
-  hfy_work local, *w = hfy_base_open_(work, &local);
-  return hfy_base_close_(w, &local, hfy_block_backward_(block, params, in, memory, tape, dout, grad, w));
+  if (status) return hfy_base_close_(w, &local, status);
+  b.params = params;
+  b.dparams = grad->params;
+  b.dout = dout;
+  b.grad = grad;
+  return hfy_base_close_(w, &local, hfy_block_run_all_(&b, hfy_block_backward_, w));
 }
 
 /* --- an optimiser --- */
