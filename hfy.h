@@ -1076,15 +1076,24 @@ typedef struct hfy_grad {
   double *beta;            /* 1 */
   double *alpha, *gamma, *upper, *lower, *transition, *transitions; /* the separation's: see hfy_sep_grad */
   hfy_post_grad post; /* the post-transformation's parameters; its z must be NULL: the state's is `queries` */
-  int implicit;       /* 1: through the fixed point instead of the steps that led to it */
-  double *residual;   /* n_queries, set with implicit: max|v + J'u - u| / max|v| of the answer u; or NULL */
+  int implicit;     /* 1: through the fixed point instead of the steps that lead to it */
+  double *residual; /* n_queries, set with implicit: max|v + J'u - u| / max|v|, see below */
 } hfy_grad;
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_retrieve at dout (the shape of out), through all the
    steps that hfy_retrieve makes (how many is taken as constant). Zero the arrays first for the bare gradient.
-   Runs the forward pass again: memory (max_steps+1) dim a query, time about three times that of the retrieval.
-   Errors as hfy_retrieve: a query with an error adds nothing. UNSUPPORTED: a parameter that the separation or the post
-   has not, EXP beyond the range of hfy_real. */
+   Queries go in tiles of 128 at most, or of 2 MiB of scores; many steps run forward first, their states take
+   (max_steps+1) dim a query and 4 MiB a tile as long as that leaves a query. Time: 2 to 4 times that of the retrieval
+   with DOT. The bits of grad->queries depend neither on the other queries nor, as all bits, on the number of threads.
+   grad->implicit: the fixed point q = f(q) itself is differentiated: u = v + J'u is solved there, J = df/dq, v the
+   cotangent of q, by conjugate gradients where J is symmetric (DOT, values that are the keys, no post), else by
+   u <- u + step (v + J'u - u), until max|v + J'u - u| is some roundings of max|v|. Memory does not depend on max_steps;
+   in double the result is the unrolled one to 1e-10 where that has settled. The start has no part in a fixed point:
+   grad->queries gets exactly 0, and what only sets the start cannot be trained this way.
+   Errors as hfy_retrieve, and NONFINITE for NaN or infinity in dout: a query with an error adds nothing. CONVERGENCE
+   (implicit): max|f(q) - q| above tol (and 16 roundings of q) after max_steps, or a residual that does not halve within
+   1000 steps; grad->residual then tells where it stands. UNSUPPORTED: a parameter that the separation or the post has
+   not, EXP beyond the range of hfy_real. */
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work);
 
@@ -2944,6 +2953,9 @@ typedef struct hfy_simd_ {
   void (*cut)(hfy_real *y, size_t n, double least);               /* what is below `least` (as hfy_real) becomes 0 */
   double (*apart)(const hfy_real *x, const hfy_real *y, size_t n); /* the largest |x - y|; NaN left out */
   void (*exp)(const hfy_real *x, size_t n, hfy_real *y);          /* y = e^x; y may be x */
+  /* the slope of a softmax p, whose heaviest is k, along v, in double: m = sum p (v - v_k) / sum p,
+     y = p (v - v_k - m) and 0 where p is 0, whatever v is there; y may be v or p */
+  void (*tilt)(const hfy_real *p, const hfy_real *v, size_t n, size_t k, hfy_real *y);
   /* Double precision whatever hfy_real is: candidates and their distances d from the largest score. */
   /* r = max(t - d, 0): sums = {how many d < t, sum of r, sum of r^2} */
   void (*below)(const double *d, size_t n, double t, double sums[3]);
@@ -3398,6 +3410,19 @@ HFY_PRIVATE_ void hfy_simd_exp_scalar_(const hfy_real *x, size_t n, hfy_real *y)
   for (i = 0; i < n; i++) y[i] = (hfy_real)exp((double)x[i]);
 }
 
+HFY_PRIVATE_ void hfy_simd_tilt_scalar_(const hfy_real *p, const hfy_real *v, size_t n, size_t k, hfy_real *y) {
+  const double pivot = (double)v[k];
+  double sum = 0, along = 0;
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (p[i] > 0) {
+      sum += (double)p[i];
+      along += (double)p[i] * ((double)v[i] - pivot);
+    }
+  along /= sum;
+  for (i = 0; i < n; i++) y[i] = p[i] > 0 ? (hfy_real)((double)p[i] * ((double)v[i] - pivot - along)) : 0;
+}
+
 HFY_PRIVATE_ void hfy_simd_below_scalar_(const double *d, size_t n, double t, double sums[3]) {
   double count = 0, sum = 0, square = 0;
   size_t i;
@@ -3468,7 +3493,7 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   "scalar", HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
   hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_,
   hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
-  hfy_simd_cut_scalar_, hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_below_scalar_,
+  hfy_simd_cut_scalar_, hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
   hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_};
 
 #endif /* HFY_BODIES_ rest while the templates are defined */
@@ -4621,6 +4646,31 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n) {
   return all;
 }
 
+HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, size_t k, HFY_S_ *y) {
+  enum { parts = sizeof(HFY_S_) == 8 ? 1 : 2 };
+  const HFY_VV_ none = HFY_V_(zero)(), most = HFY_V_(set)(v[k]);
+  const HFY_DV_ pivot = HFY_D_(set)((double)v[k]);
+  HFY_DV_ sum[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, along[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, mean;
+  size_t i;
+  for (i = 0; i < n; i += HFY_LANES_) {
+    const HFY_VV_ w = HFY_V_(load_up)(p + i, n - i);
+    const HFY_VV_ x = HFY_V_(select)(HFY_V_(lt)(none, w), HFY_V_(load_up)(v + i, n - i), most);
+    sum[0] = HFY_D_(add)(sum[0], HFY_V_(low)(w));
+    along[0] = HFY_D_(fma)(HFY_V_(low)(w), HFY_D_(sub)(HFY_V_(low)(x), pivot), along[0]);
+    if (parts == 1) continue;
+    sum[1] = HFY_D_(add)(sum[1], HFY_V_(high)(w));
+    along[1] = HFY_D_(fma)(HFY_V_(high)(w), HFY_D_(sub)(HFY_V_(high)(x), pivot), along[1]);
+  }
+  mean = HFY_D_(set)(HFY_D_(total)(along[0], along[1]) / HFY_D_(total)(sum[0], sum[1]));
+  for (i = 0; i < n; i += HFY_LANES_) {
+    const HFY_VV_ w = HFY_V_(load_up)(p + i, n - i), x = HFY_V_(load_up)(v + i, n - i);
+    const HFY_DV_ low = HFY_D_(mul)(HFY_V_(low)(w), HFY_D_(sub)(HFY_D_(sub)(HFY_V_(low)(x), pivot), mean));
+    HFY_DV_ high = low;
+    if (parts == 2) high = HFY_D_(mul)(HFY_V_(high)(w), HFY_D_(sub)(HFY_D_(sub)(HFY_V_(high)(x), pivot), mean));
+    HFY_V_(store_up)(y + i, HFY_V_(select)(HFY_V_(lt)(none, w), HFY_V_(join)(low, high), none), n - i);
+  }
+}
+
 HFY_INLINE_ void HFY_D_(below1)(HFY_DV_ d, HFY_DV_ edge, HFY_DV_ sums[3]) {
   const HFY_DV_ zero = HFY_D_(zero)(), r = HFY_D_(max)(HFY_D_(sub)(edge, d), zero);
   sums[0] = HFY_D_(add)(sums[0], HFY_D_(select)(HFY_D_(lt)(d, edge), HFY_D_(set)(1.0), zero));
@@ -4756,8 +4806,8 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   HFY_TEXT_(HFY_ISA_), (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
   HFY_V_(combine), HFY_VN_(gather), HFY_V_(largest), HFY_VN_(window), HFY_V_(softmax), HFY_VN_(scale),
-  HFY_VN_(scale_once), HFY_VN_(mix), HFY_VN_(cut), HFY_VN_(apart), HFY_VN_(exp), HFY_D_(below), HFY_DN_(keep_below),
-  HFY_D_(powers), HFY_D_(clip), HFY_DN_(signs)};
+  HFY_VN_(scale_once), HFY_VN_(mix), HFY_VN_(cut), HFY_VN_(apart), HFY_VN_(exp), HFY_VN_(tilt), HFY_D_(below),
+  HFY_DN_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_DN_(signs)};
 #undef HFY_TEXT_
 #undef HFY_TEXT_2_
 #undef HFY_PACK_
@@ -10574,7 +10624,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_sep_extreme_(const hfy_real *y, const
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, double *d_alpha) {
   const hfy_real *y = r->y, *v = r->v;
   const double a = alpha - 1, c = 2 - alpha;
-  const int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0);
+  const int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0), root = c >= 0.5 && c <= 0.5;
   size_t i, j, n = r->n, top = hfy_sep_extreme_(y, y, n, 0, &j), k = c < 0 ? hfy_sep_extreme_(y, y, n, 1, &j) : top;
   double log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0, sum = 0, along = 0, mean, total, half;
   if (j < n) {
@@ -10591,7 +10641,10 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
   for (i = 0; i < n; i++) {
     double p = (double)y[i], share = 1;
     if (!(p >= HFY_SEP_SUPPORT_) || i == k) continue;
-    if (!even) share = soft ? p / p_j : exp(c * ((i == top ? log_top : log(p)) - log_j));
+    if (root || soft)
+      share = root ? sqrt(p / p_j) : p / p_j;
+    else if (!even)
+      share = exp(c * ((i == top ? log_top : log(p)) - log_j));
     sum += share;
     along += share * ((double)v[i] - pivot);
   }
@@ -10604,7 +10657,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
       if (r->out) r->out[i] = 0;
       continue;
     }
-    if (d_alpha || !(even || soft)) l = i == top ? log_top : log(p);
+    if (d_alpha || !(even || soft || root)) l = i == top ? log_top : log(p);
     if (d_alpha && i != k) total += p * hfy_sep_tsallis_slope_(a, l, log_k) * side; /* p o g - s sum(p o g)/sum s */
     if (!r->out) continue;
     if (i == k) {
@@ -10612,10 +10665,19 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
       l = log_j;
       p = p_j;
     }
-    half = even || soft ? 1 : exp(c * l < 1400 ? 0.5 * (c * l) : 700); /* p^c in two steps: it alone may overflow */
+    half = 1; /* p^c in two steps: it alone may overflow */
+    if (!even && !soft) half = root ? sqrt(sqrt(p)) : exp(c * l < 1400 ? 0.5 * (c * l) : 700);
     r->out[i] = (hfy_real)((soft ? p * side : side) * half * half);
   }
   if (d_alpha) *d_alpha += total;
+}
+
+/* The same of softmax, without its alpha. */
+HFY_PRIVATE_ void hfy_sep_soft_vjp_(const hfy_simd_ *simd, const hfy_sep_row_ *r) {
+  const hfy_real top = simd->max(r->y, r->n, NULL);
+  size_t k = 0;
+  while (r->y[k] < top) k++;
+  simd->tilt(r->y, r->v, r->n, k, r->out);
 }
 
 #define HFY_SEP_FAR_ 100 /* NORMMAX: above this gamma y no longer tells theta - mu, its power gamma-1: solved again */
@@ -10692,7 +10754,10 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
   size_t i;
   switch (method) {
-  case HFY_SEP_BY_SOFTMAX_: hfy_sep_tsallis_vjp_(1, r, grad->alpha); return;
+  case HFY_SEP_BY_SOFTMAX_:
+    if (r->out && !grad->alpha) hfy_sep_soft_vjp_(s->simd, r);
+    if (grad->alpha) hfy_sep_tsallis_vjp_(1, r, grad->alpha);
+    return;
   case HFY_SEP_BY_LINE_: hfy_sep_tsallis_vjp_(2, r, grad->alpha); return;
   case HFY_SEP_BY_TSALLIS_: hfy_sep_tsallis_vjp_(full->alpha, r, grad->alpha); return;
   case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full, r, grad->gamma, s); return;
@@ -11917,7 +11982,8 @@ typedef struct hfy_net_run_ {
   hfy_net_rows_ values, readout; /* readout.at NULL: none */
   const hfy_real *queries;
   hfy_real *out;            /* or NULL */
-  hfy_real *path;           /* one query's states, (max_steps+1) x D; or NULL */
+  hfy_real *path;           /* the states of queries from `first` on, states x D each (1: the last); or NULL */
+  size_t first, states;
   const hfy_report *report; /* or NULL */
   const hfy_net_drop_ *drop; /* or NULL */
   int moves;                /* 0: a last step, into a readout, leaves the state alone */
@@ -12101,6 +12167,8 @@ HFY_PRIVATE_ void hfy_net_drop_row_(const hfy_net_drop_ *drop, size_t who, const
 }
 #else
 #define hfy_net_drop_row_(drop, who, index, n, w) ((void)(who))
+#define hfy_net_drop_dice_(drop, who) ((void)(drop), 0)
+#define hfy_net_drop_factor_(drop, dice, i) ((void)(dice), (hfy_real)1)
 #endif
 
 /* p = separation(theta). A list's weights are rounded where they stand; others take the place of theta. */
@@ -12302,7 +12370,9 @@ HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double
     for (d = 0; net->step < 1 && d < net->dim; d++)
       w->q[d] = (hfy_real)((double)w->q[d] + net->step * ((double)s->f[d] - (double)w->q[d]));
     if (!(net->step < 1)) memcpy(w->q, s->f, net->dim * sizeof *w->q);
-    if (run->path) memcpy(run->path + (w->step + 1) * net->dim, w->q, net->dim * sizeof *w->q);
+    if (run->path)
+      memcpy(run->path + ((w->who - run->first) * run->states + (run->states > 1 ? w->step + 1 : 0)) * net->dim, w->q,
+             net->dim * sizeof *w->q);
     stops |= w->residual <= net->tol;
   }
   w->step++;
@@ -13360,20 +13430,20 @@ HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live
 typedef struct hfy_net_call_ {
   const hfy_net_run_ *run;
   hfy_net_scratch_ *scratch; /* one a walk */
-  size_t n_queries, walks;
+  size_t first, n_queries, walks;
 } hfy_net_call_;
 
 HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
   const hfy_net_call_ *call = (const hfy_net_call_ *)context;
-  hfy_net_walk_tile_(call->run, hfy_base_share_(call->n_queries, i, call->walks),
-                     hfy_base_share_(call->n_queries, i + 1, call->walks), call->scratch + i);
+  hfy_net_walk_tile_(call->run, call->first + hfy_base_share_(call->n_queries, i, call->walks),
+                     call->first + hfy_base_share_(call->n_queries, i + 1, call->walks), call->scratch + i);
 }
 
 HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                        const hfy_report *report, const hfy_net_drop_ *drop, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_net_run_ run;
-  hfy_net_call_ call = {&run, NULL, n_queries, 0};
+  hfy_net_call_ call = {&run, NULL, 0, n_queries, 0};
   const int energies = report && report->energy;
   size_t i;
   hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
@@ -13536,152 +13606,610 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy
   return hfy_base_close_(w, &local, status);
 }
 
-/* --- reverse mode --- */
+/* --- reverse mode ---
+   Tiles of queries go through their steps from the last to the first: scores, p and z once more (a net of one step has
+   no other forward pass), then back from q' to z, p, theta and q. All that is a query's own is shared out by queries;
+   the sums over queries, which rows of patterns get, by rows, the queries in order. So no bit depends on the tasks.
+   implicit: at the fixed point, u = v + J'u in the place of all steps.   (math 10) */
+enum {
+  HFY_NET_NUMBERS_ = 11,              /* gradients that are one number */
+  HFY_NET_TURN_ = 32,                 /* rows whose weights are turned at once */
+  HFY_NET_TURNED_ = 65536,            /* weights that are worth a thread */
+  HFY_NET_PATH_BYTES_ = 4096 * 1024,  /* states of a tile at most, as long as that leaves a query */
+  HFY_NET_PATIENCE_ = 1000            /* the residual of u halves within so many steps, or there is no u */
+};
 
-/* What the backward pass of one query works in, besides the forward's scratch. */
+/* A query on its way back. */
+typedef struct hfy_net_one_ {
+  size_t who, step; /* steps still to go */
+  hfy_status status;
+  const char *why;  /* it failed, if the status does not say it; and the number that is to blame */
+  double off, number[HFY_NET_NUMBERS_];
+  double size, best, square, residual; /* implicit: max|v|, max|rest|, |rest|^2; what is reported, or -1 */
+  size_t waited;
+} hfy_net_one_;
+
+/* A call. Arrays hold one row a query on its way; those of them that failed are 0. */
 typedef struct hfy_net_back_ {
-  hfy_real *path;    /* (max_steps+1) x D: the states */
-  hfy_real *theta;   /* N: the scores of a step */
-  hfy_real *y, *dy;  /* N: weights and their cotangent, which becomes that of the scores */
-  double *dq;        /* D: cotangent of the state */
-  double *sum;       /* 2D: of the post's parameters */
-  hfy_sep_grad sep;  /* what is asked for of the separation */
+  hfy_net_run_ run;
+  const hfy_grad *grad;
+  const hfy_real *dout;
+  hfy_sep_grad sep;                     /* what is asked for of the separation */
+  double *asked[HFY_NET_NUMBERS_];      /* where numbers are added, or NULL */
+  hfy_net_call_ call;                   /* the walks there; 0: none */
+  hfy_net_scratch_ *scratch;            /* tasks */
+  size_t tasks, shares, tile, live;     /* of rows, of queries */
+  int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
+  double step;
+  hfy_net_one_ *one, failed;
+  size_t *steps;                        /* n_queries: how the walks went */
+  hfy_status *status;
+  hfy_real *q, *z, *df, *dz, *pull, *v; /* D; pull: K'theta', then beta q; v: readout_dim */
+  hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x TURN x tile */
+  double *dq, *u, *want, *rest, *way;   /* D; but for dq implicit only: rest = want - (1 - J')u */
+  double *inverse_q, *sum;              /* 1; tasks x 2D */
 } hfy_net_back_;
 
-HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_back_ *b) {
-  size_t n = run->net.count, dim = run->net.dim;
-  b->path = HFY_TAKE_(arena, hfy_real, hfy_base_times_(hfy_base_plus_(run->net.max_steps, 1), dim));
-  b->theta = HFY_TAKE_(arena, hfy_real, n);
-  b->y = HFY_TAKE_(arena, hfy_real, n);
-  b->dy = HFY_TAKE_(arena, hfy_real, n);
-  b->dq = HFY_TAKE_(arena, double, dim);
-  b->sum = HFY_TAKE_(arena, double, hfy_base_times_(2, dim));
-}
-
-/* d sim(x_i, q): adds g times its gradients to dq and, unless NULL, to dx. score: sim(x_i, q) itself. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_real *q, double g,
-                                                      double score, double inverse_q, double *dq, hfy_real *dx) {
-  const hfy_real *x = run->net.keys + i * run->net.key_stride;
-  const hfy_sim sim = run->net.sim;
-  double inverse_x = run->inverse_norms ? run->inverse_norms[i] : 0;
-  size_t d, dim = run->net.dim;
-  for (d = 0; d < dim; d++) {
-    double a = (double)x[d], b = (double)q[d], to_q = a, to_x = b;
-    if (sim == HFY_SIM_COSINE) {
-      to_q = (a * inverse_x - score * b * inverse_q) * inverse_q;
-      to_x = (b * inverse_q - score * a * inverse_x) * inverse_x;
-    } else if (sim == HFY_SIM_EUCLIDEAN) {
-      to_q = a - b;
-      to_x = b - a;
-    } else if (sim == HFY_SIM_MANHATTAN) {
-      to_q = a > b ? 1 : a < b ? -1 : 0;
-      to_x = -to_q;
-    }
-    dq[d] += g * to_q;
-    if (dx) dx[d] = (hfy_real)((double)dx[d] + g * to_x);
+/* Adds g d sim(x, y)/dy to dy. score: sim(x, y) itself. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_sim_vjp_(const hfy_net *net, const hfy_real *x, double inverse_x,
+                                                      const hfy_real *y, double inverse_y, double g, double score,
+                                                      double *dy) {
+  size_t d;
+  for (d = 0; d < net->dim; d++) {
+    double a = (double)x[d], b = (double)y[d], slope = a - b;
+    if (net->sim == HFY_SIM_COSINE) slope = (a * inverse_x - score * b * inverse_y) * inverse_y;
+    if (net->sim == HFY_SIM_MANHATTAN) slope = (a > b) - (a < b);
+    dy[d] += g * slope;
   }
 }
 
-/* Through p = separation(beta sim(K, q) + bias): b->dy holds the cotangent of p, b->y is p, b->theta are the scores
-   with their bias. Adds the state's part to b->dq and the parameters' to grad. */
-HFY_COLD_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, const hfy_real *q, const hfy_grad *grad,
-                                        hfy_net_scratch_ *s, hfy_net_back_ *b) {
-  const hfy_net *net = &run->net;
-  size_t i, n = net->count, seen = hfy_net_seen_(net, who);
-  double d_beta = 0, inverse_q = 0;
-  hfy_sep_row_ row = {b->theta, b->y, b->dy, b->dy, n, who};
-  hfy_sep_chain_vjp_(&run->net.sep, &row, &b->sep, &s->sep); /* a solver still holds this step's mixture */
-  if (net->sim == HFY_SIM_COSINE) inverse_q = s->inverse_q[0];
-  for (i = 0; i < seen; i++) {
-    double g = (double)b->dy[i], bias = net->bias ? (double)net->bias[who * net->bias_stride + i] : 0, score;
-    if (!(g > 0) && !(g < 0)) continue;
-    score = ((double)b->theta[i] - bias) / net->beta;
-    d_beta += g * score;
-    if (grad->bias) grad->bias[who * net->bias_stride + i] += (hfy_real)g;
-    hfy_net_sim_vjp_(run, i, q, g * net->beta, score, inverse_q, b->dq,
-                     grad->keys ? grad->keys + i * net->key_stride : NULL);
-  }
-  if (grad->beta) *grad->beta += d_beta;
+/* sim(x_i, q_l) from theta. */
+HFY_PRIVATE_ double hfy_net_back_score_(const hfy_net_back_ *b, size_t l, size_t i) {
+  const hfy_net *net = &b->run.net;
+  const double bias = net->bias ? (double)net->bias[b->one[l].who * net->bias_stride + i] : 0;
+  return ((double)b->theta[l * net->count + i] - bias) / net->beta;
 }
 
-/* dy_i = <row_i, v> where weight can reach, and adds y_i v to the rows' gradient. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_projection_vjp_(const hfy_net_run_ *run, size_t who,
-                                                             const hfy_net_rows_ *rows, const hfy_real *v,
-                                                             hfy_real *d_rows, hfy_net_back_ *b) {
-  size_t i, d, n = run->net.count, width = rows->width;
-  run->simd->dot(rows->at, rows->stride, n, v, width, 1, width, b->dy, n);
-  if (rows == &run->readout) hfy_net_drop_row_(run->drop, who, NULL, n, b->dy);
-  for (i = 0; i < n; i++) {
-    hfy_real p = b->y[i];
-    if (rows == &run->readout) hfy_net_drop_row_(run->drop, who, &i, 1, &p);
-    if (!(p > 0) && !(p < 0)) continue;
-    for (d = 0; d_rows && d < width; d++) d_rows[i * rows->stride + d] += p * v[d];
+/* Where the gradient of number i of a query goes, if it is wanted. */
+HFY_PRIVATE_ double *hfy_net_back_number_(const hfy_net_back_ *b, size_t l, size_t i) {
+  return b->asked[i] ? b->one[l].number + i : NULL;
+}
+
+/* A query fails: it takes part in nothing. */
+HFY_COLD_ void hfy_net_back_fail_(hfy_net_back_ *b, size_t l, hfy_status status, const char *why, double off) {
+  const size_t dim = b->run.net.dim, n = b->run.net.count;
+  b->one[l].status = status;
+  b->one[l].why = why;
+  b->one[l].off = off;
+  memset(b->q + l * dim, 0, dim * sizeof *b->q);
+  memset(b->z + l * dim, 0, dim * sizeof *b->z);
+  memset(b->y + l * n, 0, n * sizeof *b->y);
+}
+
+/* Can the step from q_l be made, and (implicit) does it stand still there? */
+HFY_PRIVATE_ void hfy_net_back_check_(hfy_net_back_ *b, size_t l, hfy_net_scratch_ *s) {
+  const hfy_net *net = &b->run.net;
+  const hfy_real *q = b->q + l * net->dim;
+  const hfy_status status = hfy_post_row_(&net->post, b->z + l * net->dim, 0, q, net->dim, s->f, &s->post);
+  double size = 0, off;
+  size_t d;
+  if (status) {
+    hfy_net_back_fail_(b, l, status, NULL, 0);
+  } else if (b->solves) {
+    for (d = 0; d < net->dim; d++) size = fabs((double)q[d]) > size ? fabs((double)q[d]) : size;
+    size *= 16 * HFY_REAL_EPS_;
+    off = b->run.simd->apart(s->f, q, net->dim);
+    if (!(off <= (size > net->tol ? size : net->tol)))
+      hfy_net_back_fail_(b, l, HFY_ERR_CONVERGENCE,
+                         "max|f(q) - q| should be within net->tol after net->max_steps, as grad->implicit is set", off);
   }
 }
 
-/* Backward through the `steps` updates of one query whose states are in b->path. */
-HFY_COLD_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, size_t steps, const hfy_real *dout,
-                                       const hfy_grad *grad, hfy_net_scratch_ *s, hfy_net_back_ *b) {
-  const hfy_net *net = &run->net;
-  size_t dim = net->dim, n = net->count, t, d;
-  hfy_real *df = s->f, *dz = s->part; /* free by then */
-  hfy_real *d_values = grad->values ? grad->values : run->net.values == run->net.keys ? grad->keys : NULL;
-  hfy_status status;
-  for (t = 0; run->net.sep.kind == HFY_SEP_EXP && t < steps; t++) { /* so that a query that fails has added nothing */
-    hfy_net_theta_(run, who, b->path + t * dim, s, b->theta);
-    status = hfy_sep_fill_(&run->net.sep, b->theta, n, who, b->y, NULL, &s->sep);
-    if (status) return status;
+/* q, theta, p and z of queries from .. to-1. */
+HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
+  const hfy_net_run_ *run = &b->run;
+  const size_t dim = run->net.dim, n = run->net.count, nq = to - from, states = run->states;
+  const int checks = b->solves || !run->path;
+  size_t l, d;
+  for (l = from; l < to; l++) {
+    const hfy_net_one_ *one = b->one + l;
+    const hfy_real *q = run->queries + one->who * dim;
+    if (run->path) q = run->path + ((one->who - run->first) * states + (states > 1 ? one->step - 1 : 0)) * dim;
+    memcpy(b->q + l * dim, q, dim * sizeof *q);
   }
-  for (d = 0; d < dim; d++) b->dq[d] = net->readout ? 0 : (double)dout[who * dim + d];
-  for (t = steps; t--;) {
-    const hfy_real *q = b->path + t * dim;
-    hfy_net_theta_(run, who, q, s, b->theta);
-    status = hfy_sep_fill_(&run->net.sep, b->theta, n, who, b->y, NULL, &s->sep);
-    if (status) return status; /* never: the forward pass has been here */
-    if (net->readout && t + 1 == steps) {
-      hfy_net_projection_vjp_(run, who, &run->readout, dout + who * net->readout_dim, grad->readout, b);
-    } else {
+  hfy_net_norms_(run, b->q + from * dim, nq, b->inverse_q + from);
+  hfy_net_scores_(run, b->q + from * dim, nq, b->inverse_q ? b->inverse_q + from : NULL, 0, n, b->theta + from * n, n);
+  for (l = from; l < to; l++) {
+    hfy_net_one_ *one = b->one + l;
+    hfy_net_mask_(&run->net, one->who, 0, n, b->theta + l * n);
+    if (!one->status)
+      one->status = hfy_sep_fill_(&run->net.sep, b->theta + l * n, n, one->who, b->y + l * n, NULL, &s->sep);
+    if (one->status) hfy_net_back_fail_(b, l, one->status, one->why, one->off);
+  }
+  if (!b->reads || b->solves) {
+    hfy_net_project_all_(run, b->y + from * n, nq, &run->values, s, b->z + from * dim);
+    for (l = from; l < to; l++) {
       double log_scale = 0;
-      hfy_net_project_all_(run, b->y, 1, &run->values, s, s->z);
-      hfy_net_uncouple_(net, q, s->z, &log_scale);
-      for (d = 0; d < dim; d++) {
-        df[d] = (hfy_real)(net->step * b->dq[d]);
-        b->dq[d] *= 1 - net->step;
-      }
-      hfy_post_vjp_parameters_(&run->net.post, s->z, df, 1, dim, &grad->post, b->sum, &s->post);
-      hfy_post_row_vjp_(&run->net.post, s->z, df, dim, dz, &s->post);
-      for (d = 0; net->self_coupling && d < dim; d++) {
-        b->dq[d] -= (double)net->self_coupling[d] * (double)dz[d];
-        if (grad->self_coupling) grad->self_coupling[d] -= dz[d] * q[d];
-      }
-      hfy_net_projection_vjp_(run, who, &run->values, dz, d_values, b);
+      hfy_net_uncouple_(&run->net, b->q + l * dim, b->z + l * dim, &log_scale);
+      if (checks && !b->one[l].status) hfy_net_back_check_(b, l, s);
     }
-    hfy_net_association_vjp_(run, who, q, grad, s, b);
+  } else if (checks) {
+    hfy_real *out = b->v + from * run->readout.width;
+    hfy_net_project_all_(run, b->y + from * n, nq, &run->readout, s, out);
+    for (l = from; l < to; l++)
+      for (d = 0; d < run->readout.width; d++, out++)
+        if (!b->one[l].status && !hfy_base_is_finite_((double)*out))
+          hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, NULL, 0);
   }
-  for (d = 0; grad->queries && d < dim; d++)
-    grad->queries[who * dim + d] = (hfy_real)((double)grad->queries[who * dim + d] + b->dq[d]);
-  return HFY_OK;
+}
+
+/* From what rows^T p gets, v, back through p and theta to dq. */
+HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to, const hfy_net_rows_ *rows,
+                                        const hfy_real *v, int adds, hfy_net_scratch_ *s) {
+  const hfy_net_run_ *run = &b->run;
+  const hfy_net *net = &run->net;
+  const hfy_net_rows_ keys = {net->keys, net->key_stride, net->dim};
+  const size_t dim = net->dim, n = net->count;
+  const int dots = net->sim == HFY_SIM_DOT, structured = hfy_sep_method_of_(&net->sep) == HFY_SEP_BY_STRUCTURE_;
+  size_t l, d, i;
+  run->simd->dot(rows->at, rows->stride, n, v + from * rows->width, rows->width, to - from, rows->width,
+                 b->dy + from * n, n);
+  for (l = from; l < to; l++) {
+    hfy_sep_grad sep = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+    const hfy_sep_row_ row = {b->theta + l * n, b->y + l * n, b->dy + l * n, b->dy + l * n, n, b->one[l].who};
+    if (adds) {
+      sep = b->sep;
+      sep.alpha = hfy_net_back_number_(b, l, 1);
+      sep.gamma = hfy_net_back_number_(b, l, 2);
+      sep.transition = hfy_net_back_number_(b, l, 3);
+    }
+    if (b->one[l].status) memset(row.out, 0, n * sizeof *row.out);
+    if (b->one[l].status) continue;
+    if (rows == &run->readout) hfy_net_drop_row_(run->drop, row.row, NULL, n, row.out);
+    if (structured && !net->sep.plus) (void)hfy_sep_list_(&net->sep, row.theta, n, row.row, &s->sep); /* the mixture */
+    hfy_sep_chain_vjp_(&net->sep, &row, &sep, &s->sep);
+  }
+  if (dots) hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
+  for (l = from; l < to; l++) {
+    double *dq = b->dq + l * dim, along = 0;
+    hfy_real *pull = b->pull + l * dim;
+    const hfy_real *q = b->q + l * dim;
+    for (d = 0; dots && d < dim; d++) {
+      dq[d] += net->beta * (double)pull[d];
+      along += (double)pull[d] * (double)q[d];
+      pull[d] = (hfy_real)(net->beta * (double)q[d]);
+    }
+    for (i = 0; !dots && i < n; i++) {
+      const double g = (double)b->dy[l * n + i], score = g > 0 || g < 0 ? hfy_net_back_score_(b, l, i) : 0;
+      if (!(g > 0 || g < 0)) continue;
+      along += g * score;
+      hfy_net_sim_vjp_(net, net->keys + i * net->key_stride, run->inverse_norms ? run->inverse_norms[i] : 0, q,
+                       b->inverse_q ? b->inverse_q[l] : 0, g * net->beta, score, dq);
+    }
+    if (adds) b->one[l].number[0] += along;
+  }
+}
+
+/* dq of f(q), where it is step (f(q) - q) that is added to q, becomes that of q. */
+HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, int adds, double *sum,
+                                     hfy_net_scratch_ *s) {
+  const hfy_net *net = &b->run.net;
+  const size_t dim = net->dim;
+  size_t l, d;
+  for (l = from; l < to; l++) {
+    const size_t at = l * dim;
+    double *dq = b->dq + at;
+    const hfy_post_grad post = {NULL, NULL, NULL, NULL, hfy_net_back_number_(b, l, 4), hfy_net_back_number_(b, l, 5),
+                                hfy_net_back_number_(b, l, 6), hfy_net_back_number_(b, l, 7),
+                                hfy_net_back_number_(b, l, 8), hfy_net_back_number_(b, l, 9),
+                                hfy_net_back_number_(b, l, 10)};
+    for (d = 0; d < dim; d++) {
+      if (b->one[l].status) dq[d] = 0;
+      b->df[at + d] = (hfy_real)(b->step * dq[d]);
+      dq[d] *= 1 - b->step;
+    }
+    if (adds) hfy_post_vjp_parameters_(&net->post, b->z + at, b->df + at, 1, dim, &post, sum, &s->post);
+    hfy_post_row_vjp_(&net->post, b->z + at, b->df + at, dim, b->dz + at, &s->post);
+    for (d = 0; net->self_coupling && d < dim; d++) dq[d] -= (double)net->self_coupling[d] * (double)b->dz[at + d];
+  }
+  hfy_net_back_through_(b, from, to, &b->run.values, b->dz, adds, s);
+}
+
+/* dq = what the readout makes of dout. */
+HFY_PRIVATE_ void hfy_net_back_read_(hfy_net_back_ *b, size_t from, size_t to, int adds, hfy_net_scratch_ *s) {
+  const size_t width = b->run.readout.width, dim = b->run.net.dim;
+  size_t l;
+  for (l = from; l < to; l++) memcpy(b->v + l * width, b->dout + b->one[l].who * width, width * sizeof *b->v);
+  for (l = from; l < to; l++)
+    if (b->one[l].status) memset(b->v + l * width, 0, width * sizeof *b->v);
+  memset(b->dq + from * dim, 0, (to - from) * dim * sizeof *b->dq);
+  hfy_net_back_through_(b, from, to, &b->run.readout, b->v, adds, s);
+}
+
+/* --- implicit: (1 - J')u = want --- */
+
+/* What is left of a row of `rest`, which becomes the way to go. */
+HFY_COLD_ void hfy_net_back_aim_(hfy_net_back_ *b, size_t l, const double *rest) {
+  hfy_net_one_ *one = b->one + l;
+  const size_t at = l * b->run.net.dim;
+  size_t d;
+  one->best = one->square = 0;
+  one->waited = 0;
+  for (d = 0; d < b->run.net.dim; d++) {
+    b->rest[at + d] = b->way[at + d] = rest[d];
+    one->square += rest[d] * rest[d];
+    if (fabs(rest[d]) > one->best) one->best = fabs(rest[d]);
+  }
+}
+
+/* One step of conjugate gradients (even: J is symmetric), or of u <- u + step rest; dq is J'way. 0: it is done. */
+HFY_COLD_ int hfy_net_back_go_(hfy_net_back_ *b, size_t l, int even) {
+  hfy_net_one_ *one = b->one + l;
+  const size_t dim = b->run.net.dim, at = l * dim;
+  const double *dq = b->dq + at;
+  double *rest = b->rest + at, *way = b->way + at, *u = b->u + at;
+  double bend = 0, far = b->run.net.step, square = 0, most = 0;
+  size_t d;
+  if (one->status || !(one->square > 0)) return 0;
+  for (d = 0; d < dim; d++) bend += way[d] * (way[d] - dq[d]);
+  if (even) far = bend > 0 ? one->square / bend : hfy_base_nan_(); /* a saddle is no place to stand still */
+  for (d = 0; d < dim; d++) {
+    u[d] += far * way[d];
+    rest[d] -= far * (way[d] - dq[d]);
+    square += rest[d] * rest[d];
+    if (fabs(rest[d]) > most) most = fabs(rest[d]);
+  }
+  for (d = 0; d < dim; d++) way[d] = rest[d] + (even ? square / one->square * way[d] : 0);
+  one->square = square;
+  one->waited++;
+  if (!(square <= DBL_MAX) || one->waited > HFY_NET_PATIENCE_) {
+    one->residual = one->best / one->size;
+    hfy_net_back_fail_(b, l, HFY_ERR_CONVERGENCE, "the residual of u = v + J'u should fall (grad->implicit)",
+                       one->residual);
+  } else if (most <= 0.5 * one->best) {
+    one->best = most;
+    one->waited = 0;
+  }
+  if (one->status || most <= 64 * HFY_REAL_EPS_ * one->size) {
+    memset(way, 0, dim * sizeof *way);
+    one->square = 0;
+  }
+  return one->square > 0;
+}
+
+/* u of queries from .. to-1. What rounding has made of the residual is measured at the end, and made good. */
+HFY_COLD_ void hfy_net_back_solve_(hfy_net_back_ *b, size_t from, size_t to, double *sum, hfy_net_scratch_ *s) {
+  const hfy_net *net = &b->run.net;
+  const size_t dim = net->dim, many = (to - from) * dim;
+  const int even = net->sim == HFY_SIM_DOT && net->post.kind == HFY_POST_NONE && net->values == net->keys &&
+                   net->value_stride == net->key_stride;
+  double *dq = b->dq + from * dim;
+  size_t l, d;
+  int busy = 1, round;
+  if (b->reads) hfy_net_back_read_(b, from, to, 0, s);
+  memcpy(b->want + from * dim, dq, many * sizeof *dq);
+  memset(b->u + from * dim, 0, many * sizeof *dq);
+  for (l = from; l < to; l++) {
+    hfy_net_back_aim_(b, l, b->want + l * dim);
+    b->one[l].size = b->one[l].best;
+  }
+  for (round = 0; busy && round < 4; round++) {
+    while (busy) {
+      memcpy(dq, b->way + from * dim, many * sizeof *dq);
+      hfy_net_back_step_(b, from, to, 0, sum, s);
+      for (l = from, busy = 0; l < to; l++) busy |= hfy_net_back_go_(b, l, even);
+    }
+    memcpy(dq, b->u + from * dim, many * sizeof *dq);
+    hfy_net_back_step_(b, from, to, 0, sum, s);
+    for (l = from, busy = 0; l < to; l++) {
+      hfy_net_one_ *one = b->one + l;
+      double most = 0;
+      for (d = l * dim; !one->status && d < (l + 1) * dim; d++) {
+        b->dq[d] += b->want[d] - b->u[d];
+        if (fabs(b->u[d]) > most) most = fabs(b->u[d]);
+      }
+      if (one->status) continue;
+      hfy_net_back_aim_(b, l, b->dq + l * dim);
+      one->residual = one->size > 0 ? one->best / one->size : 0;
+      if (one->best <= 256 * HFY_REAL_EPS_ * (one->size + most) && one->square <= DBL_MAX)
+        one->square = 0;
+      else if (round == 3 || !(one->square <= DBL_MAX))
+        hfy_net_back_fail_(b, l, HFY_ERR_CONVERGENCE, "the residual of u = v + J'u should fall (grad->implicit)",
+                           one->residual);
+      busy |= !one->status && one->square > 0;
+    }
+  }
+}
+
+/* --- sums over queries --- */
+
+/* turned[r][l] = w[l][from + r]; of weights that dropout has seen, if `drops`. */
+HFY_PRIVATE_ void hfy_net_back_turn_(const hfy_net_back_ *b, const hfy_real *w, size_t from, size_t rows, int drops,
+                                     hfy_real *HFY_RESTRICT_ turned) {
+  const size_t n = b->run.net.count, live = b->live;
+  size_t l, r;
+  for (l = 0; l + 4 <= live; l += 4) {
+    const hfy_real *a = w + l * n + from;
+    for (r = 0; r < rows; r++) {
+      turned[r * live + l] = a[r];
+      turned[r * live + l + 1] = a[n + r];
+      turned[r * live + l + 2] = a[2 * n + r];
+      turned[r * live + l + 3] = a[3 * n + r];
+    }
+  }
+  for (; l < live; l++)
+    for (r = 0; r < rows; r++) turned[r * live + l] = w[l * n + from + r];
+  for (l = 0; drops && l < live; l++) {
+    const uint64_t dice = hfy_net_drop_dice_(b->run.drop, b->one[l].who);
+    for (r = 0; r < rows; r++) turned[r * live + l] *= hfy_net_drop_factor_(b->run.drop, dice, from + r);
+  }
+}
+
+/* Key `i`'s gradient, of similarities that are no dots. */
+HFY_PRIVATE_ void hfy_net_back_key_(const hfy_net_back_ *b, size_t i, double *sum) {
+  const hfy_net *net = &b->run.net;
+  const hfy_real *x = net->keys + i * net->key_stride;
+  hfy_real *to = b->grad->keys + i * net->key_stride;
+  size_t l, d;
+  for (d = 0; d < net->dim; d++) sum[d] = 0;
+  for (l = 0; l < b->live; l++) {
+    const double g = (double)b->dy[l * net->count + i];
+    if (g > 0 || g < 0)
+      hfy_net_sim_vjp_(net, b->q + l * net->dim, b->inverse_q ? b->inverse_q[l] : 0, x,
+                       b->run.inverse_norms ? b->run.inverse_norms[i] : 0, g * net->beta,
+                       hfy_net_back_score_(b, l, i), sum);
+  }
+  for (d = 0; d < net->dim; d++) to[d] = (hfy_real)((double)to[d] + sum[d]);
+}
+
+/* What rows of patterns get of all queries. */
+HFY_PRIVATE_ void hfy_net_back_rows_(void *context, size_t task) {
+  const hfy_net_back_ *b = (const hfy_net_back_ *)context;
+  const hfy_net_run_ *run = &b->run;
+  const hfy_net *net = &run->net;
+  const hfy_grad *grad = b->grad;
+  const hfy_net_rows_ *rows = b->reads ? &run->readout : &run->values;
+  const size_t n = net->count, blocks = (n - 1) / HFY_NET_TURN_ + 1, live = b->live, dim = net->dim;
+  const size_t end = hfy_base_min_(n, hfy_base_share_(blocks, task + 1, b->tasks) * HFY_NET_TURN_);
+  size_t from = hfy_base_share_(blocks, task, b->tasks) * HFY_NET_TURN_, have, l, r;
+  hfy_real *turned = b->turned + task * HFY_NET_TURN_ * b->tile;
+  hfy_real *to = grad->values ? grad->values : net->values == net->keys ? grad->keys : NULL;
+  if (b->reads) to = grad->readout;
+  for (; from < end; from += have) {
+    have = hfy_base_min_(HFY_NET_TURN_, end - from);
+    if (to) {
+      hfy_net_back_turn_(b, b->y, from, have, b->reads && run->drop, turned);
+      run->simd->combine(turned, live, have, b->reads ? b->v : b->dz, rows->width, live, rows->width,
+                         to + from * rows->stride, rows->stride);
+    }
+    if (grad->keys && net->sim == HFY_SIM_DOT) {
+      hfy_net_back_turn_(b, b->dy, from, have, 0, turned);
+      run->simd->combine(turned, live, have, b->pull, dim, live, dim, grad->keys + from * net->key_stride,
+                         net->key_stride);
+    }
+    for (r = from; grad->keys && net->sim != HFY_SIM_DOT && r < from + have; r++)
+      hfy_net_back_key_(b, r, b->sum + task * 2 * dim);
+    for (l = 0; grad->bias && l < live; l++)
+      for (r = from; r < from + have; r++) {
+        const hfy_real g = b->dy[l * n + r];
+        if (g > 0 || g < 0) grad->bias[b->one[l].who * net->bias_stride + r] += g;
+      }
+  }
+}
+
+/* What is a query's own, of one share of those on their way. */
+HFY_PRIVATE_ void hfy_net_back_share_(void *context, size_t i) {
+  hfy_net_back_ *b = (hfy_net_back_ *)context;
+  hfy_net_scratch_ *s = b->scratch + i;
+  const size_t shares = hfy_base_min_(b->shares, b->live);
+  const size_t from = hfy_base_share_(b->live, i, shares), to = hfy_base_share_(b->live, i + 1, shares);
+  double *sum = b->sum + i * 2 * b->run.net.dim;
+  size_t l, step;
+  for (l = from; b->tries && l < to; l++) {
+    step = b->one[l].step;
+    for (; b->one[l].step && !b->one[l].status; b->one[l].step--) hfy_net_back_state_(b, l, l + 1, s);
+    b->one[l].step = step;
+  }
+  if (b->tries) return;
+  if (b->opens) hfy_net_back_state_(b, from, to, s);
+  if (b->solves)
+    hfy_net_back_solve_(b, from, to, sum, s);
+  else if (b->reads)
+    hfy_net_back_read_(b, from, to, 1, s);
+  else
+    hfy_net_back_step_(b, from, to, 1, sum, s);
+}
+
+/* All queries on their way through one step. */
+HFY_PRIVATE_ void hfy_net_back_round_(hfy_net_back_ *b, int opens, int reads, int adds) {
+  const hfy_net *net = &b->run.net;
+  const hfy_post_grad *post = &b->grad->post;
+  const hfy_post_grad arrays = {NULL, post->gain, post->delta, post->matrix, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+  size_t l, d;
+  b->opens = opens;
+  b->reads = reads;
+  hfy_base_parallel_(hfy_base_min_(b->shares, b->live), hfy_net_back_share_, b);
+  if (!adds) return;
+  hfy_base_parallel_(b->tasks, hfy_net_back_rows_, b);
+  if (reads) return;
+  hfy_post_vjp_parameters_(&net->post, b->z, b->df, b->live, net->dim, &arrays, b->sum, &b->scratch->post);
+  for (l = 0; b->grad->self_coupling && l < b->live; l++)
+    for (d = 0; d < net->dim; d++)
+      b->grad->self_coupling[d] -= b->dz[l * net->dim + d] * b->q[l * net->dim + d];
+}
+
+/* Those that have come to their start, or failed, leave. */
+HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
+  const size_t dim = b->run.net.dim;
+  size_t l, i, kept = 0;
+  for (l = 0; l < b->live; l++) {
+    const hfy_net_one_ *one = b->one + l;
+    hfy_real *to = b->grad->queries ? b->grad->queries + one->who * dim : NULL;
+    if (b->grad->implicit && b->grad->residual && one->residual >= 0) b->grad->residual[one->who] = one->residual;
+    if (one->status && (!b->failed.status || one->who < b->failed.who)) b->failed = *one;
+    if (one->status) continue;
+    if (one->step) {
+      if (kept < l) memcpy(b->dq + kept * dim, b->dq + l * dim, dim * sizeof *b->dq);
+      b->one[kept++] = *one;
+      continue;
+    }
+    for (i = 0; i < HFY_NET_NUMBERS_; i++)
+      if (b->asked[i]) *b->asked[i] += one->number[i];
+    for (i = 0; to && !b->grad->implicit && i < dim; i++) to[i] = (hfy_real)((double)to[i] + b->dq[l * dim + i]);
+  }
+  b->live = kept;
+}
+
+/* Seats `live` queries from `first` on and walks them there. */
+HFY_PRIVATE_ void hfy_net_back_seat_(hfy_net_back_ *b, size_t first) {
+  hfy_net_run_ *run = &b->run;
+  const size_t dim = run->net.dim, width = run->readout.at ? run->readout.width : dim;
+  size_t l, d;
+  b->call.first = run->first = first;
+  b->call.n_queries = b->live;
+  for (l = 0; run->path && l < b->live; l++)
+    memcpy(run->path + l * run->states * dim, run->queries + (first + l) * dim, dim * sizeof *run->path);
+  for (l = 0; l < b->call.walks; l++) b->call.scratch[l].failure = HFY_OK;
+  hfy_base_parallel_(b->call.walks, hfy_net_share_, &b->call);
+  for (l = 0; l < b->live; l++) {
+    hfy_net_one_ *one = b->one + l;
+    const hfy_real *q = run->queries + (first + l) * dim, *dout = b->dout + (first + l) * width;
+    memset(one, 0, sizeof *one);
+    one->who = first + l;
+    one->residual = -1;
+    one->step = b->steps && run->states > 1 ? b->steps[one->who] : 1;
+    one->status = b->status ? b->status[one->who] : HFY_OK;
+    for (d = 0; d < dim; d++)
+      if (!hfy_base_is_finite_((double)q[d])) one->status = HFY_ERR_NONFINITE;
+    for (d = 0; d < width && !one->status; d++) {
+      if (hfy_base_is_finite_((double)dout[d])) continue;
+      one->status = HFY_ERR_NONFINITE;
+      one->why = "dout should be finite";
+      one->off = (double)dout[d];
+    }
+    for (d = 0; d < dim; d++) b->dq[l * dim + d] = run->readout.at ? 0 : (double)dout[d];
+  }
+}
+
+/* A tile of queries, there and back. */
+HFY_PRIVATE_ void hfy_net_back_tile_(hfy_net_back_ *b, size_t first) {
+  int reads = b->run.readout.at != NULL;
+  size_t l;
+  hfy_net_back_seat_(b, first);
+  hfy_net_back_leave_(b);
+  if (b->run.states > 1 && (b->run.net.sep.plus || b->run.net.sep.kind == HFY_SEP_EXP)) {
+    b->tries = 1; /* slopes may be beyond hfy_real where the step is not: so that a query that fails adds nothing */
+    hfy_net_back_round_(b, 1, reads, 0);
+    b->tries = 0;
+    hfy_net_back_leave_(b);
+  }
+  if (b->grad->implicit && b->live) {
+    b->solves = 1;
+    hfy_net_back_round_(b, 1, reads, 0);
+    b->solves = 0;
+    if (reads) hfy_net_back_round_(b, 0, 1, 1);
+    memcpy(b->dq, b->u, b->live * b->run.net.dim * sizeof *b->dq);
+    hfy_net_back_round_(b, 0, 0, 1);
+    for (l = 0; l < b->live; l++) b->one[l].step = 0;
+    hfy_net_back_leave_(b);
+  }
+  for (; b->live; reads = 0) {
+    hfy_net_back_round_(b, 1, reads, 1);
+    for (l = 0; l < b->live; l++) b->one[l].step--;
+    hfy_net_back_leave_(b);
+  }
 }
 
 /* What of grad the net does not have. */
 HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full, const hfy_grad *grad,
-                                         hfy_sep_grad *sep, hfy_work *w) {
-  const hfy_sep_grad asked = {NULL,        grad->alpha,      grad->gamma,      grad->upper,
-                              grad->lower, grad->transition, grad->transitions};
+                                         hfy_net_back_ *b, hfy_work *w) {
+  const hfy_sep_grad sep = {NULL,        grad->alpha,      grad->gamma,      grad->upper,
+                            grad->lower, grad->transition, grad->transitions};
+  const hfy_post_grad *post = &grad->post;
+  double *const asked[HFY_NET_NUMBERS_] = {grad->beta,  grad->alpha, grad->gamma, grad->transition,
+                                           post->beta,  post->radius, post->eta, post->eps,
+                                           post->power, post->sigma, post->theta};
   const char *none;
   if (grad->values && !net->values)
     return hfy_base_fail_(w, HFY_ERR_ARG,
                           "grad->values is set, but net->values is NULL: grad->keys receives their part");
   if (grad->post.z)
     return hfy_base_fail_(w, HFY_ERR_ARG, "grad->post.z is set; it should be NULL: grad->queries is the state's");
-  *sep = asked;
-  none = hfy_sep_no_gradient_(&full->sep, sep);
+  b->sep = sep;
+  memcpy(b->asked, asked, sizeof asked);
+  none = hfy_sep_no_gradient_(&full->sep, &sep);
   if (none)
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
-  none = hfy_post_no_gradient_(&full->post, &grad->post);
+  none = hfy_post_no_gradient_(&full->post, post);
   if (none)
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->post.%s is set, but net->post has no such gradient", none);
   return HFY_OK;
+}
+
+HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_net_back_ *b) {
+  hfy_net_run_ *run = &b->run;
+  const hfy_net *net = &run->net;
+  const size_t n = net->count, dim = net->dim, tile = b->tile, out = run->readout.width;
+  const size_t states = hfy_base_times_(tile, dim), rows = hfy_base_times_(tile, n);
+  const size_t solves = b->grad->implicit ? states : 0, wide = hfy_base_times_(tile, dim > out ? dim : out);
+  size_t i;
+  run->inverse_norms = hfy_net_plan_norms_(arena, net);
+  b->call.scratch = HFY_TAKE_(arena, hfy_net_scratch_, b->call.walks);
+  for (i = 0; i < b->call.walks; i++) {
+    hfy_net_scratch_ counted;
+    hfy_net_plan_tile_(arena, run, 0, b->call.scratch ? b->call.scratch + i : &counted);
+  }
+  b->steps = HFY_TAKE_(arena, size_t, b->call.walks ? n_queries : 0);
+  b->status = HFY_TAKE_(arena, hfy_status, b->call.walks ? n_queries : 0);
+  run->path = HFY_TAKE_(arena, hfy_real, b->call.walks ? hfy_base_times_(run->states, states) : 0);
+  b->scratch = HFY_TAKE_(arena, hfy_net_scratch_, b->tasks);
+  for (i = 0; i < b->tasks; i++) {
+    hfy_net_scratch_ counted, *s = b->scratch ? b->scratch + i : &counted;
+    hfy_sep_plan_(arena, run->simd, &net->sep, n, 0, &s->sep);
+    hfy_post_plan_(arena, &net->post, dim, &s->post);
+    s->part = HFY_TAKE_(arena, hfy_real, wide);
+    s->sum = HFY_TAKE_(arena, hfy_real, wide);
+    s->f = HFY_TAKE_(arena, hfy_real, dim);
+  }
+  b->one = HFY_TAKE_(arena, hfy_net_one_, tile);
+  b->q = HFY_TAKE_(arena, hfy_real, states);
+  b->z = HFY_TAKE_(arena, hfy_real, states);
+  b->df = HFY_TAKE_(arena, hfy_real, states);
+  b->dz = HFY_TAKE_(arena, hfy_real, states);
+  b->pull = HFY_TAKE_(arena, hfy_real, states);
+  b->v = HFY_TAKE_(arena, hfy_real, hfy_base_times_(tile, out));
+  b->y = HFY_TAKE_(arena, hfy_real, rows);
+  b->dy = HFY_TAKE_(arena, hfy_real, rows);
+  b->theta = b->y;
+  if (net->sim != HFY_SIM_DOT || hfy_sep_needs_theta_(&net->sep)) b->theta = HFY_TAKE_(arena, hfy_real, rows);
+  b->turned = HFY_TAKE_(arena, hfy_real, b->tasks * HFY_NET_TURN_ * tile);
+  b->dq = HFY_TAKE_(arena, double, states);
+  b->u = HFY_TAKE_(arena, double, solves);
+  b->want = HFY_TAKE_(arena, double, solves);
+  b->rest = HFY_TAKE_(arena, double, solves);
+  b->way = HFY_TAKE_(arena, double, solves);
+  b->inverse_q = HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? tile : 0);
+  b->sum = HFY_TAKE_(arena, double, hfy_base_times_(b->tasks, hfy_base_times_(2, dim)));
+}
+
+/* How a call is cut up. */
+HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, int walks, hfy_work *w) {
+  hfy_net_run_ *run = &b->run;
+  const hfy_net *net = &run->net;
+  const hfy_grad *grad = b->grad;
+  const size_t most = hfy_base_workers_();
+  size_t path;
+  run->states = grad->implicit ? 1 : hfy_base_plus_(net->max_steps, 1);
+  path = hfy_base_times_(hfy_base_times_(run->states, net->dim), sizeof(hfy_real));
+  b->tile = hfy_base_min_(hfy_net_few_rows_(net), n_queries ? n_queries : 1);
+  if (b->tile > HFY_NET_PATH_BYTES_ / path) b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
+  b->tasks = hfy_base_times_(hfy_base_times_(b->tile, net->count), net->dim) / HFY_NET_TURNED_ + 1;
+  b->tasks = hfy_base_min_(hfy_base_min_(b->tasks, most), (net->count - 1) / HFY_NET_TURN_ + 1);
+  b->shares = b->tasks; /* these add up as they go */
+  if (grad->upper || grad->lower || grad->transitions) b->shares = 1;
+  b->step = grad->implicit ? 1 : net->step;
+  b->call.run = run;
+  return walks ? hfy_net_choose_(run, b->tile, run->drop != NULL, &b->call.walks, w) : HFY_OK;
 }
 
 /* hfy_retrieve_vjp, with a dropout or NULL. out: NULL, or receives what hfy_net_dropped_ gives. Takes a work that is
@@ -13690,36 +14218,34 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
                                   const hfy_real *dout, hfy_real *out, const hfy_grad *grad,
                                   const hfy_net_drop_ *drop, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_net_run_ run;
-  hfy_net_scratch_ s;
-  hfy_net_back_ back;
-  hfy_status status = hfy_net_begin_(net, n_queries, &run, w), failure = HFY_OK;
-  size_t who, walks;
-  memset(&back, 0, sizeof back);
-  if (!status) status = hfy_net_choose_(&run, 1, drop != NULL, &walks, w);
+  hfy_net_back_ b;
+  hfy_report report;
+  hfy_status status;
+  size_t first;
+  memset(&b, 0, sizeof b);
+  memset(&report, 0, sizeof report);
+  status = hfy_net_begin_(net, n_queries, &b.run, w);
   if (!status && n_queries) status = hfy_base_null_(w, !queries ? "queries" : !dout ? "dout" : NULL);
   if (!status) status = hfy_base_null_(w, grad ? NULL : "grad");
-  if (!status) status = hfy_net_check_grad_(net, &run.net, grad, &back.sep, w);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
-    hfy_net_plan_tile_(&arena, &run, 0, &s);
-    hfy_net_plan_back_(&arena, &run, &back);
-  }
+  if (!status) status = hfy_net_check_grad_(net, &b.run.net, grad, &b, w);
   if (status) return status;
-  run.queries = queries;
-  run.out = out;
-  run.drop = drop;
-  run.path = back.path;
-  hfy_net_prepare_(&run);
-  for (who = 0; who < n_queries; who++) {
-    memcpy(back.path, queries + who * run.net.dim, run.net.dim * sizeof *queries);
-    s.failure = HFY_OK;
-    hfy_net_walk_tile_(&run, who, who + 1, &s);
-    status = s.failure;
-    if (!status) status = hfy_net_backward_(&run, who, s.walk->step, dout, grad, &s, &back);
-    if (status && !failure) failure = hfy_net_failed_(w, status, who);
+  hfy_net_call_of_(&b.run, queries, out, &report);
+  b.run.drop = drop;
+  b.grad = grad;
+  b.dout = dout;
+  status = hfy_net_choose_back_(&b, n_queries, out || grad->implicit || b.run.net.max_steps > 1, w);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_net_plan_back_(&arena, n_queries, &b);
+  if (status) return status;
+  report.steps = b.steps;
+  report.status = b.status;
+  hfy_net_prepare_(&b.run);
+  for (first = 0; first < n_queries; first += b.tile) {
+    b.live = hfy_base_min_(b.tile, n_queries - first);
+    hfy_net_back_tile_(&b, first);
   }
-  return failure;
+  if (b.failed.why)
+    return hfy_base_fail_(w, b.failed.status, "query %z: %s; it is %g", b.failed.who, b.failed.why, b.failed.off);
+  return b.failed.status ? hfy_net_failed_(w, b.failed.status, b.failed.who) : HFY_OK;
 }
 
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
