@@ -66,8 +66,9 @@
 
    Three levels:  hfy_retrieve runs the whole walk for many queries at once;  hfy_sim_scores, hfy_sep_apply and
    hfy_post_apply are its stages;  a hfy_work with your own buffer makes either of them run without allocation.
-   Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives. Energies: hfy_energy, and
-   their slopes, hfy_energy_gradient.
+   Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives; hfy_layer_, hfy_dense_,
+   hfy_block_ and hfy_optimiser_ build networks that train around nets. Energies: hfy_energy, and their slopes,
+   hfy_energy_gradient.
    Large memories: hfy_index_build prepares the keys once, and retrievals with a margin then read 4 to 40 times fewer
    bytes for the same bits; hfy_shard_find, _merge and _finish answer over patterns that lie in several places.
    Beside the walk: hfy_theory_ computes what is promised for a net (radii, capacities, error bounds), hfy_recall_ gives
@@ -184,8 +185,8 @@
      - allocate anything but scratch; store, copy or own your patterns
      - choose beta, the separation or the number of steps for your data
      - approximate: what is left out (patterns beyond the margin, weights below rounding) cannot change the answer
-     - train networks by gradient: it gives gradients and losses, the optimiser is yours (what has a convex training or
-       a closed form is trained: hfy_kernel_train, hfy_binary_weights)
+     - run training loops: it gives layers, gradients, losses and an optimiser's step; batches, schedules and stopping
+       are yours (what has a convex training or a closed form is trained: hfy_kernel_train, hfy_binary_weights)
      - read images; .npy and safetensors are the only file formats
      - promise a binary interface between versions: compile it with your program
 
@@ -211,6 +212,7 @@
                                                                      >>net.fast      the same walk sooner
                                                                      >>net.energy    energies, gradients
      >>file        .npy and named parameters in and out              >>file.impl
+     >>layer       Hopfield layers that train, blocks, optimiser     >>layer.impl
      >>shard       one step over patterns in several places          >>shard.impl
      >>theory      what the papers prove, computed for a net         >>theory.impl
      >>recall      free and sequential recall, forgetting            >>recall.impl
@@ -219,8 +221,8 @@
      >>rate        graded attractor networks: are they stable?       >>rate.impl
 
      A room calls only rooms above it. Public names are hfy_<room>_<verb>; shorter are the net's (hfy_retrieve,
-     hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_) and linalg's hfy_eigenvalues, hfy_eigenvectors. Private
-     names end in an underscore.
+     hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_) and linalg's hfy_eigenvalues, hfy_eigenvectors; hfy_param_ is
+     file's; hfy_dense_, hfy_block_ and hfy_optimiser_ are layer's. Private names end in an underscore.
 
    FURTHER   examples/, docs/guide.md (by tasks), docs/math.md (every equation and its function), docs/design.md (why it
              is built so), docs/porting.md
@@ -239,7 +241,8 @@
    HISTORY
 
      0.1.0   base, simd, linalg, sim, index, structure, sep, post, net, file, shard: the walk, its energies and its
-             gradients; theory, recall; binary, kernel: classical, dense and kernel memories; rate
+             gradients; layer: networks that train around it; theory, recall; binary, kernel: classical, dense and
+             kernel memories; rate
    ----------------------------------------------------------------------------------------------------------------- */
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -248,8 +251,9 @@
 #ifndef HFY_SIMD_PASS_
 #if !defined(HFY_ONLY_LINALG) && !defined(HFY_ONLY_SIM) && !defined(HFY_ONLY_INDEX) &&                                 \
   !defined(HFY_ONLY_STRUCTURE) && !defined(HFY_ONLY_SEP) && !defined(HFY_ONLY_POST) && !defined(HFY_ONLY_NET) &&       \
-  !defined(HFY_ONLY_FILE) && !defined(HFY_ONLY_LAYER) && !defined(HFY_ONLY_SHARD) && !defined(HFY_ONLY_THEORY) && !defined(HFY_ONLY_RECALL) &&     \
-  !defined(HFY_ONLY_BINARY) && !defined(HFY_ONLY_KERNEL) && !defined(HFY_ONLY_RATE) /* all */
+  !defined(HFY_ONLY_FILE) && !defined(HFY_ONLY_LAYER) && !defined(HFY_ONLY_SHARD) && !defined(HFY_ONLY_THEORY) &&      \
+  !defined(HFY_ONLY_RECALL) && !defined(HFY_ONLY_BINARY) && !defined(HFY_ONLY_KERNEL) && !defined(HFY_ONLY_RATE)
+/* all */
 #define HFY_HAS_INDEX_
 #define HFY_HAS_FILE_
 #define HFY_HAS_LAYER_
@@ -290,7 +294,6 @@
 #if defined(HFY_ONLY_LAYER) || defined(HFY_HAS_LAYER_)
 #define HFY_HAS_LAYER_
 #define HFY_HAS_LINALG_
-#define HFY_HAS_STRUCTURE_
 #define HFY_HAS_NET_
 #define HFY_HAS_FILE_
 #endif
@@ -371,6 +374,11 @@ typedef double hfy_real;
 #define hfy_report hfy_report_d
 #define hfy_grad hfy_grad_d
 #define hfy_index hfy_index_d
+#define hfy_layer hfy_layer_d
+#define hfy_layer_input hfy_layer_input_d
+#define hfy_layer_report hfy_layer_report_d
+#define hfy_layer_grad hfy_layer_grad_d
+#define hfy_block hfy_block_d
 #define hfy_recall_state hfy_recall_state_d
 #define hfy_binary hfy_binary_d
 /* every function */
@@ -429,6 +437,19 @@ typedef double hfy_real;
 #define hfy_file_safetensors_encode hfy_file_safetensors_encode_d
 #define hfy_file_safetensors_read hfy_file_safetensors_read_d
 #define hfy_file_safetensors_write hfy_file_safetensors_write_d
+#define hfy_layer_check hfy_layer_check_d
+#define hfy_layer_params hfy_layer_params_d
+#define hfy_layer_tape hfy_layer_tape_d
+#define hfy_layer_forward hfy_layer_forward_d
+#define hfy_layer_backward hfy_layer_backward_d
+#define hfy_dense_params hfy_dense_params_d
+#define hfy_dense_forward hfy_dense_forward_d
+#define hfy_dense_backward hfy_dense_backward_d
+#define hfy_block_params hfy_block_params_d
+#define hfy_block_tape hfy_block_tape_d
+#define hfy_block_forward hfy_block_forward_d
+#define hfy_block_backward hfy_block_backward_d
+#define hfy_optimiser_step hfy_optimiser_step_d
 #define hfy_shard_bytes hfy_shard_bytes_d
 #define hfy_shard_find hfy_shard_find_d
 #define hfy_shard_used hfy_shard_used_d
