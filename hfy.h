@@ -15082,28 +15082,31 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_write(const char *path, const
    Numerics: products as >>linalg.gemm makes them, in hfy_real; normalisation as post's LAYERNORM, in double.
    ------------------------------------------------------------------------------------------------------------------ */
 
+enum { HFY_LAYER_Q_, HFY_LAYER_K_, HFY_LAYER_V_, HFY_LAYER_SIDES_ };
+
 /* The arrays that a layer may have among its parameters. */
-typedef enum hfy_layer_part_ {
-  HFY_LAYER_POOLING_, HFY_LAYER_LOOKUP_, HFY_LAYER_TARGETS_, HFY_LAYER_SPACE_, HFY_LAYER_SPACE_BIAS_,
-  HFY_LAYER_WEIGHT_, /* W_Q, W_K, W_V: one for each side */
+enum {
+  HFY_LAYER_POOLING_, HFY_LAYER_LOOKUP_, HFY_LAYER_TARGETS_, HFY_LAYER_SPACE_,
+  HFY_LAYER_WEIGHT_, /* W_Q, W_K, W_V */
   HFY_LAYER_BIAS_ = HFY_LAYER_WEIGHT_ + 3, /* b_Q, b_K, b_V */
   HFY_LAYER_BIAS_K_ = HFY_LAYER_BIAS_ + 3, HFY_LAYER_BIAS_V_, HFY_LAYER_OUT_, HFY_LAYER_OUT_BIAS_,
-  HFY_LAYER_NORM_, /* weight and bias of the norm of each side */
-  HFY_LAYER_LOG_BETA_ = HFY_LAYER_NORM_ + 6, HFY_LAYER_ALPHA_, HFY_LAYER_MU_, HFY_LAYER_SIGMA_,
+  HFY_LAYER_NORM_, /* of each side */
+  HFY_LAYER_LOG_BETA_ = HFY_LAYER_NORM_ + 3, HFY_LAYER_ALPHA_, HFY_LAYER_MU_, HFY_LAYER_SIGMA_,
+  HFY_LAYER_BEHIND_, /* a norm's bias: right behind its weight */
   HFY_LAYER_PARTS_, HFY_LAYER_FROZEN_ = HFY_LAYER_PARTS_ /* targets that are not trained */
-} hfy_layer_part_;
-
-enum { HFY_LAYER_STATE_, HFY_LAYER_STORED_, HFY_LAYER_VALUE_, HFY_LAYER_SIDES_ };
+};
 
 /* --- tables of parameters --- */
 
-/* A table on its way. */
+/* A table on its way: first what hfy_layer_params gets. */
 typedef struct hfy_layer_table_ {
   const char *prefix;
-  hfy_param *entry; /* NULL: counting */
-  size_t entries, at;
-  size_t *part;     /* where each is, or SIZE_MAX; or NULL */
-  int too_long;     /* a name is */
+  size_t offset;
+  hfy_param *table;
+  size_t capacity, *told_entries, *told_end;
+  size_t entries, at; /* so far */
+  size_t *part;       /* where each is, or SIZE_MAX; or NULL */
+  int pass, too_long; /* of hfy_layer_tabulate_; a name is */
 } hfy_layer_table_;
 
 /* An array of a table: shape a, a x b or a x b x c (0: no such axis; a = 0: the table has it not). */
@@ -15118,7 +15121,7 @@ typedef struct hfy_layer_array_ {
 HFY_COLD_ void hfy_layer_add_(hfy_layer_table_ *t, const hfy_layer_array_ *arrays, size_t n) {
   const hfy_layer_array_ *x;
   for (x = arrays; x < arrays + n; x++) {
-    hfy_param lost, *e = t->entry ? t->entry + t->entries : &lost;
+    hfy_param lost, *e = t->pass == 2 ? t->table + t->entries : &lost;
     size_t at;
     if (!x->a) continue;
     memset(e, 0, sizeof *e);
@@ -15142,142 +15145,172 @@ HFY_COLD_ void hfy_layer_add_(hfy_layer_table_ *t, const hfy_layer_array_ *array
   }
 }
 
+/* while (hfy_layer_tabulate_(&t, w, &status)) { lists... }: once to count and, if all is well, once to fill in. */
+HFY_COLD_ int hfy_layer_tabulate_(hfy_layer_table_ *t, hfy_work *w, hfy_status *status) {
+  if (!t->prefix) t->prefix = "";
+  if (*status || t->pass == 2) return 0;
+  if (t->pass++) {
+    if (t->too_long)
+      *status = hfy_base_fail_(w, HFY_ERR_ARG, "prefix has %z letters; names with it should have at most %z",
+                               strlen(t->prefix), (size_t)HFY_PARAM_NAME - 1);
+    else if (!hfy_base_fits_(t->at, 1, sizeof(double)))
+      *status = hfy_base_fail_(w, HFY_ERR_ARG, "layer: so many parameters cannot exist");
+    else if (t->table && t->capacity < t->entries)
+      *status = hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the table has %z entries", t->capacity, t->entries);
+    if (*status) return 0;
+    if (t->told_entries) *t->told_entries = t->entries;
+    if (t->told_end) *t->told_end = t->at;
+    if (!t->table) return 0;
+  }
+  t->entries = 0;
+  t->at = t->offset;
+  return 1;
+}
+
 /* A layer with its defaults, and what follows from it. */
 typedef struct hfy_layer_full_ {
   hfy_layer l;
-  int packed;          /* W_Q, W_K, W_V are one array */
-  size_t keys, values; /* numbers of all heads: of q and k, of v */
-  size_t extras;       /* patterns that ZERO and BIAS_PATTERN add */
+  int packed;                        /* W_Q, W_K, W_V are one array */
+  size_t keys, values;               /* numbers of all heads: of q and k, of v */
+  size_t extras;                     /* patterns that ZERO and BIAS_PATTERN add */
+  int fixed[HFY_LAYER_SIDES_];       /* a side has no weights: each head takes its rows as they are */
+  size_t width[HFY_LAYER_SIDES_];    /* of its rows */
+  size_t takes[HFY_LAYER_SIDES_];    /* columns of its weights */
+  size_t n[HFY_LAYER_SIDES_];        /* numbers a head */
+  hfy_layer_norm norm[HFY_LAYER_SIDES_];
 } hfy_layer_full_;
-
-/* Whether a side has weights of its own. */
-HFY_PRIVATE_ int hfy_layer_projects_(const hfy_layer *l, size_t side) {
-  const int fixed[] = {l->static_state, l->static_stored, l->static_projected};
-  return !fixed[side] && (side == HFY_LAYER_VALUE_ || !(l->flags & HFY_LAYER_GAUSSIAN));
-}
 
 /* Every array of a layer in the order of the public state_dict. */
 HFY_COLD_ void hfy_layer_list_(const hfy_layer_full_ *f, hfy_layer_table_ *t) {
   const hfy_layer *l = &f->l;
   const unsigned flags = l->flags;
-  const int gaussian = (flags & HFY_LAYER_GAUSSIAN) != 0, biased = !(flags & HFY_LAYER_NO_BIAS);
-  const int q = hfy_layer_projects_(l, 0), k = hfy_layer_projects_(l, 1), v = hfy_layer_projects_(l, 2);
-  const size_t q_rows = q ? f->keys : 0, k_rows = k ? f->keys : 0, v_rows = v ? f->values : 0;
-  const size_t all = hfy_base_plus_(q_rows, hfy_base_plus_(k_rows, v_rows)), apart = f->packed ? 0 : 1;
-  const size_t biases = biased && all ? q_rows + k_rows + f->values : 0; /* the value part stays, used or not */
-  const size_t out = flags & HFY_LAYER_NO_OUT ? 0 : l->out_width, own = flags & HFY_LAYER_BIAS_PATTERN ? 1 : 0;
-  const size_t stored = l->norm_stored || gaussian ? 0 : l->stored_width, state = l->norm_state || gaussian ? 0 : l->width;
-  const size_t projected = l->norm_projected ? 0 : l->projected_width, space = l->norm_space == 2 ? l->head_width : 0;
-  const size_t v_columns = flags & HFY_LAYER_CONNECTED ? f->keys : l->projected_width;
-  const hfy_param_start n = HFY_PARAM_NORMAL, zero = HFY_PARAM_ZERO, one = HFY_PARAM_ONE, set = HFY_PARAM_VALUE;
-  const char *const in = l->queries || l->memories ? "hopfield.association_core." : "association_core.", *of = "";
-  const char *const outer = l->queries || l->memories ? "hopfield." : "";
+  const size_t none = 0, one = 1, gaussian = flags & HFY_LAYER_GAUSSIAN ? l->heads : none;
+  const size_t q = f->fixed[0] ? 0 : f->keys, k = f->fixed[1] ? 0 : f->keys, v = f->fixed[2] ? 0 : f->values;
+  const size_t all = hfy_base_plus_(q, hfy_base_plus_(k, v)), apart = f->packed ? none : one;
+  const size_t biases = !(flags & HFY_LAYER_NO_BIAS) && all ? q + k + f->values : 0; /* the value part stays, used or not */
+  const size_t out = flags & HFY_LAYER_NO_OUT ? 0 : l->out_width, own = flags & HFY_LAYER_BIAS_PATTERN ? one : none;
+  const size_t state = f->norm[0] ? 0 : f->width[0], stored = f->norm[1] ? 0 : f->width[1];
+  const size_t projected = f->norm[2] ? 0 : f->width[2], space = l->norm_space == 2 ? l->head_width : 0;
+  const size_t pooled = l->queries ? one : none, looked = l->memories ? one : none;
+  const hfy_param_start n = HFY_PARAM_NORMAL, zero = HFY_PARAM_ZERO, unit = HFY_PARAM_ONE, set = HFY_PARAM_VALUE;
+  const char *const in = pooled + looked ? "hopfield.association_core." : "association_core.", *of = "";
+  const char *const outer = pooled + looked ? "hopfield." : "";
+  const int W = HFY_LAYER_WEIGHT_, norm = HFY_LAYER_NORM_, behind = HFY_LAYER_BEHIND_;
   const int targets = flags & HFY_LAYER_FROZEN_TARGETS ? HFY_LAYER_FROZEN_ : HFY_LAYER_TARGETS_;
-  const hfy_layer_array_ first[] = {
-    {of, "pooling_weights", HFY_LAYER_POOLING_, l->queries ? 1 : 0, l->queries, l->width, n, 0, 0},
-    {of, "lookup_weights", HFY_LAYER_LOOKUP_, l->memories ? 1 : 0, l->memories, l->stored_width, n, 0, 0},
-    {of, "target_weights", targets, flags & HFY_LAYER_OWN_TARGETS ? 1 : 0, l->memories, l->projected_width, n, 0, 0},
-    {in, "p_norm_weight", HFY_LAYER_SPACE_, space, 0, 0, one, 0, 0},
-    {in, "p_norm_bias", HFY_LAYER_SPACE_BIAS_, space, 0, 0, zero, 0, 0},
-    {in, "in_proj_weight", HFY_LAYER_WEIGHT_, f->packed ? all : 0, l->width, 0, n, 0, 0},
-    {in, "q_proj_weight", HFY_LAYER_WEIGHT_, apart * q_rows, l->width, 0, n, 0, 0},
-    {in, "k_proj_weight", HFY_LAYER_WEIGHT_ + 1, apart * k_rows, l->stored_width, 0, n, 0, 0},
-    {in, "v_proj_weight", HFY_LAYER_WEIGHT_ + 2, apart * v_rows, v_columns, 0, n, 0, 0},
+  const hfy_layer_array_ arrays[] = {
+    {of, "pooling_weights", HFY_LAYER_POOLING_, pooled, l->queries, l->width, n, 0, 0},
+    {of, "lookup_weights", HFY_LAYER_LOOKUP_, looked, l->memories, l->stored_width, n, 0, 0},
+    {of, "target_weights", targets, flags & HFY_LAYER_OWN_TARGETS ? one : none, l->memories, f->width[2], n, 0, 0},
+    {in, "p_norm_weight", HFY_LAYER_SPACE_, space, 0, 0, unit, 0, 0},
+    {in, "p_norm_bias", behind, space, 0, 0, zero, 0, 0},
+    {in, "in_proj_weight", W, f->packed ? all : 0, l->width, 0, n, 0, 0},
+    {in, "q_proj_weight", W, apart * q, l->width, 0, n, 0, 0},
+    {in, "k_proj_weight", W + 1, apart * k, l->stored_width, 0, n, 0, 0},
+    {in, "v_proj_weight", W + 2, apart * v, f->takes[2], 0, n, 0, 0},
     {in, "in_proj_bias", HFY_LAYER_BIAS_, biases, 0, 0, zero, 0, 0},
     {in, "bias_k", HFY_LAYER_BIAS_K_, own, own, f->keys, n, 0, 0},
     {in, "bias_v", HFY_LAYER_BIAS_V_, own, own, f->values, n, 0, 0},
     {in, "out_proj.weight", HFY_LAYER_OUT_, out, f->values, 0, n, 0, 0},
-    {in, "out_proj.bias", HFY_LAYER_OUT_BIAS_, biased ? out : 0, 0, 0, zero, 0, 0},
-    {outer, "norm_stored_pattern.weight", HFY_LAYER_NORM_ + 2, stored, 0, 0, one, 0, 0},
-    {outer, "norm_stored_pattern.bias", HFY_LAYER_NORM_ + 3, stored, 0, 0, zero, 0, 0},
-    {outer, "norm_state_pattern.weight", HFY_LAYER_NORM_, state, 0, 0, one, 0, 0},
-    {outer, "norm_state_pattern.bias", HFY_LAYER_NORM_ + 1, state, 0, 0, zero, 0, 0},
-    {outer, "norm_pattern_projection.weight", HFY_LAYER_NORM_ + 4, projected, 0, 0, one, 0, 0},
-    {outer, "norm_pattern_projection.bias", HFY_LAYER_NORM_ + 5, projected, 0, 0, zero, 0, 0},
+    {in, "out_proj.bias", HFY_LAYER_OUT_BIAS_, flags & HFY_LAYER_NO_BIAS ? 0 : out, 0, 0, zero, 0, 0},
+    {outer, "norm_stored_pattern.weight", norm + 1, stored, 0, 0, unit, 0, 0},
+    {outer, "norm_stored_pattern.bias", behind, stored, 0, 0, zero, 0, 0},
+    {outer, "norm_state_pattern.weight", norm, state, 0, 0, unit, 0, 0},
+    {outer, "norm_state_pattern.bias", behind, state, 0, 0, zero, 0, 0},
+    {outer, "norm_pattern_projection.weight", norm + 2, projected, 0, 0, unit, 0, 0},
+    {outer, "norm_pattern_projection.bias", behind, projected, 0, 0, zero, 0, 0},
     {outer, "log_beta", HFY_LAYER_LOG_BETA_, flags & HFY_LAYER_LEARN_BETA ? l->heads : 0, 0, 0, set, log(l->beta), 0},
     {outer, "alpha", HFY_LAYER_ALPHA_, flags & HFY_LAYER_LEARN_ALPHA ? l->heads : 0, 0, 0, set,
      l->sep.alpha > 0 ? l->sep.alpha : 1.5, 0},
-    {outer, "mu", HFY_LAYER_MU_, gaussian ? l->heads : 0, l->positions, 0, HFY_PARAM_UNIFORM, 0, 1},
-    {outer, "sigma", HFY_LAYER_SIGMA_, gaussian ? l->heads : 0, l->positions, 0, HFY_PARAM_UNIFORM, 1, 0.25}};
+    {outer, "mu", HFY_LAYER_MU_, gaussian, l->positions, 0, HFY_PARAM_UNIFORM, 0, 1},
+    {outer, "sigma", HFY_LAYER_SIGMA_, gaussian, l->positions, 0, HFY_PARAM_UNIFORM, 1, 0.25}};
   size_t i, *at = t->part;
   for (i = 0; at && i < HFY_LAYER_PARTS_; i++) at[i] = SIZE_MAX;
-  hfy_layer_add_(t, first, sizeof first / sizeof *first);
-  if (!at) return;
-  if (f->packed && all) { /* one side after another */
-    at[HFY_LAYER_WEIGHT_ + 1] = at[HFY_LAYER_WEIGHT_] + q_rows * l->width;
-    at[HFY_LAYER_WEIGHT_ + 2] = at[HFY_LAYER_WEIGHT_ + 1] + k_rows * l->width;
+  hfy_layer_add_(t, arrays, sizeof arrays / sizeof *arrays);
+  if (at && f->packed && all) { /* one side after another */
+    at[W + 1] = at[W] + q * l->width;
+    at[W + 2] = at[W + 1] + k * l->width;
   }
-  if (biases) {
-    at[HFY_LAYER_BIAS_ + 1] = at[HFY_LAYER_BIAS_] + q_rows;
-    at[HFY_LAYER_BIAS_ + 2] = at[HFY_LAYER_BIAS_ + 1] + k_rows;
+  if (at && biases) {
+    at[HFY_LAYER_BIAS_ + 1] = at[HFY_LAYER_BIAS_] + q;
+    at[HFY_LAYER_BIAS_ + 2] = at[HFY_LAYER_BIAS_ + 1] + k;
   }
 }
 
 /* --- what a layer may be --- */
 
-HFY_COLD_ hfy_status hfy_layer_bad_(hfy_work *w, const char *member, double value, const char *should) {
-  return hfy_base_should_(w, "layer->", member, value, should);
-}
-
-/* A static side's width has to be what the heads take. */
-HFY_COLD_ hfy_status hfy_layer_check_static_(const hfy_layer *l, hfy_work *w) {
-  const int fixed[] = {l->static_state, l->static_stored, l->static_projected};
-  const size_t have[] = {l->width, l->stored_width, l->projected_width};
-  const size_t want[] = {l->head_width, l->head_width, l->value_width};
-  static const char *const names[] = {"width", "stored_width", "projected_width"};
-  static const char *const sides[] = {"state", "stored", "projected"};
+/* What cannot be, in a layer with its defaults. */
+HFY_COLD_ hfy_status hfy_layer_wrong_(const hfy_layer_full_ *f, hfy_work *w) {
+  const hfy_layer *l = &f->l;
+  const unsigned flags = l->flags;
+  const int gaussian = (flags & HFY_LAYER_GAUSSIAN) != 0, own = (flags & HFY_LAYER_OWN_TARGETS) != 0;
+  const int frozen = (flags & HFY_LAYER_FROZEN_TARGETS) != 0, fixed = l->static_stored || l->static_projected;
+  const int extras = f->extras > 0, trained = l->queries || l->memories;
+  const double bits = flags, steps = (double)l->extra_steps;
+  const struct {
+    int wrong;
+    const char *member;
+    double value;
+    const char *should;
+  } rules[] = {
+    {flags > 1023, "flags", bits, "HFY_LAYER_ flags added up"},
+    {flags & HFY_LAYER_NO_OUT && l->out_width != f->values, "out_width", (double)l->out_width,
+     "0 with NO_OUT, or heads * value_width"},
+    {l->norm_space < 0 || l->norm_space > 2, "norm_space", (double)l->norm_space, "0, 1 or 2"},
+    {!(l->norm_eps > 0 && hfy_base_is_finite_(l->norm_eps)), "norm_eps", l->norm_eps, "above 0 and finite, or 0 for 1e-5"},
+    {!(l->beta > 0 && hfy_base_is_finite_(l->beta)), "beta", l->beta, "above 0 and finite, or 0 for the default"},
+    {!(l->tol >= 0), "tol", l->tol, "at least 0"},
+    {!(l->dropout >= 0 && l->dropout < 1), "dropout", l->dropout, "at least 0 and below 1"},
+    {l->extra_steps > SIZE_MAX / 2, "extra_steps", steps, "much smaller"},
+    {l->queries && l->memories, "queries", (double)l->queries, "0 with memories: something has to come in"},
+    {(own || frozen) && !l->memories, "memories", 0, "at least 1 with OWN_TARGETS or FROZEN_TARGETS"},
+    {frozen && !own, "flags", bits, "with OWN_TARGETS beside FROZEN_TARGETS"},
+    {flags & HFY_LAYER_LEARN_ALPHA && (l->sep.kind != HFY_SEP_ENTMAX || l->sep.plus), "sep.kind", (double)l->sep.kind,
+     "HFY_SEP_ENTMAX, without plus, with LEARN_ALPHA"},
+    {extras && fixed, "flags", bits, "without ZERO and BIAS_PATTERN where stored rows are static"},
+    {flags & HFY_LAYER_CONNECTED && (fixed || gaussian || l->projected_width != l->stored_width), "flags", bits,
+     "without CONNECTED: it takes W_K, W_V and a projected_width of stored_width"},
+    {gaussian && !l->positions, "positions", 0, "at least 1 with GAUSSIAN"},
+    {gaussian && (l->extra_steps || l->implicit), "extra_steps", steps, "0, as implicit, with GAUSSIAN: it has no state"},
+    {gaussian && (trained || l->norm_space || extras), "flags", bits,
+     "without GAUSSIAN for trained states or patterns, norm_space and extra patterns"}};
   size_t i;
-  for (i = 0; i < 3; i++)
-    if (fixed[i] && have[i] != want[i])
-      return hfy_base_fail_(w, HFY_ERR_ARG, "layer->%s is %z; with static_%s it should be %s, %z", names[i], have[i],
-                            sides[i], i == 2 ? "value_width" : "head_width", want[i]);
+  for (i = 0; i < sizeof rules / sizeof *rules; i++)
+    if (rules[i].wrong) return hfy_base_should_(w, "layer->", rules[i].member, rules[i].value, rules[i].should);
+  if (flags & HFY_LAYER_LEARN_BETA && l->betas)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "layer->betas is set; with LEARN_BETA it should be NULL: beta is the start");
+  for (i = 0; l->betas && i < l->heads; i++)
+    if (!(l->betas[i] > 0 && hfy_base_is_finite_(l->betas[i])))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "layer->betas[%z] is %g; it should be above 0 and finite", i, l->betas[i]);
   return HFY_OK;
 }
 
-/* Which options go together. */
-HFY_COLD_ hfy_status hfy_layer_check_flags_(const hfy_layer *l, hfy_work *w) {
-  const unsigned flags = l->flags;
-  if (flags > 1023) return hfy_layer_bad_(w, "flags", (double)flags, "HFY_LAYER_ flags added up");
-  if (l->queries && l->memories)
-    return hfy_layer_bad_(w, "queries", (double)l->queries, "0 with memories: something has to come in");
-  if (flags & (HFY_LAYER_OWN_TARGETS | HFY_LAYER_FROZEN_TARGETS) && !l->memories)
-    return hfy_layer_bad_(w, "memories", 0, "at least 1 with OWN_TARGETS or FROZEN_TARGETS");
-  if (flags & HFY_LAYER_FROZEN_TARGETS && !(flags & HFY_LAYER_OWN_TARGETS))
-    return hfy_layer_bad_(w, "flags", (double)flags, "with OWN_TARGETS beside FROZEN_TARGETS");
-  if (flags & HFY_LAYER_LEARN_ALPHA && (l->sep.kind != HFY_SEP_ENTMAX || l->sep.plus))
-    return hfy_layer_bad_(w, "sep.kind", (double)l->sep.kind, "HFY_SEP_ENTMAX, without plus, with LEARN_ALPHA");
-  if (flags & HFY_LAYER_LEARN_BETA && l->betas)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "layer->betas is set; with LEARN_BETA it should be NULL: beta is the start");
-  if (flags & (HFY_LAYER_ZERO | HFY_LAYER_BIAS_PATTERN) && (l->static_stored || l->static_projected))
-    return hfy_layer_bad_(w, "flags", (double)flags, "without ZERO and BIAS_PATTERN where stored rows are static");
-  if (flags & HFY_LAYER_CONNECTED &&
-      (l->static_stored || l->static_projected || flags & HFY_LAYER_GAUSSIAN || l->projected_width != l->stored_width))
-    return hfy_layer_bad_(w, "flags", (double)flags,
-                          "without CONNECTED: it takes W_K, W_V and a projected_width of stored_width");
-  if (!(flags & HFY_LAYER_GAUSSIAN)) return HFY_OK;
-  if (!l->positions) return hfy_layer_bad_(w, "positions", 0, "at least 1 with GAUSSIAN");
-  if (l->extra_steps || l->implicit)
-    return hfy_layer_bad_(w, "extra_steps", (double)l->extra_steps, "0, as implicit, with GAUSSIAN: it has no state");
-  if (l->queries || l->memories || l->norm_space || flags & (HFY_LAYER_ZERO | HFY_LAYER_BIAS_PATTERN))
-    return hfy_layer_bad_(w, "flags", (double)flags,
-                          "without GAUSSIAN for trained states or patterns, norm_space and extra patterns");
+/* What of a side cannot be. */
+HFY_COLD_ hfy_status hfy_layer_side_wrong_(const hfy_layer_full_ *f, size_t side, int fixed, hfy_work *w) {
+  static const char *const names[] = {"width", "stored_width", "projected_width"};
+  static const char *const sides[] = {"state", "stored", "projected"};
+  if ((unsigned)f->norm[side] > HFY_LAYER_RAW)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "layer->norm_%s is %z; it should be a hfy_layer_norm", sides[side],
+                          (size_t)f->norm[side]);
+  if (fixed && f->width[side] != f->n[side])
+    return hfy_base_fail_(w, HFY_ERR_ARG, "layer->%s is %z; with static_%s it should be %s, %z", names[side],
+                          f->width[side], sides[side], side == HFY_LAYER_V_ ? "value_width" : "head_width", f->n[side]);
   return HFY_OK;
 }
 
 /* Fills in the defaults and checks everything that needs no input. */
 HFY_COLD_ hfy_status hfy_layer_resolve_(const hfy_layer *layer, hfy_layer_full_ *f, hfy_work *w) {
   hfy_layer *l = &f->l;
-  hfy_status status;
-  size_t h;
-  if (!layer) return hfy_base_null_(w, "layer");
+  hfy_status status = hfy_base_null_(w, layer ? NULL : "layer");
+  size_t i;
+  if (status) return status;
   memset(f, 0, sizeof *f);
   *l = *layer;
-  if (!l->width) return hfy_layer_bad_(w, "width", 0, "at least 1");
+  if (!l->width) return hfy_base_should_(w, "layer->", "width", 0, "at least 1");
   if (!l->stored_width) l->stored_width = l->width;
   if (!l->projected_width) l->projected_width = l->width;
   if (!l->heads) l->heads = 1;
   if (!l->head_width && l->width % l->heads)
-    return hfy_layer_bad_(w, "heads", (double)l->heads, "a divisor of width, or head_width set");
+    return hfy_base_should_(w, "layer->", "heads", (double)l->heads, "a divisor of width, or head_width set");
   if (!l->head_width) l->head_width = l->width / l->heads;
   f->packed = !l->value_width && l->stored_width == l->width && l->projected_width == l->width &&
               !(l->flags & (HFY_LAYER_CONNECTED | HFY_LAYER_GAUSSIAN));
@@ -15285,88 +15318,42 @@ HFY_COLD_ hfy_status hfy_layer_resolve_(const hfy_layer *layer, hfy_layer_full_ 
   f->keys = hfy_base_times_(l->heads, l->head_width);
   f->values = hfy_base_times_(l->heads, l->value_width);
   f->extras = (l->flags & HFY_LAYER_ZERO ? 1 : 0) + (l->flags & HFY_LAYER_BIAS_PATTERN ? 1 : 0);
-  if (l->flags & HFY_LAYER_NO_OUT) {
-    if (l->out_width && l->out_width != f->values)
-      return hfy_layer_bad_(w, "out_width", (double)l->out_width, "0 with NO_OUT, or heads * value_width");
-    l->out_width = f->values;
+  if (!l->out_width) l->out_width = l->flags & HFY_LAYER_NO_OUT ? f->values : l->width;
+  if (l->norm_eps == 0) l->norm_eps = 1e-5;
+  if (l->beta == 0) l->beta = 1 / sqrt((double)l->head_width);
+  status = hfy_layer_wrong_(f, w);
+  for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) {
+    const int fixed = i == 0 ? l->static_state : i == 1 ? l->static_stored : l->static_projected;
+    const int by_position = i != HFY_LAYER_V_ && l->flags & HFY_LAYER_GAUSSIAN;
+    f->width[i] = i == 0 ? l->width : i == 1 ? l->stored_width : l->projected_width;
+    f->takes[i] = i == HFY_LAYER_V_ && l->flags & HFY_LAYER_CONNECTED ? f->keys : f->width[i];
+    f->n[i] = i == HFY_LAYER_V_ ? l->value_width : l->head_width;
+    f->norm[i] = i == 0 ? l->norm_state : i == 1 ? l->norm_stored : l->norm_projected;
+    status = hfy_layer_side_wrong_(f, i, fixed, w);
+    f->fixed[i] = fixed || by_position;
+    if (by_position) f->norm[i] = HFY_LAYER_RAW;
   }
-  if (!l->out_width) l->out_width = l->width;
-  if ((unsigned)l->norm_state > HFY_LAYER_RAW || (unsigned)l->norm_stored > HFY_LAYER_RAW ||
-      (unsigned)l->norm_projected > HFY_LAYER_RAW)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "layer->norm_state, norm_stored, norm_projected: one is no hfy_layer_norm");
-  if (l->norm_space < 0 || l->norm_space > 2)
-    return hfy_layer_bad_(w, "norm_space", l->norm_space, "0, 1 or 2");
-  if (!(l->norm_eps >= 0 && hfy_base_is_finite_(l->norm_eps)))
-    return hfy_layer_bad_(w, "norm_eps", l->norm_eps, "above 0 and finite, or 0 for 1e-5");
-  if (!(l->norm_eps > 0)) l->norm_eps = 1e-5;
-  if (!(l->beta >= 0 && hfy_base_is_finite_(l->beta)))
-    return hfy_layer_bad_(w, "beta", l->beta, "above 0 and finite, or 0 for the default");
-  if (!(l->beta > 0)) l->beta = 1 / sqrt((double)l->head_width);
-  for (h = 0; l->betas && h < l->heads; h++)
-    if (!(l->betas[h] > 0 && hfy_base_is_finite_(l->betas[h])))
-      return hfy_base_fail_(w, HFY_ERR_ARG, "layer->betas[%z] is %g; it should be above 0 and finite", h, l->betas[h]);
-  if (!(l->tol >= 0)) return hfy_layer_bad_(w, "tol", l->tol, "at least 0");
-  if (!(l->dropout >= 0 && l->dropout < 1)) return hfy_layer_bad_(w, "dropout", l->dropout, "at least 0 and below 1");
-  if (l->extra_steps > SIZE_MAX / 2) return hfy_layer_bad_(w, "extra_steps", (double)l->extra_steps, "much smaller");
-  status = hfy_layer_check_flags_(l, w);
   if (l->implicit && !l->extra_steps) l->extra_steps = 1000;
-  return status ? status : hfy_layer_check_static_(l, w);
+  return status;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_layer_check(const hfy_layer *layer, hfy_layer *resolved, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_layer_full_ f;
   hfy_status status = hfy_layer_resolve_(layer, &f, w);
-  const size_t unset = status ? 0 : layer->value_width; /* that it was not set tells the names of weights */
-  if (!status && resolved) {
-    *resolved = f.l;
-    resolved->value_width = unset;
-  }
+  if (!status) f.l.value_width = layer->value_width; /* that it was not set tells the names of weights */
+  if (!status && resolved) *resolved = f.l;
   return hfy_base_close_(w, &local, status);
-}
-
-/* Where a table goes. */
-typedef struct hfy_layer_place_ {
-  const char *prefix;
-  size_t offset;
-  hfy_param *table;
-  size_t capacity, *entries, *end;
-} hfy_layer_place_;
-
-/* Runs `list` twice: to count and, if all is well, to fill in. */
-HFY_COLD_ hfy_status hfy_layer_tabulate_(void (*list)(const void *what, hfy_layer_table_ *t), const void *what,
-                                         const hfy_layer_place_ *to, hfy_work *w) {
-  hfy_layer_table_ t = {to->prefix ? to->prefix : "", NULL, 0, 0, NULL, 0};
-  t.at = to->offset;
-  list(what, &t);
-  if (t.too_long)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "prefix has %z letters; names with it should have at most %z",
-                          strlen(t.prefix), (size_t)HFY_PARAM_NAME - 1);
-  if (!hfy_base_fits_(t.at, 1, sizeof(double)))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "layer: so many parameters cannot exist");
-  if (to->table && to->capacity < t.entries)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the table has %z entries", to->capacity, t.entries);
-  if (to->entries) *to->entries = t.entries;
-  if (to->end) *to->end = t.at;
-  t.entry = to->table;
-  t.entries = 0;
-  t.at = to->offset;
-  if (to->table) list(what, &t);
-  return HFY_OK;
-}
-
-HFY_COLD_ void hfy_layer_lists_(const void *what, hfy_layer_table_ *t) {
-  hfy_layer_list_((const hfy_layer_full_ *)what, t);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_layer_params(const hfy_layer *layer, const char *prefix, size_t offset,
                                                hfy_param *table, size_t capacity, size_t *entries, size_t *end,
                                                hfy_work *work) {
+  hfy_layer_table_ t = {prefix, offset, table, capacity, entries, end, 0, 0, NULL, 0, 0};
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_layer_full_ f;
-  const hfy_layer_place_ place = {prefix, offset, table, capacity, entries, end};
   hfy_status status = hfy_layer_resolve_(layer, &f, w);
-  if (!status) status = hfy_layer_tabulate_(hfy_layer_lists_, &f, &place, w);
+  while (hfy_layer_tabulate_(&t, w, &status)) hfy_layer_list_(&f, &t);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -15374,21 +15361,21 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_params(const hfy_layer *layer, const cha
 
 /* What one side brings to the heads. */
 typedef struct hfy_layer_side_ {
-  const char *name;
-  const hfy_real *given;     /* rows x width */
-  const hfy_real *x;         /* the same normalised; given itself where RAW */
-  size_t rows, width, n;     /* n: numbers a head */
-  int fixed;                 /* each head takes x as it is */
-  hfy_post norm;             /* NONE or LAYERNORM */
-  size_t part;               /* which side it is */
-  hfy_real *head;            /* heads x held x n: projected, with room for extra patterns; NULL: fixed */
-  const hfy_real *used;      /* the same after norm_space */
-  size_t held;               /* rows of head: those of the bags and their extra patterns */
-  hfy_real *room, *seen;     /* scratch of x and used, or NULL */
-  hfy_real *dhead;           /* backward: heads x held x n, or (fixed) rows x width */
-  hfy_real *dgiven, *dx;     /* where the gradient of given goes, or NULL; rows x width */
-  int wanted, shares;        /* dx is; room and dx are those of the side before */
-  hfy_real *clean;           /* given with rows that are not finite as 0, where there are such */
+  size_t part, rows, width, n; /* which side; rows that come in, as wide; numbers a head */
+  size_t held, all;            /* rows a head has room for: those of the bags, their extra patterns; fixed ? rows : heads x held */
+  int fixed;                   /* as in hfy_layer_full_ */
+  hfy_post norm;               /* NONE or LAYERNORM */
+  const hfy_real *given;       /* rows x width */
+  const hfy_real *x;           /* the same normalised; given itself where RAW */
+  const hfy_real *from;        /* what is projected: x; CONNECTED values: what W_K made of it */
+  hfy_real *head;              /* heads x held x n: projected, with room for extra patterns; NULL: fixed */
+  const hfy_real *used;        /* head or x, after norm_space */
+  hfy_real *room, *seen;       /* scratch of x and used, or NULL */
+  hfy_real *clean;             /* backward: given with rows that are not finite as 0, where there are such */
+  hfy_real *dhead;             /* all x n */
+  hfy_real *dgiven, *dx;       /* where the gradient of given goes, or NULL; rows x width */
+  hfy_real *dgain;             /* where that of the norm's weight and bias goes, or NULL */
+  int shares;                  /* room and dx are those of the side before */
 } hfy_layer_side_;
 
 /* What products and norms are made with. */
@@ -15414,7 +15401,7 @@ typedef struct hfy_layer_run_ {
   const hfy_layer *l;            /* full.l */
   const hfy_layer_input *in;
   const hfy_real *params;
-  hfy_real *dparams;             /* or NULL */
+  hfy_real *dparams, *dmask;     /* or NULL */
   size_t part[HFY_LAYER_PARTS_];
   hfy_layer_tools_ tools;
   hfy_work *w, inner;            /* inner: scratch of the nets */
@@ -15425,7 +15412,8 @@ typedef struct hfy_layer_run_ {
   hfy_real *lost, *o, *path;     /* tape: rows that have no answer; heads x rows x value_width; folding: z of a bag's
                                     steps, heads x rows x stored_width, the last's x projected_width */
   hfy_real *q, *u, *y, *du, *dq, *dy; /* folding, of a bag: heads x most x head_width, stored_width or the wider */
-  hfy_real *joint;               /* CONNECTED: stored rows x keys */
+  hfy_real *joint, *djoint;      /* CONNECTED: stored rows x keys */
+  hfy_real *dout, *dheads;       /* dout without lost rows; heads x rows x value_width */
   hfy_real *bias, *dbias, *zero; /* most x many (a row of padding: many); GAUSSIAN: most + many */
   size_t *visible, *steps;       /* most */
   hfy_status *status, *one;      /* rows; most */
@@ -15464,6 +15452,14 @@ HFY_PRIVATE_ int hfy_layer_next_(const hfy_layer_run_ *r, hfy_layer_bag_ *bag) {
   return 1;
 }
 
+/* The same over runs of a side's rows, bag.many from bag.stored on, that lie together from bag.k on in head, too: all,
+   or a bag's where extra patterns stand between. */
+HFY_PRIVATE_ int hfy_layer_span_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_layer_bag_ *bag) {
+  if (s->held > s->rows && !r->l->memories) return hfy_layer_next_(r, bag);
+  bag->many = s->rows;
+  return !bag->next++;
+}
+
 /* Adds up the rows of all bags. */
 HFY_COLD_ hfy_status hfy_layer_count_(hfy_layer_run_ *r, hfy_work *w) {
   const hfy_layer *l = r->l;
@@ -15473,8 +15469,7 @@ HFY_COLD_ hfy_status hfy_layer_count_(hfy_layer_run_ *r, hfy_work *w) {
   for (b = 0; b < in->bags; b++) {
     rows = hfy_layer_rows_of_(l, in, b);
     many = hfy_layer_stored_of_(l, in, b);
-    if (!many)
-      return hfy_base_fail_(w, HFY_ERR_ARG, "in: bag %z has no stored rows; it should have at least 1", b);
+    if (!many) return hfy_base_fail_(w, HFY_ERR_ARG, "in: bag %z has no stored rows; it should have at least 1", b);
     if (rows > limit || many > limit)
       return hfy_base_fail_(w, HFY_ERR_ARG, "in: bag %z has %z rows; with GAUSSIAN at most layer->positions, %z", b,
                             rows > many ? rows : many, limit);
@@ -15486,11 +15481,11 @@ HFY_COLD_ hfy_status hfy_layer_count_(hfy_layer_run_ *r, hfy_work *w) {
   }
   if (r->bags < in->bags) r->most = r->rows;
   rows = hfy_base_plus_(r->rows, hfy_base_plus_(r->stored, hfy_base_times_(in->bags, r->full.extras)));
-  if (!hfy_base_fits_(hfy_base_times_(rows, hfy_base_plus_(r->full.keys, r->full.values)), 8, sizeof(double)) ||
-      !hfy_base_fits_(hfy_base_times_(rows, hfy_base_plus_(l->width, hfy_base_plus_(l->stored_width, l->out_width))), 8,
-                      sizeof(double)))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "in: %z rows of such widths cannot exist", rows);
-  return HFY_OK;
+  many = hfy_base_plus_(l->width, hfy_base_plus_(l->stored_width, l->out_width));
+  if (hfy_base_fits_(hfy_base_times_(rows, hfy_base_plus_(r->full.keys, r->full.values)), 8, sizeof(double)) &&
+      hfy_base_fits_(hfy_base_times_(rows, many), 8, sizeof(double)))
+    return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_ARG, "in: %z rows of such widths cannot exist", rows);
 }
 
 /* Of a part of the parameters: itself, its gradient; NULL where there is none. */
@@ -15501,45 +15496,48 @@ HFY_PRIVATE_ hfy_real *hfy_layer_to_(const hfy_layer_run_ *r, size_t part, size_
   return r->part[part] == SIZE_MAX || !r->dparams ? NULL : r->dparams + r->part[part] + offset;
 }
 
-HFY_PRIVATE_ void hfy_layer_norm_(hfy_post *norm, double eps, const hfy_real *gain, const hfy_real *shift) {
-  memset(norm, 0, sizeof *norm);
-  norm->kind = HFY_POST_LAYERNORM;
-  norm->eta = 1;
-  norm->eps = eps;
-  norm->gain = gain;
-  norm->delta = shift;
+/* gain: n weights with n biases behind them, or NULL. */
+HFY_PRIVATE_ hfy_post hfy_layer_norm_(double eps, const hfy_real *gain, size_t n) {
+  hfy_post norm;
+  memset(&norm, 0, sizeof norm);
+  norm.kind = HFY_POST_LAYERNORM;
+  norm.eta = 1;
+  norm.eps = eps;
+  norm.gain = gain;
+  norm.delta = gain ? gain + n : NULL;
+  return norm;
+}
+
+/* The norm of q and k in the association space. */
+HFY_PRIVATE_ hfy_post hfy_layer_space_(const hfy_layer_run_ *r) {
+  return hfy_layer_norm_(r->l->norm_eps, hfy_layer_at_(r, HFY_LAYER_SPACE_, 0), r->l->head_width);
 }
 
 /* The side `part`: where its rows come from. */
 HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
-  static const char *const names[] = {"in->state", "in->stored", "in->projected"};
   const hfy_layer *l = r->l;
   const hfy_layer_input *in = r->in;
-  const hfy_layer_norm norms[] = {l->norm_state, l->norm_stored, l->norm_projected};
-  const size_t widths[] = {l->width, l->stored_width, l->projected_width};
-  const int own = (l->flags & HFY_LAYER_OWN_TARGETS) != 0;
+  const int own = part == HFY_LAYER_V_ && l->flags & HFY_LAYER_OWN_TARGETS;
   hfy_layer_side_ *s = r->side + part;
-  s->name = names[part];
   s->part = part;
-  s->width = widths[part];
-  s->n = part == HFY_LAYER_VALUE_ ? l->value_width : l->head_width;
-  s->rows = part != HFY_LAYER_STATE_ ? r->stored : l->queries ? l->queries : r->rows;
-  s->held = s->rows + (part == HFY_LAYER_STATE_ ? 0 : r->full.extras * (l->memories ? 1 : in->bags));
-  s->fixed = !hfy_layer_projects_(l, part);
-  s->given = part == HFY_LAYER_STATE_ && l->queries ? hfy_layer_at_(r, HFY_LAYER_POOLING_, 0)
-             : part != HFY_LAYER_STATE_ && l->memories
-               ? hfy_layer_at_(r, part == HFY_LAYER_VALUE_ && own ? HFY_LAYER_TARGETS_ : HFY_LAYER_LOOKUP_, 0)
-             : part == HFY_LAYER_STATE_ && in->state     ? in->state
-             : part == HFY_LAYER_VALUE_ && in->projected ? in->projected
-                                                         : in->stored;
-  if (norms[part] == HFY_LAYER_RAW || (l->flags & HFY_LAYER_GAUSSIAN && part != HFY_LAYER_VALUE_)) return;
-  hfy_layer_norm_(&s->norm, l->norm_eps, r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * part, 0),
-                  r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * part + 1, 0));
+  s->width = r->full.width[part];
+  s->n = r->full.n[part];
+  s->fixed = r->full.fixed[part];
+  s->rows = part ? r->stored : l->queries ? l->queries : r->rows;
+  s->held = s->rows + (part ? r->full.extras * (l->memories ? 1 : in->bags) : 0);
+  s->all = s->fixed ? s->rows : l->heads * s->held;
+  if (part == HFY_LAYER_Q_)
+    s->given = l->queries ? hfy_layer_at_(r, HFY_LAYER_POOLING_, 0) : in->state ? in->state : in->stored;
+  else if (l->memories)
+    s->given = hfy_layer_at_(r, own ? HFY_LAYER_TARGETS_ : HFY_LAYER_LOOKUP_, 0);
+  else
+    s->given = part == HFY_LAYER_V_ && in->projected ? in->projected : in->stored;
+  if (r->full.norm[part] != HFY_LAYER_RAW)
+    s->norm = hfy_layer_norm_(l->norm_eps, r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + part, 0), s->width);
 }
 
 /* What is wrong with the input. */
 HFY_COLD_ hfy_status hfy_layer_check_input_(const hfy_layer *l, const hfy_layer_input *in, int followed, hfy_work *w) {
-  const int outside = l->flags & HFY_LAYER_OWN_TARGETS;
   if (!in) return hfy_base_null_(w, "in");
   if (in->mask_heads > 1 && in->mask_heads != l->heads)
     return hfy_base_fail_(w, HFY_ERR_ARG, "in->mask_heads is %z; it should be 0, 1 or the layer's heads, %z",
@@ -15552,7 +15550,7 @@ HFY_COLD_ hfy_status hfy_layer_check_input_(const hfy_layer *l, const hfy_layer_
   if (!in->state && !l->queries && l->width != l->stored_width)
     return hfy_base_fail_(w, HFY_ERR_ARG, "in->state is NULL, but layer->stored_width %z is not width %z",
                           l->stored_width, l->width);
-  if (!in->projected && !outside && l->projected_width != l->stored_width)
+  if (!in->projected && !(l->flags & HFY_LAYER_OWN_TARGETS) && l->projected_width != l->stored_width)
     return hfy_base_fail_(w, HFY_ERR_ARG, "in->projected is NULL, but layer->projected_width %z is not stored_width %z",
                           l->projected_width, l->stored_width);
   return HFY_OK;
@@ -15576,7 +15574,7 @@ HFY_COLD_ int hfy_layer_folds_(const hfy_layer_run_ *r) {
    are, plain: k and v, too, because of what is to be reported. */
 HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer, const hfy_real *params,
                                       const hfy_layer_input *in, int whole, int plain, hfy_work *w) {
-  hfy_layer_table_ t = {"", NULL, 0, 0, NULL, 0};
+  hfy_layer_table_ t = {"", 0, NULL, 0, NULL, NULL, 0, 0, NULL, 0, 0};
   hfy_status status;
   size_t i;
   memset(r, 0, sizeof *r);
@@ -15592,8 +15590,7 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   if (!hfy_base_fits_(t.at, 1, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "layer: so many parameters cannot exist");
   r->dropping = in->training && r->l->dropout > 0;
-  r->bags = in->bags;
-  if (r->l->memories && in->bags && !whole && !in->mask && !in->causal && !r->dropping) r->bags = 1;
+  r->bags = r->l->memories && in->bags && !whole && !in->mask && !in->causal && !r->dropping ? 1 : in->bags;
   status = hfy_layer_count_(r, w);
   r->fold = !status && !plain && hfy_layer_folds_(r);
   for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(r, i);
@@ -15608,8 +15605,9 @@ enum { HFY_LAYER_MARK_ = 4 };
 
 /* 64 bits that tell one call's shapes from another's, as four numbers that any hfy_real holds. */
 HFY_COLD_ void hfy_layer_mark_(const hfy_layer_run_ *r, hfy_real mark[HFY_LAYER_MARK_]) {
-  const size_t of[] = {r->rows,           r->stored,        r->in->bags,        r->l->heads, r->l->head_width,
-                       r->l->value_width, r->l->width, r->full.extras, (size_t)r->fold, (size_t)r->dropping};
+  const hfy_layer *l = r->l;
+  const size_t of[] = {r->rows, r->stored, r->in->bags, l->heads, l->head_width, l->value_width, l->width,
+                       r->full.extras, (size_t)r->fold, (size_t)r->dropping};
   hfy_rng rng = hfy_rng_seed(r->dropping ? r->in->seed : 0);
   uint64_t bits = 0;
   size_t i;
@@ -15620,22 +15618,24 @@ HFY_COLD_ void hfy_layer_mark_(const hfy_layer_run_ *r, hfy_real mark[HFY_LAYER_
   for (i = 0; i < HFY_LAYER_MARK_; i++) mark[i] = (hfy_real)(bits >> 16 * i & 65535);
 }
 
-/* Lays the tape out from `base` on (NULL: counts): how many reals it takes. */
-HFY_COLD_ size_t hfy_layer_lay_(hfy_layer_run_ *r, hfy_real *base) {
-  const size_t rows = hfy_base_times_(r->l->heads, r->rows);
+/* The next part of a tape, or NULL while it is only counted. */
+HFY_PRIVATE_ hfy_real *hfy_layer_take_(hfy_real *tape, size_t *at, size_t reals) {
+  const size_t here = *at;
+  *at += reals;
+  return tape ? tape + here : NULL;
+}
+
+/* Lays the tape out (NULL: counts): how many reals it takes. */
+HFY_COLD_ size_t hfy_layer_lay_(hfy_layer_run_ *r, hfy_real *tape) {
+  const hfy_layer *l = r->l;
   size_t at = HFY_LAYER_MARK_, i;
-  r->lost = base ? base + at : NULL;
-  at += r->rows;
-  r->o = base ? base + at : NULL;
-  at += rows * r->l->value_width;
-  for (i = 0; i < (r->fold ? 1 : HFY_LAYER_SIDES_); i++) {
-    hfy_layer_side_ *s = r->side + i;
-    if (s->fixed) continue;
-    s->head = base ? base + at : NULL;
-    at += r->l->heads * s->held * s->n;
-  }
-  r->path = base && r->fold ? base + at : NULL;
-  return at + (r->fold ? rows * (r->l->extra_steps * r->l->stored_width + r->l->projected_width) : 0);
+  r->lost = hfy_layer_take_(tape, &at, r->rows);
+  r->o = hfy_layer_take_(tape, &at, l->heads * r->rows * l->value_width);
+  for (i = 0; i < (r->fold ? 1 : HFY_LAYER_SIDES_); i++)
+    if (!r->side[i].fixed) r->side[i].head = hfy_layer_take_(tape, &at, r->side[i].all * r->side[i].n);
+  if (r->fold)
+    r->path = hfy_layer_take_(tape, &at, l->heads * r->rows * (l->extra_steps * l->stored_width + l->projected_width));
+  return at;
 }
 
 /* --- rows to the heads and back --- */
@@ -15648,24 +15648,59 @@ HFY_PRIVATE_ void hfy_layer_multiply_(const hfy_layer_tools_ *t, size_t m, size_
   if (m && n) hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
 }
 
-/* y = x W^T + b, m rows; W: n x k; b, or NULL: none. */
-HFY_PRIVATE_ void hfy_layer_apply_(const hfy_layer_tools_ *t, const hfy_real *x, size_t m, size_t k, const hfy_real *w,
-                                   const hfy_real *b, size_t n, hfy_real *y) {
+/* y = x W^T + b; W: n x k; b and the gradients, which are added to: or NULL. */
+typedef struct hfy_layer_map_ {
+  const hfy_real *w, *b;
+  hfy_real *dw, *db;
+  size_t n, k;
+} hfy_layer_map_;
+
+/* x: m rows. */
+HFY_PRIVATE_ void hfy_layer_apply_(const hfy_layer_tools_ *t, const hfy_layer_map_ *f, const hfy_real *x, size_t m,
+                                   hfy_real *y) {
+  const size_t n = f->n;
   size_t i;
-  for (i = 0; b && i < m; i++) memcpy(y + i * n, b, n * sizeof *y);
-  hfy_layer_multiply_(t, m, n, k, hfy_linalg_rows_(x, k), hfy_linalg_turned_(w, k),
-                      b ? hfy_linalg_add_(y, n) : hfy_linalg_set_(y, n));
+  for (i = 0; f->b && i < m; i++) memcpy(y + i * n, f->b, n * sizeof *y);
+  hfy_layer_multiply_(t, m, n, f->k, hfy_linalg_rows_(x, f->k), hfy_linalg_turned_(f->w, f->k),
+                      f->b ? hfy_linalg_add_(y, n) : hfy_linalg_set_(y, n));
 }
 
-/* What dy at y = x W^T + b adds to dx (m x k), dw (n x k) and db (n); NULL ones are left out. */
-HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_real *x, size_t m, size_t k,
-                                        const hfy_real *w, const hfy_real *dy, size_t n, hfy_real *const to[3]) {
-  hfy_real *const dx = to[0], *const dw = to[1], *const db = to[2];
+/* What dy adds to dx, or NULL, and to the map's gradients. */
+HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_layer_map_ *f, const hfy_real *x, size_t m,
+                                        const hfy_real *dy, hfy_real *dx) {
+  const size_t n = f->n, k = f->k;
   size_t i, j;
-  if (dx) hfy_layer_multiply_(t, m, k, n, hfy_linalg_rows_(dy, n), hfy_linalg_rows_(w, k), hfy_linalg_add_(dx, k));
-  if (dw) hfy_layer_multiply_(t, n, k, m, hfy_linalg_turned_(dy, n), hfy_linalg_rows_(x, k), hfy_linalg_add_(dw, k));
-  for (i = 0; db && i < m; i++)
-    for (j = 0; j < n; j++) db[j] += dy[i * n + j];
+  if (dx) hfy_layer_multiply_(t, m, k, n, hfy_linalg_rows_(dy, n), hfy_linalg_rows_(f->w, k), hfy_linalg_add_(dx, k));
+  if (f->dw)
+    hfy_layer_multiply_(t, n, k, m, hfy_linalg_turned_(dy, n), hfy_linalg_rows_(x, k), hfy_linalg_add_(f->dw, k));
+  for (i = 0; f->db && i < m; i++)
+    for (j = 0; j < n; j++) f->db[j] += dy[i * n + j];
+}
+
+/* A side's projection from row `first` of its weights on: n rows of them. */
+HFY_PRIVATE_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side, size_t first, size_t n) {
+  const size_t k = r->full.takes[side], weight = HFY_LAYER_WEIGHT_ + side, bias = HFY_LAYER_BIAS_ + side;
+  const hfy_layer_map_ map = {hfy_layer_at_(r, weight, first * k), hfy_layer_at_(r, bias, first),
+                              hfy_layer_to_(r, weight, first * k), hfy_layer_to_(r, bias, first), n, k};
+  return map;
+}
+
+/* Rows x of a side, x_step apart for the heads (0: the same for all), through each head's projection to y, y_step apart. */
+HFY_PRIVATE_ void hfy_layer_heads_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step, size_t rows,
+                                   hfy_real *y, size_t y_step) {
+  size_t h;
+  for (h = 0; h < r->l->heads; h++) {
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * r->full.n[side], r->full.n[side]);
+    hfy_layer_apply_(&r->tools, &map, x + h * x_step, rows, y + h * y_step);
+  }
+}
+HFY_PRIVATE_ void hfy_layer_heads_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step,
+                                        size_t rows, const hfy_real *dy, size_t y_step, hfy_real *dx) {
+  size_t h;
+  for (h = 0; h < r->l->heads; h++) {
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * r->full.n[side], r->full.n[side]);
+    hfy_layer_apply_back_(&r->tools, &map, x + h * x_step, rows, dy + h * y_step, dx ? dx + h * x_step : NULL);
+  }
 }
 
 /* Rows normalised by a post; what is not finite becomes NaN and is found where rows are answered. */
@@ -15677,83 +15712,16 @@ HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_post
       for (j = 0; j < n; j++) y[i * n + j] = (hfy_real)hfy_base_nan_();
 }
 
-/* The other way: dy at rows x becomes dx, which may be dy; gain's and shift's gradients are added to. */
+/* The other way: dy at rows x becomes dx; dgain, or NULL: added to, the bias's part behind it. */
 HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x,
-                                            const hfy_real *dy, size_t rows, size_t n, hfy_real *const to[3]) {
+                                            size_t rows, size_t n, hfy_real *dy, hfy_real *dgain) {
   hfy_post_grad grad;
   size_t i;
   memset(&grad, 0, sizeof grad);
-  grad.gain = to[1];
-  grad.delta = to[2];
+  grad.gain = dgain;
+  grad.delta = dgain ? dgain + n : NULL;
   hfy_post_vjp_parameters_(norm, x, dy, rows, n, &grad, t->sum, &t->post);
-  for (i = 0; to[0] && i < rows; i++)
-    hfy_post_row_vjp_(norm, x + i * n, dy + i * n, n, to[0] + i * n, &t->post);
-}
-
-/* The norm of q and k in the association space. */
-HFY_PRIVATE_ hfy_post hfy_layer_space_(const hfy_layer_run_ *r) {
-  hfy_post norm;
-  hfy_layer_norm_(&norm, r->l->norm_eps, hfy_layer_at_(r, HFY_LAYER_SPACE_, 0), hfy_layer_at_(r, HFY_LAYER_SPACE_BIAS_, 0));
-  return norm;
-}
-
-/* Runs of rows that lie together on both sides of a projection: all, or a bag's where extra patterns stand between. */
-typedef struct hfy_layer_span_ {
-  hfy_layer_bag_ bag;
-  size_t from, to, rows; /* first row of x, of head */
-} hfy_layer_span_;
-HFY_PRIVATE_ int hfy_layer_span_next_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_layer_span_ *span) {
-  if (s->held == s->rows || r->l->memories) {
-    span->rows = s->rows;
-    return !span->bag.next++;
-  }
-  if (!hfy_layer_next_(r, &span->bag)) return 0;
-  span->from = span->bag.stored;
-  span->to = span->bag.k;
-  span->rows = span->bag.many;
-  return 1;
-}
-
-/* Rows x of a side (CONNECTED values: what W_K made of them) to its heads. */
-HFY_PRIVATE_ void hfy_layer_project_(const hfy_layer_run_ *r, const hfy_layer_side_ *s) {
-  const int joint = r->joint && s->part == HFY_LAYER_VALUE_;
-  const hfy_real *x = joint ? r->joint : s->x;
-  const size_t width = joint ? r->full.keys : s->width;
-  hfy_layer_span_ span;
-  size_t h;
-  memset(&span, 0, sizeof span);
-  while (!s->fixed && hfy_layer_span_next_(r, s, &span))
-    for (h = 0; h < r->l->heads; h++)
-      hfy_layer_apply_(&r->tools, x + span.from * width, span.rows, width,
-                       hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + s->part, h * s->n * width),
-                       hfy_layer_at_(r, HFY_LAYER_BIAS_ + s->part, h * s->n), s->n,
-                       s->head + (h * s->held + span.to) * s->n);
-}
-
-/* The gradients of that: s->dhead into the weights' and s->dx. */
-HFY_PRIVATE_ void hfy_layer_project_back_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *djoint) {
-  const int joint = r->joint && s->part == HFY_LAYER_VALUE_;
-  const hfy_real *x = joint ? r->joint : s->x;
-  hfy_real *dx = joint ? djoint : s->dx;
-  const size_t width = joint ? r->full.keys : s->width;
-  hfy_layer_span_ span;
-  size_t h;
-  memset(&span, 0, sizeof span);
-  while (!s->fixed && hfy_layer_span_next_(r, s, &span))
-    for (h = 0; h < r->l->heads; h++) {
-      hfy_real *const to[3] = {dx ? dx + span.from * width : NULL,
-                               hfy_layer_to_(r, HFY_LAYER_WEIGHT_ + s->part, h * s->n * width),
-                               hfy_layer_to_(r, HFY_LAYER_BIAS_ + s->part, h * s->n)};
-      hfy_layer_apply_back_(&r->tools, x + span.from * width, span.rows, width,
-                            hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + s->part, h * s->n * width),
-                            s->dhead + (h * s->held + span.to) * s->n, s->n, to);
-    }
-  if (joint) {
-    hfy_real *const to[3] = {s->dx, hfy_layer_to_(r, HFY_LAYER_WEIGHT_ + HFY_LAYER_STORED_, 0),
-                             hfy_layer_to_(r, HFY_LAYER_BIAS_ + HFY_LAYER_STORED_, 0)};
-    hfy_layer_apply_back_(&r->tools, s->x, s->rows, s->width, hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + HFY_LAYER_STORED_, 0),
-                          djoint, width, to);
-  }
+  for (i = 0; i < rows; i++) hfy_post_row_vjp_(norm, x + i * n, dy + i * n, n, dy + i * n, &t->post);
 }
 
 /* Row i of a side as the nets of head h see it, and its gradient. */
@@ -15766,40 +15734,40 @@ HFY_PRIVATE_ hfy_real *hfy_layer_dused_(const hfy_layer_side_ *s, size_t h, size
 
 /* The extra patterns of every bag, after its own: the trained one, then 0. */
 HFY_PRIVATE_ void hfy_layer_extras_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *rows) {
-  const size_t part = s->part == HFY_LAYER_VALUE_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_;
+  const size_t part = s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_;
   hfy_layer_bag_ bag;
-  size_t h, i;
+  size_t h;
   memset(&bag, 0, sizeof bag);
-  while (hfy_layer_next_(r, &bag))
-    for (h = 0; h < r->l->heads; h++)
-      for (i = 0; i < r->full.extras; i++) {
-        hfy_real *to = rows + (h * s->held + bag.k + bag.many + i) * s->n;
-        if (i == 0 && r->part[part] != SIZE_MAX)
-          memcpy(to, hfy_layer_at_(r, part, h * s->n), s->n * sizeof *to);
-        else
-          memset(to, 0, s->n * sizeof *to);
-      }
+  while (s->held > s->rows && hfy_layer_span_(r, s, &bag))
+    for (h = 0; h < r->l->heads; h++) {
+      const hfy_real *trained = hfy_layer_at_(r, part, h * s->n);
+      hfy_real *to = rows + (h * s->held + bag.k + bag.many) * s->n;
+      memset(to, 0, r->full.extras * s->n * sizeof *to);
+      if (trained) memcpy(to, trained, s->n * sizeof *to);
+    }
 }
 
 /* Normalised rows, made anew in either direction; q, k and v as nets see them. */
 HFY_PRIVATE_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
   const hfy_post space = hfy_layer_space_(r);
+  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->full.keys);
   size_t i;
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
     hfy_layer_side_ *s = r->side + i;
-    const size_t k = HFY_LAYER_STORED_, rows = s->fixed ? s->rows : r->l->heads * s->held;
+    hfy_layer_bag_ bag;
+    memset(&bag, 0, sizeof bag);
     s->x = s->room ? s->room : s->given;
+    s->from = r->joint && i == HFY_LAYER_V_ ? r->joint : s->x;
     if (s->room && !s->shares) hfy_layer_normalise_(&r->tools, &s->norm, s->given, s->rows, s->width, s->room);
     if (r->fold && i) continue;
-    if (r->joint && i == HFY_LAYER_VALUE_)
-      hfy_layer_apply_(&r->tools, s->x, s->rows, s->width, hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + k, 0),
-                       hfy_layer_at_(r, HFY_LAYER_BIAS_ + k, 0), r->full.keys, r->joint);
-    if (forward) hfy_layer_project_(r, s);
+    if (s->from != s->x) hfy_layer_apply_(&r->tools, &joint, s->x, s->rows, r->joint);
+    while (forward && !s->fixed && hfy_layer_span_(r, s, &bag))
+      hfy_layer_heads_(r, i, s->from + bag.stored * r->full.takes[i], 0, bag.many, s->head + bag.k * s->n, s->held * s->n);
     s->used = s->fixed ? s->x : s->head;
-    if (forward && s->held > s->rows) hfy_layer_extras_(r, s, s->head);
+    if (forward) hfy_layer_extras_(r, s, s->head);
     if (!s->seen) continue;
-    hfy_layer_normalise_(&r->tools, &space, s->used, rows, s->n, s->seen);
-    if (s->held > s->rows) hfy_layer_extras_(r, s, s->seen);
+    hfy_layer_normalise_(&r->tools, &space, s->used, s->all, s->n, s->seen);
+    hfy_layer_extras_(r, s, s->seen);
     s->used = s->seen;
   }
 }
@@ -15829,12 +15797,10 @@ HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, const hfy_layer_bag_
     double d_mu = 0, d_sigma = 0;
     for (j = 0; j < bag->many; j++) {
       const double z = ((half > 0 ? ((double)j - half) / half : 0) - mu) / sigma;
-      if (!g) {
-        bias[i * bag->many + j] += (hfy_real)(-0.5 * z * z);
-        continue;
-      }
-      d_mu += (double)g[i * bag->many + j] * z / sigma;
-      d_sigma += (double)g[i * bag->many + j] * z * z / sigma;
+      const double s = g ? (double)g[i * bag->many + j] / sigma : 0;
+      if (bias) bias[i * bag->many + j] += (hfy_real)(-0.5 * z * z);
+      d_mu += s * z;
+      d_sigma += s * z * z;
     }
     if (!g) continue;
     *hfy_layer_to_(r, HFY_LAYER_MU_, h * N + i) += (hfy_real)d_mu;
@@ -15842,14 +15808,15 @@ HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, const hfy_layer_bag_
   }
 }
 
-/* The mask of this bag and head, or NULL; where it begins. */
+/* Where the mask of this bag and head begins. */
 HFY_PRIVATE_ size_t hfy_layer_mask_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h) {
   return bag->mask + (r->in->mask_heads > 1 ? h * bag->rows * bag->many : 0);
 }
 
 /* What is added to the scores: nothing, the mask itself, one row of padding, or rows made in r->bias. */
 typedef enum hfy_layer_bias_kind_ {
-  HFY_LAYER_UNBIASED_, HFY_LAYER_BY_MASK_, HFY_LAYER_BY_ROW_, HFY_LAYER_BY_ROWS_ } hfy_layer_bias_kind_;
+  HFY_LAYER_UNBIASED_, HFY_LAYER_BY_MASK_, HFY_LAYER_BY_ROW_, HFY_LAYER_BY_ROWS_
+} hfy_layer_bias_kind_;
 HFY_PRIVATE_ hfy_layer_bias_kind_ hfy_layer_biased_(const hfy_layer_run_ *r) {
   const hfy_layer_input *in = r->in;
   const int extras = r->full.extras > 0;
@@ -15857,7 +15824,6 @@ HFY_PRIVATE_ hfy_layer_bias_kind_ hfy_layer_biased_(const hfy_layer_run_ *r) {
   if (in->mask) return in->padding || extras ? HFY_LAYER_BY_ROWS_ : HFY_LAYER_BY_MASK_;
   return in->padding ? HFY_LAYER_BY_ROW_ : HFY_LAYER_UNBIASED_;
 }
-
 HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h) {
   const hfy_layer_input *in = r->in;
   const hfy_layer_bias_kind_ kind = hfy_layer_biased_(r);
@@ -15867,11 +15833,9 @@ HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, const hfy_
   if (kind == HFY_LAYER_BY_MASK_) return mask;
   for (i = 0; i < rows; i++)
     for (j = 0; j < n; j++) {
-      hfy_real *to = r->bias + i * n + j;
-      *to = mask && j < bag->many ? mask[i * bag->many + j] : 0;
-      if (j < bag->many && ((in->padding && in->padding[bag->stored + j]) ||
-                            (in->causal && kind == HFY_LAYER_BY_ROWS_ && j > i)))
-        *to = (hfy_real)-HUGE_VAL;
+      const int hidden = j < bag->many && ((in->padding && in->padding[bag->stored + j]) ||
+                                           (in->causal && kind == HFY_LAYER_BY_ROWS_ && j > i));
+      r->bias[i * n + j] = hidden ? (hfy_real)-HUGE_VAL : mask && j < bag->many ? mask[i * bag->many + j] : 0;
     }
   if (r->l->flags & HFY_LAYER_GAUSSIAN) hfy_layer_gaussian_(r, bag, h, r->bias, NULL);
   return r->bias;
@@ -15885,20 +15849,15 @@ HFY_PRIVATE_ void hfy_layer_shape_(const hfy_layer_run_ *r, const hfy_layer_bag_
   const hfy_layer_bias_kind_ kind = hfy_layer_biased_(r);
   memset(net, 0, sizeof *net);
   net->count = bag->many + r->full.extras;
-  net->dim = l->flags & HFY_LAYER_GAUSSIAN ? 1 : l->head_width;
+  net->dim = r->fold ? l->stored_width : l->flags & HFY_LAYER_GAUSSIAN ? 1 : l->head_width;
   net->keys = net->readout = none;
-  net->readout_dim = l->value_width;
+  net->readout_dim = r->fold ? l->projected_width : l->value_width;
   net->beta = r->fold ? 1 : hfy_layer_beta_(r, h);
   net->sep = l->sep;
   if (l->flags & HFY_LAYER_LEARN_ALPHA) net->sep.alpha = hfy_layer_alpha_(r, h);
   net->post = l->post;
   net->tol = l->tol;
-  net->max_steps = l->extra_steps + 1;
-  if (r->fold) { /* a step at a time */
-    net->dim = l->stored_width;
-    net->readout_dim = l->projected_width;
-    net->max_steps = 1;
-  }
+  net->max_steps = r->fold ? 1 : l->extra_steps + 1;
   if (kind != HFY_LAYER_UNBIASED_) net->bias = none;
   net->bias_stride = kind == HFY_LAYER_BY_ROW_ ? 0 : net->count;
   if (r->in->causal && kind != HFY_LAYER_BY_ROWS_) net->visible = unseen;
@@ -15908,234 +15867,210 @@ HFY_PRIVATE_ void hfy_layer_shape_(const hfy_layer_run_ *r, const hfy_layer_bag_
 HFY_PRIVATE_ const hfy_real *hfy_layer_net_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h,
                                             hfy_net *net) {
   hfy_layer_shape_(r, bag, h, net);
-  net->readout = hfy_layer_used_(r->side + HFY_LAYER_VALUE_, h, bag->k);
+  net->readout = hfy_layer_used_(r->side + HFY_LAYER_V_, h, bag->k);
   if (net->visible) net->visible = r->visible;
   if (net->bias) net->bias = hfy_layer_bias_(r, bag, h);
-  if (!(r->l->flags & HFY_LAYER_GAUSSIAN)) {
-    net->keys = hfy_layer_used_(r->side + HFY_LAYER_STORED_, h, bag->k);
-    return hfy_layer_used_(r->side + HFY_LAYER_STATE_, h, bag->q);
-  }
-  net->keys = r->zero; /* all scores 0 but for the bias */
-  return r->zero;
+  net->keys = r->zero ? r->zero : hfy_layer_used_(r->side + HFY_LAYER_K_, h, bag->k); /* 0: all scores but for the bias */
+  return r->zero ? r->zero : hfy_layer_used_(r->side + HFY_LAYER_Q_, h, bag->q);
 }
 
-HFY_PRIVATE_ hfy_net_drop_ hfy_layer_drop_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h) {
-  const hfy_net_drop_ drop = {r->in->seed, r->l->dropout, bag->b, h, 0, r->fold ? bag->rows : 0};
-  return drop;
+/* What head h drops out in a bag, or NULL. */
+HFY_PRIVATE_ const hfy_net_drop_ *hfy_layer_drop_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h,
+                                                  hfy_net_drop_ *drop) {
+  memset(drop, 0, sizeof *drop);
+  drop->seed = r->in->seed;
+  drop->rate = r->l->dropout;
+  drop->bag = bag->b;
+  drop->head = h;
+  drop->rows = r->fold ? bag->rows : 0;
+  return r->dropping ? drop : NULL;
+}
+
+/* Is a row of this bag lost? Then it is that row for which a net has no gradient. */
+HFY_COLD_ int hfy_layer_loses_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag) {
+  size_t i;
+  for (i = 0; i < bag->rows; i++)
+    if (r->lost[bag->row + i] > 0) return 1;
+  return 0;
 }
 
 /* --- folding: few states over many stored rows do without k and v ---
    score = beta q . (W_K (gain o x + shift) + b_K) = u . x + what is the same for all rows, u = beta gain o (W_K^T q);
    what heads say is W_V (gain o z + shift) + b_V of z = X^T p: all heads of a bag are queries of one net over rows x. */
 
-/* Of head h: q of step t (its rows are in r->q from the second step on); W_K or W_V; their gradients. */
+/* Of head h: q of step t; its rows are in r->q from the second step on. */
 HFY_PRIVATE_ const hfy_real *hfy_layer_fold_q_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t, size_t h) {
-  return t ? r->q + h * bag->rows * r->l->head_width : hfy_layer_used_(r->side + HFY_LAYER_STATE_, h, bag->q);
+  return t ? r->q + h * bag->rows * r->l->head_width : hfy_layer_used_(r->side + HFY_LAYER_Q_, h, bag->q);
 }
 
-/* Rows of heads, n a side: y = gain o z + shift; gain and shift are those of this side's norm. */
-HFY_PRIVATE_ void hfy_layer_fold_affine_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, size_t rows,
-                                         hfy_real *y) {
+/* z of all heads, `rows` each, through a side's norm (into r->y) and projection: y, y_step apart. */
+HFY_COLD_ void hfy_layer_fold_say_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, size_t rows, hfy_real *y,
+                                   size_t y_step) {
   const size_t n = r->side[side].width;
-  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * side, 0);
-  const hfy_real *shift = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * side + 1, 0);
-  size_t i, d;
-  for (i = 0; i < rows * n; i++) {
-    d = i % n;
-    y[i] = gain ? gain[d] * z[i] + shift[d] : z[i];
-  }
-}
-
-/* What of z a projection gave: dy becomes the cotangent of z. */
-HFY_PRIVATE_ void hfy_layer_fold_affine_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, size_t rows,
-                                              hfy_real *dy) {
-  const size_t n = r->side[side].width;
-  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * side, 0);
-  hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + 2 * side, 0);
-  hfy_real *d_shift = hfy_layer_to_(r, HFY_LAYER_NORM_ + 2 * side + 1, 0);
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + side, 0);
   size_t i;
-  for (i = 0; gain && i < rows * n; i++) {
-    if (d_gain) d_gain[i % n] += dy[i] * z[i];
-    if (d_shift) d_shift[i % n] += dy[i];
-    dy[i] *= gain[i % n];
+  for (i = 0; i < r->l->heads * rows * n; i++) r->y[i] = gain ? gain[i % n] * z[i] + gain[n + i % n] : z[i];
+  if (y) hfy_layer_heads_(r, side, r->y, rows * n, rows, y, y_step);
+}
+
+/* The other way: dy becomes r->dy, the cotangent of z. */
+HFY_COLD_ void hfy_layer_fold_say_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, size_t rows,
+                                        const hfy_real *dy, size_t y_step) {
+  const size_t n = r->side[side].width, all = r->l->heads * rows * n;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + side, 0);
+  hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + side, 0);
+  size_t i;
+  hfy_layer_fold_say_(r, side, z, rows, NULL, 0);
+  memset(r->dy, 0, all * sizeof *r->dy);
+  hfy_layer_heads_back_(r, side, r->y, rows * n, rows, dy, y_step, r->dy);
+  for (i = 0; gain && i < all; i++) {
+    if (d_gain) {
+      d_gain[i % n] += r->dy[i] * z[i];
+      d_gain[n + i % n] += r->dy[i];
+    }
+    r->dy[i] *= gain[i % n];
   }
 }
 
-/* u of step t, all heads; v = W_K^T q alone where v is not NULL. */
-HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t, hfy_real *u,
-                                     hfy_real *v) {
-  const size_t n = r->l->head_width, width = r->l->stored_width, part = HFY_LAYER_WEIGHT_ + HFY_LAYER_STORED_;
-  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * HFY_LAYER_STORED_, 0);
+/* u of step t, all heads; W_K^T q in r->y. */
+HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t) {
+  const size_t n = r->l->head_width, width = r->l->stored_width, all = bag->rows * width;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
     const hfy_real beta = (hfy_real)hfy_layer_beta_(r, h);
-    hfy_real *to = u + h * bag->rows * width;
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n);
     hfy_layer_multiply_(&r->tools, bag->rows, width, n, hfy_linalg_rows_(hfy_layer_fold_q_(r, bag, t, h), n),
-                        hfy_linalg_rows_(hfy_layer_at_(r, part, h * n * width), width), hfy_linalg_set_(to, width));
-    if (v) memcpy(v + h * bag->rows * width, to, bag->rows * width * sizeof *to);
-    for (i = 0; i < bag->rows * width; i++) to[i] *= gain ? beta * gain[i % width] : beta;
+                        hfy_linalg_rows_(map.w, width), hfy_linalg_set_(r->y + h * all, width));
+    for (i = h * all; i < (h + 1) * all; i++) r->u[i] = r->y[i] * (gain ? beta * gain[i % width] : beta);
   }
-}
-
-/* q of step t + 1 of all heads, from z of step t. */
-HFY_COLD_ void hfy_layer_fold_state_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_real *z) {
-  const size_t n = r->l->head_width, width = r->l->stored_width, rows = bag->rows, k = HFY_LAYER_STORED_;
-  size_t h;
-  hfy_layer_fold_affine_(r, k, z, r->l->heads * rows, r->y);
-  for (h = 0; h < r->l->heads; h++)
-    hfy_layer_apply_(&r->tools, r->y + h * rows * width, rows, width, hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + k, h * n * width),
-                     hfy_layer_at_(r, HFY_LAYER_BIAS_ + k, h * n), n, r->q + h * rows * n);
-}
-
-/* The net of step t over a bag's rows, and where its z lies on the tape. */
-HFY_PRIVATE_ hfy_real *hfy_layer_fold_net_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t, hfy_net *net) {
-  const hfy_layer *l = r->l;
-  const size_t n = l->heads * bag->rows, steps = l->extra_steps;
-  hfy_real *z = r->path + l->heads * bag->row * (steps * l->stored_width + l->projected_width);
-  hfy_layer_shape_(r, bag, 0, net);
-  net->keys = r->side[HFY_LAYER_STORED_].x + bag->stored * l->stored_width;
-  net->readout = t < steps ? NULL : r->side[HFY_LAYER_VALUE_].x + bag->stored * l->projected_width;
-  if (net->bias) net->bias = hfy_layer_bias_(r, bag, 0);
-  return z + t * n * l->stored_width;
-}
-
-/* What the heads of a bag say. */
-HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_layer_report *report) {
-  const hfy_layer *l = r->l;
-  const size_t rows = bag->rows, n = l->heads * rows, width = l->projected_width, value = HFY_LAYER_VALUE_;
-  const hfy_net_drop_ drop = hfy_layer_drop_(r, bag, 0);
-  size_t t, h, i;
-  for (t = 0; t <= l->extra_steps; t++) {
-    const int last = t == l->extra_steps;
-    hfy_net net;
-    hfy_report told;
-    hfy_real *z = hfy_layer_fold_net_(r, bag, t, &net);
-    memset(&told, 0, sizeof told);
-    memset(z, 0, n * (last ? width : net.dim) * sizeof *z);
-    told.status = r->one;
-    told.weights = last && report->weights ? report->weights + bag->weights : NULL;
-    hfy_layer_fold_query_(r, bag, t, r->u, NULL);
-    hfy_base_open_(&r->inner, NULL);
-    hfy_net_retrieve_(&net, r->u, n, z, &told, last && r->dropping ? &drop : NULL, &r->inner);
-    for (i = 0; i < n; i++)
-      if (r->one[i] && !r->status[bag->row + i % rows]) r->status[bag->row + i % rows] = r->one[i];
-    if (!last) hfy_layer_fold_state_(r, bag, z);
-    if (!last) continue;
-    hfy_layer_fold_affine_(r, value, z, n, r->y);
-    for (h = 0; h < l->heads; h++)
-      hfy_layer_apply_(&r->tools, r->y + h * rows * width, rows, width,
-                       hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + value, h * l->value_width * width),
-                       hfy_layer_at_(r, HFY_LAYER_BIAS_ + value, h * l->value_width), l->value_width,
-                       r->o + (h * r->rows + bag->row) * l->value_width);
-  }
-  for (i = 0; report->steps && i < n; i++) report->steps[bag->row * l->heads + i] = l->extra_steps + 1;
-}
-
-/* One projection y W^T of all heads backward: dout of head h at dout + h * stride; r->dy gets the cotangent of z. */
-HFY_COLD_ void hfy_layer_fold_project_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, size_t rows,
-                                            const hfy_real *dout, size_t stride) {
-  const size_t width = r->side[side].width, n = r->side[side].n, all = r->l->heads * rows;
-  size_t h;
-  hfy_layer_fold_affine_(r, side, z, all, r->y);
-  memset(r->dy, 0, all * width * sizeof *r->dy);
-  for (h = 0; h < r->l->heads; h++) {
-    hfy_real *const to[3] = {r->dy + h * rows * width, hfy_layer_to_(r, HFY_LAYER_WEIGHT_ + side, h * n * width),
-                             hfy_layer_to_(r, HFY_LAYER_BIAS_ + side, h * n)};
-    hfy_layer_apply_back_(&r->tools, r->y + h * rows * width, rows, width,
-                          hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + side, h * n * width), dout + h * stride, n, to);
-  }
-  hfy_layer_fold_affine_back_(r, side, z, all, r->dy);
 }
 
 /* From the cotangent r->du of u at step t to that of q, r->dq. */
 HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t) {
-  const size_t n = r->l->head_width, width = r->l->stored_width, rows = bag->rows, k = HFY_LAYER_STORED_;
-  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * k, 0);
-  hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + 2 * k, 0);
+  const size_t n = r->l->head_width, width = r->l->stored_width, rows = bag->rows, all = rows * width;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
+  hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
-    const hfy_real beta = (hfy_real)hfy_layer_beta_(r, h), *v = r->y + h * rows * width, *u = r->u + h * rows * width;
-    hfy_real *du = r->du + h * rows * width, *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h);
-    hfy_real *dw = hfy_layer_to_(r, HFY_LAYER_WEIGHT_ + k, h * n * width);
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n);
+    const hfy_real beta = (hfy_real)hfy_layer_beta_(r, h), *v = r->y + h * all, *u = r->u + h * all;
+    hfy_real *du = r->du + h * all, *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h);
     double sum = 0;
-    for (i = 0; i < rows * width; i++) {
+    for (i = 0; i < all; i++) {
       sum += (double)du[i] * (double)u[i];
       if (d_gain) d_gain[i % width] += beta * du[i] * v[i];
       du[i] *= gain ? beta * gain[i % width] : beta;
     }
     if (d_beta) *d_beta = (hfy_real)((double)*d_beta + sum);
-    hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(du, width),
-                        hfy_linalg_turned_(hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + k, h * n * width), width),
+    hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(du, width), hfy_linalg_turned_(map.w, width),
                         hfy_linalg_set_(r->dq + h * rows * n, n));
-    if (dw)
+    if (map.dw)
       hfy_layer_multiply_(&r->tools, n, width, rows, hfy_linalg_turned_(hfy_layer_fold_q_(r, bag, t, h), n),
-                          hfy_linalg_rows_(du, width), hfy_linalg_add_(dw, width));
+                          hfy_linalg_rows_(du, width), hfy_linalg_add_(map.dw, width));
   }
 }
 
-HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_real *dheads) {
+/* The net of step t over a bag's rows, and where its z lies on the tape. */
+HFY_PRIVATE_ hfy_real *hfy_layer_fold_net_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t, hfy_net *net) {
   const hfy_layer *l = r->l;
-  const size_t rows = bag->rows, n = l->heads * rows, k = HFY_LAYER_STORED_, value = HFY_LAYER_VALUE_;
-  const hfy_net_drop_ drop = hfy_layer_drop_(r, bag, 0);
+  const size_t steps = l->extra_steps, width = l->stored_width;
+  hfy_layer_shape_(r, bag, 0, net);
+  net->keys = r->side[HFY_LAYER_K_].x + bag->stored * width;
+  net->readout = t < steps ? NULL : r->side[HFY_LAYER_V_].x + bag->stored * l->projected_width;
+  if (net->bias) net->bias = hfy_layer_bias_(r, bag, 0);
+  return r->path + l->heads * (bag->row * (steps * width + l->projected_width) + t * bag->rows * width);
+}
+
+/* What the heads of a bag say. */
+HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_layer_report *tell) {
+  const hfy_layer *l = r->l;
+  const size_t rows = bag->rows, n = l->heads * rows;
+  size_t t, i;
+  for (t = 0; t <= l->extra_steps; t++) {
+    const int last = t == l->extra_steps;
+    hfy_net net;
+    hfy_net_drop_ dice;
+    const hfy_net_drop_ *drop = hfy_layer_drop_(r, bag, 0, &dice);
+    hfy_report told;
+    hfy_real *z = hfy_layer_fold_net_(r, bag, t, &net);
+    memset(&told, 0, sizeof told);
+    memset(z, 0, n * (last ? l->projected_width : net.dim) * sizeof *z);
+    told.status = r->one;
+    told.weights = last && tell->weights ? tell->weights + bag->weights : NULL;
+    hfy_layer_fold_query_(r, bag, t);
+    hfy_net_retrieve_(&net, r->u, n, z, &told, last ? drop : NULL, hfy_base_open_(&r->inner, NULL));
+    for (i = 0; i < n; i++)
+      if (r->one[i] && !r->status[bag->row + i % rows]) r->status[bag->row + i % rows] = r->one[i];
+    if (last)
+      hfy_layer_fold_say_(r, HFY_LAYER_V_, z, rows, r->o + bag->row * l->value_width, r->rows * l->value_width);
+    else
+      hfy_layer_fold_say_(r, HFY_LAYER_K_, z, rows, r->q, rows * l->head_width);
+  }
+  for (i = 0; tell->steps && i < n; i++) tell->steps[bag->row * l->heads + i] = l->extra_steps + 1;
+}
+
+HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag) {
+  const hfy_layer *l = r->l;
+  const size_t rows = bag->rows, n = l->heads * rows, q_step = rows * l->head_width, v = l->value_width;
+  const hfy_layer_side_ *key = r->side + HFY_LAYER_K_, *value = r->side + HFY_LAYER_V_;
   hfy_status status, failure = HFY_OK;
   size_t t, h, i;
   for (t = l->extra_steps + 1; t--;) {
     const int last = t == l->extra_steps;
     hfy_net net;
+    hfy_net_drop_ dice;
+    const hfy_net_drop_ *drop = hfy_layer_drop_(r, bag, 0, &dice);
     hfy_grad grad;
-    hfy_real *z = hfy_layer_fold_net_(r, bag, t, &net), *before;
+    const hfy_real *z = hfy_layer_fold_net_(r, bag, t, &net), *before;
     if (last)
-      hfy_layer_fold_project_back_(r, value, z, rows, dheads + bag->row * l->value_width, r->rows * l->value_width);
+      hfy_layer_fold_say_back_(r, HFY_LAYER_V_, z, rows, r->dheads + bag->row * v, r->rows * v);
     else
-      hfy_layer_fold_project_back_(r, k, z, rows, r->dq, rows * l->head_width);
+      hfy_layer_fold_say_back_(r, HFY_LAYER_K_, z, rows, r->dq, q_step);
     before = t ? hfy_layer_fold_net_(r, bag, t - 1, &net) : NULL;
-    if (before) hfy_layer_fold_state_(r, bag, before);
+    if (before) hfy_layer_fold_say_(r, HFY_LAYER_K_, before, rows, r->q, q_step);
     hfy_layer_fold_net_(r, bag, t, &net);
-    hfy_layer_fold_query_(r, bag, t, r->u, r->y);
+    hfy_layer_fold_query_(r, bag, t);
     memset(&grad, 0, sizeof grad);
     memset(r->du, 0, n * l->stored_width * sizeof *r->du);
     grad.queries = r->du;
-    grad.keys = r->side[k].dx ? r->side[k].dx + bag->stored * l->stored_width : NULL;
-    grad.readout = last && r->side[value].dx ? r->side[value].dx + bag->stored * l->projected_width : NULL;
-    hfy_base_open_(&r->inner, NULL);
-    status = hfy_net_vjp_(&net, r->u, n, r->dy, NULL, &grad, last && r->dropping ? &drop : NULL, &r->inner);
+    grad.keys = key->dx ? key->dx + bag->stored * l->stored_width : NULL;
+    grad.readout = last && value->dx ? value->dx + bag->stored * l->projected_width : NULL;
+    status = hfy_net_vjp_(&net, r->u, n, r->dy, NULL, &grad, last ? drop : NULL, hfy_base_open_(&r->inner, NULL));
     if (status && !failure) failure = status;
     hfy_layer_fold_query_back_(r, bag, t);
   }
   for (h = 0; h < l->heads; h++)
-    for (i = 0; i < rows * l->head_width; i++)
-      hfy_layer_dused_(r->side + HFY_LAYER_STATE_, h, bag->q)[i] += r->dq[h * rows * l->head_width + i];
-  for (i = 0; failure && i < rows; i++)
-    if (r->lost[bag->row + i] > 0) return HFY_OK;
-  return failure;
+    for (i = 0; i < q_step; i++) hfy_layer_dused_(r->side + HFY_LAYER_Q_, h, bag->q)[i] += r->dq[h * q_step + i];
+  return hfy_layer_loses_(r, bag) ? HFY_OK : failure;
 }
 
 /* --- forward --- */
 
 /* What the heads of a bag say, into r->o. A row that one head cannot answer is lost. */
-HFY_COLD_ void hfy_layer_associate_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_layer_report *report) {
+HFY_COLD_ void hfy_layer_associate_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_layer_report *tell) {
   const hfy_layer *l = r->l;
   size_t h, i;
   for (h = 0; h < l->heads; h++) {
     hfy_net net;
-    const hfy_net_drop_ drop = hfy_layer_drop_(r, bag, h);
+    hfy_net_drop_ dice;
+    const hfy_net_drop_ *drop = hfy_layer_drop_(r, bag, h, &dice);
     const hfy_real *queries = hfy_layer_net_(r, bag, h, &net);
     hfy_real *o = r->o + (h * r->rows + bag->row) * l->value_width;
     hfy_report told;
     memset(&told, 0, sizeof told);
     told.status = r->one;
-    told.energy = report && report->energy ? r->energy : NULL;
-    told.steps = report && (report->energy || report->steps) ? r->steps : NULL;
-    told.weights = report && report->weights ? report->weights + bag->weights + h * bag->rows * net.count
-                                               : NULL;
+    told.energy = r->energy;
+    told.steps = r->steps;
+    told.weights = tell->weights ? tell->weights + bag->weights + h * bag->rows * net.count : NULL;
     memset(o, 0, bag->rows * l->value_width * sizeof *o);
-    hfy_net_retrieve_(&net, queries, bag->rows, o, &told, r->dropping ? &drop : NULL, &r->inner);
+    hfy_net_retrieve_(&net, queries, bag->rows, o, &told, drop, &r->inner);
     for (i = 0; i < bag->rows; i++) {
       const size_t at = (bag->row + i) * l->heads + h;
       if (r->one[i] && !r->status[bag->row + i]) r->status[bag->row + i] = r->one[i];
       if (r->one[i]) continue;
-      if (told.energy && report->energy) report->energy[at] = r->energy[i * (net.max_steps + 1) + r->steps[i] - 1];
-      if (report && report->steps) report->steps[at] = r->steps[i];
+      if (tell->energy) tell->energy[at] = r->energy[i * (net.max_steps + 1) + r->steps[i] - 1];
+      if (tell->steps) tell->steps[at] = r->steps[i];
     }
   }
 }
@@ -16148,9 +16083,9 @@ HFY_COLD_ hfy_status hfy_layer_answer_(hfy_layer_run_ *r, hfy_real *out) {
   hfy_status failure = HFY_OK;
   size_t i, h, d;
   for (i = 0; i < r->rows; i++) {
-    hfy_real *row = out + i * width;
-    for (d = 0; weight && d < width; d++) row[d] = b ? b[d] : 0;
-    for (h = 0; !weight && h < l->heads; h++) memcpy(row + h * n, r->o + (h * r->rows + i) * n, n * sizeof *row);
+    for (d = 0; weight && d < width; d++) out[i * width + d] = b ? b[d] : 0;
+    for (h = 0; !weight && h < l->heads; h++)
+      memcpy(out + i * width + h * n, r->o + (h * r->rows + i) * n, n * sizeof *out);
   }
   for (h = 0; weight && h < l->heads; h++)
     hfy_layer_multiply_(&r->tools, r->rows, width, n, hfy_linalg_rows_(r->o + h * r->rows * n, n),
@@ -16171,14 +16106,13 @@ HFY_COLD_ hfy_status hfy_layer_answer_(hfy_layer_run_ *r, hfy_real *out) {
 
 /* q, k or v to the report: rows x heads x n, without extra patterns. */
 HFY_COLD_ void hfy_layer_tell_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *to) {
-  const size_t all = r->l->heads * s->n;
-  hfy_layer_span_ span;
+  hfy_layer_bag_ bag;
   size_t h, i;
-  memset(&span, 0, sizeof span);
-  while (to && hfy_layer_span_next_(r, s, &span))
+  memset(&bag, 0, sizeof bag);
+  while (to && hfy_layer_span_(r, s, &bag))
     for (h = 0; h < r->l->heads; h++)
-      for (i = 0; i < span.rows; i++)
-        memcpy(to + (span.from + i) * all + h * s->n, hfy_layer_used_(s, h, span.to + i), s->n * sizeof *to);
+      for (i = 0; i < bag.many; i++)
+        memcpy(to + ((bag.stored + i) * r->l->heads + h) * s->n, hfy_layer_used_(s, h, bag.k + i), s->n * sizeof *to);
 }
 
 /* log_beta, alpha, mu and sigma have to be numbers that make sense. */
@@ -16216,17 +16150,16 @@ HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told,
     rows = bag.rows;
     many = bag.many;
     for (h = 0; !status && h < (r->fold ? 1 + (r->l->extra_steps > 0) : r->l->heads); h++) {
-      const hfy_net_drop_ drop = hfy_layer_drop_(r, &bag, h), *drops = r->dropping ? &drop : NULL;
+      const int early = r->fold && h; /* a step before the last */
       const size_t n = r->fold ? r->l->heads * rows : rows;
+      hfy_net_drop_ dice;
+      const hfy_net_drop_ *drop = early ? NULL : hfy_layer_drop_(r, &bag, h, &dice);
       hfy_net net;
       hfy_layer_shape_(r, &bag, h, &net);
-      if (r->fold && h) { /* a step before the last */
-        net.readout = NULL;
-        drops = NULL;
-      }
+      if (early) net.readout = NULL;
       hfy_base_open_(&r->inner, NULL);
-      status = grad ? hfy_net_vjp_(&net, none, n, none, NULL, grad, drops, &r->inner)
-                    : hfy_net_retrieve_(&net, none, n, none + 1, told, drops, &r->inner);
+      status = grad ? hfy_net_vjp_(&net, none, n, none, NULL, grad, drop, &r->inner)
+                    : hfy_net_retrieve_(&net, none, n, none + 1, told, drop, &r->inner);
       if (status == HFY_ERR_NOMEM) status = HFY_OK;
       if (status) memcpy(r->w->message, r->inner.message, sizeof r->w->message);
     }
@@ -16235,34 +16168,34 @@ HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told,
   return status;
 }
 
+/* The largest of three. */
+HFY_PRIVATE_ size_t hfy_layer_most_(size_t a, size_t b, size_t c) { return a > b ? (a > c ? a : c) : b > c ? b : c; }
+
 /* Scratch of either direction. */
-HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r) {
+HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int back) {
   const hfy_layer *l = r->l;
-  const int gaussian = (l->flags & HFY_LAYER_GAUSSIAN) != 0;
   const hfy_layer_bias_kind_ kind = hfy_layer_biased_(r);
-  size_t i, wide = l->out_width > r->rows ? l->out_width : r->rows, made = 0;
+  const size_t n = r->fold ? hfy_base_times_(l->heads, r->most) : 0, back_n = back ? n : 0;
+  const size_t joint = l->flags & HFY_LAYER_CONNECTED ? hfy_base_times_(r->stored, r->full.keys) : 0;
+  size_t i, wide = hfy_layer_most_(l->out_width, r->rows, r->full.keys);
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
     hfy_layer_side_ *s = r->side + i;
-    const size_t rows = s->fixed ? s->rows : l->heads * s->held;
-    s->shares = r->fold && i == HFY_LAYER_VALUE_ && s->given == s[-1].given && s->norm.kind && s[-1].norm.kind;
+    s->shares = r->fold && i == HFY_LAYER_V_ && s->given == s[-1].given && s->norm.kind && s[-1].norm.kind;
     s->room = s->shares ? s[-1].room : s->norm.kind ? HFY_TAKE_(arena, hfy_real, s->rows * s->width) : NULL;
-    s->seen = l->norm_space && i != HFY_LAYER_VALUE_ ? HFY_TAKE_(arena, hfy_real, rows * s->n) : NULL;
-    if (s->width > wide) wide = s->width;
-    if (s->held > wide) wide = s->held;
-    if (s->n > wide) wide = s->n;
+    s->seen = l->norm_space && i != HFY_LAYER_V_ ? HFY_TAKE_(arena, hfy_real, s->all * s->n) : NULL;
+    wide = hfy_layer_most_(hfy_layer_most_(wide, s->width, s->held), s->n, 0);
   }
-  if (r->full.keys > wide) wide = r->full.keys;
-  r->joint = l->flags & HFY_LAYER_CONNECTED ? HFY_TAKE_(arena, hfy_real, r->stored * r->full.keys) : NULL;
-  if (kind == HFY_LAYER_BY_ROW_) made = r->many;
-  if (kind == HFY_LAYER_BY_ROWS_) made = r->most * r->many;
-  if (r->fold) {
-    const size_t n = l->heads * r->most, most = l->stored_width > l->projected_width ? l->stored_width : l->projected_width;
-    r->q = HFY_TAKE_(arena, hfy_real, n * l->head_width);
-    r->u = HFY_TAKE_(arena, hfy_real, n * l->stored_width);
-    r->y = HFY_TAKE_(arena, hfy_real, n * most);
-  }
-  r->bias = HFY_TAKE_(arena, hfy_real, made);
-  r->zero = HFY_TAKE_(arena, hfy_real, gaussian ? r->most + r->many : 0);
+  r->joint = HFY_TAKE_(arena, hfy_real, joint);
+  r->djoint = HFY_TAKE_(arena, hfy_real, back ? joint : 0);
+  r->q = HFY_TAKE_(arena, hfy_real, n * l->head_width);
+  r->u = HFY_TAKE_(arena, hfy_real, n * l->stored_width);
+  r->y = HFY_TAKE_(arena, hfy_real, n * hfy_layer_most_(l->stored_width, l->projected_width, 0));
+  r->dq = HFY_TAKE_(arena, hfy_real, back_n * l->head_width);
+  r->du = HFY_TAKE_(arena, hfy_real, back_n * l->stored_width);
+  r->dy = HFY_TAKE_(arena, hfy_real, back_n * hfy_layer_most_(l->stored_width, l->projected_width, 0));
+  r->bias = HFY_TAKE_(arena, hfy_real,
+                      kind == HFY_LAYER_BY_ROW_ ? r->many : kind == HFY_LAYER_BY_ROWS_ ? r->most * r->many : 0);
+  r->zero = HFY_TAKE_(arena, hfy_real, l->flags & HFY_LAYER_GAUSSIAN ? r->most + r->many : 0);
   r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
   hfy_layer_equip_(arena, wide, &r->tools);
   r->inner.capacity = r->inner.peak;
@@ -16283,8 +16216,8 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
   size_t step = 0, size;
   hfy_real weight = 0, *base = tape;
   hfy_status one = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !in ? "in" : NULL);
-  if (!status) status = hfy_layer_begin_(r, layer, params, in, tell->weights != NULL,
-                                           tell->k || tell->v || tell->energy, w);
+  if (!status)
+    status = hfy_layer_begin_(r, layer, params, in, tell->weights != NULL, tell->k || tell->v || tell->energy, w);
   if (!status && r->rows && !out) status = hfy_base_null_(w, "out");
   if (status) return status;
   size = hfy_layer_lay_(r, NULL);
@@ -16297,7 +16230,7 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
   told.weights = tell->weights ? &weight : NULL;
   status = hfy_layer_probe_(r, &told, NULL);
   while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_layer_plan_(&arena, r);
+    hfy_layer_plan_(&arena, r, 0);
     if (!tape) base = HFY_TAKE_(&arena, hfy_real, size);
     r->status = HFY_TAKE_(&arena, hfy_status, r->rows);
     r->one = HFY_TAKE_(&arena, hfy_status, r->most * (r->fold ? r->l->heads : 1));
@@ -16316,9 +16249,9 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
     else
       hfy_layer_associate_(r, &bag, tell);
   status = hfy_layer_answer_(r, out);
-  hfy_layer_tell_(r, r->side + HFY_LAYER_STATE_, tell->q);
-  hfy_layer_tell_(r, r->side + HFY_LAYER_STORED_, tell->k); /* not asked for where they are not made */
-  hfy_layer_tell_(r, r->side + HFY_LAYER_VALUE_, tell->v);
+  hfy_layer_tell_(r, r->side + HFY_LAYER_Q_, tell->q);
+  hfy_layer_tell_(r, r->side + HFY_LAYER_K_, tell->k); /* not asked for where they are not made */
+  hfy_layer_tell_(r, r->side + HFY_LAYER_V_, tell->v);
   if (tell->status && r->rows) memcpy(tell->status, r->status, r->rows * sizeof *r->status);
   return status;
 }
@@ -16352,138 +16285,116 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_l
 
 /* --- backward --- */
 
-/* Arrays that only the way back needs. */
-typedef struct hfy_layer_back_ {
-  hfy_real *dout, *dheads, *djoint; /* dout without lost rows; heads x rows x value_width; stored rows x keys */
-  hfy_grad grad;                    /* of one net */
-  double *alpha, *beta;             /* 1 each, or NULL */
-} hfy_layer_back_;
-
 /* dout through W_O: into the heads' gradient, W_O's, b_O's. */
-HFY_COLD_ void hfy_layer_answer_back_(const hfy_layer_run_ *r, const hfy_layer_back_ *b) {
-  const hfy_layer *l = r->l;
-  const size_t n = l->value_width, width = l->out_width, rows = r->rows;
+HFY_COLD_ void hfy_layer_answer_back_(const hfy_layer_run_ *r) {
+  const size_t n = r->l->value_width, width = r->l->out_width, rows = r->rows;
   const hfy_real *weight = hfy_layer_at_(r, HFY_LAYER_OUT_, 0);
   hfy_real *dw = hfy_layer_to_(r, HFY_LAYER_OUT_, 0), *db = hfy_layer_to_(r, HFY_LAYER_OUT_BIAS_, 0);
   size_t h, i, d;
-  for (h = 0; h < l->heads; h++) {
-    hfy_real *to = b->dheads + h * rows * n;
-    for (i = 0; !weight && i < rows; i++) memcpy(to + i * n, b->dout + i * width + h * n, n * sizeof *to);
-    if (!weight) continue;
-    hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(b->dout, width),
-                        hfy_linalg_rows_(weight + h * n, r->full.values), hfy_linalg_set_(to, n));
+  for (h = 0; h < r->l->heads; h++) {
+    hfy_real *to = r->dheads + h * rows * n;
+    for (i = 0; !weight && i < rows; i++) memcpy(to + i * n, r->dout + i * width + h * n, n * sizeof *to);
+    if (weight)
+      hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(r->dout, width),
+                          hfy_linalg_rows_(weight + h * n, r->full.values), hfy_linalg_set_(to, n));
     if (dw)
-      hfy_layer_multiply_(&r->tools, width, n, rows, hfy_linalg_turned_(b->dout, width),
+      hfy_layer_multiply_(&r->tools, width, n, rows, hfy_linalg_turned_(r->dout, width),
                           hfy_linalg_rows_(r->o + h * rows * n, n), hfy_linalg_add_(dw + h * n, r->full.values));
   }
   for (i = 0; db && i < rows; i++)
-    for (d = 0; d < width; d++) db[d] += b->dout[i * width + d];
+    for (d = 0; d < width; d++) db[d] += r->dout[i * width + d];
 }
 
 /* One head of one bag: the nets' gradients into those of q, k, v, the mask, beta, alpha, mu and sigma. */
-HFY_COLD_ hfy_status hfy_layer_associate_back_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h,
-                                               hfy_layer_back_ *b, hfy_real *dmask, hfy_work *inner) {
-  const hfy_layer *l = r->l;
-  const int gaussian = (l->flags & HFY_LAYER_GAUSSIAN) != 0;
-  const hfy_net_drop_ drop = hfy_layer_drop_(r, bag, h);
+HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h) {
   hfy_net net;
-  const hfy_real *queries = hfy_layer_net_(r, bag, h, &net);
-  const size_t n = net.count;
-  hfy_real *to = dmask ? dmask + hfy_layer_mask_(r, bag, h) : NULL, *part;
+  hfy_net_drop_ dice;
+  const hfy_net_drop_ *drop = hfy_layer_drop_(r, bag, h, &dice);
+  const hfy_real *queries = hfy_layer_net_(r, bag, h, &net), *given = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
+  const hfy_real *cotangent = r->dheads + (h * r->rows + bag->row) * r->l->value_width;
+  hfy_real *d_mask = r->dmask ? r->dmask + hfy_layer_mask_(r, bag, h) : NULL;
+  hfy_real *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h), *d_alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, h);
   double beta = 0, alpha = 0;
   size_t i, j;
   hfy_grad grad;
   hfy_status status;
   memset(&grad, 0, sizeof grad);
-  if (!gaussian) {
-    grad.queries = hfy_layer_dused_(r->side + HFY_LAYER_STATE_, h, bag->q);
-    grad.keys = hfy_layer_dused_(r->side + HFY_LAYER_STORED_, h, bag->k);
-  }
-  grad.readout = hfy_layer_dused_(r->side + HFY_LAYER_VALUE_, h, bag->k);
+  grad.queries = r->zero ? NULL : hfy_layer_dused_(r->side + HFY_LAYER_Q_, h, bag->q);
+  grad.keys = r->zero ? NULL : hfy_layer_dused_(r->side + HFY_LAYER_K_, h, bag->k);
+  grad.readout = hfy_layer_dused_(r->side + HFY_LAYER_V_, h, bag->k);
   grad.bias = r->dbias;
-  grad.beta = b->beta ? &beta : NULL;
-  grad.alpha = b->alpha ? &alpha : NULL;
-  grad.implicit = l->implicit;
-  if (r->dbias) memset(r->dbias, 0, bag->rows * n * sizeof *r->dbias);
-  hfy_base_open_(inner, NULL);
-  status = hfy_net_vjp_(&net, queries, bag->rows, b->dheads + (h * r->rows + bag->row) * l->value_width, NULL, &grad,
-                        r->dropping ? &drop : NULL, inner);
-  for (i = 0; to && i < bag->rows; i++)
-    for (j = 0; j < bag->many; j++) to[i * bag->many + j] += r->dbias[i * n + j];
-  if (gaussian && r->dparams) hfy_layer_gaussian_(r, bag, h, NULL, r->dbias);
-  part = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h);
-  if (part) *part = (hfy_real)((double)*part + beta * net.beta);
-  part = hfy_layer_to_(r, HFY_LAYER_ALPHA_, h);
-  if (part) {
-    const double given = (double)*hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
-    if (given >= 1 && given <= 8) *part = (hfy_real)((double)*part + alpha);
-  }
-  for (i = 0; status && status != HFY_ERR_CONVERGENCE && i < bag->rows; i++)
-    if (r->lost[bag->row + i] > 0) return HFY_OK; /* it is that row which has no answer again */
-  return status;
+  grad.beta = d_beta ? &beta : NULL;
+  grad.alpha = d_alpha ? &alpha : NULL;
+  grad.implicit = r->l->implicit;
+  if (r->dbias) memset(r->dbias, 0, bag->rows * net.count * sizeof *r->dbias);
+  hfy_base_open_(&r->inner, NULL);
+  status = hfy_net_vjp_(&net, queries, bag->rows, cotangent, NULL, &grad, drop, &r->inner);
+  for (i = 0; d_mask && i < bag->rows; i++)
+    for (j = 0; j < bag->many; j++) d_mask[i * bag->many + j] += r->dbias[i * net.count + j];
+  if (r->zero && r->dparams) hfy_layer_gaussian_(r, bag, h, NULL, r->dbias);
+  if (d_beta) *d_beta = (hfy_real)((double)*d_beta + beta * net.beta);
+  if (d_alpha && *given >= 1 && *given <= 8) *d_alpha = (hfy_real)((double)*d_alpha + alpha);
+  return status != HFY_ERR_CONVERGENCE && hfy_layer_loses_(r, bag) ? HFY_OK : status;
 }
 
 /* Back from what the nets saw to what came in, for one side. */
-HFY_COLD_ void hfy_layer_side_back_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_layer_back_ *b) {
+HFY_COLD_ void hfy_layer_side_back_(const hfy_layer_run_ *r, const hfy_layer_side_ *s) {
   const hfy_post space = hfy_layer_space_(r);
-  const size_t rows = s->fixed ? s->rows : r->l->heads * s->held, at = HFY_LAYER_NORM_ + 2 * s->part;
-  const size_t bias = s->part == HFY_LAYER_VALUE_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_;
-  const int folded = r->fold && s->part;
-  size_t i, h, d;
-  hfy_real *extra = s->part == HFY_LAYER_STATE_ ? NULL : hfy_layer_to_(r, bias, 0);
+  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->full.keys);
+  const size_t takes = r->full.takes[s->part], given = s->rows * s->width;
+  hfy_real *extra = hfy_layer_to_(r, s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_, 0);
+  hfy_real *dfrom = s->from != s->x ? r->djoint : s->dx;
   hfy_layer_bag_ bag;
+  size_t i, h;
   memset(&bag, 0, sizeof bag);
-  while (s->held > s->rows && hfy_layer_next_(r, &bag)) {
-    if (r->l->memories && bag.b) break;
+  while (s->held > s->rows && hfy_layer_span_(r, s, &bag))
     for (h = 0; h < r->l->heads; h++) {
       hfy_real *of = hfy_layer_dused_(s, h, bag.k + bag.many);
-      for (d = 0; extra && d < s->n; d++) extra[h * s->n + d] += of[d];
+      for (i = 0; extra && i < s->n; i++) extra[h * s->n + i] += of[i];
       memset(of, 0, r->full.extras * s->n * sizeof *of);
     }
+  if (s->seen)
+    hfy_layer_normalise_back_(&r->tools, &space, s->fixed ? s->x : s->head, s->all, s->n, s->dhead,
+                              hfy_layer_to_(r, HFY_LAYER_SPACE_, 0));
+  if (s->shares) return; /* it has gone with the side before */
+  if (!r->fold || !s->part) { /* else the nets' gradients are dx */
+    if (s->dx && s->fixed) memcpy(s->dx, s->dhead, given * sizeof *s->dx);
+    if (dfrom != s->dx) memset(dfrom, 0, s->rows * takes * sizeof *dfrom);
+    memset(&bag, 0, sizeof bag);
+    while (!s->fixed && hfy_layer_span_(r, s, &bag))
+      hfy_layer_heads_back_(r, s->part, s->from + bag.stored * takes, 0, bag.many, s->dhead + bag.k * s->n,
+                            s->held * s->n, dfrom ? dfrom + bag.stored * takes : NULL);
+    if (dfrom != s->dx) hfy_layer_apply_back_(&r->tools, &joint, s->x, s->rows, dfrom, s->dx);
   }
-  if (s->seen) {
-    hfy_real *const to[3] = {s->dhead, hfy_layer_to_(r, HFY_LAYER_SPACE_, 0), hfy_layer_to_(r, HFY_LAYER_SPACE_BIAS_, 0)};
-    hfy_layer_normalise_back_(&r->tools, &space, s->fixed ? s->x : s->head, s->dhead, rows, s->n, to);
-  }
-  if (folded && s->shares) return; /* it has gone with the side before */
-  if (!folded && s->dx && s->fixed) memcpy(s->dx, s->dhead, s->rows * s->width * sizeof *s->dx);
-  if (!folded && s->dx && !s->fixed) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
-  if (b->djoint && s->part == HFY_LAYER_VALUE_) memset(b->djoint, 0, s->rows * r->full.keys * sizeof *b->djoint);
-  if (!folded) hfy_layer_project_back_(r, s, b->djoint);
   if (!s->dx) return;
-  if (s->room) {
-    hfy_real *const to[3] = {s->dx, folded ? NULL : hfy_layer_to_(r, at, 0), folded ? NULL : hfy_layer_to_(r, at + 1, 0)};
-    hfy_layer_normalise_back_(&r->tools, &s->norm, s->given, s->dx, s->rows, s->width, to);
-  }
-  for (i = 0; s->dgiven && i < s->rows * s->width; i++) s->dgiven[i] += s->dx[i];
+  if (s->room) hfy_layer_normalise_back_(&r->tools, &s->norm, s->given, s->rows, s->width, s->dx, s->dgain);
+  for (i = 0; s->dgiven && i < given; i++) s->dgiven[i] += s->dx[i];
 }
 
 /* Where the gradients go; what of grad there cannot be. */
-HFY_COLD_ hfy_status hfy_layer_check_grad_(hfy_layer_run_ *r, const hfy_layer_grad *grad, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_layer_aim_(hfy_layer_run_ *r, const hfy_layer_grad *grad, hfy_work *w) {
   const hfy_layer *l = r->l;
   const hfy_layer_input *in = r->in;
-  hfy_layer_side_ *const state = r->side + HFY_LAYER_STATE_, *const stored = r->side + HFY_LAYER_STORED_;
-  hfy_layer_side_ *const value = r->side + HFY_LAYER_VALUE_;
-  const char *set = grad->stored && l->memories                    ? "stored"
-                    : grad->state && (l->queries || !in->state)    ? "state"
+  hfy_layer_side_ *const q = r->side + HFY_LAYER_Q_, *const k = r->side + HFY_LAYER_K_, *const v = r->side + HFY_LAYER_V_;
+  const char *set = grad->stored && l->memories                          ? "stored"
+                    : grad->state && (l->queries || !in->state)          ? "state"
                     : grad->projected && (l->memories || !in->projected) ? "projected"
-                    : grad->mask && !in->mask                      ? "mask"
-                                                                   : NULL;
+                    : grad->mask && !in->mask                            ? "mask"
+                                                                         : NULL;
   size_t i;
   if (set)
     return hfy_base_fail_(w, HFY_ERR_ARG, "grad->%s is set; it should be NULL: the input has no %s of its own", set, set);
   r->dparams = grad->params;
-  state->dgiven = l->queries ? hfy_layer_to_(r, HFY_LAYER_POOLING_, 0) : in->state ? grad->state : grad->stored;
-  stored->dgiven = l->memories ? hfy_layer_to_(r, HFY_LAYER_LOOKUP_, 0) : grad->stored;
-  value->dgiven = l->flags & HFY_LAYER_FROZEN_TARGETS ? NULL
-                  : l->flags & HFY_LAYER_OWN_TARGETS  ? hfy_layer_to_(r, HFY_LAYER_TARGETS_, 0)
-                  : l->memories || !in->projected     ? stored->dgiven
-                                                      : grad->projected;
-  if (l->flags & HFY_LAYER_GAUSSIAN) state->dgiven = stored->dgiven = NULL;
-  for (i = 0; i < HFY_LAYER_SIDES_; i++) {
-    hfy_layer_side_ *s = r->side + i;
-    s->wanted = s->dgiven || (s->norm.gain && r->dparams);
-  }
+  r->dmask = grad->mask;
+  q->dgiven = l->queries ? hfy_layer_to_(r, HFY_LAYER_POOLING_, 0) : in->state ? grad->state : grad->stored;
+  k->dgiven = l->memories ? hfy_layer_to_(r, HFY_LAYER_LOOKUP_, 0) : grad->stored;
+  v->dgiven = l->flags & HFY_LAYER_FROZEN_TARGETS ? NULL
+              : l->flags & HFY_LAYER_OWN_TARGETS  ? hfy_layer_to_(r, HFY_LAYER_TARGETS_, 0)
+              : l->memories || !in->projected     ? k->dgiven
+                                                  : grad->projected;
+  if (l->flags & HFY_LAYER_GAUSSIAN) q->dgiven = k->dgiven = NULL;
+  for (i = 0; i < HFY_LAYER_SIDES_; i++)
+    if (r->side[i].norm.gain) r->side[i].dgain = hfy_layer_to_(r, HFY_LAYER_NORM_ + i, 0);
   return HFY_OK;
 }
 
@@ -16504,15 +16415,37 @@ HFY_COLD_ hfy_status hfy_layer_take_dout_(const hfy_layer_run_ *r, const hfy_rea
 
 /* Is one of a side's rows not finite? Nothing came of it, so nothing goes back: to, or NULL, gets rows that are 0 then. */
 HFY_COLD_ int hfy_layer_unclean_(const hfy_layer_side_ *s, hfy_real *to) {
-  size_t i, found = 0;
+  size_t i;
+  int found = 0;
   for (i = 0; i < s->rows; i++) {
     const hfy_real *row = s->given + i * s->width;
     const int finite = hfy_post_finite_(row, s->width);
-    found += !finite;
+    found |= !finite;
     if (to && finite) memcpy(to + i * s->width, row, s->width * sizeof *to);
     if (to && !finite) memset(to + i * s->width, 0, s->width * sizeof *to);
   }
-  return found > 0;
+  return found;
+}
+
+/* Begins as the forward pass did, folded, or plainly because of what was reported, and finds its tape. */
+HFY_COLD_ hfy_status hfy_layer_rewind_(hfy_layer_run_ *r, const hfy_layer *layer, const hfy_real *params,
+                                       const hfy_layer_input *in, const hfy_real *tape, hfy_work *w) {
+  hfy_real mark[HFY_LAYER_MARK_];
+  size_t size;
+  int plain = 0, same;
+  do {
+    hfy_status status = hfy_layer_begin_(r, layer, params, in, 0, plain, w);
+    if (status) return status;
+    size = hfy_layer_lay_(r, NULL);
+    hfy_layer_mark_(r, mark);
+    same = in->tape_reals >= HFY_LAYER_MARK_ && !memcmp(mark, tape, sizeof mark);
+    plain = 1;
+  } while (!same && r->fold);
+  if (in->tape_reals < size)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
+  if (!same) return hfy_base_fail_(w, HFY_ERR_ARG, "tape is not of a forward pass with this layer and input");
+  hfy_layer_lay_(r, (hfy_real *)(uintptr_t)tape); /* read only from here on */
+  return HFY_OK;
 }
 
 HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
@@ -16520,82 +16453,56 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
                                          hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_layer_run_ run, *r = &run;
-  hfy_layer_back_ back;
   hfy_layer_bag_ bag;
+  hfy_layer_side_ *s;
   hfy_grad asked;
-  hfy_real none = 0, mark[HFY_LAYER_MARK_];
+  hfy_real none = 0;
   double number = 0;
-  size_t size = 0, i, h;
+  size_t i, h;
+  int lost = 1;
   hfy_status failure = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL);
-  memset(&back, 0, sizeof back);
-  memset(&asked, 0, sizeof asked);
-  for (i = 0; !status && i < 2; i++) { /* folded, or plainly because of what was reported */
-    status = hfy_layer_begin_(r, layer, params, in, 0, i > 0, w);
-    if (status) return status;
-    size = hfy_layer_lay_(r, NULL);
-    hfy_layer_mark_(r, mark);
-    if (in->tape_reals >= HFY_LAYER_MARK_ && !memcmp(mark, tape, sizeof mark)) break;
-    if (!r->fold) i = 1;
-  }
-  if (!status && in->tape_reals < size)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
-  if (!status && i == 2) status = hfy_base_fail_(w, HFY_ERR_ARG, "tape is not of a forward pass with this layer and input");
+  if (!status) status = hfy_layer_rewind_(r, layer, params, in, tape, w);
   if (!status && r->rows && !dout) status = hfy_base_null_(w, "dout");
-  if (!status) status = hfy_layer_check_grad_(r, grad, w);
+  if (!status) status = hfy_layer_aim_(r, grad, w);
   if (status) return status;
-  hfy_layer_lay_(r, (hfy_real *)(uintptr_t)tape); /* read only from here on */
+  memset(&asked, 0, sizeof asked);
   asked.queries = asked.keys = asked.readout = &none;
-  asked.bias = grad->mask || r->l->flags & HFY_LAYER_GAUSSIAN ? &none : NULL;
-  asked.beta = back.beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, 0) ? &number : NULL;
-  asked.alpha = back.alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, 0) ? &number : NULL;
+  asked.bias = r->dmask || r->l->flags & HFY_LAYER_GAUSSIAN ? &none : NULL;
+  asked.beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, 0) ? &number : NULL;
+  asked.alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, 0) ? &number : NULL;
   asked.implicit = r->l->implicit;
-  for (h = 0, i = 0; i < r->rows; i++) h += r->lost[i] > 0;
-  if (h == r->rows) return hfy_layer_take_dout_(r, dout, NULL); /* of parameters that are not finite, too */
+  for (i = 0; i < r->rows; i++) lost &= r->lost[i] > 0;
+  if (lost) return hfy_layer_take_dout_(r, dout, NULL); /* of parameters that are not finite, too */
   status = hfy_layer_probe_(r, NULL, &asked);
   while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_layer_plan_(&arena, r);
-    back.dout = HFY_TAKE_(&arena, hfy_real, r->rows * r->l->out_width);
-    back.dheads = HFY_TAKE_(&arena, hfy_real, r->rows * r->full.values);
-    back.djoint = r->l->flags & HFY_LAYER_CONNECTED ? HFY_TAKE_(&arena, hfy_real, r->stored * r->full.keys) : NULL;
-    r->dbias = asked.bias ? HFY_TAKE_(&arena, hfy_real, r->most * r->many) : NULL;
-    for (i = 0; i < HFY_LAYER_SIDES_; i++) {
-      hfy_layer_side_ *s = r->side + i;
-      const size_t rows = r->fold && i ? 0 : s->fixed ? s->rows : r->l->heads * s->held;
-      s->dhead = HFY_TAKE_(&arena, hfy_real, rows * s->n);
-      s->clean = hfy_layer_unclean_(s, NULL) ? HFY_TAKE_(&arena, hfy_real, s->rows * s->width) : NULL;
-      s->dx = !s->wanted ? NULL : s->shares ? s[-1].dx : HFY_TAKE_(&arena, hfy_real, s->rows * s->width);
-    }
-    if (r->fold) {
-      const size_t n = r->l->heads * r->most;
-      const size_t most = r->l->stored_width > r->l->projected_width ? r->l->stored_width : r->l->projected_width;
-      r->du = HFY_TAKE_(&arena, hfy_real, n * r->l->stored_width);
-      r->dq = HFY_TAKE_(&arena, hfy_real, n * r->l->head_width);
-      r->dy = HFY_TAKE_(&arena, hfy_real, n * most);
+    hfy_layer_plan_(&arena, r, 1);
+    r->dout = HFY_TAKE_(&arena, hfy_real, r->rows * r->l->out_width);
+    r->dheads = HFY_TAKE_(&arena, hfy_real, r->rows * r->full.values);
+    r->dbias = HFY_TAKE_(&arena, hfy_real, asked.bias ? r->most * r->many : 0);
+    for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
+      s->dhead = HFY_TAKE_(&arena, hfy_real, r->fold && s->part ? 0 : s->all * s->n);
+      s->clean = HFY_TAKE_(&arena, hfy_real, hfy_layer_unclean_(s, NULL) ? s->rows * s->width : 0);
+      s->dx = s->shares ? s[-1].dx : HFY_TAKE_(&arena, hfy_real, s->dgiven || s->dgain ? s->rows * s->width : 0);
     }
   }
-  if (!status) status = hfy_layer_take_dout_(r, dout, back.dout);
+  if (!status) status = hfy_layer_take_dout_(r, dout, r->dout);
   if (status) return status;
-  for (i = 0; i < HFY_LAYER_SIDES_; i++)
-    if (r->side[i].clean) {
-      hfy_layer_unclean_(r->side + i, r->side[i].clean);
-      r->side[i].given = r->side[i].clean;
-    }
-  hfy_layer_prepare_(r, 0);
-  for (i = 0; i < HFY_LAYER_SIDES_; i++) {
-    hfy_layer_side_ *s = r->side + i;
-    if (s->dhead) memset(s->dhead, 0, (s->fixed ? s->rows : r->l->heads * s->held) * s->n * sizeof *s->dhead);
-    if (r->fold && i && s->dx) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
+  for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
+    if (s->clean) hfy_layer_unclean_(s, s->clean);
+    if (s->clean) s->given = s->clean;
+    if (s->dhead) memset(s->dhead, 0, s->all * s->n * sizeof *s->dhead);
+    if (s->dx) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
   }
-  hfy_layer_answer_back_(r, &back);
+  hfy_layer_prepare_(r, 0);
+  hfy_layer_answer_back_(r);
   memset(&bag, 0, sizeof bag);
   while (hfy_layer_next_(r, &bag))
     for (h = 0; h < (r->fold ? 1 : r->l->heads); h++) {
-      status = r->fold ? hfy_layer_fold_back_(r, &bag, back.dheads)
-                       : hfy_layer_associate_back_(r, &bag, h, &back, grad->mask, &r->inner);
+      status = r->fold ? hfy_layer_fold_back_(r, &bag) : hfy_layer_associate_back_(r, &bag, h);
       if (status && !failure) failure = hfy_base_fail_(w, status, "bag %z: %s", bag.b, r->inner.message);
     }
-  for (i = 0; i < HFY_LAYER_SIDES_; i++)
-    if (!(r->l->flags & HFY_LAYER_GAUSSIAN) || i == HFY_LAYER_VALUE_) hfy_layer_side_back_(r, r->side + i, &back);
+  for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++)
+    if (!r->zero || s->part == HFY_LAYER_V_) hfy_layer_side_back_(r, s);
   return failure;
 }
 
@@ -16632,23 +16539,11 @@ HFY_PRIVATE_ double hfy_dense_slope_(hfy_dense_kind kind, double y) {
   }
 }
 
-HFY_PRIVATE_ void hfy_dense_forward_(const hfy_layer_tools_ *t, const hfy_dense *d, const hfy_real *params,
-                                     const hfy_real *x, size_t rows, hfy_real *y) {
-  size_t i;
-  hfy_layer_apply_(t, x, rows, d->in, params, d->no_bias ? NULL : params + d->out * d->in, d->out, y);
-  for (i = 0; d->kind != HFY_DENSE_LINEAR && i < rows * d->out; i++)
-    y[i] = (hfy_real)hfy_dense_act_(d->kind, (double)y[i]);
-}
-
-/* dz: rows x out, receives dy and becomes the cotangent of z; may be dy. y: rows x out. */
-HFY_PRIVATE_ void hfy_dense_backward_(const hfy_layer_tools_ *t, const hfy_dense *d, const hfy_real *params,
-                                      const hfy_real *x, const hfy_real *y, size_t rows, hfy_real *dz,
-                                      hfy_real *const to[2]) {
-  hfy_real *const part[3] = {to[0], to[1], to[1] && !d->no_bias ? to[1] + d->out * d->in : NULL};
-  size_t i;
-  for (i = 0; d->kind != HFY_DENSE_LINEAR && i < rows * d->out; i++)
-    dz[i] = (hfy_real)((double)dz[i] * hfy_dense_slope_(d->kind, (double)y[i]));
-  hfy_layer_apply_back_(t, x, rows, d->in, params, dz, d->out, part);
+HFY_PRIVATE_ hfy_layer_map_ hfy_dense_map_(const hfy_dense *d, const hfy_real *params, hfy_real *dparams) {
+  const size_t behind = d->in * d->out;
+  const hfy_layer_map_ map = {params, d->no_bias ? NULL : params + behind, dparams,
+                              d->no_bias || !dparams ? NULL : dparams + behind, d->out, d->in};
+  return map;
 }
 
 HFY_COLD_ hfy_status hfy_dense_check_(const hfy_dense *d, size_t rows, hfy_work *w) {
@@ -16662,8 +16557,16 @@ HFY_COLD_ hfy_status hfy_dense_check_(const hfy_dense *d, size_t rows, hfy_work 
   return HFY_OK;
 }
 
-HFY_COLD_ void hfy_dense_lists_(const void *what, hfy_layer_table_ *t) {
-  const hfy_dense *d = (const hfy_dense *)what;
+/* Checks, chooses the kernels; null: the first pointer that is missing. */
+HFY_COLD_ hfy_status hfy_dense_begin_(const hfy_dense *d, size_t rows, const char *null, hfy_layer_tools_ *t,
+                                      hfy_work *w) {
+  hfy_status status = hfy_dense_check_(d, rows, w);
+  if (!status) status = hfy_base_null_(w, null);
+  t->simd = status ? NULL : hfy_simd_choose_(w);
+  return status || t->simd ? status : HFY_ERR_UNSUPPORTED;
+}
+
+HFY_COLD_ void hfy_dense_list_(const hfy_dense *d, hfy_layer_table_ *t) {
   const hfy_layer_array_ arrays[] = {
     {"", "weight", 0, d->out, d->in, 0, HFY_PARAM_DENSE, 0, 0},
     {"", "bias", 0, d->no_bias ? 0 : d->out, 0, 0, HFY_PARAM_UNIFORM, 0, 1 / sqrt((double)d->in)}};
@@ -16673,58 +16576,54 @@ HFY_COLD_ void hfy_dense_lists_(const void *what, hfy_layer_table_ *t) {
 HFY_API HFY_SMALL_ hfy_status hfy_dense_params(const hfy_dense *dense, const char *prefix, size_t offset,
                                                hfy_param *table, size_t capacity, size_t *entries, size_t *end,
                                                hfy_work *work) {
+  hfy_layer_table_ t = {prefix, offset, table, capacity, entries, end, 0, 0, NULL, 0, 0};
   hfy_work local, *w = hfy_base_open_(work, &local);
-  const hfy_layer_place_ place = {prefix, offset, table, capacity, entries, end};
   hfy_status status = hfy_dense_check_(dense, 0, w);
-  if (!status) status = hfy_layer_tabulate_(hfy_dense_lists_, dense, &place, w);
+  while (hfy_layer_tabulate_(&t, w, &status)) hfy_dense_list_(dense, &t);
   return hfy_base_close_(w, &local, status);
 }
-
-/* The largest of three. */
-HFY_PRIVATE_ size_t hfy_layer_most_(size_t a, size_t b, size_t c) { return a > b ? (a > c ? a : c) : b > c ? b : c; }
 
 HFY_API HFY_SMALL_ hfy_status hfy_dense_forward(const hfy_dense *dense, const hfy_real *params, const hfy_real *x,
                                                 size_t rows, hfy_real *y, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *null = !params ? "params" : rows && !x ? "x" : rows && !y ? "y" : NULL;
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_layer_tools_ t;
-  hfy_status status = hfy_dense_check_(dense, rows, w);
-  if (!status) status = hfy_base_null_(w, !params ? "params" : rows && !x ? "x" : rows && !y ? "y" : NULL);
-  if (!status) t.simd = hfy_simd_choose_(w);
-  if (!status && !t.simd) status = HFY_ERR_UNSUPPORTED;
+  hfy_layer_map_ map;
+  size_t i;
+  hfy_status status = hfy_dense_begin_(dense, rows, null, &t, w);
   while (hfy_base_layout_(&arena, w, &status))
     hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), &t);
-  if (!status) hfy_dense_forward_(&t, dense, params, x, rows, y);
-  return hfy_base_close_(w, &local, status);
+  if (status) return hfy_base_close_(w, &local, status);
+  map = hfy_dense_map_(dense, params, NULL);
+  hfy_layer_apply_(&t, &map, x, rows, y);
+  for (i = 0; dense->kind && i < rows * dense->out; i++) y[i] = (hfy_real)hfy_dense_act_(dense->kind, (double)y[i]);
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_dense_backward(const hfy_dense *dense, const hfy_real *params, const hfy_real *x,
                                                  const hfy_real *y, const hfy_real *dy, size_t rows,
                                                  hfy_real *const to[2], hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *null = !params ? "params" : !to ? "to" : !rows ? NULL : !x ? "x" : !y ? "y" : !dy ? "dy" : NULL;
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_layer_tools_ t;
+  hfy_layer_map_ map;
   hfy_real *dz = NULL, *z = NULL;
-  hfy_dense linear;
-  hfy_status status = hfy_dense_check_(dense, rows, w);
-  if (!status)
-    status = hfy_base_null_(w, !params ? "params" : !to ? "to" : rows && !x ? "x" : rows && !y ? "y"
-                                        : rows && !dy ? "dy" : NULL);
-  if (!status) t.simd = hfy_simd_choose_(w);
-  if (!status && !t.simd) status = HFY_ERR_UNSUPPORTED;
+  size_t i;
+  hfy_status status = hfy_dense_begin_(dense, rows, null, &t, w);
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), &t);
     dz = HFY_TAKE_(&arena, hfy_real, rows * dense->out);
-    z = dense->kind == HFY_DENSE_GELU ? HFY_TAKE_(&arena, hfy_real, rows * dense->out) : NULL;
+    z = HFY_TAKE_(&arena, hfy_real, dense->kind == HFY_DENSE_GELU ? rows * dense->out : 0);
   }
-  if (!status && rows) {
-    memcpy(dz, dy, rows * dense->out * sizeof *dz);
-    linear = *dense;
-    linear.kind = HFY_DENSE_LINEAR;
-    if (z) hfy_dense_forward_(&t, &linear, params, x, rows, z);
-    hfy_dense_backward_(&t, dense, params, x, z ? z : y, rows, dz, to);
-  }
-  return hfy_base_close_(w, &local, status);
+  if (status || !rows) return hfy_base_close_(w, &local, status);
+  map = hfy_dense_map_(dense, params, to[1]);
+  if (z) hfy_layer_apply_(&t, &map, x, rows, z);
+  for (i = 0; i < rows * dense->out; i++)
+    dz[i] = (hfy_real)((double)dy[i] * hfy_dense_slope_(dense->kind, (double)(z ? z[i] : y[i])));
+  hfy_layer_apply_back_(&t, &map, x, rows, dz, to[0]);
+  return hfy_base_close_(w, &local, HFY_OK);
 }
 
 /* --- blocks --- */
@@ -16732,10 +16631,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_backward(const hfy_dense *dense, const h
 /* A block with its defaults, where its parameters begin, what goes into its associations, where its tape's parts are. */
 typedef struct hfy_block_run_ {
   const hfy_layer *layer[2]; /* self; cross, in a decoder */
+  hfy_layer_full_ full[2];
   size_t stages;             /* associations: 1 or 2 */
   hfy_dense dense[2];        /* W_1 and W_2 */
   hfy_net_drop_ drop;
-  size_t at[2], dense_at[2], norm_at[3], width, rows, reals;
+  size_t at[7];              /* of the associations, of W_1 and W_2, of the norms */
+  size_t width, rows, reals;
   hfy_layer_input in[2];
   hfy_real *tape[2], *r[3], *h[2]; /* on the tape: the associations'; sums, what norms make of them: rows x width */
   hfy_real *a, *dh, *hidden, *fed; /* and scratch, rows x width; act(.), without and with dropout, rows x inner */
@@ -16748,39 +16649,36 @@ typedef struct hfy_block_run_ {
   char message[160];
 } hfy_block_run_;
 
-HFY_COLD_ void hfy_block_lists_(const void *what, hfy_layer_table_ *t) {
-  static const char *const layers[] = {"hopfield_association.", "hopfield_association_self.",
-                                       "hopfield_association_cross."};
-  static const char *const norms[] = {"norm_residual.", "norm_residual_self.", "norm_residual_cross."};
-  hfy_block_run_ *b = (hfy_block_run_ *)(uintptr_t)what; /* learns where its parts begin */
-  const hfy_layer_array_ norm[] = {{"", "weight", HFY_LAYER_POOLING_, b->width, 0, 0, HFY_PARAM_ONE, 0, 0},
-                                   {"", "bias", HFY_LAYER_POOLING_, b->width, 0, 0, HFY_PARAM_ZERO, 0, 0}};
+/* Its arrays in the order of the public state_dict, and b->at. */
+HFY_COLD_ void hfy_block_list_(hfy_block_run_ *b, hfy_layer_table_ *t) {
+  static const char *const encoder[] = {"hopfield_association.", "linear_residual.", "linear_output.", "norm_residual.",
+                                        "norm_output."};
+  static const char *const decoder[] = {"hopfield_association_self.", "hopfield_association_cross.", "linear_residual.",
+                                        "linear_output.", "norm_residual_self.", "norm_residual_cross.", "norm_output."};
+  const hfy_layer_array_ norm[] = {{"", "weight", 0, b->width, 0, 0, HFY_PARAM_ONE, 0, 0},
+                                   {"", "bias", 0, b->width, 0, 0, HFY_PARAM_ZERO, 0, 0}};
   const char *const prefix = t->prefix;
-  const size_t pair = b->stages - 1, start = t->at;
+  const size_t start = t->at, n = b->stages;
   size_t i;
   char text[HFY_PARAM_NAME];
-  hfy_layer_full_ f;
-  hfy_work lost;
   t->prefix = text;
-  for (i = 0; i < 2 * b->stages + 3; i++) {
-    const size_t k = i < b->stages ? 0 : i < b->stages + 2 ? 1 : 2, j = k == 0 ? i : i - b->stages - (k == 2 ? 2 : 0);
-    const char *name = k == 0           ? layers[pair + j]
-                       : k == 1         ? (j ? "linear_output." : "linear_residual.")
-                       : j == b->stages ? "norm_output."
-                                        : norms[pair + j];
+  for (i = 0; i < 2 * n + 3; i++) {
+    const char *name = n > 1 ? decoder[i] : encoder[i];
     t->too_long |= strlen(prefix) + strlen(name) >= sizeof text;
     hfy_base_put_(text, sizeof text, hfy_base_put_(text, sizeof text, 0, prefix), name);
-    *(k == 0 ? b->at + j : k == 1 ? b->dense_at + j : b->norm_at + j) = t->at - start;
-    if (k == 0 && !hfy_layer_resolve_(b->layer[j], &f, &lost)) hfy_layer_list_(&f, t);
-    if (k == 1) hfy_dense_lists_(b->dense + j, t);
-    if (k == 2) hfy_layer_add_(t, norm, 2);
+    b->at[i] = t->at - start;
+    if (i < n)
+      hfy_layer_list_(b->full + i, t);
+    else if (i < n + 2)
+      hfy_dense_list_(b->dense + i - n, t);
+    else
+      hfy_layer_add_(t, norm, 2);
   }
   t->prefix = prefix;
 }
 
 /* Checks a block and fills in its defaults. */
 HFY_COLD_ hfy_status hfy_block_resolve_(const hfy_block *block, hfy_block_run_ *b, hfy_work *w) {
-  hfy_layer_full_ f;
   hfy_status status = hfy_base_null_(w, block ? NULL : "block");
   size_t i;
   if (status) return status;
@@ -16790,10 +16688,11 @@ HFY_COLD_ hfy_status hfy_block_resolve_(const hfy_block *block, hfy_block_run_ *
   b->width = block->self.width;
   b->stages = block->cross.width ? 2 : 1;
   for (i = 0; i < b->stages; i++) {
-    status = hfy_layer_resolve_(b->layer[i], &f, w);
+    const hfy_layer *l = &b->full[i].l;
+    status = hfy_layer_resolve_(b->layer[i], b->full + i, w);
     if (status) return status;
-    if (f.l.queries || f.l.memories || f.l.width != b->width || f.l.out_width != b->width ||
-        f.l.projected_width != f.l.stored_width || (i == 0 && f.l.stored_width != b->width))
+    if (l->queries || l->memories || l->width != b->width || l->out_width != b->width ||
+        l->projected_width != l->stored_width || (i == 0 && l->stored_width != b->width))
       return hfy_base_fail_(w, HFY_ERR_ARG,
                             "block->%s: width and out_width should be %z, %s, without queries and memories",
                             i ? "cross" : "self", b->width,
@@ -16813,35 +16712,29 @@ HFY_COLD_ hfy_status hfy_block_resolve_(const hfy_block *block, hfy_block_run_ *
 HFY_API HFY_SMALL_ hfy_status hfy_block_params(const hfy_block *block, const char *prefix, size_t offset,
                                                hfy_param *table, size_t capacity, size_t *entries, size_t *end,
                                                hfy_work *work) {
+  hfy_layer_table_ t = {prefix, offset, table, capacity, entries, end, 0, 0, NULL, 0, 0};
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_block_run_ b;
   hfy_status status = hfy_block_resolve_(block, &b, w);
-  const hfy_layer_place_ place = {prefix, offset, table, capacity, entries, end};
-  if (!status) status = hfy_layer_tabulate_(hfy_block_lists_, &b, &place, w);
+  while (hfy_layer_tabulate_(&t, w, &status)) hfy_block_list_(&b, &t);
   return hfy_base_close_(w, &local, status);
 }
 
-/* The next part of a tape that may not be there yet. */
-HFY_PRIVATE_ hfy_real *hfy_block_take_(hfy_block_run_ *b, hfy_real *tape, size_t reals) {
-  const size_t at = b->reals;
-  b->reals += reals;
-  return tape ? tape + at : NULL;
-}
-
-/* Resolves a block, looks at what comes in, lays out its tape. */
+/* Resolves a block, looks at what comes in, lays out its tape. null: the first pointer that is missing. */
 HFY_COLD_ hfy_status hfy_block_begin_(const hfy_block *block, const hfy_layer_input *in, const hfy_layer_input *memory,
-                                      hfy_real *tape, hfy_block_run_ *b, hfy_work *w) {
+                                      hfy_real *tape, const char *null, hfy_block_run_ *b, hfy_work *w) {
   static const hfy_real later = 0;
-  hfy_layer_table_ t = {"", NULL, 0, 0, NULL, 0};
-  hfy_status status = hfy_block_resolve_(block, b, w);
-  size_t i;
+  hfy_layer_table_ t = {"", 0, NULL, 0, NULL, NULL, 0, 0, NULL, 0, 0};
+  hfy_status status = hfy_base_null_(w, null);
+  size_t i, size, inner;
+  if (!status) status = hfy_block_resolve_(block, b, w);
   if (!status) status = hfy_base_null_(w, !in ? "in" : b->stages > 1 && !memory ? "memory" : NULL);
   if (!status && (in->state || in->projected || (b->stages > 1 && memory->projected)))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "in->state, in->projected, memory->projected: a block's should be NULL");
   if (!status && b->stages > 1 && memory->bags != in->bags)
     status = hfy_base_fail_(w, HFY_ERR_ARG, "memory->bags is %z; it should be in->bags, %z", memory->bags, in->bags);
   if (status) return status;
-  hfy_block_lists_(b, &t);
+  hfy_block_list_(b, &t);
   b->in[0] = *in;
   b->drop.seed = in->seed;
   if (b->stages > 1) {
@@ -16854,14 +16747,18 @@ HFY_COLD_ hfy_status hfy_block_begin_(const hfy_block *block, const hfy_layer_in
   }
   for (i = 0; !status && i < b->stages; i++) {
     status = hfy_layer_taped_(b->layer[i], b->in + i, &b->rows, &b->in[i].tape_reals, w);
-    if (!status) b->tape[i] = hfy_block_take_(b, tape, b->in[i].tape_reals);
+    b->tape[i] = hfy_layer_take_(tape, &b->reals, b->in[i].tape_reals);
   }
-  for (i = 0; i <= b->stages; i++) b->r[i] = hfy_block_take_(b, tape, b->rows * b->width);
-  for (i = 0; i < b->stages; i++) b->h[i] = hfy_block_take_(b, tape, b->rows * b->width);
-  b->a = hfy_block_take_(b, tape, b->rows * b->width);
-  b->dh = hfy_block_take_(b, tape, b->rows * b->width);
-  b->hidden = hfy_block_take_(b, tape, b->rows * b->dense[0].out);
-  b->fed = hfy_block_take_(b, tape, b->rows * b->dense[0].out);
+  size = b->rows * b->width;
+  inner = b->rows * b->dense[0].out;
+  for (i = 0; i <= b->stages; i++) b->r[i] = hfy_layer_take_(tape, &b->reals, size);
+  for (i = 0; i < b->stages; i++) b->h[i] = hfy_layer_take_(tape, &b->reals, size);
+  b->a = hfy_layer_take_(tape, &b->reals, size);
+  b->dh = hfy_layer_take_(tape, &b->reals, size);
+  b->hidden = hfy_layer_take_(tape, &b->reals, inner);
+  b->fed = hfy_layer_take_(tape, &b->reals, inner);
+  if (!status && tape && in->tape_reals < b->reals)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, b->reals);
   return status;
 }
 
@@ -16869,8 +16766,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_block_tape(const hfy_block *block, const hfy_l
                                              const hfy_layer_input *memory, size_t *reals, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_block_run_ b;
-  hfy_status status = hfy_base_null_(w, reals ? NULL : "reals");
-  if (!status) status = hfy_block_begin_(block, in, memory, NULL, &b, w);
+  hfy_status status = hfy_block_begin_(block, in, memory, NULL, reals ? NULL : "reals", &b, w);
   if (!status) *reals = b.reals;
   return hfy_base_close_(w, &local, status);
 }
@@ -16884,26 +16780,25 @@ HFY_PRIVATE_ void hfy_block_drop_(hfy_block_run_ *b, size_t which, size_t n, hfy
     hfy_net_drop_row_(&b->drop, i, NULL, n, x + i * n);
 }
 
-/* y = norm_i(r_i), or (dh: the cotangent of y) in place the other way. */
-HFY_COLD_ hfy_status hfy_block_norm_(const hfy_block_run_ *b, size_t i, hfy_real *y, hfy_real *dh, hfy_work *w) {
-  hfy_real *const at = b->dparams ? b->dparams + b->norm_at[i] : NULL, *const to[3] = {dh, at, at ? at + b->width : NULL};
-  const hfy_real *gain = b->params + b->norm_at[i];
-  hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_layer_tools_ t;
-  hfy_post norm;
-  hfy_status status = HFY_OK;
-  hfy_layer_norm_(&norm, 1e-5, gain, gain + b->width);
-  while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, &t);
-  if (!status && y) hfy_layer_normalise_(&t, &norm, b->r[i], b->rows, b->width, y);
-  if (!status && dh) hfy_layer_normalise_back_(&t, &norm, b->r[i], dh, b->rows, b->width, to);
-  return status;
-}
-
 /* What a step said. Rows without an answer do not stop the others; in a dry pass no step has scratch. */
 HFY_COLD_ void hfy_block_did_(hfy_block_run_ *b, hfy_status status, const hfy_work *w) {
   if (!status || b->status || (b->dry && status == HFY_ERR_NOMEM)) return;
   b->status = status;
   memcpy(b->message, w->message, sizeof b->message);
+}
+
+/* y = norm_i(r_i), or (dh: the cotangent of y) in place the other way. */
+HFY_COLD_ void hfy_block_norm_(hfy_block_run_ *b, size_t i, hfy_real *y, hfy_real *dh, hfy_work *w) {
+  const size_t at = b->at[b->stages + 2 + i];
+  const hfy_post norm = hfy_layer_norm_(1e-5, b->params + at, b->width);
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_layer_tools_ t;
+  hfy_status status = HFY_OK;
+  while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, &t);
+  if (!status && y) hfy_layer_normalise_(&t, &norm, b->r[i], b->rows, b->width, y);
+  if (!status && dh)
+    hfy_layer_normalise_back_(&t, &norm, b->r[i], b->rows, b->width, dh, b->dparams ? b->dparams + at : NULL);
+  hfy_block_did_(b, status, w);
 }
 
 /* Runs the steps twice: without scratch, so that the most that one needs is known and there before anything is written,
@@ -16925,6 +16820,17 @@ HFY_COLD_ hfy_status hfy_block_run_all_(hfy_block_run_ *b, void (*steps)(hfy_blo
   return b->status;
 }
 
+/* Dense layer i of x to y, and back: dy to dx and, if asked, to its parameters' gradient. */
+HFY_COLD_ void hfy_block_dense_(hfy_block_run_ *b, size_t i, const hfy_real *x, hfy_real *y, hfy_work *w) {
+  hfy_block_did_(b, hfy_dense_forward(b->dense + i, b->params + b->at[b->stages + i], x, b->rows, y, w), w);
+}
+HFY_COLD_ void hfy_block_dense_back_(hfy_block_run_ *b, size_t i, const hfy_real *x, const hfy_real *y,
+                                     const hfy_real *dy, hfy_real *dx, int params, hfy_work *w) {
+  const size_t at = b->at[b->stages + i];
+  hfy_real *const to[2] = {dx, params && b->dparams ? b->dparams + at : NULL};
+  hfy_block_did_(b, hfy_dense_backward(b->dense + i, b->params + at, x, y, dy, b->rows, to, w), w);
+}
+
 HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
   const hfy_real *x = b->in[0].stored;
   const size_t size = b->dry ? 0 : b->rows * b->width, inner = b->dense[0].out, last = b->stages;
@@ -16932,57 +16838,45 @@ HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
   for (i = 0; i <= last; i++) {
     if (i == 1 && last > 1 && !b->dry) b->in[1].state = x;
     if (i < last) {
-      hfy_block_did_(b, hfy_layer_forward(b->layer[i], b->params + b->at[i], b->in + i, b->a, b->tape[i],
-                                          b->report ? b->report + i : NULL, w), w);
+      const hfy_layer_report *report = b->report ? b->report + i : NULL;
+      const hfy_real *params = b->params + b->at[i];
+      hfy_block_did_(b, hfy_layer_forward(b->layer[i], params, b->in + i, b->a, b->tape[i], report, w), w);
     } else {
-      hfy_block_did_(b, hfy_dense_forward(b->dense, b->params + b->dense_at[0], x, b->rows, b->hidden, w), w);
+      hfy_block_dense_(b, 0, x, b->hidden, w);
       if (size) memcpy(b->fed, b->hidden, b->rows * inner * sizeof *x);
       hfy_block_drop_(b, 2, inner, b->fed);
-      hfy_block_did_(b, hfy_dense_forward(b->dense + 1, b->params + b->dense_at[1], b->fed, b->rows, b->a, w), w);
+      hfy_block_dense_(b, 1, b->fed, b->a, w);
     }
     hfy_block_drop_(b, i < last ? i : 3, b->width, b->a);
     for (k = 0; k < size; k++) b->r[i][k] = x[k] + b->a[k];
-    hfy_block_did_(b, hfy_block_norm_(b, i, i < last ? b->h[i] : b->out, NULL, w), w);
+    hfy_block_norm_(b, i, i < last ? b->h[i] : b->out, NULL, w);
     if (i < last) x = b->h[i];
   }
 }
 
 HFY_COLD_ void hfy_block_backward_(hfy_block_run_ *b, hfy_work *w) {
-  const size_t size = b->dry ? 0 : b->rows * b->width, last = b->stages, hidden = b->rows * b->dense[0].out;
-  const hfy_real *x;
-  hfy_real *to[2] = {b->fed, b->dparams ? b->dparams + b->dense_at[1] : NULL};
+  const size_t size = b->dry ? 0 : b->rows * b->width, last = b->stages, inner = b->dense[0].out;
   size_t i, k;
-  if (size) memcpy(b->dh, b->dout, size * sizeof *x);
+  if (size) memcpy(b->dh, b->dout, size * sizeof *b->dh);
   for (i = last + 1; i--;) { /* dh: of what norm i gives, then of r_i = x + a, then of x */
-    hfy_layer_grad of = {b->dparams ? b->dparams + b->at[i < 2 ? i : 0] : NULL, NULL, NULL, NULL, NULL};
-    hfy_block_did_(b, hfy_block_norm_(b, i, NULL, b->dh, w), w);
-    x = i ? b->h[i - 1] : b->in[0].stored;
+    const hfy_real *x = i ? b->h[i - 1] : b->in[0].stored;
+    hfy_block_norm_(b, i, NULL, b->dh, w);
     if (size) memcpy(b->a, b->dh, size * sizeof *x);
     hfy_block_drop_(b, i < last ? i : 3, b->width, b->a);
     if (i < last) {
-      if (i) {
-        if (!b->dry) b->in[1].state = x;
-        of.stored = b->grad->projected;
-        of.state = b->dh;
-      } else {
-        of.stored = b->dh;
-        of.mask = b->grad->mask;
-      }
+      const hfy_layer_grad of = {b->dparams ? b->dparams + b->at[i] : NULL, i ? b->grad->projected : b->dh,
+                                 i ? b->dh : NULL, NULL, i ? NULL : b->grad->mask};
+      if (i && !b->dry) b->in[1].state = x;
       hfy_block_did_(b, hfy_layer_backward(b->layer[i], b->params + b->at[i], b->in + i, b->tape[i], b->a, &of, w), w);
       continue;
     }
-    if (size) memcpy(b->fed, b->hidden, hidden * sizeof *x); /* what W_2 got, and then its cotangent in its place */
-    hfy_block_drop_(b, 2, b->dense[0].out, b->fed);
-    to[0] = NULL;
-    hfy_block_did_(b, hfy_dense_backward(b->dense + 1, b->params + b->dense_at[1], b->fed, b->a, b->a, b->rows, to, w), w);
-    if (size) memset(b->fed, 0, hidden * sizeof *x);
-    to[0] = b->fed;
-    to[1] = NULL;
-    hfy_block_did_(b, hfy_dense_backward(b->dense + 1, b->params + b->dense_at[1], b->hidden, b->a, b->a, b->rows, to, w), w);
-    hfy_block_drop_(b, 2, b->dense[0].out, b->fed);
-    to[0] = b->dh;
-    to[1] = b->dparams ? b->dparams + b->dense_at[0] : NULL;
-    hfy_block_did_(b, hfy_dense_backward(b->dense, b->params + b->dense_at[0], x, b->hidden, b->fed, b->rows, to, w), w);
+    if (size) memcpy(b->fed, b->hidden, b->rows * inner * sizeof *x); /* what W_2 got, then its cotangent in its place */
+    hfy_block_drop_(b, 2, inner, b->fed);
+    hfy_block_dense_back_(b, 1, b->fed, b->a, b->a, NULL, 1, w);
+    if (size) memset(b->fed, 0, b->rows * inner * sizeof *x);
+    hfy_block_dense_back_(b, 1, b->hidden, b->a, b->a, b->fed, 0, w);
+    hfy_block_drop_(b, 2, inner, b->fed);
+    hfy_block_dense_back_(b, 0, x, b->hidden, b->fed, b->dh, 1, w);
   }
   for (k = 0; b->grad->stored && k < size; k++) b->grad->stored[k] += b->dh[k];
 }
@@ -16991,12 +16885,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_block_forward(const hfy_block *block, const hf
                                                 const hfy_layer_input *in, const hfy_layer_input *memory, hfy_real *out,
                                                 hfy_real *tape, const hfy_layer_report *report, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *null = !params ? "params" : !tape ? "tape" : NULL;
   hfy_block_run_ b;
-  hfy_status status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : NULL);
-  if (!status) status = hfy_block_begin_(block, in, memory, tape, &b, w);
+  hfy_status status = hfy_block_begin_(block, in, memory, tape, null, &b, w);
   if (!status && b.rows && !out) status = hfy_base_null_(w, "out");
-  if (!status && in->tape_reals < b.reals)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, b.reals);
   if (status) return hfy_base_close_(w, &local, status);
   b.params = params;
   b.out = out;
@@ -17009,15 +16901,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_block_backward(const hfy_block *block, const h
                                                  hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
                                                  hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *null = !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL;
   hfy_block_run_ b;
   size_t i;
-  hfy_status status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL);
-  if (!status) status = hfy_block_begin_(block, in, memory, tape, &b, w);
+  hfy_status status = hfy_block_begin_(block, in, memory, tape, null, &b, w);
   if (!status && b.rows && !dout) status = hfy_base_null_(w, "dout");
   if (!status && (grad->state || (b.stages < 2 && grad->projected)))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "grad->%s is set; it should be NULL", grad->state ? "state" : "projected");
-  if (!status && in->tape_reals < b.reals)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, b.reals);
   for (i = 0; !status && i < b.rows; i++)
     if (!hfy_post_finite_(dout + i * b.width, b.width))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "dout: row %z has NaN or infinity; all should be finite", i);
@@ -17031,16 +16921,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_block_backward(const hfy_block *block, const h
 
 /* --- an optimiser --- */
 
-/* An entry of the table has to lie within memory; the largest end of all. */
+/* Its numbers have to be in range, the table's entries within memory; the largest end of all. */
 HFY_COLD_ hfy_status hfy_optimiser_check_(const hfy_optimiser *o, const hfy_param *table, size_t entries, size_t *end,
                                           hfy_work *w) {
   const double numbers[] = {o->rate, o->beta1, o->beta2, o->eps, o->decay, o->clip};
   static const char *const names[] = {"rate", "beta1", "beta2", "eps", "decay", "clip"};
   size_t i;
   for (i = 0; i < sizeof names / sizeof *names; i++) {
-    const double most = i == 1 || i == 2 ? 1 : HUGE_VAL;
-    if (!(numbers[i] >= 0 && numbers[i] < most))
-      return hfy_base_should_(w, "how->", names[i], numbers[i], most > 1 ? "at least 0 and finite" : "at least 0 and below 1");
+    const int fades = i == 1 || i == 2;
+    if (!(numbers[i] >= 0 && numbers[i] < (fades ? 1 : HUGE_VAL)))
+      return hfy_base_should_(w, "how->", names[i], numbers[i], fades ? "at least 0 and below 1" : "at least 0 and finite");
   }
   for (*end = 0, i = 0; i < entries; i++) {
     const size_t last = hfy_base_plus_(table[i].offset, table[i].count);
@@ -17054,11 +16944,14 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
                                                  hfy_real *params, const hfy_real *grads, hfy_real *moments,
                                                  double *norm, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  const char *none = !how ? "how" : !table && entries ? "table" : !params ? "params" : !grads ? "grads"
-                     : !how->sgd && !moments ? "moments" : NULL;
   size_t end = 0, i, j;
-  double square = 0, length, scale = 1, fade1, fade2, rate, beta1, beta2, eps;
-  hfy_status status = hfy_base_null_(w, none);
+  double square = 0, length, scale, fade1, fade2, rate, beta1, beta2, eps;
+  hfy_status status = hfy_base_null_(w, !how                       ? "how"
+                                        : !table && entries        ? "table"
+                                        : !params                  ? "params"
+                                        : !grads                   ? "grads"
+                                        : !how->sgd && !moments    ? "moments"
+                                                                   : NULL);
   if (!status) status = hfy_optimiser_check_(how, table, entries, &end, w);
   for (i = 0; !status && i < entries; i++)
     for (j = table[i].offset; !status && !table[i].frozen && j < table[i].offset + table[i].count; j++) {
@@ -17070,7 +16963,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
   if (status) return hfy_base_close_(w, &local, status);
   length = sqrt(square);
   if (norm) *norm = length;
-  if (how->clip > 0 && length > how->clip) scale = how->clip / (length + 1e-6);
+  scale = how->clip > 0 && length > how->clip ? how->clip / (length + 1e-6) : 1;
   rate = how->rate > 0 ? how->rate : 1e-3;
   beta1 = how->beta1 > 0 ? how->beta1 : 0.9;
   beta2 = how->beta2 > 0 ? how->beta2 : 0.999;
@@ -17094,7 +16987,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
     }
   return hfy_base_close_(w, &local, HFY_OK);
 }
-
 #endif /* HFY_HAS_LAYER_ */
 
 #ifdef HFY_HAS_SHARD_
