@@ -15187,7 +15187,7 @@ HFY_COLD_ void hfy_layer_list_(const hfy_layer_full_ *f, hfy_layer_table_ *t) {
   const size_t none = 0, one = 1, gaussian = flags & HFY_LAYER_GAUSSIAN ? l->heads : none;
   const size_t q = f->fixed[0] ? 0 : f->keys, k = f->fixed[1] ? 0 : f->keys, v = f->fixed[2] ? 0 : f->values;
   const size_t all = hfy_base_plus_(q, hfy_base_plus_(k, v)), apart = f->packed ? none : one;
-  const size_t biases = !(flags & HFY_LAYER_NO_BIAS) && all ? q + k + f->values : 0; /* the value part stays, used or not */
+  const size_t biases = !(flags & HFY_LAYER_NO_BIAS) && all ? q + k + f->values : 0; /* v's stay, used or not */
   const size_t out = flags & HFY_LAYER_NO_OUT ? 0 : l->out_width, own = flags & HFY_LAYER_BIAS_PATTERN ? one : none;
   const size_t state = f->norm[0] ? 0 : f->width[0], stored = f->norm[1] ? 0 : f->width[1];
   const size_t projected = f->norm[2] ? 0 : f->width[2], space = l->norm_space == 2 ? l->head_width : 0;
@@ -15245,7 +15245,7 @@ HFY_COLD_ hfy_status hfy_layer_wrong_(const hfy_layer_full_ *f, hfy_work *w) {
   const int gaussian = (flags & HFY_LAYER_GAUSSIAN) != 0, own = (flags & HFY_LAYER_OWN_TARGETS) != 0;
   const int frozen = (flags & HFY_LAYER_FROZEN_TARGETS) != 0, fixed = l->static_stored || l->static_projected;
   const int extras = f->extras > 0, trained = l->queries || l->memories;
-  const double bits = flags, steps = (double)l->extra_steps;
+  const double bits = flags, steps = (double)l->extra_steps, eps = l->norm_eps;
   const struct {
     int wrong;
     const char *member;
@@ -15256,7 +15256,7 @@ HFY_COLD_ hfy_status hfy_layer_wrong_(const hfy_layer_full_ *f, hfy_work *w) {
     {flags & HFY_LAYER_NO_OUT && l->out_width != f->values, "out_width", (double)l->out_width,
      "0 with NO_OUT, or heads * value_width"},
     {l->norm_space < 0 || l->norm_space > 2, "norm_space", (double)l->norm_space, "0, 1 or 2"},
-    {!(l->norm_eps > 0 && hfy_base_is_finite_(l->norm_eps)), "norm_eps", l->norm_eps, "above 0 and finite, or 0 for 1e-5"},
+    {!(eps > 0 && hfy_base_is_finite_(eps)), "norm_eps", eps, "above 0 and finite, or 0 for 1e-5"},
     {!(l->beta > 0 && hfy_base_is_finite_(l->beta)), "beta", l->beta, "above 0 and finite, or 0 for the default"},
     {!(l->tol >= 0), "tol", l->tol, "at least 0"},
     {!(l->dropout >= 0 && l->dropout < 1), "dropout", l->dropout, "at least 0 and below 1"},
@@ -15270,7 +15270,7 @@ HFY_COLD_ hfy_status hfy_layer_wrong_(const hfy_layer_full_ *f, hfy_work *w) {
     {flags & HFY_LAYER_CONNECTED && (fixed || gaussian || l->projected_width != l->stored_width), "flags", bits,
      "without CONNECTED: it takes W_K, W_V and a projected_width of stored_width"},
     {gaussian && !l->positions, "positions", 0, "at least 1 with GAUSSIAN"},
-    {gaussian && (l->extra_steps || l->implicit), "extra_steps", steps, "0, as implicit, with GAUSSIAN: it has no state"},
+    {gaussian && (l->extra_steps || l->implicit), "extra_steps", steps, "0, as implicit, with GAUSSIAN, stateless"},
     {gaussian && (trained || l->norm_space || extras), "flags", bits,
      "without GAUSSIAN for trained states or patterns, norm_space and extra patterns"}};
   size_t i;
@@ -15362,7 +15362,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_params(const hfy_layer *layer, const cha
 /* What one side brings to the heads. */
 typedef struct hfy_layer_side_ {
   size_t part, rows, width, n; /* which side; rows that come in, as wide; numbers a head */
-  size_t held, all;            /* rows a head has room for: those of the bags, their extra patterns; fixed ? rows : heads x held */
+  size_t held, all;            /* rows a head has room for, with extra patterns; of all heads (fixed: rows) */
   int fixed;                   /* as in hfy_layer_full_ */
   hfy_post norm;               /* NONE or LAYERNORM */
   const hfy_real *given;       /* rows x width */
@@ -15396,6 +15396,11 @@ HFY_COLD_ void hfy_layer_equip_(hfy_base_arena_ *arena, size_t wide, hfy_layer_t
   t->sum = HFY_TAKE_(arena, double, hfy_base_times_(2, wide));
 }
 
+/* One bag: where its rows begin among those of out, of the input, of q, of k and v. */
+typedef struct hfy_layer_bag_ {
+  size_t next, b, row, stored, q, k, rows, many, mask, weights;
+} hfy_layer_bag_;
+
 typedef struct hfy_layer_run_ {
   hfy_layer_full_ full;
   const hfy_layer *l;            /* full.l */
@@ -15409,21 +15414,21 @@ typedef struct hfy_layer_run_ {
   size_t most, many;             /* rows of out, patterns of a net, in the largest bags */
   int dropping, fold;
   hfy_layer_side_ side[HFY_LAYER_SIDES_];
-  hfy_real *lost, *o, *path;     /* tape: rows that have no answer; heads x rows x value_width; folding: z of a bag's
-                                    steps, heads x rows x stored_width, the last's x projected_width */
+  hfy_layer_bag_ bag;            /* where the walk over the bags is: hfy_layer_next_ */
+  hfy_net net;                   /* of a head in it, with what it drops out (drop: NULL or &dice) */
+  hfy_net_drop_ dice;
+  const hfy_net_drop_ *drop;
+  hfy_real *lost, *o, *path;     /* tape: rows that have no answer; what heads say, rows x heads x value_width; folding:
+                                    z of a bag's steps, heads x rows x stored_width, the last's x projected_width */
+  hfy_real *said;                /* (folding: heads x) most x value_width: a part of o or of dheads, head by head */
   hfy_real *q, *u, *y, *du, *dq, *dy; /* folding, of a bag: heads x most x head_width, stored_width or the wider */
   hfy_real *joint, *djoint;      /* CONNECTED: stored rows x keys */
-  hfy_real *dout, *dheads;       /* dout without lost rows; heads x rows x value_width */
+  hfy_real *dout, *dheads;       /* dout without lost rows; the cotangent of o */
   hfy_real *bias, *dbias, *zero; /* most x many (a row of padding: many); GAUSSIAN: most + many */
   size_t *visible, *steps;       /* most */
   hfy_status *status, *one;      /* rows; most */
   double *energy;                /* most x (extra_steps + 2) */
 } hfy_layer_run_;
-
-/* One bag: where its rows begin among those of out, of the input, of q, of k and v. */
-typedef struct hfy_layer_bag_ {
-  size_t next, b, row, stored, q, k, rows, many, mask, weights;
-} hfy_layer_bag_;
 
 HFY_PRIVATE_ size_t hfy_layer_stored_of_(const hfy_layer *l, const hfy_layer_input *in, size_t b) {
   return l->memories ? l->memories : in->stored_rows ? in->stored_rows[b] : in->stored_each;
@@ -15434,10 +15439,14 @@ HFY_PRIVATE_ size_t hfy_layer_rows_of_(const hfy_layer *l, const hfy_layer_input
   return in->state_rows ? in->state_rows[b] : in->state_each;
 }
 
-/* for (memset(&bag, 0, sizeof bag); hfy_layer_next_(r, &bag);) */
-HFY_PRIVATE_ int hfy_layer_next_(const hfy_layer_run_ *r, hfy_layer_bag_ *bag) {
+/* while (hfy_layer_next_(r)) { r->bag is each bag in turn... } */
+HFY_PRIVATE_ int hfy_layer_next_(hfy_layer_run_ *r) {
   const hfy_layer *l = r->l;
-  if (bag->next == r->bags) return 0;
+  hfy_layer_bag_ *bag = &r->bag;
+  if (bag->next == r->bags) {
+    memset(bag, 0, sizeof *bag);
+    return 0;
+  }
   bag->mask += bag->rows * bag->many * (r->in->mask_heads > 1 ? l->heads : 1);
   bag->weights += bag->rows * (bag->many + r->full.extras) * l->heads;
   bag->row += bag->rows;
@@ -15454,10 +15463,11 @@ HFY_PRIVATE_ int hfy_layer_next_(const hfy_layer_run_ *r, hfy_layer_bag_ *bag) {
 
 /* The same over runs of a side's rows, bag.many from bag.stored on, that lie together from bag.k on in head, too: all,
    or a bag's where extra patterns stand between. */
-HFY_PRIVATE_ int hfy_layer_span_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_layer_bag_ *bag) {
-  if (s->held > s->rows && !r->l->memories) return hfy_layer_next_(r, bag);
-  bag->many = s->rows;
-  return !bag->next++;
+HFY_PRIVATE_ int hfy_layer_span_(hfy_layer_run_ *r, const hfy_layer_side_ *s) {
+  if (s->held > s->rows && !r->l->memories) return hfy_layer_next_(r);
+  r->bag.many = r->bag.next ? 0 : s->rows;
+  r->bag.next = !r->bag.next;
+  return (int)r->bag.next;
 }
 
 /* Adds up the rows of all bags. */
@@ -15517,6 +15527,7 @@ HFY_PRIVATE_ hfy_post hfy_layer_space_(const hfy_layer_run_ *r) {
 HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   const hfy_layer *l = r->l;
   const hfy_layer_input *in = r->in;
+  const hfy_real *gain = r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + part, 0);
   const int own = part == HFY_LAYER_V_ && l->flags & HFY_LAYER_OWN_TARGETS;
   hfy_layer_side_ *s = r->side + part;
   s->part = part;
@@ -15533,7 +15544,7 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   else
     s->given = part == HFY_LAYER_V_ && in->projected ? in->projected : in->stored;
   if (r->full.norm[part] != HFY_LAYER_RAW)
-    s->norm = hfy_layer_norm_(l->norm_eps, r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + part, 0), s->width);
+    s->norm = hfy_layer_norm_(l->norm_eps, gain, s->width);
 }
 
 /* What is wrong with the input. */
@@ -15630,7 +15641,7 @@ HFY_COLD_ size_t hfy_layer_lay_(hfy_layer_run_ *r, hfy_real *tape) {
   const hfy_layer *l = r->l;
   size_t at = HFY_LAYER_MARK_, i;
   r->lost = hfy_layer_take_(tape, &at, r->rows);
-  r->o = hfy_layer_take_(tape, &at, l->heads * r->rows * l->value_width);
+  r->o = hfy_layer_take_(tape, &at, r->rows * r->full.values);
   for (i = 0; i < (r->fold ? 1 : HFY_LAYER_SIDES_); i++)
     if (!r->side[i].fixed) r->side[i].head = hfy_layer_take_(tape, &at, r->side[i].all * r->side[i].n);
   if (r->fold)
@@ -15685,7 +15696,7 @@ HFY_PRIVATE_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t si
   return map;
 }
 
-/* Rows x of a side, x_step apart for the heads (0: the same for all), through each head's projection to y, y_step apart. */
+/* Rows x, x_step apart for the heads (0: all have the same), through their projections: y, y_step apart. */
 HFY_PRIVATE_ void hfy_layer_heads_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step, size_t rows,
                                    hfy_real *y, size_t y_step) {
   size_t h;
@@ -15733,15 +15744,13 @@ HFY_PRIVATE_ hfy_real *hfy_layer_dused_(const hfy_layer_side_ *s, size_t h, size
 }
 
 /* The extra patterns of every bag, after its own: the trained one, then 0. */
-HFY_PRIVATE_ void hfy_layer_extras_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *rows) {
+HFY_PRIVATE_ void hfy_layer_extras_(hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *rows) {
   const size_t part = s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_;
-  hfy_layer_bag_ bag;
   size_t h;
-  memset(&bag, 0, sizeof bag);
-  while (s->held > s->rows && hfy_layer_span_(r, s, &bag))
+  while (s->held > s->rows && hfy_layer_span_(r, s))
     for (h = 0; h < r->l->heads; h++) {
       const hfy_real *trained = hfy_layer_at_(r, part, h * s->n);
-      hfy_real *to = rows + (h * s->held + bag.k + bag.many) * s->n;
+      hfy_real *to = rows + (h * s->held + r->bag.k + r->bag.many) * s->n;
       memset(to, 0, r->full.extras * s->n * sizeof *to);
       if (trained) memcpy(to, trained, s->n * sizeof *to);
     }
@@ -15754,15 +15763,14 @@ HFY_PRIVATE_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
   size_t i;
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
     hfy_layer_side_ *s = r->side + i;
-    hfy_layer_bag_ bag;
-    memset(&bag, 0, sizeof bag);
     s->x = s->room ? s->room : s->given;
     s->from = r->joint && i == HFY_LAYER_V_ ? r->joint : s->x;
     if (s->room && !s->shares) hfy_layer_normalise_(&r->tools, &s->norm, s->given, s->rows, s->width, s->room);
     if (r->fold && i) continue;
     if (s->from != s->x) hfy_layer_apply_(&r->tools, &joint, s->x, s->rows, r->joint);
-    while (forward && !s->fixed && hfy_layer_span_(r, s, &bag))
-      hfy_layer_heads_(r, i, s->from + bag.stored * r->full.takes[i], 0, bag.many, s->head + bag.k * s->n, s->held * s->n);
+    while (forward && !s->fixed && hfy_layer_span_(r, s))
+      hfy_layer_heads_(r, i, s->from + r->bag.stored * r->full.takes[i], 0, r->bag.many, s->head + r->bag.k * s->n,
+                       s->held * s->n);
     s->used = s->fixed ? s->x : s->head;
     if (forward) hfy_layer_extras_(r, s, s->head);
     if (!s->seen) continue;
@@ -15784,21 +15792,20 @@ HFY_PRIVATE_ double hfy_layer_alpha_(const hfy_layer_run_ *r, size_t h) {
   return alpha < 1 ? 1 : alpha > 8 ? 8 : alpha;
 }
 
-/* Scores that positions give (MHN B1.4): -((s_j - mu_i) / sigma_i)^2 / 2. With g (their cotangents) the gradients of mu
-   and sigma instead. */
-HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h, hfy_real *bias,
-                                   const hfy_real *g) {
-  const size_t N = r->l->positions;
+/* Scores that positions give (MHN B1.4): -((s_j - mu_i) / sigma_i)^2 / 2, added to bias. With g (their cotangents) the
+   gradients of mu and sigma instead. */
+HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, size_t h, hfy_real *bias, const hfy_real *g) {
+  const size_t N = r->l->positions, many = r->bag.many;
   const double half = 0.5 * (double)(N - 1);
   size_t i, j;
-  for (i = 0; i < bag->rows; i++) {
+  for (i = 0; i < r->bag.rows; i++) {
     const double mu = (double)*hfy_layer_at_(r, HFY_LAYER_MU_, h * N + i);
     const double sigma = (double)*hfy_layer_at_(r, HFY_LAYER_SIGMA_, h * N + i);
     double d_mu = 0, d_sigma = 0;
-    for (j = 0; j < bag->many; j++) {
+    for (j = 0; j < many; j++) {
       const double z = ((half > 0 ? ((double)j - half) / half : 0) - mu) / sigma;
-      const double s = g ? (double)g[i * bag->many + j] / sigma : 0;
-      if (bias) bias[i * bag->many + j] += (hfy_real)(-0.5 * z * z);
+      const double s = g ? (double)g[i * many + j] / sigma : 0;
+      if (bias) bias[i * many + j] += (hfy_real)(-0.5 * z * z);
       d_mu += s * z;
       d_sigma += s * z * z;
     }
@@ -15809,8 +15816,8 @@ HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, const hfy_layer_bag_
 }
 
 /* Where the mask of this bag and head begins. */
-HFY_PRIVATE_ size_t hfy_layer_mask_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h) {
-  return bag->mask + (r->in->mask_heads > 1 ? h * bag->rows * bag->many : 0);
+HFY_PRIVATE_ size_t hfy_layer_mask_(const hfy_layer_run_ *r, size_t h) {
+  return r->bag.mask + (r->in->mask_heads > 1 ? h * r->bag.rows * r->bag.many : 0);
 }
 
 /* What is added to the scores: nothing, the mask itself, one row of padding, or rows made in r->bias. */
@@ -15824,33 +15831,39 @@ HFY_PRIVATE_ hfy_layer_bias_kind_ hfy_layer_biased_(const hfy_layer_run_ *r) {
   if (in->mask) return in->padding || extras ? HFY_LAYER_BY_ROWS_ : HFY_LAYER_BY_MASK_;
   return in->padding ? HFY_LAYER_BY_ROW_ : HFY_LAYER_UNBIASED_;
 }
-HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h) {
+HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, size_t h) {
   const hfy_layer_input *in = r->in;
   const hfy_layer_bias_kind_ kind = hfy_layer_biased_(r);
-  const hfy_real *mask = in->mask ? in->mask + hfy_layer_mask_(r, bag, h) : NULL;
-  const size_t rows = kind == HFY_LAYER_BY_ROW_ ? 1 : bag->rows, n = bag->many + r->full.extras;
+  const hfy_real *mask = in->mask ? in->mask + hfy_layer_mask_(r, h) : NULL;
+  const unsigned char *padding = in->padding ? in->padding + r->bag.stored : NULL;
+  const size_t rows = kind == HFY_LAYER_BY_ROW_ ? 1 : r->bag.rows, many = r->bag.many, n = many + r->full.extras;
+  const int causal = in->causal && kind == HFY_LAYER_BY_ROWS_;
   size_t i, j;
   if (kind == HFY_LAYER_BY_MASK_) return mask;
   for (i = 0; i < rows; i++)
     for (j = 0; j < n; j++) {
-      const int hidden = j < bag->many && ((in->padding && in->padding[bag->stored + j]) ||
-                                           (in->causal && kind == HFY_LAYER_BY_ROWS_ && j > i));
-      r->bias[i * n + j] = hidden ? (hfy_real)-HUGE_VAL : mask && j < bag->many ? mask[i * bag->many + j] : 0;
+      const int hidden = j < many && ((padding && padding[j]) || (causal && j > i));
+      r->bias[i * n + j] = hidden ? (hfy_real)-HUGE_VAL : mask && j < many ? mask[i * many + j] : 0;
     }
-  if (r->l->flags & HFY_LAYER_GAUSSIAN) hfy_layer_gaussian_(r, bag, h, r->bias, NULL);
+  if (r->l->flags & HFY_LAYER_GAUSSIAN) hfy_layer_gaussian_(r, h, r->bias, NULL);
   return r->bias;
 }
 
-/* The net of head h in a bag but for its arrays, which are `none` where there will be one. */
-HFY_PRIVATE_ void hfy_layer_shape_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h, hfy_net *net) {
+/* The net of head h in this bag but for its arrays, which are `none` where there will be one; what it drops out.
+   Folding: all heads have one net; h > 0: that of a step before the last. */
+HFY_PRIVATE_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   static const hfy_real none[1] = {0};
   static const size_t unseen[1] = {0};
+  const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h, 0, r->fold ? r->bag.rows : 0};
   const hfy_layer *l = r->l;
   const hfy_layer_bias_kind_ kind = hfy_layer_biased_(r);
+  const int early = r->fold && h;
+  hfy_net *net = &r->net;
   memset(net, 0, sizeof *net);
-  net->count = bag->many + r->full.extras;
+  net->count = r->bag.many + r->full.extras;
   net->dim = r->fold ? l->stored_width : l->flags & HFY_LAYER_GAUSSIAN ? 1 : l->head_width;
-  net->keys = net->readout = none;
+  net->keys = none;
+  net->readout = early ? NULL : none;
   net->readout_dim = r->fold ? l->projected_width : l->value_width;
   net->beta = r->fold ? 1 : hfy_layer_beta_(r, h);
   net->sep = l->sep;
@@ -15861,68 +15874,82 @@ HFY_PRIVATE_ void hfy_layer_shape_(const hfy_layer_run_ *r, const hfy_layer_bag_
   if (kind != HFY_LAYER_UNBIASED_) net->bias = none;
   net->bias_stride = kind == HFY_LAYER_BY_ROW_ ? 0 : net->count;
   if (r->in->causal && kind != HFY_LAYER_BY_ROWS_) net->visible = unseen;
+  r->dice = dice;
+  r->drop = r->dropping && !early ? &r->dice : NULL;
 }
 
-/* With its arrays; its queries. */
-HFY_PRIVATE_ const hfy_real *hfy_layer_net_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h,
-                                            hfy_net *net) {
-  hfy_layer_shape_(r, bag, h, net);
-  net->readout = hfy_layer_used_(r->side + HFY_LAYER_V_, h, bag->k);
-  if (net->visible) net->visible = r->visible;
-  if (net->bias) net->bias = hfy_layer_bias_(r, bag, h);
-  net->keys = r->zero ? r->zero : hfy_layer_used_(r->side + HFY_LAYER_K_, h, bag->k); /* 0: all scores but for the bias */
-  return r->zero ? r->zero : hfy_layer_used_(r->side + HFY_LAYER_Q_, h, bag->q);
+/* With its arrays; its queries. Positions: both are 0, and so all scores but for the bias. */
+HFY_PRIVATE_ const hfy_real *hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
+  hfy_layer_shape_(r, h);
+  r->net.readout = hfy_layer_used_(r->side + HFY_LAYER_V_, h, r->bag.k);
+  if (r->net.visible) r->net.visible = r->visible;
+  if (r->net.bias) r->net.bias = hfy_layer_bias_(r, h);
+  r->net.keys = r->zero ? r->zero : hfy_layer_used_(r->side + HFY_LAYER_K_, h, r->bag.k);
+  return r->zero ? r->zero : hfy_layer_used_(r->side + HFY_LAYER_Q_, h, r->bag.q);
 }
 
-/* What head h drops out in a bag, or NULL. */
-HFY_PRIVATE_ const hfy_net_drop_ *hfy_layer_drop_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h,
-                                                  hfy_net_drop_ *drop) {
-  memset(drop, 0, sizeof *drop);
-  drop->seed = r->in->seed;
-  drop->rate = r->l->dropout;
-  drop->bag = bag->b;
-  drop->head = h;
-  drop->rows = r->fold ? bag->rows : 0;
-  return r->dropping ? drop : NULL;
-}
-
-/* Is a row of this bag lost? Then it is that row for which a net has no gradient. */
-HFY_COLD_ int hfy_layer_loses_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag) {
+/* What r->net answers to n queries; a row that has no answer from one head is lost. */
+HFY_COLD_ void hfy_layer_ask_(hfy_layer_run_ *r, const hfy_real *queries, size_t n, hfy_real *out, hfy_real *weights) {
+  hfy_report told;
   size_t i;
-  for (i = 0; i < bag->rows; i++)
-    if (r->lost[bag->row + i] > 0) return 1;
+  memset(&told, 0, sizeof told);
+  told.status = r->one;
+  told.energy = r->energy;
+  told.steps = r->fold ? NULL : r->steps;
+  told.weights = weights;
+  memset(out, 0, n * (r->net.readout ? r->net.readout_dim : r->net.dim) * sizeof *out);
+  hfy_net_retrieve_(&r->net, queries, n, out, &told, r->drop, hfy_base_open_(&r->inner, NULL));
+  for (i = 0; i < n; i++) {
+    hfy_status *status = r->status + r->bag.row + i % r->bag.rows;
+    if (!*status) *status = r->one[i];
+  }
+}
+
+/* r->said, of so many heads of this bag from h on, to its place in `all`, rows x heads x value_width, or back. */
+HFY_PRIVATE_ void hfy_layer_said_(const hfy_layer_run_ *r, size_t h, size_t heads, hfy_real *all, int back) {
+  const size_t n = r->l->value_width, rows = r->bag.rows;
+  size_t i;
+  for (i = 0; i < heads * rows; i++) {
+    hfy_real *in_all = all + ((r->bag.row + i % rows) * r->l->heads + h + i / rows) * n, *in_said = r->said + i * n;
+    memcpy(back ? in_said : in_all, back ? in_all : in_said, n * sizeof *all);
+  }
+}
+
+/* A row of this bag that is lost is one for which a net has no gradient either. */
+HFY_COLD_ int hfy_layer_loses_(const hfy_layer_run_ *r) {
+  size_t i;
+  for (i = 0; i < r->bag.rows; i++)
+    if (r->lost[r->bag.row + i] > 0) return 1;
   return 0;
 }
 
 /* --- folding: few states over many stored rows do without k and v ---
    score = beta q . (W_K (gain o x + shift) + b_K) = u . x + what is the same for all rows, u = beta gain o (W_K^T q);
-   what heads say is W_V (gain o z + shift) + b_V of z = X^T p: all heads of a bag are queries of one net over rows x. */
+   heads say W_V (gain o z + shift) + b_V of z = X^T p: all heads of a bag are queries of one net over rows x. */
 
 /* Of head h: q of step t; its rows are in r->q from the second step on. */
-HFY_PRIVATE_ const hfy_real *hfy_layer_fold_q_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t, size_t h) {
-  return t ? r->q + h * bag->rows * r->l->head_width : hfy_layer_used_(r->side + HFY_LAYER_Q_, h, bag->q);
+HFY_PRIVATE_ const hfy_real *hfy_layer_fold_q_(const hfy_layer_run_ *r, size_t t, size_t h) {
+  return t ? r->q + h * r->bag.rows * r->l->head_width : hfy_layer_used_(r->side + HFY_LAYER_Q_, h, r->bag.q);
 }
 
-/* z of all heads, `rows` each, through a side's norm (into r->y) and projection: y, y_step apart. */
-HFY_COLD_ void hfy_layer_fold_say_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, size_t rows, hfy_real *y,
-                                   size_t y_step) {
-  const size_t n = r->side[side].width;
+/* z of all heads through a side's norm (into r->y) and projection: y, head by head, or NULL. */
+HFY_COLD_ void hfy_layer_fold_say_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, hfy_real *y) {
+  const size_t n = r->full.width[side], rows = r->bag.rows;
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + side, 0);
   size_t i;
   for (i = 0; i < r->l->heads * rows * n; i++) r->y[i] = gain ? gain[i % n] * z[i] + gain[n + i % n] : z[i];
-  if (y) hfy_layer_heads_(r, side, r->y, rows * n, rows, y, y_step);
+  if (y) hfy_layer_heads_(r, side, r->y, rows * n, rows, y, rows * r->full.n[side]);
 }
 
 /* The other way: dy becomes r->dy, the cotangent of z. */
-HFY_COLD_ void hfy_layer_fold_say_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, size_t rows,
-                                        const hfy_real *dy, size_t y_step) {
-  const size_t n = r->side[side].width, all = r->l->heads * rows * n;
+HFY_COLD_ void hfy_layer_fold_say_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, const hfy_real *dy) {
+  const size_t n = r->full.width[side], rows = r->bag.rows, all = r->l->heads * rows * n;
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + side, 0);
   hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + side, 0);
   size_t i;
-  hfy_layer_fold_say_(r, side, z, rows, NULL, 0);
+  hfy_layer_fold_say_(r, side, z, NULL);
   memset(r->dy, 0, all * sizeof *r->dy);
-  hfy_layer_heads_back_(r, side, r->y, rows * n, rows, dy, y_step, r->dy);
+  hfy_layer_heads_back_(r, side, r->y, rows * n, rows, dy, rows * r->full.n[side], r->dy);
   for (i = 0; gain && i < all; i++) {
     if (d_gain) {
       d_gain[i % n] += r->dy[i] * z[i];
@@ -15933,22 +15960,21 @@ HFY_COLD_ void hfy_layer_fold_say_back_(const hfy_layer_run_ *r, size_t side, co
 }
 
 /* u of step t, all heads; W_K^T q in r->y. */
-HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t) {
-  const size_t n = r->l->head_width, width = r->l->stored_width, all = bag->rows * width;
+HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, size_t t) {
+  const size_t n = r->l->head_width, width = r->l->stored_width, all = r->bag.rows * width;
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
-    const hfy_real beta = (hfy_real)hfy_layer_beta_(r, h);
-    const hfy_layer_map_ map = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n);
-    hfy_layer_multiply_(&r->tools, bag->rows, width, n, hfy_linalg_rows_(hfy_layer_fold_q_(r, bag, t, h), n),
-                        hfy_linalg_rows_(map.w, width), hfy_linalg_set_(r->y + h * all, width));
+    const hfy_real beta = (hfy_real)hfy_layer_beta_(r, h), *w = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n).w;
+    hfy_layer_multiply_(&r->tools, r->bag.rows, width, n, hfy_linalg_rows_(hfy_layer_fold_q_(r, t, h), n),
+                        hfy_linalg_rows_(w, width), hfy_linalg_set_(r->y + h * all, width));
     for (i = h * all; i < (h + 1) * all; i++) r->u[i] = r->y[i] * (gain ? beta * gain[i % width] : beta);
   }
 }
 
-/* From the cotangent r->du of u at step t to that of q, r->dq. */
-HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t) {
-  const size_t n = r->l->head_width, width = r->l->stored_width, rows = bag->rows, all = rows * width;
+/* From the cotangent r->du of u at step t to that of q: r->dq, at the first step added to that of the side's rows. */
+HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
+  const size_t n = r->l->head_width, width = r->l->stored_width, rows = r->bag.rows, all = rows * width;
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   size_t h, i;
@@ -15964,155 +15990,119 @@ HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, const hfy_lay
     }
     if (d_beta) *d_beta = (hfy_real)((double)*d_beta + sum);
     hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(du, width), hfy_linalg_turned_(map.w, width),
-                        hfy_linalg_set_(r->dq + h * rows * n, n));
+                        t ? hfy_linalg_set_(r->dq + h * rows * n, n)
+                          : hfy_linalg_add_(hfy_layer_dused_(r->side + HFY_LAYER_Q_, h, r->bag.q), n));
     if (map.dw)
-      hfy_layer_multiply_(&r->tools, n, width, rows, hfy_linalg_turned_(hfy_layer_fold_q_(r, bag, t, h), n),
+      hfy_layer_multiply_(&r->tools, n, width, rows, hfy_linalg_turned_(hfy_layer_fold_q_(r, t, h), n),
                           hfy_linalg_rows_(du, width), hfy_linalg_add_(map.dw, width));
   }
 }
 
-/* The net of step t over a bag's rows, and where its z lies on the tape. */
-HFY_PRIVATE_ hfy_real *hfy_layer_fold_net_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t, hfy_net *net) {
+/* The net of step t over a bag's rows; where its z lies on the tape. */
+HFY_PRIVATE_ hfy_real *hfy_layer_fold_net_(hfy_layer_run_ *r, size_t t) {
   const hfy_layer *l = r->l;
   const size_t steps = l->extra_steps, width = l->stored_width;
-  hfy_layer_shape_(r, bag, 0, net);
-  net->keys = r->side[HFY_LAYER_K_].x + bag->stored * width;
-  net->readout = t < steps ? NULL : r->side[HFY_LAYER_V_].x + bag->stored * l->projected_width;
-  if (net->bias) net->bias = hfy_layer_bias_(r, bag, 0);
-  return r->path + l->heads * (bag->row * (steps * width + l->projected_width) + t * bag->rows * width);
+  hfy_layer_shape_(r, t < steps);
+  r->net.keys = r->side[HFY_LAYER_K_].x + r->bag.stored * width;
+  if (r->net.readout) r->net.readout = r->side[HFY_LAYER_V_].x + r->bag.stored * l->projected_width;
+  if (r->net.bias) r->net.bias = hfy_layer_bias_(r, 0);
+  return r->path + l->heads * (r->bag.row * (steps * width + l->projected_width) + t * r->bag.rows * width);
 }
 
 /* What the heads of a bag say. */
-HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_layer_report *tell) {
-  const hfy_layer *l = r->l;
-  const size_t rows = bag->rows, n = l->heads * rows;
+HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, const hfy_layer_report *tell) {
+  const size_t last = r->l->extra_steps, n = r->l->heads * r->bag.rows;
   size_t t, i;
-  for (t = 0; t <= l->extra_steps; t++) {
-    const int last = t == l->extra_steps;
-    hfy_net net;
-    hfy_net_drop_ dice;
-    const hfy_net_drop_ *drop = hfy_layer_drop_(r, bag, 0, &dice);
-    hfy_report told;
-    hfy_real *z = hfy_layer_fold_net_(r, bag, t, &net);
-    memset(&told, 0, sizeof told);
-    memset(z, 0, n * (last ? l->projected_width : net.dim) * sizeof *z);
-    told.status = r->one;
-    told.weights = last && tell->weights ? tell->weights + bag->weights : NULL;
-    hfy_layer_fold_query_(r, bag, t);
-    hfy_net_retrieve_(&net, r->u, n, z, &told, last ? drop : NULL, hfy_base_open_(&r->inner, NULL));
-    for (i = 0; i < n; i++)
-      if (r->one[i] && !r->status[bag->row + i % rows]) r->status[bag->row + i % rows] = r->one[i];
-    if (last)
-      hfy_layer_fold_say_(r, HFY_LAYER_V_, z, rows, r->o + bag->row * l->value_width, r->rows * l->value_width);
-    else
-      hfy_layer_fold_say_(r, HFY_LAYER_K_, z, rows, r->q, rows * l->head_width);
+  for (t = 0; t <= last; t++) {
+    hfy_real *z = hfy_layer_fold_net_(r, t);
+    hfy_layer_fold_query_(r, t);
+    hfy_layer_ask_(r, r->u, n, z, t == last && tell->weights ? tell->weights + r->bag.weights : NULL);
+    hfy_layer_fold_say_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z, t < last ? r->q : r->said);
   }
-  for (i = 0; tell->steps && i < n; i++) tell->steps[bag->row * l->heads + i] = l->extra_steps + 1;
+  hfy_layer_said_(r, 0, r->l->heads, r->o, 0);
+  for (i = 0; tell->steps && i < n; i++) tell->steps[r->bag.row * r->l->heads + i] = last + 1;
 }
 
-HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag) {
+HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
   const hfy_layer *l = r->l;
-  const size_t rows = bag->rows, n = l->heads * rows, q_step = rows * l->head_width, v = l->value_width;
+  const size_t n = l->heads * r->bag.rows, last = l->extra_steps;
   const hfy_layer_side_ *key = r->side + HFY_LAYER_K_, *value = r->side + HFY_LAYER_V_;
   hfy_status status, failure = HFY_OK;
-  size_t t, h, i;
-  for (t = l->extra_steps + 1; t--;) {
-    const int last = t == l->extra_steps;
-    hfy_net net;
-    hfy_net_drop_ dice;
-    const hfy_net_drop_ *drop = hfy_layer_drop_(r, bag, 0, &dice);
+  size_t t;
+  hfy_layer_said_(r, 0, l->heads, r->dheads, 1);
+  for (t = last + 1; t--;) {
+    const hfy_real *z = hfy_layer_fold_net_(r, t);
     hfy_grad grad;
-    const hfy_real *z = hfy_layer_fold_net_(r, bag, t, &net), *before;
-    if (last)
-      hfy_layer_fold_say_back_(r, HFY_LAYER_V_, z, rows, r->dheads + bag->row * v, r->rows * v);
-    else
-      hfy_layer_fold_say_back_(r, HFY_LAYER_K_, z, rows, r->dq, q_step);
-    before = t ? hfy_layer_fold_net_(r, bag, t - 1, &net) : NULL;
-    if (before) hfy_layer_fold_say_(r, HFY_LAYER_K_, before, rows, r->q, q_step);
-    hfy_layer_fold_net_(r, bag, t, &net);
-    hfy_layer_fold_query_(r, bag, t);
+    hfy_layer_fold_say_back_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z, t < last ? r->dq : r->said);
+    if (t) hfy_layer_fold_say_(r, HFY_LAYER_K_, hfy_layer_fold_net_(r, t - 1), r->q);
+    hfy_layer_fold_net_(r, t);
+    hfy_layer_fold_query_(r, t);
     memset(&grad, 0, sizeof grad);
     memset(r->du, 0, n * l->stored_width * sizeof *r->du);
     grad.queries = r->du;
-    grad.keys = key->dx ? key->dx + bag->stored * l->stored_width : NULL;
-    grad.readout = last && value->dx ? value->dx + bag->stored * l->projected_width : NULL;
-    status = hfy_net_vjp_(&net, r->u, n, r->dy, NULL, &grad, last ? drop : NULL, hfy_base_open_(&r->inner, NULL));
+    grad.keys = key->dx ? key->dx + r->bag.stored * l->stored_width : NULL;
+    grad.readout = t == last && value->dx ? value->dx + r->bag.stored * l->projected_width : NULL;
+    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, NULL, &grad, r->drop, hfy_base_open_(&r->inner, NULL));
     if (status && !failure) failure = status;
-    hfy_layer_fold_query_back_(r, bag, t);
+    hfy_layer_fold_query_back_(r, t);
   }
-  for (h = 0; h < l->heads; h++)
-    for (i = 0; i < q_step; i++) hfy_layer_dused_(r->side + HFY_LAYER_Q_, h, bag->q)[i] += r->dq[h * q_step + i];
-  return hfy_layer_loses_(r, bag) ? HFY_OK : failure;
+  return hfy_layer_loses_(r) ? HFY_OK : failure;
 }
 
 /* --- forward --- */
 
-/* What the heads of a bag say, into r->o. A row that one head cannot answer is lost. */
-HFY_COLD_ void hfy_layer_associate_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_layer_report *tell) {
-  const hfy_layer *l = r->l;
-  size_t h, i;
-  for (h = 0; h < l->heads; h++) {
-    hfy_net net;
-    hfy_net_drop_ dice;
-    const hfy_net_drop_ *drop = hfy_layer_drop_(r, bag, h, &dice);
-    const hfy_real *queries = hfy_layer_net_(r, bag, h, &net);
-    hfy_real *o = r->o + (h * r->rows + bag->row) * l->value_width;
-    hfy_report told;
-    memset(&told, 0, sizeof told);
-    told.status = r->one;
-    told.energy = r->energy;
-    told.steps = r->steps;
-    told.weights = tell->weights ? tell->weights + bag->weights + h * bag->rows * net.count : NULL;
-    memset(o, 0, bag->rows * l->value_width * sizeof *o);
-    hfy_net_retrieve_(&net, queries, bag->rows, o, &told, drop, &r->inner);
-    for (i = 0; i < bag->rows; i++) {
-      const size_t at = (bag->row + i) * l->heads + h;
-      if (r->one[i] && !r->status[bag->row + i]) r->status[bag->row + i] = r->one[i];
-      if (r->one[i]) continue;
-      if (tell->energy) tell->energy[at] = r->energy[i * (net.max_steps + 1) + r->steps[i] - 1];
-      if (tell->steps) tell->steps[at] = r->steps[i];
-    }
+/* What head h says in a bag. */
+HFY_COLD_ void hfy_layer_associate_(hfy_layer_run_ *r, size_t h, const hfy_layer_report *tell) {
+  const hfy_real *queries = hfy_layer_net_(r, h);
+  const size_t heads = r->l->heads, rows = r->bag.rows;
+  hfy_real *weights = tell->weights ? tell->weights + r->bag.weights + h * rows * r->net.count : NULL;
+  size_t i;
+  hfy_layer_ask_(r, queries, rows, r->said, weights);
+  hfy_layer_said_(r, h, 1, r->o, 0);
+  for (i = 0; i < rows; i++) {
+    const size_t at = (r->bag.row + i) * heads + h;
+    if (r->one[i]) continue;
+    if (tell->energy) tell->energy[at] = r->energy[i * (r->net.max_steps + 1) + r->steps[i] - 1];
+    if (tell->steps) tell->steps[at] = r->steps[i];
   }
 }
 
-/* out = [o_1 .. o_heads] W_O^T + b_O; lost rows are 0, as is what is not finite. */
+/* out = [o_1 .. o_heads] W_O^T + b_O. */
+HFY_PRIVATE_ hfy_layer_map_ hfy_layer_out_(const hfy_layer_run_ *r) {
+  const hfy_layer_map_ map = {hfy_layer_at_(r, HFY_LAYER_OUT_, 0), hfy_layer_at_(r, HFY_LAYER_OUT_BIAS_, 0),
+                              hfy_layer_to_(r, HFY_LAYER_OUT_, 0), hfy_layer_to_(r, HFY_LAYER_OUT_BIAS_, 0),
+                              r->l->out_width, r->full.values};
+  return map;
+}
+
+/* Lost rows are 0, as is what is not finite. */
 HFY_COLD_ hfy_status hfy_layer_answer_(hfy_layer_run_ *r, hfy_real *out) {
-  const hfy_layer *l = r->l;
-  const size_t n = l->value_width, width = l->out_width;
-  const hfy_real *weight = hfy_layer_at_(r, HFY_LAYER_OUT_, 0), *b = hfy_layer_at_(r, HFY_LAYER_OUT_BIAS_, 0);
+  const hfy_layer_map_ map = hfy_layer_out_(r);
   hfy_status failure = HFY_OK;
-  size_t i, h, d;
+  size_t i;
+  if (map.w) hfy_layer_apply_(&r->tools, &map, r->o, r->rows, out);
+  if (!map.w && r->rows) memcpy(out, r->o, r->rows * map.k * sizeof *out);
   for (i = 0; i < r->rows; i++) {
-    for (d = 0; weight && d < width; d++) out[i * width + d] = b ? b[d] : 0;
-    for (h = 0; !weight && h < l->heads; h++)
-      memcpy(out + i * width + h * n, r->o + (h * r->rows + i) * n, n * sizeof *out);
-  }
-  for (h = 0; weight && h < l->heads; h++)
-    hfy_layer_multiply_(&r->tools, r->rows, width, n, hfy_linalg_rows_(r->o + h * r->rows * n, n),
-                        hfy_linalg_turned_(weight + h * n, r->full.values), hfy_linalg_add_(out, width));
-  for (i = 0; i < r->rows; i++) {
-    hfy_real *row = out + i * width;
-    if (!r->status[i] && !hfy_post_finite_(row, width)) r->status[i] = HFY_ERR_NONFINITE;
-    r->lost[i] = r->status[i] ? 1 : 0;
-    if (!r->status[i]) continue;
+    hfy_status *status = r->status + i;
+    if (!*status && !hfy_post_finite_(out + i * map.n, map.n)) *status = HFY_ERR_NONFINITE;
+    r->lost[i] = *status ? 1 : 0;
+    if (!*status) continue;
     if (!failure)
-      failure = hfy_base_fail_(r->w, r->status[i], "row %z of the states has no answer (%s)", i,
-                               hfy_status_text(r->status[i]));
-    memset(row, 0, width * sizeof *row);
-    for (h = 0; h < l->heads; h++) memset(r->o + (h * r->rows + i) * n, 0, n * sizeof *row);
+      failure = hfy_base_fail_(r->w, *status, "row %z of the states has no answer (%s)", i, hfy_status_text(*status));
+    memset(out + i * map.n, 0, map.n * sizeof *out);
+    memset(r->o + i * map.k, 0, map.k * sizeof *out);
   }
   return failure;
 }
 
 /* q, k or v to the report: rows x heads x n, without extra patterns. */
-HFY_COLD_ void hfy_layer_tell_(const hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *to) {
-  hfy_layer_bag_ bag;
+HFY_COLD_ void hfy_layer_tell_(hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *to) {
   size_t h, i;
-  memset(&bag, 0, sizeof bag);
-  while (to && hfy_layer_span_(r, s, &bag))
+  while (to && hfy_layer_span_(r, s))
     for (h = 0; h < r->l->heads; h++)
-      for (i = 0; i < bag.many; i++)
-        memcpy(to + ((bag.stored + i) * r->l->heads + h) * s->n, hfy_layer_used_(s, h, bag.k + i), s->n * sizeof *to);
+      for (i = 0; i < r->bag.many; i++)
+        memcpy(to + ((r->bag.stored + i) * r->l->heads + h) * s->n, hfy_layer_used_(s, h, r->bag.k + i),
+               s->n * sizeof *to);
 }
 
 /* log_beta, alpha, mu and sigma have to be numbers that make sense. */
@@ -16124,7 +16114,7 @@ HFY_COLD_ hfy_status hfy_layer_numbers_(const hfy_layer_run_ *r, hfy_work *w) {
   for (h = 0; h < l->heads; h++) {
     const double beta = hfy_layer_beta_(r, h);
     if (!(beta > 0 && hfy_base_is_finite_(beta)))
-      return hfy_base_fail_(w, HFY_ERR_ARG, "params: e to log_beta[%z] is %g; it should be above 0 and finite", h, beta);
+      return hfy_base_fail_(w, HFY_ERR_ARG, "params: e^log_beta[%z] is %g; it should be above 0 and finite", h, beta);
     if (alpha && hfy_base_is_nan_((double)alpha[h]))
       return hfy_base_fail_(w, HFY_ERR_ARG, "params: alpha[%z] is nan; it should be a number", h);
     for (i = h * l->positions; sigma && i < (h + 1) * l->positions; i++)
@@ -16138,33 +16128,27 @@ HFY_COLD_ hfy_status hfy_layer_numbers_(const hfy_layer_run_ *r, hfy_work *w) {
 /* What the nets of this layer will need of scratch: each is asked with a work that has none. grad: backward. */
 HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told, const hfy_grad *grad) {
   hfy_real none[2] = {0, 0};
-  hfy_layer_bag_ bag;
   size_t h, rows = SIZE_MAX, many = SIZE_MAX;
   hfy_status status = hfy_layer_numbers_(r, r->w);
-  memset(&r->inner, 0, sizeof r->inner);
-  r->inner.isa = r->w->isa;
-  r->inner.buffer = none;
-  memset(&bag, 0, sizeof bag);
-  while (!status && hfy_layer_next_(r, &bag)) {
-    if (bag.rows == rows && bag.many == many) continue;
-    rows = bag.rows;
-    many = bag.many;
+  hfy_work *w = &r->inner;
+  memset(w, 0, sizeof *w);
+  w->isa = r->w->isa;
+  w->buffer = none;
+  while (!status && hfy_layer_next_(r)) {
+    if (r->bag.rows == rows && r->bag.many == many) continue;
+    rows = r->bag.rows;
+    many = r->bag.many;
     for (h = 0; !status && h < (r->fold ? 1 + (r->l->extra_steps > 0) : r->l->heads); h++) {
-      const int early = r->fold && h; /* a step before the last */
       const size_t n = r->fold ? r->l->heads * rows : rows;
-      hfy_net_drop_ dice;
-      const hfy_net_drop_ *drop = early ? NULL : hfy_layer_drop_(r, &bag, h, &dice);
-      hfy_net net;
-      hfy_layer_shape_(r, &bag, h, &net);
-      if (early) net.readout = NULL;
-      hfy_base_open_(&r->inner, NULL);
-      status = grad ? hfy_net_vjp_(&net, none, n, none, NULL, grad, drop, &r->inner)
-                    : hfy_net_retrieve_(&net, none, n, none + 1, told, drop, &r->inner);
+      hfy_layer_shape_(r, h);
+      hfy_base_open_(w, NULL);
+      status = grad ? hfy_net_vjp_(&r->net, none, n, none, NULL, grad, r->drop, w)
+                    : hfy_net_retrieve_(&r->net, none, n, none + 1, told, r->drop, w);
       if (status == HFY_ERR_NOMEM) status = HFY_OK;
-      if (status) memcpy(r->w->message, r->inner.message, sizeof r->w->message);
+      if (status) memcpy(r->w->message, w->message, sizeof w->message);
     }
   }
-  r->inner.buffer = NULL;
+  w->buffer = NULL;
   return status;
 }
 
@@ -16198,6 +16182,7 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
   r->zero = HFY_TAKE_(arena, hfy_real, l->flags & HFY_LAYER_GAUSSIAN ? r->most + r->many : 0);
   r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
   hfy_layer_equip_(arena, wide, &r->tools);
+  r->said = HFY_TAKE_(arena, hfy_real, (r->fold ? n : r->most) * l->value_width);
   r->inner.capacity = r->inner.peak;
   r->inner.buffer = HFY_TAKE_(arena, unsigned char, r->inner.peak);
   for (i = 0; r->visible && i < r->most; i++) r->visible[i] = i + 1;
@@ -16210,10 +16195,9 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
   const hfy_layer_report *tell = report ? report : &silent;
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_layer_run_ run, *r = &run;
-  hfy_layer_bag_ bag;
   hfy_report told;
   double energy = 0;
-  size_t step = 0, size;
+  size_t step = 0, size, h;
   hfy_real weight = 0, *base = tape;
   hfy_status one = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !in ? "in" : NULL);
   if (!status)
@@ -16242,12 +16226,10 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
   hfy_layer_mark_(r, base);
   if (r->rows) memset(r->status, 0, r->rows * sizeof *r->status);
   hfy_layer_prepare_(r, 1);
-  memset(&bag, 0, sizeof bag);
-  while (hfy_layer_next_(r, &bag))
-    if (r->fold)
-      hfy_layer_fold_(r, &bag, tell);
-    else
-      hfy_layer_associate_(r, &bag, tell);
+  while (hfy_layer_next_(r)) {
+    if (r->fold) hfy_layer_fold_(r, tell);
+    for (h = 0; !r->fold && h < r->l->heads; h++) hfy_layer_associate_(r, h, tell);
+  }
   status = hfy_layer_answer_(r, out);
   hfy_layer_tell_(r, r->side + HFY_LAYER_Q_, tell->q);
   hfy_layer_tell_(r, r->side + HFY_LAYER_K_, tell->k); /* not asked for where they are not made */
@@ -16263,93 +16245,58 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_forward(const hfy_layer *layer, const hf
   return hfy_base_close_(w, &local, hfy_layer_forward_(layer, params, in, out, tape, report, w));
 }
 
-/* Rows of a call and reals of its tape. */
-HFY_COLD_ hfy_status hfy_layer_taped_(const hfy_layer *layer, const hfy_layer_input *in, size_t *rows, size_t *reals,
-                                      hfy_work *w) {
-  hfy_layer_run_ r;
-  hfy_status status = hfy_layer_begin_(&r, layer, NULL, in, 0, 0, w);
-  if (status) return status;
-  *rows = r.rows;
-  *reals = hfy_layer_lay_(&r, NULL);
-  return HFY_OK;
-}
-
 HFY_API HFY_SMALL_ hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input *in, size_t *reals,
                                              hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  size_t rows;
+  hfy_layer_run_ r;
   hfy_status status = hfy_base_null_(w, reals ? NULL : "reals");
-  if (!status) status = hfy_layer_taped_(layer, in, &rows, reals, w);
+  if (!status) status = hfy_layer_begin_(&r, layer, NULL, in, 0, 0, w);
+  if (!status) *reals = hfy_layer_lay_(&r, NULL);
   return hfy_base_close_(w, &local, status);
 }
 
 /* --- backward --- */
 
-/* dout through W_O: into the heads' gradient, W_O's, b_O's. */
-HFY_COLD_ void hfy_layer_answer_back_(const hfy_layer_run_ *r) {
-  const size_t n = r->l->value_width, width = r->l->out_width, rows = r->rows;
-  const hfy_real *weight = hfy_layer_at_(r, HFY_LAYER_OUT_, 0);
-  hfy_real *dw = hfy_layer_to_(r, HFY_LAYER_OUT_, 0), *db = hfy_layer_to_(r, HFY_LAYER_OUT_BIAS_, 0);
-  size_t h, i, d;
-  for (h = 0; h < r->l->heads; h++) {
-    hfy_real *to = r->dheads + h * rows * n;
-    for (i = 0; !weight && i < rows; i++) memcpy(to + i * n, r->dout + i * width + h * n, n * sizeof *to);
-    if (weight)
-      hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(r->dout, width),
-                          hfy_linalg_rows_(weight + h * n, r->full.values), hfy_linalg_set_(to, n));
-    if (dw)
-      hfy_layer_multiply_(&r->tools, width, n, rows, hfy_linalg_turned_(r->dout, width),
-                          hfy_linalg_rows_(r->o + h * rows * n, n), hfy_linalg_add_(dw + h * n, r->full.values));
-  }
-  for (i = 0; db && i < rows; i++)
-    for (d = 0; d < width; d++) db[d] += r->dout[i * width + d];
-}
-
 /* One head of one bag: the nets' gradients into those of q, k, v, the mask, beta, alpha, mu and sigma. */
-HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h) {
-  hfy_net net;
-  hfy_net_drop_ dice;
-  const hfy_net_drop_ *drop = hfy_layer_drop_(r, bag, h, &dice);
-  const hfy_real *queries = hfy_layer_net_(r, bag, h, &net), *given = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
-  const hfy_real *cotangent = r->dheads + (h * r->rows + bag->row) * r->l->value_width;
-  hfy_real *d_mask = r->dmask ? r->dmask + hfy_layer_mask_(r, bag, h) : NULL;
+HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
+  const hfy_real *queries = hfy_layer_net_(r, h), *given = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
+  const size_t n = r->net.count, rows = r->bag.rows, many = r->bag.many;
+  hfy_real *d_mask = r->dmask ? r->dmask + hfy_layer_mask_(r, h) : NULL;
   hfy_real *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h), *d_alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, h);
   double beta = 0, alpha = 0;
   size_t i, j;
   hfy_grad grad;
   hfy_status status;
   memset(&grad, 0, sizeof grad);
-  grad.queries = r->zero ? NULL : hfy_layer_dused_(r->side + HFY_LAYER_Q_, h, bag->q);
-  grad.keys = r->zero ? NULL : hfy_layer_dused_(r->side + HFY_LAYER_K_, h, bag->k);
-  grad.readout = hfy_layer_dused_(r->side + HFY_LAYER_V_, h, bag->k);
+  grad.queries = r->zero ? NULL : hfy_layer_dused_(r->side + HFY_LAYER_Q_, h, r->bag.q);
+  grad.keys = r->zero ? NULL : hfy_layer_dused_(r->side + HFY_LAYER_K_, h, r->bag.k);
+  grad.readout = hfy_layer_dused_(r->side + HFY_LAYER_V_, h, r->bag.k);
   grad.bias = r->dbias;
   grad.beta = d_beta ? &beta : NULL;
   grad.alpha = d_alpha ? &alpha : NULL;
   grad.implicit = r->l->implicit;
-  if (r->dbias) memset(r->dbias, 0, bag->rows * net.count * sizeof *r->dbias);
-  hfy_base_open_(&r->inner, NULL);
-  status = hfy_net_vjp_(&net, queries, bag->rows, cotangent, NULL, &grad, drop, &r->inner);
-  for (i = 0; d_mask && i < bag->rows; i++)
-    for (j = 0; j < bag->many; j++) d_mask[i * bag->many + j] += r->dbias[i * net.count + j];
-  if (r->zero && r->dparams) hfy_layer_gaussian_(r, bag, h, NULL, r->dbias);
-  if (d_beta) *d_beta = (hfy_real)((double)*d_beta + beta * net.beta);
+  if (r->dbias) memset(r->dbias, 0, rows * n * sizeof *r->dbias);
+  hfy_layer_said_(r, h, 1, r->dheads, 1);
+  status = hfy_net_vjp_(&r->net, queries, rows, r->said, NULL, &grad, r->drop, hfy_base_open_(&r->inner, NULL));
+  for (i = 0; d_mask && i < rows; i++)
+    for (j = 0; j < many; j++) d_mask[i * many + j] += r->dbias[i * n + j];
+  if (r->zero && r->dparams) hfy_layer_gaussian_(r, h, NULL, r->dbias);
+  if (d_beta) *d_beta = (hfy_real)((double)*d_beta + beta * r->net.beta);
   if (d_alpha && *given >= 1 && *given <= 8) *d_alpha = (hfy_real)((double)*d_alpha + alpha);
-  return status != HFY_ERR_CONVERGENCE && hfy_layer_loses_(r, bag) ? HFY_OK : status;
+  return status != HFY_ERR_CONVERGENCE && hfy_layer_loses_(r) ? HFY_OK : status;
 }
 
 /* Back from what the nets saw to what came in, for one side. */
-HFY_COLD_ void hfy_layer_side_back_(const hfy_layer_run_ *r, const hfy_layer_side_ *s) {
+HFY_COLD_ void hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s) {
   const hfy_post space = hfy_layer_space_(r);
   const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->full.keys);
   const size_t takes = r->full.takes[s->part], given = s->rows * s->width;
   hfy_real *extra = hfy_layer_to_(r, s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_, 0);
   hfy_real *dfrom = s->from != s->x ? r->djoint : s->dx;
-  hfy_layer_bag_ bag;
   size_t i, h;
-  memset(&bag, 0, sizeof bag);
-  while (s->held > s->rows && hfy_layer_span_(r, s, &bag))
+  while (s->held > s->rows && hfy_layer_span_(r, s))
     for (h = 0; h < r->l->heads; h++) {
-      hfy_real *of = hfy_layer_dused_(s, h, bag.k + bag.many);
+      hfy_real *of = hfy_layer_dused_(s, h, r->bag.k + r->bag.many);
       for (i = 0; extra && i < s->n; i++) extra[h * s->n + i] += of[i];
       memset(of, 0, r->full.extras * s->n * sizeof *of);
     }
@@ -16360,10 +16307,9 @@ HFY_COLD_ void hfy_layer_side_back_(const hfy_layer_run_ *r, const hfy_layer_sid
   if (!r->fold || !s->part) { /* else the nets' gradients are dx */
     if (s->dx && s->fixed) memcpy(s->dx, s->dhead, given * sizeof *s->dx);
     if (dfrom != s->dx) memset(dfrom, 0, s->rows * takes * sizeof *dfrom);
-    memset(&bag, 0, sizeof bag);
-    while (!s->fixed && hfy_layer_span_(r, s, &bag))
-      hfy_layer_heads_back_(r, s->part, s->from + bag.stored * takes, 0, bag.many, s->dhead + bag.k * s->n,
-                            s->held * s->n, dfrom ? dfrom + bag.stored * takes : NULL);
+    while (!s->fixed && hfy_layer_span_(r, s))
+      hfy_layer_heads_back_(r, s->part, s->from + r->bag.stored * takes, 0, r->bag.many, s->dhead + r->bag.k * s->n,
+                            s->held * s->n, dfrom ? dfrom + r->bag.stored * takes : NULL);
     if (dfrom != s->dx) hfy_layer_apply_back_(&r->tools, &joint, s->x, s->rows, dfrom, s->dx);
   }
   if (!s->dx) return;
@@ -16375,7 +16321,8 @@ HFY_COLD_ void hfy_layer_side_back_(const hfy_layer_run_ *r, const hfy_layer_sid
 HFY_COLD_ hfy_status hfy_layer_aim_(hfy_layer_run_ *r, const hfy_layer_grad *grad, hfy_work *w) {
   const hfy_layer *l = r->l;
   const hfy_layer_input *in = r->in;
-  hfy_layer_side_ *const q = r->side + HFY_LAYER_Q_, *const k = r->side + HFY_LAYER_K_, *const v = r->side + HFY_LAYER_V_;
+  hfy_layer_side_ *const q = r->side + HFY_LAYER_Q_, *const k = r->side + HFY_LAYER_K_;
+  hfy_layer_side_ *const v = r->side + HFY_LAYER_V_;
   const char *set = grad->stored && l->memories                          ? "stored"
                     : grad->state && (l->queries || !in->state)          ? "state"
                     : grad->projected && (l->memories || !in->projected) ? "projected"
@@ -16383,7 +16330,7 @@ HFY_COLD_ hfy_status hfy_layer_aim_(hfy_layer_run_ *r, const hfy_layer_grad *gra
                                                                          : NULL;
   size_t i;
   if (set)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "grad->%s is set; it should be NULL: the input has no %s of its own", set, set);
+    return hfy_base_fail_(w, HFY_ERR_ARG, "grad->%s is set; it should be NULL: the input has none of its own", set);
   r->dparams = grad->params;
   r->dmask = grad->mask;
   q->dgiven = l->queries ? hfy_layer_to_(r, HFY_LAYER_POOLING_, 0) : in->state ? grad->state : grad->stored;
@@ -16398,33 +16345,22 @@ HFY_COLD_ hfy_status hfy_layer_aim_(hfy_layer_run_ *r, const hfy_layer_grad *gra
   return HFY_OK;
 }
 
-/* dout has to be finite; a lost row's counts as 0. */
-HFY_COLD_ hfy_status hfy_layer_take_dout_(const hfy_layer_run_ *r, const hfy_real *dout, hfy_real *to) {
-  const size_t width = r->l->out_width;
-  size_t i;
-  for (i = 0; i < r->rows; i++) {
-    if (!hfy_post_finite_(dout + i * width, width))
-      return hfy_base_fail_(r->w, HFY_ERR_NONFINITE, "dout: row %z has NaN or infinity; all should be finite", i);
-    if (to && r->lost[i] > 0)
-      memset(to + i * width, 0, width * sizeof *to);
-    else if (to)
-      memcpy(to + i * width, dout + i * width, width * sizeof *to);
+/* Copies rows to `to` (NULL: looks at them only), as 0 where lost[i] > 0 (lost may be NULL) or a row is not finite: the
+   number of the first such, from 1 on, or 0. */
+HFY_COLD_ size_t hfy_layer_sift_(const hfy_real *x, size_t rows, size_t n, const hfy_real *lost, hfy_real *to) {
+  size_t i, first = 0;
+  for (i = 0; i < rows; i++) {
+    const int finite = hfy_post_finite_(x + i * n, n), keep = finite && !(lost && lost[i] > 0);
+    if (!finite && !first) first = i + 1;
+    if (to && keep) memcpy(to + i * n, x + i * n, n * sizeof *to);
+    if (to && !keep) memset(to + i * n, 0, n * sizeof *to);
   }
-  return HFY_OK;
+  return first;
 }
-
-/* Is one of a side's rows not finite? Nothing came of it, so nothing goes back: to, or NULL, gets rows that are 0 then. */
-HFY_COLD_ int hfy_layer_unclean_(const hfy_layer_side_ *s, hfy_real *to) {
-  size_t i;
-  int found = 0;
-  for (i = 0; i < s->rows; i++) {
-    const hfy_real *row = s->given + i * s->width;
-    const int finite = hfy_post_finite_(row, s->width);
-    found |= !finite;
-    if (to && finite) memcpy(to + i * s->width, row, s->width * sizeof *to);
-    if (to && !finite) memset(to + i * s->width, 0, s->width * sizeof *to);
-  }
-  return found;
+HFY_COLD_ hfy_status hfy_layer_dout_(const hfy_real *dout, size_t rows, size_t n, hfy_work *w) {
+  const size_t first = hfy_layer_sift_(dout, rows, n, NULL, NULL);
+  if (!first) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_NONFINITE, "dout: row %z has NaN or infinity; all should be finite", first - 1);
 }
 
 /* Begins as the forward pass did, folded, or plainly because of what was reported, and finds its tape. */
@@ -16453,7 +16389,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
                                          hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_layer_run_ run, *r = &run;
-  hfy_layer_bag_ bag;
+  hfy_layer_map_ out;
   hfy_layer_side_ *s;
   hfy_grad asked;
   hfy_real none = 0;
@@ -16464,7 +16400,9 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   if (!status) status = hfy_layer_rewind_(r, layer, params, in, tape, w);
   if (!status && r->rows && !dout) status = hfy_base_null_(w, "dout");
   if (!status) status = hfy_layer_aim_(r, grad, w);
+  if (!status) status = hfy_layer_dout_(dout, r->rows, r->l->out_width, w);
   if (status) return status;
+  out = hfy_layer_out_(r);
   memset(&asked, 0, sizeof asked);
   asked.queries = asked.keys = asked.readout = &none;
   asked.bias = r->dmask || r->l->flags & HFY_LAYER_GAUSSIAN ? &none : NULL;
@@ -16472,34 +16410,35 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   asked.alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, 0) ? &number : NULL;
   asked.implicit = r->l->implicit;
   for (i = 0; i < r->rows; i++) lost &= r->lost[i] > 0;
-  if (lost) return hfy_layer_take_dout_(r, dout, NULL); /* of parameters that are not finite, too */
+  if (lost) return HFY_OK; /* parameters that are not finite, too */
   status = hfy_layer_probe_(r, NULL, &asked);
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_layer_plan_(&arena, r, 1);
     r->dout = HFY_TAKE_(&arena, hfy_real, r->rows * r->l->out_width);
-    r->dheads = HFY_TAKE_(&arena, hfy_real, r->rows * r->full.values);
+    r->dheads = out.w ? HFY_TAKE_(&arena, hfy_real, r->rows * r->full.values) : r->dout;
     r->dbias = HFY_TAKE_(&arena, hfy_real, asked.bias ? r->most * r->many : 0);
     for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
+      const size_t size = s->rows * s->width;
       s->dhead = HFY_TAKE_(&arena, hfy_real, r->fold && s->part ? 0 : s->all * s->n);
-      s->clean = HFY_TAKE_(&arena, hfy_real, hfy_layer_unclean_(s, NULL) ? s->rows * s->width : 0);
-      s->dx = s->shares ? s[-1].dx : HFY_TAKE_(&arena, hfy_real, s->dgiven || s->dgain ? s->rows * s->width : 0);
+      s->clean = HFY_TAKE_(&arena, hfy_real, hfy_layer_sift_(s->given, s->rows, s->width, NULL, NULL) ? size : 0);
+      s->dx = s->shares ? s[-1].dx : HFY_TAKE_(&arena, hfy_real, s->dgiven || s->dgain ? size : 0);
     }
   }
-  if (!status) status = hfy_layer_take_dout_(r, dout, r->dout);
   if (status) return status;
+  hfy_layer_sift_(dout, r->rows, out.n, r->lost, r->dout);
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
-    if (s->clean) hfy_layer_unclean_(s, s->clean);
+    if (s->clean) hfy_layer_sift_(s->given, s->rows, s->width, NULL, s->clean);
     if (s->clean) s->given = s->clean;
     if (s->dhead) memset(s->dhead, 0, s->all * s->n * sizeof *s->dhead);
     if (s->dx) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
   }
   hfy_layer_prepare_(r, 0);
-  hfy_layer_answer_back_(r);
-  memset(&bag, 0, sizeof bag);
-  while (hfy_layer_next_(r, &bag))
+  if (out.w) memset(r->dheads, 0, r->rows * out.k * sizeof *r->dheads);
+  if (out.w) hfy_layer_apply_back_(&r->tools, &out, r->o, r->rows, r->dout, r->dheads);
+  while (hfy_layer_next_(r))
     for (h = 0; h < (r->fold ? 1 : r->l->heads); h++) {
-      status = r->fold ? hfy_layer_fold_back_(r, &bag) : hfy_layer_associate_back_(r, &bag, h);
-      if (status && !failure) failure = hfy_base_fail_(w, status, "bag %z: %s", bag.b, r->inner.message);
+      status = r->fold ? hfy_layer_fold_back_(r) : hfy_layer_associate_back_(r, h);
+      if (status && !failure) failure = hfy_base_fail_(w, status, "bag %z: %s", r->bag.b, r->inner.message);
     }
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++)
     if (!r->zero || s->part == HFY_LAYER_V_) hfy_layer_side_back_(r, s);
@@ -16628,7 +16567,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_backward(const hfy_dense *dense, const h
 
 /* --- blocks --- */
 
-/* A block with its defaults, where its parameters begin, what goes into its associations, where its tape's parts are. */
+/* A block with its defaults: where its parameters begin, what its associations get, where the parts of its tape are. */
 typedef struct hfy_block_run_ {
   const hfy_layer *layer[2]; /* self; cross, in a decoder */
   hfy_layer_full_ full[2];
@@ -16653,8 +16592,9 @@ typedef struct hfy_block_run_ {
 HFY_COLD_ void hfy_block_list_(hfy_block_run_ *b, hfy_layer_table_ *t) {
   static const char *const encoder[] = {"hopfield_association.", "linear_residual.", "linear_output.", "norm_residual.",
                                         "norm_output."};
-  static const char *const decoder[] = {"hopfield_association_self.", "hopfield_association_cross.", "linear_residual.",
-                                        "linear_output.", "norm_residual_self.", "norm_residual_cross.", "norm_output."};
+  static const char *const decoder[] = {"hopfield_association_self.", "hopfield_association_cross.",
+                                        "linear_residual.", "linear_output.", "norm_residual_self.",
+                                        "norm_residual_cross.", "norm_output."};
   const hfy_layer_array_ norm[] = {{"", "weight", 0, b->width, 0, 0, HFY_PARAM_ONE, 0, 0},
                                    {"", "bias", 0, b->width, 0, 0, HFY_PARAM_ZERO, 0, 0}};
   const char *const prefix = t->prefix;
@@ -16726,6 +16666,7 @@ HFY_COLD_ hfy_status hfy_block_begin_(const hfy_block *block, const hfy_layer_in
   static const hfy_real later = 0;
   hfy_layer_table_ t = {"", 0, NULL, 0, NULL, NULL, 0, 0, NULL, 0, 0};
   hfy_status status = hfy_base_null_(w, null);
+  hfy_layer_run_ run;
   size_t i, size, inner;
   if (!status) status = hfy_block_resolve_(block, b, w);
   if (!status) status = hfy_base_null_(w, !in ? "in" : b->stages > 1 && !memory ? "memory" : NULL);
@@ -16745,8 +16686,11 @@ HFY_COLD_ hfy_status hfy_block_begin_(const hfy_block *block, const hfy_layer_in
     b->in[1].training = in->training;
     b->in[1].seed = in->seed + 1;
   }
-  for (i = 0; !status && i < b->stages; i++) {
-    status = hfy_layer_taped_(b->layer[i], b->in + i, &b->rows, &b->in[i].tape_reals, w);
+  for (i = 0; i < b->stages; i++) {
+    status = hfy_layer_begin_(&run, b->layer[i], NULL, b->in + i, 0, 0, w);
+    if (status) return status;
+    b->rows = run.rows;
+    b->in[i].tape_reals = hfy_layer_lay_(&run, NULL);
     b->tape[i] = hfy_layer_take_(tape, &b->reals, b->in[i].tape_reals);
   }
   size = b->rows * b->width;
@@ -16757,9 +16701,8 @@ HFY_COLD_ hfy_status hfy_block_begin_(const hfy_block *block, const hfy_layer_in
   b->dh = hfy_layer_take_(tape, &b->reals, size);
   b->hidden = hfy_layer_take_(tape, &b->reals, inner);
   b->fed = hfy_layer_take_(tape, &b->reals, inner);
-  if (!status && tape && in->tape_reals < b->reals)
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, b->reals);
-  return status;
+  if (!tape || in->tape_reals >= b->reals) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, b->reals);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_block_tape(const hfy_block *block, const hfy_layer_input *in,
@@ -16870,7 +16813,7 @@ HFY_COLD_ void hfy_block_backward_(hfy_block_run_ *b, hfy_work *w) {
       hfy_block_did_(b, hfy_layer_backward(b->layer[i], b->params + b->at[i], b->in + i, b->tape[i], b->a, &of, w), w);
       continue;
     }
-    if (size) memcpy(b->fed, b->hidden, b->rows * inner * sizeof *x); /* what W_2 got, then its cotangent in its place */
+    if (size) memcpy(b->fed, b->hidden, b->rows * inner * sizeof *x); /* what W_2 got, then its cotangent */
     hfy_block_drop_(b, 2, inner, b->fed);
     hfy_block_dense_back_(b, 1, b->fed, b->a, b->a, NULL, 1, w);
     if (size) memset(b->fed, 0, b->rows * inner * sizeof *x);
@@ -16903,14 +16846,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_block_backward(const hfy_block *block, const h
   hfy_work local, *w = hfy_base_open_(work, &local);
   const char *null = !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL;
   hfy_block_run_ b;
-  size_t i;
   hfy_status status = hfy_block_begin_(block, in, memory, tape, null, &b, w);
   if (!status && b.rows && !dout) status = hfy_base_null_(w, "dout");
   if (!status && (grad->state || (b.stages < 2 && grad->projected)))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "grad->%s is set; it should be NULL", grad->state ? "state" : "projected");
-  for (i = 0; !status && i < b.rows; i++)
-    if (!hfy_post_finite_(dout + i * b.width, b.width))
-      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "dout: row %z has NaN or infinity; all should be finite", i);
+  if (!status) status = hfy_layer_dout_(dout, b.rows, b.width, w);
   if (status) return hfy_base_close_(w, &local, status);
   b.params = params;
   b.dparams = grad->params;
@@ -16929,8 +16869,9 @@ HFY_COLD_ hfy_status hfy_optimiser_check_(const hfy_optimiser *o, const hfy_para
   size_t i;
   for (i = 0; i < sizeof names / sizeof *names; i++) {
     const int fades = i == 1 || i == 2;
+    const char *const should = fades ? "at least 0 and below 1" : "at least 0 and finite";
     if (!(numbers[i] >= 0 && numbers[i] < (fades ? 1 : HUGE_VAL)))
-      return hfy_base_should_(w, "how->", names[i], numbers[i], fades ? "at least 0 and below 1" : "at least 0 and finite");
+      return hfy_base_should_(w, "how->", names[i], numbers[i], should);
   }
   for (*end = 0, i = 0; i < entries; i++) {
     const size_t last = hfy_base_plus_(table[i].offset, table[i].count);

@@ -1,7 +1,12 @@
 /* Hopfield layers: outputs and gradients of the public ones, every option against central differences, bags, errors. */
 #define HFY_IMPLEMENTATION
 #define HFY_STATIC
+#ifndef HFY_ONLY_LAYER
 #define HFY_ONLY_LAYER
+#endif
+#ifndef HFY_ONLY_STRUCTURE
+#define HFY_ONLY_STRUCTURE
+#endif
 #include "../hfy.h"
 #include "check.h"
 #include "layers.h"
@@ -708,7 +713,7 @@ TEST(dense_layers) {
     hfy_dense bad = {0, 2, HFY_DENSE_LINEAR, 0};
     CHECK_FAILS(hfy_dense_forward(&bad, r->param, r->param, 1, r->out, &r->work), HFY_ERR_ARG, &r->work, "in");
     bad.in = 2;
-    bad.kind = (hfy_dense_kind)9;
+    bad.kind = (hfy_dense_kind)7;
     CHECK_FAILS(hfy_dense_params(&bad, NULL, 0, NULL, 0, NULL, NULL, &r->work), HFY_ERR_ARG, &r->work, "kind is 9");
   }
 }
@@ -930,7 +935,7 @@ TEST(bad_layers) {
   BAD(flags, HFY_LAYER_GAUSSIAN, "positions is 0");
   BAD(flags, HFY_LAYER_LEARN_ALPHA, "sep.kind is 0");
   BAD(norm_space, 3, "norm_space is 3");
-  BAD(norm_state, (hfy_layer_norm)7, "norm_state");
+  BAD(norm_state, (hfy_layer_norm)3, "norm_state");
   l.queries = 1;
   BAD(memories, 1, "queries is 1");
   l.queries = 0;
