@@ -1291,12 +1291,12 @@ typedef struct hfy_layer {
   size_t heads;                              /* 0 = 1 */
   size_t head_width, value_width, out_width; /* of q and k, of v, of a head each; of out. 0 = width / heads, head_width,
                                                 width (NO_OUT: heads * value_width) */
-  size_t queries;                            /* > 0: so many states are trained, the same for all bags: HopfieldPooling */
+  size_t queries;                            /* > 0: so many states are trained, for all bags: HopfieldPooling */
   size_t memories;                           /* > 0: so many stored patterns are trained, for all bags: HopfieldLayer */
   size_t positions;                          /* GAUSSIAN: N of MHN B1.4, the most rows of a bag */
   unsigned flags;
   hfy_layer_norm norm_state, norm_stored, norm_projected;
-  int norm_space;                            /* q and k of a head normalised: 0 not, 1 plainly, 2 with weight and bias */
+  int norm_space;                            /* q, k of a head normalised: 0 not, 1 plainly, 2 with weight and bias */
   int static_state, static_stored, static_projected; /* 1: rows are taken as they are by each head (no W_Q, W_K, W_V):
                                                         their width is head_width, head_width, value_width */
   double norm_eps;                           /* added to variances; > 0; 0 = 1e-5 */
@@ -1404,8 +1404,8 @@ HFY_API hfy_status hfy_dense_params(const hfy_dense *dense, const char *prefix, 
 HFY_API hfy_status hfy_dense_forward(const hfy_dense *dense, const hfy_real *params, const hfy_real *x, size_t rows,
                                      hfy_real *y, hfy_work *work);
 
-/* Adds the vector-Jacobian products at dy to to[0] (of x) and to[1] (of params); NULL ones are left out. x and y as they
-   were in the forward pass. */
+/* Adds the vector-Jacobian products at dy to to[0] (of x) and to[1] (of params), which may be NULL. x and y as in the
+   forward pass. */
 HFY_API hfy_status hfy_dense_backward(const hfy_dense *dense, const hfy_real *params, const hfy_real *x,
                                       const hfy_real *y, const hfy_real *dy, size_t rows, hfy_real *const to[2],
                                       hfy_work *work);
@@ -15121,27 +15121,20 @@ typedef struct hfy_layer_array_ {
 HFY_COLD_ void hfy_layer_add_(hfy_layer_table_ *t, const hfy_layer_array_ *arrays, size_t n) {
   const hfy_layer_array_ *x;
   for (x = arrays; x < arrays + n; x++) {
-    hfy_param lost, *e = t->pass == 2 ? t->table + t->entries : &lost;
+    const size_t count = hfy_base_times_(x->a, hfy_base_times_(x->b ? x->b : 1, x->c ? x->c : 1));
+    const int frozen = x->part == HFY_LAYER_FROZEN_;
+    hfy_param one = {{0}, t->at, count, x->c ? 3u : x->b ? 2u : 1u, {x->a, x->b, x->c}, x->start, x->value,
+                     x->spread, frozen};
     size_t at;
     if (!x->a) continue;
-    memset(e, 0, sizeof *e);
-    t->too_long |= strlen(t->prefix) + strlen(x->inner) + strlen(x->name) >= sizeof e->name;
-    at = hfy_base_put_(e->name, sizeof e->name, 0, t->prefix);
-    at = hfy_base_put_(e->name, sizeof e->name, at, x->inner);
-    hfy_base_put_(e->name, sizeof e->name, at, x->name);
-    e->offset = t->at;
-    e->rank = x->c ? 3 : x->b ? 2 : 1;
-    e->shape[0] = x->a;
-    e->shape[1] = x->b;
-    e->shape[2] = x->c;
-    e->count = hfy_base_times_(x->a, hfy_base_times_(x->b ? x->b : 1, x->c ? x->c : 1));
-    e->start = x->start;
-    e->value = x->value;
-    e->spread = x->spread;
-    e->frozen = x->part == HFY_LAYER_FROZEN_;
-    if (t->part) t->part[e->frozen ? HFY_LAYER_TARGETS_ : x->part] = t->at;
+    t->too_long |= strlen(t->prefix) + strlen(x->inner) + strlen(x->name) >= sizeof one.name;
+    at = hfy_base_put_(one.name, sizeof one.name, 0, t->prefix);
+    at = hfy_base_put_(one.name, sizeof one.name, at, x->inner);
+    hfy_base_put_(one.name, sizeof one.name, at, x->name);
+    if (t->pass == 2) t->table[t->entries] = one;
+    if (t->part) t->part[frozen ? HFY_LAYER_TARGETS_ : x->part] = t->at;
     t->entries++;
-    t->at = hfy_base_plus_(t->at, e->count);
+    t->at = hfy_base_plus_(t->at, count);
   }
 }
 
@@ -15170,14 +15163,11 @@ HFY_COLD_ int hfy_layer_tabulate_(hfy_layer_table_ *t, hfy_work *w, hfy_status *
 /* A layer with its defaults, and what follows from it. */
 typedef struct hfy_layer_full_ {
   hfy_layer l;
-  int packed;                        /* W_Q, W_K, W_V are one array */
-  size_t keys, values;               /* numbers of all heads: of q and k, of v */
-  size_t extras;                     /* patterns that ZERO and BIAS_PATTERN add */
-  int fixed[HFY_LAYER_SIDES_];       /* a side has no weights: each head takes its rows as they are */
-  size_t width[HFY_LAYER_SIDES_];    /* of its rows */
-  size_t takes[HFY_LAYER_SIDES_];    /* columns of its weights */
-  size_t n[HFY_LAYER_SIDES_];        /* numbers a head */
-  hfy_layer_norm norm[HFY_LAYER_SIDES_];
+  int packed;                  /* W_Q, W_K, W_V are one array */
+  size_t keys, values, extras; /* numbers of all heads: of q and k, of v; patterns that ZERO and BIAS_PATTERN add */
+  int fixed[3];                /* a side has no weights: each head takes its rows as they are */
+  size_t width[3], takes[3], n[3]; /* of its rows; columns of its weights; numbers a head */
+  hfy_layer_norm norm[3];
 } hfy_layer_full_;
 
 /* Every array of a layer in the order of the public state_dict. */
@@ -15363,19 +15353,15 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_params(const hfy_layer *layer, const cha
 typedef struct hfy_layer_side_ {
   size_t part, rows, width, n; /* which side; rows that come in, as wide; numbers a head */
   size_t held, all;            /* rows a head has room for, with extra patterns; of all heads (fixed: rows) */
-  int fixed;                   /* as in hfy_layer_full_ */
+  int fixed, shares;           /* as in hfy_layer_full_; room and dx are those of the side before */
   hfy_post norm;               /* NONE or LAYERNORM */
-  const hfy_real *given;       /* rows x width */
-  const hfy_real *x;           /* the same normalised; given itself where RAW */
-  const hfy_real *from;        /* what is projected: x; CONNECTED values: what W_K made of it */
+  const hfy_real *given, *x;   /* rows x width; the same normalised (given itself where RAW) */
+  const hfy_real *from, *used; /* what is projected: x, or of CONNECTED values r->joint; head or x, after norm_space */
   hfy_real *head;              /* heads x held x n: projected, with room for extra patterns; NULL: fixed */
-  const hfy_real *used;        /* head or x, after norm_space */
   hfy_real *room, *seen;       /* scratch of x and used, or NULL */
   hfy_real *clean;             /* backward: given with rows that are not finite as 0, where there are such */
-  hfy_real *dhead;             /* all x n */
-  hfy_real *dgiven, *dx;       /* where the gradient of given goes, or NULL; rows x width */
-  hfy_real *dgain;             /* where that of the norm's weight and bias goes, or NULL */
-  int shares;                  /* room and dx are those of the side before */
+  hfy_real *dhead, *dx;        /* all x n; rows x width, or NULL */
+  hfy_real *dgiven, *dgain;    /* where the gradients of given, of the norm's weight and bias go, or NULL */
 } hfy_layer_side_;
 
 /* What products and norms are made with. */
@@ -15415,9 +15401,10 @@ typedef struct hfy_layer_run_ {
   int dropping, fold;
   hfy_layer_side_ side[HFY_LAYER_SIDES_];
   hfy_layer_bag_ bag;            /* where the walk over the bags is: hfy_layer_next_ */
-  hfy_net net;                   /* of a head in it, with what it drops out (drop: NULL or &dice) */
+  hfy_net net;                   /* of a head in it, what that drops out (drop: NULL or &dice), where its mask begins */
   hfy_net_drop_ dice;
   const hfy_net_drop_ *drop;
+  size_t mask_at;
   hfy_real *lost, *o, *path;     /* tape: rows that have no answer; what heads say, rows x heads x value_width; folding:
                                     z of a bag's steps, heads x rows x stored_width, the last's x projected_width */
   hfy_real *said;                /* (folding: heads x) most x value_width: a part of o or of dheads, head by head */
@@ -15688,12 +15675,15 @@ HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_lay
     for (j = 0; j < n; j++) f->db[j] += dy[i * n + j];
 }
 
-/* A side's projection from row `first` of its weights on: n rows of them. */
-HFY_PRIVATE_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side, size_t first, size_t n) {
-  const size_t k = r->full.takes[side], weight = HFY_LAYER_WEIGHT_ + side, bias = HFY_LAYER_BIAS_ + side;
+/* A map among the parameters; a side's projection from row `first` of its weights on: n rows of them. */
+HFY_PRIVATE_ hfy_layer_map_ hfy_layer_map_at_(const hfy_layer_run_ *r, size_t weight, size_t bias, size_t first,
+                                              size_t n, size_t k) {
   const hfy_layer_map_ map = {hfy_layer_at_(r, weight, first * k), hfy_layer_at_(r, bias, first),
                               hfy_layer_to_(r, weight, first * k), hfy_layer_to_(r, bias, first), n, k};
   return map;
+}
+HFY_PRIVATE_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side, size_t first, size_t n) {
+  return hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, first, n, r->full.takes[side]);
 }
 
 /* Rows x, x_step apart for the heads (0: all have the same), through their projections: y, y_step apart. */
@@ -15782,14 +15772,10 @@ HFY_PRIVATE_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
 
 /* --- one head of one bag --- */
 
-/* beta and alpha of head h. */
+/* beta of head h. */
 HFY_PRIVATE_ double hfy_layer_beta_(const hfy_layer_run_ *r, size_t h) {
   const hfy_real *log_beta = hfy_layer_at_(r, HFY_LAYER_LOG_BETA_, h);
   return log_beta ? exp((double)*log_beta) : r->l->betas ? r->l->betas[h] : r->l->beta;
-}
-HFY_PRIVATE_ double hfy_layer_alpha_(const hfy_layer_run_ *r, size_t h) {
-  const double alpha = (double)*hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
-  return alpha < 1 ? 1 : alpha > 8 ? 8 : alpha;
 }
 
 /* Scores that positions give (MHN B1.4): -((s_j - mu_i) / sigma_i)^2 / 2, added to bias. With g (their cotangents) the
@@ -15815,11 +15801,6 @@ HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, size_t h, hfy_real *
   }
 }
 
-/* Where the mask of this bag and head begins. */
-HFY_PRIVATE_ size_t hfy_layer_mask_(const hfy_layer_run_ *r, size_t h) {
-  return r->bag.mask + (r->in->mask_heads > 1 ? h * r->bag.rows * r->bag.many : 0);
-}
-
 /* What is added to the scores: nothing, the mask itself, one row of padding, or rows made in r->bias. */
 typedef enum hfy_layer_bias_kind_ {
   HFY_LAYER_UNBIASED_, HFY_LAYER_BY_MASK_, HFY_LAYER_BY_ROW_, HFY_LAYER_BY_ROWS_
@@ -15834,7 +15815,7 @@ HFY_PRIVATE_ hfy_layer_bias_kind_ hfy_layer_biased_(const hfy_layer_run_ *r) {
 HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, size_t h) {
   const hfy_layer_input *in = r->in;
   const hfy_layer_bias_kind_ kind = hfy_layer_biased_(r);
-  const hfy_real *mask = in->mask ? in->mask + hfy_layer_mask_(r, h) : NULL;
+  const hfy_real *mask = in->mask ? in->mask + r->mask_at : NULL;
   const unsigned char *padding = in->padding ? in->padding + r->bag.stored : NULL;
   const size_t rows = kind == HFY_LAYER_BY_ROW_ ? 1 : r->bag.rows, many = r->bag.many, n = many + r->full.extras;
   const int causal = in->causal && kind == HFY_LAYER_BY_ROWS_;
@@ -15857,6 +15838,7 @@ HFY_PRIVATE_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h, 0, r->fold ? r->bag.rows : 0};
   const hfy_layer *l = r->l;
   const hfy_layer_bias_kind_ kind = hfy_layer_biased_(r);
+  const hfy_real *alpha = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
   const int early = r->fold && h;
   hfy_net *net = &r->net;
   memset(net, 0, sizeof *net);
@@ -15867,13 +15849,14 @@ HFY_PRIVATE_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   net->readout_dim = r->fold ? l->projected_width : l->value_width;
   net->beta = r->fold ? 1 : hfy_layer_beta_(r, h);
   net->sep = l->sep;
-  if (l->flags & HFY_LAYER_LEARN_ALPHA) net->sep.alpha = hfy_layer_alpha_(r, h);
+  if (alpha) net->sep.alpha = *alpha < 1 ? 1 : *alpha > 8 ? 8 : (double)*alpha;
   net->post = l->post;
   net->tol = l->tol;
   net->max_steps = r->fold ? 1 : l->extra_steps + 1;
   if (kind != HFY_LAYER_UNBIASED_) net->bias = none;
   net->bias_stride = kind == HFY_LAYER_BY_ROW_ ? 0 : net->count;
   if (r->in->causal && kind != HFY_LAYER_BY_ROWS_) net->visible = unseen;
+  r->mask_at = r->bag.mask + (r->in->mask_heads > 1 ? h * r->bag.rows * r->bag.many : 0);
   r->dice = dice;
   r->drop = r->dropping && !early ? &r->dice : NULL;
 }
@@ -15913,14 +15896,6 @@ HFY_PRIVATE_ void hfy_layer_said_(const hfy_layer_run_ *r, size_t h, size_t head
     hfy_real *in_all = all + ((r->bag.row + i % rows) * r->l->heads + h + i / rows) * n, *in_said = r->said + i * n;
     memcpy(back ? in_said : in_all, back ? in_all : in_said, n * sizeof *all);
   }
-}
-
-/* A row of this bag that is lost is one for which a net has no gradient either. */
-HFY_COLD_ int hfy_layer_loses_(const hfy_layer_run_ *r) {
-  size_t i;
-  for (i = 0; i < r->bag.rows; i++)
-    if (r->lost[r->bag.row + i] > 0) return 1;
-  return 0;
 }
 
 /* --- folding: few states over many stored rows do without k and v ---
@@ -16046,7 +16021,7 @@ HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
     if (status && !failure) failure = status;
     hfy_layer_fold_query_back_(r, t);
   }
-  return hfy_layer_loses_(r) ? HFY_OK : failure;
+  return failure;
 }
 
 /* --- forward --- */
@@ -16067,30 +16042,23 @@ HFY_COLD_ void hfy_layer_associate_(hfy_layer_run_ *r, size_t h, const hfy_layer
   }
 }
 
-/* out = [o_1 .. o_heads] W_O^T + b_O. */
-HFY_PRIVATE_ hfy_layer_map_ hfy_layer_out_(const hfy_layer_run_ *r) {
-  const hfy_layer_map_ map = {hfy_layer_at_(r, HFY_LAYER_OUT_, 0), hfy_layer_at_(r, HFY_LAYER_OUT_BIAS_, 0),
-                              hfy_layer_to_(r, HFY_LAYER_OUT_, 0), hfy_layer_to_(r, HFY_LAYER_OUT_BIAS_, 0),
-                              r->l->out_width, r->full.values};
-  return map;
-}
-
-/* Lost rows are 0, as is what is not finite. */
+/* out = [o_1 .. o_heads] W_O^T + b_O; lost rows are 0, as is what is not finite. */
 HFY_COLD_ hfy_status hfy_layer_answer_(hfy_layer_run_ *r, hfy_real *out) {
-  const hfy_layer_map_ map = hfy_layer_out_(r);
+  const size_t wide = r->l->out_width, values = r->full.values;
+  const hfy_layer_map_ map = hfy_layer_map_at_(r, HFY_LAYER_OUT_, HFY_LAYER_OUT_BIAS_, 0, wide, values);
   hfy_status failure = HFY_OK;
   size_t i;
   if (map.w) hfy_layer_apply_(&r->tools, &map, r->o, r->rows, out);
-  if (!map.w && r->rows) memcpy(out, r->o, r->rows * map.k * sizeof *out);
+  if (!map.w && r->rows) memcpy(out, r->o, r->rows * values * sizeof *out);
   for (i = 0; i < r->rows; i++) {
     hfy_status *status = r->status + i;
-    if (!*status && !hfy_post_finite_(out + i * map.n, map.n)) *status = HFY_ERR_NONFINITE;
+    if (!*status && !hfy_post_finite_(out + i * wide, wide)) *status = HFY_ERR_NONFINITE;
     r->lost[i] = *status ? 1 : 0;
     if (!*status) continue;
     if (!failure)
       failure = hfy_base_fail_(r->w, *status, "row %z of the states has no answer (%s)", i, hfy_status_text(*status));
-    memset(out + i * map.n, 0, map.n * sizeof *out);
-    memset(r->o + i * map.k, 0, map.k * sizeof *out);
+    memset(out + i * wide, 0, wide * sizeof *out);
+    memset(r->o + i * values, 0, values * sizeof *out);
   }
   return failure;
 }
@@ -16261,7 +16229,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_l
 HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
   const hfy_real *queries = hfy_layer_net_(r, h), *given = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
   const size_t n = r->net.count, rows = r->bag.rows, many = r->bag.many;
-  hfy_real *d_mask = r->dmask ? r->dmask + hfy_layer_mask_(r, h) : NULL;
+  hfy_real *d_mask = r->dmask ? r->dmask + r->mask_at : NULL;
   hfy_real *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h), *d_alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, h);
   double beta = 0, alpha = 0;
   size_t i, j;
@@ -16283,7 +16251,7 @@ HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
   if (r->zero && r->dparams) hfy_layer_gaussian_(r, h, NULL, r->dbias);
   if (d_beta) *d_beta = (hfy_real)((double)*d_beta + beta * r->net.beta);
   if (d_alpha && *given >= 1 && *given <= 8) *d_alpha = (hfy_real)((double)*d_alpha + alpha);
-  return status != HFY_ERR_CONVERGENCE && hfy_layer_loses_(r) ? HFY_OK : status;
+  return status;
 }
 
 /* Back from what the nets saw to what came in, for one side. */
@@ -16402,7 +16370,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   if (!status) status = hfy_layer_aim_(r, grad, w);
   if (!status) status = hfy_layer_dout_(dout, r->rows, r->l->out_width, w);
   if (status) return status;
-  out = hfy_layer_out_(r);
+  out = hfy_layer_map_at_(r, HFY_LAYER_OUT_, HFY_LAYER_OUT_BIAS_, 0, r->l->out_width, r->full.values);
   memset(&asked, 0, sizeof asked);
   asked.queries = asked.keys = asked.readout = &none;
   asked.bias = r->dmask || r->l->flags & HFY_LAYER_GAUSSIAN ? &none : NULL;
@@ -16438,6 +16406,8 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   while (hfy_layer_next_(r))
     for (h = 0; h < (r->fold ? 1 : r->l->heads); h++) {
       status = r->fold ? hfy_layer_fold_back_(r) : hfy_layer_associate_back_(r, h);
+      for (i = 0; status != HFY_ERR_CONVERGENCE && i < r->bag.rows; i++)
+        if (r->lost[r->bag.row + i] > 0) status = HFY_OK; /* it is that row for which a net has no gradient either */
       if (status && !failure) failure = hfy_base_fail_(w, status, "bag %z: %s", r->bag.b, r->inner.message);
     }
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++)

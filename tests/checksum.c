@@ -2030,7 +2030,7 @@ static void put_table(const hfy_param *table, size_t entries, size_t end) {
 
 /* Zeros everywhere but where gradients go; started at the table's values and moved a little. */
 static hfy_real *start_of(const hfy_param *table, size_t entries, size_t end) {
-  hfy_real *params = zeros(end + 1);
+  hfy_real *params = zeros(end + 1000);
   size_t i;
   hfy_param_init(table, entries, &rng, params, &work);
   for (i = 0; i < end; i++) params[i] += (hfy_real)(0.2 * hfy_rng_normal(&rng));

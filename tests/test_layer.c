@@ -714,7 +714,7 @@ TEST(dense_layers) {
     CHECK_FAILS(hfy_dense_forward(&bad, r->param, r->param, 1, r->out, &r->work), HFY_ERR_ARG, &r->work, "in");
     bad.in = 2;
     bad.kind = (hfy_dense_kind)7;
-    CHECK_FAILS(hfy_dense_params(&bad, NULL, 0, NULL, 0, NULL, NULL, &r->work), HFY_ERR_ARG, &r->work, "kind is 9");
+    CHECK_FAILS(hfy_dense_params(&bad, NULL, 0, NULL, 0, NULL, NULL, &r->work), HFY_ERR_ARG, &r->work, "kind is 7");
   }
 }
 
