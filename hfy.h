@@ -221,8 +221,8 @@
      >>rate        graded attractor networks: are they stable?       >>rate.impl
 
      A room calls only rooms above it. Public names are hfy_<room>_<verb>; shorter are the net's (hfy_retrieve,
-     hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_), linalg's hfy_eigenvalues, hfy_eigenvectors, file's hfy_param_
-     and layer's hfy_dense_, hfy_block_, hfy_optimiser_. Private names end in an underscore.
+     hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_), linalg's hfy_eigenvalues, hfy_eigenvectors, file's
+     hfy_param_ and layer's hfy_dense_, hfy_block_, hfy_optimiser_. Private names end in an underscore.
 
    FURTHER   examples/, docs/guide.md (by tasks), docs/math.md (every equation and its function), docs/design.md (why it
              is built so), docs/porting.md
@@ -16368,7 +16368,6 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   if (!status) status = hfy_layer_rewind_(r, layer, params, in, tape, w);
   if (!status && r->rows && !dout) status = hfy_base_null_(w, "dout");
   if (!status) status = hfy_layer_aim_(r, grad, w);
-  if (!status) status = hfy_layer_dout_(dout, r->rows, r->l->out_width, w);
   if (status) return status;
   out = hfy_layer_map_at_(r, HFY_LAYER_OUT_, HFY_LAYER_OUT_BIAS_, 0, r->l->out_width, r->full.values);
   memset(&asked, 0, sizeof asked);
@@ -16378,7 +16377,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   asked.alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, 0) ? &number : NULL;
   asked.implicit = r->l->implicit;
   for (i = 0; i < r->rows; i++) lost &= r->lost[i] > 0;
-  if (lost) return HFY_OK; /* parameters that are not finite, too */
+  if (lost) return hfy_layer_dout_(dout, r->rows, out.n, w); /* parameters that are not finite, too */
   status = hfy_layer_probe_(r, NULL, &asked);
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_layer_plan_(&arena, r, 1);
@@ -16392,6 +16391,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
       s->dx = s->shares ? s[-1].dx : HFY_TAKE_(&arena, hfy_real, s->dgiven || s->dgain ? size : 0);
     }
   }
+  if (!status) status = hfy_layer_dout_(dout, r->rows, out.n, w);
   if (status) return status;
   hfy_layer_sift_(dout, r->rows, out.n, r->lost, r->dout);
   for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
@@ -16667,6 +16667,7 @@ HFY_COLD_ hfy_status hfy_block_begin_(const hfy_block *block, const hfy_layer_in
   inner = b->rows * b->dense[0].out;
   for (i = 0; i <= b->stages; i++) b->r[i] = hfy_layer_take_(tape, &b->reals, size);
   for (i = 0; i < b->stages; i++) b->h[i] = hfy_layer_take_(tape, &b->reals, size);
+  if (tape) b->in[1].state = b->h[0];
   b->a = hfy_layer_take_(tape, &b->reals, size);
   b->dh = hfy_layer_take_(tape, &b->reals, size);
   b->hidden = hfy_layer_take_(tape, &b->reals, inner);
@@ -16749,7 +16750,6 @@ HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
   const size_t size = b->dry ? 0 : b->rows * b->width, inner = b->dense[0].out, last = b->stages;
   size_t i, k;
   for (i = 0; i <= last; i++) {
-    if (i == 1 && last > 1 && !b->dry) b->in[1].state = x;
     if (i < last) {
       const hfy_layer_report *report = b->report ? b->report + i : NULL;
       const hfy_real *params = b->params + b->at[i];
@@ -16770,6 +16770,7 @@ HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
 HFY_COLD_ void hfy_block_backward_(hfy_block_run_ *b, hfy_work *w) {
   const size_t size = b->dry ? 0 : b->rows * b->width, last = b->stages, inner = b->dense[0].out;
   size_t i, k;
+  if (b->dry) memset(b->a, 0, b->rows * b->width * sizeof *b->a); /* layers look at it */
   if (size) memcpy(b->dh, b->dout, size * sizeof *b->dh);
   for (i = last + 1; i--;) { /* dh: of what norm i gives, then of r_i = x + a, then of x */
     const hfy_real *x = i ? b->h[i - 1] : b->in[0].stored;
@@ -16779,7 +16780,6 @@ HFY_COLD_ void hfy_block_backward_(hfy_block_run_ *b, hfy_work *w) {
     if (i < last) {
       const hfy_layer_grad of = {b->dparams ? b->dparams + b->at[i] : NULL, i ? b->grad->projected : b->dh,
                                  i ? b->dh : NULL, NULL, i ? NULL : b->grad->mask};
-      if (i && !b->dry) b->in[1].state = x;
       hfy_block_did_(b, hfy_layer_backward(b->layer[i], b->params + b->at[i], b->in + i, b->tape[i], b->a, &of, w), w);
       continue;
     }
@@ -16857,12 +16857,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
   hfy_work local, *w = hfy_base_open_(work, &local);
   size_t end = 0, i, j;
   double square = 0, length, scale, fade1, fade2, rate, beta1, beta2, eps;
-  hfy_status status = hfy_base_null_(w, !how                       ? "how"
-                                        : !table && entries        ? "table"
-                                        : !params                  ? "params"
-                                        : !grads                   ? "grads"
-                                        : !how->sgd && !moments    ? "moments"
-                                                                   : NULL);
+  hfy_status status = hfy_base_null_(w, !how ? "how" : !table && entries ? "table" : !params ? "params" : !grads ? "grads"
+                                        : !how->sgd && !moments ? "moments" : NULL);
   if (!status) status = hfy_optimiser_check_(how, table, entries, &end, w);
   for (i = 0; !status && i < entries; i++)
     for (j = table[i].offset; !status && !table[i].frozen && j < table[i].offset + table[i].count; j++) {
