@@ -15260,7 +15260,8 @@ HFY_COLD_ hfy_status hfy_layer_wrong_(const hfy_layer_full_ *f, hfy_work *w) {
     {flags & HFY_LAYER_CONNECTED && (fixed || gaussian || l->projected_width != l->stored_width), "flags", bits,
      "without CONNECTED: it takes W_K, W_V and a projected_width of stored_width"},
     {gaussian && !l->positions, "positions", 0, "at least 1 with GAUSSIAN"},
-    {gaussian && (l->extra_steps || l->implicit), "extra_steps", steps, "0, as implicit, with GAUSSIAN, stateless"},
+    {gaussian && (l->extra_steps || l->implicit), "extra_steps", steps,
+     "0, as implicit, with GAUSSIAN: it has no state"},
     {gaussian && (trained || l->norm_space || extras), "flags", bits,
      "without GAUSSIAN for trained states or patterns, norm_space and extra patterns"}};
   size_t i;
@@ -16857,8 +16858,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
   hfy_work local, *w = hfy_base_open_(work, &local);
   size_t end = 0, i, j;
   double square = 0, length, scale, fade1, fade2, rate, beta1, beta2, eps;
-  hfy_status status = hfy_base_null_(w, !how ? "how" : !table && entries ? "table" : !params ? "params" : !grads ? "grads"
-                                        : !how->sgd && !moments ? "moments" : NULL);
+  const char *null = !how ? "how" : !table && entries ? "table" : !params ? "params" : !grads ? "grads" : NULL;
+  hfy_status status = hfy_base_null_(w, !null && !how->sgd && !moments ? "moments" : null);
   if (!status) status = hfy_optimiser_check_(how, table, entries, &end, w);
   for (i = 0; !status && i < entries; i++)
     for (j = table[i].offset; !status && !table[i].frozen && j < table[i].offset + table[i].count; j++) {
