@@ -15531,8 +15531,7 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
     s->given = hfy_layer_at_(r, own ? HFY_LAYER_TARGETS_ : HFY_LAYER_LOOKUP_, 0);
   else
     s->given = part == HFY_LAYER_V_ && in->projected ? in->projected : in->stored;
-  if (r->full.norm[part] != HFY_LAYER_RAW)
-    s->norm = hfy_layer_norm_(l->norm_eps, gain, s->width);
+  if (r->full.norm[part] != HFY_LAYER_RAW) s->norm = hfy_layer_norm_(l->norm_eps, gain, s->width);
 }
 
 /* What is wrong with the input. */
@@ -15802,26 +15801,21 @@ HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, size_t h, hfy_real *
   }
 }
 
-/* What is added to the scores: nothing, the mask itself, one row of padding, or rows made in r->bias. */
-typedef enum hfy_layer_bias_kind_ {
-  HFY_LAYER_UNBIASED_, HFY_LAYER_BY_MASK_, HFY_LAYER_BY_ROW_, HFY_LAYER_BY_ROWS_
-} hfy_layer_bias_kind_;
-HFY_PRIVATE_ hfy_layer_bias_kind_ hfy_layer_biased_(const hfy_layer_run_ *r) {
+/* What is added to the scores: 2: rows made in r->bias; 1: one row of padding, made there; 0: the mask itself or nothing. */
+HFY_PRIVATE_ int hfy_layer_makes_(const hfy_layer_run_ *r) {
   const hfy_layer_input *in = r->in;
   const int extras = r->full.extras > 0;
-  if (r->l->flags & HFY_LAYER_GAUSSIAN || (in->causal && extras)) return HFY_LAYER_BY_ROWS_;
-  if (in->mask) return in->padding || extras ? HFY_LAYER_BY_ROWS_ : HFY_LAYER_BY_MASK_;
-  return in->padding ? HFY_LAYER_BY_ROW_ : HFY_LAYER_UNBIASED_;
+  if (r->l->flags & HFY_LAYER_GAUSSIAN || (in->causal && extras) || (in->mask && (in->padding || extras))) return 2;
+  return !in->mask && in->padding;
 }
 HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, size_t h) {
   const hfy_layer_input *in = r->in;
-  const hfy_layer_bias_kind_ kind = hfy_layer_biased_(r);
   const hfy_real *mask = in->mask ? in->mask + r->mask_at : NULL;
   const unsigned char *padding = in->padding ? in->padding + r->bag.stored : NULL;
-  const size_t rows = kind == HFY_LAYER_BY_ROW_ ? 1 : r->bag.rows, many = r->bag.many, n = many + r->full.extras;
-  const int causal = in->causal && kind == HFY_LAYER_BY_ROWS_;
+  const int makes = hfy_layer_makes_(r), causal = in->causal && makes > 1;
+  const size_t rows = makes > 1 ? r->bag.rows : 1, many = r->bag.many, n = many + r->full.extras;
   size_t i, j;
-  if (kind == HFY_LAYER_BY_MASK_) return mask;
+  if (!makes) return mask;
   for (i = 0; i < rows; i++)
     for (j = 0; j < n; j++) {
       const int hidden = j < many && ((padding && padding[j]) || (causal && j > i));
@@ -15838,9 +15832,8 @@ HFY_PRIVATE_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   static const size_t unseen[1] = {0};
   const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h, 0, r->fold ? r->bag.rows : 0};
   const hfy_layer *l = r->l;
-  const hfy_layer_bias_kind_ kind = hfy_layer_biased_(r);
   const hfy_real *alpha = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
-  const int early = r->fold && h;
+  const int early = r->fold && h, makes = hfy_layer_makes_(r);
   hfy_net *net = &r->net;
   memset(net, 0, sizeof *net);
   net->count = r->bag.many + r->full.extras;
@@ -15854,9 +15847,9 @@ HFY_PRIVATE_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   net->post = l->post;
   net->tol = l->tol;
   net->max_steps = r->fold ? 1 : l->extra_steps + 1;
-  if (kind != HFY_LAYER_UNBIASED_) net->bias = none;
-  net->bias_stride = kind == HFY_LAYER_BY_ROW_ ? 0 : net->count;
-  if (r->in->causal && kind != HFY_LAYER_BY_ROWS_) net->visible = unseen;
+  net->bias = makes || r->in->mask ? none : NULL;
+  net->bias_stride = makes == 1 ? 0 : net->count;
+  net->visible = r->in->causal && makes < 2 ? unseen : NULL;
   r->mask_at = r->bag.mask + (r->in->mask_heads > 1 ? h * r->bag.rows * r->bag.many : 0);
   r->dice = dice;
   r->drop = r->dropping && !early ? &r->dice : NULL;
@@ -16127,8 +16120,9 @@ HFY_PRIVATE_ size_t hfy_layer_most_(size_t a, size_t b, size_t c) { return a > b
 /* Scratch of either direction. */
 HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int back) {
   const hfy_layer *l = r->l;
-  const hfy_layer_bias_kind_ kind = hfy_layer_biased_(r);
+  const int makes = hfy_layer_makes_(r);
   const size_t n = r->fold ? hfy_base_times_(l->heads, r->most) : 0, back_n = back ? n : 0;
+  const size_t wider = hfy_layer_most_(l->stored_width, l->projected_width, 0);
   const size_t joint = l->flags & HFY_LAYER_CONNECTED ? hfy_base_times_(r->stored, r->full.keys) : 0;
   size_t i, wide = hfy_layer_most_(l->out_width, r->rows, r->full.keys);
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
@@ -16142,12 +16136,11 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
   r->djoint = HFY_TAKE_(arena, hfy_real, back ? joint : 0);
   r->q = HFY_TAKE_(arena, hfy_real, n * l->head_width);
   r->u = HFY_TAKE_(arena, hfy_real, n * l->stored_width);
-  r->y = HFY_TAKE_(arena, hfy_real, n * hfy_layer_most_(l->stored_width, l->projected_width, 0));
+  r->y = HFY_TAKE_(arena, hfy_real, n * wider);
   r->dq = HFY_TAKE_(arena, hfy_real, back_n * l->head_width);
   r->du = HFY_TAKE_(arena, hfy_real, back_n * l->stored_width);
-  r->dy = HFY_TAKE_(arena, hfy_real, back_n * hfy_layer_most_(l->stored_width, l->projected_width, 0));
-  r->bias = HFY_TAKE_(arena, hfy_real,
-                      kind == HFY_LAYER_BY_ROW_ ? r->many : kind == HFY_LAYER_BY_ROWS_ ? r->most * r->many : 0);
+  r->dy = HFY_TAKE_(arena, hfy_real, back_n * wider);
+  r->bias = HFY_TAKE_(arena, hfy_real, makes ? (makes > 1 ? r->most : 1) * r->many : 0);
   r->zero = HFY_TAKE_(arena, hfy_real, l->flags & HFY_LAYER_GAUSSIAN ? r->most + r->many : 0);
   r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
   hfy_layer_equip_(arena, wide, &r->tools);
