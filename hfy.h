@@ -15418,17 +15418,17 @@ typedef struct hfy_layer_run_ {
   double *energy;                /* most x (extra_steps + 2) */
 } hfy_layer_run_;
 
-HFY_PRIVATE_ size_t hfy_layer_stored_of_(const hfy_layer *l, const hfy_layer_input *in, size_t b) {
+HFY_COLD_ size_t hfy_layer_stored_of_(const hfy_layer *l, const hfy_layer_input *in, size_t b) {
   return l->memories ? l->memories : in->stored_rows ? in->stored_rows[b] : in->stored_each;
 }
-HFY_PRIVATE_ size_t hfy_layer_rows_of_(const hfy_layer *l, const hfy_layer_input *in, size_t b) {
+HFY_COLD_ size_t hfy_layer_rows_of_(const hfy_layer *l, const hfy_layer_input *in, size_t b) {
   if (l->queries) return l->queries;
   if (!in->state) return hfy_layer_stored_of_(l, in, b);
   return in->state_rows ? in->state_rows[b] : in->state_each;
 }
 
 /* while (hfy_layer_next_(r)) { r->bag is each bag in turn... } */
-HFY_PRIVATE_ int hfy_layer_next_(hfy_layer_run_ *r) {
+HFY_COLD_ int hfy_layer_next_(hfy_layer_run_ *r) {
   const hfy_layer *l = r->l;
   hfy_layer_bag_ *bag = &r->bag;
   if (bag->next == r->bags) {
@@ -15451,7 +15451,7 @@ HFY_PRIVATE_ int hfy_layer_next_(hfy_layer_run_ *r) {
 
 /* The same over runs of a side's rows, bag.many from bag.stored on, that lie together from bag.k on in head, too: all,
    or a bag's where extra patterns stand between. */
-HFY_PRIVATE_ int hfy_layer_span_(hfy_layer_run_ *r, const hfy_layer_side_ *s) {
+HFY_COLD_ int hfy_layer_span_(hfy_layer_run_ *r, const hfy_layer_side_ *s) {
   if (s->held > s->rows && !r->l->memories) return hfy_layer_next_(r);
   r->bag.many = r->bag.next ? 0 : s->rows;
   r->bag.next = !r->bag.next;
@@ -15495,7 +15495,7 @@ HFY_PRIVATE_ hfy_real *hfy_layer_to_(const hfy_layer_run_ *r, size_t part, size_
 }
 
 /* gain: n weights with n biases behind them, or NULL. */
-HFY_PRIVATE_ hfy_post hfy_layer_norm_(double eps, const hfy_real *gain, size_t n) {
+HFY_COLD_ hfy_post hfy_layer_norm_(double eps, const hfy_real *gain, size_t n) {
   hfy_post norm;
   memset(&norm, 0, sizeof norm);
   norm.kind = HFY_POST_LAYERNORM;
@@ -15507,7 +15507,7 @@ HFY_PRIVATE_ hfy_post hfy_layer_norm_(double eps, const hfy_real *gain, size_t n
 }
 
 /* The norm of q and k in the association space. */
-HFY_PRIVATE_ hfy_post hfy_layer_space_(const hfy_layer_run_ *r) {
+HFY_COLD_ hfy_post hfy_layer_space_(const hfy_layer_run_ *r) {
   return hfy_layer_norm_(r->l->norm_eps, hfy_layer_at_(r, HFY_LAYER_SPACE_, 0), r->l->head_width);
 }
 
@@ -15617,7 +15617,7 @@ HFY_COLD_ void hfy_layer_mark_(const hfy_layer_run_ *r, hfy_real mark[HFY_LAYER_
 }
 
 /* The next part of a tape, or NULL while it is only counted. */
-HFY_PRIVATE_ hfy_real *hfy_layer_take_(hfy_real *tape, size_t *at, size_t reals) {
+HFY_COLD_ hfy_real *hfy_layer_take_(hfy_real *tape, size_t *at, size_t reals) {
   const size_t here = *at;
   *at += reals;
   return tape ? tape + here : NULL;
@@ -15639,8 +15639,8 @@ HFY_COLD_ size_t hfy_layer_lay_(hfy_layer_run_ *r, hfy_real *tape) {
 /* --- rows to the heads and back --- */
 
 /* C = A B, C += A B of hfy_real, rows shared out: the bits are those of one. */
-HFY_PRIVATE_ void hfy_layer_multiply_(const hfy_layer_tools_ *t, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
-                                      hfy_linalg_view_ b, hfy_linalg_into_ c) {
+HFY_COLD_ void hfy_layer_multiply_(const hfy_layer_tools_ *t, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
+                                   hfy_linalg_view_ b, hfy_linalg_into_ c) {
   hfy_linalg_product_ p = {t->simd, m, n, k, hfy_base_min_(t->tasks, m / 16 + 1), a, b, c, t->gemm, sizeof(hfy_real),
                            t->slice};
   if (m && n) hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
@@ -15654,8 +15654,8 @@ typedef struct hfy_layer_map_ {
 } hfy_layer_map_;
 
 /* x: m rows. */
-HFY_PRIVATE_ void hfy_layer_apply_(const hfy_layer_tools_ *t, const hfy_layer_map_ *f, const hfy_real *x, size_t m,
-                                   hfy_real *y) {
+HFY_COLD_ void hfy_layer_apply_(const hfy_layer_tools_ *t, const hfy_layer_map_ *f, const hfy_real *x, size_t m,
+                                hfy_real *y) {
   const size_t n = f->n;
   size_t i;
   for (i = 0; f->b && i < m; i++) memcpy(y + i * n, f->b, n * sizeof *y);
@@ -15676,27 +15676,27 @@ HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_lay
 }
 
 /* A map among the parameters; a side's projection from row `first` of its weights on: n rows of them. */
-HFY_PRIVATE_ hfy_layer_map_ hfy_layer_map_at_(const hfy_layer_run_ *r, size_t weight, size_t bias, size_t first,
-                                              size_t n, size_t k) {
+HFY_COLD_ hfy_layer_map_ hfy_layer_map_at_(const hfy_layer_run_ *r, size_t weight, size_t bias, size_t first, size_t n,
+                                           size_t k) {
   const hfy_layer_map_ map = {hfy_layer_at_(r, weight, first * k), hfy_layer_at_(r, bias, first),
                               hfy_layer_to_(r, weight, first * k), hfy_layer_to_(r, bias, first), n, k};
   return map;
 }
-HFY_PRIVATE_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side, size_t first, size_t n) {
+HFY_COLD_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side, size_t first, size_t n) {
   return hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, first, n, r->full.takes[side]);
 }
 
 /* Rows x, x_step apart for the heads (0: all have the same), through their projections: y, y_step apart. */
-HFY_PRIVATE_ void hfy_layer_heads_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step, size_t rows,
-                                   hfy_real *y, size_t y_step) {
+HFY_COLD_ void hfy_layer_heads_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step, size_t rows,
+                                hfy_real *y, size_t y_step) {
   size_t h;
   for (h = 0; h < r->l->heads; h++) {
     const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * r->full.n[side], r->full.n[side]);
     hfy_layer_apply_(&r->tools, &map, x + h * x_step, rows, y + h * y_step);
   }
 }
-HFY_PRIVATE_ void hfy_layer_heads_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step,
-                                        size_t rows, const hfy_real *dy, size_t y_step, hfy_real *dx) {
+HFY_COLD_ void hfy_layer_heads_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step,
+                                     size_t rows, const hfy_real *dy, size_t y_step, hfy_real *dx) {
   size_t h;
   for (h = 0; h < r->l->heads; h++) {
     const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * r->full.n[side], r->full.n[side]);
@@ -15705,8 +15705,8 @@ HFY_PRIVATE_ void hfy_layer_heads_back_(const hfy_layer_run_ *r, size_t side, co
 }
 
 /* Rows normalised by a post; what is not finite becomes NaN and is found where rows are answered. */
-HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x, size_t rows,
-                                       size_t n, hfy_real *y) {
+HFY_COLD_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x, size_t rows,
+                                    size_t n, hfy_real *y) {
   size_t i, j;
   for (i = 0; i < rows; i++)
     if (hfy_post_row_(norm, x + i * n, 0, NULL, n, y + i * n, &t->post))
@@ -15714,8 +15714,8 @@ HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_post
 }
 
 /* The other way: dy at rows x becomes dx; dgain, or NULL: added to, the bias's part behind it. */
-HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x,
-                                            size_t rows, size_t n, hfy_real *dy, hfy_real *dgain) {
+HFY_COLD_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x,
+                                         size_t rows, size_t n, hfy_real *dy, hfy_real *dgain) {
   hfy_post_grad grad;
   size_t i;
   memset(&grad, 0, sizeof grad);
@@ -15734,7 +15734,7 @@ HFY_PRIVATE_ hfy_real *hfy_layer_dused_(const hfy_layer_side_ *s, size_t h, size
 }
 
 /* The extra patterns of every bag, after its own: the trained one, then 0. */
-HFY_PRIVATE_ void hfy_layer_extras_(hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *rows) {
+HFY_COLD_ void hfy_layer_extras_(hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *rows) {
   const size_t part = s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_;
   size_t h;
   while (s->held > s->rows && hfy_layer_span_(r, s))
@@ -15747,7 +15747,7 @@ HFY_PRIVATE_ void hfy_layer_extras_(hfy_layer_run_ *r, const hfy_layer_side_ *s,
 }
 
 /* Normalised rows, made anew in either direction; q, k and v as nets see them. */
-HFY_PRIVATE_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
+HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
   const hfy_post space = hfy_layer_space_(r);
   const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->full.keys);
   size_t i;
@@ -15801,8 +15801,8 @@ HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, size_t h, hfy_real *
   }
 }
 
-/* What is added to the scores: 2: rows made in r->bias; 1: one row of padding, made there; 0: the mask itself or nothing. */
-HFY_PRIVATE_ int hfy_layer_makes_(const hfy_layer_run_ *r) {
+/* Added to the scores: 2: rows made in r->bias; 1: one row of padding, made there; 0: the mask itself or nothing. */
+HFY_COLD_ int hfy_layer_makes_(const hfy_layer_run_ *r) {
   const hfy_layer_input *in = r->in;
   const int extras = r->full.extras > 0;
   if (r->l->flags & HFY_LAYER_GAUSSIAN || (in->causal && extras) || (in->mask && (in->padding || extras))) return 2;
@@ -15827,7 +15827,7 @@ HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, size_t h) 
 
 /* The net of head h in this bag but for its arrays, which are `none` where there will be one; what it drops out.
    Folding: all heads have one net; h > 0: that of a step before the last. */
-HFY_PRIVATE_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
+HFY_COLD_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   static const hfy_real none[1] = {0};
   static const size_t unseen[1] = {0};
   const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h, 0, r->fold ? r->bag.rows : 0};
@@ -15856,7 +15856,7 @@ HFY_PRIVATE_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
 }
 
 /* With its arrays; its queries. Positions: both are 0, and so all scores but for the bias. */
-HFY_PRIVATE_ const hfy_real *hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
+HFY_COLD_ const hfy_real *hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
   hfy_layer_shape_(r, h);
   r->net.readout = hfy_layer_used_(r->side + HFY_LAYER_V_, h, r->bag.k);
   if (r->net.visible) r->net.visible = r->visible;
@@ -15883,7 +15883,7 @@ HFY_COLD_ void hfy_layer_ask_(hfy_layer_run_ *r, const hfy_real *queries, size_t
 }
 
 /* r->said, of so many heads of this bag from h on, to its place in `all`, rows x heads x value_width, or back. */
-HFY_PRIVATE_ void hfy_layer_said_(const hfy_layer_run_ *r, size_t h, size_t heads, hfy_real *all, int back) {
+HFY_COLD_ void hfy_layer_said_(const hfy_layer_run_ *r, size_t h, size_t heads, hfy_real *all, int back) {
   const size_t n = r->l->value_width, rows = r->bag.rows;
   size_t i;
   for (i = 0; i < heads * rows; i++) {
@@ -15897,7 +15897,7 @@ HFY_PRIVATE_ void hfy_layer_said_(const hfy_layer_run_ *r, size_t h, size_t head
    heads say W_V (gain o z + shift) + b_V of z = X^T p: all heads of a bag are queries of one net over rows x. */
 
 /* Of head h: q of step t; its rows are in r->q from the second step on. */
-HFY_PRIVATE_ const hfy_real *hfy_layer_fold_q_(const hfy_layer_run_ *r, size_t t, size_t h) {
+HFY_COLD_ const hfy_real *hfy_layer_fold_q_(const hfy_layer_run_ *r, size_t t, size_t h) {
   return t ? r->q + h * r->bag.rows * r->l->head_width : hfy_layer_used_(r->side + HFY_LAYER_Q_, h, r->bag.q);
 }
 
@@ -15968,7 +15968,7 @@ HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
 }
 
 /* The net of step t over a bag's rows; where its z lies on the tape. */
-HFY_PRIVATE_ hfy_real *hfy_layer_fold_net_(hfy_layer_run_ *r, size_t t) {
+HFY_COLD_ hfy_real *hfy_layer_fold_net_(hfy_layer_run_ *r, size_t t) {
   const hfy_layer *l = r->l;
   const size_t steps = l->extra_steps, width = l->stored_width;
   hfy_layer_shape_(r, t < steps);
@@ -16115,10 +16115,10 @@ HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told,
 }
 
 /* The largest of three. */
-HFY_PRIVATE_ size_t hfy_layer_most_(size_t a, size_t b, size_t c) { return a > b ? (a > c ? a : c) : b > c ? b : c; }
+HFY_COLD_ size_t hfy_layer_most_(size_t a, size_t b, size_t c) { return a > b ? (a > c ? a : c) : b > c ? b : c; }
 
-/* Scratch of either direction. */
-HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int back) {
+/* Scratch of either direction. */ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena,
+                                 hfy_layer_run_ *r, int back) {
   const hfy_layer *l = r->l;
   const int makes = hfy_layer_makes_(r);
   const size_t n = r->fold ? hfy_base_times_(l->heads, r->most) : 0, back_n = back ? n : 0;
@@ -16442,7 +16442,7 @@ HFY_PRIVATE_ double hfy_dense_slope_(hfy_dense_kind kind, double y) {
   }
 }
 
-HFY_PRIVATE_ hfy_layer_map_ hfy_dense_map_(const hfy_dense *d, const hfy_real *params, hfy_real *dparams) {
+HFY_COLD_ hfy_layer_map_ hfy_dense_map_(const hfy_dense *d, const hfy_real *params, hfy_real *dparams) {
   const size_t behind = d->in * d->out;
   const hfy_layer_map_ map = {params, d->no_bias ? NULL : params + behind, dparams,
                               d->no_bias || !dparams ? NULL : dparams + behind, d->out, d->in};
@@ -16680,7 +16680,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_block_tape(const hfy_block *block, const hfy_l
 }
 
 /* Dropout of rows x n numbers, the which-th of a block. */
-HFY_PRIVATE_ void hfy_block_drop_(hfy_block_run_ *b, size_t which, size_t n, hfy_real *x) {
+HFY_COLD_ void hfy_block_drop_(hfy_block_run_ *b, size_t which, size_t n, hfy_real *x) {
   size_t i;
   b->drop.bag = which;
   b->drop.head = SIZE_MAX; /* no association's */
