@@ -16117,8 +16117,8 @@ HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told,
 /* The largest of three. */
 HFY_COLD_ size_t hfy_layer_most_(size_t a, size_t b, size_t c) { return a > b ? (a > c ? a : c) : b > c ? b : c; }
 
-/* Scratch of either direction. */ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena,
-                                 hfy_layer_run_ *r, int back) {
+/* Scratch of either direction. */
+HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int back) {
   const hfy_layer *l = r->l;
   const int makes = hfy_layer_makes_(r);
   const size_t n = r->fold ? hfy_base_times_(l->heads, r->most) : 0, back_n = back ? n : 0;
