@@ -15560,10 +15560,12 @@ HFY_COLD_ int hfy_layer_folds_(const hfy_layer_run_ *r) {
   const hfy_layer_input *in = r->in;
   const unsigned other = HFY_LAYER_GAUSSIAN | HFY_LAYER_CONNECTED | HFY_LAYER_LEARN_ALPHA;
   const hfy_sep_kind kind = l->sep.kind;
+  const size_t path = hfy_base_plus_(hfy_base_times_(l->extra_steps, l->stored_width), l->projected_width);
   return (l->queries || l->static_state) && !l->static_stored && !l->static_projected && !l->norm_space &&
          !l->memories && !r->full.extras && !(l->flags & other) && !in->mask && !in->causal && !(l->tol > 0) &&
          !l->implicit && !(l->extra_steps && l->post.kind) && !l->sep.plus && !l->sep.upper && !l->sep.lower &&
          (kind == HFY_SEP_SOFTMAX || kind == HFY_SEP_SPARSEMAX || kind == HFY_SEP_ENTMAX || kind == HFY_SEP_NORMMAX) &&
+         hfy_base_fits_(hfy_base_times_(l->heads, r->rows), path, 8 * sizeof(double)) &&
          (double)r->most * (double)(l->stored_width + l->projected_width) <
            (double)l->stored_width * (double)l->head_width + (double)l->projected_width * (double)l->value_width;
 }
