@@ -66,8 +66,9 @@
 
    Three levels:  hfy_retrieve runs the whole walk for many queries at once;  hfy_sim_scores, hfy_sep_apply and
    hfy_post_apply are its stages;  a hfy_work with your own buffer makes either of them run without allocation.
-   Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives. Energies: hfy_energy, and
-   their slopes, hfy_energy_gradient.
+   Learning: hfy_retrieve_vjp, hfy_sep_vjp and hfy_post_vjp are the reverse-mode derivatives; hfy_layer_, hfy_dense_,
+   hfy_block_ and hfy_optimiser_ build networks that train around nets. Energies: hfy_energy, and their slopes,
+   hfy_energy_gradient.
    Large memories: hfy_index_build prepares the keys once, and retrievals with a margin then read 4 to 40 times fewer
    bytes for the same bits; hfy_shard_find, _merge and _finish answer over patterns that lie in several places.
    Beside the walk: hfy_theory_ computes what is promised for a net (radii, capacities, error bounds), hfy_recall_ gives
@@ -184,8 +185,8 @@
      - allocate anything but scratch; store, copy or own your patterns
      - choose beta, the separation or the number of steps for your data
      - approximate: what is left out (patterns beyond the margin, weights below rounding) cannot change the answer
-     - train networks by gradient: it gives gradients and losses, the optimiser is yours (what has a convex training or
-       a closed form is trained: hfy_kernel_train, hfy_binary_weights)
+     - run training loops: it gives layers, gradients, losses and an optimiser's step; batches, schedules and stopping
+       are yours (what has a convex training or a closed form is trained: hfy_kernel_train, hfy_binary_weights)
      - read images; .npy and safetensors are the only file formats
      - promise a binary interface between versions: compile it with your program
 
@@ -211,6 +212,7 @@
                                                                      >>net.fast      the same walk sooner
                                                                      >>net.energy    energies, gradients
      >>file        .npy and named parameters in and out              >>file.impl
+     >>layer       Hopfield layers that train, blocks, optimiser     >>layer.impl
      >>shard       one step over patterns in several places          >>shard.impl
      >>theory      what the papers prove, computed for a net         >>theory.impl
      >>recall      free and sequential recall, forgetting            >>recall.impl
@@ -219,8 +221,8 @@
      >>rate        graded attractor networks: are they stable?       >>rate.impl
 
      A room calls only rooms above it. Public names are hfy_<room>_<verb>; shorter are the net's (hfy_retrieve,
-     hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_) and linalg's hfy_eigenvalues, hfy_eigenvectors. Private
-     names end in an underscore.
+     hfy_energy), base's (hfy_status_, hfy_work_, hfy_rng_), linalg's hfy_eigenvalues, hfy_eigenvectors, file's
+     hfy_param_ and layer's hfy_dense_, hfy_block_, hfy_optimiser_. Private names end in an underscore.
 
    FURTHER   examples/, docs/guide.md (by tasks), docs/math.md (every equation and its function), docs/design.md (why it
              is built so), docs/porting.md
@@ -239,7 +241,8 @@
    HISTORY
 
      0.1.0   base, simd, linalg, sim, index, structure, sep, post, net, file, shard: the walk, its energies and its
-             gradients; theory, recall; binary, kernel: classical, dense and kernel memories; rate
+             gradients; layer: networks that train around it; theory, recall; binary, kernel: classical, dense and
+             kernel memories; rate
    ----------------------------------------------------------------------------------------------------------------- */
 
 /* ------------------------------------------------------------------------------------------------------------------
@@ -248,10 +251,12 @@
 #ifndef HFY_SIMD_PASS_
 #if !defined(HFY_ONLY_LINALG) && !defined(HFY_ONLY_SIM) && !defined(HFY_ONLY_INDEX) &&                                 \
   !defined(HFY_ONLY_STRUCTURE) && !defined(HFY_ONLY_SEP) && !defined(HFY_ONLY_POST) && !defined(HFY_ONLY_NET) &&       \
-  !defined(HFY_ONLY_FILE) && !defined(HFY_ONLY_SHARD) && !defined(HFY_ONLY_THEORY) && !defined(HFY_ONLY_RECALL) &&     \
-  !defined(HFY_ONLY_BINARY) && !defined(HFY_ONLY_KERNEL) && !defined(HFY_ONLY_RATE) /* all */
+  !defined(HFY_ONLY_FILE) && !defined(HFY_ONLY_LAYER) && !defined(HFY_ONLY_SHARD) && !defined(HFY_ONLY_THEORY) &&      \
+  !defined(HFY_ONLY_RECALL) && !defined(HFY_ONLY_BINARY) && !defined(HFY_ONLY_KERNEL) && !defined(HFY_ONLY_RATE)
+/* all */
 #define HFY_HAS_INDEX_
 #define HFY_HAS_FILE_
+#define HFY_HAS_LAYER_
 #define HFY_HAS_SHARD_
 #define HFY_HAS_THEORY_
 #define HFY_HAS_RECALL_
@@ -285,6 +290,12 @@
 #if defined(HFY_ONLY_SHARD) || defined(HFY_HAS_SHARD_)
 #define HFY_HAS_SHARD_
 #define HFY_HAS_NET_
+#endif
+#if defined(HFY_ONLY_LAYER) || defined(HFY_HAS_LAYER_)
+#define HFY_HAS_LAYER_
+#define HFY_HAS_LINALG_
+#define HFY_HAS_NET_
+#define HFY_HAS_FILE_
 #endif
 #if defined(HFY_ONLY_FILE) || defined(HFY_HAS_FILE_)
 #define HFY_HAS_FILE_
@@ -363,6 +374,11 @@ typedef double hfy_real;
 #define hfy_report hfy_report_d
 #define hfy_grad hfy_grad_d
 #define hfy_index hfy_index_d
+#define hfy_layer hfy_layer_d
+#define hfy_layer_input hfy_layer_input_d
+#define hfy_layer_report hfy_layer_report_d
+#define hfy_layer_grad hfy_layer_grad_d
+#define hfy_block hfy_block_d
 #define hfy_recall_state hfy_recall_state_d
 #define hfy_binary hfy_binary_d
 /* every function */
@@ -421,6 +437,19 @@ typedef double hfy_real;
 #define hfy_file_safetensors_encode hfy_file_safetensors_encode_d
 #define hfy_file_safetensors_read hfy_file_safetensors_read_d
 #define hfy_file_safetensors_write hfy_file_safetensors_write_d
+#define hfy_layer_check hfy_layer_check_d
+#define hfy_layer_params hfy_layer_params_d
+#define hfy_layer_tape hfy_layer_tape_d
+#define hfy_layer_forward hfy_layer_forward_d
+#define hfy_layer_backward hfy_layer_backward_d
+#define hfy_dense_params hfy_dense_params_d
+#define hfy_dense_forward hfy_dense_forward_d
+#define hfy_dense_backward hfy_dense_backward_d
+#define hfy_block_params hfy_block_params_d
+#define hfy_block_tape hfy_block_tape_d
+#define hfy_block_forward hfy_block_forward_d
+#define hfy_block_backward hfy_block_backward_d
+#define hfy_optimiser_step hfy_optimiser_step_d
 #define hfy_shard_bytes hfy_shard_bytes_d
 #define hfy_shard_find hfy_shard_find_d
 #define hfy_shard_used hfy_shard_used_d
@@ -1218,6 +1247,210 @@ HFY_API hfy_status hfy_file_safetensors_write(const char *path, const hfy_param 
 #endif
 
 #endif /* HFY_HAS_FILE_ */
+
+#ifdef HFY_HAS_LAYER_
+/* ------------------------------------------------------------------------------------------------------------------
+   >>layer   Hopfield layers that train: projections around a net, forward and backward   (MHN 3; HFY 7.4-7.6)
+   ------------------------------------------------------------------------------------------------------------------ */
+
+/* Flags of a layer. */
+enum {
+  HFY_LAYER_NO_BIAS = 1,         /* no in_proj_bias, no out_proj.bias */
+  HFY_LAYER_NO_OUT = 2,          /* no out_proj: out is the heads side by side, heads * value_width */
+  HFY_LAYER_CONNECTED = 4,       /* values are projected from the keys: V = W_V (W_K y + b_K) + b_V */
+  HFY_LAYER_ZERO = 8,            /* one more stored pattern whose key and value are 0 */
+  HFY_LAYER_BIAS_PATTERN = 16,   /* one more stored pattern that is trained (bias_k, bias_v) */
+  HFY_LAYER_OWN_TARGETS = 32,    /* memories: values from target_weights instead of lookup_weights */
+  HFY_LAYER_FROZEN_TARGETS = 64, /* which are not trained */
+  HFY_LAYER_LEARN_BETA = 128,    /* log_beta, one a head, is trained; beta and betas say where it starts */
+  HFY_LAYER_LEARN_ALPHA = 256,   /* ENTMAX's alpha, one a head, is trained: cut to [1, 8], gradient 0 beyond */
+  HFY_LAYER_GAUSSIAN = 512       /* weights by position, not by content (MHN B1.4): mu, sigma, heads x positions each */
+};
+
+/* What becomes of rows before they are projected. */
+typedef enum hfy_layer_norm {
+  HFY_LAYER_AFFINE, /* (x - mean) / sqrt(var + norm_eps) o weight + bias, both trained */
+  HFY_LAYER_PLAIN,  /* the same without weight and bias */
+  HFY_LAYER_RAW     /* nothing */
+} hfy_layer_norm;
+
+/* A layer: heads of nets between projections. Zeroed but for width it is the public Hopfield(input_size = width):
+     q = W_Q norm(state) + b_Q;  k = W_K norm(stored) + b_K;  v = W_V norm(projected) + b_V;
+     each head h: q_h is retrieved from the k_h, extra_steps times as a state, then read out from the v_h;
+     out = W_O [o_1 .. o_heads] + b_O. */
+typedef struct hfy_layer {
+  size_t width;                              /* E: numbers of a state pattern, >= 1 */
+  size_t stored_width, projected_width;      /* of a stored pattern, of one that values come from; 0 = width */
+  size_t heads;                              /* 0 = 1 */
+  size_t head_width, value_width, out_width; /* of q and k, of v, of a head each; of out. 0 = width / heads, head_width,
+                                                width (NO_OUT: heads * value_width) */
+  size_t queries;                            /* > 0: so many states are trained, for all bags: HopfieldPooling */
+  size_t memories;                           /* > 0: so many stored patterns are trained, for all bags: HopfieldLayer */
+  size_t positions;                          /* GAUSSIAN: N of MHN B1.4, the most rows of a bag */
+  unsigned flags;
+  hfy_layer_norm norm_state, norm_stored, norm_projected;
+  int norm_space;                            /* q, k of a head normalised: 0 not, 1 plainly, 2 with weight and bias */
+  int static_state, static_stored, static_projected; /* 1: rows are taken as they are by each head (no W_Q, W_K, W_V):
+                                                        their width is head_width, head_width, value_width */
+  double norm_eps;                           /* added to variances; > 0; 0 = 1e-5 */
+  double beta;                               /* > 0; 0 = 1/sqrt(head_width) */
+  const double *betas;                       /* one a head instead; or NULL */
+  hfy_sep sep;                               /* any; bounds, structure, transitions go with stored + extra patterns */
+  hfy_post post;                             /* of a state in the association space, after each extra step */
+  size_t extra_steps;                        /* updates of the state before the read-out */
+  double tol;                                /* >= 0: fewer once max|f(q) - q| <= tol, each row and head by itself (the
+                                                public layer couples a batch) */
+  int implicit;                              /* 1: steps until tol, at most extra_steps (0 = 1000); the gradient is the
+                                                fixed point's: see hfy_grad. W_Q, trained states then get none */
+  double dropout;                            /* 0 <= . < 1: of the read-out's weights in training, others / (1 - it) */
+} hfy_layer;
+
+/* What goes in: rows of all bags, one bag after another, no padding. Zeroed but for bags, stored_each and stored it is
+   self-association. */
+typedef struct hfy_layer_input {
+  size_t bags;
+  const size_t *state_rows, *stored_rows; /* rows of each bag; NULL: state_each, stored_each in every bag */
+  size_t state_each, stored_each;
+  const hfy_real *stored;        /* rows of stored_width; with memories: not looked at */
+  const hfy_real *state;         /* rows of width; NULL: the stored ones; with queries: not looked at */
+  const hfy_real *projected;     /* rows of projected_width, one a stored row; NULL: the stored ones */
+  const hfy_real *mask;          /* added to the scores, -INFINITY hides: state x stored rows, bag by bag; or NULL */
+  size_t mask_heads;             /* heads: so many of these for each bag, one after another; 0 or 1: one for all */
+  const unsigned char *padding;  /* one a stored row, 1: as if it were not there; or NULL */
+  int causal;                    /* 1: row i sees stored rows 0 .. i of its bag alone */
+  int training;                  /* 1: dropout */
+  uint64_t seed;                 /* of dropout: weights fall by a hash of (seed, bag, head, row, pattern) */
+  size_t tape_reals;             /* how many reals the tape has room for */
+} hfy_layer_input;
+
+/* What a layer can tell besides its answer; every pointer is optional. Rows go through all bags; the extra patterns of
+   ZERO and BIAS_PATTERN are told of in weights alone, last in their row. */
+typedef struct hfy_layer_report {
+  hfy_real *q, *k, *v; /* state rows x heads * head_width; stored rows x the same, x heads * value_width */
+  hfy_real *weights;   /* p of the read-out before dropout: bag by bag, head by head, state x stored (+ extra) rows */
+  double *energy;      /* state rows x heads: E of the state that is read out from; see hfy_energy */
+  size_t *steps;       /* state rows x heads: steps made, the read-out's among them */
+  hfy_status *status;  /* state rows: HFY_OK, or why the row has no answer */
+} hfy_layer_report;
+
+/* Where hfy_layer_backward adds; NULL members are left out. Layouts as those of what they are the gradient of. While
+   in->state or in->projected is NULL, `stored` receives their part and the member must be NULL. */
+typedef struct hfy_layer_grad {
+  hfy_real *params, *stored, *state, *projected, *mask;
+} hfy_layer_grad;
+
+/* Checks a layer and, if resolved is not NULL, gives it back with all defaults filled in.
+   Errors: ARG with the member, its value and what it should have been. */
+HFY_API hfy_status hfy_layer_check(const hfy_layer *layer, hfy_layer *resolved, hfy_work *work);
+
+/* The table of a layer's parameters: names, order and shapes of the public layer's state_dict, each name after `prefix`
+   (NULL = ""), the first at `offset` of the flat array. Ours come last: log_beta, alpha, mu, sigma (heads; heads x
+   positions). table: capacity entries, or NULL to count; *entries: how many there are; *end: the offset after the last.
+   Either may be NULL. torch.nn.MultiheadAttention's names are those after "association_core.".
+   Errors: as hfy_layer_check; ARG (a prefix too long, sizes without end, capacity: told in the message). */
+HFY_API hfy_status hfy_layer_params(const hfy_layer *layer, const char *prefix, size_t offset, hfy_param *table,
+                                    size_t capacity, size_t *entries, size_t *end, hfy_work *work);
+
+/* How many reals of tape a forward pass over `in` leaves for the backward one: about 2 (state + stored rows) x heads x
+   head_width. Pointers of `in` but for rows are not followed. */
+HFY_API hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input *in, size_t *reals, hfy_work *work);
+
+/* out: rows of out_width: one a state row, or `queries` a bag. params: from the layer's own first parameter on (offset
+   0 of its table). tape: in->tape_reals reals of yours that hfy_layer_backward reads; NULL: inference. It is not the
+   work's scratch, so that layers can be stacked on one work. report may be NULL. out may not overlap the input.
+   A row without an answer (everything hidden from it, NaN) is 0 and has its status; the first such is returned, all
+   others are answered. A bag's bits do not depend on the other bags, nor on threads.
+   Cost: rows x widths x heads * head_width for the projections, state x stored rows x heads x (head_width (1 +
+   extra_steps) + value_width) for the association. Trained states that are few do without k and v: one pass over the
+   stored rows serves all heads (folding), equal up to rounding; memories are projected once for all bags.
+   Errors, nothing written: ARG (a member, an empty bag, a tape too short: its size is told), NOMEM, UNSUPPORTED. */
+HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
+                                     hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *work);
+
+/* Reverse mode: adds to grad the vector-Jacobian products of hfy_layer_forward at dout (the shape of out). layer,
+   params, in and tape as they were in that call. Rows without an answer add nothing.
+   Errors, nothing written: ARG (as above; a tape of another input), NONFINITE (dout), NOMEM, UNSUPPORTED;
+   CONVERGENCE with `implicit`. */
+HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
+                                      const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
+                                      hfy_work *work);
+
+/* A dense layer: y = act(x W^T + b). Zeroed but for in and out it is PyTorch's Linear(in, out). */
+typedef enum hfy_dense_kind {
+  HFY_DENSE_LINEAR, /* z */
+  HFY_DENSE_RELU,   /* max(z, 0) */
+  HFY_DENSE_SELU,   /* 1.0507 z, below 0 1.0507 * 1.6733 (e^z - 1) */
+  HFY_DENSE_GELU,   /* z Phi(z), Phi the normal distribution */
+  HFY_DENSE_TANH    /* tanh(z) */
+} hfy_dense_kind;
+typedef struct hfy_dense {
+  size_t in, out; /* >= 1 */
+  hfy_dense_kind kind;
+  int no_bias;
+} hfy_dense;
+
+/* As hfy_layer_params: "weight" (out x in) and, but for no_bias, "bias", with PyTorch's start values. */
+HFY_API hfy_status hfy_dense_params(const hfy_dense *dense, const char *prefix, size_t offset, hfy_param *table,
+                                    size_t capacity, size_t *entries, size_t *end, hfy_work *work);
+
+/* x: rows x in, y: rows x out; they may not overlap. NaN and infinity are carried through. Errors: ARG, NOMEM. */
+HFY_API hfy_status hfy_dense_forward(const hfy_dense *dense, const hfy_real *params, const hfy_real *x, size_t rows,
+                                     hfy_real *y, hfy_work *work);
+
+/* Adds the vector-Jacobian products at dy to to[0] (of x) and to[1] (of params), which may be NULL. x and y as in the
+   forward pass. */
+HFY_API hfy_status hfy_dense_backward(const hfy_dense *dense, const hfy_real *params, const hfy_real *x,
+                                      const hfy_real *y, const hfy_real *dy, size_t rows, hfy_real *const to[2],
+                                      hfy_work *work);
+
+/* A block of a transformer. With a cross of width 0 the public HopfieldEncoderLayer:
+     h = norm(x + self(x));  out = norm(h + W_2 act(W_1 h + b_1) + b_2)
+   else HopfieldDecoderLayer: between them h = norm(h + cross(h, memory)). Every norm is affine. */
+typedef struct hfy_block {
+  hfy_layer self, cross; /* neither queries nor memories; width in and out is self.width */
+  size_t inner;          /* rows of W_1; 0 = 2048 */
+  hfy_dense_kind kind;   /* LINEAR (0) = RELU */
+  double dropout;        /* 0 <= . < 1: of what associations give, of act(.) and of W_2's answer, in training */
+} hfy_block;
+
+/* As hfy_layer_params; names are the public encoder's or decoder's. */
+HFY_API hfy_status hfy_block_params(const hfy_block *block, const char *prefix, size_t offset, hfy_param *table,
+                                    size_t capacity, size_t *entries, size_t *end, hfy_work *work);
+
+/* in: the rows x as in->stored, in->state NULL. memory: what a decoder's cross stores, as memory->stored, with as many
+   bags; its state is not looked at (NULL for an encoder). in->training and in->seed go for all. tape: in->tape_reals
+   reals of yours, as hfy_block_tape says, in inference too. report: NULL, or for self and, in a decoder, one more for
+   cross. out: rows x width. A row that an association cannot answer gets 0 from it; its status is returned. Errors as
+   hfy_layer_forward. */
+HFY_API hfy_status hfy_block_tape(const hfy_block *block, const hfy_layer_input *in, const hfy_layer_input *memory,
+                                  size_t *reals, hfy_work *work);
+HFY_API hfy_status hfy_block_forward(const hfy_block *block, const hfy_real *params, const hfy_layer_input *in,
+                                     const hfy_layer_input *memory, hfy_real *out, hfy_real *tape,
+                                     const hfy_layer_report *report, hfy_work *work);
+
+/* As hfy_layer_backward, once for a forward pass: it works on the tape. grad: params, stored (of x) and mask are in's,
+   projected is that of memory->stored. */
+HFY_API hfy_status hfy_block_backward(const hfy_block *block, const hfy_real *params, const hfy_layer_input *in,
+                                      const hfy_layer_input *memory, hfy_real *tape, const hfy_real *dout,
+                                      const hfy_layer_grad *grad, hfy_work *work);
+
+/* AdamW (Loshchilov, Hutter), or plain gradient descent. Zeroed = AdamW with PyTorch's defaults but for no decay. */
+typedef struct hfy_optimiser {
+  double rate;         /* > 0; 0 = 1e-3 */
+  double beta1, beta2; /* 0 <= . < 1; 0 = 0.9, 0.999 */
+  double eps;          /* > 0; 0 = 1e-8 */
+  double decay;        /* >= 0: AdamW: params lose rate * decay of themselves a step; sgd: added to gradients */
+  double clip;         /* > 0: gradients are scaled so that the norm of all is at most this; 0: not */
+  int sgd;             /* 1: params - rate * gradient */
+  uint64_t steps;      /* made so far: counted here, 0 at the start */
+} hfy_optimiser;
+
+/* One step over all entries of a table that are not frozen; they may not overlap. params, grads: the flat arrays, from
+   the table's offset 0 on. moments: 2 x the largest end of an entry, 0 at the start (sgd: may be NULL). *norm, if not
+   NULL: of the gradients before the cut. Errors, nothing changed: ARG, NONFINITE (a gradient), NOMEM. */
+HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table, size_t entries, hfy_real *params,
+                                      const hfy_real *grads, hfy_real *moments, double *norm, hfy_work *work);
+#endif /* HFY_HAS_LAYER_ */
 
 #ifdef HFY_HAS_SHARD_
 /* ------------------------------------------------------------------------------------------------------------------
@@ -6608,7 +6841,8 @@ typedef struct hfy_linalg_product_ {
   size_t m, n, k, tasks;
   hfy_linalg_view_ a, b;
   hfy_linalg_into_ c;
-  double *gemm;
+  void *gemm;
+  size_t size, slice; /* bytes of an element; elements of gemm that a task has */
 } hfy_linalg_product_;
 
 HFY_COLD_ void hfy_linalg_product_task_(void *context, size_t task) {
@@ -6616,16 +6850,20 @@ HFY_COLD_ void hfy_linalg_product_task_(void *context, size_t task) {
   const size_t first = hfy_base_share_(p->m, task, p->tasks), rows = hfy_base_share_(p->m, task + 1, p->tasks) - first;
   hfy_linalg_view_ a = p->a;
   hfy_linalg_into_ c = p->c;
-  a.at = (const double *)a.at + first * a.row;
-  c.at = (double *)c.at + first * c.stride;
-  hfy_linalg_multiply_(p->simd, rows, p->n, p->k, a, p->b, c,
-                       p->gemm + task * hfy_linalg_gemm_scratch_(p->m, p->n, p->k, sizeof(double)));
+  char *const scratch = (char *)p->gemm + task * p->slice * p->size;
+  a.at = (const char *)a.at + first * a.row * p->size;
+  c.at = (char *)c.at + first * c.stride * p->size;
+  if (p->size == sizeof(double))
+    hfy_linalg_multiply_(p->simd, rows, p->n, p->k, a, p->b, c, (double *)(void *)scratch);
+  else
+    hfy_linalg_multiply_float_(p->simd, rows, p->n, p->k, a, p->b, c, (float *)(void *)scratch);
 }
 
 /* As hfy_linalg_multiply_; gemm: workers x hfy_linalg_gemm_scratch_(m, n, k) doubles. */
 HFY_COLD_ void hfy_linalg_product_run_(const hfy_simd_ *simd, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
                                        hfy_linalg_view_ b, hfy_linalg_into_ c, double *gemm) {
-  hfy_linalg_product_ p = {simd, m, n, k, hfy_base_min_(hfy_base_workers_(), m / 16 + 1), a, b, c, gemm};
+  hfy_linalg_product_ p = {simd, m, n, k, hfy_base_min_(hfy_base_workers_(), m / 16 + 1), a, b, c, gemm, sizeof(double),
+                           hfy_linalg_gemm_scratch_(m, n, k, sizeof(double))};
   hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
 }
 
@@ -14671,6 +14909,1827 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_write(const char *path, const
 
 #endif /* HFY_HAS_FILE_ */
 
+#ifdef HFY_HAS_LAYER_
+/* ------------------------------------------------------------------------------------------------------------------
+   >>layer.impl   projections around nets; dense layers, blocks, an optimiser
+   Shapes: rows of all bags one after another; what heads work on lies head by head: heads x rows x numbers.
+   May call: base, simd, linalg, sep (its types), post, net, file (its parameter tables).
+   Three sides bring rows to the heads: state (q), stored (k), projected (v). Forward normalises and projects each side,
+   lets a net answer for every bag and head, and projects what they say. Backward goes the same way in reverse, with the
+   normalised rows made anew, hfy_retrieve_vjp's gradients in the middle.
+   Numerics: products as >>linalg.gemm makes them, in hfy_real; normalisation as post's LAYERNORM, in double.
+   ------------------------------------------------------------------------------------------------------------------ */
+
+enum { HFY_LAYER_Q_, HFY_LAYER_K_, HFY_LAYER_V_, HFY_LAYER_SIDES_ };
+
+/* The arrays that a layer may have among its parameters. */
+enum {
+  HFY_LAYER_POOLING_, HFY_LAYER_LOOKUP_, HFY_LAYER_TARGETS_, HFY_LAYER_SPACE_,
+  HFY_LAYER_WEIGHT_, /* W_Q, W_K, W_V */
+  HFY_LAYER_BIAS_ = HFY_LAYER_WEIGHT_ + 3, /* b_Q, b_K, b_V */
+  HFY_LAYER_BIAS_K_ = HFY_LAYER_BIAS_ + 3, HFY_LAYER_BIAS_V_, HFY_LAYER_OUT_, HFY_LAYER_OUT_BIAS_,
+  HFY_LAYER_NORM_, /* of each side */
+  HFY_LAYER_LOG_BETA_ = HFY_LAYER_NORM_ + 3, HFY_LAYER_ALPHA_, HFY_LAYER_MU_, HFY_LAYER_SIGMA_,
+  HFY_LAYER_BEHIND_, /* a norm's bias: right behind its weight */
+  HFY_LAYER_PARTS_, HFY_LAYER_FROZEN_ = HFY_LAYER_PARTS_ /* targets that are not trained */
+};
+
+/* --- tables of parameters --- */
+
+/* A table on its way: first what hfy_layer_params gets. */
+typedef struct hfy_layer_table_ {
+  const char *prefix;
+  size_t offset;
+  hfy_param *table;
+  size_t capacity, *told_entries, *told_end;
+  size_t entries, at; /* so far */
+  size_t *part;       /* where each is, or SIZE_MAX; or NULL */
+  int pass, too_long; /* of hfy_layer_tabulate_; a name is */
+} hfy_layer_table_;
+
+/* An array of a table: shape a, a x b or a x b x c (0: no such axis; a = 0: the table has it not). */
+typedef struct hfy_layer_array_ {
+  const char *inner, *name;
+  int part;
+  size_t a, b, c;
+  hfy_param_start start;
+  double value, spread;
+} hfy_layer_array_;
+
+HFY_COLD_ void hfy_layer_add_(hfy_layer_table_ *t, const hfy_layer_array_ *arrays, size_t n) {
+  const hfy_layer_array_ *x;
+  for (x = arrays; x < arrays + n; x++) {
+    const size_t count = hfy_base_times_(x->a, hfy_base_times_(x->b ? x->b : 1, x->c ? x->c : 1));
+    const int frozen = x->part == HFY_LAYER_FROZEN_;
+    hfy_param one = {{0}, t->at, count, x->c ? 3u : x->b ? 2u : 1u, {x->a, x->b, x->c}, x->start, x->value,
+                     x->spread, frozen};
+    size_t at;
+    if (!x->a) continue;
+    t->too_long |= strlen(t->prefix) + strlen(x->inner) + strlen(x->name) >= sizeof one.name;
+    at = hfy_base_put_(one.name, sizeof one.name, 0, t->prefix);
+    at = hfy_base_put_(one.name, sizeof one.name, at, x->inner);
+    hfy_base_put_(one.name, sizeof one.name, at, x->name);
+    if (t->pass == 2) t->table[t->entries] = one;
+    if (t->part) t->part[frozen ? HFY_LAYER_TARGETS_ : x->part] = t->at;
+    t->entries++;
+    t->at = hfy_base_plus_(t->at, count);
+  }
+}
+
+/* while (hfy_layer_tabulate_(&t, w, &status)) { lists... }: once to count and, if all is well, once to fill in. */
+HFY_COLD_ int hfy_layer_tabulate_(hfy_layer_table_ *t, hfy_work *w, hfy_status *status) {
+  if (!t->prefix) t->prefix = "";
+  if (*status || t->pass == 2) return 0;
+  if (t->pass++) {
+    if (t->too_long)
+      *status = hfy_base_fail_(w, HFY_ERR_ARG, "prefix has %z letters; names with it should have at most %z",
+                               strlen(t->prefix), (size_t)HFY_PARAM_NAME - 1);
+    else if (!hfy_base_fits_(t->at, 1, sizeof(double)))
+      *status = hfy_base_fail_(w, HFY_ERR_ARG, "layer: so many parameters cannot exist");
+    else if (t->table && t->capacity < t->entries)
+      *status = hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the table has %z entries", t->capacity, t->entries);
+    if (*status) return 0;
+    if (t->told_entries) *t->told_entries = t->entries;
+    if (t->told_end) *t->told_end = t->at;
+    if (!t->table) return 0;
+  }
+  t->entries = 0;
+  t->at = t->offset;
+  return 1;
+}
+
+/* A layer with its defaults, and what follows from it. */
+typedef struct hfy_layer_full_ {
+  hfy_layer l;
+  int packed;                  /* W_Q, W_K, W_V are one array */
+  size_t keys, values, extras; /* numbers of all heads: of q and k, of v; patterns that ZERO and BIAS_PATTERN add */
+  int fixed[3];                /* a side has no weights: each head takes its rows as they are */
+  size_t width[3], takes[3], n[3]; /* of its rows; columns of its weights; numbers a head */
+  hfy_layer_norm norm[3];
+} hfy_layer_full_;
+
+/* Every array of a layer in the order of the public state_dict. */
+HFY_COLD_ void hfy_layer_list_(const hfy_layer_full_ *f, hfy_layer_table_ *t) {
+  const hfy_layer *l = &f->l;
+  const unsigned flags = l->flags;
+  const size_t none = 0, one = 1, gaussian = flags & HFY_LAYER_GAUSSIAN ? l->heads : none;
+  const size_t q = f->fixed[0] ? 0 : f->keys, k = f->fixed[1] ? 0 : f->keys, v = f->fixed[2] ? 0 : f->values;
+  const size_t all = hfy_base_plus_(q, hfy_base_plus_(k, v)), apart = f->packed ? none : one;
+  const size_t biases = !(flags & HFY_LAYER_NO_BIAS) && all ? q + k + f->values : 0; /* v's stay, used or not */
+  const size_t out = flags & HFY_LAYER_NO_OUT ? 0 : l->out_width, own = flags & HFY_LAYER_BIAS_PATTERN ? one : none;
+  const size_t state = f->norm[0] ? 0 : f->width[0], stored = f->norm[1] ? 0 : f->width[1];
+  const size_t projected = f->norm[2] ? 0 : f->width[2], space = l->norm_space == 2 ? l->head_width : 0;
+  const size_t pooled = l->queries ? one : none, looked = l->memories ? one : none;
+  const hfy_param_start n = HFY_PARAM_NORMAL, zero = HFY_PARAM_ZERO, unit = HFY_PARAM_ONE, set = HFY_PARAM_VALUE;
+  const char *const in = pooled + looked ? "hopfield.association_core." : "association_core.", *of = "";
+  const char *const outer = pooled + looked ? "hopfield." : "";
+  const int W = HFY_LAYER_WEIGHT_, norm = HFY_LAYER_NORM_, behind = HFY_LAYER_BEHIND_;
+  const int targets = flags & HFY_LAYER_FROZEN_TARGETS ? HFY_LAYER_FROZEN_ : HFY_LAYER_TARGETS_;
+  const hfy_layer_array_ arrays[] = {
+    {of, "pooling_weights", HFY_LAYER_POOLING_, pooled, l->queries, l->width, n, 0, 0},
+    {of, "lookup_weights", HFY_LAYER_LOOKUP_, looked, l->memories, l->stored_width, n, 0, 0},
+    {of, "target_weights", targets, flags & HFY_LAYER_OWN_TARGETS ? one : none, l->memories, f->width[2], n, 0, 0},
+    {in, "p_norm_weight", HFY_LAYER_SPACE_, space, 0, 0, unit, 0, 0},
+    {in, "p_norm_bias", behind, space, 0, 0, zero, 0, 0},
+    {in, "in_proj_weight", W, f->packed ? all : 0, l->width, 0, n, 0, 0},
+    {in, "q_proj_weight", W, apart * q, l->width, 0, n, 0, 0},
+    {in, "k_proj_weight", W + 1, apart * k, l->stored_width, 0, n, 0, 0},
+    {in, "v_proj_weight", W + 2, apart * v, f->takes[2], 0, n, 0, 0},
+    {in, "in_proj_bias", HFY_LAYER_BIAS_, biases, 0, 0, zero, 0, 0},
+    {in, "bias_k", HFY_LAYER_BIAS_K_, own, own, f->keys, n, 0, 0},
+    {in, "bias_v", HFY_LAYER_BIAS_V_, own, own, f->values, n, 0, 0},
+    {in, "out_proj.weight", HFY_LAYER_OUT_, out, f->values, 0, n, 0, 0},
+    {in, "out_proj.bias", HFY_LAYER_OUT_BIAS_, flags & HFY_LAYER_NO_BIAS ? 0 : out, 0, 0, zero, 0, 0},
+    {outer, "norm_stored_pattern.weight", norm + 1, stored, 0, 0, unit, 0, 0},
+    {outer, "norm_stored_pattern.bias", behind, stored, 0, 0, zero, 0, 0},
+    {outer, "norm_state_pattern.weight", norm, state, 0, 0, unit, 0, 0},
+    {outer, "norm_state_pattern.bias", behind, state, 0, 0, zero, 0, 0},
+    {outer, "norm_pattern_projection.weight", norm + 2, projected, 0, 0, unit, 0, 0},
+    {outer, "norm_pattern_projection.bias", behind, projected, 0, 0, zero, 0, 0},
+    {outer, "log_beta", HFY_LAYER_LOG_BETA_, flags & HFY_LAYER_LEARN_BETA ? l->heads : 0, 0, 0, set, log(l->beta), 0},
+    {outer, "alpha", HFY_LAYER_ALPHA_, flags & HFY_LAYER_LEARN_ALPHA ? l->heads : 0, 0, 0, set,
+     l->sep.alpha > 0 ? l->sep.alpha : 1.5, 0},
+    {outer, "mu", HFY_LAYER_MU_, gaussian, l->positions, 0, HFY_PARAM_UNIFORM, 0, 1},
+    {outer, "sigma", HFY_LAYER_SIGMA_, gaussian, l->positions, 0, HFY_PARAM_UNIFORM, 1, 0.25}};
+  size_t i, *at = t->part;
+  for (i = 0; at && i < HFY_LAYER_PARTS_; i++) at[i] = SIZE_MAX;
+  hfy_layer_add_(t, arrays, sizeof arrays / sizeof *arrays);
+  if (at && f->packed && all) { /* one side after another */
+    at[W + 1] = at[W] + q * l->width;
+    at[W + 2] = at[W + 1] + k * l->width;
+  }
+  if (at && biases) {
+    at[HFY_LAYER_BIAS_ + 1] = at[HFY_LAYER_BIAS_] + q;
+    at[HFY_LAYER_BIAS_ + 2] = at[HFY_LAYER_BIAS_ + 1] + k;
+  }
+}
+
+/* --- what a layer may be --- */
+
+/* What cannot be, in a layer with its defaults. */
+HFY_COLD_ hfy_status hfy_layer_wrong_(const hfy_layer_full_ *f, hfy_work *w) {
+  const hfy_layer *l = &f->l;
+  const unsigned flags = l->flags;
+  const int gaussian = (flags & HFY_LAYER_GAUSSIAN) != 0, own = (flags & HFY_LAYER_OWN_TARGETS) != 0;
+  const int frozen = (flags & HFY_LAYER_FROZEN_TARGETS) != 0, fixed = l->static_stored || l->static_projected;
+  const int extras = f->extras > 0, trained = l->queries || l->memories;
+  const double bits = flags, steps = (double)l->extra_steps, eps = l->norm_eps;
+  const struct {
+    int wrong;
+    const char *member;
+    double value;
+    const char *should;
+  } rules[] = {
+    {flags > 1023, "flags", bits, "HFY_LAYER_ flags added up"},
+    {flags & HFY_LAYER_NO_OUT && l->out_width != f->values, "out_width", (double)l->out_width,
+     "0 with NO_OUT, or heads * value_width"},
+    {l->norm_space < 0 || l->norm_space > 2, "norm_space", (double)l->norm_space, "0, 1 or 2"},
+    {!(eps > 0 && hfy_base_is_finite_(eps)), "norm_eps", eps, "above 0 and finite, or 0 for 1e-5"},
+    {!(l->beta > 0 && hfy_base_is_finite_(l->beta)), "beta", l->beta, "above 0 and finite, or 0 for the default"},
+    {!(l->tol >= 0), "tol", l->tol, "at least 0"},
+    {!(l->dropout >= 0 && l->dropout < 1), "dropout", l->dropout, "at least 0 and below 1"},
+    {l->extra_steps > SIZE_MAX / 2, "extra_steps", steps, "much smaller"},
+    {l->queries && l->memories, "queries", (double)l->queries, "0 with memories: something has to come in"},
+    {(own || frozen) && !l->memories, "memories", 0, "at least 1 with OWN_TARGETS or FROZEN_TARGETS"},
+    {frozen && !own, "flags", bits, "with OWN_TARGETS beside FROZEN_TARGETS"},
+    {flags & HFY_LAYER_LEARN_ALPHA && (l->sep.kind != HFY_SEP_ENTMAX || l->sep.plus), "sep.kind", (double)l->sep.kind,
+     "HFY_SEP_ENTMAX, without plus, with LEARN_ALPHA"},
+    {extras && fixed, "flags", bits, "without ZERO and BIAS_PATTERN where stored rows are static"},
+    {flags & HFY_LAYER_CONNECTED && (fixed || gaussian || l->projected_width != l->stored_width), "flags", bits,
+     "without CONNECTED: it takes W_K, W_V and a projected_width of stored_width"},
+    {gaussian && !l->positions, "positions", 0, "at least 1 with GAUSSIAN"},
+    {gaussian && (l->extra_steps || l->implicit), "extra_steps", steps,
+     "0, as implicit, with GAUSSIAN: it has no state"},
+    {gaussian && (trained || l->norm_space || extras), "flags", bits,
+     "without GAUSSIAN for trained states or patterns, norm_space and extra patterns"}};
+  size_t i;
+  for (i = 0; i < sizeof rules / sizeof *rules; i++)
+    if (rules[i].wrong) return hfy_base_should_(w, "layer->", rules[i].member, rules[i].value, rules[i].should);
+  if (flags & HFY_LAYER_LEARN_BETA && l->betas)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "layer->betas is set; with LEARN_BETA it should be NULL: beta is the start");
+  for (i = 0; l->betas && i < l->heads; i++)
+    if (!(l->betas[i] > 0 && hfy_base_is_finite_(l->betas[i])))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "layer->betas[%z] is %g; it should be above 0 and finite", i, l->betas[i]);
+  return HFY_OK;
+}
+
+/* What of a side cannot be. */
+HFY_COLD_ hfy_status hfy_layer_side_wrong_(const hfy_layer_full_ *f, size_t side, int fixed, hfy_work *w) {
+  static const char *const names[] = {"width", "stored_width", "projected_width"};
+  static const char *const sides[] = {"state", "stored", "projected"};
+  if ((unsigned)f->norm[side] > HFY_LAYER_RAW)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "layer->norm_%s is %z; it should be a hfy_layer_norm", sides[side],
+                          (size_t)f->norm[side]);
+  if (fixed && f->width[side] != f->n[side])
+    return hfy_base_fail_(w, HFY_ERR_ARG, "layer->%s is %z; with static_%s it should be %s, %z", names[side],
+                          f->width[side], sides[side], side == HFY_LAYER_V_ ? "value_width" : "head_width", f->n[side]);
+  return HFY_OK;
+}
+
+/* Fills in the defaults and checks everything that needs no input. */
+HFY_COLD_ hfy_status hfy_layer_resolve_(const hfy_layer *layer, hfy_layer_full_ *f, hfy_work *w) {
+  hfy_layer *l = &f->l;
+  hfy_status status = hfy_base_null_(w, layer ? NULL : "layer");
+  size_t i;
+  if (status) return status;
+  memset(f, 0, sizeof *f);
+  *l = *layer;
+  if (!l->width) return hfy_base_should_(w, "layer->", "width", 0, "at least 1");
+  if (!l->stored_width) l->stored_width = l->width;
+  if (!l->projected_width) l->projected_width = l->width;
+  if (!l->heads) l->heads = 1;
+  if (!l->head_width && l->width % l->heads)
+    return hfy_base_should_(w, "layer->", "heads", (double)l->heads, "a divisor of width, or head_width set");
+  if (!l->head_width) l->head_width = l->width / l->heads;
+  f->packed = !l->value_width && l->stored_width == l->width && l->projected_width == l->width &&
+              !(l->flags & (HFY_LAYER_CONNECTED | HFY_LAYER_GAUSSIAN));
+  if (!l->value_width) l->value_width = l->head_width;
+  f->keys = hfy_base_times_(l->heads, l->head_width);
+  f->values = hfy_base_times_(l->heads, l->value_width);
+  f->extras = (l->flags & HFY_LAYER_ZERO ? 1 : 0) + (l->flags & HFY_LAYER_BIAS_PATTERN ? 1 : 0);
+  if (!l->out_width) l->out_width = l->flags & HFY_LAYER_NO_OUT ? f->values : l->width;
+  if (l->norm_eps == 0) l->norm_eps = 1e-5;
+  if (l->beta == 0) l->beta = 1 / sqrt((double)l->head_width);
+  status = hfy_layer_wrong_(f, w);
+  for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) {
+    const int fixed = i == 0 ? l->static_state : i == 1 ? l->static_stored : l->static_projected;
+    const int by_position = i != HFY_LAYER_V_ && l->flags & HFY_LAYER_GAUSSIAN;
+    f->width[i] = i == 0 ? l->width : i == 1 ? l->stored_width : l->projected_width;
+    f->takes[i] = i == HFY_LAYER_V_ && l->flags & HFY_LAYER_CONNECTED ? f->keys : f->width[i];
+    f->n[i] = i == HFY_LAYER_V_ ? l->value_width : l->head_width;
+    f->norm[i] = i == 0 ? l->norm_state : i == 1 ? l->norm_stored : l->norm_projected;
+    status = hfy_layer_side_wrong_(f, i, fixed, w);
+    f->fixed[i] = fixed || by_position;
+    if (by_position) f->norm[i] = HFY_LAYER_RAW;
+  }
+  if (l->implicit && !l->extra_steps) l->extra_steps = 1000;
+  return status;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_layer_check(const hfy_layer *layer, hfy_layer *resolved, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_layer_full_ f;
+  hfy_status status = hfy_layer_resolve_(layer, &f, w);
+  if (!status) f.l.value_width = layer->value_width; /* that it was not set tells the names of weights */
+  if (!status && resolved) *resolved = f.l;
+  return hfy_base_close_(w, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_layer_params(const hfy_layer *layer, const char *prefix, size_t offset,
+                                               hfy_param *table, size_t capacity, size_t *entries, size_t *end,
+                                               hfy_work *work) {
+  hfy_layer_table_ t = {prefix, offset, table, capacity, entries, end, 0, 0, NULL, 0, 0};
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_layer_full_ f;
+  hfy_status status = hfy_layer_resolve_(layer, &f, w);
+  while (hfy_layer_tabulate_(&t, w, &status)) hfy_layer_list_(&f, &t);
+  return hfy_base_close_(w, &local, status);
+}
+
+/* --- a call: what comes in, where it lies --- */
+
+/* What one side brings to the heads. */
+typedef struct hfy_layer_side_ {
+  size_t part, rows, width, n; /* which side; rows that come in, as wide; numbers a head */
+  size_t held, all;            /* rows a head has room for, with extra patterns; of all heads (fixed: rows) */
+  int fixed, shares;           /* as in hfy_layer_full_; room and dx are those of the side before */
+  hfy_post norm;               /* NONE or LAYERNORM */
+  const hfy_real *given, *x;   /* rows x width; the same normalised (given itself where RAW) */
+  const hfy_real *from, *used; /* what is projected: x, or of CONNECTED values r->joint; head or x, after norm_space */
+  hfy_real *head;              /* heads x held x n: projected, with room for extra patterns; NULL: fixed */
+  hfy_real *room, *seen;       /* scratch of x and used, or NULL */
+  hfy_real *clean;             /* backward: given with rows that are not finite as 0, where there are such */
+  hfy_real *dhead, *dx;        /* all x n; rows x width, or NULL */
+  hfy_real *dgiven, *dgain;    /* where the gradients of given, of the norm's weight and bias go, or NULL */
+} hfy_layer_side_;
+
+/* What products and norms are made with. */
+typedef struct hfy_layer_tools_ {
+  const hfy_simd_ *simd;
+  size_t tasks, slice; /* of gemm: so many elements a task */
+  hfy_real *gemm;
+  hfy_post_scratch_ post;
+  double *sum;
+} hfy_layer_tools_;
+
+/* wide: the longest side of a product, the longest row of a norm. */
+HFY_COLD_ void hfy_layer_equip_(hfy_base_arena_ *arena, size_t wide, hfy_layer_tools_ *t) {
+  t->tasks = hfy_base_workers_();
+  t->slice = hfy_linalg_gemm_scratch_(wide, wide, wide, sizeof(hfy_real));
+  t->gemm = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t->tasks, t->slice));
+  t->post.row = HFY_TAKE_(arena, double, wide);
+  t->sum = HFY_TAKE_(arena, double, hfy_base_times_(2, wide));
+}
+
+/* One bag: where its rows begin among those of out, of the input, of q, of k and v. */
+typedef struct hfy_layer_bag_ {
+  size_t next, b, row, stored, q, k, rows, many, mask, weights;
+} hfy_layer_bag_;
+
+typedef struct hfy_layer_run_ {
+  hfy_layer_full_ full;
+  const hfy_layer *l;            /* full.l */
+  const hfy_layer_input *in;
+  const hfy_real *params;
+  hfy_real *dparams, *dmask;     /* or NULL */
+  size_t part[HFY_LAYER_PARTS_];
+  hfy_layer_tools_ tools;
+  hfy_work *w, inner;            /* inner: scratch of the nets */
+  size_t bags, rows, stored;     /* of all bags: rows of out, stored rows that come in */
+  size_t most, many;             /* rows of out, patterns of a net, in the largest bags */
+  int dropping, fold;
+  hfy_layer_side_ side[HFY_LAYER_SIDES_];
+  hfy_layer_bag_ bag;            /* where the walk over the bags is: hfy_layer_next_ */
+  hfy_net net;                   /* of a head in it, what that drops out (drop: NULL or &dice), where its mask begins */
+  hfy_net_drop_ dice;
+  const hfy_net_drop_ *drop;
+  size_t mask_at;
+  hfy_real *lost, *o, *path;     /* tape: rows that have no answer; what heads say, rows x heads x value_width; folding:
+                                    z of a bag's steps, heads x rows x stored_width, the last's x projected_width */
+  hfy_real *said;                /* (folding: heads x) most x value_width: a part of o or of dheads, head by head */
+  hfy_real *q, *u, *y, *du, *dq, *dy; /* folding, of a bag: heads x most x head_width, stored_width or the wider */
+  hfy_real *joint, *djoint;      /* CONNECTED: stored rows x keys */
+  hfy_real *dout, *dheads;       /* dout without lost rows; the cotangent of o */
+  hfy_real *bias, *dbias, *zero; /* most x many (a row of padding: many); GAUSSIAN: most + many */
+  size_t *visible, *steps;       /* most */
+  hfy_status *status, *one;      /* rows; most */
+  double *energy;                /* most x (extra_steps + 2) */
+} hfy_layer_run_;
+
+HFY_COLD_ size_t hfy_layer_stored_of_(const hfy_layer *l, const hfy_layer_input *in, size_t b) {
+  return l->memories ? l->memories : in->stored_rows ? in->stored_rows[b] : in->stored_each;
+}
+HFY_COLD_ size_t hfy_layer_rows_of_(const hfy_layer *l, const hfy_layer_input *in, size_t b) {
+  if (l->queries) return l->queries;
+  if (!in->state) return hfy_layer_stored_of_(l, in, b);
+  return in->state_rows ? in->state_rows[b] : in->state_each;
+}
+
+/* while (hfy_layer_next_(r)) { r->bag is each bag in turn... } */
+HFY_COLD_ int hfy_layer_next_(hfy_layer_run_ *r) {
+  const hfy_layer *l = r->l;
+  hfy_layer_bag_ *bag = &r->bag;
+  if (bag->next == r->bags) {
+    memset(bag, 0, sizeof *bag);
+    return 0;
+  }
+  bag->mask += bag->rows * bag->many * (r->in->mask_heads > 1 ? l->heads : 1);
+  bag->weights += bag->rows * (bag->many + r->full.extras) * l->heads;
+  bag->row += bag->rows;
+  bag->b = bag->next++;
+  if (!l->memories) {
+    bag->stored += bag->many;
+    bag->k = bag->stored + bag->b * r->full.extras;
+  }
+  bag->rows = r->bags < r->in->bags ? r->rows : hfy_layer_rows_of_(l, r->in, bag->b);
+  bag->many = hfy_layer_stored_of_(l, r->in, bag->b);
+  bag->q = l->queries ? 0 : bag->row;
+  return 1;
+}
+
+/* The same over runs of a side's rows, bag.many from bag.stored on, that lie together from bag.k on in head, too: all,
+   or a bag's where extra patterns stand between. */
+HFY_COLD_ int hfy_layer_span_(hfy_layer_run_ *r, const hfy_layer_side_ *s) {
+  if (s->held > s->rows && !r->l->memories) return hfy_layer_next_(r);
+  r->bag.many = r->bag.next ? 0 : s->rows;
+  r->bag.next = !r->bag.next;
+  return (int)r->bag.next;
+}
+
+/* Adds up the rows of all bags. */
+HFY_COLD_ hfy_status hfy_layer_count_(hfy_layer_run_ *r, hfy_work *w) {
+  const hfy_layer *l = r->l;
+  const hfy_layer_input *in = r->in;
+  const size_t limit = l->flags & HFY_LAYER_GAUSSIAN ? l->positions : SIZE_MAX;
+  size_t b, rows, many;
+  for (b = 0; b < in->bags; b++) {
+    rows = hfy_layer_rows_of_(l, in, b);
+    many = hfy_layer_stored_of_(l, in, b);
+    if (!many) return hfy_base_fail_(w, HFY_ERR_ARG, "in: bag %z has no stored rows; it should have at least 1", b);
+    if (rows > limit || many > limit)
+      return hfy_base_fail_(w, HFY_ERR_ARG, "in: bag %z has %z rows; with GAUSSIAN at most layer->positions, %z", b,
+                            rows > many ? rows : many, limit);
+    r->rows = hfy_base_plus_(r->rows, rows);
+    r->stored = l->memories ? many : hfy_base_plus_(r->stored, many);
+    many += r->full.extras;
+    if (rows > r->most) r->most = rows;
+    if (many > r->many) r->many = many;
+  }
+  if (r->bags < in->bags) r->most = r->rows;
+  rows = hfy_base_plus_(r->rows, hfy_base_plus_(r->stored, hfy_base_times_(in->bags, r->full.extras)));
+  many = hfy_base_plus_(l->width, hfy_base_plus_(l->stored_width, l->out_width));
+  if (hfy_base_fits_(hfy_base_times_(rows, hfy_base_plus_(r->full.keys, r->full.values)), 8, sizeof(double)) &&
+      hfy_base_fits_(hfy_base_times_(rows, many), 8, sizeof(double)))
+    return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_ARG, "in: %z rows of such widths cannot exist", rows);
+}
+
+/* Of a part of the parameters: itself, its gradient; NULL where there is none. */
+HFY_PRIVATE_ const hfy_real *hfy_layer_at_(const hfy_layer_run_ *r, size_t part, size_t offset) {
+  return r->part[part] == SIZE_MAX || !r->params ? NULL : r->params + r->part[part] + offset;
+}
+HFY_PRIVATE_ hfy_real *hfy_layer_to_(const hfy_layer_run_ *r, size_t part, size_t offset) {
+  return r->part[part] == SIZE_MAX || !r->dparams ? NULL : r->dparams + r->part[part] + offset;
+}
+
+/* gain: n weights with n biases behind them, or NULL. */
+HFY_COLD_ hfy_post hfy_layer_norm_(double eps, const hfy_real *gain, size_t n) {
+  hfy_post norm;
+  memset(&norm, 0, sizeof norm);
+  norm.kind = HFY_POST_LAYERNORM;
+  norm.eta = 1;
+  norm.eps = eps;
+  norm.gain = gain;
+  norm.delta = gain ? gain + n : NULL;
+  return norm;
+}
+
+/* The norm of q and k in the association space. */
+HFY_COLD_ hfy_post hfy_layer_space_(const hfy_layer_run_ *r) {
+  return hfy_layer_norm_(r->l->norm_eps, hfy_layer_at_(r, HFY_LAYER_SPACE_, 0), r->l->head_width);
+}
+
+/* The side `part`: where its rows come from. */
+HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
+  const hfy_layer *l = r->l;
+  const hfy_layer_input *in = r->in;
+  const hfy_real *gain = r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + part, 0);
+  const int own = part == HFY_LAYER_V_ && l->flags & HFY_LAYER_OWN_TARGETS;
+  hfy_layer_side_ *s = r->side + part;
+  s->part = part;
+  s->width = r->full.width[part];
+  s->n = r->full.n[part];
+  s->fixed = r->full.fixed[part];
+  s->rows = part ? r->stored : l->queries ? l->queries : r->rows;
+  s->held = s->rows + (part ? r->full.extras * (l->memories ? 1 : in->bags) : 0);
+  s->all = s->fixed ? s->rows : l->heads * s->held;
+  if (part == HFY_LAYER_Q_)
+    s->given = l->queries ? hfy_layer_at_(r, HFY_LAYER_POOLING_, 0) : in->state ? in->state : in->stored;
+  else if (l->memories)
+    s->given = hfy_layer_at_(r, own ? HFY_LAYER_TARGETS_ : HFY_LAYER_LOOKUP_, 0);
+  else
+    s->given = part == HFY_LAYER_V_ && in->projected ? in->projected : in->stored;
+  if (r->full.norm[part] != HFY_LAYER_RAW) s->norm = hfy_layer_norm_(l->norm_eps, gain, s->width);
+}
+
+/* What is wrong with the input. */
+HFY_COLD_ hfy_status hfy_layer_check_input_(const hfy_layer *l, const hfy_layer_input *in, int followed, hfy_work *w) {
+  if (!in) return hfy_base_null_(w, "in");
+  if (in->mask_heads > 1 && in->mask_heads != l->heads)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in->mask_heads is %z; it should be 0, 1 or the layer's heads, %z",
+                          in->mask_heads, l->heads);
+  if (l->memories && (in->padding || in->projected))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in->%s is set; with memories it should be NULL",
+                          in->padding ? "padding" : "projected");
+  if (!in->state && !l->queries && l->memories) return hfy_base_null_(w, "in->state");
+  if (followed && in->bags && !l->memories && !in->stored) return hfy_base_null_(w, "in->stored");
+  if (!in->state && !l->queries && l->width != l->stored_width)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in->state is NULL, but layer->stored_width %z is not width %z",
+                          l->stored_width, l->width);
+  if (!in->projected && !(l->flags & HFY_LAYER_OWN_TARGETS) && l->projected_width != l->stored_width)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in->projected is NULL, but layer->projected_width %z is not stored_width %z",
+                          l->projected_width, l->stored_width);
+  return HFY_OK;
+}
+
+/* Folding (below): does it pay, and is it the same? Weights that sum to 1 and do not change when all scores shift. */
+HFY_COLD_ int hfy_layer_folds_(const hfy_layer_run_ *r) {
+  const hfy_layer *l = r->l;
+  const hfy_layer_input *in = r->in;
+  const unsigned other = HFY_LAYER_GAUSSIAN | HFY_LAYER_CONNECTED | HFY_LAYER_LEARN_ALPHA;
+  const hfy_sep_kind kind = l->sep.kind;
+  const size_t path = hfy_base_plus_(hfy_base_times_(l->extra_steps, l->stored_width), l->projected_width);
+  return (l->queries || l->static_state) && !l->static_stored && !l->static_projected && !l->norm_space &&
+         !l->memories && !r->full.extras && !(l->flags & other) && !in->mask && !in->causal && !(l->tol > 0) &&
+         !l->implicit && !(l->extra_steps && l->post.kind) && !l->sep.plus && !l->sep.upper && !l->sep.lower &&
+         (kind == HFY_SEP_SOFTMAX || kind == HFY_SEP_SPARSEMAX || kind == HFY_SEP_ENTMAX || kind == HFY_SEP_NORMMAX) &&
+         hfy_base_fits_(hfy_base_times_(l->heads, r->rows), path, 8 * sizeof(double)) &&
+         (double)r->most * (double)(l->stored_width + l->projected_width) <
+           (double)l->stored_width * (double)l->head_width + (double)l->projected_width * (double)l->value_width;
+}
+
+/* Resolves the layer, counts rows, finds the sides. params may be NULL where nothing is followed. whole: bags as they
+   are, plain: k and v, too, because of what is to be reported. */
+HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer, const hfy_real *params,
+                                      const hfy_layer_input *in, int whole, int plain, hfy_work *w) {
+  hfy_layer_table_ t = {"", 0, NULL, 0, NULL, NULL, 0, 0, NULL, 0, 0};
+  hfy_status status;
+  size_t i;
+  memset(r, 0, sizeof *r);
+  status = hfy_layer_resolve_(layer, &r->full, w);
+  if (!status) status = hfy_layer_check_input_(&r->full.l, in, params != NULL, w);
+  if (status) return status;
+  r->l = &r->full.l;
+  r->in = in;
+  r->w = w;
+  r->params = params;
+  t.part = r->part;
+  hfy_layer_list_(&r->full, &t);
+  if (!hfy_base_fits_(t.at, 1, sizeof(double)))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "layer: so many parameters cannot exist");
+  r->dropping = in->training && r->l->dropout > 0;
+  r->bags = r->l->memories && in->bags && !whole && !in->mask && !in->causal && !r->dropping ? 1 : in->bags;
+  status = hfy_layer_count_(r, w);
+  r->fold = !status && !plain && hfy_layer_folds_(r);
+  for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(r, i);
+  if (status || !params) return status;
+  r->tools.simd = hfy_simd_choose_(w);
+  return r->tools.simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
+}
+
+/* --- the tape: a mark of what it belongs to, rows lost, q, k, v, what the heads say --- */
+
+enum { HFY_LAYER_MARK_ = 4 };
+
+/* 64 bits that tell one call's shapes from another's, as four numbers that any hfy_real holds. */
+HFY_COLD_ void hfy_layer_mark_(const hfy_layer_run_ *r, hfy_real mark[HFY_LAYER_MARK_]) {
+  const hfy_layer *l = r->l;
+  const size_t of[] = {r->rows, r->stored, r->in->bags, l->heads, l->head_width, l->value_width, l->width,
+                       r->full.extras, (size_t)r->fold, (size_t)r->dropping};
+  hfy_rng rng = hfy_rng_seed(r->dropping ? r->in->seed : 0);
+  uint64_t bits = 0;
+  size_t i;
+  for (i = 0; i < sizeof of / sizeof *of; i++) {
+    rng.state ^= of[i];
+    bits = hfy_rng_u64(&rng);
+  }
+  for (i = 0; i < HFY_LAYER_MARK_; i++) mark[i] = (hfy_real)(bits >> 16 * i & 65535);
+}
+
+/* The next part of a tape, or NULL while it is only counted. */
+HFY_COLD_ hfy_real *hfy_layer_take_(hfy_real *tape, size_t *at, size_t reals) {
+  const size_t here = *at;
+  *at += reals;
+  return tape ? tape + here : NULL;
+}
+
+/* Lays the tape out (NULL: counts): how many reals it takes. */
+HFY_COLD_ size_t hfy_layer_lay_(hfy_layer_run_ *r, hfy_real *tape) {
+  const hfy_layer *l = r->l;
+  size_t at = HFY_LAYER_MARK_, i;
+  r->lost = hfy_layer_take_(tape, &at, r->rows);
+  r->o = hfy_layer_take_(tape, &at, r->rows * r->full.values);
+  for (i = 0; i < (r->fold ? 1 : HFY_LAYER_SIDES_); i++)
+    if (!r->side[i].fixed) r->side[i].head = hfy_layer_take_(tape, &at, r->side[i].all * r->side[i].n);
+  if (r->fold)
+    r->path = hfy_layer_take_(tape, &at, l->heads * r->rows * (l->extra_steps * l->stored_width + l->projected_width));
+  return at;
+}
+
+/* --- rows to the heads and back --- */
+
+/* C = A B, C += A B of hfy_real, rows shared out: the bits are those of one. */
+HFY_COLD_ void hfy_layer_multiply_(const hfy_layer_tools_ *t, size_t m, size_t n, size_t k, hfy_linalg_view_ a,
+                                   hfy_linalg_view_ b, hfy_linalg_into_ c) {
+  hfy_linalg_product_ p = {t->simd, m, n, k, hfy_base_min_(t->tasks, m / 16 + 1), a, b, c, t->gemm, sizeof(hfy_real),
+                           t->slice};
+  if (m && n) hfy_base_parallel_(p.tasks, hfy_linalg_product_task_, &p);
+}
+
+/* y = x W^T + b; W: n x k; b and the gradients, which are added to: or NULL. */
+typedef struct hfy_layer_map_ {
+  const hfy_real *w, *b;
+  hfy_real *dw, *db;
+  size_t n, k;
+} hfy_layer_map_;
+
+/* x: m rows. */
+HFY_COLD_ void hfy_layer_apply_(const hfy_layer_tools_ *t, const hfy_layer_map_ *f, const hfy_real *x, size_t m,
+                                hfy_real *y) {
+  const size_t n = f->n;
+  size_t i;
+  for (i = 0; f->b && i < m; i++) memcpy(y + i * n, f->b, n * sizeof *y);
+  hfy_layer_multiply_(t, m, n, f->k, hfy_linalg_rows_(x, f->k), hfy_linalg_turned_(f->w, f->k),
+                      f->b ? hfy_linalg_add_(y, n) : hfy_linalg_set_(y, n));
+}
+
+/* What dy adds to dx, or NULL, and to the map's gradients. */
+HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_layer_map_ *f, const hfy_real *x, size_t m,
+                                        const hfy_real *dy, hfy_real *dx) {
+  const size_t n = f->n, k = f->k;
+  size_t i, j;
+  if (dx) hfy_layer_multiply_(t, m, k, n, hfy_linalg_rows_(dy, n), hfy_linalg_rows_(f->w, k), hfy_linalg_add_(dx, k));
+  if (f->dw)
+    hfy_layer_multiply_(t, n, k, m, hfy_linalg_turned_(dy, n), hfy_linalg_rows_(x, k), hfy_linalg_add_(f->dw, k));
+  for (i = 0; f->db && i < m; i++)
+    for (j = 0; j < n; j++) f->db[j] += dy[i * n + j];
+}
+
+/* A map among the parameters; a side's projection from row `first` of its weights on: n rows of them. */
+HFY_COLD_ hfy_layer_map_ hfy_layer_map_at_(const hfy_layer_run_ *r, size_t weight, size_t bias, size_t first, size_t n,
+                                           size_t k) {
+  const hfy_layer_map_ map = {hfy_layer_at_(r, weight, first * k), hfy_layer_at_(r, bias, first),
+                              hfy_layer_to_(r, weight, first * k), hfy_layer_to_(r, bias, first), n, k};
+  return map;
+}
+HFY_COLD_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side, size_t first, size_t n) {
+  return hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, first, n, r->full.takes[side]);
+}
+
+/* Rows x, x_step apart for the heads (0: all have the same), through their projections: y, y_step apart. */
+HFY_COLD_ void hfy_layer_heads_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step, size_t rows,
+                                hfy_real *y, size_t y_step) {
+  size_t h;
+  for (h = 0; h < r->l->heads; h++) {
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * r->full.n[side], r->full.n[side]);
+    hfy_layer_apply_(&r->tools, &map, x + h * x_step, rows, y + h * y_step);
+  }
+}
+HFY_COLD_ void hfy_layer_heads_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step,
+                                     size_t rows, const hfy_real *dy, size_t y_step, hfy_real *dx) {
+  size_t h;
+  for (h = 0; h < r->l->heads; h++) {
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * r->full.n[side], r->full.n[side]);
+    hfy_layer_apply_back_(&r->tools, &map, x + h * x_step, rows, dy + h * y_step, dx ? dx + h * x_step : NULL);
+  }
+}
+
+/* Rows normalised by a post; what is not finite becomes NaN and is found where rows are answered. */
+HFY_COLD_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x, size_t rows,
+                                    size_t n, hfy_real *y) {
+  size_t i, j;
+  for (i = 0; i < rows; i++)
+    if (hfy_post_row_(norm, x + i * n, 0, NULL, n, y + i * n, &t->post))
+      for (j = 0; j < n; j++) y[i * n + j] = (hfy_real)hfy_base_nan_();
+}
+
+/* The other way: dy at rows x becomes dx; dgain, or NULL: added to, the bias's part behind it. */
+HFY_COLD_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x,
+                                         size_t rows, size_t n, hfy_real *dy, hfy_real *dgain) {
+  hfy_post_grad grad;
+  size_t i;
+  memset(&grad, 0, sizeof grad);
+  grad.gain = dgain;
+  grad.delta = dgain ? dgain + n : NULL;
+  hfy_post_vjp_parameters_(norm, x, dy, rows, n, &grad, t->sum, &t->post);
+  for (i = 0; i < rows; i++) hfy_post_row_vjp_(norm, x + i * n, dy + i * n, n, dy + i * n, &t->post);
+}
+
+/* Row i of a side as the nets of head h see it, and its gradient. */
+HFY_PRIVATE_ const hfy_real *hfy_layer_used_(const hfy_layer_side_ *s, size_t h, size_t i) {
+  return s->used + ((s->fixed ? 0 : h * s->held) + i) * s->n;
+}
+HFY_PRIVATE_ hfy_real *hfy_layer_dused_(const hfy_layer_side_ *s, size_t h, size_t i) {
+  return s->dhead + ((s->fixed ? 0 : h * s->held) + i) * s->n;
+}
+
+/* The extra patterns of every bag, after its own: the trained one, then 0. */
+HFY_COLD_ void hfy_layer_extras_(hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *rows) {
+  const size_t part = s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_;
+  size_t h;
+  while (s->held > s->rows && hfy_layer_span_(r, s))
+    for (h = 0; h < r->l->heads; h++) {
+      const hfy_real *trained = hfy_layer_at_(r, part, h * s->n);
+      hfy_real *to = rows + (h * s->held + r->bag.k + r->bag.many) * s->n;
+      memset(to, 0, r->full.extras * s->n * sizeof *to);
+      if (trained) memcpy(to, trained, s->n * sizeof *to);
+    }
+}
+
+/* Normalised rows, made anew in either direction; q, k and v as nets see them. */
+HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
+  const hfy_post space = hfy_layer_space_(r);
+  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->full.keys);
+  size_t i;
+  for (i = 0; i < HFY_LAYER_SIDES_; i++) {
+    hfy_layer_side_ *s = r->side + i;
+    s->x = s->room ? s->room : s->given;
+    s->from = r->joint && i == HFY_LAYER_V_ ? r->joint : s->x;
+    if (s->room && !s->shares) hfy_layer_normalise_(&r->tools, &s->norm, s->given, s->rows, s->width, s->room);
+    if (r->fold && i) continue;
+    if (s->from != s->x) hfy_layer_apply_(&r->tools, &joint, s->x, s->rows, r->joint);
+    while (forward && !s->fixed && hfy_layer_span_(r, s))
+      hfy_layer_heads_(r, i, s->from + r->bag.stored * r->full.takes[i], 0, r->bag.many, s->head + r->bag.k * s->n,
+                       s->held * s->n);
+    s->used = s->fixed ? s->x : s->head;
+    if (forward) hfy_layer_extras_(r, s, s->head);
+    if (!s->seen) continue;
+    hfy_layer_normalise_(&r->tools, &space, s->used, s->all, s->n, s->seen);
+    hfy_layer_extras_(r, s, s->seen);
+    s->used = s->seen;
+  }
+}
+
+/* --- one head of one bag --- */
+
+/* beta of head h. */
+HFY_PRIVATE_ double hfy_layer_beta_(const hfy_layer_run_ *r, size_t h) {
+  const hfy_real *log_beta = hfy_layer_at_(r, HFY_LAYER_LOG_BETA_, h);
+  return log_beta ? exp((double)*log_beta) : r->l->betas ? r->l->betas[h] : r->l->beta;
+}
+
+/* Scores that positions give (MHN B1.4): -((s_j - mu_i) / sigma_i)^2 / 2, added to bias. With g (their cotangents) the
+   gradients of mu and sigma instead. */
+HFY_COLD_ void hfy_layer_gaussian_(const hfy_layer_run_ *r, size_t h, hfy_real *bias, const hfy_real *g) {
+  const size_t N = r->l->positions, many = r->bag.many;
+  const double half = 0.5 * (double)(N - 1);
+  size_t i, j;
+  for (i = 0; i < r->bag.rows; i++) {
+    const double mu = (double)*hfy_layer_at_(r, HFY_LAYER_MU_, h * N + i);
+    const double sigma = (double)*hfy_layer_at_(r, HFY_LAYER_SIGMA_, h * N + i);
+    double d_mu = 0, d_sigma = 0;
+    for (j = 0; j < many; j++) {
+      const double z = ((half > 0 ? ((double)j - half) / half : 0) - mu) / sigma;
+      const double s = g ? (double)g[i * many + j] / sigma : 0;
+      if (bias) bias[i * many + j] += (hfy_real)(-0.5 * z * z);
+      d_mu += s * z;
+      d_sigma += s * z * z;
+    }
+    if (!g) continue;
+    *hfy_layer_to_(r, HFY_LAYER_MU_, h * N + i) += (hfy_real)d_mu;
+    *hfy_layer_to_(r, HFY_LAYER_SIGMA_, h * N + i) += (hfy_real)d_sigma;
+  }
+}
+
+/* Added to the scores: 2: rows made in r->bias; 1: one row of padding, made there; 0: the mask itself or nothing. */
+HFY_COLD_ int hfy_layer_makes_(const hfy_layer_run_ *r) {
+  const hfy_layer_input *in = r->in;
+  const int extras = r->full.extras > 0;
+  if (r->l->flags & HFY_LAYER_GAUSSIAN || (in->causal && extras) || (in->mask && (in->padding || extras))) return 2;
+  return !in->mask && in->padding;
+}
+HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, size_t h) {
+  const hfy_layer_input *in = r->in;
+  const hfy_real *mask = in->mask ? in->mask + r->mask_at : NULL;
+  const unsigned char *padding = in->padding ? in->padding + r->bag.stored : NULL;
+  const int makes = hfy_layer_makes_(r), causal = in->causal && makes > 1;
+  const size_t rows = makes > 1 ? r->bag.rows : 1, many = r->bag.many, n = many + r->full.extras;
+  size_t i, j;
+  if (!makes) return mask;
+  for (i = 0; i < rows; i++)
+    for (j = 0; j < n; j++) {
+      const int hidden = j < many && ((padding && padding[j]) || (causal && j > i));
+      r->bias[i * n + j] = hidden ? (hfy_real)-HUGE_VAL : mask && j < many ? mask[i * many + j] : 0;
+    }
+  if (r->l->flags & HFY_LAYER_GAUSSIAN) hfy_layer_gaussian_(r, h, r->bias, NULL);
+  return r->bias;
+}
+
+/* The net of head h in this bag but for its arrays, which are `none` where there will be one; what it drops out.
+   Folding: all heads have one net; h > 0: that of a step before the last. */
+HFY_COLD_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
+  static const hfy_real none[1] = {0};
+  static const size_t unseen[1] = {0};
+  const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h, 0, r->fold ? r->bag.rows : 0};
+  const hfy_layer *l = r->l;
+  const hfy_real *alpha = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
+  const int early = r->fold && h, makes = hfy_layer_makes_(r);
+  hfy_net *net = &r->net;
+  memset(net, 0, sizeof *net);
+  net->count = r->bag.many + r->full.extras;
+  net->dim = r->fold ? l->stored_width : l->flags & HFY_LAYER_GAUSSIAN ? 1 : l->head_width;
+  net->keys = none;
+  net->readout = early ? NULL : none;
+  net->readout_dim = r->fold ? l->projected_width : l->value_width;
+  net->beta = r->fold ? 1 : hfy_layer_beta_(r, h);
+  net->sep = l->sep;
+  if (alpha) net->sep.alpha = *alpha < 1 ? 1 : *alpha > 8 ? 8 : (double)*alpha;
+  net->post = l->post;
+  net->tol = l->tol;
+  net->max_steps = r->fold ? 1 : l->extra_steps + 1;
+  net->bias = makes || r->in->mask ? none : NULL;
+  net->bias_stride = makes == 1 ? 0 : net->count;
+  net->visible = r->in->causal && makes < 2 ? unseen : NULL;
+  r->mask_at = r->bag.mask + (r->in->mask_heads > 1 ? h * r->bag.rows * r->bag.many : 0);
+  r->dice = dice;
+  r->drop = r->dropping && !early ? &r->dice : NULL;
+}
+
+/* With its arrays; its queries. Positions: both are 0, and so all scores but for the bias. */
+HFY_COLD_ const hfy_real *hfy_layer_net_(hfy_layer_run_ *r, size_t h) {
+  hfy_layer_shape_(r, h);
+  r->net.readout = hfy_layer_used_(r->side + HFY_LAYER_V_, h, r->bag.k);
+  if (r->net.visible) r->net.visible = r->visible;
+  if (r->net.bias) r->net.bias = hfy_layer_bias_(r, h);
+  r->net.keys = r->zero ? r->zero : hfy_layer_used_(r->side + HFY_LAYER_K_, h, r->bag.k);
+  return r->zero ? r->zero : hfy_layer_used_(r->side + HFY_LAYER_Q_, h, r->bag.q);
+}
+
+/* What r->net answers to n queries; a row that has no answer from one head is lost. */
+HFY_COLD_ void hfy_layer_ask_(hfy_layer_run_ *r, const hfy_real *queries, size_t n, hfy_real *out, hfy_real *weights) {
+  hfy_report told;
+  size_t i;
+  memset(&told, 0, sizeof told);
+  told.status = r->one;
+  told.energy = r->energy;
+  told.steps = r->fold ? NULL : r->steps;
+  told.weights = weights;
+  memset(out, 0, n * (r->net.readout ? r->net.readout_dim : r->net.dim) * sizeof *out);
+  hfy_net_retrieve_(&r->net, queries, n, out, &told, r->drop, hfy_base_open_(&r->inner, NULL));
+  for (i = 0; i < n; i++) {
+    hfy_status *status = r->status + r->bag.row + i % r->bag.rows;
+    if (!*status) *status = r->one[i];
+  }
+}
+
+/* r->said, of so many heads of this bag from h on, to its place in `all`, rows x heads x value_width, or back. */
+HFY_COLD_ void hfy_layer_said_(const hfy_layer_run_ *r, size_t h, size_t heads, hfy_real *all, int back) {
+  const size_t n = r->l->value_width, rows = r->bag.rows;
+  size_t i;
+  for (i = 0; i < heads * rows; i++) {
+    hfy_real *in_all = all + ((r->bag.row + i % rows) * r->l->heads + h + i / rows) * n, *in_said = r->said + i * n;
+    memcpy(back ? in_said : in_all, back ? in_all : in_said, n * sizeof *all);
+  }
+}
+
+/* --- folding: few states over many stored rows do without k and v ---
+   score = beta q . (W_K (gain o x + shift) + b_K) = u . x + what is the same for all rows, u = beta gain o (W_K^T q);
+   heads say W_V (gain o z + shift) + b_V of z = X^T p: all heads of a bag are queries of one net over rows x. */
+
+/* Of head h: q of step t; its rows are in r->q from the second step on. */
+HFY_COLD_ const hfy_real *hfy_layer_fold_q_(const hfy_layer_run_ *r, size_t t, size_t h) {
+  return t ? r->q + h * r->bag.rows * r->l->head_width : hfy_layer_used_(r->side + HFY_LAYER_Q_, h, r->bag.q);
+}
+
+/* z of all heads through a side's norm (into r->y) and projection: y, head by head, or NULL. */
+HFY_COLD_ void hfy_layer_fold_say_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, hfy_real *y) {
+  const size_t n = r->full.width[side], rows = r->bag.rows;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + side, 0);
+  size_t i;
+  for (i = 0; i < r->l->heads * rows * n; i++) r->y[i] = gain ? gain[i % n] * z[i] + gain[n + i % n] : z[i];
+  if (y) hfy_layer_heads_(r, side, r->y, rows * n, rows, y, rows * r->full.n[side]);
+}
+
+/* The other way: dy becomes r->dy, the cotangent of z. */
+HFY_COLD_ void hfy_layer_fold_say_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, const hfy_real *dy) {
+  const size_t n = r->full.width[side], rows = r->bag.rows, all = r->l->heads * rows * n;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + side, 0);
+  hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + side, 0);
+  size_t i;
+  hfy_layer_fold_say_(r, side, z, NULL);
+  memset(r->dy, 0, all * sizeof *r->dy);
+  hfy_layer_heads_back_(r, side, r->y, rows * n, rows, dy, rows * r->full.n[side], r->dy);
+  for (i = 0; gain && i < all; i++) {
+    if (d_gain) {
+      d_gain[i % n] += r->dy[i] * z[i];
+      d_gain[n + i % n] += r->dy[i];
+    }
+    r->dy[i] *= gain[i % n];
+  }
+}
+
+/* u of step t, all heads; W_K^T q in r->y. */
+HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, size_t t) {
+  const size_t n = r->l->head_width, width = r->l->stored_width, all = r->bag.rows * width;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
+  size_t h, i;
+  for (h = 0; h < r->l->heads; h++) {
+    const hfy_real beta = (hfy_real)hfy_layer_beta_(r, h), *w = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n).w;
+    hfy_layer_multiply_(&r->tools, r->bag.rows, width, n, hfy_linalg_rows_(hfy_layer_fold_q_(r, t, h), n),
+                        hfy_linalg_rows_(w, width), hfy_linalg_set_(r->y + h * all, width));
+    for (i = h * all; i < (h + 1) * all; i++) r->u[i] = r->y[i] * (gain ? beta * gain[i % width] : beta);
+  }
+}
+
+/* From the cotangent r->du of u at step t to that of q: r->dq, at the first step added to that of the side's rows. */
+HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
+  const size_t n = r->l->head_width, width = r->l->stored_width, rows = r->bag.rows, all = rows * width;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
+  hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
+  size_t h, i;
+  for (h = 0; h < r->l->heads; h++) {
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n);
+    const hfy_real beta = (hfy_real)hfy_layer_beta_(r, h), *v = r->y + h * all, *u = r->u + h * all;
+    hfy_real *du = r->du + h * all, *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h);
+    double sum = 0;
+    for (i = 0; i < all; i++) {
+      sum += (double)du[i] * (double)u[i];
+      if (d_gain) d_gain[i % width] += beta * du[i] * v[i];
+      du[i] *= gain ? beta * gain[i % width] : beta;
+    }
+    if (d_beta) *d_beta = (hfy_real)((double)*d_beta + sum);
+    hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(du, width), hfy_linalg_turned_(map.w, width),
+                        t ? hfy_linalg_set_(r->dq + h * rows * n, n)
+                          : hfy_linalg_add_(hfy_layer_dused_(r->side + HFY_LAYER_Q_, h, r->bag.q), n));
+    if (map.dw)
+      hfy_layer_multiply_(&r->tools, n, width, rows, hfy_linalg_turned_(hfy_layer_fold_q_(r, t, h), n),
+                          hfy_linalg_rows_(du, width), hfy_linalg_add_(map.dw, width));
+  }
+}
+
+/* The net of step t over a bag's rows; where its z lies on the tape. */
+HFY_COLD_ hfy_real *hfy_layer_fold_net_(hfy_layer_run_ *r, size_t t) {
+  const hfy_layer *l = r->l;
+  const size_t steps = l->extra_steps, width = l->stored_width;
+  hfy_layer_shape_(r, t < steps);
+  r->net.keys = r->side[HFY_LAYER_K_].x + r->bag.stored * width;
+  if (r->net.readout) r->net.readout = r->side[HFY_LAYER_V_].x + r->bag.stored * l->projected_width;
+  if (r->net.bias) r->net.bias = hfy_layer_bias_(r, 0);
+  return r->path + l->heads * (r->bag.row * (steps * width + l->projected_width) + t * r->bag.rows * width);
+}
+
+/* What the heads of a bag say. */
+HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, const hfy_layer_report *tell) {
+  const size_t last = r->l->extra_steps, n = r->l->heads * r->bag.rows;
+  size_t t, i;
+  for (t = 0; t <= last; t++) {
+    hfy_real *z = hfy_layer_fold_net_(r, t);
+    hfy_layer_fold_query_(r, t);
+    hfy_layer_ask_(r, r->u, n, z, t == last && tell->weights ? tell->weights + r->bag.weights : NULL);
+    hfy_layer_fold_say_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z, t < last ? r->q : r->said);
+  }
+  hfy_layer_said_(r, 0, r->l->heads, r->o, 0);
+  for (i = 0; tell->steps && i < n; i++) tell->steps[r->bag.row * r->l->heads + i] = last + 1;
+}
+
+HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
+  const hfy_layer *l = r->l;
+  const size_t n = l->heads * r->bag.rows, last = l->extra_steps;
+  const hfy_layer_side_ *key = r->side + HFY_LAYER_K_, *value = r->side + HFY_LAYER_V_;
+  hfy_status status, failure = HFY_OK;
+  size_t t;
+  hfy_layer_said_(r, 0, l->heads, r->dheads, 1);
+  for (t = last + 1; t--;) {
+    const hfy_real *z = hfy_layer_fold_net_(r, t);
+    hfy_grad grad;
+    hfy_layer_fold_say_back_(r, t < last ? HFY_LAYER_K_ : HFY_LAYER_V_, z, t < last ? r->dq : r->said);
+    if (t) hfy_layer_fold_say_(r, HFY_LAYER_K_, hfy_layer_fold_net_(r, t - 1), r->q);
+    hfy_layer_fold_net_(r, t);
+    hfy_layer_fold_query_(r, t);
+    memset(&grad, 0, sizeof grad);
+    memset(r->du, 0, n * l->stored_width * sizeof *r->du);
+    grad.queries = r->du;
+    grad.keys = key->dx ? key->dx + r->bag.stored * l->stored_width : NULL;
+    grad.readout = t == last && value->dx ? value->dx + r->bag.stored * l->projected_width : NULL;
+    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, NULL, &grad, r->drop, hfy_base_open_(&r->inner, NULL));
+    if (status && !failure) failure = status;
+    hfy_layer_fold_query_back_(r, t);
+  }
+  return failure;
+}
+
+/* --- forward --- */
+
+/* What head h says in a bag. */
+HFY_COLD_ void hfy_layer_associate_(hfy_layer_run_ *r, size_t h, const hfy_layer_report *tell) {
+  const hfy_real *queries = hfy_layer_net_(r, h);
+  const size_t heads = r->l->heads, rows = r->bag.rows;
+  hfy_real *weights = tell->weights ? tell->weights + r->bag.weights + h * rows * r->net.count : NULL;
+  size_t i;
+  hfy_layer_ask_(r, queries, rows, r->said, weights);
+  hfy_layer_said_(r, h, 1, r->o, 0);
+  for (i = 0; i < rows; i++) {
+    const size_t at = (r->bag.row + i) * heads + h;
+    if (r->one[i]) continue;
+    if (tell->energy) tell->energy[at] = r->energy[i * (r->net.max_steps + 1) + r->steps[i] - 1];
+    if (tell->steps) tell->steps[at] = r->steps[i];
+  }
+}
+
+/* out = [o_1 .. o_heads] W_O^T + b_O; lost rows are 0, as is what is not finite. */
+HFY_COLD_ hfy_status hfy_layer_answer_(hfy_layer_run_ *r, hfy_real *out) {
+  const size_t wide = r->l->out_width, values = r->full.values;
+  const hfy_layer_map_ map = hfy_layer_map_at_(r, HFY_LAYER_OUT_, HFY_LAYER_OUT_BIAS_, 0, wide, values);
+  hfy_status failure = HFY_OK;
+  size_t i;
+  if (map.w) hfy_layer_apply_(&r->tools, &map, r->o, r->rows, out);
+  if (!map.w && r->rows) memcpy(out, r->o, r->rows * values * sizeof *out);
+  for (i = 0; i < r->rows; i++) {
+    hfy_status *status = r->status + i;
+    if (!*status && !hfy_post_finite_(out + i * wide, wide)) *status = HFY_ERR_NONFINITE;
+    r->lost[i] = *status ? 1 : 0;
+    if (!*status) continue;
+    if (!failure)
+      failure = hfy_base_fail_(r->w, *status, "row %z of the states has no answer (%s)", i, hfy_status_text(*status));
+    memset(out + i * wide, 0, wide * sizeof *out);
+    memset(r->o + i * values, 0, values * sizeof *out);
+  }
+  return failure;
+}
+
+/* q, k or v to the report: rows x heads x n, without extra patterns. */
+HFY_COLD_ void hfy_layer_tell_(hfy_layer_run_ *r, const hfy_layer_side_ *s, hfy_real *to) {
+  size_t h, i;
+  while (to && hfy_layer_span_(r, s))
+    for (h = 0; h < r->l->heads; h++)
+      for (i = 0; i < r->bag.many; i++)
+        memcpy(to + ((r->bag.stored + i) * r->l->heads + h) * s->n, hfy_layer_used_(s, h, r->bag.k + i),
+               s->n * sizeof *to);
+}
+
+/* log_beta, alpha, mu and sigma have to be numbers that make sense. */
+HFY_COLD_ hfy_status hfy_layer_numbers_(const hfy_layer_run_ *r, hfy_work *w) {
+  const hfy_layer *l = r->l;
+  const hfy_real *alpha = hfy_layer_at_(r, HFY_LAYER_ALPHA_, 0), *mu = hfy_layer_at_(r, HFY_LAYER_MU_, 0);
+  const hfy_real *sigma = hfy_layer_at_(r, HFY_LAYER_SIGMA_, 0);
+  size_t h, i;
+  for (h = 0; h < l->heads; h++) {
+    const double beta = hfy_layer_beta_(r, h);
+    if (!(beta > 0 && hfy_base_is_finite_(beta)))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "params: e^log_beta[%z] is %g; it should be above 0 and finite", h, beta);
+    if (alpha && hfy_base_is_nan_((double)alpha[h]))
+      return hfy_base_fail_(w, HFY_ERR_ARG, "params: alpha[%z] is nan; it should be a number", h);
+    for (i = h * l->positions; sigma && i < (h + 1) * l->positions; i++)
+      if (!hfy_base_is_finite_((double)mu[i]) || !(fabs((double)sigma[i]) > 0))
+        return hfy_base_fail_(w, HFY_ERR_ARG, "params: mu[%z] is %g, sigma %g; they should be finite and sigma not 0",
+                              i, (double)mu[i], (double)sigma[i]);
+  }
+  return HFY_OK;
+}
+
+/* What the nets of this layer will need of scratch: each is asked with a work that has none. grad: backward. */
+HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told, const hfy_grad *grad) {
+  hfy_real none[2] = {0, 0};
+  size_t h, rows = SIZE_MAX, many = SIZE_MAX;
+  hfy_status status = hfy_layer_numbers_(r, r->w);
+  hfy_work *w = &r->inner;
+  memset(w, 0, sizeof *w);
+  w->isa = r->w->isa;
+  w->buffer = none;
+  while (!status && hfy_layer_next_(r)) {
+    if (r->bag.rows == rows && r->bag.many == many) continue;
+    rows = r->bag.rows;
+    many = r->bag.many;
+    for (h = 0; !status && h < (r->fold ? 1 + (r->l->extra_steps > 0) : r->l->heads); h++) {
+      const size_t n = r->fold ? r->l->heads * rows : rows;
+      hfy_layer_shape_(r, h);
+      hfy_base_open_(w, NULL);
+      status = grad ? hfy_net_vjp_(&r->net, none, n, none, NULL, grad, r->drop, w)
+                    : hfy_net_retrieve_(&r->net, none, n, none + 1, told, r->drop, w);
+      if (status == HFY_ERR_NOMEM) status = HFY_OK;
+      if (status) memcpy(r->w->message, w->message, sizeof w->message);
+    }
+  }
+  w->buffer = NULL;
+  return status;
+}
+
+/* The largest of three. */
+HFY_COLD_ size_t hfy_layer_most_(size_t a, size_t b, size_t c) { return a > b ? (a > c ? a : c) : b > c ? b : c; }
+
+/* Scratch of either direction. */
+HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int back) {
+  const hfy_layer *l = r->l;
+  const int makes = hfy_layer_makes_(r);
+  const size_t n = r->fold ? hfy_base_times_(l->heads, r->most) : 0, back_n = back ? n : 0;
+  const size_t wider = hfy_layer_most_(l->stored_width, l->projected_width, 0);
+  const size_t joint = l->flags & HFY_LAYER_CONNECTED ? hfy_base_times_(r->stored, r->full.keys) : 0;
+  size_t i, wide = hfy_layer_most_(l->out_width, r->rows, r->full.keys);
+  for (i = 0; i < HFY_LAYER_SIDES_; i++) {
+    hfy_layer_side_ *s = r->side + i;
+    s->shares = r->fold && i == HFY_LAYER_V_ && s->given == s[-1].given && s->norm.kind && s[-1].norm.kind;
+    s->room = s->shares ? s[-1].room : s->norm.kind ? HFY_TAKE_(arena, hfy_real, s->rows * s->width) : NULL;
+    s->seen = l->norm_space && i != HFY_LAYER_V_ ? HFY_TAKE_(arena, hfy_real, s->all * s->n) : NULL;
+    wide = hfy_layer_most_(hfy_layer_most_(wide, s->width, s->held), s->n, 0);
+  }
+  r->joint = HFY_TAKE_(arena, hfy_real, joint);
+  r->djoint = HFY_TAKE_(arena, hfy_real, back ? joint : 0);
+  r->q = HFY_TAKE_(arena, hfy_real, n * l->head_width);
+  r->u = HFY_TAKE_(arena, hfy_real, n * l->stored_width);
+  r->y = HFY_TAKE_(arena, hfy_real, n * wider);
+  r->dq = HFY_TAKE_(arena, hfy_real, back_n * l->head_width);
+  r->du = HFY_TAKE_(arena, hfy_real, back_n * l->stored_width);
+  r->dy = HFY_TAKE_(arena, hfy_real, back_n * wider);
+  r->bias = HFY_TAKE_(arena, hfy_real, makes ? (makes > 1 ? r->most : 1) * r->many : 0);
+  r->zero = HFY_TAKE_(arena, hfy_real, l->flags & HFY_LAYER_GAUSSIAN ? r->most + r->many : 0);
+  r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
+  hfy_layer_equip_(arena, wide, &r->tools);
+  r->said = HFY_TAKE_(arena, hfy_real, (r->fold ? n : r->most) * l->value_width);
+  r->inner.capacity = r->inner.peak;
+  r->inner.buffer = HFY_TAKE_(arena, unsigned char, r->inner.peak);
+  for (i = 0; r->visible && i < r->most; i++) r->visible[i] = i + 1;
+  if (r->zero) memset(r->zero, 0, (r->most + r->many) * sizeof *r->zero);
+}
+
+HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
+                                        hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *w) {
+  static const hfy_layer_report silent = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+  const hfy_layer_report *tell = report ? report : &silent;
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_layer_run_ run, *r = &run;
+  hfy_report told;
+  double energy = 0;
+  size_t step = 0, size, h;
+  hfy_real weight = 0, *base = tape;
+  hfy_status one = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !in ? "in" : NULL);
+  if (!status)
+    status = hfy_layer_begin_(r, layer, params, in, tell->weights != NULL, tell->k || tell->v || tell->energy, w);
+  if (!status && r->rows && !out) status = hfy_base_null_(w, "out");
+  if (status) return status;
+  size = hfy_layer_lay_(r, NULL);
+  if (tape && in->tape_reals < size)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
+  memset(&told, 0, sizeof told);
+  told.status = &one;
+  told.energy = tell->energy ? &energy : NULL;
+  told.steps = tell->energy || tell->steps ? &step : NULL;
+  told.weights = tell->weights ? &weight : NULL;
+  status = hfy_layer_probe_(r, &told, NULL);
+  while (hfy_base_layout_(&arena, w, &status)) {
+    hfy_layer_plan_(&arena, r, 0);
+    if (!tape) base = HFY_TAKE_(&arena, hfy_real, size);
+    r->status = HFY_TAKE_(&arena, hfy_status, r->rows);
+    r->one = HFY_TAKE_(&arena, hfy_status, r->most * (r->fold ? r->l->heads : 1));
+    r->steps = HFY_TAKE_(&arena, size_t, told.steps ? r->most : 0);
+    r->energy = HFY_TAKE_(&arena, double, told.energy ? hfy_base_times_(r->most, r->l->extra_steps + 2) : 0);
+  }
+  if (status) return status;
+  hfy_layer_lay_(r, base);
+  hfy_layer_mark_(r, base);
+  if (r->rows) memset(r->status, 0, r->rows * sizeof *r->status);
+  hfy_layer_prepare_(r, 1);
+  while (hfy_layer_next_(r)) {
+    if (r->fold) hfy_layer_fold_(r, tell);
+    for (h = 0; !r->fold && h < r->l->heads; h++) hfy_layer_associate_(r, h, tell);
+  }
+  status = hfy_layer_answer_(r, out);
+  hfy_layer_tell_(r, r->side + HFY_LAYER_Q_, tell->q);
+  hfy_layer_tell_(r, r->side + HFY_LAYER_K_, tell->k); /* not asked for where they are not made */
+  hfy_layer_tell_(r, r->side + HFY_LAYER_V_, tell->v);
+  if (tell->status && r->rows) memcpy(tell->status, r->status, r->rows * sizeof *r->status);
+  return status;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *params,
+                                                const hfy_layer_input *in, hfy_real *out, hfy_real *tape,
+                                                const hfy_layer_report *report, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  return hfy_base_close_(w, &local, hfy_layer_forward_(layer, params, in, out, tape, report, w));
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input *in, size_t *reals,
+                                             hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_layer_run_ r;
+  hfy_status status = hfy_base_null_(w, reals ? NULL : "reals");
+  if (!status) status = hfy_layer_begin_(&r, layer, NULL, in, 0, 0, w);
+  if (!status) *reals = hfy_layer_lay_(&r, NULL);
+  return hfy_base_close_(w, &local, status);
+}
+
+/* --- backward --- */
+
+/* One head of one bag: the nets' gradients into those of q, k, v, the mask, beta, alpha, mu and sigma. */
+HFY_COLD_ hfy_status hfy_layer_associate_back_(hfy_layer_run_ *r, size_t h) {
+  const hfy_real *queries = hfy_layer_net_(r, h), *given = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
+  const size_t n = r->net.count, rows = r->bag.rows, many = r->bag.many;
+  hfy_real *d_mask = r->dmask ? r->dmask + r->mask_at : NULL;
+  hfy_real *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h), *d_alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, h);
+  double beta = 0, alpha = 0;
+  size_t i, j;
+  hfy_grad grad;
+  hfy_status status;
+  memset(&grad, 0, sizeof grad);
+  grad.queries = r->zero ? NULL : hfy_layer_dused_(r->side + HFY_LAYER_Q_, h, r->bag.q);
+  grad.keys = r->zero ? NULL : hfy_layer_dused_(r->side + HFY_LAYER_K_, h, r->bag.k);
+  grad.readout = hfy_layer_dused_(r->side + HFY_LAYER_V_, h, r->bag.k);
+  grad.bias = r->dbias;
+  grad.beta = d_beta ? &beta : NULL;
+  grad.alpha = d_alpha ? &alpha : NULL;
+  grad.implicit = r->l->implicit;
+  if (r->dbias) memset(r->dbias, 0, rows * n * sizeof *r->dbias);
+  hfy_layer_said_(r, h, 1, r->dheads, 1);
+  status = hfy_net_vjp_(&r->net, queries, rows, r->said, NULL, &grad, r->drop, hfy_base_open_(&r->inner, NULL));
+  for (i = 0; d_mask && i < rows; i++)
+    for (j = 0; j < many; j++) d_mask[i * many + j] += r->dbias[i * n + j];
+  if (r->zero && r->dparams) hfy_layer_gaussian_(r, h, NULL, r->dbias);
+  if (d_beta) *d_beta = (hfy_real)((double)*d_beta + beta * r->net.beta);
+  if (d_alpha && *given >= 1 && *given <= 8) *d_alpha = (hfy_real)((double)*d_alpha + alpha);
+  return status;
+}
+
+/* Back from what the nets saw to what came in, for one side. */
+HFY_COLD_ void hfy_layer_side_back_(hfy_layer_run_ *r, const hfy_layer_side_ *s) {
+  const hfy_post space = hfy_layer_space_(r);
+  const hfy_layer_map_ joint = hfy_layer_map_of_(r, HFY_LAYER_K_, 0, r->full.keys);
+  const size_t takes = r->full.takes[s->part], given = s->rows * s->width;
+  hfy_real *extra = hfy_layer_to_(r, s->part == HFY_LAYER_V_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_, 0);
+  hfy_real *dfrom = s->from != s->x ? r->djoint : s->dx;
+  size_t i, h;
+  while (s->held > s->rows && hfy_layer_span_(r, s))
+    for (h = 0; h < r->l->heads; h++) {
+      hfy_real *of = hfy_layer_dused_(s, h, r->bag.k + r->bag.many);
+      for (i = 0; extra && i < s->n; i++) extra[h * s->n + i] += of[i];
+      memset(of, 0, r->full.extras * s->n * sizeof *of);
+    }
+  if (s->seen)
+    hfy_layer_normalise_back_(&r->tools, &space, s->fixed ? s->x : s->head, s->all, s->n, s->dhead,
+                              hfy_layer_to_(r, HFY_LAYER_SPACE_, 0));
+  if (s->shares) return; /* it has gone with the side before */
+  if (!r->fold || !s->part) { /* else the nets' gradients are dx */
+    if (s->dx && s->fixed) memcpy(s->dx, s->dhead, given * sizeof *s->dx);
+    if (dfrom != s->dx) memset(dfrom, 0, s->rows * takes * sizeof *dfrom);
+    while (!s->fixed && hfy_layer_span_(r, s))
+      hfy_layer_heads_back_(r, s->part, s->from + r->bag.stored * takes, 0, r->bag.many, s->dhead + r->bag.k * s->n,
+                            s->held * s->n, dfrom ? dfrom + r->bag.stored * takes : NULL);
+    if (dfrom != s->dx) hfy_layer_apply_back_(&r->tools, &joint, s->x, s->rows, dfrom, s->dx);
+  }
+  if (!s->dx) return;
+  if (s->room) hfy_layer_normalise_back_(&r->tools, &s->norm, s->given, s->rows, s->width, s->dx, s->dgain);
+  for (i = 0; s->dgiven && i < given; i++) s->dgiven[i] += s->dx[i];
+}
+
+/* Where the gradients go; what of grad there cannot be. */
+HFY_COLD_ hfy_status hfy_layer_aim_(hfy_layer_run_ *r, const hfy_layer_grad *grad, hfy_work *w) {
+  const hfy_layer *l = r->l;
+  const hfy_layer_input *in = r->in;
+  hfy_layer_side_ *const q = r->side + HFY_LAYER_Q_, *const k = r->side + HFY_LAYER_K_;
+  hfy_layer_side_ *const v = r->side + HFY_LAYER_V_;
+  const char *set = grad->stored && l->memories                          ? "stored"
+                    : grad->state && (l->queries || !in->state)          ? "state"
+                    : grad->projected && (l->memories || !in->projected) ? "projected"
+                    : grad->mask && !in->mask                            ? "mask"
+                                                                         : NULL;
+  size_t i;
+  if (set)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "grad->%s is set; it should be NULL: the input has none of its own", set);
+  r->dparams = grad->params;
+  r->dmask = grad->mask;
+  q->dgiven = l->queries ? hfy_layer_to_(r, HFY_LAYER_POOLING_, 0) : in->state ? grad->state : grad->stored;
+  k->dgiven = l->memories ? hfy_layer_to_(r, HFY_LAYER_LOOKUP_, 0) : grad->stored;
+  v->dgiven = l->flags & HFY_LAYER_FROZEN_TARGETS ? NULL
+              : l->flags & HFY_LAYER_OWN_TARGETS  ? hfy_layer_to_(r, HFY_LAYER_TARGETS_, 0)
+              : l->memories || !in->projected     ? k->dgiven
+                                                  : grad->projected;
+  if (l->flags & HFY_LAYER_GAUSSIAN) q->dgiven = k->dgiven = NULL;
+  for (i = 0; i < HFY_LAYER_SIDES_; i++)
+    if (r->side[i].norm.gain) r->side[i].dgain = hfy_layer_to_(r, HFY_LAYER_NORM_ + i, 0);
+  return HFY_OK;
+}
+
+/* Copies rows to `to` (NULL: looks at them only), as 0 where lost[i] > 0 (lost may be NULL) or a row is not finite: the
+   number of the first such, from 1 on, or 0. */
+HFY_COLD_ size_t hfy_layer_sift_(const hfy_real *x, size_t rows, size_t n, const hfy_real *lost, hfy_real *to) {
+  size_t i, first = 0;
+  for (i = 0; i < rows; i++) {
+    const int finite = hfy_post_finite_(x + i * n, n), keep = finite && !(lost && lost[i] > 0);
+    if (!finite && !first) first = i + 1;
+    if (to && keep) memcpy(to + i * n, x + i * n, n * sizeof *to);
+    if (to && !keep) memset(to + i * n, 0, n * sizeof *to);
+  }
+  return first;
+}
+HFY_COLD_ hfy_status hfy_layer_dout_(const hfy_real *dout, size_t rows, size_t n, hfy_work *w) {
+  const size_t first = hfy_layer_sift_(dout, rows, n, NULL, NULL);
+  if (!first) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_NONFINITE, "dout: row %z has NaN or infinity; all should be finite", first - 1);
+}
+
+/* Begins as the forward pass did, folded, or plainly because of what was reported, and finds its tape. */
+HFY_COLD_ hfy_status hfy_layer_rewind_(hfy_layer_run_ *r, const hfy_layer *layer, const hfy_real *params,
+                                       const hfy_layer_input *in, const hfy_real *tape, hfy_work *w) {
+  hfy_real mark[HFY_LAYER_MARK_];
+  size_t size;
+  int plain = 0, same;
+  do {
+    hfy_status status = hfy_layer_begin_(r, layer, params, in, 0, plain, w);
+    if (status) return status;
+    size = hfy_layer_lay_(r, NULL);
+    hfy_layer_mark_(r, mark);
+    same = in->tape_reals >= HFY_LAYER_MARK_ && !memcmp(mark, tape, sizeof mark);
+    plain = 1;
+  } while (!same && r->fold);
+  if (in->tape_reals < size)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
+  if (!same) return hfy_base_fail_(w, HFY_ERR_ARG, "tape is not of a forward pass with this layer and input");
+  hfy_layer_lay_(r, (hfy_real *)(uintptr_t)tape); /* read only from here on */
+  return HFY_OK;
+}
+
+HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
+                                         const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
+                                         hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_layer_run_ run, *r = &run;
+  hfy_layer_map_ out;
+  hfy_layer_side_ *s;
+  hfy_grad asked;
+  hfy_real none = 0;
+  double number = 0;
+  size_t i, h;
+  int lost = 1;
+  hfy_status failure = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL);
+  if (!status) status = hfy_layer_rewind_(r, layer, params, in, tape, w);
+  if (!status && r->rows && !dout) status = hfy_base_null_(w, "dout");
+  if (!status) status = hfy_layer_aim_(r, grad, w);
+  if (status) return status;
+  out = hfy_layer_map_at_(r, HFY_LAYER_OUT_, HFY_LAYER_OUT_BIAS_, 0, r->l->out_width, r->full.values);
+  memset(&asked, 0, sizeof asked);
+  asked.queries = asked.keys = asked.readout = &none;
+  asked.bias = r->dmask || r->l->flags & HFY_LAYER_GAUSSIAN ? &none : NULL;
+  asked.beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, 0) ? &number : NULL;
+  asked.alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, 0) ? &number : NULL;
+  asked.implicit = r->l->implicit;
+  for (i = 0; i < r->rows; i++) lost &= r->lost[i] > 0;
+  if (lost) return hfy_layer_dout_(dout, r->rows, out.n, w); /* parameters that are not finite, too */
+  status = hfy_layer_probe_(r, NULL, &asked);
+  while (hfy_base_layout_(&arena, w, &status)) {
+    hfy_layer_plan_(&arena, r, 1);
+    r->dout = HFY_TAKE_(&arena, hfy_real, r->rows * r->l->out_width);
+    r->dheads = out.w ? HFY_TAKE_(&arena, hfy_real, r->rows * r->full.values) : r->dout;
+    r->dbias = HFY_TAKE_(&arena, hfy_real, asked.bias ? r->most * r->many : 0);
+    for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
+      const size_t size = s->rows * s->width;
+      s->dhead = HFY_TAKE_(&arena, hfy_real, r->fold && s->part ? 0 : s->all * s->n);
+      s->clean = HFY_TAKE_(&arena, hfy_real, hfy_layer_sift_(s->given, s->rows, s->width, NULL, NULL) ? size : 0);
+      s->dx = s->shares ? s[-1].dx : HFY_TAKE_(&arena, hfy_real, s->dgiven || s->dgain ? size : 0);
+    }
+  }
+  if (!status) status = hfy_layer_dout_(dout, r->rows, out.n, w);
+  if (status) return status;
+  hfy_layer_sift_(dout, r->rows, out.n, r->lost, r->dout);
+  for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++) {
+    if (s->clean) hfy_layer_sift_(s->given, s->rows, s->width, NULL, s->clean);
+    if (s->clean) s->given = s->clean;
+    if (s->dhead) memset(s->dhead, 0, s->all * s->n * sizeof *s->dhead);
+    if (s->dx) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
+  }
+  hfy_layer_prepare_(r, 0);
+  if (out.w) memset(r->dheads, 0, r->rows * out.k * sizeof *r->dheads);
+  if (out.w) hfy_layer_apply_back_(&r->tools, &out, r->o, r->rows, r->dout, r->dheads);
+  while (hfy_layer_next_(r))
+    for (h = 0; h < (r->fold ? 1 : r->l->heads); h++) {
+      status = r->fold ? hfy_layer_fold_back_(r) : hfy_layer_associate_back_(r, h);
+      for (i = 0; status != HFY_ERR_CONVERGENCE && i < r->bag.rows; i++)
+        if (r->lost[r->bag.row + i] > 0) status = HFY_OK; /* it is that row for which a net has no gradient either */
+      if (status && !failure) failure = hfy_base_fail_(w, status, "bag %z: %s", r->bag.b, r->inner.message);
+    }
+  for (s = r->side; s < r->side + HFY_LAYER_SIDES_; s++)
+    if (!r->zero || s->part == HFY_LAYER_V_) hfy_layer_side_back_(r, s);
+  return failure;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params,
+                                                 const hfy_layer_input *in, const hfy_real *tape, const hfy_real *dout,
+                                                 const hfy_layer_grad *grad, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  return hfy_base_close_(w, &local, hfy_layer_backward_(layer, params, in, tape, dout, grad, w));
+}
+
+/* --- dense layers --- */
+
+HFY_PRIVATE_ double hfy_dense_act_(hfy_dense_kind kind, double z) {
+  const double scale = 1.0507009873554804934, alpha = 1.6732632423543772848;
+  switch (kind) {
+  case HFY_DENSE_RELU: return z > 0 || z != z ? z : 0;
+  case HFY_DENSE_SELU: return scale * (z > 0 ? z : alpha * expm1(z));
+  case HFY_DENSE_GELU: return 0.5 * z * erfc(-z * 0.70710678118654752440);
+  case HFY_DENSE_TANH: return tanh(z);
+  default: return z;
+  }
+}
+
+/* The slope: of GELU at z, of the others at y = act(z). */
+HFY_PRIVATE_ double hfy_dense_slope_(hfy_dense_kind kind, double y) {
+  const double scale = 1.0507009873554804934, alpha = 1.6732632423543772848;
+  switch (kind) {
+  case HFY_DENSE_RELU: return y > 0 ? 1 : 0;
+  case HFY_DENSE_SELU: return y > 0 ? scale : y + scale * alpha;
+  case HFY_DENSE_GELU: /* Phi(y) + y phi(y) */
+    return 0.5 * erfc(-y * 0.70710678118654752440) + y * 0.39894228040143267794 * exp(-0.5 * y * y);
+  case HFY_DENSE_TANH: return 1 - y * y;
+  default: return 1;
+  }
+}
+
+HFY_COLD_ hfy_layer_map_ hfy_dense_map_(const hfy_dense *d, const hfy_real *params, hfy_real *dparams) {
+  const size_t behind = d->in * d->out;
+  const hfy_layer_map_ map = {params, d->no_bias ? NULL : params + behind, dparams,
+                              d->no_bias || !dparams ? NULL : dparams + behind, d->out, d->in};
+  return map;
+}
+
+HFY_COLD_ hfy_status hfy_dense_check_(const hfy_dense *d, size_t rows, hfy_work *w) {
+  if (!d) return hfy_base_null_(w, "dense");
+  if (!d->in || !d->out) return hfy_base_should_(w, "dense->", d->in ? "out" : "in", 0, "at least 1");
+  if ((unsigned)d->kind > HFY_DENSE_TANH)
+    return hfy_base_should_(w, "dense->", "kind", (double)d->kind, "one of hfy_dense_kind");
+  if (!hfy_base_fits_(d->in, d->out, 8 * sizeof(double)) || !hfy_base_fits_(rows, d->in, 8 * sizeof(double)) ||
+      !hfy_base_fits_(rows, d->out, 8 * sizeof(double)))
+    return hfy_base_fail_(w, HFY_ERR_ARG, "dense: %z x %z weights and %z rows cannot exist", d->out, d->in, rows);
+  return HFY_OK;
+}
+
+/* Checks, chooses the kernels; null: the first pointer that is missing. */
+HFY_COLD_ hfy_status hfy_dense_begin_(const hfy_dense *d, size_t rows, const char *null, hfy_layer_tools_ *t,
+                                      hfy_work *w) {
+  hfy_status status = hfy_dense_check_(d, rows, w);
+  if (!status) status = hfy_base_null_(w, null);
+  t->simd = status ? NULL : hfy_simd_choose_(w);
+  return status || t->simd ? status : HFY_ERR_UNSUPPORTED;
+}
+
+HFY_COLD_ void hfy_dense_list_(const hfy_dense *d, hfy_layer_table_ *t) {
+  const hfy_layer_array_ arrays[] = {
+    {"", "weight", 0, d->out, d->in, 0, HFY_PARAM_DENSE, 0, 0},
+    {"", "bias", 0, d->no_bias ? 0 : d->out, 0, 0, HFY_PARAM_UNIFORM, 0, 1 / sqrt((double)d->in)}};
+  hfy_layer_add_(t, arrays, 2);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_dense_params(const hfy_dense *dense, const char *prefix, size_t offset,
+                                               hfy_param *table, size_t capacity, size_t *entries, size_t *end,
+                                               hfy_work *work) {
+  hfy_layer_table_ t = {prefix, offset, table, capacity, entries, end, 0, 0, NULL, 0, 0};
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_status status = hfy_dense_check_(dense, 0, w);
+  while (hfy_layer_tabulate_(&t, w, &status)) hfy_dense_list_(dense, &t);
+  return hfy_base_close_(w, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_dense_forward(const hfy_dense *dense, const hfy_real *params, const hfy_real *x,
+                                                size_t rows, hfy_real *y, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *null = !params ? "params" : rows && !x ? "x" : rows && !y ? "y" : NULL;
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_layer_tools_ t;
+  hfy_layer_map_ map;
+  size_t i;
+  hfy_status status = hfy_dense_begin_(dense, rows, null, &t, w);
+  while (hfy_base_layout_(&arena, w, &status))
+    hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), &t);
+  if (status) return hfy_base_close_(w, &local, status);
+  map = hfy_dense_map_(dense, params, NULL);
+  hfy_layer_apply_(&t, &map, x, rows, y);
+  for (i = 0; dense->kind && i < rows * dense->out; i++) y[i] = (hfy_real)hfy_dense_act_(dense->kind, (double)y[i]);
+  return hfy_base_close_(w, &local, HFY_OK);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_dense_backward(const hfy_dense *dense, const hfy_real *params, const hfy_real *x,
+                                                 const hfy_real *y, const hfy_real *dy, size_t rows,
+                                                 hfy_real *const to[2], hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *null = !params ? "params" : !to ? "to" : !rows ? NULL : !x ? "x" : !y ? "y" : !dy ? "dy" : NULL;
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_layer_tools_ t;
+  hfy_layer_map_ map;
+  hfy_real *dz = NULL, *z = NULL;
+  size_t i;
+  hfy_status status = hfy_dense_begin_(dense, rows, null, &t, w);
+  while (hfy_base_layout_(&arena, w, &status)) {
+    hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), &t);
+    dz = HFY_TAKE_(&arena, hfy_real, rows * dense->out);
+    z = HFY_TAKE_(&arena, hfy_real, dense->kind == HFY_DENSE_GELU ? rows * dense->out : 0);
+  }
+  if (status || !rows) return hfy_base_close_(w, &local, status);
+  map = hfy_dense_map_(dense, params, to[1]);
+  if (z) hfy_layer_apply_(&t, &map, x, rows, z);
+  for (i = 0; i < rows * dense->out; i++)
+    dz[i] = (hfy_real)((double)dy[i] * hfy_dense_slope_(dense->kind, (double)(z ? z[i] : y[i])));
+  hfy_layer_apply_back_(&t, &map, x, rows, dz, to[0]);
+  return hfy_base_close_(w, &local, HFY_OK);
+}
+
+/* --- blocks --- */
+
+/* A block with its defaults: where its parameters begin, what its associations get, where the parts of its tape are. */
+typedef struct hfy_block_run_ {
+  const hfy_layer *layer[2]; /* self; cross, in a decoder */
+  hfy_layer_full_ full[2];
+  size_t stages;             /* associations: 1 or 2 */
+  hfy_dense dense[2];        /* W_1 and W_2 */
+  hfy_net_drop_ drop;
+  size_t at[7];              /* of the associations, of W_1 and W_2, of the norms */
+  size_t width, rows, reals;
+  hfy_layer_input in[2];
+  hfy_real *tape[2], *r[3], *h[2]; /* on the tape: the associations'; sums, what norms make of them: rows x width */
+  hfy_real *a, *dh, *hidden, *fed; /* and scratch, rows x width; act(.), without and with dropout, rows x inner */
+  const hfy_real *params, *dout;
+  hfy_real *dparams, *out;
+  const hfy_layer_report *report;
+  const hfy_layer_grad *grad;
+  int dry;                         /* only asks what scratch the steps need */
+  hfy_status status;               /* of the first step that failed, and what it said */
+  char message[160];
+} hfy_block_run_;
+
+/* Its arrays in the order of the public state_dict, and b->at. */
+HFY_COLD_ void hfy_block_list_(hfy_block_run_ *b, hfy_layer_table_ *t) {
+  static const char *const encoder[] = {"hopfield_association.", "linear_residual.", "linear_output.", "norm_residual.",
+                                        "norm_output."};
+  static const char *const decoder[] = {"hopfield_association_self.", "hopfield_association_cross.",
+                                        "linear_residual.", "linear_output.", "norm_residual_self.",
+                                        "norm_residual_cross.", "norm_output."};
+  const hfy_layer_array_ norm[] = {{"", "weight", 0, b->width, 0, 0, HFY_PARAM_ONE, 0, 0},
+                                   {"", "bias", 0, b->width, 0, 0, HFY_PARAM_ZERO, 0, 0}};
+  const char *const prefix = t->prefix;
+  const size_t start = t->at, n = b->stages;
+  size_t i;
+  char text[HFY_PARAM_NAME];
+  t->prefix = text;
+  for (i = 0; i < 2 * n + 3; i++) {
+    const char *name = n > 1 ? decoder[i] : encoder[i];
+    t->too_long |= strlen(prefix) + strlen(name) >= sizeof text;
+    hfy_base_put_(text, sizeof text, hfy_base_put_(text, sizeof text, 0, prefix), name);
+    b->at[i] = t->at - start;
+    if (i < n)
+      hfy_layer_list_(b->full + i, t);
+    else if (i < n + 2)
+      hfy_dense_list_(b->dense + i - n, t);
+    else
+      hfy_layer_add_(t, norm, 2);
+  }
+  t->prefix = prefix;
+}
+
+/* Checks a block and fills in its defaults. */
+HFY_COLD_ hfy_status hfy_block_resolve_(const hfy_block *block, hfy_block_run_ *b, hfy_work *w) {
+  hfy_status status = hfy_base_null_(w, block ? NULL : "block");
+  size_t i;
+  if (status) return status;
+  memset(b, 0, sizeof *b);
+  b->layer[0] = &block->self;
+  b->layer[1] = &block->cross;
+  b->width = block->self.width;
+  b->stages = block->cross.width ? 2 : 1;
+  for (i = 0; i < b->stages; i++) {
+    const hfy_layer *l = &b->full[i].l;
+    status = hfy_layer_resolve_(b->layer[i], b->full + i, w);
+    if (status) return status;
+    if (l->queries || l->memories || l->width != b->width || l->out_width != b->width ||
+        l->projected_width != l->stored_width || (i == 0 && l->stored_width != b->width))
+      return hfy_base_fail_(w, HFY_ERR_ARG,
+                            "block->%s: width and out_width should be %z, %s, without queries and memories",
+                            i ? "cross" : "self", b->width,
+                            i ? "stored_width projected_width" : "as stored_width and projected_width");
+  }
+  if ((unsigned)block->kind > HFY_DENSE_TANH)
+    return hfy_base_should_(w, "block->", "kind", (double)block->kind, "one of hfy_dense_kind");
+  if (!(block->dropout >= 0 && block->dropout < 1))
+    return hfy_base_should_(w, "block->", "dropout", block->dropout, "at least 0 and below 1");
+  b->drop.rate = block->dropout;
+  b->dense[0].in = b->dense[1].out = b->width;
+  b->dense[0].out = b->dense[1].in = block->inner ? block->inner : 2048;
+  b->dense[0].kind = block->kind ? block->kind : HFY_DENSE_RELU;
+  return hfy_dense_check_(b->dense, 0, w);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_block_params(const hfy_block *block, const char *prefix, size_t offset,
+                                               hfy_param *table, size_t capacity, size_t *entries, size_t *end,
+                                               hfy_work *work) {
+  hfy_layer_table_ t = {prefix, offset, table, capacity, entries, end, 0, 0, NULL, 0, 0};
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_block_run_ b;
+  hfy_status status = hfy_block_resolve_(block, &b, w);
+  while (hfy_layer_tabulate_(&t, w, &status)) hfy_block_list_(&b, &t);
+  return hfy_base_close_(w, &local, status);
+}
+
+/* Resolves a block, looks at what comes in, lays out its tape. null: the first pointer that is missing. */
+HFY_COLD_ hfy_status hfy_block_begin_(const hfy_block *block, const hfy_layer_input *in, const hfy_layer_input *memory,
+                                      hfy_real *tape, const char *null, hfy_block_run_ *b, hfy_work *w) {
+  static const hfy_real later = 0;
+  hfy_layer_table_ t = {"", 0, NULL, 0, NULL, NULL, 0, 0, NULL, 0, 0};
+  hfy_status status = hfy_base_null_(w, null);
+  hfy_layer_run_ run;
+  size_t i, size, inner;
+  if (!status) status = hfy_block_resolve_(block, b, w);
+  if (!status) status = hfy_base_null_(w, !in ? "in" : b->stages > 1 && !memory ? "memory" : NULL);
+  if (!status && (in->state || in->projected || (b->stages > 1 && memory->projected)))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->state, in->projected, memory->projected: a block's should be NULL");
+  if (!status && b->stages > 1 && memory->bags != in->bags)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "memory->bags is %z; it should be in->bags, %z", memory->bags, in->bags);
+  if (status) return status;
+  hfy_block_list_(b, &t);
+  b->in[0] = *in;
+  b->drop.seed = in->seed;
+  if (b->stages > 1) {
+    b->in[1] = *memory;
+    b->in[1].state = &later;
+    b->in[1].state_rows = in->stored_rows;
+    b->in[1].state_each = in->stored_each;
+    b->in[1].training = in->training;
+    b->in[1].seed = in->seed + 1;
+  }
+  for (i = 0; i < b->stages; i++) {
+    status = hfy_layer_begin_(&run, b->layer[i], NULL, b->in + i, 0, 0, w);
+    if (status) return status;
+    b->rows = run.rows;
+    b->in[i].tape_reals = hfy_layer_lay_(&run, NULL);
+    b->tape[i] = hfy_layer_take_(tape, &b->reals, b->in[i].tape_reals);
+  }
+  size = b->rows * b->width;
+  inner = b->rows * b->dense[0].out;
+  for (i = 0; i <= b->stages; i++) b->r[i] = hfy_layer_take_(tape, &b->reals, size);
+  for (i = 0; i < b->stages; i++) b->h[i] = hfy_layer_take_(tape, &b->reals, size);
+  if (tape) b->in[1].state = b->h[0];
+  b->a = hfy_layer_take_(tape, &b->reals, size);
+  b->dh = hfy_layer_take_(tape, &b->reals, size);
+  b->hidden = hfy_layer_take_(tape, &b->reals, inner);
+  b->fed = hfy_layer_take_(tape, &b->reals, inner);
+  if (!tape || in->tape_reals >= b->reals) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, b->reals);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_block_tape(const hfy_block *block, const hfy_layer_input *in,
+                                             const hfy_layer_input *memory, size_t *reals, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_block_run_ b;
+  hfy_status status = hfy_block_begin_(block, in, memory, NULL, reals ? NULL : "reals", &b, w);
+  if (!status) *reals = b.reals;
+  return hfy_base_close_(w, &local, status);
+}
+
+/* Dropout of rows x n numbers, the which-th of a block. */
+HFY_COLD_ void hfy_block_drop_(hfy_block_run_ *b, size_t which, size_t n, hfy_real *x) {
+  size_t i;
+  b->drop.bag = which;
+  b->drop.head = SIZE_MAX; /* no association's */
+  for (i = 0; !b->dry && b->in[0].training && b->drop.rate > 0 && i < b->rows; i++)
+    hfy_net_drop_row_(&b->drop, i, NULL, n, x + i * n);
+}
+
+/* What a step said. Rows without an answer do not stop the others; in a dry pass no step has scratch. */
+HFY_COLD_ void hfy_block_did_(hfy_block_run_ *b, hfy_status status, const hfy_work *w) {
+  if (!status || b->status || (b->dry && status == HFY_ERR_NOMEM)) return;
+  b->status = status;
+  memcpy(b->message, w->message, sizeof b->message);
+}
+
+/* y = norm_i(r_i), or (dh: the cotangent of y) in place the other way. */
+HFY_COLD_ void hfy_block_norm_(hfy_block_run_ *b, size_t i, hfy_real *y, hfy_real *dh, hfy_work *w) {
+  const size_t at = b->at[b->stages + 2 + i];
+  const hfy_post norm = hfy_layer_norm_(1e-5, b->params + at, b->width);
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_layer_tools_ t;
+  hfy_status status = HFY_OK;
+  while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, &t);
+  if (!status && y) hfy_layer_normalise_(&t, &norm, b->r[i], b->rows, b->width, y);
+  if (!status && dh)
+    hfy_layer_normalise_back_(&t, &norm, b->r[i], b->rows, b->width, dh, b->dparams ? b->dparams + at : NULL);
+  hfy_block_did_(b, status, w);
+}
+
+/* Runs the steps twice: without scratch, so that the most that one needs is known and there before anything is written,
+   then in earnest. */
+HFY_COLD_ hfy_status hfy_block_run_all_(hfy_block_run_ *b, void (*steps)(hfy_block_run_ *b, hfy_work *w), hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_work dry;
+  hfy_real none = 0;
+  memset(&dry, 0, sizeof dry);
+  dry.buffer = &none;
+  dry.isa = w->isa;
+  b->dry = 1;
+  steps(b, &dry);
+  arena.used = dry.peak;
+  if (!b->status) hfy_block_did_(b, hfy_base_reserve_(w, &arena), w);
+  b->dry = 0;
+  if (!b->status) steps(b, w);
+  memcpy(w->message, b->message, sizeof b->message);
+  return b->status;
+}
+
+/* Dense layer i of x to y, and back: dy to dx and, if asked, to its parameters' gradient. */
+HFY_COLD_ void hfy_block_dense_(hfy_block_run_ *b, size_t i, const hfy_real *x, hfy_real *y, hfy_work *w) {
+  hfy_block_did_(b, hfy_dense_forward(b->dense + i, b->params + b->at[b->stages + i], x, b->rows, y, w), w);
+}
+HFY_COLD_ void hfy_block_dense_back_(hfy_block_run_ *b, size_t i, const hfy_real *x, const hfy_real *y,
+                                     const hfy_real *dy, hfy_real *dx, int params, hfy_work *w) {
+  const size_t at = b->at[b->stages + i];
+  hfy_real *const to[2] = {dx, params && b->dparams ? b->dparams + at : NULL};
+  hfy_block_did_(b, hfy_dense_backward(b->dense + i, b->params + at, x, y, dy, b->rows, to, w), w);
+}
+
+HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
+  const hfy_real *x = b->in[0].stored;
+  const size_t size = b->dry ? 0 : b->rows * b->width, inner = b->dense[0].out, last = b->stages;
+  size_t i, k;
+  for (i = 0; i <= last; i++) {
+    if (i < last) {
+      const hfy_layer_report *report = b->report ? b->report + i : NULL;
+      const hfy_real *params = b->params + b->at[i];
+      hfy_block_did_(b, hfy_layer_forward(b->layer[i], params, b->in + i, b->a, b->tape[i], report, w), w);
+    } else {
+      hfy_block_dense_(b, 0, x, b->hidden, w);
+      if (size) memcpy(b->fed, b->hidden, b->rows * inner * sizeof *x);
+      hfy_block_drop_(b, 2, inner, b->fed);
+      hfy_block_dense_(b, 1, b->fed, b->a, w);
+    }
+    hfy_block_drop_(b, i < last ? i : 3, b->width, b->a);
+    for (k = 0; k < size; k++) b->r[i][k] = x[k] + b->a[k];
+    hfy_block_norm_(b, i, i < last ? b->h[i] : b->out, NULL, w);
+    if (i < last) x = b->h[i];
+  }
+}
+
+HFY_COLD_ void hfy_block_backward_(hfy_block_run_ *b, hfy_work *w) {
+  const size_t size = b->dry ? 0 : b->rows * b->width, last = b->stages, inner = b->dense[0].out;
+  size_t i, k;
+  if (b->dry) memset(b->a, 0, b->rows * b->width * sizeof *b->a); /* layers look at it */
+  if (size) memcpy(b->dh, b->dout, size * sizeof *b->dh);
+  for (i = last + 1; i--;) { /* dh: of what norm i gives, then of r_i = x + a, then of x */
+    const hfy_real *x = i ? b->h[i - 1] : b->in[0].stored;
+    hfy_block_norm_(b, i, NULL, b->dh, w);
+    if (size) memcpy(b->a, b->dh, size * sizeof *x);
+    hfy_block_drop_(b, i < last ? i : 3, b->width, b->a);
+    if (i < last) {
+      const hfy_layer_grad of = {b->dparams ? b->dparams + b->at[i] : NULL, i ? b->grad->projected : b->dh,
+                                 i ? b->dh : NULL, NULL, i ? NULL : b->grad->mask};
+      hfy_block_did_(b, hfy_layer_backward(b->layer[i], b->params + b->at[i], b->in + i, b->tape[i], b->a, &of, w), w);
+      continue;
+    }
+    if (size) memcpy(b->fed, b->hidden, b->rows * inner * sizeof *x); /* what W_2 got, then its cotangent */
+    hfy_block_drop_(b, 2, inner, b->fed);
+    hfy_block_dense_back_(b, 1, b->fed, b->a, b->a, NULL, 1, w);
+    if (size) memset(b->fed, 0, b->rows * inner * sizeof *x);
+    hfy_block_dense_back_(b, 1, b->hidden, b->a, b->a, b->fed, 0, w);
+    hfy_block_drop_(b, 2, inner, b->fed);
+    hfy_block_dense_back_(b, 0, x, b->hidden, b->fed, b->dh, 1, w);
+  }
+  for (k = 0; b->grad->stored && k < size; k++) b->grad->stored[k] += b->dh[k];
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_block_forward(const hfy_block *block, const hfy_real *params,
+                                                const hfy_layer_input *in, const hfy_layer_input *memory, hfy_real *out,
+                                                hfy_real *tape, const hfy_layer_report *report, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *null = !params ? "params" : !tape ? "tape" : NULL;
+  hfy_block_run_ b;
+  hfy_status status = hfy_block_begin_(block, in, memory, tape, null, &b, w);
+  if (!status && b.rows && !out) status = hfy_base_null_(w, "out");
+  if (status) return hfy_base_close_(w, &local, status);
+  b.params = params;
+  b.out = out;
+  b.report = report;
+  return hfy_base_close_(w, &local, hfy_block_run_all_(&b, hfy_block_forward_, w));
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_block_backward(const hfy_block *block, const hfy_real *params,
+                                                 const hfy_layer_input *in, const hfy_layer_input *memory,
+                                                 hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
+                                                 hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  const char *null = !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL;
+  hfy_block_run_ b;
+  hfy_status status = hfy_block_begin_(block, in, memory, tape, null, &b, w);
+  if (!status && b.rows && !dout) status = hfy_base_null_(w, "dout");
+  if (!status && (grad->state || (b.stages < 2 && grad->projected)))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "grad->%s is set; it should be NULL", grad->state ? "state" : "projected");
+  if (!status) status = hfy_layer_dout_(dout, b.rows, b.width, w);
+  if (status) return hfy_base_close_(w, &local, status);
+  b.params = params;
+  b.dparams = grad->params;
+  b.dout = dout;
+  b.grad = grad;
+  return hfy_base_close_(w, &local, hfy_block_run_all_(&b, hfy_block_backward_, w));
+}
+
+/* --- an optimiser --- */
+
+/* Its numbers have to be in range, the table's entries within memory; the largest end of all. */
+HFY_COLD_ hfy_status hfy_optimiser_check_(const hfy_optimiser *o, const hfy_param *table, size_t entries, size_t *end,
+                                          hfy_work *w) {
+  const double numbers[] = {o->rate, o->beta1, o->beta2, o->eps, o->decay, o->clip};
+  static const char *const names[] = {"rate", "beta1", "beta2", "eps", "decay", "clip"};
+  size_t i;
+  for (i = 0; i < sizeof names / sizeof *names; i++) {
+    const int fades = i == 1 || i == 2;
+    const char *const should = fades ? "at least 0 and below 1" : "at least 0 and finite";
+    if (!(numbers[i] >= 0 && numbers[i] < (fades ? 1 : HUGE_VAL)))
+      return hfy_base_should_(w, "how->", names[i], numbers[i], should);
+  }
+  for (*end = 0, i = 0; i < entries; i++) {
+    const size_t last = hfy_base_plus_(table[i].offset, table[i].count);
+    if (last > *end) *end = last;
+  }
+  if (hfy_base_fits_(*end, 2, sizeof(double))) return HFY_OK;
+  return hfy_base_fail_(w, HFY_ERR_ARG, "table: %z parameters cannot exist", *end);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table, size_t entries,
+                                                 hfy_real *params, const hfy_real *grads, hfy_real *moments,
+                                                 double *norm, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  size_t end = 0, i, j;
+  double square = 0, length, scale, fade1, fade2, rate, beta1, beta2, eps;
+  const char *null = !how ? "how" : !table && entries ? "table" : !params ? "params" : !grads ? "grads" : NULL;
+  hfy_status status = hfy_base_null_(w, !null && !how->sgd && !moments ? "moments" : null);
+  if (!status) status = hfy_optimiser_check_(how, table, entries, &end, w);
+  for (i = 0; !status && i < entries; i++)
+    for (j = table[i].offset; !status && !table[i].frozen && j < table[i].offset + table[i].count; j++) {
+      square += (double)grads[j] * (double)grads[j];
+      if (!hfy_base_is_finite_((double)grads[j]))
+        status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "grads: %s has %g; all should be finite", table[i].name,
+                                (double)grads[j]);
+    }
+  if (status) return hfy_base_close_(w, &local, status);
+  length = sqrt(square);
+  if (norm) *norm = length;
+  scale = how->clip > 0 && length > how->clip ? how->clip / (length + 1e-6) : 1;
+  rate = how->rate > 0 ? how->rate : 1e-3;
+  beta1 = how->beta1 > 0 ? how->beta1 : 0.9;
+  beta2 = how->beta2 > 0 ? how->beta2 : 0.999;
+  eps = how->eps > 0 ? how->eps : 1e-8;
+  how->steps++;
+  fade1 = -expm1((double)how->steps * log(beta1)); /* 1 - beta1^steps */
+  fade2 = sqrt(-expm1((double)how->steps * log(beta2)));
+  for (i = 0; i < entries; i++)
+    for (j = table[i].offset; !table[i].frozen && j < table[i].offset + table[i].count; j++) {
+      const double g = scale * (double)grads[j], p = (double)params[j];
+      double m, v;
+      if (how->sgd) {
+        params[j] = (hfy_real)(p - rate * (g + how->decay * p));
+        continue;
+      }
+      m = beta1 * (double)moments[j] + (1 - beta1) * g;
+      v = beta2 * (double)moments[end + j] + (1 - beta2) * g * g;
+      moments[j] = (hfy_real)m;
+      moments[end + j] = (hfy_real)v;
+      params[j] = (hfy_real)(p * (1 - rate * how->decay) - rate / fade1 * m / (sqrt(v) / fade2 + eps));
+    }
+  return hfy_base_close_(w, &local, HFY_OK);
+}
+#endif /* HFY_HAS_LAYER_ */
+
 #ifdef HFY_HAS_SHARD_
 /* ------------------------------------------------------------------------------------------------------------------
    >>shard.impl   partials of one step over slices of the patterns
@@ -21044,6 +23103,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_HAS_POST_
 #undef HFY_HAS_NET_
 #undef HFY_HAS_FILE_
+#undef HFY_HAS_LAYER_
 #undef HFY_HAS_SHARD_
 #undef HFY_HAS_THEORY_
 #undef HFY_HAS_RECALL_

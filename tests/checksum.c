@@ -2012,6 +2012,224 @@ static void room_file(void) {
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
+   layer
+   ------------------------------------------------------------------------------------------------------------------ */
+#ifndef NO_LAYER /* checksum.sh defines it for a header that has none */
+static void put_table(const hfy_param *table, size_t entries, size_t end) {
+  size_t i;
+  for (i = 0; i < entries; i++) {
+    put_text(table[i].name);
+    put_u64(table[i].offset);
+    put_sizes(table[i].shape, table[i].rank);
+    put_u64((uint64_t)table[i].start);
+    put_number(table[i].value);
+    put_number(table[i].spread);
+  }
+  put_u64(end);
+}
+
+/* Zeros everywhere but where gradients go; started at the table's values and moved a little. */
+static hfy_real *start_of(const hfy_param *table, size_t entries, size_t end) {
+  hfy_real *params = zeros(end + 1000);
+  size_t i;
+  hfy_param_init(table, entries, &rng, params, &work);
+  for (i = 0; i < end; i++) params[i] += (hfy_real)(0.2 * hfy_rng_normal(&rng));
+  return params;
+}
+
+static void make_layer(hfy_layer *l, hfy_layer_input *in) {
+  static const hfy_sep_kind kinds[] = {HFY_SEP_SOFTMAX, HFY_SEP_SOFTMAX, HFY_SEP_SPARSEMAX, HFY_SEP_ENTMAX,
+                                       HFY_SEP_NORMMAX};
+  size_t bags = below(4), b, rows = 0, stored = 0, *state_rows = TAKE(size_t, 4), *stored_rows = TAKE(size_t, 4);
+  memset(l, 0, sizeof *l);
+  memset(in, 0, sizeof *in);
+  l->width = 4;
+  l->heads = below(3);
+  if (chance(0.2)) l->stored_width = 6;
+  if (chance(0.2)) l->value_width = 3;
+  if (chance(0.2)) l->projected_width = 5;
+  if (chance(0.3)) l->queries = 1 + below(3);
+  if (!l->queries && chance(0.3)) l->memories = 1 + below(5);
+  if (chance(0.6)) l->flags = (unsigned)(hfy_rng_u64(&rng) & hfy_rng_u64(&rng) & 1023);
+  l->positions = 5;
+  l->norm_state = (hfy_layer_norm)below(3);
+  l->norm_stored = (hfy_layer_norm)below(3);
+  l->norm_projected = (hfy_layer_norm)below(3);
+  l->norm_space = chance(0.4) ? (int)below(3) : 0;
+  l->static_state = chance(0.15);
+  l->static_stored = chance(0.1);
+  l->static_projected = chance(0.1);
+  l->sep.kind = PICK(kinds);
+  if (chance(0.2)) l->post.kind = HFY_POST_L2;
+  l->extra_steps = chance(0.5) ? 0 : 1 + below(2);
+  l->implicit = chance(0.1);
+  if (l->implicit) l->tol = 1e-5;
+  l->dropout = chance(0.3) ? 0.3 : 0;
+  in->bags = bags;
+  for (b = 0; b < bags; b++) {
+    rows += state_rows[b] = l->queries ? l->queries : 1 + below(4);
+    stored += stored_rows[b] = l->memories ? l->memories : 1 + below(5);
+  }
+  in->state_rows = state_rows;
+  in->stored_rows = stored_rows;
+  in->stored = normals(6 * stored + 1, 1);
+  if (chance(0.7)) in->state = normals(6 * rows + 1, 1);
+  if (!l->memories && (l->projected_width || chance(0.2))) in->projected = normals(6 * stored + 1, 1);
+  if (chance(0.2)) in->mask = scores_of(1, 10 * (rows + stored) * (stored + 1), 1, 1);
+  if (!l->memories && chance(0.2)) {
+    unsigned char *padding = TAKE(unsigned char, stored + 1);
+    for (b = 0; b < stored; b++) padding[b] = chance(0.2);
+    in->padding = padding;
+  }
+  in->causal = chance(0.2);
+  in->training = chance(0.5);
+  in->seed = hfy_rng_u64(&rng);
+}
+
+static void room_layer(void) {
+  enum { WIDE = 4000, MOST = 64 };
+  hfy_param table[MOST];
+  size_t i, k, n;
+  for (i = 0; i < 1500; i++) { /* layers */
+    hfy_layer layer, full;
+    hfy_layer_input in;
+    hfy_layer_report report;
+    hfy_layer_grad grad;
+    size_t entries = 0, end = 0, reals = 0;
+    hfy_real *params, *tape, *out = (arena_used = 0, zeros(WIDE)), *dout = normals(WIDE, 1);
+    make_layer(&layer, &in);
+    memset(&full, 0, sizeof full);
+    seen(hfy_layer_check(&layer, &full, &work));
+    put_u64(full.head_width + 100 * full.out_width + 10000 * full.extra_steps);
+    put_number(full.beta);
+    add("hfy_layer_check");
+    seen(hfy_layer_params(&layer, i % 2 ? "a." : NULL, i % 5, table, i % 11 ? MOST : 3, &entries, &end, &work));
+    put_table(table, entries, end);
+    add("hfy_layer_params");
+    params = start_of(table, entries, end) + i % 5;
+    seen(hfy_layer_tape(&layer, &in, &reals, &work));
+    put_u64(reals);
+    add("hfy_layer_tape");
+    tape = zeros(reals + 1);
+    in.tape_reals = i % 13 ? reals : reals / 2;
+    memset(&report, 0, sizeof report);
+    report.status = (hfy_status *)memset(TAKE(hfy_status, 64), 0, 64 * sizeof(hfy_status));
+    if (i % 3 == 1) report.weights = zeros(WIDE);
+    if (i % 3 == 2) report.k = zeros(WIDE);
+    if (i % 4 == 1) report.energy = double_zeros(WIDE);
+    if (i % 4 == 2) report.steps = (size_t *)memset(TAKE(size_t, WIDE), 0, WIDE * sizeof(size_t));
+    seen(hfy_layer_forward(&layer, params, &in, out, i % 7 ? tape : NULL, i % 2 ? &report : NULL, &work));
+    put_real(out, WIDE);
+    for (k = 0; k < 64; k++) put_u64((uint64_t)report.status[k]);
+    put_real(report.weights, report.weights ? WIDE : 0);
+    put_real(report.k, report.k ? WIDE : 0);
+    put_double(report.energy, report.energy ? WIDE : 0);
+    put_sizes(report.steps, report.steps ? WIDE : 0);
+    add("hfy_layer_forward");
+    memset(&grad, 0, sizeof grad);
+    grad.params = zeros(WIDE) + i % 5;
+    grad.stored = layer.memories || i % 17 == 3 ? NULL : zeros(WIDE);
+    grad.state = in.state && !layer.queries ? zeros(WIDE) : NULL;
+    grad.projected = in.projected ? zeros(WIDE) : NULL;
+    grad.mask = in.mask ? zeros(WIDE) : NULL;
+    seen(hfy_layer_backward(&layer, params, &in, tape, dout, &grad, &work));
+    put_real(grad.params - i % 5, WIDE);
+    put_real(grad.stored, grad.stored ? WIDE : 0);
+    put_real(grad.state, grad.state ? WIDE : 0);
+    put_real(grad.projected, grad.projected ? WIDE : 0);
+    put_real(grad.mask, grad.mask ? WIDE : 0);
+    add("hfy_layer_backward");
+  }
+  for (i = 0; i < 200; i++) { /* dense layers, the optimiser */
+    hfy_dense dense;
+    hfy_optimiser how;
+    size_t entries = 0, end = 0, rows = below(6);
+    hfy_real *params, *x, *y, *dx, *grads, *moments, *to[2];
+    double norm = 0;
+    arena_used = 0;
+    memset(&dense, 0, sizeof dense);
+    dense.in = below(20);
+    dense.out = 1 + below(20);
+    dense.kind = (hfy_dense_kind)below(6);
+    dense.no_bias = chance(0.3);
+    seen(hfy_dense_params(&dense, NULL, 0, table, MOST, &entries, &end, &work));
+    put_table(table, entries, end);
+    add("hfy_dense_params");
+    params = start_of(table, entries, end);
+    x = normals(dense.in * rows + 1, 2);
+    y = zeros(dense.out * rows + 1);
+    dx = zeros(dense.in * rows + 1);
+    grads = zeros(end + 1);
+    moments = zeros(2 * end + 2);
+    seen(hfy_dense_forward(&dense, params, x, rows, y, &work));
+    put_real(y, dense.out * rows);
+    add("hfy_dense_forward");
+    to[0] = i % 3 ? dx : NULL;
+    to[1] = i % 4 ? grads : NULL;
+    seen(hfy_dense_backward(&dense, params, x, y, y, rows, to, &work));
+    put_real(dx, dense.in * rows);
+    put_real(grads, end);
+    add("hfy_dense_backward");
+    memset(&how, 0, sizeof how);
+    how.decay = chance(0.5) ? 0.1 : 0;
+    how.clip = chance(0.5) ? 0.5 : 0;
+    how.sgd = chance(0.3);
+    how.beta1 = i % 9 ? 0.8 : 1.5;
+    for (k = 0; k < 3; k++) seen(hfy_optimiser_step(&how, table, entries, params, grads, moments, &norm, &work));
+    put_real(params, end);
+    put_real(moments, 2 * end);
+    put_number(norm);
+    add("hfy_optimiser_step");
+  }
+  for (i = 0; i < 120; i++) { /* blocks */
+    hfy_block block;
+    hfy_layer_input in, memory;
+    hfy_layer_grad grad;
+    size_t entries = 0, end = 0, reals = 0;
+    hfy_real *params, *tape, *out = (arena_used = 0, zeros(WIDE));
+    memset(&block, 0, sizeof block);
+    memset(&in, 0, sizeof in);
+    memset(&memory, 0, sizeof memory);
+    block.self.width = 4 + 2 * below(2);
+    block.self.heads = 2;
+    if (chance(0.5)) block.cross = block.self;
+    block.inner = 1 + below(6);
+    block.kind = (hfy_dense_kind)below(5);
+    block.dropout = chance(0.3) ? 0.2 : 0;
+    in.bags = memory.bags = below(3);
+    in.stored_each = 1 + below(3);
+    memory.stored_each = 1 + below(3);
+    n = in.bags * in.stored_each * block.self.width;
+    in.stored = normals(n + 1, 1);
+    memory.stored = normals(100, 1);
+    in.training = chance(0.5);
+    in.seed = i;
+    seen(hfy_block_params(&block, "b.", 0, table, MOST, &entries, &end, &work));
+    put_table(table, entries, end);
+    add("hfy_block_params");
+    params = start_of(table, entries, end);
+    seen(hfy_block_tape(&block, &in, i % 11 ? &memory : NULL, &reals, &work));
+    put_u64(reals);
+    add("hfy_block_tape");
+    tape = zeros(reals + 1);
+    in.tape_reals = reals;
+    seen(hfy_block_forward(&block, params, &in, i % 11 ? &memory : NULL, out, tape, NULL, &work));
+    put_real(out, n);
+    add("hfy_block_forward");
+    memset(&grad, 0, sizeof grad);
+    grad.params = zeros(end + 1);
+    grad.stored = zeros(n + 1);
+    grad.projected = block.cross.width ? zeros(100) : NULL;
+    seen(hfy_block_backward(&block, params, &in, i % 11 ? &memory : NULL, tape, normals(n + 1, 1), &grad, &work));
+    put_real(grad.params, end);
+    put_real(grad.stored, n);
+    put_real(grad.projected, grad.projected ? 100 : 0);
+    add("hfy_block_backward");
+  }
+}
+#endif
+
+/* ------------------------------------------------------------------------------------------------------------------
    shard
    ------------------------------------------------------------------------------------------------------------------ */
 static void one_shard(hfy_net *net, const hfy_real *queries, size_t rows, size_t capacity) {
@@ -3232,7 +3450,11 @@ static const room rooms[] = {
   {"base", room_base},           {"linalg", room_linalg}, {"sim", room_sim},       {"index", room_index},
   {"structure", room_structure}, {"sep", room_sep},       {"post", room_post},     {"net", room_net},
   {"file", room_file},           {"shard", room_shard},   {"theory", room_theory}, {"recall", room_recall},
-  {"binary", room_binary},       {"kernel", room_kernel}, {"rate", room_rate}};
+  {"binary", room_binary},       {"kernel", room_kernel}, {"rate", room_rate},
+#ifndef NO_LAYER /* checksum.sh defines it for a header that has none */
+  {"layer", room_layer},
+#endif
+};
 
 int main(int argc, char **argv) {
   const char *isa = argc > 1 ? argv[1] : "best", *only = argc > 2 ? argv[2] : "all";

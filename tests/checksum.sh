@@ -13,9 +13,10 @@ mkdir -p "$dir"
 program() {
     header=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
     define=$([ "$2" = double ] && echo -DHFY_DOUBLE || true)
+    layer=$(grep -q hfy_layer_forward "$header" || echo -DNO_LAYER)
     key=$(cat "$header" checksum.c | cksum | tr ' ' -)
     at=$dir/$(printf '%s' "$CC $CFLAGS" | cksum | cut -d' ' -f1)-$key-$2
-    [ -x "$at" ] || $CC $CFLAGS $define -DHFY_UNDER_TEST="\"$header\"" -DHFY_FILE="\"$header\"" \
+    [ -x "$at" ] || $CC $CFLAGS $define $layer -DHFY_UNDER_TEST="\"$header\"" -DHFY_FILE="\"$header\"" \
         -o "$at" checksum.c $LDLIBS || exit 1
     echo "$at"
 }

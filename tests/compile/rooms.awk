@@ -11,6 +11,7 @@ function room_of(name)
     if (name ~ /^hfy_(retrieve|energy)/) return "net"
     if (name ~ /^hfy_eigen/) return "linalg"
     if (name ~ /^hfy_param_/) return "file"
+    if (name ~ /^hfy_(dense|block|optimiser)_/) return "layer"
     if (name ~ /^hfy_(status|work|rng)_/) return "base"
     sub(/^hfy_/, "", name)
     sub(/_.*/, "", name)
@@ -144,6 +145,7 @@ FNR == 1 {
         rest ~ /[])A-Za-z0-9_] [-+*\/|&^]?= [^;]*, \**[A-Za-z_][][A-Za-z0-9_.>-]* [-+*\/|&^]?= /)
         spare("assignments in a chain by commas", chains)
     if (rest ~ /[^ ]/) whole = rest ~ /([;{}:)]|else) *$/ || rest ~ /^ *#/
+    if (code ~ /(^|[^a-z_])hfy_param[ *]/) called[here, "file"] = 1 # its table is a type of that room
     rest = code
     while (match(rest, /hfy_[a-z0-9_]+ *\(/)) {
         name = substr(rest, RSTART, RLENGTH)

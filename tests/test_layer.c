@@ -1,0 +1,1076 @@
+/* Hopfield layers: outputs and gradients of the public ones, every option against central differences, bags, errors. */
+#define HFY_IMPLEMENTATION
+#define HFY_STATIC
+#ifndef HFY_ONLY_LAYER
+#define HFY_ONLY_LAYER
+#endif
+#ifndef HFY_ONLY_STRUCTURE
+#define HFY_ONLY_STRUCTURE
+#endif
+#include "../hfy.h"
+#include "check.h"
+#include "layers.h"
+
+enum { ENTRIES = 64, REALS = 4096 };
+
+/* A layer with everything it needs to run. */
+typedef struct rig {
+  hfy_layer layer;
+  hfy_layer_input in;
+  hfy_param table[ENTRIES];
+  size_t entries, params, tape_reals, outs;
+  hfy_real stored[REALS], state[REALS], projected[REALS], mask[REALS];
+  size_t stored_reals, state_reals, projected_reals, mask_reals;
+  hfy_real param[REALS], d_param[REALS], d_stored[REALS], d_state[REALS], d_projected[REALS], d_mask[REALS];
+  hfy_real out[REALS], dout[REALS], tape[16 * REALS];
+  hfy_layer_grad grad;
+  hfy_work work;
+} rig;
+
+/* Finds sizes; everything else is set. */
+static void rig_sizes(rig *r) {
+  const hfy_layer *l = &r->layer;
+  hfy_layer full = *l;
+  size_t b, rows = 0, stored = 0;
+  CHECK(hfy_layer_check(l, &full, &r->work) == HFY_OK);
+  for (b = 0; b < r->in.bags; b++) {
+    const size_t many = l->memories ? l->memories : r->in.stored_rows ? r->in.stored_rows[b] : r->in.stored_each;
+    stored += many;
+    rows += l->queries ? l->queries : !r->in.state ? many : r->in.state_rows ? r->in.state_rows[b] : r->in.state_each;
+  }
+  r->stored_reals = l->memories ? 0 : stored * full.stored_width;
+  r->state_reals = l->queries ? 0 : rows * full.width;
+  r->projected_reals = stored * full.projected_width;
+  r->outs = rows * full.out_width;
+  CHECK(hfy_layer_params(l, "", 0, r->table, ENTRIES, &r->entries, &r->params, &r->work) == HFY_OK);
+  CHECK(r->params <= REALS && r->outs <= REALS);
+  CHECK(hfy_layer_tape(l, &r->in, &r->tape_reals, &r->work) == HFY_OK);
+  CHECK(r->tape_reals <= 16 * REALS);
+  r->in.tape_reals = r->tape_reals;
+}
+
+static void draw_params(const hfy_param *table, size_t entries, hfy_rng *rng, hfy_real *params) {
+  size_t i, j;
+  for (i = 0; i < entries; i++) {
+    const int norm = strstr(table[i].name, "norm") && strstr(table[i].name, "weight") != NULL;
+    for (j = 0; j < table[i].count; j++)
+      params[table[i].offset + j] =
+        (hfy_real)(norm ? 1 + 0.1 * hfy_rng_normal(rng) : (table[i].rank == 1 ? 0.1 : 0.5) * hfy_rng_normal(rng));
+  }
+}
+
+static void digest_is(const hfy_real *x, size_t n, const layer_digest *want, double tol) {
+  double sum = 0, squares = 0;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    sum += (double)x[i];
+    squares += (double)x[i] * (double)x[i];
+  }
+  CHECK_NEAR(x[0], want->first, tol);
+  CHECK_NEAR(sum, want->sum, 30 * tol);
+  CHECK_NEAR(squares, want->squares, 10 * tol);
+}
+
+static rig rigs; /* too large for some stacks */
+
+static void golden_layer(const layer_golden *g, hfy_layer *l, hfy_layer_input *in, hfy_real *mask,
+                         unsigned char *padding) {
+  static const size_t seen[3][2] = {{1, 1}, {3, 4}, {0, 0}};
+  size_t i;
+  l->width = 4;
+  l->heads = 2;
+  in->bags = 2;
+  in->stored_each = 5;
+  switch (g->seed) {
+  case 102: l->extra_steps = 3; l->beta = 0.7; break;
+  case 103: l->head_width = 3; l->flags = HFY_LAYER_NO_BIAS; break;
+  case 104:
+    l->stored_width = 6;
+    l->projected_width = 7;
+    l->head_width = 3;
+    l->value_width = 2;
+    l->out_width = 5;
+    in->state_each = 3;
+    break;
+  case 105:
+    in->state_each = 3;
+    l->extra_steps = 1;
+    for (i = 0; i < 30; i++) mask[i] = 0;
+    for (i = 0; i < 2; i++) {
+      mask[i * 15 + 0 * 5 + seen[0][0]] = (hfy_real)-HUGE_VAL;
+      mask[i * 15 + 1 * 5 + seen[1][0]] = (hfy_real)-HUGE_VAL;
+      mask[i * 15 + 1 * 5 + seen[1][1]] = (hfy_real)-HUGE_VAL;
+      mask[i * 15 + 2 * 5 + seen[2][0]] = (hfy_real)-HUGE_VAL;
+    }
+    padding[4] = padding[5 + 2] = 1;
+    in->mask = mask;
+    in->padding = padding;
+    break;
+  case 106: in->causal = 1; l->heads = 1; break;
+  case 107: l->flags = HFY_LAYER_CONNECTED; l->extra_steps = 2; break;
+  case 108: l->norm_space = 2; l->head_width = 3; l->extra_steps = 1; break;
+  case 109: l->flags = HFY_LAYER_ZERO; break;
+  case 110:
+    l->flags = HFY_LAYER_NO_OUT;
+    l->norm_state = l->norm_stored = l->norm_projected = HFY_LAYER_RAW;
+    break;
+  case 111: l->queries = 2; break;
+  case 112: l->queries = 1; l->extra_steps = 2; break;
+  case 113: l->memories = 6; in->state_each = 3; break;
+  case 114: l->memories = 6; l->flags = HFY_LAYER_OWN_TARGETS; in->state_each = 3; break;
+  }
+}
+
+TEST(goldens) {
+  rig *r = &rigs;
+  size_t g, i, j;
+#ifdef HFY_DOUBLE
+  const double tol = 1e-10;
+#else
+  const double tol = 2e-4;
+#endif
+  for (g = 0; g < COUNT(layer_goldens) && layer_goldens[g].seed < 115; g++) {
+    const layer_golden *want = layer_goldens + g;
+    hfy_rng rng = hfy_rng_seed(want->seed), cotangent = hfy_rng_seed(want->seed + 1000);
+    unsigned char padding[10] = {0};
+    memset(r, 0, sizeof *r);
+    golden_layer(want, &r->layer, &r->in, r->mask, padding);
+    if (r->in.state_each) r->in.state = r->state;
+    if (want->seed == 104 || want->seed == 105) r->in.projected = r->projected;
+    r->in.stored = r->layer.memories ? NULL : r->stored;
+    rig_sizes(r);
+    CHECK(r->outs == want->outs);
+    draw_params(r->table, r->entries, &rng, r->param);
+    normals(&rng, r->stored, r->stored_reals, 1);
+    if (r->in.state) normals(&rng, r->state, r->state_reals, 1);
+    if (r->in.projected) normals(&rng, r->projected, r->projected_reals, 1);
+    normals(&cotangent, r->dout, r->outs, 1);
+    if (!CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work) == HFY_OK))
+      printf("    %s\n", r->work.message);
+    for (i = 0; i < r->outs; i++) CHECK_NEAR(r->out[i], want->out[i], tol);
+    r->grad.params = r->d_param;
+    if (r->in.stored) r->grad.stored = r->d_stored;
+    if (r->in.state) r->grad.state = r->d_state;
+    if (r->in.projected) r->grad.projected = r->d_projected;
+    CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work) == HFY_OK);
+    for (i = 0; i < want->digests; i++) {
+      const layer_digest *d = want->digest + i;
+      hfy_real *inputs[3] = {r->d_stored, r->d_state, r->d_projected};
+      size_t counts[3] = {r->stored_reals, r->state_reals, r->projected_reals};
+      if (!r->in.stored) {
+        inputs[0] = r->d_state;
+        counts[0] = r->state_reals;
+      }
+      if (!strncmp(d->name, "input ", 6)) {
+        digest_is(inputs[d->name[6] - '0'], counts[d->name[6] - '0'], d, tol);
+        continue;
+      }
+      for (j = 0; j < r->entries && strcmp(r->table[j].name, d->name); j++) continue;
+      CHECK(j < r->entries);
+      if (j < r->entries) digest_is(r->d_param + r->table[j].offset, r->table[j].count, d, tol);
+    }
+    if (check_errors) printf("    in golden %u (%s): %s\n", (unsigned)want->seed, want->name, r->work.message);
+    if (check_errors) break;
+    hfy_work_free(&r->work);
+  }
+}
+
+TEST(golden_blocks) {
+  static hfy_real tape[REALS], d_memory[REALS];
+  rig *r = &rigs;
+  size_t g, i, j, reals = 0;
+#ifdef HFY_DOUBLE
+  const double tol = 1e-10;
+#else
+  const double tol = 2e-4;
+#endif
+  for (g = 14; g < COUNT(layer_goldens); g++) {
+    const layer_golden *want = layer_goldens + g;
+    const int decoder = want->seed == 116;
+    hfy_rng rng = hfy_rng_seed(want->seed), cotangent = hfy_rng_seed(want->seed + 1000);
+    hfy_block block;
+    hfy_layer_input memory;
+    memset(r, 0, sizeof *r);
+    memset(&block, 0, sizeof block);
+    memset(&memory, 0, sizeof memory);
+    memset(d_memory, 0, sizeof d_memory);
+    block.self.width = 4;
+    block.self.heads = block.cross.heads = 2;
+    block.inner = 7;
+    if (decoder) block.cross.width = 4;
+    r->in.bags = memory.bags = 2;
+    r->in.stored_each = decoder ? 3 : 5;
+    memory.stored_each = 5;
+    r->in.stored = r->stored;
+    memory.stored = r->state;
+    CHECK(hfy_block_params(&block, NULL, 0, r->table, ENTRIES, &r->entries, &r->params, &r->work) == HFY_OK);
+    CHECK(r->entries + 1 + (size_t)decoder == want->digests);
+    CHECK(hfy_block_tape(&block, &r->in, decoder ? &memory : NULL, &reals, &r->work) == HFY_OK);
+    CHECK(reals <= REALS);
+    r->in.tape_reals = reals;
+    draw_params(r->table, r->entries, &rng, r->param);
+    normals(&rng, r->stored, r->in.bags * r->in.stored_each * 4, 1);
+    if (decoder) normals(&rng, r->state, 40, 1);
+    normals(&cotangent, r->dout, want->outs, 1);
+    CHECK(hfy_block_forward(&block, r->param, &r->in, decoder ? &memory : NULL, r->out, tape, NULL, &r->work) == HFY_OK);
+    for (i = 0; i < want->outs; i++) CHECK_NEAR(r->out[i], want->out[i], tol);
+    r->grad.params = r->d_param;
+    r->grad.stored = r->d_stored;
+    r->grad.projected = decoder ? d_memory : NULL;
+    CHECK(hfy_block_backward(&block, r->param, &r->in, decoder ? &memory : NULL, tape, r->dout, &r->grad, &r->work) ==
+          HFY_OK);
+    for (i = 0; i < want->digests; i++) {
+      const layer_digest *d = want->digest + i;
+      if (!strncmp(d->name, "input ", 6)) {
+        digest_is(d->name[6] == '0' ? r->d_stored : d_memory, d->name[6] == '0' ? want->outs : 40, d, tol);
+        continue;
+      }
+      for (j = 0; j < r->entries && strcmp(r->table[j].name, d->name); j++) continue;
+      CHECK(j < r->entries);
+      if (j < r->entries) digest_is(r->d_param + r->table[j].offset, r->table[j].count, d, tol);
+    }
+    if (check_errors) printf("    in golden %u (%s): %s\n", (unsigned)want->seed, want->name, r->work.message);
+    hfy_work_free(&r->work);
+  }
+}
+
+/* --- differences --- */
+
+static const size_t rows_of_bags[3] = {3, 1, 2}, stored_of_bags[3] = {4, 5, 3};
+static unsigned char hidden[12] = {0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0};
+
+/* A rig with three ragged bags. sides: 1 a state of its own, 2 values of their own. */
+static void ragged(rig *r, int sides) {
+  hfy_work keep = r->work;
+  memset(r, 0, sizeof *r);
+  r->work = keep;
+  r->layer.width = 4;
+  r->layer.heads = 2;
+  r->in.bags = 3;
+  r->in.stored = r->stored;
+  r->in.stored_rows = stored_of_bags;
+  if (sides & 1) {
+    r->in.state = r->state;
+    r->in.state_rows = rows_of_bags;
+  }
+  if (sides & 2) r->in.projected = r->projected;
+}
+
+#ifdef HFY_DOUBLE
+static double weigh(rig *r) {
+  double sum = 0;
+  size_t i;
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, NULL, &r->work) == HFY_OK);
+  for (i = 0; i < r->outs; i++) sum += (double)r->out[i] * (double)r->dout[i];
+  return sum;
+}
+
+/* Along a random direction through x (n numbers): does the gradient say what differences say? Tried at two widths, for
+   separations have kinks. */
+static void differs(rig *r, hfy_real *x, const hfy_real *dx, size_t n, hfy_rng *rng, const char *what) {
+  static hfy_real at[REALS], way[REALS];
+  double slope = 0, found = 0, size = 1, step = 1e-4, error = HUGE_VAL;
+  size_t i, t;
+  if (!n) return;
+  memcpy(at, x, n * sizeof *x);
+  for (i = 0; i < n; i++) {
+    way[i] = hfy_rng_normal(rng) / sqrt((double)n);
+    slope += way[i] * dx[i];
+    size += fabs(way[i] * dx[i]);
+  }
+  for (t = 0; t < 3 && error > 1e-6 * size; t++, step /= 16) {
+    double up, down, up2, down2;
+    for (i = 0; i < n; i++) x[i] = at[i] + step * way[i];
+    up = weigh(r);
+    for (i = 0; i < n; i++) x[i] = at[i] - step * way[i];
+    down = weigh(r);
+    for (i = 0; i < n; i++) x[i] = at[i] + 2 * step * way[i];
+    up2 = weigh(r);
+    for (i = 0; i < n; i++) x[i] = at[i] - 2 * step * way[i];
+    down2 = weigh(r);
+    found = (8 * (up - down) - (up2 - down2)) / (12 * step);
+    error = fabs(found - slope);
+  }
+  memcpy(x, at, n * sizeof *x);
+  if (!CHECK(error <= 1e-6 * size))
+    printf("    %s: gradient %.10g, differences %.10g; flags %u, sep %d, norms %d%d%d, space %d, static %d%d%d, extra %u\n",
+           what, slope, found, r->layer.flags, (int)r->layer.sep.kind, (int)r->layer.norm_state,
+           (int)r->layer.norm_stored, (int)r->layer.norm_projected, r->layer.norm_space, r->layer.static_state,
+           r->layer.static_stored, r->layer.static_projected, (unsigned)r->layer.extra_steps);
+}
+
+/* All gradients of what a rig holds. */
+static void differences(rig *r, hfy_rng *rng) {
+  const hfy_layer_input *in = &r->in;
+  size_t i;
+  hfy_status status;
+  rig_sizes(r);
+  if (check_errors) return;
+  for (i = 0; i < r->params; i++) r->param[i] = 0;
+  draw_params(r->table, r->entries, rng, r->param);
+  for (i = 0; i < r->entries; i++) { /* where they make sense */
+    hfy_real *x = r->param + r->table[i].offset;
+    size_t j;
+    for (j = 0; j < r->table[i].count; j++) {
+      if (strstr(r->table[i].name, "alpha")) x[j] = 1.2 + hfy_rng_uniform(rng);
+      if (strstr(r->table[i].name, "sigma")) x[j] = 0.5 + hfy_rng_uniform(rng);
+    }
+  }
+  normals(rng, r->stored, r->stored_reals, 1);
+  normals(rng, r->state, r->state_reals, 1);
+  normals(rng, r->projected, r->projected_reals, 1);
+  normals(rng, r->dout, r->outs, 1);
+  memset(r->d_param, 0, sizeof r->d_param);
+  memset(r->d_stored, 0, sizeof r->d_stored);
+  memset(r->d_state, 0, sizeof r->d_state);
+  memset(r->d_projected, 0, sizeof r->d_projected);
+  memset(r->d_mask, 0, sizeof r->d_mask);
+  r->grad.params = r->d_param;
+  r->grad.stored = in->stored ? r->d_stored : NULL;
+  r->grad.state = in->state ? r->d_state : NULL;
+  r->grad.projected = in->projected ? r->d_projected : NULL;
+  r->grad.mask = in->mask ? r->d_mask : NULL;
+  status = hfy_layer_forward(&r->layer, r->param, in, r->out, r->tape, NULL, &r->work);
+  if (status == HFY_ERR_NONFINITE && r->layer.sep.kind >= HFY_SEP_IDENTITY) return; /* powers of powers run away */
+  if (!status) status = hfy_layer_backward(&r->layer, r->param, in, r->tape, r->dout, &r->grad, &r->work);
+  if (!CHECK(status == HFY_OK)) printf("    %s\n", r->work.message);
+  if (status) return;
+  if (!(r->layer.flags & HFY_LAYER_FROZEN_TARGETS)) differs(r, r->param, r->d_param, r->params, rng, "params");
+  for (i = 0; i < r->entries; i++)
+    if (!r->table[i].frozen)
+      differs(r, r->param + r->table[i].offset, r->d_param + r->table[i].offset, r->table[i].count, rng, r->table[i].name);
+  if (in->stored) differs(r, r->stored, r->d_stored, r->stored_reals, rng, "stored");
+  if (in->state) differs(r, r->state, r->d_state, r->state_reals, rng, "state");
+  if (in->projected) differs(r, r->projected, r->d_projected, r->projected_reals, rng, "projected");
+  if (in->mask) differs(r, r->mask, r->d_mask, r->mask_reals, rng, "mask");
+}
+
+static void masked(rig *r, hfy_rng *rng, size_t heads) {
+  size_t b, i;
+  r->in.mask = r->mask;
+  r->in.mask_heads = heads;
+  for (b = 0; b < 3; b++)
+    r->mask_reals += (heads ? heads : 1) * (r->in.state ? rows_of_bags[b] : stored_of_bags[b]) * stored_of_bags[b];
+  for (i = 0; i < r->mask_reals; i++) r->mask[i] = hfy_rng_normal(rng);
+}
+
+/* Every option, numbered, on a rig that is ragged; 0: none. */
+enum { OPTIONS = 40 };
+static void option(rig *r, int which, hfy_rng *rng) {
+  static const hfy_sep_kind kinds[] = {HFY_SEP_SPARSEMAX, HFY_SEP_ENTMAX, HFY_SEP_NORMMAX, HFY_SEP_KSUBSETS,
+                                       HFY_SEP_SEQUENCE_KSUBSETS, HFY_SEP_POWER, HFY_SEP_EXP, HFY_SEP_IDENTITY};
+  hfy_layer *l = &r->layer;
+  switch (which) {
+  case 1: l->flags |= HFY_LAYER_NO_BIAS; break;
+  case 2: l->flags |= HFY_LAYER_NO_OUT; break;
+  case 3: l->flags |= HFY_LAYER_CONNECTED; break;
+  case 4: l->flags |= HFY_LAYER_ZERO; break;
+  case 5: l->flags |= HFY_LAYER_BIAS_PATTERN; break;
+  case 6: l->flags |= HFY_LAYER_ZERO | HFY_LAYER_BIAS_PATTERN; break;
+  case 7: l->flags |= HFY_LAYER_LEARN_BETA; break;
+  case 8: l->flags |= HFY_LAYER_LEARN_ALPHA; l->sep.kind = HFY_SEP_ENTMAX; break;
+  case 9: l->norm_space = 1; break;
+  case 10: l->norm_space = 2; break;
+  case 11: l->norm_state = HFY_LAYER_PLAIN; break;
+  case 12: l->norm_stored = HFY_LAYER_RAW; break;
+  case 13: l->norm_projected = HFY_LAYER_PLAIN; break;
+  case 14: l->head_width = 3; break;
+  case 15: l->value_width = 3; break;
+  case 16: l->out_width = 5; l->flags &= ~(unsigned)HFY_LAYER_NO_OUT; break;
+  case 17: l->extra_steps = 1; break;
+  case 18: l->extra_steps = 3; break;
+  case 19: l->beta = 1.3; break;
+  case 20: r->in.causal = 1; break;
+  case 21: r->in.padding = hidden; break;
+  case 22: masked(r, rng, 0); break;
+  case 23: masked(r, rng, 2); break;
+  case 24: l->dropout = 0.4; r->in.training = 1; r->in.seed = 5; break;
+  case 25: l->static_state = 1; l->head_width = 4; break;
+  case 26: l->static_stored = 1; l->head_width = 4; break;
+  case 27: l->static_projected = 1; l->value_width = 4; break;
+  case 28: l->static_state = l->static_stored = l->static_projected = 1; l->head_width = l->value_width = 4; break;
+  case 29: l->post.kind = HFY_POST_L2; l->post.eps = 0.1; l->extra_steps = 2; break;
+  case 30: l->post.kind = HFY_POST_TANH; l->extra_steps = 1; break;
+  case 31: r->in.padding = hidden; r->in.causal = 1; break;
+  default:
+    if (which > 31) {
+      l->sep.kind = kinds[which - 32];
+      if (l->sep.kind == HFY_SEP_SEQUENCE_KSUBSETS) l->sep.k = 2;
+      if (l->sep.kind == HFY_SEP_KSUBSETS) l->sep.k = 1.5;
+    }
+  }
+}
+
+TEST(each_option) {
+  hfy_rng rng = hfy_rng_seed(7);
+  int which, sides;
+  for (which = 0; which < OPTIONS && !check_errors; which++)
+    for (sides = 0; sides < 4; sides++) {
+      ragged(&rigs, sides);
+      if (which == 31 || (which == 21 && !sides)) rigs.in.padding = NULL;
+      option(&rigs, which, &rng);
+      if (which == 31) hidden[0] = 0;
+      differences(&rigs, &rng);
+      if (check_errors) printf("    option %d, sides %d\n", which, sides);
+    }
+}
+
+/* Trained states (few: folded; many: not), trained memories, Gaussian heads, fixed points, frozen targets. */
+static void special(rig *r, int which, hfy_rng *rng) {
+  hfy_layer *l = &r->layer;
+  ragged(r, which == 8 || which == 9 || which == 10);
+  switch (which) {
+  case 0: l->queries = 1; l->head_width = 4; break;
+  case 1: l->queries = 2; l->head_width = 6; l->extra_steps = 2; l->flags = HFY_LAYER_LEARN_BETA; break;
+  case 2: l->queries = 1; l->head_width = 5; l->norm_stored = HFY_LAYER_RAW; l->extra_steps = 1; break;
+  case 3: l->queries = 1; l->head_width = 5; l->norm_projected = HFY_LAYER_PLAIN; r->in.padding = hidden; break;
+  case 4: l->queries = 3; l->head_width = 1; l->extra_steps = 1; break;
+  case 5: l->queries = 1; l->head_width = 4; l->dropout = 0.3; r->in.training = 1; break;
+  case 6: l->queries = 1; l->head_width = 4; l->sep.kind = HFY_SEP_SPARSEMAX; r->in.projected = r->projected; break;
+  case 7: l->static_state = 1; l->head_width = 4; l->heads = 3; r->in.state = r->state; r->in.state_rows = rows_of_bags; break;
+  case 8: l->memories = 5; r->in.stored = NULL; break;
+  case 9: l->memories = 4; l->flags = HFY_LAYER_OWN_TARGETS; l->projected_width = 3; l->extra_steps = 1; r->in.stored = NULL; break;
+  case 10:
+    l->memories = 4;
+    l->flags = HFY_LAYER_OWN_TARGETS | HFY_LAYER_FROZEN_TARGETS | HFY_LAYER_ZERO;
+    r->in.stored = NULL;
+    break;
+  case 11: l->flags = HFY_LAYER_GAUSSIAN; l->positions = 5; break;
+  case 12: l->flags = HFY_LAYER_GAUSSIAN; l->positions = 6; r->in.causal = 1; masked(r, rng, 2); break;
+  case 13: l->queries = 1; l->head_width = 4; masked(r, rng, 0); r->mask_reals = 4 + 5 + 3; break;
+  case 14: l->stored_width = 3; l->projected_width = 5; l->head_width = 2; r->in.state = r->state; r->in.state_each = 2;
+    r->in.projected = r->projected; break;
+  }
+}
+
+TEST(special_layers) {
+  hfy_rng rng = hfy_rng_seed(8);
+  int which, again;
+  for (which = 0; which < 15 && !check_errors; which++)
+    for (again = 0; again < 2; again++) {
+      special(&rigs, which, &rng);
+      differences(&rigs, &rng);
+      if (check_errors) printf("    special %d\n", which);
+    }
+}
+
+TEST(random_layers) {
+  hfy_rng rng = hfy_rng_seed(9);
+  int i;
+  for (i = 0; i < 200 && !check_errors; i++) {
+    const size_t many = 2 + below(&rng, 4);
+    size_t k;
+    ragged(&rigs, (int)below(&rng, 4));
+    hidden[0] = 0;
+    for (k = 0; k < many; k++) {
+      int which;
+      hfy_layer before;
+      hfy_layer_input in;
+      do which = (int)below(&rng, OPTIONS);
+      while ((which == 22 || which == 23) && rigs.in.mask);
+      before = rigs.layer;
+      in = rigs.in;
+      option(&rigs, which, &rng);
+      if (hfy_layer_check(&rigs.layer, NULL, &rigs.work) || (rigs.in.causal && rigs.layer.sep.kind >= HFY_SEP_KSUBSETS) ||
+          (rigs.in.causal && rigs.in.padding && rigs.layer.sep.kind == HFY_SEP_KSUBSETS)) {
+        rigs.layer = before; /* they do not go together */
+        rigs.in = in;
+        if (!in.mask) rigs.mask_reals = 0;
+      }
+    }
+    differences(&rigs, &rng);
+    if (check_errors) printf("    random layer %d\n", i);
+  }
+}
+#endif
+
+/* --- the same another way --- */
+
+/* Draws what a rig needs that has its sizes. */
+static void draw(rig *r, hfy_rng *rng) {
+  rig_sizes(r);
+  draw_params(r->table, r->entries, rng, r->param);
+  normals(rng, r->stored, r->stored_reals, 1);
+  normals(rng, r->state, r->state_reals, 1);
+  normals(rng, r->projected, r->projected_reals, 1);
+  normals(rng, r->dout, r->outs, 1);
+}
+
+static void run(rig *r, hfy_real *out, hfy_layer_grad *grad) {
+  if (!CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, out, r->tape, NULL, &r->work) == HFY_OK))
+    printf("    %s\n", r->work.message);
+  if (!CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, grad, &r->work) == HFY_OK))
+    printf("    %s\n", r->work.message);
+}
+
+/* Bags together and one by one: the same bits, of what a bag has to itself. */
+TEST(bag_by_bag) {
+  static hfy_real alone[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(10);
+  int i;
+  for (i = 0; i < 12; i++) {
+    size_t b, row = 0, stored = 0;
+    hfy_layer_input all;
+    ragged(r, i % 4);
+    if (i >= 4) r->layer.extra_steps = 2;
+    if (i >= 8) r->layer.flags = HFY_LAYER_ZERO | HFY_LAYER_BIAS_PATTERN;
+    draw(r, &rng);
+    r->grad.stored = r->d_stored;
+    run(r, r->out, &r->grad);
+    all = r->in;
+    for (b = 0; b < 3; b++) {
+      hfy_layer_grad grad = {NULL, NULL, NULL, NULL, NULL};
+      const size_t rows = all.state ? rows_of_bags[b] : stored_of_bags[b];
+      const hfy_real *dout = r->dout + row * 4;
+      hfy_real got[REALS / 16];
+      r->in.bags = 1;
+      r->in.stored = all.stored + stored * 4;
+      r->in.stored_rows = stored_of_bags + b;
+      r->in.state = all.state ? all.state + row * 4 : NULL;
+      r->in.state_rows = rows_of_bags + b;
+      r->in.projected = all.projected ? all.projected + stored * 4 : NULL;
+      memset(alone, 0, sizeof alone);
+      grad.stored = alone;
+      CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, got, r->tape, NULL, &r->work) == HFY_OK);
+      CHECK(same_bits(got, r->out + row * 4, rows * 4 * sizeof *got));
+      CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, dout, &grad, &r->work) == HFY_OK);
+      CHECK(same_bits(alone, r->d_stored + stored * 4, stored_of_bags[b] * 4 * sizeof *alone));
+      row += rows;
+      stored += stored_of_bags[b];
+    }
+    r->in = all;
+  }
+}
+
+/* Trained states that are folded, and the same as states that come in; lookup's memories, and the same as stored rows
+   of every bag. Outputs and gradients agree to rounding. */
+static void near_all(const hfy_real *a, const hfy_real *b, size_t n, double tol) {
+  size_t i;
+  for (i = 0; i < n; i++) CHECK_NEAR(a[i], b[i], tol);
+}
+
+TEST(folded_is_plain) {
+  static hfy_real out[REALS], d_param[REALS], d_stored[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(11);
+  const double tol = 400 * REAL_EPS;
+  int i;
+  for (i = 0; i < 16; i++) {
+    size_t b, pool, own, k;
+    hfy_layer_input in;
+    ragged(r, 0);
+    r->layer.queries = 1 + (size_t)(i & 1);
+    r->layer.head_width = 7;
+    r->layer.extra_steps = (size_t)i / 2 % 3;
+    if (i & 4) r->layer.norm_stored = HFY_LAYER_RAW;
+    if (i & 8) r->in.padding = hidden;
+    hidden[0] = 0;
+    draw(r, &rng);
+    memset(d_param, 0, sizeof d_param);
+    memset(d_stored, 0, sizeof d_stored);
+    r->grad.params = d_param;
+    r->grad.stored = d_stored;
+    run(r, out, &r->grad);
+    in = r->in;
+    pool = r->table[0].count;
+    own = r->params - pool;
+    for (b = 0; b < 3; b++)
+      for (k = 0; k < pool; k++) r->state[b * pool + k] = r->param[k];
+    memmove(r->param, r->param + pool, own * sizeof *r->param);
+    r->in.state = r->state; /* the layer without trained states: its tape has k and v */
+    r->in.state_rows = NULL;
+    r->in.state_each = r->layer.queries;
+    r->layer.queries = 0;
+    CHECK(hfy_layer_tape(&r->layer, &r->in, &r->in.tape_reals, &r->work) == HFY_OK);
+    CHECK(r->in.tape_reals != in.tape_reals);
+    r->grad.params = r->d_param;
+    r->grad.stored = r->d_stored;
+    r->grad.state = r->d_state;
+    run(r, r->out, &r->grad);
+    near_all(out, r->out, r->outs, tol);
+    near_all(d_param + pool, r->d_param, own, tol);
+    near_all(d_stored, r->d_stored, r->stored_reals, tol);
+    for (k = 0; k < pool; k++)
+      CHECK_NEAR(d_param[k], r->d_state[k] + r->d_state[pool + k] + r->d_state[2 * pool + k], tol);
+    if (check_errors) printf("    case %d\n", i);
+    if (check_errors) break;
+  }
+}
+
+TEST(lookup_is_plain) {
+  static hfy_real out[REALS], d_state[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(12);
+  const double tol = 400 * REAL_EPS;
+  size_t i, k;
+  for (i = 0; i < 4; i++) {
+    ragged(r, 1);
+    r->layer.memories = 6;
+    r->layer.extra_steps = i & 1;
+    if (i & 2) r->layer.flags = HFY_LAYER_ZERO;
+    r->in.stored = NULL;
+    draw(r, &rng);
+    memset(d_state, 0, sizeof d_state);
+    r->grad.state = d_state;
+    run(r, out, &r->grad);
+    for (k = 0; k < 3 * 24; k++) r->stored[k] = r->param[k % 24];
+    memmove(r->param, r->param + 24, (r->params - 24) * sizeof *r->param);
+    r->layer.memories = 0;
+    r->in.stored = r->stored;
+    r->in.stored_rows = NULL;
+    r->in.stored_each = 6;
+    CHECK(hfy_layer_tape(&r->layer, &r->in, &r->in.tape_reals, &r->work) == HFY_OK);
+    r->grad.state = r->d_state;
+    run(r, r->out, &r->grad);
+    near_all(out, r->out, r->outs, tol);
+    near_all(d_state, r->d_state, r->state_reals, tol);
+  }
+}
+
+/* At a fixed point the implicit gradient is that of many steps; the start's is 0. */
+TEST(fixed_points) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(13);
+  int i;
+  for (i = 0; i < 6; i++) {
+    static hfy_real unrolled[REALS];
+    const double tol = sizeof(hfy_real) == 4 ? 2e-3 : 1e-9;
+    size_t k;
+    ragged(r, i & 1);
+    r->layer.beta = 0.3;
+    r->layer.extra_steps = 200;
+    if (i >= 4) r->layer.flags = HFY_LAYER_LEARN_BETA;
+    draw(r, &rng);
+    memset(unrolled, 0, sizeof unrolled);
+    r->grad.params = unrolled;
+    run(r, r->out, &r->grad);
+    r->layer.implicit = 1;
+    if (i >= 2) r->layer.extra_steps = 0;
+    CHECK(hfy_layer_tape(&r->layer, &r->in, &r->in.tape_reals, &r->work) == HFY_OK);
+    r->grad.params = r->d_param;
+    if (r->in.state) r->grad.state = r->d_state;
+    run(r, r->out, &r->grad);
+    for (k = 0; k < r->params; k++) CHECK_NEAR(r->d_param[k], unrolled[k], tol);
+    CHECK(all_are(r->d_state, r->state_reals, 0));
+    CHECK(all_are(r->d_param, 16, 0)); /* W_Q */
+    if (check_errors) printf("    case %d\n", i);
+    if (check_errors) break;
+  }
+}
+
+/* --- dense layers, blocks, the optimiser --- */
+
+TEST(dense_layers) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(14);
+  int kind;
+  for (kind = HFY_DENSE_LINEAR; kind <= HFY_DENSE_TANH; kind++) {
+    hfy_dense dense = {3, 2, HFY_DENSE_LINEAR, 0};
+    hfy_param table[2];
+    size_t entries = 0, end = 0, i, d;
+    hfy_real *to[2], x[12], y[8], dy[8], dx[12], dw[8];
+    double slope = 0, up = 0, down = 0, way[20];
+    const double step = sizeof(hfy_real) == 4 ? 4e-3 : 1e-5;
+    dense.kind = (hfy_dense_kind)kind;
+    CHECK(hfy_dense_params(&dense, "fc.", 5, table, 2, &entries, &end, &r->work) == HFY_OK);
+    CHECK(entries == 2 && end == 5 + 8 && table[0].offset == 5 && table[1].offset == 11);
+    CHECK(!strcmp(table[0].name, "fc.weight") && table[0].start == HFY_PARAM_DENSE && table[0].shape[0] == 2);
+    CHECK(!strcmp(table[1].name, "fc.bias") && table[1].start == HFY_PARAM_UNIFORM);
+    CHECK_NEAR(table[1].spread, 1 / sqrt(3.0), 1e-15);
+    normals(&rng, r->param, 8, 1);
+    normals(&rng, x, 12, 1);
+    normals(&rng, dy, 8, 1);
+    memset(dx, 0, sizeof dx);
+    memset(dw, 0, sizeof dw);
+    to[0] = dx;
+    to[1] = dw;
+    CHECK(hfy_dense_forward(&dense, r->param, x, 4, y, &r->work) == HFY_OK);
+    for (i = 0; i < 8; i++) { /* by its definition */
+      double z = (double)r->param[6 + i % 2], want;
+      for (d = 0; d < 3; d++) z += (double)r->param[i % 2 * 3 + d] * (double)x[i / 2 * 3 + d];
+      want = kind == HFY_DENSE_RELU   ? (z > 0 ? z : 0)
+             : kind == HFY_DENSE_SELU ? 1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * (exp(z) - 1))
+             : kind == HFY_DENSE_GELU ? 0.5 * z * (1 + erf(z / sqrt(2.0)))
+             : kind == HFY_DENSE_TANH ? tanh(z)
+                                      : z;
+      CHECK_NEAR(y[i], want, 16 * REAL_EPS);
+    }
+    CHECK(hfy_dense_backward(&dense, r->param, x, y, dy, 4, to, &r->work) == HFY_OK);
+    for (i = 0; i < 20; i++) {
+      way[i] = hfy_rng_normal(&rng);
+      slope += way[i] * (double)(i < 12 ? dx[i] : dw[i - 12]);
+    }
+    for (i = 0; i < 20; i++) *(i < 12 ? x + i : r->param + i - 12) += (hfy_real)(step * way[i]);
+    CHECK(hfy_dense_forward(&dense, r->param, x, 4, y, &r->work) == HFY_OK);
+    for (i = 0; i < 8; i++) up += (double)y[i] * (double)dy[i];
+    for (i = 0; i < 20; i++) *(i < 12 ? x + i : r->param + i - 12) -= (hfy_real)(2 * step * way[i]);
+    CHECK(hfy_dense_forward(&dense, r->param, x, 4, y, &r->work) == HFY_OK);
+    for (i = 0; i < 8; i++) down += (double)y[i] * (double)dy[i];
+    CHECK_NEAR((up - down) / (2 * step), slope, sizeof(hfy_real) == 4 ? 2e-2 : 1e-7);
+  }
+  {
+    hfy_dense bad = {0, 2, HFY_DENSE_LINEAR, 0};
+    CHECK_FAILS(hfy_dense_forward(&bad, r->param, r->param, 1, r->out, &r->work), HFY_ERR_ARG, &r->work, "in");
+    bad.in = 2;
+    bad.kind = (hfy_dense_kind)7;
+    CHECK_FAILS(hfy_dense_params(&bad, NULL, 0, NULL, 0, NULL, NULL, &r->work), HFY_ERR_ARG, &r->work, "kind is 7");
+  }
+}
+
+/* Every part of a block against differences, with dropout, each activation, encoder and decoder. */
+#ifdef HFY_DOUBLE
+static double weigh_block(rig *r, const hfy_block *block, const hfy_layer_input *memory) {
+  double sum = 0;
+  size_t i;
+  CHECK(hfy_block_forward(block, r->param, &r->in, memory, r->out, r->tape, NULL, &r->work) == HFY_OK);
+  for (i = 0; i < r->outs; i++) sum += r->out[i] * r->dout[i];
+  return sum;
+}
+
+TEST(blocks) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(15);
+  int i;
+  for (i = 0; i < 20; i++) {
+    const int decoder = i & 1;
+    static hfy_real d_memory[64];
+    hfy_real *const x[3] = {r->param, r->stored, r->state};
+    hfy_real *const d[3] = {r->d_param, r->d_stored, d_memory};
+    hfy_block block;
+    hfy_layer_input memory;
+    size_t counts[3], part, k;
+    ragged(r, 0);
+    memset(&block, 0, sizeof block);
+    memset(&memory, 0, sizeof memory);
+    memset(d_memory, 0, sizeof d_memory);
+    block.self.width = 4;
+    block.self.heads = 2;
+    block.inner = 6;
+    block.kind = (hfy_dense_kind)(i / 2 % 5);
+    block.dropout = i >= 10 ? 0.3 : 0;
+    block.self.dropout = block.dropout;
+    r->in.training = i >= 10;
+    r->in.seed = (uint64_t)i;
+    if (decoder) {
+      block.cross.width = 4;
+      block.cross.stored_width = block.cross.projected_width = 3;
+      block.cross.heads = 2;
+    }
+    memory.bags = 3;
+    memory.stored_each = 2;
+    memory.stored = r->state;
+    CHECK(hfy_block_params(&block, NULL, 0, r->table, ENTRIES, &r->entries, &r->params, &r->work) == HFY_OK);
+    CHECK(hfy_block_tape(&block, &r->in, decoder ? &memory : NULL, &r->in.tape_reals, &r->work) == HFY_OK);
+    draw_params(r->table, r->entries, &rng, r->param);
+    r->outs = 12 * 4;
+    normals(&rng, r->stored, r->outs, 1);
+    normals(&rng, r->state, 18, 1);
+    normals(&rng, r->dout, r->outs, 1);
+    weigh_block(r, &block, decoder ? &memory : NULL);
+    r->grad.params = r->d_param;
+    r->grad.stored = r->d_stored;
+    r->grad.projected = decoder ? d_memory : NULL;
+    CHECK(hfy_block_backward(&block, r->param, &r->in, decoder ? &memory : NULL, r->tape, r->dout, &r->grad, &r->work) ==
+          HFY_OK);
+    counts[0] = r->params;
+    counts[1] = r->outs;
+    counts[2] = decoder ? 18 : 0;
+    for (part = 0; part < 3; part++) {
+      double way[REALS], slope = 0, up, down, size = 1;
+      const double step = 1e-6;
+      for (k = 0; k < counts[part]; k++) {
+        way[k] = hfy_rng_normal(&rng);
+        slope += way[k] * d[part][k];
+        size += fabs(way[k] * d[part][k]);
+      }
+      for (k = 0; k < counts[part]; k++) x[part][k] += step * way[k];
+      up = weigh_block(r, &block, decoder ? &memory : NULL);
+      for (k = 0; k < counts[part]; k++) x[part][k] -= 2 * step * way[k];
+      down = weigh_block(r, &block, decoder ? &memory : NULL);
+      for (k = 0; k < counts[part]; k++) x[part][k] += step * way[k];
+      if (!CHECK(fabs((up - down) / (2 * step) - slope) < 1e-6 * size))
+        printf("    block %d, part %u: %.10g, want %.10g\n", i, (unsigned)part, slope, (up - down) / (2 * step));
+    }
+  }
+}
+#endif
+
+/* AdamW by its definition, clipped; plain descent; what is frozen stays. */
+TEST(optimisers) {
+  hfy_rng rng = hfy_rng_seed(16);
+  hfy_param table[2];
+  hfy_optimiser how;
+  hfy_work work;
+  hfy_real p[6], g[6], moments[12];
+  double want[6], m[6] = {0}, v[6] = {0}, norm = 0;
+  int step, i;
+  memset(&work, 0, sizeof work);
+  memset(&how, 0, sizeof how);
+  memset(table, 0, sizeof table);
+  memset(moments, 0, sizeof moments);
+  table[0].count = 4;
+  table[1].offset = 4;
+  table[1].count = 2;
+  table[1].frozen = 1;
+  normals(&rng, p, 6, 1);
+  for (i = 0; i < 6; i++) want[i] = (double)p[i];
+  how.rate = 0.01;
+  how.decay = 0.1;
+  how.clip = 1;
+  for (step = 1; step <= 20; step++) {
+    double square = 0, scale;
+    normals(&rng, g, 6, 1);
+    for (i = 0; i < 4; i++) square += (double)g[i] * (double)g[i];
+    scale = sqrt(square) > 1 ? 1 / (sqrt(square) + 1e-6) : 1;
+    for (i = 0; i < 4; i++) {
+      const double gi = scale * (double)g[i];
+      m[i] = 0.9 * m[i] + 0.1 * gi;
+      v[i] = 0.999 * v[i] + 0.001 * gi * gi;
+      want[i] -= 0.01 * 0.1 * want[i];
+      want[i] -= 0.01 * (m[i] / (1 - pow(0.9, step))) / (sqrt(v[i] / (1 - pow(0.999, step))) + 1e-8);
+    }
+    CHECK(hfy_optimiser_step(&how, table, 2, p, g, moments, &norm, &work) == HFY_OK);
+    CHECK_NEAR(norm, sqrt(square), 1e-12);
+    CHECK(how.steps == (uint64_t)step);
+    for (i = 0; i < 6; i++) CHECK_NEAR(p[i], want[i], 40 * REAL_EPS);
+  }
+  g[1] = not_a_number();
+  CHECK_FAILS(hfy_optimiser_step(&how, table, 2, p, g, moments, &norm, &work), HFY_ERR_NONFINITE, &work, "nan");
+  CHECK(how.steps == 20);
+  how.sgd = 1;
+  how.clip = 0;
+  for (i = 0; i < 4; i++) {
+    g[i] = (hfy_real)i;
+    want[i] = (double)p[i] - 0.01 * (i + 0.1 * (double)p[i]);
+  }
+  CHECK(hfy_optimiser_step(&how, table, 2, p, g, NULL, NULL, &work) == HFY_OK);
+  for (i = 0; i < 6; i++) CHECK_NEAR(p[i], want[i], 2 * REAL_EPS);
+  how.beta1 = 1;
+  CHECK_FAILS(hfy_optimiser_step(&how, table, 2, p, g, NULL, NULL, &work), HFY_ERR_ARG, &work, "how->beta1 is 1");
+}
+
+/* --- what is told, what goes wrong --- */
+
+TEST(reports) {
+  static hfy_real q[REALS], k[REALS], v[REALS], weights[REALS], out[REALS];
+  static double energy[REALS];
+  static size_t steps[REALS];
+  static hfy_status status[REALS];
+  const hfy_layer_report all = {q, k, v, weights, energy, steps, status};
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(17);
+  int i;
+  for (i = 0; i < 4; i++) { /* softmax of q k over what is told gives out of v */
+    size_t b, row = 0, stored = 0, at = 0, j, h, d, s;
+    const size_t extra = i & 1 ? 1 : 0;
+    ragged(r, 3);
+    r->layer.flags = HFY_LAYER_NO_OUT | (extra ? HFY_LAYER_ZERO : 0);
+    if (i >= 2) r->layer.norm_space = 1;
+    draw(r, &rng);
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, out, NULL, &all, &r->work) == HFY_OK);
+    for (b = 0; b < 3; b++) {
+      const size_t rows = rows_of_bags[b], many = stored_of_bags[b];
+      for (h = 0; h < 2; h++)
+        for (j = 0; j < rows; j++, at += many + extra) {
+          double sum = extra ? 1 : 0, said[2] = {0, 0}, squares = 0;
+          for (s = 0; s < many; s++) {
+            double dot = 0;
+            for (d = 0; d < 2; d++)
+              dot += (double)q[(row + j) * 4 + h * 2 + d] * (double)k[(stored + s) * 4 + h * 2 + d];
+            sum += exp(dot / sqrt(2.0));
+          }
+          for (d = 0; d < 2; d++) squares += pow((double)q[(row + j) * 4 + h * 2 + d], 2);
+          CHECK_NEAR(energy[(row + j) * 2 + h], -log(sum) * sqrt(2.0) + squares / 2, 60 * REAL_EPS);
+          for (s = 0; s < many + extra; s++) {
+            double dot = 0;
+            for (d = 0; d < 2 && s < many; d++)
+              dot += (double)q[(row + j) * 4 + h * 2 + d] * (double)k[(stored + s) * 4 + h * 2 + d];
+            CHECK_NEAR(weights[at + s], exp(dot / sqrt(2.0)) / sum, 20 * REAL_EPS);
+            for (d = 0; d < 2 && s < many; d++)
+              said[d] += (double)weights[at + s] * (double)v[(stored + s) * 4 + h * 2 + d];
+          }
+          for (d = 0; d < 2; d++) CHECK_NEAR(out[(row + j) * 4 + h * 2 + d], said[d], 20 * REAL_EPS);
+          CHECK(steps[(row + j) * 2 + h] == 1 && status[row + j] == HFY_OK);
+        }
+      row += rows;
+      stored += many;
+    }
+    if (check_errors) break;
+  }
+}
+
+TEST(bad_layers) {
+  hfy_layer l;
+  hfy_work w;
+  hfy_param few[2];
+  size_t i, n;
+  char prefix[80];
+  const struct {
+    size_t at;
+    double value;
+    const char *says;
+  } bad[] = {{offsetof(hfy_layer, norm_eps), -1, "layer->norm_eps is -1"}, {offsetof(hfy_layer, norm_eps), HUGE_VAL, "norm_eps is inf"},
+             {offsetof(hfy_layer, beta), -2, "layer->beta is -2"},         {offsetof(hfy_layer, tol), -1, "layer->tol is -1"},
+             {offsetof(hfy_layer, dropout), 1, "layer->dropout is 1"},     {offsetof(hfy_layer, dropout), -0.5, "dropout is -0.5"}};
+  memset(&w, 0, sizeof w);
+  memset(&l, 0, sizeof l);
+  CHECK_FAILS(hfy_layer_check(NULL, NULL, &w), HFY_ERR_ARG, &w, "layer is NULL");
+  CHECK_FAILS(hfy_layer_check(&l, NULL, &w), HFY_ERR_ARG, &w, "layer->width is 0");
+  l.width = 4;
+  for (i = 0; i < COUNT(bad); i++) {
+    hfy_layer one = l;
+    memcpy((char *)&one + bad[i].at, &bad[i].value, sizeof(double));
+    CHECK_FAILS(hfy_layer_check(&one, NULL, &w), HFY_ERR_ARG, &w, bad[i].says);
+  }
+#define BAD(member, value, says)                                                  \
+  do {                                                                            \
+    hfy_layer one = l;                                                            \
+    one.member = value;                                                           \
+    CHECK_FAILS(hfy_layer_check(&one, NULL, &w), HFY_ERR_ARG, &w, says);          \
+  } while (0)
+  BAD(heads, 3, "heads is 3");
+  BAD(flags, 1024, "flags is 1024");
+  BAD(flags, HFY_LAYER_OWN_TARGETS, "memories is 0");
+  BAD(flags, HFY_LAYER_GAUSSIAN, "positions is 0");
+  BAD(flags, HFY_LAYER_LEARN_ALPHA, "sep.kind is 0");
+  BAD(norm_space, 3, "norm_space is 3");
+  BAD(norm_state, (hfy_layer_norm)3, "norm_state");
+  l.queries = 1;
+  BAD(memories, 1, "queries is 1");
+  l.queries = 0;
+  l.static_state = 1;
+  BAD(head_width, 3, "width is 4; with static_state it should be head_width, 3");
+  l.static_state = 0;
+  CHECK_FAILS(hfy_layer_params(&l, NULL, 0, few, 2, NULL, NULL, &w), HFY_ERR_ARG, &w, "capacity is 2; the table has 10");
+  memset(prefix, 'p', sizeof prefix);
+  prefix[79] = 0;
+  CHECK_FAILS(hfy_layer_params(&l, prefix, 0, NULL, 0, NULL, NULL, &w), HFY_ERR_ARG, &w, "prefix has 79 letters");
+  l.out_width = SIZE_MAX / 4;
+  CHECK_FAILS(hfy_layer_params(&l, NULL, 0, NULL, 0, &n, NULL, &w), HFY_ERR_ARG, &w, "cannot exist");
+  hfy_work_free(&w);
+}
+
+TEST(bad_input) {
+  static hfy_real before[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(18);
+  size_t empty[3] = {2, 0, 1}, i;
+  hfy_status status[8];
+  hfy_layer_report report;
+  hfy_layer_input in;
+  ragged(r, 1);
+  draw(r, &rng);
+  in = r->in;
+  fill(r->out, r->outs, 7);
+  memcpy(before, r->out, sizeof before);
+#define FORWARD hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work)
+#define BACKWARD hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work)
+  CHECK_FAILS(hfy_layer_forward(&r->layer, NULL, &in, r->out, NULL, NULL, &r->work), HFY_ERR_ARG, &r->work, "params");
+  CHECK_FAILS(hfy_layer_forward(&r->layer, r->param, NULL, r->out, NULL, NULL, &r->work), HFY_ERR_ARG, &r->work, "in is NULL");
+  CHECK_FAILS(hfy_layer_forward(&r->layer, r->param, &in, NULL, NULL, NULL, &r->work), HFY_ERR_ARG, &r->work, "out");
+  r->in.stored_rows = empty;
+  CHECK_FAILS(FORWARD, HFY_ERR_ARG, &r->work, "bag 1 has no stored rows");
+  r->in = in;
+  r->in.tape_reals--;
+  CHECK_FAILS(FORWARD, HFY_ERR_ARG, &r->work, "the tape needs");
+  r->in = in;
+  r->in.stored = NULL;
+  CHECK_FAILS(FORWARD, HFY_ERR_ARG, &r->work, "in->stored is NULL");
+  r->in = in;
+  r->in.mask_heads = 5;
+  CHECK_FAILS(FORWARD, HFY_ERR_ARG, &r->work, "in->mask_heads is 5");
+  r->in = in;
+  r->layer.sep.kind = HFY_SEP_KSUBSETS;
+  r->layer.sep.k = 9;
+  CHECK_FAILS(FORWARD, HFY_ERR_ARG, &r->work, "sep.k");
+  memset(&r->layer.sep, 0, sizeof r->layer.sep);
+  CHECK(same_bits(before, r->out, sizeof before));
+  { /* no room: how much is told, and it does; nothing was written */
+    hfy_work small;
+    char room[64];
+    void *enough;
+    memset(&small, 0, sizeof small);
+    small.buffer = room;
+    small.capacity = sizeof room;
+    CHECK(hfy_layer_forward(&r->layer, r->param, &in, r->out, NULL, NULL, &small) == HFY_ERR_NOMEM);
+    CHECK(same_bits(before, r->out, sizeof before));
+    enough = malloc(small.peak);
+    small.capacity = small.peak;
+    small.buffer = enough;
+    CHECK(hfy_layer_forward(&r->layer, r->param, &in, r->out, NULL, NULL, &small) == HFY_OK);
+    free(enough);
+  }
+  CHECK(FORWARD == HFY_OK);
+  memcpy(before, r->out, sizeof before);
+  r->grad.params = r->d_param;
+  r->grad.projected = r->d_projected;
+  CHECK_FAILS(BACKWARD, HFY_ERR_ARG, &r->work, "grad->projected is set");
+  r->grad.projected = NULL;
+  r->grad.mask = r->d_mask;
+  CHECK_FAILS(BACKWARD, HFY_ERR_ARG, &r->work, "grad->mask is set");
+  r->grad.mask = NULL;
+  r->dout[3] = not_a_number();
+  CHECK_FAILS(BACKWARD, HFY_ERR_NONFINITE, &r->work, "dout: row 0");
+  r->dout[3] = 1;
+  r->tape[0] += 1;
+  CHECK_FAILS(BACKWARD, HFY_ERR_ARG, &r->work, "tape is not of");
+  r->tape[0] -= 1;
+  CHECK(all_are(r->d_param, r->params, 0));
+  /* one row with NaN, one that sees nothing: 0 and their status, the others as before */
+  memset(&report, 0, sizeof report);
+  report.status = status;
+  r->state[1] = not_a_number();
+  for (i = 0; i < 26; i++) r->mask[i] = i >= 12 && i < 17 ? (hfy_real)-HUGE_VAL : 0;
+  r->in.mask = r->mask;
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, &report, &r->work) == HFY_ERR_NONFINITE);
+  CHECK_CONTAINS(r->work.message, "row 0");
+  CHECK(status[0] == HFY_ERR_NONFINITE && status[3] == HFY_ERR_ARG && !status[1] && !status[2] && !status[4]);
+  CHECK(all_are(r->out, 4, 0) && all_are(r->out + 12, 4, 0));
+  near_all(r->out + 4, before + 4, 8, 20 * REAL_EPS);
+  near_all(r->out + 16, before + 16, 8, 20 * REAL_EPS);
+  CHECK(BACKWARD == HFY_OK);
+  for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) < 1e6);
+  /* what is hidden may hold anything */
+  r->in.mask = NULL;
+  r->in.padding = hidden;
+  r->state[1] = 1;
+  for (i = 0; i < 4; i++) r->stored[4 + i] = not_a_number();
+  memset(r->d_param, 0, sizeof r->d_param);
+  CHECK(FORWARD == HFY_OK && BACKWARD == HFY_OK);
+  for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) < 1e6);
+  r->in.padding = NULL;
+  CHECK(FORWARD == HFY_ERR_NONFINITE && BACKWARD == HFY_OK);
+  for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) < 1e6);
+  for (i = 0; i < 4; i++) r->stored[4 + i] = 1;
+  r->param[r->params - 1] = not_a_number(); /* of a norm: no row has an answer */
+  CHECK(FORWARD == HFY_ERR_NONFINITE);
+  CHECK(all_are(r->out, r->outs, 0));
+  r->layer.flags = HFY_LAYER_LEARN_BETA;
+  rig_sizes(r);
+  r->param[r->params - 1] = not_a_number();
+  CHECK_FAILS(FORWARD, HFY_ERR_ARG, &r->work, "log_beta");
+  hfy_work_free(&r->work);
+}
+
+int main(int argc, char **argv) {
+  CHECK_BEGIN(argc, argv);
+  RUN(goldens);
+  RUN(golden_blocks);
+  RUN(bag_by_bag);
+  RUN(folded_is_plain);
+  RUN(lookup_is_plain);
+  RUN(fixed_points);
+  RUN(dense_layers);
+  RUN(optimisers);
+  RUN(reports);
+  RUN(bad_layers);
+  RUN(bad_input);
+#ifdef HFY_DOUBLE
+  RUN(each_option);
+  RUN(special_layers);
+  RUN(random_layers);
+  RUN(blocks);
+#endif
+  return CHECK_END();
+}
