@@ -659,6 +659,73 @@ TEST(fixed_points) {
   }
 }
 
+/* layer.safetensors holds golden 101's parameters as Python's safetensors lays them out: sorted, F32, with metadata. */
+TEST(a_file_of_pythons) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(101);
+  size_t i;
+  memset(r, 0, sizeof *r);
+  golden_layer(layer_goldens, &r->layer, &r->in, NULL, NULL);
+  r->in.stored = r->stored;
+  rig_sizes(r);
+  draw_params(r->table, r->entries, &rng, r->param); /* for the inputs, which are drawn after them */
+  normals(&rng, r->stored, r->stored_reals, 1);
+  fill(r->param, r->params, 0);
+  CHECK(hfy_file_safetensors_read("layer.safetensors", r->table, r->entries, r->param, &r->work) == HFY_OK);
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, NULL, &r->work) == HFY_OK);
+  for (i = 0; i < r->outs; i++) CHECK_NEAR(r->out[i], layer_goldens[0].out[i], 1e-5);
+  r->layer.flags = HFY_LAYER_NO_OUT;
+  rig_sizes(r);
+  CHECK_FAILS(hfy_file_safetensors_read("layer.safetensors", r->table, r->entries, r->param, &r->work), HFY_ERR_FORMAT,
+              &r->work, "out_proj");
+  hfy_work_free(&r->work);
+}
+
+/* Start values are the public layer's. Two layers, one after the other, on one work. */
+TEST(stacked) {
+  static hfy_real param[REALS], middle[REALS], first[4096], second[4096], d_middle[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(19);
+  hfy_layer_grad grad = {NULL, NULL, NULL, NULL, NULL};
+  size_t i, k;
+  double sum = 0, square = 0;
+  ragged(r, 0);
+  r->layer.heads = 1;
+  r->layer.width = 32;
+  r->in.bags = 1;
+  CHECK(hfy_layer_params(&r->layer, "one.", 0, r->table, ENTRIES, &r->entries, &r->params, &r->work) == HFY_OK);
+  CHECK(hfy_param_init(r->table, r->entries, &rng, param, &r->work) == HFY_OK);
+  CHECK(!strcmp(r->table[0].name, "one.association_core.in_proj_weight") && r->table[0].count == 3 * 32 * 32);
+  for (k = 0; k < r->table[0].count; k++) {
+    sum += (double)param[k];
+    square += (double)param[k] * (double)param[k];
+  }
+  CHECK(fabs(sum / 3072) < 4 * 0.02 / sqrt(3072.0));
+  CHECK(fabs(sqrt(square / 3072) - 0.02) < 0.001);
+  for (i = 1; i < r->entries; i++)
+    if (!strstr(r->table[i].name, "out_proj.weight"))
+      CHECK(all_are(param + r->table[i].offset, r->table[i].count, strstr(r->table[i].name, "weight") != NULL));
+  ragged(r, 0);
+  draw(r, &rng);
+  for (i = 0; i < 2; i++) { /* i: with a third pass in between, which uses the same scratch */
+    hfy_layer_input next = r->in;
+    next.stored = middle;
+    memset(r->d_param, 0, sizeof r->d_param);
+    memset(d_middle, 0, sizeof d_middle);
+    grad.params = r->d_param;
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, middle, first, NULL, &r->work) == HFY_OK);
+    CHECK(hfy_layer_forward(&r->layer, r->param, &next, r->out, second, NULL, &r->work) == HFY_OK);
+    if (i) CHECK(hfy_layer_forward(&r->layer, r->param, &next, r->d_stored, NULL, NULL, &r->work) == HFY_OK);
+    grad.stored = d_middle;
+    CHECK(hfy_layer_backward(&r->layer, r->param, &next, second, r->dout, &grad, &r->work) == HFY_OK);
+    grad.stored = NULL;
+    CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, first, d_middle, &grad, &r->work) == HFY_OK);
+    if (!i) memcpy(param, r->d_param, r->params * sizeof *param);
+  }
+  CHECK(same_bits(param, r->d_param, r->params * sizeof *param));
+  hfy_work_free(&r->work);
+}
+
 /* --- dense layers, blocks, the optimiser --- */
 
 TEST(dense_layers) {
@@ -1061,6 +1128,8 @@ int main(int argc, char **argv) {
   RUN(folded_is_plain);
   RUN(lookup_is_plain);
   RUN(fixed_points);
+  RUN(a_file_of_pythons);
+  RUN(stacked);
   RUN(dense_layers);
   RUN(optimisers);
   RUN(reports);
