@@ -15249,6 +15249,7 @@ typedef struct hfy_layer_run_ {
   hfy_real *said;                /* (folding: heads x) most x value_width: a part of o or of dheads, head by head */
   hfy_real *q, *u, *y, *du, *dq, *dy; /* folding, of a bag: heads x most x head_width, stored_width or the wider */
   hfy_real *joint, *djoint;      /* CONNECTED: stored rows x keys */
+  hfy_real *flat;                /* rows x what all heads take of them */
   hfy_real *dout, *dheads;       /* dout without lost rows; the cotangent of o */
   hfy_real *bias, *dbias, *zero; /* most x many (a row of padding: many); GAUSSIAN: most + many */
   size_t *visible, *steps;       /* most */
@@ -15526,43 +15527,99 @@ HFY_COLD_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side,
   return hfy_layer_map_at_(r, HFY_LAYER_WEIGHT_ + side, HFY_LAYER_BIAS_ + side, first, n, r->full.takes[side]);
 }
 
-/* Rows x, x_step apart for the heads (0: all have the same), through their projections: y, y_step apart. */
+/* y, head by head y_step apart, to r->flat, rows x heads x n of a side, or back. */
+HFY_PRIVATE_ void hfy_layer_flat_(const hfy_layer_run_ *r, size_t n, size_t rows, hfy_real *y, size_t y_step, int back) {
+  const size_t heads = r->l->heads;
+  size_t i, h;
+  for (i = 0; i < rows; i++)
+    for (h = 0; h < heads; h++) {
+      hfy_real *const flat = r->flat + (i * heads + h) * n, *const at = y + h * y_step + i * n;
+      memcpy(back ? at : flat, back ? flat : at, n * sizeof *y);
+    }
+}
+
+/* Rows x, x_step apart for the heads (0: all have the same, and one product does), through their projections: y, y_step
+   apart. */
 HFY_COLD_ void hfy_layer_heads_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step, size_t rows,
                                 hfy_real *y, size_t y_step) {
+  const size_t heads = r->l->heads, n = r->full.n[side];
   size_t h;
-  for (h = 0; h < r->l->heads; h++) {
-    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * r->full.n[side], r->full.n[side]);
-    hfy_layer_apply_(&r->tools, &map, x + h * x_step, rows, y + h * y_step);
+  for (h = 0; h < (x_step ? heads : 1); h++) {
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * n, x_step ? n : heads * n);
+    hfy_layer_apply_(&r->tools, &map, x + h * x_step, rows, x_step ? y + h * y_step : r->flat);
   }
+  if (!x_step) hfy_layer_flat_(r, n, rows, y, y_step, 1);
 }
 HFY_COLD_ void hfy_layer_heads_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *x, size_t x_step,
-                                     size_t rows, const hfy_real *dy, size_t y_step, hfy_real *dx) {
+                                     size_t rows, hfy_real *dy, size_t y_step, hfy_real *dx) {
+  const size_t heads = r->l->heads, n = r->full.n[side];
   size_t h;
-  for (h = 0; h < r->l->heads; h++) {
-    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * r->full.n[side], r->full.n[side]);
-    hfy_layer_apply_back_(&r->tools, &map, x + h * x_step, rows, dy + h * y_step, dx ? dx + h * x_step : NULL);
+  if (!x_step) hfy_layer_flat_(r, n, rows, dy, y_step, 0);
+  for (h = 0; h < (x_step ? heads : 1); h++) {
+    const hfy_layer_map_ map = hfy_layer_map_of_(r, side, h * n, x_step ? n : heads * n);
+    hfy_layer_apply_back_(&r->tools, &map, x + h * x_step, rows, x_step ? dy + h * y_step : r->flat,
+                          dx ? dx + h * x_step : NULL);
   }
 }
 
-/* Rows normalised by a post; what is not finite becomes NaN and is found where rows are answered. */
-HFY_COLD_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x, size_t rows,
-                                    size_t n, hfy_real *y) {
-  size_t i, j;
-  for (i = 0; i < rows; i++)
-    if (hfy_post_row_(norm, x + i * n, 0, NULL, n, y + i * n, &t->post))
-      for (j = 0; j < n; j++) y[i * n + j] = (hfy_real)hfy_base_nan_();
+/* The mean of a row and 1/sqrt(var + eps), in double; four sums, or each would wait for the one before. */
+HFY_PRIVATE_ double hfy_layer_row_(const hfy_real *x, size_t n, double eps, double *mean) {
+  const size_t even = n & ~(size_t)3;
+  double a = 0, b = 0, c = 0, d = 0, m;
+  size_t i;
+  for (i = 0; i < even; i += 4) {
+    a += (double)x[i];
+    b += (double)x[i + 1];
+    c += (double)x[i + 2];
+    d += (double)x[i + 3];
+  }
+  for (; i < n; i++) a += (double)x[i];
+  *mean = m = (a + b + (c + d)) / (double)n;
+  a = b = c = d = 0;
+  for (i = 0; i < even; i += 4) {
+    a += ((double)x[i] - m) * ((double)x[i] - m);
+    b += ((double)x[i + 1] - m) * ((double)x[i + 1] - m);
+    c += ((double)x[i + 2] - m) * ((double)x[i + 2] - m);
+    d += ((double)x[i + 3] - m) * ((double)x[i + 3] - m);
+  }
+  for (; i < n; i++) a += ((double)x[i] - m) * ((double)x[i] - m);
+  return 1 / sqrt((a + b + (c + d)) / (double)n + eps);
+}
+
+/* y = (x - mean) / sqrt(var + eps) o gain + shift, row by row; what is not finite is found where rows are answered. */
+HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_post *norm, const hfy_real *x, size_t rows, size_t n, hfy_real *y) {
+  for (; rows--; x += n, y += n) {
+    double mean, root = hfy_layer_row_(x, n, norm->eps, &mean);
+    size_t i;
+    for (i = 0; norm->gain && i < n; i++)
+      y[i] = (hfy_real)(((double)x[i] - mean) * root * (double)norm->gain[i] + (double)norm->delta[i]);
+    for (i = 0; !norm->gain && i < n; i++) y[i] = (hfy_real)(((double)x[i] - mean) * root);
+  }
 }
 
 /* The other way: dy at rows x becomes dx; dgain, or NULL: added to, the bias's part behind it. */
-HFY_COLD_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x,
+HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x,
                                          size_t rows, size_t n, hfy_real *dy, hfy_real *dgain) {
-  hfy_post_grad grad;
+  double *sum = t->sum;
   size_t i;
-  memset(&grad, 0, sizeof grad);
-  grad.gain = dgain;
-  grad.delta = dgain ? dgain + n : NULL;
-  hfy_post_vjp_parameters_(norm, x, dy, rows, n, &grad, t->sum, &t->post);
-  for (i = 0; i < rows; i++) hfy_post_row_vjp_(norm, x + i * n, dy + i * n, n, dy + i * n, &t->post);
+  for (i = 0; i < 2 * n; i++) sum[i] = 0;
+  for (; rows--; x += n, dy += n) {
+    double mean, root = hfy_layer_row_(x, n, norm->eps, &mean), all = 0, along = 0;
+    for (i = 0; i < n; i++) {
+      const double u = ((double)x[i] - mean) * root, d = (double)dy[i], g = norm->gain ? (double)norm->gain[i] * d : d;
+      sum[i] += d * u;
+      sum[n + i] += d;
+      all += g;
+      along += g * u;
+    }
+    all /= (double)n;
+    along /= (double)n;
+    for (i = 0; i < n; i++) {
+      const double u = ((double)x[i] - mean) * root, g = (norm->gain ? (double)norm->gain[i] : 1) * (double)dy[i];
+      dy[i] = (hfy_real)(root * (g - all - u * along));
+    }
+  }
+  for (i = 0; dgain && i < 2 * n; i++) dgain[i] = (hfy_real)((double)dgain[i] + sum[i]);
 }
 
 /* Row i of a side as the nets of head h see it, and its gradient. */
@@ -15595,7 +15652,7 @@ HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
     hfy_layer_side_ *s = r->side + i;
     s->x = s->room ? s->room : s->given;
     s->from = r->joint && i == HFY_LAYER_V_ ? r->joint : s->x;
-    if (s->room && !s->shares) hfy_layer_normalise_(&r->tools, &s->norm, s->given, s->rows, s->width, s->room);
+    if (s->room && !s->shares) hfy_layer_normalise_(&s->norm, s->given, s->rows, s->width, s->room);
     if (r->fold && i) continue;
     if (s->from != s->x) hfy_layer_apply_(&r->tools, &joint, s->x, s->rows, r->joint);
     while (forward && !s->fixed && hfy_layer_span_(r, s))
@@ -15604,7 +15661,7 @@ HFY_COLD_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
     s->used = s->fixed ? s->x : s->head;
     if (forward) hfy_layer_extras_(r, s, s->head);
     if (!s->seen) continue;
-    hfy_layer_normalise_(&r->tools, &space, s->used, s->all, s->n, s->seen);
+    hfy_layer_normalise_(&space, s->used, s->all, s->n, s->seen);
     hfy_layer_extras_(r, s, s->seen);
     s->used = s->seen;
   }
@@ -15751,7 +15808,7 @@ HFY_COLD_ void hfy_layer_fold_say_(const hfy_layer_run_ *r, size_t side, const h
 }
 
 /* The other way: dy becomes r->dy, the cotangent of z. */
-HFY_COLD_ void hfy_layer_fold_say_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, const hfy_real *dy) {
+HFY_COLD_ void hfy_layer_fold_say_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, hfy_real *dy) {
   const size_t n = r->full.width[side], rows = r->bag.rows, all = r->l->heads * rows * n;
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + side, 0);
   hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + side, 0);
@@ -15972,6 +16029,9 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
     s->seen = l->norm_space && i != HFY_LAYER_V_ ? HFY_TAKE_(arena, hfy_real, s->all * s->n) : NULL;
     wide = hfy_layer_most_(hfy_layer_most_(wide, s->width, s->held), s->n, 0);
   }
+  wide = hfy_layer_most_(wide, r->full.values, 0);
+  i = hfy_layer_most_(r->full.keys, r->full.values, 0);
+  r->flat = HFY_TAKE_(arena, hfy_real, r->fold ? r->side[0].rows * r->full.keys : hfy_layer_most_(r->rows, r->stored, 0) * i);
   r->joint = HFY_TAKE_(arena, hfy_real, joint);
   r->djoint = HFY_TAKE_(arena, hfy_real, back ? joint : 0);
   r->q = HFY_TAKE_(arena, hfy_real, n * l->head_width);
@@ -16543,7 +16603,7 @@ HFY_COLD_ void hfy_block_norm_(hfy_block_run_ *b, size_t i, hfy_real *y, hfy_rea
   hfy_layer_tools_ t;
   hfy_status status = HFY_OK;
   while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, &t);
-  if (!status && y) hfy_layer_normalise_(&t, &norm, b->r[i], b->rows, b->width, y);
+  if (!status && y) hfy_layer_normalise_(&norm, b->r[i], b->rows, b->width, y);
   if (!status && dh)
     hfy_layer_normalise_back_(&t, &norm, b->r[i], b->rows, b->width, dh, b->dparams ? b->dparams + at : NULL);
   hfy_block_did_(b, status, w);
