@@ -1182,7 +1182,7 @@ typedef enum hfy_param_start {
 
 /* One entry of a parameter table. Names and order are those of the public layers' state_dict. */
 typedef struct hfy_param {
-  char name[HFY_PARAM_NAME]; /* "hopfield.association_core.in_proj_weight": printable ASCII without " and \ */
+  char name[HFY_PARAM_NAME]; /* "hopfield.association_core.in_proj_weight" */
   size_t offset, count;      /* params[offset .. offset+count-1], row-major */
   size_t rank, shape[3];     /* axes, 0 .. 3, and their lengths; count is their product */
   hfy_param_start start;     /* for hfy_param_init, with value and spread */
@@ -1192,15 +1192,15 @@ typedef struct hfy_param {
 
 /* Start values of all entries, drawn from rng in the order of the table, each row-major: the same table and seed give
    the same numbers. What no entry covers is left alone. Of entries that overlap (tied weights) the last one stays.
-   Errors: ARG (NULL; rank above 3, count not the product of shape, offset + count or a size beyond size_t, spread
-   below 0), NONFINITE (value or spread), UNSUPPORTED (start); nothing is drawn or written then. */
+   Errors: ARG (NULL, a name without end, rank above 3, count not the product of shape, places beyond memory, start),
+   NONFINITE (value, spread, or their sum beyond hfy_real); nothing is drawn or written then. */
 HFY_API hfy_status hfy_param_init(const hfy_param *table, size_t entries, hfy_rng *rng, hfy_real *params,
                                   hfy_work *work);
 
 /* Decodes a whole .safetensors file in memory into params. Tensors are matched by name, in any order: the file must
    have every entry of the table, of the same shape, and no other. F64, F32, F16 and BF16 become hfy_real: rounded once,
    infinite beyond its range; infinities and NaN are passed on. `__metadata__` is checked and skipped.
-   Errors: ARG (NULL, the table as for hfy_param_init), NOMEM (scratch: 150 bytes an entry), FORMAT (not .safetensors,
+   Errors: ARG (NULL, the table as for hfy_param_init), NOMEM (scratch: 104 bytes an entry), FORMAT (not .safetensors,
    truncated, malformed; a tensor twice, missing, unknown, of another shape or type, or its bytes not where they should
    be: together they fill the rest of the file without gap or overlap); params is untouched then. */
 HFY_API hfy_status hfy_file_safetensors_decode(const void *bytes, size_t size, const hfy_param *table, size_t entries,
@@ -1208,14 +1208,15 @@ HFY_API hfy_status hfy_file_safetensors_decode(const void *bytes, size_t size, c
 
 /* Encodes params as a .safetensors file of F32 (F64 with HFY_DOUBLE) in the order of the table: *size bytes, the
    elements from a multiple of 8 on. bytes NULL: *size only.
-   Errors: as hfy_param_init; ARG (a name empty, not printable ASCII, with " or \, twice, or "__metadata__"; capacity
-   below *size, which is set then), NOMEM (scratch: 256 bytes an entry). */
+   Errors: ARG (NULL, the table as for hfy_param_init; a name twice, empty, "__metadata__", or not printable ASCII
+   without " and \; capacity too small: the message says how much is needed), NOMEM (scratch: all of *size, 256 bytes
+   an entry at most). */
 HFY_API hfy_status hfy_file_safetensors_encode(const hfy_param *table, size_t entries, const hfy_real *params,
                                                void *bytes, size_t capacity, size_t *size, hfy_work *work);
 
 #ifndef HFY_NO_STDIO
-/* The same on files, their elements in pieces. Reading leaves params untouched on every error but an IO error midway.
-   Errors: as above, and IO (open, read, write). */
+/* The same on files. Errors: as above, IO (open, read, write), and NOMEM of more scratch: the header and 8 bytes an
+   element to read. Also then params is untouched. */
 HFY_API hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,
                                              hfy_real *params, hfy_work *work);
 HFY_API hfy_status hfy_file_safetensors_write(const char *path, const hfy_param *table, size_t entries,
@@ -13734,12 +13735,14 @@ HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries,
 
 #ifdef HFY_HAS_FILE_
 /* ------------------------------------------------------------------------------------------------------------------
-   >>file.impl   .npy in and out
+   >>file.impl   .npy in and out; parameters and safetensors
    Shapes: any, up to HFY_FILE_RANK axes; out is row-major.   May call: base.
-   A header is a preamble ("\x93NUMPY", two bytes of version, the length of the rest in 2 or 4 little-endian bytes) and
-   a Python dict in ASCII: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, with spaces and a newline after.
-   Every read is held against the end, every product against overflow. Headers beyond 64 KiB are refused unread: only
-   records have so much to say, and records are refused anyway.
+   .npy: a preamble ("\x93NUMPY", two bytes of version, the length of the rest in 2 or 4 little-endian bytes) and a
+   Python dict in ASCII: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }, with spaces and a newline after.
+   safetensors: 8 little-endian bytes with the header's length, a header in JSON, without recursion:
+   {"NAME":{"dtype":"F32","shape":[3,4],"data_offsets":[0,48]}, ..., "__metadata__":{"WORDS":"WORDS", ...}}
+   Every read is held against the end, every product against overflow. Headers of .npy beyond 64 KiB are refused unread:
+   only records have so much to say, and records are refused anyway.
    Numerics: elements of hfy_real's own type keep their bits; all others are rounded once.
    ------------------------------------------------------------------------------------------------------------------ */
 
@@ -13755,10 +13758,16 @@ typedef struct hfy_file_cursor_ {
   const unsigned char *at, *end;
   const char *from; /* what messages call the source of the bytes */
   hfy_work *work;
+  const unsigned char *bytes; /* the first of the file */
 } hfy_file_cursor_;
 
 HFY_COLD_ hfy_status hfy_file_bad_(const hfy_file_cursor_ *c, const char *words) {
   return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s: %s", words, c->from);
+}
+
+HFY_COLD_ hfy_status hfy_file_malformed_(const hfy_file_cursor_ *c) {
+  return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "header is malformed at byte %z: %s", (size_t)(c->at - c->bytes),
+                        c->from);
 }
 
 /* The preamble, from its first byte to the dict; *end: where the header ends. */
@@ -13808,7 +13817,7 @@ HFY_COLD_ const char *hfy_file_string_(hfy_file_cursor_ *c, size_t *length) {
   return NULL;
 }
 
-/* A whole number as Python writes it: no sign, no leading zeros; L in old files. 0: none, or too large for size_t. */
+/* A whole number: no sign, no leading zeros. 0: none, or too large for size_t. */
 HFY_COLD_ int hfy_file_whole_(hfy_file_cursor_ *c, size_t *value) {
   const unsigned char *start;
   hfy_file_skip_(c);
@@ -13819,9 +13828,21 @@ HFY_COLD_ int hfy_file_whole_(hfy_file_cursor_ *c, size_t *value) {
     if (*value > (SIZE_MAX - digit) / 10) return 0;
     *value = *value * 10 + digit;
   }
-  if (c->at == start || (*start == '0' && c->at - start > 1)) return 0;
-  if (c->at < c->end && *c->at == 'L') c->at++;
-  return 1;
+  return c->at > start && (*start != '0' || c->at - start == 1);
+}
+
+/* At most `most` whole numbers between brackets, and how many commas; old Python's have an L behind. 0: none. */
+HFY_COLD_ int hfy_file_list_(hfy_file_cursor_ *c, const char *open, const char *close, size_t most, size_t *values,
+                             size_t *count, size_t *commas) {
+  *count = *commas = 0;
+  if (!hfy_file_take_(c, open)) return 0;
+  while (!hfy_file_take_(c, close)) {
+    if (*count != *commas || *count == most || !hfy_file_whole_(c, values + *count)) return 0;
+    if (*open == '(' && c->at < c->end && *c->at == 'L') c->at++;
+    ++*count;
+    *commas += (size_t)hfy_file_take_(c, ",");
+  }
+  return *open == '(' || !*count || *commas < *count; /* JSON's have none after the last */
 }
 
 /* The value of 'descr': type, item_size, swapped. */
@@ -13851,20 +13872,13 @@ HFY_COLD_ hfy_status hfy_file_descr_(hfy_file_cursor_ *c, hfy_npy *info) {
 
 /* The value of 'shape', a tuple of whole numbers; (3) is none. */
 HFY_COLD_ hfy_status hfy_file_shape_(hfy_file_cursor_ *c, hfy_npy *info) {
-  size_t axis = 0, commas = 0, value;
-  int closed = 0;
-  if (hfy_file_take_(c, "("))
-    while (!(closed = hfy_file_take_(c, ")")) && axis == commas && hfy_file_whole_(c, &value)) {
-      if (axis == HFY_FILE_RANK)
-        return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "shape has more than %z axes: %s",
-                              (size_t)HFY_FILE_RANK, c->from);
-      info->shape[axis++] = value;
-      commas += (size_t)hfy_file_take_(c, ",");
-    }
-  if (!closed || (axis == 1 && !commas))
+  size_t commas, axis;
+  int closed = hfy_file_list_(c, "(", ")", HFY_FILE_RANK, info->shape, &info->rank, &commas);
+  if (!closed && commas == HFY_FILE_RANK)
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "shape has more than %z axes: %s", (size_t)HFY_FILE_RANK, c->from);
+  if (!closed || (info->rank == 1 && !commas))
     return hfy_file_bad_(c, "shape is not a tuple of whole numbers that size_t holds");
-  info->rank = axis;
-  for (; axis < HFY_FILE_RANK; axis++) info->shape[axis] = 1;
+  for (axis = info->rank; axis < HFY_FILE_RANK; axis++) info->shape[axis] = 1;
   return HFY_OK;
 }
 
@@ -13893,7 +13907,7 @@ HFY_COLD_ hfy_status hfy_file_entry_(hfy_file_cursor_ *c, size_t k, hfy_npy *inf
 HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, const char *from, hfy_npy *info,
                                      hfy_work *work) {
   static const char *const keys[] = {"descr", "fortran_order", "shape"};
-  hfy_file_cursor_ c = {bytes, bytes + size, from, work};
+  hfy_file_cursor_ c = {bytes, bytes + size, from, work, bytes};
   hfy_npy found;
   hfy_status status;
   size_t end, length = 0, k;
@@ -13904,10 +13918,10 @@ HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, co
   if (size < end)
     return hfy_base_fail_(work, HFY_ERR_FORMAT, "ends after %z bytes, inside its header of %z: %s", size, end, from);
   c.end = bytes + end;
-  if (!hfy_file_take_(&c, "{")) goto malformed;
+  if (!hfy_file_take_(&c, "{")) return hfy_file_malformed_(&c);
   while (!hfy_file_take_(&c, "}")) {
     const char *key = more ? hfy_file_string_(&c, &length) : NULL;
-    if (!key || !hfy_file_take_(&c, ":")) goto malformed;
+    if (!key || !hfy_file_take_(&c, ":")) return hfy_file_malformed_(&c);
     for (k = 0; k < 3; k++)
       if (length == strlen(keys[k]) && !memcmp(key, keys[k], length)) break;
     if (k == 3) return hfy_file_bad_(&c, "header has a key other than descr, fortran_order, shape");
@@ -13917,7 +13931,7 @@ HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, co
     more = hfy_file_take_(&c, ",");
   }
   hfy_file_skip_(&c);
-  if (c.at < c.end) goto malformed;
+  if (c.at < c.end) return hfy_file_malformed_(&c);
   for (k = 0; k < 3; k++)
     if (!seen[k]) return hfy_base_fail_(work, HFY_ERR_FORMAT, "header has no %s: %s", keys[k], from);
   k = found.item_size > sizeof(hfy_real) ? found.item_size : sizeof(hfy_real); /* neither file nor answer overflows */
@@ -13926,8 +13940,6 @@ HFY_COLD_ hfy_status hfy_file_parse_(const unsigned char *bytes, size_t size, co
   found.data_offset = end;
   *info = found;
   return HFY_OK;
-malformed:
-  return hfy_base_fail_(work, HFY_ERR_FORMAT, "header is malformed at byte %z: %s", (size_t)(c.at - bytes), from);
 }
 
 /* double to hfy_real; what is beyond its range becomes infinite (in C alone that conversion is undefined). */
@@ -13950,8 +13962,14 @@ HFY_COLD_ hfy_real hfy_file_element_(const hfy_npy *info, const unsigned char *b
   float f4;
   double f8;
   for (i = 0; i < n; i++) bits = bits << 8 | bytes[big ? i : n - 1 - i];
-  if (info->type == 'f' && n == 4) {
-    word = (uint32_t)bits;
+  if (info->type == 'f' && n == 2) { /* 1 + 5 + 10 bits */
+    int exponent = (int)(bits >> 10 & 31), hidden = exponent ? 1024 : 0;
+    f8 = ldexp((double)(hidden + (int)(bits & 1023)), (exponent ? exponent : 1) - 25);
+    if (exponent == 31) f8 = bits & 1023 ? hfy_base_nan_() : HUGE_VAL;
+    return (hfy_real)(bits & sign ? -f8 : f8);
+  }
+  if (info->type == 'b' || (info->type == 'f' && n == 4)) { /* bfloat16: the upper half of a float */
+    word = (uint32_t)(info->type == 'b' ? bits << 16 : bits);
     memcpy(&f4, &word, sizeof f4);
     return (hfy_real)f4;
   }
@@ -13972,6 +13990,10 @@ HFY_COLD_ int hfy_file_is_verbatim_(const hfy_npy *info) {
 HFY_COLD_ void hfy_file_fill_(const hfy_npy *info, const unsigned char *bytes, size_t first, size_t count,
                               hfy_real *out) {
   size_t i, axis, at, rest;
+  if (count && hfy_file_is_verbatim_(info)) {
+    memcpy(out + first, bytes, count * sizeof *out);
+    return;
+  }
   for (i = 0; i < count; i++) {
     at = rest = first + i;
     for (axis = 0; info->fortran && axis < info->rank; axis++) { /* its index on this axis, the fastest first */
@@ -14010,11 +14032,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_decode(const void *bytes, size_t size
                           size - found.data_offset, found.count * found.item_size);
   status = hfy_file_room_(&found, out, capacity, w);
   if (status) return status;
-  data += found.data_offset;
-  if (found.count && hfy_file_is_verbatim_(&found))
-    memcpy(out, data, found.count * sizeof *out);
-  else
-    hfy_file_fill_(&found, data, 0, found.count, out);
+  hfy_file_fill_(&found, data + found.data_offset, 0, found.count, out);
   if (info) *info = found;
   return HFY_OK;
 }
@@ -14058,6 +14076,277 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_header(const size_t *shape, size_t ra
   return hfy_file_header_(shape, rank, (unsigned char *)bytes, size, w);
 }
 
+/* --- parameter tables --- */
+
+/* Is the table sound? *total: elements of all entries. */
+HFY_COLD_ hfy_status hfy_param_check_(const hfy_param *table, size_t entries, const hfy_real *params, size_t *total,
+                                      hfy_work *work) {
+  size_t k, count;
+  *total = 0;
+  if (entries && (!table || !params)) return hfy_base_null_(work, !table ? "table" : "params");
+  for (k = 0; k < entries; k++) {
+    const hfy_param *p = table + k;
+    if (!memchr(p->name, 0, sizeof p->name))
+      return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].name is longer than %z bytes", k, sizeof p->name - 1);
+    if (p->rank > 3)
+      return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].rank is %z; it should be at most 3: %s", k, p->rank, p->name);
+    if (!hfy_file_count_(p->shape, p->rank, 8, &count) || !hfy_base_fits_(hfy_base_plus_(p->offset, count), 1, 8) ||
+        !hfy_base_fits_(*total = hfy_base_plus_(*total, count), 1, 8))
+      return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z]: offset and shape do not fit in memory: %s", k, p->name);
+    if (count != p->count)
+      return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].count is %z; it should be %z, the product of shape: %s", k,
+                            p->count, count, p->name);
+  }
+  return HFY_OK;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_param_init(const hfy_param *table, size_t entries, hfy_rng *rng, hfy_real *params,
+                                             hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  size_t k, i, total;
+  hfy_status status = hfy_base_null_(w, !rng ? "rng" : NULL);
+  if (!status) status = hfy_param_check_(table, entries, params, &total, w);
+  for (k = 0; !status && k < entries; k++) {
+    if ((unsigned)table[k].start > HFY_PARAM_UNIFORM)
+      status = hfy_base_fail_(w, HFY_ERR_ARG, "table[%z].start is %z; it should be one of hfy_param_start", k,
+                              (size_t)table[k].start);
+    else if (table[k].start >= HFY_PARAM_VALUE && !(fabs(table[k].value) + fabs(table[k].spread) <= HFY_REAL_MAX_))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "table[%z].value is %g, spread %g; they should be finite", k,
+                              table[k].value, table[k].spread);
+  }
+  for (k = 0; !status && k < entries; k++) {
+    const hfy_param *p = table + k;
+    const double middle = p->start >= HFY_PARAM_VALUE ? p->value : p->start == HFY_PARAM_ONE;
+    const double columns = p->rank && p->count ? (double)p->shape[p->rank - 1] : 1;
+    const double spread = p->start == HFY_PARAM_UNIFORM ? p->spread : 1 / sqrt(columns);
+    for (i = 0; i < p->count; i++) {
+      volatile double away = 0; /* no product is fused with the sum */
+      if (p->start == HFY_PARAM_NORMAL) away = 0.02 * hfy_rng_normal(rng);
+      if (p->start == HFY_PARAM_DENSE || p->start == HFY_PARAM_UNIFORM)
+        away = spread * (2 * hfy_rng_uniform(rng) - 1);
+      params[p->offset + i] = (hfy_real)(middle + away);
+    }
+  }
+  return status;
+}
+
+/* --- safetensors in memory --- */
+
+#define HFY_FILE_HEADER_MAX_ 100000000 /* bytes: as the public reader's */
+
+/* A JSON string as it stands, with its escapes (names of tables need none), to `out` or nowhere. What is cut off at
+   HFY_PARAM_NAME characters is longer than any name in a table. 0: there is none. */
+HFY_COLD_ int hfy_file_text_(hfy_file_cursor_ *c, char *out) {
+  size_t at = 0;
+  int escaped = 0;
+  if (!hfy_file_take_(c, "\"")) return 0;
+  for (; c->at < c->end && *c->at >= 32 && (escaped || *c->at != '"'); c->at++) {
+    if (out && at < HFY_PARAM_NAME) out[at++] = (char)*c->at;
+    escaped = !escaped && *c->at == '\\';
+  }
+  if (out) out[at] = 0;
+  return c->at < c->end && *c->at++ == '"';
+}
+
+/* A JSON object of strings. */
+HFY_COLD_ int hfy_file_metadata_(hfy_file_cursor_ *c) {
+  if (!hfy_file_take_(c, "{")) return 0;
+  if (hfy_file_take_(c, "}")) return 1;
+  do
+    if (!hfy_file_text_(c, NULL) || !hfy_file_take_(c, ":") || !hfy_file_text_(c, NULL)) return 0;
+  while (hfy_file_take_(c, ","));
+  return hfy_file_take_(c, "}");
+}
+
+HFY_COLD_ size_t hfy_file_put_shape_(char *text, size_t room, size_t at, const size_t *shape, size_t rank) {
+  size_t axis;
+  for (axis = 0; axis < rank; axis++)
+    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, axis ? "," : "["), shape[axis]);
+  return hfy_base_put_(text, room, at, rank ? "]" : "[]");
+}
+
+/* What stands behind the name of a tensor that should be as `p`. data_offset: from the first tensor's elements on. */
+HFY_COLD_ hfy_status hfy_file_tensor_(hfy_file_cursor_ *c, const hfy_param *p, hfy_npy *info) {
+  static const char *const keys[] = {"\"dtype\"", "\"shape\"", "\"data_offsets\""};
+  static const char *const types[] = {"F64", "F32", "F16", "BF16"};
+  char type[HFY_PARAM_NAME + 1], shapes[2][200];
+  size_t k, span[2], n, commas;
+  int seen = 0;
+  if (!hfy_file_take_(c, "{")) return hfy_file_malformed_(c);
+  do {
+    for (k = 0; k < 3 && !hfy_file_take_(c, keys[k]);) k++;
+    if (k == 3 || (seen >> k & 1) || !hfy_file_take_(c, ":")) return hfy_file_malformed_(c);
+    seen |= 1 << k;
+    if (k == 0   ? !hfy_file_text_(c, type)
+        : k == 1 ? !hfy_file_list_(c, "[", "]", HFY_FILE_RANK, info->shape, &info->rank, &commas)
+                 : !hfy_file_list_(c, "[", "]", 2, span, &n, &commas) || n != 2)
+      return hfy_file_malformed_(c);
+  } while (hfy_file_take_(c, ","));
+  if (seen != 7 || !hfy_file_take_(c, "}")) return hfy_file_malformed_(c);
+  for (k = 0; k < 4 && strcmp(type, types[k]);) k++;
+  if (k == 4)
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s has dtype %s; it should be F64, F32, F16 or BF16: %s", p->name,
+                          type, c->from);
+  if (info->rank != p->rank || memcmp(info->shape, p->shape, p->rank * sizeof *p->shape)) {
+    hfy_file_put_shape_(shapes[0], sizeof shapes[0], 0, info->shape, info->rank);
+    hfy_file_put_shape_(shapes[1], sizeof shapes[1], 0, p->shape, p->rank);
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s has shape %s; it should be %s: %s", p->name, shapes[0],
+                          shapes[1], c->from);
+  }
+  info->type = k == 3 ? 'b' : 'f';
+  info->item_size = k == 3 ? 2 : (size_t)8 >> k;
+  info->swapped = (char)hfy_file_is_big_endian_();
+  info->data_offset = span[0];
+  info->count = p->count;
+  n = info->count * info->item_size;
+  if (span[1] < span[0] || span[1] - span[0] != n)
+    return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s has data_offsets [%z,%z]; its shape needs %z bytes: %s", p->name,
+                          span[0], span[1], n, c->from);
+  return HFY_OK;
+}
+
+/* The tensors of a header that starts at c->at: found, one for each entry of the table. */
+HFY_COLD_ hfy_status hfy_file_tensors_(hfy_file_cursor_ *c, const hfy_param *table, size_t entries, hfy_npy *found) {
+  char name[HFY_PARAM_NAME + 1];
+  size_t k = 0, i, left = entries;
+  int metadata = 0, open;
+  hfy_status status = HFY_OK;
+  if (entries) memset(found, 0, entries * sizeof *found);
+  if (!hfy_file_take_(c, "{")) return hfy_file_malformed_(c);
+  for (open = !hfy_file_take_(c, "}"); open;) {
+    if (!hfy_file_text_(c, name) || !hfy_file_take_(c, ":")) return hfy_file_malformed_(c);
+    if (!strcmp(name, "__metadata__")) {
+      if (metadata++ || !hfy_file_metadata_(c)) return hfy_file_malformed_(c);
+    } else {
+      for (i = 0; i < entries && strcmp(name, table[k].name); i++) k = k + 1 < entries ? k + 1 : 0; /* often the next */
+      if (i == entries) return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s is not in the table: %s", name, c->from);
+      if (found[k].type) return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s is there twice: %s", name, c->from);
+      status = hfy_file_tensor_(c, table + k, found + k);
+      if (status) return status;
+      left--;
+    }
+    open = hfy_file_take_(c, ",");
+    if (!open && !hfy_file_take_(c, "}")) return hfy_file_malformed_(c);
+  }
+  hfy_file_skip_(c);
+  if (c->at < c->end) return hfy_file_malformed_(c);
+  if (!left) return HFY_OK;
+  for (k = 0; found[k].type;) k++;
+  return hfy_base_fail_(c->work, HFY_ERR_FORMAT, "%s is missing (of %z that are): %s", table[k].name, left, c->from);
+}
+
+/* The header's length, from the first 8 of a file's `size` bytes. */
+HFY_COLD_ hfy_status hfy_file_length_(const unsigned char *bytes, size_t size, const char *from, size_t *length,
+                                      hfy_work *work) {
+  uint64_t n = 0;
+  int i;
+  for (i = 7; size >= 8 && i >= 0; i--) n = n << 8 | bytes[i];
+  *length = (size_t)n;
+  return size >= 8 && size - 8 >= n && n <= HFY_FILE_HEADER_MAX_
+           ? HFY_OK
+           : hfy_base_fail_(work, HFY_ERR_FORMAT, "cut off, or not a .safetensors file (its header: %z bytes): %s",
+                            *length, from);
+}
+
+/* A whole file. */
+HFY_COLD_ hfy_status hfy_file_place_(const unsigned char *bytes, size_t size, const char *from, const hfy_param *table,
+                                     size_t entries, hfy_npy *found, hfy_real *params, hfy_work *work) {
+  hfy_file_cursor_ c = {bytes, bytes, from, work, bytes};
+  size_t k, i, length, at = 0, sum = 0;
+  hfy_status status = hfy_file_length_(bytes, size, from, &length, work);
+  if (status) return status;
+  c.at += 8;
+  c.end = c.at + length;
+  status = hfy_file_tensors_(&c, table, entries, found);
+  if (status) return status;
+  for (k = 0; k < entries; k++) sum = hfy_base_plus_(sum, found[k].count * found[k].item_size);
+  if (size - 8 - length != sum)
+    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%z bytes of elements; its tensors need %z: %s", size - 8 - length, sum,
+                          from);
+  for (k = 0; at < sum; at += found[k].count * found[k].item_size) { /* one tensor must start where the last ended */
+    for (i = 0; i < entries && (found[k].data_offset != at || !found[k].count); i++) k = k + 1 < entries ? k + 1 : 0;
+    if (i == entries)
+      return hfy_base_fail_(work, HFY_ERR_FORMAT, "data_offsets overlap: none starts at byte %z: %s", at, from);
+  }
+  for (k = 0; k < entries; k++)
+    if (found[k].count) /* or it may be said to start anywhere */
+      hfy_file_fill_(found + k, c.end + found[k].data_offset, 0, found[k].count, params + table[k].offset);
+  return HFY_OK;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_decode(const void *bytes, size_t size, const hfy_param *table,
+                                                          size_t entries, hfy_real *params, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_npy *found = NULL;
+  size_t total;
+  hfy_status status = hfy_base_null_(w, !bytes ? "bytes" : NULL);
+  if (!status) status = hfy_param_check_(table, entries, params, &total, w);
+  while (hfy_base_layout_(&arena, w, &status)) found = HFY_TAKE_(&arena, hfy_npy, entries);
+  if (!status)
+    status = hfy_file_place_((const unsigned char *)bytes, size, "bytes", table, entries, found, params, w);
+  return hfy_base_close_(w, &local, status);
+}
+
+/* The file of a table whose elements are `total`, in scratch: *bytes, *size. */
+#define HFY_FILE_ENTRY_ 256
+HFY_COLD_ hfy_status hfy_file_compose_(const hfy_param *table, size_t entries, const hfy_real *params, size_t total,
+                                       unsigned char **bytes, size_t *size, hfy_work *work) {
+  const size_t n = sizeof *params, room = hfy_base_times_(hfy_base_plus_(entries, 1), HFY_FILE_ENTRY_);
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_status status = HFY_OK;
+  char *text = NULL;
+  size_t at, k, i, sum = 0;
+  while (hfy_base_layout_(&arena, work, &status))
+    text = HFY_TAKE_(&arena, char, hfy_base_plus_(room, total * n));
+  if (status) return status;
+  at = hfy_base_put_(text, room, 0, "8 bytes.{");
+  for (k = 0; k < entries; k++) {
+    const char *name = table[k].name;
+    for (i = 0; name[i] >= ' ' && name[i] <= '~' && name[i] != '"' && name[i] != '\\';) i++;
+    if (!i || name[i] || !strcmp(name, "__metadata__"))
+      return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].name cannot stand in a .safetensors file: %s", k, name);
+    for (i = 0; i < k && strcmp(name, table[i].name);) i++;
+    if (i < k)
+      return hfy_base_fail_(work, HFY_ERR_ARG, "table[%z].name is that of table[%z] too: %s", k, i, name);
+    at = hfy_base_put_(text, room, at, k ? ",\"" : "\"");
+    at = hfy_base_put_(text, room, at, name);
+    at = hfy_base_put_(text, room, at, n == 8 ? "\":{\"dtype\":\"F64\"" : "\":{\"dtype\":\"F32\"");
+    at = hfy_base_put_(text, room, at, ",\"shape\":");
+    at = hfy_file_put_shape_(text, room, at, table[k].shape, table[k].rank);
+    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, ",\"data_offsets\":["), sum);
+    sum += table[k].count * n;
+    at = hfy_base_put_whole_(text, room, hfy_base_put_(text, room, at, ","), sum);
+    at = hfy_base_put_(text, room, at, "]}");
+  }
+  at = hfy_base_put_(text, room, at, "}");
+  while (at % 8) at = hfy_base_put_(text, room, at, " ");
+  for (i = 0; i < 8; i++) text[i] = (char)(unsigned char)((uint64_t)(at - 8) >> 8 * i & 255);
+  for (k = 0; k < entries; at += table[k++].count * n)
+    if (table[k].count) memcpy(text + at, params + table[k].offset, table[k].count * n);
+  for (k = at - sum; hfy_file_is_big_endian_() && k < at; k += n)
+    for (i = 0; i < n / 2; i++) hfy_base_swap_(text + k + i, text + k + n - 1 - i, 1);
+  *bytes = (unsigned char *)text;
+  *size = at;
+  return HFY_OK;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_encode(const hfy_param *table, size_t entries,
+                                                          const hfy_real *params, void *bytes, size_t capacity,
+                                                          size_t *size, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  unsigned char *file;
+  size_t total, needed = 0;
+  hfy_status status = hfy_base_null_(w, !size ? "size" : NULL);
+  if (!status) status = hfy_param_check_(table, entries, params, &total, w);
+  if (!status) status = hfy_file_compose_(table, entries, params, total, &file, &needed, w);
+  if (!status && bytes && capacity < needed)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the file has %z bytes", capacity, needed);
+  if (!status && bytes) memcpy(bytes, file, needed);
+  if (!status) *size = needed;
+  return hfy_base_close_(w, &local, status);
+}
+
 #ifndef HFY_NO_STDIO
 #include <stdio.h>
 
@@ -14097,7 +14386,7 @@ HFY_COLD_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info
                                      hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   unsigned char preamble[12] = {0}, *header = NULL;
-  hfy_file_cursor_ c = {preamble, preamble, path, work};
+  hfy_file_cursor_ c = {preamble, preamble, path, work, preamble};
   size_t got = fread(preamble, 1, 10, file), end = 0;
   hfy_status status;
   if (got == 10 && preamble[6] > 1) got += fread(preamble + 10, 1, 2, file);
@@ -14184,8 +14473,52 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_rea
   if (fclose(file)) failed = 1; /* buffered bytes may fail only here */
   return failed ? hfy_base_fail_(w, HFY_ERR_IO, "writing failed: %s", path) : HFY_OK;
 }
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,
+                                                        hfy_real *params, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  unsigned char first[8], *bytes = NULL;
+  hfy_npy *found = NULL;
+  FILE *file = NULL;
+  size_t total, got = 0, length = 0, most = 0;
+  hfy_status status = hfy_param_check_(table, entries, params, &total, w);
+  if (!status) status = hfy_file_open_(path, "rb", &file, w);
+  if (!status) got = fread(first, 1, sizeof first, file);
+  if (!status && !ferror(file)) status = hfy_file_length_(first, got < 8 ? got : SIZE_MAX, path, &length, w);
+  most = 8 + length + hfy_base_times_(total, 8) + 1; /* one more than a file of F64 that fits */
+  while (hfy_base_layout_(&arena, w, &status)) {
+    bytes = HFY_TAKE_(&arena, unsigned char, most);
+    found = HFY_TAKE_(&arena, hfy_npy, entries);
+  }
+  if (!status) {
+    memcpy(bytes, first, sizeof first);
+    got += fread(bytes + got, 1, most - got, file);
+    status = ferror(file) ? hfy_base_fail_(w, HFY_ERR_IO, "reading failed: %s", path)
+                          : hfy_file_place_(bytes, got, path, table, entries, found, params, w);
+  }
+  if (file) fclose(file);
+  return hfy_base_close_(w, &local, status);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_write(const char *path, const hfy_param *table, size_t entries,
+                                                         const hfy_real *params, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  unsigned char *bytes = NULL;
+  FILE *file = NULL;
+  size_t total, size = 0;
+  hfy_status status = hfy_param_check_(table, entries, params, &total, w);
+  if (!status) status = hfy_file_compose_(table, entries, params, total, &bytes, &size, w);
+  if (!status) status = hfy_file_open_(path, "wb", &file, w);
+  if (!status && fwrite(bytes, 1, size, file) != size) status = HFY_ERR_IO;
+  if (file && fclose(file)) status = HFY_ERR_IO; /* buffered bytes may fail only here */
+  if (file && status) hfy_base_fail_(w, status, "writing failed: %s", path);
+  return hfy_base_close_(w, &local, status);
+}
 #undef HFY_FILE_CHUNK_
 #endif
+#undef HFY_FILE_HEADER_MAX_
+#undef HFY_FILE_ENTRY_
 
 #endif /* HFY_HAS_FILE_ */
 

@@ -1780,6 +1780,95 @@ static size_t make_npy(unsigned char *bytes, int version, const char *dictionary
   return at + length + data;
 }
 
+#ifdef HFY_PARAM_NAME
+/* a table of a few entries with gaps, in any order; 200 elements are enough for them */
+static void make_table(hfy_param *table, size_t entries) {
+  static const char *const names[] = {"pooling_weights", "association_core.in_proj_weight", "norm_state_pattern.bias",
+                                      "linear_output.weight", "beta"};
+  size_t i, axis, at = 0;
+  memset(table, 0, entries * sizeof *table);
+  for (i = 0; i < entries; i++) {
+    hfy_param *p = table + (entries - 1 - i);
+    strcpy(p->name, names[entries - 1 - i]);
+    p->offset = at + below(3);
+    p->rank = below(4);
+    p->count = 1;
+    for (axis = 0; axis < p->rank; axis++) p->count *= p->shape[axis] = 1 + below(3);
+    p->start = (hfy_param_start)below(6);
+    p->value = hfy_rng_normal(&rng);
+    p->spread = hfy_rng_uniform(&rng);
+    at = p->offset + p->count;
+  }
+}
+
+static void room_file_param(void) {
+  static const char *const path = "checksum.safetensors", *const dtypes[] = {"F64", "F32", "F16", "BF16", "I32"};
+  static const size_t sizes[] = {8, 4, 2, 2, 4};
+  unsigned char bytes[4000];
+  hfy_param table[5], one;
+  hfy_real x[200], out[200];
+  size_t i, k, size, entries;
+  memset(&one, 0, sizeof one);
+  strcpy(one.name, "a");
+  one.rank = 1;
+  one.count = one.shape[0] = 16;
+  for (i = 0; i < 60; i++) {
+    hfy_rng dice = hfy_rng_seed(i);
+    FILE *file;
+    entries = i % 6;
+    make_table(table, entries);
+    if (i == 20) table[0].start = (hfy_param_start)6;
+    if (i == 26) table[0].rank = 4;
+    if (i == 32) table[0].count++;
+    if (i == 38) table[1] = table[0];
+    if (i == 44) table[0].name[0] = '"';
+    memset(x, 0x4B, sizeof x);
+    seen(hfy_param_init(table, entries, i == 50 ? NULL : &dice, i == 56 ? NULL : x, &work));
+    put_real(x, 200);
+    put_u64(dice.state);
+    add("hfy_param_init");
+    size = 0;
+    seen(hfy_file_safetensors_encode(table, entries, x, i % 7 ? bytes : NULL, i % 9 ? sizeof bytes : 40, &size, &work));
+    put(bytes, i % 7 ? size : 0);
+    put_u64(size);
+    add("hfy_file_safetensors_encode");
+    seen(hfy_file_safetensors_write(path, table, entries, x, &work));
+    file = fopen(path, "rb");
+    size = file ? fread(bytes, 1, sizeof bytes, file) : 0;
+    if (file) fclose(file);
+    put(bytes, size);
+    add("hfy_file_safetensors_write");
+    for (k = 0; k < 12; k++) {
+      if (k && size) bytes[k < 6 ? below(size) : below(size < 300 ? size : 300)] = (unsigned char)below(128);
+      memset(out, 0x4B, sizeof out);
+      seen(hfy_file_safetensors_decode(bytes, k == 11 ? size / 2 : size, table, entries, out, &work));
+      put_real(out, 200);
+      add("hfy_file_safetensors_decode");
+    }
+    memset(out, 0x4B, sizeof out);
+    seen(hfy_file_safetensors_read(path, table, entries, out, &work));
+    put_real(out, 200);
+    add("hfy_file_safetensors_read");
+  }
+  for (i = 0; i < 20; i++) { /* every type */
+    char *header = (char *)bytes + 8;
+    int length = sprintf(header, "{\"a\":{\"dtype\":\"%s\",\"shape\":[16],\"data_offsets\":[0,%u]}}", dtypes[i % 5],
+                         (unsigned)(16 * sizes[i % 5]));
+    memset(bytes, 0, 8);
+    bytes[0] = (unsigned char)length;
+    for (k = 0; k < 16 * sizes[i % 5]; k++) header[(size_t)length + k] = (char)(hfy_rng_u64(&rng) & 0x7F);
+    memset(out, 0x4B, sizeof out);
+    seen(hfy_file_safetensors_decode(bytes, 8 + (size_t)length + k, &one, 1, out, &work));
+    put_real(out, 17);
+    add("hfy_file_safetensors_decode");
+  }
+  remove(path);
+  seen(hfy_file_safetensors_read(path, &one, 1, out, &work));
+  seen(hfy_file_safetensors_read(NULL, &one, 1, out, &work));
+  add("hfy_file_safetensors_read");
+}
+#endif
+
 static void room_file(void) {
   static const char *const dictionaries[] = {
     "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }\n",
@@ -1912,6 +2001,9 @@ static void room_file(void) {
   seen(hfy_file_npy_write(path, x, NULL, 2, &work));
   seen(hfy_file_npy_write(path, x, shapes[0], 9, &work));
   add("hfy_file_npy_write");
+#ifdef HFY_PARAM_NAME
+  room_file_param();
+#endif
 }
 
 /* ------------------------------------------------------------------------------------------------------------------

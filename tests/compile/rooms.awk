@@ -10,6 +10,7 @@ function room_of(name)
 {
     if (name ~ /^hfy_(retrieve|energy)/) return "net"
     if (name ~ /^hfy_eigen/) return "linalg"
+    if (name ~ /^hfy_param_/) return "file"
     if (name ~ /^hfy_(status|work|rng)_/) return "base"
     sub(/^hfy_/, "", name)
     sub(/_.*/, "", name)
