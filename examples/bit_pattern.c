@@ -35,43 +35,95 @@ typedef struct task {
   int latch;
 } task;
 
-static void make_bits(task *t, uint64_t seed) {
-  hfy_rng rng = hfy_rng_seed(seed);
-  size_t signal[SIGNALS], is_signal[256] = {0}, i, b;
-  train_bags *d = &t->data;
-  for (i = 0; i < SIGNALS;) {
-    signal[i] = 1 + train_below(&rng, 255);
-    if (!is_signal[signal[i]]) is_signal[signal[i++]] = 1;
-  }
-  for (i = 0; i < d->bags * t->rows_each; i++) {
-    size_t pattern;
-    do pattern = 1 + train_below(&rng, 255);
-    while (is_signal[pattern]);
-    for (b = 0; b < BITS; b++) d->rows[i * BITS + b] = (hfy_real)(pattern >> b & 1);
-  }
-  for (i = 0; i < d->bags; i++) {
-    d->label[i] = i < d->bags / 2;
-    if (d->label[i] > 0) {
-      const size_t at = i * t->rows_each + train_below(&rng, t->rows_each), which = signal[train_below(&rng, SIGNALS)];
-      for (b = 0; b < BITS; b++) d->rows[at * BITS + b] = (hfy_real)(which >> b & 1);
-    }
-  }
-  t->uniques = 255;
-  t->unique = TRAIN_NEW(hfy_real, 255 * BITS);
-  for (i = 0; i < 255; i++)
-    for (b = 0; b < BITS; b++) t->unique[i * BITS + b] = (hfy_real)((i + 1) >> b & 1);
+/* The random numbers of the public data: the Mersenne Twister MT19937 (Matsumoto, Nishimura 1998), seeded and turned
+   into integers as PyTorch does it, so that the bags are the very ones of the published curves. */
+typedef struct twister {
+  uint32_t state[624];
+  size_t next;
+} twister;
+
+static void twister_seed(twister *t, uint32_t seed) {
+  uint32_t i;
+  t->state[0] = seed;
+  for (i = 1; i < 624; i++) t->state[i] = 1812433253u * (t->state[i - 1] ^ t->state[i - 1] >> 30) + i;
+  t->next = 624;
 }
 
-static void make_latch(task *t, uint64_t seed) {
-  hfy_rng rng = hfy_rng_seed(seed);
-  train_bags *d = &t->data;
-  size_t i, j;
-  for (i = 0; i < d->bags; i++) {
-    d->label[i] = hfy_rng_sign(&rng) > 0;
-    for (j = 0; j < t->rows_each; j++) {
-      const size_t letter = j ? 2 + train_below(&rng, LETTERS - 2) : (size_t)d->label[i];
-      d->rows[(i * t->rows_each + j) * LETTERS + letter] = 1;
+static size_t twister_below(twister *t, size_t n) {
+  uint32_t y;
+  size_t i;
+  if (t->next == 624) {
+    for (i = 0; i < 624; i++) {
+      y = (t->state[i] & 0x80000000u) | (t->state[(i + 1) % 624] & 0x7FFFFFFFu);
+      t->state[i] = t->state[(i + 397) % 624] ^ y >> 1 ^ (y & 1 ? 0x9908B0DFu : 0);
     }
+    t->next = 0;
+  }
+  y = t->state[t->next++];
+  y ^= y >> 11;
+  y ^= y << 7 & 0x9D2C5680u;
+  y ^= y << 15 & 0xEFC60000u;
+  y ^= y >> 18;
+  return y % n;
+}
+
+/* The first bit drawn is the highest: patterns sort as numbers do. */
+static size_t draw_pattern(twister *t) {
+  size_t i, pattern = 0;
+  for (i = 0; i < BITS; i++) pattern = 2 * pattern + twister_below(t, 2);
+  return pattern;
+}
+
+static void set_pattern(hfy_real *row, size_t pattern) {
+  size_t i;
+  for (i = 0; i < BITS; i++) row[i] = (hfy_real)(pattern >> (BITS - 1 - i) & 1);
+}
+
+static void make_bits(task *t) {
+  static twister random;
+  const size_t rows = t->data.bags * t->rows_each;
+  size_t signal[SIGNALS], taken[256] = {1}, *drawn = TRAIN_NEW(size_t, rows), found = 0, bad, i;
+  train_bags *d = &t->data;
+  twister_seed(&random, 43);
+  while (found < SIGNALS) {
+    size_t missing = SIGNALS - found;
+    while (missing--) taken[draw_pattern(&random)] = 1;
+    for (i = 1, found = 0; i < 256; i++)
+      if (taken[i]) signal[found++] = i;
+  }
+  twister_seed(&random, 44);
+  for (i = 0; i < rows; i++) drawn[i] = draw_pattern(&random);
+  do /* neither 0 nor a signal: those are drawn again until none is left */
+    for (i = bad = 0; i < rows; i++)
+      if (taken[drawn[i]]) {
+        drawn[i] = draw_pattern(&random);
+        bad++;
+      }
+  while (bad);
+  for (i = 0; i < d->bags / 2; i++) {
+    const size_t at = twister_below(&random, t->rows_each);
+    d->label[i] = 1;
+    drawn[i * t->rows_each + at] = signal[twister_below(&random, SIGNALS)];
+  }
+  for (i = 0; i < rows; i++) set_pattern(d->rows + i * BITS, drawn[i]);
+  free(drawn);
+  t->uniques = 255;
+  t->unique = TRAIN_NEW(hfy_real, 255 * BITS);
+  for (i = 0; i < 255; i++) set_pattern(t->unique + i * BITS, i + 1);
+}
+
+static void make_latch(task *t) {
+  static twister random;
+  train_bags *d = &t->data;
+  size_t i;
+  twister_seed(&random, 43);
+  for (i = 0; i < d->bags * t->rows_each; i++) {
+    const size_t letter = 2 + twister_below(&random, LETTERS - 2);
+    if (i % t->rows_each) d->rows[i * LETTERS + letter] = 1;
+  }
+  for (i = 0; i < d->bags; i++) {
+    d->label[i] = (double)twister_below(&random, 2);
+    d->rows[i * t->rows_each * LETTERS + (size_t)d->label[i]] = 1;
   }
   t->uniques = LETTERS;
   t->unique = TRAIN_NEW(hfy_real, LETTERS * LETTERS);
@@ -79,7 +131,7 @@ static void make_latch(task *t, uint64_t seed) {
 }
 
 /* Both: a quarter of the bags validates, half of it from the beginning, half from the end. */
-static void make_task(task *t, uint64_t seed) {
+static void make_task(task *t) {
   train_bags *d = &t->data;
   size_t i;
   d->bags = t->latch ? 4096 : 2048;
@@ -96,7 +148,7 @@ static void make_task(task *t, uint64_t seed) {
       t->valid[t->valids++] = i;
     else
       t->train[t->trains++] = i;
-  (t->latch ? make_latch : make_bits)(t, seed);
+  (t->latch ? make_latch : make_bits)(t);
 }
 
 static void free_task(task *t) {
@@ -163,7 +215,7 @@ int main(int argc, char **argv) {
       size_t solved;
       t.latch = latch;
       t.epochs = epochs;
-      make_task(&t, k + 1);
+      make_task(&t);
       solved = run(&t, settings + i, k + 1, accuracy);
       if (solved > worst) worst = solved;
       all[k] = accuracy[0];
