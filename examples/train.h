@@ -173,6 +173,7 @@ TRAIN_FUNCTION int train_read_mil(const char *path, size_t width, train_bags *d)
   char *text = train_read(path, NULL), *at = text;
   size_t rows = 0, room = 0, bags = 0;
   long last = -1;
+  int bad = !text;
   memset(d, 0, sizeof *d);
   while (at && *at) {
     char *end = strchr(at, '\n'), *p;
@@ -182,7 +183,7 @@ TRAIN_FUNCTION int train_read_mil(const char *path, size_t width, train_bags *d)
       strtol(at, &p, 10);
       bag = *p == ':' ? strtol(p + 1, &p, 10) : -1;
       label = *p == ':' ? strtol(p + 1, &p, 10) : 0;
-      if (bag < 0 || !label) break;
+      if ((bad = bag < 0 || !label) != 0) break;
       if (rows == room) {
         room = 2 * room + 256;
         d->rows = (hfy_real *)train_grow(d->rows, room * width, sizeof *d->rows);
@@ -210,7 +211,7 @@ TRAIN_FUNCTION int train_read_mil(const char *path, size_t width, train_bags *d)
   free(text);
   d->bags = bags;
   d->width = width;
-  return !text || !bags || (at && *at);
+  return bad || !bags;
 }
 
 /* ------------------------------------------------------------------------------------------------------------------
