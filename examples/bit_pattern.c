@@ -221,6 +221,9 @@ int main(int argc, char **argv) {
       all[k] = accuracy[0];
       all[seeds + k] = accuracy[1];
       all[2 * seeds + k] = accuracy[2];
+      if (epochs > 20)
+        fprintf(stderr, "%s, seed %u: %.4f %.4f %.4f\n", settings[i].name, (unsigned)(k + 1), accuracy[0], accuracy[1],
+                accuracy[2]);
       free_task(&t);
     }
     for (k = 0; k < 3; k++) train_mean(all + k * seeds, seeds, mean + k, sd + k);
