@@ -90,9 +90,9 @@
      HFY_DOUBLE                not defined     global            hfy_real is double instead of float; see PRECISION
      HFY_MALLOC(bytes),        malloc, free    implementation    the allocator of scratch memory, of any alignment;
      HFY_FREE(pointer)                                           both or neither
-     HFY_NO_STDIO              not defined     global            no <stdio.h>: the three functions that open files
-                                                                 (hfy_file_npy_info, _read, _write) go, .npy in memory
-                                                                 (hfy_file_npy_parse, _decode, _header) stays
+     HFY_NO_STDIO              not defined     global            no <stdio.h>: the functions that open files
+                                                                 (hfy_file_npy_info, _read, _write and
+                                                                 hfy_file_safetensors_read, _write) go, the others stay
      HFY_ONLY_NET and the      not defined:    global            only these rooms (any of >>linalg to >>rate) and what
      like, for each room       all rooms                         they need, which >>rooms tells; several add up. The
                                                                  functions of other rooms are not declared; a net then
@@ -186,7 +186,7 @@
      - approximate: what is left out (patterns beyond the margin, weights below rounding) cannot change the answer
      - train networks by gradient: it gives gradients and losses, the optimiser is yours (what has a convex training or
        a closed form is trained: hfy_kernel_train, hfy_binary_weights)
-     - read images; .npy is the only file format
+     - read images; .npy and safetensors are the only file formats
      - promise a binary interface between versions: compile it with your program
 
    -----------------------------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@
                                                                      >>net.plain     the walk as it is defined
                                                                      >>net.fast      the same walk sooner
                                                                      >>net.energy    energies, gradients
-     >>file        .npy arrays in and out                            >>file.impl
+     >>file        .npy and named parameters in and out              >>file.impl
      >>shard       one step over patterns in several places          >>shard.impl
      >>theory      what the papers prove, computed for a net         >>theory.impl
      >>recall      free and sequential recall, forgetting            >>recall.impl
@@ -1076,15 +1076,24 @@ typedef struct hfy_grad {
   double *beta;            /* 1 */
   double *alpha, *gamma, *upper, *lower, *transition, *transitions; /* the separation's: see hfy_sep_grad */
   hfy_post_grad post; /* the post-transformation's parameters; its z must be NULL: the state's is `queries` */
-  int implicit;       /* 1: through the fixed point instead of the steps that led to it */
-  double *residual;   /* n_queries, set with implicit: max|v + J'u - u| / max|v| of the answer u; or NULL */
+  int implicit;     /* 1: through the fixed point instead of the steps that lead to it */
+  double *residual; /* n_queries, set with implicit: max|v + J'u - u| / max|v|, see below */
 } hfy_grad;
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_retrieve at dout (the shape of out), through all the
    steps that hfy_retrieve makes (how many is taken as constant). Zero the arrays first for the bare gradient.
-   Runs the forward pass again: memory (max_steps+1) dim a query, time about three times that of the retrieval.
-   Errors as hfy_retrieve: a query with an error adds nothing. UNSUPPORTED: a parameter that the separation or the post
-   has not, EXP beyond the range of hfy_real. */
+   Queries go in tiles of 128 at most, or of 2 MiB of scores; many steps run forward first, their states take
+   (max_steps+1) dim a query and 4 MiB a tile as long as that leaves a query. Time: 2 to 4 times that of the retrieval
+   with DOT. The bits of grad->queries depend neither on the other queries nor, as all bits, on the number of threads.
+   grad->implicit: the fixed point q = f(q) itself is differentiated: u = v + J'u is solved there, J = df/dq, v the
+   cotangent of q, by conjugate gradients where J is symmetric (DOT, values that are the keys, no post), else by
+   u <- u + step (v + J'u - u), until max|v + J'u - u| is some roundings of max|v|. Memory does not depend on max_steps;
+   in double the result is the unrolled one to 1e-10 where that has settled. The start has no part in a fixed point:
+   grad->queries gets exactly 0, and what only sets the start cannot be trained this way.
+   Errors as hfy_retrieve, and NONFINITE for NaN or infinity in dout: a query with an error adds nothing. CONVERGENCE
+   (implicit): max|f(q) - q| above tol (and 16 roundings of q) after max_steps, or a residual that does not halve within
+   1000 steps; grad->residual then tells where it stands. UNSUPPORTED: a parameter that the separation or the post has
+   not, EXP beyond the range of hfy_real. */
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
                                     const hfy_grad *grad, hfy_work *work);
 
@@ -1199,7 +1208,7 @@ HFY_API hfy_status hfy_param_init(const hfy_param *table, size_t entries, hfy_rn
 
 /* Decodes a whole .safetensors file in memory into params. Tensors are matched by name, in any order: the file must
    have every entry of the table, of the same shape, and no other. F64, F32, F16 and BF16 become hfy_real: rounded once,
-   infinite beyond its range; infinities and NaN are passed on. `__metadata__` is checked and skipped.
+   infinite beyond its range; infinities and NaN are passed on. The words of `__metadata__` are skipped.
    Errors: ARG (NULL, the table as for hfy_param_init), NOMEM (scratch: 104 bytes an entry), FORMAT (not .safetensors,
    truncated, malformed; a tensor twice, missing, unknown, of another shape or type, or its bytes not where they should
    be: together they fill the rest of the file without gap or overlap); params is untouched then. */
@@ -1395,18 +1404,20 @@ HFY_API hfy_status hfy_block_params(const hfy_block *block, const char *prefix, 
                                     size_t capacity, size_t *entries, size_t *end, hfy_work *work);
 
 /* in: the rows x as in->stored, in->state NULL. memory: what a decoder's cross stores, as memory->stored, with as many
-   bags; its state is not looked at (NULL for an encoder). in->training and in->seed go for all; in->tape_reals is the
-   block's. report: NULL, or for self and, in a decoder, one more for cross. out: rows x width.
-   A row that an association cannot answer gets 0 from it; its status is returned. Errors as hfy_layer_forward. */
+   bags; its state is not looked at (NULL for an encoder). in->training and in->seed go for all. tape: in->tape_reals
+   reals of yours, as hfy_block_tape says, in inference too. report: NULL, or for self and, in a decoder, one more for
+   cross. out: rows x width. A row that an association cannot answer gets 0 from it; its status is returned. Errors as
+   hfy_layer_forward. */
 HFY_API hfy_status hfy_block_tape(const hfy_block *block, const hfy_layer_input *in, const hfy_layer_input *memory,
                                   size_t *reals, hfy_work *work);
 HFY_API hfy_status hfy_block_forward(const hfy_block *block, const hfy_real *params, const hfy_layer_input *in,
                                      const hfy_layer_input *memory, hfy_real *out, hfy_real *tape,
                                      const hfy_layer_report *report, hfy_work *work);
 
-/* As hfy_layer_backward; grad: params, stored (of x) and mask are in's, projected is that of memory->stored. */
+/* As hfy_layer_backward, once for a forward pass: it works on the tape. grad: params, stored (of x) and mask are in's,
+   projected is that of memory->stored. */
 HFY_API hfy_status hfy_block_backward(const hfy_block *block, const hfy_real *params, const hfy_layer_input *in,
-                                      const hfy_layer_input *memory, const hfy_real *tape, const hfy_real *dout,
+                                      const hfy_layer_input *memory, hfy_real *tape, const hfy_real *dout,
                                       const hfy_layer_grad *grad, hfy_work *work);
 
 /* AdamW (Loshchilov, Hutter), or plain gradient descent. Zeroed = AdamW with PyTorch's defaults but for no decay. */
@@ -2943,6 +2954,9 @@ typedef struct hfy_simd_ {
   void (*cut)(hfy_real *y, size_t n, double least);               /* what is below `least` (as hfy_real) becomes 0 */
   double (*apart)(const hfy_real *x, const hfy_real *y, size_t n); /* the largest |x - y|; NaN left out */
   void (*exp)(const hfy_real *x, size_t n, hfy_real *y);          /* y = e^x; y may be x */
+  /* the slope of a softmax p, whose heaviest is k, along v, in double: m = sum p (v - v_k) / sum p,
+     y = p (v - v_k - m) and 0 where p is 0, whatever v is there; y may be v or p */
+  void (*tilt)(const hfy_real *p, const hfy_real *v, size_t n, size_t k, hfy_real *y);
   /* Double precision whatever hfy_real is: candidates and their distances d from the largest score. */
   /* r = max(t - d, 0): sums = {how many d < t, sum of r, sum of r^2} */
   void (*below)(const double *d, size_t n, double t, double sums[3]);
@@ -3397,6 +3411,19 @@ HFY_PRIVATE_ void hfy_simd_exp_scalar_(const hfy_real *x, size_t n, hfy_real *y)
   for (i = 0; i < n; i++) y[i] = (hfy_real)exp((double)x[i]);
 }
 
+HFY_PRIVATE_ void hfy_simd_tilt_scalar_(const hfy_real *p, const hfy_real *v, size_t n, size_t k, hfy_real *y) {
+  const double pivot = (double)v[k];
+  double sum = 0, along = 0;
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (p[i] > 0) {
+      sum += (double)p[i];
+      along += (double)p[i] * ((double)v[i] - pivot);
+    }
+  along /= sum;
+  for (i = 0; i < n; i++) y[i] = p[i] > 0 ? (hfy_real)((double)p[i] * ((double)v[i] - pivot - along)) : 0;
+}
+
 HFY_PRIVATE_ void hfy_simd_below_scalar_(const double *d, size_t n, double t, double sums[3]) {
   double count = 0, sum = 0, square = 0;
   size_t i;
@@ -3467,7 +3494,7 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
   "scalar", HFY_ISA_SCALAR, 1, hfy_simd_dot_scalar_, hfy_simd_euclidean_scalar_, hfy_simd_manhattan_scalar_,
   hfy_simd_combine_scalar_, hfy_simd_gather_scalar_, hfy_simd_max_scalar_, hfy_simd_window_scalar_,
   hfy_simd_softmax_scalar_, hfy_simd_scale_scalar_, hfy_simd_scale_once_scalar_, hfy_simd_mix_scalar_,
-  hfy_simd_cut_scalar_, hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_below_scalar_,
+  hfy_simd_cut_scalar_, hfy_simd_apart_scalar_, hfy_simd_exp_scalar_, hfy_simd_tilt_scalar_, hfy_simd_below_scalar_,
   hfy_simd_keep_below_scalar_, hfy_simd_powers_scalar_, hfy_simd_clip_scalar_, hfy_simd_signs_scalar_};
 
 #endif /* HFY_BODIES_ rest while the templates are defined */
@@ -4620,6 +4647,31 @@ HFY_TARGET_ double HFY_V_(apart)(const HFY_S_ *x, const HFY_S_ *y, size_t n) {
   return all;
 }
 
+HFY_TARGET_ void HFY_V_(tilt)(const HFY_S_ *p, const HFY_S_ *v, size_t n, size_t k, HFY_S_ *y) {
+  enum { parts = sizeof(HFY_S_) == 8 ? 1 : 2 };
+  const HFY_VV_ none = HFY_V_(zero)(), most = HFY_V_(set)(v[k]);
+  const HFY_DV_ pivot = HFY_D_(set)((double)v[k]);
+  HFY_DV_ sum[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, along[2] = {HFY_D_(zero)(), HFY_D_(zero)()}, mean;
+  size_t i;
+  for (i = 0; i < n; i += HFY_LANES_) {
+    const HFY_VV_ w = HFY_V_(load_up)(p + i, n - i);
+    const HFY_VV_ x = HFY_V_(select)(HFY_V_(lt)(none, w), HFY_V_(load_up)(v + i, n - i), most);
+    sum[0] = HFY_D_(add)(sum[0], HFY_V_(low)(w));
+    along[0] = HFY_D_(fma)(HFY_V_(low)(w), HFY_D_(sub)(HFY_V_(low)(x), pivot), along[0]);
+    if (parts == 1) continue;
+    sum[1] = HFY_D_(add)(sum[1], HFY_V_(high)(w));
+    along[1] = HFY_D_(fma)(HFY_V_(high)(w), HFY_D_(sub)(HFY_V_(high)(x), pivot), along[1]);
+  }
+  mean = HFY_D_(set)(HFY_D_(total)(along[0], along[1]) / HFY_D_(total)(sum[0], sum[1]));
+  for (i = 0; i < n; i += HFY_LANES_) {
+    const HFY_VV_ w = HFY_V_(load_up)(p + i, n - i), x = HFY_V_(load_up)(v + i, n - i);
+    const HFY_DV_ low = HFY_D_(mul)(HFY_V_(low)(w), HFY_D_(sub)(HFY_D_(sub)(HFY_V_(low)(x), pivot), mean));
+    HFY_DV_ high = low;
+    if (parts == 2) high = HFY_D_(mul)(HFY_V_(high)(w), HFY_D_(sub)(HFY_D_(sub)(HFY_V_(high)(x), pivot), mean));
+    HFY_V_(store_up)(y + i, HFY_V_(select)(HFY_V_(lt)(none, w), HFY_V_(join)(low, high), none), n - i);
+  }
+}
+
 HFY_INLINE_ void HFY_D_(below1)(HFY_DV_ d, HFY_DV_ edge, HFY_DV_ sums[3]) {
   const HFY_DV_ zero = HFY_D_(zero)(), r = HFY_D_(max)(HFY_D_(sub)(edge, d), zero);
   sums[0] = HFY_D_(add)(sums[0], HFY_D_(select)(HFY_D_(lt)(d, edge), HFY_D_(set)(1.0), zero));
@@ -4755,8 +4807,8 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   HFY_TEXT_(HFY_ISA_), (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
   HFY_V_(combine), HFY_VN_(gather), HFY_V_(largest), HFY_VN_(window), HFY_V_(softmax), HFY_VN_(scale),
-  HFY_VN_(scale_once), HFY_VN_(mix), HFY_VN_(cut), HFY_VN_(apart), HFY_VN_(exp), HFY_D_(below), HFY_DN_(keep_below),
-  HFY_D_(powers), HFY_D_(clip), HFY_DN_(signs)};
+  HFY_VN_(scale_once), HFY_VN_(mix), HFY_VN_(cut), HFY_VN_(apart), HFY_VN_(exp), HFY_VN_(tilt), HFY_D_(below),
+  HFY_DN_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_DN_(signs)};
 #undef HFY_TEXT_
 #undef HFY_TEXT_2_
 #undef HFY_PACK_
@@ -10573,7 +10625,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ size_t hfy_sep_extreme_(const hfy_real *y, const
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hfy_sep_row_ *r, double *d_alpha) {
   const hfy_real *y = r->y, *v = r->v;
   const double a = alpha - 1, c = 2 - alpha;
-  const int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0);
+  const int even = !(c > 0) && !(c < 0), soft = !(a > 0) && !(a < 0), root = c >= 0.5 && c <= 0.5;
   size_t i, j, n = r->n, top = hfy_sep_extreme_(y, y, n, 0, &j), k = c < 0 ? hfy_sep_extreme_(y, y, n, 1, &j) : top;
   double log_top = 0, log_k = 0, log_j = 0, p_j = 1, pivot = 0, rest = 0, sum = 0, along = 0, mean, total, half;
   if (j < n) {
@@ -10590,7 +10642,10 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
   for (i = 0; i < n; i++) {
     double p = (double)y[i], share = 1;
     if (!(p >= HFY_SEP_SUPPORT_) || i == k) continue;
-    if (!even) share = soft ? p / p_j : exp(c * ((i == top ? log_top : log(p)) - log_j));
+    if (root || soft)
+      share = root ? sqrt(p / p_j) : p / p_j;
+    else if (!even)
+      share = exp(c * ((i == top ? log_top : log(p)) - log_j));
     sum += share;
     along += share * ((double)v[i] - pivot);
   }
@@ -10603,7 +10658,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
       if (r->out) r->out[i] = 0;
       continue;
     }
-    if (d_alpha || !(even || soft)) l = i == top ? log_top : log(p);
+    if (d_alpha || !(even || soft || root)) l = i == top ? log_top : log(p);
     if (d_alpha && i != k) total += p * hfy_sep_tsallis_slope_(a, l, log_k) * side; /* p o g - s sum(p o g)/sum s */
     if (!r->out) continue;
     if (i == k) {
@@ -10611,10 +10666,19 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_tsallis_vjp_(double alpha, const hf
       l = log_j;
       p = p_j;
     }
-    half = even || soft ? 1 : exp(c * l < 1400 ? 0.5 * (c * l) : 700); /* p^c in two steps: it alone may overflow */
+    half = 1; /* p^c in two steps: it alone may overflow */
+    if (!even && !soft) half = root ? sqrt(sqrt(p)) : exp(c * l < 1400 ? 0.5 * (c * l) : 700);
     r->out[i] = (hfy_real)((soft ? p * side : side) * half * half);
   }
   if (d_alpha) *d_alpha += total;
+}
+
+/* The same of softmax, without its alpha. */
+HFY_PRIVATE_ void hfy_sep_soft_vjp_(const hfy_simd_ *simd, const hfy_sep_row_ *r) {
+  const hfy_real top = simd->max(r->y, r->n, NULL);
+  size_t k = 0;
+  while (r->y[k] < top) k++;
+  simd->tilt(r->y, r->v, r->n, k, r->out);
 }
 
 #define HFY_SEP_FAR_ 100 /* NORMMAX: above this gamma y no longer tells theta - mu, its power gamma-1: solved again */
@@ -10691,7 +10755,10 @@ HFY_COLD_ void hfy_sep_link_vjp_(const hfy_sep *full, const hfy_sep_row_ *r, con
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
   size_t i;
   switch (method) {
-  case HFY_SEP_BY_SOFTMAX_: hfy_sep_tsallis_vjp_(1, r, grad->alpha); return;
+  case HFY_SEP_BY_SOFTMAX_:
+    if (r->out && !grad->alpha) hfy_sep_soft_vjp_(s->simd, r);
+    if (grad->alpha) hfy_sep_tsallis_vjp_(1, r, grad->alpha);
+    return;
   case HFY_SEP_BY_LINE_: hfy_sep_tsallis_vjp_(2, r, grad->alpha); return;
   case HFY_SEP_BY_TSALLIS_: hfy_sep_tsallis_vjp_(full->alpha, r, grad->alpha); return;
   case HFY_SEP_BY_NORM_: hfy_sep_norm_vjp_(full, r, grad->gamma, s); return;
@@ -11916,7 +11983,8 @@ typedef struct hfy_net_run_ {
   hfy_net_rows_ values, readout; /* readout.at NULL: none */
   const hfy_real *queries;
   hfy_real *out;            /* or NULL */
-  hfy_real *path;           /* one query's states, (max_steps+1) x D; or NULL */
+  hfy_real *path;           /* the states of queries from `first` on, states x D each (1: the last); or NULL */
+  size_t first, states;
   const hfy_report *report; /* or NULL */
   const hfy_net_drop_ *drop; /* or NULL */
   int moves;                /* 0: a last step, into a readout, leaves the state alone */
@@ -12100,6 +12168,8 @@ HFY_PRIVATE_ void hfy_net_drop_row_(const hfy_net_drop_ *drop, size_t who, const
 }
 #else
 #define hfy_net_drop_row_(drop, who, index, n, w) ((void)(who))
+#define hfy_net_drop_dice_(drop, who) ((void)(drop), 0)
+#define hfy_net_drop_factor_(drop, dice, i) ((void)(dice), (hfy_real)1)
 #endif
 
 /* p = separation(theta). A list's weights are rounded where they stand; others take the place of theta. */
@@ -12301,7 +12371,9 @@ HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double
     for (d = 0; net->step < 1 && d < net->dim; d++)
       w->q[d] = (hfy_real)((double)w->q[d] + net->step * ((double)s->f[d] - (double)w->q[d]));
     if (!(net->step < 1)) memcpy(w->q, s->f, net->dim * sizeof *w->q);
-    if (run->path) memcpy(run->path + (w->step + 1) * net->dim, w->q, net->dim * sizeof *w->q);
+    if (run->path)
+      memcpy(run->path + ((w->who - run->first) * run->states + (run->states > 1 ? w->step + 1 : 0)) * net->dim, w->q,
+             net->dim * sizeof *w->q);
     stops |= w->residual <= net->tol;
   }
   w->step++;
@@ -13359,20 +13431,20 @@ HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live
 typedef struct hfy_net_call_ {
   const hfy_net_run_ *run;
   hfy_net_scratch_ *scratch; /* one a walk */
-  size_t n_queries, walks;
+  size_t first, n_queries, walks;
 } hfy_net_call_;
 
 HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
   const hfy_net_call_ *call = (const hfy_net_call_ *)context;
-  hfy_net_walk_tile_(call->run, hfy_base_share_(call->n_queries, i, call->walks),
-                     hfy_base_share_(call->n_queries, i + 1, call->walks), call->scratch + i);
+  hfy_net_walk_tile_(call->run, call->first + hfy_base_share_(call->n_queries, i, call->walks),
+                     call->first + hfy_base_share_(call->n_queries, i + 1, call->walks), call->scratch + i);
 }
 
 HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                        const hfy_report *report, const hfy_net_drop_ *drop, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_net_run_ run;
-  hfy_net_call_ call = {&run, NULL, n_queries, 0};
+  hfy_net_call_ call = {&run, NULL, 0, n_queries, 0};
   const int energies = report && report->energy;
   size_t i;
   hfy_status status = hfy_net_begin_(net, n_queries, &run, w);
@@ -13535,152 +13607,610 @@ HFY_API HFY_SMALL_ hfy_status hfy_energy_constant(const hfy_net *net, hfy_energy
   return hfy_base_close_(w, &local, status);
 }
 
-/* --- reverse mode --- */
+/* --- reverse mode ---
+   Tiles of queries go through their steps from the last to the first: scores, p and z once more (a net of one step has
+   no other forward pass), then back from q' to z, p, theta and q. All that is a query's own is shared out by queries;
+   the sums over queries, which rows of patterns get, by rows, the queries in order. So no bit depends on the tasks.
+   implicit: at the fixed point, u = v + J'u in the place of all steps.   (math 10) */
+enum {
+  HFY_NET_NUMBERS_ = 11,              /* gradients that are one number */
+  HFY_NET_TURN_ = 32,                 /* rows whose weights are turned at once */
+  HFY_NET_TURNED_ = 65536,            /* weights that are worth a thread */
+  HFY_NET_PATH_BYTES_ = 4096 * 1024,  /* states of a tile at most, as long as that leaves a query */
+  HFY_NET_PATIENCE_ = 1000            /* the residual of u halves within so many steps, or there is no u */
+};
 
-/* What the backward pass of one query works in, besides the forward's scratch. */
+/* A query on its way back. */
+typedef struct hfy_net_one_ {
+  size_t who, step; /* steps still to go */
+  hfy_status status;
+  const char *why;  /* it failed, if the status does not say it; and the number that is to blame */
+  double off, number[HFY_NET_NUMBERS_];
+  double size, best, square, residual; /* implicit: max|v|, max|rest|, |rest|^2; what is reported, or -1 */
+  size_t waited;
+} hfy_net_one_;
+
+/* A call. Arrays hold one row a query on its way; those of them that failed are 0. */
 typedef struct hfy_net_back_ {
-  hfy_real *path;    /* (max_steps+1) x D: the states */
-  hfy_real *theta;   /* N: the scores of a step */
-  hfy_real *y, *dy;  /* N: weights and their cotangent, which becomes that of the scores */
-  double *dq;        /* D: cotangent of the state */
-  double *sum;       /* 2D: of the post's parameters */
-  hfy_sep_grad sep;  /* what is asked for of the separation */
+  hfy_net_run_ run;
+  const hfy_grad *grad;
+  const hfy_real *dout;
+  hfy_sep_grad sep;                     /* what is asked for of the separation */
+  double *asked[HFY_NET_NUMBERS_];      /* where numbers are added, or NULL */
+  hfy_net_call_ call;                   /* the walks there; 0: none */
+  hfy_net_scratch_ *scratch;            /* tasks */
+  size_t tasks, shares, tile, live;     /* of rows, of queries */
+  int opens, solves, reads, tries;      /* now: q, theta, p, z; u; through the readout; p of all steps, no more */
+  double step;
+  hfy_net_one_ *one, failed;
+  size_t *steps;                        /* n_queries: how the walks went */
+  hfy_status *status;
+  hfy_real *q, *z, *df, *dz, *pull, *v; /* D; pull: K'theta', then beta q; v: readout_dim */
+  hfy_real *theta, *y, *dy, *turned;    /* N, theta is y unless it is needed; tasks x TURN x tile */
+  double *dq, *u, *want, *rest, *way;   /* D; but for dq implicit only: rest = want - (1 - J')u */
+  double *inverse_q, *sum;              /* 1; tasks x 2D */
 } hfy_net_back_;
 
-HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, const hfy_net_run_ *run, hfy_net_back_ *b) {
-  size_t n = run->net.count, dim = run->net.dim;
-  b->path = HFY_TAKE_(arena, hfy_real, hfy_base_times_(hfy_base_plus_(run->net.max_steps, 1), dim));
-  b->theta = HFY_TAKE_(arena, hfy_real, n);
-  b->y = HFY_TAKE_(arena, hfy_real, n);
-  b->dy = HFY_TAKE_(arena, hfy_real, n);
-  b->dq = HFY_TAKE_(arena, double, dim);
-  b->sum = HFY_TAKE_(arena, double, hfy_base_times_(2, dim));
-}
-
-/* d sim(x_i, q): adds g times its gradients to dq and, unless NULL, to dx. score: sim(x_i, q) itself. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_sim_vjp_(const hfy_net_run_ *run, size_t i, const hfy_real *q, double g,
-                                                      double score, double inverse_q, double *dq, hfy_real *dx) {
-  const hfy_real *x = run->net.keys + i * run->net.key_stride;
-  const hfy_sim sim = run->net.sim;
-  double inverse_x = run->inverse_norms ? run->inverse_norms[i] : 0;
-  size_t d, dim = run->net.dim;
-  for (d = 0; d < dim; d++) {
-    double a = (double)x[d], b = (double)q[d], to_q = a, to_x = b;
-    if (sim == HFY_SIM_COSINE) {
-      to_q = (a * inverse_x - score * b * inverse_q) * inverse_q;
-      to_x = (b * inverse_q - score * a * inverse_x) * inverse_x;
-    } else if (sim == HFY_SIM_EUCLIDEAN) {
-      to_q = a - b;
-      to_x = b - a;
-    } else if (sim == HFY_SIM_MANHATTAN) {
-      to_q = a > b ? 1 : a < b ? -1 : 0;
-      to_x = -to_q;
-    }
-    dq[d] += g * to_q;
-    if (dx) dx[d] = (hfy_real)((double)dx[d] + g * to_x);
+/* Adds g d sim(x, y)/dy to dy. score: sim(x, y) itself. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_sim_vjp_(const hfy_net *net, const hfy_real *x, double inverse_x,
+                                                      const hfy_real *y, double inverse_y, double g, double score,
+                                                      double *dy) {
+  size_t d;
+  for (d = 0; d < net->dim; d++) {
+    double a = (double)x[d], b = (double)y[d], slope = a - b;
+    if (net->sim == HFY_SIM_COSINE) slope = (a * inverse_x - score * b * inverse_y) * inverse_y;
+    if (net->sim == HFY_SIM_MANHATTAN) slope = (a > b) - (a < b);
+    dy[d] += g * slope;
   }
 }
 
-/* Through p = separation(beta sim(K, q) + bias): b->dy holds the cotangent of p, b->y is p, b->theta are the scores
-   with their bias. Adds the state's part to b->dq and the parameters' to grad. */
-HFY_COLD_ void hfy_net_association_vjp_(const hfy_net_run_ *run, size_t who, const hfy_real *q, const hfy_grad *grad,
-                                        hfy_net_scratch_ *s, hfy_net_back_ *b) {
-  const hfy_net *net = &run->net;
-  size_t i, n = net->count, seen = hfy_net_seen_(net, who);
-  double d_beta = 0, inverse_q = 0;
-  hfy_sep_row_ row = {b->theta, b->y, b->dy, b->dy, n, who};
-  hfy_sep_chain_vjp_(&run->net.sep, &row, &b->sep, &s->sep); /* a solver still holds this step's mixture */
-  if (net->sim == HFY_SIM_COSINE) inverse_q = s->inverse_q[0];
-  for (i = 0; i < seen; i++) {
-    double g = (double)b->dy[i], bias = net->bias ? (double)net->bias[who * net->bias_stride + i] : 0, score;
-    if (!(g > 0) && !(g < 0)) continue;
-    score = ((double)b->theta[i] - bias) / net->beta;
-    d_beta += g * score;
-    if (grad->bias) grad->bias[who * net->bias_stride + i] += (hfy_real)g;
-    hfy_net_sim_vjp_(run, i, q, g * net->beta, score, inverse_q, b->dq,
-                     grad->keys ? grad->keys + i * net->key_stride : NULL);
-  }
-  if (grad->beta) *grad->beta += d_beta;
+/* sim(x_i, q_l) from theta. */
+HFY_PRIVATE_ double hfy_net_back_score_(const hfy_net_back_ *b, size_t l, size_t i) {
+  const hfy_net *net = &b->run.net;
+  const double bias = net->bias ? (double)net->bias[b->one[l].who * net->bias_stride + i] : 0;
+  return ((double)b->theta[l * net->count + i] - bias) / net->beta;
 }
 
-/* dy_i = <row_i, v> where weight can reach, and adds y_i v to the rows' gradient. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_net_projection_vjp_(const hfy_net_run_ *run, size_t who,
-                                                             const hfy_net_rows_ *rows, const hfy_real *v,
-                                                             hfy_real *d_rows, hfy_net_back_ *b) {
-  size_t i, d, n = run->net.count, width = rows->width;
-  run->simd->dot(rows->at, rows->stride, n, v, width, 1, width, b->dy, n);
-  if (rows == &run->readout) hfy_net_drop_row_(run->drop, who, NULL, n, b->dy);
-  for (i = 0; i < n; i++) {
-    hfy_real p = b->y[i];
-    if (rows == &run->readout) hfy_net_drop_row_(run->drop, who, &i, 1, &p);
-    if (!(p > 0) && !(p < 0)) continue;
-    for (d = 0; d_rows && d < width; d++) d_rows[i * rows->stride + d] += p * v[d];
+/* Where the gradient of number i of a query goes, if it is wanted. */
+HFY_PRIVATE_ double *hfy_net_back_number_(const hfy_net_back_ *b, size_t l, size_t i) {
+  return b->asked[i] ? b->one[l].number + i : NULL;
+}
+
+/* A query fails: it takes part in nothing. */
+HFY_COLD_ void hfy_net_back_fail_(hfy_net_back_ *b, size_t l, hfy_status status, const char *why, double off) {
+  const size_t dim = b->run.net.dim, n = b->run.net.count;
+  b->one[l].status = status;
+  b->one[l].why = why;
+  b->one[l].off = off;
+  memset(b->q + l * dim, 0, dim * sizeof *b->q);
+  memset(b->z + l * dim, 0, dim * sizeof *b->z);
+  memset(b->y + l * n, 0, n * sizeof *b->y);
+}
+
+/* Can the step from q_l be made, and (implicit) does it stand still there? */
+HFY_PRIVATE_ void hfy_net_back_check_(hfy_net_back_ *b, size_t l, hfy_net_scratch_ *s) {
+  const hfy_net *net = &b->run.net;
+  const hfy_real *q = b->q + l * net->dim;
+  const hfy_status status = hfy_post_row_(&net->post, b->z + l * net->dim, 0, q, net->dim, s->f, &s->post);
+  double size = 0, off;
+  size_t d;
+  if (status) {
+    hfy_net_back_fail_(b, l, status, NULL, 0);
+  } else if (b->solves) {
+    for (d = 0; d < net->dim; d++) size = fabs((double)q[d]) > size ? fabs((double)q[d]) : size;
+    size *= 16 * HFY_REAL_EPS_;
+    off = b->run.simd->apart(s->f, q, net->dim);
+    if (!(off <= (size > net->tol ? size : net->tol)))
+      hfy_net_back_fail_(b, l, HFY_ERR_CONVERGENCE,
+                         "max|f(q) - q| should be within net->tol after net->max_steps, as grad->implicit is set", off);
   }
 }
 
-/* Backward through the `steps` updates of one query whose states are in b->path. */
-HFY_COLD_ hfy_status hfy_net_backward_(const hfy_net_run_ *run, size_t who, size_t steps, const hfy_real *dout,
-                                       const hfy_grad *grad, hfy_net_scratch_ *s, hfy_net_back_ *b) {
-  const hfy_net *net = &run->net;
-  size_t dim = net->dim, n = net->count, t, d;
-  hfy_real *df = s->f, *dz = s->part; /* free by then */
-  hfy_real *d_values = grad->values ? grad->values : run->net.values == run->net.keys ? grad->keys : NULL;
-  hfy_status status;
-  for (t = 0; run->net.sep.kind == HFY_SEP_EXP && t < steps; t++) { /* so that a query that fails has added nothing */
-    hfy_net_theta_(run, who, b->path + t * dim, s, b->theta);
-    status = hfy_sep_fill_(&run->net.sep, b->theta, n, who, b->y, NULL, &s->sep);
-    if (status) return status;
+/* q, theta, p and z of queries from .. to-1. */
+HFY_PRIVATE_ void hfy_net_back_state_(hfy_net_back_ *b, size_t from, size_t to, hfy_net_scratch_ *s) {
+  const hfy_net_run_ *run = &b->run;
+  const size_t dim = run->net.dim, n = run->net.count, nq = to - from, states = run->states;
+  const int checks = b->solves || !run->path;
+  size_t l, d;
+  for (l = from; l < to; l++) {
+    const hfy_net_one_ *one = b->one + l;
+    const hfy_real *q = run->queries + one->who * dim;
+    if (run->path) q = run->path + ((one->who - run->first) * states + (states > 1 ? one->step - 1 : 0)) * dim;
+    memcpy(b->q + l * dim, q, dim * sizeof *q);
   }
-  for (d = 0; d < dim; d++) b->dq[d] = net->readout ? 0 : (double)dout[who * dim + d];
-  for (t = steps; t--;) {
-    const hfy_real *q = b->path + t * dim;
-    hfy_net_theta_(run, who, q, s, b->theta);
-    status = hfy_sep_fill_(&run->net.sep, b->theta, n, who, b->y, NULL, &s->sep);
-    if (status) return status; /* never: the forward pass has been here */
-    if (net->readout && t + 1 == steps) {
-      hfy_net_projection_vjp_(run, who, &run->readout, dout + who * net->readout_dim, grad->readout, b);
-    } else {
+  hfy_net_norms_(run, b->q + from * dim, nq, b->inverse_q + from);
+  hfy_net_scores_(run, b->q + from * dim, nq, b->inverse_q ? b->inverse_q + from : NULL, 0, n, b->theta + from * n, n);
+  for (l = from; l < to; l++) {
+    hfy_net_one_ *one = b->one + l;
+    hfy_net_mask_(&run->net, one->who, 0, n, b->theta + l * n);
+    if (!one->status)
+      one->status = hfy_sep_fill_(&run->net.sep, b->theta + l * n, n, one->who, b->y + l * n, NULL, &s->sep);
+    if (one->status) hfy_net_back_fail_(b, l, one->status, one->why, one->off);
+  }
+  if (!b->reads || b->solves) {
+    hfy_net_project_all_(run, b->y + from * n, nq, &run->values, s, b->z + from * dim);
+    for (l = from; l < to; l++) {
       double log_scale = 0;
-      hfy_net_project_all_(run, b->y, 1, &run->values, s, s->z);
-      hfy_net_uncouple_(net, q, s->z, &log_scale);
-      for (d = 0; d < dim; d++) {
-        df[d] = (hfy_real)(net->step * b->dq[d]);
-        b->dq[d] *= 1 - net->step;
-      }
-      hfy_post_vjp_parameters_(&run->net.post, s->z, df, 1, dim, &grad->post, b->sum, &s->post);
-      hfy_post_row_vjp_(&run->net.post, s->z, df, dim, dz, &s->post);
-      for (d = 0; net->self_coupling && d < dim; d++) {
-        b->dq[d] -= (double)net->self_coupling[d] * (double)dz[d];
-        if (grad->self_coupling) grad->self_coupling[d] -= dz[d] * q[d];
-      }
-      hfy_net_projection_vjp_(run, who, &run->values, dz, d_values, b);
+      hfy_net_uncouple_(&run->net, b->q + l * dim, b->z + l * dim, &log_scale);
+      if (checks && !b->one[l].status) hfy_net_back_check_(b, l, s);
     }
-    hfy_net_association_vjp_(run, who, q, grad, s, b);
+  } else if (checks) {
+    hfy_real *out = b->v + from * run->readout.width;
+    hfy_net_project_all_(run, b->y + from * n, nq, &run->readout, s, out);
+    for (l = from; l < to; l++)
+      for (d = 0; d < run->readout.width; d++, out++)
+        if (!b->one[l].status && !hfy_base_is_finite_((double)*out))
+          hfy_net_back_fail_(b, l, HFY_ERR_NONFINITE, NULL, 0);
   }
-  for (d = 0; grad->queries && d < dim; d++)
-    grad->queries[who * dim + d] = (hfy_real)((double)grad->queries[who * dim + d] + b->dq[d]);
-  return HFY_OK;
+}
+
+/* From what rows^T p gets, v, back through p and theta to dq. */
+HFY_PRIVATE_ void hfy_net_back_through_(hfy_net_back_ *b, size_t from, size_t to, const hfy_net_rows_ *rows,
+                                        const hfy_real *v, int adds, hfy_net_scratch_ *s) {
+  const hfy_net_run_ *run = &b->run;
+  const hfy_net *net = &run->net;
+  const hfy_net_rows_ keys = {net->keys, net->key_stride, net->dim};
+  const size_t dim = net->dim, n = net->count;
+  const int dots = net->sim == HFY_SIM_DOT, structured = hfy_sep_method_of_(&net->sep) == HFY_SEP_BY_STRUCTURE_;
+  size_t l, d, i;
+  run->simd->dot(rows->at, rows->stride, n, v + from * rows->width, rows->width, to - from, rows->width,
+                 b->dy + from * n, n);
+  for (l = from; l < to; l++) {
+    hfy_sep_grad sep = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+    const hfy_sep_row_ row = {b->theta + l * n, b->y + l * n, b->dy + l * n, b->dy + l * n, n, b->one[l].who};
+    if (adds) {
+      sep = b->sep;
+      sep.alpha = hfy_net_back_number_(b, l, 1);
+      sep.gamma = hfy_net_back_number_(b, l, 2);
+      sep.transition = hfy_net_back_number_(b, l, 3);
+    }
+    if (b->one[l].status) memset(row.out, 0, n * sizeof *row.out);
+    if (b->one[l].status) continue;
+    if (rows == &run->readout) hfy_net_drop_row_(run->drop, row.row, NULL, n, row.out);
+    if (structured && !net->sep.plus) (void)hfy_sep_list_(&net->sep, row.theta, n, row.row, &s->sep); /* the mixture */
+    hfy_sep_chain_vjp_(&net->sep, &row, &sep, &s->sep);
+  }
+  if (dots) hfy_net_project_all_(run, b->dy + from * n, to - from, &keys, s, b->pull + from * dim);
+  for (l = from; l < to; l++) {
+    double *dq = b->dq + l * dim, along = 0;
+    hfy_real *pull = b->pull + l * dim;
+    const hfy_real *q = b->q + l * dim;
+    for (d = 0; dots && d < dim; d++) {
+      dq[d] += net->beta * (double)pull[d];
+      along += (double)pull[d] * (double)q[d];
+      pull[d] = (hfy_real)(net->beta * (double)q[d]);
+    }
+    for (i = 0; !dots && i < n; i++) {
+      const double g = (double)b->dy[l * n + i], score = g > 0 || g < 0 ? hfy_net_back_score_(b, l, i) : 0;
+      if (!(g > 0 || g < 0)) continue;
+      along += g * score;
+      hfy_net_sim_vjp_(net, net->keys + i * net->key_stride, run->inverse_norms ? run->inverse_norms[i] : 0, q,
+                       b->inverse_q ? b->inverse_q[l] : 0, g * net->beta, score, dq);
+    }
+    if (adds) b->one[l].number[0] += along;
+  }
+}
+
+/* dq of f(q), where it is step (f(q) - q) that is added to q, becomes that of q. */
+HFY_PRIVATE_ void hfy_net_back_step_(hfy_net_back_ *b, size_t from, size_t to, int adds, double *sum,
+                                     hfy_net_scratch_ *s) {
+  const hfy_net *net = &b->run.net;
+  const size_t dim = net->dim;
+  size_t l, d;
+  for (l = from; l < to; l++) {
+    const size_t at = l * dim;
+    double *dq = b->dq + at;
+    const hfy_post_grad post = {NULL, NULL, NULL, NULL, hfy_net_back_number_(b, l, 4), hfy_net_back_number_(b, l, 5),
+                                hfy_net_back_number_(b, l, 6), hfy_net_back_number_(b, l, 7),
+                                hfy_net_back_number_(b, l, 8), hfy_net_back_number_(b, l, 9),
+                                hfy_net_back_number_(b, l, 10)};
+    for (d = 0; d < dim; d++) {
+      if (b->one[l].status) dq[d] = 0;
+      b->df[at + d] = (hfy_real)(b->step * dq[d]);
+      dq[d] *= 1 - b->step;
+    }
+    if (adds) hfy_post_vjp_parameters_(&net->post, b->z + at, b->df + at, 1, dim, &post, sum, &s->post);
+    hfy_post_row_vjp_(&net->post, b->z + at, b->df + at, dim, b->dz + at, &s->post);
+    for (d = 0; net->self_coupling && d < dim; d++) dq[d] -= (double)net->self_coupling[d] * (double)b->dz[at + d];
+  }
+  hfy_net_back_through_(b, from, to, &b->run.values, b->dz, adds, s);
+}
+
+/* dq = what the readout makes of dout. */
+HFY_PRIVATE_ void hfy_net_back_read_(hfy_net_back_ *b, size_t from, size_t to, int adds, hfy_net_scratch_ *s) {
+  const size_t width = b->run.readout.width, dim = b->run.net.dim;
+  size_t l;
+  for (l = from; l < to; l++) memcpy(b->v + l * width, b->dout + b->one[l].who * width, width * sizeof *b->v);
+  for (l = from; l < to; l++)
+    if (b->one[l].status) memset(b->v + l * width, 0, width * sizeof *b->v);
+  memset(b->dq + from * dim, 0, (to - from) * dim * sizeof *b->dq);
+  hfy_net_back_through_(b, from, to, &b->run.readout, b->v, adds, s);
+}
+
+/* --- implicit: (1 - J')u = want --- */
+
+/* What is left of a row of `rest`, which becomes the way to go. */
+HFY_COLD_ void hfy_net_back_aim_(hfy_net_back_ *b, size_t l, const double *rest) {
+  hfy_net_one_ *one = b->one + l;
+  const size_t at = l * b->run.net.dim;
+  size_t d;
+  one->best = one->square = 0;
+  one->waited = 0;
+  for (d = 0; d < b->run.net.dim; d++) {
+    b->rest[at + d] = b->way[at + d] = rest[d];
+    one->square += rest[d] * rest[d];
+    if (fabs(rest[d]) > one->best) one->best = fabs(rest[d]);
+  }
+}
+
+/* One step of conjugate gradients (even: J is symmetric), or of u <- u + step rest; dq is J'way. 0: it is done. */
+HFY_COLD_ int hfy_net_back_go_(hfy_net_back_ *b, size_t l, int even) {
+  hfy_net_one_ *one = b->one + l;
+  const size_t dim = b->run.net.dim, at = l * dim;
+  const double *dq = b->dq + at;
+  double *rest = b->rest + at, *way = b->way + at, *u = b->u + at;
+  double bend = 0, far = b->run.net.step, square = 0, most = 0;
+  size_t d;
+  if (one->status || !(one->square > 0)) return 0;
+  for (d = 0; d < dim; d++) bend += way[d] * (way[d] - dq[d]);
+  if (even) far = bend > 0 ? one->square / bend : hfy_base_nan_(); /* a saddle is no place to stand still */
+  for (d = 0; d < dim; d++) {
+    u[d] += far * way[d];
+    rest[d] -= far * (way[d] - dq[d]);
+    square += rest[d] * rest[d];
+    if (fabs(rest[d]) > most) most = fabs(rest[d]);
+  }
+  for (d = 0; d < dim; d++) way[d] = rest[d] + (even ? square / one->square * way[d] : 0);
+  one->square = square;
+  one->waited++;
+  if (!(square <= DBL_MAX) || one->waited > HFY_NET_PATIENCE_) {
+    one->residual = one->best / one->size;
+    hfy_net_back_fail_(b, l, HFY_ERR_CONVERGENCE, "the residual of u = v + J'u should fall (grad->implicit)",
+                       one->residual);
+  } else if (most <= 0.5 * one->best) {
+    one->best = most;
+    one->waited = 0;
+  }
+  if (one->status || most <= 64 * HFY_REAL_EPS_ * one->size) {
+    memset(way, 0, dim * sizeof *way);
+    one->square = 0;
+  }
+  return one->square > 0;
+}
+
+/* u of queries from .. to-1. What rounding has made of the residual is measured at the end, and made good. */
+HFY_COLD_ void hfy_net_back_solve_(hfy_net_back_ *b, size_t from, size_t to, double *sum, hfy_net_scratch_ *s) {
+  const hfy_net *net = &b->run.net;
+  const size_t dim = net->dim, many = (to - from) * dim;
+  const int even = net->sim == HFY_SIM_DOT && net->post.kind == HFY_POST_NONE && net->values == net->keys &&
+                   net->value_stride == net->key_stride;
+  double *dq = b->dq + from * dim;
+  size_t l, d;
+  int busy = 1, round;
+  if (b->reads) hfy_net_back_read_(b, from, to, 0, s);
+  memcpy(b->want + from * dim, dq, many * sizeof *dq);
+  memset(b->u + from * dim, 0, many * sizeof *dq);
+  for (l = from; l < to; l++) {
+    hfy_net_back_aim_(b, l, b->want + l * dim);
+    b->one[l].size = b->one[l].best;
+  }
+  for (round = 0; busy && round < 4; round++) {
+    while (busy) {
+      memcpy(dq, b->way + from * dim, many * sizeof *dq);
+      hfy_net_back_step_(b, from, to, 0, sum, s);
+      for (l = from, busy = 0; l < to; l++) busy |= hfy_net_back_go_(b, l, even);
+    }
+    memcpy(dq, b->u + from * dim, many * sizeof *dq);
+    hfy_net_back_step_(b, from, to, 0, sum, s);
+    for (l = from, busy = 0; l < to; l++) {
+      hfy_net_one_ *one = b->one + l;
+      double most = 0;
+      for (d = l * dim; !one->status && d < (l + 1) * dim; d++) {
+        b->dq[d] += b->want[d] - b->u[d];
+        if (fabs(b->u[d]) > most) most = fabs(b->u[d]);
+      }
+      if (one->status) continue;
+      hfy_net_back_aim_(b, l, b->dq + l * dim);
+      one->residual = one->size > 0 ? one->best / one->size : 0;
+      if (one->best <= 256 * HFY_REAL_EPS_ * (one->size + most) && one->square <= DBL_MAX)
+        one->square = 0;
+      else if (round == 3 || !(one->square <= DBL_MAX))
+        hfy_net_back_fail_(b, l, HFY_ERR_CONVERGENCE, "the residual of u = v + J'u should fall (grad->implicit)",
+                           one->residual);
+      busy |= !one->status && one->square > 0;
+    }
+  }
+}
+
+/* --- sums over queries --- */
+
+/* turned[r][l] = w[l][from + r]; of weights that dropout has seen, if `drops`. */
+HFY_PRIVATE_ void hfy_net_back_turn_(const hfy_net_back_ *b, const hfy_real *w, size_t from, size_t rows, int drops,
+                                     hfy_real *HFY_RESTRICT_ turned) {
+  const size_t n = b->run.net.count, live = b->live;
+  size_t l, r;
+  for (l = 0; l + 4 <= live; l += 4) {
+    const hfy_real *a = w + l * n + from;
+    for (r = 0; r < rows; r++) {
+      turned[r * live + l] = a[r];
+      turned[r * live + l + 1] = a[n + r];
+      turned[r * live + l + 2] = a[2 * n + r];
+      turned[r * live + l + 3] = a[3 * n + r];
+    }
+  }
+  for (; l < live; l++)
+    for (r = 0; r < rows; r++) turned[r * live + l] = w[l * n + from + r];
+  for (l = 0; drops && l < live; l++) {
+    const uint64_t dice = hfy_net_drop_dice_(b->run.drop, b->one[l].who);
+    for (r = 0; r < rows; r++) turned[r * live + l] *= hfy_net_drop_factor_(b->run.drop, dice, from + r);
+  }
+}
+
+/* Key `i`'s gradient, of similarities that are no dots. */
+HFY_PRIVATE_ void hfy_net_back_key_(const hfy_net_back_ *b, size_t i, double *sum) {
+  const hfy_net *net = &b->run.net;
+  const hfy_real *x = net->keys + i * net->key_stride;
+  hfy_real *to = b->grad->keys + i * net->key_stride;
+  size_t l, d;
+  for (d = 0; d < net->dim; d++) sum[d] = 0;
+  for (l = 0; l < b->live; l++) {
+    const double g = (double)b->dy[l * net->count + i];
+    if (g > 0 || g < 0)
+      hfy_net_sim_vjp_(net, b->q + l * net->dim, b->inverse_q ? b->inverse_q[l] : 0, x,
+                       b->run.inverse_norms ? b->run.inverse_norms[i] : 0, g * net->beta,
+                       hfy_net_back_score_(b, l, i), sum);
+  }
+  for (d = 0; d < net->dim; d++) to[d] = (hfy_real)((double)to[d] + sum[d]);
+}
+
+/* What rows of patterns get of all queries. */
+HFY_PRIVATE_ void hfy_net_back_rows_(void *context, size_t task) {
+  const hfy_net_back_ *b = (const hfy_net_back_ *)context;
+  const hfy_net_run_ *run = &b->run;
+  const hfy_net *net = &run->net;
+  const hfy_grad *grad = b->grad;
+  const hfy_net_rows_ *rows = b->reads ? &run->readout : &run->values;
+  const size_t n = net->count, blocks = (n - 1) / HFY_NET_TURN_ + 1, live = b->live, dim = net->dim;
+  const size_t end = hfy_base_min_(n, hfy_base_share_(blocks, task + 1, b->tasks) * HFY_NET_TURN_);
+  size_t from = hfy_base_share_(blocks, task, b->tasks) * HFY_NET_TURN_, have, l, r;
+  hfy_real *turned = b->turned + task * HFY_NET_TURN_ * b->tile;
+  hfy_real *to = grad->values ? grad->values : net->values == net->keys ? grad->keys : NULL;
+  if (b->reads) to = grad->readout;
+  for (; from < end; from += have) {
+    have = hfy_base_min_(HFY_NET_TURN_, end - from);
+    if (to) {
+      hfy_net_back_turn_(b, b->y, from, have, b->reads && run->drop, turned);
+      run->simd->combine(turned, live, have, b->reads ? b->v : b->dz, rows->width, live, rows->width,
+                         to + from * rows->stride, rows->stride);
+    }
+    if (grad->keys && net->sim == HFY_SIM_DOT) {
+      hfy_net_back_turn_(b, b->dy, from, have, 0, turned);
+      run->simd->combine(turned, live, have, b->pull, dim, live, dim, grad->keys + from * net->key_stride,
+                         net->key_stride);
+    }
+    for (r = from; grad->keys && net->sim != HFY_SIM_DOT && r < from + have; r++)
+      hfy_net_back_key_(b, r, b->sum + task * 2 * dim);
+    for (l = 0; grad->bias && l < live; l++)
+      for (r = from; r < from + have; r++) {
+        const hfy_real g = b->dy[l * n + r];
+        if (g > 0 || g < 0) grad->bias[b->one[l].who * net->bias_stride + r] += g;
+      }
+  }
+}
+
+/* What is a query's own, of one share of those on their way. */
+HFY_PRIVATE_ void hfy_net_back_share_(void *context, size_t i) {
+  hfy_net_back_ *b = (hfy_net_back_ *)context;
+  hfy_net_scratch_ *s = b->scratch + i;
+  const size_t shares = hfy_base_min_(b->shares, b->live);
+  const size_t from = hfy_base_share_(b->live, i, shares), to = hfy_base_share_(b->live, i + 1, shares);
+  double *sum = b->sum + i * 2 * b->run.net.dim;
+  size_t l, step;
+  for (l = from; b->tries && l < to; l++) {
+    step = b->one[l].step;
+    for (; b->one[l].step && !b->one[l].status; b->one[l].step--) hfy_net_back_state_(b, l, l + 1, s);
+    b->one[l].step = step;
+  }
+  if (b->tries) return;
+  if (b->opens) hfy_net_back_state_(b, from, to, s);
+  if (b->solves)
+    hfy_net_back_solve_(b, from, to, sum, s);
+  else if (b->reads)
+    hfy_net_back_read_(b, from, to, 1, s);
+  else
+    hfy_net_back_step_(b, from, to, 1, sum, s);
+}
+
+/* All queries on their way through one step. */
+HFY_PRIVATE_ void hfy_net_back_round_(hfy_net_back_ *b, int opens, int reads, int adds) {
+  const hfy_net *net = &b->run.net;
+  const hfy_post_grad *post = &b->grad->post;
+  const hfy_post_grad arrays = {NULL, post->gain, post->delta, post->matrix, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+  size_t l, d;
+  b->opens = opens;
+  b->reads = reads;
+  hfy_base_parallel_(hfy_base_min_(b->shares, b->live), hfy_net_back_share_, b);
+  if (!adds) return;
+  hfy_base_parallel_(b->tasks, hfy_net_back_rows_, b);
+  if (reads) return;
+  hfy_post_vjp_parameters_(&net->post, b->z, b->df, b->live, net->dim, &arrays, b->sum, &b->scratch->post);
+  for (l = 0; b->grad->self_coupling && l < b->live; l++)
+    for (d = 0; d < net->dim; d++)
+      b->grad->self_coupling[d] -= b->dz[l * net->dim + d] * b->q[l * net->dim + d];
+}
+
+/* Those that have come to their start, or failed, leave. */
+HFY_PRIVATE_ void hfy_net_back_leave_(hfy_net_back_ *b) {
+  const size_t dim = b->run.net.dim;
+  size_t l, i, kept = 0;
+  for (l = 0; l < b->live; l++) {
+    const hfy_net_one_ *one = b->one + l;
+    hfy_real *to = b->grad->queries ? b->grad->queries + one->who * dim : NULL;
+    if (b->grad->implicit && b->grad->residual && one->residual >= 0) b->grad->residual[one->who] = one->residual;
+    if (one->status && (!b->failed.status || one->who < b->failed.who)) b->failed = *one;
+    if (one->status) continue;
+    if (one->step) {
+      if (kept < l) memcpy(b->dq + kept * dim, b->dq + l * dim, dim * sizeof *b->dq);
+      b->one[kept++] = *one;
+      continue;
+    }
+    for (i = 0; i < HFY_NET_NUMBERS_; i++)
+      if (b->asked[i]) *b->asked[i] += one->number[i];
+    for (i = 0; to && !b->grad->implicit && i < dim; i++) to[i] = (hfy_real)((double)to[i] + b->dq[l * dim + i]);
+  }
+  b->live = kept;
+}
+
+/* Seats `live` queries from `first` on and walks them there. */
+HFY_PRIVATE_ void hfy_net_back_seat_(hfy_net_back_ *b, size_t first) {
+  hfy_net_run_ *run = &b->run;
+  const size_t dim = run->net.dim, width = run->readout.at ? run->readout.width : dim;
+  size_t l, d;
+  b->call.first = run->first = first;
+  b->call.n_queries = b->live;
+  for (l = 0; run->path && l < b->live; l++)
+    memcpy(run->path + l * run->states * dim, run->queries + (first + l) * dim, dim * sizeof *run->path);
+  for (l = 0; l < b->call.walks; l++) b->call.scratch[l].failure = HFY_OK;
+  hfy_base_parallel_(b->call.walks, hfy_net_share_, &b->call);
+  for (l = 0; l < b->live; l++) {
+    hfy_net_one_ *one = b->one + l;
+    const hfy_real *q = run->queries + (first + l) * dim, *dout = b->dout + (first + l) * width;
+    memset(one, 0, sizeof *one);
+    one->who = first + l;
+    one->residual = -1;
+    one->step = b->steps && run->states > 1 ? b->steps[one->who] : 1;
+    one->status = b->status ? b->status[one->who] : HFY_OK;
+    for (d = 0; d < dim; d++)
+      if (!hfy_base_is_finite_((double)q[d])) one->status = HFY_ERR_NONFINITE;
+    for (d = 0; d < width && !one->status; d++) {
+      if (hfy_base_is_finite_((double)dout[d])) continue;
+      one->status = HFY_ERR_NONFINITE;
+      one->why = "dout should be finite";
+      one->off = (double)dout[d];
+    }
+    for (d = 0; d < dim; d++) b->dq[l * dim + d] = run->readout.at ? 0 : (double)dout[d];
+  }
+}
+
+/* A tile of queries, there and back. */
+HFY_PRIVATE_ void hfy_net_back_tile_(hfy_net_back_ *b, size_t first) {
+  int reads = b->run.readout.at != NULL;
+  size_t l;
+  hfy_net_back_seat_(b, first);
+  hfy_net_back_leave_(b);
+  if (b->run.states > 1 && (b->run.net.sep.plus || b->run.net.sep.kind == HFY_SEP_EXP)) {
+    b->tries = 1; /* slopes may be beyond hfy_real where the step is not: so that a query that fails adds nothing */
+    hfy_net_back_round_(b, 1, reads, 0);
+    b->tries = 0;
+    hfy_net_back_leave_(b);
+  }
+  if (b->grad->implicit && b->live) {
+    b->solves = 1;
+    hfy_net_back_round_(b, 1, reads, 0);
+    b->solves = 0;
+    if (reads) hfy_net_back_round_(b, 0, 1, 1);
+    memcpy(b->dq, b->u, b->live * b->run.net.dim * sizeof *b->dq);
+    hfy_net_back_round_(b, 0, 0, 1);
+    for (l = 0; l < b->live; l++) b->one[l].step = 0;
+    hfy_net_back_leave_(b);
+  }
+  for (; b->live; reads = 0) {
+    hfy_net_back_round_(b, 1, reads, 1);
+    for (l = 0; l < b->live; l++) b->one[l].step--;
+    hfy_net_back_leave_(b);
+  }
 }
 
 /* What of grad the net does not have. */
 HFY_COLD_ hfy_status hfy_net_check_grad_(const hfy_net *net, const hfy_net *full, const hfy_grad *grad,
-                                         hfy_sep_grad *sep, hfy_work *w) {
-  const hfy_sep_grad asked = {NULL,        grad->alpha,      grad->gamma,      grad->upper,
-                              grad->lower, grad->transition, grad->transitions};
+                                         hfy_net_back_ *b, hfy_work *w) {
+  const hfy_sep_grad sep = {NULL,        grad->alpha,      grad->gamma,      grad->upper,
+                            grad->lower, grad->transition, grad->transitions};
+  const hfy_post_grad *post = &grad->post;
+  double *const asked[HFY_NET_NUMBERS_] = {grad->beta,  grad->alpha, grad->gamma, grad->transition,
+                                           post->beta,  post->radius, post->eta, post->eps,
+                                           post->power, post->sigma, post->theta};
   const char *none;
   if (grad->values && !net->values)
     return hfy_base_fail_(w, HFY_ERR_ARG,
                           "grad->values is set, but net->values is NULL: grad->keys receives their part");
   if (grad->post.z)
     return hfy_base_fail_(w, HFY_ERR_ARG, "grad->post.z is set; it should be NULL: grad->queries is the state's");
-  *sep = asked;
-  none = hfy_sep_no_gradient_(&full->sep, sep);
+  b->sep = sep;
+  memcpy(b->asked, asked, sizeof asked);
+  none = hfy_sep_no_gradient_(&full->sep, &sep);
   if (none)
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->%s is set, but net->sep has no such gradient", none);
-  none = hfy_post_no_gradient_(&full->post, &grad->post);
+  none = hfy_post_no_gradient_(&full->post, post);
   if (none)
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "grad->post.%s is set, but net->post has no such gradient", none);
   return HFY_OK;
+}
+
+HFY_COLD_ void hfy_net_plan_back_(hfy_base_arena_ *arena, size_t n_queries, hfy_net_back_ *b) {
+  hfy_net_run_ *run = &b->run;
+  const hfy_net *net = &run->net;
+  const size_t n = net->count, dim = net->dim, tile = b->tile, out = run->readout.width;
+  const size_t states = hfy_base_times_(tile, dim), rows = hfy_base_times_(tile, n);
+  const size_t solves = b->grad->implicit ? states : 0, wide = hfy_base_times_(tile, dim > out ? dim : out);
+  size_t i;
+  run->inverse_norms = hfy_net_plan_norms_(arena, net);
+  b->call.scratch = HFY_TAKE_(arena, hfy_net_scratch_, b->call.walks);
+  for (i = 0; i < b->call.walks; i++) {
+    hfy_net_scratch_ counted;
+    hfy_net_plan_tile_(arena, run, 0, b->call.scratch ? b->call.scratch + i : &counted);
+  }
+  b->steps = HFY_TAKE_(arena, size_t, b->call.walks ? n_queries : 0);
+  b->status = HFY_TAKE_(arena, hfy_status, b->call.walks ? n_queries : 0);
+  run->path = HFY_TAKE_(arena, hfy_real, b->call.walks ? hfy_base_times_(run->states, states) : 0);
+  b->scratch = HFY_TAKE_(arena, hfy_net_scratch_, b->tasks);
+  for (i = 0; i < b->tasks; i++) {
+    hfy_net_scratch_ counted, *s = b->scratch ? b->scratch + i : &counted;
+    hfy_sep_plan_(arena, run->simd, &net->sep, n, 0, &s->sep);
+    hfy_post_plan_(arena, &net->post, dim, &s->post);
+    s->part = HFY_TAKE_(arena, hfy_real, wide);
+    s->sum = HFY_TAKE_(arena, hfy_real, wide);
+    s->f = HFY_TAKE_(arena, hfy_real, dim);
+  }
+  b->one = HFY_TAKE_(arena, hfy_net_one_, tile);
+  b->q = HFY_TAKE_(arena, hfy_real, states);
+  b->z = HFY_TAKE_(arena, hfy_real, states);
+  b->df = HFY_TAKE_(arena, hfy_real, states);
+  b->dz = HFY_TAKE_(arena, hfy_real, states);
+  b->pull = HFY_TAKE_(arena, hfy_real, states);
+  b->v = HFY_TAKE_(arena, hfy_real, hfy_base_times_(tile, out));
+  b->y = HFY_TAKE_(arena, hfy_real, rows);
+  b->dy = HFY_TAKE_(arena, hfy_real, rows);
+  b->theta = b->y;
+  if (net->sim != HFY_SIM_DOT || hfy_sep_needs_theta_(&net->sep)) b->theta = HFY_TAKE_(arena, hfy_real, rows);
+  b->turned = HFY_TAKE_(arena, hfy_real, b->tasks * HFY_NET_TURN_ * tile);
+  b->dq = HFY_TAKE_(arena, double, states);
+  b->u = HFY_TAKE_(arena, double, solves);
+  b->want = HFY_TAKE_(arena, double, solves);
+  b->rest = HFY_TAKE_(arena, double, solves);
+  b->way = HFY_TAKE_(arena, double, solves);
+  b->inverse_q = HFY_TAKE_(arena, double, net->sim == HFY_SIM_COSINE ? tile : 0);
+  b->sum = HFY_TAKE_(arena, double, hfy_base_times_(b->tasks, hfy_base_times_(2, dim)));
+}
+
+/* How a call is cut up. */
+HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, int walks, hfy_work *w) {
+  hfy_net_run_ *run = &b->run;
+  const hfy_net *net = &run->net;
+  const hfy_grad *grad = b->grad;
+  const size_t most = hfy_base_workers_();
+  size_t path;
+  run->states = grad->implicit ? 1 : hfy_base_plus_(net->max_steps, 1);
+  path = hfy_base_times_(hfy_base_times_(run->states, net->dim), sizeof(hfy_real));
+  b->tile = hfy_base_min_(hfy_net_few_rows_(net), n_queries ? n_queries : 1);
+  if (b->tile > HFY_NET_PATH_BYTES_ / path) b->tile = HFY_NET_PATH_BYTES_ / path ? HFY_NET_PATH_BYTES_ / path : 1;
+  b->tasks = hfy_base_times_(hfy_base_times_(b->tile, net->count), net->dim) / HFY_NET_TURNED_ + 1;
+  b->tasks = hfy_base_min_(hfy_base_min_(b->tasks, most), (net->count - 1) / HFY_NET_TURN_ + 1);
+  b->shares = b->tasks; /* these add up as they go */
+  if (grad->upper || grad->lower || grad->transitions) b->shares = 1;
+  b->step = grad->implicit ? 1 : net->step;
+  b->call.run = run;
+  return walks ? hfy_net_choose_(run, b->tile, run->drop != NULL, &b->call.walks, w) : HFY_OK;
 }
 
 /* hfy_retrieve_vjp, with a dropout or NULL. out: NULL, or receives what hfy_net_dropped_ gives. Takes a work that is
@@ -13689,36 +14219,34 @@ HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, s
                                   const hfy_real *dout, hfy_real *out, const hfy_grad *grad,
                                   const hfy_net_drop_ *drop, hfy_work *w) {
   hfy_base_arena_ arena = {NULL, 0, 0};
-  hfy_net_run_ run;
-  hfy_net_scratch_ s;
-  hfy_net_back_ back;
-  hfy_status status = hfy_net_begin_(net, n_queries, &run, w), failure = HFY_OK;
-  size_t who, walks;
-  memset(&back, 0, sizeof back);
-  if (!status) status = hfy_net_choose_(&run, 1, drop != NULL, &walks, w);
+  hfy_net_back_ b;
+  hfy_report report;
+  hfy_status status;
+  size_t first;
+  memset(&b, 0, sizeof b);
+  memset(&report, 0, sizeof report);
+  status = hfy_net_begin_(net, n_queries, &b.run, w);
   if (!status && n_queries) status = hfy_base_null_(w, !queries ? "queries" : !dout ? "dout" : NULL);
   if (!status) status = hfy_base_null_(w, grad ? NULL : "grad");
-  if (!status) status = hfy_net_check_grad_(net, &run.net, grad, &back.sep, w);
-  while (hfy_base_layout_(&arena, w, &status)) {
-    run.inverse_norms = hfy_net_plan_norms_(&arena, &run.net);
-    hfy_net_plan_tile_(&arena, &run, 0, &s);
-    hfy_net_plan_back_(&arena, &run, &back);
-  }
+  if (!status) status = hfy_net_check_grad_(net, &b.run.net, grad, &b, w);
   if (status) return status;
-  run.queries = queries;
-  run.out = out;
-  run.drop = drop;
-  run.path = back.path;
-  hfy_net_prepare_(&run);
-  for (who = 0; who < n_queries; who++) {
-    memcpy(back.path, queries + who * run.net.dim, run.net.dim * sizeof *queries);
-    s.failure = HFY_OK;
-    hfy_net_walk_tile_(&run, who, who + 1, &s);
-    status = s.failure;
-    if (!status) status = hfy_net_backward_(&run, who, s.walk->step, dout, grad, &s, &back);
-    if (status && !failure) failure = hfy_net_failed_(w, status, who);
+  hfy_net_call_of_(&b.run, queries, out, &report);
+  b.run.drop = drop;
+  b.grad = grad;
+  b.dout = dout;
+  status = hfy_net_choose_back_(&b, n_queries, out || grad->implicit || b.run.net.max_steps > 1, w);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_net_plan_back_(&arena, n_queries, &b);
+  if (status) return status;
+  report.steps = b.steps;
+  report.status = b.status;
+  hfy_net_prepare_(&b.run);
+  for (first = 0; first < n_queries; first += b.tile) {
+    b.live = hfy_base_min_(b.tile, n_queries - first);
+    hfy_net_back_tile_(&b, first);
   }
-  return failure;
+  if (b.failed.why)
+    return hfy_base_fail_(w, b.failed.status, "query %z: %s; it is %g", b.failed.who, b.failed.why, b.failed.off);
+  return b.failed.status ? hfy_net_failed_(w, b.failed.status, b.failed.who) : HFY_OK;
 }
 
 HFY_API hfy_status hfy_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t n_queries, const hfy_real *dout,
@@ -14541,7 +15069,7 @@ typedef enum hfy_layer_part_ {
   HFY_LAYER_BIAS_K_ = HFY_LAYER_BIAS_ + 3, HFY_LAYER_BIAS_V_, HFY_LAYER_OUT_, HFY_LAYER_OUT_BIAS_,
   HFY_LAYER_NORM_, /* weight and bias of the norm of each side */
   HFY_LAYER_LOG_BETA_ = HFY_LAYER_NORM_ + 6, HFY_LAYER_ALPHA_, HFY_LAYER_MU_, HFY_LAYER_SIGMA_,
-  HFY_LAYER_PARTS_
+  HFY_LAYER_PARTS_, HFY_LAYER_FROZEN_ = HFY_LAYER_PARTS_ /* targets that are not trained */
 } hfy_layer_part_;
 
 enum { HFY_LAYER_STATE_, HFY_LAYER_STORED_, HFY_LAYER_VALUE_, HFY_LAYER_SIDES_ };
@@ -14550,32 +15078,47 @@ enum { HFY_LAYER_STATE_, HFY_LAYER_STORED_, HFY_LAYER_VALUE_, HFY_LAYER_SIDES_ }
 
 /* A table on its way. */
 typedef struct hfy_layer_table_ {
-  const char *prefix, *inner;
+  const char *prefix;
   hfy_param *entry; /* NULL: counting */
   size_t entries, at;
   size_t *part;     /* where each is, or SIZE_MAX; or NULL */
+  int too_long;     /* a name is */
 } hfy_layer_table_;
 
-/* Appends an array of shape a, a x b or a x b x c (0: no such axis); returns its entry, or one that is lost. */
-HFY_COLD_ hfy_param *hfy_layer_add_(hfy_layer_table_ *t, int part, const char *name, size_t a, size_t b, size_t c,
-                                    hfy_param_start start, hfy_param *lost) {
-  hfy_param *e = t->entry ? t->entry + t->entries : lost;
-  size_t at;
-  memset(e, 0, sizeof *e);
-  at = hfy_base_put_(e->name, sizeof e->name, 0, t->prefix);
-  at = hfy_base_put_(e->name, sizeof e->name, at, t->inner);
-  hfy_base_put_(e->name, sizeof e->name, at, name);
-  e->offset = t->at;
-  e->rank = c ? 3 : b ? 2 : 1;
-  e->shape[0] = a;
-  e->shape[1] = b;
-  e->shape[2] = c;
-  e->count = hfy_base_times_(a, hfy_base_times_(b ? b : 1, c ? c : 1));
-  e->start = start;
-  if (t->part && part < HFY_LAYER_PARTS_) t->part[part] = t->at;
-  t->entries++;
-  t->at = hfy_base_plus_(t->at, e->count);
-  return e;
+/* An array of a table: shape a, a x b or a x b x c (0: no such axis; a = 0: the table has it not). */
+typedef struct hfy_layer_array_ {
+  const char *inner, *name;
+  int part;
+  size_t a, b, c;
+  hfy_param_start start;
+  double value, spread;
+} hfy_layer_array_;
+
+HFY_COLD_ void hfy_layer_add_(hfy_layer_table_ *t, const hfy_layer_array_ *arrays, size_t n) {
+  const hfy_layer_array_ *x;
+  for (x = arrays; x < arrays + n; x++) {
+    hfy_param lost, *e = t->entry ? t->entry + t->entries : &lost;
+    size_t at;
+    if (!x->a) continue;
+    memset(e, 0, sizeof *e);
+    t->too_long |= strlen(t->prefix) + strlen(x->inner) + strlen(x->name) >= sizeof e->name;
+    at = hfy_base_put_(e->name, sizeof e->name, 0, t->prefix);
+    at = hfy_base_put_(e->name, sizeof e->name, at, x->inner);
+    hfy_base_put_(e->name, sizeof e->name, at, x->name);
+    e->offset = t->at;
+    e->rank = x->c ? 3 : x->b ? 2 : 1;
+    e->shape[0] = x->a;
+    e->shape[1] = x->b;
+    e->shape[2] = x->c;
+    e->count = hfy_base_times_(x->a, hfy_base_times_(x->b ? x->b : 1, x->c ? x->c : 1));
+    e->start = x->start;
+    e->value = x->value;
+    e->spread = x->spread;
+    e->frozen = x->part == HFY_LAYER_FROZEN_;
+    if (t->part) t->part[e->frozen ? HFY_LAYER_TARGETS_ : x->part] = t->at;
+    t->entries++;
+    t->at = hfy_base_plus_(t->at, e->count);
+  }
 }
 
 /* A layer with its defaults, and what follows from it. */
@@ -14592,98 +15135,61 @@ HFY_PRIVATE_ int hfy_layer_projects_(const hfy_layer *l, size_t side) {
   return !fixed[side] && (side == HFY_LAYER_VALUE_ || !(l->flags & HFY_LAYER_GAUSSIAN));
 }
 
-/* in_proj_weight, or one array a side, and their biases. */
-HFY_COLD_ void hfy_layer_list_weights_(const hfy_layer_full_ *f, hfy_layer_table_ *t) {
-  static const char *const names[] = {"association_core.q_proj_weight", "association_core.k_proj_weight",
-                                      "association_core.v_proj_weight"};
-  const hfy_layer *l = &f->l;
-  const size_t columns[] = {l->width, l->stored_width, l->flags & HFY_LAYER_CONNECTED ? f->keys : l->projected_width};
-  const size_t rows[] = {f->keys, f->keys, f->values};
-  size_t side, all = 0, biases = 0, at;
-  hfy_param lost;
-  for (side = 0; side < HFY_LAYER_SIDES_; side++) {
-    const int projects = hfy_layer_projects_(l, side);
-    if (projects) all = hfy_base_plus_(all, rows[side]);
-    if (projects && !f->packed)
-      hfy_layer_add_(t, HFY_LAYER_WEIGHT_ + (int)side, names[side], rows[side], columns[side], 0, HFY_PARAM_NORMAL,
-                     &lost);
-  }
-  if (all && f->packed) {
-    hfy_layer_add_(t, HFY_LAYER_PARTS_, "association_core.in_proj_weight", all, l->width, 0, HFY_PARAM_NORMAL, &lost);
-    at = t->at - all * l->width;
-    for (side = 0; t->part && side < HFY_LAYER_SIDES_; side++)
-      if (hfy_layer_projects_(l, side)) {
-        t->part[HFY_LAYER_WEIGHT_ + side] = at;
-        at += rows[side] * l->width;
-      }
-  }
-  if (!all || l->flags & HFY_LAYER_NO_BIAS) return;
-  at = t->at;
-  for (side = 0; side < HFY_LAYER_SIDES_; side++)
-    if (side == HFY_LAYER_VALUE_ || hfy_layer_projects_(l, side)) { /* the value part stays, used or not */
-      if (t->part && hfy_layer_projects_(l, side)) t->part[HFY_LAYER_BIAS_ + side] = at + biases;
-      biases = hfy_base_plus_(biases, rows[side]);
-    }
-  hfy_layer_add_(t, HFY_LAYER_PARTS_, "association_core.in_proj_bias", biases, 0, 0, HFY_PARAM_ZERO, &lost);
-}
-
 /* Every array of a layer in the order of the public state_dict. */
 HFY_COLD_ void hfy_layer_list_(const hfy_layer_full_ *f, hfy_layer_table_ *t) {
-  static const char *const names[] = {"norm_state_pattern.weight",      "norm_state_pattern.bias",
-                                      "norm_stored_pattern.weight",     "norm_stored_pattern.bias",
-                                      "norm_pattern_projection.weight", "norm_pattern_projection.bias"};
-  static const int order[] = {HFY_LAYER_STORED_, HFY_LAYER_STATE_, HFY_LAYER_VALUE_};
   const hfy_layer *l = &f->l;
-  const size_t widths[] = {l->width, l->stored_width, l->projected_width};
-  const hfy_layer_norm norms[] = {l->norm_state, l->norm_stored, l->norm_projected};
-  const int gaussian = (l->flags & HFY_LAYER_GAUSSIAN) != 0;
-  hfy_param lost, *e;
-  size_t i;
-  for (i = 0; t->part && i < HFY_LAYER_PARTS_; i++) t->part[i] = SIZE_MAX;
-  t->inner = "";
-  if (l->queries)
-    hfy_layer_add_(t, HFY_LAYER_POOLING_, "pooling_weights", 1, l->queries, l->width, HFY_PARAM_NORMAL, &lost);
-  if (l->memories)
-    hfy_layer_add_(t, HFY_LAYER_LOOKUP_, "lookup_weights", 1, l->memories, l->stored_width, HFY_PARAM_NORMAL, &lost);
-  if (l->flags & HFY_LAYER_OWN_TARGETS) {
-    e = hfy_layer_add_(t, HFY_LAYER_TARGETS_, "target_weights", 1, l->memories, l->projected_width, HFY_PARAM_NORMAL,
-                       &lost);
-    e->frozen = (l->flags & HFY_LAYER_FROZEN_TARGETS) != 0;
+  const unsigned flags = l->flags;
+  const int gaussian = (flags & HFY_LAYER_GAUSSIAN) != 0, biased = !(flags & HFY_LAYER_NO_BIAS);
+  const int q = hfy_layer_projects_(l, 0), k = hfy_layer_projects_(l, 1), v = hfy_layer_projects_(l, 2);
+  const size_t q_rows = q ? f->keys : 0, k_rows = k ? f->keys : 0, v_rows = v ? f->values : 0;
+  const size_t all = hfy_base_plus_(q_rows, hfy_base_plus_(k_rows, v_rows)), apart = f->packed ? 0 : 1;
+  const size_t biases = biased && all ? q_rows + k_rows + f->values : 0; /* the value part stays, used or not */
+  const size_t out = flags & HFY_LAYER_NO_OUT ? 0 : l->out_width, own = flags & HFY_LAYER_BIAS_PATTERN ? 1 : 0;
+  const size_t stored = l->norm_stored || gaussian ? 0 : l->stored_width, state = l->norm_state || gaussian ? 0 : l->width;
+  const size_t projected = l->norm_projected ? 0 : l->projected_width, space = l->norm_space == 2 ? l->head_width : 0;
+  const size_t v_columns = flags & HFY_LAYER_CONNECTED ? f->keys : l->projected_width;
+  const hfy_param_start n = HFY_PARAM_NORMAL, zero = HFY_PARAM_ZERO, one = HFY_PARAM_ONE, set = HFY_PARAM_VALUE;
+  const char *const in = l->queries || l->memories ? "hopfield.association_core." : "association_core.", *of = "";
+  const char *const outer = l->queries || l->memories ? "hopfield." : "";
+  const int targets = flags & HFY_LAYER_FROZEN_TARGETS ? HFY_LAYER_FROZEN_ : HFY_LAYER_TARGETS_;
+  const hfy_layer_array_ first[] = {
+    {of, "pooling_weights", HFY_LAYER_POOLING_, l->queries ? 1 : 0, l->queries, l->width, n, 0, 0},
+    {of, "lookup_weights", HFY_LAYER_LOOKUP_, l->memories ? 1 : 0, l->memories, l->stored_width, n, 0, 0},
+    {of, "target_weights", targets, flags & HFY_LAYER_OWN_TARGETS ? 1 : 0, l->memories, l->projected_width, n, 0, 0},
+    {in, "p_norm_weight", HFY_LAYER_SPACE_, space, 0, 0, one, 0, 0},
+    {in, "p_norm_bias", HFY_LAYER_SPACE_BIAS_, space, 0, 0, zero, 0, 0},
+    {in, "in_proj_weight", HFY_LAYER_WEIGHT_, f->packed ? all : 0, l->width, 0, n, 0, 0},
+    {in, "q_proj_weight", HFY_LAYER_WEIGHT_, apart * q_rows, l->width, 0, n, 0, 0},
+    {in, "k_proj_weight", HFY_LAYER_WEIGHT_ + 1, apart * k_rows, l->stored_width, 0, n, 0, 0},
+    {in, "v_proj_weight", HFY_LAYER_WEIGHT_ + 2, apart * v_rows, v_columns, 0, n, 0, 0},
+    {in, "in_proj_bias", HFY_LAYER_BIAS_, biases, 0, 0, zero, 0, 0},
+    {in, "bias_k", HFY_LAYER_BIAS_K_, own, own, f->keys, n, 0, 0},
+    {in, "bias_v", HFY_LAYER_BIAS_V_, own, own, f->values, n, 0, 0},
+    {in, "out_proj.weight", HFY_LAYER_OUT_, out, f->values, 0, n, 0, 0},
+    {in, "out_proj.bias", HFY_LAYER_OUT_BIAS_, biased ? out : 0, 0, 0, zero, 0, 0},
+    {outer, "norm_stored_pattern.weight", HFY_LAYER_NORM_ + 2, stored, 0, 0, one, 0, 0},
+    {outer, "norm_stored_pattern.bias", HFY_LAYER_NORM_ + 3, stored, 0, 0, zero, 0, 0},
+    {outer, "norm_state_pattern.weight", HFY_LAYER_NORM_, state, 0, 0, one, 0, 0},
+    {outer, "norm_state_pattern.bias", HFY_LAYER_NORM_ + 1, state, 0, 0, zero, 0, 0},
+    {outer, "norm_pattern_projection.weight", HFY_LAYER_NORM_ + 4, projected, 0, 0, one, 0, 0},
+    {outer, "norm_pattern_projection.bias", HFY_LAYER_NORM_ + 5, projected, 0, 0, zero, 0, 0},
+    {outer, "log_beta", HFY_LAYER_LOG_BETA_, flags & HFY_LAYER_LEARN_BETA ? l->heads : 0, 0, 0, set, log(l->beta), 0},
+    {outer, "alpha", HFY_LAYER_ALPHA_, flags & HFY_LAYER_LEARN_ALPHA ? l->heads : 0, 0, 0, set,
+     l->sep.alpha > 0 ? l->sep.alpha : 1.5, 0},
+    {outer, "mu", HFY_LAYER_MU_, gaussian ? l->heads : 0, l->positions, 0, HFY_PARAM_UNIFORM, 0, 1},
+    {outer, "sigma", HFY_LAYER_SIGMA_, gaussian ? l->heads : 0, l->positions, 0, HFY_PARAM_UNIFORM, 1, 0.25}};
+  size_t i, *at = t->part;
+  for (i = 0; at && i < HFY_LAYER_PARTS_; i++) at[i] = SIZE_MAX;
+  hfy_layer_add_(t, first, sizeof first / sizeof *first);
+  if (!at) return;
+  if (f->packed && all) { /* one side after another */
+    at[HFY_LAYER_WEIGHT_ + 1] = at[HFY_LAYER_WEIGHT_] + q_rows * l->width;
+    at[HFY_LAYER_WEIGHT_ + 2] = at[HFY_LAYER_WEIGHT_ + 1] + k_rows * l->width;
   }
-  if (l->queries || l->memories) t->inner = "hopfield.";
-  if (l->norm_space == 2) {
-    hfy_layer_add_(t, HFY_LAYER_SPACE_, "association_core.p_norm_weight", l->head_width, 0, 0, HFY_PARAM_ONE, &lost);
-    hfy_layer_add_(t, HFY_LAYER_SPACE_BIAS_, "association_core.p_norm_bias", l->head_width, 0, 0, HFY_PARAM_ZERO,
-                   &lost);
+  if (biases) {
+    at[HFY_LAYER_BIAS_ + 1] = at[HFY_LAYER_BIAS_] + q_rows;
+    at[HFY_LAYER_BIAS_ + 2] = at[HFY_LAYER_BIAS_ + 1] + k_rows;
   }
-  hfy_layer_list_weights_(f, t);
-  if (l->flags & HFY_LAYER_BIAS_PATTERN) {
-    hfy_layer_add_(t, HFY_LAYER_BIAS_K_, "association_core.bias_k", 1, 1, f->keys, HFY_PARAM_NORMAL, &lost);
-    hfy_layer_add_(t, HFY_LAYER_BIAS_V_, "association_core.bias_v", 1, 1, f->values, HFY_PARAM_NORMAL, &lost);
-  }
-  if (!(l->flags & HFY_LAYER_NO_OUT)) {
-    hfy_layer_add_(t, HFY_LAYER_OUT_, "association_core.out_proj.weight", l->out_width, f->values, 0, HFY_PARAM_NORMAL,
-                   &lost);
-    if (!(l->flags & HFY_LAYER_NO_BIAS))
-      hfy_layer_add_(t, HFY_LAYER_OUT_BIAS_, "association_core.out_proj.bias", l->out_width, 0, 0, HFY_PARAM_ZERO,
-                     &lost);
-  }
-  for (i = 0; i < HFY_LAYER_SIDES_; i++) {
-    const int side = order[i];
-    if (norms[side] != HFY_LAYER_AFFINE || (gaussian && side != HFY_LAYER_VALUE_)) continue;
-    hfy_layer_add_(t, HFY_LAYER_NORM_ + 2 * side, names[2 * side], widths[side], 0, 0, HFY_PARAM_ONE, &lost);
-    hfy_layer_add_(t, HFY_LAYER_NORM_ + 2 * side + 1, names[2 * side + 1], widths[side], 0, 0, HFY_PARAM_ZERO, &lost);
-  }
-  if (l->flags & HFY_LAYER_LEARN_BETA)
-    hfy_layer_add_(t, HFY_LAYER_LOG_BETA_, "log_beta", l->heads, 0, 0, HFY_PARAM_VALUE, &lost)->value = log(l->beta);
-  if (l->flags & HFY_LAYER_LEARN_ALPHA)
-    hfy_layer_add_(t, HFY_LAYER_ALPHA_, "alpha", l->heads, 0, 0, HFY_PARAM_VALUE, &lost)->value =
-        l->sep.alpha > 0 ? l->sep.alpha : 1.5;
-  if (!gaussian) return;
-  hfy_layer_add_(t, HFY_LAYER_MU_, "mu", l->heads, l->positions, 0, HFY_PARAM_UNIFORM, &lost)->spread = 1;
-  e = hfy_layer_add_(t, HFY_LAYER_SIGMA_, "sigma", l->heads, l->positions, 0, HFY_PARAM_UNIFORM, &lost);
-  e->value = 1;
-  e->spread = 0.25;
 }
 
 /* --- what a layer may be --- */
@@ -14798,26 +15304,33 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_check(const hfy_layer *layer, hfy_layer 
   return hfy_base_close_(w, &local, status);
 }
 
-/* Runs `list` over a table twice: to count and, if all is well, to fill in. */
-typedef void hfy_layer_lister_(const void *what, hfy_layer_table_ *t);
-HFY_COLD_ hfy_status hfy_layer_tabulate_(hfy_layer_lister_ *list, const void *what, const char *prefix,
-                                         size_t offset, hfy_param *table, size_t capacity, size_t ends[2],
-                                         hfy_work *w) {
-  hfy_layer_table_ t = {prefix ? prefix : "", "", NULL, 0, 0, NULL};
-  t.at = offset;
-  if (strlen(t.prefix) > 24)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "prefix has %z letters; it should have at most 24", strlen(t.prefix));
+/* Where a table goes. */
+typedef struct hfy_layer_place_ {
+  const char *prefix;
+  size_t offset;
+  hfy_param *table;
+  size_t capacity, *entries, *end;
+} hfy_layer_place_;
+
+/* Runs `list` twice: to count and, if all is well, to fill in. */
+HFY_COLD_ hfy_status hfy_layer_tabulate_(void (*list)(const void *what, hfy_layer_table_ *t), const void *what,
+                                         const hfy_layer_place_ *to, hfy_work *w) {
+  hfy_layer_table_ t = {to->prefix ? to->prefix : "", NULL, 0, 0, NULL, 0};
+  t.at = to->offset;
   list(what, &t);
+  if (t.too_long)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "prefix has %z letters; names with it should have at most %z",
+                          strlen(t.prefix), (size_t)HFY_PARAM_NAME - 1);
   if (!hfy_base_fits_(t.at, 1, sizeof(double)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "layer: so many parameters cannot exist");
-  if (table && capacity < t.entries)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the table has %z entries", capacity, t.entries);
-  ends[0] = t.entries;
-  ends[1] = t.at;
-  t.entry = table;
+  if (to->table && to->capacity < t.entries)
+    return hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the table has %z entries", to->capacity, t.entries);
+  if (to->entries) *to->entries = t.entries;
+  if (to->end) *to->end = t.at;
+  t.entry = to->table;
   t.entries = 0;
-  t.at = offset;
-  if (table) list(what, &t);
+  t.at = to->offset;
+  if (to->table) list(what, &t);
   return HFY_OK;
 }
 
@@ -14830,11 +15343,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_params(const hfy_layer *layer, const cha
                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_layer_full_ f;
-  size_t ends[2] = {0, 0};
+  const hfy_layer_place_ place = {prefix, offset, table, capacity, entries, end};
   hfy_status status = hfy_layer_resolve_(layer, &f, w);
-  if (!status) status = hfy_layer_tabulate_(hfy_layer_lists_, &f, prefix, offset, table, capacity, ends, w);
-  if (!status && entries) *entries = ends[0];
-  if (!status && end) *end = ends[1];
+  if (!status) status = hfy_layer_tabulate_(hfy_layer_lists_, &f, &place, w);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -14855,7 +15366,7 @@ typedef struct hfy_layer_side_ {
   hfy_real *room, *seen;     /* scratch of x and used, or NULL */
   hfy_real *dhead;           /* backward: heads x held x n, or (fixed) rows x width */
   hfy_real *dgiven, *dx;     /* where the gradient of given goes, or NULL; rows x width */
-  int wanted;                /* dx is */
+  int wanted, shares;        /* dx is; room and dx are those of the side before */
 } hfy_layer_side_;
 
 /* What products and norms are made with. */
@@ -14889,7 +15400,9 @@ typedef struct hfy_layer_run_ {
   size_t most, many;             /* rows of out, patterns of a net, in the largest bags */
   int dropping, fold;
   hfy_layer_side_ side[HFY_LAYER_SIDES_];
-  hfy_real *lost, *o, *path;     /* tape: rows that have no answer; heads x rows x value_width; folding: see there */
+  hfy_real *lost, *o, *path;     /* tape: rows that have no answer; heads x rows x value_width; folding: z of a bag's
+                                    steps, heads x rows x stored_width, the last's x projected_width */
+  hfy_real *q, *u, *y, *du, *dq, *dy; /* folding, of a bag: heads x most x head_width, stored_width or the wider */
   hfy_real *joint;               /* CONNECTED: stored rows x keys */
   hfy_real *bias, *dbias, *zero; /* most x many (a row of padding: many); GAUSSIAN: most + many */
   size_t *visible, *steps;       /* most */
@@ -14958,6 +15471,23 @@ HFY_COLD_ hfy_status hfy_layer_count_(hfy_layer_run_ *r, hfy_work *w) {
   return HFY_OK;
 }
 
+/* Of a part of the parameters: itself, its gradient; NULL where there is none. */
+HFY_PRIVATE_ const hfy_real *hfy_layer_at_(const hfy_layer_run_ *r, size_t part, size_t offset) {
+  return r->part[part] == SIZE_MAX || !r->params ? NULL : r->params + r->part[part] + offset;
+}
+HFY_PRIVATE_ hfy_real *hfy_layer_to_(const hfy_layer_run_ *r, size_t part, size_t offset) {
+  return r->part[part] == SIZE_MAX || !r->dparams ? NULL : r->dparams + r->part[part] + offset;
+}
+
+HFY_PRIVATE_ void hfy_layer_norm_(hfy_post *norm, double eps, const hfy_real *gain, const hfy_real *shift) {
+  memset(norm, 0, sizeof *norm);
+  norm->kind = HFY_POST_LAYERNORM;
+  norm->eta = 1;
+  norm->eps = eps;
+  norm->gain = gain;
+  norm->delta = shift;
+}
+
 /* The side `part`: where its rows come from. */
 HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   static const char *const names[] = {"in->state", "in->stored", "in->projected"};
@@ -14965,7 +15495,7 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   const hfy_layer_input *in = r->in;
   const hfy_layer_norm norms[] = {l->norm_state, l->norm_stored, l->norm_projected};
   const size_t widths[] = {l->width, l->stored_width, l->projected_width};
-  const size_t at = r->part[HFY_LAYER_NORM_ + 2 * part];
+  const int own = (l->flags & HFY_LAYER_OWN_TARGETS) != 0;
   hfy_layer_side_ *s = r->side + part;
   s->name = names[part];
   s->part = part;
@@ -14974,20 +15504,15 @@ HFY_COLD_ void hfy_layer_take_side_(hfy_layer_run_ *r, size_t part) {
   s->rows = part != HFY_LAYER_STATE_ ? r->stored : l->queries ? l->queries : r->rows;
   s->held = s->rows + (part == HFY_LAYER_STATE_ ? 0 : r->full.extras * (l->memories ? 1 : in->bags));
   s->fixed = !hfy_layer_projects_(l, part);
-  s->given = part == HFY_LAYER_STATE_ && l->queries ? r->params + r->part[HFY_LAYER_POOLING_]
+  s->given = part == HFY_LAYER_STATE_ && l->queries ? hfy_layer_at_(r, HFY_LAYER_POOLING_, 0)
              : part != HFY_LAYER_STATE_ && l->memories
-               ? r->params + r->part[part == HFY_LAYER_VALUE_ && l->flags & HFY_LAYER_OWN_TARGETS ? HFY_LAYER_TARGETS_
-                                                                                                  : HFY_LAYER_LOOKUP_]
+               ? hfy_layer_at_(r, part == HFY_LAYER_VALUE_ && own ? HFY_LAYER_TARGETS_ : HFY_LAYER_LOOKUP_, 0)
              : part == HFY_LAYER_STATE_ && in->state     ? in->state
              : part == HFY_LAYER_VALUE_ && in->projected ? in->projected
                                                          : in->stored;
   if (norms[part] == HFY_LAYER_RAW || (l->flags & HFY_LAYER_GAUSSIAN && part != HFY_LAYER_VALUE_)) return;
-  s->norm.kind = HFY_POST_LAYERNORM;
-  s->norm.eta = 1;
-  s->norm.eps = l->norm_eps;
-  if (at == SIZE_MAX) return;
-  s->norm.gain = r->params + at;
-  s->norm.delta = r->params + r->part[HFY_LAYER_NORM_ + 2 * part + 1];
+  hfy_layer_norm_(&s->norm, l->norm_eps, r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * part, 0),
+                  r->fold && part ? NULL : hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * part + 1, 0));
 }
 
 /* What is wrong with the input. */
@@ -15011,11 +15536,25 @@ HFY_COLD_ hfy_status hfy_layer_check_input_(const hfy_layer *l, const hfy_layer_
   return HFY_OK;
 }
 
-/* Resolves the layer, counts rows, finds the sides. params may be NULL where nothing is followed. */
+/* Folding (below): does it pay, and is it the same? Weights that sum to 1 and do not change when all scores shift. */
+HFY_COLD_ int hfy_layer_folds_(const hfy_layer_run_ *r) {
+  const hfy_layer *l = r->l;
+  const hfy_layer_input *in = r->in;
+  const unsigned other = HFY_LAYER_GAUSSIAN | HFY_LAYER_CONNECTED | HFY_LAYER_LEARN_ALPHA;
+  const hfy_sep_kind kind = l->sep.kind;
+  return (l->queries || l->static_state) && !l->static_stored && !l->static_projected && !l->norm_space &&
+         !l->memories && !r->full.extras && !(l->flags & other) && !in->mask && !in->causal && !(l->tol > 0) &&
+         !l->implicit && !(l->extra_steps && l->post.kind) && !l->sep.plus && !l->sep.upper && !l->sep.lower &&
+         (kind == HFY_SEP_SOFTMAX || kind == HFY_SEP_SPARSEMAX || kind == HFY_SEP_ENTMAX || kind == HFY_SEP_NORMMAX) &&
+         (double)r->most * (double)(l->stored_width + l->projected_width) <
+           (double)l->stored_width * (double)l->head_width + (double)l->projected_width * (double)l->value_width;
+}
+
+/* Resolves the layer, counts rows, finds the sides. params may be NULL where nothing is followed. whole: bags as they
+   are, plain: k and v, too, because of what is to be reported. */
 HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer, const hfy_real *params,
-                                      const hfy_layer_input *in, int whole, hfy_work *w) {
-  static const hfy_real none[1] = {0};
-  hfy_layer_table_ t = {"", "", NULL, 0, 0, NULL};
+                                      const hfy_layer_input *in, int whole, int plain, hfy_work *w) {
+  hfy_layer_table_ t = {"", NULL, 0, 0, NULL, 0};
   hfy_status status;
   size_t i;
   memset(r, 0, sizeof *r);
@@ -15025,7 +15564,7 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   r->l = &r->full.l;
   r->in = in;
   r->w = w;
-  r->params = params ? params : none;
+  r->params = params;
   t.part = r->part;
   hfy_layer_list_(&r->full, &t);
   if (!hfy_base_fits_(t.at, 1, sizeof(double)))
@@ -15034,8 +15573,9 @@ HFY_COLD_ hfy_status hfy_layer_begin_(hfy_layer_run_ *r, const hfy_layer *layer,
   r->bags = in->bags;
   if (r->l->memories && in->bags && !whole && !in->mask && !in->causal && !r->dropping) r->bags = 1;
   status = hfy_layer_count_(r, w);
+  r->fold = !status && !plain && hfy_layer_folds_(r);
+  for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(r, i);
   if (status || !params) return status;
-  for (i = 0; i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(r, i);
   r->tools.simd = hfy_simd_choose_(w);
   return r->tools.simd ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
@@ -15066,16 +15606,14 @@ HFY_COLD_ size_t hfy_layer_lay_(hfy_layer_run_ *r, hfy_real *base) {
   at += r->rows;
   r->o = base ? base + at : NULL;
   at += rows * r->l->value_width;
-  for (i = 0; !r->fold && i < HFY_LAYER_SIDES_; i++) {
+  for (i = 0; i < (r->fold ? 1 : HFY_LAYER_SIDES_); i++) {
     hfy_layer_side_ *s = r->side + i;
     if (s->fixed) continue;
     s->head = base ? base + at : NULL;
     at += r->l->heads * s->held * s->n;
   }
-  if (!r->fold) return at;
-  r->path = base ? base + at : NULL;
-  return at + rows * (r->l->extra_steps + 1) * (r->l->stored_width > r->l->projected_width ? r->l->stored_width
-                                                                                             : r->l->projected_width);
+  r->path = base && r->fold ? base + at : NULL;
+  return at + (r->fold ? rows * (r->l->extra_steps * r->l->stored_width + r->l->projected_width) : 0);
 }
 
 /* --- rows to the heads and back --- */
@@ -15108,14 +15646,6 @@ HFY_PRIVATE_ void hfy_layer_apply_back_(const hfy_layer_tools_ *t, const hfy_rea
     for (j = 0; j < n; j++) db[j] += dy[i * n + j];
 }
 
-/* Of a part of the parameters: itself, its gradient; NULL where there is none. */
-HFY_PRIVATE_ const hfy_real *hfy_layer_at_(const hfy_layer_run_ *r, size_t part, size_t offset) {
-  return r->part[part] == SIZE_MAX ? NULL : r->params + r->part[part] + offset;
-}
-HFY_PRIVATE_ hfy_real *hfy_layer_to_(const hfy_layer_run_ *r, size_t part, size_t offset) {
-  return r->part[part] == SIZE_MAX || !r->dparams ? NULL : r->dparams + r->part[part] + offset;
-}
-
 /* Rows normalised by a post; what is not finite becomes NaN and is found where rows are answered. */
 HFY_PRIVATE_ void hfy_layer_normalise_(const hfy_layer_tools_ *t, const hfy_post *norm, const hfy_real *x, size_t rows,
                                        size_t n, hfy_real *y) {
@@ -15141,12 +15671,7 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
 /* The norm of q and k in the association space. */
 HFY_PRIVATE_ hfy_post hfy_layer_space_(const hfy_layer_run_ *r) {
   hfy_post norm;
-  memset(&norm, 0, sizeof norm);
-  norm.kind = HFY_POST_LAYERNORM;
-  norm.eta = 1;
-  norm.eps = r->l->norm_eps;
-  norm.gain = hfy_layer_at_(r, HFY_LAYER_SPACE_, 0);
-  norm.delta = hfy_layer_at_(r, HFY_LAYER_SPACE_BIAS_, 0);
+  hfy_layer_norm_(&norm, r->l->norm_eps, hfy_layer_at_(r, HFY_LAYER_SPACE_, 0), hfy_layer_at_(r, HFY_LAYER_SPACE_BIAS_, 0));
   return norm;
 }
 
@@ -15242,8 +15767,8 @@ HFY_PRIVATE_ void hfy_layer_prepare_(hfy_layer_run_ *r, int forward) {
     hfy_layer_side_ *s = r->side + i;
     const size_t k = HFY_LAYER_STORED_, rows = s->fixed ? s->rows : r->l->heads * s->held;
     s->x = s->room ? s->room : s->given;
-    if (s->room) hfy_layer_normalise_(&r->tools, &s->norm, s->given, s->rows, s->width, s->room);
-    if (r->fold) continue;
+    if (s->room && !s->shares) hfy_layer_normalise_(&r->tools, &s->norm, s->given, s->rows, s->width, s->room);
+    if (r->fold && i) continue;
     if (r->joint && i == HFY_LAYER_VALUE_)
       hfy_layer_apply_(&r->tools, s->x, s->rows, s->width, hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + k, 0),
                        hfy_layer_at_(r, HFY_LAYER_BIAS_ + k, 0), r->full.keys, r->joint);
@@ -15341,12 +15866,17 @@ HFY_PRIVATE_ void hfy_layer_shape_(const hfy_layer_run_ *r, const hfy_layer_bag_
   net->dim = l->flags & HFY_LAYER_GAUSSIAN ? 1 : l->head_width;
   net->keys = net->readout = none;
   net->readout_dim = l->value_width;
-  net->beta = hfy_layer_beta_(r, h);
+  net->beta = r->fold ? 1 : hfy_layer_beta_(r, h);
   net->sep = l->sep;
   if (l->flags & HFY_LAYER_LEARN_ALPHA) net->sep.alpha = hfy_layer_alpha_(r, h);
   net->post = l->post;
   net->tol = l->tol;
   net->max_steps = l->extra_steps + 1;
+  if (r->fold) { /* a step at a time */
+    net->dim = l->stored_width;
+    net->readout_dim = l->projected_width;
+    net->max_steps = 1;
+  }
   if (kind != HFY_LAYER_UNBIASED_) net->bias = none;
   net->bias_stride = kind == HFY_LAYER_BY_ROW_ ? 0 : net->count;
   if (r->in->causal && kind != HFY_LAYER_BY_ROWS_) net->visible = unseen;
@@ -15368,8 +15898,194 @@ HFY_PRIVATE_ const hfy_real *hfy_layer_net_(const hfy_layer_run_ *r, const hfy_l
 }
 
 HFY_PRIVATE_ hfy_net_drop_ hfy_layer_drop_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t h) {
-  const hfy_net_drop_ drop = {r->in->seed, r->l->dropout, bag->b, h, 0, 0};
+  const hfy_net_drop_ drop = {r->in->seed, r->l->dropout, bag->b, h, 0, r->fold ? bag->rows : 0};
   return drop;
+}
+
+/* --- folding: few states over many stored rows do without k and v ---
+   score = beta q . (W_K (gain o x + shift) + b_K) = u . x + what is the same for all rows, u = beta gain o (W_K^T q);
+   what heads say is W_V (gain o z + shift) + b_V of z = X^T p: all heads of a bag are queries of one net over rows x. */
+
+/* Of head h: q of step t (its rows are in r->q from the second step on); W_K or W_V; their gradients. */
+HFY_PRIVATE_ const hfy_real *hfy_layer_fold_q_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t, size_t h) {
+  return t ? r->q + h * bag->rows * r->l->head_width : hfy_layer_used_(r->side + HFY_LAYER_STATE_, h, bag->q);
+}
+
+/* Rows of heads, n a side: y = gain o z + shift; gain and shift are those of this side's norm. */
+HFY_PRIVATE_ void hfy_layer_fold_affine_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, size_t rows,
+                                         hfy_real *y) {
+  const size_t n = r->side[side].width;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * side, 0);
+  const hfy_real *shift = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * side + 1, 0);
+  size_t i, d;
+  for (i = 0; i < rows * n; i++) {
+    d = i % n;
+    y[i] = gain ? gain[d] * z[i] + shift[d] : z[i];
+  }
+}
+
+/* What of z a projection gave: dy becomes the cotangent of z. */
+HFY_PRIVATE_ void hfy_layer_fold_affine_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, size_t rows,
+                                              hfy_real *dy) {
+  const size_t n = r->side[side].width;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * side, 0);
+  hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + 2 * side, 0);
+  hfy_real *d_shift = hfy_layer_to_(r, HFY_LAYER_NORM_ + 2 * side + 1, 0);
+  size_t i;
+  for (i = 0; gain && i < rows * n; i++) {
+    if (d_gain) d_gain[i % n] += dy[i] * z[i];
+    if (d_shift) d_shift[i % n] += dy[i];
+    dy[i] *= gain[i % n];
+  }
+}
+
+/* u of step t, all heads; v = W_K^T q alone where v is not NULL. */
+HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t, hfy_real *u,
+                                     hfy_real *v) {
+  const size_t n = r->l->head_width, width = r->l->stored_width, part = HFY_LAYER_WEIGHT_ + HFY_LAYER_STORED_;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * HFY_LAYER_STORED_, 0);
+  size_t h, i;
+  for (h = 0; h < r->l->heads; h++) {
+    const hfy_real beta = (hfy_real)hfy_layer_beta_(r, h);
+    hfy_real *to = u + h * bag->rows * width;
+    hfy_layer_multiply_(&r->tools, bag->rows, width, n, hfy_linalg_rows_(hfy_layer_fold_q_(r, bag, t, h), n),
+                        hfy_linalg_rows_(hfy_layer_at_(r, part, h * n * width), width), hfy_linalg_set_(to, width));
+    if (v) memcpy(v + h * bag->rows * width, to, bag->rows * width * sizeof *to);
+    for (i = 0; i < bag->rows * width; i++) to[i] *= gain ? beta * gain[i % width] : beta;
+  }
+}
+
+/* q of step t + 1 of all heads, from z of step t. */
+HFY_COLD_ void hfy_layer_fold_state_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_real *z) {
+  const size_t n = r->l->head_width, width = r->l->stored_width, rows = bag->rows, k = HFY_LAYER_STORED_;
+  size_t h;
+  hfy_layer_fold_affine_(r, k, z, r->l->heads * rows, r->y);
+  for (h = 0; h < r->l->heads; h++)
+    hfy_layer_apply_(&r->tools, r->y + h * rows * width, rows, width, hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + k, h * n * width),
+                     hfy_layer_at_(r, HFY_LAYER_BIAS_ + k, h * n), n, r->q + h * rows * n);
+}
+
+/* The net of step t over a bag's rows, and where its z lies on the tape. */
+HFY_PRIVATE_ hfy_real *hfy_layer_fold_net_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t, hfy_net *net) {
+  const hfy_layer *l = r->l;
+  const size_t n = l->heads * bag->rows, steps = l->extra_steps;
+  hfy_real *z = r->path + l->heads * bag->row * (steps * l->stored_width + l->projected_width);
+  hfy_layer_shape_(r, bag, 0, net);
+  net->keys = r->side[HFY_LAYER_STORED_].x + bag->stored * l->stored_width;
+  net->readout = t < steps ? NULL : r->side[HFY_LAYER_VALUE_].x + bag->stored * l->projected_width;
+  if (net->bias) net->bias = hfy_layer_bias_(r, bag, 0);
+  return z + t * n * l->stored_width;
+}
+
+/* What the heads of a bag say. */
+HFY_COLD_ void hfy_layer_fold_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_layer_report *report) {
+  const hfy_layer *l = r->l;
+  const size_t rows = bag->rows, n = l->heads * rows, width = l->projected_width, value = HFY_LAYER_VALUE_;
+  const hfy_net_drop_ drop = hfy_layer_drop_(r, bag, 0);
+  size_t t, h, i;
+  for (t = 0; t <= l->extra_steps; t++) {
+    const int last = t == l->extra_steps;
+    hfy_net net;
+    hfy_report told;
+    hfy_real *z = hfy_layer_fold_net_(r, bag, t, &net);
+    memset(&told, 0, sizeof told);
+    memset(z, 0, n * (last ? width : net.dim) * sizeof *z);
+    told.status = r->one;
+    told.weights = last && report->weights ? report->weights + bag->weights : NULL;
+    hfy_layer_fold_query_(r, bag, t, r->u, NULL);
+    hfy_base_open_(&r->inner, NULL);
+    hfy_net_retrieve_(&net, r->u, n, z, &told, last && r->dropping ? &drop : NULL, &r->inner);
+    for (i = 0; i < n; i++)
+      if (r->one[i] && !r->status[bag->row + i % rows]) r->status[bag->row + i % rows] = r->one[i];
+    if (!last) hfy_layer_fold_state_(r, bag, z);
+    if (!last) continue;
+    hfy_layer_fold_affine_(r, value, z, n, r->y);
+    for (h = 0; h < l->heads; h++)
+      hfy_layer_apply_(&r->tools, r->y + h * rows * width, rows, width,
+                       hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + value, h * l->value_width * width),
+                       hfy_layer_at_(r, HFY_LAYER_BIAS_ + value, h * l->value_width), l->value_width,
+                       r->o + (h * r->rows + bag->row) * l->value_width);
+  }
+  for (i = 0; report->steps && i < n; i++) report->steps[bag->row * l->heads + i] = l->extra_steps + 1;
+}
+
+/* One projection y W^T of all heads backward: dout of head h at dout + h * stride; r->dy gets the cotangent of z. */
+HFY_COLD_ void hfy_layer_fold_project_back_(const hfy_layer_run_ *r, size_t side, const hfy_real *z, size_t rows,
+                                            const hfy_real *dout, size_t stride) {
+  const size_t width = r->side[side].width, n = r->side[side].n, all = r->l->heads * rows;
+  size_t h;
+  hfy_layer_fold_affine_(r, side, z, all, r->y);
+  memset(r->dy, 0, all * width * sizeof *r->dy);
+  for (h = 0; h < r->l->heads; h++) {
+    hfy_real *const to[3] = {r->dy + h * rows * width, hfy_layer_to_(r, HFY_LAYER_WEIGHT_ + side, h * n * width),
+                             hfy_layer_to_(r, HFY_LAYER_BIAS_ + side, h * n)};
+    hfy_layer_apply_back_(&r->tools, r->y + h * rows * width, rows, width,
+                          hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + side, h * n * width), dout + h * stride, n, to);
+  }
+  hfy_layer_fold_affine_back_(r, side, z, all, r->dy);
+}
+
+/* From the cotangent r->du of u at step t to that of q, r->dq. */
+HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, const hfy_layer_bag_ *bag, size_t t) {
+  const size_t n = r->l->head_width, width = r->l->stored_width, rows = bag->rows, k = HFY_LAYER_STORED_;
+  const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + 2 * k, 0);
+  hfy_real *d_gain = hfy_layer_to_(r, HFY_LAYER_NORM_ + 2 * k, 0);
+  size_t h, i;
+  for (h = 0; h < r->l->heads; h++) {
+    const hfy_real beta = (hfy_real)hfy_layer_beta_(r, h), *v = r->y + h * rows * width, *u = r->u + h * rows * width;
+    hfy_real *du = r->du + h * rows * width, *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h);
+    hfy_real *dw = hfy_layer_to_(r, HFY_LAYER_WEIGHT_ + k, h * n * width);
+    double sum = 0;
+    for (i = 0; i < rows * width; i++) {
+      sum += (double)du[i] * (double)u[i];
+      if (d_gain) d_gain[i % width] += beta * du[i] * v[i];
+      du[i] *= gain ? beta * gain[i % width] : beta;
+    }
+    if (d_beta) *d_beta = (hfy_real)((double)*d_beta + sum);
+    hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(du, width),
+                        hfy_linalg_turned_(hfy_layer_at_(r, HFY_LAYER_WEIGHT_ + k, h * n * width), width),
+                        hfy_linalg_set_(r->dq + h * rows * n, n));
+    if (dw)
+      hfy_layer_multiply_(&r->tools, n, width, rows, hfy_linalg_turned_(hfy_layer_fold_q_(r, bag, t, h), n),
+                          hfy_linalg_rows_(du, width), hfy_linalg_add_(dw, width));
+  }
+}
+
+HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r, const hfy_layer_bag_ *bag, const hfy_real *dheads) {
+  const hfy_layer *l = r->l;
+  const size_t rows = bag->rows, n = l->heads * rows, k = HFY_LAYER_STORED_, value = HFY_LAYER_VALUE_;
+  const hfy_net_drop_ drop = hfy_layer_drop_(r, bag, 0);
+  hfy_status status, failure = HFY_OK;
+  size_t t, h, i;
+  for (t = l->extra_steps + 1; t--;) {
+    const int last = t == l->extra_steps;
+    hfy_net net;
+    hfy_grad grad;
+    hfy_real *z = hfy_layer_fold_net_(r, bag, t, &net), *before;
+    if (last)
+      hfy_layer_fold_project_back_(r, value, z, rows, dheads + bag->row * l->value_width, r->rows * l->value_width);
+    else
+      hfy_layer_fold_project_back_(r, k, z, rows, r->dq, rows * l->head_width);
+    before = t ? hfy_layer_fold_net_(r, bag, t - 1, &net) : NULL;
+    if (before) hfy_layer_fold_state_(r, bag, before);
+    hfy_layer_fold_net_(r, bag, t, &net);
+    hfy_layer_fold_query_(r, bag, t, r->u, r->y);
+    memset(&grad, 0, sizeof grad);
+    memset(r->du, 0, n * l->stored_width * sizeof *r->du);
+    grad.queries = r->du;
+    grad.keys = r->side[k].dx ? r->side[k].dx + bag->stored * l->stored_width : NULL;
+    grad.readout = last && r->side[value].dx ? r->side[value].dx + bag->stored * l->projected_width : NULL;
+    hfy_base_open_(&r->inner, NULL);
+    status = hfy_net_vjp_(&net, r->u, n, r->dy, NULL, &grad, last && r->dropping ? &drop : NULL, &r->inner);
+    if (status && !failure) failure = status;
+    hfy_layer_fold_query_back_(r, bag, t);
+  }
+  for (h = 0; h < l->heads; h++)
+    for (i = 0; i < rows * l->head_width; i++)
+      hfy_layer_dused_(r->side + HFY_LAYER_STATE_, h, bag->q)[i] += r->dq[h * rows * l->head_width + i];
+  for (i = 0; failure && i < rows; i++)
+    if (r->lost[bag->row + i] > 0) return HFY_OK;
+  return failure;
 }
 
 /* --- forward --- */
@@ -15477,13 +16193,18 @@ HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told,
     if (bag.rows == rows && bag.many == many) continue;
     rows = bag.rows;
     many = bag.many;
-    for (h = 0; !status && h < r->l->heads; h++) {
-      const hfy_net_drop_ drop = hfy_layer_drop_(r, &bag, h);
+    for (h = 0; !status && h < (r->fold ? 1 + (r->l->extra_steps > 0) : r->l->heads); h++) {
+      const hfy_net_drop_ drop = hfy_layer_drop_(r, &bag, h), *drops = r->dropping ? &drop : NULL;
+      const size_t n = r->fold ? r->l->heads * rows : rows;
       hfy_net net;
       hfy_layer_shape_(r, &bag, h, &net);
+      if (r->fold && h) { /* a step before the last */
+        net.readout = NULL;
+        drops = NULL;
+      }
       hfy_base_open_(&r->inner, NULL);
-      status = grad ? hfy_net_vjp_(&net, none, rows, none, NULL, grad, r->dropping ? &drop : NULL, &r->inner)
-                    : hfy_net_retrieve_(&net, none, rows, none + 1, told, r->dropping ? &drop : NULL, &r->inner);
+      status = grad ? hfy_net_vjp_(&net, none, n, none, NULL, grad, drops, &r->inner)
+                    : hfy_net_retrieve_(&net, none, n, none + 1, told, drops, &r->inner);
       if (status == HFY_ERR_NOMEM) status = HFY_OK;
       if (status) memcpy(r->w->message, r->inner.message, sizeof r->w->message);
     }
@@ -15501,7 +16222,8 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r) {
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
     hfy_layer_side_ *s = r->side + i;
     const size_t rows = s->fixed ? s->rows : l->heads * s->held;
-    s->room = s->norm.kind ? HFY_TAKE_(arena, hfy_real, s->rows * s->width) : NULL;
+    s->shares = r->fold && i == HFY_LAYER_VALUE_ && s->given == s[-1].given && s->norm.kind && s[-1].norm.kind;
+    s->room = s->shares ? s[-1].room : s->norm.kind ? HFY_TAKE_(arena, hfy_real, s->rows * s->width) : NULL;
     s->seen = l->norm_space && i != HFY_LAYER_VALUE_ ? HFY_TAKE_(arena, hfy_real, rows * s->n) : NULL;
     if (s->width > wide) wide = s->width;
     if (s->held > wide) wide = s->held;
@@ -15511,6 +16233,12 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r) {
   r->joint = l->flags & HFY_LAYER_CONNECTED ? HFY_TAKE_(arena, hfy_real, r->stored * r->full.keys) : NULL;
   if (kind == HFY_LAYER_BY_ROW_) made = r->many;
   if (kind == HFY_LAYER_BY_ROWS_) made = r->most * r->many;
+  if (r->fold) {
+    const size_t n = l->heads * r->most, most = l->stored_width > l->projected_width ? l->stored_width : l->projected_width;
+    r->q = HFY_TAKE_(arena, hfy_real, n * l->head_width);
+    r->u = HFY_TAKE_(arena, hfy_real, n * l->stored_width);
+    r->y = HFY_TAKE_(arena, hfy_real, n * most);
+  }
   r->bias = HFY_TAKE_(arena, hfy_real, made);
   r->zero = HFY_TAKE_(arena, hfy_real, gaussian ? r->most + r->many : 0);
   r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
@@ -15533,7 +16261,8 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
   size_t step = 0, size;
   hfy_real weight = 0, *base = tape;
   hfy_status one = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !in ? "in" : NULL);
-  if (!status) status = hfy_layer_begin_(r, layer, params, in, tell->weights != NULL, w);
+  if (!status) status = hfy_layer_begin_(r, layer, params, in, tell->weights != NULL,
+                                           tell->k || tell->v || tell->energy, w);
   if (!status && r->rows && !out) status = hfy_base_null_(w, "out");
   if (status) return status;
   size = hfy_layer_lay_(r, NULL);
@@ -15549,7 +16278,7 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
     hfy_layer_plan_(&arena, r);
     if (!tape) base = HFY_TAKE_(&arena, hfy_real, size);
     r->status = HFY_TAKE_(&arena, hfy_status, r->rows);
-    r->one = HFY_TAKE_(&arena, hfy_status, r->most);
+    r->one = HFY_TAKE_(&arena, hfy_status, r->most * (r->fold ? r->l->heads : 1));
     r->steps = HFY_TAKE_(&arena, size_t, told.steps ? r->most : 0);
     r->energy = HFY_TAKE_(&arena, double, told.energy ? hfy_base_times_(r->most, r->l->extra_steps + 2) : 0);
   }
@@ -15559,10 +16288,14 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
   if (r->rows) memset(r->status, 0, r->rows * sizeof *r->status);
   hfy_layer_prepare_(r, 1);
   memset(&bag, 0, sizeof bag);
-  while (hfy_layer_next_(r, &bag)) hfy_layer_associate_(r, &bag, tell);
+  while (hfy_layer_next_(r, &bag))
+    if (r->fold)
+      hfy_layer_fold_(r, &bag, tell);
+    else
+      hfy_layer_associate_(r, &bag, tell);
   status = hfy_layer_answer_(r, out);
   hfy_layer_tell_(r, r->side + HFY_LAYER_STATE_, tell->q);
-  hfy_layer_tell_(r, r->side + HFY_LAYER_STORED_, tell->k);
+  hfy_layer_tell_(r, r->side + HFY_LAYER_STORED_, tell->k); /* not asked for where they are not made */
   hfy_layer_tell_(r, r->side + HFY_LAYER_VALUE_, tell->v);
   if (tell->status && r->rows) memcpy(tell->status, r->status, r->rows * sizeof *r->status);
   return status;
@@ -15575,15 +16308,23 @@ HFY_API HFY_SMALL_ hfy_status hfy_layer_forward(const hfy_layer *layer, const hf
   return hfy_base_close_(w, &local, hfy_layer_forward_(layer, params, in, out, tape, report, w));
 }
 
+/* Rows of a call and reals of its tape. */
+HFY_COLD_ hfy_status hfy_layer_taped_(const hfy_layer *layer, const hfy_layer_input *in, size_t *rows, size_t *reals,
+                                      hfy_work *w) {
+  hfy_layer_run_ r;
+  hfy_status status = hfy_layer_begin_(&r, layer, NULL, in, 0, 0, w);
+  if (status) return status;
+  *rows = r.rows;
+  *reals = hfy_layer_lay_(&r, NULL);
+  return HFY_OK;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input *in, size_t *reals,
                                              hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_layer_run_ r;
+  size_t rows;
   hfy_status status = hfy_base_null_(w, reals ? NULL : "reals");
-  size_t i;
-  if (!status) status = hfy_layer_begin_(&r, layer, NULL, in, 0, w);
-  for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) hfy_layer_take_side_(&r, i);
-  if (!status) *reals = hfy_layer_lay_(&r, NULL);
+  if (!status) status = hfy_layer_taped_(layer, in, &rows, reals, w);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -15665,6 +16406,7 @@ HFY_COLD_ void hfy_layer_side_back_(const hfy_layer_run_ *r, const hfy_layer_sid
   const hfy_post space = hfy_layer_space_(r);
   const size_t rows = s->fixed ? s->rows : r->l->heads * s->held, at = HFY_LAYER_NORM_ + 2 * s->part;
   const size_t bias = s->part == HFY_LAYER_VALUE_ ? HFY_LAYER_BIAS_V_ : HFY_LAYER_BIAS_K_;
+  const int folded = r->fold && s->part;
   size_t i, h, d;
   hfy_real *extra = s->part == HFY_LAYER_STATE_ ? NULL : hfy_layer_to_(r, bias, 0);
   hfy_layer_bag_ bag;
@@ -15681,13 +16423,14 @@ HFY_COLD_ void hfy_layer_side_back_(const hfy_layer_run_ *r, const hfy_layer_sid
     hfy_real *const to[3] = {s->dhead, hfy_layer_to_(r, HFY_LAYER_SPACE_, 0), hfy_layer_to_(r, HFY_LAYER_SPACE_BIAS_, 0)};
     hfy_layer_normalise_back_(&r->tools, &space, s->fixed ? s->x : s->head, s->dhead, rows, s->n, to);
   }
-  if (s->dx && s->fixed) memcpy(s->dx, s->dhead, s->rows * s->width * sizeof *s->dx);
-  if (s->dx && !s->fixed) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
+  if (folded && s->shares) return; /* it has gone with the side before */
+  if (!folded && s->dx && s->fixed) memcpy(s->dx, s->dhead, s->rows * s->width * sizeof *s->dx);
+  if (!folded && s->dx && !s->fixed) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
   if (b->djoint && s->part == HFY_LAYER_VALUE_) memset(b->djoint, 0, s->rows * r->full.keys * sizeof *b->djoint);
-  hfy_layer_project_back_(r, s, b->djoint);
+  if (!folded) hfy_layer_project_back_(r, s, b->djoint);
   if (!s->dx) return;
   if (s->room) {
-    hfy_real *const to[3] = {s->dx, hfy_layer_to_(r, at, 0), hfy_layer_to_(r, at + 1, 0)};
+    hfy_real *const to[3] = {s->dx, folded ? NULL : hfy_layer_to_(r, at, 0), folded ? NULL : hfy_layer_to_(r, at + 1, 0)};
     hfy_layer_normalise_back_(&r->tools, &s->norm, s->given, s->dx, s->rows, s->width, to);
   }
   for (i = 0; s->dgiven && i < s->rows * s->width; i++) s->dgiven[i] += s->dx[i];
@@ -15747,20 +16490,24 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   hfy_grad asked;
   hfy_real none = 0, mark[HFY_LAYER_MARK_];
   double number = 0;
-  size_t size, i, h;
+  size_t size = 0, i, h;
   hfy_status failure = HFY_OK, status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL);
   memset(&back, 0, sizeof back);
   memset(&asked, 0, sizeof asked);
-  if (!status) status = hfy_layer_begin_(r, layer, params, in, 0, w);
+  for (i = 0; !status && i < 2; i++) { /* folded, or plainly because of what was reported */
+    status = hfy_layer_begin_(r, layer, params, in, 0, i > 0, w);
+    if (status) return status;
+    size = hfy_layer_lay_(r, NULL);
+    hfy_layer_mark_(r, mark);
+    if (in->tape_reals >= HFY_LAYER_MARK_ && !memcmp(mark, tape, sizeof mark)) break;
+    if (!r->fold) i = 1;
+  }
+  if (!status && in->tape_reals < size)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
+  if (!status && i == 2) status = hfy_base_fail_(w, HFY_ERR_ARG, "tape is not of a forward pass with this layer and input");
   if (!status && r->rows && !dout) status = hfy_base_null_(w, "dout");
   if (!status) status = hfy_layer_check_grad_(r, grad, w);
   if (status) return status;
-  size = hfy_layer_lay_(r, NULL);
-  if (in->tape_reals < size)
-    return hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, size);
-  hfy_layer_mark_(r, mark);
-  if (memcmp(mark, tape, sizeof mark))
-    return hfy_base_fail_(w, HFY_ERR_ARG, "tape is not of a forward pass with this layer and input");
   hfy_layer_lay_(r, (hfy_real *)(uintptr_t)tape); /* read only from here on */
   asked.queries = asked.keys = asked.readout = &none;
   asked.bias = grad->mask || r->l->flags & HFY_LAYER_GAUSSIAN ? &none : NULL;
@@ -15776,8 +16523,16 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
     r->dbias = asked.bias ? HFY_TAKE_(&arena, hfy_real, r->most * r->many) : NULL;
     for (i = 0; i < HFY_LAYER_SIDES_; i++) {
       hfy_layer_side_ *s = r->side + i;
-      s->dhead = HFY_TAKE_(&arena, hfy_real, (s->fixed ? s->rows : r->l->heads * s->held) * s->n);
-      s->dx = s->wanted ? HFY_TAKE_(&arena, hfy_real, s->rows * s->width) : NULL;
+      const size_t rows = r->fold && i ? 0 : s->fixed ? s->rows : r->l->heads * s->held;
+      s->dhead = HFY_TAKE_(&arena, hfy_real, rows * s->n);
+      s->dx = !s->wanted ? NULL : s->shares ? s[-1].dx : HFY_TAKE_(&arena, hfy_real, s->rows * s->width);
+    }
+    if (r->fold) {
+      const size_t n = r->l->heads * r->most;
+      const size_t most = r->l->stored_width > r->l->projected_width ? r->l->stored_width : r->l->projected_width;
+      r->du = HFY_TAKE_(&arena, hfy_real, n * r->l->stored_width);
+      r->dq = HFY_TAKE_(&arena, hfy_real, n * r->l->head_width);
+      r->dy = HFY_TAKE_(&arena, hfy_real, n * most);
     }
   }
   if (!status) status = hfy_layer_take_dout_(r, dout, back.dout);
@@ -15785,13 +16540,15 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   hfy_layer_prepare_(r, 0);
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
     hfy_layer_side_ *s = r->side + i;
-    if (s->rows) memset(s->dhead, 0, (s->fixed ? s->rows : r->l->heads * s->held) * s->n * sizeof *s->dhead);
+    if (s->dhead) memset(s->dhead, 0, (s->fixed ? s->rows : r->l->heads * s->held) * s->n * sizeof *s->dhead);
+    if (r->fold && i && s->dx) memset(s->dx, 0, s->rows * s->width * sizeof *s->dx);
   }
   hfy_layer_answer_back_(r, &back);
   memset(&bag, 0, sizeof bag);
   while (hfy_layer_next_(r, &bag))
-    for (h = 0; h < r->l->heads; h++) {
-      status = hfy_layer_associate_back_(r, &bag, h, &back, grad->mask, &r->inner);
+    for (h = 0; h < (r->fold ? 1 : r->l->heads); h++) {
+      status = r->fold ? hfy_layer_fold_back_(r, &bag, back.dheads)
+                       : hfy_layer_associate_back_(r, &bag, h, &back, grad->mask, &r->inner);
       if (status && !failure) failure = hfy_base_fail_(w, status, "bag %z: %s", bag.b, r->inner.message);
     }
   for (i = 0; i < HFY_LAYER_SIDES_; i++)
@@ -15864,22 +16621,19 @@ HFY_COLD_ hfy_status hfy_dense_check_(const hfy_dense *d, size_t rows, hfy_work 
 
 HFY_COLD_ void hfy_dense_lists_(const void *what, hfy_layer_table_ *t) {
   const hfy_dense *d = (const hfy_dense *)what;
-  hfy_param lost;
-  hfy_layer_add_(t, HFY_LAYER_PARTS_, "weight", d->out, d->in, 0, HFY_PARAM_DENSE, &lost);
-  if (!d->no_bias)
-    hfy_layer_add_(t, HFY_LAYER_PARTS_, "bias", d->out, 0, 0, HFY_PARAM_UNIFORM, &lost)->spread =
-        1 / sqrt((double)d->in);
+  const hfy_layer_array_ arrays[] = {
+    {"", "weight", 0, d->out, d->in, 0, HFY_PARAM_DENSE, 0, 0},
+    {"", "bias", 0, d->no_bias ? 0 : d->out, 0, 0, HFY_PARAM_UNIFORM, 0, 1 / sqrt((double)d->in)}};
+  hfy_layer_add_(t, arrays, 2);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_dense_params(const hfy_dense *dense, const char *prefix, size_t offset,
                                                hfy_param *table, size_t capacity, size_t *entries, size_t *end,
                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  size_t ends[2] = {0, 0};
+  const hfy_layer_place_ place = {prefix, offset, table, capacity, entries, end};
   hfy_status status = hfy_dense_check_(dense, 0, w);
-  if (!status) status = hfy_layer_tabulate_(hfy_dense_lists_, dense, prefix, offset, table, capacity, ends, w);
-  if (!status && entries) *entries = ends[0];
-  if (!status && end) *end = ends[1];
+  if (!status) status = hfy_layer_tabulate_(hfy_dense_lists_, dense, &place, w);
   return hfy_base_close_(w, &local, status);
 }
 
@@ -15928,6 +16682,308 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_backward(const hfy_dense *dense, const h
     hfy_dense_backward_(&t, dense, params, x, z ? z : y, rows, dz, to);
   }
   return hfy_base_close_(w, &local, status);
+}
+
+/* --- blocks --- */
+
+/* A block with its defaults, where its parameters begin, what goes into its associations, where its tape's parts are. */
+typedef struct hfy_block_run_ {
+  const hfy_layer *layer[2]; /* self; cross, in a decoder */
+  size_t stages;             /* associations: 1 or 2 */
+  hfy_dense dense[2];        /* W_1 and W_2 */
+  hfy_net_drop_ drop;
+  size_t at[2], dense_at[2], norm_at[3], width, rows, reals;
+  hfy_layer_input in[2];
+  hfy_real *tape[2], *r[3], *h[2]; /* on the tape: the associations'; sums, what norms make of them: rows x width */
+  hfy_real *a, *dh, *hidden, *fed; /* and scratch, rows x width; act(.), without and with dropout, rows x inner */
+  const hfy_real *params, *dout;
+  hfy_real *dparams, *out;
+  const hfy_layer_report *report;
+  const hfy_layer_grad *grad;
+  int dry;                         /* only asks what scratch the steps need */
+  hfy_status status;               /* of the first step that failed, and what it said */
+  char message[160];
+} hfy_block_run_;
+
+HFY_COLD_ void hfy_block_lists_(const void *what, hfy_layer_table_ *t) {
+  static const char *const layers[] = {"hopfield_association.", "hopfield_association_self.",
+                                       "hopfield_association_cross."};
+  static const char *const norms[] = {"norm_residual.", "norm_residual_self.", "norm_residual_cross."};
+  hfy_block_run_ *b = (hfy_block_run_ *)(uintptr_t)what; /* learns where its parts begin */
+  const hfy_layer_array_ norm[] = {{"", "weight", HFY_LAYER_POOLING_, b->width, 0, 0, HFY_PARAM_ONE, 0, 0},
+                                   {"", "bias", HFY_LAYER_POOLING_, b->width, 0, 0, HFY_PARAM_ZERO, 0, 0}};
+  const char *const prefix = t->prefix;
+  const size_t pair = b->stages - 1, start = t->at;
+  size_t i;
+  char text[HFY_PARAM_NAME];
+  hfy_layer_full_ f;
+  hfy_work lost;
+  t->prefix = text;
+  for (i = 0; i < 2 * b->stages + 3; i++) {
+    const size_t k = i < b->stages ? 0 : i < b->stages + 2 ? 1 : 2, j = k == 0 ? i : i - b->stages - (k == 2 ? 2 : 0);
+    const char *name = k == 0           ? layers[pair + j]
+                       : k == 1         ? (j ? "linear_output." : "linear_residual.")
+                       : j == b->stages ? "norm_output."
+                                        : norms[pair + j];
+    t->too_long |= strlen(prefix) + strlen(name) >= sizeof text;
+    hfy_base_put_(text, sizeof text, hfy_base_put_(text, sizeof text, 0, prefix), name);
+    *(k == 0 ? b->at + j : k == 1 ? b->dense_at + j : b->norm_at + j) = t->at - start;
+    if (k == 0 && !hfy_layer_resolve_(b->layer[j], &f, &lost)) hfy_layer_list_(&f, t);
+    if (k == 1) hfy_dense_lists_(b->dense + j, t);
+    if (k == 2) hfy_layer_add_(t, norm, 2);
+  }
+  t->prefix = prefix;
+}
+
+/* Checks a block and fills in its defaults. */
+HFY_COLD_ hfy_status hfy_block_resolve_(const hfy_block *block, hfy_block_run_ *b, hfy_work *w) {
+  hfy_layer_full_ f;
+  hfy_status status = hfy_base_null_(w, block ? NULL : "block");
+  size_t i;
+  if (status) return status;
+  memset(b, 0, sizeof *b);
+  b->layer[0] = &block->self;
+  b->layer[1] = &block->cross;
+  b->width = block->self.width;
+  b->stages = block->cross.width ? 2 : 1;
+  for (i = 0; i < b->stages; i++) {
+    status = hfy_layer_resolve_(b->layer[i], &f, w);
+    if (status) return status;
+    if (f.l.queries || f.l.memories || f.l.width != b->width || f.l.out_width != b->width ||
+        f.l.projected_width != f.l.stored_width || (i == 0 && f.l.stored_width != b->width))
+      return hfy_base_fail_(w, HFY_ERR_ARG,
+                            "block->%s: width and out_width should be %z, %s, without queries and memories",
+                            i ? "cross" : "self", b->width,
+                            i ? "stored_width projected_width" : "as stored_width and projected_width");
+  }
+  if ((unsigned)block->kind > HFY_DENSE_TANH)
+    return hfy_base_should_(w, "block->", "kind", (double)block->kind, "one of hfy_dense_kind");
+  if (!(block->dropout >= 0 && block->dropout < 1))
+    return hfy_base_should_(w, "block->", "dropout", block->dropout, "at least 0 and below 1");
+  b->drop.rate = block->dropout;
+  b->dense[0].in = b->dense[1].out = b->width;
+  b->dense[0].out = b->dense[1].in = block->inner ? block->inner : 2048;
+  b->dense[0].kind = block->kind ? block->kind : HFY_DENSE_RELU;
+  return hfy_dense_check_(b->dense, 0, w);
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_block_params(const hfy_block *block, const char *prefix, size_t offset,
+                                               hfy_param *table, size_t capacity, size_t *entries, size_t *end,
+                                               hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_block_run_ b;
+  hfy_status status = hfy_block_resolve_(block, &b, w);
+  const hfy_layer_place_ place = {prefix, offset, table, capacity, entries, end};
+  if (!status) status = hfy_layer_tabulate_(hfy_block_lists_, &b, &place, w);
+  return hfy_base_close_(w, &local, status);
+}
+
+/* The next part of a tape that may not be there yet. */
+HFY_PRIVATE_ hfy_real *hfy_block_take_(hfy_block_run_ *b, hfy_real *tape, size_t reals) {
+  const size_t at = b->reals;
+  b->reals += reals;
+  return tape ? tape + at : NULL;
+}
+
+/* Resolves a block, looks at what comes in, lays out its tape. */
+HFY_COLD_ hfy_status hfy_block_begin_(const hfy_block *block, const hfy_layer_input *in, const hfy_layer_input *memory,
+                                      hfy_real *tape, hfy_block_run_ *b, hfy_work *w) {
+  static const hfy_real later = 0;
+  hfy_layer_table_ t = {"", NULL, 0, 0, NULL, 0};
+  hfy_status status = hfy_block_resolve_(block, b, w);
+  size_t i;
+  if (!status) status = hfy_base_null_(w, !in ? "in" : b->stages > 1 && !memory ? "memory" : NULL);
+  if (!status && (in->state || in->projected || (b->stages > 1 && memory->projected)))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->state, in->projected, memory->projected: a block's should be NULL");
+  if (!status && b->stages > 1 && memory->bags != in->bags)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "memory->bags is %z; it should be in->bags, %z", memory->bags, in->bags);
+  if (status) return status;
+  hfy_block_lists_(b, &t);
+  b->in[0] = *in;
+  b->drop.seed = in->seed;
+  if (b->stages > 1) {
+    b->in[1] = *memory;
+    b->in[1].state = &later;
+    b->in[1].state_rows = in->stored_rows;
+    b->in[1].state_each = in->stored_each;
+    b->in[1].training = in->training;
+    b->in[1].seed = in->seed + 1;
+  }
+  for (i = 0; !status && i < b->stages; i++) {
+    status = hfy_layer_taped_(b->layer[i], b->in + i, &b->rows, &b->in[i].tape_reals, w);
+    if (!status) b->tape[i] = hfy_block_take_(b, tape, b->in[i].tape_reals);
+  }
+  for (i = 0; i <= b->stages; i++) b->r[i] = hfy_block_take_(b, tape, b->rows * b->width);
+  for (i = 0; i < b->stages; i++) b->h[i] = hfy_block_take_(b, tape, b->rows * b->width);
+  b->a = hfy_block_take_(b, tape, b->rows * b->width);
+  b->dh = hfy_block_take_(b, tape, b->rows * b->width);
+  b->hidden = hfy_block_take_(b, tape, b->rows * b->dense[0].out);
+  b->fed = hfy_block_take_(b, tape, b->rows * b->dense[0].out);
+  return status;
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_block_tape(const hfy_block *block, const hfy_layer_input *in,
+                                             const hfy_layer_input *memory, size_t *reals, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_block_run_ b;
+  hfy_status status = hfy_base_null_(w, reals ? NULL : "reals");
+  if (!status) status = hfy_block_begin_(block, in, memory, NULL, &b, w);
+  if (!status) *reals = b.reals;
+  return hfy_base_close_(w, &local, status);
+}
+
+/* Dropout of rows x n numbers, the which-th of a block. */
+HFY_PRIVATE_ void hfy_block_drop_(hfy_block_run_ *b, size_t which, size_t n, hfy_real *x) {
+  size_t i;
+  b->drop.bag = which;
+  b->drop.head = SIZE_MAX; /* no association's */
+  for (i = 0; !b->dry && b->in[0].training && b->drop.rate > 0 && i < b->rows; i++)
+    hfy_net_drop_row_(&b->drop, i, NULL, n, x + i * n);
+}
+
+/* y = norm_i(r_i), or (dh: the cotangent of y) in place the other way. */
+HFY_COLD_ hfy_status hfy_block_norm_(const hfy_block_run_ *b, size_t i, hfy_real *y, hfy_real *dh, hfy_work *w) {
+  hfy_real *const at = b->dparams ? b->dparams + b->norm_at[i] : NULL, *const to[3] = {dh, at, at ? at + b->width : NULL};
+  const hfy_real *gain = b->params + b->norm_at[i];
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_layer_tools_ t;
+  hfy_post norm;
+  hfy_status status = HFY_OK;
+  hfy_layer_norm_(&norm, 1e-5, gain, gain + b->width);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, &t);
+  if (!status && y) hfy_layer_normalise_(&t, &norm, b->r[i], b->rows, b->width, y);
+  if (!status && dh) hfy_layer_normalise_back_(&t, &norm, b->r[i], dh, b->rows, b->width, to);
+  return status;
+}
+
+/* What a step said. Rows without an answer do not stop the others; in a dry pass no step has scratch. */
+HFY_COLD_ void hfy_block_did_(hfy_block_run_ *b, hfy_status status, const hfy_work *w) {
+  if (!status || b->status || (b->dry && status == HFY_ERR_NOMEM)) return;
+  b->status = status;
+  memcpy(b->message, w->message, sizeof b->message);
+}
+
+/* Runs the steps twice: without scratch, so that the most that one needs is known and there before anything is written,
+   then in earnest. */
+HFY_COLD_ hfy_status hfy_block_run_all_(hfy_block_run_ *b, void (*steps)(hfy_block_run_ *b, hfy_work *w), hfy_work *w) {
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_work dry;
+  hfy_real none = 0;
+  memset(&dry, 0, sizeof dry);
+  dry.buffer = &none;
+  dry.isa = w->isa;
+  b->dry = 1;
+  steps(b, &dry);
+  arena.used = dry.peak;
+  if (!b->status) hfy_block_did_(b, hfy_base_reserve_(w, &arena), w);
+  b->dry = 0;
+  if (!b->status) steps(b, w);
+  memcpy(w->message, b->message, sizeof b->message);
+  return b->status;
+}
+
+HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
+  const hfy_real *x = b->in[0].stored;
+  const size_t size = b->dry ? 0 : b->rows * b->width, inner = b->dense[0].out, last = b->stages;
+  size_t i, k;
+  for (i = 0; i <= last; i++) {
+    if (i == 1 && last > 1 && !b->dry) b->in[1].state = x;
+    if (i < last) {
+      hfy_block_did_(b, hfy_layer_forward(b->layer[i], b->params + b->at[i], b->in + i, b->a, b->tape[i],
+                                          b->report ? b->report + i : NULL, w), w);
+    } else {
+      hfy_block_did_(b, hfy_dense_forward(b->dense, b->params + b->dense_at[0], x, b->rows, b->hidden, w), w);
+      if (size) memcpy(b->fed, b->hidden, b->rows * inner * sizeof *x);
+      hfy_block_drop_(b, 2, inner, b->fed);
+      hfy_block_did_(b, hfy_dense_forward(b->dense + 1, b->params + b->dense_at[1], b->fed, b->rows, b->a, w), w);
+    }
+    hfy_block_drop_(b, i < last ? i : 3, b->width, b->a);
+    for (k = 0; k < size; k++) b->r[i][k] = x[k] + b->a[k];
+    hfy_block_did_(b, hfy_block_norm_(b, i, i < last ? b->h[i] : b->out, NULL, w), w);
+    if (i < last) x = b->h[i];
+  }
+}
+
+HFY_COLD_ void hfy_block_backward_(hfy_block_run_ *b, hfy_work *w) {
+  const size_t size = b->dry ? 0 : b->rows * b->width, last = b->stages, hidden = b->rows * b->dense[0].out;
+  const hfy_real *x;
+  hfy_real *to[2] = {b->fed, b->dparams ? b->dparams + b->dense_at[1] : NULL};
+  size_t i, k;
+  if (size) memcpy(b->dh, b->dout, size * sizeof *x);
+  for (i = last + 1; i--;) { /* dh: of what norm i gives, then of r_i = x + a, then of x */
+    hfy_layer_grad of = {b->dparams ? b->dparams + b->at[i < 2 ? i : 0] : NULL, NULL, NULL, NULL, NULL};
+    hfy_block_did_(b, hfy_block_norm_(b, i, NULL, b->dh, w), w);
+    x = i ? b->h[i - 1] : b->in[0].stored;
+    if (size) memcpy(b->a, b->dh, size * sizeof *x);
+    hfy_block_drop_(b, i < last ? i : 3, b->width, b->a);
+    if (i < last) {
+      if (i) {
+        if (!b->dry) b->in[1].state = x;
+        of.stored = b->grad->projected;
+        of.state = b->dh;
+      } else {
+        of.stored = b->dh;
+        of.mask = b->grad->mask;
+      }
+      hfy_block_did_(b, hfy_layer_backward(b->layer[i], b->params + b->at[i], b->in + i, b->tape[i], b->a, &of, w), w);
+      continue;
+    }
+    if (size) memcpy(b->fed, b->hidden, hidden * sizeof *x); /* what W_2 got, and then its cotangent in its place */
+    hfy_block_drop_(b, 2, b->dense[0].out, b->fed);
+    to[0] = NULL;
+    hfy_block_did_(b, hfy_dense_backward(b->dense + 1, b->params + b->dense_at[1], b->fed, b->a, b->a, b->rows, to, w), w);
+    if (size) memset(b->fed, 0, hidden * sizeof *x);
+    to[0] = b->fed;
+    to[1] = NULL;
+    hfy_block_did_(b, hfy_dense_backward(b->dense + 1, b->params + b->dense_at[1], b->hidden, b->a, b->a, b->rows, to, w), w);
+    hfy_block_drop_(b, 2, b->dense[0].out, b->fed);
+    to[0] = b->dh;
+    to[1] = b->dparams ? b->dparams + b->dense_at[0] : NULL;
+    hfy_block_did_(b, hfy_dense_backward(b->dense, b->params + b->dense_at[0], x, b->hidden, b->fed, b->rows, to, w), w);
+  }
+  for (k = 0; b->grad->stored && k < size; k++) b->grad->stored[k] += b->dh[k];
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_block_forward(const hfy_block *block, const hfy_real *params,
+                                                const hfy_layer_input *in, const hfy_layer_input *memory, hfy_real *out,
+                                                hfy_real *tape, const hfy_layer_report *report, hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_block_run_ b;
+  hfy_status status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : NULL);
+  if (!status) status = hfy_block_begin_(block, in, memory, tape, &b, w);
+  if (!status && b.rows && !out) status = hfy_base_null_(w, "out");
+  if (!status && in->tape_reals < b.reals)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, b.reals);
+  if (status) return hfy_base_close_(w, &local, status);
+  b.params = params;
+  b.out = out;
+  b.report = report;
+  return hfy_base_close_(w, &local, hfy_block_run_all_(&b, hfy_block_forward_, w));
+}
+
+HFY_API HFY_SMALL_ hfy_status hfy_block_backward(const hfy_block *block, const hfy_real *params,
+                                                 const hfy_layer_input *in, const hfy_layer_input *memory,
+                                                 hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
+                                                 hfy_work *work) {
+  hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_block_run_ b;
+  size_t i;
+  hfy_status status = hfy_base_null_(w, !params ? "params" : !tape ? "tape" : !grad ? "grad" : NULL);
+  if (!status) status = hfy_block_begin_(block, in, memory, tape, &b, w);
+  if (!status && b.rows && !dout) status = hfy_base_null_(w, "dout");
+  if (!status && (grad->state || (b.stages < 2 && grad->projected)))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "grad->%s is set; it should be NULL", grad->state ? "state" : "projected");
+  if (!status && in->tape_reals < b.reals)
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "in->tape_reals is %z; the tape needs %z", in->tape_reals, b.reals);
+  for (i = 0; !status && i < b.rows; i++)
+    if (!hfy_post_finite_(dout + i * b.width, b.width))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "dout: row %z has NaN or infinity; all should be finite", i);
+  if (status) return hfy_base_close_(w, &local, status);
+  b.params = params;
+  b.dparams = grad->params;
+  b.dout = dout;
+  b.grad = grad;
+  return hfy_base_close_(w, &local, hfy_block_run_all_(&b, hfy_block_backward_, w));
 }
 
 /* --- an optimiser --- */

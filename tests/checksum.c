@@ -1566,6 +1566,11 @@ static void one_retrieve_vjp(const hfy_net *net, const hfy_real *queries, size_t
   put_double(parameters, 4);
   put_double(numbers, 7);
   put_real(arrays, 2 * D + D * D);
+  grad.implicit = 1;
+  grad.residual = double_zeros(rows);
+  seen(hfy_retrieve_vjp(net, queries, rows, dout, &grad, &work));
+  put_real(grad.keys, N * stride);
+  put_double(grad.residual, rows);
   add("hfy_retrieve_vjp");
 }
 

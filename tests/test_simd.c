@@ -746,6 +746,48 @@ TEST(scale_mix_cut_apart_values) {
     }
 }
 
+TEST(tilt_values) {
+  enum { most = 70 };
+  const hfy_simd_ *simd;
+  hfy_real *p = (hfy_real *)at_the_edge(most * sizeof *p), *v = (hfy_real *)at_the_edge(most * sizeof *v);
+  hfy_real weight[most], slope[most], got[most];
+  long double want[most];
+  size_t n, i, t, k, round;
+  for (n = 1; n <= most; n++)
+    for (round = 0; round < 4; round++) { /* of any weights; some are 0, with NaN beside; one has nearly all; none */
+      long double sum = 0, mean = 0;
+      hfy_real *pp = p + (most - n), *pv = v + (most - n);
+      for (i = 0, k = 0; i < n; i++) {
+        weight[i] = (hfy_real)(round == 3 ? 0 : hfy_rng_uniform(&dice) * (round == 2 ? 1e-9 : 1));
+        if (round == 1 && i % 3 == 1) weight[i] = 0;
+        slope[i] = weight[i] > 0 ? normal() + (hfy_real)100 : quiet_nan();
+      }
+      if (round == 2) weight[n / 2] = 1;
+      for (i = 0; i < n; i++) k = weight[i] > weight[k] ? i : k;
+      for (i = 0; i < n; i++) {
+        sum += (long double)weight[i];
+        if (weight[i] > 0) mean += (long double)weight[i] * ((long double)slope[i] - (long double)slope[k]);
+      }
+      for (i = 0; i < n; i++)
+        want[i] = weight[i] > 0
+                    ? (long double)weight[i] * ((long double)slope[i] - (long double)slope[k] - mean / sum)
+                    : 0;
+      EACH_TABLE(simd, t)
+      {
+        memcpy(pp, weight, n * sizeof *pp);
+        memcpy(pv, slope, n * sizeof *pv);
+        simd->tilt(pp, pv, n, k, pv);
+        memcpy(got, pv, n * sizeof *pv);
+        for (i = 0; i < n; i++)
+          CHECK(fabsl((long double)got[i] - want[i]) <=
+                (long double)REAL_EPS * fabsl(want[i]) + 64 * DBL_EPSILON * (long double)weight[i]);
+        memcpy(pv, slope, n * sizeof *pv);
+        simd->tilt(pp, pv, n, k, pp); /* in the place of either */
+        CHECK(same_bits(pp, got, n * sizeof *pp));
+      }
+    }
+}
+
 TEST(signs_values) {
   enum { most = 200 };
   const hfy_simd_ *simd;
@@ -843,6 +885,7 @@ int main(int argc, char **argv) {
   RUN(powers_values);
   RUN(clip_values);
   RUN(scale_mix_cut_apart_values);
+  RUN(tilt_values);
   RUN(signs_values);
   RUN(agree_with_scalar);
   return CHECK_END();
