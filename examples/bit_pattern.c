@@ -8,8 +8,8 @@
    of the data, values come from targets of their own that are not trained.
    The published curves of the adapted layers were trained with wrong gradients of the extra steps (pytorch #99638).
 
-     bit_pattern [--latch] [--seeds 5] [--epochs 250] [--only 0..5]   a line a setting: validation accuracy at the end
-                                                                      and at its best, mean +- sd of the seeds */
+     bit_pattern [--latch] [--seeds 5] [--epochs 250] [--only 0..5] [--extra 3]
+   A line a setting: validation accuracy at the end and at its best, mean +- sd of the seeds. --extra: extra steps. */
 #include "../hfy.h"
 
 #include "train.h"
@@ -31,7 +31,7 @@ typedef struct task {
   train_bags data;
   size_t rows_each, *train, trains, *valid, valids;
   hfy_real *unique;
-  size_t uniques, epochs;
+  size_t uniques, epochs, extra;
   int latch;
 } task;
 
@@ -171,7 +171,7 @@ static size_t run(const task *t, const setting *s, uint64_t seed, double accurac
   if (s->lookup && s->adapted) n->layer.flags = HFY_LAYER_OWN_TARGETS | HFY_LAYER_FROZEN_TARGETS;
   if (s->adapted && !s->lookup) {
     n->layer.heads = n->layer.head_width = 8;
-    n->layer.extra_steps = 3;
+    n->layer.extra_steps = t->extra;
     n->layer.beta = 0.25;
     n->layer.dropout = 0.5;
   }
@@ -198,10 +198,11 @@ int main(int argc, char **argv) {
   const int latch = train_option(argc, argv, "--latch", 0) > 0;
   const size_t seeds = (size_t)train_option(argc, argv, "--seeds", 5);
   const size_t epochs = (size_t)train_option(argc, argv, "--epochs", latch ? 20 : 250);
+  const size_t extra = (size_t)train_option(argc, argv, "--extra", 3);
   const int only = (int)train_option(argc, argv, "--only", -1);
   size_t i, k, worst;
   double *all = TRAIN_NEW(double, 3 * seeds), mean[3], sd[3];
-  train_options(argc, argv, "--latch --seeds --epochs --only");
+  train_options(argc, argv, "--latch --seeds --epochs --only --extra");
   printf("%s, %u epochs, %u seeds\n%-17s %-15s %-15s %-15s %-17s s a run\n",
          latch ? "latch: 4096 sequences of 32 letters, the first decides" : "bits: 2048 bags of 16 x 8 bits, 8 signals",
          (unsigned)epochs, (unsigned)seeds, "validation:", "at the end", "at its best", "training",
@@ -210,11 +211,12 @@ int main(int argc, char **argv) {
     const double begun = train_seconds();
     if (only >= 0 && (size_t)only != i) continue;
     for (worst = k = 0; k < seeds; k++) {
-      task t = {{0, 0, NULL, NULL, NULL}, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0};
+      task t = {{0, 0, NULL, NULL, NULL}, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0};
       double accuracy[3] = {0, 0, 0};
       size_t solved;
       t.latch = latch;
       t.epochs = epochs;
+      t.extra = extra;
       make_task(&t);
       solved = run(&t, settings + i, k + 1, accuracy);
       if (solved > worst) worst = solved;
