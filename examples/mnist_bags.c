@@ -37,8 +37,8 @@ static void sort_digits(digits *d, const unsigned char *label) {
 /* A digit of seven strokes, moved and smeared. */
 static void draw_digit(hfy_rng *rng, int digit, hfy_real *to) {
   static const unsigned char lit[10] = {0x77, 0x24, 0x5D, 0x6D, 0x2E, 0x6B, 0x7B, 0x25, 0x7F, 0x6F};
-  static const int box[7][4] = {{4, 8, 12, 2}, {5, 7, 2, 8}, {5, 19, 2, 8}, {13, 8, 12, 2}, {14, 7, 2, 8}, {14, 19, 2, 8},
-                                {22, 8, 12, 2}}; /* row, column, width, height */
+  static const int box[7][4] = {{4, 8, 12, 2},  {5, 7, 2, 8},   {5, 19, 2, 8}, {13, 8, 12, 2},
+                                {14, 7, 2, 8}, {14, 19, 2, 8}, {22, 8, 12, 2}}; /* row, column, width, height */
   const int down = (int)train_below(rng, 5) - 2, right = (int)train_below(rng, 9) - 4;
   int s, x, y;
   for (s = 0; s < PIXELS; s++) to[s] = (hfy_real)(0.5 * hfy_rng_normal(rng) - 1);
@@ -91,8 +91,8 @@ static void make_bags(const digits *from, size_t K, size_t least, size_t bags, h
   b->label = TRAIN_NEW(double, bags);
   for (i = 0; i < bags; i++) {
     const double drawn = floor(mean + deviation * hfy_rng_normal(rng) + 0.5);
-    const size_t floor_ = least > K ? least : K, most = drawn > 60 ? 60 : drawn < 0 ? 0 : (size_t)drawn;
-    const size_t size = most > floor_ ? most : floor_;
+    const size_t lowest = least > K ? least : K;
+    const size_t size = drawn > 60 ? 60 : drawn > (double)lowest ? (size_t)drawn : lowest;
     const size_t nines = i % 2 ? K + train_below(rng, size - K + 1) : train_below(rng, K);
     b->label[i] = (double)(i % 2);
     for (j = 0; j < size; j++) {
@@ -132,8 +132,8 @@ static void make_model(model *m, size_t channels, const hfy_sep *sep, uint64_t s
   for (i = 0; i < 2; i++) {
     m->conv[i].kind = HFY_DENSE_RELU;
     m->at[i] = end;
-    train_must(hfy_dense_params(m->conv + i, i ? "conv.1." : "conv.0.", end, m->table + entries, 4 - entries, &got, &end,
-                                &m->net.work), &m->net.work);
+    train_must(hfy_dense_params(m->conv + i, i ? "conv.1." : "conv.0.", end, m->table + entries, 4 - entries, &got,
+                                &end, &m->net.work), &m->net.work);
     entries += got;
   }
   m->count = end;
@@ -339,7 +339,7 @@ int main(int argc, char **argv) {
   real = get_digits(directory, 0, &train) & get_digits(directory, 1, &test);
   p.train = &train;
   p.test = &test;
-  if (!real) printf("no MNIST in %s: digits of seven strokes instead; the published numbers are not theirs\n", directory);
+  if (!real) printf("no MNIST in %s: digits of seven strokes instead, not those of the published numbers\n", directory);
   printf("bags of digits, positive with at least K nines; %u bags of each class, %u seeds\n"
          "K   separation    test accuracy   published     s a run\n", (unsigned)p.bags, (unsigned)p.seeds);
   for (i = 0; i < 4; i++)

@@ -3,8 +3,8 @@
    Generated texts of 40 words: 40 of the 120 words of the language tell, half of them good, half bad. A passage of 5
    neighbours holds the verdict: each of its words tells it with probability .6, the others are plain words that belong
    to the passage all the same. Outside three words tell good or bad at random. A rationaliser sees only the verdict:
-   embeddings of 16 numbers, HopfieldPooling with one head by softmax, k-subsets or sequential k-subsets (k = 5), a dense
-   layer. Its rationale are the 5 heaviest words. Numbers, on other texts: accuracy, and F1 of the rationale against the
+   embeddings of 16 numbers, HopfieldPooling with one head by softmax, k-subsets or sequential k-subsets (k = 5), a
+   dense layer. Its rationale are the 5 heaviest words. Numbers, on other texts: accuracy, and F1 of the rationale against the
    passage, mean +- sd of the seeds.
    Published on BeerAdvocate, overlap with people's rationales (HFY, Table 6): sequential above plain k-subsets.
 
@@ -107,7 +107,8 @@ int main(int argc, char **argv) {
   double *all = TRAIN_NEW(double, 2 * seeds), mean[2], sd[2];
   size_t i, k;
   train_options(argc, argv, "--seeds --epochs --texts --transition");
-  printf("%u texts of %d words, a passage of %d decides, %u seeds\n%-22saccuracy           F1 of the rationale   s a run\n",
+  printf("%u texts of %d words, a passage of %d decides, %u seeds\n"
+         "%-22saccuracy           F1 of the rationale   s a run\n",
          (unsigned)texts, LENGTH, SPAN, (unsigned)seeds, "pooling");
   for (i = 0; i < 3; i++) {
     const double begun = train_seconds();

@@ -15,7 +15,8 @@
 
 #include "train.h"
 
-enum { FOLDS = 4, BETAS = 6, KS = 5, NEAR = BETAS + KS, LOOKUPS = 8, CANDIDATES = NEAR + LOOKUPS, MEAN = 16, MOST = 10000 };
+enum { FOLDS = 4, BETAS = 6, KS = 5, NEAR = BETAS + KS, LOOKUPS = 8 };
+enum { CANDIDATES = NEAR + LOOKUPS, MEAN = 16, MOST = 10000 };
 
 typedef struct table {
   train_bags data; /* a bag a row */
@@ -212,7 +213,8 @@ int main(int argc, char **argv) {
   size_t i, f, done = 0, chosen[FOLDS] = {0};
   for (i = 1; i + 1 < (size_t)argc; i++)
     if (!strcmp(argv[i], "--data")) directory = argv[i + 1];
-  printf("%-32s accuracy  candidate chosen in each fold (0-%d neighbours, from %d on lookups)\n", "set", NEAR - 1, NEAR);
+  printf("%-32s accuracy  candidate chosen in each fold (0-%d neighbours, from %d on lookups)\n", "set", NEAR - 1,
+         NEAR);
   for (i = 0; i < sets && i < sizeof names / sizeof *names; i++) {
     table t;
     double sum = 0;
@@ -233,7 +235,7 @@ int main(int argc, char **argv) {
   if (done)
     printf("%-32s %.4f\n", "mean", all / (double)done);
   else
-    printf("no sets in %s: NAME/NAME_py.dat, labels_py.dat, folds_py.dat, validation_folds_py.dat (from Hopular, MIT)\n",
+    printf("no sets in %s: NAME/NAME_py.dat, labels_py.dat, folds_py.dat, validation_folds_py.dat (Hopular, MIT)\n",
            directory);
   return 0;
 }
