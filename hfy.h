@@ -15367,6 +15367,7 @@ typedef struct hfy_layer_side_ {
   hfy_real *dhead;           /* backward: heads x held x n, or (fixed) rows x width */
   hfy_real *dgiven, *dx;     /* where the gradient of given goes, or NULL; rows x width */
   int wanted, shares;        /* dx is; room and dx are those of the side before */
+  hfy_real *clean;           /* given with rows that are not finite as 0, where there are such */
 } hfy_layer_side_;
 
 /* What products and norms are made with. */
@@ -16472,12 +16473,25 @@ HFY_COLD_ hfy_status hfy_layer_take_dout_(const hfy_layer_run_ *r, const hfy_rea
   for (i = 0; i < r->rows; i++) {
     if (!hfy_post_finite_(dout + i * width, width))
       return hfy_base_fail_(r->w, HFY_ERR_NONFINITE, "dout: row %z has NaN or infinity; all should be finite", i);
-    if (r->lost[i] > 0)
+    if (to && r->lost[i] > 0)
       memset(to + i * width, 0, width * sizeof *to);
-    else
+    else if (to)
       memcpy(to + i * width, dout + i * width, width * sizeof *to);
   }
   return HFY_OK;
+}
+
+/* Is one of a side's rows not finite? Nothing came of it, so nothing goes back: to, or NULL, gets rows that are 0 then. */
+HFY_COLD_ int hfy_layer_unclean_(const hfy_layer_side_ *s, hfy_real *to) {
+  size_t i, found = 0;
+  for (i = 0; i < s->rows; i++) {
+    const hfy_real *row = s->given + i * s->width;
+    const int finite = hfy_post_finite_(row, s->width);
+    found += !finite;
+    if (to && finite) memcpy(to + i * s->width, row, s->width * sizeof *to);
+    if (to && !finite) memset(to + i * s->width, 0, s->width * sizeof *to);
+  }
+  return found > 0;
 }
 
 HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
@@ -16514,6 +16528,8 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   asked.beta = back.beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, 0) ? &number : NULL;
   asked.alpha = back.alpha = hfy_layer_to_(r, HFY_LAYER_ALPHA_, 0) ? &number : NULL;
   asked.implicit = r->l->implicit;
+  for (h = 0, i = 0; i < r->rows; i++) h += r->lost[i] > 0;
+  if (h == r->rows) return hfy_layer_take_dout_(r, dout, NULL); /* of parameters that are not finite, too */
   status = hfy_layer_probe_(r, NULL, &asked);
   while (hfy_base_layout_(&arena, w, &status)) {
     hfy_layer_plan_(&arena, r);
@@ -16525,6 +16541,7 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
       hfy_layer_side_ *s = r->side + i;
       const size_t rows = r->fold && i ? 0 : s->fixed ? s->rows : r->l->heads * s->held;
       s->dhead = HFY_TAKE_(&arena, hfy_real, rows * s->n);
+      s->clean = hfy_layer_unclean_(s, NULL) ? HFY_TAKE_(&arena, hfy_real, s->rows * s->width) : NULL;
       s->dx = !s->wanted ? NULL : s->shares ? s[-1].dx : HFY_TAKE_(&arena, hfy_real, s->rows * s->width);
     }
     if (r->fold) {
@@ -16537,6 +16554,11 @@ HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real 
   }
   if (!status) status = hfy_layer_take_dout_(r, dout, back.dout);
   if (status) return status;
+  for (i = 0; i < HFY_LAYER_SIDES_; i++)
+    if (r->side[i].clean) {
+      hfy_layer_unclean_(r->side + i, r->side[i].clean);
+      r->side[i].given = r->side[i].clean;
+    }
   hfy_layer_prepare_(r, 0);
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
     hfy_layer_side_ *s = r->side + i;

@@ -392,3 +392,67 @@ BENCH_API int bench_pinv(size_t times, const double *a, size_t rows, size_t colu
     status = (int)hfy_linalg_pinv(a, rows, columns, 0, inverse, NULL, &bench_kernel_work);
   return status;
 }
+
+/* --- layers --- */
+
+typedef struct bench_layer {
+  hfy_layer layer;
+  hfy_layer_input in;
+  hfy_work work;
+  size_t params, rows;
+  hfy_real *param, *tape, *d_param, *d_in, *d_weights;
+} bench_layer;
+
+/* bags of `each` rows; queries > 0: pooling; memories > 0: lookup; raw: no norms. Parameters of standard deviation
+   scale, norms 1 and 0. */
+BENCH_API void *bench_layer_new(size_t width, size_t heads, size_t head_width, size_t queries, size_t memories,
+                                size_t extra, int raw, size_t bags, size_t each) {
+  bench_layer *b = (bench_layer *)calloc(1, sizeof *b);
+  hfy_param table[32];
+  size_t entries, i;
+  hfy_rng rng = hfy_rng_seed(1);
+  if (!b) return NULL;
+  b->layer.width = width;
+  b->layer.heads = heads;
+  b->layer.head_width = head_width;
+  b->layer.queries = queries;
+  b->layer.memories = memories;
+  b->layer.extra_steps = extra;
+  if (raw) b->layer.norm_state = b->layer.norm_stored = b->layer.norm_projected = HFY_LAYER_RAW;
+  b->in.bags = bags;
+  b->in.stored_each = b->in.state_each = each;
+  if (hfy_layer_params(&b->layer, "", 0, table, 32, &entries, &b->params, &b->work)) return NULL;
+  b->param = (hfy_real *)calloc(2 * b->params, sizeof(hfy_real));
+  b->d_param = b->param + b->params;
+  for (i = 0; i < entries; i++)
+    if (table[i].start == HFY_PARAM_NORMAL) table[i].start = HFY_PARAM_DENSE;
+  hfy_param_init(table, entries, &rng, b->param, &b->work);
+  b->rows = bags * each;
+  if (memories) b->in.state = b->param; /* until there is one */
+  hfy_layer_tape(&b->layer, &b->in, &b->in.tape_reals, &b->work);
+  b->tape = (hfy_real *)malloc(b->in.tape_reals * sizeof(hfy_real));
+  b->d_in = (hfy_real *)calloc(b->rows * width, sizeof(hfy_real));
+  return b;
+}
+BENCH_API const hfy_real *bench_layer_param(const bench_layer *b) { return b->param; }
+BENCH_API const hfy_real *bench_layer_gradient(const bench_layer *b, int of_input) {
+  return of_input ? b->d_in : b->d_param;
+}
+BENCH_API size_t bench_layer_tape(const bench_layer *b) { return b->in.tape_reals; }
+BENCH_API const char *bench_layer_message(const bench_layer *b) { return b->work.message; }
+
+/* dout NULL: forward alone, without a tape. */
+BENCH_API int bench_layer_run(long times, bench_layer *b, const hfy_real *x, const hfy_real *dout, hfy_real *out) {
+  hfy_status status = HFY_OK;
+  hfy_layer_grad grad = {b->d_param, NULL, NULL, NULL, NULL};
+  *(b->layer.memories ? &b->in.state : &b->in.stored) = x;
+  *(b->layer.memories ? &grad.state : &grad.stored) = b->d_in;
+  while (times-- && !status) {
+    status = hfy_layer_forward(&b->layer, b->param, &b->in, out, dout ? b->tape : NULL, NULL, &b->work);
+    if (!dout || status) continue;
+    memset(b->d_param, 0, b->params * sizeof(hfy_real));
+    memset(b->d_in, 0, b->rows * b->layer.width * sizeof(hfy_real));
+    status = hfy_layer_backward(&b->layer, b->param, &b->in, b->tape, dout, &grad, &b->work);
+  }
+  return status;
+}

@@ -25,7 +25,7 @@ typedef struct rig {
 /* Finds sizes; everything else is set. */
 static void rig_sizes(rig *r) {
   const hfy_layer *l = &r->layer;
-  hfy_layer full;
+  hfy_layer full = *l;
   size_t b, rows = 0, stored = 0;
   CHECK(hfy_layer_check(l, &full, &r->work) == HFY_OK);
   for (b = 0; b < r->in.bags; b++) {
@@ -173,7 +173,7 @@ TEST(goldens) {
 TEST(golden_blocks) {
   static hfy_real tape[REALS], d_memory[REALS];
   rig *r = &rigs;
-  size_t g, i, j, reals;
+  size_t g, i, j, reals = 0;
 #ifdef HFY_DOUBLE
   const double tol = 1e-10;
 #else
@@ -231,6 +231,27 @@ TEST(golden_blocks) {
 
 /* --- differences --- */
 
+static const size_t rows_of_bags[3] = {3, 1, 2}, stored_of_bags[3] = {4, 5, 3};
+static unsigned char hidden[12] = {0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0};
+
+/* A rig with three ragged bags. sides: 1 a state of its own, 2 values of their own. */
+static void ragged(rig *r, int sides) {
+  hfy_work keep = r->work;
+  memset(r, 0, sizeof *r);
+  r->work = keep;
+  r->layer.width = 4;
+  r->layer.heads = 2;
+  r->in.bags = 3;
+  r->in.stored = r->stored;
+  r->in.stored_rows = stored_of_bags;
+  if (sides & 1) {
+    r->in.state = r->state;
+    r->in.state_rows = rows_of_bags;
+  }
+  if (sides & 2) r->in.projected = r->projected;
+}
+
+#ifdef HFY_DOUBLE
 static double weigh(rig *r) {
   double sum = 0;
   size_t i;
@@ -239,7 +260,6 @@ static double weigh(rig *r) {
   return sum;
 }
 
-#ifdef HFY_DOUBLE
 /* Along a random direction through x (n numbers): does the gradient say what differences say? Tried at two widths, for
    separations have kinks. */
 static void differs(rig *r, hfy_real *x, const hfy_real *dx, size_t n, hfy_rng *rng, const char *what) {
@@ -318,26 +338,6 @@ static void differences(rig *r, hfy_rng *rng) {
   if (in->state) differs(r, r->state, r->d_state, r->state_reals, rng, "state");
   if (in->projected) differs(r, r->projected, r->d_projected, r->projected_reals, rng, "projected");
   if (in->mask) differs(r, r->mask, r->d_mask, r->mask_reals, rng, "mask");
-}
-
-static const size_t rows_of_bags[3] = {3, 1, 2}, stored_of_bags[3] = {4, 5, 3};
-static unsigned char hidden[12] = {0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0};
-
-/* A rig with three ragged bags. sides: 1 a state of its own, 2 values of their own. */
-static void ragged(rig *r, int sides) {
-  hfy_work keep = r->work;
-  memset(r, 0, sizeof *r);
-  r->work = keep;
-  r->layer.width = 4;
-  r->layer.heads = 2;
-  r->in.bags = 3;
-  r->in.stored = r->stored;
-  r->in.stored_rows = stored_of_bags;
-  if (sides & 1) {
-    r->in.state = r->state;
-    r->in.state_rows = rows_of_bags;
-  }
-  if (sides & 2) r->in.projected = r->projected;
 }
 
 static void masked(rig *r, hfy_rng *rng, size_t heads) {
@@ -479,14 +479,662 @@ TEST(random_layers) {
 }
 #endif
 
+/* --- the same another way --- */
+
+/* Draws what a rig needs that has its sizes. */
+static void draw(rig *r, hfy_rng *rng) {
+  rig_sizes(r);
+  draw_params(r->table, r->entries, rng, r->param);
+  normals(rng, r->stored, r->stored_reals, 1);
+  normals(rng, r->state, r->state_reals, 1);
+  normals(rng, r->projected, r->projected_reals, 1);
+  normals(rng, r->dout, r->outs, 1);
+}
+
+static void run(rig *r, hfy_real *out, hfy_layer_grad *grad) {
+  if (!CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, out, r->tape, NULL, &r->work) == HFY_OK))
+    printf("    %s\n", r->work.message);
+  if (!CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, grad, &r->work) == HFY_OK))
+    printf("    %s\n", r->work.message);
+}
+
+/* Bags together and one by one: the same bits, of what a bag has to itself. */
+TEST(bag_by_bag) {
+  static hfy_real alone[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(10);
+  int i;
+  for (i = 0; i < 12; i++) {
+    size_t b, row = 0, stored = 0;
+    hfy_layer_input all;
+    ragged(r, i % 4);
+    if (i >= 4) r->layer.extra_steps = 2;
+    if (i >= 8) r->layer.flags = HFY_LAYER_ZERO | HFY_LAYER_BIAS_PATTERN;
+    draw(r, &rng);
+    r->grad.stored = r->d_stored;
+    run(r, r->out, &r->grad);
+    all = r->in;
+    for (b = 0; b < 3; b++) {
+      hfy_layer_grad grad = {NULL, NULL, NULL, NULL, NULL};
+      const size_t rows = all.state ? rows_of_bags[b] : stored_of_bags[b];
+      const hfy_real *dout = r->dout + row * 4;
+      hfy_real got[REALS / 16];
+      r->in.bags = 1;
+      r->in.stored = all.stored + stored * 4;
+      r->in.stored_rows = stored_of_bags + b;
+      r->in.state = all.state ? all.state + row * 4 : NULL;
+      r->in.state_rows = rows_of_bags + b;
+      r->in.projected = all.projected ? all.projected + stored * 4 : NULL;
+      memset(alone, 0, sizeof alone);
+      grad.stored = alone;
+      CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, got, r->tape, NULL, &r->work) == HFY_OK);
+      CHECK(same_bits(got, r->out + row * 4, rows * 4 * sizeof *got));
+      CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, dout, &grad, &r->work) == HFY_OK);
+      CHECK(same_bits(alone, r->d_stored + stored * 4, stored_of_bags[b] * 4 * sizeof *alone));
+      row += rows;
+      stored += stored_of_bags[b];
+    }
+    r->in = all;
+  }
+}
+
+/* Trained states that are folded, and the same as states that come in; lookup's memories, and the same as stored rows
+   of every bag. Outputs and gradients agree to rounding. */
+static void near_all(const hfy_real *a, const hfy_real *b, size_t n, double tol) {
+  size_t i;
+  for (i = 0; i < n; i++) CHECK_NEAR(a[i], b[i], tol);
+}
+
+TEST(folded_is_plain) {
+  static hfy_real out[REALS], d_param[REALS], d_stored[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(11);
+  const double tol = 400 * REAL_EPS;
+  int i;
+  for (i = 0; i < 16; i++) {
+    size_t b, pool, own, k;
+    hfy_layer_input in;
+    ragged(r, 0);
+    r->layer.queries = 1 + (size_t)(i & 1);
+    r->layer.head_width = 7;
+    r->layer.extra_steps = (size_t)i / 2 % 3;
+    if (i & 4) r->layer.norm_stored = HFY_LAYER_RAW;
+    if (i & 8) r->in.padding = hidden;
+    hidden[0] = 0;
+    draw(r, &rng);
+    memset(d_param, 0, sizeof d_param);
+    memset(d_stored, 0, sizeof d_stored);
+    r->grad.params = d_param;
+    r->grad.stored = d_stored;
+    run(r, out, &r->grad);
+    in = r->in;
+    pool = r->table[0].count;
+    own = r->params - pool;
+    for (b = 0; b < 3; b++)
+      for (k = 0; k < pool; k++) r->state[b * pool + k] = r->param[k];
+    memmove(r->param, r->param + pool, own * sizeof *r->param);
+    r->in.state = r->state; /* the layer without trained states: its tape has k and v */
+    r->in.state_rows = NULL;
+    r->in.state_each = r->layer.queries;
+    r->layer.queries = 0;
+    CHECK(hfy_layer_tape(&r->layer, &r->in, &r->in.tape_reals, &r->work) == HFY_OK);
+    CHECK(r->in.tape_reals != in.tape_reals);
+    r->grad.params = r->d_param;
+    r->grad.stored = r->d_stored;
+    r->grad.state = r->d_state;
+    run(r, r->out, &r->grad);
+    near_all(out, r->out, r->outs, tol);
+    near_all(d_param + pool, r->d_param, own, tol);
+    near_all(d_stored, r->d_stored, r->stored_reals, tol);
+    for (k = 0; k < pool; k++)
+      CHECK_NEAR(d_param[k], r->d_state[k] + r->d_state[pool + k] + r->d_state[2 * pool + k], tol);
+    if (check_errors) printf("    case %d\n", i);
+    if (check_errors) break;
+  }
+}
+
+TEST(lookup_is_plain) {
+  static hfy_real out[REALS], d_state[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(12);
+  const double tol = 400 * REAL_EPS;
+  size_t i, k;
+  for (i = 0; i < 4; i++) {
+    ragged(r, 1);
+    r->layer.memories = 6;
+    r->layer.extra_steps = i & 1;
+    if (i & 2) r->layer.flags = HFY_LAYER_ZERO;
+    r->in.stored = NULL;
+    draw(r, &rng);
+    memset(d_state, 0, sizeof d_state);
+    r->grad.state = d_state;
+    run(r, out, &r->grad);
+    for (k = 0; k < 3 * 24; k++) r->stored[k] = r->param[k % 24];
+    memmove(r->param, r->param + 24, (r->params - 24) * sizeof *r->param);
+    r->layer.memories = 0;
+    r->in.stored = r->stored;
+    r->in.stored_rows = NULL;
+    r->in.stored_each = 6;
+    CHECK(hfy_layer_tape(&r->layer, &r->in, &r->in.tape_reals, &r->work) == HFY_OK);
+    r->grad.state = r->d_state;
+    run(r, r->out, &r->grad);
+    near_all(out, r->out, r->outs, tol);
+    near_all(d_state, r->d_state, r->state_reals, tol);
+  }
+}
+
+/* At a fixed point the implicit gradient is that of many steps; the start's is 0. */
+TEST(fixed_points) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(13);
+  int i;
+  for (i = 0; i < 6; i++) {
+    static hfy_real unrolled[REALS];
+    const double tol = sizeof(hfy_real) == 4 ? 2e-3 : 1e-9;
+    size_t k;
+    ragged(r, i & 1);
+    r->layer.beta = 0.3;
+    r->layer.extra_steps = 200;
+    if (i >= 4) r->layer.flags = HFY_LAYER_LEARN_BETA;
+    draw(r, &rng);
+    memset(unrolled, 0, sizeof unrolled);
+    r->grad.params = unrolled;
+    run(r, r->out, &r->grad);
+    r->layer.implicit = 1;
+    if (i >= 2) r->layer.extra_steps = 0;
+    CHECK(hfy_layer_tape(&r->layer, &r->in, &r->in.tape_reals, &r->work) == HFY_OK);
+    r->grad.params = r->d_param;
+    if (r->in.state) r->grad.state = r->d_state;
+    run(r, r->out, &r->grad);
+    for (k = 0; k < r->params; k++) CHECK_NEAR(r->d_param[k], unrolled[k], tol);
+    CHECK(all_are(r->d_state, r->state_reals, 0));
+    CHECK(all_are(r->d_param, 16, 0)); /* W_Q */
+    if (check_errors) printf("    case %d\n", i);
+    if (check_errors) break;
+  }
+}
+
+/* layer.safetensors holds golden 101's parameters as Python's safetensors lays them out: sorted, F32, with metadata. */
+TEST(a_file_of_pythons) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(101);
+  size_t i;
+  memset(r, 0, sizeof *r);
+  golden_layer(layer_goldens, &r->layer, &r->in, NULL, NULL);
+  r->in.stored = r->stored;
+  rig_sizes(r);
+  draw_params(r->table, r->entries, &rng, r->param); /* for the inputs, which are drawn after them */
+  normals(&rng, r->stored, r->stored_reals, 1);
+  fill(r->param, r->params, 0);
+  CHECK(hfy_file_safetensors_read("layer.safetensors", r->table, r->entries, r->param, &r->work) == HFY_OK);
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, NULL, &r->work) == HFY_OK);
+  for (i = 0; i < r->outs; i++) CHECK_NEAR(r->out[i], layer_goldens[0].out[i], 1e-5);
+  r->layer.flags = HFY_LAYER_NO_OUT;
+  rig_sizes(r);
+  CHECK_FAILS(hfy_file_safetensors_read("layer.safetensors", r->table, r->entries, r->param, &r->work), HFY_ERR_FORMAT,
+              &r->work, "out_proj");
+  hfy_work_free(&r->work);
+}
+
+/* Start values are the public layer's. Two layers, one after the other, on one work. */
+TEST(stacked) {
+  static hfy_real param[REALS], middle[REALS], first[4096], second[4096], d_middle[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(19);
+  hfy_layer_grad grad = {NULL, NULL, NULL, NULL, NULL};
+  size_t i, k;
+  double sum = 0, square = 0;
+  ragged(r, 0);
+  r->layer.heads = 1;
+  r->layer.width = 32;
+  r->in.bags = 1;
+  CHECK(hfy_layer_params(&r->layer, "one.", 0, r->table, ENTRIES, &r->entries, &r->params, &r->work) == HFY_OK);
+  CHECK(hfy_param_init(r->table, r->entries, &rng, param, &r->work) == HFY_OK);
+  CHECK(!strcmp(r->table[0].name, "one.association_core.in_proj_weight") && r->table[0].count == 3 * 32 * 32);
+  for (k = 0; k < r->table[0].count; k++) {
+    sum += (double)param[k];
+    square += (double)param[k] * (double)param[k];
+  }
+  CHECK(fabs(sum / 3072) < 4 * 0.02 / sqrt(3072.0));
+  CHECK(fabs(sqrt(square / 3072) - 0.02) < 0.001);
+  for (i = 1; i < r->entries; i++)
+    if (!strstr(r->table[i].name, "out_proj.weight"))
+      CHECK(all_are(param + r->table[i].offset, r->table[i].count, strstr(r->table[i].name, "weight") != NULL));
+  ragged(r, 0);
+  draw(r, &rng);
+  for (i = 0; i < 2; i++) { /* i: with a third pass in between, which uses the same scratch */
+    hfy_layer_input next = r->in;
+    next.stored = middle;
+    memset(r->d_param, 0, sizeof r->d_param);
+    memset(d_middle, 0, sizeof d_middle);
+    grad.params = r->d_param;
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, middle, first, NULL, &r->work) == HFY_OK);
+    CHECK(hfy_layer_forward(&r->layer, r->param, &next, r->out, second, NULL, &r->work) == HFY_OK);
+    if (i) CHECK(hfy_layer_forward(&r->layer, r->param, &next, r->d_stored, NULL, NULL, &r->work) == HFY_OK);
+    grad.stored = d_middle;
+    CHECK(hfy_layer_backward(&r->layer, r->param, &next, second, r->dout, &grad, &r->work) == HFY_OK);
+    grad.stored = NULL;
+    CHECK(hfy_layer_backward(&r->layer, r->param, &r->in, first, d_middle, &grad, &r->work) == HFY_OK);
+    if (!i) memcpy(param, r->d_param, r->params * sizeof *param);
+  }
+  CHECK(same_bits(param, r->d_param, r->params * sizeof *param));
+  hfy_work_free(&r->work);
+}
+
+/* --- dense layers, blocks, the optimiser --- */
+
+TEST(dense_layers) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(14);
+  int kind;
+  for (kind = HFY_DENSE_LINEAR; kind <= HFY_DENSE_TANH; kind++) {
+    hfy_dense dense = {3, 2, HFY_DENSE_LINEAR, 0};
+    hfy_param table[2];
+    size_t entries = 0, end = 0, i, d;
+    hfy_real *to[2], x[12], y[8], dy[8], dx[12], dw[8];
+    double slope = 0, up = 0, down = 0, way[20];
+    const double step = sizeof(hfy_real) == 4 ? 4e-3 : 1e-5;
+    dense.kind = (hfy_dense_kind)kind;
+    CHECK(hfy_dense_params(&dense, "fc.", 5, table, 2, &entries, &end, &r->work) == HFY_OK);
+    CHECK(entries == 2 && end == 5 + 8 && table[0].offset == 5 && table[1].offset == 11);
+    CHECK(!strcmp(table[0].name, "fc.weight") && table[0].start == HFY_PARAM_DENSE && table[0].shape[0] == 2);
+    CHECK(!strcmp(table[1].name, "fc.bias") && table[1].start == HFY_PARAM_UNIFORM);
+    CHECK_NEAR(table[1].spread, 1 / sqrt(3.0), 1e-15);
+    normals(&rng, r->param, 8, 1);
+    normals(&rng, x, 12, 1);
+    normals(&rng, dy, 8, 1);
+    memset(dx, 0, sizeof dx);
+    memset(dw, 0, sizeof dw);
+    to[0] = dx;
+    to[1] = dw;
+    CHECK(hfy_dense_forward(&dense, r->param, x, 4, y, &r->work) == HFY_OK);
+    for (i = 0; i < 8; i++) { /* by its definition */
+      double z = (double)r->param[6 + i % 2], want;
+      for (d = 0; d < 3; d++) z += (double)r->param[i % 2 * 3 + d] * (double)x[i / 2 * 3 + d];
+      want = kind == HFY_DENSE_RELU   ? (z > 0 ? z : 0)
+             : kind == HFY_DENSE_SELU ? 1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * (exp(z) - 1))
+             : kind == HFY_DENSE_GELU ? 0.5 * z * (1 + erf(z / sqrt(2.0)))
+             : kind == HFY_DENSE_TANH ? tanh(z)
+                                      : z;
+      CHECK_NEAR(y[i], want, 16 * REAL_EPS);
+    }
+    CHECK(hfy_dense_backward(&dense, r->param, x, y, dy, 4, to, &r->work) == HFY_OK);
+    for (i = 0; i < 20; i++) {
+      way[i] = hfy_rng_normal(&rng);
+      slope += way[i] * (double)(i < 12 ? dx[i] : dw[i - 12]);
+    }
+    for (i = 0; i < 20; i++) *(i < 12 ? x + i : r->param + i - 12) += (hfy_real)(step * way[i]);
+    CHECK(hfy_dense_forward(&dense, r->param, x, 4, y, &r->work) == HFY_OK);
+    for (i = 0; i < 8; i++) up += (double)y[i] * (double)dy[i];
+    for (i = 0; i < 20; i++) *(i < 12 ? x + i : r->param + i - 12) -= (hfy_real)(2 * step * way[i]);
+    CHECK(hfy_dense_forward(&dense, r->param, x, 4, y, &r->work) == HFY_OK);
+    for (i = 0; i < 8; i++) down += (double)y[i] * (double)dy[i];
+    CHECK_NEAR((up - down) / (2 * step), slope, sizeof(hfy_real) == 4 ? 2e-2 : 1e-7);
+  }
+  {
+    hfy_dense bad = {0, 2, HFY_DENSE_LINEAR, 0};
+    CHECK_FAILS(hfy_dense_forward(&bad, r->param, r->param, 1, r->out, &r->work), HFY_ERR_ARG, &r->work, "in");
+    bad.in = 2;
+    bad.kind = (hfy_dense_kind)9;
+    CHECK_FAILS(hfy_dense_params(&bad, NULL, 0, NULL, 0, NULL, NULL, &r->work), HFY_ERR_ARG, &r->work, "kind is 9");
+  }
+}
+
+/* Every part of a block against differences, with dropout, each activation, encoder and decoder. */
+#ifdef HFY_DOUBLE
+static double weigh_block(rig *r, const hfy_block *block, const hfy_layer_input *memory) {
+  double sum = 0;
+  size_t i;
+  CHECK(hfy_block_forward(block, r->param, &r->in, memory, r->out, r->tape, NULL, &r->work) == HFY_OK);
+  for (i = 0; i < r->outs; i++) sum += r->out[i] * r->dout[i];
+  return sum;
+}
+
+TEST(blocks) {
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(15);
+  int i;
+  for (i = 0; i < 20; i++) {
+    const int decoder = i & 1;
+    static hfy_real d_memory[64];
+    hfy_real *const x[3] = {r->param, r->stored, r->state};
+    hfy_real *const d[3] = {r->d_param, r->d_stored, d_memory};
+    hfy_block block;
+    hfy_layer_input memory;
+    size_t counts[3], part, k;
+    ragged(r, 0);
+    memset(&block, 0, sizeof block);
+    memset(&memory, 0, sizeof memory);
+    memset(d_memory, 0, sizeof d_memory);
+    block.self.width = 4;
+    block.self.heads = 2;
+    block.inner = 6;
+    block.kind = (hfy_dense_kind)(i / 2 % 5);
+    block.dropout = i >= 10 ? 0.3 : 0;
+    block.self.dropout = block.dropout;
+    r->in.training = i >= 10;
+    r->in.seed = (uint64_t)i;
+    if (decoder) {
+      block.cross.width = 4;
+      block.cross.stored_width = block.cross.projected_width = 3;
+      block.cross.heads = 2;
+    }
+    memory.bags = 3;
+    memory.stored_each = 2;
+    memory.stored = r->state;
+    CHECK(hfy_block_params(&block, NULL, 0, r->table, ENTRIES, &r->entries, &r->params, &r->work) == HFY_OK);
+    CHECK(hfy_block_tape(&block, &r->in, decoder ? &memory : NULL, &r->in.tape_reals, &r->work) == HFY_OK);
+    draw_params(r->table, r->entries, &rng, r->param);
+    r->outs = 12 * 4;
+    normals(&rng, r->stored, r->outs, 1);
+    normals(&rng, r->state, 18, 1);
+    normals(&rng, r->dout, r->outs, 1);
+    weigh_block(r, &block, decoder ? &memory : NULL);
+    r->grad.params = r->d_param;
+    r->grad.stored = r->d_stored;
+    r->grad.projected = decoder ? d_memory : NULL;
+    CHECK(hfy_block_backward(&block, r->param, &r->in, decoder ? &memory : NULL, r->tape, r->dout, &r->grad, &r->work) ==
+          HFY_OK);
+    counts[0] = r->params;
+    counts[1] = r->outs;
+    counts[2] = decoder ? 18 : 0;
+    for (part = 0; part < 3; part++) {
+      double way[REALS], slope = 0, up, down, size = 1;
+      const double step = 1e-6;
+      for (k = 0; k < counts[part]; k++) {
+        way[k] = hfy_rng_normal(&rng);
+        slope += way[k] * d[part][k];
+        size += fabs(way[k] * d[part][k]);
+      }
+      for (k = 0; k < counts[part]; k++) x[part][k] += step * way[k];
+      up = weigh_block(r, &block, decoder ? &memory : NULL);
+      for (k = 0; k < counts[part]; k++) x[part][k] -= 2 * step * way[k];
+      down = weigh_block(r, &block, decoder ? &memory : NULL);
+      for (k = 0; k < counts[part]; k++) x[part][k] += step * way[k];
+      if (!CHECK(fabs((up - down) / (2 * step) - slope) < 1e-6 * size))
+        printf("    block %d, part %u: %.10g, want %.10g\n", i, (unsigned)part, slope, (up - down) / (2 * step));
+    }
+  }
+}
+#endif
+
+/* AdamW by its definition, clipped; plain descent; what is frozen stays. */
+TEST(optimisers) {
+  hfy_rng rng = hfy_rng_seed(16);
+  hfy_param table[2];
+  hfy_optimiser how;
+  hfy_work work;
+  hfy_real p[6], g[6], moments[12];
+  double want[6], m[6] = {0}, v[6] = {0}, norm = 0;
+  int step, i;
+  memset(&work, 0, sizeof work);
+  memset(&how, 0, sizeof how);
+  memset(table, 0, sizeof table);
+  memset(moments, 0, sizeof moments);
+  table[0].count = 4;
+  table[1].offset = 4;
+  table[1].count = 2;
+  table[1].frozen = 1;
+  normals(&rng, p, 6, 1);
+  for (i = 0; i < 6; i++) want[i] = (double)p[i];
+  how.rate = 0.01;
+  how.decay = 0.1;
+  how.clip = 1;
+  for (step = 1; step <= 20; step++) {
+    double square = 0, scale;
+    normals(&rng, g, 6, 1);
+    for (i = 0; i < 4; i++) square += (double)g[i] * (double)g[i];
+    scale = sqrt(square) > 1 ? 1 / (sqrt(square) + 1e-6) : 1;
+    for (i = 0; i < 4; i++) {
+      const double gi = scale * (double)g[i];
+      m[i] = 0.9 * m[i] + 0.1 * gi;
+      v[i] = 0.999 * v[i] + 0.001 * gi * gi;
+      want[i] -= 0.01 * 0.1 * want[i];
+      want[i] -= 0.01 * (m[i] / (1 - pow(0.9, step))) / (sqrt(v[i] / (1 - pow(0.999, step))) + 1e-8);
+    }
+    CHECK(hfy_optimiser_step(&how, table, 2, p, g, moments, &norm, &work) == HFY_OK);
+    CHECK_NEAR(norm, sqrt(square), 1e-12);
+    CHECK(how.steps == (uint64_t)step);
+    for (i = 0; i < 6; i++) CHECK_NEAR(p[i], want[i], 40 * REAL_EPS);
+  }
+  g[1] = not_a_number();
+  CHECK_FAILS(hfy_optimiser_step(&how, table, 2, p, g, moments, &norm, &work), HFY_ERR_NONFINITE, &work, "nan");
+  CHECK(how.steps == 20);
+  how.sgd = 1;
+  how.clip = 0;
+  for (i = 0; i < 4; i++) {
+    g[i] = (hfy_real)i;
+    want[i] = (double)p[i] - 0.01 * (i + 0.1 * (double)p[i]);
+  }
+  CHECK(hfy_optimiser_step(&how, table, 2, p, g, NULL, NULL, &work) == HFY_OK);
+  for (i = 0; i < 6; i++) CHECK_NEAR(p[i], want[i], 2 * REAL_EPS);
+  how.beta1 = 1;
+  CHECK_FAILS(hfy_optimiser_step(&how, table, 2, p, g, NULL, NULL, &work), HFY_ERR_ARG, &work, "how->beta1 is 1");
+}
+
+/* --- what is told, what goes wrong --- */
+
+TEST(reports) {
+  static hfy_real q[REALS], k[REALS], v[REALS], weights[REALS], out[REALS];
+  static double energy[REALS];
+  static size_t steps[REALS];
+  static hfy_status status[REALS];
+  const hfy_layer_report all = {q, k, v, weights, energy, steps, status};
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(17);
+  int i;
+  for (i = 0; i < 4; i++) { /* softmax of q k over what is told gives out of v */
+    size_t b, row = 0, stored = 0, at = 0, j, h, d, s;
+    const size_t extra = i & 1 ? 1 : 0;
+    ragged(r, 3);
+    r->layer.flags = HFY_LAYER_NO_OUT | (extra ? HFY_LAYER_ZERO : 0);
+    if (i >= 2) r->layer.norm_space = 1;
+    draw(r, &rng);
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, out, NULL, &all, &r->work) == HFY_OK);
+    for (b = 0; b < 3; b++) {
+      const size_t rows = rows_of_bags[b], many = stored_of_bags[b];
+      for (h = 0; h < 2; h++)
+        for (j = 0; j < rows; j++, at += many + extra) {
+          double sum = extra ? 1 : 0, said[2] = {0, 0}, squares = 0;
+          for (s = 0; s < many; s++) {
+            double dot = 0;
+            for (d = 0; d < 2; d++)
+              dot += (double)q[(row + j) * 4 + h * 2 + d] * (double)k[(stored + s) * 4 + h * 2 + d];
+            sum += exp(dot / sqrt(2.0));
+          }
+          for (d = 0; d < 2; d++) squares += pow((double)q[(row + j) * 4 + h * 2 + d], 2);
+          CHECK_NEAR(energy[(row + j) * 2 + h], -log(sum) * sqrt(2.0) + squares / 2, 60 * REAL_EPS);
+          for (s = 0; s < many + extra; s++) {
+            double dot = 0;
+            for (d = 0; d < 2 && s < many; d++)
+              dot += (double)q[(row + j) * 4 + h * 2 + d] * (double)k[(stored + s) * 4 + h * 2 + d];
+            CHECK_NEAR(weights[at + s], exp(dot / sqrt(2.0)) / sum, 20 * REAL_EPS);
+            for (d = 0; d < 2 && s < many; d++)
+              said[d] += (double)weights[at + s] * (double)v[(stored + s) * 4 + h * 2 + d];
+          }
+          for (d = 0; d < 2; d++) CHECK_NEAR(out[(row + j) * 4 + h * 2 + d], said[d], 20 * REAL_EPS);
+          CHECK(steps[(row + j) * 2 + h] == 1 && status[row + j] == HFY_OK);
+        }
+      row += rows;
+      stored += many;
+    }
+    if (check_errors) break;
+  }
+}
+
+TEST(bad_layers) {
+  hfy_layer l;
+  hfy_work w;
+  hfy_param few[2];
+  size_t i, n;
+  char prefix[80];
+  const struct {
+    size_t at;
+    double value;
+    const char *says;
+  } bad[] = {{offsetof(hfy_layer, norm_eps), -1, "layer->norm_eps is -1"}, {offsetof(hfy_layer, norm_eps), HUGE_VAL, "norm_eps is inf"},
+             {offsetof(hfy_layer, beta), -2, "layer->beta is -2"},         {offsetof(hfy_layer, tol), -1, "layer->tol is -1"},
+             {offsetof(hfy_layer, dropout), 1, "layer->dropout is 1"},     {offsetof(hfy_layer, dropout), -0.5, "dropout is -0.5"}};
+  memset(&w, 0, sizeof w);
+  memset(&l, 0, sizeof l);
+  CHECK_FAILS(hfy_layer_check(NULL, NULL, &w), HFY_ERR_ARG, &w, "layer is NULL");
+  CHECK_FAILS(hfy_layer_check(&l, NULL, &w), HFY_ERR_ARG, &w, "layer->width is 0");
+  l.width = 4;
+  for (i = 0; i < COUNT(bad); i++) {
+    hfy_layer one = l;
+    memcpy((char *)&one + bad[i].at, &bad[i].value, sizeof(double));
+    CHECK_FAILS(hfy_layer_check(&one, NULL, &w), HFY_ERR_ARG, &w, bad[i].says);
+  }
+#define BAD(member, value, says)                                                  \
+  do {                                                                            \
+    hfy_layer one = l;                                                            \
+    one.member = value;                                                           \
+    CHECK_FAILS(hfy_layer_check(&one, NULL, &w), HFY_ERR_ARG, &w, says);          \
+  } while (0)
+  BAD(heads, 3, "heads is 3");
+  BAD(flags, 1024, "flags is 1024");
+  BAD(flags, HFY_LAYER_OWN_TARGETS, "memories is 0");
+  BAD(flags, HFY_LAYER_GAUSSIAN, "positions is 0");
+  BAD(flags, HFY_LAYER_LEARN_ALPHA, "sep.kind is 0");
+  BAD(norm_space, 3, "norm_space is 3");
+  BAD(norm_state, (hfy_layer_norm)7, "norm_state");
+  l.queries = 1;
+  BAD(memories, 1, "queries is 1");
+  l.queries = 0;
+  l.static_state = 1;
+  BAD(head_width, 3, "width is 4; with static_state it should be head_width, 3");
+  l.static_state = 0;
+  CHECK_FAILS(hfy_layer_params(&l, NULL, 0, few, 2, NULL, NULL, &w), HFY_ERR_ARG, &w, "capacity is 2; the table has 10");
+  memset(prefix, 'p', sizeof prefix);
+  prefix[79] = 0;
+  CHECK_FAILS(hfy_layer_params(&l, prefix, 0, NULL, 0, NULL, NULL, &w), HFY_ERR_ARG, &w, "prefix has 79 letters");
+  l.out_width = SIZE_MAX / 4;
+  CHECK_FAILS(hfy_layer_params(&l, NULL, 0, NULL, 0, &n, NULL, &w), HFY_ERR_ARG, &w, "cannot exist");
+  hfy_work_free(&w);
+}
+
+TEST(bad_input) {
+  static hfy_real before[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(18);
+  size_t empty[3] = {2, 0, 1}, i;
+  hfy_status status[8];
+  hfy_layer_report report;
+  hfy_layer_input in;
+  ragged(r, 1);
+  draw(r, &rng);
+  in = r->in;
+  fill(r->out, r->outs, 7);
+  memcpy(before, r->out, sizeof before);
+#define FORWARD hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work)
+#define BACKWARD hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work)
+  CHECK_FAILS(hfy_layer_forward(&r->layer, NULL, &in, r->out, NULL, NULL, &r->work), HFY_ERR_ARG, &r->work, "params");
+  CHECK_FAILS(hfy_layer_forward(&r->layer, r->param, NULL, r->out, NULL, NULL, &r->work), HFY_ERR_ARG, &r->work, "in is NULL");
+  CHECK_FAILS(hfy_layer_forward(&r->layer, r->param, &in, NULL, NULL, NULL, &r->work), HFY_ERR_ARG, &r->work, "out");
+  r->in.stored_rows = empty;
+  CHECK_FAILS(FORWARD, HFY_ERR_ARG, &r->work, "bag 1 has no stored rows");
+  r->in = in;
+  r->in.tape_reals--;
+  CHECK_FAILS(FORWARD, HFY_ERR_ARG, &r->work, "the tape needs");
+  r->in = in;
+  r->in.stored = NULL;
+  CHECK_FAILS(FORWARD, HFY_ERR_ARG, &r->work, "in->stored is NULL");
+  r->in = in;
+  r->in.mask_heads = 5;
+  CHECK_FAILS(FORWARD, HFY_ERR_ARG, &r->work, "in->mask_heads is 5");
+  r->in = in;
+  r->layer.sep.kind = HFY_SEP_KSUBSETS;
+  r->layer.sep.k = 9;
+  CHECK_FAILS(FORWARD, HFY_ERR_ARG, &r->work, "sep.k");
+  memset(&r->layer.sep, 0, sizeof r->layer.sep);
+  CHECK(same_bits(before, r->out, sizeof before));
+  { /* no room: how much is told, and it does; nothing was written */
+    hfy_work small;
+    char room[64];
+    void *enough;
+    memset(&small, 0, sizeof small);
+    small.buffer = room;
+    small.capacity = sizeof room;
+    CHECK(hfy_layer_forward(&r->layer, r->param, &in, r->out, NULL, NULL, &small) == HFY_ERR_NOMEM);
+    CHECK(same_bits(before, r->out, sizeof before));
+    enough = malloc(small.peak);
+    small.capacity = small.peak;
+    small.buffer = enough;
+    CHECK(hfy_layer_forward(&r->layer, r->param, &in, r->out, NULL, NULL, &small) == HFY_OK);
+    free(enough);
+  }
+  CHECK(FORWARD == HFY_OK);
+  memcpy(before, r->out, sizeof before);
+  r->grad.params = r->d_param;
+  r->grad.projected = r->d_projected;
+  CHECK_FAILS(BACKWARD, HFY_ERR_ARG, &r->work, "grad->projected is set");
+  r->grad.projected = NULL;
+  r->grad.mask = r->d_mask;
+  CHECK_FAILS(BACKWARD, HFY_ERR_ARG, &r->work, "grad->mask is set");
+  r->grad.mask = NULL;
+  r->dout[3] = not_a_number();
+  CHECK_FAILS(BACKWARD, HFY_ERR_NONFINITE, &r->work, "dout: row 0");
+  r->dout[3] = 1;
+  r->tape[0] += 1;
+  CHECK_FAILS(BACKWARD, HFY_ERR_ARG, &r->work, "tape is not of");
+  r->tape[0] -= 1;
+  CHECK(all_are(r->d_param, r->params, 0));
+  /* one row with NaN, one that sees nothing: 0 and their status, the others as before */
+  memset(&report, 0, sizeof report);
+  report.status = status;
+  r->state[1] = not_a_number();
+  for (i = 0; i < 26; i++) r->mask[i] = i >= 12 && i < 17 ? (hfy_real)-HUGE_VAL : 0;
+  r->in.mask = r->mask;
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, &report, &r->work) == HFY_ERR_NONFINITE);
+  CHECK_CONTAINS(r->work.message, "row 0");
+  CHECK(status[0] == HFY_ERR_NONFINITE && status[3] == HFY_ERR_ARG && !status[1] && !status[2] && !status[4]);
+  CHECK(all_are(r->out, 4, 0) && all_are(r->out + 12, 4, 0));
+  near_all(r->out + 4, before + 4, 8, 20 * REAL_EPS);
+  near_all(r->out + 16, before + 16, 8, 20 * REAL_EPS);
+  CHECK(BACKWARD == HFY_OK);
+  for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) < 1e6);
+  /* what is hidden may hold anything */
+  r->in.mask = NULL;
+  r->in.padding = hidden;
+  r->state[1] = 1;
+  for (i = 0; i < 4; i++) r->stored[4 + i] = not_a_number();
+  memset(r->d_param, 0, sizeof r->d_param);
+  CHECK(FORWARD == HFY_OK && BACKWARD == HFY_OK);
+  for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) < 1e6);
+  r->in.padding = NULL;
+  CHECK(FORWARD == HFY_ERR_NONFINITE && BACKWARD == HFY_OK);
+  for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) < 1e6);
+  for (i = 0; i < 4; i++) r->stored[4 + i] = 1;
+  r->param[r->params - 1] = not_a_number(); /* of a norm: no row has an answer */
+  CHECK(FORWARD == HFY_ERR_NONFINITE);
+  CHECK(all_are(r->out, r->outs, 0));
+  r->layer.flags = HFY_LAYER_LEARN_BETA;
+  rig_sizes(r);
+  r->param[r->params - 1] = not_a_number();
+  CHECK_FAILS(FORWARD, HFY_ERR_ARG, &r->work, "log_beta");
+  hfy_work_free(&r->work);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(goldens);
   RUN(golden_blocks);
+  RUN(bag_by_bag);
+  RUN(folded_is_plain);
+  RUN(lookup_is_plain);
+  RUN(fixed_points);
+  RUN(a_file_of_pythons);
+  RUN(stacked);
+  RUN(dense_layers);
+  RUN(optimisers);
+  RUN(reports);
+  RUN(bad_layers);
+  RUN(bad_input);
 #ifdef HFY_DOUBLE
   RUN(each_option);
   RUN(special_layers);
   RUN(random_layers);
+  RUN(blocks);
 #endif
   return CHECK_END();
 }

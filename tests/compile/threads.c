@@ -96,6 +96,58 @@ static uint64_t hash_others(uint64_t h, size_t *failures) {
   return hash(h, values, sizeof values);
 }
 
+/* layers: self-association, trained states (folded), memories, all with dropout; out, and every gradient */
+static uint64_t hash_layers(uint64_t h, const hfy_real *x, size_t *failures) {
+  enum { WIDE = 48, BAGS = 5, EACH = 60, REALS = 20000 };
+  hfy_real *params = (hfy_real *)malloc(sizeof *params * REALS), *grads = (hfy_real *)malloc(sizeof *params * REALS);
+  hfy_real *out = (hfy_real *)malloc(sizeof *out * BAGS * EACH * WIDE);
+  hfy_real *d_in = (hfy_real *)malloc(sizeof *out * BAGS * EACH * WIDE), *tape;
+  size_t which, i;
+  for (which = 0; params && grads && out && d_in && which < 4; which++) {
+    hfy_layer layer;
+    hfy_layer_input in;
+    hfy_layer_grad grad = {NULL, NULL, NULL, NULL, NULL};
+    size_t end = 0, rows;
+    hfy_work work;
+    memset(&layer, 0, sizeof layer);
+    memset(&in, 0, sizeof in);
+    memset(&work, 0, sizeof work);
+    layer.width = WIDE;
+    layer.heads = 3;
+    layer.extra_steps = which & 1;
+    layer.dropout = 0.2;
+    layer.queries = which == 1 ? 2 : 0;
+    layer.memories = which == 2 ? 40 : 0;
+    if (which == 3) layer.sep.kind = HFY_SEP_SPARSEMAX;
+    in.bags = BAGS;
+    in.stored_each = in.state_each = EACH;
+    in.training = 1;
+    in.seed = which;
+    *(which == 2 ? &in.state : &in.stored) = x;
+    *(which == 2 ? &grad.state : &grad.stored) = d_in;
+    grad.params = grads;
+    *failures += hfy_layer_params(&layer, NULL, 0, NULL, 0, NULL, &end, &work) != HFY_OK || end > REALS;
+    for (i = 0; i < end; i++) params[i] = x[i * 3] / 5;
+    *failures += hfy_layer_tape(&layer, &in, &in.tape_reals, &work) != HFY_OK;
+    tape = (hfy_real *)malloc(sizeof *tape * in.tape_reals);
+    memset(grads, 0, sizeof *grads * REALS);
+    memset(d_in, 0, sizeof *d_in * BAGS * EACH * WIDE);
+    *failures += hfy_layer_forward(&layer, params, &in, out, tape, NULL, &work) != HFY_OK;
+    *failures += hfy_layer_backward(&layer, params, &in, tape, x, &grad, &work) != HFY_OK;
+    rows = layer.queries ? BAGS * layer.queries : BAGS * EACH;
+    h = hash(h, out, sizeof *out * rows * WIDE);
+    h = hash(h, grads, sizeof *grads * end);
+    h = hash(h, d_in, sizeof *d_in * BAGS * EACH * WIDE);
+    free(tape);
+    hfy_work_free(&work);
+  }
+  free(params);
+  free(grads);
+  free(out);
+  free(d_in);
+  return h;
+}
+
 int main(void) {
   enum { D = 24, SMALL = 300, LARGE = 30000, MANY = 130, ALL = 4200 * 256 };
   hfy_real *keys = (hfy_real *)malloc(sizeof *keys * ALL), *q = (hfy_real *)malloc(sizeof *q * MANY * D);
@@ -197,6 +249,7 @@ int main(void) {
     failures += hfy_theory_separate(&net, &what, NULL) != HFY_OK;
     h = hash(h, energy, sizeof *energy * MANY * 4);
   }
+  h = hash_layers(h, keys, &failures);
   h = hash_others(h, &failures);
   printf("%08lx%08lx after %lu refusals\n", (unsigned long)(h >> 32), (unsigned long)(h & 0xFFFFFFFFu),
          (unsigned long)failures);
