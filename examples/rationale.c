@@ -4,8 +4,8 @@
    neighbours holds the verdict: each of its words tells it with probability .6, the others are plain words that belong
    to the passage all the same. Outside three words tell good or bad at random. A rationaliser sees only the verdict:
    embeddings of 16 numbers, HopfieldPooling with one head by softmax, k-subsets or sequential k-subsets (k = 5), a
-   dense layer. Its rationale are the 5 heaviest words. Numbers, on other texts: accuracy, and F1 of the rationale against the
-   passage, mean +- sd of the seeds.
+   dense layer. Its rationale are the 5 heaviest words. Numbers, on other texts: accuracy, and F1 of the rationale
+   against the passage, mean +- sd of the seeds.
    Published on BeerAdvocate, overlap with people's rationales (HFY, Table 6): sequential above plain k-subsets.
 
      rationale [--seeds 5] [--epochs 10] [--texts 1000] [--transition 1] */

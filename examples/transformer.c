@@ -119,6 +119,10 @@ static void make_model(model *m, size_t width, size_t length, int gaussian, uint
   for (i = 0; i < m->entries; i++) /* N(0, .02) would stand still for very long */
     if (strstr(m->table[i].name, "proj") && strstr(m->table[i].name, "weight")) m->table[i].start = HFY_PARAM_DENSE;
   train_must(hfy_param_init(m->table, m->entries, &rng, m->params, &m->work), &m->work);
+  for (i = 0; i < length * width; i++) { /* places begin as waves, so that neighbours are alike */
+    const double phase = (double)(i / width) / pow(1000, (double)(i % width / 2 * 2) / (double)width);
+    m->params[SYMBOLS * width + i] = (hfy_real)(0.03 * (i % 2 ? cos(phase) : sin(phase)));
+  }
   m->in.bags = BATCH;
   m->in.stored_each = length;
   for (i = 0; i <= BLOCKS; i++) m->x[i] = TRAIN_NEW(hfy_real, m->rows * width);
