@@ -10,7 +10,7 @@
    costs least; Gaussians there cost nothing.
    Text: Debian's bible-kjv, made by `bible -f gen1:1-rev22:21 >kjv.txt`; without a file a text is drawn of 200 words.
 
-     transformer [--text kjv.txt] [--seeds 5] [--steps 1500] [--width 64] [--length 64] */
+     transformer [--text kjv.txt] [--seeds 5] [--steps 2000] [--width 32] [--length 32] */
 #include "../hfy.h"
 
 #include "train.h"
@@ -304,9 +304,9 @@ static void run(const text *t, size_t width, size_t length, size_t steps, int ga
 
 int main(int argc, char **argv) {
   const size_t seeds = (size_t)train_option(argc, argv, "--seeds", 5);
-  const size_t steps = (size_t)train_option(argc, argv, "--steps", 1500);
-  const size_t width = (size_t)train_option(argc, argv, "--width", 64);
-  const size_t length = (size_t)train_option(argc, argv, "--length", 64);
+  const size_t steps = (size_t)train_option(argc, argv, "--steps", 2000);
+  const size_t width = (size_t)train_option(argc, argv, "--width", 32);
+  const size_t length = (size_t)train_option(argc, argv, "--length", 32);
   const char *path = "kjv.txt";
   double *all = TRAIN_NEW(double, seeds * (BLOCKS + 1)), *one = TRAIN_NEW(double, seeds), mean, sd;
   size_t i, k;
