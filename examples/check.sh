@@ -273,6 +273,24 @@ says '^   0.003  *[4-7][0-9]  *1.00  *0.00  *0.00  *0.00  *0.00  *0.9[0-9] .* 0.
 run 0 landscape 1 10
 run 2 landscape 0
 
+run 0 bit_pattern --latch --seeds 1 --epochs 1 --only 2
+says '^pooling  *1.0000 .* epoch 1 '
+run 2 bit_pattern --epoch
+says 'epoch: not known'
+run 0 mnist_bags --data "$build/no-such-folder" --K 2 --seeds 1 --epochs 1 --bags 40
+says 'digits of seven strokes instead'
+says '^2   2-subsets '
+run 0 mil --data "$build/no-such-folder" --repeats 1 --folds 1 --epochs 2
+says 'drawn bags instead'
+run 0 needle --seeds 1 --steps 80 --sample 1000 --sequences 5000
+says 'AUC \(0.9[0-9]*\|1.000\) '
+run 0 rationale --seeds 1 --epochs 1 --texts 100
+says '^sequential k-subsets  *[01].[0-9]'
+run 0 uci --data "$build/no-such-folder"
+says 'no sets in'
+run 0 transformer --text "$build/no-such-file" --seeds 1 --steps 2 --width 16 --length 16
+says '^      0  4.[0-9]*  *4 0 0 0  *4 0 0 0 '
+
 rm -f "$out" "$build"/check.1 "$build"/check.2 "$build"/check.csv "$sheet" "$idx" "$npy"
 echo "examples: $passed passed, $failed failed"
 [ $failed = 0 ]
