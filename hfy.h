@@ -15528,7 +15528,8 @@ HFY_COLD_ hfy_layer_map_ hfy_layer_map_of_(const hfy_layer_run_ *r, size_t side,
 }
 
 /* y, head by head y_step apart, to r->flat, rows x heads x n of a side, or back. */
-HFY_PRIVATE_ void hfy_layer_flat_(const hfy_layer_run_ *r, size_t n, size_t rows, hfy_real *y, size_t y_step, int back) {
+HFY_PRIVATE_ void hfy_layer_flat_(const hfy_layer_run_ *r, size_t n, size_t rows, hfy_real *y, size_t y_step,
+                                  int back) {
   const size_t heads = r->l->heads;
   size_t i, h;
   for (i = 0; i < rows; i++)
@@ -16030,8 +16031,8 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
     wide = hfy_layer_most_(hfy_layer_most_(wide, s->width, s->held), s->n, 0);
   }
   wide = hfy_layer_most_(wide, r->full.values, 0);
-  i = hfy_layer_most_(r->full.keys, r->full.values, 0);
-  r->flat = HFY_TAKE_(arena, hfy_real, r->fold ? r->side[0].rows * r->full.keys : hfy_layer_most_(r->rows, r->stored, 0) * i);
+  i = r->fold ? r->side[0].rows : hfy_layer_most_(r->rows, r->stored, 0);
+  r->flat = HFY_TAKE_(arena, hfy_real, hfy_base_times_(i, hfy_layer_most_(r->full.keys, r->full.values, 0)));
   r->joint = HFY_TAKE_(arena, hfy_real, joint);
   r->djoint = HFY_TAKE_(arena, hfy_real, back ? joint : 0);
   r->q = HFY_TAKE_(arena, hfy_real, n * l->head_width);
