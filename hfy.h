@@ -15208,17 +15208,15 @@ typedef struct hfy_layer_tools_ {
   const hfy_simd_ *simd;
   size_t tasks, slice; /* of gemm: so many elements a task */
   hfy_real *gemm;
-  hfy_post_scratch_ post;
   double *sum;
 } hfy_layer_tools_;
 
-/* wide: the longest side of a product, the longest row of a norm. */
-HFY_COLD_ void hfy_layer_equip_(hfy_base_arena_ *arena, size_t wide, hfy_layer_tools_ *t) {
+/* wide: the longest side of a product; row: the longest row of a norm. */
+HFY_COLD_ void hfy_layer_equip_(hfy_base_arena_ *arena, size_t wide, size_t row, hfy_layer_tools_ *t) {
   t->tasks = hfy_base_workers_();
   t->slice = hfy_linalg_gemm_scratch_(wide, wide, wide, sizeof(hfy_real));
   t->gemm = HFY_TAKE_(arena, hfy_real, hfy_base_times_(t->tasks, t->slice));
-  t->post.row = HFY_TAKE_(arena, double, wide);
-  t->sum = HFY_TAKE_(arena, double, hfy_base_times_(2, wide));
+  t->sum = HFY_TAKE_(arena, double, hfy_base_times_(2, row));
 }
 
 /* One bag: where its rows begin among those of out, of the input, of q, of k and v. */
@@ -16022,13 +16020,14 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
   const size_t n = r->fold ? hfy_base_times_(l->heads, r->most) : 0, back_n = back ? n : 0;
   const size_t wider = hfy_layer_most_(l->stored_width, l->projected_width, 0);
   const size_t joint = l->flags & HFY_LAYER_CONNECTED ? hfy_base_times_(r->stored, r->full.keys) : 0;
+  const size_t row = hfy_layer_most_(hfy_layer_most_(l->width, l->stored_width, l->projected_width), l->head_width, 0);
   size_t i, wide = hfy_layer_most_(l->out_width, r->rows, r->full.keys);
   for (i = 0; i < HFY_LAYER_SIDES_; i++) {
     hfy_layer_side_ *s = r->side + i;
     s->shares = r->fold && i == HFY_LAYER_V_ && s->given == s[-1].given && s->norm.kind && s[-1].norm.kind;
     s->room = s->shares ? s[-1].room : s->norm.kind ? HFY_TAKE_(arena, hfy_real, s->rows * s->width) : NULL;
     s->seen = l->norm_space && i != HFY_LAYER_V_ ? HFY_TAKE_(arena, hfy_real, s->all * s->n) : NULL;
-    wide = hfy_layer_most_(hfy_layer_most_(wide, s->width, s->held), s->n, 0);
+    wide = hfy_layer_most_(hfy_layer_most_(wide, s->width, s->n), r->fold && i ? 0 : s->held, 0);
   }
   wide = hfy_layer_most_(wide, r->full.values, 0);
   i = r->fold ? r->side[0].rows : hfy_layer_most_(r->rows, r->stored, 0);
@@ -16044,7 +16043,7 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
   r->bias = HFY_TAKE_(arena, hfy_real, makes ? (makes > 1 ? r->most : 1) * r->many : 0);
   r->zero = HFY_TAKE_(arena, hfy_real, l->flags & HFY_LAYER_GAUSSIAN ? r->most + r->many : 0);
   r->visible = HFY_TAKE_(arena, size_t, r->in->causal ? r->most : 0);
-  hfy_layer_equip_(arena, wide, &r->tools);
+  hfy_layer_equip_(arena, wide, back ? row : 0, &r->tools);
   r->said = HFY_TAKE_(arena, hfy_real, (r->fold ? n : r->most) * l->value_width);
   r->inner.capacity = r->inner.peak;
   r->inner.buffer = HFY_TAKE_(arena, unsigned char, r->inner.peak);
@@ -16397,7 +16396,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_forward(const hfy_dense *dense, const hf
   size_t i;
   hfy_status status = hfy_dense_begin_(dense, rows, null, &t, w);
   while (hfy_base_layout_(&arena, w, &status))
-    hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), &t);
+    hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), 0, &t);
   if (status) return hfy_base_close_(w, &local, status);
   map = hfy_dense_map_(dense, params, NULL);
   hfy_layer_apply_(&t, &map, x, rows, y);
@@ -16417,7 +16416,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_backward(const hfy_dense *dense, const h
   size_t i;
   hfy_status status = hfy_dense_begin_(dense, rows, null, &t, w);
   while (hfy_base_layout_(&arena, w, &status)) {
-    hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), &t);
+    hfy_layer_equip_(&arena, hfy_layer_most_(rows, dense->in, dense->out), 0, &t);
     dz = HFY_TAKE_(&arena, hfy_real, rows * dense->out);
     z = HFY_TAKE_(&arena, hfy_real, dense->kind == HFY_DENSE_GELU ? rows * dense->out : 0);
   }
@@ -16603,7 +16602,7 @@ HFY_COLD_ void hfy_block_norm_(hfy_block_run_ *b, size_t i, hfy_real *y, hfy_rea
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_layer_tools_ t;
   hfy_status status = HFY_OK;
-  while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, &t);
+  while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, b->width, &t);
   if (!status && y) hfy_layer_normalise_(&norm, b->r[i], b->rows, b->width, y);
   if (!status && dh)
     hfy_layer_normalise_back_(&t, &norm, b->r[i], b->rows, b->width, dh, b->dparams ? b->dparams + at : NULL);

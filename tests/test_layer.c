@@ -27,6 +27,11 @@ typedef struct rig {
   hfy_work work;
 } rig;
 
+static void clear(rig *r) {
+  hfy_work_free(&r->work);
+  memset(r, 0, sizeof *r);
+}
+
 /* Finds sizes; everything else is set. */
 static void rig_sizes(rig *r) {
   const hfy_layer *l = &r->layer;
@@ -133,7 +138,7 @@ TEST(goldens) {
     const layer_golden *want = layer_goldens + g;
     hfy_rng rng = hfy_rng_seed(want->seed), cotangent = hfy_rng_seed(want->seed + 1000);
     unsigned char padding[10] = {0};
-    memset(r, 0, sizeof *r);
+    clear(r);
     golden_layer(want, &r->layer, &r->in, r->mask, padding);
     if (r->in.state_each) r->in.state = r->state;
     if (want->seed == 104 || want->seed == 105) r->in.projected = r->projected;
@@ -190,7 +195,7 @@ TEST(golden_blocks) {
     hfy_rng rng = hfy_rng_seed(want->seed), cotangent = hfy_rng_seed(want->seed + 1000);
     hfy_block block;
     hfy_layer_input memory;
-    memset(r, 0, sizeof *r);
+    clear(r);
     memset(&block, 0, sizeof block);
     memset(&memory, 0, sizeof memory);
     memset(d_memory, 0, sizeof d_memory);
@@ -241,9 +246,7 @@ static unsigned char hidden[12] = {0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0};
 
 /* A rig with three ragged bags. sides: 1 a state of its own, 2 values of their own. */
 static void ragged(rig *r, int sides) {
-  hfy_work keep = r->work;
-  memset(r, 0, sizeof *r);
-  r->work = keep;
+  clear(r);
   r->layer.width = 4;
   r->layer.heads = 2;
   r->in.bags = 3;
@@ -664,7 +667,7 @@ TEST(a_file_of_pythons) {
   rig *r = &rigs;
   hfy_rng rng = hfy_rng_seed(101);
   size_t i;
-  memset(r, 0, sizeof *r);
+  clear(r);
   golden_layer(layer_goldens, &r->layer, &r->in, NULL, NULL);
   r->in.stored = r->stored;
   rig_sizes(r);
@@ -683,7 +686,7 @@ TEST(a_file_of_pythons) {
 
 /* Start values are the public layer's. Two layers, one after the other, on one work. */
 TEST(stacked) {
-  static hfy_real param[REALS], middle[REALS], first[4096], second[4096], d_middle[REALS];
+  static hfy_real param[2 * REALS], middle[REALS], first[4096], second[4096], d_middle[REALS];
   rig *r = &rigs;
   hfy_rng rng = hfy_rng_seed(19);
   hfy_layer_grad grad = {NULL, NULL, NULL, NULL, NULL};
@@ -1141,5 +1144,6 @@ int main(int argc, char **argv) {
   RUN(random_layers);
   RUN(blocks);
 #endif
+  hfy_work_free(&rigs.work);
   return CHECK_END();
 }

@@ -584,7 +584,7 @@ TEST(bytes_that_lie) {
     refused += status != HFY_OK;
     free(bytes);
   }
-  CHECK(answered > 500 && refused > 5000); /* both kinds were tried */
+  CHECK(answered > 50 && refused > 5000); /* both kinds were tried */
   free(whole);
   hfy_work_free(&work);
   remove(PATH);
