@@ -664,9 +664,12 @@ TEST(fixed_points) {
 
 /* layer.safetensors holds golden 101's parameters as Python's safetensors lays them out: sorted, F32, with metadata. */
 TEST(a_file_of_pythons) {
+  static const char name[] = "layer.safetensors";
+  char path[1024] = __FILE__, *end = strrchr(path, '/'); /* beside this file */
   rig *r = &rigs;
   hfy_rng rng = hfy_rng_seed(101);
   size_t i;
+  strcpy(end ? end + 1 : path, name);
   clear(r);
   golden_layer(layer_goldens, &r->layer, &r->in, NULL, NULL);
   r->in.stored = r->stored;
@@ -674,12 +677,12 @@ TEST(a_file_of_pythons) {
   draw_params(r->table, r->entries, &rng, r->param); /* for the inputs, which are drawn after them */
   normals(&rng, r->stored, r->stored_reals, 1);
   fill(r->param, r->params, 0);
-  CHECK(hfy_file_safetensors_read("layer.safetensors", r->table, r->entries, r->param, &r->work) == HFY_OK);
+  CHECK(hfy_file_safetensors_read(path, r->table, r->entries, r->param, &r->work) == HFY_OK);
   CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, NULL, &r->work) == HFY_OK);
   for (i = 0; i < r->outs; i++) CHECK_NEAR(r->out[i], layer_goldens[0].out[i], 1e-5);
   r->layer.flags = HFY_LAYER_NO_OUT;
   rig_sizes(r);
-  CHECK_FAILS(hfy_file_safetensors_read("layer.safetensors", r->table, r->entries, r->param, &r->work), HFY_ERR_FORMAT,
+  CHECK_FAILS(hfy_file_safetensors_read(path, r->table, r->entries, r->param, &r->work), HFY_ERR_FORMAT,
               &r->work, "out_proj");
   hfy_work_free(&r->work);
 }
