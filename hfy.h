@@ -1262,7 +1262,7 @@ enum {
   HFY_LAYER_BIAS_PATTERN = 16,   /* one more stored pattern that is trained (bias_k, bias_v) */
   HFY_LAYER_OWN_TARGETS = 32,    /* memories: values from target_weights instead of lookup_weights */
   HFY_LAYER_FROZEN_TARGETS = 64, /* which are not trained */
-  HFY_LAYER_LEARN_BETA = 128,    /* log_beta, one a head, is trained; beta and betas say where it starts */
+  HFY_LAYER_LEARN_BETA = 128,    /* log_beta, one a head, is trained; beta says where it starts */
   HFY_LAYER_LEARN_ALPHA = 256,   /* ENTMAX's alpha, one a head, is trained: cut to [1, 8], gradient 0 beyond */
   HFY_LAYER_GAUSSIAN = 512       /* weights by position, not by content (MHN B1.4): mu, sigma, heads x positions each */
 };
@@ -1283,7 +1283,8 @@ typedef struct hfy_layer {
   size_t stored_width, projected_width;      /* of a stored pattern, of one that values come from; 0 = width */
   size_t heads;                              /* 0 = 1 */
   size_t head_width, value_width, out_width; /* of q and k, of v, of a head each; of out. 0 = width / heads, head_width,
-                                                width (NO_OUT: heads * value_width) */
+                                                width (NO_OUT: heads * value_width). A value_width that is set gives
+                                                W_Q, W_K, W_V names of their own, as pattern_size does */
   size_t queries;                            /* > 0: so many states are trained, for all bags: HopfieldPooling */
   size_t memories;                           /* > 0: so many stored patterns are trained, for all bags: HopfieldLayer */
   size_t positions;                          /* GAUSSIAN: N of MHN B1.4, the most rows of a bag */
@@ -1295,8 +1296,9 @@ typedef struct hfy_layer {
   double norm_eps;                           /* added to variances; > 0; 0 = 1e-5 */
   double beta;                               /* > 0; 0 = 1/sqrt(head_width) */
   const double *betas;                       /* one a head instead; or NULL */
-  hfy_sep sep;                               /* any; bounds, structure, transitions go with stored + extra patterns */
-  hfy_post post;                             /* of a state in the association space, after each extra step */
+  hfy_sep sep;                               /* any; bounds, structure, transitions go with the stored + extra patterns
+                                                of a bag. Its parameters are not trained, but for LEARN_ALPHA */
+  hfy_post post;                             /* of a state in the association space, after each extra step; untrained */
   size_t extra_steps;                        /* updates of the state before the read-out */
   double tol;                                /* >= 0: fewer once max|f(q) - q| <= tol, each row and head by itself (the
                                                 public layer couples a batch) */
@@ -1319,17 +1321,19 @@ typedef struct hfy_layer_input {
   const unsigned char *padding;  /* one a stored row, 1: as if it were not there; or NULL */
   int causal;                    /* 1: row i sees stored rows 0 .. i of its bag alone */
   int training;                  /* 1: dropout */
-  uint64_t seed;                 /* of dropout: weights fall by a hash of (seed, bag, head, row, pattern) */
+  uint64_t seed;                 /* of dropout: weights fall by a hash of (seed, bag, head, row, pattern). Another for
+                                    each step and each layer (a decoder block takes two: this one and the next) */
   size_t tape_reals;             /* how many reals the tape has room for */
 } hfy_layer_input;
 
 /* What a layer can tell besides its answer; every pointer is optional. Rows go through all bags; the extra patterns of
    ZERO and BIAS_PATTERN are told of in weights alone, last in their row. */
 typedef struct hfy_layer_report {
-  hfy_real *q, *k, *v; /* state rows x heads * head_width; stored rows x the same, x heads * value_width */
-  hfy_real *weights;   /* p of the read-out before dropout: bag by bag, head by head, state x stored (+ extra) rows */
+  hfy_real *q, *k, *v; /* state rows x heads * head_width; stored rows x the same, x heads * value_width. GAUSSIAN: v */
+  hfy_real *weights;   /* p of the read-out (in training what dropout left of it): bag by bag, head by head, state x
+                          stored (+ extra) rows */
   double *energy;      /* state rows x heads: E of the state that is read out from; see hfy_energy */
-  size_t *steps;       /* state rows x heads: steps made, the read-out's among them */
+  size_t *steps;       /* state rows x heads: steps made, the read-out's among them; folded: extra_steps + 1 */
   hfy_status *status;  /* state rows: HFY_OK, or why the row has no answer */
 } hfy_layer_report;
 
@@ -1339,20 +1343,23 @@ typedef struct hfy_layer_grad {
   hfy_real *params, *stored, *state, *projected, *mask;
 } hfy_layer_grad;
 
-/* Checks a layer and, if resolved is not NULL, gives it back with all defaults filled in.
+/* Checks a layer and, if resolved is not NULL, gives it back with all defaults filled in, but for value_width (0 still
+   means head_width). What hangs on a bag's rows (k, bounds, structure) is checked by the passes.
    Errors: ARG with the member, its value and what it should have been. */
 HFY_API hfy_status hfy_layer_check(const hfy_layer *layer, hfy_layer *resolved, hfy_work *work);
 
 /* The table of a layer's parameters: names, order and shapes of the public layer's state_dict, each name after `prefix`
    (NULL = ""), the first at `offset` of the flat array. Ours come last: log_beta, alpha, mu, sigma (heads; heads x
    positions). table: capacity entries, or NULL to count; *entries: how many there are; *end: the offset after the last.
-   Either may be NULL. torch.nn.MultiheadAttention's names are those after "association_core.".
+   Either may be NULL. torch.nn.MultiheadAttention's names are those after "association_core."; pooling_weights,
+   lookup_weights and target_weights are 1 x rows x width.
    Errors: as hfy_layer_check; ARG (a prefix too long, sizes without end, capacity: told in the message). */
 HFY_API hfy_status hfy_layer_params(const hfy_layer *layer, const char *prefix, size_t offset, hfy_param *table,
                                     size_t capacity, size_t *entries, size_t *end, hfy_work *work);
 
 /* How many reals of tape a forward pass over `in` leaves for the backward one: about 2 (state + stored rows) x heads x
-   head_width. Pointers of `in` but for rows are not followed. */
+   head_width. Of `in`'s other arrays only whether they are there is looked at. A report of k, v or energy needs more
+   where it keeps a layer from folding: hfy_layer_forward's message says how much. */
 HFY_API hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input *in, size_t *reals, hfy_work *work);
 
 /* out: rows of out_width: one a state row, or `queries` a bag. params: from the layer's own first parameter on (offset
@@ -1361,16 +1368,17 @@ HFY_API hfy_status hfy_layer_tape(const hfy_layer *layer, const hfy_layer_input 
    A row without an answer (everything hidden from it, NaN) is 0 and has its status; the first such is returned, all
    others are answered. A bag's bits do not depend on the other bags, nor on threads.
    Cost: rows x widths x heads * head_width for the projections, state x stored rows x heads x (head_width (1 +
-   extra_steps) + value_width) for the association. Trained states that are few do without k and v: one pass over the
-   stored rows serves all heads (folding), equal up to rounding; memories are projected once for all bags.
+   extra_steps) + value_width) for the association. Trained or static states that are few do without k and v: one pass
+   over the stored rows serves all heads (folding; SOFTMAX, SPARSEMAX, ENTMAX, NORMMAX, neither mask nor dropout), equal
+   up to rounding; memories are projected once for all bags.
    Errors, nothing written: ARG (a member, an empty bag, a tape too short: its size is told), NOMEM, UNSUPPORTED. */
 HFY_API hfy_status hfy_layer_forward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                      hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *work);
 
 /* Reverse mode: adds to grad the vector-Jacobian products of hfy_layer_forward at dout (the shape of out). layer,
    params, in and tape as they were in that call. Rows without an answer add nothing.
-   Errors, nothing written: ARG (as above; a tape of another input), NONFINITE (dout), NOMEM, UNSUPPORTED;
-   CONVERGENCE with `implicit`. */
+   Errors, nothing written: ARG (as above; a tape of other shapes or options), NONFINITE (dout), NOMEM, UNSUPPORTED.
+   With `implicit` also CONVERGENCE: a row whose gradient was not found adds nothing through its head. */
 HFY_API hfy_status hfy_layer_backward(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                       const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
                                       hfy_work *work);
@@ -1434,10 +1442,11 @@ HFY_API hfy_status hfy_block_backward(const hfy_block *block, const hfy_real *pa
                                       const hfy_layer_input *memory, hfy_real *tape, const hfy_real *dout,
                                       const hfy_layer_grad *grad, hfy_work *work);
 
-/* AdamW (Loshchilov, Hutter), or plain gradient descent. Zeroed = AdamW with PyTorch's defaults but for no decay. */
+/* AdamW (Loshchilov, Hutter), or plain gradient descent. Zeroed = AdamW with PyTorch's defaults but for its decay, 0.01
+   there. */
 typedef struct hfy_optimiser {
   double rate;         /* > 0; 0 = 1e-3 */
-  double beta1, beta2; /* 0 <= . < 1; 0 = 0.9, 0.999 */
+  double beta1, beta2; /* 0 < . < 1; 0 = 0.9, 0.999 */
   double eps;          /* > 0; 0 = 1e-8 */
   double decay;        /* >= 0: AdamW: params lose rate * decay of themselves a step; sgd: added to gradients */
   double clip;         /* > 0: gradients are scaled so that the norm of all is at most this; 0: not */
@@ -15074,6 +15083,7 @@ HFY_COLD_ hfy_status hfy_layer_wrong_(const hfy_layer_full_ *f, hfy_work *w) {
   const int frozen = (flags & HFY_LAYER_FROZEN_TARGETS) != 0, fixed = l->static_stored || l->static_projected;
   const int extras = f->extras > 0, trained = l->queries || l->memories;
   const double bits = flags, steps = (double)l->extra_steps, eps = l->norm_eps;
+  const double alpha = l->sep.alpha == 0 ? 1.5 : l->sep.alpha;
   const struct {
     int wrong;
     const char *member;
@@ -15094,6 +15104,8 @@ HFY_COLD_ hfy_status hfy_layer_wrong_(const hfy_layer_full_ *f, hfy_work *w) {
     {frozen && !own, "flags", bits, "with OWN_TARGETS beside FROZEN_TARGETS"},
     {flags & HFY_LAYER_LEARN_ALPHA && (l->sep.kind != HFY_SEP_ENTMAX || l->sep.plus), "sep.kind", (double)l->sep.kind,
      "HFY_SEP_ENTMAX, without plus, with LEARN_ALPHA"},
+    {(unsigned)l->sep.kind > HFY_SEP_UNIFORM, "sep.kind", (double)l->sep.kind, "one of hfy_sep_kind"},
+    {flags & HFY_LAYER_LEARN_ALPHA && !(alpha >= 1 && alpha <= 8), "sep.alpha", alpha, "from 1 to 8 with LEARN_ALPHA"},
     {extras && fixed, "flags", bits, "without ZERO and BIAS_PATTERN where stored rows are static"},
     {flags & HFY_LAYER_CONNECTED && (fixed || gaussian || l->projected_width != l->stored_width), "flags", bits,
      "without CONNECTED: it takes W_K, W_V and a projected_width of stored_width"},
@@ -15130,6 +15142,7 @@ HFY_COLD_ hfy_status hfy_layer_side_wrong_(const hfy_layer_full_ *f, size_t side
 HFY_COLD_ hfy_status hfy_layer_resolve_(const hfy_layer *layer, hfy_layer_full_ *f, hfy_work *w) {
   hfy_layer *l = &f->l;
   hfy_status status = hfy_base_null_(w, layer ? NULL : "layer");
+  hfy_post post;
   size_t i;
   if (status) return status;
   memset(f, 0, sizeof *f);
@@ -15151,6 +15164,7 @@ HFY_COLD_ hfy_status hfy_layer_resolve_(const hfy_layer *layer, hfy_layer_full_ 
   if (l->norm_eps == 0) l->norm_eps = 1e-5;
   if (l->beta == 0) l->beta = 1 / sqrt((double)l->head_width);
   status = hfy_layer_wrong_(f, w);
+  if (!status) status = hfy_post_check_(&l->post, l->head_width, &post, "layer->post", w);
   for (i = 0; !status && i < HFY_LAYER_SIDES_; i++) {
     const int fixed = i == 0 ? l->static_state : i == 1 ? l->static_stored : l->static_projected;
     const int by_position = i != HFY_LAYER_V_ && l->flags & HFY_LAYER_GAUSSIAN;
@@ -15398,7 +15412,8 @@ HFY_COLD_ int hfy_layer_folds_(const hfy_layer_run_ *r) {
   const unsigned other = HFY_LAYER_GAUSSIAN | HFY_LAYER_CONNECTED | HFY_LAYER_LEARN_ALPHA;
   const hfy_sep_kind kind = l->sep.kind;
   const size_t path = hfy_base_plus_(hfy_base_times_(l->extra_steps, l->stored_width), l->projected_width);
-  return (l->queries || l->static_state) && !l->static_stored && !l->static_projected && !l->norm_space &&
+  return (l->queries || l->static_state) && !r->dropping && !l->static_stored && !l->static_projected &&
+         !l->norm_space &&
          !l->memories && !r->full.extras && !(l->flags & other) && !in->mask && !in->causal && !(l->tol > 0) &&
          !l->implicit && !(l->extra_steps && l->post.kind) && !l->sep.plus && !l->sep.upper && !l->sep.lower &&
          (kind == HFY_SEP_SOFTMAX || kind == HFY_SEP_SPARSEMAX || kind == HFY_SEP_ENTMAX || kind == HFY_SEP_NORMMAX) &&
@@ -15443,15 +15458,21 @@ enum { HFY_LAYER_MARK_ = 4 };
 /* 64 bits that tell one call's shapes from another's, as four numbers that any hfy_real holds. */
 HFY_COLD_ void hfy_layer_mark_(const hfy_layer_run_ *r, hfy_real mark[HFY_LAYER_MARK_]) {
   const hfy_layer *l = r->l;
-  const size_t of[] = {r->rows, r->stored, r->in->bags, l->heads, l->head_width, l->value_width, l->width,
-                       r->full.extras, (size_t)r->fold, (size_t)r->dropping};
-  hfy_rng rng = hfy_rng_seed(r->dropping ? r->in->seed : 0);
-  uint64_t bits = 0;
+  const hfy_layer_input *in = r->in;
+  const size_t of[] = {l->width, l->stored_width, l->projected_width, l->heads, l->head_width, l->value_width,
+                       l->queries, l->memories, l->flags, l->norm_state, l->norm_stored, l->norm_projected, (size_t)l->norm_space,
+                       l->sep.kind, l->post.kind, l->extra_steps, l->implicit != 0, in->bags, in->mask_heads,
+                       in->causal != 0, in->mask != NULL, in->padding != NULL, in->state != NULL, (size_t)r->fold,
+                       (size_t)r->dropping};
+  hfy_rng rng = hfy_rng_seed(r->dropping ? in->seed : 0);
+  uint64_t bits;
   size_t i;
-  for (i = 0; i < sizeof of / sizeof *of; i++) {
-    rng.state ^= of[i];
-    bits = hfy_rng_u64(&rng);
+  for (i = 0; i < sizeof of / sizeof *of; i++) rng.state = hfy_rng_u64(&rng) ^ of[i];
+  for (i = 0; i < in->bags; i++) {
+    rng.state = hfy_rng_u64(&rng) ^ hfy_layer_rows_of_(l, in, i);
+    rng.state = hfy_rng_u64(&rng) ^ hfy_layer_stored_of_(l, in, i);
   }
+  bits = hfy_rng_u64(&rng);
   for (i = 0; i < HFY_LAYER_MARK_; i++) mark[i] = (hfy_real)(bits >> 16 * i & 65535);
 }
 
@@ -15604,6 +15625,8 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
   for (i = 0; i < 2 * n; i++) sum[i] = 0;
   for (; rows--; x += n, dy += n) {
     double mean, root = hfy_layer_row_(x, n, norm->eps, &mean), all = 0, along = 0;
+    if (!hfy_base_is_finite_(root)) memset(dy, 0, n * sizeof *dy); /* of a pattern that was hidden */
+    if (!hfy_base_is_finite_(root)) continue;
     for (i = 0; i < n; i++) {
       const double u = ((double)x[i] - mean) * root, d = (double)dy[i], g = norm->gain ? (double)norm->gain[i] * d : d;
       sum[i] += d * u;
@@ -15770,7 +15793,8 @@ HFY_COLD_ void hfy_layer_ask_(hfy_layer_run_ *r, const hfy_real *queries, size_t
   told.energy = r->energy;
   told.steps = r->fold ? NULL : r->steps;
   told.weights = weights;
-  memset(out, 0, n * (r->net.readout ? r->net.readout_dim : r->net.dim) * sizeof *out);
+  if (n) memset(out, 0, n * (r->net.readout ? r->net.readout_dim : r->net.dim) * sizeof *out);
+  for (i = 0; i < n; i++) r->one[i] = HFY_ERR_NOMEM; /* until the net says otherwise */
   hfy_net_retrieve_(&r->net, queries, n, out, &told, r->drop, hfy_base_open_(&r->inner, NULL));
   for (i = 0; i < n; i++) {
     hfy_status *status = r->status + r->bag.row + i % r->bag.rows;
@@ -15830,10 +15854,12 @@ HFY_COLD_ void hfy_layer_fold_query_(const hfy_layer_run_ *r, size_t t) {
   const hfy_real *gain = hfy_layer_at_(r, HFY_LAYER_NORM_ + HFY_LAYER_K_, 0);
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
-    const hfy_real beta = (hfy_real)hfy_layer_beta_(r, h), *w = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n).w;
+    const hfy_real *w = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n).w;
+    const double beta = hfy_layer_beta_(r, h);
     hfy_layer_multiply_(&r->tools, r->bag.rows, width, n, hfy_linalg_rows_(hfy_layer_fold_q_(r, t, h), n),
                         hfy_linalg_rows_(w, width), hfy_linalg_set_(r->y + h * all, width));
-    for (i = h * all; i < (h + 1) * all; i++) r->u[i] = r->y[i] * (gain ? beta * gain[i % width] : beta);
+    for (i = h * all; i < (h + 1) * all; i++)
+      r->u[i] = (hfy_real)(beta * (double)r->y[i] * (gain ? (double)gain[i % width] : 1));
   }
 }
 
@@ -15845,13 +15871,14 @@ HFY_COLD_ void hfy_layer_fold_query_back_(const hfy_layer_run_ *r, size_t t) {
   size_t h, i;
   for (h = 0; h < r->l->heads; h++) {
     const hfy_layer_map_ map = hfy_layer_map_of_(r, HFY_LAYER_K_, h * n, n);
-    const hfy_real beta = (hfy_real)hfy_layer_beta_(r, h), *v = r->y + h * all, *u = r->u + h * all;
+    const hfy_real *v = r->y + h * all, *u = r->u + h * all;
+    const double beta = hfy_layer_beta_(r, h);
     hfy_real *du = r->du + h * all, *d_beta = hfy_layer_to_(r, HFY_LAYER_LOG_BETA_, h);
     double sum = 0;
     for (i = 0; i < all; i++) {
       sum += (double)du[i] * (double)u[i];
-      if (d_gain) d_gain[i % width] += beta * du[i] * v[i];
-      du[i] *= gain ? beta * gain[i % width] : beta;
+      if (d_gain) d_gain[i % width] += (hfy_real)(beta * (double)du[i] * (double)v[i]);
+      du[i] = (hfy_real)(beta * (double)du[i] * (gain ? (double)gain[i % width] : 1));
     }
     if (d_beta) *d_beta = (hfy_real)((double)*d_beta + sum);
     hfy_layer_multiply_(&r->tools, rows, n, width, hfy_linalg_rows_(du, width), hfy_linalg_turned_(map.w, width),
@@ -15987,6 +16014,7 @@ HFY_COLD_ hfy_status hfy_layer_numbers_(const hfy_layer_run_ *r, hfy_work *w) {
 HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told, const hfy_grad *grad) {
   hfy_real none[2] = {0, 0};
   size_t h, rows = SIZE_MAX, many = SIZE_MAX;
+  hfy_report early;
   hfy_status status = hfy_layer_numbers_(r, r->w);
   hfy_work *w = &r->inner;
   memset(w, 0, sizeof *w);
@@ -15996,12 +16024,14 @@ HFY_COLD_ hfy_status hfy_layer_probe_(hfy_layer_run_ *r, const hfy_report *told,
     if (r->bag.rows == rows && r->bag.many == many) continue;
     rows = r->bag.rows;
     many = r->bag.many;
+    if (told) early = *told;
     for (h = 0; !status && h < (r->fold ? 1 + (r->l->extra_steps > 0) : r->l->heads); h++) {
       const size_t n = r->fold ? r->l->heads * rows : rows;
       hfy_layer_shape_(r, h);
       hfy_base_open_(w, NULL);
+      if (told && r->fold && h) early.weights = NULL; /* a step before the last tells no weights */
       status = grad ? hfy_net_vjp_(&r->net, none, n, none, NULL, grad, r->drop, w)
-                    : hfy_net_retrieve_(&r->net, none, n, none + 1, told, r->drop, w);
+                    : hfy_net_retrieve_(&r->net, none, n, none + 1, &early, r->drop, w);
       if (status == HFY_ERR_NOMEM) status = HFY_OK;
       if (status) memcpy(r->w->message, w->message, sizeof w->message);
     }
@@ -16030,7 +16060,7 @@ HFY_COLD_ void hfy_layer_plan_(hfy_base_arena_ *arena, hfy_layer_run_ *r, int ba
     wide = hfy_layer_most_(hfy_layer_most_(wide, s->width, s->n), r->fold && i ? 0 : s->held, 0);
   }
   wide = hfy_layer_most_(wide, r->full.values, 0);
-  i = r->fold ? r->side[0].rows : hfy_layer_most_(r->rows, r->stored, 0);
+  i = hfy_layer_most_(r->side[0].rows, r->fold ? 0 : r->rows, r->fold ? 0 : r->stored);
   r->flat = HFY_TAKE_(arena, hfy_real, hfy_base_times_(i, hfy_layer_most_(r->full.keys, r->full.values, 0)));
   r->joint = HFY_TAKE_(arena, hfy_real, joint);
   r->djoint = HFY_TAKE_(arena, hfy_real, back ? joint : 0);
@@ -16093,8 +16123,8 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
     for (h = 0; !r->fold && h < r->l->heads; h++) hfy_layer_associate_(r, h, tell);
   }
   status = hfy_layer_answer_(r, out);
-  hfy_layer_tell_(r, r->side + HFY_LAYER_Q_, tell->q);
-  hfy_layer_tell_(r, r->side + HFY_LAYER_K_, tell->k); /* not asked for where they are not made */
+  hfy_layer_tell_(r, r->side + HFY_LAYER_Q_, r->zero ? NULL : tell->q);
+  hfy_layer_tell_(r, r->side + HFY_LAYER_K_, r->zero ? NULL : tell->k); /* not asked for where they are not made */
   hfy_layer_tell_(r, r->side + HFY_LAYER_V_, tell->v);
   if (tell->status && r->rows) memcpy(tell->status, r->status, r->rows * sizeof *r->status);
   return status;
@@ -16442,6 +16472,7 @@ typedef struct hfy_block_run_ {
   size_t width, rows, reals;
   hfy_layer_input in[2];
   hfy_real *tape[2], *r[3], *h[2]; /* on the tape: the associations'; sums, what norms make of them: rows x width */
+  hfy_real *lost;                  /* rows without an answer: 1 */
   hfy_real *a, *dh, *hidden, *fed; /* and scratch, rows x width; act(.), without and with dropout, rows x inner */
   const hfy_real *params, *dout;
   hfy_real *dparams, *out;
@@ -16562,6 +16593,7 @@ HFY_COLD_ hfy_status hfy_block_begin_(const hfy_block *block, const hfy_layer_in
   for (i = 0; i <= b->stages; i++) b->r[i] = hfy_layer_take_(tape, &b->reals, size);
   for (i = 0; i < b->stages; i++) b->h[i] = hfy_layer_take_(tape, &b->reals, size);
   if (tape) b->in[1].state = b->h[0];
+  b->lost = hfy_layer_take_(tape, &b->reals, b->rows);
   b->a = hfy_layer_take_(tape, &b->reals, size);
   b->dh = hfy_layer_take_(tape, &b->reals, size);
   b->hidden = hfy_layer_take_(tape, &b->reals, inner);
@@ -16621,8 +16653,8 @@ HFY_COLD_ hfy_status hfy_block_run_all_(hfy_block_run_ *b, void (*steps)(hfy_blo
   b->dry = 1;
   steps(b, &dry);
   arena.used = dry.peak;
-  if (!b->status) hfy_block_did_(b, hfy_base_reserve_(w, &arena), w);
   b->dry = 0;
+  if (!b->status) hfy_block_did_(b, hfy_base_reserve_(w, &arena), w);
   if (!b->status) steps(b, w);
   memcpy(w->message, b->message, sizeof b->message);
   return b->status;
@@ -16639,10 +16671,22 @@ HFY_COLD_ void hfy_block_dense_back_(hfy_block_run_ *b, size_t i, const hfy_real
   hfy_block_did_(b, hfy_dense_backward(b->dense + i, b->params + at, x, y, dy, b->rows, to, w), w);
 }
 
+/* Rows of x that are not finite become 0 and lost. */
+HFY_COLD_ void hfy_block_lose_(hfy_block_run_ *b, hfy_real *x, hfy_work *w) {
+  size_t i;
+  for (i = 0; !b->dry && i < b->rows; i++) {
+    if (hfy_post_finite_(x + i * b->width, b->width)) continue;
+    b->lost[i] = 1;
+    memset(x + i * b->width, 0, b->width * sizeof *x);
+    hfy_block_did_(b, hfy_base_fail_(w, HFY_ERR_NONFINITE, "row %z: NaN or infinity in it or on its way", i), w);
+  }
+}
+
 HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
   const hfy_real *x = b->in[0].stored;
   const size_t size = b->dry ? 0 : b->rows * b->width, inner = b->dense[0].out, last = b->stages;
   size_t i, k;
+  if (size) memset(b->lost, 0, b->rows * sizeof *b->lost);
   for (i = 0; i <= last; i++) {
     if (i < last) {
       const hfy_layer_report *report = b->report ? b->report + i : NULL;
@@ -16656,16 +16700,20 @@ HFY_COLD_ void hfy_block_forward_(hfy_block_run_ *b, hfy_work *w) {
     }
     hfy_block_drop_(b, i < last ? i : 3, b->width, b->a);
     for (k = 0; k < size; k++) b->r[i][k] = x[k] + b->a[k];
+    hfy_block_lose_(b, b->r[i], w);
     hfy_block_norm_(b, i, i < last ? b->h[i] : b->out, NULL, w);
     if (i < last) x = b->h[i];
   }
+  hfy_block_lose_(b, b->out, w);
+  for (k = 0; size && k < b->rows; k++)
+    if (b->lost[k] > 0) memset(b->out + k * b->width, 0, b->width * sizeof *b->out);
 }
 
 HFY_COLD_ void hfy_block_backward_(hfy_block_run_ *b, hfy_work *w) {
   const size_t size = b->dry ? 0 : b->rows * b->width, last = b->stages, inner = b->dense[0].out;
   size_t i, k;
   if (b->dry) memset(b->a, 0, b->rows * b->width * sizeof *b->a); /* layers look at it */
-  if (size) memcpy(b->dh, b->dout, size * sizeof *b->dh);
+  if (size) hfy_layer_sift_(b->dout, b->rows, b->width, b->lost, b->dh);
   for (i = last + 1; i--;) { /* dh: of what norm i gives, then of r_i = x + a, then of x */
     const hfy_real *x = i ? b->h[i - 1] : b->in[0].stored;
     hfy_block_norm_(b, i, NULL, b->dh, w);
@@ -16763,6 +16811,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
     }
   if (status) return hfy_base_close_(w, &local, status);
   length = sqrt(square);
+  if (!hfy_base_is_finite_(length))
+    return hfy_base_close_(w, &local, hfy_base_fail_(w, HFY_ERR_NONFINITE, "grads: their norm is beyond double"));
   if (norm) *norm = length;
   scale = how->clip > 0 && length > how->clip ? how->clip / (length + 1e-6) : 1;
   rate = how->rate > 0 ? how->rate : 1e-3;

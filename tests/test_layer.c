@@ -732,6 +732,137 @@ TEST(stacked) {
   hfy_work_free(&r->work);
 }
 
+/* What a second reading found: scratch of early folded steps, dropout that does not fold, hidden rows of NaN. */
+TEST(found_by_reading) {
+  static hfy_real weights[REALS], q[REALS], k[REALS], plain[REALS], dirt[4096];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(20);
+  hfy_layer_report report;
+  hfy_status status;
+  size_t i, each, w;
+  for (each = 1; each < 40; each++) { /* weights of a folded layer with steps before, on scratch that is not 0 */
+    hfy_work dirty;
+    ragged(r, 0);
+    r->layer.queries = 1;
+    r->layer.extra_steps = 1 + each % 2;
+    r->in.bags = 1;
+    r->in.stored_rows = NULL;
+    r->in.stored_each = each;
+    draw(r, &rng);
+    memset(&dirty, 0, sizeof dirty);
+    for (w = 0; w < COUNT(dirt); w++) dirt[w] = not_a_number();
+    dirty.buffer = dirt;
+    dirty.capacity = sizeof dirt;
+    memset(&report, 0, sizeof report);
+    CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, plain, NULL, &report, &r->work) == HFY_OK);
+    report.weights = weights;
+    report.status = &status;
+    if (!CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, &report, &dirty) == HFY_OK))
+      printf("    %s\n", dirty.message);
+    CHECK(status == HFY_OK);
+    near_all(r->out, plain, r->outs, 200 * REAL_EPS);
+  }
+  ragged(r, 0); /* with dropout the same whatever is reported */
+  r->layer.queries = 1;
+  r->layer.head_width = 8;
+  r->layer.dropout = 0.5;
+  r->in.training = 1;
+  draw(r, &rng);
+  memset(&report, 0, sizeof report);
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, plain, NULL, &report, &r->work) == HFY_OK);
+  report.k = k;
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, &report, &r->work) == HFY_OK);
+  near_all(r->out, plain, r->outs, 100 * REAL_EPS);
+  ragged(r, 0); /* nothing at all, of states that are normalised */
+  r->layer.queries = 2;
+  r->layer.norm_space = 1;
+  draw(r, &rng);
+  r->in.bags = 0;
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, NULL, NULL) == HFY_OK);
+  ragged(r, 0); /* q and k of positions are not there */
+  r->layer.flags = HFY_LAYER_GAUSSIAN;
+  r->layer.positions = 5;
+  r->layer.head_width = 5;
+  draw(r, &rng);
+  for (i = 0; i < r->entries; i++)
+    if (strstr(r->table[i].name, "sigma")) fill(r->param + r->table[i].offset, r->table[i].count, 1);
+  report.q = q;
+  fill(q, REALS, 7);
+  CHECK(hfy_layer_forward(&r->layer, r->param, &r->in, r->out, NULL, &report, &r->work) == HFY_OK);
+  CHECK(all_are(q, REALS, 7));
+  ragged(r, 1); /* hidden rows of NaN, normalised again in the association space */
+  r->layer.norm_space = 2;
+  r->in.padding = hidden;
+  draw(r, &rng);
+  for (i = 0; i < 4; i++) r->stored[4 + i] = not_a_number();
+  r->grad.params = r->d_param;
+  r->grad.state = r->d_state;
+  run(r, r->out, &r->grad);
+  for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) < 1e6);
+  for (i = 0; i < r->state_reals; i++) CHECK(fabs((double)r->d_state[i]) < 1e6);
+  r->in.tape_reals = 16 * REALS; /* room for any: what it belongs to decides */
+  r->layer.extra_steps = 1;
+  CHECK_FAILS(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work), HFY_ERR_ARG,
+              &r->work, "tape is not of");
+  r->layer.extra_steps = 0;
+  r->in.causal = 1;
+  CHECK_FAILS(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work), HFY_ERR_ARG,
+              &r->work, "tape is not of");
+}
+
+/* A block on a work of yours that is too small writes nothing; a row of NaN that is hidden from the others is 0. */
+TEST(blocks_that_fail) {
+  static hfy_real before[REALS];
+  rig *r = &rigs;
+  hfy_rng rng = hfy_rng_seed(21);
+  static unsigned char second[12] = {0, 1};
+  hfy_block block;
+  size_t i, bytes;
+  void *room;
+  ragged(r, 0);
+  memset(&block, 0, sizeof block);
+  block.self.width = 4;
+  block.self.heads = 2;
+  block.inner = 6;
+  r->in.padding = second;
+  CHECK(hfy_block_params(&block, NULL, 0, r->table, ENTRIES, &r->entries, &r->params, &r->work) == HFY_OK);
+  CHECK(hfy_block_tape(&block, &r->in, NULL, &r->in.tape_reals, &r->work) == HFY_OK);
+  draw_params(r->table, r->entries, &rng, r->param);
+  r->outs = 48;
+  normals(&rng, r->stored, 48, 1);
+  normals(&rng, r->dout, 48, 1);
+  CHECK(hfy_block_forward(&block, r->param, &r->in, NULL, before, r->tape, NULL, &r->work) == HFY_OK);
+  r->grad.params = r->d_param;
+  r->grad.stored = r->d_stored;
+  for (bytes = 1; bytes < 100000; bytes *= 2) {
+    hfy_work small;
+    memset(&small, 0, sizeof small);
+    room = malloc(bytes);
+    small.buffer = room;
+    small.capacity = bytes;
+    fill(r->out, 48, 7);
+    if (hfy_block_forward(&block, r->param, &r->in, NULL, r->out, r->tape, NULL, &small) == HFY_ERR_NOMEM)
+      CHECK(all_are(r->out, 48, 7));
+    else
+      CHECK(same_bits(r->out, before, 48 * sizeof *before));
+    if (hfy_block_backward(&block, r->param, &r->in, NULL, r->tape, r->dout, &r->grad, &small) == HFY_ERR_NOMEM)
+      CHECK(all_are(r->d_stored, 48, 0) && all_are(r->d_param, r->params, 0));
+    free(room);
+  }
+  memset(r->d_param, 0, sizeof r->d_param);
+  memset(r->d_stored, 0, sizeof r->d_stored);
+  r->stored[5] = not_a_number();
+  CHECK_FAILS(hfy_block_forward(&block, r->param, &r->in, NULL, r->out, r->tape, NULL, &r->work), HFY_ERR_NONFINITE,
+              &r->work, "row 1");
+  CHECK(all_are(r->out + 4, 4, 0));
+  near_all(r->out, before, 4, 40 * REAL_EPS);
+  near_all(r->out + 8, before + 8, 40, 40 * REAL_EPS);
+  CHECK(hfy_block_backward(&block, r->param, &r->in, NULL, r->tape, r->dout, &r->grad, &r->work) == HFY_OK);
+  for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) < 1e6);
+  for (i = 0; i < 48; i++) CHECK(fabs((double)r->d_stored[i]) < 1e6);
+  CHECK(all_are(r->d_stored + 4, 4, 0));
+}
+
 /* --- dense layers, blocks, the optimiser --- */
 
 TEST(dense_layers) {
@@ -1136,6 +1267,8 @@ int main(int argc, char **argv) {
   RUN(fixed_points);
   RUN(a_file_of_pythons);
   RUN(stacked);
+  RUN(found_by_reading);
+  RUN(blocks_that_fail);
   RUN(dense_layers);
   RUN(optimisers);
   RUN(reports);
