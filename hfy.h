@@ -15461,9 +15461,9 @@ HFY_COLD_ void hfy_layer_mark_(const hfy_layer_run_ *r, hfy_real mark[HFY_LAYER_
   const hfy_layer_input *in = r->in;
   const size_t of[] = {l->width, l->stored_width, l->projected_width, l->heads, l->head_width, l->value_width,
                        l->queries, l->memories, l->flags, l->norm_state, l->norm_stored, l->norm_projected,
-                       (size_t)l->norm_space, l->sep.kind, l->post.kind, l->extra_steps, l->implicit != 0, in->bags, in->mask_heads,
-                       in->causal != 0, in->mask != NULL, in->padding != NULL, in->state != NULL, (size_t)r->fold,
-                       (size_t)r->dropping};
+                       (size_t)l->norm_space, l->sep.kind, l->post.kind, l->extra_steps, l->implicit != 0, in->bags,
+                       in->mask_heads, in->causal != 0, in->mask != NULL, in->padding != NULL,
+                       in->state != NULL, (size_t)r->fold, (size_t)r->dropping};
   hfy_rng rng = hfy_rng_seed(r->dropping ? in->seed : 0);
   uint64_t bits;
   size_t i;
