@@ -13342,15 +13342,6 @@ HFY_API hfy_status hfy_retrieve(const hfy_net *net, const hfy_real *queries, siz
   return hfy_base_close_(w, &local, hfy_net_retrieve_(net, queries, n_queries, out, report, NULL, w));
 }
 
-#ifdef HFY_HAS_LAYER_
-/* hfy_retrieve of a net with a readout and dropout on what the readout sees, not on the updates before. drop: or NULL.
-   Takes a work that is open. */
-HFY_COLD_ hfy_status hfy_net_dropped_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
-                                      const hfy_net_drop_ *drop, hfy_work *work) {
-  return hfy_net_retrieve_(net, queries, n_queries, out, NULL, drop, work);
-}
-#endif
-
 /* dE/dq into dq, which may be q, from the scores, which become the weights; grad Psi stands in s->post.row. */
 HFY_COLD_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real *theta, const hfy_real *q,
                                               size_t who, hfy_real *dq, hfy_net_scratch_ *s) {
@@ -14082,7 +14073,7 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
   return status;
 }
 
-/* hfy_retrieve_vjp, with a dropout or NULL. out: NULL, or receives what hfy_net_dropped_ gives. Takes a work that is
+/* hfy_retrieve_vjp, with a dropout or NULL. out: NULL, or receives what hfy_net_retrieve_ gives. Takes a work that is
    open. */
 HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
                                   const hfy_real *dout, hfy_real *out, const hfy_grad *grad,
@@ -14926,7 +14917,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_write(const char *path, const
    Three sides bring rows to the heads: state (q), stored (k), projected (v). Forward normalises and projects each side,
    lets a net answer for every bag and head, and projects what they say. Backward goes the same way in reverse, with the
    normalised rows made anew, hfy_retrieve_vjp's gradients in the middle.
-   Numerics: products as >>linalg.gemm makes them, in hfy_real; normalisation as post's LAYERNORM, in double.
+   Numerics: products as >>linalg.gemm makes them, in hfy_real. Normalisation in double, in three passes: eps is above 0
+   here, so a row needs none of the care that post's LAYERNORM takes of constant and of huge ones.
    ------------------------------------------------------------------------------------------------------------------ */
 
 enum { HFY_LAYER_Q_, HFY_LAYER_K_, HFY_LAYER_V_, HFY_LAYER_SIDES_ };
@@ -15413,8 +15405,8 @@ HFY_COLD_ int hfy_layer_folds_(const hfy_layer_run_ *r) {
   const hfy_sep_kind kind = l->sep.kind;
   const size_t path = hfy_base_plus_(hfy_base_times_(l->extra_steps, l->stored_width), l->projected_width);
   return (l->queries || l->static_state) && !r->dropping && !l->static_stored && !l->static_projected &&
-         !l->norm_space &&
-         !l->memories && !r->full.extras && !(l->flags & other) && !in->mask && !in->causal && !(l->tol > 0) &&
+         !l->norm_space && !l->memories && !r->full.extras &&
+         !(l->flags & other) && !in->mask && !in->causal && !(l->tol > 0) &&
          !l->implicit && !(l->extra_steps && l->post.kind) && !l->sep.plus && !l->sep.upper && !l->sep.lower &&
          (kind == HFY_SEP_SOFTMAX || kind == HFY_SEP_SPARSEMAX || kind == HFY_SEP_ENTMAX || kind == HFY_SEP_NORMMAX) &&
          hfy_base_fits_(hfy_base_times_(l->heads, r->rows), path, 8 * sizeof(double)) &&
@@ -15749,7 +15741,7 @@ HFY_PRIVATE_ const hfy_real *hfy_layer_bias_(const hfy_layer_run_ *r, size_t h) 
 HFY_COLD_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   static const hfy_real none[1] = {0};
   static const size_t unseen[1] = {0};
-  const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h, 0, r->fold ? r->bag.rows : 0};
+  const hfy_net_drop_ dice = {r->in->seed, r->l->dropout, r->bag.b, h, 0, 0};
   const hfy_layer *l = r->l;
   const hfy_real *alpha = hfy_layer_at_(r, HFY_LAYER_ALPHA_, h);
   const int early = r->fold && h, makes = hfy_layer_makes_(r);
@@ -15771,7 +15763,7 @@ HFY_COLD_ void hfy_layer_shape_(hfy_layer_run_ *r, size_t h) {
   net->visible = r->in->causal && makes < 2 ? unseen : NULL;
   r->mask_at = r->bag.mask + (r->in->mask_heads > 1 ? h * r->bag.rows * r->bag.many : 0);
   r->dice = dice;
-  r->drop = r->dropping && !early ? &r->dice : NULL;
+  r->drop = r->dropping ? &r->dice : NULL;
 }
 
 /* With its arrays; its queries. Positions: both are 0, and so all scores but for the bias. */
@@ -15934,7 +15926,7 @@ HFY_COLD_ hfy_status hfy_layer_fold_back_(hfy_layer_run_ *r) {
     grad.queries = r->du;
     grad.keys = key->dx ? key->dx + r->bag.stored * l->stored_width : NULL;
     grad.readout = t == last && value->dx ? value->dx + r->bag.stored * l->projected_width : NULL;
-    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, NULL, &grad, r->drop, hfy_base_open_(&r->inner, NULL));
+    status = hfy_net_vjp_(&r->net, r->u, n, r->dy, NULL, &grad, NULL, hfy_base_open_(&r->inner, NULL));
     if (status && !failure) failure = status;
     hfy_layer_fold_query_back_(r, t);
   }

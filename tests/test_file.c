@@ -1,21 +1,10 @@
 /* test_file.c: .npy files as other programs write them, round trips, every type and order against a slow encoder, and
    bytes that lie. Buffers are exactly as long as they claim, so that a build with an address checker sees every byte
    read too many. */
-#include <stdio.h>
+#include "failing.h"
 
-/* Lets the tests make input and output fail where they want it. */
 static long tell_fails; /* ftell does not know, as for lengths beyond a long */
-static long close_fails; /* after closing: what was buffered did not reach the disk */
-static long reads_left = -1, writes_left = -1; /* that many more calls succeed; -1: all */
 #define ftell(file) (tell_fails ? -1L : (ftell)(file))
-#define fread(to, size, count, file) (failing(&reads_left) ? fail_read(file) : (fread)(to, size, count, file))
-#define fwrite(from, size, count, file) (failing(&writes_left) ? 0 : (fwrite)(from, size, count, file))
-#define fclose(file) ((fclose)(file) || close_fails ? EOF : 0)
-static int failing(long *left) { return *left >= 0 && (*left)-- == 0; }
-static size_t fail_read(FILE *file) {
-  (void)fputc(0, file); /* writing to a file open for reading sets its error flag */
-  return 0;
-}
 
 #define HFY_STATIC /* what no test reaches is not compiled */
 #define HFY_IMPLEMENTATION

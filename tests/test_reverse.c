@@ -473,12 +473,12 @@ TEST(dropout) {
       for (i = 0; i < N; i++) kept += hfy_net_drop_factor_(&drop, dice, i) > 0;
     }
     CHECK(fabs((double)kept / (B * N) - 0.6) < 0.04);
-    CHECK(!hfy_net_dropped_(&m.net, m.queries, B, out, &drop, &work));
+    CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &drop, &work));
     for (i = 0; i < B * V; i++) CHECK_NEAR(out[i], some[i], 20 * REAL_EPS);
     for (j = 0; j < B; j += 10) { /* the same rows, whoever makes them */
       piece = drop;
       piece.row0 += j;
-      CHECK(!hfy_net_dropped_(&m.net, m.queries + j * D, B - j < 10 ? B - j : 10, some + j * V, &piece, &work));
+      CHECK(!hfy_net_retrieve_(&m.net, m.queries + j * D, B - j < 10 ? B - j : 10, some + j * V, NULL, &piece, &work));
     }
     CHECK(same_bits(out, some, sizeof out));
     piece = drop;
@@ -511,7 +511,7 @@ TEST(dropout) {
       normals(&rng, dv, n, 1);
       for (j = 0; j < 2; j++) {
         for (i = 0; i < n; i++) where[i] += (hfy_real)((j ? 2e-5 : -1e-5) * (double)dv[i]);
-        CHECK(!hfy_net_dropped_(&m.net, m.queries, B, out, &drop, &work));
+        CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &drop, &work));
         for (i = 0, value[j] = 0; i < B * V; i++) value[j] += (double)out[i] * (double)m.dout[i];
       }
       for (i = 0; i < n; i++) where[i] -= (hfy_real)(1e-5 * (double)dv[i]);
@@ -521,7 +521,7 @@ TEST(dropout) {
     }
   }
   drop.rate = 0;
-  CHECK(!hfy_net_dropped_(&m.net, m.queries, B, out, &drop, &work));
+  CHECK(!hfy_net_retrieve_(&m.net, m.queries, B, out, NULL, &drop, &work));
   CHECK(!hfy_retrieve(&m.net, m.queries, B, some, NULL, &work));
   CHECK(same_bits(out, some, sizeof out));
   hfy_work_free(&work);
