@@ -15595,7 +15595,8 @@ HFY_PRIVATE_ double hfy_layer_row_(const hfy_real *x, size_t n, double eps, doub
     d += ((double)x[i + 3] - m) * ((double)x[i + 3] - m);
   }
   for (; i < n; i++) a += ((double)x[i] - m) * ((double)x[i] - m);
-  return 1 / sqrt((a + b + (c + d)) / (double)n + eps);
+  a = (a + b + (c + d)) / (double)n + eps;
+  return hfy_base_is_finite_(a) ? 1 / sqrt(a) : hfy_base_nan_(); /* squares beyond double: no answer, not 0 */
 }
 
 /* y = (x - mean) / sqrt(var + eps) o gain + shift, row by row; what is not finite is found where rows are answered. */
@@ -15617,8 +15618,7 @@ HFY_PRIVATE_ void hfy_layer_normalise_back_(const hfy_layer_tools_ *t, const hfy
   for (i = 0; i < 2 * n; i++) sum[i] = 0;
   for (; rows--; x += n, dy += n) {
     double mean, root = hfy_layer_row_(x, n, norm->eps, &mean), all = 0, along = 0;
-    if (!hfy_base_is_finite_(root)) memset(dy, 0, n * sizeof *dy); /* of a pattern that was hidden */
-    if (!hfy_base_is_finite_(root)) continue;
+    if (!hfy_base_is_finite_(root)) continue; /* of a pattern that was hidden: dy is 0 */
     for (i = 0; i < n; i++) {
       const double u = ((double)x[i] - mean) * root, d = (double)dy[i], g = norm->gain ? (double)norm->gain[i] * d : d;
       sum[i] += d * u;

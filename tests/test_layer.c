@@ -800,6 +800,10 @@ TEST(found_by_reading) {
   run(r, r->out, &r->grad);
   for (i = 0; i < r->params; i++) CHECK(fabs((double)r->d_param[i]) < 1e6);
   for (i = 0; i < r->state_reals; i++) CHECK(fabs((double)r->d_state[i]) < 1e6);
+  r->state[1] = (hfy_real)(REAL_MAX / 2); /* in double its square is infinite: no answer instead of a wrong one */
+  status = hfy_layer_forward(&r->layer, r->param, &r->in, r->out, r->tape, NULL, &r->work);
+  CHECK(status == (sizeof(hfy_real) == 8 ? HFY_ERR_NONFINITE : HFY_OK));
+  CHECK(status == HFY_OK || all_are(r->out, 4, 0));
   r->in.tape_reals = 16 * REALS; /* room for any: what it belongs to decides */
   r->layer.extra_steps = 1;
   CHECK_FAILS(hfy_layer_backward(&r->layer, r->param, &r->in, r->tape, r->dout, &r->grad, &r->work), HFY_ERR_ARG,
