@@ -3545,14 +3545,6 @@ static const hfy_simd_ hfy_simd_table_real_scalar_ = {
 #endif
 #define HFY_V_(name) HFY_PASTE_(name, HFY_TYPE_, HFY_ISA_)
 #define HFY_LANES_ (HFY_BYTES_ * 8 / HFY_BITS_)
-/* AVX-512's tables take from AVX2 what gives the same bits and is no part of scores, batches or products. */
-#if HFY_SIMD_PASS_ == 4
-#define HFY_NARROW_ avx2
-#else
-#define HFY_NARROW_ HFY_ISA_
-#endif
-#define HFY_VN_(name) HFY_PASTE_(name, HFY_TYPE_, HFY_NARROW_)
-#define HFY_DN_(name) HFY_PASTE_(name, f64, HFY_NARROW_)
 
 #if HFY_SIMD_PASS_ == 1 /* plain C, products only: a vector of one lane */
 #define HFY_ISA_ scalar
@@ -3903,13 +3895,22 @@ HFY_INLINE_ HFY_DV_ HFY_D_(halve)(HFY_DV_ a, HFY_DV_ b, int half) {
 #endif
 
 /* Moves the lanes whose bit is set to the front, of numbers and of indices. */
-#if HFY_SIMD_PASS_ == 3 && SIZE_MAX > 0xFFFFFFFF
+#if HFY_SIMD_PASS_ > 2 && SIZE_MAX > 0xFFFFFFFF
 #define HFY_PACK_
 HFY_INLINE_ size_t HFY_D_(count)(unsigned bits) { return (size_t)_mm_popcnt_u32(bits); }
 HFY_INLINE_ HFY_D_(whole) HFY_D_(index_load)(const size_t *p) {
-  return _mm256_loadu_si256((const __m256i *)(const void *)p);
+  return HFY_MM_INT_(loadu)((const HFY_D_(whole) *)(const void *)p);
 }
-HFY_INLINE_ void HFY_D_(index_store)(size_t *p, HFY_D_(whole) a) { _mm256_storeu_si256((__m256i *)(void *)p, a); }
+HFY_INLINE_ void HFY_D_(index_store)(size_t *p, HFY_D_(whole) a) { HFY_MM_INT_(storeu)((HFY_D_(whole) *)(void *)p, a); }
+#if HFY_SIMD_PASS_ == 4
+HFY_INLINE_ HFY_D_(whole) HFY_D_(index_from)(size_t i) {
+  return _mm512_add_epi64(_mm512_set1_epi64((int64_t)i), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7));
+}
+HFY_INLINE_ HFY_D_(whole) HFY_D_(index_pack)(unsigned bits, HFY_D_(whole) a) {
+  return _mm512_maskz_compress_epi64((__mmask8)bits, a);
+}
+HFY_INLINE_ HFY_DV_ HFY_D_(pack)(unsigned bits, HFY_DV_ a) { return _mm512_maskz_compress_pd((__mmask8)bits, a); }
+#else
 HFY_INLINE_ HFY_D_(whole) HFY_D_(index_from)(size_t i) {
   return _mm256_add_epi64(_mm256_set1_epi64x((int64_t)i), _mm256_setr_epi64x(0, 1, 2, 3));
 }
@@ -3924,6 +3925,7 @@ HFY_INLINE_ HFY_D_(whole) HFY_D_(index_pack)(unsigned bits, HFY_D_(whole) a) {
 HFY_INLINE_ HFY_DV_ HFY_D_(pack)(unsigned bits, HFY_DV_ a) {
   return _mm256_castsi256_pd(HFY_D_(index_pack)(bits, _mm256_castpd_si256(a)));
 }
+#endif
 #endif
 #undef HFY_MM_
 #undef HFY_MM_INT_
@@ -4159,7 +4161,9 @@ HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, 1)
 #else
 HFY_PAIRS_(dot, HFY_SIMD_DOT_, HFY_TALL_, HFY_ROWS_, HFY_QUERIES_)
 #endif
-HFY_PAIRS_(euclidean, HFY_SIMD_EUCLIDEAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2) /* more arithmetic than loads */
+/* more arithmetic than loads: only what has 32 registers gains from large tiles */
+HFY_PAIRS_(euclidean, HFY_SIMD_EUCLIDEAN_, HFY_TALL_ < HFY_ROWS_ ? HFY_TALL_ : HFY_ROWS_, HFY_ROWS_,
+           HFY_QUERIES_ < 2 || HFY_SIMD_PASS_ > 3 ? HFY_QUERIES_ : 2)
 HFY_PAIRS_(manhattan, HFY_SIMD_MANHATTAN_, 4, 4, HFY_QUERIES_ < 2 ? 1 : 2)
 #undef HFY_PAIRS_
 /* One query. */
@@ -4363,7 +4367,7 @@ HFY_TARGET_ size_t HFY_V_(nonzero)(const HFY_S_ *w, size_t n) {
 HFY_TARGET_ void HFY_V_(combine)(const HFY_S_ *w, size_t w_stride, size_t nq, const HFY_S_ *x, size_t x_stride,
                                  size_t rows, size_t dim, HFY_S_ *z, size_t z_stride) {
   static const hfy_simd_projector_ by = { /* for size, no kernel of its own for weights without a zero */
-    HFY_BATCH_, HFY_V_(wide), HFY_V_(nonzero), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block), HFY_V_(strips), HFY_VN_(sum)};
+    HFY_BATCH_, HFY_V_(wide), HFY_V_(nonzero), HFY_QUERIES_ == 1 ? NULL : HFY_V_(block), HFY_V_(strips), HFY_V_(sum)};
   const hfy_simd_project_ all = {&by, w, x, z, w_stride, nq, x_stride, rows, dim, z_stride};
   hfy_simd_project_all_(&all);
 }
@@ -4423,18 +4427,18 @@ HFY_INLINE_ size_t HFY_D_(keep)(HFY_DV_ x, HFY_DV_ max, HFY_DV_ width, size_t i,
 #endif
 
 HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double width, size_t *index, double *delta) {
-  enum { lanes = HFY_LANES_ };
+  enum { lanes = HFY_LANES_, step = HFY_BYTES_ > 32 ? 2 * lanes : 4 * lanes };
   const double edge = (double)max - width;
   /* d < width implies x > max - width, so x >= that rounded to double and then to hfy_real: rounding is monotonic */
   const HFY_VV_ least = HFY_V_(set)(edge < (double)max ? (HFY_S_)edge : max);
   size_t i = 0, count = 0;
-  for (; i + 4 * lanes <= n; i += 4 * lanes) {
-    HFY_VV_ v0 = HFY_V_(load)(x + i), v1 = HFY_V_(load)(x + i + lanes);
-    HFY_VV_ v2 = HFY_V_(load)(x + i + 2 * lanes), v3 = HFY_V_(load)(x + i + 3 * lanes);
-    HFY_VV_ most = HFY_V_(max)(HFY_V_(max)(v0, v1), HFY_V_(max)(v2, v3));
+  for (; i + step <= n; i += step) {
+    HFY_VV_ most = HFY_V_(max)(HFY_V_(load)(x + i), HFY_V_(load)(x + i + lanes));
+    if (step > 2 * lanes)
+      most = HFY_V_(max)(most, HFY_V_(max)(HFY_V_(load)(x + i + 2 * lanes), HFY_V_(load)(x + i + 3 * lanes)));
     if (!HFY_V_(bits)(HFY_V_(le)(least, most))) continue;
 #ifdef HFY_PACK_
-    for (size_t k = i; k < i + 4 * lanes; k += lanes) {
+    for (size_t k = i; k < i + step; k += lanes) {
       const HFY_DV_ m = HFY_D_(set)((double)max), wide = HFY_D_(set)(width);
       const HFY_VV_ v = HFY_V_(load)(x + k);
       if (!HFY_V_(bits)(HFY_V_(le)(least, v))) continue;
@@ -4444,7 +4448,7 @@ HFY_TARGET_ size_t HFY_V_(window)(const HFY_S_ *x, size_t n, HFY_S_ max, double 
 #endif
     }
 #else
-    count = hfy_simd_window_some_(x, i, i + 4 * lanes, max, width, index, delta, count);
+    count = hfy_simd_window_some_(x, i, i + step, max, width, index, delta, count);
 #endif
   }
   return hfy_simd_window_some_(x, i, n, max, width, index, delta, count);
@@ -4793,16 +4797,16 @@ HFY_TARGET_ size_t HFY_D_(signs)(const double *h, const double *width, double c,
 
 static const hfy_simd_ HFY_PASTE_(table, real, HFY_ISA_) = {
   (hfy_isa)HFY_SIMD_PASS_, HFY_LANES_, HFY_V_(dot), HFY_V_(euclidean), HFY_V_(manhattan),
-  HFY_V_(combine), HFY_VN_(gather), HFY_V_(largest), HFY_VN_(window), HFY_V_(softmax), HFY_VN_(scale),
-  HFY_VN_(scale_once), HFY_VN_(mix), HFY_VN_(cut), HFY_VN_(apart), HFY_VN_(exp), HFY_VN_(tilt), HFY_D_(below),
-  HFY_DN_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_DN_(signs)};
+  HFY_V_(combine), HFY_V_(gather), HFY_V_(largest), HFY_V_(window), HFY_V_(softmax), HFY_V_(scale),
+  HFY_V_(scale_once), HFY_V_(mix), HFY_V_(cut), HFY_V_(apart), HFY_V_(exp), HFY_V_(tilt), HFY_D_(below),
+  HFY_D_(keep_below), HFY_D_(powers), HFY_D_(clip), HFY_D_(signs)};
 #undef HFY_PACK_
 #endif
 #ifndef HFY_SIMD_OTHER_ /* both precisions are there */
 static const hfy_simd_products_ HFY_PASTE_(products, real, HFY_ISA_) = {
   {sizeof(float), HFY_BATCH_, HFY_F_(wide), HFY_F_(block)},
   {sizeof(double), HFY_BATCH_, HFY_D_(wide), HFY_D_(block)},
-  HFY_D_(dots), HFY_DN_(sum), HFY_DN_(chase)};
+  HFY_D_(dots), HFY_D_(sum), HFY_D_(chase)};
 #endif
 #endif /* HFY_SIMD_PASS_ */
 
@@ -5176,7 +5180,7 @@ HFY_PRIVATE_ HFY_SIMD_VNNI_ __m256i hfy_simd_int8_halve_vnni_(__m512i v) {
 }
 
 /* The sums of four vectors. */
-HFY_PRIVATE_ HFY_SIMD_VNNI_ __m256d hfy_simd_int8_sums_vnni_(const __m512i *v) {
+HFY_PRIVATE_ inline HFY_SIMD_VNNI_ __m256d hfy_simd_int8_sums_vnni_(const __m512i *v) {
   return _mm256_cvtepi32_pd(hfy_simd_int8_sums_avx2_(hfy_simd_int8_halve_vnni_(v[0]), hfy_simd_int8_halve_vnni_(v[1]),
                                                      hfy_simd_int8_halve_vnni_(v[2]), hfy_simd_int8_halve_vnni_(v[3])));
 }
@@ -7937,7 +7941,7 @@ HFY_PRIVATE_ void hfy_index_span_(void *context, size_t task) {
 }
 
 /* Upper bounds of rows 0 .. n-1; or of n listed rows, whose bounds are only lowered. */
-HFY_COLD_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
+HFY_PRIVATE_ void hfy_index_bounds_(const hfy_index_seek_ *seek, const hfy_index_level_ *l, const hfy_real *bias,
                                  const size_t *list, size_t n, hfy_real *upper, hfy_index_scratch_ *s) {
   size_t tasks = hfy_base_min_(seek->workers, n / HFY_INDEX_SHARE_ + 1);
   hfy_index_spans_ t = {seek, l, bias, list, n, (n + tasks - 1) / tasks, upper, s->dots};
@@ -9641,7 +9645,7 @@ HFY_PRIVATE_ void hfy_sep_cone_(hfy_sep_scratch_ *s) {
 
 /* alpha-entmax, 0 < alpha < 2, alpha != 1: with a = alpha - 1 and s the largest weight, p_i = (s^a - a d_i)_+^(1/a)
    = s b_i^(1/a), b_i = 1 - a s^-a d_i. Convex in s for a > 0 (walk down), concave for a < 0 (walk up from 1/n). */
-HFY_COLD_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha) {
+HFY_PRIVATE_ void hfy_sep_tsallis_(hfy_sep_scratch_ *s, double alpha) {
   double a = alpha - 1, n = (double)s->count, big = 1 / n, sums[2], u;
   size_t i;
   int step;
@@ -9702,7 +9706,7 @@ HFY_COLD_ void hfy_sep_steep_(hfy_sep_scratch_ *s, double alpha) {
 
 /* gamma-normmax: t with |(t - d)_+|_e = 1, e = gamma/(gamma-1); p ~ (t - d)_+^(1/(gamma-1)). Scaled by the largest
    entry t so that nothing underflows as gamma -> 1. (HFY Algorithm 4 with its exponent mended, eq. 30-33) */
-HFY_COLD_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
+HFY_PRIVATE_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
   double a = gamma - 1, e = gamma / a, sums[2];
   double t = hfy_sep_mean_(s->weight, s->count) + exp(-log((double)s->count) / e);
   int step;
@@ -9721,7 +9725,7 @@ HFY_COLD_ void hfy_sep_norm_(hfy_sep_scratch_ *s, double gamma) {
 }
 
 /* gamma = infinity: uniform over the top m, the first m at which the sum of the gaps to the next score reaches 1. */
-HFY_COLD_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
+HFY_PRIVATE_ void hfy_sep_maxnorm_(hfy_sep_scratch_ *s) {
   size_t m, i;
   double sum = 0, edge;
   memcpy(s->sorted, s->weight, s->count * sizeof *s->sorted);
@@ -23187,9 +23191,6 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_FV_
 #undef HFY_DV_
 #undef HFY_VV_
-#undef HFY_NARROW_
-#undef HFY_VN_
-#undef HFY_DN_
 #ifdef HFY_SIMD_OTHER_ /* the same set again, for hfy_real */
 #undef HFY_SIMD_OTHER_
 #include HFY_FILE
