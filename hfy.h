@@ -6289,7 +6289,7 @@ HFY_PRIVATE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size
 }
 
 /* The right eigenvector of unit length, its largest element real and positive. */
-HFY_COLD_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
+HFY_PRIVATE_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
                                   const hfy_linalg_vectors_ *s) {
   double *x = s->x, norm = 0, big = 0, cr = 1, ci = 0, most = 0;
   size_t i, c;
@@ -8020,7 +8020,7 @@ HFY_COLD_ double hfy_index_least_(const hfy_index_seek_ *seek, const hfy_index_o
 }
 
 /* A lower bound of one more row's theta: may raise the bar. */
-HFY_COLD_ void hfy_index_raise_(const hfy_index_seek_ *seek, hfy_index_one_ *one, double theta) {
+HFY_PRIVATE_ void hfy_index_raise_(const hfy_index_seek_ *seek, hfy_index_one_ *one, double theta) {
   size_t k = seek->kth, j;
   if (!(theta > one->best[k - 1])) return;
   for (j = k - 1; j && theta > one->best[j - 1]; j--) one->best[j] = one->best[j - 1];
@@ -8032,7 +8032,7 @@ HFY_COLD_ void hfy_index_raise_(const hfy_index_seek_ *seek, hfy_index_one_ *one
 }
 
 /* Drops from its list what cannot matter any more. */
-HFY_COLD_ void hfy_index_thin_(const hfy_index_seek_ *seek, hfy_index_one_ *one) {
+HFY_PRIVATE_ void hfy_index_thin_(const hfy_index_seek_ *seek, hfy_index_one_ *one) {
   size_t l, kept = 0;
   for (l = 0; l < one->count; l++) {
     if (!hfy_sim_matters_(one->top, seek->width, (double)one->above[l])) continue;
@@ -8070,7 +8070,7 @@ HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *o
 }
 
 /* Makes query j of a batch ready: its words in the panel, its bound. empty: nobody is in its place. */
-HFY_COLD_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int empty, size_t words, hfy_index_scratch_ *s) {
+HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int empty, size_t words, hfy_index_scratch_ *s) {
   hfy_index_one_ *one = s->one + j;
   size_t d, dim = seek->index->dim, step = seek->int8->step;
   int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_;
@@ -8131,7 +8131,7 @@ HFY_PRIVATE_ void hfy_index_scan_(const hfy_index_seek_ *seek, size_t nq, hfy_in
 }
 
 /* What the scan listed for query j: rows, ascending, and their upper bounds. Returns how many. */
-HFY_COLD_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, size_t *index, hfy_real *upper,
+HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, size_t *index, hfy_real *upper,
                                    const hfy_index_scratch_ *s) {
   hfy_index_one_ *one = s->one + j;
   size_t l;
@@ -8613,7 +8613,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ hfy_status hfy_structure_take_list_(hfy_structur
 }
 
 /* One call of the oracle at the scores c and part. */
-HFY_COLD_ hfy_status hfy_structure_ask_(hfy_structure_solver_ *s) {
+HFY_PRIVATE_ hfy_status hfy_structure_ask_(hfy_structure_solver_ *s) {
   size_t count = s->structure->oracle(s->structure, s->c, s->part, s->fresh, s->oracle);
   s->steps++;
   if (count == SIZE_MAX) return hfy_structure_stop_(s, HFY_STRUCTURE_MASKED_);
@@ -8621,7 +8621,7 @@ HFY_COLD_ hfy_status hfy_structure_ask_(hfy_structure_solver_ *s) {
 }
 
 /* The best vertex at the scores in s->unary and s->raw, into the fresh list. */
-HFY_COLD_ hfy_status hfy_structure_first_(hfy_structure_solver_ *s) {
+HFY_PRIVATE_ hfy_status hfy_structure_first_(hfy_structure_solver_ *s) {
   hfy_status status = hfy_structure_ready_(s);
   return status ? status : hfy_structure_ask_(s);
 }
@@ -8641,7 +8641,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_structure_invert_(const hfy_structure
 }
 
 /* The fresh vertex joins with this weight, its row of the factor being in place. */
-HFY_COLD_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, double pivot) {
+HFY_PRIVATE_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, double pivot) {
   const hfy_structure_vertex_ fresh = {s->fresh_linear, s->fresh_low, s->fresh_unaries, s->fresh_bits};
   size_t i, v = s->count++;
   hfy_linalg_factor_row_(s->factor, 0, v)[v] = sqrt(pivot);
@@ -8651,7 +8651,7 @@ HFY_COLD_ void hfy_structure_join_(hfy_structure_solver_ *s, double weight, doub
 }
 
 /* Takes vertex v out. */
-HFY_COLD_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v) {
+HFY_PRIVATE_ void hfy_structure_leave_(hfy_structure_solver_ *s, size_t v) {
   const size_t most = s->structure->most, after = s->count - v - 1;
   hfy_linalg_factor_leave_(s->factor, 0, s->count, v);
   memmove(s->on + v * most, s->on + (v + 1) * most, after * most * sizeof *s->on);
@@ -8752,7 +8752,7 @@ HFY_PRIVATE_ void hfy_structure_score_(const hfy_structure_solver_ *s, size_t v,
 }
 
 /* s->side = what A u = b/rho + kappa lacks at the target; returns the most of it. *sum: of the target's weights. */
-HFY_COLD_ double hfy_structure_lack_(hfy_structure_solver_ *s, double *sum) {
+HFY_PRIVATE_ double hfy_structure_lack_(hfy_structure_solver_ *s, double *sum) {
   double lack = 0, mean = 0, score, low, first = 0;
   size_t v;
   hfy_structure_mix_(s, s->target);
@@ -8825,7 +8825,7 @@ HFY_PRIVATE_ void hfy_structure_settle_(hfy_structure_solver_ *s) {
 
 /* The fresh vertex joins. While it depends on the active ones, u can stay while weight moves to it, which raises the
    linear part, until one of them has none left and leaves. */
-HFY_COLD_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pivot) {
+HFY_PRIVATE_ hfy_status hfy_structure_enter_(hfy_structure_solver_ *s, double pivot) {
   double weight = 0;
   while (!(pivot > 0)) {
     double *c = hfy_linalg_factor_row_(s->factor, 0, s->count), step = HUGE_VAL;
@@ -19166,7 +19166,7 @@ typedef struct hfy_binary_rules_ {
 } hfy_binary_rules_;
 
 /* Checks all but the outputs, fills x and dual. square: is sum wanted? */
-HFY_COLD_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
+HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                       size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
   const size_t most = count > dim ? count : dim;
   hfy_base_arena_ arena = {NULL, 0, 0};
