@@ -2617,7 +2617,7 @@ HFY_PRIVATE_ void *hfy_base_take_(hfy_base_arena_ *arena, size_t count, size_t s
 #define HFY_TAKE_(arena, type, count) ((type *)hfy_base_take_(arena, count, sizeof(type)))
 
 /* The start of every fallible function: the work to use (a local one for NULL), its message empty. */
-HFY_COLD_ hfy_work *hfy_base_open_(hfy_work *work, hfy_work *local) {
+HFY_PRIVATE_ hfy_work *hfy_base_open_(hfy_work *work, hfy_work *local) {
   if (!work) work = (hfy_work *)memset(local, 0, sizeof *local);
   work->message[0] = 0;
   work->used = 0;
@@ -2625,7 +2625,7 @@ HFY_COLD_ hfy_work *hfy_base_open_(hfy_work *work, hfy_work *local) {
 }
 
 /* And its end: what a local work allocated goes. */
-HFY_COLD_ hfy_status hfy_base_close_(hfy_work *work, hfy_work *local, hfy_status status) {
+HFY_PRIVATE_ hfy_status hfy_base_close_(hfy_work *work, hfy_work *local, hfy_status status) {
   if (work == local) hfy_work_free(local);
   return status;
 }
