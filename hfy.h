@@ -7839,7 +7839,7 @@ HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *s
 
 /* The query times 2^-exponent into s->q, its largest element then in [1/2, 1). 0: it is not finite, the canonical dot
    might leave its range for some row, or its underflow would be of weight. */
-HFY_COLD_ int hfy_index_aim_(const hfy_index_seek_ *seek, const hfy_real *q, hfy_index_scratch_ *s) {
+HFY_PRIVATE_ int hfy_index_aim_(const hfy_index_seek_ *seek, const hfy_real *q, hfy_index_scratch_ *s) {
   size_t d, dim = seek->index->dim;
   double largest = hfy_index_largest_(q, dim);
   hfy_index_power_ unit;
@@ -7861,7 +7861,7 @@ HFY_PRIVATE_ double hfy_index_levels_(const hfy_simd_int8_ *int8, size_t dim) {
 }
 
 /* For q^ = step * s->whole: middle = m.(q - q^), how far that may be off (about), and rest >= |q - q^|. */
-HFY_COLD_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, const hfy_index_scratch_ *s, double *middle,
+HFY_PRIVATE_ void hfy_index_rest_(const hfy_index_seek_ *seek, double step, const hfy_index_scratch_ *s, double *middle,
                                double *about, double *rest) {
   size_t d, dim = seek->index->dim;
   double squares = 0, along = 0, m = seek->index->mean_norm;
