@@ -3029,14 +3029,14 @@ typedef struct hfy_simd_products_ {
   void (*chase)(double *x, size_t stride, size_t columns, const double *coefficient, size_t count);
 } hfy_simd_products_;
 
-/* A tile of all pairs: out[j*out_stride + i] from n <= BLOCK elements of x[i] and q[j]; what lies `ahead` bytes further
-   on in x is fetched meanwhile, unless that is 0. */
+/* A tile of all pairs: out[j][i] from n <= BLOCK elements of x[i] and q[j]; what lies `ahead` bytes further on in x is
+   fetched meanwhile, unless that is 0. */
 enum { HFY_SIMD_TALL_ = 8, HFY_SIMD_BROAD_ = 3 }; /* the most rows and queries */
 enum { HFY_SIMD_DOT_, HFY_SIMD_EUCLIDEAN_, HFY_SIMD_MANHATTAN_ };
 typedef struct hfy_simd_tile_ {
   const void *x[HFY_SIMD_TALL_], *q[HFY_SIMD_BROAD_];
-  size_t n, ahead, out_stride;
-  void *out;
+  void *out[HFY_SIMD_BROAD_];
+  size_t n, ahead;
 } hfy_simd_tile_;
 
 /* How vector kernels go through all pairs: `one` query with `tall` rows at a time, or `rows` x `queries` at once. */
@@ -3070,8 +3070,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_tile_part_(const hfy_simd_all_ *al
     double f64[HFY_SIMD_TALL_ * HFY_SIMD_BROAD_];
   } sum;
   size_t at, i, j;
-  t.out = &sum;
-  t.out_stride = rows;
+  for (j = 0; j < queries; j++) t.out[j] = (char *)&sum + j * rows * size;
   for (at = 0; at < all->dim || !at; at += HFY_SIMD_BLOCK_) {
     t.n = hfy_base_min_(all->dim - at, HFY_SIMD_BLOCK_);
     (few ? by->few : by->one)(&t);
@@ -3090,9 +3089,9 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_tile_part_(const hfy_simd_all_ *al
   for (j = 0; j < width; j++)
     for (i = 0; i < left; i++)
       if (size == sizeof(float))
-        ((float *)tile->out)[j * all->out_stride + i] = sum.f32[j * rows + i];
+        ((float *)tile->out[j])[i] = sum.f32[j * rows + i];
       else
-        ((double *)tile->out)[j * all->out_stride + i] = sum.f64[j * rows + i];
+        ((double *)tile->out[j])[i] = sum.f64[j * rows + i];
 }
 
 /* The rows from .. to-1 and query j; ahead: the next rows, 16 KiB on at least. */
@@ -3103,12 +3102,11 @@ HFY_PRIVATE_ void hfy_simd_one_query_(const hfy_simd_all_ *all, size_t j, size_t
   size_t r;
   t.q[0] = hfy_simd_at_(all, all->q, j * all->q_stride);
   t.n = all->dim;
-  t.out_stride = all->out_stride;
   t.ahead = to - from > tall && (to - from) * all->dim * by->size > 32768 ? bytes * (1 + 16383 / bytes) : 0;
   for (; from < to; from += tall) {
     const size_t left = hfy_base_min_(tall, to - from);
     const char *x = (const char *)hfy_simd_at_(all, all->x, from * all->x_stride);
-    t.out = (char *)all->out + (j * all->out_stride + from) * by->size;
+    t.out[0] = (char *)all->out + (j * all->out_stride + from) * by->size;
     for (r = 0; r < tall; r++) {
       t.x[r] = x;
       if (r + 1 < left) x += row;
@@ -3120,8 +3118,8 @@ HFY_PRIVATE_ void hfy_simd_one_query_(const hfy_simd_all_ *all, size_t j, size_t
   }
 }
 
-/* Rows stay in L1 while the queries pass; queries in L2 while the rows pass; edges repeat the last row or query and
-   drop what comes of it. A query that is left over meets `tall` rows. */
+/* Rows stay in L1 while the queries pass; queries in L2 while the rows pass; edges repeat the last query, or the last
+   row and drop what comes of it. A query that is left over meets `tall` rows. */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *all) {
   const hfy_simd_tiles_ *by = all->by;
   const size_t size = by->size, line = 64 / size, row_bytes = all->dim * size + 1, tall = by->rows, broad = by->queries;
@@ -3141,7 +3139,6 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
   }
   t.n = all->dim;
   t.ahead = 0;
-  t.out_stride = all->out_stride;
   for (i0 = 0; i0 < rows; i0 += i_block)
     for (j0 = 0; j0 < nq; j0 += j_block) {
       const size_t i1 = hfy_base_min_(i0 + i_block, rows), j1 = hfy_base_min_(j0 + j_block, nq);
@@ -3151,6 +3148,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
         const size_t left = hfy_base_min_(tall, i1 - i), next = i + tall;
         const size_t lines = next + tall <= rows ? all_lines : 0;
         const char *x = (const char *)all->x + i * row, *q = (const char *)all->q + j0 * all->q_stride * size;
+        char *out = (char *)all->out + (j0 * all->out_stride + i) * size;
         size_t at = 0, end = 0;
         for (r = 0; r < tall; r++) t.x[r] = x + hfy_base_min_(r, left - 1) * row;
         for (j = j0; j < j1; j += broad) {
@@ -3164,11 +3162,14 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_all_pairs_(const hfy_simd_all_ *al
           }
           for (s = 0; s < broad; s++) {
             t.q[s] = q;
-            if (s + 1 < width) q += all->q_stride * size;
+            t.out[s] = out; /* the last query's, again and again */
+            if (s + 1 >= width) continue;
+            q += all->q_stride * size;
+            out += all->out_stride * size;
           }
           q += all->q_stride * size;
-          t.out = (char *)all->out + (j * all->out_stride + i) * size;
-          if (left == tall && width == broad && t.n <= HFY_SIMD_BLOCK_)
+          out += all->out_stride * size;
+          if (left == tall && t.n <= HFY_SIMD_BLOCK_)
             by->few(&t);
           else
             hfy_simd_tile_part_(all, &t, 1, left, width);
@@ -4111,9 +4112,9 @@ HFY_INLINE_ HFY_VV_ HFY_V_(accumulate)(int kind, HFY_VV_ acc, HFY_VV_ a, HFY_VV_
 HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_tile_ *t) {
   enum { lanes = HFY_LANES_ };
   HFY_VV_ acc[HFY_SIMD_TALL_ * HFY_QUERIES_], b[HFY_QUERIES_];
-  HFY_S_ sum[HFY_SIMD_TALL_ * HFY_QUERIES_], *out = (HFY_S_ *)t->out;
+  HFY_S_ sum[HFY_SIMD_TALL_ * HFY_QUERIES_];
   const HFY_S_ *x[HFY_SIMD_TALL_], *q[HFY_QUERIES_];
-  const size_t n = t->n, ahead = t->ahead, out_stride = t->out_stride;
+  const size_t n = t->n, ahead = t->ahead;
   size_t k = 0;
   int i, j;
   HFY_UNROLL_ for (i = 0; i < rows; i++) x[i] = (const HFY_S_ *)t->x[i];
@@ -4142,7 +4143,7 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
   HFY_UNROLL_ for (i = 0; i < rows * queries; i += lanes)
     HFY_V_(fold)(acc + i, rows * queries - i < lanes ? rows * queries - i : lanes, sum + i);
   HFY_UNROLL_ for (j = 0; j < queries; j++)
-    HFY_UNROLL_ for (i = 0; i < rows; i++) out[(size_t)j * out_stride + (size_t)i] = sum[j * rows + i];
+    HFY_UNROLL_ for (i = 0; i < rows; i++) ((HFY_S_ *)t->out[j])[i] = sum[j * rows + i];
 }
 
 #define HFY_PAIRS_(name, kind, tall, few_rows, queries)                                                                \
