@@ -3030,13 +3030,13 @@ typedef struct hfy_simd_products_ {
 } hfy_simd_products_;
 
 /* A tile of all pairs: out[j][i] from n <= BLOCK elements of x[i] and q[j]; what lies `ahead` bytes further on in x is
-   fetched meanwhile, unless that is 0. */
+   fetched meanwhile, unless that is 0. For one query, as many tiles, their rows `step` bytes apart. */
 enum { HFY_SIMD_TALL_ = 8, HFY_SIMD_BROAD_ = 3 }; /* the most rows and queries */
 enum { HFY_SIMD_DOT_, HFY_SIMD_EUCLIDEAN_, HFY_SIMD_MANHATTAN_ };
 typedef struct hfy_simd_tile_ {
   const void *x[HFY_SIMD_TALL_], *q[HFY_SIMD_BROAD_];
   void *out[HFY_SIMD_BROAD_];
-  size_t n, ahead;
+  size_t n, ahead, tiles, step;
 } hfy_simd_tile_;
 
 /* How vector kernels go through all pairs: `one` query with `tall` rows at a time, or `rows` x `queries` at once. */
@@ -3070,6 +3070,7 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_simd_tile_part_(const hfy_simd_all_ *al
     double f64[HFY_SIMD_TALL_ * HFY_SIMD_BROAD_];
   } sum;
   size_t at, i, j;
+  t.tiles = 1;
   for (j = 0; j < queries; j++) t.out[j] = (char *)&sum + j * rows * size;
   for (at = 0; at < all->dim || !at; at += HFY_SIMD_BLOCK_) {
     t.n = hfy_base_min_(all->dim - at, HFY_SIMD_BLOCK_);
@@ -3102,8 +3103,9 @@ HFY_PRIVATE_ void hfy_simd_one_query_(const hfy_simd_all_ *all, size_t j, size_t
   size_t r;
   t.q[0] = hfy_simd_at_(all, all->q, j * all->q_stride);
   t.n = all->dim;
+  t.step = bytes;
   t.ahead = to - from > tall && (to - from) * all->dim * by->size > 32768 ? bytes * (1 + 16383 / bytes) : 0;
-  for (; from < to; from += tall) {
+  while (from < to) {
     const size_t left = hfy_base_min_(tall, to - from);
     const char *x = (const char *)hfy_simd_at_(all, all->x, from * all->x_stride);
     t.out[0] = (char *)all->out + (j * all->out_stride + from) * by->size;
@@ -3111,10 +3113,12 @@ HFY_PRIVATE_ void hfy_simd_one_query_(const hfy_simd_all_ *all, size_t j, size_t
       t.x[r] = x;
       if (r + 1 < left) x += row;
     }
-    if (left == tall && t.n <= HFY_SIMD_BLOCK_)
+    t.tiles = t.n <= HFY_SIMD_BLOCK_ ? (to - from) / tall : 0;
+    if (t.tiles)
       by->one(&t);
     else
       hfy_simd_tile_part_(all, &t, 0, left, 1);
+    from += t.tiles ? t.tiles * tall : left;
   }
 }
 
@@ -4115,35 +4119,41 @@ HFY_INLINE_ void HFY_V_(tile)(int kind, int rows, int queries, const hfy_simd_ti
   HFY_S_ sum[HFY_SIMD_TALL_ * HFY_QUERIES_];
   const HFY_S_ *x[HFY_SIMD_TALL_], *q[HFY_QUERIES_];
   const size_t n = t->n, ahead = t->ahead;
-  size_t k = 0;
+  size_t k, more = queries == 1 ? t->tiles : 1;
+  HFY_S_ *out = (HFY_S_ *)t->out[0];
   int i, j;
   HFY_UNROLL_ for (i = 0; i < rows; i++) x[i] = (const HFY_S_ *)t->x[i];
   HFY_UNROLL_ for (j = 0; j < queries; j++) q[j] = (const HFY_S_ *)t->q[j];
-  HFY_UNROLL_ for (i = 0; i < rows * queries; i++) acc[i] = HFY_V_(zero)();
-  for (; k + lanes <= n; k += lanes) {
-    HFY_UNROLL_ for (j = 0; j < queries; j++) b[j] = HFY_V_(load)(q[j] + k);
-    HFY_UNROLL_ for (i = 0; i < rows; i++) {
-      HFY_VV_ a = HFY_V_(load)(x[i] + k);
-      if (queries > 1) HFY_PIN_(a);
-      HFY_UNROLL_ for (j = 0; j < queries; j++)
-        acc[j * rows + i] = HFY_V_(accumulate)(kind, acc[j * rows + i], a, b[j]);
+  for (;; out += rows) {
+    k = 0;
+    HFY_UNROLL_ for (i = 0; i < rows * queries; i++) acc[i] = HFY_V_(zero)();
+    for (; k + lanes <= n; k += lanes) {
+      HFY_UNROLL_ for (j = 0; j < queries; j++) b[j] = HFY_V_(load)(q[j] + k);
+      HFY_UNROLL_ for (i = 0; i < rows; i++) {
+        HFY_VV_ a = HFY_V_(load)(x[i] + k);
+        if (queries > 1) HFY_PIN_(a);
+        HFY_UNROLL_ for (j = 0; j < queries; j++)
+          acc[j * rows + i] = HFY_V_(accumulate)(kind, acc[j * rows + i], a, b[j]);
+      }
+      if (queries == 1 && ahead && (HFY_BYTES_ >= 64 || !(k * sizeof(HFY_S_) & 63)))
+        HFY_UNROLL_ for (i = 0; i < rows; i++) HFY_PREFETCH_((uintptr_t)(x[i] + k) + ahead);
     }
-    if (queries == 1 && ahead && (HFY_BYTES_ >= 64 || !(k * sizeof(HFY_S_) & 63)))
-      HFY_UNROLL_ for (i = 0; i < rows; i++) HFY_PREFETCH_((uintptr_t)(x[i] + k) + ahead);
-  }
-  if (k < n) {
-    HFY_V_(tail) rest = HFY_V_(first)(n - k);
-    HFY_UNROLL_ for (j = 0; j < queries; j++) b[j] = HFY_V_(load_n)(q[j] + k, rest);
-    HFY_UNROLL_ for (i = 0; i < rows; i++) {
-      HFY_VV_ a = HFY_V_(load_n)(x[i] + k, rest);
-      HFY_UNROLL_ for (j = 0; j < queries; j++)
-        acc[j * rows + i] = HFY_V_(accumulate)(kind, acc[j * rows + i], a, b[j]);
+    if (k < n) {
+      HFY_V_(tail) rest = HFY_V_(first)(n - k);
+      HFY_UNROLL_ for (j = 0; j < queries; j++) b[j] = HFY_V_(load_n)(q[j] + k, rest);
+      HFY_UNROLL_ for (i = 0; i < rows; i++) {
+        HFY_VV_ a = HFY_V_(load_n)(x[i] + k, rest);
+        HFY_UNROLL_ for (j = 0; j < queries; j++)
+          acc[j * rows + i] = HFY_V_(accumulate)(kind, acc[j * rows + i], a, b[j]);
+      }
     }
+    HFY_UNROLL_ for (i = 0; i < rows * queries; i += lanes)
+      HFY_V_(fold)(acc + i, rows * queries - i < lanes ? rows * queries - i : lanes, sum + i);
+    HFY_UNROLL_ for (j = 0; j < queries; j++)
+      HFY_UNROLL_ for (i = 0; i < rows; i++) (j ? (HFY_S_ *)t->out[j] : out)[i] = sum[j * rows + i];
+    if (!--more) break;
+    HFY_UNROLL_ for (i = 0; i < rows; i++) x[i] = (const HFY_S_ *)((const char *)x[i] + t->step);
   }
-  HFY_UNROLL_ for (i = 0; i < rows * queries; i += lanes)
-    HFY_V_(fold)(acc + i, rows * queries - i < lanes ? rows * queries - i : lanes, sum + i);
-  HFY_UNROLL_ for (j = 0; j < queries; j++)
-    HFY_UNROLL_ for (i = 0; i < rows; i++) ((HFY_S_ *)t->out[j])[i] = sum[j * rows + i];
 }
 
 #define HFY_PAIRS_(name, kind, tall, few_rows, queries)                                                                \
