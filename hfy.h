@@ -8081,7 +8081,8 @@ HFY_PRIVATE_ void hfy_index_hits_(const hfy_index_seek_ *seek, hfy_index_one_ *o
 }
 
 /* Makes query j of a batch ready: its words in the panel, its bound. empty: nobody is in its place. */
-HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int empty, size_t words, hfy_index_scratch_ *s) {
+HFY_PRIVATE_ void hfy_index_enter_(const hfy_index_seek_ *seek, size_t j, int empty, size_t words,
+                                     hfy_index_scratch_ *s) {
   hfy_index_one_ *one = s->one + j;
   size_t d, dim = seek->index->dim, step = seek->int8->step;
   int32_t *panel = s->panel + j / HFY_SIMD_GROUP_ * HFY_SIMD_GROUP_ * words + j % HFY_SIMD_GROUP_;

@@ -2,7 +2,7 @@
  *     versions OLD.so NEW.so [PART]     only cases whose name contains PART
  * Both are the implementation alone, as shared libraries. Prints for each case the median over the rounds of new / old,
  * its quartiles and the ratio of the best samples; at the end how many have a median above 1.03 and above 1.08.
- * Environment: VERSIONS_ROUNDS (15), VERSIONS_SECONDS a sample (0.02). */
+ * Environment: VERSIONS_ROUNDS (15), VERSIONS_SECONDS a sample (0.02), VERSIONS_ISA (a number of hfy_isa; 0: the best). */
 #define _POSIX_C_SOURCE 200809L
 #include "hfy.h"
 #include <dlfcn.h>
@@ -396,6 +396,7 @@ static int load(const char *path, version *v) {
 
 int main(int argc, char **argv) {
   const char *set_rounds = getenv("VERSIONS_ROUNDS"), *set_seconds = getenv("VERSIONS_SECONDS");
+  const char *set_isa = getenv("VERSIONS_ISA");
   int rounds = set_rounds ? atoi(set_rounds) : 15, made = 0, above_3 = 0, above_8 = 0, r;
   double seconds = set_seconds ? atof(set_seconds) : 0.02;
   static version old, new;
@@ -404,6 +405,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "versions OLD.so NEW.so [PART]%s%s\n", argc < 3 ? "" : ": ", argc < 3 ? "" : "not both could be loaded");
     return 2;
   }
+  work.isa = set_isa ? (hfy_isa)atoi(set_isa) : HFY_ISA_BEST;
   for (k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     const named *c = cases + k;
     double ratio[999], best_old = 1e300, best_new = 1e300;
