@@ -2567,8 +2567,11 @@ HFY_PRIVATE_ hfy_status hfy_base_null_(hfy_work *work, const char *name) {
 
 /* --- checked sizes --- */
 
-/* a*b and a+b, or SIZE_MAX if that overflows. */
-HFY_PRIVATE_ size_t hfy_base_times_(size_t a, size_t b) { return b && a > SIZE_MAX / b ? SIZE_MAX : a * b; }
+/* a*b and a+b, or SIZE_MAX if that overflows. A division only where both are not small: plans multiply all the time. */
+HFY_PRIVATE_ inline size_t hfy_base_times_(size_t a, size_t b) {
+  if ((a | b) >> 4 * sizeof a == 0) return a * b;
+  return b && a > SIZE_MAX / b ? SIZE_MAX : a * b;
+}
 HFY_PRIVATE_ size_t hfy_base_plus_(size_t a, size_t b) { return a > SIZE_MAX - b ? SIZE_MAX : a + b; }
 HFY_PRIVATE_ size_t hfy_base_min_(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -2608,9 +2611,9 @@ typedef struct hfy_base_arena_ {
 
 /* count elements of size bytes, aligned to a cache line; NULL for none. */
 HFY_PRIVATE_ void *hfy_base_take_(hfy_base_arena_ *arena, size_t count, size_t size) {
-  const size_t at = arena->used, bytes = hfy_base_plus_(hfy_base_times_(count, size), 63);
-  if (!count) return NULL;
-  arena->used = hfy_base_plus_(at, bytes == SIZE_MAX ? bytes : bytes & ~(size_t)63);
+  const size_t at = arena->used, bytes = hfy_base_times_(count, size);
+  if (!bytes) return NULL;
+  arena->used = (at | bytes) < SIZE_MAX / 2 - 64 ? at + ((bytes + 63) & ~(size_t)63) : SIZE_MAX;
   return arena->base ? arena->base + at : NULL;
 }
 
@@ -9564,7 +9567,7 @@ HFY_COLD_ hfy_status hfy_sep_check_(const hfy_sep *sep, size_t rows, size_t n, c
 }
 
 /* Takes the arrays that any link of the chain needs. own_row: a prediction is wanted besides the caller's array. */
-HFY_COLD_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, const hfy_sep *sep, size_t n, int own_row,
+HFY_PRIVATE_ void hfy_sep_plan_(hfy_base_arena_ *arena, const hfy_simd_ *simd, const hfy_sep *sep, size_t n, int own_row,
                              hfy_sep_scratch_ *s) {
   int list = 0, sorts = 0, powers = 0, bounds = 0, plus = sep->plus != NULL;
   memset(s, 0, sizeof *s);
@@ -11008,7 +11011,7 @@ typedef struct hfy_post_scratch_ {
 
 /* Fills in all defaults and checks what the kind uses: the rows below take only such a post. where: what messages
    call it, "post" or the path of a member. */
-HFY_COLD_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *full, const char *where,
+HFY_PRIVATE_ hfy_status hfy_post_check_(const hfy_post *post, size_t n, hfy_post *full, const char *where,
                                      hfy_work *work) {
   const hfy_post_kind kind = post->kind;
   const int layer = kind == HFY_POST_LAYERNORM, power = kind == HFY_POST_RECTIFIED_POWER;
