@@ -2601,20 +2601,20 @@ HFY_COLD_ hfy_status hfy_base_rows_(hfy_work *work, size_t rows, size_t n, const
 }
 
 /* --- scratch ---
-   A room's `plan` function takes its arrays from an arena: on one without memory it only counts; run again once there
-   is room, it hands them out. So the worst case and the layout can never disagree. */
+   A room's `plan` function takes its arrays from an arena, which counts them and hands out what its room allows; if that
+   was too little, it runs again once there is enough. So the worst case and the layout can never disagree. */
 typedef struct hfy_base_arena_ {
-  unsigned char *base; /* NULL: counting */
-  size_t used;
+  unsigned char *base;
+  size_t used, room;
   int pass; /* of hfy_base_layout_ */
 } hfy_base_arena_;
 
-/* count elements of size bytes, aligned to a cache line; NULL for none. */
+/* count elements of size bytes, aligned to a cache line; NULL for none, and beyond the room. */
 HFY_PRIVATE_ void *hfy_base_take_(hfy_base_arena_ *arena, size_t count, size_t size) {
   const size_t at = arena->used, bytes = hfy_base_times_(count, size);
   if (!bytes) return NULL;
   arena->used = (at | bytes) < SIZE_MAX / 2 - 64 ? at + ((bytes + 63) & ~(size_t)63) : SIZE_MAX;
-  return arena->base ? arena->base + at : NULL;
+  return arena->used <= arena->room ? arena->base + at : NULL;
 }
 
 #define HFY_TAKE_(arena, type, count) ((type *)hfy_base_take_(arena, count, sizeof(type)))
@@ -2633,9 +2633,18 @@ HFY_PRIVATE_ hfy_status hfy_base_close_(hfy_work *work, hfy_work *local, hfy_sta
   return status;
 }
 
-/* Makes room for what the arena counted and rewinds it onto that memory. */
+/* Rewinds the arena onto the memory of work, which may have any alignment. */
+HFY_PRIVATE_ void hfy_base_rewind_(const hfy_work *work, hfy_base_arena_ *arena) {
+  const size_t skip = (64 - ((uintptr_t)work->buffer & 63)) & 63;
+  arena->used = arena->room = 0;
+  if (!work->buffer || work->capacity < 64) return;
+  arena->base = (unsigned char *)work->buffer + skip;
+  arena->room = work->capacity - skip;
+}
+
+/* Makes room for what the arena counted; rewinds it if its memory is another now. */
 HFY_PRIVATE_ hfy_status hfy_base_reserve_(hfy_work *work, hfy_base_arena_ *arena) {
-  size_t bytes = hfy_base_plus_(arena->used, arena->used ? 63 : 0); /* the user's buffer may have any alignment */
+  const size_t bytes = arena->used ? hfy_base_plus_(arena->used, 63) : 0;
   if (bytes > work->peak) work->peak = bytes;
   if (bytes > work->capacity) {
     void *fresh;
@@ -2648,18 +2657,22 @@ HFY_PRIVATE_ hfy_status hfy_base_reserve_(hfy_work *work, hfy_base_arena_ *arena
     work->buffer = fresh;
     work->capacity = bytes;
     work->owned = 1;
+    hfy_base_rewind_(work, arena);
   }
   work->used = bytes;
-  if (work->buffer) arena->base = (unsigned char *)work->buffer + ((64 - ((uintptr_t)work->buffer & 63)) & 63);
-  arena->used = 0;
   return HFY_OK;
 }
 
-/* while (hfy_base_layout_(&arena, work, &status)) { takes... }: counts what is taken, makes room, hands it out. */
+/* while (hfy_base_layout_(&arena, work, &status)) { takes... }: mostly once, from the memory of earlier calls. */
 HFY_PRIVATE_ int hfy_base_layout_(hfy_base_arena_ *arena, hfy_work *work, hfy_status *status) {
   if (*status || arena->pass == 2) return 0;
-  if (arena->pass++) *status = hfy_base_reserve_(work, arena);
-  return !*status;
+  if (!arena->pass++) {
+    hfy_base_rewind_(work, arena);
+    return 1;
+  }
+  arena->pass = 2;
+  *status = hfy_base_reserve_(work, arena);
+  return !*status && !arena->used;
 }
 
 HFY_API HFY_SMALL_ void hfy_work_free(hfy_work *work) {
@@ -6356,7 +6369,7 @@ HFY_COLD_ hfy_status hfy_linalg_check_square_(const double *a, size_t n, int low
 
 /* The eigenvalues of a in the memory of work: real parts, then imaginary ones. missing: an argument that is NULL. */
 HFY_COLD_ hfy_status hfy_linalg_eigen_(const double *a, size_t n, const char *missing, double **found, hfy_work *work) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(work);
   hfy_linalg_general_ scratch;
   hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, work) : HFY_ERR_UNSUPPORTED;
@@ -6403,7 +6416,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_eigenvectors(const double *a, size_t n, const 
                                                size_t count, double *vectors_re, double *vectors_im, double *residual,
                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_linalg_vectors_ scratch;
   hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
@@ -6695,7 +6708,7 @@ HFY_COLD_ size_t hfy_linalg_symmetric_pinv_(const hfy_linalg_symmetric_ *s, cons
 HFY_API HFY_SMALL_ hfy_status hfy_linalg_eigen(const double *a, size_t n, double *values, double *vectors,
                                                hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_linalg_symmetric_ s;
   hfy_status status;
   double *copy = NULL, *found = NULL, *turned = NULL;
@@ -6807,7 +6820,7 @@ HFY_COLD_ hfy_status hfy_linalg_svd_run_(hfy_linalg_svd_ *s, const double *a, si
 /* Checks and decomposes a in scratch of the work, s->values too; out: the result called `name`. */
 HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, size_t rows, size_t columns, int unit,
                                          const void *out, const char *name, hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = HFY_OK;
   s->eigen.simd = hfy_simd_choose_(w);
   if (!s->eigen.simd) return HFY_ERR_UNSUPPORTED;
@@ -7202,7 +7215,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_sim_scores(hfy_sim sim, double beta, const hfy
                                              size_t key_stride, const hfy_real *queries, size_t n_queries,
                                              hfy_real *scores, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_sim_rows_ x = {keys, key_stride ? key_stride : dim, count, NULL}, q = {queries, dim, n_queries, NULL};
   double *inverse = NULL;
@@ -7413,7 +7426,7 @@ HFY_COLD_ size_t hfy_index_prefix_(size_t count, size_t dim, const hfy_index_opt
 }
 
 HFY_API HFY_SMALL_ size_t hfy_index_size(size_t count, size_t dim, const hfy_index_options *options) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_index_view_ view;
   size_t prefix = hfy_index_prefix_(count, dim, options);
   if (prefix == SIZE_MAX) return SIZE_MAX;
@@ -7696,7 +7709,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
                                               const hfy_index_options *options, void *memory, size_t bytes,
                                               hfy_index *index, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0}, place = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0}, place = {NULL, 0, 0, 0};
   size_t i, need = hfy_index_size(count, dim, options), stride = key_stride ? key_stride : dim;
   double largest = 0;
   hfy_index made;
@@ -7735,6 +7748,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
   (void)frexp(largest, &made.exponent);
   b.unit = hfy_index_power_of_(-made.exponent);
   place.base = (unsigned char *)memory + ((64 - (size_t)((uintptr_t)memory & 63)) & 63);
+  place.room = need;
   memset(place.base, 0, need - 63);
   made.data = place.base;
   made.format = HFY_INDEX_FORMAT_;
@@ -7839,11 +7853,12 @@ HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *se
 HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *simd, const hfy_real *keys,
                                       size_t count, size_t dim, size_t key_stride, hfy_index_seek_ *seek,
                                       hfy_work *work) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_index_matches_(index, keys, count, dim, key_stride, work);
   if (status) return status;
   memset(seek, 0, sizeof *seek);
   arena.base = (unsigned char *)index->data;
+  arena.room = SIZE_MAX;
   hfy_index_layout_(&arena, count, dim, index->prefix, &seek->view);
   seek->index = index;
   seek->simd = simd;
@@ -9034,7 +9049,7 @@ HFY_COLD_ hfy_status hfy_structure_failed_(hfy_work *work, hfy_status status, co
 HFY_COLD_ hfy_status hfy_structure_begin_(const hfy_structure *structure, double rho, const double *unary,
                                           const double *higher, const char *missing, size_t room,
                                           hfy_structure_solver_ *s, hfy_work *work) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_base_null_(work, structure ? NULL : "structure");
   if (!status) status = hfy_structure_check_(structure, "structure->", work);
   if (status) return status;
@@ -9351,7 +9366,7 @@ HFY_COLD_ hfy_status hfy_sep_check_structure_(const hfy_sep *full, size_t n, con
 
 /* Takes a solver from s->structured or, while that is NULL, only counts. One that failed stays for the message. */
 HFY_COLD_ hfy_status hfy_sep_plan_structure_(const hfy_sep *full, size_t n, hfy_sep_scratch_ *s) {
-  hfy_base_arena_ arena = {(unsigned char *)s->structured, 0, 0};
+  hfy_base_arena_ arena = {(unsigned char *)s->structured, 0, s->structured ? SIZE_MAX : 0, 0};
   const hfy_structure *structure = hfy_sep_structure_of_(full, n, &s->sequence);
   hfy_structure_solver_ counted, *two = HFY_TAKE_(&arena, hfy_structure_solver_, 2);
   s->solver = two ? two + (s->failed == two) : NULL;
@@ -10795,7 +10810,7 @@ HFY_COLD_ void hfy_sep_share_(void *context, size_t i) {
 HFY_API HFY_SMALL_ hfy_status hfy_sep_apply(const hfy_sep *sep, const hfy_real *theta, size_t rows, size_t n,
                                             hfy_real *y, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_sep full;
   hfy_sep_call_ call = {&full, theta, y, rows, n, 0, NULL};
@@ -10847,7 +10862,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *th
                                           const hfy_real *dy, size_t rows, size_t n, const hfy_sep_grad *grad,
                                           hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   const char *none = sep && !theta && hfy_sep_needs_theta_(sep) ? "theta" : !y ? "y" : !dy ? "dy" : NULL;
   hfy_sep full;
@@ -10917,7 +10932,7 @@ HFY_COLD_ hfy_status hfy_sep_value_failed_(const hfy_sep_values_ *c, hfy_status 
 HFY_COLD_ hfy_status hfy_sep_each_value_(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, size_t rows,
                                          size_t n, double *out, const char *missing, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   const hfy_simd_ *simd;
   hfy_sep_values_ c;
   hfy_status status = hfy_sep_check_rows_(sep, rows, n, missing, w);
@@ -11475,7 +11490,7 @@ HFY_COLD_ hfy_status hfy_post_blame_(const hfy_real *x, const char *name, size_t
 HFY_API HFY_SMALL_ hfy_status hfy_post_apply(const hfy_post *post, const hfy_real *z, const hfy_real *previous,
                                              size_t rows, size_t n, hfy_real *q, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_post full;
   hfy_post_scratch_ scratch = {NULL, NULL};
   hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !q ? "q" : NULL, &full, w), one;
@@ -11562,7 +11577,7 @@ HFY_COLD_ void hfy_post_vjp_parameters_(const hfy_post *post, const hfy_real *z,
 HFY_API HFY_SMALL_ hfy_status hfy_post_vjp(const hfy_post *post, const hfy_real *z, const hfy_real *dq, size_t rows,
                                            size_t n, const hfy_post_grad *grad, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_post full;
   hfy_post_scratch_ scratch = {NULL, NULL};
   hfy_status status = hfy_post_arguments_(post, rows, n, !z ? "z" : !dq ? "dq" : NULL, &full, w);
@@ -11596,7 +11611,7 @@ typedef hfy_status hfy_post_functional_(const hfy_post *post, const hfy_real *x,
 HFY_COLD_ hfy_status hfy_post_rows_(hfy_post_functional_ *functional, const hfy_post *post, const hfy_real *x,
                                     size_t rows, size_t n, double *value, const char *missing, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   const char *name = functional == hfy_post_row_value_ ? "q" : "z";
   hfy_post full;
   hfy_post_scratch_ scratch = {NULL, NULL};
@@ -13326,7 +13341,7 @@ HFY_PRIVATE_ void hfy_net_share_(void *context, size_t i) {
 
 HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queries, size_t n_queries, hfy_real *out,
                                        const hfy_report *report, const hfy_net_drop_ *drop, hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net_run_ run;
   hfy_net_call_ call = {&run, NULL, 0, n_queries, 0};
   const int energies = report && report->energy;
@@ -13383,7 +13398,7 @@ HFY_COLD_ hfy_status hfy_net_energy_gradient_(const hfy_net_run_ *run, hfy_real 
 /* Checks a net and lays out what its energies need; tile queries side by side, or fewer if whole rows are long. */
 HFY_COLD_ hfy_status hfy_net_begin_energies_(const hfy_net *net, size_t n_queries, const char *missing,
                                              hfy_net_run_ *run, hfy_net_scratch_ *s, hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_net_begin_(net, n_queries, run, w);
   if (!status && n_queries) status = hfy_base_null_(w, missing);
   if (status) return status;
@@ -14097,7 +14112,7 @@ HFY_COLD_ hfy_status hfy_net_choose_back_(hfy_net_back_ *b, size_t n_queries, in
 HFY_COLD_ hfy_status hfy_net_vjp_(const hfy_net *net, const hfy_real *queries, size_t n_queries,
                                   const hfy_real *dout, hfy_real *out, const hfy_grad *grad,
                                   const hfy_net_drop_ *drop, hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net_back_ b;
   hfy_report report;
   hfy_status status;
@@ -14683,7 +14698,7 @@ HFY_COLD_ hfy_status hfy_file_place_(const unsigned char *bytes, size_t size, co
 HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_decode(const void *bytes, size_t size, const hfy_param *table,
                                                           size_t entries, hfy_real *params, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_npy *found = NULL;
   size_t total;
   hfy_status status = hfy_base_null_(w, !bytes ? "bytes" : NULL);
@@ -14699,7 +14714,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_decode(const void *bytes, siz
 HFY_COLD_ hfy_status hfy_file_compose_(const hfy_param *table, size_t entries, const hfy_real *params, size_t total,
                                        unsigned char **bytes, size_t *size, hfy_work *work) {
   const size_t n = sizeof *params, room = hfy_base_times_(hfy_base_plus_(entries, 1), HFY_FILE_ENTRY_);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = HFY_OK;
   char *text = NULL;
   size_t at, k, i, sum = 0;
@@ -14790,7 +14805,7 @@ HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char
 /* Reads the header of a file. *chunk (or NULL): scratch of HFY_FILE_CHUNK_ bytes. */
 HFY_COLD_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info, unsigned char **chunk,
                                      hfy_work *work) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   unsigned char preamble[12] = {0}, *header = NULL;
   hfy_file_cursor_ c = {preamble, preamble, path, work, preamble};
   size_t got = fread(preamble, 1, 10, file), end = 0;
@@ -14883,7 +14898,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_rea
 HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,
                                                         hfy_real *params, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   unsigned char first[8], *bytes = NULL;
   hfy_npy *found = NULL;
   FILE *file = NULL;
@@ -16096,7 +16111,7 @@ HFY_COLD_ hfy_status hfy_layer_forward_(const hfy_layer *layer, const hfy_real *
                                         hfy_real *out, hfy_real *tape, const hfy_layer_report *report, hfy_work *w) {
   static const hfy_layer_report silent = {NULL, NULL, NULL, NULL, NULL, NULL, NULL};
   const hfy_layer_report *tell = report ? report : &silent;
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_layer_run_ run, *r = &run;
   hfy_report told;
   double energy = 0;
@@ -16290,7 +16305,7 @@ HFY_COLD_ hfy_status hfy_layer_rewind_(hfy_layer_run_ *r, const hfy_layer *layer
 HFY_COLD_ hfy_status hfy_layer_backward_(const hfy_layer *layer, const hfy_real *params, const hfy_layer_input *in,
                                          const hfy_real *tape, const hfy_real *dout, const hfy_layer_grad *grad,
                                          hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_layer_run_ run, *r = &run;
   hfy_layer_map_ out;
   hfy_layer_side_ *s;
@@ -16431,7 +16446,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_forward(const hfy_dense *dense, const hf
                                                 size_t rows, hfy_real *y, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const char *null = !params ? "params" : rows && !x ? "x" : rows && !y ? "y" : NULL;
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_layer_tools_ t;
   hfy_layer_map_ map;
   size_t i;
@@ -16450,7 +16465,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_dense_backward(const hfy_dense *dense, const h
                                                  hfy_real *const to[2], hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const char *null = !params ? "params" : !to ? "to" : !rows ? NULL : !x ? "x" : !y ? "y" : !dy ? "dy" : NULL;
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_layer_tools_ t;
   hfy_layer_map_ map;
   hfy_real *dz = NULL, *z = NULL;
@@ -16642,7 +16657,7 @@ HFY_COLD_ void hfy_block_did_(hfy_block_run_ *b, hfy_status status, const hfy_wo
 HFY_COLD_ void hfy_block_norm_(hfy_block_run_ *b, size_t i, hfy_real *y, hfy_real *dh, hfy_work *w) {
   const size_t at = b->at[b->stages + 2 + i];
   const hfy_post norm = hfy_layer_norm_(1e-5, b->params + at, b->width);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_layer_tools_ t;
   hfy_status status = HFY_OK;
   while (hfy_base_layout_(&arena, w, &status)) hfy_layer_equip_(&arena, b->width, b->width, &t);
@@ -16655,7 +16670,7 @@ HFY_COLD_ void hfy_block_norm_(hfy_block_run_ *b, size_t i, hfy_real *y, hfy_rea
 /* Runs the steps twice: without scratch, so that the most that one needs is known and there before anything is written,
    then in earnest. */
 HFY_COLD_ hfy_status hfy_block_run_all_(hfy_block_run_ *b, void (*steps)(hfy_block_run_ *b, hfy_work *w), hfy_work *w) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_work dry;
   hfy_real none = 0;
   memset(&dry, 0, sizeof dry);
@@ -17275,7 +17290,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_find(const hfy_net *net, uint64_t first,
                                              hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   const hfy_shard_record_ record = hfy_shard_nothing_(HFY_OK);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_shard_call_ call;
   hfy_net_run_ *run = &call.run;
   hfy_shard_block_ *b = &call.block;
@@ -17431,7 +17446,7 @@ HFY_COLD_ int hfy_shard_overlap_(const hfy_shard_block_ *a, const void *into, co
 HFY_API HFY_SMALL_ hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *from, size_t from_bytes,
                                               hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_shard_block_ a, b;
   unsigned char *copy = NULL, *out, *x;
   const unsigned char *y;
@@ -17536,7 +17551,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_rea
                                                const void *partial, size_t bytes, hfy_real *out,
                                                const hfy_report *report, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_shard_call_ call;
   hfy_net_run_ *run = &call.run;
   hfy_shard_block_ block;
@@ -17758,7 +17773,7 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker) {
 HFY_API HFY_SMALL_ hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_separation *out,
                                                   hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_theory_pairs_ g;
   hfy_net full;
   const size_t size = HFY_THEORY_BLOCK_;
@@ -17832,7 +17847,7 @@ HFY_COLD_ hfy_status hfy_theory_scores_(const hfy_net *full, size_t who, const d
 HFY_API HFY_SMALL_ hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy_real *queries, size_t n_queries,
                                                    double *slack, size_t *chosen, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net full;
   double margin = 0, *q = NULL, *room = NULL, *score = NULL, *sorted = NULL;
   size_t k = 1, j, n, *best = NULL;
@@ -17883,7 +17898,7 @@ HFY_COLD_ double hfy_theory_entropy_(const hfy_sep *full, double n) {
 HFY_API HFY_SMALL_ hfy_status hfy_theory_bound_energy(const hfy_net *net, const hfy_real *queries, size_t n_queries,
                                                       double *lower, double *upper, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_net full;
   double entropy, by_entropy, square = 0, *q = NULL, *room = NULL;
   size_t i, j;
@@ -18164,7 +18179,7 @@ typedef struct hfy_theory_course_ {
 
 HFY_COLD_ hfy_status hfy_theory_follow_(hfy_theory_course_ *s, const size_t *patterns, size_t count,
                                         const hfy_real *query, hfy_work *work) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   const hfy_net *full = &s->full;
   hfy_theory_convergence *c = &s->c;
   double best = -HUGE_VAL, near = -HUGE_VAL;
@@ -18335,7 +18350,7 @@ HFY_PRIVATE_ void hfy_theory_apply_(const void *context, const double *v, double
 HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_real *query, double *jacobian,
                                                   hfy_theory_jacobian_norm *norms, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_theory_operator_ op = {NULL, NULL, NULL, NULL};
   hfy_net full;
   double *p = NULL, *q = NULL, *mean = NULL, *centre = NULL, *y = NULL, *basis = NULL;
@@ -18553,7 +18568,7 @@ HFY_COLD_ hfy_status hfy_theory_terms_(const hfy_net *net, const size_t *pattern
 HFY_API HFY_SMALL_ hfy_status hfy_theory_associates(const hfy_net *net, const size_t *patterns, size_t count,
                                                     hfy_theory_association *association, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_theory_scratch_ s;
   hfy_theory_association result;
   hfy_structure structure;
@@ -18621,7 +18636,7 @@ HFY_COLD_ int hfy_theory_row_(const hfy_real *weights, size_t j, size_t n, int p
 HFY_API HFY_SMALL_ hfy_status hfy_theory_metastable(const hfy_real *weights, size_t rows, size_t n, double mass,
                                                     size_t *sizes, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   double *sorted = NULL, sum;
   size_t i, j, top;
   hfy_status status = hfy_theory_shape_(rows, n, !weights ? "weights" : !sizes ? "sizes" : NULL, w);
@@ -18642,7 +18657,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_metastable(const hfy_real *weights, siz
 HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian_softmax(const hfy_real *weights, size_t rows, size_t n, double beta,
                                                           double *frobenius, double *sums, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   double *row = NULL;
   size_t i, j, top;
   hfy_status status = hfy_theory_shape_(rows, n, !weights ? "weights" : NULL, w);
@@ -18671,7 +18686,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian_softmax(const hfy_real *weight
 HFY_API HFY_SMALL_ hfy_status hfy_theory_classify(const size_t *sizes, size_t count, size_t n, int *operating,
                                                   double *median, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   double *sorted = NULL, middle;
   size_t i;
   hfy_status status = HFY_OK;
@@ -18823,7 +18838,7 @@ HFY_COLD_ hfy_work hfy_recall_inner_(const hfy_work *work, void *room, size_t by
 
 /* Bytes that the inner calls of an item need, whatever the state. */
 HFY_COLD_ hfy_status hfy_recall_need_(const hfy_recall_call_ *call, size_t *bytes, hfy_work *work) {
-  hfy_base_arena_ alone = {NULL, 0, 0};
+  hfy_base_arena_ alone = {NULL, 0, 0, 0};
   hfy_real none_read = 0; /* there is no room */
   hfy_net net = call->net;
   hfy_work none = hfy_recall_inner_(work, &alone, 0);
@@ -18933,7 +18948,7 @@ HFY_COLD_ hfy_status hfy_recall_penalised_(const hfy_recall_call_ *call, hfy_rec
   const hfy_simd_ *simd = hfy_simd_choose_(work);
   const int sequence = call->how.kind == HFY_RECALL_SEQUENTIAL;
   const double tau = call->how.decay;
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_recall_scratch_ s;
   hfy_work inner;
   size_t i, n = net->count, room = 0;
@@ -18984,7 +18999,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_next(const hfy_net *net, const hfy_reca
 HFY_API HFY_SMALL_ hfy_status hfy_recall_all(const hfy_net *net, const hfy_recall *how, const hfy_real *cue,
                                              size_t count, size_t *items, size_t *made, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local), inner;
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_recall_call_ call;
   hfy_recall_state state;
   void *room = NULL;
@@ -19017,7 +19032,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_recall_all(const hfy_net *net, const hfy_recal
 
 HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n, double *ratio, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   unsigned char *seen = NULL;
   size_t i, distinct = 0;
   hfy_status status = HFY_OK;
@@ -19042,7 +19057,7 @@ HFY_API hfy_status hfy_recall_unique(const size_t *items, size_t count, size_t n
 HFY_API hfy_status hfy_recall_levenshtein(const size_t *items, size_t count, const size_t *reference,
                                           size_t n_reference, size_t *distance, double *coefficient, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   size_t *row = NULL, i, j;
   hfy_status status = HFY_OK;
   if (!items || (n_reference && !reference)) return hfy_base_null_(w, !items ? "items" : "reference");
@@ -19184,7 +19199,7 @@ typedef struct hfy_binary_rules_ {
 HFY_PRIVATE_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                       size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
   const size_t most = count > dim ? count : dim;
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status;
   memset(s, 0, sizeof *s);
   s->simd = hfy_simd_choose_(w);
@@ -19464,7 +19479,7 @@ HFY_PRIVATE_ void hfy_binary_task_(void *context, size_t task) {
 HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *states, size_t n, const char *name,
                                       hfy_binary_run_ *run, hfy_work *w) {
   hfy_binary *m = &run->m;
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status;
   size_t i, j, t;
   if (!memory) return hfy_base_null_(w, "memory");
@@ -19509,7 +19524,7 @@ HFY_COLD_ hfy_status hfy_binary_open_(const hfy_binary *memory, const hfy_real *
       slot.dot = HFY_TAKE_(&arena, int32_t, m->count);
       slot.table = HFY_TAKE_(&arena, double,
                              m->kind == HFY_BINARY_EXP ? HFY_BINARY_EXPS_ : m->count ? 2 * m->dim + 1 : 0);
-      if (arena.base) run->slot[t] = slot;
+      if (run->slot) run->slot[t] = slot;
     }
   }
   if (status) return status;
@@ -19800,7 +19815,7 @@ HFY_COLD_ void hfy_kernel_make_gram_(hfy_kernel_view_ *v) {
 
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_gram(const hfy_kernel *kernel, double *gram, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_kernel_view_ v;
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, !gram ? "gram" : NULL, &v, w);
   while (hfy_base_layout_(&arena, w, &status)) hfy_kernel_plan_gram_(&arena, &v, gram, 0);
@@ -20231,7 +20246,7 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_train(const hfy_kernel *kernel, const hfy_kernel_training *training,
                                                double *alpha, hfy_kernel_result *result, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_kernel_fit_ f;
   hfy_status status;
   memset(&f, 0, sizeof f);
@@ -20637,7 +20652,7 @@ HFY_COLD_ void hfy_kernel_plan_walk_(hfy_base_arena_ *arena, hfy_kernel_walk_ *w
     s.few = HFY_TAKE_(arena, uint32_t, skips * hfy_base_times_(HFY_SIMD_FEW_, walk->row));
     s.nearby = HFY_TAKE_(arena, size_t, skips * P);
     s.rest = HFY_TAKE_(arena, uint64_t, skips * batch * words);
-    if (arena->base) walk->slot[t] = s;
+    if (walk->slot) walk->slot[t] = s;
   }
 }
 
@@ -20648,7 +20663,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_walk_(const hfy_kernel *kernel, int takes, 
   hfy_status status = hfy_kernel_open_(kernel, takes, missing, v, w);
   const size_t P = v->k.count, N = v->k.dim;
   const double *bound = v->k.bound;
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   size_t i, j;
   if (!status)
     status = takes == HFY_KERNEL_TRIAL_ ? hfy_kernel_check_size_(n, N, w)
@@ -20733,7 +20748,7 @@ HFY_COLD_ void hfy_kernel_random_row_(uint64_t *x, size_t dim, hfy_rng *rng) {
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_flip(const uint64_t *states, size_t rows, size_t dim, size_t flips,
                                               hfy_rng *rng, uint64_t *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_kernel_check_bits_(states, rows, dim, "states", w);
   size_t words = hfy_kernel_words(dim), i, *places = NULL;
   if (!status) status = hfy_base_null_(w, !rng ? "rng" : rows && !out ? "out" : NULL);
@@ -20907,7 +20922,7 @@ HFY_COLD_ void hfy_kernel_geometry_(const double *x, double *fd, double *fi, dou
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
                                                 double *indirect, hfy_kernel_geometry *geometry, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_kernel_view_ v;
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, n && !x ? "x" : NULL, &v, w);
   double *fd = NULL, *fi, *apart;
@@ -20979,7 +20994,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_spectra(const hfy_kernel *kernel, const
                                                  double *gram_values, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_spectra_ spectra, *s = &spectra;
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, !spectrum ? "spectrum" : NULL, &s->v, w);
   const size_t P = s->v.k.count, N = s->v.k.dim, r = hfy_base_min_(P, N);
   const double *alpha = s->v.k.alpha, *u;
@@ -21063,7 +21078,7 @@ HFY_COLD_ hfy_status hfy_kernel_open_course_(const hfy_kernel *kernel, const dou
                                              const char *missing, hfy_kernel_course_ *c, hfy_work *w) {
   double **const rows[] = {&c->a, &c->h, &c->variance, &c->r, &c->g, &c->step, &c->work, NULL};
   double **const more[] = {&c->values, &c->goal, &c->moved, &c->ends, NULL};
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_BARE_, NULL, &c->v, w);
   const size_t P = c->P = c->v.k.count, square = P * P, fisher = c->damping > 0 || c->steps ? square : 0;
   if (status) return status;
@@ -21487,7 +21502,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_patterns(hfy_rng *rng, double cv, double 
 HFY_API HFY_SMALL_ hfy_status hfy_rate_perturb(hfy_rng *rng, const double *r, size_t count, size_t dim, double noise,
                                                double missing, double *out, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   size_t *unit = NULL, mu, i, gone;
   hfy_status status = hfy_rate_check_sizes_(count, dim, w);
   if (status || (status = hfy_base_null_(w, !rng ? "rng" : !r ? "r" : !out ? "out" : NULL)) ||
@@ -21632,7 +21647,7 @@ HFY_COLD_ hfy_status hfy_rate_weigh_(const hfy_rate_dense_ *s, double *w) {
 HFY_API HFY_SMALL_ hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                                int self, double *w, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
   hfy_rate_dense_ s;
   double *made = NULL;
   hfy_status status = hfy_rate_enter_weights_(&in, 0, self, 0, w ? NULL : "w");
@@ -21673,7 +21688,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_net(const hfy_rate *rate, const double *r
                                            double step, hfy_real *keys, hfy_real *values, hfy_real *self_coupling,
                                            hfy_net *net, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
   hfy_rate_dense_ s;
   const char *null = !keys ? "keys" : !values ? "values" : !self_coupling ? "self_coupling" : net ? NULL : "net";
   hfy_status status = hfy_rate_enter_weights_(&in, 0, self, 0, null);
@@ -21977,7 +21992,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, cons
                                                       double margin, double *w, const hfy_rate_rows *rows,
                                                       hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
   hfy_rate_sparse_ s;
   hfy_status status = hfy_rate_enter_weights_(&in, 1, 0, margin, w ? NULL : "w");
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_sparse_(&in, margin, w, &s);
@@ -22076,7 +22091,7 @@ HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s) {
 HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const double *w, const double *r, size_t dim,
                                                 double *j, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}};
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, j ? NULL : "j");
   size_t i, pass;
   if (status) return status;
@@ -22093,7 +22108,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_jacobian(const hfy_rate *rate, const doub
 HFY_API HFY_SMALL_ hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, const double *r, size_t count,
                                                  size_t dim, double *abscissa, size_t *stable, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
   hfy_rate_jacobians_ s;
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_AT_, NULL);
   size_t mu, found = 0;
@@ -22186,7 +22201,7 @@ HFY_COLD_ hfy_status hfy_rate_modes_(const hfy_rate_jacobians_ *call, hfy_linalg
 HFY_API HFY_SMALL_ hfy_status hfy_rate_spectrum(const hfy_rate *rate, const double *w, const double *r, size_t dim,
                                                 double *re, double *im, hfy_rate_modes *modes, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}};
   hfy_rate_jacobians_ s;
   hfy_linalg_vectors_ v;
   double *room = NULL;
@@ -22322,7 +22337,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
                                                  const hfy_rate_search *search, double *theta, double *objective,
                                                  hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0}};
+  hfy_rate_in_ in = {rate, NULL, r, count, dim, k, NULL, {NULL, 0, 0, 0}};
   hfy_rate_hunt_ hunt;
   hfy_rate_search *o = &hunt.o;
   hfy_rate_dense_ dense;
@@ -22467,7 +22482,7 @@ HFY_PRIVATE_ void hfy_rate_fill_(const hfy_rate *rate, double cv, const hfy_rate
 
 /* Memory for the most nodes that this power takes. NONFINITE where the quadrature would never end. */
 HFY_COLD_ hfy_status hfy_rate_lay_(hfy_rate_nodes_ *nodes, double power, double cv, hfy_work *work) {
-  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
   hfy_status status = HFY_OK;
   hfy_rate_spread_(nodes, power, cv, 32, 12, HUGE_VAL);
   if (!nodes->count) return hfy_base_fail_(work, HFY_ERR_NONFINITE, "averages overflow for so small a power");
@@ -22498,7 +22513,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_theory(const hfy_rate *rate, double cv, i
 HFY_API HFY_SMALL_ hfy_status hfy_rate_theory_of(const hfy_rate *rate, const double *r, const double *weight, size_t n,
                                                  int optimal, hfy_rate_averages *averages, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, NULL, r, n, 1, k, NULL, {NULL, 0, 0}};
+  hfy_rate_in_ in = {rate, NULL, r, n, 1, k, NULL, {NULL, 0, 0, 0}};
   hfy_rate_nodes_ at = {0, 0, NULL, NULL, NULL, NULL, n};
   double sum = 0;
   hfy_status status = hfy_rate_enter_(&in, HFY_RATE_DENSE_, averages ? NULL : "averages");
@@ -23025,7 +23040,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const doub
                                                 size_t n_states, const hfy_rate_options *options, double *end,
                                                 const hfy_rate_outcome *outcome, hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, NULL, 1, dim, k, NULL, {NULL, 0, 0}};
+  hfy_rate_in_ in = {rate, w, NULL, 1, dim, k, NULL, {NULL, 0, 0, 0}};
   hfy_rate_run_ run;
   hfy_status status;
   size_t i;
@@ -23079,7 +23094,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
                                              hfy_rng *rng, const hfy_rate_basin_options *options, double *noise,
                                              hfy_work *work) {
   hfy_work local, *k = hfy_base_open_(work, &local);
-  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0}};
+  hfy_rate_in_ in = {rate, w, r, 1, dim, k, NULL, {NULL, 0, 0, 0}};
   hfy_rate_run_ run;
   hfy_rate_basin_options o;
   double low = 0, high;
