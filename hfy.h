@@ -2765,9 +2765,16 @@ HFY_COLD_ hfy_status hfy_base_should_(hfy_work *work, const char *where, const c
 
 /* --- sums --- */
 
-/* *sum += x; what rounding takes from it goes to *low (Knuth). */
+/* *sum += x; what rounding takes from it goes to *low (Knuth). Where registers are wider than a double (x87), the sum
+   has to be stored for rounding to be seen. */
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 2
+#define HFY_BASE_STORED_ volatile double
+#else
+#define HFY_BASE_STORED_ double
+#endif
 HFY_PRIVATE_ void hfy_base_add_(double x, double *sum, double *low) {
-  double next = *sum + x, part = next - *sum;
+  const HFY_BASE_STORED_ next = *sum + x;
+  const double part = next - *sum;
   *low += (*sum - (next - part)) + (x - part);
   *sum = next;
 }
@@ -8735,19 +8742,19 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
    that their weights hang on the last digits. */
 HFY_PRIVATE_ void hfy_structure_score_(const hfy_structure_solver_ *s, size_t v, double *score, double *low) {
   const uint32_t *on = hfy_structure_on_(s, v);
-  double u = 0, u_low = 0, rho_low = s->rho - s->rho_high, u_high, product, lost;
+  double u = 0, u_low = 0, rho_low = s->rho - s->rho_high, u_high;
   size_t i;
   for (i = 0; i < s->vertex[v].unaries; i++) {
     hfy_base_add_(s->u[on[i]], &u, &u_low);
     u_low += s->u_low[on[i]];
   }
-  u_high = (double)(float)u; /* halves of the digits: their products are exact */
-  product = s->rho * u;
-  lost = ((s->rho_high * u_high - product) + s->rho_high * (u - u_high) + rho_low * u_high) + rho_low * (u - u_high);
+  u_high = (double)(float)u; /* halves of the digits: their products are exact, fused into a sum or not */
   *score = s->vertex[v].linear;
   *low = s->vertex[v].low;
-  hfy_base_add_(-product, score, low);
-  *low -= lost + s->rho * u_low;
+  hfy_base_add_(-(s->rho_high * u_high), score, low);
+  hfy_base_add_(-(s->rho_high * (u - u_high)), score, low);
+  hfy_base_add_(-(rho_low * u_high), score, low);
+  *low -= rho_low * (u - u_high) + s->rho * u_low;
 }
 
 /* s->side = what A u = b/rho + kappa lacks at the target; returns the most of it. *sum: of the target's weights. */
@@ -9771,8 +9778,9 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy
     double sum = -budget, lost = 0;
     for (i = 0; i < n; i++) {
       double low = hfy_sep_low_(box, i), high = hfy_sep_high_(box, i), y = v[i] - tau;
-      free_count += y < high && y > low;
-      hfy_base_add_(y >= high ? high : y <= low ? low : v[i], &sum, &lost);
+      const int is_high = y >= high, is_low = !is_high && y <= low; /* asked once: y may be wider than what is stored */
+      free_count += !is_high && !is_low;
+      hfy_base_add_(is_high ? high : is_low ? low : v[i], &sum, &lost);
     }
     next = free_count ? (sum + lost) / (double)free_count : tau;
     stands = !(next < tau) && !(next > tau);
@@ -23155,6 +23163,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_REAL_MAX_
 #undef HFY_REAL_MIN_
 #undef HFY_REAL_EPS_
+#undef HFY_BASE_STORED_
 #undef HFY_SIMD_NOINLINE_
 #undef HFY_SIMD_TINY_
 #undef HFY_SIMD_POPCOUNT_
