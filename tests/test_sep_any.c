@@ -7,7 +7,8 @@
 #include "../hfy.h"
 #include "check.h"
 
-#define MOST 40
+#define MOST 300
+#define FEW 16 /* bits of a structure at most, and their parts below MOST */
 
 static hfy_rng dice;
 static unsigned long draws, answered;
@@ -59,7 +60,7 @@ static void row(double *x, size_t n) {
 }
 
 static void real_row(hfy_real *x, size_t n, double scale) {
-  double wide[4 * MOST];
+  double wide[MOST];
   size_t i;
   row(wide, n);
   for (i = 0; i < n; i++) {
@@ -73,7 +74,7 @@ typedef struct any_case {
   hfy_structure structure;
   size_t n, states[3], way;
   double lower[MOST], upper[MOST];
-  hfy_real transitions[4 * MOST], theta[MOST], target[MOST], dy[MOST];
+  hfy_real transitions[MOST], theta[MOST], target[MOST], dy[MOST];
 } any_case;
 
 static void draw_structure(any_case *c) {
@@ -120,7 +121,7 @@ static void draw(any_case *c) {
   memset(c, 0, sizeof *c);
   draw_structure(c);
   draw_sep(c, c->sep);
-  c->n = c->sep->structure ? c->structure.unaries : 1 + below(&dice, below(&dice, 4) ? 6 : MOST);
+  c->n = c->sep->structure ? c->structure.unaries : 1 + below(&dice, below(&dice, 4) ? 6 : below(&dice, 8) ? 40 : MOST);
   real_row(c->transitions, COUNT(c->transitions), 1);
   real_row(c->theta, c->n, 1);
   real_row(c->target, c->n, 1);
@@ -176,7 +177,7 @@ static int feasible(const any_case *c, const hfy_real *y) {
 
 static void gradients(const any_case *c, const hfy_real *y, hfy_work *work) {
   const hfy_sep *sep = c->sep;
-  static double zero[4 * MOST], upper[MOST], lower[MOST], parts[4 * MOST], one[3];
+  static double zero[MOST], upper[MOST], lower[MOST], parts[MOST], one[3];
   hfy_real out[MOST];
   hfy_sep_grad grad;
   hfy_status status;
@@ -247,8 +248,8 @@ TEST(structures_answer_or_say_why) {
   begin(6000);
   for (i = 0; i < draws; i++) {
     static any_case c;
-    double unary[MOST], higher[4 * MOST], u[MOST], parts[4 * MOST], weight[MOST], du[MOST], v, sum = 0;
-    size_t on[MOST * MOST], count[MOST], j;
+    double unary[FEW], higher[MOST], u[FEW], parts[MOST], weight[FEW + 1], du[FEW], v, sum = 0;
+    size_t on[(FEW + 1) * FEW], count[FEW + 1], j;
     hfy_structure_answer a;
     hfy_status status;
     draw_structure(&c);
@@ -261,7 +262,7 @@ TEST(structures_answer_or_say_why) {
     a.weight = weight;
     a.count = count;
     a.on = on;
-    a.room = MOST;
+    a.room = FEW + 1;
     v = parameter();
     status = hfy_structure_solve(&c.structure, v, unary, higher, &a, &work);
     CHECK(!status || work.message[0]);
