@@ -915,7 +915,8 @@ typedef struct hfy_sep_grad {
    itself by their exponents. ENTMAX alpha > 2 has slopes without end: what is beyond hfy_real is infinite.
    Cost O(n) a row; NORMMAX with gamma > 100, SEQUENCE_KSUBSETS and SPARSEMAP solve again, and rows without an answer
    give 0. Errors: ARG, NOMEM, UNSUPPORTED (a parameter gradient the kind does not have); NaN and infinity in dy are
-   carried through. Derived in docs/math.md, section 7. */
+   carried through, and make NaN of what they meet, as does a dy whose products leave the range of double. Derived in
+   docs/math.md, section 7. */
 HFY_API hfy_status hfy_sep_vjp(const hfy_sep *sep, const hfy_real *theta, const hfy_real *y, const hfy_real *dy,
                                size_t rows, size_t n, const hfy_sep_grad *grad, hfy_work *work);
 
@@ -2780,9 +2781,16 @@ HFY_COLD_ hfy_status hfy_base_should_(hfy_work *work, const char *where, const c
 
 /* --- sums --- */
 
-/* *sum += x; what rounding takes from it goes to *low (Knuth). */
+/* *sum += x; what rounding takes from it goes to *low (Knuth). Where registers are wider than a double (x87), the sum
+   has to be stored for rounding to be seen. */
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 2
+#define HFY_BASE_STORED_ volatile double
+#else
+#define HFY_BASE_STORED_ double
+#endif
 HFY_PRIVATE_ void hfy_base_add_(double x, double *sum, double *low) {
-  double next = *sum + x, part = next - *sum;
+  const HFY_BASE_STORED_ next = *sum + x;
+  const double part = next - *sum;
   *low += (*sum - (next - part)) + (x - part);
   *sum = next;
 }
@@ -8480,6 +8488,7 @@ typedef struct hfy_structure_vertex_ {
 typedef struct hfy_structure_solver_ {
   const hfy_structure *structure;
   double rho, rho_high;    /* and rho to half of its digits */
+  double tol;              /* the structure's */
   size_t room, max_steps;  /* vertices, steps at most */
   double *unary, *raw;     /* n, m: the scores as given; unary: as the oracle sees them once it is ready */
   double *apart;           /* n: the same before their cut; offset + apart.u is what the scores as given make of u */
@@ -8517,6 +8526,7 @@ HFY_COLD_ void hfy_structure_plan_(hfy_base_arena_ *arena, const hfy_structure *
   if (packed < SIZE_MAX) packed /= 2;
   s->structure = structure;
   s->room = room;
+  s->tol = structure->tol;
   s->max_steps = structure->max_steps ? structure->max_steps : hfy_base_plus_(1000, hfy_base_times_(10, room));
   s->unary = HFY_TAKE_(arena, double, n);
   s->raw = HFY_TAKE_(arena, double, m);
@@ -8766,19 +8776,19 @@ HFY_PRIVATE_ size_t hfy_structure_border_(hfy_structure_solver_ *s, double *pivo
    that their weights hang on the last digits. */
 HFY_PRIVATE_ void hfy_structure_score_(const hfy_structure_solver_ *s, size_t v, double *score, double *low) {
   const uint32_t *on = hfy_structure_on_(s, v);
-  double u = 0, u_low = 0, rho_low = s->rho - s->rho_high, u_high, product, lost;
+  double u = 0, u_low = 0, rho_low = s->rho - s->rho_high, u_high;
   size_t i;
   for (i = 0; i < s->vertex[v].unaries; i++) {
     hfy_base_add_(s->u[on[i]], &u, &u_low);
     u_low += s->u_low[on[i]];
   }
-  u_high = (double)(float)u; /* halves of the digits: their products are exact */
-  product = s->rho * u;
-  lost = ((s->rho_high * u_high - product) + s->rho_high * (u - u_high) + rho_low * u_high) + rho_low * (u - u_high);
+  u_high = (double)(float)u; /* halves of the digits: their products are exact, fused into a sum or not */
   *score = s->vertex[v].linear;
   *low = s->vertex[v].low;
-  hfy_base_add_(-product, score, low);
-  *low -= lost + s->rho * u_low;
+  hfy_base_add_(-(s->rho_high * u_high), score, low);
+  hfy_base_add_(-(s->rho_high * (u - u_high)), score, low);
+  hfy_base_add_(-(rho_low * u_high), score, low);
+  *low -= rho_low * (u - u_high) + s->rho * u_low;
 }
 
 /* s->side = what A u = b/rho + kappa lacks at the target; returns the most of it. *sum: of the target's weights. */
@@ -8917,7 +8927,7 @@ HFY_PRIVATE_ hfy_status hfy_structure_climb_(hfy_structure_solver_ *s) {
     s->gap = fresh > level ? fresh - level : 0;
     rounding = 8 * DBL_EPSILON * size;
     if (fresh - level < -64 * rounding - 1e-12 * s->rho) return hfy_structure_stop_(s, HFY_STRUCTURE_WORSE_);
-    if (s->gap <= s->structure->tol || s->gap <= rounding) return HFY_OK;
+    if (s->gap <= s->tol || s->gap <= rounding) return HFY_OK;
     same = hfy_structure_border_(s, &pivot);
     if (same != SIZE_MAX || stalls >= 32 + s->count) /* no visible rise: rounding, unless the oracle is wrong */
       return s->gap > 64 * rounding + 1e-10 * s->rho ? hfy_structure_stop_(s, HFY_STRUCTURE_WORSE_) : HFY_OK;
@@ -9004,7 +9014,8 @@ HFY_COLD_ void hfy_structure_parts_(const hfy_structure_solver_ *s, const double
     for (i = s->vertex[v].unaries; i < s->vertex[v].bits; i++) higher[hfy_structure_on_(s, v)[i] - n] += weight[v];
 }
 
-/* The cotangent of the weights from that of u: s->side = (H^-1 - H^-1 1 1^T H^-1 / 1.H^-1 1) A du / rho. */
+/* rho times the cotangent of the weights from that of u: s->side = (H^-1 - H^-1 1 1^T H^-1 / 1.H^-1 1) A du. A small
+   rho comes last: between numbers beyond the range there is no difference. */
 HFY_COLD_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const double *du) {
   double all, sum;
   size_t v, i;
@@ -9020,7 +9031,7 @@ HFY_COLD_ void hfy_structure_weights_vjp_(hfy_structure_solver_ *s, const double
   }
   all = hfy_structure_invert_(s, s->ones);
   sum = hfy_structure_invert_(s, s->side);
-  for (v = 0; v < s->count; v++) s->side[v] = (s->side[v] - s->ones[v] * (sum / all)) / s->rho;
+  for (v = 0; v < s->count; v++) s->side[v] -= s->ones[v] * (sum / all);
 }
 
 /* --- the public functions --- */
@@ -9147,6 +9158,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_vjp(const hfy_structure *structure, 
   hfy_structure_solver_ s;
   const char *missing = !count ? "count" : !on ? "on" : NULL;
   hfy_status status = HFY_OK;
+  size_t i;
   if (!vertices || (structure && vertices > hfy_base_plus_(structure->unaries, 1)))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "vertices is %z; it should be at least 1 and at most unaries + 1",
                             vertices);
@@ -9155,8 +9167,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_structure_vjp(const hfy_structure *structure, 
   if (!status) {
     hfy_structure_weights_vjp_(&s, du);
     hfy_structure_mix_(&s, s.side);
-    if (d_unary) memcpy(d_unary, s.u, structure->unaries * sizeof *s.u); /* may be du */
+    for (i = 0; d_unary && i < structure->unaries; i++) d_unary[i] = s.u[i] / s.rho; /* may be du */
     if (d_higher) hfy_structure_parts_(&s, s.side, d_higher);
+    for (i = 0; d_higher && i < structure->higher; i++) d_higher[i] /= s.rho;
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -9407,7 +9420,7 @@ HFY_COLD_ hfy_status hfy_sep_structured_(const hfy_sep *full, const hfy_real *th
 HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_real *y, size_t n, double *value,
                                                hfy_sep_scratch_ *s) {
   hfy_structure_solver_ *solver = hfy_sep_solver_(full, n, s);
-  double square = 0, sum = 0, largest = 0, force;
+  double square = 0, sum = 0, largest = 0, force, infinite;
   size_t i;
   int vertex = 1, plain = 1, inside = 1, sequence = full->kind == HFY_SEP_SEQUENCE_KSUBSETS;
   hfy_status status;
@@ -9430,20 +9443,22 @@ HFY_COLD_ hfy_status hfy_sep_structured_omega_(const hfy_sep *full, const hfy_re
   if (sequence) { /* every such y is in the hull */
     for (i = 0; !plain && i + 1 < n; i++)
       if (hfy_base_is_finite_(solver->raw[i]) && (double)y[i] > 0.5 && (double)y[i + 1] > 0.5) *value -= solver->raw[i];
-    return HFY_OK;
+    return hfy_base_is_finite_(*value) ? HFY_OK : HFY_ERR_UNSUPPORTED;
   }
   force = 1 + 2 * largest * (double)solver->structure->most; /* more than all parts together can score */
-  for (i = 0; i < n; i++) solver->unary[i] = plain ? full->rho * (double)y[i] : (double)y[i] > 0.5 ? force : -force;
+  solver->rho = 1;
+  solver->tol = 0; /* a point found roughly would not tell whether y is inside */
+  for (i = 0; i < n; i++) solver->unary[i] = plain ? (double)y[i] : (double)y[i] > 0.5 ? force : -force;
   status = plain ? hfy_structure_run_(solver) : hfy_structure_first_(solver);
   if (status) return status;
   for (i = 0; plain && i < n; i++) inside &= fabs(solver->u[i] - (double)y[i]) <= 1e-6;
   if (!plain) {
     for (i = 0; i < solver->fresh_unaries; i++) inside &= (double)y[solver->fresh[i]] > 0.5;
-    for (; i < solver->fresh_bits; i++) *value -= solver->raw[solver->fresh[i] - n];
+    *value -= hfy_structure_parts_score_(solver, SIZE_MAX, &infinite);
     inside &= fabs(sum - (double)solver->fresh_unaries) <= 1e-6 * (double)n;
   }
   if (!inside) *value = HUGE_VAL;
-  return HFY_OK;
+  return !inside || hfy_base_is_finite_(*value) ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
 
 /* The loss of a row against y: the prediction is in s->row, the mixture in the solver. */
@@ -9466,25 +9481,27 @@ HFY_COLD_ hfy_status hfy_sep_structured_loss_(const hfy_sep *full, const hfy_rea
   for (v = 0; v < solver->count; v++) sum += solver->weight[v] * hfy_structure_parts_score_(solver, v, &infinite);
   status = hfy_sep_structured_omega_(full, y, n, &omega, s);
   if (status) return status;
-  if (hfy_base_is_nan_(sum)) return HFY_ERR_UNSUPPORTED;
-  *value = masked || hfy_base_is_pos_inf_(omega) ? HUGE_VAL : sum + omega;
-  if (!(*value > 0)) *value = 0;
-  return HFY_OK;
+  sum += omega;
+  *value = masked || hfy_base_is_pos_inf_(omega) ? HUGE_VAL : sum > 0 ? sum : 0;
+  return masked || hfy_base_is_pos_inf_(omega) || hfy_base_is_finite_(sum) ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
 
 /* As hfy_sep_link_vjp_, from the mixture that the solver still holds. Overwrites s->weight. */
 HFY_COLD_ hfy_status hfy_sep_structured_vjp_(const hfy_sep_row_ *row, const hfy_sep_grad *grad, hfy_sep_scratch_ *s) {
   hfy_structure_solver_ *solver = s->solver;
-  size_t i, j;
+  double all = 0;
+  size_t i;
   for (i = 0; i < row->n; i++) s->weight[i] = (double)row->v[i];
   hfy_structure_weights_vjp_(solver, s->weight);
   hfy_structure_mix_(solver, solver->side);
-  for (i = 0; row->out && i < row->n; i++) row->out[i] = (hfy_real)solver->u[i];
-  for (j = 0; j < solver->count; j++)
-    for (i = solver->vertex[j].unaries; i < solver->vertex[j].bits; i++) {
-      if (grad->transition) *grad->transition += solver->side[j];
-      if (grad->transitions) grad->transitions[hfy_structure_on_(solver, j)[i] - row->n] += solver->side[j];
-    }
+  for (i = 0; row->out && i < row->n; i++) row->out[i] = (hfy_real)(solver->u[i] / solver->rho);
+  if (!grad->transition && !grad->transitions) return HFY_OK;
+  hfy_structure_parts_(solver, solver->side, solver->raw); /* a mixture done with */
+  for (i = 0; i < s->higher; i++) {
+    all += solver->raw[i];
+    if (grad->transitions) grad->transitions[i] += solver->raw[i] / solver->rho;
+  }
+  if (grad->transition) *grad->transition += all / solver->rho;
   return HFY_OK;
 }
 
@@ -9795,8 +9812,9 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ void hfy_sep_box_(hfy_sep_scratch_ *s, const hfy
     double sum = -budget, lost = 0;
     for (i = 0; i < n; i++) {
       double low = hfy_sep_low_(box, i), high = hfy_sep_high_(box, i), y = v[i] - tau;
-      free_count += y < high && y > low;
-      hfy_base_add_(y >= high ? high : y <= low ? low : v[i], &sum, &lost);
+      const int is_high = y >= high, is_low = !is_high && y <= low; /* asked once: y may be wider than what is stored */
+      free_count += !is_high && !is_low;
+      hfy_base_add_(is_high ? high : is_low ? low : v[i], &sum, &lost);
     }
     next = free_count ? (sum + lost) / (double)free_count : tau;
     stands = !(next < tau) && !(next > tau);
@@ -10083,6 +10101,8 @@ HFY_PRIVATE_ hfy_status hfy_sep_fill_(const hfy_sep *full, const hfy_real *theta
     for (i = 0; i < n; i++) s->sum[i] += (double)s->row[i];
   }
   if (full->plus) {
+    for (i = 0; i < n; i++)
+      if (!(fabs(s->sum[i]) <= HFY_REAL_MAX_)) return HFY_ERR_UNSUPPORTED;
     for (i = 0; i < n; i++) y[i] = (hfy_real)s->sum[i];
     return HFY_OK;
   }
@@ -10131,7 +10151,8 @@ HFY_COLD_ void hfy_sep_interval_(const hfy_sep *full, size_t row, size_t i, size
   if (box.upper) *high = box.upper[i] < full->k ? box.upper[i] : full->k;
 }
 
-/* Omega of one row of weights, +infinity outside its domain: y[0..n), or (NULL) list[0..n) at index (NULL: 0 .. n-1) */
+/* Omega of one row of weights, +infinity outside its domain, NaN beyond the range of double: y[0..n), or (NULL)
+   list[0..n) at index (NULL: 0 .. n-1). */
 HFY_COLD_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const double *list, const size_t *index,
                                 size_t n, size_t row) {
   const hfy_sep_method_ method = hfy_sep_method_of_(full);
@@ -10142,7 +10163,7 @@ HFY_COLD_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const do
   for (i = 0; i < n; i++) {
     const double v = y ? (double)y[i] : list[i];
     hfy_sep_interval_(full, row, index ? index[i] : i, 0, &low, &high);
-    if (v < (low > 0 ? low - tolerance : low) || v > high + tolerance) return HUGE_VAL;
+    if (v < (low > 0 ? low - tolerance : low) || v > high + tolerance || !hfy_base_is_finite_(v)) return HUGE_VAL;
     sum += v;
     square += v * v;
     if (v > largest) largest = v;
@@ -10159,21 +10180,24 @@ HFY_COLD_ double hfy_sep_omega_(const hfy_sep *full, const hfy_real *y, const do
     default: break;
     }
   }
-  if (hfy_sep_has_sum_(full) && !(fabs(sum - full->k) <= 1e-6 * full->k)) return HUGE_VAL;
+  /* the sum of a list was judged before: beside that of the other link a small one may be rounding */
+  if (y && hfy_sep_has_sum_(full) && !(fabs(sum - full->k) <= 1e-6 * full->k + HFY_REAL_MIN_)) return HUGE_VAL;
   switch (method) {
   case HFY_SEP_BY_EXP_:
-  case HFY_SEP_BY_SOFTMAX_: return total;
-  case HFY_SEP_BY_POWER_: return total / s;
-  case HFY_SEP_BY_IDENTITY_: return 0.5 * square;
-  case HFY_SEP_BY_LINE_: return 0.5 * square - 0.5;
-  case HFY_SEP_BY_BOX_: return 0.5 * full->rho * square;
-  case HFY_SEP_BY_TSALLIS_: return total / (full->alpha * a);
-  case HFY_SEP_BY_MAXNORM_: return largest - 1;
+  case HFY_SEP_BY_SOFTMAX_: break;
+  case HFY_SEP_BY_POWER_: total /= s; break;
+  case HFY_SEP_BY_IDENTITY_: total = 0.5 * square; break;
+  case HFY_SEP_BY_LINE_: total = 0.5 * square - 0.5; break;
+  case HFY_SEP_BY_BOX_: total = 0.5 * full->rho * square; break;
+  case HFY_SEP_BY_TSALLIS_: total /= full->alpha * a; break;
+  case HFY_SEP_BY_MAXNORM_: total = largest - 1; break;
   case HFY_SEP_BY_NORM_: /* scaled by the largest weight */
     for (i = 0; i < n; i++) total += pow((y ? (double)y[i] : list[i]) / largest, full->gamma);
-    return largest * pow(total, 1 / full->gamma) - 1;
-  default: return 0; /* ties, top, uniform */
+    total = largest * pow(total, 1 / full->gamma) - 1;
+    break;
+  default: total = 0; break; /* ties, top, uniform */
   }
+  return total - total >= 0 ? total : total - total;
 }
 
 /* Omega*(theta) of one row and link: theta.p - Omega(p) of lists, in distances from the top, without the masked. */
@@ -10197,7 +10221,7 @@ HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *th
     if (!box && method != HFY_SEP_BY_TOP_) sum = 1;
     *value = sum * s->top - linear;
     *value -= box ? 0.5 * full->rho * square : hfy_sep_omega_(full, NULL, s->weight, s->index, s->count, row);
-    return HFY_OK;
+    return HFY_OK; /* whether it is finite is asked of the chain's sum */
   }
   for (i = 0; i < n; i++) {
     double v = (double)theta[i];
@@ -10214,7 +10238,7 @@ HFY_COLD_ hfy_status hfy_sep_omega_star_(const hfy_sep *full, const hfy_real *th
   if (method == HFY_SEP_BY_SOFTMAX_) sum = s->top + log(sum);
   if (method == HFY_SEP_BY_UNIFORM_) sum /= live;
   *value = sum;
-  return hfy_base_is_finite_(sum) ? HFY_OK : HFY_ERR_UNSUPPORTED;
+  return HFY_OK;
 }
 
 /* The same for a whole chain: the conjugate of an infimal convolution is the sum of the conjugates. */
@@ -10228,7 +10252,7 @@ HFY_COLD_ hfy_status hfy_sep_conjugate_(const hfy_sep *sep, const hfy_real *thet
     sum += one;
   }
   *value = sum;
-  return HFY_OK;
+  return hfy_base_is_finite_(sum) ? HFY_OK : HFY_ERR_UNSUPPORTED;
 }
 
 /* Omega(y) + Omega*(theta) - theta.y of one row (y NULL: a list of n), without cancellation: kinds of fixed sum in
@@ -10258,7 +10282,7 @@ HFY_COLD_ hfy_status hfy_sep_loss_(const hfy_sep *full, const hfy_real *theta, c
     sum += term > 0 ? term : 0;
   }
   if (hfy_sep_has_sum_(full)) sum += omega - hfy_sep_omega_(full, s->row, NULL, NULL, n, row);
-  if (hfy_base_is_nan_(sum)) return HFY_ERR_UNSUPPORTED; /* differences of scores beyond the range of double */
+  if (!hfy_base_is_finite_(sum)) return HFY_ERR_UNSUPPORTED; /* beyond the range of double */
   *value = sum > 0 ? sum : 0;
   return HFY_OK;
 }
@@ -10911,7 +10935,7 @@ HFY_COLD_ hfy_status hfy_sep_value_of_(hfy_sep_values_ *c, const hfy_real *theta
   if (hfy_sep_method_of_(&c->full) == HFY_SEP_BY_STRUCTURE_)
     return HFY_IF_STRUCTURE_(hfy_sep_structured_omega_(&c->full, y, n, value, &c->scratch));
   *value = c->full.plus ? hfy_sep_split_row_(&c->split, NULL, y, n, j) : hfy_sep_omega_(&c->full, y, NULL, NULL, n, j);
-  return HFY_OK;
+  return hfy_base_is_nan_(*value) ? HFY_ERR_UNSUPPORTED : HFY_OK;
 }
 
 HFY_COLD_ hfy_status hfy_sep_value_failed_(const hfy_sep_values_ *c, hfy_status status, const hfy_real *theta,
@@ -10920,8 +10944,8 @@ HFY_COLD_ hfy_status hfy_sep_value_failed_(const hfy_sep_values_ *c, hfy_status 
   size_t i;
   if (status == HFY_ERR_UNSUPPORTED && y && c->full.plus && !c->splits) return hfy_sep_check_split_(&c->full, work);
   if (status == HFY_ERR_UNSUPPORTED && y && hfy_sep_method_of_(&c->full) == HFY_SEP_BY_STRUCTURE_)
-    return hfy_base_fail_(work, status, "y, row %z: a mixture of vertices; with higher-order scores only zeros and "
-                                        "ones have a value", j);
+    return hfy_base_fail_(work, status, "y, row %z: a mixture of vertices, where with higher-order scores only zeros "
+                                        "and ones have a value, or a value beyond the range of double", j);
   for (i = 0; status == HFY_ERR_NONFINITE && !theta && i < c->n; i++)
     if (hfy_base_is_nan_((double)y[i]))
       return hfy_base_fail_(work, status, "y, row %z: entry %z is NaN; it should be a number", j, i);
@@ -23173,6 +23197,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_basin(const hfy_rate *rate, const double 
 #undef HFY_REAL_MAX_
 #undef HFY_REAL_MIN_
 #undef HFY_REAL_EPS_
+#undef HFY_BASE_STORED_
 #undef HFY_SIMD_NOINLINE_
 #undef HFY_SIMD_TINY_
 #undef HFY_SIMD_POPCOUNT_
