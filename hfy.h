@@ -1049,9 +1049,11 @@ typedef struct hfy_report {
   size_t *best;         /* the heaviest pattern of the last step's p; the lowest index of ties; 0 if p = 0 */
   size_t *support;      /* how many weights of it are not zero */
   size_t *steps;        /* updates made, 1 .. max_steps */
-  double *residual;     /* max|f(q) - q| of the last update: how far from standing still */
+  double *residual;     /* max|f(q) - q| of the last update: how far from standing still; +INFINITY with a readout
+                           whose last update, which it does without, leaves hfy_real */
   size_t *cycle; /* 0, or the length of a cycle of states, equal to the bit, that the query was found to go round */
-  double *energy;       /* n_queries x (max_steps+1): E of the start and after each step; the tail repeats the last */
+  double *energy;       /* n_queries x (max_steps+1): E of the start and after each step; the tail repeats the last;
+                           -INFINITY where a state or its scores leave hfy_real */
   size_t top;           /* how many of the heaviest patterns to list */
   size_t *top_index;    /* n_queries x top, heaviest first, ties by index; then SIZE_MAX */
   hfy_real *top_weight; /* n_queries x top; then 0 */
@@ -12232,7 +12234,8 @@ HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, hfy_net_walk_ *w) {
   return 0;
 }
 
-/* With z = V^T p in w->z (moves 0: not wanted): q <- q + step (post(z - c o q) - q). Was that the last step? */
+/* With z = V^T p in w->z (moves 0: not wanted): q <- q + step (post(z - c o q) - q). Was that the last step? A readout
+   does without the state after it: only a report wants that, and hears that it is beyond hfy_real. */
 HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double log_scale, int moves,
                                hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
@@ -12242,7 +12245,11 @@ HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double
   if (moves) {
     hfy_net_uncouple_(net, w->q, w->z, &log_scale);
     w->status = hfy_post_row_(&net->post, w->z, log_scale, w->q, net->dim, s->f, &s->post);
-    if (w->status) return 0;
+    if (w->status && !(run->readout.at && stops)) return 0;
+    if (w->status) {
+      for (d = 0; d < net->dim; d++) s->f[d] = (hfy_real)HUGE_VAL;
+      w->status = HFY_OK;
+    }
     w->residual = run->simd->apart(s->f, w->q, net->dim);
     for (d = 0; net->step < 1 && d < net->dim; d++)
       w->q[d] = (hfy_real)((double)w->q[d] + net->step * ((double)s->f[d] - (double)w->q[d]));
