@@ -11650,7 +11650,8 @@ enum {
 /* The sums of one query so far: sum of e^(theta - top), and elsewhere e^(theta - top) x summed. */
 typedef struct hfy_net_sum_ {
   double top, sum;
-  size_t best;       /* where the top is */
+  double heavy;      /* IDENTITY, POWER: the largest weight that is not 0, or -infinity */
+  size_t best;       /* where it is, or the top */
   hfy_status status; /* NaN or +infinity met */
 } hfy_net_sum_;
 
@@ -12435,6 +12436,23 @@ HFY_PRIVATE_ void hfy_net_join_(const hfy_net_run_ *run, hfy_net_list_ *all, con
 HFY_PRIVATE_ void hfy_net_clear_sum_(hfy_net_sum_ *sum, double top) {
   memset(sum, 0, sizeof *sum);
   sum->top = top;
+  sum->heavy = -HUGE_VAL;
+}
+
+/* IDENTITY, POWER: which of a block's weights is the heaviest so far. Scores that differ may have equal weights. */
+HFY_PRIVATE_ void hfy_net_weigh_best_(const hfy_net_run_ *run, hfy_net_sum_ *sum, const hfy_real *weight, size_t from,
+                                      size_t n) {
+  const hfy_net_weights_ p = {NULL, weight, n, 0, 0};
+  const double most = (double)run->simd->max(weight, n, NULL);
+  size_t i = SIZE_MAX;
+  if (most > 0 ? most <= sum->heavy : sum->heavy > 0) return;
+  if (most > 0)
+    for (i = 0; (double)weight[i] < most;) i++;
+  else
+    i = hfy_net_heaviest_(&p, SIZE_MAX);
+  if (i == SIZE_MAX || (double)weight[i] <= sum->heavy) return;
+  sum->heavy = (double)weight[i];
+  sum->best = from + i;
 }
 
 /* A block of scores into weights relative to the running maximum, which may rise: z then shrinks. 0: all are 0. */
@@ -12451,8 +12469,8 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
     return 0;
   }
   if (top > sum->top) {
-    for (i = 0; (double)theta[i] < top;) i++;
-    sum->best = from + i;
+    for (i = 0; exponential && (double)theta[i] < top;) i++;
+    if (exponential) sum->best = from + i;
     if (exponential && sum->sum > 0) {
       double shrink = top - sum->top < negligible ? exp(sum->top - top) : 0;
       sum->sum *= shrink;
@@ -12469,7 +12487,10 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
     return 1;
   }
   sum->status = hfy_sep_elementwise_(&run->net.sep, theta, n, theta);
-  if (sum->status) memset(theta, 0, n * sizeof *theta);
+  if (sum->status)
+    memset(theta, 0, n * sizeof *theta);
+  else
+    hfy_net_weigh_best_(run, sum, theta, from, n);
   return !sum->status;
 }
 
@@ -12486,10 +12507,9 @@ HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy
     if (add > 1) add = 1;
     all->sum = all->sum * keep + part->sum * add;
   }
-  if (part->top > all->top) {
-    all->top = part->top;
-    all->best = part->best;
-  }
+  if (run->fast.exponential ? part->top > all->top : part->heavy > all->heavy) all->best = part->best;
+  if (part->heavy > all->heavy) all->heavy = part->heavy;
+  if (part->top > all->top) all->top = part->top;
   if (!(keep > 0)) hfy_net_zero_(z, width); /* nothing of it is left: the first sums are copied to the bit */
   if (add > 0) run->simd->mix(z, z_part, width, keep, add);
 }
