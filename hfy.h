@@ -1050,9 +1050,11 @@ typedef struct hfy_report {
   size_t *best;         /* the heaviest pattern of the last step's p; the lowest index of ties; 0 if p = 0 */
   size_t *support;      /* how many weights of it are not zero */
   size_t *steps;        /* updates made, 1 .. max_steps */
-  double *residual;     /* max|f(q) - q| of the last update: how far from standing still */
+  double *residual;     /* max|f(q) - q| of the last update: how far from standing still; +INFINITY with a readout
+                           whose last update, which it does without, leaves hfy_real */
   size_t *cycle; /* 0, or the length of a cycle of states, equal to the bit, that the query was found to go round */
-  double *energy;       /* n_queries x (max_steps+1): E of the start and after each step; the tail repeats the last */
+  double *energy;       /* n_queries x (max_steps+1): E of the start and after each step; the tail repeats the last;
+                           -INFINITY where a state or its scores leave hfy_real */
   size_t top;           /* how many of the heaviest patterns to list */
   size_t *top_index;    /* n_queries x top, heaviest first, ties by index; then SIZE_MAX */
   hfy_real *top_weight; /* n_queries x top; then 0 */
@@ -1489,8 +1491,8 @@ HFY_API hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_param *table
      hfy_shard_merge(a, bytes, b, hfy_shard_used(b, bytes), &work);
      hfy_shard_finish(&net, queries, n_queries, a, bytes, out, NULL, &work); */
 
-/* Bytes that a partial needs at most: 152 + n_queries (56 + capacity (16 + row)), row the bytes of a row rounded up to
-   a multiple of 8; without a margin 152 + n_queries (56 + row). Of the net only dim, readout_dim and sep are looked at.
+/* Bytes that a partial needs at most: 160 + n_queries (56 + capacity (16 + row)), row the bytes of a row rounded up to
+   a multiple of 8; without a margin 160 + n_queries (56 + row). Of the net only dim, readout_dim and sep are looked at.
    capacity: how many candidates one query may have; 0 = 64, and k more for KSUBSETS and ARGMAX; ignored without a
    margin. SIZE_MAX if there is no such size: net NULL, dim 0, overflow, a separation that has no partials. */
 HFY_API size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capacity);
@@ -1506,7 +1508,8 @@ HFY_API size_t hfy_shard_bytes(const hfy_net *net, size_t n_queries, size_t capa
 HFY_API hfy_status hfy_shard_find(const hfy_net *net, uint64_t first, const hfy_real *queries, size_t n_queries,
                                   size_t capacity, void *partial, size_t bytes, hfy_work *work);
 
-/* How many of its bytes are in use: what must be sent. 0 if it is no partial (only its head is looked at). */
+/* How many of its bytes are in use: what must be sent. 0 if it is no partial (only its head is looked at; merging and
+   finishing hold all of it against a 64-bit hash). */
 HFY_API size_t hfy_shard_used(const void *partial, size_t bytes);
 
 /* A capacity that surely serves all of its queries: the most candidates of one, those that found no room included.
@@ -1524,8 +1527,9 @@ HFY_API hfy_status hfy_shard_merge(void *into, size_t into_bytes, const void *fr
    0 .. count-1 exactly once nothing is answered; count 0: the answer of whatever it covers. queries: those that it was
    made with, to the bit. out and report as in hfy_retrieve.
    Errors, nothing written: as hfy_shard_merge; UNSUPPORTED (report->energy, weights; residual with a readout; support
-   and top without a margin). Errors of one query: as hfy_retrieve, and NOMEM (more candidates than the capacity; the
-   message and hfy_shard_needed say how many would do). */
+   and top without a margin; best and top_index of patterns whose numbers a size_t of 32 bits cannot hold). Errors of
+   one query: as hfy_retrieve, and NOMEM (more candidates than the capacity; the message and hfy_shard_needed say how
+   many would do). */
 HFY_API hfy_status hfy_shard_finish(const hfy_net *net, const hfy_real *queries, size_t n_queries, const void *partial,
                                     size_t bytes, hfy_real *out, const hfy_report *report, hfy_work *work);
 
@@ -2741,6 +2745,40 @@ HFY_API uint64_t hfy_rng_u64(hfy_rng *rng) {
   z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
   z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
   return z ^ (z >> 31);
+}
+
+/* SplitMix64 without its step. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ uint64_t hfy_base_mix_(uint64_t z) {
+  hfy_rng rng = hfy_rng_seed(z - UINT64_C(0x9E3779B97F4A7C15));
+  return hfy_rng_u64(&rng);
+}
+
+HFY_PRIVATE_ uint64_t hfy_base_step_(uint64_t lane, uint64_t word) {
+  lane = (lane ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+  return lane ^ lane >> 29;
+}
+
+/* Four lanes of invertible steps, side by side: one changed word always changes the result. */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ uint64_t hfy_base_hash_(uint64_t seed, const void *data, size_t bytes) {
+  const unsigned char *p = (const unsigned char *)data;
+  uint64_t lane[4], w[4];
+  size_t l, n;
+  for (l = 0; l < 4; l++) lane[l] = hfy_base_mix_(seed + l + 1);
+  for (; bytes >= 32; bytes -= 32, p += 32) {
+    memcpy(w, p, 32);
+    lane[0] = hfy_base_step_(lane[0], w[0]);
+    lane[1] = hfy_base_step_(lane[1], w[1]);
+    lane[2] = hfy_base_step_(lane[2], w[2]);
+    lane[3] = hfy_base_step_(lane[3], w[3]);
+  }
+  for (l = 0; bytes; l++, p += n, bytes -= n) {
+    n = hfy_base_min_(bytes, 8);
+    w[0] = 0;
+    memcpy(w, p, n);
+    lane[l] = hfy_base_mix_((lane[l] ^ w[0]) * UINT64_C(0x9E3779B97F4A7C15));
+  }
+  for (l = 0; l < 4; l++) seed = hfy_base_mix_((seed + 1) * 5 ^ lane[l]);
+  return seed;
 }
 
 HFY_API double hfy_rng_sign(hfy_rng *rng) { return hfy_rng_u64(rng) >> 63 ? 1.0 : -1.0; }
@@ -7365,39 +7403,13 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_quantise_(const double *x, size
 
 /* --- fingerprints --- */
 
-/* SplitMix64 without its step. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ uint64_t hfy_index_mix_(uint64_t z) {
-  hfy_rng rng = hfy_rng_seed(z - UINT64_C(0x9E3779B97F4A7C15));
-  return hfy_rng_u64(&rng);
-}
-
-/* Four lanes of invertible steps: one changed word always changes the result. */
-HFY_PRIVATE_ HFY_SIMD_NOINLINE_ uint64_t hfy_index_hash_(uint64_t seed, const void *data, size_t bytes) {
-  const unsigned char *p = (const unsigned char *)data;
-  uint64_t lane[4], w;
-  size_t l, n;
-  for (l = 0; l < 4; l++) lane[l] = hfy_index_mix_(seed + l + 1);
-  for (; bytes >= 32; bytes -= 32)
-    for (l = 0; l < 4; l++, p += 8) {
-      memcpy(&w, p, 8);
-      lane[l] = (lane[l] ^ w) * UINT64_C(0x9E3779B97F4A7C15);
-      lane[l] ^= lane[l] >> 29;
-    }
-  for (l = 0; bytes; l++, p += n, bytes -= n) {
-    n = hfy_base_min_(bytes, 8);
-    w = 0;
-    memcpy(&w, p, n);
-    lane[l] = hfy_index_mix_((lane[l] ^ w) * UINT64_C(0x9E3779B97F4A7C15));
-  }
-  for (l = 0; l < 4; l++) seed = hfy_index_mix_((seed + 1) * 5 ^ lane[l]);
-  return seed;
-}
+#define hfy_index_hash_ hfy_base_hash_
 
 /* Of `rows` rows at most, first and last among them. */
 HFY_COLD_ uint64_t hfy_index_hash_rows_(size_t rows, const hfy_real *keys, size_t count, size_t dim, size_t stride) {
-  uint64_t h = hfy_index_mix_(count) ^ dim, i, n = hfy_base_min_(count, rows);
+  uint64_t h = hfy_base_mix_(count) ^ dim, i, n = hfy_base_min_(count, rows);
   for (i = 0; i < n; i++)
-    h = hfy_index_hash_(h, keys + (n > 1 ? (size_t)(i * (count - 1) / (n - 1)) : 0) * stride, dim * sizeof *keys);
+    h = hfy_base_hash_(h, keys + (n > 1 ? (size_t)(i * (count - 1) / (n - 1)) : 0) * stride, dim * sizeof *keys);
   return h;
 }
 
@@ -8181,6 +8193,7 @@ HFY_PRIVATE_ size_t hfy_index_listed_(const hfy_index_seek_ *seek, size_t j, siz
   return one->count;
 }
 
+#undef hfy_index_hash_
 #undef HFY_INDEX_FORMAT_
 #undef HFY_INDEX_TINY_
 #undef HFY_INDEX_SPEC_
@@ -11695,7 +11708,8 @@ enum {
 /* The sums of one query so far: sum of e^(theta - top), and elsewhere e^(theta - top) x summed. */
 typedef struct hfy_net_sum_ {
   double top, sum;
-  size_t best;       /* where the top is */
+  double heavy;      /* IDENTITY, POWER: the largest weight that is not 0, or -infinity */
+  size_t best;       /* where it is, or the top */
   hfy_status status; /* NaN or +infinity met */
 } hfy_net_sum_;
 
@@ -12279,7 +12293,8 @@ HFY_PRIVATE_ int hfy_net_turns_(const hfy_net_run_ *run, hfy_net_walk_ *w) {
   return 0;
 }
 
-/* With z = V^T p in w->z (moves 0: not wanted): q <- q + step (post(z - c o q) - q). Was that the last step? */
+/* With z = V^T p in w->z (moves 0: not wanted): q <- q + step (post(z - c o q) - q). Was that the last step? A readout
+   does without the state after it: only a report wants that, and hears that it is beyond hfy_real. */
 HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double log_scale, int moves,
                                hfy_net_scratch_ *s) {
   const hfy_net *net = &run->net;
@@ -12289,7 +12304,11 @@ HFY_PRIVATE_ int hfy_net_step_(const hfy_net_run_ *run, hfy_net_walk_ *w, double
   if (moves) {
     hfy_net_uncouple_(net, w->q, w->z, &log_scale);
     w->status = hfy_post_row_(&net->post, w->z, log_scale, w->q, net->dim, s->f, &s->post);
-    if (w->status) return 0;
+    if (w->status && !(run->readout.at && stops)) return 0;
+    if (w->status) {
+      for (d = 0; d < net->dim; d++) s->f[d] = (hfy_real)HUGE_VAL;
+      w->status = HFY_OK;
+    }
     w->residual = run->simd->apart(s->f, w->q, net->dim);
     for (d = 0; net->step < 1 && d < net->dim; d++)
       w->q[d] = (hfy_real)((double)w->q[d] + net->step * ((double)s->f[d] - (double)w->q[d]));
@@ -12475,6 +12494,23 @@ HFY_PRIVATE_ void hfy_net_join_(const hfy_net_run_ *run, hfy_net_list_ *all, con
 HFY_PRIVATE_ void hfy_net_clear_sum_(hfy_net_sum_ *sum, double top) {
   memset(sum, 0, sizeof *sum);
   sum->top = top;
+  sum->heavy = -HUGE_VAL;
+}
+
+/* IDENTITY, POWER: which of a block's weights is the heaviest so far. Scores that differ may have equal weights. */
+HFY_PRIVATE_ void hfy_net_weigh_best_(const hfy_net_run_ *run, hfy_net_sum_ *sum, const hfy_real *weight, size_t from,
+                                      size_t n) {
+  const hfy_net_weights_ p = {NULL, weight, n, 0, 0};
+  const double most = (double)run->simd->max(weight, n, NULL);
+  size_t i = SIZE_MAX;
+  if (most > 0 ? most <= sum->heavy : sum->heavy > 0) return;
+  if (most > 0)
+    for (i = 0; (double)weight[i] < most;) i++;
+  else
+    i = hfy_net_heaviest_(&p, SIZE_MAX);
+  if (i == SIZE_MAX || (double)weight[i] <= sum->heavy) return;
+  sum->heavy = (double)weight[i];
+  sum->best = from + i;
 }
 
 /* A block of scores into weights relative to the running maximum, which may rise: z then shrinks. 0: all are 0. */
@@ -12491,8 +12527,8 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
     return 0;
   }
   if (top > sum->top) {
-    for (i = 0; (double)theta[i] < top;) i++;
-    sum->best = from + i;
+    for (i = 0; exponential && (double)theta[i] < top;) i++;
+    if (exponential) sum->best = from + i;
     if (exponential && sum->sum > 0) {
       double shrink = top - sum->top < negligible ? exp(sum->top - top) : 0;
       sum->sum *= shrink;
@@ -12509,7 +12545,10 @@ HFY_PRIVATE_ int hfy_net_weigh_(const hfy_net_run_ *run, hfy_net_sum_ *sum, hfy_
     return 1;
   }
   sum->status = hfy_sep_elementwise_(&run->net.sep, theta, n, theta);
-  if (sum->status) memset(theta, 0, n * sizeof *theta);
+  if (sum->status)
+    memset(theta, 0, n * sizeof *theta);
+  else
+    hfy_net_weigh_best_(run, sum, theta, from, n);
   return !sum->status;
 }
 
@@ -12526,10 +12565,9 @@ HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy
     if (add > 1) add = 1;
     all->sum = all->sum * keep + part->sum * add;
   }
-  if (part->top > all->top) {
-    all->top = part->top;
-    all->best = part->best;
-  }
+  if (run->fast.exponential ? part->top > all->top : part->heavy > all->heavy) all->best = part->best;
+  if (part->heavy > all->heavy) all->heavy = part->heavy;
+  if (part->top > all->top) all->top = part->top;
   if (!(keep > 0)) hfy_net_zero_(z, width); /* nothing of it is left: the first sums are copied to the bit */
   if (add > 0) run->simd->mix(z, z_part, width, keep, add);
 }
@@ -16905,7 +16943,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_optimiser_step(hfy_optimiser *how, const hfy_p
    than k: ties go to the lowest numbers, which is an order that merging keeps.)
    ------------------------------------------------------------------------------------------------------------------ */
 #define HFY_SHARD_MAGIC_ UINT64_C(0x4452414853594648)            /* "HFYSHARD", where the first byte is the lowest */
-#define HFY_SHARD_FORMAT_ ((uint64_t)(0x100 + sizeof(hfy_real))) /* version 1 of this precision */
+#define HFY_SHARD_FORMAT_ ((uint64_t)(0x200 + sizeof(hfy_real))) /* version 2 of this precision */
 
 /* What two partials must agree on. Parameters that the separation does not use are 0. */
 typedef struct hfy_shard_recipe_ {
@@ -16923,6 +16961,7 @@ typedef struct hfy_shard_head_ {
   uint64_t cover;    /* and which: sum of h(end) - h(first) over its slices, h a hash: h(n) - h(0) if and only if they
                         cover each of 0 .. n-1 once, but for a chance of 2^-64 */
   hfy_shard_recipe_ recipe;
+  uint64_t seal;     /* a hash of all bytes in use but its own */
 } hfy_shard_head_;
 
 typedef struct hfy_shard_record_ {
@@ -16934,7 +16973,7 @@ typedef struct hfy_shard_record_ {
   double top, sum;  /* sums: the maximum (-infinity: all is masked), the sum */
 } hfy_shard_record_;
 
-/* A head and what follows from it. */
+/* A head and what follows from it. (No size_t is assumed to hold a number of patterns: it may have 32 bits.) */
 typedef struct hfy_shard_block_ {
   hfy_shard_head_ head;
   hfy_sep sep;
@@ -16944,9 +16983,27 @@ typedef struct hfy_shard_block_ {
   size_t entry; /* bytes of one: a row and, in lists, number and score before it */
   size_t pool;  /* where the entries begin */
   size_t full;  /* bytes of the block at most; SIZE_MAX: it cannot exist */
+  uint64_t highest; /* number of a pattern that it names */
 } hfy_shard_block_;
 
 /* --- blocks --- */
+
+/* For messages and advice: n, or the most that a size_t holds. */
+HFY_COLD_ size_t hfy_shard_size_(uint64_t n) { return n < SIZE_MAX ? (size_t)n : SIZE_MAX; }
+
+/* The seal of a block with this head: one word that changes always changes it, more but for a chance of 2^-64. */
+HFY_COLD_ uint64_t hfy_shard_seal_(const void *partial, const hfy_shard_head_ *head) {
+  const size_t from = sizeof *head, sealed = from - sizeof head->seal;
+  return hfy_base_hash_(hfy_base_hash_(0, head, sealed), (const unsigned char *)partial + from,
+                        (size_t)head->bytes - from);
+}
+
+/* Writes a head, its seal last: the rest of the block stands. */
+HFY_COLD_ void hfy_shard_close_(void *partial, hfy_shard_head_ *head, const unsigned char *end) {
+  head->bytes = (uint64_t)(end - (unsigned char *)partial);
+  head->seal = hfy_shard_seal_(partial, head);
+  memcpy(partial, head, sizeof *head);
+}
 
 HFY_PRIVATE_ hfy_shard_record_ hfy_shard_record_at_(const void *partial, size_t who) {
   hfy_shard_record_ record;
@@ -17031,18 +17088,7 @@ HFY_COLD_ void hfy_shard_describe_(const hfy_net *net, const hfy_sep *full, doub
   if (full->kind == HFY_SEP_NORMMAX) r->gamma = full->gamma;
   if (full->kind == HFY_SEP_POWER) r->degree = full->degree;
   if (full->kind == HFY_SEP_KSUBSETS) r->rho = full->rho;
-  if (queries) {
-    size_t bytes = n_queries * net->dim * sizeof *queries, at, n;
-    hfy_rng rng = hfy_rng_seed(bytes);
-    for (at = 0; at < bytes; at += n) {
-      uint64_t word = 0;
-      n = hfy_base_min_(sizeof word, bytes - at);
-      memcpy(&word, (const unsigned char *)queries + at, n);
-      rng.state ^= word;
-      rng.state = hfy_rng_u64(&rng);
-    }
-    r->queries = rng.state;
-  }
+  if (queries && n_queries) r->queries = hfy_base_hash_(0, queries, n_queries * net->dim * sizeof *queries);
   hfy_shard_lay_out_(b);
 }
 
@@ -17074,8 +17120,8 @@ HFY_COLD_ int hfy_shard_is_head_(hfy_shard_block_ *b) {
   return b->pool <= b->head.bytes && b->full >= b->head.bytes && (b->lists || b->capacity == 1);
 }
 
-/* Are its records and entries whole? */
-HFY_COLD_ int hfy_shard_is_whole_(const void *partial, const hfy_shard_block_ *b) {
+/* Are its records and entries whole? Then the highest number is told. */
+HFY_COLD_ int hfy_shard_is_whole_(const void *partial, hfy_shard_block_ *b) {
   const unsigned char *entry = (const unsigned char *)partial + b->pool;
   const unsigned char *end = (const unsigned char *)partial + b->head.bytes;
   size_t who, l, count;
@@ -17086,10 +17132,13 @@ HFY_COLD_ int hfy_shard_is_whole_(const void *partial, const hfy_shard_block_ *b
       return 0;
     count = hfy_shard_entries_(b, &record);
     if (count > (size_t)(end - entry) / b->entry) return 0;
-    for (l = 0; l < count; l++, entry += b->entry)
+    for (l = 0; l < count; l++, entry += b->entry) {
+      const uint64_t number = b->lists ? hfy_shard_number_(entry) : record.best;
       if (b->lists && (!hfy_base_is_finite_(hfy_shard_score_(entry)) ||
-                       (l && hfy_shard_number_(entry) <= hfy_shard_number_(entry - b->entry))))
+                       (l && number <= hfy_shard_number_(entry - b->entry))))
         return 0;
+      if (number > b->highest) b->highest = number;
+    }
   }
   return entry == end;
 }
@@ -17108,8 +17157,10 @@ HFY_COLD_ hfy_status hfy_shard_read_(const void *partial, size_t bytes, int entr
     return hfy_base_fail_(w, HFY_ERR_FORMAT, "%s is a partial of another version or precision", name);
   if (b->head.bytes > bytes)
     return hfy_base_fail_(w, HFY_ERR_FORMAT, "%s has %z bytes; this partial has %z", name, bytes,
-                          (size_t)b->head.bytes);
-  if (hfy_shard_is_head_(b) && (!entries || hfy_shard_is_whole_(partial, b))) return HFY_OK;
+                          hfy_shard_size_(b->head.bytes));
+  if (hfy_shard_is_head_(b) &&
+      (!entries || (b->head.seal == hfy_shard_seal_(partial, &b->head) && hfy_shard_is_whole_(partial, b))))
+    return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_FORMAT, "%s is a damaged partial", name);
 }
 
@@ -17118,8 +17169,8 @@ HFY_COLD_ hfy_status hfy_shard_agree_(const hfy_shard_block_ *a, const hfy_shard
                                       hfy_work *work) {
   hfy_shard_recipe_ x = a->head.recipe, y = b->head.recipe;
   if (x.n_queries != y.n_queries)
-    return hfy_base_fail_(work, HFY_ERR_ARG, "%s is for %z queries; it should be for %z", what, (size_t)y.n_queries,
-                          (size_t)x.n_queries);
+    return hfy_base_fail_(work, HFY_ERR_ARG, "%s is for %z queries; it should be for %z", what,
+                          hfy_shard_size_(y.n_queries), hfy_shard_size_(x.n_queries));
   if (x.dim != y.dim || x.width != y.width || x.readout != y.readout)
     return hfy_base_fail_(work, HFY_ERR_ARG, "%s: dim is %z, readout_dim %z; they should be %z and %z", what,
                           (size_t)y.dim, (size_t)(y.readout * y.width), (size_t)x.dim, (size_t)(x.readout * x.width));
@@ -17212,7 +17263,8 @@ HFY_COLD_ void hfy_shard_keep_list_(const hfy_shard_call_ *call, size_t live, si
       memset(entry, 0, b->entry);
       memcpy(entry, &number, 8);
       memcpy(entry + 8, s->sep.weight + l, 8);
-      memcpy(entry + 16, call->rows + s->sep.index[l] * call->stride, b->head.recipe.width * sizeof(hfy_real));
+      memcpy(entry + 16, call->rows + s->sep.index[l] * call->stride,
+             (size_t)b->head.recipe.width * sizeof(hfy_real));
       entry += b->entry;
       record.count++;
     }
@@ -17229,7 +17281,8 @@ HFY_COLD_ void hfy_shard_keep_sum_(const hfy_shard_call_ *call, size_t who, cons
     record.top = sum->top;
     record.sum = sum->sum;
     record.best = call->first + sum->best;
-    memcpy((unsigned char *)call->partial + b->pool + who * b->entry, z, b->head.recipe.width * sizeof *z);
+    memcpy((unsigned char *)call->partial + b->pool + who * b->entry, z,
+           (size_t)b->head.recipe.width * sizeof *z);
   }
   hfy_shard_put_record_(call->partial, who, &record);
 }
@@ -17363,8 +17416,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_find(const hfy_net *net, uint64_t first,
     used = hfy_shard_entries_(b, &kept) * b->entry;
     memmove(end, (unsigned char *)partial + b->pool + i * b->capacity * b->entry, used);
   }
-  b->head.bytes = (uint64_t)(end - (unsigned char *)partial);
-  memcpy(partial, &b->head, sizeof b->head);
+  hfy_shard_close_(partial, &b->head, end);
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
@@ -17381,7 +17433,7 @@ HFY_API HFY_SMALL_ size_t hfy_shard_needed(const void *partial, size_t bytes) {
   if (hfy_shard_read_(partial, bytes, 1, "partial", &block, quiet)) return 0;
   for (who = 0; block.lists && who < block.n_queries; who++) {
     hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
-    size_t all = hfy_base_plus_((size_t)record.count, (size_t)record.dropped);
+    size_t all = hfy_base_plus_((size_t)record.count, hfy_shard_size_(record.dropped));
     if (all > most) most = all;
   }
   return most;
@@ -17457,7 +17509,7 @@ HFY_COLD_ int hfy_shard_overlap_(const hfy_shard_block_ *a, const void *into, co
     const unsigned char *y_end = y + (size_t)hfy_shard_record_at_(from, who).count * b->entry;
     while (x < x_end && y < y_end) {
       const uint64_t p = hfy_shard_number_(x), q = hfy_shard_number_(y);
-      *number = (size_t)p;
+      *number = hfy_shard_size_(p);
       if (p == q) return 1;
       *(p < q ? &x : &y) += a->entry;
     }
@@ -17514,10 +17566,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_merge(void *into, size_t into_bytes, con
     y += hfy_shard_entries_(&b, &two) * b.entry;
     out += hfy_shard_entries_(&a, &both) * a.entry;
   }
-  a.head.bytes = (uint64_t)(out - (unsigned char *)into);
   a.head.patterns += b.head.patterns;
   a.head.cover += b.head.cover;
-  memcpy(into, &a.head, sizeof a.head);
+  hfy_shard_close_(into, &a.head, out);
   return hfy_base_close_(w, &local, HFY_OK);
 }
 
@@ -17539,11 +17590,10 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
     if (hfy_base_is_neg_inf_(record->top)) return HFY_ERR_ARG;
     if (b->sep.kind == HFY_SEP_EXP) p.log_scale = record->top;
     memcpy(z, entry, width * sizeof *z);
-    p.best = (size_t)record->best;
+    p.best = hfy_shard_size_(record->best);
   }
   for (l = 0; b->lists && l < count; l++, entry += b->entry) {
-    uint64_t global = hfy_shard_number_(entry);
-    number[l] = global < SIZE_MAX ? (size_t)global : SIZE_MAX;
+    number[l] = hfy_shard_size_(hfy_shard_number_(entry));
     s->sep.index[l] = l;
     s->sep.weight[l] = hfy_shard_score_(entry);
     memcpy(rows + l * width, entry + 16, width * sizeof *rows);
@@ -17562,11 +17612,15 @@ HFY_COLD_ hfy_status hfy_shard_answer_(const hfy_net_run_ *run, const hfy_shard_
 }
 
 /* Can a partial give what a report asks for? */
-HFY_COLD_ hfy_status hfy_shard_knows_(const hfy_net *net, const hfy_report *report, int lists, hfy_work *w) {
+HFY_COLD_ hfy_status hfy_shard_knows_(const hfy_net *net, const hfy_report *report, const hfy_shard_block_ *b,
+                                      hfy_work *w) {
   const char *none_such = report->energy ? "energy" : report->weights ? "weights" : NULL;
   if (report->residual && net->readout_dim) none_such = "residual";
-  if (!lists && (report->support || report->top_index || report->top_weight))
+  if (!b->lists && (report->support || report->top_index || report->top_weight))
     none_such = report->support ? "support" : "top";
+  if (!none_such && (report->best || report->top_index) && b->highest != (uint64_t)(size_t)b->highest)
+    return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; some patterns have numbers beyond SIZE_MAX",
+                          report->best ? "best" : "top_index");
   if (!none_such) return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED, "report->%s is set; a partial does not know it", none_such);
 }
@@ -17592,9 +17646,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_rea
   if (status) return status;
   if (net->count && (block.head.patterns != net->count || block.head.cover != hfy_shard_cover_(0, net->count)))
     return hfy_base_fail_(w, HFY_ERR_ARG, "partial covers %z patterns; it should cover each of the %z of the net once",
-                          (size_t)block.head.patterns, net->count);
+                          hfy_shard_size_(block.head.patterns), net->count);
   status = hfy_net_check_call_(&run->net, queries, n_queries, out, report, w);
-  if (!status && report) status = hfy_shard_knows_(net, report, block.lists, w);
+  if (!status && report) status = hfy_shard_knows_(net, report, &block, w);
   for (who = 0; block.lists && who < n_queries; who++) {
     hfy_shard_record_ record = hfy_shard_record_at_(partial, who);
     if (record.count > most) most = (size_t)record.count;
@@ -17619,7 +17673,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_rea
     status = one;
     if (one == HFY_ERR_NOMEM)
       hfy_base_fail_(w, one, "query %z has more candidates than its partials' capacity; %z would do", who,
-                     (size_t)(record.count + record.dropped));
+                     hfy_base_plus_((size_t)record.count, hfy_shard_size_(record.dropped)));
     else
       hfy_net_failed_(w, one, who);
   }

@@ -984,6 +984,40 @@ TEST(states_beyond_the_range) {
   CHECK(all_are(f.out, 4, 7));
 }
 
+/* A readout does without the state after the last step, so a report that asks about it takes no answer away. */
+TEST(a_readout_of_states_beyond_the_range) {
+  static const int seps[] = {0, 1, 2, 6, 14, 16};
+  size_t s, asked, steps;
+  for (s = 0; s < COUNT(seps); s++)
+    for (steps = 1; steps < 3; steps++) {
+      fixture f;
+      hfy_real answer[4];
+      make(&f, 27650 + s, 5, 2, 2);
+      use_sep(&f, seps[s]);
+      f.net.readout = f.readout;
+      f.net.readout_dim = 2;
+      f.net.self_coupling = f.self_coupling;
+      f.net.max_steps = steps;
+      f.net.step = steps == 1 && s % 2 ? 0.5 : 1;
+      fill(f.self_coupling, 2, sizeof(hfy_real) == 4 ? -3e38 : -1.6e308);
+      fill(f.queries, 4, 0);
+      f.queries[0] = (hfy_real)(steps == 1 ? 1.2 : sizeof(hfy_real) == 4 ? 1e-38 : 1e-308); /* 2: to 3 and beyond */
+      for (asked = 0; asked < 4; asked++) {
+        hfy_report report;
+        double residual[2] = {-1, -1}, energy[6];
+        memset(&report, 0, sizeof report);
+        if (asked & 1) report.residual = residual;
+        if (asked & 2) report.energy = energy;
+        CHECK(hfy_retrieve(&f.net, f.queries, 2, f.out, &report, NULL) == HFY_OK);
+        if (!asked) memcpy(answer, f.out, sizeof answer);
+        CHECK(agree(answer, f.out, 4, asked & 2 && s % 5 == 0 ? 64 : 0)); /* sums, or whole rows */
+        if (asked & 1) CHECK(residual[0] > DBL_MAX && residual[1] >= 0 && (steps > 1 || residual[1] < 9));
+        if (asked & 2) CHECK(energy[0] <= DBL_MAX && energy[0] >= -DBL_MAX && energy[steps] < -DBL_MAX);
+        if (asked & 2 && steps == 1) CHECK(energy[3] <= DBL_MAX && energy[3] >= -DBL_MAX);
+      }
+    }
+}
+
 TEST(bounds_that_cannot_be_met) {
   fixture f;
   hfy_status status[2];
@@ -1148,6 +1182,7 @@ int main(int argc, char **argv) {
   RUN(nan_queries_beside_good_ones);
   RUN(nan_patterns);
   RUN(states_beyond_the_range);
+  RUN(a_readout_of_states_beyond_the_range);
   RUN(bounds_that_cannot_be_met);
   RUN(exp_memory_of_huge_scores);
   RUN(many_queries_and_patterns);

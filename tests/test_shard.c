@@ -697,8 +697,8 @@ TEST(sizes) {
   make(330, 20, 3, 2);
   use_margin(0);
   net = f.net;
-  CHECK(hfy_shard_bytes(&net, 0, 5) == 152);
-  CHECK(hfy_shard_bytes(&net, 7, 5) == 152 + 7 * (56 + 5 * (16 + (sizeof(hfy_real) == 4 ? 16 : 24))));
+  CHECK(hfy_shard_bytes(&net, 0, 5) == 160);
+  CHECK(hfy_shard_bytes(&net, 7, 5) == 160 + 7 * (56 + 5 * (16 + (sizeof(hfy_real) == 4 ? 16 : 24))));
   CHECK(hfy_shard_bytes(&net, 7, 0) == hfy_shard_bytes(&net, 7, 64));
   net.readout_dim = 100; /* readout need not be there */
   CHECK(hfy_shard_bytes(&net, 7, 5) - hfy_shard_bytes(&net, 6, 5) == 56 + 5 * (16 + 100 * sizeof(hfy_real)));
@@ -821,7 +821,7 @@ TEST(bad_merge) {
   CHECK_FAILS(hfy_shard_merge(a.at, a.room - 1, b.at, b.room, &work), HFY_ERR_ARG, &work, "into needs room for");
   CHECK_FAILS(hfy_shard_merge(a.at, a.room, b.at, used - 1, &work), HFY_ERR_FORMAT, &work, "from has");
   CHECK_FAILS(hfy_shard_merge(a.at, a.room, b.at, 100, &work), HFY_ERR_FORMAT, &work,
-              "from has 100 bytes; a partial has at least 152");
+              "from has 100 bytes; a partial has at least 160");
   c = find(&rng, 3, 5, 30);
   CHECK_FAILS(merge_with(&a, &c), HFY_ERR_ARG, &work, "both hold pattern");
   free(c.memory);
@@ -877,71 +877,124 @@ TEST(bad_merge) {
   free(a.memory), free(b.memory), free(c.memory);
 }
 
-/* Blocks that are not what they were. */
+/* The seal of a block that was changed on purpose; where only the public interface is linked it stays broken. */
+static void reseal(unsigned char *at) {
+#ifdef TEST_LINKED
+  (void)at;
+#else
+  hfy_shard_head_ head;
+  memcpy(&head, at, sizeof head);
+  if (head.bytes < sizeof head) return;
+  head.seal = hfy_shard_seal_(at, &head);
+  memcpy(at, &head, sizeof head);
+#endif
+}
+
+/* Blocks that are not what they were: cut off anywhere, in memory that ends there, or with any bit flipped. */
 TEST(damaged_blocks) {
   hfy_rng rng = hfy_rng_seed(14);
+  hfy_real out[MAX_B * MAX_D], none[MAX_B * MAX_D];
+  size_t kind, at, used, half;
+  memset(none, 0x5A, sizeof none);
+  for (kind = 0; kind < 6; kind++) {
+    block a, b, bad;
+    make(360 + kind, 30, kind % 2 ? 3 : 4, 2);
+    use_margin(kind == 1 ? 14 : 0);
+    if (kind > 1) f.net.sep.kind = kind == 2 ? HFY_SEP_SOFTMAX : kind == 3 ? HFY_SEP_EXP : HFY_SEP_IDENTITY;
+    if (kind == 5) f.B = 0;
+    a = find(&rng, 0, 20, 6);
+    b = find(&rng, 20, 30, 6);
+    f.net.count = 0; /* whatever it covers */
+    used = hfy_shard_used(b.at, b.room);
+    bad = new_block(&rng, a.room);
+    memcpy(out, none, sizeof out);
+    for (at = 0; at < used; at++) {
+      unsigned char *cut = (unsigned char *)malloc(at ? at : 1);
+      memcpy(cut, b.at, at);
+      CHECK(hfy_shard_merge(a.at, a.room, cut, at, &work) == HFY_ERR_FORMAT);
+      CHECK(hfy_shard_finish(&f.net, f.queries, f.B, cut, at, out, NULL, &work) == HFY_ERR_FORMAT);
+      CHECK(hfy_shard_used(cut, at) == 0 && hfy_shard_needed(cut, at) == 0);
+      free(cut);
+    }
+    for (half = 0; half < 2; half++) /* of what is merged, and of what it is merged into */
+      for (at = 0; at < 8 * used; at++) {
+        memcpy(bad.at, b.at, b.room);
+        bad.at[at / 8] = (unsigned char)(bad.at[at / 8] ^ 1u << at % 8);
+        if (half)
+          CHECK(hfy_shard_merge(bad.at, bad.room, a.at, a.room, &work) == HFY_ERR_FORMAT);
+        else
+          CHECK(hfy_shard_merge(a.at, a.room, bad.at, bad.room, &work) == HFY_ERR_FORMAT);
+        CHECK(hfy_shard_finish(&f.net, f.queries, f.B, bad.at, bad.room, out, NULL, &work) == HFY_ERR_FORMAT);
+        CHECK(hfy_shard_needed(bad.at, bad.room) == 0);
+        bad.at[at / 8] = (unsigned char)(bad.at[at / 8] ^ 1u << at % 8);
+        CHECK(memcmp(bad.at, b.at, used) == 0); /* untouched */
+      }
+    CHECK(memcmp(out, none, sizeof out) == 0);
+    CHECK(hfy_shard_merge(a.at, a.room, b.at, used, &work) == HFY_OK);
+    free(a.memory), free(b.memory), free(bad.memory);
+  }
+}
+
+/* Blocks that somebody made up, seal and all: refused, or answered without harm. */
+TEST(forged_blocks) {
+  hfy_rng rng = hfy_rng_seed(17);
   hfy_real out[MAX_B * MAX_D];
-  hfy_net net;
-  unsigned char *copy;
   size_t kind, at, used, refused = 0, tried = 0, twice = 0, above = 0;
   make(360, 30, 3, 2);
   for (kind = 0; kind < 3; kind++) {
-    block a, b;
+    block a, b, copy;
+    hfy_net net;
     use_margin(kind == 1 ? 14 : 0);
     if (kind == 2) f.net.sep.kind = HFY_SEP_SOFTMAX;
     net = f.net;
     a = find(&rng, 0, 20, 6);
     b = find(&rng, 20, 30, 6);
     used = hfy_shard_used(b.at, b.room);
-    copy = (unsigned char *)malloc(used);
-    for (at = 0; at < used; at++) { /* cut off anywhere, in memory that ends there */
-      unsigned char *cut = (unsigned char *)malloc(at ? at : 1);
-      memcpy(cut, b.at, at);
-      CHECK(hfy_shard_merge(a.at, a.room, cut, at, &work) == HFY_ERR_FORMAT);
-      CHECK(hfy_shard_used(cut, at) == 0 && hfy_shard_needed(cut, at) == 0);
-      free(cut);
-    }
-    for (at = 0; at < used * 4; at++) { /* a byte changed anywhere: refused, or at least harmless */
+    copy = new_block(&rng, used);
+    for (at = 0; at < used * 4; at++) {
       unsigned char change = (unsigned char)(1 + below(&rng, 255));
       block into = new_block(&rng, a.room);
       memcpy(into.at, a.at, a.room);
-      memcpy(copy, b.at, used);
-      copy[at % used] = (unsigned char)(copy[at % used] ^ change);
+      memcpy(copy.at, b.at, used);
+      copy.at[at % used] = (unsigned char)(copy.at[at % used] ^ change);
+      if (hfy_shard_used(copy.at, used)) reseal(copy.at);
       tried++;
-      if (hfy_shard_merge(into.at, into.room, copy, used, &work)) {
+      if (hfy_shard_merge(into.at, into.room, copy.at, used, &work)) {
         refused++;
         CHECK(memcmp(into.at, a.at, a.room) == 0);
       } else {
         CHECK(hfy_shard_used(into.at, into.room) > 0);
         hfy_shard_finish(&net, f.queries, 2, into.at, into.room, out, NULL, &work);
       }
-      hfy_shard_finish(&net, f.queries, 2, copy, used, out, NULL, &work);
-      hfy_shard_needed(copy, used);
+      hfy_shard_finish(&net, f.queries, 2, copy.at, used, out, NULL, &work);
+      hfy_shard_needed(copy.at, used);
       free(into.memory);
     }
-    memcpy(copy, b.at, used);
-    copy[0] ^= 1;
-    CHECK_FAILS(hfy_shard_merge(a.at, a.room, copy, used, &work), HFY_ERR_FORMAT, &work,
+    memcpy(copy.at, b.at, used);
+    copy.at[0] ^= 1;
+    CHECK_FAILS(hfy_shard_merge(a.at, a.room, copy.at, used, &work), HFY_ERR_FORMAT, &work,
                 "from is no partial of this kind of machine");
-    CHECK_FAILS(hfy_shard_finish(&net, f.queries, 2, copy, used, out, NULL, &work), HFY_ERR_FORMAT, &work,
+    CHECK_FAILS(hfy_shard_finish(&net, f.queries, 2, copy.at, used, out, NULL, &work), HFY_ERR_FORMAT, &work,
                 "partial is no partial");
-    copy[0] ^= 1; /* 4 and 8: the other precision */
-    copy[8] ^= 12;
-    CHECK_FAILS(hfy_shard_merge(a.at, a.room, copy, used, &work), HFY_ERR_FORMAT, &work,
+    copy.at[0] ^= 1; /* 4 and 8: the other precision */
+    copy.at[8] ^= 12;
+    CHECK_FAILS(hfy_shard_merge(a.at, a.room, copy.at, used, &work), HFY_ERR_FORMAT, &work,
                 "another version or precision");
-    copy[8] ^= 12;
+    copy.at[8] ^= 12;
     if (kind < 2) { /* the last score is NaN: it stands before a row of 3 */
       size_t row = sizeof(hfy_real) == 4 ? 16 : 24, entry = 16 + row;
       uint64_t count[2], half;
       block wide = find(&rng, 0, 30, 30);
       size_t all = hfy_shard_used(wide.at, wide.room);
-      memset(copy + used - row - 8, 0xFF, 8);
-      CHECK_FAILS(hfy_shard_merge(a.at, a.room, copy, used, &work), HFY_ERR_FORMAT, &work,
+      memset(copy.at + used - row - 8, 0xFF, 8);
+      reseal(copy.at);
+      CHECK_FAILS(hfy_shard_merge(a.at, a.room, copy.at, used, &work), HFY_ERR_FORMAT, &work,
                   "from is a damaged partial");
-      for (at = 0; at < 2; at++) memcpy(count + at, wide.at + 152 + 56 * at + 8, 8);
+      for (at = 0; at < 2; at++) memcpy(count + at, wide.at + 160 + 56 * at + 8, 8);
       half = (count[0] + count[1] + 1) / 2;
       if (half < count[0] || half < count[1]) { /* a list is above the capacity, both together are not */
         memcpy(wide.at + 24, &half, 8);
+        reseal(wide.at);
         CHECK_FAILS(hfy_shard_merge(a.at, a.room, wide.at, all, &work), HFY_ERR_FORMAT, &work, "damaged");
         half = 30;
         memcpy(wide.at + 24, &half, 8);
@@ -949,15 +1002,54 @@ TEST(damaged_blocks) {
       }
       if (count[1] > 1) { /* a number stands twice in a list */
         memcpy(wide.at + all - entry, wide.at + all - 2 * entry, 8);
+        reseal(wide.at);
         CHECK_FAILS(hfy_shard_merge(a.at, a.room, wide.at, all, &work), HFY_ERR_FORMAT, &work, "damaged");
         twice++;
       }
       free(wide.memory);
     }
-    free(copy), free(a.memory), free(b.memory);
+    free(copy.memory), free(a.memory), free(b.memory);
   }
   CHECK(refused > tried / 4);
   CHECK(twice > 0 && above > 0);
+}
+
+/* Patterns whose numbers take more than 32 bits: told where a size_t holds them, else refused by name. */
+TEST(numbers_beyond_32_bits) {
+  static const int margins[] = {0, 14, -1};
+  const uint64_t first = (UINT64_C(1) << 32) + 7;
+  const int fits = (uint64_t)(size_t)first == first;
+  hfy_rng rng = hfy_rng_seed(18);
+  size_t k, asked;
+  for (k = 0; k < 3; k++) {
+    answer want, got;
+    block a;
+    make(365 + k, 20, 3, 2);
+    if (k < 2) use_margin(margins[k]);
+    whole(&want, k < 2);
+    a = new_block(&rng, hfy_shard_bytes(&f.net, 2, 0));
+    CHECK(hfy_shard_find(&f.net, first, f.queries, 2, 0, a.at, a.room, &work) == HFY_OK);
+    f.net.count = 0;
+    for (asked = 0; asked < (k < 2 ? 3 : 2); asked++) { /* neither, best, top_index */
+      const hfy_status expected = asked && !fits ? HFY_ERR_UNSUPPORTED : HFY_OK;
+      hfy_report report;
+      ask(&report, &got, k < 2);
+      if (asked != 1) report.best = NULL;
+      if (asked != 2) report.top_index = NULL;
+      CHECK(hfy_shard_finish(&f.net, f.queries, 2, a.at, a.room, got.out, &report, &work) == expected);
+      if (expected) CHECK_CONTAINS(work.message, asked == 1 ? "report->best is set" : "report->top_index is set");
+      if (expected) continue;
+      CHECK(memcmp(got.out, want.out, 6 * sizeof *got.out) == 0);
+      if (asked == 1) CHECK((uint64_t)got.best[1] == first + want.best[1]);
+      if (asked == 2) CHECK((uint64_t)got.top_index[TOP] == first + want.top_index[TOP]);
+    }
+    f.net.count = 20;
+    f.net.visible = f.visible; /* in the whole: of this slice none */
+    CHECK(hfy_shard_find(&f.net, first, f.queries, 2, 0, a.at, a.room, &work) == HFY_OK);
+    f.net.count = 0;
+    CHECK(hfy_shard_finish(&f.net, f.queries, 2, a.at, a.room, got.out, NULL, &work) == HFY_ERR_ARG);
+    free(a.memory);
+  }
 }
 
 TEST(bad_finish) {
@@ -1109,6 +1201,8 @@ int main(int argc, char **argv) {
   RUN(bad_find);
   RUN(bad_merge);
   RUN(damaged_blocks);
+  RUN(forged_blocks);
+  RUN(numbers_beyond_32_bits);
   RUN(bad_finish);
   RUN(coverage);
   RUN(instruction_sets);
