@@ -7379,10 +7379,11 @@ HFY_COLD_ uint64_t hfy_index_seal_(const hfy_index *x) {
   return hfy_index_hash_(0, member, sizeof member);
 }
 
-/* Is this an index of such keys? Its members, the shape, a few rows; no member makes the view reach beyond `bytes`. */
+/* Is this an index of such keys? Its members, the shape, a few rows; no member makes a view reach beyond `bytes`. */
 HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
-                                        size_t stride, hfy_index_view_ *view, hfy_work *work) {
+                                        size_t stride, hfy_work *work) {
   hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_index_view_ view;
   if (!index->data || index->format != HFY_INDEX_FORMAT_)
     return hfy_base_fail_(work, HFY_ERR_ARG, "index was not built by hfy_index_build of this version and precision");
   if (index->count != count || index->dim != dim)
@@ -7391,8 +7392,7 @@ HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *
   if ((uintptr_t)index->data & 63)
     return hfy_base_fail_(work, HFY_ERR_ARG, "index->data is %z bytes behind a multiple of 64; it should be at one",
                           (size_t)((uintptr_t)index->data & 63));
-  arena.base = (unsigned char *)index->data;
-  hfy_index_layout_(&arena, count, dim, index->prefix, view);
+  hfy_index_layout_(&arena, count, dim, index->prefix, &view);
   if (index->seal != hfy_index_seal_(index) || arena.used != index->bytes || index->prefix > dim ||
       index->exponent < -1100 || index->exponent > 1100)
     return hfy_base_fail_(work, HFY_ERR_ARG, "a member of index has changed since it was built");
@@ -7751,11 +7751,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_check(const hfy_index *index, const hfy_
                                               size_t key_stride, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   size_t stride = key_stride ? key_stride : dim;
-  hfy_index_view_ view;
   hfy_status status = hfy_base_null_(w, !index ? "index" : !keys ? "keys" : NULL);
   if (!status && stride < dim)
     status = hfy_base_fail_(w, HFY_ERR_ARG, "key_stride is %z; it should be 0 or at least dim, %z", key_stride, dim);
-  if (!status) status = hfy_index_matches_(index, keys, count, dim, stride, &view, w);
+  if (!status) status = hfy_index_matches_(index, keys, count, dim, stride, w);
   if (!status && index->fingerprint != hfy_index_hash_rows_(SIZE_MAX, keys, count, dim, stride))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "keys have changed since the index was built: build it again");
   if (!status && index->content != hfy_index_hash_(0, index->data, index->bytes))
@@ -7860,10 +7859,12 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_index_holds_(const hfy_index_seek_ *seek
 HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *simd, const hfy_real *keys,
                                       size_t count, size_t dim, size_t key_stride, hfy_index_seek_ *seek,
                                       hfy_work *work) {
-  hfy_status status;
-  memset(seek, 0, sizeof *seek);
-  status = hfy_index_matches_(index, keys, count, dim, key_stride, &seek->view, work);
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  hfy_status status = hfy_index_matches_(index, keys, count, dim, key_stride, work);
   if (status) return status;
+  memset(seek, 0, sizeof *seek);
+  arena.base = (unsigned char *)index->data;
+  hfy_index_layout_(&arena, count, dim, index->prefix, &seek->view);
   seek->index = index;
   seek->unit = hfy_index_power_of_(-index->exponent);
   seek->simd = simd;
