@@ -7837,7 +7837,7 @@ HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *se
   s->one = HFY_TAKE_(arena, hfy_index_one_, shared);
 }
 
-/* Does key x still lie as near to its copy as the build measured? Its bounds then hold, changed or not. */
+/* Does key x still lie as near to its copy as the build measured?   (math 13.7) */
 HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_index_holds_(const hfy_index_seek_ *seek, const hfy_real *x, size_t row) {
   const size_t dim = seek->index->dim;
   const signed char *copy = seek->view.rows + row * dim;
@@ -7851,7 +7851,10 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_index_holds_(const hfy_index_seek_ *seek
       lane[l] += off * off;
     }
   for (l = 0; l < 8; l++) squares += lane[l];
-  for (; d < dim; d++) squares += ((double)x[d] * a * b - scale * copy[d]) * ((double)x[d] * a * b - scale * copy[d]);
+  for (; d < dim; d++) {
+    double off = (double)x[d] * a * b - scale * copy[d];
+    squares += off * off;
+  }
   return squares <= far * far;
 }
 

@@ -1060,6 +1060,67 @@ static hfy_status ask_victim(victim *v, size_t asked, hfy_status *of, hfy_work *
   return status;
 }
 
+/* Anything at all: with the index and without, to the bit, whatever the answer. */
+TEST(any_memory) {
+  static const size_t dims[] = {1, 2, 7, 16, 31, 64, 65, 100, 129, 256, 300};
+  hfy_rng rng = hfy_rng_seed(53);
+  size_t round, i, answered = 0;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  for (round = 0; round < 600 / FEWER; round++) {
+    enum { ASKED = 21 };
+    const int kind = (int)below(&rng, KINDS);
+    const size_t dim = dims[below(&rng, COUNT(dims))], n = 1 + below(&rng, round % 8 ? 120 : 900), turn = below(&rng, 6);
+    const size_t asked = round % 3 ? ASKED : 1, prefix = round % 4 < 2 ? 1 + below(&rng, dim < 20 ? dim : 20) : SIZE_MAX;
+    hfy_real *bias = (hfy_real *)malloc(n * sizeof *bias);
+    size_t visible[ASKED];
+    hfy_status of[2][ASKED], status[2];
+    size_t best[2][ASKED], support[2][ASKED];
+    victim v = new_victim(&rng, kind, n, dim, prefix, ASKED);
+    hfy_net *net = &v.net;
+    for (i = 0; i < n; i++) bias[i] = (hfy_real)(below(&rng, 4) ? hfy_rng_normal(&rng) : -HUGE_VAL);
+    for (i = 0; i < ASKED; i++) visible[i] = below(&rng, n + 3);
+    net->sep.kind = turn < 2    ? HFY_SEP_SPARSEMAX
+                    : turn == 2 ? HFY_SEP_ENTMAX
+                    : turn == 3 ? HFY_SEP_NORMMAX
+                    : turn == 4 ? HFY_SEP_KSUBSETS
+                                : HFY_SEP_ARGMAX;
+    net->sep.k = turn == 4 && round % 2 ? 0.7 : (double)(1 + below(&rng, n < 11 ? n : 11));
+    net->sep.alpha = 1.2 + 2 * hfy_rng_uniform(&rng);
+    net->beta = pow(10, 5 * hfy_rng_uniform(&rng) - 2);
+    if (kind != HUGE_KEYS) {
+      memory_of m;
+      m.keys = v.keys, m.count = n, m.dim = m.stride = dim;
+      net->beta /= typical_score(&m, v.q);
+    }
+    if (!(net->beta < 1e30)) net->beta = 1e30;
+    net->max_steps = round % 5 ? 1 : 4;
+    net->bias = round % 7 == 1 ? bias : NULL, net->visible = round % 7 == 2 ? visible : NULL;
+    work.isa = (hfy_isa)below(&rng, HFY_ISA_NEON);
+    if (!hfy_simd_choose_(&work)) work.isa = HFY_ISA_BEST;
+    for (i = 0; i < 2; i++) {
+      hfy_report report;
+      hfy_real *out = i ? v.out : v.right;
+      memset(&report, 0, sizeof report);
+      report.status = of[i], report.best = best[i], report.support = support[i];
+      memset(best[i], 7, sizeof best[i]), memset(support[i], 7, sizeof support[i]);
+      fill(out, asked * dim, -777);
+      net->index = i ? &v.index : NULL;
+      status[i] = hfy_retrieve(net, v.q, asked, out, &report, &work);
+    }
+    if (!CHECK(status[0] == status[1] && same_bits(of[0], of[1], asked * sizeof *of[0]) &&
+               same_bits(best[0], best[1], sizeof best[0]) && same_bits(support[0], support[1], sizeof support[0]) &&
+               same_bits(v.out, v.right, asked * dim * sizeof *v.out)))
+      printf("    round %zu: %s, %zu x %zu, %zu asked, prefix %zu, turn %zu, beta %g: %s\n", round, kind_name[kind], n,
+             dim, asked, v.index.prefix, turn, net->beta, work.message);
+    answered += !status[0];
+    free(bias);
+    free_victim(&v);
+  }
+  if (!CHECK(answered > 400 / FEWER)) printf("    %zu answered\n", answered);
+  hfy_work_free(&work);
+}
+
 /* Each bit of each member: refused, or right all the same. (Where data points is the caller's, but for its alignment.) */
 TEST(damaged_members) {
   hfy_rng rng = hfy_rng_seed(41);
@@ -1215,6 +1276,7 @@ int main(int argc, char **argv) {
   RUN(stale_and_foreign);
   RUN(build_errors);
   RUN(deterministic);
+  RUN(any_memory);
   RUN(damaged_members);
   RUN(damaged_bytes);
   RUN(replaced_keys);
