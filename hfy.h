@@ -733,8 +733,8 @@ HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t di
                                    const hfy_index_options *options, void *memory, size_t bytes, hfy_index *index,
                                    hfy_work *work);
 
-/* The full check that an index belongs to these keys and is whole: reads every byte of both. (A retrieval looks at less:
-   see hfy_index.) Errors: ARG (NULL, another version, precision or shape, keys or data that have changed). */
+/* The full check that an index belongs to these keys and is whole: reads every byte of both. (A retrieval looks at
+   less: see hfy_index.) Errors: ARG (NULL, another version, precision or shape, keys or data that have changed). */
 HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
                                    size_t key_stride, hfy_work *work);
 

@@ -1070,8 +1070,9 @@ TEST(any_memory) {
   for (round = 0; round < 600 / FEWER; round++) {
     enum { ASKED = 21 };
     const int kind = (int)below(&rng, KINDS);
-    const size_t dim = dims[below(&rng, COUNT(dims))], n = 1 + below(&rng, round % 8 ? 120 : 900), turn = below(&rng, 6);
-    const size_t asked = round % 3 ? ASKED : 1, prefix = round % 4 < 2 ? 1 + below(&rng, dim < 20 ? dim : 20) : SIZE_MAX;
+    const size_t dim = dims[below(&rng, COUNT(dims))], n = 1 + below(&rng, round % 8 ? 120 : 900);
+    const size_t prefix = round % 4 < 2 ? 1 + below(&rng, dim < 20 ? dim : 20) : SIZE_MAX;
+    const size_t asked = round % 3 ? ASKED : 1, turn = below(&rng, 6);
     hfy_real *bias = (hfy_real *)malloc(n * sizeof *bias);
     size_t visible[ASKED];
     hfy_status of[2][ASKED], status[2];
@@ -1121,7 +1122,7 @@ TEST(any_memory) {
   hfy_work_free(&work);
 }
 
-/* Each bit of each member: refused, or right all the same. (Where data points is the caller's, but for its alignment.) */
+/* Each bit of each member is refused. (Where data points is the caller's, but for its alignment.) */
 TEST(damaged_members) {
   hfy_rng rng = hfy_rng_seed(41);
   size_t prefix, bit, refused = 0;
@@ -1205,8 +1206,8 @@ TEST(damaged_bytes) {
   hfy_work_free(&work);
 }
 
-/* Keys replaced after the build: whoever asks for the old one hears of it, alone or among others, on the way too. The new
-   one may be missed, as the manual says: not by hfy_index_check, nor once the generation is counted up. */
+/* Keys replaced after the build: whoever asks for the old one hears of it, alone or among others, on the way too. The
+   new one may be missed, as the manual says: not by hfy_index_check, nor once the generation is counted up. */
 TEST(replaced_keys) {
   hfy_rng rng = hfy_rng_seed(47);
   size_t round, d, j, missed = 0;
@@ -1214,7 +1215,8 @@ TEST(replaced_keys) {
   memset(&work, 0, sizeof work);
   for (round = 0; round < 60 / FEWER; round++) {
     enum { ASKED = 19 };
-    const size_t dim = round % 2 ? 40 : 256, n = 300, row = (1 + below(&rng, 13)) * (n - 1) / 15 + 1 + below(&rng, 8), asked = round % 3 ? ASKED : 1;
+    const size_t dim = round % 2 ? 40 : 256, n = 300, asked = round % 3 ? ASKED : 1;
+    const size_t row = (1 + below(&rng, 13)) * (n - 1) / 15 + 1 + below(&rng, 8); /* none that is always looked at */
     victim v = new_victim(&rng, GAUSS, n, dim, round % 4 < 2 ? 6 : SIZE_MAX, ASKED);
     const size_t near_old = round % asked;
     hfy_real *old = v.q + near_old * dim, *key = v.keys + row * dim;
