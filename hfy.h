@@ -693,7 +693,12 @@ typedef struct hfy_index_options {
    retrieval with a margin (sparsemax, entmax, normmax, k-subsets, argmax over dots) reads 4 to 40 times fewer bytes
    and returns the bits of the full scan. It borrows the caller's memory; the keys must stay as they are. Plain data:
    struct and the bytes at `data` may be saved and loaded on the same kind of machine; `data` is then pointed at the
-   copy, aligned to 64 bytes. All members are read-only. */
+   copy, aligned to 64 bytes. All members but these two are read-only.
+   A retrieval refuses an index (ARG) whose members, alignment or generation are not right, or whose sampled rows are
+   not those of the keys; and answers no query (ARG) if a row that it scores breaks its bound or, of the first 64 it
+   scores, is not within the bound of its copy. A key that has changed goes unseen where the copy of the old one rules
+   it out: count net->generation up when you change keys, or call hfy_index_check. Bytes at `data` that were damaged can
+   cost the right answer so, never a read outside of them. */
 typedef struct hfy_index {
   const void *data;     /* in the caller's memory, aligned to 64 bytes */
   size_t bytes;         /* of data in use */
@@ -704,9 +709,11 @@ typedef struct hfy_index {
   uint64_t format;      /* version and precision of the build; anything else is refused */
   uint64_t fingerprint; /* of every byte of the keys */
   uint64_t sampled;     /* of a fixed sample of the keys' rows: looked at before every retrieval */
-  uint64_t seal;        /* of data and the members */
+  uint64_t content;     /* of every byte of data: looked at by hfy_index_check */
+  uint64_t seal;        /* of the members but data and generation: looked at before every retrieval */
   double mean_norm, basis_norm, largest; /* bounds: the mean row, the directions as a matrix, the longest key */
-  int exponent, reserved; /* inside, keys are divided by 2^exponent: the largest element is then in [1/2, 1) */
+  int exponent; /* inside, keys are divided by 2^exponent: the largest element is then in [1/2, 1) */
+  unsigned generation;  /* yours: the net->generation that the keys were of; 0 from the build */
 } hfy_index;
 
 #ifdef HFY_HAS_INDEX_
@@ -726,8 +733,8 @@ HFY_API hfy_status hfy_index_build(const hfy_real *keys, size_t count, size_t di
                                    const hfy_index_options *options, void *memory, size_t bytes, hfy_index *index,
                                    hfy_work *work);
 
-/* The full check that an index belongs to these keys and is whole: reads every byte of both. (A retrieval looks at the
-   shape and a few rows.) Errors: ARG (NULL, another version, precision or shape, keys or data that have changed). */
+/* The full check that an index belongs to these keys and is whole: reads every byte of both. (A retrieval looks at
+   less: see hfy_index.) Errors: ARG (NULL, another version, precision or shape, keys or data that have changed). */
 HFY_API hfy_status hfy_index_check(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
                                    size_t key_stride, hfy_work *work);
 
@@ -1026,6 +1033,7 @@ typedef struct hfy_net {
   size_t key_stride;            /* from one row to the next; 0 = dim */
   const struct hfy_index *index; /* the keys prepared by hfy_index_build: DOT with a margin then reads far fewer bytes
                                     for the same bits; ignored where it cannot help; or NULL */
+  unsigned generation;          /* of the keys: count it up when you change them, and an index of another is an ARG */
   const hfy_real *values;       /* N rows of dim, used in every step; NULL = keys */
   size_t value_stride;          /* 0 = dim (key_stride while values is NULL) */
   const hfy_real *self_coupling; /* dim: z <- z - self_coupling o q (classical nets without self-coupling); or NULL */
@@ -7390,8 +7398,9 @@ HFY_PRIVATE_ HFY_SIMD_NOINLINE_ double hfy_index_quantise_(const double *x, size
   if (bytes) step = (double)(float)step;
   inverse = step > 0 ? 1 / step : 0;
   for (d = 0; d < n; d++) {
-    double t = x[d] * inverse, k = (double)(int)(t < 0 ? t - 0.5 : t + 0.5);
-    whole[d] = (int16_t)(k > levels ? levels : k < -levels ? -levels : k);
+    double t = x[d] * inverse;
+    t = t < -levels ? -levels : t <= levels ? t : levels; /* NaN, of damaged bytes, too */
+    whole[d] = (int16_t)(t < 0 ? t - 0.5 : t + 0.5);
   }
   for (d = 0; bytes && d < n; d++) {
     bytes[d] = (signed char)whole[d];
@@ -7415,20 +7424,29 @@ HFY_COLD_ uint64_t hfy_index_hash_rows_(size_t rows, const hfy_real *keys, size_
 
 HFY_COLD_ uint64_t hfy_index_seal_(const hfy_index *x) {
   const uint64_t member[14] = {x->bytes, x->count, x->dim, x->prefix, hfy_base_bits_(x->residual),
-                               hfy_base_bits_(x->error), x->format, x->fingerprint, x->sampled,
+                               hfy_base_bits_(x->error), x->format, x->fingerprint, x->sampled, x->content,
                                hfy_base_bits_(x->mean_norm), hfy_base_bits_(x->basis_norm),
-                               hfy_base_bits_(x->largest), (uint64_t)(int64_t)x->exponent, 0};
-  return hfy_index_hash_(hfy_index_hash_(0, member, sizeof member), x->data, x->bytes);
+                               hfy_base_bits_(x->largest), (uint64_t)(int64_t)x->exponent};
+  return hfy_index_hash_(0, member, sizeof member);
 }
 
-/* Is this an index of such keys? Shape and a few rows. */
+/* Is this an index of such keys? Its members, the shape, a few rows; no member makes a view reach beyond `bytes`. */
 HFY_COLD_ hfy_status hfy_index_matches_(const hfy_index *index, const hfy_real *keys, size_t count, size_t dim,
                                         size_t stride, hfy_work *work) {
+  hfy_base_arena_ arena = {NULL, 0, 0, 0};
+  hfy_index_view_ view;
   if (!index->data || index->format != HFY_INDEX_FORMAT_)
     return hfy_base_fail_(work, HFY_ERR_ARG, "index was not built by hfy_index_build of this version and precision");
   if (index->count != count || index->dim != dim)
     return hfy_base_fail_(work, HFY_ERR_ARG, "index is of %z keys of dim %z; these are %z of dim %z", index->count,
                           index->dim, count, dim);
+  if ((uintptr_t)index->data & 63)
+    return hfy_base_fail_(work, HFY_ERR_ARG, "index->data is %z bytes behind a multiple of 64; it should be at one",
+                          (size_t)((uintptr_t)index->data & 63));
+  hfy_index_layout_(&arena, count, dim, index->prefix, &view);
+  if (index->seal != hfy_index_seal_(index) || arena.used != index->bytes || index->prefix > dim ||
+      index->exponent < -1100 || index->exponent > 1100)
+    return hfy_base_fail_(work, HFY_ERR_ARG, "a member of index has changed since it was built");
   if (index->sampled != hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, keys, count, dim, stride))
     return hfy_base_fail_(work, HFY_ERR_ARG, "index is of other keys, or they have changed since: build it again");
   return HFY_OK;
@@ -7775,6 +7793,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_build(const hfy_real *keys, size_t count
   made.fingerprint = hfy_index_hash_rows_(SIZE_MAX, keys, count, dim, stride);
   made.sampled = hfy_index_hash_rows_(HFY_INDEX_SAMPLES_, keys, count, dim, stride);
   hfy_index_make_(&b, options && options->prefix, place);
+  made.content = hfy_index_hash_(0, made.data, made.bytes);
   made.seal = hfy_index_seal_(&made);
   *index = made;
   return hfy_base_close_(w, &local, HFY_OK);
@@ -7790,8 +7809,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_check(const hfy_index *index, const hfy_
   if (!status) status = hfy_index_matches_(index, keys, count, dim, stride, w);
   if (!status && index->fingerprint != hfy_index_hash_rows_(SIZE_MAX, keys, count, dim, stride))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "keys have changed since the index was built: build it again");
-  if (!status && index->seal != hfy_index_seal_(index))
-    status = hfy_base_fail_(w, HFY_ERR_ARG, "index->data or a member has changed since it was built");
+  if (!status && index->content != hfy_index_hash_(0, index->data, index->bytes))
+    status = hfy_base_fail_(w, HFY_ERR_ARG, "the bytes at index->data have changed since they were built");
   return hfy_base_close_(w, &local, status);
 }
 
@@ -7801,6 +7820,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_index_check(const hfy_index *index, const hfy_
 typedef struct hfy_index_seek_ {
   const hfy_index *index;
   hfy_index_view_ view;
+  hfy_index_power_ unit; /* a key's element times this lies within [-1, 1] */
   const hfy_simd_ *simd;
   const hfy_simd_int8_ *int8;
   size_t workers; /* that share one query's search */
@@ -7869,6 +7889,27 @@ HFY_COLD_ void hfy_index_plan_(hfy_base_arena_ *arena, const hfy_index_seek_ *se
   s->one = HFY_TAKE_(arena, hfy_index_one_, shared);
 }
 
+/* Does key x still lie as near to its copy as the build measured?   (math 13.7) */
+HFY_PRIVATE_ HFY_SIMD_NOINLINE_ int hfy_index_holds_(const hfy_index_seek_ *seek, const hfy_real *x, size_t row) {
+  const size_t dim = seek->index->dim;
+  const signed char *copy = seek->view.rows + row * dim;
+  const double scale = (double)seek->view.scale[row], far = (double)seek->view.error[row];
+  const double a = seek->unit.a, b = seek->unit.b;
+  double lane[8] = {0}, squares = 0;
+  size_t d, l;
+  for (d = 0; d + 8 <= dim; d += 8)
+    for (l = 0; l < 8; l++) {
+      double off = (double)x[d + l] * a * b - scale * copy[d + l];
+      lane[l] += off * off;
+    }
+  for (l = 0; l < 8; l++) squares += lane[l];
+  for (; d < dim; d++) {
+    double off = (double)x[d] * a * b - scale * copy[d];
+    squares += off * off;
+  }
+  return squares <= far * far;
+}
+
 /* Starts searches over keys with an index of theirs. beta, width, kth and workers are the caller's to set. */
 HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *simd, const hfy_real *keys,
                                       size_t count, size_t dim, size_t key_stride, hfy_index_seek_ *seek,
@@ -7881,8 +7922,12 @@ HFY_COLD_ hfy_status hfy_index_begin_(const hfy_index *index, const hfy_simd_ *s
   arena.room = SIZE_MAX;
   hfy_index_layout_(&arena, count, dim, index->prefix, &seek->view);
   seek->index = index;
+  seek->unit = hfy_index_power_of_(-index->exponent);
   seek->simd = simd;
   seek->int8 = hfy_simd_int8_of_(simd->isa);
+  if (!hfy_index_holds_(seek, keys, 0) || !hfy_index_holds_(seek, keys + count / 2 * key_stride, count / 2) ||
+      !hfy_index_holds_(seek, keys + (count - 1) * key_stride, count - 1))
+    return hfy_base_fail_(work, HFY_ERR_ARG, "index->data is not what was built of these keys");
   return HFY_OK;
 }
 
@@ -11698,6 +11743,7 @@ enum {
   HFY_NET_MEMO_ = 1024,               /* rows whose next state is remembered, at most */
   HFY_NET_FEW_ = 16384,               /* numbers of a tile's states that count as little */
   HFY_NET_FIRST_ = 8,                 /* rows scored for a first threshold, about */
+  HFY_NET_COMPARED_ = 64,             /* rows of a query at most that are held against their copies in an index */
   HFY_NET_SAMPLES_ = 16,              /* rows whose mean is the centre of bounds that move */
   HFY_NET_KEPT_BYTES_ = 2048 * 1024,  /* bounds kept for a query that moves, at most */
   HFY_NET_KEPT_ROW_ = 1024,           /* and only for rows of so many bytes: to read shorter ones costs less */
@@ -11785,6 +11831,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_net_check(const hfy_net *net, hfy_net *resolve
 
 /* Says why a query has no answer. */
 HFY_COLD_ hfy_status hfy_net_failed_(hfy_work *work, hfy_status status, size_t who) {
+  if (status == HFY_ERR_FORMAT) /* so a walk says it; the caller hears of a bad argument */
+    return hfy_base_fail_(work, HFY_ERR_ARG, "query %z: net->index is of other keys, or they or its data have changed "
+                          "since: build it again", who);
   if (status == HFY_ERR_NONFINITE)
     return hfy_base_fail_(
         work, status, "query %z: NaN or infinity in it, its scores or its new state; all should be finite", who);
@@ -11867,6 +11916,8 @@ typedef struct hfy_net_memo_ {
 typedef struct hfy_net_bounds_ {
   hfy_real *upper;      /* N */
   double top;           /* the kth best theta is not below */
+  size_t compared;      /* rows of this query so far that were held against their copies in the index */
+  int stale;            /* a row is not what the index says */
   size_t listed;        /* rows in sep.index whose bounds can reach it; SIZE_MAX: nobody looked */
   hfy_real *anchor;     /* D: `upper` holds bounds of this state's scores; NULL: nobody keeps them */
   int kept;             /* it does, of every row */
@@ -12575,13 +12626,26 @@ HFY_PRIVATE_ void hfy_net_merge_(const hfy_net_run_ *run, hfy_net_sum_ *all, hfy
 /* --- from upper bounds of scores to the candidates of a pass over all keys   (math 13.1) --- */
 
 #ifdef HFY_HAS_INDEX_
-/* Exact scores of n <= 64 rows from `row` on. */
-HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w, size_t row, size_t n, double *theta) {
+/* Exact scores of n <= 64 rows from `row` on. Notes if an index is of other rows: above its bound, or off its copy. */
+HFY_PRIVATE_ void hfy_net_exact_(const hfy_net_run_ *run, const hfy_net_walk_ *w, size_t row, size_t n, double *theta,
+                                 hfy_net_bounds_ *b) {
+  const hfy_index_seek_ *seek = &run->fast.seek;
   hfy_real score[64];
   size_t i;
+  int over = 0;
   hfy_net_scores_(run, w->q, 1, NULL, row, n, score, n);
   hfy_net_mask_(&run->net, w->who, row, n, score);
-  for (i = 0; i < n; i++) theta[i] = (double)score[i];
+  for (i = 0; i < n; i++) {
+    theta[i] = (double)score[i];
+    over |= score[i] > b->upper[row + i];
+  }
+  if (!seek->index) return;
+  for (i = 0; i < n && b->compared < HFY_NET_COMPARED_; i++) {
+    if (score[i] >= b->upper[row + i]) continue; /* its score stands there: it was compared */
+    over |= !hfy_index_holds_(seek, run->net.keys + (row + i) * run->net.key_stride, row + i);
+    b->compared++;
+  }
+  b->stale |= over;
 }
 
 /* Raises b->top by exact scores of the rows that promise most, of n in a list or (NULL) of rows 0 .. n-1: those that no
@@ -12603,7 +12667,7 @@ HFY_PRIVATE_ void hfy_net_first_(const hfy_net_run_ *run, const hfy_net_walk_ *w
   if (!list) list = s->sep.index;
   for (i = m = 0; i < n && m < 4 * few; i++) {
     if (!((double)b->upper[list[i]] >= bar)) continue;
-    hfy_net_exact_(run, w, list[i], 1, some + m);
+    hfy_net_exact_(run, w, list[i], 1, some + m, b);
     b->upper[list[i]] = (hfy_real)some[m];
     m += !hfy_base_is_nan_(some[m]);
   }
@@ -12630,15 +12694,17 @@ HFY_PRIVATE_ size_t hfy_net_reach_(const hfy_net_run_ *run, const hfy_net_walk_ 
 HFY_PRIVATE_ hfy_status hfy_net_finish_(const hfy_net_run_ *run, const hfy_net_walk_ *w, hfy_net_scratch_ *s) {
   hfy_net_bounds_ *b = &s->fast.bounds;
   hfy_net_list_ all = {s->sep.index, s->sep.weight, 0, 0, 0, 0, HFY_OK};
-  const double margin = run->fast.margin;
-  size_t i, l, n; /* so many rows stand side by side */
+  const double margin = run->fast.margin, bar = b->top;
+  size_t i, l, n, reached = 0; /* n rows stand side by side */
   for (i = 0; i < b->listed; i += n) {
     const size_t *row = all.index + i;
     for (n = 0; n < hfy_base_min_(b->listed - i, 64) && row[n] == *row + n; n++)
       if (!hfy_sim_matters_(b->top, margin, (double)b->upper[row[n]])) break;
-    hfy_net_exact_(run, w, *row, n, all.theta + all.count);
+    hfy_net_exact_(run, w, *row, n, all.theta + all.count, b);
+    if (b->stale) return HFY_ERR_FORMAT;
     for (l = 0; l < n; l++, all.count++) {
       double theta = all.theta[all.count];
+      reached += theta >= bar;
       if (hfy_base_is_nan_(theta) || hfy_base_is_pos_inf_(theta)) return HFY_ERR_NONFINITE;
       b->upper[row[l]] = (hfy_real)theta;
       all.index[all.count] = row[l];
@@ -12646,6 +12712,7 @@ HFY_PRIVATE_ hfy_status hfy_net_finish_(const hfy_net_run_ *run, const hfy_net_w
     }
     if (!n) n = 1; /* passed over */
   }
+  if (reached < run->fast.kth && bar > -HUGE_VAL && run->fast.seek.index) return HFY_ERR_FORMAT;
   all.top = b->top;
   hfy_net_compact_(run, &all, s->sep.sorted);
   s->sep.count = all.count;
@@ -12775,6 +12842,9 @@ HFY_COLD_ hfy_status hfy_net_choose_bounds_(hfy_net_run_ *run, hfy_work *work) {
   if (net->index) {
     hfy_status status =
         hfy_index_begin_(net->index, run->simd, net->keys, net->count, net->dim, net->key_stride, seek, work);
+    if (!status && net->index->generation != net->generation)
+      status = hfy_base_fail_(work, HFY_ERR_ARG, "index is of generation %z of the keys, net->generation is %z",
+                              (size_t)net->index->generation, (size_t)net->generation);
     if (status) return status;
     seek->beta = net->beta;
     seek->width = run->fast.margin;
@@ -13005,12 +13075,18 @@ HFY_PRIVATE_ hfy_status hfy_net_take_list_(const hfy_net_run_ *run, size_t j, hf
 /* --- the candidates, whatever their source --- */
 
 #ifdef HFY_HAS_INDEX_
+HFY_PRIVATE_ void hfy_net_unsought_(hfy_net_bounds_ *b) {
+  b->listed = SIZE_MAX;
+  b->top = -HUGE_VAL;
+  b->compared = 0;
+  b->stale = 0;
+}
+
 /* Reads what live queries share: a pass over index or keys, unless bounds that a query took along leave few rows. */
 HFY_PRIVATE_ void hfy_net_look_(const hfy_net_run_ *run, size_t live, hfy_net_scratch_ *s) {
   hfy_net_bounds_ *b = &s->fast.bounds;
   const size_t n = run->net.count, few = hfy_net_indexed_(run) ? n / 16 : n / 8;
-  b->listed = SIZE_MAX;
-  b->top = -HUGE_VAL;
+  hfy_net_unsought_(b);
   if (!s->walk->step) b->kept = 0; /* they would hold, but a new query seldom starts near */
   if (run->fast.keeps && hfy_net_follow_(run, s->q, b)) b->listed = hfy_net_reach_(run, s->walk, n, few, s);
   if (hfy_net_indexed_(run)) {
@@ -13024,10 +13100,7 @@ HFY_PRIVATE_ void hfy_net_look_(const hfy_net_run_ *run, size_t live, hfy_net_sc
 /* The candidates of the query in place j into s->sep: index ascending, scores as weight, those of the full scan. */
 HFY_PRIVATE_ hfy_status hfy_net_candidates_(const hfy_net_run_ *run, size_t live, size_t j, hfy_net_scratch_ *s) {
   hfy_net_bounds_ *b = &s->fast.bounds;
-  if (j) {
-    b->listed = SIZE_MAX;
-    b->top = -HUGE_VAL;
-  }
+  if (j) hfy_net_unsought_(b);
   if (hfy_net_indexed_(run))
     hfy_net_index_rows_(run, live, j, s);
   else if (b->listed == SIZE_MAX)
@@ -13427,6 +13500,8 @@ HFY_COLD_ hfy_status hfy_net_retrieve_(const hfy_net *net, const hfy_real *queri
   if (status) return status;
   hfy_net_prepare_(&run);
   hfy_base_parallel_(call.walks, hfy_net_share_, &call);
+  for (i = 0; i < n_queries && net->index && report && report->status; i++)
+    if (report->status[i] == HFY_ERR_FORMAT) report->status[i] = HFY_ERR_ARG;
   for (i = 0; i < call.walks; i++) /* the shares are in order: the first failure wins */
     if (call.scratch[i].failure) return hfy_net_failed_(w, call.scratch[i].failure, call.scratch[i].failed);
   return HFY_OK;
@@ -17668,14 +17743,13 @@ HFY_API HFY_SMALL_ hfy_status hfy_shard_finish(const hfy_net *net, const hfy_rea
     hfy_net_admit_(run, queries, who, 0, &scratch);
     one = hfy_shard_answer_(run, &block, &record, entry, rows, number, &scratch);
     entry += hfy_shard_entries_(&block, &record) * block.entry;
-    if (report && report->status) report->status[who] = one;
+    if (report && report->status) report->status[who] = one == HFY_ERR_FORMAT ? HFY_ERR_ARG : one;
     if (!one || status) continue;
-    status = one;
     if (one == HFY_ERR_NOMEM)
-      hfy_base_fail_(w, one, "query %z has more candidates than its partials' capacity; %z would do", who,
-                     hfy_base_plus_((size_t)record.count, hfy_shard_size_(record.dropped)));
+      status = hfy_base_fail_(w, one, "query %z has more candidates than its partials' capacity; %z would do", who,
+                              hfy_base_plus_((size_t)record.count, hfy_shard_size_(record.dropped)));
     else
-      hfy_net_failed_(w, one, who);
+      status = hfy_net_failed_(w, one, who);
   }
   return hfy_base_close_(w, &local, status);
 }

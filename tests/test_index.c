@@ -1013,6 +1013,252 @@ TEST(deterministic) {
   free(keys), free(a), free(b);
 }
 
+/* --- what damage does --- */
+
+/* A net of argmax over n keys of dim, and an index of them (prefix: as its options) in memory of just its size. */
+typedef struct {
+  hfy_net net;
+  hfy_index index;
+  hfy_real *keys, *q, *out, *right; /* q: `asked` queries near keys; right: their answers without an index */
+  unsigned char *raw;               /* the index, freed with */
+  size_t asked;
+} victim;
+
+static victim new_victim(hfy_rng *rng, int kind, size_t n, size_t dim, size_t prefix, size_t asked) {
+  hfy_index_options options = {0, 0};
+  victim v;
+  size_t bytes, j;
+  memset(&v, 0, sizeof v);
+  options.prefix = prefix, v.asked = asked;
+  bytes = hfy_index_size(n, dim, &options);
+  v.raw = (unsigned char *)malloc(bytes);
+  v.keys = (hfy_real *)malloc(n * dim * sizeof *v.keys);
+  v.q = (hfy_real *)malloc(3 * asked * dim * sizeof *v.q);
+  v.out = v.q + asked * dim, v.right = v.out + asked * dim;
+  make_keys(kind, rng, n, dim, dim, v.keys);
+  for (j = 0; j < asked; j++) make_query(rng, v.keys, n, dim, dim, 0.3, v.q + j * dim);
+  v.net.dim = dim, v.net.count = n, v.net.keys = v.keys, v.net.beta = 1, v.net.sep.kind = HFY_SEP_ARGMAX;
+  CHECK(hfy_index_build(v.keys, n, dim, 0, &options, v.raw, bytes, &v.index, NULL) == HFY_OK);
+  return v;
+}
+
+static void free_victim(victim *v) { free(v->raw), free(v->keys), free(v->q); }
+
+/* Asks with and without the index. Returns the status with it; *same: the answers are those without it. */
+static hfy_status ask_victim(victim *v, size_t asked, hfy_status *of, hfy_work *work, int *same) {
+  hfy_report report;
+  hfy_status status;
+  const size_t size = asked * v->net.dim;
+  memset(&report, 0, sizeof report);
+  report.status = of;
+  fill(v->out, size, -777);
+  v->net.index = NULL;
+  CHECK(hfy_retrieve(&v->net, v->q, asked, v->right, NULL, work) == HFY_OK);
+  v->net.index = &v->index;
+  status = hfy_retrieve(&v->net, v->q, asked, v->out, of ? &report : NULL, work);
+  *same = same_bits(v->out, v->right, size * sizeof *v->out);
+  return status;
+}
+
+/* Anything at all: with the index and without, to the bit, whatever the answer. */
+TEST(any_memory) {
+  static const size_t dims[] = {1, 2, 7, 16, 31, 64, 65, 100, 129, 256, 300};
+  hfy_rng rng = hfy_rng_seed(53);
+  size_t round, i, answered = 0;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  for (round = 0; round < 600 / FEWER; round++) {
+    enum { ASKED = 21 };
+    const int kind = (int)below(&rng, KINDS);
+    const size_t dim = dims[below(&rng, COUNT(dims))], n = 1 + below(&rng, round % 8 ? 120 : 900);
+    const size_t prefix = round % 4 < 2 ? 1 + below(&rng, dim < 20 ? dim : 20) : SIZE_MAX;
+    const size_t asked = round % 3 ? ASKED : 1, turn = below(&rng, 6);
+    hfy_real *bias = (hfy_real *)malloc(n * sizeof *bias);
+    size_t visible[ASKED];
+    hfy_status of[2][ASKED], status[2];
+    size_t best[2][ASKED], support[2][ASKED];
+    victim v = new_victim(&rng, kind, n, dim, prefix, ASKED);
+    hfy_net *net = &v.net;
+    for (i = 0; i < n; i++) bias[i] = (hfy_real)(below(&rng, 4) ? hfy_rng_normal(&rng) : -HUGE_VAL);
+    for (i = 0; i < ASKED; i++) visible[i] = below(&rng, n + 3);
+    net->sep.kind = turn < 2    ? HFY_SEP_SPARSEMAX
+                    : turn == 2 ? HFY_SEP_ENTMAX
+                    : turn == 3 ? HFY_SEP_NORMMAX
+                    : turn == 4 ? HFY_SEP_KSUBSETS
+                                : HFY_SEP_ARGMAX;
+    net->sep.k = turn == 4 && round % 2 ? 0.7 : (double)(1 + below(&rng, n < 11 ? n : 11));
+    net->sep.alpha = 1.2 + 2 * hfy_rng_uniform(&rng);
+    net->beta = pow(10, 5 * hfy_rng_uniform(&rng) - 2);
+    if (kind != HUGE_KEYS) {
+      memory_of m;
+      m.keys = v.keys, m.count = n, m.dim = m.stride = dim;
+      net->beta /= typical_score(&m, v.q);
+    }
+    if (!(net->beta < 1e30)) net->beta = 1e30;
+    net->max_steps = round % 5 ? 1 : 4;
+    net->bias = round % 7 == 1 ? bias : NULL, net->visible = round % 7 == 2 ? visible : NULL;
+    work.isa = (hfy_isa)below(&rng, HFY_ISA_NEON);
+    if (!hfy_simd_choose_(&work)) work.isa = HFY_ISA_BEST;
+    for (i = 0; i < 2; i++) {
+      hfy_report report;
+      hfy_real *out = i ? v.out : v.right;
+      memset(&report, 0, sizeof report);
+      report.status = of[i], report.best = best[i], report.support = support[i];
+      memset(best[i], 7, sizeof best[i]), memset(support[i], 7, sizeof support[i]);
+      fill(out, asked * dim, -777);
+      net->index = i ? &v.index : NULL;
+      status[i] = hfy_retrieve(net, v.q, asked, out, &report, &work);
+    }
+    if (!CHECK(status[0] == status[1] && same_bits(of[0], of[1], asked * sizeof *of[0]) &&
+               same_bits(best[0], best[1], sizeof best[0]) && same_bits(support[0], support[1], sizeof support[0]) &&
+               same_bits(v.out, v.right, asked * dim * sizeof *v.out)))
+      printf("    round %zu: %s, %zu x %zu, %zu asked, prefix %zu, turn %zu, beta %g: %s\n", round, kind_name[kind], n,
+             dim, asked, v.index.prefix, turn, net->beta, work.message);
+    answered += !status[0];
+    free(bias);
+    free_victim(&v);
+  }
+  if (!CHECK(answered > 400 / FEWER)) printf("    %zu answered\n", answered);
+  hfy_work_free(&work);
+}
+
+/* Each bit of each member is refused. (Where data points is the caller's, but for its alignment.) */
+TEST(damaged_members) {
+  hfy_rng rng = hfy_rng_seed(41);
+  size_t prefix, bit, refused = 0;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  for (prefix = 0; prefix < 2; prefix++) {
+    victim v = new_victim(&rng, IMAGES, 90, 20, prefix ? 5 : SIZE_MAX, 2);
+    hfy_index whole = v.index;
+    for (bit = 0; bit < 8 * sizeof whole; bit++) {
+      const int points = bit / 8 < sizeof whole.data;
+      unsigned char *byte = (unsigned char *)&v.index + bit / 8;
+      int same;
+      uintptr_t at;
+      *byte ^= (unsigned char)(1u << bit % 8);
+      at = (uintptr_t)v.index.data ^ (uintptr_t)whole.data;
+      if (!points || at < 64) {
+        CHECK(ask_victim(&v, 2, NULL, &work, &same) == HFY_ERR_ARG);
+        CHECK_CONTAINS(work.message, "index");
+        CHECK(all_are(v.out, 2 * v.net.dim, -777) && (points || hfy_index_check(&v.index, v.keys, 90, 20, 0, &work) ||
+                                                      v.index.generation != whole.generation));
+        refused++;
+      }
+      v.index = whole;
+    }
+    v.index.prefix = 21, v.index.seal = hfy_index_seal_(&v.index); /* sealed, but no such index fits its bytes */
+    CHECK_FAILS(hfy_index_check(&v.index, v.keys, 90, 20, 0, &work), HFY_ERR_ARG, &work, "member");
+    v.index = whole;
+    v.index.exponent = 2000, v.index.seal = hfy_index_seal_(&v.index);
+    CHECK_FAILS(hfy_index_check(&v.index, v.keys, 90, 20, 0, &work), HFY_ERR_ARG, &work, "member");
+    free_victim(&v);
+  }
+  CHECK(refused == 2 * (8 * (sizeof(hfy_index) - sizeof(void *)) + 6));
+  hfy_work_free(&work);
+}
+
+/* Bytes at data, one bit to all of a stretch: an answer or ARG, nothing read outside (see the sanitizers), no end
+   missed; what is answered is made of keys. Bytes that are another's altogether are refused. */
+TEST(damaged_bytes) {
+  hfy_rng rng = hfy_rng_seed(43);
+  size_t round, i, d, right = 0, refused = 0, rounds = 4000 / FEWER;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  for (round = 0; round < rounds; round += 40) {
+    size_t dim = round % 80 ? 33 : 260, n = 70 + below(&rng, 60), asked = 20, j;
+    int same;
+    victim v = new_victim(&rng, round % 3 ? IMAGES : GAUSS, n, dim, round % 400 < 200 ? 4 : SIZE_MAX, asked);
+    unsigned char *data = v.raw + ((const unsigned char *)v.index.data - v.raw);
+    unsigned char *kept = (unsigned char *)malloc(v.index.bytes);
+    memcpy(kept, data, v.index.bytes);
+    for (i = 0; i < 40; i++) {
+      size_t flips = i % 4 ? i % 8 : 1 + below(&rng, 900), at;
+      hfy_status status, of[20];
+      for (d = 0; d < flips; d++) data[below(&rng, v.index.bytes)] ^= (unsigned char)(1u << below(&rng, 8));
+      if (i % 5 == 0) { /* NaN, largest and smallest numbers */
+        at = below(&rng, v.index.bytes);
+        memset(data + at, i % 3 ? 0xFF : 0x7F, hfy_base_min_(1 + below(&rng, 300), v.index.bytes - at));
+      }
+      work.isa = i % 2 ? HFY_ISA_BEST : HFY_ISA_SCALAR;
+      v.net.max_steps = i % 3 ? 1 : 3;
+      v.net.sep.kind = i % 7 ? HFY_SEP_ARGMAX : HFY_SEP_KSUBSETS, v.net.sep.k = i % 7 ? 1 : 3;
+      for (j = 0; j < asked; j++) of[j] = HFY_OK;
+      status = ask_victim(&v, i % 2 ? asked : 1, of, &work, &same);
+      CHECK(status == HFY_OK || status == HFY_ERR_ARG);
+      refused += status == HFY_ERR_ARG;
+      right += status == HFY_OK && same;
+      for (j = 0; j < (i % 2 ? asked : 1) && work.message[0] != 'i'; j++) { /* not refused as a whole */
+        const hfy_real *out = v.out + j * dim;
+        int found = 0;
+        CHECK(of[j] == HFY_OK || (of[j] == HFY_ERR_ARG && all_are(out, dim, -777)));
+        for (d = 0; d < n && !found; d++) found = same_bits(out, v.keys + d * dim, dim * sizeof *out);
+        CHECK(found || of[j] || v.net.sep.kind == HFY_SEP_KSUBSETS);
+      }
+      memcpy(data, kept, v.index.bytes);
+    }
+    memset(data, 0, v.index.bytes);
+    CHECK_FAILS(ask_victim(&v, asked, NULL, &work, &same), HFY_ERR_ARG, &work, "index->data");
+    free(kept);
+    free_victim(&v);
+  }
+  if (!CHECK(right > rounds / 3 && refused > rounds / 10)) printf("    right %zu refused %zu\n", right, refused);
+  hfy_work_free(&work);
+}
+
+/* Keys replaced after the build: whoever asks for the old one hears of it, alone or among others, on the way too. The
+   new one may be missed, as the manual says: not by hfy_index_check, nor once the generation is counted up. */
+TEST(replaced_keys) {
+  hfy_rng rng = hfy_rng_seed(47);
+  size_t round, d, j, missed = 0;
+  hfy_work work;
+  memset(&work, 0, sizeof work);
+  for (round = 0; round < 60 / FEWER; round++) {
+    enum { ASKED = 19 };
+    const size_t dim = round % 2 ? 40 : 256, n = 300, asked = round % 3 ? ASKED : 1;
+    const size_t row = (1 + below(&rng, 13)) * (n - 1) / 15 + 1 + below(&rng, 8); /* none that is always looked at */
+    victim v = new_victim(&rng, GAUSS, n, dim, round % 4 < 2 ? 6 : SIZE_MAX, ASKED);
+    const size_t near_old = round % asked;
+    hfy_real *old = v.q + near_old * dim, *key = v.keys + row * dim;
+    hfy_status of[ASKED];
+    int same;
+    v.net.max_steps = round % 5 < 2 ? 1 : 4;
+    v.net.beta = 3;
+    for (d = 0; d < dim; d++) old[d] = key[d];
+    for (d = 0; d < dim; d++) key[d] = (hfy_real)hfy_rng_normal(&rng);
+    for (j = 0; j < ASKED; j++) of[j] = HFY_ERR_IO;
+    CHECK_FAILS(ask_victim(&v, asked, of, &work, &same), HFY_ERR_ARG, &work, "build it again");
+    for (j = 0; j < asked; j++) CHECK(of[j] == (j == near_old || of[j] ? HFY_ERR_ARG : HFY_OK));
+    CHECK(of[near_old] == HFY_ERR_ARG && all_are(v.out + near_old * dim, dim, -777));
+    if (v.net.max_steps == 1) { /* nor does a shard take it for an answer; or reverse mode */
+      size_t room = hfy_shard_bytes(&v.net, asked, 0);
+      void *partial = malloc(room);
+      hfy_report report;
+      memset(&report, 0, sizeof report), report.status = of;
+      CHECK(hfy_shard_find(&v.net, 0, v.q, asked, 0, partial, room, &work) == HFY_OK);
+      CHECK_FAILS(hfy_shard_finish(&v.net, v.q, asked, partial, room, v.out, &report, &work), HFY_ERR_ARG, &work,
+                  "build it again");
+      CHECK(of[near_old] == HFY_ERR_ARG);
+      free(partial);
+    } else {
+      hfy_grad grad;
+      memset(&grad, 0, sizeof grad), grad.queries = v.right;
+      CHECK_FAILS(hfy_retrieve_vjp(&v.net, v.q, asked, v.out, &grad, &work), HFY_ERR_ARG, &work, "build it again");
+    }
+    for (d = 0; d < dim; d++) old[d] = key[d]; /* and near the new one */
+    if (ask_victim(&v, asked, of, &work, &same) == HFY_OK) missed += !same;
+    CHECK_FAILS(hfy_index_check(&v.index, v.keys, n, dim, 0, &work), HFY_ERR_ARG, &work, "changed");
+    v.net.generation = 1;
+    CHECK_FAILS(ask_victim(&v, asked, NULL, &work, &same), HFY_ERR_ARG, &work, "net->generation is 1");
+    CHECK(hfy_index_build(v.keys, n, dim, 0, NULL, v.raw, v.index.bytes + 63, &v.index, &work) == HFY_OK);
+    v.index.generation = 1;
+    CHECK(ask_victim(&v, asked, NULL, &work, &same) == HFY_OK && same);
+    free_victim(&v);
+  }
+  CHECK(missed > 30 / FEWER); /* or the manual need not say so */
+  hfy_work_free(&work);
+}
+
 int main(int argc, char **argv) {
   CHECK_BEGIN(argc, argv);
   RUN(kernels_agree);
@@ -1032,5 +1278,9 @@ int main(int argc, char **argv) {
   RUN(stale_and_foreign);
   RUN(build_errors);
   RUN(deterministic);
+  RUN(any_memory);
+  RUN(damaged_members);
+  RUN(damaged_bytes);
+  RUN(replaced_keys);
   return CHECK_END();
 }
