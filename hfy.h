@@ -617,14 +617,16 @@ HFY_API const char *hfy_simd_text(hfy_isa isa); /* "scalar", "sse2", "avx2", "av
    side by side, +im first, equal to the bit. Backward stable: each is an eigenvalue of a matrix within a small multiple
    of eps of a (balanced); one alone in its row or column comes out exactly. re, im: n; may not overlap a. Cost about
    8 n^3; scratch about n^2 + 150 n doubles. Errors, nothing written: ARG (NULL, n = 0, too large to exist), NONFINITE
-   (an element of a), NOMEM, UNSUPPORTED (work->isa), CONVERGENCE (60 iterations for one eigenvalue; never seen). */
+   (an element of a, a result), NOMEM, UNSUPPORTED (work->isa), CONVERGENCE (60 iterations for one eigenvalue;
+   seen once in 100,000 matrices of elements hundreds of decades apart, else never). */
 HFY_API hfy_status hfy_eigenvalues(const double *a, size_t n, double *re, double *im, hfy_work *work);
 
 /* Right eigenvectors for `count` of the eigenvalues re[k] + i im[k] that hfy_eigenvalues found, by inverse iteration:
    vectors_re, vectors_im count x n, each of length 1 with its largest element real and positive (im[k] = 0: real).
    residual (count, or NULL): |A v - lambda v| / |A|_F, about eps; eps times what balancing scaled by where rows and
    columns of a differ by many decades. Equal eigenvalues get the same vector. Cost about 4 n^3 once, 12 n^2 a vector
-   (with residual 6 n^2 more); scratch about 4 n^2 doubles. Errors as hfy_eigenvalues; NONFINITE for re and im too. */
+   (with residual 6 n^2 more); scratch about 4 n^2 doubles. Errors as hfy_eigenvalues; NONFINITE for re and im too; ARG
+   for those that are larger than any eigenvalue of a. */
 HFY_API hfy_status hfy_eigenvectors(const double *a, size_t n, const double *re, const double *im, size_t count,
                                     double *vectors_re, double *vectors_im, double *residual, hfy_work *work);
 
@@ -1624,7 +1626,7 @@ HFY_API hfy_status hfy_theory_dimension(double beta, double k, double c, double 
 /* Left side minus right side of the inequality by which MHN's other theorems promise N patterns of length K sqrt(d-1):
    they are stored if it is >= 0 and 1 < 2 (N-1) N beta M^2 (A294). (The placements of A3 and A4 do not exist in
    general: HFY, footnote 7.)
-   Errors: ARG (NULL, law, dim below 2, beta or k not above 0, c below 1). */
+   Errors: ARG (NULL, law, dim below 2, beta or k not above 0, c below 1), NONFINITE (both sides are beyond double). */
 typedef enum hfy_theory_law {
   HFY_THEORY_PLACED,  /* A3, A4 (A306): N = c^(d-1) patterns; A3 is c = 4, A4 c = 8 */
   HFY_THEORY_EXPECTED /* A7 (A376): N = c^((d-1)/4) random patterns, for their expected least separation */
@@ -2200,7 +2202,7 @@ HFY_API hfy_status hfy_rate_weights(const hfy_rate *rate, const double *r, size_
 
 /* What there is to say about each row of sparse weights; NULL members are left out. */
 typedef struct hfy_rate_rows {
-  hfy_status *status;  /* dim: OK, INFEASIBLE, CONVERGENCE */
+  hfy_status *status;  /* dim: OK, INFEASIBLE, CONVERGENCE, NONFINITE */
   size_t *active;      /* dim: inequalities that hold with equality */
   double *multipliers; /* dim x count: w_i = sum over mu of lambda_mu r^mu off the diagonal; <= 0 where r_i^mu = 0 */
 } hfy_rate_rows;
@@ -2208,8 +2210,9 @@ typedef struct hfy_rate_rows {
    w.r^mu <= theta - margin where r_i^mu = 0  (eq. 4, sharp rectifier), by a dual active-set method (Goldfarb, Idnani)
    on the Gram matrix. margin >= 0 (the paper: 0). Dense patterns are the case without inequalities. Rows are
    independent: one that has no solution becomes 0, its status says so, all others are right, and the call returns
-   INFEASIBLE (or CONVERGENCE: 20 count + 100 steps were not enough). The method ends with a certificate, so
-   INFEASIBLE is a proof up to rounding. Cost: seconds for dim 300 at 0.9 of the capacity.
+   INFEASIBLE (or CONVERGENCE: 20 count + 100 steps were not enough; NONFINITE: g^-1, or what is reckoned with it, is
+   beyond double). The method ends with a certificate, so INFEASIBLE is a proof up to rounding. NONFINITE with nothing
+   written: |r^mu|^2 overflows, or is below 1e-280. Cost: seconds for dim 300 at 0.9 of the capacity.
    Scratch: count^2 + workers (m^2 + m count + 8 count) doubles, m = min(count, dim). */
 HFY_API hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, const double *r, size_t count, size_t dim,
                                            double margin, double *w, const hfy_rate_rows *rows, hfy_work *work);
@@ -2249,7 +2252,7 @@ HFY_API hfy_status hfy_rate_stability(const hfy_rate *rate, const double *w, con
 typedef struct hfy_rate_search {
   double low, high; /* bracket; both 0: theta* - 2 .. theta* + <r>/<d>, averages over the patterns (eq. 16, 17) */
   size_t grid;      /* points of the first look, >= 3; 0 = 17 */
-  size_t steps;     /* of the golden section around the best one; 0 = 20 */
+  size_t steps;     /* of the golden section around the best one; 0 = 20; at most 200 are made */
   size_t sample;    /* patterns looked at, evenly spread; 0 = all */
   double margin;    /* sparse: as in hfy_rate_weights_sparse */
   int worst;        /* 1: minimise the largest abscissa; 0: the mean over the patterns */
@@ -2327,7 +2330,7 @@ typedef struct hfy_rate_grid {
   size_t sigmas;
 } hfy_rate_grid;
 /* The unit of the grid with the largest alpha_S at theta* for a cv: *best (theta = theta*) and *alpha_s. Ties: the
-   first, power outer. If none is stable: best->power NaN, *alpha_s 0. Averages that overflow count 0. 20 us a point. */
+   first, power outer. At most 1,000,000 points. If none is stable: best->power NaN, *alpha_s 0. Averages that overflow count 0. 20 us a point. */
 HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
                                     hfy_work *work);
 
@@ -2366,19 +2369,20 @@ typedef struct hfy_rate_options {
   double tol;      /* settled once max|dx/dt| <= tol (1 + max|x|); 0 = 1e-9; below 0: never, the run ends on time */
   double rtol;     /* > 0: Dormand-Prince 5(4) with this relative tolerance; 0: classical Runge-Kutta 4 */
   int voltage;     /* 1: states are voltages, dv/dt = -v + W g(v - theta) (eq. 1); 0: rates (eq. 2) */
+  size_t max_steps; /* of each state, rejected ones too; 0 = 1,000,000. Large weights make steps small: see dt */
 } hfy_rate_options;
 
 /* What became of each state; NULL members are left out. n_states each. */
 typedef struct hfy_rate_outcome {
-  hfy_status *status; /* OK, CONVERGENCE (not settled in time), NONFINITE (diverged) */
+  hfy_status *status; /* OK, CONVERGENCE (not settled in time, or max_steps were too few), NONFINITE (diverged) */
   double *time;       /* when it ended */
   double *speed;      /* max|dx/dt| there */
   size_t *steps;      /* steps taken, rejected ones too */
 } hfy_rate_outcome;
 /* Runs n_states states (rows of dim) from `start` to `end` (may be start). Each stage is one matrix product for all
    states that still run; a state's bits do not depend on the others. Diverged: above 1e6 (1 + max|start|) or not
-   finite: the last finite state is in its row. Returns OK if all settled (or tol < 0 and none diverged), else what the
-   first other row came to; end and outcome are written all the same. Scratch: 12 n_states dim doubles. */
+   finite: the last finite state is in its row. Returns OK if all settled (or tol < 0 and all ran to the end), else what
+   the first other row came to; end and outcome are written all the same. Scratch: 12 n_states dim doubles. */
 HFY_API hfy_status hfy_rate_simulate(const hfy_rate *rate, const double *w, size_t dim, const double *start,
                                      size_t n_states, const hfy_rate_options *options, double *end,
                                      const hfy_rate_outcome *outcome, hfy_work *work);
@@ -5838,8 +5842,33 @@ HFY_COLD_ void hfy_linalg_general_plan_(hfy_base_arena_ *arena, size_t n, int ve
   e->counts = HFY_TAKE_(arena, size_t, hfy_base_times_(n, 2));
 }
 
-/* Osborne's balancing in powers of two: rows and columns of like norm, but for those zero off the diagonal. */
-HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
+/* The largest |x|; NaN or infinity if there is one. */
+HFY_PRIVATE_ double hfy_linalg_largest_(const double *x, size_t n) {
+  double most = 0;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    double v = fabs(x[i]);
+    if (!hfy_base_is_finite_(v)) return v;
+    if (v > most) most = v;
+  }
+  return most;
+}
+
+/* A power of two that brings the largest of a into [1/2, 1); 0 if one is not finite, 1 if all are 0. */
+HFY_COLD_ double hfy_linalg_unit_(const double *a, size_t n) {
+  const double big = hfy_linalg_largest_(a, n);
+  int exponent;
+  if (!hfy_base_is_finite_(big)) return 0;
+  if (!(big > 0)) return 1;
+  (void)frexp(big, &exponent);
+  return ldexp(1.0, exponent < -1000 ? 1000 : exponent > 1000 ? -1000 : -exponent);
+}
+
+/* Osborne's balancing in powers of two: rows and columns of like norm, but for those zero off the diagonal. Only then
+   all is brought to size 1, so that nothing underflows that balancing makes large: the power of two is returned. */
+HFY_COLD_ double hfy_linalg_balance_(double *a, size_t n, double *scale) {
+  const double half = ldexp(1, -64); /* of sums: they may be of the largest numbers */
+  double unit;
   size_t i, j, pass;
   int moved = 1;
   for (i = 0; i < n; i++) scale[i] = 1;
@@ -5847,8 +5876,8 @@ HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
     moved = 0;
     for (i = 0; i < n; i++) {
       double c = 0, r = 0, f = 1, sum;
-      for (j = 0; j < n; j++) c += j != i ? fabs(a[j * n + i]) : 0;
-      for (j = 0; j < n; j++) r += j != i ? fabs(a[i * n + j]) : 0;
+      for (j = 0; j < n; j++) c += j != i ? half * fabs(a[j * n + i]) : 0;
+      for (j = 0; j < n; j++) r += j != i ? half * fabs(a[i * n + j]) : 0;
       if (!(c > 0) || !(r > 0)) continue;
       sum = c + r;
       for (; c < r / 2 && f < 1e150; f *= 2) c *= 4;
@@ -5856,10 +5885,13 @@ HFY_COLD_ void hfy_linalg_balance_(double *a, size_t n, double *scale) {
       if (!((c + r) / f < 0.95 * sum) || !(scale[i] * f > 1e-150 && scale[i] * f < 1e150)) continue;
       moved = 1;
       scale[i] *= f;
-      for (j = 0; j < n; j++) a[i * n + j] /= f;
-      for (j = 0; j < n; j++) a[j * n + i] *= f;
+      for (j = 0; j < n; j++) a[i * n + j] /= j != i ? f : 1; /* the diagonal stays: between the two it may overflow */
+      for (j = 0; j < n; j++) a[j * n + i] *= j != i ? f : 1;
     }
   }
+  unit = hfy_linalg_unit_(a, n * n);
+  for (i = 0; i < n * n; i++) a[i] *= unit;
+  return unit;
 }
 
 /* e->h <- Q^T h Q, upper Hessenberg, in panels (Quintana-Orti, van de Geijn): only a panel's own columns are kept up to
@@ -5953,8 +5985,8 @@ typedef struct hfy_linalg_sweep_ {
 HFY_PRIVATE_ size_t hfy_linalg_split_(double *h, size_t n, size_t high, double norm) {
   for (; high; high--) {
     double *row = h + high * n + high - 1; /* the subdiagonal element, the diagonal one */
-    const double s = fabs(h[(high - 1) * (n + 1)]) + fabs(row[1]);
-    if (!(fabs(row[0]) <= DBL_EPSILON * (s > 0 ? s : norm))) continue;
+    const double s = fabs(h[(high - 1) * (n + 1)]) + fabs(row[1]), least = 1e-134 * norm; /* its square is a double */
+    if (!(fabs(row[0]) <= DBL_EPSILON * (s > least ? s : s > 0 ? least : norm))) continue;
     row[0] = 0;
     break;
   }
@@ -6121,35 +6153,13 @@ HFY_COLD_ void hfy_linalg_order_(double *re, double *im, size_t n) {
   }
 }
 
-/* The largest |x|; NaN or infinity if there is one. */
-HFY_PRIVATE_ double hfy_linalg_largest_(const double *x, size_t n) {
-  double most = 0;
-  size_t i;
-  for (i = 0; i < n; i++) {
-    double v = fabs(x[i]);
-    if (!hfy_base_is_finite_(v)) return v;
-    if (v > most) most = v;
-  }
-  return most;
-}
-
-/* A power of two that brings the largest of a into [1/2, 1); 0 if one is not finite, 1 if all are 0. */
-HFY_COLD_ double hfy_linalg_unit_(const double *a, size_t n) {
-  const double big = hfy_linalg_largest_(a, n);
-  int exponent;
-  if (!hfy_base_is_finite_(big)) return 0;
-  if (!(big > 0)) return 1;
-  (void)frexp(big, &exponent);
-  return ldexp(1.0, exponent < -1000 ? 1000 : exponent > 1000 ? -1000 : -exponent);
-}
-
-/* Eigenvalues of a (n x n, finite) in order, with scratch of hfy_linalg_general_plan_(n). */
+/* Eigenvalues of a (n x n) in order, with scratch of hfy_linalg_general_plan_(n). NONFINITE: an element, a result. */
 HFY_COLD_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double *a, size_t n, double *re, double *im,
                                              const hfy_linalg_general_ *e) {
-  const double unit = hfy_linalg_unit_(a, n * n);
+  double unit;
   size_t *rows = e->counts, *columns = e->counts + n, *index = e->index, left = n, i, j, alone = 0;
   hfy_status status;
-  if (!(unit > 0)) return HFY_ERR_NONFINITE;
+  if (!hfy_base_is_finite_(hfy_linalg_largest_(a, n * n))) return HFY_ERR_NONFINITE;
   memset(rows, 0, 2 * n * sizeof *rows);
   for (i = 0; i < n; i++) {
     index[i] = i;
@@ -6172,15 +6182,16 @@ HFY_COLD_ hfy_status hfy_linalg_eigenvalues_(const hfy_simd_ *simd, const double
     i = left; /* from the end again */
   }
   for (i = 0; i < left; i++)
-    for (j = 0; j < left; j++) e->h[i * left + j] = unit * a[index[i] * n + index[j]];
-  hfy_linalg_balance_(e->h, left, e->scale);
+    for (j = 0; j < left; j++) e->h[i * left + j] = a[index[i] * n + index[j]];
+  unit = hfy_linalg_balance_(e->h, left, e->scale);
   hfy_linalg_hessenberg_(simd, left, e);
   status = hfy_linalg_qr_sweeps_(simd, left, re + alone, im + alone, e);
   if (status) return status;
   for (i = alone; i < n; i++) re[i] /= unit;
   for (i = alone; i < n; i++) im[i] /= unit;
   hfy_linalg_order_(re, im, n);
-  return HFY_OK;
+  return hfy_base_is_finite_(0 * hfy_linalg_largest_(re, n) + 0 * hfy_linalg_largest_(im, n)) ? HFY_OK
+                                                                                              : HFY_ERR_NONFINITE;
 }
 
 /* Scratch of eigenvectors beside that of the reduction. A complex row or vector: real parts, then imaginary ones. */
@@ -6188,7 +6199,7 @@ typedef struct hfy_linalg_vectors_ {
   hfy_linalg_general_ eigen;
   double *u, *m, *x, *best; /* n complex rows of U, the multipliers; a vector and the best so far */
   unsigned char *swapped;
-  double norm, unit; /* of the Hessenberg matrix; what a was scaled by */
+  double norm, unit; /* of the Hessenberg matrix; what it was scaled by */
 } hfy_linalg_vectors_;
 
 HFY_COLD_ void hfy_linalg_vectors_plan_(hfy_base_arena_ *arena, size_t n, hfy_linalg_vectors_ *s) {
@@ -6205,10 +6216,9 @@ HFY_COLD_ hfy_status hfy_linalg_vectors_begin_(const hfy_simd_ *simd, const doub
                                                hfy_linalg_vectors_ *s) {
   double *h = s->eigen.h;
   size_t i, j;
-  s->unit = hfy_linalg_unit_(a, n * n);
+  memcpy(h, a, n * n * sizeof *h);
+  s->unit = hfy_linalg_balance_(h, n, s->eigen.scale);
   if (!(s->unit > 0)) return HFY_ERR_NONFINITE;
-  for (i = 0; i < n * n; i++) h[i] = s->unit * a[i];
-  hfy_linalg_balance_(h, n, s->eigen.scale);
   hfy_linalg_hessenberg_(simd, n, &s->eigen);
   s->norm = 0;
   for (i = 0; i < n; i++) {
@@ -6288,9 +6298,11 @@ HFY_PRIVATE_ double hfy_linalg_shifted_solve_(const hfy_linalg_vectors_ *s, size
 HFY_COLD_ void hfy_linalg_vector_(size_t n, double re, double im, double *vr, double *vi,
                                   const hfy_linalg_vectors_ *s) {
   double *x = s->x, norm = 0, big = 0, cr = 1, ci = 0, most = 0;
+  const double far = s->unit * (fabs(re) + fabs(im)); /* by rounding it may be larger than any of the balanced H */
+  const double shrink = s->unit * (far > 2 * s->norm ? 2 * s->norm / far : 1);
   size_t i, c;
   int pass;
-  hfy_linalg_shifted_factor_(s, n, s->unit * re, s->unit * im);
+  hfy_linalg_shifted_factor_(s, n, shrink * re, shrink * im);
   for (i = 0; i < 2 * n; i++) x[i] = i < n ? 1 - 0.5 * (double)(i % 7) / 7 : 0; /* in no special position */
   for (pass = 0; pass < 3; pass++) { /* the residual is 1 / growth: fewer passes serve a defective matrix best */
     const double grown = hfy_linalg_shifted_solve_(s, n);
@@ -6348,7 +6360,10 @@ HFY_COLD_ hfy_status hfy_linalg_eigen_(const double *a, size_t n, const char *mi
     *found = HFY_TAKE_(&arena, double, hfy_base_times_(2, n));
   }
   if (!status && (status = hfy_linalg_eigenvalues_(simd, a, n, *found, *found + n, &scratch)))
-    hfy_base_fail_(work, status, "an eigenvalue of a did not converge in %z iterations", (size_t)HFY_LINALG_QR_MOST_);
+    hfy_base_fail_(work, status,
+                   status == HFY_ERR_NONFINITE ? "an eigenvalue of a is beyond double"
+                                               : "an eigenvalue of a did not converge in %z iterations",
+                   (size_t)HFY_LINALG_QR_MOST_);
   return status;
 }
 
@@ -6363,13 +6378,15 @@ HFY_API HFY_SMALL_ hfy_status hfy_eigenvalues(const double *a, size_t n, double 
   return hfy_base_close_(w, &local, status);
 }
 
-/* |A v - lambda v| / |A|_F, everything scaled, so that no square overflows. */
+/* |A v - lambda v| / |A|_F, everything scaled by unit, so that no square overflows. */
 HFY_PRIVATE_ double hfy_linalg_residual_(const double *a, size_t n, double re, double im, const double *x,
                                          const double *y, double unit) {
   double sum = 0, norm = 0;
   size_t i, j;
+  re *= unit;
+  im *= unit;
   for (i = 0; i < n; i++) {
-    double s = -unit * (re * x[i] - im * y[i]), t = -unit * (re * y[i] + im * x[i]);
+    double s = -(re * x[i] - im * y[i]), t = -(re * y[i] + im * x[i]);
     for (j = 0; j < n; j++) {
       const double one = unit * a[i * n + j];
       s += one * x[j];
@@ -6389,6 +6406,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_eigenvectors(const double *a, size_t n, const 
   const hfy_simd_ *simd = hfy_simd_choose_(w);
   hfy_linalg_vectors_ scratch;
   hfy_status status = simd ? hfy_linalg_check_square_(a, n, 0, w) : HFY_ERR_UNSUPPORTED;
+  double unit, most;
   size_t k;
   if (!status && !hfy_base_fits_(count, n, sizeof *a))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "count %z, n %z: vectors of that size cannot exist", count, n);
@@ -6397,12 +6415,18 @@ HFY_API HFY_SMALL_ hfy_status hfy_eigenvectors(const double *a, size_t n, const 
   for (k = 0; !status && k < count; k++)
     if (!hfy_base_is_finite_(re[k]) || !hfy_base_is_finite_(im[k]))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "eigenvalue %z is not finite", k);
+  most = status || !count ? 0 : hfy_linalg_largest_(a, n * n);
+  unit = status || !count ? 1 : hfy_linalg_unit_(a, n * n);
+  for (k = 0; !status && k < count; k++)
+    if (fabs(unit * re[k]) + fabs(unit * im[k]) > 2 * (double)n * (unit * most))
+      status = hfy_base_fail_(w, HFY_ERR_ARG, "eigenvalue %z is %g + %g i; elements up to %g have none so large", k,
+                              re[k], im[k], most);
   while (hfy_base_layout_(&arena, w, &status)) hfy_linalg_vectors_plan_(&arena, n, &scratch);
   if (!status && count) status = hfy_linalg_vectors_begin_(simd, a, n, &scratch);
   for (k = 0; !status && k < count; k++) {
     double *x = vectors_re + k * n, *y = vectors_im + k * n;
     hfy_linalg_vector_(n, re[k], im[k], x, y, &scratch);
-    if (residual) residual[k] = hfy_linalg_residual_(a, n, re[k], im[k], x, y, scratch.unit);
+    if (residual) residual[k] = hfy_linalg_residual_(a, n, re[k], im[k], x, y, unit);
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -17659,8 +17683,8 @@ HFY_COLD_ hfy_status hfy_theory_survey_(const hfy_net *full, double *each, doubl
   if (mean) memset(mean, 0, full->dim * sizeof *mean);
   for (i = 0; i < full->count; i++) {
     const double *x = hfy_theory_key_(full, i, room), square = hfy_linalg_dot_(x, x, full->dim);
-    if (!hfy_base_is_finite_(square))
-      return hfy_base_fail_(work, HFY_ERR_NONFINITE, "net->keys: NaN or infinity in pattern %z", i);
+    if (!(square < DBL_MAX / 16)) /* or sums of a few of them overflow */
+      return hfy_base_fail_(work, HFY_ERR_NONFINITE, "net->keys: NaN or infinity in pattern %z, or its square is", i);
     if (square > *most) *most = square;
     if (each) each[i] = square;
     if (mean) hfy_linalg_axpy_(1 / (double)full->count, x, mean, full->dim);
@@ -17736,6 +17760,11 @@ HFY_PRIVATE_ void hfy_theory_rows_(void *context, size_t worker) {
   }
 }
 
+/* m/beta, which no separation reaches if it overflows */
+HFY_COLD_ double hfy_theory_lead_(double margin, double beta) {
+  return margin / beta < DBL_MAX ? margin / beta : DBL_MAX;
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_theory_separate(const hfy_net *net, const hfy_theory_separation *out,
                                                   hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
@@ -17756,7 +17785,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_separate(const hfy_net *net, const hfy_
   if (!g.simd) return HFY_ERR_UNSUPPORTED;
   n = full.count;
   g.full = &full;
-  g.threshold = margin / full.beta;
+  g.threshold = hfy_theory_lead_(margin, full.beta);
   g.workers = hfy_base_min_(hfy_base_workers_(), (n - 1) / size + 1);
   all = hfy_base_times_(g.workers, n);
   g.own = 2 * hfy_base_min_(n, size) * full.dim + size * size +
@@ -17815,7 +17844,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_net full;
-  double margin = 0, *q = NULL, *room = NULL, *score = NULL, *sorted = NULL;
+  double margin = 0, threshold, *q = NULL, *room = NULL, *score = NULL, *sorted = NULL;
   size_t k = 1, j, n, *best = NULL;
   hfy_status status = hfy_theory_resolve_(net, n_queries, &full, w);
   if (!status) status = hfy_theory_margin_(&full, &margin, &k, w);
@@ -17824,6 +17853,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy
   if (!hfy_base_fits_(n_queries, k, sizeof *chosen))
     return hfy_base_fail_(w, HFY_ERR_ARG, "n_queries is %z; chosen cannot exist", n_queries);
   n = full.count;
+  threshold = hfy_theory_lead_(margin, full.beta);
   while (hfy_base_layout_(&arena, w, &status)) {
     q = HFY_TAKE_(&arena, double, full.dim);
     room = HFY_TAKE_(&arena, double, full.dim);
@@ -17838,7 +17868,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_retrieves(const hfy_net *net, const hfy
     if (!one) one = hfy_theory_scores_(&full, j, q, score, &seen, room);
     if (!one && seen >= k) {
       double kth = hfy_base_largest_(score, n, k, NULL, best, sorted);
-      slack[j] = seen > k ? kth - hfy_base_kth_largest_(sorted, n, k + 1) - margin / full.beta : HUGE_VAL;
+      slack[j] = seen > k ? kth - hfy_base_kth_largest_(sorted, n, k + 1) - threshold : HUGE_VAL;
       if (chosen) memcpy(chosen + j * k, best, k * sizeof *best);
     } else if (!status) {
       status = one ? hfy_net_failed_(w, one, j)
@@ -17883,14 +17913,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_bound_energy(const hfy_net *net, const 
   by_entropy = square / 2 + entropy / full.beta;
   if (upper) *upper = by_entropy < 2 * square ? by_entropy : 2 * square;
   for (j = 0; lower && j < n_queries; j++) {
-    double best = -HUGE_VAL;
+    double best = -HUGE_VAL, least = 0;
     hfy_status one = hfy_theory_query_(&full, queries + j * full.dim, q);
     for (i = 0; !one && i < full.count; i++) {
       const double *x = hfy_theory_key_(&full, i, room), dot = hfy_linalg_dot_(x, q, full.dim);
       if (i && !(dot > best)) continue;
       best = dot;
-      lower[j] = hfy_theory_apart_(x, q, full.dim) / 2;
+      least = hfy_theory_apart_(x, q, full.dim) / 2;
     }
+    if (!hfy_base_is_finite_(least)) one = HFY_ERR_NONFINITE;
+    if (!one) lower[j] = least;
     if (one && !status) status = hfy_net_failed_(w, one, j);
   }
   return hfy_base_close_(w, &local, status);
@@ -17929,7 +17961,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere 
   const double pi = 3.14159265358979323846;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_theory_sphere_(sphere, out, w);
-  double d, m, angle, lost, x, zeta, h, y;
+  double d, m, angle, lost, half, zeta, h, y;
   if (status || (status = hfy_theory_number_("sphere->margin", sphere->margin, HFY_THEORY_FROM_0_, w))) return status;
   if (!(sphere->angle >= 0 && sphere->angle < pi / 2))
     return hfy_base_should_(w, "", "sphere->angle", sphere->angle, "above 0 and below pi/2, or 0 for pi/3");
@@ -17939,20 +17971,20 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_exact(const hfy_theory_sphere 
   d = sphere->dim;
   m = sphere->radius;
   angle = sphere->angle > 0 ? sphere->angle : pi / 3;
-  lost = sphere->margin / (2 * sphere->beta * m);
-  x = sphere->margin / (sphere->beta * m * m);
-  out->placed_log = 0.5 * log(2 * pi * d) + log(cos(angle)) - (d - 1) * log(sin(angle));
+  half = sqrt(sphere->margin / 2) / sqrt(sphere->beta) / m; /* half^2 = m/(2 beta M^2); no part overflows before it */
+  lost = half * (sqrt(sphere->margin / 2) / sqrt(sphere->beta));
+  out->placed_log = 0.5 * (log(2 * pi) + log(d)) + log(cos(angle)) - (d - 1) * log(sin(angle));
   out->placed_count = exp(out->placed_log);
   out->placed_radius = m / 2 * hfy_theory_versine_(angle) - lost;
-  out->zeta_limit = x > 2 ? 0 : x > 0 ? 1 / (2 * asin(sqrt(x / 2))) : HUGE_VAL; /* arccos(1-x) */
+  out->zeta_limit = half > 1 ? 0 : half > 0 ? 1 / (2 * asin(half)) : HUGE_VAL; /* arccos(1 - 2 half^2) */
   if (!(zeta > 0)) zeta = out->zeta_limit > 1 ? sqrt(out->zeta_limit) : 1;
   if (!(zeta < DBL_MAX)) zeta = 2; /* margin 0: no limit, any will do */
   out->zeta = zeta;
   h = (d - 1) / 2; /* log Gamma(h + 1/2) - log Gamma(h), from 100 on by its series, as the two would cancel */
   y = 1 / (h * h);
   y = h < 100 ? lgamma(h + 0.5) - lgamma(h) : 0.5 * log(h) - (1 / 8.0 - y * (1 / 192.0 - y / 640)) / h;
-  out->kappa = exp(y) / ((d - 1) * sqrt(pi));
-  out->random_log = 0.5 * log(2 * sphere->failure / out->kappa) + (d - 1) / 2 * log(zeta);
+  out->kappa = exp(y) / sqrt(pi) / (d - 1);
+  out->random_log = 0.5 * (log(2 * sphere->failure) - y + 0.5 * log(pi) + log(d - 1)) + (d - 1) / 2 * log(zeta);
   out->random_count = exp(out->random_log);
   out->random_radius = m / 2 * hfy_theory_versine_(1 / zeta) - lost;
   return HFY_OK;
@@ -18010,38 +18042,52 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_capacity_softmax(const hfy_theory_spher
   const double omega = 0.567143290409783873; /* W_0(1) */
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_status status = hfy_theory_sphere_(sphere, out, w);
-  double d, k2, p, b, u;
+  double d, k, p, b, u, lambert, size, log_b, log_c;
   if (status) return status;
   d = sphere->dim - 1;
-  k2 = sphere->radius * sphere->radius / d;
+  k = sphere->radius / sqrt(d);
   p = sphere->failure;
-  b = 2 * k2 * sphere->beta / 5;
-  out->a = 2 / d * (1 + log(2 * sphere->beta * k2 * p * d));
+  b = 0.4 * (k * sphere->beta * k);
+  size = 2 * log(sphere->radius) + log(sphere->beta); /* log beta M^2; products may be beyond double, logarithms not */
+  out->a = 2 / d * (1 + log(2 * p) + size);
   out->b = b;
-  u = out->a + log(b);
-  out->c = b / hfy_theory_lambert_exp(u);
+  log_b = size + log(0.4 / d);
+  u = out->a + log_b;
+  lambert = hfy_theory_lambert_exp(u);
+  out->c = b / lambert;
+  log_c = log(out->c);
+  if (!(lambert >= 1 && b >= DBL_MIN && out->c <= DBL_MAX)) {
+    log_c = lambert - out->a; /* W + log W = u = a + log b, b = c W; of small ones, next to c = 1, this is sharper */
+    out->c = exp(log_c);
+  }
   out->c_needed = exp(4 / d * log(2 / sqrt(p)));
-  out->c_bound = u > 0 ? b * exp(-u / (1 + u) * log(u)) : b / log((omega * exp(u) + 1) / (omega * (1 + omega)));
-  out->log_count = 0.5 * log(p) + d / 4 * log(out->c);
+  out->c_bound = exp(log_b - (u > 0 ? u / (1 + u) * log(u) : log(log((omega * exp(u) + 1) / (omega * (1 + omega))))));
+  out->log_count = 0.5 * log(p) + d / 4 * log_c;
   out->count = exp(out->log_count);
-  out->holds = out->c >= out->c_needed;
+  out->holds = log_c >= 4 / d * log(2 / sqrt(p));
   return HFY_OK;
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_theory_dimension(double beta, double k, double c, double failure, double *dim,
                                                    hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  double a, b, x, root = 1;
+  double a, b, x, size, part, root = 1;
   hfy_status status = hfy_base_null_(w, !dim ? "dim" : NULL);
   if (status || (status = hfy_theory_number_("beta", beta, HFY_THEORY_ABOVE_0_, w)) ||
       (status = hfy_theory_number_("k", k, HFY_THEORY_ABOVE_0_, w)) ||
       (status = hfy_theory_number_("c", c, HFY_THEORY_ABOVE_0_, w)) ||
       (status = hfy_theory_number_("failure", failure, HFY_THEORY_SHARE_, w)))
     return status;
-  a = log(c) / 2 - k * k * beta / (5 * c);
-  b = 1 + log(2 * failure * beta * k * k);
+  part = k / sqrt(c);
+  size = 2 * log(k) + log(beta); /* log beta k^2, which may itself be beyond double, as may a and e^-b */
+  a = log(c) / 2 - part * beta / 5 * part;
+  b = 1 + log(2 * failure) + size;
   x = a * exp(-b);
-  if ((a > 0 || a < 0) && hfy_theory_lambert(a > 0 ? 0 : -1, x, &root, NULL))
+  if (!(fabs(x) <= DBL_MAX)) /* a e^-b in logarithms */
+    x = a > 0 ? HUGE_VAL : -exp((hfy_base_is_finite_(a) ? log(-a) : size - log(5) - log(c)) - b);
+  if (a > 0 && !(x < DBL_MAX))
+    root = hfy_theory_lambert_exp(log(a) - b);
+  else if ((a > 0 || a < 0) && hfy_theory_lambert(a > 0 ? 0 : -1, x, &root, NULL))
     return hfy_base_fail_(w, HFY_ERR_UNSUPPORTED,
                           "c is %g: Theorem A6 has no dimension for it (a e^-b is %g, below -1/e)", c, x);
   *dim = 1 + (a > 0 || a < 0 ? root / a : exp(-b)); /* the limit of W(x)/a */
@@ -18050,9 +18096,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_dimension(double beta, double k, double
 
 HFY_API HFY_SMALL_ hfy_status hfy_theory_slack(hfy_theory_law law, double dim, double beta, double k, double c,
                                                double *slack, hfy_work *work) {
-  const double two_pi = 6.283185307179586476925, d = dim - 1, m2 = k * k * d; /* M^2 */
+  const double pi = 3.14159265358979323846, d = dim - 1;
   hfy_work local, *w = hfy_base_open_(work, &local);
-  double log_n, shrink, separation;
+  double log_n, rest, part;
   hfy_status status = hfy_base_null_(w, !slack ? "slack" : NULL);
   if (!status && (unsigned)law > HFY_THEORY_EXPECTED)
     return hfy_base_fail_(w, HFY_ERR_ARG, "law is %z; it should be one of hfy_theory_law", (size_t)law);
@@ -18062,9 +18108,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_slack(hfy_theory_law law, double dim, d
       (status = hfy_theory_number_("c", c, HFY_THEORY_FROM_1_, w)))
     return status;
   log_n = (law == HFY_THEORY_PLACED ? d : d / 4) * log(c);
-  shrink = 1 - log(d) / d;
-  separation = law == HFY_THEORY_PLACED ? m2 * hfy_theory_versine_(two_pi / c) : m2 / (5 * c) * shrink * shrink;
-  *slack = separation - 2 * exp(-log_n) / beta - (log(2 * beta * m2) + 2 * log_n) / beta;
+  part = law == HFY_THEORY_PLACED ? sqrt(2) * sin(pi / c) : (1 - log(d) / d) / sqrt(5) / sqrt(c);
+  part *= k * sqrt(d); /* part^2: the separation */
+  rest = 2 * exp(-log_n) + (log(2 * d) + 2 * log(k) + log(beta) + 2 * log_n);
+  part = hfy_base_is_finite_(rest / beta) ? part * part - rest / beta : (part * beta * part - rest) / beta;
+  if (hfy_base_is_nan_(part)) return hfy_base_fail_(w, HFY_ERR_NONFINITE, "both sides are beyond double");
+  *slack = part;
   return HFY_OK;
 }
 
@@ -21734,14 +21783,21 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, double margin, double *w,
   }
 }
 
-HFY_COLD_ void hfy_rate_gram_(hfy_rate_sparse_ *s) {
+HFY_COLD_ hfy_status hfy_rate_gram_(hfy_rate_sparse_ *s) {
   const size_t p = s->in->count, n = s->in->dim;
   size_t i;
   hfy_linalg_gram_(s->in->simd, p, n, hfy_linalg_rows_(s->in->r, n), s->gram, s->gemm);
+  for (i = 0; i < p; i++) {
+    const double square = s->gram[i * (p + 1)];
+    if (!(square >= 1e-280 && square <= DBL_MAX) && hfy_linalg_largest_(s->in->r + i * n, n) > 0)
+      return hfy_base_fail_(s->in->work, HFY_ERR_NONFINITE, "r: the square of pattern %z is %g; it should be a double",
+                            i, square);
+  }
   memset(s->alive, 0, n);
   for (i = 0; i < p * n; i++)
     if (s->in->r[i] > 0) s->alive[i % n] = 1;
   for (i = 0; i < n; i++) s->used += s->alive[i];
+  return HFY_OK;
 }
 
 /* x <- L^-1 x over the active; x <- L^-T x */
@@ -21859,7 +21915,7 @@ HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
   return p;
 }
 
-/* Steps until constraint p is active or found redundant; INFEASIBLE if it can be neither (Farkas). */
+/* Steps until constraint p is active or found redundant; INFEASIBLE if it can be neither (Farkas), NONFINITE. */
 HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
   const double own = hfy_rate_own_(row, p), *gram = row->all->gram + p * row->all->in->count;
   double lambda = 0;
@@ -21879,7 +21935,8 @@ HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
       drop = a;
     }
     t = sign * (part < whole ? part : whole);
-    if (!hfy_base_is_finite_(t)) return HFY_ERR_INFEASIBLE;
+    if (!hfy_base_is_finite_(t))
+      return full && hfy_base_is_finite_(row->s[p]) && !hfy_base_is_nan_(t) ? HFY_ERR_INFEASIBLE : HFY_ERR_NONFINITE;
     lambda -= t;
     for (a = 0; a < row->k; a++) row->u[a] += t * row->d[a];
     if (!full) {
@@ -21901,15 +21958,17 @@ HFY_COLD_ hfy_status hfy_rate_row_enter_(hfy_rate_row_ *row, size_t p) {
 HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w, size_t *tight) {
   const hfy_rate_in_ *in = row->all->in;
   const size_t count = in->count;
+  hfy_status status;
   size_t next, round, p, a, mu;
   memset(w, 0, in->dim * sizeof *w);
   row->i = i;
   next = hfy_rate_row_begin_(row);
+  if (!hfy_base_is_finite_(hfy_linalg_largest_(row->b, count))) return HFY_ERR_NONFINITE;
   for (round = 0; round < 20 * count + 100; round++) {
     while (next < count && !(row->r[next] > 0)) next++;
     p = next < count ? next++ : hfy_rate_row_worst_(row);
     if (p == count) break;
-    if (hfy_rate_row_enter_(row, p)) return HFY_ERR_INFEASIBLE;
+    if ((status = hfy_rate_row_enter_(row, p))) return status;
   }
   if (round == 20 * count + 100) return HFY_ERR_CONVERGENCE;
   for (round = 0; round < 3; round++) { /* refined: what is active holds exactly */
@@ -21926,7 +21985,13 @@ HFY_COLD_ hfy_status hfy_rate_row_solve_(hfy_rate_row_ *row, size_t i, double *w
   for (mu = 0; mu < count; mu++) /* ascending: the bits do not depend on the order of entering */
     if (row->on[mu]) hfy_linalg_axpy_(row->lambda[mu], in->r + mu * in->dim, w, in->dim);
   w[i] = 0;
-  return HFY_OK;
+  if (hfy_base_is_finite_(0 * hfy_linalg_largest_(w, in->dim) + 0 * hfy_linalg_largest_(row->s, count) +
+                          0 * hfy_linalg_largest_(row->lambda, count)))
+    return HFY_OK;
+  memset(w, 0, in->dim * sizeof *w);
+  memset(row->lambda, 0, count * sizeof *row->lambda);
+  *tight = 0;
+  return HFY_ERR_NONFINITE;
 }
 
 HFY_COLD_ void hfy_rate_rows_share_(void *context, size_t task) {
@@ -21964,10 +22029,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_weights_sparse(const hfy_rate *rate, cons
   while (hfy_base_layout_(&in.arena, k, &status)) hfy_rate_plan_sparse_(&in, margin, w, &s);
   if (status) return status;
   s.report = rows;
-  hfy_rate_gram_(&s);
+  if ((status = hfy_rate_gram_(&s))) return hfy_base_close_(k, &local, status);
   status = hfy_rate_run_rows_(&s);
   if (status == HFY_ERR_INFEASIBLE)
     hfy_base_fail_(k, status, "row %z has no solution, nor have %z others of %z", s.first, s.failed - 1, dim);
+  else if (status == HFY_ERR_NONFINITE)
+    hfy_base_fail_(k, status, "row %z: the solution, or what leads to it, is beyond double", s.first);
   else if (status)
     hfy_base_fail_(k, status, "row %z was not settled in %z steps", s.first, 20 * count + 100);
   return hfy_base_close_(k, &local, status);
@@ -22014,6 +22081,7 @@ HFY_COLD_ void hfy_rate_plan_at_(hfy_rate_in_ *in, size_t sample, hfy_rate_jacob
 /* At each pattern of a share: the Jacobian (eq. 5) of the units that are not silent, its eigenvalues; silent: -1. */
 HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task) {
   const hfy_rate_jacobians_ *s = (const hfy_rate_jacobians_ *)context;
+  const double small = 1e-154; /* no square of what is finite overflows, and 1 counts */
   const size_t dim = s->in->dim;
   hfy_rate_task_ *t = &s->task[task];
   size_t *unit = t->unit, k, a, b, i;
@@ -22029,16 +22097,16 @@ HFY_COLD_ void hfy_rate_at_share_(void *context, size_t task) {
       double *j = t->j + a * n;
       for (b = 0; b < n; b++) j[b] = d * (row2 ? row[unit[b]] + s->by * row2[unit[b]] : row[unit[b]]);
       j[a] -= 1;
-      for (b = 0; b < n; b++) sum += j[b] * j[b];
+      for (b = 0; b < n; b++) sum += small * j[b] * (small * j[b]);
       for (i = 0; n < dim && i < dim; i++)
-        if (!(r[i] > 0)) sum += d * d * row[i] * row[i];
+        if (!(r[i] > 0)) sum += small * d * row[i] * (small * d * row[i]);
     }
     t->n = n;
     memset(t->im, 0, dim * sizeof *t->im);
     for (i = n; i < dim; i++) t->re[i] = -1;
     s->status[k] = n ? hfy_linalg_eigenvalues_(s->in->simd, t->j, n, t->re, t->im, &t->eigen) : HFY_OK;
     s->abscissa[k] = n < dim && !(t->re[0] > -1) ? -1 : t->re[0];
-    s->stable[k] = s->abscissa[k] < -1e-9 * (1 + sqrt(sum + (double)(dim - n)));
+    s->stable[k] = s->abscissa[k] < -1e-9 * (1 + sqrt(sum) / small + sqrt((double)(dim - n)));
   }
 }
 
@@ -22049,7 +22117,7 @@ HFY_COLD_ hfy_status hfy_rate_run_at_(hfy_rate_jacobians_ *s) {
   for (k = 0; k < s->sample; k++)
     if (s->status[k])
       return hfy_base_fail_(s->in->work, s->status[k], "the Jacobian at pattern %z %s", k,
-                            s->status[k] == HFY_ERR_NONFINITE ? "is not finite: a slope is out of range"
+                            s->status[k] == HFY_ERR_NONFINITE ? "is out of range, or its spectrum"
                                                               : "has an eigenvalue that did not converge");
   return HFY_OK;
 }
@@ -22275,7 +22343,7 @@ HFY_COLD_ hfy_status hfy_rate_search_(hfy_rate_hunt_ *hunt) {
   }
   low = o->low + cell * (double)(at ? at - 1 : 0);
   high = o->low + cell * (double)hfy_base_min_(at + 1, o->grid - 1);
-  for (i = 0; i < o->steps + 2; i++) {
+  for (i = 0; i < hfy_base_min_(o->steps, 200) + 2; i++) {
     const int right = i < 2 ? (int)i : !(f[0] < f[1]); /* the side that stays, once both points are there */
     if (i > 1) {
       *(right ? &low : &high) = x[!right];
@@ -22336,7 +22404,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_threshold(const hfy_rate *rate, const dou
       hunt.at.w2 = HFY_TAKE_(&in.arena, double, dim * dim);
     }
   }
-  if (!status && hunt.zeros) hfy_rate_gram_(&hunt.sparse);
+  if (!status && hunt.zeros) status = hfy_rate_gram_(&hunt.sparse);
   if (!status && !hunt.zeros) status = hfy_rate_parts_(&dense, made, hunt.at.w2);
   if (!status && own) status = hfy_rate_bracket_(&in, o);
   if (!status && !(status = hfy_rate_search_(&hunt))) {
@@ -22674,11 +22742,12 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *g
   size_t i, j;
   if (status || (status = hfy_base_null_(w, !best ? "best" : !alpha_s ? "alpha_s" : NULL))) return status;
   if (grid && (grid->powers || grid->sigmas)) g = *grid;
-  if (!g.powers || !g.sigmas || !(g.power > 0) || !(g.power_step >= 0) ||
+  if (!g.powers || !g.sigmas || hfy_base_times_(g.powers, g.sigmas) > 1000000 || !(g.power > 0) ||
+      !(g.power_step >= 0) ||
       !hfy_base_is_finite_(g.power + g.power_step * (double)g.powers) ||
       !hfy_base_is_finite_(g.log_sigma + g.log_sigma_step * (double)g.sigmas))
     return hfy_base_fail_(w, HFY_ERR_ARG, "grid: %z powers from %g and %z sigmas; both should be at least 1, powers "
-                          "above 0 and ascending", g.powers, g.power, g.sigmas);
+                          "above 0 and ascending, a million points at most", g.powers, g.power, g.sigmas);
   if ((status = hfy_rate_lay_(&nodes, g.power, cv, w))) return status; /* the smallest power needs the most */
   for (i = 0; i < g.powers; i++)
     for (j = 0; j < g.sigmas; j++) {
@@ -22892,6 +22961,8 @@ HFY_COLD_ void hfy_rate_settle_(hfy_rate_run_ *run) {
     if (!s->steps && !hfy_base_is_finite_(s->speed)) continue;
     s->status = run->o.tol < 0 ? HFY_OK : HFY_ERR_CONVERGENCE;
     if (s->steps && s->time >= run->o.duration) continue;
+    s->status = HFY_ERR_CONVERGENCE;
+    if (s->steps >= run->o.max_steps) continue;
     s->ended = 0;
     if (s->dt * (1 + 1e-9) >= run->o.duration - s->time) s->dt = run->o.duration - s->time;
     run->list[live++] = who;
@@ -22969,6 +23040,7 @@ HFY_COLD_ void hfy_rate_integrate_(hfy_rate_run_ *run) {
   size_t l, s;
   if (!(run->o.duration > 0)) run->o.duration = 1000;
   if (fabs(run->o.tol) <= 0) run->o.tol = 1e-9;
+  if (!run->o.max_steps) run->o.max_steps = 1000000;
   memset(run->state, 0, run->states * sizeof *run->state);
   for (l = 0; l < run->states; l++) {
     const double dt = run->o.dt > 0 ? run->o.dt : hfy_rate_first_(run, run->x + l * n);
@@ -23029,9 +23101,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_simulate(const hfy_rate *rate, const doub
     if (outcome && outcome->steps) outcome->steps[i] = s->steps;
     if (!status && s->status)
       status = hfy_base_fail_(k, s->status,
-                              s->status == HFY_ERR_NONFINITE ? "state %z diverged at time %g"
-                                                             : "state %z had not settled at time %g (speed %g)",
-                              i, s->time, s->speed);
+                              s->status == HFY_ERR_NONFINITE
+                                  ? "state %z diverged at time %g"
+                                  : "state %z had not settled at time %g (speed %g, %z steps of dt %g)",
+                              i, s->time, s->speed, s->steps, s->dt);
   }
   return hfy_base_close_(k, &local, status);
 }
