@@ -1183,7 +1183,10 @@ HFY_API hfy_status hfy_file_npy_header(const size_t *shape, size_t rank, void *b
 #ifndef HFY_NO_STDIO
 /* The same on files. hfy_file_npy_info reads the header only, so that the caller can make room; hfy_file_npy_read
    checks the file's length against the shape before it reads the elements into out (untouched on every error but an
-   IO error midway).
+   IO error midway). A pipe, which has no length, passes through scratch of all its elements.
+   hfy_file_npy_write writes path.part beside the file, which then takes its place (of a link: the link's): what fails
+   leaves the old file as it was and nothing beside it. What is there already and empty, a pipe or a device, is written
+   in place. On Windows, where nothing is renamed over a file, the old one is removed once the new one is complete.
    Errors: ARG, IO (open, read, write), FORMAT, NOMEM. */
 HFY_API hfy_status hfy_file_npy_info(const char *path, hfy_npy *info, hfy_work *work);
 HFY_API hfy_status hfy_file_npy_read(const char *path, hfy_real *out, size_t capacity, hfy_npy *info, hfy_work *work);
@@ -1240,8 +1243,8 @@ HFY_API hfy_status hfy_file_safetensors_encode(const hfy_param *table, size_t en
                                                void *bytes, size_t capacity, size_t *size, hfy_work *work);
 
 #ifndef HFY_NO_STDIO
-/* The same on files. Errors: as above, IO (open, read, write), and NOMEM of more scratch: the header and 8 bytes an
-   element to read. Also then params is untouched. */
+/* The same on files, pipes too. Errors: as above, IO (open, read, write), and NOMEM of more scratch: the header and 8
+   bytes an element to read. Also then params is untouched, and the old file, as with hfy_file_npy_write. */
 HFY_API hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,
                                              hfy_real *params, hfy_work *work);
 HFY_API hfy_status hfy_file_safetensors_write(const char *path, const hfy_param *table, size_t entries,
@@ -14699,17 +14702,17 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_decode(const void *bytes, siz
   return hfy_base_close_(w, &local, status);
 }
 
-/* The file of a table whose elements are `total`, in scratch: *bytes, *size. */
+/* The file of a table whose elements are `total`, in scratch: *bytes, *size, and room for `more` behind it. */
 #define HFY_FILE_ENTRY_ 256
 HFY_COLD_ hfy_status hfy_file_compose_(const hfy_param *table, size_t entries, const hfy_real *params, size_t total,
-                                       unsigned char **bytes, size_t *size, hfy_work *work) {
+                                       size_t more, unsigned char **bytes, size_t *size, hfy_work *work) {
   const size_t n = sizeof *params, room = hfy_base_times_(hfy_base_plus_(entries, 1), HFY_FILE_ENTRY_);
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status = HFY_OK;
   char *text = NULL;
   size_t at, k, i, sum = 0;
   while (hfy_base_layout_(&arena, work, &status))
-    text = HFY_TAKE_(&arena, char, hfy_base_plus_(room, total * n));
+    text = HFY_TAKE_(&arena, char, hfy_base_plus_(hfy_base_plus_(room, total * n), more));
   if (status) return status;
   at = hfy_base_put_(text, room, 0, "8 bytes.{");
   for (k = 0; k < entries; k++) {
@@ -14750,7 +14753,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_encode(const hfy_param *table
   size_t total, needed = 0;
   hfy_status status = hfy_base_null_(w, !size ? "size" : NULL);
   if (!status) status = hfy_param_check_(table, entries, params, &total, w);
-  if (!status) status = hfy_file_compose_(table, entries, params, total, &file, &needed, w);
+  if (!status) status = hfy_file_compose_(table, entries, params, total, 0, &file, &needed, w);
   if (!status && bytes && capacity < needed)
     status = hfy_base_fail_(w, HFY_ERR_ARG, "capacity is %z; the file has %z bytes", capacity, needed);
   if (!status && bytes) memcpy(bytes, file, needed);
@@ -14763,14 +14766,17 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_encode(const hfy_param *table
 
 #define HFY_FILE_CHUNK_ 65536 /* bytes read at a time; a whole number of elements of every type */
 
-/* Are all of the elements there? Leaves the file at the first. */
+HFY_COLD_ hfy_status hfy_file_lacks_(size_t left, const hfy_npy *info, const char *path, hfy_work *work) {
+  return hfy_base_fail_(work, HFY_ERR_FORMAT, "%z bytes of the elements are missing, of %z: %s", left,
+                        info->count * info->item_size, path);
+}
+
+/* Are all of the elements there? Leaves the file at the first, its end having been sought. */
 HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char *path, unsigned char *chunk,
                                      hfy_work *work) {
-  const long offset = (long)info->data_offset;
+  const long offset = (long)info->data_offset, end = ftell(file);
   size_t left = info->count * info->item_size;
-  long end = -1;
   int failed = 0;
-  if (!fseek(file, 0, SEEK_END)) end = ftell(file);
   if (end >= 0) {
     uint64_t beyond = end > offset ? (uint64_t)(end - offset) : 0;
     left = beyond < left ? left - (size_t)beyond : 0;
@@ -14786,9 +14792,22 @@ HFY_COLD_ hfy_status hfy_file_holds_(FILE *file, const hfy_npy *info, const char
   }
   if (failed || fseek(file, offset, SEEK_SET))
     return hfy_base_fail_(work, HFY_ERR_IO, "could not find the length of %s", path);
-  if (left)
-    return hfy_base_fail_(work, HFY_ERR_FORMAT, "%z bytes of the elements are missing, of %z: %s", left,
-                          info->count * info->item_size, path);
+  return left ? hfy_file_lacks_(left, info, path, work) : HFY_OK;
+}
+
+/* The elements of what cannot be sought in, all at once. */
+HFY_COLD_ hfy_status hfy_file_pour_(FILE *file, const hfy_npy *info, const char *path, hfy_real *out, hfy_work *work) {
+  const size_t size = info->count * info->item_size;
+  hfy_base_arena_ arena = {NULL, 0, 0};
+  unsigned char *bytes = NULL;
+  hfy_status status = HFY_OK;
+  size_t got;
+  while (hfy_base_layout_(&arena, work, &status)) bytes = HFY_TAKE_(&arena, unsigned char, hfy_base_plus_(size, 1));
+  if (status) return status;
+  got = fread(bytes, 1, size, file);
+  if (ferror(file)) return hfy_base_fail_(work, HFY_ERR_IO, "reading failed midway: %s", path);
+  if (got < size) return hfy_file_lacks_(size - got, info, path, work);
+  hfy_file_fill_(info, bytes, 0, info->count, out);
   return HFY_OK;
 }
 
@@ -14817,8 +14836,8 @@ HFY_COLD_ hfy_status hfy_file_begin_(FILE *file, const char *path, hfy_npy *info
   return hfy_file_parse_(header, end, path, info, work);
 }
 
-HFY_COLD_ hfy_status hfy_file_open_(const char *path, const char *mode, FILE **file, hfy_work *work) {
-  *file = path ? fopen(path, mode) : NULL;
+HFY_COLD_ hfy_status hfy_file_open_(const char *path, FILE **file, hfy_work *work) {
+  *file = path ? fopen(path, "rb") : NULL;
   if (!path) return hfy_base_null_(work, "path");
   return *file ? HFY_OK : hfy_base_fail_(work, HFY_ERR_IO, "could not open %s", path);
 }
@@ -14827,7 +14846,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_info(const char *path, hfy_npy *info,
   hfy_work local, *w = hfy_base_open_(work, &local);
   FILE *file = NULL;
   hfy_status status = hfy_base_null_(w, !path ? "path" : !info ? "info" : NULL);
-  if (!status) status = hfy_file_open_(path, "rb", &file, w);
+  if (!status) status = hfy_file_open_(path, &file, w);
   if (!status) status = hfy_file_begin_(file, path, info, NULL, w);
   if (file) fclose(file);
   return hfy_base_close_(w, &local, status);
@@ -14839,6 +14858,7 @@ HFY_COLD_ hfy_status hfy_file_read_(FILE *file, const char *path, hfy_real *out,
   size_t at = 0, got = 0, want = 0;
   hfy_status status = hfy_file_begin_(file, path, info, &chunk, work);
   if (!status) status = hfy_file_room_(info, out, capacity, work);
+  if (!status && fseek(file, 0, SEEK_END)) return hfy_file_pour_(file, info, path, out, work);
   if (!status) status = hfy_file_holds_(file, info, path, chunk, work);
   if (status) return status;
   if (info->count && hfy_file_is_verbatim_(info)) {
@@ -14858,31 +14878,54 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_npy_read(const char *path, hfy_real *out,
   hfy_work local, *w = hfy_base_open_(work, &local);
   FILE *file;
   hfy_npy found;
-  hfy_status status = hfy_file_open_(path, "rb", &file, w);
+  hfy_status status = hfy_file_open_(path, &file, w);
   if (!status) status = hfy_file_read_(file, path, out, capacity, &found, w);
   if (file) fclose(file);
   if (!status && info) *info = found;
   return hfy_base_close_(w, &local, status);
 }
 
+#define HFY_FILE_PART_ ".part"
+/* Writes head and data beside path, as `part` (room for both names), and renames that; see hfy_file_npy_write. */
+HFY_COLD_ hfy_status hfy_file_replace_(const char *path, char *part, const void *head, size_t head_size,
+                                       const void *data, size_t data_size, hfy_work *work) {
+  FILE *file = fopen(path, "r+b");
+  int in_place = file && (fseek(file, 0, SEEK_END) || !ftell(file)), failed;
+  if (file) fclose(file);
+  if (!file && (file = fopen(path, "rb")) != NULL) { /* a directory, or not ours to write */
+    fclose(file);
+    return hfy_base_fail_(work, HFY_ERR_IO, "could not open %s to write", path);
+  }
+  hfy_base_put_(part, SIZE_MAX, hfy_base_put_(part, SIZE_MAX, 0, path), in_place ? "" : HFY_FILE_PART_);
+  file = fopen(part, "wb");
+  if (!file) return hfy_base_fail_(work, HFY_ERR_IO, "could not open %s", part);
+  failed = fwrite(head, 1, head_size, file) != head_size;
+  if (!failed && data_size) failed = fwrite(data, 1, data_size, file) != data_size;
+  if (fclose(file)) failed = 1; /* buffered bytes may fail only here */
+#ifdef _WIN32
+  if (!failed && !in_place) (void)remove(path);
+#endif
+  if (!failed && !in_place) failed = rename(part, path) != 0;
+  if (!failed) return HFY_OK;
+  if (!in_place) (void)remove(part);
+  return hfy_base_fail_(work, HFY_ERR_IO, "writing failed: %s", path);
+}
+
 HFY_API HFY_SMALL_ hfy_status hfy_file_npy_write(const char *path, const hfy_real *data, const size_t *shape,
                                                  size_t rank, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  hfy_base_arena_ arena = {NULL, 0, 0};
   unsigned char header[256];
   size_t size = 0, count = 0;
-  FILE *file;
-  int failed;
+  char *part = NULL;
   hfy_status status = hfy_base_null_(w, !path ? "path" : NULL);
   if (!status) status = hfy_file_header_(shape, rank, header, &size, w);
   if (status) return status;
   hfy_file_count_(shape, rank, sizeof *data, &count);
   if (!data && count) return hfy_base_null_(w, "data");
-  status = hfy_file_open_(path, "wb", &file, w);
-  if (status) return status;
-  failed = fwrite(header, 1, size, file) != size;
-  if (!failed && count) failed = fwrite(data, sizeof *data, count, file) != count;
-  if (fclose(file)) failed = 1; /* buffered bytes may fail only here */
-  return failed ? hfy_base_fail_(w, HFY_ERR_IO, "writing failed: %s", path) : HFY_OK;
+  while (hfy_base_layout_(&arena, w, &status)) part = HFY_TAKE_(&arena, char, strlen(path) + sizeof HFY_FILE_PART_);
+  if (!status) status = hfy_file_replace_(path, part, header, size, data, count * sizeof *data, w);
+  return hfy_base_close_(w, &local, status);
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_read(const char *path, const hfy_param *table, size_t entries,
@@ -14894,7 +14937,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_read(const char *path, const 
   FILE *file = NULL;
   size_t total, got = 0, length = 0, most = 0;
   hfy_status status = hfy_param_check_(table, entries, params, &total, w);
-  if (!status) status = hfy_file_open_(path, "rb", &file, w);
+  if (!status) status = hfy_file_open_(path, &file, w);
   if (!status) got = fread(first, 1, sizeof first, file);
   if (!status && !ferror(file)) status = hfy_file_length_(first, got < 8 ? got : SIZE_MAX, path, &length, w);
   most = 8 + length + hfy_base_times_(total, 8) + 1; /* one more than a file of F64 that fits */
@@ -14915,17 +14958,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_read(const char *path, const 
 HFY_API HFY_SMALL_ hfy_status hfy_file_safetensors_write(const char *path, const hfy_param *table, size_t entries,
                                                          const hfy_real *params, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
+  const size_t more = path ? strlen(path) + sizeof HFY_FILE_PART_ : 0;
   unsigned char *bytes = NULL;
-  FILE *file = NULL;
   size_t total, size = 0;
   hfy_status status = hfy_param_check_(table, entries, params, &total, w);
-  if (!status) status = hfy_file_compose_(table, entries, params, total, &bytes, &size, w);
-  if (!status) status = hfy_file_open_(path, "wb", &file, w);
-  if (!status && fwrite(bytes, 1, size, file) != size) status = HFY_ERR_IO;
-  if (file && fclose(file)) status = HFY_ERR_IO; /* buffered bytes may fail only here */
-  if (file && status) hfy_base_fail_(w, status, "writing failed: %s", path);
+  if (!status) status = hfy_base_null_(w, path ? NULL : "path");
+  if (!status) status = hfy_file_compose_(table, entries, params, total, more, &bytes, &size, w);
+  if (!status) status = hfy_file_replace_(path, (char *)bytes + size, bytes, size, NULL, 0, w);
   return hfy_base_close_(w, &local, status);
 }
+#undef HFY_FILE_PART_
 #undef HFY_FILE_CHUNK_
 #endif
 #undef HFY_FILE_HEADER_MAX_
@@ -21749,6 +21791,7 @@ typedef struct hfy_rate_sparse_ {
   size_t most, used, tasks; /* most: active constraints; used: units that are not silent throughout */
   unsigned char *alive;     /* dim: not silent throughout */
   double theta, margin, *w;
+  double mean; /* of the rates that are not 0 */
   const hfy_rate_rows *report;
   hfy_rate_row_ *row; /* tasks */
   hfy_status *status;   /* dim */
@@ -21785,7 +21828,8 @@ HFY_COLD_ void hfy_rate_plan_sparse_(hfy_rate_in_ *in, double margin, double *w,
 
 HFY_COLD_ hfy_status hfy_rate_gram_(hfy_rate_sparse_ *s) {
   const size_t p = s->in->count, n = s->in->dim;
-  size_t i;
+  double sum = 0;
+  size_t i, some = 0;
   hfy_linalg_gram_(s->in->simd, p, n, hfy_linalg_rows_(s->in->r, n), s->gram, s->gemm);
   for (i = 0; i < p; i++) {
     const double square = s->gram[i * (p + 1)];
@@ -21794,8 +21838,13 @@ HFY_COLD_ hfy_status hfy_rate_gram_(hfy_rate_sparse_ *s) {
                             i, square);
   }
   memset(s->alive, 0, n);
-  for (i = 0; i < p * n; i++)
-    if (s->in->r[i] > 0) s->alive[i % n] = 1;
+  for (i = 0; i < p * n; i++) {
+    if (!(s->in->r[i] > 0)) continue;
+    s->alive[i % n] = 1;
+    sum += s->in->r[i];
+    some++;
+  }
+  s->mean = some ? sum / (double)some : 1;
   for (i = 0; i < n; i++) s->used += s->alive[i];
   return HFY_OK;
 }
@@ -21900,14 +21949,14 @@ HFY_COLD_ size_t hfy_rate_row_begin_(hfy_rate_row_ *row) {
   return next;
 }
 
-/* The inequality that is violated most, in units of its own length; count: none is. */
+/* The inequality that is violated most, in units of its own length for rates of mean 1; count: none is. */
 HFY_PRIVATE_ size_t hfy_rate_row_worst_(const hfy_rate_row_ *row) {
   double worst = 1e-10, own, v;
   size_t mu, p = row->all->in->count;
   for (mu = 0; mu < row->all->in->count; mu++) {
     if (row->r[mu] > 0 || row->on[mu] || !(row->s[mu] > 0)) continue;
     own = hfy_rate_own_(row, mu);
-    v = own > 0 ? row->s[mu] / sqrt(own) : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
+    v = own > 0 ? row->s[mu] / sqrt(own) * row->all->mean : row->s[mu] > 1e-10 ? HUGE_VAL : 0;
     if (!(v > worst)) continue;
     worst = v;
     p = mu;

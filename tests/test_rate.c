@@ -1388,17 +1388,18 @@ TEST(sparse_rows_are_never_nan) {
     const hfy_rate one = unit(powers[trial % 5], 0, trial % 7 ? -0.5 : 1e308);
     hfy_status status;
     hfy_rate_rows rows;
-    sparse_rows(&rows, n, p);
+    sparse_rows(&rows, p, n);
     for (i = 0; i < p * n; i++) r[i] *= sizes[trial / 5 % 6];
     for (i = 0; i < 36; i++) w[i] = 77;
     status = hfy_rate_weights_sparse(&one, r, p, n, 0, w, &rows, NULL);
     ended[status]++;
     for (i = 0; i < n && w[0] < 77; i++) {
       CHECK(rows.status[i] == HFY_OK || rows.status[i] == HFY_ERR_INFEASIBLE || rows.status[i] == HFY_ERR_NONFINITE);
-      for (j = 0; j < n; j++) CHECK(rows.status[i] ? !(w[i * n + j] > 0 || w[i * n + j] < 0) : fabs(w[i * n + j]) < 1e308);
+      for (j = 0; j < n; j++) CHECK(rows.status[i] ? !(w[i * n + j] > 0 || w[i * n + j] < 0) : fabs(w[i * n + j]) <= DBL_MAX);
       for (k = 0; k < p && !rows.status[i]; k++) {
-        double sum = 0, all = 0, want_ = one.theta;
-        for (j = 0; j < n; j++) sum += w[i * n + j] * r[k * n + j], all += fabs(w[i * n + j] * r[k * n + j]);
+        double sum = 0, want_ = one.theta;
+        const double all = norm(w + i * n, n) * norm(r + k * n, n);
+        for (j = 0; j < n; j++) sum += w[i * n + j] * r[k * n + j];
         if (r[k * n + i] > 0) want_ += hfy_rate_inverse(&one, r[k * n + i]);
         CHECK(r[k * n + i] > 0 ? fabs(sum - want_) <= 1e-9 * (1 + all) : sum <= want_ + 1e-9 * (1 + all));
       }
