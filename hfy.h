@@ -1843,7 +1843,8 @@ typedef enum hfy_binary_rule {
 
 /* weights[j*dim + k] for `count` patterns of dim finite numbers, stride apart (0 = dim); self_coupling 0 zeroes the
    diagonal. Dependent patterns are fine. Cost: count dim^2 multiply-adds, PSEUDO_INVERSE also count^2 dim; scratch:
-   count dim and dim^2 doubles, and count^2. Errors, nothing written: ARG (NULL, sizes), NOMEM, NONFINITE (patterns). */
+   count dim and dim^2 doubles, and count^2. Errors, nothing written: ARG (NULL, sizes), NOMEM, NONFINITE (patterns; a
+   result beyond hfy_real). */
 HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                       size_t stride, int self_coupling, hfy_real *weights, hfy_work *work);
 
@@ -2046,7 +2047,8 @@ typedef struct hfy_kernel_report { /* every pointer optional, one entry a state 
 HFY_API hfy_status hfy_kernel_recall(const hfy_kernel *kernel, const uint64_t *states, size_t n, uint64_t *out,
                                      const hfy_kernel_report *report, hfy_work *work);
 
-/* h: n x N; the potentials of n packed states are h e^shift. shift: n, 0 but for RBF; or NULL: 0, h may underflow. */
+/* h: n x N; the potentials of n packed states are h e^shift. shift: n, 0 but for RBF; or NULL: 0, h may underflow.
+   NONFINITE: alpha; a potential beyond double (some states before it are written then). */
 HFY_API hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, const uint64_t *states, size_t n, double *h,
                                          double *shift, hfy_work *work);
 
@@ -2093,7 +2095,8 @@ typedef struct hfy_kernel_geometry {
 
 /* At n points x (n x N, any finite numbers). direct, indirect: n x N force vectors, or NULL; geometry: n, or NULL.
    In the indirect force of an RBF the difference x - xi is taken first, so a stored pattern's own term is exactly 0.
-   Cost: 2 P N multiply-adds a point, one by one. NONFINITE: in x. */
+   Cost: 2 P N multiply-adds a point, one by one. NONFINITE: in x or alpha; what is asked for is beyond double (points
+   before it are written then). */
 HFY_API hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
                                      double *indirect, hfy_kernel_geometry *geometry, hfy_work *work);
 
@@ -2128,7 +2131,9 @@ typedef struct hfy_kernel_fisher {
 } hfy_kernel_fisher;
 
 /* neuron: 0 .. N-1. a: its P dual variables, not kernel->alpha's. gram: P x P or NULL. lambda >= 0, damping >= 0 (0:
-   damped values are NaN). gradient, step: P each, K r and the natural step, or NULL. Cost: P^3/6; with damping P^3. */
+   damped values are NaN). gradient, step: P each, K r and the natural step, or NULL. Cost: P^3/6; with damping P^3.
+   Errors: as above, SINGULAR (equal patterns: no natural step; all else is written), NONFINITE (a; loss, gradient, its
+   square or sharpness beyond double). */
 HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuron, const double *a, const double *gram,
                                           double lambda, double damping, hfy_kernel_fisher *fisher, double *gradient,
                                           double *step, hfy_work *work);
@@ -2151,7 +2156,7 @@ typedef struct hfy_kernel_path {
 
 /* Runs eta, lambda (0 = 0.1, 0.01) for `steps` steps from 0, twice, so that nothing of the way is stored. in_logits 1:
    progress and deviation in h = K a, the model's natural parameters, instead of a: straightness is the same, distances
-   are not. damping: for the fisher array. Errors: as above; ARG (steps 0), NONFINITE (a run that diverged). Cost: 2 P^2
+   are not. damping: for the fisher array. Errors: as above; ARG (steps 0), NONFINITE (a run that diverged or went nowhere). Cost: 2 P^2
    a step, the fisher array as hfy_kernel_information each step, and one eigenproblem of P. */
 HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram, double eta,
                                      double lambda, size_t steps, int in_logits, double damping, hfy_kernel_path *path,
@@ -6723,6 +6728,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_eigen(const double *a, size_t n, double
     for (j = 0; j <= i; j++) copy[i * n + j] = copy[j * n + i] = a[i * n + j];
   if (hfy_linalg_symmetric_run_(&s, copy, found, turned)) {
     status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "QL did not converge on a matrix of %z rows", n);
+  } else if (!hfy_base_is_finite_(hfy_linalg_largest_(found, n))) {
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "an eigenvalue of a is beyond double");
   } else {
     memcpy(values, found, n * sizeof *found);
     if (vectors) memcpy(vectors, turned, n * n * sizeof *turned);
@@ -6831,7 +6838,11 @@ HFY_COLD_ hfy_status hfy_linalg_svd_all_(hfy_linalg_svd_ *s, const double *a, si
     s->values = HFY_TAKE_(&arena, double, hfy_base_min_(rows, columns));
     hfy_linalg_svd_plan_(&arena, rows, columns, s);
   }
-  if (status || !hfy_linalg_svd_run_(s, a, rows, columns, s->values, unit)) return status;
+  if (status) return status;
+  status = hfy_linalg_svd_run_(s, a, rows, columns, s->values, unit);
+  if (!status && !hfy_base_is_finite_(s->values[0]))
+    return hfy_base_fail_(w, HFY_ERR_NONFINITE, "the largest singular value of a is beyond double");
+  if (!status) return HFY_OK;
   return hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "the rotations did not converge on %z x %z", rows, columns);
 }
 
@@ -6862,6 +6873,9 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_pinv(const double *a, size_t rows, size
   r = rows >= columns ? s.v : s.matrix;
   if (!(cut > 0)) cut = (double)s.tall * DBL_EPSILON;
   while (kept < s.wide && s.values[kept] > cut * s.values[0]) kept++;
+  if (kept && !hfy_base_is_finite_((double)kept / s.values[kept - 1]))
+    return hfy_base_close_(w, &local, hfy_base_fail_(w, HFY_ERR_NONFINITE, "1 over the singular value %g is beyond double",
+                                                     s.values[kept - 1]));
   for (i = 0; i < kept; i++)
     for (j = 0; j < columns; j++) r[i * columns + j] /= s.values[i];
   hfy_linalg_multiply_(s.eigen.simd, columns, rows, kept, hfy_linalg_turned_(r, columns), hfy_linalg_rows_(l, rows),
@@ -7036,10 +7050,11 @@ HFY_COLD_ double hfy_linalg_sturm_(const double *a, const double *b, size_t n) {
   return high;
 }
 
-/* The largest eigenvalue of a symmetric operator, y = A v: Lanczos, all vectors orthogonal. room: most (dim + 2). */
+/* The largest eigenvalue of a symmetric operator, y = A v, infinite if A v is: Lanczos, all vectors orthogonal; scaled
+   by a power of two, as its squares may be beyond double. room: most (dim + 2). */
 HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const double *v, double *y),
                                      const void *context, size_t dim, size_t most, double *room, double *y) {
-  double *basis = room, *a = room + most * dim, *b = a + most, value = 0, previous = -1, norm;
+  double *basis = room, *a = room + most * dim, *b = a + most, value = 0, previous = -1, norm, unit = 1;
   size_t j, k, d;
   hfy_rng rng = hfy_rng_seed(1);
   int twice, still = 0;
@@ -7049,6 +7064,9 @@ HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const do
   for (j = 0; j < most; j++) {
     double *v = basis + j * dim;
     apply(context, v, y);
+    if (!j) unit = hfy_linalg_unit_(y, dim);
+    if (!(unit > 0)) return HUGE_VAL;
+    for (d = 0; d < dim; d++) y[d] *= unit;
     a[j] = hfy_linalg_dot_(v, y, dim);
     for (twice = 0; twice < 2; twice++)
       for (k = 0; k <= j; k++) hfy_linalg_axpy_(-hfy_linalg_dot_(basis + k * dim, y, dim), basis + k * dim, y, dim);
@@ -7059,7 +7077,7 @@ HFY_COLD_ double hfy_linalg_lanczos_(void (*apply)(const void *context, const do
     previous = value;
     for (d = 0; d < dim; d++) v[dim + d] = y[d] / b[j];
   }
-  return value;
+  return value / unit;
 }
 
 #endif /* HFY_HAS_LINALG_ */
@@ -18444,11 +18462,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_theory_jacobian(const hfy_net *net, const hfy_
       if (p[i] > p[top]) top = i;
     }
     for (i = 0; i < full.count; i++) others += i == top ? 0 : p[i]; /* 1 - top without cancellation */
-    by_largest = 2 * full.beta * (double)full.count * square;
-    norms->by_spectrum = 2 * full.beta * hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y) * most;
-    norms->by_largest = by_largest * most;
+    by_largest = 2 * full.beta * (double)full.count * square; /* may overflow: not times 0 then */
+    norms->by_spectrum = 2 * full.beta * (hfy_linalg_lanczos_(hfy_theory_apply_, &op, dim, steps, basis, y) * most);
+    norms->by_largest = most > 0 ? by_largest * most : 0;
     norms->by_spread = full.beta * spread;
-    norms->by_top = others <= 0.5 ? by_largest * others * (1 - others) : HUGE_VAL;
+    norms->by_top = !(others <= 0.5) ? HUGE_VAL : others > 0 ? by_largest * others * (1 - others) : 0;
   }
   op.weight = p; /* math 15, Jacobian */
   op.centre = centre;
@@ -19249,23 +19267,35 @@ typedef struct hfy_binary_rules_ {
   const hfy_simd_ *simd;
   double *x, *dual;           /* count x dim: the patterns; themselves, or the rows of (X^+)^T = (X X^T)^+ X */
   double *gram, *sum, *gemm;  /* count x count, dim x dim */
+  double unit;                /* a power of two that x is scaled by, and dual by its inverse */
   hfy_binary_pinv_ pinv;
 } hfy_binary_rules_;
 
-/* Checks all but the outputs, fills x and dual. square: is sum wanted? */
+/* Are they numbers of hfy_real? */
+HFY_COLD_ hfy_status hfy_binary_in_range_(const double *x, size_t n, double scale, const char *name, hfy_work *w) {
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (!(fabs(scale * x[i]) <= HFY_REAL_MAX_))
+      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "%s[%z] is %g, beyond the range", name, i, scale * x[i]);
+  return HFY_OK;
+}
+
+/* Checks all but the outputs, fills x and dual. square: is sum dim x dim, or dim? */
 HFY_COLD_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patterns, size_t count, size_t dim,
                                       size_t stride, int square, hfy_binary_rules_ *s, hfy_work *w) {
   const size_t most = count > dim ? count : dim;
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_status status;
+  size_t i;
   memset(s, 0, sizeof *s);
+  s->unit = 1;
   s->simd = hfy_simd_choose_(w);
   if (!s->simd) return HFY_ERR_UNSUPPORTED;
   status = hfy_binary_one_of_("rule", rule, HFY_BINARY_PSEUDO_INVERSE, "binary_rule", w);
   if (!status) status = hfy_binary_check_rows_(patterns, count, dim, stride, "patterns", w);
   while (hfy_base_layout_(&arena, w, &status)) {
     s->x = s->dual = HFY_TAKE_(&arena, double, count * dim);
-    s->sum = HFY_TAKE_(&arena, double, square ? dim * dim : 0);
+    s->sum = HFY_TAKE_(&arena, double, square ? dim * dim : dim);
     s->gemm = HFY_TAKE_(&arena, double, hfy_linalg_gemm_scratch_(most, most, most, sizeof(double)));
     if (rule == HFY_BINARY_HEBBIAN) continue;
     s->dual = HFY_TAKE_(&arena, double, count * dim);
@@ -19275,6 +19305,8 @@ HFY_COLD_ hfy_status hfy_binary_dual_(hfy_binary_rule rule, const hfy_real *patt
   if (status) return status;
   (void)hfy_linalg_widen_(patterns, stride ? stride : dim, count, dim, s->x);
   if (rule == HFY_BINARY_HEBBIAN) return HFY_OK;
+  s->unit = hfy_linalg_unit_(s->x, count * dim);
+  for (i = 0; i < count * dim; i++) s->x[i] *= s->unit; /* for the squares; the weights stay the same */
   hfy_linalg_gram_(s->simd, count, dim, hfy_linalg_rows_(s->x, dim), s->gram, s->gemm);
   memcpy(s->dual, s->x, count * dim * sizeof(double));
   if (!hfy_binary_pinv_run_(&s->pinv, s->gram, s->dual, 1e-12 * (double)count)) return HFY_OK;
@@ -19292,8 +19324,9 @@ HFY_API hfy_status hfy_binary_weights(hfy_binary_rule rule, const hfy_real *patt
   if (!status) {
     hfy_linalg_multiply_(s.simd, dim, dim, count, hfy_linalg_turned_(s.x, dim), hfy_linalg_rows_(s.dual, dim),
                          hfy_linalg_set_(s.sum, dim), s.gemm);
-    for (i = 0; i < dim * dim; i++) weights[i] = (hfy_real)s.sum[i];
-    for (i = 0; !self_coupling && i < dim; i++) weights[i * dim + i] = 0;
+    for (i = 0; !self_coupling && i < dim; i++) s.sum[i * dim + i] = 0;
+    status = hfy_binary_in_range_(s.sum, dim * dim, 1, "weights", w);
+    for (i = 0; !status && i < dim * dim; i++) weights[i] = (hfy_real)s.sum[i];
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -19303,9 +19336,15 @@ HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns
   const int inverse = rule == HFY_BINARY_PSEUDO_INVERSE;
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_binary_rules_ s;
-  size_t i, j;
+  size_t i;
   hfy_status status = hfy_base_null_(w, !net ? "net" : inverse && !keys ? "keys" : NULL);
   if (!status) status = hfy_binary_dual_(rule, patterns, count, dim, stride, 0, &s, w);
+  if (!status && inverse) status = hfy_binary_in_range_(s.dual, count * dim, s.unit, "keys", w);
+  if (!status && coupling) { /* the diagonal of the weights */
+    memset(s.sum, 0, dim * sizeof *s.sum);
+    for (i = 0; i < count * dim; i++) s.sum[i % dim] += s.x[i] * s.dual[i];
+    status = hfy_binary_in_range_(s.sum, dim, 1, "coupling", w);
+  }
   if (!status) {
     memset(net, 0, sizeof *net);
     net->dim = dim;
@@ -19314,12 +19353,8 @@ HFY_API hfy_status hfy_binary_net(hfy_binary_rule rule, const hfy_real *patterns
     net->key_stride = inverse ? dim : stride;
     net->values = inverse ? patterns : NULL;
     net->value_stride = inverse ? stride : 0;
-    for (i = 0; inverse && i < count * dim; i++) keys[i] = (hfy_real)s.dual[i];
-    for (j = 0; coupling && j < dim; j++) { /* the diagonal of the weights */
-      double sum = 0;
-      for (i = 0; i < count; i++) sum += s.x[i * dim + j] * s.dual[i * dim + j];
-      coupling[j] = (hfy_real)sum;
-    }
+    for (i = 0; inverse && i < count * dim; i++) keys[i] = (hfy_real)(s.unit * s.dual[i]);
+    for (i = 0; coupling && i < dim; i++) coupling[i] = (hfy_real)s.sum[i];
     net->self_coupling = coupling;
     net->beta = 1;
     net->sep.kind = HFY_SEP_IDENTITY;
@@ -20277,7 +20312,7 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   size_t j;
   hfy_kernel_make_gram_(&f->view);
   out->gram_largest = hfy_kernel_largest_(&f->view, NULL, 0);
-  out->stability = o->eta * (out->gram_largest * out->gram_largest / 4 + o->lambda * out->gram_largest) / 2;
+  out->stability = o->eta * out->gram_largest * (out->gram_largest / 4 + o->lambda) / 2;
   out->unstable = o->trainer == HFY_KERNEL_PAPER && out->stability >= 1;
   if (f->newton)
     hfy_base_parallel_(f->tasks, hfy_kernel_newton_task_, f);
@@ -20297,6 +20332,7 @@ HFY_COLD_ hfy_status hfy_kernel_fit_run_(hfy_kernel_fit_ *f, hfy_work *w) {
   if (!(o->lambda > 0)) return HFY_OK;
   hfy_kernel_times_gram_(f, f->R, f->next);
   out->gap = out->loss - hfy_kernel_sum_(f, hfy_kernel_each_dual_);
+  if (hfy_base_is_nan_(out->gap)) out->gap = HUGE_VAL; /* the dual is beyond double: nothing is known */
   return HFY_OK;
 }
 
@@ -20342,6 +20378,14 @@ HFY_PRIVATE_ double hfy_kernel_alpha_(const hfy_kernel *k, size_t at) {
   return k->alpha ? k->alpha[at] : k->alpha_float ? (double)k->alpha_float[at] : (double)k->alpha_bytes[at];
 }
 
+HFY_COLD_ hfy_status hfy_kernel_check_alpha_(const hfy_kernel *k, hfy_work *w) {
+  size_t i;
+  for (i = 0; i < k->count * k->dim; i++)
+    if (!hfy_base_is_finite_(hfy_kernel_alpha_(k, i)))
+      return hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
+  return HFY_OK;
+}
+
 /* NaN stays NaN, and then nothing is skipped. */
 HFY_COLD_ void hfy_kernel_bounds_(const hfy_kernel *k, double *bound) {
   size_t i, j;
@@ -20357,10 +20401,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_bound(const hfy_kernel *kernel, double 
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_view_ v;
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_RECALL_, !bound ? "bound" : NULL, &v, w);
-  size_t i;
-  for (i = 0; !status && i < v.k.count * v.k.dim; i++)
-    if (!hfy_base_is_finite_(hfy_kernel_alpha_(&v.k, i)))
-      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "alpha[%z] is not finite", i);
+  if (!status) status = hfy_kernel_check_alpha_(&v.k, w);
   if (!status) hfy_kernel_bounds_(&v.k, bound);
   return hfy_base_close_(w, &local, status);
 }
@@ -20775,10 +20816,17 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, co
   hfy_kernel_walk_ walk;
   hfy_status status = hfy_kernel_open_walk_(kernel, HFY_KERNEL_DOUBLE_, n && !h ? "h" : NULL, states, n, &walk, w);
   const size_t words = walk.view.words, N = walk.view.k.dim;
+  double shifts[HFY_KERNEL_BATCH_];
   size_t from, m;
+  if (!status) status = hfy_kernel_check_alpha_(&walk.view.k, w);
   for (from = 0; !status && from < n; from += m) {
     m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
-    hfy_kernel_fields_(&walk.view, walk.slot, states + from * words, m, shift != NULL, shift ? shift + from : NULL);
+    hfy_kernel_fields_(&walk.view, walk.slot, states + from * words, m, shift != NULL, shifts);
+    if (!hfy_base_is_finite_(hfy_linalg_largest_(walk.slot->h, m * N))) {
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a potential of states %z to %z is beyond double", from, from + m - 1);
+      break;
+    }
+    if (shift) memcpy(shift + from, shifts, m * sizeof *shift);
     memcpy(h + from * N, walk.slot->h, m * N * sizeof(double));
   }
   return hfy_base_close_(w, &local, status);
@@ -20982,9 +21030,11 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   hfy_base_arena_ arena = {NULL, 0, 0};
   hfy_kernel_view_ v;
   hfy_status status = hfy_kernel_open_(kernel, HFY_KERNEL_DOUBLE_, n && !x ? "x" : NULL, &v, w);
-  double *fd = NULL, *fi, *apart;
+  double *fd = NULL, *fi, *apart, sizes;
+  hfy_kernel_geometry g;
   const size_t N = v.k.dim;
   size_t i;
+  if (!status) status = hfy_kernel_check_alpha_(&v.k, w);
   if (!status && !hfy_base_fits_(n, N, sizeof(double)))
     status = hfy_base_fail_(w, HFY_ERR_ARG, "n is %z: so many points cannot exist", n);
   for (i = 0; !status && i < n; i++)
@@ -20995,9 +21045,16 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
     fi = fd + N;
     apart = fi + N;
     hfy_kernel_force_(&v, x, fd, fi, apart);
+    sizes = 0 * hfy_linalg_largest_(fd, 2 * N);
+    if (geometry) hfy_kernel_geometry_(x, fd, fi, apart, N, &g);
+    if (geometry) sizes += 0 * g.potential + 0 * g.direct + 0 * g.indirect + 0 * g.sharpness;
+    if (!hfy_base_is_finite_(sizes)) {
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "the forces at point %z, or their squares, are beyond double", i);
+      break;
+    }
     if (direct) memcpy(direct + i * N, fd, N * sizeof(double));
     if (indirect) memcpy(indirect + i * N, fi, N * sizeof(double));
-    if (geometry) hfy_kernel_geometry_(x, fd, fi, apart, N, geometry + i);
+    if (geometry) geometry[i] = g;
   }
   return hfy_base_close_(w, &local, status);
 }
@@ -21247,6 +21304,7 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
                                           double *step, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
   hfy_kernel_course_ c;
+  hfy_kernel_fisher found;
   hfy_status status;
   memset(&c, 0, sizeof c);
   c.neuron = neuron;
@@ -21257,7 +21315,14 @@ HFY_API hfy_status hfy_kernel_information(const hfy_kernel *kernel, size_t neuro
   if (!status) {
     memcpy(c.a, a, c.P * sizeof(double));
     hfy_kernel_gradient_(&c);
-    hfy_kernel_measure_(&c, fisher);
+    hfy_kernel_measure_(&c, &found);
+    if (!hfy_base_is_finite_(0 * hfy_linalg_largest_(c.g, c.P) + 0 * found.loss + 0 * found.euclidean +
+                             0 * found.sharpness))
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "loss %g, |gradient|^2 %g, sharpness %g: not all are doubles",
+                              found.loss, found.euclidean, found.sharpness);
+  }
+  if (!status) {
+    *fisher = found;
     if (gradient) memcpy(gradient, c.g, c.P * sizeof(double));
     if (step && !c.singular) memcpy(step, c.step, c.P * sizeof(double));
     if (c.singular) status = hfy_kernel_singular_(w);
@@ -21276,6 +21341,7 @@ HFY_COLD_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c) {
   memcpy(c->goal, c->in_logits ? c->h : c->a, P * sizeof(double));
   memcpy(c->ends, c->variance, P * sizeof(double));
   c->out.length = sqrt(hfy_linalg_dot_(c->goal, c->goal, P));
+  if (!(c->out.length > 0)) return HFY_ERR_NONFINITE;
   for (i = 0; i < P; i++) c->goal[i] /= c->out.length;
   hfy_kernel_fisher_(c);
   hfy_kernel_symmetric_(c->fisher, P);
@@ -21284,7 +21350,8 @@ HFY_COLD_ hfy_status hfy_kernel_goal_(hfy_kernel_course_ *c) {
   for (i = 0; i < P; i++) sum += c->values[i];
   c->out.fisher_1 = c->values[0];
   c->out.fisher_2 = P > 1 ? c->values[1] : 0;
-  c->out.concentration = c->values[0] / sum;
+  c->out.concentration = sum > 0 ? c->values[0] / sum : 0;
+  if (!hfy_base_is_finite_(sum)) return HFY_ERR_NONFINITE;
   c->out.ambiguous = P > 1 && c->values[0] < 1.01 * c->values[1];
   c->out.last_principal = SIZE_MAX;
   return HFY_OK;
@@ -21331,7 +21398,9 @@ HFY_COLD_ hfy_status hfy_kernel_go_(hfy_kernel_course_ *c, int measured, hfy_wor
   memset(c->a, 0, c->P * sizeof(double));
   for (t = 0;; t++) {
     hfy_kernel_gradient_(c);
-    if (!hfy_base_is_finite_(hfy_linalg_largest_(c->g, c->P))) return hfy_kernel_left_range_(t, w);
+    if (!hfy_base_is_finite_(0 * hfy_linalg_dot_(c->g, c->g, c->P) + 0 * hfy_linalg_dot_(c->a, c->a, c->P) +
+                             0 * hfy_linalg_dot_(c->h, c->h, c->P)))
+      return hfy_kernel_left_range_(t, w);
     if (measured) hfy_kernel_place_(c, t);
     if (t == c->steps) return HFY_OK;
     if (measured) hfy_kernel_gain_(c, t);
@@ -21358,8 +21427,10 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t
   status = hfy_kernel_open_course_(kernel, gram, c.out.fisher != NULL, !path ? "path" : NULL, &c, w);
   if (!status && !steps) status = hfy_base_fail_(w, HFY_ERR_ARG, "steps is 0: a path of no steps has no direction");
   if (!status) status = hfy_kernel_go_(&c, 0, w);
-  if (!status && hfy_kernel_goal_(&c))
-    status = hfy_base_fail_(w, HFY_ERR_CONVERGENCE, "QL did not converge on the Fisher information");
+  if (!status && (status = hfy_kernel_goal_(&c)))
+    hfy_base_fail_(w, status, status == HFY_ERR_NONFINITE ? "the way is %g long, G* has the eigenvalue %g: out of range"
+                                                          : "QL did not converge on the Fisher information",
+                   c.out.length, c.out.fisher_1);
   if (!status) status = hfy_kernel_go_(&c, 1, w);
   c.out.path /= c.out.length;
   if (!status) *path = c.out;
@@ -21733,9 +21804,14 @@ HFY_COLD_ hfy_status hfy_rate_keys_(const hfy_rate_dense_ *s, hfy_real *keys, hf
     for (nu = mu + 1; nu < p; nu++) hfy_linalg_axpy_(-s->t[mu * p + nu], s->q + nu * n, row, n);
     for (i = 0; i < n; i++) row[i] /= s->t[mu * p + mu];
   }
+  for (i = 0; i < p * n; i++) s->v[i] += s->gamma[i % n] * s->in->r[i];
+  if (hfy_rate_numbers_("keys: row", s->q, p, n, &real, s->in->work) ||
+      hfy_rate_numbers_("values: row", s->v, p, n, &real, s->in->work) ||
+      hfy_rate_numbers_("self_coupling: row", s->gamma, 1, n, &real, s->in->work))
+    return HFY_ERR_NONFINITE;
   for (i = 0; i < p * n; i++) {
     keys[i] = (hfy_real)s->q[i];
-    values[i] = (hfy_real)(s->v[i] + s->gamma[i % n] * s->in->r[i]);
+    values[i] = (hfy_real)s->v[i];
   }
   for (i = 0; i < n; i++) self_coupling[i] = (hfy_real)s->gamma[i];
   return HFY_OK;
@@ -22517,7 +22593,11 @@ HFY_COLD_ hfy_status hfy_rate_average_(const hfy_rate *rate, const double *r, co
   t.lambda_ave = -1 + t.dbar * m / t.rbar;
   t.lambda_mem = -1 + t.crphi / t.crr;
   t.tau_mem = t.cphiphi > 0 ? t.crphi / (sqrt(t.crr) * sqrt(t.cphiphi)) : 0;
-  t.alpha_s_bulk = t.gap > 1e-14 * t.crr ? t.gap * t.gap / (t.delta + t.gap * t.gap) : 0;
+  if (t.gap > 1e-14 * t.crr) { /* gap^2/(delta + gap^2), whose parts may be beyond double */
+    const double deviation = sqrt(t.crr) / sqrt(t.gap), h = sqrt(t.vd) * fabs(m) / sqrt(t.gap) * deviation;
+    const double e = sqrt(t.d2) * sqrt(t.ve) / sqrt(t.gap) * deviation, c = t.vd > 0 ? sqrt(t.vd) * (t.crh / t.gap) : 0;
+    t.alpha_s_bulk = 1 / (1 + (e * e + c * c + h * h));
+  }
   t.alpha_s = t.lambda_mem < 0 && t.lambda_ave < 0 && t.tau_mem > 0.9 ? t.alpha_s_bulk : 0;
   t.theta_bulk = -t.hbar;
   t.theta_ave = -t.hbar + t.rbar / t.dbar;
@@ -22894,20 +22974,23 @@ HFY_API HFY_SMALL_ hfy_status hfy_rate_solve_replica(const hfy_rate *rate, doubl
 HFY_API HFY_SMALL_ hfy_status hfy_rate_circular_law(double alpha, double tau, double sigma_x, double sigma_y, double c,
                                                     hfy_rate_disc *disc, hfy_work *work) {
   hfy_work local, *w = hfy_base_open_(work, &local);
-  const double ratio = sigma_x / sigma_y, spread = ratio * ratio * (1 - tau * tau), room = c - tau * ratio;
-  const double under = spread + room * room;
+  const double ratio = sigma_x / sigma_y, spread = ratio * sqrt(1 - tau * tau), room = c - tau * ratio;
+  const double radius = spread * sqrt(alpha / (1 - alpha)), far = spread / room;
   hfy_status status = hfy_rate_number_("alpha", alpha, &hfy_rate_open_, w);
   if (!status && !(fabs(tau) <= 1)) status = hfy_base_should_(w, "", "tau", tau, "in -1 .. 1");
   if (status || (status = hfy_rate_number_("sigma_x", sigma_x, &hfy_rate_above_0_, w)) ||
       (status = hfy_rate_number_("sigma_y", sigma_y, &hfy_rate_above_0_, w)) ||
       (status = hfy_rate_number_("c", c, &hfy_rate_finite_, w)) || (status = hfy_base_null_(w, disc ? NULL : "disc")))
     return status;
-  disc->centre = -c + tau * ratio;
-  disc->radius = sqrt(spread * (alpha / (1 - alpha)));
+  if (!hfy_base_is_finite_(fabs(room) + radius))
+    return hfy_base_fail_(w, HFY_ERR_NONFINITE, "the disc around %g of radius %g leaves the range of double", -room,
+                          radius);
+  disc->centre = -room;
+  disc->radius = radius;
   disc->lambda_plus = disc->centre + disc->radius;
   disc->lambda_minus = disc->centre - disc->radius;
   disc->median = disc->radius * sqrt((1 - alpha) / (2 - alpha));
-  disc->alpha_s = room > 0 && under > 0 ? room * room / under : 0;
+  disc->alpha_s = room > 0 ? 1 / (1 + far * far) : 0;
   return HFY_OK;
 }
 
