@@ -2156,8 +2156,8 @@ typedef struct hfy_kernel_path {
 
 /* Runs eta, lambda (0 = 0.1, 0.01) for `steps` steps from 0, twice, so that nothing of the way is stored. in_logits 1:
    progress and deviation in h = K a, the model's natural parameters, instead of a: straightness is the same, distances
-   are not. damping: for the fisher array. Errors: as above; ARG (steps 0), NONFINITE (a run that diverged or went nowhere). Cost: 2 P^2
-   a step, the fisher array as hfy_kernel_information each step, and one eigenproblem of P. */
+   are not. damping: for the fisher array. Errors: as above; ARG (steps 0), NONFINITE (a run that diverged, or stayed).
+   Cost: 2 P^2 a step, the fisher array as hfy_kernel_information each step, and one eigenproblem of P. */
 HFY_API hfy_status hfy_kernel_follow(const hfy_kernel *kernel, size_t neuron, const double *gram, double eta,
                                      double lambda, size_t steps, int in_logits, double damping, hfy_kernel_path *path,
                                      hfy_work *work);
@@ -2338,7 +2338,8 @@ typedef struct hfy_rate_grid {
   size_t sigmas;
 } hfy_rate_grid;
 /* The unit of the grid with the largest alpha_S at theta* for a cv: *best (theta = theta*) and *alpha_s. Ties: the
-   first, power outer. At most 1,000,000 points. If none is stable: best->power NaN, *alpha_s 0. Averages that overflow count 0. 20 us a point. */
+   first, power outer. If none is stable: best->power NaN, *alpha_s 0. Averages that overflow count 0. 20 us a point,
+   at most 1,000,000 of them. */
 HFY_API hfy_status hfy_rate_optimum(double cv, const hfy_rate_grid *grid, hfy_rate *best, double *alpha_s,
                                     hfy_work *work);
 
@@ -6874,8 +6875,8 @@ HFY_API HFY_SMALL_ hfy_status hfy_linalg_pinv(const double *a, size_t rows, size
   if (!(cut > 0)) cut = (double)s.tall * DBL_EPSILON;
   while (kept < s.wide && s.values[kept] > cut * s.values[0]) kept++;
   if (kept && !hfy_base_is_finite_((double)kept / s.values[kept - 1]))
-    return hfy_base_close_(w, &local, hfy_base_fail_(w, HFY_ERR_NONFINITE, "1 over the singular value %g is beyond double",
-                                                     s.values[kept - 1]));
+    status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "1 over the singular value %g is beyond double", s.values[kept - 1]);
+  if (status) return hfy_base_close_(w, &local, status);
   for (i = 0; i < kept; i++)
     for (j = 0; j < columns; j++) r[i * columns + j] /= s.values[i];
   hfy_linalg_multiply_(s.eigen.simd, columns, rows, kept, hfy_linalg_turned_(r, columns), hfy_linalg_rows_(l, rows),
@@ -20273,6 +20274,8 @@ HFY_COLD_ hfy_status hfy_kernel_check_training_(hfy_kernel_fit_ *f, const hfy_ke
     if (o->resume && l != 1 && l != 2 && (l != 7 || o->trainer == HFY_KERNEL_PAPER) &&
         !(fabs(o->state[l] - head[l]) <= 0))
       return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
+    if (o->resume && (l == 1 || l == 2) && !(o->state[l] >= 0 && o->state[l] <= 1e15)) /* 1 becomes a size_t */
+      return hfy_base_fail_(w, HFY_ERR_ARG, "state was not left by this training (trainer, sizes, lambda, gamma, eta)");
   }
   return hfy_kernel_check_finite_(o->gram, f->P * f->P, "gram", w);
 }
@@ -20521,7 +20524,7 @@ HFY_KERNEL_ONCE_ void hfy_kernel_fields_(const hfy_kernel_view_ *v, hfy_kernel_s
     uint32_t least;
     hfy_kernel_distances_(v, states + a * v->words, P, s->d);
     least = relative ? hfy_kernel_least_(v, s->d) : 0;
-    if (shift) shift[a] = -4 * v->k.gamma * least;
+    if (shift) shift[a] = v->k.gamma * (-4.0 * least); /* gamma may be large: 0 stays 0 */
     hfy_kernel_values_(v, s->d, s->tally, least, k);
     if (dense) continue;
     memset(s->h + a * N, 0, N * sizeof *s->h);
@@ -20823,7 +20826,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_potentials(const hfy_kernel *kernel, co
     m = hfy_base_min_(HFY_KERNEL_BATCH_, n - from);
     hfy_kernel_fields_(&walk.view, walk.slot, states + from * words, m, shift != NULL, shifts);
     if (!hfy_base_is_finite_(hfy_linalg_largest_(walk.slot->h, m * N))) {
-      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a potential of states %z to %z is beyond double", from, from + m - 1);
+      status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "a potential of states %z .. is beyond double", from);
       break;
     }
     if (shift) memcpy(shift + from, shifts, m * sizeof *shift);
@@ -21005,7 +21008,8 @@ HFY_COLD_ void hfy_kernel_force_(const hfy_kernel_view_ *v, const double *x, dou
   }
 }
 
-HFY_COLD_ void hfy_kernel_geometry_(const double *x, double *fd, double *fi, double *sum, size_t N,
+/* room: 2 N */
+HFY_COLD_ void hfy_kernel_geometry_(const double *x, const double *fd, const double *fi, double *room, size_t N,
                                     hfy_kernel_geometry *g) {
   const double fd_most = hfy_linalg_largest_(fd, N), fi_most = hfy_linalg_largest_(fi, N);
   size_t j;
@@ -21013,15 +21017,16 @@ HFY_COLD_ void hfy_kernel_geometry_(const double *x, double *fd, double *fi, dou
   g->potential = hfy_linalg_dot_(x, fd, N);
   g->direct = hfy_linalg_dot_(fd, fd, N);
   g->indirect = hfy_linalg_dot_(fi, fi, N);
-  for (j = 0; j < N; j++) sum[j] = fd[j] + fi[j];
-  g->sharpness = hfy_linalg_dot_(sum, sum, N);
+  for (j = 0; j < N; j++) room[j] = fd[j] + fi[j];
+  g->sharpness = hfy_linalg_dot_(room, room, N);
   g->undefined = !(fd_most > 0 && fi_most > 0);
   if (g->undefined) return;
   for (j = 0; j < N; j++) { /* each scaled first: at large gamma the indirect force is tiny */
-    fd[j] /= fd_most;
-    fi[j] /= fi_most;
+    room[j] = fd[j] / fd_most;
+    room[N + j] = fi[j] / fi_most;
   }
-  g->interference = hfy_linalg_dot_(fd, fi, N) / sqrt(hfy_linalg_dot_(fd, fd, N) * hfy_linalg_dot_(fi, fi, N));
+  g->interference = hfy_linalg_dot_(room, room + N, N) /
+                    sqrt(hfy_linalg_dot_(room, room, N) * hfy_linalg_dot_(room + N, room + N, N));
 }
 
 HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const double *x, size_t n, double *direct,
@@ -21040,7 +21045,7 @@ HFY_API HFY_SMALL_ hfy_status hfy_kernel_forces(const hfy_kernel *kernel, const 
   for (i = 0; !status && i < n; i++)
     if (!hfy_base_is_finite_(hfy_linalg_largest_(x + i * N, N)))
       status = hfy_base_fail_(w, HFY_ERR_NONFINITE, "x holds NaN or infinity in row %z", i);
-  while (hfy_base_layout_(&arena, w, &status)) fd = HFY_TAKE_(&arena, double, hfy_base_times_(N, 3));
+  while (hfy_base_layout_(&arena, w, &status)) fd = HFY_TAKE_(&arena, double, hfy_base_times_(N, 4));
   for (i = 0; !status && i < n; i++, x += N) {
     fi = fd + N;
     apart = fi + N;
